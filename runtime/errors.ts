@@ -1,0 +1,33 @@
+/**
+ * The one error of the runtime and the one table from its codes to gRPC and HTTP statuses (Triton's mapping).
+ */
+export const STATUS = {
+  UNKNOWN: { grpc: 2, http: 400, label: "Unknown" },
+  INTERNAL: { grpc: 13, http: 500, label: "Internal" },
+  NOT_FOUND: { grpc: 5, http: 404, label: "Not found" },
+  INVALID_ARGUMENT: { grpc: 3, http: 400, label: "Invalid argument" },
+  UNAVAILABLE: { grpc: 14, http: 503, label: "Unavailable" },
+  UNSUPPORTED: { grpc: 12, http: 501, label: "Unsupported" },
+  ALREADY_EXISTS: { grpc: 6, http: 400, label: "Already exists" },
+  CANCELLED: { grpc: 1, http: 400, label: "Cancelled" },
+} as const;
+
+export type StatusCode = keyof typeof STATUS;
+
+/** An answerable fault: `code` decides the status on each protocol, `message` is the text on the wire. */
+export class RuntimeFault extends Error {
+  override readonly name = "RuntimeFault";
+  constructor(
+    readonly code: StatusCode,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+  }
+
+  /** The only funnel: faults pass, anything else becomes an internal error that keeps its cause for the log. */
+  static from(error: unknown, doing = "internal error"): RuntimeFault {
+    if (error instanceof RuntimeFault) return error;
+    return new RuntimeFault("INTERNAL", doing, { cause: error });
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * The contract of a kernel: `prepare` once at load, `run` once per request.
+ */
+import type { OpKind } from "../../triton-protos/op-params.js";
+import type { Step } from "../../triton-protos/plan.js";
+import type { Parameter, Tensor } from "../tensor.js";
+import type { Column } from "./table.js";
+
+/** Calls another model of the same server in process; the call is counted in that model's statistics. */
+export interface ModelCaller {
+  infer(model: string, inputs: readonly Tensor[], outputs: readonly string[], signal?: AbortSignal): Promise<readonly Tensor[]>;
+}
+
+/** What a kernel may use while it is being prepared. */
+export interface PrepareContext {
+  /** Folder that the step's artefact paths are relative to. */
+  readonly folder: string;
+  readonly models: ModelCaller;
+}
+
+/** What a kernel may use while it runs. */
+export interface RunContext {
+  /** Seed of the request; the `seed` parameter, else drawn by the server (see `--seed`). */
+  readonly seed: bigint;
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  readonly signal?: AbortSignal;
+}
+
+/** Columns by port, each in the order of the step's refs. */
+export type Inputs = Readonly<Record<string, readonly Column[]>>;
+
+export interface PreparedKernel {
+  /** Makes the step's output columns, in the order of `step.outputs`. Synchronous where nothing has to be waited for. */
+  run(inputs: Inputs, context: RunContext): readonly Column[] | Promise<readonly Column[]>;
+  close?(): void | Promise<void>;
+}
+
+export interface Kernel<K extends OpKind> {
+  /** @throws RuntimeFault naming step, artefact and reason; the model then fails to load and nothing else does */
+  prepare(step: Step<K>, context: PrepareContext): PreparedKernel | Promise<PreparedKernel>;
+}

@@ -1,0 +1,115 @@
+/**
+ * What each operator's step carries in a plan: the parameters its author wrote and, for operators that learn from data,
+ * the state that `merlon fit` found. The compiler writes these records, the runtime trusts only what parses.
+ */
+import { z } from "zod";
+
+const scalar = z.union([z.number(), z.string(), z.boolean()]);
+const perColumn = <T extends z.ZodType>(value: T) => z.record(z.string(), value);
+
+/** A file of the fitted folder or of the model's version directory, relative to the document that names it. */
+const artefact = z.string().min(1);
+
+/** Author's parameters per operator. */
+export const OP_PARAMS = {
+  fillMissing: z.strictObject({
+    fillValue: z.union([z.number(), z.string(), z.boolean()]).default(0),
+    /** Adds a bool column `{column}_filled` that says which rows were null. */
+    addBinaryColumns: z.boolean().default(false),
+  }),
+  clip: z.strictObject({ min: z.number().optional(), max: z.number().optional() }),
+  logOp: z.strictObject({}),
+  normalize: z.strictObject({ outDtype: z.enum(["float32", "float64"]).default("float64") }),
+  categorify: z.strictObject({
+    /** Values seen fewer times than this share the out-of-vocabulary ids. */
+    freqThreshold: z.number().int().min(0).default(0),
+    /** Upper bound of the number of ids, reserved ones included; 0 = none. */
+    maxSize: z.number().int().min(0).default(0),
+    /** How many ids out-of-vocabulary values are hashed to. */
+    numBuckets: z.number().int().min(1).default(1),
+    outDtype: z.enum(["int32", "int64"]).default("int64"),
+  }),
+  hashBucket: z.strictObject({ numBuckets: z.number().int().min(1) }),
+  addTags: z.strictObject({ tags: z.array(z.string()).min(1) }),
+  rename: z.strictObject({ name: z.string().optional(), prefix: z.string().optional(), postfix: z.string().optional() }),
+
+  queryFeast: z.strictObject({
+    /** Feast repository as the author wrote it (for messages); the runtime reads the step's artefact. */
+    repository: z.string(),
+    view: z.string(),
+    /** Column that holds the entity key; must be the step's only input. */
+    entityColumn: z.string(),
+    includeId: z.boolean().default(false),
+    prefix: z.string().default(""),
+    /** What a feature of an unknown entity becomes; a record decides feature by feature. */
+    onMissing: z
+      .union([
+        z.enum(["error", "null"]),
+        z.strictObject({ default: scalar }),
+        perColumn(z.union([z.enum(["error", "null"]), z.strictObject({ default: z.union([scalar, z.array(scalar)]) })])),
+      ])
+      .default("error"),
+    /** Output column → feature name in the view, in output order. Written by the compiler. */
+    features: perColumn(z.string()),
+  }),
+  transformWorkflow: z.strictObject({ path: z.string() }),
+  predictOnnx: z.strictObject({
+    path: z.string(),
+    /** Triton model that holds the graph; written by the compiler. */
+    model: z.string(),
+    /** Tensor → column, for every input of the graph. */
+    inputs: perColumn(z.string()),
+    /** Column → tensor, in output order. */
+    outputs: perColumn(z.string()),
+  }),
+  queryFaiss: z.strictObject({
+    path: z.string(),
+    topk: z.number().int().min(1).default(10),
+    /** Adds `candidate_distances` (float32). */
+    includeDistances: z.boolean().default(false),
+  }),
+  filterCandidates: z.strictObject({}),
+  unrollFeatures: z.strictObject({ itemColumn: z.string(), prefix: z.string().default("") }),
+  softmaxSampling: z.strictObject({
+    topk: z.number().int().min(1).default(10),
+    /** Multiplies the scores, as in Merlin: larger is greedier. */
+    temperature: z.number().default(20),
+    mode: z.enum(["sample", "greedy"]).default("sample"),
+    seed: z.number().int().optional(),
+  }),
+} as const satisfies Record<string, z.ZodType>;
+
+export type OpKind = keyof typeof OP_PARAMS;
+export const OP_KINDS = Object.keys(OP_PARAMS) as OpKind[];
+
+/** Parameters of one operator, defaults filled in. */
+export type OpParams = { [K in OpKind]: Readonly<z.output<(typeof OP_PARAMS)[K]>> };
+/** Parameters as an author writes them: everything with a default may be left out. */
+export type OpParamsInput = { [K in OpKind]: Readonly<z.input<(typeof OP_PARAMS)[K]>> };
+
+/** What `merlon fit` learnt, for the operators that learn. */
+export const OP_STATE = {
+  /** Sample statistics over the non-null values: mean, and standard deviation with ddof 1. */
+  normalize: z.strictObject({ columns: perColumn(z.strictObject({ mean: z.number(), std: z.number() })) }),
+  categorify: z.strictObject({
+    columns: perColumn(
+      z.strictObject({
+        /** Arrow file with columns `value` and `count`, in id order: row i has id 2 + numBuckets + i. */
+        vocabulary: artefact,
+        /** Number of ids: 2 + numBuckets + rows of the vocabulary. */
+        cardinality: z.number().int(),
+      }),
+    ),
+  }),
+} as const satisfies Partial<Record<OpKind, z.ZodType>>;
+
+export type FittedOpKind = keyof typeof OP_STATE;
+export type OpState = { [K in FittedOpKind]: Readonly<z.output<(typeof OP_STATE)[K]>> };
+export const isFittedOp = (op: string): op is FittedOpKind => Object.hasOwn(OP_STATE, op);
+
+/** Files a step opens at load. */
+export const OP_ARTEFACTS = {
+  queryFeast: z.strictObject({ registry: artefact, onlineStore: artefact }),
+  transformWorkflow: z.strictObject({ workflow: artefact }),
+  queryFaiss: z.strictObject({ index: artefact }),
+} as const satisfies Partial<Record<OpKind, z.ZodType>>;
