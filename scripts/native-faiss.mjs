@@ -1,0 +1,147 @@
+/**
+ * Makes `faiss-node` loadable: its own prebuilt binary where that can be had, else its one C++ file compiled against Debian's FAISS.
+ * `ensureFaiss(log)` → what had to be done; a second call finds the binary and does nothing. Uses Node's own modules only.
+ * `MERLON_FAISS=compile` skips the prebuilt binary.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const require = createRequire(import.meta.url);
+const INSTALL = "apt-get install -y g++ libfaiss-dev libopenblas-dev";
+
+/**
+ * @param {(line: string) => void} [log] where progress goes; one line a call
+ * @returns {"present" | "prebuilt" | "compiled"} what had to be done
+ * @throws {Error} that says what to install
+ */
+export function ensureFaiss(log = console.log) {
+  const folder = packageFolder("faiss-node");
+  if (!folder) throw new Error("The npm package `faiss-node` is not installed. Run `npm install` first.");
+  const first = loads(folder);
+  if (first.ok) return "present";
+  if (prebuilt(folder, log)) return "prebuilt";
+  compile(folder, log);
+  const second = loads(folder);
+  if (!second.ok)
+    throw new Error(`faiss-node was compiled and does not load: ${second.reason}. Run \`${INSTALL}\`, then try again.`);
+  log("faiss-node: compiled and loaded.");
+  return "compiled";
+}
+
+/** Tried in a process of its own: a binary that aborts, or that was loaded before it was replaced, must not stay in this one. */
+function loads(folder) {
+  const probe = `const { Index } = require(${JSON.stringify(folder)}); const i = Index.fromFactory(2, "Flat", 0); i.add([1, 2]); if (i.search([1, 1], 1).labels[0] !== 0) throw new Error("wrong answer");`;
+  const run = spawnSync(process.execPath, ["-e", probe], { encoding: "utf8", timeout: 30_000 });
+  const reason = (run.stderr || "")
+    .split("\n")
+    .find(line => /Error|cannot|undefined symbol/.test(line))
+    ?.trim();
+  return { ok: run.status === 0, reason: reason ?? `exit ${run.status ?? run.signal}` };
+}
+
+/** The binary that the package's authors publish; not on npm itself, so it may be out of reach. */
+function prebuilt(folder, log) {
+  if (process.env.MERLON_FAISS === "compile") return false;
+  let tool;
+  try {
+    tool = createRequire(join(folder, "package.json")).resolve("prebuild-install/bin.js");
+  } catch {
+    return false;
+  }
+  log("faiss-node: looking for its prebuilt binary (at most 20 s) …");
+  const run = spawnSync(process.execPath, [tool, "--runtime", "napi"], {
+    cwd: folder,
+    stdio: "ignore",
+    timeout: 20_000,
+  });
+  if (run.status === 0 && loads(folder).ok) {
+    log("faiss-node: prebuilt binary installed.");
+    return true;
+  }
+  log("faiss-node: no usable prebuilt binary; compiling its binding.");
+  // A downloaded binary that does not run here would shadow the one compiled next.
+  rmSync(join(folder, "build"), { recursive: true, force: true });
+  return false;
+}
+
+function compile(folder, log) {
+  const missing = () =>
+    [!has("g++") && "g++", !header("faiss/Index.h") && "libfaiss-dev", !blas() && "libopenblas-dev"].filter(Boolean);
+  if (missing().length > 0) install(missing(), log);
+  if (missing().length > 0)
+    throw new Error(
+      `faiss-node can not be compiled: ${missing().join(", ")} missing. As root, run \`${INSTALL}\`, then try again.`,
+    );
+  const headers = ["node-addon-api", "node-api-headers/include"].map(path => {
+    const [name = "", ...rest] = path.split("/");
+    const root = packageFolder(name);
+    if (!root) throw new Error(`The npm package \`${name}\` is not installed. Run \`npm install\` first.`);
+    return join(root, ...rest);
+  });
+  const target = join(folder, "build", "Release", "faiss-node.node");
+  const partial = `${target}.${process.pid}`;
+  mkdirSync(dirname(target), { recursive: true });
+  log("faiss-node: compiling src/faiss.cc with g++ (a few seconds) …");
+  const flags = [
+    "-O3",
+    "-shared",
+    "-fPIC",
+    "-std=c++17",
+    "-DNAPI_VERSION=6",
+    "-DNAPI_CPP_EXCEPTIONS",
+    "-DNODE_GYP_MODULE_NAME=faiss_node",
+  ];
+  const libraries = ["-lfaiss", "-lopenblas", "-lgomp"];
+  const args = [
+    ...flags,
+    ...headers.map(path => `-I${path}`),
+    join(folder, "src", "faiss.cc"),
+    "-o",
+    partial,
+    ...libraries,
+  ];
+  const run = spawnSync("g++", args, { encoding: "utf8" });
+  if (run.status !== 0) {
+    rmSync(partial, { force: true });
+    throw new Error(
+      `g++ could not compile faiss-node: ${(run.stderr || "").trim().split("\n").slice(0, 5).join("\n")}\nRun \`${INSTALL}\`, then try again.`,
+    );
+  }
+  renameSync(partial, target);
+}
+
+function install(packages, log) {
+  if (process.getuid?.() !== 0 || !has("apt-get")) return;
+  log(`faiss-node: installing ${packages.join(", ")} with apt-get …`);
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const apt = (...args) =>
+    spawnSync("apt-get", ["-qq", ...args], { stdio: "ignore", env, timeout: 600_000 }).status === 0;
+  if (!apt("install", "-y", "--no-install-recommends", ...packages)) {
+    apt("update");
+    apt("install", "-y", "--no-install-recommends", ...packages);
+  }
+}
+
+function packageFolder(name) {
+  for (const base of require.resolve.paths(name) ?? [])
+    if (existsSync(join(base, name, "package.json"))) return join(base, name);
+  return null;
+}
+
+const has = tool => spawnSync(tool, ["--version"], { stdio: "ignore" }).status === 0;
+const compiles = (args, source) =>
+  spawnSync("g++", ["-x", "c++", ...args, "-"], { input: source, stdio: ["pipe", "ignore", "ignore"] }).status === 0;
+const header = path => compiles(["-std=c++17", "-fsyntax-only"], `#include <${path}>\n`);
+const blas = () => compiles(["-shared", "-fPIC", "-o", "/dev/null", "-lopenblas"], "\n");
+
+if (process.argv[1] && fileURLToPath(import.meta.url) === process.argv[1]) {
+  try {
+    if (ensureFaiss() === "present") console.log("faiss-node loads: nothing to do.");
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}
