@@ -1,0 +1,65 @@
+/**
+ * Reads the files a program names (ONNX graphs, FAISS indexes, Feast repositories, fitted workflows), once each, relative to the program's
+ * file. A file that is missing or broken becomes a message.
+ */
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { type FaissHeader, readFaissHeaderFile } from "../../triton-protos/artefacts/faiss.js";
+import { type FeastRepository, readFeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
+import { type OnnxSignature, readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
+import { readWorkflow } from "../../triton-protos/artefacts/workflow.js";
+import type { Plan } from "../../triton-protos/plan.js";
+import { didYouMean, type Message } from "../diagnostics/diagnostic.js";
+import * as messages from "../diagnostics/messages.js";
+
+export type Read<T> = { readonly ok: true; readonly value: T; readonly path: string } | { readonly ok: false; readonly message: Message };
+
+export interface ArtefactReader {
+  onnx(path: string): Read<OnnxSignature>;
+  faiss(path: string): Read<FaissHeader>;
+  feast(path: string): Read<FeastRepository>;
+  workflow(path: string): Read<Plan>;
+  /** Files and folders read so far. */
+  readonly used: ReadonlySet<string>;
+}
+
+const KINDS = {
+  onnx: { what: "The ONNX file", read: readOnnxSignature, make: "Export the model there, or correct the path (it is relative to this file)." },
+  faiss: { what: "The FAISS index", read: readFaissHeaderFile, make: "Build it with `merlon index build --data embeddings.parquet --id item_id --embedding embedding --out %path%`." },
+  feast: { what: "The Feast repository", read: readFeastRepository, make: "Point at the folder that holds `feature_store.yaml`, and run `feast apply` there." },
+  workflow: { what: "The fitted workflow", read: readWorkflow, make: "Fit it with `merlon fit NAME.workflow.ts --data 'data/*.parquet' --out %path%`." },
+} as const;
+
+/** @param folder what relative paths start from */
+export function artefactReader(folder: string): ArtefactReader {
+  const cache = new Map<string, Read<unknown>>();
+  const used = new Set<string>();
+  const reader =
+    <T>(kind: keyof typeof KINDS) =>
+    (path: string): Read<T> => {
+      const key = `${kind} ${path}`;
+      if (!cache.has(key)) cache.set(key, read(kind, path));
+      return cache.get(key) as Read<T>;
+    };
+  const read = (kind: keyof typeof KINDS, path: string): Read<unknown> => {
+    const { what, read, make } = KINDS[kind];
+    const resolved = resolve(folder, path);
+    const way = make.replace("%path%", path);
+    if (!existsSync(resolved)) return { ok: false, message: messages.artefactMissing({ what, path, resolved: relative(process.cwd(), resolved) || ".", suggestion: suggest(folder, path), way }) };
+    used.add(resolved);
+    try {
+      return { ok: true, value: read(resolved), path: resolved };
+    } catch (error) {
+      const reason = (error as Error).message.replaceAll(`${resolved}: `, "").replaceAll(resolved, path);
+      return { ok: false, message: messages.artefactUnreadable({ what, path, reason, way }) };
+    }
+  };
+  return { onnx: reader("onnx"), faiss: reader("faiss"), feast: reader("feast"), workflow: reader("workflow"), used };
+}
+
+/** Names beside the missing one that look like it. */
+function suggest(folder: string, path: string): string {
+  const parent = resolve(folder, dirname(path));
+  if (!existsSync(parent) || !statSync(parent).isDirectory()) return "";
+  return didYouMean(basename(path), readdirSync(parent)).replace(/`([^`]+)`/g, (_, name: string) => `\`${join(dirname(path), name)}\``);
+}

@@ -1,0 +1,31 @@
+/**
+ * The graph as it leaves the evaluated file: plain data, nodes before their readers. No functions, no classes.
+ */
+import type { OpKind } from "../../triton-protos/op-params.js";
+import type { ColumnType } from "../dsl/column.js";
+import type { DslFault } from "../dsl/faults.js";
+
+export type GraphNode =
+  | { readonly kind: "source"; readonly columns: Readonly<Record<string, ColumnType>>; readonly site: number | undefined }
+  | { readonly kind: "apply"; readonly op: OpKind; readonly params: unknown; readonly input: number; readonly dependencies: Readonly<Record<string, GraphDependency>>; readonly site: number | undefined }
+  | { readonly kind: "plus"; readonly left: number; readonly right: number; readonly wins?: "right"; readonly site: number | undefined }
+  | { readonly kind: "minus"; readonly left: number; readonly right: number | readonly string[]; readonly site: number | undefined }
+  | { readonly kind: "pick"; readonly input: number; readonly names: readonly string[]; readonly site: number | undefined }
+  | { readonly kind: "unknown"; readonly site: number | undefined };
+
+/** A node's index, or what the author gave instead, in words. */
+export type GraphDependency = { readonly node: number } | { readonly seen: string };
+
+export interface GraphDocument {
+  readonly kind: "ensemble" | "workflow";
+  readonly name: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly nodes: readonly GraphNode[];
+  readonly output: number;
+}
+
+/** What running a file gave. */
+export type Evaluated =
+  | { readonly kind: "graph"; readonly graph: GraphDocument; readonly faults: readonly DslFault[] }
+  | { readonly kind: "no-program"; readonly seen: string; readonly faults: readonly DslFault[] }
+  | { readonly kind: "threw"; readonly reason: string; readonly stack: string; readonly faults: readonly DslFault[] };

@@ -1,0 +1,34 @@
+/**
+ * JavaScript of a program's files → the graph it describes. User code runs in a worker with a time limit, never in the compiler.
+ */
+import { Worker } from "node:worker_threads";
+import type { Evaluated } from "./document.js";
+
+export interface EvaluateOptions {
+  /** file: URL of the program's file. */
+  readonly entry: string;
+  /** JavaScript by file: URL, for the program and the TypeScript files it imports. */
+  readonly modules: ReadonlyMap<string, string>;
+  readonly timeoutSeconds?: number;
+}
+
+export async function evaluate({ entry, modules, timeoutSeconds = 10 }: EvaluateOptions): Promise<Evaluated | { readonly kind: "timeout"; readonly seconds: number }> {
+  const dsl = new URL("../dsl/index.js", import.meta.url).href;
+  const worker = new Worker(new URL("./evaluation-worker.js", import.meta.url), { workerData: { entry, modules, dsl }, stdout: false });
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await Promise.race([
+      new Promise<Evaluated>((done, fail) => {
+        worker.once("message", done);
+        worker.once("error", fail);
+        worker.once("exit", code => done({ kind: "threw", reason: `the file ended the process (exit ${code})`, stack: "", faults: [] }));
+      }),
+      new Promise<{ kind: "timeout"; seconds: number }>(done => {
+        timer = setTimeout(() => done({ kind: "timeout", seconds: timeoutSeconds }), timeoutSeconds * 1000);
+      }),
+    ]);
+  } finally {
+    clearTimeout(timer);
+    await worker.terminate();
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * Graph → columns of every node, step by step: the authority on schemas. Collects every fault; a node behind a fault is unknown, and nothing
+ * that reads it is reported again.
+ */
+import type { OpKind } from "../../triton-protos/op-params.js";
+import { REQUEST_STEP } from "../../triton-protos/plan.js";
+import { type ColumnSchema, column, printColumn, REQUEST_ROWS } from "../../triton-protos/schema.js";
+import type { DType } from "../../triton-protos/datatype.js";
+import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";
+import * as messages from "../diagnostics/messages.js";
+import type { ColumnType } from "../dsl/column.js";
+import type { Blame, Bound, Inferred, Scope } from "../ops/define-op.js";
+import { opDefinition } from "../ops/index.js";
+import type { ArtefactReader } from "./artefacts.js";
+import type { GraphDocument, GraphNode } from "./document.js";
+
+/** A fault at an operand of a site. */
+export interface GraphFault {
+  readonly message: Message;
+  readonly site: number | undefined;
+  readonly blame: Blame | "whole";
+  readonly related: readonly { readonly note: string; readonly site: number | undefined }[];
+}
+
+/** An operator that was understood. */
+export interface InferredStep extends Inferred<OpKind> {
+  readonly id: string;
+  readonly op: OpKind;
+  readonly site: number | undefined;
+}
+
+export interface InferredGraph {
+  readonly steps: readonly InferredStep[];
+  /** Columns of the output node; undefined behind a fault. */
+  readonly output: Scope | undefined;
+  /** Columns of each node, by index. */
+  readonly scopes: readonly (Scope | undefined)[];
+  /** All source columns, in order. */
+  readonly inputs: readonly ColumnSchema[];
+  readonly faults: readonly GraphFault[];
+}
+
+export interface InferOptions {
+  readonly artefacts: ArtefactReader;
+  /** Variable that a site's value is assigned to. */
+  readonly variable: (site: number | undefined) => string | undefined;
+  /** What a fit learnt, by step id. */
+  readonly states?: ReadonlyMap<string, unknown>;
+}
+
+export function infer(graph: GraphDocument, options: InferOptions): InferredGraph {
+  const faults: GraphFault[] = [];
+  const steps: InferredStep[] = [];
+  const inputs: ColumnSchema[] = [];
+  const rowParents = new Map<string, string>();
+  const scopes: (Scope | undefined)[] = [];
+  const ids = new Set<string>();
+
+  const fault = (message: Message, site: number | undefined, blame: GraphFault["blame"] = "right", related: GraphFault["related"] = []): undefined => {
+    faults.push({ message, site, blame, related });
+    return undefined;
+  };
+
+  const source = (node: Extract<GraphNode, { kind: "source" }>): Scope =>
+    Object.entries(node.columns).map(([name, type]) => {
+      const made = parseColumn(name, type);
+      const known = inputs.find(c => c.name === name);
+      if (!known) inputs.push(made);
+      else if (printColumn(known) !== printColumn(made))
+        fault(messages.schemaDtypeMismatch({ reader: "Another `source`", column: name, wanted: printColumn(known), seen: printColumn(made), way: "Declare a column once." }), node.site, "whole");
+      return { column: made, ref: { step: REQUEST_STEP, column: name } };
+    });
+
+  const pick = (node: Extract<GraphNode, { kind: "pick" }>): Scope | undefined => {
+    const scope = scopes[node.input];
+    if (!scope) return undefined;
+    const names = scope.map(b => b.column.name);
+    const missing = [...new Set(node.names)].filter(name => !names.includes(name));
+    for (const name of missing)
+      fault(messages.schemaColumnMissing({ reader: "`[]`", column: name, columns: listNames(names), suggestion: didYouMean(name, names), way: "Pick a column the node has, or make it before." }), node.site, { literal: name });
+    return missing.length ? undefined : [...new Set(node.names)].map(name => scope.find(b => b.column.name === name)!);
+  };
+
+  const plus = (node: Extract<GraphNode, { kind: "plus" }>): Scope | undefined => {
+    const [left, right] = [scopes[node.left], scopes[node.right]];
+    if (!left || !right) return undefined;
+    const same = (a: Bound, b: Bound) => a.ref.step === b.ref.step && a.ref.column === b.ref.column;
+    const clashes = right.filter(b => left.some(a => a.column.name === b.column.name && !same(a, b)));
+    if (clashes.length && node.wins !== "right") {
+      for (const b of clashes) {
+        const a = left.find(l => l.column.name === b.column.name)!;
+        fault(messages.schemaNameCollision({ column: b.column.name, left: origin(a), right: origin(b) }), node.site, "right", [
+          { note: `the left \`${a.column.name}\` comes from here`, site: a.site },
+          { note: `the right \`${b.column.name}\` comes from here`, site: b.site },
+        ]);
+      }
+      return undefined;
+    }
+    const names = new Set(right.map(b => b.column.name));
+    // The right entry stands where the right operand puts it, as in Merlin.
+    return [...left.filter(a => !names.has(a.column.name)), ...right];
+  };
+
+  const minus = (node: Extract<GraphNode, { kind: "minus" }>): Scope | undefined => {
+    const left = scopes[node.left];
+    const right = typeof node.right === "number" ? scopes[node.right]?.map(b => b.column.name) : node.right;
+    if (!left || !right) return undefined;
+    const names = left.map(b => b.column.name);
+    const missing = typeof node.right === "number" ? [] : right.filter(name => !names.includes(name));
+    for (const name of missing)
+      fault(messages.schemaColumnMissing({ reader: "`-`", column: name, columns: listNames(names), suggestion: didYouMean(name, names), way: "Take away a column the node has." }), node.site, { literal: name });
+    return missing.length ? undefined : left.filter(b => !right.includes(b.column.name));
+  };
+
+  const apply = (node: Extract<GraphNode, { kind: "apply" }>): Scope | undefined => {
+    const definition = opDefinition(node.op);
+    if (graph.kind === "workflow" && !definition.facts.inWorkflow) return fault(messages.workflowStageOperator({ operator: node.op }), node.site);
+    const params = definition.params.safeParse(node.params);
+    if (!params.success) {
+      const issue = params.error.issues[0]!;
+      const where = issue.path.length ? `\`${issue.path.join(".")}\`: ` : "";
+      return fault(messages.graphParameter({ operator: node.op, problem: `${where}${issue.message.replace(/\.$/, "")}`, way: "See the operator's documentation (hover over its name)." }), node.site);
+    }
+    const stray = Object.entries(node.dependencies).find(([, dependency]) => "seen" in dependency);
+    if (stray && "seen" in stray[1]) return fault(messages.graphParameter({ operator: node.op, problem: `\`${stray[0]}\` is ${stray[1].seen}, not a node`, way: 'Give it a node, as in `user["purchased_ids"]`.' }), node.site);
+    const input = scopes[node.input];
+    const dependencies = Object.fromEntries(Object.entries(node.dependencies).map(([port, d]) => [port, "node" in d ? scopes[d.node] : undefined]));
+    if (!input || Object.values(dependencies).some(scope => !scope)) return undefined;
+    const id = stepId(node.op, options.variable(node.site), ids);
+    const before = faults.length;
+    const inferred = definition.infer({
+      params: params.data,
+      id,
+      program: graph.name,
+      input,
+      dependency: port => dependencies[port] ?? [],
+      artefacts: options.artefacts,
+      state: options.states?.get(id),
+      parentRows: rows => rowParents.get(rows),
+      fail: (message, blame = "right", related = []) => fault(message, node.site, blame, related.map(({ note, of }) => ({ note, site: of.site }))),
+    });
+    if (!inferred || faults.length > before) return undefined;
+    const doubled = inferred.outputs.find((c, i) => inferred.outputs.findIndex(o => o.name === c.name) !== i);
+    if (doubled) return fault(messages.schemaOutputCollision({ operator: node.op, column: doubled.name, way: "Rename one of the columns it is made from." }), node.site);
+    if (inferred.madeRows) rowParents.set(id, inferred.madeRows.parent);
+    steps.push({ ...inferred, id, op: node.op, site: node.site });
+    return inferred.outputs.map(made => ({ column: made, ref: { step: id, column: made.name }, site: node.site }));
+  };
+
+  for (const node of graph.nodes) scopes.push(scopeOf(node));
+  return { steps, output: scopes[graph.output], scopes, inputs, faults };
+
+  function scopeOf(node: GraphNode): Scope | undefined {
+    switch (node.kind) {
+      case "source":
+        return source(node);
+      case "pick":
+        return pick(node);
+      case "plus":
+        return plus(node);
+      case "minus":
+        return minus(node);
+      case "apply":
+        return apply(node);
+      case "unknown":
+        return undefined;
+      default:
+        return node satisfies never;
+    }
+  }
+}
+
+const origin = ({ column: { dtype }, ref }: Bound): string => (ref.step === REQUEST_STEP ? `${dtype}, from the source` : `${dtype}, made by \`${ref.step}\``);
+
+/** `retrieval.queryFaiss`, made unique with `#2`. */
+function stepId(op: string, variable: string | undefined, taken: Set<string>): string {
+  const base = variable ? `${variable}.${op}` : op;
+  let id = base;
+  for (let n = 2; taken.has(id) || id === REQUEST_ROWS; n++) id = `${base}#${n}`;
+  taken.add(id);
+  return id;
+}
+
+/** `"list<int64>"` → a column. */
+function parseColumn(name: string, type: ColumnType): ColumnSchema {
+  const ragged = /^list<(.+)>$/.exec(type);
+  if (ragged) return column(name, ragged[1] as DType, { list: { min: 0, max: null } });
+  const fixed = /^(.+)\[(\d+)\]$/.exec(type);
+  if (fixed) return column(name, fixed[1] as DType, { list: { min: Number(fixed[2]), max: Number(fixed[2]) } });
+  return column(name, type as DType);
+}

@@ -1,0 +1,238 @@
+// Made by scripts/gen-messages.mjs from messages.md: do not edit.
+import type { Message } from "./diagnostic.js";
+
+/** Every code, in the order of messages.md. */
+export const CODES = [
+  "rewrite/list-without-source",
+  "rewrite/list-ambiguous",
+  "rewrite/compound-assignment",
+  "rewrite/bracket-on-new-line",
+  "type/operand",
+  "type/typescript",
+  "graph/export-missing",
+  "graph/evaluation-failed",
+  "graph/timeout",
+  "graph/not-a-node",
+  "graph/not-an-operator",
+  "graph/not-addable",
+  "graph/parameter",
+  "graph/cycle",
+  "schema/column-missing",
+  "schema/name-collision",
+  "schema/dtype-mismatch",
+  "schema/dtype-unsupported",
+  "schema/rows-mismatch",
+  "schema/one-column",
+  "schema/output-collision",
+  "artefact/missing",
+  "artefact/unreadable",
+  "onnx/input-without-column",
+  "onnx/shape-unsupported",
+  "feast/view-missing",
+  "feast/value-unsupported",
+  "faiss/dimension-mismatch",
+  "workflow/stage-operator"
+] as const;
+
+/** A bare list of names is short for columns of the file's only source. */
+export const rewriteListWithoutSource = (p: { readonly list: string | number }): Message => ({
+  code: "rewrite/list-without-source",
+  message: `The list ${p.list} stands where a node is expected, and this file has no \`source(...)\` to take its columns from.`,
+  help: `Write \`const events = source({ ... })\` first, or pick from a node: \`node[${p.list}]\`.`,
+});
+
+/** rewrite/list-ambiguous */
+export const rewriteListAmbiguous = (p: { readonly list: string | number; readonly sources: string | number; readonly first: string | number }): Message => ({
+  code: "rewrite/list-ambiguous",
+  message: `The list ${p.list} could be columns of ${p.sources}.`,
+  help: `Say which one: \`${p.first}[${p.list}]\`.`,
+});
+
+/** Nodes are values. A variable that means two nodes makes the graph unreadable, and its type cannot be checked. */
+export const rewriteCompoundAssignment = (p: { readonly operator: string | number; readonly name: string | number; readonly right: string | number }): Message => ({
+  code: "rewrite/compound-assignment",
+  message: `\`${p.operator}=\` would change what \`${p.name}\` is in the middle of the graph.`,
+  help: `Give the result a name of its own: \`const next = ${p.name} ${p.operator} ${p.right}\`.`,
+});
+
+/** rewrite/bracket-on-new-line */
+export const rewriteBracketOnNewLine = (p: { readonly list: string | number }): Message => ({
+  code: "rewrite/bracket-on-new-line",
+  message: `\`${p.list}\` on a line of its own continues the expression before it.`,
+  help: `End the line before with a semicolon, or put the bracket on the same line.`,
+});
+
+/** Found while checking types, before the graph is built. */
+export const typeOperand = (p: { readonly sentence: string | number; readonly way: string | number }): Message => ({
+  code: "type/operand",
+  message: `${p.sentence}`,
+  help: `${p.way}`,
+});
+
+/** type/typescript */
+export const typeTypescript = (p: { readonly text: string | number; readonly number: string | number }): Message => ({
+  code: "type/typescript",
+  message: `${p.text} (TS${p.number})`,
+  help: `This comes from TypeScript itself; correct the expression at the mark.`,
+});
+
+/** graph/export-missing */
+export const graphExportMissing = (p: { readonly file: string | number; readonly expected: string | number; readonly example: string | number }): Message => ({
+  code: "graph/export-missing",
+  message: `${p.file} has no default export that is ${p.expected}.`,
+  help: `End the file with \`export default ${p.example}\`.`,
+});
+
+/** graph/evaluation-failed */
+export const graphEvaluationFailed = (p: { readonly file: string | number; readonly reason: string | number }): Message => ({
+  code: "graph/evaluation-failed",
+  message: `Running ${p.file} failed: ${p.reason}`,
+  help: `Correct the line at the mark. The file is run once, at build time, to get its graph.`,
+});
+
+/** graph/timeout */
+export const graphTimeout = (p: { readonly file: string | number; readonly seconds: string | number }): Message => ({
+  code: "graph/timeout",
+  message: `Running ${p.file} did not end within ${p.seconds} s.`,
+  help: `An ensemble file only describes a graph: take loops that wait and requests to other services out of it.`,
+});
+
+/** graph/not-a-node */
+export const graphNotANode = (p: { readonly operator: string | number; readonly seen: string | number }): Message => ({
+  code: "graph/not-a-node",
+  message: `The left side of \`${p.operator}\` is ${p.seen}, not a node.`,
+  help: `Start from \`source({ ... })\`, or from a list of its columns: \`["price"] >> clip({ min: 0 })\`.`,
+});
+
+/** graph/not-an-operator */
+export const graphNotAnOperator = (p: { readonly seen: string | number; readonly example: string | number }): Message => ({
+  code: "graph/not-an-operator",
+  message: `The right side of \`>>\` is ${p.seen}, not an operator.`,
+  help: `Put an operator there, as in \`>> ${p.example}\`.`,
+});
+
+/** graph/not-addable */
+export const graphNotAddable = (p: { readonly operator: string | number; readonly seen: string | number }): Message => ({
+  code: "graph/not-addable",
+  message: `The right side of \`${p.operator}\` is ${p.seen}, not a node.`,
+  help: `Use a node or a list of column names.`,
+});
+
+/** graph/parameter */
+export const graphParameter = (p: { readonly operator: string | number; readonly problem: string | number; readonly way: string | number }): Message => ({
+  code: "graph/parameter",
+  message: `\`${p.operator}\`: ${p.problem}.`,
+  help: `${p.way}`,
+});
+
+/** graph/cycle */
+export const graphCycle = (p: { readonly path: string | number }): Message => ({
+  code: "graph/cycle",
+  message: `This node reads its own result through ${p.path}.`,
+  help: `Break the circle: a node may only read nodes made before it.`,
+});
+
+/** schema/column-missing */
+export const schemaColumnMissing = (p: { readonly reader: string | number; readonly column: string | number; readonly columns: string | number; readonly suggestion: string | number; readonly way: string | number }): Message => ({
+  code: "schema/column-missing",
+  message: `${p.reader} needs column \`${p.column}\`, which nothing upstream provides. Upstream has ${p.columns}.${p.suggestion}`,
+  help: `${p.way}`,
+});
+
+/** Merlin silently lets the right side win. Two columns of one name that come from the same step are the same column and no collision. */
+export const schemaNameCollision = (p: { readonly column: string | number; readonly left: string | number; readonly right: string | number }): Message => ({
+  code: "schema/name-collision",
+  message: `Both sides of \`+\` provide \`${p.column}\` (${p.left} on the left, ${p.right} on the right).`,
+  help: `Drop one, \`(left - "${p.column}") + right\`, rename one, \`>> rename({ prefix: "left_" })\`, or say which wins: \`left.plus(right, { wins: "right" })\`.`,
+});
+
+/** schema/dtype-mismatch */
+export const schemaDtypeMismatch = (p: { readonly reader: string | number; readonly column: string | number; readonly wanted: string | number; readonly seen: string | number; readonly way: string | number }): Message => ({
+  code: "schema/dtype-mismatch",
+  message: `${p.reader} needs column \`${p.column}\` as ${p.wanted}, but upstream provides ${p.seen}.`,
+  help: `${p.way}`,
+});
+
+/** schema/dtype-unsupported */
+export const schemaDtypeUnsupported = (p: { readonly operator: string | number; readonly wanted: string | number; readonly column: string | number; readonly seen: string | number; readonly way: string | number }): Message => ({
+  code: "schema/dtype-unsupported",
+  message: `\`${p.operator}\` works on ${p.wanted}, but \`${p.column}\` is ${p.seen}.`,
+  help: `${p.way}`,
+});
+
+/** Candidates are kept per user, so a batch of users never mixes; that is why both kinds of rows cannot stand side by side. */
+export const schemaRowsMismatch = (p: { readonly reader: string | number; readonly left: string | number; readonly leftRows: string | number; readonly right: string | number; readonly rightRows: string | number; readonly example: string | number }): Message => ({
+  code: "schema/rows-mismatch",
+  message: `${p.reader} combines columns with different rows: \`${p.left}\` has one value per ${p.leftRows}, \`${p.right}\` one per ${p.rightRows}.`,
+  help: `Repeat the user's columns for each candidate with \`>> unrollFeatures("${p.example}", user)\`.`,
+});
+
+/** schema/one-column */
+export const schemaOneColumn = (p: { readonly reader: string | number; readonly count: string | number; readonly columns: string | number; readonly example: string | number; readonly operator: string | number }): Message => ({
+  code: "schema/one-column",
+  message: `${p.reader} takes exactly one column, and gets ${p.count}: ${p.columns}.`,
+  help: `Pick the one: \`node["${p.example}"] >> ${p.operator}\`.`,
+});
+
+/** schema/output-collision */
+export const schemaOutputCollision = (p: { readonly operator: string | number; readonly column: string | number; readonly way: string | number }): Message => ({
+  code: "schema/output-collision",
+  message: `\`${p.operator}\` would make column \`${p.column}\` twice.`,
+  help: `${p.way}`,
+});
+
+/** artefact/missing */
+export const artefactMissing = (p: { readonly what: string | number; readonly path: string | number; readonly resolved: string | number; readonly suggestion: string | number; readonly way: string | number }): Message => ({
+  code: "artefact/missing",
+  message: `${p.what} \`${p.path}\` does not exist (looked for ${p.resolved}).${p.suggestion}`,
+  help: `${p.way}`,
+});
+
+/** artefact/unreadable */
+export const artefactUnreadable = (p: { readonly what: string | number; readonly path: string | number; readonly reason: string | number; readonly way: string | number }): Message => ({
+  code: "artefact/unreadable",
+  message: `${p.what} \`${p.path}\` cannot be read: ${p.reason}`,
+  help: `${p.way}`,
+});
+
+/** onnx/input-without-column */
+export const onnxInputWithoutColumn = (p: { readonly path: string | number; readonly tensor: string | number; readonly type: string | number; readonly columns: string | number; readonly suggestion: string | number }): Message => ({
+  code: "onnx/input-without-column",
+  message: `\`${p.path}\` has an input \`${p.tensor}\` (${p.type}), and upstream has no column of that name. Upstream has ${p.columns}.${p.suggestion}`,
+  help: `Rename a column to \`${p.tensor}\`, or bind one: \`predictOnnx("${p.path}", { inputs: { "${p.tensor}": "column" } })\`.`,
+});
+
+/** onnx/shape-unsupported */
+export const onnxShapeUnsupported = (p: { readonly path: string | number; readonly tensor: string | number; readonly shape: string | number }): Message => ({
+  code: "onnx/shape-unsupported",
+  message: `\`${p.path}\`: tensor \`${p.tensor}\` has shape [${p.shape}]; a column can be [n], [n, 1] or [n, d].`,
+  help: `Export the model with one of these shapes.`,
+});
+
+/** feast/view-missing */
+export const feastViewMissing = (p: { readonly path: string | number; readonly view: string | number; readonly views: string | number; readonly suggestion: string | number }): Message => ({
+  code: "feast/view-missing",
+  message: `The Feast repository \`${p.path}\` has no feature view \`${p.view}\`. It has ${p.views}.${p.suggestion}`,
+  help: `Name one of its views, or run \`feast apply\`.`,
+});
+
+/** feast/value-unsupported */
+export const feastValueUnsupported = (p: { readonly feature: string | number; readonly view: string | number; readonly type: string | number }): Message => ({
+  code: "feast/value-unsupported",
+  message: `Feature \`${p.feature}\` of view \`${p.view}\` has Feast type ${p.type}, which has no dtype here.`,
+  help: `Leave it out with \`features: [...]\`.`,
+});
+
+/** faiss/dimension-mismatch */
+export const faissDimensionMismatch = (p: { readonly path: string | number; readonly wanted: string | number; readonly column: string | number; readonly seen: string | number }): Message => ({
+  code: "faiss/dimension-mismatch",
+  message: `\`${p.path}\` holds vectors of ${p.wanted} values, but \`${p.column}\` has ${p.seen}.`,
+  help: `Build the index from the embeddings of the same model.`,
+});
+
+/** workflow/stage-operator */
+export const workflowStageOperator = (p: { readonly operator: string | number }): Message => ({
+  code: "workflow/stage-operator",
+  message: `\`${p.operator}\` is a stage of serving and cannot stand in a workflow.`,
+  help: `Use it in a \`*.ensemble.ts\`, and the workflow there with \`>> transformWorkflow("path/of/the/fitted/workflow")\`.`,
+});

@@ -1,0 +1,40 @@
+/**
+ * The type vocabulary: a node's columns are a union of strings, dtype first (`"float32 price" | "int64 user_id"`). A union is computed at
+ * each step and has no history, so long chains stay within the checker's limits, and hovers print what people say.
+ */
+import type { DType } from "../../triton-protos/datatype.js";
+
+/** What a source may declare a column as: `"int64"`, `"list<int64>"`, `"float32[64]"`. */
+export type ColumnType = DType | `list<${DType}>` | `${DType}[${number}]`;
+
+/** `"float32 price" | "int64 id"` → `"price" | "id"`. */
+export type NameOf<C> = C extends `${string} ${infer N}` ? N : never;
+
+/** The columns named N. */
+export type Keep<S extends string, N extends string> = S extends `${string} ${infer M}` ? (M extends N ? S : never) : never;
+
+/** The columns not named N. */
+export type Without<S extends string, N extends string> = S extends `${string} ${infer M}` ? (M extends N ? never : S) : never;
+
+/** The same names with another element dtype; lists stay lists. */
+export type Recast<S extends string, To extends string> = S extends `list<${string}> ${infer N}`
+  ? `list<${To}> ${N}`
+  : S extends `${string}[${infer W}] ${infer N}`
+    ? `${To}[${W}] ${N}`
+    : S extends `${string} ${infer N}`
+      ? `${To} ${N}`
+      : never;
+
+/** The same columns under another name. */
+export type Renamed<S extends string, Prefix extends string, Postfix extends string = ""> = S extends `${infer T} ${infer N}`
+  ? `${T} ${Prefix}${N}${Postfix}`
+  : never;
+
+/** `{ price: "float32" }` → `"float32 price"`. */
+export type ColumnsOf<D extends Readonly<Record<string, ColumnType>>> = { [N in keyof D & string]: `${D[N]} ${N}` }[keyof D & string];
+
+/** True where an artefact decides the columns, so that the checker knows none of them. */
+export type IsUnknown<S extends string> = string extends S ? true : false;
+
+/** The dtypes that arithmetic works on. */
+export type Text<S extends string> = Extract<S, `string ${string}` | `list<string> ${string}`>;

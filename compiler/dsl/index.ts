@@ -1,0 +1,22 @@
+/**
+ * What `import … from "merlon"` gives: nodes, operators, and the two kinds of program.
+ */
+export { addTags } from "../ops/add-tags.js";
+export { categorify } from "../ops/categorify.js";
+export { clip } from "../ops/clip.js";
+export { fillMissing } from "../ops/fill-missing.js";
+export { filterCandidates } from "../ops/filter-candidates.js";
+export { hashBucket } from "../ops/hash-bucket.js";
+export { logOp } from "../ops/log-op.js";
+export { normalize } from "../ops/normalize.js";
+export { type PredictOnnxOptions, predictOnnx } from "../ops/predict-onnx.js";
+export { queryFaiss } from "../ops/query-faiss.js";
+export { type QueryFeastOptions, queryFeast } from "../ops/query-feast.js";
+export { rename } from "../ops/rename.js";
+export { softmaxSampling } from "../ops/softmax-sampling.js";
+export { transformWorkflow } from "../ops/transform-workflow.js";
+export { unrollFeatures } from "../ops/unroll-features.js";
+export type { ColumnType } from "./column.js";
+export { type Node, type Op, source } from "./node.js";
+export { $chain, $list, $minus, $pick, $plus, type PlusOptions } from "./operators.js";
+export { type Ensemble, type EnsembleOptions, ensemble, type Workflow, workflow } from "./program.js";

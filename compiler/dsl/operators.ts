@@ -1,0 +1,130 @@
+/**
+ * What `>>`, `+`, `-` and `[]` mean: once as types, with a sentence as the type of a wrong operand, and once as values. The rewriter
+ * calls the `$` functions with a site index; the methods of `Node` call the same code without one.
+ */
+import * as messages from "../diagnostics/messages.js";
+import type { IsUnknown, Keep, NameOf, Without } from "./column.js";
+import { describeValue, recordFault } from "./faults.js";
+import { type AnyNode, isNode, isOp, Node, type Op } from "./node.js";
+import type { Apply } from "./rule.js";
+
+/** One name, several, or groups of them. */
+export type Names = string | readonly (string | readonly string[])[];
+type Flat<K> = K extends string ? K : K extends readonly (infer E)[] ? Flat<E> : never;
+
+/** What may stand left of `>>`. */
+export type Left<L> = L extends Node<string> ? L : "left of >> must be a node: start from source({ ... }) or a list of its columns";
+/** What may stand right of `>>`: an operator whose rule finds no fault with the columns of L. */
+export type Right<L, R> =
+  R extends Op<infer Q> ? (L extends Node<infer S> ? ([Apply<Q, S, "fault">] extends [never] ? R : Apply<Q, S, "fault">) : R) : "right of >> must be an operator, such as clip({ min: 0 })";
+/** What `>>` yields. */
+export type Chain<L, R> = L extends Node<infer S> ? (R extends Op<infer Q> ? (Apply<Q, S, "out"> extends infer O extends string ? Node<O> : never) : never) : never;
+
+type Clash<A extends string, B extends string> = IsUnknown<A> extends true ? never : IsUnknown<B> extends true ? never : Extract<NameOf<Exclude<A, B>>, NameOf<Exclude<B, A>>>;
+/** What may stand right of `+`. */
+export type RightOfPlus<L, R> =
+  L extends Node<infer A>
+    ? R extends Node<infer B>
+      ? [Clash<A, B>] extends [never]
+        ? R
+        : `both sides of + provide "${Clash<A, B>}": drop or rename one`
+      : "right of + must be a node or a list of columns"
+    : R;
+/** What `+` yields; numbers and texts stay what they are. */
+export type Plus<L, R> = L extends Node<infer A> ? (R extends Node<infer B> ? (A | B extends infer O extends string ? Node<O> : never) : never) : L extends number ? number : L extends bigint ? bigint : string;
+
+/** What may stand right of `-`. */
+export type RightOfMinus<R> = R extends Node<string> | Names ? R : "right of - must be a node or column names";
+/** What `-` yields. */
+export type Minus<L, R> =
+  L extends Node<infer A>
+    ? R extends Node<infer B>
+      ? Without<A, NameOf<B>> extends infer O extends string ? Node<O> : never
+      : Without<A, Flat<R> & string> extends infer O extends string ? Node<O> : never
+    : number;
+
+/** What may stand between brackets. */
+export type RightOfPick<N, K> =
+  N extends Node<infer S>
+    ? IsUnknown<S> extends true
+      ? K
+      : [Exclude<Flat<K>, NameOf<S>>] extends [never]
+        ? K
+        : `no column "${Exclude<Flat<K>, NameOf<S>> & string}": the node has ${NameOf<S>}`
+    : K;
+/** What `[]` yields: the node's columns, or the member of any other object. */
+export type Pick<N, K> =
+  N extends Node<infer S>
+    ? IsUnknown<S> extends true
+      ? Node<string>
+      : Keep<S, Flat<K> & string> extends infer O extends string ? Node<O> : never
+    : K extends keyof N ? N[K] : undefined;
+
+export interface PlusOptions {
+  /** Which side provides a column that both have; without it that is an error. */
+  readonly wins?: "right";
+}
+
+const unknown = (site?: number): AnyNode => new Node<string>({ kind: "unknown" }, site);
+const names = (value: Names): string[] => (typeof value === "string" ? [value] : value.flatMap(entry => (typeof entry === "string" ? [entry] : [...entry])));
+const isNames = (value: unknown): value is Names =>
+  typeof value === "string" || (Array.isArray(value) && value.every(entry => typeof entry === "string" || (Array.isArray(entry) && entry.every(e => typeof e === "string"))));
+
+/** `left >> right`. */
+export function chain(left: unknown, right: unknown, site?: number): AnyNode {
+  if (!isNode(left)) {
+    recordFault(messages.graphNotANode({ operator: ">>", seen: describeValue(left) }), site, "left");
+    return unknown(site);
+  }
+  if (!isOp(right)) {
+    recordFault(messages.graphNotAnOperator({ seen: describeValue(right), example: "clip({ min: 0 })" }), site, "right");
+    return unknown(site);
+  }
+  return new Node({ kind: "apply", op: right, input: left }, site);
+}
+
+/** `left + right`, for nodes. */
+export function plus(left: AnyNode, right: unknown, site?: number, options: PlusOptions = {}): AnyNode {
+  if (isNode(right)) return new Node({ kind: "plus", left, right, ...options }, site);
+  recordFault(messages.graphNotAddable({ operator: "+", seen: describeValue(right) }), site, "right");
+  return unknown(site);
+}
+
+/** `left - right`, for nodes. */
+export function minus(left: AnyNode, right: unknown, site?: number): AnyNode {
+  if (isNode(right)) return new Node({ kind: "minus", left, right }, site);
+  if (isNames(right)) return new Node({ kind: "minus", left, right: names(right) }, site);
+  recordFault(messages.graphNotAddable({ operator: "-", seen: describeValue(right) }), site, "right");
+  return unknown(site);
+}
+
+/** `node[names]`. */
+export function pick(node: AnyNode, key: Names, site?: number): AnyNode {
+  return new Node({ kind: "pick", input: node, names: names(key) }, site);
+}
+
+export function $chain<L, R>(left: Left<L>, right: Right<L, R>, site?: number): Chain<L, R> {
+  return chain(left, right, site) as Chain<L, R>;
+}
+
+export function $plus<L, R>(left: L, right: RightOfPlus<L, R>, site?: number): Plus<L, R> {
+  if (isNode(left)) return plus(left, right, site) as Plus<L, R>;
+  if (isNode(right)) {
+    recordFault(messages.graphNotANode({ operator: "+", seen: describeValue(left) }), site, "left");
+    return unknown(site) as Plus<L, R>;
+  }
+  return ((left as number) + (right as unknown as number)) as Plus<L, R>;
+}
+
+export function $minus<L, R>(left: L, right: L extends Node<string> ? RightOfMinus<R> : R, site?: number): Minus<L, R> {
+  if (isNode(left)) return minus(left, right, site) as Minus<L, R>;
+  return ((left as unknown as number) - (right as unknown as number)) as Minus<L, R>;
+}
+
+export function $pick<N, const K extends Names>(node: N, key: RightOfPick<N, K>, site?: number): Pick<N, K> {
+  if (isNode(node)) return pick(node, key as Names, site) as Pick<N, K>;
+  return (node as Record<string, unknown>)[key as string] as Pick<N, K>;
+}
+
+/** A bare list of names, bound to the file's source. */
+export const $list = <N, const K extends Names>(node: N, key: RightOfPick<N, K>, site?: number): Pick<N, K> => $pick(node, key, site);

@@ -1,0 +1,42 @@
+/**
+ * What an ensemble or workflow file exports: a name, the node whose columns are the answer, and how it wants to be served.
+ */
+import type { AnyNode, Node } from "./node.js";
+
+/** How an ensemble is served. */
+export interface EnsembleOptions {
+  /** Most users one request may ask about; 0 serves without a batch dimension. @default 128 */
+  readonly maxBatchSize?: number;
+}
+
+/** A serving graph. `C` is the union of the columns it answers with. */
+export interface Ensemble<C extends string = string> {
+  readonly kind: "ensemble";
+  readonly name: string;
+  readonly output: Node<C>;
+  readonly options: EnsembleOptions;
+}
+
+/** A feature-engineering graph: fitted by `merlon fit`, used by `transformWorkflow`. */
+export interface Workflow<C extends string = string> {
+  readonly kind: "workflow";
+  readonly name: string;
+  readonly output: Node<C>;
+  readonly options: Readonly<Record<never, never>>;
+}
+
+export type Program = (Omit<Ensemble, "output"> | Omit<Workflow, "output">) & { readonly output: AnyNode };
+
+/**
+ * Names a serving graph. The name is the Triton model's name.
+ * @param output the node whose columns are answered
+ * @example export default ensemble("recommend", ordering);
+ */
+export const ensemble = <C extends string>(name: string, output: Node<C>, options: EnsembleOptions = {}): Ensemble<C> => ({ kind: "ensemble", name, output, options });
+
+/**
+ * Names a feature-engineering graph.
+ * @param output the node whose columns are the features
+ * @example export default workflow("ranking", ids + price);
+ */
+export const workflow = <C extends string>(name: string, output: Node<C>): Workflow<C> => ({ kind: "workflow", name, output, options: {} });

@@ -1,0 +1,19 @@
+/** Says what columns are; data is untouched. */
+import { OP_PARAMS } from "../../triton-protos/op-params.js";
+import { Op } from "../dsl/node.js";
+import type { SameRule } from "../dsl/rule.js";
+import { defineOp } from "./define-op.js";
+import { mapColumns, withTags } from "./elementwise.js";
+
+/**
+ * Adds tags (`"user"`, `"item"`, `"id"`, `"target"`, …) to columns; a tag replaces those that contradict it. Training reads them.
+ * @example ids >> addTags("categorical", "id")
+ */
+export const addTags = (...tags: string[]): Op<SameRule> => new Op("addTags", { tags });
+
+export const addTagsOp = defineOp({
+  kind: "addTags",
+  params: OP_PARAMS.addTags,
+  facts: { elementwise: true, inWorkflow: true, prunable: true },
+  infer: call => mapColumns<"addTags">(call, ({ column }) => withTags(column, call.params.tags)),
+});

@@ -1,0 +1,84 @@
+/**
+ * The contract of an operator's compile half: what it needs, what it makes, and what it finds wrong, before any data is seen.
+ */
+import type { z } from "zod";
+import type { OpKind, OpParams } from "../../triton-protos/op-params.js";
+import type { ColumnRef } from "../../triton-protos/plan.js";
+import type { ColumnSchema } from "../../triton-protos/schema.js";
+import type { Message } from "../diagnostics/diagnostic.js";
+import type { ArtefactReader } from "../3-graph/artefacts.js";
+
+/** A column that is available at some point of the graph, and who makes it. */
+export interface Bound {
+  readonly column: ColumnSchema;
+  readonly ref: Pick<ColumnRef, "step" | "column">;
+  /** Site index of the operator that made it; undefined for a source column. */
+  readonly site?: number | undefined;
+}
+
+/** Columns in order, names unique. */
+export type Scope = readonly Bound[];
+
+/** Where a fault belongs: an operand, or a text literal within the right one. */
+export type Blame = "left" | "right" | { readonly literal: string } | { readonly dependency: string };
+
+/** What `infer` is given. */
+export interface Call<Author> {
+  /** Parameters as the author wrote them, parsed. */
+  readonly params: Author;
+  /** Id of the step to be; also the name of rows it makes. */
+  readonly id: string;
+  /** Name of the ensemble or workflow. */
+  readonly program: string;
+  readonly input: Scope;
+  /** Columns of a dependency; empty when the author gave something else (already reported). */
+  dependency(port: string): Scope;
+  readonly artefacts: ArtefactReader;
+  /** What `merlon fit` learnt for this step, after a fit. */
+  readonly state: unknown;
+  /** Rows that a step made → the rows they are grouped by. */
+  parentRows(rows: string): string | undefined;
+  /** Reports a fault; returns undefined so that `infer` can end with it. */
+  fail(message: Message, blame?: Blame, related?: readonly { readonly note: string; readonly of: Bound }[]): undefined;
+}
+
+/** Files that a step needs beside the plan. */
+export interface ArtefactFile {
+  /** Absolute path of a file or folder to copy. */
+  readonly from: string;
+  /** Where it goes, relative to the plan. */
+  readonly to: string;
+}
+
+/** What a step is, once its input is known. */
+export interface Inferred<K extends OpKind> {
+  readonly params: OpParams[K];
+  readonly inputs: Readonly<Record<string, Scope>>;
+  readonly outputs: readonly ColumnSchema[];
+  /** Makes new rows, grouped by these. */
+  readonly madeRows?: { readonly parent: string };
+  /** Artefact paths by logical name, relative to the plan. */
+  readonly artefacts?: Readonly<Record<string, string>>;
+  readonly files?: readonly ArtefactFile[];
+  /** ONNX file that becomes a model of its own. */
+  readonly model?: { readonly name: string; readonly from: string };
+}
+
+export interface OpDefinition<K extends OpKind = OpKind, Author = unknown> {
+  readonly kind: K;
+  /** Parses what the author wrote. */
+  readonly params: z.ZodType<Author>;
+  readonly facts: {
+    /** Each output column depends on the input column of the same position alone. */
+    readonly elementwise: boolean;
+    /** May stand in a workflow, that is, keeps rows and needs no store or model. */
+    readonly inWorkflow: boolean;
+    /** Outputs nobody reads may be dropped from the step. */
+    readonly prunable: boolean;
+  };
+  /** Undefined after a fault: the step's columns are then unknown, and nothing that reads them is reported. */
+  infer(call: Call<Author>): Inferred<K> | undefined;
+}
+
+/** Writes an operator's compile half, checking it against the plan's parameters. */
+export const defineOp = <K extends OpKind, Author>(definition: OpDefinition<K, Author>): OpDefinition<K, Author> => definition;

@@ -1,0 +1,45 @@
+/**
+ * Operators that make each output column from one input column: the shared half of their `infer`.
+ */
+import { type DType, datatype } from "../../triton-protos/datatype.js";
+import type { OpKind, OpParams } from "../../triton-protos/op-params.js";
+import { type ColumnSchema, printType } from "../../triton-protos/schema.js";
+import * as messages from "../diagnostics/messages.js";
+import type { Bound, Call, Inferred } from "./define-op.js";
+
+/** Applies `map` to every input column; a column that `map` refuses is reported by it. */
+export function mapColumns<K extends OpKind>(call: Call<OpParams[K]>, map: (bound: Bound) => ColumnSchema | readonly ColumnSchema[] | undefined): Inferred<K> | undefined {
+  const outputs = call.input.map(map);
+  if (outputs.some(out => out === undefined)) return undefined;
+  return { params: call.params, inputs: { input: call.input }, outputs: outputs.flatMap(out => out!) };
+}
+
+export const isNumber = (dtype: DType): boolean => ["int", "uint", "float"].includes(datatype(dtype).kind);
+
+/** Reports a column that is no number; true when it is one. */
+export function needNumber(call: Call<unknown>, operator: string, { column }: Bound): boolean {
+  if (isNumber(column.dtype)) return true;
+  call.fail(messages.schemaDtypeUnsupported({ operator, wanted: "numbers", column: column.name, seen: printType(column), way: `Encode it first, \`>> categorify()\`, or leave it out: \`node - "${column.name}"\`.` }));
+  return false;
+}
+
+const COLLIDING: Readonly<Record<string, readonly string[]>> = {
+  categorical: ["continuous", "embedding"],
+  continuous: ["categorical", "embedding", "id"],
+  embedding: ["continuous", "categorical", "id"],
+  id: ["continuous", "embedding"],
+};
+
+/** The column with more tags; a new tag removes those it contradicts (`merlin` semantics of output tags). */
+export function withTags(column: ColumnSchema, tags: readonly string[]): ColumnSchema {
+  const removed = new Set(tags.flatMap(tag => COLLIDING[tag] ?? []));
+  return { ...column, tags: [...new Set([...column.tags.filter(tag => !removed.has(tag)), ...tags])] };
+}
+
+export const withProperties = (column: ColumnSchema, properties: ColumnSchema["properties"]): ColumnSchema => ({
+  ...column,
+  properties: { ...column.properties, ...properties },
+});
+
+/** Merlin's rule of thumb for the width of an embedding table: `min(512, max(16, round(1.6 · n^0.56)))`. */
+export const embeddingDimension = (cardinality: number): number => Math.min(512, Math.max(16, Math.round(1.6 * cardinality ** 0.56)));

@@ -1,0 +1,34 @@
+/** hash(x) mod n: ids without a vocabulary. */
+import { OP_PARAMS } from "../../triton-protos/op-params.js";
+import type { Recast } from "../dsl/column.js";
+import { Op } from "../dsl/node.js";
+import type { Rule } from "../dsl/rule.js";
+import { defineOp } from "./define-op.js";
+import { embeddingDimension, mapColumns, withProperties, withTags } from "./elementwise.js";
+
+interface HashRule extends Rule {
+  readonly fault: never;
+  readonly out: Recast<this["S"], "int32">;
+}
+
+/**
+ * hash(x) mod `numBuckets`, int32. The hash is `pandas.util.hash_array`: it depends on the value alone (NVTabular on CPU mixes the row
+ * number in, so that one value gets different buckets).
+ * @example ["brand"] >> hashBucket(1000)
+ */
+export const hashBucket = (numBuckets: number): Op<HashRule> => new Op("hashBucket", { numBuckets });
+
+export const hashBucketOp = defineOp({
+  kind: "hashBucket",
+  params: OP_PARAMS.hashBucket,
+  facts: { elementwise: true, inWorkflow: true, prunable: true },
+  infer: call =>
+    mapColumns<"hashBucket">(call, ({ column }) => {
+      const { numBuckets } = call.params;
+      return withProperties(withTags({ ...column, dtype: "int32" }, ["categorical"]), {
+        num_buckets: numBuckets,
+        domain: { min: 0, max: numBuckets - 1, name: column.name },
+        embedding_sizes: { cardinality: numBuckets, dimension: embeddingDimension(numBuckets) },
+      });
+    }),
+});

@@ -1,0 +1,39 @@
+/** The catalogue: every operator's compile half. A kind without one is a compile error. */
+import type { OpKind } from "../../triton-protos/op-params.js";
+import { addTagsOp } from "./add-tags.js";
+import { categorifyOp } from "./categorify.js";
+import { clipOp } from "./clip.js";
+import type { OpDefinition } from "./define-op.js";
+import { fillMissingOp } from "./fill-missing.js";
+import { filterCandidatesOp } from "./filter-candidates.js";
+import { hashBucketOp } from "./hash-bucket.js";
+import { logOpOp } from "./log-op.js";
+import { normalizeOp } from "./normalize.js";
+import { predictOnnxOp } from "./predict-onnx.js";
+import { queryFaissOp } from "./query-faiss.js";
+import { queryFeastOp } from "./query-feast.js";
+import { renameOp } from "./rename.js";
+import { softmaxSamplingOp } from "./softmax-sampling.js";
+import { transformWorkflowOp } from "./transform-workflow.js";
+import { unrollFeaturesOp } from "./unroll-features.js";
+
+const CATALOGUE = {
+  addTags: addTagsOp,
+  categorify: categorifyOp,
+  clip: clipOp,
+  fillMissing: fillMissingOp,
+  filterCandidates: filterCandidatesOp,
+  hashBucket: hashBucketOp,
+  logOp: logOpOp,
+  normalize: normalizeOp,
+  predictOnnx: predictOnnxOp,
+  queryFaiss: queryFaissOp,
+  queryFeast: queryFeastOp,
+  rename: renameOp,
+  softmaxSampling: softmaxSamplingOp,
+  transformWorkflow: transformWorkflowOp,
+  unrollFeatures: unrollFeaturesOp,
+} satisfies { [K in OpKind]: { readonly kind: K } };
+
+/** The definition of a kind, its author type forgotten: the graph pass parses parameters with the same definition it infers with. */
+export const opDefinition = (kind: OpKind): OpDefinition<OpKind, unknown> => CATALOGUE[kind] as OpDefinition<OpKind, unknown>;

@@ -1,0 +1,25 @@
+/** ln(x + 1), as float32. */
+import { OP_PARAMS } from "../../triton-protos/op-params.js";
+import type { Recast } from "../dsl/column.js";
+import { Op } from "../dsl/node.js";
+import type { NumbersOnly, Rule } from "../dsl/rule.js";
+import { defineOp } from "./define-op.js";
+import { mapColumns, needNumber, withTags } from "./elementwise.js";
+
+interface LogRule extends Rule {
+  readonly fault: NumbersOnly<"logOp", this["S"]>;
+  readonly out: Recast<this["S"], "float32">;
+}
+
+/**
+ * ln(x + 1) in float32 (NVTabular's LogOp): −1 gives −Infinity, below it NaN.
+ * @example ["price"] >> clip({ min: 0 }) >> logOp()
+ */
+export const logOp = (): Op<LogRule> => new Op("logOp", {});
+
+export const logOpOp = defineOp({
+  kind: "logOp",
+  params: OP_PARAMS.logOp,
+  facts: { elementwise: true, inWorkflow: true, prunable: true },
+  infer: call => mapColumns<"logOp">(call, bound => (needNumber(call, "logOp", bound) ? withTags({ ...bound.column, dtype: "float32" }, ["continuous"]) : undefined)),
+});

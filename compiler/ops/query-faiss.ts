@@ -1,0 +1,53 @@
+/** Nearest items of a query vector: one group of candidates per row. */
+import { join } from "node:path";
+import { OP_PARAMS } from "../../triton-protos/op-params.js";
+import { column, printType } from "../../triton-protos/schema.js";
+import * as messages from "../diagnostics/messages.js";
+import { Op } from "../dsl/node.js";
+import type { Rule } from "../dsl/rule.js";
+import { artefactName } from "./artefact-name.js";
+import { needOne } from "./columns.js";
+import { defineOp } from "./define-op.js";
+
+interface FaissRule<D extends boolean> extends Rule {
+  readonly fault: never;
+  readonly out: D extends true ? "int64 candidate_ids" | "float32 candidate_distances" : "int64 candidate_ids";
+}
+
+/**
+ * The `topk` nearest items of each query vector, best first. A row gets fewer when the index finds fewer.
+ * @param path FAISS file, relative to this file
+ * @param options.includeDistances adds `candidate_distances`: inner product, or squared L2
+ * @example query >> queryFaiss("index/items.faiss", { topk: 100 })
+ */
+export function queryFaiss<const P extends { readonly topk?: number; readonly includeDistances?: boolean }>(path: string, options?: P): Op<FaissRule<P["includeDistances"] extends true ? true : false>> {
+  return new Op("queryFaiss", { path, ...options });
+}
+
+export const queryFaissOp = defineOp({
+  kind: "queryFaiss",
+  params: OP_PARAMS.queryFaiss,
+  facts: { elementwise: false, inWorkflow: false, prunable: false },
+  infer: call => {
+    const { path, includeDistances } = call.params;
+    const read = call.artefacts.faiss(path);
+    if (!read.ok) return call.fail(read.message, { literal: path });
+    const query = needOne(call, call.input, `\`queryFaiss("${path}")\``, `queryFaiss("${path}")`);
+    if (!query) return undefined;
+    const { name, dtype, list, rows } = query.column;
+    const dimension = list && list.min === list.max ? list.min : undefined;
+    if (dtype !== "float32" || dimension === undefined)
+      return call.fail(messages.schemaDtypeUnsupported({ operator: "queryFaiss", wanted: "float32 vectors of fixed length", column: name, seen: printType(query.column), way: "Give it the output of a query tower." }), "left");
+    if (dimension !== read.value.dimension)
+      return call.fail(messages.faissDimensionMismatch({ path, wanted: read.value.dimension, column: name, seen: dimension }), { literal: path });
+    const made = { rows: call.id };
+    return {
+      params: call.params,
+      inputs: { input: [query] },
+      outputs: [column("candidate_ids", "int64", { ...made, tags: ["id"] }), ...(includeDistances ? [column("candidate_distances", "float32", made)] : [])],
+      madeRows: { parent: rows },
+      artefacts: { index: join("indexes", artefactName(path)) },
+      files: [{ from: read.path, to: join("indexes", artefactName(path)) }],
+    };
+  },
+});

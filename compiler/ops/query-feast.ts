@@ -1,0 +1,99 @@
+/** Looks features up in a Feast online store, by entity key. */
+import { join } from "node:path";
+import { z } from "zod";
+import type { DType } from "../../triton-protos/datatype.js";
+import { OP_PARAMS, type OpParams } from "../../triton-protos/op-params.js";
+import { column } from "../../triton-protos/schema.js";
+import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
+import * as messages from "../diagnostics/messages.js";
+import { Op } from "../dsl/node.js";
+import type { OpenRule } from "../dsl/rule.js";
+import { need, needOne, needType } from "./columns.js";
+import { defineOp } from "./define-op.js";
+import { artefactName } from "./artefact-name.js";
+
+const author = z.strictObject({
+  repository: z.string().min(1),
+  view: z.string().min(1),
+  entityColumn: z.string().optional(),
+  includeId: z.boolean().default(false),
+  prefix: z.string().default(""),
+  features: z.array(z.string()).optional(),
+  onMissing: OP_PARAMS.queryFeast.shape.onMissing,
+});
+
+export interface QueryFeastOptions {
+  /** Feature view to read. */
+  readonly view: string;
+  /** Column with the entity key; by default the one named like the view's join key, or the only column. */
+  readonly entityColumn?: string;
+  /** Answers the entity key too, under the name of the join key. */
+  readonly includeId?: boolean;
+  /** Put before each feature's name with `_`, unless the name starts with it. */
+  readonly prefix?: string;
+  /** Features to read; by default all of the view. */
+  readonly features?: readonly string[];
+  /**
+   * What a feature of an unknown entity becomes: an error that names the key, null, or a value; for all features or one by one.
+   * @default "error"
+   */
+  readonly onMissing?: OpParams["queryFeast"]["onMissing"];
+}
+
+/**
+ * Looks features up in a Feast online store. One read per request, whatever the number of rows.
+ * @param repository folder with `feature_store.yaml`, relative to this file
+ * @example request["user_id"] >> queryFeast("features", { view: "user_features", includeId: true })
+ */
+export const queryFeast = (repository: string, options: QueryFeastOptions): Op<OpenRule> => new Op("queryFeast", { repository, ...options });
+
+export const queryFeastOp = defineOp({
+  kind: "queryFeast",
+  params: author,
+  facts: { elementwise: false, inWorkflow: false, prunable: true },
+  infer: call => {
+    const { repository, view: viewName, features: chosen, includeId, prefix, onMissing } = call.params;
+    const reader = `\`queryFeast\` of view \`${viewName}\``;
+    const read = call.artefacts.feast(repository);
+    if (!read.ok) return call.fail(read.message, { literal: repository });
+    const view = read.value.views.find(v => v.name === viewName);
+    if (!view) {
+      const views = read.value.views.map(v => v.name);
+      return call.fail(messages.feastViewMissing({ path: repository, view: viewName, views: listNames(views), suggestion: didYouMean(viewName, views) }), { literal: viewName });
+    }
+    const named = call.params.entityColumn ?? (call.input.some(b => b.column.name === view.entity.joinKey) ? view.entity.joinKey : undefined);
+    const key = named
+      ? need(call, call.input, named, reader, `Pick the column that holds \`${view.entity.joinKey}\` with \`entityColumn\`.`, call.params.entityColumn ? { literal: named } : "left")
+      : needOne(call, call.input, reader, `queryFeast("${repository}", …)`);
+    if (!key) return undefined;
+    const { dtype: entityType } = view.entity;
+    if (!needType(call, key, { dtype: entityType }, reader, `Declare \`${key.column.name}\` as ${entityType}: the type of the entity decides the bytes of the key.`)) return undefined;
+    const unknown = chosen?.find(name => !view.features.some(f => f.name === name));
+    if (unknown !== undefined) {
+      const names = view.features.map(f => f.name);
+      return call.fail(messages.schemaColumnMissing({ reader, column: unknown, columns: listNames(names), suggestion: didYouMean(unknown, names), way: "Name features of the view." }), { literal: unknown });
+    }
+    const { rows } = key.column;
+    const features = view.features.filter(f => !chosen || chosen.includes(f.name));
+    const outputs = [];
+    for (const feature of features) {
+      if (!feature.dtype) return call.fail(messages.feastValueUnsupported({ feature: feature.name, view: viewName, type: feature.valueType }), "right");
+      const name = prefix && !feature.name.startsWith(`${prefix}_`) ? `${prefix}_${feature.name}` : feature.name;
+      outputs.push({ feature: feature.name, schema: column(name, feature.dtype as DType, { rows, ...(feature.list && { list: { min: 0, max: null } }) }) });
+    }
+    const { joinKey } = view.entity;
+    if (includeId && outputs.some(o => o.schema.name === joinKey))
+      return call.fail(messages.schemaOutputCollision({ operator: "queryFeast", column: joinKey, way: "Drop `includeId`, or give the features a `prefix`." }), "right");
+    const folder = `features/${artefactName(repository)}`;
+    return {
+      params: { repository, view: viewName, entityColumn: key.column.name, includeId, prefix, onMissing, features: Object.fromEntries(outputs.map(o => [o.schema.name, o.feature])) },
+      inputs: { input: [key] },
+      outputs: [...(includeId ? [column(joinKey, key.column.dtype, { rows, tags: ["id"] })] : []), ...outputs.map(o => o.schema)],
+      artefacts: { registry: join(folder, "registry.db"), onlineStore: join(folder, "online_store.db") },
+      files: [
+        { from: read.value.registryPath, to: join(folder, "registry.db") },
+        { from: read.value.onlineStorePath, to: join(folder, "online_store.db") },
+      ],
+    };
+  },
+});

@@ -1,0 +1,56 @@
+/** Repeats a user's columns for each of the user's candidates. */
+import { OP_PARAMS } from "../../triton-protos/op-params.js";
+import * as messages from "../diagnostics/messages.js";
+import type { Renamed } from "../dsl/column.js";
+import { type AnyNode, type Node, Op } from "../dsl/node.js";
+import type { Rule } from "../dsl/rule.js";
+import { describeRows, need, sameRows } from "./columns.js";
+import { defineOp } from "./define-op.js";
+
+interface UnrollRule<U extends string, Prefix extends string> extends Rule {
+  readonly fault: never;
+  readonly out: string extends this["S"] ? string : string extends U ? string : this["S"] | (Prefix extends "" ? U : Renamed<U, `${Prefix}_`>);
+}
+
+type ColumnsOfNode<N> = N extends Node<infer U> ? U : string;
+
+/**
+ * Puts the user's columns beside each of the user's candidates; the candidates' columns stay.
+ * @param itemColumn column of the left side whose rows are the candidates
+ * @param user columns with one value per user
+ * @param options.prefix put before the user's names with `_`
+ * @example items >> unrollFeatures("item_id", user[["age", "city"]], { prefix: "user" })
+ */
+export function unrollFeatures<N extends AnyNode, const P extends { readonly prefix?: string }>(
+  itemColumn: string,
+  user: N,
+  options?: P,
+): Op<UnrollRule<ColumnsOfNode<N>, P["prefix"] extends string ? P["prefix"] : "">> {
+  return new Op("unrollFeatures", { itemColumn, ...options }, { unroll: user });
+}
+
+export const unrollFeaturesOp = defineOp({
+  kind: "unrollFeatures",
+  params: OP_PARAMS.unrollFeatures,
+  facts: { elementwise: false, inWorkflow: false, prunable: false },
+  infer: call => {
+    const { itemColumn, prefix } = call.params;
+    const reader = "`unrollFeatures`";
+    const item = need(call, call.input, itemColumn, reader, "Name a column of the candidates.", { literal: itemColumn });
+    if (!item || !sameRows(call, call.input, reader)) return undefined;
+    const unroll = call.dependency("unroll");
+    const stray = unroll.find(b => !isAncestor(call.parentRows, item.column.rows, b.column.rows));
+    if (stray)
+      return call.fail(messages.schemaDtypeUnsupported({ operator: "unrollFeatures", wanted: `columns with one value per user of \`${itemColumn}\``, column: stray.column.name, seen: `one per ${describeRows(stray.column.rows)}`, way: "Unroll columns of the node that the candidates were retrieved for." }), { dependency: "unroll" });
+    const added = unroll.map(({ column }) => ({ ...column, name: prefix ? `${prefix}_${column.name}` : column.name, rows: item.column.rows }));
+    const clash = added.find(a => call.input.some(b => b.column.name === a.name));
+    if (clash)
+      return call.fail(messages.schemaOutputCollision({ operator: "unrollFeatures", column: clash.name, way: 'Give the user\'s columns a name of their own: `{ prefix: "user" }`, or leave the column out.' }), "right");
+    return { params: call.params, inputs: { input: call.input, unroll }, outputs: [...call.input.map(b => b.column), ...added] };
+  },
+});
+
+function isAncestor(parentRows: (rows: string) => string | undefined, rows: string, ancestor: string): boolean {
+  for (let at: string | undefined = parentRows(rows); at !== undefined; at = parentRows(at)) if (at === ancestor) return true;
+  return false;
+}
