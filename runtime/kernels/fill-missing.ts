@@ -1,0 +1,58 @@
+/**
+ * Columns -> the same columns with nulls (and float NaN) replaced by `fillValue`, and, on request, bool columns `{column}_filled`
+ * that say which values were null.
+ */
+import { RuntimeFault } from "../errors.js";
+import type { Kernel } from "../plan/kernel.js";
+import type { Column, Values } from "../plan/table.js";
+import { type FillValue, fillFor } from "./fill-value.js";
+import { like } from "./like.js";
+
+export const fillMissing: Kernel<"fillMissing"> = {
+  prepare(step) {
+    const what = `step \`${step.id}\` (fillMissing)`;
+    const refs = step.inputs["input"] ?? [];
+    // By name, so that the plan may order flags and columns as it likes.
+    const outputs = step.outputs.map(({ name, dtype }) => {
+      const direct = refs.findIndex(ref => ref.name === name);
+      if (direct >= 0)
+        return { at: direct, fill: fillFor(dtype, step.params.fillValue, `${what}, column \`${name}\`,`) };
+      const flagged = refs.findIndex(ref => `${ref.name}_filled` === name);
+      if (flagged < 0)
+        throw new RuntimeFault("INTERNAL", `${what} has an output \`${name}\` that comes from none of its inputs.`);
+      return { at: flagged, fill: undefined };
+    });
+    return {
+      run: inputs =>
+        outputs.map(({ at, fill }) => {
+          const col = inputs["input"]![at]!;
+          return fill === undefined ? like(col, "bool", nullFlags(col)) : fillColumn(col, fill);
+        }),
+    };
+  },
+};
+
+function fillColumn(col: Column, fill: FillValue): Column {
+  const { values, validity } = col;
+  const isFloat = values instanceof Float32Array || values instanceof Float64Array;
+  if (!validity && !isFloat) return col;
+  const filled = values.slice() as Values;
+  if (isFloat) fillNaN(filled as Float32Array, fill as number);
+  if (validity) {
+    const target = filled as { [k: number]: FillValue };
+    for (let i = 0; i < validity.length; i++) if (validity[i] === 0) target[i] = fill;
+  }
+  return like(col, col.dtype, filled);
+}
+
+function fillNaN(floats: Float32Array | Float64Array, fill: number): void {
+  for (let i = 0; i < floats.length; i++) if (Number.isNaN(floats[i])) floats[i] = fill;
+}
+
+function nullFlags({ values, validity }: Column): Uint8Array {
+  const flags = new Uint8Array(values.length);
+  if (values instanceof Float32Array || values instanceof Float64Array)
+    for (let i = 0; i < flags.length; i++) flags[i] = Number.isNaN(values[i]) ? 1 : 0;
+  if (validity) for (let i = 0; i < flags.length; i++) if (validity[i] === 0) flags[i] = 1;
+  return flags;
+}

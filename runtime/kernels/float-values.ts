@@ -1,0 +1,36 @@
+/**
+ * Numeric column -> its values as float64, nulls as NaN, in a fresh array that the caller may write.
+ * Conversions between typed arrays are the engine's own, so each kernel's loop sees one array type.
+ */
+import { datatype } from "../../triton-protos/datatype.js";
+import { RuntimeFault } from "../errors.js";
+import { type Column, words } from "../plan/table.js";
+
+/** @throws RuntimeFault for strings and for half floats, which have no arithmetic here */
+export function floatValues(col: Column, what: string): Float64Array {
+  const floats = convert(col, what);
+  const { validity } = col;
+  if (validity) for (let i = 0; i < floats.length; i++) if (validity[i] === 0) floats[i] = Number.NaN;
+  return floats;
+}
+
+function convert(col: Column, what: string): Float64Array {
+  const { values } = col;
+  if (values instanceof BigInt64Array) return fromWords(words(values), true);
+  if (values instanceof BigUint64Array) return fromWords(words(values), false);
+  if (Array.isArray(values) || datatype(col.dtype).duckdb === null)
+    throw new RuntimeFault(
+      "INTERNAL",
+      `${what} needs numbers, but its column is ${col.dtype}. Build the plan again with \`merlon build\`.`,
+    );
+  return new Float64Array(values as Float32Array);
+}
+
+function fromWords(pairs: Int32Array, signed: boolean): Float64Array {
+  const floats = new Float64Array(pairs.length / 2);
+  for (let i = 0; i < floats.length; i++) {
+    const high = pairs[2 * i + 1]!;
+    floats[i] = (signed ? high : high >>> 0) * 4294967296 + (pairs[2 * i]! >>> 0);
+  }
+  return floats;
+}

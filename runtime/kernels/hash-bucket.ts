@@ -1,0 +1,16 @@
+/** Columns of any dtype -> int32 columns `hash(x) mod numBuckets`, the hash being pandas' own of the value alone. */
+import type { Kernel } from "../plan/kernel.js";
+import { like } from "./like.js";
+import { bucketOf, hashValues } from "./pandas-hash.js";
+
+export const hashBucket: Kernel<"hashBucket"> = {
+  prepare: ({ params: { numBuckets } }) => ({
+    run: inputs =>
+      (inputs["input"] ?? []).map(col => {
+        const hashes = hashValues(col);
+        const buckets = new Int32Array(hashes.length / 2);
+        for (let i = 0; i < buckets.length; i++) buckets[i] = bucketOf(hashes[2 * i]!, hashes[2 * i + 1]!, numBuckets);
+        return like(col, "int32", buckets);
+      }),
+  }),
+};
