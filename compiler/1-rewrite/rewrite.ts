@@ -56,8 +56,9 @@ const METHODS = new Set(["pipe", "plus", "minus", "pick"]);
  * Rewrites one file. Text without operators comes back with one span that covers it all.
  * @param text the author's file
  * @param file its path, for messages
+ * @param firstSite index of its first site, where several files share one list
  */
-export function rewrite(text: string, file: string): Rewritten {
+export function rewrite(text: string, file: string, firstSite = 0): Rewritten {
   const tree = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
   const edits: Edit[] = [];
   const sites: Site[] = [];
@@ -66,7 +67,7 @@ export function rewrite(text: string, file: string): Rewritten {
   const range = (node: ts.Node): Range => ({ start: node.getStart(tree), end: node.end });
   const site = (operator: Site["operator"], whole: ts.Node, left: ts.Node, right: Range): number => {
     const variable = variableOf(whole);
-    return sites.push({ operator, whole: range(whole), left: range(left), right, ...(variable && { variable }) }) - 1;
+    return firstSite + sites.push({ operator, whole: range(whole), left: range(left), right, ...(variable && { variable }) }) - 1;
   };
   const open = (node: ts.Node, text: string) => edits.push({ pos: node.getStart(tree), remove: 0, text, order: -node.end, closes: false });
   const close = (node: ts.Node, text: string) => edits.push({ pos: node.end, remove: 0, text, order: -node.getStart(tree), closes: true });

@@ -1,0 +1,76 @@
+/**
+ * A program's file and the TypeScript files it imports → one ts-morph project in which operators are already calls. Offsets of its
+ * texts are offsets of rewritten texts; `sites` and `spans` lead back.
+ */
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { ModuleKind, ModuleResolutionKind, Project, ScriptTarget, type SourceFile, ts } from "ts-morph";
+import { isMerlonFile, type Rewritten, rewrite, type Site } from "../1-rewrite/rewrite.js";
+import type { Span } from "../1-rewrite/spans.js";
+import type { Finding } from "../diagnostics/diagnostic.js";
+
+export interface ProgramSources {
+  readonly project: Project;
+  readonly entry: string;
+  /** Author's text by file. */
+  readonly texts: ReadonlyMap<string, string>;
+  readonly spans: ReadonlyMap<string, readonly Span[]>;
+  /** Sites of all files; a node carries an index into this list. */
+  readonly sites: readonly (Site & { readonly file: string })[];
+  readonly findings: readonly Finding[];
+}
+
+const DSL = fileURLToPath(new URL("../dsl/index.d.ts", import.meta.url));
+
+const OPTIONS: ts.CompilerOptions = {
+  target: ScriptTarget.ES2022,
+  lib: ["lib.es2022.d.ts"],
+  module: ModuleKind.NodeNext,
+  moduleResolution: ModuleResolutionKind.NodeNext,
+  strict: true,
+  noEmit: true,
+  skipLibCheck: true,
+  allowImportingTsExtensions: true,
+  types: [],
+  paths: { merlon: [DSL] },
+};
+
+/** Reads and rewrites the program's files. @throws when the entry file does not exist */
+export function loadSources(entry: string): ProgramSources {
+  const project = new Project({ compilerOptions: OPTIONS, skipAddingFilesFromTsConfig: true, skipFileDependencyResolution: true });
+  project.addSourceFileAtPath(entry);
+  project.resolveSourceFileDependencies();
+  const texts = new Map<string, string>();
+  const spans = new Map<string, readonly Span[]>();
+  const sites: (Site & { file: string })[] = [];
+  const findings: Finding[] = [];
+  for (const file of project.getSourceFiles().filter(isUserFile)) {
+    const path = file.getFilePath();
+    const text = file.getFullText();
+    texts.set(path, text);
+    if (!isMerlonFile(path)) {
+      spans.set(path, [{ source: 0, target: 0, length: text.length }]);
+      continue;
+    }
+    const rewritten: Rewritten = rewrite(text, path, sites.length);
+    spans.set(path, rewritten.spans);
+    sites.push(...rewritten.sites.map(site => ({ ...site, file: path })));
+    findings.push(...rewritten.findings);
+    file.replaceWithText(rewritten.text);
+  }
+  return { project, entry: project.getSourceFileOrThrow(entry).getFilePath(), texts, spans, sites, findings };
+}
+
+/** JavaScript of the user's files by file: URL; lines stay where they are, so that a stack trace names the author's. */
+export function transpile({ project }: ProgramSources): Map<string, string> {
+  const modules = new Map<string, string>();
+  for (const file of project.getSourceFiles().filter(isUserFile)) {
+    const { outputText } = ts.transpileModule(file.getFullText(), {
+      fileName: file.getFilePath(),
+      compilerOptions: { target: ScriptTarget.ES2022, module: ModuleKind.ESNext, verbatimModuleSyntax: false, sourceMap: false },
+    });
+    modules.set(pathToFileURL(file.getFilePath()).href, outputText);
+  }
+  return modules;
+}
+
+const isUserFile = (file: SourceFile): boolean => !file.isDeclarationFile() && !file.isInNodeModules() && file.getFilePath().endsWith(".ts");

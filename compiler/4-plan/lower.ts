@@ -1,0 +1,36 @@
+/**
+ * Inferred graph → plan: steps with references. Selections, sums and differences are gone; they only said which columns are meant.
+ */
+import type { AnyStep, Plan } from "../../triton-protos/plan.js";
+import type { GraphDocument } from "../3-graph/document.js";
+import type { InferredGraph, InferredStep } from "../3-graph/infer.js";
+import type { Bound, Scope } from "../ops/define-op.js";
+
+/** @param graph free of faults: `output` is known */
+export function lower(graph: GraphDocument, inferred: InferredGraph, states: ReadonlyMap<string, unknown> = new Map()): Plan {
+  const output = inferred.output ?? [];
+  return {
+    format: "merlon/plan",
+    version: 1,
+    kind: graph.kind,
+    name: graph.name,
+    inputs: inferred.inputs,
+    steps: inferred.steps.map(step => lowerStep(step, states.get(step.id))),
+    outputs: output.map(bound => ({ ref: reference(bound), schema: bound.column })),
+  };
+}
+
+const reference = ({ column, ref }: Bound) => ({ name: column.name, step: ref.step, column: ref.column });
+const references = (scope: Scope) => scope.map(reference);
+
+const lowerStep = (step: InferredStep, state: unknown): AnyStep =>
+  ({
+    id: step.id,
+    op: step.op,
+    label: step.id,
+    params: step.params,
+    ...(state !== undefined && { state }),
+    ...(step.artefacts && { artefacts: step.artefacts }),
+    inputs: Object.fromEntries(Object.entries(step.inputs).map(([port, scope]) => [port, references(scope)])),
+    outputs: step.outputs,
+  }) as unknown as AnyStep;

@@ -1,0 +1,28 @@
+/**
+ * Two steps with the same operator, parameters and inputs are one step: what reads the second reads the first.
+ */
+import type { AnyStep, ColumnRef, Plan } from "../../triton-protos/plan.js";
+
+/** Operators whose answer is not a function of their inputs alone. */
+const RANDOM: ReadonlySet<string> = new Set(["softmaxSampling"]);
+
+export function shareEqualSteps(plan: Plan): Plan {
+  const replaced = new Map<string, string>();
+  const kept = new Map<string, AnyStep>();
+  const redirect = (ref: ColumnRef): ColumnRef => ({ ...ref, step: replaced.get(ref.step) ?? ref.step });
+  const steps: AnyStep[] = [];
+  for (const step of plan.steps) {
+    const inputs = Object.fromEntries(Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(redirect)]));
+    const outputs = step.outputs.map(c => ({ ...c, rows: replaced.get(c.rows) ?? c.rows }));
+    const next = { ...step, inputs, outputs } as AnyStep;
+    // Rows that the step makes itself carry its id: they do not make it different from its twin.
+    const key = JSON.stringify([step.op, step.params, step.state, step.artefacts, inputs, outputs.map(c => ({ ...c, rows: c.rows === step.id ? "" : c.rows }))]);
+    const twin = RANDOM.has(step.op) ? undefined : kept.get(key);
+    if (twin) replaced.set(step.id, twin.id);
+    else {
+      kept.set(key, next);
+      steps.push(next);
+    }
+  }
+  return { ...plan, steps, outputs: plan.outputs.map(({ ref, schema }) => ({ ref: redirect(ref), schema: { ...schema, rows: replaced.get(schema.rows) ?? schema.rows } })) };
+}

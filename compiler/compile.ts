@@ -1,0 +1,109 @@
+/**
+ * The pipeline: file → rewrite → check → graph → plan. Mistakes of the author are collected and returned, never thrown.
+ */
+import { existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Plan } from "../triton-protos/plan.js";
+import { isMerlonFile, SUFFIXES } from "./1-rewrite/rewrite.js";
+import { check } from "./2-check/check.js";
+import { loadSources, type ProgramSources, transpile } from "./2-check/sources.js";
+import { artefactReader } from "./3-graph/artefacts.js";
+import type { GraphDocument } from "./3-graph/document.js";
+import { evaluate } from "./3-graph/evaluate.js";
+import { type InferredGraph, type InferredStep, infer } from "./3-graph/infer.js";
+import { lower } from "./4-plan/lower.js";
+import { optimise, type PassName } from "./4-plan/passes.js";
+import { type Diagnostic, diagnosticAt, type Finding, locate } from "./diagnostics/diagnostic.js";
+import * as messages from "./diagnostics/messages.js";
+import { faultSite, foreignFrame, siteRange } from "./place-faults.js";
+
+export interface CompileOptions {
+  /** Passes to leave out. */
+  readonly off?: ReadonlySet<PassName>;
+  readonly timeoutSeconds?: number;
+}
+
+export interface Compiled {
+  readonly ok: true;
+  readonly plan: Plan;
+  readonly graph: GraphDocument;
+  readonly inferred: InferredGraph;
+  readonly steps: readonly InferredStep[];
+  /** Warnings. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** The plan again, with what a fit learnt (state by step id): schemas then carry domains and embedding sizes. */
+  withState(states: ReadonlyMap<string, unknown>): Plan;
+}
+
+export interface NotCompiled {
+  readonly ok: false;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Compiles one `*.ensemble.ts` or `*.workflow.ts`.
+ * @param file path, absolute or relative to the working directory
+ */
+export async function compile(file: string, options: CompileOptions = {}): Promise<Compiled | NotCompiled> {
+  const entry = resolve(file);
+  const unreadable = fileProblem(entry);
+  if (unreadable) return { ok: false, diagnostics: locate([unreadable], () => "") };
+  const sources = loadSources(entry);
+  const read = (path: string) => sources.texts.get(path) ?? "";
+  const findings: Finding[] = [...sources.findings];
+  if (findings.length) return { ok: false, diagnostics: locate(findings, read) };
+  findings.push(...check(sources));
+
+  const evaluated = await evaluate({ entry: pathToFileURL(sources.entry).href, modules: transpile(sources), ...(options.timeoutSeconds && { timeoutSeconds: options.timeoutSeconds }) });
+  const whole = { file: sources.entry, start: 0, end: 1 };
+  if (evaluated.kind === "timeout") findings.push(diagnosticAt(whole, messages.graphTimeout({ file: entry, seconds: evaluated.seconds })));
+  else {
+    findings.push(...evaluated.faults.map(fault => diagnosticAt(siteRange(sources, fault.site, fault.side), fault.message)));
+    if (evaluated.kind === "threw" && findings.length === 0) findings.push(diagnosticAt(foreignFrame(sources, evaluated.stack) ?? whole, messages.graphEvaluationFailed({ file: entry, reason: evaluated.reason })));
+    if (evaluated.kind === "no-program") findings.push(noProgram(sources, evaluated.seen));
+  }
+  if (evaluated.kind !== "graph") return { ok: false, diagnostics: locate(findings, read) };
+
+  const { graph } = evaluated;
+  const artefacts = artefactReader(dirname(entry));
+  const variable = (site: number | undefined) => (site === undefined ? undefined : sources.sites[site]?.variable);
+  const inferred = infer(graph, { artefacts, variable });
+  findings.push(...inferred.faults.map(fault => diagnosticAt(faultSite(sources, fault), fault.message, fault.related.flatMap(({ note, site }) => (site === undefined ? [] : [{ note, site: siteRange(sources, site, "whole") }])))));
+  findings.push(...programFaults(graph, inferred, whole));
+  const diagnostics = locate(preferGraph(findings), read);
+  if (diagnostics.some(d => d.severity === "error")) return { ok: false, diagnostics };
+  const withState = (states: ReadonlyMap<string, unknown>) => optimise(lower(graph, infer(graph, { artefacts, variable, states }), states), options.off);
+  return { ok: true, plan: withState(new Map()), graph, inferred, steps: inferred.steps, diagnostics, withState };
+}
+
+function fileProblem(entry: string): Finding | undefined {
+  const site = { file: entry, start: 0, end: 1 };
+  if (!existsSync(entry)) return diagnosticAt(site, messages.artefactMissing({ what: "The file", path: entry, resolved: entry, suggestion: "", way: "Correct the path." }));
+  if (isMerlonFile(entry)) return undefined;
+  return diagnosticAt(site, messages.graphEvaluationFailed({ file: entry, reason: `its name ends with neither ${SUFFIXES.map(s => `\`${s}\``).join(" nor ")}` }));
+}
+
+function noProgram(sources: ProgramSources, seen: string): Finding {
+  const ensemble = sources.entry.endsWith(".ensemble.ts");
+  return diagnosticAt(
+    { file: sources.entry, start: 0, end: 1 },
+    messages.graphExportMissing({ file: sources.entry, expected: `${ensemble ? "an ensemble" : "a workflow"} (it is ${seen})`, example: ensemble ? 'ensemble("recommend", ordering)' : 'workflow("ranking", features)' }),
+  );
+}
+
+function programFaults(graph: GraphDocument, inferred: InferredGraph, site: Finding["site"]): Finding[] {
+  const problems: string[] = [];
+  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(graph.name)) problems.push(`the name ${JSON.stringify(graph.name)} must be letters, digits, \`_\`, \`-\` and \`.\`: it becomes a folder and a Triton model`);
+  if (inferred.output && inferred.output.length === 0) problems.push("the output node has no columns");
+  const { maxBatchSize } = graph.options;
+  if (maxBatchSize !== undefined && !(Number.isInteger(maxBatchSize) && (maxBatchSize as number) >= 0)) problems.push(`\`maxBatchSize\` must be a whole number from 0, not ${String(maxBatchSize)}`);
+  return problems.map(problem => diagnosticAt(site, messages.graphParameter({ operator: graph.kind, problem, way: `Change the arguments of \`${graph.kind}(...)\`.` })));
+}
+
+/** A type error at the place of a graph fault says the same thing with less to go by. */
+function preferGraph(findings: readonly Finding[]): Finding[] {
+  const graph = findings.filter(f => !f.code.startsWith("type/"));
+  const overlaps = (a: Finding, b: Finding) => a.site.file === b.site.file && a.site.start < b.site.end && b.site.start < a.site.end;
+  return findings.filter(f => !f.code.startsWith("type/") || !graph.some(g => overlaps(f, g)));
+}

@@ -1,0 +1,61 @@
+// `npm test`: sets everything up, then runs every suite and ends with one line `N passed, N failed`. `npm test -- PATTERN` runs the files
+// whose path contains PATTERN.
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { ensureDebian, hash, once, ROOT, run, setup, step } from "./setup.mjs";
+
+const VENV = join(ROOT, ".cache", "test-venv");
+const PYTHON = join(VENV, "bin", "python");
+
+/** The official clients and the independent reference run in a virtual environment of their own. */
+async function ensurePython() {
+  const requirements = readFileSync(join(ROOT, "tests", "requirements.txt"), "utf8");
+  const key = hash(requirements);
+  const stamped = join(ROOT, ".cache", "setup", "test-venv");
+  if (existsSync(PYTHON) && existsSync(stamped) && readFileSync(stamped, "utf8") === key) return;
+  await step("Installing the Python clients that tests compare with (two or three minutes)", async () => {
+    ensureDebian("npm test", ["python3"]);
+    rmSync(VENV, { recursive: true, force: true });
+    try {
+      run("python3", ["-m", "venv", VENV]);
+    } catch {
+      ensureDebian("npm test", ["python3-venv"], () => false);
+      rmSync(VENV, { recursive: true, force: true });
+      run("python3", ["-m", "venv", VENV]);
+    }
+    run(PYTHON, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", join("tests", "requirements.txt")]);
+    await once("test-venv", key, () => {});
+  });
+}
+
+/** Runs a command with its output on the terminal; resolves with the exit code. */
+const show = (command, args, env = {}) =>
+  new Promise(done => spawn(command, args, { cwd: ROOT, stdio: "inherit", env: { ...process.env, ...env } }).on("exit", (code, signal) => done(code ?? (signal ? 1 : 0))));
+
+/** A whole tool counted as one test. */
+async function gate(name, args) {
+  const code = await show(process.execPath, args);
+  process.stdout.write(`${code === 0 ? "✔" : "✘"} ${name}\n`);
+  return code === 0;
+}
+
+try {
+  await setup();
+  await ensurePython();
+  const pattern = process.argv.slice(2);
+  const report = join(ROOT, ".cache", "vitest.json");
+  mkdirSync(join(ROOT, ".cache"), { recursive: true });
+  rmSync(report, { force: true });
+  const bin = path => join(ROOT, "node_modules", path);
+  const gates = pattern.length ? [] : [await gate("biome: format and lint", [bin("@biomejs/biome/bin/biome"), "check"]), await gate("tstyche: types and their sentences", [bin("tstyche/build/bin.js")])];
+  const code = await show(process.execPath, [bin("vitest/vitest.mjs"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...pattern], { MERLON_TEST_PYTHON: PYTHON });
+  const { numPassedTests: passed = 0, numFailedTests: failed = 0, numFailedTestSuites: suites = 0, numPendingTests: skipped = 0 } = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : { numFailedTests: 1 };
+  const failures = failed + gates.filter(ok => !ok).length + (code !== 0 && failed === 0 ? Math.max(1, suites) : 0);
+  process.stdout.write(`\n${passed + gates.filter(Boolean).length} passed, ${failures} failed${skipped ? `, ${skipped} skipped` : ""}\n`);
+  process.exitCode = failures === 0 && code === 0 ? 0 : 1;
+} catch (error) {
+  process.stderr.write(`\nnpm test stopped: ${error.message}\n`);
+  process.stdout.write("\n0 passed, 1 failed\n");
+  process.exitCode = 1;
+}

@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+
+// Tests import the built package (`#runtime/…`), so that what is tested is what ships. Two cores: few workers, generous time.
+export default defineConfig({
+  test: {
+    include: ["tests/**/*.test.ts"],
+    exclude: ["tests/bench/**", "node_modules/**"],
+    pool: "forks",
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+  },
+});
