@@ -1,0 +1,181 @@
+/**
+ * A Feast registry file (`feast.core.Registry`) → entities and feature views: names, types, join keys, ttl.
+ */
+
+import type { JoinKey } from "./feast-key.js";
+import { type FeastType, feastTypeOf } from "./feast-type.js";
+import {
+  type Cursor,
+  cursor,
+  nextTag,
+  readSafeInt,
+  readSpan,
+  readString,
+  readUint32,
+  skipField,
+  WireError,
+} from "./wire.js";
+
+export interface FeastFeature {
+  readonly name: string;
+  /** Null: a type without a column form; `typeNumber` says which. */
+  readonly type: FeastType | null;
+  readonly typeNumber: number;
+}
+
+export interface FeastEntity {
+  readonly name: string;
+  readonly project: string;
+  readonly joinKey: string;
+  readonly type: FeastType | null;
+}
+
+export interface FeastView {
+  readonly name: string;
+  readonly project: string;
+  /** Entity names, in the order of the view. */
+  readonly entities: readonly string[];
+  /** The entities' join keys with their types, in the same order. */
+  readonly joinKeys: readonly JoinKey[];
+  readonly features: readonly FeastFeature[];
+  /** Null: values never grow old. Feast does not enforce it on reads. */
+  readonly ttlSeconds: number | null;
+  readonly online: boolean;
+  /** Table of an SQLite online store. */
+  readonly table: string;
+}
+
+export interface FeastRegistry {
+  readonly entities: readonly FeastEntity[];
+  readonly views: readonly FeastView[];
+  /** On-demand views run Python and can not be served; named so that messages can say so. */
+  readonly onDemandViews: readonly string[];
+}
+
+/** A registry that can not be read; the message names the file. */
+export class FeastRegistryError extends Error {
+  override readonly name = "FeastRegistryError";
+}
+
+/**
+ * @param where file name, for messages
+ * @throws FeastRegistryError
+ */
+export function readRegistry(bytes: Uint8Array, where: string): FeastRegistry {
+  try {
+    return registry(cursor(bytes));
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    throw new FeastRegistryError(
+      `${where} is not a Feast registry: ${error.message}. Point \`registry\` at the file that \`feast apply\` wrote.`,
+    );
+  }
+}
+
+/** The view of that name, or undefined. */
+export const findView = (reg: FeastRegistry, name: string): FeastView | undefined =>
+  reg.views.find(view => view.name === name);
+
+type RawView = Omit<FeastView, "joinKeys" | "table"> & { readonly entityColumns: readonly FeastFeature[] };
+
+function registry(c: Cursor): FeastRegistry {
+  const entities: FeastEntity[] = [];
+  const views: RawView[] = [];
+  const onDemandViews: string[] = [];
+  for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) {
+    const number = tag >>> 3;
+    if (number === 1) entities.push(entity(specOf(readSpan(c))));
+    // 6: feature views, 14: stream feature views, whose spec has the same numbers.
+    else if (number === 6 || number === 14) views.push(view(specOf(readSpan(c))));
+    else if (number === 8) onDemandViews.push(nameOf(specOf(readSpan(c))));
+    else skipField(c, tag);
+  }
+  return { entities, views: views.map(raw => resolve(raw, entities)), onDemandViews };
+}
+
+/** Joins a view with its entities; the view's own `entity_columns` know the type where the entity does not say. */
+function resolve({ entityColumns, ...raw }: RawView, entities: readonly FeastEntity[]): FeastView {
+  const joinKeys = raw.entities.map((name): JoinKey => {
+    const declared = entities.find(e => e.name === name && e.project === raw.project);
+    const joinKey = declared?.joinKey ?? name;
+    const type = entityColumns.find(col => col.name === joinKey)?.type ?? declared?.type ?? "STRING";
+    return { name: joinKey, type };
+  });
+  return { ...raw, joinKeys, table: `${raw.project}_${raw.name}` };
+}
+
+function specOf(c: Cursor): Cursor {
+  let spec = cursor(c.bytes, c.at, c.at);
+  for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) {
+    if (tag === ((1 << 3) | 2)) spec = readSpan(c);
+    else skipField(c, tag);
+  }
+  return spec;
+}
+
+function nameOf(c: Cursor): string {
+  for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) {
+    if (tag === ((1 << 3) | 2)) return readString(c);
+    skipField(c, tag);
+  }
+  return "";
+}
+
+function entity(c: Cursor): FeastEntity {
+  let name = "";
+  let project = "";
+  let joinKey = "";
+  let type: FeastType | null = null;
+  for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) {
+    const number = tag >>> 3;
+    if (number === 1) name = readString(c);
+    else if (number === 2) type = feastTypeOf(readUint32(c))?.name ?? null;
+    else if (number === 4) joinKey = readString(c);
+    else if (number === 9) project = readString(c);
+    else skipField(c, tag);
+  }
+  return { name, project, joinKey: joinKey || name, type };
+}
+
+function view(c: Cursor): RawView {
+  let name = "";
+  let project = "";
+  let ttlSeconds: number | null = null;
+  let online = false;
+  const entities: string[] = [];
+  const features: FeastFeature[] = [];
+  const entityColumns: FeastFeature[] = [];
+  for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) {
+    const number = tag >>> 3;
+    if (number === 1) name = readString(c);
+    else if (number === 2) project = readString(c);
+    else if (number === 3) entities.push(readString(c));
+    else if (number === 4) features.push(feature(readSpan(c)));
+    else if (number === 6) ttlSeconds = seconds(readSpan(c)) || null;
+    else if (number === 8) online = readUint32(c) !== 0;
+    else if (number === 12) entityColumns.push(feature(readSpan(c)));
+    else skipField(c, tag);
+  }
+  return { name, project, entities, features, ttlSeconds, online, entityColumns };
+}
+
+function feature(c: Cursor): FeastFeature {
+  let name = "";
+  let typeNumber = 0;
+  for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) {
+    const number = tag >>> 3;
+    if (number === 1) name = readString(c);
+    else if (number === 2) typeNumber = readUint32(c);
+    else skipField(c, tag);
+  }
+  return { name, typeNumber, type: feastTypeOf(typeNumber)?.name ?? null };
+}
+
+function seconds(c: Cursor): number {
+  let value = 0;
+  for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) {
+    if (tag >>> 3 === 1) value = readSafeInt(c);
+    else skipField(c, tag);
+  }
+  return value;
+}

@@ -1,0 +1,86 @@
+/**
+ * A Feast repository folder (`feature_store.yaml` and the registry it names) → project, registry, and where the online store is.
+ */
+import { readFileSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+import type { KeyVersion } from "./feast-key.js";
+import { type FeastRegistry, FeastRegistryError, readRegistry } from "./feast-registry.js";
+
+export interface FeastRepository {
+  readonly project: string;
+  readonly registryFile: string;
+  readonly onlineStore: { readonly type: "sqlite"; readonly file: string };
+  readonly keyVersion: KeyVersion;
+  /** Entities and views of this project alone. */
+  readonly registry: FeastRegistry;
+}
+
+const config = z.looseObject({
+  project: z.string().min(1),
+  registry: z
+    .union([z.string(), z.looseObject({ registry_type: z.string().default("file"), path: z.string() })])
+    .default("data/registry.db"),
+  online_store: z
+    .union([z.string(), z.looseObject({ type: z.string().default("sqlite"), path: z.string().optional() })])
+    .default("sqlite"),
+  entity_key_serialization_version: z.union([z.literal(1), z.literal(2), z.literal(3)]).default(3),
+});
+
+/**
+ * @param folder the Feast repository, the folder of `feature_store.yaml`
+ * @throws FeastRegistryError naming the file and what to do
+ */
+export function readFeastRepository(folder: string): FeastRepository {
+  const yamlFile = join(folder, "feature_store.yaml");
+  const parsed = config.safeParse(parseYaml(yamlFile));
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw new FeastRegistryError(`${yamlFile}: \`${issue.path.join(".") || "the document"}\`: ${issue.message}.`);
+  }
+  const { project, registry, online_store, entity_key_serialization_version } = parsed.data;
+  const inFolder = (path: string) => (isAbsolute(path) ? path : join(folder, path));
+  const registryConfig = typeof registry === "string" ? { registry_type: "file", path: registry } : registry;
+  if (registryConfig.registry_type !== "file" || /^[a-z0-9]+:\/\//.test(registryConfig.path))
+    throw new FeastRegistryError(
+      `${yamlFile}: the registry is \`${registryConfig.registry_type}\` at \`${registryConfig.path}\`, and only registry files can be read. Copy the registry to a file and name it in \`registry\`.`,
+    );
+  const store = typeof online_store === "string" ? { type: online_store, path: undefined } : online_store;
+  if (store.type !== "sqlite")
+    throw new FeastRegistryError(
+      `${yamlFile}: the online store is \`${store.type}\`, and only \`sqlite\` can be read. Materialize the views into a SQLite online store.`,
+    );
+  const registryFile = inFolder(registryConfig.path);
+  const all = readRegistry(readFile(registryFile, "Run `feast apply` in the repository."), registryFile);
+  return {
+    project,
+    registryFile,
+    onlineStore: { type: "sqlite", file: inFolder(store.path ?? "data/online.db") },
+    keyVersion: entity_key_serialization_version,
+    registry: {
+      entities: all.entities.filter(entity => entity.project === project),
+      views: all.views.filter(view => view.project === project),
+      onDemandViews: all.onDemandViews,
+    },
+  };
+}
+
+function parseYaml(file: string): unknown {
+  const text = new TextDecoder().decode(readFile(file, "Name the folder of a Feast repository."));
+  // Feast expands environment variables before it parses.
+  const expanded = text.replace(/\$\{(\w+)\}|\$(\w+)/g, (whole, braced, bare) => process.env[braced ?? bare] ?? whole);
+  try {
+    return parse(expanded);
+  } catch (error) {
+    throw new FeastRegistryError(`${file} is not YAML: ${(error as Error).message}`);
+  }
+}
+
+function readFile(file: string, wayOut: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new FeastRegistryError(`${file} can not be read (${(error as NodeJS.ErrnoException).code}). ${wayOut}`);
+  }
+}
