@@ -109,7 +109,8 @@ export const isFittedOp = (op: string): op is FittedOpKind => Object.hasOwn(OP_S
 
 /** Files a step opens at load. */
 export const OP_ARTEFACTS = {
-  queryFeast: z.strictObject({ registry: artefact, onlineStore: artefact }),
+  /** A Feast repository folder: `feature_store.yaml`, `data/registry.db`, `data/online_store.db`; read it with `readFeastRepository`. */
+  queryFeast: z.strictObject({ repository: artefact }),
   transformWorkflow: z.strictObject({ workflow: artefact }),
   queryFaiss: z.strictObject({ index: artefact }),
 } as const satisfies Partial<Record<OpKind, z.ZodType>>;
