@@ -1,0 +1,101 @@
+/**
+ * Globs of Parquet or CSV files -> one relation whose columns have been checked, file by file, against what a plan declares.
+ */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { type ColumnSchema, printColumn } from "../../triton-protos/schema.js";
+import { RuntimeFault } from "../errors.js";
+import { type Database, glob } from "./database.js";
+import { didYouMean } from "./nearest-name.js";
+import { identifier, text, texts } from "./sql/literal.js";
+import { declaredType, refuseType, sourceExpression } from "./sql/source-column.js";
+
+export type DataFormat = "parquet" | "csv";
+
+export interface DataFiles {
+  readonly files: readonly string[];
+  readonly format: DataFormat;
+}
+
+export interface DataSource extends DataFiles {
+  /** `FROM` this: the files as one relation, with the columns' own names. */
+  readonly relation: string;
+  /** One expression per column asked for, in that order, of exactly the declared type. */
+  readonly expressions: readonly string[];
+  /** Known without reading (Parquet), else undefined. */
+  readonly rows: number | undefined;
+}
+
+const FORMATS: readonly [RegExp, DataFormat][] = [
+  [/\.(parquet|pq)$/i, "parquet"],
+  [/\.csv(\.gz)?$/i, "csv"],
+];
+
+/** Files that globs, folders and paths name: sorted within each, in the order given. */
+export async function findData(database: Database, data: string | readonly string[]): Promise<DataFiles> {
+  const patterns = typeof data === "string" ? [data] : data;
+  const files: string[] = [];
+  for (const pattern of patterns) {
+    const isFolder = await stat(pattern).then(s => s.isDirectory(), () => false);
+    const found = isFolder
+      ? [...(await glob(database, join(pattern, "*.parquet"))), ...(await glob(database, join(pattern, "*.csv")))]
+      : await glob(database, pattern);
+    if (found.length === 0) throw fault(`\`${pattern}\` names no file. Give a path or a quoted glob, such as 'data/*.parquet'.`);
+    files.push(...found.filter(file => !files.includes(file)));
+  }
+  const formats = files.map(file => FORMATS.find(([ending]) => ending.test(file))?.[1]);
+  const odd = formats.findIndex(format => format === undefined || format !== formats[0]);
+  if (odd >= 0)
+    throw fault(
+      formats[odd] === undefined
+        ? `\`${files[odd]}\` is neither .parquet nor .csv, which are the formats read here.`
+        : `\`${files[0]}\` is ${formats[0]} and \`${files[odd]}\` is ${formats[odd]}. Give files of one format.`,
+    );
+  return { files, format: formats[0]! };
+}
+
+/** @throws RuntimeFault naming the first file that lacks a column or has it in a type that does not convert */
+export async function openData(database: Database, { files, format }: DataFiles, columns: readonly ColumnSchema[]): Promise<DataSource> {
+  for (const file of files) await checkFile(database, file, format, columns);
+  const union = files.length > 1 ? ", union_by_name = true" : "";
+  if (format === "csv") {
+    const types = columns.map(col => `${text(col.name)}: ${text(declaredType(col))}`).join(", ");
+    return {
+      files,
+      format,
+      relation: `read_csv(${texts(files)}, header = true, all_varchar = true${types && `, types = {${types}}`}${union})`,
+      expressions: columns.map(col => sourceExpression(col, declaredType(col))),
+      rows: undefined,
+    };
+  }
+  const counted = await database.rows(`SELECT sum(num_rows) FROM parquet_file_metadata(${texts(files)})`, "counting rows");
+  const rows = Number(counted[0]![0] ?? 0);
+  if (rows === 0) throw fault(`${files.map(file => `\`${file}\``).join(", ")}: no rows. There is nothing to read.`);
+  const relation = `read_parquet(${texts(files)}${union})`;
+  const types = await describe(database, relation, files[0]!);
+  return { files, format, relation, expressions: columns.map(col => sourceExpression(col, types.get(col.name)!)), rows };
+}
+
+async function checkFile(database: Database, file: string, format: DataFormat, columns: readonly ColumnSchema[]): Promise<void> {
+  const relation = format === "csv" ? `read_csv(${text(file)}, header = true, all_varchar = true)` : `read_parquet(${text(file)})`;
+  const types = await describe(database, relation, file);
+  for (const col of columns) {
+    const type = types.get(col.name);
+    if (type === undefined)
+      throw fault(
+        `\`${file}\` has no column \`${col.name}\`; it has ${[...types.keys()].map(name => `\`${name}\``).join(", ")}.${didYouMean(col.name, types.keys())}`,
+      );
+    const refusal = format === "parquet" ? refuseType(col, type) : undefined;
+    if (refusal) throw fault(`\`${file}\`: column \`${col.name}\` is ${type}, but the workflow declares ${printColumn(col)}. ${refusal}`);
+  }
+}
+
+async function describe(database: Database, relation: string, file: string): Promise<ReadonlyMap<string, string>> {
+  const rows = await database.rows(`SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${relation})`, `reading \`${file}\``);
+  return new Map(rows.map(row => [String(row[0]), String(row[1])]));
+}
+
+const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
+
+/** Columns carried beside the plan's, in their own types. */
+export const carried = (names: readonly string[]): readonly string[] => names.map(identifier);

@@ -1,0 +1,87 @@
+/**
+ * Opens an in-memory DuckDB that spills to a folder of its own; hands out statements with progress and errors that name what was being done.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type DuckDBConnection, DuckDBInstance, type Json } from "@duckdb/node-api";
+import { RuntimeFault } from "../errors.js";
+import { text } from "./sql/literal.js";
+
+/** How far a long statement has come. */
+export interface Progress {
+  readonly doing: string;
+  readonly rows: number;
+  /** Undefined while nobody has counted them (CSV). */
+  readonly totalRows: number | undefined;
+}
+export type OnProgress = (progress: Progress) => void;
+
+export interface DatabaseOptions {
+  /** DuckDB's spelling: `"4GB"`. Beyond it, work spills to disk. Default: 80 % of the machine. */
+  readonly memoryLimit?: string;
+  readonly threads?: number;
+}
+
+export interface Database {
+  readonly connection: DuckDBConnection;
+  /** Runs statements for their effect. `doing` completes "… failed: ". */
+  run(sql: string, doing: string, onFraction?: (fraction: number) => void): Promise<void>;
+  /** Runs one statement; its rows as JSON values, integers beyond 2^53 as strings. */
+  rows(sql: string, doing: string): Promise<Json[][]>;
+  close(): Promise<void>;
+}
+
+export async function openDatabase({ memoryLimit, threads }: DatabaseOptions = {}): Promise<Database> {
+  const spill = await mkdtemp(join(tmpdir(), "merlon-etl-"));
+  const instance = await DuckDBInstance.create(":memory:", {
+    temp_directory: spill,
+    preserve_insertion_order: "true",
+    ...(memoryLimit !== undefined && { memory_limit: memoryLimit }),
+    ...(threads !== undefined && { threads: String(threads) }),
+  }).catch(error => {
+    throw explain(error, "opening DuckDB");
+  });
+  const connection = await instance.connect();
+  await connection.run("SET enable_progress_bar = true; SET enable_progress_bar_print = false; SET TimeZone = 'UTC'");
+  return {
+    connection,
+    async run(sql, doing, onFraction) {
+      const timer = onFraction && setInterval(() => onFraction(Math.max(0, connection.progress.percentage) / 100), 100);
+      try {
+        await connection.run(sql);
+      } catch (error) {
+        throw explain(error, doing);
+      } finally {
+        clearInterval(timer);
+      }
+      onFraction?.(1);
+    },
+    async rows(sql, doing) {
+      try {
+        return (await connection.runAndReadAll(sql)).getRowsJson();
+      } catch (error) {
+        throw explain(error, doing);
+      }
+    },
+    async close() {
+      connection.closeSync();
+      instance.closeSync();
+      await rm(spill, { recursive: true, force: true });
+    },
+  };
+}
+
+/** DuckDB's message up to the point where it shows our own SQL or its own settings. */
+function explain(error: unknown, doing: string): RuntimeFault {
+  const message = (error as Error).message
+    .split(/\n\s*\n|\nLINE \d|\nThis type was|\nPossible (?:fixes|solutions)/)[0]!
+    .replace(/^(?:Conversion|Invalid Input|IO|Binder|Out of Range|Out of Memory) Error: /, "")
+    .replace(/^CSV Error on Line/, "line")
+    .replaceAll(/\s*\n\s*/g, "; ");
+  return new RuntimeFault("INVALID_ARGUMENT", `${doing} failed: ${message.replace(/[.!]$/, "")}.`, { cause: error });
+}
+
+/** `SELECT file FROM glob(…)`, sorted: the files a pattern names. */
+export const glob = async (database: Database, pattern: string): Promise<string[]> =>
+  (await database.rows(`SELECT file FROM glob(${text(pattern)}) ORDER BY file`, `looking for \`${pattern}\``)).map(row => String(row[0]));

@@ -1,0 +1,146 @@
+/**
+ * An unfitted workflow plan and data -> the state of every step that learns. Statistics of one depth are taken together; steps further
+ * down see the columns as the steps before them make them.
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { FittedOpKind, OpState } from "../../triton-protos/op-params.js";
+import { isFittedOp } from "../../triton-protos/op-params.js";
+import type { AnyStep, Plan, Step } from "../../triton-protos/plan.js";
+import { RuntimeFault } from "../errors.js";
+import { printVocabulary } from "../kernels/vocabulary-file.js";
+import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
+import { findData, openData } from "./data-source.js";
+import { columnsRead, type Layers, openLayers } from "./layers.js";
+import { findMoments, type Moments } from "./moments.js";
+import type { SqlColumn } from "./sql/sql-form.js";
+import { registerHashFunctions } from "./sql/hash-functions.js";
+import { defineVocabulary, learnVocabulary } from "./vocabulary-table.js";
+
+export interface FitOptions extends DatabaseOptions {
+  /** Where vocabulary files go, under `categories/`. */
+  readonly folder: string;
+  readonly onProgress?: OnProgress;
+}
+
+export interface Fitted {
+  readonly states: ReadonlyMap<string, OpState[FittedOpKind]>;
+  readonly rows: number;
+}
+
+/**
+ * Learns what a plan's steps need to know.
+ * @param plan a workflow; states it already has are learnt anew
+ * @param data path, folder or glob of Parquet or CSV files, or several
+ * @throws RuntimeFault naming file, column or step; the folder then holds nothing of use
+ */
+export async function fitWorkflow(plan: Plan, data: string | readonly string[], options: FitOptions): Promise<Fitted> {
+  const database = await openDatabase(options);
+  try {
+    await registerHashFunctions(database.connection);
+    const columns = columnsRead(plan);
+    const source = await openData(database, await findData(database, data), columns);
+    const layers = await openLayers(database, source, columns);
+    const fit: Fit = { database, layers, options, totalRows: source.rows, states: new Map(), files: new Set(), rows: 0 };
+    let rest: readonly AnyStep[] = plan.steps;
+    while (rest.length > 0) {
+      const ready = rest.filter(step => Object.values(step.inputs).flat().every(ref => layers.find(ref)));
+      const learning = ready.filter(step => isFittedOp(step.op));
+      rest = rest.filter(step => !ready.includes(step));
+      if (learning.length > 0) await learn(fit, learning, rest.length > 0);
+      if (rest.length > 0) await layers.add(ready.map(step => withState(step, fit.states.get(step.id))));
+    }
+    if (fit.states.size === 0) await countRows(fit);
+    return { states: fit.states, rows: fit.rows };
+  } finally {
+    await database.close();
+  }
+}
+
+interface Fit {
+  readonly database: Database;
+  readonly layers: Layers;
+  readonly options: FitOptions;
+  readonly totalRows: number | undefined;
+  readonly states: Map<string, OpState[FittedOpKind]>;
+  /** Vocabulary files written so far. */
+  readonly files: Set<string>;
+  rows: number;
+}
+
+const withState = (step: AnyStep, state: OpState[FittedOpKind] | undefined): AnyStep =>
+  state === undefined ? step : ({ ...step, state } as AnyStep);
+
+/** One depth: counts and moments of every column in one statement, then each vocabulary. */
+async function learn(fit: Fit, steps: readonly AnyStep[], andGoOn: boolean): Promise<void> {
+  const { database, layers } = fit;
+  const asked = steps.flatMap(step =>
+    step.inputs["input"]!.map(ref => ({ step, name: ref.name, column: layers.find(ref)!, withMoments: step.op === "normalize" })),
+  );
+  const found = await findMoments(database, layers.view, asked, report(fit, "statistics"));
+  fit.rows = found.rows;
+  if (found.rows === 0) throw new RuntimeFault("INVALID_ARGUMENT", "the data has no rows. There is nothing to learn from.");
+  asked.forEach(({ step, name }, i) => checkMoments(step, name, found.moments[i]!));
+  for (const step of steps) {
+    const mine = asked.flatMap((one, i) => (one.step === step ? [{ ...one, moments: found.moments[i]! }] : []));
+    if (step.op === "normalize")
+      fit.states.set(step.id, { columns: Object.fromEntries(mine.map(({ name, moments: { mean, std } }) => [name, { mean, std }])) });
+    if (step.op === "categorify") fit.states.set(step.id, await learnVocabularies(fit, step, mine, andGoOn));
+  }
+}
+
+async function learnVocabularies(
+  fit: Fit,
+  step: Step<"categorify">,
+  columns: readonly { name: string; column: SqlColumn }[],
+  andGoOn: boolean,
+): Promise<OpState["categorify"]> {
+  const { database, layers, options } = fit;
+  const state: Record<string, OpState["categorify"]["columns"][string]> = {};
+  await mkdir(join(options.folder, "categories"), { recursive: true });
+  for (const { name, column } of columns) {
+    const place = { stepId: step.id, column: name, view: layers.view };
+    const vocabulary = await learnVocabulary(database, place, column, step.params, report(fit, `vocabulary of ${name}`));
+    const file = vocabularyFile(fit.files, name, step.id);
+    await writeFile(join(options.folder, file), printVocabulary(vocabulary));
+    state[name] = { vocabulary: file, cardinality: 2 + step.params.numBuckets + vocabulary.counts.length };
+    if (andGoOn) await defineVocabulary(database, step.id, name, column.dtype);
+  }
+  return { columns: state };
+}
+
+/** `categories/unique.brand.arrow`; the step's id tells apart two vocabularies of one column name. */
+function vocabularyFile(taken: Set<string>, column: string, stepId: string): string {
+  const safe = (name: string) => encodeURIComponent(name).replaceAll("*", "%2A");
+  const plain = `categories/unique.${safe(column)}.arrow`;
+  const file = taken.has(plain) ? `categories/unique.${safe(column)}.${safe(stepId)}.arrow` : plain;
+  taken.add(file);
+  return file;
+}
+
+function checkMoments(step: AnyStep, name: string, { count, infinite }: Moments): void {
+  const what = `step \`${step.id}\` (${step.op}): column \`${name}\``;
+  if (count === 0)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `${what} is null in every row of the data, so there is nothing to learn. Put \`fillMissing\` before it, or leave the column out.`,
+    );
+  if (infinite > 0 && step.op === "normalize")
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `${what} has ${infinite} infinite values, which have no mean. Put \`clip\` before it (\`logOp\` makes -Infinity of -1).`,
+    );
+}
+
+async function countRows(fit: Fit): Promise<void> {
+  const { rows } = await findMoments(fit.database, fit.layers.view, [], report(fit, "rows"));
+  if (rows === 0) throw new RuntimeFault("INVALID_ARGUMENT", "the data has no rows. There is nothing to learn from.");
+  fit.rows = rows;
+}
+
+function report(fit: Pick<Fit, "options" | "totalRows" | "rows">, doing: string): (fraction: number) => void {
+  return fraction => {
+    const totalRows = fit.totalRows ?? (fit.rows || undefined);
+    fit.options.onProgress?.({ doing, rows: Math.round(fraction * (totalRows ?? 0)), totalRows });
+  };
+}

@@ -1,0 +1,55 @@
+/**
+ * A fitted plan and its vocabularies -> the workflow's folder on disk, in one step: a reader and a `kill -9` meet the old folder or the
+ * new one, never a mixture.
+ */
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { printMerlinJson, printMerlinPbtxt } from "../../triton-protos/artefacts/merlin-schema.js";
+import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
+import { WORKFLOW_FILE } from "../../triton-protos/artefacts/workflow.js";
+import { type Plan, printPlan } from "../../triton-protos/plan.js";
+import type { Schema } from "../../triton-protos/schema.js";
+import { RuntimeFault } from "../errors.js";
+
+/**
+ * Writes a fitted workflow's folder.
+ * @param out the folder; one that `merlon fit` wrote before is replaced, any other that is not empty is refused
+ * @param fill writes vocabularies into the folder it is given (beside `out`, not yet in place) and answers the fitted plan
+ */
+export async function writeFittedWorkflow(out: string, fill: (folder: string) => Promise<Plan>): Promise<Plan> {
+  refuseForeign(out, WORKFLOW_FILE, "merlon fit");
+  const staging = stagingFolder(out);
+  try {
+    const plan = await fill(staging);
+    await writeFile(join(staging, WORKFLOW_FILE), printPlan(plan));
+    await writeSchemas(staging, plan.outputs.map(output => output.schema));
+    replaceFolder(staging, out);
+    return plan;
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+/** `schema.pbtxt` and `.merlin/schema.json`, where Merlin's own readers look. */
+export async function writeSchemas(folder: string, schema: Schema): Promise<void> {
+  await mkdir(join(folder, ".merlin"), { recursive: true });
+  await writeFile(join(folder, "schema.pbtxt"), printMerlinPbtxt(schema));
+  await writeFile(join(folder, ".merlin", "schema.json"), printMerlinJson(schema));
+}
+
+/** Refuses to replace a folder that something else filled. `mark` is a file that only our own folders hold. */
+export function refuseForeign(out: string, mark: string, command: string): void {
+  if (!existsSync(out) || existsSync(join(out, mark))) return;
+  let entries: string[];
+  try {
+    entries = readdirSync(out);
+  } catch {
+    throw new RuntimeFault("ALREADY_EXISTS", `\`${out}\` is a file; \`${command}\` writes a folder there. Give another \`--out\`.`);
+  }
+  if (entries.length > 0)
+    throw new RuntimeFault(
+      "ALREADY_EXISTS",
+      `\`${out}\` holds ${entries.length === 1 ? `\`${entries[0]}\`` : `${entries.length} entries`} that \`${command}\` did not write. Give another \`--out\`, or empty it.`,
+    );
+}

@@ -1,0 +1,73 @@
+/**
+ * A workflow plan over a data source -> a stack of views, one per wave of steps whose inputs are there. Each column of the plan is one
+ * column of the topmost view, so that expressions stay short and statements read only what they name.
+ */
+import type { AnyStep, ColumnRef, Plan } from "../../triton-protos/plan.js";
+import { REQUEST_STEP } from "../../triton-protos/plan.js";
+import type { ColumnSchema } from "../../triton-protos/schema.js";
+import type { Database } from "./database.js";
+import { type DataSource, carried } from "./data-source.js";
+import { sqlOf } from "./sql/forms.js";
+import type { SqlColumn } from "./sql/sql-form.js";
+import { vocabularyType } from "./vocabulary-table.js";
+
+export interface Layers {
+  /** Name of the topmost view. */
+  readonly view: string;
+  /** The column a reference names, or undefined while no layer makes it. */
+  find(ref: Pick<ColumnRef, "step" | "column">): SqlColumn | undefined;
+  /** Adds the outputs of steps whose inputs are there. */
+  add(steps: readonly AnyStep[]): Promise<void>;
+}
+
+/** Columns of the data that a plan reads, in the order of its inputs. */
+export function columnsRead(plan: Plan): readonly ColumnSchema[] {
+  const refs = [...plan.steps.flatMap(step => Object.values(step.inputs).flat()), ...plan.outputs.map(output => output.ref)];
+  const read = new Set(refs.filter(ref => ref.step === REQUEST_STEP).map(ref => ref.column));
+  return plan.inputs.filter(col => read.has(col.name));
+}
+
+/** `keep` names columns of the data that travel along under the aliases `k0`, `k1`, … */
+export async function openLayers(
+  database: Database,
+  source: DataSource,
+  columns: readonly ColumnSchema[],
+  keep: readonly string[] = [],
+): Promise<Layers> {
+  const known = new Map<string, SqlColumn>();
+  let height = 0;
+  let view = "merlon_0";
+  const name = (step: string, { name: column, dtype, list }: ColumnSchema): string => {
+    const sql = `c${known.size}`;
+    known.set(keyOf(step, column), { sql, dtype, ...(list && { list }) });
+    return sql;
+  };
+  const parts = [
+    ...columns.map((col, i) => `${source.expressions[i]} AS ${name(REQUEST_STEP, col)}`),
+    ...carried(keep).map((column, i) => `${column} AS k${i}`),
+  ];
+  // A plan of constants alone reads nothing, yet has the rows of its data.
+  const select = `SELECT ${parts.join(", ") || "1 AS nothing"} FROM ${source.relation}`;
+  // CSV is parsed once, not once a statement.
+  await database.run(`CREATE TEMP ${source.format === "csv" ? "TABLE" : "VIEW"} ${view} AS ${select}`, "reading the data");
+  const find = (ref: Pick<ColumnRef, "step" | "column">) => known.get(keyOf(ref.step, ref.column));
+  return {
+    get view() {
+      return view;
+    },
+    find,
+    async add(steps) {
+      const added = steps.flatMap(step => {
+        const inputs = (step.inputs["input"] ?? []).map(ref => find(ref)!);
+        const expressions = sqlOf(step, inputs, { vocabularyType });
+        return step.outputs.map((col, i) => `${expressions[i]} AS ${name(step.id, col)}`);
+      });
+      if (added.length === 0) return;
+      const below = view;
+      view = `merlon_${++height}`;
+      await database.run(`CREATE TEMP VIEW ${view} AS SELECT *, ${added.join(", ")} FROM ${below}`, "preparing the workflow");
+    },
+  };
+}
+
+const keyOf = (step: string, column: string): string => `${step}\n${column}`;

@@ -1,0 +1,26 @@
+/** The SQL forms by operator: every operator that a workflow may hold has one. */
+import type { OpKind } from "../../../triton-protos/op-params.js";
+import type { AnyStep } from "../../../triton-protos/plan.js";
+import { RuntimeFault } from "../../errors.js";
+import { addTags } from "./add-tags.js";
+import { categorify } from "./categorify.js";
+import { clip } from "./clip.js";
+import { fillMissing } from "./fill-missing.js";
+import { hashBucket } from "./hash-bucket.js";
+import { logOp } from "./log-op.js";
+import { normalize } from "./normalize.js";
+import { rename } from "./rename.js";
+import type { SqlColumn, SqlContext, SqlForm } from "./sql-form.js";
+
+const SQL_FORMS = { addTags, categorify, clip, fillMissing, hashBucket, logOp, normalize, rename } satisfies {
+  [K in OpKind]?: SqlForm<K>;
+};
+
+/** @throws RuntimeFault for an operator of ensembles, which has no place in a workflow */
+export function sqlOf(step: AnyStep, inputs: readonly SqlColumn[], context: SqlContext): readonly string[] {
+  if (!Object.hasOwn(SQL_FORMS, step.op))
+    throw new RuntimeFault("UNSUPPORTED", `step \`${step.id}\` (${step.op}) has no place in a workflow. Use it in an ensemble.`);
+  // `op` picks form and step together, which the index loses.
+  const form = SQL_FORMS[step.op as keyof typeof SQL_FORMS] as SqlForm<OpKind>;
+  return form(step, inputs, context);
+}

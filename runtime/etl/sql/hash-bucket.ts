@@ -1,0 +1,23 @@
+/** `hashBucket` in SQL: the functions of `hash-functions.ts`, one 64-bit hash a value, modulo the buckets. */
+import { datatype } from "../../../triton-protos/datatype.js";
+import { each, eachAs, type SqlColumn, type SqlForm } from "./sql-form.js";
+
+export const hashBucket: SqlForm<"hashBucket"> = (step, inputs) =>
+  inputs.map(col => each(hashOf(col), v => `CAST(${v} % ${step.params.numBuckets} AS INTEGER)`));
+
+/** The column's hashes (UBIGINT): pandas' own, the same bits as the kernel's `hashValues`. Never NULL. */
+export function hashOf(col: SqlColumn): SqlColumn {
+  const { kind, bytes, duckdb } = datatype(col.dtype);
+  if (kind === "string") return eachAs(col, "uint64", v => `merlon_hash_string(${v})`);
+  const unsigned = { 1: "UTINYINT", 2: "USMALLINT", 4: "UINTEGER", 8: "UBIGINT" }[bytes as 1 | 2 | 4 | 8];
+  const bits = eachAs(col, "uint64", v => {
+    if (kind === "float") {
+      const nan = kind === "float" && bytes === 8 ? "9221120237041090560" : "2143289344";
+      return `coalesce(CAST(CAST(CAST(${v} AS BIT) AS ${unsigned}) AS UBIGINT), ${nan}::UBIGINT)`;
+    }
+    return kind === "bool" || duckdb === unsigned ? `CAST(${v} AS UBIGINT)` : `CAST(CAST(CAST(${v} AS BIT) AS ${unsigned}) AS UBIGINT)`;
+  });
+  // One macro a pass over a list: nested in one lambda, each would evaluate the one inside it twice.
+  const mixed = eachAs(eachAs(eachAs(bits, "uint64", v => `merlon_mix_1(${v})`), "uint64", v => `merlon_mix_2(${v})`), "uint64", v => `merlon_mix_3(${v})`);
+  return eachAs(mixed, "uint64", v => `coalesce(${v}, 18446744073709551615::UBIGINT)`);
+}

@@ -1,0 +1,45 @@
+/**
+ * A declared column and the type a file has it in -> the expression that reads it, or why it cannot be read. Values may widen and are
+ * checked when they narrow; they never change their kind silently. A null list is an empty one; float NaN is NULL.
+ */
+import { datatype } from "../../../triton-protos/datatype.js";
+import type { ColumnSchema } from "../../../triton-protos/schema.js";
+import { identifier, sqlType } from "./literal.js";
+
+const INTEGERS = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/;
+const FLOATS = /^(FLOAT|DOUBLE|DECIMAL\(.*\))$/;
+
+/** `BIGINT`, `FLOAT[]`. Fixed lists are lists here; their length is checked as they are read. */
+export const declaredType = (col: ColumnSchema): string => `${sqlType(col.dtype)}${col.list ? "[]" : ""}`;
+
+/** Why the file's type does not do and what to do about it; undefined where it does. */
+export function refuseType(col: ColumnSchema, type: string): string | undefined {
+  const item = /^(.*)\[\d*\]$/s.exec(type)?.[1];
+  if (col.list && item === undefined) return `Declare it ${col.dtype} without a list, or write lists.`;
+  if (!col.list && item !== undefined) return `Declare it as a list: \`list("${col.dtype}")\`.`;
+  const found = item ?? type;
+  const { kind } = datatype(col.dtype);
+  const isInteger = INTEGERS.test(found);
+  if (kind === "string") return found === "VARCHAR" || found.startsWith("ENUM") ? undefined : "Declare it as what it is, or write it as text.";
+  if (kind === "bool") return found === "BOOLEAN" ? undefined : "Declare it as what it is, or write it as BOOLEAN.";
+  if (kind === "float") return isInteger || FLOATS.test(found) ? undefined : "Write it as a number.";
+  if (isInteger) return undefined;
+  if (FLOATS.test(found)) return "Declare it float64, or write it as an integer (pandas turns integers with nulls into floats: use its Int64).";
+  return "Write it as an integer.";
+}
+
+/** The column in exactly its declared type. */
+export function sourceExpression(col: ColumnSchema, type: string): string {
+  const declared = declaredType(col);
+  const name = identifier(col.name);
+  const cast = type === declared ? name : `CAST(${name} AS ${declared})`;
+  const isFloat = datatype(col.dtype).kind === "float";
+  const known = (v: string) => (isFloat ? `CASE WHEN NOT isnan(${v}) THEN ${v} END` : v);
+  if (!col.list) return known(cast);
+  const { min, max } = col.list;
+  const list =
+    min === max
+      ? `CAST(coalesce(CAST(${cast} AS ${sqlType(col.dtype)}[${min}]), list_resize([]::${declared}, ${min})) AS ${declared})`
+      : `coalesce(${cast}, []::${declared})`;
+  return isFloat ? `list_transform(${list}, lambda v: ${known("v")})` : list;
+}
