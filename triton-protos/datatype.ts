@@ -60,8 +60,15 @@ export type DType = (typeof ROWS)[number]["name"];
 /** A dtype's name on the wire: `"INT64"`, `"FP32"`, `"BYTES"`, … */
 export type WireType = (typeof ROWS)[number]["wire"];
 
+/** A dtype's name in config.pbtxt: `"TYPE_INT64"`, … */
+export type ConfigType = (typeof ROWS)[number]["config"];
+
 /** Every row, in the order of the enum. */
-export const DATATYPES: readonly (DatatypeRow & { readonly name: DType; readonly wire: WireType })[] = ROWS;
+export const DATATYPES: readonly (DatatypeRow & {
+  readonly name: DType;
+  readonly wire: WireType;
+  readonly config: ConfigType;
+})[] = ROWS;
 
 type Row = (typeof DATATYPES)[number];
 const index = <K>(key: (row: Row) => K): ReadonlyMap<K, Row> => new Map(DATATYPES.map(row => [key(row), row]));

@@ -2,11 +2,14 @@
  * The ordered list of passes over a plan. Each is plan → plan and keeps its meaning.
  */
 import type { Plan } from "../../triton-protos/plan.js";
+import { forwardMetadata } from "./forward-metadata.js";
 import { pruneColumns } from "./prune-columns.js";
 import { shareEqualSteps } from "./share-equal-steps.js";
 
 export const PASSES = {
-  /** First: a twin that is gone reads nothing, so pruning sees fewer readers. */
+  /** First: steps that differ only in what is said about their columns become equal. */
+  forwardMetadata,
+  /** Before pruning: a twin that is gone reads nothing, so pruning sees fewer readers. */
   shareEqualSteps,
   /** Last: it drops what no remaining step reads. */
   pruneColumns,

@@ -9,6 +9,7 @@ import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/repl
 import { printModelConfig } from "../../triton-protos/model-config.js";
 import { type Plan, printPlan } from "../../triton-protos/plan.js";
 import type { Compiled } from "../compile.js";
+import type { ArtefactFile } from "../ops/define-op.js";
 import { entryConfig, onnxConfig } from "./configs.js";
 
 export interface BuiltModel {
@@ -40,7 +41,7 @@ export function build(compiled: Compiled, out: string): Built {
 
   const version = makeVersion(staging, plan.name);
   writeFileSync(join(version, "plan.json"), printPlan(plan));
-  for (const { from, to } of steps.flatMap(step => step.files ?? [])) copyArtefact(from, join(version, to));
+  for (const file of steps.flatMap(step => step.files ?? [])) writeArtefact(file, version);
   const maxBatchSize = (compiled.graph.options.maxBatchSize as number | undefined) ?? DEFAULT_MAX_BATCH_SIZE;
   writeFileSync(join(staging, plan.name, "config.pbtxt"), printModelConfig(entryConfig(plan, maxBatchSize)));
   for (const [name, from] of onnx) {
@@ -61,6 +62,13 @@ function makeVersion(repository: string, model: string): string {
   const version = join(repository, model, "1");
   mkdirSync(version, { recursive: true });
   return version;
+}
+
+function writeArtefact(file: ArtefactFile, version: string): void {
+  const to = join(version, file.to);
+  if ("from" in file) return copyArtefact(file.from, to);
+  mkdirSync(dirname(to), { recursive: true });
+  writeFileSync(to, file.text);
 }
 
 function copyArtefact(from: string, to: string): void {

@@ -2,12 +2,16 @@
  * Plan → config.pbtxt of its entry model; ONNX graph → config.pbtxt of the model that holds it.
  */
 import type { OnnxSignature, OnnxTensor } from "../../triton-protos/artefacts/onnx.js";
-import { type DType, datatype } from "../../triton-protos/datatype.js";
+import { type ConfigType, type DType, datatype } from "../../triton-protos/datatype.js";
 import type { ModelConfigInit } from "../../triton-protos/model-config.js";
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../triton-protos/schema.js";
 
-type TensorConfig = { name: string; data_type: string; dims: number[] };
+interface TensorConfig {
+  readonly name: string;
+  readonly data_type: ConfigType;
+  readonly dims: readonly number[];
+}
 const tensor = (name: string, dtype: DType, dims: readonly number[]): TensorConfig => ({ name, data_type: datatype(dtype).config, dims: [...dims] });
 
 /** Most items per request row that a step's rows can hold, where its parameters say so. */

@@ -29,6 +29,7 @@ export const CODES = [
   "onnx/input-without-column",
   "onnx/shape-unsupported",
   "feast/view-missing",
+  "feast/key-unsupported",
   "feast/value-unsupported",
   "faiss/dimension-mismatch",
   "workflow/stage-operator"
@@ -216,10 +217,17 @@ export const feastViewMissing = (p: { readonly path: string | number; readonly v
   help: `Name one of its views, or run \`feast apply\`.`,
 });
 
+/** feast/key-unsupported */
+export const feastKeyUnsupported = (p: { readonly view: string | number; readonly count: string | number; readonly keys: string | number }): Message => ({
+  code: "feast/key-unsupported",
+  message: `View \`${p.view}\` has ${p.count} join keys (${p.keys}), and \`queryFeast\` looks up by one.`,
+  help: `Make a view with one entity, or join the keys into one column.`,
+});
+
 /** feast/value-unsupported */
 export const feastValueUnsupported = (p: { readonly feature: string | number; readonly view: string | number; readonly type: string | number }): Message => ({
   code: "feast/value-unsupported",
-  message: `Feature \`${p.feature}\` of view \`${p.view}\` has Feast type ${p.type}, which has no dtype here.`,
+  message: `Feature \`${p.feature}\` of view \`${p.view}\` has Feast type number ${p.type}, which has no dtype here.`,
   help: `Leave it out with \`features: [...]\`.`,
 });
 

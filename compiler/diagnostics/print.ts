@@ -26,7 +26,8 @@ function printDiagnostic(diagnostic: Diagnostic, options: PrintOptions): string 
   const tone = diagnostic.severity === "error" ? paint.red : paint.yellow;
   const place = (site: DiagnosticSite) => {
     const { line, column } = position(options.read(site.file), site.start);
-    return `${options.folder ? relative(options.folder, site.file) : site.file}:${line}:${column}`;
+    const path = options.folder ? relative(options.folder, site.file) : site.file;
+    return `${path.startsWith("..") ? site.file : path}:${line}:${column}`;
   };
   const related = diagnostic.related.map(({ note, site }) => `${paint.blue("note")}: ${note} ${paint.dim(place(site))}\n${codeFrame(site, options, paint.blue)}`);
   return [

@@ -13,12 +13,21 @@ export type Names = string | readonly (string | readonly string[])[];
 type Flat<K> = K extends string ? K : K extends readonly (infer E)[] ? Flat<E> : never;
 
 /** What may stand left of `>>`. */
-export type Left<L> = L extends Node<string> ? L : "left of >> must be a node: start from source({ ... }) or a list of its columns";
+export type Left<L> = L extends AnyNode ? L : "left of >> must be a node: start from source({ ... }) or a list of its columns";
 /** What may stand right of `>>`: an operator whose rule finds no fault with the columns of L. */
 export type Right<L, R> =
   R extends Op<infer Q> ? (L extends Node<infer S> ? ([Apply<Q, S, "fault">] extends [never] ? R : Apply<Q, S, "fault">) : R) : "right of >> must be an operator, such as clip({ min: 0 })";
 /** What `>>` yields. */
-export type Chain<L, R> = L extends Node<infer S> ? (R extends Op<infer Q> ? (Apply<Q, S, "out"> extends infer O extends string ? Node<O> : never) : never) : never;
+export type Chain<L, R> =
+  L extends Node<infer S>
+    ? R extends Op<infer Q>
+      ? [Apply<Q, S, "fault">] extends [never]
+        ? Apply<Q, S, "out"> extends infer O extends string ? Node<O> : Unknown
+        : Unknown
+      : Unknown
+    : Unknown;
+/** After a fault: any columns, so that one mistake is reported once. */
+type Unknown = Node<string>;
 
 type Clash<A extends string, B extends string> = IsUnknown<A> extends true ? never : IsUnknown<B> extends true ? never : Extract<NameOf<Exclude<A, B>>, NameOf<Exclude<B, A>>>;
 /** What may stand right of `+`. */
@@ -31,10 +40,10 @@ export type RightOfPlus<L, R> =
       : "right of + must be a node or a list of columns"
     : R;
 /** What `+` yields; numbers and texts stay what they are. */
-export type Plus<L, R> = L extends Node<infer A> ? (R extends Node<infer B> ? (A | B extends infer O extends string ? Node<O> : never) : never) : L extends number ? number : L extends bigint ? bigint : string;
+export type Plus<L, R> = L extends Node<infer A> ? (R extends Node<infer B> ? (A | B extends infer O extends string ? Node<O> : Unknown) : Unknown) : L extends number ? number : L extends bigint ? bigint : string;
 
 /** What may stand right of `-`. */
-export type RightOfMinus<R> = R extends Node<string> | Names ? R : "right of - must be a node or column names";
+export type RightOfMinus<R> = R extends AnyNode | Names ? R : "right of - must be a node or column names";
 /** What `-` yields. */
 export type Minus<L, R> =
   L extends Node<infer A>
@@ -57,7 +66,9 @@ export type Pick<N, K> =
   N extends Node<infer S>
     ? IsUnknown<S> extends true
       ? Node<string>
-      : Keep<S, Flat<K> & string> extends infer O extends string ? Node<O> : never
+      : [Exclude<Flat<K>, NameOf<S>>] extends [never]
+        ? Keep<S, Flat<K> & string> extends infer O extends string ? Node<O> : Unknown
+        : Unknown
     : K extends keyof N ? N[K] : undefined;
 
 export interface PlusOptions {
@@ -116,7 +127,7 @@ export function $plus<L, R>(left: L, right: RightOfPlus<L, R>, site?: number): P
   return ((left as number) + (right as unknown as number)) as Plus<L, R>;
 }
 
-export function $minus<L, R>(left: L, right: L extends Node<string> ? RightOfMinus<R> : R, site?: number): Minus<L, R> {
+export function $minus<L, R>(left: L, right: L extends AnyNode ? RightOfMinus<R> : R, site?: number): Minus<L, R> {
   if (isNode(left)) return minus(left, right, site) as Minus<L, R>;
   return ((left as unknown as number) - (right as unknown as number)) as Minus<L, R>;
 }

@@ -42,13 +42,8 @@ export interface Call<Author> {
   fail(message: Message, blame?: Blame, related?: readonly { readonly note: string; readonly of: Bound }[]): undefined;
 }
 
-/** Files that a step needs beside the plan. */
-export interface ArtefactFile {
-  /** Absolute path of a file or folder to copy. */
-  readonly from: string;
-  /** Where it goes, relative to the plan. */
-  readonly to: string;
-}
+/** A file that a step needs beside the plan: a copy of a file or folder (absolute path), or a text. `to` is relative to the plan. */
+export type ArtefactFile = { readonly to: string } & ({ readonly from: string } | { readonly text: string });
 
 /** What a step is, once its input is known. */
 export interface Inferred<K extends OpKind> {

@@ -1,7 +1,10 @@
 /** Looks features up in a Feast online store, by entity key. */
 import { join } from "node:path";
+import { stringify } from "yaml";
 import { z } from "zod";
-import type { DType } from "../../triton-protos/datatype.js";
+import { findView } from "../../triton-protos/artefacts/feast-registry.js";
+import type { FeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
+import { feastType } from "../../triton-protos/artefacts/feast-type.js";
 import { OP_PARAMS, type OpParams } from "../../triton-protos/op-params.js";
 import { column } from "../../triton-protos/schema.js";
 import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
@@ -56,17 +59,21 @@ export const queryFeastOp = defineOp({
     const reader = `\`queryFeast\` of view \`${viewName}\``;
     const read = call.artefacts.feast(repository);
     if (!read.ok) return call.fail(read.message, { literal: repository });
-    const view = read.value.views.find(v => v.name === viewName);
+    const { registry } = read.value;
+    const view = findView(registry, viewName);
     if (!view) {
-      const views = read.value.views.map(v => v.name);
+      const views = registry.views.map(v => v.name);
       return call.fail(messages.feastViewMissing({ path: repository, view: viewName, views: listNames(views), suggestion: didYouMean(viewName, views) }), { literal: viewName });
     }
-    const named = call.params.entityColumn ?? (call.input.some(b => b.column.name === view.entity.joinKey) ? view.entity.joinKey : undefined);
+    const [joinKey, another] = view.joinKeys;
+    if (!joinKey || another)
+      return call.fail(messages.feastKeyUnsupported({ view: viewName, count: view.joinKeys.length, keys: listNames(view.joinKeys.map(k => k.name)) }), { literal: viewName });
+    const named = call.params.entityColumn ?? (call.input.some(b => b.column.name === joinKey.name) ? joinKey.name : undefined);
     const key = named
-      ? need(call, call.input, named, reader, `Pick the column that holds \`${view.entity.joinKey}\` with \`entityColumn\`.`, call.params.entityColumn ? { literal: named } : "left")
+      ? need(call, call.input, named, reader, `Pick the column that holds \`${joinKey.name}\` with \`entityColumn\`.`, call.params.entityColumn ? { literal: named } : "left")
       : needOne(call, call.input, reader, `queryFeast("${repository}", …)`);
     if (!key) return undefined;
-    const { dtype: entityType } = view.entity;
+    const { dtype: entityType } = feastType(joinKey.type);
     if (!needType(call, key, { dtype: entityType }, reader, `Declare \`${key.column.name}\` as ${entityType}: the type of the entity decides the bytes of the key.`)) return undefined;
     const unknown = chosen?.find(name => !view.features.some(f => f.name === name));
     if (unknown !== undefined) {
@@ -77,23 +84,33 @@ export const queryFeastOp = defineOp({
     const features = view.features.filter(f => !chosen || chosen.includes(f.name));
     const outputs = [];
     for (const feature of features) {
-      if (!feature.dtype) return call.fail(messages.feastValueUnsupported({ feature: feature.name, view: viewName, type: feature.valueType }), "right");
+      if (!feature.type) return call.fail(messages.feastValueUnsupported({ feature: feature.name, view: viewName, type: feature.typeNumber }), "right");
+      const { dtype, list } = feastType(feature.type);
       const name = prefix && !feature.name.startsWith(`${prefix}_`) ? `${prefix}_${feature.name}` : feature.name;
-      outputs.push({ feature: feature.name, schema: column(name, feature.dtype as DType, { rows, ...(feature.list && { list: { min: 0, max: null } }) }) });
+      outputs.push({ feature: feature.name, schema: column(name, dtype, { rows, ...(list && { list: { min: 0, max: null } }) }) });
     }
-    const { joinKey } = view.entity;
-    if (includeId && outputs.some(o => o.schema.name === joinKey))
-      return call.fail(messages.schemaOutputCollision({ operator: "queryFeast", column: joinKey, way: "Drop `includeId`, or give the features a `prefix`." }), "right");
+    if (includeId && outputs.some(o => o.schema.name === joinKey.name))
+      return call.fail(messages.schemaOutputCollision({ operator: "queryFeast", column: joinKey.name, way: "Drop `includeId`, or give the features a `prefix`." }), "right");
     const folder = `features/${artefactName(repository)}`;
     return {
       params: { repository, view: viewName, entityColumn: key.column.name, includeId, prefix, onMissing, features: Object.fromEntries(outputs.map(o => [o.schema.name, o.feature])) },
       inputs: { input: [key] },
-      outputs: [...(includeId ? [column(joinKey, key.column.dtype, { rows, tags: ["id"] })] : []), ...outputs.map(o => o.schema)],
-      artefacts: { registry: join(folder, "registry.db"), onlineStore: join(folder, "online_store.db") },
+      outputs: [...(includeId ? [column(joinKey.name, key.column.dtype, { rows, tags: ["id"] })] : []), ...outputs.map(o => o.schema)],
+      artefacts: { repository: folder },
       files: [
-        { from: read.value.registryPath, to: join(folder, "registry.db") },
-        { from: read.value.onlineStorePath, to: join(folder, "online_store.db") },
+        { text: stringify(snapshotConfig(read.value)), to: join(folder, "feature_store.yaml") },
+        { from: read.value.registryFile, to: join(folder, "data", "registry.db") },
+        { from: read.value.onlineStore.file, to: join(folder, "data", "online_store.db") },
       ],
     };
   },
+});
+
+/** `feature_store.yaml` of the copy that the model carries: the same store under relative paths. */
+const snapshotConfig = ({ project, keyVersion }: FeastRepository) => ({
+  project,
+  provider: "local",
+  registry: "data/registry.db",
+  online_store: { type: "sqlite", path: "data/online_store.db" },
+  entity_key_serialization_version: keyVersion,
 });

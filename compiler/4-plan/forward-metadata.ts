@@ -1,0 +1,23 @@
+/**
+ * Operators that only say something about columns (tags, names) leave the plan: who reads their columns reads what they read. What they said
+ * stays in the schemas of the outputs.
+ */
+import type { AnyStep, ColumnRef, Plan } from "../../triton-protos/plan.js";
+
+const METADATA: ReadonlySet<string> = new Set(["addTags", "rename"]);
+
+export function forwardMetadata(plan: Plan): Plan {
+  const forwarded = new Map<string, ColumnRef>();
+  const key = (step: string, column: string) => `${step}\n${column}`;
+  const follow = (ref: ColumnRef): ColumnRef => {
+    const to = forwarded.get(key(ref.step, ref.column));
+    return to ? { name: ref.name, step: to.step, column: to.column } : ref;
+  };
+  const steps: AnyStep[] = [];
+  for (const step of plan.steps) {
+    const inputs = Object.fromEntries(Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(follow)]));
+    if (METADATA.has(step.op)) step.outputs.forEach((c, i) => forwarded.set(key(step.id, c.name), inputs.input![i]!));
+    else steps.push({ ...step, inputs } as AnyStep);
+  }
+  return { ...plan, steps, outputs: plan.outputs.map(({ ref, schema }) => ({ ref: follow(ref), schema })) };
+}
