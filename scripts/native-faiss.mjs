@@ -92,6 +92,8 @@ function compile(folder, log) {
     "-std=c++17",
     "-DNAPI_VERSION=6",
     "-DNAPI_CPP_EXCEPTIONS",
+    // A FAISS exception becomes a JavaScript one; without it the process would end.
+    "-DNODE_ADDON_API_CPP_EXCEPTIONS_ALL",
     "-DNODE_GYP_MODULE_NAME=faiss_node",
   ];
   const libraries = ["-lfaiss", "-lopenblas", "-lgomp"];

@@ -92,29 +92,18 @@ export const readString = (c: Cursor): string => utf8.decode(spanBytes(readSpan(
 
 /** Moves behind the value of a field that nobody asked for. */
 export function skipField(c: Cursor, tag: number): void {
-  switch (tag & 7) {
-    case 0:
-      return readVarint(c);
-    case 1:
-      return advance(c, 8);
-    case 2:
-      readSpan(c);
-      return;
-    case 5:
-      return advance(c, 4);
-    default:
-      throw new WireError(`byte ${c.at}: wire type ${tag & 7} is not one of 0, 1, 2 and 5`);
-  }
+  const wireType = tag & 7;
+  if (wireType === 0) readVarint(c);
+  else if (wireType === 1) take(c, 8);
+  else if (wireType === 2) readSpan(c);
+  else if (wireType === 5) take(c, 4);
+  else throw new WireError(`byte ${c.at}: wire type ${wireType} is not one of 0, 1, 2 and 5`);
 }
 
 /** Moves over `n` bytes and says where they began. */
 export function take(c: Cursor, n: number): number {
   const start = c.at;
-  advance(c, n);
-  return start;
-}
-
-function advance(c: Cursor, n: number): void {
-  if (n > c.end - c.at) throw new WireError(`byte ${c.at} announces ${n} bytes and only ${c.end - c.at} follow`);
+  if (n > c.end - start) throw new WireError(`byte ${start} announces ${n} bytes and only ${c.end - start} follow`);
   c.at += n;
+  return start;
 }

@@ -1,0 +1,67 @@
+/**
+ * Little-endian values of a FAISS file, read in order and never beyond the end; each announced length is compared with what is left.
+ */
+import type { ByteSource } from "./byte-source.js";
+
+/** A file that is not a FAISS index, is damaged, or has a kind that is not served; the message names the file. */
+export class FaissFileError extends Error {
+  override readonly name = "FaissFileError";
+}
+
+export const damaged = (where: string, what: string): FaissFileError =>
+  new FaissFileError(
+    `${where} is not a whole FAISS index: ${what}. Write it again with \`merlon index build\` or \`faiss.write_index\`.`,
+  );
+
+export interface FaissReader {
+  readonly where: string;
+  readonly at: () => number;
+  readonly byte: () => number;
+  readonly int32: () => number;
+  readonly count: () => number;
+  readonly fourcc: () => string;
+  readonly view: (length: number) => DataView;
+  readonly skip: (length: number, what: string) => void;
+  /** A vector that must have `expected` items of `bytes` each, stepped over. */
+  readonly vector: (expected: number, bytes: number, what: string) => void;
+}
+
+export function faissReader(source: ByteSource, where: string): FaissReader {
+  let at = 0;
+  const advance = (length: number, what: string): number => {
+    if (!Number.isSafeInteger(length) || length > source.size - at)
+      throw damaged(where, `${what} at byte ${at} takes ${length} bytes and only ${source.size - at} follow`);
+    at += length;
+    return at - length;
+  };
+  const view = (length: number): DataView => {
+    const bytes = source.read(advance(length, "a value"), length);
+    if (bytes.length !== length) throw damaged(where, "it became shorter while it was read");
+    return new DataView(bytes.buffer, bytes.byteOffset, length);
+  };
+  const count = (): number => {
+    const value = view(8).getBigUint64(0, true);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw damaged(where, `byte ${at - 8} holds the count ${value}`);
+    return Number(value);
+  };
+  return {
+    where,
+    at: () => at,
+    byte: () => view(1).getUint8(0),
+    int32: () => view(4).getInt32(0, true),
+    count,
+    fourcc: () => {
+      const four = view(4);
+      return String.fromCharCode(four.getUint8(0), four.getUint8(1), four.getUint8(2), four.getUint8(3));
+    },
+    view,
+    skip: (length, what) => {
+      advance(length, what);
+    },
+    vector: (expected, bytes, what) => {
+      const seen = count();
+      if (seen !== expected) throw damaged(where, `the ${what} are ${seen} where ${expected} belong`);
+      advance(seen * bytes, what);
+    },
+  };
+}
