@@ -61,7 +61,7 @@ export function customer(seed: number, index: number, { categories, products }: 
     favouriteCategories,
     favouriteBrands,
     level,
-    resolve: 0.5 * rng.normal(),
+    resolve: 0.4 * rng.normal(),
   };
 }
 

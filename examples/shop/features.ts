@@ -73,6 +73,6 @@ export async function makeFeatures(events: string, folder: string): Promise<Feat
 
 /** The value each customer met most often; of equally frequent ones the first in the alphabet, so that the answer is one. */
 function favourite(column: string): string {
-  return `SELECT user_id, ${column} AS value FROM past WHERE ${column} IS NOT NULL GROUP BY ALL
+  return `SELECT user_id, ${column} AS value FROM past WHERE ${column} IS NOT NULL GROUP BY user_id, ${column}
           QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY count(*) DESC, ${column}) = 1`;
 }

@@ -97,7 +97,7 @@ function* visit(
     time += 10 + rng.below(150);
     yield event("view", product);
     const wanted = liking(who, shop.products[product]!);
-    if (!cart.has(product) && rng.next() < logistic(-1.6 + 0.5 * wanted)) {
+    if (!cart.has(product) && rng.next() < logistic(-1.5 + 0.4 * wanted)) {
       time += 5 + rng.below(60);
       cart.add(product);
       yield event("cart", product);
@@ -115,8 +115,8 @@ function* visit(
 /** The probability that a product in the cart is paid for: its brand and price must fit, and so must its category. */
 function buys(who: Customer, product: Product): number {
   const fit = liking(who, product);
-  const known = who.favouriteCategories.has(product.category) ? 0.9 : -0.9;
-  return logistic(-2.3 + 1.4 * fit + known + who.resolve);
+  const known = who.favouriteCategories.has(product.category) ? 1 : -1;
+  return logistic(-2.2 + 2 * fit + known + who.resolve);
 }
 
 /** Running weights of a category's products for one customer, made when first needed. */
@@ -126,7 +126,7 @@ function shelves(who: Customer, shop: Catalogue): (category: number) => Float64A
     let weights = made.get(category);
     if (!weights) {
       const offer = shop.categories[category]!.products.map(i => shop.products[i]!);
-      weights = cumulate(offer.map(product => product.popularity * Math.exp(1.1 * liking(who, product))));
+      weights = cumulate(offer.map(product => product.popularity * Math.exp(0.8 * liking(who, product))));
       made.set(category, weights);
     }
     return weights;
