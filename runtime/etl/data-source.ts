@@ -55,15 +55,22 @@ export async function findData(database: Database, data: string | readonly strin
 }
 
 /** @throws RuntimeFault naming the first file that lacks a column or has it in a type that does not convert */
-export async function openData(database: Database, { files, format }: DataFiles, columns: readonly ColumnSchema[]): Promise<DataSource> {
-  for (const file of files) await checkFile(database, file, format, columns);
+export async function openData(
+  database: Database,
+  { files, format }: DataFiles,
+  columns: readonly ColumnSchema[],
+  keep: readonly string[] = [],
+): Promise<DataSource> {
+  for (const file of files) await checkFile(database, file, format, columns, keep);
   const union = files.length > 1 ? ", union_by_name = true" : "";
   if (format === "csv") {
     const types = columns.map(col => `${text(col.name)}: ${text(declaredType(col))}`).join(", ");
+    // Columns that nobody reads are text, so that what stands in them cannot be wrong; carried ones get the type all their rows allow.
+    const others = keep.length > 0 ? "sample_size = -1" : "all_varchar = true";
     return {
       files,
       format,
-      relation: `read_csv(${texts(files)}, header = true, all_varchar = true${types && `, types = {${types}}`}${union})`,
+      relation: `read_csv(${texts(files)}, header = true, ${others}${types && `, types = {${types}}`}${union})`,
       expressions: columns.map(col => sourceExpression(col, declaredType(col))),
       rows: undefined,
     };
@@ -76,15 +83,23 @@ export async function openData(database: Database, { files, format }: DataFiles,
   return { files, format, relation, expressions: columns.map(col => sourceExpression(col, types.get(col.name)!)), rows };
 }
 
-async function checkFile(database: Database, file: string, format: DataFormat, columns: readonly ColumnSchema[]): Promise<void> {
+async function checkFile(
+  database: Database,
+  file: string,
+  format: DataFormat,
+  columns: readonly ColumnSchema[],
+  keep: readonly string[],
+): Promise<void> {
   const relation = format === "csv" ? `read_csv(${text(file)}, header = true, all_varchar = true)` : `read_parquet(${text(file)})`;
   const types = await describe(database, relation, file);
-  for (const col of columns) {
-    const type = types.get(col.name);
-    if (type === undefined)
+  for (const name of [...columns.map(col => col.name), ...keep])
+    if (!types.has(name))
       throw fault(
-        `\`${file}\` has no column \`${col.name}\`; it has ${[...types.keys()].map(name => `\`${name}\``).join(", ")}.${didYouMean(col.name, types.keys())}`,
+        `\`${file}\` has no column \`${name}\`; it has ${[...types.keys()].map(found => `\`${found}\``).join(", ")}.${didYouMean(name, types.keys())}`,
       );
+  for (const col of columns) {
+    const type = types.get(col.name)!;
+    // CSV is text until it is read as what is declared.
     const refusal = format === "parquet" ? refuseType(col, type) : undefined;
     if (refusal) throw fault(`\`${file}\`: column \`${col.name}\` is ${type}, but the workflow declares ${printColumn(col)}. ${refusal}`);
   }

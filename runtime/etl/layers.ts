@@ -49,7 +49,7 @@ export async function openLayers(
   // A plan of constants alone reads nothing, yet has the rows of its data.
   const select = `SELECT ${parts.join(", ") || "1 AS nothing"} FROM ${source.relation}`;
   // CSV is parsed once, not once a statement.
-  await database.run(`CREATE TEMP ${source.format === "csv" ? "TABLE" : "VIEW"} ${view} AS ${select}`, "reading the data");
+  await database.run(`CREATE OR REPLACE TEMP ${source.format === "csv" ? "TABLE" : "VIEW"} ${view} AS ${select}`, "reading the data");
   const find = (ref: Pick<ColumnRef, "step" | "column">) => known.get(keyOf(ref.step, ref.column));
   return {
     get view() {
@@ -65,7 +65,7 @@ export async function openLayers(
       if (added.length === 0) return;
       const below = view;
       view = `merlon_${++height}`;
-      await database.run(`CREATE TEMP VIEW ${view} AS SELECT *, ${added.join(", ")} FROM ${below}`, "preparing the workflow");
+      await database.run(`CREATE OR REPLACE TEMP VIEW ${view} AS SELECT *, ${added.join(", ")} FROM ${below}`, "preparing the workflow");
     },
   };
 }
