@@ -41,6 +41,8 @@ export interface LoadedModel {
 export interface Backend {
   /** Models of the same repository that must be ready before this one loads (a plan's ONNX models). */
   dependencies?(folder: string): Promise<readonly string[]>;
+  /** Fills in what the configuration leaves out and the model file knows (`max_batch_size`, inputs, outputs). */
+  autoComplete?(config: ModelConfig, folder: string): Promise<ModelConfig>;
   /** @throws RuntimeFault: the reason in the repository index */
   load(context: LoadContext): Promise<LoadedModel>;
 }

@@ -1,0 +1,23 @@
+/**
+ * Backends by name. Each is imported when the first model asks for it, so that start-up pays only for what a repository uses.
+ */
+import { RuntimeFault } from "../errors.js";
+import type { Backend } from "./backend.js";
+
+const BACKENDS: Readonly<Record<string, () => Promise<Backend>>> = {
+  identity: async () => (await import("./identity.js")).identityBackend,
+  merlon: async () => (await import("./merlon.js")).merlonBackend,
+  onnxruntime: async () => (await import("./onnxruntime.js")).onnxruntimeBackend,
+};
+
+export const BACKEND_NAMES: readonly string[] = Object.keys(BACKENDS);
+
+/** @throws RuntimeFault for a name that no backend has */
+export function loadBackend(name: string): Promise<Backend> {
+  const load = Object.hasOwn(BACKENDS, name) ? BACKENDS[name] : undefined;
+  if (load) return load();
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    `unable to find backend library for backend '${name}', try specifying runtime on the model configuration.`,
+  );
+}

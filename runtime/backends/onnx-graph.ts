@@ -1,0 +1,73 @@
+/**
+ * Compares a configuration with the graph it serves: nothing, or a fault with Triton's text.
+ */
+import { configDatatype, type DType, datatype } from "../../triton-protos/datatype.js";
+import type { ModelConfig, ModelInput, ModelOutput } from "../../triton-protos/model-config.js";
+import { RuntimeFault } from "../errors.js";
+
+export interface GraphTensor {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+export interface Graph {
+  readonly inputs: readonly GraphTensor[];
+  readonly outputs: readonly GraphTensor[];
+}
+
+export function checkGraph(config: ModelConfig, graph: Graph): void {
+  if (config.input.length !== graph.inputs.length)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `unable to load model '${config.name}', configuration expects ${config.input.length} inputs, model provides ${graph.inputs.length}`,
+    );
+  for (const input of config.input) checkTensor("input", input, graph.inputs, config);
+  for (const output of config.output) checkTensor("output", output, graph.outputs, config);
+}
+
+function checkTensor(
+  side: "input" | "output",
+  tensor: ModelInput | ModelOutput,
+  known: readonly GraphTensor[],
+  config: ModelConfig,
+): void {
+  const found = known.find(({ name }) => name === tensor.name);
+  if (!found) {
+    const names = known.map(({ name }) => name).sort();
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `unexpected inference ${side} '${tensor.name}', allowed ${side}s are: ${names.join(", ")}`,
+    );
+  }
+  if (configDatatype(tensor.data_type)?.name !== found.dtype)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `unable to load model '${config.name}', configuration expects datatype ${tensor.data_type} for ${side} '${tensor.name}', model provides ${datatype(found.dtype).config}`,
+    );
+  checkShape(tensor, found.shape, config);
+}
+
+const print = (shape: readonly number[]): string => `[${shape.join(",")}]`;
+
+function checkShape(tensor: ModelInput | ModelOutput, provided: readonly number[], config: ModelConfig): void {
+  const subject = `model '${config.name}', tensor '${tensor.name}'`;
+  const explicit = tensor.reshape?.shape ?? tensor.dims;
+  const batching = config.max_batch_size > 0;
+  if (batching && (provided.length === 0 || provided[0] !== -1))
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `${subject}: for the model to support batching the shape should have at least 1 dimension and the first dimension must be -1; but shape expected by the model is ${print(provided)}`,
+    );
+  const whole = batching ? [-1, ...explicit] : explicit;
+  const fits =
+    whole.length === provided.length &&
+    whole.every((dim, i) => dim === provided[i] || provided[i] === -1 || dim === -1);
+  if (fits) return;
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    batching
+      ? `${subject}: the model expects ${provided.length} dimensions (shape ${print(provided)}) but the model configuration specifies ${whole.length} dimensions (an initial batch dimension because max_batch_size > 0 followed by the explicit tensor shape, making complete shape ${print(whole)})`
+      : `${subject}: the model expects ${provided.length} dimensions (shape ${print(provided)}) but the model configuration specifies ${whole.length} dimensions (shape ${print(whole)})`,
+  );
+}

@@ -1,0 +1,130 @@
+/**
+ * The ONNX Runtime backend: `model.onnx` in the version folder → a session on the CPU; tensors are viewed, not copied, where they are aligned.
+ */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import * as ort from "onnxruntime-node";
+import { type DType, datatype, isDType, wireDatatype } from "../../triton-protos/datatype.js";
+import type { ModelConfig } from "../../triton-protos/model-config.js";
+import { RuntimeFault } from "../errors.js";
+import type { Tensor } from "../tensor.js";
+import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
+import { completeFromGraph } from "./onnx-complete.js";
+import { checkGraph, type Graph } from "./onnx-graph.js";
+import { packStrings, unpackStrings } from "./strings.js";
+
+export const onnxruntimeBackend: Backend = {
+  async autoComplete(config, folder) {
+    const session = await openSession(config, folder);
+    try {
+      return completeFromGraph(config, readGraph(session));
+    } finally {
+      await session.release();
+    }
+  },
+  async load({ config, folder }) {
+    const session = await openSession(config, folder);
+    try {
+      checkGraph(config, readGraph(session));
+    } catch (error) {
+      await session.release();
+      throw error;
+    }
+    return {
+      execute: requests => Promise.all(requests.map(request => run(session, request))),
+      close: () => session.release(),
+    };
+  },
+};
+
+async function openSession(config: ModelConfig, folder: string): Promise<ort.InferenceSession> {
+  const path = join(folder, config.default_model_filename || "model.onnx");
+  const found = await stat(path).catch(() => undefined);
+  if (!found) throw new RuntimeFault("UNAVAILABLE", `unable to find '${path}' for model instance '${config.name}'`);
+  try {
+    return await ort.InferenceSession.create(
+      found.isDirectory() ? join(path, "model.onnx") : path,
+      sessionOptions(config),
+    );
+  } catch (error) {
+    throw new RuntimeFault("INTERNAL", `onnx runtime error 1: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Triton's names of the session's knobs, from the `parameters` and `optimization.graph` of the configuration. */
+function sessionOptions(config: ModelConfig): ort.InferenceSession.SessionOptions {
+  const text = (key: string): string | undefined => config.parameters[key]?.string_value;
+  const integer = (key: string): number => {
+    const value = Number(text(key) ?? "0");
+    if (Number.isInteger(value) && value >= 0) return value;
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `parameter '${key}' of model '${config.name}' is '${text(key)}'; write a whole number, 0 for automatic`,
+    );
+  };
+  const level = config.optimization?.graph?.level ?? 0;
+  return {
+    executionProviders: ["cpu"],
+    intraOpNumThreads: integer("intra_op_thread_count"),
+    interOpNumThreads: integer("inter_op_thread_count"),
+    executionMode: text("execution_mode") === "1" ? "parallel" : "sequential",
+    graphOptimizationLevel: level === -1 ? "basic" : level === 1 ? "extended" : "all",
+    enableCpuMemArena: text("enable_mem_arena") !== "0",
+    enableMemPattern: text("enable_mem_pattern") !== "0",
+    logSeverityLevel: 3,
+  };
+}
+
+/** What the session says of its inputs and outputs; unknown dimensions are -1. */
+function readGraph(session: ort.InferenceSession): Graph {
+  const side = (list: readonly ort.InferenceSession.ValueMetadata[]) =>
+    list.map(value => {
+      if (!value.isTensor)
+        throw new RuntimeFault("UNSUPPORTED", `'${value.name}' is not a tensor; only tensors can be served`);
+      return {
+        name: value.name,
+        dtype: value.type as DType,
+        shape: value.shape.map(dim => (typeof dim === "number" ? dim : -1)),
+      };
+    });
+  return { inputs: side(session.inputMetadata), outputs: side(session.outputMetadata) };
+}
+
+async function run(session: ort.InferenceSession, request: BackendRequest): Promise<BackendResponse | RuntimeFault> {
+  try {
+    const feeds: Record<string, ort.Tensor> = {};
+    for (const [name, tensor] of request.inputs) feeds[name] = toOrt(tensor);
+    const results = await session.run(feeds, [...request.requestedOutputs]);
+    return { outputs: [...request.requestedOutputs].map(name => fromOrt(name, results[name]!)) };
+  } catch (error) {
+    if (error instanceof RuntimeFault) return error;
+    return new RuntimeFault("INTERNAL", `onnx runtime error 1: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function toOrt(tensor: Tensor): ort.Tensor {
+  const row = wireDatatype(tensor.datatype)!;
+  const { data, shape } = tensor;
+  if (!row.array) return new ort.Tensor("string", unpackStrings(tensor), shape);
+  const aligned = data.byteOffset % row.bytes === 0 ? data : data.slice();
+  const values = new row.array(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / row.bytes);
+  return new ort.Tensor(row.name as "float32", values as Float32Array, shape);
+}
+
+function fromOrt(name: string, tensor: ort.Tensor): Tensor {
+  const dtype = isDType(tensor.type) ? datatype(tensor.type) : undefined;
+  if (!dtype)
+    throw new RuntimeFault(
+      "UNSUPPORTED",
+      `output '${name}' has the element type ${tensor.type}, which has no name on the wire`,
+    );
+  if (!dtype.array)
+    return { name, datatype: dtype.wire, shape: tensor.dims, data: packStrings(tensor.data as string[]) };
+  const values = tensor.data as Uint8Array;
+  return {
+    name,
+    datatype: dtype.wire,
+    shape: tensor.dims,
+    data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+  };
+}

@@ -1,0 +1,42 @@
+/**
+ * BYTES tensors: each element a little-endian uint32 length and that many bytes ↔ JavaScript strings.
+ */
+import { RuntimeFault } from "../errors.js";
+import type { Tensor } from "../tensor.js";
+
+/** @throws RuntimeFault when an element is cut off */
+export function unpackStrings({ name, data }: Pick<Tensor, "name" | "data">): string[] {
+  const buffer = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const strings: string[] = [];
+  let at = 0;
+  while (at + 4 <= buffer.length) {
+    const length = buffer.readUInt32LE(at);
+    at += 4;
+    if (at + length > buffer.length)
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `incomplete string data for inference input '${name}', expecting string of length ${length} but only ${buffer.length - at} bytes available`,
+      );
+    strings.push(buffer.toString("utf8", at, at + length));
+    at += length;
+  }
+  return strings;
+}
+
+/** Strings or byte strings → the raw form. */
+export function packStrings(strings: readonly (string | Uint8Array)[]): Uint8Array {
+  const size = (item: string | Uint8Array): number =>
+    typeof item === "string" ? Buffer.byteLength(item) : item.length;
+  let total = 0;
+  for (const item of strings) total += 4 + size(item);
+  const buffer = Buffer.allocUnsafe(total);
+  let at = 0;
+  for (const item of strings) {
+    const length = size(item);
+    buffer.writeUInt32LE(length, at);
+    if (typeof item === "string") buffer.write(item, at + 4, "utf8");
+    else buffer.set(item, at + 4);
+    at += 4 + length;
+  }
+  return buffer;
+}

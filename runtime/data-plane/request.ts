@@ -1,0 +1,33 @@
+/**
+ * A request and its answer between the transports and the data plane: tensors in raw form, no protocol.
+ */
+import type { Parameter, Tensor } from "../tensor.js";
+
+/** A tensor as a client sent it: the datatype is unchecked text. */
+export interface RequestTensor {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: readonly number[];
+  readonly data: Uint8Array;
+}
+
+export interface InferRequest {
+  /** Empty when the client sent none. */
+  readonly id: string;
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  readonly inputs: readonly RequestTensor[];
+  /** Names of the wanted outputs; empty for all. */
+  readonly outputs: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+export interface InferResponse {
+  readonly model: string;
+  readonly version: number;
+  readonly id: string;
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  readonly outputs: readonly Tensor[];
+}
+
+/** Front of the messages that the core raises: which request is meant. */
+export const requestPrefix = (id: string): string => `[request id: ${id || "<id_unknown>"}] `;

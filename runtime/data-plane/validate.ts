@@ -1,0 +1,127 @@
+/**
+ * Checks a request against a model's configuration, in Triton's order and with Triton's texts: request → batch size and tensors by name.
+ */
+import { configDatatype, wireDatatype } from "../../triton-protos/datatype.js";
+import type { ModelConfig, ModelInput } from "../../triton-protos/model-config.js";
+import { RuntimeFault } from "../errors.js";
+import { elementCount, type Tensor } from "../tensor.js";
+import { checkStrings } from "./check-strings.js";
+import { type InferRequest, type RequestTensor, requestPrefix } from "./request.js";
+
+export interface ValidRequest {
+  /** Rows of the request; 0 for a model without batching. */
+  readonly batch: number;
+  /** Inputs as the backend wants them, `reshape` applied. */
+  readonly inputs: ReadonlyMap<string, Tensor>;
+  readonly outputs: ReadonlySet<string>;
+}
+
+const BATCH_NOTE =
+  "NOTE: Setting a non-zero max_batch_size in the model config requires a batch dimension to be prepended to each input shape. If you want to specify the full shape including the batch dim in your input dims config, try setting max_batch_size to zero. See the model configuration docs for more info on max_batch_size.";
+
+const refuse = (text: string): never => {
+  throw new RuntimeFault("INVALID_ARGUMENT", text);
+};
+
+/** @throws RuntimeFault */
+export function validateRequest(config: ModelConfig, request: InferRequest): ValidRequest {
+  const prefix = requestPrefix(request.id);
+  const outputs = wantedOutputs(config, request.outputs);
+  checkCount(config, request.inputs, prefix);
+  // Triton visits inputs in the order of a hash map, which for small counts is newest first.
+  const inputs = request.inputs.toReversed();
+  const declared = inputs.map(
+    ({ name }) =>
+      config.input.find(input => input.name === name) ??
+      refuse(`unexpected inference input '${name}' for model '${config.name}'`),
+  );
+  const batch = config.max_batch_size > 0 ? batchSize(config, inputs, prefix) : 0;
+  const tensors = inputs.map((input, i) => checkInput(config, declared[i]!, input, batch, prefix));
+  return { batch, inputs: new Map(tensors.toReversed().map(tensor => [tensor.name, tensor])), outputs };
+}
+
+function wantedOutputs(config: ModelConfig, names: readonly string[]): ReadonlySet<string> {
+  const known = new Set(config.output.map(({ name }) => name));
+  for (const name of names.toSorted())
+    if (!known.has(name)) refuse(`unexpected inference output '${name}' for model '${config.name}'`);
+  return names.length > 0 ? new Set(names) : known;
+}
+
+function checkCount({ name, input: declared }: ModelConfig, inputs: readonly RequestTensor[], prefix: string): void {
+  const required = declared.filter(({ optional }) => !optional);
+  const given = inputs.length;
+  if (given >= required.length && given <= declared.length) return;
+  const sent = new Set(inputs.map(input => input.name));
+  const quote = (names: readonly string[]): string => names.map(text => `'${text}'`).join(",");
+  const missing = required.filter(input => !sent.has(input.name)).map(input => input.name);
+  const expected =
+    required.length === declared.length
+      ? `expected ${declared.length} inputs`
+      : `expected number of inputs between ${required.length} and ${declared.length}`;
+  refuse(
+    `${prefix}${expected} but got ${given} inputs for model '${name}'. Got input(s) [${quote(inputs.toReversed().map(input => input.name))}], ` +
+      `but missing required input(s) ${missing.length > 0 ? "[" : ""}${quote(missing)}]. Please provide all required input(s).`,
+  );
+}
+
+function batchSize(config: ModelConfig, inputs: readonly RequestTensor[], prefix: string): number {
+  let batch: number | undefined;
+  for (const { name, shape } of inputs) {
+    const [first] = shape;
+    if (first === undefined)
+      return refuse(`${prefix}input '${name}' has no shape but model requires batch dimension for '${config.name}'`);
+    // Triton keeps the batch size unsigned: a negative one equals no other input's.
+    if (batch === undefined) batch = first >>> 0;
+    else if (batch !== first)
+      refuse(`${prefix}input '${name}' batch size does not match other inputs for '${config.name}'`);
+  }
+  if (batch !== undefined && batch > config.max_batch_size)
+    refuse(`${prefix}inference request batch-size must be <= ${config.max_batch_size} for '${config.name}'`);
+  return batch ?? 0;
+}
+
+function checkInput(
+  config: ModelConfig,
+  declared: ModelInput,
+  input: RequestTensor,
+  batch: number,
+  prefix: string,
+): Tensor {
+  const { name } = input;
+  const datatype = configDatatype(declared.data_type)!;
+  const row = wireDatatype(input.datatype);
+  if (row !== datatype)
+    refuse(
+      `${prefix}inference input '${name}' data-type is '${row?.wire ?? "<invalid>"}', but model '${config.name}' expects '${datatype.wire}'`,
+    );
+  const batching = config.max_batch_size > 0;
+  const shape = batching ? input.shape.slice(1) : input.shape;
+  if (shape.includes(-1))
+    refuse(
+      `${prefix}All input dimensions should be specified for input '${name}' for model '${config.name}', got [${input.shape.join(",")}]`,
+    );
+  const fits =
+    shape.length === declared.dims.length &&
+    shape.every((dim, i) => declared.dims[i] === -1 || declared.dims[i] === dim);
+  if (!fits || shape.some(dim => dim < 0)) {
+    const expected = batching ? [-1, ...declared.dims] : declared.dims;
+    refuse(
+      `${prefix}unexpected shape for input '${name}' for model '${config.name}'. Expected [${expected.join(",")}], got [${input.shape.join(",")}]. ${batching ? BATCH_NOTE : ""}`,
+    );
+  }
+  const elements = elementCount(shape) * (batching ? Math.max(1, batch) : 1);
+  if (datatype.bytes === 0) checkStrings(input, elements, config.name, prefix);
+  else if (input.data.byteLength !== elements * datatype.bytes)
+    refuse(
+      `${prefix}input byte size mismatch for input '${name}' for model '${config.name}'. Expected ${elements * datatype.bytes}, got ${input.data.byteLength}`,
+    );
+  const inner = declared.reshape ? reshape(shape, declared.dims, declared.reshape.shape) : shape;
+  return { name, datatype: datatype.wire, shape: batching ? [batch, ...inner] : inner, data: input.data };
+}
+
+/** The shape on the other side of a `reshape`: variable dimensions keep their order. */
+export function reshape(shape: readonly number[], from: readonly number[], to: readonly number[]): readonly number[] {
+  const variable = shape.filter((_, i) => from[i] === -1);
+  let next = 0;
+  return to.map(dim => (dim === -1 ? variable[next++]! : dim));
+}

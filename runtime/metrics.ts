@@ -1,0 +1,169 @@
+/**
+ * The counters of every model version, and the machine's, as Prometheus text.
+ */
+import { cpus, freemem, totalmem } from "node:os";
+import type { ReadyVersion } from "./repository/registry.js";
+import { FAILURE_REASONS, type FailureReason, type VersionStatistics } from "./statistics.js";
+
+type Labels = Readonly<Record<string, string>>;
+
+interface Family {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge";
+  value(version: ReadyVersion): number;
+}
+
+const micros =
+  (pick: (stats: VersionStatistics) => number) =>
+  (version: ReadyVersion): number =>
+    Math.floor(pick(version.statistics) / 1000);
+
+const FAMILIES: readonly Family[] = [
+  counter(
+    "nv_inference_request_success",
+    "Number of successful inference requests, all batch sizes",
+    v => v.statistics.success.count,
+  ),
+  counter(
+    "nv_inference_count",
+    "Number of inferences performed (does not include cached requests)",
+    v => v.statistics.inferenceCount,
+  ),
+  counter(
+    "nv_inference_exec_count",
+    "Number of model executions performed (does not include cached requests)",
+    v => v.statistics.executionCount,
+  ),
+  counter(
+    "nv_inference_request_duration_us",
+    "Cumulative inference request duration in microseconds (includes cached requests)",
+    micros(s => s.success.ns),
+  ),
+  counter(
+    "nv_inference_queue_duration_us",
+    "Cumulative inference queuing duration in microseconds (includes cached requests)",
+    micros(s => s.queue.ns),
+  ),
+  counter(
+    "nv_inference_compute_input_duration_us",
+    "Cumulative compute input duration in microseconds (does not include cached requests)",
+    micros(s => s.computeInput.ns),
+  ),
+  counter(
+    "nv_inference_compute_infer_duration_us",
+    "Cumulative compute inference duration in microseconds (does not include cached requests)",
+    micros(s => s.computeInfer.ns),
+  ),
+  counter(
+    "nv_inference_compute_output_duration_us",
+    "Cumulative inference compute output duration in microseconds (does not include cached requests)",
+    micros(s => s.computeOutput.ns),
+  ),
+  gauge(
+    "nv_inference_pending_request_count",
+    "Instantaneous number of pending requests awaiting execution per-model.",
+    v => v.statistics.pending,
+  ),
+  gauge("nv_model_load_duration_secs", "Model load time in seconds", v => v.loadSeconds),
+];
+
+function counter(name: string, help: string, value: Family["value"]): Family {
+  return { name, help, type: "counter", value };
+}
+function gauge(name: string, help: string, value: Family["value"]): Family {
+  return { name, help, type: "gauge", value };
+}
+
+export interface MetricsOptions {
+  readonly cpu: boolean;
+}
+
+/** Keeps what outlives a version: failures survive its unloading. */
+export function createMetrics(options: MetricsOptions): { print(ready: readonly ReadyVersion[]): string } {
+  const failures = new Map<
+    string,
+    {
+      readonly labels: Labels;
+      readonly counts: Record<FailureReason, number>;
+      readonly seen: Map<VersionStatistics, Record<FailureReason, number>>;
+    }
+  >();
+  let before = cpuTimes();
+
+  const collectFailures = (version: ReadyVersion): void => {
+    const labels = labelsOf(version);
+    const key = JSON.stringify(labels);
+    let series = failures.get(key);
+    if (!series) {
+      series = { labels, counts: { REJECTED: 0, CANCELED: 0, BACKEND: 0, OTHER: 0 }, seen: new Map() };
+      failures.set(key, series);
+    }
+    const last = series.seen.get(version.statistics);
+    for (const reason of FAILURE_REASONS)
+      series.counts[reason] += version.statistics.failures[reason] - (last?.[reason] ?? 0);
+    series.seen.clear();
+    series.seen.set(version.statistics, { ...version.statistics.failures });
+  };
+
+  return {
+    print(ready) {
+      const lines: string[] = [];
+      const head = (name: string, help: string, type: string): void => {
+        lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+      };
+      const family = ({ name, help, type, value }: Family): void => {
+        head(name, help, type);
+        for (const version of ready) lines.push(`${name}${printLabels(labelsOf(version))} ${value(version)}`);
+      };
+      const [success, ...rest] = FAMILIES;
+      family(success!);
+      for (const version of ready) collectFailures(version);
+      head("nv_inference_request_failure", "Number of failed inference requests, all batch sizes", "counter");
+      for (const { labels, counts } of failures.values())
+        for (const reason of FAILURE_REASONS)
+          lines.push(`nv_inference_request_failure${printLabels({ ...labels, reason })} ${counts[reason]}`);
+      rest.forEach(family);
+      machine(lines, head);
+      return `${lines.join("\n")}\n`;
+    },
+  };
+
+  function machine(lines: string[], head: (name: string, help: string, type: string) => void): void {
+    const gaugeLine = (name: string, help: string, value: number): void => {
+      head(name, help, "gauge");
+      lines.push(`${name} ${value}`);
+    };
+    gaugeLine("nv_pinned_memory_pool_total_bytes", "Pinned memory pool total memory size, in bytes", 268435456);
+    gaugeLine("nv_pinned_memory_pool_used_bytes", "Pinned memory pool used memory size, in bytes", 0);
+    if (!options.cpu) return;
+    const now = cpuTimes();
+    const total = now.total - before.total;
+    const utilization = total > 0 ? 1 - (now.idle - before.idle) / total : 0;
+    before = now;
+    gaugeLine("nv_cpu_utilization", "CPU utilization rate [0.0 - 1.0]", utilization);
+    gaugeLine("nv_cpu_memory_total_bytes", "CPU total memory (RAM), in bytes", totalmem());
+    gaugeLine("nv_cpu_memory_used_bytes", "CPU used memory (RAM), in bytes", totalmem() - freemem());
+  }
+}
+
+/** Only names of loaded models, their versions and their own tags become labels: no client can grow the set. */
+function labelsOf({ model, version, config }: ReadyVersion): Labels {
+  const tags = Object.fromEntries(Object.entries(config.metric_tags).map(([key, value]) => [`_${key}`, value]));
+  return { ...tags, model, version: String(version) };
+}
+
+const printLabels = (labels: Labels): string =>
+  `{${Object.keys(labels)
+    .sort()
+    .map(key => `${key}="${labels[key]!.replace(/[\\"\n]/g, char => (char === "\n" ? "\\n" : `\\${char}`))}"`)
+    .join(",")}}`;
+
+function cpuTimes(): { readonly idle: number; readonly total: number } {
+  let [idle, total] = [0, 0];
+  for (const { times } of cpus()) {
+    idle += times.idle;
+    total += times.user + times.nice + times.sys + times.idle + times.irq;
+  }
+  return { idle, total };
+}

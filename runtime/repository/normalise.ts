@@ -1,0 +1,94 @@
+/**
+ * A configuration as written → the one that is served: defaults filled in, backend and platform inferred from each other or from files.
+ */
+import type { ModelConfig, ModelInstanceGroup } from "../../triton-protos/model-config.js";
+import { RuntimeFault } from "../errors.js";
+
+/** Platform names of backends that have one. */
+const PLATFORMS: Readonly<Record<string, string>> = {
+  onnxruntime: "onnxruntime_onnx",
+  tensorrt: "tensorrt_plan",
+  pytorch: "pytorch_libtorch",
+};
+/** File in the version folder by which a backend is recognised, and the default model file of that backend. */
+const FILES: Readonly<Record<string, string>> = {
+  onnxruntime: "model.onnx",
+  tensorrt: "model.plan",
+  pytorch: "model.pt",
+  openvino: "model.xml",
+  python: "model.py",
+};
+/** Kernels of a plan are re-entrant, so requests of a `merlon` model need not wait for each other. */
+const INSTANCES: Readonly<Record<string, number>> = { onnxruntime: 2, merlon: 64 };
+
+/**
+ * Fills in name, backend, platform, default file, version policy, pinned memory and instance groups.
+ * @param files names in the first version folder
+ * @throws RuntimeFault when no backend can be found out
+ */
+export function normaliseConfig(written: ModelConfig, name: string, files: readonly string[]): ModelConfig {
+  const config = withBackend({ ...written, name: written.name || name }, files);
+  const latest = { latest: { num_versions: 1 } };
+  const hasPolicy = config.version_policy && Object.keys(config.version_policy).length > 0;
+  const version_policy = hasPolicy ? config.version_policy : config.version_policy ? { all: {} } : latest;
+  if (config.platform === "ensemble") return { ...config, version_policy };
+  const dynamic = config.dynamic_batching;
+  return {
+    ...config,
+    version_policy,
+    optimization: {
+      priority: "PRIORITY_DEFAULT",
+      gather_kernel_buffer_threshold: 0,
+      eager_batching: false,
+      ...config.optimization,
+      input_pinned_memory: config.optimization?.input_pinned_memory ?? { enable: true },
+      output_pinned_memory: config.optimization?.output_pinned_memory ?? { enable: true },
+    },
+    ...(dynamic && {
+      dynamic_batching: {
+        ...dynamic,
+        preferred_batch_size:
+          dynamic.preferred_batch_size.length > 0 || config.max_batch_size === 0
+            ? dynamic.preferred_batch_size
+            : [config.max_batch_size],
+      },
+    }),
+    instance_group: instanceGroups(config),
+  };
+}
+
+function withBackend(config: ModelConfig, files: readonly string[]): ModelConfig {
+  let { backend, platform, default_model_filename } = config;
+  if (platform === "ensemble") return config;
+  if (!backend) backend = Object.keys(PLATFORMS).find(key => PLATFORMS[key] === platform) ?? "";
+  if (!backend && !platform) {
+    backend =
+      Object.keys(FILES).find(key => FILES[key] === default_model_filename || files.includes(FILES[key]!)) ??
+      (files.includes("plan.json") ? "merlon" : /\.([^.]+)$/.exec(config.name)?.[1]) ??
+      "";
+    if (!backend)
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `Invalid model name: Could not determine backend for model '${config.name}' with no backend in model configuration. Expected model name of the form 'model.<backend_name>'.`,
+      );
+  }
+  platform ||= PLATFORMS[backend] ?? "";
+  default_model_filename ||= FILES[backend] ?? "";
+  return { ...config, backend, platform, default_model_filename };
+}
+
+function instanceGroups(config: ModelConfig): readonly ModelInstanceGroup[] {
+  const group = (name: string, written?: ModelInstanceGroup): ModelInstanceGroup => ({
+    gpus: [],
+    secondary_devices: [],
+    profile: [],
+    passive: false,
+    host_policy: "",
+    ...written,
+    name: written?.name || name,
+    kind: !written || written.kind === "KIND_AUTO" ? "KIND_CPU" : written.kind,
+    count: written?.count || (INSTANCES[config.backend] ?? 1),
+  });
+  if (config.instance_group.length === 0) return [group(config.name)];
+  return config.instance_group.map((written, i) => group(`${config.name}_${i}`, written));
+}

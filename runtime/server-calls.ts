@@ -1,0 +1,87 @@
+/**
+ * What both protocols can ask besides inference: readiness, metadata, configuration, statistics, repository, settings. Answers are the protos' messages.
+ */
+import type { ModelMetadataResponse, ModelStatistics, ServerMetadataResponse } from "../triton-protos/gen/messages.js";
+import type { ModelConfig } from "../triton-protos/model-config.js";
+import { describeModel, EXTENSIONS, PROTOCOL_VERSION } from "./data-plane/metadata.js";
+import { parseVersion } from "./data-plane/version.js";
+import { RuntimeFault } from "./errors.js";
+import type { IndexEntry, ReadyVersion, Registry } from "./repository/registry.js";
+import { printStatistics } from "./statistics.js";
+
+export interface CallOptions {
+  readonly id: string;
+  readonly control: "none" | "explicit";
+  readonly strictReadiness: boolean;
+  readonly allowClientShm: boolean;
+}
+
+export interface ServerCalls {
+  readonly options: CallOptions;
+  isReady(): boolean;
+  serverMetadata(): ServerMetadataResponse;
+  /** @throws RuntimeFault */
+  find(model: string, version: string): ReadyVersion;
+  modelMetadata(model: string, version: string): ModelMetadataResponse;
+  modelConfig(model: string, version: string): ModelConfig;
+  statistics(model: string, version: string): readonly ModelStatistics[];
+  index(readyOnly: boolean): Promise<readonly IndexEntry[]>;
+  load(model: string): Promise<void>;
+  unload(model: string): Promise<void>;
+}
+
+export function createCalls(registry: Registry, options: CallOptions, isStopping: () => boolean): ServerCalls {
+  const find = (model: string, version: string): ReadyVersion => registry.find(model, parseVersion(version));
+  const requireExplicit = (): void => {
+    if (options.control !== "explicit")
+      throw new RuntimeFault("UNAVAILABLE", "explicit model load / unload is not allowed if polling is enabled");
+  };
+  const requireName = (model: string): void => {
+    if (!model.trim())
+      throw new RuntimeFault("INVALID_ARGUMENT", "Model name cannot be empty. Please enter a valid name to deploy.");
+    if (/[/\\\0]/.test(model) || model.includes(".."))
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `invalid model name '${model}', model name must not contain path traversal characters`,
+      );
+  };
+  return {
+    options,
+    isReady: () => !isStopping() && (!options.strictReadiness || registry.allReady()),
+    serverMetadata: () => ({ name: options.id, version: PROTOCOL_VERSION, extensions: EXTENSIONS }),
+    find,
+    modelMetadata(model, version) {
+      const { config, version: number } = find(model, version);
+      const versions = registry.ready().flatMap(other => (other.model === model ? [other.version] : []));
+      return describeModel(config, version ? [number] : versions);
+    },
+    modelConfig: (model, version) => find(model, version).config,
+    statistics(model, version) {
+      const ready = registry.ready();
+      if (!model) return ready.map(one => printStatistics(one.model, String(one.version), one.statistics));
+      const number = parseVersion(version);
+      const found = ready.filter(one => one.model === model && (number === -1 || one.version === number));
+      if (found.length === 0) throw new RuntimeFault("INVALID_ARGUMENT", notAvailable(model, ready, number));
+      return found.map(one => printStatistics(one.model, String(one.version), one.statistics));
+    },
+    async index(readyOnly) {
+      const entries = await registry.index();
+      return readyOnly ? entries.filter(({ state }) => state === "READY") : entries;
+    },
+    async load(model) {
+      requireExplicit();
+      requireName(model);
+      await registry.load(model);
+    },
+    async unload(model) {
+      requireExplicit();
+      if (!model.trim()) requireName(model);
+      await registry.unload(model);
+    },
+  };
+}
+
+const notAvailable = (model: string, ready: readonly ReadyVersion[], version: number | bigint): string =>
+  ready.some(one => one.model === model)
+    ? `requested model version is not available for model '${model}', version ${version}`
+    : `requested model '${model}' is not available`;

@@ -1,0 +1,78 @@
+/**
+ * What a server is started with, and what runs then.
+ */
+import type { LogOptions } from "./server-log.js";
+
+interface Endpoint {
+  /** Defaults to 0.0.0.0, as Triton's. */
+  readonly address?: string;
+  /** 0 takes a free port. */
+  readonly port?: number;
+}
+
+export interface ServeOptions {
+  readonly modelRepositories: readonly string[];
+  /** `false` leaves an endpoint out. */
+  readonly http?: Endpoint | false;
+  readonly grpc?: Endpoint | false;
+  readonly metrics?: Endpoint | false;
+  readonly modelControlMode?: "none" | "explicit";
+  /** Explicit mode: models to load at the start; `"*"` for all. */
+  readonly loadModels?: readonly string[];
+  readonly disableAutoComplete?: boolean;
+  readonly exitOnError?: boolean;
+  readonly strictReadiness?: boolean;
+  readonly exitTimeoutSeconds?: number;
+  readonly id?: string;
+  readonly httpMaxInputSize?: number;
+  readonly allowClientShm?: boolean;
+  readonly allowCpuMetrics?: boolean;
+  /** Makes the seeds of requests that name none a repeatable sequence. */
+  readonly seed?: bigint;
+  readonly log?: Partial<LogOptions>;
+  /** Where log lines go; the process's streams by default. */
+  readonly writeLog?: (text: string, stream: "stdout" | "stderr") => void;
+}
+
+export interface RunningServer {
+  /** Ports that are open; an endpoint that is off has none. */
+  readonly ports: { readonly http?: number; readonly grpc?: number; readonly metrics?: number };
+  /** Refuses new requests, lets those in flight end, unloads the models. Calling it again waits for the same end. */
+  stop(): Promise<void>;
+}
+
+type Required_<T> = { readonly [K in keyof T]-?: T[K] };
+type OpenEndpoint = Required_<Endpoint>;
+
+export const withDefaults = (given: ServeOptions) => {
+  const endpoint = (
+    value: Endpoint | false | undefined,
+    port: number,
+    address = "0.0.0.0",
+  ): OpenEndpoint | undefined =>
+    value === false ? undefined : { address: value?.address ?? address, port: value?.port ?? port };
+  const http = endpoint(given.http, 8000);
+  return {
+    modelRepositories: given.modelRepositories,
+    http,
+    grpc: endpoint(given.grpc, 8001),
+    metrics: endpoint(given.metrics, 8002, http?.address),
+    modelControlMode: given.modelControlMode ?? "none",
+    loadModels: given.loadModels ?? [],
+    disableAutoComplete: given.disableAutoComplete ?? false,
+    exitOnError: given.exitOnError ?? true,
+    strictReadiness: given.strictReadiness ?? true,
+    exitTimeoutSeconds: given.exitTimeoutSeconds ?? 30,
+    id: given.id ?? "triton",
+    httpMaxInputSize: given.httpMaxInputSize ?? 2 ** 26,
+    allowClientShm: given.allowClientShm ?? false,
+    allowCpuMetrics: given.allowCpuMetrics ?? true,
+    seed: given.seed,
+    log: { info: true, warning: true, error: true, verbose: 0, format: "default" as const, ...given.log },
+    writeLog:
+      given.writeLog ??
+      ((text: string, stream: "stdout" | "stderr"): void => {
+        process[stream].write(text);
+      }),
+  };
+};

@@ -1,0 +1,118 @@
+/**
+ * One server: options → models loaded, ports open, and a way to stop. Nothing is global: a process may run several.
+ */
+import { stat } from "node:fs/promises";
+import { infer } from "./data-plane/infer.js";
+import { RuntimeFault } from "./errors.js";
+import { createLogSettings } from "./log-settings.js";
+import { createMetrics } from "./metrics.js";
+import type { ModelCaller } from "./plan/kernel.js";
+import { createRegistry, type Registry } from "./repository/registry.js";
+import { createSeeds } from "./seeds.js";
+import { createCalls } from "./server-calls.js";
+import { createLog, type ServerLog } from "./server-log.js";
+import { type RunningServer, type ServeOptions, withDefaults } from "./server-options.js";
+import { modelsTable } from "./server-table.js";
+import { serveGrpc } from "./transport/grpc/server.js";
+import { serveHttp, serveMetrics } from "./transport/http/server.js";
+import type { Listener } from "./transport/listen.js";
+
+/**
+ * Loads the repositories and opens the ports; they open only when everything is loaded.
+ * @throws Error when a repository is missing, a model fails with `exitOnError`, or a port is taken; nothing is left running then
+ */
+export async function serve(given: ServeOptions): Promise<RunningServer> {
+  const options = withDefaults(given);
+  await requireRepositories(options.modelRepositories);
+  const logState = { ...options.log };
+  const log: ServerLog = createLog(logState, options.writeLog);
+  const registry: Registry = createRegistry({
+    repositories: options.modelRepositories,
+    control: options.modelControlMode,
+    autoComplete: !options.disableAutoComplete,
+    models: inProcess(() => registry),
+    log,
+    drawSeed: createSeeds(options.seed),
+  });
+  const wanted = options.modelControlMode === "explicit" ? options.loadModels : [];
+  const all = wanted.includes("*") || options.modelControlMode === "none";
+  const good = all || wanted.length > 0 ? await registry.start(all ? [] : wanted) : true;
+  if (options.log.info) options.writeLog(modelsTable(await registry.index()), "stdout");
+  if (!good && options.exitOnError) {
+    await registry.stop();
+    throw new RuntimeFault("INTERNAL", "failed to load all models");
+  }
+
+  let stopping = false;
+  const calls = createCalls(registry, { ...options, control: options.modelControlMode }, () => stopping);
+  const logSettings = createLogSettings(logState);
+  const metrics = createMetrics({ cpu: options.allowCpuMetrics });
+  const listeners: Listener[] = [];
+  const open = async (starting: Promise<Listener>, announce: string): Promise<number> => {
+    const listener = await starting;
+    listeners.push(listener);
+    log.info("server", `${announce} ${listener.address}:${listener.port}`);
+    return listener.port;
+  };
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    await Promise.all(listeners.map(listener => listener.stop(options.exitTimeoutSeconds * 1000)));
+    await registry.stop();
+  };
+  try {
+    const ports = {
+      ...(options.grpc && {
+        grpc: await open(serveGrpc(options.grpc, calls, logSettings, log), "Started GRPCInferenceService at"),
+      }),
+      ...(options.http && {
+        http: await open(
+          serveHttp(options.http, { calls, logSettings, maxInputSize: options.httpMaxInputSize }, log),
+          "Started HTTPService at",
+        ),
+      }),
+      ...(options.metrics && {
+        metrics: await open(
+          serveMetrics(options.metrics, () => metrics.print(registry.ready()), log),
+          "Started Metrics Service at",
+        ),
+      }),
+    };
+    let stopped: Promise<void> | undefined;
+    return {
+      ports,
+      stop: () => {
+        stopped ??= stop();
+        return stopped;
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Calls between models of one server: the same data plane, the same statistics, no socket. */
+function inProcess(registry: () => Registry): ModelCaller {
+  return {
+    async infer(model, inputs, outputs, signal) {
+      const version = registry().find(model, -1);
+      const answer = await infer(version, {
+        id: "",
+        parameters: new Map(),
+        inputs,
+        outputs,
+        ...(signal && { signal }),
+      });
+      if (outputs.length === 0) return answer.outputs;
+      return outputs.map(name => answer.outputs.find(tensor => tensor.name === name)!);
+    },
+  };
+}
+
+async function requireRepositories(folders: readonly string[]): Promise<void> {
+  if (folders.length === 0) throw new RuntimeFault("INVALID_ARGUMENT", "--model-repository must be specified");
+  for (const folder of folders) {
+    const found = await stat(folder).catch(() => undefined);
+    if (!found?.isDirectory()) throw new RuntimeFault("INTERNAL", `failed to stat file ${folder}`);
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * What one model version has done: executions and answered requests → the counters behind ModelStatistics and the metrics.
+ */
+import type { InferBatchStatistics, ModelStatistics } from "../triton-protos/gen/messages.js";
+
+export interface Tally {
+  count: number;
+  ns: number;
+}
+
+/** Reasons of `nv_inference_request_failure`. */
+export const FAILURE_REASONS = ["REJECTED", "CANCELED", "BACKEND", "OTHER"] as const;
+export type FailureReason = (typeof FAILURE_REASONS)[number];
+
+/** Nanoseconds of the parts of one execution. */
+export interface ExecutionTimes {
+  readonly input: number;
+  readonly infer: number;
+  readonly output: number;
+}
+
+export interface VersionStatistics {
+  lastInference: number;
+  inferenceCount: number;
+  executionCount: number;
+  /** Requests in the queue. */
+  pending: number;
+  readonly success: Tally;
+  readonly fail: Tally;
+  readonly queue: Tally;
+  readonly computeInput: Tally;
+  readonly computeInfer: Tally;
+  readonly computeOutput: Tally;
+  readonly batches: Map<number, { readonly input: Tally; readonly infer: Tally; readonly output: Tally }>;
+  readonly failures: Record<FailureReason, number>;
+}
+
+const tally = (): Tally => ({ count: 0, ns: 0 });
+
+export const createStatistics = (): VersionStatistics => ({
+  lastInference: 0,
+  inferenceCount: 0,
+  executionCount: 0,
+  pending: 0,
+  success: tally(),
+  fail: tally(),
+  queue: tally(),
+  computeInput: tally(),
+  computeInfer: tally(),
+  computeOutput: tally(),
+  batches: new Map(),
+  failures: { REJECTED: 0, CANCELED: 0, BACKEND: 0, OTHER: 0 },
+});
+
+/** Durations are counted as at least one nanosecond, so that "happened" and "did not" differ. */
+const add = (to: Tally, ns: number): void => {
+  to.count++;
+  to.ns += Math.max(1, Math.round(ns));
+};
+
+/** One execution of a batch, whoever asked. */
+export function recordExecution(stats: VersionStatistics, batch: number, times: ExecutionTimes): void {
+  stats.executionCount++;
+  let row = stats.batches.get(batch);
+  if (!row) {
+    row = { input: tally(), infer: tally(), output: tally() };
+    stats.batches.set(batch, row);
+  }
+  add(row.input, times.input);
+  add(row.infer, times.infer);
+  add(row.output, times.output);
+}
+
+/** One answered request of `batch` rows. */
+export function recordSuccess(
+  stats: VersionStatistics,
+  batch: number,
+  queue: number,
+  times: ExecutionTimes,
+  total: number,
+): void {
+  stats.inferenceCount += batch;
+  stats.lastInference = Date.now();
+  add(stats.success, total);
+  add(stats.queue, queue);
+  add(stats.computeInput, times.input);
+  add(stats.computeInfer, times.infer);
+  add(stats.computeOutput, times.output);
+}
+
+/** One accepted request that failed. */
+export function recordFailure(stats: VersionStatistics, reason: FailureReason, total: number): void {
+  stats.failures[reason]++;
+  add(stats.fail, total);
+}
+
+/** The message of the statistics calls. */
+export function printStatistics(name: string, version: string, stats: VersionStatistics): ModelStatistics {
+  const zero = tally();
+  const batches: InferBatchStatistics[] = [...stats.batches]
+    .sort(([a], [b]) => a - b)
+    .map(([batch_size, row]) => ({
+      batch_size,
+      compute_input: { ...row.input },
+      compute_infer: { ...row.infer },
+      compute_output: { ...row.output },
+    }));
+  return {
+    name,
+    version,
+    last_inference: stats.lastInference,
+    inference_count: stats.inferenceCount,
+    execution_count: stats.executionCount,
+    inference_stats: {
+      success: { ...stats.success },
+      fail: { ...stats.fail },
+      queue: { ...stats.queue },
+      compute_input: { ...stats.computeInput },
+      compute_infer: { ...stats.computeInfer },
+      compute_output: { ...stats.computeOutput },
+      cache_hit: zero,
+      cache_miss: zero,
+    },
+    response_stats: {},
+    batch_stats: batches,
+    memory_usage: [],
+  };
+}

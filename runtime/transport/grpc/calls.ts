@@ -1,0 +1,130 @@
+/**
+ * The unary RPCs besides ModelInfer: for each, its messages and what it answers.
+ */
+import type { Messages, ModelRepositoryParameter } from "../../../triton-protos/gen/messages.js";
+import { decode, encode, type Init } from "../../../triton-protos/proto-root.js";
+import { RuntimeFault } from "../../errors.js";
+import type { LogSettings } from "../../log-settings.js";
+import type { ServerCalls } from "../../server-calls.js";
+
+/** Request bytes → answer bytes. @throws RuntimeFault */
+export type UnaryCall = (bytes: Buffer) => Promise<Uint8Array>;
+
+const unavailableTrace = (): never => {
+  throw new RuntimeFault("UNAVAILABLE", "the server does not support trace");
+};
+
+export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<string, UnaryCall> {
+  const table = new Map<string, UnaryCall>();
+  const add = <Q extends keyof Messages, A extends keyof Messages>(
+    path: string,
+    request: Q,
+    answer: A,
+    call: (request: Messages[Q]) => Init<Messages[A]> | Promise<Init<Messages[A]>>,
+  ): void => {
+    table.set(path, async bytes => encode(answer, await call(readMessage(request, bytes))));
+  };
+  const rpc = <N extends string>(
+    name: N,
+    call: (
+      request: Messages[Extract<keyof Messages, `inference.${N}Request`>],
+    ) =>
+      | Init<Messages[Extract<keyof Messages, `inference.${N}Response`>]>
+      | Promise<Init<Messages[Extract<keyof Messages, `inference.${N}Response`>]>>,
+  ): void =>
+    add(
+      `/inference.GRPCInferenceService/${name}`,
+      `inference.${name}Request` as Extract<keyof Messages, `inference.${N}Request`>,
+      `inference.${name}Response` as Extract<keyof Messages, `inference.${N}Response`>,
+      call,
+    );
+  add(
+    "/grpc.health.v1.Health/Check",
+    "grpc.health.v1.HealthCheckRequest",
+    "grpc.health.v1.HealthCheckResponse",
+    () => ({
+      status: calls.isReady() ? "SERVING" : "NOT_SERVING",
+    }),
+  );
+  rpc("ServerLive", () => ({ live: true }));
+  rpc("ServerReady", () => ({ ready: calls.isReady() }));
+  rpc("ServerMetadata", () => calls.serverMetadata());
+  rpc("ModelReady", ({ name, version }) => ({ ready: !!calls.find(name, version) }));
+  rpc("ModelMetadata", ({ name, version }) => calls.modelMetadata(name, version));
+  rpc("ModelConfig", ({ name, version }) => ({ config: calls.modelConfig(name, version) }));
+  rpc("ModelStatistics", ({ name, version }) => ({ model_stats: calls.statistics(name, version) }));
+  rpc("RepositoryIndex", async ({ repository_name, ready }) => {
+    refuseRepository(repository_name);
+    return { models: await calls.index(ready) };
+  });
+  rpc("RepositoryModelLoad", async ({ repository_name, model_name, parameters }) => {
+    refuseRepository(repository_name);
+    if (calls.options.control === "explicit") refuseOverrides(parameters);
+    await calls.load(model_name);
+    return {};
+  });
+  rpc("RepositoryModelUnload", async ({ repository_name, model_name }) => {
+    refuseRepository(repository_name);
+    await calls.unload(model_name);
+    return {};
+  });
+  const refuseShm = (): never => {
+    throw new RuntimeFault("UNSUPPORTED", calls.options.allowClientShm ? NO_SHM : SHM_OFF);
+  };
+  rpc("SystemSharedMemoryStatus", ({ name }) => noRegions(name, "system"));
+  rpc("CudaSharedMemoryStatus", ({ name }) => noRegions(name, "cuda"));
+  rpc("SystemSharedMemoryRegister", refuseShm);
+  rpc("CudaSharedMemoryRegister", ({ name }) => {
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `failed to register CUDA shared memory region: '${name}', GPUs not supported`,
+    );
+  });
+  rpc("SystemSharedMemoryUnregister", ({ name }) => (name && !calls.options.allowClientShm ? refuseShm() : {}));
+  rpc("CudaSharedMemoryUnregister", ({ name }) => (name && !calls.options.allowClientShm ? refuseShm() : {}));
+  rpc("TraceSetting", unavailableTrace);
+  rpc("LogSettings", ({ settings }) => ({ settings: log.updateFromGrpc(settings) }));
+  return table;
+}
+
+const SHM_OFF = "Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable.";
+const NO_SHM = "Client shared memory is not served by this release; send tensors in the request.";
+
+function readMessage<K extends keyof Messages>(name: K, bytes: Buffer): Messages[K] {
+  try {
+    return decode(name, bytes);
+  } catch (error) {
+    throw new RuntimeFault("INTERNAL", `Failed to deserialize request: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function noRegions(name: string, kind: "system" | "cuda"): Record<string, never> {
+  if (name) throw new RuntimeFault("NOT_FOUND", `Unable to find ${kind} shared memory region: '${name}'`);
+  return {};
+}
+
+function refuseRepository(name: string): void {
+  if (name) throw new RuntimeFault("UNSUPPORTED", "'repository_name' specification is not supported");
+}
+
+/** Configuration and file overrides of a load come with a later release; an unknown key is refused as Triton does. */
+function refuseOverrides(parameters: Readonly<Record<string, ModelRepositoryParameter>>): void {
+  for (const [key, value] of Object.entries(parameters)) {
+    if (key === "config" && value.string_param === undefined)
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        "invalid value type for load parameter 'config', expected string_param.",
+      );
+    if (key.startsWith("file:") && value.bytes_param === undefined)
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `invalid value type for load parameter '${key}', expected bytes_param.`,
+      );
+    if (key === "config" || key.startsWith("file:"))
+      throw new RuntimeFault(
+        "UNSUPPORTED",
+        `load parameter '${key}' is not served yet; change the files of the repository and load again`,
+      );
+    throw new RuntimeFault("INVALID_ARGUMENT", `unrecognized load parameter '${key}'.`);
+  }
+}

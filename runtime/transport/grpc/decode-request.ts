@@ -1,0 +1,143 @@
+/**
+ * ModelInferRequest bytes → a plain request whose tensors are views of those bytes.
+ */
+import type { Parameter } from "../../tensor.js";
+import { type Contents, decodeContents } from "./contents.js";
+import { Cursor } from "./wire.js";
+
+/** A parameter with the field it came in, which the type checks need. `undefined`: the oneof was empty. */
+export interface WireParameter {
+  readonly kind: "bool" | "int64" | "string" | "double" | "uint64" | "none";
+  readonly value: Parameter;
+}
+
+export type WireParameters = ReadonlyMap<string, WireParameter>;
+
+export interface WireInput {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: readonly number[];
+  readonly parameters: WireParameters;
+  /** Typed contents; present when the message was, even if empty. */
+  readonly contents?: Contents;
+}
+
+export interface WireRequest {
+  readonly model: string;
+  readonly version: string;
+  readonly id: string;
+  readonly parameters: WireParameters;
+  readonly inputs: readonly WireInput[];
+  readonly outputs: readonly { readonly name: string; readonly parameters: WireParameters }[];
+  readonly raw: readonly Buffer[];
+}
+
+/** @throws RuntimeFault when the bytes are not such a message */
+export function decodeRequest(bytes: Buffer): WireRequest {
+  const cursor = new Cursor(bytes);
+  const parameters = new Map<string, WireParameter>();
+  const inputs: WireInput[] = [];
+  const outputs: WireRequest["outputs"][number][] = [];
+  const raw: Buffer[] = [];
+  let [model, version, id] = ["", "", ""];
+  while (!cursor.done) {
+    const tag = cursor.varint();
+    switch (tag) {
+      case 10:
+        model = cursor.text();
+        break;
+      case 18:
+        version = cursor.text();
+        break;
+      case 26:
+        id = cursor.text();
+        break;
+      case 34:
+        readParameter(cursor.message(), parameters);
+        break;
+      case 42:
+        inputs.push(readInput(cursor.message()));
+        break;
+      case 50:
+        outputs.push(readOutput(cursor.message()));
+        break;
+      case 58:
+        raw.push(cursor.block());
+        break;
+      default:
+        cursor.skip(tag & 7);
+    }
+  }
+  return { model, version, id, parameters, inputs, outputs, raw };
+}
+
+function readInput(cursor: Cursor): WireInput {
+  const parameters = new Map<string, WireParameter>();
+  const shape: number[] = [];
+  let [name, datatype] = ["", ""];
+  let contents: Contents | undefined;
+  while (!cursor.done) {
+    const tag = cursor.varint();
+    switch (tag) {
+      case 10:
+        name = cursor.text();
+        break;
+      case 18:
+        datatype = cursor.text();
+        break;
+      case 24:
+        shape.push(cursor.int64());
+        break;
+      case 26:
+        for (const packed = cursor.message(); !packed.done; ) shape.push(packed.int64());
+        break;
+      case 34:
+        readParameter(cursor.message(), parameters);
+        break;
+      case 42:
+        contents = decodeContents(cursor.message());
+        break;
+      default:
+        cursor.skip(tag & 7);
+    }
+  }
+  return { name, datatype, shape, parameters, ...(contents && { contents }) };
+}
+
+function readOutput(cursor: Cursor): WireRequest["outputs"][number] {
+  const parameters = new Map<string, WireParameter>();
+  let name = "";
+  while (!cursor.done) {
+    const tag = cursor.varint();
+    if (tag === 10) name = cursor.text();
+    else if (tag === 18) readParameter(cursor.message(), parameters);
+    else cursor.skip(tag & 7);
+  }
+  return { name, parameters };
+}
+
+function readParameter(entry: Cursor, into: Map<string, WireParameter>): void {
+  let key = "";
+  let value: WireParameter = { kind: "none", value: false };
+  while (!entry.done) {
+    const tag = entry.varint();
+    if (tag === 10) key = entry.text();
+    else if (tag === 18) value = readValue(entry.message());
+    else entry.skip(tag & 7);
+  }
+  into.set(key, value);
+}
+
+function readValue(cursor: Cursor): WireParameter {
+  let value: WireParameter = { kind: "none", value: false };
+  while (!cursor.done) {
+    const tag = cursor.varint();
+    if (tag === 8) value = { kind: "bool", value: cursor.varint() !== 0 };
+    else if (tag === 16) value = { kind: "int64", value: BigInt.asIntN(64, cursor.bigVarint()) };
+    else if (tag === 26) value = { kind: "string", value: cursor.text() };
+    else if (tag === 33) value = { kind: "double", value: cursor.take(8).readDoubleLE() };
+    else if (tag === 40) value = { kind: "uint64", value: BigInt.asUintN(64, cursor.bigVarint()) };
+    else cursor.skip(tag & 7);
+  }
+  return value;
+}

@@ -1,0 +1,86 @@
+/**
+ * ModelStreamInfer: requests run as they arrive, answers leave in the order of the requests, faults travel inside the stream.
+ */
+
+import { once } from "node:events";
+import type { ServerHttp2Stream } from "node:http2";
+import { execute } from "../../data-plane/infer.js";
+import { validateRequest } from "../../data-plane/validate.js";
+import { RuntimeFault, STATUS } from "../../errors.js";
+import type { ServerCalls } from "../../server-calls.js";
+import { decodeRequest, type WireRequest } from "./decode-request.js";
+import { encodeStreamFault, encodeStreamResponse } from "./encode-response.js";
+import { type Frame, frame, frameReader, unpack } from "./framing.js";
+import { type FinalStatus, startAnswer } from "./status.js";
+import { toRequest } from "./to-request.js";
+import type { Fields } from "./wire.js";
+
+/** Requests of one stream that may be under way; a client that sends more waits. */
+const MAX_UNDER_WAY = 64;
+
+interface Answer {
+  readonly message: Fields;
+  /** A backend's fault, which ends a strict stream. */
+  readonly fault?: RuntimeFault;
+}
+
+/** @param strict the client asked (`triton_grpc_error: true`) that a backend's fault closes the stream with its status */
+export function serveInferStream(
+  stream: ServerHttp2Stream,
+  calls: ServerCalls,
+  encoding: string,
+  strict: boolean,
+  signal: AbortSignal,
+): void {
+  const final: FinalStatus = { code: 0, message: "" };
+  startAnswer(stream, final);
+  let underWay = 0;
+  let last: Promise<void> = Promise.resolve();
+  const finish = (fault?: RuntimeFault): void => {
+    if (fault) Object.assign(final, { code: STATUS[fault.code].grpc, message: fault.message });
+    if (!stream.destroyed && !stream.writableEnded) stream.end();
+  };
+  const send = async ({ message, fault }: Answer): Promise<void> => {
+    if (stream.destroyed || stream.writableEnded) return;
+    if (strict && fault) finish(fault);
+    else if (!stream.write(frame(message))) await once(stream, "drain", { signal });
+  };
+  const onFrame = (found: Frame): void => {
+    if (++underWay >= MAX_UNDER_WAY) stream.pause();
+    const answer = unpack(found, encoding).then(bytes => answerOne(bytes, calls, signal));
+    answer.catch(() => {});
+    last = last
+      .then(async () => send(await answer))
+      .catch(error => finish(RuntimeFault.from(error)))
+      .finally(() => {
+        if (--underWay < MAX_UNDER_WAY) stream.resume();
+      });
+  };
+  const read = frameReader(onFrame);
+  stream.on("data", (chunk: Buffer) => {
+    try {
+      read(chunk);
+    } catch (error) {
+      finish(RuntimeFault.from(error));
+    }
+  });
+  stream.on("end", () => last.then(() => finish()));
+}
+
+async function answerOne(bytes: Buffer, calls: ServerCalls, signal: AbortSignal): Promise<Answer> {
+  const wire: WireRequest = decodeRequest(bytes);
+  let backendHasIt = false;
+  try {
+    const version = calls.find(wire.model, wire.version);
+    const request = toRequest(wire, signal);
+    const valid = validateRequest(version.config, request);
+    backendHasIt = true;
+    return { message: encodeStreamResponse(await execute(version, request, valid)) };
+  } catch (error) {
+    const fault = RuntimeFault.from(error);
+    return {
+      message: encodeStreamFault(fault.message, wire.id, backendHasIt ? wire.model : ""),
+      ...(backendHasIt && { fault }),
+    };
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * The gRPC endpoint on node:http2: server calls and data plane → a listening server.
+ */
+import {
+  constants,
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import { infer } from "../../data-plane/infer.js";
+import { RuntimeFault, STATUS } from "../../errors.js";
+import type { LogSettings } from "../../log-settings.js";
+import type { ServerCalls } from "../../server-calls.js";
+import type { ServerLog } from "../../server-log.js";
+import { type Listener, listen } from "../listen.js";
+import { type UnaryCall, unaryCalls } from "./calls.js";
+import { decodeRequest } from "./decode-request.js";
+import { encodeResponse } from "./encode-response.js";
+import { type Frame, frame, frameReader, unpack } from "./framing.js";
+import { serveInferStream } from "./infer-stream.js";
+import { armDeadline, endWithStatus, startAnswer } from "./status.js";
+import { toRequest } from "./to-request.js";
+
+const INFER = "/inference.GRPCInferenceService/ModelInfer";
+const STREAM_INFER = "/inference.GRPCInferenceService/ModelStreamInfer";
+
+/** Bounds of one connection: what a client may hold open or make us buffer. */
+const SETTINGS = {
+  maxConcurrentStreams: 1024,
+  initialWindowSize: 2 ** 22,
+  maxHeaderListSize: 2 ** 14,
+  enablePush: false,
+} as const;
+const CONNECTION_WINDOW = 2 ** 25;
+const SESSION_MEMORY_MB = 256;
+
+export async function serveGrpc(
+  options: { readonly address: string; readonly port: number },
+  calls: ServerCalls,
+  logSettings: LogSettings,
+  log: ServerLog,
+): Promise<Listener> {
+  const table = unaryCalls(calls, logSettings);
+  const server: Http2Server = createServer({ settings: SETTINGS, maxSessionMemory: SESSION_MEMORY_MB });
+  const sessions = new Set<ServerHttp2Session>();
+  server.on("session", session => {
+    sessions.add(session);
+    session.setLocalWindowSize(CONNECTION_WINDOW);
+    session.on("error", error => log.verbose("grpc_server", `connection: ${error.message}`));
+    session.on("close", () => sessions.delete(session));
+  });
+  server.on("stream", (stream, headers) => {
+    stream.on("error", error => log.verbose("grpc_server", `stream: ${error.message}`));
+    accept(stream, headers, table, calls, log);
+  });
+  server.on("sessionError", error => log.verbose("grpc_server", `connection: ${error.message}`));
+  return listen(server, options, async (closed, patience) => {
+    for (const session of sessions) session.close();
+    const timer = setTimeout(() => {
+      for (const session of sessions) session.destroy();
+    }, patience);
+    await closed;
+    clearTimeout(timer);
+  });
+}
+
+function accept(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  table: ReadonlyMap<string, UnaryCall>,
+  calls: ServerCalls,
+  log: ServerLog,
+): void {
+  if (headers[":method"] !== "POST" || !headers["content-type"]?.startsWith("application/grpc")) {
+    stream.respond({ ":status": headers[":method"] === "POST" ? 415 : 405 }, { endStream: true });
+    return;
+  }
+  const path = headers[":path"] ?? "";
+  const abort = new AbortController();
+  stream.on("close", () => abort.abort());
+  armDeadline(stream, headers["grpc-timeout"], abort);
+  const encoding = String(headers["grpc-encoding"] ?? "identity");
+  if (path === STREAM_INFER) {
+    serveInferStream(stream, calls, encoding, headers.triton_grpc_error === "true", abort.signal);
+    return;
+  }
+  const call = path === INFER ? inferCall(calls, abort.signal) : table.get(path);
+  if (!call) {
+    endWithStatus(stream, STATUS.UNSUPPORTED.grpc, "");
+    stream.resume();
+    return;
+  }
+  serveUnary(stream, encoding, call, log);
+}
+
+const inferCall =
+  (calls: ServerCalls, signal: AbortSignal) =>
+  async (bytes: Buffer): Promise<Uint8Array> => {
+    const wire = decodeRequest(bytes);
+    const version = calls.find(wire.model, wire.version);
+    return encodeResponse(await infer(version, toRequest(wire, signal))).finish();
+  };
+
+function serveUnary(stream: ServerHttp2Stream, encoding: string, call: UnaryCall, log: ServerLog): void {
+  let request: Frame | undefined;
+  const fail = (error: unknown): void => {
+    const fault = RuntimeFault.from(error);
+    if (!(error instanceof RuntimeFault))
+      log.error("grpc_server", `${fault.message}: ${String((error as Error)?.stack ?? error)}`);
+    endWithStatus(stream, STATUS[fault.code].grpc, fault.message);
+  };
+  const read = frameReader(found => {
+    request ??= found;
+  });
+  stream.on("data", (chunk: Buffer) => {
+    try {
+      read(chunk);
+    } catch (error) {
+      fail(error);
+      stream.close(constants.NGHTTP2_CANCEL);
+    }
+  });
+  stream.on("end", () => {
+    if (!request) return fail(new RuntimeFault("INTERNAL", "the call carried no message"));
+    unpack(request, encoding)
+      .then(call)
+      .then(answer => {
+        if (stream.destroyed || stream.closed) return;
+        startAnswer(stream, STATUS_OK);
+        stream.end(frame(answer));
+      })
+      .catch(fail);
+  });
+}
+
+const STATUS_OK = { code: 0, message: "" };

@@ -1,0 +1,203 @@
+/**
+ * The body of an HTTP inference request → the data plane's request and how each output is wanted; checks and texts of Triton's front end.
+ */
+import { configDatatype, type DatatypeRow, wireDatatype } from "../../../triton-protos/datatype.js";
+import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import { type InferRequest, type RequestTensor, requestPrefix } from "../../data-plane/request.js";
+import { RuntimeFault } from "../../errors.js";
+import type { Parameter } from "../../tensor.js";
+import { asArray, asBoolean, asText, asUnsigned, isObject, member } from "./access.js";
+import { type Json, type JsonObject, parseJson } from "./json.js";
+import { readHttpParameters } from "./parameters.js";
+import { readElements } from "./tensor-json.js";
+
+export interface HttpInferRequest {
+  readonly request: InferRequest;
+  /** Whether an output travels as bytes after the JSON. */
+  isBinary(output: string): boolean;
+}
+
+export interface BodyLimits {
+  readonly maxInputSize: number;
+}
+
+const refuse = (text: string): never => {
+  throw new RuntimeFault("INVALID_ARGUMENT", text);
+};
+const EMPTY: JsonObject = new Map();
+
+/**
+ * @param jsonLength bytes of JSON at the front of the body; undefined when the header is absent
+ * @throws RuntimeFault
+ */
+export function readInferRequest(
+  body: Buffer,
+  jsonLength: number | undefined,
+  config: ModelConfig,
+  limits: BodyLimits,
+  signal: AbortSignal,
+): HttpInferRequest {
+  if (jsonLength === 0 || body.length === 0) return rawRequest(body, config, signal);
+  const json = parseJson(jsonLength === undefined ? body : body.subarray(0, jsonLength));
+  const blob = jsonLength === undefined ? Buffer.alloc(0) : body.subarray(jsonLength);
+  const id = isObject(json) && json.has("id") ? asText(json.get("id")!, "id") : "";
+  const given = isObject(json) ? json.get("parameters") : undefined;
+  const { parameters, binaryOutput } = readHttpParameters(given);
+  const inputs: RequestTensor[] = [];
+  let at = 0;
+  const takeBlob = (size: number, name: string): Buffer => {
+    if (at + size > blob.length)
+      refuse(
+        `unexpected size for input '${name}', expecting ${at + size - blob.length} additional bytes for model '${config.name}'`,
+      );
+    at += size;
+    return blob.subarray(at - size, at);
+  };
+  for (const input of asArray(member(json, "inputs"), "inputs")) {
+    const tensor = readInput(input, limits, takeBlob);
+    if (inputs.some(({ name }) => name === tensor.name))
+      refuse(`${requestPrefix(id)}input '${tensor.name}' already exists in request`);
+    inputs.push(tensor);
+  }
+  if (at !== blob.length) refuse(`unexpected additional input data for model '${config.name}'`);
+  const outputs = readOutputs(isObject(json) ? json.get("outputs") : undefined, binaryOutput, id);
+  return {
+    request: { id, parameters, inputs, outputs: [...outputs.keys()], signal },
+    isBinary: name => outputs.get(name) ?? binaryOutput,
+  };
+}
+
+function readInput(input: Json, limits: BodyLimits, takeBlob: (size: number, name: string) => Buffer): RequestTensor {
+  const source = readSource(input);
+  const name = asText(member(input, "name"), "name");
+  const datatype = asText(member(input, "datatype"), "datatype");
+  const row = wireDatatype(datatype);
+  const shape = asArray(member(input, "shape"), "shape").map(dim => Number(asUnsigned(dim, "shape")));
+  if (!row) return refuse(`invalid datatype for input ${name}`);
+  if (source.region !== undefined)
+    throw new RuntimeFault("NOT_FOUND", `Unable to find shared memory region: '${source.region}'`);
+  if (source.binarySize !== undefined) return { name, datatype, shape, data: takeBlob(source.binarySize, name) };
+  return { name, datatype, shape, data: readData(source.data!, row, shape, name, limits) };
+}
+
+function readData(
+  data: Json,
+  row: DatatypeRow,
+  shape: readonly number[],
+  name: string,
+  limits: BodyLimits,
+): Uint8Array {
+  if (!row.contents)
+    return refuse(
+      `receiving ${row.wire} data via JSON is not supported. Please use the binary data format for input ${name}`,
+    );
+  const elements = shape.reduce((product, dim) => product * dim, 1);
+  const size = elements * Math.max(1, row.bytes);
+  if (size > limits.maxInputSize)
+    refuse(
+      `JSON input '${name}' has a byte_size (${size} bytes) that exceeds the maximum allowed value of ${limits.maxInputSize} bytes. Use --http-max-input-size to increase the limit.`,
+    );
+  return readElements(data, row, elements);
+}
+
+interface Source {
+  readonly data?: Json;
+  readonly binarySize?: number;
+  readonly region?: string;
+}
+
+/** Where an input's elements are: exactly one of three places. */
+function readSource(input: Json): Source {
+  const members = isObject(input) ? input : EMPTY;
+  const given = members.get("parameters");
+  const parameters = isObject(given) ? given : EMPTY;
+  const data = members.get("data");
+  const size = parameters.get("binary_data_size");
+  const region = parameters.get("shared_memory_region");
+  const set = [
+    data !== undefined && "'data'",
+    size !== undefined && "'binary_data_size'",
+    region !== undefined && "'shared_memory_region'",
+  ].filter(Boolean);
+  if (set.length !== 1)
+    refuse(
+      `Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in 'parameters'. ${
+        set.length === 0 ? "But no field is set" : `But set ${set.join(" ")}`
+      }`,
+    );
+  if (data !== undefined) return { data };
+  if (size !== undefined) return { binarySize: Number(asUnsigned(size, "binary_data_size")) };
+  return { region: asText(region!, "shared_memory_region") };
+}
+
+/** Names of the wanted outputs → whether each is wanted as bytes. */
+function readOutputs(json: Json | undefined, binaryOutput: boolean, id: string): ReadonlyMap<string, boolean> {
+  const outputs = new Map<string, boolean>();
+  if (json === undefined) return outputs;
+  for (const output of asArray(json, "outputs")) {
+    const name = asText(member(output, "name"), "name");
+    if (outputs.has(name)) refuse(`${requestPrefix(id)}output '${name}' already exists in request`);
+    const given = isObject(output) ? output.get("parameters") : undefined;
+    const parameters = isObject(given) ? given : EMPTY;
+    const binary = parameters.get("binary_data");
+    if (parameters.has("shared_memory_region") && parameters.has("classification"))
+      refuse("Output can't set both 'shared_memory_region' and 'classification'");
+    if (parameters.has("shared_memory_region"))
+      throw new RuntimeFault(
+        "NOT_FOUND",
+        `Unable to find shared memory region: '${asText(parameters.get("shared_memory_region")!, "shared_memory_region")}'`,
+      );
+    if (parameters.has("classification") && Number(asUnsigned(parameters.get("classification")!, "classification")) > 0)
+      throw new RuntimeFault(
+        "UNSUPPORTED",
+        "the classification extension is not served yet; ask for the output itself",
+      );
+    outputs.set(name, binary === undefined ? binaryOutput : asBoolean(binary, "binary_data"));
+  }
+  return outputs;
+}
+
+const NO_PARAMETERS: ReadonlyMap<string, Parameter> = new Map();
+
+/** The whole body is the one input of the model; one variable dimension is inferred. */
+function rawRequest(body: Buffer, config: ModelConfig, signal: AbortSignal): HttpInferRequest {
+  const prefix = requestPrefix("");
+  const [input] = config.input;
+  if (config.input.length !== 1 || !input)
+    return refuse(
+      `${prefix}Raw request must only have 1 input (found 1) to be deduced but got ${config.input.length} inputs in '${config.name}' model configuration`,
+    );
+  const row = configDatatype(input.data_type)!;
+  const dims = config.max_batch_size > 0 ? [1, ...input.dims] : [...input.dims];
+  if (!row.array) {
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(body.length);
+    const shape = dims.map(dim => (dim === -1 ? 1 : dim));
+    if (shape.some(dim => dim !== 1))
+      refuse(`${prefix}For BYTE datatype raw input '${input.name}', the model must have input shape [1]`);
+    return done({ name: input.name, datatype: "BYTES", shape, data: Buffer.concat([length, body]) });
+  }
+  const variable = dims.filter(dim => dim === -1).length;
+  if (variable > 1)
+    refuse(
+      `${prefix}The shape of the raw input '${input.name}' can not be deduced because there are more than one variable-sized dimension`,
+    );
+  const fixed = dims.reduce((product, dim) => (dim === -1 ? product : product * dim), row.bytes);
+  if (variable === 1 && body.length % fixed !== 0)
+    refuse(
+      `${prefix}The shape of the raw input '${input.name}' can not be deduced to satisfy its byte size ${body.length}`,
+    );
+  return done({
+    name: input.name,
+    datatype: row.wire,
+    shape: dims.map(dim => (dim === -1 ? body.length / fixed : dim)),
+    data: body,
+  });
+
+  function done(tensor: RequestTensor): HttpInferRequest {
+    return {
+      request: { id: "", parameters: NO_PARAMETERS, inputs: [tensor], outputs: [], signal },
+      isBinary: () => true,
+    };
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * The data plane's answer → the HTTP body: JSON, and the bytes of the outputs that are wanted binary.
+ */
+import { wireDatatype } from "../../../triton-protos/datatype.js";
+import type { InferResponse } from "../../data-plane/request.js";
+import { RuntimeFault } from "../../errors.js";
+import type { Parameter } from "../../tensor.js";
+import { printDouble, printElements, quoteText } from "./tensor-json.js";
+
+export interface InferBody {
+  readonly body: Buffer;
+  /** Bytes of JSON at the front; undefined when there is nothing else. */
+  readonly jsonLength?: number;
+}
+
+/** @throws RuntimeFault for a datatype that JSON cannot carry */
+export function printInferResponse(response: InferResponse, isBinary: (output: string) => boolean): InferBody {
+  const blobs: Uint8Array[] = [];
+  const outputs = response.outputs.map(tensor => {
+    const head = `"name":${quoteText(tensor.name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(",")}]`;
+    if (isBinary(tensor.name)) {
+      blobs.push(tensor.data);
+      return `{${head},"parameters":{"binary_data_size":${tensor.data.byteLength}}}`;
+    }
+    if (!wireDatatype(tensor.datatype)?.contents)
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `sending ${tensor.datatype} data via JSON is not supported. Please use the binary data format for output ${tensor.name}`,
+      );
+    return `{${head},"data":[${printElements(tensor)}]}`;
+  });
+  const parameters = [...response.parameters].map(([key, value]) => `${quoteText(key)}:${printParameter(value)}`);
+  const json = Buffer.from(
+    `{${response.id && `"id":${quoteText(response.id)},`}"model_name":${quoteText(response.model)},"model_version":"${response.version}",${
+      parameters.length > 0 ? `"parameters":{${parameters.join(",")}},` : ""
+    }"outputs":[${outputs.join(",")}]}`,
+    "latin1",
+  );
+  return blobs.length > 0 ? { body: Buffer.concat([json, ...blobs]), jsonLength: json.length } : { body: json };
+}
+
+const printParameter = (value: Parameter): string =>
+  typeof value === "string" ? quoteText(value) : typeof value === "number" ? printDouble(value) : String(value);

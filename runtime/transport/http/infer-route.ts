@@ -1,0 +1,89 @@
+/**
+ * POST …/infer: headers and body → the data plane → JSON or binary answer.
+ */
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { promisify } from "node:util";
+import { deflate, gzip } from "node:zlib";
+import { infer } from "../../data-plane/infer.js";
+import { RuntimeFault } from "../../errors.js";
+import type { ServerCalls } from "../../server-calls.js";
+import { type Answer, faultAnswer } from "./answer.js";
+import { readBody, unpackBody } from "./body.js";
+import { readInferRequest } from "./infer-request.js";
+import { printInferResponse } from "./infer-response.js";
+
+const LENGTH_HEADER = "inference-header-content-length";
+
+export async function answerInfer(
+  request: IncomingMessage,
+  calls: ServerCalls,
+  target: { readonly model: string; readonly version: string },
+  maxInputSize: number,
+  signal: AbortSignal,
+): Promise<Answer> {
+  let early = true;
+  try {
+    const version = calls.find(target.model, target.version);
+    const received = await readBody(request, maxInputSize);
+    const encoding = request.headers["content-encoding"];
+    const jsonLength = readLength(request.headers, received.length);
+    const body = await unpackBody(received, encoding, maxInputSize);
+    early = false;
+    const { request: asked, isBinary } = readInferRequest(body, jsonLength, version.config, { maxInputSize }, signal);
+    const { body: answer, jsonLength: answerLength } = printInferResponse(await infer(version, asked), isBinary);
+    return compress(request.headers["accept-encoding"], {
+      status: 200,
+      type: answerLength === undefined ? "application/json" : "application/octet-stream",
+      body: answer,
+      ...(answerLength !== undefined && { headers: { "Inference-Header-Content-Length": String(answerLength) } }),
+    });
+  } catch (error) {
+    if (!(error instanceof RuntimeFault)) throw error;
+    const answer = faultAnswer(error, early ? "text/plain" : "application/json");
+    return error.message === "Unsupported compression type"
+      ? { ...answer, headers: { "Accept-Encoding": "gzip, deflate" } }
+      : answer;
+  }
+}
+
+/** Bytes of JSON at the front of the body, as C++ reads a number: digits at the start are enough. */
+function readLength(headers: IncomingHttpHeaders, received: number): number | undefined {
+  const header = headers[LENGTH_HEADER];
+  if (header === undefined) return undefined;
+  const text = String(header).split(",")[0]!;
+  const digits = /^\s*([+-]?\d+)/.exec(text)?.[1];
+  if (digits === undefined)
+    throw new RuntimeFault("INVALID_ARGUMENT", `Unable to parse Inference-Header-Content-Length, got: ${text || " "}`);
+  const length = Number(digits);
+  if (length > 2 ** 31 - 1 || length < -(2 ** 31))
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `Unable to parse Inference-Header-Content-Length, value is out of range [ -2147483648, 2147483647 ], got: ${text}`,
+    );
+  if (length < 0 || (length > received && !headers["content-encoding"]))
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `inference header size should be in range (0, ${received}), got: ${length}`,
+    );
+  return length;
+}
+
+async function compress(accepted: string | string[] | undefined, answer: Answer): Promise<Answer> {
+  const body = answer.body as Buffer;
+  const encoding = body.length > 0 ? chooseEncoding(String(accepted ?? "")) : undefined;
+  if (!encoding) return answer;
+  const packed = await promisify<Buffer, Buffer>(encoding === "gzip" ? gzip : deflate)(body);
+  return { ...answer, body: packed, headers: { "Content-Encoding": encoding, ...answer.headers } };
+}
+
+/** The encoding the client likes best; the first of equals; none unless it asks. */
+function chooseEncoding(accepted: string): "gzip" | "deflate" | undefined {
+  let best: { readonly name: "gzip" | "deflate"; readonly weight: number } | undefined;
+  for (const part of accepted.split(",")) {
+    const [name, ...parameters] = part.split(";").map(text => text.trim());
+    const weight = Number(parameters.find(text => text.startsWith("q="))?.slice(2) ?? "1");
+    if ((name === "gzip" || name === "deflate") && weight > 0 && weight > (best?.weight ?? 0)) best = { name, weight };
+    if (name === "identity" && best && weight > best.weight) best = undefined;
+  }
+  return best?.name;
+}

@@ -1,0 +1,43 @@
+/**
+ * `parameters` of an HTTP inference request → parameters of the request, and whether outputs are wanted as bytes.
+ */
+import { RuntimeFault } from "../../errors.js";
+import type { Parameter } from "../../tensor.js";
+import { asBoolean, asUnsigned, isObject, wrongKind } from "./access.js";
+import { type Json, WholeDouble } from "./json.js";
+
+/** @throws RuntimeFault */
+export function readHttpParameters(json: Json | undefined): {
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  readonly binaryOutput: boolean;
+} {
+  const parameters = new Map<string, Parameter>();
+  let binaryOutput = false;
+  if (json === undefined) return { parameters, binaryOutput };
+  if (!isObject(json)) return wrongKind("parameters", "object");
+  for (const [key, value] of json) {
+    if (key === "binary_data_output") binaryOutput = asBoolean(value, key);
+    else if (key === "sequence_id")
+      parameters.set(key, typeof value === "string" ? value : BigInt(asUnsigned(value, key)));
+    else if (key === "sequence_start" || key === "sequence_end") parameters.set(key, asBoolean(value, key));
+    else if (key === "priority" || key === "timeout") parameters.set(key, BigInt(asUnsigned(value, key)));
+    else if (key.startsWith("triton_"))
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        "parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified.",
+      );
+    else parameters.set(key, free(key, value));
+  }
+  return { parameters, binaryOutput };
+}
+
+function free(key: string, value: Json): Parameter {
+  if (typeof value === "string" || typeof value === "boolean") return value;
+  if (typeof value === "bigint") return value;
+  if (typeof value === "number") return Number.isInteger(value) ? BigInt(value) : value;
+  if (value instanceof WholeDouble) return value.value;
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    `parameter '${key}' has invalid type. It should be either 'int', 'bool', or 'string'.`,
+  );
+}

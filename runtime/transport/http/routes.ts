@@ -1,0 +1,129 @@
+/**
+ * The table of HTTP routes: method and path → what answers. Paths match exactly and are not decoded, as Triton's.
+ */
+import type { IncomingMessage } from "node:http";
+import { RuntimeFault } from "../../errors.js";
+import type { LogSettings } from "../../log-settings.js";
+import type { ServerCalls } from "../../server-calls.js";
+import { isObject } from "./access.js";
+import { type Answer, emptyAnswer, faultAnswer, jsonAnswer } from "./answer.js";
+import { readBody } from "./body.js";
+import { answerInfer } from "./infer-route.js";
+import { type Json, type JsonObject, parseJson } from "./json.js";
+
+/** What a route works with besides its path. */
+export interface RouteContext {
+  readonly calls: ServerCalls;
+  readonly logSettings: LogSettings;
+  readonly maxInputSize: number;
+}
+
+export interface Call {
+  readonly request: IncomingMessage;
+  readonly context: RouteContext;
+  /** Named groups of the path. */
+  readonly path: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+}
+
+export interface Route {
+  readonly method: "GET" | "POST";
+  readonly path: RegExp;
+  answer(call: Call): Answer | Promise<Answer>;
+}
+
+const MODEL = "/v2/models/(?<model>[^/]+)(?:/versions/(?<version>[0-9]+))?";
+const REPOSITORY = "/v2/repository(?:/(?<repository>[^/]+))?";
+const route = (method: Route["method"], path: string, answer: Route["answer"]): Route => ({
+  method,
+  path: new RegExp(`^${path}$`),
+  answer,
+});
+const target = ({ path }: Call): readonly [string, string] => [path.model ?? "", path.version ?? ""];
+
+export const ROUTES: readonly Route[] = [
+  route("POST", `${MODEL}/infer`, call => {
+    const [model, version] = target(call);
+    return answerInfer(call.request, call.context.calls, { model, version }, call.context.maxInputSize, call.signal);
+  }),
+  route("GET", "/v2/health/live", () => emptyAnswer()),
+  route("GET", "/v2/health/ready", ({ context }) => emptyAnswer(context.calls.isReady() ? 200 : 400)),
+  route("GET", "/v2", ({ context }) => jsonAnswer(context.calls.serverMetadata())),
+  route("GET", "/v2/models/stats", ({ context }) => jsonAnswer({ model_stats: context.calls.statistics("", "") })),
+  route("GET", `${MODEL}/ready`, call => {
+    try {
+      call.context.calls.find(...target(call));
+      return emptyAnswer();
+    } catch (error) {
+      return faultAnswer(RuntimeFault.from(error), "text/plain");
+    }
+  }),
+  route("GET", `${MODEL}/config`, call => jsonAnswer(call.context.calls.modelConfig(...target(call)))),
+  route("GET", `${MODEL}/stats`, call => jsonAnswer({ model_stats: call.context.calls.statistics(...target(call)) })),
+  route("GET", MODEL, call => jsonAnswer(call.context.calls.modelMetadata(...target(call)))),
+  route("POST", `${REPOSITORY}/index`, async call => {
+    const ready = (await bodyObject(call)).get("ready");
+    if (ready !== undefined && typeof ready !== "boolean")
+      throw new RuntimeFault("INVALID_ARGUMENT", "Invalid value for 'ready': expected a boolean");
+    return jsonAnswer(await call.context.calls.index(ready ?? false));
+  }),
+  route("POST", `${REPOSITORY}/models/(?<model>[^/]+)/load`, async call => {
+    refuseRepository(call);
+    const parameters = (await bodyObject(call)).get("parameters");
+    const [key] = isObject(parameters) ? parameters.keys() : [];
+    if (key !== undefined && call.context.calls.options.control === "explicit")
+      throw key === "config" || key.startsWith("file:")
+        ? new RuntimeFault(
+            "UNSUPPORTED",
+            `load parameter '${key}' is not served yet; change the files of the repository and load again`,
+          )
+        : new RuntimeFault("INTERNAL", "unexpected error on creating Triton parameter");
+    await call.context.calls.load(call.path.model!);
+    return { ...emptyAnswer(), type: "application/json" };
+  }),
+  route("POST", `${REPOSITORY}/models/(?<model>[^/]+)/unload`, async call => {
+    refuseRepository(call);
+    await bodyObject(call);
+    await call.context.calls.unload(call.path.model!);
+    return { ...emptyAnswer(), type: "application/json" };
+  }),
+  route("GET", "/v2/(?<kind>system|cuda)sharedmemory(?:/region/(?<region>[^/]+))?/status", ({ path }) => {
+    if (path.region === undefined) return jsonAnswer([]);
+    throw new RuntimeFault("NOT_FOUND", `Unable to find ${path.kind} shared memory region: '${path.region}'`);
+  }),
+  route("POST", "/v2/(?:system|cuda)sharedmemory(?:/region/(?<region>[^/]+))?/unregister", call => {
+    if (call.path.region !== undefined) refuseShm(call);
+    return { ...emptyAnswer(), type: "application/json" };
+  }),
+  route("POST", "/v2/(?:system|cuda)sharedmemory/region/[^/]+/register", refuseShm),
+  route("GET", "/v2/logging", ({ context }) => jsonAnswer(context.logSettings.print())),
+  route("POST", "/v2/logging", async call => {
+    call.context.logSettings.updateFromJson(Object.fromEntries(await bodyObject(call)));
+    return jsonAnswer(call.context.logSettings.print());
+  }),
+  ...(["GET", "POST"] as const).map(method =>
+    route(method, "/v2(?:/models/[^/]+)?/trace/setting", () => {
+      throw new RuntimeFault("UNAVAILABLE", "the server does not support tracing");
+    }),
+  ),
+];
+
+function refuseShm({ context }: Call): never {
+  throw new RuntimeFault(
+    "UNSUPPORTED",
+    context.calls.options.allowClientShm
+      ? "Client shared memory is not served by this release; send tensors in the request."
+      : "Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable.",
+  );
+}
+
+function refuseRepository({ path }: Call): void {
+  if (path.repository !== undefined)
+    throw new RuntimeFault("UNSUPPORTED", "'repository_name' specification is not supported");
+}
+
+async function bodyObject({ request, context }: Call): Promise<JsonObject> {
+  const body = await readBody(request, context.maxInputSize);
+  const json: Json = body.length > 0 ? parseJson(body) : new Map();
+  return isObject(json) ? json : new Map();
+}

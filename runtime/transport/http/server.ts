@@ -1,0 +1,94 @@
+/**
+ * The HTTP endpoints on node:http: routes → a listening server; the metrics text → another.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { RuntimeFault } from "../../errors.js";
+import type { ServerLog } from "../../server-log.js";
+import { type Listener, listen } from "../listen.js";
+import { type Answer, emptyAnswer, faultAnswer, methodNotAllowed, notFound, writeAnswer } from "./answer.js";
+import { ROUTES, type RouteContext } from "./routes.js";
+
+/** What one connection may cost; a client that is slower than this is cut off. */
+const LIMITS = {
+  maxHeaderSize: 2 ** 14,
+  headersTimeout: 60_000,
+  requestTimeout: 300_000,
+  keepAliveTimeout: 75_000,
+} as const;
+
+type Respond = (request: IncomingMessage, signal: AbortSignal) => Answer | Promise<Answer>;
+
+export function serveHttp(
+  options: { readonly address: string; readonly port: number },
+  context: RouteContext,
+  log: ServerLog,
+): Promise<Listener> {
+  return start(options, log, (request, signal) => {
+    const path = request.url!.split("?")[0]!;
+    let known = false;
+    for (const route of ROUTES) {
+      const match = route.path.exec(path);
+      if (!match) continue;
+      known = true;
+      if (route.method === request.method) return route.answer({ request, context, path: match.groups ?? {}, signal });
+    }
+    return known ? methodNotAllowed : notFound;
+  });
+}
+
+/** @param print the metrics at this moment */
+export function serveMetrics(
+  options: { readonly address: string; readonly port: number },
+  print: () => string,
+  log: ServerLog,
+): Promise<Listener> {
+  return start(options, log, request => {
+    if (request.method !== "GET") return methodNotAllowed;
+    const path = request.url!.split("?")[0];
+    if (path !== "/metrics" && path !== "/metrics/") return { ...emptyAnswer(), type: "text/plain; charset=utf-8" };
+    return { status: 200, type: "text/plain; charset=utf-8", body: print() };
+  });
+}
+
+function start(
+  options: { readonly address: string; readonly port: number },
+  log: ServerLog,
+  respond: Respond,
+): Promise<Listener> {
+  const server: Server = createServer(LIMITS, (request, response) => {
+    void serve(request, response, respond, log);
+  });
+  server.on("clientError", (_, socket) => {
+    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  });
+  return listen(server, options, async (closed, patience) => {
+    server.closeIdleConnections();
+    const idle = setInterval(() => server.closeIdleConnections(), 20);
+    const timer = setTimeout(() => server.closeAllConnections(), patience);
+    await closed;
+    clearInterval(idle);
+    clearTimeout(timer);
+  });
+}
+
+async function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  respond: Respond,
+  log: ServerLog,
+): Promise<void> {
+  const abort = new AbortController();
+  response.on("close", () => {
+    if (!response.writableFinished) abort.abort();
+  });
+  try {
+    writeAnswer(response, await respond(request, abort.signal));
+  } catch (error) {
+    const fault = RuntimeFault.from(error);
+    if (!(error instanceof RuntimeFault))
+      log.error("http_server", `${fault.message}: ${String((error as Error)?.stack ?? error)}`);
+    writeAnswer(response, faultAnswer(fault));
+  }
+  // What is left of a refused body is read away, so that the connection can be used again.
+  if (!request.complete) request.resume();
+}

@@ -1,0 +1,98 @@
+/**
+ * Tensor elements as JSON: nested or flat `data` → raw bytes, raw bytes → flat JSON text.
+ */
+import { type DatatypeRow, wireDatatype } from "../../../triton-protos/datatype.js";
+import { packStrings } from "../../backends/strings.js";
+import { RuntimeFault } from "../../errors.js";
+import type { Tensor } from "../../tensor.js";
+import { asArray, asBoolean, asNumber, asSigned, asText, asUnsigned } from "./access.js";
+import type { Json } from "./json.js";
+
+/**
+ * @param elements how many the shape promises
+ * @throws RuntimeFault with Triton's text
+ */
+export function readElements(data: Json, row: DatatypeRow, elements: number): Uint8Array {
+  const flat: Json[] = [];
+  flatten(asArray(data, "data"), flat);
+  if (flat.length > elements)
+    throw new RuntimeFault("INTERNAL", "Unable to parse 'data': Shape does not match true shape of 'data' field");
+  if (!row.array) {
+    const strings = flat.map(item => asText(item, "data"));
+    requireCount(flat.length, elements);
+    return packStrings(strings);
+  }
+  const values = new row.array(flat.length);
+  const read = READERS[row.kind as keyof typeof READERS];
+  const big = row.bytes === 8 && row.kind !== "float";
+  for (let i = 0; i < flat.length; i++) {
+    const value = read(flat[i]!);
+    values[i] = (big ? BigInt(value) : Number(typeof value === "bigint" ? BigInt.asIntN(53, value) : value)) as never;
+  }
+  requireCount(flat.length, elements);
+  return new Uint8Array(values.buffer);
+}
+
+const READERS = {
+  bool: (json: Json): number | bigint => (asBoolean(json, "data") ? 1 : 0),
+  uint: (json: Json): number | bigint => asUnsigned(json, "data"),
+  int: (json: Json): number | bigint => asSigned(json, "data"),
+  float: (json: Json): number | bigint => asNumber(json, "data"),
+};
+
+function requireCount(found: number, expected: number): void {
+  if (found !== expected)
+    throw new RuntimeFault("INTERNAL", "Failed to parse 'data' field: shape does not match true shape");
+}
+
+function flatten(items: readonly Json[], into: Json[]): void {
+  for (const item of items)
+    if (Array.isArray(item)) flatten(item, into);
+    else into.push(item);
+}
+
+/** The elements of a tensor, comma-separated, as a binary string (one character per byte of UTF-8). */
+export function printElements({ datatype, data }: Tensor): string {
+  const row = wireDatatype(datatype)!;
+  if (!row.array) return printStrings(data);
+  const aligned = data.byteOffset % row.bytes === 0 ? data : data.slice();
+  const values = new row.array(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / row.bytes);
+  if (row.kind === "bool") return Array.from(values as Uint8Array, value => (value ? "true" : "false")).join(",");
+  if (row.kind === "float") return Array.from(values as Float64Array, printDouble).join(",");
+  return values.join(",");
+}
+
+/** As RapidJSON prints a double: shortest digits, `.0` for whole numbers, no `+` in exponents. */
+export function printDouble(value: number): string {
+  if (Object.is(value, -0)) return "-0.0";
+  const text = String(value);
+  if (!Number.isFinite(value)) return text;
+  if (text.includes("e")) return text.replace("e+", "e");
+  return text.includes(".") ? text : `${text}.0`;
+}
+
+function printStrings(data: Uint8Array): string {
+  const buffer = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const parts: string[] = [];
+  for (let at = 0; at + 4 <= buffer.length; ) {
+    const length = buffer.readUInt32LE(at);
+    parts.push(quoteBinary(buffer.toString("latin1", at + 4, at + 4 + length)));
+    at += 4 + length;
+  }
+  return parts.join(",");
+}
+
+/** Text → JSON string, both as binary strings. */
+export const quoteText = (text: string): string => quoteBinary(Buffer.from(text).toString("latin1"));
+
+const quoteBinary = (binary: string): string =>
+  `"${binary.replace(/[^ !#-[\]-\uffff]/g, char => SHORT[char] ?? `\\u00${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`)}"`;
+const SHORT: Readonly<Record<string, string>> = {
+  '"': '\\"',
+  "\\": "\\\\",
+  "\b": "\\b",
+  "\f": "\\f",
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+};
