@@ -1,13 +1,28 @@
 /**
  * The contract of a kernel: `prepare` once at load, `run` once per request.
  */
+import type { WireType } from "../../triton-protos/datatype.js";
 import type { OpKind } from "../../triton-protos/op-params.js";
 import type { Step } from "../../triton-protos/plan.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { Column } from "./table.js";
 
+/** One tensor of a model as its metadata has it: full shape, -1 for a dimension that varies. */
+export interface TensorDescription {
+  readonly name: string;
+  readonly datatype: WireType;
+  readonly shape: readonly number[];
+}
+
+export interface ModelDescription {
+  readonly inputs: readonly TensorDescription[];
+  readonly outputs: readonly TensorDescription[];
+}
+
 /** Calls another model of the same server in process; the call is counted in that model's statistics. */
 export interface ModelCaller {
+  /** Inputs and outputs of a loaded model, as its metadata has them. Asked once, while a plan is prepared. */
+  describe(model: string): Promise<ModelDescription>;
   infer(model: string, inputs: readonly Tensor[], outputs: readonly string[], signal?: AbortSignal): Promise<readonly Tensor[]>;
 }
 

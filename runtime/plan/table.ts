@@ -67,31 +67,66 @@ export const withRows = (col: Column, rows: Rows): Column => ({ ...col, rows });
  * Picks rows: row i of the result is row `indices[i]` of the input. O(values).
  */
 export function gather(col: Column, indices: Int32Array, rows: Rows): Column {
-  const n = indices.length;
-  if (!col.offsets) {
-    const width = col.width ?? 1;
-    const values = allocate(col.dtype, n * width);
-    copyRuns(values, col.values, i => [indices[i]! * width, width], n);
-    const validity = col.validity && new Uint8Array(n * width);
-    if (validity) copyRuns(validity, col.validity!, i => [indices[i]! * width, width], n);
-    return { dtype: col.dtype, rows, values, ...(col.width !== undefined && { width: col.width }), ...(validity && { validity }) };
+  const { dtype } = col;
+  if (!col.offsets && (col.width ?? 1) === 1) {
+    const validity = col.validity && pick(col.validity, indices);
+    const values = pick(col.values, indices);
+    return { dtype, rows, values, ...(col.width !== undefined && { width: 1 }), ...(validity && { validity }) };
   }
-  const source = col.offsets;
-  const offsets = new Int32Array(n + 1);
-  for (let i = 0; i < n; i++) offsets[i + 1] = offsets[i]! + source[indices[i]! + 1]! - source[indices[i]!]!;
-  const run = (i: number): [number, number] => [source[indices[i]!]!, offsets[i + 1]! - offsets[i]!];
-  const values = allocate(col.dtype, offsets[n]!);
-  copyRuns(values, col.values, run, n);
-  const validity = col.validity && new Uint8Array(offsets[n]!);
-  if (validity) copyRuns(validity, col.validity!, run, n);
-  return { dtype: col.dtype, rows, values, offsets, ...(validity && { validity }) };
+  const runs = col.offsets ? raggedRuns(col.offsets, indices) : fixedRuns(col.width!, indices);
+  const total = runs.offsets[indices.length]!;
+  const values = copyRuns(col.values, runs, allocate(dtype, total));
+  const validity = col.validity && copyRuns(col.validity, runs, new Uint8Array(total));
+  const shape = col.offsets ? { offsets: runs.offsets } : { width: col.width! };
+  return { dtype, rows, values, ...shape, ...(validity && { validity: validity as Uint8Array }) };
 }
 
-function copyRuns(to: Values, from: Values, run: (i: number) => [number, number], n: number): void {
-  const target = to as { [k: number]: unknown };
-  let at = 0;
-  for (let i = 0; i < n; i++) {
-    const [start, length] = run(i);
-    for (let j = 0; j < length; j++) target[at++] = from[start + j];
+/** Values at the indices, as an array of the same kind. 64-bit values move as two words, never as BigInt. */
+function pick<V extends Values>(values: V, indices: Int32Array): V {
+  const n = indices.length;
+  if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
+    const from = words(values);
+    const to = new Int32Array(n * 2);
+    for (let i = 0; i < n; i++) {
+      to[2 * i] = from[2 * indices[i]!]!;
+      to[2 * i + 1] = from[2 * indices[i]! + 1]!;
+    }
+    return new (values.constructor as BigInt64ArrayConstructor)(to.buffer) as unknown as V;
   }
+  if (Array.isArray(values)) return Array.from(indices, i => values[i] as string) as unknown as V;
+  const from = values as unknown as Float64Array;
+  const to = new (values.constructor as Float64ArrayConstructor)(n);
+  for (let i = 0; i < n; i++) to[i] = from[indices[i]!]!;
+  return to as unknown as V;
+}
+
+/** Where each picked row begins in the source, and where it goes. */
+interface Runs {
+  readonly starts: Int32Array;
+  readonly offsets: Int32Array;
+}
+
+function raggedRuns(source: Int32Array, indices: Int32Array): Runs {
+  const offsets = new Int32Array(indices.length + 1);
+  const starts = new Int32Array(indices.length);
+  for (let i = 0; i < indices.length; i++) {
+    starts[i] = source[indices[i]!]!;
+    offsets[i + 1] = offsets[i]! + source[indices[i]! + 1]! - starts[i]!;
+  }
+  return { starts, offsets };
+}
+
+const fixedRuns = (width: number, indices: Int32Array): Runs => ({
+  starts: indices.map(i => i * width),
+  offsets: Int32Array.from({ length: indices.length + 1 }, (_, i) => i * width),
+});
+
+function copyRuns(from: Values, { starts, offsets }: Runs, to: Values): Values {
+  for (let i = 0; i < starts.length; i++) {
+    const at = offsets[i]!;
+    const length = offsets[i + 1]! - at;
+    if (Array.isArray(from)) for (let j = 0; j < length; j++) (to as string[])[at + j] = from[starts[i]! + j] as string;
+    else (to as Float64Array).set((from as Float64Array).subarray(starts[i]!, starts[i]! + length), at);
+  }
+  return to;
 }
