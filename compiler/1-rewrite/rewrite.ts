@@ -97,7 +97,8 @@ export function rewrite(text: string, file: string, firstSite = 0): Rewritten {
     const operator = BINARY.get(node.operatorToken.kind);
     if (!operator) return;
     const [left, right] = [strip(node.left), strip(node.right)];
-    const names = operator === ">>" ? isNames(left) : (isNames(left) && !isPrimitive(right)) || (ts.isArrayLiteralExpression(left) && isNames(left));
+    // A lone text left of `+` or `-` is a text; a list of texts is columns.
+    const names = isNames(left) && (operator === ">>" || ts.isArrayLiteralExpression(left));
     if (operator !== ">>" && !names && (isPrimitive(left) || (isPrimitive(right) && !(ts.isStringLiteralLike(right) && operator === "-")))) return;
     open(node, `${HELPERS[operator]}(`);
     replace(node.operatorToken.getStart(tree), node.operatorToken.end, ",");
