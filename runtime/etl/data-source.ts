@@ -36,11 +36,15 @@ export async function findData(database: Database, data: string | readonly strin
   const patterns = typeof data === "string" ? [data] : data;
   const files: string[] = [];
   for (const pattern of patterns) {
-    const isFolder = await stat(pattern).then(s => s.isDirectory(), () => false);
+    const isFolder = await stat(pattern).then(
+      s => s.isDirectory(),
+      () => false,
+    );
     const found = isFolder
       ? [...(await glob(database, join(pattern, "*.parquet"))), ...(await glob(database, join(pattern, "*.csv")))]
       : await glob(database, pattern);
-    if (found.length === 0) throw fault(`\`${pattern}\` names no file. Give a path or a quoted glob, such as 'data/*.parquet'.`);
+    if (found.length === 0)
+      throw fault(`\`${pattern}\` names no file. Give a path or a quoted glob, such as 'data/*.parquet'.`);
     files.push(...found.filter(file => !files.includes(file)));
   }
   const formats = files.map(file => FORMATS.find(([ending]) => ending.test(file))?.[1]);
@@ -75,12 +79,21 @@ export async function openData(
       rows: undefined,
     };
   }
-  const counted = await database.rows(`SELECT sum(num_rows) FROM parquet_file_metadata(${texts(files)})`, "counting rows");
+  const counted = await database.rows(
+    `SELECT sum(num_rows) FROM parquet_file_metadata(${texts(files)})`,
+    "counting rows",
+  );
   const rows = Number(counted[0]![0] ?? 0);
   if (rows === 0) throw fault(`${files.map(file => `\`${file}\``).join(", ")}: no rows. There is nothing to read.`);
   const relation = `read_parquet(${texts(files)}${union})`;
   const types = await describe(database, relation, files[0]!);
-  return { files, format, relation, expressions: columns.map(col => sourceExpression(col, types.get(col.name)!)), rows };
+  return {
+    files,
+    format,
+    relation,
+    expressions: columns.map(col => sourceExpression(col, types.get(col.name)!)),
+    rows,
+  };
 }
 
 async function checkFile(
@@ -90,7 +103,8 @@ async function checkFile(
   columns: readonly ColumnSchema[],
   keep: readonly string[],
 ): Promise<void> {
-  const relation = format === "csv" ? `read_csv(${text(file)}, header = true, all_varchar = true)` : `read_parquet(${text(file)})`;
+  const relation =
+    format === "csv" ? `read_csv(${text(file)}, header = true, all_varchar = true)` : `read_parquet(${text(file)})`;
   const types = await describe(database, relation, file);
   for (const name of [...columns.map(col => col.name), ...keep])
     if (!types.has(name))
@@ -101,12 +115,18 @@ async function checkFile(
     const type = types.get(col.name)!;
     // CSV is text until it is read as what is declared.
     const refusal = format === "parquet" ? refuseType(col, type) : undefined;
-    if (refusal) throw fault(`\`${file}\`: column \`${col.name}\` is ${type}, but the workflow declares ${printColumn(col)}. ${refusal}`);
+    if (refusal)
+      throw fault(
+        `\`${file}\`: column \`${col.name}\` is ${type}, but the workflow declares ${printColumn(col)}. ${refusal}`,
+      );
   }
 }
 
 async function describe(database: Database, relation: string, file: string): Promise<ReadonlyMap<string, string>> {
-  const rows = await database.rows(`SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${relation})`, `reading \`${file}\``);
+  const rows = await database.rows(
+    `SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${relation})`,
+    `reading \`${file}\``,
+  );
   return new Map(rows.map(row => [String(row[0]), String(row[1])]));
 }
 

@@ -84,4 +84,6 @@ function explain(error: unknown, doing: string): RuntimeFault {
 
 /** `SELECT file FROM glob(…)`, sorted: the files a pattern names. */
 export const glob = async (database: Database, pattern: string): Promise<string[]> =>
-  (await database.rows(`SELECT file FROM glob(${text(pattern)}) ORDER BY file`, `looking for \`${pattern}\``)).map(row => String(row[0]));
+  (await database.rows(`SELECT file FROM glob(${text(pattern)}) ORDER BY file`, `looking for \`${pattern}\``)).map(
+    row => String(row[0]),
+  );

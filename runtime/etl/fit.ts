@@ -9,12 +9,12 @@ import { isFittedOp } from "../../triton-protos/op-params.js";
 import type { AnyStep, Plan, Step } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import { printVocabulary } from "../kernels/vocabulary-file.js";
-import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { findData, openData } from "./data-source.js";
+import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { columnsRead, type Layers, openLayers } from "./layers.js";
 import { findMoments, type Moments } from "./moments.js";
-import type { SqlColumn } from "./sql/sql-form.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
+import type { SqlColumn } from "./sql/sql-form.js";
 import { defineVocabulary, learnVocabulary } from "./vocabulary-table.js";
 
 export interface FitOptions extends DatabaseOptions {
@@ -41,10 +41,22 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
     const columns = columnsRead(plan);
     const source = await openData(database, await findData(database, data), columns);
     const layers = await openLayers(database, source, columns);
-    const fit: Fit = { database, layers, options, totalRows: source.rows, states: new Map(), files: new Set(), rows: 0 };
+    const fit: Fit = {
+      database,
+      layers,
+      options,
+      totalRows: source.rows,
+      states: new Map(),
+      files: new Set(),
+      rows: 0,
+    };
     let rest: readonly AnyStep[] = plan.steps;
     while (rest.length > 0) {
-      const ready = rest.filter(step => Object.values(step.inputs).flat().every(ref => layers.find(ref)));
+      const ready = rest.filter(step =>
+        Object.values(step.inputs)
+          .flat()
+          .every(ref => layers.find(ref)),
+      );
       const learning = ready.filter(step => isFittedOp(step.op));
       rest = rest.filter(step => !ready.includes(step));
       if (learning.length > 0) await learn(fit, learning, rest.length > 0);
@@ -75,16 +87,24 @@ const withState = (step: AnyStep, state: OpState[FittedOpKind] | undefined): Any
 async function learn(fit: Fit, steps: readonly AnyStep[], andGoOn: boolean): Promise<void> {
   const { database, layers } = fit;
   const asked = steps.flatMap(step =>
-    step.inputs["input"]!.map(ref => ({ step, name: ref.name, column: layers.find(ref)!, withMoments: step.op === "normalize" })),
+    step.inputs["input"]!.map(ref => ({
+      step,
+      name: ref.name,
+      column: layers.find(ref)!,
+      withMoments: step.op === "normalize",
+    })),
   );
   const found = await findMoments(database, layers.view, asked, report(fit, "statistics"));
   fit.rows = found.rows;
-  if (found.rows === 0) throw new RuntimeFault("INVALID_ARGUMENT", "the data has no rows. There is nothing to learn from.");
+  if (found.rows === 0)
+    throw new RuntimeFault("INVALID_ARGUMENT", "the data has no rows. There is nothing to learn from.");
   asked.forEach(({ step, name }, i) => checkMoments(step, name, found.moments[i]!));
   for (const step of steps) {
     const mine = asked.flatMap((one, i) => (one.step === step ? [{ ...one, moments: found.moments[i]! }] : []));
     if (step.op === "normalize")
-      fit.states.set(step.id, { columns: Object.fromEntries(mine.map(({ name, moments: { mean, std } }) => [name, { mean, std }])) });
+      fit.states.set(step.id, {
+        columns: Object.fromEntries(mine.map(({ name, moments: { mean, std } }) => [name, { mean, std }])),
+      });
     if (step.op === "categorify") fit.states.set(step.id, await learnVocabularies(fit, step, mine, andGoOn));
   }
 }
@@ -100,7 +120,13 @@ async function learnVocabularies(
   await mkdir(join(options.folder, "categories"), { recursive: true });
   for (const { name, column } of columns) {
     const place = { stepId: step.id, column: name, view: layers.view };
-    const vocabulary = await learnVocabulary(database, place, column, step.params, report(fit, `vocabulary of ${name}`));
+    const vocabulary = await learnVocabulary(
+      database,
+      place,
+      column,
+      step.params,
+      report(fit, `vocabulary of ${name}`),
+    );
     const file = vocabularyFile(fit.files, name, step.id);
     await writeFile(join(options.folder, file), printVocabulary(vocabulary));
     state[name] = { vocabulary: file, cardinality: 2 + step.params.numBuckets + vocabulary.counts.length };

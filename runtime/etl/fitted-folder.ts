@@ -23,7 +23,10 @@ export async function writeFittedWorkflow(out: string, fill: (folder: string) =>
   try {
     const plan = await fill(staging);
     await writeFile(join(staging, WORKFLOW_FILE), printPlan(plan));
-    await writeSchemas(staging, plan.outputs.map(output => output.schema));
+    await writeSchemas(
+      staging,
+      plan.outputs.map(output => output.schema),
+    );
     replaceFolder(staging, out);
     return plan;
   } finally {
@@ -45,7 +48,10 @@ export function refuseForeign(out: string, mark: string, command: string): void 
   try {
     entries = readdirSync(out);
   } catch {
-    throw new RuntimeFault("ALREADY_EXISTS", `\`${out}\` is a file; \`${command}\` writes a folder there. Give another \`--out\`.`);
+    throw new RuntimeFault(
+      "ALREADY_EXISTS",
+      `\`${out}\` is a file; \`${command}\` writes a folder there. Give another \`--out\`.`,
+    );
   }
   if (entries.length > 0)
     throw new RuntimeFault(

@@ -5,8 +5,8 @@
 import type { AnyStep, ColumnRef, Plan } from "../../triton-protos/plan.js";
 import { REQUEST_STEP } from "../../triton-protos/plan.js";
 import type { ColumnSchema } from "../../triton-protos/schema.js";
+import { carried, type DataSource } from "./data-source.js";
 import type { Database } from "./database.js";
-import { type DataSource, carried } from "./data-source.js";
 import { sqlOf } from "./sql/forms.js";
 import type { SqlColumn } from "./sql/sql-form.js";
 import { vocabularyType } from "./vocabulary-table.js";
@@ -22,7 +22,10 @@ export interface Layers {
 
 /** Columns of the data that a plan reads, in the order of its inputs. */
 export function columnsRead(plan: Plan): readonly ColumnSchema[] {
-  const refs = [...plan.steps.flatMap(step => Object.values(step.inputs).flat()), ...plan.outputs.map(output => output.ref)];
+  const refs = [
+    ...plan.steps.flatMap(step => Object.values(step.inputs).flat()),
+    ...plan.outputs.map(output => output.ref),
+  ];
   const read = new Set(refs.filter(ref => ref.step === REQUEST_STEP).map(ref => ref.column));
   return plan.inputs.filter(col => read.has(col.name));
 }
@@ -49,7 +52,10 @@ export async function openLayers(
   // A plan of constants alone reads nothing, yet has the rows of its data.
   const select = `SELECT ${parts.join(", ") || "1 AS nothing"} FROM ${source.relation}`;
   // CSV is parsed once, not once a statement.
-  await database.run(`CREATE OR REPLACE TEMP ${source.format === "csv" ? "TABLE" : "VIEW"} ${view} AS ${select}`, "reading the data");
+  await database.run(
+    `CREATE OR REPLACE TEMP ${source.format === "csv" ? "TABLE" : "VIEW"} ${view} AS ${select}`,
+    "reading the data",
+  );
   const find = (ref: Pick<ColumnRef, "step" | "column">) => known.get(keyOf(ref.step, ref.column));
   return {
     get view() {
@@ -65,7 +71,10 @@ export async function openLayers(
       if (added.length === 0) return;
       const below = view;
       view = `merlon_${++height}`;
-      await database.run(`CREATE OR REPLACE TEMP VIEW ${view} AS SELECT *, ${added.join(", ")} FROM ${below}`, "preparing the workflow");
+      await database.run(
+        `CREATE OR REPLACE TEMP VIEW ${view} AS SELECT *, ${added.join(", ")} FROM ${below}`,
+        "preparing the workflow",
+      );
     },
   };
 }

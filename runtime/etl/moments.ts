@@ -40,7 +40,9 @@ export async function findMoments(
     const doing = "computing statistics";
     const scalars = asked.filter(({ column }) => !column.list);
     const parts = scalars.flatMap(({ column, withMoments }) => aggregates(column, column.sql, withMoments));
-    const [row] = (await database.rows(`SELECT ${["count(*)::DOUBLE", ...parts].join(", ")} FROM ${view}`, doing)) as [(number | null)[]];
+    const [row] = (await database.rows(`SELECT ${["count(*)::DOUBLE", ...parts].join(", ")} FROM ${view}`, doing)) as [
+      (number | null)[],
+    ];
     let next = 1;
     const moments: Moments[] = [];
     for (const { column, withMoments } of asked) {
@@ -50,7 +52,10 @@ export async function findMoments(
         continue;
       }
       const items = `SELECT unnest(${column.sql}) AS v FROM ${view}`;
-      const [found] = (await database.rows(`SELECT ${aggregates(column, "v", withMoments).join(", ")} FROM (${items})`, doing)) as [(number | null)[]];
+      const [found] = (await database.rows(
+        `SELECT ${aggregates(column, "v", withMoments).join(", ")} FROM (${items})`,
+        doing,
+      )) as [(number | null)[]];
       moments.push(read(found));
     }
     onFraction(1);
@@ -67,9 +72,15 @@ function aggregates({ dtype }: SqlColumn, value: string, withMoments: boolean): 
   if (!withMoments) return [count, "0::DOUBLE", "0::DOUBLE", "0::DOUBLE"];
   const asDouble = `CAST(${value} AS DOUBLE)`;
   // Integers sum exactly.
-  if (datatype(dtype).kind !== "float") return [count, "0::DOUBLE", `avg(${dtype === "bool" ? asDouble : value})`, `stddev_samp(${asDouble})`];
+  if (datatype(dtype).kind !== "float")
+    return [count, "0::DOUBLE", `avg(${dtype === "bool" ? asDouble : value})`, `stddev_samp(${asDouble})`];
   const finite = `FILTER (WHERE isfinite(${value}))`;
-  return [count, `(count(*) FILTER (WHERE isinf(${value})))::DOUBLE`, `favg(${asDouble}) ${finite}`, `stddev_samp(${asDouble}) ${finite}`];
+  return [
+    count,
+    `(count(*) FILTER (WHERE isinf(${value})))::DOUBLE`,
+    `favg(${asDouble}) ${finite}`,
+    `stddev_samp(${asDouble}) ${finite}`,
+  ];
 }
 
 const read = ([count, infinite, mean, std]: readonly (number | null)[]): Moments => ({

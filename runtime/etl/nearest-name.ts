@@ -1,7 +1,8 @@
 /** A name nobody has and the names there are -> ` Did you mean …` when one is close, else nothing. */
 export function didYouMean(wanted: string, names: Iterable<string>): string {
   let best: string | undefined;
-  let least = Math.max(2, Math.floor(wanted.length / 3)) + 1;
+  // Short names differ by little from anything.
+  let least = (wanted.length < 3 ? 0 : Math.max(1, Math.floor(wanted.length / 3))) + 1;
   for (const name of names) {
     const edits = name.toLowerCase() === wanted.toLowerCase() ? 0 : distance(wanted, name);
     if (edits < least) [best, least] = [name, edits];

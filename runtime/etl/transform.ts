@@ -9,8 +9,8 @@ import { readWorkflow } from "../../triton-protos/artefacts/workflow.js";
 import type { Plan } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import { readVocabulary } from "../kernels/vocabulary-file.js";
-import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { type DataFiles, findData, openData } from "./data-source.js";
+import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { refuseForeign, writeSchemas } from "./fitted-folder.js";
 import { columnsRead, openLayers } from "./layers.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
@@ -64,8 +64,12 @@ export async function transformWorkflow(
       return { rows: job.done, files: [out] };
     }
     const names = found.files.map((_, i) => `part-${String(i).padStart(5, "0")}.parquet`);
-    for (const [i, file] of found.files.entries()) await transformFiles(job, { ...found, files: [file] }, join(staging, names[i]!));
-    await writeSchemas(staging, plan.outputs.map(output => output.schema));
+    for (const [i, file] of found.files.entries())
+      await transformFiles(job, { ...found, files: [file] }, join(staging, names[i]!));
+    await writeSchemas(
+      staging,
+      plan.outputs.map(output => output.schema),
+    );
     await writeFile(join(staging, MARK), `${JSON.stringify({ workflow: plan.name, rows: job.done })}\n`);
     replaceFolder(staging, out);
     return { rows: job.done, files: names.map(name => join(out, name)) };
@@ -91,7 +95,11 @@ async function transformFiles(job: Job, files: DataFiles, to: string): Promise<v
   const layers = await openLayers(database, source, columns, keep);
   let rest = plan.steps;
   while (rest.length > 0) {
-    const ready = rest.filter(step => Object.values(step.inputs).flat().every(ref => layers.find(ref)));
+    const ready = rest.filter(step =>
+      Object.values(step.inputs)
+        .flat()
+        .every(ref => layers.find(ref)),
+    );
     await layers.add(ready);
     rest = rest.filter(step => !ready.includes(step));
   }
@@ -101,9 +109,20 @@ async function transformFiles(job: Job, files: DataFiles, to: string): Promise<v
   ];
   const total = source.rows === undefined ? undefined : job.done + source.rows;
   const report = (fraction: number) =>
-    job.onProgress?.({ doing: "transform", rows: job.done + Math.round(fraction * (source.rows ?? 0)), totalRows: total });
-  await database.run(`COPY (SELECT ${select.join(", ")} FROM ${layers.view}) TO ${text(to)} (FORMAT parquet, COMPRESSION snappy)`, "transforming", report);
-  const [[rows]] = (await database.rows(`SELECT num_rows::DOUBLE FROM parquet_file_metadata(${text(to)})`, "counting rows")) as [[number]];
+    job.onProgress?.({
+      doing: "transform",
+      rows: job.done + Math.round(fraction * (source.rows ?? 0)),
+      totalRows: total,
+    });
+  await database.run(
+    `COPY (SELECT ${select.join(", ")} FROM ${layers.view}) TO ${text(to)} (FORMAT parquet, COMPRESSION snappy)`,
+    "transforming",
+    report,
+  );
+  const [[rows]] = (await database.rows(
+    `SELECT num_rows::DOUBLE FROM parquet_file_metadata(${text(to)})`,
+    "counting rows",
+  )) as [[number]];
   job.done += rows;
 }
 
@@ -122,7 +141,10 @@ async function loadVocabularies(database: Database, plan: Plan, folder: string):
 function checkKeep(plan: Plan, keep: readonly string[]): readonly string[] {
   for (const name of keep)
     if (plan.outputs.some(output => output.schema.name === name))
-      throw new RuntimeFault("INVALID_ARGUMENT", `column \`${name}\` cannot be kept: the workflow makes a column of that name. Rename one of them.`);
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `column \`${name}\` cannot be kept: the workflow makes a column of that name. Rename one of them.`,
+      );
   return [...new Set(keep)];
 }
 
@@ -130,7 +152,10 @@ function refuseOverwrite({ files }: DataFiles, out: string): void {
   const target = resolve(out);
   const inside = files.find(file => resolve(file) === target || dirname(resolve(file)) === target);
   if (inside !== undefined)
-    throw new RuntimeFault("INVALID_ARGUMENT", `\`${inside}\` is read and \`${out}\` would replace it. Give another \`--out\`.`);
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `\`${inside}\` is read and \`${out}\` would replace it. Give another \`--out\`.`,
+    );
 }
 
 /** Moves a finished file to its place in one step. */
@@ -141,6 +166,10 @@ export function moveFile(from: string, to: string): void {
   try {
     renameSync(from, to);
   } catch (error) {
-    throw new RuntimeFault("ALREADY_EXISTS", `\`${to}\` cannot be written: ${(error as Error).message}. Give another \`--out\`.`, { cause: error });
+    throw new RuntimeFault(
+      "ALREADY_EXISTS",
+      `\`${to}\` cannot be written: ${(error as Error).message}. Give another \`--out\`.`,
+      { cause: error },
+    );
   }
 }

@@ -8,8 +8,8 @@ import type { OpParams } from "../../triton-protos/op-params.js";
 import type { Vocabulary } from "../kernels/vocabulary-file.js";
 import { allocate } from "../plan/table.js";
 import type { Database } from "./database.js";
-import { identifier, sqlType } from "./sql/literal.js";
 import { key } from "./sql/categorify.js";
+import { identifier, sqlType } from "./sql/literal.js";
 import type { SqlColumn } from "./sql/sql-form.js";
 
 /** Name of the enum type of a step's column. */
@@ -44,7 +44,9 @@ export async function learnVocabulary(
 }
 
 async function readTable(database: Database, table: string, dtype: DType): Promise<Vocabulary> {
-  const [[size]] = (await database.rows(`SELECT count(*)::INTEGER FROM ${table}`, "reading a vocabulary")) as [[number]];
+  const [[size]] = (await database.rows(`SELECT count(*)::INTEGER FROM ${table}`, "reading a vocabulary")) as [
+    [number],
+  ];
   const values = allocate(dtype, size);
   const counts = new BigInt64Array(size);
   const result = await database.connection.stream(`SELECT value, count FROM ${table} ORDER BY place`);
@@ -62,16 +64,27 @@ async function readTable(database: Database, table: string, dtype: DType): Promi
 }
 
 /** Loads a vocabulary file's values, so that `defineVocabulary` can follow. */
-export async function loadVocabulary(database: Database, stepId: string, column: string, { dtype, values }: Vocabulary): Promise<void> {
+export async function loadVocabulary(
+  database: Database,
+  stepId: string,
+  column: string,
+  { dtype, values }: Vocabulary,
+): Promise<void> {
   const table = tableName(stepId, column);
   await database.run(`CREATE TEMP TABLE ${table} (value ${sqlType(dtype)}, place BIGINT)`, "loading a vocabulary");
   const appender = await database.connection.createAppender(table.slice(1, -1).replaceAll('""', '"'));
   const type = (await database.connection.runAndReadAll(`SELECT value FROM ${table} LIMIT 0`)).columnType(0);
   for (let start = 0; start < values.length; start += 2048) {
-    const slice: DuckDBValue[] = Array.from({ length: Math.min(2048, values.length - start) }, (_, i) => values[start + i]!);
+    const slice: DuckDBValue[] = Array.from(
+      { length: Math.min(2048, values.length - start) },
+      (_, i) => values[start + i]!,
+    );
     const chunk = DuckDBDataChunk.create([type, BIGINT], slice.length);
     chunk.setColumnValues(0, dtype === "bool" ? slice.map(v => Number(v) === 1) : slice);
-    chunk.setColumnValues(1, slice.map((_, i) => BigInt(start + i)));
+    chunk.setColumnValues(
+      1,
+      slice.map((_, i) => BigInt(start + i)),
+    );
     appender.appendDataChunk(chunk);
   }
   appender.closeSync();

@@ -34,10 +34,26 @@ export function workflowPlan(types: Readonly<Record<string, string>>, links: rea
     const taken = columns.map(name => scope.get(name)!);
     const id = `${op}_${i}`;
     const outputs = taken.flatMap(({ schema }) => outputsOf(op, parsed, schema));
-    for (const schema of outputs) scope.set(schema.name, { ref: { name: schema.name, step: id, column: schema.name }, schema });
-    return { id, op, label: id, params: parsed, inputs: { input: taken.map(({ ref, schema }) => ({ ...ref, name: schema.name })) }, outputs };
+    for (const schema of outputs)
+      scope.set(schema.name, { ref: { name: schema.name, step: id, column: schema.name }, schema });
+    return {
+      id,
+      op,
+      label: id,
+      params: parsed,
+      inputs: { input: taken.map(({ ref, schema }) => ({ ...ref, name: schema.name })) },
+      outputs,
+    };
   });
-  const plan = { format: "merlon/plan", version: 1, kind: "workflow", name: "test", inputs, steps, outputs: [...scope.values()] };
+  const plan = {
+    format: "merlon/plan",
+    version: 1,
+    kind: "workflow",
+    name: "test",
+    inputs,
+    steps,
+    outputs: [...scope.values()],
+  };
   return parsePlan(JSON.stringify(plan), "test plan");
 }
 
@@ -46,15 +62,25 @@ function outputsOf(op: OpKind, params: Record<string, unknown>, col: ColumnSchem
   if (op === "logOp") return as("float32");
   if (op === "hashBucket") return as("int32");
   if (op === "normalize" || op === "categorify") return as(params["outDtype"] as DType);
-  if (op === "fillMissing" && params["addBinaryColumns"]) return [col, { ...col, name: `${col.name}_filled`, dtype: "bool" }];
+  if (op === "fillMissing" && params["addBinaryColumns"])
+    return [col, { ...col, name: `${col.name}_filled`, dtype: "bool" }];
   return [col];
 }
 
 /** The plan with what `fitWorkflow` learnt, through print and parse as a reader gets it. */
 export const fittedPlan = (plan: Plan, states: ReadonlyMap<string, unknown>): Plan =>
   parsePlan(
-    printPlan({ ...plan, steps: plan.steps.map(step => (states.has(step.id) ? ({ ...step, state: states.get(step.id) } as AnyStep) : step)) }),
+    printPlan({
+      ...plan,
+      steps: plan.steps.map(step =>
+        states.has(step.id) ? ({ ...step, state: states.get(step.id) } as AnyStep) : step,
+      ),
+    }),
     "fitted plan",
   );
 
-export const outputSchema = (plan: Plan, name: string): ColumnSchema => findColumn(plan.outputs.map(output => output.schema), name)!;
+export const outputSchema = (plan: Plan, name: string): ColumnSchema =>
+  findColumn(
+    plan.outputs.map(output => output.schema),
+    name,
+  )!;

@@ -31,7 +31,8 @@ export class MerlinSchemaError extends Error {
 }
 
 /** `.merlin/schema.json` */
-export const printMerlinJson = (schema: Schema): string => `${JSON.stringify({ feature: schema.map(featureOf) }, null, 2)}\n`;
+export const printMerlinJson = (schema: Schema): string =>
+  `${JSON.stringify({ feature: schema.map(featureOf) }, null, 2)}\n`;
 
 /** `schema.pbtxt` */
 export const printMerlinPbtxt = (schema: Schema): string => schema.map(col => printFeature(featureOf(col))).join("");
@@ -51,21 +52,29 @@ function featureOf(col: ColumnSchema): Feature {
   };
   return {
     name: col.name,
-    ...(list && { valueCount: { ...(list.min > 0 && { min: String(list.min) }), ...(list.max && { max: String(list.max) }) } }),
+    ...(list && {
+      valueCount: { ...(list.min > 0 && { min: String(list.min) }), ...(list.max && { max: String(list.max) }) },
+    }),
     ...(isNumber && { type: kind === "float" ? "FLOAT" : "INT" }),
     ...(isNumber && isObject(domain) && domainOf(domain, kind !== "float", col.tags.includes("categorical"))),
     annotation: { ...(col.tags.length > 0 && { tag: [...col.tags] }), extraMetadata: [extra] },
   };
 }
 
-function domainOf(domain: JsonObject, isInteger: boolean, isCategorical: boolean): Pick<Feature, "intDomain" | "floatDomain"> {
+function domainOf(
+  domain: JsonObject,
+  isInteger: boolean,
+  isCategorical: boolean,
+): Pick<Feature, "intDomain" | "floatDomain"> {
   const { name, min, max } = domain;
   const bounds = (print: (x: number) => string | number) => ({
     ...(typeof name === "string" && name !== "" && { name }),
     ...(typeof min === "number" && min !== 0 && { min: print(min) }),
     ...(typeof max === "number" && max !== 0 && { max: print(max) }),
   });
-  return isInteger ? { intDomain: { ...bounds(String), ...(isCategorical && { isCategorical }) } } : { floatDomain: bounds(x => x) };
+  return isInteger
+    ? { intDomain: { ...bounds(String), ...(isCategorical && { isCategorical }) } }
+    : { floatDomain: bounds(x => x) };
 }
 
 function printFeature({ name, valueCount, type, intDomain, floatDomain, annotation }: Feature): string {
@@ -85,7 +94,12 @@ function printFeature({ name, valueCount, type, intDomain, floatDomain, annotati
   lines.push("  annotation {", ...(annotation.tag ?? []).map(tag => `    tag: ${quoted(tag)}`));
   // Merlin 23.08 knows no Struct by name, so it reads the properties as bytes and not written out.
   for (const extra of annotation.extraMetadata)
-    lines.push("    extra_metadata {", `      type_url: "${STRUCT_URL}"`, `      value: ${quoteBytes(encodeStruct(extra))}`, "    }");
+    lines.push(
+      "    extra_metadata {",
+      `      type_url: "${STRUCT_URL}"`,
+      `      value: ${quoteBytes(encodeStruct(extra))}`,
+      "    }",
+    );
   return `${[...lines, "  }", "}"].join("\n")}\n`;
 }
 
@@ -107,7 +121,12 @@ function featureFromText(feature: TextMessage): Feature {
     if (!found) return undefined;
     const [name, min, max] = ["name", "min", "max"].map(key => scalar(found, key));
     const isCategorical = scalar(found, "is_categorical") === "true";
-    return { ...(name !== undefined && { name: utf8Of(name) }), ...(min !== undefined && { min }), ...(max !== undefined && { max }), isCategorical };
+    return {
+      ...(name !== undefined && { name: utf8Of(name) }),
+      ...(min !== undefined && { min }),
+      ...(max !== undefined && { max }),
+      isCategorical,
+    };
   };
   const type = scalar(feature, "type") as Feature["type"];
   const [intDomain, floatDomain] = [domain("int_domain"), domain("float_domain")];
@@ -130,7 +149,10 @@ function featureFromText(feature: TextMessage): Feature {
 
 function structFromText(struct: TextMessage): JsonObject {
   return Object.fromEntries(
-    messages(struct, "fields").map(field => [utf8Of(scalar(field, "key") ?? ""), valueFromText(messages(field, "value")[0] ?? {})]),
+    messages(struct, "fields").map(field => [
+      utf8Of(scalar(field, "key") ?? ""),
+      valueFromText(messages(field, "value")[0] ?? {}),
+    ]),
   );
 }
 
@@ -147,25 +169,39 @@ function valueFromText(value: TextMessage): JsonValue {
   return bool === undefined ? null : bool === "true";
 }
 
-const messages = (of: TextMessage, field: string): TextMessage[] => (of[field] ?? []).filter((v: TextValue): v is TextMessage => typeof v === "object");
-const scalar = (of: TextMessage, field: string): string | undefined => (of[field] ?? []).find((v): v is string => typeof v === "string");
+const messages = (of: TextMessage, field: string): TextMessage[] =>
+  (of[field] ?? []).filter((v: TextValue): v is TextMessage => typeof v === "object");
+const scalar = (of: TextMessage, field: string): string | undefined =>
+  (of[field] ?? []).find((v): v is string => typeof v === "string");
 
 /** Merlin's rules: the item size picks the width, `_dims` beats `value_count`, `is_categorical` is a tag. */
 function columnOf({ name, type, valueCount, intDomain, floatDomain, annotation }: Feature): ColumnSchema {
   const { extraMetadata, tag = [] } = annotation ?? {};
-  if ((extraMetadata?.length ?? 0) > 1) throw new Error(`column \`${name}\` has ${extraMetadata!.length} extra_metadata; one is the most`);
+  if ((extraMetadata?.length ?? 0) > 1)
+    throw new Error(`column \`${name}\` has ${extraMetadata!.length} extra_metadata; one is the most`);
   const { _dims, is_list, is_ragged, dtype_item_size, ...properties } = extraMetadata?.[0] ?? {};
   const bits = Number(dtype_item_size ?? 0) || 64;
   const dtype = type === "INT" ? `int${bits}` : type === "FLOAT" ? `float${bits}` : "string";
   if (!isDType(dtype)) throw new Error(`column \`${name}\` has items of ${bits} bits, which no dtype has`);
   const domain = intDomain ?? floatDomain;
-  const list = Array.isArray(_dims) && _dims.length > 1 ? boundsOf(_dims[1]!) : valueCount ? { min: Number(valueCount.min ?? 0), max: Number(valueCount.max ?? 0) || null } : undefined;
+  const list =
+    Array.isArray(_dims) && _dims.length > 1
+      ? boundsOf(_dims[1]!)
+      : valueCount
+        ? { min: Number(valueCount.min ?? 0), max: Number(valueCount.max ?? 0) || null }
+        : undefined;
   return column(name, dtype as DType, {
     ...(list && { list }),
     tags: domain?.isCategorical && !tag.includes("categorical") ? [...tag, "categorical"] : tag,
     properties: {
       ...(properties as { [key: string]: JsonValue }),
-      ...(domain && { domain: { min: Number(domain.min ?? 0), max: Number(domain.max ?? 0), ...(domain.name && { name: domain.name }) } }),
+      ...(domain && {
+        domain: {
+          min: Number(domain.min ?? 0),
+          max: Number(domain.max ?? 0),
+          ...(domain.name && { name: domain.name }),
+        },
+      }),
     },
   });
 }

@@ -8,7 +8,11 @@ import { bytesMember, fixed64Member, message, stringField, stringMember, varintM
 export type JsonObject = { readonly [key: string]: JsonValue };
 
 export const encodeStruct = (object: JsonObject): Uint8Array =>
-  message(...Object.entries(object).map(([key, value]) => bytesMember(1, message(stringField(1, key), bytesMember(2, encodeValue(value))))));
+  message(
+    ...Object.entries(object).map(([key, value]) =>
+      bytesMember(1, message(stringField(1, key), bytesMember(2, encodeValue(value)))),
+    ),
+  );
 
 function encodeValue(value: JsonValue): Uint8Array {
   if (value === null) return varintMember(1, 0);

@@ -26,7 +26,12 @@ export function parseTextMessage(text: string): TextMessage {
   }
   let next = 0;
   const peek = () => tokens[next]?.token;
-  const wrong = (what: string) => fault(text, tokens[next]?.at ?? text.length, `${what}, but found ${peek() === undefined ? "the end" : `\`${peek()}\``}`);
+  const wrong = (what: string) =>
+    fault(
+      text,
+      tokens[next]?.at ?? text.length,
+      `${what}, but found ${peek() === undefined ? "the end" : `\`${peek()}\``}`,
+    );
   const fields = (close: string | undefined): TextMessage => {
     const found: { [field: string]: TextValue[] } = {};
     while (peek() !== close) {
@@ -68,7 +73,11 @@ const ESCAPES: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", a
 
 const unquote = (token: string): string =>
   byteText(token.slice(1, -1)).replace(/\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]{1,2})|(.))/gs, (_, octal, hex, plain) =>
-    octal ? String.fromCharCode(Number.parseInt(octal, 8) & 0xff) : hex ? String.fromCharCode(Number.parseInt(hex, 16)) : (ESCAPES[plain] ?? plain),
+    octal
+      ? String.fromCharCode(Number.parseInt(octal, 8) & 0xff)
+      : hex
+        ? String.fromCharCode(Number.parseInt(hex, 16))
+        : (ESCAPES[plain] ?? plain),
   );
 
 /** Text as its UTF-8 bytes, one character each; and back. */

@@ -15,9 +15,15 @@ export const WORKFLOW_FILE = "workflow.json";
  */
 export function readWorkflow(folder: string): Plan {
   const file = join(folder, WORKFLOW_FILE);
-  if (!existsSync(folder)) throw new PlanError(`${folder}: there is no such folder. Fit the workflow first: \`merlon fit NAME.workflow.ts --data … --out ${folder}\`.`);
+  if (!existsSync(folder))
+    throw new PlanError(
+      `${folder}: there is no such folder. Fit the workflow first: \`merlon fit NAME.workflow.ts --data … --out ${folder}\`.`,
+    );
   if (!statSync(folder).isDirectory()) throw new PlanError(`${folder}: this is a file; a fitted workflow is a folder.`);
-  if (!existsSync(file)) throw new PlanError(`${folder}: there is no ${WORKFLOW_FILE} in it. Give the folder that \`merlon fit --out\` wrote.`);
+  if (!existsSync(file))
+    throw new PlanError(
+      `${folder}: there is no ${WORKFLOW_FILE} in it. Give the folder that \`merlon fit --out\` wrote.`,
+    );
   const plan = parsePlan(readFileSync(file, "utf8"), file);
   if (plan.kind !== "workflow") throw new PlanError(`${file}: this is the plan of an ensemble, not of a workflow.`);
   for (const step of plan.steps) {
@@ -25,9 +31,14 @@ export function readWorkflow(folder: string): Plan {
     const columns = (step.state as { columns: Record<string, { vocabulary?: string }> } | undefined)?.columns;
     for (const { name } of step.inputs["input"] ?? []) {
       const state = columns && Object.hasOwn(columns, name) ? columns[name] : undefined;
-      if (!state) throw new PlanError(`${file}: step \`${step.id}\` (${step.op}) has not learnt column \`${name}\`. Run \`merlon fit\` again.`);
+      if (!state)
+        throw new PlanError(
+          `${file}: step \`${step.id}\` (${step.op}) has not learnt column \`${name}\`. Run \`merlon fit\` again.`,
+        );
       if (state.vocabulary !== undefined && !existsSync(join(folder, state.vocabulary)))
-        throw new PlanError(`${file}: step \`${step.id}\` (${step.op}): vocabulary ${state.vocabulary} is missing. Run \`merlon fit\` again.`);
+        throw new PlanError(
+          `${file}: step \`${step.id}\` (${step.op}): vocabulary ${state.vocabulary} is missing. Run \`merlon fit\` again.`,
+        );
     }
   }
   return plan;

@@ -3,8 +3,8 @@
  * the rows in order, which a join would not.
  */
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
-import { sqlType } from "./literal.js";
 import { hashOf } from "./hash-bucket.js";
+import { sqlType } from "./literal.js";
 import type { SqlColumn, SqlForm } from "./sql-form.js";
 
 export const categorify: SqlForm<"categorify"> = (step, inputs, context) =>

@@ -7,7 +7,8 @@ import { each, type SqlForm } from "./sql-form.js";
 export const clip: SqlForm<"clip"> = (step, inputs) =>
   inputs.map(col => {
     const { dtype } = col;
-    const { min, max } = datatype(dtype).kind === "float" ? floatBounds(step.params, dtype) : integerBounds(step.params, dtype);
+    const { min, max } =
+      datatype(dtype).kind === "float" ? floatBounds(step.params, dtype) : integerBounds(step.params, dtype);
     return each(col, v => {
       const raised = min === undefined ? v : `greatest(${v}, ${constant(min, dtype)})`;
       const lowered = max === undefined ? raised : `least(${raised}, ${constant(max, dtype)})`;

@@ -17,7 +17,8 @@ export const fillMissing: SqlForm<"fillMissing"> = (step, inputs) => {
       return each(direct, v => `coalesce(${v}, ${value})`);
     }
     const flagged = inputs[refs.findIndex(ref => `${ref.name}_filled` === name)];
-    if (!flagged) throw new RuntimeFault("INTERNAL", `${what} has an output \`${name}\` that comes from none of its inputs.`);
+    if (!flagged)
+      throw new RuntimeFault("INTERNAL", `${what} has an output \`${name}\` that comes from none of its inputs.`);
     return each(flagged, v => `(${v} IS NULL)`);
   });
 };

@@ -19,7 +19,10 @@ const SQL_FORMS = { addTags, categorify, clip, fillMissing, hashBucket, logOp, n
 /** @throws RuntimeFault for an operator of ensembles, which has no place in a workflow */
 export function sqlOf(step: AnyStep, inputs: readonly SqlColumn[], context: SqlContext): readonly string[] {
   if (!Object.hasOwn(SQL_FORMS, step.op))
-    throw new RuntimeFault("UNSUPPORTED", `step \`${step.id}\` (${step.op}) has no place in a workflow. Use it in an ensemble.`);
+    throw new RuntimeFault(
+      "UNSUPPORTED",
+      `step \`${step.id}\` (${step.op}) has no place in a workflow. Use it in an ensemble.`,
+    );
   // `op` picks form and step together, which the index loses.
   const form = SQL_FORMS[step.op as keyof typeof SQL_FORMS] as SqlForm<OpKind>;
   return form(step, inputs, context);

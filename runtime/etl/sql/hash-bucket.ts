@@ -15,9 +15,19 @@ export function hashOf(col: SqlColumn): SqlColumn {
       const nan = kind === "float" && bytes === 8 ? "9221120237041090560" : "2143289344";
       return `coalesce(CAST(CAST(CAST(${v} AS BIT) AS ${unsigned}) AS UBIGINT), ${nan}::UBIGINT)`;
     }
-    return kind === "bool" || duckdb === unsigned ? `CAST(${v} AS UBIGINT)` : `CAST(CAST(CAST(${v} AS BIT) AS ${unsigned}) AS UBIGINT)`;
+    return kind === "bool" || duckdb === unsigned
+      ? `CAST(${v} AS UBIGINT)`
+      : `CAST(CAST(CAST(${v} AS BIT) AS ${unsigned}) AS UBIGINT)`;
   });
   // One macro a pass over a list: nested in one lambda, each would evaluate the one inside it twice.
-  const mixed = eachAs(eachAs(eachAs(bits, "uint64", v => `merlon_mix_1(${v})`), "uint64", v => `merlon_mix_2(${v})`), "uint64", v => `merlon_mix_3(${v})`);
+  const mixed = eachAs(
+    eachAs(
+      eachAs(bits, "uint64", v => `merlon_mix_1(${v})`),
+      "uint64",
+      v => `merlon_mix_2(${v})`,
+    ),
+    "uint64",
+    v => `merlon_mix_3(${v})`,
+  );
   return eachAs(mixed, "uint64", v => `coalesce(${v}, 18446744073709551615::UBIGINT)`);
 }

@@ -30,7 +30,8 @@ export async function registerHashFunctions(connection: DuckDBConnection): Promi
       },
     }),
   );
-  const multiply = (a: string, b: string) => `CAST((CAST(${a} AS UHUGEINT) * ${b}::UHUGEINT) & 18446744073709551615::UHUGEINT AS UBIGINT)`;
+  const multiply = (a: string, b: string) =>
+    `CAST((CAST(${a} AS UHUGEINT) * ${b}::UHUGEINT) & 18446744073709551615::UHUGEINT AS UBIGINT)`;
   await connection.run(`CREATE TEMP MACRO merlon_mix_1(x) AS ${multiply("xor(x, x >> 30)", "13787848793156543929")}`);
   await connection.run(`CREATE TEMP MACRO merlon_mix_2(x) AS ${multiply("xor(x, x >> 27)", "10723151780598845931")}`);
   await connection.run("CREATE TEMP MACRO merlon_mix_3(x) AS xor(x, x >> 31)");

@@ -8,7 +8,10 @@ export const normalize: SqlForm<"normalize"> = (step, inputs) =>
     const { name } = step.inputs["input"]![i]!;
     const moments = step.state?.columns[name];
     if (!moments)
-      throw new RuntimeFault("INTERNAL", `step \`${step.id}\` (normalize) has no mean and std of column \`${name}\`. Run \`merlon fit\` again.`);
+      throw new RuntimeFault(
+        "INTERNAL",
+        `step \`${step.id}\` (normalize) has no mean and std of column \`${name}\`. Run \`merlon fit\` again.`,
+      );
     const { mean, std } = moments;
     const scaled = eachAs(col, "float64", v => {
       const centred = `(CAST(${v} AS DOUBLE) - ${constant(mean, "float64")})`;

@@ -20,11 +20,15 @@ export function refuseType(col: ColumnSchema, type: string): string | undefined 
   const found = item ?? type;
   const { kind } = datatype(col.dtype);
   const isInteger = INTEGERS.test(found);
-  if (kind === "string") return found === "VARCHAR" || found.startsWith("ENUM") ? undefined : "Declare it as what it is, or write it as text.";
+  if (kind === "string")
+    return found === "VARCHAR" || found.startsWith("ENUM")
+      ? undefined
+      : "Declare it as what it is, or write it as text.";
   if (kind === "bool") return found === "BOOLEAN" ? undefined : "Declare it as what it is, or write it as BOOLEAN.";
   if (kind === "float") return isInteger || FLOATS.test(found) ? undefined : "Write it as a number.";
   if (isInteger) return undefined;
-  if (FLOATS.test(found)) return "Declare it float64, or write it as an integer (pandas turns integers with nulls into floats: use its Int64).";
+  if (FLOATS.test(found))
+    return "Declare it float64, or write it as an integer (pandas turns integers with nulls into floats: use its Int64).";
   return "Write it as an integer.";
 }
 

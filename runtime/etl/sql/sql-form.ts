@@ -19,7 +19,11 @@ export interface SqlContext {
   vocabularyType(stepId: string, column: string): string;
 }
 
-export type SqlForm<K extends OpKind> = (step: Step<K>, inputs: readonly SqlColumn[], context: SqlContext) => readonly string[];
+export type SqlForm<K extends OpKind> = (
+  step: Step<K>,
+  inputs: readonly SqlColumn[],
+  context: SqlContext,
+) => readonly string[];
 
 /** Applies an expression to each value: to the column itself, or, in a list, to every item. */
 export const each = (col: SqlColumn, expression: (value: string) => string): string =>

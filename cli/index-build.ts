@@ -1,0 +1,73 @@
+/** `merlon index build` and `merlon index info`: FAISS files from Parquet embeddings, and what a FAISS file holds. */
+import { Command, Option } from "commander";
+import { databaseOptions } from "./fit.js";
+import { printProgress, summary } from "./progress.js";
+
+interface Options {
+  readonly data: string[];
+  readonly id: string;
+  readonly embedding: string;
+  readonly factory: string;
+  readonly metric: "ip" | "l2";
+  readonly out: string;
+  readonly memoryLimit?: string;
+}
+
+export const indexCommand = (): Command =>
+  new Command("index")
+    .description("build and inspect FAISS index files")
+    .addCommand(buildCommand())
+    .addCommand(infoCommand());
+
+const buildCommand = (): Command =>
+  new Command("build")
+    .description("build a FAISS index from a Parquet column of embeddings")
+    .requiredOption("-d, --data <paths...>", "Parquet: files, folders or quoted globs")
+    .requiredOption("--id <column>", "integer column whose values the index answers with")
+    .requiredOption("--embedding <column>", "column of float lists, all of one length")
+    .option("--factory <text>", "`Flat` searches all vectors, `IVF32,Flat` the nearest of 32 lists", "Flat")
+    .addOption(new Option("--metric <name>", "inner product or squared distance").choices(["ip", "l2"]).default("ip"))
+    .requiredOption("-o, --out <file>", "index file to write")
+    .option("--memory-limit <size>", "beyond it, reading spills to disk (4GB)")
+    .addHelpText(
+      "after",
+      `
+Example:
+  $ merlon index build --data embeddings.parquet --id item_id --embedding embedding --factory "IVF32,Flat" --metric ip --out index/items.faiss`,
+    )
+    .action(async (options: Options) => {
+      const started = performance.now();
+      const { buildIndex } = await import("../runtime/etl/index-build.js");
+      const progress = printProgress();
+      try {
+        const { id, embedding, factory, metric } = options;
+        const { count, dimension } = await buildIndex(options.data, options.out, {
+          id,
+          embedding,
+          factory,
+          metric,
+          onProgress: progress.onProgress,
+          ...databaseOptions(options),
+        });
+        progress.stop();
+        process.stdout.write(
+          summary(
+            `Indexed to ${options.out} (${factory}, ${metric}, ${dimension} dimensions)`,
+            count,
+            performance.now() - started,
+          ),
+        );
+      } finally {
+        progress.stop();
+      }
+    });
+
+const infoCommand = (): Command =>
+  new Command("info")
+    .description("print what a FAISS index file holds")
+    .argument("<file>", "*.faiss")
+    .addHelpText("after", "\nExample:\n  $ merlon index info index/items.faiss")
+    .action(async (file: string) => {
+      const { readFaissHeaderFile } = await import("../triton-protos/artefacts/faiss.js");
+      process.stdout.write(`${JSON.stringify(readFaissHeaderFile(file), null, 2)}\n`);
+    });

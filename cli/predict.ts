@@ -1,0 +1,47 @@
+/** `merlon predict MODEL.onnx --data GLOB --out FILE`: runs an ONNX model over Parquet. */
+import { Command } from "commander";
+import { databaseOptions } from "./fit.js";
+import { names } from "./names.js";
+import { printProgress, summary } from "./progress.js";
+
+interface Options {
+  readonly data: string[];
+  readonly out: string;
+  readonly keep?: string[];
+  readonly memoryLimit?: string;
+  readonly threads?: string;
+}
+
+export const predictCommand = (): Command =>
+  new Command("predict")
+    .description("run an ONNX model over Parquet or CSV, and write its outputs as Parquet")
+    .argument("<model>", "*.onnx; each input takes the column of its name")
+    .requiredOption("-d, --data <paths...>", "Parquet or CSV: files, folders or quoted globs")
+    .requiredOption("-o, --out <file>", "Parquet file to write")
+    .option("-k, --keep <columns>", "columns of the data to carry along, separated by commas", names)
+    .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
+    .option("--threads <n>", "how many threads DuckDB may use")
+    .addHelpText(
+      "after",
+      `
+Example: embed every item, then index the embeddings
+  $ merlon transform etl/item --data items.parquet --out items_encoded.parquet --keep product_id
+  $ merlon predict models/item_tower.onnx --data items_encoded.parquet --out embeddings.parquet --keep product_id
+  $ merlon index build --data embeddings.parquet --id product_id --embedding embedding --out index/items.faiss`,
+    )
+    .action(async (model: string, options: Options) => {
+      const started = performance.now();
+      const { predictOnnx } = await import("../runtime/etl/predict.js");
+      const progress = printProgress();
+      try {
+        const { rows } = await predictOnnx(model, options.data, options.out, {
+          ...(options.keep && { keep: options.keep }),
+          onProgress: progress.onProgress,
+          ...databaseOptions(options),
+        });
+        progress.stop();
+        process.stdout.write(summary(`Predicted to ${options.out}`, rows, performance.now() - started));
+      } finally {
+        progress.stop();
+      }
+    });
