@@ -1,5 +1,7 @@
 """PyTorch -> ONNX: input names are columns, the batch is dynamic, and both runtimes must answer alike."""
 
+import logging
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +34,19 @@ def export_onnx(model: nn.Module, output: str, example: Table, path: Path) -> fl
     names = [c.name for c in model.columns]
     inputs = tuple(example[name] for name in names)
     batch = torch.export.Dim("batch")
-    program = torch.onnx.export(
-        _Positional(model).eval(), inputs, input_names=names, output_names=[output], opset_version=OPSET, dynamic_shapes=(tuple({0: batch} for _ in names),), dynamo=True, verbose=False
-    )
+    # The exporter tells of optional packages and of its own deprecations; neither is news to who trains a model.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(action="ignore"):
+        program = torch.onnx.export(
+            _Positional(model).eval(),
+            inputs,
+            input_names=names,
+            output_names=[output],
+            opset_version=OPSET,
+            dynamic_shapes=(tuple({0: batch} for _ in names),),
+            dynamo=True,
+            verbose=False,
+        )
     graph = program.model_proto
     del graph.metadata_props[:]
     for node in graph.graph.node:
