@@ -83,5 +83,5 @@ export function createCalls(registry: Registry, options: CallOptions, isStopping
 
 const notAvailable = (model: string, ready: readonly ReadyVersion[], version: number | bigint): string =>
   ready.some(one => one.model === model)
-    ? `requested model version is not available for model '${model}', version ${version}`
+    ? `requested model version is not available for model '${model}'`
     : `requested model '${model}' is not available`;

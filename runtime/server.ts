@@ -2,7 +2,10 @@
  * One server: options → models loaded, ports open, and a way to stop. Nothing is global: a process may run several.
  */
 import { stat } from "node:fs/promises";
+import type { WireType } from "../triton-protos/datatype.js";
+import type { ModelMetadataResponse_TensorMetadata } from "../triton-protos/gen/messages.js";
 import { infer } from "./data-plane/infer.js";
+import { describeModel } from "./data-plane/metadata.js";
 import { RuntimeFault } from "./errors.js";
 import { createLogSettings } from "./log-settings.js";
 import { createMetrics } from "./metrics.js";
@@ -94,6 +97,11 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
 /** Calls between models of one server: the same data plane, the same statistics, no socket. */
 function inProcess(registry: () => Registry): ModelCaller {
   return {
+    async describe(model) {
+      const { inputs, outputs } = describeModel(registry().find(model, -1).config, []);
+      const tensor = ({ name, datatype, shape }: ModelMetadataResponse_TensorMetadata) => ({ name, datatype: datatype as WireType, shape });
+      return { inputs: inputs.map(tensor), outputs: outputs.map(tensor) };
+    },
     async infer(model, inputs, outputs, signal) {
       const version = registry().find(model, -1);
       const answer = await infer(version, {

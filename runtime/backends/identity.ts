@@ -3,8 +3,10 @@
  * `execute_delay_ms` in the model's parameters delays each execution.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { configDatatype } from "../../triton-protos/datatype.js";
+import type { ModelConfig, ModelInput } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
-import type { Parameter, Tensor } from "../tensor.js";
+import { elementCount, type Parameter, type Tensor } from "../tensor.js";
 import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
 
 const PARAMETERS: ReadonlyMap<string, Parameter> = new Map<string, Parameter>([
@@ -23,19 +25,32 @@ export const identityBackend: Backend = {
     return {
       async execute(requests) {
         if (milliseconds > 0) await delay(milliseconds);
-        return requests.map(echo);
+        return requests.map(request => echo(request, config));
       },
     };
   },
 };
 
-function echo({ inputs, requestedOutputs }: BackendRequest): BackendResponse {
+function echo({ id, inputs, requestedOutputs }: BackendRequest, config: ModelConfig): BackendResponse | RuntimeFault {
+  const [first] = inputs.values();
+  if (!first) return new RuntimeFault("INVALID_ARGUMENT", `[request id: ${id || "<id_unknown>"}] out of bounds index 0: request has 0 inputs`);
+  const batch = config.max_batch_size > 0 ? first.shape.slice(0, 1) : [];
   const outputs: Tensor[] = [];
-  for (const [name, tensor] of inputs) {
-    const output = name.replace("INPUT", "OUTPUT");
-    if (requestedOutputs.has(output)) outputs.push({ ...tensor, name: output });
+  for (const declared of config.input) {
+    const name = declared.name.replace("INPUT", "OUTPUT");
+    if (!requestedOutputs.has(name)) continue;
+    const tensor = inputs.get(declared.name) ?? zeros(declared, batch);
+    if (tensor) outputs.push({ ...tensor, name });
   }
   return { outputs, parameters: PARAMETERS };
+}
+
+/** An optional input that was left out comes back as zeros. */
+function zeros({ name, data_type, dims }: ModelInput, batch: readonly number[]): Tensor | undefined {
+  const row = configDatatype(data_type);
+  if (!row || row.bytes === 0) return undefined;
+  const shape = [...batch, ...dims.map(dim => Math.max(1, dim))];
+  return { name, datatype: row.wire, shape, data: new Uint8Array(elementCount(shape) * row.bytes) };
 }
 
 function readDelay(text: string | undefined, model: string): number {

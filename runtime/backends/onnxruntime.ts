@@ -47,7 +47,7 @@ async function openSession(config: ModelConfig, folder: string): Promise<ort.Inf
       sessionOptions(config),
     );
   } catch (error) {
-    throw new RuntimeFault("INTERNAL", `onnx runtime error 1: ${(error as Error).message}`, { cause: error });
+    throw ortFault(error);
   }
 }
 
@@ -71,7 +71,8 @@ function sessionOptions(config: ModelConfig): ort.InferenceSession.SessionOption
     graphOptimizationLevel: level === -1 ? "basic" : level === 1 ? "extended" : "all",
     enableCpuMemArena: text("enable_mem_arena") !== "0",
     enableMemPattern: text("enable_mem_pattern") !== "0",
-    logSeverityLevel: 3,
+    // Faults are thrown and answered; the library need not print them as well.
+    logSeverityLevel: 4,
   };
 }
 
@@ -98,7 +99,7 @@ async function run(session: ort.InferenceSession, request: BackendRequest): Prom
     return { outputs: [...request.requestedOutputs].map(name => fromOrt(name, results[name]!)) };
   } catch (error) {
     if (error instanceof RuntimeFault) return error;
-    return new RuntimeFault("INTERNAL", `onnx runtime error 1: ${(error as Error).message}`, { cause: error });
+    return ortFault(error);
   }
 }
 
@@ -106,7 +107,7 @@ function toOrt(tensor: Tensor): ort.Tensor {
   const row = wireDatatype(tensor.datatype)!;
   const { data, shape } = tensor;
   if (!row.array) return new ort.Tensor("string", unpackStrings(tensor), shape);
-  const aligned = data.byteOffset % row.bytes === 0 ? data : data.slice();
+  const aligned = data.byteOffset % row.bytes === 0 ? data : Uint8Array.from(data);
   const values = new row.array(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / row.bytes);
   return new ort.Tensor(row.name as "float32", values as Float32Array, shape);
 }
@@ -127,4 +128,11 @@ function fromOrt(name: string, tensor: ort.Tensor): Tensor {
     shape: tensor.dims,
     data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
   };
+}
+
+/** ONNX Runtime's error number is not handed on by its binding; its messages tell the common ones apart. */
+function ortFault(error: unknown): RuntimeFault {
+  const { message } = error as Error;
+  const number = message.startsWith("Non-zero status code") ? 6 : /Protobuf parsing failed/.test(message) ? 7 : 1;
+  return new RuntimeFault("INTERNAL", `onnx runtime error ${number}: ${message}`, { cause: error });
 }

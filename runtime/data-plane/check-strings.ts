@@ -12,22 +12,16 @@ export function checkStrings({ name, data }: RequestTensor, expected: number, mo
   let at = 0;
   let count = 0;
   while (at < view.byteLength) {
-    if (count >= expected)
-      refuse(
-        `${prefix}unexpected number of string elements ${count + 1} for inference input '${name}' for model '${model}', expecting ${expected}`,
-      );
     if (at + 4 > view.byteLength)
       refuse(
         `${prefix}incomplete string length indicator for inference input '${name}' for model '${model}', expecting 4 bytes but only ${view.byteLength - at} bytes available. Please make sure the string length indicator is in one buffer.`,
       );
-    const length = view.getUint32(at, true);
-    at += 4;
-    // An element that is cut off is the backend's to refuse: it has no prefix and comes after everything else.
-    if (at + length > view.byteLength && count + 1 === expected)
+    if (count >= expected)
       refuse(
-        `incomplete string data for inference input '${name}', expecting string of length ${length} but only ${view.byteLength - at} bytes available`,
+        `${prefix}unexpected number of string elements ${count + 1} for inference input '${name}' for model '${model}', expecting ${expected}`,
       );
-    at += length;
+    // An element that is cut off is for the backend to refuse, if it reads elements at all.
+    at += 4 + view.getUint32(at, true);
     count++;
   }
   if (count !== expected)

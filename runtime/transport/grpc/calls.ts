@@ -94,7 +94,7 @@ function readMessage<K extends keyof Messages>(name: K, bytes: Buffer): Messages
   try {
     return decode(name, bytes);
   } catch (error) {
-    throw new RuntimeFault("INTERNAL", `Failed to deserialize request: ${(error as Error).message}`, { cause: error });
+    throw new RuntimeFault("INTERNAL", "Unable to parse request", { cause: error });
   }
 }
 

@@ -37,11 +37,12 @@ const trailers = (code: number, message: string): Record<string, string> => ({
 /** Printable ASCII but `%` stays; every other byte of the UTF-8 text becomes `%XX`. Headers have a bound, so has the text. */
 function percentEncode(message: string): string {
   const text = message.length > 4096 ? `${message.slice(0, 4096)}…` : message;
-  if (/^[ -$&-~]*$/.test(text)) return text;
+  if (/^[ -$&-~]*$/.test(text) && text.trim() === text) return text;
   let out = "";
+  // Blanks at the ends would be trimmed on the way, so blanks are encoded here too.
   for (const byte of Buffer.from(text))
     out +=
-      byte >= 0x20 && byte <= 0x7e && byte !== 0x25
+      byte > 0x20 && byte <= 0x7e && byte !== 0x25
         ? String.fromCharCode(byte)
         : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
   return out;

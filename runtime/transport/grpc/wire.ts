@@ -4,7 +4,7 @@
 import { RuntimeFault } from "../../errors.js";
 
 const truncated = (): RuntimeFault =>
-  new RuntimeFault("INTERNAL", "Failed to deserialize request: the message is cut off or not protobuf");
+  new RuntimeFault("INTERNAL", "Unable to parse request");
 
 /** Reads fields of one message; sub-messages are cursors over the same bytes. */
 export class Cursor {

@@ -55,7 +55,7 @@ function flatten(items: readonly Json[], into: Json[]): void {
 export function printElements({ datatype, data }: Tensor): string {
   const row = wireDatatype(datatype)!;
   if (!row.array) return printStrings(data);
-  const aligned = data.byteOffset % row.bytes === 0 ? data : data.slice();
+  const aligned = data.byteOffset % row.bytes === 0 ? data : Uint8Array.from(data);
   const values = new row.array(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / row.bytes);
   if (row.kind === "bool") return Array.from(values as Uint8Array, value => (value ? "true" : "false")).join(",");
   if (row.kind === "float") return Array.from(values as Float64Array, printDouble).join(",");
