@@ -70,7 +70,9 @@ function layOut(plan: Plan, kernels: readonly PreparedKernel[]): { stages: Stage
   });
   const slotOf: SlotOf = ref => places.get(key(ref.step, ref.column))!;
   const indexOf = new Map(plan.steps.map((step, i) => [step.id, i]));
-  const sources = plan.steps.map(step => new Set(Object.values(step.inputs).flatMap(refs => refs.flatMap(ref => indexOf.get(ref.step) ?? []))));
+  const sources = plan.steps.map(
+    step => new Set(Object.values(step.inputs).flatMap(refs => refs.flatMap(ref => indexOf.get(ref.step) ?? []))),
+  );
   const stages = plan.steps.map((step, i): Stage => {
     const ports = Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(slotOf)] as const);
     const readers = sources.flatMap((read, reader) => (read.has(i) ? reader : []));
@@ -79,17 +81,30 @@ function layOut(plan: Plan, kernels: readonly PreparedKernel[]): { stages: Stage
   return { stages, slotOf, slots: places.size };
 }
 
-function runPlan(plan: Plan, stages: readonly Stage[], slotOf: SlotOf, slots: number, inputs: ReadonlyMap<string, Column>, context: RunContext): Promise<PlanResult> {
+function runPlan(
+  plan: Plan,
+  stages: readonly Stage[],
+  slotOf: SlotOf,
+  slots: number,
+  inputs: ReadonlyMap<string, Column>,
+  context: RunContext,
+): Promise<PlanResult> {
   const columns = new Array<Column | undefined>(slots);
   plan.inputs.forEach((col, i) => {
     columns[i] = inputs.get(col.name);
   });
   const missing = plan.inputs.find((_, i) => columns[i] === undefined);
-  if (missing) return Promise.reject(new RuntimeFault("INVALID_ARGUMENT", `plan \`${plan.name}\` got no column \`${missing.name}\`.`));
+  if (missing)
+    return Promise.reject(
+      new RuntimeFault("INVALID_ARGUMENT", `plan \`${plan.name}\` got no column \`${missing.name}\`.`),
+    );
   const waits = stages.map(stage => stage.waits);
   const timings = new Map<string, number>();
   let open = stages.length;
-  const answer = (): PlanResult => ({ columns: new Map(plan.outputs.map(({ ref, schema }) => [schema.name, columns[slotOf(ref)]!])), timings });
+  const answer = (): PlanResult => ({
+    columns: new Map(plan.outputs.map(({ ref, schema }) => [schema.name, columns[slotOf(ref)]!])),
+    timings,
+  });
   return new Promise((resolve, reject) => {
     let failed = false;
     const fail = (error: unknown) => {
@@ -109,7 +124,12 @@ function runPlan(plan: Plan, stages: readonly Stage[], slotOf: SlotOf, slots: nu
         timings.set(stage.step.id, Math.round((performance.now() - began) * 1000));
         const { outputs } = stage.step;
         if (made.length !== outputs.length)
-          return fail(new RuntimeFault("INTERNAL", `${describe(stage.step)} made ${made.length} columns and its plan says ${outputs.length}.`));
+          return fail(
+            new RuntimeFault(
+              "INTERNAL",
+              `${describe(stage.step)} made ${made.length} columns and its plan says ${outputs.length}.`,
+            ),
+          );
         for (let i = 0; i < made.length; i++) columns[stage.firstOutput + i] = made[i]!;
         open--;
         for (const reader of stage.readers) if (--waits[reader]! === 0) ready.push(reader);
@@ -153,7 +173,10 @@ async function named<T>(step: AnyStep, prepare: () => T | Promise<T>): Promise<T
 
 /** Says which step a fault came from, unless it says so itself. */
 function nameFault(step: AnyStep, error: unknown): RuntimeFault {
-  const fault = RuntimeFault.from(error, `${describe(step)}: ${error instanceof Error ? error.message : "internal error"}`);
+  const fault = RuntimeFault.from(
+    error,
+    `${describe(step)}: ${error instanceof Error ? error.message : "internal error"}`,
+  );
   if (fault.message.startsWith("step `")) return fault;
   return new RuntimeFault(fault.code, `${describe(step)}: ${fault.message}`, { cause: fault.cause ?? fault });
 }

@@ -23,7 +23,12 @@ export interface ModelDescription {
 export interface ModelCaller {
   /** Inputs and outputs of a loaded model, as its metadata has them. Asked once, while a plan is prepared. */
   describe(model: string): Promise<ModelDescription>;
-  infer(model: string, inputs: readonly Tensor[], outputs: readonly string[], signal?: AbortSignal): Promise<readonly Tensor[]>;
+  infer(
+    model: string,
+    inputs: readonly Tensor[],
+    outputs: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<readonly Tensor[]>;
 }
 
 /** What a kernel may use while it is being prepared. */

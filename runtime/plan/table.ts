@@ -16,7 +16,11 @@ export interface Rows {
 }
 
 export const rootRows = (count: number): Rows => ({ count });
-export const childRows = (parent: Rows, offsets: Int32Array): Rows => ({ count: offsets[parent.count]!, parent, offsets });
+export const childRows = (parent: Rows, offsets: Int32Array): Rows => ({
+  count: offsets[parent.count]!,
+  parent,
+  offsets,
+});
 
 export type Values =
   | Uint8Array

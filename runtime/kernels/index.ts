@@ -1,0 +1,43 @@
+/**
+ * The catalogue of kernels: operator → what runs it. An operator without an entry does not compile.
+ */
+import type { OpKind } from "../../triton-protos/op-params.js";
+import type { AnyStep, Step } from "../../triton-protos/plan.js";
+import type { Kernel, PrepareContext, PreparedKernel } from "../plan/kernel.js";
+import { addTags } from "./add-tags.js";
+import { categorify } from "./categorify.js";
+import { clip } from "./clip.js";
+import { fillMissing } from "./fill-missing.js";
+import { filterCandidates } from "./filter-candidates.js";
+import { hashBucket } from "./hash-bucket.js";
+import { logOp } from "./log-op.js";
+import { normalize } from "./normalize.js";
+import { predictOnnx } from "./predict-onnx.js";
+import { queryFaiss } from "./query-faiss.js";
+import { queryFeast } from "./query-feast.js";
+import { rename } from "./rename.js";
+import { softmaxSampling } from "./softmax-sampling.js";
+import { transformWorkflow } from "./transform-workflow.js";
+import { unrollFeatures } from "./unroll-features.js";
+
+export const KERNELS = {
+  fillMissing,
+  clip,
+  logOp,
+  normalize,
+  categorify,
+  hashBucket,
+  addTags,
+  rename,
+  queryFeast,
+  transformWorkflow,
+  predictOnnx,
+  queryFaiss,
+  filterCandidates,
+  unrollFeatures,
+  softmaxSampling,
+} as const satisfies { readonly [K in OpKind]: Kernel<K> };
+
+/** Prepares a step with its operator's kernel. */
+export const prepareKernel = (step: AnyStep, context: PrepareContext): PreparedKernel | Promise<PreparedKernel> =>
+  (KERNELS[step.op] as Kernel<OpKind>).prepare(step as Step, context);

@@ -1,0 +1,56 @@
+/** One query vector per row -> the `topk` nearest items of each row, best first, as child rows; a row gets fewer when fewer are found. */
+import { join } from "node:path";
+import { RuntimeFault } from "../errors.js";
+import type { FaissIndexInfo } from "../faiss/protocol.js";
+import { loadIndex, searchIndex, unloadIndex } from "../faiss/thread.js";
+import type { Kernel } from "../plan/kernel.js";
+import { type Column, childRows } from "../plan/table.js";
+
+export const queryFaiss: Kernel<"queryFaiss"> = {
+  prepare: async (step, context) => {
+    const info = await loadIndex(join(context.folder, step.artefacts!["index"]!));
+    const name = step.inputs["input"]![0]!.name;
+    const k = Math.min(step.params.topk, info.ntotal);
+    return {
+      run: async inputs => {
+        const query = inputs["input"]![0]!;
+        const { rows } = query;
+        const queries = checkQueries(query, name, info);
+        const hits =
+          rows.count === 0 || k === 0
+            ? { ids: new BigInt64Array(0), distances: new Float32Array(0), offsets: new Int32Array(rows.count + 1) }
+            : await searchIndex(info.index, queries, rows.count, k);
+        const made = childRows(rows, hits.offsets);
+        const ids: Column = { dtype: "int64", rows: made, values: hits.ids };
+        return step.params.includeDistances ? [ids, { dtype: "float32", rows: made, values: hits.distances }] : [ids];
+      },
+      close: () => unloadIndex(info.index),
+    };
+  },
+};
+
+/** A copy of the vectors that may be given away, after everything that would make FAISS throw has been ruled out. */
+function checkQueries(
+  { dtype, values, rows, width, offsets }: Column,
+  name: string,
+  { dimension }: FaissIndexInfo,
+): Float32Array<ArrayBuffer> {
+  if (dtype !== "float32" || offsets || (width ?? 1) !== dimension)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `column \`${name}\` holds ${offsets ? `lists of ${dtype}` : `${dtype}[${width ?? 1}]`} and the index float32[${dimension}]. Build the index with the same tower.`,
+    );
+  const queries = new Float32Array(values as Float32Array);
+  for (let i = 0; i < queries.length; i++)
+    if (!Number.isFinite(queries[i]!))
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `column \`${name}\` holds ${queries[i]} at row ${Math.floor(i / dimension)}, place ${i % dimension}: no query can be made of it. Look at the tower's inputs for that row.`,
+      );
+  if (queries.length !== rows.count * dimension)
+    throw new RuntimeFault(
+      "INTERNAL",
+      `column \`${name}\` holds ${queries.length} numbers for ${rows.count} rows of ${dimension}.`,
+    );
+  return queries;
+}

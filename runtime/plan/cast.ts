@@ -1,0 +1,52 @@
+/**
+ * Values of one dtype → values of another, where no value changes its meaning: between integers when it fits, integers and bools to floats,
+ * floats to floats. A value that does not fit is a fault naming its place.
+ */
+import { type DType, datatype } from "../../triton-protos/datatype.js";
+import { RuntimeFault } from "../errors.js";
+import { allocate, type Values, words } from "./table.js";
+
+/** True where `castValues` has a way for at least some values. */
+export function canCast(from: DType, to: DType): boolean {
+  if (from === to) return true;
+  const [source, target] = [datatype(from), datatype(to)];
+  if (source.kind === "string" || target.kind === "string" || target.kind === "bool" || isHalf(from) || isHalf(to))
+    return false;
+  return source.kind !== "float" || target.kind === "float";
+}
+
+const isHalf = (dtype: DType): boolean => dtype === "float16" || dtype === "bfloat16";
+
+/**
+ * @param what names the column in messages
+ * @throws RuntimeFault for a pair without a way, or an integer beyond the target's range
+ */
+export function castValues(values: Values, from: DType, to: DType, what: string): Values {
+  if (from === to) return values;
+  if (!canCast(from, to)) throw new RuntimeFault("INVALID_ARGUMENT", `${what} is ${from} and ${to} is wanted.`);
+  if (values instanceof BigInt64Array && to === "int32") return narrow(values, what);
+  const made = allocate(to, values.length) as { [i: number]: unknown };
+  const wide = made instanceof BigInt64Array || made instanceof BigUint64Array;
+  const integer = datatype(to).kind !== "float";
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number | bigint;
+    made[i] = wide ? BigInt(value) : Number(value);
+    // Typed arrays wrap silently; the value that comes back tells.
+    if (integer && BigInt(made[i] as number | bigint) !== BigInt(value)) throw tooLarge(what, value, to, i);
+  }
+  return made as unknown as Values;
+}
+
+function narrow(values: BigInt64Array, what: string): Int32Array {
+  const pairs = words(values);
+  const made = new Int32Array(values.length);
+  for (let i = 0; i < made.length; i++) {
+    const low = pairs[2 * i]!;
+    if (pairs[2 * i + 1] !== low >> 31) throw tooLarge(what, values[i]!, "int32", i);
+    made[i] = low;
+  }
+  return made;
+}
+
+const tooLarge = (what: string, value: number | bigint, to: DType, i: number): RuntimeFault =>
+  new RuntimeFault("INVALID_ARGUMENT", `${what} holds ${value} at place ${i}, which ${to} can not hold.`);

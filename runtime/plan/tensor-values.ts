@@ -1,0 +1,23 @@
+/**
+ * The bytes of a tensor ↔ the values of a column. Numbers are views of the same memory where they are aligned; strings are packed and unpacked.
+ */
+import { type DType, datatype } from "../../triton-protos/datatype.js";
+import { packStrings, unpackStrings } from "../backends/strings.js";
+import type { Tensor } from "../tensor.js";
+import type { Values } from "./table.js";
+
+/** @param dtype what the tensor's wire dtype stands for */
+export function tensorValues(tensor: Tensor, dtype: DType): Values {
+  const { array, bytes } = datatype(dtype);
+  if (!array) return unpackStrings(tensor);
+  const { data } = tensor;
+  const aligned = data.byteOffset % bytes === 0 ? data : data.slice();
+  return new array(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / bytes);
+}
+
+export function valuesTensor(name: string, dtype: DType, shape: readonly number[], values: Values): Tensor {
+  const { wire, array } = datatype(dtype);
+  if (!array) return { name, datatype: wire, shape, data: packStrings(values as string[]) };
+  const { buffer, byteOffset, byteLength } = values as Float64Array;
+  return { name, datatype: wire, shape, data: new Uint8Array(buffer, byteOffset, byteLength) };
+}

@@ -1,0 +1,68 @@
+/**
+ * Decoded feature values → the typed array of their column. Widening casts are taken (an INT32 stored where the view says INT64);
+ * anything that would change a value is a fault.
+ */
+import type { ValueSink } from "../../../triton-protos/artefacts/feast-value.js";
+import { type DType, datatype } from "../../../triton-protos/datatype.js";
+import { RuntimeFault } from "../../errors.js";
+import { allocate, type Values, words } from "../../plan/table.js";
+
+export interface ColumnSink extends ValueSink {
+  /** Where the next value goes. */
+  at: number;
+  /** Values up to `length`; the array itself while it has that length. */
+  values(length: number): Values;
+}
+
+/** @param what the feature, for messages @param capacity first guess; it grows */
+export function columnSink(dtype: DType, capacity: number, what: string): ColumnSink {
+  let values = allocate(dtype, Math.max(1, capacity));
+  if (datatype(dtype).kind === "float") (values as Float64Array).fill(Number.NaN);
+  const refuse = (seen: string): never => {
+    throw new RuntimeFault(
+      "INTERNAL",
+      `${what} is ${dtype} in the registry, and the store holds ${seen}. Run \`feast apply\` and materialize the view again.`,
+    );
+  };
+  const room = (): void => {
+    if (sink.at < values.length) return;
+    const larger = allocate(dtype, values.length * 2);
+    if (Array.isArray(values)) for (let i = 0; i < values.length; i++) (larger as string[])[i] = values[i] as string;
+    else (larger as Float64Array).set(values as Float64Array);
+    values = larger;
+    pairs = wide ? words(values as BigInt64Array) : pairs;
+  };
+  const wide = values instanceof BigInt64Array;
+  let pairs = wide ? words(values as BigInt64Array) : new Int32Array(0);
+  const { kind } = datatype(dtype);
+  const sink: ColumnSink = {
+    at: 0,
+    number: value => {
+      room();
+      if (wide && Number.isSafeInteger(value)) {
+        pairs[2 * sink.at] = value;
+        pairs[2 * sink.at + 1] = Math.floor(value / 2 ** 32);
+      } else if (kind === "float" || (kind === "int" && !wide && (value | 0) === value) || kind === "bool")
+        (values as Float64Array)[sink.at] = value;
+      else refuse(`the number ${value}`);
+      sink.at++;
+    },
+    words: (lo, hi) => {
+      room();
+      if (wide) {
+        pairs[2 * sink.at] = lo;
+        pairs[2 * sink.at + 1] = hi;
+      } else if (kind === "int" && hi === lo >> 31) (values as Int32Array)[sink.at] = lo;
+      else refuse("an INT64");
+      sink.at++;
+    },
+    string: value => {
+      room();
+      if (kind !== "string") refuse(`the string ${JSON.stringify(value)}`);
+      (values as string[])[sink.at] = value;
+      sink.at++;
+    },
+    values: length => (values.length === length ? values : (values.slice(0, length) as Values)),
+  };
+  return sink;
+}
