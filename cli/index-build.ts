@@ -10,6 +10,7 @@ interface Options {
   readonly factory: string;
   readonly metric: "ip" | "l2";
   readonly out: string;
+  readonly nprobe?: string;
   readonly memoryLimit?: string;
 }
 
@@ -27,6 +28,7 @@ const buildCommand = (): Command =>
     .requiredOption("--embedding <column>", "column of float lists, all of one length")
     .option("--factory <text>", "`Flat` searches all vectors, `IVF32,Flat` the nearest of 32 lists", "Flat")
     .addOption(new Option("--metric <name>", "inner product or squared distance").choices(["ip", "l2"]).default("ip"))
+    .option("--nprobe <n>", "lists that a search of an IVF index visits (8)")
     .requiredOption("-o, --out <file>", "index file to write")
     .option("--memory-limit <size>", "beyond it, reading spills to disk (4GB)")
     .addHelpText(
@@ -46,6 +48,7 @@ Example:
           embedding,
           factory,
           metric,
+          ...(options.nprobe !== undefined && { nprobe: Number(options.nprobe) }),
           onProgress: progress.onProgress,
           ...databaseOptions(options),
         });

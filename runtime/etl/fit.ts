@@ -87,7 +87,7 @@ const withState = (step: AnyStep, state: OpState[FittedOpKind] | undefined): Any
 async function learn(fit: Fit, steps: readonly AnyStep[], andGoOn: boolean): Promise<void> {
   const { database, layers } = fit;
   const asked = steps.flatMap(step =>
-    step.inputs["input"]!.map(ref => ({
+    step.inputs.input!.map(ref => ({
       step,
       name: ref.name,
       column: layers.find(ref)!,

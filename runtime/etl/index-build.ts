@@ -24,6 +24,8 @@ export interface IndexBuildOptions extends DatabaseOptions {
   /** `Flat` (exact) or `IVF32,Flat` (32 lists). */
   readonly factory?: string;
   readonly metric?: "ip" | "l2";
+  /** Lists that a search of an IVF index visits; written into the file. Default 8, as Merlin searches. */
+  readonly nprobe?: number;
   readonly onProgress?: OnProgress;
 }
 
@@ -48,6 +50,9 @@ export async function buildIndex(
 ): Promise<BuiltIndex> {
   const { id, embedding, factory = "Flat", metric = "ip", onProgress } = options;
   const lists = listsOf(factory);
+  const nprobe = options.nprobe ?? Math.min(lists, 8);
+  if (lists > 0 && (!Number.isInteger(nprobe) || nprobe < 1 || nprobe > lists))
+    throw fault(`nprobe is ${nprobe}, but \`${factory}\` has ${lists} lists. Give a whole number from 1 to ${lists}.`);
   const database = await openDatabase(options);
   let staging: string | undefined;
   try {
@@ -79,13 +84,21 @@ export async function buildIndex(
     await runFaiss(job, rows => onProgress?.({ doing: "index", rows, totalRows: count }));
     const bytes = readFileSync(raw);
     const done = join(staging, "index.faiss");
-    await writeFile(done, lists > 0 ? patchIvfIds(bytes, ids) : wrapIdMap(bytes, ids));
+    await writeFile(done, lists > 0 ? withNprobe(patchIvfIds(bytes, ids), nprobe) : wrapIdMap(bytes, ids));
     moveFile(done, out);
     return { count, dimension };
   } finally {
     if (staging !== undefined) rmSync(staging, { recursive: true, force: true });
     await database.close();
   }
+}
+
+/** In an IVF file: four letters, 33 bytes of header, the number of lists, then nprobe. FAISS itself always writes 1. */
+const NPROBE_AT = 45;
+
+function withNprobe(index: Uint8Array, nprobe: number): Uint8Array {
+  new DataView(index.buffer, index.byteOffset).setBigUint64(NPROBE_AT, BigInt(nprobe), true);
+  return index;
 }
 
 /** Number of inverted lists; 0 for `Flat`. */

@@ -64,7 +64,7 @@ export async function openLayers(
     find,
     async add(steps) {
       const added = steps.flatMap(step => {
-        const inputs = (step.inputs["input"] ?? []).map(ref => find(ref)!);
+        const inputs = (step.inputs.input ?? []).map(ref => find(ref)!);
         const expressions = sqlOf(step, inputs, { vocabularyType });
         return step.outputs.map((col, i) => `${expressions[i]} AS ${name(step.id, col)}`);
       });

@@ -176,7 +176,7 @@ function inputTensor(col: ColumnSchema, values: readonly DuckDBValue[], start: n
     throw fault(
       `column \`${name}\` is null in row ${start + Math.floor(missing / width)}, and a model takes no nulls. Put \`fillMissing\` before it in the workflow.`,
     );
-  const dims = properties["rank"] === 1 ? [values.length] : [values.length, width];
+  const dims = properties.rank === 1 ? [values.length] : [values.length, width];
   const { array } = datatype(dtype);
   const data = array ? Object.assign(new array(flat.length), flat) : (flat as string[]);
   return new ort.Tensor(dtype as "float32", data as Float32Array, dims);

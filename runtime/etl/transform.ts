@@ -130,7 +130,7 @@ async function transformFiles(job: Job, files: DataFiles, to: string): Promise<v
 async function loadVocabularies(database: Database, plan: Plan, folder: string): Promise<void> {
   for (const step of plan.steps) {
     if (step.op !== "categorify") continue;
-    for (const { name } of step.inputs["input"]!) {
+    for (const { name } of step.inputs.input!) {
       const vocabulary = readVocabulary(join(folder, step.state!.columns[name]!.vocabulary));
       await loadVocabulary(database, step.id, name, vocabulary);
       await defineVocabulary(database, step.id, name, vocabulary.dtype);

@@ -24,7 +24,7 @@ interface Lookup {
 export const categorify: Kernel<"categorify"> = {
   prepare(step, { folder }) {
     const what = `step \`${step.id}\` (categorify)`;
-    const lookups = (step.inputs["input"] ?? []).map(({ name }): Lookup => {
+    const lookups = (step.inputs.input ?? []).map(({ name }): Lookup => {
       const found = step.state?.columns[name];
       if (!found)
         throw new RuntimeFault(
@@ -43,7 +43,7 @@ export const categorify: Kernel<"categorify"> = {
     const { numBuckets, outDtype } = step.params;
     return {
       run: inputs =>
-        (inputs["input"] ?? []).map((col, c) => {
+        (inputs.input ?? []).map((col, c) => {
           const ids = idsOf(col, lookups[c]!, numBuckets, what);
           return like(col, outDtype, outDtype === "int32" ? ids : widen(ids));
         }),

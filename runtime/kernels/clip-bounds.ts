@@ -20,11 +20,11 @@ export function floatBounds({ min, max }: OpParams["clip"], dtype: DType): ClipB
 /** Bounds of an integer dtype, exact beyond 2^53. An infinite bound is none. */
 export function integerBounds({ min, max }: OpParams["clip"], dtype: DType): ClipBounds<bigint> {
   const range = integerRange(dtype)!;
-  const fit = (x: number | undefined, round: (x: number) => number): bigint | undefined => {
+  const within = (x: number | undefined, round: (x: number) => number): bigint | undefined => {
     if (x === undefined) return undefined;
     if (!Number.isFinite(x)) return x > 0 ? range.max : range.min;
     const exact = BigInt(round(x));
     return exact < range.min ? range.min : exact > range.max ? range.max : exact;
   };
-  return { min: fit(min, Math.ceil), max: fit(max, Math.floor) };
+  return { min: within(min, Math.ceil), max: within(max, Math.floor) };
 }

@@ -9,7 +9,7 @@ import { like } from "./like.js";
 
 export const clip: Kernel<"clip"> = {
   prepare: step => ({
-    run: inputs => (inputs["input"] ?? []).map(col => clipColumn(col, step.params, `step \`${step.id}\` (clip)`)),
+    run: inputs => (inputs.input ?? []).map(col => clipColumn(col, step.params, `step \`${step.id}\` (clip)`)),
   }),
 };
 

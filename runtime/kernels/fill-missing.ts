@@ -11,7 +11,7 @@ import { like } from "./like.js";
 export const fillMissing: Kernel<"fillMissing"> = {
   prepare(step) {
     const what = `step \`${step.id}\` (fillMissing)`;
-    const refs = step.inputs["input"] ?? [];
+    const refs = step.inputs.input ?? [];
     // By name, so that the plan may order flags and columns as it likes.
     const outputs = step.outputs.map(({ name, dtype }) => {
       const direct = refs.findIndex(ref => ref.name === name);
@@ -25,7 +25,7 @@ export const fillMissing: Kernel<"fillMissing"> = {
     return {
       run: inputs =>
         outputs.map(({ at, fill }) => {
-          const col = inputs["input"]![at]!;
+          const col = inputs.input![at]!;
           return fill === undefined ? like(col, "bool", nullFlags(col)) : fillColumn(col, fill);
         }),
     };

@@ -6,7 +6,7 @@ import { bucketOf, hashValues } from "./pandas-hash.js";
 export const hashBucket: Kernel<"hashBucket"> = {
   prepare: ({ params: { numBuckets } }) => ({
     run: inputs =>
-      (inputs["input"] ?? []).map(col => {
+      (inputs.input ?? []).map(col => {
         const hashes = hashValues(col);
         const buckets = new Int32Array(hashes.length / 2);
         for (let i = 0; i < buckets.length; i++) buckets[i] = bucketOf(hashes[2 * i]!, hashes[2 * i + 1]!, numBuckets);

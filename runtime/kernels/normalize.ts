@@ -7,7 +7,7 @@ import { like } from "./like.js";
 export const normalize: Kernel<"normalize"> = {
   prepare(step) {
     const what = `step \`${step.id}\` (normalize)`;
-    const moments = (step.inputs["input"] ?? []).map(({ name }) => {
+    const moments = (step.inputs.input ?? []).map(({ name }) => {
       const found = step.state?.columns[name];
       if (!found)
         throw new RuntimeFault(
@@ -19,7 +19,7 @@ export const normalize: Kernel<"normalize"> = {
     const { outDtype } = step.params;
     return {
       run: inputs =>
-        (inputs["input"] ?? []).map((col, c) => {
+        (inputs.input ?? []).map((col, c) => {
           const { mean, std } = moments[c]!;
           const floats = floatValues(col, what);
           if (std > 0) for (let i = 0; i < floats.length; i++) floats[i] = (floats[i]! - mean) / std;

@@ -138,7 +138,7 @@ function featureFromText(feature: TextMessage): Feature {
     ...(intDomain && { intDomain }),
     ...(floatDomain && { floatDomain }),
     annotation: {
-      tag: (annotation["tag"] ?? []).map(tag => utf8Of(String(tag))),
+      tag: (annotation.tag ?? []).map(tag => utf8Of(String(tag))),
       extraMetadata: messages(annotation, "extra_metadata").map(extra => {
         const written = messages(extra, `[${STRUCT_URL}]`)[0];
         return written ? structFromText(written) : decodeStruct(bytesOf(scalar(extra, "value") ?? ""));

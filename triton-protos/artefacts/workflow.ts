@@ -29,7 +29,7 @@ export function readWorkflow(folder: string): Plan {
   for (const step of plan.steps) {
     if (!isFittedOp(step.op)) continue;
     const columns = (step.state as { columns: Record<string, { vocabulary?: string }> } | undefined)?.columns;
-    for (const { name } of step.inputs["input"] ?? []) {
+    for (const { name } of step.inputs.input ?? []) {
       const state = columns && Object.hasOwn(columns, name) ? columns[name] : undefined;
       if (!state)
         throw new PlanError(

@@ -10,7 +10,7 @@ import type { SqlColumn, SqlForm } from "./sql-form.js";
 export const categorify: SqlForm<"categorify"> = (step, inputs, context) =>
   inputs.map((col, i) => {
     const { numBuckets, outDtype } = step.params;
-    const type = context.vocabularyType(step.id, step.inputs["input"]![i]!.name);
+    const type = context.vocabularyType(step.id, step.inputs.input![i]!.name);
     const id = (v: string, outOfVocabulary: string) =>
       `CAST(CASE WHEN ${v} IS NULL THEN 1 ELSE coalesce(${2 + numBuckets} + CAST(enum_code(TRY_CAST(${key(v, col.dtype)} AS ${type})) AS BIGINT), ${outOfVocabulary}) END AS ${sqlType(outDtype)})`;
     if (numBuckets === 1) return col.list ? `list_transform(${col.sql}, lambda v: ${id("v", "2")})` : id(col.sql, "2");

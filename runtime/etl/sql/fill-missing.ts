@@ -7,7 +7,7 @@ import { each, type SqlForm } from "./sql-form.js";
 
 export const fillMissing: SqlForm<"fillMissing"> = (step, inputs) => {
   const what = `step \`${step.id}\` (fillMissing)`;
-  const refs = step.inputs["input"] ?? [];
+  const refs = step.inputs.input ?? [];
   return step.outputs.map(({ name }) => {
     const direct = inputs[refs.findIndex(ref => ref.name === name)];
     if (direct) {

@@ -5,7 +5,7 @@ import { each, eachAs, type SqlForm, toFloat32 } from "./sql-form.js";
 
 export const normalize: SqlForm<"normalize"> = (step, inputs) =>
   inputs.map((col, i) => {
-    const { name } = step.inputs["input"]![i]!;
+    const { name } = step.inputs.input![i]!;
     const moments = step.state?.columns[name];
     if (!moments)
       throw new RuntimeFault(
