@@ -7,7 +7,10 @@ export const buildCommand = (): Command =>
     .description("compile an ensemble to a Triton model repository")
     .argument("<file>", "*.ensemble.ts")
     .option("-o, --out <folder>", "model repository to write; other models in it stay", "model-repo")
-    .addHelpText("after", "\nExample:\n  $ merlon build examples/shop/recommend.ensemble.ts --out model-repo\n\nThe repository is replaced in one step: after an error or a kill the old one is still there.")
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ merlon build examples/shop/recommend.ensemble.ts --out model-repo\n\nThe repository is replaced in one step: after an error or a kill the old one is still there.",
+    )
     .action(async (file: string, { out }: { out: string }) => {
       const started = performance.now();
       const { build, compile, printDiagnostics } = await import("../compiler/index.js");
@@ -17,13 +20,23 @@ export const buildCommand = (): Command =>
         process.exitCode = 1;
         return;
       }
-      if (compiled.plan.kind === "workflow") throw new Error(`${file} is a workflow: fit it with \`merlon fit ${file} --data … --out …\`, and use it in an ensemble.`);
+      if (compiled.plan.kind === "workflow")
+        throw new Error(
+          `${file} is a workflow: fit it with \`merlon fit ${file} --data … --out …\`, and use it in an ensemble.`,
+        );
       const built = build(compiled, out);
       const where = relative(process.cwd(), built.folder) || ".";
-      process.stdout.write(`✔ Built ${where} in ${Math.round(performance.now() - started)} ms\n${table(built.models)}\nServe it:\n  merlon serve --model-repository ${where}\n`);
+      process.stdout.write(
+        `✔ Built ${where} in ${Math.round(performance.now() - started)} ms\n${table(built.models)}\nServe it:\n  merlon serve --model-repository ${where}\n`,
+      );
     });
 
 function table(models: readonly { name: string; backend: string; files: number; bytes: number }[]): string {
   const width = Math.max(...models.map(m => m.name.length));
-  return models.map(m => `  ${m.name.padEnd(width)}  ${m.backend.padEnd(11)}  ${String(m.files).padStart(3)} files  ${(m.bytes / 1024).toFixed(0).padStart(7)} KiB\n`).join("");
+  return models
+    .map(
+      m =>
+        `  ${m.name.padEnd(width)}  ${m.backend.padEnd(11)}  ${String(m.files).padStart(3)} files  ${(m.bytes / 1024).toFixed(0).padStart(7)} KiB\n`,
+    )
+    .join("");
 }

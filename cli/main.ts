@@ -12,7 +12,9 @@ import { predictCommand } from "./predict.js";
 import { serveCommand } from "./serve.js";
 import { transformCommand } from "./transform.js";
 
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
 
 const program = new Command("merlon")
   .description("Recommenders in TypeScript: write, compile to a Triton model repository, serve.")
@@ -30,7 +32,16 @@ The usual way through:
   $ merlon serve --model-repository model-repo`,
   );
 
-for (const command of [checkCommand(), buildCommand(), fitCommand(), transformCommand(), predictCommand(), indexCommand(), serveCommand()]) program.addCommand(command);
+for (const command of [
+  checkCommand(),
+  buildCommand(),
+  fitCommand(),
+  transformCommand(),
+  predictCommand(),
+  indexCommand(),
+  serveCommand(),
+])
+  program.addCommand(command);
 
 try {
   await program.parseAsync();

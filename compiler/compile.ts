@@ -16,7 +16,7 @@ import { lower } from "./4-plan/lower.js";
 import { optimise, type PassName } from "./4-plan/passes.js";
 import { type Diagnostic, diagnosticAt, type Finding, locate } from "./diagnostics/diagnostic.js";
 import * as messages from "./diagnostics/messages.js";
-import { faultSite, foreignFrame, siteRange } from "./place-faults.js";
+import { faultSite, foreignFrame, literal, siteRange } from "./place-faults.js";
 
 export interface CompileOptions {
   /** Passes to leave out. */
@@ -55,12 +55,26 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
   if (findings.length) return { ok: false, diagnostics: locate(findings, read) };
   findings.push(...check(sources));
 
-  const evaluated = await evaluate({ entry: pathToFileURL(sources.entry).href, modules: transpile(sources), ...(options.timeoutSeconds && { timeoutSeconds: options.timeoutSeconds }) });
+  const transpiled = transpile(sources);
+  const evaluated = await evaluate({
+    entry: pathToFileURL(sources.entry).href,
+    modules: transpiled.modules,
+    ...(options.timeoutSeconds && { timeoutSeconds: options.timeoutSeconds }),
+  });
   const whole = { file: sources.entry, start: 0, end: 1 };
-  if (evaluated.kind === "timeout") findings.push(diagnosticAt(whole, messages.graphTimeout({ file: entry, seconds: evaluated.seconds })));
+  if (evaluated.kind === "timeout")
+    findings.push(diagnosticAt(whole, messages.graphTimeout({ file: entry, seconds: evaluated.seconds })));
   else {
-    findings.push(...evaluated.faults.map(fault => diagnosticAt(siteRange(sources, fault.site, fault.side), fault.message)));
-    if (evaluated.kind === "threw" && findings.length === 0) findings.push(diagnosticAt(foreignFrame(sources, evaluated.stack) ?? whole, messages.graphEvaluationFailed({ file: entry, reason: evaluated.reason })));
+    findings.push(
+      ...evaluated.faults.map(fault => diagnosticAt(siteRange(sources, fault.site, fault.side), fault.message)),
+    );
+    if (evaluated.kind === "threw" && findings.length === 0)
+      findings.push(
+        diagnosticAt(
+          foreignFrame(sources, transpiled, evaluated.stack) ?? whole,
+          messages.graphEvaluationFailed({ file: entry, reason: evaluated.reason }),
+        ),
+      );
     if (evaluated.kind === "no-program") findings.push(noProgram(sources, evaluated.seen));
   }
   if (evaluated.kind !== "graph") return { ok: false, diagnostics: locate(findings, read) };
@@ -69,41 +83,87 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
   const artefacts = artefactReader(dirname(entry));
   const variable = (site: number | undefined) => (site === undefined ? undefined : sources.sites[site]?.variable);
   const inferred = infer(graph, { artefacts, variable });
-  findings.push(...inferred.faults.map(fault => diagnosticAt(faultSite(sources, fault), fault.message, fault.related.flatMap(({ note, site }) => (site === undefined ? [] : [{ note, site: siteRange(sources, site, "whole") }])))));
-  findings.push(...programFaults(graph, inferred, whole));
+  findings.push(
+    ...inferred.faults.map(fault =>
+      diagnosticAt(
+        faultSite(sources, fault),
+        fault.message,
+        fault.related.flatMap(({ note, site }) =>
+          site === undefined ? [] : [{ note, site: siteRange(sources, site, "whole") }],
+        ),
+      ),
+    ),
+  );
+  const named = literal(read(sources.entry), { start: 0, end: Number.MAX_SAFE_INTEGER }, graph.name);
+  findings.push(...programFaults(graph, inferred, named ? { file: sources.entry, ...named } : whole));
   const diagnostics = locate(preferGraph(findings), read);
   if (diagnostics.some(d => d.severity === "error")) return { ok: false, diagnostics };
-  const withState = (states: ReadonlyMap<string, unknown>) => optimise(lower(graph, infer(graph, { artefacts, variable, states }), states), options.off);
+  const withState = (states: ReadonlyMap<string, unknown>) =>
+    optimise(lower(graph, infer(graph, { artefacts, variable, states }), states), options.off);
   return { ok: true, plan: withState(new Map()), graph, inferred, steps: inferred.steps, diagnostics, withState };
 }
 
 function fileProblem(entry: string): Finding | undefined {
   const site = { file: entry, start: 0, end: 1 };
-  if (!existsSync(entry)) return diagnosticAt(site, messages.artefactMissing({ what: "The file", path: entry, resolved: entry, suggestion: "", way: "Correct the path." }));
+  if (!existsSync(entry))
+    return diagnosticAt(
+      site,
+      messages.artefactMissing({
+        what: "The file",
+        path: entry,
+        resolved: entry,
+        suggestion: "",
+        way: "Correct the path.",
+      }),
+    );
   if (isMerlonFile(entry)) return undefined;
-  return diagnosticAt(site, messages.graphEvaluationFailed({ file: entry, reason: `its name ends with neither ${SUFFIXES.map(s => `\`${s}\``).join(" nor ")}` }));
+  return diagnosticAt(
+    site,
+    messages.graphEvaluationFailed({
+      file: entry,
+      reason: `its name ends with neither ${SUFFIXES.map(s => `\`${s}\``).join(" nor ")}`,
+    }),
+  );
 }
 
 function noProgram(sources: ProgramSources, seen: string): Finding {
   const ensemble = sources.entry.endsWith(".ensemble.ts");
   return diagnosticAt(
     { file: sources.entry, start: 0, end: 1 },
-    messages.graphExportMissing({ file: sources.entry, expected: `${ensemble ? "an ensemble" : "a workflow"} (it is ${seen})`, example: ensemble ? 'ensemble("recommend", ordering)' : 'workflow("ranking", features)' }),
+    messages.graphExportMissing({
+      file: sources.entry,
+      expected: `${ensemble ? "an ensemble" : "a workflow"} (it is ${seen})`,
+      example: ensemble ? 'ensemble("recommend", ordering)' : 'workflow("ranking", features)',
+    }),
   );
 }
 
 function programFaults(graph: GraphDocument, inferred: InferredGraph, site: Finding["site"]): Finding[] {
   const problems: string[] = [];
-  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(graph.name)) problems.push(`the name ${JSON.stringify(graph.name)} must be letters, digits, \`_\`, \`-\` and \`.\`: it becomes a folder and a Triton model`);
+  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(graph.name))
+    problems.push(
+      `the name ${JSON.stringify(graph.name)} must be letters, digits, \`_\`, \`-\` and \`.\`: it becomes a folder and a Triton model`,
+    );
   if (inferred.output && inferred.output.length === 0) problems.push("the output node has no columns");
   const { maxBatchSize } = graph.options;
-  if (maxBatchSize !== undefined && !(Number.isInteger(maxBatchSize) && (maxBatchSize as number) >= 0)) problems.push(`\`maxBatchSize\` must be a whole number from 0, not ${String(maxBatchSize)}`);
-  return problems.map(problem => diagnosticAt(site, messages.graphParameter({ operator: graph.kind, problem, way: `Change the arguments of \`${graph.kind}(...)\`.` })));
+  if (maxBatchSize !== undefined && !(Number.isInteger(maxBatchSize) && (maxBatchSize as number) >= 0))
+    problems.push(`\`maxBatchSize\` must be a whole number from 0, not ${String(maxBatchSize)}`);
+  return problems.map(problem =>
+    diagnosticAt(
+      site,
+      messages.graphParameter({
+        operator: graph.kind,
+        problem: `${problem}.`,
+        way: `Change the arguments of \`${graph.kind}(...)\`.`,
+      }),
+    ),
+  );
 }
 
 /** A type error at the place of a graph fault says the same thing with less to go by. */
 function preferGraph(findings: readonly Finding[]): Finding[] {
   const graph = findings.filter(f => !f.code.startsWith("type/"));
-  const overlaps = (a: Finding, b: Finding) => a.site.file === b.site.file && a.site.start < b.site.end && b.site.start < a.site.end;
+  const overlaps = (a: Finding, b: Finding) =>
+    a.site.file === b.site.file && a.site.start < b.site.end && b.site.start < a.site.end;
   return findings.filter(f => !f.code.startsWith("type/") || !graph.some(g => overlaps(f, g)));
 }

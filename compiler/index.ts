@@ -12,7 +12,8 @@ export type { Diagnostic } from "./diagnostics/diagnostic.js";
 export { type Compiled, type CompileOptions, compile, type NotCompiled };
 
 /** Compiles a `*.workflow.ts` for `merlon fit`. */
-export const compileWorkflow = (file: string, options: CompileOptions = {}): Promise<Compiled | NotCompiled> => compile(file, options);
+export const compileWorkflow = (file: string, options: CompileOptions = {}): Promise<Compiled | NotCompiled> =>
+  compile(file, options);
 
 /** Diagnostics as a terminal shows them. */
 export const printDiagnostics = (diagnostics: readonly Diagnostic[], options: Partial<PrintOptions> = {}): string =>

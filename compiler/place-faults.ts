@@ -3,12 +3,16 @@
  */
 import { fileURLToPath } from "node:url";
 import type { Range } from "./1-rewrite/spans.js";
-import type { ProgramSources } from "./2-check/sources.js";
+import type { ProgramSources, Transpiled } from "./2-check/sources.js";
 import type { GraphFault } from "./3-graph/infer.js";
 import type { DiagnosticSite } from "./diagnostics/diagnostic.js";
 
 /** An operand of a site; the start of the file for a node made without the rewriter. */
-export function siteRange(sources: ProgramSources, site: number | undefined, side: "left" | "right" | "whole"): DiagnosticSite {
+export function siteRange(
+  sources: ProgramSources,
+  site: number | undefined,
+  side: "left" | "right" | "whole",
+): DiagnosticSite {
   const found = site === undefined ? undefined : sources.sites[site];
   if (!found) return { file: sources.entry, start: 0, end: 1 };
   return { file: found.file, ...found[side] };
@@ -23,7 +27,7 @@ export function faultSite(sources: ProgramSources, fault: GraphFault): Diagnosti
 }
 
 /** `"index/items.faiss"` within a range, quotes included. */
-function literal(text: string, { start, end }: Range, value: string): Range | undefined {
+export function literal(text: string, { start, end }: Range, value: string): Range | undefined {
   for (const quote of ['"', "'", "`"]) {
     const at = text.indexOf(`${quote}${value}${quote}`, start);
     if (at >= 0 && at < end) return { start: at, end: at + value.length + 2 };
@@ -38,14 +42,19 @@ function argument(text: string, { start, end }: Range): Range | undefined {
 }
 
 /** The author's line in a stack trace. */
-export function foreignFrame(sources: ProgramSources, stack: string): DiagnosticSite | undefined {
+export function foreignFrame(
+  sources: ProgramSources,
+  { authorLine }: Transpiled,
+  stack: string,
+): DiagnosticSite | undefined {
   for (const [, url, line] of stack.matchAll(/(file:\/\/[^\s)]+):(\d+):\d+/g)) {
     const file = fileURLToPath(url!);
     const text = sources.texts.get(file);
     if (text === undefined) continue;
     const lines = text.split("\n");
-    const start = lines.slice(0, Number(line) - 1).reduce((sum, l) => sum + l.length + 1, 0);
-    const content = lines[Number(line) - 1] ?? "";
+    const index = authorLine(file, Number(line)) - 1;
+    const start = lines.slice(0, index).reduce((sum, l) => sum + l.length + 1, 0);
+    const content = lines[index] ?? "";
     const indent = content.length - content.trimStart().length;
     return { file, start: start + indent, end: start + Math.max(indent + 1, content.length) };
   }

@@ -24,9 +24,14 @@ export function generate(markdown) {
   const doubled = codes.find((code, i) => codes.indexOf(code) !== i);
   if (doubled) throw new Error(`messages.md has two sections "${doubled}"`);
   for (const { code, message, help } of sections)
-    if (!message || !help) throw new Error(`messages.md: "${code}" needs a line starting with ">" and one starting with "="`);
+    if (!message || !help)
+      throw new Error(`messages.md: "${code}" needs a line starting with ">" and one starting with "="`);
   const name = code => code.replace(/[/-](.)/g, (_, letter) => letter.toUpperCase());
-  const template = text => `\`${text.replaceAll("\\`", "`").replaceAll("`", "\\`").replace(/%(\w+)%/g, "${p.$1}")}\``;
+  const template = text =>
+    `\`${text
+      .replaceAll("\\`", "`")
+      .replaceAll("`", "\\`")
+      .replace(/%(\w+)%/g, "${p.$1}")}\``;
   const constructors = sections.map(({ code, message, help, explanation }) => {
     const parameters = [...new Set([...`${message} ${help}`.matchAll(/%(\w+)%/g)].map(m => m[1]))];
     return [

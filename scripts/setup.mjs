@@ -14,7 +14,9 @@ export async function step(title, work) {
   const started = performance.now();
   process.stdout.write(`… ${title}\n`);
   const note = await work();
-  process.stdout.write(`✔ ${title}${note ? ` (${note})` : ""}  ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
+  process.stdout.write(
+    `✔ ${title}${note ? ` (${note})` : ""}  ${((performance.now() - started) / 1000).toFixed(1)} s\n`,
+  );
 }
 
 /** Runs a command; its output is shown only when it fails. */
@@ -22,7 +24,9 @@ export function run(command, args, options = {}) {
   const result = spawnSync(command, args, { cwd: ROOT, encoding: "utf8", maxBuffer: 1 << 28, ...options });
   if (result.status === 0) return result.stdout;
   const said = `${result.stdout ?? ""}${result.stderr ?? ""}${result.error ? result.error.message : ""}`.trim();
-  throw new Error(`\`${[command, ...args].join(" ")}\` failed${result.status === null ? "" : ` (exit ${result.status})`}:\n${said}`);
+  throw new Error(
+    `\`${[command, ...args].join(" ")}\` failed${result.status === null ? "" : ` (exit ${result.status})`}:\n${said}`,
+  );
 }
 
 /** Does `work` unless the same `key` was done before. */
@@ -39,12 +43,18 @@ export const hash = (...texts) => createHash("sha256").update(texts.join("\0")).
 
 function checkNode() {
   const [major, minor] = process.versions.node.split(".").map(Number);
-  if (major < 20 || (major === 20 && minor < 19)) throw new Error(`Merlon needs Node 20.19 or newer; this is ${process.versions.node}.`);
+  if (major < 20 || (major === 20 && minor < 19))
+    throw new Error(`Merlon needs Node 20.19 or newer; this is ${process.versions.node}.`);
 }
 
 async function installPackages() {
   const key = hash(readFileSync(join(ROOT, "package-lock.json"), "utf8"), process.version);
-  if (existsSync(join(ROOT, "node_modules")) && existsSync(join(STAMPS, "packages")) && readFileSync(join(STAMPS, "packages"), "utf8") === key) return;
+  if (
+    existsSync(join(ROOT, "node_modules")) &&
+    existsSync(join(STAMPS, "packages")) &&
+    readFileSync(join(STAMPS, "packages"), "utf8") === key
+  )
+    return;
   await step("Installing npm packages (a minute or two, about 600 MB)", async () => {
     // Install scripts are off, whatever this npm's policy is: two packages would download what is not needed. One is built on purpose.
     run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
@@ -55,7 +65,11 @@ async function installPackages() {
 }
 
 /** Programs of Debian packages of the same name: installed where that is allowed, asked for where it is not. */
-export function ensureDebian(purpose, packages, has = name => spawnSync(name, ["--version"], { stdio: "ignore" }).status === 0) {
+export function ensureDebian(
+  purpose,
+  packages,
+  has = name => spawnSync(name, ["--version"], { stdio: "ignore" }).status === 0,
+) {
   const missing = packages.filter(name => !has(name));
   if (missing.length === 0) return;
   const command = `apt-get install -y ${missing.join(" ")}`;
@@ -78,16 +92,25 @@ function newest(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     if (entry.name === "node_modules" || entry.name === "data") continue;
     const path = join(folder, entry.name);
-    latest = Math.max(latest, entry.isDirectory() ? newest(path) : /\.(ts|json)$/.test(entry.name) ? statSync(path).mtimeMs : 0);
+    latest = Math.max(
+      latest,
+      entry.isDirectory() ? newest(path) : /\.(ts|json)$/.test(entry.name) ? statSync(path).mtimeMs : 0,
+    );
   }
   return latest;
 }
 
 async function compile() {
   const stamp = join(STAMPS, "compiled");
-  const due = Math.max(...["triton-protos", "compiler", "runtime", "cli", "examples"].map(folder => newest(join(ROOT, folder))), statSync(join(ROOT, "tsconfig.base.json")).mtimeMs);
+  const due = Math.max(
+    ...["triton-protos", "compiler", "runtime", "cli", "examples"].map(folder => newest(join(ROOT, folder))),
+    statSync(join(ROOT, "tsconfig.base.json")).mtimeMs,
+  );
   if (existsSync(stamp) && existsSync(join(ROOT, "dist")) && Number(readFileSync(stamp, "utf8")) >= due) return;
-  await step("Compiling TypeScript", () => void run(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-b"]));
+  await step(
+    "Compiling TypeScript",
+    () => void run(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-b"]),
+  );
   mkdirSync(STAMPS, { recursive: true });
   writeFileSync(stamp, String(due));
 }

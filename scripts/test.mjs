@@ -24,14 +24,26 @@ async function ensurePython() {
       rmSync(VENV, { recursive: true, force: true });
       run("python3", ["-m", "venv", VENV]);
     }
-    run(PYTHON, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", join("tests", "requirements.txt")]);
+    run(PYTHON, [
+      "-m",
+      "pip",
+      "install",
+      "--quiet",
+      "--disable-pip-version-check",
+      "-r",
+      join("tests", "requirements.txt"),
+    ]);
     await once("test-venv", key, () => {});
   });
 }
 
 /** Runs a command with its output on the terminal; resolves with the exit code. */
 const show = (command, args, env = {}) =>
-  new Promise(done => spawn(command, args, { cwd: ROOT, stdio: "inherit", env: { ...process.env, ...env } }).on("exit", (code, signal) => done(code ?? (signal ? 1 : 0))));
+  new Promise(done =>
+    spawn(command, args, { cwd: ROOT, stdio: "inherit", env: { ...process.env, ...env } }).on("exit", (code, signal) =>
+      done(code ?? (signal ? 1 : 0)),
+    ),
+  );
 
 /** A whole tool counted as one test. */
 async function gate(name, args) {
@@ -48,11 +60,34 @@ try {
   mkdirSync(join(ROOT, ".cache"), { recursive: true });
   rmSync(report, { force: true });
   const bin = path => join(ROOT, "node_modules", path);
-  const gates = pattern.length ? [] : [await gate("biome: format and lint", [bin("@biomejs/biome/bin/biome"), "check"]), await gate("tstyche: types and their sentences", [bin("tstyche/build/bin.js")])];
-  const code = await show(process.execPath, [bin("vitest/vitest.mjs"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...pattern], { MERLON_TEST_PYTHON: PYTHON });
-  const { numPassedTests: passed = 0, numFailedTests: failed = 0, numFailedTestSuites: suites = 0, numPendingTests: skipped = 0 } = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : { numFailedTests: 1 };
+  const gates = pattern.length
+    ? []
+    : [
+        await gate("biome: format and lint", [bin("@biomejs/biome/bin/biome"), "check"]),
+        await gate("tstyche: types and their sentences", [bin("tstyche/build/bin.js")]),
+      ];
+  const code = await show(
+    process.execPath,
+    [
+      bin("vitest/vitest.mjs"),
+      "run",
+      "--reporter=default",
+      "--reporter=json",
+      `--outputFile.json=${report}`,
+      ...pattern,
+    ],
+    { MERLON_TEST_PYTHON: PYTHON },
+  );
+  const {
+    numPassedTests: passed = 0,
+    numFailedTests: failed = 0,
+    numFailedTestSuites: suites = 0,
+    numPendingTests: skipped = 0,
+  } = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : { numFailedTests: 1 };
   const failures = failed + gates.filter(ok => !ok).length + (code !== 0 && failed === 0 ? Math.max(1, suites) : 0);
-  process.stdout.write(`\n${passed + gates.filter(Boolean).length} passed, ${failures} failed${skipped ? `, ${skipped} skipped` : ""}\n`);
+  process.stdout.write(
+    `\n${passed + gates.filter(Boolean).length} passed, ${failures} failed${skipped ? `, ${skipped} skipped` : ""}\n`,
+  );
   process.exitCode = failures === 0 && code === 0 ? 0 : 1;
 } catch (error) {
   process.stderr.write(`\nnpm test stopped: ${error.message}\n`);

@@ -67,18 +67,34 @@ export function rewrite(text: string, file: string, firstSite = 0): Rewritten {
   const range = (node: ts.Node): Range => ({ start: node.getStart(tree), end: node.end });
   const site = (operator: Site["operator"], whole: ts.Node, left: ts.Node, right: Range): number => {
     const variable = variableOf(whole);
-    return firstSite + sites.push({ operator, whole: range(whole), left: range(left), right, ...(variable && { variable }) }) - 1;
+    return (
+      firstSite +
+      sites.push({ operator, whole: range(whole), left: range(left), right, ...(variable && { variable }) }) -
+      1
+    );
   };
-  const open = (node: ts.Node, text: string) => edits.push({ pos: node.getStart(tree), remove: 0, text, order: -node.end, closes: false });
-  const close = (node: ts.Node, text: string) => edits.push({ pos: node.end, remove: 0, text, order: -node.getStart(tree), closes: true });
-  const replace = (start: number, end: number, text: string) => edits.push({ pos: start, remove: end - start, text, order: 0, closes: false });
-  const fail = (where: DiagnosticSite, message: Parameters<typeof diagnosticAt>[1]) => findings.push(diagnosticAt(where, message));
+  const open = (node: ts.Node, text: string) =>
+    edits.push({ pos: node.getStart(tree), remove: 0, text, order: -node.end, closes: false });
+  const close = (node: ts.Node, text: string) =>
+    edits.push({ pos: node.end, remove: 0, text, order: -node.getStart(tree), closes: true });
+  const replace = (start: number, end: number, text: string) =>
+    edits.push({ pos: start, remove: end - start, text, order: 0, closes: false });
+  const fail = (where: DiagnosticSite, message: Parameters<typeof diagnosticAt>[1]) =>
+    findings.push(diagnosticAt(where, message));
 
   /** A list of names stands for columns of the file's only source. */
   const bindList = (list: ts.Node) => {
     const [only, second] = sources;
     if (!only) return fail({ file, ...range(list) }, messages.rewriteListWithoutSource({ list: list.getText(tree) }));
-    if (second) return fail({ file, ...range(list) }, messages.rewriteListAmbiguous({ list: list.getText(tree), sources: sources.map(s => `\`${s}\``).join(" and "), first: only }));
+    if (second)
+      return fail(
+        { file, ...range(list) },
+        messages.rewriteListAmbiguous({
+          list: list.getText(tree),
+          sources: sources.map(s => `\`${s}\``).join(" and "),
+          first: only,
+        }),
+      );
     open(list, `$list(${only}, `);
     close(list, `, ${site("[]", list, list, range(list))})`);
   };
@@ -93,13 +109,25 @@ export function rewrite(text: string, file: string, firstSite = 0): Rewritten {
   const binary = (node: ts.BinaryExpression) => {
     const compound = COMPOUND.get(node.operatorToken.kind);
     if (compound && !isPrimitive(node.right) && ts.isIdentifier(node.left))
-      return fail({ file, ...range(node.operatorToken) }, messages.rewriteCompoundAssignment({ operator: compound, name: node.left.text, right: node.right.getText(tree) }));
+      return fail(
+        { file, ...range(node.operatorToken) },
+        messages.rewriteCompoundAssignment({
+          operator: compound,
+          name: node.left.text,
+          right: node.right.getText(tree),
+        }),
+      );
     const operator = BINARY.get(node.operatorToken.kind);
     if (!operator) return;
     const [left, right] = [strip(node.left), strip(node.right)];
     // A lone text left of `+` or `-` is a text; a list of texts is columns.
     const names = isNames(left) && (operator === ">>" || ts.isArrayLiteralExpression(left));
-    if (operator !== ">>" && !names && (isPrimitive(left) || (isPrimitive(right) && !(ts.isStringLiteralLike(right) && operator === "-")))) return;
+    if (
+      operator !== ">>" &&
+      !names &&
+      (isPrimitive(left) || (isPrimitive(right) && !(ts.isStringLiteralLike(right) && operator === "-")))
+    )
+      return;
     open(node, `${HELPERS[operator]}(`);
     replace(node.operatorToken.getStart(tree), node.operatorToken.end, ",");
     close(node, `, ${site(operator, node, node.left, range(node.right))})`);
@@ -113,20 +141,41 @@ export function rewrite(text: string, file: string, firstSite = 0): Rewritten {
     if (node.questionDotToken || node.expression.kind === ts.SyntaxKind.SuperKeyword || isWritten(node)) return;
     const bracket = tree.text.indexOf("[", node.expression.end);
     const line = (offset: number) => tree.getLineAndCharacterOfPosition(offset).line;
-    if (line(node.expression.end) !== line(bracket)) fail({ file, start: bracket, end: node.end }, messages.rewriteBracketOnNewLine({ list: text.slice(bracket, node.end) }));
+    if (line(node.expression.end) !== line(bracket))
+      fail(
+        { file, start: bracket, end: node.end },
+        messages.rewriteBracketOnNewLine({ list: text.slice(bracket, node.end) }),
+      );
     const sequence = isNameSequence(key);
     open(node, "$pick(");
     replace(bracket, bracket + 1, sequence ? ",[" : ",");
     const index = site("[]", node, node.expression, range(key));
-    edits.push({ pos: node.end - 1, remove: 1, text: sequence ? `], ${index})` : `, ${index})`, order: -node.getStart(tree), closes: true });
+    edits.push({
+      pos: node.end - 1,
+      remove: 1,
+      text: sequence ? `], ${index})` : `, ${index})`,
+      order: -node.getStart(tree),
+      closes: true,
+    });
   };
 
   /** The method form is left as it stands, with the site as one more argument. */
   const call = (node: ts.CallExpression) => {
-    if (!ts.isPropertyAccessExpression(node.expression) || !METHODS.has(node.expression.name.text) || node.arguments.length !== 1) return;
+    if (
+      !ts.isPropertyAccessExpression(node.expression) ||
+      !METHODS.has(node.expression.name.text) ||
+      node.arguments.length !== 1
+    )
+      return;
     const argument = node.arguments[0]!;
     const operator = ({ pipe: ">>", plus: "+", minus: "-", pick: "[]" } as const)[node.expression.name.text as "pipe"];
-    edits.push({ pos: argument.end, remove: 0, text: `, ${site(operator, node, node.expression.expression, range(argument))}`, order: -argument.getStart(tree) + 0.5, closes: true });
+    edits.push({
+      pos: argument.end,
+      remove: 0,
+      text: `, ${site(operator, node, node.expression.expression, range(argument))}`,
+      order: -argument.getStart(tree) + 0.5,
+      closes: true,
+    });
   };
 
   visit(tree);
@@ -164,7 +213,14 @@ function sourceVariables(tree: ts.SourceFile): string[] {
     if (!ts.isVariableStatement(statement)) continue;
     for (const { name, initializer } of statement.declarationList.declarations) {
       const made = initializer && strip(initializer);
-      if (made && ts.isIdentifier(name) && ts.isCallExpression(made) && ts.isIdentifier(made.expression) && made.expression.text === "source") found.push(name.text);
+      if (
+        made &&
+        ts.isIdentifier(name) &&
+        ts.isCallExpression(made) &&
+        ts.isIdentifier(made.expression) &&
+        made.expression.text === "source"
+      )
+        found.push(name.text);
     }
   }
   return found;
@@ -180,25 +236,42 @@ function variableOf(node: ts.Node): string | undefined {
 }
 
 const strip = (node: ts.Expression): ts.Expression =>
-  ts.isParenthesizedExpression(node) || ts.isAsExpression(node) || ts.isSatisfiesExpression(node) || ts.isNonNullExpression(node) ? strip(node.expression) : node;
+  ts.isParenthesizedExpression(node) ||
+  ts.isAsExpression(node) ||
+  ts.isSatisfiesExpression(node) ||
+  ts.isNonNullExpression(node)
+    ? strip(node.expression)
+    : node;
 
 /** `"a"`, `["a", "b"]`, `[["a", "b"], "c"]`. */
 const isNames = (node: ts.Expression): boolean =>
-  ts.isStringLiteralLike(node) || (ts.isArrayLiteralExpression(node) && node.elements.every(element => isNames(strip(element))));
+  ts.isStringLiteralLike(node) ||
+  (ts.isArrayLiteralExpression(node) && node.elements.every(element => isNames(strip(element))));
 
 /** `"a", "b"` between brackets. */
 const isNameSequence = (node: ts.Expression): boolean =>
-  ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.CommaToken && [node.left, node.right].every(side => ts.isStringLiteralLike(side) || isNameSequence(side));
+  ts.isBinaryExpression(node) &&
+  node.operatorToken.kind === ts.SyntaxKind.CommaToken &&
+  [node.left, node.right].every(side => ts.isStringLiteralLike(side) || isNameSequence(side));
 
 /** Operands that make `+` and `-` plain arithmetic. */
 const isPrimitive = (node: ts.Expression): boolean =>
-  ts.isStringLiteralLike(node) || ts.isNumericLiteral(node) || ts.isBigIntLiteral(node) || ts.isTemplateExpression(node) ||
+  ts.isStringLiteralLike(node) ||
+  ts.isNumericLiteral(node) ||
+  ts.isBigIntLiteral(node) ||
+  ts.isTemplateExpression(node) ||
   (ts.isPrefixUnaryExpression(node) && isPrimitive(node.operand));
 
 /** `x["a"] = …`, `delete x["a"]`, `x["a"]++`. */
 function isWritten(node: ts.ElementAccessExpression): boolean {
   const { parent } = node;
   if (ts.isDeleteExpression(parent) || ts.isPostfixUnaryExpression(parent)) return true;
-  if (ts.isPrefixUnaryExpression(parent)) return parent.operator === ts.SyntaxKind.PlusPlusToken || parent.operator === ts.SyntaxKind.MinusMinusToken;
-  return ts.isBinaryExpression(parent) && parent.left === node && parent.operatorToken.kind >= ts.SyntaxKind.FirstAssignment && parent.operatorToken.kind <= ts.SyntaxKind.LastAssignment;
+  if (ts.isPrefixUnaryExpression(parent))
+    return parent.operator === ts.SyntaxKind.PlusPlusToken || parent.operator === ts.SyntaxKind.MinusMinusToken;
+  return (
+    ts.isBinaryExpression(parent) &&
+    parent.left === node &&
+    parent.operatorToken.kind >= ts.SyntaxKind.FirstAssignment &&
+    parent.operatorToken.kind <= ts.SyntaxKind.LastAssignment
+  );
 }

@@ -16,10 +16,12 @@ export interface Range {
 }
 
 /** Rewritten offset → author's offset; undefined inside glue. */
-export const toSource = (spans: readonly Span[], target: number): number | undefined => map(spans, target, "target", "source");
+export const toSource = (spans: readonly Span[], target: number): number | undefined =>
+  map(spans, target, "target", "source");
 
 /** Author's offset → rewritten offset; undefined where an operator was replaced. */
-export const toTarget = (spans: readonly Span[], source: number): number | undefined => map(spans, source, "source", "target");
+export const toTarget = (spans: readonly Span[], source: number): number | undefined =>
+  map(spans, source, "source", "target");
 
 /**
  * Rewritten range → author's range. Both ends are moved inwards to the nearest verbatim character, so that a range that starts at
@@ -34,7 +36,12 @@ export function toSourceRange(spans: readonly Span[], target: Range): Range | un
   return start < end ? { start, end } : undefined;
 }
 
-function map(spans: readonly Span[], offset: number, from: "source" | "target", to: "source" | "target"): number | undefined {
+function map(
+  spans: readonly Span[],
+  offset: number,
+  from: "source" | "target",
+  to: "source" | "target",
+): number | undefined {
   let low = 0;
   let high = spans.length - 1;
   while (low <= high) {

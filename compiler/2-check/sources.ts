@@ -2,6 +2,7 @@
  * A program's file and the TypeScript files it imports → one ts-morph project in which operators are already calls. Offsets of its
  * texts are offsets of rewritten texts; `sites` and `spans` lead back.
  */
+import { SourceMap } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { ModuleKind, ModuleResolutionKind, Project, ScriptTarget, type SourceFile, ts } from "ts-morph";
 import { isMerlonFile, type Rewritten, rewrite, type Site } from "../1-rewrite/rewrite.js";
@@ -36,7 +37,11 @@ const OPTIONS: ts.CompilerOptions = {
 
 /** Reads and rewrites the program's files. @throws when the entry file does not exist */
 export function loadSources(entry: string): ProgramSources {
-  const project = new Project({ compilerOptions: OPTIONS, skipAddingFilesFromTsConfig: true, skipFileDependencyResolution: true });
+  const project = new Project({
+    compilerOptions: OPTIONS,
+    skipAddingFilesFromTsConfig: true,
+    skipFileDependencyResolution: true,
+  });
   project.addSourceFileAtPath(entry);
   project.resolveSourceFileDependencies();
   const texts = new Map<string, string>();
@@ -60,17 +65,37 @@ export function loadSources(entry: string): ProgramSources {
   return { project, entry: project.getSourceFileOrThrow(entry).getFilePath(), texts, spans, sites, findings };
 }
 
-/** JavaScript of the user's files by file: URL; lines stay where they are, so that a stack trace names the author's. */
-export function transpile({ project }: ProgramSources): Map<string, string> {
-  const modules = new Map<string, string>();
-  for (const file of project.getSourceFiles().filter(isUserFile)) {
-    const { outputText } = ts.transpileModule(file.getFullText(), {
-      fileName: file.getFilePath(),
-      compilerOptions: { target: ScriptTarget.ES2022, module: ModuleKind.ESNext, verbatimModuleSyntax: false, sourceMap: false },
-    });
-    modules.set(pathToFileURL(file.getFilePath()).href, outputText);
-  }
-  return modules;
+export interface Transpiled {
+  /** JavaScript by file: URL. */
+  readonly modules: ReadonlyMap<string, string>;
+  /** Line of the JavaScript (from 1) → line of the author's file. Rewriting keeps lines, emitting does not. */
+  authorLine(file: string, line: number): number;
 }
 
-const isUserFile = (file: SourceFile): boolean => !file.isDeclarationFile() && !file.isInNodeModules() && file.getFilePath().endsWith(".ts");
+/** JavaScript of the user's files. */
+export function transpile({ project }: ProgramSources): Transpiled {
+  const modules = new Map<string, string>();
+  const maps = new Map<string, SourceMap>();
+  for (const file of project.getSourceFiles().filter(isUserFile)) {
+    const path = file.getFilePath();
+    const { outputText, sourceMapText } = ts.transpileModule(file.getFullText(), {
+      fileName: path,
+      compilerOptions: {
+        target: ScriptTarget.ES2022,
+        module: ModuleKind.ESNext,
+        verbatimModuleSyntax: false,
+        sourceMap: true,
+      },
+    });
+    modules.set(pathToFileURL(path).href, outputText.replace(/\n\/\/# sourceMappingURL=.*$/, ""));
+    if (sourceMapText) maps.set(path, new SourceMap(JSON.parse(sourceMapText)));
+  }
+  const authorLine = (file: string, line: number) => {
+    const entry = maps.get(file)?.findEntry(line - 1, 0);
+    return entry && "originalLine" in entry ? entry.originalLine + 1 : line;
+  };
+  return { modules, authorLine };
+}
+
+const isUserFile = (file: SourceFile): boolean =>
+  !file.isDeclarationFile() && !file.isInNodeModules() && file.getFilePath().endsWith(".ts");

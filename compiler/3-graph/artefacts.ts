@@ -12,7 +12,9 @@ import type { Plan } from "../../triton-protos/plan.js";
 import { didYouMean, type Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 
-export type Read<T> = { readonly ok: true; readonly value: T; readonly path: string } | { readonly ok: false; readonly message: Message };
+export type Read<T> =
+  | { readonly ok: true; readonly value: T; readonly path: string }
+  | { readonly ok: false; readonly message: Message };
 
 export interface ArtefactReader {
   onnx(path: string): Read<OnnxSignature>;
@@ -24,10 +26,26 @@ export interface ArtefactReader {
 }
 
 const KINDS = {
-  onnx: { what: "The ONNX file", read: readOnnxSignature, make: "Export the model there, or correct the path (it is relative to this file)." },
-  faiss: { what: "The FAISS index", read: readFaissHeaderFile, make: "Build it with `merlon index build --data embeddings.parquet --id item_id --embedding embedding --out %path%`." },
-  feast: { what: "The Feast repository", read: readFeastRepository, make: "Point at the folder that holds `feature_store.yaml`, and run `feast apply` there." },
-  workflow: { what: "The fitted workflow", read: readWorkflow, make: "Fit it with `merlon fit NAME.workflow.ts --data 'data/*.parquet' --out %path%`." },
+  onnx: {
+    what: "The ONNX file",
+    read: readOnnxSignature,
+    make: "Export the model there, or correct the path (it is relative to this file).",
+  },
+  faiss: {
+    what: "The FAISS index",
+    read: readFaissHeaderFile,
+    make: "Build it with `merlon index build --data embeddings.parquet --id item_id --embedding embedding --out %path%`.",
+  },
+  feast: {
+    what: "The Feast repository",
+    read: readFeastRepository,
+    make: "Point at the folder that holds `feature_store.yaml`, and run `feast apply` there.",
+  },
+  workflow: {
+    what: "The fitted workflow",
+    read: readWorkflow,
+    make: "Fit it with `merlon fit NAME.workflow.ts --data 'data/*.parquet' --out %path%`.",
+  },
 } as const;
 
 /** @param folder what relative paths start from */
@@ -45,21 +63,47 @@ export function artefactReader(folder: string): ArtefactReader {
     const { what, read, make } = KINDS[kind];
     const resolved = resolve(folder, path);
     const way = make.replace("%path%", path);
-    if (!existsSync(resolved)) return { ok: false, message: messages.artefactMissing({ what, path, resolved: relative(process.cwd(), resolved) || ".", suggestion: suggest(folder, path), way }) };
+    if (!existsSync(resolved))
+      return {
+        ok: false,
+        message: messages.artefactMissing({
+          what,
+          path,
+          resolved: relative(process.cwd(), resolved) || ".",
+          suggestion: suggest(folder, path),
+          way,
+        }),
+      };
     used.add(resolved);
     try {
       return { ok: true, value: read(resolved), path: resolved };
     } catch (error) {
-      const reason = (error as Error).message.replaceAll(`${resolved}: `, "").replaceAll(resolved, path);
-      return { ok: false, message: messages.artefactUnreadable({ what, path, reason, way }) };
+      const reason = (error as Error).message
+        .replace(`${resolved}: `, "")
+        .replace(new RegExp(`^${escape(resolved)} `), "it ")
+        .replaceAll(resolved, path);
+      return {
+        ok: false,
+        message: messages.artefactUnreadable({
+          what,
+          path,
+          reason: reason.replace(/\.$/, ""),
+          way: "Correct the path (it is relative to this file), or make the file again.",
+        }),
+      };
     }
   };
   return { onnx: reader("onnx"), faiss: reader("faiss"), feast: reader("feast"), workflow: reader("workflow"), used };
 }
 
+const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
 /** Names beside the missing one that look like it. */
 function suggest(folder: string, path: string): string {
   const parent = resolve(folder, dirname(path));
   if (!existsSync(parent) || !statSync(parent).isDirectory()) return "";
-  return didYouMean(basename(path), readdirSync(parent)).replace(/`([^`]+)`/g, (_, name: string) => `\`${join(dirname(path), name)}\``);
+  return didYouMean(basename(path), readdirSync(parent)).replace(
+    /`([^`]+)`/g,
+    (_, name: string) => `\`${join(dirname(path), name)}\``,
+  );
 }

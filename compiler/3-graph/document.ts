@@ -6,11 +6,38 @@ import type { ColumnType } from "../dsl/column.js";
 import type { DslFault } from "../dsl/faults.js";
 
 export type GraphNode =
-  | { readonly kind: "source"; readonly columns: Readonly<Record<string, ColumnType>>; readonly site: number | undefined }
-  | { readonly kind: "apply"; readonly op: OpKind; readonly params: unknown; readonly input: number; readonly dependencies: Readonly<Record<string, GraphDependency>>; readonly site: number | undefined }
-  | { readonly kind: "plus"; readonly left: number; readonly right: number; readonly wins?: "right"; readonly site: number | undefined }
-  | { readonly kind: "minus"; readonly left: number; readonly right: number | readonly string[]; readonly site: number | undefined }
-  | { readonly kind: "pick"; readonly input: number; readonly names: readonly string[]; readonly site: number | undefined }
+  | {
+      readonly kind: "source";
+      readonly columns: Readonly<Record<string, ColumnType>>;
+      readonly site: number | undefined;
+    }
+  | {
+      readonly kind: "apply";
+      readonly op: OpKind;
+      readonly params: unknown;
+      readonly input: number;
+      readonly dependencies: Readonly<Record<string, GraphDependency>>;
+      readonly site: number | undefined;
+    }
+  | {
+      readonly kind: "plus";
+      readonly left: number;
+      readonly right: number;
+      readonly wins?: "right";
+      readonly site: number | undefined;
+    }
+  | {
+      readonly kind: "minus";
+      readonly left: number;
+      readonly right: number | readonly string[];
+      readonly site: number | undefined;
+    }
+  | {
+      readonly kind: "pick";
+      readonly input: number;
+      readonly names: readonly string[];
+      readonly site: number | undefined;
+    }
   | { readonly kind: "unknown"; readonly site: number | undefined };
 
 /** A node's index, or what the author gave instead, in words. */

@@ -12,16 +12,25 @@ export interface EvaluateOptions {
   readonly timeoutSeconds?: number;
 }
 
-export async function evaluate({ entry, modules, timeoutSeconds = 10 }: EvaluateOptions): Promise<Evaluated | { readonly kind: "timeout"; readonly seconds: number }> {
+export async function evaluate({
+  entry,
+  modules,
+  timeoutSeconds = 10,
+}: EvaluateOptions): Promise<Evaluated | { readonly kind: "timeout"; readonly seconds: number }> {
   const dsl = new URL("../dsl/index.js", import.meta.url).href;
-  const worker = new Worker(new URL("./evaluation-worker.js", import.meta.url), { workerData: { entry, modules, dsl }, stdout: false });
+  const worker = new Worker(new URL("./evaluation-worker.js", import.meta.url), {
+    workerData: { entry, modules, dsl },
+    stdout: false,
+  });
   let timer: NodeJS.Timeout | undefined;
   try {
     return await Promise.race([
       new Promise<Evaluated>((done, fail) => {
         worker.once("message", done);
         worker.once("error", fail);
-        worker.once("exit", code => done({ kind: "threw", reason: `the file ended the process (exit ${code})`, stack: "", faults: [] }));
+        worker.once("exit", code =>
+          done({ kind: "threw", reason: `the file ended the process (exit ${code})`, stack: "", faults: [] }),
+        );
       }),
       new Promise<{ kind: "timeout"; seconds: number }>(done => {
         timer = setTimeout(() => done({ kind: "timeout", seconds: timeoutSeconds }), timeoutSeconds * 1000);

@@ -17,7 +17,11 @@ interface Resolved {
   readonly shortCircuit?: boolean;
 }
 
-export async function resolve(specifier: string, context: { readonly parentURL?: string }, next: (specifier: string, context: object) => Promise<Resolved>): Promise<Resolved> {
+export async function resolve(
+  specifier: string,
+  context: { readonly parentURL?: string },
+  next: (specifier: string, context: object) => Promise<Resolved>,
+): Promise<Resolved> {
   if (specifier === "merlon") return { url: data.dsl, shortCircuit: true };
   if (data.modules.has(specifier)) return { url: specifier, shortCircuit: true };
   if (specifier.startsWith(".") && context.parentURL && data.modules.has(context.parentURL)) {
@@ -28,7 +32,11 @@ export async function resolve(specifier: string, context: { readonly parentURL?:
   return next(specifier, context);
 }
 
-export async function load(url: string, context: object, next: (url: string, context: object) => Promise<unknown>): Promise<unknown> {
+export async function load(
+  url: string,
+  context: object,
+  next: (url: string, context: object) => Promise<unknown>,
+): Promise<unknown> {
   const source = data.modules.get(url);
   return source === undefined ? next(url, context) : { format: "module", source, shortCircuit: true };
 }

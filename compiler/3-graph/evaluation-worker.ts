@@ -12,14 +12,22 @@ import { serialise } from "./serialise.js";
 const { entry, modules, dsl } = workerData as { entry: string; modules: ReadonlyMap<string, string>; dsl: string };
 
 const isProgram = (value: unknown): value is Program =>
-  typeof value === "object" && value !== null && "kind" in value && (value.kind === "ensemble" || value.kind === "workflow") && "output" in value && isNode(value.output);
+  typeof value === "object" &&
+  value !== null &&
+  "kind" in value &&
+  (value.kind === "ensemble" || value.kind === "workflow") &&
+  "output" in value &&
+  isNode(value.output);
 
 async function evaluate(): Promise<Evaluated> {
   try {
     register(new URL("./evaluation-hooks.js", import.meta.url), { data: { modules, dsl } });
     const exported = ((await import(entry)) as { default?: unknown }).default;
     if (!isProgram(exported)) {
-      const inner = typeof exported === "object" && exported !== null && "output" in exported && !isNode(exported.output) ? ` whose output is ${describeValue(exported.output)}` : "";
+      const inner =
+        typeof exported === "object" && exported !== null && "output" in exported && !isNode(exported.output)
+          ? ` whose output is ${describeValue(exported.output)}`
+          : "";
       return { kind: "no-program", seen: `${describeValue(exported)}${inner}`, faults: takeFaults() };
     }
     return { kind: "graph", graph: serialise(exported), faults: takeFaults() };

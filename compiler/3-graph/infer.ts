@@ -2,10 +2,11 @@
  * Graph → columns of every node, step by step: the authority on schemas. Collects every fault; a node behind a fault is unknown, and nothing
  * that reads it is reported again.
  */
+
+import type { DType } from "../../triton-protos/datatype.js";
 import type { OpKind } from "../../triton-protos/op-params.js";
 import { REQUEST_STEP } from "../../triton-protos/plan.js";
 import { type ColumnSchema, column, printColumn, REQUEST_ROWS } from "../../triton-protos/schema.js";
-import type { DType } from "../../triton-protos/datatype.js";
 import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import type { ColumnType } from "../dsl/column.js";
@@ -56,7 +57,12 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
   const scopes: (Scope | undefined)[] = [];
   const ids = new Set<string>();
 
-  const fault = (message: Message, site: number | undefined, blame: GraphFault["blame"] = "right", related: GraphFault["related"] = []): undefined => {
+  const fault = (
+    message: Message,
+    site: number | undefined,
+    blame: GraphFault["blame"] = "right",
+    related: GraphFault["related"] = [],
+  ): undefined => {
     faults.push({ message, site, blame, related });
     return undefined;
   };
@@ -67,7 +73,17 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
       const known = inputs.find(c => c.name === name);
       if (!known) inputs.push(made);
       else if (printColumn(known) !== printColumn(made))
-        fault(messages.schemaDtypeMismatch({ reader: "Another `source`", column: name, wanted: printColumn(known), seen: printColumn(made), way: "Declare a column once." }), node.site, "whole");
+        fault(
+          messages.schemaDtypeMismatch({
+            reader: "Another `source`",
+            column: name,
+            wanted: printColumn(known),
+            seen: printColumn(made),
+            way: "Declare a column once.",
+          }),
+          node.site,
+          "whole",
+        );
       return { column: made, ref: { step: REQUEST_STEP, column: name } };
     });
 
@@ -77,7 +93,17 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
     const names = scope.map(b => b.column.name);
     const missing = [...new Set(node.names)].filter(name => !names.includes(name));
     for (const name of missing)
-      fault(messages.schemaColumnMissing({ reader: "`[]`", column: name, columns: listNames(names), suggestion: didYouMean(name, names), way: "Pick a column the node has, or make it before." }), node.site, { literal: name });
+      fault(
+        messages.schemaColumnMissing({
+          reader: "`[]`",
+          column: name,
+          columns: listNames(names),
+          suggestion: didYouMean(name, names),
+          way: "Pick a column the node has, or make it before.",
+        }),
+        node.site,
+        { literal: name },
+      );
     return missing.length ? undefined : [...new Set(node.names)].map(name => scope.find(b => b.column.name === name)!);
   };
 
@@ -89,10 +115,15 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
     if (clashes.length && node.wins !== "right") {
       for (const b of clashes) {
         const a = left.find(l => l.column.name === b.column.name)!;
-        fault(messages.schemaNameCollision({ column: b.column.name, left: origin(a), right: origin(b) }), node.site, "right", [
-          { note: `the left \`${a.column.name}\` comes from here`, site: a.site },
-          { note: `the right \`${b.column.name}\` comes from here`, site: b.site },
-        ]);
+        fault(
+          messages.schemaNameCollision({ column: b.column.name, left: origin(a), right: origin(b) }),
+          node.site,
+          "right",
+          [
+            { note: `the left \`${a.column.name}\` comes from here`, site: a.site },
+            { note: `the right \`${b.column.name}\` comes from here`, site: b.site },
+          ],
+        );
       }
       return undefined;
     }
@@ -108,23 +139,51 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
     const names = left.map(b => b.column.name);
     const missing = typeof node.right === "number" ? [] : right.filter(name => !names.includes(name));
     for (const name of missing)
-      fault(messages.schemaColumnMissing({ reader: "`-`", column: name, columns: listNames(names), suggestion: didYouMean(name, names), way: "Take away a column the node has." }), node.site, { literal: name });
+      fault(
+        messages.schemaColumnMissing({
+          reader: "`-`",
+          column: name,
+          columns: listNames(names),
+          suggestion: didYouMean(name, names),
+          way: "Take away a column the node has.",
+        }),
+        node.site,
+        { literal: name },
+      );
     return missing.length ? undefined : left.filter(b => !right.includes(b.column.name));
   };
 
   const apply = (node: Extract<GraphNode, { kind: "apply" }>): Scope | undefined => {
     const definition = opDefinition(node.op);
-    if (graph.kind === "workflow" && !definition.facts.inWorkflow) return fault(messages.workflowStageOperator({ operator: node.op }), node.site);
+    if (graph.kind === "workflow" && !definition.facts.inWorkflow)
+      return fault(messages.workflowStageOperator({ operator: node.op }), node.site);
     const params = definition.params.safeParse(node.params);
     if (!params.success) {
       const issue = params.error.issues[0]!;
       const where = issue.path.length ? `\`${issue.path.join(".")}\`: ` : "";
-      return fault(messages.graphParameter({ operator: node.op, problem: `${where}${issue.message.replace(/\.$/, "")}`, way: "See the operator's documentation (hover over its name)." }), node.site);
+      return fault(
+        messages.graphParameter({
+          operator: node.op,
+          problem: `${where}${issue.message.replace(/\.$/, "")}.`,
+          way: "See the operator's documentation (hover over its name).",
+        }),
+        node.site,
+      );
     }
     const stray = Object.entries(node.dependencies).find(([, dependency]) => "seen" in dependency);
-    if (stray && "seen" in stray[1]) return fault(messages.graphParameter({ operator: node.op, problem: `\`${stray[0]}\` is ${stray[1].seen}, not a node`, way: 'Give it a node, as in `user["purchased_ids"]`.' }), node.site);
+    if (stray && "seen" in stray[1])
+      return fault(
+        messages.graphParameter({
+          operator: node.op,
+          problem: `\`${stray[0]}\` is ${stray[1].seen}, not a node.`,
+          way: 'Give it a node, as in `user["purchased_ids"]`.',
+        }),
+        node.site,
+      );
     const input = scopes[node.input];
-    const dependencies = Object.fromEntries(Object.entries(node.dependencies).map(([port, d]) => [port, "node" in d ? scopes[d.node] : undefined]));
+    const dependencies = Object.fromEntries(
+      Object.entries(node.dependencies).map(([port, d]) => [port, "node" in d ? scopes[d.node] : undefined]),
+    );
     if (!input || Object.values(dependencies).some(scope => !scope)) return undefined;
     const id = stepId(node.op, options.variable(node.site), ids);
     const before = faults.length;
@@ -137,11 +196,25 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
       artefacts: options.artefacts,
       state: options.states?.get(id),
       parentRows: rows => rowParents.get(rows),
-      fail: (message, blame = "right", related = []) => fault(message, node.site, blame, related.map(({ note, of }) => ({ note, site: of.site }))),
+      fail: (message, blame = "right", related = []) =>
+        fault(
+          message,
+          node.site,
+          blame,
+          related.map(({ note, of }) => ({ note, site: of.site })),
+        ),
     });
     if (!inferred || faults.length > before) return undefined;
     const doubled = inferred.outputs.find((c, i) => inferred.outputs.findIndex(o => o.name === c.name) !== i);
-    if (doubled) return fault(messages.schemaOutputCollision({ operator: node.op, column: doubled.name, way: "Rename one of the columns it is made from." }), node.site);
+    if (doubled)
+      return fault(
+        messages.schemaOutputCollision({
+          operator: node.op,
+          column: doubled.name,
+          way: "Rename one of the columns it is made from.",
+        }),
+        node.site,
+      );
     if (inferred.madeRows) rowParents.set(id, inferred.madeRows.parent);
     steps.push({ ...inferred, id, op: node.op, site: node.site });
     return inferred.outputs.map(made => ({ column: made, ref: { step: id, column: made.name }, site: node.site }));
@@ -170,7 +243,8 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
   }
 }
 
-const origin = ({ column: { dtype }, ref }: Bound): string => (ref.step === REQUEST_STEP ? `${dtype}, from the source` : `${dtype}, made by \`${ref.step}\``);
+const origin = ({ column: { dtype }, ref }: Bound): string =>
+  ref.step === REQUEST_STEP ? `${dtype}, from the source` : `${dtype}, made by \`${ref.step}\``;
 
 /** `retrieval.queryFaiss`, made unique with `#2`. */
 function stepId(op: string, variable: string | undefined, taken: Set<string>): string {

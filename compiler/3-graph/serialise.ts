@@ -10,7 +10,8 @@ export function serialise(program: Program): GraphDocument {
   const nodes: GraphNode[] = [];
   const ids = new Map<AnyNode, number>();
 
-  const dependency = (value: unknown): GraphDependency => (isNode(value) ? { node: visit(value) } : { seen: describeValue(value) });
+  const dependency = (value: unknown): GraphDependency =>
+    isNode(value) ? { node: visit(value) } : { seen: describeValue(value) };
 
   const visit = (node: AnyNode): number => {
     const known = ids.get(node);
@@ -27,13 +28,26 @@ export function serialise(program: Program): GraphDocument {
         return { kind: "source", columns: { ...data.columns }, site };
       case "apply": {
         const input = visit(data.input);
-        const dependencies = Object.fromEntries(Object.entries(data.op.dependencies).map(([port, value]) => [port, dependency(value)]));
+        const dependencies = Object.fromEntries(
+          Object.entries(data.op.dependencies).map(([port, value]) => [port, dependency(value)]),
+        );
         return { kind: "apply", op: data.op.op, params: data.op.params, input, dependencies, site };
       }
       case "plus":
-        return { kind: "plus", left: visit(data.left), right: visit(data.right), ...(data.wins && { wins: data.wins }), site };
+        return {
+          kind: "plus",
+          left: visit(data.left),
+          right: visit(data.right),
+          ...(data.wins && { wins: data.wins }),
+          site,
+        };
       case "minus":
-        return { kind: "minus", left: visit(data.left), right: isNode(data.right) ? visit(data.right) : [...data.right], site };
+        return {
+          kind: "minus",
+          left: visit(data.left),
+          right: isNode(data.right) ? visit(data.right) : [...data.right],
+          site,
+        };
       case "pick":
         return { kind: "pick", input: visit(data.input), names: [...data.names], site };
       case "unknown":

@@ -7,7 +7,11 @@ import type { InferredGraph, InferredStep } from "../3-graph/infer.js";
 import type { Bound, Scope } from "../ops/define-op.js";
 
 /** @param graph free of faults: `output` is known */
-export function lower(graph: GraphDocument, inferred: InferredGraph, states: ReadonlyMap<string, unknown> = new Map()): Plan {
+export function lower(
+  graph: GraphDocument,
+  inferred: InferredGraph,
+  states: ReadonlyMap<string, unknown> = new Map(),
+): Plan {
   const output = inferred.output ?? [];
   return {
     format: "merlon/plan",

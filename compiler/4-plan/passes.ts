@@ -19,4 +19,6 @@ export type PassName = keyof typeof PASSES;
 
 /** Runs the passes in their order. @param off passes to leave out */
 export const optimise = (plan: Plan, off: ReadonlySet<PassName> = new Set()): Plan =>
-  (Object.keys(PASSES) as PassName[]).filter(name => !off.has(name)).reduce((current, name) => PASSES[name](current), plan);
+  (Object.keys(PASSES) as PassName[])
+    .filter(name => !off.has(name))
+    .reduce((current, name) => PASSES[name](current), plan);

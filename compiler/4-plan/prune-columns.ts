@@ -16,7 +16,11 @@ export function pruneColumns(plan: Plan): Plan {
     for (const refs of Object.values(pruned.inputs)) for (const ref of refs) mark(ref);
     steps.unshift(pruned);
   }
-  return { ...plan, steps, inputs: plan.kind === "workflow" ? plan.inputs.filter(c => read.has(key("request", c.name))) : plan.inputs };
+  return {
+    ...plan,
+    steps,
+    inputs: plan.kind === "workflow" ? plan.inputs.filter(c => read.has(key("request", c.name))) : plan.inputs,
+  };
 }
 
 function pruneStep(step: AnyStep, isRead: (column: string) => boolean): AnyStep {
@@ -32,5 +36,9 @@ function pruneStep(step: AnyStep, isRead: (column: string) => boolean): AnyStep 
     return { ...step, outputs, params: { ...step.params, features, includeId } };
   }
   if (!elementwise) return step;
-  return { ...step, outputs, inputs: { ...step.inputs, input: step.inputs.input!.filter((_, i) => keep[i]) } } as AnyStep;
+  return {
+    ...step,
+    outputs,
+    inputs: { ...step.inputs, input: step.inputs.input!.filter((_, i) => keep[i]) },
+  } as AnyStep;
 }

@@ -16,7 +16,14 @@ export function shareEqualSteps(plan: Plan): Plan {
     const outputs = step.outputs.map(c => ({ ...c, rows: replaced.get(c.rows) ?? c.rows }));
     const next = { ...step, inputs, outputs } as AnyStep;
     // Rows that the step makes itself carry its id: they do not make it different from its twin.
-    const key = JSON.stringify([step.op, step.params, step.state, step.artefacts, inputs, outputs.map(c => ({ ...c, rows: c.rows === step.id ? "" : c.rows }))]);
+    const key = JSON.stringify([
+      step.op,
+      step.params,
+      step.state,
+      step.artefacts,
+      inputs,
+      outputs.map(c => ({ ...c, rows: c.rows === step.id ? "" : c.rows })),
+    ]);
     const twin = RANDOM.has(step.op) ? undefined : kept.get(key);
     if (twin) replaced.set(step.id, twin.id);
     else {
@@ -24,5 +31,12 @@ export function shareEqualSteps(plan: Plan): Plan {
       steps.push(next);
     }
   }
-  return { ...plan, steps, outputs: plan.outputs.map(({ ref, schema }) => ({ ref: redirect(ref), schema: { ...schema, rows: replaced.get(schema.rows) ?? schema.rows } })) };
+  return {
+    ...plan,
+    steps,
+    outputs: plan.outputs.map(({ ref, schema }) => ({
+      ref: redirect(ref),
+      schema: { ...schema, rows: replaced.get(schema.rows) ?? schema.rows },
+    })),
+  };
 }

@@ -55,7 +55,15 @@ export function build(compiled: Compiled, out: string): Built {
   const models = [plan.name, ...onnx.keys()];
   keepOthers(target, staging, new Set(models));
   replaceFolder(staging, target);
-  return { folder: target, plan, models: models.map(name => ({ name, backend: name === plan.name ? "merlon" : "onnxruntime", ...measure(join(target, name)) })) };
+  return {
+    folder: target,
+    plan,
+    models: models.map(name => ({
+      name,
+      backend: name === plan.name ? "merlon" : "onnxruntime",
+      ...measure(join(target, name)),
+    })),
+  };
 }
 
 function makeVersion(repository: string, model: string): string {

@@ -12,17 +12,23 @@ interface TensorConfig {
   readonly data_type: ConfigType;
   readonly dims: readonly number[];
 }
-const tensor = (name: string, dtype: DType, dims: readonly number[]): TensorConfig => ({ name, data_type: datatype(dtype).config, dims: [...dims] });
+const tensor = (name: string, dtype: DType, dims: readonly number[]): TensorConfig => ({
+  name,
+  data_type: datatype(dtype).config,
+  dims: [...dims],
+});
 
 /** Most items per request row that a step's rows can hold, where its parameters say so. */
-const bound = (step: AnyStep | undefined): number | undefined => (step && (step.op === "softmaxSampling" || step.op === "queryFaiss") ? step.params.topk : undefined);
+const bound = (step: AnyStep | undefined): number | undefined =>
+  step && (step.op === "softmaxSampling" || step.op === "queryFaiss") ? step.params.topk : undefined;
 
 /**
  * Whether the entry can have a batch dimension: every column fits into `[batch, …]`. Lists without a bound need the pair `c__values`,
  * `c__offsets`, which has no batch dimension.
  */
 export function canBatch(plan: Plan): boolean {
-  const fits = (c: ColumnSchema) => !isRagged(c) && (c.rows === REQUEST_ROWS || (!c.list && rowBound(plan, c.rows) !== undefined));
+  const fits = (c: ColumnSchema) =>
+    !isRagged(c) && (c.rows === REQUEST_ROWS || (!c.list && rowBound(plan, c.rows) !== undefined));
   return plan.inputs.every(fits) && plan.outputs.every(o => fits(o.schema));
 }
 
@@ -62,6 +68,17 @@ function unbatched(col: ColumnSchema): TensorConfig[] {
 
 /** Full shapes and no batch dimension of Triton's own: rows are candidates of any number of users. */
 export function onnxConfig(name: string, signature: OnnxSignature): ModelConfigInit {
-  const describe = (t: OnnxTensor): TensorConfig => tensor(t.name, t.dtype as DType, t.shape.map(d => (typeof d === "number" ? d : -1)));
-  return { name, backend: "onnxruntime", max_batch_size: 0, input: signature.inputs.map(describe), output: signature.outputs.map(describe) };
+  const describe = (t: OnnxTensor): TensorConfig =>
+    tensor(
+      t.name,
+      t.dtype as DType,
+      t.shape.map(d => (typeof d === "number" ? d : -1)),
+    );
+  return {
+    name,
+    backend: "onnxruntime",
+    max_batch_size: 0,
+    input: signature.inputs.map(describe),
+    output: signature.outputs.map(describe),
+  };
 }

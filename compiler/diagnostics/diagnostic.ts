@@ -31,7 +31,12 @@ export interface Diagnostic extends Finding {
   readonly column: number;
 }
 
-export const diagnosticAt = (site: DiagnosticSite, message: Message, related: Finding["related"] = [], severity: Severity = "error"): Finding => ({
+export const diagnosticAt = (
+  site: DiagnosticSite,
+  message: Message,
+  related: Finding["related"] = [],
+  severity: Severity = "error",
+): Finding => ({
   ...message,
   severity,
   site,
@@ -50,7 +55,13 @@ export function locate(findings: readonly Finding[], read: (file: string) => str
   const seen = new Set<string>();
   return findings
     .map(finding => ({ ...finding, ...position(read(finding.site.file), finding.site.start) }))
-    .sort((a, b) => a.site.file.localeCompare(b.site.file) || a.site.start - b.site.start || a.site.end - b.site.end || a.code.localeCompare(b.code))
+    .sort(
+      (a, b) =>
+        a.site.file.localeCompare(b.site.file) ||
+        a.site.start - b.site.start ||
+        a.site.end - b.site.end ||
+        a.code.localeCompare(b.code),
+    )
     .filter(({ code, site, message }) => {
       const key = `${code} ${site.file} ${site.start} ${message}`;
       return !seen.has(key) && seen.add(key);
@@ -85,7 +96,8 @@ function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
-    for (let j = 1; j <= b.length; j++) next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    for (let j = 1; j <= b.length; j++)
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
     row = next;
   }
   return row[b.length]!;

@@ -16,7 +16,6 @@ export const CODES = [
   "graph/not-an-operator",
   "graph/not-addable",
   "graph/parameter",
-  "graph/cycle",
   "schema/column-missing",
   "schema/name-collision",
   "schema/dtype-mismatch",
@@ -122,15 +121,8 @@ export const graphNotAddable = (p: { readonly operator: string | number; readonl
 /** graph/parameter */
 export const graphParameter = (p: { readonly operator: string | number; readonly problem: string | number; readonly way: string | number }): Message => ({
   code: "graph/parameter",
-  message: `\`${p.operator}\`: ${p.problem}.`,
+  message: `\`${p.operator}\`: ${p.problem}`,
   help: `${p.way}`,
-});
-
-/** graph/cycle */
-export const graphCycle = (p: { readonly path: string | number }): Message => ({
-  code: "graph/cycle",
-  message: `This node reads its own result through ${p.path}.`,
-  help: `Break the circle: a node may only read nodes made before it.`,
 });
 
 /** schema/column-missing */
@@ -192,7 +184,7 @@ export const artefactMissing = (p: { readonly what: string | number; readonly pa
 /** artefact/unreadable */
 export const artefactUnreadable = (p: { readonly what: string | number; readonly path: string | number; readonly reason: string | number; readonly way: string | number }): Message => ({
   code: "artefact/unreadable",
-  message: `${p.what} \`${p.path}\` cannot be read: ${p.reason}`,
+  message: `${p.what} \`${p.path}\` cannot be read: ${p.reason}.`,
   help: `${p.way}`,
 });
 

@@ -17,7 +17,12 @@ export function printDiagnostics(diagnostics: readonly Diagnostic[], options: Pr
   if (diagnostics.length === 0) return "";
   const errors = diagnostics.filter(d => d.severity === "error").length;
   const warnings = diagnostics.length - errors;
-  const count = [errors && `${errors} error${errors > 1 ? "s" : ""}`, warnings && `${warnings} warning${warnings > 1 ? "s" : ""}`].filter(Boolean).join(" and ");
+  const count = [
+    errors && `${errors} error${errors > 1 ? "s" : ""}`,
+    warnings && `${warnings} warning${warnings > 1 ? "s" : ""}`,
+  ]
+    .filter(Boolean)
+    .join(" and ");
   return `${diagnostics.map(d => printDiagnostic(d, options)).join("\n")}\nFound ${count}.\n`;
 }
 
@@ -29,7 +34,10 @@ function printDiagnostic(diagnostic: Diagnostic, options: PrintOptions): string 
     const path = options.folder ? relative(options.folder, site.file) : site.file;
     return `${path.startsWith("..") ? site.file : path}:${line}:${column}`;
   };
-  const related = diagnostic.related.map(({ note, site }) => `${paint.blue("note")}: ${note} ${paint.dim(place(site))}\n${codeFrame(site, options, paint.blue)}`);
+  const related = diagnostic.related.map(
+    ({ note, site }) =>
+      `${paint.blue("note")}: ${note} ${paint.dim(place(site))}\n${codeFrame(site, options, paint.blue)}`,
+  );
   return [
     `${paint.bold(place(diagnostic.site))}: ${tone(`${diagnostic.severity}[${diagnostic.code}]`)} ${diagnostic.message}`,
     codeFrame(diagnostic.site, options, tone),
@@ -39,11 +47,17 @@ function printDiagnostic(diagnostic: Diagnostic, options: PrintOptions): string 
 }
 
 /** The lines around a site, its first line underlined. */
-export function codeFrame(site: DiagnosticSite, options: PrintOptions, tone: (text: string) => string = text => text): string {
+export function codeFrame(
+  site: DiagnosticSite,
+  options: PrintOptions,
+  tone: (text: string) => string = text => text,
+): string {
   const text = options.read(site.file);
   const { line, column } = position(text, site.start);
   const lines = text.split("\n");
-  const shown = [line - 1, line, line + 1].filter(n => n >= 1 && n <= lines.length && (n === line || lines[n - 1]!.trim() !== ""));
+  const shown = [line - 1, line, line + 1].filter(
+    n => n >= 1 && n <= lines.length && (n === line || lines[n - 1]!.trim() !== ""),
+  );
   const margin = String(shown.at(-1)).length;
   return shown
     .flatMap(n => {
@@ -56,6 +70,14 @@ export function codeFrame(site: DiagnosticSite, options: PrintOptions, tone: (te
 }
 
 function painter(color: boolean) {
-  const style = (open: number, close: number) => (text: string) => (color ? `\u001b[${open}m${text}\u001b[${close}m` : text);
-  return { red: style(31, 39), yellow: style(33, 39), blue: style(34, 39), green: style(32, 39), bold: style(1, 22), dim: style(2, 22) };
+  const style = (open: number, close: number) => (text: string) =>
+    color ? `\u001b[${open}m${text}\u001b[${close}m` : text;
+  return {
+    red: style(31, 39),
+    yellow: style(33, 39),
+    blue: style(34, 39),
+    green: style(32, 39),
+    bold: style(1, 22),
+    dim: style(2, 22),
+  };
 }

@@ -11,10 +11,18 @@ export type ColumnType = DType | `list<${DType}>` | `${DType}[${number}]`;
 export type NameOf<C> = C extends `${string} ${infer N}` ? N : never;
 
 /** The columns named N. */
-export type Keep<S extends string, N extends string> = S extends `${string} ${infer M}` ? (M extends N ? S : never) : never;
+export type Keep<S extends string, N extends string> = S extends `${string} ${infer M}`
+  ? M extends N
+    ? S
+    : never
+  : never;
 
 /** The columns not named N. */
-export type Without<S extends string, N extends string> = S extends `${string} ${infer M}` ? (M extends N ? never : S) : never;
+export type Without<S extends string, N extends string> = S extends `${string} ${infer M}`
+  ? M extends N
+    ? never
+    : S
+  : never;
 
 /** The same names with another element dtype; lists stay lists. */
 export type Recast<S extends string, To extends string> = S extends `list<${string}> ${infer N}`
@@ -26,12 +34,16 @@ export type Recast<S extends string, To extends string> = S extends `list<${stri
       : never;
 
 /** The same columns under another name. */
-export type Renamed<S extends string, Prefix extends string, Postfix extends string = ""> = S extends `${infer T} ${infer N}`
-  ? `${T} ${Prefix}${N}${Postfix}`
-  : never;
+export type Renamed<
+  S extends string,
+  Prefix extends string,
+  Postfix extends string = "",
+> = S extends `${infer T} ${infer N}` ? `${T} ${Prefix}${N}${Postfix}` : never;
 
 /** `{ price: "float32" }` → `"float32 price"`. */
-export type ColumnsOf<D extends Readonly<Record<string, ColumnType>>> = { [N in keyof D & string]: `${D[N]} ${N}` }[keyof D & string];
+export type ColumnsOf<D extends Readonly<Record<string, ColumnType>>> = {
+  [N in keyof D & string]: `${D[N]} ${N}`;
+}[keyof D & string];
 
 /** True where an artefact decides the columns, so that the checker knows none of them. */
 export type IsUnknown<S extends string> = string extends S ? true : false;

@@ -25,7 +25,13 @@ export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return "an array";
   if (typeof value === "string") return `the text ${JSON.stringify(value)}`;
-  if (typeof value === "function") return value.name ? `the function \`${value.name}\` (call it: \`${value.name}(...)\`)` : "a function";
-  if (typeof value === "object") return (value as { kind?: unknown }).kind === "op" ? "an operator" : (value as object) instanceof Object && "kind" in value && value.kind === "node" ? "a node" : "an object";
+  if (typeof value === "function")
+    return value.name ? `the function \`${value.name}\` (call it: \`${value.name}(...)\`)` : "a function";
+  if (typeof value === "object")
+    return (value as { kind?: unknown }).kind === "op"
+      ? "an operator"
+      : (value as object) instanceof Object && "kind" in value && value.kind === "node"
+        ? "a node"
+        : "an object";
   return `the ${typeof value} ${String(value)}`;
 }

@@ -4,7 +4,22 @@
  */
 import type { OpKind } from "../../triton-protos/op-params.js";
 import type { ColumnsOf, ColumnType } from "./column.js";
-import { type Chain, chain, type Minus, minus, type Names, type Pick, pick, type Plus, plus, type PlusOptions, type Right, type RightOfMinus, type RightOfPick, type RightOfPlus } from "./operators.js";
+import {
+  type Chain,
+  chain,
+  type Minus,
+  minus,
+  type Names,
+  type Pick,
+  type Plus,
+  type PlusOptions,
+  pick,
+  plus,
+  type Right,
+  type RightOfMinus,
+  type RightOfPick,
+  type RightOfPlus,
+} from "./operators.js";
 import type { Rule } from "./rule.js";
 
 /** What a node is made of. */
@@ -22,7 +37,8 @@ export type AnyNode = Node<any>;
 // biome-ignore lint/suspicious/noExplicitAny: as above, for the rule
 export type AnyOp = Op<any>;
 
-const uncompiled = "this file must be compiled: run `merlon build`, or write .pipe(), .plus(), .minus() and .pick() instead of >>, +, - and []";
+const uncompiled =
+  "this file must be compiled: run `merlon build`, or write .pipe(), .plus(), .minus() and .pick() instead of >>, +, - and []";
 
 /**
  * Columns-to-be. `C` is the union of its columns, as `"float32 price" | "int64 user_id"`.
@@ -48,7 +64,12 @@ export class Node<C extends string> {
 
   /** Puts columns side by side: the method form of `+`. */
   plus<N>(node: RightOfPlus<Node<C>, N>, options?: PlusOptions | number): Plus<Node<C>, N> {
-    return plus(this, node, typeof options === "number" ? options : undefined, typeof options === "object" ? options : {}) as Plus<Node<C>, N>;
+    return plus(
+      this,
+      node,
+      typeof options === "number" ? options : undefined,
+      typeof options === "object" ? options : {},
+    ) as Plus<Node<C>, N>;
   }
 
   /** Takes columns away, by name or by the names of another node: the method form of `-`. */
@@ -88,7 +109,8 @@ export class Op<R extends Rule> {
  * Declares the columns that arrive from outside: the request of an ensemble, the table of a workflow.
  * @example const request = source({ user_id: "int64" });
  */
-export const source = <const D extends Readonly<Record<string, ColumnType>>>(columns: D): Node<ColumnsOf<D>> => new Node({ kind: "source", columns });
+export const source = <const D extends Readonly<Record<string, ColumnType>>>(columns: D): Node<ColumnsOf<D>> =>
+  new Node({ kind: "source", columns });
 
 export const isNode = (value: unknown): value is AnyNode => value instanceof Node;
 export const isOp = (value: unknown): value is AnyOp => value instanceof Op;

@@ -13,23 +13,38 @@ export type Names = string | readonly (string | readonly string[])[];
 type Flat<K> = K extends string ? K : K extends readonly (infer E)[] ? Flat<E> : never;
 
 /** What may stand left of `>>`. */
-export type Left<L> = L extends AnyNode ? L : "left of >> must be a node: start from source({ ... }) or a list of its columns";
+export type Left<L> = L extends AnyNode
+  ? L
+  : "left of >> must be a node: start from source({ ... }) or a list of its columns";
 /** What may stand right of `>>`: an operator whose rule finds no fault with the columns of L. */
 export type Right<L, R> =
-  R extends Op<infer Q> ? (L extends Node<infer S> ? ([Apply<Q, S, "fault">] extends [never] ? R : Apply<Q, S, "fault">) : R) : "right of >> must be an operator, such as clip({ min: 0 })";
+  R extends Op<infer Q>
+    ? L extends Node<infer S>
+      ? [Apply<Q, S, "fault">] extends [never]
+        ? R
+        : Apply<Q, S, "fault">
+      : R
+    : "right of >> must be an operator, such as clip({ min: 0 })";
 /** What `>>` yields. */
 export type Chain<L, R> =
   L extends Node<infer S>
     ? R extends Op<infer Q>
       ? [Apply<Q, S, "fault">] extends [never]
-        ? Apply<Q, S, "out"> extends infer O extends string ? Node<O> : Unknown
+        ? Apply<Q, S, "out"> extends infer O extends string
+          ? Node<O>
+          : Unknown
         : Unknown
       : Unknown
     : Unknown;
 /** After a fault: any columns, so that one mistake is reported once. */
 type Unknown = Node<string>;
 
-type Clash<A extends string, B extends string> = IsUnknown<A> extends true ? never : IsUnknown<B> extends true ? never : Extract<NameOf<Exclude<A, B>>, NameOf<Exclude<B, A>>>;
+type Clash<A extends string, B extends string> =
+  IsUnknown<A> extends true
+    ? never
+    : IsUnknown<B> extends true
+      ? never
+      : Extract<NameOf<Exclude<A, B>>, NameOf<Exclude<B, A>>>;
 /** What may stand right of `+`. */
 export type RightOfPlus<L, R> =
   L extends Node<infer A>
@@ -40,7 +55,18 @@ export type RightOfPlus<L, R> =
       : "right of + must be a node or a list of columns"
     : R;
 /** What `+` yields; numbers and texts stay what they are. */
-export type Plus<L, R> = L extends Node<infer A> ? (R extends Node<infer B> ? (A | B extends infer O extends string ? Node<O> : Unknown) : Unknown) : L extends number ? number : L extends bigint ? bigint : string;
+export type Plus<L, R> =
+  L extends Node<infer A>
+    ? R extends Node<infer B>
+      ? A | B extends infer O extends string
+        ? Node<O>
+        : Unknown
+      : Unknown
+    : L extends number
+      ? number
+      : L extends bigint
+        ? bigint
+        : string;
 
 /** What may stand right of `-`. */
 export type RightOfMinus<R> = R extends AnyNode | Names ? R : "right of - must be a node or column names";
@@ -48,8 +74,12 @@ export type RightOfMinus<R> = R extends AnyNode | Names ? R : "right of - must b
 export type Minus<L, R> =
   L extends Node<infer A>
     ? R extends Node<infer B>
-      ? Without<A, NameOf<B>> extends infer O extends string ? Node<O> : never
-      : Without<A, Flat<R> & string> extends infer O extends string ? Node<O> : never
+      ? Without<A, NameOf<B>> extends infer O extends string
+        ? Node<O>
+        : never
+      : Without<A, Flat<R> & string> extends infer O extends string
+        ? Node<O>
+        : never
     : number;
 
 /** What may stand between brackets. */
@@ -67,9 +97,13 @@ export type Pick<N, K> =
     ? IsUnknown<S> extends true
       ? Node<string>
       : [Exclude<Flat<K>, NameOf<S>>] extends [never]
-        ? Keep<S, Flat<K> & string> extends infer O extends string ? Node<O> : Unknown
+        ? Keep<S, Flat<K> & string> extends infer O extends string
+          ? Node<O>
+          : Unknown
         : Unknown
-    : K extends keyof N ? N[K] : undefined;
+    : K extends keyof N
+      ? N[K]
+      : undefined;
 
 export interface PlusOptions {
   /** Which side provides a column that both have; without it that is an error. */
@@ -77,9 +111,14 @@ export interface PlusOptions {
 }
 
 const unknown = (site?: number): AnyNode => new Node<string>({ kind: "unknown" }, site);
-const names = (value: Names): string[] => (typeof value === "string" ? [value] : value.flatMap(entry => (typeof entry === "string" ? [entry] : [...entry])));
+const names = (value: Names): string[] =>
+  typeof value === "string" ? [value] : value.flatMap(entry => (typeof entry === "string" ? [entry] : [...entry]));
 const isNames = (value: unknown): value is Names =>
-  typeof value === "string" || (Array.isArray(value) && value.every(entry => typeof entry === "string" || (Array.isArray(entry) && entry.every(e => typeof e === "string"))));
+  typeof value === "string" ||
+  (Array.isArray(value) &&
+    value.every(
+      entry => typeof entry === "string" || (Array.isArray(entry) && entry.every(e => typeof e === "string")),
+    ));
 
 /** `left >> right`. */
 export function chain(left: unknown, right: unknown, site?: number): AnyNode {
@@ -88,7 +127,11 @@ export function chain(left: unknown, right: unknown, site?: number): AnyNode {
     return unknown(site);
   }
   if (!isOp(right)) {
-    recordFault(messages.graphNotAnOperator({ seen: describeValue(right), example: "clip({ min: 0 })" }), site, "right");
+    recordFault(
+      messages.graphNotAnOperator({ seen: describeValue(right), example: "clip({ min: 0 })" }),
+      site,
+      "right",
+    );
     return unknown(site);
   }
   return new Node({ kind: "apply", op: right, input: left }, site);
@@ -138,4 +181,5 @@ export function $pick<N, const K extends Names>(node: N, key: RightOfPick<N, K>,
 }
 
 /** A bare list of names, bound to the file's source. */
-export const $list = <N, const K extends Names>(node: N, key: RightOfPick<N, K>, site?: number): Pick<N, K> => $pick(node, key, site);
+export const $list = <N, const K extends Names>(node: N, key: RightOfPick<N, K>, site?: number): Pick<N, K> =>
+  $pick(node, key, site);

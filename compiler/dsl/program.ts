@@ -32,11 +32,20 @@ export type Program = (Omit<Ensemble, "output"> | Omit<Workflow, "output">) & { 
  * @param output the node whose columns are answered
  * @example export default ensemble("recommend", ordering);
  */
-export const ensemble = <C extends string>(name: string, output: Node<C>, options: EnsembleOptions = {}): Ensemble<C> => ({ kind: "ensemble", name, output, options });
+export const ensemble = <C extends string>(
+  name: string,
+  output: Node<C>,
+  options: EnsembleOptions = {},
+): Ensemble<C> => ({ kind: "ensemble", name, output, options });
 
 /**
  * Names a feature-engineering graph.
  * @param output the node whose columns are the features
  * @example export default workflow("ranking", ids + price);
  */
-export const workflow = <C extends string>(name: string, output: Node<C>): Workflow<C> => ({ kind: "workflow", name, output, options: {} });
+export const workflow = <C extends string>(name: string, output: Node<C>): Workflow<C> => ({
+  kind: "workflow",
+  name,
+  output,
+  options: {},
+});

@@ -27,4 +27,8 @@ export interface OpenRule extends Rule {
 
 /** The fault of an operator that only works on numbers. */
 export type NumbersOnly<Op extends string, S extends string> =
-  IsUnknown<S> extends true ? never : [Text<S>] extends [never] ? never : `${Op} works on numbers, but "${Text<S>}" is text`;
+  IsUnknown<S> extends true
+    ? never
+    : [Text<S>] extends [never]
+      ? never
+      : `${Op} works on numbers, but "${Text<S>}" is text`;

@@ -19,8 +19,12 @@ interface CategorifyRule<To extends string> extends Rule {
  * @param options.numBuckets how many ids out-of-vocabulary values are hashed to
  * @example ["item_id", "brand"] >> categorify({ freqThreshold: 2 })
  */
-export function categorify(options: OpParamsInput["categorify"] & { readonly outDtype: "int32" }): Op<CategorifyRule<"int32">>;
-export function categorify(options?: Omit<OpParamsInput["categorify"], "outDtype"> & { readonly outDtype?: "int64" }): Op<CategorifyRule<"int64">>;
+export function categorify(
+  options: OpParamsInput["categorify"] & { readonly outDtype: "int32" },
+): Op<CategorifyRule<"int32">>;
+export function categorify(
+  options?: Omit<OpParamsInput["categorify"], "outDtype"> & { readonly outDtype?: "int64" },
+): Op<CategorifyRule<"int64">>;
 export function categorify(options: OpParamsInput["categorify"] = {}): Op<CategorifyRule<string>> {
   return new Op("categorify", options);
 }
@@ -29,7 +33,10 @@ export const categorifyOp = defineOp({
   kind: "categorify",
   params: OP_PARAMS.categorify
     .refine(p => !(p.maxSize && p.freqThreshold), "takes `freqThreshold` or `maxSize`, not both")
-    .refine(p => !p.maxSize || p.maxSize >= Math.max(p.numBuckets + 2, 3), "`maxSize` must leave room for the reserved ids: at least `numBuckets` + 2, and at least 3"),
+    .refine(
+      p => !p.maxSize || p.maxSize >= Math.max(p.numBuckets + 2, 3),
+      "`maxSize` must leave room for the reserved ids: at least `numBuckets` + 2, and at least 3",
+    ),
   facts: { elementwise: true, inWorkflow: true, prunable: true },
   infer: call => {
     const state = OP_STATE.categorify.safeParse(call.state).data;

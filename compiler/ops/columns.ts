@@ -9,21 +9,54 @@ import type { Blame, Bound, Call, Scope } from "./define-op.js";
 export const namesOf = (scope: Scope): string[] => scope.map(b => b.column.name);
 
 /** The column of that name; reports a missing one. */
-export function need(call: Call<unknown>, scope: Scope, name: string, reader: string, way: string, blame?: Blame): Bound | undefined {
+export function need(
+  call: Call<unknown>,
+  scope: Scope,
+  name: string,
+  reader: string,
+  way: string,
+  blame?: Blame,
+): Bound | undefined {
   const found = scope.find(b => b.column.name === name);
-  if (!found) call.fail(messages.schemaColumnMissing({ reader, column: name, columns: listNames(namesOf(scope)), suggestion: didYouMean(name, namesOf(scope)), way }), blame);
+  if (!found)
+    call.fail(
+      messages.schemaColumnMissing({
+        reader,
+        column: name,
+        columns: listNames(namesOf(scope)),
+        suggestion: didYouMean(name, namesOf(scope)),
+        way,
+      }),
+      blame,
+    );
   return found;
 }
 
 /** The only column of a scope; reports none or several. */
-export function needOne(call: Call<unknown>, scope: Scope, reader: string, operator: string, blame: Blame = "left"): Bound | undefined {
+export function needOne(
+  call: Call<unknown>,
+  scope: Scope,
+  reader: string,
+  operator: string,
+  blame: Blame = "left",
+): Bound | undefined {
   if (scope.length === 1) return scope[0];
-  call.fail(messages.schemaOneColumn({ reader, count: scope.length, columns: listNames(namesOf(scope)), example: scope[0]?.column.name ?? "column", operator }), blame);
+  call.fail(
+    messages.schemaOneColumn({
+      reader,
+      count: scope.length,
+      columns: listNames(namesOf(scope)),
+      example: scope[0]?.column.name ?? "column",
+      operator,
+    }),
+    blame,
+  );
   return undefined;
 }
 
 /** How rows read in a message. */
-export const describeRows = (rows: string): string => (rows === REQUEST_ROWS ? "request row" : `candidate of \`${rows}\``);
+export const describeRows = (rows: string): string =>
+  rows === REQUEST_ROWS ? "request row" : `candidate of \`${rows}\``;
 
 /** True when all columns have the same rows; reports the first that differs. */
 export function sameRows(call: Call<unknown>, scope: Scope, reader: string, example = "item_id"): boolean {
@@ -31,7 +64,14 @@ export function sameRows(call: Call<unknown>, scope: Scope, reader: string, exam
   const other = rest.find(b => b.column.rows !== first!.column.rows);
   if (!other) return true;
   call.fail(
-    messages.schemaRowsMismatch({ reader, left: first!.column.name, leftRows: describeRows(first!.column.rows), right: other.column.name, rightRows: describeRows(other.column.rows), example }),
+    messages.schemaRowsMismatch({
+      reader,
+      left: first!.column.name,
+      leftRows: describeRows(first!.column.rows),
+      right: other.column.name,
+      rightRows: describeRows(other.column.rows),
+      example,
+    }),
     undefined,
     [first!, other].map(of => ({ note: `\`${of.column.name}\` comes from here`, of })),
   );
@@ -39,11 +79,26 @@ export function sameRows(call: Call<unknown>, scope: Scope, reader: string, exam
 }
 
 /** Reports a column whose type is not what its reader declared. */
-export function needType(call: Call<unknown>, bound: Bound, wanted: Pick<ColumnSchema, "dtype" | "list">, reader: string, way: string, accepts: (seen: string, wanted: string) => boolean = (a, b) => a === b): boolean {
+export function needType(
+  call: Call<unknown>,
+  bound: Bound,
+  wanted: Pick<ColumnSchema, "dtype" | "list">,
+  reader: string,
+  way: string,
+  accepts: (seen: string, wanted: string) => boolean = (a, b) => a === b,
+): boolean {
   const sameShape = !!bound.column.list === !!wanted.list;
   if (sameShape && accepts(bound.column.dtype, wanted.dtype)) return true;
-  call.fail(messages.schemaDtypeMismatch({ reader, column: bound.column.name, wanted: printType(wanted), seen: printType(bound.column), way }), undefined, [
-    { note: `\`${bound.column.name}\` is made ${printType(bound.column)} here`, of: bound },
-  ]);
+  call.fail(
+    messages.schemaDtypeMismatch({
+      reader,
+      column: bound.column.name,
+      wanted: printType(wanted),
+      seen: printType(bound.column),
+      way,
+    }),
+    undefined,
+    [{ note: `\`${bound.column.name}\` is made ${printType(bound.column)} here`, of: bound }],
+  );
   return false;
 }

@@ -5,8 +5,8 @@ import type { z } from "zod";
 import type { OpKind, OpParams } from "../../triton-protos/op-params.js";
 import type { ColumnRef } from "../../triton-protos/plan.js";
 import type { ColumnSchema } from "../../triton-protos/schema.js";
-import type { Message } from "../diagnostics/diagnostic.js";
 import type { ArtefactReader } from "../3-graph/artefacts.js";
+import type { Message } from "../diagnostics/diagnostic.js";
 
 /** A column that is available at some point of the graph, and who makes it. */
 export interface Bound {
@@ -76,4 +76,5 @@ export interface OpDefinition<K extends OpKind = OpKind, Author = unknown> {
 }
 
 /** Writes an operator's compile half, checking it against the plan's parameters. */
-export const defineOp = <K extends OpKind, Author>(definition: OpDefinition<K, Author>): OpDefinition<K, Author> => definition;
+export const defineOp = <K extends OpKind, Author>(definition: OpDefinition<K, Author>): OpDefinition<K, Author> =>
+  definition;

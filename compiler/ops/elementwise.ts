@@ -8,7 +8,10 @@ import * as messages from "../diagnostics/messages.js";
 import type { Bound, Call, Inferred } from "./define-op.js";
 
 /** Applies `map` to every input column; a column that `map` refuses is reported by it. */
-export function mapColumns<K extends OpKind>(call: Call<OpParams[K]>, map: (bound: Bound) => ColumnSchema | readonly ColumnSchema[] | undefined): Inferred<K> | undefined {
+export function mapColumns<K extends OpKind>(
+  call: Call<OpParams[K]>,
+  map: (bound: Bound) => ColumnSchema | readonly ColumnSchema[] | undefined,
+): Inferred<K> | undefined {
   const outputs = call.input.map(map);
   if (outputs.some(out => out === undefined)) return undefined;
   return { params: call.params, inputs: { input: call.input }, outputs: outputs.flatMap(out => out!) };
@@ -19,7 +22,15 @@ export const isNumber = (dtype: DType): boolean => ["int", "uint", "float"].incl
 /** Reports a column that is no number; true when it is one. */
 export function needNumber(call: Call<unknown>, operator: string, { column }: Bound): boolean {
   if (isNumber(column.dtype)) return true;
-  call.fail(messages.schemaDtypeUnsupported({ operator, wanted: "numbers", column: column.name, seen: printType(column), way: `Encode it first, \`>> categorify()\`, or leave it out: \`node - "${column.name}"\`.` }));
+  call.fail(
+    messages.schemaDtypeUnsupported({
+      operator,
+      wanted: "numbers",
+      column: column.name,
+      seen: printType(column),
+      way: `Encode it first, \`>> categorify()\`, or leave it out: \`node - "${column.name}"\`.`,
+    }),
+  );
   return false;
 }
 
@@ -42,4 +53,5 @@ export const withProperties = (column: ColumnSchema, properties: ColumnSchema["p
 });
 
 /** Merlin's rule of thumb for the width of an embedding table: `min(512, max(16, round(1.6 · n^0.56)))`. */
-export const embeddingDimension = (cardinality: number): number => Math.min(512, Math.max(16, Math.round(1.6 * cardinality ** 0.56)));
+export const embeddingDimension = (cardinality: number): number =>
+  Math.min(512, Math.max(16, Math.round(1.6 * cardinality ** 0.56)));

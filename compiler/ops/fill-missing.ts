@@ -3,8 +3,8 @@ import { datatype } from "../../triton-protos/datatype.js";
 import { OP_PARAMS, type OpParamsInput } from "../../triton-protos/op-params.js";
 import { column, printType } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
-import { Op } from "../dsl/node.js";
 import type { NameOf } from "../dsl/column.js";
+import { Op } from "../dsl/node.js";
 import type { Rule, SameRule } from "../dsl/rule.js";
 import { defineOp } from "./define-op.js";
 import { mapColumns } from "./elementwise.js";
@@ -21,7 +21,10 @@ type Options = Omit<OpParamsInput["fillMissing"], "fillValue">;
  * @param fillValue number for numbers, text for strings
  * @example ["price"] >> fillMissing(0)
  */
-export function fillMissing(fillValue: number | string | boolean, options: Options & { readonly addBinaryColumns: true }): Op<FlaggedRule>;
+export function fillMissing(
+  fillValue: number | string | boolean,
+  options: Options & { readonly addBinaryColumns: true },
+): Op<FlaggedRule>;
 export function fillMissing(fillValue?: number | string | boolean, options?: Options): Op<SameRule>;
 export function fillMissing(fillValue: number | string | boolean = 0, options: Options = {}): Op<Rule> {
   return new Op("fillMissing", { fillValue, ...options });
@@ -38,9 +41,27 @@ export const fillMissingOp = defineOp({
       const { fillValue, addBinaryColumns } = call.params;
       const wanted = fits[datatype(col.dtype).kind];
       if (typeof fillValue !== wanted)
-        return call.fail(messages.schemaDtypeUnsupported({ operator: `fillMissing(${JSON.stringify(fillValue)})`, wanted: `columns of ${typeof fillValue}s`, column: col.name, seen: printType(col), way: `Fill it with a ${wanted}, in a \`fillMissing\` of its own.` }));
+        return call.fail(
+          messages.schemaDtypeUnsupported({
+            operator: `fillMissing(${JSON.stringify(fillValue)})`,
+            wanted: `columns of ${typeof fillValue}s`,
+            column: col.name,
+            seen: printType(col),
+            way: `Fill it with a ${wanted}, in a \`fillMissing\` of its own.`,
+          }),
+        );
       if (typeof fillValue === "number" && datatype(col.dtype).kind !== "float" && !Number.isInteger(fillValue))
-        return call.fail(messages.schemaDtypeUnsupported({ operator: `fillMissing(${fillValue})`, wanted: "floats", column: col.name, seen: printType(col), way: "Fill it with a whole number." }));
-      return addBinaryColumns ? [col, column(`${col.name}_filled`, "bool", { ...(col.list && { list: col.list }), rows: col.rows })] : col;
+        return call.fail(
+          messages.schemaDtypeUnsupported({
+            operator: `fillMissing(${fillValue})`,
+            wanted: "floats",
+            column: col.name,
+            seen: printType(col),
+            way: "Fill it with a whole number.",
+          }),
+        );
+      return addBinaryColumns
+        ? [col, column(`${col.name}_filled`, "bool", { ...(col.list && { list: col.list }), rows: col.rows })]
+        : col;
     }),
 });

@@ -9,7 +9,11 @@ import { defineOp } from "./define-op.js";
 
 interface FilterRule extends Rule {
   readonly fault: never;
-  readonly out: string extends this["S"] ? string : this["S"] extends `${infer T} ${string}` ? `${T} filtered_ids` : never;
+  readonly out: string extends this["S"]
+    ? string
+    : this["S"] extends `${infer T} ${string}`
+      ? `${T} filtered_ids`
+      : never;
 }
 
 /**
@@ -25,16 +29,55 @@ export const filterCandidatesOp = defineOp({
   facts: { elementwise: false, inWorkflow: false, prunable: false },
   infer: call => {
     const candidates = needOne(call, call.input, "`filterCandidates`", "filterCandidates(...)");
-    const out = needOne(call, call.dependency("filterOut"), "The list of `filterCandidates`", "…", { dependency: "filterOut" });
+    const out = needOne(call, call.dependency("filterOut"), "The list of `filterCandidates`", "…", {
+      dependency: "filterOut",
+    });
     if (!candidates || !out) return undefined;
     const { column } = candidates;
     const parent = call.parentRows(column.rows);
     if (parent === undefined || column.list)
-      return call.fail(messages.schemaDtypeUnsupported({ operator: "filterCandidates", wanted: "candidates of a user", column: column.name, seen: column.rows === REQUEST_ROWS ? `one ${printType(column)} per ${describeRows(column.rows)}` : printType(column), way: "Retrieve candidates first, as `>> queryFaiss(...)` does." }), "left");
+      return call.fail(
+        messages.schemaDtypeUnsupported({
+          operator: "filterCandidates",
+          wanted: "candidates of a user",
+          column: column.name,
+          seen:
+            column.rows === REQUEST_ROWS
+              ? `one ${printType(column)} per ${describeRows(column.rows)}`
+              : printType(column),
+          way: "Retrieve candidates first, as `>> queryFaiss(...)` does.",
+        }),
+        "left",
+      );
     if (out.column.dtype !== column.dtype)
-      return call.fail(messages.schemaDtypeMismatch({ reader: "`filterCandidates`", column: out.column.name, wanted: `${column.dtype}, like \`${column.name}\``, seen: printType(out.column), way: "Use ids of one dtype on both sides." }), { dependency: "filterOut" }, [{ note: `\`${out.column.name}\` is made here`, of: out }]);
+      return call.fail(
+        messages.schemaDtypeMismatch({
+          reader: "`filterCandidates`",
+          column: out.column.name,
+          wanted: `${column.dtype}, like \`${column.name}\``,
+          seen: printType(out.column),
+          way: "Use ids of one dtype on both sides.",
+        }),
+        { dependency: "filterOut" },
+        [{ note: `\`${out.column.name}\` is made here`, of: out }],
+      );
     if (out.column.rows !== parent)
-      return call.fail(messages.schemaRowsMismatch({ reader: "`filterCandidates`", left: column.name, leftRows: describeRows(column.rows), right: out.column.name, rightRows: describeRows(out.column.rows), example: column.name }), { dependency: "filterOut" });
-    return { params: {}, inputs: { input: [candidates], filterOut: [out] }, outputs: [{ ...column, name: "filtered_ids", rows: call.id }], madeRows: { parent } };
+      return call.fail(
+        messages.schemaRowsMismatch({
+          reader: "`filterCandidates`",
+          left: column.name,
+          leftRows: describeRows(column.rows),
+          right: out.column.name,
+          rightRows: describeRows(out.column.rows),
+          example: column.name,
+        }),
+        { dependency: "filterOut" },
+      );
+    return {
+      params: {},
+      inputs: { input: [candidates], filterOut: [out] },
+      outputs: [{ ...column, name: "filtered_ids", rows: call.id }],
+      madeRows: { parent },
+    };
   },
 });

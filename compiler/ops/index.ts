@@ -36,4 +36,5 @@ const CATALOGUE = {
 } satisfies { [K in OpKind]: { readonly kind: K } };
 
 /** The definition of a kind, its author type forgotten: the graph pass parses parameters with the same definition it infers with. */
-export const opDefinition = (kind: OpKind): OpDefinition<OpKind, unknown> => CATALOGUE[kind] as OpDefinition<OpKind, unknown>;
+export const opDefinition = (kind: OpKind): OpDefinition<OpKind, unknown> =>
+  CATALOGUE[kind] as OpDefinition<OpKind, unknown>;

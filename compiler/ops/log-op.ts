@@ -21,5 +21,8 @@ export const logOpOp = defineOp({
   kind: "logOp",
   params: OP_PARAMS.logOp,
   facts: { elementwise: true, inWorkflow: true, prunable: true },
-  infer: call => mapColumns<"logOp">(call, bound => (needNumber(call, "logOp", bound) ? withTags({ ...bound.column, dtype: "float32" }, ["continuous"]) : undefined)),
+  infer: call =>
+    mapColumns<"logOp">(call, bound =>
+      needNumber(call, "logOp", bound) ? withTags({ ...bound.column, dtype: "float32" }, ["continuous"]) : undefined,
+    ),
 });

@@ -27,5 +27,9 @@ export const normalizeOp = defineOp({
   params: OP_PARAMS.normalize,
   facts: { elementwise: true, inWorkflow: true, prunable: true },
   infer: call =>
-    mapColumns<"normalize">(call, bound => (needNumber(call, "normalize", bound) ? withTags({ ...bound.column, dtype: call.params.outDtype }, ["continuous"]) : undefined)),
+    mapColumns<"normalize">(call, bound =>
+      needNumber(call, "normalize", bound)
+        ? withTags({ ...bound.column, dtype: call.params.outDtype }, ["continuous"])
+        : undefined,
+    ),
 });

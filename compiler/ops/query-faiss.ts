@@ -20,7 +20,10 @@ interface FaissRule<D extends boolean> extends Rule {
  * @param options.includeDistances adds `candidate_distances`: inner product, or squared L2
  * @example query >> queryFaiss("index/items.faiss", { topk: 100 })
  */
-export function queryFaiss<const P extends { readonly topk?: number; readonly includeDistances?: boolean }>(path: string, options?: P): Op<FaissRule<P["includeDistances"] extends true ? true : false>> {
+export function queryFaiss<const P extends { readonly topk?: number; readonly includeDistances?: boolean }>(
+  path: string,
+  options?: P,
+): Op<FaissRule<P["includeDistances"] extends true ? true : false>> {
   return new Op("queryFaiss", { path, ...options });
 }
 
@@ -37,14 +40,29 @@ export const queryFaissOp = defineOp({
     const { name, dtype, list, rows } = query.column;
     const dimension = list && list.min === list.max ? list.min : undefined;
     if (dtype !== "float32" || dimension === undefined)
-      return call.fail(messages.schemaDtypeUnsupported({ operator: "queryFaiss", wanted: "float32 vectors of fixed length", column: name, seen: printType(query.column), way: "Give it the output of a query tower." }), "left");
+      return call.fail(
+        messages.schemaDtypeUnsupported({
+          operator: "queryFaiss",
+          wanted: "float32 vectors of fixed length",
+          column: name,
+          seen: printType(query.column),
+          way: "Give it the output of a query tower.",
+        }),
+        "left",
+      );
     if (dimension !== read.value.dimension)
-      return call.fail(messages.faissDimensionMismatch({ path, wanted: read.value.dimension, column: name, seen: dimension }), { literal: path });
+      return call.fail(
+        messages.faissDimensionMismatch({ path, wanted: read.value.dimension, column: name, seen: dimension }),
+        { literal: path },
+      );
     const made = { rows: call.id };
     return {
       params: call.params,
       inputs: { input: [query] },
-      outputs: [column("candidate_ids", "int64", { ...made, tags: ["id"] }), ...(includeDistances ? [column("candidate_distances", "float32", made)] : [])],
+      outputs: [
+        column("candidate_ids", "int64", { ...made, tags: ["id"] }),
+        ...(includeDistances ? [column("candidate_distances", "float32", made)] : []),
+      ],
       madeRows: { parent: rows },
       artefacts: { index: join("indexes", artefactName(path)) },
       files: [{ from: read.path, to: join("indexes", artefactName(path)) }],

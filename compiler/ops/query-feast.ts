@@ -11,9 +11,9 @@ import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import { Op } from "../dsl/node.js";
 import type { OpenRule } from "../dsl/rule.js";
+import { artefactName } from "./artefact-name.js";
 import { need, needOne, needType } from "./columns.js";
 import { defineOp } from "./define-op.js";
-import { artefactName } from "./artefact-name.js";
 
 const author = z.strictObject({
   repository: z.string().min(1),
@@ -48,7 +48,8 @@ export interface QueryFeastOptions {
  * @param repository folder with `feature_store.yaml`, relative to this file
  * @example request["user_id"] >> queryFeast("features", { view: "user_features", includeId: true })
  */
-export const queryFeast = (repository: string, options: QueryFeastOptions): Op<OpenRule> => new Op("queryFeast", { repository, ...options });
+export const queryFeast = (repository: string, options: QueryFeastOptions): Op<OpenRule> =>
+  new Op("queryFeast", { repository, ...options });
 
 export const queryFeastOp = defineOp({
   kind: "queryFeast",
@@ -63,39 +64,105 @@ export const queryFeastOp = defineOp({
     const view = findView(registry, viewName);
     if (!view) {
       const views = registry.views.map(v => v.name);
-      return call.fail(messages.feastViewMissing({ path: repository, view: viewName, views: listNames(views), suggestion: didYouMean(viewName, views) }), { literal: viewName });
+      return call.fail(
+        messages.feastViewMissing({
+          path: repository,
+          view: viewName,
+          views: listNames(views),
+          suggestion: didYouMean(viewName, views),
+        }),
+        { literal: viewName },
+      );
     }
     const [joinKey, another] = view.joinKeys;
     if (!joinKey || another)
-      return call.fail(messages.feastKeyUnsupported({ view: viewName, count: view.joinKeys.length, keys: listNames(view.joinKeys.map(k => k.name)) }), { literal: viewName });
-    const named = call.params.entityColumn ?? (call.input.some(b => b.column.name === joinKey.name) ? joinKey.name : undefined);
+      return call.fail(
+        messages.feastKeyUnsupported({
+          view: viewName,
+          count: view.joinKeys.length,
+          keys: listNames(view.joinKeys.map(k => k.name)),
+        }),
+        { literal: viewName },
+      );
+    const named =
+      call.params.entityColumn ?? (call.input.some(b => b.column.name === joinKey.name) ? joinKey.name : undefined);
     const key = named
-      ? need(call, call.input, named, reader, `Pick the column that holds \`${joinKey.name}\` with \`entityColumn\`.`, call.params.entityColumn ? { literal: named } : "left")
+      ? need(
+          call,
+          call.input,
+          named,
+          reader,
+          `Pick the column that holds \`${joinKey.name}\` with \`entityColumn\`.`,
+          call.params.entityColumn ? { literal: named } : "left",
+        )
       : needOne(call, call.input, reader, `queryFeast("${repository}", …)`);
     if (!key) return undefined;
     const { dtype: entityType } = feastType(joinKey.type);
-    if (!needType(call, key, { dtype: entityType }, reader, `Declare \`${key.column.name}\` as ${entityType}: the type of the entity decides the bytes of the key.`)) return undefined;
+    if (
+      !needType(
+        call,
+        key,
+        { dtype: entityType },
+        reader,
+        `Declare \`${key.column.name}\` as ${entityType}: the type of the entity decides the bytes of the key.`,
+      )
+    )
+      return undefined;
     const unknown = chosen?.find(name => !view.features.some(f => f.name === name));
     if (unknown !== undefined) {
       const names = view.features.map(f => f.name);
-      return call.fail(messages.schemaColumnMissing({ reader, column: unknown, columns: listNames(names), suggestion: didYouMean(unknown, names), way: "Name features of the view." }), { literal: unknown });
+      return call.fail(
+        messages.schemaColumnMissing({
+          reader,
+          column: unknown,
+          columns: listNames(names),
+          suggestion: didYouMean(unknown, names),
+          way: "Name features of the view.",
+        }),
+        { literal: unknown },
+      );
     }
     const { rows } = key.column;
     const features = view.features.filter(f => !chosen || chosen.includes(f.name));
     const outputs = [];
     for (const feature of features) {
-      if (!feature.type) return call.fail(messages.feastValueUnsupported({ feature: feature.name, view: viewName, type: feature.typeNumber }), "right");
+      if (!feature.type)
+        return call.fail(
+          messages.feastValueUnsupported({ feature: feature.name, view: viewName, type: feature.typeNumber }),
+          "right",
+        );
       const { dtype, list } = feastType(feature.type);
       const name = prefix && !feature.name.startsWith(`${prefix}_`) ? `${prefix}_${feature.name}` : feature.name;
-      outputs.push({ feature: feature.name, schema: column(name, dtype, { rows, ...(list && { list: { min: 0, max: null } }) }) });
+      outputs.push({
+        feature: feature.name,
+        schema: column(name, dtype, { rows, ...(list && { list: { min: 0, max: null } }) }),
+      });
     }
     if (includeId && outputs.some(o => o.schema.name === joinKey.name))
-      return call.fail(messages.schemaOutputCollision({ operator: "queryFeast", column: joinKey.name, way: "Drop `includeId`, or give the features a `prefix`." }), "right");
+      return call.fail(
+        messages.schemaOutputCollision({
+          operator: "queryFeast",
+          column: joinKey.name,
+          way: "Drop `includeId`, or give the features a `prefix`.",
+        }),
+        "right",
+      );
     const folder = `features/${artefactName(repository)}`;
     return {
-      params: { repository, view: viewName, entityColumn: key.column.name, includeId, prefix, onMissing, features: Object.fromEntries(outputs.map(o => [o.schema.name, o.feature])) },
+      params: {
+        repository,
+        view: viewName,
+        entityColumn: key.column.name,
+        includeId,
+        prefix,
+        onMissing,
+        features: Object.fromEntries(outputs.map(o => [o.schema.name, o.feature])),
+      },
       inputs: { input: [key] },
-      outputs: [...(includeId ? [column(joinKey.name, key.column.dtype, { rows, tags: ["id"] })] : []), ...outputs.map(o => o.schema)],
+      outputs: [
+        ...(includeId ? [column(joinKey.name, key.column.dtype, { rows, tags: ["id"] })] : []),
+        ...outputs.map(o => o.schema),
+      ],
       artefacts: { repository: folder },
       files: [
         { text: stringify(snapshotConfig(read.value)), to: join(folder, "feature_store.yaml") },

@@ -9,7 +9,13 @@ import { mapColumns } from "./elementwise.js";
 
 interface RenameRule<Name extends string, Prefix extends string, Postfix extends string> extends Rule {
   readonly fault: never;
-  readonly out: string extends this["S"] ? string : Name extends "" ? Renamed<this["S"], Prefix, Postfix> : this["S"] extends `${infer T} ${string}` ? `${T} ${Name}` : never;
+  readonly out: string extends this["S"]
+    ? string
+    : Name extends ""
+      ? Renamed<this["S"], Prefix, Postfix>
+      : this["S"] extends `${infer T} ${string}`
+        ? `${T} ${Name}`
+        : never;
 }
 
 /**
@@ -18,7 +24,13 @@ interface RenameRule<Name extends string, Prefix extends string, Postfix extends
  */
 export function rename<const P extends { readonly name?: string; readonly prefix?: string; readonly postfix?: string }>(
   to: P,
-): Op<RenameRule<P["name"] extends string ? P["name"] : "", P["prefix"] extends string ? P["prefix"] : "", P["postfix"] extends string ? P["postfix"] : "">>;
+): Op<
+  RenameRule<
+    P["name"] extends string ? P["name"] : "",
+    P["prefix"] extends string ? P["prefix"] : "",
+    P["postfix"] extends string ? P["postfix"] : ""
+  >
+>;
 export function rename(to: OpParamsInput["rename"]): Op<OpenRule> {
   return new Op("rename", to);
 }
@@ -26,13 +38,31 @@ export function rename(to: OpParamsInput["rename"]): Op<OpenRule> {
 export const renameOp = defineOp({
   kind: "rename",
   params: OP_PARAMS.rename
-    .refine(p => p.name !== undefined || p.prefix !== undefined || p.postfix !== undefined, "needs a `name`, a `prefix` or a `postfix`")
-    .refine(p => p.name === undefined || (p.prefix === undefined && p.postfix === undefined), "takes a `name`, or a `prefix` and `postfix`, not both"),
+    .refine(
+      p => p.name !== undefined || p.prefix !== undefined || p.postfix !== undefined,
+      "needs a `name`, a `prefix` or a `postfix`",
+    )
+    .refine(
+      p => p.name === undefined || (p.prefix === undefined && p.postfix === undefined),
+      "takes a `name`, or a `prefix` and `postfix`, not both",
+    ),
   facts: { elementwise: true, inWorkflow: true, prunable: true },
   infer: call => {
     const { name, prefix = "", postfix = "" } = call.params;
     if (name !== undefined && call.input.length !== 1)
-      call.fail(messages.schemaOneColumn({ reader: "`rename` with a `name`", count: call.input.length, columns: call.input.map(b => b.column.name).join(", "), example: call.input[0]?.column.name ?? "column", operator: `rename({ name: ${JSON.stringify(name)} })` }), "left");
-    return mapColumns<"rename">(call, ({ column }) => ({ ...column, name: name ?? `${prefix}${column.name}${postfix}` }));
+      call.fail(
+        messages.schemaOneColumn({
+          reader: "`rename` with a `name`",
+          count: call.input.length,
+          columns: call.input.map(b => b.column.name).join(", "),
+          example: call.input[0]?.column.name ?? "column",
+          operator: `rename({ name: ${JSON.stringify(name)} })`,
+        }),
+        "left",
+      );
+    return mapColumns<"rename">(call, ({ column }) => ({
+      ...column,
+      name: name ?? `${prefix}${column.name}${postfix}`,
+    }));
   },
 });

@@ -12,7 +12,9 @@ import { defineOp } from "./define-op.js";
 type DTypeOf<C> = C extends `${infer T extends ColumnType} ${string}` ? T : never;
 interface SamplingRule<Scores extends string> extends Rule {
   readonly fault: never;
-  readonly out: string extends this["S"] ? string : `${DTypeOf<this["S"]>} ordered_ids` | `${string extends Scores ? "float32" : DTypeOf<Scores>} ordered_scores`;
+  readonly out: string extends this["S"]
+    ? string
+    : `${DTypeOf<this["S"]>} ordered_ids` | `${string extends Scores ? "float32" : DTypeOf<Scores>} ordered_scores`;
 }
 
 /**
@@ -24,8 +26,10 @@ interface SamplingRule<Scores extends string> extends Rule {
  * @param options.seed makes every answer repeatable; a request may bring its own as parameter `seed`
  * @example pairs["item_id"] >> softmaxSampling(ranking["score"], { topk: 10 })
  */
-export const softmaxSampling = <N extends AnyNode>(relevance: N, options: OpParamsInput["softmaxSampling"] = {}): Op<SamplingRule<N extends Node<infer S> ? S : string>> =>
-  new Op("softmaxSampling", options, { relevance });
+export const softmaxSampling = <N extends AnyNode>(
+  relevance: N,
+  options: OpParamsInput["softmaxSampling"] = {},
+): Op<SamplingRule<N extends Node<infer S> ? S : string>> => new Op("softmaxSampling", options, { relevance });
 
 export const softmaxSamplingOp = defineOp({
   kind: "softmaxSampling",
@@ -33,13 +37,33 @@ export const softmaxSamplingOp = defineOp({
   facts: { elementwise: false, inWorkflow: false, prunable: false },
   infer: call => {
     const ids = needOne(call, call.input, "`softmaxSampling`", "softmaxSampling(...)");
-    const scores = needOne(call, call.dependency("relevance"), "The relevance of `softmaxSampling`", "…", { dependency: "relevance" });
+    const scores = needOne(call, call.dependency("relevance"), "The relevance of `softmaxSampling`", "…", {
+      dependency: "relevance",
+    });
     if (!ids || !scores) return undefined;
     const parent = call.parentRows(ids.column.rows);
     if (parent === undefined || ids.column.list)
-      return call.fail(messages.schemaDtypeUnsupported({ operator: "softmaxSampling", wanted: "candidates of a user", column: ids.column.name, seen: `one ${printType(ids.column)} per ${describeRows(ids.column.rows)}`, way: "Retrieve candidates first, as `>> queryFaiss(...)` does." }), "left");
+      return call.fail(
+        messages.schemaDtypeUnsupported({
+          operator: "softmaxSampling",
+          wanted: "candidates of a user",
+          column: ids.column.name,
+          seen: `one ${printType(ids.column)} per ${describeRows(ids.column.rows)}`,
+          way: "Retrieve candidates first, as `>> queryFaiss(...)` does.",
+        }),
+        "left",
+      );
     if (datatype(scores.column.dtype).kind !== "float" || scores.column.list)
-      return call.fail(messages.schemaDtypeUnsupported({ operator: "softmaxSampling", wanted: "one float score per candidate", column: scores.column.name, seen: printType(scores.column), way: "Give it the output of a ranking model." }), { dependency: "relevance" });
+      return call.fail(
+        messages.schemaDtypeUnsupported({
+          operator: "softmaxSampling",
+          wanted: "one float score per candidate",
+          column: scores.column.name,
+          seen: printType(scores.column),
+          way: "Give it the output of a ranking model.",
+        }),
+        { dependency: "relevance" },
+      );
     if (!sameRows(call, [ids, scores], "`softmaxSampling`", ids.column.name)) return undefined;
     return {
       params: call.params,

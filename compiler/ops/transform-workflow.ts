@@ -25,9 +25,24 @@ export const transformWorkflowOp = defineOp({
     if (!read.ok) return call.fail(read.message, { literal: path });
     const workflow = read.value;
     const bound = workflow.inputs.map(wanted => {
-      const found = need(call, call.input, wanted.name, reader, `Bring \`${wanted.name}\` along, or \`>> rename(...)\` the column that holds it.`, "left");
+      const found = need(
+        call,
+        call.input,
+        wanted.name,
+        reader,
+        `Bring \`${wanted.name}\` along, or \`>> rename(...)\` the column that holds it.`,
+        "left",
+      );
       if (!found) return undefined;
-      return needType(call, found, wanted, reader, `Declare \`${wanted.name}\` as the type it has here in the workflow's \`source\`, and fit it again.`) ? found : undefined;
+      return needType(
+        call,
+        found,
+        wanted,
+        reader,
+        `Declare \`${wanted.name}\` as the type it has here in the workflow's \`source\`, and fit it again.`,
+      )
+        ? found
+        : undefined;
     });
     if (bound.some(b => !b)) return undefined;
     const input = bound.map(b => b!);

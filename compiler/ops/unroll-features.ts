@@ -9,7 +9,11 @@ import { defineOp } from "./define-op.js";
 
 interface UnrollRule<U extends string, Prefix extends string> extends Rule {
   readonly fault: never;
-  readonly out: string extends this["S"] ? string : string extends U ? string : this["S"] | (Prefix extends "" ? U : Renamed<U, `${Prefix}_`>);
+  readonly out: string extends this["S"]
+    ? string
+    : string extends U
+      ? string
+      : this["S"] | (Prefix extends "" ? U : Renamed<U, `${Prefix}_`>);
 }
 
 type ColumnsOfNode<N> = N extends Node<infer U> ? U : string;
@@ -36,21 +40,48 @@ export const unrollFeaturesOp = defineOp({
   infer: call => {
     const { itemColumn, prefix } = call.params;
     const reader = "`unrollFeatures`";
-    const item = need(call, call.input, itemColumn, reader, "Name a column of the candidates.", { literal: itemColumn });
+    const item = need(call, call.input, itemColumn, reader, "Name a column of the candidates.", {
+      literal: itemColumn,
+    });
     if (!item || !sameRows(call, call.input, reader)) return undefined;
     const unroll = call.dependency("unroll");
     const stray = unroll.find(b => !isAncestor(call.parentRows, item.column.rows, b.column.rows));
     if (stray)
-      return call.fail(messages.schemaDtypeUnsupported({ operator: "unrollFeatures", wanted: `columns with one value per user of \`${itemColumn}\``, column: stray.column.name, seen: `one per ${describeRows(stray.column.rows)}`, way: "Unroll columns of the node that the candidates were retrieved for." }), { dependency: "unroll" });
-    const added = unroll.map(({ column }) => ({ ...column, name: prefix ? `${prefix}_${column.name}` : column.name, rows: item.column.rows }));
+      return call.fail(
+        messages.schemaDtypeUnsupported({
+          operator: "unrollFeatures",
+          wanted: `columns with one value per user of \`${itemColumn}\``,
+          column: stray.column.name,
+          seen: `one per ${describeRows(stray.column.rows)}`,
+          way: "Unroll columns of the node that the candidates were retrieved for.",
+        }),
+        { dependency: "unroll" },
+      );
+    const added = unroll.map(({ column }) => ({
+      ...column,
+      name: prefix ? `${prefix}_${column.name}` : column.name,
+      rows: item.column.rows,
+    }));
     const clash = added.find(a => call.input.some(b => b.column.name === a.name));
     if (clash)
-      return call.fail(messages.schemaOutputCollision({ operator: "unrollFeatures", column: clash.name, way: 'Give the user\'s columns a name of their own: `{ prefix: "user" }`, or leave the column out.' }), "right");
-    return { params: call.params, inputs: { input: call.input, unroll }, outputs: [...call.input.map(b => b.column), ...added] };
+      return call.fail(
+        messages.schemaOutputCollision({
+          operator: "unrollFeatures",
+          column: clash.name,
+          way: 'Give the user\'s columns a name of their own: `{ prefix: "user" }`, or leave the column out.',
+        }),
+        "right",
+      );
+    return {
+      params: call.params,
+      inputs: { input: call.input, unroll },
+      outputs: [...call.input.map(b => b.column), ...added],
+    };
   },
 });
 
 function isAncestor(parentRows: (rows: string) => string | undefined, rows: string, ancestor: string): boolean {
-  for (let at: string | undefined = parentRows(rows); at !== undefined; at = parentRows(at)) if (at === ancestor) return true;
+  for (let at: string | undefined = parentRows(rows); at !== undefined; at = parentRows(at))
+    if (at === ancestor) return true;
   return false;
 }

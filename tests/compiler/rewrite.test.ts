@@ -1,9 +1,9 @@
-import { toSource, toSourceRange, toTarget } from "#compiler/1-rewrite/spans.js";
-import { rewrite } from "#compiler/1-rewrite/rewrite.js";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { rewrite } from "#compiler/1-rewrite/rewrite.js";
+import { toSource, toSourceRange, toTarget } from "#compiler/1-rewrite/spans.js";
 
 const body = (text: string) => rewrite(text, "x.ensemble.ts").text.split("\nimport { $")[0]!;
 
@@ -36,7 +36,8 @@ describe("operators become calls around verbatim operands", () => {
   ])("plain JavaScript stays: %s", source => expect(rewrite(source, "x.ensemble.ts").text).toBe(source));
 
   test("a list takes its columns from the file's only source", () => {
-    const text = 'const s = source({ a: "int64" });\nconst b = ["a"] >> op();\nconst c = ["a"] + b;\nconst d = b + ["a"];\n';
+    const text =
+      'const s = source({ a: "int64" });\nconst b = ["a"] >> op();\nconst c = ["a"] + b;\nconst d = b + ["a"];\n';
     expect(body(text).split("\n").slice(1, 4)).toEqual([
       'const b = $chain($list(s, ["a"], 1) , op(), 0);',
       'const c = $plus($list(s, ["a"], 3) , b, 2);',
@@ -88,15 +89,29 @@ describe("spans", () => {
   });
 
   test("random token edits never crash the rewriter, and ranges stay inside the file", () => {
-    const tokens = files.flatMap(f => readFileSync(join(samples, f), "utf8").match(/\w+|\s+|[^\w\s]/g)!.slice(0, 200).join("\u0000").split("\u0000"));
-    const edits = fc.array(fc.record({ at: fc.nat(400), drop: fc.nat(3), put: fc.constantFrom(">>", "+", "-", "[", "]", "(", ")", '"x"', ",", "=>", "`", "a", "\n") }), { minLength: 1, maxLength: 6 });
+    const tokens = files.flatMap(f =>
+      readFileSync(join(samples, f), "utf8")
+        .match(/\w+|\s+|[^\w\s]/g)!
+        .slice(0, 200)
+        .join("\u0000")
+        .split("\u0000"),
+    );
+    const edits = fc.array(
+      fc.record({
+        at: fc.nat(400),
+        drop: fc.nat(3),
+        put: fc.constantFrom(">>", "+", "-", "[", "]", "(", ")", '"x"', ",", "=>", "`", "a", "\n"),
+      }),
+      { minLength: 1, maxLength: 6 },
+    );
     fc.assert(
       fc.property(edits, list => {
         const words = tokens.slice(0, 400);
         for (const { at, drop, put } of list) words.splice(at, drop, put);
         const text = words.join("");
         const { text: out, spans, findings } = rewrite(text, "x.ensemble.ts");
-        for (const { site } of findings) expect(site.start >= 0 && site.end <= text.length && site.start <= site.end).toBe(true);
+        for (const { site } of findings)
+          expect(site.start >= 0 && site.end <= text.length && site.start <= site.end).toBe(true);
         const range = toSourceRange(spans, { start: 0, end: out.length });
         if (range) expect(range.start >= 0 && range.end <= text.length).toBe(true);
       }),

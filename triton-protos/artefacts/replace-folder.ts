@@ -19,8 +19,11 @@ export function stagingFolder(target: string): string {
   const retired = join(parent, `${RETIRED}${name}`);
   if (existsSync(retired) && !existsSync(join(parent, name))) renameSync(retired, join(parent, name));
   for (const entry of readdirSync(parent)) {
-    const owner = entry.startsWith(`${STAGING}${name}-`) ? Number(entry.slice(STAGING.length + name.length + 1)) : undefined;
-    if (entry === `${RETIRED}${name}` || (owner !== undefined && !isAlive(owner))) rmSync(join(parent, entry), { recursive: true, force: true });
+    const owner = entry.startsWith(`${STAGING}${name}-`)
+      ? Number(entry.slice(STAGING.length + name.length + 1))
+      : undefined;
+    if (entry === `${RETIRED}${name}` || (owner !== undefined && !isAlive(owner)))
+      rmSync(join(parent, entry), { recursive: true, force: true });
   }
   const staging = join(parent, `${STAGING}${name}-${process.pid}`);
   rmSync(staging, { recursive: true, force: true });
@@ -46,7 +49,8 @@ export function replaceFolder(staging: string, target: string): void {
 }
 
 /** `renameat2(RENAME_EXCHANGE)`, which Node lacks and coreutils 9.5 has. */
-const exchange = (a: string, b: string): boolean => spawnSync("mv", ["--exchange", "--no-copy", "-T", a, b], { stdio: "ignore" }).status === 0;
+const exchange = (a: string, b: string): boolean =>
+  spawnSync("mv", ["--exchange", "--no-copy", "-T", a, b], { stdio: "ignore" }).status === 0;
 
 function place(target: string): { parent: string; name: string } {
   const path = resolve(target);

@@ -1,0 +1,59 @@
+// Each folder of tests/samples is one program: it compiles to the plan beside it, or fails with the diagnostics beside it, positions
+// included. `UPDATE=1` rewrites what is expected, `FILTER=name` picks.
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { CODES } from "#compiler/diagnostics/messages.js";
+import { compile, printDiagnostics } from "#compiler/index.js";
+import { printPlan } from "#triton-protos/plan.js";
+
+const SAMPLES = join(import.meta.dirname, "..", "samples");
+const cases = readdirSync(SAMPLES).filter(name => name !== "artefacts" && name.includes(process.env.FILTER ?? ""));
+const fileOf = (name: string) =>
+  join(SAMPLES, name, readdirSync(join(SAMPLES, name)).find(f => f.startsWith("main."))!);
+
+function expectFile(path: string, actual: string): void {
+  if (process.env.UPDATE) writeFileSync(path, actual);
+  expect(actual).toBe(existsSync(path) ? readFileSync(path, "utf8") : undefined);
+}
+
+describe.each(cases)("%s", name => {
+  test(name.startsWith("error-") ? "is refused at the right places" : "compiles to its plan", async () => {
+    const compiled = await compile(fileOf(name), name === "error-timeout" ? { timeoutSeconds: 1 } : {});
+    const [plan, diagnostics] = [
+      join(SAMPLES, name, "expected.plan.json"),
+      join(SAMPLES, name, "expected.diagnostics.txt"),
+    ];
+    if (name.startsWith("error-")) {
+      expect(compiled.ok).toBe(false);
+      expectFile(
+        diagnostics,
+        printDiagnostics(compiled.diagnostics, { folder: join(SAMPLES, name), color: false }).replaceAll(
+          join(SAMPLES, name),
+          ".",
+        ),
+      );
+      if (process.env.UPDATE) rmSync(plan, { force: true });
+    } else {
+      expect(printDiagnostics(compiled.diagnostics)).toBe("");
+      expectFile(plan, compiled.ok ? printPlan(compiled.plan) : "");
+    }
+  });
+});
+
+const pairs = cases.filter(name => cases.includes(`${name}-method`));
+
+test.each(pairs)("%s: the method form compiles to the same plan", async name => {
+  const [operators, methods] = await Promise.all([compile(fileOf(name)), compile(fileOf(`${name}-method`))]);
+  expect(methods.ok && methods.plan).toEqual(operators.ok && operators.plan);
+});
+
+test("every code of the compiler occurs in a sample", () => {
+  const seen = new Set<string>();
+  for (const name of cases) {
+    const path = join(SAMPLES, name, "expected.diagnostics.txt");
+    if (existsSync(path))
+      for (const [, code] of readFileSync(path, "utf8").matchAll(/(?:error|warning)\[([\w/-]+)\]/g)) seen.add(code!);
+  }
+  expect(CODES.filter(code => !seen.has(code))).toEqual([]);
+});

@@ -1,0 +1,76 @@
+// Makes the Feast repository and the fitted workflow that tests/samples compile against (built code needed: `npm run build`).
+//   node tests/oracles/samples/make-artefacts.mjs
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
+
+const out = fileURLToPath(new URL("../../samples/artefacts", import.meta.url));
+const merlon = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
+
+const table = (name, event) => ({ name, path: `data/${name}.parquet`, timestampField: event });
+writeFeastRepository(join(out, "features"), {
+  project: "samples",
+  timestamp: Date.UTC(2026, 0, 1) / 1000,
+  entities: [
+    { name: "user_id", joinKey: "user_id", type: "INT64", description: "" },
+    { name: "item_id", joinKey: "item_id", type: "INT64", description: "" },
+  ],
+  views: [
+    {
+      name: "user_features",
+      entities: ["user_id"],
+      features: [
+        { name: "age", type: "FLOAT" },
+        { name: "city", type: "STRING" },
+        { name: "purchased_ids", type: "INT64_LIST" },
+      ],
+      source: table("users", "event_timestamp"),
+      rows: { user_id: [1n, 2n], age: [31, 44], city: ["Ghent", "Turin"], purchased_ids: [[100n, 101n], []] },
+    },
+    {
+      name: "pair_features",
+      entities: ["user_id", "item_id"],
+      features: [{ name: "count", type: "INT64" }],
+      source: table("pairs", "event_timestamp"),
+      rows: { user_id: [1n], item_id: [100n], count: [3n] },
+    },
+    {
+      name: "item_features",
+      entities: ["item_id"],
+      features: [{ name: "price", type: "FLOAT" }],
+      source: table("items", "event_timestamp"),
+      rows: {
+        item_id: Array.from({ length: 40 }, (_, i) => BigInt(100 + i)),
+        price: Array.from({ length: 40 }, (_, i) => i + 0.5),
+      },
+    },
+  ],
+});
+
+// The same repository with a feature of a type that has no dtype: `city` becomes a MAP (30).
+cpSync(join(out, "features"), join(out, "features-odd"), { recursive: true });
+const registry = readFileSync(join(out, "features", "data", "registry.db"));
+const city = registry.indexOf(Buffer.from([0x0a, 4, ...Buffer.from("city"), 0x10, 2]));
+registry[city + 7] = 30;
+writeFileSync(join(out, "features-odd", "data", "registry.db"), registry);
+
+const folder = mkdtempSync(join(tmpdir(), "merlon-samples-"));
+writeFileSync(join(folder, "users.csv"), "age,city\n31,Ghent\n44,Turin\n,Ghent\n27,Oslo\n");
+const fit = spawnSync(
+  process.execPath,
+  [
+    merlon,
+    "fit",
+    join(out, "user.workflow.ts"),
+    "--data",
+    join(folder, "users.csv"),
+    "--out",
+    join(out, "etl", "user"),
+  ],
+  { stdio: "inherit" },
+);
+rmSync(folder, { recursive: true });
+process.exitCode = fit.status ?? 1;

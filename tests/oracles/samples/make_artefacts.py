@@ -1,0 +1,64 @@
+"""Makes the small ONNX and FAISS files that tests/samples compile against.
+
+    python tests/oracles/samples/make_artefacts.py      (onnx, faiss-cpu, numpy; pins in tests/requirements.txt)
+"""
+
+from pathlib import Path
+
+import faiss
+import numpy as np
+import onnx
+from onnx import TensorProto as T
+from onnx import helper, numpy_helper
+
+OUT = Path(__file__).parents[2] / "samples" / "artefacts"
+RANDOM = np.random.default_rng(7)
+
+
+def save(name, nodes, inputs, outputs, initializers):
+    graph = helper.make_graph(nodes, name, inputs, outputs, [numpy_helper.from_array(v, k) for k, v in initializers.items()])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, OUT / "models" / f"{name}.onnx")
+
+
+def value(name, dtype, shape):
+    return helper.make_tensor_value_info(name, dtype, shape)
+
+
+save(
+    "query_tower",
+    [
+        helper.make_node("Gather", ["city_table", "city"], ["city_vector"]),
+        helper.make_node("Unsqueeze", ["age", "one"], ["age_column"]),
+        helper.make_node("Mul", ["city_vector", "age_column"], ["query_embedding"]),
+    ],
+    [value("city", T.INT64, ["n"]), value("age", T.FLOAT, ["n"])],
+    [value("query_embedding", T.FLOAT, ["n", 4])],
+    {"city_table": RANDOM.normal(size=(16, 4)).astype(np.float32), "one": np.array([1], np.int64)},
+)
+save(
+    "ranker",
+    [
+        helper.make_node("Gather", ["item_table", "item_id"], ["score"]),
+        helper.make_node("Add", ["score", "age"], ["sum"]),
+        helper.make_node("Unsqueeze", ["sum", "one"], ["purchase/binary_output"]),
+    ],
+    [value("item_id", T.INT64, ["n"]), value("age", T.FLOAT, ["n"])],
+    [value("purchase/binary_output", T.FLOAT, ["n", 1])],
+    {"item_table": RANDOM.normal(size=64).astype(np.float32), "one": np.array([1], np.int64)},
+)
+save(
+    "image",
+    [helper.make_node("Identity", ["pixels"], ["same"])],
+    [value("pixels", T.FLOAT, ["n", 3, 8, 8])],
+    [value("same", T.FLOAT, ["n", 3, 8, 8])],
+    {},
+)
+whole = (OUT / "models" / "ranker.onnx").read_bytes()
+(OUT / "models" / "truncated.onnx").write_bytes(whole[: len(whole) // 2])
+
+for name, dimension in (("items", 4), ("wide", 8)):
+    index = faiss.IndexIDMap(faiss.IndexFlatIP(dimension))
+    index.add_with_ids(RANDOM.normal(size=(40, dimension)).astype(np.float32), np.arange(100, 140, dtype=np.int64))
+    faiss.write_index(index, str(OUT / "index" / f"{name}.faiss"))

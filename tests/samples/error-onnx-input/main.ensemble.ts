@@ -1,0 +1,8 @@
+import { ensemble, predictOnnx, source } from "merlon";
+
+const request = source({ item: "int64", age: "float32", pixels: "float32" });
+const scores = request >> predictOnnx("../artefacts/models/ranker.onnx");
+const bound = request >> predictOnnx("../artefacts/models/ranker.onnx", { inputs: { item_idd: "item" } });
+const shape = request >> predictOnnx("../artefacts/models/image.onnx");
+
+export default ensemble("x", scores + bound + shape);

@@ -1,0 +1,6 @@
+import { logOp, source, workflow } from "merlon";
+
+const events = source({ price: "float32" });
+for (;;);
+
+export default workflow("x", events >> logOp());
