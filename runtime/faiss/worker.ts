@@ -38,19 +38,22 @@ const post = (reply: FaissReply, moved: ArrayBuffer[] = []): void => {
 };
 
 function answer(request: FaissRequest): void {
+  const { id } = request;
   switch (request.kind) {
     case "load":
-      return post({ id: request.id, ok: true, info: load(request.path) });
+      post({ id, ok: true, info: load(request.path) });
+      break;
     case "unload":
       indexes.delete(request.index);
-      return post({ id: request.id, ok: true });
+      post({ id, ok: true });
+      break;
     case "search": {
       const hits = search(indexes.get(request.index)!, request);
-      return post({ id: request.id, ok: true, hits }, [
-        hits.ids.buffer,
-        hits.distances.buffer,
-        hits.offsets.buffer,
-      ] as ArrayBuffer[]);
+      post(
+        { id, ok: true, hits },
+        [hits.ids, hits.distances, hits.offsets].map(array => array.buffer as ArrayBuffer),
+      );
+      break;
     }
     default:
       request satisfies never;

@@ -8,9 +8,9 @@ import { idSet } from "./id-set.js";
 
 export const filterCandidates: Kernel<"filterCandidates"> = {
   prepare: step => {
-    const name = step.inputs["input"]![0]!.name;
-    const listName = step.inputs["filterOut"]![0]!.name;
-    return { run: inputs => [filter(inputs["input"]![0]!, inputs["filterOut"]![0]!, name, listName)] };
+    const name = step.inputs.input![0]!.name;
+    const listName = step.inputs.filterOut![0]!.name;
+    return { run: inputs => [filter(inputs.input![0]!, inputs.filterOut![0]!, name, listName)] };
   },
 };
 

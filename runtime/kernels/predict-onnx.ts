@@ -17,7 +17,7 @@ export const predictOnnx: Kernel<"predictOnnx"> = {
     const wanted = outputs.map(output => output.tensor);
     return {
       run: async (inputs, { signal }) => {
-        const columns = inputs["input"]!;
+        const columns = inputs.input!;
         const { rows } = columns[0]!;
         // Graphs disagree about what no rows are, so they are not asked.
         if (rows.count === 0) return step.outputs.map(col => empty(col.dtype, rows, col.list?.min));
@@ -35,7 +35,7 @@ export const predictOnnx: Kernel<"predictOnnx"> = {
 type Binding = (columns: readonly Column[]) => Tensor;
 
 function bindInputs(step: Step<"predictOnnx">, { inputs }: ModelDescription): Binding[] {
-  const refs = step.inputs["input"]!;
+  const refs = step.inputs.input!;
   for (const tensor of Object.keys(step.params.inputs))
     if (!inputs.some(input => input.name === tensor))
       throw new RuntimeFault(

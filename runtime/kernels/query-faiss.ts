@@ -8,12 +8,12 @@ import { type Column, childRows } from "../plan/table.js";
 
 export const queryFaiss: Kernel<"queryFaiss"> = {
   prepare: async (step, context) => {
-    const info = await loadIndex(join(context.folder, step.artefacts!["index"]!));
-    const name = step.inputs["input"]![0]!.name;
+    const info = await loadIndex(join(context.folder, step.artefacts!.index!));
+    const name = step.inputs.input![0]!.name;
     const k = Math.min(step.params.topk, info.ntotal);
     return {
       run: async inputs => {
-        const query = inputs["input"]![0]!;
+        const query = inputs.input![0]!;
         const { rows } = query;
         const queries = checkQueries(query, name, info);
         const hits =

@@ -14,7 +14,7 @@ import { type FillMissing, missingRule, prepareMissing } from "./feature-default
 
 export const queryFeast: Kernel<"queryFeast"> = {
   prepare: async (step, context) => {
-    const folder = join(context.folder, step.artefacts!["repository"]!);
+    const folder = join(context.folder, step.artefacts!.repository!);
     const repository = readRepository(folder);
     const view = checkView(step, repository, folder);
     const wanted = step.outputs.flatMap(schema => outputFeature(step, view, schema) ?? []);
@@ -31,7 +31,7 @@ export const queryFeast: Kernel<"queryFeast"> = {
       );
       return {
         run: inputs => {
-          const entity = inputs["input"]![0]!;
+          const entity = inputs.input![0]!;
           const distinct = distinctKeys(entity);
           const found = reader.getOnline(distinct.keys, distinct.keys.rows.count + (distinct.nullRow < 0 ? 0 : 1));
           const finish = (features: readonly FeatureColumn[]) =>

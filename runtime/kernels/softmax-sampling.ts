@@ -12,12 +12,12 @@ import { philox, uniform } from "./philox.js";
 export const softmaxSampling: Kernel<"softmaxSampling"> = {
   prepare: step => {
     const { topk, temperature, mode, seed } = step.params;
-    const names = { ids: step.inputs["input"]![0]!.name, scores: step.inputs["relevance"]![0]!.name };
+    const names = { ids: step.inputs.input![0]!.name, scores: step.inputs.relevance![0]!.name };
     const stepHash = hashText(step.id);
     return {
       run: (inputs, context) => {
-        const ids = inputs["input"]![0]!;
-        const scores = inputs["relevance"]![0]!;
+        const ids = inputs.input![0]!;
+        const scores = inputs.relevance![0]!;
         const race =
           mode === "greedy"
             ? (s: number) => s

@@ -8,16 +8,16 @@ import type { Column } from "../plan/table.js";
 
 export const transformWorkflow: Kernel<"transformWorkflow"> = {
   prepare: async (step, context) => {
-    const file = join(context.folder, step.artefacts!["workflow"]!);
+    const file = join(context.folder, step.artefacts!.workflow!);
     const plan = await readPlan(file);
     // Workflows are plans, so the executor is a dependency both ways; it is loaded here, when a workflow is.
     const { preparePlan } = await import("../plan/execute.js");
     const executable = await preparePlan(plan, { ...context, folder: dirname(file) });
-    const refs = step.inputs["input"]!;
+    const refs = step.inputs.input!;
     const names = step.outputs.map(col => col.name);
     return {
       run: async (inputs, runContext) => {
-        const columns = new Map<string, Column>(inputs["input"]!.map((col, i) => [refs[i]!.name, col]));
+        const columns = new Map<string, Column>(inputs.input!.map((col, i) => [refs[i]!.name, col]));
         const result = await executable.run(columns, runContext);
         return names.map(name => result.columns.get(name)!);
       },
