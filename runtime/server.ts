@@ -99,7 +99,11 @@ function inProcess(registry: () => Registry): ModelCaller {
   return {
     async describe(model) {
       const { inputs, outputs } = describeModel(registry().find(model, -1).config, []);
-      const tensor = ({ name, datatype, shape }: ModelMetadataResponse_TensorMetadata) => ({ name, datatype: datatype as WireType, shape });
+      const tensor = ({ name, datatype, shape }: ModelMetadataResponse_TensorMetadata) => ({
+        name,
+        datatype: datatype as WireType,
+        shape,
+      });
       return { inputs: inputs.map(tensor), outputs: outputs.map(tensor) };
     },
     async infer(model, inputs, outputs, signal) {

@@ -3,6 +3,7 @@
  */
 
 import type { ModelConfig } from "../../triton-protos/model-config.js";
+import { complete, messageType } from "../../triton-protos/proto-root.js";
 import type { Backend, LoadContext, LoadedModel } from "../backends/backend.js";
 import { loadBackend } from "../backends/index.js";
 import { RuntimeFault, STATUS } from "../errors.js";
@@ -150,10 +151,11 @@ export function createRegistry(options: RegistryOptions): Registry {
     const config =
       options.autoComplete && backend.autoComplete ? await backend.autoComplete(polled.config, folder) : polled.config;
     validateVersion(config);
+    const served = complete(messageType("inference.ModelConfig"), config) as ModelConfig;
     const context: LoadContext = {
       name: config.name,
       version,
-      config,
+      config: served,
       folder,
       models: options.models,
       drawSeed: options.drawSeed,
@@ -165,7 +167,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     return {
       model: config.name,
       version,
-      config,
+      config: served,
       scheduler,
       statistics,
       loaded,

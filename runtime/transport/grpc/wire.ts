@@ -3,8 +3,7 @@
  */
 import { RuntimeFault } from "../../errors.js";
 
-const truncated = (): RuntimeFault =>
-  new RuntimeFault("INTERNAL", "Unable to parse request");
+const truncated = (): RuntimeFault => new RuntimeFault("INTERNAL", "Unable to parse request");
 
 /** Reads fields of one message; sub-messages are cursors over the same bytes. */
 export class Cursor {

@@ -5,8 +5,8 @@ import { RuntimeFault } from "../../errors.js";
 import { type Json, type JsonObject, WholeDouble } from "./json.js";
 
 /** A member that is not what it must be. `field` names it as Triton does. */
-export function wrongKind(field: string, kind: string): never {
-  throw new RuntimeFault("INTERNAL", `Unable to parse '${field}': attempt to access JSON non-${kind} as ${kind}`);
+export function wrongKind(field: string, kind: string, wanted = kind): never {
+  throw new RuntimeFault("INTERNAL", `Unable to parse '${field}': attempt to access JSON non-${kind} as ${wanted}`);
 }
 
 export const isObject = (json: Json | undefined): json is JsonObject => json instanceof Map;
@@ -42,5 +42,5 @@ export function asSigned(json: Json, field: string): number | bigint {
 export function asNumber(json: Json, field: string): number {
   if (typeof json === "number") return json;
   if (typeof json === "bigint") return Number(json);
-  return json instanceof WholeDouble ? json.value : wrongKind(field, "number");
+  return json instanceof WholeDouble ? json.value : wrongKind(field, "number", "double");
 }

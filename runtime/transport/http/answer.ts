@@ -18,11 +18,12 @@ export const jsonAnswer = (value: unknown): Answer => ({
 });
 export const emptyAnswer = (status = 200): Answer => ({ status, type: "text/plain", body: "" });
 export const notFound: Answer = { status: 404, type: "text/plain", body: JSON.stringify({ error: "Not Found" }) };
-export const methodNotAllowed: Answer = {
+/** @param type `text/plain` on the routes that Triton answers without a body */
+export const methodNotAllowed = (type: Answer["type"]): Answer => ({
   status: 405,
-  type: "text/plain",
+  type,
   body: JSON.stringify({ error: "Method Not Allowed" }),
-};
+});
 
 /** @param type `text/plain` for faults found before the body was looked at */
 export const faultAnswer = (fault: RuntimeFault, type: Answer["type"] = "application/json"): Answer => ({
@@ -34,7 +35,7 @@ export const faultAnswer = (fault: RuntimeFault, type: Answer["type"] = "applica
 export function writeAnswer(response: ServerResponse, { status, type, body, headers }: Answer): void {
   if (response.headersSent || response.destroyed) return;
   response.sendDate = false;
-  response.removeHeader("connection");
+  if (response.shouldKeepAlive) response.removeHeader("connection");
   response.writeHead(status, { "Content-Type": type, ...headers, "Content-Length": Buffer.byteLength(body) });
   response.end(body);
 }

@@ -60,10 +60,10 @@ export function readInferRequest(
     inputs.push(tensor);
   }
   if (at !== blob.length) refuse(`unexpected additional input data for model '${config.name}'`);
-  const outputs = readOutputs(isObject(json) ? json.get("outputs") : undefined, binaryOutput, id);
+  const outputs = readOutputs(isObject(json) ? json.get("outputs") : undefined, id);
   return {
     request: { id, parameters, inputs, outputs: [...outputs.keys()], signal },
-    isBinary: name => outputs.get(name) ?? binaryOutput,
+    isBinary: name => outputs.get(name) ?? (outputs.size === 0 && binaryOutput),
   };
 }
 
@@ -91,7 +91,8 @@ function readData(
     return refuse(
       `receiving ${row.wire} data via JSON is not supported. Please use the binary data format for input ${name}`,
     );
-  const elements = shape.reduce((product, dim) => product * dim, 1);
+  const elements = shape.length === 0 ? 0 : shape.reduce((product, dim) => product * dim, 1);
+  if (elements === 0) return new Uint8Array(0);
   const size = elements * Math.max(1, row.bytes);
   if (size > limits.maxInputSize)
     refuse(
@@ -131,7 +132,7 @@ function readSource(input: Json): Source {
 }
 
 /** Names of the wanted outputs → whether each is wanted as bytes. */
-function readOutputs(json: Json | undefined, binaryOutput: boolean, id: string): ReadonlyMap<string, boolean> {
+function readOutputs(json: Json | undefined, id: string): ReadonlyMap<string, boolean> {
   const outputs = new Map<string, boolean>();
   if (json === undefined) return outputs;
   for (const output of asArray(json, "outputs")) {
@@ -142,6 +143,8 @@ function readOutputs(json: Json | undefined, binaryOutput: boolean, id: string):
     const binary = parameters.get("binary_data");
     if (parameters.has("shared_memory_region") && parameters.has("classification"))
       refuse("Output can't set both 'shared_memory_region' and 'classification'");
+    if (parameters.has("shared_memory_region") && parameters.has("binary_data"))
+      refuse("Output can't set both 'shared_memory_region' and 'binary_data'");
     if (parameters.has("shared_memory_region"))
       throw new RuntimeFault(
         "NOT_FOUND",
@@ -152,7 +155,7 @@ function readOutputs(json: Json | undefined, binaryOutput: boolean, id: string):
         "UNSUPPORTED",
         "the classification extension is not served yet; ask for the output itself",
       );
-    outputs.set(name, binary === undefined ? binaryOutput : asBoolean(binary, "binary_data"));
+    outputs.set(name, binary === undefined ? false : asBoolean(binary, "binary_data"));
   }
   return outputs;
 }
@@ -170,27 +173,27 @@ function rawRequest(body: Buffer, config: ModelConfig, signal: AbortSignal): Htt
   const row = configDatatype(input.data_type)!;
   const dims = config.max_batch_size > 0 ? [1, ...input.dims] : [...input.dims];
   if (!row.array) {
+    if (dims.some(dim => dim !== 1))
+      refuse(`${prefix}For BYTE datatype raw input '${input.name}', the model must have input shape [1]`);
     const length = Buffer.alloc(4);
     length.writeUInt32LE(body.length);
-    const shape = dims.map(dim => (dim === -1 ? 1 : dim));
-    if (shape.some(dim => dim !== 1))
-      refuse(`${prefix}For BYTE datatype raw input '${input.name}', the model must have input shape [1]`);
-    return done({ name: input.name, datatype: "BYTES", shape, data: Buffer.concat([length, body]) });
+    return done({ name: input.name, datatype: row.wire, shape: dims, data: Buffer.concat([length, body]) });
   }
-  const variable = dims.filter(dim => dim === -1).length;
-  if (variable > 1)
+  if (dims.filter(dim => dim === -1).length > 1)
     refuse(
       `${prefix}The shape of the raw input '${input.name}' can not be deduced because there are more than one variable-sized dimension`,
     );
   const fixed = dims.reduce((product, dim) => (dim === -1 ? product : product * dim), row.bytes);
-  if (variable === 1 && body.length % fixed !== 0)
+  const deduced = Math.floor(body.length / fixed);
+  const promised = dims.includes(-1) ? deduced * fixed : fixed;
+  if (body.length !== promised)
     refuse(
-      `${prefix}The shape of the raw input '${input.name}' can not be deduced to satisfy its byte size ${body.length}`,
+      `${prefix}input byte size mismatch for input 'raw_input' for model '${config.name}'. Expected ${promised}, got ${body.length}`,
     );
   return done({
     name: input.name,
     datatype: row.wire,
-    shape: dims.map(dim => (dim === -1 ? body.length / fixed : dim)),
+    shape: dims.map(dim => (dim === -1 ? deduced : dim)),
     data: body,
   });
 

@@ -25,7 +25,7 @@ export function printInferResponse(response: InferResponse, isBinary: (output: s
     if (!wireDatatype(tensor.datatype)?.contents)
       throw new RuntimeFault(
         "INVALID_ARGUMENT",
-        `sending ${tensor.datatype} data via JSON is not supported. Please use the binary data format for output ${tensor.name}`,
+        `sending ${tensor.datatype} data via JSON is not supported. Please use the binary data format for output`,
       );
     return `{${head},"data":[${printElements(tensor)}]}`;
   });
@@ -36,7 +36,9 @@ export function printInferResponse(response: InferResponse, isBinary: (output: s
     }"outputs":[${outputs.join(",")}]}`,
     "latin1",
   );
-  return blobs.length > 0 ? { body: Buffer.concat([json, ...blobs]), jsonLength: json.length } : { body: json };
+  return blobs.some(blob => blob.byteLength > 0)
+    ? { body: Buffer.concat([json, ...blobs]), jsonLength: json.length }
+    : { body: json };
 }
 
 const printParameter = (value: Parameter): string =>

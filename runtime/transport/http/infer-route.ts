@@ -4,7 +4,8 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { promisify } from "node:util";
 import { deflate, gzip } from "node:zlib";
-import { infer } from "../../data-plane/infer.js";
+import { execute } from "../../data-plane/infer.js";
+import { validateRequest } from "../../data-plane/validate.js";
 import { RuntimeFault } from "../../errors.js";
 import type { ServerCalls } from "../../server-calls.js";
 import { type Answer, faultAnswer } from "./answer.js";
@@ -21,16 +22,22 @@ export async function answerInfer(
   maxInputSize: number,
   signal: AbortSignal,
 ): Promise<Answer> {
-  let early = true;
+  // Triton marks faults as JSON only between parsing the body and the model's answer.
+  let plain = true;
   try {
     const version = calls.find(target.model, target.version);
     const received = await readBody(request, maxInputSize);
     const encoding = request.headers["content-encoding"];
     const jsonLength = readLength(request.headers, received.length);
     const body = await unpackBody(received, encoding, maxInputSize);
-    early = false;
+    plain = false;
     const { request: asked, isBinary } = readInferRequest(body, jsonLength, version.config, { maxInputSize }, signal);
-    const { body: answer, jsonLength: answerLength } = printInferResponse(await infer(version, asked), isBinary);
+    const valid = validateRequest(version.config, asked);
+    plain = true;
+    const { body: answer, jsonLength: answerLength } = printInferResponse(
+      await execute(version, asked, valid),
+      isBinary,
+    );
     return compress(request.headers["accept-encoding"], {
       status: 200,
       type: answerLength === undefined ? "application/json" : "application/octet-stream",
@@ -39,7 +46,7 @@ export async function answerInfer(
     });
   } catch (error) {
     if (!(error instanceof RuntimeFault)) throw error;
-    const answer = faultAnswer(error, early ? "text/plain" : "application/json");
+    const answer = faultAnswer(error, plain ? "text/plain" : "application/json");
     return error.message === "Unsupported compression type"
       ? { ...answer, headers: { "Accept-Encoding": "gzip, deflate" } }
       : answer;

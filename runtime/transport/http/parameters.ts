@@ -3,7 +3,7 @@
  */
 import { RuntimeFault } from "../../errors.js";
 import type { Parameter } from "../../tensor.js";
-import { asBoolean, asUnsigned, isObject, wrongKind } from "./access.js";
+import { asBoolean, asText, asUnsigned, isObject } from "./access.js";
 import { type Json, WholeDouble } from "./json.js";
 
 /** @throws RuntimeFault */
@@ -14,11 +14,11 @@ export function readHttpParameters(json: Json | undefined): {
   const parameters = new Map<string, Parameter>();
   let binaryOutput = false;
   if (json === undefined) return { parameters, binaryOutput };
-  if (!isObject(json)) return wrongKind("parameters", "object");
+  if (!isObject(json))
+    throw new RuntimeFault("INTERNAL", "failed to get request params.: attempt to get members for non-object");
   for (const [key, value] of json) {
     if (key === "binary_data_output") binaryOutput = asBoolean(value, key);
-    else if (key === "sequence_id")
-      parameters.set(key, typeof value === "string" ? value : BigInt(asUnsigned(value, key)));
+    else if (key === "sequence_id") parameters.set(key, isWhole(value) ? BigInt(value) : asText(value, key));
     else if (key === "sequence_start" || key === "sequence_end") parameters.set(key, asBoolean(value, key));
     else if (key === "priority" || key === "timeout") parameters.set(key, BigInt(asUnsigned(value, key)));
     else if (key.startsWith("triton_"))
@@ -30,6 +30,9 @@ export function readHttpParameters(json: Json | undefined): {
   }
   return { parameters, binaryOutput };
 }
+
+const isWhole = (json: Json): json is number | bigint =>
+  (typeof json === "number" && Number.isInteger(json) && json >= 0) || (typeof json === "bigint" && json >= 0n);
 
 function free(key: string, value: Json): Parameter {
   if (typeof value === "string" || typeof value === "boolean") return value;

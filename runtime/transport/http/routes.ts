@@ -46,6 +46,9 @@ export const ROUTES: readonly Route[] = [
     const [model, version] = target(call);
     return answerInfer(call.request, call.context.calls, { model, version }, call.context.maxInputSize, call.signal);
   }),
+  route("POST", `${MODEL}/generate(?:_stream)?`, () => {
+    throw new RuntimeFault("UNSUPPORTED", "the generate extension is not served; use /infer");
+  }),
   route("GET", "/v2/health/live", () => emptyAnswer()),
   route("GET", "/v2/health/ready", ({ context }) => emptyAnswer(context.calls.isReady() ? 200 : 400)),
   route("GET", "/v2", ({ context }) => jsonAnswer(context.calls.serverMetadata())),

@@ -32,7 +32,7 @@ export function serveHttp(
       known = true;
       if (route.method === request.method) return route.answer({ request, context, path: match.groups ?? {}, signal });
     }
-    return known ? methodNotAllowed : notFound;
+    return known ? methodNotAllowed(/\/(live|ready|infer)$/.test(path) ? "text/plain" : "application/json") : notFound;
   });
 }
 
@@ -43,7 +43,7 @@ export function serveMetrics(
   log: ServerLog,
 ): Promise<Listener> {
   return start(options, log, request => {
-    if (request.method !== "GET") return methodNotAllowed;
+    if (request.method !== "GET") return methodNotAllowed("text/plain; charset=utf-8");
     const path = request.url!.split("?")[0];
     if (path !== "/metrics" && path !== "/metrics/") return { ...emptyAnswer(), type: "text/plain; charset=utf-8" };
     return { status: 200, type: "text/plain; charset=utf-8", body: print() };

@@ -5,7 +5,7 @@ import { type DatatypeRow, wireDatatype } from "../../../triton-protos/datatype.
 import { packStrings } from "../../backends/strings.js";
 import { RuntimeFault } from "../../errors.js";
 import type { Tensor } from "../../tensor.js";
-import { asArray, asBoolean, asNumber, asSigned, asText, asUnsigned } from "./access.js";
+import { asArray, asBoolean, asNumber, asSigned, asUnsigned } from "./access.js";
 import type { Json } from "./json.js";
 
 /**
@@ -18,7 +18,7 @@ export function readElements(data: Json, row: DatatypeRow, elements: number): Ui
   if (flat.length > elements)
     throw new RuntimeFault("INTERNAL", "Unable to parse 'data': Shape does not match true shape of 'data' field");
   if (!row.array) {
-    const strings = flat.map(item => asText(item, "data"));
+    const strings = flat.map(readString);
     requireCount(flat.length, elements);
     return packStrings(strings);
   }
@@ -31,6 +31,11 @@ export function readElements(data: Json, row: DatatypeRow, elements: number): Ui
   }
   requireCount(flat.length, elements);
   return new Uint8Array(values.buffer);
+}
+
+function readString(json: Json): string {
+  if (typeof json === "string") return json;
+  throw new RuntimeFault("INTERNAL", "Unable to parse JSON bytes array: attempt to access JSON non-string as string");
 }
 
 const READERS = {
