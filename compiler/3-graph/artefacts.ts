@@ -80,7 +80,7 @@ export function artefactReader(folder: string): ArtefactReader {
     } catch (error) {
       const reason = (error as Error).message
         .replace(`${resolved}: `, "")
-        .replace(new RegExp(`^${escape(resolved)} `), "it ")
+        .replace(new RegExp(`^${quoteForRegExp(resolved)} `), "it ")
         .replaceAll(resolved, path);
       return {
         ok: false,
@@ -96,7 +96,7 @@ export function artefactReader(folder: string): ArtefactReader {
   return { onnx: reader("onnx"), faiss: reader("faiss"), feast: reader("feast"), workflow: reader("workflow"), used };
 }
 
-const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+const quoteForRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 /** Names beside the missing one that look like it. */
 function suggest(folder: string, path: string): string {

@@ -16,7 +16,8 @@ export function forwardMetadata(plan: Plan): Plan {
   const steps: AnyStep[] = [];
   for (const step of plan.steps) {
     const inputs = Object.fromEntries(Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(follow)]));
-    if (METADATA.has(step.op)) step.outputs.forEach((c, i) => forwarded.set(key(step.id, c.name), inputs.input![i]!));
+    if (METADATA.has(step.op))
+      for (const [i, c] of step.outputs.entries()) forwarded.set(key(step.id, c.name), inputs.input![i]!);
     else steps.push({ ...step, inputs } as AnyStep);
   }
   return { ...plan, steps, outputs: plan.outputs.map(({ ref, schema }) => ({ ref: follow(ref), schema })) };

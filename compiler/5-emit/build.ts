@@ -74,9 +74,9 @@ function makeVersion(repository: string, model: string): string {
 
 function writeArtefact(file: ArtefactFile, version: string): void {
   const to = join(version, file.to);
-  if ("from" in file) return copyArtefact(file.from, to);
   mkdirSync(dirname(to), { recursive: true });
-  writeFileSync(to, file.text);
+  if ("from" in file) copyArtefact(file.from, to);
+  else writeFileSync(to, file.text);
 }
 
 function copyArtefact(from: string, to: string): void {
@@ -92,7 +92,10 @@ function keepOthers(from: string, to: string, ours: ReadonlySet<string>): void {
 }
 
 function linkTree(from: string, to: string): void {
-  if (!statSync(from).isDirectory()) return linkSync(from, to);
+  if (!statSync(from).isDirectory()) {
+    linkSync(from, to);
+    return;
+  }
   mkdirSync(to);
   for (const entry of readdirSync(from)) linkTree(join(from, entry), join(to, entry));
 }

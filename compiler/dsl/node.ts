@@ -73,7 +73,7 @@ export class Node<C extends string> {
   }
 
   /** Takes columns away, by name or by the names of another node: the method form of `-`. */
-  minus<N>(columns: RightOfMinus<N>, site?: number): Minus<Node<C>, N> {
+  minus<const N>(columns: RightOfMinus<N>, site?: number): Minus<Node<C>, N> {
     return minus(this, columns, site) as Minus<Node<C>, N>;
   }
 

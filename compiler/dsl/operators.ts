@@ -170,7 +170,7 @@ export function $plus<L, R>(left: L, right: RightOfPlus<L, R>, site?: number): P
   return ((left as number) + (right as unknown as number)) as Plus<L, R>;
 }
 
-export function $minus<L, R>(left: L, right: L extends AnyNode ? RightOfMinus<R> : R, site?: number): Minus<L, R> {
+export function $minus<L, const R>(left: L, right: L extends AnyNode ? RightOfMinus<R> : R, site?: number): Minus<L, R> {
   if (isNode(left)) return minus(left, right, site) as Minus<L, R>;
   return ((left as unknown as number) - (right as unknown as number)) as Minus<L, R>;
 }

@@ -1,0 +1,120 @@
+import { describe, expect, test } from "tstyche";
+import {
+  $chain,
+  $minus,
+  $pick,
+  $plus,
+  categorify,
+  clip,
+  fillMissing,
+  hashBucket,
+  logOp,
+  type Node,
+  normalize,
+  queryFaiss,
+  queryFeast,
+  rename,
+  softmaxSampling,
+  source,
+  unrollFeatures,
+} from "merlon";
+
+const events = source({ user_id: "int64", brand: "string", price: "float32", seen: "list<int64>" });
+const price = $pick(events, "price");
+
+describe("columns are a union of strings, dtype first", () => {
+  test("a source declares them", () => {
+    expect(events).type.toBe<Node<"int64 user_id" | "string brand" | "float32 price" | "list<int64> seen">>();
+  });
+
+  test("[] keeps the named ones", () => {
+    expect($pick(events, ["price", "brand"])).type.toBe<Node<"float32 price" | "string brand">>();
+    expect(events.pick("price")).type.toBe<Node<"float32 price">>();
+  });
+
+  test("+ puts them side by side, - takes them away", () => {
+    expect($plus(price, $pick(events, "brand"))).type.toBe<Node<"float32 price" | "string brand">>();
+    expect($minus($minus(events, "seen"), ["brand"])).type.toBe<Node<"int64 user_id" | "float32 price">>();
+    expect($minus(events, price)).type.toBe<Node<"int64 user_id" | "string brand" | "list<int64> seen">>();
+  });
+
+  test("plain arithmetic stays plain", () => {
+    expect($plus(1, 2)).type.toBe<number>();
+    expect($plus("a", "b")).type.toBe<string>();
+  });
+});
+
+describe("operators say what they do to columns", () => {
+  test("dtype by dtype", () => {
+    expect($chain(price, clip({ min: 0 }))).type.toBe<Node<"float32 price">>();
+    expect($chain(price, normalize())).type.toBe<Node<"float64 price">>();
+    expect($chain(price, normalize({ outDtype: "float32" }))).type.toBe<Node<"float32 price">>();
+    expect($chain($pick(events, ["brand", "seen"]), categorify())).type.toBe<Node<"int64 brand" | "list<int64> seen">>();
+    expect($chain($pick(events, "brand"), hashBucket(10))).type.toBe<Node<"int32 brand">>();
+    expect($chain(price, fillMissing(0, { addBinaryColumns: true }))).type.toBe<Node<"float32 price" | "bool price_filled">>();
+    expect($chain(price, rename({ name: "cost" }))).type.toBe<Node<"float32 cost">>();
+    expect($chain($pick(events, ["price", "brand"]), rename({ prefix: "item_" }))).type.toBe<Node<"float32 item_price" | "string item_brand">>();
+  });
+
+  test("the method form follows the same rules", () => {
+    expect(price.pipe(clip({ min: 0 })).pipe(logOp())).type.toBe<Node<"float32 price">>();
+    expect(price.plus(events.pick("brand"))).type.toBe<Node<"float32 price" | "string brand">>();
+    expect(events.minus("seen").minus("brand")).type.toBe<Node<"int64 user_id" | "float32 price">>();
+  });
+
+  test("candidates and their order", () => {
+    const query = source({ vector: "float32[4]" });
+    const candidates = $chain(query, queryFaiss("items.faiss", { topk: 5, includeDistances: true }));
+    expect(candidates).type.toBe<Node<"int64 candidate_ids" | "float32 candidate_distances">>();
+    const ids = $pick(candidates, "candidate_ids");
+    expect($chain(ids, unrollFeatures("candidate_ids", price, { prefix: "user" }))).type.toBe<Node<"int64 candidate_ids" | "float32 user_price">>();
+    expect($chain(ids, softmaxSampling($pick(candidates, "candidate_distances")))).type.toBe<Node<"int64 ordered_ids" | "float32 ordered_scores">>();
+  });
+
+  test("an artefact's columns are open", () => {
+    expect($chain(events, queryFeast("features", { view: "v" }))).type.toBe<Node<string>>();
+  });
+});
+
+describe("a wrong operand has a sentence for a type", () => {
+  test("left of >>", () => {
+    expect($chain).type.not.toBeCallableWith(5, logOp());
+    $chain(
+      // @ts-expect-error "left of >> must be a node: start from source({ ... }) or a list of its columns"
+      5,
+      logOp(),
+    );
+  });
+
+  test("right of >>", () => {
+    $chain(
+      price,
+      // @ts-expect-error "right of >> must be an operator, such as clip({ min: 0 })"
+      logOp,
+    );
+  });
+
+  test("text where numbers are meant", () => {
+    $chain(
+      events,
+      // @ts-expect-error clip works on numbers, but \"string brand\" is text
+      clip({ min: 0 }),
+    );
+  });
+
+  test("a column that is not there", () => {
+    $pick(
+      events,
+      // @ts-expect-error no column \"prise\"
+      "prise",
+    );
+  });
+
+  test("a column that both sides have", () => {
+    $plus(
+      $chain(price, normalize()),
+      // @ts-expect-error both sides of + provide \"price\": drop or rename one
+      price,
+    );
+  });
+});
