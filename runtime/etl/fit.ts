@@ -98,7 +98,7 @@ async function learn(fit: Fit, steps: readonly AnyStep[], andGoOn: boolean): Pro
   fit.rows = found.rows;
   if (found.rows === 0)
     throw new RuntimeFault("INVALID_ARGUMENT", "the data has no rows. There is nothing to learn from.");
-  asked.forEach(({ step, name }, i) => checkMoments(step, name, found.moments[i]!));
+  for (const [i, { step, name }] of asked.entries()) checkMoments(step, name, found.moments[i]!);
   for (const step of steps) {
     const mine = asked.flatMap((one, i) => (one.step === step ? [{ ...one, moments: found.moments[i]! }] : []));
     if (step.op === "normalize")

@@ -133,10 +133,9 @@ async function runBatches({
       throw fault(`\`${model}\` refused rows ${done} to ${done + rowCount - 1}: ${(error as Error).message}`);
     });
     const made = DuckDBDataChunk.create(types, rowCount);
-    keep.forEach((_, i) => made.setColumnValues(i, chunk.getColumnValues(i)));
-    outputs.forEach((output, i) =>
-      made.setColumnValues(keep.length + i, outputValues(model, output, answers[output.name]!, rowCount)),
-    );
+    for (const i of keep.keys()) made.setColumnValues(i, chunk.getColumnValues(i));
+    for (const [i, output] of outputs.entries())
+      made.setColumnValues(keep.length + i, outputValues(model, output, answers[output.name]!, rowCount));
     appender.appendDataChunk(made);
     done += rowCount;
     onProgress?.({ doing: "predict", rows: done, totalRows: source.rows });

@@ -39,7 +39,8 @@ export function parseTextMessage(text: string): TextMessage {
       if (name === undefined || !/^[\w[]/.test(name)) throw wrong("expected a field name");
       next++;
       if (peek() === ":") next++;
-      const into = (found[name] ??= []);
+      const into = found[name] ?? [];
+      found[name] = into;
       if (peek() === "[") list(into);
       else into.push(value());
       if (peek() === "," || peek() === ";") next++;
