@@ -1,4 +1,3 @@
-import { describe, expect, test } from "tstyche";
 import {
   $chain,
   $minus,
@@ -18,6 +17,7 @@ import {
   source,
   unrollFeatures,
 } from "merlon";
+import { describe, expect, test } from "tstyche";
 
 const events = source({ user_id: "int64", brand: "string", price: "float32", seen: "list<int64>" });
 const price = $pick(events, "price");
@@ -49,11 +49,17 @@ describe("operators say what they do to columns", () => {
     expect($chain(price, clip({ min: 0 }))).type.toBe<Node<"float32 price">>();
     expect($chain(price, normalize())).type.toBe<Node<"float64 price">>();
     expect($chain(price, normalize({ outDtype: "float32" }))).type.toBe<Node<"float32 price">>();
-    expect($chain($pick(events, ["brand", "seen"]), categorify())).type.toBe<Node<"int64 brand" | "list<int64> seen">>();
+    expect($chain($pick(events, ["brand", "seen"]), categorify())).type.toBe<
+      Node<"int64 brand" | "list<int64> seen">
+    >();
     expect($chain($pick(events, "brand"), hashBucket(10))).type.toBe<Node<"int32 brand">>();
-    expect($chain(price, fillMissing(0, { addBinaryColumns: true }))).type.toBe<Node<"float32 price" | "bool price_filled">>();
+    expect($chain(price, fillMissing(0, { addBinaryColumns: true }))).type.toBe<
+      Node<"float32 price" | "bool price_filled">
+    >();
     expect($chain(price, rename({ name: "cost" }))).type.toBe<Node<"float32 cost">>();
-    expect($chain($pick(events, ["price", "brand"]), rename({ prefix: "item_" }))).type.toBe<Node<"float32 item_price" | "string item_brand">>();
+    expect($chain($pick(events, ["price", "brand"]), rename({ prefix: "item_" }))).type.toBe<
+      Node<"float32 item_price" | "string item_brand">
+    >();
   });
 
   test("the method form follows the same rules", () => {
@@ -67,8 +73,12 @@ describe("operators say what they do to columns", () => {
     const candidates = $chain(query, queryFaiss("items.faiss", { topk: 5, includeDistances: true }));
     expect(candidates).type.toBe<Node<"int64 candidate_ids" | "float32 candidate_distances">>();
     const ids = $pick(candidates, "candidate_ids");
-    expect($chain(ids, unrollFeatures("candidate_ids", price, { prefix: "user" }))).type.toBe<Node<"int64 candidate_ids" | "float32 user_price">>();
-    expect($chain(ids, softmaxSampling($pick(candidates, "candidate_distances")))).type.toBe<Node<"int64 ordered_ids" | "float32 ordered_scores">>();
+    expect($chain(ids, unrollFeatures("candidate_ids", price, { prefix: "user" }))).type.toBe<
+      Node<"int64 candidate_ids" | "float32 user_price">
+    >();
+    expect($chain(ids, softmaxSampling($pick(candidates, "candidate_distances")))).type.toBe<
+      Node<"int64 ordered_ids" | "float32 ordered_scores">
+    >();
   });
 
   test("an artefact's columns are open", () => {
