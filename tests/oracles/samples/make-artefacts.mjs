@@ -28,14 +28,14 @@ writeFeastRepository(join(out, "features"), {
         { name: "purchased_ids", type: "INT64_LIST" },
       ],
       source: table("users", "event_timestamp"),
-      rows: { user_id: [1n, 2n], age: [31, 44], city: ["Ghent", "Turin"], purchased_ids: [[100n, 101n], []] },
+      rows: { user_id: [1n, 2n], age: [31, 44], city: ["Ghent", "Turin"], purchased_ids: [[10n, 11n], []] },
     },
     {
       name: "pair_features",
       entities: ["user_id", "item_id"],
       features: [{ name: "count", type: "INT64" }],
       source: table("pairs", "event_timestamp"),
-      rows: { user_id: [1n], item_id: [100n], count: [3n] },
+      rows: { user_id: [1n], item_id: [10n], count: [3n] },
     },
     {
       name: "item_features",
@@ -43,7 +43,7 @@ writeFeastRepository(join(out, "features"), {
       features: [{ name: "price", type: "FLOAT" }],
       source: table("items", "event_timestamp"),
       rows: {
-        item_id: Array.from({ length: 40 }, (_, i) => BigInt(100 + i)),
+        item_id: Array.from({ length: 40 }, (_, i) => BigInt(10 + i)),
         price: Array.from({ length: 40 }, (_, i) => i + 0.5),
       },
     },

@@ -60,5 +60,5 @@ whole = (OUT / "models" / "ranker.onnx").read_bytes()
 
 for name, dimension in (("items", 4), ("wide", 8)):
     index = faiss.IndexIDMap(faiss.IndexFlatIP(dimension))
-    index.add_with_ids(RANDOM.normal(size=(40, dimension)).astype(np.float32), np.arange(100, 140, dtype=np.int64))
+    index.add_with_ids(RANDOM.normal(size=(40, dimension)).astype(np.float32), np.arange(10, 50, dtype=np.int64))
     faiss.write_index(index, str(OUT / "index" / f"{name}.faiss"))
