@@ -88,6 +88,12 @@ function update() {
   if (status !== 0) throw new Error("`merlon build` did not write model-repo/.");
 }
 
+// `npm run demo | head` closes the pipe early; that is no fault.
+process.stdout.on("error", error => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
 try {
   await main();
 } catch (error) {

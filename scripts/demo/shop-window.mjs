@@ -20,7 +20,8 @@ export async function openShop(url) {
       method: "POST",
       body: JSON.stringify({ inputs, parameters }),
     });
-    const answer = await response.json();
+    // Triton writes NaN as it is, and so does Merlon: scores of a row that is shorter than the longest are padded with it.
+    const answer = JSON.parse((await response.text()).replaceAll("NaN", "null"));
     if (!response.ok) throw new Error(`the server answered ${response.status}: ${answer.error}`);
     const column = name => {
       const { data, shape } = answer.outputs.find(output => output.name === name);
@@ -33,15 +34,16 @@ export async function openShop(url) {
     for (const customer of shown) {
       const { ids, scores } = await ask([customer.id]);
       heading(`Customer ${customer.id}`);
-      say(`  ${dim("bought before:")} ${customer.bought.map(id => product(id).name).join(", ")}`);
+      say(`  ${dim("bought before:")} ${counted(customer.bought.map(id => product(id).name))}`);
       const rows = ids[0].map((id, i) => [
         i + 1,
+        id,
         product(id).name,
         product(id).brand || dim("none"),
         product(id).price.toFixed(2),
         scores[0][i].toFixed(3),
       ]);
-      table([">#", "recommended", "brand", ">price", ">score"], rows);
+      table([">#", ">product", "recommended", "brand", ">price", ">score"], rows);
     }
   }
 
@@ -89,7 +91,7 @@ export async function openShop(url) {
       if (i < 0) continue; // the first ones warm up
       whole.push((performance.now() - started) * 1000);
       for (const [name, time] of Object.entries(parameters)) {
-        const label = /^timings\.(.*)$/.exec(name)?.[1];
+        const label = /^timing\.(.*)$/.exec(name)?.[1];
         if (label) steps.set(label, [...(steps.get(label) ?? []), Number(time)]);
       }
     }
@@ -159,8 +161,15 @@ async function readTables() {
 
 /** `lg`, `appliances.kitchen.washer` -> `Lg washer`: the data has no names. */
 function nameOf(brand, category) {
-  const kind = category ? category.split(".").at(-1).replaceAll("_", " ") : "something";
+  const kind = category ? category.split(".").at(-1).replaceAll("_", " ") : "product";
   return brand ? `${brand[0].toUpperCase()}${brand.slice(1)} ${kind}` : kind;
+}
+
+/** `a, a, b` -> `a (2), b`. */
+function counted(names) {
+  const counts = new Map();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].map(([name, count]) => (count > 1 ? `${name} (${count})` : name)).join(", ");
 }
 
 const median = values => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
