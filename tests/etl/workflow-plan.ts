@@ -61,8 +61,8 @@ function outputsOf(op: OpKind, params: Record<string, unknown>, col: ColumnSchem
   const as = (dtype: DType) => [{ ...col, dtype }];
   if (op === "logOp") return as("float32");
   if (op === "hashBucket") return as("int32");
-  if (op === "normalize" || op === "categorify") return as(params["outDtype"] as DType);
-  if (op === "fillMissing" && params["addBinaryColumns"])
+  if (op === "normalize" || op === "categorify") return as(params.outDtype as DType);
+  if (op === "fillMissing" && params.addBinaryColumns)
     return [col, { ...col, name: `${col.name}_filled`, dtype: "bool" }];
   return [col];
 }

@@ -1,6 +1,7 @@
 /**
  * A declared column and the type a file has it in -> the expression that reads it, or why it cannot be read. Values may widen and are
- * checked when they narrow; they never change their kind silently. A null list is an empty one; float NaN is NULL.
+ * checked when they narrow; they never change their kind silently. A null list is an empty
+ * one, or nulls where the length is fixed; float NaN is NULL.
  */
 import { datatype } from "../../../triton-protos/datatype.js";
 import type { ColumnSchema } from "../../../triton-protos/schema.js";
@@ -41,9 +42,8 @@ export function sourceExpression(col: ColumnSchema, type: string): string {
   const known = (v: string) => (isFloat ? `CASE WHEN NOT isnan(${v}) THEN ${v} END` : v);
   if (!col.list) return known(cast);
   const { min, max } = col.list;
-  const list =
-    min === max
-      ? `CAST(coalesce(CAST(${cast} AS ${sqlType(col.dtype)}[${min}]), list_resize([]::${declared}, ${min})) AS ${declared})`
-      : `coalesce(${cast}, []::${declared})`;
+  const filled = `coalesce(${cast}, ${min === max ? `list_resize([]::${declared}, ${min})` : `[]::${declared}`})`;
+  // The cast to an array and back refuses any other length.
+  const list = min === max ? `CAST(CAST(${filled} AS ${sqlType(col.dtype)}[${min}]) AS ${declared})` : filled;
   return isFloat ? `list_transform(${list}, lambda v: ${known("v")})` : list;
 }

@@ -1,0 +1,160 @@
+/**
+ * Fit, kernel and SQL form against what NVTabular 23.08 (for hashes: pandas) answered; `tests/oracles/nvtabular/generate.py` wrote the cases.
+ */
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { datatype } from "#triton-protos/datatype.js";
+import { fitCells, inFolder, throughKernels, throughSql } from "./run-workflow.js";
+import type { Cell, Cells } from "./table-values.js";
+import { type Link, outputSchema, workflowPlan } from "./workflow-plan.js";
+
+interface Case {
+  readonly name: string;
+  readonly oracle: "nvtabular" | "pandas";
+  readonly types: Readonly<Record<string, string>>;
+  readonly links: readonly Link[];
+  readonly fit: Cells;
+  readonly request?: Cells;
+  readonly expected: Cells;
+  readonly schema?: readonly {
+    name: string;
+    type?: string;
+    annotation: { extraMetadata: readonly { dtype_item_size?: number }[] };
+  }[];
+  readonly note?: string;
+}
+
+const read = (name: string): readonly Case[] =>
+  JSON.parse(readFileSync(new URL(`../fixtures/nvtabular/${name}`, import.meta.url), "utf8")) as Case[];
+
+async function answers({ types, links, fit, request = fit }: Case) {
+  return inFolder(async folder => {
+    const plan = await fitCells(folder, workflowPlan(types, links), fit);
+    return {
+      plan,
+      kernels: await throughKernels(folder, plan, request),
+      sql: (await throughSql(folder, plan, request)).cells,
+    };
+  });
+}
+
+/** NVTabular computes float32 columns in float32, Merlon in float64: they agree to float32's precision. */
+function expectClose(actual: Cell, expected: Cell, tolerance: number, where: string): void {
+  if (Array.isArray(expected)) {
+    expect(actual, where).toHaveLength(expected.length);
+    for (const [i, item] of expected.entries()) expectClose((actual as Cell[])[i]!, item, tolerance, `${where}[${i}]`);
+  } else if (typeof expected === "number" && typeof actual === "number") {
+    const off = Math.abs(actual - expected) / Math.max(1, Math.abs(expected));
+    expect(off, `${where}: ${actual} for ${expected}`).toBeLessThanOrEqual(tolerance);
+  } else expect(actual, where).toEqual(expected);
+}
+
+function expectColumns(
+  actual: Readonly<Record<string, readonly Cell[]>>,
+  { expected, note }: Case,
+  way: string,
+  floatBytes: (name: string) => number,
+): void {
+  for (const [name, cells] of Object.entries(expected)) {
+    // Logarithms and quotients may differ in the last bits between libraries; ids and counts may not.
+    const bytes = floatBytes(name);
+    const tolerance = bytes === 0 ? 0 : note === "float32" ? 2e-6 : bytes === 4 ? 1.2e-7 : 1e-9;
+    expectClose(actual[name]!, cells, tolerance, `${way}, ${name}`);
+  }
+}
+
+const CASES = read("cases.json");
+
+describe("answers as the original", () => {
+  test.each(CASES.map(one => [one.name, one] as const))("%s", async (_, one) => {
+    const { plan, kernels, sql } = await answers(one);
+    const floatBytes = (name: string) => {
+      const { kind, bytes } = datatype(outputSchema(plan, name).dtype);
+      return kind === "float" ? bytes : 0;
+    };
+    if (one.note === "ties") return expectSameButTies(one, kernels, sql);
+    expectColumns(kernels, one, "kernel", floatBytes);
+    expectColumns(sql, one, "SQL", floatBytes);
+  });
+});
+
+describe("declares the original's dtypes", () => {
+  // pandas has no integer null, so that such a column is float64 there; here it stays what it is.
+  const comparable = CASES.filter(one => one.schema && !one.note?.startsWith("integers with nulls"));
+  test.each(comparable.map(one => [one.name, one] as const))("%s", (_, one) => {
+    const plan = workflowPlan(one.types, one.links);
+    for (const { name, type, annotation } of one.schema!) {
+      const { kind, bytes } = datatype(outputSchema(plan, name).dtype);
+      if (type === undefined) expect(["string", "bool"]).toContain(kind);
+      else {
+        expect(kind === "float" ? "FLOAT" : "INT").toBe(type);
+        expect(bytes * 8).toBe(annotation.extraMetadata[0]!.dtype_item_size);
+      }
+    }
+  });
+});
+
+/** With many equal counts numpy's sort is not stable: the ids of one count may be dealt otherwise, and no others. */
+function expectSameButTies(
+  { fit, expected }: Case,
+  kernels: Record<string, Cell[]>,
+  sql: Record<string, Cell[]>,
+): void {
+  const counts = new Map<Cell, number>();
+  for (const value of fit.x!) counts.set(value, (counts.get(value) ?? 0) + 1);
+  const idsByCount = (ids: readonly Cell[]) => {
+    const sets = new Map<number, Set<Cell>>();
+    ids.forEach((id, i) => {
+      const count = counts.get(fit.x![i]!)!;
+      sets.set(count, (sets.get(count) ?? new Set()).add(id));
+    });
+    return sets;
+  };
+  expect(idsByCount(kernels.x!)).toEqual(idsByCount(expected.x!));
+  expect(sql).toEqual(kernels);
+}
+
+describe("where Merlon differs on purpose", () => {
+  const different = new Map(read("different.json").map(one => [one.name, one]));
+
+  test("a bucket depends on the value alone: NVTabular's CPU hash mixes the row number in", async () => {
+    const one = different.get("hashBucket depends on the row")!;
+    const acme = [0, 2, 4];
+    expect(new Set(acme.map(row => one.expected.x![row])).size, "NVTabular").toBe(3);
+    const { kernels, sql } = await answers(one);
+    expect(new Set(acme.map(row => kernels.x![row])).size).toBe(1);
+    expect(sql).toEqual(kernels);
+  });
+
+  test("a null inside a list is a null, id 1: NVTabular calls it out of vocabulary", async () => {
+    const one = different.get("null inside a list")!;
+    expect(one.expected.x).toEqual([
+      [3, 2],
+      [4, 3],
+    ]);
+    const { kernels, sql } = await answers(one);
+    expect(kernels.x).toEqual([
+      [3, 1],
+      [4, 3],
+    ]);
+    expect(sql).toEqual(kernels);
+  });
+
+  test("the deviation of numbers far from zero is right: NVTabular's sum of squares cancels out", async () => {
+    const one = different.get("normalize far from zero")!;
+    const { kernels, sql } = await answers(one);
+    // Mean -4/3 and variance 151/3 about 10^12, by hand; float64 has steps of 1.2e-4 there.
+    const byHand = [0, 5, -9].map(x => (x + 4 / 3) / Math.sqrt(151 / 3));
+    expectClose(kernels.x!, byHand, 1e-4, "kernel");
+    expectClose(sql.x!, byHand, 1e-4, "SQL");
+    expect(Math.abs((one.expected.x![0] as number) - byHand[0]!), "NVTabular").toBeGreaterThan(0.5);
+  });
+
+  test("clip keeps an integer column integers within the bounds: NVTabular makes it float64", async () => {
+    const one = different.get("clip of integers by fractions")!;
+    expect(one.expected.x).toEqual([1.5, 1.5, 2, 3, 3.5]);
+    const { kernels, sql } = await answers(one);
+    expect(kernels.x).toEqual([2, 2, 2, 3, 3]);
+    expect(sql).toEqual(kernels);
+  });
+});

@@ -1,0 +1,79 @@
+/**
+ * A fitted plan and plain values -> plain values, once through the kernels (as a server runs them) and once through `transformWorkflow`.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fitWorkflow } from "#runtime/etl/fit.js";
+import { writeFittedWorkflow } from "#runtime/etl/fitted-folder.js";
+import { transformWorkflow } from "#runtime/etl/transform.js";
+import { addTags } from "#runtime/kernels/add-tags.js";
+import { categorify } from "#runtime/kernels/categorify.js";
+import { clip } from "#runtime/kernels/clip.js";
+import { fillMissing } from "#runtime/kernels/fill-missing.js";
+import { hashBucket } from "#runtime/kernels/hash-bucket.js";
+import { logOp } from "#runtime/kernels/log-op.js";
+import { normalize } from "#runtime/kernels/normalize.js";
+import { rename } from "#runtime/kernels/rename.js";
+import type { Kernel, RunContext } from "#runtime/plan/kernel.js";
+import { type Column, rootRows } from "#runtime/plan/table.js";
+import type { OpKind } from "#triton-protos/op-params.js";
+import type { Plan } from "#triton-protos/plan.js";
+import { type Cell, type Cells, fromColumn, readParquet, toColumn, writeParquet } from "./table-values.js";
+import { fittedPlan } from "./workflow-plan.js";
+
+const KERNELS = { addTags, categorify, clip, fillMissing, hashBucket, logOp, normalize, rename };
+const CONTEXT: RunContext = { seed: 0n, parameters: new Map() };
+const MODELS = { infer: () => Promise.reject(new Error("a workflow calls no model")) };
+
+/** A folder that goes when the work in it is done. */
+export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "merlon-test-"));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Fits on values; the workflow's folder is `folder/fitted`. */
+export async function fitCells(folder: string, plan: Plan, cells: Cells): Promise<Plan> {
+  const data = join(folder, "fit.parquet");
+  await writeParquet(data, plan.inputs, cells);
+  return writeFittedWorkflow(join(folder, "fitted"), async staging =>
+    fittedPlan(plan, (await fitWorkflow(plan, data, { folder: staging })).states),
+  );
+}
+
+export async function throughKernels(folder: string, plan: Plan, cells: Cells): Promise<Record<string, Cell[]>> {
+  const rows = rootRows(Object.values(cells)[0]!.length);
+  const columns = new Map<string, Column>(
+    plan.inputs.map(col => [`request\n${col.name}`, toColumn(col, cells[col.name]!, rows)]),
+  );
+  for (const step of plan.steps) {
+    const kernel = KERNELS[step.op as keyof typeof KERNELS] as Kernel<OpKind>;
+    const prepared = await kernel.prepare(step, { folder: join(folder, "fitted"), models: MODELS });
+    const input = step.inputs.input!.map(ref => columns.get(`${ref.step}\n${ref.column}`)!);
+    const outputs = await prepared.run({ input }, CONTEXT);
+    step.outputs.forEach((col, i) => {
+      if (outputs[i]!.dtype !== col.dtype)
+        throw new Error(`${step.op} made ${outputs[i]!.dtype} and declared ${col.dtype}`);
+      columns.set(`${step.id}\n${col.name}`, outputs[i]!);
+    });
+  }
+  return Object.fromEntries(
+    plan.outputs.map(({ ref, schema }) => [schema.name, fromColumn(columns.get(`${ref.step}\n${ref.column}`)!)]),
+  );
+}
+
+export async function throughSql(
+  folder: string,
+  plan: Plan,
+  cells: Cells,
+): Promise<Awaited<ReturnType<typeof readParquet>>> {
+  const data = join(folder, "request.parquet");
+  const out = join(folder, "transformed.parquet");
+  await writeParquet(data, plan.inputs, cells);
+  await transformWorkflow(join(folder, "fitted"), data, out);
+  return readParquet(out);
+}

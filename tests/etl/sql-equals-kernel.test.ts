@@ -1,0 +1,122 @@
+/**
+ * Property: on random tables with nulls, in every dtype, a workflow's SQL form and its kernels make the same rows.
+ */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { type DType, datatype } from "#triton-protos/datatype.js";
+import { fitCells, inFolder, throughKernels, throughSql } from "./run-workflow.js";
+import type { Cell, Value } from "./table-values.js";
+import { type Link, workflowPlan } from "./workflow-plan.js";
+
+const DTYPES = [
+  "bool",
+  "uint8",
+  "uint16",
+  "uint32",
+  "uint64",
+  "int8",
+  "int16",
+  "int32",
+  "int64",
+  "float32",
+  "float64",
+  "string",
+] as const satisfies readonly DType[];
+const RUNS = 12;
+
+/** Few distinct values, so that vocabularies have counts, with the dtype's edges among them. */
+function presentValue(dtype: DType): fc.Arbitrary<Exclude<Value, null>> {
+  const { kind, bytes } = datatype(dtype);
+  if (kind === "bool") return fc.boolean();
+  if (kind === "string")
+    return fc.oneof(
+      fc.constantFrom("", "a", "é", "😀", "O'Brien", "a\nb", "\\"),
+      fc.string({ maxLength: 20, unit: "grapheme" }).filter(s => !s.includes("\0")),
+    );
+  if (kind === "float") {
+    const edges = fc.constantFrom(0, -1, 1.5, -2.25, 3.4e38, 1e-30);
+    return fc
+      .oneof(
+        edges,
+        bytes === 4
+          ? fc.float({ noNaN: true, noDefaultInfinity: true })
+          : fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e200, max: 1e200 }),
+      )
+      .map(x => x + 0);
+  }
+  const bits = BigInt(bytes * 8);
+  const [min, max] = kind === "uint" ? [0n, (1n << bits) - 1n] : [-(1n << (bits - 1n)), (1n << (bits - 1n)) - 1n];
+  return fc
+    .oneof(fc.constantFrom(min, max, 0n, 1n, 7n), fc.bigInt({ min, max }))
+    .map(x => (bytes === 8 ? String(x) : Number(x)));
+}
+
+/** Rows of one column; the first is not null, so that there is something to learn. */
+const cellsOf = (dtype: DType, list: "no" | "ragged" | "fixed"): fc.Arbitrary<Cell[]> => {
+  const present: fc.Arbitrary<Cell> = presentValue(dtype);
+  const value = fc.option(presentValue(dtype), { freq: 5, nil: null });
+  if (list === "no")
+    return fc
+      .tuple(present, fc.array(value as fc.Arbitrary<Cell>, { minLength: 1, maxLength: 40 }))
+      .map(([first, rest]) => [first, ...rest]);
+  const length = list === "fixed" ? { minLength: 3, maxLength: 3 } : { maxLength: 5 };
+  return fc
+    .tuple(presentValue(dtype), fc.array(fc.array(value, length), { minLength: 1, maxLength: 20 }))
+    .map(([first, rest]) => [list === "fixed" ? [first, first, first] : [first], ...rest]);
+};
+
+const numeric = (dtype: DType) => !["bool", "string"].includes(dtype);
+const fillOf = (dtype: DType) => (dtype === "string" ? "none" : dtype === "bool" ? true : 3);
+
+/** Chains to try on a dtype. */
+function chainsOf(dtype: DType): Link[][] {
+  const chains: Link[][] = [
+    [{ op: "categorify" }],
+    [{ op: "categorify", params: { freqThreshold: 2, numBuckets: 5, outDtype: "int32" } }],
+    [{ op: "hashBucket", params: { numBuckets: 1000 } }],
+    [{ op: "fillMissing", params: { fillValue: fillOf(dtype), addBinaryColumns: true } }],
+    [
+      { op: "fillMissing", params: { fillValue: fillOf(dtype) } },
+      { op: "categorify", params: { maxSize: 6 } },
+      { op: "hashBucket", params: { numBuckets: 7 } },
+    ],
+    [{ op: "addTags", params: { tags: ["user"] } }],
+  ];
+  if (!numeric(dtype)) return chains;
+  return [
+    ...chains,
+    [{ op: "clip", params: { min: 0.5, max: 100 } }],
+    [{ op: "clip", params: { min: -1e30 } }],
+    [{ op: "logOp" }],
+    [{ op: "clip", params: { min: -100, max: 1e6 } }, { op: "normalize" }],
+    [
+      { op: "clip", params: { min: 0, max: 1e6 } },
+      { op: "logOp" },
+      { op: "normalize", params: { outDtype: "float32" } },
+      { op: "categorify" },
+    ],
+  ];
+}
+
+const CASES = DTYPES.flatMap(dtype => (["no", "ragged", "fixed"] as const).map(list => [dtype, list] as const));
+
+test.each(CASES)("%s, list: %s", async (dtype, list) => {
+  const type = list === "ragged" ? `list<${dtype}>` : list === "fixed" ? `${dtype}[3]` : dtype;
+  const chains = chainsOf(dtype);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...chains),
+      cellsOf(dtype, list),
+      cellsOf(dtype, list),
+      async (links, fit, request) => {
+        await inFolder(async folder => {
+          const plan = await fitCells(folder, workflowPlan({ x: type }, links), { x: fit });
+          const kernels = await throughKernels(folder, plan, { x: request });
+          const { cells } = await throughSql(folder, plan, { x: request });
+          expect(cells).toEqual(kernels);
+        });
+      },
+    ),
+    { numRuns: RUNS, seed: 20_230_801, examples: [] },
+  );
+});
