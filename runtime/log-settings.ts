@@ -2,7 +2,7 @@
  * The log settings that both protocols read and write: a small state with Triton's names and refusals.
  */
 import type { LogSettingsRequest_SettingValue } from "../triton-protos/gen/messages.js";
-import { RuntimeFault } from "./errors.js";
+import { RuntimeFault, type StatusCode } from "./errors.js";
 import type { LogOptions } from "./server-log.js";
 
 type SettingValue = LogSettingsRequest_SettingValue;
@@ -27,9 +27,9 @@ export function createLogSettings(state: LogState): LogSettings {
     log_verbose_level: state.verbose,
     log_format: state.format as string,
   });
-  const setFormat = (next: Partial<LogState>, format: string, flag: string): void => {
+  const setFormat = (next: Partial<LogState>, format: string, flag: string, code: StatusCode): void => {
     if (format !== "default" && format !== "ISO8601")
-      throw new RuntimeFault("UNAVAILABLE", `invalid argument for ${flag}, got: ${format}`);
+      throw new RuntimeFault(code, `invalid argument for ${flag}, got: ${format}`);
     next.format = format;
   };
   const refuseFile = (): never => {
@@ -47,7 +47,8 @@ export function createLogSettings(state: LogState): LogSettings {
         else if (Object.hasOwn(SWITCHES, key))
           next[SWITCHES[key as keyof typeof SWITCHES]] = value.bool_param ?? wrong(key, "boolean");
         else if (key === "log_verbose_level") next.verbose = value.uint32_param ?? wrong(key, "int32");
-        else if (key === "log_format") setFormat(next, value.string_param ?? wrong(key, "string"), "log_format");
+        else if (key === "log_format")
+          setFormat(next, value.string_param ?? wrong(key, "string"), "log_format", "INVALID_ARGUMENT");
       }
       Object.assign(state, next);
       return Object.fromEntries(
@@ -75,7 +76,7 @@ export function createLogSettings(state: LogState): LogSettings {
           next.verbose =
             typeof value === "number" && Number.isInteger(value) && value >= 0 ? value : wrong("unsigned-integer");
         else if (key === "log_format")
-          setFormat(next, typeof value === "string" ? value : wrong("string"), "--log_format");
+          setFormat(next, typeof value === "string" ? value : wrong("string"), "--log_format", "UNAVAILABLE");
       }
       Object.assign(state, next);
     },

@@ -80,8 +80,8 @@ export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<st
       `failed to register CUDA shared memory region: '${name}', GPUs not supported`,
     );
   });
-  rpc("SystemSharedMemoryUnregister", ({ name }) => (name && !calls.options.allowClientShm ? refuseShm() : {}));
-  rpc("CudaSharedMemoryUnregister", ({ name }) => (name && !calls.options.allowClientShm ? refuseShm() : {}));
+  rpc("SystemSharedMemoryUnregister", () => (calls.options.allowClientShm ? {} : refuseShm()));
+  rpc("CudaSharedMemoryUnregister", () => (calls.options.allowClientShm ? {} : refuseShm()));
   rpc("TraceSetting", unavailableTrace);
   rpc("LogSettings", ({ settings }) => ({ settings: log.updateFromGrpc(settings) }));
   return table;

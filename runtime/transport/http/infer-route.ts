@@ -83,14 +83,14 @@ async function compress(accepted: string | string[] | undefined, answer: Answer)
   return { ...answer, body: packed, headers: { "Content-Encoding": encoding, ...answer.headers } };
 }
 
-/** The encoding the client likes best; the first of equals; none unless it asks. */
+/** The encoding the client likes best, the first of equals; none unless it asks, or when it likes `identity` better. */
 function chooseEncoding(accepted: string): "gzip" | "deflate" | undefined {
-  let best: { readonly name: "gzip" | "deflate"; readonly weight: number } | undefined;
+  let best: { readonly name: "gzip" | "deflate" | "identity"; readonly weight: number } | undefined;
   for (const part of accepted.split(",")) {
     const [name, ...parameters] = part.split(";").map(text => text.trim());
     const weight = Number(parameters.find(text => text.startsWith("q="))?.slice(2) ?? "1");
-    if ((name === "gzip" || name === "deflate") && weight > 0 && weight > (best?.weight ?? 0)) best = { name, weight };
-    if (name === "identity" && best && weight > best.weight) best = undefined;
+    if ((name === "gzip" || name === "deflate" || name === "identity") && weight > (best?.weight ?? 0))
+      best = { name, weight };
   }
-  return best?.name;
+  return best?.name === "identity" ? undefined : best?.name;
 }

@@ -94,14 +94,14 @@ export const ROUTES: readonly Route[] = [
     if (path.region === undefined) return jsonAnswer([]);
     throw new RuntimeFault("NOT_FOUND", `Unable to find ${path.kind} shared memory region: '${path.region}'`);
   }),
-  route("POST", "/v2/(?:system|cuda)sharedmemory(?:/region/(?<region>[^/]+))?/unregister", call => {
-    if (call.path.region !== undefined) refuseShm(call);
+  route("POST", "/v2/(?:system|cuda)sharedmemory(?:/region/[^/]+)?/unregister", call => {
+    if (!call.context.calls.options.allowClientShm) refuseShm(call);
     return { ...emptyAnswer(), type: "application/json" };
   }),
   route("POST", "/v2/(?:system|cuda)sharedmemory/region/[^/]+/register", refuseShm),
   route("GET", "/v2/logging", ({ context }) => jsonAnswer(context.logSettings.print())),
   route("POST", "/v2/logging", async call => {
-    call.context.logSettings.updateFromJson(Object.fromEntries(await bodyObject(call)));
+    call.context.logSettings.updateFromJson(Object.fromEntries(await bodyObject(call, false)));
     return jsonAnswer(call.context.logSettings.print());
   }),
   ...(["GET", "POST"] as const).map(method =>
@@ -125,8 +125,8 @@ function refuseRepository({ path }: Call): void {
     throw new RuntimeFault("UNSUPPORTED", "'repository_name' specification is not supported");
 }
 
-async function bodyObject({ request, context }: Call): Promise<JsonObject> {
+async function bodyObject({ request, context }: Call, mayBeEmpty = true): Promise<JsonObject> {
   const body = await readBody(request, context.maxInputSize);
-  const json: Json = body.length > 0 ? parseJson(body) : new Map();
+  const json: Json = body.length > 0 || !mayBeEmpty ? parseJson(body) : new Map();
   return isObject(json) ? json : new Map();
 }
