@@ -11,7 +11,8 @@ export function tensorValues(tensor: Tensor, dtype: DType): Values {
   const { array, bytes } = datatype(dtype);
   if (!array) return unpackStrings(tensor);
   const { data } = tensor;
-  const aligned = data.byteOffset % bytes === 0 ? data : data.slice();
+  // A Buffer's own `slice` would share the memory; this copies it.
+  const aligned = data.byteOffset % bytes === 0 ? data : Uint8Array.from(data);
   return new array(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / bytes);
 }
 
