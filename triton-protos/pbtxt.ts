@@ -58,11 +58,18 @@ function locate(type: Type, text: string, message: string): { line: number; colu
     if (fails(middle)) high = middle;
     else low = middle + 1;
   }
-  const before = text.slice(0, high);
-  const token = /(?:"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?|[\w.+-]+|\S)\s*$/.exec(before)?.index ?? 0;
-  const lines = text.slice(0, token).split("\n");
-  return { line: lines.length, column: lines.at(-1)!.length + 1 };
+  // "Something was expected" already holds where the text stops; what stands there instead is the next token.
+  if (/^expected (?!'[}>]')/.test(message)) high += /^(?:\s|#.*)*(?:[\w.+-]+|\S)?/.exec(text.slice(high))![0].length;
+  const lines = text.slice(0, high).split("\n");
+  for (let line = lines.length; line > 0; line--) {
+    const last = [...lines[line - 1]!.matchAll(TOKENS)].filter(([token]) => !token.startsWith("#")).at(-1);
+    if (last) return { line, column: last.index + 1 };
+  }
+  return { line: 1, column: 1 };
 }
+
+/** Tokens and comments of one line; no token spans two. */
+const TOKENS = /#.*|"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|[\w.+-]+|\S/g;
 
 /** The library's wording in ours: `.inference.ModelInput: unknown field 'dim'` → ``ModelInput has no field `dim` ``. */
 function explain(message: string): string {

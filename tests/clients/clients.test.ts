@@ -1,0 +1,82 @@
+/**
+ * The official Python client and perf_analyzer against a running server.
+ */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { serve } from "#runtime/index.js";
+import { runPython } from "./python.js";
+
+let server: Awaited<ReturnType<typeof serve>>;
+beforeAll(async () => {
+  server = await serve({
+    modelRepositories: [new URL("../fixtures/triton/models", import.meta.url).pathname],
+    modelControlMode: "explicit",
+    loadModels: ["calc_fp32", "calc_int64", "echo_bytes", "echo_int32"],
+    http: { port: 0, address: "127.0.0.1" },
+    grpc: { port: 0, address: "127.0.0.1" },
+    metrics: false,
+    writeLog: () => {},
+  });
+});
+afterAll(() => server.stop());
+
+const sum = [
+  [0, 3, 6, 9],
+  [12, 15, 18, 21],
+];
+const expected = {
+  live: true,
+  ready: true,
+  model_ready: true,
+  unknown_ready: "Request for unknown model: 'nosuch' is not found",
+  server: "triton",
+  inputs: [
+    ["LEFT", "FP32", [-1, 4]],
+    ["RIGHT", "FP32", [-1, 4]],
+  ],
+  max_batch_size: 8,
+  sum,
+  diff: sum.map(row => row.map(value => (value === 0 ? 0 : -value / 3))),
+  id: "7",
+  words: ["grün", ""],
+  int64: ["9223372036854775807", "-9223372036854775808", "0", "-1"],
+};
+
+test("tritonclient: metadata, configuration, inference and statistics over gRPC and HTTP", async () => {
+  const report = (await runPython("infer.py", [String(server.ports.grpc), String(server.ports.http)])) as {
+    grpc: Record<string, unknown>;
+    http: Record<string, unknown>;
+  };
+  const missing =
+    "[request id: 7] expected 2 inputs but got 1 inputs for model 'calc_fp32'. Got input(s) ['LEFT'], but missing required input(s) ['RIGHT']. Please provide all required input(s).";
+  expect(report.grpc).toMatchObject({
+    ...expected,
+    error: ["StatusCode.INVALID_ARGUMENT", missing],
+    inference_count: 2,
+    execution_count: 1,
+  });
+  expect(report.http).toMatchObject({
+    ...expected,
+    unknown_ready: false,
+    error: ["400", missing],
+    inference_count: 4,
+    execution_count: 2,
+  });
+  expect(report.grpc.index).toContain("calc_int32");
+  expect(report.http.index).toEqual(report.grpc.index);
+});
+
+test("tritonclient: a stream keeps its order and carries faults inside", async () => {
+  const report = await runPython("stream.py", [String(server.ports.grpc)]);
+  expect(report).toMatchObject([
+    { id: "0", values: [0, 0, 0, 0], final: true },
+    { error: expect.stringContaining("[request id: 1] unexpected shape for input 'INPUT0'") },
+    { id: "2", values: [2, 2, 2, 2], final: true },
+  ]);
+});
+
+for (const protocol of ["grpc", "http"] as const)
+  test(`perf_analyzer completes a measurement over ${protocol}`, async () => {
+    const report = await runPython("measure.py", [protocol, String(server.ports[protocol]), "echo_int32"]);
+    expect(report).toMatchObject({ exit_code: 0 });
+    expect((report as { throughput: number }).throughput).toBeGreaterThan(50);
+  }, 120_000);

@@ -1,0 +1,83 @@
+/**
+ * Explicit control: load and unload, auto-completion, versions, and what readiness, metrics and the index say of it.
+ */
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { repository, startServer } from "./support.js";
+
+const onnx = readFileSync(new URL("../fixtures/triton/models/calc_fp32/1/model.onnx", import.meta.url));
+
+test("models load and unload on request", async () => {
+  const server = await startServer(repository(["echo_int32", "vers_specific"]), { modelControlMode: "explicit" });
+  try {
+    expect((await server.post("/v2/repository/index", {})).body).toEqual([
+      { name: "echo_int32" },
+      { name: "vers_specific" },
+    ]);
+    expect((await fetch(`${server.http}/v2/health/ready`)).status).toBe(200);
+    expect(await server.post("/v2/repository/models/vers_specific/load", {})).toEqual({ status: 200, body: "" });
+    expect((await server.json("/v2/models/vers_specific")).body).toMatchObject({ versions: ["1", "3"] });
+    const metrics = () => fetch(`http://127.0.0.1:${server.ports.metrics}/metrics`).then(response => response.text());
+    expect(await metrics()).toContain('nv_inference_request_success{model="vers_specific",version="3"} 0');
+    await server.post("/v2/repository/models/vers_specific/unload", {});
+    expect(await server.json("/v2/models/vers_specific")).toEqual({
+      status: 404,
+      body: { error: "Request for unknown model: 'vers_specific' has no available versions" },
+    });
+    expect(await metrics()).not.toContain('nv_inference_request_success{model="vers_specific"');
+    expect(await metrics()).toContain(
+      'nv_inference_request_failure{model="vers_specific",reason="OTHER",version="3"} 0',
+    );
+    expect((await server.post("/v2/repository/models/nosuch/load", {})).body).toEqual({
+      error: "failed to load 'nosuch', failed to poll from model repository",
+    });
+    for (const name of ["..%2fx", "a..b"])
+      expect((await server.post(`/v2/repository/models/${name}/load`, {})).status).toBeGreaterThanOrEqual(400);
+  } finally {
+    await server.stop();
+  }
+});
+
+test("a folder with only an ONNX file is completed from its graph", async () => {
+  const server = await startServer(repository([], { "bare/1/model.onnx": onnx }));
+  try {
+    const { body } = await server.json("/v2/models/bare/config");
+    expect(body).toMatchObject({
+      name: "bare",
+      platform: "onnxruntime_onnx",
+      backend: "onnxruntime",
+      max_batch_size: 4,
+      dynamic_batching: { preferred_batch_size: [4] },
+      instance_group: [{ name: "bare", kind: "KIND_CPU", count: 2 }],
+      default_model_filename: "model.onnx",
+    });
+    expect((await server.json("/v2/models/bare")).body).toMatchObject({
+      inputs: [
+        { name: "LEFT", datatype: "FP32", shape: [-1, 4] },
+        { name: "RIGHT", datatype: "FP32", shape: [-1, 4] },
+      ],
+    });
+  } finally {
+    await server.stop();
+  }
+});
+
+test("a reload that fails leaves the running version serving", async () => {
+  const folder = repository(["echo_int32"]);
+  const server = await startServer(folder, { modelControlMode: "explicit", loadModels: ["echo_int32"] });
+  try {
+    const config = join(folder, "echo_int32/config.pbtxt");
+    const good = readFileSync(config);
+    writeFileSync(`${config}.new`, 'name: "echo_int32"\nbackend: "nothing"\n');
+    renameSync(`${config}.new`, config);
+    expect((await server.post("/v2/repository/models/echo_int32/load", {})).status).toBe(400);
+    const request = { inputs: [{ name: "INPUT0", shape: [1, 4], datatype: "INT32", data: [1, 2, 3, 4] }] };
+    expect((await server.post("/v2/models/echo_int32/infer", request)).status).toBe(200);
+    writeFileSync(config, good);
+    expect((await server.post("/v2/repository/models/echo_int32/load", {})).status).toBe(200);
+    expect((await fetch(`${server.http}/v2/health/ready`)).status).toBe(200);
+  } finally {
+    await server.stop();
+  }
+});
