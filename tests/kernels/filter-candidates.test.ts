@@ -1,9 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { DType } from "#triton-protos/datatype.js";
 import { rootRows } from "#runtime/plan/table.js";
-import { candidates, column, grouped, type Item, lists, prepare, run, scalars, vectors } from "./step.js";
-import { context } from "./step.js";
+import type { DType } from "#triton-protos/datatype.js";
+import { candidates, column, context, grouped, type Item, lists, prepare, run, scalars, vectors } from "./step.js";
 
 const step = {
   params: {},
@@ -13,13 +12,21 @@ const step = {
 
 const filter = async (dtype: DType, items: Item[][], seen: Item[][]) => {
   const rows = rootRows(items.length);
-  const [left] = await run("filterCandidates", step, { input: [candidates(dtype, items, rows)], filterOut: [lists(dtype, seen, rows)] });
+  const [left] = await run("filterCandidates", step, {
+    input: [candidates(dtype, items, rows)],
+    filterOut: [lists(dtype, seen, rows)],
+  });
   return grouped(left!);
 };
 
 describe("filterCandidates", () => {
   test("each user's list filters that user's candidates; order and doubles stay", async () => {
-    expect(await filter("int64", [[5, 3, 5, 9], [5, 3], [], [1]], [[3], [5, 5], [1], []])).toEqual([[5n, 5n, 9n], [3n], [], [1n]]);
+    expect(await filter("int64", [[5, 3, 5, 9], [5, 3], [], [1]], [[3], [5, 5], [1], []])).toEqual([
+      [5n, 5n, 9n],
+      [3n],
+      [],
+      [1n],
+    ]);
   });
   test("ids that agree in one word only are different", async () => {
     const [low, high] = [2n ** 32n, 2n ** 33n];
@@ -32,22 +39,67 @@ describe("filterCandidates", () => {
     ["uint16", [65535, 1], [[1]], [65535]],
     ["string", ["a", "b", "a"], [["a"]], ["b"]],
   ] as const)("%s", async (dtype, items, seen, left) => {
-    expect(await filter(dtype, [[...items]], seen.map(list => [...list]))).toEqual([left]);
+    expect(
+      await filter(
+        dtype,
+        [[...items]],
+        seen.map(list => [...list]),
+      ),
+    ).toEqual([left]);
   });
   test("a scalar and a fixed-length list, a null in it, no users", async () => {
     const rows = rootRows(2);
-    const input = [candidates("int64", [[1, 2], [1, 2]], rows)];
-    expect(grouped((await run("filterCandidates", step, { input, filterOut: [scalars("int64", [2, null], rows)] }))[0]!)).toEqual([[1n], [1n, 2n]]);
-    expect(grouped((await run("filterCandidates", step, { input, filterOut: [vectors("int64", [[2, 9], [1, 1]], 2, rows)] }))[0]!)).toEqual([[1n], [2n]]);
+    const input = [
+      candidates(
+        "int64",
+        [
+          [1, 2],
+          [1, 2],
+        ],
+        rows,
+      ),
+    ];
+    expect(
+      grouped((await run("filterCandidates", step, { input, filterOut: [scalars("int64", [2, null], rows)] }))[0]!),
+    ).toEqual([[1n], [1n, 2n]]);
+    expect(
+      grouped(
+        (
+          await run("filterCandidates", step, {
+            input,
+            filterOut: [
+              vectors(
+                "int64",
+                [
+                  [2, 9],
+                  [1, 1],
+                ],
+                2,
+                rows,
+              ),
+            ],
+          })
+        )[0]!,
+      ),
+    ).toEqual([[1n], [2n]]);
     expect(await filter("int64", [], [])).toEqual([]);
   });
   test("the meaning, for any lists", async () => {
     const id = fc.bigInt({ min: -5n, max: 5n }).map(n => n * 2n ** 31n);
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(fc.array(id), fc.array(id, { maxLength: 40 })), { maxLength: 5 }), async users => {
-        const expected = users.map(([items, seen]) => items.filter(item => !seen.includes(item)));
-        expect(await filter("int64", users.map(u => u[0]), users.map(u => u[1]))).toEqual(expected);
-      }),
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.array(id), fc.array(id, { maxLength: 40 })), { maxLength: 5 }),
+        async users => {
+          const expected = users.map(([items, seen]) => items.filter(item => !seen.includes(item)));
+          expect(
+            await filter(
+              "int64",
+              users.map(u => u[0]),
+              users.map(u => u[1]),
+            ),
+          ).toEqual(expected);
+        },
+      ),
     );
   });
   test("faults name the columns", async () => {
@@ -55,8 +107,14 @@ describe("filterCandidates", () => {
     const rows = rootRows(1);
     const input = [candidates("int64", [[1]], rows)];
     const faulty = (filterOut: Parameters<typeof kernel.run>[0]) => () => kernel.run(filterOut, context());
-    expect(faulty({ input: [scalars("int64", [1])], filterOut: [lists("int64", [[1]])] })).toThrow("column `candidate_ids` holds no candidates: its rows belong to no user.");
-    expect(faulty({ input, filterOut: [lists("int64", [[1], []])] })).toThrow("column `seen` has 2 rows, and `candidate_ids` was made for 1.");
-    expect(faulty({ input, filterOut: [lists("int32", [[1]], rows)] })).toThrow("column `seen` holds int32 and `candidate_ids` int64");
+    expect(faulty({ input: [scalars("int64", [1])], filterOut: [lists("int64", [[1]])] })).toThrow(
+      "column `candidate_ids` holds no candidates: its rows belong to no user.",
+    );
+    expect(faulty({ input, filterOut: [lists("int64", [[1], []])] })).toThrow(
+      "column `seen` has 2 rows, and `candidate_ids` was made for 1.",
+    );
+    expect(faulty({ input, filterOut: [lists("int32", [[1]], rows)] })).toThrow(
+      "column `seen` holds int32 and `candidate_ids` int64",
+    );
   });
 });

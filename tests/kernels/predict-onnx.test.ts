@@ -30,7 +30,12 @@ const numbers = (tensor: Tensor) => {
   return tensor.datatype === "INT32" ? [...new Int32Array(buffer)] : [...new Float32Array(buffer)];
 };
 
-const step = (columns: readonly string[], inputs: Record<string, string>, outputs: Record<string, string>, list?: number) => ({
+const step = (
+  columns: readonly string[],
+  inputs: Record<string, string>,
+  outputs: Record<string, string>,
+  list?: number,
+) => ({
   params: { path: "models/m.onnx", model: "m", inputs, outputs },
   inputs: { input: columns },
   outputs: Object.keys(outputs).map(name => column(name, "float32", list ? { list: { min: list, max: list } } : {})),
@@ -56,9 +61,26 @@ describe("predictOnnx", () => {
     const columns = ["id", "price", "v", "past"];
     const bound = { ids: "id", price: "price", vector: "v", wide: "id", past__values: "past", past__offsets: "past" };
     const kernel = await prepare("predictOnnx", step(columns, bound, { click: "score", other: "flat" }), ".", models);
-    const input = [scalars("int64", [1, -2, 3], ROWS), scalars("float64", [0.5, 1, null], ROWS), vectors("float32", [[1, 2], [3, 4], [5, 6]], 2, ROWS), lists("int32", [[1], [], [2, 3]], ROWS)];
+    const input = [
+      scalars("int64", [1, -2, 3], ROWS),
+      scalars("float64", [0.5, 1, null], ROWS),
+      vectors(
+        "float32",
+        [
+          [1, 2],
+          [3, 4],
+          [5, 6],
+        ],
+        2,
+        ROWS,
+      ),
+      lists("int32", [[1], [], [2, 3]], ROWS),
+    ];
     const made = await kernel.run({ input }, context());
-    expect(made.map(plain)).toEqual([[0, 1, 2], [0, 1, 2]]);
+    expect(made.map(plain)).toEqual([
+      [0, 1, 2],
+      [0, 1, 2],
+    ]);
     expect(made.every(col => col.rows === ROWS)).toBe(true);
     expect(asked[0]!.outputs).toEqual(["score", "flat"]);
     expect(asked[0]!.tensors.map(t => [t.name, t.datatype, t.shape, numbers(t)])).toEqual([
@@ -72,9 +94,16 @@ describe("predictOnnx", () => {
   });
 
   test("vectors out, and no rows: the model is not called", async () => {
-    const { asked, models } = oneModel([{ name: "x", datatype: "FP32", shape: [-1] }], [{ name: "y", datatype: "FP32", shape: [-1, 2] }]);
+    const { asked, models } = oneModel(
+      [{ name: "x", datatype: "FP32", shape: [-1] }],
+      [{ name: "y", datatype: "FP32", shape: [-1, 2] }],
+    );
     const kernel = await prepare("predictOnnx", step(["x"], { x: "x" }, { y: "y" }, 2), ".", models);
-    expect(plain((await kernel.run({ input: [scalars("float32", [7, 8, 9], ROWS)] }, context()))[0]!)).toEqual([[0, 1], [2, 3], [4, 5]]);
+    expect(plain((await kernel.run({ input: [scalars("float32", [7, 8, 9], ROWS)] }, context()))[0]!)).toEqual([
+      [0, 1],
+      [2, 3],
+      [4, 5],
+    ]);
     const [none] = await kernel.run({ input: [scalars("float32", [])] }, context());
     expect([plain(none!), none!.width, asked.length]).toEqual([[], 2, 1]);
   });
@@ -86,24 +115,63 @@ describe("predictOnnx", () => {
       return kernel.run({ input: [col] }, context());
     };
     test.each([
-      ["an integer beyond the graph's", { name: "x", datatype: "INT32", shape: [-1] }, scalars("int64", [1n, 2n ** 31n] as Item[]), "column `c` holds 2147483648 at place 1, which int32 can not hold."],
-      ["a dtype without a way", { name: "x", datatype: "INT64", shape: [-1] }, scalars("float32", [1]), "column `c` is float32 and int64 is wanted."],
-      ["a null", { name: "x", datatype: "INT64", shape: [-1] }, scalars("int64", [1, null]), "column `c` is null at row 1. Fill nulls before the model"],
-      ["another width", { name: "x", datatype: "FP32", shape: [-1, 3] }, vectors("float32", [[1, 2]], 2), "column `c` holds float32[2] a row, and tensor `x` has the shape [-1, 3]."],
-      ["a list of any length", { name: "x", datatype: "FP32", shape: [-1] }, lists("float32", [[1, 2]]), "column `c` holds lists of any length, and tensor `x` takes one length."],
+      [
+        "an integer beyond the graph's",
+        { name: "x", datatype: "INT32", shape: [-1] },
+        scalars("int64", [1n, 2n ** 31n] as Item[]),
+        "column `c` holds 2147483648 at place 1, which int32 can not hold.",
+      ],
+      [
+        "a dtype without a way",
+        { name: "x", datatype: "INT64", shape: [-1] },
+        scalars("float32", [1]),
+        "column `c` is float32 and int64 is wanted.",
+      ],
+      [
+        "a null",
+        { name: "x", datatype: "INT64", shape: [-1] },
+        scalars("int64", [1, null]),
+        "column `c` is null at row 1. Fill nulls before the model",
+      ],
+      [
+        "another width",
+        { name: "x", datatype: "FP32", shape: [-1, 3] },
+        vectors("float32", [[1, 2]], 2),
+        "column `c` holds float32[2] a row, and tensor `x` has the shape [-1, 3].",
+      ],
+      [
+        "a list of any length",
+        { name: "x", datatype: "FP32", shape: [-1] },
+        lists("float32", [[1, 2]]),
+        "column `c` holds lists of any length, and tensor `x` takes one length.",
+      ],
     ] as const)("%s", async (_, tensor, col, text) => {
       await expect(faulty(tensor as TensorDescription, col)).rejects.toThrow(text);
     });
     test("a model that is not the one the plan was built for", async () => {
-      const { models } = oneModel([{ name: "x", datatype: "FP32", shape: [-1] }], [{ name: "y", datatype: "FP32", shape: [-1] }]);
-      await expect(prepare("predictOnnx", step(["c"], { z: "c" }, { y: "y" }), ".", models)).rejects.toThrow("model `m` has no input `z`. Build the ensemble again.");
-      await expect(prepare("predictOnnx", step(["c"], {}, { y: "y" }), ".", models)).rejects.toThrow("input `x` of model `m` has no column.");
-      await expect(prepare("predictOnnx", step(["c"], { x: "c" }, { p: "p" }), ".", models)).rejects.toThrow("model `m` has no output `p`.");
+      const { models } = oneModel(
+        [{ name: "x", datatype: "FP32", shape: [-1] }],
+        [{ name: "y", datatype: "FP32", shape: [-1] }],
+      );
+      await expect(prepare("predictOnnx", step(["c"], { z: "c" }, { y: "y" }), ".", models)).rejects.toThrow(
+        "model `m` has no input `z`. Build the ensemble again.",
+      );
+      await expect(prepare("predictOnnx", step(["c"], {}, { y: "y" }), ".", models)).rejects.toThrow(
+        "input `x` of model `m` has no column.",
+      );
+      await expect(prepare("predictOnnx", step(["c"], { x: "c" }, { p: "p" }), ".", models)).rejects.toThrow(
+        "model `m` has no output `p`.",
+      );
     });
     test("an answer of another length", async () => {
-      const { models } = oneModel([{ name: "x", datatype: "FP32", shape: [-1] }], [{ name: "y", datatype: "FP32", shape: [-1, 2] }]);
+      const { models } = oneModel(
+        [{ name: "x", datatype: "FP32", shape: [-1] }],
+        [{ name: "y", datatype: "FP32", shape: [-1, 2] }],
+      );
       const kernel = await prepare("predictOnnx", step(["c"], { x: "c" }, { y: "y" }), ".", models);
-      await expect(kernel.run({ input: [scalars("float32", [1])] }, context())).rejects.toThrow("model `m` answered `y` with the shape [1, 2] for 1 rows of 1.");
+      await expect(kernel.run({ input: [scalars("float32", [1])] }, context())).rejects.toThrow(
+        "model `m` answered `y` with the shape [1, 2] for 1 rows of 1.",
+      );
     });
   });
 });

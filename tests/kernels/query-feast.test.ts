@@ -7,15 +7,40 @@ import { candidates, column, context, type Item, plain, prepare, run, scalars } 
 
 const folder = fileURLToPath(new URL("../fixtures/feast", import.meta.url));
 const BIG = 9007199254740993n;
-const TYPES = { user_id: "int64", age: "int32", big: "int64", score: "float32", ratio: "float64", city: "string", active: "bool", seen: "int64", purchased_ids: "int64", weights: "float32", words: "string", flags: "bool" } as const;
+const TYPES = {
+  user_id: "int64",
+  age: "int32",
+  big: "int64",
+  score: "float32",
+  ratio: "float64",
+  city: "string",
+  active: "bool",
+  seen: "int64",
+  purchased_ids: "int64",
+  weights: "float32",
+  words: "string",
+  flags: "bool",
+} as const;
 const LISTS = new Set(["purchased_ids", "weights", "words", "flags"]);
 
-type OnMissing = "error" | "null" | { default: number | string } | Record<string, "error" | "null" | { default: number | string | number[] | string[] }>;
+type OnMissing =
+  | "error"
+  | "null"
+  | { default: number | string }
+  | Record<string, "error" | "null" | { default: number | string | number[] | string[] }>;
 
 const step = (names: readonly (keyof typeof TYPES)[], onMissing: OnMissing = "error") => ({
-  params: { repository: "features", view: "user_features", entityColumn: "user_id", features: Object.fromEntries(names.filter(n => n !== "user_id").map(n => [`u_${n}`, n])), onMissing },
+  params: {
+    repository: "features",
+    view: "user_features",
+    entityColumn: "user_id",
+    features: Object.fromEntries(names.filter(n => n !== "user_id").map(n => [`u_${n}`, n])),
+    onMissing,
+  },
   inputs: { input: ["user_id"] },
-  outputs: names.map(n => column(n === "user_id" ? n : `u_${n}`, TYPES[n], LISTS.has(n) ? { list: { min: 0, max: null } } : {})),
+  outputs: names.map(n =>
+    column(n === "user_id" ? n : `u_${n}`, TYPES[n], LISTS.has(n) ? { list: { min: 0, max: null } } : {}),
+  ),
   artefacts: { repository: "v3" },
 });
 
@@ -64,13 +89,24 @@ describe("queryFeast", () => {
   });
 
   test("defaults, feature by feature, by the column's name or the feature's", async () => {
-    const onMissing = { u_age: { default: -1 }, big: { default: 5 }, score: "null" as const, u_city: { default: "?" }, purchased_ids: { default: [1, 2] }, u_words: { default: ["x"] } };
+    const onMissing = {
+      u_age: { default: -1 },
+      big: { default: 5 },
+      score: "null" as const,
+      u_city: { default: "?" },
+      purchased_ids: { default: [1, 2] },
+      u_words: { default: ["x"] },
+    };
     expect(await ask([99n, 1n, null], ["age", "big", "score", "city", "purchased_ids", "words"], onMissing)).toEqual([
       [-1, 31, -1],
       [5n, BIG, 5n],
       [Number.NaN, Math.fround(0.1), Number.NaN],
       ["?", "Basel", "?"],
-      [[1n, 2n], [5n, BIG], [1n, 2n]],
+      [
+        [1n, 2n],
+        [5n, BIG],
+        [1n, 2n],
+      ],
       [["x"], ["a", "ü"], ["x"]],
     ]);
     expect(await ask([99n], ["age", "ratio"], { default: 3 })).toEqual([[3], [3]]);
@@ -78,14 +114,26 @@ describe("queryFeast", () => {
 
   test("a null value of a known entity: null, or the default; it is no unknown entity", async () => {
     const item = (onMissing: OnMissing) => ({
-      params: { repository: "features", view: "item_features", entityColumn: "code", features: { price: "price", stock: "stock" }, onMissing },
+      params: {
+        repository: "features",
+        view: "item_features",
+        entityColumn: "code",
+        features: { price: "price", stock: "stock" },
+        onMissing,
+      },
       inputs: { input: ["code"] },
       outputs: [column("price", "float64"), column("stock", "int64")],
       artefacts: { repository: "v3" },
     });
     const codes = { input: [scalars("string", ["käse", "k1"])] };
-    expect((await run("queryFeast", item("error"), codes, context(), folder)).map(plain)).toEqual([[Number.NaN, 1.5], [null, 3n]]);
-    expect((await run("queryFeast", item({ default: 9 }), codes, context(), folder)).map(plain)).toEqual([[9, 1.5], [9n, 3n]]);
+    expect((await run("queryFeast", item("error"), codes, context(), folder)).map(plain)).toEqual([
+      [Number.NaN, 1.5],
+      [null, 3n],
+    ]);
+    expect((await run("queryFeast", item({ default: 9 }), codes, context(), folder)).map(plain)).toEqual([
+      [9, 1.5],
+      [9n, 3n],
+    ]);
   });
 });
 
@@ -94,31 +142,56 @@ describe("faults", () => {
   afterAll(() => rmSync(scratch, { recursive: true }));
 
   test("an unknown entity names view, feature, key, column and row", async () => {
-    await expect(ask([1n, 99n], ["age"])).rejects.toThrow("view `user_features` has no `age` for user_id 99 (column `user_id`, row 1). Decide with `onMissing` what an unknown entity becomes.");
+    await expect(ask([1n, 99n], ["age"])).rejects.toThrow(
+      "view `user_features` has no `age` for user_id 99 (column `user_id`, row 1). Decide with `onMissing` what an unknown entity becomes.",
+    );
     await expect(ask([1n, null], ["age"])).rejects.toThrow("has no `age` for a null user_id (column `user_id`, row 1)");
     await expect(ask([99n], ["age", "city"], { age: { default: 0 } })).rejects.toThrow("has no `city` for user_id 99");
   });
   test("what the registry does not have", async () => {
     const good = step(["age"]);
-    await expect(prepare("queryFeast", { ...good, params: { ...good.params, view: "nobody" } }, folder)).rejects.toThrow(/has no view `nobody`; .*registry\.db names `user_features`, `item_features`, `shop_features`/);
-    await expect(prepare("queryFeast", { ...good, params: { ...good.params, features: { u_age: "height" } } }, folder)).rejects.toThrow("view `user_features` has no feature `height`; build the ensemble again.");
-    await expect(prepare("queryFeast", { ...good, outputs: [column("u_age", "int64")] }, folder)).rejects.toThrow("feature `user_features:age` is INT32 in the registry, and the plan has int64 for `u_age`. Build the ensemble again.");
+    await expect(
+      prepare("queryFeast", { ...good, params: { ...good.params, view: "nobody" } }, folder),
+    ).rejects.toThrow(/has no view `nobody`; .*registry\.db names `user_features`, `item_features`, `shop_features`/);
+    await expect(
+      prepare("queryFeast", { ...good, params: { ...good.params, features: { u_age: "height" } } }, folder),
+    ).rejects.toThrow("view `user_features` has no feature `height`; build the ensemble again.");
+    await expect(prepare("queryFeast", { ...good, outputs: [column("u_age", "int64")] }, folder)).rejects.toThrow(
+      "feature `user_features:age` is INT32 in the registry, and the plan has int64 for `u_age`. Build the ensemble again.",
+    );
   });
   test("a default of another dtype", async () => {
-    await expect(prepare("queryFeast", step(["age"], { age: { default: "x" } }), folder)).rejects.toThrow('`onMissing` gives `u_age` the default "x", and the feature is int32.');
-    await expect(prepare("queryFeast", step(["age"], { age: { default: 1.5 } }), folder)).rejects.toThrow("the default 1.5, and the feature is int32");
-    await expect(prepare("queryFeast", step(["age"], { age: { default: 2 ** 40 } }), folder)).rejects.toThrow("the default 1099511627776, which int32 can not hold");
-    await expect(prepare("queryFeast", step(["age"], { age: { default: [1] } }), folder)).rejects.toThrow("gives `u_age` the list [1], and the feature is a scalar");
+    await expect(prepare("queryFeast", step(["age"], { age: { default: "x" } }), folder)).rejects.toThrow(
+      '`onMissing` gives `u_age` the default "x", and the feature is int32.',
+    );
+    await expect(prepare("queryFeast", step(["age"], { age: { default: 1.5 } }), folder)).rejects.toThrow(
+      "the default 1.5, and the feature is int32",
+    );
+    await expect(prepare("queryFeast", step(["age"], { age: { default: 2 ** 40 } }), folder)).rejects.toThrow(
+      "the default 1099511627776, which int32 can not hold",
+    );
+    await expect(prepare("queryFeast", step(["age"], { age: { default: [1] } }), folder)).rejects.toThrow(
+      "gives `u_age` the list [1], and the feature is a scalar",
+    );
   });
   test("a registry that is cut, a store that is gone, another kind of store", async () => {
     cpSync(join(folder, "v3"), join(scratch, "v3"), { recursive: true });
     const registry = join(scratch, "v3", "data", "registry.db");
     writeFileSync(registry, Buffer.from([0x0a, 0xff, 0x01, 0x02]));
-    await expect(prepare("queryFeast", step(["age"]), scratch)).rejects.toThrow(/registry\.db is not a Feast registry: byte \d+ announces 255 bytes and only 1 follow/);
+    await expect(prepare("queryFeast", step(["age"]), scratch)).rejects.toThrow(
+      /registry\.db is not a Feast registry: byte \d+ announces 255 bytes and only 1 follow/,
+    );
     cpSync(join(folder, "v3", "data", "registry.db"), registry);
     rmSync(join(scratch, "v3", "data", "online_store.db"));
-    await expect(prepare("queryFeast", step(["age"]), scratch)).rejects.toThrow(/the online store .*online_store\.db can not be opened/);
-    writeFileSync(join(scratch, "v3", "feature_store.yaml"), "project: shop\nregistry: data/registry.db\nonline_store:\n  type: dynamodb\n");
-    await expect(prepare("queryFeast", step(["age"]), scratch)).rejects.toThrow("the online store is `dynamodb`, and only `sqlite` can be read.");
+    await expect(prepare("queryFeast", step(["age"]), scratch)).rejects.toThrow(
+      /the online store .*online_store\.db can not be opened/,
+    );
+    writeFileSync(
+      join(scratch, "v3", "feature_store.yaml"),
+      "project: shop\nregistry: data/registry.db\nonline_store:\n  type: dynamodb\n",
+    );
+    await expect(prepare("queryFeast", step(["age"]), scratch)).rejects.toThrow(
+      "the online store is `dynamodb`, and only `sqlite` can be read.",
+    );
   });
 });

@@ -5,7 +5,10 @@ import { philox, uniform } from "#runtime/kernels/philox.js";
 import { rootRows } from "#runtime/plan/table.js";
 import { candidates, column, context, grouped, prepare, scalars } from "./step.js";
 
-const step = (params: { topk?: number; temperature?: number; mode?: "sample" | "greedy"; seed?: number }, id = "ordering") => ({
+const step = (
+  params: { topk?: number; temperature?: number; mode?: "sample" | "greedy"; seed?: number },
+  id = "ordering",
+) => ({
   id,
   params,
   inputs: { input: ["item_id"], relevance: ["score"] },
@@ -33,10 +36,18 @@ describe("greedy", () => {
   });
   test("keeping k is sorting, for any keys", () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(fc.double({ noNaN: true }), fc.constantFrom(0, 1, Number.POSITIVE_INFINITY)), { maxLength: 200 }), fc.integer({ min: 1, max: 100 }), (keys, k) => {
-        const order = keys.map((_, i) => i).sort((a, b) => (keys[a]! > keys[b]! ? -1 : keys[a]! < keys[b]! ? 1 : a - b));
-        expect([...keepLargest(Float64Array.from(keys), 0, keys.length, k)]).toEqual(order.slice(0, k));
-      }),
+      fc.property(
+        fc.array(fc.oneof(fc.double({ noNaN: true }), fc.constantFrom(0, 1, Number.POSITIVE_INFINITY)), {
+          maxLength: 200,
+        }),
+        fc.integer({ min: 1, max: 100 }),
+        (keys, k) => {
+          const order = keys
+            .map((_, i) => i)
+            .sort((a, b) => (keys[a]! > keys[b]! ? -1 : keys[a]! < keys[b]! ? 1 : a - b));
+          expect([...keepLargest(Float64Array.from(keys), 0, keys.length, k)]).toEqual(order.slice(0, k));
+        },
+      ),
     );
   });
 });
@@ -44,9 +55,21 @@ describe("greedy", () => {
 describe("randomness", () => {
   // Known answers of Random123, kat_vectors.
   test.each([
-    [[0, 0, 0, 0], [0, 0], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]],
-    [[0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff], [0xffffffff, 0xffffffff], [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]],
-    [[0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0], [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1]],
+    [
+      [0, 0, 0, 0],
+      [0, 0],
+      [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
+    ],
+    [
+      [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
+      [0xffffffff, 0xffffffff],
+      [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd],
+    ],
+    [
+      [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],
+      [0xa4093822, 0x299f31d0],
+      [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1],
+    ],
   ])("philox4x32-10 of %j", (counter, key, words) => {
     const state = Uint32Array.from(counter);
     philox(state, key[0]!, key[1]!);
@@ -65,11 +88,15 @@ describe("randomness", () => {
     expect(open(ids, scores, context(5n))).not.toEqual(open(ids, scores, context(6n)));
     expect(open(ids, scores, context(2n ** 40n + 5n))).not.toEqual(open(ids, scores, context(5n)));
     expect(fixed(ids, scores, requested)).toEqual(open(ids, scores, context(7n)));
-    expect((await sampler({ topk: 10, temperature: 1 }, "other"))(ids, scores, context(5n))).not.toEqual(open(ids, scores, context(5n)));
+    expect((await sampler({ topk: 10, temperature: 1 }, "other"))(ids, scores, context(5n))).not.toEqual(
+      open(ids, scores, context(5n)),
+    );
   });
   test("a batch answers what its rows answer one by one", async () => {
     const sample = await sampler({ topk: 4, temperature: 2 });
-    const row = fc.array(fc.tuple(fc.integer({ min: 0, max: 9 }), fc.float({ min: -2, max: 2, noNaN: true })), { maxLength: 12 });
+    const row = fc.array(fc.tuple(fc.integer({ min: 0, max: 9 }), fc.float({ min: -2, max: 2, noNaN: true })), {
+      maxLength: 12,
+    });
     fc.assert(
       fc.property(fc.array(row, { maxLength: 6 }), fc.bigInt({ min: 0n, max: 2n ** 63n }), (rows, seed) => {
         const [ids, scores] = [rows.map(r => r.map(c => c[0])), rows.map(r => r.map(c => c[1]))];
@@ -87,8 +114,11 @@ describe("frequencies over 20,000 seeds", () => {
   const temperature = 2;
   const weights = scores.map(s => Math.exp(temperature * s));
   /** Exact probability of each ordered draw of two without replacement. */
-  const pairs = weights.flatMap((a, i) => weights.flatMap((b, j) => (i === j ? [] : { i, j, p: (a / sum(weights)) * (b / (sum(weights) - a)) })));
-  const chiSquare = (seen: readonly number[], p: readonly number[]) => sum(seen.map((n, i) => (n - DRAWS * p[i]!) ** 2 / (DRAWS * p[i]!)));
+  const pairs = weights.flatMap((a, i) =>
+    weights.flatMap((b, j) => (i === j ? [] : { i, j, p: (a / sum(weights)) * (b / (sum(weights) - a)) })),
+  );
+  const chiSquare = (seen: readonly number[], p: readonly number[]) =>
+    sum(seen.map((n, i) => (n - DRAWS * p[i]!) ** 2 / (DRAWS * p[i]!)));
 
   test("the first, and both, follow the formula", async () => {
     const sample = await sampler({ topk: 2, temperature });
@@ -101,11 +131,28 @@ describe("frequencies over 20,000 seeds", () => {
       ordered.set(key, ordered.get(key)! + 1);
     }
     // 99.9 % points of chi-square with 5 and with 29 degrees of freedom.
-    expect(chiSquare(first, weights.map(w => w / sum(weights)))).toBeLessThan(20.52);
-    expect(chiSquare([...ordered.values()], pairs.map(pair => pair.p))).toBeLessThan(58.3);
-    const inclusion = scores.map((_, item) => sum(pairs.filter(pair => pair.i === item || pair.j === item).map(pair => pair.p)));
-    const included = scores.map((_, item) => sum(pairs.map((pair, k) => (pair.i === item || pair.j === item ? [...ordered.values()][k]! : 0))));
-    included.forEach((n, item) => expect(Math.abs(n / DRAWS - inclusion[item]!), `item ${item}`).toBeLessThan(4 * Math.sqrt((inclusion[item]! * (1 - inclusion[item]!)) / DRAWS)));
+    expect(
+      chiSquare(
+        first,
+        weights.map(w => w / sum(weights)),
+      ),
+    ).toBeLessThan(20.52);
+    expect(
+      chiSquare(
+        [...ordered.values()],
+        pairs.map(pair => pair.p),
+      ),
+    ).toBeLessThan(58.3);
+    const inclusion = scores.map((_, item) =>
+      sum(pairs.filter(pair => pair.i === item || pair.j === item).map(pair => pair.p)),
+    );
+    const included = scores.map((_, item) =>
+      sum(pairs.map((pair, k) => (pair.i === item || pair.j === item ? [...ordered.values()][k]! : 0))),
+    );
+    for (const [item, n] of included.entries()) {
+      const p = inclusion[item]!;
+      expect(Math.abs(n / DRAWS - p), `item ${item}`).toBeLessThan(4 * Math.sqrt((p * (1 - p)) / DRAWS));
+    }
   });
 
   test("scores that would overflow exp, and a negative sum, keep the order of preference", async () => {
@@ -117,11 +164,17 @@ describe("frequencies over 20,000 seeds", () => {
 
 test("faults name column, candidate and row", async () => {
   const sample = await sampler({});
-  expect(() => sample([[1], [7, 8]], [[0], [0, null]])).toThrow("column `score` has no score for candidate 1 (`item_id` 8) of row 1.");
+  expect(() => sample([[1], [7, 8]], [[0], [0, null]])).toThrow(
+    "column `score` has no score for candidate 1 (`item_id` 8) of row 1.",
+  );
   const kernel = await prepare("softmaxSampling", step({}));
   const ids = candidates("int64", [[1]]);
-  expect(() => kernel.run({ input: [scalars("int64", [1])], relevance: [scalars("float32", [1])] }, context())).toThrow("column `item_id` holds no candidates");
-  expect(() => kernel.run({ input: [ids], relevance: [scalars("float32", [1, 2])] }, context())).toThrow("column `score` has 2 rows and `item_id` 1.");
+  expect(() => kernel.run({ input: [scalars("int64", [1])], relevance: [scalars("float32", [1])] }, context())).toThrow(
+    "column `item_id` holds no candidates",
+  );
+  expect(() => kernel.run({ input: [ids], relevance: [scalars("float32", [1, 2])] }, context())).toThrow(
+    "column `score` has 2 rows and `item_id` 1.",
+  );
 });
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);

@@ -1,12 +1,13 @@
 /** Builds what kernel tests need: columns from plain arrays, steps, and a prepared kernel's answer as plain arrays. */
+
+import { KERNELS } from "#runtime/kernels/index.js";
+import type { Inputs, Kernel, ModelCaller, RunContext } from "#runtime/plan/kernel.js";
+import { allocate, type Column, childRows, type Rows, rootRows, type Values } from "#runtime/plan/table.js";
 import { type DType, datatype } from "#triton-protos/datatype.js";
 import type { OpKind, OpParamsInput } from "#triton-protos/op-params.js";
 import { OP_PARAMS } from "#triton-protos/op-params.js";
 import type { ColumnRef, Step } from "#triton-protos/plan.js";
 import { type ColumnSchema, column } from "#triton-protos/schema.js";
-import { KERNELS } from "#runtime/kernels/index.js";
-import type { Inputs, Kernel, ModelCaller, RunContext } from "#runtime/plan/kernel.js";
-import { allocate, type Column, childRows, type Rows, rootRows, type Values } from "#runtime/plan/table.js";
 
 export type Item = number | bigint | string | boolean | null;
 
@@ -14,7 +15,12 @@ const fill = (dtype: DType, items: readonly Item[]): Values => {
   const values = allocate(dtype, items.length) as { [i: number]: unknown };
   items.forEach((item, i) => {
     if (item === null) return;
-    values[i] = values instanceof BigInt64Array || values instanceof BigUint64Array ? BigInt(item) : typeof item === "boolean" ? Number(item) : item;
+    values[i] =
+      values instanceof BigInt64Array || values instanceof BigUint64Array
+        ? BigInt(item)
+        : typeof item === "boolean"
+          ? Number(item)
+          : item;
   });
   return values as unknown as Values;
 };
@@ -36,7 +42,12 @@ export function lists(dtype: DType, items: readonly (readonly Item[])[], rows: R
   return { dtype, rows, values: fill(dtype, items.flat()), offsets: offsetsOf(items) };
 }
 
-export const vectors = (dtype: DType, items: readonly (readonly Item[])[], width: number, rows: Rows = rootRows(items.length)): Column => ({
+export const vectors = (
+  dtype: DType,
+  items: readonly (readonly Item[])[],
+  width: number,
+  rows: Rows = rootRows(items.length),
+): Column => ({
   dtype,
   rows,
   values: fill(dtype, items.flat()),
@@ -52,7 +63,11 @@ const offsetsOf = (items: readonly (readonly unknown[])[]): Int32Array => {
 };
 
 /** Candidates: one list per parent row, as child rows. */
-export function candidates(dtype: DType, items: readonly (readonly Item[])[], parent: Rows = rootRows(items.length)): Column {
+export function candidates(
+  dtype: DType,
+  items: readonly (readonly Item[])[],
+  parent: Rows = rootRows(items.length),
+): Column {
   return { dtype, rows: childRows(parent, offsetsOf(items)), values: fill(dtype, items.flat()) };
 }
 
@@ -61,7 +76,9 @@ export function plain(col: Column): unknown[] {
   const item = (i: number) => (col.validity?.[i] === 0 ? null : (col.values[i] as unknown));
   return Array.from({ length: col.rows.count }, (_, row) => {
     if (!col.offsets && col.width === undefined) return item(row);
-    const [start, end] = col.offsets ? [col.offsets[row]!, col.offsets[row + 1]!] : [row * col.width!, (row + 1) * col.width!];
+    const [start, end] = col.offsets
+      ? [col.offsets[row]!, col.offsets[row + 1]!]
+      : [row * col.width!, (row + 1) * col.width!];
     return Array.from({ length: end - start }, (_, i) => item(start + i));
   });
 }
@@ -86,7 +103,15 @@ export interface StepInit<K extends OpKind> {
 export function makeStep<K extends OpKind>(op: K, init: StepInit<K>): Step<K> {
   const params = OP_PARAMS[op].parse(init.params) as Step<K>["params"];
   const inputs = Object.fromEntries(Object.entries(init.inputs).map(([port, names]) => [port, names.map(ref)]));
-  return { id: init.id ?? "s1", op, label: init.id ?? "s1", params, inputs, outputs: init.outputs, ...(init.artefacts && { artefacts: init.artefacts }) };
+  return {
+    id: init.id ?? "s1",
+    op,
+    label: init.id ?? "s1",
+    params,
+    inputs,
+    outputs: init.outputs,
+    ...(init.artefacts && { artefacts: init.artefacts }),
+  };
 }
 
 export const noModels: ModelCaller = {
@@ -94,13 +119,27 @@ export const noModels: ModelCaller = {
   infer: model => Promise.reject(new Error(`no model ${model}`)),
 };
 
-export const context = (seed = 1n, parameters: RunContext["parameters"] = new Map()): RunContext => ({ seed, parameters });
+export const context = (seed = 1n, parameters: RunContext["parameters"] = new Map()): RunContext => ({
+  seed,
+  parameters,
+});
 
-export async function prepare<K extends OpKind>(op: K, init: StepInit<K>, folder = ".", models: ModelCaller = noModels) {
+export async function prepare<K extends OpKind>(
+  op: K,
+  init: StepInit<K>,
+  folder = ".",
+  models: ModelCaller = noModels,
+) {
   return (KERNELS[op] as unknown as Kernel<K>).prepare(makeStep(op, init), { folder, models });
 }
 
-export async function run<K extends OpKind>(op: K, init: StepInit<K>, inputs: Inputs, runContext = context(), folder = "."): Promise<readonly Column[]> {
+export async function run<K extends OpKind>(
+  op: K,
+  init: StepInit<K>,
+  inputs: Inputs,
+  runContext = context(),
+  folder = ".",
+): Promise<readonly Column[]> {
   const kernel = await prepare(op, init, folder);
   try {
     return await kernel.run(inputs, runContext);

@@ -3,10 +3,6 @@ import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { datatype, type DType } from "#triton-protos/datatype.js";
-import { type ModelConfigInit, parseModelConfig, printModelConfig } from "#triton-protos/model-config.js";
-import { type ColumnRef, type Plan, printPlan } from "#triton-protos/plan.js";
-import { type ColumnSchema, column } from "#triton-protos/schema.js";
 import type { BackendRequest, BackendResponse } from "#runtime/backends/backend.js";
 import { merlonBackend } from "#runtime/backends/merlon.js";
 import { RuntimeFault } from "#runtime/errors.js";
@@ -14,6 +10,10 @@ import type { ModelCaller } from "#runtime/plan/kernel.js";
 import { allocate, type Values } from "#runtime/plan/table.js";
 import { tensorValues, valuesTensor } from "#runtime/plan/tensor-values.js";
 import type { Parameter, Tensor } from "#runtime/tensor.js";
+import { type DType, datatype } from "#triton-protos/datatype.js";
+import { type ModelConfigInit, parseModelConfig, printModelConfig } from "#triton-protos/model-config.js";
+import { type ColumnRef, type Plan, printPlan } from "#triton-protos/plan.js";
+import { type ColumnSchema, column } from "#triton-protos/schema.js";
 
 const fixtures = fileURLToPath(new URL("../fixtures", import.meta.url));
 export const at = (step: string, name: string, as = name): ColumnRef => ({ name: as, step, column: name });
@@ -47,7 +47,10 @@ export const rankModel: ModelCaller = {
 
 const user = column("user_id", "int64");
 const query = column("query", "float32", { list: { min: 4, max: 4 } });
-const made = (name: string, dtype: DType, rows: string, rest: Partial<ColumnSchema> = {}) => ({ ...column(name, dtype, { rows }), ...rest });
+const made = (name: string, dtype: DType, rows: string, rest: Partial<ColumnSchema> = {}) => ({
+  ...column(name, dtype, { rows }),
+  ...rest,
+});
 export const ragged = { list: { min: 0, max: null } } as const;
 
 /** Retrieval, filtering, features of the user unrolled, ranking, sampling. */
@@ -59,21 +62,72 @@ export const recommend = (mode: "greedy" | "sample"): Plan => ({
   inputs: [user, query],
   steps: [
     {
-      id: "user", op: "queryFeast", label: "user",
-      params: { repository: "f", view: "user_features", entityColumn: "user_id", includeId: true, prefix: "", onMissing: { default: 0 }, features: { age: "age", purchased_ids: "big", weights: "weights" } },
+      id: "user",
+      op: "queryFeast",
+      label: "user",
+      params: {
+        repository: "f",
+        view: "user_features",
+        entityColumn: "user_id",
+        includeId: true,
+        prefix: "",
+        onMissing: { default: 0 },
+        features: { age: "age", purchased_ids: "big", weights: "weights" },
+      },
       artefacts: { repository: "features" },
       inputs: { input: [at("request", "user_id")] },
       outputs: [user, column("age", "int32"), column("purchased_ids", "int64"), column("weights", "float32", ragged)],
     },
-    { id: "retrieval", op: "queryFaiss", label: "retrieval", params: { path: "i", topk: 8, includeDistances: true }, artefacts: { index: "indexes/items.faiss" }, inputs: { input: [at("request", "query")] }, outputs: [made("candidate_ids", "int64", "retrieval"), made("candidate_distances", "float32", "retrieval")] },
-    { id: "filtering", op: "filterCandidates", label: "filtering", params: {}, inputs: { input: [at("retrieval", "candidate_ids")], filterOut: [at("user", "purchased_ids")] }, outputs: [made("filtered_ids", "int64", "filtering")] },
     {
-      id: "pairs", op: "unrollFeatures", label: "pairs", params: { itemColumn: "filtered_ids", prefix: "user" },
-      inputs: { input: [at("filtering", "filtered_ids")], unroll: [at("user", "age"), at("user", "weights")] },
-      outputs: [made("filtered_ids", "int64", "filtering"), made("user_age", "int32", "filtering"), made("user_weights", "float32", "filtering", ragged)],
+      id: "retrieval",
+      op: "queryFaiss",
+      label: "retrieval",
+      params: { path: "i", topk: 8, includeDistances: true },
+      artefacts: { index: "indexes/items.faiss" },
+      inputs: { input: [at("request", "query")] },
+      outputs: [made("candidate_ids", "int64", "retrieval"), made("candidate_distances", "float32", "retrieval")],
     },
-    { id: "ranking", op: "predictOnnx", label: "ranking", params: { path: "r", model: "rank", inputs: { item: "filtered_ids", age: "user_age" }, outputs: { score: "score" } }, inputs: { input: [at("pairs", "filtered_ids"), at("pairs", "user_age")] }, outputs: [made("score", "float32", "filtering")] },
-    { id: "ordering", op: "softmaxSampling", label: "ordering", params: { topk: 5, temperature: 3, mode }, inputs: { input: [at("pairs", "filtered_ids")], relevance: [at("ranking", "score")] }, outputs: [made("ordered_ids", "int64", "ordering"), made("ordered_scores", "float32", "ordering")] },
+    {
+      id: "filtering",
+      op: "filterCandidates",
+      label: "filtering",
+      params: {},
+      inputs: { input: [at("retrieval", "candidate_ids")], filterOut: [at("user", "purchased_ids")] },
+      outputs: [made("filtered_ids", "int64", "filtering")],
+    },
+    {
+      id: "pairs",
+      op: "unrollFeatures",
+      label: "pairs",
+      params: { itemColumn: "filtered_ids", prefix: "user" },
+      inputs: { input: [at("filtering", "filtered_ids")], unroll: [at("user", "age"), at("user", "weights")] },
+      outputs: [
+        made("filtered_ids", "int64", "filtering"),
+        made("user_age", "int32", "filtering"),
+        made("user_weights", "float32", "filtering", ragged),
+      ],
+    },
+    {
+      id: "ranking",
+      op: "predictOnnx",
+      label: "ranking",
+      params: {
+        path: "r",
+        model: "rank",
+        inputs: { item: "filtered_ids", age: "user_age" },
+        outputs: { score: "score" },
+      },
+      inputs: { input: [at("pairs", "filtered_ids"), at("pairs", "user_age")] },
+      outputs: [made("score", "float32", "filtering")],
+    },
+    {
+      id: "ordering",
+      op: "softmaxSampling",
+      label: "ordering",
+      params: { topk: 5, temperature: 3, mode },
+      inputs: { input: [at("pairs", "filtered_ids")], relevance: [at("ranking", "score")] },
+      outputs: [made("ordered_ids", "int64", "ordering"), made("ordered_scores", "float32", "ordering")],
+    },
   ],
   outputs: [
     { ref: at("ordering", "ordered_ids"), schema: made("ordered_ids", "int64", "ordering") },
@@ -83,7 +137,11 @@ export const recommend = (mode: "greedy" | "sample"): Plan => ({
 });
 
 export interface Model {
-  infer(tensors: readonly Tensor[], parameters?: ReadonlyMap<string, Parameter>, outputs?: readonly string[]): Promise<BackendResponse>;
+  infer(
+    tensors: readonly Tensor[],
+    parameters?: ReadonlyMap<string, Parameter>,
+    outputs?: readonly string[],
+  ): Promise<BackendResponse>;
   execute(requests: readonly BackendRequest[]): Promise<readonly (BackendResponse | RuntimeFault)[]>;
   close(): Promise<void>;
 }
@@ -91,7 +149,14 @@ export interface Model {
 export async function load(folder: string, config: ModelConfigInit, seeds = [1n]): Promise<Model> {
   let drawn = 0;
   const parsed = parseModelConfig(printModelConfig(config), "config.pbtxt");
-  const model = await merlonBackend.load({ name: config.name!, version: 1, folder, config: parsed, models: rankModel, drawSeed: () => seeds[drawn++ % seeds.length]! });
+  const model = await merlonBackend.load({
+    name: config.name!,
+    version: 1,
+    folder,
+    config: parsed,
+    models: rankModel,
+    drawSeed: () => seeds[drawn++ % seeds.length]!,
+  });
   const all = parsed.output.map(output => output.name);
   return {
     execute: requests => model.execute(requests),
@@ -104,14 +169,23 @@ export async function load(folder: string, config: ModelConfigInit, seeds = [1n]
   };
 }
 
-export const makeRequest = (tensors: readonly Tensor[], parameters: ReadonlyMap<string, Parameter>, outputs: readonly string[]): BackendRequest => ({
+export const makeRequest = (
+  tensors: readonly Tensor[],
+  parameters: ReadonlyMap<string, Parameter>,
+  outputs: readonly string[],
+): BackendRequest => ({
   id: "",
   parameters,
   inputs: new Map(tensors.map(tensor => [tensor.name, tensor])),
   requestedOutputs: new Set(outputs),
 });
 
-export function tensor(name: string, dtype: DType, shape: readonly number[], items: readonly (number | bigint | string)[]): Tensor {
+export function tensor(
+  name: string,
+  dtype: DType,
+  shape: readonly number[],
+  items: readonly (number | bigint | string)[],
+): Tensor {
   const values = allocate(dtype, items.length) as { [i: number]: unknown };
   items.forEach((item, i) => {
     values[i] = item;
@@ -121,5 +195,15 @@ export function tensor(name: string, dtype: DType, shape: readonly number[], ite
 
 /** An answer's tensors as `name → [shape, values]`. */
 export const read = (response: BackendResponse) =>
-  Object.fromEntries(response.outputs.map(t => [t.name, [t.shape, [...(tensorValues(t, DTYPES.get(t.datatype)!) as Iterable<unknown>)]]]));
-const DTYPES = new Map((["bool", "int8", "int32", "int64", "uint8", "uint64", "float32", "float64", "string"] as const).map(name => [datatype(name).wire, name]));
+  Object.fromEntries(
+    response.outputs.map(t => [
+      t.name,
+      [t.shape, [...(tensorValues(t, DTYPES.get(t.datatype)!) as Iterable<unknown>)]],
+    ]),
+  );
+const DTYPES = new Map(
+  (["bool", "int8", "int32", "int64", "uint8", "uint64", "float32", "float64", "string"] as const).map(name => [
+    datatype(name).wire,
+    name,
+  ]),
+);

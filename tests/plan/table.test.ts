@@ -1,12 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { DATATYPES, type DType } from "#triton-protos/datatype.js";
 import { castValues } from "#runtime/plan/cast.js";
 import { ancestorIndex, runsOf } from "#runtime/plan/row-map.js";
 import { gather, rootRows, type Values } from "#runtime/plan/table.js";
+import { DATATYPES, type DType } from "#triton-protos/datatype.js";
 import { candidates, type Item, lists, plain, scalars, vectors } from "../kernels/step.js";
 
-const items: Partial<Record<DType, Item[]>> = { bool: [true, false, true], string: ["a", "", "ü"], uint64: [2n ** 63n, 0n, 5n], int64: [-(2n ** 62n), 1n, 2n], float64: [0.1, -1, 3] };
+const items: Partial<Record<DType, Item[]>> = {
+  bool: [true, false, true],
+  string: ["a", "", "ü"],
+  uint64: [2n ** 63n, 0n, 5n],
+  int64: [-(2n ** 62n), 1n, 2n],
+  float64: [0.1, -1, 3],
+};
 const values = (dtype: DType): Item[] => items[dtype] ?? [1, 2, 3];
 
 describe("gather", () => {
@@ -20,7 +26,24 @@ describe("gather", () => {
     };
     const [x, y, z] = plain(scalars(dtype, [a, b, c]));
     expect(take(scalars(dtype, [a, b, c]))).toEqual([z, x, z, y]);
-    expect(take(vectors(dtype, [[a, b], [b, c], [c, a]], 2))).toEqual([[z, x], [x, y], [z, x], [y, z]]);
+    expect(
+      take(
+        vectors(
+          dtype,
+          [
+            [a, b],
+            [b, c],
+            [c, a],
+          ],
+          2,
+        ),
+      ),
+    ).toEqual([
+      [z, x],
+      [x, y],
+      [z, x],
+      [y, z],
+    ]);
     expect(take(vectors(dtype, [[a], [b], [c]], 1))).toEqual([[z], [x], [z], [y]]);
     expect(take(lists(dtype, [[a], [], [b, c]]))).toEqual([[y, z], [x], [y, z], []]);
   });
@@ -47,7 +70,9 @@ describe("rows", () => {
 });
 
 describe("casts", () => {
-  const cast = (from: DType, to: DType, list: Item[]) => [...(castValues(scalars(from, list).values, from, to, "column `c`") as ArrayLike<unknown> & Iterable<unknown>)];
+  const cast = (from: DType, to: DType, list: Item[]) => [
+    ...(castValues(scalars(from, list).values, from, to, "column `c`") as ArrayLike<unknown> & Iterable<unknown>),
+  ];
   test.each([
     ["int32", "int64", [1, -1], [1n, -1n]],
     ["int64", "int32", [2n ** 31n - 1n, -(2n ** 31n)], [2147483647, -2147483648]],

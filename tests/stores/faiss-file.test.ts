@@ -4,13 +4,15 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, test } from "vitest";
 import type { Index } from "faiss-node";
+import { afterAll, describe, expect, test } from "vitest";
 import { patchIvfIds, readFaissHeader, readFaissHeaderFile, wrapIdMap } from "#triton-protos/artefacts/faiss.js";
 
 const folder = fileURLToPath(new URL("../fixtures/faiss", import.meta.url));
 const files = readdirSync(folder).filter(name => name.endsWith(".faiss"));
-const answers = JSON.parse(readFileSync(join(folder, "answers.json"), "utf8")) as { indexes: Record<string, { metric: string; ntotal: number }> };
+const answers = JSON.parse(readFileSync(join(folder, "answers.json"), "utf8")) as {
+  indexes: Record<string, { metric: string; ntotal: number }>;
+};
 const out = mkdtempSync(join(tmpdir(), "merlon-faiss-"));
 afterAll(() => rmSync(out, { recursive: true }));
 
@@ -20,19 +22,28 @@ describe("headers of files that FAISS wrote", () => {
     const { metric, ntotal } = answers.indexes[name.replace(".faiss", "")]!;
     expect(header).toMatchObject({ dimension: 4, metric, ntotal });
     expect(header.ids).toBe(/^(ivf|id-map)/.test(name) ? "stored" : "positions");
-    if (name.startsWith("ivf")) expect(header).toMatchObject({ kind: "ivf-flat", nlist: name.includes("sparse") ? 32 : 4, nprobe: 1 });
+    if (name.startsWith("ivf"))
+      expect(header).toMatchObject({ kind: "ivf-flat", nlist: name.includes("sparse") ? 32 : 4, nprobe: 1 });
   });
 
   test.each(files.filter(name => !name.startsWith("pq")))("%s: cut anywhere, it is refused by name", name => {
     const bytes = readFileSync(join(folder, name));
     for (let length = 0; length < bytes.length; length += 7)
-      expect(() => readFaissHeader(bytes.subarray(0, length), name), `${length} bytes`).toThrow(new RegExp(`^${name} is not a whole FAISS index: `));
-    expect(() => readFaissHeader(Buffer.concat([bytes, Buffer.alloc(3)]), name)).toThrow(`${name} is not a whole FAISS index: 3 bytes follow the index.`);
+      expect(() => readFaissHeader(bytes.subarray(0, length), name), `${length} bytes`).toThrow(
+        new RegExp(`^${name} is not a whole FAISS index: `),
+      );
+    expect(() => readFaissHeader(Buffer.concat([bytes, Buffer.alloc(3)]), name)).toThrow(
+      `${name} is not a whole FAISS index: 3 bytes follow the index.`,
+    );
   });
 
   test("a kind that is not served, and garbage", () => {
-    expect(() => readFaissHeaderFile(join(folder, "pq-not-served.faiss"))).toThrow(/is a FAISS index of kind `IxPq`, which is not served\. Served are Flat, IVF,Flat/);
-    expect(() => readFaissHeader(Buffer.from("not an index at all"), "x.faiss")).toThrow(/^x\.faiss is not a whole FAISS index: it begins with "not "/);
+    expect(() => readFaissHeaderFile(join(folder, "pq-not-served.faiss"))).toThrow(
+      /is a FAISS index of kind `IxPq`, which is not served\. Served are Flat, IVF,Flat/,
+    );
+    expect(() => readFaissHeader(Buffer.from("not an index at all"), "x.faiss")).toThrow(
+      /^x\.faiss is not a whole FAISS index: it begins with "not "/,
+    );
   });
 
   test("lengths that lie are refused before anything is allocated", () => {
@@ -53,14 +64,15 @@ describe("headers of files that FAISS wrote", () => {
 });
 
 describe("ids given to what faiss-node builds", () => {
-  const python = process.env["MERLON_TEST_PYTHON"] ?? "python3";
+  const python = process.env.MERLON_TEST_PYTHON ?? "python3";
   const faiss = createRequire(import.meta.url)("faiss-node") as { Index: typeof Index };
   const n = 64;
   const vectors = Array.from({ length: n * 4 }, (_, i) => Math.sin(i * 1.7) * Math.cos(i));
   const ids = BigInt64Array.from({ length: n }, (_, i) => 2n ** 53n + 1n + BigInt(i) * 3n);
   /** Ids of the nearest vector to each vector, as FAISS in Python reads them. */
   const nearest = (file: string): string[] => {
-    const code = "import faiss, json, sys; i = faiss.read_index(sys.argv[1]); x = json.loads(sys.argv[2]); import numpy as np; print(json.dumps([str(v) for v in i.search(np.array(x, 'f4').reshape(-1, 4), 1)[1].ravel().tolist()]))";
+    const code =
+      "import faiss, json, sys; i = faiss.read_index(sys.argv[1]); x = json.loads(sys.argv[2]); import numpy as np; print(json.dumps([str(v) for v in i.search(np.array(x, 'f4').reshape(-1, 4), 1)[1].ravel().tolist()]))";
     return JSON.parse(execFileSync(python, ["-c", code, file, JSON.stringify(vectors)], { encoding: "utf8" }));
   };
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { keyColumnEncoder } from "#runtime/stores/feast/key-column.js";
 import { keyEncoder, keyVersionOf } from "#triton-protos/artefacts/feast-key.js";
 import { scalars } from "../kernels/step.js";
-import { keyColumnEncoder } from "#runtime/stores/feast/key-column.js";
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 
@@ -22,14 +22,21 @@ describe("entity keys", () => {
   });
   test.each([-1n, 1002n, 2n ** 62n + 3n, -(2n ** 63n)])("a column's key of %s is the single key", value => {
     const join = { name: "user_id", type: "INT64" } as const;
-    expect(keyColumnEncoder(join, 3)(scalars("int64", [5n, value])).map(hex)).toEqual([5n, value].map(v => hex(keyEncoder([join], 3)([v]))));
+    expect(keyColumnEncoder(join, 3)(scalars("int64", [5n, value])).map(hex)).toEqual(
+      [5n, value].map(v => hex(keyEncoder([join], 3)([v]))),
+    );
   });
   test("join keys are sorted by name", () => {
-    const [a, b] = [{ name: "a", type: "INT32" }, { name: "b", type: "STRING" }] as const;
+    const [a, b] = [
+      { name: "a", type: "INT32" },
+      { name: "b", type: "STRING" },
+    ] as const;
     expect(hex(keyEncoder([b, a], 3)(["x", 1]))).toBe(hex(keyEncoder([a, b], 3)([1, "x"])));
   });
   test("a number beyond its type names the key", () => {
-    expect(() => keyEncoder([{ name: "user_id", type: "INT64" }], 1)([2n ** 31n])).toThrow("join key `user_id`: 2147483648 is beyond int32");
+    expect(() => keyEncoder([{ name: "user_id", type: "INT64" }], 1)([2n ** 31n])).toThrow(
+      "join key `user_id`: 2147483648 is beyond int32",
+    );
   });
   test("the version shows in the bytes", () => {
     for (const version of [1, 2, 3] as const) {

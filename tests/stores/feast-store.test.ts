@@ -1,15 +1,18 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { openSqliteStore } from "#runtime/stores/feast/sqlite-store.js";
+import { FEATURE_STATUS } from "#runtime/stores/feast/store.js";
 import { findView } from "#triton-protos/artefacts/feast-registry.js";
 import { readFeastRepository } from "#triton-protos/artefacts/feast-repository.js";
 import { type FeastType, feastType } from "#triton-protos/artefacts/feast-type.js";
-import { openSqliteStore } from "#runtime/stores/feast/sqlite-store.js";
-import { FEATURE_STATUS } from "#runtime/stores/feast/store.js";
 import { lists, plain, scalars } from "../kernels/step.js";
 
 interface Answers {
-  readonly [view: string]: { readonly keys: readonly string[]; readonly features: Readonly<Record<string, readonly unknown[]>> };
+  readonly [view: string]: {
+    readonly keys: readonly string[];
+    readonly features: Readonly<Record<string, readonly unknown[]>>;
+  };
 }
 
 const fixture = (version: number) => fileURLToPath(new URL(`../fixtures/feast/v${version}`, import.meta.url));
@@ -33,13 +36,18 @@ describe.each([1, 2, 3])("repository written by Feast, key version %i", version 
     expect(view.features.map(f => f.name).sort()).toEqual(Object.keys(features).sort());
     const store = openSqliteStore(repository.onlineStore.file, repository.keyVersion);
     const { dtype } = feastType(view.joinKeys[0]!.type);
-    const asked = scalars(dtype, keys.map(key => (dtype === "string" ? key : dtype === "int64" ? BigInt(key) : Number(key))));
+    const asked = scalars(
+      dtype,
+      keys.map(key => (dtype === "string" ? key : dtype === "int64" ? BigInt(key) : Number(key))),
+    );
     const found = store.prepare(view, view.features).getOnline(asked, keys.length);
     if (found instanceof Promise) throw new Error("SQLite answers at once");
     view.features.forEach((feature, f) => {
       const { values, offsets, status } = found[f]!;
       const col = { dtype: feastType(feature.type!).dtype, rows: asked.rows, values, ...(offsets && { offsets }) };
-      const seen = plain(col).map((value, i) => (status[i] === FEATURE_STATUS.present ? asFeast(feature.type!, value) : null));
+      const seen = plain(col).map((value, i) =>
+        status[i] === FEATURE_STATUS.present ? asFeast(feature.type!, value) : null,
+      );
       expect(seen, feature.name).toEqual(features[feature.name]);
       expect(status[keys.length - 1], "the last key is unknown").toBe(FEATURE_STATUS.notFound);
     });
@@ -52,20 +60,28 @@ describe("faults", () => {
   test("a store without the view's table names table, view and the way out", () => {
     const store = openSqliteStore(repository.onlineStore.file, 3);
     const view = { ...findView(repository.registry, "user_features")!, table: "shop_gone", name: "gone" };
-    expect(() => store.prepare(view, view.features)).toThrow(/has no table `shop_gone` for the view `gone`\. Run `feast materialize`/);
+    expect(() => store.prepare(view, view.features)).toThrow(
+      /has no table `shop_gone` for the view `gone`\. Run `feast materialize`/,
+    );
     store.close();
   });
   test("a file that is no database", () => {
-    expect(() => openSqliteStore(`${fixture(3)}/data/registry.db`, 3)).toThrow(/registry\.db can not be opened: file is not a database/);
+    expect(() => openSqliteStore(`${fixture(3)}/data/registry.db`, 3)).toThrow(
+      /registry\.db can not be opened: file is not a database/,
+    );
     expect(() => openSqliteStore(`${fixture(3)}/data/none.db`, 3)).toThrow(/none\.db can not be opened/);
   });
   test("a value of another type than the registry's", () => {
     const store = openSqliteStore(repository.onlineStore.file, 3);
     const view = findView(repository.registry, "user_features")!;
     const wrong = view.features.map(f => (f.name === "city" ? { ...f, type: "INT64" as const } : f));
-    expect(() => store.prepare(view, wrong).getOnline(scalars("int64", [1n]), 1)).toThrow(/user_features:city` is int64 in the registry, and the store holds the string "Basel"/);
+    expect(() => store.prepare(view, wrong).getOnline(scalars("int64", [1n]), 1)).toThrow(
+      /user_features:city` is int64 in the registry, and the store holds the string "Basel"/,
+    );
     const list = view.features.map(f => (f.name === "age" ? { ...f, type: "INT32_LIST" as const } : f));
-    expect(() => store.prepare(view, list).getOnline(scalars("int64", [1n]), 1)).toThrow(/user_features:age` of `user_id` 1 can not be read: a list belongs there and the store holds INT32/);
+    expect(() => store.prepare(view, list).getOnline(scalars("int64", [1n]), 1)).toThrow(
+      /user_features:age` of `user_id` 1 can not be read: a list belongs there and the store holds INT32/,
+    );
     store.close();
   });
   test("many keys are read in several statements, in their order", () => {
@@ -75,7 +91,12 @@ describe("faults", () => {
     keys[3] = 1n;
     keys[256] = -2n;
     keys[999] = 9007199254740993n;
-    const [found] = store.prepare(view, view.features.filter(f => f.name === "purchased_ids")).getOnline(scalars("int64", keys), 1000) as ReturnType<typeof Array.of>;
+    const [found] = store
+      .prepare(
+        view,
+        view.features.filter(f => f.name === "purchased_ids"),
+      )
+      .getOnline(scalars("int64", keys), 1000) as ReturnType<typeof Array.of>;
     const col = lists("int64", []);
     const all = plain({ ...col, rows: { count: 1000 }, values: found.values, offsets: found.offsets });
     expect(all.flatMap((value, i) => ((value as unknown[]).length > 0 ? [[i, value]] : []))).toEqual([

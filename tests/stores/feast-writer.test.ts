@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { FeastRepositoryDescription } from "#runtime/stores/feast/describe.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
 
-const python = process.env["MERLON_TEST_PYTHON"] ?? "python3";
+const python = process.env.MERLON_TEST_PYTHON ?? "python3";
 const script = fileURLToPath(new URL("../oracles/feast/read_repository.py", import.meta.url));
 const folders: string[] = [];
 const folder = () => {
@@ -69,7 +69,13 @@ describe("a repository written here", () => {
   test("Feast opens it and answers the same values", () => {
     const out = folder();
     writeFeastRepository(out, description);
-    const answers = JSON.parse(execFileSync(python, [script, out, '{"user_features": [1, -2, 9007199254740993, 7], "item_features": ["k1", "k2", "k3"]}'], { encoding: "utf8" }));
+    const answers = JSON.parse(
+      execFileSync(
+        python,
+        [script, out, '{"user_features": [1, -2, 9007199254740993, 7], "item_features": ["k1", "k2", "k3"]}'],
+        { encoding: "utf8" },
+      ),
+    );
     expect(answers).toEqual({
       user_features: {
         age: ["3", null, "-5", null],
@@ -89,7 +95,9 @@ describe("a repository written here", () => {
   test("the rows are the bytes that Feast writes for the same values", () => {
     const out = folder();
     writeFeastRepository(out, description);
-    execFileSync(python, [script, out, '{"user_features": [1, -2, 9007199254740993]}', "--compare"], { encoding: "utf8" });
+    execFileSync(python, [script, out, '{"user_features": [1, -2, 9007199254740993]}', "--compare"], {
+      encoding: "utf8",
+    });
   });
 
   test("equal descriptions give equal bytes, and nothing else is left", () => {
@@ -97,7 +105,8 @@ describe("a repository written here", () => {
     writeFeastRepository(a, description);
     writeFeastRepository(b, description);
     writeFeastRepository(b, description);
-    for (const file of ["feature_store.yaml", "data/registry.db", "data/online_store.db"]) expect(readFileSync(join(a, file)).equals(readFileSync(join(b, file))), file).toBe(true);
+    for (const file of ["feature_store.yaml", "data/registry.db", "data/online_store.db"])
+      expect(readFileSync(join(a, file)).equals(readFileSync(join(b, file))), file).toBe(true);
     expect(readdirSync(join(b, "data")).sort()).toEqual(["online_store.db", "registry.db"]);
   });
 
@@ -105,9 +114,13 @@ describe("a repository written here", () => {
     const out = folder();
     const [users] = description.views;
     const short = { ...description, views: [{ ...users!, rows: { ...users!.rows, age: [1] } }] };
-    expect(() => writeFeastRepository(out, short)).toThrow("view `user_features`: column `age` has 1 rows, `user_id` has 3.");
+    expect(() => writeFeastRepository(out, short)).toThrow(
+      "view `user_features`: column `age` has 1 rows, `user_id` has 3.",
+    );
     const without = { ...description, entities: [] };
-    expect(() => writeFeastRepository(out, without)).toThrow("view `user_features` names the entity `user`, which the repository does not have.");
+    expect(() => writeFeastRepository(out, without)).toThrow(
+      "view `user_features` names the entity `user`, which the repository does not have.",
+    );
     expect(readdirSync(out)).toEqual([]);
   });
 });
