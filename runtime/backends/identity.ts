@@ -33,7 +33,11 @@ export const identityBackend: Backend = {
 
 function echo({ id, inputs, requestedOutputs }: BackendRequest, config: ModelConfig): BackendResponse | RuntimeFault {
   const [first] = inputs.values();
-  if (!first) return new RuntimeFault("INVALID_ARGUMENT", `[request id: ${id || "<id_unknown>"}] out of bounds index 0: request has 0 inputs`);
+  if (!first)
+    return new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `[request id: ${id || "<id_unknown>"}] out of bounds index 0: request has 0 inputs`,
+    );
   const batch = config.max_batch_size > 0 ? first.shape.slice(0, 1) : [];
   const outputs: Tensor[] = [];
   for (const declared of config.input) {
