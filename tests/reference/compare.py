@@ -1,6 +1,6 @@
 """Compares a running server with the reference pipeline. Prints one JSON report; the test asserts what is in it.
 
-python compare.py --repository DIR --grpc HOST:PORT --trace NAME --entry NAME --users FILE
+python compare.py --repository DIR --grpc HOST:PORT --entry NAME --trace NAME --draw NAME --users FILE
 """
 
 import argparse
@@ -106,7 +106,7 @@ def main() -> None:
 
     server = Server(arguments.grpc)
     users = json.loads(arguments.users.read_text())
-    pipeline = Pipeline(arguments.repository, arguments.entry, arguments.repository / arguments.entry / "1")
+    pipeline = Pipeline(arguments.repository, arguments.entry)
     answers = [answer for start in range(0, len(users), BATCH) for answer in pipeline.answer(users[start : start + BATCH])]
     report = {
         "one_by_one": compare(server, arguments.trace, users, answers, 1),

@@ -1,5 +1,6 @@
 """The example's four stages in Python on the artefacts of a compiled repository: Feast's own reader, faiss, ONNX Runtime and numpy."""
 
+import json
 import os
 
 os.environ.setdefault("FEAST_USAGE", "False")
@@ -31,12 +32,13 @@ class Answer:
 
 
 class Pipeline:
-    def __init__(self, repository: Path, entry: str, folder: Path):
-        """`folder` is the version directory of the entry, with its Feast repository, workflows and index."""
-        self.store = FeatureStore(str(next(folder.glob("features/**/feature_store.yaml")).parent))
-        workflows = {path.parent.name: path.parent for path in folder.glob("workflows/**/workflow.json")}
-        self.user_workflow, self.ranking_workflow = (Workflow(workflows[name]) for name in ("user", "ranking"))
-        self.index = faiss.read_index(str(next(folder.glob("indexes/**/*.faiss"))))
+    def __init__(self, repository: Path, entry: str):
+        folder = repository / entry / "1"
+        steps = json.loads((folder / "plan.json").read_text())["steps"]
+        workflows = {step["params"]["path"]: (folder / step["artefacts"]["workflow"]).parent for step in steps if step["op"] == "transformWorkflow"}
+        self.user_workflow, self.ranking_workflow = (Workflow(workflows[path]) for path in ("etl/user", "etl/ranking"))
+        self.store = FeatureStore(str(next(folder.glob("features/*/feature_store.yaml")).parent))
+        self.index = faiss.read_index(str(next(folder.glob("indexes/*.faiss"))))
         self.tower, self.ranker = (
             onnxruntime.InferenceSession(str(repository / f"{entry}_{name}" / "1" / "model.onnx"), providers=["CPUExecutionProvider"])
             for name in ("query_tower", "dlrm")
