@@ -116,9 +116,7 @@ async function checkFile(
     // CSV is text until it is read as what is declared.
     const refusal = format === "parquet" ? refuseType(col, type) : undefined;
     if (refusal)
-      throw fault(
-        `\`${file}\`: column \`${col.name}\` is ${type}, but the workflow declares ${printColumn(col)}. ${refusal}`,
-      );
+      throw fault(`\`${file}\`: column \`${col.name}\` is ${type}, but ${printColumn(col)} is wanted. ${refusal}`);
   }
 }
 

@@ -2,7 +2,7 @@
 export function didYouMean(wanted: string, names: Iterable<string>): string {
   let best: string | undefined;
   // Short names differ by little from anything.
-  let least = (wanted.length < 3 ? 0 : Math.max(1, Math.floor(wanted.length / 3))) + 1;
+  let least = (wanted.length < 3 ? 0 : Math.ceil(wanted.length / 3)) + 1;
   for (const name of names) {
     const edits = name.toLowerCase() === wanted.toLowerCase() ? 0 : distance(wanted, name);
     if (edits < least) [best, least] = [name, edits];

@@ -10,6 +10,9 @@ import sys
 import tempfile
 import warnings
 
+if os.environ.get("PYTHONHASHSEED") != "0":  # Merlin prints tags in the order of a set
+    os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
+
 warnings.filterwarnings("ignore")
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402

@@ -1,0 +1,171 @@
+/** `buildIndex`: FAISS itself reads the file and finds what an exact search finds, under ids beyond 2^53. */
+import { readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { buildIndex, type IndexBuildOptions } from "#runtime/etl/index-build.js";
+import { readFaissHeaderFile } from "#triton-protos/artefacts/faiss.js";
+import { inFolder } from "./run-workflow.js";
+import { type Cells, withDuckDB, writeParquet } from "./table-values.js";
+import { schemaOf } from "./workflow-plan.js";
+
+interface FaissIndex {
+  search(query: number[], k: number): { labels: number[]; distances: number[] };
+}
+const { Index } = createRequire(import.meta.url)("faiss-node") as { Index: { read(file: string): FaissIndex } };
+
+const COUNT = 600;
+const vector = (i: number): number[] =>
+  Array.from({ length: 4 }, (_, k) => Math.fround(Math.sin(i * 7.3 + k * 1.7) * (1 + (i % 5))));
+const exact = (query: number[], score: (a: number[], b: number[]) => number, k: number): number[] =>
+  Array.from({ length: COUNT }, (_, i) => i)
+    .sort((a, b) => score(query, vector(b)) - score(query, vector(a)))
+    .slice(0, k);
+const dot = (a: number[], b: number[]) => a.reduce((sum, x, i) => sum + x * b[i]!, 0);
+const nearness = (a: number[], b: number[]) => -a.reduce((sum, x, i) => sum + (x - b[i]!) ** 2, 0);
+
+const vectors = (id: (i: number) => number | string): Cells => ({
+  id: Array.from({ length: COUNT }, (_, i) => id(i)),
+  e: Array.from({ length: COUNT }, (_, i) => vector(i)),
+});
+const TYPES = { id: "int64", e: "list<float32>" };
+
+const CASES = ["Flat", "IVF8,Flat"].flatMap(factory =>
+  (["ip", "l2"] as const).map(metric => [factory, metric] as const),
+);
+
+test.each(CASES)("%s, %s: finds what an exact search finds", async (factory, metric) => {
+  await inFolder(async folder => {
+    const [data, out] = [join(folder, "e.parquet"), join(folder, "i.faiss")];
+    await writeParquet(
+      data,
+      schemaOf(TYPES),
+      vectors(i => 1000 + i),
+    );
+    const seen: number[] = [];
+    const built = await buildIndex(data, out, {
+      id: "id",
+      embedding: "e",
+      factory,
+      metric,
+      nprobe: 8,
+      onProgress: p => seen.push(p.rows),
+    });
+    expect(built).toEqual({ count: COUNT, dimension: 4 });
+    expect(seen.at(-1)).toBe(COUNT);
+    const index = Index.read(out);
+    for (const i of [0, 17, 599]) {
+      const expected = exact(vector(i), metric === "ip" ? dot : nearness, 10).map(at => at + 1000);
+      expect(index.search(vector(i), 10).labels).toEqual(expected);
+    }
+    expect(readdirSync(folder).sort()).toEqual(["e.parquet", "i.faiss"]);
+  });
+});
+
+test("IVF files say how many lists to visit: 8 unless told", async () => {
+  await inFolder(async folder => {
+    const data = join(folder, "e.parquet");
+    await writeParquet(
+      data,
+      schemaOf(TYPES),
+      vectors(i => i),
+    );
+    const probes = async (factory: string, nprobe?: number) => {
+      await buildIndex(data, join(folder, "i.faiss"), { id: "id", embedding: "e", factory, ...(nprobe && { nprobe }) });
+      const { nlist, nprobe: found } = readFaissHeaderFile(join(folder, "i.faiss"));
+      return [nlist, found];
+    };
+    expect(await probes("IVF12,Flat")).toEqual([12, 8]);
+    expect(await probes("IVF4,Flat")).toEqual([4, 4]);
+    expect(await probes("IVF12,Flat", 3)).toEqual([12, 3]);
+  });
+});
+
+test("ids beyond 2^53 stay exact", async () => {
+  await inFolder(async folder => {
+    const [data, out] = [join(folder, "e.parquet"), join(folder, "i.faiss")];
+    const id = (i: number) => 2n ** 60n + BigInt(i);
+    await writeParquet(
+      data,
+      schemaOf(TYPES),
+      vectors(i => String(id(i))),
+    );
+    await buildIndex(data, out, { id: "id", embedding: "e" });
+    // An id map ends with its ids.
+    const ids = new BigInt64Array(new Uint8Array(readFileSync(out)).slice(-8 * COUNT).buffer);
+    expect([...ids]).toEqual(Array.from({ length: COUNT }, (_, i) => id(i)));
+  });
+});
+
+test("refuses what cannot become an index, and writes nothing", async () => {
+  const refuse = async (
+    cells: Cells,
+    options: Partial<IndexBuildOptions>,
+    message: string | RegExp,
+    types: Record<string, string> = TYPES,
+  ) =>
+    inFolder(async folder => {
+      const data = join(folder, "e.parquet");
+      await writeParquet(data, schemaOf(types), cells);
+      await expect(buildIndex(data, join(folder, "i.faiss"), { id: "id", embedding: "e", ...options })).rejects.toThrow(
+        message,
+      );
+      expect(readdirSync(folder)).toEqual(["e.parquet"]);
+    });
+  const two = {
+    id: [1, 2],
+    e: [
+      [1, 2],
+      [3, 4],
+    ],
+  };
+  await refuse(
+    two,
+    { factory: "IVF32,Flat" },
+    "2 embeddings cannot be divided into the 32 lists of `IVF32,Flat`. Use the factory `Flat`, or `IVF1,Flat`.",
+  );
+  await refuse(two, { factory: "PQ8" }, "factory `PQ8` is not made here. Use `Flat`, or `IVF32,Flat`");
+  await refuse(two, { factory: "IVF2,Flat", nprobe: 3 }, "nprobe is 3, but `IVF2,Flat` has 2 lists.");
+  await refuse(two, { id: "idd" }, /has no column `idd`; it has `id`, `e`\. Did you mean `id`\?/);
+  await refuse({ id: [1, 1], e: two.e }, {}, "column `id` has the id 1 in 2 rows. Each id must come once.");
+  await refuse({ id: [1, null], e: two.e }, {}, "column `id` is null in 1 of 2 rows. Each embedding needs an id.");
+  await refuse({ id: [1, 2], e: [[1, 2], [3]] }, {}, "column `e` has lists of 1 to 2 values.");
+  await refuse({ id: [1, 2], e: [[1, 2], null] }, {}, "column `e` has lists of 0 to 2 values.");
+  await refuse(
+    {
+      id: [1, 2],
+      e: [
+        [1, 2],
+        [3, null],
+      ],
+    },
+    {},
+    "column `e` has nulls, NaN or infinity in 1 rows.",
+  );
+  await refuse(
+    {
+      id: [1, 2],
+      e: [
+        [1, 2],
+        [3, "inf"],
+      ],
+    },
+    {},
+    "column `e` has nulls, NaN or infinity in 1 rows.",
+  );
+  await refuse({ id: ["a"], e: [[1]] }, {}, /column `id` is VARCHAR/, { id: "string", e: "list<float32>" });
+  await refuse({ id: [], e: [] }, {}, /no rows/);
+});
+
+test("reads what a large float list column is in practice: doubles of fixed length", async () => {
+  await inFolder(async folder => {
+    const data = join(folder, "e.parquet");
+    await withDuckDB(query =>
+      query(`COPY (SELECT i::INTEGER AS id, [i, i + 1]::DOUBLE[2] AS e FROM range(10) r(i)) TO '${data}'`),
+    );
+    expect(await buildIndex(data, join(folder, "i.faiss"), { id: "id", embedding: "e" })).toEqual({
+      count: 10,
+      dimension: 2,
+    });
+  });
+});
