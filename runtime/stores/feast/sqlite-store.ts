@@ -105,23 +105,17 @@ function read(
     return { sink, status: new Uint8Array(count), starts: new Int32Array(count), counts: new Int32Array(count) };
   });
   const lists = features.map(({ type }) => feastType(type!).list);
-  for (let first = 0; first < n; first += MAX_KEYS) {
-    const some = encoded.slice(first, first + MAX_KEYS);
-    // Few statement sizes: the last key fills up to a power of two, and answers beyond the keys are dropped.
-    const size = 2 ** Math.ceil(Math.log2(some.length));
-    while (some.length < size) some.push(some[some.length - 1]!);
-    for (const [place, name, value] of select(size).all(...some)) {
+  for (let first = 0; first < n; ) {
+    // Few statement sizes: powers of two, the largest that fits.
+    const size = Math.min(MAX_KEYS, 2 ** (31 - Math.clz32(n - first)));
+    for (const [place, name, value] of select(size).all(...encoded.slice(first, first + size))) {
       const key = first + place;
       const at = indexOf.get(name);
-      if (at === undefined || key >= n) continue;
-      store(
-        built[at]!,
-        key,
-        lists[at]!,
-        value,
-        () => `feature \`${view.name}:${name}\` of \`${view.joinKeys[0]!.name}\` ${keys.values[key]}`,
-      );
+      if (at === undefined) continue;
+      const what = () => `feature \`${view.name}:${name}\` of \`${view.joinKeys[0]!.name}\` ${keys.values[key]}`;
+      store(built[at]!, key, lists[at]!, value, what);
     }
+    first += size;
   }
   return built.map((feature, i) => finish(feature, lists[i]!, count));
 }
