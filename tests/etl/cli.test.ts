@@ -1,0 +1,88 @@
+/** `merlon fit` and `merlon transform` as a person runs them, on a workflow the compiler reads; schemas beside NVTabular's own. */
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { parseMerlinJson } from "#triton-protos/artefacts/merlin-schema.js";
+import { findColumn } from "#triton-protos/schema.js";
+import { inFolder } from "./run-workflow.js";
+import { readParquet, writeParquet } from "./table-values.js";
+import { schemaOf } from "./workflow-plan.js";
+
+const MERLON = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+const merlon = (folder: string, ...args: string[]): Promise<{ status: number; out: string; err: string }> =>
+  new Promise(resolve => {
+    execFile(process.execPath, [MERLON, ...args], { cwd: folder }, (error, out, err) => resolve({ status: error ? Number(error.code) : 0, out, err }));
+  });
+
+const WORKFLOW = `import { categorify, fillMissing, logOp, normalize, source, workflow } from "merlon";
+
+const events = source({ brand: "string", price: "float32" });
+const ids = ["brand"] >> categorify({ freqThreshold: 2 });
+const price = ["price"] >> fillMissing(0) >> logOp() >> normalize();
+
+export default workflow("shop", ids + price);
+`;
+
+const inShop = (work: (folder: string) => Promise<void>) =>
+  inFolder(async folder => {
+    writeFileSync(join(folder, "shop.workflow.ts"), WORKFLOW);
+    const brand = ["b", "a", "c", "b", "a", "b", "d", null];
+    await writeParquet(join(folder, "events.parquet"), schemaOf({ brand: "string", price: "float32", n: "int32" }), { brand, price: brand.map((_, i) => i), n: brand.map((_, i) => i) });
+    await work(folder);
+  });
+
+describe("merlon", () => {
+  test("fits and transforms, and says how fast", async () => {
+    await inShop(async folder => {
+      const fit = await merlon(folder, "fit", "shop.workflow.ts", "--data", "*.parquet", "--out", "etl/shop");
+      expect(fit).toMatchObject({ status: 0, err: "" });
+      expect(fit.out).toMatch(/^✔ Fitted shop to etl\/shop: 8 rows in \d+\.\d\d s \([\d,]+ rows\/s\)\n$/);
+      const transform = await merlon(folder, "transform", "etl/shop", "--data", "events.parquet", "--out", "train.parquet", "--keep", "n");
+      expect(transform).toMatchObject({ status: 0, err: "" });
+      expect(transform.out).toMatch(/^✔ Transformed to train\.parquet: 8 rows/);
+      const { cells } = await readParquet(join(folder, "train.parquet"));
+      expect(Object.keys(cells)).toEqual(["brand", "price", "n"]);
+      expect(cells["brand"]).toEqual([3, 4, 2, 3, 4, 3, 2, 1]);
+    });
+  });
+
+  test("gives columns the properties NVTabular gives them", async () => {
+    // The fixture's case has the same operator and threshold; its vocabulary has 4 values more that came twice.
+    const cases = JSON.parse(readFileSync(new URL("../fixtures/nvtabular/cases.json", import.meta.url), "utf8")) as { name: string; schema: unknown[] }[];
+    const theirs = parseMerlinJson(JSON.stringify({ feature: cases.find(one => one.name === "categorify/freqThreshold 2")!.schema }), "NVTabular")[0]!;
+    await inShop(async folder => {
+      await merlon(folder, "fit", "shop.workflow.ts", "--data", "events.parquet", "--out", "etl");
+      const schema = parseMerlinJson(readFileSync(join(folder, "etl/.merlin/schema.json"), "utf8"), "ours");
+      const brand = findColumn(schema, "brand")!;
+      expect(Object.keys(brand.properties).sort()).toEqual(Object.keys(theirs.properties).sort());
+      expect(brand.dtype).toBe(theirs.dtype);
+      expect(brand.tags).toEqual(theirs.tags);
+      expect(brand.properties).toMatchObject({ domain: { min: 0, max: 4, name: "brand" }, embedding_sizes: { cardinality: 5, dimension: 16 }, freq_threshold: 2 });
+      expect(findColumn(schema, "price")).toMatchObject({ dtype: "float64", tags: ["continuous"] });
+    });
+  });
+
+  test("ends with status 1 and one sentence when it cannot", async () => {
+    await inShop(async folder => {
+      writeFileSync(join(folder, "shop.workflow.ts"), WORKFLOW.replaceAll("brand", "brandd"));
+      const missing = await merlon(folder, "fit", "shop.workflow.ts", "--data", "events.parquet", "--out", "etl");
+      expect(missing).toEqual({
+        status: 1,
+        out: "",
+        err: "merlon: `events.parquet` has no column `brandd`; it has `brand`, `price`, `n`. Did you mean `brand`?\n",
+      });
+      const nothing = await merlon(folder, "fit", "shop.workflow.ts", "--data", "none/*.parquet", "--out", "etl");
+      expect(nothing).toMatchObject({ status: 1, err: expect.stringContaining("`none/*.parquet` names no file.") });
+      expect(existsSync(join(folder, "etl"))).toBe(false);
+    });
+  });
+
+  test.each(["fit", "transform", "predict", "index build"])("%s teaches with an example", async command => {
+    const { status, out } = await merlon(".", ...command.split(" "), "--help");
+    expect(status).toBe(0);
+    expect(out).toContain(`$ merlon ${command} `);
+  });
+});
