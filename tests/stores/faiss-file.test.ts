@@ -46,17 +46,32 @@ describe("headers of files that FAISS wrote", () => {
     );
   });
 
-  test("lengths that lie are refused before anything is allocated", () => {
-    const bytes = Buffer.from(readFileSync(join(folder, "ivf-ip.faiss")));
-    for (let at = 4; at < 100; at++) {
-      const lie = Buffer.from(bytes);
-      lie.writeUInt8(0x7f, at);
-      try {
-        readFaissHeader(lie, "lie.faiss");
-      } catch (error) {
-        expect((error as Error).name, `byte ${at}`).toBe("FaissFileError");
+  test("a changed file is refused by name, or FAISS searches it without harm", () => {
+    const { Index: Faiss } = createRequire(import.meta.url)("faiss-node") as { Index: typeof Index };
+    const seen = { refused: 0, searched: 0 };
+    for (const name of files) {
+      const bytes = readFileSync(join(folder, name));
+      for (let at = 0; at < Math.min(bytes.length, 400); at++) {
+        const changed = Buffer.from(bytes);
+        changed[at] = (changed[at]! + 0x7f) & 0xff;
+        try {
+          const { ntotal } = readFaissHeader(changed, name);
+          expect(Faiss.fromBuffer(changed).search([1, 2, 3, 4], Math.min(3, ntotal)).labels.length).toBeLessThanOrEqual(
+            3,
+          );
+          seen.searched++;
+        } catch (error) {
+          expect(error, `${name}, byte ${at}`).toMatchObject({ name: "FaissFileError" });
+          seen.refused++;
+        }
       }
     }
+    expect(seen.refused).toBeGreaterThan(500);
+    expect(seen.searched).toBeGreaterThan(500);
+  });
+
+  test("counts beyond the file are refused before anything is allocated", () => {
+    const bytes = readFileSync(join(folder, "ivf-ip.faiss"));
     const huge = Buffer.from(bytes);
     huge.writeBigUInt64LE(2n ** 62n, 8);
     expect(() => readFaissHeader(huge, "lie.faiss")).toThrow("holds the count 4611686018427387904");
