@@ -8,7 +8,6 @@ import type { Executed, Scheduler } from "./scheduler.js";
 
 interface Waiting {
   start(): void;
-  refuse(fault: RuntimeFault): void;
 }
 
 const nanoseconds = (): number => performance.now() * 1e6;
@@ -26,9 +25,14 @@ export function directScheduler(model: LoadedModel, instances: number, stats: Ve
       return undefined;
     }
     return new Promise((resolve, reject) => {
-      const waiting: Waiting = { start: resolve, refuse: reject };
       const onAbort = () => {
         if (queue.delete(waiting)) reject(cancelled());
+      };
+      const waiting: Waiting = {
+        start() {
+          signal?.removeEventListener("abort", onAbort);
+          resolve();
+        },
       };
       queue.add(waiting);
       signal?.addEventListener("abort", onAbort, { once: true });

@@ -119,7 +119,7 @@ function serveUnary(stream: ServerHttp2Stream, encoding: string, call: UnaryCall
       read(chunk);
     } catch (error) {
       fail(error);
-      stream.close(constants.NGHTTP2_CANCEL);
+      stream.close(constants.NGHTTP2_NO_ERROR);
     }
   });
   stream.on("end", () => {
