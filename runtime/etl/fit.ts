@@ -130,7 +130,7 @@ async function learnVocabularies(
     const file = vocabularyFile(fit.files, name, step.id);
     await writeFile(join(options.folder, file), printVocabulary(vocabulary));
     state[name] = { vocabulary: file, cardinality: 2 + step.params.numBuckets + vocabulary.counts.length };
-    if (andGoOn) await defineVocabulary(database, step.id, name, column.dtype);
+    if (andGoOn) await defineVocabulary(database, step.id, name, vocabulary);
   }
   return { columns: state };
 }

@@ -9,7 +9,7 @@ import { carried, type DataSource } from "./data-source.js";
 import type { Database } from "./database.js";
 import { sqlOf } from "./sql/forms.js";
 import type { SqlColumn } from "./sql/sql-form.js";
-import { vocabularyType } from "./vocabulary-table.js";
+import { placeOf } from "./vocabulary-table.js";
 
 export interface Layers {
   /** Name of the topmost view. */
@@ -65,7 +65,7 @@ export async function openLayers(
     async add(steps) {
       const added = steps.flatMap(step => {
         const inputs = (step.inputs.input ?? []).map(ref => find(ref)!);
-        const expressions = sqlOf(step, inputs, { vocabularyType });
+        const expressions = sqlOf(step, inputs, { place: placeOf });
         return step.outputs.map((col, i) => `${expressions[i]} AS ${name(step.id, col)}`);
       });
       if (added.length === 0) return;

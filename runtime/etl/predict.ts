@@ -42,7 +42,7 @@ export async function predictOnnx(
     dtype: dtypeOf(model, tensor),
     list: (tensor.shape.length ?? 0) > 1 && tensor.shape[1] !== 1,
   }));
-  const session = await ort.InferenceSession.create(model).catch(error => {
+  const session = await ort.InferenceSession.create(model, { logSeverityLevel: 4 }).catch(error => {
     throw fault(`\`${model}\` cannot be loaded: ${(error as Error).message}`);
   });
   const database = await openDatabase(options);

@@ -15,7 +15,7 @@ import { refuseForeign, writeSchemas } from "./fitted-folder.js";
 import { columnsRead, openLayers } from "./layers.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
 import { identifier, text } from "./sql/literal.js";
-import { defineVocabulary, loadVocabulary } from "./vocabulary-table.js";
+import { defineVocabulary } from "./vocabulary-table.js";
 
 export interface TransformOptions extends DatabaseOptions {
   /** Columns of the data to carry along, behind the workflow's own. */
@@ -126,14 +126,12 @@ async function transformFiles(job: Job, files: DataFiles, to: string): Promise<v
   job.done += rows;
 }
 
-/** Waves of enum types, one per vocabulary. */
 async function loadVocabularies(database: Database, plan: Plan, folder: string): Promise<void> {
   for (const step of plan.steps) {
     if (step.op !== "categorify") continue;
     for (const { name } of step.inputs.input!) {
       const vocabulary = readVocabulary(join(folder, step.state!.columns[name]!.vocabulary));
-      await loadVocabulary(database, step.id, name, vocabulary);
-      await defineVocabulary(database, step.id, name, vocabulary.dtype);
+      await defineVocabulary(database, step.id, name, vocabulary);
     }
   }
 }

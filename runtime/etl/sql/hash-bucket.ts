@@ -1,5 +1,6 @@
 /** `hashBucket` in SQL: the functions of `hash-functions.ts`, one 64-bit hash a value, modulo the buckets. */
-import { datatype } from "../../../triton-protos/datatype.js";
+import { type DType, datatype } from "../../../triton-protos/datatype.js";
+import { sqlType } from "./literal.js";
 import { each, eachAs, type SqlColumn, type SqlForm } from "./sql-form.js";
 
 export const hashBucket: SqlForm<"hashBucket"> = (step, inputs) =>
@@ -9,7 +10,7 @@ export const hashBucket: SqlForm<"hashBucket"> = (step, inputs) =>
 export function hashOf(col: SqlColumn): SqlColumn {
   const { kind, bytes, duckdb } = datatype(col.dtype);
   if (kind === "string") return eachAs(col, "uint64", v => `merlon_hash_string(${v})`);
-  const unsigned = { 1: "UTINYINT", 2: "USMALLINT", 4: "UINTEGER", 8: "UBIGINT" }[bytes as 1 | 2 | 4 | 8];
+  const unsigned = sqlType(`uint${bytes * 8}` as DType);
   const bits = eachAs(col, "uint64", v => {
     if (kind === "float") {
       const nan = kind === "float" && bytes === 8 ? "9221120237041090560" : "2143289344";

@@ -15,8 +15,8 @@ export interface SqlColumn {
 }
 
 export interface SqlContext {
-  /** Name of the enum type whose members are a column's vocabulary in id order. */
-  vocabularyType(stepId: string, column: string): string;
+  /** An expression for a value's place (from 0) in a column's vocabulary; NULL outside it. */
+  place(stepId: string, column: SqlColumn & { readonly name: string }, value: string): string;
 }
 
 export type SqlForm<K extends OpKind> = (
