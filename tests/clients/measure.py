@@ -15,7 +15,7 @@ import perf_analyzer
 protocol, port, model = sys.argv[1:]
 program = pathlib.Path(perf_analyzer.__file__).parent / "bin" / "perf_analyzer"
 run = subprocess.run(
-    [program, "-m", model, "-i", protocol, "-u", f"127.0.0.1:{port}", "-p", "800", "-s", "60", "-r", "4", "--concurrency-range", "2", "--shape", "INPUT0:4"],
+    [program, "-m", model, "-i", protocol, "-u", f"127.0.0.1:{port}", "-p", "800", "-s", "95", "-r", "10", "--concurrency-range", "2", "--shape", "INPUT0:4"],
     capture_output=True,
     text=True,
     timeout=100,

@@ -17,18 +17,31 @@ const good = { inputs: [{ name: "INPUT0", shape: [1, 4], datatype: "INT32", data
 const alive = async () => expect((await server.post("/v2/models/echo_int32/infer", good)).status).toBe(200);
 
 /** Sends bytes as one gRPC call; answers its status and message. */
-function call(path: string, bytes: Buffer, headers: Readonly<Record<string, string>> = {}): Promise<{ status: string; message: string }> {
+function call(
+  path: string,
+  bytes: Buffer,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<{ status: string; message: string }> {
   return new Promise((resolve, reject) => {
     const session = connectHttp2(`http://127.0.0.1:${server.ports.grpc}`);
     session.on("error", reject);
-    const stream = session.request({ ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers", ...headers });
+    const stream = session.request({
+      ":method": "POST",
+      ":path": path,
+      "content-type": "application/grpc",
+      te: "trailers",
+      ...headers,
+    });
     const found: Record<string, unknown> = {};
     stream.on("response", head => Object.assign(found, head));
     stream.on("trailers", trailers => Object.assign(found, trailers));
     stream.on("error", () => {});
     stream.on("close", () => {
       session.close();
-      resolve({ status: String(found["grpc-status"]), message: decodeURIComponent(String(found["grpc-message"] ?? "")) });
+      resolve({
+        status: String(found["grpc-status"]),
+        message: decodeURIComponent(String(found["grpc-message"] ?? "")),
+      });
     });
     stream.resume();
     stream.end(bytes);
@@ -44,14 +57,26 @@ const prefixed = (body: Buffer, compressed = 0, length = body.length): Buffer =>
 const INFER = "/inference.GRPCInferenceService/ModelInfer";
 
 test("gRPC calls with broken bytes end with a status", async () => {
-  expect(await call(INFER, prefixed(Buffer.from([0x0a, 0xff])))).toEqual({ status: "13", message: "Unable to parse request" });
-  expect(await call(INFER, prefixed(Buffer.from("not gzip"), 1), { "grpc-encoding": "gzip" })).toMatchObject({ status: "13" });
-  expect(await call(INFER, prefixed(Buffer.from("x"), 1), { "grpc-encoding": "snappy" })).toMatchObject({ status: "12" });
+  expect(await call(INFER, prefixed(Buffer.from([0x0a, 0xff])))).toEqual({
+    status: "13",
+    message: "Unable to parse request",
+  });
+  expect(await call(INFER, prefixed(Buffer.from("not gzip"), 1), { "grpc-encoding": "gzip" })).toMatchObject({
+    status: "13",
+  });
+  expect(await call(INFER, prefixed(Buffer.from("x"), 1), { "grpc-encoding": "snappy" })).toMatchObject({
+    status: "12",
+  });
   expect(await call(INFER, prefixed(Buffer.from("short"), 0, 500))).toMatchObject({ status: "13" });
   expect(await call(INFER, Buffer.alloc(0))).toMatchObject({ status: "13" });
   expect(await call(INFER, prefixed(Buffer.alloc(0), 0, 2 ** 32 - 1))).toMatchObject({ status: "3" });
-  expect(await call("/inference.GRPCInferenceService/NoSuchCall", prefixed(Buffer.alloc(0)))).toEqual({ status: "12", message: "" });
-  expect(await call("/inference.GRPCInferenceService/ServerReady", prefixed(Buffer.from([0xff, 0xff])))).toMatchObject({ status: "13" });
+  expect(await call("/inference.GRPCInferenceService/NoSuchCall", prefixed(Buffer.alloc(0)))).toEqual({
+    status: "12",
+    message: "",
+  });
+  expect(await call("/inference.GRPCInferenceService/ServerReady", prefixed(Buffer.from([0xff, 0xff])))).toMatchObject({
+    status: "13",
+  });
   await alive();
 });
 
@@ -76,8 +101,13 @@ const raw = (port: number, bytes: string | Buffer): Promise<string> =>
 
 test("bytes that are no HTTP are refused", async () => {
   expect(await raw(server.ports.http!, "\x00\x01\x02garbage\r\n\r\n")).toBe("HTTP/1.1 400 Bad Request");
-  expect(await raw(server.ports.http!, `GET /v2 HTTP/1.1\r\nHost: x\r\nBig: ${"a".repeat(70_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 4/);
-  await raw(server.ports.grpc!, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\ngarbage that is no frame at all, and long enough to be read as one");
+  expect(await raw(server.ports.http!, `GET /v2 HTTP/1.1\r\nHost: x\r\nBig: ${"a".repeat(70_000)}\r\n\r\n`)).toMatch(
+    /^HTTP\/1\.1 4/,
+  );
+  await raw(
+    server.ports.grpc!,
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\ngarbage that is no frame at all, and long enough to be read as one",
+  );
   await alive();
 });
 
@@ -85,7 +115,11 @@ test("bodies above the limit are refused before they are held, also when they un
   const large = JSON.stringify({ ...good, id: "x".repeat(1 << 20) });
   const url = `${server.http}/v2/models/echo_int32/infer`;
   expect((await fetch(url, { method: "POST", body: large })).status).toBe(400);
-  const bomb = await fetch(url, { method: "POST", body: gzipSync(Buffer.alloc(1 << 26)), headers: { "content-encoding": "gzip" } });
+  const bomb = await fetch(url, {
+    method: "POST",
+    body: gzipSync(Buffer.alloc(1 << 26)),
+    headers: { "content-encoding": "gzip" },
+  });
   expect(bomb.status).toBe(400);
   expect(await bomb.json()).toEqual({ error: expect.stringContaining("larger than 1048576 bytes") });
   await alive();
@@ -97,7 +131,10 @@ test("deep and strange JSON is refused by name", async () => {
   const answer = await fetch(url, { method: "POST", body: deep });
   expect(answer.status).toBe(500);
   expect(await answer.json()).toEqual({ error: expect.stringContaining("nested too deeply") });
-  const polluted = await fetch(url, { method: "POST", body: '{"__proto__":{"a":1},"inputs":[],"parameters":{"__proto__":"x"}}' });
+  const polluted = await fetch(url, {
+    method: "POST",
+    body: '{"__proto__":{"a":1},"inputs":[],"parameters":{"__proto__":"x"}}',
+  });
   expect(polluted.status).toBe(400);
   expect(({} as Record<string, unknown>).a).toBeUndefined();
   await alive();
