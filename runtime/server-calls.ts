@@ -61,7 +61,7 @@ export function createCalls(registry: Registry, options: CallOptions, isStopping
       if (!model) return ready.map(one => printStatistics(one.model, String(one.version), one.statistics));
       const number = parseVersion(version);
       const found = ready.filter(one => one.model === model && (number === -1 || one.version === number));
-      if (found.length === 0) throw new RuntimeFault("INVALID_ARGUMENT", notAvailable(model, ready, number));
+      if (found.length === 0) throw new RuntimeFault("INVALID_ARGUMENT", notAvailable(model, ready));
       return found.map(one => printStatistics(one.model, String(one.version), one.statistics));
     },
     async index(readyOnly) {
@@ -81,7 +81,7 @@ export function createCalls(registry: Registry, options: CallOptions, isStopping
   };
 }
 
-const notAvailable = (model: string, ready: readonly ReadyVersion[], version: number | bigint): string =>
+const notAvailable = (model: string, ready: readonly ReadyVersion[]): string =>
   ready.some(one => one.model === model)
     ? `requested model version is not available for model '${model}'`
     : `requested model '${model}' is not available`;
