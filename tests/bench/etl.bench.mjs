@@ -6,11 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DuckDBInstance } from "@duckdb/node-api";
-import { OP_PARAMS } from "#triton-protos/op-params.js";
-import { column } from "#triton-protos/schema.js";
 import { fitWorkflow } from "#runtime/etl/fit.js";
 import { writeFittedWorkflow } from "#runtime/etl/fitted-folder.js";
 import { transformWorkflow } from "#runtime/etl/transform.js";
+import { OP_PARAMS } from "#triton-protos/op-params.js";
+import { column } from "#triton-protos/schema.js";
 
 const ROWS = Number(process.argv[2] ?? 1_000_000);
 const TRIES = 3;
@@ -35,10 +35,18 @@ function plan() {
     let at = { step: "request", schema: input };
     for (const [op, params = {}] of CHAINS[input.name]) {
       const parsed = OP_PARAMS[op].parse(params);
-      const dtype = { categorify: "int64", logOp: "float32", normalize: "float64", hashBucket: "int32" }[op] ?? at.schema.dtype;
+      const dtype =
+        { categorify: "int64", logOp: "float32", normalize: "float64", hashBucket: "int32" }[op] ?? at.schema.dtype;
       const schema = { ...input, dtype };
       const id = `${op}_${input.name}`;
-      steps.push({ id, op, label: id, params: parsed, inputs: { input: [{ name: input.name, step: at.step, column: input.name }] }, outputs: [schema] });
+      steps.push({
+        id,
+        op,
+        label: id,
+        params: parsed,
+        inputs: { input: [{ name: input.name, step: at.step, column: input.name }] },
+        outputs: [schema],
+      });
       at = { step: id, schema };
     }
     outputs.push({ ref: { name: input.name, step: at.step, column: input.name }, schema: at.schema });
@@ -53,7 +61,10 @@ async function merlon() {
     let started = performance.now();
     await writeFittedWorkflow(join(folder, "fitted"), async staging => {
       const { states } = await fitWorkflow(unfitted, data, { folder: staging });
-      return { ...unfitted, steps: unfitted.steps.map(step => (states.has(step.id) ? { ...step, state: states.get(step.id) } : step)) };
+      return {
+        ...unfitted,
+        steps: unfitted.steps.map(step => (states.has(step.id) ? { ...step, state: states.get(step.id) } : step)),
+      };
     });
     times.fit.push(performance.now() - started);
     started = performance.now();
@@ -80,7 +91,10 @@ print(json.dumps(times))
 `;
 
 function nvtabular(python) {
-  const { status, stdout, stderr } = spawnSync(python, ["-c", NVTABULAR, data, folder, String(TRIES)], { cwd: folder, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(python, ["-c", NVTABULAR, data, folder, String(TRIES)], {
+    cwd: folder,
+    encoding: "utf8",
+  });
   if (status !== 0) throw new Error(`NVTabular failed: ${stderr.trim().split("\n").at(-1)}`);
   return JSON.parse(stdout.trim().split("\n").at(-1));
 }
@@ -101,9 +115,16 @@ try {
   const row = name => ({
     work: name,
     "Merlon (ms)": Math.round(best(ours[name])),
-    ...(theirs && { "NVTabular (ms)": Math.round(best(theirs[name])), times: Number((best(theirs[name]) / best(ours[name])).toFixed(1)) }),
+    ...(theirs && {
+      "NVTabular (ms)": Math.round(best(theirs[name])),
+      times: Number((best(theirs[name]) / best(ours[name])).toFixed(1)),
+    }),
   });
-  console.log(`${ROWS.toLocaleString("en-US")} rows, best of ${TRIES}, ${fileURLToPath(import.meta.url).split("/").at(-1)}`);
+  console.log(
+    `${ROWS.toLocaleString("en-US")} rows, best of ${TRIES}, ${fileURLToPath(import.meta.url)
+      .split("/")
+      .at(-1)}`,
+  );
   console.table([row("fit"), row("transform")]);
   if (!theirs) console.log("Set MERLON_NVTABULAR_PYTHON to measure NVTabular beside it.");
 } finally {

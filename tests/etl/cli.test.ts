@@ -14,7 +14,9 @@ const MERLON = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url))
 
 const merlon = (folder: string, ...args: string[]): Promise<{ status: number; out: string; err: string }> =>
   new Promise(resolve => {
-    execFile(process.execPath, [MERLON, ...args], { cwd: folder }, (error, out, err) => resolve({ status: error ? Number(error.code) : 0, out, err }));
+    execFile(process.execPath, [MERLON, ...args], { cwd: folder }, (error, out, err) =>
+      resolve({ status: error ? Number(error.code) : 0, out, err }),
+    );
   });
 
 const WORKFLOW = `import { categorify, fillMissing, logOp, normalize, source, workflow } from "merlon";
@@ -30,7 +32,11 @@ const inShop = (work: (folder: string) => Promise<void>) =>
   inFolder(async folder => {
     writeFileSync(join(folder, "shop.workflow.ts"), WORKFLOW);
     const brand = ["b", "a", "c", "b", "a", "b", "d", null];
-    await writeParquet(join(folder, "events.parquet"), schemaOf({ brand: "string", price: "float32", n: "int32" }), { brand, price: brand.map((_, i) => i), n: brand.map((_, i) => i) });
+    await writeParquet(join(folder, "events.parquet"), schemaOf({ brand: "string", price: "float32", n: "int32" }), {
+      brand,
+      price: brand.map((_, i) => i),
+      n: brand.map((_, i) => i),
+    });
     await work(folder);
   });
 
@@ -40,19 +46,35 @@ describe("merlon", () => {
       const fit = await merlon(folder, "fit", "shop.workflow.ts", "--data", "*.parquet", "--out", "etl/shop");
       expect(fit).toMatchObject({ status: 0, err: "" });
       expect(fit.out).toMatch(/^✔ Fitted shop to etl\/shop: 8 rows in \d+\.\d\d s \([\d,]+ rows\/s\)\n$/);
-      const transform = await merlon(folder, "transform", "etl/shop", "--data", "events.parquet", "--out", "train.parquet", "--keep", "n");
+      const transform = await merlon(
+        folder,
+        "transform",
+        "etl/shop",
+        "--data",
+        "events.parquet",
+        "--out",
+        "train.parquet",
+        "--keep",
+        "n",
+      );
       expect(transform).toMatchObject({ status: 0, err: "" });
       expect(transform.out).toMatch(/^✔ Transformed to train\.parquet: 8 rows/);
       const { cells } = await readParquet(join(folder, "train.parquet"));
       expect(Object.keys(cells)).toEqual(["brand", "price", "n"]);
-      expect(cells["brand"]).toEqual([3, 4, 2, 3, 4, 3, 2, 1]);
+      expect(cells.brand).toEqual([3, 4, 2, 3, 4, 3, 2, 1]);
     });
   });
 
   test("gives columns the properties NVTabular gives them", async () => {
     // The fixture's case has the same operator and threshold; its vocabulary has 4 values more that came twice.
-    const cases = JSON.parse(readFileSync(new URL("../fixtures/nvtabular/cases.json", import.meta.url), "utf8")) as { name: string; schema: unknown[] }[];
-    const theirs = parseMerlinJson(JSON.stringify({ feature: cases.find(one => one.name === "categorify/freqThreshold 2")!.schema }), "NVTabular")[0]!;
+    const cases = JSON.parse(readFileSync(new URL("../fixtures/nvtabular/cases.json", import.meta.url), "utf8")) as {
+      name: string;
+      schema: unknown[];
+    }[];
+    const theirs = parseMerlinJson(
+      JSON.stringify({ feature: cases.find(one => one.name === "categorify/freqThreshold 2")!.schema }),
+      "NVTabular",
+    )[0]!;
     await inShop(async folder => {
       await merlon(folder, "fit", "shop.workflow.ts", "--data", "events.parquet", "--out", "etl");
       const schema = parseMerlinJson(readFileSync(join(folder, "etl/.merlin/schema.json"), "utf8"), "ours");
@@ -60,7 +82,11 @@ describe("merlon", () => {
       expect(Object.keys(brand.properties).sort()).toEqual(Object.keys(theirs.properties).sort());
       expect(brand.dtype).toBe(theirs.dtype);
       expect(brand.tags).toEqual(theirs.tags);
-      expect(brand.properties).toMatchObject({ domain: { min: 0, max: 4, name: "brand" }, embedding_sizes: { cardinality: 5, dimension: 16 }, freq_threshold: 2 });
+      expect(brand.properties).toMatchObject({
+        domain: { min: 0, max: 4, name: "brand" },
+        embedding_sizes: { cardinality: 5, dimension: 16 },
+        freq_threshold: 2,
+      });
       expect(findColumn(schema, "price")).toMatchObject({ dtype: "float64", tags: ["continuous"] });
     });
   });

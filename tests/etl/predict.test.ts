@@ -54,7 +54,7 @@ test("more rows than one batch keep their order", async () => {
 });
 
 test("refuses what the model cannot take", async () => {
-  const { item_id, price, vector } = inputs as { [name: string]: Cell[] };
+  const { item_id, price } = inputs as { [name: string]: Cell[] };
   await refused(
     { item_id: "int64", price: "float32" },
     { item_id: item_id!, price: price! },

@@ -13,7 +13,7 @@ export function hashOf(col: SqlColumn): SqlColumn {
   const unsigned = sqlType(`uint${bytes * 8}` as DType);
   const bits = eachAs(col, "uint64", v => {
     if (kind === "float") {
-      const nan = kind === "float" && bytes === 8 ? "9221120237041090560" : "2143289344";
+      const nan = bytes === 8 ? "9221120237041090560" : "2143289344";
       return `coalesce(CAST(CAST(CAST(${v} AS BIT) AS ${unsigned}) AS UBIGINT), ${nan}::UBIGINT)`;
     }
     return kind === "bool" || duckdb === unsigned
