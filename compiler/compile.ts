@@ -13,7 +13,7 @@ import type { GraphDocument } from "./3-graph/document.js";
 import { evaluate } from "./3-graph/evaluate.js";
 import { type InferredGraph, type InferredStep, infer } from "./3-graph/infer.js";
 import { lower } from "./4-plan/lower.js";
-import { optimise, type PassName } from "./4-plan/passes.js";
+import { type Optimised, optimise, type PassName, type PassReport } from "./4-plan/passes.js";
 import { type Diagnostic, diagnosticAt, type Finding, locate } from "./diagnostics/diagnostic.js";
 import * as messages from "./diagnostics/messages.js";
 import { faultSite, foreignFrame, literal, siteRange } from "./place-faults.js";
@@ -27,11 +27,15 @@ export interface CompileOptions {
 export interface Compiled {
   readonly ok: true;
   readonly plan: Plan;
+  /** What each pass did to the plan. */
+  readonly passes: readonly PassReport[];
   readonly graph: GraphDocument;
   readonly inferred: InferredGraph;
   readonly steps: readonly InferredStep[];
   /** Warnings. */
   readonly diagnostics: readonly Diagnostic[];
+  /** What the answer depends on: the program's files, and the artefacts it names, those that are missing included. */
+  readonly files: readonly string[];
   /** The plan again, with what a fit learnt (state by step id): schemas then carry domains and embedding sizes. */
   withState(states: ReadonlyMap<string, unknown>): Plan;
 }
@@ -39,6 +43,7 @@ export interface Compiled {
 export interface NotCompiled {
   readonly ok: false;
   readonly diagnostics: readonly Diagnostic[];
+  readonly files: readonly string[];
 }
 
 /**
@@ -48,11 +53,13 @@ export interface NotCompiled {
 export async function compile(file: string, options: CompileOptions = {}): Promise<Compiled | NotCompiled> {
   const entry = resolve(file);
   const unreadable = fileProblem(entry);
-  if (unreadable) return { ok: false, diagnostics: locate([unreadable], () => "") };
+  if (unreadable) return { ok: false, diagnostics: locate([unreadable], () => ""), files: [entry] };
   const sources = loadSources(entry);
   const read = (path: string) => sources.texts.get(path) ?? "";
+  const artefacts = artefactReader(dirname(entry));
+  const files = () => [...sources.texts.keys(), ...artefacts.used];
   const findings: Finding[] = [...sources.findings];
-  if (findings.length) return { ok: false, diagnostics: locate(findings, read) };
+  if (findings.length) return { ok: false, diagnostics: locate(findings, read), files: files() };
   findings.push(...check(sources));
 
   const transpiled = transpile(sources);
@@ -77,10 +84,9 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
       );
     if (evaluated.kind === "no-program") findings.push(noProgram(sources, evaluated.seen));
   }
-  if (evaluated.kind !== "graph") return { ok: false, diagnostics: locate(findings, read) };
+  if (evaluated.kind !== "graph") return { ok: false, diagnostics: locate(findings, read), files: files() };
 
   const { graph } = evaluated;
-  const artefacts = artefactReader(dirname(entry));
   const variable = (site: number | undefined) => (site === undefined ? undefined : sources.sites[site]?.variable);
   const inferred = infer(graph, { artefacts, variable });
   findings.push(
@@ -97,10 +103,33 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
   const named = literal(read(sources.entry), { start: 0, end: Number.MAX_SAFE_INTEGER }, graph.name);
   findings.push(...programFaults(graph, inferred, named ? { file: sources.entry, ...named } : whole));
   const diagnostics = locate(preferGraph(findings), read);
-  if (diagnostics.some(d => d.severity === "error")) return { ok: false, diagnostics };
-  const withState = (states: ReadonlyMap<string, unknown>) =>
+  if (diagnostics.some(d => d.severity === "error")) return { ok: false, diagnostics, files: files() };
+  const planWith = (states: ReadonlyMap<string, unknown>): Optimised =>
     optimise(lower(graph, infer(graph, { artefacts, variable, states }), states), options.off);
-  return { ok: true, plan: withState(new Map()), graph, inferred, steps: inferred.steps, diagnostics, withState };
+  const { plan, reports: passes } = planWith(new Map());
+  const withState: Compiled["withState"] = states => planWith(statesOfTwins(states, passes)).plan;
+  return {
+    ok: true,
+    plan,
+    passes,
+    graph,
+    inferred,
+    steps: inferred.steps,
+    diagnostics,
+    files: files(),
+    withState,
+  };
+}
+
+/** A fit saw one of two equal steps; the other has learnt the same, so that they are equal again. */
+function statesOfTwins(
+  states: ReadonlyMap<string, unknown>,
+  passes: readonly PassReport[],
+): ReadonlyMap<string, unknown> {
+  const all = new Map(states);
+  for (const { notes } of passes)
+    for (const { step, into } of notes) if (into !== undefined && states.has(into)) all.set(step, states.get(into));
+  return all;
 }
 
 function fileProblem(entry: string): Finding | undefined {

@@ -7,8 +7,10 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { type FaissHeader, readFaissHeaderFile } from "../../triton-protos/artefacts/faiss.js";
 import { type FeastRepository, readFeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
 import { type OnnxSignature, readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
+import { readMerlinSchema } from "../../triton-protos/artefacts/read-merlin-schema.js";
 import { readWorkflow } from "../../triton-protos/artefacts/workflow.js";
 import type { Plan } from "../../triton-protos/plan.js";
+import type { Schema } from "../../triton-protos/schema.js";
 import { didYouMean, type Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 
@@ -21,7 +23,8 @@ export interface ArtefactReader {
   faiss(path: string): Read<FaissHeader>;
   feast(path: string): Read<FeastRepository>;
   workflow(path: string): Read<Plan>;
-  /** Files and folders read so far. */
+  schema(path: string): Read<Schema>;
+  /** Files and folders asked for so far, missing ones included. */
   readonly used: ReadonlySet<string>;
 }
 
@@ -46,6 +49,11 @@ const KINDS = {
     read: readWorkflow,
     make: "Fit it with `merlon fit NAME.workflow.ts --data 'data/*.parquet' --out %path%`.",
   },
+  schema: {
+    what: "The schema",
+    read: readMerlinSchema,
+    make: "Point at Merlin's `schema.pbtxt` or `.merlin/schema.json`, or at the folder that holds it.",
+  },
 } as const;
 
 /** @param folder what relative paths start from */
@@ -63,6 +71,7 @@ export function artefactReader(folder: string): ArtefactReader {
     const { what, read, make } = KINDS[kind];
     const resolved = resolve(folder, path);
     const way = make.replace("%path%", path);
+    used.add(resolved);
     if (!existsSync(resolved))
       return {
         ok: false,
@@ -74,7 +83,6 @@ export function artefactReader(folder: string): ArtefactReader {
           way,
         }),
       };
-    used.add(resolved);
     try {
       return { ok: true, value: read(resolved), path: resolved };
     } catch (error) {
@@ -93,7 +101,14 @@ export function artefactReader(folder: string): ArtefactReader {
       };
     }
   };
-  return { onnx: reader("onnx"), faiss: reader("faiss"), feast: reader("feast"), workflow: reader("workflow"), used };
+  return {
+    onnx: reader("onnx"),
+    faiss: reader("faiss"),
+    feast: reader("feast"),
+    workflow: reader("workflow"),
+    schema: reader("schema"),
+    used,
+  };
 }
 
 const quoteForRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");

@@ -2,11 +2,12 @@
  * Operators that only say something about columns (tags, names) leave the plan: who reads their columns reads what they read. What they said
  * stays in the schemas of the outputs.
  */
-import type { AnyStep, ColumnRef, Plan } from "../../triton-protos/plan.js";
+import type { AnyStep, ColumnRef } from "../../triton-protos/plan.js";
+import type { Pass } from "./pass.js";
 
 const METADATA: ReadonlySet<string> = new Set(["addTags", "rename"]);
 
-export function forwardMetadata(plan: Plan): Plan {
+export const forwardMetadata: Pass = (plan, note) => {
   const forwarded = new Map<string, ColumnRef>();
   const key = (step: string, column: string) => `${step}\n${column}`;
   const follow = (ref: ColumnRef): ColumnRef => {
@@ -16,9 +17,14 @@ export function forwardMetadata(plan: Plan): Plan {
   const steps: AnyStep[] = [];
   for (const step of plan.steps) {
     const inputs = Object.fromEntries(Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(follow)]));
-    if (METADATA.has(step.op))
+    if (METADATA.has(step.op)) {
       for (const [i, c] of step.outputs.entries()) forwarded.set(key(step.id, c.name), inputs.input![i]!);
-    else steps.push({ ...step, inputs } as AnyStep);
+      note({
+        step: step.id,
+        text: `only ${step.op === "rename" ? "names" : "describes"} columns: its readers read what it read`,
+        saves: { steps: 1 },
+      });
+    } else steps.push({ ...step, inputs } as AnyStep);
   }
   return { ...plan, steps, outputs: plan.outputs.map(({ ref, schema }) => ({ ref: follow(ref), schema })) };
-}
+};

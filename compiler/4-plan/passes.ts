@@ -1,8 +1,10 @@
 /**
- * The ordered list of passes over a plan. Each is plan → plan and keeps its meaning.
+ * The ordered list of passes over a plan, and the report of what each did.
  */
 import type { Plan } from "../../triton-protos/plan.js";
 import { forwardMetadata } from "./forward-metadata.js";
+import { mergeLookups } from "./merge-lookups.js";
+import type { Pass, PassNote } from "./pass.js";
 import { pruneColumns } from "./prune-columns.js";
 import { shareEqualSteps } from "./share-equal-steps.js";
 
@@ -11,14 +13,35 @@ export const PASSES = {
   forwardMetadata,
   /** Before pruning: a twin that is gone reads nothing, so pruning sees fewer readers. */
   shareEqualSteps,
-  /** Last: it drops what no remaining step reads. */
+  /** Drops what no remaining step reads. */
   pruneColumns,
-} as const satisfies Record<string, (plan: Plan) => Plan>;
+  /** Last: what nobody reads must not keep two look-ups apart, nor be fetched by the one they become. */
+  mergeLookups,
+} as const satisfies Record<string, Pass>;
 
 export type PassName = keyof typeof PASSES;
+export const PASS_NAMES = Object.keys(PASSES) as PassName[];
+
+/** What one pass did; without notes it found nothing to do. */
+export interface PassReport {
+  readonly pass: PassName;
+  readonly off: boolean;
+  readonly notes: readonly PassNote[];
+}
+
+export interface Optimised {
+  readonly plan: Plan;
+  /** In the order of `PASSES`. */
+  readonly reports: readonly PassReport[];
+}
 
 /** Runs the passes in their order. @param off passes to leave out */
-export const optimise = (plan: Plan, off: ReadonlySet<PassName> = new Set()): Plan =>
-  (Object.keys(PASSES) as PassName[])
-    .filter(name => !off.has(name))
-    .reduce((current, name) => PASSES[name](current), plan);
+export function optimise(plan: Plan, off: ReadonlySet<PassName> = new Set()): Optimised {
+  let current = plan;
+  const reports = PASS_NAMES.map((pass): PassReport => {
+    const notes: PassNote[] = [];
+    if (!off.has(pass)) current = PASSES[pass](current, note => notes.push(note));
+    return { pass, off: off.has(pass), notes };
+  });
+  return { plan: current, reports };
+}

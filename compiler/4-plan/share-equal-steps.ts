@@ -1,12 +1,13 @@
 /**
  * Two steps with the same operator, parameters and inputs are one step: what reads the second reads the first.
  */
-import type { AnyStep, ColumnRef, Plan } from "../../triton-protos/plan.js";
+import type { AnyStep, ColumnRef } from "../../triton-protos/plan.js";
+import type { Pass } from "./pass.js";
 
 /** Operators whose answer is not a function of their inputs alone. */
 const RANDOM: ReadonlySet<string> = new Set(["softmaxSampling"]);
 
-export function shareEqualSteps(plan: Plan): Plan {
+export const shareEqualSteps: Pass = (plan, note) => {
   const replaced = new Map<string, string>();
   const kept = new Map<string, AnyStep>();
   const redirect = (ref: ColumnRef): ColumnRef => ({ ...ref, step: replaced.get(ref.step) ?? ref.step });
@@ -25,8 +26,15 @@ export function shareEqualSteps(plan: Plan): Plan {
       outputs.map(c => ({ ...c, rows: c.rows === step.id ? "" : c.rows })),
     ]);
     const twin = RANDOM.has(step.op) ? undefined : kept.get(key);
-    if (twin) replaced.set(step.id, twin.id);
-    else {
+    if (twin) {
+      replaced.set(step.id, twin.id);
+      note({
+        step: step.id,
+        into: twin.id,
+        text: `is \`${twin.id}\` again: it runs once`,
+        saves: { steps: 1, columns: step.outputs.length, ...(step.op === "queryFeast" && { lookups: 1 }) },
+      });
+    } else {
       kept.set(key, next);
       steps.push(next);
     }
@@ -39,4 +47,4 @@ export function shareEqualSteps(plan: Plan): Plan {
       schema: { ...schema, rows: replaced.get(schema.rows) ?? schema.rows },
     })),
   };
-}
+};

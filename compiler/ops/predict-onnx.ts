@@ -45,7 +45,7 @@ const castable = (seen: string, wanted: string): boolean =>
 export const predictOnnxOp = defineOp({
   kind: "predictOnnx",
   params: author,
-  facts: { elementwise: false, inWorkflow: false, prunable: false },
+  facts: { elementwise: false, inWorkflow: false, prunable: true },
   infer: call => {
     const { path } = call.params;
     const read = call.artefacts.onnx(path);

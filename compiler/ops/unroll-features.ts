@@ -36,7 +36,7 @@ export function unrollFeatures<N extends AnyNode, const P extends { readonly pre
 export const unrollFeaturesOp = defineOp({
   kind: "unrollFeatures",
   params: OP_PARAMS.unrollFeatures,
-  facts: { elementwise: false, inWorkflow: false, prunable: false },
+  facts: { elementwise: false, inWorkflow: false, prunable: true },
   infer: call => {
     const { itemColumn, prefix } = call.params;
     const reader = "`unrollFeatures`";
