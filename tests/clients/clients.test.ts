@@ -76,7 +76,13 @@ test("tritonclient: a stream keeps its order and carries faults inside", async (
 
 for (const protocol of ["grpc", "http"] as const)
   test(`perf_analyzer completes a measurement over ${protocol}`, async () => {
-    const report = await runPython("measure.py", [protocol, String(server.ports[protocol]), "echo_int32"]);
+    const report = await runPython("measure.py", [
+      protocol,
+      String(server.ports[protocol]),
+      "echo_int32",
+      "--shape",
+      "INPUT0:4",
+    ]);
     expect(report).toMatchObject({ exit_code: 0 });
     expect((report as { throughput: number }).throughput).toBeGreaterThan(50);
   }, 120_000);

@@ -2,7 +2,7 @@
 
 The command of the PyPI package always ends with 0, so the program inside the package is called.
 
-usage: measure.py grpc|http PORT MODEL
+usage: measure.py grpc|http PORT MODEL [perf_analyzer arguments]
 """
 import json
 import pathlib
@@ -12,10 +12,10 @@ import sys
 
 import perf_analyzer
 
-protocol, port, model = sys.argv[1:]
+protocol, port, model, *arguments = sys.argv[1:]
 program = pathlib.Path(perf_analyzer.__file__).parent / "bin" / "perf_analyzer"
 run = subprocess.run(
-    [program, "-m", model, "-i", protocol, "-u", f"127.0.0.1:{port}", "-p", "800", "-s", "95", "-r", "10", "--concurrency-range", "2", "--shape", "INPUT0:4"],
+    [program, "-m", model, "-i", protocol, "-u", f"127.0.0.1:{port}", "-p", "800", "-s", "95", "-r", "10", "--concurrency-range", "2", *arguments],
     capture_output=True,
     text=True,
     timeout=100,
