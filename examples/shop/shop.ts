@@ -15,6 +15,11 @@ const positive = (text: string): number => {
   return Number(text);
 };
 
+const integer = (text: string): number => {
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`\`${text}\` is no whole number. Give one, such as 2019.`);
+  return Number(text);
+};
+
 const program = new Command("shop").description(
   "Events of the example shop: made or loaded, then turned into features.",
 );
@@ -24,7 +29,7 @@ program
   .description("write monthly event files in the published format of the REES46 data set")
   .requiredOption("--out <folder>", "where the CSV files go")
   .option("--scale <factor>", "1 is 1,200 customers, 900 products and some 85,000 events", positive, 1)
-  .option("--seed <integer>", "the same seed and scale give the same files", Number, 2019)
+  .option("--seed <integer>", "the same seed and scale give the same files", integer, 2019)
   .action(({ out, scale, seed }: { out: string; scale: number; seed: number }) => {
     const made = generate({ folder: out, scale, seed });
     say(
