@@ -31,3 +31,6 @@ export class RuntimeFault extends Error {
     return new RuntimeFault("INTERNAL", doing, { cause: error });
   }
 }
+
+/** A request that a scheduler did not take: it counts neither as served nor as failed. */
+export class Refusal extends RuntimeFault {}

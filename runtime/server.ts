@@ -2,18 +2,14 @@
  * One server: options → models loaded, ports open, and a way to stop. Nothing is global: a process may run several.
  */
 import { stat } from "node:fs/promises";
-import type { WireType } from "../triton-protos/datatype.js";
-import type { ModelMetadataResponse_TensorMetadata } from "../triton-protos/gen/messages.js";
-import { infer } from "./data-plane/infer.js";
-import { describeModel } from "./data-plane/metadata.js";
 import { RuntimeFault } from "./errors.js";
 import { createLogSettings } from "./log-settings.js";
 import { createMetrics } from "./metrics.js";
-import type { ModelCaller } from "./plan/kernel.js";
 import { createRegistry, type Registry } from "./repository/registry.js";
 import { createSeeds } from "./seeds.js";
 import { createCalls } from "./server-calls.js";
 import { createLog, type ServerLog } from "./server-log.js";
+import { modelCaller, serverModels } from "./server-models.js";
 import { type RunningServer, type ServeOptions, withDefaults } from "./server-options.js";
 import { modelsTable } from "./server-table.js";
 import { serveGrpc } from "./transport/grpc/server.js";
@@ -33,7 +29,8 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     repositories: options.modelRepositories,
     control: options.modelControlMode,
     autoComplete: !options.disableAutoComplete,
-    models: inProcess(() => registry),
+    models: modelCaller(() => registry),
+    server: serverModels(() => registry),
     log,
     drawSeed: createSeeds(options.seed),
   });
@@ -92,33 +89,6 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     await stop();
     throw error;
   }
-}
-
-/** Calls between models of one server: the same data plane, the same statistics, no socket. */
-function inProcess(registry: () => Registry): ModelCaller {
-  return {
-    async describe(model) {
-      const { inputs, outputs } = describeModel(registry().find(model, -1).config, []);
-      const tensor = ({ name, datatype, shape }: ModelMetadataResponse_TensorMetadata) => ({
-        name,
-        datatype: datatype as WireType,
-        shape,
-      });
-      return { inputs: inputs.map(tensor), outputs: outputs.map(tensor) };
-    },
-    async infer(model, inputs, outputs, signal) {
-      const version = registry().find(model, -1);
-      const answer = await infer(version, {
-        id: "",
-        parameters: new Map(),
-        inputs,
-        outputs,
-        ...(signal && { signal }),
-      });
-      if (outputs.length === 0) return answer.outputs;
-      return outputs.map(name => answer.outputs.find(tensor => tensor.name === name)!);
-    },
-  };
 }
 
 async function requireRepositories(folders: readonly string[]): Promise<void> {

@@ -2,6 +2,8 @@
  * The contract of a backend: load a model version once, then execute batches of requests. Backends know tensors, not protocols.
  */
 import type { ModelConfig } from "../../triton-protos/model-config.js";
+import type { Controls } from "../data-plane/controls.js";
+import type { InferRequest, InferResponse } from "../data-plane/request.js";
 import type { RuntimeFault } from "../errors.js";
 import type { ModelCaller } from "../plan/kernel.js";
 import type { Parameter, Tensor } from "../tensor.js";
@@ -9,16 +11,42 @@ import type { Parameter, Tensor } from "../tensor.js";
 /** One request as the scheduler hands it over: validated against the model's configuration. */
 export interface BackendRequest {
   readonly id: string;
+  /** Parameters for the model; those that steer the server are in `controls`. */
   readonly parameters: ReadonlyMap<string, Parameter>;
+  readonly controls: Controls;
+  /** Rows of the request; 1 for a model without batching. */
+  readonly batch: number;
   readonly inputs: ReadonlyMap<string, Tensor>;
-  /** Names of the outputs the client wants; every output of the model when it named none. */
+  /** Names of the outputs the client wants, sorted; every output of the model when it named none. */
   readonly requestedOutputs: ReadonlySet<string>;
   readonly signal?: AbortSignal;
 }
 
 export interface BackendResponse {
   readonly outputs: readonly Tensor[];
-  readonly parameters?: ReadonlyMap<string, Parameter>;
+  /** A name may repeat: ensembles do that on the wire. */
+  readonly parameters?: Iterable<readonly [string, Parameter]>;
+  /** The model's own refusal: the client gets the fault, the statistics count a request that was served. */
+  readonly error?: RuntimeFault;
+}
+
+/** What one request of an execution gets: an answer, a fault, or `undefined` for "no more answers". */
+export type Send = (request: number, answer: BackendResponse | RuntimeFault | undefined) => void;
+
+/** The other models of the same server, called as a client calls them: validated, scheduled, counted. */
+export interface ServerModels {
+  /** The configuration that is served; -1 asks for the latest version. @throws RuntimeFault */
+  config(model: string, version: number): ModelConfig;
+  /**
+   * Answers arrive through `answer`, the last one with `final`; a decoupled model's last answer may be `undefined`.
+   * Never rejects: faults are answers.
+   */
+  infer(
+    model: string,
+    version: number,
+    request: InferRequest,
+    answer: (answer: InferResponse | RuntimeFault | undefined, final: boolean) => void,
+  ): Promise<void>;
 }
 
 export interface LoadContext {
@@ -28,19 +56,30 @@ export interface LoadContext {
   /** The version directory: `model-repo/recommend/1`. */
   readonly folder: string;
   readonly models: ModelCaller;
+  readonly server: ServerModels;
   /** Draws the seed of a request that names none (`--seed` makes the sequence repeatable). */
   drawSeed(): bigint;
 }
 
 export interface LoadedModel {
-  /** Answers each request in its place; a fault fails that request alone. */
-  execute(requests: readonly BackendRequest[]): Promise<readonly (BackendResponse | RuntimeFault)[]>;
+  /** The configuration as loading completed it, where that differs from the one in the context. */
+  readonly config?: ModelConfig;
+  /**
+   * Answers each request in its place; a fault fails that request alone.
+   * @param instance which of the model's instances runs, from 0
+   */
+  execute(requests: readonly BackendRequest[], instance: number): Promise<readonly (BackendResponse | RuntimeFault)[]>;
+  /**
+   * The form of a decoupled model: any number of answers for each request, then `undefined`. The instance is free again when the promise
+   * resolves; answers may still come.
+   */
+  stream?(requests: readonly BackendRequest[], send: Send, instance: number): Promise<void>;
   close?(): void | Promise<void>;
 }
 
 export interface Backend {
   /** Models of the same repository that must be ready before this one loads (a plan's ONNX models). */
-  dependencies?(folder: string): Promise<readonly string[]>;
+  dependencies?(folder: string, config: ModelConfig): Promise<readonly string[]>;
   /** Fills in what the configuration leaves out and the model file knows (`max_batch_size`, inputs, outputs). */
   autoComplete?(config: ModelConfig, folder: string): Promise<ModelConfig>;
   /** @throws RuntimeFault: the reason in the repository index */

@@ -46,6 +46,7 @@ function echo({ id, inputs, requestedOutputs }: BackendRequest, config: ModelCon
     const tensor = inputs.get(declared.name) ?? zeros(declared, batch);
     if (tensor) outputs.push({ ...tensor, name });
   }
+  outputs.sort((a, b) => (a.name < b.name ? -1 : 1));
   return { outputs, parameters: PARAMETERS };
 }
 

@@ -5,6 +5,7 @@ import { RuntimeFault } from "../errors.js";
 import type { Backend } from "./backend.js";
 
 const BACKENDS: Readonly<Record<string, () => Promise<Backend>>> = {
+  ensemble: async () => (await import("./ensemble.js")).ensembleBackend,
   identity: async () => (await import("./identity.js")).identityBackend,
   merlon: async () => (await import("./merlon.js")).merlonBackend,
   onnxruntime: async () => (await import("./onnxruntime.js")).onnxruntimeBackend,

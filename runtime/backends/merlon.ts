@@ -82,7 +82,8 @@ async function answer(
       .flatMap(({ schema }) =>
         answerTensors(schema, result.columns.get(schema.name)!, rows, context.config.max_batch_size > 0),
       )
-      .filter(tensor => requestedOutputs.has(tensor.name));
+      .filter(tensor => requestedOutputs.has(tensor.name))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1));
     return parameters.get("timings") === true
       ? { outputs, parameters: timingParameters(plan, result.timings) }
       : { outputs };

@@ -1,63 +1,113 @@
 /**
- * The data plane: a request for a ready version → its answer, counted in the version's statistics. Every transport and every in-process call
+ * The data plane: a request for a ready version → its answers, counted in the version's statistics. Every transport and every in-process call
  * goes through here.
  */
 import type { BackendRequest, BackendResponse } from "../backends/backend.js";
-import { RuntimeFault } from "../errors.js";
+import { Refusal, RuntimeFault } from "../errors.js";
 import type { ReadyVersion } from "../repository/registry.js";
 import { recordFailure, recordSuccess } from "../statistics.js";
-import type { Parameter, Tensor } from "../tensor.js";
+import type { Tensor } from "../tensor.js";
+import { splitControls } from "./controls.js";
 import type { InferRequest, InferResponse } from "./request.js";
 import { reshape, type ValidRequest, validateRequest } from "./validate.js";
 
-/** @throws RuntimeFault; a refused request touches no counter */
+/** Answers of a decoupled model, in order. */
+export type AnswerSink = (answer: InferResponse | RuntimeFault) => void;
+
+/** Whether a request to this version has any number of answers. */
+export const isDecoupled = ({ config }: ReadyVersion): boolean => config.model_transaction_policy?.decoupled === true;
+
+/** One request, one answer. @throws RuntimeFault; a refused request touches no counter */
 export async function infer(version: ReadyVersion, request: InferRequest): Promise<InferResponse> {
   return execute(version, request, validateRequest(version.config, request));
 }
 
-/** The second half of `infer`, for callers that must tell a refused request from a failed one. */
+/**
+ * The second half of `infer`, for callers that must tell a refused request from a failed one.
+ * A decoupled model must answer exactly once here; callers that allow more use `executeStream`.
+ */
 export async function execute(
   version: ReadyVersion,
   request: InferRequest,
   valid: ValidRequest,
 ): Promise<InferResponse> {
+  if (!isDecoupled(version)) return (await run(version, request, valid))!;
+  const answers: (InferResponse | RuntimeFault)[] = [];
+  await executeStream(version, request, valid, answer => answers.push(answer));
+  const [only] = answers;
+  if (!only || answers.length > 1)
+    throw new RuntimeFault("INTERNAL", `expected a single response, got ${answers.length}`);
+  if (only instanceof Error) throw only;
+  return only;
+}
+
+/** Any number of answers; a fault among them is an answer. Resolves after the last one. @throws RuntimeFault when the execution itself fails */
+export async function executeStream(
+  version: ReadyVersion,
+  request: InferRequest,
+  valid: ValidRequest,
+  answer: AnswerSink,
+): Promise<void> {
+  const response = await run(version, request, valid, answer);
+  if (response) answer(response);
+}
+
+async function run(
+  version: ReadyVersion,
+  request: InferRequest,
+  { batch, inputs, outputs }: ValidRequest,
+  sink?: AnswerSink,
+): Promise<InferResponse | undefined> {
   const { config, statistics, scheduler } = version;
-  const { batch, inputs, outputs } = valid;
   const started = performance.now();
   const elapsed = (): number => (performance.now() - started) * 1e6;
   const rows = config.max_batch_size > 0 ? Math.max(1, batch) : 1;
   const asked: BackendRequest = {
     id: request.id,
-    parameters: request.parameters,
+    ...splitControls(request.parameters),
+    batch: rows,
     inputs,
     requestedOutputs: outputs,
     ...(request.signal && { signal: request.signal }),
   };
+  const translate = (response: BackendResponse): InferResponse => ({
+    model: version.model,
+    version: version.version,
+    id: request.id,
+    parameters: response.parameters ?? [],
+    outputs: answerOutputs(version, response, outputs),
+  });
+  let done: Awaited<ReturnType<typeof scheduler.schedule>>;
+  let answer: InferResponse | undefined;
   try {
-    const { response, queueNs, times } = await scheduler.schedule(asked, rows);
-    const answer: InferResponse = {
-      model: version.model,
-      version: version.version,
-      id: request.id,
-      parameters: response.parameters ?? NO_PARAMETERS,
-      outputs: answerOutputs(version, response, outputs),
-    };
-    recordSuccess(statistics, rows, queueNs, times, elapsed());
-    return answer;
+    done = await scheduler.schedule(
+      asked,
+      sink && (given => sink(given instanceof Error ? given : (given.error ?? translate(given)))),
+    );
+    if (done.response && !done.response.error) answer = translate(done.response);
   } catch (error) {
     const fault = RuntimeFault.from(error);
-    recordFailure(
-      statistics,
-      fault.code === "CANCELLED" ? "CANCELED" : fault.code === "UNAVAILABLE" ? "REJECTED" : "BACKEND",
-      elapsed(),
-    );
+    countFailure(version, fault, elapsed());
     throw fault;
   }
+  recordSuccess(statistics, rows, done.queueNs, done.times, elapsed());
+  if (done.response?.error) throw done.response.error;
+  return answer;
 }
 
-const NO_PARAMETERS: ReadonlyMap<string, Parameter> = new Map();
+/** Refusals of a scheduler touch no counter; an ensemble's failures count twice, as Triton counts them. */
+function countFailure({ config, statistics }: ReadyVersion, fault: RuntimeFault, ns: number): void {
+  if (fault instanceof Refusal) return;
+  if (config.platform === "ensemble") {
+    recordFailure(statistics, "OTHER", ns);
+    recordFailure(statistics, "OTHER", ns);
+    return;
+  }
+  const reason = fault.code === "CANCELLED" ? "CANCELED" : fault.code === "UNAVAILABLE" ? "REJECTED" : "BACKEND";
+  recordFailure(statistics, reason, ns);
+}
 
-/** The wanted outputs by name, as Triton orders them, in the shapes of the configuration. */
+/** The wanted outputs in the backend's order, in the shapes of the configuration. */
 function answerOutputs(
   { config }: ReadyVersion,
   response: BackendResponse,
@@ -65,7 +115,6 @@ function answerOutputs(
 ): readonly Tensor[] {
   return response.outputs
     .filter(({ name }) => wanted.has(name))
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .map(tensor => {
       const declared = config.output.find(({ name }) => name === tensor.name);
       if (!declared?.reshape) return tensor;

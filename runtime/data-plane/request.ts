@@ -25,7 +25,8 @@ export interface InferResponse {
   readonly model: string;
   readonly version: number;
   readonly id: string;
-  readonly parameters: ReadonlyMap<string, Parameter>;
+  /** A name may repeat, as an ensemble's do. */
+  readonly parameters: Iterable<readonly [string, Parameter]>;
   readonly outputs: readonly Tensor[];
 }
 

@@ -44,7 +44,7 @@ function wantedOutputs(config: ModelConfig, names: readonly string[]): ReadonlyS
   const known = new Set(config.output.map(({ name }) => name));
   for (const name of names.toSorted())
     if (!known.has(name)) refuse(`unexpected inference output '${name}' for model '${config.name}'`);
-  return names.length > 0 ? new Set(names) : known;
+  return new Set((names.length > 0 ? names : [...known]).toSorted());
 }
 
 function checkCount({ name, input: declared }: ModelConfig, inputs: readonly RequestTensor[], prefix: string): void {

@@ -6,6 +6,7 @@ import { basename, join } from "node:path";
 import { type ModelConfig, parseModelConfig } from "../../triton-protos/model-config.js";
 import { loadBackend } from "../backends/index.js";
 import { RuntimeFault } from "../errors.js";
+import { backendOf } from "./backend-of.js";
 import { chooseVersions, scanRepositories, scanVersions } from "./layout.js";
 import { normaliseConfig } from "./normalise.js";
 import { validateModel } from "./validate.js";
@@ -62,8 +63,8 @@ async function readConfig(folder: string): Promise<ModelConfig> {
 /** A backend that can't be found, or a plan that can't be read, is the version's fault and reported when it is loaded. */
 async function readDependencies(config: ModelConfig, versions: PolledModel["versions"]): Promise<readonly string[]> {
   try {
-    const backend = await loadBackend(config.backend);
-    const lists = await Promise.all(versions.map(({ folder }) => backend.dependencies?.(folder) ?? []));
+    const backend = await loadBackend(backendOf(config));
+    const lists = await Promise.all(versions.map(({ folder }) => backend.dependencies?.(folder, config) ?? []));
     return [...new Set(lists.flat())];
   } catch {
     return [];

@@ -4,14 +4,15 @@
 
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { complete, messageType } from "../../triton-protos/proto-root.js";
-import type { Backend, LoadContext, LoadedModel } from "../backends/backend.js";
+import type { Backend, LoadContext, LoadedModel, ServerModels } from "../backends/backend.js";
 import { loadBackend } from "../backends/index.js";
 import { RuntimeFault, STATUS } from "../errors.js";
 import type { ModelCaller } from "../plan/kernel.js";
-import { directScheduler } from "../scheduling/direct.js";
+import { createScheduler } from "../scheduling/create-scheduler.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
 import type { ServerLog } from "../server-log.js";
 import { createStatistics, type VersionStatistics } from "../statistics.js";
+import { backendOf } from "./backend-of.js";
 import { scanRepositories } from "./layout.js";
 import { type PolledModel, pollModel } from "./poll-model.js";
 import { validateVersion } from "./validate.js";
@@ -44,9 +45,11 @@ export interface IndexEntry {
 
 export interface RegistryOptions {
   readonly repositories: readonly string[];
-  readonly control: "none" | "explicit";
+  readonly control: "none" | "poll" | "explicit";
   readonly autoComplete: boolean;
   readonly models: ModelCaller;
+  /** The models of this server, for backends that call them. */
+  readonly server: ServerModels;
   readonly log: ServerLog;
   drawSeed(): bigint;
 }
@@ -147,7 +150,7 @@ export function createRegistry(options: RegistryOptions): Registry {
 
   async function loadVersion(polled: PolledModel, version: number, folder: string): Promise<ReadyVersion> {
     const started = performance.now();
-    const backend: Backend = await loadBackend(polled.config.backend);
+    const backend: Backend = await loadBackend(backendOf(polled.config));
     const config =
       options.autoComplete && backend.autoComplete ? await backend.autoComplete(polled.config, folder) : polled.config;
     validateVersion(config);
@@ -158,16 +161,17 @@ export function createRegistry(options: RegistryOptions): Registry {
       config: served,
       folder,
       models: options.models,
+      server: options.server,
       drawSeed: options.drawSeed,
     };
     const loaded = await backend.load(context);
     const statistics = createStatistics();
-    const instances = config.instance_group.reduce((sum, group) => sum + group.count, 0) || 1;
-    const scheduler = directScheduler(loaded, instances, statistics);
+    const ready = loaded.config ?? served;
+    const scheduler = createScheduler(ready, loaded, statistics);
     return {
       model: config.name,
       version,
-      config: served,
+      config: ready,
       scheduler,
       statistics,
       loaded,

@@ -15,23 +15,14 @@ export function validateModel(config: ModelConfig): void {
   if (config.platform === "ensemble" || config.ensemble_scheduling) {
     if (config.platform !== "ensemble")
       refuse(`ensemble scheduling cannot be set for model '${name}' whose platform is not ensemble`);
-    throw new RuntimeFault(
-      "UNSUPPORTED",
-      `Triton's ensemble scheduling of model '${name}' is not served yet; build the ensemble with \`merlon build\``,
-    );
   }
-  if (config.sequence_batching)
-    throw new RuntimeFault(
-      "UNSUPPORTED",
-      `sequence batching of model '${name}' is not served yet; remove \`sequence_batching\` from its configuration`,
-    );
   if (max < 0) refuse(`'max_batch_size' must be non-negative value for ${name}`);
   const expected: Readonly<Record<string, string>> = {
     onnxruntime: "onnxruntime_onnx",
     tensorrt: "tensorrt_plan",
     pytorch: "pytorch_libtorch",
   };
-  if (config.platform && expected[config.backend] !== config.platform)
+  if (config.platform && config.platform !== "ensemble" && expected[config.backend] !== config.platform)
     refuse(
       config.backend
         ? `unexpected 'platform' and 'backend' pair, got:${config.platform}, ${config.backend}`

@@ -1,92 +1,49 @@
 /**
  * The scheduler without a batcher: requests run in the order of arrival, one per execution, at most `instances` at a time.
  */
-import type { BackendRequest, BackendResponse, LoadedModel } from "../backends/backend.js";
-import { RuntimeFault } from "../errors.js";
-import { recordExecution, type VersionStatistics } from "../statistics.js";
-import type { Executed, Scheduler } from "./scheduler.js";
+import type { LoadedModel } from "../backends/backend.js";
+import type { VersionStatistics } from "../statistics.js";
+import { createInstances, type Job, now, watchAbort } from "./instances.js";
+import { cancelled, stopping } from "./refusals.js";
+import type { Scheduler } from "./scheduler.js";
 
-interface Waiting {
-  start(): void;
-}
-
-const nanoseconds = (): number => performance.now() * 1e6;
-
-export function directScheduler(model: LoadedModel, instances: number, stats: VersionStatistics): Scheduler {
-  const queue = new Set<Waiting>();
-  const idle: (() => void)[] = [];
-  let running = 0;
+export function directScheduler(model: LoadedModel, count: number, stats: VersionStatistics): Scheduler {
+  const queue = new Set<Job>();
   let draining = false;
-
-  /** Waits for a free instance. */
-  const acquire = (signal: AbortSignal | undefined): Promise<void> | undefined => {
-    if (running < instances) {
-      running++;
-      return undefined;
-    }
-    return new Promise((resolve, reject) => {
-      const onAbort = () => {
-        if (queue.delete(waiting)) reject(cancelled());
-      };
-      const waiting: Waiting = {
-        start() {
-          signal?.removeEventListener("abort", onAbort);
-          resolve();
-        },
-      };
-      queue.add(waiting);
-      signal?.addEventListener("abort", onAbort, { once: true });
-    });
-  };
-  const release = (): void => {
+  const drained: (() => void)[] = [];
+  const instances = createInstances(model, count, stats, () => {
     const [next] = queue;
     if (next) {
       queue.delete(next);
-      next.start();
-      return;
-    }
-    running--;
-    if (running === 0) for (const wake of idle.splice(0)) wake();
-  };
-
+      stats.pending--;
+      next.forget?.();
+      instances.run([next]);
+    } else for (const wake of drained.splice(0)) wake();
+  });
   return {
-    async schedule(request: BackendRequest, batch: number): Promise<Executed> {
-      if (draining)
-        throw new RuntimeFault(
-          "UNAVAILABLE",
-          "Server is stopping, scheduler for model has stopped accepting new inference requests",
-        );
-      const arrived = nanoseconds();
-      stats.pending++;
-      try {
-        await acquire(request.signal);
-      } finally {
-        stats.pending--;
-      }
-      try {
-        if (request.signal?.aborted) throw cancelled();
-        const started = nanoseconds();
-        const [answer] = await model.execute([request]);
-        const ended = nanoseconds();
-        const response = unwrap(answer);
-        const times = { input: 1, infer: ended - started, output: 1 };
-        recordExecution(stats, batch, times);
-        return { response, queueNs: started - arrived, times };
-      } finally {
-        release();
-      }
+    schedule(request, answers) {
+      if (draining) return Promise.reject(stopping());
+      const { signal } = request;
+      if (signal?.aborted) return Promise.reject(cancelled());
+      return new Promise((resolve, reject) => {
+        const job: Job = { request, answers, arrived: now(), resolve, reject };
+        if (instances.free() > 0) {
+          instances.run([job]);
+          return;
+        }
+        queue.add(job);
+        stats.pending++;
+        watchAbort(job, () => {
+          queue.delete(job);
+          stats.pending--;
+          reject(cancelled());
+        });
+      });
     },
-    drain() {
+    async drain() {
       draining = true;
-      return running === 0 ? Promise.resolve() : new Promise(resolve => idle.push(resolve));
+      if (queue.size > 0) await new Promise<void>(resolve => drained.push(resolve));
+      await instances.idle();
     },
   };
-}
-
-const cancelled = (): RuntimeFault => new RuntimeFault("CANCELLED", "Request cancelled");
-
-function unwrap(answer: BackendResponse | RuntimeFault | undefined): BackendResponse {
-  if (answer === undefined) throw new RuntimeFault("INTERNAL", "expected a single response, got 0");
-  if (answer instanceof Error) throw answer;
-  return answer;
 }

@@ -2,21 +2,25 @@
  * The contract between the data plane and a backend: when, and with whom, a request is executed.
  */
 import type { BackendRequest, BackendResponse } from "../backends/backend.js";
+import type { RuntimeFault } from "../errors.js";
 import type { ExecutionTimes } from "../statistics.js";
 
-/** An answer with what it cost. */
+/** What an execution cost, and the answer; a decoupled model has answered before. */
 export interface Executed {
-  readonly response: BackendResponse;
+  readonly response?: BackendResponse;
   readonly queueNs: number;
   readonly times: ExecutionTimes;
 }
 
+/** Takes the answers of a decoupled model as they come. */
+export type Answers = (answer: BackendResponse | RuntimeFault) => void;
+
 export interface Scheduler {
   /**
-   * @param batch rows of the request; 1 for a model without batching
+   * @param answers where a decoupled model's answers go
    * @throws RuntimeFault of this request
    */
-  schedule(request: BackendRequest, batch: number): Promise<Executed>;
+  schedule(request: BackendRequest, answers?: Answers): Promise<Executed>;
   /** Resolves when no request is queued or running. New ones are refused from the first call on. */
   drain(): Promise<void>;
 }

@@ -17,14 +17,23 @@ export function encodeResponse(response: InferResponse, extra: readonly (readonl
   return out;
 }
 
-const FINAL: readonly (readonly [string, Parameter])[] = [["triton_final_response", true]];
+const finalFlag = (final: boolean): readonly (readonly [string, Parameter])[] => [["triton_final_response", final]];
 
-export const encodeStreamResponse = (response: InferResponse): Fields =>
-  new Fields().message(2, encodeResponse(response, FINAL));
+/** @param final false for an answer of a decoupled model that may not be the last */
+export const encodeStreamResponse = (response: InferResponse, final = true): Fields =>
+  new Fields().message(2, encodeResponse(response, finalFlag(final)));
 
 /** A fault inside a stream: the text, and an empty answer that carries the request's id (and, once a backend had it, the model). */
-export function encodeStreamFault(message: string, id: string, model = ""): Fields {
+export function encodeStreamFault(message: string, id: string, model = "", final = true): Fields {
+  return new Fields().text(1, message).message(2, emptyAnswer(id, model, final));
+}
+
+/** The end of a decoupled model's answers, for a client that asked to be told. */
+export const encodeStreamEnd = (id: string, model: string): Fields =>
+  new Fields().message(2, emptyAnswer(id, model, true));
+
+function emptyAnswer(id: string, model: string, final: boolean): Fields {
   const inner = new Fields().text(1, model).text(3, id);
-  if (model) for (const [key, value] of FINAL) inner.message(4, writeParameter(key, value));
-  return new Fields().text(1, message).message(2, inner);
+  if (model) for (const [key, value] of finalFlag(final)) inner.message(4, writeParameter(key, value));
+  return inner;
 }

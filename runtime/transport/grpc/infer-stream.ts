@@ -1,15 +1,18 @@
 /**
- * ModelStreamInfer: requests run as they arrive, answers leave in the order of the requests, faults travel inside the stream.
+ * ModelStreamInfer: requests run as they arrive, answers leave in the order of the requests, faults travel inside the stream. The answers of
+ * a decoupled model leave as they are made, between those of other requests.
  */
 
 import { once } from "node:events";
 import type { ServerHttp2Stream } from "node:http2";
-import { execute } from "../../data-plane/infer.js";
-import { validateRequest } from "../../data-plane/validate.js";
-import { RuntimeFault, STATUS } from "../../errors.js";
+import { execute, executeStream, isDecoupled } from "../../data-plane/infer.js";
+import type { InferRequest } from "../../data-plane/request.js";
+import { type ValidRequest, validateRequest } from "../../data-plane/validate.js";
+import { Refusal, RuntimeFault, STATUS } from "../../errors.js";
+import type { ReadyVersion } from "../../repository/registry.js";
 import type { ServerCalls } from "../../server-calls.js";
 import { decodeRequest, type WireRequest } from "./decode-request.js";
-import { encodeStreamFault, encodeStreamResponse } from "./encode-response.js";
+import { encodeStreamEnd, encodeStreamFault, encodeStreamResponse } from "./encode-response.js";
 import { type Frame, frame, frameReader, unpack } from "./framing.js";
 import { type FinalStatus, startAnswer } from "./status.js";
 import { toRequest } from "./to-request.js";
@@ -47,10 +50,13 @@ export function serveInferStream(
   };
   const onFrame = (found: Frame): void => {
     if (++underWay >= MAX_UNDER_WAY) stream.pause();
-    const answer = unpack(found, encoding).then(bytes => answerOne(bytes, calls, signal));
+    const answer = unpack(found, encoding).then(bytes => answerOne(bytes, calls, signal, send));
     answer.catch(() => {});
     last = last
-      .then(async () => send(await answer))
+      .then(async () => {
+        const last = await answer;
+        if (last) await send(last);
+      })
       .catch(error => finish(RuntimeFault.from(error)))
       .finally(() => {
         if (--underWay < MAX_UNDER_WAY) stream.resume();
@@ -67,7 +73,13 @@ export function serveInferStream(
   stream.on("end", () => last.then(() => finish()));
 }
 
-async function answerOne(bytes: Buffer, calls: ServerCalls, signal: AbortSignal): Promise<Answer> {
+/** Answers one request: the only answer of an ordinary model is returned, those of a decoupled one are sent. */
+async function answerOne(
+  bytes: Buffer,
+  calls: ServerCalls,
+  signal: AbortSignal,
+  send: (answer: Answer) => Promise<void>,
+): Promise<Answer | undefined> {
   const wire: WireRequest = decodeRequest(bytes);
   let backendHasIt = false;
   try {
@@ -75,12 +87,36 @@ async function answerOne(bytes: Buffer, calls: ServerCalls, signal: AbortSignal)
     const request = toRequest(wire, signal);
     const valid = validateRequest(version.config, request);
     backendHasIt = true;
+    if (isDecoupled(version)) return await answerMany(version, request, valid, send);
     return { message: encodeStreamResponse(await execute(version, request, valid)) };
   } catch (error) {
     const fault = RuntimeFault.from(error);
+    if (fault instanceof Refusal) backendHasIt = false;
     return {
       message: encodeStreamFault(fault.message, wire.id, backendHasIt ? wire.model : ""),
       ...(backendHasIt && { fault }),
     };
   }
+}
+
+async function answerMany(
+  version: ReadyVersion,
+  request: InferRequest,
+  valid: ValidRequest,
+  send: (answer: Answer) => Promise<void>,
+): Promise<Answer | undefined> {
+  let sent: Promise<void> = Promise.resolve();
+  await executeStream(version, request, valid, answer => {
+    const next: Answer =
+      answer instanceof Error
+        ? { message: encodeStreamFault(answer.message, request.id, version.model, false), fault: answer }
+        : { message: encodeStreamResponse(answer, false) };
+    sent = sent.then(() => send(next));
+    // A stream that has gone away is noticed by whoever reads it.
+    sent.catch(() => {});
+  });
+  await sent;
+  return request.parameters.get("triton_enable_empty_final_response") === true
+    ? { message: encodeStreamEnd(request.id, version.model) }
+    : undefined;
 }

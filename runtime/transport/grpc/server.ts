@@ -9,7 +9,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import { infer } from "../../data-plane/infer.js";
+import { infer, isDecoupled } from "../../data-plane/infer.js";
 import { RuntimeFault, STATUS } from "../../errors.js";
 import type { LogSettings } from "../../log-settings.js";
 import type { ServerCalls } from "../../server-calls.js";
@@ -100,6 +100,8 @@ const inferCall =
   async (bytes: Buffer): Promise<Uint8Array> => {
     const wire = decodeRequest(bytes);
     const version = calls.find(wire.model, wire.version);
+    if (isDecoupled(version))
+      throw new RuntimeFault("UNSUPPORTED", "ModelInfer RPC doesn't support models with decoupled transaction policy");
     return encodeResponse(await infer(version, toRequest(wire, signal))).finish();
   };
 

@@ -4,7 +4,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { promisify } from "node:util";
 import { deflate, gzip } from "node:zlib";
-import { execute } from "../../data-plane/infer.js";
+import { execute, isDecoupled } from "../../data-plane/infer.js";
 import { validateRequest } from "../../data-plane/validate.js";
 import { RuntimeFault } from "../../errors.js";
 import type { ServerCalls } from "../../server-calls.js";
@@ -26,6 +26,8 @@ export async function answerInfer(
   let plain = true;
   try {
     const version = calls.find(target.model, target.version);
+    if (isDecoupled(version))
+      throw new RuntimeFault("UNSUPPORTED", "HTTP end point doesn't support models with decoupled transaction policy");
     const received = await readBody(request, maxInputSize);
     const encoding = request.headers["content-encoding"];
     const jsonLength = readLength(request.headers, received.length);

@@ -1,0 +1,50 @@
+/**
+ * Triton's ensembles as a backend: a model whose execution is a graph of calls to other models of the same server.
+ */
+import type { RuntimeFault as Fault } from "../errors.js";
+import { RuntimeFault } from "../errors.js";
+import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
+import { checkEnsemble } from "./ensemble/check.js";
+import { ensembleGraph } from "./ensemble/graph.js";
+import { runEnsemble } from "./ensemble/run.js";
+
+export const ensembleBackend: Backend = {
+  async dependencies(_folder, config) {
+    return [...new Set(config.ensemble_scheduling?.step.map(step => step.model_name) ?? [])];
+  },
+  async load({ config, server }) {
+    const graph = ensembleGraph(
+      config,
+      (model, version) => server.config(model, version).model_transaction_policy?.decoupled === true,
+    );
+    checkEnsemble(config, graph, server);
+    const { decoupled } = graph;
+    const run = { config, graph, server };
+    const served = { ...config, model_transaction_policy: { decoupled } };
+    const execute = (requests: readonly BackendRequest[]): Promise<(BackendResponse | Fault)[]> =>
+      Promise.all(requests.map(request => once(request)));
+    const once = async (request: BackendRequest): Promise<BackendResponse | Fault> => {
+      let response: BackendResponse | undefined;
+      try {
+        await runEnsemble(run, request, given => {
+          response ??= given;
+        });
+      } catch (error) {
+        return RuntimeFault.from(error);
+      }
+      return response ?? new RuntimeFault("INTERNAL", "expected a single response, got 0");
+    };
+    if (!decoupled) return { config: served, execute };
+    return {
+      config: served,
+      execute,
+      async stream(requests, send) {
+        await Promise.all(
+          requests.map((request, i) =>
+            runEnsemble(run, request, response => send(i, response)).then(() => send(i, undefined)),
+          ),
+        );
+      },
+    };
+  },
+};

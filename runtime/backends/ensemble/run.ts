@@ -1,0 +1,200 @@
+/**
+ * Runs one request through an ensemble: tensors → steps as soon as their inputs exist → answers.
+ */
+import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import type { InferResponse } from "../../data-plane/request.js";
+import { requestPrefix } from "../../data-plane/request.js";
+import { RuntimeFault } from "../../errors.js";
+import type { Parameter, Tensor } from "../../tensor.js";
+import type { BackendRequest, BackendResponse, ServerModels } from "../backend.js";
+import { type EnsembleGraph, type EnsembleStep, neededSteps } from "./graph.js";
+import { adaptShape } from "./shape.js";
+
+/** A tensor and whether its first dimension is a batch; `null` for one that nobody sends. */
+type Slot = { readonly tensor: Tensor; readonly batched: boolean } | null;
+
+/** Tensors that belong to the request, or to one answer of a decoupled step. */
+interface Scope {
+  readonly origin: number;
+  readonly parent?: Scope;
+  readonly slots: Map<string, Slot>;
+  readonly started: Set<number>;
+  readonly children: Set<Scope>;
+  answered: boolean;
+}
+
+export interface EnsembleRun {
+  readonly config: ModelConfig;
+  readonly graph: EnsembleGraph;
+  readonly server: ServerModels;
+}
+
+/** Resolves after the last answer. @throws RuntimeFault of the first step that fails */
+export function runEnsemble(
+  { config, graph, server }: EnsembleRun,
+  request: BackendRequest,
+  answer: (response: BackendResponse) => void,
+): Promise<void> {
+  const batching = config.max_batch_size > 0;
+  const wanted = config.output.filter(({ name }) => request.requestedOutputs.has(name));
+  const needed =
+    wanted.length === config.output.length
+      ? undefined
+      : neededSteps(
+          graph,
+          config.output.map(({ name }) => name),
+          request.requestedOutputs,
+        );
+  /** Answers leave from the innermost scope that an output comes from. */
+  const leaf = wanted.reduce((origin, { name }) => {
+    const from = graph.producer.get(name);
+    const step = from === undefined ? undefined : graph.steps[from];
+    if (!step) return origin;
+    const own = step.decoupled ? step.index : step.origin;
+    return own === -1 ? origin : own;
+  }, -1);
+  const parameters = parametersOf(request);
+  const root = newScope(-1);
+  let running = 0;
+  let failed = false;
+
+  return new Promise((resolve, reject) => {
+    const fail = (fault: RuntimeFault): void => {
+      if (failed) return;
+      failed = true;
+      reject(new RuntimeFault(fault.code, `in ensemble '${config.name}', ${fault.message}`, { cause: fault }));
+    };
+    const settle = (): void => {
+      if (running > 0 || failed) return;
+      if (leaf === -1 && !root.answered)
+        fail(
+          new RuntimeFault(
+            "INVALID_ARGUMENT",
+            `${requestPrefix(request.id)}unexpected deadlock, at least one output is not set while no more ensemble steps can be made`,
+          ),
+        );
+      else resolve();
+    };
+    const set = (scope: Scope, tensor: string, slot: Slot): void => {
+      if (!scope.slots.has(tensor)) scope.slots.set(tensor, slot);
+    };
+    const advance = (scope: Scope): void => {
+      for (const step of graph.steps) {
+        if (failed) return;
+        if (step.origin !== scope.origin || scope.started.has(step.index) || (needed && !needed.has(step.index)))
+          continue;
+        if (!step.inputs.every(([, tensor]) => find(scope, tensor) !== undefined)) continue;
+        scope.started.add(step.index);
+        start(step, scope);
+      }
+      for (const child of scope.children) advance(child);
+      if (scope.origin === leaf && !scope.answered && wanted.every(({ name }) => find(scope, name) !== undefined)) {
+        scope.answered = true;
+        answer(collect(scope));
+      }
+    };
+    const receive = (step: EnsembleStep, scope: Scope, response: InferResponse, batched: boolean): void => {
+      let target = scope;
+      if (step.decoupled) {
+        target = newScope(step.index, scope);
+        scope.children.add(target);
+      }
+      for (const [output, name] of step.outputs) {
+        const tensor = response.outputs.find(candidate => candidate.name === output);
+        set(target, name, tensor ? { tensor, batched } : null);
+      }
+      advance(target);
+    };
+    const start = (step: EnsembleStep, scope: Scope): void => {
+      running++;
+      let member: ModelConfig;
+      try {
+        member = server.config(step.model, step.version);
+      } catch (error) {
+        running--;
+        fail(RuntimeFault.from(error));
+        return;
+      }
+      const memberBatches = member.max_batch_size > 0;
+      const inputs = step.inputs.flatMap(([input, name]) => {
+        const slot = find(scope, name);
+        if (!slot) return [];
+        const dims = member.input.find(declared => declared.name === input)?.dims ?? [];
+        const shape = adaptShape(slot.tensor.shape, slot.batched, dims, memberBatches);
+        return [{ name: input, datatype: slot.tensor.datatype, shape, data: slot.tensor.data }];
+      });
+      const asked = {
+        id: request.id,
+        parameters,
+        inputs,
+        outputs: step.outputs.map(([output]) => output),
+        ...(request.signal && { signal: request.signal }),
+      };
+      const finish = (): void => {
+        running--;
+        settle();
+      };
+      void server
+        .infer(step.model, step.version, asked, given => {
+          if (failed || given === undefined) return;
+          if (given instanceof Error) fail(given);
+          else receive(step, scope, given, memberBatches);
+        })
+        .then(finish);
+    };
+    const collect = (scope: Scope): BackendResponse => {
+      const outputs: Tensor[] = [];
+      // The wire has ensembles' outputs in the order of a hash map: the last one first.
+      for (const declared of wanted.toReversed()) {
+        const slot = find(scope, declared.name);
+        if (!slot) continue;
+        const shape = adaptShape(slot.tensor.shape, slot.batched, declared.dims, batching);
+        outputs.push({ ...slot.tensor, name: declared.name, shape });
+      }
+      const { correlationId, start: first, end } = request.controls;
+      const flags: readonly (readonly [string, Parameter])[] = [
+        ["sequence_id", correlationId],
+        ["sequence_start", first],
+        ["sequence_end", end],
+      ];
+      return { outputs, parameters: outputs.flatMap(() => flags) };
+    };
+
+    for (const { name } of config.input) {
+      const tensor = request.inputs.get(name);
+      root.slots.set(name, tensor ? { tensor, batched: batching } : null);
+    }
+    running++;
+    advance(root);
+    running--;
+    settle();
+  });
+}
+
+const newScope = (origin: number, parent?: Scope): Scope => ({
+  origin,
+  ...(parent && { parent }),
+  slots: new Map(),
+  started: new Set(),
+  children: new Set(),
+  answered: false,
+});
+
+function find(scope: Scope, tensor: string): Slot | undefined {
+  for (let at: Scope | undefined = scope; at; at = at.parent) {
+    const slot = at.slots.get(tensor);
+    if (slot !== undefined) return slot;
+  }
+  return undefined;
+}
+
+/** Members get the request's parameters and those that steer the server. */
+function parametersOf({ parameters, controls }: BackendRequest): ReadonlyMap<string, Parameter> {
+  const all = new Map(parameters);
+  if (controls.correlationId !== 0n && controls.correlationId !== "") all.set("sequence_id", controls.correlationId);
+  if (controls.start) all.set("sequence_start", true);
+  if (controls.end) all.set("sequence_end", true);
+  if (controls.priority !== 0n) all.set("priority", controls.priority);
+  if (controls.timeout !== 0n) all.set("timeout", controls.timeout);
+  return all;
+}

@@ -1,0 +1,53 @@
+/**
+ * Calls between models of one server: the same data plane, the same statistics, no socket.
+ */
+import type { WireType } from "../triton-protos/datatype.js";
+import type { ModelMetadataResponse_TensorMetadata } from "../triton-protos/gen/messages.js";
+import type { ServerModels } from "./backends/backend.js";
+import { executeStream, infer, isDecoupled } from "./data-plane/infer.js";
+import { describeModel } from "./data-plane/metadata.js";
+import { validateRequest } from "./data-plane/validate.js";
+import { RuntimeFault } from "./errors.js";
+import type { ModelCaller } from "./plan/kernel.js";
+import type { Registry } from "./repository/registry.js";
+
+/** For plans: one answer, outputs in the order that was asked for. */
+export const modelCaller = (registry: () => Registry): ModelCaller => ({
+  async describe(model) {
+    const { inputs, outputs } = describeModel(registry().find(model, -1).config, []);
+    const tensor = ({ name, datatype, shape }: ModelMetadataResponse_TensorMetadata) => ({
+      name,
+      datatype: datatype as WireType,
+      shape,
+    });
+    return { inputs: inputs.map(tensor), outputs: outputs.map(tensor) };
+  },
+  async infer(model, inputs, outputs, signal) {
+    const version = registry().find(model, -1);
+    const answer = await infer(version, {
+      id: "",
+      parameters: new Map(),
+      inputs,
+      outputs,
+      ...(signal && { signal }),
+    });
+    if (outputs.length === 0) return answer.outputs;
+    return outputs.map(name => answer.outputs.find(tensor => tensor.name === name)!);
+  },
+});
+
+/** For ensembles and JavaScript models: any version, parameters, any number of answers. */
+export const serverModels = (registry: () => Registry): ServerModels => ({
+  config: (model, version) => registry().find(model, version).config,
+  async infer(model, version, request, answer) {
+    try {
+      const ready = registry().find(model, version);
+      const decoupled = isDecoupled(ready);
+      const valid = validateRequest(ready.config, request);
+      await executeStream(ready, request, valid, given => answer(given, !decoupled));
+      if (decoupled) answer(undefined, true);
+    } catch (error) {
+      answer(RuntimeFault.from(error), true);
+    }
+  },
+});
