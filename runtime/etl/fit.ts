@@ -15,6 +15,7 @@ import { columnsRead, type Layers, openLayers } from "./layers.js";
 import { findMoments, type Moments } from "./moments.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
 import type { SqlColumn } from "./sql/sql-form.js";
+import { STATE_FROM_MOMENTS } from "./state-from-moments.js";
 import { defineVocabulary, learnVocabulary } from "./vocabulary-table.js";
 
 export interface FitOptions extends DatabaseOptions {
@@ -91,7 +92,8 @@ async function learn(fit: Fit, steps: readonly AnyStep[], andGoOn: boolean): Pro
       step,
       name: ref.name,
       column: layers.find(ref)!,
-      withMoments: step.op === "normalize",
+      withMoments: false,
+      ...STATE_FROM_MOMENTS[step.op as FittedOpKind],
     })),
   );
   const found = await findMoments(database, layers.view, asked, report(fit, "statistics"));
@@ -101,10 +103,11 @@ async function learn(fit: Fit, steps: readonly AnyStep[], andGoOn: boolean): Pro
   for (const [i, { step, name }] of asked.entries()) checkMoments(step, name, found.moments[i]!);
   for (const step of steps) {
     const mine = asked.flatMap((one, i) => (one.step === step ? [{ ...one, moments: found.moments[i]! }] : []));
-    if (step.op === "normalize")
-      fit.states.set(step.id, {
-        columns: Object.fromEntries(mine.map(({ name, moments: { mean, std } }) => [name, { mean, std }])),
-      });
+    const fromMoments = STATE_FROM_MOMENTS[step.op as FittedOpKind];
+    if (fromMoments) {
+      const columns = Object.fromEntries(mine.map(({ name, moments }) => [name, fromMoments.keep(moments)]));
+      fit.states.set(step.id, { columns } as OpState[FittedOpKind]);
+    }
     if (step.op === "categorify") fit.states.set(step.id, await learnVocabularies(fit, step, mine, andGoOn));
   }
 }
@@ -151,10 +154,10 @@ function checkMoments(step: AnyStep, name: string, { count, infinite }: Moments)
       "INVALID_ARGUMENT",
       `${what} is null in every row of the data, so there is nothing to learn. Put \`fillMissing\` before it, or leave the column out.`,
     );
-  if (infinite > 0 && step.op === "normalize")
+  if (infinite > 0 && STATE_FROM_MOMENTS[step.op as FittedOpKind]?.finite)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
-      `${what} has ${infinite} infinite values, which have no mean. Put \`clip\` before it (\`logOp\` makes -Infinity of -1).`,
+      `${what} has ${infinite} infinite values, which have no statistics. Put \`clip\` before it (\`logOp\` makes -Infinity of -1).`,
     );
 }
 

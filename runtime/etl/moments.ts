@@ -1,7 +1,8 @@
 /**
- * Columns of a view -> how many values each has, their mean and their sample standard deviation, in one statement for the scalars and
+ * Columns of a view -> how many values each has, their mean and deviation, and on request extremes and median, in one statement for the scalars and
  * one for each list. One thread does it: sums of floats depend on their order, and a fit must give the same file every time.
  */
+import type { Json } from "@duckdb/node-api";
 import { datatype } from "../../triton-protos/datatype.js";
 import type { Database } from "./database.js";
 import type { SqlColumn } from "./sql/sql-form.js";
@@ -14,12 +15,18 @@ export interface Moments {
   readonly mean: number;
   /** ddof 1; 0 for a single value. */
   readonly std: number;
+  /** What was asked for beside these; 64-bit integers are text. */
+  readonly also: Readonly<Record<Also, Json>>;
 }
+
+/** `median`: of floats exact, the mean of the middle two; of integers the lower of the middle two. */
+export type Also = "min" | "max" | "median";
 
 export interface Asked {
   readonly column: SqlColumn;
   /** Strings and booleans have a count alone. */
   readonly withMoments: boolean;
+  readonly also?: readonly Also[];
 }
 
 export interface MomentsFound {
@@ -39,53 +46,62 @@ export async function findMoments(
   try {
     const doing = "computing statistics";
     const scalars = asked.filter(({ column }) => !column.list);
-    const parts = scalars.flatMap(({ column, withMoments }) => aggregates(column, column.sql, withMoments));
+    const parts = scalars.flatMap(asked => aggregates(asked, asked.column.sql));
     const [row] = (await database.rows(`SELECT ${["count(*)::DOUBLE", ...parts].join(", ")} FROM ${view}`, doing)) as [
-      (number | null)[],
+      Json[],
     ];
     let next = 1;
     const moments: Moments[] = [];
-    for (const { column, withMoments } of asked) {
+    for (const one of asked) {
+      const { column } = one;
       if (!column.list) {
-        moments.push(read(row.slice(next, next + 4)));
-        next += 4;
+        const width = 4 + (one.also?.length ?? 0);
+        moments.push(read(row.slice(next, next + width), one.also));
+        next += width;
         continue;
       }
       const items = `SELECT unnest(${column.sql}) AS v FROM ${view}`;
-      const [found] = (await database.rows(
-        `SELECT ${aggregates(column, "v", withMoments).join(", ")} FROM (${items})`,
-        doing,
-      )) as [(number | null)[]];
-      moments.push(read(found));
+      const [found] = (await database.rows(`SELECT ${aggregates(one, "v").join(", ")} FROM (${items})`, doing)) as [
+        Json[],
+      ];
+      moments.push(read(found, one.also));
     }
     onFraction(1);
-    return { rows: row[0] ?? 0, moments };
+    return { rows: Number(row[0] ?? 0), moments };
   } finally {
     clearInterval(timer);
     await database.run(`SET threads = ${before}`, "changing settings");
   }
 }
 
-/** Always four: count, infinite, mean, std. */
-function aggregates({ dtype }: SqlColumn, value: string, withMoments: boolean): readonly string[] {
-  const count = `count(${value})::DOUBLE`;
-  if (!withMoments) return [count, "0::DOUBLE", "0::DOUBLE", "0::DOUBLE"];
-  const asDouble = `CAST(${value} AS DOUBLE)`;
-  // Integers sum exactly.
-  if (datatype(dtype).kind !== "float")
-    return [count, "0::DOUBLE", `avg(${dtype === "bool" ? asDouble : value})`, `stddev_samp(${asDouble})`];
-  const finite = `FILTER (WHERE isfinite(${value}))`;
-  return [
-    count,
-    `(count(*) FILTER (WHERE isinf(${value})))::DOUBLE`,
-    `favg(${asDouble}) ${finite}`,
-    `stddev_samp(${asDouble}) ${finite}`,
-  ];
+/** Four that are always there (count, infinite, mean, std), then what else was asked for. */
+function aggregates({ column, withMoments, also = [] }: Asked, value: string): readonly string[] {
+  return [...basic(column, value, withMoments), ...also.map(what => `${EXPRESSIONS[what](value, column)}`)];
 }
 
-const read = ([count, infinite, mean, std]: readonly (number | null)[]): Moments => ({
-  count: count ?? 0,
-  infinite: infinite ?? 0,
-  mean: mean ?? 0,
-  std: std ?? 0,
+function basic({ dtype }: SqlColumn, value: string, withMoments: boolean): readonly string[] {
+  const count = `count(${value})::DOUBLE`;
+  const asDouble = `CAST(${value} AS DOUBLE)`;
+  const isFloat = datatype(dtype).kind === "float";
+  const infinite = isFloat ? `(count(*) FILTER (WHERE isinf(${value})))::DOUBLE` : "0::DOUBLE";
+  if (!withMoments) return [count, infinite, "0::DOUBLE", "0::DOUBLE"];
+  // Integers sum exactly.
+  if (!isFloat) return [count, infinite, `avg(${dtype === "bool" ? asDouble : value})`, `stddev_samp(${asDouble})`];
+  const finite = `FILTER (WHERE isfinite(${value}))`;
+  return [count, infinite, `favg(${asDouble}) ${finite}`, `stddev_samp(${asDouble}) ${finite}`];
+}
+
+const EXPRESSIONS: Readonly<Record<Also, (value: string, column: SqlColumn) => string>> = {
+  min: value => `min(${value})`,
+  max: value => `max(${value})`,
+  median: (value, { dtype }) =>
+    datatype(dtype).kind === "float" ? `quantile_cont(CAST(${value} AS DOUBLE), 0.5)` : `quantile_disc(${value}, 0.5)`,
+};
+
+const read = ([count, infinite, mean, std, ...rest]: readonly Json[], also: readonly Also[] = []): Moments => ({
+  count: Number(count ?? 0),
+  infinite: Number(infinite ?? 0),
+  mean: Number(mean ?? 0),
+  std: Number(std ?? 0),
+  also: Object.fromEntries(also.map((what, i) => [what, rest[i] ?? null])) as Record<Also, Json>,
 });

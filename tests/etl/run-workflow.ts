@@ -7,14 +7,7 @@ import { join } from "node:path";
 import { fitWorkflow } from "#runtime/etl/fit.js";
 import { writeFittedWorkflow } from "#runtime/etl/fitted-folder.js";
 import { transformWorkflow } from "#runtime/etl/transform.js";
-import { addTags } from "#runtime/kernels/add-tags.js";
-import { categorify } from "#runtime/kernels/categorify.js";
-import { clip } from "#runtime/kernels/clip.js";
-import { fillMissing } from "#runtime/kernels/fill-missing.js";
-import { hashBucket } from "#runtime/kernels/hash-bucket.js";
-import { logOp } from "#runtime/kernels/log-op.js";
-import { normalize } from "#runtime/kernels/normalize.js";
-import { rename } from "#runtime/kernels/rename.js";
+import { KERNELS } from "#runtime/kernels/index.js";
 import type { Kernel, RunContext } from "#runtime/plan/kernel.js";
 import { type Column, rootRows } from "#runtime/plan/table.js";
 import type { OpKind } from "#triton-protos/op-params.js";
@@ -22,9 +15,11 @@ import type { Plan } from "#triton-protos/plan.js";
 import { type Cell, type Cells, fromColumn, readParquet, toColumn, writeParquet } from "./table-values.js";
 import { fittedPlan } from "./workflow-plan.js";
 
-const KERNELS = { addTags, categorify, clip, fillMissing, hashBucket, logOp, normalize, rename };
 const CONTEXT: RunContext = { seed: 0n, parameters: new Map() };
-const MODELS = { infer: () => Promise.reject(new Error("a workflow calls no model")) };
+const MODELS = {
+  describe: () => Promise.reject(new Error("a workflow calls no model")),
+  infer: () => Promise.reject(new Error("a workflow calls no model")),
+};
 
 /** A folder that goes when the work in it is done. */
 export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
@@ -51,10 +46,15 @@ export async function throughKernels(folder: string, plan: Plan, cells: Cells): 
     plan.inputs.map(col => [`request\n${col.name}`, toColumn(col, cells[col.name]!, rows)]),
   );
   for (const step of plan.steps) {
-    const kernel = KERNELS[step.op as keyof typeof KERNELS] as Kernel<OpKind>;
+    const kernel = KERNELS[step.op] as Kernel<OpKind>;
     const prepared = await kernel.prepare(step, { folder: join(folder, "fitted"), models: MODELS });
-    const input = step.inputs.input!.map(ref => columns.get(`${ref.step}\n${ref.column}`)!);
-    const outputs = await prepared.run({ input }, CONTEXT);
+    const inputs = Object.fromEntries(
+      Object.entries(step.inputs).map(([port, refs]) => [
+        port,
+        refs.map(ref => columns.get(`${ref.step}\n${ref.column}`)!),
+      ]),
+    );
+    const outputs = await prepared.run(inputs, CONTEXT);
     step.outputs.forEach((col, i) => {
       if (outputs[i]!.dtype !== col.dtype)
         throw new Error(`${step.op} made ${outputs[i]!.dtype} and declared ${col.dtype}`);

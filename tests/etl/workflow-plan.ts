@@ -1,6 +1,8 @@
 /**
  * Columns and a chain of operators -> a workflow plan, as the compiler would write it. Each operator replaces the columns it is given.
  */
+import type { Bound, Call } from "#compiler/ops/define-op.js";
+import { opDefinition } from "#compiler/ops/index.js";
 import type { DType } from "#triton-protos/datatype.js";
 import { OP_PARAMS, type OpKind } from "#triton-protos/op-params.js";
 import { type AnyStep, type ColumnRef, type Plan, parsePlan, printPlan } from "#triton-protos/plan.js";
@@ -11,6 +13,8 @@ export interface Link {
   readonly params?: Readonly<Record<string, unknown>>;
   /** Columns it takes; default: all there are. */
   readonly columns?: readonly string[];
+  /** Columns of its dependencies, by port. */
+  readonly ports?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** `{ price: "float32", ids: "list<int64>", vector: "float32[4]" }` */
@@ -29,21 +33,16 @@ export function workflowPlan(types: Readonly<Record<string, string>>, links: rea
   const scope = new Map<string, { ref: ColumnRef; schema: ColumnSchema }>(
     inputs.map(schema => [schema.name, { ref: { name: schema.name, step: "request", column: schema.name }, schema }]),
   );
-  const steps = links.map(({ op, params = {}, columns = [...scope.keys()] }, i) => {
-    const parsed = OP_PARAMS[op].parse(params) as Record<string, unknown>;
-    const taken = columns.map(name => scope.get(name)!);
+  const steps = links.map(({ op, params = {}, columns = [...scope.keys()], ports = {} }, i) => {
     const id = `${op}_${i}`;
-    const outputs = taken.flatMap(({ schema }) => outputsOf(op, parsed, schema));
-    for (const schema of outputs)
+    const taken = (names: readonly string[]) => names.map(name => scope.get(name)!);
+    const refs = Object.fromEntries(
+      Object.entries({ input: columns, ...ports }).map(([port, names]) => [port, taken(names)]),
+    );
+    const step = inferStep({ op, id, params: OP_PARAMS[op].parse(params) }, refs, undefined);
+    for (const schema of step.outputs)
       scope.set(schema.name, { ref: { name: schema.name, step: id, column: schema.name }, schema });
-    return {
-      id,
-      op,
-      label: id,
-      params: parsed,
-      inputs: { input: taken.map(({ ref, schema }) => ({ ...ref, name: schema.name })) },
-      outputs,
-    };
+    return step;
   });
   const plan = {
     format: "merlon/plan",
@@ -57,27 +56,69 @@ export function workflowPlan(types: Readonly<Record<string, string>>, links: rea
   return parsePlan(JSON.stringify(plan), "test plan");
 }
 
-function outputsOf(op: OpKind, params: Record<string, unknown>, col: ColumnSchema): ColumnSchema[] {
-  const as = (dtype: DType) => [{ ...col, dtype }];
-  if (op === "logOp") return as("float32");
-  if (op === "hashBucket") return as("int32");
-  if (op === "normalize" || op === "categorify") return as(params.outDtype as DType);
-  if (op === "fillMissing" && params.addBinaryColumns)
-    return [col, { ...col, name: `${col.name}_filled`, dtype: "bool" }];
-  return [col];
+interface Taken {
+  readonly ref: ColumnRef;
+  readonly schema: ColumnSchema;
+}
+
+/** A step with the columns that the operator's compile half gives it. */
+function inferStep(
+  { op, id, params }: { readonly op: OpKind; readonly id: string; readonly params: unknown },
+  taken: Readonly<Record<string, readonly Taken[]>>,
+  state: unknown,
+) {
+  const scope = (port: string): Bound[] =>
+    (taken[port] ?? []).map(({ ref, schema }) => ({ column: schema, ref: { step: ref.step, column: ref.column } }));
+  const call: Call<unknown> = {
+    params,
+    id,
+    program: "test",
+    input: scope("input"),
+    dependency: scope,
+    artefacts: {} as Call<unknown>["artefacts"],
+    state,
+    parentRows: () => undefined,
+    fail: message => {
+      throw new Error(message.message);
+    },
+  };
+  const inferred = opDefinition(op).infer(call)!;
+  return {
+    id,
+    op,
+    label: id,
+    params: inferred.params,
+    ...(state !== undefined && { state }),
+    inputs: Object.fromEntries(
+      Object.entries(inferred.inputs).map(([port, bounds]) => [
+        port,
+        bounds.map(({ column: { name }, ref }): ColumnRef => ({ name, ...ref })),
+      ]),
+    ),
+    outputs: inferred.outputs,
+  };
 }
 
 /** The plan with what `fitWorkflow` learnt, through print and parse as a reader gets it. */
-export const fittedPlan = (plan: Plan, states: ReadonlyMap<string, unknown>): Plan =>
-  parsePlan(
-    printPlan({
-      ...plan,
-      steps: plan.steps.map(step =>
-        states.has(step.id) ? ({ ...step, state: states.get(step.id) } as AnyStep) : step,
-      ),
-    }),
-    "fitted plan",
-  );
+export function fittedPlan(plan: Plan, states: ReadonlyMap<string, unknown>): Plan {
+  const known = new Map(plan.inputs.map(schema => [`request\n${schema.name}`, schema]));
+  const steps = plan.steps.map(step => {
+    const taken = Object.fromEntries(
+      Object.entries(step.inputs).map(([port, refs]) => [
+        port,
+        refs.map(ref => ({ ref, schema: { ...known.get(`${ref.step}\n${ref.column}`)!, name: ref.name } })),
+      ]),
+    );
+    const inferred = inferStep(step, taken, states.get(step.id));
+    for (const schema of inferred.outputs) known.set(`${step.id}\n${schema.name}`, schema);
+    return inferred as unknown as AnyStep;
+  });
+  const outputs = plan.outputs.map(({ ref }) => ({
+    ref,
+    schema: { ...known.get(`${ref.step}\n${ref.column}`)!, name: ref.name },
+  }));
+  return parsePlan(printPlan({ ...plan, steps, outputs }), "fitted plan");
+}
 
 export const outputSchema = (plan: Plan, name: string): ColumnSchema =>
   findColumn(

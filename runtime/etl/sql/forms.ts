@@ -12,7 +12,16 @@ import { normalize } from "./normalize.js";
 import { rename } from "./rename.js";
 import type { SqlColumn, SqlContext, SqlForm } from "./sql-form.js";
 
-const SQL_FORMS = { addTags, categorify, clip, fillMissing, hashBucket, logOp, normalize, rename } satisfies {
+const SQL_FORMS = {
+  addTags,
+  categorify,
+  clip,
+  fillMissing,
+  hashBucket,
+  logOp,
+  normalize,
+  rename,
+} satisfies {
   [K in OpKind]?: SqlForm<K>;
 };
 
