@@ -20,6 +20,7 @@ export const OP_PARAMS = {
   clip: z.strictObject({ min: z.number().optional(), max: z.number().optional() }),
   logOp: z.strictObject({}),
   normalize: z.strictObject({ outDtype: z.enum(["float32", "float64"]).default("float64") }),
+  normalizeMinMax: z.strictObject({ outDtype: z.enum(["float32", "float64"]).default("float64") }),
   categorify: z.strictObject({
     /** Values seen fewer times than this share the out-of-vocabulary ids. */
     freqThreshold: z.number().int().min(0).default(0),
@@ -46,7 +47,9 @@ export const OP_PARAMS = {
       .union([
         z.enum(["error", "null"]),
         z.strictObject({ default: scalar }),
-        perColumn(z.union([z.enum(["error", "null"]), z.strictObject({ default: z.union([scalar, z.array(scalar)]) })])),
+        perColumn(
+          z.union([z.enum(["error", "null"]), z.strictObject({ default: z.union([scalar, z.array(scalar)]) })]),
+        ),
       ])
       .default("error"),
     /** Output column → feature name in the view, in output order. Written by the compiler. */
@@ -91,6 +94,8 @@ export type OpParamsInput = { [K in OpKind]: Readonly<z.input<(typeof OP_PARAMS)
 export const OP_STATE = {
   /** Sample statistics over the non-null values: mean, and standard deviation with ddof 1. */
   normalize: z.strictObject({ columns: perColumn(z.strictObject({ mean: z.number(), std: z.number() })) }),
+  /** Extremes of the non-null values. */
+  normalizeMinMax: z.strictObject({ columns: perColumn(z.strictObject({ min: z.number(), max: z.number() })) }),
   categorify: z.strictObject({
     columns: perColumn(
       z.strictObject({

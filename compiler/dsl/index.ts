@@ -9,6 +9,7 @@ export { filterCandidates } from "../ops/filter-candidates.js";
 export { hashBucket } from "../ops/hash-bucket.js";
 export { logOp } from "../ops/log-op.js";
 export { normalize } from "../ops/normalize.js";
+export { normalizeMinMax } from "../ops/normalize-min-max.js";
 export { type PredictOnnxOptions, predictOnnx } from "../ops/predict-onnx.js";
 export { queryFaiss } from "../ops/query-faiss.js";
 export { type QueryFeastOptions, queryFeast } from "../ops/query-feast.js";

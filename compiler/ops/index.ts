@@ -9,6 +9,7 @@ import { filterCandidatesOp } from "./filter-candidates.js";
 import { hashBucketOp } from "./hash-bucket.js";
 import { logOpOp } from "./log-op.js";
 import { normalizeOp } from "./normalize.js";
+import { normalizeMinMaxOp } from "./normalize-min-max.js";
 import { predictOnnxOp } from "./predict-onnx.js";
 import { queryFaissOp } from "./query-faiss.js";
 import { queryFeastOp } from "./query-feast.js";
@@ -25,6 +26,7 @@ const CATALOGUE = {
   filterCandidates: filterCandidatesOp,
   hashBucket: hashBucketOp,
   logOp: logOpOp,
+  normalizeMinMax: normalizeMinMaxOp,
   normalize: normalizeOp,
   predictOnnx: predictOnnxOp,
   queryFaiss: queryFaissOp,

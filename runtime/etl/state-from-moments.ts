@@ -14,4 +14,9 @@ interface FromMoments<K extends FittedOpKind> {
 
 export const STATE_FROM_MOMENTS: { readonly [K in FittedOpKind]?: FromMoments<K> } = {
   normalize: { withMoments: true, finite: true, keep: ({ mean, std }) => ({ mean, std }) },
+  normalizeMinMax: {
+    also: ["min", "max"],
+    finite: true,
+    keep: ({ also }) => ({ min: Number(also.min), max: Number(also.max) }),
+  },
 };

@@ -12,6 +12,7 @@ import { filterCandidates } from "./filter-candidates.js";
 import { hashBucket } from "./hash-bucket.js";
 import { logOp } from "./log-op.js";
 import { normalize } from "./normalize.js";
+import { normalizeMinMax } from "./normalize-min-max.js";
 import { predictOnnx } from "./predict-onnx.js";
 import { queryFaiss } from "./query-faiss.js";
 import { queryFeast } from "./query-feast.js";
@@ -24,6 +25,7 @@ export const KERNELS = {
   fillMissing,
   clip,
   logOp,
+  normalizeMinMax,
   normalize,
   categorify,
   hashBucket,

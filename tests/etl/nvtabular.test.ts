@@ -150,6 +150,14 @@ describe("where Merlon differs on purpose", () => {
     expect(Math.abs((one.expected.x![0] as number) - byHand[0]!), "NVTabular").toBeGreaterThan(0.5);
   });
 
+  test("a constant becomes 0.5, at zero too: NVTabular divides zero by zero", async () => {
+    const one = different.get("min-max of a constant zero")!;
+    expect(one.expected.x).toEqual([null, null]);
+    const { kernels, sql } = await answers(one);
+    expect(kernels.x).toEqual([0.5, 0.5]);
+    expect(sql).toEqual(kernels);
+  });
+
   test("clip keeps an integer column integers within the bounds: NVTabular makes it float64", async () => {
     const one = different.get("clip of integers by fractions")!;
     expect(one.expected.x).toEqual([1.5, 1.5, 2, 3, 3.5]);

@@ -89,6 +89,7 @@ function chainsOf(dtype: DType): Link[][] {
     [{ op: "clip", params: { min: -1e30 } }],
     [{ op: "logOp" }],
     [{ op: "clip", params: { min: -100, max: 1e6 } }, { op: "normalize" }],
+    [{ op: "normalizeMinMax" }],
     [
       { op: "clip", params: { min: 0, max: 1e6 } },
       { op: "logOp" },

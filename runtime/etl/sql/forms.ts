@@ -9,6 +9,7 @@ import { fillMissing } from "./fill-missing.js";
 import { hashBucket } from "./hash-bucket.js";
 import { logOp } from "./log-op.js";
 import { normalize } from "./normalize.js";
+import { normalizeMinMax } from "./normalize-min-max.js";
 import { rename } from "./rename.js";
 import type { SqlColumn, SqlContext, SqlForm } from "./sql-form.js";
 
@@ -19,6 +20,7 @@ const SQL_FORMS = {
   fillMissing,
   hashBucket,
   logOp,
+  normalizeMinMax,
   normalize,
   rename,
 } satisfies {

@@ -25,6 +25,11 @@ def normalize(name, dtype, fit, request=None, params=None, note=None, **nvt):
     return one(f"normalize/{name}", dtype, link, fit, lambda: ops.Normalize(**nvt), request, note=note)
 
 
+def min_max(name, dtype, fit, request=None, params=None, note=None, **nvt):
+    link = {"op": "normalizeMinMax", "params": params or {}}
+    return one(f"normalizeMinMax/{name}", dtype, link, fit, lambda: ops.NormalizeMinMax(**nvt), request, note=note)
+
+
 def fill(name, dtype, fit, value, flags=False, note=None):
     link = {"op": "fillMissing", "params": {"fillValue": value, "addBinaryColumns": flags}}
     return one(f"fillMissing/{name}", dtype, link, fit, lambda: ops.FillMissing(fill_val=value, add_binary_cols=flags), note=note)
@@ -101,6 +106,17 @@ CASES = [
     normalize("list of float64", "list<float64>", [[0.0, 1.0, 2.0], [3.0, 4.0], [5.0]]),
     normalize("list of int64", "list<int64>", [[1, 5], [9], [2, 2, 2]]),
 
+    min_max("float64", "float64", PRICES),
+    min_max("float32", "float32", PRICES, note="float32"),
+    min_max("nulls", "float64", [1.0, N, 3.0, 10.0]),
+    min_max("int64", "int64", INTS),
+    min_max("int8", "int8", [-100, 20, 0, 5]),
+    min_max("uint8", "uint8", [0, 255, 17]),
+    min_max("constant", "float64", [3.0, 3.0]),
+    min_max("constant int", "int64", [7, 7, 7]),
+    min_max("float32 out", "float64", PRICES, params={"outDtype": "float32"}, out_dtype=np.float32),
+    min_max("outside the fit's range", "float64", PRICES, [-5.0, 5000.0, N]),
+
     fill("float64", "float64", [1.5, N, -2.0, N], 0),
     fill("float32 with a fraction", "float32", [1.5, N, -2.0], 0.1),
     fill("negative", "float64", [N, N, 3.0], -1),
@@ -173,5 +189,6 @@ DIFFERENT = [
     one("hashBucket depends on the row", "string", {"op": "hashBucket", "params": {"numBuckets": 1000}}, ["acme", "b", "acme", "c", "acme"], lambda: ops.HashBucket(1000)),
     one("null inside a list", "list<string>", {"op": "categorify"}, [["a", N], ["b", "a"]], ops.Categorify),
     one("normalize far from zero", "int64", {"op": "normalize"}, [10**12, 10**12 + 5, 10**12 - 9], ops.Normalize),
+    one("min-max of a constant zero", "float64", {"op": "normalizeMinMax"}, [0.0, 0.0], ops.NormalizeMinMax),
     one("clip of integers by fractions", "int64", {"op": "clip", "params": {"min": 1.5, "max": 3.5}}, [0, 1, 2, 3, 4], lambda: ops.Clip(1.5, 3.5)),
 ]
