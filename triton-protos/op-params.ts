@@ -17,6 +17,7 @@ export const OP_PARAMS = {
     /** Adds a bool column `{column}_filled` that says which rows were null. */
     addBinaryColumns: z.boolean().default(false),
   }),
+  fillMedian: z.strictObject({ addBinaryColumns: z.boolean().default(false) }),
   clip: z.strictObject({ min: z.number().optional(), max: z.number().optional() }),
   logOp: z.strictObject({}),
   normalize: z.strictObject({ outDtype: z.enum(["float32", "float64"]).default("float64") }),
@@ -94,6 +95,8 @@ export type OpParamsInput = { [K in OpKind]: Readonly<z.input<(typeof OP_PARAMS)
 export const OP_STATE = {
   /** Sample statistics over the non-null values: mean, and standard deviation with ddof 1. */
   normalize: z.strictObject({ columns: perColumn(z.strictObject({ mean: z.number(), std: z.number() })) }),
+  /** A number, or text for a 64-bit integer. */
+  fillMedian: z.strictObject({ columns: perColumn(z.strictObject({ median: z.union([z.number(), z.string()]) })) }),
   /** Extremes of the non-null values. */
   normalizeMinMax: z.strictObject({ columns: perColumn(z.strictObject({ min: z.number(), max: z.number() })) }),
   categorify: z.strictObject({

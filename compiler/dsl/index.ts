@@ -4,6 +4,7 @@
 export { addTags } from "../ops/add-tags.js";
 export { categorify } from "../ops/categorify.js";
 export { clip } from "../ops/clip.js";
+export { fillMedian } from "../ops/fill-median.js";
 export { fillMissing } from "../ops/fill-missing.js";
 export { filterCandidates } from "../ops/filter-candidates.js";
 export { hashBucket } from "../ops/hash-bucket.js";

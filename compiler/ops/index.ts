@@ -4,6 +4,7 @@ import { addTagsOp } from "./add-tags.js";
 import { categorifyOp } from "./categorify.js";
 import { clipOp } from "./clip.js";
 import type { OpDefinition } from "./define-op.js";
+import { fillMedianOp } from "./fill-median.js";
 import { fillMissingOp } from "./fill-missing.js";
 import { filterCandidatesOp } from "./filter-candidates.js";
 import { hashBucketOp } from "./hash-bucket.js";
@@ -27,6 +28,7 @@ const CATALOGUE = {
   hashBucket: hashBucketOp,
   logOp: logOpOp,
   normalizeMinMax: normalizeMinMaxOp,
+  fillMedian: fillMedianOp,
   normalize: normalizeOp,
   predictOnnx: predictOnnxOp,
   queryFaiss: queryFaissOp,

@@ -14,6 +14,7 @@ interface FromMoments<K extends FittedOpKind> {
 
 export const STATE_FROM_MOMENTS: { readonly [K in FittedOpKind]?: FromMoments<K> } = {
   normalize: { withMoments: true, finite: true, keep: ({ mean, std }) => ({ mean, std }) },
+  fillMedian: { also: ["median"], keep: ({ also }) => ({ median: also.median as number | string }) },
   normalizeMinMax: {
     also: ["min", "max"],
     finite: true,

@@ -2,35 +2,47 @@
  * Columns -> the same columns with nulls (and float NaN) replaced by `fillValue`, and, on request, bool columns `{column}_filled`
  * that say which values were null.
  */
+import type { DType } from "../../triton-protos/datatype.js";
+import type { Step } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
-import type { Kernel } from "../plan/kernel.js";
+import type { Kernel, PreparedKernel } from "../plan/kernel.js";
 import type { Column, Values } from "../plan/table.js";
 import { type FillValue, fillFor } from "./fill-value.js";
 import { like } from "./like.js";
 
 export const fillMissing: Kernel<"fillMissing"> = {
-  prepare(step) {
-    const what = `step \`${step.id}\` (fillMissing)`;
-    const refs = step.inputs.input ?? [];
-    // By name, so that the plan may order flags and columns as it likes.
-    const outputs = step.outputs.map(({ name, dtype }) => {
-      const direct = refs.findIndex(ref => ref.name === name);
-      if (direct >= 0)
-        return { at: direct, fill: fillFor(dtype, step.params.fillValue, `${what}, column \`${name}\`,`) };
-      const flagged = refs.findIndex(ref => `${ref.name}_filled` === name);
-      if (flagged < 0)
-        throw new RuntimeFault("INTERNAL", `${what} has an output \`${name}\` that comes from none of its inputs.`);
-      return { at: flagged, fill: undefined };
-    });
-    return {
-      run: inputs =>
-        outputs.map(({ at, fill }) => {
-          const col = inputs.input![at]!;
-          return fill === undefined ? like(col, "bool", nullFlags(col)) : fillColumn(col, fill);
-        }),
-    };
-  },
+  prepare: step =>
+    prepareFill(step, (name, dtype) =>
+      fillFor(dtype, step.params.fillValue, `step \`${step.id}\` (fillMissing), column \`${name}\`,`),
+    ),
 };
+
+/** `fillOf` tells what to fill a column with. */
+export function prepareFill(
+  step: Step<"fillMissing"> | Step<"fillMedian">,
+  fillOf: (name: string, dtype: DType) => FillValue,
+): PreparedKernel {
+  const refs = step.inputs.input ?? [];
+  // By name, so that the plan may order flags and columns as it likes.
+  const outputs = step.outputs.map(({ name, dtype }) => {
+    const direct = refs.findIndex(ref => ref.name === name);
+    if (direct >= 0) return { at: direct, fill: fillOf(name, dtype) };
+    const flagged = refs.findIndex(ref => `${ref.name}_filled` === name);
+    if (flagged < 0)
+      throw new RuntimeFault(
+        "INTERNAL",
+        `step \`${step.id}\` (${step.op}) has an output \`${name}\` that comes from none of its inputs.`,
+      );
+    return { at: flagged, fill: undefined };
+  });
+  return {
+    run: inputs =>
+      outputs.map(({ at, fill }) => {
+        const col = inputs.input![at]!;
+        return fill === undefined ? like(col, "bool", nullFlags(col)) : fillColumn(col, fill);
+      }),
+  };
+}
 
 function fillColumn(col: Column, fill: FillValue): Column {
   const { values, validity } = col;

@@ -7,6 +7,7 @@ import type { Kernel, PrepareContext, PreparedKernel } from "../plan/kernel.js";
 import { addTags } from "./add-tags.js";
 import { categorify } from "./categorify.js";
 import { clip } from "./clip.js";
+import { fillMedian } from "./fill-median.js";
 import { fillMissing } from "./fill-missing.js";
 import { filterCandidates } from "./filter-candidates.js";
 import { hashBucket } from "./hash-bucket.js";
@@ -26,6 +27,7 @@ export const KERNELS = {
   clip,
   logOp,
   normalizeMinMax,
+  fillMedian,
   normalize,
   categorify,
   hashBucket,

@@ -150,6 +150,14 @@ describe("where Merlon differs on purpose", () => {
     expect(Math.abs((one.expected.x![0] as number) - byHand[0]!), "NVTabular").toBeGreaterThan(0.5);
   });
 
+  test("the median of integers is one of them: NVTabular turns the column into fractions", async () => {
+    const one = different.get("median of an even count of integers")!;
+    expect(one.expected.x).toEqual([2.5, 7]);
+    const { kernels, sql } = await answers(one);
+    expect(kernels.x).toEqual([2, 7]);
+    expect(sql).toEqual(kernels);
+  });
+
   test("a constant becomes 0.5, at zero too: NVTabular divides zero by zero", async () => {
     const one = different.get("min-max of a constant zero")!;
     expect(one.expected.x).toEqual([null, null]);

@@ -5,6 +5,7 @@ import { RuntimeFault } from "../../errors.js";
 import { addTags } from "./add-tags.js";
 import { categorify } from "./categorify.js";
 import { clip } from "./clip.js";
+import { fillMedian } from "./fill-median.js";
 import { fillMissing } from "./fill-missing.js";
 import { hashBucket } from "./hash-bucket.js";
 import { logOp } from "./log-op.js";
@@ -21,6 +22,7 @@ const SQL_FORMS = {
   hashBucket,
   logOp,
   normalizeMinMax,
+  fillMedian,
   normalize,
   rename,
 } satisfies {

@@ -25,6 +25,11 @@ def normalize(name, dtype, fit, request=None, params=None, note=None, **nvt):
     return one(f"normalize/{name}", dtype, link, fit, lambda: ops.Normalize(**nvt), request, note=note)
 
 
+def median(name, dtype, fit, request=None, params=None, note=None, **nvt):
+    link = {"op": "fillMedian", "params": params or {}}
+    return one(f"fillMedian/{name}", dtype, link, fit, lambda: ops.FillMedian(**nvt), request, note=note)
+
+
 def min_max(name, dtype, fit, request=None, params=None, note=None, **nvt):
     link = {"op": "normalizeMinMax", "params": params or {}}
     return one(f"normalizeMinMax/{name}", dtype, link, fit, lambda: ops.NormalizeMinMax(**nvt), request, note=note)
@@ -105,6 +110,15 @@ CASES = [
     normalize("other rows than the fit's", "float64", PRICES, [0.0, 5000.0, -1.0, N]),
     normalize("list of float64", "list<float64>", [[0.0, 1.0, 2.0], [3.0, 4.0], [5.0]]),
     normalize("list of int64", "list<int64>", [[1, 5], [9], [2, 2, 2]]),
+
+    median("float64", "float64", [1.0, N, 3.0, 10.0, 4.0]),
+    median("float64, odd count", "float64", [1.0, N, 3.0, 10.0]),
+    median("float32", "float32", [1.5, N, 3.25, 10.0, 4.0]),
+    median("one value", "float64", [5.0, N, N]),
+    median("many values", "float64", [float(v) / 7 for v in MANY], [N, 1.0, -2.0]),
+    median("flags", "float64", [1.5, N, -2.0, N], params={"addBinaryColumns": True}, add_binary_cols=True),
+    median("nothing missing", "int64", [1, 2, 3]),
+    median("int64, nulls in the request", "int64", [1, 2, 3, 9, 4], [N, 5], note="integers with nulls are float64 in pandas"),
 
     min_max("float64", "float64", PRICES),
     min_max("float32", "float32", PRICES, note="float32"),
@@ -189,6 +203,7 @@ DIFFERENT = [
     one("hashBucket depends on the row", "string", {"op": "hashBucket", "params": {"numBuckets": 1000}}, ["acme", "b", "acme", "c", "acme"], lambda: ops.HashBucket(1000)),
     one("null inside a list", "list<string>", {"op": "categorify"}, [["a", N], ["b", "a"]], ops.Categorify),
     one("normalize far from zero", "int64", {"op": "normalize"}, [10**12, 10**12 + 5, 10**12 - 9], ops.Normalize),
+    one("median of an even count of integers", "int64", {"op": "fillMedian"}, [1, 2, 3, 10], ops.FillMedian, [N, 7]),
     one("min-max of a constant zero", "float64", {"op": "normalizeMinMax"}, [0.0, 0.0], ops.NormalizeMinMax),
     one("clip of integers by fractions", "int64", {"op": "clip", "params": {"min": 1.5, "max": 3.5}}, [0, 1, 2, 3, 4], lambda: ops.Clip(1.5, 3.5)),
 ]
