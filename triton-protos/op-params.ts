@@ -22,6 +22,8 @@ export const OP_PARAMS = {
   logOp: z.strictObject({}),
   normalize: z.strictObject({ outDtype: z.enum(["float32", "float64"]).default("float64") }),
   normalizeMinMax: z.strictObject({ outDtype: z.enum(["float32", "float64"]).default("float64") }),
+  /** Rising numbers, for every column or by column. */
+  bucketize: z.strictObject({ boundaries: z.union([z.array(z.number()), perColumn(z.array(z.number()))]) }),
   categorify: z.strictObject({
     /** Values seen fewer times than this share the out-of-vocabulary ids. */
     freqThreshold: z.number().int().min(0).default(0),

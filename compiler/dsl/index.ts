@@ -2,6 +2,7 @@
  * What `import … from "merlon"` gives: nodes, operators, and the two kinds of program.
  */
 export { addTags } from "../ops/add-tags.js";
+export { bucketize } from "../ops/bucketize.js";
 export { categorify } from "../ops/categorify.js";
 export { clip } from "../ops/clip.js";
 export { fillMedian } from "../ops/fill-median.js";

@@ -1,6 +1,7 @@
 /** The catalogue: every operator's compile half. A kind without one is a compile error. */
 import type { OpKind } from "../../triton-protos/op-params.js";
 import { addTagsOp } from "./add-tags.js";
+import { bucketizeOp } from "./bucketize.js";
 import { categorifyOp } from "./categorify.js";
 import { clipOp } from "./clip.js";
 import type { OpDefinition } from "./define-op.js";
@@ -29,6 +30,7 @@ const CATALOGUE = {
   logOp: logOpOp,
   normalizeMinMax: normalizeMinMaxOp,
   fillMedian: fillMedianOp,
+  bucketize: bucketizeOp,
   normalize: normalizeOp,
   predictOnnx: predictOnnxOp,
   queryFaiss: queryFaissOp,

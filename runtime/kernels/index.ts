@@ -5,6 +5,7 @@ import type { OpKind } from "../../triton-protos/op-params.js";
 import type { AnyStep, Step } from "../../triton-protos/plan.js";
 import type { Kernel, PrepareContext, PreparedKernel } from "../plan/kernel.js";
 import { addTags } from "./add-tags.js";
+import { bucketize } from "./bucketize.js";
 import { categorify } from "./categorify.js";
 import { clip } from "./clip.js";
 import { fillMedian } from "./fill-median.js";
@@ -28,6 +29,7 @@ export const KERNELS = {
   logOp,
   normalizeMinMax,
   fillMedian,
+  bucketize,
   normalize,
   categorify,
   hashBucket,

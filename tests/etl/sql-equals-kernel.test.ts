@@ -90,6 +90,7 @@ function chainsOf(dtype: DType): Link[][] {
     [{ op: "logOp" }],
     [{ op: "clip", params: { min: -100, max: 1e6 } }, { op: "normalize" }],
     [{ op: "normalizeMinMax" }],
+    [{ op: "bucketize", params: { boundaries: [-1, 0, 0.5, 7, 1e6] } }],
     [{ op: "fillMedian", params: { addBinaryColumns: true } }],
     [
       { op: "clip", params: { min: 0, max: 1e6 } },

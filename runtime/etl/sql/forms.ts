@@ -3,6 +3,7 @@ import type { OpKind } from "../../../triton-protos/op-params.js";
 import type { AnyStep } from "../../../triton-protos/plan.js";
 import { RuntimeFault } from "../../errors.js";
 import { addTags } from "./add-tags.js";
+import { bucketize } from "./bucketize.js";
 import { categorify } from "./categorify.js";
 import { clip } from "./clip.js";
 import { fillMedian } from "./fill-median.js";
@@ -23,6 +24,7 @@ const SQL_FORMS = {
   logOp,
   normalizeMinMax,
   fillMedian,
+  bucketize,
   normalize,
   rename,
 } satisfies {

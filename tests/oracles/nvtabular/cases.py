@@ -30,6 +30,11 @@ def median(name, dtype, fit, request=None, params=None, note=None, **nvt):
     return one(f"fillMedian/{name}", dtype, link, fit, lambda: ops.FillMedian(**nvt), request, note=note)
 
 
+def bucketize(name, dtype, fit, boundaries, note=None):
+    link = {"op": "bucketize", "params": {"boundaries": boundaries}}
+    return one(f"bucketize/{name}", dtype, link, fit, lambda: ops.Bucketize(boundaries), note=note)
+
+
 def min_max(name, dtype, fit, request=None, params=None, note=None, **nvt):
     link = {"op": "normalizeMinMax", "params": params or {}}
     return one(f"normalizeMinMax/{name}", dtype, link, fit, lambda: ops.NormalizeMinMax(**nvt), request, note=note)
@@ -119,6 +124,15 @@ CASES = [
     median("flags", "float64", [1.5, N, -2.0, N], params={"addBinaryColumns": True}, add_binary_cols=True),
     median("nothing missing", "int64", [1, 2, 3]),
     median("int64, nulls in the request", "int64", [1, 2, 3, 9, 4], [N, 5], note="integers with nulls are float64 in pandas"),
+
+    bucketize("float64", "float64", PRICES, [1.25, 7, 12.5, 100]),
+    bucketize("float32", "float32", PRICES + [N], [1.25, 7, 12.5, 100]),
+    bucketize("boundaries that float32 cannot hold", "float32", [0.1, 0.2, 0.3], [0.1, 0.2, 0.3]),
+    bucketize("null to the last bucket", "float64", [N, 1.0, -1.0], [0]),
+    bucketize("int64", "int64", INTS, [10, 25.5, 40]),
+    bucketize("int8", "int8", [-128, -1, 0, 127], [-1, 0, 500]),
+    bucketize("by column", "int64", INTS, {"x": [20, 30]}),
+    bucketize("no boundaries", "float64", PRICES, []),
 
     min_max("float64", "float64", PRICES),
     min_max("float32", "float32", PRICES, note="float32"),

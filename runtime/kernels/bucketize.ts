@@ -1,0 +1,47 @@
+/** Numeric columns -> int32 columns: how many boundaries are at or below each value. Null goes to the last bucket. */
+import type { OpParams } from "../../triton-protos/op-params.js";
+import { RuntimeFault } from "../errors.js";
+import type { Kernel } from "../plan/kernel.js";
+import { floatValues } from "./float-values.js";
+import { like } from "./like.js";
+
+export const bucketize: Kernel<"bucketize"> = {
+  prepare(step) {
+    const what = `step \`${step.id}\` (bucketize)`;
+    const boundaries = (step.inputs.input ?? []).map(({ name }) =>
+      Float64Array.from(boundariesOf(step.params, name, what)),
+    );
+    return {
+      run: inputs =>
+        (inputs.input ?? []).map((col, c) => {
+          const floats = floatValues(col, what);
+          const buckets = new Int32Array(floats.length);
+          for (let i = 0; i < buckets.length; i++) buckets[i] = bucketOf(floats[i]!, boundaries[c]!);
+          return like(col, "int32", buckets);
+        }),
+    };
+  },
+};
+
+/** The boundaries of a column. The SQL form shares it. */
+export function boundariesOf({ boundaries }: OpParams["bucketize"], name: string, what: string): readonly number[] {
+  const found = Array.isArray(boundaries) ? boundaries : (boundaries as Record<string, number[]>)[name];
+  if (!found)
+    throw new RuntimeFault(
+      "INTERNAL",
+      `${what} has no boundaries of column \`${name}\`. Build the plan again with \`merlon build\`.`,
+    );
+  return found;
+}
+
+/** Binary search for the first boundary above `x`; nothing is above NaN. */
+function bucketOf(x: number, boundaries: Float64Array): number {
+  let low = 0;
+  let high = boundaries.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (x < boundaries[middle]!) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
