@@ -46,6 +46,7 @@ const ACCEPTED = [
   "allow-gpu-metrics",
   "reuse-http-port",
   "reuse-grpc-port",
+  "repository-poll-secs",
 ];
 
 export function serveCommand(): Command {

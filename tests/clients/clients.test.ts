@@ -8,7 +8,7 @@ import { runPython } from "./python.js";
 let server: Awaited<ReturnType<typeof serve>>;
 beforeAll(async () => {
   server = await serve({
-    modelRepositories: [new URL("../fixtures/triton/models", import.meta.url).pathname],
+    modelRepositories: [new URL("../conformance/data/protocol/models", import.meta.url).pathname],
     modelControlMode: "explicit",
     loadModels: ["calc_fp32", "calc_int64", "echo_bytes", "echo_int32"],
     http: { port: 0, address: "127.0.0.1" },

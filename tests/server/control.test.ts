@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { repository, startServer } from "./support.js";
 
-const onnx = readFileSync(new URL("../fixtures/triton/models/calc_fp32/1/model.onnx", import.meta.url));
+const onnx = readFileSync(new URL("../conformance/data/protocol/models/calc_fp32/1/model.onnx", import.meta.url));
 
 test("models load and unload on request", async () => {
   const server = await startServer(repository(["echo_int32", "vers_specific"]), { modelControlMode: "explicit" });

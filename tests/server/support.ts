@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { serve } from "#runtime/index.js";
 
-const golden = new URL("../fixtures/triton/models/", import.meta.url).pathname;
+const golden = new URL("../conformance/data/protocol/models/", import.meta.url).pathname;
 
 /** A fresh repository: copies of fixture models, and files by path. */
 export function repository(models: readonly string[], files: Readonly<Record<string, string | Buffer>> = {}): string {

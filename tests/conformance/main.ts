@@ -1,0 +1,57 @@
+/**
+ * `npm run conformance -- [--filter TEXT] [--target HOST:GRPC,HTTP,METRICS] [--update-known] [--report] [--verbose]`: equal and different by
+ * group. Ends with 1 when an answer differs that no reason explains.
+ */
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { readKnown, surprises, updateKnown } from "./known.js";
+import { PROTOCOL_DATA, readGroups } from "./records.js";
+import { type GroupResult, printReport } from "./report.js";
+import { runFresh } from "./run-group.js";
+import { startServer, type Target } from "./target.js";
+
+const { values: flags } = parseArgs({
+  options: {
+    filter: { type: "string", default: "" },
+    target: { type: "string" },
+    "update-known": { type: "boolean", default: false },
+    report: { type: "boolean", default: false },
+    verbose: { type: "boolean", default: false },
+  },
+});
+
+let known = readKnown();
+const results: GroupResult[] = [];
+for (const group of readGroups(flags.filter)) {
+  const outcomes = await runFresh(group, flags.target ? async () => running(flags.target!) : startServer);
+  results.push({ name: group.name, outcomes });
+  const different = outcomes.filter(({ differences }) => differences.length > 0);
+  process.stdout.write(
+    `${group.name.padEnd(26)} ${String(outcomes.length - different.length).padStart(4)} equal ${String(different.length).padStart(4)} different\n`,
+  );
+  for (const { id, note, differences } of flags.verbose ? different : surprises(outcomes, known).fresh)
+    process.stdout.write(`  ${id} (${note})\n${differences.map(text => `      ${text.slice(0, 700)}\n`).join("")}`);
+}
+const outcomes = results.flatMap(result => result.outcomes);
+if (flags["update-known"]) known = updateKnown(outcomes, known);
+if (flags.report)
+  writeFileSync(new URL("../../../tests/conformance/report.md", import.meta.url), printReport(results, known));
+const { fresh, gone } = surprises(outcomes, known);
+const equal = outcomes.filter(({ differences }) => differences.length === 0).length;
+process.stdout.write(`${equal} of ${outcomes.length} equal; ${fresh.length} differences without a reason\n`);
+if (gone.length > 0) process.stdout.write(`equal by now, take them off the list: ${gone.join(" ")}\n`);
+process.exitCode = fresh.length > 0 ? 1 : 0;
+
+/** `HOST:GRPC,HTTP,METRICS` → a server that someone else started with the group's repository and flags. */
+function running(address: string): Target {
+  const [, host, grpc, http, metrics] = /^(.+):(\d+)(?:,(\d+))?(?:,(\d+))?$/.exec(address) ?? [];
+  if (!host) throw new Error(`--target ${address}: write HOST:GRPC_PORT,HTTP_PORT,METRICS_PORT`);
+  return {
+    host,
+    grpc: Number(grpc),
+    http: Number(http ?? 8000),
+    metrics: Number(metrics ?? 8002),
+    repository: PROTOCOL_DATA.pathname,
+    stop: async () => {},
+  };
+}

@@ -1,0 +1,90 @@
+/**
+ * What a group is sent to: a server started for it on free ports, with the group's repository, flags and environment, or one that runs already.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Group, PROTOCOL_DATA } from "./records.js";
+
+export interface Target {
+  readonly host: string;
+  readonly grpc: number;
+  readonly http: number;
+  readonly metrics: number;
+  /** Absolute path of the repository, which the records mask. */
+  readonly repository: string;
+  stop(): Promise<void>;
+}
+
+const SERVE = new URL("../../cli/main.js", import.meta.url).pathname;
+const START_MS = 30_000;
+/** ONNX Runtime for Node has no BF16 tensors: a server that tries to load these is never ready. */
+const UNSERVED = ["calc_bf16", "calc_bf16_nb"];
+
+/** @throws Error with the server's last lines when it doesn't start */
+export async function startServer(group: Group): Promise<Target> {
+  const { repository: name, server_flags = [], env = {} } = group.records[0]!;
+  const scratch = mkdtempSync(join(tmpdir(), "merlon-conformance-"));
+  const repository = join(scratch, name);
+  cpSync(new URL(name, PROTOCOL_DATA), repository, { recursive: true });
+  for (const model of UNSERVED) rmSync(join(repository, model), { recursive: true, force: true });
+  // Models of a backend that isn't here have twins with the same behaviour, laid over them.
+  const twins = new URL(`twins/${name}`, PROTOCOL_DATA);
+  if (existsSync(twins)) cpSync(twins, repository, { recursive: true, force: true });
+  const child = spawn(
+    process.execPath,
+    [
+      ...[SERVE, "serve", `--model-repository=${repository}`],
+      ...["grpc", "http", "metrics"].flatMap(kind => [`--${kind}-port=0`, `--${kind}-address=127.0.0.1`]),
+      // A model that doesn't load fails its own records, not its whole group.
+      ...(server_flags.some(flag => flag.startsWith("--exit-on-error")) ? [] : ["--exit-on-error=false"]),
+      ...server_flags,
+    ],
+    { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  const stop = async (): Promise<void> => {
+    await end(child);
+    rmSync(scratch, { recursive: true, force: true });
+  };
+  try {
+    return { host: "127.0.0.1", ...(await readPorts(child)), repository, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function readPorts(child: ChildProcess): Promise<Pick<Target, "grpc" | "http" | "metrics">> {
+  return new Promise((resolve, reject) => {
+    let log = "";
+    const fail = (): void => reject(new Error(`the server did not start:\n${log.slice(-2000)}`));
+    const timer = setTimeout(fail, START_MS);
+    child.once("exit", fail);
+    const port = (service: string): number =>
+      Number(new RegExp(`Started ${service}(?: at)? (?:http://)?[\\w.]+:(\\d+)`).exec(log)?.[1] ?? 0);
+    const read = (chunk: Buffer): void => {
+      if (log.length > 1e6) return;
+      log += chunk.toString();
+      const ports = { grpc: port("GRPCInferenceService"), http: port("HTTPService"), metrics: port("Metrics Service") };
+      if (!ports.grpc || !ports.http || !ports.metrics) return;
+      clearTimeout(timer);
+      child.off("exit", fail);
+      resolve(ports);
+    };
+    child.stdout!.on("data", read);
+    child.stderr!.on("data", read);
+  });
+}
+
+function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise(resolve => {
+    const timer = setTimeout(() => child.kill("SIGKILL"), 5000);
+    child.once("exit", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    child.kill("SIGTERM");
+  });
+}
