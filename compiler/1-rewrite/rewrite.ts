@@ -150,9 +150,11 @@ export function rewrite(text: string, file: string, firstSite = 0): Rewritten {
     open(node, "$pick(");
     replace(bracket, bracket + 1, sequence ? ",[" : ",");
     const index = site("[]", node, node.expression, range(key));
+    // Half typed, `user["ag` ends without its bracket.
+    const closed = key.end < node.end && text[node.end - 1] === "]" ? 1 : 0;
     edits.push({
-      pos: node.end - 1,
-      remove: 1,
+      pos: node.end - closed,
+      remove: closed,
       text: sequence ? `], ${index})` : `, ${index})`,
       order: -node.getStart(tree),
       closes: true,

@@ -43,7 +43,9 @@ export type Renamed<
 /** `{ price: "float32" }` → `"float32 price"`. */
 export type ColumnsOf<D extends Readonly<Record<string, ColumnType>>> = {
   [N in keyof D & string]: `${D[N]} ${N}`;
-}[keyof D & string];
+}[keyof D & string] extends infer C extends string // so that hovers show the columns, not this type's name
+  ? C
+  : never;
 
 /** True where an artefact decides the columns, so that the checker knows none of them. */
 export type IsUnknown<S extends string> = string extends S ? true : false;

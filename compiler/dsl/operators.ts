@@ -82,14 +82,18 @@ export type Minus<L, R> =
         : never
     : number;
 
+/** Names that are there, for names that are not literals, and for the editor, which offers these inside `[""]`. */
+type NamesOf<N extends string> = N | readonly (N | readonly N[])[];
 /** What may stand between brackets. */
 export type RightOfPick<N, K> =
   N extends Node<infer S>
     ? IsUnknown<S> extends true
       ? K
-      : [Exclude<Flat<K>, NameOf<S>>] extends [never]
-        ? K
-        : `no column "${Exclude<Flat<K>, NameOf<S>> & string}": the node has ${NameOf<S>}`
+      : string extends Flat<K>
+        ? NamesOf<NameOf<S>>
+        : [Exclude<Flat<K>, NameOf<S>>] extends [never]
+          ? K
+          : `no column "${Exclude<Flat<K>, NameOf<S>> & string}" in this node`
     : K;
 /** What `[]` yields: the node's columns, or the member of any other object. */
 export type Pick<N, K> =
@@ -170,8 +174,12 @@ export function $plus<L, R>(left: L, right: RightOfPlus<L, R>, site?: number): P
   return ((left as number) + (right as unknown as number)) as Plus<L, R>;
 }
 
-export function $minus<L, const R>(left: L, right: L extends AnyNode ? RightOfMinus<R> : R, site?: number): Minus<L, R> {
-  if (isNode(left)) return minus(left, right, site) as Minus<L, R>;
+export function $minus<L, const R>(
+  left: L,
+  right: L extends AnyNode ? RightOfMinus<R> : R,
+  site?: number,
+): Minus<L, R> {
+  if (isNode(left)) return minus(left, right, site) as unknown as Minus<L, R>;
   return ((left as unknown as number) - (right as unknown as number)) as Minus<L, R>;
 }
 

@@ -16,6 +16,7 @@ describe("operators become calls around verbatim operands", () => {
     ["a['x']", "$pick(a,'x', 0)"],
     ["a[['x', 'y']]", "$pick(a,['x', 'y'], 0)"],
     ["a['x', 'y']", "$pick(a,['x', 'y'], 0)"],
+    ["a['x", "$pick(a,'x, 0)"],
     ["a.pipe(b)", "a.pipe(b, 0)"],
     ["a.pipe(b >> c)", "a.pipe($chain(b , c, 1), 0)"],
     ["(a >> /* why */ b)", "($chain(a , /* why */ b, 0))"],

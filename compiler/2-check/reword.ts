@@ -1,0 +1,49 @@
+/**
+ * What TypeScript says about an operand → what we say: the sentence of the operand's rule, the names that are there, and a way out.
+ */
+import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";
+import * as messages from "../diagnostics/messages.js";
+import type { OperandFault } from "./operand-fault.js";
+
+/** A sentence in place of a type, as TypeScript prints it. */
+const PRINTED = /is not assignable to parameter of type '"((?:[^"\\]|\\.)*)"/;
+
+const NOT_ASSIGNABLE = 2345;
+
+const WAYS: readonly (readonly [RegExp, string])[] = [
+  [/^no column/, "Pick a column that the node has, or make it before."],
+  [/needs column/, "Bring the column along, or `>> rename(...)` the one that holds it."],
+  [
+    /^both sides of \+/,
+    'Write `(left - "name") + right`, `>> rename({ prefix: "left_" })`, or `left.plus(right, { wins: "right" })`.',
+  ],
+  [/^left of >>/, 'Write `source({ price: "float32" })`, or `["price"] >> clip({ min: 0 })`.'],
+  [/^right of >>/, "Call the operator: `>> clip({ min: 0 })`."],
+  [/works on numbers/, "Encode the text first, `>> categorify()`, or leave the column out."],
+  [/takes one column/, 'Pick the one: `node["name"]`.'],
+];
+
+const MOST_SENTENCES = 3;
+
+/**
+ * @param text TypeScript's message, flattened
+ * @param number its number
+ */
+export function reword(text: string, number: number, fault?: OperandFault): Message {
+  const printed = PRINTED.exec(text)?.[1]?.replace(/\\(.)/g, "$1");
+  const known = number === NOT_ASSIGNABLE && fault?.sentences.length ? fault.sentences : undefined;
+  const sentences = known ?? (printed === undefined ? [] : [printed]);
+  const [first] = sentences;
+  if (first === undefined) return messages.typeTypescript({ text: text.split("\n")[0]!.replace(/\.$/, ""), number });
+  const shown = sentences.slice(0, MOST_SENTENCES).join("; ");
+  const more = sentences.length > MOST_SENTENCES ? `; and ${sentences.length - MOST_SENTENCES} more` : "";
+  const missing = /(?:no|needs) column "(?:\S+ )?([^"]+)"/.exec(first)?.[1];
+  const names = fault?.columns;
+  const upstream =
+    missing !== undefined && names ? `. Upstream has ${listNames(names)}.${didYouMean(missing, names)}` : "";
+  const sentence = `${shown[0]!.toUpperCase()}${shown.slice(1)}${more}${upstream}`;
+  return messages.typeOperand({
+    sentence,
+    way: WAYS.find(([pattern]) => pattern.test(first))?.[1] ?? "Change the operand at the mark.",
+  });
+}

@@ -1,0 +1,87 @@
+/**
+ * The language service of TypeScript, for files in which operators mean nodes: positions are the author's, wrong operands are said in
+ * our words, and the rewriter's own findings are shown too.
+ */
+import type { Language } from "@volar/language-core";
+import { createLanguageServicePlugin } from "@volar/typescript/lib/quickstart/createLanguageServicePlugin.js";
+import type ts from "typescript";
+import { isMerlonFile } from "../1-rewrite/rewrite.js";
+import { type Span, toSource, toTarget } from "../1-rewrite/spans.js";
+import { asCompiler } from "./as-compiler.js";
+import { authorDiagnostics } from "./author-diagnostics.js";
+import { type ColumnChoices, columnChoices } from "./column-completions.js";
+import { languagePlugin, type MerlonCode } from "./language-plugin.js";
+
+/** The plugin for tsserver. */
+export const servicePlugin: ts.server.PluginModuleFactory = modules => {
+  let language: Language<string> | undefined;
+  const volar = createLanguageServicePlugin(() => ({
+    languagePlugins: [languagePlugin()],
+    setup: made => {
+      language = made;
+    },
+  }))(modules);
+  return {
+    ...volar,
+    create(info) {
+      const raw = info.languageService;
+      const service = volar.create(info);
+      if (service === raw) return service;
+      const scripts = language?.scripts;
+      const codeOf = (file: string) => scripts?.get(file)?.generated?.root as MerlonCode | undefined;
+      const columns = (file: string, position: number): ts.CompletionInfo | undefined => {
+        const code = codeOf(file);
+        const program = service.getProgram();
+        const source = program?.getSourceFile(file);
+        const offset = code ? toTarget(code.spans, position) : position;
+        if (!program || !source || offset === undefined) return undefined;
+        const choices = columnChoices(...asCompiler(modules.typescript, program.getTypeChecker(), source), offset);
+        return choices && completionInfo(choices, code?.spans);
+      };
+      return override(service, {
+        getSemanticDiagnostics: file => {
+          const code = isMerlonFile(file) ? codeOf(file) : undefined;
+          const program = code && service.getProgram();
+          if (!program) return service.getSemanticDiagnostics(file);
+          return authorDiagnostics(modules.typescript, program, file, raw.getSemanticDiagnostics(file), codeOf);
+        },
+        getCompletionsAtPosition: (file, position, ...rest) => {
+          const found = service.getCompletionsAtPosition(file, position, ...rest);
+          return columns(file, position) ?? (found && { ...found, entries: found.entries.filter(e => !isGlue(e)) });
+        },
+      });
+    },
+  };
+};
+
+/** `$chain` and its like are for the rewriter alone. */
+const isGlue = ({ name, source }: ts.CompletionEntry): boolean =>
+  /^\$(chain|plus|minus|pick|list)$/.test(name) && (source === undefined || source === "merlon");
+
+/** Choices as an editor lists them, the node's columns in the checker's order. */
+function completionInfo({ columns, replace }: ColumnChoices, spans: readonly Span[] | undefined): ts.CompletionInfo {
+  const start = spans ? toSource(spans, replace.start - 1)! + 1 : replace.start;
+  const span = { start, length: replace.end - replace.start };
+  return {
+    isGlobalCompletion: false,
+    isMemberCompletion: false,
+    isNewIdentifierLocation: false,
+    optionalReplacementSpan: span,
+    entries: columns.map(({ name, type }) => ({
+      name,
+      // `ts.ScriptElementKind.string`; an enum of the host cannot be named by its value.
+      kind: "string" as ts.ScriptElementKind,
+      kindModifiers: "",
+      sortText: "11",
+      labelDetails: { description: type },
+      replacementSpan: span,
+    })),
+  };
+}
+
+/** A service with some methods replaced; everything else goes to the original. */
+const override = (service: ts.LanguageService, methods: Partial<ts.LanguageService>): ts.LanguageService =>
+  new Proxy(service, {
+    get: (target, name) =>
+      Object.hasOwn(methods, name) ? methods[name as keyof typeof methods] : Reflect.get(target, name, target),
+  });
