@@ -17,13 +17,23 @@ export interface Graph {
 }
 
 export function checkGraph(config: ModelConfig, graph: Graph): void {
-  if (config.input.length !== graph.inputs.length)
+  const expected = config.input.length + sideInputs(config).length;
+  if (expected !== graph.inputs.length)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
-      `unable to load model '${config.name}', configuration expects ${config.input.length} inputs, model provides ${graph.inputs.length}`,
+      `unable to load model '${config.name}', configuration expects ${expected} inputs, model provides ${graph.inputs.length}`,
     );
   for (const input of config.input) checkTensor("input", input, graph.inputs, config);
   for (const output of config.output) checkTensor("output", output, graph.outputs, config);
+}
+
+/** Inputs that the server makes: control tensors and state of sequences, and the side inputs of ragged batches. */
+function sideInputs({ sequence_batching: sequence, batch_input }: ModelConfig): readonly string[] {
+  return [
+    ...(sequence?.control_input.map(control => control.name) ?? []),
+    ...(sequence?.state.map(state => state.input_name) ?? []),
+    ...batch_input.flatMap(extra => extra.target_name),
+  ];
 }
 
 function checkTensor(

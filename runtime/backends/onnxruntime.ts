@@ -9,6 +9,7 @@ import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
+import { joinInputs, sliceRows } from "./join-batch.js";
 import { completeFromGraph } from "./onnx-complete.js";
 import { checkGraph, type Graph } from "./onnx-graph.js";
 import { packStrings, unpackStrings } from "./strings.js";
@@ -31,7 +32,7 @@ export const onnxruntimeBackend: Backend = {
       throw error;
     }
     return {
-      execute: requests => Promise.all(requests.map(request => run(session, request))),
+      execute: requests => runBatch(session, requests, config),
       close: () => session.release(),
     };
   },
@@ -91,16 +92,42 @@ function readGraph(session: ort.InferenceSession): Graph {
   return { inputs: side(session.inputMetadata), outputs: side(session.outputMetadata) };
 }
 
-async function run(session: ort.InferenceSession, request: BackendRequest): Promise<BackendResponse | RuntimeFault> {
+/** One run of the session for all requests; a fault is everybody's. */
+async function runBatch(
+  session: ort.InferenceSession,
+  requests: readonly BackendRequest[],
+  config: ModelConfig,
+): Promise<readonly (BackendResponse | RuntimeFault)[]> {
+  const [only] = requests;
+  const alone = requests.length === 1 && config.batch_input.length === 0;
   try {
-    const feeds: Record<string, ort.Tensor> = {};
-    for (const [name, tensor] of request.inputs) feeds[name] = toOrt(tensor);
-    const results = await session.run(feeds, [...request.requestedOutputs]);
-    return { outputs: [...request.requestedOutputs].map(name => fromOrt(name, results[name]!)) };
+    if (alone) return [{ outputs: await run(session, only!.inputs, only!.requestedOutputs) }];
+    const wanted = new Set(requests.flatMap(request => [...request.requestedOutputs]).sort());
+    const results = await run(session, joinInputs(requests, config), wanted);
+    const rows = requests.reduce((sum, request) => sum + request.batch, 0);
+    let from = 0;
+    return requests.map(request => {
+      const to = from + request.batch;
+      const own = results.filter(tensor => request.requestedOutputs.has(tensor.name));
+      const outputs = own.map(tensor => sliceRows(tensor, from, to, rows));
+      from = to;
+      return { outputs };
+    });
   } catch (error) {
-    if (error instanceof RuntimeFault) return error;
-    return ortFault(error);
+    const fault = error instanceof RuntimeFault ? error : ortFault(error);
+    return requests.map(() => fault);
   }
+}
+
+async function run(
+  session: ort.InferenceSession,
+  inputs: ReadonlyMap<string, Tensor>,
+  wanted: ReadonlySet<string>,
+): Promise<readonly Tensor[]> {
+  const feeds: Record<string, ort.Tensor> = {};
+  for (const [name, tensor] of inputs) feeds[name] = toOrt(tensor);
+  const results = await session.run(feeds, [...wanted]);
+  return [...wanted].map(name => fromOrt(name, results[name]!));
 }
 
 function toOrt(tensor: Tensor): ort.Tensor {

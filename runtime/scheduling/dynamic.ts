@@ -1,0 +1,69 @@
+/**
+ * The dynamic batcher: requests wait in a queue until an instance is free and a batch is worth running.
+ */
+import type { ModelConfig } from "../../triton-protos/model-config.js";
+import type { LoadedModel } from "../backends/backend.js";
+import type { VersionStatistics } from "../statistics.js";
+import { batchRules, chooseBatch } from "./choose-batch.js";
+import { inOrder } from "./in-order.js";
+import { createInstances, type Job, now } from "./instances.js";
+import { createPolicyQueue } from "./policy-queue.js";
+import { cancelled, stopping } from "./refusals.js";
+import type { Scheduler } from "./scheduler.js";
+
+/** @param held requests to wait for before the first batch (a hook for tests, Triton's `TRITONSERVER_DELAY_SCHEDULER`) */
+export function dynamicScheduler(
+  config: ModelConfig,
+  model: LoadedModel,
+  count: number,
+  stats: VersionStatistics,
+  held: number,
+): Scheduler {
+  const batching = config.dynamic_batching!;
+  const rules = batchRules(config, batching.preferred_batch_size, batching.max_queue_delay_microseconds);
+  const drained: (() => void)[] = [];
+  const order = batching.preserve_ordering ? inOrder() : undefined;
+  let draining = false;
+  let hold = held;
+  let timer: NodeJS.Timeout | undefined;
+
+  const dispatch = (): void => {
+    stats.pending = queue.size;
+    if (queue.size < hold && !draining) return;
+    hold = 0;
+    clearTimeout(timer);
+    if (instances.free() > 0) queue.refuseExpired();
+    while (queue.size > 0 && instances.free() > 0) {
+      const batch = chooseBatch(queue.jobs(), draining ? { ...rules, delay: 0 } : rules, now());
+      if (typeof batch === "number") {
+        timer = setTimeout(dispatch, Math.max(1, Math.ceil(batch / 1e6)));
+        break;
+      }
+      for (const job of batch) queue.take(job);
+      instances.run(batch);
+    }
+    stats.pending = queue.size;
+    if (queue.size === 0) for (const wake of drained.splice(0)) wake();
+  };
+  const queue = createPolicyQueue(batching, dispatch);
+  const instances = createInstances(model, count, stats, dispatch);
+
+  return {
+    schedule(request, answers) {
+      if (draining) return Promise.reject(stopping());
+      if (request.signal?.aborted) return Promise.reject(cancelled());
+      const result = new Promise<Awaited<ReturnType<Scheduler["schedule"]>>>((resolve, reject) => {
+        const job: Job = { request, answers, arrived: now(), resolve, reject };
+        queue.add(job);
+        dispatch();
+      });
+      return order ? order(result) : result;
+    },
+    async drain() {
+      draining = true;
+      dispatch();
+      if (queue.size > 0) await new Promise<void>(resolve => drained.push(resolve));
+      await instances.idle();
+    },
+  };
+}

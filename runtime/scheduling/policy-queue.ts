@@ -1,0 +1,123 @@
+/**
+ * The queue of a batcher: jobs by priority level, each level with its policy for size and waiting time.
+ */
+import type { ModelDynamicBatching, ModelQueuePolicy } from "../../triton-protos/gen/messages.js";
+import { requestPrefix } from "../data-plane/request.js";
+import { Refusal } from "../errors.js";
+import { type Job, watchAbort } from "./instances.js";
+import { cancelled, timedOut } from "./refusals.js";
+
+const NO_POLICY: ModelQueuePolicy = {
+  timeout_action: "REJECT",
+  default_timeout_microseconds: 0,
+  allow_timeout_override: false,
+  max_queue_size: 0,
+};
+
+interface Level {
+  readonly policy: ModelQueuePolicy;
+  readonly jobs: Set<Job>;
+  /** Jobs that waited too long and, with the action DELAY, come after all others of the level. */
+  readonly late: Set<Job>;
+}
+
+export interface PolicyQueue {
+  /** @throws RuntimeFault when the level is full */
+  add(job: Job): void;
+  /** Takes a job that is about to run out of the queue. */
+  take(job: Job): void;
+  /** Answers the jobs whose time is over. Triton does that when it looks for a batch, so while an instance is free. */
+  refuseExpired(): void;
+  readonly size: number;
+  /** In the order they run. */
+  jobs(): Iterable<Job>;
+}
+
+/** @param onChange called when a job has left on its own: timed out or given up */
+export function createPolicyQueue(batching: Partial<ModelDynamicBatching>, onChange: () => void): PolicyQueue {
+  const count = batching.priority_levels ?? 0;
+  const level = (policy: ModelQueuePolicy | undefined): Level => ({
+    policy: policy ?? NO_POLICY,
+    jobs: new Set(),
+    late: new Set(),
+  });
+  const levels: Level[] =
+    count === 0
+      ? [level(batching.default_queue_policy)]
+      : Array.from({ length: count }, (_, i) =>
+          level(batching.priority_queue_policy?.[i + 1] ?? batching.default_queue_policy),
+        );
+  const leave = new Map<Job, () => void>();
+  const expired = new Set<Job>();
+  let size = 0;
+
+  const levelOf = ({ request }: Job): Level => {
+    if (count === 0) return levels[0]!;
+    const { priority } = request.controls;
+    const wanted = priority === 0n || priority > BigInt(count) ? batching.default_priority_level! : Number(priority);
+    return levels[wanted - 1]!;
+  };
+  const remove = (job: Job): void => {
+    leave.get(job)?.();
+    leave.delete(job);
+    expired.delete(job);
+    size--;
+  };
+  return {
+    add(job) {
+      const own = levelOf(job);
+      const { policy } = own;
+      if (policy.max_queue_size > 0 && own.jobs.size + own.late.size >= policy.max_queue_size)
+        throw new Refusal("UNAVAILABLE", `${requestPrefix(job.request.id)}Exceeds maximum queue size`);
+      own.jobs.add(job);
+      size++;
+      const micros = timeoutOf(job, policy);
+      const timer =
+        micros > 0 &&
+        setTimeout(() => {
+          if (policy.timeout_action === "DELAY") {
+            own.jobs.delete(job);
+            own.late.add(job);
+            return;
+          }
+          expired.add(job);
+          onChange();
+        }, micros / 1000);
+      watchAbort(job, () => {
+        remove(job);
+        job.reject(cancelled());
+        onChange();
+      });
+      leave.set(job, () => {
+        if (timer) clearTimeout(timer);
+        job.forget?.();
+        own.jobs.delete(job);
+        own.late.delete(job);
+      });
+    },
+    take: remove,
+    refuseExpired() {
+      for (const job of expired) {
+        remove(job);
+        // After the answer of the execution that freed the instance.
+        setTimeout(() => job.reject(timedOut()), 1);
+      }
+    },
+    get size() {
+      return size;
+    },
+    *jobs() {
+      for (const { jobs, late } of levels) {
+        yield* jobs;
+        yield* late;
+      }
+    },
+  };
+}
+
+/** A request may shorten the time it waits, not lengthen it. */
+function timeoutOf({ request }: Job, policy: ModelQueuePolicy): number {
+  const own = Number(request.controls.timeout);
+  const given = policy.default_timeout_microseconds;
+  return policy.allow_timeout_override && own > 0 && own < given ? own : given;
+}
