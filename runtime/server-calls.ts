@@ -7,17 +7,21 @@ import { describeModel, EXTENSIONS, PROTOCOL_VERSION } from "./data-plane/metada
 import { parseVersion } from "./data-plane/version.js";
 import { RuntimeFault } from "./errors.js";
 import type { IndexEntry, ReadyVersion, Registry } from "./repository/registry.js";
+import { createSharedMemory, type SharedMemory } from "./shared-memory.js";
 import { printStatistics } from "./statistics.js";
 
 export interface CallOptions {
   readonly id: string;
-  readonly control: "none" | "explicit";
+  readonly control: "none" | "poll" | "explicit";
   readonly strictReadiness: boolean;
   readonly allowClientShm: boolean;
 }
 
 export interface ServerCalls {
   readonly options: CallOptions;
+  readonly memory: SharedMemory;
+  /** Class names of an output: the model's own, or those of the ensemble step that makes it. */
+  labels(version: ReadyVersion, output: string): readonly string[];
   isReady(): boolean;
   serverMetadata(): ServerMetadataResponse;
   /** @throws RuntimeFault */
@@ -45,8 +49,18 @@ export function createCalls(registry: Registry, options: CallOptions, isStopping
         `invalid model name '${model}', model name must not contain path traversal characters`,
       );
   };
+  const labels = (version: ReadyVersion, output: string): readonly string[] => {
+    const own = version.labels.get(output);
+    if (own) return own;
+    for (const { model_name, model_version, output_map } of version.config.ensemble_scheduling?.step ?? [])
+      for (const [member, tensor] of Object.entries(output_map))
+        if (tensor === output) return labels(registry.find(model_name, model_version), member);
+    return [];
+  };
   return {
     options,
+    memory: createSharedMemory(),
+    labels,
     isReady: () => !isStopping() && (!options.strictReadiness || registry.allReady()),
     serverMetadata: () => ({ name: options.id, version: PROTOCOL_VERSION, extensions: EXTENSIONS }),
     find,

@@ -2,6 +2,7 @@
  * A request and its answer between the transports and the data plane: tensors in raw form, no protocol.
  */
 import type { Parameter, Tensor } from "../tensor.js";
+import type { OutputWish } from "./deliver.js";
 
 /** A tensor as a client sent it: the datatype is unchecked text. */
 export interface RequestTensor {
@@ -18,6 +19,8 @@ export interface InferRequest {
   readonly inputs: readonly RequestTensor[];
   /** Names of the wanted outputs; empty for all. */
   readonly outputs: readonly string[];
+  /** Outputs that are wanted classified, or in shared memory. */
+  readonly wishes?: ReadonlyMap<string, OutputWish>;
   readonly signal?: AbortSignal;
 }
 

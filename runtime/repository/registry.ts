@@ -2,6 +2,7 @@
  * The models of a server: which exist, which versions are ready, and loading and unloading them.
  */
 
+import { dirname } from "node:path";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { complete, messageType } from "../../triton-protos/proto-root.js";
 import type { Backend, LoadContext, LoadedModel, ServerModels } from "../backends/backend.js";
@@ -13,6 +14,7 @@ import type { Scheduler } from "../scheduling/scheduler.js";
 import type { ServerLog } from "../server-log.js";
 import { createStatistics, type VersionStatistics } from "../statistics.js";
 import { backendOf } from "./backend-of.js";
+import { type Labels, readLabels } from "./labels.js";
 import { scanRepositories } from "./layout.js";
 import { type PolledModel, pollModel } from "./poll-model.js";
 import { validateVersion } from "./validate.js";
@@ -28,6 +30,7 @@ export interface ReadyVersion {
   readonly statistics: VersionStatistics;
   readonly loaded: LoadedModel;
   readonly loadSeconds: number;
+  readonly labels: Labels;
 }
 
 interface Version {
@@ -164,6 +167,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       server: options.server,
       drawSeed: options.drawSeed,
     };
+    const labels = readLabels(served, dirname(folder));
     const loaded = await backend.load(context);
     const statistics = createStatistics();
     const ready = loaded.config ?? served;
@@ -176,6 +180,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       statistics,
       loaded,
       loadSeconds: (performance.now() - started) / 1000,
+      labels,
     };
   }
 

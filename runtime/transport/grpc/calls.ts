@@ -68,27 +68,42 @@ export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<st
     await calls.unload(model_name);
     return {};
   });
-  const refuseShm = (): never => {
-    throw new RuntimeFault("UNSUPPORTED", calls.options.allowClientShm ? NO_SHM : SHM_OFF);
+  const requireShm = (): void => {
+    if (!calls.options.allowClientShm) throw new RuntimeFault("UNSUPPORTED", SHM_OFF);
   };
-  rpc("SystemSharedMemoryStatus", ({ name }) => noRegions(name, "system"));
-  rpc("CudaSharedMemoryStatus", ({ name }) => noRegions(name, "cuda"));
-  rpc("SystemSharedMemoryRegister", refuseShm);
+  rpc("SystemSharedMemoryStatus", ({ name }) => ({
+    regions: Object.fromEntries(calls.memory.status(name).map(region => [region.name, region])),
+  }));
+  rpc("CudaSharedMemoryStatus", ({ name }) => {
+    if (name) throw new RuntimeFault("NOT_FOUND", `Unable to find cuda shared memory region: '${name}'`);
+    return {};
+  });
+  rpc("SystemSharedMemoryRegister", region => {
+    requireShm();
+    calls.memory.register(region);
+    return {};
+  });
   rpc("CudaSharedMemoryRegister", ({ name }) => {
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
       `failed to register CUDA shared memory region: '${name}', GPUs not supported`,
     );
   });
-  rpc("SystemSharedMemoryUnregister", () => (calls.options.allowClientShm ? {} : refuseShm()));
-  rpc("CudaSharedMemoryUnregister", () => (calls.options.allowClientShm ? {} : refuseShm()));
+  rpc("SystemSharedMemoryUnregister", ({ name }) => {
+    requireShm();
+    calls.memory.unregister(name);
+    return {};
+  });
+  rpc("CudaSharedMemoryUnregister", () => {
+    requireShm();
+    return {};
+  });
   rpc("TraceSetting", unavailableTrace);
   rpc("LogSettings", ({ settings }) => ({ settings: log.updateFromGrpc(settings) }));
   return table;
 }
 
 const SHM_OFF = "Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable.";
-const NO_SHM = "Client shared memory is not served by this release; send tensors in the request.";
 
 function readMessage<K extends keyof Messages>(name: K, bytes: Buffer): Messages[K] {
   try {
@@ -96,11 +111,6 @@ function readMessage<K extends keyof Messages>(name: K, bytes: Buffer): Messages
   } catch (error) {
     throw new RuntimeFault("INTERNAL", "Unable to parse request", { cause: error });
   }
-}
-
-function noRegions(name: string, kind: "system" | "cuda"): Record<string, never> {
-  if (name) throw new RuntimeFault("NOT_FOUND", `Unable to find ${kind} shared memory region: '${name}'`);
-  return {};
 }
 
 function refuseRepository(name: string): void {

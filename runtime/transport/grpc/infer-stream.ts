@@ -5,6 +5,7 @@
 
 import { once } from "node:events";
 import type { ServerHttp2Stream } from "node:http2";
+import { deliver } from "../../data-plane/deliver.js";
 import { execute, executeStream, isDecoupled } from "../../data-plane/infer.js";
 import type { InferRequest } from "../../data-plane/request.js";
 import { type ValidRequest, validateRequest } from "../../data-plane/validate.js";
@@ -84,11 +85,13 @@ async function answerOne(
   let backendHasIt = false;
   try {
     const version = calls.find(wire.model, wire.version);
-    const request = toRequest(wire, signal);
+    const request = toRequest(wire, calls.memory, signal);
     const valid = validateRequest(version.config, request);
     backendHasIt = true;
-    if (isDecoupled(version)) return await answerMany(version, request, valid, send);
-    return { message: encodeStreamResponse(await execute(version, request, valid)) };
+    if (isDecoupled(version)) return await answerMany(version, request, valid, calls, send);
+    return {
+      message: encodeStreamResponse(deliver(await execute(version, request, valid), request, version, calls.labels)),
+    };
   } catch (error) {
     const fault = RuntimeFault.from(error);
     if (fault instanceof Refusal) backendHasIt = false;
@@ -103,6 +106,7 @@ async function answerMany(
   version: ReadyVersion,
   request: InferRequest,
   valid: ValidRequest,
+  calls: ServerCalls,
   send: (answer: Answer) => Promise<void>,
 ): Promise<Answer | undefined> {
   let sent: Promise<void> = Promise.resolve();
@@ -110,7 +114,7 @@ async function answerMany(
     const next: Answer =
       answer instanceof Error
         ? { message: encodeStreamFault(answer.message, request.id, version.model, false), fault: answer }
-        : { message: encodeStreamResponse(answer, false) };
+        : { message: encodeStreamResponse(deliver(answer, request, version, calls.labels), false) };
     sent = sent.then(() => send(next));
     // A stream that has gone away is noticed by whoever reads it.
     sent.catch(() => {});

@@ -9,6 +9,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
+import { deliver } from "../../data-plane/deliver.js";
 import { infer, isDecoupled } from "../../data-plane/infer.js";
 import { RuntimeFault, STATUS } from "../../errors.js";
 import type { LogSettings } from "../../log-settings.js";
@@ -102,7 +103,8 @@ const inferCall =
     const version = calls.find(wire.model, wire.version);
     if (isDecoupled(version))
       throw new RuntimeFault("UNSUPPORTED", "ModelInfer RPC doesn't support models with decoupled transaction policy");
-    return encodeResponse(await infer(version, toRequest(wire, signal))).finish();
+    const request = toRequest(wire, calls.memory, signal);
+    return encodeResponse(deliver(await infer(version, request), request, version, calls.labels)).finish();
   };
 
 function serveUnary(stream: ServerHttp2Stream, encoding: string, call: UnaryCall, log: ServerLog): void {

@@ -2,9 +2,11 @@
  * A decoded ModelInferRequest → the data plane's request; the checks of Triton's gRPC front end, in its order.
  */
 import { wireDatatype } from "../../../triton-protos/datatype.js";
+import type { OutputWish } from "../../data-plane/deliver.js";
 import type { InferRequest, RequestTensor } from "../../data-plane/request.js";
 import { requestPrefix } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
+import type { RegionPart, SharedMemory } from "../../shared-memory.js";
 import { packContents } from "./contents.js";
 import type { WireInput, WireParameters, WireRequest } from "./decode-request.js";
 import { readParameters } from "./parameters.js";
@@ -14,24 +16,34 @@ const refuse = (text: string): never => {
 };
 
 /** @throws RuntimeFault */
-export function toRequest(wire: WireRequest, signal: AbortSignal): InferRequest {
+export function toRequest(wire: WireRequest, memory: SharedMemory, signal: AbortSignal): InferRequest {
   const { id, model } = wire;
   const parameters = readParameters(wire.parameters);
   refuseDoubles(wire.inputs, "input", id);
   refuseDoubles(wire.outputs, "output", id);
   let nextRaw = 0;
   const inputs = wire.inputs.map((input): RequestTensor => {
-    checkRegion(input.name, input.parameters);
+    const region = readRegion(input.name, input.parameters, memory);
+    if (region && input.contents)
+      refuse(
+        `unexpected 'content' provided when using shared memory for input tensor '${input.name}' for model '${model}'`,
+      );
     const data =
-      input.contents || wire.raw.length === 0 ? typedData(input, model, wire.raw.length > 0) : wire.raw[nextRaw++];
+      region?.read() ??
+      (input.contents || wire.raw.length === 0 ? typedData(input, model, wire.raw.length > 0) : wire.raw[nextRaw++]);
     if (!data) return refuse(`unable to find data for input tensor '${input.name}' for model '${model}' in request.`);
     return { name: input.name, datatype: input.datatype, shape: input.shape, data };
   });
+  const wishes = new Map<string, OutputWish>();
   for (const { name, parameters: given } of wire.outputs) {
-    checkRegion(name, given);
-    checkClassification(given);
+    const classes = readClasses(given);
+    if (classes && given.has("shared_memory_region"))
+      refuse("output can't set both 'shared_memory_region' and 'classification'");
+    const region = readRegion(name, given, memory);
+    if (region) wishes.set(name, { region });
+    else if (classes) wishes.set(name, { classes });
   }
-  return { id, parameters, inputs, outputs: wire.outputs.map(({ name }) => name), signal };
+  return { id, parameters, inputs, outputs: wire.outputs.map(({ name }) => name), wishes, signal };
 }
 
 function typedData({ name, datatype, contents }: WireInput, model: string, hasRaw: boolean): Uint8Array | undefined {
@@ -58,8 +70,8 @@ function refuseDoubles(tensors: readonly { readonly name: string }[], side: "inp
   }
 }
 
-/** Shared memory is not served, so that a well-formed reference names a region that does not exist. */
-function checkRegion(tensor: string, parameters: WireParameters): void {
+/** The piece of shared memory that a tensor's parameters name. */
+function readRegion(tensor: string, parameters: WireParameters, memory: SharedMemory): RegionPart | undefined {
   const region = parameters.get("shared_memory_region");
   const typed = (key: string, kind: "string" | "int64"): void => {
     const value = parameters.get(key);
@@ -70,7 +82,7 @@ function checkRegion(tensor: string, parameters: WireParameters): void {
     for (const key of ["shared_memory_byte_size", "shared_memory_offset"])
       if (parameters.has(key))
         refuse(`'${key}' can not be specified without 'shared_memory_region' parameter for tensor '${tensor}'`);
-    return;
+    return undefined;
   }
   typed("shared_memory_region", "string");
   if (!parameters.has("shared_memory_byte_size"))
@@ -79,13 +91,15 @@ function checkRegion(tensor: string, parameters: WireParameters): void {
     );
   typed("shared_memory_byte_size", "int64");
   typed("shared_memory_offset", "int64");
-  throw new RuntimeFault("NOT_FOUND", `Unable to find shared memory region: '${region.value}'`);
+  const number = (key: string): number => Number(parameters.get(key)?.value ?? 0);
+  return memory.part(String(region.value), number("shared_memory_offset"), number("shared_memory_byte_size"));
 }
 
-function checkClassification(parameters: WireParameters): void {
+/** How many classes are wanted; 0 when the output itself is. */
+function readClasses(parameters: WireParameters): number {
   const classes = parameters.get("classification");
-  if (!classes) return;
+  if (!classes) return 0;
   if (classes.kind !== "int64") refuse("invalid value type for 'classification' parameter, expected int64_param");
   if ((classes.value as bigint) <= 0n) refuse("invalid value for 'classification' parameter, expected >= 0");
-  throw new RuntimeFault("UNSUPPORTED", "the classification extension is not served yet; ask for the output itself");
+  return Number(classes.value);
 }

@@ -35,7 +35,7 @@ export const faultAnswer = (fault: RuntimeFault, type: Answer["type"] = "applica
 export function writeAnswer(response: ServerResponse, { status, type, body, headers }: Answer): void {
   if (response.headersSent || response.destroyed) return;
   response.sendDate = false;
-  if (response.shouldKeepAlive) response.removeHeader("connection");
+  if (response.shouldKeepAlive || response.req.httpVersion === "1.0") response.removeHeader("connection");
   response.writeHead(status, { "Content-Type": type, ...headers, "Content-Length": Buffer.byteLength(body) });
   response.end(body);
 }

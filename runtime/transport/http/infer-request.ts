@@ -3,8 +3,10 @@
  */
 import { configDatatype, type DatatypeRow, wireDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import type { OutputWish } from "../../data-plane/deliver.js";
 import { type InferRequest, type RequestTensor, requestPrefix } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
+import type { RegionPart, SharedMemory } from "../../shared-memory.js";
 import type { Parameter } from "../../tensor.js";
 import { asArray, asBoolean, asText, asUnsigned, isObject, member } from "./access.js";
 import { type Json, type JsonObject, parseJson } from "./json.js";
@@ -18,6 +20,7 @@ export interface HttpInferRequest {
 }
 
 export interface BodyLimits {
+  readonly memory: SharedMemory;
   readonly maxInputSize: number;
 }
 
@@ -60,10 +63,11 @@ export function readInferRequest(
     inputs.push(tensor);
   }
   if (at !== blob.length) refuse(`unexpected additional input data for model '${config.name}'`);
-  const outputs = readOutputs(isObject(json) ? json.get("outputs") : undefined, id);
+  const outputs = readOutputs(isObject(json) ? json.get("outputs") : undefined, id, limits.memory);
+  const wishes = new Map([...outputs].flatMap(([name, { wish }]) => (wish ? [[name, wish] as const] : [])));
   return {
-    request: { id, parameters, inputs, outputs: [...outputs.keys()], signal },
-    isBinary: name => outputs.get(name) ?? (outputs.size === 0 && binaryOutput),
+    request: { id, parameters, inputs, outputs: [...outputs.keys()], wishes, signal },
+    isBinary: name => outputs.get(name)?.binary ?? (outputs.size === 0 && binaryOutput),
   };
 }
 
@@ -74,8 +78,7 @@ function readInput(input: Json, limits: BodyLimits, takeBlob: (size: number, nam
   const row = wireDatatype(datatype);
   const shape = asArray(member(input, "shape"), "shape").map(dim => Number(asUnsigned(dim, "shape")));
   if (!row) return refuse(`invalid datatype for input ${name}`);
-  if (source.region !== undefined)
-    throw new RuntimeFault("NOT_FOUND", `Unable to find shared memory region: '${source.region}'`);
+  if (source.region) return { name, datatype, shape, data: readPart(source.region, limits.memory).read() };
   if (source.binarySize !== undefined) return { name, datatype, shape, data: takeBlob(source.binarySize, name) };
   return { name, datatype, shape, data: readData(source.data!, row, shape, name, limits) };
 }
@@ -104,7 +107,7 @@ function readData(
 interface Source {
   readonly data?: Json;
   readonly binarySize?: number;
-  readonly region?: string;
+  readonly region?: JsonObject;
 }
 
 /** Where an input's elements are: exactly one of three places. */
@@ -128,12 +131,26 @@ function readSource(input: Json): Source {
     );
   if (data !== undefined) return { data };
   if (size !== undefined) return { binarySize: Number(asUnsigned(size, "binary_data_size")) };
-  return { region: asText(region!, "shared_memory_region") };
+  return { region: parameters };
 }
 
-/** Names of the wanted outputs → whether each is wanted as bytes. */
-function readOutputs(json: Json | undefined, id: string): ReadonlyMap<string, boolean> {
-  const outputs = new Map<string, boolean>();
+function readPart(parameters: JsonObject, memory: SharedMemory): RegionPart {
+  const number = (key: string): number => Number(asUnsigned(parameters.get(key) ?? 0, key));
+  return memory.part(
+    asText(parameters.get("shared_memory_region")!, "shared_memory_region"),
+    number("shared_memory_offset"),
+    number("shared_memory_byte_size"),
+  );
+}
+
+interface WantedOutput {
+  readonly binary: boolean;
+  readonly wish?: OutputWish;
+}
+
+/** Names of the wanted outputs → how each is wanted. */
+function readOutputs(json: Json | undefined, id: string, memory: SharedMemory): ReadonlyMap<string, WantedOutput> {
+  const outputs = new Map<string, WantedOutput>();
   if (json === undefined) return outputs;
   for (const output of asArray(json, "outputs")) {
     const name = asText(member(output, "name"), "name");
@@ -145,19 +162,25 @@ function readOutputs(json: Json | undefined, id: string): ReadonlyMap<string, bo
       refuse("Output can't set both 'shared_memory_region' and 'classification'");
     if (parameters.has("shared_memory_region") && parameters.has("binary_data"))
       refuse("Output can't set both 'shared_memory_region' and 'binary_data'");
-    if (parameters.has("shared_memory_region"))
-      throw new RuntimeFault(
-        "NOT_FOUND",
-        `Unable to find shared memory region: '${asText(parameters.get("shared_memory_region")!, "shared_memory_region")}'`,
-      );
-    if (parameters.has("classification") && Number(asUnsigned(parameters.get("classification")!, "classification")) > 0)
-      throw new RuntimeFault(
-        "UNSUPPORTED",
-        "the classification extension is not served yet; ask for the output itself",
-      );
-    outputs.set(name, binary === undefined ? false : asBoolean(binary, "binary_data"));
+    const region = parameters.has("shared_memory_region") ? readPart(parameters, memory) : undefined;
+    const classes = readClasses(parameters.get("classification"));
+    const wish = region ? { region } : classes > 0 ? { classes } : undefined;
+    outputs.set(name, {
+      binary: binary === undefined ? false : asBoolean(binary, "binary_data"),
+      ...(wish && { wish }),
+    });
   }
   return outputs;
+}
+
+/** How many classes are wanted; 0 when the output itself is. */
+function readClasses(json: Json | undefined): number {
+  if (json === undefined) return 0;
+  if (typeof json === "number" && Number.isInteger(json) && json >= 0) return json;
+  throw new RuntimeFault(
+    "INTERNAL",
+    "Unable to set 'classification': attempt to access JSON non-unsigned-integer as unsigned-integer",
+  );
 }
 
 const NO_PARAMETERS: ReadonlyMap<string, Parameter> = new Map();

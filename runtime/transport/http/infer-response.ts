@@ -2,6 +2,7 @@
  * The data plane's answer → the HTTP body: JSON, and the bytes of the outputs that are wanted binary.
  */
 import { wireDatatype } from "../../../triton-protos/datatype.js";
+import { isPlaced } from "../../data-plane/deliver.js";
 import type { InferResponse } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
 import type { Parameter } from "../../tensor.js";
@@ -18,6 +19,7 @@ export function printInferResponse(response: InferResponse, isBinary: (output: s
   const blobs: Uint8Array[] = [];
   const outputs = response.outputs.map(tensor => {
     const head = `"name":${quoteText(tensor.name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(",")}]`;
+    if (isPlaced(tensor)) return `{${head}}`;
     if (isBinary(tensor.name)) {
       blobs.push(tensor.data);
       return `{${head},"parameters":{"binary_data_size":${tensor.data.byteLength}}}`;

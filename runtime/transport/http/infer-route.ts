@@ -4,6 +4,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { promisify } from "node:util";
 import { deflate, gzip } from "node:zlib";
+import { deliver } from "../../data-plane/deliver.js";
 import { execute, isDecoupled } from "../../data-plane/infer.js";
 import { validateRequest } from "../../data-plane/validate.js";
 import { RuntimeFault } from "../../errors.js";
@@ -33,11 +34,17 @@ export async function answerInfer(
     const jsonLength = readLength(request.headers, received.length);
     const body = await unpackBody(received, encoding, maxInputSize);
     plain = false;
-    const { request: asked, isBinary } = readInferRequest(body, jsonLength, version.config, { maxInputSize }, signal);
+    const { request: asked, isBinary } = readInferRequest(
+      body,
+      jsonLength,
+      version.config,
+      { maxInputSize, memory: calls.memory },
+      signal,
+    );
     const valid = validateRequest(version.config, asked);
     plain = true;
     const { body: answer, jsonLength: answerLength } = printInferResponse(
-      await execute(version, asked, valid),
+      deliver(await execute(version, asked, valid), asked, version, calls.labels),
       isBinary,
     );
     return compress(request.headers["accept-encoding"], {

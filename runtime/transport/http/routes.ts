@@ -1,44 +1,15 @@
 /**
  * The table of HTTP routes: method and path → what answers. Paths match exactly and are not decoded, as Triton's.
  */
-import type { IncomingMessage } from "node:http";
 import { RuntimeFault } from "../../errors.js";
-import type { LogSettings } from "../../log-settings.js";
-import type { ServerCalls } from "../../server-calls.js";
 import { isObject } from "./access.js";
-import { type Answer, emptyAnswer, faultAnswer, jsonAnswer } from "./answer.js";
-import { readBody } from "./body.js";
+import { emptyAnswer, faultAnswer, jsonAnswer } from "./answer.js";
 import { answerInfer } from "./infer-route.js";
-import { type Json, type JsonObject, parseJson } from "./json.js";
-
-/** What a route works with besides its path. */
-export interface RouteContext {
-  readonly calls: ServerCalls;
-  readonly logSettings: LogSettings;
-  readonly maxInputSize: number;
-}
-
-export interface Call {
-  readonly request: IncomingMessage;
-  readonly context: RouteContext;
-  /** Named groups of the path. */
-  readonly path: Readonly<Record<string, string | undefined>>;
-  readonly signal: AbortSignal;
-}
-
-export interface Route {
-  readonly method: "GET" | "POST";
-  readonly path: RegExp;
-  answer(call: Call): Answer | Promise<Answer>;
-}
+import { bodyObject, type Call, type Route, route } from "./route.js";
+import { SHARED_MEMORY_ROUTES } from "./shared-memory-routes.js";
 
 const MODEL = "/v2/models/(?<model>[^/]+)(?:/versions/(?<version>[0-9]+))?";
 const REPOSITORY = "/v2/repository(?:/(?<repository>[^/]+))?";
-const route = (method: Route["method"], path: string, answer: Route["answer"]): Route => ({
-  method,
-  path: new RegExp(`^${path}$`),
-  answer,
-});
 const target = ({ path }: Call): readonly [string, string] => [path.model ?? "", path.version ?? ""];
 
 export const ROUTES: readonly Route[] = [
@@ -90,15 +61,7 @@ export const ROUTES: readonly Route[] = [
     await call.context.calls.unload(call.path.model!);
     return { ...emptyAnswer(), type: "application/json" };
   }),
-  route("GET", "/v2/(?<kind>system|cuda)sharedmemory(?:/region/(?<region>[^/]+))?/status", ({ path }) => {
-    if (path.region === undefined) return jsonAnswer([]);
-    throw new RuntimeFault("NOT_FOUND", `Unable to find ${path.kind} shared memory region: '${path.region}'`);
-  }),
-  route("POST", "/v2/(?:system|cuda)sharedmemory(?:/region/[^/]+)?/unregister", call => {
-    if (!call.context.calls.options.allowClientShm) refuseShm(call);
-    return { ...emptyAnswer(), type: "application/json" };
-  }),
-  route("POST", "/v2/(?:system|cuda)sharedmemory/region/[^/]+/register", refuseShm),
+  ...SHARED_MEMORY_ROUTES,
   route("GET", "/v2/logging", ({ context }) => jsonAnswer(context.logSettings.print())),
   route("POST", "/v2/logging", async call => {
     call.context.logSettings.updateFromJson(Object.fromEntries(await bodyObject(call, false)));
@@ -111,22 +74,7 @@ export const ROUTES: readonly Route[] = [
   ),
 ];
 
-function refuseShm({ context }: Call): never {
-  throw new RuntimeFault(
-    "UNSUPPORTED",
-    context.calls.options.allowClientShm
-      ? "Client shared memory is not served by this release; send tensors in the request."
-      : "Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable.",
-  );
-}
-
 function refuseRepository({ path }: Call): void {
   if (path.repository !== undefined)
     throw new RuntimeFault("UNSUPPORTED", "'repository_name' specification is not supported");
-}
-
-async function bodyObject({ request, context }: Call, mayBeEmpty = true): Promise<JsonObject> {
-  const body = await readBody(request, context.maxInputSize);
-  const json: Json = body.length > 0 || !mayBeEmpty ? parseJson(body) : new Map();
-  return isObject(json) ? json : new Map();
 }

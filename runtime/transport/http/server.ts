@@ -6,7 +6,8 @@ import { RuntimeFault } from "../../errors.js";
 import type { ServerLog } from "../../server-log.js";
 import { type Listener, listen } from "../listen.js";
 import { type Answer, emptyAnswer, faultAnswer, methodNotAllowed, notFound, writeAnswer } from "./answer.js";
-import { ROUTES, type RouteContext } from "./routes.js";
+import type { RouteContext } from "./route.js";
+import { ROUTES } from "./routes.js";
 
 /** What one connection may cost; a client that is slower than this is cut off. */
 const LIMITS = {

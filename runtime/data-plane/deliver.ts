@@ -1,0 +1,51 @@
+/**
+ * How a client wants its outputs: an answer of the data plane → the same answer with outputs classified, or written to shared memory.
+ */
+
+import { RuntimeFault } from "../errors.js";
+import type { ReadyVersion } from "../repository/registry.js";
+import type { RegionPart } from "../shared-memory.js";
+import type { Tensor } from "../tensor.js";
+import { classify } from "./classify.js";
+import type { InferRequest, InferResponse } from "./request.js";
+
+/** What is asked of one output, besides its name. */
+export type OutputWish = { readonly classes: number } | { readonly region: RegionPart };
+
+/** An output whose bytes lie in shared memory; `data` is empty. */
+export interface PlacedTensor extends Tensor {
+  readonly placed: true;
+}
+export const isPlaced = (tensor: Tensor): tensor is PlacedTensor => "placed" in tensor;
+
+/** Class names of an output, one per line of its `label_filename`. */
+export type FindLabels = (version: ReadyVersion, output: string) => readonly string[];
+
+/** @throws RuntimeFault */
+export function deliver(
+  response: InferResponse,
+  { wishes }: InferRequest,
+  version: ReadyVersion,
+  findLabels: FindLabels,
+): InferResponse {
+  if (!wishes || wishes.size === 0) return response;
+  const batching = version.config.max_batch_size > 0;
+  const outputs = response.outputs.map((tensor): Tensor => {
+    const wish = wishes.get(tensor.name);
+    if (!wish) return tensor;
+    if ("region" in wish) return place(tensor, wish.region);
+    return classify(tensor, { classes: wish.classes, batching, labels: findLabels(version, tensor.name) });
+  });
+  return { ...response, outputs };
+}
+
+function place(tensor: Tensor, region: RegionPart): PlacedTensor {
+  const { byteLength } = tensor.data;
+  if (byteLength > region.size)
+    throw new RuntimeFault(
+      "INTERNAL",
+      `shared memory size specified with the request for output '${tensor.name}' (${region.size} bytes) should be at least ${byteLength} bytes to hold the results`,
+    );
+  region.write(tensor.data);
+  return { ...tensor, data: new Uint8Array(0), placed: true };
+}

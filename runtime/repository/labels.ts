@@ -1,0 +1,33 @@
+/**
+ * Class names of a model's outputs: configuration and the model's folder → names by output, from the files its outputs name.
+ */
+import { readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import type { ModelConfig } from "../../triton-protos/model-config.js";
+import { RuntimeFault } from "../errors.js";
+
+export type Labels = ReadonlyMap<string, readonly string[]>;
+
+/** @param folder the model's folder, which holds its version directories */
+export function readLabels(config: ModelConfig, folder: string): Labels {
+  const labels = new Map<string, readonly string[]>();
+  for (const { name, label_filename } of config.output) {
+    if (!label_filename) continue;
+    const file = join(folder, label_filename);
+    if (relative(folder, file).startsWith(".."))
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `label file path '${file}' for output '${name}' in model '${config.name}' is outside model directory`,
+      );
+    try {
+      labels.set(name, readFileSync(file, "utf8").replace(/\n$/, "").split("\n"));
+    } catch (error) {
+      throw new RuntimeFault(
+        "INTERNAL",
+        `unable to open file for read ${file}: ${(error as NodeJS.ErrnoException).code ?? "error"}`,
+        { cause: error },
+      );
+    }
+  }
+  return labels;
+}

@@ -1,0 +1,45 @@
+/**
+ * One HTTP route: what it is made of, what it works with, and how it reads a JSON body.
+ */
+import type { IncomingMessage } from "node:http";
+import type { LogSettings } from "../../log-settings.js";
+import type { ServerCalls } from "../../server-calls.js";
+import { isObject } from "./access.js";
+import type { Answer } from "./answer.js";
+import { readBody } from "./body.js";
+import { type Json, type JsonObject, parseJson } from "./json.js";
+
+/** What a route works with besides its path. */
+export interface RouteContext {
+  readonly calls: ServerCalls;
+  readonly logSettings: LogSettings;
+  readonly maxInputSize: number;
+}
+
+export interface Call {
+  readonly request: IncomingMessage;
+  readonly context: RouteContext;
+  /** Named groups of the path. */
+  readonly path: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+}
+
+export interface Route {
+  readonly method: "GET" | "POST";
+  readonly path: RegExp;
+  answer(call: Call): Answer | Promise<Answer>;
+}
+
+/** A route whose path is matched exactly, groups apart. */
+export const route = (method: Route["method"], path: string, answer: Route["answer"]): Route => ({
+  method,
+  path: new RegExp(`^${path}$`),
+  answer,
+});
+
+/** The body as an object; anything else, and an empty body where that is allowed, counts as an object without members. */
+export async function bodyObject({ request, context }: Call, mayBeEmpty = true): Promise<JsonObject> {
+  const body = await readBody(request, context.maxInputSize);
+  const json: Json = body.length > 0 || !mayBeEmpty ? parseJson(body) : new Map();
+  return isObject(json) ? json : new Map();
+}
