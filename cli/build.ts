@@ -1,35 +1,63 @@
 /** `merlon build FILE --out DIR`: compiles an ensemble to a model repository. */
 import { relative } from "node:path";
 import { Command } from "commander";
+import type { PassName } from "../compiler/index.js";
+import { offOption } from "./off-option.js";
+import type { Round } from "./watch.js";
+
+interface Options {
+  readonly out: string;
+  readonly off?: PassName[];
+  readonly watch?: boolean;
+}
 
 export const buildCommand = (): Command =>
   new Command("build")
     .description("compile an ensemble to a Triton model repository")
     .argument("<file>", "*.ensemble.ts")
     .option("-o, --out <folder>", "model repository to write; other models in it stay", "model-repo")
+    .option("-w, --watch", "build again whenever a file or an artefact changes")
+    .addOption(offOption())
     .addHelpText(
       "after",
-      "\nExample:\n  $ merlon build examples/shop/recommend.ensemble.ts --out model-repo\n\nThe repository is replaced in one step: after an error or a kill the old one is still there.",
+      `
+Examples:
+  $ merlon build examples/shop/recommend.ensemble.ts --out model-repo
+  $ merlon build --watch recommend.ensemble.ts
+
+The repository is replaced in one step: after an error or a kill the old one is still there. A server that polls it
+(\`--model-control-mode poll\`) takes each build up.`,
     )
-    .action(async (file: string, { out }: { out: string }) => {
-      const started = performance.now();
-      const { build, compile, printDiagnostics } = await import("../compiler/index.js");
-      const compiled = await compile(file);
-      process.stderr.write(printDiagnostics(compiled.diagnostics, { color: process.stderr.isTTY === true }));
-      if (!compiled.ok) {
-        process.exitCode = 1;
+    .action(async (file: string, options: Options) => {
+      if (!options.watch) {
+        await buildOnce(file, options);
         return;
       }
-      if (compiled.plan.kind === "workflow")
-        throw new Error(
-          `${file} is a workflow: fit it with \`merlon fit ${file} --data … --out …\`, and use it in an ensemble.`,
-        );
-      const built = build(compiled, out);
-      const where = relative(process.cwd(), built.folder) || ".";
-      process.stdout.write(
-        `✔ Built ${where} in ${Math.round(performance.now() - started)} ms\n${table(built.models)}\nServe it:\n  merlon serve --model-repository ${where}\n`,
-      );
+      const { watchFiles } = await import("./watch.js");
+      await watchFiles("build", () => buildOnce(file, options));
     });
+
+async function buildOnce(file: string, { out, off = [] }: Options): Promise<Round> {
+  const started = performance.now();
+  const { build, compile, printDiagnostics } = await import("../compiler/index.js");
+  const compiled = await compile(file, { off: new Set(off) });
+  const { files } = compiled;
+  process.stderr.write(printDiagnostics(compiled.diagnostics, { color: process.stderr.isTTY === true }));
+  if (!compiled.ok) {
+    process.exitCode = 1;
+    return { files };
+  }
+  if (compiled.plan.kind === "workflow")
+    throw new Error(
+      `${file} is a workflow: fit it with \`merlon fit ${file} --data … --out …\`, and use it in an ensemble.`,
+    );
+  const built = build(compiled, out);
+  const where = relative(process.cwd(), built.folder) || ".";
+  process.stdout.write(
+    `✔ Built ${where} in ${Math.round(performance.now() - started)} ms\n${table(built.models)}\nServe it:\n  merlon serve --model-repository ${where}\n`,
+  );
+  return { files };
+}
 
 function table(models: readonly { name: string; backend: string; files: number; bytes: number }[]): string {
   const width = Math.max(...models.map(m => m.name.length));

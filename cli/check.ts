@@ -1,27 +1,60 @@
 /** `merlon check FILES`: finds mistakes without writing anything. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import type { DiagnosticFormat } from "../compiler/index.js";
+import type { Round } from "./watch.js";
+
+interface Options {
+  readonly format: DiagnosticFormat;
+  readonly watch?: boolean;
+}
 
 export const checkCommand = (): Command =>
   new Command("check")
     .description("find mistakes in ensembles and workflows: columns, dtypes, artefacts")
     .argument("<files...>", "*.ensemble.ts and *.workflow.ts")
+    .addOption(
+      new Option("--format <format>", "pretty for people, json for tools, github for annotations in GitHub Actions")
+        .choices(["pretty", "json", "github"])
+        .default("pretty"),
+    )
+    .option("-w, --watch", "check again whenever a file or an artefact changes")
     .addHelpText(
       "after",
-      "\nExample:\n  $ merlon check examples/shop/*.ensemble.ts\n\nExit status: 0 when nothing is wrong, 1 otherwise.",
+      `
+Examples:
+  $ merlon check examples/shop/*.ensemble.ts
+  $ merlon check --watch recommend.ensemble.ts
+  $ merlon check --format github *.ensemble.ts *.workflow.ts
+
+Exit status: 0 when nothing is wrong, 1 otherwise; --watch ends with 0.`,
     )
-    .action(async (files: string[]) => {
-      const { compile, printDiagnostics } = await import("../compiler/index.js");
-      const diagnostics = [];
-      for (const file of files) {
-        const compiled = await compile(file);
-        diagnostics.push(...compiled.diagnostics);
-        if (compiled.ok) {
-          const { plan } = compiled;
-          process.stdout.write(
-            `✔ ${plan.kind} ${plan.name}: ${plan.steps.length} steps, ${plan.inputs.map(c => c.name).join(", ")} → ${plan.outputs.map(o => o.schema.name).join(", ")}\n`,
-          );
-        }
+    .action(async (files: string[], { format, watch }: Options) => {
+      if (!watch) {
+        await checkOnce(files, format);
+        return;
       }
-      process.stderr.write(printDiagnostics(diagnostics, { color: process.stderr.isTTY === true }));
-      if (diagnostics.some(d => d.severity === "error")) process.exitCode = 1;
+      const { watchFiles } = await import("./watch.js");
+      await watchFiles("check", () => checkOnce(files, format));
     });
+
+async function checkOnce(files: readonly string[], format: DiagnosticFormat): Promise<Round> {
+  const { compile, formatDiagnostics } = await import("../compiler/index.js");
+  const diagnostics = [];
+  const read = new Set<string>();
+  for (const file of files) {
+    const compiled = await compile(file);
+    diagnostics.push(...compiled.diagnostics);
+    for (const each of compiled.files) read.add(each);
+    if (compiled.ok && format === "pretty") {
+      const { plan } = compiled;
+      process.stdout.write(
+        `✔ ${plan.kind} ${plan.name}: ${plan.steps.length} steps, ${plan.inputs.map(c => c.name).join(", ")} → ${plan.outputs.map(o => o.schema.name).join(", ")}\n`,
+      );
+    }
+  }
+  // What a tool reads is the answer; what a person reads is beside it.
+  const to = format === "pretty" ? process.stderr : process.stdout;
+  to.write(formatDiagnostics(diagnostics, format, { color: process.stderr.isTTY === true }));
+  process.exitCode = diagnostics.some(d => d.severity === "error") ? 1 : 0;
+  return { files: [...read] };
+}

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { buildCommand } from "./build.js";
 import { checkCommand } from "./check.js";
+import { explainCommand } from "./explain.js";
 import { fitCommand } from "./fit.js";
 import { indexCommand } from "./index-build.js";
 import { predictCommand } from "./predict.js";
@@ -35,6 +36,7 @@ The usual way through:
 for (const command of [
   checkCommand(),
   buildCommand(),
+  explainCommand(),
   fitCommand(),
   transformCommand(),
   predictCommand(),

@@ -5,10 +5,14 @@ import { readFileSync } from "node:fs";
 import { type Compiled, type CompileOptions, compile, type NotCompiled } from "./compile.js";
 import type { Diagnostic } from "./diagnostics/diagnostic.js";
 import { type PrintOptions, printDiagnostics as print } from "./diagnostics/print.js";
+import { printDiagnosticsForGithub } from "./diagnostics/print-github.js";
+import { printDiagnosticsJson } from "./diagnostics/print-json.js";
 
 export { rewrite } from "./1-rewrite/rewrite.js";
 export { type Built, build } from "./5-emit/build.js";
 export type { Diagnostic } from "./diagnostics/diagnostic.js";
+export { PASS_NAMES, type PassName } from "./4-plan/pass-names.js";
+export { EXPLAIN_FORMATS, type ExplainFormat, explain, explainDiff } from "./explain/index.js";
 export { type Compiled, type CompileOptions, compile, type NotCompiled };
 
 /** Compiles a `*.workflow.ts` for `merlon fit`. */
@@ -18,6 +22,22 @@ export const compileWorkflow = (file: string, options: CompileOptions = {}): Pro
 /** Diagnostics as a terminal shows them. */
 export const printDiagnostics = (diagnostics: readonly Diagnostic[], options: Partial<PrintOptions> = {}): string =>
   print(diagnostics, { read: readSafely, color: process.stdout.isTTY === true, folder: process.cwd(), ...options });
+
+/** Who reads them: a person, a program, or GitHub Actions. */
+export const DIAGNOSTIC_FORMATS = ["pretty", "json", "github"] as const;
+export type DiagnosticFormat = (typeof DIAGNOSTIC_FORMATS)[number];
+
+/** Diagnostics in one of the forms; `github` and `pretty` have no text for none. */
+export const formatDiagnostics = (
+  diagnostics: readonly Diagnostic[],
+  format: DiagnosticFormat,
+  options: Partial<PrintOptions> = {},
+): string => {
+  const { read = readSafely, folder = process.cwd() } = options;
+  if (format === "json") return printDiagnosticsJson(diagnostics, read);
+  if (format === "github") return printDiagnosticsForGithub(diagnostics, read, folder);
+  return printDiagnostics(diagnostics, options);
+};
 
 function readSafely(file: string): string {
   try {

@@ -1,26 +1,20 @@
 /**
- * The ordered list of passes over a plan, and the report of what each did.
+ * Runs the passes over a plan and reports what each did.
  */
 import type { Plan } from "../../triton-protos/plan.js";
 import { forwardMetadata } from "./forward-metadata.js";
 import { mergeLookups } from "./merge-lookups.js";
 import type { Pass, PassNote } from "./pass.js";
+import { PASS_NAMES, type PassName } from "./pass-names.js";
 import { pruneColumns } from "./prune-columns.js";
 import { shareEqualSteps } from "./share-equal-steps.js";
 
-export const PASSES = {
-  /** First: steps that differ only in what is said about their columns become equal. */
-  forwardMetadata,
-  /** Before pruning: a twin that is gone reads nothing, so pruning sees fewer readers. */
-  shareEqualSteps,
-  /** Drops what no remaining step reads. */
-  pruneColumns,
-  /** Last: what nobody reads must not keep two look-ups apart, nor be fetched by the one they become. */
-  mergeLookups,
-} as const satisfies Record<string, Pass>;
+export const PASSES = { forwardMetadata, shareEqualSteps, pruneColumns, mergeLookups } as const satisfies Record<
+  PassName,
+  Pass
+>;
 
-export type PassName = keyof typeof PASSES;
-export const PASS_NAMES = Object.keys(PASSES) as PassName[];
+export type { PassName };
 
 /** What one pass did; without notes it found nothing to do. */
 export interface PassReport {

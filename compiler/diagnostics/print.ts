@@ -3,6 +3,7 @@
  */
 import { relative } from "node:path";
 import { type Diagnostic, type DiagnosticSite, position } from "./diagnostic.js";
+import { painter } from "./paint.js";
 
 export interface PrintOptions {
   /** Text of a file. */
@@ -67,17 +68,4 @@ export function codeFrame(
       return [row, `  ${" ".repeat(margin)} | ${" ".repeat(column - 1)}${tone("^".repeat(width))}`];
     })
     .join("\n");
-}
-
-function painter(color: boolean) {
-  const style = (open: number, close: number) => (text: string) =>
-    color ? `\u001b[${open}m${text}\u001b[${close}m` : text;
-  return {
-    red: style(31, 39),
-    yellow: style(33, 39),
-    blue: style(34, 39),
-    green: style(32, 39),
-    bold: style(1, 22),
-    dim: style(2, 22),
-  };
 }

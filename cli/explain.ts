@@ -1,0 +1,53 @@
+/** `merlon explain TARGET`: shows a plan; `merlon explain --diff A B` shows what changed from one to another. */
+import { writeFileSync } from "node:fs";
+import { Command, Option } from "commander";
+import type { ExplainFormat, PassName } from "../compiler/index.js";
+import { offOption } from "./off-option.js";
+
+interface Options {
+  readonly format: ExplainFormat;
+  readonly diff?: boolean;
+  readonly out?: string;
+  readonly off?: PassName[];
+}
+
+export const explainCommand = (): Command =>
+  new Command("explain")
+    .description("show a plan: its steps, columns, who reads them, what the passes did")
+    .argument("<targets...>", "*.ensemble.ts, *.workflow.ts, plan.json, or a model repository; with --diff two of them")
+    .addOption(
+      new Option("--format <format>", "html is a page of its own: the graph, column lineage, search")
+        .choices(["text", "mermaid", "json", "html"])
+        .default("text"),
+    )
+    .option("-o, --out <file>", "write there instead of to the terminal")
+    .option("--diff", "show what changed from the first target to the second; exit status 1 when something did")
+    .addOption(offOption())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ merlon explain recommend.ensemble.ts
+  $ merlon explain model-repo --format html --out plan.html
+  $ merlon explain recommend.ensemble.ts --off pruneColumns
+  $ merlon explain --diff model-repo recommend.ensemble.ts`,
+    )
+    .action(async (targets: string[], options: Options) => {
+      const { explain, explainDiff, printDiagnostics } = await import("../compiler/index.js");
+      const { format, diff, out } = options;
+      const settings = { format, color: out === undefined && process.stdout.isTTY === true, off: new Set(options.off) };
+      if (diff ? targets.length !== 2 : targets.length !== 1)
+        throw new Error(
+          `explain takes ${diff ? "two targets with --diff" : "one target"}; you gave ${targets.length}.`,
+        );
+      const [first, second] = targets as [string, string];
+      const explained = diff ? await explainDiff(first, second, settings) : await explain(first, settings);
+      if (!explained.ok) {
+        process.stderr.write(printDiagnostics(explained.diagnostics, { color: process.stderr.isTTY === true }));
+        process.exitCode = 1;
+        return;
+      }
+      if (out === undefined) process.stdout.write(explained.text);
+      else writeFileSync(out, explained.text);
+      if ("equal" in explained && !explained.equal) process.exitCode = 1;
+    });

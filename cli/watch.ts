@@ -1,0 +1,100 @@
+/**
+ * `--watch`: does a piece of work now and again whenever a file that it depends on changes, until `q`, Ctrl-C or SIGTERM. On a terminal the
+ * screen is cleared before each round and a line at its foot says what is watched.
+ */
+import { type FSWatcher, readdirSync, statSync, watch } from "node:fs";
+import { dirname, join } from "node:path";
+
+export interface Round {
+  /** Files and folders that the outcome depends on; missing ones count when they appear. */
+  readonly files: readonly string[];
+}
+
+/** Editors save in several steps; one round is enough for all of them. */
+const SETTLE_MS = 60;
+
+/** @param what verb for the line at the foot: "check" */
+export function watchFiles(what: string, work: () => Promise<Round>): Promise<void> {
+  const terminal = process.stdout.isTTY === true && process.stderr.isTTY === true;
+  const keys = terminal && process.stdin.isTTY === true;
+  const watchers = new Map<string, FSWatcher>();
+  let files: readonly string[] = [];
+  let seen = "";
+  let running = false;
+  let settle: NodeJS.Timeout | undefined;
+
+  const look = (): void => {
+    clearTimeout(settle);
+    settle = setTimeout(() => {
+      if (!running && fingerprint(files) !== seen) void round();
+    }, SETTLE_MS);
+  };
+  const follow = (): void => {
+    const folders = new Set(files.map(nearestFolder));
+    for (const [folder, watcher] of watchers)
+      if (!folders.delete(folder)) {
+        watcher.close();
+        watchers.delete(folder);
+      }
+    for (const folder of folders) {
+      // A folder that goes away ends its watcher with an error; the next round looks for it again.
+      const watcher = watch(folder, { recursive: true }, look).on("error", () => watchers.delete(folder));
+      watchers.set(folder, watcher);
+    }
+  };
+  const round = async (): Promise<void> => {
+    running = true;
+    if (terminal) process.stdout.write("\u001b[2J\u001b[3J\u001b[H");
+    const before = fingerprint(files);
+    const [known] = [files];
+    try {
+      ({ files } = await work());
+    } catch (error) {
+      process.stderr.write(`merlon: ${(error as Error).message}\n`);
+    }
+    follow();
+    const foot = `Watching ${files.length} files.${keys ? ` Press r to ${what} again, q to quit.` : ""}`;
+    process.stderr.write(terminal ? `\n\u001b[2m${foot}\u001b[22m\n` : `${foot}\n`);
+    seen = fingerprint(files);
+    running = false;
+    // Something was saved while the work went on.
+    if (fingerprint(known) !== before) look();
+  };
+
+  return new Promise(resolve => {
+    const stop = (): void => {
+      clearTimeout(settle);
+      for (const watcher of watchers.values()) watcher.close();
+      for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, stop);
+      if (keys) process.stdin.setRawMode(false).off("data", press).pause();
+      process.exitCode = 0;
+      resolve();
+    };
+    const press = (key: Buffer): void => {
+      const text = key.toString();
+      if (text === "q" || text === "\u0003" || text === "\u0004") stop();
+      else if (text === "r" && !running) void round();
+    };
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, stop);
+    if (keys) process.stdin.setRawMode(true).on("data", press);
+    void round();
+  });
+}
+
+/** The folder itself, or the one a file is in; where that is missing, the nearest above it. */
+function nearestFolder(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found?.isDirectory() ? path : found ? dirname(path) : nearestFolder(dirname(path));
+}
+
+/** Changes when a file does. */
+const fingerprint = (files: readonly string[]): string => files.map(stamp).join("\n");
+
+function stamp(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found?.isDirectory()) return `${path} ${found ? `${found.mtimeMs} ${found.size} ${found.ino}` : "missing"}`;
+  return readdirSync(path)
+    .sort()
+    .map(name => stamp(join(path, name)))
+    .join("\n");
+}

@@ -1,0 +1,15 @@
+/**
+ * The passes over a plan, in the order in which they run; apart from the passes, so that `--help` need not load the compiler.
+ */
+export const PASS_NAMES = [
+  /** First: steps that differ only in what is said about their columns become equal. */
+  "forwardMetadata",
+  /** Before pruning: a twin that is gone reads nothing, so pruning sees fewer readers. */
+  "shareEqualSteps",
+  /** Drops what no remaining step reads. */
+  "pruneColumns",
+  /** Last: what nobody reads must not keep two look-ups apart, nor be fetched by the one they become. */
+  "mergeLookups",
+] as const;
+
+export type PassName = (typeof PASS_NAMES)[number];

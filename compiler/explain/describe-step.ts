@@ -1,0 +1,49 @@
+/**
+ * A step → what it does, in a few words; parameters that say something are in them.
+ */
+import type { AnyStep } from "../../triton-protos/plan.js";
+import { plural } from "./explanation.js";
+
+export function describeStep(step: AnyStep): string {
+  const names = (port: string) => (step.inputs[port] ?? []).map(ref => ref.name).join(", ");
+  switch (step.op) {
+    case "queryFeast":
+      return `fetch ${plural(Object.keys(step.params.features).length, "feature")} of view ${step.params.view} by ${step.params.entityColumn} from ${step.params.repository}`;
+    case "transformWorkflow":
+      return `apply the fitted workflow ${step.params.path}`;
+    case "predictOnnx":
+      return `run ${step.params.path} as model ${step.params.model}`;
+    case "queryFaiss":
+      return `find the ${step.params.topk} nearest in ${step.params.path}`;
+    case "filterCandidates":
+      return `drop candidates that are in ${names("filterOut")}`;
+    case "unrollFeatures":
+      return `repeat ${names("unroll") || "nothing"} for each ${step.params.itemColumn}`;
+    case "softmaxSampling":
+      return step.params.mode === "greedy"
+        ? `keep the ${step.params.topk} best by ${names("relevance")}`
+        : `draw ${step.params.topk} by ${names("relevance")}, temperature ${step.params.temperature}`;
+    case "fillMissing":
+      return `put ${JSON.stringify(step.params.fillValue)} for null`;
+    case "clip": {
+      const { min, max } = step.params;
+      return min === undefined
+        ? `at most ${max}`
+        : max === undefined
+          ? `at least ${min}`
+          : `keep within ${min} and ${max}`;
+    }
+    case "logOp":
+      return "log(1 + x)";
+    case "normalize":
+      return "(x − mean) / standard deviation";
+    case "categorify":
+      return "encode as ids of the vocabulary";
+    case "hashBucket":
+      return `hash into ${step.params.numBuckets} buckets`;
+    default:
+      return Object.entries(step.params)
+        .map(([name, value]) => `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`)
+        .join(", ");
+  }
+}

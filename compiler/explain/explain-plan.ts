@@ -1,0 +1,124 @@
+/**
+ * Plan and pass reports → explanation: who makes each column, who reads it, on which rows, and what can run side by side.
+ */
+import { type AnyStep, type Plan, REQUEST_STEP } from "../../triton-protos/plan.js";
+import { type ColumnSchema, printType, REQUEST_ROWS } from "../../triton-protos/schema.js";
+import type { PassReport } from "../4-plan/passes.js";
+import { describeStep } from "./describe-step.js";
+import type { ExplainedColumn, ExplainedRows, ExplainedStep, Explanation } from "./explanation.js";
+import { columnSources, type WorkflowOf } from "./lineage.js";
+
+export interface ExplainOptions {
+  readonly origin: string;
+  readonly passes: readonly PassReport[] | null;
+  readonly workflowOf?: WorkflowOf;
+}
+
+/** Reader of a column that is answered. */
+export const ANSWER = "answer";
+
+export function explainPlan(plan: Plan, { origin, passes, workflowOf = () => undefined }: ExplainOptions): Explanation {
+  const key = (step: string, column: string) => `${step}\n${column}`;
+  const readers = new Map<string, Set<string>>();
+  const schemas = new Map<string, ColumnSchema>(plan.inputs.map(c => [key(REQUEST_STEP, c.name), c]));
+  const read = (step: string, column: string, reader: string) => {
+    const known = readers.get(key(step, column)) ?? new Set();
+    readers.set(key(step, column), known.add(reader));
+  };
+  for (const step of plan.steps) {
+    for (const refs of Object.values(step.inputs)) for (const ref of refs) read(ref.step, ref.column, step.id);
+    for (const c of step.outputs) schemas.set(key(step.id, c.name), c);
+  }
+  for (const { ref } of plan.outputs) read(ref.step, ref.column, ANSWER);
+
+  const explainColumn = (step: string, c: ColumnSchema, from: ExplainedColumn["from"]): ExplainedColumn => ({
+    name: c.name,
+    dtype: c.dtype,
+    type: printType(c),
+    shape: shapeOf(c),
+    tags: c.tags,
+    properties: c.properties,
+    from,
+    readers: [...(readers.get(key(step, c.name)) ?? [])],
+  });
+  const stages = new Map<string, number>([[REQUEST_STEP, 0]]);
+  const explainStep = (step: AnyStep): ExplainedStep => {
+    const sources = columnSources(step, workflowOf);
+    const inputs = Object.entries(step.inputs).flatMap(([port, refs]) =>
+      refs.map(ref => {
+        const c = schemas.get(key(ref.step, ref.column))!;
+        return { port, name: ref.name, type: printType(c), shape: shapeOf(c), step: ref.step, column: ref.column };
+      }),
+    );
+    const stage = 1 + Math.max(0, ...inputs.map(i => stages.get(i.step)!));
+    stages.set(step.id, stage);
+    return {
+      id: step.id,
+      op: step.op,
+      does: describeStep(step),
+      stage,
+      params: step.params,
+      artefacts: step.artefacts ?? {},
+      inputs,
+      outputs: step.outputs.map((c, i) =>
+        explainColumn(
+          step.id,
+          c,
+          sources[i]!.map(({ step, column }) => ({ step, column })),
+        ),
+      ),
+    };
+  };
+  return {
+    format: "merlon/explanation",
+    version: 1,
+    kind: plan.kind,
+    name: plan.name,
+    origin,
+    rows: explainRows(plan, schemas),
+    inputs: plan.inputs.map(c => explainColumn(REQUEST_STEP, c, [])),
+    steps: plan.steps.map(explainStep),
+    outputs: plan.outputs.map(({ ref, schema }) => ({
+      name: schema.name,
+      type: printType(schema),
+      shape: shapeOf(schema),
+      step: ref.step,
+      column: ref.column,
+    })),
+    passes,
+    saved: sum(passes ?? []),
+  };
+}
+
+const shapeOf = ({ rows, list }: ColumnSchema): readonly (string | number)[] =>
+  list ? [rows, list.min === list.max ? list.min : "*"] : [rows];
+
+/** Candidates of a filter or a draw belong to whom the candidates they were taken from belong to. */
+function explainRows(plan: Plan, schemas: ReadonlyMap<string, ColumnSchema>): ExplainedRows[] {
+  const rows: ExplainedRows[] = [{ id: REQUEST_ROWS, parent: null, most: null }];
+  for (const step of plan.steps) {
+    if (!step.outputs.some(c => c.rows === step.id)) continue;
+    const first = step.inputs.input?.[0];
+    const taken = first && schemas.get(`${first.step}\n${first.column}`)?.rows;
+    const from = rows.find(r => r.id === taken);
+    const narrows = step.op === "filterCandidates" || step.op === "softmaxSampling";
+    const topk = step.op === "queryFaiss" || step.op === "softmaxSampling" ? step.params.topk : null;
+    rows.push({
+      id: step.id,
+      parent: (narrows ? from?.parent : from?.id) ?? REQUEST_ROWS,
+      most: topk ?? (narrows ? (from?.most ?? null) : null),
+    });
+  }
+  return rows;
+}
+
+function sum(passes: readonly PassReport[]): Explanation["saved"] {
+  const saved = { steps: 0, columns: 0, lookups: 0 };
+  for (const { notes } of passes)
+    for (const { saves } of notes) {
+      saved.steps += saves.steps ?? 0;
+      saved.columns += saves.columns ?? 0;
+      saved.lookups += saves.lookups ?? 0;
+    }
+  return saved;
+}

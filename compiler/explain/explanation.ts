@@ -1,0 +1,87 @@
+/**
+ * What `merlon explain` says of a plan, as plain data: the text, Mermaid and HTML forms are printed from it, and `--format json` is it.
+ */
+
+import type { DType } from "../../triton-protos/datatype.js";
+import type { AnyStep, Plan } from "../../triton-protos/plan.js";
+import type { JsonValue } from "../../triton-protos/schema.js";
+import type { Saving } from "../4-plan/pass.js";
+import type { PassReport } from "../4-plan/passes.js";
+
+/** A column of a step (or of `"request"`). */
+export interface ColumnAddress {
+  readonly step: string;
+  readonly column: string;
+}
+
+export interface ExplainedColumn {
+  readonly name: string;
+  readonly dtype: DType;
+  /** `float32`, `list<int64>`, `float32[64]`. */
+  readonly type: string;
+  /** First the rows it has, then a list's length, `"*"` where it varies: `["request", 64]`. */
+  readonly shape: readonly (string | number)[];
+  readonly tags: readonly string[];
+  readonly properties: Readonly<Record<string, JsonValue>>;
+  /** Columns it is made from, one step back. */
+  readonly from: readonly ColumnAddress[];
+  /** Ids of the steps that read it, `"answer"` where it is answered. */
+  readonly readers: readonly string[];
+}
+
+export interface ExplainedInput extends ColumnAddress {
+  readonly port: string;
+  /** Name the step knows it by. */
+  readonly name: string;
+  readonly type: string;
+  readonly shape: readonly (string | number)[];
+}
+
+export interface ExplainedStep {
+  readonly id: string;
+  readonly op: AnyStep["op"];
+  /** What it does, in a few words. */
+  readonly does: string;
+  /** Steps of one stage need nothing of each other and run side by side. Starts at 1. */
+  readonly stage: number;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly artefacts: Readonly<Record<string, string>>;
+  readonly inputs: readonly ExplainedInput[];
+  readonly outputs: readonly ExplainedColumn[];
+}
+
+/** A set of rows: the request's, or those that a step makes. */
+export interface ExplainedRows {
+  readonly id: string;
+  /** Rows they are grouped by; null for the request's. */
+  readonly parent: string | null;
+  /** Most per parent row, where parameters say. */
+  readonly most: number | null;
+}
+
+export interface ExplainedOutput extends ColumnAddress {
+  readonly name: string;
+  readonly type: string;
+  readonly shape: readonly (string | number)[];
+}
+
+export interface Explanation {
+  readonly format: "merlon/explanation";
+  readonly version: 1;
+  readonly kind: Plan["kind"];
+  readonly name: string;
+  /** File that was explained. */
+  readonly origin: string;
+  readonly rows: readonly ExplainedRows[];
+  readonly inputs: readonly ExplainedColumn[];
+  readonly steps: readonly ExplainedStep[];
+  readonly outputs: readonly ExplainedOutput[];
+  /** What the passes did; null for a built plan, which does not say. */
+  readonly passes: readonly PassReport[] | null;
+  readonly saved: Required<Saving>;
+}
+
+/** `[request × 64]`. */
+export const printShape = (shape: readonly (string | number)[]): string => `[${shape.join(" × ")}]`;
+
+export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;

@@ -1,0 +1,61 @@
+/**
+ * `merlon explain`: program, plan or repository → its plan as text, Mermaid, JSON or an HTML page; two of them → what changed.
+ */
+import type { PassName } from "../4-plan/pass-names.js";
+import type { NotCompiled } from "../compile.js";
+import { diffPlans } from "./diff-plans.js";
+import { explainPlan } from "./explain-plan.js";
+import { loadTarget } from "./load-target.js";
+import { printDiff } from "./print-diff.js";
+import { printHtml } from "./print-html.js";
+import { printMermaid } from "./print-mermaid.js";
+import { printExplanation } from "./print-text.js";
+
+export const EXPLAIN_FORMATS = ["text", "mermaid", "json", "html"] as const;
+export type ExplainFormat = (typeof EXPLAIN_FORMATS)[number];
+
+export interface ExplainSettings {
+  readonly format: ExplainFormat;
+  readonly color?: boolean;
+  /** Passes to leave out. */
+  readonly off?: ReadonlySet<PassName>;
+}
+
+export interface Explained {
+  readonly ok: true;
+  readonly text: string;
+}
+
+/**
+ * @param path program, plan.json, fitted workflow, model or repository
+ * @throws Error where there is no plan; what is wrong in a program is returned
+ */
+export async function explain(path: string, { format, color, off }: ExplainSettings): Promise<Explained | NotCompiled> {
+  const target = await loadTarget(path, off && { off });
+  if (!target.ok) return target;
+  const explanation = explainPlan(target.plan, target);
+  const text = {
+    text: () => printExplanation(explanation, color),
+    mermaid: () => printMermaid(explanation),
+    json: () => `${JSON.stringify(explanation, null, 2)}\n`,
+    html: () => printHtml(explanation),
+  }[format]();
+  return { ok: true, text };
+}
+
+/** @returns equal: whether nothing changed */
+export async function explainDiff(
+  before: string,
+  after: string,
+  { format, color, off }: ExplainSettings,
+): Promise<(Explained & { readonly equal: boolean }) | NotCompiled> {
+  if (format !== "text" && format !== "json")
+    throw new Error(`A difference is printed as text or json, not as ${format}.`);
+  const old = await loadTarget(before, off && { off });
+  if (!old.ok) return old;
+  const now = await loadTarget(after, off && { off });
+  if (!now.ok) return now;
+  const diff = diffPlans(old, now);
+  const text = format === "json" ? `${JSON.stringify(diff, null, 2)}\n` : printDiff(diff, color);
+  return { ok: true, text, equal: diff.steps.length === 0 && diff.request.length === 0 && diff.answer.length === 0 };
+}

@@ -1,0 +1,139 @@
+/**
+ * What a user points `merlon explain` at → its plan: a program's file is compiled; a plan, a fitted workflow, a model or a repository is read.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { readWorkflow, WORKFLOW_FILE } from "../../triton-protos/artefacts/workflow.js";
+import { type AnyStep, type Plan, parsePlan } from "../../triton-protos/plan.js";
+import { isMerlonFile } from "../1-rewrite/rewrite.js";
+import type { PassName } from "../4-plan/pass-names.js";
+import type { PassReport } from "../4-plan/passes.js";
+import { type Compiled, compile, type NotCompiled } from "../compile.js";
+import type { WorkflowOf } from "./lineage.js";
+
+export interface Target {
+  readonly ok: true;
+  readonly plan: Plan;
+  /** Null for a built plan. */
+  readonly passes: readonly PassReport[] | null;
+  readonly origin: string;
+  readonly workflowOf: WorkflowOf;
+  /** SHA-256 of each file or folder that the step uses, by the name the program has for it. */
+  fingerprints(step: AnyStep): ReadonlyMap<string, string>;
+}
+
+/**
+ * @param path program, plan, fitted workflow, model or repository
+ * @throws Error where nothing of these is found; what is wrong in a program is returned
+ */
+export async function loadTarget(
+  path: string,
+  options: { readonly off?: ReadonlySet<PassName> } = {},
+): Promise<Target | NotCompiled> {
+  if (isMerlonFile(path)) {
+    const compiled = await compile(path, options);
+    return compiled.ok ? programTarget(path, compiled) : compiled;
+  }
+  if (options.off?.size) throw new Error(`${path} is no program: \`--off\` is for files that are compiled.`);
+  return builtTarget(findPlan(path));
+}
+
+function programTarget(path: string, compiled: Compiled): Target {
+  const steps = new Map(compiled.steps.map(step => [step.id, step]));
+  const filesOf = (id: string) => steps.get(id)?.files ?? [];
+  return {
+    ok: true,
+    plan: compiled.plan,
+    passes: compiled.passes,
+    origin: path,
+    workflowOf: step => {
+      const folder = filesOf(step.id).flatMap(file => ("from" in file ? file.from : []))[0];
+      return folder === undefined ? undefined : readWorkflow(folder);
+    },
+    fingerprints: step => {
+      const files = filesOf(step.id).map(
+        file => [file.to, "from" in file ? hashPath(file.from) : hashText(file.text)] as const,
+      );
+      const model = steps.get(step.id)?.model;
+      return new Map([...files, ...(model ? [[`${model.name}/model.onnx`, hashPath(model.from)] as const] : [])]);
+    },
+  };
+}
+
+function builtTarget(file: string): Target {
+  const folder = dirname(file);
+  const plan = parsePlan(readFileSync(file, "utf8"), file);
+  return {
+    ok: true,
+    plan,
+    passes: null,
+    origin: file,
+    workflowOf: step => {
+      const workflow = join(folder, step.artefacts?.workflow ?? "");
+      return existsSync(workflow) ? parsePlan(readFileSync(workflow, "utf8"), workflow) : undefined;
+    },
+    fingerprints: step => {
+      const found = new Map<string, string>();
+      for (const to of Object.values(step.artefacts ?? {})) {
+        // A fitted workflow is its folder.
+        const part = basename(to) === WORKFLOW_FILE ? dirname(to) : to;
+        for (const [name, path] of partsOf(join(folder, part), part)) found.set(name, hashPath(path));
+      }
+      const model = step.op === "predictOnnx" ? step.params.model : undefined;
+      const onnx = model && join(folder, "..", "..", model, basename(folder), "model.onnx");
+      if (onnx && existsSync(onnx)) found.set(`${model}/model.onnx`, hashPath(onnx));
+      return found;
+    },
+  };
+}
+
+/** A Feast repository's files are compared one by one, as a program lists them; anything else is one thing. */
+function partsOf(path: string, name: string): (readonly [string, string])[] {
+  if (!existsSync(path)) return [];
+  if (!existsSync(join(path, "feature_store.yaml"))) return [[name, path]];
+  return ["feature_store.yaml", "data/registry.db", "data/online_store.db"]
+    .filter(part => existsSync(join(path, part)))
+    .map(part => [join(name, part), join(path, part)]);
+}
+
+/** The plan in a folder: of a version, a fitted workflow, a model (its newest version), or a repository with one ensemble. */
+function findPlan(path: string): string {
+  const given = resolve(path);
+  if (!existsSync(given))
+    throw new Error(
+      `${path}: there is no such file. Give a program, a plan.json, or a folder that \`merlon build\` or \`merlon fit\` wrote.`,
+    );
+  if (!statSync(given).isDirectory()) return path;
+  const here = ["plan.json", WORKFLOW_FILE].map(name => join(path, name)).find(existsSync);
+  if (here) return here;
+  const newest = newestPlan(path);
+  if (newest) return newest;
+  const models = readdirSync(path).flatMap(model => newestPlan(join(path, model)) ?? []);
+  if (models.length === 1) return models[0]!;
+  throw new Error(
+    models.length === 0
+      ? `${path}: there is no plan in it. Build it with \`merlon build\`.`
+      : `${path}: it holds ${models.length} ensembles; give one: ${models.map(plan => dirname(dirname(plan))).join(", ")}.`,
+  );
+}
+
+function newestPlan(model: string): string | undefined {
+  if (!statSync(model).isDirectory()) return undefined;
+  return readdirSync(model)
+    .filter(version => /^[1-9]\d*$/.test(version))
+    .sort((a, b) => Number(b) - Number(a))
+    .map(version => join(model, version, "plan.json"))
+    .find(existsSync);
+}
+
+const hashText = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+function hashPath(path: string): string {
+  if (!statSync(path).isDirectory()) return createHash("sha256").update(readFileSync(path)).digest("hex");
+  const names = readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => join(entry.parentPath, entry.name))
+    .sort();
+  return hashText(names.map(name => `${name.slice(path.length)} ${hashPath(name)}`).join("\n"));
+}

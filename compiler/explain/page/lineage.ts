@@ -1,0 +1,119 @@
+/**
+ * Lights up where a column comes from and where it goes, under the pointer or at the keyboard. A click, Enter or `merlon:select` (from the
+ * panel and the search) keeps it; Escape lets go.
+ */
+import type { Explanation } from "../explanation.js";
+
+const explanation = JSON.parse(document.getElementById("explanation")!.textContent!) as Explanation;
+const graph = document.getElementById("graph") as unknown as SVGSVGElement;
+
+const key = (step: string, column: string): string => `${step}\n${column}`;
+const sources = new Map<string, string[]>();
+const readers = new Map<string, string[]>();
+const columnsOf = new Map<string, string[]>();
+const add = (step: string, column: string, from: readonly { step: string; column: string }[]): void => {
+  const made = from.map(f => key(f.step, f.column));
+  sources.set(key(step, column), made);
+  for (const source of made) readers.set(source, [...(readers.get(source) ?? []), key(step, column)]);
+  columnsOf.set(step, [...(columnsOf.get(step) ?? []), column]);
+};
+for (const { name } of explanation.inputs) add("request", name, []);
+for (const step of explanation.steps) for (const { name, from } of step.outputs) add(step.id, name, from);
+for (const { name, step, column } of explanation.outputs) add("answer", name, [{ step, column }]);
+
+function reach(starts: readonly string[], next: ReadonlyMap<string, readonly string[]>): Set<string> {
+  const seen = new Set(starts);
+  for (const at of seen) for (const to of next.get(at) ?? []) seen.add(to);
+  return seen;
+}
+
+interface Selection {
+  readonly step: string;
+  /** Absent: all of the step. */
+  readonly column?: string;
+}
+let kept: Selection | undefined;
+
+function light(selection: Selection | undefined): void {
+  const starts = selection
+    ? selection.column === undefined
+      ? (columnsOf.get(selection.step) ?? []).map(column => key(selection.step, column))
+      : [key(selection.step, selection.column)]
+    : [];
+  const up = reach(starts, sources);
+  const down = reach(starts, readers);
+  const stepsOf = (keys: ReadonlySet<string>) => new Set([...keys].map(k => k.slice(0, k.indexOf("\n"))));
+  const [upSteps, downSteps] = [stepsOf(up), stepsOf(down)];
+  graph.classList.toggle("tracing", selection !== undefined);
+  for (const element of graph.querySelectorAll<SVGElement>(".column")) {
+    const at = key(element.dataset.step!, element.dataset.column!);
+    element.classList.toggle("up", up.has(at));
+    element.classList.toggle("down", down.has(at));
+  }
+  for (const element of graph.querySelectorAll<SVGElement>(".card")) {
+    element.classList.toggle("up", upSteps.has(element.dataset.step!));
+    element.classList.toggle("down", downSteps.has(element.dataset.step!));
+  }
+  const crossings = (keys: ReadonlySet<string>) =>
+    new Set(
+      [...keys].flatMap(to =>
+        (sources.get(to) ?? [])
+          .filter(from => keys.has(from))
+          .map(from => key(from.slice(0, from.indexOf("\n")), to.slice(0, to.indexOf("\n")))),
+      ),
+    );
+  const [upEdges, downEdges] = [crossings(up), crossings(down)];
+  for (const element of graph.querySelectorAll<SVGElement>(".edge")) {
+    const at = key(element.dataset.from!, element.dataset.to!);
+    element.classList.toggle("up", upEdges.has(at));
+    element.classList.toggle("down", downEdges.has(at));
+  }
+}
+
+const selectionAt = (target: EventTarget | null): Selection | undefined => {
+  const element = (target as Element | null)?.closest<SVGElement>(".column, .card");
+  const { step, column } = element?.dataset ?? {};
+  if (step === undefined) return undefined;
+  return column === undefined ? { step } : { step, column };
+};
+const select = (detail: Selection | undefined): void =>
+  void document.dispatchEvent(new CustomEvent("merlon:select", { detail }));
+const cardOf = (step: string): SVGElement | undefined =>
+  [...graph.querySelectorAll<SVGElement>(".card")].find(card => card.dataset.step === step);
+
+document.addEventListener("merlon:select", event => {
+  kept = (event as CustomEvent<Selection | undefined>).detail;
+  light(kept);
+});
+graph.addEventListener("pointerover", event => {
+  const under = selectionAt(event.target);
+  if (under) light(under);
+});
+graph.addEventListener("pointerout", event => {
+  if (!selectionAt(event.relatedTarget)) light(kept);
+});
+graph.addEventListener("click", event => select(selectionAt(event.target)));
+graph.addEventListener("focusin", event => {
+  const under = selectionAt(event.target);
+  if (under && under.step !== kept?.step) light(under);
+});
+
+/** ← and → follow the edges, ↑ and ↓ go through the columns of a card. */
+document.addEventListener("keydown", event => {
+  if (event.key === "Escape") select(undefined);
+  const at = selectionAt(document.activeElement);
+  if (!at) return;
+  if (event.key === "Enter" || event.key === " ") select(at);
+  else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
+    const [mine, other] = event.key === "ArrowRight" ? (["from", "to"] as const) : (["to", "from"] as const);
+    const edge = [...graph.querySelectorAll<SVGElement>(".edge")].find(e => e.dataset[mine] === at.step);
+    if (edge) cardOf(edge.dataset[other]!)?.focus();
+  } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    const columns = columnsOf.get(at.step) ?? [];
+    const now = kept?.step === at.step && kept.column !== undefined ? columns.indexOf(kept.column) : -1;
+    const next = event.key === "ArrowDown" ? Math.min(now + 1, columns.length - 1) : now - 1;
+    const column = columns[next];
+    select(column === undefined ? { step: at.step } : { step: at.step, column });
+  } else return;
+  event.preventDefault();
+});

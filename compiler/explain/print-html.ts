@@ -1,0 +1,49 @@
+/**
+ * Explanation → one HTML file that needs nothing else: the drawn plan, its data, its style and its scripts.
+ */
+import { readFileSync } from "node:fs";
+import { type Explanation, plural } from "./explanation.js";
+import { layOut } from "./layout.js";
+import { STYLE } from "./style.js";
+import { drawPicture, escapeMarkup } from "./svg.js";
+
+/** Each is a module of its own; they talk through the document. */
+const SCRIPTS = ["lineage", "panel", "search", "viewport", "theme"] as const;
+
+export function printHtml(explanation: Explanation): string {
+  const { kind, name, origin, steps, saved } = explanation;
+  const scripts = SCRIPTS.map(script => readFileSync(new URL(`./page/${script}.js`, import.meta.url), "utf8"));
+  const facts = [
+    plural(steps.length, "step"),
+    explanation.passes && `saved: ${plural(saved.steps, "step")}, ${plural(saved.columns, "column")}`,
+    origin,
+  ].filter(Boolean);
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
+<title>${escapeMarkup(`${kind} ${name}`)}</title>
+<link rel="icon" href="data:,">
+<style>${STYLE}</style>
+</head>
+<body>
+<header>
+<h1>${escapeMarkup(`${kind} ${name}`)}</h1><span class="facts">${escapeMarkup(facts.join(" · "))}</span>
+<span class="tools"><span id="found" role="status"></span><input id="search" type="search" placeholder="Search  /" aria-label="Search steps and columns"><button id="fit" title="Show everything (0)">Fit</button><button id="theme" title="Light or dark (t)">Theme</button></span>
+</header>
+<main id="canvas">${drawPicture(layOut(explanation))}</main>
+<aside id="panel" aria-live="polite"></aside>
+<script type="application/json" id="explanation">${json(explanation)}</script>
+${scripts.map(script => `<script type="module">\n${scriptText(script)}</script>`).join("\n")}
+</body>
+</html>
+`;
+}
+
+/** JSON that can stand in a script element: nothing in it can close the element. */
+const json = (value: unknown): string => JSON.stringify(value).replaceAll("<", "\\u003c");
+
+/** A compiled module without the line that points at its source map. */
+const scriptText = (text: string): string => text.replace(/^\/\/# sourceMappingURL=.*$/m, "");

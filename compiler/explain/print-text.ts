@@ -1,0 +1,104 @@
+/**
+ * Explanation → text for a terminal: per step what it reads and makes, who reads that, and what the passes did.
+ */
+import { type Paint, painter } from "../diagnostics/paint.js";
+import {
+  type ExplainedColumn,
+  type ExplainedRows,
+  type ExplainedStep,
+  type Explanation,
+  plural,
+  printShape,
+} from "./explanation.js";
+
+/** Wide steps would bury the others; `--format json` has every column. */
+const MOST_COLUMNS = 40;
+
+export function printExplanation(explanation: Explanation, color = false): string {
+  const paint = painter(color);
+  const { kind, name, origin, steps, inputs, outputs, rows } = explanation;
+  const stages = new Set(steps.map(s => s.stage)).size;
+  return [
+    `${paint.bold(`${kind} ${name}`)}  ${paint.dim(origin)}`,
+    `${plural(steps.length, "step")} in ${plural(stages, "stage")}: ${plural(inputs.length, "request column")} → ${plural(outputs.length, "answer column")}`,
+    "",
+    ...(rows.length > 1 ? [paint.bold("rows"), ...table(rows.map(row => [row.id, describeRows(row)])), ""] : []),
+    paint.bold("request"),
+    ...table(inputs.map(c => made(c, paint))),
+    "",
+    ...steps.flatMap(step => [...printStep(step, paint), ""]),
+    paint.bold("answer"),
+    ...table(outputs.map(o => [o.name, o.type, paint.dim(printShape(o.shape)), `← ${source(o, o.name, paint)}`])),
+    "",
+    ...printPasses(explanation, paint),
+    "",
+  ].join("\n");
+}
+
+function printStep(step: ExplainedStep, paint: Paint): string[] {
+  const reads = step.inputs.map(i => [
+    i.port === "input" ? "reads" : i.port,
+    i.name,
+    i.type,
+    paint.dim(printShape(i.shape)),
+    `← ${source(i, i.name, paint)}`,
+  ]);
+  const makes = step.outputs.map(c => ["makes", ...made(c, paint)]);
+  return [
+    `${paint.dim(`${step.stage}.`)} ${paint.bold(step.id)}: ${step.does}`,
+    ...table(most(reads)),
+    ...table(most(makes)),
+  ];
+}
+
+const made = (c: ExplainedColumn, paint: Paint): string[] => [
+  c.name,
+  c.type,
+  paint.dim(printShape(c.shape)),
+  c.readers.length ? `→ ${c.readers.map(paint.blue).join(", ")}` : paint.dim("nobody reads it"),
+];
+
+/** The maker; its own name for the column where it differs. */
+const source = ({ step, column }: { step: string; column: string }, name: string, paint: Paint): string =>
+  column === name ? paint.blue(step) : `${column} of ${paint.blue(step)}`;
+
+const most = (lines: string[][]): string[][] =>
+  lines.length <= MOST_COLUMNS
+    ? lines
+    : [
+        ...lines.slice(0, MOST_COLUMNS),
+        [lines[0]![0]!, `and ${lines.length - MOST_COLUMNS} more (\`--format json\` has all)`],
+      ];
+
+function describeRows({ parent, most }: ExplainedRows): string {
+  if (parent === null) return "what is asked about";
+  return `${most === null ? "any number" : `at most ${most}`} for each row of ${parent}`;
+}
+
+function printPasses({ passes, saved }: Explanation, paint: Paint): string[] {
+  if (passes === null)
+    return [paint.dim("A built plan does not say what the passes did; explain the program's file for that.")];
+  const lines = passes.flatMap(({ pass, off, notes }) => [
+    `  ${pass}: ${off ? "off" : notes.length ? plural(notes.length, "change") : "nothing to do"}`,
+    ...most(notes.map(({ step, text }) => [`  ${paint.blue(step)} ${text}`])).map(([line]) => `  ${line}`),
+  ]);
+  const parts = [
+    saved.steps && plural(saved.steps, "step"),
+    saved.columns && plural(saved.columns, "column"),
+    saved.lookups && plural(saved.lookups, "look-up"),
+  ].filter(Boolean);
+  return [paint.bold("passes"), ...lines, `  saved per request: ${parts.join(", ") || "nothing"}`];
+}
+
+/** Cells in columns, two spaces apart. */
+function table(lines: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const line of lines) for (const [i, cell] of line.entries()) widths[i] = Math.max(widths[i] ?? 0, width(cell));
+  return lines.map(line =>
+    `  ${line.map((cell, i) => (i === line.length - 1 ? cell : cell + " ".repeat(widths[i]! - width(cell)))).join("  ")}`.trimEnd(),
+  );
+}
+
+/** Characters shown: escape sequences are not. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what is looked for
+const width = (cell: string): number => cell.replace(/\u001b\[\d+m/g, "").length;
