@@ -34,6 +34,7 @@ export const OP_PARAMS = {
     outDtype: z.enum(["int32", "int64"]).default("int64"),
   }),
   hashBucket: z.strictObject({ numBuckets: z.number().int().min(1) }),
+  hashedCross: z.strictObject({ numBuckets: z.number().int().min(1) }),
   addTags: z.strictObject({ tags: z.array(z.string()).min(1) }),
   rename: z.strictObject({ name: z.string().optional(), prefix: z.string().optional(), postfix: z.string().optional() }),
 

@@ -9,6 +9,7 @@ export { fillMedian } from "../ops/fill-median.js";
 export { fillMissing } from "../ops/fill-missing.js";
 export { filterCandidates } from "../ops/filter-candidates.js";
 export { hashBucket } from "../ops/hash-bucket.js";
+export { hashedCross } from "../ops/hashed-cross.js";
 export { logOp } from "../ops/log-op.js";
 export { normalize } from "../ops/normalize.js";
 export { normalizeMinMax } from "../ops/normalize-min-max.js";

@@ -9,6 +9,7 @@ import { fillMedianOp } from "./fill-median.js";
 import { fillMissingOp } from "./fill-missing.js";
 import { filterCandidatesOp } from "./filter-candidates.js";
 import { hashBucketOp } from "./hash-bucket.js";
+import { hashedCrossOp } from "./hashed-cross.js";
 import { logOpOp } from "./log-op.js";
 import { normalizeOp } from "./normalize.js";
 import { normalizeMinMaxOp } from "./normalize-min-max.js";
@@ -31,6 +32,7 @@ const CATALOGUE = {
   normalizeMinMax: normalizeMinMaxOp,
   fillMedian: fillMedianOp,
   bucketize: bucketizeOp,
+  hashedCross: hashedCrossOp,
   normalize: normalizeOp,
   predictOnnx: predictOnnxOp,
   queryFaiss: queryFaissOp,

@@ -12,6 +12,7 @@ import { fillMedian } from "./fill-median.js";
 import { fillMissing } from "./fill-missing.js";
 import { filterCandidates } from "./filter-candidates.js";
 import { hashBucket } from "./hash-bucket.js";
+import { hashedCross } from "./hashed-cross.js";
 import { logOp } from "./log-op.js";
 import { normalize } from "./normalize.js";
 import { normalizeMinMax } from "./normalize-min-max.js";
@@ -30,6 +31,7 @@ export const KERNELS = {
   normalizeMinMax,
   fillMedian,
   bucketize,
+  hashedCross,
   normalize,
   categorify,
   hashBucket,

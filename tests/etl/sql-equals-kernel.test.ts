@@ -51,6 +51,8 @@ function presentValue(dtype: DType): fc.Arbitrary<Exclude<Value, null>> {
     .map(x => (bytes === 8 ? String(x) : Number(x)));
 }
 
+const nullable = (dtype: DType): fc.Arbitrary<Value> => fc.option(presentValue(dtype), { freq: 5, nil: null });
+
 /** Rows of one column; the first is not null, so that there is something to learn. */
 const cellsOf = (dtype: DType, list: "no" | "ragged" | "fixed"): fc.Arbitrary<Cell[]> => {
   const present: fc.Arbitrary<Cell> = presentValue(dtype);
@@ -121,5 +123,36 @@ test.each(CASES)("%s, list: %s", async (dtype, list) => {
       },
     ),
     { numRuns: RUNS, seed: 20_230_801, examples: [] },
+  );
+});
+
+test("several columns together", async () => {
+  const chains: Link[][] = [
+    [{ op: "hashedCross", params: { numBuckets: 1000 }, columns: ["s", "i", "f"] }],
+    [{ op: "hashedCross", params: { numBuckets: 2_147_483_647 }, columns: ["b", "n"] }],
+  ];
+  const rows = fc.array(
+    fc.record({
+      s: nullable("string"),
+      i: nullable("int64"),
+      f: nullable("float64"),
+      b: nullable("bool"),
+      n: nullable("int8"),
+    }),
+    { minLength: 1, maxLength: 30 },
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...chains), rows, rows, async (links, fit, request) => {
+      await inFolder(async folder => {
+        const types = { s: "string", i: "int64", f: "float64", b: "bool", n: "int8" };
+        const columns = (of: readonly Record<string, Value>[]) =>
+          Object.fromEntries(Object.keys(types).map(name => [name, of.map(row => row[name]!)]));
+        const plan = await fitCells(folder, workflowPlan(types, links), columns(fit));
+        const kernels = await throughKernels(folder, plan, columns(request));
+        const { cells } = await throughSql(folder, plan, columns(request));
+        expect(cells).toEqual(kernels);
+      });
+    }),
+    { numRuns: 2 * RUNS, seed: 20_230_801 },
   );
 });

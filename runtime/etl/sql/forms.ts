@@ -9,6 +9,7 @@ import { clip } from "./clip.js";
 import { fillMedian } from "./fill-median.js";
 import { fillMissing } from "./fill-missing.js";
 import { hashBucket } from "./hash-bucket.js";
+import { hashedCross } from "./hashed-cross.js";
 import { logOp } from "./log-op.js";
 import { normalize } from "./normalize.js";
 import { normalizeMinMax } from "./normalize-min-max.js";
@@ -25,6 +26,7 @@ const SQL_FORMS = {
   normalizeMinMax,
   fillMedian,
   bucketize,
+  hashedCross,
   normalize,
   rename,
 } satisfies {

@@ -60,6 +60,11 @@ def pandas_hash(name, dtype, values, buckets):
     return case(f"hashBucket/{name}", {"x": dtype}, [link], {"x": values}, oracle="pandas")
 
 
+def pandas_cross(name, types, values, buckets):
+    """As above: the exclusive or of the hashes without the row number."""
+    return case(f"hashedCross/{name}", types, [{"op": "hashedCross", "params": {"numBuckets": buckets}}], values, oracle="pandas")
+
+
 WORDS = ["b", "a", "c", "b", "a", "b", "d", "é", "b", "a", "😀", "", "c", "B"]
 NULL_WORDS = ["b", N, "c", "b", N, "b", "d", "c", "a"]
 INTS = [30, 10, 20, 30, 10, 30, 40, 50, 10, 30]
@@ -184,6 +189,11 @@ CASES = [
     pandas_hash("float64", "float64", [0.0, 1.5, -1.5, N, 1e300], 100000),
     pandas_hash("float32", "float32", [0.0, 1.5, -1.5, N], 100000),
     pandas_hash("bool", "bool", [True, False], 100000),
+
+    pandas_cross("string and int64", {"a": "string", "b": "int64"}, {"a": ["x", "y", "x", N], "b": [1, 2, 1, 3]}, 1000),
+    pandas_cross("three columns", {"a": "int32", "b": "string", "c": "float64"}, {"a": [1, -1, 5], "b": ["é", "", "z"], "c": [0.5, N, -1.5]}, 2147483647),
+    pandas_cross("a column and itself in another width", {"a": "int64", "b": "uint8"}, {"a": [1, 2, 3], "b": [1, 2, 3]}, 10),
+    pandas_cross("booleans", {"a": "bool", "b": "bool"}, {"a": [True, False, True], "b": [False, False, True]}, 97),
 
     case(
         "chain/price",

@@ -64,6 +64,9 @@ def run(case):
     request = frame(case["request"] or case["fit"], case["types"])
     if case["oracle"] == "pandas":
         buckets = case["links"][0]["params"]["numBuckets"]
+        if case["links"][0]["op"] == "hashedCross":
+            crossed = np.bitwise_xor.reduce([hash_pandas_object(fit[name], index=False).values for name in fit.columns])
+            return {"_X_".join(fit.columns): [int(h % buckets) for h in crossed.tolist()]}, None
         return {"x": [int(h % buckets) for h in hash_pandas_object(fit["x"], index=False).tolist()]}, None
     workflow = nvt.Workflow(case["graph"]())
     workflow.fit(Dataset(fit, cpu=True))

@@ -1,0 +1,51 @@
+/** Several columns → one bucket of their combination. */
+import { OP_PARAMS } from "../../triton-protos/op-params.js";
+import { column, printType } from "../../triton-protos/schema.js";
+import * as messages from "../diagnostics/messages.js";
+import { Op } from "../dsl/node.js";
+import type { OpenRule } from "../dsl/rule.js";
+import { namesOf } from "./columns.js";
+import { defineOp } from "./define-op.js";
+
+/**
+ * Crosses all columns on the left into one, `{a}_X_{b}`, int32: the exclusive or of their hashes, mod `numBuckets`. The hash is that of
+ * `hashBucket`: it depends on the values alone (NVTabular on CPU mixes the row number in).
+ * @example ["brand", "category"] >> hashedCross(1000)
+ */
+export const hashedCross = (numBuckets: number): Op<OpenRule> => new Op("hashedCross", { numBuckets });
+
+export const hashedCrossOp = defineOp({
+  kind: "hashedCross",
+  params: OP_PARAMS.hashedCross,
+  facts: { elementwise: false, inWorkflow: true, prunable: false },
+  infer: call => {
+    const [first, ...others] = call.input;
+    if (!first || others.length === 0)
+      return call.fail(
+        messages.schemaDtypeUnsupported({
+          operator: "hashedCross",
+          wanted: "two columns or more",
+          column: first?.column.name ?? "",
+          seen: first ? "alone" : "missing",
+          way: "Pick the columns to cross; one alone goes to `hashBucket`.",
+        }),
+        "left",
+      );
+    const list = call.input.find(b => b.column.list);
+    if (list)
+      return call.fail(
+        messages.schemaDtypeUnsupported({
+          operator: "hashedCross",
+          wanted: "one value a row",
+          column: list.column.name,
+          seen: printType(list.column),
+          way: "Cross scalar columns; encode lists on their own, `>> hashBucket(...)`.",
+        }),
+      );
+    return {
+      params: call.params,
+      inputs: { input: call.input },
+      outputs: [column(namesOf(call.input).join("_X_"), "int32", { rows: first.column.rows })],
+    };
+  },
+});
