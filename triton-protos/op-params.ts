@@ -34,6 +34,15 @@ export const OP_PARAMS = {
     outDtype: z.enum(["int32", "int64"]).default("int64"),
   }),
   hashBucket: z.strictObject({ numBuckets: z.number().int().min(1) }),
+  listSlice: z.strictObject({
+    /** Counted from the end where negative; alone and positive it is the end. */
+    start: z.number().int(),
+    end: z.number().int().optional(),
+    /** Fills short lists on the right. */
+    pad: z.boolean().default(false),
+    /** Default: 0, or "" for text. */
+    padValue: scalar.optional(),
+  }),
   hashedCross: z.strictObject({ numBuckets: z.number().int().min(1) }),
   addTags: z.strictObject({ tags: z.array(z.string()).min(1) }),
   rename: z.strictObject({ name: z.string().optional(), prefix: z.string().optional(), postfix: z.string().optional() }),

@@ -10,6 +10,7 @@ export { fillMissing } from "../ops/fill-missing.js";
 export { filterCandidates } from "../ops/filter-candidates.js";
 export { hashBucket } from "../ops/hash-bucket.js";
 export { hashedCross } from "../ops/hashed-cross.js";
+export { listSlice } from "../ops/list-slice.js";
 export { logOp } from "../ops/log-op.js";
 export { normalize } from "../ops/normalize.js";
 export { normalizeMinMax } from "../ops/normalize-min-max.js";

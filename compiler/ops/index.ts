@@ -10,6 +10,7 @@ import { fillMissingOp } from "./fill-missing.js";
 import { filterCandidatesOp } from "./filter-candidates.js";
 import { hashBucketOp } from "./hash-bucket.js";
 import { hashedCrossOp } from "./hashed-cross.js";
+import { listSliceOp } from "./list-slice.js";
 import { logOpOp } from "./log-op.js";
 import { normalizeOp } from "./normalize.js";
 import { normalizeMinMaxOp } from "./normalize-min-max.js";
@@ -33,6 +34,7 @@ const CATALOGUE = {
   fillMedian: fillMedianOp,
   bucketize: bucketizeOp,
   hashedCross: hashedCrossOp,
+  listSlice: listSliceOp,
   normalize: normalizeOp,
   predictOnnx: predictOnnxOp,
   queryFaiss: queryFaissOp,

@@ -13,6 +13,7 @@ import { fillMissing } from "./fill-missing.js";
 import { filterCandidates } from "./filter-candidates.js";
 import { hashBucket } from "./hash-bucket.js";
 import { hashedCross } from "./hashed-cross.js";
+import { listSlice } from "./list-slice.js";
 import { logOp } from "./log-op.js";
 import { normalize } from "./normalize.js";
 import { normalizeMinMax } from "./normalize-min-max.js";
@@ -32,6 +33,7 @@ export const KERNELS = {
   fillMedian,
   bucketize,
   hashedCross,
+  listSlice,
   normalize,
   categorify,
   hashBucket,

@@ -71,7 +71,7 @@ const numeric = (dtype: DType) => !["bool", "string"].includes(dtype);
 const fillOf = (dtype: DType) => (dtype === "string" ? "none" : dtype === "bool" ? true : 3);
 
 /** Chains to try on a dtype. */
-function chainsOf(dtype: DType): Link[][] {
+function chainsOf(dtype: DType, list: "no" | "ragged" | "fixed"): Link[][] {
   const chains: Link[][] = [
     [{ op: "categorify" }],
     [{ op: "categorify", params: { freqThreshold: 2, numBuckets: 5, outDtype: "int32" } }],
@@ -84,6 +84,13 @@ function chainsOf(dtype: DType): Link[][] {
     ],
     [{ op: "addTags", params: { tags: ["user"] } }],
   ];
+  if (list !== "no")
+    chains.push(
+      [{ op: "listSlice", params: { start: 2 } }],
+      [{ op: "listSlice", params: { start: -2, end: -1 } }],
+      [{ op: "listSlice", params: { start: -4, pad: true, padValue: fillOf(dtype) } }],
+      [{ op: "listSlice", params: { start: 1, end: 4, pad: true } }, { op: "categorify" }],
+    );
   if (!numeric(dtype)) return chains;
   return [
     ...chains,
@@ -107,7 +114,7 @@ const CASES = DTYPES.flatMap(dtype => (["no", "ragged", "fixed"] as const).map(l
 
 test.each(CASES)("%s, list: %s", async (dtype, list) => {
   const type = list === "ragged" ? `list<${dtype}>` : list === "fixed" ? `${dtype}[3]` : dtype;
-  const chains = chainsOf(dtype);
+  const chains = chainsOf(dtype, list);
   await fc.assert(
     fc.asyncProperty(
       fc.constantFrom(...chains),

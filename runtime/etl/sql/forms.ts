@@ -10,6 +10,7 @@ import { fillMedian } from "./fill-median.js";
 import { fillMissing } from "./fill-missing.js";
 import { hashBucket } from "./hash-bucket.js";
 import { hashedCross } from "./hashed-cross.js";
+import { listSlice } from "./list-slice.js";
 import { logOp } from "./log-op.js";
 import { normalize } from "./normalize.js";
 import { normalizeMinMax } from "./normalize-min-max.js";
@@ -27,6 +28,7 @@ const SQL_FORMS = {
   fillMedian,
   bucketize,
   hashedCross,
+  listSlice,
   normalize,
   rename,
 } satisfies {

@@ -35,6 +35,11 @@ def bucketize(name, dtype, fit, boundaries, note=None):
     return one(f"bucketize/{name}", dtype, link, fit, lambda: ops.Bucketize(boundaries), note=note)
 
 
+def list_slice(name, dtype, fit, start, end=None, pad=False, value=None):
+    params = {"start": start, "pad": pad, **({} if end is None else {"end": end}), **({} if value is None else {"padValue": value})}
+    return one(f"listSlice/{name}", dtype, {"op": "listSlice", "params": params}, fit, lambda: ops.ListSlice(start, end, pad, 0.0 if value is None else value))
+
+
 def min_max(name, dtype, fit, request=None, params=None, note=None, **nvt):
     link = {"op": "normalizeMinMax", "params": params or {}}
     return one(f"normalizeMinMax/{name}", dtype, link, fit, lambda: ops.NormalizeMinMax(**nvt), request, note=note)
@@ -66,6 +71,7 @@ def pandas_cross(name, types, values, buckets):
 
 
 WORDS = ["b", "a", "c", "b", "a", "b", "d", "é", "b", "a", "😀", "", "c", "B"]
+LISTS = [[1, 2, 3, 4], [5], [], [6, 7, 8]]
 NULL_WORDS = ["b", N, "c", "b", N, "b", "d", "c", "a"]
 INTS = [30, 10, 20, 30, 10, 30, 40, 50, 10, 30]
 PRICES = [3.5, 1.25, 99.99, 0.0, 12.5, 7.0, 7.0, 1000.5]
@@ -138,6 +144,19 @@ CASES = [
     bucketize("int8", "int8", [-128, -1, 0, 127], [-1, 0, 500]),
     bucketize("by column", "int64", INTS, {"x": [20, 30]}),
     bucketize("no boundaries", "float64", PRICES, []),
+
+    list_slice("first two", "list<int64>", LISTS, 2),
+    list_slice("last two", "list<int64>", LISTS, -2),
+    list_slice("a part", "list<int64>", LISTS, 1, 3),
+    list_slice("without the last", "list<int64>", LISTS, -3, -1),
+    list_slice("from a place to the end", "list<int64>", LISTS, -2, 100),
+    list_slice("all of it", "list<int64>", LISTS, 0),
+    list_slice("strings", "list<string>", [["a", "b", "c"], ["é"], []], 2),
+    list_slice("floats", "list<float64>", [[0.5, 1.5], [2.5]], -1),
+    list_slice("padded", "list<float64>", [[0.5, 1.5, 2.5], [3.5], []], 2, pad=True),
+    list_slice("padded from the end", "list<float64>", [[0.5, 1.5, 2.5], [3.5], []], -2, pad=True),
+    list_slice("padded with a value", "list<int64>", LISTS, 4, pad=True, value=-1),
+    list_slice("padded part", "list<int64>", LISTS, 1, 4, pad=True, value=9),
 
     min_max("float64", "float64", PRICES),
     min_max("float32", "float32", PRICES, note="float32"),
