@@ -171,7 +171,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     const loaded = await backend.load(context);
     const statistics = createStatistics();
     const ready = loaded.config ?? served;
-    const scheduler = createScheduler(ready, loaded, statistics);
+    const scheduler = await createScheduler(ready, loaded, statistics, folder);
     return {
       model: config.name,
       version,
