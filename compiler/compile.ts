@@ -4,6 +4,7 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { withoutInputs } from "../triton-protos/cut-plan.js";
 import type { Plan } from "../triton-protos/plan.js";
 import { isMerlonFile, SUFFIXES } from "./1-rewrite/rewrite.js";
 import { check } from "./2-check/check.js";
@@ -14,7 +15,8 @@ import { evaluate } from "./3-graph/evaluate.js";
 import { type InferredGraph, type InferredStep, infer } from "./3-graph/infer.js";
 import { lower } from "./4-plan/lower.js";
 import { type Optimised, optimise, type PassName, type PassReport } from "./4-plan/passes.js";
-import { type Diagnostic, diagnosticAt, type Finding, locate } from "./diagnostics/diagnostic.js";
+import { optimiseSubgraphs } from "./4-plan/subgraphs.js";
+import { type Diagnostic, diagnosticAt, didYouMean, type Finding, locate } from "./diagnostics/diagnostic.js";
 import * as messages from "./diagnostics/messages.js";
 import { faultSite, foreignFrame, literal, siteRange } from "./place-faults.js";
 
@@ -88,7 +90,8 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
 
   const { graph } = evaluated;
   const variable = (site: number | undefined) => (site === undefined ? undefined : sources.sites[site]?.variable);
-  const inferred = infer(graph, { artefacts, variable });
+  const { lambdas } = sources;
+  const inferred = infer(graph, { artefacts, variable, lambdas });
   findings.push(
     ...inferred.faults.map(fault =>
       diagnosticAt(
@@ -104,8 +107,11 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
   findings.push(...programFaults(graph, inferred, named ? { file: sources.entry, ...named } : whole));
   const diagnostics = locate(preferGraph(findings), read);
   if (diagnostics.some(d => d.severity === "error")) return { ok: false, diagnostics, files: files() };
-  const planWith = (states: ReadonlyMap<string, unknown>): Optimised =>
-    optimise(lower(graph, infer(graph, { artefacts, variable, states }), states), options.off);
+  const planWith = (states: ReadonlyMap<string, unknown>): Optimised => {
+    const lowered = lower(graph, infer(graph, { artefacts, variable, lambdas, states }), states);
+    const removed = graph.options.removeInputs as readonly string[] | undefined;
+    return optimiseSubgraphs(removed ? withoutInputs(lowered, removed) : lowered, plan => optimise(plan, options.off));
+  };
   const { plan, reports: passes } = planWith(new Map());
   const withState: Compiled["withState"] = states => planWith(statesOfTwins(states, passes)).plan;
   return {
@@ -177,12 +183,27 @@ function programFaults(graph: GraphDocument, inferred: InferredGraph, site: Find
   const { maxBatchSize } = graph.options;
   if (maxBatchSize !== undefined && !(Number.isInteger(maxBatchSize) && (maxBatchSize as number) >= 0))
     problems.push(`\`maxBatchSize\` must be a whole number from 0, not ${String(maxBatchSize)}`);
+  const inputs = inferred.inputs.map(c => c.name);
+  for (const name of (graph.options.removeInputs as readonly string[] | undefined) ?? [])
+    if (!inputs.includes(name))
+      problems.push(
+        `\`removeInputs\` names \`${name}\`, which no \`source\` declares.${didYouMean(name, inputs)}`.replace(
+          /\.$/,
+          "",
+        ),
+      );
+  const [first, ...others] = graph.kind === "workflow" ? (inferred.output ?? []) : [];
+  const other = others.find(b => b.column.rows !== first!.column.rows);
+  if (other)
+    problems.push(
+      `\`${first!.column.name}\` and \`${other.column.name}\` have different rows, because a \`filter\` stands before one of them; put it before both`,
+    );
   return problems.map(problem =>
     diagnosticAt(
       site,
       messages.graphParameter({
         operator: graph.kind,
-        problem: `${problem}.`,
+        problem: /[.?]$/.test(problem) ? problem : `${problem}.`,
         way: `Change the arguments of \`${graph.kind}(...)\`.`,
       }),
     ),

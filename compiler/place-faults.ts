@@ -20,6 +20,7 @@ export function siteRange(
 
 export function faultSite(sources: ProgramSources, fault: GraphFault): DiagnosticSite {
   if (typeof fault.blame === "string") return siteRange(sources, fault.site, fault.blame);
+  if ("at" in fault.blame) return fault.blame.at;
   const operand = siteRange(sources, fault.site, "right");
   const text = sources.texts.get(operand.file) ?? "";
   const inside = "literal" in fault.blame ? literal(text, operand, fault.blame.literal) : argument(text, operand);

@@ -3,8 +3,12 @@
  * the state that `merlon fit` found. The compiler writes these records, the runtime trusts only what parses.
  */
 import { z } from "zod";
+import { DATATYPES, type DType } from "./datatype.js";
+import { expressionSchema } from "./expression.js";
+import { jsonValue } from "./schema.js";
 
 const scalar = z.union([z.number(), z.string(), z.boolean()]);
+const dtype = z.enum(DATATYPES.map(row => row.name) as [DType, ...DType[]]);
 const perColumn = <T extends z.ZodType>(value: T) => z.record(z.string(), value);
 
 /** A file of the fitted folder or of the model's version directory, relative to the document that names it. */
@@ -45,7 +49,24 @@ export const OP_PARAMS = {
   }),
   hashedCross: z.strictObject({ numBuckets: z.number().int().min(1) }),
   addTags: z.strictObject({ tags: z.array(z.string()).min(1) }),
-  rename: z.strictObject({ name: z.string().optional(), prefix: z.string().optional(), postfix: z.string().optional() }),
+  addProperties: z.strictObject({ properties: z.record(z.string(), jsonValue) }),
+  /** A user's function, compiled: one expression for each column it makes. */
+  lambdaOp: z.strictObject({
+    /** The function as its author wrote it, for people. */
+    text: z.string(),
+    expressions: perColumn(expressionSchema),
+    /** Dtype of what it makes, where the author asked for one. */
+    dtype: dtype.optional(),
+  }),
+  /** Keeps the rows for which the condition holds. */
+  filter: z.strictObject({ text: z.string(), condition: expressionSchema }),
+  rename: z.strictObject({
+    name: z.string().optional(),
+    prefix: z.string().optional(),
+    postfix: z.string().optional(),
+    /** Old name → new name, where a function made them. */
+    names: perColumn(z.string().min(1)).optional(),
+  }),
 
   queryFeast: z.strictObject({
     /** Feast repository as the author wrote it (for messages); the runtime reads the step's artefact. */
@@ -68,7 +89,13 @@ export const OP_PARAMS = {
     /** Output column → feature name in the view, in output order. Written by the compiler. */
     features: perColumn(z.string()),
   }),
-  transformWorkflow: z.strictObject({ path: z.string() }),
+  transformWorkflow: z.strictObject({
+    path: z.string(),
+    /** Only this named part of the workflow. */
+    subgraph: z.string().optional(),
+    /** Columns that are there in training and not in serving, such as labels. */
+    removeInputs: z.array(z.string()).optional(),
+  }),
   predictOnnx: z.strictObject({
     path: z.string(),
     /** Triton model that holds the graph; written by the compiler. */

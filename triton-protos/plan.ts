@@ -32,6 +32,8 @@ const stepSchema = z.strictObject({
   outputs: z.array(columnSchema),
 });
 
+const planOutput = z.strictObject({ ref: columnRef, schema: columnSchema });
+
 const planSchema = z.strictObject({
   format: z.literal("merlon/plan"),
   version: z.literal(1),
@@ -39,7 +41,9 @@ const planSchema = z.strictObject({
   name: z.string().min(1),
   inputs: z.array(columnSchema),
   steps: z.array(stepSchema),
-  outputs: z.array(z.strictObject({ ref: columnRef, schema: columnSchema })),
+  outputs: z.array(planOutput),
+  /** Named parts of a workflow that can be asked for alone. */
+  subgraphs: z.record(z.string(), z.array(planOutput)).optional(),
 });
 
 /** One operator of a plan. `K` narrows parameters and state together. */
@@ -68,6 +72,8 @@ export interface Plan {
   readonly steps: readonly AnyStep[];
   /** What is answered, in order; `schema.name` is the name on the wire. */
   readonly outputs: readonly { readonly ref: ColumnRef; readonly schema: ColumnSchema }[];
+  /** Columns of each named part of a workflow. */
+  readonly subgraphs?: Readonly<Record<string, Plan["outputs"]>>;
 }
 
 /** A plan document that does not hold together; the message names the place. */
@@ -89,9 +95,12 @@ export function parsePlan(text: string, where: string): Plan {
     throw new PlanError(`${where} is not JSON: ${(error as Error).message}. Build it again with \`merlon build\`.`);
   }
   const head = z.looseObject({ format: z.unknown(), version: z.unknown() }).safeParse(json);
-  if (!head.success || head.data.format !== "merlon/plan") throw new PlanError(`${where} is not a Merlon plan: \`format\` must be "merlon/plan".`);
+  if (!head.success || head.data.format !== "merlon/plan")
+    throw new PlanError(`${where} is not a Merlon plan: \`format\` must be "merlon/plan".`);
   if (head.data.version !== 1)
-    throw new PlanError(`${where} is a plan of version ${JSON.stringify(head.data.version)}; this Merlon reads version 1. Build it again, or use the Merlon that wrote it.`);
+    throw new PlanError(
+      `${where} is a plan of version ${JSON.stringify(head.data.version)}; this Merlon reads version 1. Build it again, or use the Merlon that wrote it.`,
+    );
   const plan = check(planSchema, json, where, "");
   const steps = plan.steps.map((step, i) => parseStep(step, where, i));
   const parsed = { ...plan, steps } as Plan;
@@ -106,11 +115,13 @@ function parseStep(step: z.infer<typeof stepSchema>, where: string, i: number): 
   const at = `steps[${i}] (${step.op} "${step.label}")`;
   const params = check(OP_PARAMS[step.op], step.params, where, `${at}.params`);
   const stateSchema: z.ZodType | undefined = (OP_STATE as Partial<Record<OpKind, z.ZodType>>)[step.op];
-  const state = stateSchema && step.state !== undefined ? check(stateSchema, step.state, where, `${at}.state`) : undefined;
+  const state =
+    stateSchema && step.state !== undefined ? check(stateSchema, step.state, where, `${at}.state`) : undefined;
   const artefactSchema: z.ZodType | undefined = (OP_ARTEFACTS as Partial<Record<OpKind, z.ZodType>>)[step.op];
   if (artefactSchema) check(artefactSchema, step.artefacts, where, `${at}.artefacts`);
   for (const path of Object.values(step.artefacts ?? {}))
-    if (path.startsWith("/") || path.split("/").includes("..")) throw new PlanError(`${where}: ${at}.artefacts: \`${path}\` leaves the folder of the plan.`);
+    if (path.startsWith("/") || path.split("/").includes(".."))
+      throw new PlanError(`${where}: ${at}.artefacts: \`${path}\` leaves the folder of the plan.`);
   return { ...step, params, ...(state !== undefined && { state }) } as AnyStep;
 }
 
@@ -119,17 +130,25 @@ function checkReferences(plan: Plan, where: string): void {
   const rows = new Set([REQUEST_ROWS]);
   const resolve = (ref: ColumnRef, at: string) => {
     if (!known.get(ref.step)?.has(ref.column))
-      throw new PlanError(`${where}: ${at} reads column \`${ref.column}\` of step \`${ref.step}\`, which no earlier step makes.`);
+      throw new PlanError(
+        `${where}: ${at} reads column \`${ref.column}\` of step \`${ref.step}\`, which no earlier step makes.`,
+      );
   };
   for (const step of plan.steps) {
     if (known.has(step.id)) throw new PlanError(`${where}: two steps have the id \`${step.id}\`.`);
-    for (const [port, refs] of Object.entries(step.inputs)) for (const ref of refs) resolve(ref, `step \`${step.id}\` (${step.op}), port \`${port}\``);
+    for (const [port, refs] of Object.entries(step.inputs))
+      for (const ref of refs) resolve(ref, `step \`${step.id}\` (${step.op}), port \`${port}\``);
     rows.add(step.id);
     for (const col of step.outputs)
-      if (!rows.has(col.rows)) throw new PlanError(`${where}: step \`${step.id}\`, column \`${col.name}\`: no earlier step makes the rows \`${col.rows}\`.`);
+      if (!rows.has(col.rows))
+        throw new PlanError(
+          `${where}: step \`${step.id}\`, column \`${col.name}\`: no earlier step makes the rows \`${col.rows}\`.`,
+        );
     known.set(step.id, new Set(step.outputs.map(c => c.name)));
   }
   for (const { ref } of plan.outputs) resolve(ref, `output \`${ref.name}\``);
+  for (const [name, outputs] of Object.entries(plan.subgraphs ?? {}))
+    for (const { ref } of outputs) resolve(ref, `subgraph \`${name}\`, output \`${ref.name}\``);
 }
 
 function check<T extends z.ZodType>(schema: T, value: unknown, where: string, at: string): z.output<T> {

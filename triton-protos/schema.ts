@@ -10,7 +10,7 @@ export const REQUEST_ROWS = "request";
 const dtypeNames = DATATYPES.map(row => row.name) as [DType, ...DType[]];
 
 /** JSON values a column property may hold. */
-const jsonValue: z.ZodType<JsonValue> = z.lazy(() =>
+export const jsonValue: z.ZodType<JsonValue> = z.lazy(() =>
   z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(jsonValue), z.record(z.string(), jsonValue)]),
 );
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
@@ -36,7 +36,12 @@ export type Schema = readonly ColumnSchema[];
 export const column = (
   name: string,
   dtype: DType,
-  rest: { list?: ColumnSchema["list"]; rows?: string; tags?: readonly string[]; properties?: ColumnSchema["properties"] } = {},
+  rest: {
+    list?: ColumnSchema["list"];
+    rows?: string;
+    tags?: readonly string[];
+    properties?: ColumnSchema["properties"];
+  } = {},
 ): ColumnSchema => ({
   name,
   dtype,

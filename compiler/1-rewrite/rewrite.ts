@@ -5,6 +5,7 @@
 import { ts } from "ts-morph";
 import { type DiagnosticSite, diagnosticAt, type Finding } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
+import { findLambdas, type LambdaSite } from "./lambdas.js";
 import type { Range, Span } from "./spans.js";
 
 /** Suffixes of the files in which operators mean nodes. */
@@ -25,6 +26,8 @@ export interface Rewritten {
   readonly text: string;
   readonly spans: readonly Span[];
   readonly sites: readonly Site[];
+  /** Functions handed to operators; what is inside them stays as it is. */
+  readonly lambdas: readonly LambdaSite[];
   readonly findings: readonly Finding[];
 }
 
@@ -56,14 +59,19 @@ const METHODS = new Set(["pipe", "plus", "minus", "pick"]);
  * Rewrites one file. Text without operators comes back with one span that covers it all.
  * @param text the author's file
  * @param file its path, for messages
- * @param firstSite index of its first site, where several files share one list
+ * @param firstSite index of its first site, where several files share one list; `firstLambda` likewise
  */
-export function rewrite(text: string, file: string, firstSite = 0): Rewritten {
+export function rewrite(text: string, file: string, firstSite = 0, firstLambda = 0): Rewritten {
   const tree = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
   const edits: Edit[] = [];
   const sites: Site[] = [];
   const findings: Finding[] = [];
   const sources = sourceVariables(tree);
+  const lambdas = findLambdas(tree);
+  const lambdaList = [...new Map([...lambdas.values()].map(lambda => [lambda.range.start, lambda])).values()];
+  const isLambda = (node: ts.Node) =>
+    ts.isFunctionLike(node) &&
+    lambdaList.some(({ range }) => range.start === node.getStart(tree) && range.end === node.end);
   const range = (node: ts.Node): Range => ({ start: node.getStart(tree), end: node.end });
   const site = (operator: Site["operator"], whole: ts.Node, left: ts.Node, right: Range): number => {
     const variable = variableOf(whole);
@@ -99,7 +107,17 @@ export function rewrite(text: string, file: string, firstSite = 0): Rewritten {
     close(list, `, ${site("[]", list, list, range(list))})`);
   };
 
+  const lambda = (argument: ts.Node, { range, outer }: LambdaSite) => {
+    open(argument, "$lambda(");
+    const index = firstLambda + lambdaList.findIndex(other => other.range.start === range.start);
+    const constants = outer.map(name => `${name}: () => ${name}`).join(", ");
+    close(argument, constants ? `, ${index}, { ${constants} })` : `, ${index})`);
+  };
+
   const visit = (node: ts.Node): void => {
+    const found = lambdas.get(node);
+    if (found) lambda(node, found);
+    if (isLambda(node)) return;
     if (ts.isBinaryExpression(node)) binary(node);
     else if (ts.isElementAccessExpression(node)) element(node);
     else if (ts.isCallExpression(node)) call(node);
@@ -161,8 +179,25 @@ export function rewrite(text: string, file: string, firstSite = 0): Rewritten {
     });
   };
 
+  /** The site as one more argument of `subgraph("user", node)` and `source.fromSchema("path")`. */
+  const declaration = (node: ts.CallExpression): boolean => {
+    const { expression, arguments: given } = node;
+    const isSubgraph = ts.isIdentifier(expression) && expression.text === "subgraph" && given.length === 2;
+    if (!isSubgraph && !(isFromSchema(node) && given.length === 1)) return false;
+    const [first, last] = [given[0]!, given.at(-1)!];
+    edits.push({
+      pos: last.end,
+      remove: 0,
+      text: `, ${site("call", node, first, range(isSubgraph ? last : first))}`,
+      order: -last.getStart(tree) + 0.5,
+      closes: true,
+    });
+    return true;
+  };
+
   /** The method form is left as it stands, with the site as one more argument. */
   const call = (node: ts.CallExpression) => {
+    if (declaration(node)) return;
     if (
       !ts.isPropertyAccessExpression(node.expression) ||
       !METHODS.has(node.expression.name.text) ||
@@ -182,10 +217,12 @@ export function rewrite(text: string, file: string, firstSite = 0): Rewritten {
 
   visit(tree);
   const glued = glue(text, edits);
-  const used = ["$chain", "$plus", "$minus", "$pick", "$list"].filter(name => glued.text.includes(`${name}(`));
+  const used = ["$chain", "$plus", "$minus", "$pick", "$list", "$lambda"].filter(name =>
+    glued.text.includes(`${name}(`),
+  );
   // Appended, so that line numbers do not move.
   const imports = used.length ? `\nimport { ${used.join(", ")} } from "merlon";\n` : "";
-  return { text: glued.text + imports, spans: glued.spans, sites, findings };
+  return { text: glued.text + imports, spans: glued.spans, sites, lambdas: lambdaList, findings };
 }
 
 function glue(text: string, edits: Edit[]): { text: string; spans: Span[] } {
@@ -219,8 +256,7 @@ function sourceVariables(tree: ts.SourceFile): string[] {
         made &&
         ts.isIdentifier(name) &&
         ts.isCallExpression(made) &&
-        ts.isIdentifier(made.expression) &&
-        made.expression.text === "source"
+        (isFromSchema(made) || (ts.isIdentifier(made.expression) && made.expression.text === "source"))
       )
         found.push(name.text);
     }
@@ -245,9 +281,19 @@ const strip = (node: ts.Expression): ts.Expression =>
     ? strip(node.expression)
     : node;
 
-/** `"a"`, `["a", "b"]`, `[["a", "b"], "c"]`. */
+const isFromSchema = ({ expression }: ts.CallExpression): boolean =>
+  ts.isPropertyAccessExpression(expression) &&
+  expression.name.text === "fromSchema" &&
+  ts.isIdentifier(expression.expression) &&
+  expression.expression.text === "source";
+
+const isTag = (node: ts.Expression): boolean =>
+  ts.isCallExpression(node) && ts.isIdentifier(node.expression) && node.expression.text === "tag";
+
+/** `"a"`, `["a", "b"]`, `[["a", "b"], "c"]`, `tag("user")`, `[tag("user"), "c"]`. */
 const isNames = (node: ts.Expression): boolean =>
   ts.isStringLiteralLike(node) ||
+  isTag(node) ||
   (ts.isArrayLiteralExpression(node) && node.elements.every(element => isNames(strip(element))));
 
 /** `"a", "b"` between brackets. */

@@ -8,6 +8,7 @@ import { ModuleKind, ModuleResolutionKind, Project, ScriptTarget, type SourceFil
 import { isMerlonFile, type Rewritten, rewrite, type Site } from "../1-rewrite/rewrite.js";
 import type { Span } from "../1-rewrite/spans.js";
 import type { Finding } from "../diagnostics/diagnostic.js";
+import type { LambdaText } from "../lambda/read-lambda.js";
 
 export interface ProgramSources {
   readonly project: Project;
@@ -17,6 +18,8 @@ export interface ProgramSources {
   readonly spans: ReadonlyMap<string, readonly Span[]>;
   /** Sites of all files; a node carries an index into this list. */
   readonly sites: readonly (Site & { readonly file: string })[];
+  /** Functions handed to operators, in all files. */
+  readonly lambdas: readonly LambdaText[];
   readonly findings: readonly Finding[];
 }
 
@@ -47,6 +50,7 @@ export function loadSources(entry: string): ProgramSources {
   const texts = new Map<string, string>();
   const spans = new Map<string, readonly Span[]>();
   const sites: (Site & { file: string })[] = [];
+  const lambdas: LambdaText[] = [];
   const findings: Finding[] = [];
   for (const file of project.getSourceFiles().filter(isUserFile)) {
     const path = file.getFilePath();
@@ -56,13 +60,14 @@ export function loadSources(entry: string): ProgramSources {
       spans.set(path, [{ source: 0, target: 0, length: text.length }]);
       continue;
     }
-    const rewritten: Rewritten = rewrite(text, path, sites.length);
+    const rewritten: Rewritten = rewrite(text, path, sites.length, lambdas.length);
     spans.set(path, rewritten.spans);
     sites.push(...rewritten.sites.map(site => ({ ...site, file: path })));
+    lambdas.push(...rewritten.lambdas.map(({ range }) => ({ file: path, text, range })));
     findings.push(...rewritten.findings);
     file.replaceWithText(rewritten.text);
   }
-  return { project, entry: project.getSourceFileOrThrow(entry).getFilePath(), texts, spans, sites, findings };
+  return { project, entry: project.getSourceFileOrThrow(entry).getFilePath(), texts, spans, sites, lambdas, findings };
 }
 
 export interface Transpiled {

@@ -4,11 +4,19 @@
 import type { OpKind } from "../../triton-protos/op-params.js";
 import type { ColumnType } from "../dsl/column.js";
 import type { DslFault } from "../dsl/faults.js";
+import type { Selector } from "../dsl/selector.js";
 
 export type GraphNode =
   | {
       readonly kind: "source";
       readonly columns: Readonly<Record<string, ColumnType>>;
+      readonly site: number | undefined;
+    }
+  | { readonly kind: "schema"; readonly path: string; readonly site: number | undefined }
+  | {
+      readonly kind: "subgraph";
+      readonly name: string;
+      readonly input: number;
       readonly site: number | undefined;
     }
   | {
@@ -29,13 +37,13 @@ export type GraphNode =
   | {
       readonly kind: "minus";
       readonly left: number;
-      readonly right: number | readonly string[];
+      readonly right: number | readonly Selector[];
       readonly site: number | undefined;
     }
   | {
       readonly kind: "pick";
       readonly input: number;
-      readonly names: readonly string[];
+      readonly names: readonly Selector[];
       readonly site: number | undefined;
     }
   | { readonly kind: "unknown"; readonly site: number | undefined };

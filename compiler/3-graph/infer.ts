@@ -10,10 +10,13 @@ import { type ColumnSchema, column, printColumn, REQUEST_ROWS } from "../../trit
 import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import type { ColumnType } from "../dsl/column.js";
-import type { Blame, Bound, Inferred, Scope } from "../ops/define-op.js";
+import { userFunction } from "../lambda/compile-lambda.js";
+import type { LambdaText } from "../lambda/read-lambda.js";
+import type { Blame, Bound, Fail, Inferred, Scope } from "../ops/define-op.js";
 import { opDefinition } from "../ops/index.js";
 import type { ArtefactReader } from "./artefacts.js";
 import type { GraphDocument, GraphNode } from "./document.js";
+import { select } from "./select.js";
 
 /** A fault at an operand of a site. */
 export interface GraphFault {
@@ -36,6 +39,8 @@ export interface InferredGraph {
   readonly output: Scope | undefined;
   /** Columns of each node, by index. */
   readonly scopes: readonly (Scope | undefined)[];
+  /** Columns of each named subgraph. */
+  readonly subgraphs: ReadonlyMap<string, Scope>;
   /** All source columns, in order. */
   readonly inputs: readonly ColumnSchema[];
   readonly faults: readonly GraphFault[];
@@ -43,6 +48,8 @@ export interface InferredGraph {
 
 export interface InferOptions {
   readonly artefacts: ArtefactReader;
+  /** Functions that the program hands to operators. */
+  readonly lambdas?: readonly LambdaText[];
   /** Variable that a site's value is assigned to. */
   readonly variable: (site: number | undefined) => string | undefined;
   /** What a fit learnt, by step id. */
@@ -56,6 +63,7 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
   const rowParents = new Map<string, string>();
   const scopes: (Scope | undefined)[] = [];
   const ids = new Set<string>();
+  const subgraphs = new Map<string, Scope>();
 
   const fault = (
     message: Message,
@@ -67,9 +75,9 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
     return undefined;
   };
 
-  const source = (node: Extract<GraphNode, { kind: "source" }>): Scope =>
-    Object.entries(node.columns).map(([name, type]) => {
-      const made = parseColumn(name, type);
+  const declare = (node: GraphNode, columns: readonly ColumnSchema[]): Scope =>
+    columns.map(made => {
+      const { name } = made;
       const known = inputs.find(c => c.name === name);
       if (!known) inputs.push(made);
       else if (printColumn(known) !== printColumn(made))
@@ -91,7 +99,8 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
     const scope = scopes[node.input];
     if (!scope) return undefined;
     const names = scope.map(b => b.column.name);
-    const missing = [...new Set(node.names)].filter(name => !names.includes(name));
+    const { columns, missing, untagged } = select(scope, node.names);
+    reportUntagged(scope, untagged, node.site);
     for (const name of missing)
       fault(
         messages.schemaColumnMissing({
@@ -104,7 +113,7 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
         node.site,
         { literal: name },
       );
-    return missing.length ? undefined : [...new Set(node.names)].map(name => scope.find(b => b.column.name === name)!);
+    return missing.length || untagged.length ? undefined : columns;
   };
 
   const plus = (node: Extract<GraphNode, { kind: "plus" }>): Scope | undefined => {
@@ -134,10 +143,14 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
 
   const minus = (node: Extract<GraphNode, { kind: "minus" }>): Scope | undefined => {
     const left = scopes[node.left];
-    const right = typeof node.right === "number" ? scopes[node.right]?.map(b => b.column.name) : node.right;
-    if (!left || !right) return undefined;
+    if (!left) return undefined;
+    if (typeof node.right === "number") {
+      const right = scopes[node.right]?.map(b => b.column.name);
+      return right && left.filter(b => !right.includes(b.column.name));
+    }
     const names = left.map(b => b.column.name);
-    const missing = typeof node.right === "number" ? [] : right.filter(name => !names.includes(name));
+    const { columns, missing, untagged } = select(left, node.right);
+    reportUntagged(left, untagged, node.site);
     for (const name of missing)
       fault(
         messages.schemaColumnMissing({
@@ -150,13 +163,44 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
         node.site,
         { literal: name },
       );
-    return missing.length ? undefined : left.filter(b => !right.includes(b.column.name));
+    return missing.length || untagged.length ? undefined : left.filter(b => !columns.includes(b));
+  };
+
+  const reportUntagged = (scope: Scope, untagged: readonly (readonly string[])[], site: number | undefined) => {
+    const known = [...new Set(scope.flatMap(b => b.column.tags))];
+    for (const tags of untagged)
+      fault(
+        messages.schemaTagMissing({
+          tags: tags.map(tag => `\`${tag}\``).join(" or ") || "anything",
+          known: known.length ? `tags ${listNames(known)}` : "no tags at all",
+          suggestion: tags.map(tag => didYouMean(tag, known)).join(""),
+          example: tags[0] ?? "user",
+        }),
+        site,
+      );
+  };
+
+  const subgraph = (node: Extract<GraphNode, { kind: "subgraph" }>): Scope | undefined => {
+    const scope = scopes[node.input];
+    if (subgraphs.has(node.name))
+      return fault(
+        messages.graphParameter({
+          operator: "subgraph",
+          problem: `two subgraphs are called ${JSON.stringify(node.name)}.`,
+          way: "Give each a name of its own: the name is what `transformWorkflow` asks for.",
+        }),
+        node.site,
+        "left",
+      );
+    if (scope) subgraphs.set(node.name, scope);
+    return scope;
   };
 
   const apply = (node: Extract<GraphNode, { kind: "apply" }>): Scope | undefined => {
     const definition = opDefinition(node.op);
     if (graph.kind === "workflow" && !definition.facts.inWorkflow)
       return fault(messages.workflowStageOperator({ operator: node.op }), node.site);
+    if (graph.kind === "ensemble" && node.op === "filter") return fault(messages.graphFilterInEnsemble({}), node.site);
     const params = definition.params.safeParse(node.params);
     if (!params.success) {
       const issue = params.error.issues[0]!;
@@ -187,6 +231,13 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
     if (!input || Object.values(dependencies).some(scope => !scope)) return undefined;
     const id = stepId(node.op, options.variable(node.site), ids);
     const before = faults.length;
+    const fail: Fail = (message, blame = "right", related = []) =>
+      fault(
+        message,
+        node.site,
+        blame,
+        related.map(({ note, of }) => ({ note, site: of.site })),
+      );
     const inferred = definition.infer({
       params: params.data,
       id,
@@ -194,15 +245,11 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
       input,
       dependency: port => dependencies[port] ?? [],
       artefacts: options.artefacts,
+      readFunction: ({ index, captured }, operator) =>
+        userFunction(index === undefined ? undefined : options.lambdas?.[index], captured, operator, fail),
       state: options.states?.get(id),
       parentRows: rows => rowParents.get(rows),
-      fail: (message, blame = "right", related = []) =>
-        fault(
-          message,
-          node.site,
-          blame,
-          related.map(({ note, of }) => ({ note, site: of.site })),
-        ),
+      fail,
     });
     if (!inferred || faults.length > before) return undefined;
     const doubled = inferred.outputs.find((c, i) => inferred.outputs.findIndex(o => o.name === c.name) !== i);
@@ -221,12 +268,21 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
   };
 
   for (const node of graph.nodes) scopes.push(scopeOf(node));
-  return { steps, output: scopes[graph.output], scopes, inputs, faults };
+  return { steps, output: scopes[graph.output], scopes, subgraphs, inputs, faults };
 
   function scopeOf(node: GraphNode): Scope | undefined {
     switch (node.kind) {
       case "source":
-        return source(node);
+        return declare(
+          node,
+          Object.entries(node.columns).map(([name, type]) => parseColumn(name, type)),
+        );
+      case "schema": {
+        const read = options.artefacts.schema(node.path);
+        return read.ok ? declare(node, read.value) : fault(read.message, node.site, { literal: node.path });
+      }
+      case "subgraph":
+        return subgraph(node);
       case "pick":
         return pick(node);
       case "plus":

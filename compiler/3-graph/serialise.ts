@@ -26,6 +26,10 @@ export function serialise(program: Program): GraphDocument {
     switch (data.kind) {
       case "source":
         return { kind: "source", columns: { ...data.columns }, site };
+      case "schema":
+        return { kind: "schema", path: data.path, site };
+      case "subgraph":
+        return { kind: "subgraph", name: data.name, input: visit(data.input), site };
       case "apply": {
         const input = visit(data.input);
         const dependencies = Object.fromEntries(

@@ -5,7 +5,7 @@
 import type { AnyStep, ColumnRef } from "../../triton-protos/plan.js";
 import type { Pass } from "./pass.js";
 
-const METADATA: ReadonlySet<string> = new Set(["addTags", "rename"]);
+const METADATA: ReadonlySet<string> = new Set(["addProperties", "addTags", "rename"]);
 
 export const forwardMetadata: Pass = (plan, note) => {
   const forwarded = new Map<string, ColumnRef>();

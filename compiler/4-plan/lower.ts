@@ -20,11 +20,16 @@ export function lower(
     name: graph.name,
     inputs: inferred.inputs,
     steps: inferred.steps.map(step => lowerStep(step, states.get(step.id))),
-    outputs: output.map(bound => ({ ref: reference(bound), schema: bound.column })),
+    outputs: answers(output),
+    ...(graph.kind === "workflow" &&
+      inferred.subgraphs.size > 0 && {
+        subgraphs: Object.fromEntries([...inferred.subgraphs].map(([name, scope]) => [name, answers(scope)])),
+      }),
   };
 }
 
 const reference = ({ column, ref }: Bound) => ({ name: column.name, step: ref.step, column: ref.column });
+const answers = (scope: Scope) => scope.map(bound => ({ ref: reference(bound), schema: bound.column }));
 const references = (scope: Scope) => scope.map(reference);
 
 const lowerStep = (step: InferredStep, state: unknown): AnyStep =>

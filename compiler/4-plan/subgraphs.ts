@@ -3,17 +3,25 @@
  * the passes run, so that none of them is pruned and each follows where its step goes.
  */
 import type { Plan } from "../../triton-protos/plan.js";
+import type { Optimised } from "./passes.js";
 
-export function withSubgraphs(plan: Plan, run: (plan: Plan) => Plan): Plan {
+export function optimiseSubgraphs(plan: Plan, run: (plan: Plan) => Optimised): Optimised {
   const subgraphs = Object.entries(plan.subgraphs ?? {});
   if (subgraphs.length === 0) return run(plan);
   const { subgraphs: _, ...bare } = plan;
-  const after = run({ ...bare, outputs: [...plan.outputs, ...subgraphs.flatMap(([, outputs]) => outputs)] });
+  const carried = { ...bare, outputs: [...plan.outputs, ...subgraphs.flatMap(([, outputs]) => outputs)] };
+  const optimised = run(carried);
   let at = plan.outputs.length;
-  const take = (count: number) => after.outputs.slice(at, (at += count));
+  const take = (count: number) => {
+    at += count;
+    return optimised.plan.outputs.slice(at - count, at);
+  };
   return {
-    ...after,
-    outputs: after.outputs.slice(0, plan.outputs.length),
-    subgraphs: Object.fromEntries(subgraphs.map(([name, outputs]) => [name, take(outputs.length)])),
+    ...optimised,
+    plan: {
+      ...optimised.plan,
+      outputs: optimised.plan.outputs.slice(0, plan.outputs.length),
+      subgraphs: Object.fromEntries(subgraphs.map(([name, outputs]) => [name, take(outputs.length)])),
+    },
   };
 }

@@ -16,6 +16,12 @@ export const CODES = [
   "graph/not-an-operator",
   "graph/not-addable",
   "graph/parameter",
+  "graph/filter-in-ensemble",
+  "lambda/unread",
+  "lambda/unsupported",
+  "lambda/type",
+  "lambda/unknown-name",
+  "schema/tag-missing",
   "schema/column-missing",
   "schema/name-collision",
   "schema/dtype-mismatch",
@@ -31,7 +37,9 @@ export const CODES = [
   "feast/key-unsupported",
   "feast/value-unsupported",
   "faiss/dimension-mismatch",
-  "workflow/stage-operator"
+  "workflow/stage-operator",
+  "workflow/filtered",
+  "workflow/subgraph-missing"
 ] as const;
 
 /** A bare list of names is short for columns of the file's only source. */
@@ -123,6 +131,48 @@ export const graphParameter = (p: { readonly operator: string | number; readonly
   code: "graph/parameter",
   message: `\`${p.operator}\`: ${p.problem}`,
   help: `${p.way}`,
+});
+
+/** graph/filter-in-ensemble */
+export const graphFilterInEnsemble = (p: {  }): Message => ({
+  code: "graph/filter-in-ensemble",
+  message: `\`filter\` changes which rows there are, and an ensemble answers each row it is asked.`,
+  help: `Filter in the \`*.workflow.ts\`, where training data passes; for candidates there is \`filterCandidates\`.`,
+});
+
+/** The compiler reads a function's syntax and never runs it, so it must see it: a function that another file exports is out of its sight. */
+export const lambdaUnread = (p: { readonly operator: string | number }): Message => ({
+  code: "lambda/unread",
+  message: `\`${p.operator}\` was given something whose text the compiler does not have.`,
+  help: `Write the function in the call, \`${p.operator}(x => x * 2)\`, or as a \`const\` of the same \`*.workflow.ts\` or \`*.ensemble.ts\`.`,
+});
+
+/** Functions are compiled to expressions: arithmetic, comparison, logic, conditions, `Math`, methods of texts, `.length`, `[i]`, `.at(i)` and `.includes(x)` of lists, `getUTC…` parts of `new Date(milliseconds)`, `const`, `if` and `return`, and constants of the file. */
+export const lambdaUnsupported = (p: { readonly what: string | number; readonly way: string | number }): Message => ({
+  code: "lambda/unsupported",
+  message: `${p.what} is outside of what a function of columns may use.`,
+  help: `${p.way}`,
+});
+
+/** lambda/type */
+export const lambdaType = (p: { readonly operator: string | number; readonly wanted: string | number; readonly seen: string | number; readonly way: string | number }): Message => ({
+  code: "lambda/type",
+  message: `${p.operator} takes ${p.wanted}, and gets ${p.seen}.`,
+  help: `${p.way}`,
+});
+
+/** lambda/unknown-name */
+export const lambdaUnknownName = (p: { readonly name: string | number; readonly known: string | number; readonly suggestion: string | number }): Message => ({
+  code: "lambda/unknown-name",
+  message: `\`${p.name}\` is neither a parameter nor a constant of this file. The function knows ${p.known}.${p.suggestion}`,
+  help: `Name a parameter like the column, or declare a constant before.`,
+});
+
+/** schema/tag-missing */
+export const schemaTagMissing = (p: { readonly tags: string | number; readonly known: string | number; readonly suggestion: string | number; readonly example: string | number }): Message => ({
+  code: "schema/tag-missing",
+  message: `No column has the tag ${p.tags}. Upstream has ${p.known}.${p.suggestion}`,
+  help: `Add it before, \`>> addTags("${p.example}")\`, or pick columns by name.`,
 });
 
 /** schema/column-missing */
@@ -235,4 +285,18 @@ export const workflowStageOperator = (p: { readonly operator: string | number })
   code: "workflow/stage-operator",
   message: `\`${p.operator}\` is a stage of serving and cannot stand in a workflow.`,
   help: `Use it in a \`*.ensemble.ts\`, and the workflow there with \`>> transformWorkflow("path/of/the/fitted/workflow")\`.`,
+});
+
+/** workflow/filtered */
+export const workflowFiltered = (p: { readonly path: string | number; readonly step: string | number }): Message => ({
+  code: "workflow/filtered",
+  message: `\`${p.path}\` filters rows (${p.step}), and an ensemble answers each row it is asked.`,
+  help: `Ask for a part that does not: \`transformWorkflow("${p.path}", { subgraph: "..." })\`, or, if the condition looks at a label, \`{ removeInputs: ["..."] }\`.`,
+});
+
+/** workflow/subgraph-missing */
+export const workflowSubgraphMissing = (p: { readonly path: string | number; readonly name: string | number; readonly known: string | number; readonly suggestion: string | number }): Message => ({
+  code: "workflow/subgraph-missing",
+  message: `\`${p.path}\` has no subgraph \`${p.name}\`. It has ${p.known}.${p.suggestion}`,
+  help: `Name a part with \`subgraph("${p.name}", node)\` in the workflow, and fit it again.`,
 });

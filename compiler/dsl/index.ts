@@ -1,14 +1,17 @@
 /**
  * What `import … from "merlon"` gives: nodes, operators, and the two kinds of program.
  */
+export { addProperties } from "../ops/add-properties.js";
 export { addTags } from "../ops/add-tags.js";
 export { bucketize } from "../ops/bucketize.js";
 export { categorify } from "../ops/categorify.js";
 export { clip } from "../ops/clip.js";
 export { fillMedian } from "../ops/fill-median.js";
 export { fillMissing } from "../ops/fill-missing.js";
+export { filter } from "../ops/filter.js";
 export { filterCandidates } from "../ops/filter-candidates.js";
 export { hashBucket } from "../ops/hash-bucket.js";
+export { type LambdaOptions, lambdaOp } from "../ops/lambda-op.js";
 export { hashedCross } from "../ops/hashed-cross.js";
 export { listSlice } from "../ops/list-slice.js";
 export { logOp } from "../ops/log-op.js";
@@ -19,9 +22,13 @@ export { queryFaiss } from "../ops/query-faiss.js";
 export { type QueryFeastOptions, queryFeast } from "../ops/query-feast.js";
 export { rename } from "../ops/rename.js";
 export { softmaxSampling } from "../ops/softmax-sampling.js";
-export { transformWorkflow } from "../ops/transform-workflow.js";
+export { tagAsItemFeatures, tagAsItemId, tagAsUserFeatures, tagAsUserId } from "../ops/tag-as.js";
+export { type TransformWorkflowOptions, transformWorkflow } from "../ops/transform-workflow.js";
 export { unrollFeatures } from "../ops/unroll-features.js";
 export type { ColumnType } from "./column.js";
+export { $lambda, type ColumnFunction, type ColumnValue } from "./lambda.js";
 export { type Node, type Op, source } from "./node.js";
 export { $chain, $list, $minus, $pick, $plus, type PlusOptions } from "./operators.js";
 export { type Ensemble, type EnsembleOptions, ensemble, type Workflow, workflow } from "./program.js";
+export { type KnownTag, type Tag, tag } from "./selector.js";
+export { subgraph } from "./subgraph.js";

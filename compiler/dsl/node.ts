@@ -21,14 +21,17 @@ import {
   type RightOfPlus,
 } from "./operators.js";
 import type { Rule } from "./rule.js";
+import type { Selector } from "./selector.js";
 
 /** What a node is made of. */
 export type NodeData =
   | { readonly kind: "source"; readonly columns: Readonly<Record<string, ColumnType>> }
+  | { readonly kind: "schema"; readonly path: string }
+  | { readonly kind: "subgraph"; readonly name: string; readonly input: AnyNode }
   | { readonly kind: "apply"; readonly op: AnyOp; readonly input: AnyNode }
   | { readonly kind: "plus"; readonly left: AnyNode; readonly right: AnyNode; readonly wins?: "right" }
-  | { readonly kind: "minus"; readonly left: AnyNode; readonly right: AnyNode | readonly string[] }
-  | { readonly kind: "pick"; readonly input: AnyNode; readonly names: readonly string[] }
+  | { readonly kind: "minus"; readonly left: AnyNode; readonly right: AnyNode | readonly Selector[] }
+  | { readonly kind: "pick"; readonly input: AnyNode; readonly names: readonly Selector[] }
   | { readonly kind: "unknown" };
 
 /** Any node, whatever its columns. */
@@ -109,8 +112,16 @@ export class Op<R extends Rule> {
  * Declares the columns that arrive from outside: the request of an ensemble, the table of a workflow.
  * @example const request = source({ user_id: "int64" });
  */
-export const source = <const D extends Readonly<Record<string, ColumnType>>>(columns: D): Node<ColumnsOf<D>> =>
-  new Node({ kind: "source", columns });
+export function source<const D extends Readonly<Record<string, ColumnType>>>(columns: D): Node<ColumnsOf<D>> {
+  return new Node({ kind: "source", columns });
+}
+
+/**
+ * Takes the columns, with their tags and properties, from one of Merlin's schema files, as NVTabular and Merlin's tools write them.
+ * @param path `.merlin/schema.json` or `schema.pbtxt`, or a folder that holds one of them; relative to this file
+ * @example const events = source.fromSchema("data/train");
+ */
+source.fromSchema = (path: string, site?: number): Node<string> => new Node({ kind: "schema", path }, site);
 
 export const isNode = (value: unknown): value is AnyNode => value instanceof Node;
 export const isOp = (value: unknown): value is AnyOp => value instanceof Op;

@@ -7,10 +7,12 @@ import type { IsUnknown, Keep, NameOf, Without } from "./column.js";
 import { describeValue, recordFault } from "./faults.js";
 import { type AnyNode, isNode, isOp, Node, type Op } from "./node.js";
 import type { Apply } from "./rule.js";
+import { isTag, type Selector, type Tag } from "./selector.js";
 
-/** One name, several, or groups of them. */
-export type Names = string | readonly (string | readonly string[])[];
+/** One name, several, or groups of them; `"*"` and `tag(...)` select without naming. */
+export type Names = string | Tag | readonly (string | Tag | readonly string[])[];
 type Flat<K> = K extends string ? K : K extends readonly (infer E)[] ? Flat<E> : never;
+type Tagged<K> = K extends Tag ? true : K extends readonly (infer E)[] ? Tagged<E> : false;
 
 /** What may stand left of `>>`. */
 export type Left<L> = L extends AnyNode
@@ -77,9 +79,11 @@ export type Minus<L, R> =
       ? Without<A, NameOf<B>> extends infer O extends string
         ? Node<O>
         : never
-      : Without<A, Flat<R> & string> extends infer O extends string
-        ? Node<O>
-        : never
+      : true extends Tagged<R>
+        ? Unknown
+        : Without<A, Flat<R> & string> extends infer O extends string
+          ? Node<O>
+          : never
     : number;
 
 /** Names that are there, for names that are not literals, and for the editor, which offers these inside `[""]`. */
@@ -91,17 +95,17 @@ export type RightOfPick<N, K> =
       ? K
       : string extends Flat<K>
         ? NamesOf<NameOf<S>>
-        : [Exclude<Flat<K>, NameOf<S>>] extends [never]
+        : [Exclude<Flat<K>, NameOf<S> | "*">] extends [never]
           ? K
-          : `no column "${Exclude<Flat<K>, NameOf<S>> & string}" in this node`
+          : `no column "${Exclude<Flat<K>, NameOf<S> | "*"> & string}" in this node`
     : K;
 /** What `[]` yields: the node's columns, or the member of any other object. */
 export type Pick<N, K> =
   N extends Node<infer S>
-    ? IsUnknown<S> extends true
+    ? true extends IsUnknown<S> | Tagged<K>
       ? Node<string>
-      : [Exclude<Flat<K>, NameOf<S>>] extends [never]
-        ? Keep<S, Flat<K> & string> extends infer O extends string
+      : [Exclude<Flat<K>, NameOf<S> | "*">] extends [never]
+        ? Keep<S, "*" extends Flat<K> ? NameOf<S> : Flat<K> & string> extends infer O extends string
           ? Node<O>
           : Unknown
         : Unknown
@@ -115,13 +119,18 @@ export interface PlusOptions {
 }
 
 const unknown = (site?: number): AnyNode => new Node<string>({ kind: "unknown" }, site);
-const names = (value: Names): string[] =>
-  typeof value === "string" ? [value] : value.flatMap(entry => (typeof entry === "string" ? [entry] : [...entry]));
+const selectors = (value: Names | readonly string[]): Selector[] => {
+  if (typeof value === "string") return [value];
+  if (isTag(value)) return [{ tags: [...value.tags] }];
+  return value.flatMap(entry => selectors(entry));
+};
 const isNames = (value: unknown): value is Names =>
   typeof value === "string" ||
+  isTag(value) ||
   (Array.isArray(value) &&
     value.every(
-      entry => typeof entry === "string" || (Array.isArray(entry) && entry.every(e => typeof e === "string")),
+      entry =>
+        typeof entry === "string" || isTag(entry) || (Array.isArray(entry) && entry.every(e => typeof e === "string")),
     ));
 
 /** `left >> right`. */
@@ -151,14 +160,14 @@ export function plus(left: AnyNode, right: unknown, site?: number, options: Plus
 /** `left - right`, for nodes. */
 export function minus(left: AnyNode, right: unknown, site?: number): AnyNode {
   if (isNode(right)) return new Node({ kind: "minus", left, right }, site);
-  if (isNames(right)) return new Node({ kind: "minus", left, right: names(right) }, site);
+  if (isNames(right)) return new Node({ kind: "minus", left, right: selectors(right) }, site);
   recordFault(messages.graphNotAddable({ operator: "-", seen: describeValue(right) }), site, "right");
   return unknown(site);
 }
 
 /** `node[names]`. */
 export function pick(node: AnyNode, key: Names, site?: number): AnyNode {
-  return new Node({ kind: "pick", input: node, names: names(key) }, site);
+  return new Node({ kind: "pick", input: node, names: selectors(key) }, site);
 }
 
 export function $chain<L, R>(left: Left<L>, right: Right<L, R>, site?: number): Chain<L, R> {

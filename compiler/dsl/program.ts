@@ -7,6 +7,8 @@ import type { AnyNode, Node } from "./node.js";
 export interface EnsembleOptions {
   /** Most users one request may ask about; 0 serves without a batch dimension. @default 128 */
   readonly maxBatchSize?: number;
+  /** Source columns that serving does not have, such as labels: they go, and with them every column made from one. */
+  readonly removeInputs?: readonly string[];
 }
 
 /** A serving graph. `C` is the union of the columns it answers with. */

@@ -6,7 +6,9 @@ import type { OpKind, OpParams } from "../../triton-protos/op-params.js";
 import type { ColumnRef } from "../../triton-protos/plan.js";
 import type { ColumnSchema } from "../../triton-protos/schema.js";
 import type { ArtefactReader } from "../3-graph/artefacts.js";
-import type { Message } from "../diagnostics/diagnostic.js";
+import type { DiagnosticSite, Message } from "../diagnostics/diagnostic.js";
+import type { LambdaReference } from "../dsl/lambda.js";
+import type { UserFunction } from "../lambda/user-function.js";
 
 /** A column that is available at some point of the graph, and who makes it. */
 export interface Bound {
@@ -20,7 +22,12 @@ export interface Bound {
 export type Scope = readonly Bound[];
 
 /** Where a fault belongs: an operand, or a text literal within the right one. */
-export type Blame = "left" | "right" | { readonly literal: string } | { readonly dependency: string };
+export type Blame =
+  | "left"
+  | "right"
+  | { readonly literal: string }
+  | { readonly dependency: string }
+  | { readonly at: DiagnosticSite };
 
 /** What `infer` is given. */
 export interface Call<Author> {
@@ -34,13 +41,21 @@ export interface Call<Author> {
   /** Columns of a dependency; empty when the author gave something else (already reported). */
   dependency(port: string): Scope;
   readonly artefacts: ArtefactReader;
+  /** Reads a user's function; reports one whose text is out of sight. */
+  readFunction(reference: LambdaReference, operator: string): UserFunction | undefined;
   /** What `merlon fit` learnt for this step, after a fit. */
   readonly state: unknown;
   /** Rows that a step made → the rows they are grouped by. */
   parentRows(rows: string): string | undefined;
   /** Reports a fault; returns undefined so that `infer` can end with it. */
-  fail(message: Message, blame?: Blame, related?: readonly { readonly note: string; readonly of: Bound }[]): undefined;
+  readonly fail: Fail;
 }
+
+export type Fail = (
+  message: Message,
+  blame?: Blame,
+  related?: readonly { readonly note: string; readonly of: Bound }[],
+) => undefined;
 
 /** A file that a step needs beside the plan: a copy of a file or folder (absolute path), or a text. `to` is relative to the plan. */
 export type ArtefactFile = { readonly to: string } & ({ readonly from: string } | { readonly text: string });

@@ -1,5 +1,6 @@
 /** The catalogue: every operator's compile half. A kind without one is a compile error. */
 import type { OpKind } from "../../triton-protos/op-params.js";
+import { addPropertiesOp } from "./add-properties.js";
 import { addTagsOp } from "./add-tags.js";
 import { bucketizeOp } from "./bucketize.js";
 import { categorifyOp } from "./categorify.js";
@@ -7,8 +8,10 @@ import { clipOp } from "./clip.js";
 import type { OpDefinition } from "./define-op.js";
 import { fillMedianOp } from "./fill-median.js";
 import { fillMissingOp } from "./fill-missing.js";
+import { filterOp } from "./filter.js";
 import { filterCandidatesOp } from "./filter-candidates.js";
 import { hashBucketOp } from "./hash-bucket.js";
+import { lambdaOpOp } from "./lambda-op.js";
 import { hashedCrossOp } from "./hashed-cross.js";
 import { listSliceOp } from "./list-slice.js";
 import { logOpOp } from "./log-op.js";
@@ -23,12 +26,15 @@ import { transformWorkflowOp } from "./transform-workflow.js";
 import { unrollFeaturesOp } from "./unroll-features.js";
 
 const CATALOGUE = {
+  addProperties: addPropertiesOp,
   addTags: addTagsOp,
   categorify: categorifyOp,
   clip: clipOp,
   fillMissing: fillMissingOp,
+  filter: filterOp,
   filterCandidates: filterCandidatesOp,
   hashBucket: hashBucketOp,
+  lambdaOp: lambdaOpOp,
   logOp: logOpOp,
   normalizeMinMax: normalizeMinMaxOp,
   fillMedian: fillMedianOp,

@@ -1,11 +1,15 @@
 /** Gives columns other names. */
-import { OP_PARAMS, type OpParamsInput } from "../../triton-protos/op-params.js";
+import { z } from "zod";
+import { evaluateExpression } from "../../triton-protos/evaluate-expression.js";
+import type { OpParams, OpParamsInput } from "../../triton-protos/op-params.js";
 import * as messages from "../diagnostics/messages.js";
 import type { Renamed } from "../dsl/column.js";
+import { type LambdaReference, lambdaReference } from "../dsl/lambda.js";
 import { Op } from "../dsl/node.js";
 import type { OpenRule, Rule } from "../dsl/rule.js";
-import { defineOp } from "./define-op.js";
-import { mapColumns } from "./elementwise.js";
+import { value } from "../lambda/term.js";
+import { type Call, defineOp, type Inferred, type Scope } from "./define-op.js";
+import { lambdaSchema } from "./lambda-op.js";
 
 interface RenameRule<Name extends string, Prefix extends string, Postfix extends string> extends Rule {
   readonly fault: never;
@@ -19,9 +23,12 @@ interface RenameRule<Name extends string, Prefix extends string, Postfix extends
 }
 
 /**
- * Renames: a single column by `name`, any number by `prefix` or `postfix`.
+ * Renames: a single column by `name`, any number by `prefix` or `postfix`, or by a function of the name. The function is read, not run:
+ * methods of texts, templates and conditions work.
  * @example user["user_id"] >> rename({ name: "customer" })
+ * @example events >> rename(name => name.replace("_raw", ""))
  */
+export function rename(to: (name: string) => string): Op<OpenRule>;
 export function rename<const P extends { readonly name?: string; readonly prefix?: string; readonly postfix?: string }>(
   to: P,
 ): Op<
@@ -31,16 +38,23 @@ export function rename<const P extends { readonly name?: string; readonly prefix
     P["postfix"] extends string ? P["postfix"] : ""
   >
 >;
-export function rename(to: OpParamsInput["rename"]): Op<OpenRule> {
-  return new Op("rename", to);
+export function rename(to: OpParamsInput["rename"] | ((name: string) => string)): Op<OpenRule> {
+  return new Op("rename", typeof to === "function" ? { lambda: lambdaReference(to) } : to);
 }
+
+const names = {
+  name: z.string().min(1).optional(),
+  prefix: z.string().optional(),
+  postfix: z.string().optional(),
+};
 
 export const renameOp = defineOp({
   kind: "rename",
-  params: OP_PARAMS.rename
+  params: z
+    .strictObject({ ...names, lambda: lambdaSchema.optional() })
     .refine(
-      p => p.name !== undefined || p.prefix !== undefined || p.postfix !== undefined,
-      "needs a `name`, a `prefix` or a `postfix`",
+      p => Object.values(p).some(value => value !== undefined),
+      "needs a `name`, a `prefix`, a `postfix`, or a function of the name",
     )
     .refine(
       p => p.name === undefined || (p.prefix === undefined && p.postfix === undefined),
@@ -48,7 +62,8 @@ export const renameOp = defineOp({
     ),
   facts: { elementwise: true, inWorkflow: true, prunable: true },
   infer: call => {
-    const { name, prefix = "", postfix = "" } = call.params;
+    const { name, prefix = "", postfix = "", lambda } = call.params;
+    if (lambda) return renameByFunction(call, lambda);
     if (name !== undefined && call.input.length !== 1)
       call.fail(
         messages.schemaOneColumn({
@@ -60,9 +75,36 @@ export const renameOp = defineOp({
         }),
         "left",
       );
-    return mapColumns<"rename">(call, ({ column }) => ({
-      ...column,
-      name: name ?? `${prefix}${column.name}${postfix}`,
-    }));
+    return give(call.input, call.params, column => name ?? `${prefix}${column}${postfix}`);
   },
 });
+
+const give = (input: Scope, params: OpParams["rename"], nameOf: (column: string) => string): Inferred<"rename"> => ({
+  params,
+  inputs: { input },
+  outputs: input.map(({ column }) => ({ ...column, name: nameOf(column.name) })),
+});
+
+/** The function is compiled like any other, and evaluated on the names there are. */
+function renameByFunction(call: Call<unknown>, reference: LambdaReference): Inferred<"rename"> | undefined {
+  const lambda = call.readFunction(reference, "rename");
+  const compiled = lambda?.compile(name => value("text", { column: name.local }));
+  const parameter = lambda?.parameters[0]?.names[0]?.local ?? "";
+  if (!lambda || !compiled) return undefined;
+  const made = new Map<string, string>();
+  for (const { column } of call.input) {
+    const name = evaluateExpression(compiled.expression, new Map([[parameter, column.name]]));
+    if (typeof name !== "string" || name === "")
+      return call.fail(
+        messages.lambdaType({
+          operator: "`rename`",
+          wanted: "a new name for each column",
+          seen: `${typeof name === "string" ? "an empty text" : String(name)} for \`${column.name}\``,
+          way: "Return a text that is not empty: `` name => `${name}_raw` ``.",
+        }),
+        { at: { file: lambda.file, ...lambda.range } },
+      );
+    made.set(column.name, name);
+  }
+  return give(call.input, { names: Object.fromEntries(made) }, column => made.get(column)!);
+}

@@ -1,18 +1,31 @@
 /** Applies a fitted workflow, the same code that `merlon transform` runs offline. */
 import { join } from "node:path";
-import { OP_PARAMS } from "../../triton-protos/op-params.js";
+import { subgraphOf, withoutInputs } from "../../triton-protos/cut-plan.js";
+import { OP_PARAMS, type OpParams } from "../../triton-protos/op-params.js";
+import { type Plan, printPlan } from "../../triton-protos/plan.js";
+import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
+import * as messages from "../diagnostics/messages.js";
 import { Op } from "../dsl/node.js";
 import type { OpenRule } from "../dsl/rule.js";
 import { artefactName } from "./artefact-name.js";
 import { need, needType, sameRows } from "./columns.js";
-import { defineOp } from "./define-op.js";
+import { type Call, defineOp } from "./define-op.js";
+
+export interface TransformWorkflowOptions {
+  /** Only this named part of the workflow; it reads the columns the part needs. */
+  readonly subgraph?: string;
+  /** Columns that serving does not have, such as labels: they go, and with them every column made from one. */
+  readonly removeInputs?: readonly string[];
+}
 
 /**
  * Applies a workflow fitted by `merlon fit`. It takes the columns the workflow reads, and answers the columns it makes.
  * @param path fitted folder, relative to this file
  * @example user >> transformWorkflow("etl/user")
+ * @example request >> transformWorkflow("etl", { subgraph: "user", removeInputs: ["bought"] })
  */
-export const transformWorkflow = (path: string): Op<OpenRule> => new Op("transformWorkflow", { path });
+export const transformWorkflow = (path: string, options: TransformWorkflowOptions = {}): Op<OpenRule> =>
+  new Op("transformWorkflow", { path, ...options });
 
 export const transformWorkflowOp = defineOp({
   kind: "transformWorkflow",
@@ -23,7 +36,12 @@ export const transformWorkflowOp = defineOp({
     const reader = `\`transformWorkflow("${path}")\``;
     const read = call.artefacts.workflow(path);
     if (!read.ok) return call.fail(read.message, { literal: path });
-    const workflow = read.value;
+    const workflow = partOf(call, read.value);
+    if (!workflow) return undefined;
+    const isWhole = workflow === read.value;
+    const filtering = workflow.steps.find(step => step.op === "filter");
+    if (filtering)
+      return call.fail(messages.workflowFiltered({ path, step: filtering.params.text }), { literal: path });
     const bound = workflow.inputs.map(wanted => {
       const found = need(
         call,
@@ -48,13 +66,51 @@ export const transformWorkflowOp = defineOp({
     const input = bound.map(b => b!);
     if (!sameRows(call, input, reader)) return undefined;
     const rows = input[0]?.column.rows;
-    const folder = join("workflows", artefactName(path));
+    const folder = join("workflows", artefactName(isWhole ? path : partName(call.params)));
     return {
-      params: { path },
+      params: call.params,
       inputs: { input },
       outputs: workflow.outputs.map(({ schema }) => ({ ...schema, rows: rows ?? schema.rows })),
       artefacts: { workflow: join(folder, "workflow.json") },
-      files: [{ from: read.path, to: folder }],
+      // A part keeps the vocabularies of the whole beside a plan of its own.
+      files: [
+        { from: read.path, to: folder },
+        ...(isWhole ? [] : [{ text: printPlan(workflow), to: join(folder, "workflow.json") }]),
+      ],
     };
   },
 });
+
+/** The part of a workflow that is asked for: the same plan when all of it is. */
+function partOf(call: Call<OpParams["transformWorkflow"]>, whole: Plan): Plan | undefined {
+  const { path, subgraph, removeInputs = [] } = call.params;
+  const known = Object.keys(whole.subgraphs ?? {});
+  const part = subgraph === undefined ? whole : subgraphOf(whole, subgraph);
+  if (!part)
+    return call.fail(
+      messages.workflowSubgraphMissing({
+        path,
+        name: subgraph!,
+        known: known.length ? listNames(known) : "no subgraphs",
+        suggestion: didYouMean(subgraph!, known),
+      }),
+      { literal: subgraph! },
+    );
+  const names = whole.inputs.map(c => c.name);
+  const unknown = removeInputs.find(name => !names.includes(name));
+  if (unknown !== undefined)
+    return call.fail(
+      messages.schemaColumnMissing({
+        reader: "`removeInputs`",
+        column: unknown,
+        columns: listNames(names),
+        suggestion: didYouMean(unknown, names),
+        way: "Name a column that the workflow reads.",
+      }),
+      { literal: unknown },
+    );
+  return removeInputs.length ? withoutInputs(part, removeInputs) : part;
+}
+
+const partName = ({ path, subgraph, removeInputs = [] }: OpParams["transformWorkflow"]): string =>
+  [path, ...(subgraph === undefined ? [] : [subgraph]), ...removeInputs.map(name => `without-${name}`)].join("/");

@@ -11,7 +11,7 @@ import { RuntimeFault } from "../errors.js";
 import { printVocabulary } from "../kernels/vocabulary-file.js";
 import { findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
-import { columnsRead, type Layers, openLayers } from "./layers.js";
+import { columnsRead, type Layers, nextWave, openLayers } from "./layers.js";
 import { findMoments, type Moments } from "./moments.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
 import type { SqlColumn } from "./sql/sql-form.js";
@@ -53,11 +53,7 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
     };
     let rest: readonly AnyStep[] = plan.steps;
     while (rest.length > 0) {
-      const ready = rest.filter(step =>
-        Object.values(step.inputs)
-          .flat()
-          .every(ref => layers.find(ref)),
-      );
+      const ready = nextWave(layers, rest);
       const learning = ready.filter(step => isFittedOp(step.op));
       rest = rest.filter(step => !ready.includes(step));
       if (learning.length > 0) await learn(fit, learning, rest.length > 0);

@@ -7,6 +7,8 @@ import { REQUEST_STEP } from "../../triton-protos/plan.js";
 import type { ColumnSchema } from "../../triton-protos/schema.js";
 import { carried, type DataSource } from "./data-source.js";
 import type { Database } from "./database.js";
+import { registerExpressions } from "./sql/expression-functions.js";
+import { conditionOf } from "./sql/filter.js";
 import { sqlOf } from "./sql/forms.js";
 import type { SqlColumn } from "./sql/sql-form.js";
 import { placeOf } from "./vocabulary-table.js";
@@ -16,8 +18,22 @@ export interface Layers {
   readonly view: string;
   /** The column a reference names, or undefined while no layer makes it. */
   find(ref: Pick<ColumnRef, "step" | "column">): SqlColumn | undefined;
-  /** Adds the outputs of steps whose inputs are there. */
+  /** Adds the outputs of steps whose inputs are there, after `nextWave`. */
   add(steps: readonly AnyStep[]): Promise<void>;
+}
+
+/**
+ * Steps whose inputs are there, as far as they may go together: a `filter` takes rows away from every column below it, so it waits until
+ * nothing else can be done on the rows as they are, and goes alone.
+ */
+export function nextWave(layers: Pick<Layers, "find">, rest: readonly AnyStep[]): readonly AnyStep[] {
+  const ready = rest.filter(step =>
+    Object.values(step.inputs)
+      .flat()
+      .every(ref => layers.find(ref)),
+  );
+  const others = ready.filter(step => step.op !== "filter");
+  return others.length > 0 ? others : ready.slice(0, 1);
 }
 
 /** Columns of the data that a plan reads, in the order of its inputs. */
@@ -63,16 +79,20 @@ export async function openLayers(
     },
     find,
     async add(steps) {
+      const conditions: string[] = [];
       const added = steps.flatMap(step => {
         const inputs = (step.inputs.input ?? []).map(ref => find(ref)!);
+        registerExpressions(database.connection, step, inputs);
+        if (step.op === "filter") conditions.push(conditionOf(step, inputs));
         const expressions = sqlOf(step, inputs, { place: placeOf });
         return step.outputs.map((col, i) => `${expressions[i]} AS ${name(step.id, col)}`);
       });
       if (added.length === 0) return;
       const below = view;
+      const where = conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
       view = `merlon_${++height}`;
       await database.run(
-        `CREATE OR REPLACE TEMP VIEW ${view} AS SELECT *, ${added.join(", ")} FROM ${below}`,
+        `CREATE OR REPLACE TEMP VIEW ${view} AS SELECT *, ${added.join(", ")} FROM ${below}${where}`,
         "preparing the workflow",
       );
     },

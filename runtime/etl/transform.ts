@@ -12,7 +12,7 @@ import { readVocabulary } from "../kernels/vocabulary-file.js";
 import { type DataFiles, findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { refuseForeign, writeSchemas } from "./fitted-folder.js";
-import { columnsRead, openLayers } from "./layers.js";
+import { columnsRead, nextWave, openLayers } from "./layers.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
 import { identifier, text } from "./sql/literal.js";
 import { defineVocabulary } from "./vocabulary-table.js";
@@ -95,11 +95,7 @@ async function transformFiles(job: Job, files: DataFiles, to: string): Promise<v
   const layers = await openLayers(database, source, columns, keep);
   let rest = plan.steps;
   while (rest.length > 0) {
-    const ready = rest.filter(step =>
-      Object.values(step.inputs)
-        .flat()
-        .every(ref => layers.find(ref)),
-    );
+    const ready = nextWave(layers, rest);
     await layers.add(ready);
     rest = rest.filter(step => !ready.includes(step));
   }

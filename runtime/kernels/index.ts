@@ -4,14 +4,17 @@
 import type { OpKind } from "../../triton-protos/op-params.js";
 import type { AnyStep, Step } from "../../triton-protos/plan.js";
 import type { Kernel, PrepareContext, PreparedKernel } from "../plan/kernel.js";
+import { addProperties } from "./add-properties.js";
 import { addTags } from "./add-tags.js";
 import { bucketize } from "./bucketize.js";
 import { categorify } from "./categorify.js";
 import { clip } from "./clip.js";
 import { fillMedian } from "./fill-median.js";
 import { fillMissing } from "./fill-missing.js";
+import { filter } from "./filter.js";
 import { filterCandidates } from "./filter-candidates.js";
 import { hashBucket } from "./hash-bucket.js";
+import { lambdaOp } from "./lambda-op.js";
 import { hashedCross } from "./hashed-cross.js";
 import { listSlice } from "./list-slice.js";
 import { logOp } from "./log-op.js";
@@ -38,6 +41,9 @@ export const KERNELS = {
   categorify,
   hashBucket,
   addTags,
+  addProperties,
+  lambdaOp,
+  filter,
   rename,
   queryFeast,
   transformWorkflow,

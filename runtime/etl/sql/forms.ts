@@ -2,27 +2,33 @@
 import type { OpKind } from "../../../triton-protos/op-params.js";
 import type { AnyStep } from "../../../triton-protos/plan.js";
 import { RuntimeFault } from "../../errors.js";
+import { addProperties } from "./add-properties.js";
 import { addTags } from "./add-tags.js";
 import { bucketize } from "./bucketize.js";
 import { categorify } from "./categorify.js";
 import { clip } from "./clip.js";
 import { fillMedian } from "./fill-median.js";
 import { fillMissing } from "./fill-missing.js";
+import { filter } from "./filter.js";
 import { hashBucket } from "./hash-bucket.js";
+import { lambdaOp } from "./lambda-op.js";
+import { logOp } from "./log-op.js";
 import { hashedCross } from "./hashed-cross.js";
 import { listSlice } from "./list-slice.js";
-import { logOp } from "./log-op.js";
 import { normalize } from "./normalize.js";
 import { normalizeMinMax } from "./normalize-min-max.js";
 import { rename } from "./rename.js";
 import type { SqlColumn, SqlContext, SqlForm } from "./sql-form.js";
 
 const SQL_FORMS = {
+  addProperties,
   addTags,
   categorify,
   clip,
   fillMissing,
+  filter,
   hashBucket,
+  lambdaOp,
   logOp,
   normalizeMinMax,
   fillMedian,

@@ -59,18 +59,15 @@ writeFileSync(join(out, "features-odd", "data", "registry.db"), registry);
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-samples-"));
 writeFileSync(join(folder, "users.csv"), "age,city\n31,Ghent\n44,Turin\n,Ghent\n27,Oslo\n");
-const fit = spawnSync(
-  process.execPath,
-  [
-    merlon,
-    "fit",
-    join(out, "user.workflow.ts"),
-    "--data",
-    join(folder, "users.csv"),
-    "--out",
-    join(out, "etl", "user"),
-  ],
-  { stdio: "inherit" },
+writeFileSync(
+  join(folder, "events.csv"),
+  "user_id,item_id,city,price,label\n1,10,Ghent,2.5,1\n2,11,Turin,4,0\n1,12,Ghent,1,\n2,10,Oslo,3,1\n",
 );
+const fitSample = (name, data) =>
+  spawnSync(
+    process.execPath,
+    [merlon, "fit", join(out, `${name}.workflow.ts`), "--data", join(folder, data), "--out", join(out, "etl", name)],
+    { stdio: "inherit" },
+  ).status ?? 1;
+process.exitCode = fitSample("user", "users.csv") || fitSample("events", "events.csv");
 rmSync(folder, { recursive: true });
-process.exitCode = fit.status ?? 1;

@@ -1,0 +1,120 @@
+/**
+ * The body of a user's function → one value: an expression, or `const`s and `if`s that end in `return`.
+ */
+import { ts } from "ts-morph";
+import * as messages from "../diagnostics/messages.js";
+import { MISSING, type Term, type ValueTerm, value } from "./term.js";
+import { type Context, choose, condition, rangeOf, readValue, translate, unsupported } from "./translate.js";
+
+export function translateBody(context: Context): ValueTerm | undefined {
+  const { body } = context.lambda;
+  return ts.isBlock(body) ? statements(body.statements, body, context) : readValue(body, context);
+}
+
+function statements(list: readonly ts.Statement[], block: ts.Node, context: Context): ValueTerm | undefined {
+  const [first, ...rest] = list;
+  if (!first)
+    return unsupported(
+      context,
+      block,
+      "A way through the function without `return`",
+      "End each way with `return`; for nothing, `return undefined`.",
+    );
+  if (ts.isReturnStatement(first)) return first.expression ? readValue(first.expression, context) : MISSING;
+  if (ts.isEmptyStatement(first)) return statements(rest, block, context);
+  if (ts.isBlock(first)) return statements([...first.statements, ...rest], block, context);
+  if (ts.isIfStatement(first)) return choice(first, rest, block, context);
+  if (ts.isVariableStatement(first)) return declare(first, rest, block, context);
+  if (ts.isExpressionStatement(first))
+    return (
+      readValue(first.expression, context) &&
+      unsupported(context, first, "A value that goes nowhere", "Give it a name, `const x = …`, or return it.")
+    );
+  const token = first.getFirstToken(context.lambda.tree) ?? first;
+  const keyword = token.getText(context.lambda.tree);
+  const way =
+    ts.isForStatement(first) || ts.isForOfStatement(first) || ts.isWhileStatement(first)
+      ? "A function sees one row: use `.length`, `[i]`, `.includes(x)`, or a column of its own for each value."
+      : "Use `const`, `if` and `return`.";
+  return unsupported(context, token, `\`${keyword}\``, way);
+}
+
+function choice(node: ts.IfStatement, rest: readonly ts.Statement[], block: ts.Node, context: Context) {
+  const test = condition(node.expression, context);
+  const branch = (of: ts.Statement): readonly ts.Statement[] => (ts.isBlock(of) ? of.statements : [of]);
+  // What follows an `if` belongs to each way that does not return before.
+  const yes = statements(
+    [...branch(node.thenStatement), ...tail(node.thenStatement, rest)],
+    node.thenStatement,
+    context,
+  );
+  const no = node.elseStatement
+    ? statements([...branch(node.elseStatement), ...tail(node.elseStatement, rest)], node.elseStatement, context)
+    : statements(rest, block, context);
+  return test && yes && no && choose(node.expression, test, yes, no, context);
+}
+
+const tail = (branch: ts.Statement, rest: readonly ts.Statement[]): readonly ts.Statement[] =>
+  returns(branch) ? [] : rest;
+
+function returns(statement: ts.Statement): boolean {
+  if (ts.isReturnStatement(statement)) return true;
+  if (ts.isBlock(statement)) return statement.statements.some(returns);
+  if (!ts.isIfStatement(statement)) return false;
+  return returns(statement.thenStatement) && !!statement.elseStatement && returns(statement.elseStatement);
+}
+
+function declare(
+  node: ts.VariableStatement,
+  rest: readonly ts.Statement[],
+  block: ts.Node,
+  context: Context,
+): ValueTerm | undefined {
+  if (!(node.declarationList.flags & ts.NodeFlags.Const))
+    return unsupported(context, node, "A variable that may change", "Write `const`, with a new name for each value.");
+  const bound: { readonly name: string; readonly term: ValueTerm }[] = [];
+  let names = context.names;
+  for (const declaration of node.declarationList.declarations) {
+    if (!ts.isIdentifier(declaration.name) || !declaration.initializer)
+      return unsupported(context, declaration, "A pattern", "Give each value a name: `const first = ids[0];`.");
+    const term = translate(declaration.initializer, { ...context, names });
+    if (!term) return undefined;
+    let local: Term = term;
+    if (term.kind === "value") {
+      const name = fresh(declaration.name.text, context.taken);
+      bound.push({ name, term });
+      local = value(term.type, { local: name });
+    }
+    names = new Map([...names, [declaration.name.text, local]]);
+  }
+  const within = statements(rest, block, { ...context, names });
+  return (
+    within &&
+    bound.reduceRight<ValueTerm>(
+      (inner, { name, term }) => value(inner.type, { let: name, be: term.expression, in: inner.expression }),
+      within,
+    )
+  );
+}
+
+function fresh(name: string, taken: Set<string>): string {
+  let made = name;
+  for (let n = 2; taken.has(made); n++) made = `${name}#${n}`;
+  taken.add(made);
+  return made;
+}
+
+/** Reports a function whose value is no column. */
+export function needScalar(term: ValueTerm, context: Context): ValueTerm | undefined {
+  if (term.type === "numbers" || term.type === "texts")
+    return context.fail(
+      rangeOf(context, context.lambda.body),
+      messages.lambdaType({
+        operator: "A function",
+        wanted: "one value for a row",
+        seen: "a list",
+        way: "Return an item, `ids[0]`, or `.length`.",
+      }),
+    );
+  return term;
+}

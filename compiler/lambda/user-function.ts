@@ -1,0 +1,31 @@
+/**
+ * A user's function as operators see it: its parameters, and a way to compile it once it is known what they stand for.
+ */
+import type { Expression } from "../../triton-protos/expression.js";
+import { type FoundType, valueTypeOf } from "../../triton-protos/expression-type.js";
+import { printType } from "../../triton-protos/schema.js";
+import type { Range } from "../1-rewrite/spans.js";
+import type { Bound } from "../ops/define-op.js";
+import type { Parameter, ParameterName } from "./read-lambda.js";
+import { type Term, value } from "./term.js";
+
+export interface CompiledFunction {
+  readonly expression: Expression;
+  readonly type: FoundType;
+}
+
+export interface UserFunction {
+  readonly parameters: readonly Parameter[];
+  /** Its own text, and where that stands. */
+  readonly source: string;
+  readonly file: string;
+  readonly range: Range;
+  /** @param bind what a name of the parameters stands for; undefined after a fault of its own */
+  compile(bind: (name: ParameterName) => Term | undefined): CompiledFunction | undefined;
+}
+
+/** A column as a function sees it, under the name its step knows it by. */
+export function columnTerm({ column }: Bound): Term {
+  const type = valueTypeOf(column);
+  return type ? value(type, { column: column.name }) : { kind: "unreadable", what: `a ${printType(column)} column` };
+}

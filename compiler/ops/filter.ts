@@ -1,0 +1,52 @@
+/** Keeps rows of a workflow's table. */
+import { z } from "zod";
+import { REQUEST_ROWS } from "../../triton-protos/schema.js";
+import { type ColumnFunction, lambdaReference } from "../dsl/lambda.js";
+import { Op } from "../dsl/node.js";
+import type { SameRule } from "../dsl/rule.js";
+import { call as callOf, type Term, value } from "../lambda/term.js";
+import { columnTerm } from "../lambda/user-function.js";
+import { need, sameRows } from "./columns.js";
+import { defineOp } from "./define-op.js";
+import { lambdaSchema } from "./lambda-op.js";
+
+/**
+ * Keeps the rows for which the condition holds; a row for which it is missing goes. Workflows only: serving answers every row it is asked.
+ *
+ * One parameter is the row, several are columns by name. The function is read as `lambdaOp`'s is.
+ * @example events >> filter(row => row.price > 0)
+ * @example events >> filter((price, quantity) => price * quantity > 10)
+ */
+export const filter = (condition: ColumnFunction): Op<SameRule> =>
+  new Op("filter", { lambda: lambdaReference(condition) });
+
+export const filterOp = defineOp({
+  kind: "filter",
+  params: z.strictObject({ lambda: lambdaSchema }),
+  facts: { elementwise: false, inWorkflow: true, prunable: false },
+  infer: call => {
+    const lambda = call.readFunction(call.params.lambda, "filter");
+    if (!lambda) return undefined;
+    const { input } = call;
+    if (!sameRows(call, input, "`filter`")) return undefined;
+    const [only, ...others] = lambda.parameters;
+    const isRow = only?.form === "name" && others.length === 0;
+    const row: Term = { kind: "row", columns: new Map(input.map(bound => [bound.column.name, columnTerm(bound)])) };
+    const compiled = lambda.compile(name => {
+      if (isRow) return row;
+      const found = need(call, input, name.column, "The condition", "Name its parameters like the columns it reads.", {
+        at: { file: lambda.file, ...name.range },
+      });
+      return found && columnTerm(found);
+    });
+    if (!compiled) return undefined;
+    const result = value(compiled.type, compiled.expression);
+    const condition = compiled.type === "flag" ? result : callOf("truthy", result);
+    return {
+      params: { text: lambda.source, condition: condition.expression },
+      inputs: { input },
+      outputs: input.map(({ column }) => ({ ...column, rows: call.id })),
+      madeRows: { parent: input[0]?.column.rows ?? REQUEST_ROWS },
+    };
+  },
+});

@@ -1,0 +1,106 @@
+/**
+ * Expressions as functions of a connection: DuckDB hands over chunks of rows, and the kernel's own loops run on them, so that offline
+ * and online cannot differ.
+ */
+import { createHash } from "node:crypto";
+import * as duckdb from "@duckdb/node-api";
+import { type DType, datatype } from "../../../triton-protos/datatype.js";
+import type { Expression } from "../../../triton-protos/expression.js";
+import type { ValueType } from "../../../triton-protos/expression-functions.js";
+import { valueTypeOf } from "../../../triton-protos/expression-type.js";
+import type { AnyStep } from "../../../triton-protos/plan.js";
+import { compileExpression } from "../../expression/compile-expression.js";
+import { fromValues, toColumn, type Vector } from "../../expression/vector.js";
+import { rootRows } from "../../plan/table.js";
+import { sqlType } from "./literal.js";
+import type { SqlColumn } from "./sql-form.js";
+
+/** An expression, and the columns it is given, by the names it knows. */
+interface ExpressionCall {
+  readonly expression: Expression;
+  readonly inputs: readonly (readonly [name: string, column: SqlColumn])[];
+  readonly dtype: DType;
+}
+
+/** The expressions of a step, one for each function it needs. */
+function callsOf(step: AnyStep, columns: readonly SqlColumn[]): readonly ExpressionCall[] {
+  const inputs = (step.inputs.input ?? []).map((ref, i) => [ref.name, columns[i]!] as const);
+  if (step.op === "filter") return [{ expression: step.params.condition, inputs, dtype: "bool" }];
+  if (step.op !== "lambdaOp") return [];
+  return step.outputs.map(({ name, dtype }) => ({ expression: step.params.expressions[name]!, inputs, dtype }));
+}
+
+/** The calls of a step in SQL, in the order of its outputs; a filter has one, its condition. */
+export const expressionCalls = (step: AnyStep, columns: readonly SqlColumn[]): readonly string[] =>
+  callsOf(step, columns).map(call => `${nameOf(call)}(${call.inputs.map(([, col]) => col.sql).join(", ")})`);
+
+const registered = new WeakMap<duckdb.DuckDBConnection, Set<string>>();
+
+/** Makes the functions that `expressionCalls` names. */
+export function registerExpressions(
+  connection: duckdb.DuckDBConnection,
+  step: AnyStep,
+  columns: readonly SqlColumn[],
+): void {
+  const known = registered.get(connection) ?? new Set();
+  registered.set(connection, known);
+  for (const call of callsOf(step, columns)) {
+    const name = nameOf(call);
+    if (known.has(name)) continue;
+    known.add(name);
+    connection.registerScalarFunction(scalarFunction(name, call, `step \`${step.id}\` (${step.op})`));
+  }
+}
+
+const nameOf = ({ expression, inputs, dtype }: ExpressionCall): string => {
+  const key = JSON.stringify([expression, inputs.map(([name, col]) => [name, col.dtype, !!col.list]), dtype]);
+  return `merlon_${createHash("sha1").update(key).digest("hex").slice(0, 16)}`;
+};
+
+const TYPES = duckdb as unknown as Readonly<Record<string, duckdb.DuckDBType>>;
+const duckdbType = ({ dtype, list }: Pick<SqlColumn, "dtype" | "list">): duckdb.DuckDBType => {
+  const item = TYPES[sqlType(dtype)]!;
+  return list ? duckdb.LIST(item) : item;
+};
+
+function scalarFunction(
+  name: string,
+  { expression, inputs, dtype }: ExpressionCall,
+  what: string,
+): duckdb.DuckDBScalarFunction {
+  const types = new Map<string, ValueType>(inputs.map(([column, type]) => [column, valueTypeOf(type)!]));
+  const compiled = compileExpression(expression, types, what);
+  const { kind, bytes } = datatype(dtype);
+  const wide = bytes === 8 && kind !== "float";
+  return duckdb.DuckDBScalarFunction.create({
+    name,
+    parameterTypes: inputs.map(([, type]) => duckdbType(type)),
+    returnType: duckdbType({ dtype }),
+    // A null is a value to the function.
+    specialHandling: true,
+    mainFunction(_info, chunk, output) {
+      const rows = chunk.rowCount;
+      const vectors = new Map(
+        inputs.map(([column], i) => [column, readVector(types.get(column)!, chunk.getColumnVector(i), rows)]),
+      );
+      const { values, validity } = toColumn(compiled.run(vectors, rows), dtype, rootRows(rows));
+      for (let i = 0; i < rows; i++) {
+        const value = values[i]!;
+        const isNull = validity ? validity[i] === 0 : typeof value === "number" && Number.isNaN(value);
+        output.setItem(i, isNull ? null : kind === "bool" ? value === 1 : wide ? BigInt(value) : value);
+      }
+      output.flush();
+    },
+  });
+}
+
+function readVector(type: ValueType, vector: duckdb.DuckDBVector, rows: number): Vector {
+  const plain = (value: duckdb.DuckDBValue): number | string | boolean | undefined =>
+    value === null ? undefined : typeof value === "bigint" ? Number(value) : (value as number | string | boolean);
+  return fromValues(type, rows, row => {
+    const item = vector.getItem(row);
+    return item instanceof duckdb.DuckDBListValue
+      ? item.items.map(plain as (v: duckdb.DuckDBValue) => number)
+      : plain(item);
+  });
+}

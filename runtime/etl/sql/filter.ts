@@ -1,0 +1,12 @@
+/** `filter` in SQL: the columns as they are; the layer that holds them has its condition in `WHERE`. */
+import type { AnyStep } from "../../../triton-protos/plan.js";
+import { expressionCalls } from "./expression-functions.js";
+import type { SqlColumn, SqlForm } from "./sql-form.js";
+
+export const filter: SqlForm<"filter"> = (step, inputs) => {
+  const refs = step.inputs.input ?? [];
+  return step.outputs.map(({ name }) => inputs[refs.findIndex(ref => ref.name === name)]!.sql);
+};
+
+/** The condition; a row for which it is missing goes. */
+export const conditionOf = (step: AnyStep, inputs: readonly SqlColumn[]): string => expressionCalls(step, inputs)[0]!;

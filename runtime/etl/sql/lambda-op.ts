@@ -1,0 +1,5 @@
+/** `lambdaOp` in SQL: calls of the functions that run its expressions. */
+import { expressionCalls } from "./expression-functions.js";
+import type { SqlForm } from "./sql-form.js";
+
+export const lambdaOp: SqlForm<"lambdaOp"> = (step, inputs) => expressionCalls(step, inputs);

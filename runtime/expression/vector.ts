@@ -1,0 +1,135 @@
+/**
+ * What expressions compute on: one value per row, as typed arrays, and how columns become that and come back.
+ */
+import { type DType, datatype } from "../../triton-protos/datatype.js";
+import type { Value } from "../../triton-protos/expression-functions.js";
+import type { FoundType } from "../../triton-protos/expression-type.js";
+import { RuntimeFault } from "../errors.js";
+import { floatValues } from "../kernels/float-values.js";
+import { allocate, type Column, type Rows } from "../plan/table.js";
+
+/** NaN is missing. */
+export interface NumberVector {
+  readonly type: "number";
+  readonly values: Float64Array;
+}
+/** 0, 1, and `MISSING`. */
+export interface FlagVector {
+  readonly type: "flag";
+  readonly values: Uint8Array;
+}
+export interface TextVector {
+  readonly type: "text";
+  readonly values: readonly (string | undefined)[];
+}
+/** Row i has the items from `offsets[i]` to `offsets[i + 1]`. */
+export interface ListVector {
+  readonly type: "numbers" | "texts";
+  readonly offsets: Int32Array;
+  readonly items: Float64Array | readonly (string | undefined)[];
+}
+export type Vector = NumberVector | FlagVector | TextVector | ListVector;
+
+export const MISSING = 2;
+
+export function toVector(col: Column, what: string): Vector {
+  if (col.offsets || col.width !== undefined) {
+    const offsets = col.offsets ?? Int32Array.from({ length: col.rows.count + 1 }, (_, i) => i * col.width!);
+    return col.dtype === "string"
+      ? { type: "texts", offsets, items: texts(col) }
+      : { type: "numbers", offsets, items: floatValues(col, what) };
+  }
+  if (col.dtype === "string") return { type: "text", values: texts(col) };
+  if (col.dtype !== "bool") return { type: "number", values: floatValues(col, what) };
+  const flags = (col.values as Uint8Array).slice();
+  const { validity } = col;
+  if (validity) for (let i = 0; i < flags.length; i++) if (validity[i] === 0) flags[i] = MISSING;
+  return { type: "flag", values: flags };
+}
+
+function texts({ values, validity }: Column): readonly (string | undefined)[] {
+  const all = values as readonly string[];
+  return validity ? all.map((text, i) => (validity[i] === 0 ? undefined : text)) : all;
+}
+
+/**
+ * A vector as a column. Numbers become integers by dropping the fraction, as typed arrays do it; one that the dtype cannot hold is null.
+ */
+export function toColumn(vector: Vector, dtype: DType, rows: Rows): Column {
+  if (vector.type === "number") return numberColumn(vector.values, dtype, rows);
+  if (vector.type === "flag") {
+    const validity = vector.values.includes(MISSING) ? vector.values.map(v => (v === MISSING ? 0 : 1)) : undefined;
+    const values = validity ? vector.values.map(v => (v === 1 ? 1 : 0)) : vector.values;
+    return { dtype, rows, values, ...(validity && { validity }) };
+  }
+  if (vector.type !== "text") throw new RuntimeFault("INTERNAL", "an expression made a list.");
+  const { values } = vector;
+  if (!values.includes(undefined)) return { dtype, rows, values: values as readonly string[] };
+  const validity = Uint8Array.from(values, v => (v === undefined ? 0 : 1));
+  return { dtype, rows, values: values.map(v => v ?? ""), validity };
+}
+
+function numberColumn(numbers: Float64Array, dtype: DType, rows: Rows): Column {
+  const { kind, bytes } = datatype(dtype);
+  if (dtype === "float64") return { dtype, rows, values: numbers };
+  if (kind === "float") return { dtype, rows, values: Float32Array.from(numbers) };
+  const bits = bytes * 8;
+  const low = kind === "uint" ? 0 : -(2 ** (bits - 1));
+  const end = kind === "uint" ? 2 ** bits : 2 ** (bits - 1);
+  const values = allocate(dtype, numbers.length) as { [i: number]: number | bigint };
+  const validity = new Uint8Array(numbers.length);
+  for (let i = 0; i < numbers.length; i++) {
+    const whole = Math.trunc(numbers[i]!);
+    if (!(whole >= low && whole < end)) continue;
+    values[i] = bytes === 8 ? BigInt(whole) : whole;
+    validity[i] = 1;
+  }
+  const column = { dtype, rows, values: values as unknown as Column["values"] };
+  return validity.includes(0) ? { ...column, validity } : column;
+}
+
+/** The value of one row. */
+export function valueAt(vector: Vector, row: number): Value {
+  if (vector.type === "number") return known(vector.values[row]!);
+  if (vector.type === "text") return vector.values[row];
+  if (vector.type === "flag") {
+    const flag = vector.values[row]!;
+    return flag === MISSING ? undefined : flag === 1;
+  }
+  const [start, end] = [vector.offsets[row]!, vector.offsets[row + 1]!];
+  const { items } = vector;
+  return items instanceof Float64Array ? Array.from(items.subarray(start, end), known) : items.slice(start, end);
+}
+
+const known = (x: number): number | undefined => (Number.isNaN(x) ? undefined : x);
+
+/** Values, one per row, as a vector. */
+export function fromValues(type: FoundType, rows: number, value: (row: number) => Value): Vector {
+  if (type === "flag") {
+    const values = new Uint8Array(rows);
+    for (let i = 0; i < rows; i++) {
+      const flag = value(i);
+      values[i] = flag === undefined ? MISSING : flag ? 1 : 0;
+    }
+    return { type, values };
+  }
+  if (type === "text") {
+    const values = new Array<string | undefined>(rows);
+    for (let i = 0; i < rows; i++) values[i] = value(i) as string | undefined;
+    return { type, values };
+  }
+  if (type === "number" || type === "missing") {
+    const values = new Float64Array(rows);
+    for (let i = 0; i < rows; i++) values[i] = (value(i) as number | undefined) ?? Number.NaN;
+    return { type: "number", values };
+  }
+  const lists = Array.from({ length: rows }, (_, i) => (value(i) ?? []) as readonly (number | string | undefined)[]);
+  const offsets = new Int32Array(rows + 1);
+  lists.forEach((list, i) => {
+    offsets[i + 1] = offsets[i]! + list.length;
+  });
+  const items = lists.flat();
+  return type === "texts"
+    ? { type, offsets, items: items as (string | undefined)[] }
+    : { type, offsets, items: Float64Array.from(items, x => (x as number | undefined) ?? Number.NaN) };
+}

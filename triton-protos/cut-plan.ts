@@ -1,0 +1,133 @@
+/**
+ * Plan → the part of it that is left when some of its inputs will not be there, or when only a named subgraph is asked for.
+ */
+import { columnsOf } from "./expression.js";
+import type { AnyStep, ColumnRef, Plan } from "./plan.js";
+import { REQUEST_STEP } from "./plan.js";
+
+type Outputs = Plan["outputs"];
+const keyOf = (step: string, column: string) => `${step}\n${column}`;
+
+/** The plan that answers a subgraph's columns, and asks for no more than these need. Undefined: it has none of that name. */
+export function subgraphOf(plan: Plan, name: string): Plan | undefined {
+  const outputs = plan.subgraphs && Object.hasOwn(plan.subgraphs, name) ? plan.subgraphs[name] : undefined;
+  if (!outputs) return undefined;
+  const { subgraphs: _, ...rest } = plan;
+  return keepWhatIsRead({ ...rest, outputs });
+}
+
+/**
+ * The plan without some of its inputs and without every output made from one: label columns are there in training and not in serving.
+ * A `filter` that looks at such a column goes too, and its rows are those it was given.
+ */
+export function withoutInputs(plan: Plan, names: readonly string[]): Plan {
+  const gone = new Set(names.map(name => keyOf(REQUEST_STEP, name)));
+  const dropped = new Map<string, AnyStep>();
+  const follow = (ref: ColumnRef): ColumnRef => {
+    const filter = dropped.get(ref.step);
+    const to = filter?.inputs.input?.find(r => r.name === ref.column);
+    return to ? { ...follow(to), name: ref.name } : ref;
+  };
+  const rowsOf = (rows: string): string => {
+    const filter = dropped.get(rows);
+    return filter ? rowsOf(rowsBefore(plan, filter)) : rows;
+  };
+  const isGone = (ref: ColumnRef) => gone.has(keyOf(ref.step, ref.column));
+  const steps: AnyStep[] = [];
+  for (const original of plan.steps) {
+    const inputs = Object.fromEntries(Object.entries(original.inputs).map(([p, refs]) => [p, refs.map(follow)]));
+    const outputs = original.outputs.map(c => ({ ...c, rows: rowsOf(c.rows) }));
+    const step = { ...original, inputs, outputs } as AnyStep;
+    const lost = sourcesOf(step).map(refs => refs.some(isGone));
+    step.outputs.forEach((c, i) => {
+      if (lost[i]) gone.add(keyOf(step.id, c.name));
+    });
+    if (step.op === "filter" && conditionOf(step).some(isGone)) {
+      dropped.set(step.id, step);
+      for (const ref of step.inputs.input!) if (isGone(ref)) gone.add(keyOf(step.id, ref.name));
+    } else if (lost.some(l => !l)) steps.push(narrow(step, i => !lost[i]));
+  }
+  const left = (outputs: Outputs): Outputs =>
+    outputs.flatMap(({ ref, schema }) =>
+      isGone(ref) ? [] : [{ ref: follow(ref), schema: { ...schema, rows: rowsOf(schema.rows) } }],
+    );
+  const subgraphs = plan.subgraphs && {
+    subgraphs: Object.fromEntries(Object.entries(plan.subgraphs).map(([name, outputs]) => [name, left(outputs)])),
+  };
+  const inputs = plan.inputs.filter(c => !names.includes(c.name));
+  return keepWhatIsRead({ ...plan, ...subgraphs, inputs, steps, outputs: left(plan.outputs) });
+}
+
+/** Steps, their columns and inputs, as far as outputs or subgraphs need them. */
+function keepWhatIsRead(plan: Plan): Plan {
+  const read = new Set<string>();
+  const mark = (refs: readonly ColumnRef[]) => refs.forEach(ref => void read.add(keyOf(ref.step, ref.column)));
+  const asked = [...plan.outputs, ...Object.values(plan.subgraphs ?? {}).flat()];
+  mark(asked.map(output => output.ref));
+  const steps: AnyStep[] = [];
+  for (const step of [...plan.steps].reverse()) {
+    if (!step.outputs.some(c => read.has(keyOf(step.id, c.name)))) continue;
+    const kept = narrow(step, i => read.has(keyOf(step.id, step.outputs[i]!.name)));
+    mark(Object.values(kept.inputs).flat());
+    steps.unshift(kept);
+  }
+  return { ...plan, steps, inputs: plan.inputs.filter(c => read.has(keyOf(REQUEST_STEP, c.name))) };
+}
+
+/** Operators whose output i is made from input i alone. */
+const POSITIONAL: ReadonlySet<string> = new Set([
+  "addProperties",
+  "addTags",
+  "categorify",
+  "clip",
+  "fillMissing",
+  "hashBucket",
+  "lambdaOp",
+  "logOp",
+  "normalize",
+  "rename",
+]);
+
+/** What each output is made from. */
+function sourcesOf(step: AnyStep): readonly (readonly ColumnRef[])[] {
+  const all = Object.values(step.inputs).flat();
+  const input = step.inputs.input ?? [];
+  if (step.op === "filter") return input.map(ref => [ref]);
+  if (step.op === "fillMissing")
+    return step.outputs.map(c => input.filter(ref => ref.name === c.name || `${ref.name}_filled` === c.name));
+  return POSITIONAL.has(step.op) && input.length === step.outputs.length
+    ? input.map(ref => [ref])
+    : step.outputs.map(() => all);
+}
+
+const conditionOf = (step: AnyStep): readonly ColumnRef[] => {
+  if (step.op !== "filter") return [];
+  const read = columnsOf(step.params.condition);
+  return step.inputs.input!.filter(ref => read.has(ref.name));
+};
+
+/** The step with some of its outputs, and with the inputs these need. */
+function narrow(step: AnyStep, keep: (output: number) => boolean): AnyStep {
+  const outputs = step.outputs.filter((_, i) => keep(i));
+  if (outputs.length === step.outputs.length) return step;
+  const isFilter = step.op === "filter";
+  const isPositional =
+    POSITIONAL.has(step.op) && (step.op === "fillMissing" || step.inputs.input!.length === step.outputs.length);
+  if (!isFilter && !isPositional) return step;
+  const sources = sourcesOf(step);
+  const needed = new Set([...step.outputs.flatMap((_, i) => (keep(i) ? sources[i]! : [])), ...conditionOf(step)]);
+  const input = step.inputs.input!.filter(ref => needed.has(ref));
+  // A filter answers each column it is given, so one that only its condition reads stays among its outputs.
+  const answered = isFilter ? step.outputs.filter(c => input.some(ref => ref.name === c.name)) : outputs;
+  return { ...step, outputs: answered, inputs: { ...step.inputs, input } } as AnyStep;
+}
+
+/** The rows a filter was given. */
+function rowsBefore(plan: Plan, filter: AnyStep): string {
+  const ref = filter.inputs.input![0]!;
+  const schema =
+    ref.step === REQUEST_STEP
+      ? plan.inputs.find(c => c.name === ref.column)
+      : plan.steps.find(s => s.id === ref.step)?.outputs.find(c => c.name === ref.column);
+  return schema!.rows;
+}

@@ -1,0 +1,26 @@
+/**
+ * Expression and values by column → its value. One row at a time: what the compiler uses on names, and what the runtime's loops are
+ * measured against.
+ */
+import type { Expression } from "./expression.js";
+import { functionRow, type Value } from "./expression-functions.js";
+
+export function evaluateExpression(expression: Expression, columns: ReadonlyMap<string, Value>): Value {
+  return visit(expression, columns, new Map());
+}
+
+function visit(at: Expression, columns: ReadonlyMap<string, Value>, locals: ReadonlyMap<string, Value>): Value {
+  if ("number" in at) return known(Number(at.number));
+  if ("text" in at) return at.text;
+  if ("flag" in at) return at.flag;
+  if ("missing" in at) return undefined;
+  if ("list" in at) return at.list;
+  if ("column" in at) return known(columns.get(at.column));
+  if ("local" in at) return locals.get(at.local);
+  if ("let" in at) return visit(at.in, columns, new Map([...locals, [at.let, visit(at.be, columns, locals)]]));
+  const args = at.args.map(arg => visit(arg, columns, locals)) as never[];
+  return known(functionRow(at.call).apply(...args));
+}
+
+/** NaN is a missing value. */
+const known = (value: Value): Value => (typeof value === "number" && Number.isNaN(value) ? undefined : value);
