@@ -80,6 +80,11 @@ export function serveCommand(): Command {
     .option("--metrics-address <address>", "address of the metrics port (default: the HTTP address)")
     .option("--allow-cpu-metrics <bool>", "the machine's processor and memory among the metrics", boolean, true)
     .option("--allow-client-shm <bool>", "answer shared memory calls as enabled", boolean, false)
+    .option("--metrics-config <setting=value>", "summary_latencies=true and the like; may be given several times", list)
+    .option("--http-restricted-api <apis:key=value>", "APIs that need a header; may be given several times", list)
+    .option("--grpc-restricted-protocol <apis:key=value>", "protocols that need metadata; several times", list)
+    .option("--http-header-forward-pattern <pattern>", "headers that become parameters of requests", "")
+    .option("--grpc-header-forward-pattern <pattern>", "metadata that become parameters of requests", "")
     .option("--log-verbose <level>", "0: quiet", integer(0, 100), 0)
     .option("--log-info <bool>", "information lines", boolean, true)
     .option("--log-warning <bool>", "warning lines", boolean, true)
@@ -118,6 +123,11 @@ interface Flags {
   readonly metricsAddress?: string;
   readonly allowCpuMetrics: boolean;
   readonly allowClientShm: boolean;
+  readonly metricsConfig?: readonly string[];
+  readonly httpRestrictedApi?: readonly string[];
+  readonly grpcRestrictedProtocol?: readonly string[];
+  readonly httpHeaderForwardPattern: string;
+  readonly grpcHeaderForwardPattern: string;
   readonly logVerbose: number;
   readonly logInfo: boolean;
   readonly logWarning: boolean;
@@ -174,6 +184,11 @@ function toOptions(flags: Flags): ServeOptions {
     httpMaxInputSize: flags.httpMaxInputSize,
     allowClientShm: flags.allowClientShm,
     allowCpuMetrics: flags.allowCpuMetrics,
+    metricsConfig: Object.fromEntries((flags.metricsConfig ?? []).map(text => text.split(/=(.*)/s))),
+    httpRestrictedApis: flags.httpRestrictedApi ?? [],
+    grpcRestrictedProtocols: flags.grpcRestrictedProtocol ?? [],
+    httpHeaderForwardPattern: flags.httpHeaderForwardPattern,
+    grpcHeaderForwardPattern: flags.grpcHeaderForwardPattern,
     log: {
       info: flags.logInfo,
       warning: flags.logWarning,

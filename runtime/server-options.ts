@@ -16,10 +16,23 @@ export interface ServeOptions {
   readonly http?: Endpoint | false;
   readonly grpc?: Endpoint | false;
   readonly metrics?: Endpoint | false;
-  readonly modelControlMode?: "none" | "explicit";
+  readonly modelControlMode?: "none" | "poll" | "explicit";
+  /** Mode poll: seconds between two looks at the repositories. */
+  readonly repositoryPollSeconds?: number;
   /** Explicit mode: models to load at the start; `"*"` for all. */
   readonly loadModels?: readonly string[];
   readonly disableAutoComplete?: boolean;
+  /** Reads `configs/NAME.pbtxt` of a model that has it instead of `config.pbtxt`. */
+  readonly modelConfigName?: string;
+  /** Allows one name in several repositories. */
+  readonly modelNamespacing?: boolean;
+  /** How often a version that fails to load is tried again. */
+  readonly modelLoadRetries?: number;
+  /** Settings by backend; those of `""` hold for all. */
+  readonly backendConfig?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Bounds instances by the resources that they name. */
+  readonly rateLimit?: boolean;
+  readonly rateLimitResources?: Readonly<Record<string, number>>;
   readonly exitOnError?: boolean;
   readonly strictReadiness?: boolean;
   readonly exitTimeoutSeconds?: number;
@@ -27,9 +40,21 @@ export interface ServeOptions {
   readonly httpMaxInputSize?: number;
   readonly allowClientShm?: boolean;
   readonly allowCpuMetrics?: boolean;
+  /** `SETTING` → value of `--metrics-config`. */
+  readonly metricsConfig?: Readonly<Record<string, string>>;
+  /** `API[,API]:KEY=VALUE`: what only answers clients with that header. */
+  readonly httpRestrictedApis?: readonly string[];
+  readonly grpcRestrictedProtocols?: readonly string[];
+  /** Headers whose whole names match become parameters of inference requests. */
+  readonly httpHeaderForwardPattern?: string;
+  readonly grpcHeaderForwardPattern?: string;
   /** Makes the seeds of requests that name none a repeatable sequence. */
   readonly seed?: bigint;
   readonly log?: Partial<LogOptions>;
+  /** File that takes the log instead of the process's streams. */
+  readonly logFile?: string;
+  /** PEM texts of the gRPC port; with `clientRoots`, clients must show a certificate too. */
+  readonly grpcTls?: { readonly certificate: Buffer; readonly key: Buffer; readonly clientRoots?: Buffer };
   /** Where log lines go; the process's streams by default. */
   readonly writeLog?: (text: string, stream: "stdout" | "stderr") => void;
 }
@@ -59,7 +84,14 @@ export const withDefaults = (given: ServeOptions) => {
     metrics: endpoint(given.metrics, 8002, http?.address),
     modelControlMode: given.modelControlMode ?? "none",
     loadModels: given.loadModels ?? [],
+    repositoryPollSeconds: given.repositoryPollSeconds ?? 15,
     disableAutoComplete: given.disableAutoComplete ?? false,
+    modelConfigName: given.modelConfigName ?? "",
+    modelNamespacing: given.modelNamespacing ?? false,
+    modelLoadRetries: given.modelLoadRetries ?? 0,
+    backendConfig: given.backendConfig ?? {},
+    rateLimit: given.rateLimit ?? false,
+    rateLimitResources: given.rateLimitResources ?? {},
     exitOnError: given.exitOnError ?? true,
     strictReadiness: given.strictReadiness ?? true,
     exitTimeoutSeconds: given.exitTimeoutSeconds ?? 30,
@@ -67,7 +99,14 @@ export const withDefaults = (given: ServeOptions) => {
     httpMaxInputSize: given.httpMaxInputSize ?? 2 ** 26,
     allowClientShm: given.allowClientShm ?? false,
     allowCpuMetrics: given.allowCpuMetrics ?? true,
+    metricsConfig: given.metricsConfig ?? {},
+    httpRestrictedApis: given.httpRestrictedApis ?? [],
+    grpcRestrictedProtocols: given.grpcRestrictedProtocols ?? [],
+    httpHeaderForwardPattern: given.httpHeaderForwardPattern ?? "",
+    grpcHeaderForwardPattern: given.grpcHeaderForwardPattern ?? "",
     seed: given.seed,
+    logFile: given.logFile ?? "",
+    grpcTls: given.grpcTls,
     log: { info: true, warning: true, error: true, verbose: 0, format: "default" as const, ...given.log },
     writeLog:
       given.writeLog ??

@@ -13,8 +13,10 @@ import { modelCaller, serverModels } from "./server-models.js";
 import { type RunningServer, type ServeOptions, withDefaults } from "./server-options.js";
 import { modelsTable } from "./server-table.js";
 import { serveGrpc } from "./transport/grpc/server.js";
+import { headerPattern } from "./transport/header-forwarding.js";
 import { serveHttp, serveMetrics } from "./transport/http/server.js";
 import type { Listener } from "./transport/listen.js";
+import { createRestriction } from "./transport/restriction.js";
 
 /**
  * Loads the repositories and opens the ports; they open only when everything is loaded.
@@ -23,19 +25,24 @@ import type { Listener } from "./transport/listen.js";
 export async function serve(given: ServeOptions): Promise<RunningServer> {
   const options = withDefaults(given);
   await requireRepositories(options.modelRepositories);
+  const httpRestriction = createRestriction(options.httpRestrictedApis);
+  const grpcRestriction = createRestriction(options.grpcRestrictedProtocols, "triton-grpc-protocol-");
   const logState = { ...options.log };
   const log: ServerLog = createLog(logState, options.writeLog);
   const registry: Registry = createRegistry({
     repositories: options.modelRepositories,
     control: options.modelControlMode,
     autoComplete: !options.disableAutoComplete,
+    configName: options.modelConfigName,
+    retries: options.modelLoadRetries,
+    backendConfig: options.backendConfig,
     models: modelCaller(() => registry),
     server: serverModels(() => registry),
     log,
     drawSeed: createSeeds(options.seed),
   });
   const wanted = options.modelControlMode === "explicit" ? options.loadModels : [];
-  const all = wanted.includes("*") || options.modelControlMode === "none";
+  const all = wanted.includes("*") || options.modelControlMode !== "explicit";
   const good = all || wanted.length > 0 ? await registry.start(all ? [] : wanted) : true;
   if (options.log.info) options.writeLog(modelsTable(await registry.index()), "stdout");
   if (!good && options.exitOnError) {
@@ -62,11 +69,30 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   try {
     const ports = {
       ...(options.grpc && {
-        grpc: await open(serveGrpc(options.grpc, calls, logSettings, log), "Started GRPCInferenceService at"),
+        grpc: await open(
+          serveGrpc(options.grpc, {
+            calls,
+            logSettings,
+            log,
+            restriction: grpcRestriction,
+            headerForwardPattern: headerPattern(options.grpcHeaderForwardPattern),
+          }),
+          "Started GRPCInferenceService at",
+        ),
       }),
       ...(options.http && {
         http: await open(
-          serveHttp(options.http, { calls, logSettings, maxInputSize: options.httpMaxInputSize }, log),
+          serveHttp(
+            options.http,
+            {
+              calls,
+              logSettings,
+              maxInputSize: options.httpMaxInputSize,
+              restriction: httpRestriction,
+              headerForwardPattern: headerPattern(options.httpHeaderForwardPattern),
+            },
+            log,
+          ),
           "Started HTTPService at",
         ),
       }),

@@ -16,7 +16,7 @@ import { decodeRequest, type WireRequest } from "./decode-request.js";
 import { encodeStreamEnd, encodeStreamFault, encodeStreamResponse } from "./encode-response.js";
 import { type Frame, frame, frameReader, unpack } from "./framing.js";
 import { type FinalStatus, startAnswer } from "./status.js";
-import { toRequest } from "./to-request.js";
+import { type Forward, toRequest } from "./to-request.js";
 import type { Fields } from "./wire.js";
 
 /** Requests of one stream that may be under way; a client that sends more waits. */
@@ -28,13 +28,18 @@ interface Answer {
   readonly fault?: RuntimeFault;
 }
 
-/** @param strict the client asked (`triton_grpc_error: true`) that a backend's fault closes the stream with its status */
+export interface StreamOptions {
+  /** The client asked (`triton_grpc_error: true`) that a backend's fault closes the stream with its status. */
+  readonly strict: boolean;
+  readonly forward: Forward;
+  readonly signal: AbortSignal;
+}
+
 export function serveInferStream(
   stream: ServerHttp2Stream,
   calls: ServerCalls,
   encoding: string,
-  strict: boolean,
-  signal: AbortSignal,
+  { strict, forward, signal }: StreamOptions,
 ): void {
   const final: FinalStatus = { code: 0, message: "" };
   startAnswer(stream, final);
@@ -51,7 +56,7 @@ export function serveInferStream(
   };
   const onFrame = (found: Frame): void => {
     if (++underWay >= MAX_UNDER_WAY) stream.pause();
-    const answer = unpack(found, encoding).then(bytes => answerOne(bytes, calls, signal, send));
+    const answer = unpack(found, encoding).then(bytes => answerOne(bytes, calls, forward, signal, send));
     answer.catch(() => {});
     last = last
       .then(async () => {
@@ -78,6 +83,7 @@ export function serveInferStream(
 async function answerOne(
   bytes: Buffer,
   calls: ServerCalls,
+  forward: Forward,
   signal: AbortSignal,
   send: (answer: Answer) => Promise<void>,
 ): Promise<Answer | undefined> {
@@ -85,7 +91,7 @@ async function answerOne(
   let backendHasIt = false;
   try {
     const version = calls.find(wire.model, wire.version);
-    const request = toRequest(wire, calls.memory, signal);
+    const request = toRequest(wire, calls.memory, forward, signal);
     const valid = validateRequest(version.config, request);
     backendHasIt = true;
     if (isDecoupled(version)) return await answerMany(version, request, valid, calls, send);

@@ -15,14 +15,17 @@ import { RuntimeFault, STATUS } from "../../errors.js";
 import type { LogSettings } from "../../log-settings.js";
 import type { ServerCalls } from "../../server-calls.js";
 import type { ServerLog } from "../../server-log.js";
+import { withHeaders } from "../header-forwarding.js";
 import { type Listener, listen } from "../listen.js";
+import type { Restriction } from "../restriction.js";
 import { type UnaryCall, unaryCalls } from "./calls.js";
 import { decodeRequest } from "./decode-request.js";
 import { encodeResponse } from "./encode-response.js";
 import { type Frame, frame, frameReader, unpack } from "./framing.js";
 import { serveInferStream } from "./infer-stream.js";
+import { apiOf } from "./restricted-calls.js";
 import { armDeadline, endWithStatus, startAnswer } from "./status.js";
-import { toRequest } from "./to-request.js";
+import { type Forward, toRequest } from "./to-request.js";
 
 const INFER = "/inference.GRPCInferenceService/ModelInfer";
 const STREAM_INFER = "/inference.GRPCInferenceService/ModelStreamInfer";
@@ -37,12 +40,19 @@ const SETTINGS = {
 const CONNECTION_WINDOW = 2 ** 25;
 const SESSION_MEMORY_MB = 256;
 
+export interface GrpcContext {
+  readonly calls: ServerCalls;
+  readonly logSettings: LogSettings;
+  readonly log: ServerLog;
+  readonly restriction: Restriction;
+  readonly headerForwardPattern: RegExp | undefined;
+}
+
 export async function serveGrpc(
   options: { readonly address: string; readonly port: number },
-  calls: ServerCalls,
-  logSettings: LogSettings,
-  log: ServerLog,
+  context: GrpcContext,
 ): Promise<Listener> {
+  const { calls, logSettings, log } = context;
   const table = unaryCalls(calls, logSettings);
   const server: Http2Server = createServer({ settings: SETTINGS, maxSessionMemory: SESSION_MEMORY_MB });
   const sessions = new Set<ServerHttp2Session>();
@@ -54,7 +64,7 @@ export async function serveGrpc(
   });
   server.on("stream", (stream, headers) => {
     stream.on("error", error => log.verbose("grpc_server", `stream: ${error.message}`));
-    accept(stream, headers, table, calls, log);
+    accept(stream, headers, table, context);
   });
   server.on("sessionError", error => log.verbose("grpc_server", `connection: ${error.message}`));
   return listen(server, options, async (closed, patience) => {
@@ -71,8 +81,7 @@ function accept(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
   table: ReadonlyMap<string, UnaryCall>,
-  calls: ServerCalls,
-  log: ServerLog,
+  { calls, log, restriction, headerForwardPattern }: GrpcContext,
 ): void {
   if (headers[":method"] !== "POST" || !headers["content-type"]?.startsWith("application/grpc")) {
     stream.respond({ ":status": headers[":method"] === "POST" ? 415 : 405 }, { endStream: true });
@@ -82,12 +91,23 @@ function accept(
   const abort = new AbortController();
   stream.on("close", () => abort.abort());
   armDeadline(stream, headers["grpc-timeout"], abort);
-  const encoding = String(headers["grpc-encoding"] ?? "identity");
-  if (path === STREAM_INFER) {
-    serveInferStream(stream, calls, encoding, headers.triton_grpc_error === "true", abort.signal);
+  const missing = restriction(apiOf(path), name => headers[name]?.toString());
+  if (missing !== undefined) {
+    endWithStatus(stream, STATUS.UNAVAILABLE.grpc, `This protocol is restricted, expecting header '${missing}'`);
+    stream.resume();
     return;
   }
-  const call = path === INFER ? inferCall(calls, abort.signal) : table.get(path);
+  const forward: Forward = parameters => withHeaders(parameters, pairs(headers), headerForwardPattern);
+  const encoding = String(headers["grpc-encoding"] ?? "identity");
+  if (path === STREAM_INFER) {
+    serveInferStream(stream, calls, encoding, {
+      strict: headers.triton_grpc_error === "true",
+      forward,
+      signal: abort.signal,
+    });
+    return;
+  }
+  const call = path === INFER ? inferCall(calls, forward, abort.signal) : table.get(path);
   if (!call) {
     endWithStatus(stream, STATUS.UNSUPPORTED.grpc, "");
     stream.resume();
@@ -96,14 +116,17 @@ function accept(
   serveUnary(stream, encoding, call, log);
 }
 
+const pairs = (headers: IncomingHttpHeaders): [string, string][] =>
+  Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
+
 const inferCall =
-  (calls: ServerCalls, signal: AbortSignal) =>
+  (calls: ServerCalls, forward: Forward, signal: AbortSignal) =>
   async (bytes: Buffer): Promise<Uint8Array> => {
     const wire = decodeRequest(bytes);
     const version = calls.find(wire.model, wire.version);
     if (isDecoupled(version))
       throw new RuntimeFault("UNSUPPORTED", "ModelInfer RPC doesn't support models with decoupled transaction policy");
-    const request = toRequest(wire, calls.memory, signal);
+    const request = toRequest(wire, calls.memory, forward, signal);
     return encodeResponse(deliver(await infer(version, request), request, version, calls.labels)).finish();
   };
 

@@ -7,6 +7,7 @@ import type { InferRequest, RequestTensor } from "../../data-plane/request.js";
 import { requestPrefix } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
 import type { RegionPart, SharedMemory } from "../../shared-memory.js";
+import type { Parameter } from "../../tensor.js";
 import { packContents } from "./contents.js";
 import type { WireInput, WireParameters, WireRequest } from "./decode-request.js";
 import { readParameters } from "./parameters.js";
@@ -15,10 +16,18 @@ const refuse = (text: string): never => {
   throw new RuntimeFault("INVALID_ARGUMENT", text);
 };
 
+/** Adds the headers that become parameters. */
+export type Forward = (parameters: ReadonlyMap<string, Parameter>) => ReadonlyMap<string, Parameter>;
+
 /** @throws RuntimeFault */
-export function toRequest(wire: WireRequest, memory: SharedMemory, signal: AbortSignal): InferRequest {
+export function toRequest(
+  wire: WireRequest,
+  memory: SharedMemory,
+  forward: Forward,
+  signal: AbortSignal,
+): InferRequest {
   const { id, model } = wire;
-  const parameters = readParameters(wire.parameters);
+  const parameters = forward(readParameters(wire.parameters));
   refuseDoubles(wire.inputs, "input", id);
   refuseDoubles(wire.outputs, "output", id);
   let nextRaw = 0;

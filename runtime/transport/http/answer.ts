@@ -2,12 +2,20 @@
  * What a route answers, and how it is written to the socket: only the headers Triton sends.
  */
 import type { ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { type RuntimeFault, STATUS } from "../../errors.js";
 
 export interface Answer {
   readonly status: number;
-  readonly type: "application/json" | "application/octet-stream" | "text/plain" | "text/plain; charset=utf-8";
-  readonly body: Buffer | string;
+  readonly type:
+    | "application/json"
+    | "application/octet-stream"
+    | "text/plain"
+    | "text/plain; charset=utf-8"
+    | "text/event-stream; charset=utf-8";
+  /** Parts are sent as they come, in chunks. */
+  readonly body: Buffer | string | AsyncIterable<string>;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -18,6 +26,11 @@ export const jsonAnswer = (value: unknown): Answer => ({
 });
 export const emptyAnswer = (status = 200): Answer => ({ status, type: "text/plain", body: "" });
 export const notFound: Answer = { status: 404, type: "text/plain", body: JSON.stringify({ error: "Not Found" }) };
+export const restricted = (header: string): Answer => ({
+  status: 403,
+  type: "text/plain",
+  body: JSON.stringify({ error: `This API is restricted, expecting header '${header}'` }),
+});
 /** @param type `text/plain` on the routes that Triton answers without a body */
 export const methodNotAllowed = (type: Answer["type"]): Answer => ({
   status: 405,
@@ -32,10 +45,18 @@ export const faultAnswer = (fault: RuntimeFault, type: Answer["type"] = "applica
   body: JSON.stringify({ error: fault.message }),
 });
 
-export function writeAnswer(response: ServerResponse, { status, type, body, headers }: Answer): void {
+export async function writeAnswer(response: ServerResponse, { status, type, body, headers }: Answer): Promise<void> {
   if (response.headersSent || response.destroyed) return;
   response.sendDate = false;
   if (response.shouldKeepAlive || response.req.httpVersion === "1.0") response.removeHeader("connection");
+  if (typeof body !== "string" && !Buffer.isBuffer(body)) {
+    response.writeHead(status, { "Content-Type": type, ...headers });
+    // A client that goes away ends the answer; that is no fault.
+    await pipeline(Readable.from(body, { objectMode: true }), response).catch(error => {
+      if ((error as NodeJS.ErrnoException).code !== "ERR_STREAM_PREMATURE_CLOSE") throw error;
+    });
+    return;
+  }
   response.writeHead(status, { "Content-Type": type, ...headers, "Content-Length": Buffer.byteLength(body) });
   response.end(body);
 }

@@ -83,7 +83,7 @@ function readInput(input: Json, limits: BodyLimits, takeBlob: (size: number, nam
   return { name, datatype, shape, data: readData(source.data!, row, shape, name, limits) };
 }
 
-function readData(
+export function readData(
   data: Json,
   row: DatatypeRow,
   shape: readonly number[],

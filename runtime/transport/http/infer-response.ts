@@ -1,12 +1,10 @@
 /**
  * The data plane's answer → the HTTP body: JSON, and the bytes of the outputs that are wanted binary.
  */
-import { wireDatatype } from "../../../triton-protos/datatype.js";
 import { isPlaced } from "../../data-plane/deliver.js";
 import type { InferResponse } from "../../data-plane/request.js";
-import { RuntimeFault } from "../../errors.js";
 import type { Parameter } from "../../tensor.js";
-import { printDouble, printElements, quoteText } from "./tensor-json.js";
+import { printDouble, printElements, quoteText, requireJson } from "./tensor-json.js";
 
 export interface InferBody {
   readonly body: Buffer;
@@ -24,11 +22,7 @@ export function printInferResponse(response: InferResponse, isBinary: (output: s
       blobs.push(tensor.data);
       return `{${head},"parameters":{"binary_data_size":${tensor.data.byteLength}}}`;
     }
-    if (!wireDatatype(tensor.datatype)?.contents)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `sending ${tensor.datatype} data via JSON is not supported. Please use the binary data format for output`,
-      );
+    requireJson(tensor.datatype);
     return `{${head},"data":[${printElements(tensor)}]}`;
   });
   const parameters = [...response.parameters].map(([key, value]) => `${quoteText(key)}:${printParameter(value)}`);
@@ -43,5 +37,5 @@ export function printInferResponse(response: InferResponse, isBinary: (output: s
     : { body: json };
 }
 
-const printParameter = (value: Parameter): string =>
+export const printParameter = (value: Parameter): string =>
   typeof value === "string" ? quoteText(value) : typeof value === "number" ? printDouble(value) : String(value);

@@ -1,32 +1,28 @@
 /**
  * POST …/infer: headers and body → the data plane → JSON or binary answer.
  */
-import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
 import { promisify } from "node:util";
 import { deflate, gzip } from "node:zlib";
 import { deliver } from "../../data-plane/deliver.js";
 import { execute, isDecoupled } from "../../data-plane/infer.js";
 import { validateRequest } from "../../data-plane/validate.js";
 import { RuntimeFault } from "../../errors.js";
-import type { ServerCalls } from "../../server-calls.js";
+import { withHeaders } from "../header-forwarding.js";
 import { type Answer, faultAnswer } from "./answer.js";
 import { readBody, unpackBody } from "./body.js";
 import { readInferRequest } from "./infer-request.js";
 import { printInferResponse } from "./infer-response.js";
+import { type Call, headerPairs } from "./route.js";
 
 const LENGTH_HEADER = "inference-header-content-length";
 
-export async function answerInfer(
-  request: IncomingMessage,
-  calls: ServerCalls,
-  target: { readonly model: string; readonly version: string },
-  maxInputSize: number,
-  signal: AbortSignal,
-): Promise<Answer> {
+export async function answerInfer({ request, context, path, signal }: Call): Promise<Answer> {
+  const { calls, maxInputSize, headerForwardPattern } = context;
   // Triton marks faults as JSON only between parsing the body and the model's answer.
   let plain = true;
   try {
-    const version = calls.find(target.model, target.version);
+    const version = calls.find(path.model ?? "", path.version ?? "");
     if (isDecoupled(version))
       throw new RuntimeFault("UNSUPPORTED", "HTTP end point doesn't support models with decoupled transaction policy");
     const received = await readBody(request, maxInputSize);
@@ -34,13 +30,14 @@ export async function answerInfer(
     const jsonLength = readLength(request.headers, received.length);
     const body = await unpackBody(received, encoding, maxInputSize);
     plain = false;
-    const { request: asked, isBinary } = readInferRequest(
+    const { request: read, isBinary } = readInferRequest(
       body,
       jsonLength,
       version.config,
       { maxInputSize, memory: calls.memory },
       signal,
     );
+    const asked = { ...read, parameters: withHeaders(read.parameters, headerPairs(request), headerForwardPattern) };
     const valid = validateRequest(version.config, asked);
     plain = true;
     const { body: answer, jsonLength: answerLength } = printInferResponse(

@@ -26,7 +26,7 @@ export function readHttpParameters(json: Json | undefined): {
         "INVALID_ARGUMENT",
         "parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified.",
       );
-    else parameters.set(key, free(key, value));
+    else parameters.set(key, freeParameter(key, value));
   }
   return { parameters, binaryOutput };
 }
@@ -34,7 +34,8 @@ export function readHttpParameters(json: Json | undefined): {
 const isWhole = (json: Json): json is number | bigint =>
   (typeof json === "number" && Number.isInteger(json) && json >= 0) || (typeof json === "bigint" && json >= 0n);
 
-function free(key: string, value: Json): Parameter {
+/** A parameter for the model. @throws RuntimeFault for lists, objects and null */
+export function freeParameter(key: string, value: Json): Parameter {
   if (typeof value === "string" || typeof value === "boolean") return value;
   if (typeof value === "bigint") return value;
   if (typeof value === "number") return Number.isInteger(value) ? BigInt(value) : value;

@@ -4,6 +4,7 @@
 import type { IncomingMessage } from "node:http";
 import type { LogSettings } from "../../log-settings.js";
 import type { ServerCalls } from "../../server-calls.js";
+import type { Restrictable, Restriction } from "../restriction.js";
 import { isObject } from "./access.js";
 import type { Answer } from "./answer.js";
 import { readBody } from "./body.js";
@@ -14,6 +15,8 @@ export interface RouteContext {
   readonly calls: ServerCalls;
   readonly logSettings: LogSettings;
   readonly maxInputSize: number;
+  readonly restriction: Restriction;
+  readonly headerForwardPattern: RegExp | undefined;
 }
 
 export interface Call {
@@ -27,15 +30,22 @@ export interface Call {
 export interface Route {
   readonly method: "GET" | "POST";
   readonly path: RegExp;
+  /** What the route belongs to, for restrictions. */
+  readonly api: Restrictable;
   answer(call: Call): Answer | Promise<Answer>;
 }
 
 /** A route whose path is matched exactly, groups apart. */
-export const route = (method: Route["method"], path: string, answer: Route["answer"]): Route => ({
+export const route = (method: Route["method"], api: Restrictable, path: string, answer: Route["answer"]): Route => ({
   method,
+  api,
   path: new RegExp(`^${path}$`),
   answer,
 });
+
+/** Names and values of a request's headers, as they were written. */
+export const headerPairs = ({ rawHeaders }: IncomingMessage): [string, string][] =>
+  rawHeaders.flatMap((name, i) => (i % 2 === 0 ? [[name, rawHeaders[i + 1]!] as [string, string]] : []));
 
 /** The body as an object; anything else, and an empty body where that is allowed, counts as an object without members. */
 export async function bodyObject({ request, context }: Call, mayBeEmpty = true): Promise<JsonObject> {

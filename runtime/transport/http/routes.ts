@@ -4,6 +4,7 @@
 import { RuntimeFault } from "../../errors.js";
 import { isObject } from "./access.js";
 import { emptyAnswer, faultAnswer, jsonAnswer } from "./answer.js";
+import { answerGenerate } from "./generate-route.js";
 import { answerInfer } from "./infer-route.js";
 import { bodyObject, type Call, type Route, route } from "./route.js";
 import { SHARED_MEMORY_ROUTES } from "./shared-memory-routes.js";
@@ -13,18 +14,16 @@ const REPOSITORY = "/v2/repository(?:/(?<repository>[^/]+))?";
 const target = ({ path }: Call): readonly [string, string] => [path.model ?? "", path.version ?? ""];
 
 export const ROUTES: readonly Route[] = [
-  route("POST", `${MODEL}/infer`, call => {
-    const [model, version] = target(call);
-    return answerInfer(call.request, call.context.calls, { model, version }, call.context.maxInputSize, call.signal);
-  }),
-  route("POST", `${MODEL}/generate(?:_stream)?`, () => {
-    throw new RuntimeFault("UNSUPPORTED", "the generate extension is not served; use /infer");
-  }),
-  route("GET", "/v2/health/live", () => emptyAnswer()),
-  route("GET", "/v2/health/ready", ({ context }) => emptyAnswer(context.calls.isReady() ? 200 : 400)),
-  route("GET", "/v2", ({ context }) => jsonAnswer(context.calls.serverMetadata())),
-  route("GET", "/v2/models/stats", ({ context }) => jsonAnswer({ model_stats: context.calls.statistics("", "") })),
-  route("GET", `${MODEL}/ready`, call => {
+  route("POST", "inference", `${MODEL}/infer`, answerInfer),
+  route("POST", "inference", `${MODEL}/generate`, call => answerGenerate(call, false)),
+  route("POST", "inference", `${MODEL}/generate_stream`, call => answerGenerate(call, true)),
+  route("GET", "health", "/v2/health/live", () => emptyAnswer()),
+  route("GET", "health", "/v2/health/ready", ({ context }) => emptyAnswer(context.calls.isReady() ? 200 : 400)),
+  route("GET", "metadata", "/v2", ({ context }) => jsonAnswer(context.calls.serverMetadata())),
+  route("GET", "statistics", "/v2/models/stats", ({ context }) =>
+    jsonAnswer({ model_stats: context.calls.statistics("", "") }),
+  ),
+  route("GET", "health", `${MODEL}/ready`, call => {
     try {
       call.context.calls.find(...target(call));
       return emptyAnswer();
@@ -32,16 +31,18 @@ export const ROUTES: readonly Route[] = [
       return faultAnswer(RuntimeFault.from(error), "text/plain");
     }
   }),
-  route("GET", `${MODEL}/config`, call => jsonAnswer(call.context.calls.modelConfig(...target(call)))),
-  route("GET", `${MODEL}/stats`, call => jsonAnswer({ model_stats: call.context.calls.statistics(...target(call)) })),
-  route("GET", MODEL, call => jsonAnswer(call.context.calls.modelMetadata(...target(call)))),
-  route("POST", `${REPOSITORY}/index`, async call => {
+  route("GET", "model-config", `${MODEL}/config`, call => jsonAnswer(call.context.calls.modelConfig(...target(call)))),
+  route("GET", "statistics", `${MODEL}/stats`, call =>
+    jsonAnswer({ model_stats: call.context.calls.statistics(...target(call)) }),
+  ),
+  route("GET", "metadata", MODEL, call => jsonAnswer(call.context.calls.modelMetadata(...target(call)))),
+  route("POST", "model-repository", `${REPOSITORY}/index`, async call => {
     const ready = (await bodyObject(call)).get("ready");
     if (ready !== undefined && typeof ready !== "boolean")
       throw new RuntimeFault("INVALID_ARGUMENT", "Invalid value for 'ready': expected a boolean");
     return jsonAnswer(await call.context.calls.index(ready ?? false));
   }),
-  route("POST", `${REPOSITORY}/models/(?<model>[^/]+)/load`, async call => {
+  route("POST", "model-repository", `${REPOSITORY}/models/(?<model>[^/]+)/load`, async call => {
     refuseRepository(call);
     const parameters = (await bodyObject(call)).get("parameters");
     const [key] = isObject(parameters) ? parameters.keys() : [];
@@ -55,20 +56,20 @@ export const ROUTES: readonly Route[] = [
     await call.context.calls.load(call.path.model!);
     return { ...emptyAnswer(), type: "application/json" };
   }),
-  route("POST", `${REPOSITORY}/models/(?<model>[^/]+)/unload`, async call => {
+  route("POST", "model-repository", `${REPOSITORY}/models/(?<model>[^/]+)/unload`, async call => {
     refuseRepository(call);
     await bodyObject(call);
     await call.context.calls.unload(call.path.model!);
     return { ...emptyAnswer(), type: "application/json" };
   }),
   ...SHARED_MEMORY_ROUTES,
-  route("GET", "/v2/logging", ({ context }) => jsonAnswer(context.logSettings.print())),
-  route("POST", "/v2/logging", async call => {
+  route("GET", "logging", "/v2/logging", ({ context }) => jsonAnswer(context.logSettings.print())),
+  route("POST", "logging", "/v2/logging", async call => {
     call.context.logSettings.updateFromJson(Object.fromEntries(await bodyObject(call, false)));
     return jsonAnswer(call.context.logSettings.print());
   }),
   ...(["GET", "POST"] as const).map(method =>
-    route(method, "/v2(?:/models/[^/]+)?/trace/setting", () => {
+    route(method, "trace", "/v2(?:/models/[^/]+)?/trace/setting", () => {
       throw new RuntimeFault("UNAVAILABLE", "the server does not support tracing");
     }),
   ),

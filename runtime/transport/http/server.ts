@@ -5,7 +5,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { RuntimeFault } from "../../errors.js";
 import type { ServerLog } from "../../server-log.js";
 import { type Listener, listen } from "../listen.js";
-import { type Answer, emptyAnswer, faultAnswer, methodNotAllowed, notFound, writeAnswer } from "./answer.js";
+import {
+  type Answer,
+  emptyAnswer,
+  faultAnswer,
+  methodNotAllowed,
+  notFound,
+  restricted,
+  writeAnswer,
+} from "./answer.js";
 import type { RouteContext } from "./route.js";
 import { ROUTES } from "./routes.js";
 
@@ -30,6 +38,8 @@ export function serveHttp(
     for (const route of ROUTES) {
       const match = route.path.exec(path);
       if (!match) continue;
+      const missing = context.restriction(route.api, name => request.headers[name]?.toString());
+      if (missing !== undefined) return restricted(missing);
       known = true;
       if (route.method === request.method) return route.answer({ request, context, path: match.groups ?? {}, signal });
     }
@@ -83,12 +93,12 @@ async function serve(
     if (!response.writableFinished) abort.abort();
   });
   try {
-    writeAnswer(response, await respond(request, abort.signal));
+    await writeAnswer(response, await respond(request, abort.signal));
   } catch (error) {
     const fault = RuntimeFault.from(error);
     if (!(error instanceof RuntimeFault))
       log.error("http_server", `${fault.message}: ${String((error as Error)?.stack ?? error)}`);
-    writeAnswer(response, faultAnswer(fault));
+    await writeAnswer(response, faultAnswer(fault)).catch(() => {});
   }
   // What is left of a refused body is read away, so that the connection can be used again.
   if (!request.complete) request.resume();

@@ -17,23 +17,23 @@ function requireShm({ context }: Call): void {
 }
 
 export const SHARED_MEMORY_ROUTES: readonly Route[] = [
-  route("GET", `/v2/systemsharedmemory${REGION}/status`, ({ path, context }) =>
+  route("GET", "shared-memory", `/v2/systemsharedmemory${REGION}/status`, ({ path, context }) =>
     jsonAnswer(context.calls.memory.status(path.region ?? "")),
   ),
-  route("GET", `/v2/cudasharedmemory${REGION}/status`, ({ path }) => {
+  route("GET", "shared-memory", `/v2/cudasharedmemory${REGION}/status`, ({ path }) => {
     if (path.region === undefined) return jsonAnswer([]);
     throw new RuntimeFault("NOT_FOUND", `Unable to find cuda shared memory region: '${path.region}'`);
   }),
-  route("POST", `/v2/systemsharedmemory${REGION}/unregister`, call => {
+  route("POST", "shared-memory", `/v2/systemsharedmemory${REGION}/unregister`, call => {
     requireShm(call);
     call.context.calls.memory.unregister(call.path.region ?? "");
     return done;
   }),
-  route("POST", `/v2/cudasharedmemory${REGION}/unregister`, call => {
+  route("POST", "shared-memory", `/v2/cudasharedmemory${REGION}/unregister`, call => {
     requireShm(call);
     return done;
   }),
-  route("POST", `/v2/systemsharedmemory${REGION}/register`, async call => {
+  route("POST", "shared-memory", `/v2/systemsharedmemory${REGION}/register`, async call => {
     requireShm(call);
     const name = call.path.region;
     if (name === undefined) refuse("'region name' is necessary to register system shared memory region");
@@ -52,7 +52,7 @@ export const SHARED_MEMORY_ROUTES: readonly Route[] = [
     call.context.calls.memory.register(region);
     return done;
   }),
-  route("POST", `/v2/cudasharedmemory${REGION}/register`, call => {
+  route("POST", "shared-memory", `/v2/cudasharedmemory${REGION}/register`, call => {
     requireShm(call);
     return refuse(
       call.path.region === undefined

@@ -56,6 +56,15 @@ function flatten(items: readonly Json[], into: Json[]): void {
     else into.push(item);
 }
 
+/** @throws RuntimeFault for a datatype that JSON cannot carry */
+export function requireJson(datatype: string): void {
+  if (!wireDatatype(datatype)?.contents)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `sending ${datatype} data via JSON is not supported. Please use the binary data format for output`,
+    );
+}
+
 /** The elements of a tensor, comma-separated, as a binary string (one character per byte of UTF-8). */
 export function printElements({ datatype, data }: Tensor): string {
   const row = wireDatatype(datatype)!;

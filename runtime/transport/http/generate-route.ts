@@ -1,0 +1,110 @@
+/**
+ * POST …/generate and …/generate_stream: a flat JSON request → one flat JSON answer, or server-sent events as the model makes them. The first
+ * answer decides the status.
+ */
+import { executeStream } from "../../data-plane/infer.js";
+import type { InferRequest, InferResponse } from "../../data-plane/request.js";
+import { type ValidRequest, validateRequest } from "../../data-plane/validate.js";
+import { Refusal, RuntimeFault } from "../../errors.js";
+import type { ReadyVersion } from "../../repository/registry.js";
+import { elementCount } from "../../tensor.js";
+import { withHeaders } from "../header-forwarding.js";
+import type { Answer } from "./answer.js";
+import { readBody } from "./body.js";
+import { readGenerateRequest } from "./generate-request.js";
+import { printParameter } from "./infer-response.js";
+import { type Call, headerPairs } from "./route.js";
+import { printElements, quoteText, requireJson } from "./tensor-json.js";
+
+const ONE_ANSWER =
+  "generate expects model to produce exactly 1 response, use generate stream for model that generates various number of responses";
+
+export async function answerGenerate({ request, context, path, signal }: Call, stream: boolean): Promise<Answer> {
+  const { calls, maxInputSize, headerForwardPattern } = context;
+  const version = calls.find(path.model ?? "", path.version ?? "");
+  const encoding = request.headers["content-encoding"] ?? "identity";
+  if (encoding !== "identity")
+    throw new RuntimeFault("INVALID_ARGUMENT", "Unsupported content-encoding, only 'identity' is supported.");
+  const body = await readBody(request, maxInputSize);
+  const limits = { maxInputSize, memory: calls.memory };
+  const read = readGenerateRequest(body, version.config, limits, signal);
+  const asked = { ...read, parameters: withHeaders(read.parameters, headerPairs(request), headerForwardPattern) };
+  const answers = run(version, asked, validateRequest(version.config, asked));
+  const first = await answers.next();
+  const status = first.value instanceof Error ? 400 : 200;
+  if (stream) return { status, type: "text/event-stream; charset=utf-8", body: events(first, answers) };
+  let only = first.done ? undefined : print(first.value);
+  for await (const _ of answers) only = undefined;
+  return { status, type: "application/json", body: once(only ?? printFault(ONE_ANSWER)) };
+}
+
+async function* once(text: string): AsyncIterable<string> {
+  yield text;
+}
+
+async function* events(
+  first: IteratorResult<InferResponse | RuntimeFault, void>,
+  rest: AsyncIterable<InferResponse | RuntimeFault>,
+): AsyncIterable<string> {
+  if (first.done) return;
+  yield `data: ${print(first.value)}\n\n`;
+  for await (const answer of rest) yield `data: ${print(answer)}\n\n`;
+}
+
+/** The answers as they come; a fault of the execution is the last one. @throws RuntimeFault when a scheduler refuses the request */
+async function* run(
+  version: ReadyVersion,
+  request: InferRequest,
+  valid: ValidRequest,
+): AsyncGenerator<InferResponse | RuntimeFault, void> {
+  const queue: (InferResponse | RuntimeFault)[] = [];
+  let refusal: RuntimeFault | undefined;
+  let wake = (): void => {};
+  let done = false;
+  const add = (answer: InferResponse | RuntimeFault): void => {
+    queue.push(answer);
+    wake();
+  };
+  void executeStream(version, request, valid, add)
+    .catch(error => {
+      if (error instanceof Refusal) refusal = error;
+      else add(RuntimeFault.from(error));
+    })
+    .finally(() => {
+      done = true;
+      wake();
+    });
+  for (;;) {
+    const next = queue.shift();
+    if (next) yield next;
+    else if (refusal) throw refusal;
+    else if (done) return;
+    else
+      await new Promise<void>(resolve => {
+        wake = resolve;
+      });
+  }
+}
+
+const printFault = (message: string): string => JSON.stringify({ error: message });
+
+/** One answer as a flat object, its members in the order of their names. */
+function print(answer: InferResponse | RuntimeFault): string {
+  if (answer instanceof Error) return printFault(answer.message);
+  const members = new Map<string, string>();
+  if (answer.id) members.set("id", quoteText(answer.id));
+  members.set("model_name", quoteText(answer.model));
+  members.set("model_version", `"${answer.version}"`);
+  for (const [key, value] of answer.parameters) members.set(key, printParameter(value));
+  try {
+    for (const tensor of answer.outputs) {
+      requireJson(tensor.datatype);
+      const elements = printElements(tensor);
+      members.set(tensor.name, elementCount(tensor.shape) === 1 ? elements : `[${elements}]`);
+    }
+  } catch (error) {
+    return printFault((error as Error).message);
+  }
+  const text = [...members.keys()].sort().map(key => `${quoteText(key)}:${members.get(key)}`);
+  return Buffer.from(`{${text.join(",")}}`, "latin1").toString("utf8");
+}
