@@ -2,24 +2,31 @@
  * Collects a request's body: bounded, in one growing buffer (a million one-byte chunks cost a megabyte, not a million objects), unpacked.
  */
 import type { IncomingMessage } from "node:http";
-import { promisify } from "node:util";
-import { gunzip, inflate, inflateRaw } from "node:zlib";
+import { constants, unzip } from "node:zlib";
 import { RuntimeFault } from "../../errors.js";
 
-const tooLarge = (limit: number): RuntimeFault =>
-  new RuntimeFault(
-    "INVALID_ARGUMENT",
-    `the request body is larger than ${limit} bytes. Use --http-max-input-size to increase the limit.`,
-  );
+const HINT = "Use --http-max-input-size to increase the limit.";
+const refuse = (text: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", `${text} ${HINT}`);
+
+/** A JSON text, or the JSON part of a body, that is longer than the limit. */
+export const jsonTooLarge = (size: number, limit: number): RuntimeFault =>
+  refuse(`request JSON size of ${size} bytes exceeds the maximum allowed input size of ${limit} bytes.`);
+export const rawTooLarge = (size: number, limit: number): RuntimeFault =>
+  refuse(`Raw input has a byte_size (${size} bytes) that exceeds the maximum allowed value of ${limit} bytes.`);
+
+/** Tensor bytes beside the JSON are not held to the limit on JSON, but to this. */
+const MAX_BODY = 2 ** 30;
+export const binaryLimit = (limit: number): number => Math.max(limit, MAX_BODY);
 
 /** @throws RuntimeFault when the body is larger than `limit` */
 export async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   const declared = Number(request.headers["content-length"] ?? 0);
-  if (declared > limit) throw tooLarge(limit);
-  let buffer = Buffer.allocUnsafe(Math.max(declared, 1024));
+  if (declared > limit) throw jsonTooLarge(declared, limit);
+  // A length that is only announced is not worth more memory than this.
+  let buffer = Buffer.allocUnsafe(Math.min(Math.max(declared, 1024), 2 ** 24));
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
-    if (length + chunk.length > limit) throw tooLarge(limit);
+    if (length + chunk.length > limit) throw jsonTooLarge(length + chunk.length, limit);
     if (length + chunk.length > buffer.length) {
       const larger = Buffer.allocUnsafe(Math.min(limit, Math.max(buffer.length * 2, length + chunk.length)));
       larger.set(buffer.subarray(0, length));
@@ -31,23 +38,21 @@ export async function readBody(request: IncomingMessage, limit: number): Promise
   return buffer.subarray(0, length);
 }
 
-/** Unpacks a body by its `Content-Encoding`. @throws RuntimeFault */
+/**
+ * Unpacks a body by its `Content-Encoding`. As Triton's: gzip and zlib data are told apart by their first bytes, what is cut off gives what
+ * there is, and what is neither gives nothing.
+ * @throws RuntimeFault
+ */
 export async function unpackBody(body: Buffer, encoding: string | undefined, limit: number): Promise<Buffer> {
-  const options = { maxOutputLength: limit };
-  try {
-    if (!encoding || encoding === "identity") return body;
-    if (encoding === "gzip") return await promisify<Buffer, object, Buffer>(gunzip)(body, options);
-    if (encoding === "deflate") {
-      const zlibHead = body.length >= 2 && (body[0]! & 0x0f) === 8 && ((body[0]! << 8) | body[1]!) % 31 === 0;
-      return await promisify<Buffer, object, Buffer>(zlibHead ? inflate : inflateRaw)(body, options);
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") throw tooLarge(limit);
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `the request body is not ${encoding} data: ${(error as Error).message}`,
-      { cause: error },
-    );
-  }
-  throw new RuntimeFault("UNSUPPORTED", "Unsupported compression type");
+  if (encoding === undefined || encoding === "identity") return body;
+  if (encoding !== "gzip" && encoding !== "deflate")
+    throw new RuntimeFault("UNSUPPORTED", "Unsupported compression type");
+  return new Promise((resolve, reject) => {
+    unzip(body, { maxOutputLength: limit, finishFlush: constants.Z_SYNC_FLUSH }, (error, plain) => {
+      if (!error) resolve(plain);
+      else if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE")
+        reject(refuse(`Decompressed data size exceeds the maximum allowed value of ${limit} bytes.`));
+      else resolve(Buffer.alloc(0));
+    });
+  });
 }

@@ -9,6 +9,7 @@ import { RuntimeFault } from "../../errors.js";
 import type { RegionPart, SharedMemory } from "../../shared-memory.js";
 import type { Parameter } from "../../tensor.js";
 import { asArray, asBoolean, asText, asUnsigned, isObject, member } from "./access.js";
+import { jsonTooLarge, rawTooLarge } from "./body.js";
 import { type Json, type JsonObject, parseJson } from "./json.js";
 import { readHttpParameters } from "./parameters.js";
 import { readElements } from "./tensor-json.js";
@@ -40,7 +41,12 @@ export function readInferRequest(
   limits: BodyLimits,
   signal: AbortSignal,
 ): HttpInferRequest {
-  if (jsonLength === 0 || body.length === 0) return rawRequest(body, config, signal);
+  const { maxInputSize } = limits;
+  if (jsonLength === 0 || body.length === 0) {
+    if (body.length > maxInputSize) throw rawTooLarge(body.length, maxInputSize);
+    return rawRequest(body, config, signal);
+  }
+  if ((jsonLength ?? body.length) > maxInputSize) throw jsonTooLarge(jsonLength ?? body.length, maxInputSize);
   const json = parseJson(jsonLength === undefined ? body : body.subarray(0, jsonLength));
   const blob = jsonLength === undefined ? Buffer.alloc(0) : body.subarray(jsonLength);
   const id = isObject(json) && json.has("id") ? asText(json.get("id")!, "id") : "";

@@ -10,7 +10,7 @@ import { validateRequest } from "../../data-plane/validate.js";
 import { RuntimeFault } from "../../errors.js";
 import { withHeaders } from "../header-forwarding.js";
 import { type Answer, faultAnswer } from "./answer.js";
-import { readBody, unpackBody } from "./body.js";
+import { binaryLimit, readBody, unpackBody } from "./body.js";
 import { readInferRequest } from "./infer-request.js";
 import { printInferResponse } from "./infer-response.js";
 import { type Call, headerPairs } from "./route.js";
@@ -25,8 +25,11 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     const version = calls.find(path.model ?? "", path.version ?? "");
     if (isDecoupled(version))
       throw new RuntimeFault("UNSUPPORTED", "HTTP end point doesn't support models with decoupled transaction policy");
-    const received = await readBody(request, maxInputSize);
     const encoding = request.headers["content-encoding"];
+    const isJson = encoding === undefined && request.headers[LENGTH_HEADER] === undefined;
+    plain = !isJson;
+    const received = await readBody(request, isJson ? maxInputSize : binaryLimit(maxInputSize));
+    plain = true;
     const jsonLength = readLength(request.headers, received.length);
     const body = await unpackBody(received, encoding, maxInputSize);
     plain = false;
