@@ -81,7 +81,9 @@ export interface Backend {
   /** Models of the same repository that must be ready before this one loads (a plan's ONNX models). */
   dependencies?(folder: string, config: ModelConfig): Promise<readonly string[]>;
   /** Fills in what the configuration leaves out and the model file knows (`max_batch_size`, inputs, outputs). */
-  autoComplete?(config: ModelConfig, folder: string): Promise<ModelConfig>;
+  autoComplete?(config: ModelConfig, folder: string, settings?: Readonly<Record<string, string>>): Promise<ModelConfig>;
+  /** Rules of the backend's own, before the general ones. @throws RuntimeFault */
+  validate?(config: ModelConfig): void;
   /** @throws RuntimeFault: the reason in the repository index */
   load(context: LoadContext): Promise<LoadedModel>;
 }

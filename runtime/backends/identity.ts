@@ -17,10 +17,26 @@ const PARAMETERS: ReadonlyMap<string, Parameter> = new Map<string, Parameter>([
 ]);
 
 export const identityBackend: Backend = {
+  validate({ input, output }) {
+    if (input.length !== output.length) refuse("model configuration must have equal input/output pairs");
+    for (const [i, one] of input.entries()) {
+      const other = output[i]!;
+      if (!one.name.startsWith("INPUT"))
+        refuse(`expected input name to follow INPUT<index> pattern, got '${one.name}'`);
+      if (!other.name.startsWith("OUTPUT"))
+        refuse(`expected output name to follow OUTPUT<index> pattern, got '${other.name}'`);
+      if (one.name.slice(5) !== other.name.slice(6)) refuse("expected input and output indices to match");
+      if (one.data_type !== other.data_type)
+        refuse(`expected input and output datatype to match, got ${one.data_type} and ${other.data_type}`);
+      const [dims, otherDims] = [one, other].map(({ dims, reshape }) => (reshape?.shape ?? dims).join(","));
+      if (dims !== otherDims) refuse(`expected input and output shape to match, got [${dims}] and [${otherDims}]`);
+    }
+  },
   async load({ config }) {
-    for (const { name } of config.input)
-      if (!/^INPUT\d+$/.test(name))
-        throw new RuntimeFault("INVALID_ARGUMENT", `expected input name to follow INPUT<index> pattern, got '${name}'`);
+    if (config.instance_group.some(({ kind }) => kind === "KIND_MODEL"))
+      refuse("'identity' backend only supports CPU instances");
+    const creation = Number(config.parameters.creation_delay_sec?.string_value ?? 0);
+    if (creation > 0) await delay(creation * 1000);
     const milliseconds = readDelay(config.parameters.execute_delay_ms?.string_value, config.name);
     return {
       async execute(requests) {
@@ -29,6 +45,10 @@ export const identityBackend: Backend = {
       },
     };
   },
+};
+
+const refuse = (text: string): never => {
+  throw new RuntimeFault("INVALID_ARGUMENT", text);
 };
 
 function echo({ id, inputs, requestedOutputs }: BackendRequest, config: ModelConfig): BackendResponse | RuntimeFault {

@@ -7,6 +7,7 @@ import type { Backend } from "./backend.js";
 const BACKENDS: Readonly<Record<string, () => Promise<Backend>>> = {
   ensemble: async () => (await import("./ensemble.js")).ensembleBackend,
   identity: async () => (await import("./identity.js")).identityBackend,
+  javascript: async () => (await import("./javascript.js")).javascriptBackend,
   merlon: async () => (await import("./merlon.js")).merlonBackend,
   onnxruntime: async () => (await import("./onnxruntime.js")).onnxruntimeBackend,
 };

@@ -9,21 +9,26 @@ import type { Graph, GraphTensor } from "./onnx-graph.js";
 /** Batch size of a graph that can batch when the configuration names none. */
 const DEFAULT_MAX_BATCH_SIZE = 4;
 
-export function completeFromGraph(config: ModelConfig, graph: Graph): ModelConfig {
+/** @param limit default batch size from the command line (`default-max-batch-size`) */
+export function completeFromGraph(config: ModelConfig, graph: Graph, limit = DEFAULT_MAX_BATCH_SIZE): ModelConfig {
   if (config.input.length > 0 && config.output.length > 0) return config;
   const batches = [...graph.inputs, ...graph.outputs].every(({ shape }) => shape[0] === -1);
   if (!batches && config.max_batch_size !== 0)
     throw new RuntimeFault(
-      "INTERNAL",
+      "INVALID_ARGUMENT",
       `autofill failed for model '${config.name}': model does not support batching while non-zero max_batch_size is specified`,
     );
-  const max = config.max_batch_size === 0 && batches ? DEFAULT_MAX_BATCH_SIZE : config.max_batch_size;
+  const max = config.max_batch_size === 0 && batches ? Math.max(0, limit) : config.max_batch_size;
   const scheduled = config.dynamic_batching || config.sequence_batching || max <= 1;
   return {
     ...config,
     max_batch_size: max,
-    input: config.input.length > 0 ? config.input : graph.inputs.map(tensor => completeInput(tensor, batches)),
-    output: config.output.length > 0 ? config.output : graph.outputs.map(tensor => completeOutput(tensor, batches)),
+    input:
+      config.input.length > 0 ? config.input : graph.inputs.toReversed().map(tensor => completeInput(tensor, batches)),
+    output:
+      config.output.length > 0
+        ? config.output
+        : graph.outputs.toReversed().map(tensor => completeOutput(tensor, batches)),
     ...(!scheduled && {
       dynamic_batching: {
         preferred_batch_size: [max],

@@ -53,7 +53,7 @@ function checkTensor(
   if (configDatatype(tensor.data_type)?.name !== found.dtype)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
-      `unable to load model '${config.name}', configuration expects datatype ${tensor.data_type} for ${side} '${tensor.name}', model provides ${datatype(found.dtype).config}`,
+      `unable to load model '${config.name}', configuration expects datatype ${tensor.data_type} for ${side} '${tensor.name}', model provides ${datatype(found.dtype).config.replace("TYPE_STRING", "TYPE_BYTES")}`,
     );
   checkShape(tensor, found.shape, config);
 }
@@ -63,6 +63,13 @@ const print = (shape: readonly number[]): string => `[${shape.join(",")}]`;
 function checkShape(tensor: ModelInput | ModelOutput, provided: readonly number[], config: ModelConfig): void {
   const subject = `model '${config.name}', tensor '${tensor.name}'`;
   const explicit = tensor.reshape?.shape ?? tensor.dims;
+  if (provided.length === 0) {
+    if (tensor.dims.length === 1 && tensor.dims[0] === 1) return;
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `unable to load model '${config.name}', scalar tensor '${tensor.name}', should only provide 1 in the model configuration when the model doesn't support batching. Model configuration provided: ${print(tensor.dims)}.`,
+    );
+  }
   const batching = config.max_batch_size > 0;
   if (batching && (provided.length === 0 || provided[0] !== -1))
     throw new RuntimeFault(

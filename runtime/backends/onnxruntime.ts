@@ -15,10 +15,17 @@ import { checkGraph, type Graph } from "./onnx-graph.js";
 import { packStrings, unpackStrings } from "./strings.js";
 
 export const onnxruntimeBackend: Backend = {
-  async autoComplete(config, folder) {
+  async autoComplete(config, folder, settings = {}) {
+    const limit = settings["default-max-batch-size"];
+    if (limit !== undefined && !/^[+-]?\d+/.test(limit))
+      throw new RuntimeFault("INVALID_ARGUMENT", `failed to convert '${limit}' to integral number`);
     const session = await openSession(config, folder);
     try {
-      return completeFromGraph(config, readGraph(session));
+      return completeFromGraph(
+        config,
+        readGraph(session),
+        limit === undefined ? undefined : Number.parseInt(limit, 10),
+      );
     } finally {
       await session.release();
     }
@@ -41,12 +48,13 @@ export const onnxruntimeBackend: Backend = {
 async function openSession(config: ModelConfig, folder: string): Promise<ort.InferenceSession> {
   const path = join(folder, config.default_model_filename || "model.onnx");
   const found = await stat(path).catch(() => undefined);
-  if (!found) throw new RuntimeFault("UNAVAILABLE", `unable to find '${path}' for model instance '${config.name}'`);
+  if (!found) throw new RuntimeFault("INTERNAL", `failed to stat file ${path}`);
+  const file = found.isDirectory() ? join(path, "model.onnx") : path;
+  if (file !== path && !(await stat(file).catch(() => undefined)))
+    throw new RuntimeFault("UNAVAILABLE", `unable to find '${file}' for model instance '${config.name}'`);
+  const settings = sessionOptions(config);
   try {
-    return await ort.InferenceSession.create(
-      found.isDirectory() ? join(path, "model.onnx") : path,
-      sessionOptions(config),
-    );
+    return await ort.InferenceSession.create(file, settings);
   } catch (error) {
     throw ortFault(error);
   }
@@ -57,12 +65,21 @@ function sessionOptions(config: ModelConfig): ort.InferenceSession.SessionOption
   const text = (key: string): string | undefined => config.parameters[key]?.string_value;
   const integer = (key: string): number => {
     const value = Number(text(key) ?? "0");
-    if (Number.isInteger(value) && value >= 0) return value;
+    // A negative number means "automatic", as 0 does.
+    if (Number.isInteger(value)) return Math.max(0, value);
+    throw new RuntimeFault("INVALID_ARGUMENT", `failed to convert '${text(key)}' to integral number`);
+  };
+  const mode = text("execution_mode") ?? "0";
+  if (mode !== "0" && mode !== "1")
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
-      `parameter '${key}' of model '${config.name}' is '${text(key)}'; write a whole number, 0 for automatic`,
+      `Invalid configuration value provided. Expected values for  execution_mode are 0 or 1 but got ${mode} .`,
     );
-  };
+  for (const key of ["enable_mem_arena", "enable_mem_pattern"])
+    if (!/^(0|1|true|false)$/i.test(text(key) ?? "0"))
+      throw new RuntimeFault("INVALID_ARGUMENT", `failed to convert '${text(key)}' to boolean`);
+  for (const { name } of config.optimization?.execution_accelerators?.cpu_execution_accelerator ?? [])
+    throw new RuntimeFault("INVALID_ARGUMENT", `unknown Execution Accelerator '${name}' is requested`);
   const level = config.optimization?.graph?.level ?? 0;
   return {
     executionProviders: ["cpu"],
@@ -70,8 +87,8 @@ function sessionOptions(config: ModelConfig): ort.InferenceSession.SessionOption
     interOpNumThreads: integer("inter_op_thread_count"),
     executionMode: text("execution_mode") === "1" ? "parallel" : "sequential",
     graphOptimizationLevel: level === -1 ? "basic" : level === 1 ? "extended" : "all",
-    enableCpuMemArena: text("enable_mem_arena") !== "0",
-    enableMemPattern: text("enable_mem_pattern") !== "0",
+    enableCpuMemArena: !/^(0|false)$/i.test(text("enable_mem_arena") ?? "1"),
+    enableMemPattern: !/^(0|false)$/i.test(text("enable_mem_pattern") ?? "1"),
     // Faults are thrown and answered; the library need not print them as well.
     logSeverityLevel: 4,
   };
@@ -82,7 +99,10 @@ function readGraph(session: ort.InferenceSession): Graph {
   const side = (list: readonly ort.InferenceSession.ValueMetadata[]) =>
     list.map(value => {
       if (!value.isTensor)
-        throw new RuntimeFault("UNSUPPORTED", `'${value.name}' is not a tensor; only tensors can be served`);
+        throw new RuntimeFault(
+          "UNSUPPORTED",
+          `Unsupported ONNX Type 'ONNX_TYPE_SEQUENCE' for I/O '${value.name}', expected 'ONNX_TYPE_TENSOR'.`,
+        );
       return {
         name: value.name,
         dtype: value.type as DType,

@@ -1,0 +1,64 @@
+/**
+ * The JavaScript backend: `model.mjs` in the version folder, each instance in a worker thread of its own. The counterpart of Triton's Python
+ * backend; `javascript/api.ts` has the contract of the module.
+ */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { ModelConfig } from "../../triton-protos/model-config.js";
+import { RuntimeFault } from "../errors.js";
+import type { Backend, BackendResponse } from "./backend.js";
+import { startInstance } from "./javascript/instance.js";
+
+export const javascriptBackend: Backend = {
+  async load({ config, version, folder, server }) {
+    const file = join(folder, config.default_model_filename || "model.mjs");
+    const found = await stat(file).catch(() => undefined);
+    if (!found?.isFile())
+      throw new RuntimeFault(
+        "INTERNAL",
+        `model file '${file}' of model '${config.name}' does not exist; write it, or name another in \`default_model_filename\``,
+      );
+    const limit = readLimit(config);
+    const instances = instanceNames(config).map(instance =>
+      startInstance({ config, version, folder, file, instance }, server, limit),
+    );
+    const close = async (): Promise<void> => {
+      await Promise.all(instances.map(instance => instance.close()));
+    };
+    try {
+      await Promise.all(instances.map(instance => instance.ready()));
+    } catch (error) {
+      await close();
+      throw error;
+    }
+    const one = (index: number) => instances[index % instances.length]!;
+    return {
+      close,
+      async execute(requests, index) {
+        const answers: (BackendResponse | RuntimeFault)[] = [];
+        await one(index).run(requests, (request, answer) => {
+          if (answer) answers[request] = answer;
+        });
+        return answers;
+      },
+      ...(config.model_transaction_policy?.decoupled && {
+        stream: (requests, send, index) => one(index).run(requests, send),
+      }),
+    };
+  },
+};
+
+/** `GROUP_NUMBER` for each instance of each group. */
+const instanceNames = ({ instance_group: groups }: ModelConfig): readonly string[] =>
+  groups.flatMap(({ name, count }) => Array.from({ length: count }, (_, i) => `${name}_${i}`));
+
+function readLimit(config: ModelConfig): number {
+  const text = config.parameters.execution_timeout_ms?.string_value;
+  if (text === undefined) return 0;
+  const value = Number(text);
+  if (value > 0) return value;
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    `parameter \`execution_timeout_ms\` of model '${config.name}' is '${text}'; write a number of milliseconds above 0`,
+  );
+}

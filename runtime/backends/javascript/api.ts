@@ -1,0 +1,80 @@
+/**
+ * What a JavaScript model works with: the contract of `1/model.mjs`. A module exports `execute`, and may export `initialize` and `finalize`.
+ *
+ * @example
+ * export function execute(requests) {
+ *   return requests.map(({ inputs }) => ({ outputs: [{ ...inputs.INPUT0, name: "OUTPUT0" }] }));
+ * }
+ */
+import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import type { StatusCode } from "../../errors.js";
+import type { ModelTensor } from "./tensors.js";
+
+export type ModelParameter = boolean | number | bigint | string;
+
+export interface ModelResponse {
+  readonly outputs?: readonly ModelTensor[];
+  readonly parameters?: Readonly<Record<string, ModelParameter>>;
+  /** Refuses the request: this text, with the class `code` (INTERNAL when left out). */
+  readonly error?: string;
+  readonly code?: StatusCode;
+}
+
+export interface ModelRequest {
+  readonly id: string;
+  /** Integers are numbers where they are safe. */
+  readonly parameters: Readonly<Record<string, ModelParameter>>;
+  readonly inputs: Readonly<Record<string, ModelTensor | undefined>>;
+  readonly requestedOutputs: readonly string[];
+  readonly correlationId: bigint | string;
+  readonly start: boolean;
+  readonly end: boolean;
+  /** Microseconds; 0 for none. */
+  readonly timeout: number;
+  readonly priority: number;
+  /** Whether the client has gone away. */
+  isCancelled(): boolean;
+  /** Decoupled models: sends one answer, now. */
+  send(response: ModelResponse): void;
+  /** Decoupled models: no more answers. Called for you for every request when `execute` ends, unless `hold` was called. */
+  close(): void;
+  /** Decoupled models: the answers go on after `execute`, until `close`. */
+  hold(): void;
+}
+
+export interface ModelCallRequest {
+  readonly model: string;
+  readonly version?: number;
+  readonly id?: string;
+  readonly parameters?: Readonly<Record<string, ModelParameter>>;
+  readonly inputs: readonly ModelTensor[];
+  readonly outputs?: readonly string[];
+}
+
+export interface ModelAnswer {
+  readonly outputs: Readonly<Record<string, ModelTensor | undefined>>;
+  readonly parameters: Readonly<Record<string, ModelParameter>>;
+}
+
+export interface ModelContext {
+  readonly name: string;
+  readonly version: number;
+  readonly instance: string;
+  /** The version directory. */
+  readonly folder: string;
+  readonly config: ModelConfig;
+  /** Calls another model of the server. @throws Error with `code` when that model refuses */
+  infer(request: ModelCallRequest): Promise<ModelAnswer>;
+  /** Calls a decoupled model. */
+  stream(request: ModelCallRequest): AsyncIterable<ModelAnswer>;
+}
+
+export interface JavaScriptModel {
+  initialize?(context: ModelContext): void | Promise<void>;
+  /** One response per request, in order; nothing for a decoupled model. A thrown error fails all requests of the batch. */
+  execute(
+    requests: readonly ModelRequest[],
+    context: ModelContext,
+  ): readonly ModelResponse[] | undefined | Promise<readonly ModelResponse[] | undefined>;
+  finalize?(): void | Promise<void>;
+}

@@ -1,0 +1,76 @@
+/**
+ * A model's calls of other models, on the worker's side: request → message, messages → answers.
+ */
+import type { ModelAnswer, ModelCallRequest, ModelContext } from "./api.js";
+import { readParameters, writeParameters } from "./parameters.js";
+import type { FromWorker, ToWorker, WireAnswer } from "./protocol.js";
+import { fromModel, toModel } from "./tensors.js";
+
+type Answered = Extract<ToWorker, { kind: "answer" }>;
+
+export interface Calls {
+  readonly api: Pick<ModelContext, "infer" | "stream">;
+  answer(message: Answered): void;
+}
+
+export function createCalls(post: (message: FromWorker) => void): Calls {
+  const waiting = new Map<number, (message: Answered) => void>();
+  let next = 1;
+
+  async function* stream(request: ModelCallRequest): AsyncGenerator<ModelAnswer> {
+    const call = next++;
+    const arrived: Answered[] = [];
+    let wake: (() => void) | undefined;
+    waiting.set(call, message => {
+      arrived.push(message);
+      wake?.();
+    });
+    post({
+      kind: "call",
+      call,
+      request: {
+        model: request.model,
+        version: request.version ?? -1,
+        id: request.id ?? "",
+        parameters: writeParameters(request.parameters ?? {}),
+        inputs: request.inputs.map(fromModel),
+        outputs: request.outputs ?? [],
+      },
+    });
+    try {
+      for (;;) {
+        const message = arrived.shift();
+        if (!message) {
+          await new Promise<void>(resolve => {
+            wake = resolve;
+          });
+          continue;
+        }
+        if (message.answer) yield readAnswer(message.answer);
+        if (message.final) return;
+      }
+    } finally {
+      waiting.delete(call);
+    }
+  }
+  return {
+    api: {
+      stream,
+      async infer(request) {
+        for await (const answer of stream(request)) return answer;
+        throw new Error(`model '${request.model}' gave no answer`);
+      },
+    },
+    answer: message => waiting.get(message.call)?.(message),
+  };
+}
+
+function readAnswer(answer: NonNullable<Answered["answer"]>): ModelAnswer {
+  if (!isAnswer(answer)) throw Object.assign(new Error(answer.message), { code: answer.code });
+  return {
+    outputs: Object.fromEntries(answer.outputs.map(tensor => [tensor.name, toModel(tensor)])),
+    parameters: readParameters(answer.parameters),
+  };
+}
+
+const isAnswer = (answer: NonNullable<Answered["answer"]>): answer is WireAnswer => !("message" in answer);
