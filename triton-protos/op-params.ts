@@ -38,6 +38,13 @@ export const OP_PARAMS = {
     outDtype: z.enum(["int32", "int64"]).default("int64"),
   }),
   hashBucket: z.strictObject({ numBuckets: z.number().int().min(1) }),
+  targetEncoding: z.strictObject({
+    /** How many rows' worth of the overall mean to mix in. */
+    pSmooth: z.number().min(0).default(20),
+    /** All input columns are one key; else each is. */
+    together: z.boolean().default(false),
+    outDtype: z.enum(["float32", "float64"]).default("float32"),
+  }),
   listSlice: z.strictObject({
     /** Counted from the end where negative; alone and positive it is the end. */
     start: z.number().int(),
@@ -134,6 +141,12 @@ export type OpParamsInput = { [K in OpKind]: Readonly<z.input<(typeof OP_PARAMS)
 export const OP_STATE = {
   /** Sample statistics over the non-null values: mean, and standard deviation with ddof 1. */
   normalize: z.strictObject({ columns: perColumn(z.strictObject({ mean: z.number(), std: z.number() })) }),
+  targetEncoding: z.strictObject({
+    /** Overall mean of each target, in output order. */
+    means: perColumn(z.number()),
+    /** Arrow file with columns `key 0`, …, and `count {target}` and `sum {target}` of each target. */
+    groups: z.array(z.strictObject({ columns: z.array(z.string()).min(1), table: artefact })),
+  }),
   /** A number, or text for a 64-bit integer. */
   fillMedian: z.strictObject({ columns: perColumn(z.strictObject({ median: z.union([z.number(), z.string()]) })) }),
   /** Extremes of the non-null values. */

@@ -11,8 +11,8 @@ import { fillMissingOp } from "./fill-missing.js";
 import { filterOp } from "./filter.js";
 import { filterCandidatesOp } from "./filter-candidates.js";
 import { hashBucketOp } from "./hash-bucket.js";
-import { lambdaOpOp } from "./lambda-op.js";
 import { hashedCrossOp } from "./hashed-cross.js";
+import { lambdaOpOp } from "./lambda-op.js";
 import { listSliceOp } from "./list-slice.js";
 import { logOpOp } from "./log-op.js";
 import { normalizeOp } from "./normalize.js";
@@ -22,6 +22,7 @@ import { queryFaissOp } from "./query-faiss.js";
 import { queryFeastOp } from "./query-feast.js";
 import { renameOp } from "./rename.js";
 import { softmaxSamplingOp } from "./softmax-sampling.js";
+import { targetEncodingOp } from "./target-encoding.js";
 import { transformWorkflowOp } from "./transform-workflow.js";
 import { unrollFeaturesOp } from "./unroll-features.js";
 
@@ -41,6 +42,7 @@ const CATALOGUE = {
   bucketize: bucketizeOp,
   hashedCross: hashedCrossOp,
   listSlice: listSliceOp,
+  targetEncoding: targetEncodingOp,
   normalize: normalizeOp,
   predictOnnx: predictOnnxOp,
   queryFaiss: queryFaissOp,

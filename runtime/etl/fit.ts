@@ -12,8 +12,10 @@ import { printVocabulary } from "../kernels/vocabulary-file.js";
 import { findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { columnsRead, type Layers, nextWave, openLayers } from "./layers.js";
+import { learnTargetEncoding } from "./learn-groups.js";
 import { findMoments, type Moments } from "./moments.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
+import { registerKernel } from "./sql/kernel-function.js";
 import type { SqlColumn } from "./sql/sql-form.js";
 import { STATE_FROM_MOMENTS } from "./state-from-moments.js";
 import { defineVocabulary, learnVocabulary } from "./vocabulary-table.js";
@@ -57,7 +59,10 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
       const learning = ready.filter(step => isFittedOp(step.op));
       rest = rest.filter(step => !ready.includes(step));
       if (learning.length > 0) await learn(fit, learning, rest.length > 0);
-      if (rest.length > 0) await layers.add(ready.map(step => withState(step, fit.states.get(step.id))));
+      if (rest.length === 0) break;
+      const fitted = ready.map(step => withState(step, fit.states.get(step.id)));
+      for (const step of fitted) await registerKernel(database, step, ref => layers.find(ref)!.dtype, options.folder);
+      await layers.add(fitted);
     }
     if (fit.states.size === 0) await countRows(fit);
     return { states: fit.states, rows: fit.rows };
@@ -104,6 +109,8 @@ async function learn(fit: Fit, steps: readonly AnyStep[], andGoOn: boolean): Pro
       const columns = Object.fromEntries(mine.map(({ name, moments }) => [name, fromMoments.keep(moments)]));
       fit.states.set(step.id, { columns } as OpState[FittedOpKind]);
     }
+    const learning = { database, layers, folder: fit.options.folder };
+    if (step.op === "targetEncoding") fit.states.set(step.id, await learnTargetEncoding(learning, step));
     if (step.op === "categorify") fit.states.set(step.id, await learnVocabularies(fit, step, mine, andGoOn));
   }
 }
@@ -143,9 +150,13 @@ function vocabularyFile(taken: Set<string>, column: string, stepId: string): str
   return file;
 }
 
+/** Operators that learn from groups of rows, whose inputs are keys. */
+const BY_GROUPS: ReadonlySet<string> = new Set(["targetEncoding", "joinGroupby"]);
+
 function checkMoments(step: AnyStep, name: string, { count, infinite }: Moments): void {
   const what = `step \`${step.id}\` (${step.op}): column \`${name}\``;
-  if (count === 0)
+  // A key that is always null is still a key.
+  if (count === 0 && !BY_GROUPS.has(step.op))
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
       `${what} is null in every row of the data, so there is nothing to learn. Put \`fillMissing\` before it, or leave the column out.`,

@@ -6,7 +6,7 @@ import { writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { readWorkflow } from "../../triton-protos/artefacts/workflow.js";
-import type { Plan } from "../../triton-protos/plan.js";
+import { type Plan, REQUEST_STEP } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import { readVocabulary } from "../kernels/vocabulary-file.js";
 import { type DataFiles, findData, openData } from "./data-source.js";
@@ -14,6 +14,7 @@ import { type Database, type DatabaseOptions, type OnProgress, openDatabase } fr
 import { refuseForeign, writeSchemas } from "./fitted-folder.js";
 import { columnsRead, nextWave, openLayers } from "./layers.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
+import { registerKernel } from "./sql/kernel-function.js";
 import { identifier, text } from "./sql/literal.js";
 import { defineVocabulary } from "./vocabulary-table.js";
 
@@ -123,7 +124,13 @@ async function transformFiles(job: Job, files: DataFiles, to: string): Promise<v
 }
 
 async function loadVocabularies(database: Database, plan: Plan, folder: string): Promise<void> {
+  const dtypes = new Map(
+    [{ id: REQUEST_STEP, outputs: plan.inputs }, ...plan.steps].flatMap(({ id, outputs }) =>
+      outputs.map(col => [`${id}\n${col.name}`, col.dtype] as const),
+    ),
+  );
   for (const step of plan.steps) {
+    await registerKernel(database, step, ref => dtypes.get(`${ref.step}\n${ref.column}`)!, folder);
     if (step.op !== "categorify") continue;
     for (const { name } of step.inputs.input!) {
       const vocabulary = readVocabulary(join(folder, step.state!.columns[name]!.vocabulary));

@@ -14,8 +14,8 @@ import { fillMissing } from "./fill-missing.js";
 import { filter } from "./filter.js";
 import { filterCandidates } from "./filter-candidates.js";
 import { hashBucket } from "./hash-bucket.js";
-import { lambdaOp } from "./lambda-op.js";
 import { hashedCross } from "./hashed-cross.js";
+import { lambdaOp } from "./lambda-op.js";
 import { listSlice } from "./list-slice.js";
 import { logOp } from "./log-op.js";
 import { normalize } from "./normalize.js";
@@ -25,6 +25,7 @@ import { queryFaiss } from "./query-faiss.js";
 import { queryFeast } from "./query-feast.js";
 import { rename } from "./rename.js";
 import { softmaxSampling } from "./softmax-sampling.js";
+import { targetEncoding } from "./target-encoding.js";
 import { transformWorkflow } from "./transform-workflow.js";
 import { unrollFeatures } from "./unroll-features.js";
 
@@ -37,6 +38,7 @@ export const KERNELS = {
   bucketize,
   hashedCross,
   listSlice,
+  targetEncoding,
   normalize,
   categorify,
   hashBucket,

@@ -85,7 +85,8 @@ function decoded(value: Vector, dtype: DType): Values {
   return Array.from({ length: value.length }, (_, i) => value.get(i) as string);
 }
 
-function dtypeOf(type: DataType): DType {
+/** @throws Error for a type that no column has */
+export function dtypeOf(type: DataType): DType {
   const name = DataType.isUtf8(type)
     ? "string"
     : DataType.isBool(type)

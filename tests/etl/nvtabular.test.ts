@@ -158,6 +158,36 @@ describe("where Merlon differs on purpose", () => {
     expect(sql).toEqual(kernels);
   });
 
+  test("a null key has the mean of its rows: NVTabular takes its count for 0", async () => {
+    const one = different.get("targetEncoding of null")!;
+    expect(one.expected.TE_g_y![1], "NVTabular").toBe(1);
+    const { kernels, sql } = await answers(one);
+    // (1 + 2 · 0.5) / (2 + 2)
+    expect(kernels.TE_g_y).toEqual([0.5, 0.5, 0.5, 0.5]);
+    expect(sql.TE_g_y).toEqual(kernels.TE_g_y);
+  });
+
+  test("a fitted target encoding needs no target: NVTabular asks for it in every request", async () => {
+    await inFolder(async folder => {
+      const one = different.get("targetEncoding by the place of a row")!;
+      const fitted = await fitCells(folder, workflowPlan(one.types, one.links), one.fit);
+      const plan = {
+        ...fitted,
+        inputs: fitted.inputs.filter(col => col.name !== "y"),
+        outputs: fitted.outputs.filter(output => output.schema.name !== "y"),
+      };
+      expect(await throughKernels(folder, plan, { g: ["a", "b"] })).toMatchObject({ TE_g_y: [0.5, 0.5] });
+    });
+  });
+
+  test("a target encoding depends on the value alone: NVTabular draws folds by the place of a row", async () => {
+    const one = different.get("targetEncoding by the place of a row")!;
+    expect(new Set(one.expected.TE_g_y).size, "NVTabular").toBeGreaterThan(1);
+    const { kernels, sql } = await answers(one);
+    expect(kernels.TE_g_y).toEqual([0.5, 0.5, 0.5, 0.5]);
+    expect(sql.TE_g_y).toEqual(kernels.TE_g_y);
+  });
+
   test("a constant becomes 0.5, at zero too: NVTabular divides zero by zero", async () => {
     const one = different.get("min-max of a constant zero")!;
     expect(one.expected.x).toEqual([null, null]);

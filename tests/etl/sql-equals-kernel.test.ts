@@ -137,6 +137,15 @@ test("several columns together", async () => {
   const chains: Link[][] = [
     [{ op: "hashedCross", params: { numBuckets: 1000 }, columns: ["s", "i", "f"] }],
     [{ op: "hashedCross", params: { numBuckets: 2_147_483_647 }, columns: ["b", "n"] }],
+    [{ op: "targetEncoding", columns: ["s", "i", "f"], ports: { target: ["n", "b"] } }],
+    [
+      {
+        op: "targetEncoding",
+        params: { pSmooth: 1, together: true },
+        columns: ["s", "b", "f"],
+        ports: { target: ["i"] },
+      },
+    ],
   ];
   const rows = fc.array(
     fc.record({

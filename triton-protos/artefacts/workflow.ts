@@ -28,18 +28,36 @@ export function readWorkflow(folder: string): Plan {
   if (plan.kind !== "workflow") throw new PlanError(`${file}: this is the plan of an ensemble, not of a workflow.`);
   for (const step of plan.steps) {
     if (!isFittedOp(step.op)) continue;
-    const columns = (step.state as { columns: Record<string, { vocabulary?: string }> } | undefined)?.columns;
+    const columns = learntColumns(step.state);
     for (const { name } of step.inputs.input ?? []) {
-      const state = columns && Object.hasOwn(columns, name) ? columns[name] : undefined;
+      const state = columns.get(name);
       if (!state)
         throw new PlanError(
           `${file}: step \`${step.id}\` (${step.op}) has not learnt column \`${name}\`. Run \`merlon fit\` again.`,
         );
-      if (state.vocabulary !== undefined && !existsSync(join(folder, state.vocabulary)))
+      const artefact = state.vocabulary ?? state.table;
+      if (artefact !== undefined && !existsSync(join(folder, artefact)))
         throw new PlanError(
-          `${file}: step \`${step.id}\` (${step.op}): vocabulary ${state.vocabulary} is missing. Run \`merlon fit\` again.`,
+          `${file}: step \`${step.id}\` (${step.op}): ${state.vocabulary ? "vocabulary" : "table"} ${artefact} is missing. Run \`merlon fit\` again.`,
         );
     }
   }
   return plan;
+}
+
+interface Learnt {
+  readonly vocabulary?: string;
+  readonly table?: string;
+}
+
+/** What a step knows of each column: on its own, or in a group with others. */
+function learntColumns(state: unknown): ReadonlyMap<string, Learnt> {
+  const { columns = {}, groups = [] } = (state ?? {}) as {
+    columns?: Readonly<Record<string, Learnt>>;
+    groups?: readonly { readonly columns: readonly string[]; readonly table: string }[];
+  };
+  return new Map([
+    ...Object.entries(columns),
+    ...groups.flatMap(({ columns: names, table }) => names.map(name => [name, { table }] as const)),
+  ]);
 }

@@ -11,10 +11,11 @@ import { fillMedian } from "./fill-median.js";
 import { fillMissing } from "./fill-missing.js";
 import { filter } from "./filter.js";
 import { hashBucket } from "./hash-bucket.js";
-import { lambdaOp } from "./lambda-op.js";
-import { logOp } from "./log-op.js";
 import { hashedCross } from "./hashed-cross.js";
+import { throughKernel } from "./kernel-function.js";
+import { lambdaOp } from "./lambda-op.js";
 import { listSlice } from "./list-slice.js";
+import { logOp } from "./log-op.js";
 import { normalize } from "./normalize.js";
 import { normalizeMinMax } from "./normalize-min-max.js";
 import { rename } from "./rename.js";
@@ -35,6 +36,7 @@ const SQL_FORMS = {
   bucketize,
   hashedCross,
   listSlice,
+  targetEncoding: throughKernel,
   normalize,
   rename,
 } satisfies {

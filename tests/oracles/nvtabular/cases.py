@@ -40,6 +40,14 @@ def list_slice(name, dtype, fit, start, end=None, pad=False, value=None):
     return one(f"listSlice/{name}", dtype, {"op": "listSlice", "params": params}, fit, lambda: ops.ListSlice(start, end, pad, 0.0 if value is None else value))
 
 
+def target(name, types, columns, y, request=None, p_smooth=20, together=False, kind="int64"):
+    """kfold=1: the statistics of all rows, which Merlon always uses. The target must be in NVTabular's request."""
+    names = list(types)
+    link = {"op": "targetEncoding", "params": {"pSmooth": p_smooth, "together": together}, "columns": names, "ports": {"target": ["y"]}}
+    graph = lambda: ([names] if together else names) >> ops.TargetEncoding(["y"], kfold=1, p_smooth=p_smooth)
+    return case(f"targetEncoding/{name}", {**types, "y": kind}, [link], {**columns, "y": y}, request, graph)
+
+
 def min_max(name, dtype, fit, request=None, params=None, note=None, **nvt):
     link = {"op": "normalizeMinMax", "params": params or {}}
     return one(f"normalizeMinMax/{name}", dtype, link, fit, lambda: ops.NormalizeMinMax(**nvt), request, note=note)
@@ -158,6 +166,14 @@ CASES = [
     list_slice("padded with a value", "list<int64>", LISTS, 4, pad=True, value=-1),
     list_slice("padded part", "list<int64>", LISTS, 1, 4, pad=True, value=9),
 
+    target("one column", {"g": "string"}, {"g": ["a", "a", "b", "b", "c"]}, [1, 0, 1, 1, 0]),
+    target("two columns", {"g": "string", "h": "int64"}, {"g": ["a", "a", "b", "b", "c"], "h": [1, 2, 1, 2, 1]}, [1, 0, 1, 1, 0], p_smooth=2),
+    target("two columns together", {"g": "string", "h": "int64"}, {"g": ["a", "a", "b", "b", "a"], "h": [1, 2, 1, 1, 1]}, [1, 0, 1, 1, 0], p_smooth=1, together=True),
+    target("values not seen in fit", {"g": "int64"}, {"g": [1, 1, 2]}, [1, 0, 1], request={"g": [3, 1, 2], "y": [0, 0, 0]}, p_smooth=5),
+    target("without smoothing", {"g": "int32"}, {"g": [1, 1, 2]}, [1, 0, 1], p_smooth=0),
+    target("float target", {"g": "string"}, {"g": ["a", "a", "b"]}, [0.25, 3.5, -1.0], kind="float64"),
+    target("float32 target", {"g": "string"}, {"g": ["a", "a", "b"]}, [0.25, 3.5, -1.0], kind="float32"),
+
     min_max("float64", "float64", PRICES),
     min_max("float32", "float32", PRICES, note="float32"),
     min_max("nulls", "float64", [1.0, N, 3.0, 10.0]),
@@ -247,6 +263,10 @@ DIFFERENT = [
     one("null inside a list", "list<string>", {"op": "categorify"}, [["a", N], ["b", "a"]], ops.Categorify),
     one("normalize far from zero", "int64", {"op": "normalize"}, [10**12, 10**12 + 5, 10**12 - 9], ops.Normalize),
     one("median of an even count of integers", "int64", {"op": "fillMedian"}, [1, 2, 3, 10], ops.FillMedian, [N, 7]),
+    case("targetEncoding of null", {"g": "string", "y": "int64"}, [{"op": "targetEncoding", "params": {"pSmooth": 2}, "columns": ["g"], "ports": {"target": ["y"]}}],
+         {"g": ["a", N, N, "a"], "y": [1, 1, 0, 0]}, None, lambda: ["g"] >> ops.TargetEncoding(["y"], kfold=1, p_smooth=2)),
+    case("targetEncoding by the place of a row", {"g": "string", "y": "int64"}, [{"op": "targetEncoding", "params": {"pSmooth": 2}, "columns": ["g"], "ports": {"target": ["y"]}}],
+         {"g": ["a", "a", "a", "a"], "y": [1, 1, 0, 0]}, None, lambda: ["g"] >> ops.TargetEncoding(["y"], p_smooth=2)),
     one("min-max of a constant zero", "float64", {"op": "normalizeMinMax"}, [0.0, 0.0], ops.NormalizeMinMax),
     one("clip of integers by fractions", "int64", {"op": "clip", "params": {"min": 1.5, "max": 3.5}}, [0, 1, 2, 3, 4], lambda: ops.Clip(1.5, 3.5)),
 ]

@@ -1,0 +1,73 @@
+/** Values → the smoothed mean that a target had among the rows with the same value. */
+import { type DType, datatype } from "../../triton-protos/datatype.js";
+import { OP_PARAMS, OP_STATE, type OpParamsInput } from "../../triton-protos/op-params.js";
+import { column, printType } from "../../triton-protos/schema.js";
+import * as messages from "../diagnostics/messages.js";
+import { type AnyNode, Op } from "../dsl/node.js";
+import type { OpenRule } from "../dsl/rule.js";
+import { sameRows } from "./columns.js";
+import { type Blame, type Call, defineOp, type Scope } from "./define-op.js";
+import { isNumber } from "./elementwise.js";
+
+/**
+ * `(Σ target + pSmooth · mean) / (count + pSmooth)` over the fitted rows with the same value, as `TE_{column}_{target}`; the target's mean
+ * for a value not seen. A null is a value like any other. The statistics are those of all rows, and serving needs no target (NVTabular
+ * serves the statistics of some fold, by the place of a row in its batch, and asks for the target).
+ * @param target numbers or booleans, one or several columns; read while fitting alone
+ * @param options.pSmooth how many rows' worth of the overall mean to mix in @default 20
+ * @param options.together all columns on the left are one key
+ * @example ["brand", "city"] >> targetEncoding(events["clicked"], { pSmooth: 10 })
+ */
+export const targetEncoding = (target: AnyNode, options: OpParamsInput["targetEncoding"] = {}): Op<OpenRule> =>
+  new Op("targetEncoding", options, { target });
+
+export const targetEncodingOp = defineOp({
+  kind: "targetEncoding",
+  params: OP_PARAMS.targetEncoding,
+  facts: { elementwise: false, inWorkflow: true, prunable: false },
+  infer: call => {
+    const state = OP_STATE.targetEncoding.safeParse(call.state).data;
+    const target = call.dependency("target");
+    const targets = state ? Object.keys(state.means) : target.map(b => b.column.name);
+    if (!scalars(call, "targetEncoding", call.input, "left", () => true)) return undefined;
+    if (
+      !scalars(
+        call,
+        "targetEncoding",
+        target,
+        { dependency: "target" },
+        d => isNumber(d) || datatype(d).kind === "bool",
+      )
+    )
+      return undefined;
+    if (!sameRows(call, [...call.input, ...target], "`targetEncoding`")) return undefined;
+    const names = call.input.map(b => b.column.name);
+    const groups = call.params.together ? [names.join("_")] : names;
+    const rows = call.input[0]!.column.rows;
+    return {
+      params: call.params,
+      // Once fitted, the target is not read any more.
+      inputs: state ? { input: call.input } : { input: call.input, target },
+      outputs: groups.flatMap(group =>
+        targets.map(name => column(`TE_${group}_${name}`, call.params.outDtype, { rows, tags: ["continuous"] })),
+      ),
+    };
+  },
+});
+
+/** Reports the first column that is a list or of a dtype that does not do. */
+export function scalars(
+  call: Call<unknown>,
+  operator: string,
+  scope: Scope,
+  blame: Blame,
+  accepts: (dtype: DType) => boolean,
+): boolean {
+  const odd = scope.find(({ column: col }) => col.list || !accepts(col.dtype));
+  if (!odd) return true;
+  const seen = printType(odd.column);
+  const way = `Leave it out: \`node - "${odd.column.name}"\`.`;
+  const wanted = odd.column.list ? "one value a row" : "numbers";
+  call.fail(messages.schemaDtypeUnsupported({ operator, wanted, column: odd.column.name, seen, way }), blame);
+  return false;
+}

@@ -1,0 +1,67 @@
+/** A step that learns from groups of rows, and a view -> its state and its tables in the fitted folder. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { OpState } from "../../triton-protos/op-params.js";
+import type { ColumnRef, Step } from "../../triton-protos/plan.js";
+import { printFittedTable } from "../kernels/fitted-table.js";
+import type { Database } from "./database.js";
+import { type Aggregate, groupTable } from "./group-table.js";
+import type { Layers } from "./layers.js";
+import { findMoments } from "./moments.js";
+
+export interface GroupLearning {
+  readonly database: Database;
+  readonly layers: Layers;
+  readonly folder: string;
+}
+
+type Groups = OpState["targetEncoding"]["groups"];
+
+/** Each column on the left is a group, or all of them together are. */
+export const groupsOf = (refs: readonly ColumnRef[], together: boolean): readonly (readonly ColumnRef[])[] =>
+  together ? [refs] : refs.map(ref => [ref]);
+
+export async function learnTargetEncoding(
+  learning: GroupLearning,
+  step: Step<"targetEncoding">,
+): Promise<OpState["targetEncoding"]> {
+  const { database, layers } = learning;
+  const targets = step.inputs.target!.map(ref => ({ name: ref.name, column: layers.find(ref)! }));
+  const asked = targets.map(({ column }) => ({ column, withMoments: true }));
+  const { moments } = await findMoments(database, layers.view, asked, () => undefined);
+  const aggregates = targets.flatMap(({ name, column }): Aggregate[] => [
+    { name: `count ${name}`, sql: `count(${column.sql})`, dtype: "int64" },
+    { name: `sum ${name}`, sql: `coalesce(sum(CAST(${column.sql} AS DOUBLE)), 0)`, dtype: "float64" },
+  ]);
+  const groups = await learnGroups(learning, step, step.params.together, () => aggregates);
+  return { means: Object.fromEntries(targets.map(({ name }, i) => [name, moments[i]!.mean])), groups };
+}
+
+async function learnGroups(
+  { database, layers, folder }: GroupLearning,
+  step: Step<"targetEncoding">,
+  together: boolean,
+  aggregatesOf: (group: string) => readonly Aggregate[],
+): Promise<Groups> {
+  await mkdir(join(folder, "tables"), { recursive: true });
+  const groups: Groups[number][] = [];
+  for (const refs of groupsOf(step.inputs.input!, together)) {
+    const columns = refs.map(ref => ref.name);
+    const name = columns.join("_");
+    const keys = refs.map(ref => layers.find(ref)!);
+    const table = await groupTable(
+      database,
+      layers.view,
+      keys,
+      aggregatesOf(name),
+      `grouping by ${columns.join(", ")}`,
+    );
+    // The step's id keeps apart what two operators learn of one key.
+    const file = `tables/${safe(step.id)}.${safe(name)}.arrow`;
+    await writeFile(join(folder, file), printFittedTable(table));
+    groups.push({ columns, table: file });
+  }
+  return groups;
+}
+
+const safe = (name: string): string => encodeURIComponent(name).replaceAll("*", "%2A");

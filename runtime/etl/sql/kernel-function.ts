@@ -1,0 +1,77 @@
+/**
+ * Operators that look keys up in a fitted table, in SQL: one function an output, which runs the operator's own kernel on each chunk.
+ */
+import { DuckDBScalarFunction } from "@duckdb/node-api";
+import { type DType, datatype } from "../../../triton-protos/datatype.js";
+import type { OpKind } from "../../../triton-protos/op-params.js";
+import type { AnyStep, ColumnRef, Step } from "../../../triton-protos/plan.js";
+import { RuntimeFault } from "../../errors.js";
+import { prepareKernel } from "../../kernels/index.js";
+import { allocate, type Column, type Rows, rootRows } from "../../plan/table.js";
+import type { Database } from "../database.js";
+import { sqlType } from "./literal.js";
+import type { SqlColumn } from "./sql-form.js";
+
+const THROUGH_KERNEL: ReadonlySet<OpKind> = new Set<OpKind>(["targetEncoding"]);
+
+const refuse = () => Promise.reject(new RuntimeFault("INTERNAL", "a workflow calls no model."));
+
+/** The SQL form of these operators. */
+export const throughKernel = <K extends OpKind>(step: Step<K>, inputs: readonly SqlColumn[]): readonly string[] =>
+  step.outputs.map((_, i) => `${nameOf(step.id, i)}(${inputs.map(col => col.sql).join(", ")})`);
+
+/** Makes a step's functions known, if it is one of these. `dtypeOf` knows the columns that exist. */
+export async function registerKernel(
+  { connection }: Database,
+  step: AnyStep,
+  dtypeOf: (ref: ColumnRef) => DType,
+  folder: string,
+): Promise<void> {
+  if (!THROUGH_KERNEL.has(step.op)) return;
+  const dtypes = step.inputs.input!.map(dtypeOf);
+  const kernel = await prepareKernel(step, { folder, models: { describe: refuse, infer: refuse } });
+  const typeOf = async (dtype: DType) =>
+    (await connection.runAndReadAll(`SELECT CAST(NULL AS ${sqlType(dtype)})`)).columnType(0);
+  const parameterTypes = await Promise.all(dtypes.map(typeOf));
+  for (const [i, { dtype }] of step.outputs.entries())
+    connection.registerScalarFunction(
+      DuckDBScalarFunction.create({
+        name: nameOf(step.id, i),
+        parameterTypes,
+        returnType: await typeOf(dtype),
+        // A null key is a key.
+        specialHandling: true,
+        mainFunction(_info, input, output) {
+          const rows = rootRows(input.rowCount);
+          const columns = dtypes.map((of, c) => readVector(of, rows, input.getColumnVector(c)));
+          const made = kernel.run({ input: columns }, { seed: 0n, parameters: new Map() }) as readonly Column[];
+          const { values, validity } = made[i]!;
+          const isBool = dtype === "bool";
+          for (let r = 0; r < rows.count; r++)
+            output.setItem(
+              r,
+              validity?.[r] === 0 || Number.isNaN(values[r]) ? null : isBool ? values[r] === 1 : values[r]!,
+            );
+          output.flush();
+        },
+      }),
+    );
+}
+
+function readVector(dtype: DType, rows: Rows, vector: { getItem(i: number): unknown }): Column {
+  const values = allocate(dtype, rows.count);
+  const target = values as { [i: number]: unknown };
+  const validity = new Uint8Array(rows.count).fill(1);
+  for (let i = 0; i < rows.count; i++) {
+    const value = vector.getItem(i);
+    if (value !== null) target[i] = typeof value === "boolean" ? Number(value) : value;
+    else {
+      validity[i] = 0;
+      if (datatype(dtype).kind === "float") target[i] = Number.NaN;
+    }
+  }
+  return { dtype, rows, values, validity };
+}
+
+const nameOf = (stepId: string, output: number): string =>
+  `merlon_kernel_${Buffer.from(stepId).toString("hex")}_${output}`;
