@@ -1,5 +1,5 @@
 /**
- * The scheduler that a model's configuration asks for.
+ * A loaded model → warmed up, with the scheduler that its configuration asks for.
  */
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import type { LoadedModel } from "../backends/backend.js";
@@ -9,12 +9,31 @@ import { dynamicScheduler } from "./dynamic.js";
 import type { Scheduler } from "./scheduler.js";
 import { sequenceScheduler } from "./sequence.js";
 import { sequenceInputs } from "./sequence-inputs.js";
+import { warmUp } from "./warm-up.js";
 
 /** Requests of an ensemble wait in the queues of its members, not in one of its own. */
 const UNBOUNDED = 4096;
 
-/** @param folder the version directory */
+/**
+ * @param folder the version directory
+ * @throws RuntimeFault when a warm-up sample fails; the model is closed then
+ */
 export async function createScheduler(
+  config: ModelConfig,
+  model: LoadedModel,
+  stats: VersionStatistics,
+  folder: string,
+): Promise<Scheduler> {
+  try {
+    await warmUp(config, model, stats, folder);
+    return await chooseScheduler(config, model, stats, folder);
+  } catch (error) {
+    await model.close?.();
+    throw error;
+  }
+}
+
+async function chooseScheduler(
   config: ModelConfig,
   model: LoadedModel,
   stats: VersionStatistics,
