@@ -2,13 +2,15 @@
  * The counters of every model version, and the machine's, as Prometheus text.
  */
 import { cpus, freemem, totalmem } from "node:os";
+import { type Labels, labelsOf, nameLabels, printLabels } from "./metric-labels.js";
+import { printHistograms, printSummaries, readQuantiles } from "./metrics-latencies.js";
 import type { ReadyVersion } from "./repository/registry.js";
 import { FAILURE_REASONS, type FailureReason, type VersionStatistics } from "./statistics.js";
 
-type Labels = Readonly<Record<string, string>>;
-
 interface Family {
   readonly name: string;
+  /** `latency` counters can be switched off, and `count` ones stand still then, as Triton's do. */
+  readonly group?: "count" | "latency" | "identity";
   readonly help: string;
   readonly type: "counter" | "gauge";
   value(version: ReadyVersion): number;
@@ -20,46 +22,78 @@ const micros =
     Math.floor(pick(version.statistics) / 1000);
 
 const FAMILIES: readonly Family[] = [
-  counter(
-    "nv_inference_request_success",
-    "Number of successful inference requests, all batch sizes",
-    v => v.statistics.success.count,
-  ),
-  counter(
-    "nv_inference_count",
-    "Number of inferences performed (does not include cached requests)",
-    v => v.statistics.inferenceCount,
-  ),
-  counter(
-    "nv_inference_exec_count",
-    "Number of model executions performed (does not include cached requests)",
-    v => v.statistics.executionCount,
-  ),
-  counter(
-    "nv_inference_request_duration_us",
-    "Cumulative inference request duration in microseconds (includes cached requests)",
-    micros(s => s.success.ns),
-  ),
-  counter(
-    "nv_inference_queue_duration_us",
-    "Cumulative inference queuing duration in microseconds (includes cached requests)",
-    micros(s => s.queue.ns),
-  ),
-  counter(
-    "nv_inference_compute_input_duration_us",
-    "Cumulative compute input duration in microseconds (does not include cached requests)",
-    micros(s => s.computeInput.ns),
-  ),
-  counter(
-    "nv_inference_compute_infer_duration_us",
-    "Cumulative compute inference duration in microseconds (does not include cached requests)",
-    micros(s => s.computeInfer.ns),
-  ),
-  counter(
-    "nv_inference_compute_output_duration_us",
-    "Cumulative inference compute output duration in microseconds (does not include cached requests)",
-    micros(s => s.computeOutput.ns),
-  ),
+  {
+    ...counter(
+      "nv_inference_request_success",
+      "Number of successful inference requests, all batch sizes",
+      v => v.statistics.success.count,
+    ),
+    group: "count",
+  },
+  {
+    ...counter(
+      "nv_inference_count",
+      "Number of inferences performed (does not include cached requests)",
+      v => v.statistics.inferenceCount,
+    ),
+    group: "count",
+  },
+  {
+    ...counter(
+      "nv_inference_exec_count",
+      "Number of model executions performed (does not include cached requests)",
+      v => v.statistics.executionCount,
+    ),
+    group: "count",
+  },
+  {
+    ...counter(
+      "nv_inference_request_duration_us",
+      "Cumulative inference request duration in microseconds (includes cached requests)",
+      micros(s => s.success.ns),
+    ),
+    group: "latency",
+  },
+  {
+    ...counter(
+      "nv_inference_queue_duration_us",
+      "Cumulative inference queuing duration in microseconds (includes cached requests)",
+      micros(s => s.queue.ns),
+    ),
+    group: "latency",
+  },
+  {
+    ...counter(
+      "nv_inference_compute_input_duration_us",
+      "Cumulative compute input duration in microseconds (does not include cached requests)",
+      micros(s => s.computeInput.ns),
+    ),
+    group: "latency",
+  },
+  {
+    ...counter(
+      "nv_inference_compute_infer_duration_us",
+      "Cumulative compute inference duration in microseconds (does not include cached requests)",
+      micros(s => s.computeInfer.ns),
+    ),
+    group: "latency",
+  },
+  {
+    ...counter(
+      "nv_inference_compute_output_duration_us",
+      "Cumulative inference compute output duration in microseconds (does not include cached requests)",
+      micros(s => s.computeOutput.ns),
+    ),
+    group: "latency",
+  },
+  {
+    ...counter(
+      "input_byte_size_counter",
+      "Cumulative input byte size of all requests received by the model",
+      v => v.statistics.inputBytes,
+    ),
+    group: "identity",
+  },
   gauge(
     "nv_inference_pending_request_count",
     "Instantaneous number of pending requests awaiting execution per-model.",
@@ -77,6 +111,8 @@ function gauge(name: string, help: string, value: Family["value"]): Family {
 
 export interface MetricsOptions {
   readonly cpu: boolean;
+  /** `--metrics-config`, by setting. */
+  readonly config: Readonly<Record<string, string>>;
 }
 
 /** Keeps what outlives a version: failures survive its unloading. */
@@ -90,6 +126,12 @@ export function createMetrics(options: MetricsOptions): { print(ready: readonly 
     }
   >();
   let before = cpuTimes();
+  const isOn = (setting: string, usual: boolean): boolean =>
+    options.config[setting] === undefined ? usual : /^(true|1|on)$/i.test(options.config[setting]);
+  const counters = isOn("counter_latencies", true);
+  const summaries = isOn("summary_latencies", false);
+  const histograms = isOn("histogram_latencies", false);
+  const quantiles = readQuantiles(options.config.summary_quantiles);
 
   const collectFailures = (version: ReadyVersion): void => {
     const labels = labelsOf(version);
@@ -112,19 +154,28 @@ export function createMetrics(options: MetricsOptions): { print(ready: readonly 
       const head = (name: string, help: string, type: string): void => {
         lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
       };
-      const family = ({ name, help, type, value }: Family): void => {
+      const family = ({ name, help, type, group, value }: Family): void => {
+        if (group === "latency" && !counters) return;
+        const versions = group === "identity" ? ready.filter(({ config }) => config.backend === "identity") : ready;
+        if (versions.length === 0) return;
         head(name, help, type);
-        for (const version of ready) lines.push(`${name}${printLabels(labelsOf(version))} ${value(version)}`);
+        for (const version of versions) {
+          const labels = group === "identity" ? nameLabels(version) : labelsOf(version);
+          lines.push(`${name}${printLabels(labels)} ${group === "count" && !counters ? 0 : value(version)}`);
+        }
       };
       const [success, ...rest] = FAMILIES;
       family(success!);
       for (const version of ready) collectFailures(version);
-      head("nv_inference_request_failure", "Number of failed inference requests, all batch sizes", "counter");
+      if (failures.size > 0)
+        head("nv_inference_request_failure", "Number of failed inference requests, all batch sizes", "counter");
       for (const { labels, counts } of failures.values())
         for (const reason of FAILURE_REASONS)
           lines.push(`nv_inference_request_failure${printLabels({ ...labels, reason })} ${counts[reason]}`);
       rest.forEach(family);
       machine(lines, head);
+      if (histograms) printHistograms(ready, lines);
+      if (summaries) printSummaries(ready, quantiles, lines);
       return `${lines.join("\n")}\n`;
     },
   };
@@ -146,18 +197,6 @@ export function createMetrics(options: MetricsOptions): { print(ready: readonly 
     gaugeLine("nv_cpu_memory_used_bytes", "CPU used memory (RAM), in bytes", totalmem() - freemem());
   }
 }
-
-/** Only names of loaded models, their versions and their own tags become labels: no client can grow the set. */
-function labelsOf({ model, version, config }: ReadyVersion): Labels {
-  const tags = Object.fromEntries(Object.entries(config.metric_tags).map(([key, value]) => [`_${key}`, value]));
-  return { ...tags, model, version: String(version) };
-}
-
-const printLabels = (labels: Labels): string =>
-  `{${Object.keys(labels)
-    .sort()
-    .map(key => `${key}="${labels[key]!.replace(/[\\"\n]/g, char => (char === "\n" ? "\\n" : `\\${char}`))}"`)
-    .join(",")}}`;
 
 function cpuTimes(): { readonly idle: number; readonly total: number } {
   let [idle, total] = [0, 0];

@@ -53,7 +53,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   let stopping = false;
   const calls = createCalls(registry, { ...options, control: options.modelControlMode }, () => stopping);
   const logSettings = createLogSettings(logState);
-  const metrics = createMetrics({ cpu: options.allowCpuMetrics });
+  const metrics = createMetrics({ cpu: options.allowCpuMetrics, config: options.metricsConfig });
   const listeners: Listener[] = [];
   const open = async (starting: Promise<Listener>, announce: string): Promise<number> => {
     const listener = await starting;

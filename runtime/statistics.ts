@@ -1,7 +1,9 @@
 /**
  * What one model version has done: executions and answered requests → the counters behind ModelStatistics and the metrics.
  */
+
 import type { InferBatchStatistics, ModelStatistics } from "../triton-protos/gen/messages.js";
+import { createSamples, type LatencySamples } from "./latency-samples.js";
 
 export interface Tally {
   count: number;
@@ -33,11 +35,21 @@ export interface VersionStatistics {
   readonly computeOutput: Tally;
   readonly batches: Map<number, { readonly input: Tally; readonly infer: Tally; readonly output: Tally }>;
   readonly failures: Record<FailureReason, number>;
+  /** Bytes of the inputs of answered requests. */
+  inputBytes: number;
+  /** Made by the first answer. */
+  samples?: LatencySamples;
+  /** Milliseconds until the first answer, by bucket; the last is for all above. */
+  readonly firstResponse: { readonly bounds: readonly number[]; readonly counts: number[]; sum: number };
 }
+
+/** Upper bounds of the buckets of the first-response histogram, when the model names no others. */
+export const FIRST_RESPONSE_MS: readonly number[] = [100, 500, 2000, 5000];
 
 const tally = (): Tally => ({ count: 0, ns: 0 });
 
-export const createStatistics = (): VersionStatistics => ({
+/** @param bounds of the first-response histogram */
+export const createStatistics = (bounds = FIRST_RESPONSE_MS): VersionStatistics => ({
   lastInference: 0,
   inferenceCount: 0,
   executionCount: 0,
@@ -50,6 +62,8 @@ export const createStatistics = (): VersionStatistics => ({
   computeOutput: tally(),
   batches: new Map(),
   failures: { REJECTED: 0, CANCELED: 0, BACKEND: 0, OTHER: 0 },
+  inputBytes: 0,
+  firstResponse: { bounds, counts: new Array<number>(bounds.length + 1).fill(0), sum: 0 },
 });
 
 /** Durations are counted as at least one nanosecond, so that "happened" and "did not" differ. */
@@ -86,6 +100,19 @@ export function recordSuccess(
   add(stats.computeInput, times.input);
   add(stats.computeInfer, times.infer);
   add(stats.computeOutput, times.output);
+  stats.samples ??= createSamples();
+  stats.samples.add({
+    request: total,
+    queue,
+    compute_input: times.input,
+    compute_infer: times.infer,
+    compute_output: times.output,
+  });
+  const { bounds, counts } = stats.firstResponse;
+  const milliseconds = total / 1e6;
+  const bucket = bounds.findIndex(bound => milliseconds <= bound);
+  counts[bucket < 0 ? bounds.length : bucket]!++;
+  stats.firstResponse.sum += milliseconds;
 }
 
 /** One accepted request that failed. */

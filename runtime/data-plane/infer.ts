@@ -90,6 +90,7 @@ async function run(
     countFailure(version, fault, elapsed());
     throw fault;
   }
+  for (const { data } of inputs.values()) statistics.inputBytes += data.byteLength;
   recordSuccess(statistics, rows, done.queueNs, done.times, elapsed());
   if (done.response?.error) throw done.response.error;
   return answer;

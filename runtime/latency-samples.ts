@@ -1,0 +1,37 @@
+/**
+ * The latest latencies of a model version, for the summaries among the metrics: a ring of bounded size, quantiles over the last minute.
+ */
+export const LATENCIES = ["request", "queue", "compute_input", "compute_infer", "compute_output"] as const;
+export type Latency = (typeof LATENCIES)[number];
+
+const SIZE = 512;
+const WINDOW_MS = 60_000;
+
+export interface LatencySamples {
+  /** Nanoseconds of one answered request. */
+  add(values: Readonly<Record<Latency, number>>): void;
+  /** Microseconds; NaN when nothing was answered in the last minute. */
+  quantile(latency: Latency, quantile: number): number;
+}
+
+export function createSamples(): LatencySamples {
+  const times = new Float64Array(SIZE);
+  const rings = Object.fromEntries(LATENCIES.map(name => [name, new Float64Array(SIZE)])) as Record<
+    Latency,
+    Float64Array
+  >;
+  let added = 0;
+  return {
+    add(values) {
+      const at = added++ % SIZE;
+      times[at] = performance.now();
+      for (const name of LATENCIES) rings[name][at] = values[name] / 1000;
+    },
+    quantile(latency, quantile) {
+      const since = performance.now() - WINDOW_MS;
+      const recent = rings[latency].subarray(0, Math.min(added, SIZE)).filter((_, i) => times[i]! >= since);
+      if (recent.length === 0) return Number.NaN;
+      return recent.sort()[Math.min(recent.length - 1, Math.floor(quantile * recent.length))]!;
+    },
+  };
+}

@@ -1,0 +1,21 @@
+/**
+ * Labels of a model version's series, and how they print.
+ */
+import type { ReadyVersion } from "./repository/registry.js";
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** Only names of loaded models, their versions and their own tags become labels: no client can grow the set. */
+export function labelsOf({ model, version, config }: ReadyVersion): Labels {
+  const tags = Object.fromEntries(Object.entries(config.metric_tags).map(([key, value]) => [`_${key}`, value]));
+  return { ...tags, model, version: String(version) };
+}
+
+export const printLabels = (labels: Labels): string =>
+  `{${Object.keys(labels)
+    .sort()
+    .map(key => `${key}="${labels[key]!.replace(/[\\"\n]/g, char => (char === "\n" ? "\\n" : `\\${char}`))}"`)
+    .join(",")}}`;
+
+/** Without the model's tags. */
+export const nameLabels = ({ model, version }: ReadyVersion): Labels => ({ model, version: String(version) });
