@@ -37,6 +37,12 @@ async function ensurePython() {
   });
 }
 
+/** The page of `merlon explain` is tested in a real browser. */
+function ensureBrowser() {
+  const here = ["chromium", "chromium-browser", "google-chrome"].some(name => existsSync(`/usr/bin/${name}`));
+  ensureDebian("The test of `merlon explain --format html`", ["chromium"], () => here);
+}
+
 /** Runs a command with its output on the terminal; resolves with the exit code. */
 const show = (command, args, env = {}) =>
   new Promise(done =>
@@ -55,6 +61,7 @@ async function gate(name, args) {
 try {
   await setup();
   await ensurePython();
+  ensureBrowser();
   const pattern = process.argv.slice(2);
   const report = join(ROOT, ".cache", "vitest.json");
   mkdirSync(join(ROOT, ".cache"), { recursive: true });

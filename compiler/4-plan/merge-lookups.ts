@@ -37,7 +37,7 @@ export const mergeLookups: Pass = (plan, note) => {
     note({
       step: next.id,
       into: first.id,
-      text: `looks the same keys up in the same view as \`${first.id}\`, which now fetches ${added ? noteNames(both.step.outputs.slice(-added).map(c => c.name)) : "all of it"} too`,
+      text: `looks the same keys up in the same view as \`${first.id}\`, which ${added ? `now fetches ${noteNames(both.step.outputs.slice(-added).map(c => c.name))} too` : "fetches all of it"}`,
       saves: { steps: 1, lookups: 1, ...(shared && { columns: shared }) },
     });
   }

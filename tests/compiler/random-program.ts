@@ -113,7 +113,7 @@ function apply(known: readonly Known[], { what, left, right, columns, value }: I
     case 4:
       return picked.pipe(rename({ postfix: `_${value % 3}` }));
     case 5:
-      return picked.pipe(addTags(["user"]));
+      return picked.pipe(addTags("user"));
     case 6:
       return from.node.plus(other.node, { wins: "right" });
     case 7:
