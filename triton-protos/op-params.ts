@@ -45,6 +45,11 @@ export const OP_PARAMS = {
     together: z.boolean().default(false),
     outDtype: z.enum(["float32", "float64"]).default("float32"),
   }),
+  joinGroupby: z.strictObject({
+    stats: z.array(z.enum(["count", "sum", "mean", "std", "var", "min", "max"])).min(1),
+    /** All input columns are one key; else each is. */
+    together: z.boolean().default(false),
+  }),
   listSlice: z.strictObject({
     /** Counted from the end where negative; alone and positive it is the end. */
     start: z.number().int(),
@@ -145,6 +150,12 @@ export const OP_STATE = {
     /** Overall mean of each target, in output order. */
     means: perColumn(z.number()),
     /** Arrow file with columns `key 0`, …, and `count {target}` and `sum {target}` of each target. */
+    groups: z.array(z.strictObject({ columns: z.array(z.string()).min(1), table: artefact })),
+  }),
+  joinGroupby: z.strictObject({
+    /** Columns the statistics are of. */
+    of: z.array(z.strictObject({ name: z.string(), dtype })),
+    /** Arrow file with columns `key 0`, … and one for each output, by its name. */
     groups: z.array(z.strictObject({ columns: z.array(z.string()).min(1), table: artefact })),
   }),
   /** A number, or text for a 64-bit integer. */

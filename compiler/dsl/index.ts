@@ -12,6 +12,7 @@ export { filter } from "../ops/filter.js";
 export { filterCandidates } from "../ops/filter-candidates.js";
 export { hashBucket } from "../ops/hash-bucket.js";
 export { hashedCross } from "../ops/hashed-cross.js";
+export { joinGroupby } from "../ops/join-groupby.js";
 export { type LambdaOptions, lambdaOp } from "../ops/lambda-op.js";
 export { listSlice } from "../ops/list-slice.js";
 export { logOp } from "../ops/log-op.js";

@@ -12,6 +12,7 @@ import { filterOp } from "./filter.js";
 import { filterCandidatesOp } from "./filter-candidates.js";
 import { hashBucketOp } from "./hash-bucket.js";
 import { hashedCrossOp } from "./hashed-cross.js";
+import { joinGroupbyOp } from "./join-groupby.js";
 import { lambdaOpOp } from "./lambda-op.js";
 import { listSliceOp } from "./list-slice.js";
 import { logOpOp } from "./log-op.js";
@@ -43,6 +44,7 @@ const CATALOGUE = {
   hashedCross: hashedCrossOp,
   listSlice: listSliceOp,
   targetEncoding: targetEncodingOp,
+  joinGroupby: joinGroupbyOp,
   normalize: normalizeOp,
   predictOnnx: predictOnnxOp,
   queryFaiss: queryFaissOp,

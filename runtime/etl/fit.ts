@@ -12,7 +12,7 @@ import { printVocabulary } from "../kernels/vocabulary-file.js";
 import { findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { columnsRead, type Layers, nextWave, openLayers } from "./layers.js";
-import { learnTargetEncoding } from "./learn-groups.js";
+import { learnJoinGroupby, learnTargetEncoding } from "./learn-groups.js";
 import { findMoments, type Moments } from "./moments.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
 import { registerKernel } from "./sql/kernel-function.js";
@@ -111,6 +111,7 @@ async function learn(fit: Fit, steps: readonly AnyStep[], andGoOn: boolean): Pro
     }
     const learning = { database, layers, folder: fit.options.folder };
     if (step.op === "targetEncoding") fit.states.set(step.id, await learnTargetEncoding(learning, step));
+    if (step.op === "joinGroupby") fit.states.set(step.id, await learnJoinGroupby(learning, step));
     if (step.op === "categorify") fit.states.set(step.id, await learnVocabularies(fit, step, mine, andGoOn));
   }
 }

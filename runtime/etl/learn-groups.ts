@@ -1,13 +1,14 @@
 /** A step that learns from groups of rows, and a view -> its state and its tables in the fitted folder. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { OpState } from "../../triton-protos/op-params.js";
+import type { OpParams, OpState } from "../../triton-protos/op-params.js";
 import type { ColumnRef, Step } from "../../triton-protos/plan.js";
 import { printFittedTable } from "../kernels/fitted-table.js";
 import type { Database } from "./database.js";
 import { type Aggregate, groupTable } from "./group-table.js";
 import type { Layers } from "./layers.js";
 import { findMoments } from "./moments.js";
+import { toFloat32 } from "./sql/sql-form.js";
 
 export interface GroupLearning {
   readonly database: Database;
@@ -37,9 +38,43 @@ export async function learnTargetEncoding(
   return { means: Object.fromEntries(targets.map(({ name }, i) => [name, moments[i]!.mean])), groups };
 }
 
+export async function learnJoinGroupby(
+  learning: GroupLearning,
+  step: Step<"joinGroupby">,
+): Promise<OpState["joinGroupby"]> {
+  const { stats, together } = step.params;
+  const values = (step.inputs.of ?? []).map(ref => ({ name: ref.name, column: learning.layers.find(ref)! }));
+  const groups = await learnGroups(learning, step, together, group => [
+    ...(stats.includes("count") ? [{ name: `${group}_count`, sql: "count(*)", dtype: "int32" as const }] : []),
+    ...values.flatMap(({ name, column }) =>
+      stats
+        .filter(stat => stat !== "count")
+        .map((stat): Aggregate => {
+          const output = `${group}_${name}_${stat}`;
+          const { dtype } = step.outputs.find(col => col.name === output)!;
+          return { name: output, sql: STATISTICS[stat](column.sql), dtype };
+        }),
+    ),
+  ]);
+  return { of: values.map(({ name, column: { dtype } }) => ({ name, dtype })), groups };
+}
+
+const inDouble = (what: string) => (value: string) => toFloat32(`${what}(CAST(${value} AS DOUBLE))`);
+
+const STATISTICS: Readonly<
+  Record<Exclude<OpParams["joinGroupby"]["stats"][number], "count">, (value: string) => string>
+> = {
+  sum: value => `sum(${value})`,
+  mean: inDouble("avg"),
+  std: inDouble("stddev_samp"),
+  var: inDouble("var_samp"),
+  min: value => `min(${value})`,
+  max: value => `max(${value})`,
+};
+
 async function learnGroups(
   { database, layers, folder }: GroupLearning,
-  step: Step<"targetEncoding">,
+  step: Step<"targetEncoding"> | Step<"joinGroupby">,
   together: boolean,
   aggregatesOf: (group: string) => readonly Aggregate[],
 ): Promise<Groups> {

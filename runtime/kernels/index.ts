@@ -15,6 +15,7 @@ import { filter } from "./filter.js";
 import { filterCandidates } from "./filter-candidates.js";
 import { hashBucket } from "./hash-bucket.js";
 import { hashedCross } from "./hashed-cross.js";
+import { joinGroupby } from "./join-groupby.js";
 import { lambdaOp } from "./lambda-op.js";
 import { listSlice } from "./list-slice.js";
 import { logOp } from "./log-op.js";
@@ -39,6 +40,7 @@ export const KERNELS = {
   hashedCross,
   listSlice,
   targetEncoding,
+  joinGroupby,
   normalize,
   categorify,
   hashBucket,

@@ -158,6 +158,14 @@ describe("where Merlon differs on purpose", () => {
     expect(sql).toEqual(kernels);
   });
 
+  test("a null key joins its rows' statistics: NVTabular divides by a count of 0", async () => {
+    const one = different.get("joinGroupby of null")!;
+    expect([one.expected.g_count![1], one.expected.g_x_mean![1]], "NVTabular").toEqual([0, "inf"]);
+    const { kernels, sql } = await answers({ ...one, request: { g: ["a", null, "new"], x: [0, 0, 0] } });
+    expect(kernels).toMatchObject({ g_count: [2, 2, 0], g_x_mean: [3, 3, null] });
+    expect(sql).toEqual(kernels);
+  });
+
   test("a null key has the mean of its rows: NVTabular takes its count for 0", async () => {
     const one = different.get("targetEncoding of null")!;
     expect(one.expected.TE_g_y![1], "NVTabular").toBe(1);

@@ -137,6 +137,22 @@ test("several columns together", async () => {
   const chains: Link[][] = [
     [{ op: "hashedCross", params: { numBuckets: 1000 }, columns: ["s", "i", "f"] }],
     [{ op: "hashedCross", params: { numBuckets: 2_147_483_647 }, columns: ["b", "n"] }],
+    [
+      {
+        op: "joinGroupby",
+        params: { stats: ["count", "sum", "mean", "std", "var", "min", "max"] },
+        columns: ["s", "i", "f"],
+        ports: { of: ["n"] },
+      },
+    ],
+    [
+      {
+        op: "joinGroupby",
+        params: { stats: ["count", "min"], together: true },
+        columns: ["b", "n"],
+        ports: { of: ["i", "f"] },
+      },
+    ],
     [{ op: "targetEncoding", columns: ["s", "i", "f"], ports: { target: ["n", "b"] } }],
     [
       {

@@ -37,6 +37,7 @@ const SQL_FORMS = {
   hashedCross,
   listSlice,
   targetEncoding: throughKernel,
+  joinGroupby: throughKernel,
   normalize,
   rename,
 } satisfies {

@@ -12,7 +12,7 @@ import type { Database } from "../database.js";
 import { sqlType } from "./literal.js";
 import type { SqlColumn } from "./sql-form.js";
 
-const THROUGH_KERNEL: ReadonlySet<OpKind> = new Set<OpKind>(["targetEncoding"]);
+const THROUGH_KERNEL: ReadonlySet<OpKind> = new Set<OpKind>(["joinGroupby", "targetEncoding"]);
 
 const refuse = () => Promise.reject(new RuntimeFault("INTERNAL", "a workflow calls no model."));
 

@@ -48,6 +48,16 @@ def target(name, types, columns, y, request=None, p_smooth=20, together=False, k
     return case(f"targetEncoding/{name}", {**types, "y": kind}, [link], {**columns, "y": y}, request, graph)
 
 
+ALL_STATS = ["count", "sum", "mean", "std", "var", "min", "max"]
+
+
+def join_groupby(name, types, columns, x, stats, request=None, together=False, kind="float64"):
+    names = list(types)
+    link = {"op": "joinGroupby", "params": {"stats": stats, "together": together}, "columns": names, "ports": {"of": ["x"]}}
+    graph = lambda: ([names] if together else names) >> ops.JoinGroupby(cont_cols=["x"], stats=stats)
+    return case(f"joinGroupby/{name}", {**types, "x": kind}, [link], {**columns, "x": x}, request, graph)
+
+
 def min_max(name, dtype, fit, request=None, params=None, note=None, **nvt):
     link = {"op": "normalizeMinMax", "params": params or {}}
     return one(f"normalizeMinMax/{name}", dtype, link, fit, lambda: ops.NormalizeMinMax(**nvt), request, note=note)
@@ -174,6 +184,13 @@ CASES = [
     target("float target", {"g": "string"}, {"g": ["a", "a", "b"]}, [0.25, 3.5, -1.0], kind="float64"),
     target("float32 target", {"g": "string"}, {"g": ["a", "a", "b"]}, [0.25, 3.5, -1.0], kind="float32"),
 
+    join_groupby("every statistic", {"g": "string"}, {"g": ["a", "a", "b", "b", "c"]}, [1.0, 2.0, 3.0, 4.5, 5.0], ALL_STATS),
+    join_groupby("of integers", {"g": "int64"}, {"g": [1, 1, 2, 2, 2]}, [1, 2, 3, 4, -5], ALL_STATS, kind="int64"),
+    join_groupby("of float32", {"g": "int32"}, {"g": [1, 1, 2, 2, 2]}, [1.5, 2.5, 3.25, 4.0, -5.0], ALL_STATS, kind="float32"),
+    join_groupby("two columns", {"g": "string", "h": "int64"}, {"g": ["a", "a", "b"], "h": [1, 2, 1]}, [1.0, 2.0, 3.0], ["count", "sum"]),
+    join_groupby("two columns together", {"g": "string", "h": "int64"}, {"g": ["a", "a", "b", "a"], "h": [1, 2, 1, 1]}, [1.0, 2.0, 3.0, 4.0], ["count", "mean", "max"], together=True),
+    join_groupby("keys not seen in fit, without count", {"g": "int64"}, {"g": [1, 1, 2]}, [1.0, 2.0, 4.0], ["sum", "mean"], request={"g": [3, 1], "x": [0.0, 0.0]}),
+
     min_max("float64", "float64", PRICES),
     min_max("float32", "float32", PRICES, note="float32"),
     min_max("nulls", "float64", [1.0, N, 3.0, 10.0]),
@@ -263,6 +280,8 @@ DIFFERENT = [
     one("null inside a list", "list<string>", {"op": "categorify"}, [["a", N], ["b", "a"]], ops.Categorify),
     one("normalize far from zero", "int64", {"op": "normalize"}, [10**12, 10**12 + 5, 10**12 - 9], ops.Normalize),
     one("median of an even count of integers", "int64", {"op": "fillMedian"}, [1, 2, 3, 10], ops.FillMedian, [N, 7]),
+    case("joinGroupby of null", {"g": "string", "x": "float64"}, [{"op": "joinGroupby", "params": {"stats": ["count", "mean"]}, "columns": ["g"], "ports": {"of": ["x"]}}],
+         {"g": ["a", N, N, "a"], "x": [1.0, 2.0, 4.0, 5.0]}, None, lambda: ["g"] >> ops.JoinGroupby(cont_cols=["x"], stats=["count", "mean"])),
     case("targetEncoding of null", {"g": "string", "y": "int64"}, [{"op": "targetEncoding", "params": {"pSmooth": 2}, "columns": ["g"], "ports": {"target": ["y"]}}],
          {"g": ["a", N, N, "a"], "y": [1, 1, 0, 0]}, None, lambda: ["g"] >> ops.TargetEncoding(["y"], kfold=1, p_smooth=2)),
     case("targetEncoding by the place of a row", {"g": "string", "y": "int64"}, [{"op": "targetEncoding", "params": {"pSmooth": 2}, "columns": ["g"], "ports": {"target": ["y"]}}],

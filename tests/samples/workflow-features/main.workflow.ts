@@ -2,6 +2,7 @@ import {
   bucketize,
   fillMedian,
   hashedCross,
+  joinGroupby,
   listSlice,
   normalizeMinMax,
   source,
@@ -16,5 +17,6 @@ const age = ["age"] >> bucketize([18, 30, 65]);
 const seen = ["seen"] >> listSlice(-3, { pad: true });
 const cross = ["brand", "city"] >> hashedCross(100);
 const encoded = ["brand", "city"] >> targetEncoding(events["clicked"], { pSmooth: 10 });
+const joined = ["brand", "city"] >> joinGroupby(["count", "mean"], price, { together: true });
 
-export default workflow("features", price + age + seen + cross + encoded);
+export default workflow("features", price + age + seen + cross + encoded + joined);
