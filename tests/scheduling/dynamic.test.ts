@@ -1,0 +1,189 @@
+/**
+ * The dynamic batcher: which requests run together, in which order, and what happens to those that wait.
+ */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { createScheduler } from "#runtime/scheduling/create-scheduler.js";
+import { createStatistics } from "#runtime/statistics.js";
+import type { ModelConfigInit } from "#triton-protos/model-config.js";
+import { configOf, type NotedModel, notedModel, pause, requestOf } from "./support.js";
+
+const start = (model: NotedModel, init: ModelConfigInit, stats = createStatistics()) =>
+  createScheduler(configOf(init), model, stats, "/nowhere");
+
+test("requests that wait for the instance run as one batch, up to the largest size", async () => {
+  const model = notedModel(true);
+  const stats = createStatistics();
+  const scheduler = await start(model, { max_batch_size: 4, dynamic_batching: { preferred_batch_size: [4] } }, stats);
+  const first = scheduler.schedule(requestOf("0"));
+  const rest = ["1", "2", "3", "4", "5"].map(id => scheduler.schedule(requestOf(id)));
+  expect(stats.pending).toBe(5);
+  for (let i = 0; i < 3; i++) {
+    model.release();
+    await pause(5);
+  }
+  await Promise.all([first, ...rest]);
+  expect(model.batches).toEqual([["0"], ["1", "2", "3", "4"], ["5"]]);
+  expect([...stats.batches].map(([rows, { infer }]) => [rows, infer.count])).toEqual([
+    [1, 2],
+    [4, 1],
+  ]);
+  expect(stats.pending).toBe(0);
+});
+
+test("a preferred size runs at once, any other waits for the delay", async () => {
+  const model = notedModel();
+  const scheduler = await start(model, {
+    max_batch_size: 8,
+    dynamic_batching: { preferred_batch_size: [2, 6], max_queue_delay_microseconds: 60_000 },
+  });
+  const pair = [scheduler.schedule(requestOf("1")), scheduler.schedule(requestOf("2"))];
+  await Promise.all(pair);
+  expect(model.batches).toEqual([["1", "2"]]);
+  const began = performance.now();
+  await scheduler.schedule(requestOf("3"));
+  expect(performance.now() - began).toBeGreaterThan(50);
+  expect(model.batches).toEqual([["1", "2"], ["3"]]);
+});
+
+test("requests of different row shapes do not share a batch, and order is kept", async () => {
+  const model = notedModel(true);
+  const scheduler = await start(model, { max_batch_size: 8, dynamic_batching: {} });
+  const all = [2, 2, 3, 2].map((width, i) => scheduler.schedule(requestOf(String(i), { width })));
+  for (let i = 0; i < 4; i++) {
+    model.release();
+    await pause(2);
+  }
+  await Promise.all(all);
+  expect(model.batches).toEqual([["0"], ["1"], ["2"], ["3"]]);
+});
+
+test("levels run by priority; a full level refuses, a client that gives up leaves the queue", async () => {
+  const model = notedModel(true);
+  const scheduler = await start(model, {
+    max_batch_size: 1,
+    dynamic_batching: {
+      priority_levels: 2,
+      default_priority_level: 2,
+      default_queue_policy: { max_queue_size: 2 },
+    },
+  });
+  const abort = new AbortController();
+  const running = scheduler.schedule(requestOf("0"));
+  const low = scheduler.schedule(requestOf("low"));
+  const gone = scheduler.schedule(requestOf("gone", { signal: abort.signal }));
+  const high = scheduler.schedule(requestOf("high", { controls: { priority: 1n } }));
+  await expect(scheduler.schedule(requestOf("full"))).rejects.toThrow("[request id: full] Exceeds maximum queue size");
+  abort.abort();
+  await expect(gone).rejects.toMatchObject({ code: "CANCELLED" });
+  for (let i = 0; i < 3; i++) {
+    model.release();
+    await pause(2);
+  }
+  await Promise.all([running, low, high]);
+  expect(model.batches).toEqual([["0"], ["high"], ["low"]]);
+});
+
+test("a request that waited too long is refused when the instance is free, or runs last", async () => {
+  for (const timeout_action of ["REJECT", "DELAY"] as const) {
+    const model = notedModel(true);
+    const scheduler = await start(model, {
+      max_batch_size: 1,
+      dynamic_batching: {
+        default_queue_policy: { timeout_action, default_timeout_microseconds: 200_000, allow_timeout_override: true },
+      },
+    });
+    const running = scheduler.schedule(requestOf("0"));
+    const late = scheduler.schedule(requestOf("late", { controls: { timeout: 5_000n } }));
+    const refused = late.then(
+      () => "",
+      (error: Error) => error.message,
+    );
+    const patient = scheduler.schedule(requestOf("patient"));
+    await pause(20);
+    for (let i = 0; i < 3; i++) {
+      model.release();
+      await pause(3);
+    }
+    await Promise.all([running, patient]);
+    expect(await refused).toBe(timeout_action === "REJECT" ? "Request timeout expired" : "");
+    expect(model.batches).toEqual(timeout_action === "REJECT" ? [["0"], ["patient"]] : [["0"], ["patient"], ["late"]]);
+  }
+});
+
+test("with preserve_ordering a later batch that ends first is answered second", async () => {
+  const gates: (() => void)[] = [];
+  const scheduler = await createScheduler(
+    configOf({
+      max_batch_size: 1,
+      instance_group: [{ count: 2, kind: "KIND_CPU" }],
+      dynamic_batching: { preserve_ordering: true },
+    }),
+    {
+      async execute(requests) {
+        await new Promise<void>(resolve => gates.push(resolve));
+        return requests.map(() => ({ outputs: [] }));
+      },
+    },
+    createStatistics(),
+    "/nowhere",
+  );
+  const ended: string[] = [];
+  const both = ["a", "b"].map(id => scheduler.schedule(requestOf(id)).then(() => ended.push(id)));
+  await pause(2);
+  gates[1]!();
+  await pause(5);
+  expect(ended).toEqual([]);
+  gates[0]!();
+  await Promise.all(both);
+  expect(ended).toEqual(["a", "b"]);
+});
+
+test("every request is answered once, alone or in a batch that fits, whatever arrives", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.record({ rows: fc.integer({ min: 1, max: 4 }), width: fc.integer({ min: 1, max: 2 }) }), {
+        minLength: 1,
+        maxLength: 30,
+      }),
+      fc.uniqueArray(fc.integer({ min: 1, max: 4 }), { maxLength: 3 }),
+      fc.integer({ min: 1, max: 3 }),
+      fc.boolean(),
+      async (asked, preferred_batch_size, count, delayed) => {
+        const model = notedModel();
+        const scheduler = await start(model, {
+          max_batch_size: 4,
+          instance_group: [{ count, kind: "KIND_CPU" }],
+          dynamic_batching: { preferred_batch_size, max_queue_delay_microseconds: delayed ? 1000 : 0 },
+        });
+        const answers = await Promise.all(
+          asked.map((one, i) => scheduler.schedule(requestOf(String(i), one)).then(done => done.response!.outputs[0]!)),
+        );
+        answers.forEach(({ shape, data }, i) => {
+          expect(shape).toEqual([asked[i]!.rows, asked[i]!.width]);
+          expect(new Int32Array(data.buffer)[0]).toBe(i);
+        });
+        expect(model.batches.flat().sort()).toEqual(asked.map((_, i) => String(i)).sort());
+        for (const ids of model.batches) {
+          const members = ids.map(id => asked[Number(id)]!);
+          expect(members.reduce((sum, { rows }) => sum + rows, 0)).toBeLessThanOrEqual(4);
+          expect(new Set(members.map(({ width }) => width)).size).toBe(1);
+        }
+        await scheduler.drain();
+      },
+    ),
+    { numRuns: 60, seed: 5 },
+  );
+});
+
+test("draining runs what waits and refuses what comes", async () => {
+  const model = notedModel();
+  const scheduler = await start(model, {
+    max_batch_size: 8,
+    dynamic_batching: { preferred_batch_size: [8], max_queue_delay_microseconds: 60_000_000 },
+  });
+  const waiting = scheduler.schedule(requestOf("1"));
+  await scheduler.drain();
+  await waiting;
+  await expect(scheduler.schedule(requestOf("2"))).rejects.toThrow("Server is stopping");
+});

@@ -1,0 +1,60 @@
+/**
+ * A configuration, requests and a model for tests of the schedulers: the model notes the rows of each execution.
+ */
+import type { BackendRequest, LoadedModel } from "#runtime/backends/backend.js";
+import { type Controls, NO_CONTROLS } from "#runtime/data-plane/controls.js";
+import type { ModelConfig, ModelConfigInit } from "#triton-protos/model-config.js";
+import { complete, messageType } from "#triton-protos/proto-root.js";
+
+export const configOf = (init: ModelConfigInit): ModelConfig =>
+  complete(messageType("inference.ModelConfig"), {
+    name: "m",
+    input: [{ name: "IN", data_type: "TYPE_INT32", dims: [-1] }],
+    output: [{ name: "OUT", data_type: "TYPE_INT32", dims: [-1] }],
+    ...init,
+  } as ModelConfig) as ModelConfig;
+
+export interface Asked {
+  readonly rows?: number;
+  readonly width?: number;
+  readonly controls?: Partial<Controls>;
+  readonly signal?: AbortSignal;
+}
+
+export function requestOf(id: string, { rows = 1, width = 1, controls, signal }: Asked = {}): BackendRequest {
+  const shape = [rows, width];
+  const data = new Uint8Array(new Int32Array(rows * width).fill(Number(id) || 0).buffer);
+  return {
+    id,
+    parameters: new Map(),
+    controls: { ...NO_CONTROLS, ...controls },
+    batch: rows,
+    inputs: new Map([["IN", { name: "IN", datatype: "INT32", shape, data }]]),
+    requestedOutputs: new Set(["OUT"]),
+    ...(signal && { signal }),
+  };
+}
+
+export interface NotedModel extends LoadedModel {
+  /** Ids of each execution, in order. */
+  readonly batches: string[][];
+  /** Lets the oldest execution that waits end. */
+  release(): void;
+}
+
+/** @param held executions wait for `release` */
+export function notedModel(held = false): NotedModel {
+  const batches: string[][] = [];
+  const gates: (() => void)[] = [];
+  return {
+    batches,
+    release: () => gates.shift()?.(),
+    async execute(requests) {
+      batches.push(requests.map(request => request.id));
+      if (held) await new Promise<void>(resolve => gates.push(resolve));
+      return requests.map(request => ({ outputs: [{ ...request.inputs.get("IN")!, name: "OUT" }] }));
+    },
+  };
+}
+
+export const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms));
