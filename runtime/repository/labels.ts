@@ -16,15 +16,15 @@ export function readLabels(config: ModelConfig, folder: string): Labels {
     const file = join(folder, label_filename);
     if (relative(folder, file).startsWith(".."))
       throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `label file path '${file}' for output '${name}' in model '${config.name}' is outside model directory`,
+        "UNSUPPORTED",
+        `label file path '${folder}/${label_filename}' for output '${name}' in model '${config.name}' is outside model directory`,
       );
     try {
       labels.set(name, readFileSync(file, "utf8").replace(/\n$/, "").split("\n"));
     } catch (error) {
       throw new RuntimeFault(
         "INTERNAL",
-        `unable to open file for read ${file}: ${(error as NodeJS.ErrnoException).code ?? "error"}`,
+        `failed to open text file for read ${file}: ${(error as NodeJS.ErrnoException).code === "ENOENT" ? "No such file or directory" : (error as Error).message}`,
         { cause: error },
       );
     }

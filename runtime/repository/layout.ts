@@ -8,7 +8,7 @@ import type { ModelConfig } from "../../triton-protos/model-config.js";
 /** Model folders by name; a name that several roots have maps to all of them. */
 export async function scanRepositories(roots: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
   const found = new Map<string, string[]>();
-  for (const root of roots)
+  for (const root of new Set(roots))
     for (const name of await subfolders(root)) {
       const folders = found.get(name);
       if (folders) folders.push(join(root, name));
@@ -17,22 +17,64 @@ export async function scanRepositories(roots: readonly string[]): Promise<Readon
   return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Versions in a model folder, ascending: folders whose names are positive integers without a leading zero. */
-export async function scanVersions(folder: string): Promise<readonly number[]> {
-  return (await subfolders(folder))
-    .filter(name => /^[1-9]\d*$/.test(name) && Number.isSafeInteger(Number(name)))
-    .map(Number)
-    .sort((a, b) => a - b);
+export interface VersionFolder {
+  readonly version: number;
+  readonly folder: string;
+}
+
+/** Folders that belong to a model and are no versions. */
+const RESERVED = new Set(["configs", "warmup", "initial_state"]);
+
+/**
+ * Versions in a model folder, ascending. A name counts by the number it begins with, as Triton reads it; `ignored` hears of the others.
+ */
+export async function scanVersions(
+  folder: string,
+  ignored: (text: string) => void = () => {},
+): Promise<readonly VersionFolder[]> {
+  const found = new Map<number, VersionFolder>();
+  for (const name of await subfolders(folder)) {
+    if (RESERVED.has(name)) continue;
+    const number = /^\s*[+-]?\d+/.exec(name)?.[0];
+    if (number === undefined) {
+      ignored(`ignore version directory '${name}' which fails to convert to integral number`);
+      continue;
+    }
+    if (/^0\d/.test(name)) {
+      ignored(`ignore version directory '${name}' which contains leading zeros in its directory name`);
+      continue;
+    }
+    const version = Number(number);
+    if (!found.has(version)) found.set(version, { version, folder: join(folder, name) });
+  }
+  return [...found.values()].sort((a, b) => a.version - b.version);
 }
 
 /** The versions that the policy of the configuration asks for. */
-export function chooseVersions(available: readonly number[], policy: ModelConfig["version_policy"]): readonly number[] {
+export function chooseVersions(
+  available: readonly VersionFolder[],
+  policy: ModelConfig["version_policy"],
+): readonly VersionFolder[] {
   if (policy?.specific) {
     const wanted = new Set(policy.specific.versions);
-    return available.filter(version => wanted.has(version));
+    return available.filter(({ version }) => wanted.has(version));
   }
-  if (policy?.latest) return available.slice(-policy.latest.num_versions);
+  if (policy?.latest) return available.slice(-(policy.latest.num_versions || 1));
   return available;
+}
+
+/** When anything in a folder was last changed, and how much is in it: equal texts mean that nothing changed. */
+export async function fingerprint(folder: string): Promise<string> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const parts = await Promise.all(
+    entries.map(async entry => {
+      const path = join(folder, entry.name);
+      const { mtimeMs, size } = await stat(path).catch(() => ({ mtimeMs: 0, size: 0 }));
+      const inner = entry.isDirectory() ? `(${await fingerprint(path)})` : `:${size}`;
+      return `${entry.name}@${entry.isDirectory() ? "" : mtimeMs}${inner}`;
+    }),
+  );
+  return parts.sort().join("|");
 }
 
 async function subfolders(folder: string): Promise<string[]> {

@@ -17,6 +17,7 @@ const FILES: Readonly<Record<string, string>> = {
   pytorch: "model.pt",
   openvino: "model.xml",
   python: "model.py",
+  javascript: "model.mjs",
 };
 /** Kernels of a plan are re-entrant, so requests of a `merlon` model need not wait for each other. */
 const INSTANCES: Readonly<Record<string, number>> = { onnxruntime: 2, merlon: 64 };
@@ -26,14 +27,18 @@ const INSTANCES: Readonly<Record<string, number>> = { onnxruntime: 2, merlon: 64
  * @param files names in the first version folder
  * @throws RuntimeFault when no backend can be found out
  */
-export function normaliseConfig(written: ModelConfig, name: string, files: readonly string[]): ModelConfig {
-  const config = withBackend({ ...written, name: written.name || name }, files);
+export function normaliseConfig(
+  written: ModelConfig,
+  name: string,
+  files: readonly string[],
+  autoComplete = true,
+): ModelConfig {
+  const config = withBackend({ ...written, name: written.name || name }, files, autoComplete);
   const latest = { latest: { num_versions: 1 } };
-  const hasPolicy = config.version_policy && Object.keys(config.version_policy).length > 0;
-  const version_policy = hasPolicy ? config.version_policy : config.version_policy ? { all: {} } : latest;
+  // A policy that is there but empty serves every version, and is shown empty.
+  const version_policy = config.version_policy ?? latest;
   if (config.platform === "ensemble") return { ...config, version_policy };
-  const dynamic = config.dynamic_batching;
-  return {
+  return fillSchedulers({
     ...config,
     version_policy,
     optimization: {
@@ -44,28 +49,44 @@ export function normaliseConfig(written: ModelConfig, name: string, files: reado
       input_pinned_memory: config.optimization?.input_pinned_memory ?? { enable: true },
       output_pinned_memory: config.optimization?.output_pinned_memory ?? { enable: true },
     },
+    instance_group: instanceGroups(config),
+  });
+}
+
+/** Defaults of the schedulers; the preferred size follows `max_batch_size`, which a backend may fill in later. */
+export function fillSchedulers(config: ModelConfig): ModelConfig {
+  const { max_batch_size: max, dynamic_batching: dynamic, sequence_batching: sequence } = config;
+  const preferred = (sizes: readonly number[]): readonly number[] => (sizes.length > 0 || max === 0 ? sizes : [max]);
+  return {
+    ...config,
     ...(dynamic && {
-      dynamic_batching: {
-        ...dynamic,
-        preferred_batch_size:
-          dynamic.preferred_batch_size.length > 0 || config.max_batch_size === 0
-            ? dynamic.preferred_batch_size
-            : [config.max_batch_size],
+      dynamic_batching: { ...dynamic, preferred_batch_size: preferred(dynamic.preferred_batch_size) },
+    }),
+    ...(sequence && {
+      sequence_batching: {
+        ...sequence,
+        max_sequence_idle_microseconds: sequence.max_sequence_idle_microseconds || 1_000_000,
+        ...(sequence.oldest && {
+          oldest: { ...sequence.oldest, preferred_batch_size: preferred(sequence.oldest.preferred_batch_size) },
+        }),
       },
     }),
-    instance_group: instanceGroups(config),
   };
 }
 
-function withBackend(config: ModelConfig, files: readonly string[]): ModelConfig {
+function withBackend(config: ModelConfig, files: readonly string[], autoComplete: boolean): ModelConfig {
   let { backend, platform, default_model_filename } = config;
-  if (platform === "ensemble") return config;
-  if (!backend) backend = Object.keys(PLATFORMS).find(key => PLATFORMS[key] === platform) ?? "";
-  if (!backend && !platform) {
+  if (platform === "ensemble" || config.ensemble_scheduling) return config;
+  if (!backend)
+    backend = platform.startsWith("tensorflow_")
+      ? "tensorflow"
+      : (Object.keys(PLATFORMS).find(key => PLATFORMS[key] === platform) ?? "");
+  const byName = /\.(.+)$/.exec(config.name)?.[1] ?? "";
+  if (!backend && !platform && autoComplete) {
     backend =
       Object.keys(FILES).find(key => FILES[key] === default_model_filename || files.includes(FILES[key]!)) ??
-      (files.includes("plan.json") ? "merlon" : /\.([^.]+)$/.exec(config.name)?.[1]) ??
-      "";
+      (files.includes("model.pt2") ? "pytorch" : files.includes("plan.json") ? "merlon" : byName);
+    if (backend && backend === byName) default_model_filename ||= `model.${backend}`;
     if (!backend)
       throw new RuntimeFault(
         "INVALID_ARGUMENT",
@@ -87,7 +108,12 @@ function instanceGroups(config: ModelConfig): readonly ModelInstanceGroup[] {
     ...written,
     name: written?.name || name,
     kind: !written || written.kind === "KIND_AUTO" ? "KIND_CPU" : written.kind,
-    count: written?.count || (INSTANCES[config.backend] ?? 1),
+    count:
+      written && written.count > 0
+        ? written.count
+        : written?.kind === "KIND_MODEL"
+          ? 1
+          : (INSTANCES[config.backend] ?? 1),
   });
   if (config.instance_group.length === 0) return [group(config.name)];
   return config.instance_group.map((written, i) => group(`${config.name}_${i}`, written));

@@ -7,57 +7,91 @@ import { type ModelConfig, parseModelConfig } from "../../triton-protos/model-co
 import { loadBackend } from "../backends/index.js";
 import { RuntimeFault } from "../errors.js";
 import { backendOf } from "./backend-of.js";
-import { chooseVersions, scanRepositories, scanVersions } from "./layout.js";
+import { chooseVersions, fingerprint, scanRepositories, scanVersions, type VersionFolder } from "./layout.js";
 import { normaliseConfig } from "./normalise.js";
+import { materialise, type Override, readConfigOverride } from "./override.js";
 import { validateModel } from "./validate.js";
 
 export interface PolledModel {
   readonly config: ModelConfig;
-  readonly versions: readonly { readonly version: number; readonly folder: string }[];
+  readonly folder: string;
+  /** Whether someone wrote a configuration; without one a backend must know it by itself. */
+  readonly configured: boolean;
+  readonly versions: readonly VersionFolder[];
   readonly dependencies: readonly string[];
+  /** Equal for two polls when nothing changed between them. */
+  readonly mark: string;
 }
 
+export interface PollOptions {
+  readonly repositories: readonly string[];
+  readonly autoComplete?: boolean;
+  /** Name of a configuration in `configs/` that goes before `config.pbtxt`. */
+  readonly configName?: string;
+  readonly warn?: (text: string) => void;
+}
+
+/** A model that no repository has. */
+export class UnknownModel extends RuntimeFault {}
+
 /** @throws Error: why the model cannot be polled */
-export async function pollModel(
-  name: string,
-  options: { readonly repositories: readonly string[] },
-): Promise<PolledModel> {
-  const folders = (await scanRepositories(options.repositories)).get(name);
-  const folder = folders?.[0];
-  if (!folder)
-    throw new RuntimeFault("NOT_FOUND", `no repository has a folder '${name}'; look for a typing error in the name`);
-  if (folders.length > 1)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `model appears in two or more repositories: ${folders.join(", ")}; keep one of them`,
-    );
-  const available = await scanVersions(folder);
-  const firstFiles = available[0] === undefined ? [] : await readdir(join(folder, String(available[0])));
-  const config = normaliseConfig(await readConfig(folder), name, firstFiles);
+export async function pollModel(name: string, options: PollOptions, override?: Override): Promise<PolledModel> {
+  const folder = override?.files.size ? await materialise(name, override.files) : await findFolder(name, options);
+  const autoComplete = options.autoComplete ?? true;
+  const available = await scanVersions(folder, options.warn);
+  const firstFiles = available[0] === undefined ? [] : await readdir(available[0].folder);
+  const written =
+    override?.config === undefined ? await readConfig(folder, options) : readConfigOverride(override.config);
+  const config = normaliseConfig(written ?? parseModelConfig("", ""), name, firstFiles, autoComplete);
   if (config.name !== basename(folder))
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
       `unexpected directory name '${basename(folder)}' for model '${config.name}', directory name must equal model name`,
     );
   validateModel(config);
-  const versions = chooseVersions(available, config.version_policy).map(version => ({
-    version,
-    folder: join(folder, String(version)),
-  }));
-  return { config, versions, dependencies: await readDependencies(config, versions) };
+  const versions = chooseVersions(available, config.version_policy);
+  return {
+    config,
+    folder,
+    configured: written !== undefined,
+    versions,
+    dependencies: await readDependencies(config, versions),
+    mark: `${override?.config ?? ""}\n${await fingerprint(folder)}`,
+  };
 }
 
-/** A missing config.pbtxt is an empty one: everything is then found out from the files. */
-async function readConfig(folder: string): Promise<ModelConfig> {
+async function findFolder(name: string, { repositories }: PollOptions): Promise<string> {
+  const folders = (await scanRepositories(repositories)).get(name);
+  const folder = folders?.[0];
+  if (!folder)
+    throw new UnknownModel("NOT_FOUND", `failed to poll model '${name}': model not found in any model repository.`);
+  if (folders.length > 1)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `model appears in two or more repositories: ${folders.join(", ")}; keep one of them`,
+    );
+  return folder;
+}
+
+/** Nothing for a missing config.pbtxt: everything is then found out from the files. */
+async function readConfig(folder: string, options: PollOptions): Promise<ModelConfig | undefined> {
+  const named = options.configName ? join(folder, "configs", `${options.configName}.pbtxt`) : "";
+  const custom = named ? await readText(named) : undefined;
+  if (custom !== undefined) return parseModelConfig(custom, named);
   const path = join(folder, "config.pbtxt");
-  let text = "";
+  const text = await readText(path);
+  if (text !== undefined) return parseModelConfig(text, path);
+  if (options.autoComplete ?? true) return undefined;
+  throw new RuntimeFault("INTERNAL", `failed to open text file for read ${path}: No such file or directory`);
+}
+
+async function readText(path: string): Promise<string | undefined> {
   try {
-    text = await readFile(path, "utf8");
+    return await readFile(path, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT")
-      throw new RuntimeFault("INTERNAL", `${path} cannot be read: ${(error as Error).message}`);
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new RuntimeFault("INTERNAL", `${path} cannot be read: ${(error as Error).message}`);
   }
-  return parseModelConfig(text, path);
 }
 
 /** A backend that can't be found, or a plan that can't be read, is the version's fault and reported when it is loaded. */

@@ -1,37 +1,17 @@
 /**
  * The models of a server: which exist, which versions are ready, and loading and unloading them.
  */
-
-import { dirname } from "node:path";
-import type { ModelConfig } from "../../triton-protos/model-config.js";
-import { complete, messageType } from "../../triton-protos/proto-root.js";
-import type { Backend, LoadContext, LoadedModel, ServerModels } from "../backends/backend.js";
-import { loadBackend } from "../backends/index.js";
+import { setTimeout as delay } from "node:timers/promises";
 import { RuntimeFault, STATUS } from "../errors.js";
-import type { ModelCaller } from "../plan/kernel.js";
-import { createScheduler } from "../scheduling/create-scheduler.js";
-import type { Scheduler } from "../scheduling/scheduler.js";
 import type { ServerLog } from "../server-log.js";
-import { createStatistics, type VersionStatistics } from "../statistics.js";
-import { backendOf } from "./backend-of.js";
-import { type Labels, readLabels } from "./labels.js";
+import { ensembleFault } from "./ensemble-fault.js";
 import { scanRepositories } from "./layout.js";
-import { type PolledModel, pollModel } from "./poll-model.js";
-import { validateVersion } from "./validate.js";
+import { type LoadOptions, loadVersion, type ReadyVersion } from "./load-version.js";
+import type { Override } from "./override.js";
+import { type PolledModel, pollModel, UnknownModel } from "./poll-model.js";
 
+export type { ReadyVersion } from "./load-version.js";
 export type VersionState = "LOADING" | "READY" | "UNLOADING" | "UNAVAILABLE";
-
-/** A version that can answer requests. */
-export interface ReadyVersion {
-  readonly model: string;
-  readonly version: number;
-  readonly config: ModelConfig;
-  readonly scheduler: Scheduler;
-  readonly statistics: VersionStatistics;
-  readonly loaded: LoadedModel;
-  readonly loadSeconds: number;
-  readonly labels: Labels;
-}
 
 interface Version {
   state: VersionState;
@@ -46,23 +26,23 @@ export interface IndexEntry {
   readonly reason?: string;
 }
 
-export interface RegistryOptions {
+export interface RegistryOptions extends LoadOptions {
   readonly repositories: readonly string[];
   readonly control: "none" | "poll" | "explicit";
-  readonly autoComplete: boolean;
-  readonly models: ModelCaller;
-  /** The models of this server, for backends that call them. */
-  readonly server: ServerModels;
+  readonly configName?: string;
+  readonly retries?: number;
   readonly log: ServerLog;
-  drawSeed(): bigint;
 }
 
 export interface Registry {
   /** Loads a model, and first the models it depends on. @throws RuntimeFault with Triton's text */
-  load(name: string): Promise<void>;
-  unload(name: string): Promise<void>;
+  load(name: string, override?: Override): Promise<void>;
+  /** @param dependents also unload an ensemble's members that were loaded only for it */
+  unload(name: string, dependents?: boolean): Promise<void>;
   /** Loads every model, or those named; faults are logged and kept in the index. Answers whether all are ready. */
   start(names: readonly string[]): Promise<boolean>;
+  /** Looks at the repositories again: loads what is new or changed, unloads what is gone. */
+  poll(): Promise<void>;
   stop(): Promise<void>;
   /** The version of a request: the greatest ready one for -1. @throws RuntimeFault */
   find(name: string, version: number | bigint): ReadyVersion;
@@ -73,77 +53,143 @@ export interface Registry {
   index(): Promise<readonly IndexEntry[]>;
 }
 
+/** How long an unload call waits for requests in flight before it answers; they end all the same. */
+const UNLOAD_PATIENCE_MS = 100;
+
 export function createRegistry(options: RegistryOptions): Registry {
   const { log } = options;
   const models = new Map<string, Map<number, Version>>();
-  /** Models that failed and were not loaded since: they keep a strict server from being ready. */
+  const polledModels = new Map<string, PolledModel>();
+  const overrides = new Map<string, Override>();
+  /** Models that someone asked for, and not only an ensemble. */
+  const explicit = new Set<string>();
+  /** Why the last load of a model failed. */
+  const failures = new Map<string, string>();
+  /** Models whose load failed and was not mended: they keep a strict server from being ready, even when unloaded. */
   const broken = new Set<string>();
   const loading = new Map<string, Promise<void>>();
+  const isReady = (name: string): boolean => readyOf(name).length > 0;
 
-  const load = (name: string, chain: readonly string[] = []): Promise<void> => {
+  const load = (name: string, chain: readonly string[] = [], override?: Override): Promise<void> => {
     const running = loading.get(name);
-    if (running) return running;
-    const promise = loadOnce(name, chain).finally(() => loading.delete(name));
+    if (running) return override ? running.catch(() => {}).then(() => load(name, chain, override)) : running;
+    const promise = loadOnce(name, chain, override).finally(() => loading.delete(name));
     loading.set(name, promise);
     return promise;
   };
 
-  async function loadOnce(name: string, chain: readonly string[]): Promise<void> {
-    let polled: PolledModel;
+  async function loadOnce(name: string, chain: readonly string[], given?: Override): Promise<void> {
+    // A configuration from a request outlives a plain reload; files from a request do not.
+    const kept = overrides.get(name);
+    const override = given ?? (kept && kept.files.size === 0 ? kept : undefined);
+    const polled = await poll(name, override);
+    const before = polledModels.get(name);
+    if (before?.mark === polled.mark && isReady(name) && !given?.files.size) return;
+    if (override) overrides.set(name, override);
+    else overrides.delete(name);
+    await loadDependencies(name, polled, chain);
+    await replaceVersions(name, polled);
+    polledModels.set(name, polled);
+    await reloadDependents(name);
+  }
+
+  async function poll(name: string, override: Override | undefined): Promise<PolledModel> {
     try {
-      polled = await pollModel(name, options);
+      return await pollModel(name, { ...options, warn: text => log.warning("model_lifecycle", text) }, override);
     } catch (error) {
       const fault = RuntimeFault.from(error, (error as Error).message);
-      log.error("model_repository_manager", `Poll failed for model '${name}': ${fault.message}`);
-      broken.add(name);
+      log.error(
+        "model_repository_manager",
+        error instanceof UnknownModel ? fault.message : `Poll failed for model directory '${name}': ${fault.message}`,
+      );
       throw new RuntimeFault("INTERNAL", `failed to load '${name}', failed to poll from model repository`, {
         cause: error,
       });
     }
+  }
+
+  /** Members first; an ensemble without its members fails as a whole, other models report it when they load. */
+  async function loadDependencies(name: string, polled: PolledModel, chain: readonly string[]): Promise<void> {
+    const isEnsemble = polled.config.platform === "ensemble";
+    const missing: string[] = [];
     for (const dependency of polled.dependencies) {
-      if (dependency === name || chain.includes(dependency))
-        throw new RuntimeFault(
-          "INVALID_ARGUMENT",
-          `circular dependency between models: ${[...chain, name, dependency].join(" -> ")}`,
-        );
-      if (![...(models.get(dependency)?.values() ?? [])].some(version => version.state === "READY"))
-        await load(dependency, [...chain, name]).catch(error =>
-          log.error("model_repository_manager", `model '${name}' needs '${dependency}': ${(error as Error).message}`),
-        );
+      if (dependency === name || chain.includes(dependency)) {
+        const text = `circular dependency between ensembles: ${dependency} -> ... -> ${name} -> ${dependency}`;
+        return failWhole(name, isEnsemble ? text : text.replace("ensembles", "models"));
+      }
+      if (isReady(dependency)) continue;
+      await load(dependency, [...chain, name]).catch(error => {
+        if (RuntimeFault.from(error).code === "INTERNAL") missing.push(dependency);
+        if (!isEnsemble)
+          log.error("model_repository_manager", `model '${name}' needs '${dependency}': ${(error as Error).message}`);
+      });
     }
-    await replaceVersions(name, polled);
+    if (!isEnsemble) return;
+    const fault = ensembleFault(polled.config, missing, readyOf, member => failures.get(member));
+    if (fault) await failWhole(name, fault);
+  }
+
+  /** A fault of the model and not of one version: no version appears, those that served go down. */
+  async function failWhole(name: string, text: string): Promise<never> {
+    log.error("model_repository_manager", `Invalid argument: ${text}`);
+    await takeDown(name);
+    broken.add(name);
+    failures.set(name, text);
+    throw new RuntimeFault("INVALID_ARGUMENT", `load failed for model '${name}': ${text}\n`);
   }
 
   async function replaceVersions(name: string, polled: PolledModel): Promise<void> {
     const before = models.get(name) ?? new Map<number, Version>();
+    const serving = [...before.values()].some(version => version.state === "READY");
     const faults: string[] = [];
-    const next = new Map<number, Version>();
-    for (const { version, folder } of polled.versions) {
-      log.info("model_lifecycle", `loading: ${name}:${version}`);
-      try {
-        next.set(version, { state: "READY", reason: "", ready: await loadVersion(polled, version, folder) });
-      } catch (error) {
-        const fault = RuntimeFault.from(error, (error as Error).message);
-        const reason = `${STATUS[fault.code].label}: ${fault.message}`;
-        log.error("model_lifecycle", `failed to load '${name}' version ${version}: ${reason}`);
-        faults.push(`version ${version} is at UNAVAILABLE state: ${reason};\n`);
-        next.set(version, { state: "UNAVAILABLE", reason });
-      }
+    const next = new Map<number, Version>(
+      polled.versions.map(({ version }) => [version, { state: "LOADING", reason: "" }]),
+    );
+    if (!serving) models.set(name, next);
+    await Promise.all(
+      polled.versions.map(async folder => {
+        const { version } = folder;
+        log.info("model_lifecycle", `loading: ${name}:${version}`);
+        try {
+          next.set(version, { state: "READY", reason: "", ready: await retried(polled, folder) });
+        } catch (error) {
+          const fault = RuntimeFault.from(error, (error as Error).message);
+          const reason = `${STATUS[fault.code].label}: ${fault.message}`;
+          if (polled.config.platform === "ensemble") {
+            models.delete(name);
+            return failWhole(name, fault.message);
+          }
+          log.error("model_lifecycle", `failed to load '${name}' version ${version}: ${reason}`);
+          faults.push(`version ${version} is at UNAVAILABLE state: ${reason};\n`);
+          next.set(version, { state: "UNAVAILABLE", reason });
+        }
+      }),
+    );
+    if (polled.versions.length === 0) {
+      const text = `at least one version must be available under the version policy of model '${name}'`;
+      log.error("model_repository_manager", `failed to load model '${name}': ${text}`);
+      faults.push(`${text}\n`);
     }
-    if (polled.versions.length === 0)
-      faults.push(`at least one version must be available under the version policy of model '${name}'\n`);
     if (faults.length === 0) {
+      // Versions that are gone stay in the index as unloaded.
+      for (const [version, { ready, reason }] of before)
+        if (!next.has(version)) next.set(version, { state: "UNAVAILABLE", reason: ready ? "unloaded" : reason });
       models.set(name, next);
       broken.delete(name);
+      failures.delete(name);
       log.info("model_lifecycle", `successfully loaded '${name}'`);
-      await closeVersions(name, before);
+      void closeVersions(name, before);
       return;
     }
     broken.add(name);
+    failures.set(name, faults.join("").trimEnd());
+    log.info("model_lifecycle", `failed to load '${name}'`);
     // A reload that fails leaves what was serving in its place; a first load that fails takes its good versions down.
-    const serving = [...before.values()].some(version => version.state === "READY");
     const good = new Map([...next].filter(([, version]) => version.ready));
-    if (!serving) {
+    if (serving) {
+      for (const [version, { reason }] of next)
+        if (reason) before.set(version, { ...(before.get(version) ?? { state: "UNAVAILABLE" }), reason });
+    } else {
       for (const version of good.keys()) next.set(version, { state: "UNAVAILABLE", reason: "unloaded" });
       models.set(name, next);
     }
@@ -151,37 +197,13 @@ export function createRegistry(options: RegistryOptions): Registry {
     throw new RuntimeFault("INVALID_ARGUMENT", `load failed for model '${name}': ${faults.join("")}`);
   }
 
-  async function loadVersion(polled: PolledModel, version: number, folder: string): Promise<ReadyVersion> {
-    const started = performance.now();
-    const backend: Backend = await loadBackend(backendOf(polled.config));
-    const config =
-      options.autoComplete && backend.autoComplete ? await backend.autoComplete(polled.config, folder) : polled.config;
-    validateVersion(config);
-    const served = complete(messageType("inference.ModelConfig"), config) as ModelConfig;
-    const context: LoadContext = {
-      name: config.name,
-      version,
-      config: served,
-      folder,
-      models: options.models,
-      server: options.server,
-      drawSeed: options.drawSeed,
-    };
-    const labels = readLabels(served, dirname(folder));
-    const loaded = await backend.load(context);
-    const statistics = createStatistics();
-    const ready = loaded.config ?? served;
-    const scheduler = await createScheduler(ready, loaded, statistics, folder);
-    return {
-      model: config.name,
-      version,
-      config: ready,
-      scheduler,
-      statistics,
-      loaded,
-      loadSeconds: (performance.now() - started) / 1000,
-      labels,
-    };
+  async function retried(polled: PolledModel, folder: PolledModel["versions"][number]): Promise<ReadyVersion> {
+    for (let left = options.retries ?? 0; ; left--)
+      try {
+        return await loadVersion(polled, folder, options);
+      } catch (error) {
+        if (left <= 0) throw error;
+      }
   }
 
   async function closeVersions(name: string, versions: ReadonlyMap<number, Version>): Promise<void> {
@@ -198,26 +220,86 @@ export function createRegistry(options: RegistryOptions): Registry {
       .flatMap(([, version]) => (version.state === "READY" && version.ready ? [version.ready] : []))
       .sort((a, b) => a.version - b.version);
 
-  return {
-    load,
-    async unload(name) {
-      const versions = models.get(name);
-      if (!versions) return;
-      for (const version of versions.values()) if (version.ready) version.state = "UNLOADING";
-      await closeVersions(name, versions);
+  /** Ends the versions of a model; requests in flight are waited for. */
+  async function takeDown(name: string): Promise<void> {
+    const versions = models.get(name);
+    if (!versions) return;
+    for (const version of versions.values()) if (version.ready) version.state = "UNLOADING";
+    const closing = closeVersions(name, versions).then(() => {
       for (const [number, version] of versions)
         versions.set(number, { state: "UNAVAILABLE", reason: version.ready ? "unloaded" : version.reason });
+    });
+    await Promise.race([closing, delay(UNLOAD_PATIENCE_MS, undefined, { ref: false })]);
+  }
+
+  const dependentsOf = (name: string): string[] =>
+    [...polledModels].flatMap(([other, { config, dependencies }]) =>
+      config.platform === "ensemble" && dependencies.includes(name) ? [other] : [],
+    );
+
+  /** Ensembles follow their members: a reloaded member brings them back, or down when they no longer fit. */
+  async function reloadDependents(name: string): Promise<void> {
+    for (const ensemble of dependentsOf(name)) {
+      const polled = polledModels.get(ensemble)!;
+      if (loading.has(ensemble)) continue;
+      try {
+        await loadDependencies(ensemble, polled, [name]);
+        await replaceVersions(ensemble, polled);
+        await reloadDependents(ensemble);
+      } catch {
+        // The fault is in the log and in the index.
+      }
+    }
+  }
+
+  async function unload(name: string, dependents = false): Promise<void> {
+    const polled = polledModels.get(name);
+    explicit.delete(name);
+    overrides.delete(name);
+    await takeDown(name);
+    for (const ensemble of dependentsOf(name)) {
+      if (!isReady(ensemble)) continue;
+      log.error(
+        "model_repository_manager",
+        `Invalid argument: ensemble ${ensemble} contains models that are not available or ambiguous: ${name}`,
+      );
+      await unloadKeeping(ensemble);
+    }
+    polledModels.delete(name);
+    if (!dependents || !polled) return;
+    for (const member of polled.dependencies)
+      if (!explicit.has(member) && !dependentsOf(member).some(isReady)) await unload(member, true);
+  }
+
+  /** Takes an ensemble down with its member, but remembers it for the member's return. */
+  async function unloadKeeping(name: string): Promise<void> {
+    await takeDown(name);
+    for (const ensemble of dependentsOf(name)) if (isReady(ensemble)) await unloadKeeping(ensemble);
+  }
+
+  return {
+    async load(name, override) {
+      explicit.add(name);
+      await load(name, [], override);
     },
+    unload,
     async start(names) {
       let good = true;
-      const wanted = names.length > 0 ? names : [...(await scanRepositories(options.repositories)).keys()];
+      const found = await scanRepositories(options.repositories);
+      const wanted = names.length > 0 ? names : [...found.keys()];
       for (const name of wanted) {
-        if (readyOf(name).length > 0) continue;
+        explicit.add(name);
+        if (isReady(name)) continue;
         await load(name).catch(() => {
           good = false;
         });
       }
       return good;
+    },
+    async poll() {
+      const found = await scanRepositories(options.repositories);
+      for (const name of polledModels.keys()) if (!found.has(name)) await unload(name);
+      for (const name of found.keys()) await load(name).catch(() => {});
     },
     async stop() {
       await Promise.all([...models].map(([name, versions]) => closeVersions(name, versions)));
@@ -245,16 +327,19 @@ export function createRegistry(options: RegistryOptions): Registry {
         [...versions.values()].some(({ state }) => state === "LOADING" || state === "UNLOADING"),
       ),
     async index() {
-      const names = new Set([...(await scanRepositories(options.repositories)).keys(), ...models.keys()]);
-      return [...names].sort().flatMap((name): IndexEntry[] => {
-        const versions = [...(models.get(name) ?? [])].sort(([a], [b]) => a - b);
-        if (versions.length === 0) return [{ name }];
-        return versions.map(([version, { state, reason }]) => ({
-          name,
-          version: String(version),
-          state,
-          ...(reason && { reason }),
-        }));
+      const names = [...(await scanRepositories(options.repositories)).keys()];
+      return names.flatMap((name): IndexEntry[] => {
+        const known = models.get(name);
+        if (!known) return [{ name }];
+        return [...known]
+          .sort(([a], [b]) => a - b)
+          .map(([version, { state, reason }]) => ({
+            name,
+            // Triton takes -1 for "no version" when it prints.
+            ...(version !== -1 && { version: String(version) }),
+            state,
+            ...(reason && { reason }),
+          }));
       });
     },
   };

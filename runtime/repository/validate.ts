@@ -1,66 +1,91 @@
 /**
  * The rules a normalised configuration must keep: configuration → nothing, or a fault with Triton's text.
  */
-import type { ModelConfig, ModelInput, ModelOutput } from "../../triton-protos/model-config.js";
+import type { ModelConfig, ModelInput, ModelInstanceGroup, ModelOutput } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
+import { validateBatchIo } from "./validate-batch-io.js";
+import { validateDynamicBatching } from "./validate-dynamic.js";
+import { validateEnsemble } from "./validate-ensemble.js";
+import { validateSequenceBatching } from "./validate-sequence.js";
 
 const refuse = (text: string): never => {
   throw new RuntimeFault("INVALID_ARGUMENT", text);
 };
 
+/** Platforms of the backends that have them; other backends take any. */
+const PLATFORMS: Readonly<Record<string, readonly string[]>> = {
+  onnxruntime: ["onnxruntime_onnx"],
+  tensorrt: ["tensorrt_plan"],
+  pytorch: ["pytorch_libtorch"],
+  tensorflow: ["tensorflow_graphdef", "tensorflow_savedmodel"],
+};
+
 /** Rules checked when the model is found: a breach means that the model can't be polled. */
 export function validateModel(config: ModelConfig): void {
-  const { name, max_batch_size: max, dynamic_batching: dynamic } = config;
+  const { name, max_batch_size: max, backend, platform } = config;
   if (!name) refuse("model configuration must specify 'name'");
-  if (config.platform === "ensemble" || config.ensemble_scheduling) {
-    if (config.platform !== "ensemble")
+  if (platform === "ensemble") validateEnsemble(config);
+  else {
+    if (config.ensemble_scheduling)
       refuse(`ensemble scheduling cannot be set for model '${name}' whose platform is not ensemble`);
+    if (!backend) refuse(`unexpected platform type '${platform}' for ${name}`);
+    if (PLATFORMS[backend] && !PLATFORMS[backend].includes(platform))
+      refuse(`unexpected 'platform' and 'backend' pair, got:${platform}, ${backend}`);
   }
   if (max < 0) refuse(`'max_batch_size' must be non-negative value for ${name}`);
-  const expected: Readonly<Record<string, string>> = {
-    onnxruntime: "onnxruntime_onnx",
-    tensorrt: "tensorrt_plan",
-    pytorch: "pytorch_libtorch",
-  };
-  if (config.platform && config.platform !== "ensemble" && expected[config.backend] !== config.platform)
-    refuse(
-      config.backend
-        ? `unexpected 'platform' and 'backend' pair, got:${config.platform}, ${config.backend}`
-        : `unexpected platform type '${config.platform}' for ${name}`,
-    );
-  if (!dynamic) return;
-  for (const size of dynamic.preferred_batch_size) {
-    if (size <= 0) refuse(`dynamic batching preferred size must be positive for ${name}`);
-    if (size > max) refuse(`dynamic batching preferred size must be <= max batch size for ${name}`);
+  validateDynamicBatching(config);
+  validateSequenceBatching(config);
+  if (config.response_cache?.enable) {
+    const against = (what: string): never =>
+      refuse(
+        `Response Cache does not currently support model ${name} with ${what}. Please disable the response cache.`,
+      );
+    if (config.sequence_batching) against("sequence batching scheduler");
+    if (config.model_transaction_policy?.decoupled) against("'decoupled' transaction policy");
   }
-  const levels = dynamic.priority_levels;
-  if (levels > 0 && (dynamic.default_priority_level < 1 || dynamic.default_priority_level > levels))
-    refuse(`default priority level must be in range [1, ${levels}] for ${name}`);
-  for (const level of Object.keys(dynamic.priority_queue_policy))
-    if (Number(level) < 1 || Number(level) > levels)
-      refuse(`priority queue policy must have priority level in range [1, ${levels}] for ${name}`);
-  if (dynamic.preserve_ordering && levels > 1)
-    refuse(`Only one priority level is allowed when 'preserve_ordering' is true for ${name}`);
+  for (const { metric_identifier, histogram_options } of config.model_metrics?.metric_control ?? []) {
+    if (!metric_identifier) refuse("metric control must specify 'metric_identifier'");
+    if (!metric_identifier?.family) refuse("metric identifier must specify non-empty 'family'");
+    if (!histogram_options) refuse("metric control must specify 'histogram_options'");
+    if (histogram_options?.buckets.length === 0) refuse("histogram options must specify non-empty 'buckets'");
+  }
+  for (const agent of config.model_repository_agents?.agents ?? [])
+    refuse(
+      `unable to find 'libtritonrepoagent_${agent.name}.so' for repo agent '${agent.name}', searched: /opt/tritonserver/repoagents`,
+    );
 }
 
 /** Rules checked when a version is loaded: a breach makes the version unavailable. */
 export function validateVersion(config: ModelConfig): void {
+  if (config.platform === "ensemble") return;
   for (const input of config.input) validateTensor("input", input, config);
   for (const output of config.output) validateTensor("output", output, config);
-  for (const group of config.instance_group) {
-    if (group.kind === "KIND_GPU")
-      refuse(`instance group ${group.name} of model ${config.name} has kind KIND_GPU but server does not support GPUs`);
-    if (group.kind === "KIND_CPU" && group.gpus.length > 0)
-      refuse(`instance group ${group.name} of model ${config.name} has kind KIND_CPU but specifies one or more GPUs`);
-  }
+  validateBatchIo(config);
+  for (const group of config.instance_group) validateGroup(group, config.name);
+}
+
+function validateGroup({ name, kind, gpus, profile }: ModelInstanceGroup, model: string): void {
+  const group = `instance group ${name} of model ${model}`;
+  if (typeof kind === "number") throw new RuntimeFault("INTERNAL", `${group} has unexpected kind KIND_AUTO`);
+  if (kind === "KIND_GPU") refuse(`${group} has kind KIND_GPU but server does not support GPUs`);
+  if (gpus.length > 0) refuse(`${group} has kind ${kind} but specifies one or more GPUs`);
+  if (profile.length > 0)
+    refuse(`${group} and platform specifies profile field which is only supported for TensorRT models`);
 }
 
 function validateTensor(side: "input" | "output", tensor: ModelInput | ModelOutput, config: ModelConfig): void {
   const what = `model ${side} '${tensor.name}'`;
   if (!tensor.name) refuse(`model ${side} must specify 'name' for ${config.name}`);
   if (tensor.data_type === "TYPE_INVALID") refuse(`${what} must specify 'data_type' for ${config.name}`);
+  if (typeof tensor.data_type === "number")
+    throw new RuntimeFault("INTERNAL", "attempt to access JSON non-string as string");
+  if (tensor.is_shape_tensor) refuse(`shape tensors are only supported for TensorRT platform for ${config.name}`);
+  if (tensor.is_non_linear_format_io)
+    refuse(`Non-linear IO format is only supported for the TensorRT platform for ${config.name}`);
   const { dims, reshape } = tensor;
   if (dims.length === 0 && !reshape) refuse(`${what} must specify 'dims' for ${config.name}`);
+  if ("format" in tensor && tensor.format !== "FORMAT_NONE" && dims.length !== 3)
+    refuse(`model input NHWC/NCHW require 3 dims for ${config.name}`);
   if (dims.some(dim => dim < 1 && dim !== -1))
     refuse(`${what} dimension must be integer >= 1, or -1 to indicate a variable-size dimension for ${config.name}`);
   if (!reshape) return;
@@ -73,9 +98,18 @@ function validateTensor(side: "input" | "output", tensor: ModelInput | ModelOutp
     refuse(
       `${what} reshape dimensions must be integer >= 1, or -1 to indicate a variable-size dimension for ${config.name}`,
     );
-  const size = (list: readonly number[]): number => list.reduce((n, dim) => (dim === -1 ? n : n * dim), 1);
-  const variable = (list: readonly number[]): number => list.filter(dim => dim === -1).length;
-  if (variable(dims) !== variable(shape))
-    refuse(`${what} has different number of variable-size dimensions for dims and reshape for ${config.name}`);
-  if (size(dims) !== size(shape)) refuse(`${what} has different size for dims and reshape for ${config.name}`);
+  const fault = reshapeFault(dims, shape);
+  if (fault) refuse(`${what} has different ${fault} for dims and reshape for ${config.name}`);
+}
+
+/** Sizes must agree, and where dimensions vary, also between them. */
+function reshapeFault(dims: readonly number[], shape: readonly number[]): string | undefined {
+  const segments = (list: readonly number[]): number[] =>
+    list.reduce<number[]>(
+      (sizes, dim) => (dim === -1 ? [...sizes, 1] : [...sizes.slice(0, -1), sizes.at(-1)! * dim]),
+      [1],
+    );
+  const [a, b] = [segments(dims), segments(shape)];
+  if (a.length > 1 && b.length > 1 && a.length !== b.length) return "number of variable-size dimensions";
+  return a.join() === b.join() ? undefined : "size";
 }

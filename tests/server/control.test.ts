@@ -53,9 +53,10 @@ test("a folder with only an ONNX file is completed from its graph", async () => 
       default_model_filename: "model.onnx",
     });
     expect((await server.json("/v2/models/bare")).body).toMatchObject({
+      // Triton lists what it completed in the reverse order of the graph.
       inputs: [
-        { name: "LEFT", datatype: "FP32", shape: [-1, 4] },
         { name: "RIGHT", datatype: "FP32", shape: [-1, 4] },
+        { name: "LEFT", datatype: "FP32", shape: [-1, 4] },
       ],
     });
   } finally {

@@ -32,11 +32,11 @@ export function checkEnsemble(config: ModelConfig, graph: EnsembleGraph, server:
     const front = `in ensemble ${name}, ensemble tensor ${tensor}: inconsistent`;
     if (before.dataType !== next.dataType)
       refuse(
-        `${front} data type: ${next.dataType} is inferred from model ${next.model} while ${before.dataType} is inferred from model ${before.model}`,
+        `${front} data type: ${before.dataType} is inferred from model ${before.model} while ${next.dataType} is inferred from model ${next.model}`,
       );
     if (!mayMeet(before.shape, next.shape))
       refuse(
-        `${front} shape: [${next.shape}] is inferred from model ${next.model} while [${before.shape}] is inferred from model ${before.model}`,
+        `${front} shape: [${before.shape}] is inferred from model ${before.model} while [${next.shape}] is inferred from model ${next.model}`,
       );
   };
   for (const side of [config.input, config.output])

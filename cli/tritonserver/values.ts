@@ -1,0 +1,65 @@
+/**
+ * The values of flags as Triton reads them: text → boolean, number, pair; what it refuses throws its text.
+ */
+export function readBoolean(text: string): boolean {
+  if (/^(true|1|on)$/i.test(text)) return true;
+  if (/^(false|0|off)$/i.test(text)) return false;
+  throw new Error(`invalid value for bool option: ${text}`);
+}
+
+/** Like C++'s `stoi`: leading blanks and a sign are taken, what follows the digits is ignored. */
+export function readInteger(text: string): number {
+  const digits = /^\s*[+-]?\d+/.exec(text);
+  if (!digits) throw new Error(`Invalid option value. Got ${text}`);
+  const value = Number(digits[0]);
+  if (value > 2 ** 31 - 1 || value < -(2 ** 31)) throw new Error(`Provided option value is out of bound. Got ${text}`);
+  return value;
+}
+
+export function readSize(text: string): number {
+  const digits = /^\s*[+-]?\d+/.exec(text);
+  if (!digits) throw new Error(`Invalid option value. Got ${text}`);
+  return Number(digits[0]);
+}
+
+/** Triton listens to 70000 modulo 65536 without a word; a port that can't be meant is refused here. */
+export function readPort(text: string): number {
+  const port = readInteger(text);
+  if (port < 0 || port > 65535) throw new Error(`${port} is not a port; write a number from 0 to 65535`);
+  return port;
+}
+
+/** `name,setting=value`; without a comma the name is empty where `nameless` allows it. */
+export function readSetting(text: string, flag: string, form: string): readonly [string, string, string] {
+  const refuse = (): never => {
+    throw new Error(`--${flag} option format is '${form}'. Got ${text}`);
+  };
+  const comma = text.indexOf(",");
+  const name = comma === -1 ? "" : text.slice(0, comma);
+  const setting = text.slice(comma + 1);
+  const equals = setting.indexOf("=");
+  if (equals <= 0 || equals === setting.length - 1) return refuse();
+  return [name, setting.slice(0, equals), setting.slice(equals + 1)];
+}
+
+/** `a,b:key=value`. */
+export function readRestriction(text: string, flag: string, kind: string) {
+  const found = /^(?<names>[^:]*):(?<key>[^=]+)=(?<value>.*)$/.exec(text);
+  if (!found?.groups) throw new Error(`--${flag} option format is '<config name>:<setting>=<value>'. Got ${text}`);
+  const names = found.groups.names!.split(",");
+  const unknown = names.find(name => !RESTRICTABLE.has(name));
+  if (unknown !== undefined) throw new Error(`unknown restricted ${kind} '${unknown}' `);
+  return { names, key: found.groups.key!, value: found.groups.value! };
+}
+
+const RESTRICTABLE = new Set([
+  "health",
+  "metadata",
+  "inference",
+  "shared-memory",
+  "model-config",
+  "model-repository",
+  "statistics",
+  "trace",
+  "logging",
+]);
