@@ -43,7 +43,7 @@ export function createCalls(registry: Registry, options: CallOptions, isStopping
   const requireName = (model: string): void => {
     if (!model.trim())
       throw new RuntimeFault("INVALID_ARGUMENT", "Model name cannot be empty. Please enter a valid name to deploy.");
-    if (/[/\\\0]/.test(model) || model.includes(".."))
+    if (/[/\\\0]/.test(model) || model === "..")
       throw new RuntimeFault(
         "INVALID_ARGUMENT",
         `invalid model name '${model}', model name must not contain path traversal characters`,
@@ -89,7 +89,6 @@ export function createCalls(registry: Registry, options: CallOptions, isStopping
     },
     async unload(model) {
       requireExplicit();
-      if (!model.trim()) requireName(model);
       await registry.unload(model);
     },
   };

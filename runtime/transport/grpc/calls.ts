@@ -63,8 +63,14 @@ export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<st
     await calls.load(model_name);
     return {};
   });
-  rpc("RepositoryModelUnload", async ({ repository_name, model_name }) => {
+  rpc("RepositoryModelUnload", async ({ repository_name, model_name, parameters }) => {
     refuseRepository(repository_name);
+    const dependents = parameters.unload_dependents;
+    if (dependents && dependents.bool_param === undefined)
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        "invalid value type for 'unload_dependents' parameter, expected bool_param.",
+      );
     await calls.unload(model_name);
     return {};
   });

@@ -7,7 +7,7 @@ import { deflate, gzip } from "node:zlib";
 import { deliver } from "../../data-plane/deliver.js";
 import { execute, isDecoupled } from "../../data-plane/infer.js";
 import { validateRequest } from "../../data-plane/validate.js";
-import { RuntimeFault } from "../../errors.js";
+import { Refusal, RuntimeFault } from "../../errors.js";
 import { withHeaders } from "../header-forwarding.js";
 import { type Answer, faultAnswer } from "./answer.js";
 import { binaryLimit, readBody, unpackBody } from "./body.js";
@@ -55,7 +55,7 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     });
   } catch (error) {
     if (!(error instanceof RuntimeFault)) throw error;
-    const answer = faultAnswer(error, plain ? "text/plain" : "application/json");
+    const answer = faultAnswer(error, plain && !(error instanceof Refusal) ? "text/plain" : "application/json");
     return error.message === "Unsupported compression type"
       ? { ...answer, headers: { "Accept-Encoding": "gzip, deflate" } }
       : answer;

@@ -45,7 +45,9 @@ export const ROUTES: readonly Route[] = [
   route("POST", "model-repository", `${REPOSITORY}/models/(?<model>[^/]+)/load`, async call => {
     refuseRepository(call);
     const parameters = (await bodyObject(call)).get("parameters");
-    const [key] = isObject(parameters) ? parameters.keys() : [];
+    if (parameters !== undefined && !isObject(parameters))
+      throw new RuntimeFault("INTERNAL", "attempt to get members for non-object");
+    const [key] = parameters?.keys() ?? [];
     if (key !== undefined && call.context.calls.options.control === "explicit")
       throw key === "config" || key.startsWith("file:")
         ? new RuntimeFault(
