@@ -6,6 +6,7 @@ import type { ModelConfig } from "../triton-protos/model-config.js";
 import { describeModel, EXTENSIONS, PROTOCOL_VERSION } from "./data-plane/metadata.js";
 import { parseVersion } from "./data-plane/version.js";
 import { RuntimeFault } from "./errors.js";
+import type { Override } from "./repository/override.js";
 import type { IndexEntry, ReadyVersion, Registry } from "./repository/registry.js";
 import { createSharedMemory, type SharedMemory } from "./shared-memory.js";
 import { printStatistics } from "./statistics.js";
@@ -30,8 +31,9 @@ export interface ServerCalls {
   modelConfig(model: string, version: string): ModelConfig;
   statistics(model: string, version: string): readonly ModelStatistics[];
   index(readyOnly: boolean): Promise<readonly IndexEntry[]>;
-  load(model: string): Promise<void>;
-  unload(model: string): Promise<void>;
+  load(model: string, override?: Override): Promise<void>;
+  /** @param dependents also unload an ensemble's members that were loaded only for it */
+  unload(model: string, dependents?: boolean): Promise<void>;
 }
 
 export function createCalls(registry: Registry, options: CallOptions, isStopping: () => boolean): ServerCalls {
@@ -82,14 +84,14 @@ export function createCalls(registry: Registry, options: CallOptions, isStopping
       const entries = await registry.index();
       return readyOnly ? entries.filter(({ state }) => state === "READY") : entries;
     },
-    async load(model) {
+    async load(model, override) {
       requireExplicit();
       requireName(model);
-      await registry.load(model);
+      await registry.load(model, override);
     },
-    async unload(model) {
+    async unload(model, dependents) {
       requireExplicit();
-      await registry.unload(model);
+      await registry.unload(model, dependents);
     },
   };
 }

@@ -5,6 +5,7 @@ import type { Messages, ModelRepositoryParameter } from "../../../triton-protos/
 import { decode, encode, type Init } from "../../../triton-protos/proto-root.js";
 import { RuntimeFault } from "../../errors.js";
 import type { LogSettings } from "../../log-settings.js";
+import type { Override } from "../../repository/override.js";
 import type { ServerCalls } from "../../server-calls.js";
 
 /** Request bytes → answer bytes. @throws RuntimeFault */
@@ -59,8 +60,8 @@ export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<st
   });
   rpc("RepositoryModelLoad", async ({ repository_name, model_name, parameters }) => {
     refuseRepository(repository_name);
-    if (calls.options.control === "explicit") refuseOverrides(parameters);
-    await calls.load(model_name);
+    const override = calls.options.control === "explicit" ? readOverride(parameters) : undefined;
+    await calls.load(model_name, override);
     return {};
   });
   rpc("RepositoryModelUnload", async ({ repository_name, model_name, parameters }) => {
@@ -71,7 +72,7 @@ export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<st
         "INVALID_ARGUMENT",
         "invalid value type for 'unload_dependents' parameter, expected bool_param.",
       );
-    await calls.unload(model_name);
+    await calls.unload(model_name, dependents?.bool_param ?? false);
     return {};
   });
   const requireShm = (): void => {
@@ -123,24 +124,21 @@ function refuseRepository(name: string): void {
   if (name) throw new RuntimeFault("UNSUPPORTED", "'repository_name' specification is not supported");
 }
 
-/** Configuration and file overrides of a load come with a later release; an unknown key is refused as Triton does. */
-function refuseOverrides(parameters: Readonly<Record<string, ModelRepositoryParameter>>): void {
-  for (const [key, value] of Object.entries(parameters)) {
-    if (key === "config" && value.string_param === undefined)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        "invalid value type for load parameter 'config', expected string_param.",
-      );
-    if (key.startsWith("file:") && value.bytes_param === undefined)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `invalid value type for load parameter '${key}', expected bytes_param.`,
-      );
-    if (key === "config" || key.startsWith("file:"))
-      throw new RuntimeFault(
-        "UNSUPPORTED",
-        `load parameter '${key}' is not served yet; change the files of the repository and load again`,
-      );
-    throw new RuntimeFault("INVALID_ARGUMENT", `unrecognized load parameter '${key}'.`);
+/** The configuration and the files that a load brings along. @throws RuntimeFault for keys and kinds that Triton refuses */
+function readOverride(parameters: Readonly<Record<string, ModelRepositoryParameter>>): Override | undefined {
+  let config: string | undefined;
+  const files = new Map<string, Buffer>();
+  const wrong = (key: string, kind: string): never => {
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `invalid value type for load parameter '${key}', expected ${kind}_param.`,
+    );
+  };
+  for (const [key, { string_param, bytes_param }] of Object.entries(parameters)) {
+    if (key === "config") config = string_param ?? wrong(key, "string");
+    else if (key.startsWith("file:")) files.set(key.slice(5), Buffer.from(bytes_param ?? wrong(key, "bytes")));
+    else throw new RuntimeFault("INVALID_ARGUMENT", `unrecognized load parameter '${key}'.`);
   }
+  if (config === undefined && files.size === 0) return undefined;
+  return { files, ...(config !== undefined && { config }) };
 }

@@ -2,10 +2,12 @@
  * The table of HTTP routes: method and path → what answers. Paths match exactly and are not decoded, as Triton's.
  */
 import { RuntimeFault } from "../../errors.js";
+import type { Override } from "../../repository/override.js";
 import { isObject } from "./access.js";
 import { emptyAnswer, faultAnswer, jsonAnswer } from "./answer.js";
 import { answerGenerate } from "./generate-route.js";
 import { answerInfer } from "./infer-route.js";
+import type { JsonObject } from "./json.js";
 import { bodyObject, type Call, type Route, route } from "./route.js";
 import { SHARED_MEMORY_ROUTES } from "./shared-memory-routes.js";
 
@@ -47,21 +49,16 @@ export const ROUTES: readonly Route[] = [
     const parameters = (await bodyObject(call)).get("parameters");
     if (parameters !== undefined && !isObject(parameters))
       throw new RuntimeFault("INTERNAL", "attempt to get members for non-object");
-    const [key] = parameters?.keys() ?? [];
-    if (key !== undefined && call.context.calls.options.control === "explicit")
-      throw key === "config" || key.startsWith("file:")
-        ? new RuntimeFault(
-            "UNSUPPORTED",
-            `load parameter '${key}' is not served yet; change the files of the repository and load again`,
-          )
-        : new RuntimeFault("INTERNAL", "unexpected error on creating Triton parameter");
-    await call.context.calls.load(call.path.model!);
+    const { calls } = call.context;
+    const override = calls.options.control === "explicit" && parameters ? readOverride(parameters) : undefined;
+    await calls.load(call.path.model!, override);
     return { ...emptyAnswer(), type: "application/json" };
   }),
   route("POST", "model-repository", `${REPOSITORY}/models/(?<model>[^/]+)/unload`, async call => {
     refuseRepository(call);
-    await bodyObject(call);
-    await call.context.calls.unload(call.path.model!);
+    const parameters = (await bodyObject(call)).get("parameters");
+    const dependents = isObject(parameters) && parameters.get("unload_dependents") === true;
+    await call.context.calls.unload(call.path.model!, dependents);
     return { ...emptyAnswer(), type: "application/json" };
   }),
   ...SHARED_MEMORY_ROUTES,
@@ -80,4 +77,19 @@ export const ROUTES: readonly Route[] = [
 function refuseRepository({ path }: Call): void {
   if (path.repository !== undefined)
     throw new RuntimeFault("UNSUPPORTED", "'repository_name' specification is not supported");
+}
+
+/** The configuration and the files (in base64) that a load brings along. @throws RuntimeFault */
+function readOverride(parameters: JsonObject): Override | undefined {
+  let config: string | undefined;
+  const files = new Map<string, Buffer>();
+  for (const [key, value] of parameters) {
+    if (key !== "config" && !key.startsWith("file:"))
+      throw new RuntimeFault("INTERNAL", "unexpected error on creating Triton parameter");
+    if (typeof value !== "string") throw new RuntimeFault("INTERNAL", "attempt to access JSON non-string as string");
+    if (key === "config") config = value;
+    else files.set(key.slice(5), Buffer.from(value, "base64"));
+  }
+  if (config === undefined && files.size === 0) return undefined;
+  return { files, ...(config !== undefined && { config }) };
 }
