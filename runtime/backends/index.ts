@@ -5,11 +5,15 @@ import { RuntimeFault } from "../errors.js";
 import type { Backend } from "./backend.js";
 
 const BACKENDS: Readonly<Record<string, () => Promise<Backend>>> = {
+  dyna_sequence: async () => (await import("./sequence-sum.js")).dynaSequenceBackend,
   ensemble: async () => (await import("./ensemble.js")).ensembleBackend,
   identity: async () => (await import("./identity.js")).identityBackend,
   javascript: async () => (await import("./javascript.js")).javascriptBackend,
   merlon: async () => (await import("./merlon.js")).merlonBackend,
   onnxruntime: async () => (await import("./onnxruntime.js")).onnxruntimeBackend,
+  repeat: async () => (await import("./repeat.js")).repeatBackend,
+  sequence: async () => (await import("./sequence-sum.js")).sequenceBackend,
+  square: async () => (await import("./square.js")).squareBackend,
 };
 
 export const BACKEND_NAMES: readonly string[] = Object.keys(BACKENDS);

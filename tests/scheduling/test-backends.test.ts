@@ -1,0 +1,112 @@
+/**
+ * The backends that exist for tests of clients: repeat and square on a stream, the sums of sequences.
+ */
+import * as grpc from "@grpc/grpc-js";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { messageType } from "#triton-protos/proto-root.js";
+import { repository, startServer } from "../server/support.js";
+
+const control = (name: string, kind: string): string =>
+  `{ name: "${name}" control [ { kind: ${kind} int32_false_true: [ 0, 1 ] } ] }`;
+const sums = (backend: string, strategy: string): string => `
+backend: "${backend}" max_batch_size: 4
+input [ { name: "INPUT" data_type: TYPE_INT32 dims: [1] } ] output [ { name: "OUTPUT" data_type: TYPE_INT32 dims: [1] } ]
+sequence_batching { ${strategy} control_input [ ${control("START", "CONTROL_SEQUENCE_START")}, ${control("READY", "CONTROL_SEQUENCE_READY")} ] }`;
+const files = {
+  "repeat/1/.keep": "",
+  "repeat/config.pbtxt": `backend: "repeat" max_batch_size: 0 model_transaction_policy { decoupled: true }
+input [ { name: "IN" data_type: TYPE_INT32 dims: [-1] }, { name: "DELAY" data_type: TYPE_UINT32 dims: [-1] }, { name: "WAIT" data_type: TYPE_UINT32 dims: [1] } ]
+output [ { name: "OUT" data_type: TYPE_INT32 dims: [1] }, { name: "IDX" data_type: TYPE_UINT32 dims: [1] } ]`,
+  "square/1/.keep": "",
+  "square/config.pbtxt": `backend: "square" max_batch_size: 0 model_transaction_policy { decoupled: true }
+input [ { name: "IN" data_type: TYPE_INT32 dims: [1] } ] output [ { name: "OUT" data_type: TYPE_INT32 dims: [1] } ]`,
+  "direct/1/.keep": "",
+  "direct/config.pbtxt": sums("sequence", "direct { }"),
+  "dyna/1/.keep": "",
+  "dyna/config.pbtxt": sums("dyna_sequence", "oldest { max_candidate_sequences: 4 }"),
+};
+
+let server: Awaited<ReturnType<typeof startServer>>;
+let client: grpc.Client;
+beforeAll(async () => {
+  server = await startServer(repository([], files));
+  client = new grpc.Client(`127.0.0.1:${server.ports.grpc}`, grpc.credentials.createInsecure());
+});
+afterAll(async () => {
+  client.close();
+  await server.stop();
+});
+
+const ints = (name: string, datatype: string, values: readonly number[]) => ({
+  name,
+  datatype,
+  shape: [values.length],
+  contents: datatype === "INT32" ? { int_contents: values } : { uint_contents: values },
+});
+
+interface StreamAnswer {
+  readonly error_message: string;
+  readonly infer_response: {
+    readonly parameters: { triton_final_response?: { bool_param: boolean } };
+    readonly raw_output_contents: readonly Buffer[];
+  };
+}
+
+function stream(request: Record<string, unknown>): Promise<readonly StreamAnswer[]> {
+  const asked = messageType("inference.ModelInferRequest");
+  const answered = messageType("inference.ModelStreamInferResponse");
+  return new Promise((resolve, reject) => {
+    const got: StreamAnswer[] = [];
+    const call = client.makeBidiStreamRequest<Buffer, StreamAnswer>(
+      "/inference.GRPCInferenceService/ModelStreamInfer",
+      bytes => bytes,
+      bytes => answered.toObject(answered.decode(bytes), { defaults: true }) as StreamAnswer,
+    );
+    call.on("data", (answer: StreamAnswer) => got.push(answer));
+    call.on("error", reject);
+    call.on("end", () => resolve(got));
+    call.write(Buffer.from(asked.encode(asked.fromObject(request)).finish()));
+    call.end();
+  });
+}
+const firsts = (answers: readonly StreamAnswer[]): readonly number[] =>
+  answers.flatMap(({ infer_response: { raw_output_contents: raw } }) => (raw[0] ? [raw[0].readInt32LE()] : []));
+
+test("repeat answers each element in order, then says that it was the last if asked", async () => {
+  const answers = await stream({
+    model_name: "repeat",
+    parameters: { triton_enable_empty_final_response: { bool_param: true } },
+    inputs: [ints("IN", "INT32", [4, 2, 9]), ints("DELAY", "UINT32", [20, 1, 0]), ints("WAIT", "UINT32", [0])],
+  });
+  expect(firsts(answers)).toEqual([4, 2, 9]);
+  expect(answers.map(answer => answer.infer_response.parameters.triton_final_response?.bool_param)).toEqual([
+    false,
+    false,
+    false,
+    true,
+  ]);
+});
+
+test("square answers n times, none for 0", async () => {
+  const of = (n: number) => stream({ model_name: "square", inputs: [ints("IN", "INT32", [n])] });
+  expect(firsts(await of(200))).toEqual(new Array(200).fill(200));
+  expect(await of(0)).toEqual([]);
+});
+
+test("sequence sums up, dyna_sequence adds the id at the end", async () => {
+  const total = async (model: string, value: number, flags: Record<string, unknown>): Promise<number> => {
+    const { body } = await server.post(`/v2/models/${model}/infer`, {
+      parameters: { sequence_id: 100, ...flags },
+      inputs: [{ name: "INPUT", shape: [1, 1], datatype: "INT32", data: [value] }],
+    });
+    return (body as { outputs: { data: number[] }[] }).outputs[0]!.data[0]!;
+  };
+  for (const [model, last] of [
+    ["direct", 12],
+    ["dyna", 112],
+  ] as const) {
+    expect(await total(model, 3, { sequence_start: true })).toBe(3);
+    expect(await total(model, 4, {})).toBe(7);
+    expect(await total(model, 5, { sequence_end: true })).toBe(last);
+  }
+});
