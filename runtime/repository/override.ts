@@ -53,7 +53,9 @@ function strict(type: MessageType, json: Record<string, unknown>, path: string):
           if (resolved && "values" in resolved) {
             if (typeof item !== "string") return item;
             const found = Object.keys(resolved.values).find(name => name.toLowerCase() === item.toLowerCase());
-            return found ?? refuse(`Invalid config override: '${item}' is not a value of ${path}${field.name}`);
+            if (found === undefined)
+              return refuse(`Invalid config override: '${item}' is not a value of ${path}${field.name}`);
+            return resolved.values[found];
           }
           if (resolved) {
             if (typeof item !== "object" || item === null || Array.isArray(item))
