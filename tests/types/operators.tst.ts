@@ -3,13 +3,17 @@ import {
   $minus,
   $pick,
   $plus,
+  bucketize,
   categorify,
   clip,
+  fillMedian,
   fillMissing,
   hashBucket,
+  listSlice,
   logOp,
   type Node,
   normalize,
+  normalizeMinMax,
   queryFaiss,
   queryFeast,
   rename,
@@ -53,6 +57,13 @@ describe("operators say what they do to columns", () => {
       Node<"int64 brand" | "list<int64> seen">
     >();
     expect($chain($pick(events, "brand"), hashBucket(10))).type.toBe<Node<"int32 brand">>();
+    expect($chain(price, normalizeMinMax())).type.toBe<Node<"float64 price">>();
+    expect($chain(price, fillMedian({ addBinaryColumns: true }))).type.toBe<
+      Node<"float32 price" | "bool price_filled">
+    >();
+    expect($chain(price, bucketize([1, 2]))).type.toBe<Node<"int32 price">>();
+    expect($chain($pick(events, "seen"), listSlice(3))).type.toBe<Node<"list<int64> seen">>();
+    expect($chain($pick(events, "seen"), listSlice(-3, { pad: true }))).type.toBe<Node<`int64[${number}] seen`>>();
     expect($chain(price, fillMissing(0, { addBinaryColumns: true }))).type.toBe<
       Node<"float32 price" | "bool price_filled">
     >();
