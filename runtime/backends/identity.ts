@@ -63,6 +63,8 @@ function echo({ id, inputs, requestedOutputs }: BackendRequest, config: ModelCon
   for (const declared of config.input) {
     const name = declared.name.replace("INPUT", "OUTPUT");
     if (!requestedOutputs.has(name)) continue;
+    if (!declared.optional && !inputs.has(declared.name))
+      return new RuntimeFault("UNSUPPORTED", `failed to get input '${declared.name}'`);
     const tensor = inputs.get(declared.name) ?? zeros(declared, batch);
     if (tensor) outputs.push({ ...tensor, name });
   }

@@ -19,8 +19,6 @@ export interface Target {
 
 const SERVE = new URL("../../cli/main.js", import.meta.url).pathname;
 const START_MS = 30_000;
-/** ONNX Runtime for Node has no BF16 tensors: a server that tries to load these is never ready. */
-const UNSERVED = ["calc_bf16", "calc_bf16_nb"];
 
 /** @throws Error with the server's last lines when it doesn't start */
 export async function startServer(group: Group): Promise<Target> {
@@ -28,7 +26,6 @@ export async function startServer(group: Group): Promise<Target> {
   const scratch = mkdtempSync(join(tmpdir(), "merlon-conformance-"));
   const repository = join(scratch, name);
   cpSync(new URL(name, PROTOCOL_DATA), repository, { recursive: true });
-  for (const model of UNSERVED) rmSync(join(repository, model), { recursive: true, force: true });
   // Models of a backend that isn't here have twins with the same behaviour, laid over them.
   const twins = new URL(`twins/${name}`, PROTOCOL_DATA);
   if (existsSync(twins)) cpSync(twins, repository, { recursive: true, force: true });
