@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { lower } from "#compiler/4-plan/lower.js";
 import { PASS_NAMES, type PassName } from "#compiler/4-plan/pass-names.js";
 import { optimise } from "#compiler/4-plan/passes.js";
+import { compile } from "#compiler/index.js";
 import { preparePlan } from "#runtime/plan/execute.js";
 import { type Column, rootRows } from "#runtime/plan/table.js";
 import type { AnyStep, Plan } from "#triton-protos/plan.js";
@@ -254,6 +255,29 @@ describe("mergeLookups", () => {
     expect(plan.steps).toHaveLength(2);
     expect(reports.at(-1)!.notes).toEqual([]);
   });
+});
+
+test("what a fit learnt for a step is its equal's too, so that they stay one", async () => {
+  const file = join(folder, "twins.workflow.ts");
+  writeFileSync(
+    file,
+    `import { categorify, rename, source, workflow } from "merlon";
+const events = source({ brand: "string" });
+const one = events["brand"] >> categorify();
+const two = events["brand"] >> categorify() >> rename({ postfix: "_again" });
+export default workflow("twins", one + two);
+`,
+  );
+  const compiled = await compile(file);
+  if (!compiled.ok) throw new Error(compiled.diagnostics[0]!.message);
+  expect(compiled.plan.steps.map(s => s.id)).toEqual(["one.categorify"]);
+  const state = { columns: { brand: { vocabulary: "categories/unique.brand.arrow", cardinality: 7 } } };
+  const fitted = compiled.withState(new Map([["one.categorify", state]]));
+  expect(fitted.steps.map(s => [s.id, s.state])).toEqual([["one.categorify", state]]);
+  for (const { schema, ref } of fitted.outputs) {
+    expect([ref.step, ref.column]).toEqual(["one.categorify", "brand"]);
+    expect(schema.properties.domain).toMatchObject({ max: 6 });
+  }
 });
 
 describe("pruneColumns", () => {

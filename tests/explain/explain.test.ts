@@ -91,9 +91,9 @@ describe("a program", () => {
   });
 
   test("mistakes are returned", async () => {
-    const failed = await explain(`${SAMPLES}/error-column-missing/main.ensemble.ts`, { format: "text" });
+    const failed = await explain(`${SAMPLES}/error-column-missing/main.workflow.ts`, { format: "text" });
     expect(failed.ok).toBe(false);
-    expect(!failed.ok && failed.diagnostics.length).toBeGreaterThan(0);
+    expect(!failed.ok && failed.diagnostics[0]?.code).toBe("schema/column-missing");
   });
 });
 

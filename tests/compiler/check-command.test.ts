@@ -1,0 +1,193 @@
+// `merlon check` and `merlon build` as commands: the forms of what they find, and --watch from its first round to a clean end.
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const MAIN = join(ROOT, "dist", "cli", "main.js");
+const BROKEN = "tests/samples/error-column-missing/main.workflow.ts";
+
+let folder: string;
+let child: ChildProcess | undefined;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "merlon-check-"));
+});
+afterEach(() => {
+  child?.kill("SIGKILL");
+  child = undefined;
+  rmSync(folder, { recursive: true });
+});
+
+const merlon = (...args: string[]) => spawnSync(process.execPath, [MAIN, ...args], { cwd: ROOT, encoding: "utf8" });
+const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+const workflow = (column: string) =>
+  `import { clip, source, workflow } from "merlon";\nconst e = source({ price: "float32" });\nexport default workflow("w", e["${column}"] >> clip({ min: 0 }));\n`;
+
+describe("check --format", () => {
+  test("json: one document on stdout, ranges that cut the operand out of the file", () => {
+    const { status, stdout, stderr } = merlon(
+      "check",
+      BROKEN,
+      "tests/samples/ensemble-shared-step/main.ensemble.ts",
+      "--format",
+      "json",
+    );
+    expect([status, stderr]).toEqual([1, ""]);
+    const document = JSON.parse(stdout);
+    expect(document).toMatchObject({ format: "merlon/diagnostics", version: 1, warnings: 0 });
+    expect(document.errors).toBe(document.diagnostics.length);
+    const text = readFileSync(join(ROOT, BROKEN), "utf8");
+    for (const { code, severity, file, start, end, message, help } of document.diagnostics) {
+      expect([code, severity, file]).toEqual(["schema/column-missing", "error", join(ROOT, BROKEN)]);
+      expect(message && help).toBeTruthy();
+      const line = text.split("\n")[start.line - 1]!;
+      expect(line.slice(start.column - 1, end.column - 1)).toBe(text.slice(start.offset, end.offset));
+      expect(message).toContain(text.slice(start.offset, end.offset).replaceAll('"', ""));
+    }
+    expect(
+      JSON.parse(merlon("check", "tests/samples/ensemble-shared-step/main.ensemble.ts", "--format", "json").stdout)
+        .diagnostics,
+    ).toEqual([]);
+  });
+
+  test("github: one command per finding, escaped, paths from the repository's root", () => {
+    const { status, stdout } = merlon("check", BROKEN, "--format", "github");
+    expect(status).toBe(1);
+    const [first, ...rest] = stdout.trimEnd().split("\n");
+    expect(first).toMatch(
+      new RegExp(
+        `^::error file=${BROKEN},line=\\d+,endLine=\\d+,col=\\d+,endColumn=\\d+,title=schema/column-missing::.*%0Ahelp: `,
+      ),
+    );
+    for (const line of rest) expect(line).toMatch(/^::error file=/);
+  });
+
+  test("an unknown form is refused with those there are", () => {
+    const { status, stderr } = merlon("check", BROKEN, "--format", "xml");
+    expect(status).toBe(1);
+    expect(stderr).toContain("Allowed choices are pretty, json, github");
+  });
+});
+
+test("--off leaves a pass out of a build, and an unknown pass is refused with those there are", () => {
+  const sample = "tests/samples/ensemble-look-ups/main.ensemble.ts";
+  const steps = (out: string) => JSON.parse(readFileSync(join(out, "look_ups", "1", "plan.json"), "utf8")).steps.length;
+  expect(merlon("build", sample, "--out", join(folder, "all")).status).toBe(0);
+  expect(merlon("build", sample, "--out", join(folder, "some"), "--off", "mergeLookups,forwardMetadata").status).toBe(
+    0,
+  );
+  expect([steps(join(folder, "all")), steps(join(folder, "some"))]).toEqual([1, 4]);
+  const wrong = merlon("build", sample, "--off", "mergeLookup");
+  expect(wrong.status).toBe(1);
+  expect(wrong.stderr).toContain(
+    "There is no pass mergeLookup; there are forwardMetadata, shareEqualSteps, pruneColumns, mergeLookups.",
+  );
+});
+
+/** Starts a command and waits for texts of its output, one after the other. */
+function start(command: string, args: readonly string[]) {
+  const spawned = spawn(command, args, { cwd: folder });
+  child = spawned;
+  let seen = "";
+  let at = 0;
+  for (const stream of [spawned.stdout, spawned.stderr])
+    stream.on("data", (data: Buffer) => {
+      seen += data.toString();
+    });
+  const until = async (text: string | RegExp): Promise<string> => {
+    for (const began = Date.now(); Date.now() - began < 50_000; await new Promise(resolve => setTimeout(resolve, 20))) {
+      const found = typeof text === "string" ? seen.indexOf(text, at) : seen.slice(at).search(text) + at;
+      if (found < at) continue;
+      const passed = seen.slice(at);
+      at = typeof text === "string" ? found + text.length : found + 1;
+      return passed;
+    }
+    throw new Error(`${text} did not come; this came:\n${seen.slice(at)}`);
+  };
+  const ended = new Promise<number | string>(resolve =>
+    spawned.on("exit", (code, signal) => resolve(code ?? signal ?? "nothing")),
+  );
+  return { until, ended, spawned };
+}
+
+describe("--watch", { timeout: 180_000 }, () => {
+  test("check: again after each save, an import's too; SIGINT ends it with 0", async () => {
+    write("main.workflow.ts", `import { name } from "./name.ts";\n${workflow("price")}export const used = name;\n`);
+    write("name.ts", 'export const name = "a";\n');
+    const { until, ended, spawned } = start(process.execPath, [MAIN, "check", "--watch", "main.workflow.ts"]);
+    await until("✔ workflow w: 1 step,");
+    await until("Watching 2 files.");
+    write("main.workflow.ts", workflow("prise"));
+    await until("error[schema/column-missing]");
+    await until("Did you mean `price`?");
+    await until("Watching 1 files.");
+    write("main.workflow.ts", `import { name } from "./name.ts";\n${workflow("price")}export const used = name;\n`);
+    await until("✔ workflow w: 1 step,");
+    await until("Watching 2 files.");
+    write("name.ts", 'export const name: number = "a";\n');
+    await until("name.ts:1:14: error[type/typescript]");
+    await until("Watching");
+    spawned.kill("SIGINT");
+    expect(await ended).toBe(0);
+  });
+
+  test("check: an artefact that was missing appears", async () => {
+    write(
+      "main.ensemble.ts",
+      'import { ensemble, queryFaiss, source } from "merlon";\nconst r = source({ q: "float32[4]" });\nexport default ensemble("e", r["q"] >> queryFaiss("index/items.faiss", { topk: 3 }));\n',
+    );
+    const { until, ended, spawned } = start(process.execPath, [MAIN, "check", "--watch", "main.ensemble.ts"]);
+    await until("error[artefact/missing]");
+    await until("Watching 2 files.");
+    const made = spawnSync("cp", ["-r", join(ROOT, "tests/samples/artefacts/index"), folder]);
+    expect(made.status).toBe(0);
+    await until("✔ ensemble e: 1 step,");
+    await until("Watching");
+    spawned.kill("SIGTERM");
+    expect(await ended).toBe(0);
+  });
+
+  test("build: the old repository stays while the program is broken, and the next good save replaces it", async () => {
+    const program = (topk: number | string) =>
+      `import { ensemble, queryFaiss, source } from "merlon";\nconst r = source({ q: "float32[4]" });\nexport default ensemble("e", r["q"] >> queryFaiss(${JSON.stringify(join(ROOT, "tests/samples/artefacts/index/items.faiss"))}, { topk: ${topk} }));\n`;
+    const topk = () => JSON.parse(readFileSync(join(folder, "repo/e/1/plan.json"), "utf8")).steps[0].params.topk;
+    write("main.ensemble.ts", program(3));
+    const { until, ended, spawned } = start(process.execPath, [
+      MAIN,
+      "build",
+      "--watch",
+      "main.ensemble.ts",
+      "--out",
+      "repo",
+    ]);
+    await until("✔ Built repo");
+    await until("Watching");
+    expect(topk()).toBe(3);
+    write("main.ensemble.ts", program('"many"'));
+    await until("error[");
+    await until("Watching");
+    expect(topk()).toBe(3);
+    write("main.ensemble.ts", program(4));
+    await until("✔ Built repo");
+    await until("Watching");
+    expect(topk()).toBe(4);
+    spawned.kill("SIGINT");
+    expect(await ended).toBe(0);
+  });
+
+  // `script` (of util-linux, in every Debian) gives the command a terminal.
+  test("on a terminal: a cleared screen, keys at the foot, r and q", async () => {
+    write("main.workflow.ts", workflow("price"));
+    const command = `'${process.execPath}' '${MAIN}' check --watch main.workflow.ts`;
+    const { until, ended, spawned } = start("/usr/bin/script", ["-qefc", command, "/dev/null"]);
+    expect(await until("✔ workflow w")).toContain("\u001b[2J");
+    await until("Press r to check again, q to quit.");
+    spawned.stdin!.write("r");
+    await until("✔ workflow w");
+    await until("q to quit.");
+    spawned.stdin!.write("q");
+    expect(await ended).toBe(0);
+  });
+});
