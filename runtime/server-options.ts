@@ -30,6 +30,8 @@ export interface ServeOptions {
   readonly modelLoadRetries?: number;
   /** Settings by backend; those of `""` hold for all. */
   readonly backendConfig?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Bytes of the response cache; 0, the default, for none. */
+  readonly cacheSize?: number;
   /** Bounds instances by the resources that they name. */
   readonly rateLimit?: boolean;
   readonly rateLimitResources?: Readonly<Record<string, number>>;
@@ -90,6 +92,7 @@ export const withDefaults = (given: ServeOptions) => {
     modelNamespacing: given.modelNamespacing ?? false,
     modelLoadRetries: given.modelLoadRetries ?? 0,
     backendConfig: given.backendConfig ?? {},
+    cacheSize: given.cacheSize ?? 0,
     rateLimit: given.rateLimit ?? false,
     rateLimitResources: given.rateLimitResources ?? {},
     exitOnError: given.exitOnError ?? true,

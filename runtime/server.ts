@@ -2,6 +2,7 @@
  * One server: options → models loaded, ports open, and a way to stop. Nothing is global: a process may run several.
  */
 import { stat } from "node:fs/promises";
+import { createLocalCache } from "./cache/local-cache.js";
 import { RuntimeFault } from "./errors.js";
 import { createLogSettings } from "./log-settings.js";
 import { createMetrics } from "./metrics.js";
@@ -36,6 +37,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     configName: options.modelConfigName,
     retries: options.modelLoadRetries,
     backendConfig: options.backendConfig,
+    cache: options.cacheSize > 0 ? createLocalCache(options.cacheSize) : undefined,
     models: modelCaller(() => registry),
     server: serverModels(() => registry),
     log,

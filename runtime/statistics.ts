@@ -33,6 +33,8 @@ export interface VersionStatistics {
   readonly computeInput: Tally;
   readonly computeInfer: Tally;
   readonly computeOutput: Tally;
+  readonly cacheHit: Tally;
+  readonly cacheMiss: Tally;
   readonly batches: Map<number, { readonly input: Tally; readonly infer: Tally; readonly output: Tally }>;
   readonly failures: Record<FailureReason, number>;
   /** Bytes of the inputs of answered requests. */
@@ -60,6 +62,8 @@ export const createStatistics = (bounds = FIRST_RESPONSE_MS): VersionStatistics 
   computeInput: tally(),
   computeInfer: tally(),
   computeOutput: tally(),
+  cacheHit: tally(),
+  cacheMiss: tally(),
   batches: new Map(),
   failures: { REJECTED: 0, CANCELED: 0, BACKEND: 0, OTHER: 0 },
   inputBytes: 0,
@@ -115,6 +119,17 @@ export function recordSuccess(
   stats.firstResponse.sum += milliseconds;
 }
 
+/** One request that was answered from the response cache: no inference, no execution. */
+export function recordCacheHit(stats: VersionStatistics, lookup: number, total: number): void {
+  stats.lastInference = Date.now();
+  add(stats.success, total);
+  add(stats.queue, 1);
+  add(stats.cacheHit, lookup);
+}
+
+/** What the response cache cost a request that it could not answer. */
+export const recordCacheMiss = (stats: VersionStatistics, ns: number): void => add(stats.cacheMiss, ns);
+
 /** One accepted request that failed. */
 export function recordFailure(stats: VersionStatistics, reason: FailureReason, total: number): void {
   stats.failures[reason]++;
@@ -123,7 +138,6 @@ export function recordFailure(stats: VersionStatistics, reason: FailureReason, t
 
 /** The message of the statistics calls. */
 export function printStatistics(name: string, version: string, stats: VersionStatistics): ModelStatistics {
-  const zero = tally();
   const batches: InferBatchStatistics[] = [...stats.batches]
     .sort(([a], [b]) => a - b)
     .map(([batch_size, row]) => ({
@@ -145,8 +159,8 @@ export function printStatistics(name: string, version: string, stats: VersionSta
       compute_input: { ...stats.computeInput },
       compute_infer: { ...stats.computeInfer },
       compute_output: { ...stats.computeOutput },
-      cache_hit: zero,
-      cache_miss: zero,
+      cache_hit: { ...stats.cacheHit },
+      cache_miss: { ...stats.cacheMiss },
     },
     response_stats: {},
     batch_stats: batches,

@@ -153,10 +153,13 @@ const HANDLERS: Readonly<Record<string, (options: Options, value: string, warn: 
     const [name, key, setting] = readSetting(v, "backend-config", "<backend name>,<setting>=<value>");
     o.backendConfig = { ...o.backendConfig, [name]: { ...o.backendConfig?.[name], [key]: setting } };
   },
-  "cache-config": (_, v) => {
-    const [name] = v.includes(",") ? readSetting(v, "cache-config", "<cache name>,<setting>=<value>") : [""];
+  "cache-config": (o, v) => {
+    const [name, key, setting] = v.includes(",")
+      ? readSetting(v, "cache-config", "<cache name>,<setting>=<value>")
+      : ["", "", ""];
     if (!name)
       throw new Error(`No cache specified. --cache-config option format is <cache name>,<setting>=<value>. Got ${v}`);
+    if (name === "local" && key === "size") o.cacheSize = readSize(setting);
   },
   "rate-limit": (o, v) => (o.rateLimit = oneOf(v.toLowerCase(), ["execution_count", "off"], "rate-limit") !== "off"),
   "rate-limit-resource": (o, v) => {

@@ -5,7 +5,7 @@
 import type { BackendRequest, BackendResponse } from "../backends/backend.js";
 import { Refusal, RuntimeFault } from "../errors.js";
 import type { ReadyVersion } from "../repository/registry.js";
-import { recordFailure, recordSuccess } from "../statistics.js";
+import { recordCacheHit, recordCacheMiss, recordFailure, recordSuccess } from "../statistics.js";
 import type { Tensor } from "../tensor.js";
 import { splitControls } from "./controls.js";
 import type { InferRequest, InferResponse } from "./request.js";
@@ -91,7 +91,9 @@ async function run(
     throw fault;
   }
   for (const { data } of inputs.values()) statistics.inputBytes += data.byteLength;
-  recordSuccess(statistics, rows, done.queueNs, done.times, elapsed());
+  if (done.cache?.hit) recordCacheHit(statistics, done.cache.ns, elapsed());
+  else recordSuccess(statistics, rows, done.queueNs, done.times, elapsed());
+  if (done.cache && !done.cache.hit) recordCacheMiss(statistics, done.cache.ns);
   if (done.response?.error) throw done.response.error;
   return answer;
 }

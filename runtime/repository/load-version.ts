@@ -5,6 +5,7 @@ import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { complete, messageType } from "../../triton-protos/proto-root.js";
 import type { LoadContext, LoadedModel, ServerModels } from "../backends/backend.js";
 import { loadBackend } from "../backends/index.js";
+import type { ResponseCache } from "../cache/local-cache.js";
 import { RuntimeFault } from "../errors.js";
 import type { ModelCaller } from "../plan/kernel.js";
 import { createScheduler } from "../scheduling/create-scheduler.js";
@@ -37,6 +38,8 @@ export interface LoadOptions {
   readonly server: ServerModels;
   /** Settings of backends from the command line; those of `""` hold for all. */
   readonly backendConfig?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Where models with `response_cache` keep answers. */
+  readonly cache?: ResponseCache | undefined;
   drawSeed(): bigint;
 }
 
@@ -73,7 +76,7 @@ export async function loadVersion(
   const loaded = await backend.load(context);
   const statistics = createStatistics();
   const ready = loaded.config ?? served;
-  const scheduler = await createScheduler(ready, loaded, statistics, folder);
+  const scheduler = await createScheduler(ready, loaded, statistics, folder, options.cache);
   return {
     model: config.name,
     version,

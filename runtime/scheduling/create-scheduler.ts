@@ -3,7 +3,9 @@
  */
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import type { LoadedModel } from "../backends/backend.js";
+import type { ResponseCache } from "../cache/local-cache.js";
 import type { VersionStatistics } from "../statistics.js";
+import { cachedScheduler } from "./cached.js";
 import { directScheduler } from "./direct.js";
 import { dynamicScheduler } from "./dynamic.js";
 import type { Scheduler } from "./scheduler.js";
@@ -14,6 +16,8 @@ import { warmUp } from "./warm-up.js";
 /** Requests of an ensemble wait in the queues of its members, not in one of its own. */
 const UNBOUNDED = 4096;
 
+let nextLoad = 1;
+
 /**
  * @param folder the version directory
  * @throws RuntimeFault when a warm-up sample fails; the model is closed then
@@ -23,10 +27,14 @@ export async function createScheduler(
   model: LoadedModel,
   stats: VersionStatistics,
   folder: string,
+  cache?: ResponseCache,
 ): Promise<Scheduler> {
   try {
     await warmUp(config, model, stats, folder);
-    return await chooseScheduler(config, model, stats, folder);
+    const scheduler = await chooseScheduler(config, model, stats, folder);
+    return cache && config.response_cache?.enable
+      ? cachedScheduler(scheduler, cache, config.name, nextLoad++)
+      : scheduler;
   } catch (error) {
     await model.close?.();
     throw error;

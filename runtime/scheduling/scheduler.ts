@@ -10,6 +10,8 @@ export interface Executed {
   readonly response?: BackendResponse;
   readonly queueNs: number;
   readonly times: ExecutionTimes;
+  /** Models with a response cache: whether it had the answer, and what looking (and keeping) took. */
+  readonly cache?: { readonly hit: boolean; readonly ns: number };
 }
 
 /** Takes the answers of a decoupled model as they come. */
