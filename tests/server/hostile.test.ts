@@ -121,7 +121,9 @@ test("bodies above the limit are refused before they are held, also when they un
     headers: { "content-encoding": "gzip" },
   });
   expect(bomb.status).toBe(400);
-  expect(await bomb.json()).toEqual({ error: expect.stringContaining("larger than 1048576 bytes") });
+  expect(await bomb.json()).toEqual({
+    error: expect.stringContaining("exceeds the maximum allowed value of 1048576 bytes"),
+  });
   await alive();
 });
 

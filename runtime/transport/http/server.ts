@@ -23,6 +23,7 @@ const LIMITS = {
   headersTimeout: 60_000,
   requestTimeout: 300_000,
   keepAliveTimeout: 75_000,
+  requireHostHeader: false,
 } as const;
 
 type Respond = (request: IncomingMessage, signal: AbortSignal) => Answer | Promise<Answer>;
@@ -33,7 +34,8 @@ export function serveHttp(
   log: ServerLog,
 ): Promise<Listener> {
   return start(options, log, (request, signal) => {
-    const path = request.url!.split("?")[0]!;
+    // A request to a proxy names the whole URL.
+    const path = request.url!.replace(/^https?:\/\/[^/]*/, "").split("?")[0]!;
     let known = false;
     for (const route of ROUTES) {
       const match = route.path.exec(path);
