@@ -7,12 +7,12 @@ import type { Parameter } from "../tensor.js";
 /** Adds what the pattern matches; a header wins over a parameter of the same name. @param pattern undefined forwards nothing */
 export function withHeaders(
   parameters: ReadonlyMap<string, Parameter>,
-  headers: Iterable<readonly [string, string]>,
+  headers: () => Iterable<readonly [string, string]>,
   pattern: RegExp | undefined,
 ): ReadonlyMap<string, Parameter> {
   if (!pattern) return parameters;
   const merged = new Map(parameters);
-  for (const [name, value] of headers) if (!name.startsWith(":") && pattern.test(name)) merged.set(name, value);
+  for (const [name, value] of headers()) if (!name.startsWith(":") && pattern.test(name)) merged.set(name, value);
   return merged;
 }
 

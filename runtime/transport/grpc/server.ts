@@ -97,7 +97,7 @@ function accept(
     stream.resume();
     return;
   }
-  const forward: Forward = parameters => withHeaders(parameters, pairs(headers), headerForwardPattern);
+  const forward: Forward = parameters => withHeaders(parameters, () => pairs(headers), headerForwardPattern);
   const encoding = String(headers["grpc-encoding"] ?? "identity");
   if (path === STREAM_INFER) {
     serveInferStream(stream, calls, encoding, {

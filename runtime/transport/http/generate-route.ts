@@ -28,7 +28,7 @@ export async function answerGenerate({ request, context, path, signal }: Call, s
   const body = await readBody(request, maxInputSize);
   const limits = { maxInputSize, memory: calls.memory };
   const read = readGenerateRequest(body, version.config, limits, signal);
-  const asked = { ...read, parameters: withHeaders(read.parameters, headerPairs(request), headerForwardPattern) };
+  const asked = { ...read, parameters: withHeaders(read.parameters, () => headerPairs(request), headerForwardPattern) };
   const answers = run(version, asked, validateRequest(version.config, asked));
   const first = await answers.next();
   const status = first.value instanceof Error ? 400 : 200;

@@ -40,7 +40,10 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
       { maxInputSize, memory: calls.memory },
       signal,
     );
-    const asked = { ...read, parameters: withHeaders(read.parameters, headerPairs(request), headerForwardPattern) };
+    const asked = {
+      ...read,
+      parameters: withHeaders(read.parameters, () => headerPairs(request), headerForwardPattern),
+    };
     const valid = validateRequest(version.config, asked);
     plain = true;
     const { body: answer, jsonLength: answerLength } = printInferResponse(
