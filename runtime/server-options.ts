@@ -55,8 +55,6 @@ export interface ServeOptions {
   readonly log?: Partial<LogOptions>;
   /** File that takes the log instead of the process's streams. */
   readonly logFile?: string;
-  /** PEM texts of the gRPC port; with `clientRoots`, clients must show a certificate too. */
-  readonly grpcTls?: { readonly certificate: Buffer; readonly key: Buffer; readonly clientRoots?: Buffer };
   /** Where log lines go; the process's streams by default. */
   readonly writeLog?: (text: string, stream: "stdout" | "stderr") => void;
 }
@@ -109,7 +107,6 @@ export const withDefaults = (given: ServeOptions) => {
     grpcHeaderForwardPattern: given.grpcHeaderForwardPattern ?? "",
     seed: given.seed,
     logFile: given.logFile ?? "",
-    grpcTls: given.grpcTls,
     log: { info: true, warning: true, error: true, verbose: 0, format: "default" as const, ...given.log },
     writeLog:
       given.writeLog ??

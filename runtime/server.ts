@@ -1,6 +1,7 @@
 /**
  * One server: options → models loaded, ports open, and a way to stop. Nothing is global: a process may run several.
  */
+import { appendFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createLocalCache } from "./cache/local-cache.js";
 import { RuntimeFault } from "./errors.js";
@@ -24,7 +25,9 @@ import { createRestriction } from "./transport/restriction.js";
  * @throws Error when a repository is missing, a model fails with `exitOnError`, or a port is taken; nothing is left running then
  */
 export async function serve(given: ServeOptions): Promise<RunningServer> {
-  const options = withDefaults(given);
+  const { logFile } = given;
+  const writeLog = (text: string): void => appendFileSync(logFile!, text);
+  const options = withDefaults(logFile ? { ...given, writeLog } : given);
   await requireRepositories(options.modelRepositories);
   const httpRestriction = createRestriction(options.httpRestrictedApis);
   const grpcRestriction = createRestriction(options.grpcRestrictedProtocols, "triton-grpc-protocol-");
@@ -63,8 +66,10 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     log.info("server", `${announce} ${listener.address}:${listener.port}`);
     return listener.port;
   };
+  const polling = options.modelControlMode === "poll" && startPolling(registry, options.repositoryPollSeconds);
   const stop = async (): Promise<void> => {
     stopping = true;
+    if (polling) clearInterval(polling);
     await Promise.all(listeners.map(listener => listener.stop(options.exitTimeoutSeconds * 1000)));
     await registry.stop();
   };
@@ -117,6 +122,19 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     await stop();
     throw error;
   }
+}
+
+/** Looks at the repositories every so often; a look that takes longer than the period is not joined by another. */
+function startPolling(registry: Registry, seconds: number): NodeJS.Timeout | false {
+  if (seconds <= 0) return false;
+  let busy = false;
+  return setInterval(() => {
+    if (busy) return;
+    busy = true;
+    void registry.poll().finally(() => {
+      busy = false;
+    });
+  }, seconds * 1000);
 }
 
 async function requireRepositories(folders: readonly string[]): Promise<void> {

@@ -1,7 +1,6 @@
 /**
  * `tritonserver`'s command line → the options of `serve`, or a `UsageError` with Triton's text.
  */
-import { readFileSync } from "node:fs";
 import type { ServeOptions } from "../../runtime/server-options.js";
 import { type Given, readCommandLine, UsageError } from "./getopt.js";
 import { readBoolean, readInteger, readPort, readRestriction, readSetting, readSize } from "./values.js";
@@ -77,6 +76,8 @@ const restrict =
         throw new Error(`restricted ${kind} '${name}' can not be specified in multiple config groups`);
       options.restricted[side].add(name);
     }
+    if (side === "http") options.httpRestrictedApis = [...(options.httpRestrictedApis ?? []), value];
+    else options.grpcRestrictedProtocols = [...(options.grpcRestrictedProtocols ?? []), value];
   };
 const oneOf = (value: string, allowed: readonly string[], flag: string): string => {
   if (allowed.includes(value)) return value;
@@ -148,7 +149,16 @@ const HANDLERS: Readonly<Record<string, (options: Options, value: string, warn: 
   "allow-cpu-metrics": (o, v) => (o.allowCpuMetrics = readBoolean(v)),
   "metrics-address": (o, v) => (o.addresses.metrics = v),
   "metrics-port": (o, v) => (o.ports.metrics = readPort(v)),
-  "metrics-config": check(v => readSetting(v, "metrics-config", "<setting>=<value>").toString()),
+  "metrics-config": (o, v) => {
+    const [, key, setting] = readSetting(v, "metrics-config", "<setting>=<value>");
+    o.metricsConfig = { ...o.metricsConfig, [key]: setting };
+  },
+  "http-header-forward-pattern": (o, v) => {
+    o.httpHeaderForwardPattern = v;
+  },
+  "grpc-header-forward-pattern": (o, v) => {
+    o.grpcHeaderForwardPattern = v;
+  },
   "backend-config": (o, v) => {
     const [name, key, setting] = readSetting(v, "backend-config", "<backend name>,<setting>=<value>");
     o.backendConfig = { ...o.backendConfig, [name]: { ...o.backendConfig?.[name], [key]: setting } };
@@ -186,7 +196,12 @@ const HANDLERS: Readonly<Record<string, (options: Options, value: string, warn: 
 };
 
 function finish(collected: Options): ServeOptions {
-  const { repositories, models, ports, addresses, allow, tls, restricted: _, ...rest } = collected;
+  if (collected.tls.use)
+    throw new UsageError(
+      [],
+      ["", "TLS on the gRPC port is not served yet; leave out --grpc-use-ssl and put a TLS proxy in front of the port"],
+    );
+  const { repositories, models, ports, addresses, allow, tls: _tls, restricted: _restricted, ...rest } = collected;
   const fail = (text: string): never => {
     throw new UsageError([], ["", text]);
   };
@@ -211,24 +226,5 @@ function finish(collected: Options): ServeOptions {
     http: endpoint("http"),
     grpc: endpoint("grpc"),
     metrics: endpoint("metrics"),
-    ...(tls.use && { grpcTls: readTls(tls) }),
-  };
-}
-
-function readTls({ mutual, cert, key, root }: Options["tls"]): NonNullable<ServeOptions["grpcTls"]> {
-  const read = (flag: string, file: string): Buffer => {
-    try {
-      return readFileSync(file);
-    } catch (error) {
-      throw new UsageError(
-        [],
-        ["", `Bad option: "--${flag}".`, `the PEM file '${file}' cannot be read: ${(error as Error).message}`],
-      );
-    }
-  };
-  return {
-    certificate: read("grpc-server-cert", cert),
-    key: read("grpc-server-key", key),
-    ...(mutual && { clientRoots: read("grpc-root-cert", root) }),
   };
 }

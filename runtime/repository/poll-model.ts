@@ -36,6 +36,8 @@ export class UnknownModel extends RuntimeFault {}
 
 /** @throws Error: why the model cannot be polled */
 export async function pollModel(name: string, options: PollOptions, override?: Override): Promise<PolledModel> {
+  if (override?.files.size && override.config === undefined)
+    throw new RuntimeFault("INVALID_ARGUMENT", "Load parameter 'config' must be specified for model file override");
   const folder = override?.files.size ? await materialise(name, override.files) : await findFolder(name, options);
   const autoComplete = options.autoComplete ?? true;
   const available = await scanVersions(folder, options.warn);

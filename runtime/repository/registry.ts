@@ -133,7 +133,6 @@ export function createRegistry(options: RegistryOptions): Registry {
   async function failWhole(name: string, text: string): Promise<never> {
     log.error("model_repository_manager", `Invalid argument: ${text}`);
     await takeDown(name);
-    broken.add(name);
     failures.set(name, text);
     throw new RuntimeFault("INVALID_ARGUMENT", `load failed for model '${name}': ${text}\n`);
   }
@@ -243,7 +242,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       const polled = polledModels.get(ensemble)!;
       if (loading.has(ensemble)) continue;
       try {
-        await loadDependencies(ensemble, polled, [name]);
+        await loadDependencies(ensemble, polled, []);
         await replaceVersions(ensemble, polled);
         await reloadDependents(ensemble);
       } catch {

@@ -104,11 +104,13 @@ function validateTensor(side: "input" | "output", tensor: ModelInput | ModelOutp
 
 /** Sizes must agree, and where dimensions vary, also between them. */
 function reshapeFault(dims: readonly number[], shape: readonly number[]): string | undefined {
-  const segments = (list: readonly number[]): number[] =>
-    list.reduce<number[]>(
-      (sizes, dim) => (dim === -1 ? [...sizes, 1] : [...sizes.slice(0, -1), sizes.at(-1)! * dim]),
-      [1],
-    );
+  const segments = (list: readonly number[]): number[] => {
+    const sizes = [1];
+    for (const dim of list)
+      if (dim === -1) sizes.push(1);
+      else sizes.push(sizes.pop()! * dim);
+    return sizes;
+  };
   const [a, b] = [segments(dims), segments(shape)];
   if (a.length > 1 && b.length > 1 && a.length !== b.length) return "number of variable-size dimensions";
   return a.join() === b.join() ? undefined : "size";

@@ -1,0 +1,57 @@
+/**
+ * Compares answers and log lines with recorded ones under the masks: `<ms>`, `<ns>`, `<varies>`, `<address>`; file names and line
+ * numbers of the log's heads are not compared, and lines that libraries print beside Triton's log are left out.
+ */
+export function differences(expected: unknown, got: unknown, path: string): string[] {
+  if (expected === "<varies>") return [];
+  if (expected === "<ms>" || expected === "<ns>")
+    return typeof got === "number" && got > 0 ? [] : [`${path}: expected a time, got ${JSON.stringify(got)}`];
+  if (Array.isArray(expected) && Array.isArray(got) && expected.length === got.length)
+    return expected.flatMap((item, i) => differences(item, got[i], `${path}[${i}]`));
+  if (isRecord(expected) && isRecord(got))
+    return [...new Set([...Object.keys(expected), ...Object.keys(got)])].flatMap(key =>
+      differences(expected[key], got[key], `${path}.${key}`),
+    );
+  if (typeof expected === "string" && typeof got === "string" && bare(expected) === bare(got)) return [];
+  return Object.is(expected, got) ? [] : [`${path}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(got)}`];
+}
+
+/** ONNX Runtime's wording carries its build's source lines: only its number is compared. */
+const bare = (text: string): string => text.replace(/(onnx runtime error \d+: )[^;]*/g, "$1…");
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** A line of the log → level and text, or nothing for a line that is not the server's. */
+export function logLine(line: string): string | undefined {
+  const head =
+    /^(?<level>[WE])(?:\d{4} [\d:.]+ \d+|<time> <pid>)? ?\S+?\] (?<text>.*)$/s.exec(line) ??
+    /^\[libprotobuf (?<level>E)RROR \S+\] (?<text>.*)$/s.exec(line);
+  if (!head?.groups) return undefined;
+  const { level, text } = head.groups;
+  return bare(`${level} ${text!.startsWith('"') ? unquote(text!) : text}`);
+}
+
+function unquote(text: string): string {
+  try {
+    return JSON.parse(text) as string;
+  } catch {
+    return text;
+  }
+}
+
+/** @param free lines of models that load at the same time come in any order */
+export function logDifferences(expected: readonly string[], got: readonly string[], free: boolean): string[] {
+  const wanted = expected.includes("<varies>") ? undefined : expected.flatMap(line => logLine(line) ?? []);
+  if (!wanted) return [];
+  const seen = got.flatMap(line => logLine(line.trimEnd()) ?? []);
+  if (free) {
+    wanted.sort();
+    seen.sort();
+  }
+  const rows = Math.max(wanted.length, seen.length);
+  for (let i = 0; i < rows; i++)
+    if (wanted[i] !== seen[i])
+      return [`log line ${i}: expected ${JSON.stringify(wanted[i])}, got ${JSON.stringify(seen[i])}`];
+  return [];
+}

@@ -1,0 +1,60 @@
+/**
+ * The differences that are known, with their reasons: `known.json`, read and compared with outcomes.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import type { Outcome } from "./report.js";
+
+/** Reason by record id; one list for answers, one for the log. */
+interface Known {
+  readonly answers: Readonly<Record<string, string>>;
+  readonly log: Readonly<Record<string, string>>;
+}
+
+const file = new URL("known.json", import.meta.url);
+const known = JSON.parse(readFileSync(file, "utf8")) as Known;
+
+/** Differences that are not listed, and listed records that are equal now. */
+export function surprises(outcomes: readonly Outcome[]): string[] {
+  return outcomes.flatMap(({ id, note, answers, log }) => [
+    ...compare(id, note, answers, known.answers, "answers"),
+    ...compare(id, note, log, known.log, "log"),
+  ]);
+}
+
+function compare(
+  id: string,
+  note: string,
+  found: readonly string[],
+  listed: Readonly<Record<string, string>>,
+  what: string,
+): string[] {
+  if (found.length > 0 && listed[id] === undefined)
+    return [
+      `${id} (${note}): ${what} differ\n${found
+        .slice(0, 5)
+        .map(line => `    ${line.slice(0, 600)}`)
+        .join("\n")}`,
+    ];
+  if (found.length === 0 && listed[id] !== undefined)
+    return [`${id}: ${what} are equal now; take it off known.json (CONFORMANCE_UPDATE=1 does)`];
+  return [];
+}
+
+/** Writes the list anew: kept reasons stay, new differences get `not done`, for a person to look at. */
+export function updateKnown(outcomes: readonly Outcome[]): void {
+  const seen = new Set(outcomes.map(({ id }) => id));
+  const side = (pick: (one: Outcome) => readonly string[], before: Readonly<Record<string, string>>) =>
+    Object.fromEntries(
+      [
+        ...Object.entries(before).filter(([id]) => !seen.has(id)),
+        ...outcomes
+          .filter(one => pick(one).length > 0)
+          .map(({ id }): [string, string] => [id, before[id] ?? "not done"]),
+      ].sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true })),
+    );
+  const next: Known = {
+    answers: side(one => one.answers, known.answers),
+    log: side(one => one.log, known.log),
+  };
+  writeFileSync(file, `${JSON.stringify(next, null, 2)}\n`);
+}
