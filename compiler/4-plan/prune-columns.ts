@@ -69,10 +69,12 @@ function pruneUnroll(step: Extract<AnyStep, { op: "unrollFeatures" }>, isRead: (
   };
 }
 
-/** An input goes when none of the outputs made from it is read; those of `fillMissing` with flags are two. */
+/** An input goes when none of the outputs made from it is read; of `fillMissing` with flags there are two. */
 function pruneElementwise(step: AnyStep, isRead: (column: string) => boolean): AnyStep {
   const input = step.inputs.input!;
   const each = step.outputs.length / input.length;
+  // A function of several columns makes one, and needs them all.
+  if (each < 1) return step;
   const keep = input.map((_, i) => step.outputs.slice(i * each, (i + 1) * each).some(c => isRead(c.name)));
   return {
     ...step,

@@ -10,7 +10,10 @@ export function describeStep(step: AnyStep): string {
     case "queryFeast":
       return `fetch ${plural(Object.keys(step.params.features).length, "feature")} of view ${step.params.view} by ${step.params.entityColumn} from ${step.params.repository}`;
     case "transformWorkflow":
-      return `apply the fitted workflow ${step.params.path}`;
+      return [
+        `apply ${step.params.subgraph === undefined ? "" : `the part ${step.params.subgraph} of `}the fitted workflow ${step.params.path}`,
+        ...(step.params.removeInputs ?? []).map(name => `without ${name}`),
+      ].join(", ");
     case "predictOnnx":
       return `run ${step.params.path} as model ${step.params.model}`;
     case "queryFaiss":
@@ -41,6 +44,16 @@ export function describeStep(step: AnyStep): string {
       return "encode as ids of the vocabulary";
     case "hashBucket":
       return `hash into ${step.params.numBuckets} buckets`;
+    case "fillMedian":
+      return "put the median for null";
+    case "normalizeMinMax":
+      return "(x − min) / (max − min)";
+    case "hashedCross":
+      return `hash ${names("input")} together into ${step.params.numBuckets} buckets`;
+    case "lambdaOp":
+      return step.params.text;
+    case "filter":
+      return `keep rows where ${step.params.text}`;
     default:
       return Object.entries(step.params)
         .map(([name, value]) => `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`)

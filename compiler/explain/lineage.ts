@@ -12,8 +12,9 @@ export type WorkflowOf = (step: Extract<AnyStep, { op: "transformWorkflow" }>) =
 /** @returns one entry per output, in order */
 export function columnSources(step: AnyStep, workflowOf: WorkflowOf): readonly (readonly ColumnRef[])[] {
   const all = Object.values(step.inputs).flat();
-  if (opDefinition(step.op).facts.elementwise) {
-    const input = step.inputs.input ?? [];
+  const input = step.inputs.input ?? [];
+  // A function of several columns makes one.
+  if (opDefinition(step.op).facts.elementwise && step.outputs.length >= input.length) {
     return step.outputs.map((_, i) => input.slice(...oneOf(i, input.length, step.outputs.length)));
   }
   if (step.op === "unrollFeatures") {

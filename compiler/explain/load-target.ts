@@ -19,7 +19,7 @@ export interface Target {
   readonly passes: readonly PassReport[] | null;
   readonly origin: string;
   readonly workflowOf: WorkflowOf;
-  /** SHA-256 of each file or folder that the step uses, by the name the program has for it. */
+  /** SHA-256 of each file that the step uses, by its place beside the plan. */
   fingerprints(step: AnyStep): ReadonlyMap<string, string>;
 }
 
@@ -48,15 +48,19 @@ function programTarget(path: string, compiled: Compiled): Target {
     passes: compiled.passes,
     origin: path,
     workflowOf: step => {
-      const folder = filesOf(step.id).flatMap(file => ("from" in file ? file.from : []))[0];
-      return folder === undefined ? undefined : readWorkflow(folder);
+      const [whole, part] = filesOf(step.id);
+      if (part && "text" in part) return parsePlan(part.text, part.to);
+      return whole && "from" in whole ? readWorkflow(whole.from) : undefined;
     },
     fingerprints: step => {
-      const files = filesOf(step.id).map(
-        file => [file.to, "from" in file ? hashPath(file.from) : hashText(file.text)] as const,
+      // A text replaces the file of the folder that came before it.
+      const files = filesOf(step.id).flatMap(file =>
+        "from" in file
+          ? filesBelow(file.from, file.to).map(([name, path]) => [name, hashFile(path)] as const)
+          : [[file.to, hash(file.text)] as const],
       );
       const model = steps.get(step.id)?.model;
-      return new Map([...files, ...(model ? [[`${model.name}/model.onnx`, hashPath(model.from)] as const] : [])]);
+      return new Map([...files, ...(model ? [[`${model.name}/model.onnx`, hashFile(model.from)] as const] : [])]);
     },
   };
 }
@@ -78,23 +82,23 @@ function builtTarget(file: string): Target {
       for (const to of Object.values(step.artefacts ?? {})) {
         // A fitted workflow is its folder.
         const part = basename(to) === WORKFLOW_FILE ? dirname(to) : to;
-        for (const [name, path] of partsOf(join(folder, part), part)) found.set(name, hashPath(path));
+        for (const [name, path] of filesBelow(join(folder, part), part)) found.set(name, hashFile(path));
       }
       const model = step.op === "predictOnnx" ? step.params.model : undefined;
       const onnx = model && join(folder, "..", "..", model, basename(folder), "model.onnx");
-      if (onnx && existsSync(onnx)) found.set(`${model}/model.onnx`, hashPath(onnx));
+      if (onnx && existsSync(onnx)) found.set(`${model}/model.onnx`, hashFile(onnx));
       return found;
     },
   };
 }
 
-/** A Feast repository's files are compared one by one, as a program lists them; anything else is one thing. */
-function partsOf(path: string, name: string): (readonly [string, string])[] {
+/** A file, or every file of a folder, with the name it has beside the plan. */
+function filesBelow(path: string, name: string): (readonly [name: string, path: string])[] {
   if (!existsSync(path)) return [];
-  if (!existsSync(join(path, "feature_store.yaml"))) return [[name, path]];
-  return ["feature_store.yaml", "data/registry.db", "data/online_store.db"]
-    .filter(part => existsSync(join(path, part)))
-    .map(part => [join(name, part), join(path, part)]);
+  if (!statSync(path).isDirectory()) return [[name, path]];
+  return readdirSync(path)
+    .sort()
+    .flatMap(entry => filesBelow(join(path, entry), join(name, entry)));
 }
 
 /** The plan in a folder: of a version, a fitted workflow, a model (its newest version), or a repository with one ensemble. */
@@ -127,13 +131,5 @@ function newestPlan(model: string): string | undefined {
     .find(existsSync);
 }
 
-const hashText = (text: string): string => createHash("sha256").update(text).digest("hex");
-
-function hashPath(path: string): string {
-  if (!statSync(path).isDirectory()) return createHash("sha256").update(readFileSync(path)).digest("hex");
-  const names = readdirSync(path, { recursive: true, withFileTypes: true })
-    .filter(entry => entry.isFile())
-    .map(entry => join(entry.parentPath, entry.name))
-    .sort();
-  return hashText(names.map(name => `${name.slice(path.length)} ${hashPath(name)}`).join("\n"));
-}
+const hash = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");
+const hashFile = (path: string): string => hash(readFileSync(path));

@@ -37,6 +37,8 @@ describe("a program", () => {
     ["look-ups.txt", LOOK_UPS, "text"],
     ["look-ups.mmd", LOOK_UPS, "mermaid"],
     ["four-stages.txt", STAGES, "text"],
+    ["parts.txt", `${SAMPLES}/ensemble-subgraph/main.ensemble.ts`, "text"],
+    ["functions.txt", `${SAMPLES}/workflow-functions/main.workflow.ts`, "text"],
     ["workflow.txt", `${SAMPLES}/workflow-ranking/main.workflow.ts`, "text"],
   ] as const)("%s", async (name, path, format) => expectFile(name, await text(path, format)));
 
@@ -55,6 +57,9 @@ describe("a program", () => {
     expect(from("retrieval.transformWorkflow city")).toEqual(["user.queryFeast city"]);
     expect(from("retrieval.transformWorkflow age")).toEqual(["user.queryFeast age"]);
     expect(from("pairs.unrollFeatures age")).toEqual(["user.queryFeast age"]);
+    const functions = await explained(`${SAMPLES}/workflow-functions/main.workflow.ts`);
+    const spent = functions.steps.find(s => s.id === "spent.lambdaOp")!;
+    expect(spent.outputs[0]!.from.map(f => f.column)).toEqual(["price", "quantity"]);
     expect(from("retrieval.queryFaiss candidate_ids")).toEqual(["retrieval.predictOnnx query_embedding"]);
     expect(explanation.rows).toEqual([
       { id: "request", parent: null, most: null },
@@ -102,7 +107,7 @@ async function built(name: string, path = STAGES, change: (text: string) => stri
   if (!compiled.ok) throw new Error(compiled.diagnostics[0]!.message);
   const out = join(folder, name);
   build(compiled, out);
-  const plan = join(out, "recommend", "1", "plan.json");
+  const plan = join(out, compiled.plan.name, "1", "plan.json");
   writeFileSync(plan, change(readFileSync(plan, "utf8")));
   return out;
 }
@@ -160,6 +165,11 @@ describe("--diff", () => {
       true,
       `TMP/same/recommend/1/plan.json → ${STAGES}\nThe same: 9 steps, and every file they use.\n`,
     ]);
+  });
+
+  test("so are the parts of a workflow that were built", async () => {
+    const program = `${SAMPLES}/ensemble-subgraph/main.ensemble.ts`;
+    expect((await diff(await built("parts", program), program)).equal).toBe(true);
   });
 
   test("parameters, columns, steps and weights that changed", async () => {
