@@ -165,11 +165,11 @@ export const FUNCTIONS = {
   print: generic(["number"], "text", n => (n === undefined ? undefined : String(n))),
 
   numberAt: generic(["numbers", "number"], "number", (list, i) => itemAt(list, i)),
-  numbersInclude: generic(["numbers", "number"], "flag", (list, x) => (list as Value[]).includes(x)),
-  numbersLength: generic(["numbers"], "number", list => (list as Value[]).length),
+  numbersInclude: generic(["numbers", "number"], "flag", (list, x) => itemsOf(list)?.includes(x as string)),
+  numbersLength: generic(["numbers"], "number", list => itemsOf(list)?.length),
   textsAt: generic(["texts", "number"], "text", (list, i) => itemAt(list, i)),
-  textsInclude: generic(["texts", "text"], "flag", (list, x) => (list as Value[]).includes(x)),
-  textsLength: generic(["texts"], "number", list => (list as Value[]).length),
+  textsInclude: generic(["texts", "text"], "flag", (list, x) => itemsOf(list)?.includes(x as string)),
+  textsLength: generic(["texts"], "number", list => itemsOf(list)?.length),
 
   dateTime: datePart(d => d.getTime()),
   year: datePart(d => d.getUTCFullYear()),
@@ -188,6 +188,8 @@ export const functionRow = (name: FunctionName): FunctionRow => FUNCTIONS[name];
 
 /** A negative place counts from the end; one outside, or between two, has nothing. */
 function itemAt(list: Value, place: Value): Value {
-  const items = list as readonly Value[];
-  return typeof place === "number" && Number.isInteger(place) ? (items.at(place) as Value) : undefined;
+  return typeof place === "number" && Number.isInteger(place) ? itemsOf(list)?.at(place) : undefined;
 }
+
+/** The parts of a missing text are a missing list. */
+const itemsOf = (list: Value) => list as readonly (number | string | undefined)[] | undefined;

@@ -4,7 +4,7 @@
 import { ts } from "ts-morph";
 import * as messages from "../diagnostics/messages.js";
 import { MISSING, type Term, type ValueTerm, value } from "./term.js";
-import { type Context, choose, condition, rangeOf, readValue, translate, unsupported } from "./translate.js";
+import { type Context, choose, condition, isSpent, rangeOf, readValue, translate, unsupported } from "./translate.js";
 
 export function translateBody(context: Context): ValueTerm | undefined {
   const { body } = context.lambda;
@@ -12,6 +12,7 @@ export function translateBody(context: Context): ValueTerm | undefined {
 }
 
 function statements(list: readonly ts.Statement[], block: ts.Node, context: Context): ValueTerm | undefined {
+  if (isSpent(block, context)) return undefined;
   const [first, ...rest] = list;
   if (!first)
     return unsupported(

@@ -34,6 +34,19 @@ export const unsupported = (context: Context, node: ts.Node, what: string, way: 
 const wrongType = (context: Context, node: ts.Node, operator: string, wanted: string, seen: string, way: string) =>
   context.fail(rangeOf(context, node), messages.lambdaType({ operator, wanted, seen, way }));
 
+/** Counts a part; says once that there are too many. */
+export function isSpent(node: ts.Node, context: Context): boolean {
+  context.budget.left--;
+  if (context.budget.left === 0)
+    unsupported(
+      context,
+      node,
+      "A function of this size",
+      "Make a column of a part of it, with a `lambdaOp` of its own.",
+    );
+  return context.budget.left <= 0;
+}
+
 /** A part that must be a plain value. */
 export function readValue(node: ts.Expression, context: Context): ValueTerm | undefined {
   const term = translate(node, context);
@@ -52,15 +65,7 @@ export function readValue(node: ts.Expression, context: Context): ValueTerm | un
 }
 
 export function translate(node: ts.Expression, context: Context): Term | undefined {
-  if (context.budget.left-- <= 0)
-    return context.budget.left === -1
-      ? unsupported(
-          context,
-          node,
-          "A function of this size",
-          "Make a column of a part of it, with a `lambdaOp` of its own.",
-        )
-      : undefined;
+  if (isSpent(node, context)) return undefined;
   if (ts.isParenthesizedExpression(node) || ts.isNonNullExpression(node)) return translate(node.expression, context);
   if (ts.isAsExpression(node) || ts.isSatisfiesExpression(node)) return translate(node.expression, context);
   if (ts.isNumericLiteral(node)) return number(Number(node.text));

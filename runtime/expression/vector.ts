@@ -27,6 +27,8 @@ export interface ListVector {
   readonly type: "numbers" | "texts";
   readonly offsets: Int32Array;
   readonly items: Float64Array | readonly (string | undefined)[];
+  /** 1 for a row that has no list, such as the parts of a missing text. A column's lists are never missing. */
+  readonly missing?: Uint8Array;
 }
 export type Vector = NumberVector | FlagVector | TextVector | ListVector;
 
@@ -64,10 +66,14 @@ export function toColumn(vector: Vector, dtype: DType, rows: Rows): Column {
   }
   if (vector.type !== "text") throw new RuntimeFault("INTERNAL", "an expression made a list.");
   const { values } = vector;
-  if (!values.includes(undefined)) return { dtype, rows, values: values as readonly string[] };
-  const validity = Uint8Array.from(values, v => (v === undefined ? 0 : 1));
-  return { dtype, rows, values: values.map(v => v ?? ""), validity };
+  const texts = values.map(v => (v === undefined ? "" : wellFormed(v)));
+  if (!values.includes(undefined)) return { dtype, rows, values: texts };
+  return { dtype, rows, values: texts, validity: Uint8Array.from(values, v => (v === undefined ? 0 : 1)) };
 }
+
+/** Half of a character, which a cut can leave over, has no UTF-8: it becomes U+FFFD here, as it would in a file. */
+const wellFormed = (text: string): string =>
+  /[\ud800-\udfff]/.test(text) ? Buffer.from(text, "utf8").toString("utf8") : text;
 
 function numberColumn(numbers: Float64Array, dtype: DType, rows: Rows): Column {
   const { kind, bytes } = datatype(dtype);
@@ -96,6 +102,7 @@ export function valueAt(vector: Vector, row: number): Value {
     const flag = vector.values[row]!;
     return flag === MISSING ? undefined : flag === 1;
   }
+  if (vector.missing?.[row]) return undefined;
   const [start, end] = [vector.offsets[row]!, vector.offsets[row + 1]!];
   const { items } = vector;
   return items instanceof Float64Array ? Array.from(items.subarray(start, end), known) : items.slice(start, end);
@@ -123,13 +130,18 @@ export function fromValues(type: FoundType, rows: number, value: (row: number) =
     for (let i = 0; i < rows; i++) values[i] = (value(i) as number | undefined) ?? Number.NaN;
     return { type: "number", values };
   }
-  const lists = Array.from({ length: rows }, (_, i) => (value(i) ?? []) as readonly (number | string | undefined)[]);
+  const found = Array.from(
+    { length: rows },
+    (_, i) => value(i) as readonly (number | string | undefined)[] | undefined,
+  );
+  const missing = found.includes(undefined) && { missing: Uint8Array.from(found, list => (list ? 0 : 1)) };
+  const lists = found.map(list => list ?? []);
   const offsets = new Int32Array(rows + 1);
   lists.forEach((list, i) => {
     offsets[i + 1] = offsets[i]! + list.length;
   });
   const items = lists.flat();
   return type === "texts"
-    ? { type, offsets, items: items as (string | undefined)[] }
-    : { type, offsets, items: Float64Array.from(items, x => (x as number | undefined) ?? Number.NaN) };
+    ? { type, offsets, items: items as (string | undefined)[], ...missing }
+    : { type, offsets, items: Float64Array.from(items, x => (x as number | undefined) ?? Number.NaN), ...missing };
 }

@@ -99,8 +99,11 @@ function readVector(type: ValueType, vector: duckdb.DuckDBVector, rows: number):
     value === null ? undefined : typeof value === "bigint" ? Number(value) : (value as number | string | boolean);
   return fromValues(type, rows, row => {
     const item = vector.getItem(row);
-    return item instanceof duckdb.DuckDBListValue
-      ? item.items.map(plain as (v: duckdb.DuckDBValue) => number)
-      : plain(item);
+    if (type === "numbers" || type === "texts") {
+      // A null list is an empty one, as everywhere.
+      const items = item instanceof duckdb.DuckDBListValue ? item.items : [];
+      return items.map(plain as (v: duckdb.DuckDBValue) => number);
+    }
+    return plain(item);
   });
 }
