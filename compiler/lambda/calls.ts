@@ -5,19 +5,12 @@ import { ts } from "ts-morph";
 import { type FunctionName, functionRow, type ValueType } from "../../triton-protos/expression-functions.js";
 import { didYouMean } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
+import { type Context, rangeOf, unsupported } from "./context.js";
 import { DATE_METHODS, GLOBALS, INSTEAD, MATH, TEXT_METHODS } from "./javascript-names.js";
+import { itemAt } from "./members.js";
+import { asNumber, asText, condition } from "./operators.js";
 import { call, describeTerm, describeType, listOf, MISSING, number, type Term, type ValueTerm, value } from "./term.js";
-import {
-  asNumber,
-  asText,
-  type Context,
-  condition,
-  itemAt,
-  rangeOf,
-  readValue,
-  translate,
-  unsupported,
-} from "./translate.js";
+import { readValue, translate } from "./translate.js";
 
 export function translateCall(node: ts.CallExpression | ts.NewExpression, context: Context): Term | undefined {
   const callee = node.expression;

@@ -7,9 +7,10 @@ import type { Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import type { LambdaReference } from "../dsl/lambda.js";
 import type { Fail } from "../ops/define-op.js";
+import type { Context } from "./context.js";
 import { type Lambda, type LambdaText, type ParameterName, readLambda } from "./read-lambda.js";
 import { call as callOf, type Term } from "./term.js";
-import { type Context, readValue } from "./translate.js";
+import { readValue } from "./translate.js";
 import { needScalar, translateBody } from "./translate-body.js";
 import type { CompiledFunction, UserFunction } from "./user-function.js";
 

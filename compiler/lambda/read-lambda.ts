@@ -58,7 +58,7 @@ export function readLambda(lambda: LambdaText): Lambda | Misplaced {
     const names = ts.isIdentifier(parameter.name)
       ? [nameOf(parameter.name, parameter.name, parameter.initializer, rangeOf(parameter.name))]
       : parameter.name.elements.map(e => nameOf(e.propertyName ?? e.name, e.name, e.initializer, rangeOf(e)));
-    const odd = names.findIndex(name => name === undefined);
+    const odd = names.indexOf(undefined);
     if (odd >= 0) return misplaced(parameter.name, "A nested pattern", "Take columns out by name: `({ price }) => …`.");
     const form = ts.isIdentifier(parameter.name) ? "name" : "columns";
     parameters.push({ form, names: names as ParameterName[], range: rangeOf(parameter.name) });

@@ -3,8 +3,10 @@
  */
 import { ts } from "ts-morph";
 import * as messages from "../diagnostics/messages.js";
+import { type Context, isSpent, rangeOf, unsupported } from "./context.js";
+import { choose, condition } from "./operators.js";
 import { MISSING, type Term, type ValueTerm, value } from "./term.js";
-import { type Context, choose, condition, isSpent, rangeOf, readValue, translate, unsupported } from "./translate.js";
+import { readValue, translate } from "./translate.js";
 
 export function translateBody(context: Context): ValueTerm | undefined {
   const { body } = context.lambda;
