@@ -39,7 +39,10 @@ The repository is replaced in one step: after an error or a kill the old one is 
 
 async function buildOnce(file: string, { out, off = [] }: Options): Promise<Round> {
   const started = performance.now();
-  const { build, compile, printDiagnostics } = await import("../compiler/index.js");
+  const { build, compile, printDiagnostics, refreshEnvironment } = await import("../compiler/index.js");
+  const types = refreshEnvironment(file);
+  if (types)
+    process.stdout.write(`✔ Refreshed ${relative(process.cwd(), types)}: the types of artefacts in your editor\n`);
   const compiled = await compile(file, { off: new Set(off) });
   const { files } = compiled;
   process.stderr.write(printDiagnostics(compiled.diagnostics, { color: process.stderr.isTTY === true }));

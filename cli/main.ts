@@ -12,6 +12,7 @@ import { indexCommand } from "./index-build.js";
 import { predictCommand } from "./predict.js";
 import { serveCommand } from "./serve.js";
 import { transformCommand } from "./transform.js";
+import { typegenCommand } from "./typegen.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -37,6 +38,7 @@ for (const command of [
   checkCommand(),
   buildCommand(),
   explainCommand(),
+  typegenCommand(),
   fitCommand(),
   transformCommand(),
   predictCommand(),

@@ -19,6 +19,7 @@ import { optimiseSubgraphs } from "./4-plan/subgraphs.js";
 import { type Diagnostic, diagnosticAt, didYouMean, type Finding, locate } from "./diagnostics/diagnostic.js";
 import * as messages from "./diagnostics/messages.js";
 import { faultSite, foreignFrame, literal, siteRange } from "./place-faults.js";
+import { addEnvironment } from "./typegen/program-entries.js";
 
 export interface CompileOptions {
   /** Passes to leave out. */
@@ -62,7 +63,7 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
   const files = () => [...sources.texts.keys(), ...artefacts.used];
   const findings: Finding[] = [...sources.findings];
   if (findings.length) return { ok: false, diagnostics: locate(findings, read), files: files() };
-  findings.push(...check(sources));
+  findings.push(...addEnvironment(sources, artefacts), ...check(sources));
 
   const transpiled = transpile(sources);
   const evaluated = await evaluate({
@@ -105,7 +106,7 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
   );
   const named = literal(read(sources.entry), { start: 0, end: Number.MAX_SAFE_INTEGER }, graph.name);
   findings.push(...programFaults(graph, inferred, named ? { file: sources.entry, ...named } : whole));
-  const diagnostics = locate(preferGraph(findings), read);
+  const diagnostics = locate(preferGraph(findings, sources), read);
   if (diagnostics.some(d => d.severity === "error")) return { ok: false, diagnostics, files: files() };
   const planWith = (states: ReadonlyMap<string, unknown>): Optimised => {
     const lowered = lower(graph, infer(graph, { artefacts, variable, lambdas, states }), states);
@@ -210,10 +211,15 @@ function programFaults(graph: GraphDocument, inferred: InferredGraph, site: Find
   );
 }
 
-/** A type error at the place of a graph fault says the same thing with less to go by. */
-function preferGraph(findings: readonly Finding[]): Finding[] {
-  const graph = findings.filter(f => !f.code.startsWith("type/"));
-  const overlaps = (a: Finding, b: Finding) =>
-    a.site.file === b.site.file && a.site.start < b.site.end && b.site.start < a.site.end;
-  return findings.filter(f => !f.code.startsWith("type/") || !graph.some(g => overlaps(f, g)));
+/** A type error at an operator where the graph has a fault says the same thing with less to go by. */
+function preferGraph(findings: readonly Finding[], { sites }: ProgramSources): Finding[] {
+  const graph = findings.filter(f => !f.code.startsWith("type/") && f.severity === "error");
+  const overlaps = (a: Finding["site"], b: Finding["site"]) => a.file === b.file && a.start < b.end && b.start < a.end;
+  /** The innermost operator around a place. */
+  const operatorAt = ({ file, start, end }: Finding["site"]): Finding["site"] => {
+    const around = sites.filter(s => s.file === file && s.whole.start <= start && end <= s.whole.end);
+    const [inner] = around.sort((a, b) => a.whole.end - a.whole.start - (b.whole.end - b.whole.start));
+    return { file, ...(inner?.whole ?? { start, end }) };
+  };
+  return findings.filter(f => !f.code.startsWith("type/") || !graph.some(g => overlaps(operatorAt(f.site), g.site)));
 }

@@ -13,6 +13,7 @@ export { PASS_NAMES, type PassName } from "./4-plan/pass-names.js";
 export { type Built, build } from "./5-emit/build.js";
 export type { Diagnostic } from "./diagnostics/diagnostic.js";
 export { EXPLAIN_FORMATS, type ExplainFormat, explain, explainDiff } from "./explain/index.js";
+export { refreshEnvironment, type Typegen, typegen, writeEnvironment } from "./typegen/typegen.js";
 export { type Compiled, type CompileOptions, compile, type NotCompiled };
 
 /** Compiles a `*.workflow.ts` for `merlon fit`. */

@@ -68,8 +68,17 @@ function operator(host: Host, call: ts.CallExpression, offset: number): Operator
 /** A node's columns, as `float32 price`; undefined where the checker does not know them, or for what is no node. */
 export function columnsOf(checker: ts.TypeChecker, node: ts.Expression): string[] | undefined {
   const columns = checker.getPropertyOfType(checker.getTypeAtLocation(node), "columns");
-  const known = columns && textsOf(checker.getTypeOfSymbolAtLocation(columns, node));
-  return known?.length ? known : undefined;
+  const type = columns && checker.getTypeOfSymbolAtLocation(columns, node);
+  if (!type) return undefined;
+  const known = (type.isUnion() ? type.types : [type]).flatMap(one => textOf(checker, one));
+  return known.length || type === checker.getNeverType() ? known : undefined;
+}
+
+/** A text literal type's text, or a template's: `int64[${number}] seen` is a vector whose width no type knows. */
+function textOf(checker: ts.TypeChecker, type: ts.Type): string[] {
+  if (type.isStringLiteral()) return [type.value];
+  const printed = checker.typeToString(type);
+  return printed.startsWith("`") ? [printed.slice(1, -1)] : [];
 }
 
 /** The texts of a text literal type, or of a union of them. */

@@ -8,10 +8,12 @@ import type { OperandFault } from "./operand-fault.js";
 /** A sentence in place of a type, as TypeScript prints it. */
 const PRINTED = /is not assignable to parameter of type '"((?:[^"\\]|\\.)*)"/;
 
+const MISSING = /^no column "(.*)" in|needs column "\S+ (.*)", which nothing/;
 const NOT_ASSIGNABLE = 2345;
 
 const WAYS: readonly (readonly [RegExp, string])[] = [
   [/^no column/, "Pick a column that the node has, or make it before."],
+  [/but upstream provides/, "Make the column that type before, or choose another."],
   [/needs column/, "Bring the column along, or `>> rename(...)` the one that holds it."],
   [
     /^both sides of \+/,
@@ -37,13 +39,22 @@ export function reword(text: string, number: number, fault?: OperandFault): Mess
   if (first === undefined) return messages.typeTypescript({ text: text.split("\n")[0]!.replace(/\.$/, ""), number });
   const shown = sentences.slice(0, MOST_SENTENCES).join("; ");
   const more = sentences.length > MOST_SENTENCES ? `; and ${sentences.length - MOST_SENTENCES} more` : "";
-  const missing = /(?:no|needs) column "(?:\S+ )?([^"]+)"/.exec(first)?.[1];
+  const missing = MISSING.exec(first)
+    ?.slice(1)
+    .find(name => name !== undefined);
   const names = fault?.columns;
   const upstream =
     missing !== undefined && names ? `. Upstream has ${listNames(names)}.${didYouMean(missing, names)}` : "";
-  const sentence = `${shown[0]!.toUpperCase()}${shown.slice(1)}${more}${upstream}`;
+  const sentence = `${spoken(shown)}${more}${upstream}`;
   return messages.typeOperand({
     sentence,
     way: WAYS.find(([pattern]) => pattern.test(first))?.[1] ?? "Change the operand at the mark.",
   });
 }
+
+/** A sentence as prose: a capital, and names between backticks. */
+const spoken = (sentence: string): string =>
+  sentence
+    .replace(/"([^"]+)"/g, "`$1`")
+    .replace(/(^|; )(\S+) (works|takes|needs|holds) /g, "$1`$2` $3 ")
+    .replace(/^[a-z]/, first => first.toUpperCase());

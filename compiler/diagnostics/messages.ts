@@ -31,6 +31,7 @@ export const CODES = [
   "schema/output-collision",
   "artefact/missing",
   "artefact/unreadable",
+  "artefact/types-stale",
   "onnx/input-without-column",
   "onnx/shape-unsupported",
   "feast/view-missing",
@@ -236,6 +237,13 @@ export const artefactUnreadable = (p: { readonly what: string | number; readonly
   code: "artefact/unreadable",
   message: `${p.what} \`${p.path}\` cannot be read: ${p.reason}.`,
   help: `${p.way}`,
+});
+
+/** The compiler reads the artefacts themselves, so this is no error. `merlon-env.d.ts` is for the editor. */
+export const artefactTypesStale = (p: { readonly file: string | number; readonly what: string | number; readonly path: string | number }): Message => ({
+  code: "artefact/types-stale",
+  message: `\`${p.file}\` has ${p.what} for \`${p.path}\`: what your editor shows is not what the artefact has.`,
+  help: `Run \`merlon typegen\`; \`merlon build\` does it too.`,
 });
 
 /** onnx/input-without-column */

@@ -18,27 +18,31 @@ export type Keep<S extends string, N extends string> = S extends `${string} ${in
   : never;
 
 /** The columns not named N. */
-export type Without<S extends string, N extends string> = S extends `${string} ${infer M}`
-  ? M extends N
-    ? never
-    : S
-  : never;
+export type Without<S extends string, N extends string> = string extends S
+  ? string
+  : S extends `${string} ${infer M}`
+    ? M extends N
+      ? never
+      : S
+    : never;
 
 /** The same names with another element dtype; lists stay lists. */
-export type Recast<S extends string, To extends string> = S extends `list<${string}> ${infer N}`
-  ? `list<${To}> ${N}`
-  : S extends `${string}[${infer W}] ${infer N}`
-    ? `${To}[${W}] ${N}`
-    : S extends `${string} ${infer N}`
-      ? `${To} ${N}`
-      : never;
+export type Recast<S extends string, To extends string> = string extends S
+  ? string
+  : S extends `list<${string}> ${infer N}`
+    ? `list<${To}> ${N}`
+    : S extends `${string}[${infer W}] ${infer N}`
+      ? `${To}[${W}] ${N}`
+      : S extends `${string} ${infer N}`
+        ? `${To} ${N}`
+        : never;
 
 /** The same columns under another name. */
-export type Renamed<
-  S extends string,
-  Prefix extends string,
-  Postfix extends string = "",
-> = S extends `${infer T} ${infer N}` ? `${T} ${Prefix}${N}${Postfix}` : never;
+export type Renamed<S extends string, Prefix extends string, Postfix extends string = ""> = string extends S
+  ? string
+  : S extends `${infer T} ${infer N}`
+    ? `${T} ${Prefix}${N}${Postfix}`
+    : never;
 
 /** `{ price: "float32" }` → `"float32 price"`. */
 export type ColumnsOf<D extends Readonly<Record<string, ColumnType>>> = {

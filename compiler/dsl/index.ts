@@ -27,6 +27,8 @@ export { tagAsItemFeatures, tagAsItemId, tagAsUserFeatures, tagAsUserId } from "
 export { targetEncoding } from "../ops/target-encoding.js";
 export { type TransformWorkflowOptions, transformWorkflow } from "../ops/transform-workflow.js";
 export { unrollFeatures } from "../ops/unroll-features.js";
+// All of it, and not by name: `merlon-env.d.ts` can augment `Artefacts` only so.
+export type * from "./artefacts.js";
 export type { ColumnType } from "./column.js";
 export { $lambda, type ColumnFunction, type ColumnValue } from "./lambda.js";
 export { type Node, type Op, source } from "./node.js";

@@ -3,6 +3,7 @@
  * else.
  */
 import type { OpKind } from "../../triton-protos/op-params.js";
+import type { ArtefactOf, PathOf } from "./artefacts.js";
 import type { ColumnsOf, ColumnType } from "./column.js";
 import {
   type Chain,
@@ -121,7 +122,11 @@ export function source<const D extends Readonly<Record<string, ColumnType>>>(col
  * @param path `.merlin/schema.json` or `schema.pbtxt`, or a folder that holds one of them; relative to this file
  * @example const events = source.fromSchema("data/train");
  */
-source.fromSchema = (path: string, site?: number): Node<string> => new Node({ kind: "schema", path }, site);
+source.fromSchema = <const P extends PathOf<"schema">>(
+  path: P,
+  site?: number,
+): Node<[ArtefactOf<P, "schema">] extends [never] ? string : ArtefactOf<P, "schema">["columns"]> =>
+  new Node({ kind: "schema", path }, site);
 
 export const isNode = (value: unknown): value is AnyNode => value instanceof Node;
 export const isOp = (value: unknown): value is AnyOp => value instanceof Op;

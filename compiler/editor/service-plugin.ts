@@ -56,7 +56,7 @@ export const servicePlugin: ts.server.PluginModuleFactory = modules => {
 
 /** `$chain` and its like are for the rewriter alone. */
 const isGlue = ({ name, source }: ts.CompletionEntry): boolean =>
-  /^\$(chain|plus|minus|pick|list)$/.test(name) && (source === undefined || source === "merlon");
+  /^\$(chain|plus|minus|pick|list|lambda)$/.test(name) && (source === undefined || source === "merlon");
 
 /** Choices as an editor lists them, the node's columns in the checker's order. */
 function completionInfo({ columns, replace }: ColumnChoices, spans: readonly Span[] | undefined): ts.CompletionInfo {

@@ -6,8 +6,11 @@ import { type DType, isDType } from "../../triton-protos/datatype.js";
 import { type ColumnSchema, column, printType } from "../../triton-protos/schema.js";
 import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
+import type { ArtefactOf, OnnxArtefact, PathOf } from "../dsl/artefacts.js";
+import type { IsUnknown, Keep, NameOf } from "../dsl/column.js";
 import { Op } from "../dsl/node.js";
-import type { OpenRule } from "../dsl/rule.js";
+import type { OpenRule, Rule } from "../dsl/rule.js";
+import type { TakenBy } from "../dsl/wanted.js";
 import { namesOf, needType, sameRows } from "./columns.js";
 import { type Bound, type Call, defineOp } from "./define-op.js";
 
@@ -25,16 +28,46 @@ export interface PredictOnnxOptions {
   readonly outputs?: Readonly<Record<string, string>>;
 }
 
+/** The name that options give a tensor, or its own. */
+type Given<O, Side extends "inputs" | "outputs", N extends string> =
+  O extends Readonly<Record<Side, Readonly<Record<N, infer C extends string>>>> ? C : N;
+
+/** `"int64 item_id"` of the graph, in columns S: nothing, or a sentence. A ragged column `c` binds `c__values` and `c__offsets`. */
+type Unbound<P extends string, T, O, S extends string> = T extends `${infer Type} ${infer N}`
+  ? Given<O, "inputs", N> extends infer C extends string
+    ? C extends NameOf<S>
+      ? [Keep<S, C>] extends [`${TakenBy<Type>} ${C}`]
+        ? never
+        : `${P} needs column "${Type} ${C}", but upstream provides "${Keep<S, C>}"`
+      : N extends `${infer R}__${"values" | "offsets"}`
+        ? R extends NameOf<S>
+          ? never
+          : `${P} needs column "${Type} ${C}", which nothing upstream provides`
+        : `${P} needs column "${Type} ${C}", which nothing upstream provides`
+    : never
+  : never;
+
+type Made<T, O> = T extends `${infer Type} ${infer N}` ? `${Type} ${Given<O, "outputs", N>}` : never;
+
+interface OnnxRule<P extends string, O, A extends OnnxArtefact> extends Rule {
+  readonly fault: IsUnknown<this["S"]> extends true ? never : Unbound<P, A["inputs"], O, this["S"]>;
+  readonly out: Made<A["outputs"], O>;
+}
+
 /**
  * Runs an ONNX model. Each input tensor takes the column of its name; `[n]`, `[n, 1]` and `[n, d]` fit scalars and vectors, a ragged column
  * `c` binds the pair `c__values`, `c__offsets`.
  * @param path ONNX file, relative to this file
  * @example pairs >> transformWorkflow("etl/ranking") >> predictOnnx("models/dlrm.onnx")
  */
-export const predictOnnx = (path: string, options: PredictOnnxOptions = {}): Op<OpenRule> =>
-  new Op("predictOnnx", { path, ...options });
+export function predictOnnx<const P extends PathOf<"onnx">, const O extends PredictOnnxOptions = Record<never, never>>(
+  path: P,
+  options?: O,
+): Op<[ArtefactOf<P, "onnx">] extends [never] ? OpenRule : OnnxRule<P, O, ArtefactOf<P, "onnx">>> {
+  return new Op("predictOnnx", { path, ...options });
+}
 
-/** dtypes that may be cast on the way into a graph without surprise. */
+/** dtypes that may be cast on the way into a graph without surprise; `TakenBy` says the same to the checker. */
 const castable = (seen: string, wanted: string): boolean =>
   seen === wanted ||
   (/^u?int(8|16|32|64)$/.test(seen) && /^int(32|64)$/.test(wanted)) ||
@@ -140,7 +173,7 @@ function bind(call: Call<Author>, tensor: OnnxTensor): { tensor: string; bound: 
 }
 
 /** Null for a scalar per row, d for `[n, d]`, undefined for what a column cannot be. −1 stands for any width. */
-function vectorWidth({ shape }: OnnxTensor): number | null | undefined {
+export function vectorWidth({ shape }: Pick<OnnxTensor, "shape">): number | null | undefined {
   if (shape.length === 1) return null;
   if (shape.length !== 2) return undefined;
   const [, d] = shape;

@@ -3,14 +3,26 @@ import { join } from "node:path";
 import { OP_PARAMS } from "../../triton-protos/op-params.js";
 import { column, printType } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
+import type { ArtefactOf, PathOf } from "../dsl/artefacts.js";
+import type { IsUnknown } from "../dsl/column.js";
 import { Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
+import type { NotOne } from "../dsl/wanted.js";
 import { artefactName } from "./artefact-name.js";
 import { needOne } from "./columns.js";
 import { defineOp } from "./define-op.js";
 
-interface FaissRule<D extends boolean> extends Rule {
-  readonly fault: never;
+/** A sentence unless S is one vector of the index's width. */
+type NotVector<P extends string, V extends string, S extends string> = [NotOne<"queryFaiss", S>] extends [never]
+  ? IsUnknown<S> extends true
+    ? never
+    : S extends `${V} ${string}`
+      ? never
+      : `${P} holds ${V} vectors, but "${S}" is not one`
+  : NotOne<"queryFaiss", S>;
+
+interface FaissRule<P extends string, V extends string, D extends boolean> extends Rule {
+  readonly fault: NotVector<P, V, this["S"]>;
   readonly out: D extends true ? "int64 candidate_ids" | "float32 candidate_distances" : "int64 candidate_ids";
 }
 
@@ -20,10 +32,19 @@ interface FaissRule<D extends boolean> extends Rule {
  * @param options.includeDistances adds `candidate_distances`: inner product, or squared L2
  * @example query >> queryFaiss("index/items.faiss", { topk: 100 })
  */
-export function queryFaiss<const P extends { readonly topk?: number; readonly includeDistances?: boolean }>(
-  path: string,
-  options?: P,
-): Op<FaissRule<P["includeDistances"] extends true ? true : false>> {
+export function queryFaiss<
+  const P extends PathOf<"faiss">,
+  const O extends { readonly topk?: number; readonly includeDistances?: boolean },
+>(
+  path: P,
+  options?: O,
+): Op<
+  FaissRule<
+    P,
+    [ArtefactOf<P, "faiss">] extends [never] ? `float32[${number}]` : ArtefactOf<P, "faiss">["vector"],
+    O["includeDistances"] extends true ? true : false
+  >
+> {
   return new Op("queryFaiss", { path, ...options });
 }
 

@@ -9,8 +9,11 @@ import { OP_PARAMS, type OpParams } from "../../triton-protos/op-params.js";
 import { column } from "../../triton-protos/schema.js";
 import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
+import type { ArtefactOf, FeastArtefact, PathOf } from "../dsl/artefacts.js";
+import type { IsUnknown, NameOf } from "../dsl/column.js";
 import { Op } from "../dsl/node.js";
-import type { OpenRule } from "../dsl/rule.js";
+import type { OpenRule, Rule } from "../dsl/rule.js";
+import type { IsUnion, Lacking } from "../dsl/wanted.js";
 import { artefactName } from "./artefact-name.js";
 import { need, needOne, needType } from "./columns.js";
 import { defineOp } from "./define-op.js";
@@ -25,9 +28,13 @@ const author = z.strictObject({
   onMissing: OP_PARAMS.queryFeast.shape.onMissing,
 });
 
-export interface QueryFeastOptions {
+type Views<P> = [ArtefactOf<P, "feast">] extends [never] ? FeastArtefact["views"] : ArtefactOf<P, "feast">["views"];
+type ViewOf<P> = keyof Views<P> & string;
+type FeatureOf<P> = [ArtefactOf<P, "feast">] extends [never] ? string : NameOf<Views<P>[ViewOf<P>]["features"]>;
+
+export interface QueryFeastOptions<View extends string = string, Feature extends string = string> {
   /** Feature view to read. */
-  readonly view: string;
+  readonly view: View;
   /** Column with the entity key; by default the one named like the view's join key, or the only column. */
   readonly entityColumn?: string;
   /** Answers the entity key too, under the name of the join key. */
@@ -35,7 +42,7 @@ export interface QueryFeastOptions {
   /** Put before each feature's name with `_`, unless the name starts with it. */
   readonly prefix?: string;
   /** Features to read; by default all of the view. */
-  readonly features?: readonly string[];
+  readonly features?: readonly Feature[];
   /**
    * What a feature of an unknown entity becomes: an error that names the key, null, or a value; for all features or one by one.
    * @default "error"
@@ -43,13 +50,60 @@ export interface QueryFeastOptions {
   readonly onMissing?: OpParams["queryFeast"]["onMissing"];
 }
 
+type FeatureColumn<C, Chosen, Prefix extends string> = C extends `${infer T} ${infer N}`
+  ? N extends Chosen
+    ? Prefix extends ""
+      ? C
+      : N extends `${Prefix}_${string}`
+        ? C
+        : `${T} ${Prefix}_${N}`
+    : never
+  : never;
+
+/** The key column that options and columns lead to: the named one, the join key's, or the only one. */
+type KeyName<O, Join extends string, S extends string> = O extends { readonly entityColumn: infer N extends string }
+  ? N
+  : Join extends NameOf<S>
+    ? Join
+    : IsUnion<S> extends true
+      ? Join
+      : NameOf<S>;
+
+type View = FeastArtefact["views"][string];
+
+interface FeastRule<V extends View, O extends QueryFeastOptions> extends Rule {
+  readonly fault: IsUnknown<V["key"]> extends true
+    ? never
+    : V["key"] extends `${infer T} ${infer Join}`
+      ? Lacking<"queryFeast", `${T} ${KeyName<O, Join, this["S"]>}`, this["S"]>
+      : never;
+  readonly out:
+    | FeatureColumn<
+        V["features"],
+        O extends { readonly features: readonly (infer F)[] } ? F : string,
+        O extends { readonly prefix: infer X extends string } ? X : ""
+      >
+    | (O extends { readonly includeId: true } ? V["key"] : never);
+}
+
+/** Open where nothing is known of the repository, or where it does not say which view is meant. */
+type FeastRuleOf<P, O extends QueryFeastOptions> = [ArtefactOf<P, "feast">] extends [never]
+  ? OpenRule
+  : IsUnion<O["view"]> extends true
+    ? OpenRule
+    : O["view"] extends ViewOf<P>
+      ? FeastRule<Views<P>[O["view"]], O>
+      : OpenRule;
+
 /**
  * Looks features up in a Feast online store. One read per request, whatever the number of rows.
  * @param repository folder with `feature_store.yaml`, relative to this file
  * @example request["user_id"] >> queryFeast("features", { view: "user_features", includeId: true })
  */
-export const queryFeast = (repository: string, options: QueryFeastOptions): Op<OpenRule> =>
-  new Op("queryFeast", { repository, ...options });
+export const queryFeast = <const P extends PathOf<"feast">, const O extends QueryFeastOptions<ViewOf<P>, FeatureOf<P>>>(
+  repository: P,
+  options: O,
+): Op<FeastRuleOf<P, O>> => new Op("queryFeast", { repository, ...options });
 
 export const queryFeastOp = defineOp({
   kind: "queryFeast",

@@ -5,17 +5,40 @@ import { OP_PARAMS, type OpParams } from "../../triton-protos/op-params.js";
 import { type Plan, printPlan } from "../../triton-protos/plan.js";
 import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
+import type { ArtefactOf, PathOf, WorkflowArtefact } from "../dsl/artefacts.js";
 import { Op } from "../dsl/node.js";
-import type { OpenRule } from "../dsl/rule.js";
+import type { OpenRule, Rule } from "../dsl/rule.js";
+import type { Lacking } from "../dsl/wanted.js";
 import { artefactName } from "./artefact-name.js";
 import { need, needType, sameRows } from "./columns.js";
 import { type Call, defineOp } from "./define-op.js";
 
-export interface TransformWorkflowOptions {
+export interface TransformWorkflowOptions<Subgraph extends string = string> {
   /** Only this named part of the workflow; it reads the columns the part needs. */
-  readonly subgraph?: string;
+  readonly subgraph?: Subgraph;
   /** Columns that serving does not have, such as labels: they go, and with them every column made from one. */
   readonly removeInputs?: readonly string[];
+}
+
+type Columns = Pick<WorkflowArtefact, "inputs" | "outputs">;
+
+/** The names that are known, so that editors offer them, and any other text. */
+type SubgraphOf<P> =
+  | (ArtefactOf<P, "workflow"> extends { readonly subgraphs: infer G } ? keyof G & string : never)
+  | (string & {});
+
+/** What is asked for; never where the checker cannot know: it does not follow what `removeInputs` takes along. */
+type PartOf<P, O> = O extends { readonly removeInputs: readonly string[] }
+  ? never
+  : O extends { readonly subgraph: infer N extends string }
+    ? ArtefactOf<P, "workflow"> extends { readonly subgraphs: Readonly<Record<N, infer A extends Columns>> }
+      ? A
+      : never
+    : ArtefactOf<P, "workflow">;
+
+interface WorkflowRule<P extends string, A extends Columns> extends Rule {
+  readonly fault: Lacking<P, A["inputs"], this["S"]>;
+  readonly out: A["outputs"];
 }
 
 /**
@@ -24,7 +47,13 @@ export interface TransformWorkflowOptions {
  * @example user >> transformWorkflow("etl/user")
  * @example request >> transformWorkflow("etl", { subgraph: "user", removeInputs: ["bought"] })
  */
-export const transformWorkflow = (path: string, options: TransformWorkflowOptions = {}): Op<OpenRule> =>
+export const transformWorkflow = <
+  const P extends PathOf<"workflow">,
+  const O extends TransformWorkflowOptions<SubgraphOf<P>> = Record<never, never>,
+>(
+  path: P,
+  options?: O,
+): Op<[PartOf<P, O>] extends [never] ? OpenRule : WorkflowRule<P, PartOf<P, O>>> =>
   new Op("transformWorkflow", { path, ...options });
 
 export const transformWorkflowOp = defineOp({

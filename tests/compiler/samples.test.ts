@@ -1,5 +1,5 @@
 // Each folder of tests/samples is one program: it compiles to the plan beside it, or fails with the diagnostics beside it, positions
-// included. `UPDATE=1` rewrites what is expected, `FILTER=name` picks.
+// included; a `warning-` does both. `UPDATE=1` rewrites what is expected, `FILTER=name` picks.
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -35,7 +35,9 @@ describe.each(cases)("%s", name => {
       );
       if (process.env.UPDATE) rmSync(plan, { force: true });
     } else {
-      expect(printDiagnostics(compiled.diagnostics)).toBe("");
+      const said = printDiagnostics(compiled.diagnostics, { folder: join(SAMPLES, name), color: false });
+      if (name.startsWith("warning-")) expectFile(diagnostics, said);
+      else expect(said).toBe("");
       expectFile(plan, compiled.ok ? printPlan(compiled.plan) : "");
     }
   });

@@ -62,12 +62,12 @@ describe("mistakes are marked at the operand, in the compiler's words", () => {
     [
       'const a = user["agee"] >> clip({ min: 0 });',
       '"agee"',
-      'No column "agee" in this node. Upstream has `age`, `city`. Did you mean `age`?\nPick a column that the node has, or make it before.',
+      "No column `agee` in this node. Upstream has `age`, `city`. Did you mean `age`?\nPick a column that the node has, or make it before.",
     ],
     [
       "const a = user >> clip({ min: 0 });",
       "clip({ min: 0 })",
-      'Clip works on numbers, but "string city" is text\nEncode the text first, `>> categorify()`, or leave the column out.',
+      "`clip` works on numbers, but `string city` is text\nEncode the text first, `>> categorify()`, or leave the column out.",
     ],
     [
       "const a = user >> logOp;",
@@ -77,7 +77,7 @@ describe("mistakes are marked at the operand, in the compiler's words", () => {
     [
       'const a = (["age"] >> categorify()) + user;',
       "user",
-      'Both sides of + provide "age": drop or rename one\nWrite `(left - "name") + right`, `>> rename({ prefix: "left_" })`, or `left.plus(right, { wins: "right" })`.',
+      'Both sides of + provide `age`: drop or rename one\nWrite `(left - "name") + right`, `>> rename({ prefix: "left_" })`, or `left.plus(right, { wins: "right" })`.',
     ],
     [
       "let a = user; a >>= clip({ min: 0 });",

@@ -1,0 +1,53 @@
+/**
+ * The faults of an operator that reads columns by name and dtype: a sentence for each wanted column that is not there.
+ */
+import type { IsUnknown, Keep, NameOf } from "./column.js";
+
+type Integer = "int8" | "int16" | "int32" | "int64" | "uint8" | "uint16" | "uint32" | "uint64";
+
+/** The dtypes that may be cast to one without surprise; the value-level twin is `castable` of predict-onnx. */
+type CastableTo<D extends string> = D extends "int32" | "int64"
+  ? D | Integer | "bool"
+  : D extends "float32" | "float64"
+    ? "float32" | "float64" | "bool"
+    : D;
+
+/** The types a tensor takes: `float32[]` any vector, `?` anything. */
+export type TakenBy<T extends string> = T extends "?"
+  ? string
+  : T extends `${infer D}[]`
+    ? `${CastableTo<D>}[${number}]`
+    : T extends `${infer D}[${infer N}]`
+      ? `${CastableTo<D>}[${N}]`
+      : CastableTo<T>;
+
+/** A sentence per column of W that S lacks, or has with another type. `"float32 age"` of S is no fault, however many columns S has. */
+export type Lacking<Reader extends string, W extends string, S extends string> =
+  IsUnknown<S> extends true
+    ? never
+    : Exclude<W, S> extends infer U
+      ? U extends `${string} ${infer N}`
+        ? N extends NameOf<S>
+          ? `${Reader} needs column "${U}", but upstream provides "${Keep<S, N>}"`
+          : `${Reader} needs column "${U}", which nothing upstream provides`
+        : never
+      : never;
+
+/** A sentence unless S is one column. */
+export type NotOne<Op extends string, S extends string> =
+  IsUnknown<S> extends true
+    ? never
+    : [S] extends [never]
+      ? `${Op} takes one column, and gets none`
+      : IsUnion<S> extends true
+        ? `${Op} takes one column, and gets several`
+        : never;
+
+/** True for a union of several. */
+export type IsUnion<S, All = S> = [S] extends [never]
+  ? false
+  : S extends S
+    ? [All] extends [S]
+      ? false
+      : true
+    : never;

@@ -1,0 +1,100 @@
+/**
+ * An artefact → its entry of `Artefacts`, as TypeScript: what `queryFeast` and its like will find at that path.
+ */
+import type { FeastView } from "../../triton-protos/artefacts/feast-registry.js";
+import { feastType } from "../../triton-protos/artefacts/feast-type.js";
+import type { OnnxTensor } from "../../triton-protos/artefacts/onnx.js";
+import { subgraphOf } from "../../triton-protos/cut-plan.js";
+import type { Plan } from "../../triton-protos/plan.js";
+import { printColumn } from "../../triton-protos/schema.js";
+import type { ArtefactReader, Read } from "../3-graph/artefacts.js";
+import { vectorWidth } from "../ops/predict-onnx.js";
+import type { ArtefactKind } from "./named-artefacts.js";
+
+/** Undefined where the artefact cannot be read: the graph pass says why. */
+export function describeArtefact(kind: ArtefactKind, path: string, artefacts: ArtefactReader): string | undefined {
+  switch (kind) {
+    case "onnx":
+      return ifRead(artefacts.onnx(path), ({ inputs, outputs }) =>
+        record(kind, { inputs: union(inputs.map(tensor)), outputs: union(outputs.filter(isColumn).map(tensor)) }),
+      );
+    case "workflow":
+      return ifRead(artefacts.workflow(path), plan => {
+        const parts = Object.keys(plan.subgraphs ?? {}).map(
+          name => [name, block(plansColumns(subgraphOf(plan, name)!))] as const,
+        );
+        return block([
+          ["kind", quote(kind)],
+          ...plansColumns(plan),
+          ...(parts.length ? [["subgraphs", block(parts)] as const] : []),
+        ]);
+      });
+    case "feast":
+      return ifRead(artefacts.feast(path), ({ registry }) =>
+        record(kind, { views: block(registry.views.map(view => [view.name, describeView(view)])) }),
+      );
+    case "faiss":
+      return ifRead(artefacts.faiss(path), ({ dimension }) => record(kind, { vector: quote(`float32[${dimension}]`) }));
+    case "schema":
+      return ifRead(artefacts.schema(path), columns => record(kind, { columns: union(columns.map(printColumn)) }));
+    default:
+      return kind satisfies never;
+  }
+}
+
+const ifRead = <T>(read: Read<T>, describe: (value: T) => string): string | undefined =>
+  read.ok ? describe(read.value) : undefined;
+
+const plansColumns = ({ inputs, outputs }: Plan) =>
+  [
+    ["inputs", union(inputs.map(printColumn))],
+    ["outputs", union(outputs.map(({ schema }) => printColumn(schema)))],
+  ] as const;
+
+/** `float32[64] query`; `[]` for a width that is not fixed, `?` for what a column cannot be. */
+function tensor(of: OnnxTensor): string {
+  const width = vectorWidth(of);
+  const type = of.dtype === null || width === undefined ? "?" : of.dtype;
+  return `${type}${type === "?" || width === null ? "" : `[${width === -1 ? "" : width}]`} ${of.name}`;
+}
+
+/** What `predictOnnx` can make a column of. */
+function isColumn(of: OnnxTensor): boolean {
+  const width = vectorWidth(of);
+  return of.dtype !== null && width !== undefined && width !== -1;
+}
+
+function describeView({ joinKeys, features }: FeastView): string {
+  const [key, another] = joinKeys;
+  return block([
+    ["key", key && !another ? quote(`${feastType(key.type).dtype} ${key.name}`) : "string"],
+    [
+      "features",
+      union(
+        features.flatMap(({ name, type }) => {
+          if (!type) return [];
+          const { dtype, list } = feastType(type);
+          return [list ? `list<${dtype}> ${name}` : `${dtype} ${name}`];
+        }),
+      ),
+    ],
+  ]);
+}
+
+const record = (kind: ArtefactKind, fields: Readonly<Record<string, string>>): string =>
+  block([["kind", quote(kind)], ...Object.entries(fields)]);
+
+const block = (fields: readonly (readonly [string, string])[]): string =>
+  `{\n${fields.map(([name, type]) => `  ${propertyName(name)}:${type.startsWith("\n") ? "" : " "}${type.replaceAll("\n", "\n  ")};\n`).join("")}}`;
+
+const WIDTH = 100;
+
+/** One line, or one line per member. */
+function union(members: readonly string[]): string {
+  if (members.length === 0) return "never";
+  const line = members.map(quote).join(" | ");
+  return line.length <= WIDTH ? line : members.map(member => `\n  | ${quote(member)}`).join("");
+}
+
+const quote = (text: string): string => JSON.stringify(text);
+const propertyName = (name: string): string => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : quote(name));
