@@ -38,6 +38,7 @@ export interface DatatypeRow {
   readonly kind: "bool" | "uint" | "int" | "float" | "string";
 }
 
+// biome-ignore format: a table, one row per dtype
 const ROWS = [
   { name: "bool", wire: "BOOL", config: "TYPE_BOOL", number: 1, bytes: 1, array: Uint8Array, onnx: 9, duckdb: "BOOLEAN", contents: "bool_contents", kind: "bool" },
   { name: "uint8", wire: "UINT8", config: "TYPE_UINT8", number: 2, bytes: 1, array: Uint8Array, onnx: 2, duckdb: "UTINYINT", contents: "uint_contents", kind: "uint" },

@@ -6,7 +6,10 @@ import { expect, test } from "vitest";
 import { repository, startServer } from "./support.js";
 
 const onnx = readFileSync(new URL("../conformance/data/protocol/models/calc_fp32/1/model.onnx", import.meta.url));
-const calcConfig = readFileSync(new URL("../conformance/data/protocol/models/calc_fp32/config.pbtxt", import.meta.url), "utf8");
+const calcConfig = readFileSync(
+  new URL("../conformance/data/protocol/models/calc_fp32/config.pbtxt", import.meta.url),
+  "utf8",
+);
 const infer = {
   inputs: [{ name: "INPUT0", shape: [1, 4], datatype: "INT32", data: [1, 2, 3, 4] }],
 };

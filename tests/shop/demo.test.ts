@@ -19,12 +19,12 @@ describe("npm run demo", () => {
     expect(stdout).toContain("✔ the same answers as one by one");
     expect(stdout).toMatch(/^ {2}retrieval\.queryFaiss +\d+\.\d\d +\d+\.\d\d$/m);
     expect(stdout.includes("\x1b")).toBe(false);
-  }, 120_000);
+  }, 300_000);
 
   it("does not repeat what is up to date", () => {
     const { stdout } = demo();
     expect(stdout.match(/up to date$/gm)).toHaveLength(11);
-  }, 120_000);
+  }, 300_000);
 
   it("explains itself", () => {
     expect(demo("--help").stdout).toContain("npm run demo -- --serve");
