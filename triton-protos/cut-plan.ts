@@ -2,6 +2,7 @@
  * Plan → the part of it that is left when some of its inputs will not be there, or when only a named subgraph is asked for.
  */
 import { columnsOf } from "./expression.js";
+import type { OpKind } from "./op-params.js";
 import type { AnyStep, ColumnRef, Plan } from "./plan.js";
 import { REQUEST_STEP } from "./plan.js";
 
@@ -74,30 +75,38 @@ function keepWhatIsRead(plan: Plan): Plan {
   return { ...plan, steps, inputs: plan.inputs.filter(c => read.has(keyOf(REQUEST_STEP, c.name))) };
 }
 
-/** Operators whose output i is made from input i alone. */
-const POSITIONAL: ReadonlySet<string> = new Set([
+/** Operators that make their outputs column by column: those of the first input, then those of the second, … */
+export const COLUMN_BY_COLUMN: ReadonlySet<OpKind> = new Set<OpKind>([
   "addProperties",
   "addTags",
+  "bucketize",
   "categorify",
   "clip",
+  "fillMedian",
   "fillMissing",
   "hashBucket",
   "lambdaOp",
+  "listSlice",
   "logOp",
   "normalize",
+  "normalizeMinMax",
   "rename",
 ]);
 
 /** What each output is made from. */
 function sourcesOf(step: AnyStep): readonly (readonly ColumnRef[])[] {
-  const all = Object.values(step.inputs).flat();
   const input = step.inputs.input ?? [];
   if (step.op === "filter") return input.map(ref => [ref]);
-  if (step.op === "fillMissing")
-    return step.outputs.map(c => input.filter(ref => ref.name === c.name || `${ref.name}_filled` === c.name));
-  return POSITIONAL.has(step.op) && input.length === step.outputs.length
-    ? input.map(ref => [ref])
-    : step.outputs.map(() => all);
+  if (step.op === "unrollFeatures") {
+    // The item column tells the rows, so every output needs it.
+    const items = input.filter(ref => ref.name === step.params.itemColumn);
+    return [...input, ...(step.inputs.unroll ?? [])].map(ref => [ref, ...items]);
+  }
+  const each = step.outputs.length / input.length;
+  if (COLUMN_BY_COLUMN.has(step.op) && Number.isInteger(each))
+    return step.outputs.map((_, i) => [input[Math.floor(i / each)]!]);
+  const all = Object.values(step.inputs).flat();
+  return step.outputs.map(() => all);
 }
 
 const conditionOf = (step: AnyStep): readonly ColumnRef[] => {
@@ -106,20 +115,19 @@ const conditionOf = (step: AnyStep): readonly ColumnRef[] => {
   return step.inputs.input!.filter(ref => read.has(ref.name));
 };
 
-/** The step with some of its outputs, and with the inputs these need. */
+/** The step with some of its outputs, and with the inputs these need; whole where its outputs hang together. */
 function narrow(step: AnyStep, keep: (output: number) => boolean): AnyStep {
-  const outputs = step.outputs.filter((_, i) => keep(i));
-  if (outputs.length === step.outputs.length) return step;
-  const isFilter = step.op === "filter";
-  const isPositional =
-    POSITIONAL.has(step.op) && (step.op === "fillMissing" || step.inputs.input!.length === step.outputs.length);
-  if (!isFilter && !isPositional) return step;
   const sources = sourcesOf(step);
-  const needed = new Set([...step.outputs.flatMap((_, i) => (keep(i) ? sources[i]! : [])), ...conditionOf(step)]);
-  const input = step.inputs.input!.filter(ref => needed.has(ref));
-  // A filter answers each column it is given, so one that only its condition reads stays among its outputs.
-  const answered = isFilter ? step.outputs.filter(c => input.some(ref => ref.name === c.name)) : outputs;
-  return { ...step, outputs: answered, inputs: { ...step.inputs, input } } as AnyStep;
+  if (step.outputs.every((_, i) => keep(i))) return step;
+  const kept = step.outputs.flatMap((_, i) => (keep(i) ? sources[i]! : []));
+  const needed = new Set([...kept, ...conditionOf(step)]);
+  const isNeeded = (output: number) => sources[output]!.every(ref => needed.has(ref));
+  const all = Object.values(step.inputs).flat();
+  if (all.every(ref => needed.has(ref))) return step;
+  const inputs = Object.fromEntries(
+    Object.entries(step.inputs).map(([port, refs]) => [port, refs.filter(ref => needed.has(ref))]),
+  );
+  return { ...step, outputs: step.outputs.filter((_, i) => isNeeded(i)), inputs } as AnyStep;
 }
 
 /** The rows a filter was given. */

@@ -6,9 +6,11 @@ import { describe, expect, test } from "vitest";
 import { rewrite } from "#compiler/1-rewrite/rewrite.js";
 import { toSource, toTarget } from "#compiler/1-rewrite/spans.js";
 import { build, compile } from "#compiler/index.js";
+import { opDefinition } from "#compiler/ops/index.js";
 import { preparePlan } from "#runtime/plan/execute.js";
 import { rootRows } from "#runtime/plan/table.js";
-import { subgraphOf, withoutInputs } from "#triton-protos/cut-plan.js";
+import { COLUMN_BY_COLUMN, subgraphOf, withoutInputs } from "#triton-protos/cut-plan.js";
+import { OP_KINDS } from "#triton-protos/op-params.js";
 import { parsePlan } from "#triton-protos/plan.js";
 import { fromColumn, toColumn } from "../etl/table-values.js";
 
@@ -62,6 +64,11 @@ describe("a part of a fitted workflow", () => {
     expect(serving.steps.map(step => step.op)).not.toContain("filter");
     expect(Object.keys(serving.subgraphs!)).toEqual(["user", "item"]);
     expect(parsePlan(JSON.stringify(serving), "serving plan")).toEqual(serving);
+  });
+
+  test("knows every operator that works column by column", () => {
+    const elementwise = OP_KINDS.filter(op => opDefinition(op).facts.elementwise);
+    expect([...COLUMN_BY_COLUMN].sort()).toEqual([...elementwise].sort());
   });
 
   test("is served by itself: the ids of the vocabulary that the whole learnt", async () => {
