@@ -8,7 +8,7 @@ import type { OperandFault } from "./operand-fault.js";
 /** A sentence in place of a type, as TypeScript prints it. */
 const PRINTED = /is not assignable to parameter of type '"((?:[^"\\]|\\.)*)"/;
 
-const MISSING = /^no column "(.*)" in|needs column "\S+ (.*)", which nothing/;
+const MISSING = /^no column "(.*)" in|needs column "(?:\S+ )?(.*)", which nothing/;
 const NOT_ASSIGNABLE = 2345;
 
 const WAYS: readonly (readonly [RegExp, string])[] = [

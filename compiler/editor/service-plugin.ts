@@ -7,6 +7,7 @@ import { createLanguageServicePlugin } from "@volar/typescript/lib/quickstart/cr
 import type ts from "typescript";
 import { isMerlonFile } from "../1-rewrite/rewrite.js";
 import { type Span, toSource, toTarget } from "../1-rewrite/spans.js";
+import { findEnvironment } from "../typegen/environment.js";
 import { asCompiler } from "./as-compiler.js";
 import { authorDiagnostics } from "./author-diagnostics.js";
 import { type ColumnChoices, columnChoices } from "./column-completions.js";
@@ -16,7 +17,7 @@ import { languagePlugin, type MerlonCode } from "./language-plugin.js";
 export const servicePlugin: ts.server.PluginModuleFactory = modules => {
   let language: Language<string> | undefined;
   const volar = createLanguageServicePlugin(() => ({
-    languagePlugins: [languagePlugin()],
+    languagePlugins: [languagePlugin(findEnvironment)],
     setup: made => {
       language = made;
     },

@@ -4,11 +4,12 @@ import { printType, REQUEST_ROWS } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
 import { type AnyNode, Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
+import type { NotOne } from "../dsl/wanted.js";
 import { describeRows, needOne } from "./columns.js";
 import { defineOp } from "./define-op.js";
 
 interface FilterRule extends Rule {
-  readonly fault: never;
+  readonly fault: NotOne<"filterCandidates", this["S"]>;
   readonly out: string extends this["S"]
     ? string
     : this["S"] extends `${infer T} ${string}`

@@ -28,9 +28,20 @@ const author = z.strictObject({
   onMissing: OP_PARAMS.queryFeast.shape.onMissing,
 });
 
-type Views<P> = [ArtefactOf<P, "feast">] extends [never] ? FeastArtefact["views"] : ArtefactOf<P, "feast">["views"];
+type View = FeastArtefact["views"][string];
+
+/** The views of a repository; any, where it has no entry. */
+type Views<P> = [ArtefactOf<P, "feast">] extends [never]
+  ? FeastArtefact["views"]
+  : ArtefactOf<P, "feast"> extends { readonly views: infer V extends FeastArtefact["views"] }
+    ? V
+    : never;
 type ViewOf<P> = keyof Views<P> & string;
-type FeatureOf<P> = [ArtefactOf<P, "feast">] extends [never] ? string : NameOf<Views<P>[ViewOf<P>]["features"]>;
+type FeatureOf<P> = [ArtefactOf<P, "feast">] extends [never]
+  ? string
+  : Views<P>[ViewOf<P>] extends infer V extends View
+    ? NameOf<V["features"]>
+    : never;
 
 export interface QueryFeastOptions<View extends string = string, Feature extends string = string> {
   /** Feature view to read. */
@@ -69,8 +80,6 @@ type KeyName<O, Join extends string, S extends string> = O extends { readonly en
       ? Join
       : NameOf<S>;
 
-type View = FeastArtefact["views"][string];
-
 interface FeastRule<V extends View, O extends QueryFeastOptions> extends Rule {
   readonly fault: IsUnknown<V["key"]> extends true
     ? never
@@ -91,8 +100,10 @@ type FeastRuleOf<P, O extends QueryFeastOptions> = [ArtefactOf<P, "feast">] exte
   ? OpenRule
   : IsUnion<O["view"]> extends true
     ? OpenRule
-    : O["view"] extends ViewOf<P>
-      ? FeastRule<Views<P>[O["view"]], O>
+    : Views<P>[O["view"] & ViewOf<P>] extends infer V extends View
+      ? [V] extends [never]
+        ? OpenRule
+        : FeastRule<V, O>
       : OpenRule;
 
 /**

@@ -7,12 +7,13 @@ import type { Renamed } from "../dsl/column.js";
 import { type LambdaReference, lambdaReference } from "../dsl/lambda.js";
 import { Op } from "../dsl/node.js";
 import type { OpenRule, Rule } from "../dsl/rule.js";
+import type { NotOne } from "../dsl/wanted.js";
 import { value } from "../lambda/term.js";
 import { type Call, defineOp, type Inferred, type Scope } from "./define-op.js";
 import { lambdaSchema } from "./lambda-op.js";
 
 interface RenameRule<Name extends string, Prefix extends string, Postfix extends string> extends Rule {
-  readonly fault: never;
+  readonly fault: Name extends "" ? never : NotOne<"rename", this["S"]>;
   readonly out: string extends this["S"]
     ? string
     : Name extends ""

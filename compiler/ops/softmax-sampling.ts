@@ -6,12 +6,13 @@ import * as messages from "../diagnostics/messages.js";
 import type { ColumnType } from "../dsl/column.js";
 import { type AnyNode, type Node, Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
+import type { NotOne } from "../dsl/wanted.js";
 import { describeRows, needOne, sameRows } from "./columns.js";
 import { defineOp } from "./define-op.js";
 
 type DTypeOf<C> = C extends `${infer T extends ColumnType} ${string}` ? T : never;
 interface SamplingRule<Scores extends string> extends Rule {
-  readonly fault: never;
+  readonly fault: NotOne<"softmaxSampling", this["S"]>;
   readonly out: string extends this["S"]
     ? string
     : `${DTypeOf<this["S"]>} ordered_ids` | `${string extends Scores ? "float32" : DTypeOf<Scores>} ordered_scores`;

@@ -1,19 +1,31 @@
 /** Repeats a user's columns for each of the user's candidates. */
 import { OP_PARAMS } from "../../triton-protos/op-params.js";
 import * as messages from "../diagnostics/messages.js";
-import type { Renamed } from "../dsl/column.js";
+import type { IsUnknown, NameOf, Renamed } from "../dsl/column.js";
 import { type AnyNode, type Node, Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
 import { describeRows, need, sameRows } from "./columns.js";
 import { defineOp } from "./define-op.js";
 
-interface UnrollRule<U extends string, Prefix extends string> extends Rule {
-  readonly fault: never;
-  readonly out: string extends this["S"]
-    ? string
-    : string extends U
-      ? string
-      : this["S"] | (Prefix extends "" ? U : Renamed<U, `${Prefix}_`>);
+type Prefixed<U extends string, Prefix extends string> = Prefix extends "" ? U : Renamed<U, `${Prefix}_`>;
+
+/** A sentence when the item column is missing, or a name would stand twice. */
+type Misfit<Item extends string, U extends string, Prefix extends string, S extends string> =
+  true extends IsUnknown<S>
+    ? never
+    : Item extends NameOf<S>
+      ? true extends IsUnknown<U>
+        ? never
+        : Extract<NameOf<Prefixed<U, Prefix>>, NameOf<S>> extends infer Twice extends string
+          ? [Twice] extends [never]
+            ? never
+            : `unrollFeatures would make column "${Twice}" twice: give it a prefix`
+          : never
+      : `unrollFeatures needs column "${Item}", which nothing upstream provides`;
+
+interface UnrollRule<Item extends string, U extends string, Prefix extends string> extends Rule {
+  readonly fault: Misfit<Item, U, Prefix, this["S"]>;
+  readonly out: string extends this["S"] ? string : string extends U ? string : this["S"] | Prefixed<U, Prefix>;
 }
 
 type ColumnsOfNode<N> = N extends Node<infer U> ? U : string;
@@ -25,11 +37,11 @@ type ColumnsOfNode<N> = N extends Node<infer U> ? U : string;
  * @param options.prefix put before the user's names with `_`
  * @example items >> unrollFeatures("item_id", user[["age", "city"]], { prefix: "user" })
  */
-export function unrollFeatures<N extends AnyNode, const P extends { readonly prefix?: string }>(
-  itemColumn: string,
+export function unrollFeatures<const I extends string, N extends AnyNode, const P extends { readonly prefix?: string }>(
+  itemColumn: I,
   user: N,
   options?: P,
-): Op<UnrollRule<ColumnsOfNode<N>, P["prefix"] extends string ? P["prefix"] : "">> {
+): Op<UnrollRule<I, ColumnsOfNode<N>, P["prefix"] extends string ? P["prefix"] : "">> {
   return new Op("unrollFeatures", { itemColumn, ...options }, { unroll: user });
 }
 

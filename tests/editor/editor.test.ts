@@ -1,8 +1,9 @@
 // The plugin in a live tsserver, asked what VS Code asks.
-import { readdirSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Editor, type Place, placeOf, startEditor } from "./tsserver.js";
+import { DEFAULT_CONFIG, type Editor, type Place, placeOf, startEditor } from "./tsserver.js";
 
 const SAMPLES = join(import.meta.dirname, "..", "samples");
 
@@ -187,6 +188,43 @@ describe("hover, definition, references, rename", () => {
     });
     const places = renamed.locs[0]!.locs.map(l => l.start).sort((a, b) => a.line - b.line);
     expect(places).toEqual([placeOf(text, "left ="), placeOf(text, "left >>")]);
+  });
+});
+
+describe("types of artefacts, from merlon-env.d.ts", () => {
+  const program = `import { ensemble, queryFaiss, queryFeast, source, transformWorkflow } from "merlon";
+const request = source({ user_id: "int64" });
+const user = request >> queryFeast("artefacts/features", { view: "user_features" });
+const query = request >> transformWorkflow("artefacts/etl/user");
+export default ensemble("x", user);
+`;
+  // The second project's tsconfig leaves the file out, as one that lists its programs does.
+  test.each([
+    ["a project that includes it", undefined],
+    ["a project that does not", ["*.ensemble.ts"]],
+  ])("%s", async (_, include) => {
+    const other = startEditor(include && { ...DEFAULT_CONFIG, include });
+    try {
+      writeFileSync(join(other.folder, "main.ensemble.ts"), program);
+      const merlon = join(import.meta.dirname, "..", "..", "dist", "cli", "main.js");
+      execFileSync(process.execPath, [merlon, "typegen", "main.ensemble.ts"], { cwd: other.folder });
+      const file = other.open("main.ensemble.ts", program);
+      const ask = <T>(command: string, place: Place) => other.ask<T>(command, { file, ...place });
+      const hover = await ask<{ displayString: string }>("quickinfo", placeOf(program, "user ="));
+      expect(hover.displayString).toContain("list<int64> purchased_ids");
+      const found = await other.ask<Problem[]>("semanticDiagnosticsSync", { file });
+      expect(found.map(d => d.text.split("\n")[0])).toEqual([
+        "`artefacts/etl/user` needs column `float32 age`, which nothing upstream provides; `artefacts/etl/user` needs column `string city`, which nothing upstream provides. Upstream has `user_id`.",
+      ]);
+      const offered = async (mark: string) =>
+        (await ask<{ entries: { name: string }[] }>("completionInfo", placeOf(program, mark, 1))).entries.map(
+          e => e.name,
+        );
+      expect(await offered('"user_features"')).toContain("item_features");
+      expect(await offered('"artefacts/etl/user"')).toContain("artefacts/etl/user");
+    } finally {
+      await other.close();
+    }
   });
 });
 

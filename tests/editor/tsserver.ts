@@ -33,12 +33,12 @@ export function placeOf(text: string, mark: string, plus = 0): Place {
 }
 
 /** Starts tsserver on a fresh project. */
-export function startEditor(tsconfig: object | undefined = defaultConfig): Editor {
+export function startEditor(tsconfig: object = DEFAULT_CONFIG): Editor {
   const folder = mkdtempSync(join(tmpdir(), "merlon-editor-"));
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(ROOT, join(folder, "node_modules", "merlon"));
   cpSync(join(ROOT, "tests", "samples", "artefacts"), join(folder, "artefacts"), { recursive: true });
-  if (tsconfig) writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(tsconfig));
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(tsconfig));
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
   const server = spawn(
     process.execPath,
@@ -107,7 +107,7 @@ export function startEditor(tsconfig: object | undefined = defaultConfig): Edito
   };
 }
 
-const defaultConfig = {
+export const DEFAULT_CONFIG = {
   compilerOptions: {
     target: "es2022",
     module: "nodenext",

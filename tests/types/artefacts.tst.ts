@@ -1,0 +1,185 @@
+import {
+  $chain,
+  $pick,
+  type Node,
+  predictOnnx,
+  queryFaiss,
+  queryFeast,
+  source,
+  transformWorkflow,
+  unrollFeatures,
+} from "merlon";
+import { describe, expect, test } from "tstyche";
+
+// As `merlon typegen` writes it.
+declare module "merlon" {
+  interface Artefacts {
+    "etl/user": {
+      kind: "workflow";
+      inputs: "float32 age" | "string city";
+      outputs: "int64 city" | "float32 age";
+      subgraphs: { who: { inputs: "string city"; outputs: "int64 city" } };
+    };
+    "shop/features": {
+      kind: "feast";
+      views: {
+        user_features: { key: "int64 user_id"; features: "float32 age" | "string city" | "list<int64> purchased_ids" };
+        item_features: { key: "int64 item_id"; features: "float32 price" };
+      };
+    };
+    "index/items.faiss": { kind: "faiss"; vector: "float32[4]" };
+    "models/dlrm.onnx": {
+      kind: "onnx";
+      inputs:
+        | "int64 city"
+        | "float32 age"
+        | "int64 seen__values"
+        | "int32 seen__offsets"
+        | "float32[4] vector"
+        | "? image";
+      outputs: "float32 click/binary_output" | "float32[4] embedding";
+    };
+    "data/train": { kind: "schema"; columns: "int64 user_id" | "float32 price" };
+  }
+}
+
+const request = source({ user_id: "int64", city: "string" });
+const user = $chain(request, queryFeast("shop/features", { view: "user_features", includeId: true }));
+
+describe("columns come out of artefacts", () => {
+  test("a Feast view", () => {
+    expect(user).type.toBe<Node<"int64 user_id" | "float32 age" | "string city" | "list<int64> purchased_ids">>();
+    expect(
+      $chain(request, queryFeast("shop/features", { view: "user_features", features: ["age"], prefix: "user" })),
+    ).type.toBe<Node<"float32 user_age">>();
+    expect(
+      $chain(request, queryFeast("shop/features", { view: "user_features", features: ["age"], prefix: "age" })),
+    ).type.toBe<Node<"float32 age_age">>();
+    expect($chain(request, queryFeast("shop/features", { view: "item_features", entityColumn: "user_id" }))).type.toBe<
+      Node<"float32 price">
+    >();
+  });
+
+  test("a fitted workflow, whole and in part", () => {
+    expect($chain(user, transformWorkflow("etl/user"))).type.toBe<Node<"int64 city" | "float32 age">>();
+    expect($chain(request, transformWorkflow("etl/user", { subgraph: "who" }))).type.toBe<Node<"int64 city">>();
+    expect($chain(user, transformWorkflow("etl/user", { removeInputs: ["label"] }))).type.toBe<Node<string>>();
+  });
+
+  test("an ONNX graph: casts, vectors, ragged pairs, tensors under other names", () => {
+    const columns = source({
+      town: "int32",
+      age: "float64",
+      seen: "list<int64>",
+      vector: "float32[4]",
+      image: "string",
+    });
+    expect(
+      $chain(columns, predictOnnx("models/dlrm.onnx", { inputs: { city: "town" }, outputs: { embedding: "query" } })),
+    ).type.toBe<Node<"float32 click/binary_output" | "float32[4] query">>();
+  });
+
+  test("a FAISS index, a schema file", () => {
+    expect($chain(source({ v: "float32[4]" }), queryFaiss("index/items.faiss"))).type.toBe<
+      Node<"int64 candidate_ids">
+    >();
+    expect(source.fromSchema("data/train")).type.toBe<Node<"int64 user_id" | "float32 price">>();
+  });
+
+  test("a path without an entry is open", () => {
+    expect($chain(request, transformWorkflow("etl/other"))).type.toBe<Node<string>>();
+    expect($chain(request, predictOnnx("models/other.onnx"))).type.toBe<Node<string>>();
+    expect($chain(request, queryFeast("other", { view: "any", features: ["any"] }))).type.toBe<Node<string>>();
+    expect(source.fromSchema("data/other")).type.toBe<Node<string>>();
+  });
+
+  test("open columns satisfy anything", () => {
+    const open = $chain(request, transformWorkflow("etl/other"));
+    expect($chain(open, transformWorkflow("etl/user"))).type.toBe<Node<"int64 city" | "float32 age">>();
+    expect($chain(open, queryFaiss("index/items.faiss"))).type.toBe<Node<"int64 candidate_ids">>();
+  });
+});
+
+describe("what an artefact needs and does not get has a sentence", () => {
+  test("a column that is missing", () => {
+    $chain(
+      request,
+      // @ts-expect-error etl/user needs column \"float32 age\", which nothing upstream provides
+      transformWorkflow("etl/user"),
+    );
+  });
+
+  test("a column of another dtype", () => {
+    $chain(
+      source({ age: "float64", city: "string" }),
+      // @ts-expect-error etl/user needs column \"float32 age\", but upstream provides \"float64 age\"
+      transformWorkflow("etl/user"),
+    );
+  });
+
+  test("a tensor without a column, and one that cannot be cast", () => {
+    const columns = source({ city: "int64", age: "float32", seen: "list<int64>", vector: "float32[4]" });
+    $chain(
+      columns,
+      // @ts-expect-error models/dlrm.onnx needs column \"? image\", which nothing upstream provides
+      predictOnnx("models/dlrm.onnx"),
+    );
+    $chain(
+      source({ city: "string", age: "float32", seen: "list<int64>", vector: "float32[4]", image: "float32" }),
+      // @ts-expect-error models/dlrm.onnx needs column \"int64 city\", but upstream provides \"string city\"
+      predictOnnx("models/dlrm.onnx"),
+    );
+    $chain(
+      source({ city: "int64", age: "float32", seen: "list<int64>", vector: "float32[8]", image: "float32" }),
+      // @ts-expect-error models/dlrm.onnx needs column \"float32[4] vector\", but upstream provides \"float32[8] vector\"
+      predictOnnx("models/dlrm.onnx"),
+    );
+  });
+
+  test("an entity key that is missing, or has another dtype", () => {
+    $chain(
+      source({ user: "int64", city: "string" }),
+      // @ts-expect-error queryFeast needs column \"int64 user_id\", which nothing upstream provides
+      queryFeast("shop/features", { view: "user_features" }),
+    );
+    $chain(
+      source({ user_id: "string" }),
+      // @ts-expect-error queryFeast needs column \"int64 user_id\", but upstream provides \"string user_id\"
+      queryFeast("shop/features", { view: "user_features" }),
+    );
+  });
+
+  test("a view or a feature that is not there", () => {
+    // @ts-expect-error Did you mean '"user_features"'?
+    queryFeast("shop/features", { view: "user_feature" });
+    // @ts-expect-error Type '"aeg"' is not assignable to type
+    queryFeast("shop/features", { view: "user_features", features: ["aeg"] });
+  });
+
+  test("what is no vector of the index's width", () => {
+    $chain(
+      source({ v: "float32[8]" }),
+      // @ts-expect-error index/items.faiss holds float32[4] vectors, but \"float32[8] v\" is not one
+      queryFaiss("index/items.faiss"),
+    );
+    $chain(
+      source({ v: "float32[4]", w: "float32[4]" }),
+      // @ts-expect-error queryFaiss takes one column, and gets several
+      queryFaiss("index/items.faiss"),
+    );
+  });
+
+  test("a candidate column that is not there, and names that both sides have", () => {
+    const items = source({ item_id: "int64", price: "float32" });
+    $chain(
+      items,
+      // @ts-expect-error unrollFeatures needs column \"item\", which nothing upstream provides
+      unrollFeatures("item", $pick(user, "age")),
+    );
+    $chain(
+      items,
+      // @ts-expect-error unrollFeatures would make column \"price\" twice: give it a prefix
+      unrollFeatures("item_id", source({ price: "float32" })),
+    );
+  });
+});
