@@ -11,6 +11,9 @@ const scalar = z.union([z.number(), z.string(), z.boolean()]);
 const dtype = z.enum(DATATYPES.map(row => row.name) as [DType, ...DType[]]);
 const perColumn = <T extends z.ZodType>(value: T) => z.record(z.string(), value);
 
+/** Columns that are taken together, by name. Written by the compiler, from the author's lists in lists. */
+const groups = z.array(z.array(z.string()).min(1)).default([]);
+
 /** A file of the fitted folder or of the model's version directory, relative to the document that names it. */
 const artefact = z.string().min(1);
 
@@ -41,14 +44,12 @@ export const OP_PARAMS = {
   targetEncoding: z.strictObject({
     /** How many rows' worth of the overall mean to mix in. */
     pSmooth: z.number().min(0).default(20),
-    /** All input columns are one key; else each is. */
-    together: z.boolean().default(false),
+    groups,
     outDtype: z.enum(["float32", "float64"]).default("float32"),
   }),
   joinGroupby: z.strictObject({
     stats: z.array(z.enum(["count", "sum", "mean", "std", "var", "min", "max"])).min(1),
-    /** All input columns are one key; else each is. */
-    together: z.boolean().default(false),
+    groups,
   }),
   listSlice: z.strictObject({
     /** Counted from the end where negative; alone and positive it is the end. */
@@ -59,7 +60,7 @@ export const OP_PARAMS = {
     /** Default: 0, or "" for text. */
     padValue: scalar.optional(),
   }),
-  hashedCross: z.strictObject({ numBuckets: z.number().int().min(1) }),
+  hashedCross: z.strictObject({ numBuckets: z.number().int().min(1), groups }),
   addTags: z.strictObject({ tags: z.array(z.string()).min(1) }),
   addProperties: z.strictObject({ properties: z.record(z.string(), jsonValue) }),
   /** A user's function, compiled: one expression for each column it makes. */

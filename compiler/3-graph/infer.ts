@@ -16,6 +16,7 @@ import type { Blame, Bound, Fail, Inferred, Scope } from "../ops/define-op.js";
 import { opDefinition } from "../ops/index.js";
 import type { ArtefactReader } from "./artefacts.js";
 import type { GraphDocument, GraphNode } from "./document.js";
+import { alone, type Grouping, groupScopes, joinGroupings, keepInGroups } from "./groups.js";
 import { select } from "./select.js";
 
 /** A fault at an operand of a site. */
@@ -62,6 +63,8 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
   const inputs: ColumnSchema[] = [];
   const rowParents = new Map<string, string>();
   const scopes: (Scope | undefined)[] = [];
+  /** How the columns of a node stand together, where it says so. */
+  const groupings: (Grouping | undefined)[] = [];
   const ids = new Set<string>();
   const subgraphs = new Map<string, Scope>();
 
@@ -99,7 +102,7 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
     const scope = scopes[node.input];
     if (!scope) return undefined;
     const names = scope.map(b => b.column.name);
-    const { columns, missing, untagged } = select(scope, node.names);
+    const { columns, grouping, missing, untagged } = select(scope, node.names);
     reportUntagged(scope, untagged, node.site);
     for (const name of missing)
       fault(
@@ -113,7 +116,9 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
         node.site,
         { literal: name },
       );
-    return missing.length || untagged.length ? undefined : columns;
+    if (missing.length || untagged.length) return undefined;
+    groupings[scopes.length] = grouping;
+    return columns;
   };
 
   const plus = (node: Extract<GraphNode, { kind: "plus" }>): Scope | undefined => {
@@ -137,6 +142,7 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
       return undefined;
     }
     const names = new Set(right.map(b => b.column.name));
+    groupings[scopes.length] = joinGroupings(groupingOf(node.left, left), groupingOf(node.right, right));
     // The right entry stands where the right operand puts it, as in Merlin.
     return [...left.filter(a => !names.has(a.column.name)), ...right];
   };
@@ -144,9 +150,13 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
   const minus = (node: Extract<GraphNode, { kind: "minus" }>): Scope | undefined => {
     const left = scopes[node.left];
     if (!left) return undefined;
+    const keep = (kept: Scope): Scope => {
+      groupings[scopes.length] = keepInGroups(groupingOf(node.left, left), kept);
+      return kept;
+    };
     if (typeof node.right === "number") {
       const right = scopes[node.right]?.map(b => b.column.name);
-      return right && left.filter(b => !right.includes(b.column.name));
+      return right && keep(left.filter(b => !right.includes(b.column.name)));
     }
     const names = left.map(b => b.column.name);
     const { columns, missing, untagged } = select(left, node.right);
@@ -163,8 +173,10 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
         node.site,
         { literal: name },
       );
-    return missing.length || untagged.length ? undefined : left.filter(b => !columns.includes(b));
+    return missing.length || untagged.length ? undefined : keep(left.filter(b => !columns.includes(b)));
   };
+
+  const groupingOf = (node: number, scope: Scope): Grouping => groupings[node] ?? alone(scope);
 
   const reportUntagged = (scope: Scope, untagged: readonly (readonly string[])[], site: number | undefined) => {
     const known = [...new Set(scope.flatMap(b => b.column.tags))];
@@ -193,6 +205,7 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
         "left",
       );
     if (scope) subgraphs.set(node.name, scope);
+    groupings[scopes.length] = groupings[node.input];
     return scope;
   };
 
@@ -229,6 +242,18 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
       Object.entries(node.dependencies).map(([port, d]) => [port, "node" in d ? scopes[d.node] : undefined]),
     );
     if (!input || Object.values(dependencies).some(scope => !scope)) return undefined;
+    const grouping = groupingOf(node.input, input);
+    const group = grouping.find(entry => entry.length > 1);
+    if (group && !definition.facts.grouped)
+      return fault(
+        messages.graphGroupUnused({
+          operator: node.op,
+          group: JSON.stringify(group),
+          list: group.map(name => JSON.stringify(name)).join(", "),
+        }),
+        node.site,
+        "left",
+      );
     const id = stepId(node.op, options.variable(node.site), ids);
     const before = faults.length;
     const fail: Fail = (message, blame = "right", related = []) =>
@@ -243,6 +268,7 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
       id,
       program: graph.name,
       input,
+      groups: groupScopes(grouping, input),
       dependency: port => dependencies[port] ?? [],
       artefacts: options.artefacts,
       readFunction: ({ index, captured }, operator) =>

@@ -15,6 +15,7 @@ export const CODES = [
   "graph/not-a-node",
   "graph/not-an-operator",
   "graph/not-addable",
+  "graph/group-unused",
   "graph/parameter",
   "graph/filter-in-ensemble",
   "lambda/unread",
@@ -125,6 +126,13 @@ export const graphNotAddable = (p: { readonly operator: string | number; readonl
   code: "graph/not-addable",
   message: `The right side of \`${p.operator}\` is ${p.seen}, not a node.`,
   help: `Use a node or a list of column names.`,
+});
+
+/** A list in a list is a column group: several columns that `categorify`, `targetEncoding`, `joinGroupby` and `hashedCross` take together. */
+export const graphGroupUnused = (p: { readonly operator: string | number; readonly group: string | number; readonly list: string | number }): Message => ({
+  code: "graph/group-unused",
+  message: `\`${p.operator}\` takes its columns one by one, so the group ${p.group} means nothing to it.`,
+  help: `List the columns without the inner brackets: \`[${p.list}]\`.`,
 });
 
 /** graph/parameter */

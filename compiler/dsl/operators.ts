@@ -7,10 +7,10 @@ import type { IsUnknown, Keep, NameOf, Without } from "./column.js";
 import { describeValue, recordFault } from "./faults.js";
 import { type AnyNode, isNode, isOp, Node, type Op } from "./node.js";
 import type { Apply } from "./rule.js";
-import { isTag, type Selector, type Tag } from "./selector.js";
+import { type ColumnSelector, isTag, type Selector, type Tag } from "./selector.js";
 
-/** One name, several, or groups of them; `"*"` and `tag(...)` select without naming. */
-export type Names = string | Tag | readonly (string | Tag | readonly string[])[];
+/** One name, several, or groups of them (lists in the list); `"*"` and `tag(...)` select without naming. */
+export type Names = string | Tag | readonly (string | Tag | readonly (string | Tag)[])[];
 type Flat<K> = K extends string ? K : K extends readonly (infer E)[] ? Flat<E> : never;
 type Tagged<K> = K extends Tag ? true : K extends readonly (infer E)[] ? Tagged<E> : false;
 
@@ -119,19 +119,15 @@ export interface PlusOptions {
 }
 
 const unknown = (site?: number): AnyNode => new Node<string>({ kind: "unknown" }, site);
-const selectors = (value: Names | readonly string[]): Selector[] => {
-  if (typeof value === "string") return [value];
-  if (isTag(value)) return [{ tags: [...value.tags] }];
-  return value.flatMap(entry => selectors(entry));
-};
+const isOne = (value: unknown): value is string | Tag => typeof value === "string" || isTag(value);
 const isNames = (value: unknown): value is Names =>
-  typeof value === "string" ||
-  isTag(value) ||
-  (Array.isArray(value) &&
-    value.every(
-      entry =>
-        typeof entry === "string" || isTag(entry) || (Array.isArray(entry) && entry.every(e => typeof e === "string")),
-    ));
+  isOne(value) ||
+  (Array.isArray(value) && value.every(entry => isOne(entry) || (Array.isArray(entry) && entry.every(isOne))));
+const selector = (value: string | Tag): ColumnSelector => (isTag(value) ? { tags: [...value.tags] } : value);
+const selectors = (value: Names): Selector[] =>
+  isOne(value)
+    ? [selector(value)]
+    : value.map(entry => (isOne(entry) ? selector(entry) : { group: entry.map(selector) }));
 
 /** `left >> right`. */
 export function chain(left: unknown, right: unknown, site?: number): AnyNode {

@@ -35,7 +35,13 @@ export type KnownTag =
  */
 export const tag = (...tags: (KnownTag | (string & {}))[]): Tag => new Tag(tags);
 
-/** One selection as the graph holds it: a name (`"*"` is every column), or tags. */
-export type Selector = string | { readonly tags: readonly string[] };
+/** One selection of columns: a name (`"*"` is every column), or tags. */
+export type ColumnSelector = string | { readonly tags: readonly string[] };
+
+/**
+ * One selection as the graph holds it. A group, written as a list in a list (`[["item_id", "brand"]]`), is several columns that an operator
+ * takes together; its columns are the node's columns like any others.
+ */
+export type Selector = ColumnSelector | { readonly group: readonly ColumnSelector[] };
 
 export const isTag = (value: unknown): value is Tag => value instanceof Tag;

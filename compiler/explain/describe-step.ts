@@ -49,7 +49,7 @@ export function describeStep(step: AnyStep): string {
     case "normalizeMinMax":
       return "(x − min) / (max − min)";
     case "hashedCross":
-      return `hash ${names("input")} together into ${step.params.numBuckets} buckets`;
+      return `hash ${step.params.groups.map(group => group.join(", ")).join(" and ")} together into ${step.params.numBuckets} buckets`;
     case "lambdaOp":
       return step.params.text;
     case "filter":

@@ -8,6 +8,10 @@ import type { Blame, Bound, Call, Scope } from "./define-op.js";
 
 export const namesOf = (scope: Scope): string[] => scope.map(b => b.column.name);
 
+/** Names of the columns of each group, for a step's parameters; and how what is made of a group is called, `item_id_brand`. */
+export const groupNames = ({ groups }: Call<unknown>): string[][] => groups.map(namesOf);
+export const joinedName = (group: readonly string[]): string => group.join("_");
+
 /** The column of that name; reports a missing one. */
 export function need(
   call: Call<unknown>,

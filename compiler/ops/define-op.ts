@@ -38,6 +38,11 @@ export interface Call<Author> {
   /** Name of the ensemble or workflow. */
   readonly program: string;
   readonly input: Scope;
+  /**
+   * The same columns as the author listed them: one entry per column, or per column group (`[["item_id", "brand"]]`), in order. Longer ones
+   * only where the operator's facts say `grouped`. A column may stand in several entries.
+   */
+  readonly groups: readonly Scope[];
   /** Columns of a dependency; empty when the author gave something else (already reported). */
   dependency(port: string): Scope;
   readonly artefacts: ArtefactReader;
@@ -85,6 +90,8 @@ export interface OpDefinition<K extends OpKind = OpKind, Author = unknown> {
     readonly inWorkflow: boolean;
     /** Outputs nobody reads may be dropped from the step. */
     readonly prunable: boolean;
+    /** Takes the columns of a group together; other operators refuse groups, which mean nothing to them. */
+    readonly grouped?: boolean;
   };
   /** Undefined after a fault: the step's columns are then unknown, and nothing that reads them is reported. */
   infer(call: Call<Author>): Inferred<K> | undefined;

@@ -4,23 +4,27 @@ import { column, printType } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
 import { Op } from "../dsl/node.js";
 import type { OpenRule } from "../dsl/rule.js";
-import { namesOf } from "./columns.js";
+import { namesOf, sameRows } from "./columns.js";
 import { defineOp } from "./define-op.js";
 
 /**
- * Crosses all columns on the left into one, `{a}_X_{b}`, int32: the exclusive or of their hashes, mod `numBuckets`. The hash is that of
- * `hashBucket`: it depends on the values alone (NVTabular on CPU mixes the row number in).
+ * Crosses all columns on the left into one, `{a}_X_{b}`, int32: the exclusive or of their hashes, mod `numBuckets`. With lists in the list,
+ * each of these is a cross of its own. The hash is that of `hashBucket`: it depends on the values alone (NVTabular on CPU mixes the row
+ * number in).
  * @example ["brand", "category"] >> hashedCross(1000)
+ * @example [["brand", "category"], ["brand", "city"]] >> hashedCross(1000)
  */
 export const hashedCross = (numBuckets: number): Op<OpenRule> => new Op("hashedCross", { numBuckets });
 
 export const hashedCrossOp = defineOp({
   kind: "hashedCross",
   params: OP_PARAMS.hashedCross,
-  facts: { elementwise: false, inWorkflow: true, prunable: false },
+  facts: { elementwise: false, inWorkflow: true, prunable: false, grouped: true },
   infer: call => {
-    const [first, ...others] = call.input;
-    if (!first || others.length === 0)
+    const groups = call.groups.some(group => group.length > 1) ? call.groups : [call.input];
+    const lone = groups.find(group => group.length < 2);
+    const first = lone?.[0];
+    if (lone)
       return call.fail(
         messages.schemaDtypeUnsupported({
           operator: "hashedCross",
@@ -42,10 +46,12 @@ export const hashedCrossOp = defineOp({
           way: "Cross scalar columns; encode lists on their own, `>> hashBucket(...)`.",
         }),
       );
+    if (!sameRows(call, call.input, "`hashedCross`")) return undefined;
+    const { rows } = call.input[0]!.column;
     return {
-      params: call.params,
+      params: { ...call.params, groups: groups.map(namesOf) },
       inputs: { input: call.input },
-      outputs: [column(namesOf(call.input).join("_X_"), "int32", { rows: first.column.rows })],
+      outputs: groups.map(group => column(namesOf(group).join("_X_"), "int32", { rows })),
     };
   },
 });

@@ -1,11 +1,11 @@
 /** Values → statistics of the fitted rows with the same value. */
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import { OP_PARAMS, OP_STATE, type OpParams, type OpParamsInput } from "../../triton-protos/op-params.js";
+import { OP_PARAMS, OP_STATE, type OpParams } from "../../triton-protos/op-params.js";
 import { type ColumnSchema, column } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
 import { type AnyNode, Op } from "../dsl/node.js";
 import type { OpenRule } from "../dsl/rule.js";
-import { sameRows } from "./columns.js";
+import { groupNames, joinedName, sameRows } from "./columns.js";
 import { defineOp } from "./define-op.js";
 import { isNumber } from "./elementwise.js";
 import { scalars } from "./target-encoding.js";
@@ -15,17 +15,13 @@ type Stat = OpParams["joinGroupby"]["stats"][number];
 /**
  * Joins what the fitted rows with the same value have in common: `{column}_count` (int32) and, for each column of `of`,
  * `{column}_{of}_sum`, `_mean`, `_std`, `_var` (ddof 1; float32), `_min`, `_max`. Nulls among the values are left out; a null key is a key
- * like any other. A key not seen has count 0 and nulls (NVTabular raises). NVTabular's JoinGroupby.
+ * like any other. A list in the list on the left is one key of several columns. A key not seen has count 0 and nulls (NVTabular raises). NVTabular's JoinGroupby.
  * @param stats `"count"`, `"sum"`, `"mean"`, `"std"`, `"var"`, `"min"`, `"max"`
  * @param of columns to take statistics of; read while fitting alone
- * @param options.together all columns on the left are one key
- * @example ["brand"] >> joinGroupby(["count", "mean"], events["price"])
+ * @example ["brand", ["brand", "city"]] >> joinGroupby(["count", "mean"], events["price"])
  */
-export const joinGroupby = (
-  stats: readonly Stat[],
-  of?: AnyNode,
-  options: Omit<OpParamsInput["joinGroupby"], "stats"> = {},
-): Op<OpenRule> => new Op("joinGroupby", { stats, ...options }, of ? { of } : {});
+export const joinGroupby = (stats: readonly Stat[], of?: AnyNode): Op<OpenRule> =>
+  new Op("joinGroupby", { stats }, of ? { of } : {});
 
 /** dtype of a statistic of a column. Sums of integers are 64 bits wide. */
 function dtypeOf(stat: Stat, of: DType): DType {
@@ -38,9 +34,9 @@ function dtypeOf(stat: Stat, of: DType): DType {
 export const joinGroupbyOp = defineOp({
   kind: "joinGroupby",
   params: OP_PARAMS.joinGroupby,
-  facts: { elementwise: false, inWorkflow: true, prunable: false },
+  facts: { elementwise: false, inWorkflow: true, prunable: false, grouped: true },
   infer: call => {
-    const { stats, together } = call.params;
+    const { stats } = call.params;
     const state = OP_STATE.joinGroupby.safeParse(call.state).data;
     const of = call.dependency("of");
     if (!scalars(call, "joinGroupby", call.input, "left", () => true)) return undefined;
@@ -60,15 +56,16 @@ export const joinGroupbyOp = defineOp({
         "right",
       );
     const { rows } = call.input[0]!.column;
-    const names = call.input.map(b => b.column.name);
-    const groups = together ? [names.join("_")] : names;
-    const outputs = groups.flatMap((group): ColumnSchema[] => [
-      ...(stats.includes("count") ? [column(`${group}_count`, "int32", { rows })] : []),
-      ...values.flatMap(({ name, dtype }) =>
-        ofValues.map(stat => column(`${group}_${name}_${stat}`, dtypeOf(stat, dtype), { rows })),
-      ),
-    ]);
+    const groups = groupNames(call);
+    const outputs = groups
+      .map(joinedName)
+      .flatMap((group): ColumnSchema[] => [
+        ...(stats.includes("count") ? [column(`${group}_count`, "int32", { rows })] : []),
+        ...values.flatMap(({ name, dtype }) =>
+          ofValues.map(stat => column(`${group}_${name}_${stat}`, dtypeOf(stat, dtype), { rows })),
+        ),
+      ]);
     const inputs = state || of.length === 0 ? { input: call.input } : { input: call.input, of };
-    return { params: call.params, inputs, outputs };
+    return { params: { ...call.params, groups }, inputs, outputs };
   },
 });

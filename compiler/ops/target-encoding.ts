@@ -5,26 +5,28 @@ import { column, printType } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
 import { type AnyNode, Op } from "../dsl/node.js";
 import type { OpenRule } from "../dsl/rule.js";
-import { sameRows } from "./columns.js";
+import { groupNames, joinedName, sameRows } from "./columns.js";
 import { type Blame, type Call, defineOp, type Scope } from "./define-op.js";
 import { isNumber } from "./elementwise.js";
 
 /**
  * `(Σ target + pSmooth · mean) / (count + pSmooth)` over the fitted rows with the same value, as `TE_{column}_{target}`; the target's mean
- * for a value not seen. A null is a value like any other. The statistics are those of all rows, and serving needs no target (NVTabular
+ * for a value not seen. A null is a value like any other. A list in the list on
+ * the left is one key of several columns. The statistics are those of all rows, and serving needs no target (NVTabular
  * serves the statistics of some fold, by the place of a row in its batch, and asks for the target).
  * @param target numbers or booleans, one or several columns; read while fitting alone
  * @param options.pSmooth how many rows' worth of the overall mean to mix in @default 20
- * @param options.together all columns on the left are one key
- * @example ["brand", "city"] >> targetEncoding(events["clicked"], { pSmooth: 10 })
+ * @example ["brand", ["brand", "city"]] >> targetEncoding(events["clicked"], { pSmooth: 10 })
  */
-export const targetEncoding = (target: AnyNode, options: OpParamsInput["targetEncoding"] = {}): Op<OpenRule> =>
-  new Op("targetEncoding", options, { target });
+export const targetEncoding = (
+  target: AnyNode,
+  options: Omit<OpParamsInput["targetEncoding"], "groups"> = {},
+): Op<OpenRule> => new Op("targetEncoding", options, { target });
 
 export const targetEncodingOp = defineOp({
   kind: "targetEncoding",
   params: OP_PARAMS.targetEncoding,
-  facts: { elementwise: false, inWorkflow: true, prunable: false },
+  facts: { elementwise: false, inWorkflow: true, prunable: false, grouped: true },
   infer: call => {
     const state = OP_STATE.targetEncoding.safeParse(call.state).data;
     const target = call.dependency("target");
@@ -41,15 +43,16 @@ export const targetEncodingOp = defineOp({
     )
       return undefined;
     if (!sameRows(call, [...call.input, ...target], "`targetEncoding`")) return undefined;
-    const names = call.input.map(b => b.column.name);
-    const groups = call.params.together ? [names.join("_")] : names;
+    const groups = groupNames(call);
     const rows = call.input[0]!.column.rows;
     return {
-      params: call.params,
+      params: { ...call.params, groups },
       // Once fitted, the target is not read any more.
       inputs: state ? { input: call.input } : { input: call.input, target },
       outputs: groups.flatMap(group =>
-        targets.map(name => column(`TE_${group}_${name}`, call.params.outDtype, { rows, tags: ["continuous"] })),
+        targets.map(name =>
+          column(`TE_${joinedName(group)}_${name}`, call.params.outDtype, { rows, tags: ["continuous"] }),
+        ),
       ),
     };
   },

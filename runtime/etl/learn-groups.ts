@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { OpParams, OpState } from "../../triton-protos/op-params.js";
-import type { ColumnRef, Step } from "../../triton-protos/plan.js";
+import type { Step } from "../../triton-protos/plan.js";
 import { printFittedTable } from "../kernels/fitted-table.js";
 import type { Database } from "./database.js";
 import { type Aggregate, groupTable } from "./group-table.js";
@@ -18,10 +18,6 @@ export interface GroupLearning {
 
 type Groups = OpState["targetEncoding"]["groups"];
 
-/** Each column on the left is a group, or all of them together are. */
-export const groupsOf = (refs: readonly ColumnRef[], together: boolean): readonly (readonly ColumnRef[])[] =>
-  together ? [refs] : refs.map(ref => [ref]);
-
 export async function learnTargetEncoding(
   learning: GroupLearning,
   step: Step<"targetEncoding">,
@@ -34,7 +30,7 @@ export async function learnTargetEncoding(
     { name: `count ${name}`, sql: `count(${column.sql})`, dtype: "int64" },
     { name: `sum ${name}`, sql: `coalesce(sum(CAST(${column.sql} AS DOUBLE)), 0)`, dtype: "float64" },
   ]);
-  const groups = await learnGroups(learning, step, step.params.together, () => aggregates);
+  const groups = await learnGroups(learning, step, () => aggregates);
   return { means: Object.fromEntries(targets.map(({ name }, i) => [name, moments[i]!.mean])), groups };
 }
 
@@ -42,9 +38,9 @@ export async function learnJoinGroupby(
   learning: GroupLearning,
   step: Step<"joinGroupby">,
 ): Promise<OpState["joinGroupby"]> {
-  const { stats, together } = step.params;
+  const { stats } = step.params;
   const values = (step.inputs.of ?? []).map(ref => ({ name: ref.name, column: learning.layers.find(ref)! }));
-  const groups = await learnGroups(learning, step, together, group => [
+  const groups = await learnGroups(learning, step, group => [
     ...(stats.includes("count") ? [{ name: `${group}_count`, sql: "count(*)", dtype: "int32" as const }] : []),
     ...values.flatMap(({ name, column }) =>
       stats
@@ -75,15 +71,13 @@ const STATISTICS: Readonly<
 async function learnGroups(
   { database, layers, folder }: GroupLearning,
   step: Step<"targetEncoding"> | Step<"joinGroupby">,
-  together: boolean,
   aggregatesOf: (group: string) => readonly Aggregate[],
 ): Promise<Groups> {
   await mkdir(join(folder, "tables"), { recursive: true });
   const groups: Groups[number][] = [];
-  for (const refs of groupsOf(step.inputs.input!, together)) {
-    const columns = refs.map(ref => ref.name);
+  for (const columns of step.params.groups) {
     const name = columns.join("_");
-    const keys = refs.map(ref => layers.find(ref)!);
+    const keys = columns.map(column => layers.find(step.inputs.input!.find(ref => ref.name === column)!)!);
     const table = await groupTable(
       database,
       layers.view,

@@ -148,8 +148,8 @@ test("several columns together", async () => {
     [
       {
         op: "joinGroupby",
-        params: { stats: ["count", "min"], together: true },
-        columns: ["b", "n"],
+        params: { stats: ["count", "min"] },
+        columns: [["b", "n"], "s"],
         ports: { of: ["i", "f"] },
       },
     ],
@@ -157,8 +157,11 @@ test("several columns together", async () => {
     [
       {
         op: "targetEncoding",
-        params: { pSmooth: 1, together: true },
-        columns: ["s", "b", "f"],
+        params: { pSmooth: 1 },
+        columns: [
+          ["s", "b", "f"],
+          ["s", "b"],
+        ],
         ports: { target: ["i"] },
       },
     ],

@@ -11,8 +11,8 @@ import { type ColumnSchema, column, findColumn } from "#triton-protos/schema.js"
 export interface Link {
   readonly op: OpKind;
   readonly params?: Readonly<Record<string, unknown>>;
-  /** Columns it takes; default: all there are. */
-  readonly columns?: readonly string[];
+  /** Columns it takes, groups as lists; default: all there are. */
+  readonly columns?: readonly (string | readonly string[])[];
   /** Columns of its dependencies, by port. */
   readonly ports?: Readonly<Record<string, readonly string[]>>;
 }
@@ -36,10 +36,11 @@ export function workflowPlan(types: Readonly<Record<string, string>>, links: rea
   const steps = links.map(({ op, params = {}, columns = [...scope.keys()], ports = {} }, i) => {
     const id = `${op}_${i}`;
     const taken = (names: readonly string[]) => names.map(name => scope.get(name)!);
+    const groups = columns.map(entry => (typeof entry === "string" ? [entry] : entry));
     const refs = Object.fromEntries(
-      Object.entries({ input: columns, ...ports }).map(([port, names]) => [port, taken(names)]),
+      Object.entries({ input: [...new Set(groups.flat())], ...ports }).map(([port, names]) => [port, taken(names)]),
     );
-    const step = inferStep({ op, id, params: OP_PARAMS[op].parse(params) }, refs, undefined);
+    const step = inferStep({ op, id, params: OP_PARAMS[op].parse(params) }, refs, groups, undefined);
     for (const schema of step.outputs)
       scope.set(schema.name, { ref: { name: schema.name, step: id, column: schema.name }, schema });
     return step;
@@ -65,6 +66,7 @@ interface Taken {
 function inferStep(
   { op, id, params }: { readonly op: OpKind; readonly id: string; readonly params: unknown },
   taken: Readonly<Record<string, readonly Taken[]>>,
+  groups: readonly (readonly string[])[],
   state: unknown,
 ) {
   const scope = (port: string): Bound[] =>
@@ -74,8 +76,10 @@ function inferStep(
     id,
     program: "test",
     input: scope("input"),
+    groups: groups.map(group => group.map(name => scope("input").find(b => b.column.name === name)!)),
     dependency: scope,
     artefacts: {} as Call<unknown>["artefacts"],
+    readFunction: () => undefined,
     state,
     parentRows: () => undefined,
     fail: message => {
@@ -109,7 +113,9 @@ export function fittedPlan(plan: Plan, states: ReadonlyMap<string, unknown>): Pl
         refs.map(ref => ({ ref, schema: { ...known.get(`${ref.step}\n${ref.column}`)!, name: ref.name } })),
       ]),
     );
-    const inferred = inferStep(step, taken, states.get(step.id));
+    const alone = step.inputs.input!.map(ref => [ref.name]);
+    const groups = "groups" in step.params && step.params.groups.length > 0 ? step.params.groups : alone;
+    const inferred = inferStep(step, taken, groups, states.get(step.id));
     for (const schema of inferred.outputs) known.set(`${step.id}\n${schema.name}`, schema);
     return inferred as unknown as AnyStep;
   });

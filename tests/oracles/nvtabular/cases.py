@@ -43,7 +43,7 @@ def list_slice(name, dtype, fit, start, end=None, pad=False, value=None):
 def target(name, types, columns, y, request=None, p_smooth=20, together=False, kind="int64"):
     """kfold=1: the statistics of all rows, which Merlon always uses. The target must be in NVTabular's request."""
     names = list(types)
-    link = {"op": "targetEncoding", "params": {"pSmooth": p_smooth, "together": together}, "columns": names, "ports": {"target": ["y"]}}
+    link = {"op": "targetEncoding", "params": {"pSmooth": p_smooth}, "columns": [names] if together else names, "ports": {"target": ["y"]}}
     graph = lambda: ([names] if together else names) >> ops.TargetEncoding(["y"], kfold=1, p_smooth=p_smooth)
     return case(f"targetEncoding/{name}", {**types, "y": kind}, [link], {**columns, "y": y}, request, graph)
 
@@ -53,7 +53,7 @@ ALL_STATS = ["count", "sum", "mean", "std", "var", "min", "max"]
 
 def join_groupby(name, types, columns, x, stats, request=None, together=False, kind="float64"):
     names = list(types)
-    link = {"op": "joinGroupby", "params": {"stats": stats, "together": together}, "columns": names, "ports": {"of": ["x"]}}
+    link = {"op": "joinGroupby", "params": {"stats": stats}, "columns": [names] if together else names, "ports": {"of": ["x"]}}
     graph = lambda: ([names] if together else names) >> ops.JoinGroupby(cont_cols=["x"], stats=stats)
     return case(f"joinGroupby/{name}", {**types, "x": kind}, [link], {**columns, "x": x}, request, graph)
 
