@@ -53,12 +53,16 @@ export function watchFiles(what: string, work: () => Promise<Round>): Promise<vo
       process.stderr.write(`merlon: ${(error as Error).message}\n`);
     }
     follow();
+    // Before the line that invites the next save.
+    seen = fingerprint(files);
     const foot = `Watching ${files.length} files.${keys ? ` Press r to ${what} again, q to quit.` : ""}`;
     process.stderr.write(terminal ? `\n\u001b[2m${foot}\u001b[22m\n` : `${foot}\n`);
-    seen = fingerprint(files);
     running = false;
-    // Something was saved while the work went on.
-    if (fingerprint(known) !== before) look();
+    // Something was saved while the work went on, or while the line was written.
+    if (fingerprint(known) !== before || fingerprint(files) !== seen) {
+      if (fingerprint(known) !== before) seen = "";
+      look();
+    }
   };
 
   return new Promise(resolve => {

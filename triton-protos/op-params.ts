@@ -125,6 +125,27 @@ export const OP_PARAMS = {
     includeDistances: z.boolean().default(false),
   }),
   filterCandidates: z.strictObject({}),
+  topK: z.strictObject({ topk: z.number().int().min(1).default(10) }),
+  mixScores: z.strictObject({
+    /** Score column → its weight. */
+    weights: perColumn(z.number()).refine(w => Object.keys(w).length > 0, "name at least one score"),
+    /** What is done to each score among a user's candidates before it is weighed. */
+    scale: z.enum(["none", "minMax", "standard", "rank"]).default("none"),
+    name: z.string().min(1).default("mixed_score"),
+  }),
+  limitPerGroup: z.strictObject({
+    topk: z.number().int().min(1).default(10),
+    /** Most candidates of one group. */
+    max: z.number().int().min(1).optional(),
+    /** Group → places kept for it, where it has candidates. */
+    atLeast: perColumn(z.number().int().min(1)).default({}),
+  }),
+  diversify: z.strictObject({
+    topk: z.number().int().min(1).default(10),
+    method: z.enum(["mmr", "dpp"]).default("mmr"),
+    /** 1 looks at the score alone, 0 at difference alone. */
+    balance: z.number().min(0).max(1).default(0.7),
+  }),
   unrollFeatures: z.strictObject({ itemColumn: z.string(), prefix: z.string().default("") }),
   softmaxSampling: z.strictObject({
     topk: z.number().int().min(1).default(10),

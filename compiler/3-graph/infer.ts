@@ -213,7 +213,9 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
     const definition = opDefinition(node.op);
     if (graph.kind === "workflow" && !definition.facts.inWorkflow)
       return fault(messages.workflowStageOperator({ operator: node.op }), node.site);
-    if (graph.kind === "ensemble" && node.op === "filter") return fault(messages.graphFilterInEnsemble({}), node.site);
+    const asked = (scopes[node.input] ?? []).some(bound => !rowParents.has(bound.column.rows));
+    if (graph.kind === "ensemble" && node.op === "filter" && asked)
+      return fault(messages.graphFilterInEnsemble({}), node.site);
     const params = definition.params.safeParse(node.params);
     if (!params.success) {
       const issue = params.error.issues[0]!;

@@ -20,7 +20,7 @@ const tensor = (name: string, dtype: DType, dims: readonly number[]): TensorConf
 
 /** Most items per request row that a step's rows can hold, where its parameters say so. */
 const bound = (step: AnyStep | undefined): number | undefined =>
-  step && (step.op === "softmaxSampling" || step.op === "queryFaiss") ? step.params.topk : undefined;
+  step && "topk" in step.params ? step.params.topk : undefined;
 
 /**
  * Whether the entry can have a batch dimension: every column fits into `[batch, …]`. Lists without a bound need the pair `c__values`,
@@ -35,7 +35,7 @@ export function canBatch(plan: Plan): boolean {
 /** Bound of rows made by a step; a filter keeps the bound of what it filters. */
 function rowBound(plan: Plan, rows: string): number | undefined {
   const step = plan.steps.find(s => s.id === rows);
-  if (step?.op !== "filterCandidates") return bound(step);
+  if (step?.op !== "filterCandidates" && step?.op !== "filter") return bound(step);
   const candidates = step.inputs.input?.[0];
   const made = plan.steps.find(s => s.id === candidates?.step)?.outputs.find(c => c.name === candidates?.column);
   return made && rowBound(plan, made.rows);

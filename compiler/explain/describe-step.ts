@@ -19,13 +19,29 @@ export function describeStep(step: AnyStep): string {
     case "queryFaiss":
       return `find the ${step.params.topk} nearest in ${step.params.path}`;
     case "filterCandidates":
-      return `drop candidates that are in ${names("filterOut")}`;
+      return [
+        ...(step.inputs.filterOut ? [`drop candidates that are in ${names("filterOut")}`] : []),
+        ...(step.inputs.allow ? [`keep candidates that are in ${names("allow")}`] : []),
+      ].join("; ");
     case "unrollFeatures":
       return `repeat ${names("unroll") || "nothing"} for each ${step.params.itemColumn}`;
     case "softmaxSampling":
       return step.params.mode === "greedy"
         ? `keep the ${step.params.topk} best by ${names("relevance")}`
         : `draw ${step.params.topk} by ${names("relevance")}, temperature ${step.params.temperature}`;
+    case "topK":
+      return `keep the ${step.params.topk} best by ${names("relevance")}`;
+    case "mixScores":
+      return Object.entries(step.params.weights)
+        .map(([name, weight]) => `${weight} · ${step.params.scale === "none" ? name : `${step.params.scale}(${name})`}`)
+        .join(" + ");
+    case "limitPerGroup": {
+      const { topk, max, atLeast } = step.params;
+      const places = Object.entries(atLeast).map(([group, n]) => `, at least ${n} of ${group}`);
+      return `keep the ${topk} best by ${names("relevance")}${max === undefined ? "" : `, at most ${max} per ${names("group")}`}${places.join("")}`;
+    }
+    case "diversify":
+      return `keep ${step.params.topk} that are good by ${names("relevance")} and unlike by ${names("embedding")} (${step.params.method}, balance ${step.params.balance})`;
     case "fillMissing":
       return `put ${JSON.stringify(step.params.fillValue)} for null`;
     case "clip": {

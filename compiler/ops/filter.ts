@@ -1,4 +1,4 @@
-/** Keeps rows of a workflow's table. */
+/** Keeps rows: of a workflow's table, or candidates of an ensemble. */
 import { z } from "zod";
 import { REQUEST_ROWS } from "../../triton-protos/schema.js";
 import { type ColumnFunction, lambdaReference } from "../dsl/lambda.js";
@@ -11,10 +11,12 @@ import { defineOp } from "./define-op.js";
 import { lambdaSchema } from "./lambda-op.js";
 
 /**
- * Keeps the rows for which the condition holds; a row for which it is missing goes. Workflows only: serving answers every row it is asked.
+ * Keeps the rows for which the condition holds; a row for which it is missing goes. In an ensemble it keeps candidates: request rows can't go,
+ * since serving answers every row it is asked.
  *
  * One parameter is the row, several are columns by name. The function is read as `lambdaOp`'s is.
  * @example events >> filter(row => row.price > 0)
+ * @example items >> filter(item => item.in_stock && item.price < 100)
  * @example events >> filter((price, quantity) => price * quantity > 10)
  */
 export const filter = (condition: ColumnFunction): Op<SameRule> =>
@@ -42,11 +44,12 @@ export const filterOp = defineOp({
     if (!compiled) return undefined;
     const result = value(compiled.type, compiled.expression);
     const condition = compiled.type === "flag" ? result : callOf("truthy", result);
+    const rows = input[0]?.column.rows ?? REQUEST_ROWS;
     return {
       params: { text: lambda.source, condition: condition.expression },
       inputs: { input },
       outputs: input.map(({ column }) => ({ ...column, rows: call.id })),
-      madeRows: { parent: input[0]?.column.rows ?? REQUEST_ROWS },
+      madeRows: { parent: call.parentRows(rows) ?? rows },
     };
   },
 });

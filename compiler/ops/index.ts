@@ -6,6 +6,7 @@ import { bucketizeOp } from "./bucketize.js";
 import { categorifyOp } from "./categorify.js";
 import { clipOp } from "./clip.js";
 import type { OpDefinition } from "./define-op.js";
+import { diversifyOp } from "./diversify.js";
 import { fillMedianOp } from "./fill-median.js";
 import { fillMissingOp } from "./fill-missing.js";
 import { filterOp } from "./filter.js";
@@ -14,8 +15,10 @@ import { hashBucketOp } from "./hash-bucket.js";
 import { hashedCrossOp } from "./hashed-cross.js";
 import { joinGroupbyOp } from "./join-groupby.js";
 import { lambdaOpOp } from "./lambda-op.js";
+import { limitPerGroupOp } from "./limit-per-group.js";
 import { listSliceOp } from "./list-slice.js";
 import { logOpOp } from "./log-op.js";
+import { mixScoresOp } from "./mix-scores.js";
 import { normalizeOp } from "./normalize.js";
 import { normalizeMinMaxOp } from "./normalize-min-max.js";
 import { predictOnnxOp } from "./predict-onnx.js";
@@ -24,6 +27,7 @@ import { queryFeastOp } from "./query-feast.js";
 import { renameOp } from "./rename.js";
 import { softmaxSamplingOp } from "./softmax-sampling.js";
 import { targetEncodingOp } from "./target-encoding.js";
+import { topKOp } from "./top-k.js";
 import { transformWorkflowOp } from "./transform-workflow.js";
 import { unrollFeaturesOp } from "./unroll-features.js";
 
@@ -51,6 +55,10 @@ const CATALOGUE = {
   queryFeast: queryFeastOp,
   rename: renameOp,
   softmaxSampling: softmaxSamplingOp,
+  topK: topKOp,
+  mixScores: mixScoresOp,
+  limitPerGroup: limitPerGroupOp,
+  diversify: diversifyOp,
   transformWorkflow: transformWorkflowOp,
   unrollFeatures: unrollFeaturesOp,
 } satisfies { [K in OpKind]: { readonly kind: K } };

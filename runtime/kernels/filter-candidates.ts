@@ -1,43 +1,73 @@
 /**
- * Candidates, and a list of ids per user -> the candidates that are not in their own user's list; order and doubles stay. Linear in both.
+ * Candidates, and lists of ids per user -> the candidates that are in none of their own user's deny lists and in one of its allow lists, where
+ * there are any; order and doubles stay. Linear in both.
  */
 import { RuntimeFault } from "../errors.js";
 import type { Kernel } from "../plan/kernel.js";
-import { type Column, childRows, gather } from "../plan/table.js";
-import { idSet } from "./id-set.js";
+import { type Column, childRows, gather, type Rows } from "../plan/table.js";
+import { type IdSet, idSet } from "./id-set.js";
 
 export const filterCandidates: Kernel<"filterCandidates"> = {
   prepare: step => {
     const name = step.inputs.input![0]!.name;
-    const listName = step.inputs.filterOut![0]!.name;
-    return { run: inputs => [filter(inputs.input![0]!, inputs.filterOut![0]!, name, listName)] };
+    const namesOf = (port: string) => (step.inputs[port] ?? []).map(ref => ref.name);
+    const [deny, allow] = [namesOf("filterOut"), namesOf("allow")];
+    return {
+      run: inputs => {
+        const candidates = inputs.input![0]!;
+        if (!candidates.rows.parent)
+          throw new RuntimeFault(
+            "INVALID_ARGUMENT",
+            `column \`${name}\` holds no candidates: its rows belong to no user.`,
+          );
+        const lists = (port: string, names: readonly string[]) =>
+          (inputs[port] ?? []).map((list, i) => listOf(candidates, list, name, names[i]!));
+        return [filter(candidates, lists("filterOut", deny), lists("allow", allow))];
+      },
+    };
   },
 };
 
-function filter(candidates: Column, out: Column, name: string, listName: string): Column {
-  const { parent, offsets } = candidates.rows;
-  if (!parent || !offsets)
-    throw new RuntimeFault("INVALID_ARGUMENT", `column \`${name}\` holds no candidates: its rows belong to no user.`);
-  if (out.rows !== parent)
+/** One list per user, and membership in the user's that was filled in last. */
+interface List {
+  readonly set: IdSet;
+  readonly column: Column;
+}
+
+function listOf(candidates: Column, column: Column, name: string, listName: string): List {
+  if (column.rows !== candidates.rows.parent)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
-      `column \`${listName}\` has ${out.rows.count} rows, and \`${name}\` was made for ${parent.count}.`,
+      `column \`${listName}\` has ${column.rows.count} rows, and \`${name}\` was made for ${candidates.rows.parent!.count}.`,
     );
-  if (out.dtype !== candidates.dtype)
+  if (column.dtype !== candidates.dtype)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
-      `column \`${listName}\` holds ${out.dtype} and \`${name}\` ${candidates.dtype}: ids of one dtype are compared.`,
+      `column \`${listName}\` holds ${column.dtype} and \`${name}\` ${candidates.dtype}: ids of one dtype are compared.`,
     );
-  const set = idSet(out.values, out.validity, candidates.values);
-  const width = out.width ?? 1;
+  return { set: idSet(column.values, column.validity, candidates.values), column };
+}
+
+function filter(candidates: Column, deny: readonly List[], allow: readonly List[]): Column {
+  const { parent, offsets } = candidates.rows as Required<Rows>;
   const kept = new Int32Array(candidates.rows.count);
   const runs = new Int32Array(parent.count + 1);
   let n = 0;
   for (let row = 0; row < parent.count; row++) {
-    set.fill(out.offsets ? out.offsets[row]! : row * width, out.offsets ? out.offsets[row + 1]! : (row + 1) * width);
-    for (let i = offsets[row]!; i < offsets[row + 1]!; i++)
-      if (candidates.validity?.[i] === 0 || !set.has(i)) kept[n++] = i;
+    for (const list of deny) fill(list, row);
+    for (const list of allow) fill(list, row);
+    for (let i = offsets[row]!; i < offsets[row + 1]!; i++) {
+      // A null is in no list.
+      const isNull = candidates.validity?.[i] === 0;
+      if (!isNull && deny.some(({ set }) => set.has(i))) continue;
+      if (allow.length > 0 && (isNull || !allow.some(({ set }) => set.has(i)))) continue;
+      kept[n++] = i;
+    }
     runs[row + 1] = n;
   }
   return gather(candidates, kept.subarray(0, n), childRows(parent, runs));
+}
+
+function fill({ set, column: { offsets, width = 1 } }: List, row: number): void {
+  set.fill(offsets ? offsets[row]! : row * width, offsets ? offsets[row + 1]! : (row + 1) * width);
 }

@@ -1,5 +1,7 @@
-/** Columns -> the rows of them for which the condition holds, as child rows of the rows that came. */
-
+/**
+ * Columns -> the rows of them for which the condition holds. Candidates stay candidates of their own users; rows of a table become child rows
+ * of the rows that came.
+ */
 import { type CompiledExpression, compileExpression } from "../expression/compile-expression.js";
 import type { FlagVector } from "../expression/vector.js";
 import type { Kernel } from "../plan/kernel.js";
@@ -18,11 +20,17 @@ export const filter: Kernel<"filter"> = {
         condition ??= compileExpression(step.params.condition, columnTypes(named, what), what);
         const { rows } = columns[0]!;
         const { values } = condition.run(toVectors(named, what), rows.count) as FlagVector;
-        const offsets = new Int32Array(rows.count + 1);
-        for (let i = 0; i < rows.count; i++) offsets[i + 1] = offsets[i]! + (values[i] === 1 ? 1 : 0);
-        const kept = new Int32Array(offsets[rows.count]!);
-        for (let i = 0; i < rows.count; i++) if (values[i] === 1) kept[offsets[i]!] = i;
-        const left = childRows(rows, offsets);
+        const before = new Int32Array(rows.count + 1);
+        for (let i = 0; i < rows.count; i++) before[i + 1] = before[i]! + (values[i] === 1 ? 1 : 0);
+        const kept = new Int32Array(before[rows.count]!);
+        for (let i = 0; i < rows.count; i++) if (values[i] === 1) kept[before[i]!] = i;
+        const left =
+          rows.parent && rows.offsets
+            ? childRows(
+                rows.parent,
+                rows.offsets.map(at => before[at]!),
+              )
+            : childRows(rows, before);
         return step.outputs.map(({ name }) => gather(named.get(name)!, kept, left));
       },
     };

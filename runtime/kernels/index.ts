@@ -9,6 +9,7 @@ import { addTags } from "./add-tags.js";
 import { bucketize } from "./bucketize.js";
 import { categorify } from "./categorify.js";
 import { clip } from "./clip.js";
+import { diversify } from "./diversify.js";
 import { fillMedian } from "./fill-median.js";
 import { fillMissing } from "./fill-missing.js";
 import { filter } from "./filter.js";
@@ -17,8 +18,10 @@ import { hashBucket } from "./hash-bucket.js";
 import { hashedCross } from "./hashed-cross.js";
 import { joinGroupby } from "./join-groupby.js";
 import { lambdaOp } from "./lambda-op.js";
+import { limitPerGroup } from "./limit-per-group.js";
 import { listSlice } from "./list-slice.js";
 import { logOp } from "./log-op.js";
+import { mixScores } from "./mix-scores.js";
 import { normalize } from "./normalize.js";
 import { normalizeMinMax } from "./normalize-min-max.js";
 import { predictOnnx } from "./predict-onnx.js";
@@ -27,6 +30,7 @@ import { queryFeast } from "./query-feast.js";
 import { rename } from "./rename.js";
 import { softmaxSampling } from "./softmax-sampling.js";
 import { targetEncoding } from "./target-encoding.js";
+import { topK } from "./top-k.js";
 import { transformWorkflow } from "./transform-workflow.js";
 import { unrollFeatures } from "./unroll-features.js";
 
@@ -56,6 +60,10 @@ export const KERNELS = {
   filterCandidates,
   unrollFeatures,
   softmaxSampling,
+  topK,
+  mixScores,
+  limitPerGroup,
+  diversify,
 } as const satisfies { readonly [K in OpKind]: Kernel<K> };
 
 /** Prepares a step with its operator's kernel. */

@@ -117,4 +117,36 @@ describe("filterCandidates", () => {
       "column `seen` holds int32 and `candidate_ids` int64",
     );
   });
+  test("several lists: in none of the denied, in one of the allowed", async () => {
+    const rows = rootRows(2);
+    const ids = candidates(
+      "int64",
+      [
+        [1, 2, 3, 4],
+        [1, 5],
+      ],
+      rows,
+    );
+    const filtered = async (deny: readonly Column[], allow: readonly Column[]) => {
+      const kernel = await prepare("filterCandidates", {
+        params: {},
+        inputs: {
+          input: ["candidate_ids"],
+          filterOut: deny.map((_, i) => `deny_${i}`),
+          allow: allow.map((_, i) => `allow_${i}`),
+        },
+        outputs: [column("filtered_ids", "int64", { rows: "s1" })],
+      });
+      return grouped((await kernel.run({ input: [ids], filterOut: deny, allow }, context()))[0]!);
+    };
+    const a = lists("int64", [[2], [5]], rows);
+    const b = lists("int64", [[4], []], rows);
+    expect(await filtered([a, b], [])).toEqual([[1n, 3n], [1n]]);
+    expect(await filtered([], [a, b])).toEqual([[2n, 4n], [5n]]);
+    expect(await filtered([a], [a, b])).toEqual([[4n], []]);
+    expect(await filtered([scalars("int64", [3, null], rows)], [])).toEqual([
+      [1n, 2n, 4n],
+      [1n, 5n],
+    ]);
+  });
 });

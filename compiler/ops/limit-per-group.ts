@@ -1,0 +1,63 @@
+/** Orders candidates by their scores, with caps and quotas per value of an attribute. */
+import { OP_PARAMS, type OpParamsInput } from "../../triton-protos/op-params.js";
+import { printType } from "../../triton-protos/schema.js";
+import * as messages from "../diagnostics/messages.js";
+import { type AnyNode, Op } from "../dsl/node.js";
+import { needOne, sameRows } from "./columns.js";
+import { defineOp } from "./define-op.js";
+import { type ColumnsOfNode, inferOrdering, type OrderingRule } from "./ordering.js";
+
+/**
+ * Takes the `topk` best candidates per user, with at most `max` of one group, and with places kept for the groups that `atLeast` names.
+ * Candidates whose group is null have no cap. Answers `ordered_ids` and `ordered_scores`, best first.
+ * @param relevance one column of scores, one per candidate
+ * @param group one column of the same candidates: what belongs together, such as a brand
+ * @example pairs["item_id"] >> limitPerGroup(ranking["score"], pairs["brand"], { topk: 10, max: 2, atLeast: { acme: 1 } })
+ */
+export const limitPerGroup = <N extends AnyNode>(
+  relevance: N,
+  group: AnyNode,
+  options: OpParamsInput["limitPerGroup"] = {},
+): Op<OrderingRule<"limitPerGroup", ColumnsOfNode<N>>> => new Op("limitPerGroup", options, { relevance, group });
+
+export const limitPerGroupOp = defineOp({
+  kind: "limitPerGroup",
+  params: OP_PARAMS.limitPerGroup,
+  facts: { elementwise: false, inWorkflow: false, prunable: false },
+  infer: call => {
+    const found = inferOrdering(call, "limitPerGroup");
+    const group = needOne(call, call.dependency("group"), "The group of `limitPerGroup`", "…", { dependency: "group" });
+    if (!found || !group) return undefined;
+    if (group.column.list)
+      return call.fail(
+        messages.schemaDtypeUnsupported({
+          operator: "limitPerGroup",
+          wanted: "one group per candidate",
+          column: group.column.name,
+          seen: printType(group.column),
+          way: "Pick one value of the list with `lambdaOp(x => x[0])`.",
+        }),
+        { dependency: "group" },
+      );
+    if (!sameRows(call, [found.ids, group], "`limitPerGroup`", found.ids.column.name)) return undefined;
+    const { topk, max, atLeast } = call.params;
+    const kept = Object.values(atLeast).reduce((sum, n) => sum + n, 0);
+    const over = max === undefined ? undefined : Object.entries(atLeast).find(([, n]) => n > max);
+    if (kept > topk || over)
+      return call.fail(
+        messages.graphParameter({
+          operator: "limitPerGroup",
+          problem: over
+            ? `\`atLeast\` keeps ${over[1]} places for ${JSON.stringify(over[0])}, and \`max\` allows ${max}.`
+            : `\`atLeast\` keeps ${kept} places, and \`topk\` has ${topk}.`,
+          way: "Keep fewer places, or allow more.",
+        }),
+      );
+    return {
+      params: call.params,
+      inputs: { input: [found.ids], relevance: [found.scores], group: [group] },
+      outputs: found.outputs,
+      madeRows: { parent: found.parent },
+    };
+  },
+});

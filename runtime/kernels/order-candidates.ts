@@ -1,0 +1,71 @@
+/**
+ * Candidates with scores, and a way to choose among one user's -> the chosen, in order, for every user. What all ordering operators share:
+ * users never mix, and a candidate without a score is an error that names it.
+ */
+import { RuntimeFault } from "../errors.js";
+import type { Inputs } from "../plan/kernel.js";
+import { type Column, childRows, gather } from "../plan/table.js";
+
+/** Positions of the chosen among `start … end - 1`, best first. */
+export type Choose = (start: number, end: number) => Int32Array;
+
+export interface Names {
+  readonly ids: string;
+  readonly scores: string;
+}
+
+/** Names that the author's program has for ids and scores, for messages. */
+export const orderingNames = (step: {
+  readonly inputs: Readonly<Record<string, readonly { readonly name: string }[]>>;
+}): Names => ({ ids: step.inputs.input![0]!.name, scores: step.inputs.relevance![0]!.name });
+
+/**
+ * @param prepare gets every candidate's score as float64, checked, and says how to choose
+ * @returns ids and scores of the chosen
+ * @throws RuntimeFault naming the candidate whose score is missing
+ */
+export function orderCandidates(
+  inputs: Inputs,
+  names: Names,
+  prepare: (scores: Float64Array, ids: Column) => Choose,
+): Column[] {
+  const ids = inputs.input![0]!;
+  const scores = inputs.relevance![0]!;
+  const { parent, offsets } = ids.rows;
+  if (!parent || !offsets)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `column \`${names.ids}\` holds no candidates: its rows belong to no user.`,
+    );
+  if (scores.rows !== ids.rows)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `column \`${names.scores}\` has ${scores.rows.count} rows and \`${names.ids}\` ${ids.rows.count}.`,
+    );
+  const choose = prepare(checkedScores(ids, scores, offsets, names), ids);
+  const runs = new Int32Array(parent.count + 1);
+  const chosen: Int32Array[] = [];
+  for (let row = 0; row < parent.count; row++) {
+    const run = choose(offsets[row]!, offsets[row + 1]!);
+    chosen.push(run);
+    runs[row + 1] = runs[row]! + run.length;
+  }
+  const rows = childRows(parent, runs);
+  const indices = new Int32Array(rows.count);
+  chosen.forEach((run, row) => {
+    indices.set(run, runs[row]);
+  });
+  return [gather(ids, indices, rows), gather(scores, indices, rows)];
+}
+
+function checkedScores(ids: Column, scores: Column, offsets: Int32Array, names: Names): Float64Array {
+  const checked = Float64Array.from(scores.values as Float32Array);
+  const missing = checked.findIndex((score, i) => Number.isNaN(score) || scores.validity?.[i] === 0);
+  if (missing < 0) return checked;
+  let row = 0;
+  while (offsets[row + 1]! <= missing) row++;
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    `column \`${names.scores}\` has no score for candidate ${missing - offsets[row]!} (\`${names.ids}\` ${ids.values[missing]}) of row ${row}. Look at the ranking model's inputs for it.`,
+  );
+}

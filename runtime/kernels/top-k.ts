@@ -1,0 +1,14 @@
+/** Candidates and their scores -> the `topk` best of each user, best first; equal scores keep their order. */
+import type { Kernel } from "../plan/kernel.js";
+import { keepLargest } from "./keep-largest.js";
+import { orderCandidates, orderingNames } from "./order-candidates.js";
+
+export const topK: Kernel<"topK"> = {
+  prepare: step => {
+    const { topk } = step.params;
+    const names = orderingNames(step);
+    return {
+      run: inputs => orderCandidates(inputs, names, scores => (start, end) => keepLargest(scores, start, end, topk)),
+    };
+  },
+};
