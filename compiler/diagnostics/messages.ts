@@ -146,7 +146,7 @@ export const graphParameter = (p: { readonly operator: string | number; readonly
 export const graphFilterInEnsemble = (p: {  }): Message => ({
   code: "graph/filter-in-ensemble",
   message: `\`filter\` changes which rows there are, and an ensemble answers each row it is asked.`,
-  help: `Filter in the \`*.workflow.ts\`, where training data passes; for candidates there is \`filterCandidates\`.`,
+  help: `Filter in the \`*.workflow.ts\`, where training data passes; or filter candidates, after the retrieval.`,
 });
 
 /** The compiler reads a function's syntax and never runs it, so it must see it: a function that another file exports is out of its sight. */

@@ -13,7 +13,7 @@ type Missing<W extends string, S extends string> =
     ? never
     : W extends NameOf<S>
       ? never
-      : `mixScores weighs "${W}", which nothing upstream provides`;
+      : `nothing upstream provides the score "${W}" that mixScores weighs`;
 
 interface MixRule<W extends string, O> extends Rule {
   readonly fault: Missing<W, this["S"]>;
