@@ -1,0 +1,134 @@
+// The server under load: identity, ONNX and ensembles over gRPC and HTTP at 1, 8 and 32 in flight, beside a bare grpc-js echo server and, where
+// MERLON_BENCH_TRITON names a virtual environment with nvidia-pytriton 0.7.0 and numpy, a real Triton 2.51. Rounds alternate between the
+// servers, one load generator (h2load) drives all: `npm run bench:server`. Prints a table; nothing is asserted, since machines differ.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { table } from "../../scripts/demo/terminal.mjs";
+import { answerBytes, load, requireH2load } from "./server/load.mjs";
+import { merlonRepository, tritonRepository, workloads } from "./server/models.mjs";
+import { residentMegabytes, startMerlon, startScript, startTriton } from "./server/processes.mjs";
+
+const HELP = `usage: npm run bench:server -- [options]
+  --rounds N      alternating rounds, whose median is shown (3)
+  --seconds N     of load in each round (2)
+  --in-flight L   comma-separated (1,8,32)
+  --filter TEXT   only workloads whose name contains it
+  --cpu-prof DIR  Merlon writes a CPU profile there
+example: npm run bench:server -- --filter 'gRPC identity' --rounds 5`;
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "3" },
+    seconds: { type: "string", default: "2" },
+    "in-flight": { type: "string", default: "1,8,32" },
+    filter: { type: "string", default: "" },
+    "cpu-prof": { type: "string" },
+    help: { type: "boolean", default: false },
+  },
+});
+const [ROUNDS, SECONDS] = [Number(values.rounds), Number(values.seconds)];
+const LEVELS = values["in-flight"].split(",").map(Number);
+const TRITON = process.env.MERLON_BENCH_TRITON;
+
+const median = numbers => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
+const spread = numbers =>
+  `±${Math.round((100 * (Math.max(...numbers) - Math.min(...numbers))) / 2 / median(numbers))}%`;
+
+/** Rounds of one workload at one level: a row for each server, compared with the other one. */
+async function measure({ name, protocol, path, body, headers }, inFlight, servers, scratch) {
+  const target = server => ({
+    url: `http://127.0.0.1:${server[protocol]}${path}`,
+    body,
+    headers,
+    http1: protocol === "http",
+  });
+  const results = new Map(servers.map(server => [server.name, []]));
+  const run = async (server, seconds) =>
+    load(target(server), server.pid, { inFlight, seconds, scratch, least: least.get(server) });
+  const least = new Map();
+  for (const server of servers) {
+    // JSON prints numbers as it likes: an answer may be a little shorter than another.
+    least.set(server, 0.9 * (await answerBytes(target(server))));
+    await run(server, 1);
+  }
+  for (let round = 0; round < ROUNDS; round++)
+    for (const server of round % 2 ? servers.toReversed() : servers)
+      results.get(server.name).push(await run(server, SECONDS));
+  const middle = (of, key) => median(results.get(of).map(one => one[key]));
+  return servers.map(server => {
+    const [rate, cpu] = [middle(server.name, "rate"), middle(server.name, "cpu")];
+    const other = server.name === "merlon" ? servers[1]?.name : undefined;
+    return [
+      name,
+      inFlight,
+      server.name,
+      Math.round(rate),
+      spread(results.get(server.name).map(one => one.rate)),
+      middle(server.name, "p50").toFixed(3),
+      middle(server.name, "p99").toFixed(3),
+      cpu.toFixed(0),
+      other ? (rate / middle(other, "rate")).toFixed(2) : "",
+      other ? (cpu / middle(other, "cpu")).toFixed(2) : "",
+    ];
+  });
+}
+
+/** Start to ready, SIGTERM to exit, memory: the median of some runs. */
+async function lifetimes(start) {
+  const runs = [];
+  for (let i = 0; i < 5; i++) {
+    const server = await start();
+    const rss = residentMegabytes(server.pid);
+    runs.push({ name: server.name, ready: server.readyMs, rss, stop: await server.stop() });
+  }
+  const middle = key => median(runs.map(run => run[key])).toFixed(0);
+  return [runs[0].name, middle("ready"), middle("stop"), middle("rss")];
+}
+
+async function main() {
+  requireH2load();
+  const scratch = mkdtempSync(join(tmpdir(), "merlon-bench-"));
+  const running = [];
+  try {
+    const repository = merlonRepository(join(scratch, "merlon"));
+    const pythonRepository = tritonRepository(join(scratch, "triton"));
+    const profile = values["cpu-prof"];
+    const begin = async starting => {
+      running.push(await starting);
+      return running.at(-1);
+    };
+    await begin(startMerlon(repository, profile ? ["--cpu-prof", `--cpu-prof-dir=${profile}`] : []));
+    await begin(startScript("grpc-js echo", "./grpc-js-echo.mjs"));
+    if (TRITON) await begin(startTriton(TRITON, pythonRepository, scratch));
+    else process.stdout.write("MERLON_BENCH_TRITON is not set: no real Triton beside.\n");
+    const rows = [];
+    for (const work of workloads(scratch).filter(({ name }) => name.includes(values.filter)))
+      for (const inFlight of LEVELS) {
+        const servers = running.filter(({ name }) => work.servers.includes(name));
+        rows.push(...(await measure(work, inFlight, servers, scratch)));
+        process.stdout.write(".");
+      }
+    process.stdout.write("\n");
+    table(
+      ["workload", ">in flight", "server", ">per s", "spread", ">p50 ms", ">p99 ms", ">CPU µs", ">rate ×", ">CPU ×"],
+      rows,
+      "",
+    );
+    const resident = running.map(server => `${server.name} ${residentMegabytes(server.pid).toFixed(0)} MB`);
+    process.stdout.write(`memory after the load: ${resident.join(", ")}\n`);
+    await Promise.all(running.splice(0).map(server => server.stop()));
+    if (!values.filter) {
+      const rows = [await lifetimes(() => startMerlon(repository))];
+      if (TRITON) rows.push(await lifetimes(() => startTriton(TRITON, pythonRepository, scratch)));
+      table(["server", ">start → ready ms", ">SIGTERM → exit ms", ">memory MB"], rows, "");
+    }
+  } finally {
+    await Promise.all(running.map(server => server.stop()));
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+if (values.help) process.stdout.write(`${HELP}\n`);
+else await main();

@@ -1,0 +1,162 @@
+/**
+ * The servers under measurement, each in a process of its own, and what /proc says about them.
+ */
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+/** Ticks of /proc/PID/stat; the kernel's ABI fixes them for user space. */
+const TICKS = 100;
+
+/** The fields of /proc/PID/stat after the command's name, which may hold blanks. */
+const statOf = pid => {
+  const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return text.slice(text.lastIndexOf(")") + 2).split(" ");
+};
+
+function family(pid) {
+  const parents = new Map();
+  for (const entry of readdirSync("/proc"))
+    if (/^\d+$/.test(entry) && existsSync(`/proc/${entry}/stat`))
+      try {
+        parents.set(Number(entry), Number(statOf(entry)[1]));
+      } catch {
+        // It ended while we looked.
+      }
+  const found = [pid];
+  for (const one of found) for (const [child, parent] of parents) if (parent === one) found.push(child);
+  return found;
+}
+
+/** Seconds of CPU that a process, its threads and its children have taken. */
+export const cpuSeconds = pid =>
+  family(pid).reduce((sum, one) => {
+    const [user, system] = statOf(one).slice(11, 13);
+    return sum + (Number(user) + Number(system)) / TICKS;
+  }, 0);
+
+/** Megabytes of memory that a process and its children hold. */
+export const residentMegabytes = pid =>
+  family(pid).reduce((sum, one) => {
+    const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${one}/status`, "utf8")) ?? [0, 0];
+    return sum + Number(kilobytes) / 1024;
+  }, 0);
+
+const freePort = () =>
+  new Promise(resolve => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+
+const isReady = async http => {
+  const answer = await fetch(`http://127.0.0.1:${http}/v2/health/ready`).catch(() => undefined);
+  return answer?.status === 200;
+};
+
+/** Starts a command that serves Triton's ports; resolves when it says it is ready. `readyMs` is the time from the start. */
+async function startTritonLike(name, command, args, env = {}) {
+  const [grpc, http, metrics] = [await freePort(), await freePort(), await freePort()];
+  const ports = [
+    ...["--grpc-port", String(grpc), "--http-port", String(http), "--metrics-port", String(metrics)],
+    ...["--grpc-address", "127.0.0.1", "--http-address", "127.0.0.1", "--metrics-address", "127.0.0.1"],
+  ];
+  const started = performance.now();
+  const child = spawn(command, [...args, ...ports], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
+  });
+  let said = "";
+  child.stdout.on("data", chunk => (said += chunk));
+  child.stderr.on("data", chunk => (said += chunk));
+  let over = false;
+  const exited = new Promise(resolve =>
+    child.on("exit", () => {
+      over = true;
+      resolve();
+    }),
+  );
+  while (!(await isReady(http))) {
+    if (over || performance.now() - started > 60_000) {
+      child.kill("SIGKILL");
+      throw new Error(`${name} did not become ready:\n${said.slice(-3000)}`);
+    }
+    await new Promise(resolve => setTimeout(resolve, 5));
+  }
+  const readyMs = performance.now() - started;
+  return {
+    name,
+    pid: child.pid,
+    grpc,
+    http,
+    readyMs,
+    /** Milliseconds from SIGTERM to the end of the process. */
+    async stop() {
+      const asked = performance.now();
+      child.kill("SIGTERM");
+      await exited;
+      return performance.now() - asked;
+    },
+  };
+}
+
+export const startMerlon = (repository, nodeFlags = []) =>
+  startTritonLike("merlon", process.execPath, [
+    ...nodeFlags,
+    join(ROOT, "dist/cli/main.js"),
+    "serve",
+    "--model-repository",
+    repository,
+  ]);
+
+/**
+ * The Triton that `nvidia-pytriton` carries.
+ * @param environment folder of a virtual environment that has nvidia-pytriton and numpy
+ */
+export function startTriton(environment, repository, scratch) {
+  const python = readdirSync(join(environment, "lib")).find(name => name.startsWith("python3."));
+  const triton = join(environment, "lib", python, "site-packages/pytriton/tritonserver");
+  // The stub of the environment's Python belongs beside the back end's library.
+  const backends = join(scratch, "backends");
+  mkdirSync(join(backends, "python"), { recursive: true });
+  const link = (from, name) => {
+    if (!existsSync(join(backends, "python", name))) symlinkSync(from, join(backends, "python", name));
+  };
+  for (const name of ["libtriton_python.so", "triton_python_backend_utils.py"])
+    link(join(triton, "backends/python", name), name);
+  link(
+    join(triton, "python_backend_stubs", python.slice("python".length), "triton_python_backend_stub"),
+    "triton_python_backend_stub",
+  );
+  return startTritonLike(
+    "Triton 2.51",
+    join(triton, "bin/tritonserver"),
+    ["--model-repository", repository, "--backend-directory", backends, "--allow-cpu-metrics=false"],
+    { PATH: `${join(environment, "bin")}:${process.env.PATH}` },
+  );
+}
+
+/** A server of our own beside this file that prints its port. */
+export async function startScript(name, script) {
+  const child = spawn(process.execPath, [fileURLToPath(new URL(script, import.meta.url))], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const port = await new Promise((resolve, reject) => {
+    child.stdout.once("data", chunk => resolve(Number(chunk)));
+    child.once("exit", code => reject(new Error(`${name} ended with ${code}`)));
+  });
+  const exited = new Promise(resolve => child.once("exit", resolve));
+  return {
+    name,
+    pid: child.pid,
+    grpc: port,
+    async stop() {
+      child.kill("SIGKILL");
+      await exited;
+    },
+  };
+}
