@@ -1,12 +1,13 @@
 /** `merlon build FILE --out DIR`: compiles an ensemble to a model repository. */
 import { relative } from "node:path";
-import { Command } from "commander";
-import type { PassName } from "../compiler/index.js";
+import { Command, Option } from "commander";
+import type { Layout, PassName } from "../compiler/index.js";
 import { offOption } from "./off-option.js";
 import type { Round } from "./watch.js";
 
 interface Options {
   readonly out: string;
+  readonly layout: Layout;
   readonly off?: PassName[];
   readonly watch?: boolean;
 }
@@ -17,6 +18,14 @@ export const buildCommand = (): Command =>
     .argument("<file>", "*.ensemble.ts")
     .option("-o, --out <folder>", "model repository to write; other models in it stay", "model-repo")
     .option("-w, --watch", "build again whenever a file or an artefact changes")
+    .addOption(
+      new Option(
+        "--layout <layout>",
+        "executor: one model runs the plan; ensemble: one model per step, scheduled by Triton's ensemble",
+      )
+        .choices(["executor", "ensemble"])
+        .default("executor"),
+    )
     .addOption(offOption())
     .addHelpText(
       "after",
@@ -24,6 +33,7 @@ export const buildCommand = (): Command =>
 Examples:
   $ merlon build examples/shop/recommend.ensemble.ts --out model-repo
   $ merlon build --watch recommend.ensemble.ts
+  $ merlon build recommend.ensemble.ts --layout ensemble --out stages
 
 The repository is replaced in one step: after an error or a kill the old one is still there. A server that polls it
 (\`--model-control-mode poll\`) takes each build up.`,
@@ -37,7 +47,7 @@ The repository is replaced in one step: after an error or a kill the old one is 
       await watchFiles("build", () => buildOnce(file, options));
     });
 
-async function buildOnce(file: string, { out, off = [] }: Options): Promise<Round> {
+async function buildOnce(file: string, { out, layout, off = [] }: Options): Promise<Round> {
   const started = performance.now();
   const { build, compile, printDiagnostics, refreshEnvironment } = await import("../compiler/index.js");
   const types = refreshEnvironment(file);
@@ -54,7 +64,7 @@ async function buildOnce(file: string, { out, off = [] }: Options): Promise<Roun
     throw new Error(
       `${file} is a workflow: fit it with \`merlon fit ${file} --data … --out …\`, and use it in an ensemble.`,
     );
-  const built = build(compiled, out);
+  const built = build(compiled, out, { layout });
   const where = relative(process.cwd(), built.folder) || ".";
   process.stdout.write(
     `✔ Built ${where} in ${Math.round(performance.now() - started)} ms\n${table(built.models)}\nServe it:\n  merlon serve --model-repository ${where}\n`,

@@ -34,6 +34,29 @@ const stepSchema = z.strictObject({
 
 const planOutput = z.strictObject({ ref: columnRef, schema: columnSchema });
 
+const stageSchema = z.strictObject({
+  /** The ensemble it is a stage of. */
+  of: z.string().min(1),
+  /**
+   * Rows of the inputs other than the request's, parents first. `grouped` names the rows they belong to and the tensor that says how (INT32, one
+   * more entry than those rows); without it they stand alone.
+   */
+  rows: z.array(
+    z.strictObject({
+      id: z.string().min(1),
+      grouped: z.strictObject({ by: z.string().min(1), offsets: z.string().min(1) }).optional(),
+    }),
+  ),
+  /** Rows that the stage makes, and the tensor that answers their offsets. */
+  makes: z.array(z.strictObject({ id: z.string().min(1), offsets: z.string().min(1) })),
+  /** Columns that may hold nulls: each travels with `NAME__validity`. */
+  nullable: z.strictObject({ inputs: z.array(z.string()), outputs: z.array(z.string()) }),
+  /** The outputs leave as the ensemble answers them, with its batch dimension or without; else as columns for another stage. */
+  answers: z.enum(["batched", "unbatched"]).optional(),
+});
+/** What a plan that is one stage of an ensemble says of its tensors; `stage-tensors.ts` has their names. */
+export type PlanStage = Readonly<z.infer<typeof stageSchema>>;
+
 const planSchema = z.strictObject({
   format: z.literal("merlon/plan"),
   version: z.literal(1),
@@ -44,6 +67,8 @@ const planSchema = z.strictObject({
   outputs: z.array(planOutput),
   /** Named parts of a workflow that can be asked for alone. */
   subgraphs: z.record(z.string(), z.array(planOutput)).optional(),
+  /** Present in a part of a plan that is served as one stage of a Triton ensemble. */
+  stage: stageSchema.optional(),
 });
 
 /** One operator of a plan. `K` narrows parameters and state together. */
@@ -74,6 +99,8 @@ export interface Plan {
   readonly outputs: readonly { readonly ref: ColumnRef; readonly schema: ColumnSchema }[];
   /** Columns of each named part of a workflow. */
   readonly subgraphs?: Readonly<Record<string, Plan["outputs"]>>;
+  /** Present in a part of a plan that is served as one stage of a Triton ensemble. */
+  readonly stage?: PlanStage;
 }
 
 /** A plan document that does not hold together; the message names the place. */
@@ -127,7 +154,12 @@ function parseStep(step: z.infer<typeof stepSchema>, where: string, i: number): 
 
 function checkReferences(plan: Plan, where: string): void {
   const known = new Map<string, ReadonlySet<string>>([[REQUEST_STEP, new Set(plan.inputs.map(c => c.name))]]);
-  const rows = new Set([REQUEST_ROWS]);
+  const rows = new Set([REQUEST_ROWS, ...(plan.stage?.rows.map(({ id }) => id) ?? [])]);
+  const strange = plan.inputs.find(c => !rows.has(c.rows));
+  if (strange)
+    throw new PlanError(
+      `${where}: input \`${strange.name}\` has the rows \`${strange.rows}\`, and a request brings \`${[...rows].join("`, `")}\`.`,
+    );
   const resolve = (ref: ColumnRef, at: string) => {
     if (!known.get(ref.step)?.has(ref.column))
       throw new PlanError(

@@ -4,13 +4,15 @@
  */
 import { copyFileSync, cpSync, existsSync, linkSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
 import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { printModelConfig } from "../../triton-protos/model-config.js";
-import { type Plan, printPlan } from "../../triton-protos/plan.js";
+import type { Plan } from "../../triton-protos/plan.js";
 import type { Compiled } from "../compile.js";
 import type { ArtefactFile } from "../ops/define-op.js";
-import { entryConfig, onnxConfig } from "./configs.js";
+import { entryConfig } from "./configs.js";
+import { earlierModels } from "./earlier-models.js";
+import { ensembleModels } from "./ensemble/ensemble-models.js";
+import { onnxModels, planModel, type RepositoryModel } from "./repository-model.js";
 
 export interface BuiltModel {
   readonly name: string;
@@ -27,49 +29,54 @@ export interface Built {
 
 export const DEFAULT_MAX_BATCH_SIZE = 128;
 
+/** `executor`: one model runs the plan in process. `ensemble`: one model per step, and an entry that schedules them. */
+export const LAYOUTS = ["executor", "ensemble"] as const;
+export type Layout = (typeof LAYOUTS)[number];
+
+/** What of a compiled program becomes a repository. */
+export type Program = Pick<Compiled, "plan" | "steps" | "graph">;
+
+export interface BuildOptions {
+  /** @default "executor" */
+  readonly layout?: Layout;
+}
+
 /**
  * Writes the repository. Models of other programs that stand in `out` stay.
  * @param out repository folder; made when missing
  */
-export function build(compiled: Compiled, out: string): Built {
+export function build(compiled: Program, out: string, options: BuildOptions = {}): Built {
   const { plan } = compiled;
   const target = resolve(out);
   const staging = stagingFolder(target);
-  const used = new Set(plan.steps.map(step => step.id));
-  const steps = compiled.steps.filter(step => used.has(step.id));
-  const onnx = new Map(steps.flatMap(step => (step.model ? [[step.model.name, step.model.from] as const] : [])));
-
-  const version = makeVersion(staging, plan.name);
-  writeFileSync(join(version, "plan.json"), printPlan(plan));
-  for (const file of steps.flatMap(step => step.files ?? [])) writeArtefact(file, version);
-  const maxBatchSize = (compiled.graph.options.maxBatchSize as number | undefined) ?? DEFAULT_MAX_BATCH_SIZE;
-  writeFileSync(join(staging, plan.name, "config.pbtxt"), printModelConfig(entryConfig(plan, maxBatchSize)));
-  for (const [name, from] of onnx) {
-    const signature = readOnnxSignature(from);
-    const folder = makeVersion(staging, name);
-    copyArtefact(from, join(folder, "model.onnx"));
-    for (const external of signature.externalData) copyArtefact(join(dirname(from), external), join(folder, external));
-    writeFileSync(join(staging, name, "config.pbtxt"), printModelConfig(onnxConfig(name, signature)));
+  const models = repositoryModels(compiled, options);
+  for (const { name, config, files } of models) {
+    const version = join(staging, name, "1");
+    mkdirSync(version, { recursive: true });
+    for (const file of files) writeArtefact(file, version);
+    writeFileSync(join(staging, name, "config.pbtxt"), printModelConfig(config));
   }
-
-  const models = [plan.name, ...onnx.keys()];
-  keepOthers(target, staging, new Set(models));
+  keepOthers(target, staging, new Set([...models.map(m => m.name), ...earlierModels(target, plan.name)]));
   replaceFolder(staging, target);
   return {
     folder: target,
     plan,
-    models: models.map(name => ({
+    models: models.map(({ name, config }) => ({
       name,
-      backend: name === plan.name ? "merlon" : "onnxruntime",
+      backend: config.backend ?? config.platform ?? "",
       ...measure(join(target, name)),
     })),
   };
 }
 
-function makeVersion(repository: string, model: string): string {
-  const version = join(repository, model, "1");
-  mkdirSync(version, { recursive: true });
-  return version;
+/** The models of a layout; the entry is the first. */
+export function repositoryModels(compiled: Program, { layout = "executor" }: BuildOptions = {}): RepositoryModel[] {
+  const { plan } = compiled;
+  const used = new Set(plan.steps.map(step => step.id));
+  const steps = compiled.steps.filter(step => used.has(step.id));
+  const maxBatchSize = (compiled.graph.options.maxBatchSize as number | undefined) ?? DEFAULT_MAX_BATCH_SIZE;
+  if (layout === "ensemble") return ensembleModels(plan, steps, maxBatchSize);
+  return [planModel({ ...entryConfig(plan, maxBatchSize), name: plan.name }, plan, steps), ...onnxModels(steps)];
 }
 
 function writeArtefact(file: ArtefactFile, version: string): void {
@@ -85,7 +92,7 @@ function copyArtefact(from: string, to: string): void {
   else copyFileSync(from, to);
 }
 
-/** Models that this build does not write come along as hard links. */
+/** Models of other programs come along as hard links. */
 function keepOthers(from: string, to: string, ours: ReadonlySet<string>): void {
   if (!existsSync(from)) return;
   for (const entry of readdirSync(from)) if (!ours.has(entry)) linkTree(join(from, entry), join(to, entry));

@@ -7,12 +7,12 @@ import type { ModelConfigInit } from "../../triton-protos/model-config.js";
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../triton-protos/schema.js";
 
-interface TensorConfig {
+export interface TensorConfig {
   readonly name: string;
   readonly data_type: ConfigType;
   readonly dims: readonly number[];
 }
-const tensor = (name: string, dtype: DType, dims: readonly number[]): TensorConfig => ({
+export const tensor = (name: string, dtype: DType, dims: readonly number[]): TensorConfig => ({
   name,
   data_type: datatype(dtype).config,
   dims: [...dims],
@@ -44,15 +44,18 @@ function rowBound(plan: Plan, rows: string): number | undefined {
 /** @param maxBatchSize 0 serves without a batch dimension */
 export function entryConfig(plan: Plan, maxBatchSize: number): ModelConfigInit {
   const batches = maxBatchSize > 0 && canBatch(plan);
-  const describe = batches ? batched : unbatched;
   return {
     name: plan.name,
     backend: "merlon",
     max_batch_size: batches ? maxBatchSize : 0,
-    input: plan.inputs.flatMap(describe),
-    output: plan.outputs.flatMap(({ schema }) => describe(schema)),
+    input: plan.inputs.flatMap(batches ? batched : unbatched),
+    output: entryTensors(plan.outputs, batches),
   };
 }
+
+/** Tensors that answers leave in, dims without the batch dimension. */
+export const entryTensors = (outputs: Plan["outputs"], batches: boolean): TensorConfig[] =>
+  outputs.flatMap(({ schema }) => (batches ? batched : unbatched)(schema));
 
 /** dims without the batch dimension: `[1]` a scalar, `[n]` a vector, `[-1]` a row's candidates, padded to the longest row. */
 function batched(col: ColumnSchema): TensorConfig[] {

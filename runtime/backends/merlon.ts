@@ -6,14 +6,18 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { configDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
-import { type Plan, parsePlan } from "../../triton-protos/plan.js";
-import { isRagged } from "../../triton-protos/schema.js";
+import { type Plan, type PlanStage, parsePlan } from "../../triton-protos/plan.js";
+import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../triton-protos/schema.js";
+import { stageTensors } from "../../triton-protos/stage-tensors.js";
 import { RuntimeFault } from "../errors.js";
 import { type ExecutablePlan, preparePlan } from "../plan/execute.js";
-import type { Parameter } from "../tensor.js";
+import type { Column, Rows } from "../plan/table.js";
+import type { Parameter, Tensor } from "../tensor.js";
 import type { Backend, BackendRequest, BackendResponse, LoadContext } from "./backend.js";
 import { requestColumns } from "./merlon-inputs.js";
 import { answerTensors } from "./merlon-outputs.js";
+import { stageColumns } from "./stage-inputs.js";
+import { stageAnswer } from "./stage-outputs.js";
 
 export const merlonBackend: Backend = {
   dependencies: async folder => {
@@ -25,8 +29,9 @@ export const merlonBackend: Backend = {
     const plan = await readPlan(context.folder);
     checkConfig(plan, context.config);
     const executable = await preparePlan(plan, { folder: context.folder, models: context.models });
+    const form = plan.stage ? stageForm(plan, plan.stage, context.config) : requestForm(plan, context.config);
     return {
-      execute: requests => Promise.all(requests.map(request => answer(executable, context, request))),
+      execute: requests => Promise.all(requests.map(request => answer(executable, form, context, request))),
       close: () => executable.close(),
     };
   },
@@ -45,17 +50,46 @@ async function readPlan(folder: string): Promise<Plan> {
   }
 }
 
+/** How a model's columns travel. */
+interface Form {
+  read(tensors: ReadonlyMap<string, Tensor>): { columns: ReadonlyMap<string, Column>; request: Rows | undefined };
+  write(columns: ReadonlyMap<string, Column>, request: Rows | undefined): readonly Tensor[];
+}
+
+const requestForm = (plan: Plan, config: ModelConfig): Form => ({
+  read: tensors => {
+    const columns = requestColumns(plan.inputs, tensors);
+    return { columns, request: columns.values().next().value!.rows };
+  },
+  write: writeAnswers(plan, config.max_batch_size > 0),
+});
+
+const stageForm = (plan: Plan, stage: PlanStage, config: ModelConfig): Form => ({
+  read: tensors => stageColumns(plan.inputs, stage, tensors),
+  write: stage.answers ? writeAnswers(plan, stage.answers === "batched") : stageAnswer(plan, stage, config),
+});
+
+const writeAnswers =
+  ({ outputs }: Plan, batched: boolean): Form["write"] =>
+  (columns, request) =>
+    outputs.flatMap(({ schema }) => answerTensors(schema, columns.get(schema.name)!, request!, batched));
+
 /** Names and dtypes of the configuration against those of the plan: two files that only a build keeps together. */
 function checkConfig(plan: Plan, config: ModelConfig): void {
-  const batched = config.max_batch_size > 0;
+  const { stage } = plan;
+  const batched = config.max_batch_size > 0 || stage?.answers === "batched";
+  const tensorOf = (side: "input" | "output", col: ColumnSchema): string => {
+    if (stage && (side === "input" || !stage.answers)) return stageTensors(col, false)[0]!.name;
+    const paired = isRagged(col) || (side === "output" && !batched && col.rows !== REQUEST_ROWS);
+    return paired ? `${col.name}__values` : col.name;
+  };
   const sides = [
     ["input", plan.inputs, config.input],
     ["output", plan.outputs.map(o => o.schema), config.output],
   ] as const;
   for (const [side, columns, tensors] of sides)
     for (const col of columns) {
-      const paired = isRagged(col) || (side === "output" && !batched && col.rows !== "request");
-      const name = paired ? `${col.name}__values` : col.name;
+      const name = tensorOf(side, col);
       const tensor = tensors.find(t => t.name === name);
       if (tensor && configDatatype(tensor.data_type)?.name === col.dtype) continue;
       const seen = tensor ? `has the type ${tensor.data_type}` : "is missing";
@@ -68,20 +102,18 @@ function checkConfig(plan: Plan, config: ModelConfig): void {
 
 async function answer(
   executable: ExecutablePlan,
+  form: Form,
   context: LoadContext,
   request: BackendRequest,
 ): Promise<BackendResponse | RuntimeFault> {
   const { plan } = executable;
   const { parameters, signal, requestedOutputs } = request;
   try {
-    const columns = requestColumns(plan.inputs, request.inputs);
-    const rows = columns.values().next().value!.rows;
+    const { columns, request: rows } = form.read(request.inputs);
     const seed = parameters.has("seed") ? readSeed(parameters.get("seed")!) : context.drawSeed();
     const result = await executable.run(columns, { seed, parameters, ...(signal && { signal }) });
-    const outputs = plan.outputs
-      .flatMap(({ schema }) =>
-        answerTensors(schema, result.columns.get(schema.name)!, rows, context.config.max_batch_size > 0),
-      )
+    const outputs = form
+      .write(result.columns, rows)
       .filter(tensor => requestedOutputs.has(tensor.name))
       .toSorted((a, b) => (a.name < b.name ? -1 : 1));
     return parameters.get("timings") === true

@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { canBatch } from "#compiler/5-emit/configs.js";
-import { build, compile } from "#compiler/index.js";
+import { build, compile, LAYOUTS } from "#compiler/index.js";
 import { parseModelConfig } from "#triton-protos/model-config.js";
 import { parsePlan } from "#triton-protos/plan.js";
 
@@ -94,13 +94,24 @@ describe("a repository", () => {
     expect(parsePlan(plan, "plan.json").steps.length).toBe(9);
   });
 
-  test("has the same bytes when built again, there or elsewhere", async () => {
-    const before = fingerprint(out);
-    build(await compiled(FOUR_STAGES), out);
-    expect(fingerprint(out)).toBe(before);
-    const elsewhere = join(folder, "elsewhere");
-    build(await compiled(FOUR_STAGES), elsewhere);
+  test.each(LAYOUTS)("has the same bytes when built again, there or elsewhere: %s", async layout => {
+    const here = join(folder, `here-${layout}`);
+    build(await compiled(FOUR_STAGES), here, { layout });
+    const before = fingerprint(here);
+    build(await compiled(FOUR_STAGES), here, { layout });
+    expect(fingerprint(here)).toBe(before);
+    const elsewhere = join(folder, `elsewhere-${layout}`);
+    build(await compiled(FOUR_STAGES), elsewhere, { layout });
     expect(fingerprint(elsewhere)).toBe(before);
+  });
+
+  test("keeps nothing of the other layout", async () => {
+    const program = await compiled(FOUR_STAGES);
+    const both = join(folder, "both");
+    build(program, both, { layout: "ensemble" });
+    expect(readdirSync(both)).toContain("recommend_answer");
+    build(program, both);
+    expect(fingerprint(both)).toBe(fingerprint(out));
   });
 
   test("keeps the models of others", async () => {
@@ -156,15 +167,15 @@ describe("nothing half done", () => {
 
   test("kill -9 at any moment leaves the old repository or the new one", async () => {
     const valid = new Set<string>();
-    for (const topk of [6, 7]) {
-      write(topk);
-      build(await compiled(source), out);
+    for (const [i, layout] of LAYOUTS.entries()) {
+      write(6 + i);
+      build(await compiled(source), out, { layout });
       valid.add(fingerprint(out));
     }
     let killed = 0;
     for (let i = 0; i < 14; i++) {
       write(6 + (i % 2));
-      const child = run(["build", source, "--out", out]);
+      const child = run(["build", source, "--out", out, "--layout", LAYOUTS[i % 2]!]);
       const timer = setTimeout(() => child.process.kill("SIGKILL"), 250 + i * 45);
       if ((await child.exit) === null) killed++;
       clearTimeout(timer);

@@ -56,14 +56,26 @@ export interface RandomProgram {
 
 const FEATURES = { user_features: ["age", "city", "purchased_ids"], item_features: ["price"] } as const;
 
-export function randomProgram(instructions: readonly Instruction[]): RandomProgram {
+export interface RandomOptions {
+  readonly name?: string;
+  /** A list without a length takes the ensemble's batch dimension away. */
+  readonly purchased?: "list<int64>" | "int64[3]";
+  /** Gives no answer the name of a request column, which Triton's ensembles can't have. */
+  readonly ownNames?: boolean;
+}
+
+export function randomProgram(
+  instructions: readonly Instruction[],
+  { name = "random", purchased = "list<int64>", ownNames = false }: RandomOptions = {},
+): RandomProgram {
+  const understood = (node: AnyNode) => understand(ownNames ? node.pipe(rename({ postfix: "_out" })) : node, name);
   const request = source({
     user_id: "int64",
     a: "float32",
     b: "int64",
     c: "string",
     d: "float64",
-    purchased: "list<int64>",
+    purchased,
     query: "float32[4]",
   });
   const known: Known[] = [{ node: request, names: ["user_id", "a", "b", "c", "d", "purchased", "query"] }];
@@ -74,7 +86,10 @@ export function randomProgram(instructions: readonly Instruction[]): RandomProgr
     const node = apply(known, next);
     const found = node && understood(node);
     if (!found?.inferred.output?.length) continue;
-    known.push({ node, names: found.inferred.output.map(b => b.column.name) });
+    known.push({
+      node,
+      names: found.inferred.output.map(b => (ownNames ? b.column.name.replace(/_out$/, "") : b.column.name)),
+    });
     done = [...done, next];
   }
   // Several ends make several readers; the last nodes are the deepest.
@@ -89,8 +104,8 @@ export function randomProgram(instructions: readonly Instruction[]): RandomProgr
   return understood(ends[0]!.node)!;
 }
 
-function understood(node: AnyNode): RandomProgram | undefined {
-  const graph = serialise(ensemble("random", node));
+function understand(node: AnyNode, name: string): RandomProgram | undefined {
+  const graph = serialise(ensemble(name, node));
   const inferred = infer(graph, { artefacts, variable: () => undefined });
   return inferred.faults.length ? undefined : { graph, inferred };
 }

@@ -1,0 +1,29 @@
+/**
+ * What an earlier build of a program left in a repository: its stages and ONNX models, which a build with fewer of them must not keep.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Plan, parsePlan } from "../../triton-protos/plan.js";
+
+/** @param program its name, which is the entry model's */
+export function earlierModels(repository: string, program: string): string[] {
+  if (!existsSync(repository)) return [];
+  return readdirSync(repository).flatMap(model => {
+    const plans = plansOf(join(repository, model));
+    if (model === program)
+      return plans.flatMap(plan => plan.steps.flatMap(step => (step.op === "predictOnnx" ? step.params.model : [])));
+    return plans.some(plan => plan.stage?.of === program) ? [model] : [];
+  });
+}
+
+/** Plans of a model's versions; what is no plan is somebody else's. */
+function plansOf(model: string): Plan[] {
+  try {
+    return readdirSync(model, { withFileTypes: true }).flatMap(version => {
+      const file = join(model, version.name, "plan.json");
+      return version.isDirectory() && existsSync(file) ? [parsePlan(readFileSync(file, "utf8"), file)] : [];
+    });
+  } catch {
+    return [];
+  }
+}

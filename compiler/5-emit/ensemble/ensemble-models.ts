@@ -1,0 +1,61 @@
+/**
+ * Plan → the models of `--layout ensemble`: the entry, which schedules, the stages, and the ONNX models.
+ */
+import { readOnnxSignature } from "../../../triton-protos/artefacts/onnx.js";
+import { readWorkflow } from "../../../triton-protos/artefacts/workflow.js";
+import { type Plan, parsePlan } from "../../../triton-protos/plan.js";
+import type { InferredStep } from "../../3-graph/infer.js";
+import { entryConfig } from "../configs.js";
+import { onnxModels, planModel, type RepositoryModel } from "../repository-model.js";
+import { type CutStage, cutPlan } from "./cut-plan.js";
+
+/**
+ * @param steps the program's steps that the plan has
+ * @param maxBatchSize 0 serves without a batch dimension
+ */
+export function ensembleModels(plan: Plan, steps: readonly InferredStep[], maxBatchSize: number): RepositoryModel[] {
+  const stages = ensembleStages(plan, steps, maxBatchSize);
+  const inferred = new Map(steps.map(step => [step.id, step]));
+  return [
+    // The server needs none of the plan; people do, and `merlon explain`.
+    { ...planModel(ensembleConfig(plan, stages, maxBatchSize), plan, []) },
+    ...stages.flatMap(({ plan: part, config, model, step }) =>
+      part && config ? planModel({ ...config, name: model }, part, step ? [inferred.get(step.id)!] : []) : [],
+    ),
+    ...onnxModels(steps),
+  ];
+}
+
+export function ensembleStages(plan: Plan, steps: readonly InferredStep[], maxBatchSize: number): readonly CutStage[] {
+  const inferred = new Map(steps.map(step => [step.id, step]));
+  return cutPlan(plan, {
+    inferred: steps,
+    maxBatchSize,
+    signature: step => readOnnxSignature(inferred.get(step.id)!.model!.from),
+    workflowOf: step => workflowOf(inferred.get(step.id)),
+  });
+}
+
+/** A step that takes a part of a workflow brings that part along. */
+function workflowOf(step: InferredStep | undefined): Plan | undefined {
+  const [whole, part] = step?.files ?? [];
+  if (part && "text" in part) return parsePlan(part.text, part.to);
+  return whole && "from" in whole ? readWorkflow(whole.from) : undefined;
+}
+
+function ensembleConfig(plan: Plan, stages: readonly CutStage[], maxBatchSize: number) {
+  const { backend: _, ...config } = entryConfig(plan, maxBatchSize);
+  return {
+    ...config,
+    name: plan.name,
+    platform: "ensemble",
+    ensemble_scheduling: {
+      step: stages.map(({ model, inputs, outputs }) => ({
+        model_name: model,
+        model_version: -1,
+        input_map: { ...inputs },
+        output_map: { ...outputs },
+      })),
+    },
+  };
+}

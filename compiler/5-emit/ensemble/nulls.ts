@@ -1,0 +1,82 @@
+/**
+ * Which columns of a plan may hold nulls: those travel between stages with a tensor that marks them.
+ */
+import { datatype } from "../../../triton-protos/datatype.js";
+import type { OpKind } from "../../../triton-protos/op-params.js";
+import { type AnyStep, type Plan, REQUEST_STEP, type Step } from "../../../triton-protos/plan.js";
+
+/** Operators whose columns have no null whatever they read; floats say NaN. */
+const FILLS: ReadonlySet<OpKind> = new Set<OpKind>([
+  "fillMissing",
+  "fillMedian",
+  "logOp",
+  "normalize",
+  "normalizeMinMax",
+  "bucketize",
+  "categorify",
+  "hashBucket",
+  "hashedCross",
+  "predictOnnx",
+  "queryFaiss",
+]);
+/** Operators whose columns have the nulls of the columns they read, place by place; the others may make some. */
+const KEEPS: ReadonlySet<OpKind> = new Set<OpKind>([
+  "clip",
+  "listSlice",
+  "rename",
+  "addTags",
+  "addProperties",
+  "filterCandidates",
+  "unrollFeatures",
+  "softmaxSampling",
+]);
+
+/** The fitted workflow of a step; undefined where it can't be read, and its columns may then hold nulls. */
+export type WorkflowOf = (step: Step<"transformWorkflow">) => Plan | undefined;
+
+/**
+ * @param given columns of the request that may hold nulls: none on the wire, some in a workflow that an ensemble calls
+ * @returns `step\ncolumn` of each column that may
+ */
+export function nullableColumns(
+  plan: Plan,
+  workflowOf: WorkflowOf,
+  given: ReadonlySet<string> = new Set(),
+): ReadonlySet<string> {
+  const nullable = new Set([...given].map(name => key(REQUEST_STEP, name)));
+  for (const step of plan.steps) {
+    const read = Object.values(step.inputs)
+      .flat()
+      .map(({ name, step: from, column }) => ({ name, nullable: nullable.has(key(from, column)) }));
+    const may = columnsWithNulls(step, read, workflowOf);
+    for (const [i, { name }] of step.outputs.entries()) if (may(name, i)) nullable.add(key(step.id, name));
+  }
+  return nullable;
+}
+
+const key = (step: string, column: string): string => `${step}\n${column}`;
+
+function columnsWithNulls(
+  step: AnyStep,
+  read: readonly { readonly name: string; readonly nullable: boolean }[],
+  workflowOf: WorkflowOf,
+): (column: string, place: number) => boolean {
+  if (FILLS.has(step.op)) return () => false;
+  if (KEEPS.has(step.op)) return (_, place) => read[place]?.nullable ?? true;
+  if (step.op === "queryFeast")
+    return name => {
+      const { list, dtype } = step.outputs.find(c => c.name === name)!;
+      if (!Object.hasOwn(step.params.features, name)) return read[0]!.nullable;
+      return !list && datatype(dtype).kind !== "float";
+    };
+  if (step.op === "transformWorkflow") {
+    const workflow = workflowOf(step);
+    if (!workflow) return () => true;
+    const inside = nullableColumns(workflow, workflowOf, new Set(read.filter(c => c.nullable).map(c => c.name)));
+    return name => {
+      const ref = workflow.outputs.find(o => o.schema.name === name)?.ref;
+      return !ref || inside.has(key(ref.step, ref.column));
+    };
+  }
+  return () => true;
+}

@@ -1,0 +1,43 @@
+/**
+ * A model of a repository before it is written: its configuration, and the files of its version folder.
+ */
+import { dirname, join } from "node:path";
+import { type OnnxSignature, readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
+import type { ModelConfigInit } from "../../triton-protos/model-config.js";
+import { type Plan, printPlan } from "../../triton-protos/plan.js";
+import type { InferredStep } from "../3-graph/infer.js";
+import type { ArtefactFile } from "../ops/define-op.js";
+import { onnxConfig } from "./configs.js";
+
+export interface RepositoryModel {
+  readonly name: string;
+  readonly config: ModelConfigInit;
+  /** Beside each other in the version folder. */
+  readonly files: readonly ArtefactFile[];
+}
+
+/** A model whose version folder holds a plan and what its steps open. */
+export const planModel = (
+  config: ModelConfigInit & { readonly name: string },
+  plan: Plan,
+  steps: readonly InferredStep[],
+): RepositoryModel => ({
+  name: config.name,
+  config,
+  files: [{ to: "plan.json", text: printPlan(plan) }, ...steps.flatMap(step => step.files ?? [])],
+});
+
+/** One model per ONNX file that the steps run, whichever how many run it. */
+export function onnxModels(steps: readonly InferredStep[]): RepositoryModel[] {
+  const from = new Map(steps.flatMap(step => (step.model ? [[step.model.name, step.model.from] as const] : [])));
+  return [...from].map(([name, file]) => onnxModel(name, file, readOnnxSignature(file)));
+}
+
+const onnxModel = (name: string, from: string, signature: OnnxSignature): RepositoryModel => ({
+  name,
+  config: onnxConfig(name, signature),
+  files: [
+    { to: "model.onnx", from },
+    ...signature.externalData.map(external => ({ to: external, from: join(dirname(from), external) })),
+  ],
+});
