@@ -3,28 +3,24 @@
  * The `merlon` command: each subcommand is a file of its own and loads what it needs when it runs.
  */
 import { readFileSync } from "node:fs";
-import { Command } from "commander";
-import { buildCommand } from "./build.js";
-import { checkCommand } from "./check.js";
-import { explainCommand } from "./explain.js";
-import { fitCommand } from "./fit.js";
-import { indexCommand } from "./index-build.js";
-import { predictCommand } from "./predict.js";
-import { serveCommand } from "./serve.js";
-import { transformCommand } from "./transform.js";
-import { typegenCommand } from "./typegen.js";
 
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-  version: string;
-};
+// A server starts without the compiler and the other commands.
+if (process.argv[2] === "serve") await (await import("./serve.js")).serve(process.argv.slice(3));
+else await main();
 
-const program = new Command("merlon")
-  .description("Recommenders in TypeScript: write, compile to a Triton model repository, serve.")
-  .version(version)
-  .showHelpAfterError("(add --help for what it takes)")
-  .addHelpText(
-    "after",
-    `
+async function main(): Promise<void> {
+  const { Command } = await import("commander");
+  const { commands } = await import("./commands.js");
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  const program = new Command("merlon")
+    .description("Recommenders in TypeScript: write, compile to a Triton model repository, serve.")
+    .version(version)
+    .showHelpAfterError("(add --help for what it takes)")
+    .addHelpText(
+      "after",
+      `
 The usual way through:
   $ merlon fit ranking.workflow.ts --data 'events/*.parquet' --out etl/ranking
   $ merlon transform etl/ranking --data 'events/*.parquet' --out train.parquet
@@ -32,24 +28,12 @@ The usual way through:
   $ merlon check recommend.ensemble.ts
   $ merlon build recommend.ensemble.ts --out model-repo
   $ merlon serve --model-repository model-repo`,
-  );
-
-for (const command of [
-  checkCommand(),
-  buildCommand(),
-  explainCommand(),
-  typegenCommand(),
-  fitCommand(),
-  transformCommand(),
-  predictCommand(),
-  indexCommand(),
-  serveCommand(),
-])
-  program.addCommand(command);
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  process.stderr.write(`merlon: ${(error as Error).message}\n`);
-  process.exitCode = 1;
+    );
+  for (const command of commands()) program.addCommand(command);
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    process.stderr.write(`merlon: ${(error as Error).message}\n`);
+    process.exitCode = 1;
+  }
 }

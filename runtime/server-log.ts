@@ -6,6 +6,8 @@ export interface ServerLog {
   warning(source: string, text: string): void;
   error(source: string, text: string): void;
   verbose(source: string, text: string): void;
+  /** Information of several lines, as it stands. */
+  table(source: string, text: string): void;
 }
 
 export interface LogOptions {
@@ -23,20 +25,25 @@ export function createLog(
   options: LogOptions,
   write: (line: string, stream: "stdout" | "stderr") => void = writeToProcess,
 ): ServerLog {
+  // Readers of Triton's log expect `file:line]` in a head; the line is always 0 here.
+  const head = (level: "I" | "W" | "E", source: string): string =>
+    options.format === "ISO8601"
+      ? `${new Date().toISOString().replace(/\.\d+Z/, "Z")} ${level} ${process.pid} ${source}.ts:0]`
+      : `${level}${stamp(new Date())} ${process.pid} ${source}.ts:0]`;
   const record =
-    (level: "I" | "W" | "E", on: boolean, stream: "stdout" | "stderr") => (source: string, text: string) => {
-      if (!on) return;
-      const head =
-        options.format === "ISO8601"
-          ? `${new Date().toISOString().replace(/\.\d+Z/, "Z")} ${level} ${process.pid} ${source}.ts]`
-          : `${level}${stamp(new Date())} ${process.pid} ${source}.ts]`;
-      write(`${head} ${JSON.stringify(text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text)}\n`, stream);
+    (level: "I" | "W" | "E", on: () => boolean, stream: "stdout" | "stderr") => (source: string, text: string) => {
+      if (!on()) return;
+      const quoted = JSON.stringify(text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text);
+      write(`${head(level, source)} ${quoted}\n`, stream);
     };
   return {
-    info: record("I", options.info, "stdout"),
-    warning: record("W", options.warning, "stderr"),
-    error: record("E", options.error, "stderr"),
-    verbose: record("I", options.verbose > 0, "stdout"),
+    info: record("I", () => options.info, "stdout"),
+    warning: record("W", () => options.warning, "stderr"),
+    error: record("E", () => options.error, "stderr"),
+    verbose: record("I", () => options.verbose > 0, "stdout"),
+    table(source, text) {
+      if (options.info) write(`${head("I", source)} \n${text}\n`, "stdout");
+    },
   };
 }
 

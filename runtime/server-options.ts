@@ -2,6 +2,8 @@
  * What a server is started with, and what runs then.
  */
 import type { LogOptions } from "./server-log.js";
+import { type ConnectionCare, DEFAULT_CARE } from "./transport/grpc/connection-care.js";
+import type { GrpcTls } from "./transport/grpc/tls.js";
 
 interface Endpoint {
   /** Defaults to 0.0.0.0, as Triton's. */
@@ -15,6 +17,9 @@ export interface ServeOptions {
   /** `false` leaves an endpoint out. */
   readonly http?: Endpoint | false;
   readonly grpc?: Endpoint | false;
+  /** TLS on the gRPC port; without it the port speaks plain text. */
+  readonly grpcTls?: GrpcTls | undefined;
+  readonly grpcConnections?: Partial<ConnectionCare>;
   readonly metrics?: Endpoint | false;
   readonly modelControlMode?: "none" | "poll" | "explicit";
   /** Mode poll: seconds between two looks at the repositories. */
@@ -32,6 +37,19 @@ export interface ServeOptions {
   readonly backendConfig?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Bytes of the response cache; 0, the default, for none. */
   readonly cacheSize?: number;
+  /** Settings of caches by name; there is one, `local`, and its `size` goes before `cacheSize`. */
+  readonly cacheConfig?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** How many models load at a time at the start. */
+  readonly modelLoadThreads?: number;
+  /** How old the machine's figures among the metrics may be. */
+  readonly metricsIntervalMs?: number;
+  /** Several servers may listen to the same port when all of them say so. */
+  readonly reuseHttpPort?: boolean;
+  readonly reuseGrpcPort?: boolean;
+  /** How inference responses are packed for clients that can unpack them. */
+  readonly grpcCompression?: "none" | "low" | "medium" | "high";
+  /** What changes nothing here, and is shown among the options at the start all the same. */
+  readonly shown?: Partial<ShownOptions>;
   /** Bounds instances by the resources that they name. */
   readonly rateLimit?: boolean;
   readonly rateLimitResources?: Readonly<Record<string, number>>;
@@ -56,7 +74,14 @@ export interface ServeOptions {
   /** File that takes the log instead of the process's streams. */
   readonly logFile?: string;
   /** Where log lines go; the process's streams by default. */
+  /** Called when the models are loaded and before the ports open: from here on `stop` is the way to end. */
+  readonly onLoaded?: () => void;
   readonly writeLog?: (text: string, stream: "stdout" | "stderr") => void;
+}
+
+interface ShownOptions {
+  readonly pinnedMemoryPoolByteSize: number;
+  readonly minSupportedComputeCapability: number;
 }
 
 export interface RunningServer {
@@ -78,9 +103,11 @@ export const withDefaults = (given: ServeOptions) => {
     value === false ? undefined : { address: value?.address ?? address, port: value?.port ?? port };
   const http = endpoint(given.http, 8000);
   return {
-    modelRepositories: given.modelRepositories,
+    modelRepositories: [...new Set(given.modelRepositories)],
     http,
     grpc: endpoint(given.grpc, 8001),
+    grpcTls: given.grpcTls,
+    grpcConnections: { ...DEFAULT_CARE, ...given.grpcConnections },
     metrics: endpoint(given.metrics, 8002, http?.address),
     modelControlMode: given.modelControlMode ?? "none",
     loadModels: given.loadModels ?? [],
@@ -91,6 +118,13 @@ export const withDefaults = (given: ServeOptions) => {
     modelLoadRetries: given.modelLoadRetries ?? 0,
     backendConfig: given.backendConfig ?? {},
     cacheSize: given.cacheSize ?? 0,
+    cacheConfig: given.cacheConfig ?? {},
+    modelLoadThreads: given.modelLoadThreads ?? 4,
+    metricsIntervalMs: given.metricsIntervalMs ?? 2000,
+    reuseHttpPort: given.reuseHttpPort ?? false,
+    reuseGrpcPort: given.reuseGrpcPort ?? false,
+    grpcCompression: given.grpcCompression ?? "none",
+    shown: { pinnedMemoryPoolByteSize: 2 ** 28, minSupportedComputeCapability: 0, ...given.shown },
     rateLimit: given.rateLimit ?? false,
     rateLimitResources: given.rateLimitResources ?? {},
     exitOnError: given.exitOnError ?? true,
@@ -106,6 +140,7 @@ export const withDefaults = (given: ServeOptions) => {
     httpHeaderForwardPattern: given.httpHeaderForwardPattern ?? "",
     grpcHeaderForwardPattern: given.grpcHeaderForwardPattern ?? "",
     seed: given.seed,
+    onLoaded: given.onLoaded ?? (() => {}),
     logFile: given.logFile ?? "",
     log: { info: true, warning: true, error: true, verbose: 0, format: "default" as const, ...given.log },
     writeLog:
@@ -115,3 +150,5 @@ export const withDefaults = (given: ServeOptions) => {
       }),
   };
 };
+
+export type OpenOptions = ReturnType<typeof withDefaults>;

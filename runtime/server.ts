@@ -1,127 +1,134 @@
 /**
  * One server: options → models loaded, ports open, and a way to stop. Nothing is global: a process may run several.
  */
-import { appendFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
-import { createLocalCache } from "./cache/local-cache.js";
+import { chooseCache } from "./cache/choose-cache.js";
+import type { ResponseCache } from "./cache/local-cache.js";
 import { RuntimeFault } from "./errors.js";
+import { logWriter } from "./log-file.js";
 import { createLogSettings } from "./log-settings.js";
-import { createMetrics } from "./metrics.js";
+import { openPorts } from "./open-ports.js";
 import { createRegistry, type Registry } from "./repository/registry.js";
 import { createSeeds } from "./seeds.js";
 import { createCalls } from "./server-calls.js";
 import { createLog, type ServerLog } from "./server-log.js";
 import { modelCaller, serverModels } from "./server-models.js";
-import { type RunningServer, type ServeOptions, withDefaults } from "./server-options.js";
-import { modelsTable } from "./server-table.js";
-import { serveGrpc } from "./transport/grpc/server.js";
-import { headerPattern } from "./transport/header-forwarding.js";
-import { serveHttp, serveMetrics } from "./transport/http/server.js";
-import type { Listener } from "./transport/listen.js";
-import { createRestriction } from "./transport/restriction.js";
+import { type OpenOptions, type RunningServer, type ServeOptions, withDefaults } from "./server-options.js";
+import { agentsTable, backendsTable, modelsTable, optionsTable } from "./start-up-tables.js";
 
 /**
  * Loads the repositories and opens the ports; they open only when everything is loaded.
  * @throws Error when a repository is missing, a model fails with `exitOnError`, or a port is taken; nothing is left running then
  */
 export async function serve(given: ServeOptions): Promise<RunningServer> {
-  const { logFile } = given;
-  const writeLog = (text: string): void => appendFileSync(logFile!, text);
-  const options = withDefaults(logFile ? { ...given, writeLog } : given);
-  await requireRepositories(options.modelRepositories);
-  const httpRestriction = createRestriction(options.httpRestrictedApis);
-  const grpcRestriction = createRestriction(options.grpcRestrictedProtocols, "triton-grpc-protocol-");
+  const options = withDefaults(
+    given.logFile ? { ...given, writeLog: logWriter(given.logFile, given.writeLog) } : given,
+  );
   const logState = { ...options.log };
-  const log: ServerLog = createLog(logState, options.writeLog);
+  const log = createLog(logState, options.writeLog);
+  const cache = await requireGood(options, log);
   const registry: Registry = createRegistry({
     repositories: options.modelRepositories,
     control: options.modelControlMode,
     autoComplete: !options.disableAutoComplete,
     configName: options.modelConfigName,
     retries: options.modelLoadRetries,
+    loadsAtOnce: options.modelLoadThreads,
     backendConfig: options.backendConfig,
-    cache: options.cacheSize > 0 ? createLocalCache(options.cacheSize) : undefined,
+    cache,
     models: modelCaller(() => registry),
     server: serverModels(() => registry),
     log,
     drawSeed: createSeeds(options.seed),
   });
-  const wanted = options.modelControlMode === "explicit" ? options.loadModels : [];
-  const all = wanted.includes("*") || options.modelControlMode !== "explicit";
-  const good = all || wanted.length > 0 ? await registry.start(all ? [] : wanted) : true;
-  if (options.log.info) options.writeLog(modelsTable(await registry.index()), "stdout");
-  if (!good && options.exitOnError) {
-    await registry.stop();
-    throw new RuntimeFault("INTERNAL", "failed to load all models");
-  }
+  await loadFirst(registry, options, log, cache !== undefined);
+  options.onLoaded();
 
   let stopping = false;
-  const calls = createCalls(registry, { ...options, control: options.modelControlMode }, () => stopping);
-  const logSettings = createLogSettings(logState);
-  const metrics = createMetrics({ cpu: options.allowCpuMetrics, config: options.metricsConfig });
-  const listeners: Listener[] = [];
-  const open = async (starting: Promise<Listener>, announce: string): Promise<number> => {
-    const listener = await starting;
-    listeners.push(listener);
-    log.info("server", `${announce} ${listener.address}:${listener.port}`);
-    return listener.port;
-  };
   const polling = options.modelControlMode === "poll" && startPolling(registry, options.repositoryPollSeconds);
-  const stop = async (): Promise<void> => {
-    stopping = true;
-    if (polling) clearInterval(polling);
-    await Promise.all(listeners.map(listener => listener.stop(options.exitTimeoutSeconds * 1000)));
+  const closeModels = async (): Promise<void> => {
+    log.info("server", "Waiting for in-flight requests to complete.");
+    log.info("server", "All models are stopped, unloading models");
     await registry.stop();
   };
   try {
-    const ports = {
-      ...(options.grpc && {
-        grpc: await open(
-          serveGrpc(options.grpc, {
-            calls,
-            logSettings,
-            log,
-            restriction: grpcRestriction,
-            headerForwardPattern: headerPattern(options.grpcHeaderForwardPattern),
-          }),
-          "Started GRPCInferenceService at",
-        ),
-      }),
-      ...(options.http && {
-        http: await open(
-          serveHttp(
-            options.http,
-            {
-              calls,
-              logSettings,
-              maxInputSize: options.httpMaxInputSize,
-              restriction: httpRestriction,
-              headerForwardPattern: headerPattern(options.httpHeaderForwardPattern),
-            },
-            log,
-          ),
-          "Started HTTPService at",
-        ),
-      }),
-      ...(options.metrics && {
-        metrics: await open(
-          serveMetrics(options.metrics, () => metrics.print(registry.ready()), log),
-          "Started Metrics Service at",
-        ),
-      }),
+    const calls = createCalls(registry, { ...options, control: options.modelControlMode }, () => stopping);
+    const endpoints = await openPorts(options, { calls, registry, log, logSettings: createLogSettings(logState) });
+    const stop = async (): Promise<void> => {
+      stopping = true;
+      if (polling) clearInterval(polling);
+      const patience = options.exitTimeoutSeconds * 1000;
+      await within(endpoints.stop(patience).then(closeModels), patience).catch(error => {
+        log.error("main", `failed to stop server: Internal - ${(error as Error).message}`);
+        throw error;
+      });
     };
     let stopped: Promise<void> | undefined;
     return {
-      ports,
+      ports: endpoints.ports,
       stop: () => {
         stopped ??= stop();
         return stopped;
       },
     };
   } catch (error) {
-    await stop();
+    if (polling) clearInterval(polling);
+    await closeModels();
     throw error;
   }
+}
+
+/** What is wrong before anything is loaded. @throws RuntimeFault, after the options are in the log */
+async function requireGood(options: OpenOptions, log: ServerLog): Promise<ResponseCache | undefined> {
+  try {
+    await requireRepositories(options.modelRepositories);
+    return chooseCache(options.cacheConfig, options.cacheSize);
+  } catch (error) {
+    printOptions(options, log, false);
+    log.info("server", "No server context available. Exiting immediately.");
+    throw error;
+  }
+}
+
+/** @throws RuntimeFault when a model fails and that is to end the server */
+async function loadFirst(registry: Registry, options: OpenOptions, log: ServerLog, cached: boolean): Promise<void> {
+  const explicit = options.modelControlMode === "explicit";
+  const all = !explicit || options.loadModels.includes("*");
+  const mixed = explicit && all && options.loadModels.length > 1;
+  const good = mixed
+    ? false
+    : all || options.loadModels.length > 0
+      ? await registry.start(all ? [] : options.loadModels)
+      : true;
+  const entries = await registry.index();
+  log.table("server", agentsTable());
+  log.table("server", backendsTable(registry.backends(), options));
+  log.table("server", modelsTable(entries, registry.empty()));
+  printOptions(options, log, cached);
+  if (good) return;
+  if (!mixed && !options.exitOnError) return log.error("tritonserver", "Internal: failed to load all models");
+  log.info("server", "Waiting for in-flight requests to complete.");
+  log.info("server", "All models are stopped, unloading models");
+  await registry.stop();
+  if (!mixed) throw new RuntimeFault("INTERNAL", "failed to load all models");
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    "Wildcard model name '*' must be the ONLY startup model if specified at all.",
+  );
+}
+
+function printOptions(options: OpenOptions, log: ServerLog, cached: boolean): void {
+  if (options.metrics && options.allowCpuMetrics) log.info("metrics", "Collecting CPU metrics");
+  log.table("tritonserver", optionsTable(options, cached));
+}
+
+/** No time at all is too little, as it is for Triton, even where nothing is left to do. */
+function within(work: Promise<void>, milliseconds: number): Promise<void> {
+  const late = new RuntimeFault("INTERNAL", "Exit timeout expired. Exiting immediately.");
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(late), milliseconds);
+    work.then(milliseconds > 0 ? resolve : () => reject(late), reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /** Looks at the repositories every so often; a look that takes longer than the period is not joined by another. */
@@ -141,6 +148,7 @@ async function requireRepositories(folders: readonly string[]): Promise<void> {
   if (folders.length === 0) throw new RuntimeFault("INVALID_ARGUMENT", "--model-repository must be specified");
   for (const folder of folders) {
     const found = await stat(folder).catch(() => undefined);
-    if (!found?.isDirectory()) throw new RuntimeFault("INTERNAL", `failed to stat file ${folder}`);
+    if (!found) throw new RuntimeFault("INTERNAL", `failed to stat file ${folder}`);
+    if (!found.isDirectory()) throw new RuntimeFault("INVALID_ARGUMENT", "repository path is not a valid directory");
   }
 }

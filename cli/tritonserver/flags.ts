@@ -1,17 +1,30 @@
 /**
- * The flags of `tritonserver`: name → what its argument is, and what it does here, in the groups in which `--help` prints them.
+ * The flags of `tritonserver` and `merlon serve`: name → what its argument is and what it does here, in the groups in which `--help`
+ * prints them. A flag that is taken for Triton's sake and changes nothing says so.
  */
 export interface Flag {
   readonly name: string;
   /** As `--help` prints it; `""` for a flag without an argument. */
   readonly argument: string;
   readonly help: string;
+  /** Accepted, checked, and without effect. */
+  readonly inert?: true;
 }
 
 const flag = (name: string, argument: string, help: string): Flag => ({ name, argument, help });
+/** @param why what makes it pointless here */
+const inert = (name: string, argument: string, why: string): Flag => ({
+  name,
+  argument,
+  help: `Accepted but inert: ${why}.`,
+  inert: true,
+});
 const PAIR = "<string>,<string>=<string>";
 const RESTRICT = "<string>:<string>=<string>";
-const NO_EFFECT = "Accepted; has no effect on a server without a GPU or a thread pool.";
+const NO_THREADS = "one event loop serves the port";
+const NO_GPU = "there is no GPU here";
+const NO_POOL = "nothing is pooled";
+const BUILT_IN = "they are part of this server";
 
 export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Flag[]])[] = [
   ["", [flag("help", "", "Print this text.")]],
@@ -49,10 +62,10 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
       flag("repository-poll-secs", "integer", "Seconds between two polls in mode poll; 15 by default."),
       flag("load-model", "string", "Mode explicit: model to load at the start; * alone for all; may be repeated."),
       flag("model-config-name", "string", "Use configs/NAME.pbtxt of a model that has it."),
-      flag("model-load-thread-count", "integer", NO_EFFECT),
+      flag("model-load-thread-count", "integer", "How many models load at a time at the start; 4 by default."),
       flag("model-load-retry-count", "integer", "How often a failed load is tried again; 0 by default."),
       flag("model-namespacing", "boolean", "Allow one name in several repositories; off by default."),
-      flag("enable-peer-access", "boolean", NO_EFFECT),
+      inert("enable-peer-access", "boolean", NO_GPU),
     ],
   ],
   [
@@ -61,9 +74,9 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
       flag("allow-http", "boolean", "Open the HTTP port; on by default."),
       flag("http-address", "string", "Address of the HTTP port; 0.0.0.0 by default."),
       flag("http-port", "integer", "HTTP port; 8000 by default, 0 takes a free one."),
-      flag("reuse-http-port", "boolean", NO_EFFECT),
+      flag("reuse-http-port", "boolean", "Share the port with servers that say so too; needs Node 22.12 or newer."),
       flag("http-header-forward-pattern", "string", "Headers whose names match become parameters of requests."),
-      flag("http-thread-count", "integer", NO_EFFECT),
+      inert("http-thread-count", "integer", NO_THREADS),
       flag("http-max-input-size", "integer", "Largest HTTP body in bytes; 67108864 by default."),
       flag("http-restricted-api", RESTRICT, "APIs that need a header: API[,API]:KEY=VALUE."),
     ],
@@ -74,25 +87,41 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
       flag("allow-grpc", "boolean", "Open the gRPC port; on by default."),
       flag("grpc-address", "string", "Address of the gRPC port; 0.0.0.0 by default."),
       flag("grpc-port", "integer", "gRPC port; 8001 by default, 0 takes a free one."),
-      flag("reuse-grpc-port", "boolean", NO_EFFECT),
+      flag("reuse-grpc-port", "boolean", "Share the port with servers that say so too; needs Node 22.12 or newer."),
       flag("grpc-header-forward-pattern", "string", "Metadata whose keys match become parameters of requests."),
-      flag("grpc-infer-thread-count", "integer", NO_EFFECT),
-      flag("grpc-infer-allocation-pool-size", "integer", NO_EFFECT),
-      flag("grpc-max-response-pool-size", "integer", NO_EFFECT),
-      flag("grpc-use-ssl", "boolean", "Refused when true: TLS is not served yet."),
-      flag("grpc-use-ssl-mutual", "boolean", "Refused: TLS is not served yet."),
+      inert("grpc-infer-thread-count", "integer", NO_THREADS),
+      inert("grpc-infer-allocation-pool-size", "integer", NO_POOL),
+      inert("grpc-max-response-pool-size", "integer", NO_POOL),
+      flag("grpc-use-ssl", "boolean", "TLS on the gRPC port; off by default."),
+      flag("grpc-use-ssl-mutual", "boolean", "TLS, and clients need a certificate too; off by default."),
       flag("grpc-server-cert", "string", "PEM file of the server's certificate."),
       flag("grpc-server-key", "string", "PEM file of the server's key."),
       flag("grpc-root-cert", "string", "PEM file of the authority that signs clients' certificates."),
-      flag("grpc-infer-response-compression-level", "string", "none (default), low, medium or high."),
-      flag("grpc-keepalive-time", "integer", NO_EFFECT),
-      flag("grpc-keepalive-timeout", "integer", NO_EFFECT),
-      flag("grpc-keepalive-permit-without-calls", "boolean", NO_EFFECT),
-      flag("grpc-http2-max-pings-without-data", "integer", NO_EFFECT),
-      flag("grpc-http2-min-recv-ping-interval-without-data", "integer", NO_EFFECT),
-      flag("grpc-http2-max-ping-strikes", "integer", NO_EFFECT),
-      flag("grpc-max-connection-age", "integer", NO_EFFECT),
-      flag("grpc-max-connection-age-grace", "integer", NO_EFFECT),
+      flag(
+        "grpc-infer-response-compression-level",
+        "string",
+        "How inference responses are packed: none (default), low, medium or high.",
+      ),
+      flag("grpc-keepalive-time", "integer", "Milliseconds between two pings of ours; 7200000 by default."),
+      flag("grpc-keepalive-timeout", "integer", "Milliseconds that a ping may stay unanswered; 20000 by default."),
+      flag("grpc-keepalive-permit-without-calls", "boolean", "Ping connections without calls too; off by default."),
+      inert("grpc-http2-max-pings-without-data", "integer", "pings of ours are far apart"),
+      flag(
+        "grpc-http2-min-recv-ping-interval-without-data",
+        "integer",
+        "Shortest time between a client's pings without calls, in milliseconds; 300000 by default.",
+      ),
+      flag("grpc-http2-max-ping-strikes", "integer", "How many earlier pings are forgiven; 2 by default, 0 for all."),
+      flag(
+        "grpc-max-connection-age",
+        "integer",
+        "Milliseconds after which a connection is asked to go; never by default.",
+      ),
+      flag(
+        "grpc-max-connection-age-grace",
+        "integer",
+        "Milliseconds that its calls may still take; endless by default.",
+      ),
       flag("grpc-restricted-protocol", RESTRICT, "Protocols that need metadata: PROTOCOL[,PROTOCOL]:KEY=VALUE."),
     ],
   ],
@@ -100,27 +129,27 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
     "Metrics",
     [
       flag("allow-metrics", "boolean", "Open the metrics port; on by default."),
-      flag("allow-gpu-metrics", "boolean", NO_EFFECT),
+      inert("allow-gpu-metrics", "boolean", NO_GPU),
       flag("allow-cpu-metrics", "boolean", "The machine's processor and memory among the metrics; on by default."),
       flag("metrics-address", "string", "Address of the metrics port; that of HTTP by default."),
       flag("metrics-port", "integer", "Metrics port; 8002 by default, 0 takes a free one."),
-      flag("metrics-interval-ms", "float", NO_EFFECT),
+      flag("metrics-interval-ms", "float", "How old the machine's figures may be; 2000 by default."),
       flag("metrics-config", "<string>=<string>", "SETTING=VALUE, for example summary_latencies=true."),
     ],
   ],
   [
     "Backend",
     [
-      flag("backend-directory", "string", "Accepted; backends are part of this server."),
+      inert("backend-directory", "string", BUILT_IN),
       flag("backend-config", PAIR, "BACKEND,SETTING=VALUE, for example onnxruntime,default-max-batch-size=8."),
     ],
   ],
-  ["Repository Agent", [flag("repoagent-directory", "string", "Accepted; there are no repository agents here.")]],
+  ["Repository Agent", [inert("repoagent-directory", "string", "there are none")]],
   [
     "Response Cache",
     [
       flag("cache-config", PAIR, "CACHE,SETTING=VALUE, for example local,size=1048576."),
-      flag("cache-directory", "string", "Accepted; the local cache is part of this server."),
+      inert("cache-directory", "string", BUILT_IN),
     ],
   ],
   [
@@ -131,20 +160,28 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
     ],
   ],
   [
-    "Memory and devices",
+    "Memory/Device Management",
     [
-      flag("pinned-memory-pool-byte-size", "integer", NO_EFFECT),
-      flag("cuda-memory-pool-byte-size", "<integer>:<integer>", NO_EFFECT),
-      flag("cuda-virtual-address-size", "<integer>:<integer>", NO_EFFECT),
-      flag("min-supported-compute-capability", "float", NO_EFFECT),
-      flag("buffer-manager-thread-count", "integer", NO_EFFECT),
-      flag("host-policy", PAIR, NO_EFFECT),
-      flag("model-load-gpu-limit", "<device_id>:<fraction>", NO_EFFECT),
-      flag("allow-client-shm", "boolean", "Let clients register shared memory; off by default."),
+      inert("pinned-memory-pool-byte-size", "integer", `${NO_GPU}; shown at the start`),
+      inert("cuda-memory-pool-byte-size", "<integer>:<integer>", NO_GPU),
+      inert("cuda-virtual-address-size", "<integer>:<integer>", NO_GPU),
+      inert("min-supported-compute-capability", "float", `${NO_GPU}; shown at the start`),
+      inert("buffer-manager-thread-count", "integer", "inputs are not copied"),
+      inert("host-policy", PAIR, "threads are not bound to cores"),
+      inert("model-load-gpu-limit", "<device_id>:<fraction>", NO_GPU),
     ],
   ],
+  ["Shared Memory", [flag("allow-client-shm", "boolean", "Let clients register shared memory; off by default.")]],
   [
-    "Deprecated",
+    "Other front ends",
+    [
+      inert("allow-sagemaker", "boolean", "that front end is not here, and true is refused"),
+      inert("allow-vertex-ai", "boolean", "that front end is not here, and true is refused"),
+    ],
+  ],
+  ["Merlon", [flag("seed", "integer", "Makes the sampling of requests that name no seed repeatable.")]],
+  [
+    "DEPRECATED",
     [
       flag("strict-model-config", "boolean", "Use --disable-auto-complete-config."),
       flag("response-cache-byte-size", "integer", "Use --cache-config=local,size=BYTES."),
@@ -154,12 +191,14 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
 
 export const FLAGS: readonly Flag[] = FLAG_GROUPS.flatMap(([, flags]) => flags);
 
-export function usageText(): string {
-  const lines = ["Usage: tritonserver [options]"];
-  for (const [group, flags] of FLAG_GROUPS) {
-    if (group) lines.push("", `${group}:`);
-    for (const { name, argument, help } of flags)
-      lines.push(`  --${name}${argument ? ` <${argument}>` : ""}`, `\t${help}`);
-  }
-  return `${lines.join("\n")}\n`;
+/** All flags under their groups. */
+export function flagList(): string {
+  return FLAG_GROUPS.map(([group, flags]) => {
+    const lines = flags.map(
+      ({ name, argument, help }) => `  --${name}${argument ? ` <${argument}>` : ""}\n\t${help}\n`,
+    );
+    return group ? `\n${group}:\n${lines.join("")}` : lines.join("");
+  }).join("");
 }
+
+export const usageText = (): string => `Usage: tritonserver [options]\n${flagList()}`;

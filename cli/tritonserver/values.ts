@@ -22,6 +22,17 @@ export function readSize(text: string): number {
   return Number(digits[0]);
 }
 
+export function readFloat(text: string): number {
+  const value = Number.parseFloat(text);
+  if (Number.isNaN(value)) throw new Error(`Invalid option value. Got ${text}`);
+  return value;
+}
+
+export function readSeed(text: string): bigint {
+  if (!/^\d{1,20}$/.test(text)) throw new Error(`a seed is a whole number from 0 to 2^64 - 1. Got ${text}`);
+  return BigInt(text);
+}
+
 /** Triton listens to 70000 modulo 65536 without a word; a port that can't be meant is refused here. */
 export function readPort(text: string): number {
   const port = readInteger(text);
@@ -29,12 +40,18 @@ export function readPort(text: string): number {
   return port;
 }
 
-/** `name,setting=value`; without a comma the name is empty where `nameless` allows it. */
-export function readSetting(text: string, flag: string, form: string): readonly [string, string, string] {
+/** `name,setting=value`; without a name it is empty. @param quoted how Triton prints the form */
+export function readSetting(
+  text: string,
+  flag: string,
+  form: string,
+  quoted = true,
+): readonly [string, string, string] {
   const refuse = (): never => {
-    throw new Error(`--${flag} option format is '${form}'. Got ${text}`);
+    throw new Error(`--${flag} option format is ${quoted ? `'${form}'` : form}. Got ${text}`);
   };
-  const comma = text.indexOf(",");
+  // A comma behind the first `=` belongs to the value.
+  const comma = text.split("=", 1)[0]!.indexOf(",");
   const name = comma === -1 ? "" : text.slice(0, comma);
   const setting = text.slice(comma + 1);
   const equals = setting.indexOf("=");

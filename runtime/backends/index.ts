@@ -1,6 +1,7 @@
 /**
  * Backends by name. Each is imported when the first model asks for it, so that start-up pays only for what a repository uses.
  */
+import { fileURLToPath } from "node:url";
 import { RuntimeFault } from "../errors.js";
 import type { Backend } from "./backend.js";
 
@@ -18,12 +19,19 @@ const BACKENDS: Readonly<Record<string, () => Promise<Backend>>> = {
 
 export const BACKEND_NAMES: readonly string[] = Object.keys(BACKENDS);
 
+export const hasBackend = (name: string): boolean => Object.hasOwn(BACKENDS, name);
+
 /** @throws RuntimeFault for a name that no backend has */
 export function loadBackend(name: string): Promise<Backend> {
-  const load = Object.hasOwn(BACKENDS, name) ? BACKENDS[name] : undefined;
+  const load = hasBackend(name) ? BACKENDS[name] : undefined;
   if (load) return load();
   throw new RuntimeFault(
     "INVALID_ARGUMENT",
     `unable to find backend library for backend '${name}', try specifying runtime on the model configuration.`,
   );
 }
+
+/** The module of a backend, for people to look at. */
+export const backendFile = (name: string): string =>
+  fileURLToPath(new URL(`./${FILES[name] ?? name}.js`, import.meta.url));
+const FILES: Readonly<Record<string, string>> = { dyna_sequence: "sequence-sum", sequence: "sequence-sum" };

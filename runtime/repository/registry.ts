@@ -2,6 +2,7 @@
  * The models of a server: which exist, which versions are ready, and loading and unloading them.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { hasBackend } from "../backends/index.js";
 import { RuntimeFault, STATUS } from "../errors.js";
 import type { ServerLog } from "../server-log.js";
 import { ensembleFault } from "./ensemble-fault.js";
@@ -31,6 +32,8 @@ export interface RegistryOptions extends LoadOptions {
   readonly control: "none" | "poll" | "explicit";
   readonly configName?: string;
   readonly retries?: number;
+  /** How many models load at a time at the start. */
+  readonly loadsAtOnce?: number;
   readonly log: ServerLog;
 }
 
@@ -44,6 +47,10 @@ export interface Registry {
   /** Looks at the repositories again: loads what is new or changed, unloads what is gone. */
   poll(): Promise<void>;
   stop(): Promise<void>;
+  /** Back ends that models were loaded with. */
+  backends(): readonly string[];
+  /** Models that could be read and have no version to load. */
+  empty(): readonly string[];
   /** The version of a request: the greatest ready one for -1. @throws RuntimeFault */
   find(name: string, version: number | bigint): ReadyVersion;
   /** Ready versions of every model, by name and version. */
@@ -68,6 +75,9 @@ export function createRegistry(options: RegistryOptions): Registry {
   /** Models whose load failed and was not mended: they keep a strict server from being ready, even when unloaded. */
   const broken = new Set<string>();
   const loading = new Map<string, Promise<void>>();
+  const backends = new Set<string>();
+  /** Models that were read and have no version. */
+  const empty = new Set<string>();
   const isReady = (name: string): boolean => readyOf(name).length > 0;
 
   const load = (name: string, chain: readonly string[] = [], override?: Override): Promise<void> => {
@@ -149,6 +159,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       polled.versions.map(async folder => {
         const { version } = folder;
         log.info("model_lifecycle", `loading: ${name}:${version}`);
+        if (hasBackend(polled.config.backend)) backends.add(polled.config.backend);
         try {
           next.set(version, { state: "READY", reason: "", ready: await retried(polled, folder) });
         } catch (error) {
@@ -167,8 +178,12 @@ export function createRegistry(options: RegistryOptions): Registry {
     if (polled.versions.length === 0) {
       const text = `at least one version must be available under the version policy of model '${name}'`;
       log.error("model_repository_manager", `failed to load model '${name}': ${text}`);
-      faults.push(`${text}\n`);
+      broken.add(name);
+      failures.set(name, text);
+      if (!serving) empty.add(name);
+      throw new RuntimeFault("INVALID_ARGUMENT", `load failed for model '${name}': ${text}\n`);
     }
+    empty.delete(name);
     if (faults.length === 0) {
       // Versions that are gone stay in the index as unloaded.
       for (const [version, { ready, reason }] of before)
@@ -300,6 +315,8 @@ export function createRegistry(options: RegistryOptions): Registry {
       for (const name of polledModels.keys()) if (!found.has(name)) await unload(name);
       for (const name of found.keys()) await load(name).catch(() => {});
     },
+    backends: () => [...backends],
+    empty: () => [...empty],
     async stop() {
       await Promise.all([...models].map(([name, versions]) => closeVersions(name, versions)));
       models.clear();
@@ -329,7 +346,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       const names = [...(await scanRepositories(options.repositories)).keys()];
       return names.flatMap((name): IndexEntry[] => {
         const known = models.get(name);
-        if (!known) return [{ name }];
+        if (!known || known.size === 0) return [{ name }];
         return [...known]
           .sort(([a], [b]) => a - b)
           .map(([version, { state, reason }]) => ({

@@ -1,7 +1,6 @@
 /**
  * Headers of a request that a pattern picks → string parameters of the inference request.
  */
-import { RuntimeFault } from "../errors.js";
 import type { Parameter } from "../tensor.js";
 
 /** Adds what the pattern matches; a header wins over a parameter of the same name. @param pattern undefined forwards nothing */
@@ -16,14 +15,20 @@ export function withHeaders(
   return merged;
 }
 
-/** What follows `--http-header-forward-pattern`: it matches whole names, without case. @throws RuntimeFault */
-export function headerPattern(text: string): RegExp | undefined {
+/**
+ * What follows `--http-header-forward-pattern`: it matches whole names, without case. A pattern that is no regular expression forwards
+ * nothing, as Triton's, and is reported.
+ */
+export function headerPattern(text: string, report: (fault: string) => void): RegExp | undefined {
   if (text === "") return undefined;
+  // Triton's patterns are RE2's: the flag for any case stands in front, and named groups have a P.
+  const translated = text.replace(/^\(\?i\)/, "").replaceAll("(?P<", "(?<");
   try {
-    return new RegExp(`^(?:${text})$`, "i");
+    return new RegExp(`^(?:${translated})$`, "i");
   } catch (error) {
-    throw new RuntimeFault("INVALID_ARGUMENT", `header forward pattern '${text}' is no regular expression`, {
-      cause: error,
-    });
+    report(
+      `header forward pattern '${text}' is no regular expression, so no header is forwarded: ${(error as Error).message}`,
+    );
+    return undefined;
   }
 }

@@ -1,44 +1,74 @@
 /**
  * Opens a server's socket: address and port → the port it got and a way to stop, or an error that says what is in the way.
  */
-import type { AddressInfo, Server } from "node:net";
+import type { AddressInfo, ListenOptions, Server, Socket } from "node:net";
 
 export interface Listener {
   readonly address: string;
   readonly port: number;
-  /** Refuses new connections, lets those in flight end, and cuts what is left after `patience` milliseconds. */
+  /** Closes new connections, lets those in flight end, and cuts what is left after `patience` milliseconds. */
   stop(patience: number): Promise<void>;
 }
 
-/** A socket that can't be opened; `message` is ready for the command line. */
-export class ListenError extends Error {
-  override readonly name = "ListenError";
+export interface ListenAt {
+  readonly address: string;
+  readonly port: number;
+  /** Shares the port with other servers that say so; the kernel spreads connections over them. */
+  readonly reuse?: boolean;
 }
 
-/** @param drain ends connections: idle ones at once, the rest when `patience` is over; `closed` resolves when none is left */
+/** A socket that can't be opened. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+  /** @param hint a way out, for people */
+  constructor(
+    message: string,
+    readonly hint: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+  }
+}
+
+type Listening = Pick<Server, "listen" | "close" | "address"> & {
+  once(event: "error", act: (error: NodeJS.ErrnoException) => void): unknown;
+  off(event: "error", act: (error: NodeJS.ErrnoException) => void): unknown;
+  prependListener(event: "connection", act: (socket: Socket) => void): unknown;
+};
+
+/** @param drain ends connections: idle ones at once, the rest when `patience` is over; resolves when none is left */
 export function listen(
-  server: Pick<Server, "listen" | "close" | "address" | "once" | "off">,
-  { address, port }: { readonly address: string; readonly port: number },
-  drain: (closed: Promise<void>, patience: number) => Promise<void>,
+  server: Listening,
+  { address, port, reuse = false }: ListenAt,
+  drain: (patience: number) => Promise<void>,
 ): Promise<Listener> {
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => {
-      const reason =
-        error.code === "EADDRINUSE"
-          ? `Socket '${address}:${port}' already in use; end the process that holds it or choose another port (0 takes a free one)`
-          : `Socket '${address}:${port}' cannot be opened: ${error.message}`;
-      reject(new ListenError(reason, { cause: error }));
+      const taken = error.code === "EADDRINUSE";
+      reject(
+        new ListenError(
+          taken
+            ? `Socket '${address}:${port}' already in use `
+            : `Socket '${address}:${port}' cannot be opened: ${error.message}`,
+          taken
+            ? `port ${port} at ${address} is taken: end the process that holds it, or choose another port (0 takes a free one)`
+            : `${address} is no address of this machine, or port ${port} is not allowed to you`,
+          { cause: error },
+        ),
+      );
     };
     server.once("error", onError);
-    server.listen(port, address, () => {
+    const options: ListenOptions & { reusePort?: boolean } = { port, host: address, ...(reuse && { reusePort: true }) };
+    server.listen(options, () => {
       server.off("error", onError);
       resolve({
         address,
         port: (server.address() as AddressInfo).port,
         async stop(patience) {
-          const closed = new Promise<void>(done => server.close(() => done()));
-          await drain(closed, patience);
-          await closed;
+          // The port stays bound until the last request is answered: what comes now is closed without an answer, as Triton does.
+          server.prependListener("connection", socket => socket.destroy());
+          await drain(patience);
+          await new Promise<void>(done => server.close(() => done()));
         },
       });
     });

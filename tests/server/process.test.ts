@@ -6,12 +6,10 @@ import { createServer } from "node:net";
 import { expect, test } from "vitest";
 import { repository } from "./support.js";
 
-const script = `import { serveCommand } from "#cli/serve.js"; await serveCommand().parseAsync(process.argv.slice(1), { from: "user" });`;
+const MERLON = new URL("../../dist/cli/main.js", import.meta.url).pathname;
 
 function start(args: readonly string[]): { child: ChildProcess; output: () => string; ended: Promise<number | null> } {
-  const child = spawn(process.execPath, ["--input-type=module", "-e", script, "--", ...args], {
-    cwd: new URL("../..", import.meta.url).pathname,
-  });
+  const child = spawn(process.execPath, [MERLON, "serve", ...args]);
   let text = "";
   child.stdout!.on("data", chunk => (text += chunk));
   child.stderr!.on("data", chunk => (text += chunk));

@@ -3,8 +3,8 @@
  */
 import {
   constants,
+  createSecureServer,
   createServer,
-  type Http2Server,
   type IncomingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
@@ -16,15 +16,17 @@ import type { LogSettings } from "../../log-settings.js";
 import type { ServerCalls } from "../../server-calls.js";
 import type { ServerLog } from "../../server-log.js";
 import { withHeaders } from "../header-forwarding.js";
-import { type Listener, listen } from "../listen.js";
+import { type ListenAt, type Listener, listen } from "../listen.js";
 import type { Restriction } from "../restriction.js";
 import { type UnaryCall, unaryCalls } from "./calls.js";
+import { type ConnectionCare, careFor } from "./connection-care.js";
 import { decodeRequest } from "./decode-request.js";
 import { encodeResponse } from "./encode-response.js";
 import { type Frame, frame, frameReader, unpack } from "./framing.js";
 import { serveInferStream } from "./infer-stream.js";
 import { apiOf } from "./restricted-calls.js";
 import { armDeadline, endWithStatus, startAnswer } from "./status.js";
+import { type GrpcTls, secureOptions } from "./tls.js";
 import { type Forward, toRequest } from "./to-request.js";
 
 const INFER = "/inference.GRPCInferenceService/ModelInfer";
@@ -46,19 +48,20 @@ export interface GrpcContext {
   readonly log: ServerLog;
   readonly restriction: Restriction;
   readonly headerForwardPattern: RegExp | undefined;
+  readonly tls?: GrpcTls | undefined;
+  readonly care: ConnectionCare;
 }
 
-export async function serveGrpc(
-  options: { readonly address: string; readonly port: number },
-  context: GrpcContext,
-): Promise<Listener> {
-  const { calls, logSettings, log } = context;
+export async function serveGrpc(options: ListenAt, context: GrpcContext): Promise<Listener> {
+  const { calls, logSettings, log, tls, care } = context;
   const table = unaryCalls(calls, logSettings);
-  const server: Http2Server = createServer({ settings: SETTINGS, maxSessionMemory: SESSION_MEMORY_MB });
+  const limits = { settings: SETTINGS, maxSessionMemory: SESSION_MEMORY_MB };
+  const server = tls ? createSecureServer({ ...limits, ...(await secureOptions(tls)) }) : createServer(limits);
   const sessions = new Set<ServerHttp2Session>();
   server.on("session", session => {
     sessions.add(session);
     session.setLocalWindowSize(CONNECTION_WINDOW);
+    careFor(session, care);
     session.on("error", error => log.verbose("grpc_server", `connection: ${error.message}`));
     session.on("close", () => sessions.delete(session));
   });
@@ -66,13 +69,15 @@ export async function serveGrpc(
     stream.on("error", error => log.verbose("grpc_server", `stream: ${error.message}`));
     accept(stream, headers, table, context);
   });
+  server.on("tlsClientError", error => log.verbose("grpc_server", `handshake: ${error.message}`));
   server.on("sessionError", error => log.verbose("grpc_server", `connection: ${error.message}`));
-  return listen(server, options, async (closed, patience) => {
+  return listen(server, options, async patience => {
+    const ended = Promise.all([...sessions].map(session => new Promise<void>(done => session.once("close", done))));
     for (const session of sessions) session.close();
     const timer = setTimeout(() => {
       for (const session of sessions) session.destroy();
     }, patience);
-    await closed;
+    await ended;
     clearTimeout(timer);
   });
 }

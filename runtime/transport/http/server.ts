@@ -4,7 +4,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { RuntimeFault } from "../../errors.js";
 import type { ServerLog } from "../../server-log.js";
-import { type Listener, listen } from "../listen.js";
+import { type ListenAt, type Listener, listen } from "../listen.js";
 import {
   type Answer,
   emptyAnswer,
@@ -28,11 +28,7 @@ const LIMITS = {
 
 type Respond = (request: IncomingMessage, signal: AbortSignal) => Answer | Promise<Answer>;
 
-export function serveHttp(
-  options: { readonly address: string; readonly port: number },
-  context: RouteContext,
-  log: ServerLog,
-): Promise<Listener> {
+export function serveHttp(options: ListenAt, context: RouteContext, log: ServerLog): Promise<Listener> {
   return start(options, log, (request, signal) => {
     // A request to a proxy names the whole URL.
     const path = request.url!.replace(/^https?:\/\/[^/]*/, "").split("?")[0]!;
@@ -50,11 +46,7 @@ export function serveHttp(
 }
 
 /** @param print the metrics at this moment */
-export function serveMetrics(
-  options: { readonly address: string; readonly port: number },
-  print: () => string,
-  log: ServerLog,
-): Promise<Listener> {
+export function serveMetrics(options: ListenAt, print: () => string, log: ServerLog): Promise<Listener> {
   return start(options, log, request => {
     if (request.method !== "GET") return methodNotAllowed("text/plain; charset=utf-8");
     const path = request.url!.split("?")[0];
@@ -63,24 +55,29 @@ export function serveMetrics(
   });
 }
 
-function start(
-  options: { readonly address: string; readonly port: number },
-  log: ServerLog,
-  respond: Respond,
-): Promise<Listener> {
+function start(options: ListenAt, log: ServerLog, respond: Respond): Promise<Listener> {
+  let inFlight = 0;
+  let idle: (() => void) | undefined;
   const server: Server = createServer(LIMITS, (request, response) => {
+    inFlight++;
+    response.on("close", () => {
+      if (--inFlight === 0) idle?.();
+    });
     void serve(request, response, respond, log);
   });
   server.on("clientError", (_, socket) => {
     if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
   });
-  return listen(server, options, async (closed, patience) => {
+  return listen(server, options, async patience => {
     server.closeIdleConnections();
-    const idle = setInterval(() => server.closeIdleConnections(), 20);
-    const timer = setTimeout(() => server.closeAllConnections(), patience);
-    await closed;
-    clearInterval(idle);
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>(done => {
+      if (inFlight === 0) return done();
+      idle = done;
+      timer = setTimeout(done, patience);
+    });
     clearTimeout(timer);
+    server.closeAllConnections();
   });
 }
 

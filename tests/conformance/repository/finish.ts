@@ -2,13 +2,14 @@
  * Runs the records that the environment asks for and answers what is not on the known list.
  */
 import { writeFileSync } from "node:fs";
-import { surprises, updateKnown } from "./known-list.js";
+import { type ListName, surprises, updateKnown } from "./known-list.js";
 import { type Outcome, summary } from "./report.js";
 
 export async function finish<R extends { readonly id: string }>(
   records: readonly R[],
   run: (record: R) => Promise<Outcome>,
   parallel: number,
+  list: ListName,
 ): Promise<string[]> {
   const filter = process.env.CONFORMANCE_FILTER ?? "";
   const chosen = records.filter(({ id }) => id.includes(filter));
@@ -23,10 +24,10 @@ export async function finish<R extends { readonly id: string }>(
   if (process.env.CONFORMANCE_OUT) writeFileSync(process.env.CONFORMANCE_OUT, JSON.stringify(outcomes, null, 1));
   if (outcomes.length > 0) process.stdout.write(`${summary(outcomes)}\n`);
   if (process.env.CONFORMANCE_UPDATE) {
-    updateKnown(outcomes);
+    updateKnown(outcomes, list);
     return [];
   }
-  return surprises(outcomes);
+  return surprises(outcomes, list);
 }
 
 /** A record that hangs is a difference, not the end of the run. */

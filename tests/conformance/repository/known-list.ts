@@ -1,5 +1,5 @@
 /**
- * The differences that are known, with their reasons: `known.json`, read and compared with outcomes.
+ * The differences that are known, with their reasons: a file for each kind of record, read and compared with outcomes.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Outcome } from "./report.js";
@@ -10,11 +10,14 @@ interface Known {
   readonly log: Readonly<Record<string, string>>;
 }
 
-const file = new URL("known.json", import.meta.url);
-const known = JSON.parse(readFileSync(file, "utf8")) as Known;
+/** `known.json` is that of the configurations. */
+export type ListName = "known" | "known-lifecycle" | "known-process";
+const fileOf = (list: ListName): URL => new URL(`${list}.json`, import.meta.url);
+const read = (list: ListName): Known => JSON.parse(readFileSync(fileOf(list), "utf8")) as Known;
 
 /** Differences that are not listed, and listed records that are equal now. */
-export function surprises(outcomes: readonly Outcome[]): string[] {
+export function surprises(outcomes: readonly Outcome[], list: ListName): string[] {
+  const known = read(list);
   return outcomes.flatMap(({ id, note, answers, log }) => [
     ...compare(id, note, answers, known.answers, "answers"),
     ...compare(id, note, log, known.log, "log"),
@@ -36,12 +39,13 @@ function compare(
         .join("\n")}`,
     ];
   if (found.length === 0 && listed[id] !== undefined)
-    return [`${id}: ${what} are equal now; take it off known.json (CONFORMANCE_UPDATE=1 does)`];
+    return [`${id}: ${what} are equal now; take it off the list (CONFORMANCE_UPDATE=1 does)`];
   return [];
 }
 
 /** Writes the list anew: kept reasons stay, new differences get `not done`, for a person to look at. */
-export function updateKnown(outcomes: readonly Outcome[]): void {
+export function updateKnown(outcomes: readonly Outcome[], list: ListName): void {
+  const known = read(list);
   const seen = new Set(outcomes.map(({ id }) => id));
   const side = (pick: (one: Outcome) => readonly string[], before: Readonly<Record<string, string>>) =>
     Object.fromEntries(
@@ -56,5 +60,5 @@ export function updateKnown(outcomes: readonly Outcome[]): void {
     answers: side(one => one.answers, known.answers),
     log: side(one => one.log, known.log),
   };
-  writeFileSync(file, `${JSON.stringify(next, null, 2)}\n`);
+  writeFileSync(fileOf(list), `${JSON.stringify(next, null, 2)}\n`);
 }

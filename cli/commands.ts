@@ -1,0 +1,34 @@
+/**
+ * The subcommands of `merlon`, in the order in which `--help` lists them.
+ */
+import { Command } from "commander";
+import { buildCommand } from "./build.js";
+import { checkCommand } from "./check.js";
+import { explainCommand } from "./explain.js";
+import { fitCommand } from "./fit.js";
+import { indexCommand } from "./index-build.js";
+import { predictCommand } from "./predict.js";
+import { serve } from "./serve.js";
+import { transformCommand } from "./transform.js";
+import { typegenCommand } from "./typegen.js";
+
+export const commands = (): readonly Command[] => [
+  checkCommand(),
+  buildCommand(),
+  explainCommand(),
+  typegenCommand(),
+  fitCommand(),
+  transformCommand(),
+  predictCommand(),
+  indexCommand(),
+  serveCommand(),
+];
+
+/** Stands in the list of commands; `main` hands its words over before commander sees them. */
+const serveCommand = (): Command =>
+  new Command("serve")
+    .description("Serve model repositories with Triton's protocol")
+    .helpOption(false)
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action((_, self: Command) => serve(self.args));

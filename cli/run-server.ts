@@ -1,0 +1,56 @@
+/**
+ * A server as a process: starts it, ends it on SIGTERM or SIGINT, and answers with Triton's exit codes.
+ */
+import type { RunningServer, ServeOptions } from "../runtime/server-options.js";
+
+const LABELS: Readonly<Record<string, string>> = {
+  INVALID_ARGUMENT: "Invalid argument",
+  NOT_FOUND: "Not found",
+  UNAVAILABLE: "Unavailable",
+  UNSUPPORTED: "Unsupported",
+  ALREADY_EXISTS: "Already exists",
+};
+const SIGNALS = [
+  ["SIGINT", 2],
+  ["SIGTERM", 15],
+] as const;
+
+/**
+ * @param advise whether an error may say more than Triton's line does
+ * @returns when the server runs; the process ends with 1 when it doesn't come up
+ */
+export async function runServer(options: ServeOptions, advise: boolean): Promise<void> {
+  const { serve } = await import("../runtime/index.js");
+  // A server with every port closed stays too.
+  setInterval(() => {}, 2 ** 30);
+  // Node opens its debugger's port on this signal; Triton ends. 138 is what a shell shows for it.
+  process.on("SIGUSR1", () => process.exit(138));
+  let running: Promise<RunningServer> | undefined;
+  // While models load nothing is open, and a signal ends the process at once, as it does Triton's.
+  const onLoaded = (): void => {
+    let ending = false;
+    for (const [signal, number] of SIGNALS)
+      process.on(signal, () => {
+        process.stdout.write(`Signal (${number}) received.\n`);
+        if (ending) return;
+        ending = true;
+        running
+          ?.then(server => server.stop())
+          .then(
+            () => process.exit(0),
+            // The reason is in the log.
+            () => process.exit(1),
+          );
+      });
+  };
+  try {
+    running = serve({ ...options, onLoaded });
+    await running;
+  } catch (error) {
+    const { name, code, message, hint } = error as Error & { code?: string; hint?: string };
+    if (name === "ListenError") {
+      if (advise && hint) process.stderr.write(`${hint}\n`);
+    } else process.stderr.write(`error: creating server: ${LABELS[code ?? ""] ?? "Internal"} - ${message}\n`);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * What each flag does to the options: name → a function that reads the value, or throws what is wrong with it in Triton's words.
+ */
+import type { ServeOptions } from "../../runtime/server-options.js";
+import {
+  readBoolean,
+  readFloat,
+  readInteger,
+  readPort,
+  readRestriction,
+  readSeed,
+  readSetting,
+  readSize,
+} from "./values.js";
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** The options while they are collected. */
+export type Collected = Mutable<ServeOptions> & {
+  readonly repositories: string[];
+  readonly models: string[];
+  readonly ports: { http: number; grpc: number; metrics: number };
+  readonly addresses: { http: string; grpc: string; metrics?: string };
+  readonly allow: { http: boolean; grpc: boolean; metrics: boolean };
+  readonly tls: { use: boolean; mutual: boolean; cert: string; key: string; root: string };
+  readonly restricted: { readonly http: Set<string>; readonly grpc: Set<string> };
+};
+
+export type Handler = (options: Collected, value: string, warn: (text: string) => void) => void;
+
+const log =
+  (key: "info" | "warning" | "error"): Handler =>
+  (options, value) => {
+    options.log = { ...options.log, [key]: readBoolean(value) };
+  };
+const restrict =
+  (side: "http" | "grpc", flag: string, kind: string): Handler =>
+  (options, value) => {
+    for (const name of readRestriction(value, flag, kind).names) {
+      if (options.restricted[side].has(name))
+        throw new Error(`restricted ${kind} '${name}' can not be specified in multiple config groups`);
+      options.restricted[side].add(name);
+    }
+    if (side === "http") options.httpRestrictedApis = [...(options.httpRestrictedApis ?? []), value];
+    else options.grpcRestrictedProtocols = [...(options.grpcRestrictedProtocols ?? []), value];
+  };
+const oneOf = <T extends string>(value: string, allowed: readonly T[], flag: string): T => {
+  const found = allowed.find(one => one === value);
+  if (found !== undefined) return found;
+  throw new Error(`invalid argument for --${flag}`);
+};
+/** An inert flag: its value is read, so that a wrong one is told. */
+const check =
+  (read: (text: string) => unknown): Handler =>
+  (_, value) =>
+    void read(value);
+const pair = (text: string): void => {
+  if (!/^[^:]+:[^:]+$/.test(text))
+    throw new Error(
+      `Cannot parse pair option due to incorrect number of inputs.--<pair option> argument requires format <first>:<second>. Found: ${text}`,
+    );
+};
+const care =
+  (key: keyof NonNullable<ServeOptions["grpcConnections"]>, read: (text: string) => number | boolean): Handler =>
+  (options, value) => {
+    options.grpcConnections = { ...options.grpcConnections, [key]: read(value) };
+  };
+const absentFrontEnd =
+  (name: string): Handler =>
+  (_, value) => {
+    if (readBoolean(value)) throw new Error(`the ${name} front end is not part of this server; leave the flag out`);
+  };
+const cacheSetting = (options: Collected, name: string, key: string, value: string): void => {
+  options.cacheConfig = { ...options.cacheConfig, [name]: { ...options.cacheConfig?.[name], [key]: value } };
+};
+
+export const HANDLERS: Readonly<Record<string, Handler>> = {
+  id: (o, v) => (o.id = v),
+  "exit-timeout-secs": (o, v) => (o.exitTimeoutSeconds = readInteger(v)),
+  "log-verbose": (o, v) =>
+    (o.log = { ...o.log, verbose: /^(true|false)$/i.test(v) ? Number(readBoolean(v)) : readInteger(v) }),
+  "log-info": log("info"),
+  "log-warning": log("warning"),
+  "log-error": log("error"),
+  "log-format": (o, v) => (o.log = { ...o.log, format: oneOf(v, ["default", "ISO8601"], "log-format") }),
+  "log-file": (o, v) => (o.logFile = v),
+  "model-store": (o, v) => o.repositories.push(v),
+  "model-repository": (o, v) => o.repositories.push(v),
+  "exit-on-error": (o, v) => (o.exitOnError = readBoolean(v)),
+  "disable-auto-complete-config": o => (o.disableAutoComplete = true),
+  "strict-model-config": (o, v) => (o.disableAutoComplete = readBoolean(v)),
+  "strict-readiness": (o, v) => (o.strictReadiness = readBoolean(v)),
+  "model-control-mode": (o, v) =>
+    (o.modelControlMode = oneOf(v.toLowerCase(), ["none", "poll", "explicit"], "model-control-mode")),
+  "repository-poll-secs": (o, v) => (o.repositoryPollSeconds = readInteger(v)),
+  "load-model": (o, v) => o.models.push(v),
+  "model-config-name": (o, v) => {
+    if (!v) throw new Error("Error: empty argument for --model-config-name");
+    o.modelConfigName = v;
+  },
+  "model-load-thread-count": (o, v) => (o.modelLoadThreads = Math.max(1, readInteger(v))),
+  "model-load-retry-count": (o, v) => (o.modelLoadRetries = readInteger(v)),
+  "model-namespacing": (o, v) => (o.modelNamespacing = readBoolean(v)),
+  "enable-peer-access": check(readBoolean),
+  "allow-http": (o, v) => (o.allow.http = readBoolean(v)),
+  "http-address": (o, v) => (o.addresses.http = v),
+  "http-port": (o, v) => (o.ports.http = readPort(v)),
+  "reuse-http-port": (o, v) => (o.reuseHttpPort = readBoolean(v)),
+  "http-thread-count": check(readInteger),
+  "http-max-input-size": (o, v) => {
+    const size = readSize(v);
+    if (size <= 0) throw new Error("Error: --http-max-input-size must be greater than 0.");
+    o.httpMaxInputSize = size;
+  },
+  "http-restricted-api": restrict("http", "http-restricted-api", "api"),
+  "allow-grpc": (o, v) => (o.allow.grpc = readBoolean(v)),
+  "grpc-address": (o, v) => (o.addresses.grpc = v),
+  "grpc-port": (o, v) => (o.ports.grpc = readPort(v)),
+  "reuse-grpc-port": (o, v) =>
+    (o.reuseGrpcPort = /^(true|on)$/i.test(v) || (!/^(false|off)$/i.test(v) && readInteger(v) !== 0)),
+  "grpc-infer-thread-count": (_, v) => {
+    const count = readInteger(v);
+    if (count < 2 || count > 128)
+      throw new Error("invalid argument for --grpc_infer_thread_count. Must be in the range 2 to 128.");
+  },
+  "grpc-infer-allocation-pool-size": check(readInteger),
+  "grpc-max-response-pool-size": check(readInteger),
+  "grpc-use-ssl": (o, v) => (o.tls.use = readBoolean(v)),
+  "grpc-use-ssl-mutual": (o, v) => {
+    o.tls.mutual = readBoolean(v);
+    o.tls.use = true;
+  },
+  "grpc-server-cert": (o, v) => (o.tls.cert = v),
+  "grpc-server-key": (o, v) => (o.tls.key = v),
+  "grpc-root-cert": (o, v) => (o.tls.root = v),
+  "grpc-infer-response-compression-level": (o, v) =>
+    (o.grpcCompression = oneOf(
+      v.toLowerCase(),
+      ["none", "low", "medium", "high"],
+      "grpc_infer_response_compression_level",
+    )),
+  "grpc-keepalive-time": care("keepaliveTime", readInteger),
+  "grpc-keepalive-timeout": care("keepaliveTimeout", readInteger),
+  "grpc-keepalive-permit-without-calls": care("permitWithoutCalls", readBoolean),
+  "grpc-http2-max-pings-without-data": check(readInteger),
+  "grpc-http2-min-recv-ping-interval-without-data": care("minPingInterval", readInteger),
+  "grpc-http2-max-ping-strikes": care("maxPingStrikes", readInteger),
+  "grpc-max-connection-age": care("maxAge", readInteger),
+  "grpc-max-connection-age-grace": care("maxAgeGrace", readInteger),
+  "grpc-restricted-protocol": restrict("grpc", "grpc-restricted-protocol", "protocol"),
+  "allow-metrics": (o, v) => (o.allow.metrics = readBoolean(v)),
+  "allow-gpu-metrics": check(readBoolean),
+  "allow-cpu-metrics": (o, v) => (o.allowCpuMetrics = readBoolean(v)),
+  "metrics-address": (o, v) => (o.addresses.metrics = v),
+  "metrics-port": (o, v) => (o.ports.metrics = readPort(v)),
+  "metrics-interval-ms": (o, v) => (o.metricsIntervalMs = readFloat(v)),
+  "metrics-config": (o, v) => {
+    const [name, key, setting] = readSetting(v, "metrics-config", "<setting>=<value>", false);
+    // A setting of one family of metrics: `histogram,…` has its own name in front.
+    o.metricsConfig = { ...o.metricsConfig, [name ? `${name},${key}` : key]: setting };
+  },
+  "http-header-forward-pattern": (o, v) => (o.httpHeaderForwardPattern = v),
+  "grpc-header-forward-pattern": (o, v) => (o.grpcHeaderForwardPattern = v),
+  "backend-directory": check(text => text),
+  "backend-config": (o, v) => {
+    const [name, key, setting] = readSetting(v, "backend-config", "<backend name>,<setting>=<value>");
+    o.backendConfig = { ...o.backendConfig, [name]: { ...o.backendConfig?.[name], [key]: setting } };
+  },
+  "repoagent-directory": check(text => text),
+  "cache-config": (o, v) => {
+    const [name, key, setting] = v.includes(",")
+      ? readSetting(v, "cache-config", "<cache name>,<setting>=<value>")
+      : ["", "", ""];
+    if (!name)
+      throw new Error(`No cache specified. --cache-config option format is <cache name>,<setting>=<value>. Got ${v}`);
+    cacheSetting(o, name, key, setting);
+  },
+  "cache-directory": check(text => text),
+  "rate-limit": (o, v) => (o.rateLimit = oneOf(v.toLowerCase(), ["execution_count", "off"], "rate-limit") !== "off"),
+  "rate-limit-resource": (o, v) => {
+    const found = /^(?<name>[^:]+):(?<count>\d+)(?::(?<device>\d+))?$/.exec(v);
+    if (!found?.groups)
+      throw new Error(
+        `--rate-limit-resource option format is '<resource_name>:<count>:<device>' or '<resource_name>:<count>'. Got ${v}`,
+      );
+    o.rateLimitResources = { ...o.rateLimitResources, [found.groups.name!]: Number(found.groups.count) };
+  },
+  "pinned-memory-pool-byte-size": (o, v) => (o.shown = { ...o.shown, pinnedMemoryPoolByteSize: readSize(v) }),
+  "cuda-memory-pool-byte-size": check(pair),
+  "cuda-virtual-address-size": check(pair),
+  "min-supported-compute-capability": (o, v) => (o.shown = { ...o.shown, minSupportedComputeCapability: readFloat(v) }),
+  "buffer-manager-thread-count": check(readInteger),
+  "host-policy": check(v => readSetting(v, "host-policy", "<policy name>,<setting>=<value>")),
+  "model-load-gpu-limit": check(pair),
+  "allow-client-shm": (o, v) => (o.allowClientShm = readBoolean(v)),
+  "allow-sagemaker": absentFrontEnd("SageMaker"),
+  "allow-vertex-ai": absentFrontEnd("Vertex AI"),
+  seed: (o, v) => (o.seed = readSeed(v)),
+  "response-cache-byte-size": (o, v, warn) => {
+    const size = readSize(v);
+    warn(
+      `Warning: '--response-cache-byte-size' has been deprecated! This will default to the 'local' cache implementation with the provided byte size for its config. Please use '--cache-config' instead. The equivalent --cache-config CLI args would be: '--cache-config=local,size=${size}'`,
+    );
+    cacheSetting(o, "local", "size", String(size));
+  },
+};

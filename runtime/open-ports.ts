@@ -1,0 +1,105 @@
+/**
+ * The three ports of a server: gRPC, HTTP, metrics, opened in this order, and closed together.
+ */
+
+import type { LogSettings } from "./log-settings.js";
+import { createMetrics } from "./metrics.js";
+import type { Registry } from "./repository/registry.js";
+import type { ServerCalls } from "./server-calls.js";
+import type { ServerLog } from "./server-log.js";
+import type { OpenOptions, RunningServer } from "./server-options.js";
+import { serveGrpc } from "./transport/grpc/server.js";
+import { headerPattern } from "./transport/header-forwarding.js";
+import { serveHttp, serveMetrics } from "./transport/http/server.js";
+import { ListenError, type Listener } from "./transport/listen.js";
+import { createRestriction } from "./transport/restriction.js";
+
+interface Parts {
+  readonly calls: ServerCalls;
+  readonly registry: Registry;
+  readonly log: ServerLog;
+  readonly logSettings: LogSettings;
+}
+
+export interface OpenPorts {
+  readonly ports: RunningServer["ports"];
+  /** Takes no new requests, lets those in flight end, and cuts what is left after `patience` milliseconds. */
+  stop(patience: number): Promise<void>;
+}
+
+/** @throws ListenError, and nothing is open then */
+export async function openPorts(options: OpenOptions, parts: Parts): Promise<OpenPorts> {
+  const { registry, log, ...common } = parts;
+  const listeners: Listener[] = [];
+  const stop = async (patience: number): Promise<void> => {
+    await Promise.all(listeners.map(listener => listener.stop(patience)));
+  };
+  const metrics = createMetrics({ cpu: options.allowCpuMetrics, config: options.metricsConfig });
+  const restrictions = {
+    grpc: createRestriction(options.grpcRestrictedProtocols, "triton-grpc-protocol-"),
+    http: createRestriction(options.httpRestrictedApis),
+  };
+  const open = async (service: string, started: string, starting: Promise<Listener>): Promise<number> => {
+    try {
+      const listener = await starting;
+      listeners.push(listener);
+      log.info(
+        started.startsWith("GRPC") ? "grpc_server" : "http_server",
+        `Started ${started} at ${listener.address}:${listener.port}`,
+      );
+      return listener.port;
+    } catch (error) {
+      const { message } = error as Error;
+      log.error("main", `failed to start ${service} service: Unavailable - ${message}`);
+      throw error instanceof ListenError ? error : new ListenError(message, "", { cause: error });
+    }
+  };
+  const ports: { grpc?: number; http?: number; metrics?: number } = {};
+  try {
+    if (options.grpc)
+      ports.grpc = await open(
+        "GRPC",
+        "GRPCInferenceService",
+        serveGrpc(
+          { ...options.grpc, reuse: options.reuseGrpcPort },
+          {
+            ...common,
+            log,
+            restriction: restrictions.grpc,
+            headerForwardPattern: headerPattern(options.grpcHeaderForwardPattern, text =>
+              log.error("header_forwarding", text),
+            ),
+            tls: options.grpcTls,
+            care: options.grpcConnections,
+          },
+        ),
+      );
+    if (options.http)
+      ports.http = await open(
+        "HTTP",
+        "HTTPService",
+        serveHttp(
+          { ...options.http, reuse: options.reuseHttpPort },
+          {
+            ...common,
+            maxInputSize: options.httpMaxInputSize,
+            restriction: restrictions.http,
+            headerForwardPattern: headerPattern(options.httpHeaderForwardPattern, text =>
+              log.error("header_forwarding", text),
+            ),
+          },
+          log,
+        ),
+      );
+    if (options.metrics)
+      ports.metrics = await open(
+        "Metrics",
+        "Metrics Service",
+        serveMetrics(options.metrics, () => metrics.print(registry.ready()), log),
+      );
+    return { ports, stop };
+  } catch (error) {
+    await stop(0);
+    throw error;
+  }
+}

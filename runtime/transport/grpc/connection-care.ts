@@ -1,0 +1,100 @@
+/**
+ * How long a gRPC connection lives and how it is watched: keep-alive pings of ours, bounds on those of the client, and a greatest age,
+ * under the names and defaults of gRPC's channel arguments. All times are in milliseconds.
+ */
+import { constants, type ServerHttp2Session } from "node:http2";
+
+export interface ConnectionCare {
+  /** Time between two pings of ours. */
+  readonly keepaliveTime: number;
+  /** How long a ping of ours may stay without an answer. */
+  readonly keepaliveTimeout: number;
+  readonly permitWithoutCalls: boolean;
+  /** Shortest time between two pings of the client while no call is open; an earlier one is a strike. */
+  readonly minPingInterval: number;
+  /** Strikes that are forgiven; 0 for any number. */
+  readonly maxPingStrikes: number;
+  /** A connection older than this is asked to go away; 0 for never. */
+  readonly maxAge: number;
+  /** How long calls of such a connection may still take; 0 for as long as they want. */
+  readonly maxAgeGrace: number;
+}
+
+export const DEFAULT_CARE: ConnectionCare = {
+  keepaliveTime: 7_200_000,
+  keepaliveTimeout: 20_000,
+  permitWithoutCalls: false,
+  minPingInterval: 300_000,
+  maxPingStrikes: 2,
+  maxAge: 0,
+  maxAgeGrace: 0,
+};
+
+/** gRPC spreads ages by a tenth, so that connections of one moment don't all come back in one moment. */
+const AGE_JITTER = 0.1;
+/** setTimeout's greatest delay. */
+const LONGEST = 2 ** 31 - 1;
+
+export function careFor(session: ServerHttp2Session, care: ConnectionCare): void {
+  let open = 0;
+  const closed = (): void => {
+    open--;
+  };
+  session.on("stream", stream => {
+    open++;
+    stream.on("close", closed);
+  });
+  const timers = new Set<NodeJS.Timeout>();
+  const after = (milliseconds: number, act: () => void): NodeJS.Timeout => {
+    const timer = setTimeout(
+      () => {
+        timers.delete(timer);
+        act();
+      },
+      Math.min(milliseconds, LONGEST),
+    );
+    timers.add(timer.unref());
+    return timer;
+  };
+  session.on("close", () => {
+    for (const timer of timers) clearTimeout(timer);
+  });
+
+  const ping = (): void => {
+    after(care.keepaliveTime, () => {
+      if (session.destroyed) return;
+      if (open === 0 && !care.permitWithoutCalls) return ping();
+      const late = after(care.keepaliveTimeout, () => session.destroy());
+      session.ping(() => {
+        clearTimeout(late);
+        timers.delete(late);
+        if (!session.destroyed) ping();
+      });
+    });
+  };
+  if (care.keepaliveTime > 0) ping();
+  if (care.maxPingStrikes > 0) countPings(session, care, () => open);
+  if (care.maxAge > 0)
+    after(care.maxAge * (1 + AGE_JITTER * (2 * Math.random() - 1)), () => {
+      // Asks for no new calls; those that are open may end.
+      session.close();
+      if (care.maxAgeGrace > 0) after(care.maxAgeGrace, () => session.destroy());
+    });
+}
+
+/** gRPC's protection against clients that ping too often: GOAWAY with `too_many_pings`. */
+function countPings(session: ServerHttp2Session, care: ConnectionCare, openCalls: () => number): void {
+  let last = Number.NEGATIVE_INFINITY;
+  let strikes = 0;
+  session.on("ping", () => {
+    const now = performance.now();
+    const early = openCalls() === 0 && now - last < care.minPingInterval;
+    last = now;
+    if (!early || ++strikes <= care.maxPingStrikes) return;
+    session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, Buffer.from("too_many_pings"));
+    session.destroy();
+  });
+  session.on("stream", () => {
+    strikes = 0;
+  });
+}

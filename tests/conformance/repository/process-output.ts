@@ -1,0 +1,90 @@
+/**
+ * What a run of the binary printed → lines that can be compared: paths, ports, times, process ids and file names of the log's heads are
+ * masked, tables are collapsed as the recorder did, and what libraries of a real Triton say about themselves is left out.
+ */
+
+/** Lines of back ends' and other libraries' own: not the server's log. */
+const LIBRARY =
+  /^I.*\] "(TRITONBACKEND_|Triton TRITONBACKEND API|'\w+' TRITONBACKEND API|backend configuration:|Repository location:|skipping model configuration auto-complete|Creation delay is set to|backend state is|model configuration:|Creating TritonCache|Initialized Cache|Response Cache is created at|Received request to|Size of memory)/;
+/** Once a second, with counts that depend on the seconds before. */
+const COUNTDOWN = /^I.*\] "Timeout \d+: Found /;
+
+export interface Masks {
+  readonly paths: readonly (readonly [path: string, mark: string])[];
+  /** The whole usage text of the binary under test. */
+  readonly usage: string;
+}
+
+/** Our own output, masked as the recorder masked Triton's. */
+export function maskOutput(text: string, { paths, usage }: Masks): string[] {
+  let masked = text.replaceAll(usage.trimEnd(), "<usage text>");
+  for (const [path, mark] of paths) masked = masked.replaceAll(path, mark);
+  return masked
+    .split("\n")
+    .map(line =>
+      line
+        .replace(/^([IWEV])\d{4} \d\d:\d\d:\d\d\.\d{6} \d+ /, "$1<time> <pid> ")
+        .replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ([IWEV]) \d+ /, "<iso-time> $1 <pid> "),
+    );
+}
+
+/** Lines as they are compared, from either side. */
+export function comparable(lines: readonly string[]): string[] {
+  const out: string[] = [];
+  let table: string[] = [];
+  const flush = (): void => {
+    const backends = table.some(row => row.startsWith("| Backend "));
+    const loose = table.some(row => row.includes("<"));
+    for (const row of table) out.push(backends ? firstColumn(row) : loose ? collapse(row) : row);
+    table = [];
+  };
+  for (const line of lines) {
+    if (/^[+|]/.test(line)) {
+      table.push(line);
+      continue;
+    }
+    flush();
+    const text = line
+      .replace(/^((?:<iso-time> )?[IWEV](?:<time>)? <pid>) \S+\]/, "$1 ]")
+      .replace(/^<usage text, \d+ lines>/, "<usage text>")
+      .replace(/(onnx runtime error \d+: )[^"|]*/, "$1…");
+    const bare = text.replace(/^<iso-time> /, "");
+    if (text !== "<library log line>" && !LIBRARY.test(bare) && !COUNTDOWN.test(bare)) out.push(text.trimEnd());
+  }
+  flush();
+  return out.filter(line => line !== "");
+}
+
+/** A table with a masked path lost its padding. */
+const collapse = (row: string): string =>
+  row
+    .replace(/-{2,}/g, "---")
+    .replace(/ {2,}/g, " ")
+    .replace(/(onnx runtime error \d+: )[^|]*/, "$1…");
+/** Where a back end lies, and how it was called, is its server's own affair. */
+const firstColumn = (row: string): string =>
+  (/^[|+][^|+]*[|+]/.exec(row)?.[0] ?? row).replace(/-{2,}/g, "---").replace(/ {2,}/g, " ");
+
+export function lineDifferences(
+  expected: readonly string[],
+  got: readonly string[],
+  what: string,
+  free: boolean,
+): string[] {
+  const [wanted, seen] = [comparable(expected), comparable(got)];
+  if (free) {
+    wanted.sort();
+    seen.sort();
+  }
+  const missing = wanted.filter(line => !seen.includes(line)).map(line => `${what}: missing ${line}`);
+  const extra = seen.filter(line => !wanted.includes(line)).map(line => `${what}: extra ${line}`);
+  if (missing.length + extra.length > 0) return [...missing, ...extra];
+  const at = wanted.findIndex((line, i) => seen[i] !== line);
+  return at === -1 && wanted.length === seen.length
+    ? []
+    : [`${what}: order differs at ${at}: expected ${wanted[at]}, got ${seen[at]}`];
+}
+
+/** The flags that a usage text names, each with the kind of its argument. */
+export const flagsOf = (usage: readonly string[]): string[] =>
+  usage.flatMap(line => /^ {2}(--\S+(?: <.*>)?)$/.exec(line)?.[1] ?? []);
