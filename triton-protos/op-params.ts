@@ -118,6 +118,15 @@ export const OP_PARAMS = {
     /** Column → tensor, in output order. */
     outputs: perColumn(z.string()),
   }),
+  predictForest: z.strictObject({
+    path: z.string(),
+    /** Triton model that holds the forest as an ONNX graph; written by the compiler. */
+    model: z.string(),
+    /** Column per feature, in the forest's order. */
+    features: z.array(z.string()).min(1),
+    /** Precision of the features. */
+    dtype: z.enum(["float32", "float64"]),
+  }),
   queryFaiss: z.strictObject({
     path: z.string(),
     topk: z.number().int().min(1).default(10),

@@ -13,6 +13,8 @@ import type { Plan } from "../../triton-protos/plan.js";
 import type { Schema } from "../../triton-protos/schema.js";
 import { didYouMean, type Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
+import type { Forest } from "../forest/forest.js";
+import { readForest } from "../forest/read-forest.js";
 
 export type Read<T> =
   | { readonly ok: true; readonly value: T; readonly path: string }
@@ -24,6 +26,7 @@ export interface ArtefactReader {
   feast(path: string): Read<FeastRepository>;
   workflow(path: string): Read<Plan>;
   schema(path: string): Read<Schema>;
+  forest(path: string): Read<Forest>;
   /** Files and folders asked for so far, missing ones included. */
   readonly used: ReadonlySet<string>;
 }
@@ -53,6 +56,11 @@ const KINDS = {
     what: "The schema",
     read: readMerlinSchema,
     make: "Point at Merlin's `schema.pbtxt` or `.merlin/schema.json`, or at the folder that holds it.",
+  },
+  forest: {
+    what: "The forest",
+    read: readForest,
+    make: "Save it there with XGBoost's or LightGBM's `save_model`, or correct the path (it is relative to this file).",
   },
 } as const;
 
@@ -107,6 +115,7 @@ export function artefactReader(folder: string): ArtefactReader {
     feast: reader("feast"),
     workflow: reader("workflow"),
     schema: reader("schema"),
+    forest: reader("forest"),
     used,
   };
 }

@@ -83,7 +83,7 @@ function writeArtefact(file: ArtefactFile, version: string): void {
   const to = join(version, file.to);
   mkdirSync(dirname(to), { recursive: true });
   if ("from" in file) copyArtefact(file.from, to);
-  else writeFileSync(to, file.text);
+  else writeFileSync(to, "text" in file ? file.text : file.bytes);
 }
 
 function copyArtefact(from: string, to: string): void {

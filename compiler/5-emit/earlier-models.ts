@@ -11,7 +11,7 @@ export function earlierModels(repository: string, program: string): string[] {
   return readdirSync(repository).flatMap(model => {
     const plans = plansOf(join(repository, model));
     if (model === program)
-      return plans.flatMap(plan => plan.steps.flatMap(step => (step.op === "predictOnnx" ? step.params.model : [])));
+      return plans.flatMap(plan => plan.steps.flatMap(step => ("model" in step.params ? step.params.model : [])));
     return plans.some(plan => plan.stage?.of === program) ? [model] : [];
   });
 }

@@ -29,15 +29,18 @@ export const planModel = (
 
 /** One model per ONNX file that the steps run, whichever how many run it. */
 export function onnxModels(steps: readonly InferredStep[]): RepositoryModel[] {
-  const from = new Map(steps.flatMap(step => (step.model ? [[step.model.name, step.model.from] as const] : [])));
-  return [...from].map(([name, file]) => onnxModel(name, file, readOnnxSignature(file)));
+  const models = new Map(steps.flatMap(({ model }) => (model ? [[model.name, model] as const] : [])));
+  return [...models.values()].map(model => onnxModel(model, readOnnxSignature(model.bytes ?? model.from, model.from)));
 }
 
-const onnxModel = (name: string, from: string, signature: OnnxSignature): RepositoryModel => ({
+const onnxModel = (
+  { name, from, bytes }: NonNullable<InferredStep["model"]>,
+  signature: OnnxSignature,
+): RepositoryModel => ({
   name,
   config: onnxConfig(name, signature),
   files: [
-    { to: "model.onnx", from },
+    { to: "model.onnx", ...(bytes ? { bytes } : { from }) },
     ...signature.externalData.map(external => ({ to: external, from: join(dirname(from), external) })),
   ],
 });

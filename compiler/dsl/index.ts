@@ -21,6 +21,7 @@ export { logOp } from "../ops/log-op.js";
 export { mixScores } from "../ops/mix-scores.js";
 export { normalize } from "../ops/normalize.js";
 export { normalizeMinMax } from "../ops/normalize-min-max.js";
+export { type PredictForestOptions, predictForest } from "../ops/predict-forest.js";
 export { type PredictOnnxOptions, predictOnnx } from "../ops/predict-onnx.js";
 export { queryFaiss } from "../ops/query-faiss.js";
 export { type QueryFeastOptions, queryFeast } from "../ops/query-feast.js";

@@ -16,6 +16,8 @@ export function describeStep(step: AnyStep): string {
       ].join(", ");
     case "predictOnnx":
       return `run ${step.params.path} as model ${step.params.model}`;
+    case "predictForest":
+      return `run the forest ${step.params.path} on ${plural(step.params.features.length, "feature")} as model ${step.params.model}`;
     case "queryFaiss":
       return `find the ${step.params.topk} nearest in ${step.params.path}`;
     case "filterCandidates":

@@ -57,10 +57,15 @@ function programTarget(path: string, compiled: Compiled): Target {
       const files = filesOf(step.id).flatMap(file =>
         "from" in file
           ? filesBelow(file.from, file.to).map(([name, path]) => [name, hashFile(path)] as const)
-          : [[file.to, hash(file.text)] as const],
+          : [[file.to, hash("text" in file ? file.text : file.bytes)] as const],
       );
       const model = steps.get(step.id)?.model;
-      return new Map([...files, ...(model ? [[`${model.name}/model.onnx`, hashFile(model.from)] as const] : [])]);
+      return new Map([
+        ...files,
+        ...(model
+          ? [[`${model.name}/model.onnx`, model.bytes ? hash(model.bytes) : hashFile(model.from)] as const]
+          : []),
+      ]);
     },
   };
 }
@@ -84,7 +89,7 @@ function builtTarget(file: string): Target {
         const part = basename(to) === WORKFLOW_FILE ? dirname(to) : to;
         for (const [name, path] of filesBelow(join(folder, part), part)) found.set(name, hashFile(path));
       }
-      const model = step.op === "predictOnnx" ? step.params.model : undefined;
+      const model = "model" in step.params ? step.params.model : undefined;
       const onnx = model && join(folder, "..", "..", model, basename(folder), "model.onnx");
       if (onnx && existsSync(onnx)) found.set(`${model}/model.onnx`, hashFile(onnx));
       return found;

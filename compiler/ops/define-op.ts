@@ -62,8 +62,12 @@ export type Fail = (
   related?: readonly { readonly note: string; readonly of: Bound }[],
 ) => undefined;
 
-/** A file that a step needs beside the plan: a copy of a file or folder (absolute path), or a text. `to` is relative to the plan. */
-export type ArtefactFile = { readonly to: string } & ({ readonly from: string } | { readonly text: string });
+/** A file that a step needs beside the plan: a copy of a file or folder (absolute path), a text, or bytes. `to` is relative to the plan. */
+export type ArtefactFile = { readonly to: string } & (
+  | { readonly from: string }
+  | { readonly text: string }
+  | { readonly bytes: Uint8Array }
+);
 
 /** What a step is, once its input is known. */
 export interface Inferred<K extends OpKind> {
@@ -75,8 +79,8 @@ export interface Inferred<K extends OpKind> {
   /** Artefact paths by logical name, relative to the plan. */
   readonly artefacts?: Readonly<Record<string, string>>;
   readonly files?: readonly ArtefactFile[];
-  /** ONNX file that becomes a model of its own. */
-  readonly model?: { readonly name: string; readonly from: string };
+  /** ONNX file, or the bytes of one, that becomes a model of its own. */
+  readonly model?: { readonly name: string; readonly from: string; readonly bytes?: Uint8Array };
 }
 
 export interface OpDefinition<K extends OpKind = OpKind, Author = unknown> {
@@ -90,6 +94,8 @@ export interface OpDefinition<K extends OpKind = OpKind, Author = unknown> {
     readonly inWorkflow: boolean;
     /** Outputs nobody reads may be dropped from the step. */
     readonly prunable: boolean;
+    /** Keeps candidates and looks at a user's together, so that it must know whose they are. */
+    readonly perUser?: boolean;
     /** Takes the columns of a group together; other operators refuse groups, which mean nothing to them. */
     readonly grouped?: boolean;
   };

@@ -21,6 +21,7 @@ import { logOpOp } from "./log-op.js";
 import { mixScoresOp } from "./mix-scores.js";
 import { normalizeOp } from "./normalize.js";
 import { normalizeMinMaxOp } from "./normalize-min-max.js";
+import { predictForestOp } from "./predict-forest.js";
 import { predictOnnxOp } from "./predict-onnx.js";
 import { queryFaissOp } from "./query-faiss.js";
 import { queryFeastOp } from "./query-feast.js";
@@ -51,6 +52,7 @@ const CATALOGUE = {
   joinGroupby: joinGroupbyOp,
   normalize: normalizeOp,
   predictOnnx: predictOnnxOp,
+  predictForest: predictForestOp,
   queryFaiss: queryFaissOp,
   queryFeast: queryFeastOp,
   rename: renameOp,

@@ -23,7 +23,7 @@ export const merlonBackend: Backend = {
   dependencies: async folder => {
     // A plan that can not be read depends on nothing; loading it says why.
     const plan = await readPlan(folder).catch(() => undefined);
-    return plan ? [...new Set(plan.steps.flatMap(step => (step.op === "predictOnnx" ? step.params.model : [])))] : [];
+    return plan ? [...new Set(plan.steps.flatMap(step => ("model" in step.params ? step.params.model : [])))] : [];
   },
   load: async context => {
     const plan = await readPlan(context.folder);

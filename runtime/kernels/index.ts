@@ -24,6 +24,7 @@ import { logOp } from "./log-op.js";
 import { mixScores } from "./mix-scores.js";
 import { normalize } from "./normalize.js";
 import { normalizeMinMax } from "./normalize-min-max.js";
+import { predictForest } from "./predict-forest.js";
 import { predictOnnx } from "./predict-onnx.js";
 import { queryFaiss } from "./query-faiss.js";
 import { queryFeast } from "./query-feast.js";
@@ -56,6 +57,7 @@ export const KERNELS = {
   queryFeast,
   transformWorkflow,
   predictOnnx,
+  predictForest,
   queryFaiss,
   filterCandidates,
   unrollFeatures,

@@ -17,6 +17,8 @@ const FILLS: ReadonlySet<OpKind> = new Set<OpKind>([
   "hashBucket",
   "hashedCross",
   "predictOnnx",
+  "predictForest",
+  "mixScores",
   "queryFaiss",
 ]);
 /** Operators whose columns have the nulls of the columns they read, place by place; the others may make some. */
@@ -29,6 +31,10 @@ const KEEPS: ReadonlySet<OpKind> = new Set<OpKind>([
   "filterCandidates",
   "unrollFeatures",
   "softmaxSampling",
+  "topK",
+  "limitPerGroup",
+  "diversify",
+  "filter",
 ]);
 
 /** The fitted workflow of a step; undefined where it can't be read, and its columns may then hold nulls. */

@@ -4,6 +4,7 @@
 import type { AnyStep, Plan } from "../../../triton-protos/plan.js";
 import { REQUEST_ROWS } from "../../../triton-protos/schema.js";
 import type { InferredStep } from "../../3-graph/infer.js";
+import { opDefinition } from "../../ops/index.js";
 import { columnsOf } from "./refs.js";
 
 export interface RowSets {
@@ -45,7 +46,7 @@ export function rowSets(plan: Plan, inferred: readonly InferredStep[]): RowSets 
           .flat()
           .map(ref => columns(ref).rows),
       );
-      return beside.has(step.id) || read.size > 1;
+      return beside.has(step.id) || read.size > 1 || opDefinition(step.op).facts.perUser === true;
     },
   };
 }

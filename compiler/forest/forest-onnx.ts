@@ -1,0 +1,201 @@
+/**
+ * A forest → an ONNX model of one `TreeEnsembleRegressor` (ai.onnx.ml 3) and the link after it. Input `features` [n, features], output
+ * `prediction` float32 [n, outputs]. A split by categories becomes a chain of equality tests whose "yes" is one node.
+ */
+import {
+  type OnnxAttribute,
+  type OnnxConstant,
+  type OnnxNode,
+  printOnnxModel,
+} from "../../triton-protos/artefacts/onnx-model.js";
+import type { Forest, ForestLink, ForestNode } from "./forest.js";
+
+export const FOREST_INPUT = "features";
+export const FOREST_OUTPUT = "prediction";
+
+/** The attribute lists of TreeEnsembleRegressor, growing. */
+interface Lists {
+  readonly treeids: number[];
+  readonly nodeids: number[];
+  readonly featureids: number[];
+  readonly modes: string[];
+  readonly values: number[];
+  readonly truenodeids: number[];
+  readonly falsenodeids: number[];
+  readonly missing: number[];
+  readonly leafTrees: number[];
+  readonly leafNodes: number[];
+  readonly leafTargets: number[];
+  readonly leafValues: number[];
+}
+
+/** How many outputs a prediction has. */
+export const forestOutputs = (forest: Forest): number => (forest.link.kind === "argmax" ? 1 : forest.base.length);
+
+export function forestToOnnx(forest: Forest): Uint8Array {
+  const { dtype } = forest;
+  const lists = flatten(forest);
+  const numbers = (name: string, values: readonly number[]): Record<string, OnnxAttribute> =>
+    dtype === "float32"
+      ? { [name]: { floats: values } }
+      : { [`${name}_as_tensor`]: { tensor: { dtype, shape: [values.length], values } } };
+  const targets = forest.base.length;
+  const ensemble: OnnxNode = {
+    op: "TreeEnsembleRegressor",
+    domain: "ai.onnx.ml",
+    inputs: [FOREST_INPUT],
+    outputs: ["sums"],
+    attributes: {
+      aggregate_function: { text: "SUM" },
+      post_transform: { text: "NONE" },
+      n_targets: { int: targets },
+      ...(forest.base.some(b => b !== 0) && numbers("base_values", forest.base)),
+      nodes_treeids: { ints: lists.treeids },
+      nodes_nodeids: { ints: lists.nodeids },
+      nodes_featureids: { ints: lists.featureids },
+      nodes_modes: { texts: lists.modes },
+      ...numbers("nodes_values", lists.values),
+      nodes_truenodeids: { ints: lists.truenodeids },
+      nodes_falsenodeids: { ints: lists.falsenodeids },
+      nodes_missing_value_tracks_true: { ints: lists.missing },
+      target_treeids: { ints: lists.leafTrees },
+      target_nodeids: { ints: lists.leafNodes },
+      target_ids: { ints: lists.leafTargets },
+      ...numbers("target_weights", lists.leafValues),
+    },
+  };
+  const after = linkNodes(forest.link);
+  return printOnnxModel({
+    name: `${forest.library} ${forest.objective}`,
+    opsets: { "": 17, "ai.onnx.ml": 3 },
+    inputs: [{ name: FOREST_INPUT, dtype, shape: ["n", forest.features] }],
+    outputs: [{ name: FOREST_OUTPUT, dtype: "float32", shape: ["n", forestOutputs(forest)] }],
+    nodes: [ensemble, ...after.nodes],
+    constants: after.constants,
+    metadata: { library: forest.library, objective: forest.objective },
+  });
+}
+
+function flatten(forest: Forest): Lists {
+  const lists: Lists = {
+    treeids: [],
+    nodeids: [],
+    featureids: [],
+    modes: [],
+    values: [],
+    truenodeids: [],
+    falsenodeids: [],
+    missing: [],
+    leafTrees: [],
+    leafNodes: [],
+    leafTargets: [],
+    leafValues: [],
+  };
+  forest.trees.forEach(({ nodes, target }, tree) => {
+    let extra = nodes.length;
+    const add = (
+      id: number,
+      feature: number,
+      mode: string,
+      value: number,
+      yes: number,
+      no: number,
+      missing: number,
+    ) => {
+      lists.treeids.push(tree);
+      lists.nodeids.push(id);
+      lists.featureids.push(feature);
+      lists.modes.push(mode);
+      lists.values.push(value);
+      lists.truenodeids.push(yes);
+      lists.falsenodeids.push(no);
+      lists.missing.push(missing);
+    };
+    const split = (id: number, node: Exclude<ForestNode, { kind: "leaf" }>) => {
+      const missing = node.missing === "yes" ? 1 : 0;
+      if (node.kind === "number") {
+        const mode = node.test === "<" ? "BRANCH_LT" : "BRANCH_LEQ";
+        const zeroGoes = node.test === "<" ? 0 < node.threshold : 0 <= node.threshold;
+        if (node.zeroIsMissing && zeroGoes !== (node.missing === "yes")) {
+          // Zero goes where missing values go, and the threshold says otherwise.
+          const test = extra++;
+          add(id, node.feature, "BRANCH_EQ", 0, missing ? node.yes : node.no, test, 0);
+          add(test, node.feature, mode, node.threshold, node.yes, node.no, missing);
+        } else add(id, node.feature, mode, node.threshold, node.yes, node.no, missing);
+        return;
+      }
+      // No category: always "no", unless missing.
+      if (node.categories.length === 0)
+        add(id, node.feature, "BRANCH_LT", Number.NEGATIVE_INFINITY, node.yes, node.no, missing);
+      let at = id;
+      const last = node.categories.length - 1;
+      node.categories.forEach((category, i) => {
+        const next = i === last ? node.no : extra++;
+        add(at, node.feature, "BRANCH_EQ", category, node.yes, next, missing);
+        at = next;
+      });
+    };
+    nodes.forEach((node, id) => {
+      if (node.kind !== "leaf") split(id, node);
+      else {
+        add(id, 0, "LEAF", 0, 0, 0, 0);
+        lists.leafTrees.push(tree);
+        lists.leafNodes.push(id);
+        lists.leafTargets.push(target);
+        lists.leafValues.push(node.value / forest.divisor);
+      }
+    });
+  });
+  return lists;
+}
+
+interface After {
+  readonly nodes: readonly OnnxNode[];
+  readonly constants: Readonly<Record<string, OnnxConstant>>;
+}
+
+function linkNodes(link: ForestLink): After {
+  const one = (op: string, attributes: OnnxNode["attributes"] = {}, inputs = ["sums"]): OnnxNode => ({
+    op,
+    inputs,
+    outputs: [FOREST_OUTPUT],
+    attributes,
+  });
+  const scalar = (value: number): OnnxConstant => ({ dtype: "float32", shape: [], values: [value] });
+  switch (link.kind) {
+    case "identity":
+      return { nodes: [one("Identity")], constants: {} };
+    case "exp":
+      return { nodes: [one("Exp")], constants: {} };
+    case "softmax":
+      return { nodes: [one("Softmax", { axis: { int: 1 } })], constants: {} };
+    case "sigmoid":
+      return {
+        nodes: [{ op: "Mul", inputs: ["sums", "slope"], outputs: ["steep"] }, one("Sigmoid", {}, ["steep"])],
+        constants: { slope: scalar(link.slope) },
+      };
+    case "argmax":
+      return {
+        nodes: [
+          { op: "ArgMax", inputs: ["sums"], outputs: ["best"], attributes: { axis: { int: 1 }, keepdims: { int: 1 } } },
+          one("Cast", { to: { int: 1 } }, ["best"]),
+        ],
+        constants: {},
+      };
+    case "sign":
+      return {
+        nodes: [
+          { op: "Greater", inputs: ["sums", "zero"], outputs: ["positive"] },
+          one("Cast", { to: { int: 1 } }, ["positive"]),
+        ],
+        constants: { zero: scalar(0) },
+      };
+    case "signedSquare":
+      return {
+        nodes: [{ op: "Abs", inputs: ["sums"], outputs: ["size"] }, one("Mul", {}, ["sums", "size"])],
+        constants: {},
+      };
+    default:
+      return link satisfies never;
+  }
+}

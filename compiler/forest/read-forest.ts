@@ -1,0 +1,27 @@
+/** A model file of XGBoost (JSON, UBJSON) or LightGBM (text) → a forest. */
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { type Forest, ForestFileError } from "./forest.js";
+import { readLightgbm } from "./read-lightgbm.js";
+import { readXgboost } from "./read-xgboost.js";
+import { parseUbjson } from "./ubjson.js";
+
+/** @throws ForestFileError */
+export function readForest(file: string): Forest {
+  const bytes = readFileSync(file);
+  const where = basename(file);
+  const head = bytes.subarray(0, 64).toString("latin1").trimStart();
+  if (head.startsWith("tree")) return readLightgbm(bytes.toString("utf8"), where);
+  if (!head.startsWith("{"))
+    throw new ForestFileError(
+      `${file} is no model that XGBoost's \`save_model\` (JSON or UBJSON) or LightGBM's \`save_model\` (text) writes.`,
+    );
+  let document: unknown;
+  try {
+    // JSON has a quote, a brace or space after the first brace; UBJSON a type.
+    document = /^\{\s*["}]/.test(head) ? JSON.parse(bytes.toString("utf8")) : parseUbjson(bytes);
+  } catch (error) {
+    throw new ForestFileError(`${file} is not a whole model: ${(error as Error).message}. Save it again.`);
+  }
+  return readXgboost(document, where);
+}

@@ -1,0 +1,120 @@
+/**
+ * LightGBM's text model (version v3, v4) → a forest. A split goes left when feature ≤ threshold, in float64; `decision_type` holds, from the
+ * low bit: categorical, default left, and two bits for what is missing (0 nothing, so that NaN is 0; 1 zero; 2 NaN).
+ */
+import { type Forest, ForestFileError, type ForestLink, type ForestNode, type Tree } from "./forest.js";
+
+type Section = ReadonlyMap<string, string>;
+
+/** @throws ForestFileError */
+export function readLightgbm(text: string, where: string): Forest {
+  const [head, ...bodies] = text.split(/^Tree=\d+\s*$/m);
+  const header = section(head!);
+  const [objective = "", ...settings] = (header.get("objective") ?? "").split(" ");
+  const setting = (name: string) => settings.find(s => s.startsWith(`${name}:`))?.slice(name.length + 1);
+  const link = linkOf(objective, setting("sigmoid"), settings.includes("sqrt"));
+  if (!link)
+    throw new ForestFileError(
+      `${where} was trained for \`${objective || "nothing"}\`, whose predictions Merlon does not know. Train with a built-in objective.`,
+    );
+  const perIteration = Number(header.get("num_tree_per_iteration") ?? 1);
+  const trees = bodies.map((body, i) => readTree(section(body), i % perIteration, `${where}: tree ${i}`));
+  return {
+    library: "LightGBM",
+    objective,
+    names: (header.get("feature_names") ?? "").split(" ").filter(Boolean),
+    features: Number(header.get("max_feature_idx")) + 1,
+    base: new Array<number>(perIteration).fill(0),
+    trees,
+    link,
+    divisor: header.has("average_output") ? Math.max(1, trees.length / perIteration) : 1,
+    dtype: "float64",
+  };
+}
+
+function linkOf(objective: string, slope: string | undefined, sqrt: boolean): ForestLink | undefined {
+  switch (objective) {
+    case "binary":
+    case "multiclassova":
+      return { kind: "sigmoid", slope: Number(slope ?? 1) };
+    case "cross_entropy":
+      return { kind: "sigmoid", slope: 1 };
+    case "multiclass":
+      return { kind: "softmax" };
+    case "poisson":
+    case "gamma":
+    case "tweedie":
+      return { kind: "exp" };
+    case "regression":
+      return { kind: sqrt ? "signedSquare" : "identity" };
+    case "regression_l1":
+    case "huber":
+    case "fair":
+    case "quantile":
+    case "mape":
+    case "lambdarank":
+    case "rank_xendcg":
+      return { kind: "identity" };
+    default:
+      return undefined;
+  }
+}
+
+/** `key=value` lines up to the first empty line after one. */
+function section(text: string): Section {
+  const found = new Map<string, string>();
+  for (const line of text.split(/\r?\n/)) {
+    if (line === "end of trees") break;
+    const at = line.indexOf("=");
+    if (at > 0) found.set(line.slice(0, at), line.slice(at + 1));
+    else if (line.trim()) found.set(line.trim(), "");
+  }
+  return found;
+}
+
+function readTree(tree: Section, target: number, where: string): Tree {
+  const numbers = (name: string) => (tree.get(name) ?? "").split(" ").filter(Boolean).map(Number);
+  if (Number(tree.get("is_linear") ?? 0) === 1)
+    throw new ForestFileError(`${where} has linear models as leaves. Train without \`linear_tree\`.`);
+  const leaves = numbers("leaf_value");
+  const features = numbers("split_feature");
+  if (leaves.length !== features.length + 1 || leaves.some(Number.isNaN))
+    throw new ForestFileError(
+      `${where} has ${leaves.length} leaves and ${features.length} splits. Save the model again.`,
+    );
+  const [left, right, thresholds, decisions] = ["left_child", "right_child", "threshold", "decision_type"].map(numbers);
+  const [bounds, bits] = [numbers("cat_boundaries"), numbers("cat_threshold")];
+  /** Splits come first, then leaves, which children name as −1, −2, … */
+  const place = (child: number | undefined): number => {
+    const at = child === undefined ? -1 : child < 0 ? features.length - child - 1 : child;
+    if (at < 0 || at >= features.length + leaves.length || Number.isNaN(at))
+      throw new ForestFileError(`${where} points at a node that is not there. Save the model again.`);
+    return at;
+  };
+  const splits = features.map((feature, i): ForestNode => {
+    const decision = decisions![i]!;
+    const [yes, no] = [place(left![i]), place(right![i])];
+    if (decision & 1) {
+      const set = thresholds![i]!;
+      const categories: number[] = [];
+      for (let word = bounds[set]!; word < bounds[set + 1]!; word++)
+        for (let bit = 0; bit < 32; bit++)
+          if ((bits[word]! >>> bit) & 1) categories.push((word - bounds[set]!) * 32 + bit);
+      return { kind: "category", feature, categories, yes, no, missing: "no" };
+    }
+    const threshold = thresholds![i]!;
+    const missingType = (decision >> 2) & 3;
+    const side = missingType === 0 ? 0 <= threshold : (decision & 2) !== 0;
+    return {
+      kind: "number",
+      feature,
+      test: "<=",
+      threshold,
+      yes,
+      no,
+      missing: side ? "yes" : "no",
+      ...(missingType === 1 && { zeroIsMissing: true }),
+    };
+  });
+  return { target, nodes: [...splits, ...leaves.map((value): ForestNode => ({ kind: "leaf", value }))] };
+}

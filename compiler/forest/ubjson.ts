@@ -1,0 +1,97 @@
+/** UBJSON (draft 12, with XGBoost's typed arrays) → values as JSON.parse gives them; typed arrays of numbers stay typed. */
+
+const NUMBERS = {
+  i: [1, (v: DataView, at: number) => v.getInt8(at)],
+  U: [1, (v: DataView, at: number) => v.getUint8(at)],
+  I: [2, (v: DataView, at: number) => v.getInt16(at)],
+  l: [4, (v: DataView, at: number) => v.getInt32(at)],
+  L: [8, (v: DataView, at: number) => Number(v.getBigInt64(at))],
+  d: [4, (v: DataView, at: number) => v.getFloat32(at)],
+  D: [8, (v: DataView, at: number) => v.getFloat64(at)],
+} as const;
+const isNumber = (type: string): type is keyof typeof NUMBERS => Object.hasOwn(NUMBERS, type);
+const DEEPEST = 64;
+
+/** @throws Error naming the byte */
+export function parseUbjson(bytes: Uint8Array): unknown {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  const fail = (what: string): never => {
+    throw new Error(`${what} at byte ${at}`);
+  };
+  const marker = (): string => {
+    if (at >= bytes.length) fail("the file ends early");
+    return String.fromCharCode(bytes[at++]!);
+  };
+  const peek = (): string => String.fromCharCode(bytes[at] ?? 0);
+  const number = (type: string): number => {
+    if (!isNumber(type)) return fail(`\`${type}\` is no number`);
+    const [size, read] = NUMBERS[type];
+    if (at + size > bytes.length) fail("the file ends early");
+    const value = read(view, at);
+    at += size;
+    return value;
+  };
+  const count = (): number => {
+    const value = number(marker());
+    return value >= 0 && value <= bytes.length ? value : fail(`a length of ${value}`);
+  };
+  const text = (): string => {
+    const length = count();
+    if (at + length > bytes.length) fail("the file ends early");
+    at += length;
+    return Buffer.from(bytes.buffer, bytes.byteOffset + at - length, length).toString("utf8");
+  };
+  const header = (): { type?: string; length?: number } => {
+    let type: string | undefined;
+    if (peek() === "$") {
+      at++;
+      type = marker();
+    }
+    if (peek() !== "#") return type === undefined ? {} : fail("a type without a length");
+    at++;
+    return { ...(type !== undefined && { type }), length: count() };
+  };
+  const array = (depth: number): unknown => {
+    const { type, length } = header();
+    const items: unknown[] = [];
+    if (length === undefined) {
+      while (peek() !== "]") items.push(value(marker(), depth));
+      at++;
+    } else for (let i = 0; i < length; i++) items.push(value(type ?? marker(), depth));
+    return items;
+  };
+  const object = (depth: number): unknown => {
+    const { type, length } = header();
+    const entries: [string, unknown][] = [];
+    const entry = () => entries.push([text(), value(type ?? marker(), depth)]);
+    if (length === undefined) {
+      while (peek() !== "}") entry();
+      at++;
+    } else for (let i = 0; i < length; i++) entry();
+    return Object.fromEntries(entries);
+  };
+  const value = (type: string, depth: number): unknown => {
+    if (depth > DEEPEST) return fail("values are nested too deep");
+    if (isNumber(type)) return number(type);
+    switch (type) {
+      case "S":
+        return text();
+      case "C":
+        return marker();
+      case "Z":
+      case "N":
+        return null;
+      case "T":
+      case "F":
+        return type === "T";
+      case "[":
+        return array(depth + 1);
+      case "{":
+        return object(depth + 1);
+      default:
+        return fail(`an unknown type ${JSON.stringify(type)}`);
+    }
+  };
+  return value(marker(), 0);
+}

@@ -1,0 +1,99 @@
+/** Runs a forest of decision trees that XGBoost or LightGBM grew, as an ONNX model made at build time. */
+import { basename } from "node:path";
+import { z } from "zod";
+import { datatype } from "../../triton-protos/datatype.js";
+import { column, printType } from "../../triton-protos/schema.js";
+import * as messages from "../diagnostics/messages.js";
+import { Op } from "../dsl/node.js";
+import type { Rule } from "../dsl/rule.js";
+import { forestOutputs, forestToOnnx } from "../forest/forest-onnx.js";
+import { namesOf, need, sameRows } from "./columns.js";
+import { type Bound, defineOp } from "./define-op.js";
+
+const author = z.strictObject({
+  path: z.string().min(1),
+  features: z.array(z.string()).min(1).optional(),
+  output: z.string().min(1).default("prediction"),
+});
+
+export interface PredictForestOptions {
+  /** Columns in the order of the forest's features. Default: the names that the file has. */
+  readonly features?: readonly string[];
+  /** Name of the column it makes. @default "prediction" */
+  readonly output?: string;
+}
+
+/** Leaves decide the width: one value, or one per class. */
+interface ForestRule<O extends PredictForestOptions> extends Rule {
+  readonly fault: never;
+  readonly out: `float32 ${O extends { readonly output: infer N extends string } ? N : "prediction"}`;
+}
+
+/**
+ * Predicts with a model that XGBoost (`.json`, `.ubj`) or LightGBM (text) saved: float32, what the library's `predict` answers. A model of
+ * several classes makes one vector a row. Nulls and NaN are missing values, which the trees know how to take.
+ * @param path model file, relative to this file
+ * @example pairs >> predictForest("models/ranker.ubj", { output: "score" })
+ */
+export const predictForest = <const O extends PredictForestOptions = Record<never, never>>(
+  path: string,
+  options?: O,
+): Op<ForestRule<O>> => new Op("predictForest", { path, ...options });
+
+export const predictForestOp = defineOp({
+  kind: "predictForest",
+  params: author,
+  facts: { elementwise: false, inWorkflow: false, prunable: false },
+  infer: call => {
+    const { path, output } = call.params;
+    const read = call.artefacts.forest(path);
+    if (!read.ok) return call.fail(read.message, { literal: path });
+    const forest = read.value;
+    const named = call.params.features ?? forest.names;
+    const features = named.length > 0 ? named : namesOf(call.input);
+    if (features.length !== forest.features)
+      return call.fail(
+        messages.graphParameter({
+          operator: "predictForest",
+          problem: `\`${path}\` was grown on ${forest.features} features, and ${call.params.features ? "`features` names" : named.length > 0 ? "it names" : "upstream has"} ${features.length}.`,
+          way: "Name the columns in the order of training: `features: [...]`.",
+        }),
+        { literal: path },
+      );
+    const found = features.map(name =>
+      need(call, call.input, name, `\`${path}\``, "Name the columns in the order of training: `features: [...]`.", {
+        literal: path,
+      }),
+    );
+    if (found.includes(undefined)) return undefined;
+    const columns = found as Bound[];
+    const odd = columns.find(({ column: { dtype, list } }) => list || datatype(dtype).kind === "string");
+    if (odd)
+      return call.fail(
+        messages.schemaDtypeUnsupported({
+          operator: "predictForest",
+          wanted: "one number per feature",
+          column: odd.column.name,
+          seen: printType(odd.column),
+          way: "Encode it as in training, with `categorify` or `hashBucket`.",
+        }),
+      );
+    const input = [...new Set(columns)];
+    if (!sameRows(call, input, `\`predictForest("${path}")\``)) return undefined;
+    const outputs = forestOutputs(forest);
+    const model = `${call.program}_${basename(path)
+      .replace(/\.[a-z]+$/, "")
+      .replace(/[^\w-]/g, "_")}`;
+    return {
+      params: { path, model, features: [...features], dtype: forest.dtype },
+      inputs: { input },
+      outputs: [
+        column(output, "float32", {
+          rows: input[0]!.column.rows,
+          ...(outputs > 1 && { list: { min: outputs, max: outputs } }),
+        }),
+      ],
+      model: { name: model, from: read.path, bytes: forestToOnnx(forest) },
+    };
+  },
+});

@@ -1,0 +1,96 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { describe, expect, test } from "vitest";
+import { forestOutputs, forestToOnnx } from "#compiler/forest/forest-onnx.js";
+import { readForest } from "#compiler/forest/read-forest.js";
+import { readLightgbm } from "#compiler/forest/read-lightgbm.js";
+import { readXgboost } from "#compiler/forest/read-xgboost.js";
+import { parseUbjson } from "#compiler/forest/ubjson.js";
+
+const FIXTURES = join(import.meta.dirname, "..", "fixtures", "forest");
+const { rows, cases } = JSON.parse(readFileSync(join(FIXTURES, "cases.json"), "utf8")) as {
+  readonly rows: readonly (readonly (number | null)[])[];
+  readonly cases: readonly { readonly name: string; readonly file: string; readonly predicted: readonly number[][] }[];
+};
+
+describe("predictions are the libraries' own", () => {
+  test.each(cases)("$name", async ({ file, predicted }) => {
+    const forest = readForest(join(FIXTURES, file));
+    const session = await InferenceSession.create(forestToOnnx(forest));
+    const matrix = rows.flat().map(value => value ?? Number.NaN);
+    const features = new Tensor(
+      forest.dtype,
+      forest.dtype === "float32" ? Float32Array.from(matrix) : Float64Array.from(matrix),
+      [rows.length, forest.features],
+    );
+    const { prediction } = await session.run({ features });
+    expect(prediction!.dims).toEqual([rows.length, forestOutputs(forest)]);
+    const made = prediction!.data as Float32Array;
+    predicted.flat().forEach((value, i) => {
+      expect(
+        Math.abs(made[i]! - value) / Math.max(1, Math.abs(value)),
+        `row ${i}: ${made[i]} for ${value}`,
+      ).toBeLessThan(1e-6);
+    });
+    // A test that a constant would pass says nothing.
+    expect(new Set(made).size).toBeGreaterThan(1);
+    await session.release();
+  });
+  test("names of features come from the file", () => {
+    for (const { file } of cases)
+      expect(readForest(join(FIXTURES, file)).names).toEqual(["age", "price", "visits", "stock", "brand"]);
+  });
+  test("the graphs are what ONNX's own checker takes", () => {
+    const folder = mkdtempSync(join(tmpdir(), "merlon-forest-"));
+    try {
+      const files = cases.map(({ file }) => {
+        const to = join(folder, `${file}.onnx`);
+        writeFileSync(to, forestToOnnx(readForest(join(FIXTURES, file))));
+        return to;
+      });
+      const script =
+        "import onnx, sys\nfor f in sys.argv[1:]:\n  onnx.checker.check_model(onnx.load(f), full_check=True)\nprint(len(sys.argv) - 1)";
+      const python = process.env.MERLON_TEST_PYTHON ?? "python3";
+      expect(execFileSync(python, ["-c", script, ...files], { encoding: "utf8" }).trim()).toBe(`${cases.length}`);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe("files that hold no forest are refused", () => {
+  const xgboost = () =>
+    JSON.parse(readFileSync(join(FIXTURES, "xgboost-logistic.json"), "utf8")) as {
+      learner: {
+        objective: { name: string };
+        gradient_booster: { name: string; model: { trees: { left_children: number[] }[] } };
+      };
+    };
+  test("another objective, another booster, broken trees", () => {
+    const objective = xgboost();
+    objective.learner.objective.name = "survival:cox";
+    expect(() => readXgboost(objective, "m.json")).toThrow("m.json was trained for `survival:cox`, and Merlon knows");
+    const linear = xgboost();
+    linear.learner.gradient_booster.name = "gblinear";
+    expect(() => readXgboost(linear, "m.json")).toThrow("m.json is a `gblinear` model, which has no trees");
+    const broken = xgboost();
+    broken.learner.gradient_booster.model.trees[1]!.left_children[0] = 9999;
+    expect(() => readXgboost(broken, "m.json")).toThrow("m.json: tree 1, node 0, points at a node that is not there");
+    expect(() => readXgboost({ a: 1 }, "m.json")).toThrow("m.json is not a model of XGBoost: learner");
+  });
+  test("LightGBM: a custom objective, a tree cut short", () => {
+    const text = readFileSync(join(FIXTURES, "lightgbm-binary.txt"), "utf8");
+    expect(() => readLightgbm(text.replace(/^objective=.*$/m, "objective=custom"), "m.txt")).toThrow(
+      "m.txt was trained for `custom`",
+    );
+    expect(() => readLightgbm(text.slice(0, text.indexOf("leaf_value=") + 30), "m.txt")).toThrow("m.txt: tree 0 has");
+  });
+  test("UBJSON cut anywhere is an error, never a hang", () => {
+    const bytes = readFileSync(join(FIXTURES, "xgboost-logistic-ubj.ubj"));
+    for (let length = 1; length < bytes.length; length += 37)
+      expect(() => parseUbjson(bytes.subarray(0, length))).toThrow(/at byte/);
+  });
+});

@@ -1,0 +1,129 @@
+// Ensembles with forests, and with every way of ordering, compiled, built and asked over HTTP.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { build, compile } from "#compiler/index.js";
+import { serve } from "#runtime/index.js";
+
+const SAMPLES = join(import.meta.dirname, "..", "samples");
+const FIXTURES = join(import.meta.dirname, "..", "fixtures", "forest");
+const folder = mkdtempSync(join(tmpdir(), "merlon-served-"));
+const closers: (() => Promise<unknown>)[] = [];
+afterAll(async () => {
+  for (const close of closers) await close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Serves a sample; asks it with JSON columns of full shape. */
+async function served(sample: string, model: string, layout: "executor" | "ensemble") {
+  const out = join(folder, `${sample}-${layout}`);
+  const compiled = await compile(join(SAMPLES, sample, "main.ensemble.ts"));
+  if (!compiled.ok) throw new Error(compiled.diagnostics[0]?.message);
+  build(compiled, out, { layout });
+  const server = await serve({
+    modelRepositories: [out],
+    http: { port: 0, address: "127.0.0.1" },
+    grpc: false,
+    metrics: false,
+    writeLog: () => {},
+  });
+  closers.push(() => server.stop());
+  return async (inputs: readonly { name: string; shape: number[]; datatype: string; data: unknown[] }[]) => {
+    const response = await fetch(`http://127.0.0.1:${server.ports.http}/v2/models/${model}/infer`, {
+      method: "POST",
+      body: JSON.stringify({ inputs }),
+    });
+    const answer = (await response.json()) as {
+      readonly error?: string;
+      readonly outputs: readonly { name: string; shape: number[]; data: number[] }[];
+    };
+    if (answer.error) throw new Error(answer.error);
+    return Object.fromEntries(answer.outputs.map(({ name, shape, data }) => [name, { shape, data }]));
+  };
+}
+
+test.each(["executor", "ensemble"] as const)("forests answer what their libraries predict: layout %s", async layout => {
+  const ask = await served("ensemble-forest", "forests", layout);
+  const { rows, cases } = JSON.parse(readFileSync(join(FIXTURES, "cases.json"), "utf8")) as {
+    readonly rows: readonly (readonly (number | null)[])[];
+    readonly cases: readonly { readonly file: string; readonly predicted: readonly number[][] }[];
+  };
+  // Integers have no null on the wire: rows that miss one are left out.
+  const whole = rows.map((row, i) => ({ row, i })).filter(({ row }) => row.every(value => value !== null));
+  expect(whole.length).toBeGreaterThan(50);
+  const column = (name: string, at: number, datatype: string) => ({
+    name,
+    datatype,
+    shape: [whole.length, 1],
+    data: whole.map(({ row }) => (datatype === "BOOL" ? row[at] === 1 : row[at]!)),
+  });
+  const answer = await ask([
+    column("age", 0, "FP32"),
+    column("price", 1, "FP32"),
+    column("visits", 2, "INT64"),
+    column("stock", 3, "BOOL"),
+    column("brand", 4, "INT32"),
+  ]);
+  for (const [output, file] of [
+    ["chance", "xgboost-logistic.json"],
+    ["classes", "lightgbm-multiclass.txt"],
+  ] as const) {
+    const expected = whole.flatMap(({ i }) => cases.find(c => c.file === file)!.predicted[i]!);
+    answer[output]!.data.forEach((value, i) => {
+      expect(value).toBeCloseTo(expected[i]!, 5);
+    });
+    expect(answer[output]!.data).toHaveLength(expected.length);
+  }
+});
+
+test.each(["executor", "ensemble"] as const)(
+  "a batch is ordered as its users are one by one: layout %s",
+  async layout => {
+    const ask = await served("ensemble-ordering", "orderings", layout);
+    const users = [
+      { query: [1, 0, 0, 0], seen: [1, 2], hidden: [], licensed: Array.from({ length: 60 }, (_, i) => i) },
+      { query: [0, 1, 0.5, 0], seen: [], hidden: [5], licensed: Array.from({ length: 40 }, (_, i) => i + 10) },
+      { query: [-1, 0.2, 0, 1], seen: [], hidden: [], licensed: [] },
+    ];
+    const ragged = (name: string, lists: readonly (readonly number[])[]) => {
+      const offsets = [0];
+      for (const list of lists) offsets.push(offsets.at(-1)! + list.length);
+      return [
+        { name: `${name}__values`, datatype: "INT64", shape: [offsets.at(-1)!], data: lists.flat() },
+        { name: `${name}__offsets`, datatype: "INT32", shape: [offsets.length], data: offsets },
+      ];
+    };
+    const request = (some: typeof users) => [
+      { name: "query", datatype: "FP32", shape: [some.length, 4], data: some.flatMap(u => u.query) },
+      ...ragged(
+        "seen",
+        some.map(u => u.seen),
+      ),
+      ...ragged(
+        "hidden",
+        some.map(u => u.hidden),
+      ),
+      ...ragged(
+        "licensed",
+        some.map(u => u.licensed),
+      ),
+    ];
+    const lists = (answer: Awaited<ReturnType<typeof ask>>, name: string) => {
+      const { data: offsets } = answer[`${name}__offsets`]!;
+      return offsets.slice(1).map((end, i) => answer[`${name}__values`]!.data.slice(offsets[i], end));
+    };
+    const batch = await ask(request(users));
+    for (const name of ["best_ordered_ids", "best_ordered_scores", "capped_ordered_ids", "varied_ordered_ids"]) {
+      const one = [];
+      for (const user of users) one.push(lists(await ask(request([user])), name)[0]);
+      expect(lists(batch, name)).toEqual(one);
+    }
+    const best = lists(batch, "best_ordered_ids");
+    expect(best[0]).toHaveLength(3);
+    expect(best[0]!.some(id => [1, 2].includes(id))).toBe(false);
+    // Nothing is licensed to the last.
+    expect(best[2]).toEqual([]);
+    expect(lists(batch, "varied_ordered_ids")[0]).toHaveLength(3);
+  },
+);
