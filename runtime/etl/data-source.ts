@@ -22,6 +22,8 @@ export interface DataSource extends DataFiles {
   readonly relation: string;
   /** One expression per column asked for, in that order, of exactly the declared type. */
   readonly expressions: readonly string[];
+  /** Expressions that say where a row stands in the data, of Parquet. */
+  readonly place: readonly string[];
   /** Known without reading (Parquet), else undefined. */
   readonly rows: number | undefined;
 }
@@ -76,6 +78,7 @@ export async function openData(
       format,
       relation: `read_csv(${texts(files)}, header = true, ${others}${types && `, types = {${types}}`}${union})`,
       expressions: columns.map(col => sourceExpression(col, declaredType(col))),
+      place: [],
       rows: undefined,
     };
   }
@@ -92,6 +95,11 @@ export async function openData(
     format,
     relation,
     expressions: columns.map(col => sourceExpression(col, types.get(col.name)!)),
+    // Columns of DuckDB's own, unless the data has some of these names.
+    place:
+      types.has("file_index") || types.has("file_row_number")
+        ? ["row_number() OVER ()"]
+        : ["file_index", "file_row_number"],
     rows,
   };
 }

@@ -25,6 +25,8 @@ export interface DatabaseOptions {
 
 export interface Database {
   readonly connection: DuckDBConnection;
+  /** Takes bytes out of what tables that rows are joined with may use; says no when too little is left. */
+  reserve(bytes: number): boolean;
   /** Runs statements for their effect. `doing` completes "… failed: ". */
   run(sql: string, doing: string, onFraction?: (fraction: number) => void): Promise<void>;
   /** Runs one statement; its rows as JSON values, integers beyond 2^53 as strings. */
@@ -43,9 +45,22 @@ export async function openDatabase({ memoryLimit, threads }: DatabaseOptions = {
     throw explain(error, "opening DuckDB");
   });
   const connection = await instance.connect();
-  await connection.run("SET enable_progress_bar = true; SET enable_progress_bar_print = false; SET TimeZone = 'UTC'");
+  // Joins look rows up: what is fitted is the side to build on, whichever is larger.
+  await connection.run(
+    "SET enable_progress_bar = true; SET enable_progress_bar_print = false; SET TimeZone = 'UTC'; SET disabled_optimizers = 'join_order,build_side_probe_side'",
+  );
+  const [[limit]] = (await connection.runAndReadAll("SELECT current_setting('memory_limit')")).getRowsJson() as [
+    [string],
+  ];
+  // Rows are joined with all tables at once, so together they must leave room for the work.
+  let forJoins = bytesOf(limit) / 4;
   return {
     connection,
+    reserve(bytes) {
+      if (bytes > forJoins) return false;
+      forJoins -= bytes;
+      return true;
+    },
     async run(sql, doing, onFraction) {
       const timer = onFraction && setInterval(() => onFraction(Math.max(0, connection.progress.percentage) / 100), 100);
       try {
@@ -70,6 +85,12 @@ export async function openDatabase({ memoryLimit, threads }: DatabaseOptions = {
       await rm(spill, { recursive: true, force: true });
     },
   };
+}
+
+/** `18.6 GiB` */
+function bytesOf(text: string): number {
+  const [, amount = "0", unit = ""] = /^([\d.]+)\s*(\w+)$/.exec(text) ?? [];
+  return Number(amount) * 1024 ** Math.max(0, ["bytes", "KiB", "MiB", "GiB", "TiB"].indexOf(unit));
 }
 
 /** DuckDB's message up to the point where it shows our own SQL or its own settings. */

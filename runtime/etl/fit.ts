@@ -13,12 +13,12 @@ import { findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { columnsRead, type Layers, nextWave, openLayers } from "./layers.js";
 import { learnJoinGroupby, learnTargetEncoding } from "./learn-groups.js";
+import { openLookups } from "./lookups.js";
 import { findMoments, type Moments } from "./moments.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
-import { registerKernel } from "./sql/kernel-function.js";
 import type { SqlColumn } from "./sql/sql-form.js";
 import { STATE_FROM_MOMENTS } from "./state-from-moments.js";
-import { defineVocabulary, learnVocabulary } from "./vocabulary-table.js";
+import { learnVocabulary } from "./vocabulary-table.js";
 
 export interface FitOptions extends DatabaseOptions {
   /** Where vocabulary files go, under `categories/`. */
@@ -43,7 +43,8 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
     await registerHashFunctions(database.connection);
     const columns = columnsRead(plan);
     const source = await openData(database, await findData(database, data), columns);
-    const layers = await openLayers(database, source, columns);
+    const lookups = openLookups(database, options.folder);
+    const layers = await openLayers(database, source, columns, lookups);
     const fit: Fit = {
       database,
       layers,
@@ -53,15 +54,16 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
       files: new Set(),
       rows: 0,
     };
-    let rest: readonly AnyStep[] = plan.steps;
+    let rest: readonly AnyStep[] = stepsForLearning(plan.steps);
     while (rest.length > 0) {
-      const ready = nextWave(layers, rest);
+      const ready = nextWave(layers, rest, step => isFittedOp(step.op));
       const learning = ready.filter(step => isFittedOp(step.op));
-      rest = rest.filter(step => !ready.includes(step));
-      if (learning.length > 0) await learn(fit, learning, rest.length > 0);
-      if (rest.length === 0) break;
-      const fitted = ready.map(step => withState(step, fit.states.get(step.id)));
-      for (const step of fitted) await registerKernel(database, step, ref => layers.find(ref)!.dtype, options.folder);
+      rest = stepsForLearning(rest.filter(step => !ready.includes(step)));
+      if (learning.length > 0) await learn(fit, learning);
+      const read = new Set(rest.flatMap(readBy));
+      const fitted = ready.filter(({ id }) => read.has(id)).map(step => withState(step, fit.states.get(step.id)));
+      if (fitted.length === 0) continue;
+      await lookups.add(fitted, ref => layers.find(ref)!);
       await layers.add(fitted);
     }
     if (fit.states.size === 0) await countRows(fit);
@@ -82,11 +84,27 @@ interface Fit {
   rows: number;
 }
 
+/** The steps that learn, and those they stand on. */
+function stepsForLearning(steps: readonly AnyStep[]): readonly AnyStep[] {
+  const needed = new Set<string>();
+  return steps
+    .toReversed()
+    .filter(step => {
+      const isNeeded = isFittedOp(step.op) || needed.has(step.id);
+      if (isNeeded) for (const id of readBy(step)) needed.add(id);
+      return isNeeded;
+    })
+    .toReversed();
+}
+
+const readBy = (step: AnyStep): readonly string[] =>
+  Object.values(step.inputs).flatMap(refs => refs.map(ref => ref.step));
+
 const withState = (step: AnyStep, state: OpState[FittedOpKind] | undefined): AnyStep =>
   state === undefined ? step : ({ ...step, state } as AnyStep);
 
 /** One depth: counts and moments of every column in one statement, then each vocabulary. */
-async function learn(fit: Fit, steps: readonly AnyStep[], andGoOn: boolean): Promise<void> {
+async function learn(fit: Fit, steps: readonly AnyStep[]): Promise<void> {
   const { database, layers } = fit;
   const asked = steps.flatMap(step =>
     step.inputs.input!.map(ref => ({
@@ -112,7 +130,7 @@ async function learn(fit: Fit, steps: readonly AnyStep[], andGoOn: boolean): Pro
     const learning = { database, layers, folder: fit.options.folder };
     if (step.op === "targetEncoding") fit.states.set(step.id, await learnTargetEncoding(learning, step));
     if (step.op === "joinGroupby") fit.states.set(step.id, await learnJoinGroupby(learning, step));
-    if (step.op === "categorify") fit.states.set(step.id, await learnVocabularies(fit, step, mine, andGoOn));
+    if (step.op === "categorify") fit.states.set(step.id, await learnVocabularies(fit, step, mine));
   }
 }
 
@@ -120,7 +138,6 @@ async function learnVocabularies(
   fit: Fit,
   step: Step<"categorify">,
   columns: readonly { name: string; column: SqlColumn }[],
-  andGoOn: boolean,
 ): Promise<OpState["categorify"]> {
   const { database, layers, options } = fit;
   const state: Record<string, OpState["categorify"]["columns"][string]> = {};
@@ -137,7 +154,6 @@ async function learnVocabularies(
     const file = vocabularyFile(fit.files, name, step.id);
     await writeFile(join(options.folder, file), printVocabulary(vocabulary));
     state[name] = { vocabulary: file, cardinality: 2 + step.params.numBuckets + vocabulary.counts.length };
-    if (andGoOn) await defineVocabulary(database, step.id, name, vocabulary);
   }
   return { columns: state };
 }

@@ -7,15 +7,17 @@ import { REQUEST_STEP } from "../../triton-protos/plan.js";
 import type { ColumnSchema } from "../../triton-protos/schema.js";
 import { carried, type DataSource } from "./data-source.js";
 import type { Database } from "./database.js";
+import { type Lookups, placeByFunction } from "./lookups.js";
 import { registerExpressions } from "./sql/expression-functions.js";
 import { conditionOf } from "./sql/filter.js";
 import { sqlOf } from "./sql/forms.js";
-import type { SqlColumn } from "./sql/sql-form.js";
-import { placeOf } from "./vocabulary-table.js";
+import type { SqlColumn, SqlContext } from "./sql/sql-form.js";
 
 export interface Layers {
   /** Name of the topmost view. */
   readonly view: string;
+  /** ` ORDER BY …` that brings rows into the data's order, where joins may have disturbed it; else nothing. */
+  readonly order: string;
   /** The column a reference names, or undefined while no layer makes it. */
   find(ref: Pick<ColumnRef, "step" | "column">): SqlColumn | undefined;
   /** Adds the outputs of steps whose inputs are there, after `nextWave`. */
@@ -24,16 +26,22 @@ export interface Layers {
 
 /**
  * Steps whose inputs are there, as far as they may go together: a `filter` takes rows away from every column below it, so it waits until
- * nothing else can be done on the rows as they are, and goes alone.
+ * nothing else can be done on the rows as they are, and goes alone. Steps that `waits` says yes to come after all others that are ready,
+ * so that as many of them as can go together.
  */
-export function nextWave(layers: Pick<Layers, "find">, rest: readonly AnyStep[]): readonly AnyStep[] {
+export function nextWave(
+  layers: Pick<Layers, "find">,
+  rest: readonly AnyStep[],
+  waits: (step: AnyStep) => boolean = () => false,
+): readonly AnyStep[] {
   const ready = rest.filter(step =>
     Object.values(step.inputs)
       .flat()
       .every(ref => layers.find(ref)),
   );
   const others = ready.filter(step => step.op !== "filter");
-  return others.length > 0 ? others : ready.slice(0, 1);
+  const first = others.filter(step => !waits(step));
+  return first.length > 0 ? first : others.length > 0 ? others : ready.slice(0, 1);
 }
 
 /** Columns of the data that a plan reads, in the order of its inputs. */
@@ -51,6 +59,7 @@ export async function openLayers(
   database: Database,
   source: DataSource,
   columns: readonly ColumnSchema[],
+  lookups: Lookups,
   keep: readonly string[] = [],
 ): Promise<Layers> {
   const known = new Map<string, SqlColumn>();
@@ -66,36 +75,80 @@ export async function openLayers(
     ...carried(keep).map((column, i) => `${column} AS k${i}`),
   ];
   // A plan of constants alone reads nothing, yet has the rows of its data.
-  const select = `SELECT ${parts.join(", ") || "1 AS nothing"} FROM ${source.relation}`;
-  // CSV is parsed once, not once a statement.
-  await database.run(
-    `CREATE OR REPLACE TEMP ${source.format === "csv" ? "TABLE" : "VIEW"} ${view} AS ${select}`,
-    "reading the data",
-  );
+  const select = parts.join(", ") || "1 AS nothing";
+  let from = `SELECT ${select}, ${source.place.map((of, i) => `${of} AS r${i}`).join(", ")} FROM ${source.relation}`;
+  if (source.format !== "parquet") {
+    // Text is parsed once, not once a statement.
+    await database.run(
+      `CREATE OR REPLACE TEMP TABLE merlon_data AS SELECT ${select} FROM ${source.relation}`,
+      "reading the data",
+    );
+    from = "SELECT *, rowid AS r0 FROM merlon_data";
+  }
+  await database.run(`CREATE OR REPLACE TEMP VIEW ${view} AS ${from}`, "reading the data");
+  let joined = false;
   const find = (ref: Pick<ColumnRef, "step" | "column">) => known.get(keyOf(ref.step, ref.column));
   return {
     get view() {
       return view;
     },
+    get order() {
+      const places = source.format === "parquet" ? source.place.map((_, i) => `r${i}`) : ["r0"];
+      return joined ? ` ORDER BY ${places.join(", ")}` : "";
+    },
     find,
     async add(steps) {
       const conditions: string[] = [];
+      const joins = joining(lookups, view, height + 1);
       const added = steps.flatMap(step => {
         const inputs = (step.inputs.input ?? []).map(ref => find(ref)!);
         registerExpressions(database.connection, step, inputs);
         if (step.op === "filter") conditions.push(conditionOf(step, inputs));
-        const expressions = sqlOf(step, inputs, { place: placeOf });
+        const expressions = sqlOf(step, inputs, joins);
         return step.outputs.map((col, i) => `${expressions[i]} AS ${name(step.id, col)}`);
       });
       if (added.length === 0) return;
+      joined ||= joins.sql() !== "";
       const below = view;
       const where = conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
       view = `merlon_${++height}`;
       await database.run(
-        `CREATE OR REPLACE TEMP VIEW ${view} AS SELECT *, ${added.join(", ")} FROM ${below}${where}`,
+        `CREATE OR REPLACE TEMP VIEW ${view} AS SELECT ${below}.*, ${added.join(", ")} FROM ${below}${joins.sql()}${where}`,
         "preparing the workflow",
       );
     },
+  };
+}
+
+/**
+ * Joins of one layer: a scalar finds its row of a fitted table by a join, which is native and parallel, but hands the matching rows of a chunk
+ * on before the others: rows are put in order at the end. What no join can reach goes through a function.
+ */
+function joining(lookups: Lookups, below: string, layer: number): SqlContext & { sql(): string } {
+  const joins: string[] = [];
+  const join = (table: string, on: (alias: string) => string): string => {
+    const alias = `j${layer}_${joins.length}`;
+    joins.push(` LEFT JOIN ${table} ${alias} ON ${on(alias)}`);
+    return alias;
+  };
+  return {
+    place(stepId, col, value) {
+      const table = col.list || value !== col.sql ? undefined : lookups.vocabulary(stepId, col.name);
+      if (table === undefined) return placeByFunction(stepId, col, value);
+      return `${join(table, alias => `${below}.${value} = ${alias}.value`)}.rowid`;
+    },
+    groups(stepId, keysOf) {
+      return lookups.groups(stepId)?.flatMap(({ table, columns, nullable, unseen }) => {
+        const same = nullable ? "IS NOT DISTINCT FROM" : "=";
+        const alias = join(table, alias =>
+          keysOf(columns)
+            .map((key, i) => `${below}.${key} ${same} ${alias}.k${i}`)
+            .join(" AND "),
+        );
+        return unseen.map((value, i) => `CASE WHEN ${alias}.rowid IS NULL THEN ${value} ELSE ${alias}.o${i} END`);
+      });
+    },
+    sql: () => joins.join(""),
   };
 }
 

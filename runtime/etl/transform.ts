@@ -6,17 +6,16 @@ import { writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { readWorkflow } from "../../triton-protos/artefacts/workflow.js";
-import { type Plan, REQUEST_STEP } from "../../triton-protos/plan.js";
+import { type ColumnRef, type Plan, REQUEST_STEP } from "../../triton-protos/plan.js";
+import type { ColumnSchema } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
-import { readVocabulary } from "../kernels/vocabulary-file.js";
 import { type DataFiles, findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { refuseForeign, writeSchemas } from "./fitted-folder.js";
 import { columnsRead, nextWave, openLayers } from "./layers.js";
+import { type Lookups, openLookups } from "./lookups.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
-import { registerKernel } from "./sql/kernel-function.js";
 import { identifier, text } from "./sql/literal.js";
-import { defineVocabulary } from "./vocabulary-table.js";
 
 export interface TransformOptions extends DatabaseOptions {
   /** Columns of the data to carry along, behind the workflow's own. */
@@ -55,9 +54,10 @@ export async function transformWorkflow(
     await registerHashFunctions(database.connection);
     const found = await findData(database, data);
     refuseOverwrite(found, out);
-    await loadVocabularies(database, plan, folder);
+    const lookups = openLookups(database, folder);
+    await lookups.add(plan.steps, columnFinder(plan));
     staging = stagingFolder(out);
-    const job: Job = { database, plan, keep, onProgress: options.onProgress, done: 0 };
+    const job: Job = { database, lookups, plan, keep, onProgress: options.onProgress, done: 0 };
     if (toFile) {
       const file = join(staging, "data.parquet");
       await transformFiles(job, found, file);
@@ -80,8 +80,19 @@ export async function transformWorkflow(
   }
 }
 
+/** Finds columns of a plan by reference. */
+function columnFinder(plan: Plan): (ref: ColumnRef) => ColumnSchema {
+  const columns = new Map(
+    [{ id: REQUEST_STEP, outputs: plan.inputs }, ...plan.steps].flatMap(({ id, outputs }) =>
+      outputs.map(col => [`${id}\n${col.name}`, col] as const),
+    ),
+  );
+  return ref => columns.get(`${ref.step}\n${ref.column}`)!;
+}
+
 interface Job {
   readonly database: Database;
+  readonly lookups: Lookups;
   readonly plan: Plan;
   readonly keep: readonly string[];
   readonly onProgress: OnProgress | undefined;
@@ -90,10 +101,10 @@ interface Job {
 }
 
 async function transformFiles(job: Job, files: DataFiles, to: string): Promise<void> {
-  const { database, plan, keep } = job;
+  const { database, lookups, plan, keep } = job;
   const columns = columnsRead(plan);
   const source = await openData(database, files, columns, keep);
-  const layers = await openLayers(database, source, columns, keep);
+  const layers = await openLayers(database, source, columns, lookups, keep);
   let rest = plan.steps;
   while (rest.length > 0) {
     const ready = nextWave(layers, rest);
@@ -112,7 +123,7 @@ async function transformFiles(job: Job, files: DataFiles, to: string): Promise<v
       totalRows: total,
     });
   await database.run(
-    `COPY (SELECT ${select.join(", ")} FROM ${layers.view}) TO ${text(to)} (FORMAT parquet, COMPRESSION snappy)`,
+    `COPY (SELECT ${select.join(", ")} FROM ${layers.view}${layers.order}) TO ${text(to)} (FORMAT parquet, COMPRESSION snappy)`,
     "transforming",
     report,
   );
@@ -121,22 +132,6 @@ async function transformFiles(job: Job, files: DataFiles, to: string): Promise<v
     "counting rows",
   )) as [[number]];
   job.done += rows;
-}
-
-async function loadVocabularies(database: Database, plan: Plan, folder: string): Promise<void> {
-  const dtypes = new Map(
-    [{ id: REQUEST_STEP, outputs: plan.inputs }, ...plan.steps].flatMap(({ id, outputs }) =>
-      outputs.map(col => [`${id}\n${col.name}`, col.dtype] as const),
-    ),
-  );
-  for (const step of plan.steps) {
-    await registerKernel(database, step, ref => dtypes.get(`${ref.step}\n${ref.column}`)!, folder);
-    if (step.op !== "categorify") continue;
-    for (const { name } of step.inputs.input!) {
-      const vocabulary = readVocabulary(join(folder, step.state!.columns[name]!.vocabulary));
-      await defineVocabulary(database, step.id, name, vocabulary);
-    }
-  }
 }
 
 function checkKeep(plan: Plan, keep: readonly string[]): readonly string[] {

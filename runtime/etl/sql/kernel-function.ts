@@ -2,23 +2,34 @@
  * Operators that look keys up in a fitted table, in SQL: one function an output, which runs the operator's own kernel on each chunk.
  */
 import { DuckDBScalarFunction } from "@duckdb/node-api";
-import { type DType, datatype } from "../../../triton-protos/datatype.js";
+import type { DType } from "../../../triton-protos/datatype.js";
 import type { OpKind } from "../../../triton-protos/op-params.js";
 import type { AnyStep, ColumnRef, Step } from "../../../triton-protos/plan.js";
 import { RuntimeFault } from "../../errors.js";
 import { prepareKernel } from "../../kernels/index.js";
-import { allocate, type Column, type Rows, rootRows } from "../../plan/table.js";
+import { type Column, rootRows } from "../../plan/table.js";
 import type { Database } from "../database.js";
+import { readPiece } from "../read-columns.js";
 import { sqlType } from "./literal.js";
-import type { SqlColumn } from "./sql-form.js";
+import type { SqlColumn, SqlContext } from "./sql-form.js";
 
 const THROUGH_KERNEL: ReadonlySet<OpKind> = new Set<OpKind>(["joinGroupby", "targetEncoding"]);
 
 const refuse = () => Promise.reject(new RuntimeFault("INTERNAL", "a workflow calls no model."));
 
-/** The SQL form of these operators. */
-export const throughKernel = <K extends OpKind>(step: Step<K>, inputs: readonly SqlColumn[]): readonly string[] =>
-  step.outputs.map((_, i) => `${nameOf(step.id, i)}(${inputs.map(col => col.sql).join(", ")})`);
+/** The SQL form of these operators: joins with what the kernel makes of every known key, else the kernel as a function. */
+export const throughKernel = <K extends OpKind>(
+  step: Step<K>,
+  inputs: readonly SqlColumn[],
+  context: SqlContext,
+): readonly string[] => {
+  const refs = step.inputs.input ?? [];
+  const keysOf = (names: readonly string[]) => names.map(name => inputs[refs.findIndex(ref => ref.name === name)]!.sql);
+  return (
+    context.groups(step.id, keysOf) ??
+    step.outputs.map((_, i) => `${nameOf(step.id, i)}(${inputs.map(col => col.sql).join(", ")})`)
+  );
+};
 
 /** Makes a step's functions known, if it is one of these. `dtypeOf` knows the columns that exist. */
 export async function registerKernel(
@@ -43,7 +54,7 @@ export async function registerKernel(
         specialHandling: true,
         mainFunction(_info, input, output) {
           const rows = rootRows(input.rowCount);
-          const columns = dtypes.map((of, c) => readVector(of, rows, input.getColumnVector(c)));
+          const columns = dtypes.map((of, c): Column => ({ dtype: of, rows, ...readPiece(input, c, of) }));
           const made = kernel.run({ input: columns }, { seed: 0n, parameters: new Map() }) as readonly Column[];
           const { values, validity } = made[i]!;
           const isBool = dtype === "bool";
@@ -56,21 +67,6 @@ export async function registerKernel(
         },
       }),
     );
-}
-
-function readVector(dtype: DType, rows: Rows, vector: { getItem(i: number): unknown }): Column {
-  const values = allocate(dtype, rows.count);
-  const target = values as { [i: number]: unknown };
-  const validity = new Uint8Array(rows.count).fill(1);
-  for (let i = 0; i < rows.count; i++) {
-    const value = vector.getItem(i);
-    if (value !== null) target[i] = typeof value === "boolean" ? Number(value) : value;
-    else {
-      validity[i] = 0;
-      if (datatype(dtype).kind === "float") target[i] = Number.NaN;
-    }
-  }
-  return { dtype, rows, values, validity };
 }
 
 const nameOf = (stepId: string, output: number): string =>

@@ -17,6 +17,11 @@ export interface SqlColumn {
 export interface SqlContext {
   /** An expression for a value's place (from 0) in a column's vocabulary; NULL outside it. */
   place(stepId: string, column: SqlColumn & { readonly name: string }, value: string): string;
+  /**
+   * The outputs of a step that looks groups of keys up, in order, by joins; undefined where there are none for it.
+   * `keysOf` turns names of input columns into the columns' own.
+   */
+  groups(stepId: string, keysOf: (names: readonly string[]) => readonly string[]): readonly string[] | undefined;
 }
 
 export type SqlForm<K extends OpKind> = (

@@ -1,0 +1,69 @@
+/** Columns over typed arrays -> a temporary table of DuckDB with the same rows in the same order. */
+import { DuckDBDataChunk } from "@duckdb/node-api";
+import bindings from "@duckdb/node-bindings";
+import { type DType, datatype } from "../../triton-protos/datatype.js";
+import type { Values } from "../plan/table.js";
+import type { Database } from "./database.js";
+import { sqlType, text } from "./sql/literal.js";
+
+export interface NamedValues {
+  /** A plain SQL name. */
+  readonly name: string;
+  readonly dtype: DType;
+  readonly values: Values;
+  readonly validity?: Uint8Array;
+}
+
+const CHUNK = 2048;
+
+export async function loadTable(
+  database: Database,
+  table: string,
+  columns: readonly NamedValues[],
+  rows: number,
+): Promise<void> {
+  const doing = "loading a fitted table";
+  await database.run(
+    `CREATE OR REPLACE TEMP TABLE ${table} (${columns.map(({ name, dtype }) => `${name} ${sqlType(dtype)}`).join(", ")})`,
+    doing,
+  );
+  const appender = await database.connection.createAppender(table);
+  const types = columns.map((_, c) => appender.columnType(c));
+  for (let start = 0; start < rows; start += CHUNK) {
+    const count = Math.min(CHUNK, rows - start);
+    const chunk = DuckDBDataChunk.create(types, count);
+    for (const [c, column] of columns.entries()) writePiece(chunk, c, column, start, count);
+    appender.appendDataChunk(chunk);
+  }
+  appender.closeSync();
+}
+
+function writePiece(
+  chunk: DuckDBDataChunk,
+  c: number,
+  { dtype, values, validity }: NamedValues,
+  start: number,
+  count: number,
+): void {
+  const isBool = datatype(dtype).kind === "bool";
+  if (!Array.isArray(values) && !isBool && !validity) {
+    const { buffer, byteOffset, BYTES_PER_ELEMENT: size } = values as Float64Array;
+    const vector = bindings.data_chunk_get_vector(chunk.chunk, c);
+    bindings.copy_data_to_vector(vector, 0, buffer as ArrayBuffer, byteOffset + start * size, count * size);
+    return;
+  }
+  const cells = Array.from({ length: count }, (_, i) => {
+    if (validity?.[start + i] === 0) return null;
+    const value = values[start + i]!;
+    return isBool ? value === 1 : value;
+  });
+  chunk.setColumnValues(c, cells);
+}
+
+export async function tableExists(database: Database, table: string): Promise<boolean> {
+  const [[known]] = (await database.rows(
+    `SELECT count(*)::INTEGER FROM duckdb_tables() WHERE table_name = ${text(table)}`,
+    "loading a fitted table",
+  )) as [[number]];
+  return known > 0;
+}
