@@ -4,6 +4,7 @@
 import type { OpParams } from "../../triton-protos/op-params.js";
 import type { AnyStep, ColumnRef, Step } from "../../triton-protos/plan.js";
 import type { ColumnSchema } from "../../triton-protos/schema.js";
+import { dropsRows } from "../ops/query-feast.js";
 import { noteNames, type Pass } from "./pass.js";
 
 type Lookup = Step<"queryFeast">;
@@ -45,9 +46,13 @@ export const mergeLookups: Pass = (plan, note) => {
 };
 
 /** Equal for look-ups that one statement answers. */
-const lookupKey = ({ params, inputs, artefacts }: Lookup): string => {
-  const { step, column } = inputs.input![0]!;
-  return JSON.stringify([params.repository, artefacts?.repository, params.view, step, column]);
+const lookupKey = ({ id, params, inputs, artefacts }: Lookup): string => {
+  const { repository, view, entityColumn, ttl, bytes, memoryMb, timeoutMs, onMissing } = params;
+  const keys = inputs.input!.map(({ step, column }) => [step, column]);
+  const single = typeof entityColumn === "string";
+  // One that leaves rows out makes rows of its own; several keys that are answered too are told by their names.
+  const own = dropsRows(onMissing) || (!single && params.includeId) ? id : single ? "" : entityColumn;
+  return JSON.stringify([repository, artefacts?.repository, view, keys, own, ttl, bytes, memoryMb, timeoutMs]);
 };
 
 /** The first step with what the second fetches, and where each column of the second is then; undefined where they disagree on a feature. */
@@ -100,7 +105,8 @@ function ruleOf({ onMissing, features }: OpParams["queryFeast"], column: string)
     keys[0] === "default" &&
     (typeof given !== "object" || Array.isArray(given)) &&
     given !== "error" &&
-    given !== "null"
+    given !== "null" &&
+    given !== "drop"
   )
     return onMissing as { default: unknown };
   const record = onMissing as Readonly<Record<string, Rule>>;

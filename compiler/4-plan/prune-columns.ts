@@ -3,6 +3,7 @@
  */
 import type { AnyStep, ColumnRef } from "../../triton-protos/plan.js";
 import { opDefinition } from "../ops/index.js";
+import { dropsRows } from "../ops/query-feast.js";
 import { noteNames, type Pass, type PassNote } from "./pass.js";
 
 export const pruneColumns: Pass = (plan, note) => {
@@ -46,6 +47,8 @@ function pruneStep(step: AnyStep, isRead: (column: string) => boolean): AnyStep 
   const named = <V>(record: Readonly<Record<string, V>>) =>
     Object.fromEntries(Object.entries(record).filter(([name]) => names.has(name)));
   if (step.op === "queryFeast") {
+    // Which rows stay depends on every feature that it may drop them for.
+    if (dropsRows(step.params.onMissing)) return step;
     const includeId = outputs.some(c => !Object.hasOwn(step.params.features, c.name));
     return { ...step, outputs, params: { ...step.params, features: named(step.params.features), includeId } };
   }

@@ -36,7 +36,11 @@ export const CODES = [
   "onnx/input-without-column",
   "onnx/shape-unsupported",
   "feast/view-missing",
-  "feast/key-unsupported",
+  "feast/keys-several",
+  "feast/which-view",
+  "feast/service-missing",
+  "feast/service-unsupported",
+  "feast/drop-no-candidates",
   "feast/value-unsupported",
   "faiss/dimension-mismatch",
   "workflow/stage-operator",
@@ -275,11 +279,39 @@ export const feastViewMissing = (p: { readonly path: string | number; readonly v
   help: `Name one of its views, or run \`feast apply\`.`,
 });
 
-/** feast/key-unsupported */
-export const feastKeyUnsupported = (p: { readonly view: string | number; readonly count: string | number; readonly keys: string | number }): Message => ({
-  code: "feast/key-unsupported",
-  message: `View \`${p.view}\` has ${p.count} join keys (${p.keys}), and \`queryFeast\` looks up by one.`,
-  help: `Make a view with one entity, or join the keys into one column.`,
+/** feast/keys-several */
+export const feastKeysSeveral = (p: { readonly reader: string | number; readonly keys: string | number; readonly column: string | number; readonly first: string | number }): Message => ({
+  code: "feast/keys-several",
+  message: `${p.reader} looks up by ${p.keys}, and \`entityColumn\` names the one column \`${p.column}\`.`,
+  help: `Write a record: \`entityColumn: { ${p.first}: "${p.column}", … }\`.`,
+});
+
+/** feast/which-view */
+export const feastWhichView = (p: { readonly views: string | number }): Message => ({
+  code: "feast/which-view",
+  message: `\`queryFeast\` takes a \`view\` or a \`service\`: one of them, and not both. The repository has the views ${p.views}.`,
+  help: `Write \`{ view: "…" }\`, \`{ view: ["…", "…"] }\` or \`{ service: "…" }\`.`,
+});
+
+/** feast/service-missing */
+export const feastServiceMissing = (p: { readonly path: string | number; readonly service: string | number; readonly services: string | number; readonly suggestion: string | number }): Message => ({
+  code: "feast/service-missing",
+  message: `"${p.path}" has no feature service \`${p.service}\`; it has ${p.services}.${p.suggestion}`,
+  help: `Name one of its services, or run \`feast apply\`.`,
+});
+
+/** feast/service-unsupported */
+export const feastServiceUnsupported = (p: { readonly service: string | number; readonly view: string | number; readonly why: string | number }): Message => ({
+  code: "feast/service-unsupported",
+  message: `Feature service \`${p.service}\` has the view \`${p.view}\`, which it ${p.why}. \`queryFeast\` does not.`,
+  help: `Name the views with \`view: [...]\`, and the features with \`features: [...]\`.`,
+});
+
+/** feast/drop-no-candidates */
+export const feastDropNoCandidates = (p: { readonly reader: string | number; readonly column: string | number }): Message => ({
+  code: "feast/drop-no-candidates",
+  message: `\`onMissing: "drop"\` of ${p.reader} leaves candidates out, and \`${p.column}\` has one key per request row.`,
+  help: `Use \`"null"\` or a default here, and \`"drop"\` where the keys are candidates.`,
 });
 
 /** feast/value-unsupported */

@@ -4,11 +4,16 @@
 import type { AnyStep } from "../../triton-protos/plan.js";
 import { plural } from "./explanation.js";
 
+const views = (view: string | readonly string[]): string =>
+  typeof view === "string" ? `view ${view}` : `views ${view.join(", ")}`;
+const keys = (column: string | Readonly<Record<string, string>>): string =>
+  typeof column === "string" ? column : Object.values(column).join(", ");
+
 export function describeStep(step: AnyStep): string {
   const names = (port: string) => (step.inputs[port] ?? []).map(ref => ref.name).join(", ");
   switch (step.op) {
     case "queryFeast":
-      return `fetch ${plural(Object.keys(step.params.features).length, "feature")} of view ${step.params.view} by ${step.params.entityColumn} from ${step.params.repository}`;
+      return `fetch ${plural(Object.keys(step.params.features).length, "feature")} of ${views(step.params.view)} by ${keys(step.params.entityColumn)} from ${step.params.repository}`;
     case "transformWorkflow":
       return [
         `apply ${step.params.subgraph === undefined ? "" : `the part ${step.params.subgraph} of `}the fitted workflow ${step.params.path}`,

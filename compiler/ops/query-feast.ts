@@ -2,12 +2,10 @@
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { z } from "zod";
-import { findView } from "../../triton-protos/artefacts/feast-registry.js";
 import type { FeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
 import { feastType } from "../../triton-protos/artefacts/feast-type.js";
 import { OP_PARAMS, type OpParams } from "../../triton-protos/op-params.js";
 import { column } from "../../triton-protos/schema.js";
-import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import type { ArtefactOf, FeastArtefact, PathOf } from "../dsl/artefacts.js";
 import type { IsUnknown, NameOf } from "../dsl/column.js";
@@ -15,18 +13,27 @@ import { Op } from "../dsl/node.js";
 import type { OpenRule, Rule } from "../dsl/rule.js";
 import type { IsUnion, Lacking } from "../dsl/wanted.js";
 import { artefactName } from "./artefact-name.js";
-import { need, needOne, needType } from "./columns.js";
-import { defineOp } from "./define-op.js";
+import { type ArtefactFile, defineOp } from "./define-op.js";
+import { feastKeys } from "./feast-keys.js";
+import { feastViews } from "./feast-views.js";
 
-const author = z.strictObject({
+/** As the author wrote it. */
+export const feastAuthor = z.strictObject({
   repository: z.string().min(1),
-  view: z.string().min(1),
-  entityColumn: z.string().optional(),
+  view: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional(),
+  service: z.string().min(1).optional(),
+  entityColumn: z.union([z.string(), z.record(z.string(), z.string())]).optional(),
   includeId: z.boolean().default(false),
   prefix: z.string().default(""),
   features: z.array(z.string()).optional(),
   onMissing: OP_PARAMS.queryFeast.shape.onMissing,
+  ttl: OP_PARAMS.queryFeast.shape.ttl,
+  bytes: OP_PARAMS.queryFeast.shape.bytes,
+  memoryMb: OP_PARAMS.queryFeast.shape.memoryMb,
+  timeoutMs: OP_PARAMS.queryFeast.shape.timeoutMs,
 });
+
+export type FeastAuthor = z.output<typeof feastAuthor>;
 
 type View = FeastArtefact["views"][string];
 
@@ -44,21 +51,35 @@ type FeatureOf<P> = [ArtefactOf<P, "feast">] extends [never]
     : never;
 
 export interface QueryFeastOptions<View extends string = string, Feature extends string = string> {
-  /** Feature view to read. */
-  readonly view: View;
-  /** Column with the entity key; by default the one named like the view's join key, or the only column. */
-  readonly entityColumn?: string;
+  /** Feature view to read, or several: they are read in one round trip. */
+  readonly view?: View | readonly View[];
+  /** Feature service to read, instead of views. */
+  readonly service?: string;
+  /**
+   * Column with the entity key; by default the one named like the view's join key, or the only column. Where there are several join keys,
+   * a record from join key to column; all columns on the same rows.
+   */
+  readonly entityColumn?: string | Readonly<Record<string, string>>;
   /** Answers the entity key too, under the name of the join key. */
   readonly includeId?: boolean;
   /** Put before each feature's name with `_`, unless the name starts with it. */
   readonly prefix?: string;
-  /** Features to read; by default all of the view. */
+  /** Features to read; by default all of the view. Where two views have one of a name, write `view:feature`. */
   readonly features?: readonly Feature[];
   /**
-   * What a feature of an unknown entity becomes: an error that names the key, null, or a value; for all features or one by one.
+   * What a feature of an unknown entity becomes: an error that names the key, null, a value, or (`"drop"`) its candidate is left out; for
+   * all features or one by one.
    * @default "error"
    */
   readonly onMissing?: OpParams["queryFeast"]["onMissing"];
+  /** Takes values older than this many seconds, or (`true`) than the ttl of their view, for missing. Feast serves them. */
+  readonly ttl?: true | number;
+  /** How BYTES become text: `"utf8"` refuses bytes that are none. @default "utf8" */
+  readonly bytes?: "utf8" | "base64";
+  /** Megabytes of a SQLite store that the server may hold in memory, refreshed when the file changes; 0: none. @default 256 */
+  readonly memoryMb?: number;
+  /** Milliseconds in which Redis or a feature server must answer. @default 1000 */
+  readonly timeoutMs?: number;
 }
 
 type FeatureColumn<C, Chosen, Prefix extends string> = C extends `${infer T} ${infer N}`
@@ -95,19 +116,21 @@ interface FeastRule<V extends View, O extends QueryFeastOptions> extends Rule {
     | (O extends { readonly includeId: true } ? V["key"] : never);
 }
 
-/** Open where nothing is known of the repository, or where it does not say which view is meant. */
+/** Open where nothing is known of the repository, and for several views or a service. */
 type FeastRuleOf<P, O extends QueryFeastOptions> = [ArtefactOf<P, "feast">] extends [never]
   ? OpenRule
-  : IsUnion<O["view"]> extends true
-    ? OpenRule
-    : Views<P>[O["view"] & ViewOf<P>] extends infer V extends View
-      ? [V] extends [never]
-        ? OpenRule
-        : FeastRule<V, O>
-      : OpenRule;
+  : O["view"] extends string
+    ? IsUnion<O["view"]> extends true
+      ? OpenRule
+      : Views<P>[O["view"] & ViewOf<P>] extends infer V extends View
+        ? [V] extends [never]
+          ? OpenRule
+          : FeastRule<V, O>
+        : OpenRule
+    : OpenRule;
 
 /**
- * Looks features up in a Feast online store. One read per request, whatever the number of rows.
+ * Looks features up in a Feast online store: SQLite, Redis or a feature server. One read per request, whatever the number of rows.
  * @param repository folder with `feature_store.yaml`, relative to this file
  * @example request["user_id"] >> queryFeast("features", { view: "user_features", includeId: true })
  */
@@ -118,131 +141,98 @@ export const queryFeast = <const P extends PathOf<"feast">, const O extends Quer
 
 export const queryFeastOp = defineOp({
   kind: "queryFeast",
-  params: author,
+  params: feastAuthor,
   facts: { elementwise: false, inWorkflow: false, prunable: true },
   infer: call => {
-    const { repository, view: viewName, features: chosen, includeId, prefix, onMissing } = call.params;
-    const reader = `\`queryFeast\` of view \`${viewName}\``;
+    const { params } = call;
+    const { repository, includeId, prefix, onMissing } = params;
     const read = call.artefacts.feast(repository);
     if (!read.ok) return call.fail(read.message, { literal: repository });
-    const { registry } = read.value;
-    const view = findView(registry, viewName);
-    if (!view) {
-      const views = registry.views.map(v => v.name);
+    const views = feastViews(call, read.value);
+    if (!views) return undefined;
+    const keys = feastKeys(call, views);
+    if (!keys) return undefined;
+    const { rows } = keys.inputs[0]!.column;
+    const parent = call.parentRows(rows);
+    const drops = dropsRows(onMissing);
+    if (drops && parent === undefined)
       return call.fail(
-        messages.feastViewMissing({
-          path: repository,
-          view: viewName,
-          views: listNames(views),
-          suggestion: didYouMean(viewName, views),
-        }),
-        { literal: viewName },
+        messages.feastDropNoCandidates({ reader: views.label, column: keys.inputs[0]!.column.name }),
+        "right",
       );
-    }
-    const [joinKey, another] = view.joinKeys;
-    if (!joinKey || another)
-      return call.fail(
-        messages.feastKeyUnsupported({
-          view: viewName,
-          count: view.joinKeys.length,
-          keys: listNames(view.joinKeys.map(k => k.name)),
+    const made = drops ? call.id : rows;
+    const outputs = views.features.map(({ reference, feature, name }) => {
+      const { dtype, list } = feastType(feature.type!);
+      return {
+        reference,
+        schema: column(prefix && !name.startsWith(`${prefix}_`) ? `${prefix}_${name}` : name, dtype, {
+          rows: made,
+          ...(list && { list: { min: 0, max: null } }),
         }),
-        { literal: viewName },
-      );
-    const named =
-      call.params.entityColumn ?? (call.input.some(b => b.column.name === joinKey.name) ? joinKey.name : undefined);
-    const key = named
-      ? need(
-          call,
-          call.input,
-          named,
-          reader,
-          `Pick the column that holds \`${joinKey.name}\` with \`entityColumn\`.`,
-          call.params.entityColumn ? { literal: named } : "left",
+      };
+    });
+    const ids = includeId
+      ? keys.joins.map(({ name, input }) =>
+          column(name, keys.inputs[input]!.column.dtype, { rows: made, tags: ["id"] }),
         )
-      : needOne(call, call.input, reader, `queryFeast("${repository}", …)`);
-    if (!key) return undefined;
-    const { dtype: entityType } = feastType(joinKey.type);
-    if (
-      !needType(
-        call,
-        key,
-        { dtype: entityType },
-        reader,
-        `Declare \`${key.column.name}\` as ${entityType}: the type of the entity decides the bytes of the key.`,
-      )
-    )
-      return undefined;
-    const unknown = chosen?.find(name => !view.features.some(f => f.name === name));
-    if (unknown !== undefined) {
-      const names = view.features.map(f => f.name);
-      return call.fail(
-        messages.schemaColumnMissing({
-          reader,
-          column: unknown,
-          columns: listNames(names),
-          suggestion: didYouMean(unknown, names),
-          way: "Name features of the view.",
-        }),
-        { literal: unknown },
-      );
-    }
-    const { rows } = key.column;
-    const features = view.features.filter(f => !chosen || chosen.includes(f.name));
-    const outputs = [];
-    for (const feature of features) {
-      if (!feature.type)
-        return call.fail(
-          messages.feastValueUnsupported({ feature: feature.name, view: viewName, type: feature.typeNumber }),
-          "right",
-        );
-      const { dtype, list } = feastType(feature.type);
-      const name = prefix && !feature.name.startsWith(`${prefix}_`) ? `${prefix}_${feature.name}` : feature.name;
-      outputs.push({
-        feature: feature.name,
-        schema: column(name, dtype, { rows, ...(list && { list: { min: 0, max: null } }) }),
-      });
-    }
-    if (includeId && outputs.some(o => o.schema.name === joinKey.name))
+      : [];
+    const names = [...ids.map(id => id.name), ...outputs.map(o => o.schema.name)];
+    const twice = names.find((name, i) => names.indexOf(name) < i);
+    if (twice !== undefined)
       return call.fail(
         messages.schemaOutputCollision({
           operator: "queryFeast",
-          column: joinKey.name,
-          way: "Drop `includeId`, or give the features a `prefix`.",
+          column: twice,
+          way: ids.some(id => id.name === twice)
+            ? "Drop `includeId`, or give the features a `prefix`."
+            : 'Choose one with `features: ["view:feature"]`, or look the views up one by one, with a `prefix` each.',
         }),
         "right",
       );
     const folder = `features/${artefactName(repository)}`;
+    const { ttl, bytes, memoryMb, timeoutMs } = params;
     return {
       params: {
         repository,
-        view: viewName,
-        entityColumn: key.column.name,
+        view: views.names,
+        entityColumn: keys.entityColumn,
         includeId,
         prefix,
         onMissing,
-        features: Object.fromEntries(outputs.map(o => [o.schema.name, o.feature])),
+        ...(ttl !== undefined && { ttl }),
+        ...(bytes !== undefined && { bytes }),
+        ...(memoryMb !== undefined && { memoryMb }),
+        ...(timeoutMs !== undefined && { timeoutMs }),
+        features: Object.fromEntries(outputs.map(o => [o.schema.name, o.reference])),
       },
-      inputs: { input: [key] },
-      outputs: [
-        ...(includeId ? [column(joinKey.name, key.column.dtype, { rows, tags: ["id"] })] : []),
-        ...outputs.map(o => o.schema),
-      ],
+      inputs: { input: keys.inputs },
+      outputs: [...ids, ...outputs.map(o => o.schema)],
+      ...(drops && { madeRows: { parent: parent! } }),
       artefacts: { repository: folder },
-      files: [
-        { text: stringify(snapshotConfig(read.value)), to: join(folder, "feature_store.yaml") },
-        { from: read.value.registryFile, to: join(folder, "data", "registry.db") },
-        { from: read.value.onlineStore.file, to: join(folder, "data", "online_store.db") },
-      ],
+      files: copiedRepository(read.value, folder),
     };
   },
 });
 
-/** `feature_store.yaml` of the copy that the model carries: the same store under relative paths. */
-const snapshotConfig = ({ project, keyVersion }: FeastRepository) => ({
-  project,
-  provider: "local",
-  registry: "data/registry.db",
-  online_store: { type: "sqlite", path: "data/online_store.db" },
-  entity_key_serialization_version: keyVersion,
-});
+/** Whether a feature that is missing takes its row along. */
+export function dropsRows(onMissing: OpParams["queryFeast"]["onMissing"]): boolean {
+  return onMissing === "drop" || (typeof onMissing === "object" && Object.values(onMissing).includes("drop"));
+}
+
+/** The repository that the model carries: a SQLite store is copied, other stores are named as `feature_store.yaml` names them. */
+function copiedRepository(repository: FeastRepository, folder: string): ArtefactFile[] {
+  const { project, keyVersion, registryFile, onlineStore, onlineStoreText } = repository;
+  const sqlite = onlineStore.type === "sqlite";
+  const config = {
+    project,
+    provider: "local",
+    registry: "data/registry.db",
+    online_store: sqlite ? { type: "sqlite", path: "data/online_store.db" } : onlineStoreText,
+    entity_key_serialization_version: keyVersion,
+  };
+  return [
+    { text: stringify(config), to: join(folder, "feature_store.yaml") },
+    { from: registryFile, to: join(folder, "data", "registry.db") },
+    ...(sqlite ? [{ from: onlineStore.file, to: join(folder, "data", "online_store.db") }] : []),
+  ];
+}

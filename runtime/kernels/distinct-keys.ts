@@ -1,9 +1,15 @@
-/** Entity keys of any rows -> each key once, and for each row the place of its key. Null keys share the place behind the last key. */
+/**
+ * Entity keys of any rows, of one column or of several -> each key once, and for each row the place of its key. A key with a null in it is a
+ * null key; all of those share the place behind the last key.
+ */
 import { type Column, gather, rootRows, words } from "../plan/table.js";
 
 export interface DistinctKeys {
-  readonly keys: Column;
-  /** Per row: index into `keys`; `keys.rows.count` for a null key. */
+  /** One column per column of keys. */
+  readonly keys: readonly Column[];
+  /** How many keys there are. */
+  readonly count: number;
+  /** Per row: index into `keys`; `count` for a null key. */
   readonly places: Int32Array;
   /** Row where each key was seen first, for messages. */
   readonly firstRows: Int32Array;
@@ -11,16 +17,55 @@ export interface DistinctKeys {
   readonly nullRow: number;
 }
 
-export function distinctKeys(col: Column): DistinctKeys {
+/** @param columns of the same rows, at least one */
+export function distinctKeys(columns: readonly Column[]): DistinctKeys {
+  const n = columns[0]!.rows.count;
+  const parts = columns.map(distinctOf);
+  let { places, firstRows } = parts[0]!;
+  for (const next of parts.slice(1)) ({ places, firstRows } = combine(places, next));
+  const nullRow = places.indexOf(-1);
+  const count = firstRows.length;
+  if (nullRow >= 0) for (let i = 0; i < n; i++) if (places[i] === -1) places[i] = count;
+  const rows = rootRows(count);
+  const keys = columns.map(({ dtype, rows: of, values }) => gather({ dtype, rows: of, values }, firstRows, rows));
+  return { keys, count, places, firstRows, nullRow };
+}
+
+/** Places of one column's values; -1 for a null. */
+interface Places {
+  readonly places: Int32Array;
+  readonly firstRows: Int32Array;
+}
+
+function combine(left: Int32Array, right: Places): Places {
+  const seen = new Map<number, number>();
+  const places = new Int32Array(left.length);
+  const firstRows: number[] = [];
+  for (let i = 0; i < left.length; i++) {
+    if (left[i]! < 0 || right.places[i]! < 0) {
+      places[i] = -1;
+      continue;
+    }
+    const pair = left[i]! * right.firstRows.length + right.places[i]!;
+    let place = seen.get(pair);
+    if (place === undefined) {
+      place = firstRows.length;
+      firstRows.push(i);
+      seen.set(pair, place);
+    }
+    places[i] = place;
+  }
+  return { places, firstRows: Int32Array.from(firstRows) };
+}
+
+function distinctOf(col: Column): Places {
   const n = col.rows.count;
   const places = new Int32Array(n);
   const firstRows = new Int32Array(n);
   const seen = new Map<number | bigint | string, number>();
-  let nullRow = -1;
   const pairs = col.values instanceof BigInt64Array ? words(col.values) : undefined;
   for (let i = 0; i < n; i++) {
     if (col.validity?.[i] === 0) {
-      if (nullRow < 0) nullRow = i;
       places[i] = -1;
       continue;
     }
@@ -33,10 +78,7 @@ export function distinctKeys(col: Column): DistinctKeys {
     }
     places[i] = place;
   }
-  const first = firstRows.slice(0, seen.size);
-  if (nullRow >= 0) for (let i = 0; i < n; i++) if (places[i] === -1) places[i] = first.length;
-  const keys = gather({ dtype: col.dtype, rows: col.rows, values: col.values }, first, rootRows(first.length));
-  return { keys, places, firstRows: first, nullRow };
+  return { places, firstRows: firstRows.slice(0, seen.size) };
 }
 
 /** A number where that is exact, which is nearly always, else a BigInt. */

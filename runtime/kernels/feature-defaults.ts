@@ -10,8 +10,8 @@ import { allocate, type Column, type Rows, type Values } from "../plan/table.js"
 import { FEATURE_STATUS, type FeatureColumn } from "../stores/feast/store.js";
 
 type Scalar = number | string | boolean;
-/** What a missing feature becomes: a fault, a null, or a value. */
-export type MissingRule = "error" | "null" | { readonly default: Scalar | readonly Scalar[] };
+/** What a missing feature becomes: a fault, a null, a value; or its row goes. */
+export type MissingRule = "error" | "null" | "drop" | { readonly default: Scalar | readonly Scalar[] };
 
 /** The rule of one output column; a record that does not name it leaves the default, a fault. */
 export function missingRule(
@@ -33,7 +33,8 @@ const isDefault = (value: object): value is { default: Scalar } => {
     given !== undefined &&
     (typeof given !== "object" || Array.isArray(given)) &&
     given !== "error" &&
-    given !== "null"
+    given !== "null" &&
+    given !== "drop"
   );
 };
 
@@ -46,7 +47,8 @@ export function prepareMissing(schema: ColumnSchema, rule: MissingRule): FillMis
   return (feature, rows, missing) => {
     if (rule === "error")
       for (let key = 0; key < rows.count; key++)
-        if (feature.status[key] === FEATURE_STATUS.notFound) throw missing(key);
+        if (feature.status[key] === FEATURE_STATUS.notFound || feature.status[key] === FEATURE_STATUS.outdated)
+          throw missing(key);
     const whole = feature.status.every(status => status === FEATURE_STATUS.present);
     const plain = {
       dtype: schema.dtype,

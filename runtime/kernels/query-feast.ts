@@ -1,56 +1,36 @@
-/** One column of entity keys, on any rows -> the features of a Feast view for each row, read in one go with each key once. */
+/** Entity keys, on any rows -> the features of Feast views for each row, read in one go with each key once. */
 import { join } from "node:path";
-import { type FeastFeature, type FeastView, findView } from "../../triton-protos/artefacts/feast-registry.js";
 import { type FeastRepository, readFeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
-import { feastType } from "../../triton-protos/artefacts/feast-type.js";
 import type { Step } from "../../triton-protos/plan.js";
-import { type ColumnSchema, printType } from "../../triton-protos/schema.js";
+import type { ColumnSchema } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
-import type { Kernel } from "../plan/kernel.js";
-import { type Column, gather, rootRows } from "../plan/table.js";
-import type { FeatureColumn } from "../stores/feast/store.js";
+import type { Kernel, PreparedKernel } from "../plan/kernel.js";
+import { type Column, childRows, gather, type Rows, rootRows } from "../plan/table.js";
+import { openStore } from "../stores/feast/open-store.js";
+import { FEATURE_STATUS, type FeatureColumn, type FeatureReader } from "../stores/feast/store.js";
 import { type DistinctKeys, distinctKeys } from "./distinct-keys.js";
+import { withoutOutdated } from "./feature-ages.js";
 import { type FillMissing, missingRule, prepareMissing } from "./feature-defaults.js";
+import { type Lookup, prepareLookup, type WantedFeature } from "./feature-lookup.js";
 
 export const queryFeast: Kernel<"queryFeast"> = {
   prepare: async (step, context) => {
     const folder = join(context.folder, step.artefacts!.repository!);
     const repository = readRepository(folder);
-    const view = checkView(step, repository, folder);
-    const wanted = step.outputs.flatMap(schema => outputFeature(step, view, schema) ?? []);
-    const fills = wanted.map(({ schema, feature }) =>
-      prepareMissing(schema, missingRule(step.params.onMissing, schema.name, feature.name)),
-    );
-    // Native; loaded when a plan needs it.
-    const { openSqliteStore } = await import("../stores/feast/sqlite-store.js");
-    const store = openSqliteStore(repository.onlineStore.file, repository.keyVersion);
+    const lookup = prepareLookup(step, repository, folder);
+    const { timeoutMs, memoryMb, bytes = "utf8" } = step.params;
+    const columns = lookup.wanted.map(wanted => prepareColumn(step, wanted));
+    const store = await openStore(repository, { timeoutMs, memoryMb });
     try {
-      const reader = store.prepare(
-        view,
-        wanted.map(w => w.feature),
-      );
-      return {
-        run: inputs => {
-          const entity = inputs.input![0]!;
-          const distinct = distinctKeys(entity);
-          const found = reader.getOnline(distinct.keys, distinct.keys.rows.count + (distinct.nullRow < 0 ? 0 : 1));
-          const finish = (features: readonly FeatureColumn[]) =>
-            assemble(step, view, entity, distinct, features, wanted, fills);
-          return found instanceof Promise ? found.then(finish) : finish(found);
-        },
-        close: () => store.close(),
-      };
+      const eventTimes = columns.some(col => col.ttlSeconds !== null);
+      const reader = await store.prepare(lookup.reads, { bytes, eventTimes });
+      return { run: prepareRun(step, lookup, columns, reader), close: () => store.close() };
     } catch (error) {
       await store.close();
       throw error;
     }
   },
 };
-
-interface Wanted {
-  readonly schema: ColumnSchema;
-  readonly feature: FeastFeature;
-}
 
 function readRepository(folder: string): FeastRepository {
   try {
@@ -60,62 +40,117 @@ function readRepository(folder: string): FeastRepository {
   }
 }
 
-function checkView(step: Step<"queryFeast">, { registry, registryFile }: FeastRepository, folder: string): FeastView {
-  const view = findView(registry, step.params.view);
-  if (!view)
-    throw new RuntimeFault(
-      "NOT_FOUND",
-      `the Feast repository ${folder} has no view \`${step.params.view}\`; ${registryFile} names ${registry.views.map(v => `\`${v.name}\``).join(", ") || "none"}.`,
-    );
-  if (view.joinKeys.length !== 1)
-    throw new RuntimeFault(
-      "UNSUPPORTED",
-      `view \`${view.name}\` has ${view.joinKeys.length} join keys; views with one are served.`,
-    );
-  return view;
+interface PreparedColumn extends WantedFeature {
+  readonly fill: FillMissing;
+  readonly drops: boolean;
+  /** Null: values never grow old. */
+  readonly ttlSeconds: number | null;
 }
 
-/** The feature of an output column, or undefined for the entity key itself. */
-function outputFeature(step: Step<"queryFeast">, view: FeastView, schema: ColumnSchema): Wanted | undefined {
-  const name = step.params.features[schema.name];
-  if (name === undefined) return undefined;
-  const feature = view.features.find(f => f.name === name);
-  if (!feature)
-    throw new RuntimeFault("NOT_FOUND", `view \`${view.name}\` has no feature \`${name}\`; build the ensemble again.`);
-  const type = feature.type && feastType(feature.type);
-  if (type?.dtype !== schema.dtype || type.list !== !!schema.list)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `feature \`${view.name}:${name}\` is ${feature.type ?? `of Feast's type ${feature.typeNumber}`} in the registry, and the plan has ${printType(schema)} for \`${schema.name}\`. Build the ensemble again.`,
-    );
-  return { schema, feature };
+function prepareColumn({ params }: Step<"queryFeast">, wanted: WantedFeature): PreparedColumn {
+  const { schema, feature, view } = wanted;
+  const rule = missingRule(params.onMissing, schema.name, feature.name);
+  const ttlSeconds = params.ttl === true ? view.ttlSeconds : (params.ttl ?? null);
+  return { ...wanted, fill: prepareMissing(schema, rule), drops: rule === "drop", ttlSeconds };
+}
+
+function prepareRun(
+  step: Step<"queryFeast">,
+  { joins }: Lookup,
+  columns: readonly PreparedColumn[],
+  reader: FeatureReader,
+): PreparedKernel["run"] {
+  const ages = columns.some(col => col.ttlSeconds !== null);
+  return (inputs, { signal }) => {
+    const entities = inputs.input!;
+    const distinct = distinctKeys(entities);
+    const keys = new Map(joins.map(({ name, input }) => [name, distinct.keys[input]!]));
+    const count = distinct.count + (distinct.nullRow < 0 ? 0 : 1);
+    const found = reader.getOnline(keys, count, signal);
+    const finish = (features: readonly FeatureColumn[]) => {
+      const now = ages ? Date.now() / 1000 : 0;
+      const current = features.map((feature, i) => {
+        const { ttlSeconds } = columns[i]!;
+        return ttlSeconds === null ? feature : withoutOutdated(feature, ttlSeconds, now);
+      });
+      return assemble(step, joins, entities, distinct, current, columns);
+    };
+    return found instanceof Promise ? found.then(finish) : finish(found);
+  };
 }
 
 function assemble(
   step: Step<"queryFeast">,
-  view: FeastView,
-  entity: Column,
-  { keys, places, firstRows, nullRow }: DistinctKeys,
+  joins: Lookup["joins"],
+  entities: readonly Column[],
+  distinct: DistinctKeys,
   features: readonly FeatureColumn[],
-  wanted: readonly Wanted[],
-  fills: readonly FillMissing[],
+  columns: readonly PreparedColumn[],
 ): Column[] {
-  const known = keys.rows.count;
-  const rows = rootRows(known + (nullRow < 0 ? 0 : 1));
-  const fault = (feature: string) => (key: number) => {
-    const join = view.joinKeys[0]!.name;
-    const [what, row] = key < known ? [`${join} ${keys.values[key]}`, firstRows[key]!] : [`a null ${join}`, nullRow];
-    return new RuntimeFault(
-      "NOT_FOUND",
-      `view \`${view.name}\` has no \`${feature}\` for ${what} (column \`${step.params.entityColumn}\`, row ${row}). Decide with \`onMissing\` what an unknown entity becomes.`,
-    );
-  };
+  const { places, nullRow, count } = distinct;
+  const { rows } = entities[0]!;
+  const found = rootRows(count + (nullRow < 0 ? 0 : 1));
+  const kept = keptRows(rows, places, features, columns);
   // Distinct keys in the order of the rows: every key once.
-  const identity = nullRow < 0 && known === entity.rows.count;
-  const made = new Map<string, Column>();
-  wanted.forEach(({ schema, feature }, i) => {
-    const col = fills[i]!(features[i]!, rows, fault(feature.name));
-    made.set(schema.name, identity ? { ...col, rows: entity.rows } : gather(col, places, entity.rows));
+  const identity = !kept && nullRow < 0 && count === rows.count;
+  const target = kept?.rows ?? rows;
+  const at = kept ? kept.indices.map(row => places[row]!) : places;
+  const made = new Map<ColumnSchema, Column>();
+  columns.forEach(({ schema, fill, feature, view }, i) => {
+    const missing = (key: number) => missingFault(joins, distinct, view.name, feature.name, features[i]!, key);
+    const col = fill(features[i]!, found, missing);
+    made.set(schema, identity ? { ...col, rows } : gather(col, at, target));
   });
-  return step.outputs.map(schema => made.get(schema.name) ?? entity);
+  return step.outputs.map(schema => {
+    const feature = made.get(schema);
+    if (feature) return feature;
+    const id = entities[joins.find(join => join.name === schema.name)?.input ?? 0]!;
+    return kept ? gather(id, kept.indices, kept.rows) : id;
+  });
+}
+
+/** The rows that stay where a feature that may not be missing drops some; undefined where none is to go. */
+function keptRows(
+  rows: Rows,
+  places: Int32Array,
+  features: readonly FeatureColumn[],
+  columns: readonly PreparedColumn[],
+): { readonly indices: Int32Array; readonly rows: Rows } | undefined {
+  const statuses = features.flatMap(({ status }, i) => (columns[i]!.drops ? [status] : []));
+  if (statuses.length === 0) return undefined;
+  const { parent, offsets } = rows;
+  if (!parent || !offsets)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      '`onMissing: "drop"` needs candidates, and these keys are one per request row.',
+    );
+  const indices = new Int32Array(rows.count);
+  const runs = new Int32Array(offsets.length);
+  let n = 0;
+  for (let row = 0; row < parent.count; row++) {
+    for (let i = offsets[row]!; i < offsets[row + 1]!; i++)
+      if (statuses.every(status => status[places[i]!] === FEATURE_STATUS.present)) indices[n++] = i;
+    runs[row + 1] = n;
+  }
+  return { indices: indices.subarray(0, n), rows: childRows(parent, runs) };
+}
+
+function missingFault(
+  joins: Lookup["joins"],
+  { keys, count, firstRows, nullRow }: DistinctKeys,
+  view: string,
+  feature: string,
+  { status }: FeatureColumn,
+  key: number,
+): RuntimeFault {
+  const known = key < count;
+  const entity = known
+    ? joins.map(({ name, input }) => `${name} ${keys[input]!.values[key]}`).join(", ")
+    : `a null ${joins.map(join => join.name).join(" or ")}`;
+  const where = `${joins.length > 1 ? "columns" : "column"} ${joins.map(join => `\`${join.column}\``).join(", ")}, row ${known ? firstRows[key] : nullRow}`;
+  const old = status[key] === FEATURE_STATUS.outdated;
+  return new RuntimeFault(
+    "NOT_FOUND",
+    `view \`${view}\` has no ${old ? "fresh " : ""}\`${feature}\` for ${entity} (${where})${old ? ": its value is older than the ttl" : ""}. Decide with \`onMissing\` what an ${old ? "outdated value" : "unknown entity"} becomes.`,
+  );
 }

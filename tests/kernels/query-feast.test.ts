@@ -191,7 +191,7 @@ describe("faults", () => {
       "project: shop\nregistry: data/registry.db\nonline_store:\n  type: dynamodb\n",
     );
     await expect(prepare("queryFeast", step(["age"]), scratch)).rejects.toThrow(
-      "the online store is `dynamodb`, and only `sqlite` can be read.",
+      "the online store is `dynamodb`, and only `sqlite`, `redis`, `remote` can be read.",
     );
   });
 });

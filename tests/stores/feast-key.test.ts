@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { keyColumnEncoder } from "#runtime/stores/feast/key-column.js";
+import { keyColumnsEncoder } from "#runtime/stores/feast/key-column.js";
 import { keyEncoder, keyVersionOf } from "#triton-protos/artefacts/feast-key.js";
 import { scalars } from "../kernels/step.js";
 
@@ -22,7 +22,7 @@ describe("entity keys", () => {
   });
   test.each([-1n, 1002n, 2n ** 62n + 3n, -(2n ** 63n)])("a column's key of %s is the single key", value => {
     const join = { name: "user_id", type: "INT64" } as const;
-    expect(keyColumnEncoder(join, 3)(scalars("int64", [5n, value])).map(hex)).toEqual(
+    expect(keyColumnsEncoder([join], 3, "utf8")([scalars("int64", [5n, value])]).map(hex)).toEqual(
       [5n, value].map(v => hex(keyEncoder([join], 3)([v]))),
     );
   });

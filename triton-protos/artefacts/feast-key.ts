@@ -6,6 +6,12 @@ import type { FeastType } from "./feast-type.js";
 
 export type KeyVersion = 1 | 2 | 3;
 
+/** How BYTES stand in columns of text. */
+export type BytesForm = "utf8" | "base64";
+
+/** One part of a key. Bytes may be given as text, which is then their UTF-8. */
+export type KeyPart = bigint | number | string | Uint8Array;
+
 export interface JoinKey {
   readonly name: string;
   readonly type: FeastType;
@@ -25,7 +31,7 @@ export const isKeyType = (type: FeastType): boolean => KEY_TYPES[type] !== undef
 export function keyEncoder(
   joinKeys: readonly JoinKey[],
   version: KeyVersion,
-): (values: readonly (bigint | number | string)[]) => Uint8Array {
+): (values: readonly KeyPart[]) => Uint8Array {
   const order = joinKeys.map((_, i) => i).sort((a, b) => compare(joinKeys[a]!.name, joinKeys[b]!.name));
   const head = keyPrefix(
     joinKeys.map(key => key.name),
@@ -72,10 +78,11 @@ export function keyVersionOf(key: Uint8Array, joinKeys: readonly JoinKey[]): Key
   return 2;
 }
 
-function keyValue(join: JoinKey, value: bigint | number | string, version: KeyVersion): Uint8Array {
+function keyValue(join: JoinKey, value: KeyPart, version: KeyVersion): Uint8Array {
   const type = KEY_TYPES[join.type];
   if (type === undefined) throw new RangeError(`join key \`${join.name}\` is ${join.type}, which Feast has no key for`);
-  if (type <= 2) return framed(type, encoder.encode(String(value)));
+  if (value instanceof Uint8Array || type <= 2)
+    return framed(type, value instanceof Uint8Array ? value : encoder.encode(String(value)));
   const wide = type !== 3 && !(type === 4 && version === 1);
   const bytes = new Uint8Array(wide ? 8 : 4);
   const number = BigInt(value);
@@ -85,6 +92,35 @@ function keyValue(join: JoinKey, value: bigint | number | string, version: KeyVe
   if (wide) view.setBigInt64(0, number, true);
   else view.setInt32(0, Number(number), true);
   return framed(type, bytes);
+}
+
+/**
+ * Reads a stored key's values back.
+ * @param length of the prefix that `keyPrefix` makes
+ * @returns in the order of `joinKeys`; undefined for a key of other types
+ */
+export function keyDecoder(joinKeys: readonly JoinKey[], length: number): (key: Uint8Array) => KeyPart[] | undefined {
+  const order = joinKeys.map((_, i) => i).sort((a, b) => compare(joinKeys[a]!.name, joinKeys[b]!.name));
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  return key => {
+    const view = new DataView(key.buffer, key.byteOffset, key.byteLength);
+    const parts: KeyPart[] = new Array(order.length);
+    let at = length;
+    for (const i of order) {
+      if (at + 8 > key.length) return undefined;
+      const type = view.getUint32(at, true);
+      const size = view.getUint32(at + 4, true);
+      at += 8;
+      if (type !== KEY_TYPES[joinKeys[i]!.type] || at + size > key.length) return undefined;
+      if (type === 1) parts[i] = key.slice(at, at + size);
+      else if (type === 2) parts[i] = decoder.decode(key.subarray(at, at + size));
+      else if (size === 8) parts[i] = view.getBigInt64(at, true);
+      else if (size === 4) parts[i] = view.getInt32(at, true);
+      else return undefined;
+      at += size;
+    }
+    return at === key.length ? parts : undefined;
+  };
 }
 
 function framed(type: number, payload: Uint8Array): Uint8Array {
@@ -97,7 +133,7 @@ function framed(type: number, payload: Uint8Array): Uint8Array {
 }
 
 const uint32 = (n: number): Uint8Array => Uint8Array.of(n, n >>> 8, n >>> 16, n >>> 24);
-const startsWith = (bytes: Uint8Array, head: Uint8Array): boolean => head.every((byte, i) => bytes[i] === byte);
+export const startsWith = (bytes: Uint8Array, head: Uint8Array): boolean => head.every((byte, i) => bytes[i] === byte);
 /** Python sorts strings by code point; JavaScript's `<` by UTF-16 unit, which differs only beyond the BMP. */
 const compare = (a: string, b: string): number => {
   const x = encoder.encode(a);

@@ -30,6 +30,14 @@ export interface FeastEntity {
   readonly type: FeastType | null;
 }
 
+/** A file of rows, for `materialize`. */
+export interface FeastSource {
+  /** Path or URI; empty where the source is no file. */
+  readonly path: string;
+  readonly timestampColumn: string;
+  readonly createdColumn: string;
+}
+
 export interface FeastView {
   readonly name: string;
   readonly project: string;
@@ -41,13 +49,33 @@ export interface FeastView {
   /** Null: values never grow old. Feast does not enforce it on reads. */
   readonly ttlSeconds: number | null;
   readonly online: boolean;
+  /** Where its rows come from, as `feast apply` noted it. */
+  readonly source: FeastSource | null;
   /** Table of an SQLite online store. */
   readonly table: string;
+}
+
+/** Features of several views under one name. */
+export interface FeastService {
+  readonly name: string;
+  readonly project: string;
+  readonly views: readonly FeastProjection[];
+}
+
+/** A view as a service sees it: some of its features. */
+export interface FeastProjection {
+  readonly view: string;
+  /** What the service calls the view, where that differs. */
+  readonly alias: string;
+  readonly features: readonly string[];
+  /** Join keys that the service calls otherwise: the view's name → the service's. */
+  readonly joinKeys: Readonly<Record<string, string>>;
 }
 
 export interface FeastRegistry {
   readonly entities: readonly FeastEntity[];
   readonly views: readonly FeastView[];
+  readonly services: readonly FeastService[];
   /** On-demand views run Python and can not be served; named so that messages can say so. */
   readonly onDemandViews: readonly string[];
 }
@@ -81,16 +109,18 @@ type RawView = Omit<FeastView, "joinKeys" | "table"> & { readonly entityColumns:
 function registry(c: Cursor): FeastRegistry {
   const entities: FeastEntity[] = [];
   const views: RawView[] = [];
+  const services: FeastService[] = [];
   const onDemandViews: string[] = [];
   for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) {
     const number = tag >>> 3;
     if (number === 1) entities.push(entity(specOf(readSpan(c))));
     // 6: feature views, 14: stream feature views, whose spec has the same numbers.
     else if (number === 6 || number === 14) views.push(view(specOf(readSpan(c))));
+    else if (number === 7) services.push(service(specOf(readSpan(c))));
     else if (number === 8) onDemandViews.push(nameOf(specOf(readSpan(c))));
     else skipField(c, tag);
   }
-  return { entities, views: views.map(raw => resolve(raw, entities)), onDemandViews };
+  return { entities, views: views.map(raw => resolve(raw, entities)), services, onDemandViews };
 }
 
 /** Joins a view with its entities; the view's own `entity_columns` know the type where the entity does not say. */
@@ -145,6 +175,7 @@ function view(c: Cursor): RawView {
   const entities: string[] = [];
   const features: FeastFeature[] = [];
   const entityColumns: FeastFeature[] = [];
+  let batch: FeastSource | null = null;
   for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) {
     const number = tag >>> 3;
     if (number === 1) name = readString(c);
@@ -152,11 +183,66 @@ function view(c: Cursor): RawView {
     else if (number === 3) entities.push(readString(c));
     else if (number === 4) features.push(feature(readSpan(c)));
     else if (number === 6) ttlSeconds = seconds(readSpan(c)) || null;
+    else if (number === 7) batch = source(readSpan(c));
     else if (number === 8) online = readUint32(c) !== 0;
     else if (number === 12) entityColumns.push(feature(readSpan(c)));
     else skipField(c, tag);
   }
-  return { name, project, entities, features, ttlSeconds, online, entityColumns };
+  return { name, project, entities, features, ttlSeconds, online, source: batch, entityColumns };
+}
+
+function source(c: Cursor): FeastSource {
+  let [path, timestampColumn, createdColumn] = ["", "", ""];
+  for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) {
+    const number = tag >>> 3;
+    if (number === 3) timestampColumn = readString(c);
+    else if (number === 5) createdColumn = readString(c);
+    else if (number === 11) path = mapEntry(readSpan(c))[1];
+    else skipField(c, tag);
+  }
+  return { path, timestampColumn, createdColumn };
+}
+
+function service(c: Cursor): FeastService {
+  let name = "";
+  let project = "";
+  const views: FeastProjection[] = [];
+  for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) {
+    const number = tag >>> 3;
+    if (number === 1) name = readString(c);
+    else if (number === 2) project = readString(c);
+    else if (number === 3) views.push(projection(readSpan(c)));
+    else skipField(c, tag);
+  }
+  return { name, project, views };
+}
+
+function projection(c: Cursor): FeastProjection {
+  let view = "";
+  let alias = "";
+  const features: string[] = [];
+  const joinKeys: Record<string, string> = {};
+  for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) {
+    const number = tag >>> 3;
+    if (number === 1) view = readString(c);
+    else if (number === 2) features.push(feature(readSpan(c)).name);
+    else if (number === 3) alias = readString(c);
+    else if (number === 4) {
+      const [from, to] = mapEntry(readSpan(c));
+      joinKeys[from] = to;
+    } else skipField(c, tag);
+  }
+  return { view, alias: alias || view, features, joinKeys };
+}
+
+function mapEntry(c: Cursor): readonly [key: string, value: string] {
+  let [key, value] = ["", ""];
+  for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) {
+    if (tag >>> 3 === 1) key = readString(c);
+    else if (tag >>> 3 === 2) value = readString(c);
+    else skipField(c, tag);
+  }
+  return [key, value];
 }
 
 function feature(c: Cursor): FeastFeature {

@@ -6,12 +6,15 @@ import { isAbsolute, join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
 import type { KeyVersion } from "./feast-key.js";
+import { type OnlineStore, onlineStoreConfig, readOnlineStore } from "./feast-online-store.js";
 import { type FeastRegistry, FeastRegistryError, readRegistry } from "./feast-registry.js";
 
 export interface FeastRepository {
   readonly project: string;
   readonly registryFile: string;
-  readonly onlineStore: { readonly type: "sqlite"; readonly file: string };
+  readonly onlineStore: OnlineStore;
+  /** The `online_store` as it is written, environment variables not yet expanded: what may be copied elsewhere. */
+  readonly onlineStoreText: unknown;
   readonly keyVersion: KeyVersion;
   /** Entities and views of this project alone. */
   readonly registry: FeastRegistry;
@@ -22,9 +25,7 @@ const config = z.looseObject({
   registry: z
     .union([z.string(), z.looseObject({ registry_type: z.string().default("file"), path: z.string() })])
     .default("data/registry.db"),
-  online_store: z
-    .union([z.string(), z.looseObject({ type: z.string().default("sqlite"), path: z.string().optional() })])
-    .default("sqlite"),
+  online_store: onlineStoreConfig.default("sqlite"),
   entity_key_serialization_version: z.union([z.literal(1), z.literal(2), z.literal(3)]).default(3),
 });
 
@@ -34,7 +35,8 @@ const config = z.looseObject({
  */
 export function readFeastRepository(folder: string): FeastRepository {
   const yamlFile = join(folder, "feature_store.yaml");
-  const parsed = config.safeParse(parseYaml(yamlFile));
+  const text = new TextDecoder().decode(readFile(yamlFile, "Name the folder of a Feast repository."));
+  const parsed = config.safeParse(parseYaml(yamlFile, expand(text)));
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     throw new FeastRegistryError(`${yamlFile}: \`${issue.path.join(".") || "the document"}\`: ${issue.message}.`);
@@ -46,32 +48,35 @@ export function readFeastRepository(folder: string): FeastRepository {
     throw new FeastRegistryError(
       `${yamlFile}: the registry is \`${registryConfig.registry_type}\` at \`${registryConfig.path}\`, and only registry files can be read. Copy the registry to a file and name it in \`registry\`.`,
     );
-  const store = typeof online_store === "string" ? { type: online_store, path: undefined } : online_store;
-  if (store.type !== "sqlite")
+  const store = readOnlineStore(online_store, folder);
+  if (typeof store === "string")
     throw new FeastRegistryError(
-      `${yamlFile}: the online store is \`${store.type}\`, and only \`sqlite\` can be read. Materialize the views into a SQLite online store.`,
+      `${yamlFile}: the online store ${store}. Correct \`online_store\`, or materialize the views into a SQLite online store.`,
     );
   const registryFile = inFolder(registryConfig.path);
   const all = readRegistry(readFile(registryFile, "Run `feast apply` in the repository."), registryFile);
   return {
     project,
     registryFile,
-    onlineStore: { type: "sqlite", file: inFolder(store.path ?? "data/online.db") },
+    onlineStore: store,
+    onlineStoreText: (parseYaml(yamlFile, text) as { online_store?: unknown }).online_store,
     keyVersion: entity_key_serialization_version,
     registry: {
       entities: all.entities.filter(entity => entity.project === project),
       views: all.views.filter(view => view.project === project),
+      services: all.services.filter(service => service.project === project),
       onDemandViews: all.onDemandViews,
     },
   };
 }
 
-function parseYaml(file: string): unknown {
-  const text = new TextDecoder().decode(readFile(file, "Name the folder of a Feast repository."));
-  // Feast expands environment variables before it parses.
-  const expanded = text.replace(/\$\{(\w+)\}|\$(\w+)/g, (whole, braced, bare) => process.env[braced ?? bare] ?? whole);
+/** Feast expands environment variables before it parses. */
+const expand = (text: string): string =>
+  text.replace(/\$\{(\w+)\}|\$(\w+)/g, (whole, braced, bare) => process.env[braced ?? bare] ?? whole);
+
+function parseYaml(file: string, text: string): unknown {
   try {
-    return parse(expanded);
+    return parse(text);
   } catch (error) {
     throw new FeastRegistryError(`${file} is not YAML: ${(error as Error).message}`);
   }

@@ -18,12 +18,13 @@ export interface ValueSink {
   number(value: number): void;
   words(lo: number, hi: number): void;
   string(value: string): void;
+  bytes(value: Uint8Array): void;
 }
 
-export type FeastScalar = number | bigint | string | boolean;
+/** Bytes may be given as text, which is then their UTF-8. */
+export type FeastScalar = number | bigint | string | boolean | Uint8Array;
 
-const utf8 = new TextDecoder();
-const encoder = new TextEncoder();
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Decodes one value into the sink: one push for a scalar, one push per item for a list.
@@ -77,7 +78,8 @@ function scalar(c: Cursor, tag: number, member: number, sink: ValueSink): void {
       else sink.number(c.lo);
       return;
     case 2:
-      sink.string(utf8.decode(spanBytes(readSpan(c))));
+      if (member === 1) sink.bytes(spanBytes(readSpan(c)));
+      else sink.string(utf8.decode(spanBytes(readSpan(c))));
       return;
     case 5: {
       const at = take(c, 4);
@@ -109,7 +111,7 @@ export function encodeValue(type: FeastType, value: FeastScalar | ArrayLike<Feas
 function member(number: number, type: number, value: FeastScalar): Uint8Array {
   switch (WIRE_TYPE[type]) {
     case 2:
-      return type === 1 ? bytesMember(number, encoder.encode(String(value))) : stringMember(number, String(value));
+      return value instanceof Uint8Array ? bytesMember(number, value) : stringMember(number, String(value));
     case 5:
       return fixed32Member(number, Number(value));
     case 1:
@@ -124,4 +126,7 @@ function packedItem(type: number, value: FeastScalar): Uint8Array {
   return WIRE_TYPE[type] === 0 ? varint(integer(value)) : member(1, type, value).subarray(1);
 }
 
-const integer = (value: FeastScalar): bigint => BigInt(typeof value === "boolean" ? Number(value) : value);
+function integer(value: FeastScalar): bigint {
+  if (value instanceof Uint8Array) throw new RangeError(`${value.length} bytes stand where a number belongs`);
+  return BigInt(value);
+}

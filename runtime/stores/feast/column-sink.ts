@@ -2,20 +2,24 @@
  * Decoded feature values → the typed array of their column. Widening casts are taken (an INT32 stored where the view says INT64);
  * anything that would change a value is a fault.
  */
+
+import type { BytesForm } from "../../../triton-protos/artefacts/feast-key.js";
 import type { ValueSink } from "../../../triton-protos/artefacts/feast-value.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import { RuntimeFault } from "../../errors.js";
 import { allocate, type Values, words } from "../../plan/table.js";
 
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 export interface ColumnSink extends ValueSink {
   /** Where the next value goes. */
   at: number;
-  /** Values up to `length`; the array itself while it has that length. */
-  values(length: number): Values;
+  /** Values up to `length`, or all there is room for; the array itself where it has that length. */
+  values(length: number, all?: boolean): Values;
 }
 
-/** @param what the feature, for messages @param capacity first guess; it grows */
-export function columnSink(dtype: DType, capacity: number, what: string): ColumnSink {
+/** @param what the feature, for messages @param capacity first guess; it grows @param form of BYTES */
+export function columnSink(dtype: DType, capacity: number, what: string, form: BytesForm): ColumnSink {
   let values = allocate(dtype, Math.max(1, capacity));
   if (datatype(dtype).kind === "float") (values as Float64Array).fill(Number.NaN);
   const refuse = (seen: string): never => {
@@ -62,7 +66,19 @@ export function columnSink(dtype: DType, capacity: number, what: string): Column
       (values as string[])[sink.at] = value;
       sink.at++;
     },
-    values: length => (values.length === length ? values : (values.slice(0, length) as Values)),
+    bytes: value => {
+      if (kind !== "string") refuse(`${value.length} bytes`);
+      if (form === "base64") return sink.string(Buffer.from(value).toString("base64"));
+      try {
+        sink.string(utf8.decode(value));
+      } catch {
+        throw new RuntimeFault(
+          "INVALID_ARGUMENT",
+          `${what} holds ${value.length} bytes that are not UTF-8. Ask for them as \`bytes: "base64"\`.`,
+        );
+      }
+    },
+    values: (length, all) => (all || values.length === length ? values : (values.slice(0, length) as Values)),
   };
   return sink;
 }

@@ -39,16 +39,32 @@ export interface FeastViewDescription {
   readonly eventSeconds?: ArrayLike<number>;
 }
 
+/** Features of several views under one name; all of a view's where none are named. */
+export interface FeastServiceDescription {
+  readonly name: string;
+  readonly views: readonly { readonly view: string; readonly features?: readonly string[]; readonly alias?: string }[];
+}
+
 export interface FeastRepositoryDescription {
   readonly project: string;
   readonly entities: readonly FeastEntityDescription[];
   readonly views: readonly FeastViewDescription[];
+  readonly services?: readonly FeastServiceDescription[];
   /** When everything is said to have been made, whole seconds since 1970: given, so that equal input has equal bytes. */
   readonly timestamp: number;
 }
 
 /** @throws RangeError naming view and column */
-export function checkDescription({ entities, views }: FeastRepositoryDescription): void {
+export function checkDescription({ entities, views, services = [] }: FeastRepositoryDescription): void {
+  for (const { name, views: taken } of services)
+    for (const { view, features = [] } of taken) {
+      const found = views.find(v => v.name === view);
+      const unknown = features.find(f => !found?.features.some(of => of.name === f));
+      if (!found || unknown !== undefined)
+        throw new RangeError(
+          `service \`${name}\` takes ${found ? `the feature \`${unknown}\` of ` : ""}the view \`${view}\`, which the repository does not have.`,
+        );
+    }
   for (const entity of entities)
     if (!isKeyType(entity.type))
       throw new RangeError(`entity \`${entity.name}\` is ${entity.type}, which Feast has no key for.`);

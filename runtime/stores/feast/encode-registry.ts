@@ -10,7 +10,12 @@ import {
   stringField,
   varintField,
 } from "../../../triton-protos/artefacts/wire-writer.js";
-import type { FeastEntityDescription, FeastRepositoryDescription, FeastViewDescription } from "./describe.js";
+import type {
+  FeastEntityDescription,
+  FeastRepositoryDescription,
+  FeastServiceDescription,
+  FeastViewDescription,
+} from "./describe.js";
 
 const FILE_SOURCE = "feast.infra.offline_stores.file_source.FileSource";
 
@@ -32,6 +37,7 @@ export function encodeRegistry(repository: FeastRepositoryDescription): Uint8Arr
     stringField(4, uuid(`${project} version`)),
     bytesMember(5, instant(timestamp)),
     ...repository.views.map(view => bytesMember(6, featureView(view, repository))),
+    ...(repository.services ?? []).map(service => bytesMember(7, featureService(service, repository))),
     ...repository.views.map(view => bytesMember(12, dataSource(view, timestamp, project))),
     bytesMember(15, message(stringField(1, project), stringField(2, uuid(project)))),
     bytesMember(17, message(bytesMember(1, stringField(1, project)), meta)),
@@ -76,6 +82,26 @@ function featureView(
     bytesMember(1, spec),
     bytesMember(2, message(times(timestamp), bytesMember(3, materialised), varintField(6, 4))),
   );
+}
+
+function featureService({ name, views }: FeastServiceDescription, repository: FeastRepositoryDescription): Uint8Array {
+  const projections = views.map(({ view: viewName, features, alias }) => {
+    const view = repository.views.find(v => v.name === viewName)!;
+    const taken = view.features.filter(f => features?.includes(f.name) ?? true);
+    return message(
+      stringField(1, viewName),
+      ...taken.map(f => bytesMember(2, message(stringField(1, f.name), varintField(2, feastType(f.type).number)))),
+      stringField(3, alias ?? ""),
+      stringField(5, view.source.timestampField),
+      stringField(7, view.source.createdTimestampColumn ?? ""),
+    );
+  });
+  const spec = message(
+    stringField(1, name),
+    stringField(2, repository.project),
+    ...projections.map(projection => bytesMember(3, projection)),
+  );
+  return message(bytesMember(1, spec), bytesMember(2, times(repository.timestamp)));
 }
 
 /** A view holds its source without a project, the registry's list holds it with one. */

@@ -1,26 +1,45 @@
 /**
- * A column of entity keys → the keys' bytes in Feast's form. The first key is encoded in full, the others differ in their last bytes.
+ * Columns of entity keys → the keys' bytes in Feast's form, and stored keys → columns. Where there is one join key of 64 bits, the first
+ * key is encoded in full and the others differ in their last bytes.
  */
-import { type JoinKey, type KeyVersion, keyEncoder } from "../../../triton-protos/artefacts/feast-key.js";
+import {
+  type BytesForm,
+  type JoinKey,
+  type KeyPart,
+  type KeyVersion,
+  keyEncoder,
+} from "../../../triton-protos/artefacts/feast-key.js";
+import { feastType } from "../../../triton-protos/artefacts/feast-type.js";
 import { RuntimeFault } from "../../errors.js";
-import { type Column, words } from "../../plan/table.js";
+import { allocate, type Column, type Rows, words } from "../../plan/table.js";
 
-/** @returns an encoder of columns for a view with one join key */
-export function keyColumnEncoder(join: JoinKey, version: KeyVersion): (keys: Column) => Uint8Array[] {
-  const encode = keyEncoder([join], version);
-  const one = (value: bigint | number | string): Uint8Array => {
+/** One value of a key column as a part of a key. */
+const partOf = (join: JoinKey, value: KeyPart, form: BytesForm): KeyPart =>
+  join.type === "BYTES" && form === "base64" ? Buffer.from(String(value), "base64") : value;
+
+/** @returns an encoder of columns, in the order of `joins`; it throws RuntimeFault for a number that its type can not hold */
+export function keyColumnsEncoder(
+  joins: readonly JoinKey[],
+  version: KeyVersion,
+  form: BytesForm,
+): (keys: readonly Column[]) => Uint8Array[] {
+  const encode = keyEncoder(joins, version);
+  const one = (parts: readonly KeyPart[]): Uint8Array => {
     try {
-      return encode([value]);
+      return encode(parts);
     } catch (error) {
       throw new RuntimeFault("INVALID_ARGUMENT", (error as Error).message);
     }
   };
-  const wide = (join.type === "INT64" && version > 1) || join.type === "UNIX_TIMESTAMP";
-  return keys => {
-    const { values } = keys;
+  const [first] = joins;
+  const wide = joins.length === 1 && ((first!.type === "INT64" && version > 1) || first!.type === "UNIX_TIMESTAMP");
+  return columns => {
+    const values = columns[0]!.values;
     if (!wide || !(values instanceof BigInt64Array))
-      return Array.from(values as ArrayLike<bigint | number | string>, one);
-    const template = one(0n);
+      return Array.from({ length: columns[0]!.rows.count }, (_, i) =>
+        one(columns.map((col, c) => partOf(joins[c]!, col.values[i] as KeyPart, form))),
+      );
+    const template = one([0n]);
     const pairs = words(values);
     return Array.from({ length: values.length }, (_, i) => {
       const key = template.slice();
@@ -32,3 +51,26 @@ export function keyColumnEncoder(join: JoinKey, version: KeyVersion): (keys: Col
     });
   };
 }
+
+/** Stored keys' parts → one column per join key. */
+export function keyColumns(
+  joins: readonly JoinKey[],
+  keys: readonly (readonly KeyPart[])[],
+  rows: Rows,
+  form: BytesForm,
+): Column[] {
+  return joins.map(({ type }, c) => {
+    const { dtype } = feastType(type);
+    const values = allocate(dtype, keys.length) as { [i: number]: unknown };
+    keys.forEach((parts, i) => {
+      const part = parts[c]!;
+      if (part instanceof Uint8Array) values[i] = Buffer.from(part).toString(form);
+      else values[i] = values instanceof BigInt64Array ? BigInt(part) : part;
+    });
+    return { dtype, rows, values: values as unknown as Column["values"] };
+  });
+}
+
+/** Names an entity in messages: `user_id 7, item_id 9`. */
+export const describeKey = (joins: readonly JoinKey[], keys: readonly Column[], row: number): string =>
+  joins.map(({ name }, c) => `${name} ${keys[c]!.values[row]}`).join(", ");

@@ -1,52 +1,54 @@
 /**
- * Feast's SQLite online store, opened for reading: one statement per request, which gives back the place of each key with its values.
+ * Feast's SQLite online store, opened for reading: one statement per view and request, which gives back the place of each key with its values.
  */
 import Database from "better-sqlite3";
 import type { KeyVersion } from "../../../triton-protos/artefacts/feast-key.js";
 import type { FeastFeature, FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
-import { feastType } from "../../../triton-protos/artefacts/feast-type.js";
-import { decodeValue } from "../../../triton-protos/artefacts/feast-value.js";
 import { RuntimeFault } from "../../errors.js";
-import type { Column, Values } from "../../plan/table.js";
-import { type ColumnSink, columnSink } from "./column-sink.js";
-import { keyColumnEncoder } from "./key-column.js";
-import { FEATURE_STATUS, type FeatureColumn, type FeatureReader, type FeatureStore } from "./store.js";
+import type { Column } from "../../plan/table.js";
+import { columnBuilder, valueBytes } from "./build-column.js";
+import { eventSeconds } from "./event-time.js";
+import { describeKey, keyColumnsEncoder } from "./key-column.js";
+import type { FeatureColumn, FeatureStore, ReadOptions, ViewRead } from "./store.js";
 
 /** Keys of one statement; more are read in several. */
 const MAX_KEYS = 256;
 
 /** @throws RuntimeFault naming the file */
 export function openSqliteStore(file: string, keyVersion: KeyVersion): FeatureStore {
-  let db: Database.Database;
-  try {
-    db = new Database(file, { readonly: true, fileMustExist: true });
-    db.pragma("trusted_schema = OFF");
-    db.pragma("cell_size_check = ON");
-    db.prepare("SELECT count(*) FROM sqlite_master").get();
-  } catch (error) {
-    throw new RuntimeFault(
-      "UNAVAILABLE",
-      `the online store ${file} can not be opened: ${(error as Error).message}. Materialize it again with Feast.`,
-      { cause: error },
-    );
-  }
+  const db = openDatabase(file);
   return {
-    prepare: (view, features) => prepareReader(db, file, keyVersion, view, features),
+    prepare: (reads, options) => {
+      const readers = reads.map(read => viewReader(db, file, keyVersion, read, options));
+      return { getOnline: (keys, count) => readers.flatMap(reader => reader(keys, count)) };
+    },
     close: () => {
       db.close();
     },
   };
 }
 
-type StoredRow = [key: number, feature: string, value: Uint8Array | null];
+/** Opened for reading, distrusted. @throws RuntimeFault naming the file */
+export function openDatabase(file: string): Database.Database {
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(file, { readonly: true, fileMustExist: true });
+    db.pragma("trusted_schema = OFF");
+    db.pragma("cell_size_check = ON");
+    db.prepare("SELECT count(*) FROM sqlite_master").get();
+    return db;
+  } catch (error) {
+    db?.close();
+    throw new RuntimeFault(
+      "UNAVAILABLE",
+      `the online store ${file} can not be opened: ${(error as Error).message}. Materialize it again with Feast.`,
+      { cause: error },
+    );
+  }
+}
 
-function prepareReader(
-  db: Database.Database,
-  file: string,
-  version: KeyVersion,
-  view: FeastView,
-  features: readonly FeastFeature[],
-): FeatureReader {
+/** @throws RuntimeFault when the registry's view has no table */
+export function checkTable(db: Database.Database, file: string, view: FeastView): void {
   const found = db.prepare("SELECT type FROM sqlite_master WHERE name = ?").get(view.table) as
     | { type: string }
     | undefined;
@@ -55,7 +57,35 @@ function prepareReader(
       "NOT_FOUND",
       `the online store ${file} has no table \`${view.table}\` for the view \`${view.name}\`. Run \`feast materialize\` for it.`,
     );
-  const encodeKeys = keyColumnEncoder(view.joinKeys[0]!, version);
+  const columns = db.prepare("SELECT name FROM pragma_table_info(?)").pluck().all(view.table);
+  const missing = ["entity_key", "feature_name", "value", "event_ts"].filter(name => !columns.includes(name));
+  if (missing.length > 0)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `table \`${view.table}\` of the online store ${file} has no column ${missing.map(m => `\`${m}\``).join(", ")}: Feast did not make it. Drop it, then run \`feast apply\` and \`feast materialize\`.`,
+    );
+}
+
+export const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+const quoteText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+
+/** Narrows a statement to features, where they are not all of the view. */
+export const onlyFeatures = (view: FeastView, features: readonly FeastFeature[], column: string): string =>
+  features.length < view.features.length
+    ? ` AND ${column} IN (${features.map(f => quoteText(f.name)).join(", ")})`
+    : "";
+
+type StoredRow = [key: number, feature: string, value: Uint8Array | null, time: unknown];
+
+function viewReader(
+  db: Database.Database,
+  file: string,
+  version: KeyVersion,
+  { view, features }: ViewRead,
+  options: ReadOptions,
+): (keys: ReadonlyMap<string, Column>, count: number) => FeatureColumn[] {
+  checkTable(db, file, view);
+  const encodeKeys = keyColumnsEncoder(view.joinKeys, version, options.bytes);
   const statements = new Map<number, Database.Statement<unknown[], StoredRow>>();
   const select = (size: number) => {
     let statement = statements.get(size);
@@ -66,101 +96,28 @@ function prepareReader(
     return statement;
   };
   const indexOf = new Map(features.map((feature, i) => [feature.name, i]));
-  return { getOnline: (keys, count) => read(keys, encodeKeys(keys), count, features, indexOf, view, select) };
+  return (keys, count) => {
+    const columns = view.joinKeys.map(join => keys.get(join.name)!);
+    const encoded = encodeKeys(columns);
+    const built = features.map(feature => columnBuilder(view, feature, count, options));
+    for (let first = 0; first < encoded.length; ) {
+      // Few statement sizes: powers of two, the largest that fits.
+      const size = Math.min(MAX_KEYS, 2 ** (31 - Math.clz32(encoded.length - first)));
+      for (const [place, name, value, time] of select(size).all(...encoded.slice(first, first + size))) {
+        const at = indexOf.get(name);
+        if (at === undefined) continue;
+        const describe = () => describeKey(view.joinKeys, columns, first + place);
+        built[at]!.add(first + place, valueBytes(value), describe, options.eventTimes ? eventSeconds(time) : undefined);
+      }
+      first += size;
+    }
+    return built.map(builder => builder.finish());
+  };
 }
 
 /** `CROSS JOIN` keeps the order: keys outside, the table's index inside. */
 function selectText(view: FeastView, features: readonly FeastFeature[], keys: number): string {
-  const quote = (name: string) => `"${name.replaceAll('"', '""')}"`;
-  const text = (name: string) => `'${name.replaceAll("'", "''")}'`;
   const values = Array.from({ length: keys }, (_, i) => `(${i}, ?)`).join(", ");
-  const some =
-    features.length < view.features.length
-      ? ` AND t.feature_name IN (${features.map(f => text(f.name)).join(", ")})`
-      : "";
-  return `WITH k(i, entity_key) AS (VALUES ${values}) SELECT k.i, t.feature_name, t.value FROM k CROSS JOIN ${quote(view.table)} AS t ON t.entity_key = k.entity_key${some}`;
-}
-
-/** Everything known of one feature while rows come in. */
-interface Building {
-  readonly sink: ColumnSink;
-  readonly status: Uint8Array;
-  /** Lists: where each key's items begin and how many there are; rows may come in any order. */
-  readonly starts: Int32Array;
-  readonly counts: Int32Array;
-}
-
-function read(
-  keys: Column,
-  encoded: readonly Uint8Array[],
-  count: number,
-  features: readonly FeastFeature[],
-  indexOf: ReadonlyMap<string, number>,
-  view: FeastView,
-  select: (size: number) => Database.Statement<unknown[], StoredRow>,
-): FeatureColumn[] {
-  const n = encoded.length;
-  const built = features.map(({ name, type }): Building => {
-    const sink = columnSink(feastType(type!).dtype, count, `feature \`${view.name}:${name}\``);
-    return { sink, status: new Uint8Array(count), starts: new Int32Array(count), counts: new Int32Array(count) };
-  });
-  const lists = features.map(({ type }) => feastType(type!).list);
-  for (let first = 0; first < n; ) {
-    // Few statement sizes: powers of two, the largest that fits.
-    const size = Math.min(MAX_KEYS, 2 ** (31 - Math.clz32(n - first)));
-    for (const [place, name, value] of select(size).all(...encoded.slice(first, first + size))) {
-      const key = first + place;
-      const at = indexOf.get(name);
-      if (at === undefined) continue;
-      const what = () => `feature \`${view.name}:${name}\` of \`${view.joinKeys[0]!.name}\` ${keys.values[key]}`;
-      store(built[at]!, key, lists[at]!, value, what);
-    }
-    first += size;
-  }
-  return built.map((feature, i) => finish(feature, lists[i]!, count));
-}
-
-function store(
-  { sink, status, starts, counts }: Building,
-  key: number,
-  list: boolean,
-  value: Uint8Array | null,
-  what: () => string,
-): void {
-  if (list) starts[key] = sink.at;
-  else sink.at = key;
-  try {
-    const stored = value === null ? null : decodeValue(value, sink);
-    status[key] = stored === null ? FEATURE_STATUS.null : FEATURE_STATUS.present;
-    if (stored !== null && feastType(stored).list !== list)
-      throw new Error(`a ${list ? "list" : "scalar"} belongs there and the store holds ${stored}`);
-  } catch (error) {
-    if (error instanceof RuntimeFault) throw error;
-    throw new RuntimeFault(
-      "INTERNAL",
-      `${what()} can not be read: ${(error as Error).message}. Materialize the view again.`,
-      { cause: error },
-    );
-  }
-  if (list) counts[key] = sink.at - starts[key]!;
-}
-
-function finish({ sink, status, starts, counts }: Building, list: boolean, n: number): FeatureColumn {
-  if (!list) return { values: sink.values(n), status };
-  const offsets = new Int32Array(n + 1);
-  let ordered = true;
-  for (let i = 0; i < n; i++) {
-    offsets[i + 1] = offsets[i]! + counts[i]!;
-    if (counts[i]! > 0 && starts[i] !== offsets[i]) ordered = false;
-  }
-  const values = sink.values(sink.at);
-  return { values: ordered ? values : inOrder(values, starts, counts), offsets, status };
-}
-
-/** Items of lists that came in another order than their keys. */
-function inOrder(values: Values, starts: Int32Array, counts: Int32Array): Values {
-  const sorted = values.slice() as { [i: number]: unknown };
-  let at = 0;
-  for (let i = 0; i < starts.length; i++) for (let j = 0; j < counts[i]!; j++) sorted[at++] = values[starts[i]! + j];
-  return sorted as unknown as Values;
+  const some = onlyFeatures(view, features, "t.feature_name");
+  return `WITH k(i, entity_key) AS (VALUES ${values}) SELECT k.i, t.feature_name, t.value, t.event_ts FROM k CROSS JOIN ${quoteName(view.table)} AS t ON t.entity_key = k.entity_key${some}`;
 }

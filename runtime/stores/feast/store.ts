@@ -1,33 +1,55 @@
 /**
- * The interface of online feature stores: view and entity keys → columns with a status per key. One call per request, however many keys.
+ * The interface of online feature stores: views and entity keys → columns with a status per key. One call per request, however many keys
+ * and views; a store answers them in one round trip.
  */
+import type { BytesForm } from "../../../triton-protos/artefacts/feast-key.js";
 import type { FeastFeature, FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
 import type { Column, Values } from "../../plan/table.js";
 
-/** What the store knows of one feature of one entity. */
-export const FEATURE_STATUS = { notFound: 0, present: 1, null: 2 } as const;
+/** What the store knows of one feature of one entity; `outdated` is known and older than its view's `ttl`. */
+export const FEATURE_STATUS = { notFound: 0, present: 1, null: 2, outdated: 3 } as const;
 
 /** One feature of every asked key. */
 export interface FeatureColumn {
-  /** Zero, NaN or `""` where the status is not `present`. */
+  /** Zero, NaN or `""` where the status is neither `present` nor `outdated`. */
   readonly values: Values;
-  /** Lists: one run per key, empty where the status is not `present`. */
+  /** Lists: one run per key, empty where there is no value. */
   readonly offsets?: Int32Array;
   /** One of `FEATURE_STATUS` per key. */
   readonly status: Uint8Array;
+  /** Event time per key, seconds since 1970, where asked for; NaN where the store does not say. */
+  readonly eventSeconds?: Float64Array;
+}
+
+/** Features of one view. */
+export interface ViewRead {
+  readonly view: FeastView;
+  readonly features: readonly FeastFeature[];
+}
+
+export interface ReadOptions {
+  /** How BYTES become text: as UTF-8, where bytes that are none are a fault, or as base64. */
+  readonly bytes: BytesForm;
+  /** Answers event times too. */
+  readonly eventTimes: boolean;
 }
 
 export interface FeatureReader {
   /**
-   * @param keys distinct entity keys, without nulls, of the dtype that the view's join key has
+   * @param keys per join key one column; together the columns' rows are distinct entities, without nulls, of the dtypes the join keys have
    * @param count how many entries to answer: those beyond the keys are not found
-   * @returns one column per feature, in the order asked for
+   * @param signal ends the wait for a store beyond this process
+   * @returns one column per feature, view by view, in the order asked for
    */
-  getOnline(keys: Column, count: number): readonly FeatureColumn[] | Promise<readonly FeatureColumn[]>;
+  getOnline(
+    keys: ReadonlyMap<string, Column>,
+    count: number,
+    signal?: AbortSignal,
+  ): readonly FeatureColumn[] | Promise<readonly FeatureColumn[]>;
 }
 
 export interface FeatureStore {
   /** @throws RuntimeFault when the store has no such view */
-  prepare(view: FeastView, features: readonly FeastFeature[]): FeatureReader;
+  prepare(reads: readonly ViewRead[], options: ReadOptions): FeatureReader | Promise<FeatureReader>;
   close(): void | Promise<void>;
 }

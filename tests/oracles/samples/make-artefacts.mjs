@@ -18,6 +18,10 @@ writeFeastRepository(join(out, "features"), {
     { name: "user_id", joinKey: "user_id", type: "INT64", description: "" },
     { name: "item_id", joinKey: "item_id", type: "INT64", description: "" },
   ],
+  services: [
+    { name: "pairs", views: [{ view: "user_features", features: ["age", "city"] }, { view: "pair_features" }] },
+    { name: "aliased", views: [{ view: "user_features", alias: "people" }] },
+  ],
   views: [
     {
       name: "user_features",
@@ -53,7 +57,8 @@ writeFeastRepository(join(out, "features"), {
 // The same repository with a feature of a type that has no dtype: `city` becomes a MAP (30).
 cpSync(join(out, "features"), join(out, "features-odd"), { recursive: true });
 const registry = readFileSync(join(out, "features", "data", "registry.db"));
-const city = registry.indexOf(Buffer.from([0x0a, 4, ...Buffer.from("city"), 0x10, 2]));
+const at = registry.indexOf("user_features");
+const city = registry.indexOf(Buffer.from([0x0a, 4, ...Buffer.from("city"), 0x10, 2]), at);
 registry[city + 7] = 30;
 writeFileSync(join(out, "features-odd", "data", "registry.db"), registry);
 

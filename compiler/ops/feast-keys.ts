@@ -1,0 +1,62 @@
+/** The columns that hold the join keys of the views that `queryFeast` reads. */
+import { feastType } from "../../triton-protos/artefacts/feast-type.js";
+import { listNames } from "../diagnostics/diagnostic.js";
+import * as messages from "../diagnostics/messages.js";
+import { need, needOne, needType, sameRows } from "./columns.js";
+import type { Bound, Call } from "./define-op.js";
+import type { FeastViews } from "./feast-views.js";
+import type { FeastAuthor } from "./query-feast.js";
+
+export interface FeastKeys {
+  /** Key columns, each once. */
+  readonly inputs: readonly Bound[];
+  /** Join keys with the place of their column among the inputs. */
+  readonly joins: readonly { readonly name: string; readonly input: number }[];
+  /** As a plan has it. */
+  readonly entityColumn: string | Record<string, string>;
+}
+
+/** Reports columns that are not there, of another type, or on other rows. */
+export function feastKeys(call: Call<FeastAuthor>, { views, label }: FeastViews): FeastKeys | undefined {
+  const joins = [...new Map(views.flatMap(view => view.joinKeys.map(join => [join.name, join]))).values()];
+  const { entityColumn, repository } = call.params;
+  if (joins.length > 1 && typeof entityColumn === "string")
+    return call.fail(
+      messages.feastKeysSeveral({
+        reader: label,
+        keys: listNames(joins.map(j => j.name)),
+        first: joins[0]!.name,
+        column: entityColumn,
+      }),
+      { literal: entityColumn },
+    );
+  const bound: Bound[] = [];
+  for (const { name, type } of joins) {
+    const given = typeof entityColumn === "string" ? entityColumn : entityColumn?.[name];
+    const wanted = given ?? (joins.length > 1 || call.input.some(b => b.column.name === name) ? name : undefined);
+    const way = `Pick the column that holds \`${name}\` with \`entityColumn\`.`;
+    const key =
+      wanted === undefined
+        ? needOne(call, call.input, label, `queryFeast("${repository}", …)`)
+        : need(call, call.input, wanted, label, way, given ? { literal: given } : "left");
+    if (!key) return undefined;
+    const { dtype } = feastType(type);
+    const typed = `Declare \`${key.column.name}\` as ${dtype}: the type of the entity decides the bytes of the key.`;
+    if (!needType(call, key, { dtype }, label, typed)) return undefined;
+    bound.push(key);
+  }
+  const inputs = bound.filter((b, i) => bound.findIndex(o => o.column.name === b.column.name) === i);
+  if (!sameRows(call, inputs, label, inputs.find(b => call.parentRows(b.column.rows) !== undefined)?.column.name))
+    return undefined;
+  return {
+    inputs,
+    joins: joins.map(({ name }, i) => ({
+      name,
+      input: inputs.findIndex(b => b.column.name === bound[i]!.column.name),
+    })),
+    entityColumn:
+      joins.length === 1
+        ? bound[0]!.column.name
+        : Object.fromEntries(joins.map(({ name }, i) => [name, bound[i]!.column.name])),
+  };
+}

@@ -1,0 +1,141 @@
+/** The views and features that `queryFeast` means: by view, by several views, or by feature service. */
+import { type FeastFeature, type FeastView, findView } from "../../triton-protos/artefacts/feast-registry.js";
+import type { FeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
+import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
+import * as messages from "../diagnostics/messages.js";
+import type { Call } from "./define-op.js";
+import type { FeastAuthor } from "./query-feast.js";
+
+export interface FeastViews {
+  /** How the look-up is called in messages. */
+  readonly label: string;
+  readonly views: readonly FeastView[];
+  /** As a plan has them: one name, or several. */
+  readonly names: string | string[];
+  readonly features: readonly {
+    readonly feature: FeastFeature;
+    readonly name: string;
+    /** As a plan has it: the name, with its view where there are several. */
+    readonly reference: string;
+  }[];
+}
+
+interface Chosen {
+  readonly view: FeastView;
+  readonly features: readonly string[];
+}
+
+/** Reports what the registry does not have. */
+export function feastViews(call: Call<FeastAuthor>, repository: FeastRepository): FeastViews | undefined {
+  const { view, service } = call.params;
+  if ((view === undefined) === (service === undefined))
+    return call.fail(
+      messages.feastWhichView({ views: listNames(repository.registry.views.map(v => v.name)) }),
+      "right",
+    );
+  const all = service === undefined ? byView(call, repository, [view!].flat()) : byService(call, repository, service);
+  if (!all) return undefined;
+  const label = `\`queryFeast\` of ${service === undefined ? all.map(c => `view \`${c.view.name}\``).join(", ") : `service \`${service}\``}`;
+  const chosen = choose(call, label, all);
+  if (!chosen) return undefined;
+  const several = chosen.length > 1;
+  const features = chosen.flatMap(({ view, features }) =>
+    features.map(name => ({ view, name, feature: view.features.find(f => f.name === name)! })),
+  );
+  const odd = features.find(({ feature }) => feature.type === null);
+  if (odd)
+    return call.fail(
+      messages.feastValueUnsupported({ feature: odd.name, view: odd.view.name, type: odd.feature.typeNumber }),
+      "right",
+    );
+  return {
+    label,
+    views: chosen.map(c => c.view),
+    names: several ? chosen.map(c => c.view.name) : chosen[0]!.view.name,
+    features: features.map(({ view, name, feature }) => ({
+      feature,
+      name,
+      reference: several ? `${view.name}:${name}` : name,
+    })),
+  };
+}
+
+function byView(
+  call: Call<FeastAuthor>,
+  { registry }: FeastRepository,
+  names: readonly string[],
+): Chosen[] | undefined {
+  const chosen = [...new Set(names)].map(name => {
+    const view = findView(registry, name);
+    if (view) return { view, features: view.features.map(f => f.name) };
+    const views = registry.views.map(v => v.name);
+    return call.fail(
+      messages.feastViewMissing({
+        path: call.params.repository,
+        view: name,
+        views: listNames(views),
+        suggestion: didYouMean(name, views),
+      }),
+      { literal: name },
+    );
+  });
+  return chosen.every(c => c !== undefined) ? chosen : undefined;
+}
+
+function byService(call: Call<FeastAuthor>, { registry }: FeastRepository, name: string): Chosen[] | undefined {
+  const service = registry.services.find(s => s.name === name);
+  if (!service) {
+    const services = registry.services.map(s => s.name);
+    return call.fail(
+      messages.feastServiceMissing({
+        path: call.params.repository,
+        service: name,
+        services: listNames(services),
+        suggestion: didYouMean(name, services),
+      }),
+      { literal: name },
+    );
+  }
+  const chosen: Chosen[] = [];
+  for (const { view: viewName, alias, features, joinKeys } of service.views) {
+    const view = findView(registry, viewName);
+    if (!view || alias !== viewName || Object.keys(joinKeys).length > 0)
+      return call.fail(
+        messages.feastServiceUnsupported({
+          service: name,
+          view: viewName,
+          why: view ? "takes under another name or by other join keys" : "takes, which computes its features in Python",
+        }),
+        { literal: name },
+      );
+    chosen.push({ view, features });
+  }
+  return chosen;
+}
+
+/** Narrows to the author's `features`: names, or `view:feature`. */
+function choose(call: Call<FeastAuthor>, reader: string, all: readonly Chosen[]): Chosen[] | undefined {
+  const { features } = call.params;
+  if (!features) return [...all];
+  const references = all.flatMap(c => c.features.flatMap(f => [f, `${c.view.name}:${f}`]));
+  const unknown = features.find(name => !references.includes(name));
+  if (unknown !== undefined) {
+    const names = all.flatMap(c => c.features);
+    return call.fail(
+      messages.schemaColumnMissing({
+        reader,
+        column: unknown,
+        columns: listNames(names),
+        suggestion: didYouMean(unknown, names),
+        way: "Name features of the view.",
+      }),
+      { literal: unknown },
+    );
+  }
+  return all
+    .map(({ view, features: of }) => ({
+      view,
+      features: of.filter(f => features.includes(f) || features.includes(`${view.name}:${f}`)),
+    }))
+    .filter(c => c.features.length > 0);
+}

@@ -1,0 +1,88 @@
+/**
+ * Stored values of one feature, key by key in any order → its column with statuses.
+ */
+import type { FeastFeature, FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
+import { type FeastType, feastType } from "../../../triton-protos/artefacts/feast-type.js";
+import { decodeValue, type ValueSink } from "../../../triton-protos/artefacts/feast-value.js";
+import { RuntimeFault } from "../../errors.js";
+import type { Values } from "../../plan/table.js";
+import { columnSink } from "./column-sink.js";
+import { FEATURE_STATUS, type FeatureColumn, type ReadOptions } from "./store.js";
+
+/** Pushes one value into the sink and says which type it was; null for a null value. */
+export type PushValue = (sink: ValueSink) => FeastType | null;
+
+export interface ColumnBuilder {
+  /**
+   * @param describe names the entity, for messages
+   * @param seconds event time, where it is known
+   * @throws RuntimeFault for a value that the registry's type does not take
+   */
+  add(key: number, push: PushValue, describe: () => string, seconds?: number): void;
+  finish(): FeatureColumn;
+}
+
+/** A serialised `Value`; no bytes at all are a null too. */
+export const valueBytes =
+  (bytes: Uint8Array | null): PushValue =>
+  sink =>
+    bytes === null ? null : decodeValue(bytes, sink);
+
+/** @param count number of keys */
+export function columnBuilder(
+  view: FeastView,
+  { name, type }: FeastFeature,
+  count: number,
+  { bytes, eventTimes }: ReadOptions,
+): ColumnBuilder {
+  const { dtype, list } = feastType(type!);
+  const what = `feature \`${view.name}:${name}\``;
+  const sink = columnSink(dtype, count, what, bytes);
+  const status = new Uint8Array(count);
+  // Lists: where each key's items begin and how many there are; rows may come in any order.
+  const starts = new Int32Array(list ? count : 0);
+  const counts = new Int32Array(list ? count : 0);
+  const times = eventTimes ? new Float64Array(count).fill(Number.NaN) : undefined;
+  return {
+    add: (key, push, describe, seconds) => {
+      if (list) starts[key] = sink.at;
+      else sink.at = key;
+      try {
+        const stored = push(sink);
+        status[key] = stored === null ? FEATURE_STATUS.null : FEATURE_STATUS.present;
+        if (stored !== null && feastType(stored).list !== list)
+          throw new Error(`a ${list ? "list" : "scalar"} belongs there and the store holds ${stored}`);
+      } catch (error) {
+        if (error instanceof RuntimeFault) throw error;
+        throw new RuntimeFault(
+          "INTERNAL",
+          `${what} of ${describe()} can not be read: ${(error as Error).message}. Materialize the view again.`,
+          { cause: error },
+        );
+      }
+      if (list) counts[key] = sink.at - starts[key]!;
+      if (times && seconds !== undefined) times[key] = seconds;
+    },
+    finish: () => {
+      const seen = times && { eventSeconds: times };
+      if (!list) return { values: sink.values(count), status, ...seen };
+      const offsets = new Int32Array(count + 1);
+      let ordered = true;
+      for (let i = 0; i < count; i++) {
+        offsets[i + 1] = offsets[i]! + counts[i]!;
+        if (counts[i]! > 0 && starts[i] !== offsets[i]) ordered = false;
+      }
+      const values = sink.values(offsets[count]!, !ordered);
+      return { values: ordered ? values : inOrder(values, starts, offsets), offsets, status, ...seen };
+    },
+  };
+}
+
+/** Items of lists that came in another order than their keys, or whose key came twice. */
+function inOrder(values: Values, starts: Int32Array, offsets: Int32Array): Values {
+  const total = offsets[starts.length]!;
+  const sorted = values.slice(0, total) as { [i: number]: unknown };
+  for (let i = 0; i < starts.length; i++)
+    for (let at = offsets[i]!, j = starts[i]!; at < offsets[i + 1]!; at++, j++) sorted[at] = values[j];
+  return sorted as unknown as Values;
+}

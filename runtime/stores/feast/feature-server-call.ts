@@ -1,0 +1,75 @@
+/**
+ * Calls to a feature server over kept connections, each inside a deadline; what goes wrong says which server and what to do.
+ */
+import { readFileSync } from "node:fs";
+import * as http from "node:http";
+import * as https from "node:https";
+import type { OnlineStore } from "../../../triton-protos/artefacts/feast-online-store.js";
+import { RuntimeFault } from "../../errors.js";
+
+/** @throws RuntimeFault UNAVAILABLE, or INVALID_ARGUMENT where the server refuses the question */
+export type HttpCall = (method: string, path: string, body?: string, signal?: AbortSignal) => Promise<Buffer>;
+
+export function httpCaller(
+  { url, tlsAuthority }: Extract<OnlineStore, { type: "remote" }>,
+  timeoutMs: number,
+): { readonly call: HttpCall; readonly close: () => void } {
+  const secure = url.startsWith("https:");
+  const agent = secure
+    ? new https.Agent({ keepAlive: true, ...(tlsAuthority !== undefined && { ca: readFileSync(tlsAuthority) }) })
+    : new http.Agent({ keepAlive: true });
+  const { request } = secure ? https : http;
+  const away = (reason: string, cause?: unknown) =>
+    new RuntimeFault(
+      "UNAVAILABLE",
+      `the feature server at ${url} ${reason}. Start it with \`feast serve\`, or correct \`path\` in feature_store.yaml.`,
+      { cause },
+    );
+  const once: HttpCall = (method, path, body, signal) =>
+    new Promise((resolve, reject) => {
+      const headers =
+        body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+      const call = request(`${url}${path}`, { method, agent, headers, ...(signal && { signal }) }, response => {
+        const parts: Buffer[] = [];
+        response.on("data", (part: Buffer) => parts.push(part));
+        response.on("error", error => reject(away(`broke off: ${error.message}`, error)));
+        response.on("end", () => {
+          const bytes = Buffer.concat(parts);
+          const status = response.statusCode ?? 0;
+          if (status === 200) resolve(bytes);
+          else if (status >= 400 && status < 500)
+            reject(
+              new RuntimeFault(
+                "INVALID_ARGUMENT",
+                `the feature server at ${url} refuses (${status}): ${excerpt(bytes)}. Apply the same registry to the server and build again.`,
+              ),
+            );
+          else reject(away(`answers ${status}: ${excerpt(bytes)}`));
+        });
+        response.on("close", () => {
+          if (!response.complete) reject(away("broke off in the middle of its answer"));
+        });
+      });
+      const timer = setTimeout(() => call.destroy(new Error(`did not answer within ${timeoutMs} ms`)), timeoutMs);
+      call.on("close", () => clearTimeout(timer));
+      call.on("error", (error: NodeJS.ErrnoException) => {
+        if (signal?.aborted) reject(new RuntimeFault("CANCELLED", "the request was cancelled"));
+        // A kept connection that the server closed meanwhile: nothing was read, so it is asked again on a new one.
+        else if (call.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE"))
+          resolve(once(method, path, body, signal));
+        else
+          reject(
+            away(
+              error.message.startsWith("did not")
+                ? error.message
+                : `can not be reached: ${error.message || error.code}`,
+              error,
+            ),
+          );
+      });
+      call.end(body);
+    });
+  return { call: once, close: () => agent.destroy() };
+}
+
+const excerpt = (bytes: Buffer): string => bytes.toString("utf8", 0, 300).trim();

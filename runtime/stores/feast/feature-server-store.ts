@@ -1,0 +1,109 @@
+/**
+ * Feast's feature server, asked over HTTP: one `POST /get-online-features` per request, whatever the number of views and entities.
+ */
+import type { OnlineStore } from "../../../triton-protos/artefacts/feast-online-store.js";
+import { feastType } from "../../../triton-protos/artefacts/feast-type.js";
+import { RuntimeFault } from "../../errors.js";
+import type { Column } from "../../plan/table.js";
+import { type Json, type JsonObject, parseJson } from "../../transport/http/json.js";
+import { columnBuilder } from "./build-column.js";
+import { eventSeconds } from "./event-time.js";
+import { type HttpCall, httpCaller } from "./feature-server-call.js";
+import { describeKey } from "./key-column.js";
+import { pushJson } from "./push-json.js";
+import type { FeatureColumn, FeatureStore, ReadOptions, ViewRead } from "./store.js";
+
+/** @throws RuntimeFault when no server answers */
+export async function openFeatureServer(
+  store: Extract<OnlineStore, { type: "remote" }>,
+  timeoutMs: number,
+): Promise<FeatureStore> {
+  const { call, close } = httpCaller(store, timeoutMs);
+  try {
+    await call("GET", "/health");
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { prepare: (reads, options) => ({ getOnline: prepareRead(reads, options, call, store.url) }), close };
+}
+
+function prepareRead(reads: readonly ViewRead[], options: ReadOptions, call: HttpCall, url: string) {
+  const features = JSON.stringify(reads.flatMap(({ view, features }) => features.map(f => `${view.name}:${f.name}`)));
+  const joins = new Map(reads.flatMap(({ view }) => view.joinKeys.map(join => [join.name, join] as const)));
+  return async (
+    keys: ReadonlyMap<string, Column>,
+    count: number,
+    signal?: AbortSignal,
+  ): Promise<readonly FeatureColumn[]> => {
+    const rows = keys.values().next().value!.rows.count;
+    const empty = () =>
+      reads.flatMap(({ view, features }) => features.map(f => columnBuilder(view, f, count, options).finish()));
+    if (rows === 0) return empty();
+    const entities = [...joins.keys()].map(name => `${JSON.stringify(name)}:[${jsonKeys(keys.get(name)!)}]`);
+    const body = `{"features":${features},"entities":{${entities.join(",")}},"full_feature_names":true}`;
+    return readAnswer(await call("POST", "/get-online-features", body, signal), reads, options, keys, rows, count, url);
+  };
+}
+
+/** Integers in full, beyond 2^53 too. */
+const jsonKeys = ({ values }: Column): string =>
+  Array.from(values as ArrayLike<unknown>, value =>
+    typeof value === "string" ? JSON.stringify(value) : String(value),
+  ).join(",");
+
+function readAnswer(
+  bytes: Buffer,
+  reads: readonly ViewRead[],
+  options: ReadOptions,
+  keys: ReadonlyMap<string, Column>,
+  rows: number,
+  count: number,
+  url: string,
+): FeatureColumn[] {
+  const odd = (what: string) =>
+    new RuntimeFault(
+      "INTERNAL",
+      `the feature server at ${url} ${what}. Is it the server of this repository, and as new as its registry?`,
+    );
+  const root = asObject(parseAnswer(bytes, odd));
+  const names = asArray(asObject(root?.get("metadata"))?.get("feature_names"));
+  const results = asArray(root?.get("results"));
+  if (!names || !results) throw odd("answers no columns");
+  return reads.flatMap(({ view, features }) =>
+    features.map(feature => {
+      const result = asObject(results[names.indexOf(`${view.name}__${feature.name}`)]);
+      const values = asArray(result?.get("values"));
+      const statuses = asArray(result?.get("statuses"));
+      const times = asArray(result?.get("event_timestamps"));
+      if (values?.length !== rows || statuses?.length !== rows)
+        throw odd(`answers ${values?.length ?? "no"} values of \`${view.name}:${feature.name}\` for ${rows} keys`);
+      const builder = columnBuilder(view, feature, count, options);
+      const columns = view.joinKeys.map(join => keys.get(join.name)!);
+      const type = feastType(feature.type!);
+      for (let row = 0; row < rows; row++) {
+        if (statuses[row] === "NOT_FOUND") continue;
+        const value = values[row]!;
+        builder.add(
+          row,
+          sink => pushJson(value, type, sink),
+          () => describeKey(view.joinKeys, columns, row),
+          eventSeconds(times?.[row]),
+        );
+      }
+      return builder.finish();
+    }),
+  );
+}
+
+function parseAnswer(bytes: Buffer, odd: (what: string) => RuntimeFault): Json {
+  try {
+    return parseJson(bytes);
+  } catch {
+    throw odd("answers something that is not JSON");
+  }
+}
+
+const asObject = (value: Json | undefined): JsonObject | undefined => (value instanceof Map ? value : undefined);
+const asArray = (value: Json | undefined): readonly Json[] | undefined =>
+  Array.isArray(value) ? (value as readonly Json[]) : undefined;

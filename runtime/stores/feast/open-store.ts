@@ -1,0 +1,34 @@
+/**
+ * A Feast repository → its online store, opened: SQLite from memory or by statement, Redis, or a feature server.
+ */
+import type { FeastRepository } from "../../../triton-protos/artefacts/feast-repository.js";
+import type { FeatureStore } from "./store.js";
+
+export interface StoreOptions {
+  /** Megabytes of a SQLite store that may be held in memory. @default 256 */
+  readonly memoryMb?: number | undefined;
+  /** How long a store beyond this process may take to answer. @default 1000 */
+  readonly timeoutMs?: number | undefined;
+}
+
+const MEMORY_MB = 256;
+const TIMEOUT_MS = 1000;
+
+/** Stores are loaded when a plan needs them. @throws RuntimeFault naming the store */
+export async function openStore(
+  { project, onlineStore, keyVersion }: FeastRepository,
+  { memoryMb = MEMORY_MB, timeoutMs = TIMEOUT_MS }: StoreOptions,
+): Promise<FeatureStore> {
+  switch (onlineStore.type) {
+    case "sqlite": {
+      if (memoryMb === 0) return (await import("./sqlite-store.js")).openSqliteStore(onlineStore.file, keyVersion);
+      return (await import("./snapshot-store.js")).openSnapshotStore(onlineStore.file, keyVersion, memoryMb * 2 ** 20);
+    }
+    case "redis":
+      return (await import("./redis-store.js")).openRedisStore(onlineStore, { project, keyVersion, timeoutMs });
+    case "remote":
+      return (await import("./feature-server-store.js")).openFeatureServer(onlineStore, timeoutMs);
+    default:
+      return onlineStore satisfies never;
+  }
+}

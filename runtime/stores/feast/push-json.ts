@@ -1,0 +1,41 @@
+/**
+ * One feature value as the feature server writes it in JSON → pushed into a sink, 64-bit integers exact.
+ */
+import type { FeastType, FeastTypeRow } from "../../../triton-protos/artefacts/feast-type.js";
+import type { ValueSink } from "../../../triton-protos/artefacts/feast-value.js";
+import { type Json, WholeDouble } from "../../transport/http/json.js";
+
+type Row = FeastTypeRow & { readonly name: FeastType };
+
+/** @returns the feature's type, or null for a null @throws Error naming what stands there instead */
+export function pushJson(value: Json, type: Row, sink: ValueSink): FeastType | null {
+  if (value === null) return null;
+  if (!type.list) pushScalar(value, type, sink);
+  else if (Array.isArray(value)) for (const item of value as readonly Json[]) pushScalar(item, type, sink);
+  else throw new Error(`a list belongs there and the server answers ${describe(value)}`);
+  return type.name;
+}
+
+function pushScalar(value: Json, type: Row, sink: ValueSink): void {
+  if (type.dtype === "string") pushText(value, type, sink);
+  else if (type.dtype === "bool" && typeof value === "boolean") sink.number(Number(value));
+  else pushNumber(value instanceof WholeDouble ? value.value : value, type.dtype.startsWith("float"), sink);
+}
+
+function pushText(value: Json, { name }: Row, sink: ValueSink): void {
+  if (typeof value !== "string") throw new Error(`text belongs there and the server answers ${describe(value)}`);
+  if (name.startsWith("BYTES")) sink.bytes(Buffer.from(value, "base64"));
+  else sink.string(value);
+}
+
+function pushNumber(value: Json, float: boolean, sink: ValueSink): void {
+  if (typeof value === "bigint" && !float)
+    sink.words(Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)));
+  // NaN and infinities may come as text, by protobuf's rules.
+  else if (typeof value === "number" || typeof value === "bigint" || (float && typeof value === "string"))
+    sink.number(Number(value));
+  else throw new Error(`a number belongs there and the server answers ${describe(value)}`);
+}
+
+const describe = (value: Json): string =>
+  Array.isArray(value) ? "a list" : value instanceof Map ? "an object" : `the ${typeof value} ${String(value)}`;

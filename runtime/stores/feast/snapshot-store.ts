@@ -1,0 +1,160 @@
+/**
+ * A SQLite online store that is answered from memory: what is read from the file is kept as columns, found by key, and taken again when the
+ * file changes. A store beyond the limit is asked by statement instead.
+ */
+import { stat } from "node:fs/promises";
+import { Worker } from "node:worker_threads";
+import type { KeyVersion } from "../../../triton-protos/artefacts/feast-key.js";
+import { feastType } from "../../../triton-protos/artefacts/feast-type.js";
+import type { DType } from "../../../triton-protos/datatype.js";
+import { RuntimeFault } from "../../errors.js";
+import { indexTuples, type TupleIndex } from "../../kernels/tuple-index.js";
+import { indexValues } from "../../kernels/value-index.js";
+import { type Column, gather, rootRows } from "../../plan/table.js";
+import { type SnapshotOrder, takeSnapshot, type ViewSnapshot } from "./snapshot.js";
+import { openSqliteStore } from "./sqlite-store.js";
+import type { FeatureColumn, FeatureReader, FeatureStore, ViewRead } from "./store.js";
+
+/** How often a request may make the file be looked at. */
+const LOOK_EVERY_MS = 1000;
+/** Files up to this size are first read here; starting a thread takes longer. */
+const SMALL_FILE = 4 << 20;
+
+type Answer = (keys: ReadonlyMap<string, Column>, count: number) => readonly FeatureColumn[];
+
+/** What answers now, and the state of the file that it was made from. */
+interface Current {
+  readonly answer: Answer;
+  readonly seen: string;
+  close(): void | Promise<void>;
+}
+
+/** @param limit bytes that the snapshot of one reader may take */
+export function openSnapshotStore(file: string, keyVersion: KeyVersion, limit: number): FeatureStore {
+  const open: { close(): void | Promise<void> }[] = [];
+  return {
+    prepare: async (reads, options) => {
+      const reader = await snapshotReader({ file, keyVersion, reads, options, limit });
+      open.push(reader);
+      return reader;
+    },
+    close: async () => {
+      for (const reader of open) await reader.close();
+    },
+  };
+}
+
+async function snapshotReader(order: SnapshotOrder): Promise<FeatureReader & { close(): void | Promise<void> }> {
+  let current = await take(order, false);
+  let looked = performance.now();
+  let closed = false;
+  let warned = false;
+  const look = async (): Promise<void> => {
+    try {
+      if ((await fileState(order.file)) === current.seen) return;
+      const next = await take(order, true);
+      const last = closed ? next : current;
+      if (!closed) current = next;
+      await last.close();
+      warned = false;
+    } catch (error) {
+      // The last good state goes on answering; the next look tries again.
+      if (!warned)
+        process.emitWarning(`${(error as Error).message} What was read before is served on.`, "MerlonWarning");
+      warned = true;
+    }
+  };
+  return {
+    getOnline: (keys, count) => {
+      const now = performance.now();
+      if (now - looked > LOOK_EVERY_MS) {
+        looked = Number.POSITIVE_INFINITY;
+        void look().finally(() => {
+          looked = performance.now();
+        });
+      }
+      return current.answer(keys, count);
+    },
+    close: () => {
+      closed = true;
+      return current.close();
+    },
+  };
+}
+
+/** Size, time and identity of the file and of its write-ahead log. */
+async function fileState(file: string): Promise<string> {
+  const states = await Promise.all(
+    [file, `${file}-wal`].map(path =>
+      stat(path, { bigint: true }).then(
+        ({ ino, size, mtimeNs }) => `${ino} ${size} ${mtimeNs}`,
+        () => "none",
+      ),
+    ),
+  );
+  return states.join(", ");
+}
+
+async function take(order: SnapshotOrder, again: boolean): Promise<Current> {
+  const seen = await fileState(order.file);
+  const size = await stat(order.file).then(
+    of => of.size,
+    () => 0,
+  );
+  const views = again || size > SMALL_FILE ? await inThread(order) : takeSnapshot(order);
+  if (views) return { answer: snapshotAnswer(order.reads, views), seen, close: () => {} };
+  const store = openSqliteStore(order.file, order.keyVersion);
+  const reader = (await store.prepare(order.reads, order.options)) as { getOnline: Answer };
+  return { answer: (keys, count) => reader.getOnline(keys, count), seen, close: () => store.close() };
+}
+
+function inThread(order: SnapshotOrder): Promise<ViewSnapshot[] | undefined> {
+  return new Promise((resolve, reject) => {
+    const thread = new Worker(new URL("./snapshot-thread.js", import.meta.url), { workerData: order });
+    thread.on("message", (reply: { ok: true; views?: ViewSnapshot[] } | { ok: false; message: string }) => {
+      if (reply.ok) resolve(reply.views);
+      else reject(new RuntimeFault("UNAVAILABLE", reply.message));
+    });
+    thread.on("error", reject);
+    thread.on("exit", code => reject(new RuntimeFault("INTERNAL", `the snapshot thread ended with ${code}`)));
+    thread.unref();
+  });
+}
+
+function snapshotAnswer(reads: readonly ViewRead[], views: readonly ViewSnapshot[]): Answer {
+  const parts = views.map(({ keys, features }, i) => {
+    const joins = reads[i]!.view.joinKeys.map(join => join.name);
+    const dtypes = reads[i]!.features.map(feature => feastType(feature.type!).dtype);
+    return { joins, find: finder(keys, joins), unknown: keys[0]!.rows.count, features, dtypes };
+  });
+  return (keys, count) =>
+    parts.flatMap(({ joins, find, unknown, features, dtypes }) => {
+      const found = find(joins.map(name => keys.get(name)!));
+      const places = new Int32Array(count).fill(unknown);
+      for (let i = 0; i < found.length; i++) if (found[i]! >= 0) places[i] = found[i]!;
+      return features.map((feature, i) => pickRows(feature, dtypes[i]!, places));
+    });
+}
+
+function finder(keys: readonly Column[], joins: readonly string[]): TupleIndex {
+  if (keys.length > 1) return indexTuples(keys, joins, "the online store");
+  const places = indexValues(keys[0]!.values);
+  return columns => places(columns[0]!.values);
+}
+
+function pickRows(
+  { values, offsets, status, eventSeconds }: FeatureColumn,
+  dtype: DType,
+  places: Int32Array,
+): FeatureColumn {
+  const rows = rootRows(places.length);
+  const picked = gather({ dtype, rows, values, ...(offsets && { offsets }) }, places, rows);
+  const statuses = new Uint8Array(places.length);
+  for (let i = 0; i < places.length; i++) statuses[i] = status[places[i]!]!;
+  return {
+    values: picked.values,
+    ...(picked.offsets && { offsets: picked.offsets }),
+    status: statuses,
+    ...(eventSeconds && { eventSeconds: Float64Array.from(places, place => eventSeconds[place]!) }),
+  };
+}

@@ -1,0 +1,119 @@
+/**
+ * One view of a SQLite online store → columns over all of its entities, in memory, for as long as the file stays as it is.
+ */
+import {
+  type KeyVersion,
+  keyDecoder,
+  keyPrefix,
+  keyVersionOf,
+  startsWith,
+} from "../../../triton-protos/artefacts/feast-key.js";
+import { feastType } from "../../../triton-protos/artefacts/feast-type.js";
+import { RuntimeFault } from "../../errors.js";
+import { type Column, rootRows } from "../../plan/table.js";
+import { columnBuilder, valueBytes } from "./build-column.js";
+import { eventSeconds } from "./event-time.js";
+import { describeKey, keyColumns } from "./key-column.js";
+import { checkTable, onlyFeatures, openDatabase, quoteName } from "./sqlite-store.js";
+import type { FeatureColumn, ReadOptions, ViewRead } from "./store.js";
+
+export interface ViewSnapshot {
+  /** One column per join key of the view; entity i has row i. */
+  readonly keys: readonly Column[];
+  /** One more row than there are entities: the last is that of an unknown one. */
+  readonly features: readonly FeatureColumn[];
+}
+
+/** What a snapshot is made of; it travels to the thread that makes one. */
+export interface SnapshotOrder {
+  readonly file: string;
+  readonly keyVersion: KeyVersion;
+  readonly reads: readonly ViewRead[];
+  readonly options: ReadOptions;
+  /** Bytes that the snapshot may take, all views together. */
+  readonly limit: number;
+}
+
+/**
+ * @returns one snapshot per view; undefined when they would take more than the limit
+ * @throws RuntimeFault naming file, table or value
+ */
+export function takeSnapshot({ file, keyVersion, reads, options, limit }: SnapshotOrder): ViewSnapshot[] | undefined {
+  const db = openDatabase(file);
+  try {
+    // One transaction: all views as they were at one moment.
+    return db.transaction(() => {
+      for (const { view } of reads) checkTable(db, file, view);
+      const size = reads.reduce((bytes, read) => bytes + estimate(db, read), 0);
+      return size > limit ? undefined : reads.map(read => takeView(db, file, keyVersion, read, options));
+    })();
+  } finally {
+    db.close();
+  }
+}
+
+type Database = ReturnType<typeof openDatabase>;
+
+/** Text takes two bytes a character and some forty for each string; the rest is about what the store keeps. */
+function estimate(db: Database, { view, features }: ViewRead): number {
+  const table = quoteName(view.table);
+  const [cells, bytes, keyBytes] = db
+    .prepare<[], [number, number | null, number | null]>(
+      `SELECT count(*), sum(length(value)), sum(length(entity_key)) FROM ${table} WHERE true${onlyFeatures(view, features, "feature_name")}`,
+    )
+    .raw()
+    .get()!;
+  const text = features.some(f => feastType(f.type!).dtype === "string");
+  return cells * (text ? 50 : 10) + (bytes ?? 0) * (text ? 3 : 1.5) + (keyBytes ?? 0);
+}
+
+function takeView(
+  db: Database,
+  file: string,
+  version: KeyVersion,
+  { view, features }: ViewRead,
+  options: ReadOptions,
+): ViewSnapshot {
+  const table = quoteName(view.table);
+  const prefix = keyPrefix(
+    view.joinKeys.map(join => join.name),
+    version,
+  );
+  const decode = keyDecoder(view.joinKeys, prefix.length);
+  const stored = db
+    .prepare<[], Uint8Array>(`SELECT DISTINCT entity_key FROM ${table} ORDER BY entity_key`)
+    .pluck()
+    .all();
+  const places = new Map<string, number>();
+  const parts = stored.flatMap(key => {
+    const found = startsWith(key, prefix) ? decode(key) : undefined;
+    if (!found) return [];
+    places.set(latin1(key), places.size);
+    return [found];
+  });
+  if (parts.length === 0 && stored.length > 0) {
+    const seen = keyVersionOf(stored[0]!, view.joinKeys);
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `table \`${view.table}\` of the online store ${file} holds ${seen && seen !== version ? `keys of version ${seen}, and feature_store.yaml says ${version}. Correct \`entity_key_serialization_version\`` : `other keys than ${view.joinKeys.map(j => `${j.type} \`${j.name}\``).join(", ")}, which the registry names. Run \`feast apply\` and materialize the view again`}.`,
+    );
+  }
+  const keys = keyColumns(view.joinKeys, parts, rootRows(parts.length), options.bytes);
+  const indexOf = new Map(features.map((feature, i) => [feature.name, i]));
+  const built = features.map(feature => columnBuilder(view, feature, parts.length + 1, options));
+  const rows = db
+    .prepare<[], [Uint8Array, string, Uint8Array | null, unknown]>(
+      `SELECT entity_key, feature_name, value, event_ts FROM ${table} WHERE true${onlyFeatures(view, features, "feature_name")} ORDER BY entity_key`,
+    )
+    .raw();
+  for (const [key, name, value, time] of rows.iterate()) {
+    const at = indexOf.get(name);
+    const place = places.get(latin1(key));
+    if (at === undefined || place === undefined) continue;
+    const describe = () => describeKey(view.joinKeys, keys, place);
+    built[at]!.add(place, valueBytes(value), describe, options.eventTimes ? eventSeconds(time) : undefined);
+  }
+  return { keys, features: built.map(builder => builder.finish()) };
+}
+
+const latin1 = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");

@@ -1,0 +1,17 @@
+import { ensemble, queryFaiss, queryFeast, source, unrollFeatures } from "merlon";
+
+const request = source({ user_id: "int64", query: "float32[4]" });
+
+// Candidates without features are left out; what is older than a day is missing.
+const items = request["query"] >> queryFaiss("../artefacts/index/items.faiss", { topk: 5 }) >> queryFeast("../artefacts/features", {
+  view: "item_features",
+  includeId: true,
+  onMissing: "drop",
+  ttl: 86_400,
+});
+const pairs = items >> unrollFeatures("item_id", request["user_id"]);
+
+// Two views by two join keys, read in one round trip.
+const seen = pairs[["user_id", "item_id"]] >> queryFeast("../artefacts/features", { service: "pairs", onMissing: "null", memoryMb: 0 });
+
+export default ensemble("many", items + seen);
