@@ -51,6 +51,7 @@ Then: \`merlon transform DIR\` for training data, \`transformWorkflow("DIR")\` i
         await writeFittedWorkflow(options.out, async folder => {
           const fitted = await fitWorkflow(compiled.plan, options.data, {
             folder,
+            refine: compiled.withState,
             onProgress: progress.onProgress,
             ...databaseOptions(options),
           });

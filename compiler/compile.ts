@@ -109,7 +109,10 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
   const diagnostics = locate(preferGraph(findings, sources), read);
   if (diagnostics.some(d => d.severity === "error")) return { ok: false, diagnostics, files: files() };
   const planWith = (states: ReadonlyMap<string, unknown>): Optimised => {
-    const lowered = lower(graph, infer(graph, { artefacts, variable, lambdas, states }), states);
+    const known = infer(graph, { artefacts, variable, lambdas, states });
+    // What was learnt may take columns away that the program names.
+    if (known.faults[0]) throw new Error(`after fitting, ${known.faults[0].message.message}`);
+    const lowered = lower(graph, known, states);
     const removed = graph.options.removeInputs as readonly string[] | undefined;
     return optimiseSubgraphs(removed ? withoutInputs(lowered, removed) : lowered, plan => optimise(plan, options.off));
   };

@@ -82,15 +82,20 @@ export const COLUMN_BY_COLUMN: ReadonlySet<OpKind> = new Set<OpKind>([
   "bucketize",
   "categorify",
   "clip",
+  "dataStats",
+  "dropLowCardinality",
   "fillMedian",
   "fillMissing",
   "hashBucket",
   "lambdaOp",
   "listSlice",
   "logOp",
+  "median",
   "normalize",
   "normalizeMinMax",
+  "reduceDtypeSize",
   "rename",
+  "valueCount",
 ]);
 
 /** What each output is made from. */

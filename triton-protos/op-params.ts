@@ -60,6 +60,13 @@ export const OP_PARAMS = {
     /** Default: 0, or "" for text. */
     padValue: scalar.optional(),
   }),
+  /** Integers to the narrowest type that held the fitted values, floats to this one. */
+  reduceDtypeSize: z.strictObject({ floatDtype: z.enum(["float32", "float64"]).default("float32") }),
+  valueCount: z.strictObject({}),
+  median: z.strictObject({}),
+  dataStats: z.strictObject({}),
+  /** Categorical columns with fewer ids go. */
+  dropLowCardinality: z.strictObject({ minCardinality: z.number().int().min(0).default(4) }),
   hashedCross: z.strictObject({ numBuckets: z.number().int().min(1), groups }),
   addTags: z.strictObject({ tags: z.array(z.string()).min(1) }),
   addProperties: z.strictObject({ properties: z.record(z.string(), jsonValue) }),
@@ -200,6 +207,30 @@ export const OP_STATE = {
   }),
   /** A number, or text for a 64-bit integer. */
   fillMedian: z.strictObject({ columns: perColumn(z.strictObject({ median: z.union([z.number(), z.string()]) })) }),
+  /** The dtype that each column gets. */
+  reduceDtypeSize: z.strictObject({ columns: perColumn(z.strictObject({ dtype })) }),
+  /** Lengths of the shortest and the longest list. */
+  valueCount: z.strictObject({
+    columns: perColumn(z.strictObject({ min: z.number().int().min(0), max: z.number().int().min(0) })),
+  }),
+  median: z.strictObject({ columns: perColumn(z.strictObject({ median: z.union([z.number(), z.string()]) })) }),
+  dataStats: z.strictObject({
+    columns: perColumn(
+      z.strictObject({
+        dtype,
+        /** Distinct values that are not null; floats have none. */
+        cardinality: z.number().int().optional(),
+        /** Of text these four are of its length; 64-bit integers are text here. Absent where nothing is known. */
+        min: z.union([z.number(), z.string()]).optional(),
+        max: z.union([z.number(), z.string()]).optional(),
+        mean: z.number().optional(),
+        /** ddof 1 */
+        std: z.number().optional(),
+        /** Per cent of the values that are null. */
+        perNan: z.number(),
+      }),
+    ),
+  }),
   /** Extremes of the non-null values. */
   normalizeMinMax: z.strictObject({ columns: perColumn(z.strictObject({ min: z.number(), max: z.number() })) }),
   categorify: z.strictObject({

@@ -75,6 +75,16 @@ export function describeStep(step: AnyStep): string {
       return `hash ${step.params.groups.map(group => group.join(", ")).join(" and ")} together into ${step.params.numBuckets} buckets`;
     case "lambdaOp":
       return step.params.text;
+    case "reduceDtypeSize":
+      return "store in fewer bytes";
+    case "valueCount":
+      return "note how long the lists are";
+    case "median":
+      return "note the median";
+    case "dataStats":
+      return "note what the data looks like";
+    case "dropLowCardinality":
+      return `drop columns of fewer than ${step.params.minCardinality} ids`;
     case "filter":
       return `keep rows where ${step.params.text}`;
     default:

@@ -46,7 +46,8 @@ export const categorifyOp = defineOp({
       if (!fitted) return encoded;
       const { cardinality, vocabulary } = fitted;
       return withProperties(encoded, {
-        num_buckets: call.params.numBuckets,
+        // NVTabular writes null where nobody asked for buckets.
+        num_buckets: call.params.numBuckets > 1 ? call.params.numBuckets : null,
         freq_threshold: call.params.freqThreshold,
         max_size: call.params.maxSize,
         cat_path: vocabulary,

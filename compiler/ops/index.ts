@@ -5,8 +5,10 @@ import { addTagsOp } from "./add-tags.js";
 import { bucketizeOp } from "./bucketize.js";
 import { categorifyOp } from "./categorify.js";
 import { clipOp } from "./clip.js";
+import { dataStatsOp } from "./data-stats.js";
 import type { OpDefinition } from "./define-op.js";
 import { diversifyOp } from "./diversify.js";
+import { dropLowCardinalityOp } from "./drop-low-cardinality.js";
 import { fillMedianOp } from "./fill-median.js";
 import { fillMissingOp } from "./fill-missing.js";
 import { filterOp } from "./filter.js";
@@ -18,6 +20,7 @@ import { lambdaOpOp } from "./lambda-op.js";
 import { limitPerGroupOp } from "./limit-per-group.js";
 import { listSliceOp } from "./list-slice.js";
 import { logOpOp } from "./log-op.js";
+import { medianOp } from "./median.js";
 import { mixScoresOp } from "./mix-scores.js";
 import { normalizeOp } from "./normalize.js";
 import { normalizeMinMaxOp } from "./normalize-min-max.js";
@@ -25,12 +28,14 @@ import { predictForestOp } from "./predict-forest.js";
 import { predictOnnxOp } from "./predict-onnx.js";
 import { queryFaissOp } from "./query-faiss.js";
 import { queryFeastOp } from "./query-feast.js";
+import { reduceDtypeSizeOp } from "./reduce-dtype-size.js";
 import { renameOp } from "./rename.js";
 import { softmaxSamplingOp } from "./softmax-sampling.js";
 import { targetEncodingOp } from "./target-encoding.js";
 import { topKOp } from "./top-k.js";
 import { transformWorkflowOp } from "./transform-workflow.js";
 import { unrollFeaturesOp } from "./unroll-features.js";
+import { valueCountOp } from "./value-count.js";
 
 const CATALOGUE = {
   addProperties: addPropertiesOp,
@@ -62,6 +67,11 @@ const CATALOGUE = {
   limitPerGroup: limitPerGroupOp,
   diversify: diversifyOp,
   transformWorkflow: transformWorkflowOp,
+  reduceDtypeSize: reduceDtypeSizeOp,
+  valueCount: valueCountOp,
+  median: medianOp,
+  dataStats: dataStatsOp,
+  dropLowCardinality: dropLowCardinalityOp,
   unrollFeatures: unrollFeaturesOp,
 } satisfies { [K in OpKind]: { readonly kind: K } };
 

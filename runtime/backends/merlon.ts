@@ -18,6 +18,7 @@ import { requestColumns } from "./merlon-inputs.js";
 import { answerTensors } from "./merlon-outputs.js";
 import { stageColumns } from "./stage-inputs.js";
 import { stageAnswer } from "./stage-outputs.js";
+import { nullTensors, withNulls } from "./wire-nulls.js";
 
 export const merlonBackend: Backend = {
   dependencies: async folder => {
@@ -53,16 +54,23 @@ async function readPlan(folder: string): Promise<Plan> {
 /** How a model's columns travel. */
 interface Form {
   read(tensors: ReadonlyMap<string, Tensor>): { columns: ReadonlyMap<string, Column>; request: Rows | undefined };
-  write(columns: ReadonlyMap<string, Column>, request: Rows | undefined): readonly Tensor[];
+  write(columns: ReadonlyMap<string, Column>, request: Rows | undefined, asked: ReadonlySet<string>): readonly Tensor[];
 }
 
-const requestForm = (plan: Plan, config: ModelConfig): Form => ({
-  read: tensors => {
-    const columns = requestColumns(plan.inputs, tensors);
-    return { columns, request: columns.values().next().value!.rows };
-  },
-  write: writeAnswers(plan, config.max_batch_size > 0),
-});
+function requestForm(plan: Plan, config: ModelConfig): Form {
+  const write = writeAnswers(plan, config.max_batch_size > 0);
+  const outputs = plan.outputs.map(output => output.schema);
+  return {
+    read: tensors => {
+      const columns = withNulls(requestColumns(plan.inputs, tensors), tensors);
+      return { columns, request: columns.values().next().value!.rows };
+    },
+    write: (columns, request, asked) => {
+      const answers = write(columns, request, asked);
+      return [...answers, ...nullTensors(outputs, columns, answers, asked)];
+    },
+  };
+}
 
 const stageForm = (plan: Plan, stage: PlanStage, config: ModelConfig): Form => ({
   read: tensors => stageColumns(plan.inputs, stage, tensors),
@@ -113,7 +121,7 @@ async function answer(
     const seed = parameters.has("seed") ? readSeed(parameters.get("seed")!) : context.drawSeed();
     const result = await executable.run(columns, { seed, parameters, ...(signal && { signal }) });
     const outputs = form
-      .write(result.columns, rows)
+      .write(result.columns, rows, requestedOutputs)
       .filter(tensor => requestedOutputs.has(tensor.name))
       .toSorted((a, b) => (a.name < b.name ? -1 : 1));
     return parameters.get("timings") === true

@@ -4,6 +4,7 @@
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { datatype } from "../../triton-protos/datatype.js";
 import type { FittedOpKind, OpState } from "../../triton-protos/op-params.js";
 import { isFittedOp } from "../../triton-protos/op-params.js";
 import type { AnyStep, Plan, Step } from "../../triton-protos/plan.js";
@@ -12,9 +13,10 @@ import { printVocabulary } from "../kernels/vocabulary-file.js";
 import { findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { columnsRead, type Layers, nextWave, openLayers } from "./layers.js";
+import { learnDataStats } from "./learn-data-stats.js";
 import { learnJoinGroupby, learnTargetEncoding } from "./learn-groups.js";
 import { openLookups } from "./lookups.js";
-import { findMoments, type Moments } from "./moments.js";
+import { type Also, type Asked, findMoments, type Moments } from "./moments.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
 import type { SqlColumn } from "./sql/sql-form.js";
 import { STATE_FROM_MOMENTS } from "./state-from-moments.js";
@@ -23,6 +25,8 @@ import { learnVocabulary } from "./vocabulary-table.js";
 export interface FitOptions extends DatabaseOptions {
   /** Where vocabulary files go, under `categories/`. */
   readonly folder: string;
+  /** The plan again, with what is known so far: what is learnt may decide the dtypes, shapes and columns of the steps that follow. */
+  readonly refine?: (states: ReadonlyMap<string, OpState[FittedOpKind]>) => Plan;
   readonly onProgress?: OnProgress;
 }
 
@@ -58,10 +62,16 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
     while (rest.length > 0) {
       const ready = nextWave(layers, rest, step => isFittedOp(step.op));
       const learning = ready.filter(step => isFittedOp(step.op));
-      rest = stepsForLearning(rest.filter(step => !ready.includes(step)));
       if (learning.length > 0) await learn(fit, learning);
+      rest = rest.filter(step => !ready.includes(step));
+      const refined = learning.length > 0 && rest.length > 0 ? options.refine?.(fit.states) : undefined;
+      const again = (steps: readonly AnyStep[]) =>
+        refined ? steps.flatMap(step => refined.steps.find(one => one.id === step.id) ?? []) : steps;
+      rest = stepsForLearning(again(rest));
       const read = new Set(rest.flatMap(readBy));
-      const fitted = ready.filter(({ id }) => read.has(id)).map(step => withState(step, fit.states.get(step.id)));
+      const fitted = again(ready)
+        .filter(({ id }) => read.has(id))
+        .map(step => withState(step, fit.states.get(step.id)));
       if (fitted.length === 0) continue;
       await lookups.add(fitted, ref => layers.find(ref)!);
       await layers.add(fitted);
@@ -106,33 +116,50 @@ const withState = (step: AnyStep, state: OpState[FittedOpKind] | undefined): Any
 /** One depth: counts and moments of every column in one statement, then each vocabulary. */
 async function learn(fit: Fit, steps: readonly AnyStep[]): Promise<void> {
   const { database, layers } = fit;
-  const asked = steps.flatMap(step =>
+  const columns = steps.flatMap(step =>
     step.inputs.input!.map(ref => ({
       step,
       name: ref.name,
-      column: layers.find(ref)!,
-      withMoments: false,
-      ...STATE_FROM_MOMENTS[step.op as FittedOpKind],
+      ...asked(step, layers.find(ref)!),
     })),
   );
-  const found = await findMoments(database, layers.view, asked, report(fit, "statistics"));
+  const found = await findMoments(database, layers.view, columns, report(fit, "statistics"));
   fit.rows = found.rows;
   if (found.rows === 0)
     throw new RuntimeFault("INVALID_ARGUMENT", "the data has no rows. There is nothing to learn from.");
-  for (const [i, { step, name }] of asked.entries()) checkMoments(step, name, found.moments[i]!);
+  for (const [i, { step, name }] of columns.entries()) checkMoments(step, name, found.moments[i]!);
   for (const step of steps) {
-    const mine = asked.flatMap((one, i) => (one.step === step ? [{ ...one, moments: found.moments[i]! }] : []));
+    const mine = columns.flatMap((one, i) => (one.step === step ? [{ ...one, moments: found.moments[i]! }] : []));
     const fromMoments = STATE_FROM_MOMENTS[step.op as FittedOpKind];
     if (fromMoments) {
-      const columns = Object.fromEntries(mine.map(({ name, moments }) => [name, fromMoments.keep(moments)]));
-      fit.states.set(step.id, { columns } as OpState[FittedOpKind]);
+      const learnt = Object.fromEntries(
+        mine.map(({ name, moments, source }) => [name, fromMoments.keep(moments, source)]),
+      );
+      fit.states.set(step.id, { columns: learnt } as OpState[FittedOpKind]);
     }
     const learning = { database, layers, folder: fit.options.folder };
+    if (step.op === "dataStats") fit.states.set(step.id, await learnDataStats(database, layers, step));
     if (step.op === "targetEncoding") fit.states.set(step.id, await learnTargetEncoding(learning, step));
     if (step.op === "joinGroupby") fit.states.set(step.id, await learnJoinGroupby(learning, step));
     if (step.op === "categorify") fit.states.set(step.id, await learnVocabularies(fit, step, mine));
   }
 }
+
+/** What a step wants to know of a column, which may be about something made from it. */
+function asked(step: AnyStep, source: SqlColumn): Asked & { readonly source: SqlColumn } {
+  const from = STATE_FROM_MOMENTS[step.op as FittedOpKind];
+  const column = from?.of?.(source) ?? source;
+  return {
+    withMoments: from?.withMoments ?? false,
+    ...(from?.also && { also: alsoOf(from.also, column) }),
+    column,
+    source,
+  };
+}
+
+/** Text has no extremes that anybody asks for. */
+const alsoOf = (also: readonly Also[], { dtype }: SqlColumn): readonly Also[] =>
+  ["string", "bool"].includes(datatype(dtype).kind) ? [] : also;
 
 async function learnVocabularies(
   fit: Fit,
@@ -167,13 +194,13 @@ function vocabularyFile(taken: Set<string>, column: string, stepId: string): str
   return file;
 }
 
-/** Operators that learn from groups of rows, whose inputs are keys. */
-const BY_GROUPS: ReadonlySet<string> = new Set(["targetEncoding", "joinGroupby"]);
+/** Operators that learn something of a column without values: its null is a key, or a fact. */
+const NULLS_COUNT: ReadonlySet<string> = new Set(["targetEncoding", "joinGroupby", "dataStats"]);
 
 function checkMoments(step: AnyStep, name: string, { count, infinite }: Moments): void {
   const what = `step \`${step.id}\` (${step.op}): column \`${name}\``;
   // A key that is always null is still a key.
-  if (count === 0 && !BY_GROUPS.has(step.op))
+  if (count === 0 && !NULLS_COUNT.has(step.op) && !STATE_FROM_MOMENTS[step.op as FittedOpKind]?.empty)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
       `${what} is null in every row of the data, so there is nothing to learn. Put \`fillMissing\` before it, or leave the column out.`,

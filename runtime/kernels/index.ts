@@ -9,7 +9,9 @@ import { addTags } from "./add-tags.js";
 import { bucketize } from "./bucketize.js";
 import { categorify } from "./categorify.js";
 import { clip } from "./clip.js";
+import { dataStats } from "./data-stats.js";
 import { diversify } from "./diversify.js";
+import { dropLowCardinality } from "./drop-low-cardinality.js";
 import { fillMedian } from "./fill-median.js";
 import { fillMissing } from "./fill-missing.js";
 import { filter } from "./filter.js";
@@ -21,6 +23,7 @@ import { lambdaOp } from "./lambda-op.js";
 import { limitPerGroup } from "./limit-per-group.js";
 import { listSlice } from "./list-slice.js";
 import { logOp } from "./log-op.js";
+import { median } from "./median.js";
 import { mixScores } from "./mix-scores.js";
 import { normalize } from "./normalize.js";
 import { normalizeMinMax } from "./normalize-min-max.js";
@@ -28,12 +31,14 @@ import { predictForest } from "./predict-forest.js";
 import { predictOnnx } from "./predict-onnx.js";
 import { queryFaiss } from "./query-faiss.js";
 import { queryFeast } from "./query-feast.js";
+import { reduceDtypeSize } from "./reduce-dtype-size.js";
 import { rename } from "./rename.js";
 import { softmaxSampling } from "./softmax-sampling.js";
 import { targetEncoding } from "./target-encoding.js";
 import { topK } from "./top-k.js";
 import { transformWorkflow } from "./transform-workflow.js";
 import { unrollFeatures } from "./unroll-features.js";
+import { valueCount } from "./value-count.js";
 
 export const KERNELS = {
   fillMissing,
@@ -50,6 +55,11 @@ export const KERNELS = {
   categorify,
   hashBucket,
   addTags,
+  dropLowCardinality,
+  dataStats,
+  median,
+  valueCount,
+  reduceDtypeSize,
   addProperties,
   lambdaOp,
   filter,

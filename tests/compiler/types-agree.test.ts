@@ -19,7 +19,18 @@ const names = readdirSync(SAMPLES).filter(name => !name.startsWith("error-") && 
 type Node = GraphDocument["nodes"][number];
 
 /** Operators that make names out of several columns, or of parameters. */
-const COMPOSED = new Set(["hashedCross", "joinGroupby", "lambdaOp", "targetEncoding"]);
+const COMPOSED = new Set([
+  "reduceDtypeSize",
+  "valueCount",
+  "dropLowCardinality",
+  "joinExternal",
+  "columnSimilarity",
+  "groupby",
+  "hashedCross",
+  "joinGroupby",
+  "lambdaOp",
+  "targetEncoding",
+]);
 
 /** Nodes whose columns no type can know: names from parameter names, from a function, from tags, and what follows from removed inputs. */
 function isBeyondTypes(node: Node): boolean {

@@ -2,9 +2,12 @@
  * Fit, kernel and SQL form against what NVTabular 23.08 (for hashes: pandas) answered; `tests/oracles/nvtabular/generate.py` wrote the cases.
  */
 import { readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { datatype } from "#triton-protos/datatype.js";
+import type { Plan } from "#triton-protos/plan.js";
 import { fitCells, inFolder, throughKernels, throughSql } from "./run-workflow.js";
+import { comparable, type Feature, featuresOf } from "./schema-features.js";
+import { type RowServer, startRowServer } from "./served-rows.js";
 import type { Cell, Cells } from "./table-values.js";
 import { type Link, outputSchema, workflowPlan } from "./workflow-plan.js";
 
@@ -16,24 +19,33 @@ interface Case {
   readonly fit: Cells;
   readonly request?: Cells;
   readonly expected: Cells;
-  readonly schema?: readonly {
-    name: string;
-    type?: string;
-    annotation: { extraMetadata: readonly { dtype_item_size?: number }[] };
-  }[];
+  readonly schema?: readonly Feature[];
+  /** What NVTabular's operator keeps of each column, under its names. */
+  readonly learnt?: Readonly<Record<string, Readonly<Record<string, Cell>>>>;
   readonly note?: string;
 }
 
 const read = (name: string): readonly Case[] =>
   JSON.parse(readFileSync(new URL(`../fixtures/nvtabular/${name}`, import.meta.url), "utf8")) as Case[];
 
+let server: RowServer;
+beforeAll(async () => {
+  server = await startRowServer();
+});
+afterAll(() => server.close());
+
+/** Operators whose answer depends on other rows of the request: they see all of them at once. */
+const NEED_ALL_ROWS: ReadonlySet<string> = new Set(["differenceLag", "groupby"]);
+
 async function answers({ types, links, fit, request = fit }: Case) {
   return inFolder(async folder => {
     const plan = await fitCells(folder, workflowPlan(types, links), fit);
+    const together = links.some(link => NEED_ALL_ROWS.has(link.op));
     return {
       plan,
       kernels: await throughKernels(folder, plan, request),
       sql: (await throughSql(folder, plan, request)).cells,
+      served: await server.answers(folder, plan, request, together ? "together" : "one by one"),
     };
   });
 }
@@ -67,32 +79,47 @@ const CASES = read("cases.json");
 
 describe("answers as the original", () => {
   test.each(CASES.map(one => [one.name, one] as const))("%s", async (_, one) => {
-    const { plan, kernels, sql } = await answers(one);
+    const { plan, kernels, sql, served } = await answers(one);
     const floatBytes = (name: string) => {
       const { kind, bytes } = datatype(outputSchema(plan, name).dtype);
       return kind === "float" ? bytes : 0;
     };
+    expect(served, "row by row through the server").toEqual(kernels);
     if (one.note === "ties") return expectSameButTies(one, kernels, sql);
+    const dropping = one.links.some(link => link.op === "dropLowCardinality");
+    if (dropping) expect(Object.keys(kernels)).toEqual(Object.keys(one.expected));
     expectColumns(kernels, one, "kernel", floatBytes);
     expectColumns(sql, one, "SQL", floatBytes);
+    if (one.schema) expectSchema(plan, one);
+    if (one.learnt) expectLearnt(plan, one.learnt);
   });
 });
 
-describe("declares the original's dtypes", () => {
-  // pandas has no integer null, so that such a column is float64 there; here it stays what it is.
-  const comparable = CASES.filter(one => one.schema && !one.note?.startsWith("integers with nulls"));
-  test.each(comparable.map(one => [one.name, one] as const))("%s", (_, one) => {
-    const plan = workflowPlan(one.types, one.links);
-    for (const { name, type, annotation } of one.schema!) {
-      const { kind, bytes } = datatype(outputSchema(plan, name).dtype);
-      if (type === undefined) expect(["string", "bool"]).toContain(kind);
-      else {
-        expect(kind === "float" ? "FLOAT" : "INT").toBe(type);
-        expect(bytes * 8).toBe(annotation.extraMetadata[0]!.dtype_item_size);
-      }
-    }
-  });
-});
+/** Name, dtype, tags, domain and properties of every column. */
+function expectSchema(plan: Plan, { schema, note }: Case): void {
+  const ours = featuresOf(plan);
+  for (const theirs of schema!) {
+    const [actual, expected] = comparable(ours.get(theirs.name)!, theirs);
+    // pandas has no integer null, so that such a column is float64 there; here it stays what it is.
+    if (!note?.startsWith("integers with nulls")) expect(actual, theirs.name).toEqual(expected);
+  }
+}
+
+const STATISTICS = {
+  cardinality: "cardinality",
+  min: "min",
+  max: "max",
+  mean: "mean",
+  std: "std",
+  per_nan: "perNan",
+} as const;
+
+function expectLearnt({ steps }: Plan, learnt: NonNullable<Case["learnt"]>): void {
+  const found = steps.find(step => step.op === "dataStats")!.state!.columns;
+  for (const [column, stats] of Object.entries(learnt))
+    for (const [theirs, ours] of Object.entries(STATISTICS))
+      expectClose(found[column]![ours] ?? null, stats[theirs] ?? null, 1e-12, `${column}, ${theirs}`);
+}
 
 /** With many equal counts numpy's sort is not stable: the ids of one count may be dealt otherwise, and no others. */
 function expectSameButTies(

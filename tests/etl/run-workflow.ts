@@ -36,7 +36,10 @@ export async function fitCells(folder: string, plan: Plan, cells: Cells): Promis
   const data = join(folder, "fit.parquet");
   await writeParquet(data, plan.inputs, cells);
   return writeFittedWorkflow(join(folder, "fitted"), async staging =>
-    fittedPlan(plan, (await fitWorkflow(plan, data, { folder: staging })).states),
+    fittedPlan(
+      plan,
+      (await fitWorkflow(plan, data, { folder: staging, refine: states => fittedPlan(plan, states) })).states,
+    ),
   );
 }
 

@@ -82,10 +82,11 @@ function chainsOf(dtype: DType, list: "no" | "ragged" | "fixed"): Link[][] {
       { op: "categorify", params: { maxSize: 6 } },
       { op: "hashBucket", params: { numBuckets: 7 } },
     ],
-    [{ op: "addTags", params: { tags: ["user"] } }],
+    [{ op: "addTags", params: { tags: ["user"] } }, { op: "dataStats" }],
   ];
   if (list !== "no")
     chains.push(
+      [{ op: "valueCount" }, { op: "fillMissing", params: { fillValue: fillOf(dtype) } }],
       [{ op: "listSlice", params: { start: 2 } }],
       [{ op: "listSlice", params: { start: -2, end: -1 } }],
       [{ op: "listSlice", params: { start: -4, pad: true, padValue: fillOf(dtype) } }],

@@ -119,10 +119,11 @@ export function fittedPlan(plan: Plan, states: ReadonlyMap<string, unknown>): Pl
     for (const schema of inferred.outputs) known.set(`${step.id}\n${schema.name}`, schema);
     return inferred as unknown as AnyStep;
   });
-  const outputs = plan.outputs.map(({ ref }) => ({
-    ref,
-    schema: { ...known.get(`${ref.step}\n${ref.column}`)!, name: ref.name },
-  }));
+  // What was learnt may have dropped some.
+  const outputs = plan.outputs.flatMap(({ ref }) => {
+    const schema = known.get(`${ref.step}\n${ref.column}`);
+    return schema ? [{ ref, schema: { ...schema, name: ref.name } }] : [];
+  });
   return parsePlan(printPlan({ ...plan, steps, outputs }), "fitted plan");
 }
 

@@ -42,7 +42,7 @@ function featureOf(col: ColumnSchema): Feature {
   const { kind, bytes } = datatype(col.dtype);
   const { list } = col;
   const isNumber = kind === "int" || kind === "uint" || kind === "float";
-  const dims = !list ? [] : [[0, null], list.min === list.max ? list.min : [list.min, list.max]];
+  const dims = !list ? [[0, null]] : [[0, null], list.min === list.max ? list.min : [list.min, list.max]];
   const extra: JsonObject = {
     ...properties,
     _dims: dims,

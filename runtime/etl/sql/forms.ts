@@ -7,6 +7,8 @@ import { addTags } from "./add-tags.js";
 import { bucketize } from "./bucketize.js";
 import { categorify } from "./categorify.js";
 import { clip } from "./clip.js";
+import { dataStats } from "./data-stats.js";
+import { dropLowCardinality } from "./drop-low-cardinality.js";
 import { fillMedian } from "./fill-median.js";
 import { fillMissing } from "./fill-missing.js";
 import { filter } from "./filter.js";
@@ -16,10 +18,13 @@ import { throughKernel } from "./kernel-function.js";
 import { lambdaOp } from "./lambda-op.js";
 import { listSlice } from "./list-slice.js";
 import { logOp } from "./log-op.js";
+import { median } from "./median.js";
 import { normalize } from "./normalize.js";
 import { normalizeMinMax } from "./normalize-min-max.js";
+import { reduceDtypeSize } from "./reduce-dtype-size.js";
 import { rename } from "./rename.js";
 import type { SqlColumn, SqlContext, SqlForm } from "./sql-form.js";
+import { valueCount } from "./value-count.js";
 
 const SQL_FORMS = {
   addProperties,
@@ -39,6 +44,11 @@ const SQL_FORMS = {
   targetEncoding: throughKernel,
   joinGroupby: throughKernel,
   normalize,
+  dropLowCardinality,
+  dataStats,
+  median,
+  valueCount,
+  reduceDtypeSize,
   rename,
 } satisfies {
   [K in OpKind]?: SqlForm<K>;

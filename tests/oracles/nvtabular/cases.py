@@ -5,8 +5,8 @@ from nvtabular import ops
 N = None
 
 
-def case(name, types, links, fit, request=None, graph=None, oracle="nvtabular", note=None):
-    return dict(name=name, types=types, links=links, fit=fit, request=request, graph=graph, oracle=oracle, note=note)
+def case(name, types, links, fit, request=None, graph=None, oracle="nvtabular", note=None, learnt=None):
+    return dict(name=name, types=types, links=links, fit=fit, request=request, graph=graph, oracle=oracle, note=note, learnt=learnt)
 
 
 def one(name, dtype, link, fit, op, request=None, **rest):
@@ -86,6 +86,26 @@ def pandas_hash(name, dtype, values, buckets):
 def pandas_cross(name, types, values, buckets):
     """As above: the exclusive or of the hashes without the row number."""
     return case(f"hashedCross/{name}", types, [{"op": "hashedCross", "params": {"numBuckets": buckets}}], values, oracle="pandas")
+
+
+def reduce_size(name, dtype, fit, params=None, note=None, **nvt):
+    return one(f"reduceDtypeSize/{name}", dtype, {"op": "reduceDtypeSize", "params": params or {}}, fit, lambda: ops.ReduceDtypeSize(**nvt), note=note)
+
+
+def value_count(name, dtype, fit, request=None, note=None):
+    return one(f"valueCount/{name}", dtype, {"op": "valueCount"}, fit, ops.ValueCount, request, note=note)
+
+
+def stats(name, dtype, fit, note=None):
+    """DataStats is asked for what it has learnt: `output`."""
+    op = ops.DataStats()
+    return one(f"dataStats/{name}", dtype, {"op": "dataStats"}, fit, lambda: op, note=note, learnt=lambda: op.output)
+
+
+def low_cardinality(name, columns, minimum):
+    types = {column: "string" for column in columns}
+    links = [{"op": "categorify"}, {"op": "dropLowCardinality", "params": {"minCardinality": minimum}}]
+    return case(f"dropLowCardinality/{name}", types, links, columns, None, lambda: list(columns) >> ops.Categorify() >> ops.DropLowCardinality(minimum))
 
 
 WORDS = ["b", "a", "c", "b", "a", "b", "d", "é", "b", "a", "😀", "", "c", "B"]
@@ -201,6 +221,44 @@ CASES = [
     min_max("constant int", "int64", [7, 7, 7]),
     min_max("float32 out", "float64", PRICES, params={"outDtype": "float32"}, out_dtype=np.float32),
     min_max("outside the fit's range", "float64", PRICES, [-5.0, 5000.0, N]),
+
+    reduce_size("int64 to int8", "int64", [-128, 0, 127]),
+    reduce_size("int64 to int16", "int64", [-128, 0, 128]),
+    reduce_size("int64 to int16, below", "int64", [-129, 0, 7]),
+    reduce_size("int64 to int32", "int64", [2**31 - 1, -(2**31)]),
+    reduce_size("int64 stays", "int64", [2**31, 0]),
+    reduce_size("int32 to int8", "int32", [1, 2, 3]),
+    reduce_size("int16 stays", "int16", [32767, -1]),
+    reduce_size("int8 stays", "int8", [1, 2]),
+    reduce_size("float64 to float32", "float64", PRICES, note="float32"),
+    reduce_size("float32 stays", "float32", PRICES),
+    reduce_size("float64 on request", "float64", PRICES, params={"floatDtype": "float64"}, float_dtype=np.float64),
+    reduce_size("float32 widens on request", "float32", PRICES, params={"floatDtype": "float64"}, float_dtype=np.float64),
+    reduce_size("nulls of floats", "float64", [1.5, N, -2.0]),
+    reduce_size("uint8 stays", "uint8", [0, 255]),
+    reduce_size("bool stays", "bool", [True, False]),
+
+    value_count("ragged", "list<int64>", [[1, 2, 3], [4], [5, 6]]),
+    value_count("empty lists", "list<int64>", [[1, 2, 3], [], [5, 6]]),
+    value_count("strings", "list<string>", [["a"], ["b", "c"]]),
+    value_count("one length", "list<float64>", [[0.5, 1.5], [2.5, 3.5]]),
+    value_count("floats", "list<float64>", [[0.5], [1.5, 2.5, 3.5]]),
+    value_count("beyond the fit's lengths", "list<int64>", [[1, 2], [3]], [[1, 2, 3, 4], [5]]),
+
+    low_cardinality("one goes", {"a": list("xyzuvw"), "b": list("xxyyxx")}, 5),
+    low_cardinality("none goes", {"a": list("xyzuvw"), "b": list("xxyyxx")}, 4),
+    low_cardinality("at the border", {"a": list("xyzxyz"), "b": list("xyzuuu")}, 6),
+    low_cardinality("all but one", {"a": list("xyzuvw"), "b": list("xxyyxx"), "c": list("xxxxxx")}, 8),
+
+    stats("float64", "float64", PRICES),
+    stats("float64 with nulls", "float64", [1.0, N, 3.0, 10.0, N]),
+    stats("float32", "float32", [1.5, 2.25, -8.0]),
+    stats("int64", "int64", INTS),
+    stats("int8", "int8", [-128, 127, 0, 0]),
+    stats("uint16", "uint16", [65535, 0, 3]),
+    stats("strings", "string", ["a", "bcd", "a", "", "ef"]),
+    stats("strings with nulls", "string", ["a", N, "a", "efgh"]),
+    stats("text outside ASCII", "string", ["é", "😀😀", "abc"]),
 
     fill("float64", "float64", [1.5, N, -2.0, N], 0),
     fill("float32 with a fraction", "float32", [1.5, N, -2.0], 0.1),

@@ -89,6 +89,8 @@ def document(case):
     written["expected"] = expected
     if schema:
         written["schema"] = schema
+    if case["learnt"]:
+        written["learnt"] = {name: {what: plain(value) for what, value in stats.items()} for name, stats in case["learnt"]().items()}
     if case["note"]:
         written["note"] = case["note"]
     return written

@@ -1,0 +1,55 @@
+/**
+ * A fitted workflow → a model of its own: it answers the columns that `merlon transform` writes, and nulls travel both ways in tensors
+ * `NAME__validity` (BOOL, optional).
+ */
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { readWorkflow, WORKFLOW_FILE } from "../../triton-protos/artefacts/workflow.js";
+import { printModelConfig } from "../../triton-protos/model-config.js";
+import { type Plan, printPlan } from "../../triton-protos/plan.js";
+import { isRagged, REQUEST_ROWS, type Schema } from "../../triton-protos/schema.js";
+import { entryConfig } from "./configs.js";
+
+type Config = ReturnType<typeof entryConfig>;
+
+/** Its configuration. @param maxBatchSize 0 serves without a batch dimension, as ragged columns and changing rows do anyway */
+export function workflowConfig(plan: Plan, maxBatchSize: number): Config {
+  const config = entryConfig(plan, maxBatchSize);
+  const outputs = plan.outputs.map(output => output.schema);
+  return {
+    ...config,
+    input: [...(config.input ?? []), ...validity(plan.inputs, config).map(tensor => ({ ...tensor, optional: true }))],
+    output: [...(config.output ?? []), ...validity(outputs, config)],
+  };
+}
+
+function validity(schema: Schema, { max_batch_size = 0 }: Config) {
+  return schema.map(({ name, list, rows }) => {
+    const isFlat = isRagged({ list }) || rows !== REQUEST_ROWS;
+    const dims = max_batch_size > 0 ? [list?.min ?? 1] : isFlat || !list ? [-1] : [-1, list.min];
+    return { name: `${name}__validity`, data_type: "TYPE_BOOL" as const, dims };
+  });
+}
+
+/**
+ * Writes a fitted workflow's model into a repository.
+ * @param folder what `merlon fit` wrote
+ * @param repository folder of the repository; the model's own folder must not exist
+ * @param options.name of the model; the workflow's unless given
+ * @param options.maxBatchSize 0 serves without a batch dimension
+ * @returns the model's name
+ */
+export function writeWorkflowModel(
+  folder: string,
+  repository: string,
+  { name, maxBatchSize = 128 }: { readonly name?: string; readonly maxBatchSize?: number } = {},
+): string {
+  const read = readWorkflow(folder);
+  const plan = { ...read, name: name ?? read.name };
+  const version = join(repository, plan.name, "1");
+  mkdirSync(version, { recursive: true });
+  cpSync(folder, version, { recursive: true, filter: path => !path.endsWith(`/${WORKFLOW_FILE}`) });
+  writeFileSync(join(version, "plan.json"), printPlan(plan));
+  writeFileSync(join(repository, plan.name, "config.pbtxt"), printModelConfig(workflowConfig(plan, maxBatchSize)));
+  return plan.name;
+}

@@ -1,0 +1,32 @@
+/** Numbers → the same numbers, whose median the schema knows. */
+import { OP_PARAMS, OP_STATE } from "../../triton-protos/op-params.js";
+import { Op } from "../dsl/node.js";
+import type { NumbersOnly, Rule } from "../dsl/rule.js";
+import { defineOp } from "./define-op.js";
+import { mapColumns, needNumber, withProperties } from "./elementwise.js";
+
+interface MedianRule extends Rule {
+  readonly fault: NumbersOnly<"median", this["S"]>;
+  readonly out: this["S"];
+}
+
+/**
+ * Writes the median of the fitted data into the schema, as property `median`; data stays. The median is that of `fillMedian`: exact, of
+ * integers the lower of the middle two.
+ * @example ["price"] >> median()
+ */
+export const median = (): Op<MedianRule> => new Op("median", {});
+
+export const medianOp = defineOp({
+  kind: "median",
+  params: OP_PARAMS.median,
+  facts: { elementwise: true, inWorkflow: true, prunable: true },
+  infer: call => {
+    const state = OP_STATE.median.safeParse(call.state).data;
+    return mapColumns<"median">(call, bound => {
+      if (!needNumber(call, "median", bound)) return undefined;
+      const found = state?.columns[bound.column.name];
+      return found ? withProperties(bound.column, { median: found.median }) : bound.column;
+    });
+  },
+});

@@ -1,0 +1,38 @@
+/** Lists → the same lists, whose shortest and longest length the schema knows. */
+import { OP_PARAMS, OP_STATE } from "../../triton-protos/op-params.js";
+import { type ColumnSchema, printType } from "../../triton-protos/schema.js";
+import * as messages from "../diagnostics/messages.js";
+import { Op } from "../dsl/node.js";
+import type { OpenRule } from "../dsl/rule.js";
+import { defineOp } from "./define-op.js";
+import { mapColumns, withProperties } from "./elementwise.js";
+
+/**
+ * Writes into the schema how few and how many values the fitted lists have; data stays. Where all lists have one length, the column becomes
+ * a vector of that length, and a list of another length is an error from then on. NVTabular's ValueCount.
+ * @example ["genres"] >> categorify() >> valueCount()
+ */
+export const valueCount = (): Op<OpenRule> => new Op("valueCount", {});
+
+export const valueCountOp = defineOp({
+  kind: "valueCount",
+  params: OP_PARAMS.valueCount,
+  facts: { elementwise: true, inWorkflow: true, prunable: true },
+  infer: call => {
+    const state = OP_STATE.valueCount.safeParse(call.state).data;
+    return mapColumns<"valueCount">(call, ({ column }): ColumnSchema | undefined => {
+      if (!column.list)
+        return call.fail(
+          messages.schemaDtypeUnsupported({
+            operator: "valueCount",
+            wanted: "lists",
+            column: column.name,
+            seen: printType(column),
+            way: `Leave it out: \`node - "${column.name}"\`.`,
+          }),
+        );
+      const counts = state?.columns[column.name];
+      return counts ? { ...withProperties(column, { value_count: { ...counts } }), list: { ...counts } } : column;
+    });
+  },
+});

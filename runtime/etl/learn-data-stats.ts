@@ -1,0 +1,62 @@
+/** The columns of a `dataStats` step, and a view -> what the data looks like, in one statement. */
+import type { Json } from "@duckdb/node-api";
+import { datatype } from "../../triton-protos/datatype.js";
+import type { OpState } from "../../triton-protos/op-params.js";
+import type { Step } from "../../triton-protos/plan.js";
+import type { Database } from "./database.js";
+import type { Layers } from "./layers.js";
+import type { SqlColumn } from "./sql/sql-form.js";
+
+type Stats = OpState["dataStats"]["columns"][string];
+
+/** A list column is described by its items. */
+export async function learnDataStats(
+  database: Database,
+  { view, find }: Pick<Layers, "view" | "find">,
+  step: Step<"dataStats">,
+): Promise<OpState["dataStats"]> {
+  const columns: Record<string, Stats> = {};
+  for (const ref of step.inputs.input ?? []) {
+    const column = find(ref)!;
+    const values = `SELECT ${column.list ? `unnest(${column.sql})` : column.sql} AS v FROM ${view}`;
+    const [row] = await database.rows(
+      `SELECT ${statistics(column).join(", ")} FROM (${values})`,
+      "describing the data",
+    );
+    columns[ref.name] = read(column, row!);
+  }
+  return { columns };
+}
+
+function statistics({ dtype }: SqlColumn): readonly string[] {
+  const { kind } = datatype(dtype);
+  const size = kind === "string" ? "length(v)" : kind === "bool" ? "CAST(v AS UTINYINT)" : "v";
+  const double = `CAST(${size} AS DOUBLE)`;
+  const finite = kind === "float" ? `FILTER (WHERE isfinite(v))` : "";
+  return [
+    kind === "float" ? "NULL" : "count(DISTINCT v)::DOUBLE",
+    `min(${size})`,
+    `max(${size})`,
+    `favg(${double}) ${finite}`,
+    `stddev_samp(${double}) ${finite}`,
+    "CASE WHEN count(*) > 0 THEN 100 * (1 - count(v) / count(*)) ELSE 0 END::DOUBLE",
+  ];
+}
+
+/** 64-bit integers come as text; those that a number holds are numbers. */
+const exact = (value: Json | undefined): Json | undefined =>
+  typeof value === "string" && Number.isSafeInteger(Number(value)) ? Number(value) : value;
+
+function read({ dtype }: SqlColumn, [cardinality, min, max, mean, std, perNan]: readonly Json[]): Stats {
+  const known = (name: string, value: Json | undefined) =>
+    value === null || value === undefined ? {} : { [name]: value };
+  return {
+    dtype,
+    ...known("cardinality", cardinality),
+    ...known("min", exact(min)),
+    ...known("max", exact(max)),
+    ...known("mean", mean),
+    ...known("std", std),
+    perNan: Number(perNan ?? 0),
+  } as Stats;
+}

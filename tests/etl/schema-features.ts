@@ -1,0 +1,36 @@
+/**
+ * The features of a schema file as Merlin writes them, ours and NVTabular's, in a form that can be compared.
+ */
+import { printMerlinJson } from "#triton-protos/artefacts/merlin-schema.js";
+import type { Plan } from "#triton-protos/plan.js";
+
+export interface Feature {
+  readonly name: string;
+  readonly type?: string;
+  readonly valueCount?: unknown;
+  readonly intDomain?: unknown;
+  readonly floatDomain?: unknown;
+  readonly annotation: {
+    readonly tag?: readonly string[];
+    readonly extraMetadata: readonly Readonly<Record<string, unknown>>[];
+  };
+}
+
+/** What the schema file of a fitted plan says, by column. */
+export function featuresOf(plan: Plan): ReadonlyMap<string, Feature> {
+  const printed = printMerlinJson(plan.outputs.map(output => output.schema));
+  const { feature } = JSON.parse(printed) as { feature: readonly Feature[] };
+  return new Map(feature.map(one => [one.name, one]));
+}
+
+/**
+ * Left out: where a file lies (`cat_path`), and the width of what NVTabular leaves without a type (text, booleans). Tags are a set there, and
+ * `null` says as little as nothing.
+ */
+export const comparable = (ours: Feature, theirs: Feature): readonly [unknown, unknown] => [plain(ours), plain(theirs)];
+
+function plain({ annotation: { tag = [], extraMetadata }, ...feature }: Feature): unknown {
+  const { cat_path: _, ...properties } = extraMetadata[0] ?? {};
+  const known = Object.entries(properties).filter(([, value]) => value !== null);
+  return { ...feature, tags: [...tag].toSorted(), properties: Object.fromEntries(known) };
+}
