@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ["tests/**/*.test.ts"],
     exclude: ["tests/bench/**", "node_modules/**"],
+    globalSetup: ["tests/temporary-folder.ts"],
     pool: "forks",
     maxWorkers: 2,
     testTimeout: 60_000,

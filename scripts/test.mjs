@@ -62,6 +62,7 @@ try {
   await setup();
   await ensurePython();
   ensureBrowser();
+  ensureDebian("The tests of TLS", ["openssl"]);
   const pattern = process.argv.slice(2);
   const report = join(ROOT, ".cache", "vitest.json");
   mkdirSync(join(ROOT, ".cache"), { recursive: true });
