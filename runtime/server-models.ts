@@ -38,10 +38,10 @@ export const modelCaller = (registry: () => Registry): ModelCaller => ({
 
 /** For ensembles and JavaScript models: any version, parameters, any number of answers. */
 export const serverModels = (registry: () => Registry): ServerModels => ({
-  config: (model, version) => registry().find(model, version).config,
+  config: (model, version) => registry().find(model, version, true).config,
   async infer(model, version, request, answer) {
     try {
-      const ready = registry().find(model, version);
+      const ready = registry().find(model, version, true);
       const decoupled = isDecoupled(ready);
       const valid = validateRequest(ready.config, request);
       await executeStream(ready, request, valid, given => answer(given, !decoupled));

@@ -63,16 +63,18 @@ export function chooseVersions(
   return available;
 }
 
-/** When anything in a folder was last changed, and how much is in it: equal texts mean that nothing changed. */
-export async function fingerprint(folder: string): Promise<string> {
+/** When anything in a folder was last changed, and how much is in it: equal texts mean that nothing changed. @param without a name that is left out */
+export async function fingerprint(folder: string, without = ""): Promise<string> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   const parts = await Promise.all(
-    entries.map(async entry => {
-      const path = join(folder, entry.name);
-      const { mtimeMs, size } = await stat(path).catch(() => ({ mtimeMs: 0, size: 0 }));
-      const inner = entry.isDirectory() ? `(${await fingerprint(path)})` : `:${size}`;
-      return `${entry.name}@${entry.isDirectory() ? "" : mtimeMs}${inner}`;
-    }),
+    entries
+      .filter(({ name }) => name !== without)
+      .map(async entry => {
+        const path = join(folder, entry.name);
+        const { mtimeMs, size } = await stat(path).catch(() => ({ mtimeMs: 0, size: 0 }));
+        const inner = entry.isDirectory() ? `(${await fingerprint(path)})` : `:${size}`;
+        return `${entry.name}@${entry.isDirectory() ? "" : mtimeMs}${inner}`;
+      }),
   );
   return parts.sort().join("|");
 }

@@ -43,11 +43,12 @@ export interface LoadOptions {
   drawSeed(): bigint;
 }
 
-/** @throws RuntimeFault: the reason in the repository index */
+/** @param statistics those of the version that it replaces, when they go on. @throws RuntimeFault: the reason in the repository index */
 export async function loadVersion(
   polled: PolledModel,
   { version, folder }: VersionFolder,
   options: LoadOptions,
+  statistics: VersionStatistics = createStatistics(),
 ): Promise<ReadyVersion> {
   const started = performance.now();
   const { config: written } = polled;
@@ -74,7 +75,6 @@ export async function loadVersion(
   };
   const labels = readLabels(served, polled.folder);
   const loaded = await backend.load(context);
-  const statistics = createStatistics();
   const ready = loaded.config ?? served;
   const scheduler = await createScheduler(ready, loaded, statistics, folder, options.cache);
   return {

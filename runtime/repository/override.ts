@@ -1,12 +1,13 @@
 /**
  * What a load request brings along: a configuration as JSON, and files that stand in for the model's folder.
  */
-import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, isAbsolute, join, normalize } from "node:path";
+import { dirname, join, normalize } from "node:path";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { complete, messageType } from "../../triton-protos/proto-root.js";
 import { RuntimeFault } from "../errors.js";
+import type { PolledModel } from "./poll-model.js";
 
 export interface Override {
   readonly config?: string;
@@ -82,13 +83,28 @@ function strict(type: MessageType, json: Record<string, unknown>, path: string):
 /** Writes the files of an override into a folder of their own, which stands in for the model's. @throws RuntimeFault */
 export async function materialise(model: string, files: ReadonlyMap<string, Buffer>): Promise<string> {
   const folder = join(await mkdtemp(join(tmpdir(), "merlon-override-")), model);
+  try {
+    await writeFiles(model, folder, files);
+    return folder;
+  } catch (error) {
+    await rm(dirname(folder), { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function writeFiles(model: string, folder: string, files: ReadonlyMap<string, Buffer>): Promise<void> {
   await mkdir(folder);
   for (const [path, content] of files) {
-    const clean = normalize(path);
-    if (!path || path.endsWith("/") || clean.startsWith("..") || isAbsolute(clean))
+    // Triton puts the path behind the folder, also one that begins with a slash.
+    const clean = normalize(`./${path}`);
+    if (!path || path.endsWith("/") || clean.startsWith(".."))
       refuse(`file override '${path}' of model '${model}' must name a file inside the model's folder`);
     await mkdir(dirname(join(folder, clean)), { recursive: true });
     await writeFile(join(folder, clean), content);
   }
-  return folder;
+}
+
+/** Removes the folder that `materialise` made for a model, if it did. */
+export async function discardFiles({ temporary, folder }: Pick<PolledModel, "temporary" | "folder">): Promise<void> {
+  if (temporary) await rm(dirname(folder), { recursive: true, force: true });
 }

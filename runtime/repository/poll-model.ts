@@ -9,8 +9,10 @@ import { RuntimeFault } from "../errors.js";
 import { backendOf } from "./backend-of.js";
 import { chooseVersions, fingerprint, scanRepositories, scanVersions, type VersionFolder } from "./layout.js";
 import { normaliseConfig } from "./normalise.js";
-import { materialise, type Override, readConfigOverride } from "./override.js";
+import { discardFiles, materialise, type Override, readConfigOverride } from "./override.js";
 import { validateModel } from "./validate.js";
+
+const CONFIG = "config.pbtxt";
 
 export interface PolledModel {
   readonly config: ModelConfig;
@@ -19,6 +21,10 @@ export interface PolledModel {
   readonly configured: boolean;
   readonly versions: readonly VersionFolder[];
   readonly dependencies: readonly string[];
+  /** The folder was made from files of a request, and goes with the model. */
+  readonly temporary: boolean;
+  /** The part of the mark that stands for everything but the configuration. */
+  readonly files: string;
   /** Equal for two polls when nothing changed between them. */
   readonly mark: string;
 }
@@ -33,12 +39,35 @@ export interface PollOptions {
 
 /** A model that no repository has. */
 export class UnknownModel extends RuntimeFault {}
+/** A model that several repositories have. */
+export class AmbiguousModel extends RuntimeFault {}
+
+/** Whether two polls of a model differ in instances and choice of versions alone: what serves can go on then. */
+export function changedOnlyInstances(before: PolledModel, after: PolledModel): boolean {
+  const rest = ({ instance_group: _, version_policy: __, ...config }: ModelConfig): string => JSON.stringify(config);
+  return before.files === after.files && rest(before.config) === rest(after.config);
+}
 
 /** @throws Error: why the model cannot be polled */
 export async function pollModel(name: string, options: PollOptions, override?: Override): Promise<PolledModel> {
-  if (override?.files.size && override.config === undefined)
+  if (!override?.files.size) return readModel(name, await findFolder(name, options), options, override);
+  if (override.config === undefined)
     throw new RuntimeFault("INVALID_ARGUMENT", "Load parameter 'config' must be specified for model file override");
-  const folder = override?.files.size ? await materialise(name, override.files) : await findFolder(name, options);
+  const folder = await materialise(name, override.files);
+  try {
+    return await readModel(name, folder, options, override);
+  } catch (error) {
+    await discardFiles({ temporary: true, folder });
+    throw error;
+  }
+}
+
+async function readModel(
+  name: string,
+  folder: string,
+  options: PollOptions,
+  override: Override | undefined,
+): Promise<PolledModel> {
   const autoComplete = options.autoComplete ?? true;
   const available = await scanVersions(folder, options.warn);
   const firstFiles = available[0] === undefined ? [] : await readdir(available[0].folder);
@@ -52,12 +81,15 @@ export async function pollModel(name: string, options: PollOptions, override?: O
     );
   validateModel(config);
   const versions = chooseVersions(available, config.version_policy);
+  const files = await fingerprint(folder, CONFIG);
   return {
     config,
     folder,
     configured: written !== undefined,
     versions,
     dependencies: await readDependencies(config, versions),
+    temporary: (override?.files.size ?? 0) > 0,
+    files,
     mark: `${override?.config ?? ""}\n${await fingerprint(folder)}`,
   };
 }
@@ -68,9 +100,9 @@ async function findFolder(name: string, { repositories }: PollOptions): Promise<
   if (!folder)
     throw new UnknownModel("NOT_FOUND", `failed to poll model '${name}': model not found in any model repository.`);
   if (folders.length > 1)
-    throw new RuntimeFault(
+    throw new AmbiguousModel(
       "INVALID_ARGUMENT",
-      `model appears in two or more repositories: ${folders.join(", ")}; keep one of them`,
+      `failed to poll model '${name}': not unique across all model repositories`,
     );
   return folder;
 }
@@ -80,7 +112,7 @@ async function readConfig(folder: string, options: PollOptions): Promise<ModelCo
   const named = options.configName ? join(folder, "configs", `${options.configName}.pbtxt`) : "";
   const custom = named ? await readText(named) : undefined;
   if (custom !== undefined) return parseModelConfig(custom, named);
-  const path = join(folder, "config.pbtxt");
+  const path = join(folder, CONFIG);
   const text = await readText(path);
   if (text !== undefined) return parseModelConfig(text, path);
   if (options.autoComplete ?? true) return undefined;

@@ -84,9 +84,9 @@ function readOverride(parameters: JsonObject): Override | undefined {
   let config: string | undefined;
   const files = new Map<string, Buffer>();
   for (const [key, value] of parameters) {
+    if (typeof value !== "string") throw new RuntimeFault("INTERNAL", "attempt to access JSON non-string as string");
     if (key !== "config" && !key.startsWith("file:"))
       throw new RuntimeFault("INTERNAL", "unexpected error on creating Triton parameter");
-    if (typeof value !== "string") throw new RuntimeFault("INTERNAL", "attempt to access JSON non-string as string");
     if (key === "config") config = value;
     else files.set(key.slice(5), Buffer.from(value, "base64"));
   }

@@ -1,0 +1,111 @@
+/**
+ * Puts the versions of a polled model in the place of those that serve: they are loaded first, and only then the old ones end.
+ */
+import { hasBackend } from "../backends/index.js";
+import { RuntimeFault, STATUS } from "../errors.js";
+import type { ServerLog } from "../server-log.js";
+import { type LoadOptions, loadVersion, type ReadyVersion } from "./load-version.js";
+import { type ModelStates, UNLOADED, type Version, type Versions } from "./model-states.js";
+import type { PolledModel } from "./poll-model.js";
+
+export interface ReplaceContext {
+  readonly options: LoadOptions & { readonly retries?: number; readonly log: ServerLog };
+  readonly models: ModelStates;
+  /** Names of back ends that were asked to load something. */
+  readonly backends: Set<string>;
+}
+
+/** A fault of the model and not of one version. */
+export class WholeModelFault extends RuntimeFault {}
+
+/**
+ * @param updated the old model when only its instances or its version policy changed: statistics go on
+ * @returns the faults of versions, as the load call answers them; empty when all is well
+ * @throws WholeModelFault
+ */
+export async function replaceVersions(
+  { options, models, backends }: ReplaceContext,
+  name: string,
+  polled: PolledModel,
+  updated: boolean,
+): Promise<string> {
+  const { log } = options;
+  const before = models.get(name) ?? new Map<number, Version>();
+  const serving = [...before.values()].some(version => version.state === "READY");
+  const faults: string[] = [];
+  const next: Versions = new Map(polled.versions.map(({ version }) => [version, { state: "LOADING", reason: "" }]));
+  if (!serving) models.set(name, next);
+  if (hasBackend(polled.config.backend)) backends.add(polled.config.backend);
+  await Promise.all(
+    polled.versions.map(async folder => {
+      const { version } = folder;
+      const old = updated ? before.get(version)?.ready : undefined;
+      if (!old) log.info("model_lifecycle", `loading: ${name}:${version}`);
+      try {
+        next.set(version, { state: "READY", reason: "", ready: await retried(polled, folder, old) });
+      } catch (error) {
+        const fault = RuntimeFault.from(error, (error as Error).message);
+        if (polled.config.platform === "ensemble") {
+          if (before.size > 0) models.set(name, before);
+          else models.delete(name);
+          throw new WholeModelFault(fault.code, fault.message, { cause: error });
+        }
+        const reason = `${STATUS[fault.code].label}: ${fault.message}`;
+        if (!old) log.error("model_lifecycle", `failed to load '${name}' version ${version}: ${reason}`);
+        faults.push(`version ${version} is at ${old ? "READY" : "UNAVAILABLE"} state: ${reason};\n`);
+        next.set(version, { state: "UNAVAILABLE", reason });
+      }
+    }),
+  );
+  if (faults.length === 0) {
+    // Versions that are gone stay in the index as unloaded.
+    for (const [version, { ready, reason }] of before)
+      if (!next.has(version)) next.set(version, { state: "UNAVAILABLE", reason: ready ? UNLOADED : reason });
+    models.set(name, next);
+    log.info("model_lifecycle", `successfully loaded '${name}'`);
+    void closeVersions(log, name, before);
+    return "";
+  }
+  log.info("model_lifecycle", `failed to load '${name}'`);
+  // A reload that fails leaves what was serving in its place; a first load that fails takes its good versions down.
+  const good = new Map([...next].filter(([, version]) => version.ready));
+  if (serving) {
+    for (const [version, { reason }] of next) {
+      const old = before.get(version);
+      if (reason && (updated || old?.state !== "READY"))
+        before.set(version, { ...(old ?? { state: "UNAVAILABLE" }), reason });
+    }
+  } else {
+    for (const version of good.keys()) next.set(version, { state: "UNAVAILABLE", reason: UNLOADED });
+    models.set(name, next);
+  }
+  await closeVersions(log, name, good);
+  return faults.join("");
+
+  async function retried(
+    model: PolledModel,
+    folder: PolledModel["versions"][number],
+    old: ReadyVersion | undefined,
+  ): Promise<ReadyVersion> {
+    for (let left = options.retries ?? 0; ; left--)
+      try {
+        return await loadVersion(model, folder, options, old?.statistics);
+      } catch (error) {
+        if (left <= 0) throw error;
+      }
+  }
+}
+
+/** Ends versions when their requests have. */
+export async function closeVersions(
+  log: ServerLog,
+  name: string,
+  versions: ReadonlyMap<number, Version>,
+): Promise<void> {
+  for (const [number, { ready }] of versions) {
+    if (!ready) continue;
+    await ready.scheduler.drain();
+    await ready.loaded.close?.();
+    log.info("model_lifecycle", `successfully unloaded '${name}' version ${number}`);
+  }
+}
