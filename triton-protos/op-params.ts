@@ -14,6 +14,12 @@ const perColumn = <T extends z.ZodType>(value: T) => z.record(z.string(), value)
 /** Columns that are taken together, by name. Written by the compiler, from the author's lists in lists. */
 const groups = z.array(z.array(z.string()).min(1)).default([]);
 
+/** Fills lists that are shorter than a tensor is wide; longer ones lose items on the same side. */
+export const padding = z.strictObject({
+  value: z.number().default(0),
+  side: z.enum(["left", "right"]).default("right"),
+});
+
 /** A file of the fitted folder or of the model's version directory, relative to the document that names it. */
 const artefact = z.string().min(1);
 
@@ -133,6 +139,14 @@ export const OP_PARAMS = {
     inputs: perColumn(z.string()),
     /** Column → tensor, in output order. */
     outputs: perColumn(z.string()),
+    /** Tensor → columns that stand side by side in it, as one matrix. */
+    stack: perColumn(z.array(z.string()).min(1)).optional(),
+    /** Tensor → the value it always has. */
+    constants: perColumn(scalar).optional(),
+    /** Tensor → how the ragged column bound to it becomes a rectangle. */
+    pad: perColumn(padding).optional(),
+    /** Most rows of one call. */
+    batchSize: z.number().int().min(1).optional(),
   }),
   predictForest: z.strictObject({
     path: z.string(),

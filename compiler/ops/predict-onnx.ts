@@ -2,8 +2,9 @@
 import { basename } from "node:path";
 import { z } from "zod";
 import type { OnnxTensor } from "../../triton-protos/artefacts/onnx.js";
-import { type DType, isDType } from "../../triton-protos/datatype.js";
-import { type ColumnSchema, column, printType } from "../../triton-protos/schema.js";
+import { type DType, datatype, isDType } from "../../triton-protos/datatype.js";
+import { padding } from "../../triton-protos/op-params.js";
+import { type ColumnSchema, column, isRagged, printType } from "../../triton-protos/schema.js";
 import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import type { ArtefactOf, OnnxArtefact, PathOf } from "../dsl/artefacts.js";
@@ -11,13 +12,17 @@ import type { IsUnknown, Keep, NameOf } from "../dsl/column.js";
 import { Op } from "../dsl/node.js";
 import type { OpenRule, Rule } from "../dsl/rule.js";
 import type { TakenBy } from "../dsl/wanted.js";
-import { namesOf, needType, sameRows } from "./columns.js";
+import { namesOf, need, needType, sameRows } from "./columns.js";
 import { type Bound, type Call, defineOp } from "./define-op.js";
 
 const author = z.strictObject({
   path: z.string().min(1),
   inputs: z.record(z.string(), z.string()).default({}),
   outputs: z.record(z.string(), z.string()).default({}),
+  stack: z.record(z.string(), z.array(z.string()).min(1)).optional(),
+  constants: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])).optional(),
+  pad: z.record(z.string(), padding).optional(),
+  batchSize: z.number().int().min(1).optional(),
 });
 type Author = z.output<typeof author>;
 
@@ -26,25 +31,41 @@ export interface PredictOnnxOptions {
   readonly inputs?: Readonly<Record<string, string>>;
   /** Tensor → name of the column it becomes, where it should differ. */
   readonly outputs?: Readonly<Record<string, string>>;
+  /** Tensor → columns that it takes side by side, as one matrix `[n, columns]`; vectors take their width. */
+  readonly stack?: Readonly<Record<string, readonly string[]>>;
+  /** Tensor → a value that it always has. */
+  readonly constants?: Readonly<Record<string, number | string | boolean>>;
+  /**
+   * Tensor `[n, length]` → how its ragged column becomes a rectangle: short lists get `value` on that side, long ones lose items there. Where
+   * the graph leaves the length open, it is that of the longest list.
+   */
+  readonly pad?: Readonly<Record<string, { readonly value?: number; readonly side?: "left" | "right" }>>;
+  /** Most rows of one call: more are cut into several, and answered as one. */
+  readonly batchSize?: number;
 }
 
 /** The name that options give a tensor, or its own. */
 type Given<O, Side extends "inputs" | "outputs", N extends string> =
   O extends Readonly<Record<Side, Readonly<Record<N, infer C extends string>>>> ? C : N;
 
+/** Tensors that are not bound to one column of their type: stacked, constant or padded ones. */
+type Apart<O> = O extends PredictOnnxOptions ? keyof O["stack"] | keyof O["constants"] | keyof O["pad"] : never;
+
 /** `"int64 item_id"` of the graph, in columns S: nothing, or a sentence. A ragged column `c` binds `c__values` and `c__offsets`. */
 type Unbound<P extends string, T, O, S extends string> = T extends `${infer Type} ${infer N}`
-  ? Given<O, "inputs", N> extends infer C extends string
-    ? C extends NameOf<S>
-      ? [Keep<S, C>] extends [`${TakenBy<Type>} ${C}`]
-        ? never
-        : `${P} needs column "${Type} ${C}", but upstream provides "${Keep<S, C>}"`
-      : N extends `${infer R}__${"values" | "offsets"}`
-        ? R extends NameOf<S>
+  ? N extends Apart<O>
+    ? never
+    : Given<O, "inputs", N> extends infer C extends string
+      ? C extends NameOf<S>
+        ? [Keep<S, C>] extends [`${TakenBy<Type>} ${C}`]
           ? never
+          : `${P} needs column "${Type} ${C}", but upstream provides "${Keep<S, C>}"`
+        : N extends `${infer R}__${"values" | "offsets"}`
+          ? R extends NameOf<S>
+            ? never
+            : `${P} needs column "${Type} ${C}", which nothing upstream provides`
           : `${P} needs column "${Type} ${C}", which nothing upstream provides`
-        : `${P} needs column "${Type} ${C}", which nothing upstream provides`
-    : never
+      : never
   : never;
 
 type Made<T, O> = T extends `${infer Type} ${infer N}` ? `${Type} ${Given<O, "outputs", N>}` : never;
@@ -83,8 +104,10 @@ export const predictOnnxOp = defineOp({
     const { path } = call.params;
     const read = call.artefacts.onnx(path);
     if (!read.ok) return call.fail(read.message, { literal: path });
+    const { stack, constants, pad, batchSize } = call.params;
+    const named = [call.params.inputs, stack, constants, pad].flatMap(record => Object.keys(record ?? {}));
     const stray = [
-      ...Object.keys(call.params.inputs).filter(t => !read.value.inputs.some(i => i.name === t)),
+      ...named.filter(t => !read.value.inputs.some(i => i.name === t)),
       ...Object.keys(call.params.outputs).filter(t => !read.value.outputs.some(o => o.name === t)),
     ][0];
     if (stray !== undefined) {
@@ -98,10 +121,25 @@ export const predictOnnxOp = defineOp({
         { literal: stray },
       );
     }
-    const bound = read.value.inputs.map(tensor => bind(call, tensor));
+    const isStacked = (tensor: OnnxTensor) => Object.hasOwn(stack ?? {}, tensor.name);
+    const isConstant = (tensor: OnnxTensor) => Object.hasOwn(constants ?? {}, tensor.name);
+    const bound = read.value.inputs
+      .filter(tensor => !isStacked(tensor) && !isConstant(tensor))
+      .map(tensor => bind(call, tensor));
+    const stacked = read.value.inputs.filter(isStacked).map(tensor => bindStack(call, tensor, stack![tensor.name]!));
+    const fixed = read.value.inputs.filter(isConstant).map(tensor => checkConstant(call, tensor));
     const outputs = read.value.outputs.map(tensor => output(call, tensor));
-    if (bound.some(b => !b) || outputs.some(o => !o)) return undefined;
-    const input = [...new Set(bound.map(b => b!.bound))];
+    if ([...bound, ...stacked, ...outputs].some(b => !b) || fixed.includes(false)) return undefined;
+    const input = [...new Set([...bound.map(b => b!.bound), ...stacked.flatMap(columns => columns!)])];
+    if (input.length === 0)
+      return call.fail(
+        messages.graphParameter({
+          operator: "predictOnnx",
+          problem: `no tensor of \`${path}\` has a column, so nothing says how many rows there are.`,
+          way: "Bind a column to one of its inputs.",
+        }),
+        { literal: path },
+      );
     if (!sameRows(call, input, `\`predictOnnx("${path}")\``)) return undefined;
     const rows = input[0]?.column.rows;
     const name = basename(path)
@@ -114,6 +152,10 @@ export const predictOnnxOp = defineOp({
         model,
         inputs: Object.fromEntries(bound.map(b => [b!.tensor, b!.bound.column.name])),
         outputs: Object.fromEntries(outputs.map(o => [o!.column.name, o!.tensor])),
+        ...(stack && { stack }),
+        ...(constants && { constants }),
+        ...(pad && { pad }),
+        ...(batchSize !== undefined && { batchSize }),
       },
       inputs: { input },
       outputs: outputs.map(o => ({ ...o!.column, ...(rows !== undefined && { rows }) })),
@@ -129,7 +171,7 @@ function bind(call: Call<Author>, tensor: OnnxTensor): { tensor: string; bound: 
     call.params.inputs[tensor.name] ??
     (pair && !call.input.some(b => b.column.name === tensor.name) ? pair[1]! : tensor.name);
   const bound = call.input.find(b => b.column.name === name);
-  const type = `${tensor.dtype ?? "unknown"} [${tensor.shape.map(d => d ?? "?").join(", ")}]`;
+  const type = typeOf(tensor);
   if (!bound) {
     call.fail(
       messages.onnxInputWithoutColumn({
@@ -145,6 +187,7 @@ function bind(call: Call<Author>, tensor: OnnxTensor): { tensor: string; bound: 
   }
   const reader = `\`${path}\``;
   if (pair && bound.column.list) return { tensor: tensor.name, bound };
+  if (Object.hasOwn(call.params.pad ?? {}, tensor.name)) return bindPadded(call, tensor, bound);
   if (!tensor.dtype || !isDType(tensor.dtype))
     return call.fail(messages.onnxShapeUnsupported({ path, tensor: tensor.name, shape: type }), { literal: path });
   const width = vectorWidth(tensor);
@@ -171,6 +214,76 @@ function bind(call: Call<Author>, tensor: OnnxTensor): { tensor: string; bound: 
     );
   return needType(call, bound, wanted, reader, way, castable) ? { tensor: tensor.name, bound } : undefined;
 }
+
+/** A ragged column of numbers in a tensor of two dimensions. */
+function bindPadded(
+  call: Call<Author>,
+  tensor: OnnxTensor,
+  bound: Bound,
+): { tensor: string; bound: Bound } | undefined {
+  const { column: col } = bound;
+  const fits = tensor.shape.length === 2 && tensor.dtype !== null && castable(col.dtype, tensor.dtype);
+  if (fits && isRagged(col)) return { tensor: tensor.name, bound };
+  return call.fail(
+    messages.graphParameter({
+      operator: "predictOnnx",
+      problem: `\`pad\` makes a rectangle of lists, but \`${col.name}\` is ${printType(col)} and tensor \`${tensor.name}\` ${typeOf(tensor)}.`,
+      way: "Pad a ragged column of numbers for a tensor `[n, length]` of its dtype.",
+    }),
+    { literal: tensor.name },
+  );
+}
+
+/** The columns of a matrix; reports a missing one, one that is no number, and widths that do not add up. */
+function bindStack(call: Call<Author>, tensor: OnnxTensor, names: readonly string[]): readonly Bound[] | undefined {
+  const way = "Name columns that upstream provides.";
+  const found = names.map(name => need(call, call.input, name, `\`${call.params.path}\``, way, { literal: name }));
+  if (found.includes(undefined)) return undefined;
+  const columns = found as Bound[];
+  const odd = columns.find(
+    ({ column: col }) =>
+      isRagged(col) ||
+      tensor.dtype === null ||
+      (!castable(col.dtype, tensor.dtype) && !isWidened(col.dtype, tensor.dtype)),
+  );
+  const width = columns.reduce((sum, { column: col }) => sum + (col.list?.min ?? 1), 0);
+  const dim = tensor.shape[1];
+  if (!odd && tensor.shape.length === 2 && (typeof dim !== "number" || dim === width)) return columns;
+  return call.fail(
+    messages.graphParameter({
+      operator: "predictOnnx",
+      problem: odd
+        ? `\`stack\` puts \`${odd.column.name}\`, ${printType(odd.column)}, into tensor \`${tensor.name}\`, which is ${typeOf(tensor)}.`
+        : `\`stack\` makes a matrix ${width} wide for tensor \`${tensor.name}\`, which is ${typeOf(tensor)}.`,
+      way: "Stack the columns that the model was trained on, in their order.",
+    }),
+    { literal: tensor.name },
+  );
+}
+
+/** Integers in a matrix of floats: every number of a stacked matrix has one dtype. */
+const isWidened = (seen: string, wanted: string): boolean => /^u?int/.test(seen) && /^float(32|64)$/.test(wanted);
+
+function checkConstant(call: Call<Author>, tensor: OnnxTensor): boolean {
+  const value = call.params.constants![tensor.name]!;
+  const kind = tensor.dtype === null ? undefined : datatype(tensor.dtype as DType).kind;
+  const wanted = kind === "string" ? "string" : kind === "bool" ? "boolean" : "number";
+  const isWhole = kind === "float" || typeof value !== "number" || Number.isInteger(value);
+  if (kind !== undefined && typeof value === wanted && isWhole && tensor.shape.slice(1).every(d => d === 1))
+    return true;
+  call.fail(
+    messages.graphParameter({
+      operator: "predictOnnx",
+      problem: `the constant ${JSON.stringify(value)} does not fit tensor \`${tensor.name}\`, which is ${typeOf(tensor)}.`,
+      way: "Give a constant to a tensor of one value, or of one value a row, in its dtype.",
+    }),
+    { literal: tensor.name },
+  );
+  return false;
+}
+
+const typeOf = (tensor: OnnxTensor): string =>
+  `${tensor.dtype ?? "unknown"} [${tensor.shape.map(d => d ?? "?").join(", ")}]`;
 
 /** Null for a scalar per row, d for `[n, d]`, undefined for what a column cannot be. −1 stands for any width. */
 export function vectorWidth({ shape }: Pick<OnnxTensor, "shape">): number | null | undefined {

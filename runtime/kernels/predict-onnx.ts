@@ -4,13 +4,14 @@ import type { Step } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import { castValues } from "../plan/cast.js";
 import type { Kernel, ModelDescription, TensorDescription } from "../plan/kernel.js";
-import { allocate, type Column, type Rows } from "../plan/table.js";
+import { allocate, type Column, gather, type Rows, rootRows, type Values } from "../plan/table.js";
 import { tensorValues, valuesTensor } from "../plan/tensor-values.js";
 import type { Tensor } from "../tensor.js";
+import { constantTensor, padLists, refuseNulls, stackColumns } from "./tensor-inputs.js";
 
 export const predictOnnx: Kernel<"predictOnnx"> = {
   prepare: async (step, context) => {
-    const { model } = step.params;
+    const { model, batchSize } = step.params;
     const description = await context.models.describe(model);
     const bindings = bindInputs(step, description);
     const outputs = step.outputs.map(col => bindOutput(step, description, col.name));
@@ -21,18 +22,46 @@ export const predictOnnx: Kernel<"predictOnnx"> = {
         const { rows } = columns[0]!;
         // Graphs disagree about what no rows are, so they are not asked.
         if (rows.count === 0) return step.outputs.map(col => empty(col.dtype, rows, col.list?.min));
-        const tensors = bindings.map(bind => bind(columns));
-        const answer = await context.models.infer(model, tensors, wanted, signal);
-        const byName = new Map(answer.map(tensor => [tensor.name, tensor]));
-        return outputs.map(({ tensor, column, width }) =>
-          toColumn(byName.get(tensor), tensor, column.dtype, rows, width, model),
-        );
+        const ask = async (some: readonly Column[]): Promise<Column[]> => {
+          const tensors = bindings.map(bind => bind(some));
+          const answer = await context.models.infer(model, tensors, wanted, signal);
+          const byName = new Map(answer.map(tensor => [tensor.name, tensor]));
+          return outputs.map(({ tensor, column, width }) =>
+            toColumn(byName.get(tensor), tensor, column.dtype, some[0]!.rows, width, model),
+          );
+        };
+        if (batchSize === undefined || rows.count <= batchSize) return ask(columns);
+        const parts: Column[][] = [];
+        for (let start = 0; start < rows.count; start += batchSize)
+          parts.push(await ask(sliceRows(columns, start, Math.min(rows.count, start + batchSize))));
+        return outputs.map((_, i) => {
+          const each = parts.map(part => part[i]!);
+          return { ...each[0]!, rows, values: joinValues(each.map(col => col.values)) };
+        });
       },
     };
   },
 };
 
 type Binding = (columns: readonly Column[]) => Tensor;
+
+/** A run of rows of every column, as rows of their own. */
+function sliceRows(columns: readonly Column[], start: number, end: number): Column[] {
+  const rows = rootRows(end - start);
+  const indices = Int32Array.from({ length: end - start }, (_, i) => start + i);
+  return columns.map(col => gather(col, indices, rows));
+}
+
+function joinValues(parts: readonly Values[]): Values {
+  if (Array.isArray(parts[0])) return (parts as string[][]).flat();
+  const made = new (parts[0]!.constructor as Float64ArrayConstructor)(parts.reduce((sum, v) => sum + v.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    made.set(part as Float64Array, at);
+    at += part.length;
+  }
+  return made;
+}
 
 function bindInputs(step: Step<"predictOnnx">, { inputs }: ModelDescription): Binding[] {
   const refs = step.inputs.input!;
@@ -42,16 +71,43 @@ function bindInputs(step: Step<"predictOnnx">, { inputs }: ModelDescription): Bi
         "INVALID_ARGUMENT",
         `model \`${step.params.model}\` has no input \`${tensor}\`. Build the ensemble again.`,
       );
-  return inputs.map(input => {
+  const { stack, constants, pad } = step.params;
+  const place = (name: string): number => {
+    const at = refs.findIndex(ref => ref.name === name);
+    if (at >= 0) return at;
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `model \`${step.params.model}\` reads column \`${name}\`, which the step lacks. Build the ensemble again.`,
+    );
+  };
+  return inputs.map((input): Binding => {
+    const dtype = wireDatatype(input.datatype)!.name;
+    const constant = constants?.[input.name];
+    if (constant !== undefined) return columns => constantTensor(input, dtype, constant, columns[0]!.rows.count);
+    const names = stack?.[input.name];
+    if (names) {
+      const places = names.map(place);
+      return columns =>
+        stackColumns(
+          input.name,
+          dtype,
+          places.map(at => columns[at]!),
+          names,
+        );
+    }
     const name = step.params.inputs[input.name];
+    const padding = pad?.[input.name];
+    if (padding && name !== undefined) {
+      const at = place(name);
+      return columns => padLists(input, dtype, columns[at]!, padding, `column \`${name}\``);
+    }
     const at = refs.findIndex(ref => ref.name === name);
     if (name === undefined || at < 0)
       throw new RuntimeFault(
         "INVALID_ARGUMENT",
         `input \`${input.name}\` of model \`${step.params.model}\` has no column. Build the ensemble again.`,
       );
-    const wanted = wireDatatype(input.datatype)!.name;
-    return columns => toTensor(columns[at]!, name, input, wanted);
+    return columns => toTensor(columns[at]!, name, input, dtype);
   });
 }
 
@@ -81,16 +137,6 @@ function toTensor(col: Column, name: string, input: TensorDescription, wanted: D
     );
   const shape = input.shape.length === 2 ? [count, width ?? 1] : [count];
   return valuesTensor(input.name, wanted, shape, castValues(col.values, col.dtype, wanted, what));
-}
-
-/** An integer or string null has no form in a tensor; a float null is NaN, which the graph may know how to take. */
-function refuseNulls({ validity, width }: Column, what: string): void {
-  const at = validity?.indexOf(0) ?? -1;
-  if (at >= 0)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `${what} is null at row ${Math.floor(at / (width ?? 1))}. Fill nulls before the model, with \`fillMissing\` or \`onMissing\`.`,
-    );
 }
 
 function bindOutput(step: Step<"predictOnnx">, { outputs }: ModelDescription, name: string) {

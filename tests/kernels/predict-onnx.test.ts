@@ -175,3 +175,103 @@ describe("predictOnnx", () => {
     });
   });
 });
+
+describe("tensors that are no single column", () => {
+  const make = async (inputs: readonly TensorDescription[], params: object, columns: readonly string[]) => {
+    const { asked, models } = oneModel(inputs, [{ name: "score", datatype: "FP32", shape: [-1] }]);
+    const kernel = await prepare(
+      "predictOnnx",
+      {
+        params: { path: "m.onnx", model: "m", inputs: {}, outputs: { score: "score" }, ...params },
+        inputs: { input: columns },
+        outputs: [column("score", "float32")],
+      },
+      ".",
+      models,
+    );
+    return { asked, kernel };
+  };
+  test("a matrix of columns side by side, vectors with their width", async () => {
+    const { asked, kernel } = await make(
+      [{ name: "X", datatype: "FP32", shape: [-1, 4] }],
+      { stack: { X: ["age", "vector", "visits"] } },
+      ["age", "visits", "vector"],
+    );
+    await kernel.run(
+      {
+        input: [
+          scalars("float64", [1, 2, 3], ROWS),
+          scalars("int64", [10, 20, 30], ROWS),
+          vectors(
+            "float32",
+            [
+              [4, 5],
+              [6, 7],
+              [8, 9],
+            ],
+            2,
+            ROWS,
+          ),
+        ],
+      },
+      context(),
+    );
+    expect(asked[0]!.tensors.map(t => [t.name, t.shape, numbers(t)])).toEqual([
+      ["X", [3, 4], [1, 4, 5, 10, 2, 6, 7, 20, 3, 8, 9, 30]],
+    ]);
+  });
+  test("constants: one a row, or one in all", async () => {
+    const { asked, kernel } = await make(
+      [
+        { name: "x", datatype: "FP32", shape: [-1] },
+        { name: "each", datatype: "INT64", shape: [-1, 1] },
+        { name: "all", datatype: "FP32", shape: [1] },
+      ],
+      { inputs: { x: "x" }, constants: { each: 7, all: 0.5 } },
+      ["x"],
+    );
+    await kernel.run({ input: [scalars("float32", [1, 2, 3], ROWS)] }, context());
+    expect(asked[0]!.tensors.map(t => [t.shape, numbers(t)])).toEqual([
+      [[3], [1, 2, 3]],
+      [
+        [3, 1],
+        [7n, 7n, 7n],
+      ],
+      [[1], [0.5]],
+    ]);
+  });
+  test.each([
+    ["right", 2, [1, 2, 0, 0, 3, 4]],
+    ["left", 2, [1, 2, 0, 0, 4, 5]],
+    ["right", -1, [1, 2, 0, 0, 0, 0, 3, 4, 5]],
+    ["left", -1, [0, 1, 2, 0, 0, 0, 3, 4, 5]],
+  ] as const)("lists padded on the %s to %d", async (side, length, expected) => {
+    const { asked, kernel } = await make(
+      [{ name: "past", datatype: "INT64", shape: [-1, length] }],
+      { inputs: { past: "past" }, pad: { past: { side } } },
+      ["past"],
+    );
+    await kernel.run({ input: [lists("int64", [[1, 2], [], [3, 4, 5]], ROWS)] }, context());
+    expect(numbers(asked[0]!.tensors[0]!)).toEqual(expected.map(BigInt));
+  });
+  test("more rows than batchSize go in several calls, and come back as one", async () => {
+    const { asked, kernel } = await make(
+      [{ name: "x", datatype: "FP32", shape: [-1] }],
+      { inputs: { x: "x" }, batchSize: 2 },
+      ["x"],
+    );
+    const made = await kernel.run({ input: [scalars("float32", [1, 2, 3, 4, 5])] }, context());
+    expect(asked.map(a => numbers(a.tensors[0]!))).toEqual([[1, 2], [3, 4], [5]]);
+    expect(plain(made[0]!)).toEqual([0, 1, 0, 1, 0]);
+    expect(made[0]!.rows.count).toBe(5);
+  });
+  test("a null in a matrix is named", async () => {
+    const { kernel } = await make([{ name: "X", datatype: "FP32", shape: [-1, 2] }], { stack: { X: ["a", "b"] } }, [
+      "a",
+      "b",
+    ]);
+    await expect(
+      kernel.run({ input: [scalars("int64", [1, 2, 3], ROWS), scalars("int64", [1, null, 3], ROWS)] }, context()),
+    ).rejects.toThrow("column `b` is null at row 1");
+  });
+});

@@ -127,12 +127,12 @@ function nameStages(plan: Plan, models: readonly Step[]): (step: string) => stri
   };
 }
 
-/** The column bound to each input of the graph. */
+/** The column bound to each input of the graph that has one to itself. */
 const bindings = (step: Step, { inputs }: OnnxSignature): { ref: ColumnRef; wanted: OnnxTensor }[] =>
-  inputs.map(wanted => ({
-    ref: step.inputs.input!.find(ref => ref.name === step.params.inputs[wanted.name])!,
-    wanted,
-  }));
+  inputs.flatMap(wanted => {
+    const ref = step.inputs.input!.find(ref => ref.name === step.params.inputs[wanted.name]);
+    return ref ? { ref, wanted } : [];
+  });
 
 /**
  * Whether the model can take the columns as they travel: same dtypes and shapes, no null to refuse, and never without rows, which graphs
@@ -140,8 +140,10 @@ const bindings = (step: Step, { inputs }: OnnxSignature): { ref: ColumnRef; want
  */
 function servesItself(cut: Cut, step: Step, signature: OnnxSignature): boolean {
   const open = ({ shape }: OnnxTensor): boolean => typeof shape[0] !== "number";
+  const { stack, constants, pad, batchSize } = step.params;
   return (
     cut.batched &&
+    !(stack || constants || pad || batchSize) &&
     signature.outputs.filter(o => Object.values(step.params.outputs).includes(o.name)).every(open) &&
     bindings(step, signature).every(({ ref, wanted }) => {
       const col = cut.columns(ref);

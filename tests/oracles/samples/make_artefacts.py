@@ -55,6 +55,20 @@ save(
     [value("same", T.FLOAT, ["n", 3, 8, 8])],
     {},
 )
+# A matrix, a constant and a rectangle of lists: score = (Σ X + Σ past) · scale.
+save(
+    "matrix",
+    [
+        helper.make_node("ReduceSum", ["X", "last"], ["features"], keepdims=0),
+        helper.make_node("ReduceSum", ["past", "last"], ["items"], keepdims=0),
+        helper.make_node("Cast", ["items"], ["seen"], to=T.FLOAT),
+        helper.make_node("Add", ["features", "seen"], ["sum"]),
+        helper.make_node("Mul", ["sum", "scale"], ["score"]),
+    ],
+    [value("X", T.FLOAT, ["n", 3]), value("past", T.INT64, ["n", "length"]), value("scale", T.FLOAT, [1])],
+    [value("score", T.FLOAT, ["n"])],
+    {"last": np.array([1], np.int64)},
+)
 whole = (OUT / "models" / "ranker.onnx").read_bytes()
 (OUT / "models" / "truncated.onnx").write_bytes(whole[: len(whole) // 2])
 

@@ -127,3 +127,15 @@ test.each(["executor", "ensemble"] as const)(
     expect(lists(batch, "varied_ordered_ids")[0]).toHaveLength(3);
   },
 );
+
+test.each(["executor", "ensemble"] as const)("a matrix, a constant and padded lists: layout %s", async layout => {
+  const ask = await served("ensemble-matrix", "matrix", layout);
+  const answer = await ask([
+    { name: "age", datatype: "FP32", shape: [3], data: [1, 2, 3] },
+    { name: "visits", datatype: "INT32", shape: [3], data: [10, 20, 30] },
+    { name: "stock", datatype: "FP64", shape: [3], data: [0.5, 0.25, 0] },
+    { name: "history__values", datatype: "INT64", shape: [3], data: [100, 200, 300] },
+    { name: "history__offsets", datatype: "INT32", shape: [4], data: [0, 2, 2, 3] },
+  ]);
+  expect(answer.score!.data).toEqual([(1 + 10 + 0.5 + 300) / 2, (2 + 20 + 0.25) / 2, (3 + 30 + 300) / 2]);
+});

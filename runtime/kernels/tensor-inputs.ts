@@ -1,0 +1,94 @@
+/** Tensors that a model takes and no single column is: several columns as one matrix, a constant, ragged lists as a rectangle. */
+import { type DType, datatype } from "../../triton-protos/datatype.js";
+import { RuntimeFault } from "../errors.js";
+import { castValues } from "../plan/cast.js";
+import type { TensorDescription } from "../plan/kernel.js";
+import { allocate, type Column } from "../plan/table.js";
+import { valuesTensor } from "../plan/tensor-values.js";
+import type { Tensor } from "../tensor.js";
+
+/** Numbers side by side: row i of the matrix is row i of every column. A null float is NaN; another null is a fault. */
+export function stackColumns(
+  tensor: string,
+  dtype: DType,
+  columns: readonly Column[],
+  names: readonly string[],
+): Tensor {
+  const { count } = columns[0]!.rows;
+  const width = columns.reduce((sum, col) => sum + (col.width ?? 1), 0);
+  const matrix = allocate(dtype, count * width) as { [i: number]: unknown };
+  let first = 0;
+  columns.forEach((col, c) => {
+    const what = `column \`${names[c]}\``;
+    refuseNulls(col, what);
+    const values = castValues(col.values, col.dtype, dtype, what);
+    const own = col.width ?? 1;
+    for (let row = 0; row < count; row++)
+      for (let i = 0; i < own; i++) matrix[row * width + first + i] = values[row * own + i];
+    first += own;
+  });
+  return valuesTensor(tensor, dtype, [count, width], matrix as never);
+}
+
+/** One value for every row, or for the tensor where its first dimension is fixed. */
+export function constantTensor(
+  { name, shape }: TensorDescription,
+  dtype: DType,
+  value: number | string | boolean,
+  rows: number,
+): Tensor {
+  const full = shape.map((dim, i) => (dim === -1 ? (i === 0 ? rows : 1) : dim));
+  const values = allocate(
+    dtype,
+    full.reduce((a, b) => a * b, 1),
+  );
+  const wide = values instanceof BigInt64Array || values instanceof BigUint64Array;
+  (values as unknown[]).fill(wide ? BigInt(value) : datatype(dtype).kind === "string" ? value : Number(value));
+  return valuesTensor(name, dtype, full, values);
+}
+
+export interface Padding {
+  readonly value: number;
+  readonly side: "left" | "right";
+}
+
+/** Lists as rows of a rectangle; `length` items a row, or as many as the longest list has. */
+export function padLists(
+  { name, shape }: TensorDescription,
+  dtype: DType,
+  col: Column,
+  { value, side }: Padding,
+  what: string,
+): Tensor {
+  const { offsets, rows } = col;
+  if (!offsets) throw new RuntimeFault("INVALID_ARGUMENT", `${what} holds no lists of any length to pad.`);
+  let length = shape[1] ?? -1;
+  if (length === -1) {
+    length = 1;
+    for (let row = 0; row < rows.count; row++) length = Math.max(length, offsets[row + 1]! - offsets[row]!);
+  }
+  refuseNulls(col, what);
+  const values = castValues(col.values, col.dtype, dtype, what);
+  const made = allocate(dtype, rows.count * length);
+  const wide = made instanceof BigInt64Array || made instanceof BigUint64Array;
+  (made as unknown[]).fill(wide ? BigInt(value) : value);
+  for (let row = 0; row < rows.count; row++) {
+    const size = offsets[row + 1]! - offsets[row]!;
+    const kept = Math.min(size, length);
+    // On the left the latest items stay, on the right the first.
+    const from = side === "left" ? offsets[row + 1]! - kept : offsets[row]!;
+    const to = row * length + (side === "left" ? length - kept : 0);
+    for (let i = 0; i < kept; i++) (made as unknown[])[to + i] = values[from + i];
+  }
+  return valuesTensor(name, dtype, [rows.count, length], made);
+}
+
+/** An integer or string null has no form in a tensor; a float null is NaN, which the graph may know how to take. */
+export function refuseNulls({ validity, width }: Column, what: string): void {
+  const at = validity?.indexOf(0) ?? -1;
+  if (at >= 0)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `${what} is null at row ${Math.floor(at / (width ?? 1))}. Fill nulls before the model, with \`fillMissing\` or \`onMissing\`.`,
+    );
+}
