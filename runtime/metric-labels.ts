@@ -6,7 +6,7 @@ import type { ReadyVersion } from "./repository/registry.js";
 export type Labels = Readonly<Record<string, string>>;
 
 /** Only names of loaded models, their versions and their own tags become labels: no client can grow the set. */
-export function labelsOf({ model, version, config }: ReadyVersion): Labels {
+export function labelsOf({ model, version, config }: Pick<ReadyVersion, "model" | "version" | "config">): Labels {
   const tags = Object.fromEntries(Object.entries(config.metric_tags).map(([key, value]) => [`_${key}`, value]));
   return { ...tags, model, version: String(version) };
 }

@@ -5,6 +5,7 @@ import { cpus, freemem, totalmem } from "node:os";
 import { type Labels, labelsOf, nameLabels, printLabels } from "./metric-labels.js";
 import { printHistograms, printSummaries, readQuantiles } from "./metrics-latencies.js";
 import type { ReadyVersion } from "./repository/registry.js";
+import type { FailedVersion } from "./repository/replace-versions.js";
 import { FAILURE_REASONS, type FailureReason, type VersionStatistics } from "./statistics.js";
 
 interface Family {
@@ -113,10 +114,15 @@ export interface MetricsOptions {
   readonly cpu: boolean;
   /** `--metrics-config`, by setting. */
   readonly config: Readonly<Record<string, string>>;
+  /** How old the machine's figures may be. */
+  readonly intervalMs: number;
 }
 
 /** Keeps what outlives a version: failures survive its unloading. */
-export function createMetrics(options: MetricsOptions): { print(ready: readonly ReadyVersion[]): string } {
+export function createMetrics(options: MetricsOptions): {
+  /** @param failed versions that did not load: they have a series of failures all the same */
+  print(ready: readonly ReadyVersion[], failed: readonly FailedVersion[]): string;
+} {
   const failures = new Map<
     string,
     {
@@ -126,6 +132,9 @@ export function createMetrics(options: MetricsOptions): { print(ready: readonly 
     }
   >();
   let before = cpuTimes();
+  let taken = Number.NEGATIVE_INFINITY;
+  let utilization = 0;
+  let used = 0;
   const isOn = (setting: string, usual: boolean): boolean =>
     options.config[setting] === undefined ? usual : /^(true|1|on)$/i.test(options.config[setting]);
   const counters = isOn("counter_latencies", true);
@@ -133,14 +142,17 @@ export function createMetrics(options: MetricsOptions): { print(ready: readonly 
   const histograms = isOn("histogram_latencies", false);
   const quantiles = readQuantiles(options.config.summary_quantiles);
 
-  const collectFailures = (version: ReadyVersion): void => {
+  const seriesOf = (version: FailedVersion) => {
     const labels = labelsOf(version);
     const key = JSON.stringify(labels);
-    let series = failures.get(key);
-    if (!series) {
-      series = { labels, counts: { REJECTED: 0, CANCELED: 0, BACKEND: 0, OTHER: 0 }, seen: new Map() };
-      failures.set(key, series);
-    }
+    const known = failures.get(key);
+    if (known) return known;
+    const series = { labels, counts: { REJECTED: 0, CANCELED: 0, BACKEND: 0, OTHER: 0 }, seen: new Map() };
+    failures.set(key, series);
+    return series;
+  };
+  const collectFailures = (version: ReadyVersion): void => {
+    const series = seriesOf(version);
     const last = series.seen.get(version.statistics);
     for (const reason of FAILURE_REASONS)
       series.counts[reason] += version.statistics.failures[reason] - (last?.[reason] ?? 0);
@@ -149,7 +161,7 @@ export function createMetrics(options: MetricsOptions): { print(ready: readonly 
   };
 
   return {
-    print(ready) {
+    print(ready, failed) {
       const lines: string[] = [];
       const head = (name: string, help: string, type: string): void => {
         lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
@@ -167,6 +179,7 @@ export function createMetrics(options: MetricsOptions): { print(ready: readonly 
       const [success, ...rest] = FAMILIES;
       family(success!);
       for (const version of ready) collectFailures(version);
+      for (const version of failed) seriesOf(version);
       if (failures.size > 0)
         head("nv_inference_request_failure", "Number of failed inference requests, all batch sizes", "counter");
       for (const { labels, counts } of failures.values())
@@ -188,13 +201,17 @@ export function createMetrics(options: MetricsOptions): { print(ready: readonly 
     gaugeLine("nv_pinned_memory_pool_total_bytes", "Pinned memory pool total memory size, in bytes", 268435456);
     gaugeLine("nv_pinned_memory_pool_used_bytes", "Pinned memory pool used memory size, in bytes", 0);
     if (!options.cpu) return;
-    const now = cpuTimes();
-    const total = now.total - before.total;
-    const utilization = total > 0 ? 1 - (now.idle - before.idle) / total : 0;
-    before = now;
+    if (performance.now() - taken >= options.intervalMs) {
+      const now = cpuTimes();
+      const total = now.total - before.total;
+      utilization = total > 0 ? 1 - (now.idle - before.idle) / total : 0;
+      used = totalmem() - freemem();
+      before = now;
+      taken = performance.now();
+    }
     gaugeLine("nv_cpu_utilization", "CPU utilization rate [0.0 - 1.0]", utilization);
     gaugeLine("nv_cpu_memory_total_bytes", "CPU total memory (RAM), in bytes", totalmem());
-    gaugeLine("nv_cpu_memory_used_bytes", "CPU used memory (RAM), in bytes", totalmem() - freemem());
+    gaugeLine("nv_cpu_memory_used_bytes", "CPU used memory (RAM), in bytes", used);
   }
 }
 

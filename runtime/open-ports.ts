@@ -34,7 +34,11 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
   const stop = async (patience: number): Promise<void> => {
     await Promise.all(listeners.map(listener => listener.stop(patience)));
   };
-  const metrics = createMetrics({ cpu: options.allowCpuMetrics, config: options.metricsConfig });
+  const metrics = createMetrics({
+    cpu: options.allowCpuMetrics,
+    config: options.metricsConfig,
+    intervalMs: options.metricsIntervalMs,
+  });
   const restrictions = {
     grpc: createRestriction(options.grpcRestrictedProtocols, "triton-grpc-protocol-"),
     http: createRestriction(options.httpRestrictedApis),
@@ -71,6 +75,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
             ),
             tls: options.grpcTls,
             care: options.grpcConnections,
+            compression: options.grpcCompression,
           },
         ),
       );
@@ -95,7 +100,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
       ports.metrics = await open(
         "Metrics",
         "Metrics Service",
-        serveMetrics(options.metrics, () => metrics.print(registry.ready()), log),
+        serveMetrics(options.metrics, () => metrics.print(registry.ready(), registry.failed()), log),
       );
     return { ports, stop };
   } catch (error) {

@@ -10,7 +10,7 @@ import type { LoadOptions, ReadyVersion } from "./load-version.js";
 import { type IndexEntry, ModelStates, UNLOADED } from "./model-states.js";
 import { discardFiles, type Override } from "./override.js";
 import { AmbiguousModel, changedOnlyInstances, type PolledModel, pollModel, UnknownModel } from "./poll-model.js";
-import { closeVersions, replaceVersions, WholeModelFault } from "./replace-versions.js";
+import { closeVersions, type FailedVersion, replaceVersions, WholeModelFault } from "./replace-versions.js";
 
 export type { ReadyVersion } from "./load-version.js";
 export type { IndexEntry, VersionState } from "./model-states.js";
@@ -37,6 +37,8 @@ export interface Registry {
   stop(): Promise<void>;
   /** Back ends that models were loaded with. */
   backends(): readonly string[];
+  /** Versions that a back end once failed to load. */
+  failed(): readonly FailedVersion[];
   /** Models that could be read and have no version to load. */
   empty(): readonly string[];
   /**
@@ -68,7 +70,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   /** Why the last load of a model failed. */
   const failures = new Map<string, string>();
   const loading = new Map<string, Promise<void>>();
-  const context = { options, models, backends: new Set<string>() };
+  const context = { options, models, backends: new Set<string>(), failed: new Map<string, FailedVersion>() };
   /** Models that were read and have no version. */
   const empty = new Set<string>();
   const isReady = (name: string): boolean => models.isReady(name);
@@ -312,6 +314,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       await loadAll(changed, round);
     },
     backends: () => [...context.backends],
+    failed: () => [...context.failed.values()],
     empty: () => [...empty],
     async stop() {
       await Promise.all([...models].map(([name, versions]) => closeVersions(log, name, versions)));

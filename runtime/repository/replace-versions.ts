@@ -13,7 +13,11 @@ export interface ReplaceContext {
   readonly models: ModelStates;
   /** Names of back ends that were asked to load something. */
   readonly backends: Set<string>;
+  /** Versions that a back end failed to load, by model and version. */
+  readonly failed: Map<string, FailedVersion>;
 }
+
+export type FailedVersion = Pick<ReadyVersion, "model" | "version" | "config">;
 
 /** A fault of the model and not of one version. */
 export class WholeModelFault extends RuntimeFault {}
@@ -24,7 +28,7 @@ export class WholeModelFault extends RuntimeFault {}
  * @throws WholeModelFault
  */
 export async function replaceVersions(
-  { options, models, backends }: ReplaceContext,
+  { options, models, backends, failed }: ReplaceContext,
   name: string,
   polled: PolledModel,
   updated: boolean,
@@ -54,6 +58,8 @@ export async function replaceVersions(
         if (!old) log.error("model_lifecycle", `failed to load '${name}' version ${version}: ${reason}`);
         faults.push(`version ${version} is at ${old ? "READY" : "UNAVAILABLE"} state: ${reason};\n`);
         next.set(version, { state: "UNAVAILABLE", reason });
+        if (hasBackend(polled.config.backend))
+          failed.set(`${name}:${version}`, { model: name, version, config: polled.config });
       }
     }),
   );

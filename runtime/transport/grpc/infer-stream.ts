@@ -15,6 +15,7 @@ import type { ServerCalls } from "../../server-calls.js";
 import { decodeRequest, type WireRequest } from "./decode-request.js";
 import { encodeStreamEnd, encodeStreamFault, encodeStreamResponse } from "./encode-response.js";
 import { type Frame, frame, frameReader, unpack } from "./framing.js";
+import type { Packing } from "./packing.js";
 import { type FinalStatus, startAnswer } from "./status.js";
 import { type Forward, toRequest } from "./to-request.js";
 import type { Fields } from "./wire.js";
@@ -33,16 +34,17 @@ export interface StreamOptions {
   readonly strict: boolean;
   readonly forward: Forward;
   readonly signal: AbortSignal;
+  readonly packing: Packing | undefined;
 }
 
 export function serveInferStream(
   stream: ServerHttp2Stream,
   calls: ServerCalls,
   encoding: string,
-  { strict, forward, signal }: StreamOptions,
+  { strict, forward, signal, packing }: StreamOptions,
 ): void {
   const final: FinalStatus = { code: 0, message: "" };
-  startAnswer(stream, final);
+  startAnswer(stream, final, packing);
   let underWay = 0;
   let last: Promise<void> = Promise.resolve();
   const finish = (fault?: RuntimeFault): void => {
@@ -52,7 +54,8 @@ export function serveInferStream(
   const send = async ({ message, fault }: Answer): Promise<void> => {
     if (stream.destroyed || stream.writableEnded) return;
     if (strict && fault) finish(fault);
-    else if (!stream.write(frame(message))) await once(stream, "drain", { signal });
+    else if (!stream.write(packing ? packing.pack(frame(message)) : frame(message)))
+      await once(stream, "drain", { signal });
   };
   const onFrame = (found: Frame): void => {
     if (++underWay >= MAX_UNDER_WAY) stream.pause();

@@ -24,6 +24,7 @@ import { decodeRequest } from "./decode-request.js";
 import { encodeResponse } from "./encode-response.js";
 import { type Frame, frame, frameReader, unpack } from "./framing.js";
 import { serveInferStream } from "./infer-stream.js";
+import { type CompressionLevel, choosePacking, type Packing } from "./packing.js";
 import { apiOf } from "./restricted-calls.js";
 import { armDeadline, endWithStatus, startAnswer } from "./status.js";
 import { type GrpcTls, secureOptions } from "./tls.js";
@@ -50,6 +51,7 @@ export interface GrpcContext {
   readonly headerForwardPattern: RegExp | undefined;
   readonly tls?: GrpcTls | undefined;
   readonly care: ConnectionCare;
+  readonly compression: CompressionLevel;
 }
 
 export async function serveGrpc(options: ListenAt, context: GrpcContext): Promise<Listener> {
@@ -86,7 +88,7 @@ function accept(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
   table: ReadonlyMap<string, UnaryCall>,
-  { calls, log, restriction, headerForwardPattern }: GrpcContext,
+  { calls, log, restriction, headerForwardPattern, compression }: GrpcContext,
 ): void {
   if (headers[":method"] !== "POST" || !headers["content-type"]?.startsWith("application/grpc")) {
     stream.respond({ ":status": headers[":method"] === "POST" ? 415 : 405 }, { endStream: true });
@@ -104,11 +106,14 @@ function accept(
   }
   const forward: Forward = parameters => withHeaders(parameters, () => pairs(headers), headerForwardPattern);
   const encoding = String(headers["grpc-encoding"] ?? "identity");
+  const infers = path === INFER || path === STREAM_INFER;
+  const packing = infers ? choosePacking(compression, headers["grpc-accept-encoding"]) : undefined;
   if (path === STREAM_INFER) {
     serveInferStream(stream, calls, encoding, {
       strict: headers.triton_grpc_error === "true",
       forward,
       signal: abort.signal,
+      packing,
     });
     return;
   }
@@ -118,7 +123,7 @@ function accept(
     stream.resume();
     return;
   }
-  serveUnary(stream, encoding, call, log);
+  serveUnary(stream, encoding, call, log, packing);
 }
 
 const pairs = (headers: IncomingHttpHeaders): [string, string][] =>
@@ -135,7 +140,13 @@ const inferCall =
     return encodeResponse(deliver(await infer(version, request), request, version, calls.labels)).finish();
   };
 
-function serveUnary(stream: ServerHttp2Stream, encoding: string, call: UnaryCall, log: ServerLog): void {
+function serveUnary(
+  stream: ServerHttp2Stream,
+  encoding: string,
+  call: UnaryCall,
+  log: ServerLog,
+  packing?: Packing,
+): void {
   let request: Frame | undefined;
   const fail = (error: unknown): void => {
     const fault = RuntimeFault.from(error);
@@ -160,8 +171,8 @@ function serveUnary(stream: ServerHttp2Stream, encoding: string, call: UnaryCall
       .then(call)
       .then(answer => {
         if (stream.destroyed || stream.closed) return;
-        startAnswer(stream, STATUS_OK);
-        stream.end(frame(answer));
+        startAnswer(stream, STATUS_OK, packing);
+        stream.end(packing ? packing.pack(frame(answer)) : frame(answer));
       })
       .catch(fail);
   });

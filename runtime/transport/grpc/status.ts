@@ -2,6 +2,7 @@
  * How a call ends: its status in trailers, or in the headers alone when nothing was answered.
  */
 import type { ServerHttp2Stream } from "node:http2";
+import type { Packing } from "./packing.js";
 
 const HEADERS = {
   ":status": 200,
@@ -16,8 +17,8 @@ export interface FinalStatus {
 }
 
 /** Sends the headers; `final` is read when the last message has been sent. */
-export function startAnswer(stream: ServerHttp2Stream, final: Readonly<FinalStatus>): void {
-  stream.respond(HEADERS, { waitForTrailers: true });
+export function startAnswer(stream: ServerHttp2Stream, final: Readonly<FinalStatus>, packing?: Packing): void {
+  stream.respond(packing ? { ...HEADERS, "grpc-encoding": packing.encoding } : HEADERS, { waitForTrailers: true });
   stream.on("wantTrailers", () => {
     if (!stream.destroyed) stream.sendTrailers(trailers(final.code, final.message));
   });

@@ -1,0 +1,41 @@
+/**
+ * Compression of inference responses (`--grpc-infer-response-compression-level`): level and what the client unpacks → how frames are packed.
+ */
+import { deflateSync, gzipSync } from "node:zlib";
+
+export type CompressionLevel = "none" | "low" | "medium" | "high";
+
+export interface Packing {
+  /** For the header `grpc-encoding`. */
+  readonly encoding: string;
+  /** A frame of a plain message → one of the packed message. */
+  pack(frame: Buffer): Buffer;
+}
+
+const PREFIX = 5;
+/** As gRPC orders them: the first is for `low`, the last for `high`. */
+const ALGORITHMS = [
+  ["gzip", gzipSync],
+  ["deflate", deflateSync],
+] as const;
+
+/** @param accepted the client's `grpc-accept-encoding` */
+export function choosePacking(level: CompressionLevel, accepted: unknown): Packing | undefined {
+  if (level === "none") return undefined;
+  const names = String(accepted ?? "").split(/[ ,]+/);
+  const able = ALGORITHMS.filter(([name]) => names.includes(name));
+  const chosen = able[level === "low" ? 0 : level === "medium" ? Math.floor(able.length / 2) : able.length - 1];
+  if (!chosen) return undefined;
+  const [encoding, compress] = chosen;
+  return {
+    encoding,
+    pack(frame) {
+      const packed = compress(frame.subarray(PREFIX));
+      const out = Buffer.allocUnsafe(PREFIX + packed.length);
+      out[0] = 1;
+      out.writeUInt32BE(packed.length, 1);
+      out.set(packed, PREFIX);
+      return out;
+    },
+  };
+}
