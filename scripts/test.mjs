@@ -63,6 +63,7 @@ try {
   await ensurePython();
   ensureBrowser();
   ensureDebian("The tests of TLS", ["openssl"]);
+  ensureDebian("The tests of Redis feature stores", ["redis-server"]);
   const pattern = process.argv.slice(2);
   const report = join(ROOT, ".cache", "vitest.json");
   mkdirSync(join(ROOT, ".cache"), { recursive: true });

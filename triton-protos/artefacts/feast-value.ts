@@ -45,9 +45,20 @@ export function decodeValue(bytes: Uint8Array, sink: ValueSink): FeastType | nul
     }
     stored = type.name;
     if (type.list) items(readSpan(c), number - 10, sink);
+    else if (isNoMoment(c, tag, number)) stored = null;
     else scalar(c, tag, number, sink);
   }
   return stored;
+}
+
+/** Feast writes a null timestamp as numpy's NaT, the least int64; it is stepped over. */
+function isNoMoment(c: Cursor, tag: number, number: number): boolean {
+  if (number !== 8 || (tag & 7) !== 0) return false;
+  const start = c.at;
+  readVarint(c);
+  if (c.lo === 0 && c.hi === -0x80000000) return true;
+  c.at = start;
+  return false;
 }
 
 function items(list: Cursor, member: number, sink: ValueSink): void {

@@ -30,6 +30,14 @@ export async function openFeatureServer(
 
 function prepareRead(reads: readonly ViewRead[], options: ReadOptions, call: HttpCall, url: string) {
   const features = JSON.stringify(reads.flatMap(({ view, features }) => features.map(f => `${view.name}:${f.name}`)));
+  // The server types keys by their JSON and has no JSON for bytes (Feast 0.67 answers 500).
+  for (const { view } of reads)
+    for (const join of view.joinKeys)
+      if (join.type === "BYTES")
+        throw new RuntimeFault(
+          "UNSUPPORTED",
+          `view \`${view.name}\` is looked up by the BYTES \`${join.name}\`, which Feast's feature server does not take. Read the view from SQLite or Redis, or make the key a STRING.`,
+        );
   const joins = new Map(reads.flatMap(({ view }) => view.joinKeys.map(join => [join.name, join] as const)));
   return async (
     keys: ReadonlyMap<string, Column>,

@@ -9,7 +9,8 @@ type Row = FeastTypeRow & { readonly name: FeastType };
 
 /** @returns the feature's type, or null for a null @throws Error naming what stands there instead */
 export function pushJson(value: Json, type: Row, sink: ValueSink): FeastType | null {
-  if (value === null) return null;
+  // A null timestamp is numpy's NaT, the least int64.
+  if (value === null || (type.name === "UNIX_TIMESTAMP" && value === -(2n ** 63n))) return null;
   if (!type.list) pushScalar(value, type, sink);
   else if (Array.isArray(value)) for (const item of value as readonly Json[]) pushScalar(item, type, sink);
   else throw new Error(`a list belongs there and the server answers ${describe(value)}`);

@@ -1,0 +1,245 @@
+// `queryFeast` beyond one view by one key: several keys, several views in one read, bytes, `ttl`, and candidates that are left out.
+import { cpSync, mkdtempSync, rmSync, utimesSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import Database from "better-sqlite3";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
+import { candidates, column, context, grouped, type Item, plain, prepare, run, scalars } from "./step.js";
+
+const folder = fileURLToPath(new URL("../fixtures/feast", import.meta.url));
+const artefacts = { repository: "every-0.67-k3" };
+const int = (name: string) => column(name, "int64");
+
+const visits = (params: Record<string, unknown> = {}) => ({
+  params: {
+    repository: "features",
+    view: "pairs",
+    entityColumn: { user_id: "who", shop: "where" },
+    features: { visits: "visits" },
+    onMissing: "null" as const,
+    ...params,
+  },
+  inputs: { input: ["who", "where"] },
+  outputs: [int("visits")],
+  artefacts,
+});
+const ask = (step: Parameters<typeof run<"queryFeast">>[1], ...input: ReturnType<typeof scalars>[]) =>
+  run("queryFeast", step, { input }, context(), folder);
+
+describe("several join keys", () => {
+  const who: Item[] = [1n, 2n, 1n, 1n, null, 2n];
+  const where: Item[] = ["süd", "north", "north", "süd", "north", null];
+  test.each([0, 256])("doubled, unknown and null tuples; %i MB of memory", async memoryMb => {
+    const [found] = await ask(visits({ memoryMb }), scalars("int64", who), scalars("string", where));
+    expect(plain(found!)).toEqual([5n, 7n, 3n, 5n, null, null]);
+  });
+  test("the fault names both", async () => {
+    const step = visits({ onMissing: "error" });
+    await expect(ask(step, scalars("int64", [1n, 2n]), scalars("string", ["north", "süd"]))).rejects.toThrow(
+      "view `pairs` has no `visits` for user_id 2, shop süd (columns `who`, `where`, row 1).",
+    );
+  });
+  test("several views by different keys, in one read", async () => {
+    const step = {
+      ...visits({
+        view: ["values", "pairs", "shops"],
+        features: { text: "values:text", visits: "pairs:visits", rating: "shops:rating" },
+        includeId: true,
+      }),
+      outputs: [
+        column("user_id", "int64"),
+        column("shop", "string"),
+        column("text", "string"),
+        int("visits"),
+        column("rating", "float32"),
+      ],
+    };
+    const found = await ask(step, scalars("int64", [1n, -2n, 99n]), scalars("string", ["süd", "north", "south"]));
+    expect(found.map(plain)).toEqual([
+      [1n, -2n, 99n],
+      ["süd", "north", "south"],
+      ["Zürich 漢字 🦀", "", null],
+      [5n, null, null],
+      [3.5, 4.5, Number.NaN],
+    ]);
+  });
+});
+
+describe("bytes", () => {
+  const uses = (bytes?: "base64") => ({
+    params: {
+      repository: "f",
+      view: "tokens",
+      entityColumn: "t",
+      features: { uses: "uses" },
+      onMissing: "null" as const,
+      ...(bytes && { bytes }),
+    },
+    inputs: { input: ["t"] },
+    outputs: [column("uses", "int32")],
+    artefacts,
+  });
+  test("keys as text, or as base64", async () => {
+    expect(plain((await ask(uses(), scalars("string", ["ü-token", "abc", "x"])))[0]!)).toEqual([2, 1, null]);
+    const [found] = await ask(uses("base64"), scalars("string", ["w7wtdG9rZW4=", "YWJj", "AA=="]));
+    expect(plain(found!)).toEqual([2, 1, null]);
+  });
+});
+
+describe("ttl", () => {
+  afterEach(() => vi.useRealTimers());
+  // The fixture's rows are of 2024-01-01 12:30 and of 2020-05-05; the view's ttl is 30 days.
+  const now = (iso: string) => vi.useFakeTimers({ now: new Date(iso), toFake: ["Date"] });
+  const pair = () => [scalars("int64", [1n, 1n]), scalars("string", ["north", "süd"])] as const;
+  test.each([0, 256])("an old value is missing, a fresh one is there; %i MB of memory", async memoryMb => {
+    now("2024-01-20T00:00:00Z");
+    expect(plain((await ask(visits({ ttl: true, memoryMb }), ...pair()))[0]!)).toEqual([3n, null]);
+    expect(plain((await ask(visits({ ttl: 60, memoryMb }), ...pair()))[0]!)).toEqual([null, null]);
+    expect(plain((await ask(visits({ ttl: 1e9, memoryMb }), ...pair()))[0]!)).toEqual([3n, 5n]);
+    expect(plain((await ask(visits({ memoryMb }), ...pair()))[0]!)).toEqual([3n, 5n]);
+    await expect(ask(visits({ ttl: true, onMissing: "error" }), ...pair())).rejects.toThrow(
+      "view `pairs` has no fresh `visits` for user_id 1, shop süd (columns `who`, `where`, row 1): its value is older than the ttl.",
+    );
+  });
+  test("lists and floats that are old are empty and NaN", async () => {
+    now("2024-06-01T00:00:00Z");
+    const step = {
+      params: {
+        repository: "f",
+        view: "values",
+        entityColumn: "u",
+        features: { f64: "f64", i64s: "i64s" },
+        onMissing: "null" as const,
+        ttl: true as const,
+      },
+      inputs: { input: ["u"] },
+      outputs: [column("f64", "float64"), column("i64s", "int64", { list: { min: 0, max: null } })],
+      artefacts,
+    };
+    expect((await ask(step, scalars("int64", [-2n, 1n]))).map(plain)).toEqual([
+      [Number.NaN, 1e-300],
+      [[], [9007199254740993n, -1n]],
+    ]);
+  });
+});
+
+describe("candidates without features are left out", () => {
+  const drop = (onMissing: "drop" | Record<string, "drop" | "null">) => ({
+    params: {
+      repository: "f",
+      view: "values",
+      entityColumn: "u",
+      includeId: true,
+      features: { i64: "i64", text: "text" },
+      onMissing,
+    },
+    inputs: { input: ["u"] },
+    outputs: [column("user_id", "int64"), int("i64"), column("text", "string")],
+    artefacts,
+  });
+  const big = 2n ** 53n + 1n;
+  test("of each user's own, unknown ones and those with a null", async () => {
+    const asked = candidates("int64", [[99n, 1n, big], [], [98n], [-2n, 1n]]);
+    const found = await ask(drop("drop"), asked);
+    expect(found.map(grouped)).toEqual([
+      [[1n], [], [], [-2n, 1n]],
+      [[big], [], [], [-(2n ** 62n), big]],
+      [["Zürich 漢字 🦀"], [], [], ["", "Zürich 漢字 🦀"]],
+    ]);
+    expect(found[0]!.rows.parent).toBe(asked.rows.parent);
+    expect(new Set(found.map(col => col.rows)).size).toBe(1);
+  });
+  test("by one feature alone; none left; no candidates at all", async () => {
+    const found = await ask(drop({ i64: "drop", text: "null" }), candidates("int64", [[99n, 1n, big]]));
+    expect(found.map(plain)).toEqual([
+      [1n, big],
+      [big, 0n],
+      ["Zürich 漢字 🦀", null],
+    ]);
+    expect((await ask(drop("drop"), candidates("int64", [[97n, 98n]]))).map(plain)).toEqual([[], [], []]);
+    expect((await ask(drop("drop"), candidates("int64", [[], []]))).map(grouped)).toEqual([
+      [[], []],
+      [[], []],
+      [[], []],
+    ]);
+  });
+  test("keys of the request itself can not be left out", async () => {
+    await expect(ask(drop("drop"), scalars("int64", [1n]))).rejects.toThrow('`onMissing: "drop"` needs candidates');
+  });
+});
+
+describe("the store in memory", () => {
+  const scratch = mkdtempSync(join(tmpdir(), "merlon-snapshot-"));
+  afterAll(() => rmSync(scratch, { recursive: true }));
+  const copy = (name: string) => cpSync(join(folder, "every-0.67-k3"), join(scratch, name), { recursive: true });
+  const file = (name: string) => join(scratch, name, "data", "online_store.db");
+
+  test("a changed file is taken up while requests go on", async () => {
+    copy("changed");
+    const step = { ...visits(), artefacts: { repository: "changed" } };
+    const kernel = await prepare("queryFeast", step, scratch);
+    const read = async () =>
+      plain((await kernel.run({ input: [scalars("int64", [1n]), scalars("string", ["north"])] }, context()))[0]!)[0];
+    expect(await read()).toBe(3n);
+    const db = new Database(file("changed"));
+    // Field 4 (int64), the value 42.
+    db.prepare("UPDATE every_pairs SET value = ?").run(Buffer.from([0x20, 42]));
+    db.close();
+    let seen = await read();
+    for (let i = 0; i < 200 && seen === 3n; i++) {
+      await new Promise(done => setTimeout(done, 50));
+      seen = await read();
+    }
+    expect(seen).toBe(42n);
+    await kernel.close?.();
+  });
+
+  test("a file that breaks is not taken up; the last good state goes on", async () => {
+    copy("broken");
+    const warnings: string[] = [];
+    const warn = (warning: Error) => warnings.push(warning.message);
+    process.on("warning", warn);
+    const kernel = await prepare("queryFeast", { ...visits(), artefacts: { repository: "broken" } }, scratch);
+    const read = async () =>
+      plain((await kernel.run({ input: [scalars("int64", [1n]), scalars("string", ["north"])] }, context()))[0]!)[0];
+    const db = new Database(file("broken"));
+    db.exec("DROP TABLE every_pairs");
+    db.close();
+    utimesSync(file("broken"), 1, 1);
+    for (let i = 0; i < 200 && warnings.length === 0; i++) {
+      expect(await read()).toBe(3n);
+      await new Promise(done => setTimeout(done, 50));
+    }
+    expect(warnings).toEqual([
+      expect.stringMatching(/has no table `every_pairs`.* What was read before is served on\./),
+    ]);
+    process.off("warning", warn);
+    await kernel.close?.();
+  });
+
+  test("a store whose keys are of another version, or whose tables are none of Feast's", async () => {
+    copy("odd");
+    const step = { ...visits(), artefacts: { repository: "odd" } };
+    const db = new Database(file("odd"));
+    const old = new Database(join(folder, "every-0.67-k2", "data", "online_store.db"), { readonly: true });
+    const key = old.prepare("SELECT entity_key FROM every_pairs LIMIT 1").pluck().get();
+    old.close();
+    db.exec("DELETE FROM every_pairs");
+    db.prepare("INSERT INTO every_pairs (entity_key, feature_name, value) VALUES (?, 'visits', x'2003')").run(key);
+    await expect(prepare("queryFeast", step, scratch)).rejects.toThrow(
+      /table `every_pairs` .* holds keys of version 2, and feature_store\.yaml says 3\. Correct `entity_key_serialization_version`/,
+    );
+    db.exec(
+      "DELETE FROM every_pairs; INSERT INTO every_pairs (entity_key, feature_name, value) VALUES (x'00', 'visits', x'2003')",
+    );
+    await expect(prepare("queryFeast", step, scratch)).rejects.toThrow(
+      /holds other keys than INT64 `user_id`, STRING `shop`, which the registry names/,
+    );
+    db.exec("DROP TABLE every_pairs; CREATE TABLE every_pairs (entity_key BLOB, name TEXT)");
+    await expect(prepare("queryFeast", step, scratch)).rejects.toThrow(
+      /table `every_pairs` .* has no column `feature_name`, `value`, `event_ts`: Feast did not make it/,
+    );
+    db.close();
+  });
+});

@@ -1,0 +1,94 @@
+/** Debian's `redis-server`, started on loopback for a test: one server, or two that are a cluster. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis, type RedisOptions } from "ioredis";
+
+export interface TestRedis {
+  readonly port: number;
+  /** Ends the process without a goodbye. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port, empty. */
+  restart(): Promise<void>;
+  client(): Redis;
+  stop(): Promise<void>;
+}
+
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address() as { port: number };
+  await new Promise(done => probe.close(done));
+  return port;
+}
+
+/** @param flags of `redis-server` @param options of the client that fills it */
+export async function startRedis(flags: readonly string[] = [], options: RedisOptions = {}): Promise<TestRedis> {
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), "merlon-redis-"));
+  const tls = flags.includes("--tls-port");
+  const ports = tls ? ["--port", "0"] : ["--port", String(port)];
+  const args = [...ports, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no", ...flags];
+  let server: ChildProcess;
+  const clients: Redis[] = [];
+  const client = () => {
+    const made = new Redis({
+      host: "127.0.0.1",
+      port,
+      maxRetriesPerRequest: null,
+      retryStrategy: () => 50,
+      ...options,
+    });
+    made.on("error", () => {});
+    clients.push(made);
+    return made;
+  };
+  const start = async () => {
+    server = spawn(
+      "redis-server",
+      args.map(arg => (arg === "{port}" ? String(port) : arg)),
+      { stdio: "ignore" },
+    );
+    const probe = client();
+    await probe.ping();
+    probe.disconnect();
+  };
+  const kill = async () => {
+    const ended = once(server, "exit");
+    server.kill("SIGKILL");
+    await ended;
+  };
+  await start();
+  return {
+    port,
+    kill,
+    restart: start,
+    client,
+    stop: async () => {
+      for (const each of clients) each.disconnect();
+      await kill();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Two nodes, each with half of the slots. */
+export async function startRedisCluster(): Promise<{ readonly ports: readonly number[]; stop(): Promise<void> }> {
+  const nodes = await Promise.all([startRedis(["--cluster-enabled", "yes"]), startRedis(["--cluster-enabled", "yes"])]);
+  const [first, second] = nodes.map(node => node.client());
+  await first!.call("CLUSTER", "ADDSLOTSRANGE", 0, 8191);
+  await second!.call("CLUSTER", "ADDSLOTSRANGE", 8192, 16383);
+  await first!.call("CLUSTER", "MEET", "127.0.0.1", nodes[1]!.port);
+  for (const client of [first!, second!])
+    while (!String(await client.call("CLUSTER", "INFO")).includes("cluster_state:ok"))
+      await new Promise(done => setTimeout(done, 50));
+  return {
+    ports: nodes.map(node => node.port),
+    stop: async () => {
+      await Promise.all(nodes.map(node => node.stop()));
+    },
+  };
+}
