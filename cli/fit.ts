@@ -1,4 +1,5 @@
 /** `merlon fit FILE --data GLOB --out DIR`: learns what a workflow's operators need to know. */
+import { dirname } from "node:path";
 import { Command } from "commander";
 import { printProgress, summary } from "./progress.js";
 
@@ -51,6 +52,7 @@ Then: \`merlon transform DIR\` for training data, \`transformWorkflow("DIR")\` i
         await writeFittedWorkflow(options.out, async folder => {
           const fitted = await fitWorkflow(compiled.plan, options.data, {
             folder,
+            base: dirname(file),
             refine: compiled.withState,
             onProgress: progress.onProgress,
             ...databaseOptions(options),

@@ -98,6 +98,10 @@ export const COLUMN_BY_COLUMN: ReadonlySet<OpKind> = new Set<OpKind>([
   "valueCount",
 ]);
 
+/** Whether a step is one of these; tuples are made of several columns. */
+export const isColumnByColumn = (step: AnyStep): boolean =>
+  COLUMN_BY_COLUMN.has(step.op) && !(step.op === "categorify" && step.params.encodeType === "combo");
+
 /** What each output is made from. */
 function sourcesOf(step: AnyStep): readonly (readonly ColumnRef[])[] {
   const input = step.inputs.input ?? [];
@@ -108,7 +112,7 @@ function sourcesOf(step: AnyStep): readonly (readonly ColumnRef[])[] {
     return [...input, ...(step.inputs.unroll ?? [])].map(ref => [ref, ...items]);
   }
   const each = step.outputs.length / input.length;
-  if (COLUMN_BY_COLUMN.has(step.op) && Number.isInteger(each))
+  if (isColumnByColumn(step) && Number.isInteger(each))
     return step.outputs.map((_, i) => [input[Math.floor(i / each)]!]);
   const all = Object.values(step.inputs).flat();
   return step.outputs.map(() => all);

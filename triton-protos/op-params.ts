@@ -38,12 +38,19 @@ export const OP_PARAMS = {
   /** Rising numbers, for every column or by column. */
   bucketize: z.strictObject({ boundaries: z.union([z.array(z.number()), perColumn(z.array(z.number()))]) }),
   categorify: z.strictObject({
-    /** Values seen fewer times than this share the out-of-vocabulary ids. */
-    freqThreshold: z.number().int().min(0).default(0),
+    /** Values seen fewer times than this share the out-of-vocabulary ids. These three: for all vocabularies, or by name. */
+    freqThreshold: z.union([z.number().int().min(0), perColumn(z.number().int().min(0))]).default(0),
     /** Upper bound of the number of ids, reserved ones included; 0 = none. */
-    maxSize: z.number().int().min(0).default(0),
+    maxSize: z.union([z.number().int().min(0), perColumn(z.number().int().min(0))]).default(0),
     /** How many ids out-of-vocabulary values are hashed to. */
-    numBuckets: z.number().int().min(1).default(1),
+    numBuckets: z.union([z.number().int().min(1), perColumn(z.number().int().min(1))]).default(1),
+    /** What a group of columns has one vocabulary of: their values, or the tuples of them. */
+    encodeType: z.enum(["joint", "combo"]).default("joint"),
+    /** Vocabularies that are given and not learnt: values in the order of their ids, or a Parquet file of them. */
+    vocabs: perColumn(z.union([z.array(scalar), z.string().min(1)])).default({}),
+    /** Ids of the columns follow each other, so that one embedding table holds all. */
+    singleTable: z.boolean().default(false),
+    groups,
     outDtype: z.enum(["int32", "int64"]).default("int64"),
   }),
   hashBucket: z.strictObject({ numBuckets: z.number().int().min(1) }),
@@ -248,12 +255,16 @@ export const OP_STATE = {
   /** Extremes of the non-null values. */
   normalizeMinMax: z.strictObject({ columns: perColumn(z.strictObject({ min: z.number(), max: z.number() })) }),
   categorify: z.strictObject({
+    /** By output column. */
     columns: perColumn(
       z.strictObject({
-        /** Arrow file with columns `value` and `count`, in id order: row i has id 2 + numBuckets + i. */
+        /** Arrow file with columns `value` (of tuples: `key 0`, …) and `count`, in id order: row i has id 2 + numBuckets + i. */
         vocabulary: artefact,
         /** Number of ids: 2 + numBuckets + rows of the vocabulary. */
         cardinality: z.number().int(),
+        /** Added to every id, where the columns share one table, which then has `table` ids. */
+        offset: z.number().int().min(0).optional(),
+        table: z.number().int().optional(),
       }),
     ),
   }),

@@ -55,7 +55,7 @@ function pruneStep(step: AnyStep, isRead: (column: string) => boolean): AnyStep 
   if (step.op === "predictOnnx")
     return { ...step, outputs, params: { ...step.params, outputs: named(step.params.outputs) } };
   if (step.op === "unrollFeatures") return pruneUnroll(step, isRead);
-  return elementwise ? pruneElementwise(step, isRead) : step;
+  return elementwise && !isGrouped(step) ? pruneElementwise(step, isRead) : step;
 }
 
 /** Its outputs are the columns of both ports in order; the item column stays, since it tells the rows. */
@@ -85,3 +85,7 @@ function pruneElementwise(step: AnyStep, isRead: (column: string) => boolean): A
     inputs: { ...step.inputs, input: input.filter((_, i) => keep[i]) },
   } as AnyStep;
 }
+
+/** A vocabulary of several columns is learnt from all of them, whoever reads what they are encoded to. */
+const isGrouped = (step: AnyStep): boolean =>
+  step.op === "categorify" && step.params.groups.some(group => group.length > 1);

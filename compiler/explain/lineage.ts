@@ -14,7 +14,8 @@ export function columnSources(step: AnyStep, workflowOf: WorkflowOf): readonly (
   const all = Object.values(step.inputs).flat();
   const input = step.inputs.input ?? [];
   // A function of several columns makes one.
-  if (opDefinition(step.op).facts.elementwise && step.outputs.length >= input.length) {
+  const isTuples = step.op === "categorify" && step.params.encodeType === "combo";
+  if (opDefinition(step.op).facts.elementwise && !isTuples && step.outputs.length >= input.length) {
     return step.outputs.map((_, i) => input.slice(...oneOf(i, input.length, step.outputs.length)));
   }
   if (step.op === "unrollFeatures") {

@@ -2,29 +2,28 @@
  * An unfitted workflow plan and data -> the state of every step that learns. Statistics of one depth are taken together; steps further
  * down see the columns as the steps before them make them.
  */
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { datatype } from "../../triton-protos/datatype.js";
 import type { FittedOpKind, OpState } from "../../triton-protos/op-params.js";
 import { isFittedOp } from "../../triton-protos/op-params.js";
-import type { AnyStep, Plan, Step } from "../../triton-protos/plan.js";
+import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
-import { printVocabulary } from "../kernels/vocabulary-file.js";
 import { findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { columnsRead, type Layers, nextWave, openLayers } from "./layers.js";
 import { learnDataStats } from "./learn-data-stats.js";
 import { learnJoinGroupby, learnTargetEncoding } from "./learn-groups.js";
+import { learnVocabularies } from "./learn-vocabularies.js";
 import { openLookups } from "./lookups.js";
 import { type Also, type Asked, findMoments, type Moments } from "./moments.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
 import type { SqlColumn } from "./sql/sql-form.js";
 import { STATE_FROM_MOMENTS } from "./state-from-moments.js";
-import { learnVocabulary } from "./vocabulary-table.js";
 
 export interface FitOptions extends DatabaseOptions {
   /** Where vocabulary files go, under `categories/`. */
   readonly folder: string;
+  /** Folder that the files which operators name are relative to; the program's. @default the working directory */
+  readonly base?: string;
   /** The plan again, with what is known so far: what is learnt may decide the dtypes, shapes and columns of the steps that follow. */
   readonly refine?: (states: ReadonlyMap<string, OpState[FittedOpKind]>) => Plan;
   readonly onProgress?: OnProgress;
@@ -141,7 +140,11 @@ async function learn(fit: Fit, steps: readonly AnyStep[]): Promise<void> {
     if (step.op === "dataStats") fit.states.set(step.id, await learnDataStats(database, layers, step));
     if (step.op === "targetEncoding") fit.states.set(step.id, await learnTargetEncoding(learning, step));
     if (step.op === "joinGroupby") fit.states.set(step.id, await learnJoinGroupby(learning, step));
-    if (step.op === "categorify") fit.states.set(step.id, await learnVocabularies(fit, step, mine));
+    if (step.op === "categorify")
+      fit.states.set(
+        step.id,
+        await learnVocabularies(learning, step, fit.options.base ?? ".", fit.files, what => report(fit, what)),
+      );
   }
 }
 
@@ -161,41 +164,8 @@ function asked(step: AnyStep, source: SqlColumn): Asked & { readonly source: Sql
 const alsoOf = (also: readonly Also[], { dtype }: SqlColumn): readonly Also[] =>
   ["string", "bool"].includes(datatype(dtype).kind) ? [] : also;
 
-async function learnVocabularies(
-  fit: Fit,
-  step: Step<"categorify">,
-  columns: readonly { name: string; column: SqlColumn }[],
-): Promise<OpState["categorify"]> {
-  const { database, layers, options } = fit;
-  const state: Record<string, OpState["categorify"]["columns"][string]> = {};
-  await mkdir(join(options.folder, "categories"), { recursive: true });
-  for (const { name, column } of columns) {
-    const place = { stepId: step.id, column: name, view: layers.view };
-    const vocabulary = await learnVocabulary(
-      database,
-      place,
-      column,
-      step.params,
-      report(fit, `vocabulary of ${name}`),
-    );
-    const file = vocabularyFile(fit.files, name, step.id);
-    await writeFile(join(options.folder, file), printVocabulary(vocabulary));
-    state[name] = { vocabulary: file, cardinality: 2 + step.params.numBuckets + vocabulary.counts.length };
-  }
-  return { columns: state };
-}
-
-/** `categories/unique.brand.arrow`; the step's id tells apart two vocabularies of one column name. */
-function vocabularyFile(taken: Set<string>, column: string, stepId: string): string {
-  const safe = (name: string) => encodeURIComponent(name).replaceAll("*", "%2A");
-  const plain = `categories/unique.${safe(column)}.arrow`;
-  const file = taken.has(plain) ? `categories/unique.${safe(column)}.${safe(stepId)}.arrow` : plain;
-  taken.add(file);
-  return file;
-}
-
 /** Operators that learn something of a column without values: its null is a key, or a fact. */
-const NULLS_COUNT: ReadonlySet<string> = new Set(["targetEncoding", "joinGroupby", "dataStats"]);
+const NULLS_COUNT: ReadonlySet<string> = new Set(["targetEncoding", "joinGroupby", "dataStats", "categorify"]);
 
 function checkMoments(step: AnyStep, name: string, { count, infinite }: Moments): void {
   const what = `step \`${step.id}\` (${step.op}): column \`${name}\``;

@@ -13,7 +13,7 @@ import type { Database } from "./database.js";
 import { type GroupLookup, loadGroups } from "./group-lookup.js";
 import { loadTable, tableExists } from "./load-table.js";
 import { readPiece } from "./read-columns.js";
-import { registerKernel } from "./sql/kernel-function.js";
+import { registerKernel, usesKernel } from "./sql/kernel-function.js";
 import { sqlType } from "./sql/literal.js";
 import type { SqlColumn, SqlContext } from "./sql/sql-form.js";
 import { valuesTable } from "./vocabulary-table.js";
@@ -39,8 +39,8 @@ export function openLookups(database: Database, folder: string): Lookups {
           const found = await loadGroups(database, step, ref => find(ref).dtype, folder);
           if (found) groups.set(step.id, found);
           else await registerKernel(database, step, ref => find(ref).dtype, folder);
-        }
-        if (step.op !== "categorify") continue;
+        } else if (usesKernel(step)) await registerKernel(database, step, ref => find(ref).dtype, folder);
+        if (step.op !== "categorify" || step.params.encodeType === "combo") continue;
         for (const ref of step.inputs.input!) {
           const vocabulary = readVocabulary(join(folder, step.state!.columns[ref.name]!.vocabulary));
           const isList = find(ref).list !== undefined;

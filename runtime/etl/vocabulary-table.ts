@@ -1,34 +1,36 @@
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import type { OpParams } from "../../triton-protos/op-params.js";
 import type { Vocabulary } from "../kernels/vocabulary-file.js";
 import type { Database } from "./database.js";
 import { readAll } from "./read-columns.js";
 import { sqlType } from "./sql/literal.js";
 import type { SqlColumn } from "./sql/sql-form.js";
 
-/** Distinct values by falling count, then by value (text by its UTF-8 bytes): the same for the same data on any machine. */
+/** Distinct values of all sources by falling count, then by value (text by its UTF-8 bytes): the same for the same data on any machine. */
 export async function learnVocabulary(
   database: Database,
   place: { stepId: string; column: string; view: string },
-  source: SqlColumn,
-  params: OpParams["categorify"],
+  sources: readonly SqlColumn[],
+  limits: { readonly freqThreshold: number; readonly maxSize: number; readonly numBuckets: number },
   onFraction: (fraction: number) => void,
 ): Promise<Vocabulary> {
   const { stepId, column, view } = place;
-  const { freqThreshold, maxSize, numBuckets } = params;
-  const zero = datatype(source.dtype).kind === "float" ? " + 0" : "";
-  const value = source.list ? `unnest(${source.sql})` : source.sql;
-  const counted = `SELECT value${zero} AS value, count(*) AS count FROM (SELECT ${value} AS value FROM ${view}) WHERE value IS NOT NULL GROUP BY 1`;
+  const { freqThreshold, maxSize, numBuckets } = limits;
+  const { dtype } = sources[0]!;
+  const zero = datatype(dtype).kind === "float" ? " + 0" : "";
+  const values = sources
+    .map(({ sql, list }) => `SELECT ${list ? `unnest(${sql})` : sql} AS value FROM ${view}`)
+    .join(" UNION ALL ");
+  const counted = `SELECT value${zero} AS value, count(*) AS count FROM (${values}) WHERE value IS NOT NULL GROUP BY 1`;
   const kept = freqThreshold > 1 ? ` HAVING count(*) >= ${freqThreshold}` : "";
   const limit = maxSize > 0 ? ` LIMIT ${Math.max(0, maxSize - 2 - numBuckets)}` : "";
   const table = valuesTable(stepId, column);
-  const type = sqlType(source.dtype);
+  const type = sqlType(dtype);
   await database.run(
     `CREATE TEMP TABLE ${table} AS SELECT CAST(value AS ${type}) AS value, count FROM (${counted}${kept}) ORDER BY count DESC, value${limit}`,
     `counting the values of column \`${column}\``,
     onFraction,
   );
-  return readTable(database, table, source.dtype);
+  return readTable(database, table, dtype);
 }
 
 async function readTable(database: Database, table: string, dtype: DType): Promise<Vocabulary> {

@@ -1,74 +1,113 @@
 /**
- * Columns of any dtype -> integer ids: 1 for null, 2 … 1 + numBuckets for values outside the vocabulary, then the vocabulary by
+ * Columns of any dtype, or tuples of them -> integer ids: 1 for null, 2 … 1 + numBuckets for values outside the vocabulary, then the vocabulary by
  * falling count. 0 is padding and never made here.
  */
 import { join } from "node:path";
-import type { DType } from "../../triton-protos/datatype.js";
+import { encodings } from "../../triton-protos/categorify-columns.js";
 import { RuntimeFault } from "../errors.js";
 import type { Kernel } from "../plan/kernel.js";
 import { type Column, type Values, words } from "../plan/table.js";
+import { readFittedTable } from "./fitted-table.js";
+import { hashTogether } from "./hashed-cross.js";
 import { like } from "./like.js";
-import { bucketOf, hashValues } from "./pandas-hash.js";
-import { indexValues, type ValueIndex } from "./value-index.js";
+import { bucketOf } from "./pandas-hash.js";
+import { indexTuples } from "./tuple-index.js";
+import { indexValues } from "./value-index.js";
 import { readVocabulary } from "./vocabulary-file.js";
 
 const NULL_ID = 1;
 const FIRST_BUCKET = 2;
 
+/** How one output is made: which inputs it reads, and which place of the vocabulary their values have. */
 interface Lookup {
-  readonly name: string;
-  readonly dtype: DType;
-  readonly places: ValueIndex;
+  readonly at: readonly number[];
+  readonly places: (columns: readonly Column[]) => Int32Array;
+  readonly numBuckets: number;
+  /** What is added to each id. */
+  readonly offset: number;
 }
 
 export const categorify: Kernel<"categorify"> = {
   prepare(step, { folder }) {
     const what = `step \`${step.id}\` (categorify)`;
-    const lookups = (step.inputs.input ?? []).map(({ name }): Lookup => {
+    const names = (step.inputs.input ?? []).map(ref => ref.name);
+    const made = new Map(encodings(step.params, names).map(one => [one.output, one]));
+    const lookups = step.outputs.map(({ name }): Lookup => {
       const found = step.state?.columns[name];
-      if (!found)
+      const encoding = made.get(name);
+      if (!found || !encoding)
         throw new RuntimeFault(
           "INTERNAL",
           `${what} has no vocabulary of column \`${name}\`. Run \`merlon fit\` again.`,
         );
-      const { dtype, values } = readVocabulary(join(folder, found.vocabulary));
-      const cardinality = FIRST_BUCKET + step.params.numBuckets + values.length;
+      const { columns, numBuckets } = encoding;
+      const file = join(folder, found.vocabulary);
+      const { count, places } =
+        columns.length > 1 ? openTuples(file, columns, what) : openValues(file, columns[0]!, what);
+      const cardinality = FIRST_BUCKET + numBuckets + count;
       if (cardinality !== found.cardinality)
         throw new RuntimeFault(
           "INTERNAL",
           `${what}: vocabulary \`${found.vocabulary}\` makes ${cardinality} ids, but the plan says ${found.cardinality}. They are of different fits: run \`merlon fit\` again.`,
         );
-      return { name, dtype, places: indexValues(values) };
+      return { at: columns.map(column => names.indexOf(column)), places, numBuckets, offset: found.offset ?? 0 };
     });
-    const { numBuckets, outDtype } = step.params;
+    const { outDtype } = step.params;
     return {
       run: inputs =>
-        (inputs.input ?? []).map((col, c) => {
-          const ids = idsOf(col, lookups[c]!, numBuckets, what);
-          return like(col, outDtype, outDtype === "int32" ? ids : widen(ids));
+        lookups.map(lookup => {
+          const columns = lookup.at.map(i => inputs.input![i]!);
+          const ids = idsOf(columns, lookup);
+          return like(columns[0]!, outDtype, outDtype === "int32" ? ids : widen(ids));
         }),
     };
   },
 };
 
-function idsOf(col: Column, { name, dtype, places }: Lookup, numBuckets: number, what: string): Int32Array {
-  if (col.dtype !== dtype)
+function openValues(file: string, name: string, what: string): { count: number; places: Lookup["places"] } {
+  const { dtype, values } = readVocabulary(file);
+  const index = indexValues(values);
+  const places: Lookup["places"] = ([col]) => {
+    if (col!.dtype === dtype) return index(col!.values);
     throw new RuntimeFault(
       "INTERNAL",
-      `${what} was fitted on \`${name}\` as ${dtype}, but the column is ${col.dtype}. Build the plan again with \`merlon build\`.`,
+      `${what} was fitted on \`${name}\` as ${dtype}, but the column is ${col!.dtype}. Build the plan again with \`merlon build\`.`,
     );
-  const ids = places(col.values);
-  const first = FIRST_BUCKET + numBuckets;
-  const hashes = numBuckets > 1 && ids.includes(-1) ? hashValues(col) : undefined;
+  };
+  return { count: values.length, places };
+}
+
+function openTuples(
+  file: string,
+  columns: readonly string[],
+  what: string,
+): { count: number; places: Lookup["places"] } {
+  const table = readFittedTable(file);
+  const keys = columns.map((_, i) => table[`key ${i}`]!);
+  return { count: keys[0]!.rows.count, places: indexTuples(keys, columns, what) };
+}
+
+function idsOf(columns: readonly Column[], { places, numBuckets, offset }: Lookup): Int32Array {
+  const ids = places(columns);
+  const first = FIRST_BUCKET + numBuckets + offset;
+  const hashes = numBuckets > 1 && ids.includes(-1) ? hashTogether(columns) : undefined;
   for (let i = 0; i < ids.length; i++) {
     if (ids[i]! >= 0) ids[i] = ids[i]! + first;
-    else ids[i] = hashes ? FIRST_BUCKET + bucketOf(hashes[2 * i]!, hashes[2 * i + 1]!, numBuckets) : FIRST_BUCKET;
+    else ids[i] = FIRST_BUCKET + offset + (hashes ? bucketOf(hashes[2 * i]!, hashes[2 * i + 1]!, numBuckets) : 0);
   }
-  const { validity, values } = col;
-  if (validity) for (let i = 0; i < ids.length; i++) if (validity[i] === 0) ids[i] = NULL_ID;
-  if (values instanceof Float32Array || values instanceof Float64Array)
-    for (let i = 0; i < ids.length; i++) if (Number.isNaN(values[i])) ids[i] = NULL_ID;
+  const missing = columns.map(nullFlags);
+  for (let i = 0; i < ids.length; i++) if (missing.every(nulls => nulls?.[i] === 1)) ids[i] = NULL_ID + offset;
   return ids;
+}
+
+/** 1 for each null; undefined where there is none. */
+function nullFlags({ values, validity }: Column): Uint8Array | undefined {
+  const isFloat = values instanceof Float32Array || values instanceof Float64Array;
+  if (!validity && !isFloat) return undefined;
+  const flags = new Uint8Array(values.length);
+  if (validity) for (let i = 0; i < flags.length; i++) flags[i] = validity[i] === 0 ? 1 : 0;
+  if (isFloat) for (let i = 0; i < flags.length; i++) if (Number.isNaN(values[i])) flags[i] = 1;
+  return flags;
 }
 
 /** int32 ids as int64: they are never negative, so every high word stays 0. */

@@ -19,13 +19,19 @@ export const hashedCross: Kernel<"hashedCross"> = {
   },
 };
 
-function cross([first, ...others]: readonly Column[], numBuckets: number): Column {
+function cross(columns: readonly Column[], numBuckets: number): Column {
+  const hashes = hashTogether(columns);
+  const buckets = new Int32Array(hashes.length / 2);
+  for (let i = 0; i < buckets.length; i++) buckets[i] = bucketOf(hashes[2 * i]!, hashes[2 * i + 1]!, numBuckets);
+  return like(columns[0]!, "int32", buckets);
+}
+
+/** Two words a row: the exclusive or of the columns' hashes. */
+export function hashTogether([first, ...others]: readonly Column[]): Int32Array {
   const hashes = hashValues(first!);
   for (const other of others) {
     const more = hashValues(other);
     for (let i = 0; i < hashes.length; i++) hashes[i] = hashes[i]! ^ more[i]!;
   }
-  const buckets = new Int32Array(hashes.length / 2);
-  for (let i = 0; i < buckets.length; i++) buckets[i] = bucketOf(hashes[2 * i]!, hashes[2 * i + 1]!, numBuckets);
-  return like(first!, "int32", buckets);
+  return hashes;
 }

@@ -154,6 +154,8 @@ test("several columns together", async () => {
         ports: { of: ["i", "f"] },
       },
     ],
+    [{ op: "categorify", params: { encodeType: "combo", numBuckets: 3 }, columns: [["s", "i"], ["f", "b", "n"], "n"] }],
+    [{ op: "categorify", params: { singleTable: true, numBuckets: { s: 4 } }, columns: ["s", "f", "n"] }],
     [{ op: "targetEncoding", columns: ["s", "i", "f"], ports: { target: ["n", "b"] } }],
     [
       {

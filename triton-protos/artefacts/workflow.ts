@@ -29,7 +29,8 @@ export function readWorkflow(folder: string): Plan {
   for (const step of plan.steps) {
     if (!isFittedOp(step.op)) continue;
     const columns = learntColumns(step.state);
-    for (const { name } of step.inputs.input ?? []) {
+    // A vocabulary may be of several columns, and is known by what they are encoded to.
+    for (const { name } of step.op === "categorify" ? step.outputs : (step.inputs.input ?? [])) {
       const state = columns.get(name);
       if (!state)
         throw new PlanError(

@@ -1,20 +1,27 @@
 /**
- * `categorify` in SQL. How a place is found is the vocabulary table's business; it never reorders rows, as a join would.
+ * `categorify` in SQL. How a place is found is the vocabulary table's business; tuples go through the kernel.
  */
+import { encodings } from "../../../triton-protos/categorify-columns.js";
 import { hashOf } from "./hash-bucket.js";
+import { throughKernel } from "./kernel-function.js";
 import { sqlType } from "./literal.js";
 import type { SqlColumn, SqlForm } from "./sql-form.js";
 
-export const categorify: SqlForm<"categorify"> = (step, inputs, context) =>
-  inputs.map((col, i) => {
-    const { numBuckets, outDtype } = step.params;
-    const { name } = step.inputs.input![i]!;
+export const categorify: SqlForm<"categorify"> = (step, inputs, context) => {
+  const { params, state } = step;
+  if (params.encodeType === "combo") return throughKernel(step, inputs, context);
+  const names = step.inputs.input!.map(ref => ref.name);
+  return encodings(params, names).map(({ output, numBuckets }, i) => {
+    const col = inputs[i]!;
+    const offset = state?.columns[output]?.offset ?? 0;
     const id = (v: string, outOfVocabulary: string) =>
-      `CAST(CASE WHEN ${v} IS NULL THEN 1 ELSE coalesce(${2 + numBuckets} + CAST(${context.place(step.id, { ...col, name }, v)} AS BIGINT), ${outOfVocabulary}) END AS ${sqlType(outDtype)})`;
-    if (numBuckets === 1) return col.list ? `list_transform(${col.sql}, lambda v: ${id("v", "2")})` : id(col.sql, "2");
-    const bucket = (hash: string) => `2 + CAST(${hash} % ${numBuckets} AS BIGINT)`;
-    return withHash(col, (v, hash) => id(v, bucket(hash)));
+      `CAST(CASE WHEN ${v} IS NULL THEN ${1 + offset} ELSE coalesce(${2 + numBuckets + offset} + CAST(${context.place(step.id, { ...col, name: output }, v)} AS BIGINT), ${outOfVocabulary}) END AS ${sqlType(params.outDtype)})`;
+    const first = String(2 + offset);
+    if (numBuckets === 1)
+      return col.list ? `list_transform(${col.sql}, lambda v: ${id("v", first)})` : id(col.sql, first);
+    return withHash(col, (v, hash) => id(v, `${first} + CAST(${hash} % ${numBuckets} AS BIGINT)`));
   });
+};
 
 /** An expression over a value and its hash; in a list the two walk side by side. */
 function withHash(col: SqlColumn, expression: (value: string, hash: string) => string): string {

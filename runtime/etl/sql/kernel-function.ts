@@ -15,6 +15,10 @@ import type { SqlColumn, SqlContext } from "./sql-form.js";
 
 const THROUGH_KERNEL: ReadonlySet<OpKind> = new Set<OpKind>(["joinGroupby", "targetEncoding"]);
 
+/** Steps that DuckDB hands to their kernel, where no join can be had. */
+export const usesKernel = (step: AnyStep): boolean =>
+  THROUGH_KERNEL.has(step.op) || (step.op === "categorify" && step.params.encodeType === "combo");
+
 const refuse = () => Promise.reject(new RuntimeFault("INTERNAL", "a workflow calls no model."));
 
 /** The SQL form of these operators: joins with what the kernel makes of every known key, else the kernel as a function. */
@@ -38,7 +42,7 @@ export async function registerKernel(
   dtypeOf: (ref: ColumnRef) => DType,
   folder: string,
 ): Promise<void> {
-  if (!THROUGH_KERNEL.has(step.op)) return;
+  if (!usesKernel(step)) return;
   const dtypes = step.inputs.input!.map(dtypeOf);
   const kernel = await prepareKernel(step, { folder, models: { describe: refuse, infer: refuse } });
   const typeOf = async (dtype: DType) =>

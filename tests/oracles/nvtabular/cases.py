@@ -1,5 +1,6 @@
 """The cases: input columns, a chain of operators in Merlon's words, and the same chain built from NVTabular's operators."""
 import numpy as np
+import pandas as pd
 from nvtabular import ops
 
 N = None
@@ -18,6 +19,12 @@ def one(name, dtype, link, fit, op, request=None, **rest):
 def categorify(name, kind, fit, request=None, params=None, note=None, **nvt):
     link = {"op": "categorify", "params": params or {}}
     return one(f"categorify/{name}", kind, link, fit, lambda: ops.Categorify(**nvt), request, note=note)
+
+
+def groups(name, types, fit, columns, request=None, params=None, note=None, **nvt):
+    """Columns may stand in groups: lists in the list."""
+    link = {"op": "categorify", "params": params or {}, "columns": columns}
+    return case(f"categorify/{name}", types, [link], fit, request, lambda: columns >> ops.Categorify(**nvt), note=note)
 
 
 def normalize(name, dtype, fit, request=None, params=None, note=None, **nvt):
@@ -148,6 +155,50 @@ CASES = [
     categorify("list of int64", "list<int64>", [[1, 2, 3], [3], [2, 3], [9, 9, 9, 9]]),
     categorify("list of int64, values not seen in fit", "list<int64>", [[1, 2, 3], [3]], [[3, 4], [5, 1, 1]]),
     case("categorify/two columns", {"a": "string", "b": "int64"}, [{"op": "categorify"}], {"a": ["x", "y", "x"], "b": [7, 7, 8]}, None, lambda: ["a", "b"] >> ops.Categorify()),
+
+    categorify("all null", "string", [N, N, "a"], [N, "a", N]),
+    categorify("one value", "int64", [5, 5, 5]),
+    categorify("empty strings are values", "string", ["", "", "a"]),
+    categorify("float integers", "float64", [1.0, 2.0, 1.0, N]),
+    categorify("int16", "int16", [-32768, 32767, 5, 5]),
+    categorify("uint8", "uint8", [255, 0, 255, 7]),
+    categorify("uint32", "uint32", [4294967295, 0, 4294967295]),
+    categorify("maxSize 3", "string", WORDS, params={"maxSize": 3}, max_size=3),
+    categorify("maxSize 6 of int64", "int64", INTS, params={"maxSize": 6}, max_size=6),
+    categorify("maxSize with buckets, values seen in fit", "int64", INTS, [30, 10, 30], params={"maxSize": 6, "numBuckets": 2}, max_size=6, num_buckets=2),
+    categorify("freqThreshold of int64", "int64", INTS, params={"freqThreshold": 2}, freq_threshold=2),
+    categorify("freqThreshold of floats", "float64", [0.5, 1.5, 0.5, N], params={"freqThreshold": 2}, freq_threshold=2),
+    categorify("freqThreshold 1", "string", WORDS, params={"freqThreshold": 1}, freq_threshold=1),
+    categorify("list, maxSize 4", "list<string>", [["A"], ["A", "E"], ["B", "A"], ["C", "E"]], params={"maxSize": 4}, max_size=4),
+    categorify("list with empty lists", "list<int64>", [[1, 2], [], [2]]),
+    categorify("list, int32 ids", "list<string>", [["A"], ["A", "E"]], params={"outDtype": "int32"}, dtype=np.int32),
+    categorify("given values", "string", ["a", "b", "c", "zzz", N], params={"vocabs": {"x": ["c", "a"]}}, vocabs={"x": pd.Series(["c", "a"])}),
+    categorify("given values of int64", "int64", [7, 8, 9, 7], params={"vocabs": {"x": [9, 7]}}, vocabs={"x": pd.Series([9, 7])}),
+    categorify("given values for lists", "list<string>", [["a", "b"], ["zzz"]], params={"vocabs": {"x": ["b", "a"]}}, vocabs={"x": pd.Series(["b", "a"])}),
+    groups("given values for one of two columns", {"x": "string", "y": "string"}, {"x": ["a", "b"], "y": ["q", "p"]}, ["x", "y"], params={"vocabs": {"x": ["b", "a"]}}, vocabs={"x": pd.Series(["b", "a"])}),
+    groups("freqThreshold by column", {"x": "string", "y": "string"}, {"x": list("aabbc"), "y": list("qqppr")}, ["x", "y"], params={"freqThreshold": {"x": 2, "y": 1}}, freq_threshold={"x": 2, "y": 1}),
+    groups("maxSize by column", {"x": "string", "y": "string"}, {"x": list("aabbc"), "y": list("qqppr")}, ["x", "y"], params={"maxSize": {"x": 4, "y": 5}}, max_size={"x": 4, "y": 5}),
+    groups("numBuckets by column, values seen in fit", {"x": "string", "y": "string"}, {"x": list("aabbc"), "y": list("qqppr")}, ["x", "y"], params={"numBuckets": {"x": 3, "y": 2}}, num_buckets={"x": 3, "y": 2}),
+    groups("joint", {"x": "string", "y": "string"}, {"x": ["a", "b", "a", N], "y": ["b", "b", "c", "d"]}, [["x", "y"]]),
+    groups("joint of int64", {"x": "int64", "y": "int64"}, {"x": [1, 2, 3, 1], "y": [3, 3, 4, 3]}, [["x", "y"]]),
+    groups("joint, freqThreshold", {"x": "string", "y": "string"}, {"x": ["a", "b", "a", "e"], "y": ["b", "b", "c", "d"]}, [["x", "y"]], params={"freqThreshold": 2}, freq_threshold=2),
+    groups("joint, maxSize", {"x": "string", "y": "string"}, {"x": ["a", "b", "a", "e"], "y": ["b", "b", "c", "d"]}, [["x", "y"]], params={"maxSize": 4}, max_size=4),
+    groups("joint, values not seen in fit", {"x": "string", "y": "string"}, {"x": ["a", "b", "a"], "y": ["b", "b", "c"]}, [["x", "y"]], {"x": ["c", "zz", N], "y": ["a", N, "zz"]}),
+    groups("joint and a column alone", {"x": "string", "y": "string", "z": "int64"}, {"x": ["a", "b", "a"], "y": ["b", "b", "c"], "z": [1, 1, 2]}, [["x", "y"], "z"]),
+    groups("joint of three", {"x": "string", "y": "string", "z": "string"}, {"x": ["a", "b", "a"], "y": ["b", "b", "c"], "z": ["d", "a", "a"]}, [["x", "y", "z"]]),
+    groups("joint of lists", {"x": "list<int64>", "y": "list<int64>"}, {"x": [[1, 2], [3]], "y": [[3], [3, 1]]}, [["x", "y"]]),
+    groups("joint of a column and lists", {"x": "int64", "y": "list<int64>"}, {"x": [1, 2], "y": [[3], [3, 1]]}, [["x", "y"]]),
+    groups("combo", {"x": "string", "y": "int64"}, {"x": ["a", "b", "a", "a"], "y": [1, 1, 1, 2]}, [["x", "y"]], params={"encodeType": "combo"}, encode_type="combo"),
+    groups("combo with nulls", {"x": "string", "y": "string"}, {"x": [N, "a", "a", N, N], "y": ["C", "C", N, N, "C"]}, [["x", "y"]], params={"encodeType": "combo"}, encode_type="combo"),
+    groups("combo, partly null tuples come first", {"x": "string", "y": "string"}, {"x": [N, "a", "b"], "y": ["C", "C", "A"]}, [["x", "y"]], params={"encodeType": "combo"}, encode_type="combo"),
+    groups("combo, values not seen in fit", {"x": "string", "y": "int64"}, {"x": ["a", "b", "a"], "y": [1, 1, 2]}, [["x", "y"]], {"x": ["b", "b", "z"], "y": [1, 2, 1]}, params={"encodeType": "combo"}, encode_type="combo"),
+    groups("combo, freqThreshold", {"x": "string", "y": "int64"}, {"x": ["a", "a", "b"], "y": [1, 1, 2]}, [["x", "y"]], params={"encodeType": "combo", "freqThreshold": 2}, encode_type="combo", freq_threshold=2),
+    groups("combo, maxSize", {"x": "string", "y": "int64"}, {"x": ["a", "a", "b", "c"], "y": [1, 1, 2, 3]}, [["x", "y"]], params={"encodeType": "combo", "maxSize": 4}, encode_type="combo", max_size=4),
+    groups("combo of three", {"x": "string", "y": "int64", "z": "bool"}, {"x": ["a", "a", "b", "a"], "y": [1, 1, 2, 1], "z": [True, False, True, True]}, [["x", "y", "z"]], params={"encodeType": "combo"}, encode_type="combo"),
+    groups("combos that share a column", {"x": "string", "y": "int64", "z": "string"}, {"x": ["a", "b", "a"], "y": [1, 1, 2], "z": ["q", "q", "p"]}, [["x", "y"], ["x", "z"]], params={"encodeType": "combo"}, encode_type="combo"),
+    groups("combo and a column alone", {"x": "string", "y": "int64"}, {"x": ["a", "b", "a"], "y": [1, 1, 2]}, [["x", "y"], "x"], params={"encodeType": "combo"}, encode_type="combo", note="their schema: the column has the domain of the group"),
+    groups("combo, int32 ids", {"x": "string", "y": "int64"}, {"x": ["a", "b"], "y": [1, 2]}, [["x", "y"]], params={"encodeType": "combo", "outDtype": "int32"}, encode_type="combo", dtype=np.int32),
+    groups("combo, numBuckets, values seen in fit", {"x": "string", "y": "int64"}, {"x": ["a", "b", "a"], "y": [1, 1, 2]}, [["x", "y"]], params={"encodeType": "combo", "numBuckets": 3}, encode_type="combo", num_buckets=3),
 
     normalize("float64", "float64", PRICES),
     normalize("float32", "float32", PRICES, note="float32"),

@@ -1,0 +1,135 @@
+/** A `categorify` step and a view -> its vocabularies, learnt or given, as files of the fitted folder, and its state. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Encoding, encodings, optionOf } from "../../triton-protos/categorify-columns.js";
+import { datatype } from "../../triton-protos/datatype.js";
+import type { OpState } from "../../triton-protos/op-params.js";
+import type { Step } from "../../triton-protos/plan.js";
+import { printFittedTable } from "../kernels/fitted-table.js";
+import { printVocabulary } from "../kernels/vocabulary-file.js";
+import { givenVocabulary } from "./given-vocabulary.js";
+import type { GroupLearning } from "./learn-groups.js";
+import { readAll } from "./read-columns.js";
+import type { SqlColumn } from "./sql/sql-form.js";
+import { learnVocabulary } from "./vocabulary-table.js";
+
+type State = OpState["categorify"]["columns"][string];
+type Report = (doing: string) => (fraction: number) => void;
+
+/**
+ * @param base folder that given files are relative to
+ * @param taken names of vocabulary files that the fit has written; the step's are added
+ */
+export async function learnVocabularies(
+  learning: GroupLearning,
+  step: Step<"categorify">,
+  base: string,
+  taken: Set<string>,
+  report: Report,
+): Promise<OpState["categorify"]> {
+  const { folder, layers } = learning;
+  const refs = step.inputs.input!;
+  const sourceOf = (name: string): SqlColumn => layers.find(refs.find(ref => ref.name === name)!)!;
+  const encoded = encodings(
+    step.params,
+    refs.map(ref => ref.name),
+  );
+  await mkdir(join(folder, "categories"), { recursive: true });
+  const known = new Map<string, State>();
+  for (const one of encoded) {
+    if (known.has(one.vocabulary)) continue;
+    // All columns of a group that the plan still has share one vocabulary.
+    const columns = encoded.filter(other => other.vocabulary === one.vocabulary).flatMap(other => other.columns);
+    const made = await makeVocabulary(
+      learning,
+      step,
+      one,
+      columns.map(sourceOf),
+      base,
+      report(`vocabulary of ${one.vocabulary}`),
+    );
+    const file = vocabularyFile(taken, one.vocabulary, step.id);
+    await writeFile(join(folder, file), made.bytes);
+    known.set(one.vocabulary, { vocabulary: file, cardinality: 2 + one.numBuckets + made.count });
+  }
+  const states = step.params.singleTable ? stacked(known) : known;
+  return { columns: Object.fromEntries(encoded.map(one => [one.output, states.get(one.vocabulary)!])) };
+}
+
+async function makeVocabulary(
+  learning: GroupLearning,
+  step: Step<"categorify">,
+  { columns, vocabulary: name, numBuckets }: Encoding,
+  sources: readonly SqlColumn[],
+  base: string,
+  onFraction: (fraction: number) => void,
+): Promise<{ readonly bytes: Uint8Array; readonly count: number }> {
+  const { database, layers } = learning;
+  const freqThreshold = optionOf(step.params.freqThreshold, name, 0);
+  const maxSize = optionOf(step.params.maxSize, name, 0);
+  if (columns.length > 1)
+    return learnTuples(learning, sources, name, { freqThreshold, maxSize, numBuckets }, onFraction);
+  const given = step.params.vocabs[name];
+  const vocabulary =
+    given === undefined
+      ? await learnVocabulary(
+          database,
+          { stepId: step.id, column: name, view: layers.view },
+          sources,
+          { freqThreshold, maxSize, numBuckets },
+          onFraction,
+        )
+      : await givenVocabulary(database, given, { step: step.id, name, dtype: sources[0]!.dtype, base });
+  return { bytes: printVocabulary(vocabulary), count: vocabulary.counts.length };
+}
+
+/** Tuples by falling count, then by their values, null first; one of nulls alone is null. */
+async function learnTuples(
+  { database, layers }: GroupLearning,
+  sources: readonly SqlColumn[],
+  name: string,
+  { freqThreshold, maxSize, numBuckets }: { freqThreshold: number; maxSize: number; numBuckets: number },
+  onFraction: (fraction: number) => void,
+): Promise<{ readonly bytes: Uint8Array; readonly count: number }> {
+  const keys = sources.map(({ sql, dtype }, i) => {
+    // -0 and 0 are one value.
+    const zero = datatype(dtype).kind === "float" ? " + 0" : "";
+    return { name: `key ${i}`, alias: `k${i}`, sql: `${sql}${zero}`, dtype };
+  });
+  const kept = freqThreshold > 1 ? ` HAVING count(*) >= ${freqThreshold}` : "";
+  const limit = maxSize > 0 ? ` LIMIT ${Math.max(0, maxSize - 2 - numBuckets)}` : "";
+  const table = `merlon_tuples_${Buffer.from(name).toString("hex")}`;
+  await database.run(
+    `CREATE OR REPLACE TEMP TABLE ${table} AS
+     SELECT ${keys.map(key => `CAST(${key.sql} AS ${datatype(key.dtype).duckdb}) AS ${key.alias}`).join(", ")}, count(*) AS count
+     FROM ${layers.view} WHERE NOT (${keys.map(key => `${key.sql} IS NULL`).join(" AND ")}) GROUP BY ${keys.map((_, i) => i + 1).join(", ")}${kept}
+     ORDER BY count DESC, ${keys.map(key => `${key.alias} NULLS FIRST`).join(", ")}${limit}`,
+    `counting the tuples of ${name}`,
+    onFraction,
+  );
+  const found = await readAll(database.connection, `SELECT * FROM ${table}`, [...keys.map(key => key.dtype), "int64"]);
+  const named = found.map((column, i) => [keys[i]?.name ?? "count", column] as const);
+  return { bytes: printFittedTable(Object.fromEntries(named)), count: found[0]!.rows.count };
+}
+
+/** One table for all: the ids of a vocabulary, from that of null on, begin behind those of the last; 0 pads everywhere. */
+function stacked(states: ReadonlyMap<string, State>): ReadonlyMap<string, State> {
+  const table = 1 + [...states.values()].reduce((sum, { cardinality }) => sum + cardinality - 1, 0);
+  let offset = 0;
+  return new Map(
+    [...states].map(([name, state]) => {
+      const placed = { ...state, offset, table };
+      offset += state.cardinality - 1;
+      return [name, placed];
+    }),
+  );
+}
+
+/** `categories/unique.brand.arrow`; the step's id tells apart two vocabularies of one name. */
+function vocabularyFile(taken: Set<string>, name: string, stepId: string): string {
+  const safe = (part: string) => encodeURIComponent(part).replaceAll("*", "%2A");
+  const plain = `categories/unique.${safe(name)}.arrow`;
+  const file = taken.has(plain) ? `categories/unique.${safe(name)}.${safe(stepId)}.arrow` : plain;
+  taken.add(file);
+  return file;
+}
