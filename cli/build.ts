@@ -1,13 +1,14 @@
 /** `merlon build FILE --out DIR`: compiles an ensemble to a model repository. */
 import { relative } from "node:path";
 import { Command, Option } from "commander";
-import type { Layout, PassName } from "../compiler/index.js";
+import type { Layout, Names, PassName } from "../compiler/index.js";
 import { offOption } from "./off-option.js";
 import type { Round } from "./watch.js";
 
 interface Options {
   readonly out: string;
   readonly layout: Layout;
+  readonly names?: Names;
   readonly off?: PassName[];
   readonly watch?: boolean;
 }
@@ -26,6 +27,12 @@ export const buildCommand = (): Command =>
         .choices(["executor", "ensemble"])
         .default("executor"),
     )
+    .addOption(
+      new Option(
+        "--names <names>",
+        "merlin: the entry is executor_model, with the tensors of Merlin's executor",
+      ).choices(["merlon", "merlin"]),
+    )
     .addOption(offOption())
     .addHelpText(
       "after",
@@ -34,6 +41,7 @@ Examples:
   $ merlon build examples/shop/recommend.ensemble.ts --out model-repo
   $ merlon build --watch recommend.ensemble.ts
   $ merlon build recommend.ensemble.ts --layout ensemble --out stages
+  $ merlon build recommend.ensemble.ts --names merlin    # for a client written for Merlin's executor_model
 
 The repository is replaced in one step: after an error or a kill the old one is still there. A server that polls it
 (\`--model-control-mode poll\`) takes each build up.`,
@@ -47,7 +55,7 @@ The repository is replaced in one step: after an error or a kill the old one is 
       await watchFiles("build", () => buildOnce(file, options));
     });
 
-async function buildOnce(file: string, { out, layout, off = [] }: Options): Promise<Round> {
+async function buildOnce(file: string, { out, layout, names, off = [] }: Options): Promise<Round> {
   const started = performance.now();
   const { build, compile, printDiagnostics, refreshEnvironment } = await import("../compiler/index.js");
   const types = refreshEnvironment(file);
@@ -64,7 +72,8 @@ async function buildOnce(file: string, { out, layout, off = [] }: Options): Prom
     throw new Error(
       `${file} is a workflow: fit it with \`merlon fit ${file} --data … --out …\`, and use it in an ensemble.`,
     );
-  const built = build(compiled, out, { layout });
+  const built = build(compiled, out, { layout, ...(names && { names }) });
+  for (const note of built.notes) process.stderr.write(`note: ${note}\n`);
   const where = relative(process.cwd(), built.folder) || ".";
   process.stdout.write(
     `✔ Built ${where} in ${Math.round(performance.now() - started)} ms\n${table(built.models)}\nServe it:\n  merlon serve --model-repository ${where}\n`,

@@ -16,6 +16,8 @@ import { type InferredGraph, type InferredStep, infer } from "./3-graph/infer.js
 import { lower } from "./4-plan/lower.js";
 import { type Optimised, optimise, type PassName, type PassReport } from "./4-plan/passes.js";
 import { optimiseSubgraphs } from "./4-plan/subgraphs.js";
+import { readSettings, settingsProblems } from "./5-emit/settings/read-settings.js";
+import { servingProblems } from "./5-emit/settings/serving-problems.js";
 import { type Diagnostic, diagnosticAt, didYouMean, type Finding, locate } from "./diagnostics/diagnostic.js";
 import * as messages from "./diagnostics/messages.js";
 import { faultSite, foreignFrame, literal, siteRange } from "./place-faults.js";
@@ -105,7 +107,8 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
     ),
   );
   const named = literal(read(sources.entry), { start: 0, end: Number.MAX_SAFE_INTEGER }, graph.name);
-  findings.push(...programFaults(graph, inferred, named ? { file: sources.entry, ...named } : whole));
+  const programSite = named ? { file: sources.entry, ...named } : whole;
+  findings.push(...programFaults(graph, inferred, programSite));
   const diagnostics = locate(preferGraph(findings, sources), read);
   if (diagnostics.some(d => d.severity === "error")) return { ok: false, diagnostics, files: files() };
   const planWith = (states: ReadonlyMap<string, unknown>): Optimised => {
@@ -117,6 +120,11 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
     return optimiseSubgraphs(removed ? withoutInputs(lowered, removed) : lowered, plan => optimise(plan, options.off));
   };
   const { plan, reports: passes } = planWith(new Map());
+  const unservable = graph.kind === "ensemble" ? servingProblems(plan, readSettings(graph.options)) : [];
+  if (unservable.length) {
+    const faults = unservable.map(problem => programFault(graph, problem, programSite));
+    return { ok: false, diagnostics: locate([...findings, ...faults], read), files: files() };
+  }
   const withState: Compiled["withState"] = states => planWith(statesOfTwins(states, passes)).plan;
   return {
     ok: true,
@@ -184,11 +192,10 @@ function programFaults(graph: GraphDocument, inferred: InferredGraph, site: Find
       `the name ${JSON.stringify(graph.name)} must be letters, digits, \`_\`, \`-\` and \`.\`: it becomes a folder and a Triton model`,
     );
   if (inferred.output && inferred.output.length === 0) problems.push("the output node has no columns");
-  const { maxBatchSize } = graph.options;
-  if (maxBatchSize !== undefined && !(Number.isInteger(maxBatchSize) && (maxBatchSize as number) >= 0))
-    problems.push(`\`maxBatchSize\` must be a whole number from 0, not ${String(maxBatchSize)}`);
+  if (graph.kind === "ensemble") problems.push(...settingsProblems(graph.options));
   const inputs = inferred.inputs.map(c => c.name);
-  for (const name of (graph.options.removeInputs as readonly string[] | undefined) ?? [])
+  const { removeInputs } = graph.options;
+  for (const name of Array.isArray(removeInputs) ? (removeInputs as readonly string[]) : [])
     if (!inputs.includes(name))
       problems.push(
         `\`removeInputs\` names \`${name}\`, which no \`source\` declares.${didYouMean(name, inputs)}`.replace(
@@ -202,17 +209,18 @@ function programFaults(graph: GraphDocument, inferred: InferredGraph, site: Find
     problems.push(
       `\`${first!.column.name}\` and \`${other.column.name}\` have different rows, because a \`filter\` stands before one of them; put it before both`,
     );
-  return problems.map(problem =>
-    diagnosticAt(
-      site,
-      messages.graphParameter({
-        operator: graph.kind,
-        problem: /[.?]$/.test(problem) ? problem : `${problem}.`,
-        way: `Change the arguments of \`${graph.kind}(...)\`.`,
-      }),
-    ),
-  );
+  return problems.map(problem => programFault(graph, problem, site));
 }
+
+const programFault = ({ kind }: GraphDocument, problem: string, site: Finding["site"]): Finding =>
+  diagnosticAt(
+    site,
+    messages.graphParameter({
+      operator: kind,
+      problem: /[.?]$/.test(problem) ? problem : `${problem}.`,
+      way: `Change the arguments of \`${kind}(...)\`.`,
+    }),
+  );
 
 /** A type error at an operator where the graph has a fault says the same thing with less to go by. */
 function preferGraph(findings: readonly Finding[], { sites }: ProgramSources): Finding[] {

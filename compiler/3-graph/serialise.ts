@@ -62,5 +62,20 @@ export function serialise(program: Program): GraphDocument {
   };
 
   const output = visit(program.output);
-  return { kind: program.kind, name: program.name, options: { ...program.options }, nodes, output };
+  return { kind: program.kind, name: program.name, options: plainOptions(program), nodes, output };
+}
+
+/** @throws Error naming the option that can't leave the file */
+function plainOptions({ kind, options }: Program): GraphDocument["options"] {
+  const check = (value: unknown, path: string): void => {
+    if (typeof value === "function" || typeof value === "symbol" || isNode(value))
+      throw new Error(
+        `the option \`${path}\` of \`${kind}(...)\` is ${describeValue(value)}; options are numbers, texts, booleans, lists and records of these`,
+      );
+    if (typeof value === "object" && value !== null)
+      for (const [key, inner] of Object.entries(value))
+        check(inner, Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`);
+  };
+  for (const [key, value] of Object.entries(options)) check(value, key);
+  return { ...options };
 }

@@ -9,10 +9,13 @@ import { printModelConfig } from "../../triton-protos/model-config.js";
 import type { Plan } from "../../triton-protos/plan.js";
 import type { Compiled } from "../compile.js";
 import type { ArtefactFile } from "../ops/define-op.js";
-import { entryConfig } from "./configs.js";
+import { entryConfig, entryOf, type Names } from "./configs.js";
 import { earlierModels } from "./earlier-models.js";
 import { ensembleModels } from "./ensemble/ensemble-models.js";
 import { onnxModels, planModel, type RepositoryModel } from "./repository-model.js";
+import { dynamicBatching, ensembleNotes, instanceGroups } from "./settings/apply-settings.js";
+import { readSettings, type Settings } from "./settings/read-settings.js";
+import { warmUp } from "./settings/warm-up.js";
 
 export interface BuiltModel {
   readonly name: string;
@@ -25,9 +28,9 @@ export interface Built {
   readonly folder: string;
   readonly plan: Plan;
   readonly models: readonly BuiltModel[];
+  /** Settings of the program that this layout has no place for, in sentences. */
+  readonly notes: readonly string[];
 }
-
-export const DEFAULT_MAX_BATCH_SIZE = 128;
 
 /** `executor`: one model runs the plan in process. `ensemble`: one model per step, and an entry that schedules them. */
 export const LAYOUTS = ["executor", "ensemble"] as const;
@@ -39,6 +42,8 @@ export type Program = Pick<Compiled, "plan" | "steps" | "graph">;
 export interface BuildOptions {
   /** @default "executor" */
   readonly layout?: Layout;
+  /** Instead of what the program says. */
+  readonly names?: Names;
 }
 
 /**
@@ -49,14 +54,21 @@ export function build(compiled: Program, out: string, options: BuildOptions = {}
   const { plan } = compiled;
   const target = resolve(out);
   const staging = stagingFolder(target);
+  const settings = settingsOf(compiled, options);
   const models = repositoryModels(compiled, options);
-  for (const { name, config, files } of models) {
-    const version = join(staging, name, "1");
+  for (const { name, config, files, samples = [] } of models) {
+    const version = join(staging, name, String(settings.version));
     mkdirSync(version, { recursive: true });
     for (const file of files) writeArtefact(file, version);
+    if (samples.length) mkdirSync(join(staging, name, "warmup"));
+    for (const { to, bytes } of samples) writeFileSync(join(staging, name, "warmup", to), bytes);
     writeFileSync(join(staging, name, "config.pbtxt"), printModelConfig(config));
   }
-  keepOthers(target, staging, new Set([...models.map(m => m.name), ...earlierModels(target, plan.name)]));
+  keepOthers(
+    target,
+    staging,
+    new Set([...models.map(m => m.name), ...earlierModels(target, models[0]!.name, plan.name)]),
+  );
   replaceFolder(staging, target);
   return {
     folder: target,
@@ -66,18 +78,32 @@ export function build(compiled: Program, out: string, options: BuildOptions = {}
       backend: config.backend ?? config.platform ?? "",
       ...measure(join(target, name)),
     })),
+    notes: options.layout === "ensemble" ? ensembleNotes(settings) : [],
   };
 }
 
 /** The models of a layout; the entry is the first. */
-export function repositoryModels(compiled: Program, { layout = "executor" }: BuildOptions = {}): RepositoryModel[] {
+export function repositoryModels(compiled: Program, options: BuildOptions = {}): RepositoryModel[] {
+  const { layout = "executor" } = options;
   const { plan } = compiled;
   const used = new Set(plan.steps.map(step => step.id));
   const steps = compiled.steps.filter(step => used.has(step.id));
-  const maxBatchSize = (compiled.graph.options.maxBatchSize as number | undefined) ?? DEFAULT_MAX_BATCH_SIZE;
-  if (layout === "ensemble") return ensembleModels(plan, steps, maxBatchSize);
-  return [planModel({ ...entryConfig(plan, maxBatchSize), name: plan.name }, plan, steps), ...onnxModels(steps)];
+  const settings = settingsOf(compiled, options);
+  const entry = entryOf(plan, settings.maxBatchSize, settings.names, layout);
+  if (layout === "ensemble") return ensembleModels(plan, steps, entry, settings);
+  const { config: model_warmup, files: samples } = warmUp(settings.warmup, plan.inputs, entry.form === "batched");
+  const config = {
+    ...entryConfig(plan, entry),
+    ...dynamicBatching(settings),
+    ...instanceGroups(settings.instanceGroups),
+    ...(model_warmup.length > 0 && { model_warmup }),
+    ...(settings.responseCache && { response_cache: { enable: true } }),
+  };
+  return [{ ...planModel(config, plan, steps), samples }, ...onnxModels(steps, settings)];
 }
+
+const settingsOf = ({ graph }: Program, { names }: BuildOptions): Settings =>
+  readSettings({ ...graph.options, ...(names && { names }) });
 
 function writeArtefact(file: ArtefactFile, version: string): void {
   const to = join(version, file.to);

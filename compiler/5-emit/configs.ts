@@ -1,11 +1,16 @@
 /**
  * Plan → config.pbtxt of its entry model; ONNX graph → config.pbtxt of the model that holds it.
  */
+import { type AnswerForm, isPadded, isPaired } from "../../triton-protos/answer-form.js";
 import type { OnnxSignature, OnnxTensor } from "../../triton-protos/artefacts/onnx.js";
 import { type ConfigType, type DType, datatype } from "../../triton-protos/datatype.js";
 import type { ModelConfigInit } from "../../triton-protos/model-config.js";
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../triton-protos/schema.js";
+
+/** Whose names the entry and its tensors have. */
+export type Names = "merlon" | "merlin";
+export type NamedConfig = ModelConfigInit & { readonly name: string };
 
 export interface TensorConfig {
   readonly name: string;
@@ -26,10 +31,13 @@ const bound = (step: AnyStep | undefined): number | undefined =>
  * Whether the entry can have a batch dimension: every column fits into `[batch, …]`. Lists without a bound need the pair `c__values`,
  * `c__offsets`, which has no batch dimension.
  */
-export function canBatch(plan: Plan): boolean {
+export const canBatch = (plan: Plan): boolean => columnWithoutBatch(plan) === undefined;
+
+/** A column of the request or the answer that does not fit into a batch. */
+export function columnWithoutBatch(plan: Plan): ColumnSchema | undefined {
   const fits = (c: ColumnSchema) =>
     !isRagged(c) && (c.rows === REQUEST_ROWS || (!c.list && rowBound(plan, c.rows) !== undefined));
-  return plan.inputs.every(fits) && plan.outputs.every(o => fits(o.schema));
+  return [...plan.inputs, ...plan.outputs.map(o => o.schema)].find(c => !fits(c));
 }
 
 /** Bound of rows made by a step; a filter keeps the bound of what it filters. */
@@ -41,32 +49,44 @@ function rowBound(plan: Plan, rows: string): number | undefined {
   return made && rowBound(plan, made.rows);
 }
 
-/** @param maxBatchSize 0 serves without a batch dimension */
-export function entryConfig(plan: Plan, maxBatchSize: number): ModelConfigInit {
+/** What the entry is: its name, its most rows, and how its tensors look. */
+export interface Entry {
+  readonly name: string;
+  /** 0 where it has no batch dimension. */
+  readonly maxBatchSize: number;
+  readonly form: AnswerForm;
+}
+
+/** @param names Merlin's executor has no batch dimension, and a name of its own */
+export function entryOf(plan: Plan, maxBatchSize: number, names: Names, layout: "executor" | "ensemble"): Entry {
+  if (names === "merlin") return { name: `${layout}_model`, maxBatchSize: 0, form: "merlin" };
   const batches = maxBatchSize > 0 && canBatch(plan);
+  return { name: plan.name, maxBatchSize: batches ? maxBatchSize : 0, form: batches ? "batched" : "unbatched" };
+}
+
+export function entryConfig(plan: Plan, { name, maxBatchSize, form }: Entry): NamedConfig {
   return {
-    name: plan.name,
+    name,
     backend: "merlon",
-    max_batch_size: batches ? maxBatchSize : 0,
-    input: plan.inputs.flatMap(batches ? batched : unbatched),
-    output: entryTensors(plan.outputs, batches),
+    max_batch_size: maxBatchSize,
+    input: plan.inputs.flatMap(col => own(col, form)),
+    output: entryTensors(plan.outputs, form),
   };
 }
 
 /** Tensors that answers leave in, dims without the batch dimension. */
-export const entryTensors = (outputs: Plan["outputs"], batches: boolean): TensorConfig[] =>
-  outputs.flatMap(({ schema }) => (batches ? batched : unbatched)(schema));
+export const entryTensors = (outputs: Plan["outputs"], form: AnswerForm): TensorConfig[] =>
+  outputs.flatMap(({ schema }) => {
+    if (isPadded(schema, form)) return [tensor(schema.name, schema.dtype, form === "batched" ? [-1] : [-1, -1])];
+    return own(schema, form);
+  });
 
-/** dims without the batch dimension: `[1]` a scalar, `[n]` a vector, `[-1]` a row's candidates, padded to the longest row. */
-function batched(col: ColumnSchema): TensorConfig[] {
-  if (col.rows !== REQUEST_ROWS) return [tensor(col.name, col.dtype, [-1])];
-  return [tensor(col.name, col.dtype, [col.list ? col.list.min : 1])];
-}
-
-function unbatched(col: ColumnSchema): TensorConfig[] {
-  const ragged = isRagged(col) || col.rows !== REQUEST_ROWS;
-  if (ragged) return [tensor(`${col.name}__values`, col.dtype, [-1]), tensor(`${col.name}__offsets`, "int32", [-1])];
-  return [tensor(col.name, col.dtype, col.list ? [-1, col.list.min] : [-1])];
+/** A column whose rows are the request's, or that leaves as a pair. */
+function own(col: ColumnSchema, form: AnswerForm): TensorConfig[] {
+  const { name, dtype, list } = col;
+  if (isPaired(col, form)) return [tensor(`${name}__values`, dtype, [-1]), tensor(`${name}__offsets`, "int32", [-1])];
+  if (form === "batched") return [tensor(name, dtype, [list ? list.min : 1])];
+  return [tensor(name, dtype, list ? [-1, list.min] : [-1])];
 }
 
 /** Full shapes and no batch dimension of Triton's own: rows are candidates of any number of users. */

@@ -5,12 +5,12 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Plan, parsePlan } from "../../triton-protos/plan.js";
 
-/** @param program its name, which is the entry model's */
-export function earlierModels(repository: string, program: string): string[] {
+/** @param entry name of its entry model */
+export function earlierModels(repository: string, entry: string, program: string): string[] {
   if (!existsSync(repository)) return [];
   return readdirSync(repository).flatMap(model => {
     const plans = plansOf(join(repository, model));
-    if (model === program)
+    if (model === entry)
       return plans.flatMap(plan => plan.steps.flatMap(step => ("model" in step.params ? step.params.model : [])));
     return plans.some(plan => plan.stage?.of === program) ? [model] : [];
   });

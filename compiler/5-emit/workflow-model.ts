@@ -8,13 +8,13 @@ import { readWorkflow, WORKFLOW_FILE } from "../../triton-protos/artefacts/workf
 import { printModelConfig } from "../../triton-protos/model-config.js";
 import { type Plan, printPlan } from "../../triton-protos/plan.js";
 import { isRagged, REQUEST_ROWS, type Schema } from "../../triton-protos/schema.js";
-import { entryConfig } from "./configs.js";
+import { entryConfig, entryOf } from "./configs.js";
 
 type Config = ReturnType<typeof entryConfig>;
 
 /** Its configuration. @param maxBatchSize 0 serves without a batch dimension, as ragged columns and changing rows do anyway */
 export function workflowConfig(plan: Plan, maxBatchSize: number): Config {
-  const config = entryConfig(plan, maxBatchSize);
+  const config = entryConfig(plan, entryOf(plan, maxBatchSize, "merlon", "executor"));
   const outputs = plan.outputs.map(output => output.schema);
   return {
     ...config,

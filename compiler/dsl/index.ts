@@ -43,6 +43,7 @@ export type { ColumnType } from "./column.js";
 export { $lambda, type ColumnFunction, type ColumnValue } from "./lambda.js";
 export { type Node, type Op, source } from "./node.js";
 export { $chain, $list, $minus, $pick, $plus, type PlusOptions } from "./operators.js";
-export { type Ensemble, type EnsembleOptions, ensemble, type Workflow, workflow } from "./program.js";
+export { type Ensemble, ensemble, type Workflow, workflow } from "./program.js";
 export { type KnownTag, type Tag, tag } from "./selector.js";
+export type { DynamicBatching, EnsembleOptions, InstanceGroup, SampleValue, WarmUp } from "./serving.js";
 export { subgraph } from "./subgraph.js";

@@ -2,14 +2,7 @@
  * What an ensemble or workflow file exports: a name, the node whose columns are the answer, and how it wants to be served.
  */
 import type { AnyNode, Node } from "./node.js";
-
-/** How an ensemble is served. */
-export interface EnsembleOptions {
-  /** Most users one request may ask about; 0 serves without a batch dimension. @default 128 */
-  readonly maxBatchSize?: number;
-  /** Source columns that serving does not have, such as labels: they go, and with them every column made from one. */
-  readonly removeInputs?: readonly string[];
-}
+import type { EnsembleOptions } from "./serving.js";
 
 /** A serving graph. `C` is the union of the columns it answers with. */
 export interface Ensemble<C extends string = string> {
@@ -33,6 +26,7 @@ export type Program = (Omit<Ensemble, "output"> | Omit<Workflow, "output">) & { 
  * Names a serving graph. The name is the Triton model's name.
  * @param output the node whose columns are answered
  * @example export default ensemble("recommend", ordering);
+ * @example export default ensemble("recommend", ordering, { maxBatchSize: 64, dynamicBatching: { maxQueueDelayMicroseconds: 500 } });
  */
 export const ensemble = <C extends string>(
   name: string,

@@ -1,7 +1,8 @@
 /**
- * A plan's answer columns → tensors. With a batch dimension, rows made for a request row are padded on the right to the longest row:
- * -1 for signed integers, 0 for unsigned ones and bools, NaN for floats, `""` for strings. Without one they travel as values and offsets.
+ * A plan's answer columns → tensors, in one of the forms. Where candidates are one matrix, rows made for a request row are padded on the right to the longest row:
+ * -1 for signed integers, 0 for unsigned ones and bools, NaN for floats, `""` for strings.
  */
+import { type AnswerForm, isPadded } from "../../triton-protos/answer-form.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { type ColumnSchema, isRagged } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
@@ -11,18 +12,16 @@ import { allocate, type Column, type Rows, type Values } from "../plan/table.js"
 import { valuesTensor } from "../plan/tensor-values.js";
 import type { Tensor } from "../tensor.js";
 
-/** @param request the request's rows @param batched whether the model has a batch dimension */
-export function answerTensors(schema: ColumnSchema, col: Column, request: Rows, batched: boolean): Tensor[] {
+/** @param request the request's rows */
+export function answerTensors(schema: ColumnSchema, col: Column, request: Rows, form: AnswerForm): Tensor[] {
   const { name, dtype } = schema;
   const values = castValues(col.values, col.dtype, dtype, `output \`${name}\``);
   const own = col.rows === request;
-  if (batched) {
-    if (own) return [valuesTensor(name, dtype, [request.count, schema.list?.min ?? 1], values)];
-    return [padded(name, dtype, values, runs(col.rows, request, name))];
-  }
+  if (!own && isPadded(schema, form)) return [padded(name, dtype, values, runs(col.rows, request, name))];
   if (isRagged(schema)) return pair(name, dtype, values, col.offsets!);
   if (!own) return pair(name, dtype, values, scale(runs(col.rows, request, name), col.width ?? 1));
-  return [valuesTensor(name, dtype, schema.list ? [request.count, schema.list.min] : [request.count], values)];
+  const width = schema.list?.min ?? (form === "batched" ? 1 : undefined);
+  return [valuesTensor(name, dtype, width === undefined ? [request.count] : [request.count, width], values)];
 }
 
 function runs(rows: Rows, request: Rows, name: string): Int32Array {

@@ -4,10 +4,11 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type AnswerForm, isPadded, isPaired } from "../../triton-protos/answer-form.js";
 import { configDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { type Plan, type PlanStage, parsePlan } from "../../triton-protos/plan.js";
-import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../triton-protos/schema.js";
+import { type ColumnSchema, isRagged } from "../../triton-protos/schema.js";
 import { stageTensors } from "../../triton-protos/stage-tensors.js";
 import { RuntimeFault } from "../errors.js";
 import { type ExecutablePlan, preparePlan } from "../plan/execute.js";
@@ -58,7 +59,7 @@ interface Form {
 }
 
 function requestForm(plan: Plan, config: ModelConfig): Form {
-  const write = writeAnswers(plan, config.max_batch_size > 0);
+  const write = writeAnswers(plan, answerForm(plan, config));
   const outputs = plan.outputs.map(output => output.schema);
   return {
     read: tensors => {
@@ -74,21 +75,29 @@ function requestForm(plan: Plan, config: ModelConfig): Form {
 
 const stageForm = (plan: Plan, stage: PlanStage, config: ModelConfig): Form => ({
   read: tensors => stageColumns(plan.inputs, stage, tensors),
-  write: stage.answers ? writeAnswers(plan, stage.answers === "batched") : stageAnswer(plan, stage, config),
+  write: stage.answers ? writeAnswers(plan, stage.answers) : stageAnswer(plan, stage, config),
 });
 
 const writeAnswers =
-  ({ outputs }: Plan, batched: boolean): Form["write"] =>
+  ({ outputs }: Plan, form: AnswerForm): Form["write"] =>
   (columns, request) =>
-    outputs.flatMap(({ schema }) => answerTensors(schema, columns.get(schema.name)!, request!, batched));
+    outputs.flatMap(({ schema }) => answerTensors(schema, columns.get(schema.name)!, request!, form));
+
+/** Without a batch dimension the configuration says whether candidates are one matrix: that is then a tensor of their own name. */
+function answerForm({ outputs, stage }: Plan, { max_batch_size, output }: ModelConfig): AnswerForm {
+  if (stage?.answers) return stage.answers;
+  if (max_batch_size > 0) return "batched";
+  const matrix = outputs.some(o => isPadded(o.schema, "merlin") && output.some(t => t.name === o.schema.name));
+  return matrix ? "merlin" : "unbatched";
+}
 
 /** Names and dtypes of the configuration against those of the plan: two files that only a build keeps together. */
 function checkConfig(plan: Plan, config: ModelConfig): void {
   const { stage } = plan;
-  const batched = config.max_batch_size > 0 || stage?.answers === "batched";
+  const form = answerForm(plan, config);
   const tensorOf = (side: "input" | "output", col: ColumnSchema): string => {
     if (stage && (side === "input" || !stage.answers)) return stageTensors(col, false)[0]!.name;
-    const paired = isRagged(col) || (side === "output" && !batched && col.rows !== REQUEST_ROWS);
+    const paired = side === "output" ? isPaired(col, form) : isRagged(col);
     return paired ? `${col.name}__values` : col.name;
   };
   const sides = [

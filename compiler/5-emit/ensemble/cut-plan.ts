@@ -1,11 +1,11 @@
 /**
  * Plan → the models of `--layout ensemble`: the stages in order, and what the entry schedules.
  */
+import type { AnswerForm } from "../../../triton-protos/answer-form.js";
 import type { OnnxSignature, OnnxTensor } from "../../../triton-protos/artefacts/onnx.js";
 import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../../triton-protos/plan.js";
 import { isRagged, REQUEST_ROWS } from "../../../triton-protos/schema.js";
 import type { InferredStep } from "../../3-graph/infer.js";
-import { canBatch } from "../configs.js";
 import { nullableColumns, type WorkflowOf } from "./nulls.js";
 import { columnsOf, type Place, placeKey } from "./refs.js";
 import { rowSets } from "./row-sets.js";
@@ -13,7 +13,7 @@ import { answerStage, type Cut, isPassed, onnxStage, type Stage, stepStage } fro
 
 export interface CutOptions {
   readonly inferred: readonly InferredStep[];
-  readonly maxBatchSize: number;
+  readonly form: AnswerForm;
   /** The graph of a step's ONNX model. */
   signature(step: Step): OnnxSignature;
   readonly workflowOf: WorkflowOf;
@@ -36,7 +36,7 @@ export function cutPlan(plan: Plan, options: CutOptions): readonly CutStage[] {
   const live = plan.steps.filter(step =>
     step.outputs.some(c => readers.has(placeKey({ step: step.id, column: c.name }))),
   );
-  const batched = options.maxBatchSize > 0 && canBatch(plan);
+  const batched = options.form === "batched";
   const nullable = nullableColumns(plan, options.workflowOf);
   const columns = columnsOf(plan);
   const shapes = new Map<string, readonly number[]>();
@@ -47,7 +47,7 @@ export function cutPlan(plan: Plan, options: CutOptions): readonly CutStage[] {
   };
   const cut: Cut = {
     plan,
-    batched,
+    form: options.form,
     rows: rowSets(plan, options.inferred),
     columns,
     shape,
@@ -142,7 +142,7 @@ function servesItself(cut: Cut, step: Step, signature: OnnxSignature): boolean {
   const open = ({ shape }: OnnxTensor): boolean => typeof shape[0] !== "number";
   const { stack, constants, pad, batchSize } = step.params;
   return (
-    cut.batched &&
+    cut.form === "batched" &&
     !(stack || constants || pad || batchSize) &&
     signature.outputs.filter(o => Object.values(step.params.outputs).includes(o.name)).every(open) &&
     bindings(step, signature).every(({ ref, wanted }) => {
@@ -169,7 +169,7 @@ function answers(cut: Cut, step: AnyStep): boolean {
     places.size === outputs.length &&
     outputs.every(({ ref, schema }) => {
       const col = cut.columns(ref);
-      const form = cut.batched || col.list ? 2 : 1;
+      const form = cut.form === "batched" || col.list ? 2 : 1;
       return (
         ref.step === step.id &&
         col.rows === REQUEST_ROWS &&

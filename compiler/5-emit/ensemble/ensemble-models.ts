@@ -5,32 +5,44 @@ import { readOnnxSignature } from "../../../triton-protos/artefacts/onnx.js";
 import { readWorkflow } from "../../../triton-protos/artefacts/workflow.js";
 import { type Plan, parsePlan } from "../../../triton-protos/plan.js";
 import type { InferredStep } from "../../3-graph/infer.js";
-import { entryConfig } from "../configs.js";
+import { type Entry, entryConfig } from "../configs.js";
 import { onnxModels, planModel, type RepositoryModel } from "../repository-model.js";
+import { instanceGroups } from "../settings/apply-settings.js";
+import type { Settings } from "../settings/read-settings.js";
 import { type CutStage, cutPlan } from "./cut-plan.js";
 
 /**
  * @param steps the program's steps that the plan has
- * @param maxBatchSize 0 serves without a batch dimension
  */
-export function ensembleModels(plan: Plan, steps: readonly InferredStep[], maxBatchSize: number): RepositoryModel[] {
-  const stages = ensembleStages(plan, steps, maxBatchSize);
+export function ensembleModels(
+  plan: Plan,
+  steps: readonly InferredStep[],
+  entry: Entry,
+  settings: Settings,
+): RepositoryModel[] {
+  const stages = ensembleStages(plan, steps, entry);
   const inferred = new Map(steps.map(step => [step.id, step]));
   return [
     // The server needs none of the plan; people do, and `merlon explain`.
-    { ...planModel(ensembleConfig(plan, stages, maxBatchSize), plan, []) },
+    planModel(ensembleConfig(plan, stages, entry), plan, []),
     ...stages.flatMap(({ plan: part, config, model, step }) =>
-      part && config ? planModel({ ...config, name: model }, part, step ? [inferred.get(step.id)!] : []) : [],
+      part && config
+        ? planModel(
+            { ...config, name: model, ...instanceGroups(settings.instanceGroups) },
+            part,
+            step ? [inferred.get(step.id)!] : [],
+          )
+        : [],
     ),
-    ...onnxModels(steps),
+    ...onnxModels(steps, settings),
   ];
 }
 
-export function ensembleStages(plan: Plan, steps: readonly InferredStep[], maxBatchSize: number): readonly CutStage[] {
+export function ensembleStages(plan: Plan, steps: readonly InferredStep[], entry: Entry): readonly CutStage[] {
   const inferred = new Map(steps.map(step => [step.id, step]));
   return cutPlan(plan, {
     inferred: steps,
-    maxBatchSize,
+    form: entry.form,
     signature: step => readOnnxSignature(inferred.get(step.id)!.model!.from),
     workflowOf: step => workflowOf(inferred.get(step.id)),
   });
@@ -43,11 +55,10 @@ function workflowOf(step: InferredStep | undefined): Plan | undefined {
   return whole && "from" in whole ? readWorkflow(whole.from) : undefined;
 }
 
-function ensembleConfig(plan: Plan, stages: readonly CutStage[], maxBatchSize: number) {
-  const { backend: _, ...config } = entryConfig(plan, maxBatchSize);
+function ensembleConfig(plan: Plan, stages: readonly CutStage[], entry: Entry) {
+  const { backend: _, ...config } = entryConfig(plan, entry);
   return {
     ...config,
-    name: plan.name,
     platform: "ensemble",
     ensemble_scheduling: {
       step: stages.map(({ model, inputs, outputs }) => ({

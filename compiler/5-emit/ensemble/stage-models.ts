@@ -1,6 +1,7 @@
 /**
  * Plan → the stages of a Triton ensemble: each step as a plan of its own, or as the ONNX model itself, and which tensor feeds which.
  */
+import type { AnswerForm } from "../../../triton-protos/answer-form.js";
 import type { OnnxSignature } from "../../../triton-protos/artefacts/onnx.js";
 import type { ModelConfigInit } from "../../../triton-protos/model-config.js";
 import { type AnyStep, type ColumnRef, type Plan, type PlanStage, REQUEST_STEP } from "../../../triton-protos/plan.js";
@@ -23,7 +24,7 @@ export interface Stage {
 /** What is known of the whole plan while its stages are made. */
 export interface Cut {
   readonly plan: Plan;
-  readonly batched: boolean;
+  readonly form: AnswerForm;
   readonly rows: RowSets;
   columns(ref: Place): ColumnSchema;
   /** Shape of the values of a column that is no ragged list. */
@@ -83,7 +84,7 @@ export function answerStage(cut: Cut, model: string, unread: readonly ColumnRef[
   const inputs = stageInputs(cut, [...plan.outputs.map(o => o.ref), ...unread], true, false);
   const made = plan.outputs.filter(o => !isPassed(o));
   const outputs = made.map(({ ref, schema }) => ({ ref: inputs.redirect(ref), schema }));
-  const answers = entryTensors(made, cut.batched);
+  const answers = entryTensors(made, cut.form);
   return {
     model,
     plan: {
@@ -93,13 +94,13 @@ export function answerStage(cut: Cut, model: string, unread: readonly ColumnRef[
         rows: [...inputs.rows],
         makes: [],
         nullable: { inputs: [], outputs: [] },
-        answers: cut.batched ? "batched" : "unbatched",
+        answers: cut.form,
       },
     },
     config: stageConfig(
       model,
       inputs.tensors,
-      answers.map(t => (cut.batched ? { ...t, dims: [-1, ...t.dims] } : t)),
+      answers.map(t => (cut.form === "batched" ? { ...t, dims: [-1, ...t.dims] } : t)),
     ),
     inputs: inputs.map,
     outputs: Object.fromEntries(answers.map(({ name }) => [name, name])),

@@ -1,0 +1,20 @@
+/**
+ * What is wrong with settings once the plan is there: which columns it reads and answers.
+ */
+import type { Plan } from "../../../triton-protos/plan.js";
+import { printColumn } from "../../../triton-protos/schema.js";
+import { columnWithoutBatch } from "../configs.js";
+import type { Settings } from "./read-settings.js";
+import { warmUpProblems } from "./warm-up.js";
+
+export function servingProblems(plan: Plan, settings: Settings): string[] {
+  const unbatched = settings.dynamicBatching && columnWithoutBatch(plan);
+  return [
+    ...(unbatched
+      ? [
+          `\`dynamicBatching\` needs a batch dimension, which \`${printColumn(unbatched)}\` takes away: it has no fixed or bounded length. Give it one (\`listSlice\` with \`pad\`), or leave \`dynamicBatching\` out`,
+        ]
+      : []),
+    ...warmUpProblems(settings.warmup, plan.inputs),
+  ];
+}

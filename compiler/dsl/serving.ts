@@ -1,0 +1,71 @@
+/**
+ * How an ensemble is served, as its author writes it: what of Triton's model configuration is set from the program.
+ */
+
+/** One value of the request's for a sample: a number, a text, or a list of them for a list column. */
+export type SampleValue = number | bigint | string | boolean | readonly (number | bigint | string | boolean)[];
+
+/** Requests are held back for a moment, and run together. */
+export interface DynamicBatching {
+  /** Batch sizes to wait for; none above `maxBatchSize`. */
+  readonly preferredBatchSize?: readonly number[];
+  /** Microseconds a request may wait for others. @default 0 */
+  readonly maxQueueDelayMicroseconds?: number;
+  /** Answers leave in the order in which requests came. */
+  readonly preserveOrdering?: boolean;
+  /** Priorities from 1, the highest, to this. */
+  readonly priorityLevels?: number;
+  readonly defaultPriorityLevel?: number;
+  readonly queuePolicy?: {
+    /** Microseconds a request may wait in the queue; 0 = for ever. */
+    readonly timeoutMicroseconds?: number;
+    /** What becomes of one that waited longer. @default "reject" */
+    readonly timeoutAction?: "reject" | "delay";
+    /** A request may ask for less with its own `timeout`. */
+    readonly allowTimeoutOverride?: boolean;
+    /** Requests beyond this are refused; 0 = none are. */
+    readonly maxQueueSize?: number;
+  };
+}
+
+/** Copies of a model that run side by side. */
+export interface InstanceGroup {
+  /** @default 1 */
+  readonly count?: number;
+  /** @default "auto" */
+  readonly kind?: "auto" | "cpu" | "gpu";
+  /** Numbers of the GPUs, for `kind: "gpu"`. */
+  readonly gpus?: readonly number[];
+}
+
+/** A request that the server asks itself while it loads the model. */
+export interface WarmUp {
+  /** @default "sample 1", … */
+  readonly name?: string;
+  /** Times the row is repeated within the batch. @default 1 */
+  readonly batchSize?: number;
+  /** Times it is asked. @default 1 */
+  readonly count?: number;
+  /** One row of the request, by column; columns that are left out are 0, `""`, or an empty list. */
+  readonly inputs: Readonly<Record<string, SampleValue>>;
+}
+
+/** How an ensemble is served. */
+export interface EnsembleOptions {
+  /** Most users one request may ask about; 0 serves without a batch dimension. @default 128 */
+  readonly maxBatchSize?: number;
+  /** Source columns that serving does not have, such as labels: they go, and with them every column made from one. */
+  readonly removeInputs?: readonly string[];
+  /** Version of every model of the build: its folder, and `model_version` of its answers. @default 1 */
+  readonly version?: number;
+  /** `"merlin"`: the entry is `executor_model` and its tensors are those of Merlin's executor, for clients written for it. @default "merlon" */
+  readonly names?: "merlon" | "merlin";
+  readonly dynamicBatching?: DynamicBatching;
+  /** Of the entry; with `--layout ensemble` of each stage. */
+  readonly instanceGroups?: readonly InstanceGroup[];
+  /** Of the ONNX models. */
+  readonly onnxInstanceGroups?: readonly InstanceGroup[];
+  readonly warmup?: readonly WarmUp[];
+  /** Answers of equal requests come from the server's cache, where it has one (`--cache-config`). @default false */
+  readonly responseCache?: boolean;
+}
