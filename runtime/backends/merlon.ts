@@ -1,6 +1,7 @@
 /**
  * The merlon backend: `plan.json` and its artefacts in the version folder → a model that answers requests by running the plan in process.
- * ONNX steps call the repository's other models. Parameters: `seed` makes sampling repeatable, `timings` adds each step's microseconds.
+ * ONNX steps call the repository's other models. Parameters: `seed` makes sampling repeatable, `timings` adds each step's microseconds,
+ * `explain` what became of each candidate.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,7 +12,8 @@ import { type Plan, type PlanStage, parsePlan } from "../../triton-protos/plan.j
 import { type ColumnSchema, isRagged } from "../../triton-protos/schema.js";
 import { stageTensors } from "../../triton-protos/stage-tensors.js";
 import { RuntimeFault } from "../errors.js";
-import { type ExecutablePlan, preparePlan } from "../plan/execute.js";
+import { type ExecutablePlan, type PlanResult, preparePlan } from "../plan/execute.js";
+import { explainCandidates } from "../plan/explain-candidates.js";
 import type { Column, Rows } from "../plan/table.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { Backend, BackendRequest, BackendResponse, LoadContext } from "./backend.js";
@@ -133,9 +135,11 @@ async function answer(
       .write(result.columns, rows, requestedOutputs)
       .filter(tensor => requestedOutputs.has(tensor.name))
       .toSorted((a, b) => (a.name < b.name ? -1 : 1));
-    return parameters.get("timings") === true
-      ? { outputs, parameters: timingParameters(plan, result.timings) }
-      : { outputs };
+    const told = new Map([
+      ...(parameters.get("timings") === true ? timingParameters(plan, result.timings) : []),
+      ...(parameters.get("explain") === true ? explainParameters(plan, result) : []),
+    ]);
+    return told.size > 0 ? { outputs, parameters: told } : { outputs };
   } catch (error) {
     return RuntimeFault.from(error);
   }
@@ -145,6 +149,10 @@ function readSeed(value: Parameter): bigint {
   if (typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value))) return BigInt(value);
   throw new RuntimeFault("INVALID_ARGUMENT", `parameter 'seed' is ${JSON.stringify(value)}; a whole number is wanted`);
 }
+
+/** One JSON text: for each request row, what became of each candidate. */
+const explainParameters = (plan: Plan, result: PlanResult): ReadonlyMap<string, Parameter> =>
+  new Map([["explain", JSON.stringify(explainCandidates(plan, result.columnOf))]]);
 
 const timingParameters = (plan: Plan, timings: ReadonlyMap<string, number>): ReadonlyMap<string, Parameter> =>
   new Map(plan.steps.map(step => [`timing.${step.label}`, timings.get(step.id) ?? 0]));

@@ -14,6 +14,8 @@ export interface PlanResult {
   readonly columns: Map<string, Column>;
   /** Microseconds per step id, waiting included. */
   readonly timings: ReadonlyMap<string, number>;
+  /** Any column of the run, for those who ask what happened. */
+  columnOf(step: string, column: string): Column | undefined;
 }
 
 export interface ExecutablePlan {
@@ -98,6 +100,7 @@ function runPlan(
   const answer = (): PlanResult => ({
     columns: new Map(plan.outputs.map(({ ref, schema }) => [schema.name, columns[slotOf(ref)]!])),
     timings,
+    columnOf: (step, column) => columns[slotOf({ step, column })],
   });
   return runStages(stages, columns, context, timings).then(answer);
 }

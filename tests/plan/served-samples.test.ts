@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { build, compile } from "#compiler/index.js";
 import { serve } from "#runtime/index.js";
+import type { CandidateStory } from "#runtime/plan/explain-candidates.js";
 
 const SAMPLES = join(import.meta.dirname, "..", "samples");
 const FIXTURES = join(import.meta.dirname, "..", "fixtures", "forest");
@@ -29,16 +30,22 @@ async function served(sample: string, model: string, layout: "executor" | "ensem
     writeLog: () => {},
   });
   closers.push(() => server.stop());
-  return async (inputs: readonly { name: string; shape: number[]; datatype: string; data: unknown[] }[]) => {
+  return async (
+    inputs: readonly { name: string; shape: number[]; datatype: string; data: unknown[] }[],
+    parameters: Readonly<Record<string, unknown>> = {},
+    tell: (told: Readonly<Record<string, unknown>>) => void = () => {},
+  ) => {
     const response = await fetch(`http://127.0.0.1:${server.ports.http}/v2/models/${model}/infer`, {
       method: "POST",
-      body: JSON.stringify({ inputs }),
+      body: JSON.stringify({ inputs, parameters }),
     });
     const answer = (await response.json()) as {
       readonly error?: string;
+      readonly parameters?: Readonly<Record<string, unknown>>;
       readonly outputs: readonly { name: string; shape: number[]; data: number[] }[];
     };
     if (answer.error) throw new Error(answer.error);
+    tell(answer.parameters ?? {});
     return Object.fromEntries(answer.outputs.map(({ name, shape, data }) => [name, { shape, data }]));
   };
 }
@@ -125,6 +132,27 @@ test.each(["executor", "ensemble"] as const)(
     // Nothing is licensed to the last.
     expect(best[2]).toEqual([]);
     expect(lists(batch, "varied_ordered_ids")[0]).toHaveLength(3);
+    if (layout === "ensemble") return;
+
+    // Asked why, it tells the story of every candidate.
+    let told: readonly (readonly CandidateStory[])[] = [];
+    await ask(request(users), { explain: true }, parameters => {
+      told = JSON.parse(parameters.explain as string) as typeof told;
+    });
+    expect(told).toHaveLength(3);
+    expect(told[0]).toHaveLength(20);
+    expect(told[0]!.map(c => c.rank)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+    for (const [row, stories] of told.entries())
+      for (const { id, from, droppedBy, scores } of stories) {
+        const { seen, hidden, licensed } = users[row]!;
+        const kept = !seen.includes(id as number) && !hidden.includes(id as number) && licensed.includes(id as number);
+        expect(from).toBe("found.queryFaiss");
+        expect(droppedBy === "allowed.filterCandidates").toBe(!kept);
+        if (kept && droppedBy !== "cheap.filter") expect(scores).toHaveProperty(["mixed.mixScores.mixed_score"]);
+      }
+    expect(told[0]!.filter(c => c.droppedBy === undefined).map(c => c.id)).toEqual(
+      expect.arrayContaining(lists(batch, "best_ordered_ids")[0]!),
+    );
   },
 );
 

@@ -1,0 +1,159 @@
+/**
+ * The columns of one run → for each request row, what became of each candidate: which step found it, its scores, which step dropped it, its place
+ * in the answer. Candidates are told apart by the column tagged `id` of their rows.
+ */
+import { datatype } from "../../triton-protos/datatype.js";
+import type { AnyStep, Plan } from "../../triton-protos/plan.js";
+import { REQUEST_ROWS } from "../../triton-protos/schema.js";
+import type { Column, Rows } from "./table.js";
+
+export interface CandidateStory {
+  readonly id: string | number;
+  /** Label of the step that found it, and its place there from 1. */
+  readonly from: string;
+  readonly rank: number;
+  /** `step.column` → the value it had. */
+  readonly scores: Readonly<Record<string, number>>;
+  /** Label of the step that took it away. */
+  readonly droppedBy?: string;
+  /** Place in the last ordering, from 1. */
+  readonly place?: number;
+}
+
+/** Steps whose float columns are scores of candidates, not features. */
+const SCORES: ReadonlySet<AnyStep["op"]> = new Set([
+  "queryFaiss",
+  "predictOnnx",
+  "predictForest",
+  "mixScores",
+  "lambdaOp",
+] as const);
+
+interface Story {
+  readonly id: string | number;
+  readonly from: string;
+  readonly rank: number;
+  readonly scores: Record<string, number>;
+  droppedBy?: string;
+  place?: number;
+}
+
+/** @param columnOf a column of the run; undefined for one that was not made */
+export function explainCandidates(
+  plan: Plan,
+  columnOf: (step: string, column: string) => Column | undefined,
+): readonly (readonly CandidateStory[])[] {
+  const ids = idColumns(plan, columnOf);
+  const stories: Map<string | number, Story>[] = [];
+  const of = (row: number): Map<string | number, Story> => {
+    while (stories.length <= row) stories.push(new Map());
+    return stories[row]!;
+  };
+  for (const step of plan.steps) {
+    const made = ids.get(step.id);
+    if (made) {
+      const before = readRows(step, plan);
+      const origin = before === undefined ? undefined : ids.get(before);
+      if (origin) narrow(step, perUser(origin), perUser(made), of);
+      else
+        perUser(made).forEach((list, row) => {
+          list.forEach((id, i) => {
+            if (!of(row).has(id)) of(row).set(id, { id, from: step.label, rank: i + 1, scores: {} });
+          });
+        });
+    }
+    if (SCORES.has(step.op)) addScores(step, ids, columnOf, of);
+  }
+  return stories.map(each => [...each.values()].map(answered));
+}
+
+/** Of several orderings one may leave out what another answers. */
+const answered = ({ droppedBy, ...story }: Story): CandidateStory =>
+  droppedBy === undefined || story.place !== undefined ? story : { ...story, droppedBy };
+
+/** Row set → its id column. */
+function idColumns(
+  plan: Plan,
+  columnOf: (step: string, column: string) => Column | undefined,
+): ReadonlyMap<string, Column> {
+  const found = new Map<string, Column>();
+  for (const step of plan.steps)
+    for (const schema of step.outputs) {
+      if (schema.rows === REQUEST_ROWS || schema.list || found.has(schema.rows) || !schema.tags.includes("id"))
+        continue;
+      const col = columnOf(step.id, schema.name);
+      if (col) found.set(schema.rows, col);
+    }
+  return found;
+}
+
+/** The rows that a step's first input has. */
+function readRows(step: AnyStep, plan: Plan): string | undefined {
+  const first = step.inputs.input?.[0];
+  const maker = plan.steps.find(s => s.id === first?.step);
+  return maker?.outputs.find(c => c.name === first?.column)?.rows;
+}
+
+const idOf = (col: Column, i: number): string | number => {
+  const value = col.values[i]!;
+  return typeof value === "bigint" ? (value <= 9007199254740991n ? Number(value) : `${value}`) : value;
+};
+
+/** Ids by request row: candidates of candidates belong to their user too. */
+function perUser(col: Column): (string | number)[][] {
+  const owners = ownersOf(col.rows);
+  const lists: (string | number)[][] = [];
+  for (let i = 0; i < col.rows.count; i++) {
+    lists[owners[i]!] ??= [];
+    lists[owners[i]!]!.push(idOf(col, i));
+  }
+  return Array.from(lists, list => list ?? []);
+}
+
+/** The request row of each row. */
+function ownersOf(rows: Rows): Int32Array {
+  if (!rows.parent || !rows.offsets) return Int32Array.from({ length: rows.count }, (_, i) => i);
+  const above = ownersOf(rows.parent);
+  const owners = new Int32Array(rows.count);
+  for (let p = 0; p < rows.parent.count; p++) owners.fill(above[p]!, rows.offsets[p]!, rows.offsets[p + 1]!);
+  return owners;
+}
+
+/** What a step took away, and, where it orders, the places of what stayed. */
+function narrow(
+  step: AnyStep,
+  before: readonly (readonly (string | number)[])[],
+  after: readonly (readonly (string | number)[])[],
+  of: (row: number) => Map<string | number, Story>,
+): void {
+  before.forEach((list, row) => {
+    const left = new Set(after[row] ?? []);
+    for (const id of list) {
+      const story = of(row).get(id);
+      if (story && !left.has(id)) story.droppedBy ??= step.label;
+    }
+    if (step.inputs.relevance)
+      (after[row] ?? []).forEach((id, i) => {
+        const story = of(row).get(id);
+        if (story) story.place = i + 1;
+      });
+  });
+}
+
+function addScores(
+  step: AnyStep,
+  ids: ReadonlyMap<string, Column>,
+  columnOf: (step: string, column: string) => Column | undefined,
+  of: (row: number) => Map<string | number, Story>,
+): void {
+  for (const schema of step.outputs) {
+    const id = ids.get(schema.rows);
+    const col = columnOf(step.id, schema.name);
+    if (!id || !col || schema.list || datatype(schema.dtype).kind !== "float") continue;
+    const owners = ownersOf(id.rows);
+    for (let i = 0; i < id.rows.count; i++) {
+      const story = of(owners[i]!).get(idOf(id, i));
+      if (story) story.scores[`${step.label}.${schema.name}`] ??= Number(col.values[i]);
+    }
+  }
+}
