@@ -53,7 +53,8 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   };
   try {
     const calls = createCalls(registry, { ...options, control: options.modelControlMode }, () => stopping);
-    const endpoints = await openPorts(options, { calls, registry, log, logSettings: createLogSettings(logState) });
+    const logSettings = createLogSettings(logState);
+    const endpoints = await openPorts(options, { calls, registry, log, logSettings });
     const stop = async (): Promise<void> => {
       stopping = true;
       if (polling) clearInterval(polling);

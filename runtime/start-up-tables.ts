@@ -38,10 +38,11 @@ export function backendsTable(
 }
 
 export function modelsTable(entries: readonly IndexEntry[], empty: readonly string[]): string {
-  const rows = entries.flatMap(({ name, version, state, reason }) => {
-    if (state === undefined) return empty.includes(name) ? [[name, "-", "Not loaded: No model version was found"]] : [];
-    return [[name, version ?? "-", reason ? `${state}: ${reason.trimEnd()}` : state]];
-  });
+  const known = entries.flatMap(({ name, version, state, reason }) =>
+    state === undefined ? [] : [[name, version ?? "-", reason ? `${state}: ${reason.trimEnd()}` : state]],
+  );
+  const bare = empty.map(name => [name, "-", "Not loaded: No model version was found"]);
+  const rows = [...known, ...bare].sort(([a], [b]) => (a! < b! ? -1 : a! > b! ? 1 : 0));
   return table([["Model", "Version", "Status"], ...rows]);
 }
 

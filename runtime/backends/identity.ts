@@ -19,10 +19,12 @@ const PARAMETERS: ReadonlyMap<string, Parameter> = new Map<string, Parameter>([
 export const identityBackend: Backend = {
   validate({ input, output }) {
     if (input.length !== output.length) refuse("model configuration must have equal input/output pairs");
-    for (const [i, one] of input.entries()) {
-      const other = output[i]!;
+    for (const one of input)
       if (!one.name.startsWith("INPUT"))
         refuse(`expected input name to follow INPUT<index> pattern, got '${one.name}'`);
+    for (const [i, other] of output.entries()) {
+      // By index where there is one: outputs may be listed in another order, or twice.
+      const one = input.find(({ name }) => name.slice(5) === other.name.slice(6)) ?? input[i]!;
       if (!other.name.startsWith("OUTPUT"))
         refuse(`expected output name to follow OUTPUT<index> pattern, got '${other.name}'`);
       if (one.name.slice(5) !== other.name.slice(6)) refuse("expected input and output indices to match");
@@ -82,8 +84,9 @@ function zeros({ name, data_type, dims }: ModelInput, batch: readonly number[]):
 
 function readDelay(text: string | undefined, model: string): number {
   if (text === undefined) return 0;
-  const value = Number(text);
-  if (!(value >= 0))
+  const value = Number.parseInt(text, 10);
+  // Triton takes a negative delay for none.
+  if (!Number.isInteger(value))
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
       `parameter \`execute_delay_ms\` of model '${model}' is '${text}'; write a number of milliseconds`,

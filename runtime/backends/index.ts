@@ -2,12 +2,12 @@
  * Backends by name. Each is imported when the first model asks for it, so that start-up pays only for what a repository uses.
  */
 import { fileURLToPath } from "node:url";
+import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
 import type { Backend } from "./backend.js";
 
 const BACKENDS: Readonly<Record<string, () => Promise<Backend>>> = {
   dyna_sequence: async () => (await import("./sequence-sum.js")).dynaSequenceBackend,
-  ensemble: async () => (await import("./ensemble.js")).ensembleBackend,
   identity: async () => (await import("./identity.js")).identityBackend,
   javascript: async () => (await import("./javascript.js")).javascriptBackend,
   merlon: async () => (await import("./merlon.js")).merlonBackend,
@@ -17,15 +17,22 @@ const BACKENDS: Readonly<Record<string, () => Promise<Backend>>> = {
   square: async () => (await import("./square.js")).squareBackend,
 };
 
+/** A backend that this server does not have. */
+export class UnknownBackend extends RuntimeFault {}
+
 export const BACKEND_NAMES: readonly string[] = Object.keys(BACKENDS);
 
 export const hasBackend = (name: string): boolean => Object.hasOwn(BACKENDS, name);
 
-/** @throws RuntimeFault for a name that no backend has */
-export function loadBackend(name: string): Promise<Backend> {
+/** The backend that serves a model; ensembles have one without a name. @throws RuntimeFault for a name that no backend has */
+export async function loadBackend({
+  platform,
+  backend: name,
+}: Pick<ModelConfig, "platform" | "backend">): Promise<Backend> {
+  if (platform === "ensemble") return (await import("./ensemble.js")).ensembleBackend;
   const load = hasBackend(name) ? BACKENDS[name] : undefined;
   if (load) return load();
-  throw new RuntimeFault(
+  throw new UnknownBackend(
     "INVALID_ARGUMENT",
     `unable to find backend library for backend '${name}', try specifying runtime on the model configuration.`,
   );

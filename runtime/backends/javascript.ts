@@ -7,17 +7,13 @@ import { join } from "node:path";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
 import type { Backend, BackendResponse } from "./backend.js";
+import { completeByModel } from "./javascript/complete.js";
 import { startInstance } from "./javascript/instance.js";
 
 export const javascriptBackend: Backend = {
+  autoComplete: async (config, folder) => completeByModel(config, await modelFile(config, folder)),
   async load({ config, version, folder, server }) {
-    const file = join(folder, config.default_model_filename || "model.mjs");
-    const found = await stat(file).catch(() => undefined);
-    if (!found?.isFile())
-      throw new RuntimeFault(
-        "INTERNAL",
-        `model file '${file}' of model '${config.name}' does not exist; write it, or name another in \`default_model_filename\``,
-      );
+    const file = await modelFile(config, folder);
     const limit = readLimit(config);
     const instances = instanceNames(config).map(instance =>
       startInstance({ config, version, folder, file, instance }, server, limit),
@@ -47,6 +43,18 @@ export const javascriptBackend: Backend = {
     };
   },
 };
+
+/** @throws RuntimeFault when there is none */
+async function modelFile({ name, backend, default_model_filename: own }: ModelConfig, folder: string): Promise<string> {
+  // A module that stands in for another backend's model has the usual name.
+  const file = join(folder, (backend === "javascript" && own) || "model.mjs");
+  const found = await stat(file).catch(() => undefined);
+  if (found?.isFile()) return file;
+  throw new RuntimeFault(
+    "INTERNAL",
+    `model file '${file}' of model '${name}' does not exist; write it, or name another in \`default_model_filename\``,
+  );
+}
 
 /** `GROUP_NUMBER` for each instance of each group. */
 const instanceNames = ({ instance_group: groups }: ModelConfig): readonly string[] =>

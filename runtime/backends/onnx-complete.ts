@@ -24,11 +24,11 @@ export function completeFromGraph(config: ModelConfig, graph: Graph, limit = DEF
     ...config,
     max_batch_size: max,
     input:
-      config.input.length > 0 ? config.input : graph.inputs.toReversed().map(tensor => completeInput(tensor, batches)),
+      config.input.length > 0 ? config.input : graph.inputs.toReversed().map(tensor => completeInput(tensor, max > 0)),
     output:
       config.output.length > 0
         ? config.output
-        : graph.outputs.toReversed().map(tensor => completeOutput(tensor, batches)),
+        : graph.outputs.toReversed().map(tensor => completeOutput(tensor, max > 0)),
     ...(!scheduled && {
       dynamic_batching: {
         preferred_batch_size: [max],
@@ -57,12 +57,13 @@ function completeOutput(tensor: GraphTensor, batches: boolean): ModelOutput {
   return { ...shape(tensor, batches), label_filename: "", is_shape_tensor: false, is_non_linear_format_io: false };
 }
 
-/** A tensor without dimensions beside the batch is a scalar per row: one value on the wire, none for the graph. */
+/** A tensor without dimensions is one value on the wire; beside a batch the graph wants none for it. */
 function shape(
   { name, dtype, shape: whole }: GraphTensor,
   batches: boolean,
 ): Pick<ModelInput, "name" | "data_type" | "dims" | "reshape"> {
   const dims = batches ? whole.slice(1) : whole;
   const data_type = datatype(dtype).config as ModelInput["data_type"];
-  return dims.length > 0 ? { name, data_type, dims } : { name, data_type, dims: [1], reshape: { shape: [] } };
+  if (dims.length > 0) return { name, data_type, dims };
+  return { name, data_type, dims: [1], ...(batches && { reshape: { shape: [] } }) };
 }

@@ -17,7 +17,9 @@ export interface Graph {
 }
 
 export function checkGraph(config: ModelConfig, graph: Graph): void {
-  const expected = config.input.length + sideInputs(config).length;
+  checkControls(config, graph);
+  const required = config.input.filter(({ optional }) => !optional).length;
+  const expected = required + sideInputs(config).length;
   if (expected !== graph.inputs.length)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
@@ -55,12 +57,44 @@ function checkTensor(
       "INVALID_ARGUMENT",
       `unable to load model '${config.name}', configuration expects datatype ${tensor.data_type} for ${side} '${tensor.name}', model provides ${datatype(found.dtype).config.replace("TYPE_STRING", "TYPE_BYTES")}`,
     );
-  checkShape(tensor, found.shape, config);
+  checkShape(side, tensor, found.shape, config);
 }
 
 const print = (shape: readonly number[]): string => `[${shape.join(",")}]`;
 
-function checkShape(tensor: ModelInput | ModelOutput, provided: readonly number[], config: ModelConfig): void {
+/** What the server makes for sequences must be inputs of the graph, of the type that the configuration says. */
+function checkControls(config: ModelConfig, { inputs }: Graph): void {
+  for (const { name, control } of config.sequence_batching?.control_input ?? [])
+    for (const one of control) {
+      const found = inputs.find(input => input.name === name);
+      if (!found)
+        throw new RuntimeFault(
+          "INTERNAL",
+          `configuration specified sequence control '${name}', but model does not provide that input`,
+        );
+      const type =
+        one.kind === "CONTROL_SEQUENCE_CORRID"
+          ? one.data_type
+          : one.int32_false_true.length > 0
+            ? "TYPE_INT32"
+            : one.fp32_false_true.length > 0
+              ? "TYPE_FP32"
+              : "TYPE_BOOL";
+      if (configDatatype(type)?.name !== found.dtype)
+        throw new RuntimeFault(
+          "INVALID_ARGUMENT",
+          `unable to load model '${config.name}', sequence control '${name}', the model expects data-type ${datatype(found.dtype).wire} but the model configuration specifies data-type ${type}`,
+        );
+    }
+}
+
+/** An input may be fixed where the graph varies; an output must be as the graph says. */
+function checkShape(
+  side: "input" | "output",
+  tensor: ModelInput | ModelOutput,
+  provided: readonly number[],
+  config: ModelConfig,
+): void {
   const subject = `model '${config.name}', tensor '${tensor.name}'`;
   const explicit = tensor.reshape?.shape ?? tensor.dims;
   if (provided.length === 0) {
@@ -79,7 +113,7 @@ function checkShape(tensor: ModelInput | ModelOutput, provided: readonly number[
   const whole = batching ? [-1, ...explicit] : explicit;
   const fits =
     whole.length === provided.length &&
-    whole.every((dim, i) => dim === provided[i] || provided[i] === -1 || dim === -1);
+    whole.every((dim, i) => dim === provided[i] || (side === "input" && provided[i] === -1));
   if (fits) return;
   throw new RuntimeFault(
     "INVALID_ARGUMENT",

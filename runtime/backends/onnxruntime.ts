@@ -19,6 +19,8 @@ export const onnxruntimeBackend: Backend = {
     const limit = settings["default-max-batch-size"];
     if (limit !== undefined && !/^[+-]?\d+/.test(limit))
       throw new RuntimeFault("INVALID_ARGUMENT", `failed to convert '${limit}' to integral number`);
+    // Nothing to find out, so no session is opened for it.
+    if (config.input.length > 0 && config.output.length > 0) return config;
     const session = await openSession(config, folder);
     try {
       return completeFromGraph(
@@ -180,6 +182,12 @@ function fromOrt(name: string, tensor: ort.Tensor): Tensor {
 /** ONNX Runtime's error number is not handed on by its binding; its messages tell the common ones apart. */
 function ortFault(error: unknown): RuntimeFault {
   const { message } = error as Error;
-  const number = message.startsWith("Non-zero status code") ? 6 : /Protobuf parsing failed/.test(message) ? 7 : 1;
+  const number = message.startsWith("Non-zero status code")
+    ? 6
+    : /Protobuf parsing failed/.test(message)
+      ? 7
+      : /This is an invalid model/.test(message)
+        ? 10
+        : 1;
   return new RuntimeFault("INTERNAL", `onnx runtime error ${number}: ${message}`, { cause: error });
 }

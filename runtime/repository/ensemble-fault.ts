@@ -14,13 +14,13 @@ export function ensembleFault(
   readyOf: (member: string) => readonly { readonly version: number }[],
   failure: (member: string) => string | undefined,
 ): string | undefined {
-  // Triton reports the members in the order of its hash set: newest first.
-  if (missing.length > 0)
-    return `ensemble ${name} contains models that are not available or ambiguous: ${missing.toReversed().join(", ")}`;
+  // Triton gives up at the first member that is not there.
+  if (missing.length > 0) return `ensemble ${name} contains models that are not available or ambiguous: ${missing[0]}`;
   for (const { model_name: member, model_version: version } of ensemble_scheduling?.step ?? []) {
     const ready = readyOf(member);
     if (ready.length === 0) {
       const cause = failure(member);
+      if (cause?.startsWith("circular dependency")) return cause;
       return `ensemble '${name}' depends on '${member}' which has no loaded version.${cause ? ` Model '${member}' loading failed with error: ${cause}` : ""}`;
     }
     if (version !== -1 && !ready.some(one => one.version === version))

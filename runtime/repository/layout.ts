@@ -59,7 +59,10 @@ export function chooseVersions(
     const wanted = new Set(policy.specific.versions);
     return available.filter(({ version }) => wanted.has(version));
   }
-  if (policy?.latest) return available.slice(-(policy.latest.num_versions || 1));
+  if (policy?.latest) {
+    const { num_versions: count } = policy.latest;
+    return count > 0 ? available.slice(-count) : [];
+  }
   return available;
 }
 

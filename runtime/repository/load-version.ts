@@ -1,9 +1,11 @@
 /**
  * Loads one version of a polled model: its backend, completed and validated configuration, scheduler and statistics.
  */
+import { stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { complete, messageType } from "../../triton-protos/proto-root.js";
-import type { LoadContext, LoadedModel, ServerModels } from "../backends/backend.js";
+import type { Backend, LoadContext, LoadedModel, ServerModels } from "../backends/backend.js";
 import { loadBackend } from "../backends/index.js";
 import type { ResponseCache } from "../cache/local-cache.js";
 import { RuntimeFault } from "../errors.js";
@@ -11,13 +13,23 @@ import type { ModelCaller } from "../plan/kernel.js";
 import { createScheduler } from "../scheduling/create-scheduler.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
 import { createStatistics, type VersionStatistics } from "../statistics.js";
-import { backendOf } from "./backend-of.js";
 import { type Labels, readLabels } from "./labels.js";
 import type { VersionFolder } from "./layout.js";
 import { fillSchedulers } from "./normalise.js";
 import type { PolledModel } from "./poll-model.js";
 import { validateVersion } from "./validate.js";
 import { validateStates } from "./validate-sequence.js";
+
+/**
+ * The backend of the configuration; `model.mjs` beside another backend's file stands in for it, so that one repository serves both a Triton that
+ * has the backend and tests that do not. @throws RuntimeFault
+ */
+async function backendFor(config: ModelConfig, folder: string): Promise<Backend> {
+  const mayStandIn = config.platform !== "ensemble" && config.backend !== "merlon";
+  const standIn = mayStandIn && (await stat(join(folder, STAND_IN)).catch(() => undefined))?.isFile();
+  return loadBackend(standIn ? { platform: "", backend: "javascript" } : config);
+}
+const STAND_IN = "model.mjs";
 
 /** A version that can answer requests. */
 export interface ReadyVersion {
@@ -43,6 +55,20 @@ export interface LoadOptions {
   drawSeed(): bigint;
 }
 
+/** Where Triton looks for the libraries of backends; ours are part of the server. */
+const BACKENDS_FOLDER = "/opt/tritonserver/backends";
+
+/** A `runtime` that is not the backend's own library can't be had. @throws RuntimeFault with Triton's text */
+function refuseRuntime({ name, backend, runtime, parameters }: ModelConfig, folder: string, version: string): void {
+  if (runtime && basename(runtime) !== `libtriton_${backend}.so`)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `unable to find backend library '${runtime}' for model '${name}', searched: '${version}' '${folder}' '${BACKENDS_FOLDER}/${backend}' `,
+    );
+  if (parameters.TRITON_BATCH_STRATEGY_PATH)
+    throw new RuntimeFault("INVALID_ARGUMENT", "Batching library path escapes model repository.");
+}
+
 /** @param statistics those of the version that it replaces, when they go on. @throws RuntimeFault: the reason in the repository index */
 export async function loadVersion(
   polled: PolledModel,
@@ -52,7 +78,8 @@ export async function loadVersion(
 ): Promise<ReadyVersion> {
   const started = performance.now();
   const { config: written } = polled;
-  const backend = await loadBackend(backendOf(written));
+  refuseRuntime(written, polled.folder, folder);
+  const backend = await backendFor(written, folder);
   if (!polled.configured && !backend.autoComplete)
     throw new RuntimeFault("NOT_FOUND", `model configuration is not provided for model '${written.name}'`);
   backend.validate?.(written);

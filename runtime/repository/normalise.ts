@@ -12,8 +12,9 @@ const PLATFORMS: Readonly<Record<string, string>> = {
 };
 /** File in the version folder by which a backend is recognised, and the default model file of that backend. */
 const FILES: Readonly<Record<string, string>> = {
-  onnxruntime: "model.onnx",
+  // In Triton's order: with several files the first one counts.
   tensorrt: "model.plan",
+  onnxruntime: "model.onnx",
   pytorch: "model.pt",
   openvino: "model.xml",
   python: "model.py",
@@ -85,7 +86,13 @@ function withBackend(config: ModelConfig, files: readonly string[], autoComplete
   if (!backend && !platform && autoComplete) {
     backend =
       Object.keys(FILES).find(key => FILES[key] === default_model_filename || files.includes(FILES[key]!)) ??
-      (files.includes("model.pt2") ? "pytorch" : files.includes("plan.json") ? "merlon" : byName);
+      (files.includes("model.savedmodel") || files.includes("model.graphdef")
+        ? "tensorflow"
+        : files.includes("model.pt2")
+          ? "pytorch"
+          : files.includes("plan.json")
+            ? "merlon"
+            : byName);
     if (backend && backend === byName) default_model_filename ||= `model.${backend}`;
     if (!backend)
       throw new RuntimeFault(
@@ -93,6 +100,8 @@ function withBackend(config: ModelConfig, files: readonly string[], autoComplete
         `Invalid model name: Could not determine backend for model '${config.name}' with no backend in model configuration. Expected model name of the form 'model.<backend_name>'.`,
       );
   }
+  if (backend === "tensorflow" && !config.backend && !platform)
+    platform = files.includes("model.graphdef") ? "tensorflow_graphdef" : "tensorflow_savedmodel";
   platform ||= PLATFORMS[backend] ?? "";
   default_model_filename ||= FILES[backend] ?? "";
   return { ...config, backend, platform, default_model_filename };

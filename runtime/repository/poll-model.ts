@@ -6,7 +6,6 @@ import { basename, join } from "node:path";
 import { type ModelConfig, parseModelConfig } from "../../triton-protos/model-config.js";
 import { loadBackend } from "../backends/index.js";
 import { RuntimeFault } from "../errors.js";
-import { backendOf } from "./backend-of.js";
 import { chooseVersions, fingerprint, scanRepositories, scanVersions, type VersionFolder } from "./layout.js";
 import { normaliseConfig } from "./normalise.js";
 import { discardFiles, materialise, type Override, readConfigOverride } from "./override.js";
@@ -131,7 +130,9 @@ async function readText(path: string): Promise<string | undefined> {
 /** A backend that can't be found, or a plan that can't be read, is the version's fault and reported when it is loaded. */
 async function readDependencies(config: ModelConfig, versions: PolledModel["versions"]): Promise<readonly string[]> {
   try {
-    const backend = await loadBackend(backendOf(config));
+    const backend = await loadBackend(config);
+    // An ensemble's members stand in its configuration, with or without a version folder.
+    if (config.platform === "ensemble") return (await backend.dependencies?.("", config)) ?? [];
     const lists = await Promise.all(versions.map(({ folder }) => backend.dependencies?.(folder, config) ?? []));
     return [...new Set(lists.flat())];
   } catch {

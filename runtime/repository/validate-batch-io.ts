@@ -20,9 +20,10 @@ export function validateBatchIo({ name, input, output, batch_input, batch_output
     for (const source of source_input)
       if (!inputs.has(source)) refuse(`unknown source input name '${source}' for ${name}`);
   }
-  const targets = new Set<string>();
   for (const { kind, target_name, source_input } of batch_output) {
     if (typeof kind === "number") throw new RuntimeFault("INTERNAL", "attempt to access JSON non-string as string");
+    // Triton looks for doubles inside one entry only.
+    const targets = new Set<string>();
     for (const target of target_name) {
       if (!outputs.has(target)) refuse(`unknown target output name '${target}' for ${name}`);
       if (targets.has(target)) refuse(`target output name '${target}' can only be specified once for ${name}`);

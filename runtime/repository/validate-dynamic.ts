@@ -27,7 +27,7 @@ export function validateDynamicBatching(config: ModelConfig): void {
   if (!dynamic.preserve_ordering) return;
   if (levels > 1) refuse(`Only one priority level is allowed when 'preserve_ordering' is true for ${name}`);
   const delays = [dynamic.default_queue_policy, ...policies.map(([, policy]) => policy)].some(
-    policy => policy?.timeout_action === "DELAY",
+    policy => policy?.timeout_action === "DELAY" && policy.default_timeout_microseconds > 0,
   );
   if (delays) refuse(`Queue policy can not have DELAY as timeout action when 'preserve_ordering' is true for ${name}`);
 }

@@ -37,10 +37,10 @@ function validateControl(sequence: Sequence, kind: string, model: string): void 
   let found = false;
   for (const input of sequence.control_input) {
     if (!input.name) refuse(`sequence batching control tensor must have a name for ${model}`);
+    if (seen.has(input.name))
+      refuse(`sequence batching control tensor '${input.name}' is specified for multiple control kinds for ${model}`);
+    if (input.control.length > 0) seen.add(input.name);
     for (const control of input.control) {
-      if (seen.has(input.name))
-        refuse(`sequence batching control tensor '${input.name}' is specified for multiple control kinds for ${model}`);
-      seen.add(input.name);
       if (control.kind !== kind) continue;
       if (found) refuse(`sequence batching specifies multiple ${kind} tensors for ${model}`);
       found = true;
@@ -85,10 +85,15 @@ export async function validateStates(config: ModelConfig, folder: string): Promi
     if (!initial.name) refuse(`Field 'name' must be set when using initial_state for state input '${input}'.`);
     if (initial.data_type !== state.data_type)
       refuse(`The data type used for 'initial_state' field of state '${input}' does not match the state data type.`);
-    if (initial.dims.length !== state.dims.length)
+    const mismatch = (got: number, wanted: number): never =>
       refuse(
-        `'initial_state' dim for input name '${input}' doesn't match 'state' dim description. ${initial.dims.length} != ${state.dims.length}`,
+        `'initial_state' dim for input name '${input}' doesn't match 'state' dim description. ${got} != ${wanted}`,
       );
+    if (initial.dims.length !== state.dims.length) mismatch(initial.dims.length, state.dims.length);
+    initial.dims.forEach((dim, i) => {
+      const wanted = state.dims[i]!;
+      if (dim !== -1 && wanted !== -1 && dim !== wanted) mismatch(dim, wanted);
+    });
     if (initial.dims.some(dim => dim === -1))
       refuse(`'initial_state' field for state input name '${input}' contains variable dimensions.`);
     if (initial.data_file === undefined && initial.zero_data === undefined)
@@ -102,7 +107,7 @@ export async function validateStates(config: ModelConfig, folder: string): Promi
     const expected = initial.dims.reduce((product, dim) => product * dim, element);
     if (element > 0 && bytes.length < expected)
       refuse(
-        `initial_state setting expects ${expected} bytes, but the data provided from ${initial.name}only has ${bytes.length} bytes.`,
+        `initial_state setting expects ${expected} bytes, but the data provided from ${initial.data_file}only has ${bytes.length} bytes.`,
       );
   }
 }

@@ -32,7 +32,9 @@ export async function sequenceInputs(config: ModelConfig, folder: string): Promi
   const batch = config.max_batch_size > 0 ? [1] : [];
   const controls = control_input.flatMap(({ name, control }) => control.map(one => ({ name, control: one })));
   const initial = new Map<string, Tensor>();
-  for (const state of states) initial.set(state.input_name, await initialState(state, batch, folder));
+  // A state without a type has no tensor; the backend says whether it can do without.
+  for (const state of states)
+    if (configDatatype(state.data_type)) initial.set(state.input_name, await initialState(state, batch, folder));
   const stateOutputs = states.map(state => state.output_name);
 
   const withControls = (request: BackendRequest, ready: boolean, state: SequenceState): BackendRequest => {

@@ -3,11 +3,13 @@
  */
 import { randomFillSync } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { configDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig, ModelWarmup, ModelWarmup_Input } from "../../triton-protos/gen/messages.js";
 import type { BackendRequest, LoadedModel } from "../backends/backend.js";
 import { NO_CONTROLS } from "../data-plane/controls.js";
+import { requestPrefix } from "../data-plane/request.js";
+import { validateRequest } from "../data-plane/validate.js";
 import { RuntimeFault } from "../errors.js";
 import { recordExecution, recordSuccess, type VersionStatistics } from "../statistics.js";
 import { elementCount, type Tensor } from "../tensor.js";
@@ -57,22 +59,34 @@ async function runSample(
   const infer = (performance.now() - started) * 1e6;
   const times = { input: 1, infer, output: 1 };
   recordExecution(stats, requests.length, times);
-  for (const _ of requests) recordSuccess(stats, 1, 1, times, infer);
+  for (const { inputs } of requests) {
+    recordSuccess(stats, 1, 1, times, infer);
+    for (const { data } of inputs.values()) stats.inputBytes += data.byteLength;
+  }
 }
 
 async function sampleRequest(config: ModelConfig, sample: ModelWarmup, folder: string): Promise<BackendRequest> {
-  const inputs = new Map<string, Tensor>();
+  const own: Tensor[] = [];
+  /** Inputs that the configuration does not declare are taken for control inputs: nobody checks them. */
+  const extra: Tensor[] = [];
   for (const [name, input] of Object.entries(sample.inputs)) {
     const shape = config.max_batch_size > 0 ? [1, ...input.dims] : input.dims;
-    inputs.set(name, await sampleTensor(name, input, shape, sample.name, folder));
+    const tensor = await sampleTensor(name, input, shape, folder);
+    (config.input.some(declared => declared.name === name) ? own : extra).push(tensor);
   }
+  const { batch, inputs, outputs } = validateRequest(config, {
+    id: "",
+    parameters: new Map(),
+    inputs: own,
+    outputs: [],
+  });
   return {
     id: "",
     parameters: new Map(),
-    controls: NO_CONTROLS,
-    batch: 1,
-    inputs,
-    requestedOutputs: new Set(config.output.map(output => output.name).sort()),
+    controls: config.sequence_batching ? { ...NO_CONTROLS, correlationId: 1n, start: true } : NO_CONTROLS,
+    batch: Math.max(1, batch),
+    inputs: new Map([...inputs, ...extra.map((tensor): [string, Tensor] => [tensor.name, tensor])]),
+    requestedOutputs: outputs,
   };
 }
 
@@ -80,26 +94,30 @@ async function sampleTensor(
   name: string,
   input: ModelWarmup_Input,
   shape: readonly number[],
-  sample: string,
   folder: string,
 ): Promise<Tensor> {
-  const { wire: datatype, bytes } = configDatatype(input.data_type)!;
+  const refuse = (text: string): never => {
+    throw new RuntimeFault("INVALID_ARGUMENT", text);
+  };
+  const row = configDatatype(input.data_type);
+  if (!row || shape.some(dim => dim < 0))
+    return refuse(`warmup setting expects all variable-size dimensions are specified for input '${name}'`);
   const count = elementCount(shape);
+  const { wire: datatype, bytes } = row;
   if (input.input_data_file) {
-    const file = join(dirname(folder), "warmup", input.input_data_file);
-    const data = await readFile(file).catch(error => {
-      throw new RuntimeFault(
-        "INTERNAL",
-        `data file '${file}' of warmup sample '${sample}' cannot be read: ${(error as Error).message}`,
-      );
+    // Triton's path, dots and all.
+    const file = `${dirname(folder)}/warmup/${input.input_data_file}`;
+    const data = await readFile(file).catch(() => {
+      throw new RuntimeFault("INTERNAL", `failed to open text file for read ${file}: No such file or directory`);
     });
-    if (bytes > 0 && data.byteLength !== count * bytes)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `warmup sample '${sample}' expects ${count * bytes} bytes for input '${name}', but '${file}' has ${data.byteLength}`,
+    if (bytes > 0 && data.byteLength < count * bytes)
+      refuse(
+        `${requestPrefix("")}warmup setting expects ${count * bytes} bytes, but the data provided from ${input.input_data_file}only has ${data.byteLength} bytes`,
       );
-    return { name, datatype, shape, data };
+    return { name, datatype, shape, data: bytes > 0 ? data.subarray(0, count * bytes) : data };
   }
+  if (!input.zero_data && !input.random_data)
+    refuse(`${requestPrefix("")}warmup setting expects input '${name}' to have input_data_type set`);
   // Strings are empty.
   const data = new Uint8Array(bytes > 0 ? count * bytes : count * 4);
   if (input.random_data && bytes > 0) randomFillSync(data);

@@ -34,7 +34,7 @@ export function compareHttp(expected: HttpAnswer, got: Received | undefined, tid
   const isMasked = /"<(ns|ms|number|length)>"/.test(JSON.stringify(body.json ?? null));
   if (body.json !== undefined && (body.key_order_free || isMasked || body.text === undefined))
     return [...head, ...differences(body.json, parse(text), "json")];
-  return [...head, ...differences(body.text ?? "", text, "text")];
+  return [...head, ...differences(tidy(body.text ?? ""), text, "text")];
 }
 
 function parse(text: string): unknown {

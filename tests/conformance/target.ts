@@ -17,7 +17,7 @@ export interface Target {
   stop(): Promise<void>;
 }
 
-const SERVE = new URL("../../cli/main.js", import.meta.url).pathname;
+const SERVE = new URL("../../cli/tritonserver.js", import.meta.url).pathname;
 const START_MS = 30_000;
 
 /** @throws Error with the server's last lines when it doesn't start */
@@ -32,7 +32,7 @@ export async function startServer(group: Group): Promise<Target> {
   const child = spawn(
     process.execPath,
     [
-      ...[SERVE, "serve", `--model-repository=${repository}`],
+      ...[SERVE, `--model-repository=${repository}`],
       ...["grpc", "http", "metrics"].flatMap(kind => [`--${kind}-port=0`, `--${kind}-address=127.0.0.1`]),
       // A model that doesn't load fails its own records, not its whole group.
       ...(server_flags.some(flag => flag.startsWith("--exit-on-error")) ? [] : ["--exit-on-error=false"]),

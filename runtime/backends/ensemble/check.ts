@@ -40,8 +40,10 @@ export function checkEnsemble(config: ModelConfig, graph: EnsembleGraph, server:
       );
   };
   for (const side of [config.input, config.output])
-    for (const { name: tensor, data_type, dims } of side)
-      agree(tensor, { model: name, dataType: data_type, shape: shapeIn(config, dims) });
+    for (const { name: tensor, data_type, dims, reshape } of side)
+      agree(tensor, { model: name, dataType: data_type, shape: shapeIn(config, reshape?.shape ?? dims) });
+  if (graph.mixed)
+    refuse(`in ensemble ${name}, step of model '${name}' receives inputs originated from different decoupled models`);
   for (const step of graph.steps) {
     const member = server.config(step.model, step.version);
     if (member.max_batch_size > 0 && config.max_batch_size > member.max_batch_size)

@@ -23,6 +23,8 @@ export interface EnsembleGraph {
   /** Tensor → steps that take it. */
   readonly consumers: ReadonlyMap<string, readonly number[]>;
   readonly decoupled: boolean;
+  /** A step takes answers of two decoupled steps of which neither hangs on the other. */
+  readonly mixed: boolean;
 }
 
 /** @param isDecoupled whether a member may answer any number of times */
@@ -39,6 +41,12 @@ export function ensembleGraph(
       consumers.set(tensor, [...(consumers.get(tensor) ?? []), i]);
   });
   const origins = new Map<number, number>();
+  let mixed = false;
+  /** Whether `outer` is among the decoupled steps that `inner` hangs on. */
+  const hangsOn = (inner: number, outer: number): boolean => {
+    for (let at = inner; at !== -1; at = originOf(at)) if (at === outer) return true;
+    return false;
+  };
   const originOf = (index: number): number => {
     const known = origins.get(index);
     if (known !== undefined) return known;
@@ -49,8 +57,10 @@ export function ensembleGraph(
       if (from === undefined) continue;
       const step = written[from]!;
       const candidate = isDecoupled(step.model_name, step.model_version) ? from : originOf(from);
+      if (candidate === -1 || origin === candidate) continue;
       // A chain of decoupled steps: the innermost one is the one that counts.
-      if (candidate !== -1 && (origin === -1 || originOf(candidate) === origin)) origin = candidate;
+      if (origin === -1 || hangsOn(candidate, origin)) origin = candidate;
+      else if (!hangsOn(origin, candidate)) mixed = true;
     }
     origins.set(index, origin);
     return origin;
@@ -66,7 +76,7 @@ export function ensembleGraph(
       origin: originOf(index),
     }),
   );
-  return { steps, producer, consumers, decoupled: steps.some(step => step.decoupled) };
+  return { steps, producer, consumers, decoupled: steps.some(step => step.decoupled), mixed };
 }
 
 /**

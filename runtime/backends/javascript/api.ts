@@ -69,7 +69,28 @@ export interface ModelContext {
   stream(request: ModelCallRequest): AsyncIterable<ModelAnswer>;
 }
 
+/** What a model may say of itself; what the configuration says already must agree. The counterpart of Python's `auto_complete_config`. */
+export interface ConfigBuilder {
+  /** The configuration as written. */
+  readonly config: ModelConfig;
+  addInput(tensor: ModelTensorSpec): void;
+  addOutput(tensor: ModelTensorSpec): void;
+  setMaxBatchSize(size: number): void;
+  /** Batches requests, unless the configuration has a scheduler. */
+  setDynamicBatching(): void;
+  setDecoupled(decoupled: boolean): void;
+}
+
+export interface ModelTensorSpec {
+  readonly name: string;
+  readonly data_type: ModelConfig["input"][number]["data_type"];
+  readonly dims: readonly number[];
+  readonly optional?: boolean;
+}
+
 export interface JavaScriptModel {
+  /** Fills in what the configuration leaves out. Runs before `initialize`, in a thread of its own. */
+  autoCompleteConfig?(builder: ConfigBuilder): void | Promise<void>;
   initialize?(context: ModelContext): void | Promise<void>;
   /** One response per request, in order; nothing for a decoupled model. A thrown error fails all requests of the batch. */
   execute(

@@ -5,6 +5,7 @@ import { RuntimeFault } from "../../errors.js";
 import type { Override } from "../../repository/override.js";
 import { isObject } from "./access.js";
 import { emptyAnswer, faultAnswer, jsonAnswer } from "./answer.js";
+import { printConfig } from "./config-json.js";
 import { answerGenerate } from "./generate-route.js";
 import { answerInfer } from "./infer-route.js";
 import type { JsonObject } from "./json.js";
@@ -33,7 +34,9 @@ export const ROUTES: readonly Route[] = [
       return faultAnswer(RuntimeFault.from(error), "text/plain");
     }
   }),
-  route("GET", "model-config", `${MODEL}/config`, call => jsonAnswer(call.context.calls.modelConfig(...target(call)))),
+  route("GET", "model-config", `${MODEL}/config`, call =>
+    jsonAnswer(printConfig(call.context.calls.modelConfig(...target(call)))),
+  ),
   route("GET", "statistics", `${MODEL}/stats`, call =>
     jsonAnswer({ model_stats: call.context.calls.statistics(...target(call)) }),
   ),

@@ -6,6 +6,7 @@ import { packStrings } from "../../backends/strings.js";
 import { RuntimeFault } from "../../errors.js";
 import type { Tensor } from "../../tensor.js";
 import { asArray, asBoolean, asNumber, asSigned, asUnsigned } from "./access.js";
+import { shortDigits } from "./grisu.js";
 import type { Json } from "./json.js";
 
 /**
@@ -76,13 +77,18 @@ export function printElements({ datatype, data }: Tensor): string {
   return values.join(",");
 }
 
-/** As RapidJSON prints a double: shortest digits, `.0` for whole numbers, no `+` in exponents. */
+/** As RapidJSON prints a double: its own digits, `.0` for whole numbers, exponents beyond 21 digits and six zeros, without `+`. */
 export function printDouble(value: number): string {
-  if (Object.is(value, -0)) return "-0.0";
-  const text = String(value);
-  if (!Number.isFinite(value)) return text;
-  if (text.includes("e")) return text.replace("e+", "e");
-  return text.includes(".") ? text : `${text}.0`;
+  if (Number.isInteger(value) && Math.abs(value) <= Number.MAX_SAFE_INTEGER)
+    return Object.is(value, -0) ? "-0.0" : `${value}.0`;
+  if (!Number.isFinite(value)) return String(value);
+  if (value < 0) return `-${printDouble(-value)}`;
+  const { digits, exponent } = shortDigits(value);
+  const point = digits.length + exponent;
+  if (exponent >= 0 && point <= 21) return `${digits}${"0".repeat(exponent)}.0`;
+  if (point > 0 && point <= 21) return `${digits.slice(0, point)}.${digits.slice(point)}`;
+  if (point > -6 && point <= 0) return `0.${"0".repeat(-point)}${digits}`;
+  return `${digits[0]}${digits.length > 1 ? `.${digits.slice(1)}` : ""}e${point - 1}`;
 }
 
 function printStrings(data: Uint8Array): string {

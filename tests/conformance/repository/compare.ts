@@ -16,8 +16,17 @@ export function differences(expected: unknown, got: unknown, path: string): stri
   return Object.is(expected, got) ? [] : [`${path}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(got)}`];
 }
 
-/** ONNX Runtime's wording carries its build's source lines: only its number is compared. */
-const bare = (text: string): string => text.replace(/(onnx runtime error \d+: )[^;]*/g, "$1…");
+/**
+ * ONNX Runtime's wording carries its build's source lines: only its number is compared. Where a model raised an error depends on its file.
+ * Versions that fail together are reported as they end.
+ */
+const bare = (text: string): string =>
+  sortVersions(text.replace(/(onnx runtime error \d+: )[^;]*/g, "$1…").replace(/(\nAt:)(?:\n {2}[^\n;]*)+/g, "$1…"));
+
+const sortVersions = (text: string): string => {
+  const parts = text.match(/version \d+ is at UNAVAILABLE state: [^;]*;/g) ?? [];
+  return parts.length > 1 ? `${text.slice(0, text.indexOf(parts[0]!))}${parts.toSorted().join("")}` : text;
+};
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

@@ -11,6 +11,7 @@ import { differences, logDifferences } from "./compare.js";
 import { placeFiles } from "./place-files.js";
 import type { ConfigRecord } from "./records.js";
 import type { Outcome } from "./report.js";
+import { twinFiles } from "./twins.js";
 
 export async function runConfig(record: ConfigRecord): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), "merlon-config-"));
@@ -21,6 +22,7 @@ export async function runConfig(record: ConfigRecord): Promise<Outcome> {
     const bare = record.rootfiles || record.model === "nothing_here";
     if (Object.keys(record.files).length > 0 || !bare) mkdirSync(join(root, record.model), { recursive: true });
     placeFiles(join(root, record.model), record.files);
+    placeFiles(join(root, record.model), twinFiles(record.id));
     for (const other of record.other_models) placeFiles(join(root, other.model), other.files);
     const http = await load(record, root, "http");
     const grpc = await load(record, root, "grpc");
@@ -38,7 +40,8 @@ export async function runConfig(record: ConfigRecord): Promise<Outcome> {
 
 async function load(record: ConfigRecord, root: string, protocol: "http" | "grpc") {
   const lines: string[] = [];
-  const mask = (text: string): string => text.replaceAll(root, "<repository>");
+  const mask = (text: string): string =>
+    text.replaceAll(root, "<repository>").replaceAll("/opt/tritonserver/backends", "<backends>");
   const server = await serve({
     ...serveOptions([
       `--model-repository=${root}`,

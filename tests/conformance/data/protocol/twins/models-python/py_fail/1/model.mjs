@@ -5,7 +5,7 @@ const text = (name, values) => ({ name, datatype: "BYTES", shape: [values.length
 export function execute(requests) {
   return requests.map(({ inputs }) => {
     const mode = inputs.MODE.data[0].toString();
-    if (mode === "raise") throw new Error("model raised on purpose");
+    if (mode === "raise") throw Object.assign(new Error("model raised on purpose"), { name: "RuntimeError" });
     if (mode.startsWith("code:")) {
       const name = mode.slice(5);
       return { error: `refused with ${name}`, code: CODES[name] ?? name };

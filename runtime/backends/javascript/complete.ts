@@ -1,0 +1,33 @@
+/**
+ * Asks a JavaScript model to fill in its configuration: a thread runs `autoCompleteConfig` and ends.
+ */
+import { Worker } from "node:worker_threads";
+import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import { RuntimeFault } from "../../errors.js";
+
+/** How long a module may take to load and answer. */
+const PATIENCE_MS = 30_000;
+
+export type CompleteAnswer = { readonly config: ModelConfig } | { readonly fault: string };
+
+/** @throws RuntimeFault when the module can't be loaded, contradicts the configuration, or does not answer */
+export function completeByModel(config: ModelConfig, file: string): Promise<ModelConfig> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL("./complete-worker.js", import.meta.url), { workerData: { config, file } });
+    const fail = (text: string): void => reject(new RuntimeFault("INTERNAL", text));
+    const timer = setTimeout(() => {
+      fail(`${file} did not complete its configuration within ${PATIENCE_MS} ms`);
+      void worker.terminate();
+    }, PATIENCE_MS);
+    worker.on("message", (answer: CompleteAnswer) => {
+      if ("fault" in answer) fail(answer.fault);
+      else resolve(answer.config);
+      void worker.terminate();
+    });
+    worker.on("error", error => fail(error.message));
+    worker.on("exit", () => {
+      clearTimeout(timer);
+      fail(`${file} ended its thread while it was loaded`);
+    });
+  });
+}

@@ -1,0 +1,68 @@
+/**
+ * A JavaScript module that stands in for a backend that isn't here, and one that fills in its configuration.
+ */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { repository, startServer } from "../server/support.js";
+
+const ECHO = `export const execute = requests => requests.map(({ inputs: { X } }) => ({ outputs: [{ ...X, name: "Y" }] }));`;
+const TENSORS = `
+input [ { name: "X" data_type: TYPE_INT32 dims: [-1] } ]
+output [ { name: "Y" data_type: TYPE_INT32 dims: [-1] } ]`;
+
+const files = {
+  "py/config.pbtxt": `name: "py" backend: "python" ${TENSORS}`,
+  "py/1/model.py": "class TritonPythonModel:\n    pass\n",
+  "py/1/model.mjs": ECHO,
+  "lone/config.pbtxt": `name: "lone" backend: "python" ${TENSORS}`,
+  "lone/1/model.py": "class TritonPythonModel:\n    pass\n",
+  "auto/1/model.mjs": `${ECHO}
+    export function autoCompleteConfig(builder) {
+      builder.addInput({ name: "X", data_type: "TYPE_INT32", dims: [-1] });
+      builder.addOutput({ name: "Y", data_type: "TYPE_INT32", dims: [-1] });
+      builder.setMaxBatchSize(8);
+      builder.setDynamicBatching();
+    }`,
+  "liar/config.pbtxt": `name: "liar" backend: "javascript" ${TENSORS}`,
+  "liar/1/model.mjs": `${ECHO}
+    export const autoCompleteConfig = builder => builder.addInput({ name: "X", data_type: "TYPE_INT32", dims: [3] });`,
+};
+
+let server: Awaited<ReturnType<typeof startServer>>;
+beforeAll(async () => {
+  server = await startServer(repository([], files), { exitOnError: false });
+});
+afterAll(() => server.stop());
+
+const ask = (model: string, shape: readonly number[]) =>
+  server.post(`/v2/models/${model}/infer`, { inputs: [{ name: "X", shape, datatype: "INT32", data: [1, 2] }] });
+const reason = async (model: string): Promise<string | undefined> => {
+  const { body } = await server.post("/v2/repository/index", {});
+  return (body as { name: string; reason?: string }[]).find(({ name }) => name === model)?.reason;
+};
+
+test("model.mjs beside model.py answers for it, under the configuration as it is written", async () => {
+  expect(await ask("py", [2])).toMatchObject({ status: 200, body: { outputs: [{ name: "Y", data: [1, 2] }] } });
+  const { body } = await server.json("/v2/models/py/config");
+  expect(body).toMatchObject({ backend: "python", default_model_filename: "model.py" });
+});
+
+test("without one, the model is refused as Triton refuses a backend that is missing", async () => {
+  expect(await reason("lone")).toBe(
+    "Invalid argument: unable to find backend library for backend 'python', try specifying runtime on the model configuration.",
+  );
+});
+
+test("a module without a configuration says its own", async () => {
+  expect(await ask("auto", [1, 2])).toMatchObject({
+    status: 200,
+    body: { outputs: [{ shape: [1, 2], data: [1, 2] }] },
+  });
+  const { body } = await server.json("/v2/models/auto/config");
+  expect(body).toMatchObject({ max_batch_size: 8, dynamic_batching: { preferred_batch_size: [8] } });
+});
+
+test("a module that contradicts its configuration is refused with both", async () => {
+  expect(await reason("liar")).toMatch(
+    /^Internal: ValueError: model 'liar', tensor 'X': the model expects dims \[3\] but the model configuration specifies dims \[-1\]/,
+  );
+});
