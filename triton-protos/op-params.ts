@@ -169,6 +169,12 @@ export const OP_PARAMS = {
     topk: z.number().int().min(1).default(10),
     /** Adds `candidate_distances` (float32). */
     includeDistances: z.boolean().default(false),
+    /** Lists that a search of an IVF index visits; by default what the file says. */
+    nprobe: z.number().int().min(1).optional(),
+    /** Candidates that a search of an HNSW index keeps; by default what the file says. */
+    efSearch: z.number().int().min(1).optional(),
+    /** Brings queries to length 1, so that inner products of an index of such vectors are cosines. */
+    normalize: z.literal(true).optional(),
   }),
   filterCandidates: z.strictObject({}),
   topK: z.strictObject({ topk: z.number().int().min(1).default(10) }),

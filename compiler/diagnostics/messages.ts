@@ -42,6 +42,7 @@ export const CODES = [
   "feast/service-unsupported",
   "feast/drop-no-candidates",
   "feast/value-unsupported",
+  "faiss/parameter",
   "faiss/dimension-mismatch",
   "workflow/stage-operator",
   "workflow/filtered",
@@ -319,6 +320,13 @@ export const feastValueUnsupported = (p: { readonly feature: string | number; re
   code: "feast/value-unsupported",
   message: `Feature \`${p.feature}\` of view \`${p.view}\` has Feast type number ${p.type}, which has no dtype here.`,
   help: `Leave it out with \`features: [...]\`.`,
+});
+
+/** faiss/parameter */
+export const faissParameter = (p: { readonly path: string | number; readonly fault: string | number }): Message => ({
+  code: "faiss/parameter",
+  message: `\`${p.path}\` ${p.fault}.`,
+  help: `Leave the parameter out, or build the index for it.`,
 });
 
 /** faiss/dimension-mismatch */

@@ -1,16 +1,17 @@
 /** Nearest items of a query vector: one group of candidates per row. */
 import { join } from "node:path";
+import { searchFault } from "../../triton-protos/artefacts/faiss.js";
 import { OP_PARAMS } from "../../triton-protos/op-params.js";
 import { column, printType } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
 import type { ArtefactOf, PathOf } from "../dsl/artefacts.js";
 import type { IsUnknown } from "../dsl/column.js";
-import { Op } from "../dsl/node.js";
+import { type AnyNode, Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
 import type { NotOne } from "../dsl/wanted.js";
 import { artefactName } from "./artefact-name.js";
-import { needOne } from "./columns.js";
-import { defineOp } from "./define-op.js";
+import { describeRows, needOne } from "./columns.js";
+import { type Bound, type Call, defineOp } from "./define-op.js";
 
 /** A sentence unless S is one vector of the index's width. */
 type NotVector<P extends string, V extends string, S extends string> = [NotOne<"queryFaiss", S>] extends [never]
@@ -30,11 +31,22 @@ interface FaissRule<P extends string, V extends string, D extends boolean> exten
  * The `topk` nearest items of each query vector, best first. A row gets fewer when the index finds fewer.
  * @param path FAISS file, relative to this file
  * @param options.includeDistances adds `candidate_distances`: inner product, or squared L2
- * @example query >> queryFaiss("index/items.faiss", { topk: 100 })
+ * @param options.exclude ids to search past, one or a list of them per query: `topk` others are found, where there are as many
+ * @param options.nprobe of an IVF index: lists that a search visits; by default what the file says
+ * @param options.efSearch of an HNSW index: candidates that a search keeps; by default what the file says
+ * @param options.normalize brings queries to length 1: with an index of such vectors (`merlon index build --metric cosine`) distances are cosines
+ * @example query >> queryFaiss("index/items.faiss", { topk: 100, exclude: user["purchased_ids"] })
  */
 export function queryFaiss<
   const P extends PathOf<"faiss">,
-  const O extends { readonly topk?: number; readonly includeDistances?: boolean },
+  const O extends {
+    readonly topk?: number;
+    readonly includeDistances?: boolean;
+    readonly exclude?: AnyNode;
+    readonly nprobe?: number;
+    readonly efSearch?: number;
+    readonly normalize?: true;
+  },
 >(
   path: P,
   options?: O,
@@ -45,7 +57,8 @@ export function queryFaiss<
     O["includeDistances"] extends true ? true : false
   >
 > {
-  return new Op("queryFaiss", { path, ...options });
+  const { exclude, ...parameters } = options ?? ({} as O);
+  return new Op("queryFaiss", { path, ...parameters }, exclude && { exclude });
 }
 
 export const queryFaissOp = defineOp({
@@ -76,10 +89,20 @@ export const queryFaissOp = defineOp({
         messages.faissDimensionMismatch({ path, wanted: read.value.dimension, column: name, seen: dimension }),
         { literal: path },
       );
+    const { nprobe, efSearch, normalize } = call.params;
+    const fault = searchFault(read.value, { nprobe, efSearch });
+    if (fault) return call.fail(messages.faissParameter({ path, fault }), "right");
+    if (normalize && read.value.metric === "l2")
+      return call.fail(
+        messages.faissParameter({ path, fault: "compares by L2, and `normalize` makes cosines of inner products" }),
+        "right",
+      );
+    const exclude = call.dependency("exclude").length > 0 ? excludedIds(call, query) : null;
+    if (exclude === undefined) return undefined;
     const made = { rows: call.id };
     return {
       params: call.params,
-      inputs: { input: [query] },
+      inputs: { input: [query], ...(exclude && { exclude: [exclude] }) },
       outputs: [
         column("candidate_ids", "int64", { ...made, tags: ["id"] }),
         ...(includeDistances ? [column("candidate_distances", "float32", made)] : []),
@@ -90,3 +113,35 @@ export const queryFaissOp = defineOp({
     };
   },
 });
+
+/** The column of ids to search past; reports one of another type or on other rows. */
+function excludedIds(call: Call<unknown>, query: Bound): Bound | undefined {
+  const exclude = needOne(call, call.dependency("exclude"), "`exclude` of `queryFaiss`", "…", {
+    dependency: "exclude",
+  });
+  if (!exclude) return undefined;
+  const { column: ids } = exclude;
+  if (ids.dtype !== "int64")
+    return call.fail(
+      messages.schemaDtypeMismatch({
+        reader: "`exclude` of `queryFaiss`",
+        column: ids.name,
+        wanted: "int64 or list<int64>",
+        seen: printType(ids),
+        way: "Ids of an index are int64.",
+      }),
+      { dependency: "exclude" },
+    );
+  if (ids.rows === query.column.rows) return exclude;
+  return call.fail(
+    messages.schemaRowsMismatch({
+      reader: "`exclude` of `queryFaiss`",
+      left: query.column.name,
+      leftRows: describeRows(query.column.rows),
+      right: ids.name,
+      rightRows: describeRows(ids.rows),
+      example: query.column.name,
+    }),
+    { dependency: "exclude" },
+  );
+}

@@ -1,8 +1,16 @@
 /**
  * What the FAISS thread is asked and what it answers. Numbers travel as typed arrays, whose memory moves and is not copied.
  */
+import type { FaissHeader, SearchParameters } from "../../triton-protos/artefacts/faiss.js";
+
+/** Ids that a query must not find: run `offsets[i] … offsets[i + 1]` belongs to query i. */
+export interface Excluded {
+  readonly ids: BigInt64Array;
+  readonly offsets: Int32Array;
+}
+
 export type FaissRequest =
-  | { readonly kind: "load"; readonly id: number; readonly path: string }
+  | { readonly kind: "load"; readonly id: number; readonly path: string; readonly parameters: SearchParameters }
   | {
       readonly kind: "search";
       readonly id: number;
@@ -10,6 +18,7 @@ export type FaissRequest =
       readonly queries: Float32Array;
       readonly count: number;
       readonly k: number;
+      readonly excluded?: Excluded;
     }
   | { readonly kind: "unload"; readonly id: number; readonly index: number };
 
@@ -19,6 +28,7 @@ export interface FaissIndexInfo {
   readonly dimension: number;
   readonly ntotal: number;
   readonly metric: "ip" | "l2";
+  readonly header: FaissHeader;
 }
 
 /** Hits of a batch of queries: run `offsets[i] … offsets[i + 1]` belongs to query i, best first. */

@@ -3,8 +3,9 @@
  * as the process; it never keeps the process alive.
  */
 import { Worker } from "node:worker_threads";
+import type { SearchParameters } from "../../triton-protos/artefacts/faiss.js";
 import { RuntimeFault } from "../errors.js";
-import type { FaissHits, FaissIndexInfo, FaissReply, FaissRequest } from "./protocol.js";
+import type { Excluded, FaissHits, FaissIndexInfo, FaissReply, FaissRequest } from "./protocol.js";
 
 type Ask = FaissRequest extends infer R ? (R extends FaissRequest ? Omit<R, "id"> : never) : never;
 
@@ -57,9 +58,9 @@ function end(reason: string): void {
   pending.clear();
 }
 
-/** Checks the file's structure and opens it. @throws RuntimeFault naming the file */
-export async function loadIndex(path: string): Promise<FaissIndexInfo> {
-  const { info } = await ask({ kind: "load", path });
+/** Checks the file's structure and opens it. @param parameters instead of the file's own @throws RuntimeFault naming the file */
+export async function loadIndex(path: string, parameters: SearchParameters = {}): Promise<FaissIndexInfo> {
+  const { info } = await ask({ kind: "load", path, parameters });
   return info!;
 }
 
@@ -67,14 +68,18 @@ export async function loadIndex(path: string): Promise<FaissIndexInfo> {
  * Searches for a batch of queries.
  * @param queries `count` vectors of the index's dimension, finite; the memory is given away
  * @param k 1 … ntotal
+ * @param excluded ids that are searched past; they are copied
  */
 export async function searchIndex(
   index: number,
   queries: Float32Array<ArrayBuffer>,
   count: number,
   k: number,
+  excluded?: Excluded,
 ): Promise<FaissHits> {
-  const { hits } = await ask({ kind: "search", index, queries, count, k }, [queries.buffer]);
+  const { hits } = await ask({ kind: "search", index, queries, count, k, ...(excluded && { excluded }) }, [
+    queries.buffer,
+  ]);
   return hits!;
 }
 

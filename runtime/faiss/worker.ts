@@ -2,20 +2,21 @@
  * The FAISS thread: the one place of a process that loads `faiss-node`, whose classes belong to the thread that loaded them first.
  * Requests in, replies out; all indexes of the process live here.
  */
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { parentPort } from "node:worker_threads";
 import type { Index } from "faiss-node";
-import { readFaissHeaderFile } from "../../triton-protos/artefacts/faiss.js";
+import {
+  readFaissHeaderFile,
+  type SearchParameters,
+  searchFault,
+  writeSearchParameters,
+} from "../../triton-protos/artefacts/faiss.js";
 import { detachIds } from "../../triton-protos/artefacts/faiss-detach.js";
-import type { FaissHits, FaissIndexInfo, FaissReply, FaissRequest } from "./protocol.js";
+import type { FaissIndexInfo, FaissReply, FaissRequest } from "./protocol.js";
+import { type LoadedIndex, search } from "./search.js";
 
-interface Loaded {
-  readonly index: Index;
-  /** Real ids by position, where the file has ids that a JavaScript number can not hold. */
-  readonly ids: BigInt64Array | undefined;
-}
-
-const indexes = new Map<number, Loaded>();
+const indexes = new Map<number, LoadedIndex>();
 const port = parentPort!;
 let nextIndex = 1;
 let addon: typeof import("faiss-node") | undefined;
@@ -41,14 +42,15 @@ function answer(request: FaissRequest): void {
   const { id } = request;
   switch (request.kind) {
     case "load":
-      post({ id, ok: true, info: load(request.path) });
+      post({ id, ok: true, info: load(request.path, request.parameters) });
       break;
     case "unload":
       indexes.delete(request.index);
       post({ id, ok: true });
       break;
     case "search": {
-      const hits = search(indexes.get(request.index)!, request);
+      const { queries, count, k, excluded } = request;
+      const hits = search(indexes.get(request.index)!, queries, count, k, excluded);
       post(
         { id, ok: true, hits },
         [hits.ids, hits.distances, hits.offsets].map(array => array.buffer as ArrayBuffer),
@@ -60,39 +62,22 @@ function answer(request: FaissRequest): void {
   }
 }
 
-function load(path: string): FaissIndexInfo {
+function load(path: string, parameters: SearchParameters): FaissIndexInfo {
   // Walks the whole structure: FAISS gets no file that lies about a length.
-  const { dimension, ntotal, metric, ids } = readFaissHeaderFile(path);
-  const detached = ids === "stored" ? detachIds(path) : undefined;
+  const header = readFaissHeaderFile(path);
+  const { dimension, ntotal, metric } = header;
+  const fault = searchFault(header, parameters);
+  if (fault) throw new Error(`${path} ${fault}. Build the ensemble again`);
+  const detached = header.ids === "stored" ? detachIds(path) : undefined;
   const { Index } = faiss();
-  const index = detached ? Index.fromBuffer(Buffer.from(detached.bytes)) : Index.read(path);
+  let index: Index;
+  if (detached || parameters.nprobe !== undefined || parameters.efSearch !== undefined) {
+    const bytes = detached?.bytes ?? readFileSync(path);
+    writeSearchParameters(bytes, parameters);
+    index = Index.fromBuffer(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  } else index = Index.read(path);
   if (index.ntotal() !== ntotal || index.getDimension() !== dimension)
     throw new Error(`${path} changed while it was read`);
-  indexes.set(nextIndex, { index, ids: detached?.ids });
-  return { index: nextIndex++, dimension, ntotal, metric };
-}
-
-function search({ index, ids }: Loaded, { queries, count, k }: Extract<FaissRequest, { kind: "search" }>): FaissHits {
-  const { labels, distances } = index.search(Array.from(queries), k);
-  const offsets = new Int32Array(count + 1);
-  const found = new BigInt64Array(count * k);
-  const words = new Int32Array(found.buffer);
-  const scores = new Float32Array(count * k);
-  let n = 0;
-  for (let row = 0; row < count; row++) {
-    for (let i = row * k; i < (row + 1) * k; i++) {
-      const label = labels[i]!;
-      if (label < 0) continue;
-      if (ids) found[n] = ids[label]!;
-      else {
-        words[2 * n] = label % 2 ** 32;
-        words[2 * n + 1] = Math.floor(label / 2 ** 32);
-      }
-      scores[n++] = distances[i]!;
-    }
-    offsets[row + 1] = n;
-  }
-  return n === count * k
-    ? { ids: found, distances: scores, offsets }
-    : { ids: found.slice(0, n), distances: scores.slice(0, n), offsets };
+  indexes.set(nextIndex, { index, dimension, ntotal, ids: detached?.ids });
+  return { index: nextIndex++, dimension, ntotal, metric, header };
 }

@@ -1,14 +1,18 @@
-/** One query vector per row -> the `topk` nearest items of each row, best first, as child rows; a row gets fewer when fewer are found. */
+/**
+ * One query vector per row -> the `topk` nearest items of each row, best first, as child rows; a row gets fewer when fewer are found. Ids that
+ * `exclude` lists for the row are searched past.
+ */
 import { join } from "node:path";
 import { RuntimeFault } from "../errors.js";
-import type { FaissIndexInfo } from "../faiss/protocol.js";
+import type { Excluded, FaissIndexInfo } from "../faiss/protocol.js";
 import { loadIndex, searchIndex, unloadIndex } from "../faiss/thread.js";
 import type { Kernel } from "../plan/kernel.js";
-import { type Column, childRows } from "../plan/table.js";
+import { type Column, childRows, type Rows } from "../plan/table.js";
 
 export const queryFaiss: Kernel<"queryFaiss"> = {
   prepare: async (step, context) => {
-    const info = await loadIndex(join(context.folder, step.artefacts!.index!));
+    const { nprobe, efSearch, normalize } = step.params;
+    const info = await loadIndex(join(context.folder, step.artefacts!.index!), { nprobe, efSearch });
     const name = step.inputs.input![0]!.name;
     const k = Math.min(step.params.topk, info.ntotal);
     return {
@@ -16,10 +20,17 @@ export const queryFaiss: Kernel<"queryFaiss"> = {
         const query = inputs.input![0]!;
         const { rows } = query;
         const queries = checkQueries(query, name, info);
+        if (normalize) toUnitLength(queries, info.dimension);
         const hits =
           rows.count === 0 || k === 0
             ? { ids: new BigInt64Array(0), distances: new Float32Array(0), offsets: new Int32Array(rows.count + 1) }
-            : await searchIndex(info.index, queries, rows.count, k);
+            : await searchIndex(
+                info.index,
+                queries,
+                rows.count,
+                k,
+                inputs.exclude?.[0] && excludedIds(inputs.exclude[0], rows),
+              );
         const made = childRows(rows, hits.offsets);
         const ids: Column = { dtype: "int64", rows: made, values: hits.ids };
         return step.params.includeDistances ? [ids, { dtype: "float32", rows: made, values: hits.distances }] : [ids];
@@ -53,4 +64,27 @@ function checkQueries(
       `column \`${name}\` holds ${queries.length} numbers for ${rows.count} rows of ${dimension}.`,
     );
   return queries;
+}
+
+/** Vectors of length 0 stay: their cosines are 0. */
+function toUnitLength(vectors: Float32Array, dimension: number): void {
+  for (let start = 0; start < vectors.length; start += dimension) {
+    let sum = 0;
+    for (let i = start; i < start + dimension; i++) sum += vectors[i]! ** 2;
+    const scale = sum > 0 ? 1 / Math.sqrt(sum) : 0;
+    for (let i = start; i < start + dimension; i++) vectors[i] = vectors[i]! * scale;
+  }
+}
+
+/** One id or one list of ids per row; nulls exclude nothing. */
+function excludedIds({ values, offsets, width = 1, validity }: Column, rows: Rows): Excluded {
+  const ends = offsets ?? Int32Array.from({ length: rows.count + 1 }, (_, i) => i * width);
+  if (!validity) return { ids: values as BigInt64Array, offsets: ends };
+  const runs = new Int32Array(rows.count + 1);
+  const ids: bigint[] = [];
+  for (let row = 0; row < rows.count; row++) {
+    for (let i = ends[row]!; i < ends[row + 1]!; i++) if (validity[i] !== 0) ids.push((values as BigInt64Array)[i]!);
+    runs[row + 1] = ids.length;
+  }
+  return { ids: BigInt64Array.from(ids), offsets: runs };
 }

@@ -17,7 +17,7 @@ const out = mkdtempSync(join(tmpdir(), "merlon-faiss-"));
 afterAll(() => rmSync(out, { recursive: true }));
 
 describe("headers of files that FAISS wrote", () => {
-  test.each(files.filter(name => !name.startsWith("pq")))("%s", name => {
+  test.each(files)("%s", name => {
     const header = readFaissHeaderFile(join(folder, name));
     const { metric, ntotal } = answers.indexes[name.replace(".faiss", "")]!;
     expect(header).toMatchObject({ dimension: 4, metric, ntotal });
@@ -26,7 +26,7 @@ describe("headers of files that FAISS wrote", () => {
       expect(header).toMatchObject({ kind: "ivf-flat", nlist: name.includes("sparse") ? 32 : 4, nprobe: 1 });
   });
 
-  test.each(files.filter(name => !name.startsWith("pq")))("%s: cut anywhere, it is refused by name", name => {
+  test.each(files)("%s: cut anywhere, it is refused by name", name => {
     const bytes = readFileSync(join(folder, name));
     for (let length = 0; length < bytes.length; length += 7)
       expect(() => readFaissHeader(bytes.subarray(0, length), name), `${length} bytes`).toThrow(
@@ -38,8 +38,10 @@ describe("headers of files that FAISS wrote", () => {
   });
 
   test("a kind that is not served, and garbage", () => {
-    expect(() => readFaissHeaderFile(join(folder, "pq-not-served.faiss"))).toThrow(
-      /is a FAISS index of kind `IxPq`, which is not served\. Served are Flat, IVF,Flat/,
+    const pretransform = readFileSync(join(folder, "flat-ip.faiss"));
+    pretransform.write("IxPT");
+    expect(() => readFaissHeader(pretransform, "turned.faiss")).toThrow(
+      /turned\.faiss is a FAISS index of kind `IxPT`, which is not served\. Served are Flat, PQ and SQ/,
     );
     expect(() => readFaissHeader(Buffer.from("not an index at all"), "x.faiss")).toThrow(
       /^x\.faiss is not a whole FAISS index: it begins with "not "/,

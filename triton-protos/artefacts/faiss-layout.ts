@@ -7,14 +7,31 @@ import { damaged, FaissFileError, type FaissReader, faissReader } from "./faiss-
 
 export type FaissMetric = "ip" | "l2";
 
+/** How vectors are found (flat: all are looked at), and how they are kept: as they are, product-quantised, or scalar-quantised. */
+export type FaissKind =
+  | "flat"
+  | "pq"
+  | "sq"
+  | "ivf-flat"
+  | "ivf-pq"
+  | "ivf-sq"
+  | "hnsw-flat"
+  | "hnsw-pq"
+  | "hnsw-sq"
+  | "id-map";
+
 export interface FaissHeader {
-  readonly kind: "flat" | "ivf-flat" | "id-map" | "hnsw-flat";
+  readonly kind: FaissKind;
   readonly dimension: number;
   readonly ntotal: number;
   readonly metric: FaissMetric;
   /** IVF: how many inverted lists there are, and how many a search visits. */
   readonly nlist?: number;
   readonly nprobe?: number;
+  /** HNSW: how many candidates a search keeps. */
+  readonly efSearch?: number;
+  /** Product quantiser: bytes that a vector is kept in. */
+  readonly codeSize?: number;
   /** Whether the file holds ids of its own, or a vector's position is its id. */
   readonly ids: "stored" | "positions";
   /** Id map: the index inside. */
@@ -25,36 +42,58 @@ export interface FaissLayout {
   readonly header: FaissHeader;
   /** Runs of int64 ids, in file order. */
   readonly idRuns: readonly { readonly offset: number; readonly count: number }[];
+  /** Vectors that are kept as they are, in file order; as many as ids where there are id runs of lists. */
+  readonly vectorRuns: readonly { readonly offset: number; readonly count: number }[];
+  /** Where a search's own parameters stand: uint64 `nprobe`, int32 `efSearch`. */
+  readonly nprobeAt?: number;
+  readonly efSearchAt?: number;
   readonly end: number;
 }
 
-type IdRuns = { offset: number; count: number }[];
+/** What is noted on the way; the parts of a quantiser are not. */
+interface Noted {
+  readonly idRuns: { offset: number; count: number }[];
+  readonly vectorRuns: { offset: number; count: number }[];
+  nprobeAt?: number;
+  efSearchAt?: number;
+}
+const nothing = (): Noted => ({ idRuns: [], vectorRuns: [] });
 type Common = Pick<FaissHeader, "dimension" | "ntotal" | "metric">;
 
-const SERVED = "Flat, IVF,Flat, HNSW,Flat, and IDMap or IDMap2 of those";
+const SERVED = "Flat, PQ and SQ, IVF and HNSW of those, and IDMap or IDMap2";
 const MAX_DIMENSION = 65_536;
 
 /** @param where file name, for messages @throws FaissFileError */
 export function readFaissLayout(source: ByteSource, where: string): FaissLayout {
   const reader = faissReader(source, where);
-  const idRuns: IdRuns = [];
-  const header = index(reader, idRuns, false);
-  return { header, idRuns, end: reader.at() };
+  const noted = nothing();
+  const header = index(reader, noted, false);
+  return { header, ...noted, end: reader.at() };
 }
 
-function index(r: FaissReader, idRuns: IdRuns, inner: boolean): FaissHeader {
+function index(r: FaissReader, noted: Noted, inner: boolean): FaissHeader {
   const kind = r.fourcc();
   switch (kind) {
     case "IxFI":
     case "IxF2":
-      return flat(r);
+      return flat(r, noted);
+    case "IxPq":
+      return pq(r);
+    case "IxSQ":
+      return sq(r);
     case "IwFl":
-      return ivf(r, idRuns);
+      return ivf(r, noted, "ivf-flat");
+    case "IwPQ":
+      return ivf(r, noted, "ivf-pq");
+    case "IwSq":
+      return ivf(r, noted, "ivf-sq");
     case "IHNf":
-      return hnsw(r);
+    case "IHNp":
+    case "IHNs":
+      return hnsw(r, noted);
     case "IxMp":
     case "IxM2":
-      if (!inner) return idMap(r, idRuns);
+      if (!inner) return idMap(r, noted);
   }
   if (/^I[\w]{3}$/.test(kind))
     throw new FaissFileError(
@@ -76,19 +115,60 @@ function common(r: FaissReader): Common {
   return { dimension, ntotal, metric: metric === 0 ? "ip" : "l2" };
 }
 
-function flat(r: FaissReader): FaissHeader {
+function flat(r: FaissReader, noted: Noted): FaissHeader {
   const head = common(r);
+  noted.vectorRuns.push({ offset: r.at() + 8, count: head.ntotal });
   r.vector(head.ntotal * head.dimension, 4, "vectors");
   return { kind: "flat", ...head, ids: "positions" };
 }
 
-function ivf(r: FaissReader, idRuns: IdRuns): FaissHeader {
+/** Product quantiser: `M` parts of `nbits` each. @returns bytes a vector is kept in */
+function productQuantizer(r: FaissReader, dimension: number): number {
+  const d = r.count();
+  const parts = r.count();
+  const bits = r.count();
+  if (d !== dimension || parts < 1 || dimension % parts !== 0 || bits < 1 || bits > 24)
+    throw damaged(r.where, `a product quantiser of ${parts} parts of ${bits} bits for ${d} dimensions`);
+  r.vector(dimension * 2 ** bits, 4, "centroids of the product quantiser");
+  return Math.ceil((parts * bits) / 8);
+}
+
+/** @returns bytes a vector is kept in */
+function scalarQuantizer(r: FaissReader, dimension: number): number {
+  r.skip(12, "kind and range of the scalar quantiser");
+  const d = r.count();
+  const codeSize = r.count();
+  if (d !== dimension || codeSize < 1 || codeSize > dimension * 8)
+    throw damaged(r.where, `a scalar quantiser of ${codeSize} bytes for ${d} dimensions`);
+  const trained = r.count();
+  r.skip(trained * 4, "ranges of the scalar quantiser");
+  return codeSize;
+}
+
+function pq(r: FaissReader): FaissHeader {
+  const head = common(r);
+  const codeSize = productQuantizer(r, head.dimension);
+  r.vector(head.ntotal * codeSize, 1, "codes");
+  // Search type, whether signs are encoded, Hamming threshold.
+  r.skip(9, "parameters");
+  return { kind: "pq", ...head, codeSize, ids: "positions" };
+}
+
+function sq(r: FaissReader): FaissHeader {
+  const head = common(r);
+  const codeSize = scalarQuantizer(r, head.dimension);
+  r.vector(head.ntotal * codeSize, 1, "codes");
+  return { kind: "sq", ...head, codeSize, ids: "positions" };
+}
+
+function ivf(r: FaissReader, noted: Noted, kind: "ivf-flat" | "ivf-pq" | "ivf-sq"): FaissHeader {
   const head = common(r);
   const nlist = r.count();
+  noted.nprobeAt = r.at();
   const nprobe = r.count();
   if (nprobe === 0) throw damaged(r.where, "nprobe is 0: a search would visit nothing");
-  const quantizer = index(r, [], true);
-  if (quantizer.kind === "ivf-flat" || quantizer.ntotal !== nlist || quantizer.dimension !== head.dimension)
+  const quantizer = index(r, nothing(), true);
+  if (quantizer.kind.startsWith("ivf") || quantizer.ntotal !== nlist || quantizer.dimension !== head.dimension)
     throw damaged(
       r.where,
       `the quantizer has ${quantizer.ntotal} centroids of ${quantizer.dimension} dimensions for ${nlist} lists`,
@@ -99,13 +179,30 @@ function ivf(r: FaissReader, idRuns: IdRuns): FaissHeader {
       `${r.where} has a direct map of type ${directMap}, which is not served. Write it without one.`,
     );
   r.vector(directMap === 0 ? 0 : head.ntotal, 8, "entries of the direct map");
-  const stored = invertedLists(r, nlist, head.dimension * 4, idRuns);
+  const codeSize = listCodes(r, kind, head.dimension);
+  const stored = invertedLists(r, nlist, codeSize, noted, kind === "ivf-flat");
   if (stored !== head.ntotal)
     throw damaged(r.where, `the lists hold ${stored} vectors and the header says ${head.ntotal}`);
-  return { kind: "ivf-flat", ...head, nlist, nprobe, ids: "stored" };
+  return { kind, ...head, nlist, nprobe, ...(kind !== "ivf-flat" && { codeSize }), ids: "stored" };
 }
 
-function invertedLists(r: FaissReader, nlist: number, codeSize: number, idRuns: IdRuns): number {
+/** What stands between the lists' header and the lists. @returns bytes a vector is kept in */
+function listCodes(r: FaissReader, kind: "ivf-flat" | "ivf-pq" | "ivf-sq", dimension: number): number {
+  if (kind === "ivf-flat") return dimension * 4;
+  if (kind === "ivf-sq") {
+    const codeSize = scalarQuantizer(r, dimension);
+    if (r.count() !== codeSize) throw damaged(r.where, "codes of lists and quantiser differ in size");
+    r.skip(1, "whether residuals are encoded");
+    return codeSize;
+  }
+  r.skip(1, "whether residuals are encoded");
+  const said = r.count();
+  const codeSize = productQuantizer(r, dimension);
+  if (said !== codeSize) throw damaged(r.where, `codes of ${said} bytes and a quantiser of ${codeSize}`);
+  return codeSize;
+}
+
+function invertedLists(r: FaissReader, nlist: number, codeSize: number, noted: Noted, plain: boolean): number {
   const kind = r.fourcc();
   if (kind !== "ilar")
     throw new FaissFileError(
@@ -118,8 +215,9 @@ function invertedLists(r: FaissReader, nlist: number, codeSize: number, idRuns: 
   let stored = 0;
   for (const count of listSizes(r, nlist)) {
     if (count === 0) continue;
+    if (plain) noted.vectorRuns.push({ offset: r.at(), count });
     r.skip(count * codeSize, "vectors of a list");
-    idRuns.push({ offset: r.at(), count });
+    noted.idRuns.push({ offset: r.at(), count });
     r.skip(count * 8, "ids of a list");
     stored += count;
   }
@@ -141,19 +239,23 @@ function listSizes(r: FaissReader, nlist: number): number[] {
   return Array.from({ length: length / 2 }, (_, i) => word(2 * i + 1));
 }
 
-function idMap(r: FaissReader, idRuns: IdRuns): FaissHeader {
+function idMap(r: FaissReader, noted: Noted): FaissHeader {
   const head = common(r);
-  const inner = index(r, [], true);
+  const within = nothing();
+  const inner = index(r, within, true);
+  noted.vectorRuns.push(...within.vectorRuns);
+  if (within.nprobeAt !== undefined) noted.nprobeAt = within.nprobeAt;
+  if (within.efSearchAt !== undefined) noted.efSearchAt = within.efSearchAt;
   if (inner.ntotal !== head.ntotal || inner.dimension !== head.dimension || inner.metric !== head.metric)
     throw damaged(r.where, `an id map of ${head.ntotal} vectors holds an index of ${inner.ntotal}`);
   const count = r.count();
   if (count !== head.ntotal) throw damaged(r.where, `${count} ids for ${head.ntotal} vectors`);
-  idRuns.push({ offset: r.at(), count });
+  noted.idRuns.push({ offset: r.at(), count });
   r.skip(count * 8, "ids");
   return { kind: "id-map", ...head, ids: "stored", inner };
 }
 
-function hnsw(r: FaissReader): FaissHeader {
+function hnsw(r: FaissReader, noted: Noted): FaissHeader {
   const head = common(r);
   const { ntotal } = head;
   r.skip(r.count() * 8, "level probabilities");
@@ -186,12 +288,17 @@ function hnsw(r: FaissReader): FaissHeader {
     (entry >= 0 && maxLevel > levels[entry]! - 1)
   )
     throw damaged(r.where, `it starts at vector ${entry} on level ${maxLevel}`);
-  // efConstruction, efSearch, and a field that FAISS no longer uses.
-  r.skip(12, "parameters");
-  const storage = index(r, [], true);
-  if (storage.kind !== "flat" || storage.ntotal !== ntotal || storage.dimension !== head.dimension)
+  r.skip(4, "efConstruction");
+  noted.efSearchAt = r.at();
+  const efSearch = r.int32();
+  if (efSearch < 1) throw damaged(r.where, `efSearch is ${efSearch}`);
+  // FAISS no longer uses it.
+  r.skip(4, "the upper beam");
+  const storage = index(r, noted, true);
+  if (!["flat", "pq", "sq"].includes(storage.kind) || storage.ntotal !== ntotal || storage.dimension !== head.dimension)
     throw damaged(r.where, "its vectors do not fit its graph");
-  return { kind: "hnsw-flat", ...head, ids: "positions" };
+  const kind = `hnsw-${storage.kind}` as "hnsw-flat" | "hnsw-pq" | "hnsw-sq";
+  return { kind, ...head, efSearch, ids: "positions" };
 }
 
 function int32s(r: FaissReader, length: number): Int32Array {

@@ -2,10 +2,10 @@
  * FAISS index files without FAISS: file or bytes → header; bytes built with ids 0 … n−1 → the same index with ids of its own.
  */
 import { type ByteSource, bytesSource, withFile } from "./byte-source.js";
-import { type FaissHeader, readFaissLayout } from "./faiss-layout.js";
+import { type FaissHeader, type FaissLayout, readFaissLayout } from "./faiss-layout.js";
 import { damaged } from "./faiss-reader.js";
 
-export type { FaissHeader, FaissMetric } from "./faiss-layout.js";
+export type { FaissHeader, FaissKind, FaissMetric } from "./faiss-layout.js";
 export { FaissFileError } from "./faiss-reader.js";
 
 /** @throws FaissFileError naming the file */
@@ -28,7 +28,7 @@ function header(source: ByteSource, where: string): FaissHeader {
  */
 export function patchIvfIds(bytes: Uint8Array, ids: BigInt64Array): Uint8Array {
   const { header, idRuns } = readFaissLayout(bytesSource(bytes), "the index");
-  if (header.kind !== "ivf-flat")
+  if (!header.kind.startsWith("ivf"))
     throw new RangeError(
       `ids inside the lists belong to IVF indexes, this one is ${header.kind}: wrap it with \`wrapIdMap\`.`,
     );
@@ -44,6 +44,60 @@ export function patchIvfIds(bytes: Uint8Array, ids: BigInt64Array): Uint8Array {
       view.setBigInt64(at, id, true);
     }
   return patched;
+}
+
+/** How a search trades exactness for time. */
+export interface SearchParameters {
+  /** IVF: lists that a search visits. */
+  readonly nprobe?: number | undefined;
+  /** HNSW: candidates that a search keeps. */
+  readonly efSearch?: number | undefined;
+}
+
+/**
+ * Says why an index can not be searched so, or nothing.
+ * @returns a sentence that completes "the index …"
+ */
+export function searchFault(header: FaissHeader, { nprobe, efSearch }: SearchParameters): string | undefined {
+  const searched = header.inner ?? header;
+  if (nprobe !== undefined && searched.nlist === undefined)
+    return `has no lists (it is ${searched.kind}), and \`nprobe\` is given`;
+  if (nprobe !== undefined && nprobe > searched.nlist!)
+    return `has ${searched.nlist} lists, and \`nprobe\` is ${nprobe}`;
+  if (efSearch !== undefined && searched.efSearch === undefined)
+    return `has no graph (it is ${searched.kind}), and \`efSearch\` is given`;
+  return undefined;
+}
+
+/** Writes a search's parameters into the header, in place; FAISS reads them from there. */
+export function writeSearchParameters(bytes: Uint8Array, { nprobe, efSearch }: SearchParameters): void {
+  const { nprobeAt, efSearchAt } = readFaissLayout(bytesSource(bytes), "the index");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (nprobe !== undefined && nprobeAt !== undefined) view.setBigUint64(nprobeAt, BigInt(nprobe), true);
+  if (efSearch !== undefined && efSearchAt !== undefined) view.setInt32(efSearchAt, efSearch, true);
+}
+
+/** The vectors of an index that keeps them as they are, with their ids. */
+export function readFaissVectors(
+  bytes: Uint8Array,
+): { readonly vectors: Float32Array; readonly ids: BigInt64Array } | undefined {
+  const { header, vectorRuns, idRuns } = readFaissLayout(bytesSource(bytes), "the index");
+  const { ntotal, dimension } = header;
+  if (vectorRuns.reduce((n, run) => n + run.count, 0) !== ntotal) return undefined;
+  const copy = (runs: FaissLayout["idRuns"], size: number) => {
+    const all = new Uint8Array(ntotal * size);
+    let at = 0;
+    for (const { offset, count } of runs) {
+      all.set(bytes.subarray(offset, offset + count * size), at);
+      at += count * size;
+    }
+    return all.buffer;
+  };
+  const ids =
+    header.ids === "stored"
+      ? new BigInt64Array(copy(idRuns, 8))
+      : BigInt64Array.from({ length: ntotal }, (_, i) => BigInt(i));
+  return { vectors: new Float32Array(copy(vectorRuns, dimension * 4)), ids };
 }
 
 /** Puts an id map around an index that knows vectors by position: what FAISS calls `IDMap`. */

@@ -20,7 +20,7 @@ big = 2**53 + 1 + 2 * np.arange(60)
 kinds = {
     "flat-ip": ("Flat", 0, None), "flat-l2": ("Flat", 1, None), "ivf-ip": ("IVF4,Flat", 0, small), "ivf-l2": ("IVF4,Flat", 1, small),
     "ivf-big-ids": ("IVF4,Flat", 0, big), "id-map": ("IDMap,Flat", 0, small), "id-map2-big-ids": ("IDMap2,Flat", 1, big), "hnsw-l2": ("HNSW8", 1, None),
-    "ivf-sparse": ("IVF32,Flat", 1, small), "pq-not-served": ("PQ2x4", 1, None),
+    "ivf-sparse": ("IVF32,Flat", 1, small), "pq-l2": ("PQ2x4", 1, None),
 }
 answers = {"dimension": 4, "queries": queries.ravel().astype(float).tolist(), "indexes": {}}
 for name, (factory, metric, ids) in kinds.items():

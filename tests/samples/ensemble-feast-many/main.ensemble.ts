@@ -3,7 +3,8 @@ import { ensemble, queryFaiss, queryFeast, source, unrollFeatures } from "merlon
 const request = source({ user_id: "int64", query: "float32[4]" });
 
 // Candidates without features are left out; what is older than a day is missing.
-const items = request["query"] >> queryFaiss("../artefacts/index/items.faiss", { topk: 5 }) >> queryFeast("../artefacts/features", {
+const user = request["user_id"] >> queryFeast("../artefacts/features", { view: "user_features", features: ["purchased_ids"], onMissing: "null" });
+const items = request["query"] >> queryFaiss("../artefacts/index/items.faiss", { topk: 5, exclude: user["purchased_ids"], normalize: true }) >> queryFeast("../artefacts/features", {
   view: "item_features",
   includeId: true,
   onMissing: "drop",

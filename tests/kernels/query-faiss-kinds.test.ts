@@ -1,0 +1,156 @@
+// Files of every served kind, by faiss 1.7.3 and 1.15.1, answer here what their own FAISS answered, with the file's parameters and with others;
+// and ids that are excluded are searched past.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { readFaissHeader } from "#triton-protos/artefacts/faiss.js";
+import { column, context, grouped, lists, prepare, run, scalars, vectors } from "./step.js";
+
+const root = fileURLToPath(new URL("../fixtures/faiss-kinds", import.meta.url));
+interface Answers {
+  readonly queries: number[];
+  readonly indexes: Record<
+    string,
+    {
+      metric: "ip" | "l2";
+      asked: { parameters: { nprobe?: number; efSearch?: number }; ids: number[][]; distances: number[][] }[];
+    }
+  >;
+}
+const versions = readdirSync(root);
+const answersOf = (version: string) => JSON.parse(readFileSync(join(root, version, "answers.json"), "utf8")) as Answers;
+const rowsOf = ({ queries }: Answers) =>
+  Array.from({ length: queries.length / 8 }, (_, i) => queries.slice(i * 8, i * 8 + 8));
+
+const step = (index: string, params: Record<string, unknown> = {}, exclude = false) => ({
+  params: { path: index, topk: 10, includeDistances: true, ...params },
+  inputs: { input: ["query"], ...(exclude && { exclude: ["seen"] }) },
+  outputs: [column("candidate_ids", "int64", { rows: "s1" }), column("candidate_distances", "float32", { rows: "s1" })],
+  artefacts: { index },
+});
+
+const cases = versions.flatMap(version =>
+  Object.entries(answersOf(version).indexes).flatMap(([name, { asked }]) =>
+    asked.map(answer => [version, name, JSON.stringify(answer.parameters), answer] as const),
+  ),
+);
+
+test.each(cases)("faiss %s, %s, %s", async (version, name, _, { parameters, ids, distances }) => {
+  const queries = vectors("float32", rowsOf(answersOf(version)), 8);
+  const [found, scores] = await run(
+    "queryFaiss",
+    step(`${name}.faiss`, parameters),
+    { input: [queries] },
+    context(),
+    join(root, version),
+  );
+  // Distances of quantised vectors tie: compared are ids at places whose distance is alone.
+  const seen = grouped(scores!) as number[][];
+  expect(seen).toEqual(distances.map(row => row.map(d => expect.closeTo(d, 3) as number)));
+  const alone = (row: number[], i: number) => row.every((d, j) => j === i || Math.abs(d - row[i]!) > 1e-3);
+  grouped(found!).forEach((row, r) => {
+    // The last place may tie with what was not found.
+    const at = distances[r]!.flatMap((_, i) => (alone(distances[r]!, i) && i < distances[r]!.length - 1 ? i : []));
+    expect(at.map(i => Number(row[i]))).toEqual(at.map(i => ids[r]![i]));
+  });
+});
+
+const files = versions.flatMap(version =>
+  Object.keys(answersOf(version).indexes).map(name => join(version, `${name}.faiss`)),
+);
+test.each(files)("%s: cut anywhere, it is refused by name and no FAISS sees it", name => {
+  const bytes = readFileSync(join(root, name));
+  expect(readFaissHeader(bytes, name).ntotal).toBe(300);
+  for (let length = 0; length < bytes.length; length += 31)
+    expect(() => readFaissHeader(bytes.subarray(0, length), "x"), `${length} bytes`).toThrow(
+      /^x is not a whole FAISS index/,
+    );
+});
+
+describe("parameters that an index has no use for", () => {
+  const fault = (name: string, params: Record<string, unknown>) =>
+    prepare("queryFaiss", step(`${name}.faiss`, params), join(root, "1.15.1"));
+  test.each([
+    ["flat", { nprobe: 2 }, /flat\.faiss has no lists \(it is flat\), and `nprobe` is given/],
+    ["ivf-flat", { nprobe: 9 }, /ivf-flat\.faiss has 8 lists, and `nprobe` is 9/],
+    ["ivf-pq", { efSearch: 9 }, /ivf-pq\.faiss has no graph \(it is ivf-pq\), and `efSearch` is given/],
+  ])("%s, %o", async (name, params, message) => {
+    await expect(fault(name, params)).rejects.toThrow(message);
+  });
+});
+
+describe("excluded ids", () => {
+  const version = "1.15.1";
+  const all = rowsOf(answersOf(version));
+  const ask = async (name: string, k: number, queries: number[][], seen: bigint[][]) => {
+    const input = { input: [vectors("float32", queries, 8)], exclude: [lists("int64", seen)] };
+    const [ids] = await run(
+      "queryFaiss",
+      step(`${name}.faiss`, { topk: k }, true),
+      input,
+      context(),
+      join(root, version),
+    );
+    return grouped(ids!) as bigint[][];
+  };
+  /** What an unbounded search finds, without what is excluded. */
+  const expected = async (name: string, k: number, queries: number[][], seen: bigint[][]) =>
+    (
+      await ask(
+        name,
+        300,
+        queries,
+        queries.map(() => []),
+      )
+    ).map((row, i) => row.filter(id => !seen[i]!.includes(id)).slice(0, k));
+
+  test.each(["flat", "ivf-flat", "ivf-pq", "idmap-ivf-pq"])("%s: topk others, per query its own", async name => {
+    const best = await ask(
+      name,
+      40,
+      all,
+      all.map(() => []),
+    );
+    const seen = best.map((row, i) => (i % 2 ? row.slice(0, 8 * i) : row.filter((_, j) => j % 2 === 0)));
+    const found = await ask(name, 10, all, seen);
+    expect(found).toEqual(await expected(name, 10, all, seen));
+    if (name === "flat") expect(found.map(row => row.length)).toEqual(all.map(() => 10));
+  });
+  test("everything excluded, more than the index, ids it does not have, nulls, k beyond what is left", async () => {
+    const every = Array.from({ length: 300 }, (_, i) => BigInt(i));
+    const two = all.slice(0, 2);
+    expect(await ask("flat", 10, two, [every, [99999n]])).toEqual([[], (await ask("flat", 10, two, [[], []]))[1]]);
+    const left = await ask("flat", 10, two, [every.slice(4), [...every, ...every.map(id => id + 300n)]]);
+    expect(left.map(row => row.length)).toEqual([4, 0]);
+    const input = { input: [vectors("float32", two, 8)], exclude: [scalars("int64", [null, 0n])] };
+    const [ids] = await run(
+      "queryFaiss",
+      step("flat.faiss", { topk: 300 }, true),
+      input,
+      context(),
+      join(root, version),
+    );
+    expect(grouped(ids!).map(row => row.length)).toEqual([300, 299]);
+  });
+});
+
+test("queries brought to length 1: inner products are cosines; a query of zeros has cosine 0", async () => {
+  const queries = [rowsOf(answersOf("1.15.1"))[0]!, new Array<number>(8).fill(0)];
+  const scaled = [queries[0]!.map(x => x * 1e4), queries[1]!];
+  const ask = async (rows: number[][]) =>
+    (
+      await run(
+        "queryFaiss",
+        step("hnsw-ip.faiss", { normalize: true }),
+        { input: [vectors("float32", rows, 8)] },
+        context(),
+        join(root, "1.15.1"),
+      )
+    ).map(grouped);
+  const [ids, distances] = await ask(queries);
+  const [again, same] = await ask(scaled);
+  expect(again![0]).toEqual(ids![0]);
+  expect(same![0]).toEqual((distances![0] as number[]).map(d => expect.closeTo(d, 5) as number));
+  expect(new Set(distances![1])).toEqual(new Set([0]));
+});
