@@ -11,9 +11,11 @@ export async function askBinary(
   model: string,
   tensors: readonly Tensor[],
   parameters: Readonly<Record<string, unknown>> = {},
+  outputs?: readonly string[],
 ): Promise<Answer> {
   const head = JSON.stringify({
     parameters: { ...parameters, binary_data_output: true },
+    ...(outputs && { outputs: outputs.map(name => ({ name, parameters: { binary_data: true } })) }),
     inputs: tensors.map(({ name, datatype, shape, data }) => ({
       name,
       datatype,
@@ -29,12 +31,12 @@ export async function askBinary(
   const body = Buffer.from(await response.arrayBuffer());
   if (!response.ok) return { error: (JSON.parse(body.toString()) as { error: string }).error };
   const length = Number(response.headers.get("inference-header-content-length") ?? body.byteLength);
-  const { outputs } = JSON.parse(body.subarray(0, length).toString()) as {
+  const answer = JSON.parse(body.subarray(0, length).toString()) as {
     outputs: { name: string; datatype: string; shape: number[]; parameters: { binary_data_size: number } }[];
   };
   let at = length;
   return Object.fromEntries(
-    outputs
+    answer.outputs
       .map(({ name, datatype, shape, parameters: { binary_data_size: size } }) => {
         at += size;
         return [name, [datatype, shape, body.subarray(at - size, at).toString("hex")]] as const;

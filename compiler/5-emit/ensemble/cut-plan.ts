@@ -145,6 +145,7 @@ function servesItself(cut: Cut, step: Step, signature: OnnxSignature): boolean {
     cut.form === "batched" &&
     !(stack || constants || pad || batchSize) &&
     signature.outputs.filter(o => Object.values(step.params.outputs).includes(o.name)).every(open) &&
+    bindings(step, signature).length === signature.inputs.length &&
     bindings(step, signature).every(({ ref, wanted }) => {
       const col = cut.columns(ref);
       const shape = cut.shape(ref);

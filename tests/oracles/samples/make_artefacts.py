@@ -76,3 +76,38 @@ for name, dimension in (("items", 4), ("wide", 8)):
     index = faiss.IndexIDMap(faiss.IndexFlatIP(dimension))
     index.add_with_ids(RANDOM.normal(size=(40, dimension)).astype(np.float32), np.arange(10, 50, dtype=np.int64))
     faiss.write_index(index, str(OUT / "index" / f"{name}.faiss"))
+
+# A session → where it points: the last item asks, the items before answer by how near they are (attention without weights of its own). Padding is 0.
+save(
+    "session_encoder",
+    [
+        helper.make_node("Gather", ["items", "session"], ["keys"]),
+        helper.make_node("Cast", ["session"], ["ids"], to=T.FLOAT),
+        helper.make_node("Sign", ["ids"], ["known"]),
+        helper.make_node("ReduceSum", ["known", "last"], ["length"], keepdims=1),
+        helper.make_node("Sub", ["length", "one_f"], ["place_f"]),
+        helper.make_node("Max", ["place_f", "zero_f"], ["place_max"]),
+        helper.make_node("Cast", ["place_max"], ["place"], to=T.INT64),
+        helper.make_node("GatherElements", ["session", "place"], ["newest"], axis=1),
+        helper.make_node("Gather", ["items", "newest"], ["query"]),
+        helper.make_node("Mul", ["keys", "query"], ["products"]),
+        helper.make_node("ReduceSum", ["products", "two"], ["scores"], keepdims=0),
+        helper.make_node("Sub", ["one_f", "known"], ["unknown"]),
+        helper.make_node("Mul", ["unknown", "far"], ["penalty"]),
+        helper.make_node("Sub", ["scores", "penalty"], ["masked"]),
+        helper.make_node("Softmax", ["masked"], ["weights"], axis=1),
+        helper.make_node("Unsqueeze", ["weights", "two"], ["weights_column"]),
+        helper.make_node("Mul", ["keys", "weights_column"], ["weighted"]),
+        helper.make_node("ReduceSum", ["weighted", "last"], ["query_embedding"], keepdims=0),
+    ],
+    [value("session", T.INT64, ["n", "length"])],
+    [value("query_embedding", T.FLOAT, ["n", 4])],
+    {
+        "items": RANDOM.normal(size=(64, 4)).astype(np.float32),
+        "last": np.array([1], np.int64),
+        "two": np.array([2], np.int64),
+        "one_f": np.array([[1]], np.float32),
+        "zero_f": np.array([[0]], np.float32),
+        "far": np.array([[1e4]], np.float32),
+    },
+)
