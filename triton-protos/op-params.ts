@@ -176,6 +176,11 @@ export const OP_PARAMS = {
     /** Brings queries to length 1, so that inner products of an index of such vectors are cosines. */
     normalize: z.literal(true).optional(),
   }),
+  explode: z.strictObject({ name: z.string().min(1).default("candidate_ids") }),
+  fallback: z.strictObject({
+    /** Milliseconds from the start of the run. */
+    within: z.number().positive().optional(),
+  }),
   filterCandidates: z.strictObject({}),
   topK: z.strictObject({ topk: z.number().int().min(1).default(10) }),
   mixScores: z.strictObject({

@@ -9,6 +9,8 @@ export { clip } from "../ops/clip.js";
 export { dataStats } from "../ops/data-stats.js";
 export { diversify } from "../ops/diversify.js";
 export { dropLowCardinality } from "../ops/drop-low-cardinality.js";
+export { explode } from "../ops/explode.js";
+export { fallback } from "../ops/fallback.js";
 export { fillMedian } from "../ops/fill-median.js";
 export { fillMissing } from "../ops/fill-missing.js";
 export { filter } from "../ops/filter.js";

@@ -25,6 +25,10 @@ export function describeStep(step: AnyStep): string {
       return `run the forest ${step.params.path} on ${plural(step.params.features.length, "feature")} as model ${step.params.model}`;
     case "queryFaiss":
       return `find the ${step.params.topk} nearest in ${step.params.path}`;
+    case "explode":
+      return `make ${names("input")} the candidates of its row`;
+    case "fallback":
+      return `take ${names("input")}, or the fallback's${step.params.within === undefined ? "" : ` after ${step.params.within} ms`} when that fails`;
     case "filterCandidates":
       return [
         ...(step.inputs.filterOut ? [`drop candidates that are in ${names("filterOut")}`] : []),

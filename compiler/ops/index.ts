@@ -9,6 +9,8 @@ import { dataStatsOp } from "./data-stats.js";
 import type { OpDefinition } from "./define-op.js";
 import { diversifyOp } from "./diversify.js";
 import { dropLowCardinalityOp } from "./drop-low-cardinality.js";
+import { explodeOp } from "./explode.js";
+import { fallbackOp } from "./fallback.js";
 import { fillMedianOp } from "./fill-median.js";
 import { fillMissingOp } from "./fill-missing.js";
 import { filterOp } from "./filter.js";
@@ -44,6 +46,8 @@ const CATALOGUE = {
   clip: clipOp,
   fillMissing: fillMissingOp,
   filter: filterOp,
+  explode: explodeOp,
+  fallback: fallbackOp,
   filterCandidates: filterCandidatesOp,
   hashBucket: hashBucketOp,
   lambdaOp: lambdaOpOp,

@@ -135,9 +135,11 @@ async function answer(
       .write(result.columns, rows, requestedOutputs)
       .filter(tensor => requestedOutputs.has(tensor.name))
       .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    const [timings, explain] = [parameters.get("timings") === true, parameters.get("explain") === true];
     const told = new Map([
-      ...(parameters.get("timings") === true ? timingParameters(plan, result.timings) : []),
-      ...(parameters.get("explain") === true ? explainParameters(plan, result) : []),
+      ...(timings ? timingParameters(plan, result.timings) : []),
+      ...(explain ? explainParameters(plan, result) : []),
+      ...(timings || explain ? fallbackParameters(plan, result) : []),
     ]);
     return told.size > 0 ? { outputs, parameters: told } : { outputs };
   } catch (error) {
@@ -153,6 +155,14 @@ function readSeed(value: Parameter): bigint {
 /** One JSON text: for each request row, what became of each candidate. */
 const explainParameters = (plan: Plan, result: PlanResult): ReadonlyMap<string, Parameter> =>
   new Map([["explain", JSON.stringify(explainCandidates(plan, result.columnOf))]]);
+
+const fallbackParameters = (plan: Plan, { fallbacks }: PlanResult): ReadonlyMap<string, Parameter> =>
+  new Map(
+    plan.steps.flatMap(step => {
+      const reason = fallbacks.get(step.id);
+      return reason === undefined ? [] : [[`fallback.${step.label}`, reason] as const];
+    }),
+  );
 
 const timingParameters = (plan: Plan, timings: ReadonlyMap<string, number>): ReadonlyMap<string, Parameter> =>
   new Map(plan.steps.map(step => [`timing.${step.label}`, timings.get(step.id) ?? 0]));

@@ -12,6 +12,8 @@ import { clip } from "./clip.js";
 import { dataStats } from "./data-stats.js";
 import { diversify } from "./diversify.js";
 import { dropLowCardinality } from "./drop-low-cardinality.js";
+import { explode } from "./explode.js";
+import { fallback } from "./fallback.js";
 import { fillMedian } from "./fill-median.js";
 import { fillMissing } from "./fill-missing.js";
 import { filter } from "./filter.js";
@@ -69,6 +71,8 @@ export const KERNELS = {
   predictOnnx,
   predictForest,
   queryFaiss,
+  explode,
+  fallback,
   filterCandidates,
   unrollFeatures,
   softmaxSampling,

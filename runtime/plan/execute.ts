@@ -5,8 +5,9 @@
 import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import { prepareKernel } from "../kernels/index.js";
+import { guards } from "./branches.js";
 import type { PrepareContext, PreparedKernel, RunContext } from "./kernel.js";
-import { nameFault, runStages, type Stage } from "./run-stages.js";
+import { nameFault, type RunNotes, runStages, type Stage } from "./run-stages.js";
 import type { Column } from "./table.js";
 
 export interface PlanResult {
@@ -14,6 +15,8 @@ export interface PlanResult {
   readonly columns: Map<string, Column>;
   /** Microseconds per step id, waiting included. */
   readonly timings: ReadonlyMap<string, number>;
+  /** Why a fallback was taken, by step id. */
+  readonly fallbacks: ReadonlyMap<string, string>;
   /** Any column of the run, for those who ask what happened. */
   columnOf(step: string, column: string): Column | undefined;
 }
@@ -77,10 +80,12 @@ function layOut(plan: Plan, kernels: readonly PreparedKernel[]): Layout {
   const sources = plan.steps.map(
     step => new Set(Object.values(step.inputs).flatMap(refs => refs.flatMap(ref => indexOf.get(ref.step) ?? []))),
   );
+  const guard = guards(plan);
   const stages = plan.steps.map((step, i): Stage => {
     const ports = Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(slotOf)] as const);
     const readers = sources.flatMap((read, reader) => (read.has(i) ? reader : []));
-    return { step, kernel: kernels[i]!, ports, firstOutput: firstOutputs[i]!, readers, waits: sources[i]!.size };
+    const reads = [...sources[i]!];
+    return { step, kernel: kernels[i]!, ports, firstOutput: firstOutputs[i]!, readers, reads, guard: guard[i] };
   });
   return { plan, stages, slotOf, slots: places.size };
 }
@@ -96,11 +101,11 @@ function runPlan(
     if (columns[i] === undefined)
       return Promise.reject(new RuntimeFault("INVALID_ARGUMENT", `plan \`${plan.name}\` got no column \`${name}\`.`));
   }
-  const timings = new Map<string, number>();
+  const notes: RunNotes = { timings: new Map(), fallbacks: new Map() };
   const answer = (): PlanResult => ({
     columns: new Map(plan.outputs.map(({ ref, schema }) => [schema.name, columns[slotOf(ref)]!])),
-    timings,
+    ...notes,
     columnOf: (step, column) => columns[slotOf({ step, column })],
   });
-  return runStages(stages, columns, context, timings).then(answer);
+  return runStages(stages, columns, context, notes).then(answer);
 }

@@ -167,3 +167,23 @@ test.each(["executor", "ensemble"] as const)("a matrix, a constant and padded li
   ]);
   expect(answer.score!.data).toEqual([(1 + 10 + 0.5 + 300) / 2, (2 + 20 + 0.25) / 2, (3 + 30 + 300) / 2]);
 });
+
+test("popular items stand in when the index fails, and the answer says so", async () => {
+  const ask = await served("ensemble-fallback", "careful", "executor");
+  const request = (query: readonly number[]) => [
+    { name: "query", datatype: "FP32", shape: [1, 4], data: [...query] },
+    { name: "popular_ids__values", datatype: "INT64", shape: [3], data: [7, 8, 9] },
+    { name: "popular_ids__offsets", datatype: "INT32", shape: [2], data: [0, 3] },
+    { name: "seen__values", datatype: "INT64", shape: [1], data: [8] },
+    { name: "seen__offsets", datatype: "INT32", shape: [2], data: [0, 1] },
+  ];
+  let told: Readonly<Record<string, unknown>> = {};
+  const tell = (parameters: typeof told) => {
+    told = parameters;
+  };
+  expect((await ask(request([1, 0, 0, 0]), { timings: true }, tell)).filtered_ids__values!.data).toHaveLength(20);
+  expect(told).not.toHaveProperty(["fallback.found.fallback"]);
+  // JSON has no NaN: a number beyond float32 is an infinity, which the index refuses.
+  expect((await ask(request([1e39, 0, 0, 0]), { timings: true }, tell)).filtered_ids__values!.data).toEqual([7, 9]);
+  expect(told).toHaveProperty(["fallback.found.fallback"], expect.stringContaining("nearest.queryFaiss"));
+});

@@ -94,7 +94,12 @@ function withoutUnread(stages: readonly CutStage[]): readonly CutStage[] {
   );
 }
 
-function refuseClashes({ name, inputs, outputs }: Plan): void {
+function refuseClashes({ name, inputs, outputs, steps }: Plan): void {
+  const fallback = steps.find(step => step.op === "fallback");
+  if (fallback)
+    throw new Error(
+      `\`${name}\` has a fallback (\`${fallback.label}\`), and a Triton ensemble fails when one of its steps does. Build with \`--layout executor\`.`,
+    );
   if (outputs.every(isPassed))
     throw new Error(
       `\`${name}\` answers columns of the request as they are: a Triton ensemble needs a step that makes something. Build with \`--layout executor\`.`,

@@ -1,0 +1,73 @@
+/** Another branch's columns, where the left one fails or takes too long. */
+import { OP_PARAMS, type OpParamsInput } from "../../triton-protos/op-params.js";
+import { printType } from "../../triton-protos/schema.js";
+import * as messages from "../diagnostics/messages.js";
+import { type AnyNode, Op } from "../dsl/node.js";
+import type { Rule } from "../dsl/rule.js";
+import type { Lacking } from "../dsl/wanted.js";
+import { describeRows, need, sameRows } from "./columns.js";
+import { type Bound, defineOp } from "./define-op.js";
+import type { ColumnsOfNode } from "./ordering.js";
+
+interface FallbackRule<F extends string> extends Rule {
+  readonly fault: string extends F ? never : Lacking<"the fallback", this["S"], F>;
+  readonly out: this["S"];
+}
+
+/**
+ * Answers with the columns of `other` where the left branch fails, or is not done `within` so many milliseconds of the start of the run. The steps
+ * that only the losing branch needs are cancelled. A response says which happened when the request asks for `timings` or `explain`.
+ * @param other a node with columns of the same names and types: its branch runs beside the left one
+ * @param options.within milliseconds; without it only a fault makes the difference
+ * @example retrieval["candidate_ids"] >> fallback(user["popular_ids"] >> explode(), { within: 20 })
+ */
+export const fallback = <N extends AnyNode>(
+  other: N,
+  options: OpParamsInput["fallback"] = {},
+): Op<FallbackRule<ColumnsOfNode<N>>> => new Op("fallback", options, { fallback: other });
+
+export const fallbackOp = defineOp({
+  kind: "fallback",
+  params: OP_PARAMS.fallback,
+  facts: { elementwise: false, inWorkflow: false, prunable: false },
+  infer: call => {
+    const { input } = call;
+    const other = call.dependency("fallback");
+    const way = "Give it columns of the same names and types, with `rename` or `[]`.";
+    const twins: Bound[] = [];
+    for (const bound of input) {
+      const twin = need(call, other, bound.column.name, "The fallback", way, { dependency: "fallback" });
+      if (!twin) return undefined;
+      if (printType(twin.column) !== printType(bound.column))
+        return call.fail(
+          messages.schemaDtypeMismatch({
+            reader: "The fallback",
+            column: bound.column.name,
+            wanted: printType(bound.column),
+            seen: printType(twin.column),
+            way,
+          }),
+          { dependency: "fallback" },
+        );
+      twins.push(twin);
+    }
+    if (!sameRows(call, input, "`fallback`") || !sameRows(call, twins, "The fallback")) return undefined;
+    const [rows, otherRows] = [input[0]!.column.rows, twins[0]!.column.rows];
+    const parent = call.parentRows(rows);
+    if (parent !== call.parentRows(otherRows) || (parent === undefined && rows !== otherRows))
+      return call.fail(
+        messages.graphParameter({
+          operator: "fallback",
+          problem: `the left side has one row per ${describeRows(rows)}, and the fallback one per ${describeRows(otherRows)}.`,
+          way: 'Give candidates for candidates, as `user["popular_ids"] >> explode()` does, and request rows for request rows.',
+        }),
+        { dependency: "fallback" },
+      );
+    return {
+      params: call.params,
+      inputs: { input, fallback: twins },
+      outputs: input.map(({ column }) => ({ ...column, ...(parent !== undefined && { rows: call.id }) })),
+      ...(parent !== undefined && { madeRows: { parent } }),
+    };
+  },
+});

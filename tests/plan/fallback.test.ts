@@ -1,0 +1,166 @@
+import { describe, expect, test } from "vitest";
+import { RuntimeFault } from "#runtime/errors.js";
+import { preparePlan } from "#runtime/plan/execute.js";
+import type { ModelCaller } from "#runtime/plan/kernel.js";
+import { rootRows } from "#runtime/plan/table.js";
+import { valuesTensor } from "#runtime/plan/tensor-values.js";
+import { type AnyStep, type Plan, parsePlan } from "#triton-protos/plan.js";
+import { column } from "#triton-protos/schema.js";
+import { at } from "./served-plan.js";
+
+const wait = (ms: number, signal?: AbortSignal) =>
+  new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new RuntimeFault("CANCELLED", "cancelled"));
+    });
+  });
+
+/** Each model answers its number for every row: after so many milliseconds, or with a fault. */
+function models(behaviour: Readonly<Record<string, number | string>>) {
+  const cancelled: string[] = [];
+  const caller: ModelCaller = {
+    describe: async () => ({
+      inputs: [{ name: "x", datatype: "FP32", shape: [-1] }],
+      outputs: [{ name: "score", datatype: "FP32", shape: [-1] }],
+    }),
+    infer: async (model, [input], _, signal) => {
+      const act = behaviour[model] ?? 0;
+      if (typeof act === "string") throw new RuntimeFault("UNAVAILABLE", act);
+      if (act > 0)
+        await wait(act, signal).catch((error: unknown) => {
+          cancelled.push(model);
+          throw error;
+        });
+      const values = new Float32Array(input!.shape[0]!).fill(Number(model.replace(/\D/g, "")));
+      return [valuesTensor("score", "float32", [values.length], values)];
+    },
+  };
+  return { caller, cancelled };
+}
+
+const predict = (id: string, model: string, from: ReturnType<typeof at>): AnyStep => ({
+  id,
+  op: "predictOnnx",
+  label: id,
+  params: { path: "m.onnx", model, inputs: { x: from.name }, outputs: { score: "score" } },
+  inputs: { input: [from] },
+  outputs: [column("score", "float32")],
+});
+const choose = (id: string, left: string, right: string, within?: number): AnyStep => ({
+  id,
+  op: "fallback",
+  label: id,
+  params: within === undefined ? {} : { within },
+  inputs: { input: [at(left, "score")], fallback: [at(right, "score")] },
+  outputs: [column("score", "float32")],
+});
+const plan = (steps: readonly AnyStep[], output: string): Plan =>
+  parsePlan(
+    JSON.stringify({
+      format: "merlon/plan",
+      version: 1,
+      kind: "ensemble",
+      name: "careful",
+      inputs: [column("x", "float32")],
+      steps,
+      outputs: [{ ref: at(output, "score"), schema: column("score", "float32") }],
+    }),
+    "plan.json",
+  );
+const x = at("request", "x");
+
+async function run(
+  steps: readonly AnyStep[],
+  output: string,
+  behaviour: Parameters<typeof models>[0],
+  signal?: AbortSignal,
+) {
+  const { caller, cancelled } = models(behaviour);
+  const executable = await preparePlan(plan(steps, output), { folder: ".", models: caller });
+  const rows = rootRows(2);
+  const result = await executable.run(new Map([["x", { dtype: "float32", rows, values: Float32Array.of(1, 2) }]]), {
+    seed: 0n,
+    parameters: new Map(),
+    ...(signal && { signal }),
+  });
+  await new Promise(resolve => setImmediate(resolve));
+  return {
+    score: [...(result.columns.get("score")!.values as Float32Array)],
+    fallbacks: Object.fromEntries(result.fallbacks),
+    cancelled,
+  };
+}
+
+/** Two left steps in a row, one on the right, and one after the choice. */
+const one = (within?: number) => [
+  predict("a", "model1", x),
+  predict("b", "model2", { ...at("a", "score"), name: "score" }),
+  predict("c", "model3", x),
+  choose("f", "b", "c", within),
+];
+
+describe("fallback", () => {
+  test("the left side, when it is done in time; the other is cancelled", async () => {
+    expect(await run(one(5000), "f", { model3: 3000 })).toEqual({
+      score: [2, 2],
+      fallbacks: {},
+      cancelled: ["model3"],
+    });
+    expect(await run(one(), "f", {})).toEqual({ score: [2, 2], fallbacks: {}, cancelled: [] });
+  });
+  test("the other, when the left side fails, at any of its steps", async () => {
+    expect(await run(one(), "f", { model1: "gone" })).toEqual({
+      score: [3, 3],
+      fallbacks: { f: "step `a` (predictOnnx): gone" },
+      cancelled: [],
+    });
+    expect((await run(one(), "f", { model2: "gone", model3: 20 })).score).toEqual([3, 3]);
+  });
+  test("the other, when time is up; the left side is cancelled", async () => {
+    expect(await run(one(15), "f", { model2: 60_000 })).toEqual({
+      score: [3, 3],
+      fallbacks: { f: "not done within 15 ms" },
+      cancelled: ["model2"],
+    });
+    // The other side may be slower than the time: it is what there is.
+    expect((await run(one(10), "f", { model1: 60_000, model3: 40 })).score).toEqual([3, 3]);
+  });
+  test("a fault of the other side counts only when it is needed", async () => {
+    expect((await run(one(), "f", { model3: "no items" })).score).toEqual([2, 2]);
+    await expect(run(one(), "f", { model2: "gone", model3: "no items" })).rejects.toThrow(
+      "step `c` (predictOnnx): no items",
+    );
+    await expect(run(one(10), "f", { model2: 60_000, model3: "no items" })).rejects.toThrow("no items");
+  });
+  test("a step that others read too fails the request", async () => {
+    const steps = [...one(), predict("d", "model4", { ...at("a", "score"), name: "score" })];
+    const joined: AnyStep = {
+      ...predict("e", "model5", { ...at("f", "score"), name: "score" }),
+      inputs: {
+        input: [
+          { ...at("f", "score"), name: "score" },
+          { ...at("d", "score"), name: "other" },
+        ],
+      },
+    };
+    await expect(run([...steps, joined], "e", { model1: "gone" })).rejects.toThrow("step `a` (predictOnnx): gone");
+    expect((await run([...steps, joined], "e", { model2: "gone" })).score).toEqual([5, 5]);
+  });
+  test("fallbacks in fallbacks: the inner first, then the outer", async () => {
+    const steps = [...one(), predict("d", "model4", x), choose("g", "f", "d", 2000)];
+    expect((await run(steps, "g", {})).score).toEqual([2, 2]);
+    expect((await run(steps, "g", { model1: "gone" })).score).toEqual([3, 3]);
+    const both = await run(steps, "g", { model1: "gone", model3: "gone too" });
+    expect(both.score).toEqual([4, 4]);
+    expect(both.fallbacks.g).toBe("step `c` (predictOnnx): gone too");
+    await expect(run(steps, "g", { model1: "gone", model3: "gone", model4: "all gone" })).rejects.toThrow("all gone");
+  });
+  test("a request that is cancelled is cancelled, whatever could stand in", async () => {
+    const abort = new AbortController();
+    const asked = run(one(60_000), "f", { model1: 60_000, model3: 60_000 }, abort.signal);
+    setTimeout(() => abort.abort(), 10);
+    await expect(asked).rejects.toThrow("cancelled");
+  });
+});
