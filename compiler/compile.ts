@@ -2,12 +2,12 @@
  * The pipeline: file → rewrite → check → graph → plan. Mistakes of the author are collected and returned, never thrown.
  */
 import { existsSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { withoutInputs } from "../triton-protos/cut-plan.js";
 import type { Plan } from "../triton-protos/plan.js";
 import { isMerlonFile, SUFFIXES } from "./1-rewrite/rewrite.js";
-import { check } from "./2-check/check.js";
+import { check, isGeneral } from "./2-check/check.js";
 import { loadSources, type ProgramSources, transpile } from "./2-check/sources.js";
 import { artefactReader } from "./3-graph/artefacts.js";
 import type { GraphDocument } from "./3-graph/document.js";
@@ -18,9 +18,10 @@ import { type Optimised, optimise, type PassName, type PassReport } from "./4-pl
 import { optimiseSubgraphs } from "./4-plan/subgraphs.js";
 import { readSettings, settingsProblems } from "./5-emit/settings/read-settings.js";
 import { servingProblems } from "./5-emit/settings/serving-problems.js";
-import { type Diagnostic, diagnosticAt, didYouMean, type Finding, locate } from "./diagnostics/diagnostic.js";
+import { type Diagnostic, diagnosticAt, type Finding, locate, type Message } from "./diagnostics/diagnostic.js";
 import * as messages from "./diagnostics/messages.js";
-import { faultSite, foreignFrame, literal, siteRange } from "./place-faults.js";
+import { faultSite, foreignFrame, siteRange } from "./place-faults.js";
+import { exportFaults, exportSite, foreignNodes, programFault, programFaults } from "./program-faults.js";
 import { addEnvironment } from "./typegen/program-entries.js";
 
 export interface CompileOptions {
@@ -43,6 +44,8 @@ export interface Compiled {
   readonly files: readonly string[];
   /** The plan again, with what a fit learnt (state by step id): schemas then carry domains and embedding sizes. */
   withState(states: ReadonlyMap<string, unknown>): Plan;
+  /** What is to be said of artefacts that were written since the program was compiled: its plan is not theirs. */
+  changed(): readonly Message[];
 }
 
 export interface NotCompiled {
@@ -74,9 +77,11 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
     ...(options.timeoutSeconds && { timeoutSeconds: options.timeoutSeconds }),
   });
   const whole = { file: sources.entry, start: 0, end: 1 };
-  if (evaluated.kind === "timeout")
-    findings.push(diagnosticAt(whole, messages.graphTimeout({ file: entry, seconds: evaluated.seconds })));
-  else {
+  const shown = basename(entry);
+  if (evaluated.kind === "timeout") {
+    const busy = foreignFrame(sources, transpiled, evaluated.stack);
+    findings.push(diagnosticAt(busy ?? whole, messages.graphTimeout({ file: shown, seconds: evaluated.seconds })));
+  } else {
     findings.push(
       ...evaluated.faults.map(fault => diagnosticAt(siteRange(sources, fault.site, fault.side), fault.message)),
     );
@@ -84,12 +89,13 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
       findings.push(
         diagnosticAt(
           foreignFrame(sources, transpiled, evaluated.stack) ?? whole,
-          messages.graphEvaluationFailed({ file: entry, reason: evaluated.reason }),
+          messages.graphEvaluationFailed({ file: shown, reason: evaluated.reason }),
         ),
       );
-    if (evaluated.kind === "no-program") findings.push(noProgram(sources, evaluated.seen));
+    if (evaluated.kind !== "threw") findings.push(...exportFaults(sources, evaluated));
   }
-  if (evaluated.kind !== "graph") return { ok: false, diagnostics: locate(findings, read), files: files() };
+  if (evaluated.kind !== "graph")
+    return { ok: false, diagnostics: locate(preferGraph(findings, sources), read), files: files() };
 
   const { graph } = evaluated;
   const variable = (site: number | undefined) => (site === undefined ? undefined : sources.sites[site]?.variable);
@@ -106,9 +112,10 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
       ),
     ),
   );
-  const named = literal(read(sources.entry), { start: 0, end: Number.MAX_SAFE_INTEGER }, graph.name);
-  const programSite = named ? { file: sources.entry, ...named } : whole;
-  findings.push(...programFaults(graph, inferred, programSite));
+  findings.push(
+    ...foreignNodes(sources, graph),
+    ...programFaults(sources, graph, inferred, graph.kind === "ensemble" ? settingsProblems(graph.options) : []),
+  );
   const diagnostics = locate(preferGraph(findings, sources), read);
   if (diagnostics.some(d => d.severity === "error")) return { ok: false, diagnostics, files: files() };
   const planWith = (states: ReadonlyMap<string, unknown>): Optimised => {
@@ -122,7 +129,7 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
   const { plan, reports: passes } = planWith(new Map());
   const unservable = graph.kind === "ensemble" ? servingProblems(plan, readSettings(graph.options)) : [];
   if (unservable.length) {
-    const faults = unservable.map(problem => programFault(graph, problem, programSite));
+    const faults = unservable.map(problem => programFault(graph, problem, exportSite(sources)));
     return { ok: false, diagnostics: locate([...findings, ...faults], read), files: files() };
   }
   const withState: Compiled["withState"] = states => planWith(statesOfTwins(states, passes)).plan;
@@ -136,6 +143,7 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
     diagnostics,
     files: files(),
     withState,
+    changed: artefacts.changed,
   };
 }
 
@@ -173,58 +181,11 @@ function fileProblem(entry: string): Finding | undefined {
   );
 }
 
-function noProgram(sources: ProgramSources, seen: string): Finding {
-  const ensemble = sources.entry.endsWith(".ensemble.ts");
-  return diagnosticAt(
-    { file: sources.entry, start: 0, end: 1 },
-    messages.graphExportMissing({
-      file: sources.entry,
-      expected: `${ensemble ? "an ensemble" : "a workflow"} (it is ${seen})`,
-      example: ensemble ? 'ensemble("recommend", ordering)' : 'workflow("ranking", features)',
-    }),
-  );
-}
-
-function programFaults(graph: GraphDocument, inferred: InferredGraph, site: Finding["site"]): Finding[] {
-  const problems: string[] = [];
-  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(graph.name))
-    problems.push(
-      `the name ${JSON.stringify(graph.name)} must be letters, digits, \`_\`, \`-\` and \`.\`: it becomes a folder and a Triton model`,
-    );
-  if (inferred.output && inferred.output.length === 0) problems.push("the output node has no columns");
-  if (graph.kind === "ensemble") problems.push(...settingsProblems(graph.options));
-  const inputs = inferred.inputs.map(c => c.name);
-  const { removeInputs } = graph.options;
-  for (const name of Array.isArray(removeInputs) ? (removeInputs as readonly string[]) : [])
-    if (!inputs.includes(name))
-      problems.push(
-        `\`removeInputs\` names \`${name}\`, which no \`source\` declares.${didYouMean(name, inputs)}`.replace(
-          /\.$/,
-          "",
-        ),
-      );
-  const [first, ...others] = graph.kind === "workflow" ? (inferred.output ?? []) : [];
-  const other = others.find(b => b.column.rows !== first!.column.rows);
-  if (other)
-    problems.push(
-      `\`${first!.column.name}\` and \`${other.column.name}\` have different rows, because a \`filter\` stands before one of them; put it before both`,
-    );
-  return problems.map(problem => programFault(graph, problem, site));
-}
-
-const programFault = ({ kind }: GraphDocument, problem: string, site: Finding["site"]): Finding =>
-  diagnosticAt(
-    site,
-    messages.graphParameter({
-      operator: kind,
-      problem: /[.?]$/.test(problem) ? problem : `${problem}.`,
-      way: `Change the arguments of \`${kind}(...)\`.`,
-    }),
-  );
-
-/** A type error at an operator where the graph has a fault says the same thing with less to go by. */
+/** A type error at an operator where the graph has a fault says the same thing with less to go by; but one with words of its own says more. */
 function preferGraph(findings: readonly Finding[], { sites }: ProgramSources): Finding[] {
+  const isEcho = ({ code }: Finding) => /^graph\/not-/.test(code);
   const graph = findings.filter(f => !f.code.startsWith("type/") && f.severity === "error");
+  const special = findings.filter(f => f.code.startsWith("type/") && !isGeneral(f));
   const overlaps = (a: Finding["site"], b: Finding["site"]) => a.file === b.file && a.start < b.end && b.start < a.end;
   /** The innermost operator around a place. */
   const operatorAt = ({ file, start, end }: Finding["site"]): Finding["site"] => {
@@ -232,5 +193,13 @@ function preferGraph(findings: readonly Finding[], { sites }: ProgramSources): F
     const [inner] = around.sort((a, b) => a.whole.end - a.whole.start - (b.whole.end - b.whole.start));
     return { file, ...(inner?.whole ?? { start, end }) };
   };
-  return findings.filter(f => !f.code.startsWith("type/") || !graph.some(g => overlaps(operatorAt(f.site), g.site)));
+  return findings.filter(f =>
+    isGeneral(f)
+      ? !graph.some(g => overlaps(operatorAt(f.site), g.site))
+      : !(isEcho(f) && special.some(s => overlaps(s.site, f.site))) &&
+        !(
+          f.code === "type/unknown-name" &&
+          graph.some(g => g.code === "lambda/unknown-name" && overlaps(g.site, f.site))
+        ),
+  );
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { Range } from "./1-rewrite/spans.js";
 import type { ProgramSources, Transpiled } from "./2-check/sources.js";
 import type { GraphFault } from "./3-graph/infer.js";
+import { authorTree, callAt, optionRange } from "./author-tree.js";
 import type { DiagnosticSite } from "./diagnostics/diagnostic.js";
 
 /** An operand of a site; the start of the file for a node made without the rewriter. */
@@ -23,6 +24,11 @@ export function faultSite(sources: ProgramSources, fault: GraphFault): Diagnosti
   if ("at" in fault.blame) return fault.blame.at;
   const operand = siteRange(sources, fault.site, "right");
   const text = sources.texts.get(operand.file) ?? "";
+  if ("option" in fault.blame) {
+    const tree = authorTree(sources, operand.file, text);
+    const call = callAt(tree, operand);
+    return { file: operand.file, ...((call && optionRange(tree, call, fault.blame.option)) ?? operand) };
+  }
   const inside = "literal" in fault.blame ? literal(text, operand, fault.blame.literal) : argument(text, operand);
   return { file: operand.file, ...(inside ?? operand) };
 }

@@ -179,16 +179,16 @@ export function rewrite(text: string, file: string, firstSite = 0, firstLambda =
     });
   };
 
-  /** The site as one more argument of `subgraph("user", node)` and `source.fromSchema("path")`. */
+  /** The site as one more argument of `subgraph("user", node)`, `source({ ... })` and `source.fromSchema("path")`. */
   const declaration = (node: ts.CallExpression): boolean => {
     const { expression, arguments: given } = node;
     const isSubgraph = ts.isIdentifier(expression) && expression.text === "subgraph" && given.length === 2;
-    if (!isSubgraph && !(isFromSchema(node) && given.length === 1)) return false;
+    if (!isSubgraph && !((isFromSchema(node) || isSource(node)) && given.length === 1)) return false;
     const [first, last] = [given[0]!, given.at(-1)!];
     edits.push({
       pos: last.end,
       remove: 0,
-      text: `, ${site("call", node, first, range(isSubgraph ? last : first))}`,
+      text: `, ${site("call", node, first, range(isSubgraph ? last : isSource(node) ? node : first))}`,
       order: -last.getStart(tree) + 0.5,
       closes: true,
     });
@@ -252,12 +252,7 @@ function sourceVariables(tree: ts.SourceFile): string[] {
     if (!ts.isVariableStatement(statement)) continue;
     for (const { name, initializer } of statement.declarationList.declarations) {
       const made = initializer && strip(initializer);
-      if (
-        made &&
-        ts.isIdentifier(name) &&
-        ts.isCallExpression(made) &&
-        (isFromSchema(made) || (ts.isIdentifier(made.expression) && made.expression.text === "source"))
-      )
+      if (made && ts.isIdentifier(name) && ts.isCallExpression(made) && (isFromSchema(made) || isSource(made)))
         found.push(name.text);
     }
   }
@@ -280,6 +275,9 @@ const strip = (node: ts.Expression): ts.Expression =>
   ts.isNonNullExpression(node)
     ? strip(node.expression)
     : node;
+
+const isSource = ({ expression }: ts.CallExpression): boolean =>
+  ts.isIdentifier(expression) && expression.text === "source";
 
 const isFromSchema = ({ expression }: ts.CallExpression): boolean =>
   ts.isPropertyAccessExpression(expression) &&

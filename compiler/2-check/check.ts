@@ -7,6 +7,7 @@ import { diagnosticAt, type Finding } from "../diagnostics/diagnostic.js";
 import { operandFault } from "./operand-fault.js";
 import { reword } from "./reword.js";
 import type { ProgramSources } from "./sources.js";
+import { inOurWords } from "./typescript-words.js";
 
 export function check(sources: ProgramSources): Finding[] {
   const findings: Finding[] = [];
@@ -18,11 +19,37 @@ export function check(sources: ProgramSources): Finding[] {
       const start = diagnostic.getStart() ?? 0;
       const end = start + (diagnostic.getLength() ?? 1);
       const range = toSourceRange(spans, { start, end }) ?? { start: 0, end: 1 };
-      const fault = operandFault(ts, checker, source.compilerNode, start);
-      findings.push(diagnosticAt({ file, ...range }, reword(textOf(diagnostic), diagnostic.getCode(), fault)));
+      const [number, text, tree] = [diagnostic.getCode(), textOf(diagnostic), source.compilerNode];
+      const fault = operandFault(ts, checker, tree, start);
+      const ours = inOurWords(number, text, { checker, file: tree, start, end });
+      const at = ours?.at && toSourceRange(spans, { start: ours.at.getStart(tree), end: ours.at.end });
+      findings.push(diagnosticAt({ file, ...(at ?? range) }, ours?.message ?? reword(text, number, fault)));
     }
   }
-  return findings;
+  return withoutEchoes(findings);
+}
+
+/** Says what TypeScript says, and not what the mistake is. */
+export const isGeneral = ({ code }: Finding): boolean =>
+  ["type/typescript", "type/operand", "type/arguments", "type/option"].includes(code);
+
+const touches = ({ site: a }: Finding, { site: b }: Finding): boolean =>
+  a.file === b.file && a.start < b.end && b.start < a.end;
+
+/** What TypeScript says of an expression because of a mistake inside it, which has words of its own, is left out. */
+function withoutEchoes(findings: readonly Finding[]): Finding[] {
+  const causes = findings.filter(finding => !isGeneral(finding) || finding.code === "type/option");
+  const early = causes.some(({ code }) => code === "type/used-before");
+  return findings.filter(
+    finding =>
+      !isGeneral(finding) ||
+      finding.code === "type/option" ||
+      !(
+        (/\(TS2589\)$/.test(finding.message) && findings.some(other => other !== finding && touches(other, finding))) ||
+        (early && /\(TS(2454|7022)\)$/.test(finding.message)) ||
+        causes.some(cause => touches(cause, finding))
+      ),
+  );
 }
 
 function textOf(diagnostic: TsDiagnostic): string {

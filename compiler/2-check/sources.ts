@@ -7,7 +7,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { ModuleKind, ModuleResolutionKind, Project, ScriptTarget, type SourceFile, ts } from "ts-morph";
 import { isMerlonFile, type Rewritten, rewrite, type Site } from "../1-rewrite/rewrite.js";
 import type { Span } from "../1-rewrite/spans.js";
-import type { Finding } from "../diagnostics/diagnostic.js";
+import { diagnosticAt, type Finding } from "../diagnostics/diagnostic.js";
+import * as messages from "../diagnostics/messages.js";
 import type { LambdaText } from "../lambda/read-lambda.js";
 
 export interface ProgramSources {
@@ -56,6 +57,9 @@ export function loadSources(entry: string): ProgramSources {
     const path = file.getFilePath();
     const text = file.getFullText();
     texts.set(path, text);
+    const slips = syntaxFindings(path, text);
+    findings.push(...slips);
+    if (slips.length > 0) continue;
     if (!isMerlonFile(path)) {
       spans.set(path, [{ source: 0, target: 0, length: text.length }]);
       continue;
@@ -68,6 +72,21 @@ export function loadSources(entry: string): ProgramSources {
     file.replaceWithText(rewritten.text);
   }
   return { project, entry: project.getSourceFileOrThrow(entry).getFilePath(), texts, spans, sites, lambdas, findings };
+}
+
+/** Where a text is no TypeScript. What stands after the first slip is often its echo. */
+function syntaxFindings(file: string, text: string): Finding[] {
+  const { diagnostics = [] } = ts.transpileModule(text, {
+    fileName: file,
+    reportDiagnostics: true,
+    compilerOptions: { target: ScriptTarget.ES2022, module: ModuleKind.ESNext },
+  });
+  const [first] = diagnostics.filter(d => d.category === ts.DiagnosticCategory.Error);
+  if (!first) return [];
+  const start = Math.min(first.start ?? 0, Math.max(0, text.length - 1));
+  const end = Math.min(text.length, Math.max(start + 1, start + (first.length ?? 1)));
+  const problem = ts.flattenDiagnosticMessageText(first.messageText, " ").replace(/\.$/, "").replaceAll("'", "`");
+  return [diagnosticAt({ file, start, end }, messages.rewriteSyntax({ problem }))];
 }
 
 export interface Transpiled {

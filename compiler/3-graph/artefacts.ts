@@ -3,7 +3,7 @@
  * file. A file that is missing or broken becomes a message.
  */
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { type FaissHeader, readFaissHeaderFile } from "../../triton-protos/artefacts/faiss.js";
 import { type FeastRepository, readFeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
 import { type OnnxSignature, readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
@@ -29,6 +29,8 @@ export interface ArtefactReader {
   forest(path: string): Read<Forest>;
   /** Files and folders asked for so far, missing ones included. */
   readonly used: ReadonlySet<string>;
+  /** Messages for artefacts that are not any more what they were when they were read. */
+  changed(): Message[];
 }
 
 const KINDS = {
@@ -68,6 +70,7 @@ const KINDS = {
 export function artefactReader(folder: string): ArtefactReader {
   const cache = new Map<string, Read<unknown>>();
   const used = new Set<string>();
+  const prints = new Map<string, string>();
   const reader =
     <T>(kind: keyof typeof KINDS) =>
     (path: string): Read<T> => {
@@ -80,6 +83,12 @@ export function artefactReader(folder: string): ArtefactReader {
     const resolved = resolve(folder, path);
     const way = make.replace("%path%", path);
     used.add(resolved);
+    const project = projectOf(folder);
+    if (project !== undefined && relative(project, resolved).split(sep)[0] === "..")
+      return {
+        ok: false,
+        message: messages.artefactOutside({ what, path, project: relative(folder, project) || "." }),
+      };
     if (!existsSync(resolved))
       return {
         ok: false,
@@ -91,6 +100,7 @@ export function artefactReader(folder: string): ArtefactReader {
           way,
         }),
       };
+    prints.set(`${what}\n${path}\n${resolved}`, fingerprint(resolved));
     try {
       return { ok: true, value: read(resolved), path: resolved };
     } catch (error) {
@@ -117,7 +127,31 @@ export function artefactReader(folder: string): ArtefactReader {
     schema: reader("schema"),
     forest: reader("forest"),
     used,
+    changed: () =>
+      [...prints].flatMap(([key, print]) => {
+        const [what, path, resolved] = key.split("\n") as [string, string, string];
+        return fingerprint(resolved) === print ? [] : [messages.artefactChanged({ what, path })];
+      }),
   };
+}
+
+/** The nearest folder above that holds a `package.json` or a repository; undefined where there is none to stay in. */
+function projectOf(folder: string): string | undefined {
+  for (let at = folder; ; at = dirname(at)) {
+    if (existsSync(join(at, "package.json")) || existsSync(join(at, ".git"))) return at;
+    if (at === dirname(at)) return undefined;
+  }
+}
+
+/** What changes when a file, or a file of a folder, is written again. */
+function fingerprint(path: string): string {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  if (!stat) return "gone";
+  if (!stat.isDirectory()) return `${stat.ino} ${stat.size} ${stat.mtimeNs}`;
+  return readdirSync(path)
+    .sort()
+    .map(name => `${name}: ${fingerprint(join(path, name))}`)
+    .join("\n");
 }
 
 const quoteForRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");

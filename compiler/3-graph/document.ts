@@ -61,6 +61,20 @@ export interface GraphDocument {
 
 /** What running a file gave. */
 export type Evaluated =
-  | { readonly kind: "graph"; readonly graph: GraphDocument; readonly faults: readonly DslFault[] }
-  | { readonly kind: "no-program"; readonly seen: string; readonly faults: readonly DslFault[] }
+  | {
+      readonly kind: "graph";
+      readonly graph: GraphDocument;
+      readonly programs: readonly string[];
+      readonly faults: readonly DslFault[];
+    }
+  | {
+      readonly kind: "no-program";
+      /** The default export, in words. */
+      readonly seen: string;
+      /** Where it is a program without a node, what stands for the node and the name. */
+      readonly arguments?: string;
+      /** Names of the exports that are programs. */
+      readonly programs: readonly string[];
+      readonly faults: readonly DslFault[];
+    }
   | { readonly kind: "threw"; readonly reason: string; readonly stack: string; readonly faults: readonly DslFault[] };

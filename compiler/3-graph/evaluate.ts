@@ -3,6 +3,7 @@
  */
 import { Worker } from "node:worker_threads";
 import type { Evaluated } from "./document.js";
+import { whereBusy } from "./where-busy.js";
 
 export interface EvaluateOptions {
   /** file: URL of the program's file. */
@@ -12,11 +13,18 @@ export interface EvaluateOptions {
   readonly timeoutSeconds?: number;
 }
 
+/** The file did not come to an end; `stack` says what it was doing, as far as that is known. */
+export interface TimedOut {
+  readonly kind: "timeout";
+  readonly seconds: number;
+  readonly stack: string;
+}
+
 export async function evaluate({
   entry,
   modules,
   timeoutSeconds = 10,
-}: EvaluateOptions): Promise<Evaluated | { readonly kind: "timeout"; readonly seconds: number }> {
+}: EvaluateOptions): Promise<Evaluated | TimedOut> {
   const dsl = new URL("../dsl/index.js", import.meta.url).href;
   const worker = new Worker(new URL("./evaluation-worker.js", import.meta.url), {
     workerData: { entry, modules, dsl },
@@ -29,11 +37,17 @@ export async function evaluate({
         worker.once("message", done);
         worker.once("error", fail);
         worker.once("exit", code =>
-          done({ kind: "threw", reason: `the file ended the process (exit ${code})`, stack: "", faults: [] }),
+          done({
+            kind: "threw",
+            reason: code === 13 ? "its top-level `await` never ends" : `the file ended the process (exit ${code})`,
+            stack: "",
+            faults: [],
+          }),
         );
       }),
-      new Promise<{ kind: "timeout"; seconds: number }>(done => {
-        timer = setTimeout(() => done({ kind: "timeout", seconds: timeoutSeconds }), timeoutSeconds * 1000);
+      new Promise<TimedOut>(done => {
+        const late = async () => done({ kind: "timeout", seconds: timeoutSeconds, stack: await whereBusy(worker) });
+        timer = setTimeout(() => void late(), timeoutSeconds * 1000);
       }),
     ]);
   } finally {

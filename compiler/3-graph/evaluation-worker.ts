@@ -11,26 +11,40 @@ import { serialise } from "./serialise.js";
 
 const { entry, modules, dsl } = workerData as { entry: string; modules: ReadonlyMap<string, string>; dsl: string };
 
-const isProgram = (value: unknown): value is Program =>
+const isNamed = (value: unknown): value is { readonly kind: Program["kind"]; name: unknown; output: unknown } =>
   typeof value === "object" &&
   value !== null &&
   "kind" in value &&
   (value.kind === "ensemble" || value.kind === "workflow") &&
-  "output" in value &&
-  isNode(value.output);
+  "output" in value;
+const isProgram = (value: unknown): value is Program =>
+  isNamed(value) && isNode(value.output) && typeof value.name === "string";
 
 async function evaluate(): Promise<Evaluated> {
   try {
     register(new URL("./evaluation-hooks.js", import.meta.url), { data: { modules, dsl } });
-    const exported = ((await import(entry)) as { default?: unknown }).default;
+    const all = (await import(entry)) as Readonly<Record<string, unknown>>;
+    const exported = all.default;
+    const programs = Object.keys(all).filter(
+      name => isProgram(all[name]) && (name === "default" || all[name] !== exported),
+    );
     if (!isProgram(exported)) {
-      const inner =
-        typeof exported === "object" && exported !== null && "output" in exported && !isNode(exported.output)
-          ? ` whose output is ${describeValue(exported.output)}`
-          : "";
-      return { kind: "no-program", seen: `${describeValue(exported)}${inner}`, faults: takeFaults() };
+      const wrong =
+        isNamed(exported) && typeof exported.name !== "string"
+          ? `${describeValue(exported.name)} for a name`
+          : isNamed(exported)
+            ? `${describeValue(exported.output)} for a node`
+            : undefined;
+      return {
+        kind: "no-program",
+        seen: describeValue(exported),
+        ...(wrong && { arguments: wrong }),
+        programs,
+        faults: takeFaults(),
+      };
     }
-    return { kind: "graph", graph: serialise(exported), faults: takeFaults() };
+    const graph = serialise(exported);
+    return { kind: "graph", graph, programs, faults: takeFaults() };
   } catch (error) {
     const { message, stack } = error instanceof Error ? error : { message: String(error), stack: "" };
     return { kind: "threw", reason: message, stack: stack ?? "", faults: takeFaults() };

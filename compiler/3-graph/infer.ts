@@ -3,13 +3,11 @@
  * that reads it is reported again.
  */
 
-import type { DType } from "../../triton-protos/datatype.js";
 import type { OpKind } from "../../triton-protos/op-params.js";
 import { REQUEST_STEP } from "../../triton-protos/plan.js";
-import { type ColumnSchema, column, printColumn, REQUEST_ROWS } from "../../triton-protos/schema.js";
+import { type ColumnSchema, printColumn, REQUEST_ROWS } from "../../triton-protos/schema.js";
 import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
-import type { ColumnType } from "../dsl/column.js";
 import { userFunction } from "../lambda/compile-lambda.js";
 import type { LambdaText } from "../lambda/read-lambda.js";
 import type { Blame, Bound, Fail, Inferred, Scope } from "../ops/define-op.js";
@@ -17,7 +15,9 @@ import { opDefinition } from "../ops/index.js";
 import type { ArtefactReader } from "./artefacts.js";
 import type { GraphDocument, GraphNode } from "./document.js";
 import { alone, type Grouping, groupScopes, joinGroupings, keepInGroups } from "./groups.js";
+import { optionFault } from "./option-fault.js";
 import { select } from "./select.js";
+import { sourceColumns } from "./source-columns.js";
 
 /** A fault at an operand of a site. */
 export interface GraphFault {
@@ -117,6 +117,8 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
         { literal: name },
       );
     if (missing.length || untagged.length) return undefined;
+    if (columns.length === 0 && node.names.length === 0)
+      return fault(messages.graphEmptySelection({ list: "[]" }), node.site);
     groupings[scopes.length] = grouping;
     return columns;
   };
@@ -218,16 +220,12 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
       return fault(messages.graphFilterInEnsemble({}), node.site);
     const params = definition.params.safeParse(node.params);
     if (!params.success) {
-      const issue = params.error.issues[0]!;
-      const where = issue.path.length ? `\`${issue.path.join(".")}\`: ` : "";
-      return fault(
-        messages.graphParameter({
-          operator: node.op,
-          problem: `${where}${issue.message.replace(/\.$/, "")}.`,
-          way: "See the operator's documentation (hover over its name).",
-        }),
-        node.site,
-      );
+      const strange = params.error.issues.filter(issue => issue.code === "unrecognized_keys");
+      for (const issue of strange.length > 0 ? strange : params.error.issues) {
+        const { message, blame } = optionFault(node.op, issue, node.params, definition.params);
+        fault(message, node.site, blame);
+      }
+      return undefined;
     }
     const stray = Object.entries(node.dependencies).find(([, dependency]) => "seen" in dependency);
     if (stray && "seen" in stray[1])
@@ -300,11 +298,11 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
 
   function scopeOf(node: GraphNode): Scope | undefined {
     switch (node.kind) {
-      case "source":
-        return declare(
-          node,
-          Object.entries(node.columns).map(([name, type]) => parseColumn(name, type)),
-        );
+      case "source": {
+        const before = faults.length;
+        const columns = sourceColumns(node.columns, (message, blame) => fault(message, node.site, blame));
+        return faults.length > before || node.columns === undefined ? undefined : declare(node, columns);
+      }
       case "schema": {
         const read = options.artefacts.schema(node.path);
         return read.ok ? declare(node, read.value) : fault(read.message, node.site, { literal: node.path });
@@ -337,13 +335,4 @@ function stepId(op: string, variable: string | undefined, taken: Set<string>): s
   for (let n = 2; taken.has(id) || id === REQUEST_ROWS; n++) id = `${base}#${n}`;
   taken.add(id);
   return id;
-}
-
-/** `"list<int64>"` → a column. */
-function parseColumn(name: string, type: ColumnType): ColumnSchema {
-  const ragged = /^list<(.+)>$/.exec(type);
-  if (ragged) return column(name, ragged[1] as DType, { list: { min: 0, max: null } });
-  const fixed = /^(.+)\[(\d+)\]$/.exec(type);
-  if (fixed) return column(name, fixed[1] as DType, { list: { min: Number(fixed[2]), max: Number(fixed[2]) } });
-  return column(name, type as DType);
 }

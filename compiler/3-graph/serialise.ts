@@ -1,8 +1,9 @@
 /**
  * DSL value → graph document: numbers the nodes reachable from the output, each once, inputs first.
  */
-import { describeValue } from "../dsl/faults.js";
-import { type AnyNode, isNode } from "../dsl/node.js";
+import * as messages from "../diagnostics/messages.js";
+import { describeValue, recordFault } from "../dsl/faults.js";
+import { type AnyNode, type AnyOp, isNode } from "../dsl/node.js";
 import type { Program } from "../dsl/program.js";
 import type { GraphDependency, GraphDocument, GraphNode } from "./document.js";
 
@@ -25,7 +26,7 @@ export function serialise(program: Program): GraphDocument {
   const convert = ({ data, site }: AnyNode): GraphNode => {
     switch (data.kind) {
       case "source":
-        return { kind: "source", columns: { ...data.columns }, site };
+        return { kind: "source", columns: data.columns, site };
       case "schema":
         return { kind: "schema", path: data.path, site };
       case "subgraph":
@@ -35,7 +36,9 @@ export function serialise(program: Program): GraphDocument {
         const dependencies = Object.fromEntries(
           Object.entries(data.op.dependencies).map(([port, value]) => [port, dependency(value)]),
         );
-        return { kind: "apply", op: data.op.op, params: data.op.params, input, dependencies, site };
+        const params = plainParams(data.op, site);
+        if (!params) return { kind: "unknown", site };
+        return { kind: "apply", op: data.op.op, params: params.plain, input, dependencies, site };
       }
       case "plus":
         return {
@@ -78,4 +81,30 @@ function plainOptions({ kind, options }: Program): GraphDocument["options"] {
   };
   for (const [key, value] of Object.entries(options)) check(value, key);
   return { ...options };
+}
+
+/** Parameters as plain data; undefined where a plan cannot hold them, which is reported. */
+function plainParams({ op, params }: AnyOp, site: number | undefined): { readonly plain: unknown } | undefined {
+  const inside: unknown[] = [];
+  let faults = 0;
+  const plain = (value: unknown, path: readonly string[]): unknown => {
+    if (value === null || ["undefined", "string", "number", "boolean"].includes(typeof value)) return value;
+    const isData =
+      typeof value === "object" && (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype);
+    if (isData && !inside.includes(value)) {
+      inside.push(value);
+      const copy = Array.isArray(value)
+        ? value.map((item, i) => plain(item, [...path, String(i)]))
+        : Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item, [...path, key])]));
+      inside.pop();
+      return copy;
+    }
+    const option = path.join(".") || "the option";
+    const seen = isData ? "a list or record that holds itself" : describeValue(value);
+    faults++;
+    recordFault(messages.optionNotData({ operator: op, option, seen }), site, "right");
+    return undefined;
+  };
+  const copy = plain(params, []);
+  return faults > 0 ? undefined : { plain: copy };
 }

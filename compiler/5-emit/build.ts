@@ -2,7 +2,17 @@
  * Compiled program → model repository on disk: the entry model with its plan and artefacts, and one model per ONNX file. Byte-stable for equal
  * input, relocatable, and put in place in one step.
  */
-import { copyFileSync, cpSync, existsSync, linkSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { printModelConfig } from "../../triton-protos/model-config.js";
@@ -37,7 +47,7 @@ export const LAYOUTS = ["executor", "ensemble"] as const;
 export type Layout = (typeof LAYOUTS)[number];
 
 /** What of a compiled program becomes a repository. */
-export type Program = Pick<Compiled, "plan" | "steps" | "graph">;
+export type Program = Pick<Compiled, "plan" | "steps" | "graph"> & Partial<Pick<Compiled, "changed">>;
 
 export interface BuildOptions {
   /** @default "executor" */
@@ -63,6 +73,12 @@ export function build(compiled: Program, out: string, options: BuildOptions = {}
     if (samples.length) mkdirSync(join(staging, name, "warmup"));
     for (const { to, bytes } of samples) writeFileSync(join(staging, name, "warmup", to), bytes);
     writeFileSync(join(staging, name, "config.pbtxt"), printModelConfig(config));
+  }
+  // Copied by now: what changed before that is not what the plan was made for.
+  const [changed] = compiled.changed?.() ?? [];
+  if (changed) {
+    rmSync(staging, { recursive: true, force: true });
+    throw new Error(`${changed.message} ${changed.help}`);
   }
   keepOthers(
     target,

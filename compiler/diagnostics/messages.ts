@@ -7,6 +7,20 @@ export const CODES = [
   "rewrite/list-ambiguous",
   "rewrite/compound-assignment",
   "rewrite/bracket-on-new-line",
+  "rewrite/syntax",
+  "type/not-imported",
+  "type/unknown-import",
+  "type/unknown-name",
+  "type/module-missing",
+  "type/no-node",
+  "type/arguments",
+  "type/column-as-property",
+  "type/column-computed",
+  "type/column-assigned",
+  "type/called",
+  "type/operator",
+  "type/option",
+  "type/used-before",
   "type/operand",
   "type/typescript",
   "graph/export-missing",
@@ -15,7 +29,22 @@ export const CODES = [
   "graph/not-a-node",
   "graph/not-an-operator",
   "graph/not-addable",
+  "graph/export-several",
+  "graph/export-kind",
+  "graph/program-output",
+  "graph/foreign-node",
+  "graph/dtype-unknown",
+  "graph/source-columns",
+  "graph/empty-selection",
+  "graph/node-list",
+  "graph/names",
+  "graph/precedence",
   "graph/group-unused",
+  "option/unknown",
+  "option/missing",
+  "option/value",
+  "option/record",
+  "option/not-data",
   "graph/parameter",
   "graph/filter-in-ensemble",
   "lambda/unread",
@@ -32,10 +61,14 @@ export const CODES = [
   "schema/output-collision",
   "artefact/missing",
   "artefact/unreadable",
+  "artefact/outside",
+  "artefact/changed",
   "artefact/types-stale",
   "onnx/input-without-column",
+  "onnx/tensor-missing",
   "onnx/shape-unsupported",
   "feast/view-missing",
+  "feast/feature-missing",
   "feast/keys-several",
   "feast/which-view",
   "feast/service-missing",
@@ -45,6 +78,7 @@ export const CODES = [
   "faiss/parameter",
   "faiss/dimension-mismatch",
   "workflow/stage-operator",
+  "workflow/different-rows",
   "workflow/filtered",
   "workflow/subgraph-missing"
 ] as const;
@@ -77,6 +111,104 @@ export const rewriteBracketOnNewLine = (p: { readonly list: string | number }): 
   help: `End the line before with a semicolon, or put the bracket on the same line.`,
 });
 
+/** rewrite/syntax */
+export const rewriteSyntax = (p: { readonly problem: string | number }): Message => ({
+  code: "rewrite/syntax",
+  message: `This is not TypeScript: ${p.problem}.`,
+  help: `Correct the text at the mark; nothing else in the file is checked before that.`,
+});
+
+/** type/not-imported */
+export const typeNotImported = (p: { readonly name: string | number }): Message => ({
+  code: "type/not-imported",
+  message: `\`${p.name}\` is not imported.`,
+  help: `Add it to the import: \`import { ${p.name} } from "merlon"\`.`,
+});
+
+/** type/unknown-import */
+export const typeUnknownImport = (p: { readonly name: string | number; readonly suggestion: string | number; readonly example: string | number }): Message => ({
+  code: "type/unknown-import",
+  message: `\`merlon\` has no \`${p.name}\`.${p.suggestion}`,
+  help: `Import a name it has: \`import { ${p.example} } from "merlon"\`.`,
+});
+
+/** type/unknown-name */
+export const typeUnknownName = (p: { readonly name: string | number; readonly suggestion: string | number }): Message => ({
+  code: "type/unknown-name",
+  message: `There is no \`${p.name}\` here.${p.suggestion}`,
+  help: `Declare it before, \`const ${p.name} = ...\`, or correct its name.`,
+});
+
+/** type/module-missing */
+export const typeModuleMissing = (p: { readonly module: string | number; readonly way: string | number }): Message => ({
+  code: "type/module-missing",
+  message: `There is no module \`${p.module}\`.`,
+  help: `${p.way}`,
+});
+
+/** type/no-node */
+export const typeNoNode = (p: { readonly name: string | number }): Message => ({
+  code: "type/no-node",
+  message: `\`${p.name}\` belongs to Node, and a program only describes a graph: what it compiles to must not depend on the machine.`,
+  help: `Write the value into the program, or into a \`*.ts\` file that it imports.`,
+});
+
+/** type/arguments */
+export const typeArguments = (p: { readonly name: string | number; readonly given: string | number; readonly parameters: string | number }): Message => ({
+  code: "type/arguments",
+  message: `\`${p.name}\` does not take ${p.given} arguments.`,
+  help: `Write \`${p.parameters}\`.`,
+});
+
+/** A column may be called anything, `pipe` and `columns` too, so that it never is a property. */
+export const typeColumnAsProperty = (p: { readonly left: string | number; readonly name: string | number; readonly suggestion: string | number }): Message => ({
+  code: "type/column-as-property",
+  message: `\`${p.left}.${p.name}\` is not how a column is picked.${p.suggestion}`,
+  help: `Write \`${p.left}["${p.name}"]\`.`,
+});
+
+/** type/column-computed */
+export const typeColumnComputed = (p: { readonly left: string | number; readonly key: string | number }): Message => ({
+  code: "type/column-computed",
+  message: `\`${p.left}[${p.key}]\` picks by something that is no name written in the file.`,
+  help: `Write \`${p.left}.pick(${p.key})\`, which takes names that are known only when the file runs.`,
+});
+
+/** type/column-assigned */
+export const typeColumnAssigned = (p: { readonly left: string | number; readonly key: string | number; readonly name: string | number }): Message => ({
+  code: "type/column-assigned",
+  message: `\`${p.left}[${p.key}]\` cannot be assigned: nodes are values.`,
+  help: `Give the sum a name of its own: \`const next = ${p.left} + (... >> rename({ name: "${p.name}" }))\`.`,
+});
+
+/** type/called */
+export const typeCalled = (p: { readonly name: string | number; readonly what: string | number; readonly way: string | number }): Message => ({
+  code: "type/called",
+  message: `\`${p.name}\` is called like a function, and is ${p.what}.`,
+  help: `${p.way}`,
+});
+
+/** type/operator */
+export const typeOperator = (p: { readonly operator: string | number; readonly what: string | number; readonly way: string | number }): Message => ({
+  code: "type/operator",
+  message: `\`${p.operator}\` means nothing for ${p.what}.`,
+  help: `${p.way}`,
+});
+
+/** type/option */
+export const typeOption = (p: { readonly operator: string | number; readonly what: string | number; readonly text: string | number }): Message => ({
+  code: "type/option",
+  message: `\`${p.operator}\` does not take ${p.what} as it is written here: ${p.text}`,
+  help: `Hover over \`${p.operator}\`: its documentation has the options and an example.`,
+});
+
+/** type/used-before */
+export const typeUsedBefore = (p: { readonly name: string | number }): Message => ({
+  code: "type/used-before",
+  message: `\`${p.name}\` is used before it is made.`,
+  help: `Move its line up. Where two nodes need each other the graph would have a cycle, which it cannot have.`,
+});
+
 /** Found while checking types, before the graph is built. */
 export const typeOperand = (p: { readonly sentence: string | number; readonly way: string | number }): Message => ({
   code: "type/operand",
@@ -92,10 +224,10 @@ export const typeTypescript = (p: { readonly text: string | number; readonly num
 });
 
 /** graph/export-missing */
-export const graphExportMissing = (p: { readonly file: string | number; readonly expected: string | number; readonly example: string | number }): Message => ({
+export const graphExportMissing = (p: { readonly file: string | number; readonly expected: string | number; readonly seen: string | number; readonly way: string | number }): Message => ({
   code: "graph/export-missing",
-  message: `${p.file} has no default export that is ${p.expected}.`,
-  help: `End the file with \`export default ${p.example}\`.`,
+  message: `\`${p.file}\` exports no ${p.expected}: its default export is ${p.seen}.`,
+  help: `${p.way}`,
 });
 
 /** graph/evaluation-failed */
@@ -133,11 +265,116 @@ export const graphNotAddable = (p: { readonly operator: string | number; readonl
   help: `Use a node or a list of column names.`,
 });
 
+/** graph/export-several */
+export const graphExportSeveral = (p: { readonly programs: string | number }): Message => ({
+  code: "graph/export-several",
+  message: `This file exports several programs (${p.programs}), and a file makes one model.`,
+  help: `Move each to a file of its own, with one \`export default\`.`,
+});
+
+/** graph/export-kind */
+export const graphExportKind = (p: { readonly file: string | number; readonly seen: string | number; readonly expected: string | number; readonly way: string | number }): Message => ({
+  code: "graph/export-kind",
+  message: `\`${p.file}\` exports ${p.seen}, and its name promises ${p.expected}.`,
+  help: `${p.way}`,
+});
+
+/** graph/program-output */
+export const graphProgramOutput = (p: { readonly program: string | number; readonly seen: string | number; readonly example: string | number }): Message => ({
+  code: "graph/program-output",
+  message: `\`${p.program}\` takes a name and a node, and gets ${p.seen}.`,
+  help: `Write \`${p.program}("${p.example}", node)\`.`,
+});
+
+/** graph/foreign-node */
+export const graphForeignNode = (p: { readonly file: string | number }): Message => ({
+  code: "graph/foreign-node",
+  message: `This graph reads a node of \`${p.file}\`, which is a program of its own.`,
+  help: `Put what both share in a file without \`export default\`, and import it in both.`,
+});
+
+/** graph/dtype-unknown */
+export const graphDtypeUnknown = (p: { readonly column: string | number; readonly seen: string | number; readonly suggestion: string | number; readonly known: string | number }): Message => ({
+  code: "graph/dtype-unknown",
+  message: `\`${p.column}\` is declared as ${p.seen}, which is no dtype.${p.suggestion}`,
+  help: `Write one of ${p.known}, \`list<int64>\` for lists, or \`float32[64]\` for vectors.`,
+});
+
+/** graph/source-columns */
+export const graphSourceColumns = (p: { readonly seen: string | number }): Message => ({
+  code: "graph/source-columns",
+  message: `\`source\` takes columns with their dtypes, and gets ${p.seen}.`,
+  help: `Write \`source({ user_id: "int64", price: "float32" })\`.`,
+});
+
+/** graph/empty-selection */
+export const graphEmptySelection = (p: { readonly list: string | number }): Message => ({
+  code: "graph/empty-selection",
+  message: `\`${p.list}\` selects no columns.`,
+  help: `Name at least one, or \`"*"\` for all.`,
+});
+
+/** graph/node-list */
+export const graphNodeList = (p: {  }): Message => ({
+  code: "graph/node-list",
+  message: `A list of nodes stands where a node is expected.`,
+  help: `Put them side by side: \`(a + b) >> operator(...)\`. For a column group pick by name: \`(a + b)[[["x", "y"]]]\`.`,
+});
+
+/** Groups have no groups inside: one list in a list is as deep as it goes. */
+export const graphNames = (p: { readonly operator: string | number; readonly seen: string | number }): Message => ({
+  code: "graph/names",
+  message: `\`${p.operator}\` takes column names, and gets ${p.seen}.`,
+  help: `Write a name, a list of names, or a list with groups: \`["a", ["b", "c"]]\`.`,
+});
+
+/** graph/precedence */
+export const graphPrecedence = (p: {  }): Message => ({
+  code: "graph/precedence",
+  message: `\`+\` binds tighter than \`>>\`, so that the operator itself is added to a node here.`,
+  help: `Put parentheses around the chain: \`(node >> operator(...)) + other\`.`,
+});
+
 /** A list in a list is a column group: several columns that `categorify`, `targetEncoding`, `joinGroupby` and `hashedCross` take together. */
 export const graphGroupUnused = (p: { readonly operator: string | number; readonly group: string | number; readonly list: string | number }): Message => ({
   code: "graph/group-unused",
   message: `\`${p.operator}\` takes its columns one by one, so the group ${p.group} means nothing to it.`,
   help: `List the columns without the inner brackets: \`[${p.list}]\`.`,
+});
+
+/** option/unknown */
+export const optionUnknown = (p: { readonly operator: string | number; readonly option: string | number; readonly suggestion: string | number; readonly known: string | number }): Message => ({
+  code: "option/unknown",
+  message: `\`${p.operator}\` has no option \`${p.option}\`.${p.suggestion}`,
+  help: `It has ${p.known}.`,
+});
+
+/** option/missing */
+export const optionMissing = (p: { readonly operator: string | number; readonly option: string | number; readonly wanted: string | number }): Message => ({
+  code: "option/missing",
+  message: `\`${p.operator}\` needs \`${p.option}\`, ${p.wanted}.`,
+  help: `Give it: hover over \`${p.operator}\` for an example.`,
+});
+
+/** option/value */
+export const optionValue = (p: { readonly option: string | number; readonly operator: string | number; readonly wanted: string | number; readonly seen: string | number; readonly suggestion: string | number }): Message => ({
+  code: "option/value",
+  message: `\`${p.option}\` of \`${p.operator}\` takes ${p.wanted}, and gets ${p.seen}.${p.suggestion}`,
+  help: `Change the value at the mark.`,
+});
+
+/** option/record */
+export const optionRecord = (p: { readonly operator: string | number; readonly seen: string | number; readonly example: string | number; readonly known: string | number }): Message => ({
+  code: "option/record",
+  message: `\`${p.operator}\` takes its options as a record, and gets ${p.seen}.`,
+  help: `Write \`${p.example}\`. It has ${p.known}.`,
+});
+
+/** A plan is a JSON document: no functions, dates, big integers, instances of classes, or lists that hold themselves. */
+export const optionNotData = (p: { readonly option: string | number; readonly operator: string | number; readonly seen: string | number }): Message => ({
+  code: "option/not-data",
+  message: `\`${p.option}\` of \`${p.operator}\` is ${p.seen}, which a plan cannot hold.`,
+  help: `Give it plain data: numbers, texts, booleans, lists and records of these.`,
 });
 
 /** graph/parameter */
@@ -252,6 +489,20 @@ export const artefactUnreadable = (p: { readonly what: string | number; readonly
   help: `${p.way}`,
 });
 
+/** A program that reads what is not in its project compiles on one machine alone. */
+export const artefactOutside = (p: { readonly what: string | number; readonly path: string | number; readonly project: string | number }): Message => ({
+  code: "artefact/outside",
+  message: `${p.what} \`${p.path}\` is outside of the project (${p.project}).`,
+  help: `Move it, or link it, into the project, and write its path relative to this file.`,
+});
+
+/** artefact/changed */
+export const artefactChanged = (p: { readonly what: string | number; readonly path: string | number }): Message => ({
+  code: "artefact/changed",
+  message: `${p.what} \`${p.path}\` changed while the program was being compiled.`,
+  help: `Build again once it is written; replace such files in one step (write beside, then rename).`,
+});
+
 /** The compiler reads the artefacts themselves, so this is no error. `merlon-env.d.ts` is for the editor. */
 export const artefactTypesStale = (p: { readonly file: string | number; readonly what: string | number; readonly path: string | number }): Message => ({
   code: "artefact/types-stale",
@@ -266,6 +517,13 @@ export const onnxInputWithoutColumn = (p: { readonly path: string | number; read
   help: `Rename a column to \`${p.tensor}\`, or bind one: \`predictOnnx("${p.path}", { inputs: { "${p.tensor}": "column" } })\`.`,
 });
 
+/** onnx/tensor-missing */
+export const onnxTensorMissing = (p: { readonly path: string | number; readonly side: string | number; readonly tensor: string | number; readonly known: string | number; readonly suggestion: string | number }): Message => ({
+  code: "onnx/tensor-missing",
+  message: `\`${p.path}\` has no ${p.side} \`${p.tensor}\`. It has ${p.known}.${p.suggestion}`,
+  help: `Name a tensor of the graph.`,
+});
+
 /** onnx/shape-unsupported */
 export const onnxShapeUnsupported = (p: { readonly path: string | number; readonly tensor: string | number; readonly shape: string | number }): Message => ({
   code: "onnx/shape-unsupported",
@@ -278,6 +536,13 @@ export const feastViewMissing = (p: { readonly path: string | number; readonly v
   code: "feast/view-missing",
   message: `The Feast repository \`${p.path}\` has no feature view \`${p.view}\`. It has ${p.views}.${p.suggestion}`,
   help: `Name one of its views, or run \`feast apply\`.`,
+});
+
+/** feast/feature-missing */
+export const feastFeatureMissing = (p: { readonly view: string | number; readonly path: string | number; readonly feature: string | number; readonly known: string | number; readonly suggestion: string | number }): Message => ({
+  code: "feast/feature-missing",
+  message: `View \`${p.view}\` of \`${p.path}\` has no feature \`${p.feature}\`. It has ${p.known}.${p.suggestion}`,
+  help: `Name features of the view, or run \`feast apply\`.`,
 });
 
 /** feast/keys-several */
@@ -341,6 +606,13 @@ export const workflowStageOperator = (p: { readonly operator: string | number })
   code: "workflow/stage-operator",
   message: `\`${p.operator}\` is a stage of serving and cannot stand in a workflow.`,
   help: `Use it in a \`*.ensemble.ts\`, and the workflow there with \`>> transformWorkflow("path/of/the/fitted/workflow")\`.`,
+});
+
+/** workflow/different-rows */
+export const workflowDifferentRows = (p: { readonly left: string | number; readonly right: string | number }): Message => ({
+  code: "workflow/different-rows",
+  message: `\`${p.left}\` and \`${p.right}\` of this workflow have different rows, because a \`filter\` stands before one of them.`,
+  help: `Put the filter before both: \`const kept = events >> filter(...)\`, and start from \`kept\`.`,
 });
 
 /** workflow/filtered */

@@ -113,8 +113,11 @@ export class Op<R extends Rule> {
  * Declares the columns that arrive from outside: the request of an ensemble, the table of a workflow.
  * @example const request = source({ user_id: "int64" });
  */
-export function source<const D extends Readonly<Record<string, ColumnType>>>(columns: D): Node<ColumnsOf<D>> {
-  return new Node({ kind: "source", columns });
+export function source<const D extends Readonly<Record<string, ColumnType>>>(
+  columns: D,
+  site?: number,
+): Node<ColumnsOf<D>> {
+  return new Node({ kind: "source", columns }, site);
 }
 
 /**

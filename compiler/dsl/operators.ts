@@ -118,6 +118,13 @@ export interface PlusOptions {
   readonly wins?: "right";
 }
 
+/** What is wrong with a list of names. */
+function describeNames(value: unknown): string {
+  const all = Array.isArray(value) ? value.flat() : [value];
+  const odd = all.find(entry => !isOne(entry));
+  return Array.isArray(odd) ? "a group inside a group" : describeValue(odd);
+}
+
 const unknown = (site?: number): AnyNode => new Node<string>({ kind: "unknown" }, site);
 const isOne = (value: unknown): value is string | Tag => typeof value === "string" || isTag(value);
 const isNames = (value: unknown): value is Names =>
@@ -132,9 +139,17 @@ const selectors = (value: Names): Selector[] =>
 /** `left >> right`. */
 export function chain(left: unknown, right: unknown, site?: number): AnyNode {
   if (!isNode(left)) {
-    recordFault(messages.graphNotANode({ operator: ">>", seen: describeValue(left) }), site, "left");
+    recordFault(
+      Array.isArray(left) && left.some(isNode)
+        ? messages.graphNodeList({})
+        : messages.graphNotANode({ operator: ">>", seen: describeValue(left) }),
+      site,
+      "left",
+    );
     return unknown(site);
   }
+  // What made it unknown is reported already.
+  if (isNode(right) && right.data.kind === "unknown") return unknown(site);
   if (!isOp(right)) {
     recordFault(
       messages.graphNotAnOperator({ seen: describeValue(right), example: "clip({ min: 0 })" }),
@@ -149,7 +164,13 @@ export function chain(left: unknown, right: unknown, site?: number): AnyNode {
 /** `left + right`, for nodes. */
 export function plus(left: AnyNode, right: unknown, site?: number, options: PlusOptions = {}): AnyNode {
   if (isNode(right)) return new Node({ kind: "plus", left, right, ...options }, site);
-  recordFault(messages.graphNotAddable({ operator: "+", seen: describeValue(right) }), site, "right");
+  recordFault(
+    Array.isArray(right) && right.some(isNode)
+      ? messages.graphNodeList({})
+      : messages.graphNotAddable({ operator: "+", seen: describeValue(right) }),
+    site,
+    "right",
+  );
   return unknown(site);
 }
 
@@ -163,6 +184,10 @@ export function minus(left: AnyNode, right: unknown, site?: number): AnyNode {
 
 /** `node[names]`. */
 export function pick(node: AnyNode, key: Names, site?: number): AnyNode {
+  if (!isNames(key)) {
+    recordFault(messages.graphNames({ operator: "[]", seen: describeNames(key) }), site, "right");
+    return unknown(site);
+  }
   return new Node({ kind: "pick", input: node, names: selectors(key) }, site);
 }
 
@@ -173,7 +198,11 @@ export function $chain<L, R>(left: Left<L>, right: Right<L, R>, site?: number): 
 export function $plus<L, R>(left: L, right: RightOfPlus<L, R>, site?: number): Plus<L, R> {
   if (isNode(left)) return plus(left, right, site) as Plus<L, R>;
   if (isNode(right)) {
-    recordFault(messages.graphNotANode({ operator: "+", seen: describeValue(left) }), site, "left");
+    recordFault(
+      isOp(left) ? messages.graphPrecedence({}) : messages.graphNotANode({ operator: "+", seen: describeValue(left) }),
+      site,
+      isOp(left) ? "whole" : "left",
+    );
     return unknown(site) as Plus<L, R>;
   }
   return ((left as number) + (right as unknown as number)) as Plus<L, R>;

@@ -26,6 +26,7 @@ export type Blame =
   | "left"
   | "right"
   | { readonly literal: string }
+  | { readonly option: string }
   | { readonly dependency: string }
   | { readonly at: DiagnosticSite };
 

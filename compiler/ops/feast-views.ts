@@ -114,7 +114,7 @@ function byService(call: Call<FeastAuthor>, { registry }: FeastRepository, name:
 }
 
 /** Narrows to the author's `features`: names, or `view:feature`. */
-function choose(call: Call<FeastAuthor>, reader: string, all: readonly Chosen[]): Chosen[] | undefined {
+function choose(call: Call<FeastAuthor>, all: readonly Chosen[]): Chosen[] | undefined {
   const { features } = call.params;
   if (!features) return [...all];
   const references = all.flatMap(c => c.features.flatMap(f => [f, `${c.view.name}:${f}`]));
@@ -122,12 +122,12 @@ function choose(call: Call<FeastAuthor>, reader: string, all: readonly Chosen[])
   if (unknown !== undefined) {
     const names = all.flatMap(c => c.features);
     return call.fail(
-      messages.schemaColumnMissing({
-        reader,
-        column: unknown,
-        columns: listNames(names),
+      messages.feastFeatureMissing({
+        path: call.params.repository,
+        view: all.map(c => c.view.name).join("`, `"),
+        feature: unknown,
+        known: listNames(names),
         suggestion: didYouMean(unknown, names),
-        way: "Name features of the view.",
       }),
       { literal: unknown },
     );

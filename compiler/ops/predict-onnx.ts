@@ -106,20 +106,24 @@ export const predictOnnxOp = defineOp({
     if (!read.ok) return call.fail(read.message, { literal: path });
     const { stack, constants, pad, batchSize } = call.params;
     const named = [call.params.inputs, stack, constants, pad].flatMap(record => Object.keys(record ?? {}));
-    const stray = [
-      ...named.filter(t => !read.value.inputs.some(i => i.name === t)),
-      ...Object.keys(call.params.outputs).filter(t => !read.value.outputs.some(o => o.name === t)),
-    ][0];
-    if (stray !== undefined) {
-      const tensors = [...read.value.inputs, ...read.value.outputs].map(t => t.name);
-      return call.fail(
-        messages.graphParameter({
-          operator: "predictOnnx",
-          problem: `\`${path}\` has no tensor \`${stray}\`; it has ${listNames(tensors)}.${didYouMean(stray, tensors)}`,
-          way: "Name a tensor of the graph.",
-        }),
-        { literal: stray },
-      );
+    const sides = [
+      { side: "input", names: named, tensors: read.value.inputs },
+      { side: "output", names: Object.keys(call.params.outputs), tensors: read.value.outputs },
+    ];
+    for (const { side, names, tensors } of sides) {
+      const known = tensors.map(tensor => tensor.name);
+      const stray = names.find(name => !known.includes(name));
+      if (stray !== undefined)
+        return call.fail(
+          messages.onnxTensorMissing({
+            path,
+            side,
+            tensor: stray,
+            known: listNames(known),
+            suggestion: didYouMean(stray, known),
+          }),
+          { literal: stray },
+        );
     }
     const isStacked = (tensor: OnnxTensor) => Object.hasOwn(stack ?? {}, tensor.name);
     const isConstant = (tensor: OnnxTensor) => Object.hasOwn(constants ?? {}, tensor.name);

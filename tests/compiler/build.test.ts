@@ -191,3 +191,26 @@ function run(args: string[]) {
   const process_ = spawn(process.execPath, [MERLON, ...args], { stdio: "ignore" });
   return { process: process_, exit: new Promise<number | null>(done => process_.on("exit", code => done(code))) };
 }
+
+describe("artefacts that change between check and build", () => {
+  const copy = join(folder, "changing");
+  const program = join(copy, "ensemble-look-ups", "main.ensemble.ts");
+  beforeAll(() => {
+    for (const name of ["artefacts", "ensemble-look-ups"])
+      cpSync(join(SAMPLES, name), join(copy, name), { recursive: true });
+  });
+
+  test.each([
+    ["the store of a Feast repository", "features/data/online_store.db", /The Feast repository `[^`]+` changed while/],
+  ])("%s: nothing is built, and the next compile builds", async (_, file, message) => {
+    const before = await compiled(program);
+    const path = join(copy, "artefacts", file);
+    writeFileSync(path, readFileSync(path));
+    const out = join(folder, "changed");
+    expect(() => build(before, out)).toThrow(message);
+    expect(existsSync(out)).toBe(false);
+    expect(readdirSync(folder).filter(name => name.includes("changed"))).toEqual([]);
+    build(await compiled(program), out);
+    expect(existsSync(join(out, before.plan.name))).toBe(true);
+  });
+});

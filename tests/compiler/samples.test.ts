@@ -19,7 +19,10 @@ function expectFile(path: string, actual: string): void {
 
 describe.each(cases)("%s", name => {
   test(name.startsWith("error-") ? "is refused at the right places" : "compiles to its plan", async () => {
-    const compiled = await compile(fileOf(name), name === "error-timeout" ? { timeoutSeconds: 1 } : {});
+    const compiled = await compile(
+      fileOf(name),
+      ["error-timeout", "error-loop"].includes(name) ? { timeoutSeconds: 2 } : {},
+    );
     const [plan, diagnostics] = [
       join(SAMPLES, name, "expected.plan.json"),
       join(SAMPLES, name, "expected.diagnostics.txt"),
@@ -50,6 +53,9 @@ test.each(pairs)("%s: the method form compiles to the same plan", async name => 
   expect(methods.ok && methods.plan).toEqual(operators.ok && operators.plan);
 });
 
+/** Codes that no file alone can reach: build.test.ts holds them. */
+const ELSEWHERE = new Set(["artefact/changed"]);
+
 test("every code of the compiler occurs in a sample", () => {
   const seen = new Set<string>();
   for (const name of cases) {
@@ -57,5 +63,5 @@ test("every code of the compiler occurs in a sample", () => {
     if (existsSync(path))
       for (const [, code] of readFileSync(path, "utf8").matchAll(/(?:error|warning)\[([\w/-]+)\]/g)) seen.add(code!);
   }
-  expect(CODES.filter(code => !seen.has(code))).toEqual([]);
+  expect(CODES.filter(code => !seen.has(code) && !ELSEWHERE.has(code))).toEqual([]);
 });

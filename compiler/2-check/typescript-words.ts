@@ -1,0 +1,231 @@
+/**
+ * What TypeScript says about nodes, names and files, in our words: the mistakes that people new to the language make. Everything else keeps
+ * TypeScript's own text.
+ */
+import { ts } from "ts-morph";
+import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";
+import * as messages from "../diagnostics/messages.js";
+import * as dsl from "../dsl/index.js";
+import { columnsOf, nameOf } from "./operator-call.js";
+
+/** Names that `merlon` exports. */
+export const EXPORTS = Object.keys(dsl).filter(name => !name.startsWith("$"));
+
+/** How Merlin's classes are called here. */
+const MERLIN: Readonly<Record<string, string>> = {
+  PredictTensorflow: "predictOnnx",
+  PredictPyTorch: "predictOnnx",
+  LambdaOp: "lambdaOp",
+  UDF: "lambdaOp",
+  Subgraph: "subgraph",
+  AddMetadata: "addTags",
+  ColumnSelector: "source",
+  Dataset: "source",
+  LogOp: "logOp",
+};
+
+export interface Place {
+  readonly checker: ts.TypeChecker;
+  readonly file: ts.SourceFile;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Worded {
+  readonly message: Message;
+  /** Where it belongs, where that is not TypeScript's place. */
+  readonly at?: ts.Node;
+}
+
+/** @returns undefined where TypeScript's own text is as good as any */
+export function inOurWords(number: number, text: string, place: Place): Worded | undefined {
+  const node = nodeAt(place);
+  const binary = [2345, 2362, 2363, 2365].includes(number) && node && ancestor(node, ts.isBinaryExpression);
+  const wrong =
+    binary && (number !== 2345 || binary.getStart(place.file) === place.start) && wrongOperator(binary, place);
+  if (wrong) return { message: wrong, at: (binary as ts.BinaryExpression).operatorToken };
+  const message = worded(number, text, place, node);
+  return message && { message };
+}
+
+/** An operator that nodes do not have. */
+function wrongOperator(binary: ts.BinaryExpression, { checker, file }: Place): Message | undefined {
+  const what = [binary.left, binary.right].map(side => whatIs(checker, side)).find(side => side !== undefined);
+  const operator = binary.operatorToken.getText(file);
+  return what && messages.typeOperator({ operator, what, way: wayOfOperator(operator, binary, file) });
+}
+
+function worded(number: number, text: string, place: Place, node: ts.Node | undefined): Message | undefined {
+  const [quoted = "", second = ""] = [...text.matchAll(/'([^']*)'/g)].map(match => match[1]!.replace(/^"|"$/g, ""));
+  switch (number) {
+    case 2304:
+    case 2552:
+      return unknownName(quoted, place);
+    case 2305:
+    case 2724: {
+      const from = quoted === "merlon" ? second : quoted;
+      const isMerlon = /["']merlon["']/.test(text);
+      return isMerlon
+        ? messages.typeUnknownImport({ name: from, suggestion: nearExport(from), example: meantExport(from) ?? "clip" })
+        : undefined;
+    }
+    case 2307:
+    case 2792:
+      return messages.typeModuleMissing({
+        module: quoted,
+        way: quoted.startsWith(".")
+          ? "Correct the path: it is relative to this file."
+          : didYouMean(quoted, ["merlon"])
+            ? 'Did you mean `"merlon"`?'
+            : "A program imports from `merlon` and from your own files; install a package before importing it.",
+      });
+    case 2580:
+    case 2584:
+    case 2591:
+      return messages.typeNoNode({ name: quoted });
+    case 2554:
+    case 2555: {
+      const [, given = ""] = /but got (\d+)/.exec(text) ?? [];
+      const call = node && callAround(node);
+      const callee = call?.expression.getText(place.file) ?? "The function";
+      const parameters = call ? parametersOf(place.checker, call) : undefined;
+      return parameters === undefined ? undefined : messages.typeArguments({ name: callee, given, parameters });
+    }
+    case 2339:
+    case 2551: {
+      const access = node?.parent;
+      if (!access || !ts.isPropertyAccessExpression(access)) return undefined;
+      const left = access.expression.getText(place.file);
+      const name = access.name.text;
+      return whatIs(place.checker, access.expression) === "a node"
+        ? messages.typeColumnAsProperty({ left, name, suggestion: nearColumn(place.checker, access.expression, name) })
+        : undefined;
+    }
+    case 2349: {
+      const callee = node && callAround(node)?.expression;
+      if (!callee) return undefined;
+      const what = whatIs(place.checker, callee);
+      return what && messages.typeCalled({ name: callee.getText(place.file), what, way: WAY_OF_CALL[what] });
+    }
+    case 7053: {
+      if (!node) return undefined;
+      const access = ancestor(node, ts.isElementAccessExpression);
+      if (!access || whatIs(place.checker, access.expression) !== "a node") return undefined;
+      const left = access.expression.getText(place.file);
+      const key = access.argumentExpression.getText(place.file);
+      const { parent } = access;
+      if (ts.isBinaryExpression(parent) && parent.left === access)
+        return messages.typeColumnAssigned({ left, key, name: key.replace(/^["'`]|["'`]$/g, "") });
+      return messages.typeColumnComputed({ left, key });
+    }
+    case 2322:
+    case 2353:
+    case 2559:
+    case 2769: {
+      const call = node && ancestor(node, ts.isCallExpression);
+      const operator = call?.expression.getText(place.file) ?? "";
+      if (!call || !node || !EXPORTS.includes(operator)) return undefined;
+      const property = ancestor(node, ts.isObjectLiteralElement)?.name?.getText(place.file);
+      const known = [...text.matchAll(/(\w+)\??:/g)].map(match => match[1]!);
+      if (number === 2353)
+        return messages.optionUnknown({
+          operator,
+          option: quoted,
+          known: listNames([...new Set(known)]),
+          suggestion: didYouMean(quoted, known),
+        });
+      const reason = text
+        .split("\n")
+        .at(number === 2769 ? -1 : 0)!
+        .trim()
+        .replace(/\.$/, "")
+        .replaceAll("'", "`");
+      return messages.typeOption({ operator, what: property ? `\`${property}\`` : "this", text: `${reason}.` });
+    }
+    case 2323:
+    case 2528:
+      return messages.graphExportSeveral({ programs: "with two `export default`" });
+    case 2448:
+      return messages.typeUsedBefore({ name: quoted });
+    default:
+      return undefined;
+  }
+}
+
+const WAY_OF_CALL = {
+  "a node": 'Columns are picked with brackets: `node["price"]`.',
+  "an operator": "It is called already: put it right of `>>`.",
+} as const;
+
+function wayOfOperator(operator: string, { left, right }: ts.BinaryExpression, file: ts.SourceFile): string {
+  if (["|", ">>>", ">", "||", "&&", "=>"].includes(operator)) return "Operators are applied with `>>`.";
+  if (["<<", "<"].includes(operator)) return "Turn it round: `node >> operator(...)`.";
+  if (operator === "+" && ts.isStringLiteralLike(right))
+    return `Columns to add stand in a list: \`+ [${right.getText(file)}]\`.`;
+  if (operator === "+" && ts.isStringLiteralLike(left))
+    return `Columns stand in a list: \`[${left.getText(file)}] + …\`.`;
+  return `Compute with a function of the value: \`node >> lambdaOp(x => x ${operator} 2)\`.`;
+}
+
+/** A name that is not declared: one of ours without its import, one of Merlin's, or any other. */
+function unknownName(name: string, { checker, file, start }: Place): Message {
+  const ours = meantExport(name);
+  if (ours === name) return messages.typeNotImported({ name });
+  if (ours) return messages.typeUnknownImport({ name, suggestion: ` Did you mean \`${ours}\`?`, example: ours });
+  const node = nodeAt({ checker, file, start, end: start + name.length });
+  const visible = node
+    ? checker
+        .getSymbolsInScope(node, ts.SymbolFlags.Variable)
+        .filter(symbol => symbol.declarations?.some(d => d.getSourceFile() === file))
+        .map(symbol => symbol.name)
+        .filter(other => !other.startsWith("$"))
+    : [];
+  return messages.typeUnknownName({ name, suggestion: didYouMean(name, [...visible, ...EXPORTS]) });
+}
+
+/** The export that a name means: itself, Merlin's word for it, or its other spelling. */
+const meantExport = (name: string): string | undefined =>
+  EXPORTS.find(known => known === name) ??
+  MERLIN[name] ??
+  EXPORTS.find(known => known.toLowerCase() === name.toLowerCase().replaceAll("_", ""));
+
+const nearExport = (name: string): string => {
+  const meant = meantExport(name);
+  return meant ? ` Did you mean \`${meant}\`?` : didYouMean(name, EXPORTS);
+};
+
+const nearColumn = (checker: ts.TypeChecker, node: ts.Expression, name: string): string => {
+  const names = columnsOf(checker, node)?.map(nameOf) ?? [];
+  return names.includes(name) ? "" : didYouMean(name, names);
+};
+
+function whatIs(checker: ts.TypeChecker, node: ts.Expression): keyof typeof WAY_OF_CALL | undefined {
+  const symbol = checker.getTypeAtLocation(node).getSymbol()?.name;
+  return symbol === "Node" ? "a node" : symbol === "Op" ? "an operator" : undefined;
+}
+
+function parametersOf(checker: ts.TypeChecker, call: ts.CallExpression): string | undefined {
+  const signature = checker.getTypeAtLocation(call.expression).getCallSignatures()[0];
+  const names = signature?.parameters.map(p => p.name).filter(name => name !== "site");
+  return names && `${call.expression.getText()}(${names.join(", ")})`;
+}
+
+const callAround = (node: ts.Node): ts.CallExpression | undefined =>
+  ancestor(node, (at): at is ts.CallExpression => ts.isCallExpression(at) && at.expression.end >= node.end);
+
+function ancestor<T extends ts.Node>(node: ts.Node, is: (node: ts.Node) => node is T): T | undefined {
+  for (let at: ts.Node | undefined = node; at && !ts.isStatement(at); at = at.parent) if (is(at)) return at;
+  return undefined;
+}
+
+/** The innermost node that a message's place lies in. */
+function nodeAt({ file, start, end }: Pick<Place, "checker" | "file" | "start" | "end">): ts.Node | undefined {
+  let found: ts.Node | undefined;
+  const visit = (node: ts.Node): void => {
+    if (node.getStart(file) > start || node.end < end) return;
+    found = node;
+    ts.forEachChild(node, visit);
+  };
+  visit(file);
+  return found;
+}

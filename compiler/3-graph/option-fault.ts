@@ -1,0 +1,117 @@
+/**
+ * What an operator's parameters do not accept → a message that names the option, what was given and what would do.
+ */
+import type { z } from "zod";
+import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";
+import * as messages from "../diagnostics/messages.js";
+import { describeValue } from "../dsl/faults.js";
+import type { Blame } from "../ops/define-op.js";
+
+/** Options that the compiler writes, not the author. */
+const INTERNAL = new Set(["groups", "lambda"]);
+
+export interface OptionFault {
+  readonly message: Message;
+  readonly blame: Blame;
+}
+
+/**
+ * @param issue what zod found first
+ * @param given the parameters as the author gave them
+ */
+export function optionFault(operator: string, issue: z.core.$ZodIssue, given: unknown, schema: z.ZodType): OptionFault {
+  const path = issue.path.map(String);
+  const option = path.join(".");
+  const seen = path.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], given);
+  const known = optionsOf(schema);
+  const at: Blame = option ? { option: path[0]! } : "right";
+  if (issue.code === "unrecognized_keys" && path.length === 0) {
+    const [key] = issue.keys as [string];
+    return {
+      message: messages.optionUnknown({
+        operator,
+        option: key,
+        known: known.length ? listNames(known) : "none",
+        suggestion: didYouMean(key, known),
+      }),
+      blame: { option: key },
+    };
+  }
+  if (path.length === 0 && issue.code === "invalid_type")
+    return {
+      message: messages.optionRecord({
+        operator,
+        seen: describeValue(given),
+        example: `${operator}({ ${known[0] ?? "option"}: ... })`,
+        known: listNames(known),
+      }),
+      blame: "right",
+    };
+  if (path.length === 0 || issue.code === "custom")
+    return {
+      message: messages.graphParameter({
+        operator,
+        problem: `${option && !issue.message.includes(option) ? `\`${option}\`: ` : ""}${issue.message.replace(/\.$/, "")}.`,
+        way: "See the operator's documentation (hover over its name).",
+      }),
+      blame: at,
+    };
+  if (seen === undefined)
+    return { message: messages.optionMissing({ operator, option, wanted: wantedOf(issue) }), blame: "right" };
+  return {
+    message: messages.optionValue({
+      operator,
+      option,
+      wanted: wantedOf(issue),
+      seen: describeValue(seen),
+      suggestion: typeof seen === "string" && issue.code === "invalid_value" ? near(seen, issue.values) : "",
+    }),
+    blame: at,
+  };
+}
+
+const near = (seen: string, values: readonly unknown[]): string => didYouMean(seen, values.map(String));
+
+function optionsOf(schema: z.ZodType): string[] {
+  const shape = "shape" in schema ? (schema.shape as Record<string, unknown>) : {};
+  return Object.keys(shape).filter(name => !INTERNAL.has(name));
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  int: "a whole number",
+  number: "a number",
+  string: "a text",
+  boolean: "`true` or `false`",
+  array: "a list",
+  object: "a record, `{ ... }`",
+  record: "a record, `{ ... }`",
+};
+
+/** What would do, in words. */
+function wantedOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return TYPES[issue.expected] ?? issue.expected;
+    case "invalid_value":
+      return issue.values.map(value => `\`${JSON.stringify(value)}\``).join(" or ");
+    case "too_small":
+      return bound(issue.origin, issue.minimum, issue.inclusive ? "at least" : "more than");
+    case "too_big":
+      return bound(issue.origin, issue.maximum, issue.inclusive ? "at most" : "less than");
+    case "invalid_union": {
+      const ways = issue.errors.flatMap(errors => errors.slice(0, 1).map(wantedOf));
+      return [...new Set(ways)].join(" or ") || "another value";
+    }
+    case "unrecognized_keys":
+      return `no ${issue.keys.map(key => `\`${key}\``).join(", ")}`;
+    default:
+      return "another value";
+  }
+}
+
+const bound = (origin: string, limit: number | bigint, relation: string): string =>
+  origin === "array" || origin === "set"
+    ? `a list of ${relation} ${limit}`
+    : origin === "string"
+      ? `a text of ${relation} ${limit} character${limit === 1 ? "" : "s"}`
+      : `${origin === "int" ? "a whole number" : "a number"} of ${relation} ${limit}`;

@@ -1,0 +1,157 @@
+/**
+ * What is wrong with a program as a whole: what its file exports, its name and options, and the node it answers with.
+ */
+import { basename } from "node:path";
+import type { ProgramSources } from "./2-check/sources.js";
+import type { Evaluated, GraphDocument } from "./3-graph/document.js";
+import type { InferredGraph } from "./3-graph/infer.js";
+import { authorTree, exported, rangeOf } from "./author-tree.js";
+import { type DiagnosticSite, diagnosticAt, didYouMean, type Finding, type Message } from "./diagnostics/diagnostic.js";
+import * as messages from "./diagnostics/messages.js";
+import { literal, siteRange } from "./place-faults.js";
+
+const KINDS = { ensemble: "an ensemble", workflow: "a workflow" } as const;
+const EXAMPLES = { ensemble: 'ensemble("recommend", ordering)', workflow: 'workflow("ranking", features)' } as const;
+
+/** The kind that a file's name promises. */
+const promised = (file: string): keyof typeof KINDS => (file.endsWith(".ensemble.ts") ? "ensemble" : "workflow");
+
+/** The expression behind `export default`, or the file's first character. */
+export function exportSite(sources: ProgramSources): DiagnosticSite {
+  const file = sources.entry;
+  const tree = authorTree(sources, file, sources.texts.get(file) ?? "");
+  const value = exported(tree);
+  return { file, ...(value ? rangeOf(tree, value) : { start: 0, end: 1 }) };
+}
+
+/** @param evaluated what running the file gave */
+export function exportFaults(
+  sources: ProgramSources,
+  evaluated: Extract<Evaluated, { readonly programs: readonly string[] }>,
+): Finding[] {
+  const file = basename(sources.entry);
+  const kind = promised(file);
+  const site = exportSite(sources);
+  const fault = (message: Message) => [diagnosticAt(site, message)];
+  const { programs } = evaluated;
+  if (programs.length > 1)
+    return fault(messages.graphExportSeveral({ programs: programs.map(name => `\`${name}\``).join(", ") }));
+  if (evaluated.kind === "graph") {
+    const { graph } = evaluated;
+    if (graph.kind === kind) return [];
+    return fault(
+      messages.graphExportKind({
+        file,
+        seen: KINDS[graph.kind],
+        expected: KINDS[kind],
+        way: `Rename the file to \`${file.replace(`.${kind}.ts`, `.${graph.kind}.ts`)}\`, or write \`${kind}(...)\`.`,
+      }),
+    );
+  }
+  const { seen } = evaluated;
+  if (evaluated.arguments)
+    return fault(
+      messages.graphProgramOutput({
+        program: seen === "an ensemble" ? "ensemble" : "workflow",
+        seen: evaluated.arguments,
+        example: seen === "an ensemble" ? "recommend" : "ranking",
+      }),
+    );
+  const [named] = programs;
+  const way = named
+    ? `\`${named}\` is one: end the file with \`export default ${named}\`.`
+    : seen === "a node"
+      ? `Name it: \`export default ${kind}("${kind === "ensemble" ? "recommend" : "ranking"}", node)\`.`
+      : `End the file with \`export default ${EXAMPLES[kind]}\`.`;
+  return fault(
+    messages.graphExportMissing({
+      file,
+      expected: kind,
+      seen: seen === "undefined" ? "missing" : seen,
+      way,
+    }),
+  );
+}
+
+/** Nodes that another program's file made. */
+export function foreignNodes(sources: ProgramSources, graph: GraphDocument): Finding[] {
+  const files = new Set<string>();
+  for (const { site } of graph.nodes) {
+    const file = site === undefined ? undefined : sources.sites[site]?.file;
+    if (file !== undefined && file !== sources.entry) files.add(file);
+  }
+  const text = sources.texts.get(sources.entry) ?? "";
+  return [...files]
+    .filter(file => exported(authorTree(sources, file, sources.texts.get(file) ?? "")))
+    .map(file => {
+      const name = basename(file);
+      const from = [name, name.replace(/\.ts$/, ".js"), name.replace(/\.ts$/, "")]
+        .map(spelled => literal(text, { start: 0, end: text.length }, `./${spelled}`))
+        .find(found => found !== undefined);
+      return diagnosticAt(
+        { file: sources.entry, ...(from ?? { start: 0, end: 1 }) },
+        messages.graphForeignNode({ file: name }),
+      );
+    });
+}
+
+/** Name, options and columns of the program. */
+export function programFaults(
+  sources: ProgramSources,
+  graph: GraphDocument,
+  inferred: InferredGraph,
+  settings: readonly string[],
+): Finding[] {
+  const site = exportSite(sources);
+  const text = sources.texts.get(site.file) ?? "";
+  const at = (value: string): DiagnosticSite => ({ file: site.file, ...(literal(text, site, value) ?? site) });
+  const problems: [string, DiagnosticSite][] = [];
+  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(graph.name))
+    problems.push([
+      `the name ${JSON.stringify(graph.name)} must be letters, digits, \`_\`, \`-\` and \`.\`: it becomes a folder and a Triton model`,
+      at(graph.name),
+    ]);
+  if (inferred.output && inferred.output.length === 0 && inferred.faults.length === 0)
+    problems.push(["the output node has no columns", site]);
+  for (const problem of settings) problems.push([problem, site]);
+  const inputs = inferred.inputs.map(c => c.name);
+  const { removeInputs } = graph.options;
+  for (const name of Array.isArray(removeInputs) ? (removeInputs as readonly string[]) : [])
+    if (!inputs.includes(name))
+      problems.push([
+        `\`removeInputs\` names \`${name}\`, which no \`source\` declares.${didYouMean(name, inputs)}`,
+        at(name),
+      ]);
+  return [
+    ...problems.map(([problem, place]) => programFault(graph, problem, place)),
+    ...differentRows(sources, graph, inferred, site),
+  ];
+}
+
+export const programFault = ({ kind }: Pick<GraphDocument, "kind">, problem: string, site: DiagnosticSite): Finding =>
+  diagnosticAt(
+    site,
+    messages.graphParameter({
+      operator: kind,
+      problem: /[.?]$/.test(problem) ? problem : `${problem}.`,
+      way: `Change the arguments of \`${kind}(...)\`.`,
+    }),
+  );
+
+/** A workflow's columns make one table. */
+function differentRows(
+  sources: ProgramSources,
+  graph: GraphDocument,
+  { output = [] }: InferredGraph,
+  site: DiagnosticSite,
+): Finding[] {
+  const [first, ...others] = graph.kind === "workflow" ? output : [];
+  const other = others.find(b => b.column.rows !== first!.column.rows);
+  if (!first || !other) return [];
+  const related = [first, other].flatMap(({ column, site: made }) =>
+    made === undefined ? [] : [{ note: `\`${column.name}\` comes from here`, site: siteRange(sources, made, "whole") }],
+  );
+  return [
+    diagnosticAt(site, messages.workflowDifferentRows({ left: first.column.name, right: other.column.name }), related),
+  ];
+}

@@ -1,0 +1,7 @@
+import { source, workflow } from "merlon";
+
+const a = source({ price: "float", id: "i64", name: "str", ids: "int64[]", seen: "list<in64>", at: 8, vector: "float32[64]" });
+const b = source({});
+const c = source(["price"]);
+
+export default workflow("x", a + b + c);
