@@ -36,7 +36,7 @@ export function feastViews(call: Call<FeastAuthor>, repository: FeastRepository)
   const all = service === undefined ? byView(call, repository, [view!].flat()) : byService(call, repository, service);
   if (!all) return undefined;
   const label = `\`queryFeast\` of ${service === undefined ? all.map(c => `view \`${c.view.name}\``).join(", ") : `service \`${service}\``}`;
-  const chosen = choose(call, label, all);
+  const chosen = choose(call, all);
   if (!chosen) return undefined;
   const several = chosen.length > 1;
   const features = chosen.flatMap(({ view, features }) =>
