@@ -11,6 +11,7 @@ import { predictCommand } from "./predict.js";
 import { serve } from "./serve.js";
 import { transformCommand } from "./transform.js";
 import { typegenCommand } from "./typegen.js";
+import { verifyCommand } from "./verify.js";
 
 export const commands = (): readonly Command[] => [
   checkCommand(),
@@ -19,6 +20,7 @@ export const commands = (): readonly Command[] => [
   typegenCommand(),
   fitCommand(),
   transformCommand(),
+  verifyCommand(),
   predictCommand(),
   indexCommand(),
   serveCommand(),

@@ -8,6 +8,7 @@ interface Options {
   readonly out: string;
   readonly memoryLimit?: string;
   readonly threads?: string;
+  readonly goldenRows: string;
 }
 
 export const fitCommand = (): Command =>
@@ -21,6 +22,7 @@ export const fitCommand = (): Command =>
     )
     .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
     .option("--threads <n>", "how many threads DuckDB may use")
+    .option("--golden-rows <n>", "rows of the data to keep in the folder for `merlon verify`; 0 for none", "32")
     .addHelpText(
       "after",
       `
@@ -54,6 +56,7 @@ Then: \`merlon transform DIR\` for training data, \`transformWorkflow("DIR")\` i
             folder,
             base: dirname(file),
             refine: compiled.withState,
+            goldenRows: Number(options.goldenRows),
             onProgress: progress.onProgress,
             ...databaseOptions(options),
           });

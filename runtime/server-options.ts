@@ -70,6 +70,8 @@ export interface ServeOptions {
   readonly grpcHeaderForwardPattern?: string;
   /** Makes the seeds of requests that name none a repeatable sequence. */
   readonly seed?: bigint;
+  /** Runs the golden rows of fitted workflows as they load, and warns of differences (the default) or refuses the model. */
+  readonly verifyWorkflows?: "off" | "warn" | "refuse";
   readonly log?: Partial<LogOptions>;
   /** File that takes the log instead of the process's streams. */
   readonly logFile?: string;
@@ -140,6 +142,7 @@ export const withDefaults = (given: ServeOptions) => {
     httpHeaderForwardPattern: given.httpHeaderForwardPattern ?? "",
     grpcHeaderForwardPattern: given.grpcHeaderForwardPattern ?? "",
     seed: given.seed,
+    verifyWorkflows: given.verifyWorkflows ?? ("warn" as const),
     onLoaded: given.onLoaded ?? (() => {}),
     logFile: given.logFile ?? "",
     log: { info: true, warning: true, error: true, verbose: 0, format: "default" as const, ...given.log },

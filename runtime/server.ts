@@ -40,6 +40,12 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     server: serverModels(() => registry),
     log,
     drawSeed: createSeeds(options.seed),
+    onGoldenDifference:
+      options.verifyWorkflows === "off"
+        ? "skip"
+        : options.verifyWorkflows === "refuse"
+          ? "refuse"
+          : message => log.warning("merlon", message),
   });
   await loadFirst(registry, options, log, cache !== undefined);
   options.onLoaded();

@@ -179,7 +179,13 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
       inert("allow-vertex-ai", "boolean", "that front end is not here, and true is refused"),
     ],
   ],
-  ["Merlon", [flag("seed", "integer", "Makes the sampling of requests that name no seed repeatable.")]],
+  [
+    "Merlon",
+    [
+      flag("seed", "integer", "Makes the sampling of requests that name no seed repeatable."),
+      flag("verify-workflows", "string", "off, warn (default) or refuse: golden rows of fitted workflows at load."),
+    ],
+  ],
   [
     "DEPRECATED",
     [

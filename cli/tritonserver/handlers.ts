@@ -196,6 +196,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "allow-sagemaker": absentFrontEnd("SageMaker"),
   "allow-vertex-ai": absentFrontEnd("Vertex AI"),
   seed: (o, v) => (o.seed = readSeed(v)),
+  "verify-workflows": (o, v) => (o.verifyWorkflows = oneOf(v, ["off", "warn", "refuse"], "verify-workflows")),
   "response-cache-byte-size": (o, v, warn) => {
     const size = readSize(v);
     warn(

@@ -5,7 +5,7 @@ import type { ModelConfig } from "../../triton-protos/model-config.js";
 import type { Controls } from "../data-plane/controls.js";
 import type { InferRequest, InferResponse } from "../data-plane/request.js";
 import type { RuntimeFault } from "../errors.js";
-import type { ModelCaller } from "../plan/kernel.js";
+import type { ModelCaller, PrepareContext } from "../plan/kernel.js";
 import type { Parameter, Tensor } from "../tensor.js";
 
 /** One request as the scheduler hands it over: validated against the model's configuration. */
@@ -59,6 +59,7 @@ export interface LoadContext {
   readonly server: ServerModels;
   /** Draws the seed of a request that names none (`--seed` makes the sequence repeatable). */
   drawSeed(): bigint;
+  readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];
 }
 
 export interface LoadedModel {

@@ -32,7 +32,7 @@ export const merlonBackend: Backend = {
   load: async context => {
     const plan = await readPlan(context.folder);
     checkConfig(plan, context.config);
-    const executable = await preparePlan(plan, { folder: context.folder, models: context.models });
+    const executable = await preparePlan(plan, context);
     const form = plan.stage ? stageForm(plan, plan.stage, context.config) : requestForm(plan, context.config);
     return {
       execute: requests => Promise.all(requests.map(request => answer(executable, form, context, request))),

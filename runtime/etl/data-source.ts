@@ -10,7 +10,8 @@ import { didYouMean } from "./nearest-name.js";
 import { identifier, text, texts } from "./sql/literal.js";
 import { declaredType, refuseType, sourceExpression } from "./sql/source-column.js";
 
-export type DataFormat = "parquet" | "csv";
+/** `table` is one that DuckDB holds. */
+export type DataFormat = "parquet" | "csv" | "table";
 
 export interface DataFiles {
   readonly files: readonly string[];

@@ -2,11 +2,14 @@
  * An unfitted workflow plan and data -> the state of every step that learns. Statistics of one depth are taken together; steps further
  * down see the columns as the steps before them make them.
  */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { datatype } from "../../triton-protos/datatype.js";
 import type { FittedOpKind, OpState } from "../../triton-protos/op-params.js";
 import { isFittedOp } from "../../triton-protos/op-params.js";
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
+import { GOLDEN_FILE, printGolden } from "../golden/golden-rows.js";
 import { findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { columnsRead, type Layers, nextWave, openLayers } from "./layers.js";
@@ -14,6 +17,7 @@ import { learnDataStats } from "./learn-data-stats.js";
 import { learnJoinGroupby, learnTargetEncoding } from "./learn-groups.js";
 import { learnVocabularies } from "./learn-vocabularies.js";
 import { openLookups } from "./lookups.js";
+import { makeGolden } from "./make-golden.js";
 import { type Also, type Asked, findMoments, type Moments } from "./moments.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
 import type { SqlColumn } from "./sql/sql-form.js";
@@ -27,7 +31,11 @@ export interface FitOptions extends DatabaseOptions {
   /** The plan again, with what is known so far: what is learnt may decide the dtypes, shapes and columns of the steps that follow. */
   readonly refine?: (states: ReadonlyMap<string, OpState[FittedOpKind]>) => Plan;
   readonly onProgress?: OnProgress;
+  /** How many golden rows to keep in the folder; they need `refine`. @default 32 */
+  readonly goldenRows?: number;
 }
+
+const GOLDEN_ROWS = 32;
 
 export interface Fitted {
   readonly states: ReadonlyMap<string, OpState[FittedOpKind]>;
@@ -76,6 +84,14 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
       await layers.add(fitted);
     }
     if (fit.states.size === 0) await countRows(fit);
+    const wanted = options.goldenRows ?? GOLDEN_ROWS;
+    if (options.refine && wanted > 0) {
+      const golden = await makeGolden(database, lookups, options.refine(fit.states), "merlon_0", {
+        wanted,
+        total: fit.rows,
+      });
+      await writeFile(join(options.folder, GOLDEN_FILE), printGolden(golden));
+    }
     return { states: fit.states, rows: fit.rows };
   } finally {
     await database.close();

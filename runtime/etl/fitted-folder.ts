@@ -5,6 +5,7 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { MANIFEST_FILE, printManifest } from "../../triton-protos/artefacts/manifest.js";
 import { printMerlinJson, printMerlinPbtxt } from "../../triton-protos/artefacts/merlin-schema.js";
 import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { WORKFLOW_FILE } from "../../triton-protos/artefacts/workflow.js";
@@ -27,6 +28,7 @@ export async function writeFittedWorkflow(out: string, fill: (folder: string) =>
       staging,
       plan.outputs.map(output => output.schema),
     );
+    await writeFile(join(staging, MANIFEST_FILE), printManifest(staging, plan));
     replaceFolder(staging, out);
     return plan;
   } finally {

@@ -54,6 +54,16 @@ export function columnsRead(plan: Plan): readonly ColumnSchema[] {
   return plan.inputs.filter(col => read.has(col.name));
 }
 
+/** Finds columns of a plan by reference. */
+export function columnFinder(plan: Plan): (ref: ColumnRef) => ColumnSchema {
+  const columns = new Map(
+    [{ id: REQUEST_STEP, outputs: plan.inputs }, ...plan.steps].flatMap(({ id, outputs }) =>
+      outputs.map(col => [`${id}\n${col.name}`, col] as const),
+    ),
+  );
+  return ref => columns.get(`${ref.step}\n${ref.column}`)!;
+}
+
 /** `keep` names columns of the data that travel along under the aliases `k0`, `k1`, … */
 export async function openLayers(
   database: Database,

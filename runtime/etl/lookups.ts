@@ -30,11 +30,13 @@ export interface Lookups {
 export function openLookups(database: Database, folder: string): Lookups {
   const vocabularies = new Map<string, string>();
   const groups = new Map<string, readonly GroupLookup[]>();
+  const known = new Set<string>();
   return {
     vocabulary: (stepId, column) => vocabularies.get(placeName(stepId, column)),
     groups: stepId => groups.get(stepId),
     async add(steps, find) {
-      for (const step of steps) {
+      for (const step of steps.filter(({ id }) => !known.has(id))) {
+        known.add(step.id);
         if (step.op === "targetEncoding" || step.op === "joinGroupby") {
           const found = await loadGroups(database, step, ref => find(ref).dtype, folder);
           if (found) groups.set(step.id, found);
@@ -42,9 +44,11 @@ export function openLookups(database: Database, folder: string): Lookups {
         } else if (usesKernel(step)) await registerKernel(database, step, ref => find(ref).dtype, folder);
         if (step.op !== "categorify" || step.params.encodeType === "combo") continue;
         for (const ref of step.inputs.input!) {
-          const vocabulary = readVocabulary(join(folder, step.state!.columns[ref.name]!.vocabulary));
-          const isList = find(ref).list !== undefined;
-          const table = await defineVocabulary(database, step.id, ref.name, vocabulary, isList);
+          const { vocabulary, cardinality } = step.state!.columns[ref.name]!;
+          const { dtype, list } = find(ref);
+          const read = () => readVocabulary(join(folder, vocabulary));
+          const place = { stepId: step.id, column: ref.name, dtype, isList: list !== undefined, size: cardinality };
+          const table = await defineVocabulary(database, place, read);
           if (table !== undefined) vocabularies.set(placeName(step.id, ref.name), table);
         }
       }
@@ -55,20 +59,21 @@ export function openLookups(database: Database, folder: string): Lookups {
 /** Answers the table to join with. Of text in lists it makes an enum type, whose casts are native and parallel. */
 async function defineVocabulary(
   database: Database,
-  stepId: string,
-  column: string,
-  { dtype, values }: Vocabulary,
-  isList: boolean,
+  { stepId, column, dtype, isList, size }: VocabularyPlace,
+  read: () => Vocabulary,
 ): Promise<string | undefined> {
   const name = placeName(stepId, column);
-  const canJoin = !isList && database.reserve(bytesOf(values));
+  const canJoin = !isList && database.reserve(size * (dtype === "string" ? 80 : 40));
   if (!canJoin && dtype !== "string") {
-    await registerPlaces(database, name, dtype, values);
+    await registerPlaces(database, name, dtype, read().values);
     return undefined;
   }
   const table = valuesTable(stepId, column);
-  if (!(await tableExists(database, table)))
+  // A fit has it already.
+  if (!(await tableExists(database, table))) {
+    const { values } = read();
     await loadTable(database, table, [{ name: "value", dtype, values }], values.length);
+  }
   if (canJoin) return table;
   await database.run(
     `CREATE TYPE ${name} AS ENUM (SELECT value FROM ${table} ORDER BY rowid)`,
@@ -77,9 +82,14 @@ async function defineVocabulary(
   return undefined;
 }
 
-/** What a hash table of them takes, roughly. */
-const bytesOf = (values: Values): number =>
-  values.length * 40 + (Array.isArray(values) ? values.reduce((sum: number, v: string) => sum + v.length, 0) : 0);
+interface VocabularyPlace {
+  readonly stepId: string;
+  readonly column: string;
+  readonly dtype: DType;
+  readonly isList: boolean;
+  /** Values, nearly. */
+  readonly size: number;
+}
 
 /** See `SqlContext.place`: for values that no join reaches. */
 export const placeByFunction: SqlContext["place"] = (stepId, { name, dtype }, value) =>

@@ -6,13 +6,13 @@ import { writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { readWorkflow } from "../../triton-protos/artefacts/workflow.js";
-import { type ColumnRef, type Plan, REQUEST_STEP } from "../../triton-protos/plan.js";
-import type { ColumnSchema } from "../../triton-protos/schema.js";
+import type { Plan } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import { type DataFiles, findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { refuseForeign, writeSchemas } from "./fitted-folder.js";
-import { columnsRead, nextWave, openLayers } from "./layers.js";
+import { layPlan } from "./lay-plan.js";
+import { columnFinder, columnsRead, openLayers } from "./layers.js";
 import { type Lookups, openLookups } from "./lookups.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
 import { identifier, text } from "./sql/literal.js";
@@ -80,16 +80,6 @@ export async function transformWorkflow(
   }
 }
 
-/** Finds columns of a plan by reference. */
-function columnFinder(plan: Plan): (ref: ColumnRef) => ColumnSchema {
-  const columns = new Map(
-    [{ id: REQUEST_STEP, outputs: plan.inputs }, ...plan.steps].flatMap(({ id, outputs }) =>
-      outputs.map(col => [`${id}\n${col.name}`, col] as const),
-    ),
-  );
-  return ref => columns.get(`${ref.step}\n${ref.column}`)!;
-}
-
 interface Job {
   readonly database: Database;
   readonly lookups: Lookups;
@@ -105,16 +95,7 @@ async function transformFiles(job: Job, files: DataFiles, to: string): Promise<v
   const columns = columnsRead(plan);
   const source = await openData(database, files, columns, keep);
   const layers = await openLayers(database, source, columns, lookups, keep);
-  let rest = plan.steps;
-  while (rest.length > 0) {
-    const ready = nextWave(layers, rest);
-    await layers.add(ready);
-    rest = rest.filter(step => !ready.includes(step));
-  }
-  const select = [
-    ...plan.outputs.map(({ ref, schema }) => `${layers.find(ref)!.sql} AS ${identifier(schema.name)}`),
-    ...keep.map((name, i) => `k${i} AS ${identifier(name)}`),
-  ];
+  const select = [...(await layPlan(layers, plan)), ...keep.map((name, i) => `k${i} AS ${identifier(name)}`)];
   const total = source.rows === undefined ? undefined : job.done + source.rows;
   const report = (fraction: number) =>
     job.onProgress?.({

@@ -1,3 +1,6 @@
+/**
+ * Vocabularies inside DuckDB: learnt from a column, kept as a table, and read out for the Arrow file.
+ */
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import type { Vocabulary } from "../kernels/vocabulary-file.js";
 import type { Database } from "./database.js";

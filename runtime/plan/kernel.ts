@@ -36,6 +36,8 @@ export interface PrepareContext {
   /** Folder that the step's artefact paths are relative to. */
   readonly folder: string;
   readonly models: ModelCaller;
+  /** What to do where a workflow's golden rows come out otherwise; default: refuse to load. */
+  readonly onGoldenDifference?: "refuse" | "skip" | ((message: string) => void) | undefined;
 }
 
 /** What a kernel may use while it runs. */

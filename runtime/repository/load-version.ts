@@ -9,7 +9,7 @@ import type { Backend, LoadContext, LoadedModel, ServerModels } from "../backend
 import { loadBackend } from "../backends/index.js";
 import type { ResponseCache } from "../cache/local-cache.js";
 import { RuntimeFault } from "../errors.js";
-import type { ModelCaller } from "../plan/kernel.js";
+import type { ModelCaller, PrepareContext } from "../plan/kernel.js";
 import { createScheduler } from "../scheduling/create-scheduler.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
 import { createStatistics, type VersionStatistics } from "../statistics.js";
@@ -53,6 +53,7 @@ export interface LoadOptions {
   /** Where models with `response_cache` keep answers. */
   readonly cache?: ResponseCache | undefined;
   drawSeed(): bigint;
+  readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];
 }
 
 /** Where Triton looks for the libraries of backends; ours are part of the server. */
@@ -99,6 +100,7 @@ export async function loadVersion(
     models: options.models,
     server: options.server,
     drawSeed: options.drawSeed,
+    ...(options.onGoldenDifference && { onGoldenDifference: options.onGoldenDifference }),
   };
   const labels = readLabels(served, polled.folder);
   const loaded = await backend.load(context);

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fitWorkflow } from "#runtime/etl/fit.js";
 import { writeFittedWorkflow } from "#runtime/etl/fitted-folder.js";
+import { OP_PARAMS } from "#triton-protos/op-params.js";
 
 const [folder, out] = process.argv.slice(2);
 const inputs = [{ name: "x", dtype: "string", rows: "request", tags: [], properties: {} }];
@@ -11,7 +12,7 @@ const step = {
   id: "ids",
   op: "categorify",
   label: "ids",
-  params: { freqThreshold: 0, maxSize: 0, numBuckets: 1, outDtype: "int64" },
+  params: OP_PARAMS.categorify.parse({}),
   inputs: { input: [ref] },
   outputs: [{ ...inputs[0], dtype: "int64" }],
 };

@@ -6,12 +6,13 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isFittedOp } from "../op-params.js";
 import { type Plan, PlanError, parsePlan } from "../plan.js";
+import { checkManifest } from "./manifest.js";
 
 export const WORKFLOW_FILE = "workflow.json";
 
 /**
  * @param folder written by `merlon fit`
- * @throws PlanError naming the folder or file, what is wrong and what to do
+ * @throws PlanError naming the folder or file, what is wrong and what to do; an artefact whose checksum is not the fit's is named, too
  */
 export function readWorkflow(folder: string): Plan {
   const file = join(folder, WORKFLOW_FILE);
@@ -43,6 +44,7 @@ export function readWorkflow(folder: string): Plan {
         );
     }
   }
+  checkManifest(folder, plan);
   return plan;
 }
 
