@@ -26,9 +26,12 @@ export async function runServer(options: ServeOptions, advise: boolean): Promise
   // Node opens its debugger's port on this signal; Triton ends. 138 is what a shell shows for it.
   process.on("SIGUSR1", () => process.exit(138));
   let running: Promise<RunningServer> | undefined;
-  // While models load nothing is open, and a signal ends the process at once, as it does Triton's.
+  // While models load nothing is open, and a signal ends the process at once, as it does Triton's. The first process of a container has to
+  // end itself: there no signal does by itself.
+  if (process.pid === 1) for (const [signal, number] of SIGNALS) process.once(signal, () => process.exit(128 + number));
   const onLoaded = (): void => {
     let ending = false;
+    for (const [signal] of SIGNALS) process.removeAllListeners(signal);
     for (const [signal, number] of SIGNALS)
       process.on(signal, () => {
         process.stdout.write(`Signal (${number}) received.\n`);

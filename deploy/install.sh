@@ -1,0 +1,29 @@
+#!/bin/sh
+# What the Dockerfile does, as a script that runs anywhere: install.sh SOURCE PREFIX
+# Packs the project in SOURCE and installs the package, with what it needs at run time, into PREFIX; PREFIX/bin has merlon and tritonserver.
+# MERLON_TARBALL=FILE installs that package instead of packing SOURCE; MERLON_FAISS=none leaves the binding of FAISS out.
+set -eu
+source=$1
+prefix=$2
+tarball=${MERLON_TARBALL:-}
+if [ -z "$tarball" ]; then
+  cd "$source"
+  npm ci --ignore-scripts --no-audit --no-fund
+  npm run build
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  npm pack --silent --pack-destination "$work"
+  tarball=$(ls "$work"/merlon-*.tgz)
+fi
+mkdir -p "$prefix"
+cd "$prefix"
+printf '{ "name": "merlon-server", "private": true, "allowScripts": { "better-sqlite3": true } }\n' > package.json
+# Install scripts are off: that of onnxruntime-node fetches CUDA libraries, that of faiss-node a binary from elsewhere.
+npm install --ignore-scripts --omit=dev --no-audit --no-fund "$tarball"
+# The SQLite binding is for models that read a Feast store, FAISS for those that ask an index.
+npm rebuild better-sqlite3
+[ "${MERLON_FAISS:-}" = none ] || node node_modules/merlon/scripts/native-faiss.mjs
+# ONNX Runtime brings binaries for other systems along.
+find node_modules/onnxruntime-node/bin -mindepth 2 -maxdepth 2 -type d ! -name "$(node -p process.platform)" -exec rm -rf {} +
+mkdir -p bin
+ln -sf ../node_modules/.bin/merlon ../node_modules/.bin/tritonserver bin/

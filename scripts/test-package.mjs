@@ -1,0 +1,74 @@
+// `npm run test:package` (minutes): packs the project, installs the package into an empty folder as the Dockerfile does, and runs what a
+// stranger would: `npx merlon --help`, `npx tritonserver --help`, and a server that is asked for its health, answers a request and ends.
+import { spawn, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ROOT, run, step } from "./setup.mjs";
+
+const folder = mkdtempSync(join(tmpdir(), "merlon-package-"));
+const prefix = join(folder, "prefix");
+const expect = (what, found, wanted) => {
+  if (!wanted.test(String(found))) throw new Error(`${what}: expected ${wanted}, got ${found}`);
+};
+
+/** `npx` in the folder of the installed package, which must not fetch anything. */
+function npx(...words) {
+  const { status, stdout, stderr } = spawnSync("npx", ["--no-install", ...words], { cwd: prefix, encoding: "utf8" });
+  return `${status} ${stdout}${stderr}`;
+}
+
+async function serveOnce() {
+  const models = join(folder, "models");
+  mkdirSync(join(models, "echo", "1"), { recursive: true });
+  writeFileSync(
+    join(models, "echo", "config.pbtxt"),
+    'backend: "identity"\ninput { name: "INPUT0" data_type: TYPE_INT32 dims: 2 }\noutput { name: "OUTPUT0" data_type: TYPE_INT32 dims: 2 }\n',
+  );
+  const flags = ["http", "grpc", "metrics"].flatMap(name => [`--${name}-port=0`, `--${name}-address=127.0.0.1`]);
+  const server = spawn(join(prefix, "bin", "tritonserver"), [`--model-repository=${models}`, ...flags], {
+    cwd: folder,
+  });
+  let log = "";
+  for (const stream of [server.stdout, server.stderr]) stream.on("data", chunk => (log += chunk));
+  const ended = new Promise(done => server.on("exit", done));
+  for (let i = 0; i < 600 && !log.includes("Started Metrics Service"); i++)
+    await new Promise(done => setTimeout(done, 50));
+  try {
+    const base = `http://127.0.0.1:${/Started HTTPService at [\d.]+:(\d+)/.exec(log)?.[1]}`;
+    expect("health", (await fetch(`${base}/v2/health/ready`)).status, /^200$/);
+    const body = JSON.stringify({ inputs: [{ name: "INPUT0", shape: [2], datatype: "INT32", data: [7, 8] }] });
+    const answer = await fetch(`${base}/v2/models/echo/infer`, { method: "POST", body });
+    expect("answer", await answer.text(), /"data":\[7,8\]/);
+  } catch (error) {
+    throw new Error(`${error.message}\n${log}`);
+  } finally {
+    server.kill("SIGTERM");
+    expect("exit code", await ended, /^0$/);
+  }
+}
+
+try {
+  await step("Packing", () => {
+    run("npm", ["run", "build"]);
+    run("npm", ["pack", "--silent", "--pack-destination", folder]);
+  });
+  const tarball = join(
+    folder,
+    readdirSync(folder).find(name => name.endsWith(".tgz")),
+  );
+  await step("Installing the package into an empty folder (deploy/install.sh)", () => {
+    run("sh", [join(ROOT, "deploy", "install.sh"), ROOT, prefix], {
+      env: { ...process.env, MERLON_TARBALL: tarball, MERLON_FAISS: process.env.MERLON_FAISS ?? "none" },
+    });
+  });
+  await step("npx merlon --help, npx tritonserver --help", () => {
+    expect("npx merlon --help", npx("merlon", "--help"), /^0 [\s\S]*Usage: merlon/);
+    expect("npx merlon serve --help", npx("merlon", "serve", "--help"), /^0 [\s\S]*--model-repository/);
+    // Triton's help ends with 1 too.
+    expect("npx tritonserver --help", npx("tritonserver", "--help"), /^1 [\s\S]*Usage: tritonserver/);
+  });
+  await step("A server from the installed package", serveOnce);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

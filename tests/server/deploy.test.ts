@@ -1,0 +1,130 @@
+/**
+ * The files in `deploy/`: what they must say, so that a container and a cluster find ports, probes and models where they look for them.
+ */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+import { serveOptions } from "#cli/tritonserver/serve-options.js";
+
+const folder = new URL("../../deploy/", import.meta.url);
+const text = (name: string): string => readFileSync(new URL(name, folder), "utf8");
+
+interface Probe {
+  readonly httpGet: { readonly path: string; readonly port: number };
+}
+interface Container {
+  readonly name: string;
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly args: readonly string[];
+  readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
+  readonly securityContext: Readonly<Record<string, unknown>>;
+  readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
+  readonly readinessProbe: Probe;
+  readonly livenessProbe: Probe;
+}
+interface Runtime {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly spec: {
+    readonly annotations: Readonly<Record<string, string>>;
+    readonly protocolVersions: readonly string[];
+    readonly supportedModelFormats: readonly { readonly name: string; readonly version: string }[];
+    readonly containers: readonly Container[];
+    readonly volumes: readonly { readonly name: string }[];
+  };
+}
+
+const runtime = parse(text("serving-runtime.yaml")) as Runtime;
+
+test("the ServingRuntime starts the server on the ports and the folder that KServe uses", () => {
+  expect(runtime).toMatchObject({
+    apiVersion: "serving.kserve.io/v1alpha1",
+    kind: "ServingRuntime",
+    spec: { protocolVersions: ["v2", "grpc-v2"] },
+  });
+  const [container] = runtime.spec.containers;
+  expect(runtime.spec.containers).toHaveLength(1);
+  expect(container).toMatchObject({ name: "kserve-container", command: ["tritonserver"] });
+  // The arguments are read by the server's own reader.
+  const options = serveOptions(container!.args);
+  expect(options).toMatchObject({
+    modelRepositories: ["/mnt/models"],
+    http: { port: 8080 },
+    grpc: { port: 9000 },
+    metrics: { port: 8002 },
+    exitOnError: false,
+  });
+  expect(container!.ports).toEqual([{ name: "http1", containerPort: 8080, protocol: "TCP" }]);
+  expect(runtime.spec.annotations).toEqual({
+    "prometheus.kserve.io/path": "/metrics",
+    "prometheus.kserve.io/port": "8002",
+  });
+  expect(container!.readinessProbe.httpGet).toEqual({ path: "/v2/health/ready", port: 8080 });
+  expect(container!.livenessProbe.httpGet).toEqual({ path: "/v2/health/live", port: 8080 });
+  expect(container!.securityContext).toMatchObject({ runAsNonRoot: true, readOnlyRootFilesystem: true });
+  const volumes = runtime.spec.volumes.map(({ name }) => name);
+  for (const { name } of container!.volumeMounts) expect(volumes).toContain(name);
+});
+
+test("the InferenceService names the runtime, one of its formats, and a grace period that the server's patience fits into", () => {
+  const service = parse(text("inference-service.yaml")) as {
+    readonly apiVersion: string;
+    readonly kind: string;
+    readonly spec: {
+      readonly predictor: {
+        readonly terminationGracePeriodSeconds: number;
+        readonly model: {
+          readonly modelFormat: { readonly name: string; readonly version: string };
+          readonly runtime: string;
+          readonly protocolVersion: string;
+          readonly storageUri: string;
+        };
+      };
+    };
+  };
+  const { model, terminationGracePeriodSeconds } = service.spec.predictor;
+  expect(service).toMatchObject({ apiVersion: "serving.kserve.io/v1beta1", kind: "InferenceService" });
+  expect(model.runtime).toBe(runtime.metadata.name);
+  expect(runtime.spec.supportedModelFormats).toContainEqual({ ...model.modelFormat, autoSelect: true });
+  expect(runtime.spec.protocolVersions).toContain(model.protocolVersion);
+  expect(model.storageUri).toMatch(/^[a-z0-9]+:\/\/./);
+  expect(terminationGracePeriodSeconds).toBeGreaterThan(30);
+});
+
+test("the Dockerfile ends in a small stage that is not root, is asked for its health, and starts the server on /models", () => {
+  const lines = text("Dockerfile")
+    .replaceAll("\\\n", " ")
+    .split("\n")
+    .filter(line => line && !line.startsWith("#"));
+  const last = lines.slice(lines.findLastIndex(line => line.startsWith("FROM ")));
+  const of = (instruction: string): string | undefined =>
+    last.find(line => line.startsWith(`${instruction} `))?.slice(instruction.length + 1);
+  expect(of("FROM")).toMatch(/-slim$/);
+  expect(of("USER")).toBe("1000:1000");
+  expect(of("EXPOSE")).toBe("8000 8001 8002");
+  expect(of("HEALTHCHECK")).toContain("/v2/health/ready");
+  const [program, ...words] = JSON.parse(of("CMD")!) as string[];
+  expect(program).toBe("tritonserver");
+  expect(serveOptions(words)).toMatchObject({ modelRepositories: ["/models"] });
+  expect(last.join("\n")).not.toMatch(/g\+\+|python3|libfaiss-dev/);
+});
+
+test("the package holds the programs and none of the tests", () => {
+  const listed = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+    cwd: new URL("..", folder),
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const [{ files }] = JSON.parse(listed) as [{ files: readonly { readonly path: string }[] }];
+  const paths = files.map(({ path }) => path);
+  for (const path of ["dist/cli/main.js", "dist/cli/tritonserver.js", "dist/runtime/server.js", "package.json"])
+    expect(paths).toContain(path);
+  expect(paths.filter(path => /^dist\/(tests|examples)\/|^tests\/|\.tsbuildinfo$/.test(path))).toEqual([]);
+});
+
+test("the installation script is sound shell", () => {
+  execFileSync("sh", ["-n", new URL("install.sh", folder).pathname]);
+});
