@@ -5,6 +5,7 @@ import { Command } from "commander";
 import { buildCommand } from "./build.js";
 import { checkCommand } from "./check.js";
 import { explainCommand } from "./explain.js";
+import { feastCommand } from "./feast.js";
 import { fitCommand } from "./fit.js";
 import { indexCommand } from "./index-build.js";
 import { predictCommand } from "./predict.js";
@@ -23,6 +24,7 @@ export const commands = (): readonly Command[] => [
   verifyCommand(),
   predictCommand(),
   indexCommand(),
+  feastCommand(),
   serveCommand(),
 ];
 

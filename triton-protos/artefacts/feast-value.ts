@@ -51,7 +51,7 @@ export function decodeValue(bytes: Uint8Array, sink: ValueSink): FeastType | nul
   return stored;
 }
 
-/** Feast writes a null timestamp as numpy's NaT, the least int64; it is stepped over. */
+/** Whether a null timestamp stands here; it is stepped over. */
 function isNoMoment(c: Cursor, tag: number, number: number): boolean {
   if (number !== 8 || (tag & 7) !== 0) return false;
   const start = c.at;
@@ -106,9 +106,12 @@ function scalar(c: Cursor, tag: number, member: number, sink: ValueSink): void {
   }
 }
 
-/** Encodes one value of a type, as Feast's own serialiser does; null becomes no bytes. */
+/** How Feast writes a null timestamp: numpy's NaT, the least int64. */
+const NO_MOMENT = -(2n ** 63n);
+
+/** Encodes one value of a type, as Feast's own serialiser does; null becomes no bytes, and a null timestamp the least int64. */
 export function encodeValue(type: FeastType, value: FeastScalar | ArrayLike<FeastScalar> | null): Uint8Array {
-  if (value === null) return new Uint8Array(0);
+  if (value === null) return type === "UNIX_TIMESTAMP" ? member(8, 8, NO_MOMENT) : new Uint8Array(0);
   const { number, list } = feastType(type);
   if (!list) return member(number, number, value as FeastScalar);
   const values = Array.from(value as ArrayLike<FeastScalar>);

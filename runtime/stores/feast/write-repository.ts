@@ -6,8 +6,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFil
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { keyEncoder } from "../../../triton-protos/artefacts/feast-key.js";
-import { type FeastType, feastType } from "../../../triton-protos/artefacts/feast-type.js";
-import { encodeValue, type FeastScalar } from "../../../triton-protos/artefacts/feast-value.js";
+import { encodeValue } from "../../../triton-protos/artefacts/feast-value.js";
 import {
   checkDescription,
   type FeastRepositoryDescription,
@@ -16,6 +15,7 @@ import {
   rowValue,
 } from "./describe.js";
 import { encodeRegistry } from "./encode-registry.js";
+import { valueText } from "./value-text.js";
 
 /**
  * @param folder made when absent; each file is replaced as a whole, the configuration last
@@ -68,10 +68,7 @@ function writeOnlineStore(file: string, repository: FeastRepositoryDescription):
 
 function writeView(db: Database.Database, view: FeastViewDescription, repository: FeastRepositoryDescription): void {
   const table = quote(`${repository.project}_${view.name}`);
-  db.exec(
-    `CREATE TABLE ${table} (entity_key BLOB, feature_name TEXT, value BLOB, value_text TEXT,  vector_value BLOB, event_ts timestamp, created_ts timestamp,  PRIMARY KEY(entity_key, feature_name))`,
-  );
-  db.exec(`CREATE INDEX ${quote(`${repository.project}_${view.name}_ek`)} ON ${table} (entity_key)`);
+  for (const statement of tableStatements(`${repository.project}_${view.name}`)) db.exec(statement);
   const insert = db.prepare(
     `INSERT INTO ${table} (entity_key, feature_name, value, value_text, event_ts, created_ts) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(entity_key, feature_name) DO UPDATE SET value = excluded.value, value_text = excluded.value_text, event_ts = excluded.event_ts, created_ts = excluded.created_ts`,
   );
@@ -106,29 +103,10 @@ function keyPart(view: FeastViewDescription, name: string, i: number): bigint | 
   );
 }
 
-/** What Feast keeps beside a scalar for text search: Python's `str` of it. */
-function valueText(type: FeastType, value: FeastScalar | ArrayLike<FeastScalar> | null): string | null {
-  const { list, dtype } = feastType(type);
-  if (value === null || list || type === "BYTES" || type === "UNIX_TIMESTAMP") return null;
-  if (dtype === "bool") return value ? "True" : "False";
-  if (dtype === "float32") return pythonFloat(Math.fround(Number(value)));
-  return dtype === "float64" ? pythonFloat(Number(value)) : String(value);
-}
-
-/** Python's `repr` of a float: the same shortest digits as JavaScript's, with other limits for the exponent form. */
-function pythonFloat(value: number): string {
-  if (Number.isNaN(value)) return "nan";
-  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
-  if (Object.is(value, -0)) return "-0.0";
-  const [digits = "", exponent = "0"] = value.toExponential().split("e");
-  const power = Number(exponent);
-  if (value !== 0 && (power < -4 || power >= 16))
-    return `${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
-  const plain =
-    power < -4 || power >= 0
-      ? String(value)
-      : value.toFixed(Math.max(0, digits.replace(/[-.]/g, "").length - 1 - power));
-  return plain.includes(".") ? plain : `${plain}.0`;
-}
+/** A view's table as Feast makes it. */
+export const tableStatements = (table: string): string[] => [
+  `CREATE TABLE ${quote(table)} (entity_key BLOB, feature_name TEXT, value BLOB, value_text TEXT,  vector_value BLOB, event_ts timestamp, created_ts timestamp,  PRIMARY KEY(entity_key, feature_name))`,
+  `CREATE INDEX ${quote(`${table}_ek`)} ON ${quote(table)} (entity_key)`,
+];
 
 const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;

@@ -152,7 +152,8 @@ finally:
     server.wait()
 answers = write(SQLITE)
 assert answers == from_redis, (answers, from_redis)
-for name in views:
+# One set of rows stays, for what writes stores here.
+for name in views if version != 3 else []:
     os.unlink(f"data/{name}.parquet")
 pathlib.Path("answers.json").write_text(json.dumps(answers, indent=1, ensure_ascii=False) + "\n")
 pathlib.Path("redis.json").write_text(json.dumps(hashes, indent=0) + "\n")

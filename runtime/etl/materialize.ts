@@ -1,0 +1,243 @@
+/**
+ * Parquet or CSV rows of a feature view → the repository's online store: for each entity its latest row, in the bytes Feast writes.
+ */
+import { isAbsolute, join } from "node:path";
+import type { KeyPart } from "../../triton-protos/artefacts/feast-key.js";
+import { type FeastView, findView } from "../../triton-protos/artefacts/feast-registry.js";
+import { type FeastRepository, readFeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
+import { type FeastType, feastType } from "../../triton-protos/artefacts/feast-type.js";
+import type { FeastScalar } from "../../triton-protos/artefacts/feast-value.js";
+import { RuntimeFault } from "../errors.js";
+import { type OnlineRow, openOnlineWriter } from "../stores/feast/online-writer.js";
+import { findData } from "./data-source.js";
+import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
+import { didYouMean } from "./nearest-name.js";
+import { identifier, text, texts } from "./sql/literal.js";
+
+export interface MaterializeOptions extends DatabaseOptions {
+  /** Views to write; by default all that are online. */
+  readonly views?: readonly string[];
+  /** Files instead of the view's own source; for one view. */
+  readonly data?: readonly string[];
+  /** Rows of this time and later, and up to this time; anything DuckDB reads as a time. */
+  readonly start?: string;
+  readonly end?: string;
+  readonly onProgress?: OnProgress;
+}
+
+export interface Materialized {
+  readonly view: string;
+  /** Entities found in the data. */
+  readonly entities: number;
+  /** Entities written: those whose row is newer than the store's, where the store is Redis. */
+  readonly written: number;
+}
+
+/** @param folder of `feature_store.yaml` @throws RuntimeFault naming view, file and column; a SQLite store then stays as it was */
+export async function materialize(folder: string, options: MaterializeOptions): Promise<Materialized[]> {
+  const repository = readFeastRepository(folder);
+  const views = chooseViews(repository, options);
+  const database = await openDatabase(options);
+  try {
+    const done: Materialized[] = [];
+    for (const view of views) done.push(await materializeView(database, repository, view, folder, options));
+    return done;
+  } finally {
+    await database.close();
+  }
+}
+
+function chooseViews({ registry }: FeastRepository, { views, data }: MaterializeOptions): FeastView[] {
+  const chosen = views
+    ? views.map(name => {
+        const view = findView(registry, name);
+        const names = registry.views.map(v => v.name);
+        if (!view)
+          throw fault(
+            `the repository has no view \`${name}\`; it has ${names.map(n => `\`${n}\``).join(", ")}.${didYouMean(name, names)}`,
+          );
+        return view;
+      })
+    : registry.views.filter(view => view.online);
+  if (chosen.length === 0) throw fault("the repository has no view that is online. Run `feast apply` with one.");
+  if (data && chosen.length > 1)
+    throw fault(`\`--data\` is for one view and there are ${chosen.length}. Name it with \`--view\`.`);
+  return chosen;
+}
+
+async function materializeView(
+  database: Database,
+  repository: FeastRepository,
+  view: FeastView,
+  folder: string,
+  options: MaterializeOptions,
+): Promise<Materialized> {
+  const odd = view.features.find(feature => feature.type === null);
+  if (odd)
+    throw fault(
+      `feature \`${view.name}:${odd.name}\` has Feast's type number ${odd.typeNumber}, which can not be written here.`,
+    );
+  const { relation, types } = await openView(database, view, folder, options);
+  const { count, sql } = await latestRows(database, view, relation, types, options);
+  const writer = await openOnlineWriter(repository, view);
+  let written = 0;
+  let rows = 0;
+  try {
+    const result = await database.connection.stream(sql);
+    for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+      const columns = Array.from({ length: chunk.columnCount }, (_, c) => chunk.getColumnValues(c));
+      written += await writer.write(
+        Array.from({ length: chunk.rowCount }, (_, i) =>
+          rowOf(
+            view,
+            columns.map(col => col[i]),
+          ),
+        ),
+      );
+      rows += chunk.rowCount;
+      options.onProgress?.({ doing: view.name, rows, totalRows: count });
+    }
+    writer.finish();
+  } finally {
+    await writer.close();
+  }
+  return { view: view.name, entities: count, written };
+}
+
+interface OpenView {
+  readonly relation: string;
+  readonly types: ReadonlyMap<string, string>;
+}
+
+async function openView(
+  database: Database,
+  view: FeastView,
+  folder: string,
+  { data }: MaterializeOptions,
+): Promise<OpenView> {
+  const path = view.source?.path ?? "";
+  if (!data && (path === "" || (path.includes("://") && !path.startsWith("file://"))))
+    throw fault(
+      `view \`${view.name}\` has its rows ${path === "" ? "in no file" : `at ${path}`}. Name files with \`--data\`.`,
+    );
+  const own = path.replace(/^file:\/\//, "");
+  const { files, format } = await findData(database, data ?? [isAbsolute(own) ? own : join(folder, own)]);
+  const union = files.length > 1 ? ", union_by_name = true" : "";
+  const relation =
+    format === "csv" ? `read_csv(${texts(files)}, header = true${union})` : `read_parquet(${texts(files)}${union})`;
+  const described = await database.rows(`DESCRIBE SELECT * FROM ${relation}`, `reading \`${files[0]}\``);
+  const types = new Map(described.map(row => [String(row[0]), String(row[1])]));
+  const timestamp = view.source?.timestampColumn ?? "";
+  if (timestamp === "")
+    throw fault(`view \`${view.name}\` names no column of event times. Give its source a \`timestamp_field\`.`);
+  for (const name of [...view.joinKeys.map(k => k.name), ...view.features.map(f => f.name), timestamp])
+    if (!types.has(name))
+      throw fault(
+        `\`${files[0]}\` has no column \`${name}\`, which view \`${view.name}\` needs; it has ${[...types.keys()].map(n => `\`${n}\``).join(", ")}.${didYouMean(name, types.keys())}`,
+      );
+  return { relation, types };
+}
+
+/** One row per entity: the latest event, and of equal ones the one made last. */
+async function latestRows(
+  database: Database,
+  view: FeastView,
+  relation: string,
+  types: ReadonlyMap<string, string>,
+  { start, end }: MaterializeOptions,
+): Promise<{ readonly count: number; readonly sql: string }> {
+  const { timestampColumn, createdColumn } = view.source!;
+  const time = (name: string) => `epoch_us(CAST(${identifier(name)} AS TIMESTAMPTZ))`;
+  const created = createdColumn && types.has(createdColumn) ? time(createdColumn) : "NULL";
+  const keys = view.joinKeys.map(key => sqlValue(key.name, key.type, types));
+  const values = view.features.map(f => sqlValue(f.name, f.type!, types));
+  const range = [
+    ...(start === undefined
+      ? []
+      : [`CAST(${identifier(timestampColumn)} AS TIMESTAMPTZ) >= CAST(${text(start)} AS TIMESTAMPTZ)`]),
+    ...(end === undefined
+      ? []
+      : [`CAST(${identifier(timestampColumn)} AS TIMESTAMPTZ) <= CAST(${text(end)} AS TIMESTAMPTZ)`]),
+  ];
+  const doing = `reading the rows of view \`${view.name}\``;
+  const k = keys.map((_, i) => `k${i}`);
+  await database.run(
+    `CREATE OR REPLACE TEMP TABLE latest AS SELECT ${[...keys.map((sql, i) => `${sql} AS k${i}`), ...values.map((sql, i) => `${sql} AS v${i}`)].join(", ")}, ${time(timestampColumn)} AS event, CAST(${created} AS BIGINT) AS created FROM ${relation} WHERE ${[...range, "true"].join(" AND ")} QUALIFY row_number() OVER (PARTITION BY ${k.join(", ")} ORDER BY event DESC NULLS LAST, created DESC NULLS LAST) = 1`,
+    doing,
+  );
+  const [found] = (await database.rows(
+    `SELECT count(*)::DOUBLE, count(*) FILTER (WHERE ${k.map(name => `${name} IS NULL`).join(" OR ")})::DOUBLE, count(*) FILTER (WHERE event IS NULL)::DOUBLE FROM latest`,
+    doing,
+  )) as [[number, number, number]];
+  if (found[0] === 0)
+    throw fault(
+      `view \`${view.name}\`: the data has no rows${range.length ? " in that time" : ""}. There is nothing to write.`,
+    );
+  if (found[1] > 0)
+    throw fault(
+      `view \`${view.name}\`: ${view.joinKeys.map(key => `\`${key.name}\``).join(" or ")} is null in some rows. Every row needs its key.`,
+    );
+  if (found[2] > 0)
+    throw fault(
+      `view \`${view.name}\`: \`${timestampColumn}\` is null for ${found[2]} entities. Every row needs its time.`,
+    );
+  return { count: found[0], sql: "SELECT * FROM latest" };
+}
+
+const SQL_TYPES: Partial<Record<FeastType, string>> = {
+  BYTES: "BLOB",
+  STRING: "VARCHAR",
+  INT32: "INTEGER",
+  INT64: "BIGINT",
+  DOUBLE: "DOUBLE",
+  FLOAT: "FLOAT",
+  BOOL: "BOOLEAN",
+};
+
+/** A column in exactly the type of its feature; times become whole seconds. */
+function sqlValue(name: string, type: FeastType, types: ReadonlyMap<string, string>): string {
+  const scalar = type.replace(/_LIST$/, "") as FeastType;
+  const list = feastType(type).list;
+  const stored = types.get(name)!;
+  if (list !== /\[\d*\]$/.test(stored))
+    throw fault(
+      `column \`${name}\` is ${stored} and the feature is ${type}. Write the column as ${list ? "lists" : "single values"}, or correct the view.`,
+    );
+  if (scalar === "UNIX_TIMESTAMP") {
+    const whole = (v: string, integer: boolean) =>
+      integer ? `CAST(${v} AS BIGINT)` : `CAST(floor(epoch_us(CAST(${v} AS TIMESTAMPTZ)) / 1e6) AS BIGINT)`;
+    const integer = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT)/.test(stored);
+    return list
+      ? `list_transform(${identifier(name)}, lambda v: ${whole("v", integer)})`
+      : whole(identifier(name), integer);
+  }
+  const wanted = SQL_TYPES[scalar]!;
+  if (wanted === "BLOB" && stored.startsWith("VARCHAR"))
+    return list ? `list_transform(${identifier(name)}, lambda v: encode(v))` : `encode(${identifier(name)})`;
+  return `CAST(${identifier(name)} AS ${wanted}${list ? "[]" : ""})`;
+}
+
+function rowOf(view: FeastView, cells: readonly unknown[]): OnlineRow {
+  const keys = view.joinKeys.length;
+  const key = cells.slice(0, keys).map(cell => plainCell(cell) as KeyPart);
+  const values = view.features.map(({ name }, f) => {
+    const cell = cells[keys + f];
+    if (cell === null || typeof cell !== "object" || !("items" in cell)) return cell === null ? null : plainCell(cell);
+    const items = (cell as { items: readonly unknown[] }).items;
+    if (items.includes(null))
+      throw fault(
+        `feature \`${view.name}:${name}\` has a list with a null in it (${view.joinKeys[0]!.name} ${String(key[0])}). Feast's lists have none: leave it out.`,
+      );
+    return items.map(plainCell);
+  });
+  const [event, created] = cells.slice(keys + view.features.length) as [bigint, bigint | null];
+  return { key, values, eventMicros: event, createdMicros: created };
+}
+
+/** DuckDB wraps bytes. */
+const plainCell = (cell: unknown): FeastScalar =>
+  typeof cell === "object" && cell !== null && "bytes" in cell
+    ? (cell as { bytes: Uint8Array }).bytes
+    : (cell as FeastScalar);
+
+const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);

@@ -1,0 +1,134 @@
+/**
+ * Rows of a view → an online store, in Feast's bytes: SQLite in one transaction, Redis in pipelines.
+ */
+import Database from "better-sqlite3";
+import { type KeyPart, keyEncoder } from "../../../triton-protos/artefacts/feast-key.js";
+import type { FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
+import type { FeastRepository } from "../../../triton-protos/artefacts/feast-repository.js";
+import { encodeValue, type FeastScalar } from "../../../triton-protos/artefacts/feast-value.js";
+import { bytesField, message, varintField } from "../../../triton-protos/artefacts/wire-writer.js";
+import { RuntimeFault } from "../../errors.js";
+import { timestampSeconds } from "./event-time.js";
+import { connectRedis, type RedisCommand } from "./redis-connection.js";
+import { featureField, hashName, timeField } from "./redis-form.js";
+import { valueText } from "./value-text.js";
+import { tableStatements } from "./write-repository.js";
+
+export interface OnlineRow {
+  /** In the order of the view's join keys. */
+  readonly key: readonly KeyPart[];
+  /** In the order of the view's features. */
+  readonly values: readonly (FeastScalar | readonly FeastScalar[] | null)[];
+  /** Event time, and when the row was made where that is known: microseconds since 1970. */
+  readonly eventMicros: bigint;
+  readonly createdMicros: bigint | null;
+}
+
+export interface OnlineWriter {
+  /** @returns how many rows were newer than what the store had, and were written */
+  write(rows: readonly OnlineRow[]): Promise<number>;
+  /** Makes what was written last; without it a SQLite store stays as it was. */
+  finish(): void;
+  close(): Promise<void>;
+}
+
+const REDIS_TIMEOUT_MS = 30_000;
+
+/** @throws RuntimeFault naming the store */
+export async function openOnlineWriter(repository: FeastRepository, view: FeastView): Promise<OnlineWriter> {
+  const { onlineStore } = repository;
+  if (onlineStore.type === "sqlite") return sqliteWriter(onlineStore.file, repository, view);
+  if (onlineStore.type === "redis") return redisWriter(repository, view);
+  throw new RuntimeFault(
+    "UNSUPPORTED",
+    `the online store of this repository is the feature server at ${onlineStore.url}. Materialize where the server's own store is named.`,
+  );
+}
+
+const seconds = (micros: bigint): bigint => micros / 1_000_000n - (micros % 1_000_000n < 0n ? 1n : 0n);
+
+function sqliteWriter(file: string, { keyVersion }: FeastRepository, view: FeastView): OnlineWriter {
+  const db = new Database(file);
+  db.pragma("busy_timeout = 5000");
+  db.exec("BEGIN IMMEDIATE");
+  const found = db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(view.table);
+  if (!found) for (const statement of tableStatements(view.table)) db.exec(statement);
+  const columns = db.prepare("SELECT name FROM pragma_table_info(?)").pluck().all(view.table);
+  // Feast before value_text reads times as text alone.
+  const current = columns.includes("value_text");
+  const time = (micros: bigint) =>
+    current
+      ? seconds(micros)
+      : new Date(Number(micros / 1000n))
+          .toISOString()
+          .replace("T", " ")
+          .replace(/(\.000)?Z$/, "");
+  const names = ["entity_key", "feature_name", "value", ...(current ? ["value_text"] : []), "event_ts", "created_ts"];
+  const updates = names.slice(2).map(name => `${name} = excluded.${name}`);
+  const insert = db.prepare(
+    `INSERT INTO "${view.table.replaceAll('"', '""')}" (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")}) ON CONFLICT(entity_key, feature_name) DO UPDATE SET ${updates.join(", ")}`,
+  );
+  const encode = keyEncoder(view.joinKeys, keyVersion);
+  return {
+    write: async rows => {
+      for (const { key, values, eventMicros, createdMicros } of rows) {
+        const entity = encode(key);
+        const times = [time(eventMicros), createdMicros === null ? null : time(createdMicros)];
+        view.features.forEach(({ name, type }, f) => {
+          const text = current ? [valueText(type!, values[f]!)] : [];
+          insert.run(entity, name, encodeValue(type!, values[f]!), ...text, ...times);
+        });
+      }
+      return rows.length;
+    },
+    finish: () => {
+      db.exec("COMMIT");
+    },
+    close: async () => {
+      if (db.inTransaction) db.exec("ROLLBACK");
+      db.close();
+    },
+  };
+}
+
+async function redisWriter(
+  { project, keyVersion, onlineStore }: FeastRepository,
+  view: FeastView,
+): Promise<OnlineWriter> {
+  if (onlineStore.type !== "redis") throw new Error("not a Redis store");
+  const connection = await connectRedis(onlineStore, REDIS_TIMEOUT_MS);
+  const encode = keyEncoder(view.joinKeys, keyVersion);
+  const fields = view.features.map(feature => featureField(view.name, feature.name));
+  const time = timeField(view.name);
+  const { keyTtlSeconds } = onlineStore;
+  return {
+    write: async rows => {
+      const keys = rows.map(row => hashName(encode(row.key), project));
+      const before = (await connection.send(keys.map((key): RedisCommand => ["HGET", key, time]))) as (Buffer | null)[];
+      // As Feast: what is as new stays.
+      const newer = rows.flatMap((row, i) =>
+        before[i] && timestampSeconds(before[i]) >= Number(row.eventMicros) / 1e6 ? [] : [i],
+      );
+      await connection.send(
+        newer.flatMap((i): RedisCommand[] => {
+          const { values, eventMicros } = rows[i]!;
+          const set = view.features.flatMap(({ type }, f) => [fields[f]!, Buffer.from(encodeValue(type!, values[f]!))]);
+          return [
+            ["HSET", keys[i]!, time, timestamp(eventMicros), ...set],
+            ...(keyTtlSeconds === null ? [] : [["EXPIRE", keys[i]!, keyTtlSeconds] as const]),
+          ];
+        }),
+      );
+      return newer.length;
+    },
+    finish: () => {},
+    close: () => connection.close(),
+  };
+}
+
+/** `google.protobuf.Timestamp`. */
+function timestamp(micros: bigint): Buffer {
+  const whole = seconds(micros);
+  const nanos = (micros - whole * 1_000_000n) * 1000n;
+  return Buffer.from(message(varintField(1, whole), varintField(2, nanos), bytesField(3, new Uint8Array(0))));
+}

@@ -1,0 +1,30 @@
+/**
+ * A feature value → the text that Feast's SQLite store keeps beside it.
+ */
+import { type FeastType, feastType } from "../../../triton-protos/artefacts/feast-type.js";
+import type { FeastScalar } from "../../../triton-protos/artefacts/feast-value.js";
+
+/** What Feast keeps beside a scalar for text search: Python's `str` of it. */
+export function valueText(type: FeastType, value: FeastScalar | ArrayLike<FeastScalar> | null): string | null {
+  const { list, dtype } = feastType(type);
+  if (value === null || list || type === "BYTES" || type === "UNIX_TIMESTAMP") return null;
+  if (dtype === "bool") return value ? "True" : "False";
+  if (dtype === "float32") return pythonFloat(Math.fround(Number(value)));
+  return dtype === "float64" ? pythonFloat(Number(value)) : String(value);
+}
+
+/** Python's `repr` of a float: the same shortest digits as JavaScript's, with other limits for the exponent form. */
+function pythonFloat(value: number): string {
+  if (Number.isNaN(value)) return "nan";
+  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
+  if (Object.is(value, -0)) return "-0.0";
+  const [digits = "", exponent = "0"] = value.toExponential().split("e");
+  const power = Number(exponent);
+  if (value !== 0 && (power < -4 || power >= 16))
+    return `${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
+  const plain =
+    power < -4 || power >= 0
+      ? String(value)
+      : value.toFixed(Math.max(0, digits.replace(/[-.]/g, "").length - 1 - power));
+  return plain.includes(".") ? plain : `${plain}.0`;
+}
