@@ -15,7 +15,7 @@ export const fitCommand = (): Command =>
   new Command("fit")
     .description("compute a workflow's statistics and vocabularies from data, and write the fitted workflow")
     .argument("<file>", "*.workflow.ts")
-    .requiredOption("-d, --data <paths...>", "Parquet or CSV: files, folders or quoted globs")
+    .requiredOption("-d, --data <paths...>", "Parquet, CSV, JSON lines or Arrow: files, folders or quoted globs")
     .requiredOption(
       "-o, --out <folder>",
       "folder of the fitted workflow; one that stands there is replaced in one step",

@@ -10,15 +10,24 @@ interface Options {
   readonly keep?: string[];
   readonly memoryLimit?: string;
   readonly threads?: string;
+  readonly outFiles?: string;
+  readonly shuffle?: true | string;
+  readonly partitionBy?: string[];
 }
 
 export const transformCommand = (): Command =>
   new Command("transform")
-    .description("apply a fitted workflow to Parquet or CSV, and write Parquet")
+    .description("apply a fitted workflow to data, and write Parquet or Arrow")
     .argument("<workflow>", "folder that `merlon fit` wrote")
-    .requiredOption("-d, --data <paths...>", "Parquet or CSV: files, folders or quoted globs")
-    .requiredOption("-o, --out <path>", "NAME.parquet for one file; else a folder with one file per input file")
+    .requiredOption("-d, --data <paths...>", "Parquet, CSV, JSON lines or Arrow: files, folders or quoted globs")
+    .requiredOption(
+      "-o, --out <path>",
+      "NAME.parquet or NAME.arrow for one file; else a folder with one file per input file",
+    )
     .option("-k, --keep <columns>", "columns of the data to carry along, separated by commas", names)
+    .option("--out-files <n>", "split the rows evenly over so many files of the folder")
+    .option("--shuffle [seed]", "put the rows in a random order; the same seed gives the same order (default 0)")
+    .option("--partition-by <columns>", "make folders of these columns' values, as Hive has them", names)
     .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
     .option("--threads <n>", "how many threads DuckDB may use")
     .addHelpText(
@@ -27,8 +36,10 @@ export const transformCommand = (): Command =>
 Examples:
   $ merlon transform etl/ranking --data 'events/*.parquet' --out train.parquet
   $ merlon transform etl/ranking --data 'events/*.parquet' --out train/ --keep event_time,purchased
+  $ merlon transform etl/ranking --data events/ --out train/ --out-files 8 --shuffle 42
+  $ merlon transform etl/ranking --data events/ --out train/ --keep day --partition-by day
 
-Rows stay in their order. A folder gets Merlin's schema files beside the Parquet.`,
+Rows stay in their order unless they are shuffled. A folder that is read may have folders in it: \`day=1/\` makes a column. A folder gets Merlin's schema files beside the Parquet.`,
     )
     .action(async (workflow: string, options: Options) => {
       const started = performance.now();
@@ -37,6 +48,9 @@ Rows stay in their order. A folder gets Merlin's schema files beside the Parquet
       try {
         const { rows } = await transformWorkflow(workflow, options.data, options.out, {
           ...(options.keep && { keep: options.keep }),
+          ...(options.outFiles !== undefined && { outFiles: Number(options.outFiles) }),
+          ...(options.shuffle !== undefined && { shuffle: { seed: seedOf(options.shuffle) } }),
+          ...(options.partitionBy && { partitionBy: options.partitionBy }),
           onProgress: progress.onProgress,
           ...databaseOptions(options),
         });
@@ -46,3 +60,9 @@ Rows stay in their order. A folder gets Merlin's schema files beside the Parquet
         progress.stop();
       }
     });
+
+function seedOf(given: true | string): number {
+  const seed = given === true ? 0 : Number(given);
+  if (!Number.isSafeInteger(seed) || seed < 0) throw new Error(`--shuffle takes a whole number as seed. Got ${given}.`);
+  return seed;
+}

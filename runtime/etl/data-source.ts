@@ -5,13 +5,12 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type ColumnSchema, printColumn } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
+import { arrowTypes, loadArrow } from "./arrow-data.js";
+import { type DataFormat, FORMATS, formatOf, parquetRelation, textRelation } from "./data-formats.js";
 import { type Database, glob } from "./database.js";
 import { didYouMean } from "./nearest-name.js";
 import { identifier, text, texts } from "./sql/literal.js";
 import { declaredType, refuseType, sourceExpression } from "./sql/source-column.js";
-
-/** `table` is one that DuckDB holds. */
-export type DataFormat = "parquet" | "csv" | "table";
 
 export interface DataFiles {
   readonly files: readonly string[];
@@ -29,11 +28,6 @@ export interface DataSource extends DataFiles {
   readonly rows: number | undefined;
 }
 
-const FORMATS: readonly [RegExp, DataFormat][] = [
-  [/\.(parquet|pq)$/i, "parquet"],
-  [/\.csv(\.gz)?$/i, "csv"],
-];
-
 /** Files that globs, folders and paths name: sorted within each, in the order given. */
 export async function findData(database: Database, data: string | readonly string[]): Promise<DataFiles> {
   const patterns = typeof data === "string" ? [data] : data;
@@ -43,22 +37,28 @@ export async function findData(database: Database, data: string | readonly strin
       s => s.isDirectory(),
       () => false,
     );
-    const found = isFolder
-      ? [...(await glob(database, join(pattern, "*.parquet"))), ...(await glob(database, join(pattern, "*.csv")))]
-      : await glob(database, pattern);
+    const found = isFolder ? await filesUnder(database, pattern) : await glob(database, pattern);
     if (found.length === 0)
       throw fault(`\`${pattern}\` names no file. Give a path or a quoted glob, such as 'data/*.parquet'.`);
     files.push(...found.filter(file => !files.includes(file)));
   }
-  const formats = files.map(file => FORMATS.find(([ending]) => ending.test(file))?.[1]);
+  const formats = files.map(formatOf);
   const odd = formats.findIndex(format => format === undefined || format !== formats[0]);
   if (odd >= 0)
     throw fault(
       formats[odd] === undefined
-        ? `\`${files[odd]}\` is neither .parquet nor .csv, which are the formats read here.`
+        ? `\`${files[odd]}\` is none of ${FORMATS.map(({ name }) => name).join(", ")}, which are the formats read here.`
         : `\`${files[0]}\` is ${formats[0]} and \`${files[odd]}\` is ${formats[odd]}. Give files of one format.`,
     );
   return { files, format: formats[0]! };
+}
+
+/** Files of every format in a folder and the folders in it, such as Hive's partitions. */
+async function filesUnder(database: Database, folder: string): Promise<readonly string[]> {
+  const endings = FORMATS.flatMap(format => format.endings);
+  const found: string[] = [];
+  for (const ending of endings) found.push(...(await glob(database, join(folder, `**/*.${ending}`))));
+  return found.sort();
 }
 
 /** @throws RuntimeFault naming the first file that lacks a column or has it in a type that does not convert */
@@ -67,18 +67,28 @@ export async function openData(
   { files, format }: DataFiles,
   columns: readonly ColumnSchema[],
   keep: readonly string[] = [],
+  mayBeEmpty = false,
 ): Promise<DataSource> {
   for (const file of files) await checkFile(database, file, format, columns, keep);
-  const union = files.length > 1 ? ", union_by_name = true" : "";
-  if (format === "csv") {
-    const types = columns.map(col => `${text(col.name)}: ${text(declaredType(col))}`).join(", ");
-    // Columns that nobody reads are text, so that what stands in them cannot be wrong; carried ones get the type all their rows allow.
-    const others = keep.length > 0 ? "sample_size = -1" : "all_varchar = true";
+  if (format === "csv" || format === "json")
     return {
       files,
       format,
-      relation: `read_csv(${texts(files)}, header = true, ${others}${types && `, types = {${types}}`}${union})`,
+      relation: textRelation(format, files, columns, keep.length === 0),
       expressions: columns.map(col => sourceExpression(col, declaredType(col))),
+      place: [],
+      rows: undefined,
+    };
+  if (format === "arrow") {
+    const wanted = [...new Set([...columns.map(col => col.name), ...keep])];
+    const types = await arrowTypes(files[0]!);
+    const read = new Map(wanted.map(name => [name, types.get(name)!]));
+    await loadArrow(database, "merlon_arrow", files, read);
+    return {
+      files,
+      format,
+      relation: "merlon_arrow",
+      expressions: columns.map(col => sourceExpression(col, types.get(col.name)!)),
       place: [],
       rows: undefined,
     };
@@ -88,8 +98,9 @@ export async function openData(
     "counting rows",
   );
   const rows = Number(counted[0]![0] ?? 0);
-  if (rows === 0) throw fault(`${files.map(file => `\`${file}\``).join(", ")}: no rows. There is nothing to read.`);
-  const relation = `read_parquet(${texts(files)}${union})`;
+  if (rows === 0 && !mayBeEmpty)
+    throw fault(`${files.map(file => `\`${file}\``).join(", ")}: no rows. There is nothing to read.`);
+  const relation = parquetRelation(files, columns);
   const types = await describe(database, relation, files[0]!);
   return {
     files,
@@ -112,9 +123,16 @@ async function checkFile(
   columns: readonly ColumnSchema[],
   keep: readonly string[],
 ): Promise<void> {
-  const relation =
-    format === "csv" ? `read_csv(${text(file)}, header = true, all_varchar = true)` : `read_parquet(${text(file)})`;
-  const types = await describe(database, relation, file);
+  const types =
+    format === "arrow"
+      ? await arrowTypes(file)
+      : await describe(
+          database,
+          format === "parquet"
+            ? parquetRelation([file], columns)
+            : textRelation(format as "csv" | "json", [file], [], format === "csv"),
+          file,
+        );
   for (const name of [...columns.map(col => col.name), ...keep])
     if (!types.has(name))
       throw fault(
@@ -122,8 +140,8 @@ async function checkFile(
       );
   for (const col of columns) {
     const type = types.get(col.name)!;
-    // CSV is text until it is read as what is declared.
-    const refusal = format === "parquet" ? refuseType(col, type) : undefined;
+    // Text is read as what is declared.
+    const refusal = format === "parquet" || format === "arrow" ? refuseType(col, type) : undefined;
     if (refusal)
       throw fault(`\`${file}\`: column \`${col.name}\` is ${type}, but ${printColumn(col)} is wanted. ${refusal}`);
   }

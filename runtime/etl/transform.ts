@@ -1,25 +1,34 @@
 /**
- * A fitted workflow and Parquet or CSV files -> Parquet, streamed through DuckDB by the operators' SQL forms, rows in their order.
+ * A fitted workflow and data files -> Parquet or Arrow, streamed through DuckDB by the operators' SQL forms, rows in their order.
  */
 import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { readWorkflow } from "../../triton-protos/artefacts/workflow.js";
 import type { Plan } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
+import { copyToArrow } from "./arrow-out.js";
+import { formatOf } from "./data-formats.js";
 import { type DataFiles, findData, openData } from "./data-source.js";
-import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
+import { type Database, type DatabaseOptions, glob, type OnProgress, openDatabase } from "./database.js";
 import { refuseForeign, writeSchemas } from "./fitted-folder.js";
 import { layPlan } from "./lay-plan.js";
 import { columnFinder, columnsRead, openLayers } from "./layers.js";
 import { type Lookups, openLookups } from "./lookups.js";
+import { didYouMean } from "./nearest-name.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
-import { identifier, text } from "./sql/literal.js";
+import { identifier, text, texts } from "./sql/literal.js";
 
 export interface TransformOptions extends DatabaseOptions {
   /** Columns of the data to carry along, behind the workflow's own. */
   readonly keep?: readonly string[];
+  /** Splits the rows evenly over so many files of a folder. */
+  readonly outFiles?: number;
+  /** Puts the rows in a random order, which the seed makes repeatable. */
+  readonly shuffle?: { readonly seed: number };
+  /** Columns whose values become folders, `day=1/`, as Hive has them. */
+  readonly partitionBy?: readonly string[];
   readonly onProgress?: OnProgress;
 }
 
@@ -34,8 +43,8 @@ const MARK = "_merlon.json";
 /**
  * Transforms data.
  * @param folder of the fitted workflow
- * @param data path, folder or glob of Parquet or CSV files, or several
- * @param out a name that ends in `.parquet` is one file; else a folder with one file per input file and Merlin's schema files
+ * @param data path, folder or glob of Parquet, CSV, JSON lines or Arrow files, or several
+ * @param out a name that ends in `.parquet` or `.arrow` is one file; else a folder with one file per input file and Merlin's schema files
  * @throws RuntimeFault, PlanError; what stood at `out` is then untouched
  */
 export async function transformWorkflow(
@@ -46,7 +55,8 @@ export async function transformWorkflow(
 ): Promise<Transformed> {
   const plan = readWorkflow(folder);
   const keep = checkKeep(plan, options.keep ?? []);
-  const toFile = /\.parquet$/i.test(out);
+  const toFile = formatOf(out) === "parquet" || formatOf(out) === "arrow";
+  checkLayout(options, plan, keep, toFile, out);
   if (!toFile) refuseForeign(out, MARK, "merlon transform");
   const database = await openDatabase(options);
   let staging: string | undefined;
@@ -59,14 +69,13 @@ export async function transformWorkflow(
     staging = stagingFolder(out);
     const job: Job = { database, lookups, plan, keep, onProgress: options.onProgress, done: 0 };
     if (toFile) {
-      const file = join(staging, "data.parquet");
-      await transformFiles(job, found, file);
+      const file = join(staging, "data");
+      const statement = await selectFrom(job, found, options.shuffle);
+      await (formatOf(out) === "arrow" ? writeArrow(job, statement, file) : writeParquet(job, statement, file));
       moveFile(file, out);
       return { rows: job.done, files: [out] };
     }
-    const names = found.files.map((_, i) => `part-${String(i).padStart(5, "0")}.parquet`);
-    for (const [i, file] of found.files.entries())
-      await transformFiles(job, { ...found, files: [file] }, join(staging, names[i]!));
+    const names = await writeFolder(job, found, staging, options);
     await writeSchemas(
       staging,
       plan.outputs.map(output => output.schema),
@@ -90,29 +99,124 @@ interface Job {
   done: number;
 }
 
-async function transformFiles(job: Job, files: DataFiles, to: string): Promise<void> {
+/** A statement, and how many rows its data has, where that is known. */
+interface Statement {
+  readonly sql: string;
+  readonly rows: number | undefined;
+}
+
+async function selectFrom(job: Job, files: DataFiles, shuffle: TransformOptions["shuffle"]): Promise<Statement> {
   const { database, lookups, plan, keep } = job;
   const columns = columnsRead(plan);
-  const source = await openData(database, files, columns, keep);
+  const source = await openData(database, files, columns, keep, files.files.length === 1);
   const layers = await openLayers(database, source, columns, lookups, keep);
-  const select = [...(await layPlan(layers, plan)), ...keep.map((name, i) => `k${i} AS ${identifier(name)}`)];
-  const total = source.rows === undefined ? undefined : job.done + source.rows;
-  const report = (fraction: number) =>
+  const select = [...(await layPlan(layers, plan)), ...keep.map((name, i) => `k${i} AS ${identifier(name)}`)].join(
+    ", ",
+  );
+  const sql = `SELECT ${select} FROM ${layers.view}${layers.order}`;
+  if (!shuffle) return { sql, rows: source.rows };
+  await database.run(`CREATE OR REPLACE TEMP TABLE merlon_rows AS ${sql}`, "transforming", report(job, source.rows));
+  return { sql: `SELECT * FROM merlon_rows ORDER BY hash(rowid, ${shuffle.seed}), rowid`, rows: source.rows };
+}
+
+const report =
+  (job: Job, rows = 0): ((fraction: number) => void) =>
+  fraction =>
     job.onProgress?.({
       doing: "transform",
-      rows: job.done + Math.round(fraction * (source.rows ?? 0)),
-      totalRows: total,
+      rows: job.done + Math.round(fraction * rows),
+      totalRows: rows > 0 ? job.done + rows : undefined,
     });
-  await database.run(
-    `COPY (SELECT ${select.join(", ")} FROM ${layers.view}${layers.order}) TO ${text(to)} (FORMAT parquet, COMPRESSION snappy)`,
-    "transforming",
-    report,
-  );
+
+const PARQUET = "FORMAT parquet, COMPRESSION snappy";
+
+async function writeParquet(job: Job, { sql, rows }: Statement, to: string): Promise<void> {
+  await job.database.run(`COPY (${sql}) TO ${text(to)} (${PARQUET})`, "transforming", report(job, rows));
+  job.done += await countRows(job.database, text(to));
+}
+
+async function writeArrow(job: Job, { sql, rows }: Statement, to: string): Promise<void> {
+  const written = await copyToArrow(job.database, sql, to, report(job, rows));
+  job.done += written;
+}
+
+async function countRows(database: Database, files: string): Promise<number> {
   const [[rows]] = (await database.rows(
-    `SELECT num_rows::DOUBLE FROM parquet_file_metadata(${text(to)})`,
+    `SELECT coalesce(sum(num_rows), 0)::DOUBLE FROM parquet_file_metadata(${files})`,
     "counting rows",
   )) as [[number]];
-  job.done += rows;
+  return rows;
+}
+
+const partName = (i: number): string => `part-${String(i).padStart(5, "0")}.parquet`;
+
+/** One file an input file, or as the options say. */
+async function writeFolder(
+  job: Job,
+  found: DataFiles,
+  folder: string,
+  { outFiles, shuffle, partitionBy }: TransformOptions,
+): Promise<readonly string[]> {
+  const { database } = job;
+  if (outFiles === undefined && !shuffle && !partitionBy) {
+    if (found.format === "parquet" && (await countRows(database, texts(found.files))) === 0)
+      throw new RuntimeFault("INVALID_ARGUMENT", `${found.files.map(f => `\`${f}\``).join(", ")}: no rows.`);
+    for (const [i, file] of found.files.entries())
+      await writeParquet(job, await selectFrom(job, { ...found, files: [file] }, undefined), join(folder, partName(i)));
+    return found.files.map((_, i) => partName(i));
+  }
+  const statement = await selectFrom(job, found, shuffle);
+  if (partitionBy) {
+    await database.run(
+      `COPY (${statement.sql}) TO ${text(folder)} (${PARQUET}, PARTITION_BY (${partitionBy.map(identifier).join(", ")}), WRITE_PARTITION_COLUMNS true, OVERWRITE_OR_IGNORE true)`,
+      "transforming",
+      report(job, statement.rows),
+    );
+    const files = await glob(database, join(folder, "**/*.parquet"));
+    job.done += await countRows(database, texts(files));
+    return files.map(file => relative(folder, file));
+  }
+  await database.run(
+    `CREATE OR REPLACE TEMP TABLE merlon_split AS ${statement.sql}`,
+    "transforming",
+    report(job, statement.rows),
+  );
+  const [[total]] = (await database.rows("SELECT count(*)::DOUBLE FROM merlon_split", "counting rows")) as [[number]];
+  const parts = outFiles ?? found.files.length;
+  const bounds = Array.from({ length: parts + 1 }, (_, i) => Math.floor((total * i) / parts));
+  for (let i = 0; i < parts; i++)
+    await database.run(
+      `COPY (SELECT * FROM merlon_split WHERE rowid >= ${bounds[i]} AND rowid < ${bounds[i + 1]}) TO ${text(join(folder, partName(i)))} (${PARQUET})`,
+      "writing",
+    );
+  job.done += total;
+  return Array.from({ length: parts }, (_, i) => partName(i));
+}
+
+function checkLayout(
+  { outFiles, partitionBy }: TransformOptions,
+  plan: Plan,
+  keep: readonly string[],
+  toFile: boolean,
+  out: string,
+): void {
+  const refuse = (message: string): never => {
+    throw new RuntimeFault("INVALID_ARGUMENT", message);
+  };
+  if (toFile && (outFiles !== undefined || partitionBy))
+    refuse(
+      `\`${out}\` is one file; \`--out-files\` and \`--partition-by\` write a folder. Give a folder as \`--out\`.`,
+    );
+  if (outFiles !== undefined && partitionBy)
+    refuse("`--out-files` and `--partition-by` do not go together: partitions decide the files.");
+  if (outFiles !== undefined && !(Number.isInteger(outFiles) && outFiles >= 1 && outFiles <= 10_000))
+    refuse(`\`--out-files\` is a whole number from 1 to 10000. Got ${outFiles}.`);
+  const made = [...plan.outputs.map(output => output.schema.name), ...keep];
+  for (const name of partitionBy ?? [])
+    if (!made.includes(name))
+      refuse(
+        `\`--partition-by ${name}\`: there is no such column in what is written.${didYouMean(name, made)} Carry it along with \`--keep\`.`,
+      );
 }
 
 function checkKeep(plan: Plan, keep: readonly string[]): readonly string[] {

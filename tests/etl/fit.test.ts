@@ -258,7 +258,7 @@ describe("bad input", () => {
         return join(folder, "data.xlsx");
       },
       ids,
-      /data\.xlsx` is neither \.parquet nor \.csv/,
+      /data\.xlsx` is none of \.parquet, \.csv, \.jsonl, \.arrow/,
     );
   });
   test("a bad row of a CSV is named by line", async () => {

@@ -1,0 +1,187 @@
+/** Files of every format in, files of every layout out: all give the same rows; what is wrong with one is named. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { tableFromIPC } from "apache-arrow";
+import { describe, expect, test } from "vitest";
+import { fitWorkflow } from "#runtime/etl/fit.js";
+import { transformWorkflow } from "#runtime/etl/transform.js";
+import { fitCells, inFolder } from "./run-workflow.js";
+import { readParquet, withDuckDB, writeParquet } from "./table-values.js";
+import { schemaOf, workflowPlan } from "./workflow-plan.js";
+
+const TYPES = { id: "int64", brand: "string", price: "float32", tags: "list<int64>" };
+const CELLS = {
+  id: ["9007199254740993", 7, null, 7, 5],
+  brand: ["x", null, "é", "x", "y"],
+  price: [1.5, null, 3, 4, 5],
+  tags: [[1, 2], [], null, [2], [3, 2]],
+};
+const PLAN = workflowPlan(TYPES, [
+  { op: "categorify", columns: ["id", "brand", "tags"] },
+  { op: "fillMissing", columns: ["price"] },
+]);
+
+describe("formats", () => {
+  test("Parquet, CSV, JSON lines and Arrow hold the same; `.arrow` comes out as Parquet does", async () => {
+    await inFolder(async folder => {
+      await fitCells(folder, PLAN, CELLS);
+      const fitted = join(folder, "fitted");
+      const data = join(folder, "fit.parquet");
+      await transformWorkflow(fitted, data, join(folder, "parquet.parquet"));
+      const expected = await readParquet(join(folder, "parquet.parquet"));
+      await withDuckDB(async query => {
+        await query(`COPY (FROM '${data}') TO '${folder}/data.jsonl' (FORMAT json)`);
+        await query(`COPY (FROM '${data}') TO '${folder}/data.csv' (FORMAT csv, HEADER)`);
+      });
+      // A workflow without operators writes its data: that is how the Arrow file is made.
+      await inFolder(async plain => {
+        await fitCells(
+          plain,
+          workflowPlan(TYPES, [{ op: "addTags", params: { tags: ["a"] }, columns: ["id"] }]),
+          CELLS,
+        );
+        await transformWorkflow(join(plain, "fitted"), data, join(folder, "data.arrow"));
+      });
+      for (const format of ["jsonl", "csv", "arrow"]) {
+        await transformWorkflow(fitted, join(folder, `data.${format}`), join(folder, `${format}.parquet`));
+        expect(await readParquet(join(folder, `${format}.parquet`)), format).toEqual(expected);
+        const { rows, states } = await fitWorkflow(PLAN, join(folder, `data.${format}`), {
+          folder: join(folder, format),
+        });
+        expect([rows, states.get("categorify_0")], format).toEqual([
+          5,
+          expect.objectContaining({ columns: expect.anything() }),
+        ]);
+        expect(readFileSync(join(folder, format, "categories/unique.id.arrow"))).toEqual(
+          readFileSync(join(fitted, "categories/unique.id.arrow")),
+        );
+      }
+      await transformWorkflow(fitted, data, join(folder, "out.arrow"), { shuffle: { seed: 1 } });
+      await transformWorkflow(fitted, data, join(folder, "plain.arrow"));
+      const table = tableFromIPC(readFileSync(join(folder, "plain.arrow")));
+      const ids = [...table.getChild("id")!].map(Number);
+      expect(ids).toEqual(expected.cells.id);
+      expect([...table.getChild("tags")!].map(list => [...(list as Iterable<bigint>)].map(Number))).toEqual(
+        expected.cells.tags,
+      );
+      expect([...tableFromIPC(readFileSync(join(folder, "out.arrow"))).getChild("id")!].map(Number).sort()).toEqual(
+        [...ids].sort(),
+      );
+    });
+  });
+
+  test("Hive's partitions are columns, of the type that is declared", async () => {
+    await inFolder(async folder => {
+      for (const [day, n] of [
+        ["01", 1],
+        ["02", 2],
+      ] as const) {
+        mkdirSync(join(folder, `in/day=${day}`), { recursive: true });
+        await writeParquet(join(folder, `in/day=${day}/a.parquet`), schemaOf({ n: "int32" }), { n: [n, n] });
+      }
+      const plan = workflowPlan({ day: "string", n: "int32" }, [{ op: "categorify", columns: ["day"] }]);
+      const { rows } = await fitWorkflow(plan, join(folder, "in"), { folder: join(folder, "etl") });
+      expect(rows).toBe(4);
+      const { cells } = await inFolder(async at => {
+        const cells = { day: ["01", "02"], n: [1, 2] };
+        await fitCells(at, plan, cells);
+        await transformWorkflow(join(at, "fitted"), join(folder, "in"), join(folder, "out"), { partitionBy: ["n"] });
+        expect(readdirSync(join(folder, "out")).filter(name => name.startsWith("n="))).toEqual(["n=1", "n=2"]);
+        return readParquet(join(folder, "out/n=2/data_0.parquet"));
+      });
+      expect(cells).toEqual({ day: [4, 4], n: [2, 2] });
+    });
+  });
+});
+
+describe("layouts", () => {
+  const manyRows = async (work: (folder: string, data: string) => Promise<void>) =>
+    inFolder(async folder => {
+      const plan = workflowPlan({ i: "int64" }, [{ op: "clip", params: { min: 0 } }]);
+      await fitCells(folder, plan, { i: [1] });
+      const data = join(folder, "many.parquet");
+      await withDuckDB(query => query(`COPY (SELECT i FROM range(10000) t(i)) TO '${data}' (FORMAT parquet)`));
+      await work(folder, data);
+    });
+  const read = async (folder: string) => {
+    const files = readdirSync(folder)
+      .filter(name => name.endsWith(".parquet"))
+      .sort();
+    return Promise.all(files.map(async name => (await readParquet(join(folder, name))).cells.i as number[]));
+  };
+
+  test("so many files as are asked for, in order", async () => {
+    await manyRows(async (folder, data) => {
+      await transformWorkflow(join(folder, "fitted"), data, join(folder, "out"), { outFiles: 3 });
+      const parts = await read(join(folder, "out"));
+      expect(parts.map(part => part.length)).toEqual([3333, 3333, 3334]);
+      expect(parts.flat()).toEqual(Array.from({ length: 10000 }, (_, i) => i));
+    });
+  });
+
+  test("a shuffle is repeatable by its seed, loses nothing, and is no order", async () => {
+    await manyRows(async (folder, data) => {
+      const shuffled = async (seed: number) => {
+        await transformWorkflow(join(folder, "fitted"), data, join(folder, "out"), { shuffle: { seed }, outFiles: 2 });
+        return (await read(join(folder, "out"))).flat();
+      };
+      const once = await shuffled(1);
+      expect(await shuffled(1)).toEqual(once);
+      expect(await shuffled(2)).not.toEqual(once);
+      expect([...once].sort((a, b) => a - b)).toEqual(Array.from({ length: 10000 }, (_, i) => i));
+      const inPlace = once.filter((value, i) => Math.abs(value - i) < 100).length;
+      expect(inPlace).toBeLessThan(500);
+    });
+  });
+
+  test("what does not go together is refused before anything is written", async () => {
+    await manyRows(async (folder, data) => {
+      const run = (out: string, options: object) =>
+        transformWorkflow(join(folder, "fitted"), data, join(folder, out), options);
+      await expect(run("o.parquet", { outFiles: 2 })).rejects.toThrow(/o\.parquet` is one file; `--out-files`/);
+      await expect(run("o", { outFiles: 0 })).rejects.toThrow(
+        "`--out-files` is a whole number from 1 to 10000. Got 0.",
+      );
+      await expect(run("o", { partitionBy: ["j"] })).rejects.toThrow(
+        "`--partition-by j`: there is no such column in what is written.",
+      );
+      expect(readdirSync(folder).sort()).toEqual(["fit.parquet", "fitted", "many.parquet"]);
+    });
+  });
+});
+
+describe("bad files", () => {
+  const plan = workflowPlan({ id: "int64", brand: "string" }, [{ op: "categorify" }]);
+  const two = (second: Parameters<typeof writeParquet>[1], cells: Parameters<typeof writeParquet>[2]) =>
+    inFolder(async folder => {
+      await writeParquet(join(folder, "a.parquet"), schemaOf({ id: "int64", brand: "string" }), {
+        id: [1],
+        brand: ["x"],
+      });
+      await writeParquet(join(folder, "b.parquet"), second, cells);
+      return fitWorkflow(plan, folder, { folder: join(folder, "out") });
+    });
+  test("a file whose columns differ, and one whose dtype does, are named", async () => {
+    await expect(two(schemaOf({ id: "int64" }), { id: [1] })).rejects.toThrow(
+      /b\.parquet` has no column `brand`; it has `id`\./,
+    );
+    await expect(two(schemaOf({ id: "string", brand: "string" }), { id: ["1"], brand: ["x"] })).rejects.toThrow(
+      /b\.parquet`: column `id` is VARCHAR, but int64 id is wanted\. Write it as an integer\./,
+    );
+    await expect(two(schemaOf({ id: "float64", brand: "string" }), { id: [1.5], brand: ["x"] })).rejects.toThrow(
+      /b\.parquet`: column `id` is DOUBLE, but int64 id is wanted\. Declare it float64/,
+    );
+  });
+  test("columns in another order, a narrower integer and an empty file among others are no mistake", async () => {
+    expect((await two(schemaOf({ brand: "string", id: "int32" }), { brand: ["y"], id: [2] })).rows).toBe(2);
+    expect((await two(schemaOf({ id: "int64", brand: "string" }), { id: [], brand: [] })).rows).toBe(1);
+  });
+  test("a file that is no Arrow file, and bad JSON, by name", async () => {
+    await inFolder(async folder => {
+      writeFileSync(join(folder, "a.arrow"), "nothing of the kind");
+      writeFileSync(join(folder, "b.jsonl"), '{"id": 1, "brand": "x"}\n{"id": \n');
+      await expect(fitWorkflow(plan, join(folder, "a.arrow"), { folder })).rejects.toThrow(/a\.arrow/);
+      await expect(fitWorkflow(plan, join(folder, "b.jsonl"), { folder })).rejects.toThrow(/failed: .*JSON/);
+    });
+  });
+});
