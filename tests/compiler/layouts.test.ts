@@ -1,15 +1,18 @@
 /** Both layouts of one plan, served: the same answers, to the byte. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { lower } from "#compiler/4-plan/lower.js";
 import { optimise } from "#compiler/4-plan/passes.js";
+import { canBatch } from "#compiler/5-emit/configs.js";
 import { build, compile, LAYOUTS, printDiagnostics } from "#compiler/index.js";
 import { serve } from "#runtime/index.js";
 import type { Tensor } from "#runtime/tensor.js";
+import type { DType } from "#triton-protos/datatype.js";
 import { parseModelConfig } from "#triton-protos/model-config.js";
+import type { Plan } from "#triton-protos/plan.js";
 import { tensor } from "../plan/served-plan.js";
 import { type Answer, askBinary } from "./ask-binary.js";
 import { instruction, randomProgram } from "./random-program.js";
@@ -141,6 +144,68 @@ export default ensemble("names", ${answer});
   test("an answer with the name of another request column is refused with a way out", () =>
     refusal('request["a"] >> logOp()', /`names` answers `a`, .*another column of that name.*rename the answer/));
   test("so is an ensemble that makes nothing", () => refusal("request", /needs a step that makes something/));
+});
+
+describe("samples", () => {
+  const SAMPLES = join(import.meta.dirname, "..", "samples");
+  const names = readdirSync(SAMPLES).filter(name => name.startsWith("ensemble-") && !name.endsWith("-method"));
+
+  /** Rows of small numbers and of texts that some vocabulary has. */
+  function requestOf({ inputs }: Plan, batched: boolean, rows: number): Tensor[] {
+    const value = (dtype: DType, i: number) =>
+      dtype === "string"
+        ? ["Ghent", "Turin", "?"][i % 3]!
+        : /int64/.test(dtype)
+          ? BigInt(1 + (i % 2))
+          : /bool/.test(dtype)
+            ? i % 2
+            : 1 + i / 2;
+    const values = (dtype: DType, n: number) => Array.from({ length: n }, (_, i) => value(dtype, i));
+    return inputs.flatMap(({ name, dtype, list }) => {
+      if (list && list.min !== list.max)
+        return [
+          tensor(`${name}__values`, dtype, [rows * 2], values(dtype, rows * 2)),
+          tensor(
+            `${name}__offsets`,
+            "int32",
+            [rows + 1],
+            Array.from({ length: rows + 1 }, (_, i) => 2 * i),
+          ),
+        ];
+      const width = list?.min ?? (batched ? 1 : undefined);
+      const shape = width === undefined ? [rows] : [rows, width];
+      return [tensor(name, dtype, shape, values(dtype, rows * (width ?? 1)))];
+    });
+  }
+
+  test("each answers the same in both layouts, or is refused with a reason", async () => {
+    const built: { name: string; plan: Plan }[] = [];
+    for (const name of names) {
+      const compiled = await compile(
+        join(SAMPLES, name, readdirSync(join(SAMPLES, name)).find(f => f.startsWith("main."))!),
+      );
+      if (!compiled.ok) throw new Error(printDiagnostics(compiled.diagnostics));
+      const { plan } = compiled;
+      build(compiled, join(folder, name, "executor"));
+      try {
+        build(compiled, join(folder, name, "ensemble"), { layout: "ensemble" });
+        if (!built.some(b => b.plan.name === plan.name)) built.push({ name, plan });
+      } catch (error) {
+        expect([name, String(error)]).toEqual([name, expect.stringMatching(/another column of that name/)]);
+      }
+    }
+    expect(built.length).toBeGreaterThan(names.length / 2);
+    const ask = await serveBoth(built.map(({ name }) => join(folder, name)));
+    let answered = 0;
+    for (const { name, plan } of built)
+      for (const rows of [1, 3]) {
+        const [executor, ensemble] = await ask(plan.name, requestOf(plan, canBatch(plan), rows));
+        if ("error" in executor!) expect([name, faultOf(ensemble!)]).toEqual([name, faultOf(executor)]);
+        else expect([name, ensemble]).toEqual([name, executor]);
+        if (!("error" in executor!)) answered++;
+      }
+    expect(answered).toBe(2 * built.length);
+  }, 60_000);
 });
 
 describe("random ensembles", () => {
