@@ -4,7 +4,9 @@
 import { type AnyStep, type Plan, REQUEST_STEP } from "../../triton-protos/plan.js";
 import { type ColumnSchema, printType, REQUEST_ROWS } from "../../triton-protos/schema.js";
 import type { PassReport } from "../4-plan/passes.js";
+import type { Program } from "../5-emit/build.js";
 import { describeStep } from "./describe-step.js";
+import { explainLayouts } from "./explain-layouts.js";
 import type { ExplainedColumn, ExplainedRows, ExplainedStep, Explanation } from "./explanation.js";
 import { columnSources, type WorkflowOf } from "./lineage.js";
 
@@ -12,12 +14,17 @@ export interface ExplainOptions {
   readonly origin: string;
   readonly passes: readonly PassReport[] | null;
   readonly workflowOf?: WorkflowOf;
+  /** What is compiled, for the models that each layout makes of it. */
+  readonly program?: Program;
 }
 
 /** Reader of a column that is answered. */
 export const ANSWER = "answer";
 
-export function explainPlan(plan: Plan, { origin, passes, workflowOf = () => undefined }: ExplainOptions): Explanation {
+export function explainPlan(
+  plan: Plan,
+  { origin, passes, program, workflowOf = () => undefined }: ExplainOptions,
+): Explanation {
   const key = (step: string, column: string) => `${step}\n${column}`;
   const readers = new Map<string, Set<string>>();
   const schemas = new Map<string, ColumnSchema>(plan.inputs.map(c => [key(REQUEST_STEP, c.name), c]));
@@ -87,6 +94,7 @@ export function explainPlan(plan: Plan, { origin, passes, workflowOf = () => und
     })),
     passes,
     saved: sum(passes ?? []),
+    layouts: program ? explainLayouts(program) : null,
   };
 }
 

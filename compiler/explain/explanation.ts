@@ -7,6 +7,7 @@ import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import type { JsonValue } from "../../triton-protos/schema.js";
 import type { Saving } from "../4-plan/pass.js";
 import type { PassReport } from "../4-plan/passes.js";
+import type { ExplainedLayout } from "./explain-layouts.js";
 
 /** A column of a step (or of `"request"`). */
 export interface ColumnAddress {
@@ -79,6 +80,8 @@ export interface Explanation {
   /** What the passes did; null for a built plan, which does not say. */
   readonly passes: readonly PassReport[] | null;
   readonly saved: Required<Saving>;
+  /** Models that each layout makes of it; null for a workflow and a built plan. */
+  readonly layouts: readonly ExplainedLayout[] | null;
 }
 
 /** `[request × 64]`. */

@@ -17,6 +17,8 @@ export interface Target {
   readonly plan: Plan;
   /** Null for a built plan. */
   readonly passes: readonly PassReport[] | null;
+  /** What is compiled; undefined for a built plan and for a workflow. */
+  readonly program?: Compiled;
   readonly origin: string;
   readonly workflowOf: WorkflowOf;
   /** SHA-256 of each file that the step uses, by its place beside the plan. */
@@ -46,6 +48,7 @@ function programTarget(path: string, compiled: Compiled): Target {
     ok: true,
     plan: compiled.plan,
     passes: compiled.passes,
+    ...(compiled.plan.kind === "ensemble" && { program: compiled }),
     origin: path,
     workflowOf: step => {
       const [whole, part] = filesOf(step.id);

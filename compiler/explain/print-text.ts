@@ -30,6 +30,7 @@ export function printExplanation(explanation: Explanation, color = false): strin
     paint.bold("answer"),
     ...table(outputs.map(o => [o.name, o.type, paint.dim(printShape(o.shape)), `← ${source(o, o.name, paint)}`])),
     "",
+    ...printLayouts(explanation, paint),
     ...printPasses(explanation, paint),
     "",
   ].join("\n");
@@ -73,6 +74,23 @@ const most = (lines: string[][]): string[][] =>
 function describeRows({ parent, most }: ExplainedRows): string {
   if (parent === null) return "what is asked about";
   return `${most === null ? "any number" : `at most ${most}`} for each row of ${parent}`;
+}
+
+function printLayouts({ layouts }: Explanation, paint: Paint): string[] {
+  return (layouts ?? []).flatMap(({ layout, models, refused }) => [
+    `${paint.bold("models")} of \`--layout ${layout}\`${refused === undefined ? "" : `: none. ${refused}`}`,
+    ...table(
+      models.map(({ name, backend, inputs, outputs, maxBatchSize }) => [
+        paint.blue(name),
+        backend,
+        maxBatchSize > 0 ? `batches up to ${maxBatchSize}` : "",
+        paint.dim(
+          `${plural(inputs.length, "tensor")} → ${outputs.length > 3 ? plural(outputs.length, "tensor") : outputs.join(", ")}`,
+        ),
+      ]),
+    ),
+    "",
+  ]);
 }
 
 function printPasses({ passes, saved }: Explanation, paint: Paint): string[] {

@@ -120,10 +120,12 @@ describe("what was built", () => {
     );
     for (const each of texts) expect(each).toBe(texts[0]);
     const [fromProgram, fromBuild] = [await explained(STAGES), await explained(repository)];
+    expect(fromBuild.layouts).toBeNull();
     expect({ ...fromBuild, origin: "", passes: null, saved: fromProgram.saved }).toEqual({
       ...fromProgram,
       origin: "",
       passes: null,
+      layouts: null,
     });
     expect(texts[0]).toContain("A built plan does not say what the passes did");
   });
