@@ -1,15 +1,18 @@
 /**
  * The latest latencies of a model version, for the summaries among the metrics: a ring of bounded size, quantiles over the last minute.
  */
-export const LATENCIES = ["request", "queue", "compute_input", "compute_infer", "compute_output"] as const;
+export const LATENCIES = [
+  ...(["request", "queue", "compute_input", "compute_infer", "compute_output"] as const),
+  ...(["cache_hit", "cache_miss"] as const),
+] as const;
 export type Latency = (typeof LATENCIES)[number];
 
 const SIZE = 512;
 const WINDOW_MS = 60_000;
 
 export interface LatencySamples {
-  /** Nanoseconds of one answered request. */
-  add(values: Readonly<Record<Latency, number>>): void;
+  /** Nanoseconds of one answered request; what it has not is left out. */
+  add(values: Readonly<Partial<Record<Latency, number>>>): void;
   /** Microseconds; NaN when nothing was answered in the last minute. */
   quantile(latency: Latency, quantile: number): number;
 }
@@ -25,11 +28,13 @@ export function createSamples(): LatencySamples {
     add(values) {
       const at = added++ % SIZE;
       times[at] = performance.now();
-      for (const name of LATENCIES) rings[name][at] = values[name] / 1000;
+      for (const name of LATENCIES) rings[name][at] = (values[name] ?? Number.NaN) / 1000;
     },
     quantile(latency, quantile) {
       const since = performance.now() - WINDOW_MS;
-      const recent = rings[latency].subarray(0, Math.min(added, SIZE)).filter((_, i) => times[i]! >= since);
+      const recent = rings[latency]
+        .subarray(0, Math.min(added, SIZE))
+        .filter((value, i) => times[i]! >= since && !Number.isNaN(value));
       if (recent.length === 0) return Number.NaN;
       return recent.sort()[Math.min(recent.length - 1, Math.floor(quantile * recent.length))]!;
     },

@@ -12,6 +12,8 @@ const HELP: Readonly<Record<Latency, string>> = {
   compute_input: "Cumulative compute input duration in microseconds (does not include cached requests)",
   compute_infer: "Cumulative compute inference duration in microseconds (does not include cached requests)",
   compute_output: "Cumulative inference compute output duration in microseconds (does not include cached requests)",
+  cache_hit: "Summary of cache hit duration in microseconds",
+  cache_miss: "Summary of cache miss duration in microseconds",
 };
 const TALLY: Readonly<Record<Latency, (stats: VersionStatistics) => Tally>> = {
   request: stats => stats.success,
@@ -19,6 +21,13 @@ const TALLY: Readonly<Record<Latency, (stats: VersionStatistics) => Tally>> = {
   compute_input: stats => stats.computeInput,
   compute_infer: stats => stats.computeInfer,
   compute_output: stats => stats.computeOutput,
+  cache_hit: stats => stats.cacheHit,
+  cache_miss: stats => stats.cacheMiss,
+};
+/** The request summary would mix hits and misses of a model with a cache: it has summaries of these instead. */
+const isShown = (latency: Latency, { config }: ReadyVersion): boolean => {
+  const cached = config.response_cache?.enable === true;
+  return latency.startsWith("cache") ? cached : latency !== "request" || !cached;
 };
 const USUAL_QUANTILES: readonly number[] = [0.5, 0.9, 0.95, 0.99, 0.999];
 
@@ -32,9 +41,11 @@ const labelled = (labels: string, name: string, value: string): string => `${lab
 export function printSummaries(ready: readonly ReadyVersion[], quantiles: readonly number[], lines: string[]): void {
   if (ready.length === 0) return;
   for (const latency of LATENCIES) {
-    const name = `nv_inference_${latency}_summary_us`;
+    const versions = ready.filter(version => isShown(latency, version));
+    if (versions.length === 0) continue;
+    const name = latency.startsWith("cache") ? `nv_${latency}_summary_per_model` : `nv_inference_${latency}_summary_us`;
     lines.push(`# HELP ${name} ${HELP[latency]}`, `# TYPE ${name} summary`);
-    for (const version of ready) {
+    for (const version of versions) {
       const labels = printLabels(labelsOf(version));
       const { count, ns } = TALLY[latency](version.statistics);
       lines.push(`${name}_count${labels} ${count}`, `${name}_sum${labels} ${ns / 1000}`);

@@ -11,7 +11,7 @@ import { FAILURE_REASONS, type FailureReason, type VersionStatistics } from "./s
 interface Family {
   readonly name: string;
   /** `latency` counters can be switched off, and `count` ones stand still then, as Triton's do. */
-  readonly group?: "count" | "latency" | "identity";
+  readonly group?: "count" | "latency" | "identity" | "cache";
   readonly help: string;
   readonly type: "counter" | "gauge";
   value(version: ReadyVersion): number;
@@ -95,6 +95,30 @@ const FAMILIES: readonly Family[] = [
     ),
     group: "identity",
   },
+  {
+    ...counter("nv_cache_num_hits_per_model", "Number of cache hits per model", v => v.statistics.cacheHit.count),
+    group: "cache",
+  },
+  {
+    ...counter("nv_cache_num_misses_per_model", "Number of cache misses per model", v => v.statistics.cacheMiss.count),
+    group: "cache",
+  },
+  {
+    ...counter(
+      "nv_cache_hit_duration_per_model",
+      "Total cache hit duration per model, in microseconds",
+      micros(s => s.cacheHit.ns),
+    ),
+    group: "cache",
+  },
+  {
+    ...counter(
+      "nv_cache_miss_duration_per_model",
+      "Total cache miss duration per model, in microseconds",
+      micros(s => s.cacheMiss.ns),
+    ),
+    group: "cache",
+  },
   gauge(
     "nv_inference_pending_request_count",
     "Instantaneous number of pending requests awaiting execution per-model.",
@@ -168,7 +192,12 @@ export function createMetrics(options: MetricsOptions): {
       };
       const family = ({ name, help, type, group, value }: Family): void => {
         if (group === "latency" && !counters) return;
-        const versions = group === "identity" ? ready.filter(({ config }) => config.backend === "identity") : ready;
+        const versions =
+          group === "identity"
+            ? ready.filter(({ config }) => config.backend === "identity")
+            : group === "cache"
+              ? ready.filter(({ config }) => config.response_cache?.enable === true)
+              : ready;
         if (versions.length === 0) return;
         head(name, help, type);
         for (const version of versions) {

@@ -3,13 +3,14 @@
  */
 import type { ModelMetadataResponse, ModelStatistics, ServerMetadataResponse } from "../triton-protos/gen/messages.js";
 import type { ModelConfig } from "../triton-protos/model-config.js";
-import { describeModel, EXTENSIONS, PROTOCOL_VERSION } from "./data-plane/metadata.js";
+import { describeModel, extensionsOf, PROTOCOL_VERSION } from "./data-plane/metadata.js";
 import { parseVersion } from "./data-plane/version.js";
 import { RuntimeFault } from "./errors.js";
 import type { Override } from "./repository/override.js";
 import type { IndexEntry, ReadyVersion, Registry } from "./repository/registry.js";
 import { createSharedMemory, type SharedMemory } from "./shared-memory.js";
 import { printStatistics } from "./statistics.js";
+import type { Tracer } from "./tracing/tracer.js";
 
 export interface CallOptions {
   readonly id: string;
@@ -21,6 +22,8 @@ export interface CallOptions {
 export interface ServerCalls {
   readonly options: CallOptions;
   readonly memory: SharedMemory;
+  /** None on a server that was started without tracing. */
+  readonly tracer?: Tracer;
   /** Class names of an output: the model's own, or those of the ensemble step that makes it. */
   labels(version: ReadyVersion, output: string): readonly string[];
   isReady(): boolean;
@@ -36,7 +39,12 @@ export interface ServerCalls {
   unload(model: string, dependents?: boolean): Promise<void>;
 }
 
-export function createCalls(registry: Registry, options: CallOptions, isStopping: () => boolean): ServerCalls {
+export function createCalls(
+  registry: Registry,
+  options: CallOptions,
+  isStopping: () => boolean,
+  tracer?: Tracer,
+): ServerCalls {
   const find = (model: string, version: string): ReadyVersion => registry.find(model, parseVersion(version));
   const requireExplicit = (): void => {
     if (options.control !== "explicit")
@@ -62,9 +70,14 @@ export function createCalls(registry: Registry, options: CallOptions, isStopping
   return {
     options,
     memory: createSharedMemory(),
+    ...(tracer && { tracer }),
     labels,
     isReady: () => !isStopping() && (!options.strictReadiness || registry.allReady()),
-    serverMetadata: () => ({ name: options.id, version: PROTOCOL_VERSION, extensions: EXTENSIONS }),
+    serverMetadata: () => ({
+      name: options.id,
+      version: PROTOCOL_VERSION,
+      extensions: extensionsOf(tracer !== undefined),
+    }),
     find,
     modelMetadata(model, version) {
       const { config, version: number } = find(model, version);

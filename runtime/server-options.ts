@@ -1,7 +1,9 @@
 /**
  * What a server is started with, and what runs then.
  */
+
 import type { LogOptions } from "./server-log.js";
+import type { TracerOptions } from "./tracing/tracer.js";
 import { type ConnectionCare, DEFAULT_CARE } from "./transport/grpc/connection-care.js";
 import type { GrpcTls } from "./transport/grpc/tls.js";
 
@@ -62,6 +64,8 @@ export interface ServeOptions {
   readonly allowCpuMetrics?: boolean;
   /** `SETTING` → value of `--metrics-config`. */
   readonly metricsConfig?: Readonly<Record<string, string>>;
+  /** Turns tracing on; without it the server answers as a Triton that was built without tracing. */
+  readonly trace?: TracerOptions;
   /** `API[,API]:KEY=VALUE`: what only answers clients with that header. */
   readonly httpRestrictedApis?: readonly string[];
   readonly grpcRestrictedProtocols?: readonly string[];
@@ -137,6 +141,7 @@ export const withDefaults = (given: ServeOptions) => {
     allowClientShm: given.allowClientShm ?? false,
     allowCpuMetrics: given.allowCpuMetrics ?? true,
     metricsConfig: given.metricsConfig ?? {},
+    trace: given.trace,
     httpRestrictedApis: given.httpRestrictedApis ?? [],
     grpcRestrictedProtocols: given.grpcRestrictedProtocols ?? [],
     httpHeaderForwardPattern: given.httpHeaderForwardPattern ?? "",

@@ -15,6 +15,7 @@ import { createLog, type ServerLog } from "./server-log.js";
 import { modelCaller, serverModels } from "./server-models.js";
 import { type OpenOptions, type RunningServer, type ServeOptions, withDefaults } from "./server-options.js";
 import { agentsTable, backendsTable, modelsTable, optionsTable } from "./start-up-tables.js";
+import { createTracer } from "./tracing/tracer.js";
 
 /**
  * Loads the repositories and opens the ports; they open only when everything is loaded.
@@ -51,14 +52,17 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   options.onLoaded();
 
   let stopping = false;
+  const isKnown = (model: string): boolean => registry.ready().some(version => version.model === model);
+  const tracer = options.trace && createTracer(options.trace, isKnown, log);
   const polling = options.modelControlMode === "poll" && startPolling(registry, options.repositoryPollSeconds);
   const closeModels = async (): Promise<void> => {
     log.info("server", "Waiting for in-flight requests to complete.");
     log.info("server", "All models are stopped, unloading models");
     await registry.stop();
+    await tracer?.stop();
   };
   try {
-    const calls = createCalls(registry, { ...options, control: options.modelControlMode }, () => stopping);
+    const calls = createCalls(registry, { ...options, control: options.modelControlMode }, () => stopping, tracer);
     const logSettings = createLogSettings(logState);
     const endpoints = await openPorts(options, { calls, registry, log, logSettings });
     const stop = async (): Promise<void> => {

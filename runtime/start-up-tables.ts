@@ -2,7 +2,7 @@
  * The tables that a server prints when it has started: repository agents, back ends, models, options.
  */
 import { backendFile } from "./backends/index.js";
-import { EXTENSIONS, PROTOCOL_VERSION } from "./data-plane/metadata.js";
+import { extensionsOf, PROTOCOL_VERSION } from "./data-plane/metadata.js";
 import type { IndexEntry } from "./repository/registry.js";
 import type { OpenOptions } from "./server-options.js";
 
@@ -52,7 +52,7 @@ export function optionsTable(options: OpenOptions, cached: boolean): string {
     ["Option", "Value"],
     ["server_id", options.id],
     ["server_version", PROTOCOL_VERSION],
-    ["server_extensions", EXTENSIONS.join(" ")],
+    ["server_extensions", extensionsOf(options.trace !== undefined).join(" ")],
     ...options.modelRepositories.map((path, i) => [`model_repository_path[${i}]`, path]),
     ["model_control_mode", `MODE_${options.modelControlMode.toUpperCase()}`],
     ...options.loadModels.map((name, i) => [`startup_models_${i}`, name]),

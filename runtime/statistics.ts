@@ -125,10 +125,16 @@ export function recordCacheHit(stats: VersionStatistics, lookup: number, total: 
   add(stats.success, total);
   add(stats.queue, 1);
   add(stats.cacheHit, lookup);
+  stats.samples ??= createSamples();
+  stats.samples.add({ request: total, queue: 1, cache_hit: lookup });
 }
 
 /** What the response cache cost a request that it could not answer. */
-export const recordCacheMiss = (stats: VersionStatistics, ns: number): void => add(stats.cacheMiss, ns);
+export function recordCacheMiss(stats: VersionStatistics, ns: number): void {
+  add(stats.cacheMiss, ns);
+  stats.samples ??= createSamples();
+  stats.samples.add({ cache_miss: ns });
+}
 
 /** One accepted request that failed. */
 export function recordFailure(stats: VersionStatistics, reason: FailureReason, total: number): void {

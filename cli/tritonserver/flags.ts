@@ -138,6 +138,21 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
     ],
   ],
   [
+    "Tracing",
+    [
+      flag(
+        "trace-config",
+        PAIR,
+        "[MODE,]SETTING=VALUE; turns tracing on. level=TIMESTAMPS, level=TENSORS, rate=100, count=50, triton,file=trace.json, triton,log-frequency=50, mode=opentelemetry, opentelemetry,url=http://localhost:4318/v1/traces.",
+      ),
+      flag("trace-file", "string", "Older form of --trace-config triton,file=."),
+      flag("trace-level", "string", "Older form of --trace-config level=."),
+      flag("trace-rate", "integer", "Older form of --trace-config rate=."),
+      flag("trace-count", "integer", "Older form of --trace-config count=."),
+      flag("trace-log-frequency", "integer", "Older form of --trace-config triton,log-frequency=."),
+    ],
+  ],
+  [
     "Backend",
     [
       inert("backend-directory", "string", BUILT_IN),

@@ -2,6 +2,7 @@
  * What each flag does to the options: name → a function that reads the value, or throws what is wrong with it in Triton's words.
  */
 import type { ServeOptions } from "../../runtime/server-options.js";
+import { addTraceConfig } from "./trace-config.js";
 import {
   readBoolean,
   readFloat,
@@ -161,6 +162,12 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   },
   "http-header-forward-pattern": (o, v) => (o.httpHeaderForwardPattern = v),
   "grpc-header-forward-pattern": (o, v) => (o.grpcHeaderForwardPattern = v),
+  "trace-config": (o, v) => (o.trace = addTraceConfig(v, o.trace)),
+  "trace-file": (o, v) => (o.trace = addTraceConfig(`triton,file=${v}`, o.trace)),
+  "trace-level": (o, v) => (o.trace = addTraceConfig(`level=${v}`, o.trace)),
+  "trace-rate": (o, v) => (o.trace = addTraceConfig(`rate=${v}`, o.trace)),
+  "trace-count": (o, v) => (o.trace = addTraceConfig(`count=${v}`, o.trace)),
+  "trace-log-frequency": (o, v) => (o.trace = addTraceConfig(`triton,log-frequency=${v}`, o.trace)),
   "backend-directory": check(text => text),
   "backend-config": (o, v) => {
     const [name, key, setting] = readSetting(v, "backend-config", "<backend name>,<setting>=<value>");

@@ -6,7 +6,9 @@ import type { Controls } from "../data-plane/controls.js";
 import type { InferRequest, InferResponse } from "../data-plane/request.js";
 import type { RuntimeFault } from "../errors.js";
 import type { ModelCaller, PrepareContext } from "../plan/kernel.js";
+import type { ExecutionClock } from "../scheduling/execution-clock.js";
 import type { Parameter, Tensor } from "../tensor.js";
+import type { Trace } from "../tracing/trace.js";
 
 /** One request as the scheduler hands it over: validated against the model's configuration. */
 export interface BackendRequest {
@@ -20,6 +22,8 @@ export interface BackendRequest {
   /** Names of the outputs the client wants, sorted; every output of the model when it named none. */
   readonly requestedOutputs: ReadonlySet<string>;
   readonly signal?: AbortSignal;
+  /** Takes notes, when the request is traced. */
+  readonly trace?: Trace;
 }
 
 export interface BackendResponse {
@@ -68,8 +72,13 @@ export interface LoadedModel {
   /**
    * Answers each request in its place; a fault fails that request alone.
    * @param instance which of the model's instances runs, from 0
+   * @param clock hears of the parts of the execution, for the statistics
    */
-  execute(requests: readonly BackendRequest[], instance: number): Promise<readonly (BackendResponse | RuntimeFault)[]>;
+  execute(
+    requests: readonly BackendRequest[],
+    instance: number,
+    clock?: ExecutionClock,
+  ): Promise<readonly (BackendResponse | RuntimeFault)[]>;
   /**
    * The form of a decoupled model: any number of answers for each request, then `undefined`. The instance is free again when the promise
    * resolves; answers may still come.

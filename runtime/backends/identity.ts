@@ -41,8 +41,10 @@ export const identityBackend: Backend = {
     if (creation > 0) await delay(creation * 1000);
     const milliseconds = readDelay(config.parameters.execute_delay_ms?.string_value, config.name);
     return {
-      async execute(requests) {
+      async execute(requests, _, clock) {
+        clock?.inputsReady();
         if (milliseconds > 0) await delay(milliseconds);
+        clock?.computed();
         return requests.map(request => echo(request, config));
       },
     };

@@ -30,11 +30,16 @@ export const javascriptBackend: Backend = {
     const one = (index: number) => instances[index % instances.length]!;
     return {
       close,
-      async execute(requests, index) {
+      async execute(requests, index, clock) {
         const answers: (BackendResponse | RuntimeFault)[] = [];
-        await one(index).run(requests, (request, answer) => {
-          if (answer) answers[request] = answer;
-        });
+        await one(index).run(
+          requests,
+          (request, answer) => {
+            if (answer) answers[request] = answer;
+          },
+          clock,
+        );
+        clock?.computed();
         return answers;
       },
       ...(config.model_transaction_policy?.decoupled && {

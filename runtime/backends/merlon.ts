@@ -15,6 +15,7 @@ import { RuntimeFault } from "../errors.js";
 import { type ExecutablePlan, type PlanResult, preparePlan } from "../plan/execute.js";
 import { explainCandidates } from "../plan/explain-candidates.js";
 import type { Column, Rows } from "../plan/table.js";
+import type { ExecutionClock } from "../scheduling/execution-clock.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { Backend, BackendRequest, BackendResponse, LoadContext } from "./backend.js";
 import { requestColumns } from "./merlon-inputs.js";
@@ -124,13 +125,16 @@ async function answer(
   form: Form,
   context: LoadContext,
   request: BackendRequest,
+  clock?: ExecutionClock,
 ): Promise<BackendResponse | RuntimeFault> {
   const { plan } = executable;
   const { parameters, signal, requestedOutputs } = request;
   try {
     const { columns, request: rows } = form.read(request.inputs);
     const seed = parameters.has("seed") ? readSeed(parameters.get("seed")!) : context.drawSeed();
+    clock?.inputsReady();
     const result = await executable.run(columns, { seed, parameters, ...(signal && { signal }) });
+    clock?.computed();
     const outputs = form
       .write(result.columns, rows, requestedOutputs)
       .filter(tensor => requestedOutputs.has(tensor.name))

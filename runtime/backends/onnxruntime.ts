@@ -7,6 +7,7 @@ import * as ort from "onnxruntime-node";
 import { type DType, datatype, isDType, wireDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
+import type { ExecutionClock } from "../scheduling/execution-clock.js";
 import type { Tensor } from "../tensor.js";
 import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
 import { joinInputs, sliceRows } from "./join-batch.js";
@@ -41,7 +42,7 @@ export const onnxruntimeBackend: Backend = {
       throw error;
     }
     return {
-      execute: requests => runBatch(session, requests, config),
+      execute: (requests, _, clock) => runBatch(session, requests, config, clock),
       close: () => session.release(),
     };
   },
@@ -119,13 +120,14 @@ async function runBatch(
   session: ort.InferenceSession,
   requests: readonly BackendRequest[],
   config: ModelConfig,
+  clock?: ExecutionClock,
 ): Promise<readonly (BackendResponse | RuntimeFault)[]> {
   const [only] = requests;
   const alone = requests.length === 1 && config.batch_input.length === 0;
   try {
-    if (alone) return [{ outputs: await run(session, only!.inputs, only!.requestedOutputs) }];
+    if (alone) return [{ outputs: await run(session, only!.inputs, only!.requestedOutputs, clock) }];
     const wanted = new Set(requests.flatMap(request => [...request.requestedOutputs]).sort());
-    const results = await run(session, joinInputs(requests, config), wanted);
+    const results = await run(session, joinInputs(requests, config), wanted, clock);
     const rows = requests.reduce((sum, request) => sum + request.batch, 0);
     let from = 0;
     return requests.map(request => {
@@ -145,10 +147,13 @@ async function run(
   session: ort.InferenceSession,
   inputs: ReadonlyMap<string, Tensor>,
   wanted: ReadonlySet<string>,
+  clock?: ExecutionClock,
 ): Promise<readonly Tensor[]> {
   const feeds: Record<string, ort.Tensor> = {};
   for (const [name, tensor] of inputs) feeds[name] = toOrt(tensor);
+  clock?.inputsReady();
   const results = await session.run(feeds, [...wanted]);
+  clock?.computed();
   return [...wanted].map(name => fromOrt(name, results[name]!));
 }
 

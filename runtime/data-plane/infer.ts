@@ -5,8 +5,10 @@
 import type { BackendRequest, BackendResponse } from "../backends/backend.js";
 import { Refusal, RuntimeFault } from "../errors.js";
 import type { ReadyVersion } from "../repository/registry.js";
+import type { Executed } from "../scheduling/scheduler.js";
 import { recordCacheHit, recordCacheMiss, recordFailure, recordSuccess } from "../statistics.js";
 import type { Tensor } from "../tensor.js";
+import type { Trace } from "../tracing/trace.js";
 import { splitControls } from "./controls.js";
 import type { InferRequest, InferResponse } from "./request.js";
 import { reshape, type ValidRequest, validateRequest } from "./validate.js";
@@ -69,7 +71,13 @@ async function run(
     inputs,
     requestedOutputs: outputs,
     ...(request.signal && { signal: request.signal }),
+    ...(request.trace && { trace: request.trace }),
   };
+  const { trace } = request;
+  trace?.begin(version.model, version.version, request.id);
+  trace?.stamp("REQUEST_START", started * 1e6);
+  trace?.note("TENSOR_QUEUE_INPUT", inputs.values());
+  trace?.stamp("QUEUE_START");
   const translate = (response: BackendResponse): InferResponse => ({
     model: version.model,
     version: version.version,
@@ -82,20 +90,50 @@ async function run(
   try {
     done = await scheduler.schedule(
       asked,
-      sink && (given => sink(given instanceof Error ? given : (given.error ?? translate(given)))),
+      sink &&
+        (given => {
+          const answer = given instanceof Error ? given : (given.error ?? translate(given));
+          if (!(answer instanceof Error)) trace?.note("TENSOR_BACKEND_OUTPUT", answer.outputs);
+          trace?.stamp("INFER_RESPONSE_COMPLETE");
+          sink(answer);
+        }),
     );
     if (done.response && !done.response.error) answer = translate(done.response);
   } catch (error) {
+    trace?.stamp("REQUEST_END");
     const fault = RuntimeFault.from(error);
     countFailure(version, fault, elapsed());
     throw fault;
   }
+  if (trace) stampExecution(trace, done, started * 1e6, config.platform === "ensemble");
+  if (answer) {
+    trace?.note("TENSOR_BACKEND_OUTPUT", answer.outputs);
+    trace?.stamp("INFER_RESPONSE_COMPLETE");
+  }
+  trace?.stamp("REQUEST_END");
   for (const { data } of inputs.values()) statistics.inputBytes += data.byteLength;
   if (done.cache?.hit) recordCacheHit(statistics, done.cache.ns, elapsed());
   else recordSuccess(statistics, rows, done.queueNs, done.times, elapsed());
   if (done.cache && !done.cache.hit) recordCacheMiss(statistics, done.cache.ns);
   if (done.response?.error) throw done.response.error;
   return answer;
+}
+
+/** When the model computed; an ensemble does not, and neither does a request that the cache answers. @param arrived nanoseconds */
+function stampExecution(trace: Trace, { queueNs, times, cache }: Executed, arrived: number, isEnsemble: boolean): void {
+  if (isEnsemble) return;
+  if (cache?.hit) {
+    trace.stamp("CACHE_HIT_LOOKUP_START", arrived);
+    trace.stamp("CACHE_HIT_LOOKUP_END", arrived + cache.ns);
+    return;
+  }
+  let at = arrived + queueNs;
+  trace.stamp("COMPUTE_START", at);
+  at += times.input;
+  trace.stamp("COMPUTE_INPUT_END", at);
+  at += times.infer;
+  trace.stamp("COMPUTE_OUTPUT_START", at);
+  trace.stamp("COMPUTE_END", at + times.output);
 }
 
 /** Refusals of a scheduler touch no counter; an ensemble's failures count twice, as Triton counts them. */

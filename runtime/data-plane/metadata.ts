@@ -41,5 +41,9 @@ export const EXTENSIONS: readonly string[] = [
   "logging",
 ];
 
+/** @param traced whether the server was started with tracing */
+export const extensionsOf = (traced: boolean): readonly string[] =>
+  traced ? EXTENSIONS.flatMap(name => (name === "logging" ? ["trace", name] : name)) : EXTENSIONS;
+
 /** The release of Triton whose answers these are; clients compare it. */
 export const PROTOCOL_VERSION = "2.73.0dev";

@@ -2,6 +2,7 @@
  * A request and its answer between the transports and the data plane: tensors in raw form, no protocol.
  */
 import type { Parameter, Tensor } from "../tensor.js";
+import type { Trace } from "../tracing/trace.js";
 import type { OutputWish } from "./deliver.js";
 
 /** A tensor as a client sent it: the datatype is unchecked text. */
@@ -22,6 +23,8 @@ export interface InferRequest {
   /** Outputs that are wanted classified, or in shared memory. */
   readonly wishes?: ReadonlyMap<string, OutputWish>;
   readonly signal?: AbortSignal;
+  /** Takes notes, when the request is traced. */
+  readonly trace?: Trace;
 }
 
 export interface InferResponse {

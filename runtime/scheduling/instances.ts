@@ -4,6 +4,7 @@
 import type { BackendRequest, BackendResponse, LoadedModel } from "../backends/backend.js";
 import { RuntimeFault } from "../errors.js";
 import { recordExecution, type VersionStatistics } from "../statistics.js";
+import { startClock } from "./execution-clock.js";
 import type { Answers, Executed } from "./scheduler.js";
 
 /** A request on its way through a scheduler. */
@@ -87,19 +88,21 @@ async function runBatch(
   stats: VersionStatistics,
 ): Promise<void> {
   const started = now();
+  const clock = startClock(started);
   let answers: readonly (BackendResponse | RuntimeFault)[];
   try {
     answers = await model.execute(
       jobs.map(job => job.request),
       instance,
+      clock,
     );
   } catch (error) {
     // A model that throws has run: the execution counts, its requests do not.
-    recordExecution(stats, rowsOf(jobs), { input: 1, infer: now() - started, output: 1 });
+    recordExecution(stats, rowsOf(jobs), clock.times());
     for (const job of jobs) job.reject(error);
     return;
   }
-  const times = { input: 1, infer: now() - started, output: 1 };
+  const times = clock.times();
   if (answers.some(answer => answer && !(answer instanceof Error))) recordExecution(stats, rowsOf(jobs), times);
   jobs.forEach((job, i) => {
     const answer = answers[i];

@@ -13,6 +13,7 @@ import { validateRequest } from "../data-plane/validate.js";
 import { RuntimeFault } from "../errors.js";
 import { recordExecution, recordSuccess, type VersionStatistics } from "../statistics.js";
 import { elementCount, type Tensor } from "../tensor.js";
+import { startClock } from "./execution-clock.js";
 
 /**
  * @param folder the version directory; data files lie in `warmup` beside it
@@ -42,25 +43,26 @@ async function runSample(
   stats: VersionStatistics,
   { name }: ModelWarmup,
 ): Promise<void> {
-  const started = performance.now();
+  const started = performance.now() * 1e6;
+  const clock = startClock(started);
   const faults: Error[] = [];
   const collect = (answer: unknown): void => {
     if (answer instanceof Error) faults.push(answer);
   };
   try {
     if (model.stream) await model.stream(requests, (_, answer) => collect(answer), instance);
-    else (await model.execute(requests, instance)).forEach(collect);
+    else (await model.execute(requests, instance, clock)).forEach(collect);
   } catch (error) {
     collect(error);
   }
   const [fault] = faults;
   if (fault)
     throw new RuntimeFault("INTERNAL", `failed to run warmup sample '${name}': ${fault.message}`, { cause: fault });
-  const infer = (performance.now() - started) * 1e6;
-  const times = { input: 1, infer, output: 1 };
+  const times = clock.times();
+  const total = performance.now() * 1e6 - started;
   recordExecution(stats, requests.length, times);
   for (const { inputs } of requests) {
-    recordSuccess(stats, 1, 1, times, infer);
+    recordSuccess(stats, 1, 1, times, total);
     for (const { data } of inputs.values()) stats.inputBytes += data.byteLength;
   }
 }

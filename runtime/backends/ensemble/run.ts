@@ -129,6 +129,7 @@ export function runEnsemble(
         inputs,
         outputs: step.outputs.map(([output]) => output),
         ...(request.signal && { signal: request.signal }),
+        ...(request.trace && { trace: request.trace.child() }),
       };
       const finish = (): void => {
         running--;

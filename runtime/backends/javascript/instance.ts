@@ -4,6 +4,7 @@
 import { Worker } from "node:worker_threads";
 import type { InferResponse } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
+import type { ExecutionClock } from "../../scheduling/execution-clock.js";
 import type { BackendRequest, BackendResponse, Send, ServerModels } from "../backend.js";
 import type { FromWorker, ToWorker, WireAnswer, WireCall, WireModelRequest, WorkerStart } from "./protocol.js";
 import { detached } from "./tensors.js";
@@ -12,7 +13,7 @@ export interface JavaScriptInstance {
   /** Resolves when the model has initialised. @throws RuntimeFault when it could not */
   ready(): Promise<void>;
   /** Resolves when `execute` has ended. @throws RuntimeFault when it threw, took too long or took the thread down */
-  run(requests: readonly BackendRequest[], send: Send): Promise<void>;
+  run(requests: readonly BackendRequest[], send: Send, clock?: ExecutionClock): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -103,11 +104,12 @@ export function startInstance(start: WorkerStart, server: ServerModels, limit: n
 
   return {
     ready: async () => void (await running()),
-    async run(requests, send) {
+    async run(requests, send, clock) {
       const worker = await running();
       const execution = next++;
       held.set(execution, { send, open: new Set(requests.keys()) });
       const wire = requests.map(wireRequest);
+      clock?.inputsReady();
       try {
         await new Promise<void>((resolve, reject) => {
           const forget = watch(worker, execution, requests);

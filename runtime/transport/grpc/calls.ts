@@ -11,10 +11,6 @@ import type { ServerCalls } from "../../server-calls.js";
 /** Request bytes → answer bytes. @throws RuntimeFault */
 export type UnaryCall = (bytes: Buffer) => Promise<Uint8Array>;
 
-const unavailableTrace = (): never => {
-  throw new RuntimeFault("UNAVAILABLE", "the server does not support trace");
-};
-
 export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<string, UnaryCall> {
   const table = new Map<string, UnaryCall>();
   const add = <Q extends keyof Messages, A extends keyof Messages>(
@@ -105,7 +101,16 @@ export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<st
     requireShm();
     return {};
   });
-  rpc("TraceSetting", unavailableTrace);
+  rpc("TraceSetting", ({ model_name, settings }) => {
+    const { tracer } = calls;
+    if (!tracer) throw new RuntimeFault("UNAVAILABLE", "the server does not support trace");
+    const given = Object.entries(settings).map(([key, { value }]) => [key, value] as const);
+    if (given.length > 0) tracer.update(model_name, Object.fromEntries(given));
+    const printed = Object.entries(tracer.print(model_name)).map(
+      ([key, value]) => [key, { value: typeof value === "string" ? [value] : value }] as const,
+    );
+    return { settings: Object.fromEntries(printed) };
+  });
   rpc("LogSettings", ({ settings }) => ({ settings: log.updateFromGrpc(settings) }));
   return table;
 }

@@ -12,6 +12,7 @@ import { type ValidRequest, validateRequest } from "../../data-plane/validate.js
 import { Refusal, RuntimeFault, STATUS } from "../../errors.js";
 import type { ReadyVersion } from "../../repository/registry.js";
 import type { ServerCalls } from "../../server-calls.js";
+import type { Trace } from "../../tracing/trace.js";
 import { decodeRequest, type WireRequest } from "./decode-request.js";
 import { encodeStreamEnd, encodeStreamFault, encodeStreamResponse } from "./encode-response.js";
 import { type Frame, frame, frameReader, unpack } from "./framing.js";
@@ -91,10 +92,17 @@ async function answerOne(
   send: (answer: Answer) => Promise<void>,
 ): Promise<Answer | undefined> {
   const wire: WireRequest = decodeRequest(bytes);
+  const arrived = calls.tracer ? performance.now() * 1e6 : 0;
   let backendHasIt = false;
+  let ended: Trace | undefined;
   try {
     const version = calls.find(wire.model, wire.version);
-    const request = toRequest(wire, calls.memory, forward, signal);
+    const trace = calls.tracer?.sample(version.model);
+    trace?.stamp("GRPC_WAITREAD_START", arrived);
+    trace?.stamp("GRPC_WAITREAD_END");
+    const read = toRequest(wire, calls.memory, forward, signal);
+    const request = trace ? { ...read, trace } : read;
+    ended = trace;
     const valid = validateRequest(version.config, request);
     backendHasIt = true;
     if (isDecoupled(version)) return await answerMany(version, request, valid, calls, send);
@@ -108,6 +116,10 @@ async function answerOne(
       message: encodeStreamFault(fault.message, wire.id, backendHasIt ? wire.model : ""),
       ...(backendHasIt && { fault }),
     };
+  } finally {
+    ended?.stamp("GRPC_SEND_START");
+    ended?.stamp("GRPC_SEND_END");
+    ended?.end();
   }
 }
 

@@ -15,6 +15,7 @@ import { RuntimeFault, STATUS } from "../../errors.js";
 import type { LogSettings } from "../../log-settings.js";
 import type { ServerCalls } from "../../server-calls.js";
 import type { ServerLog } from "../../server-log.js";
+import type { Trace } from "../../tracing/trace.js";
 import { withHeaders } from "../header-forwarding.js";
 import { type ListenAt, type Listener, listen } from "../listen.js";
 import type { Restriction } from "../restriction.js";
@@ -95,6 +96,7 @@ function accept(
     return;
   }
   const path = headers[":path"] ?? "";
+  const arrived = calls.tracer ? performance.now() * 1e6 : 0;
   const abort = new AbortController();
   stream.on("close", () => abort.abort());
   armDeadline(stream, headers["grpc-timeout"], abort);
@@ -117,7 +119,16 @@ function accept(
     });
     return;
   }
-  const call = path === INFER ? inferCall(calls, forward, abort.signal) : table.get(path);
+  const traced: Traced = trace => {
+    trace.stamp("GRPC_WAITREAD_START", arrived);
+    trace.stamp("GRPC_WAITREAD_END");
+    stream.once("close", () => {
+      trace.stamp("GRPC_SEND_END");
+      trace.end();
+    });
+  };
+  const call =
+    path === INFER ? inferCall(calls, forward, abort.signal, headers.traceparent?.toString(), traced) : table.get(path);
   if (!call) {
     endWithStatus(stream, STATUS.UNSUPPORTED.grpc, "");
     stream.resume();
@@ -129,15 +140,23 @@ function accept(
 const pairs = (headers: IncomingHttpHeaders): [string, string][] =>
   Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
 
+/** Hears of a request that is traced. */
+type Traced = (trace: Trace) => void;
+
 const inferCall =
-  (calls: ServerCalls, forward: Forward, signal: AbortSignal) =>
+  (calls: ServerCalls, forward: Forward, signal: AbortSignal, traceparent: string | undefined, traced: Traced) =>
   async (bytes: Buffer): Promise<Uint8Array> => {
     const wire = decodeRequest(bytes);
     const version = calls.find(wire.model, wire.version);
     if (isDecoupled(version))
       throw new RuntimeFault("UNSUPPORTED", "ModelInfer RPC doesn't support models with decoupled transaction policy");
-    const request = toRequest(wire, calls.memory, forward, signal);
-    return encodeResponse(deliver(await infer(version, request), request, version, calls.labels)).finish();
+    const trace = calls.tracer?.sample(version.model, traceparent);
+    if (trace) traced(trace);
+    const read = toRequest(wire, calls.memory, forward, signal);
+    const request = trace ? { ...read, trace } : read;
+    const answer = encodeResponse(deliver(await infer(version, request), request, version, calls.labels)).finish();
+    trace?.stamp("GRPC_SEND_START");
+    return answer;
   };
 
 function serveUnary(

@@ -17,6 +17,8 @@ export interface Answer {
   /** Parts are sent as they come, in chunks. */
   readonly body: Buffer | string | AsyncIterable<string>;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Called when the answer has left, or can't. */
+  readonly onSent?: () => void;
 }
 
 export const jsonAnswer = (value: unknown): Answer => ({
@@ -45,7 +47,11 @@ export const faultAnswer = (fault: RuntimeFault, type: Answer["type"] = "applica
   body: JSON.stringify({ error: fault.message }),
 });
 
-export async function writeAnswer(response: ServerResponse, { status, type, body, headers }: Answer): Promise<void> {
+export async function writeAnswer(
+  response: ServerResponse,
+  { status, type, body, headers, onSent }: Answer,
+): Promise<void> {
+  if (onSent) response.once("close", onSent);
   if (response.headersSent || response.destroyed) return;
   response.sendDate = false;
   if (response.shouldKeepAlive || response.req.httpVersion === "1.0") response.removeHeader("connection");

@@ -25,17 +25,30 @@ export async function answerGenerate({ request, context, path, signal }: Call, s
   const encoding = request.headers["content-encoding"] ?? "identity";
   if (encoding !== "identity")
     throw new RuntimeFault("INVALID_ARGUMENT", "Unsupported content-encoding, only 'identity' is supported.");
+  const received = performance.now() * 1e6;
   const body = await readBody(request, maxInputSize);
+  const trace = calls.tracer?.sample(version.model, request.headers.traceparent?.toString());
+  trace?.stamp("HTTP_RECV_START", received);
+  trace?.stamp("HTTP_RECV_END");
+  const onSent = (): void => {
+    trace?.stamp("HTTP_SEND_END");
+    trace?.end();
+  };
   const limits = { maxInputSize, memory: calls.memory };
   const read = readGenerateRequest(body, version.config, limits, signal);
-  const asked = { ...read, parameters: withHeaders(read.parameters, () => headerPairs(request), headerForwardPattern) };
+  const asked = {
+    ...read,
+    ...(trace && { trace }),
+    parameters: withHeaders(read.parameters, () => headerPairs(request), headerForwardPattern),
+  };
   const answers = run(version, asked, validateRequest(version.config, asked));
   const first = await answers.next();
   const status = first.value instanceof Error ? 400 : 200;
-  if (stream) return { status, type: "text/event-stream; charset=utf-8", body: events(first, answers) };
+  trace?.stamp("HTTP_SEND_START");
+  if (stream) return { onSent, status, type: "text/event-stream; charset=utf-8", body: events(first, answers) };
   let only = first.done ? undefined : print(first.value);
   for await (const _ of answers) only = undefined;
-  return { status, type: "application/json", body: once(only ?? printFault(ONE_ANSWER)) };
+  return { onSent, status, type: "application/json", body: once(only ?? printFault(ONE_ANSWER)) };
 }
 
 async function* once(text: string): AsyncIterable<string> {

@@ -8,6 +8,7 @@ import { deliver } from "../../data-plane/deliver.js";
 import { execute, isDecoupled } from "../../data-plane/infer.js";
 import { validateRequest } from "../../data-plane/validate.js";
 import { Refusal, RuntimeFault } from "../../errors.js";
+import type { Trace } from "../../tracing/trace.js";
 import { withHeaders } from "../header-forwarding.js";
 import { type Answer, faultAnswer } from "./answer.js";
 import { binaryLimit, readBody, unpackBody } from "./body.js";
@@ -21,17 +22,26 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
   const { calls, maxInputSize, headerForwardPattern } = context;
   // Triton marks faults as JSON only between parsing the body and the model's answer.
   let plain = true;
+  const received = performance.now() * 1e6;
+  let trace: Trace | undefined;
+  const onSent = (): void => {
+    trace?.stamp("HTTP_SEND_END");
+    trace?.end();
+  };
   try {
     const version = calls.find(path.model ?? "", path.version ?? "");
     if (isDecoupled(version))
       throw new RuntimeFault("UNSUPPORTED", "HTTP end point doesn't support models with decoupled transaction policy");
+    trace = calls.tracer?.sample(version.model, request.headers.traceparent?.toString());
+    trace?.stamp("HTTP_RECV_START", received);
     const encoding = request.headers["content-encoding"];
     const isJson = encoding === undefined && request.headers[LENGTH_HEADER] === undefined;
     plain = !isJson;
-    const received = await readBody(request, isJson ? maxInputSize : binaryLimit(maxInputSize));
+    const sent = await readBody(request, isJson ? maxInputSize : binaryLimit(maxInputSize));
+    trace?.stamp("HTTP_RECV_END");
     plain = true;
-    const jsonLength = readLength(request.headers, received.length);
-    const body = await unpackBody(received, encoding, maxInputSize);
+    const jsonLength = readLength(request.headers, sent.length);
+    const body = await unpackBody(sent, encoding, maxInputSize);
     plain = false;
     const { request: read, isBinary } = readInferRequest(
       body,
@@ -42,6 +52,7 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     );
     const asked = {
       ...read,
+      ...(trace && { trace }),
       parameters: withHeaders(read.parameters, () => headerPairs(request), headerForwardPattern),
     };
     const valid = validateRequest(version.config, asked);
@@ -50,15 +61,18 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
       deliver(await execute(version, asked, valid), asked, version, calls.labels),
       isBinary,
     );
-    return compress(request.headers["accept-encoding"], {
+    trace?.stamp("HTTP_SEND_START");
+    return await compress(request.headers["accept-encoding"], {
       status: 200,
+      ...(trace && { onSent }),
       type: answerLength === undefined ? "application/json" : "application/octet-stream",
       body: answer,
       ...(answerLength !== undefined && { headers: { "Inference-Header-Content-Length": String(answerLength) } }),
     });
   } catch (error) {
     if (!(error instanceof RuntimeFault)) throw error;
-    const answer = faultAnswer(error, plain && !(error instanceof Refusal) ? "text/plain" : "application/json");
+    const fault = faultAnswer(error, plain && !(error instanceof Refusal) ? "text/plain" : "application/json");
+    const answer = trace ? { ...fault, onSent } : fault;
     return error.message === "Unsupported compression type"
       ? { ...answer, headers: { "Accept-Encoding": "gzip, deflate" } }
       : answer;

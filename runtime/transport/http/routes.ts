@@ -3,12 +3,13 @@
  */
 import { RuntimeFault } from "../../errors.js";
 import type { Override } from "../../repository/override.js";
-import { isObject } from "./access.js";
+import type { GivenSettings } from "../../tracing/settings.js";
+import { asText, isObject } from "./access.js";
 import { emptyAnswer, faultAnswer, jsonAnswer } from "./answer.js";
 import { printConfig } from "./config-json.js";
 import { answerGenerate } from "./generate-route.js";
 import { answerInfer } from "./infer-route.js";
-import type { JsonObject } from "./json.js";
+import type { Json, JsonObject } from "./json.js";
 import { bodyObject, type Call, type Route, route } from "./route.js";
 import { SHARED_MEMORY_ROUTES } from "./shared-memory-routes.js";
 
@@ -71,11 +72,27 @@ export const ROUTES: readonly Route[] = [
     return jsonAnswer(call.context.logSettings.print());
   }),
   ...(["GET", "POST"] as const).map(method =>
-    route(method, "trace", "/v2(?:/models/[^/]+)?/trace/setting", () => {
-      throw new RuntimeFault("UNAVAILABLE", "the server does not support tracing");
+    route(method, "trace", "/v2(?:/models/(?<model>[^/]+))?/trace/setting", async call => {
+      const { tracer } = call.context.calls;
+      if (!tracer) throw new RuntimeFault("UNAVAILABLE", "the server does not support tracing");
+      const model = call.path.model ?? "";
+      if (method === "POST") tracer.update(model, traceSettings(await bodyObject(call, false)));
+      return jsonAnswer(tracer.print(model));
     }),
   ),
 ];
+
+/** Texts, lists of texts and null stay; other values are written as text would be. @throws RuntimeFault */
+function traceSettings(body: JsonObject): GivenSettings {
+  const text = (value: Json, key: string): string =>
+    typeof value === "number" || typeof value === "bigint" ? String(value) : asText(value, key);
+  return Object.fromEntries(
+    [...body].map(([key, value]) => [
+      key,
+      value === null ? null : Array.isArray(value) ? value.map(item => text(item, key)) : text(value, key),
+    ]),
+  );
+}
 
 function refuseRepository({ path }: Call): void {
   if (path.repository !== undefined)

@@ -1,0 +1,76 @@
+/**
+ * Triton's trace file: a JSON list with, for each trace, what it belongs to, its time stamps and its tensors. With a log frequency of n, every n
+ * traces make a file of their own: `trace.json.0`, `trace.json.1`, …
+ */
+import { open, rename } from "node:fs/promises";
+import { printElements } from "../transport/http/tensor-json.js";
+import type { Trace, TracedTensor } from "./trace.js";
+import type { TraceSink } from "./tracer.js";
+
+/** Entries that may wait for the end; older ones are dropped, which is said in the log. */
+const MAX_WAITING = 1_000_000;
+
+/** @param path empty for none: traces are dropped then */
+export function createTraceFile(path: string, complain: (text: string) => void): TraceSink {
+  let entries: string[] = [];
+  let traces = 0;
+  let files = 0;
+  let dropped = 0;
+  let writing: Promise<void> = Promise.resolve();
+  const write = (target: string): void => {
+    const text = `[${entries.join(",")}]`;
+    entries = [];
+    traces = 0;
+    writing = writing
+      .then(() => writeWhole(target, text))
+      .catch(error => complain(`trace file '${target}' cannot be written: ${(error as Error).message}`));
+  };
+  return {
+    add(trace, every) {
+      if (!path) return;
+      if (entries.length < MAX_WAITING) entries.push(...trace.family.flatMap(printTrace));
+      else if (dropped++ === 0)
+        complain(`trace file '${path}': more than ${MAX_WAITING} entries wait; set a log frequency`);
+      traces++;
+      if (every > 0 && traces >= every) write(`${path}.${files++}`);
+    },
+    async close() {
+      if (path && (entries.length > 0 || files === 0)) write(files > 0 ? `${path}.${files++}` : path);
+      await writing;
+    },
+  };
+}
+
+/** Nobody reads half a file: a sibling is written, synced and renamed. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  const sibling = `${path}.${process.pid}.tmp`;
+  const file = await open(sibling, "w");
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(sibling, path);
+}
+
+function printTrace({ id, parent, model, version, requestId, stamps, tensors }: Trace): string[] {
+  const head = {
+    id,
+    model_name: model,
+    model_version: version,
+    ...(requestId && { request_id: requestId }),
+    ...(parent && { parent_id: parent.id }),
+  };
+  return [
+    JSON.stringify(head),
+    ...stamps.map(({ moment, ns }) => JSON.stringify({ id, timestamps: [{ name: moment, ns }] })),
+    ...tensors.map(one => JSON.stringify({ id, ...printTensor(one) })),
+  ];
+}
+
+function printTensor({ activity, tensor }: TracedTensor) {
+  const { name, datatype, shape } = tensor;
+  const data = Buffer.from(printElements(tensor), "latin1").toString("utf8");
+  return { activity, tensor: { name, data, shape: shape.join(","), dtype: datatype } };
+}

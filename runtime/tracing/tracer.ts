@@ -1,0 +1,116 @@
+/**
+ * Decides which requests are traced, and hands finished traces on: settings by model, Triton's file or OpenTelemetry.
+ */
+import { RuntimeFault } from "../errors.js";
+import type { ServerLog } from "../server-log.js";
+import { createOtlpExporter, type OtlpOptions } from "./otlp.js";
+import {
+  type GivenSettings,
+  printSettings,
+  readSettings,
+  type TraceMode,
+  type TraceSettings,
+  USUAL_SETTINGS,
+} from "./settings.js";
+import { createTrace, type Trace, type TraceContext } from "./trace.js";
+import { createTraceFile } from "./trace-file.js";
+
+export interface TracerOptions {
+  readonly mode: TraceMode;
+  readonly settings: Partial<TraceSettings>;
+  /** Path of Triton's trace file; empty for none. */
+  readonly file: string;
+  readonly otlp: OtlpOptions;
+}
+
+export interface Tracer {
+  /** A trace for a request to this model, when its turn has come. @param traceparent the client's header: such a request is always traced */
+  sample(model: string, traceparent?: string): Trace | undefined;
+  /** @throws RuntimeFault for a model that does not exist */
+  print(model: string): Readonly<Record<string, string | readonly string[]>>;
+  update(model: string, given: GivenSettings): void;
+  /** Writes what is left. */
+  stop(): Promise<void>;
+}
+
+/** Where finished traces go. */
+export interface TraceSink {
+  /** @param every traces after which something is written; 0 for at the end */
+  add(trace: Trace, every: number): void;
+  close(): Promise<void>;
+}
+
+/** Counts of one scope: the server's, or a model's with settings of its own. */
+interface Scope {
+  readonly own: { -readonly [K in keyof TraceSettings]?: TraceSettings[K] | undefined };
+  seen: number;
+}
+
+/** @param isKnown whether a model exists */
+export function createTracer(options: TracerOptions, isKnown: (model: string) => boolean, log: ServerLog): Tracer {
+  const { mode, file } = options;
+  const initial: TraceSettings = { ...USUAL_SETTINGS, ...options.settings };
+  const server: Scope = { own: {}, seen: 0 };
+  const models = new Map<string, Scope>();
+  const sink: TraceSink =
+    mode === "opentelemetry"
+      ? createOtlpExporter(options.otlp, text => log.error("tracer", text))
+      : createTraceFile(file, text => log.error("tracer", text));
+  let lastId = 0;
+  const merge = (base: TraceSettings, { own }: Scope): TraceSettings => ({
+    level: own.level ?? base.level,
+    rate: own.rate ?? base.rate,
+    count: own.count ?? base.count,
+    logFrequency: own.logFrequency ?? base.logFrequency,
+  });
+  const settingsOf = (model: string): TraceSettings => {
+    const base = merge(initial, server);
+    const scope = models.get(model);
+    return scope ? merge(base, scope) : base;
+  };
+  const requireModel = (model: string): void => {
+    if (model && !isKnown(model)) throw new RuntimeFault("NOT_FOUND", `Request for unknown model : ${model}`);
+  };
+  return {
+    sample(model, traceparent) {
+      const { level, rate, count, logFrequency } = settingsOf(model);
+      const levels = { timestamps: level.includes("TIMESTAMPS"), tensors: level.includes("TENSORS") };
+      if ((!levels.timestamps && !levels.tensors) || count === 0) return undefined;
+      const scope = models.get(model) ?? server;
+      const context = mode === "opentelemetry" ? readTraceParent(traceparent) : undefined;
+      scope.seen++;
+      if (!context && (rate === 0 || scope.seen % rate !== 0)) return undefined;
+      if (count > 0) scope.own.count = count - 1;
+      return createTrace({
+        levels,
+        ...(context && { context }),
+        nextId: () => ++lastId,
+        onEnd: trace => sink.add(trace, logFrequency),
+      });
+    },
+    print(model) {
+      requireModel(model);
+      return printSettings(settingsOf(model), mode, file);
+    },
+    update(model, given) {
+      requireModel(model);
+      const read = readSettings(given);
+      if (!model) {
+        Object.assign(server.own, read);
+        return;
+      }
+      const scope = models.get(model) ?? { own: {}, seen: 0 };
+      Object.assign(scope.own, read);
+      if (Object.values(scope.own).every(value => value === undefined)) models.delete(model);
+      else models.set(model, scope);
+    },
+    stop: () => sink.close(),
+  };
+}
+
+/** `00-<trace>-<span>-<flags>`, W3C Trace Context. */
+function readTraceParent(header: string | undefined): TraceContext | undefined {
+  const [, traceId, spanId] = /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-[\da-f]{2}/i.exec(header ?? "") ?? [];
+  if (!traceId || !spanId || /^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
+  return { traceId: traceId.toLowerCase(), spanId: spanId.toLowerCase() };
+}
