@@ -56,7 +56,7 @@ export async function runLifecycle(record: LifecycleRecord): Promise<Outcome> {
     else if (action === "remove")
       for (const file of step.paths!) rmSync(join(...target(file)), { recursive: true, force: true });
     else if (action === "touch") utimesSync(join(...target(path)), new Date(), new Date());
-    else if (action === "wait") await delay(step.seconds! * 1000);
+    else if (action === "wait") await delay(step.seconds! * (step.seconds! > 1 ? 1400 : 1000));
     else if (action === "wait_until") {
       for (let i = 0; i < 200 && /"(UN)?LOADING"/.test(await index()); i++) await delay(20);
     } else if (action === "http_background")
@@ -68,6 +68,7 @@ export async function runLifecycle(record: LifecycleRecord): Promise<Outcome> {
       return differences(step.response, await grpcCall(server!.ports.grpc!, step.rpc!, step.request!, mask), at);
     return [];
   };
+  const polls = record.flags.includes("--model-control-mode=poll");
   try {
     for (const root of roots) mkdirSync(root);
     for (const [file, value] of Object.entries(record.initial_files))
@@ -76,7 +77,12 @@ export async function runLifecycle(record: LifecycleRecord): Promise<Outcome> {
       const before = lines.length;
       answers.push(...(await act(step, `step ${i} ${step.method ?? step.action} ${step.path ?? ""}`)));
       if (!server) break;
-      log.push(...logDifferences(step.log ?? [], lines.slice(before), step.log_order === "free"));
+      // A poll says again what it said before, and may do so in the step after.
+      const said = polls ? lines.slice(0, before) : [];
+      const fresh = lines.slice(before).filter(line => !said.some(old => sameText(old, line)));
+      log.push(
+        ...logDifferences(step.log ?? [], step.log?.length ? lines.slice(before) : fresh, step.log_order === "free"),
+      );
     }
   } finally {
     await server?.stop();
@@ -84,3 +90,6 @@ export async function runLifecycle(record: LifecycleRecord): Promise<Outcome> {
   }
   return { id: record.id, note: record.note, group: `lifecycle ${record.id.replace(/-.*/, "")}`, answers, log };
 }
+
+/** Equal but for their times. */
+const sameText = (a: string, b: string): boolean => a.slice(a.indexOf("] ")) === b.slice(b.indexOf("] "));

@@ -3,7 +3,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer, type Server } from "node:net";
+import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -17,9 +17,7 @@ import type { Outcome } from "./report.js";
 const BINARY = new URL("../../../dist/cli/tritonserver.js", import.meta.url).pathname;
 const INFER = { inputs: [{ name: "INPUT0", datatype: "FP32", shape: [1, 4], data: [1, 2, 3, 4] }] };
 const START_MS = 20_000;
-/** What a server that prints nothing gets to come up. */
-const QUIET_MS = 1500;
-const ENDS_MS = 10_000;
+const ENDS_MS = 20_000;
 /** What a server that should not have come up gets to end. */
 const STAYS_MS = 500;
 const PORTS = ["http", "grpc", "metrics"] as const;
@@ -38,7 +36,9 @@ export async function runProcess(record: ProcessRecord): Promise<Outcome> {
     ["<caches>", join(work, "caches")],
     ...PORTS.map((name): [string, string] => [`<${name}_port>`, String(ports[name])]),
   ];
-  const words = record.args.map(word => marks.reduce((text, [mark, path]) => text.replaceAll(mark, path), word));
+  const words = [...record.args, ...loopback(record)].map(word =>
+    marks.reduce((text, [mark, path]) => text.replaceAll(mark, path), word),
+  );
   const child = spawn(process.execPath, [BINARY, ...words], { stdio: ["ignore", "pipe", "pipe"] });
   const output = { stdout: "", stderr: "" };
   for (const stream of ["stdout", "stderr"] as const)
@@ -99,7 +99,7 @@ async function askAndSignal(
   const alive = (): boolean => child.exitCode === null && child.signalCode === null;
   if (!record.signals) {
     // A run that is to end by itself and doesn't.
-    await started(record, output, ended);
+    await started(record, output, ports, ended);
     await Promise.race([delay(STAYS_MS), ended]);
     if (alive()) child.kill("SIGKILL");
     return seen;
@@ -109,7 +109,7 @@ async function askAndSignal(
       await Promise.all(Object.keys(paths).map(async path => [path, await get(path, ports)] as const)),
     );
   const early = record.signals[0]![0].includes("after the start");
-  if (!early) await started(record, output, ended);
+  if (!early) await started(record, output, ports, ended);
   else await Promise.race([until(() => output.stdout.includes("loading: "), START_MS), ended]);
   if (record.probe && alive()) seen.probe = await ask(record.probe);
   const inFlight = record.inflight_answer === undefined ? undefined : get("infer:/v2/models/slow/infer", ports);
@@ -125,16 +125,30 @@ async function askAndSignal(
   return seen;
 }
 
-async function started(record: ProcessRecord, output: { readonly stdout: string }, ended: Promise<number>) {
-  const silent = record.args.some(
-    word => word === "--allow-metrics=false" || word === "--log-info=false" || word.startsWith("--log-file=<work>/t"),
-  );
-  const up = (): boolean => output.stdout.includes("Started Metrics Service");
-  await Promise.race([until(silent ? () => false : up, silent ? QUIET_MS : START_MS), ended]);
+/** Waits for the last port that the run opens, or for the last line of the start where it opens none. */
+async function started(
+  record: ProcessRecord,
+  output: { readonly stdout: string },
+  ports: Ports,
+  ended: Promise<number>,
+) {
+  const last = (["metrics", "http", "grpc"] as const).find(name => !record.args.includes(`--allow-${name}=false`));
+  const up = (): boolean | Promise<boolean> =>
+    last && !record.port_already_taken ? accepts(ports[last]) : output.stdout.includes("| cache_enabled ");
+  await Promise.race([until(up, START_MS), ended]);
 }
 
-async function until(done: () => boolean, patience: number): Promise<void> {
-  for (const end = performance.now() + patience; !done() && performance.now() < end; ) await delay(10);
+const accepts = (port: number): Promise<boolean> =>
+  new Promise(resolve => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
+
+async function until(done: () => boolean | Promise<boolean>, patience: number): Promise<void> {
+  for (const end = performance.now() + patience; !(await done()) && performance.now() < end; ) await delay(20);
 }
 
 async function get(path: string, ports: Ports): Promise<unknown> {
@@ -155,6 +169,15 @@ async function get(path: string, ports: Ports): Promise<unknown> {
     return code === "ECONNREFUSED" ? "connection refused" : "connection closed";
   }
 }
+
+/** A run that leaves ports and addresses to their defaults gets free ones of this machine. */
+const loopback = ({ id }: ProcessRecord): readonly string[] =>
+  id === "flag-prefix"
+    ? PORTS.flatMap(name => [
+        `--${name}-address=127.0.0.1`,
+        ...(name === "http" ? [] : [`--${name}-port=<${name}_port>`]),
+      ])
+    : [];
 
 /** Ports that nobody has, but for the one that the record wants taken. */
 async function freePorts(taken: string | undefined): Promise<{ ports: Ports; held: Server | undefined }> {
