@@ -3,7 +3,7 @@
  * model, one for its computing. Moments are events of their span.
  */
 import { randomBytes } from "node:crypto";
-import { encodeTraces, type Span } from "./otlp-message.js";
+import type { Span } from "./otlp-message.js";
 import type { Moment, Trace } from "./trace.js";
 import type { TraceSink } from "./tracer.js";
 
@@ -37,7 +37,9 @@ export function createOtlpExporter(options: OtlpOptions, complain: (text: string
       const batch = queue.slice(0, maxExportBatchSize);
       queue = queue.slice(maxExportBatchSize);
       sending = sending
-        .then(() => send(url, encodeTraces(resource, batch)))
+        // The encoder comes with the first spans: a server that sends none starts without it.
+        .then(() => import("./otlp-message.js"))
+        .then(({ encodeTraces }) => send(url, encodeTraces(resource, batch)))
         .then(
           () => {
             failing = false;
