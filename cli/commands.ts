@@ -7,6 +7,7 @@ import { checkCommand } from "./check.js";
 import { explainCommand } from "./explain.js";
 import { feastCommand } from "./feast.js";
 import { fitCommand } from "./fit.js";
+import { importCommand } from "./import.js";
 import { indexCommand } from "./index-build.js";
 import { predictCommand } from "./predict.js";
 import { serve } from "./serve.js";
@@ -22,6 +23,7 @@ export const commands = (): readonly Command[] => [
   fitCommand(),
   transformCommand(),
   verifyCommand(),
+  importCommand(),
   predictCommand(),
   indexCommand(),
   feastCommand(),

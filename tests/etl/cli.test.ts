@@ -1,23 +1,13 @@
 /** `merlon fit` and `merlon transform` as a person runs them, on a workflow the compiler reads; schemas beside NVTabular's own. */
-import { execFile } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { parseMerlinJson } from "#triton-protos/artefacts/merlin-schema.js";
 import { findColumn } from "#triton-protos/schema.js";
+import { merlon } from "./merlon-command.js";
 import { inFolder } from "./run-workflow.js";
 import { readParquet, writeParquet } from "./table-values.js";
 import { schemaOf } from "./workflow-plan.js";
-
-const MERLON = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-
-const merlon = (folder: string, ...args: string[]): Promise<{ status: number; out: string; err: string }> =>
-  new Promise(resolve => {
-    execFile(process.execPath, [MERLON, ...args], { cwd: folder }, (error, out, err) =>
-      resolve({ status: error ? Number(error.code) : 0, out, err }),
-    );
-  });
 
 const WORKFLOW = `import { categorify, fillMissing, logOp, normalize, source, workflow } from "merlon";
 

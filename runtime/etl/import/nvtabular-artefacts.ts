@@ -1,0 +1,231 @@
+/**
+ * What NVTabular's operators have learnt (numbers in graph.json, Parquet beside it) -> the state of Merlon's steps, and their Arrow files.
+ */
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { encodings, optionOf } from "../../../triton-protos/categorify-columns.js";
+import type { DType } from "../../../triton-protos/datatype.js";
+import type { AnyStep, Plan, Step } from "../../../triton-protos/plan.js";
+import { REQUEST_STEP } from "../../../triton-protos/plan.js";
+import { RuntimeFault } from "../../errors.js";
+import { printFittedTable } from "../../kernels/fitted-table.js";
+import { printVocabulary } from "../../kernels/vocabulary-file.js";
+import { type Database, openDatabase } from "../database.js";
+import { readAll } from "../read-columns.js";
+import { identifier, sqlType, texts } from "../sql/literal.js";
+
+/** A node of the graph, as far as its state goes. */
+export interface LearntNode {
+  readonly id: number;
+  readonly op_state: Readonly<Record<string, unknown>>;
+}
+
+interface Importing {
+  readonly database: Database;
+  /** The saved workflow. */
+  readonly from: string;
+  /** The fitted folder. */
+  readonly folder: string;
+  readonly dtypeOf: (step: AnyStep, column: string) => DType;
+}
+
+/**
+ * @param nodeOf the node a step came of
+ * @returns state by step id, as a fit answers it
+ * @throws RuntimeFault naming the file, or the layout of ids that is not read
+ */
+export async function importStates(
+  plan: Plan,
+  nodeOf: (step: AnyStep) => LearntNode | undefined,
+  from: string,
+  folder: string,
+): Promise<ReadonlyMap<string, unknown>> {
+  const database = await openDatabase();
+  const dtypes = new Map(
+    [{ id: REQUEST_STEP, outputs: plan.inputs }, ...plan.steps].flatMap(({ id, outputs }) =>
+      outputs.map(col => [`${id}\n${col.name}`, col.dtype] as const),
+    ),
+  );
+  const dtypeOf = (step: AnyStep, column: string): DType => {
+    const ref = Object.values(step.inputs)
+      .flat()
+      .find(one => one.name === column)!;
+    return dtypes.get(`${ref.step}\n${ref.column}`)!;
+  };
+  const importing: Importing = { database, from, folder, dtypeOf };
+  try {
+    const states = new Map<string, unknown>();
+    for (const step of plan.steps) {
+      const node = nodeOf(step);
+      const state = node && (await stateOf(importing, step, node));
+      if (state !== undefined) states.set(step.id, state);
+    }
+    return states;
+  } finally {
+    await database.close();
+  }
+}
+
+async function stateOf(importing: Importing, step: AnyStep, node: LearntNode): Promise<unknown> {
+  const numbers = (name: string) => (node.op_state[name] ?? {}) as Readonly<Record<string, number>>;
+  const byColumn = (make: (column: string) => object) => ({
+    columns: Object.fromEntries(step.inputs.input!.map(({ name }) => [name, make(name)])),
+  });
+  switch (step.op) {
+    case "normalize":
+      // A constant's deviation is NaN there; both then only take the mean away.
+      return byColumn(c => ({ mean: numbers("means")[c] ?? 0, std: numbers("stds")[c] || 0 }));
+    case "normalizeMinMax":
+      return byColumn(c => ({ min: numbers("mins")[c] ?? 0, max: numbers("maxs")[c] ?? 0 }));
+    case "fillMedian":
+      return byColumn(c => ({ median: numbers("medians")[c] ?? 0 }));
+    case "categorify":
+      return categories(importing, step, node);
+    case "targetEncoding":
+      return { means: numbers("means"), groups: await groups(importing, step, node, "stats") };
+    case "joinGroupby":
+      return {
+        of: (step.inputs.of ?? []).map(({ name }) => ({ name, dtype: importing.dtypeOf(step, name) })),
+        groups: await groups(importing, step, node, "categories"),
+      };
+    default:
+      return undefined;
+  }
+}
+
+async function categories(importing: Importing, step: Step<"categorify">, node: LearntNode): Promise<unknown> {
+  const { database, folder, dtypeOf } = importing;
+  await mkdir(join(folder, "categories"), { recursive: true });
+  const columns: Record<string, unknown> = {};
+  const written = new Map<string, unknown>();
+  const encoded = encodings(
+    step.params,
+    step.inputs.input!.map(ref => ref.name),
+  );
+  for (const { output, columns: parts, vocabulary: name, numBuckets } of encoded) {
+    if (!written.has(name)) {
+      const files = filesOf(importing, node, "categories", name, step);
+      await checkFirstId(database, files, 2 + optionOf(step.params.numBuckets, name, 1), step);
+      const dtypes: DType[] = parts.map(part => dtypeOf(step, part));
+      const wanted = parts.length > 1 ? parts : [name];
+      const read = wanted.map((part, i) => `CAST(${identifier(part)} AS ${sqlType(dtypes[i]!)})`);
+      const [...found] = await readAll(
+        database.connection,
+        `SELECT ${read.join(", ")}, CAST(${identifier(`${name}_size`)} AS BIGINT) FROM read_parquet(${texts(files)})`,
+        [...dtypes, "int64"],
+      );
+      const count = found.at(-1)!;
+      const bytes =
+        parts.length > 1
+          ? printFittedTable(
+              Object.fromEntries([...parts.map((_, i) => [`key ${i}`, found[i]!] as const), ["count", count]]),
+            )
+          : printVocabulary({ dtype: dtypes[0]!, values: found[0]!.values, counts: count.values as BigInt64Array });
+      const file = `categories/unique.${safe(name)}.${safe(step.id)}.arrow`;
+      await writeFile(join(folder, file), bytes);
+      written.set(name, { vocabulary: file, cardinality: 2 + numBuckets + count.rows.count });
+    }
+    columns[output] = written.get(name);
+  }
+  return { columns };
+}
+
+type GroupStep = Step<"targetEncoding"> | Step<"joinGroupby">;
+
+async function groups(importing: Importing, step: GroupStep, node: LearntNode, records: string): Promise<unknown> {
+  const { database, folder, dtypeOf } = importing;
+  await mkdir(join(folder, "tables"), { recursive: true });
+  const found: unknown[] = [];
+  for (const columns of step.params.groups) {
+    const name = columns.join("_");
+    const files = filesOf(importing, node, records, name, step);
+    const values = step.op === "targetEncoding" ? targetColumns(step, name) : joinColumns(step, name);
+    const keys = columns.map((column, i) => ({ name: `key ${i}`, from: column, dtype: dtypeOf(step, column) }));
+    const all = [...keys, ...values];
+    const select = all.map(({ from, dtype }) => `CAST(${identifier(from)} AS ${sqlType(dtype)})`).join(", ");
+    const table = await readAll(
+      database.connection,
+      `SELECT ${select} FROM read_parquet(${texts(files)})`,
+      all.map(({ dtype }) => dtype),
+    );
+    const file = `tables/${safe(step.id)}.${safe(name)}.arrow`;
+    await writeFile(
+      join(folder, file),
+      printFittedTable(Object.fromEntries(all.map((one, i) => [one.name, table[i]!] as const))),
+    );
+    found.push({ columns, table: file });
+  }
+  return found;
+}
+
+interface FromColumn {
+  readonly name: string;
+  /** Its name in NVTabular's file. */
+  readonly from: string;
+  readonly dtype: DType;
+}
+
+const targetColumns = (step: Step<"targetEncoding">, group: string): readonly FromColumn[] =>
+  step.inputs.target!.flatMap(({ name }) => [
+    { name: `count ${name}`, from: `${group}_count`, dtype: "int64" as const },
+    { name: `sum ${name}`, from: `${group}_${name}_sum`, dtype: "float64" as const },
+  ]);
+
+const joinColumns = (step: Step<"joinGroupby">, group: string): readonly FromColumn[] => {
+  const stats = step.params.stats;
+  const names = [
+    ...(stats.includes("count") ? [`${group}_count`] : []),
+    ...(step.inputs.of ?? []).flatMap(({ name }) =>
+      stats.filter(s => s !== "count").map(stat => `${group}_${name}_${stat}`),
+    ),
+  ];
+  return names.map(name => ({ name, from: name, dtype: step.outputs.find(col => col.name === name)!.dtype }));
+};
+
+/** The files of a record, a folder of `part.N.parquet` in the order of N. */
+function filesOf(
+  { from }: Importing,
+  node: LearntNode,
+  records: string,
+  name: string,
+  step: AnyStep,
+): readonly string[] {
+  const known = (node.op_state[records] ?? []) as readonly { key: readonly string[]; path: string }[];
+  const record = known.find(({ key }) => key.join("_") === name);
+  const path = record && join(from, "artifacts", `node_${node.id}`, record.path);
+  if (path === undefined || path.includes("..") || !existsSync(path))
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `node ${node.id} (${step.op}): ${path ?? `the file of \`${name}\``} is missing in the saved workflow. Save it again.`,
+    );
+  if (!statSync(path).isDirectory()) return [path];
+  const part = (file: string) => Number(/(\d+)\.parquet$/.exec(file)?.[1] ?? 0);
+  return readdirSync(path)
+    .filter(file => file.endsWith(".parquet"))
+    .sort((a, b) => part(a) - part(b))
+    .map(file => join(path, file));
+}
+
+/** Ids of NVTabular before 23.06 begin elsewhere; the file's row index says where. */
+async function checkFirstId(
+  database: Database,
+  files: readonly string[],
+  wanted: number,
+  step: AnyStep,
+): Promise<void> {
+  const rows = await database.rows(
+    `SELECT decode(value) FROM parquet_kv_metadata(${texts(files.slice(0, 1))}) WHERE decode(key) = 'pandas'`,
+    "reading a vocabulary",
+  );
+  const index =
+    rows.length > 0 ? (JSON.parse(String(rows[0]![0])) as { index_columns?: unknown[] }).index_columns?.[0] : undefined;
+  const start = typeof index === "object" && index !== null ? (index as { start?: unknown }).start : undefined;
+  if (typeof start === "number" && start !== wanted)
+    throw new RuntimeFault(
+      "UNSUPPORTED",
+      `step \`${step.id}\` (categorify): ids of \`${files[0]}\` begin at ${start}, where NVTabular since 23.06 begins at ${wanted}. Fit and save the workflow with NVTabular 23.08, or fit it with Merlon.`,
+    );
+}
+
+const safe = (name: string): string => encodeURIComponent(name).replaceAll("*", "%2A");

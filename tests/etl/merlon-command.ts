@@ -1,0 +1,13 @@
+/** The built command, run as a person runs it. */
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const MERLON = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+/** Runs the command in a folder. */
+export const merlon = (folder: string, ...args: string[]): Promise<{ status: number; out: string; err: string }> =>
+  new Promise(resolve => {
+    execFile(process.execPath, [MERLON, ...args], { cwd: folder }, (error, out, err) =>
+      resolve({ status: error ? Number(error.code) : 0, out, err }),
+    );
+  });

@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""Writes a fitted NVTabular workflow as JSON and Parquet, in the form that `merlon import nvtabular` reads.
+
+For workflows that NVTabular saved as a pickle (23.08 and earlier). Run it where that NVTabular is installed, then import anywhere:
+
+    python export_nvtabular.py saved_workflow/ exported/
+    merlon import nvtabular exported/ --out etl/ranking
+
+It needs nothing but NVTabular itself. `exported/` gets graph.json (the operators, their parameters and fitted numbers) and artifacts/
+(vocabularies and tables of statistics). Functions of LambdaOp, Filter and Rename can't be written down; such a workflow is refused by name.
+"""
+import json
+import os
+import shutil
+import sys
+
+
+def plain(value):
+    """JSON of numpy's numbers, dtypes and containers."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(v) for v in value]
+    if hasattr(value, "item"):
+        return value.item()
+    return str(value)
+
+
+def dtype_of(dtype):
+    if dtype is None:
+        return None
+    import numpy
+
+    name = getattr(dtype, "name", None) or numpy.dtype(dtype).name
+    return {"name": str(name)}
+
+
+def schema_of(schema):
+    if schema is None:
+        return None
+    columns = []
+    for column in schema.column_schemas.values():
+        entry = {
+            "name": column.name,
+            "tags": [str(tag) for tag in column.tags],
+            "properties": plain(column.properties),
+            "dtype": dtype_of(column.dtype),
+            "is_list": bool(column.is_list),
+            "is_ragged": bool(column.is_ragged),
+        }
+        dims = getattr(getattr(column, "shape", None), "dims", None)
+        if dims:
+            entry["dtype"]["shape"] = [{"min": d.min, "max": d.max} for d in dims]
+        columns.append(entry)
+    return columns
+
+
+def copy_files(paths, folder):
+    """Copies statistics files; answers their records, relative to the folder of the node."""
+    records = []
+    for key, path in paths.items():
+        name = os.path.join("categories", os.path.basename(str(path).rstrip("/")))
+        target = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        (shutil.copytree if os.path.isdir(path) else shutil.copyfile)(path, target)
+        records.append({"key": list(key) if isinstance(key, tuple) else [key], "path": name})
+    return records
+
+
+def refuse(node, what):
+    sys.exit(f"{type(node.op).__name__} {what}: it can't be written down. Express it in Merlon instead: see lambdaOp and filter.")
+
+
+def names_of(target):
+    if hasattr(target, "output_columns"):
+        return list(target.output_columns.names)
+    if hasattr(target, "names"):
+        return list(target.names)
+    return [target] if isinstance(target, str) else [str(t) for t in target]
+
+
+def describe(node, folder):
+    """(class, parameters, state) of one node's operator."""
+    op = node.op
+    kind = type(op).__name__
+    get = lambda *names: {name: plain(getattr(op, name)) for name in names}
+    numbers = lambda values: {str(k): float(v) for k, v in values.items()}
+    if kind == "SelectionOp":
+        names = list(op.selector.names) if getattr(op, "selector", None) else list(node.output_schema.column_names)
+        return {"selector": {"names": names, "tags": []}}, {}
+    if kind in ("ConcatColumns", "LogOp", "Dropna"):
+        return {}, {}
+    if kind == "SubsetColumns":
+        return {"selector": {"names": list(node.output_schema.column_names), "tags": []}}, {}
+    if kind == "FillMissing":
+        return get("fill_val", "add_binary_cols"), {}
+    if kind == "FillMedian":
+        return get("add_binary_cols"), {"medians": numbers(op.medians)}
+    if kind == "Normalize":
+        return {"out_dtype": dtype_of(op.out_dtype)}, {"means": numbers(op.means), "stds": numbers(op.stds)}
+    if kind == "NormalizeMinMax":
+        return {"out_dtype": dtype_of(op.out_dtype)}, {"mins": numbers(op.mins), "maxs": numbers(op.maxs)}
+    if kind == "Clip":
+        return get("min_value", "max_value"), {}
+    if kind in ("HashBucket", "HashedCross"):
+        return get("num_buckets"), {}
+    if kind == "Bucketize":
+        # The operator keeps a function; what it answers for a column is the list.
+        bounds = {name: plain(list(op.boundaries(name) if callable(op.boundaries) else op.boundaries[name])) for name in node.input_columns.names}
+        return {"boundaries": bounds}, {}
+    if kind == "ListSlice":
+        return get("start", "end", "pad", "pad_value"), {}
+    if kind == "Rename":
+        if op.f is not None:
+            refuse(node, "with a function")
+        return {"f": None, **get("postfix", "name")}, {}
+    if kind in ("LambdaOp", "UDF", "Filter"):
+        refuse(node, "holds a Python function")
+    if kind == "AddMetadata" or any(base.__name__ == "AddMetadata" for base in type(op).__mro__):
+        return {"tags": [str(tag) for tag in op.tags], "properties": plain(op.properties)}, {}
+    if kind == "Categorify":
+        params = get("freq_threshold", "encode_type", "name_sep", "num_buckets", "max_size", "single_table")
+        params["dtype"] = dtype_of(op.dtype)
+        storage = {str(k): str(v) for k, v in op.storage_name.items()}
+        return params, {"categories": copy_files(op.categories, folder), "storage_name": storage}
+    if kind == "TargetEncoding":
+        params = {"target_cols": names_of(op.target), **get("kfold", "fold_seed", "p_smooth", "out_col", "name_sep")}
+        params["out_dtype"] = dtype_of(op.out_dtype)
+        full = {key: path for key, path in op.stats.items() if not str(key).startswith("__fold")}
+        return params, {"stats": copy_files(full, folder), "means": numbers(op.means)}
+    if kind == "JoinGroupby":
+        names = list(op._cont_names.names) if getattr(op, "_cont_names", None) is not None else []
+        params = {"cont_cols": names, **get("stats", "name_sep")}
+        storage = {str(k): str(v) for k, v in op.storage_name.items()}
+        return params, {"categories": copy_files(op.categories, folder), "storage_name": storage}
+    refuse(node, "is none of the operators that are exported")
+
+
+def in_order(output):
+    """Nodes after the nodes they read."""
+    done, order = set(), []
+
+    def visit(node):
+        if id(node) in done:
+            return
+        done.add(id(node))
+        for other in [*node.parents, *node.dependencies]:
+            if hasattr(other, "parents"):
+                visit(other)
+        order.append(node)
+
+    visit(output)
+    return order
+
+
+def main(source, target):
+    import nvtabular
+
+    workflow = nvtabular.Workflow.load(source)
+    order = in_order(workflow.output_node)
+    ids = {id(node): i for i, node in enumerate(order)}
+    nodes = []
+    for i, node in enumerate(order):
+        folder = os.path.join(target, "artifacts", f"node_{i}")
+        params, state = describe(node, folder)
+        module = type(node.op).__module__
+        base = next((c for c in type(node.op).__mro__ if c.__name__ == "AddMetadata"), type(node.op))
+        nodes.append(
+            {
+                "id": i,
+                "op_class": f"{module}.{base.__name__}",
+                "op_params": params,
+                "op_state": state,
+                "parent_ids": [ids[id(p)] for p in node.parents],
+                "dependency_ids": [ids[id(d)] for d in node.dependencies if id(d) in ids],
+                "selector": {"names": list(node.input_columns.names), "tags": []} if node.input_columns else None,
+                "input_schema": schema_of(node.input_schema),
+                "output_schema": schema_of(node.output_schema),
+            }
+        )
+    os.makedirs(target, exist_ok=True)
+    with open(os.path.join(target, "graph.json"), "w", encoding="utf-8") as file:
+        json.dump({"format_version": 1, "output_node_id": ids[id(workflow.output_node)], "nodes": nodes}, file, indent=1)
+    print(f"Wrote {os.path.join(target, 'graph.json')}: {len(nodes)} nodes.")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(sys.argv[1], sys.argv[2])
