@@ -9,12 +9,12 @@ import type { Index } from "faiss-node";
 import {
   readFaissHeaderFile,
   type SearchParameters,
-  searchFault,
   writeSearchParameters,
 } from "../../triton-protos/artefacts/faiss.js";
 import { detachIds } from "../../triton-protos/artefacts/faiss-detach.js";
+import { findIn, type LoadedIndex } from "./find.js";
 import type { FaissIndexInfo, FaissReply, FaissRequest } from "./protocol.js";
-import { type LoadedIndex, search } from "./search.js";
+import { search } from "./search.js";
 
 const indexes = new Map<number, LoadedIndex>();
 const port = parentPort!;
@@ -26,9 +26,9 @@ const faiss = (): typeof import("faiss-node") => {
   return addon;
 };
 
-port.on("message", (request: FaissRequest) => {
+port.on("message", async (request: FaissRequest) => {
   try {
-    answer(request);
+    await answer(request);
   } catch (error) {
     post({ id: request.id, ok: false, message: (error as Error).message.split("\n")[0]! });
   }
@@ -38,7 +38,7 @@ const post = (reply: FaissReply, moved: ArrayBuffer[] = []): void => {
   port.postMessage(reply, moved);
 };
 
-function answer(request: FaissRequest): void {
+async function answer(request: FaissRequest): Promise<void> {
   const { id } = request;
   switch (request.kind) {
     case "load":
@@ -50,7 +50,9 @@ function answer(request: FaissRequest): void {
       break;
     case "search": {
       const { queries, count, k, excluded } = request;
-      const hits = search(indexes.get(request.index)!, queries, count, k, excluded);
+      const loaded = indexes.get(request.index)!;
+      const find = (asked: Float32Array, rows: number, wide: number) => findIn(loaded, asked, rows, wide);
+      const hits = await search(find, loaded, queries, count, k, excluded);
       post(
         { id, ok: true, hits },
         [hits.ids, hits.distances, hits.offsets].map(array => array.buffer as ArrayBuffer),
@@ -66,8 +68,6 @@ function load(path: string, parameters: SearchParameters): FaissIndexInfo {
   // Walks the whole structure: FAISS gets no file that lies about a length.
   const header = readFaissHeaderFile(path);
   const { dimension, ntotal, metric } = header;
-  const fault = searchFault(header, parameters);
-  if (fault) throw new Error(`${path} ${fault}. Build the ensemble again`);
   const detached = header.ids === "stored" ? detachIds(path) : undefined;
   const { Index } = faiss();
   let index: Index;

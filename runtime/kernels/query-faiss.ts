@@ -3,39 +3,34 @@
  * `exclude` lists for the row are searched past.
  */
 import { join } from "node:path";
+import type { FaissHeader } from "../../triton-protos/artefacts/faiss.js";
 import { RuntimeFault } from "../errors.js";
-import type { Excluded, FaissIndexInfo } from "../faiss/protocol.js";
-import { loadIndex, searchIndex, unloadIndex } from "../faiss/thread.js";
+import { openIndex } from "../faiss/open-index.js";
+import type { Excluded } from "../faiss/protocol.js";
 import type { Kernel } from "../plan/kernel.js";
 import { type Column, childRows, type Rows } from "../plan/table.js";
 
 export const queryFaiss: Kernel<"queryFaiss"> = {
   prepare: async (step, context) => {
     const { nprobe, efSearch, normalize } = step.params;
-    const info = await loadIndex(join(context.folder, step.artefacts!.index!), { nprobe, efSearch });
+    const index = await openIndex(join(context.folder, step.artefacts!.index!), { nprobe, efSearch });
     const name = step.inputs.input![0]!.name;
-    const k = Math.min(step.params.topk, info.ntotal);
+    const k = Math.min(step.params.topk, index.header.ntotal);
     return {
       run: async inputs => {
         const query = inputs.input![0]!;
         const { rows } = query;
-        const queries = checkQueries(query, name, info);
-        if (normalize) toUnitLength(queries, info.dimension);
+        const queries = checkQueries(query, name, index.header);
+        if (normalize) toUnitLength(queries, index.header.dimension);
         const hits =
           rows.count === 0 || k === 0
             ? { ids: new BigInt64Array(0), distances: new Float32Array(0), offsets: new Int32Array(rows.count + 1) }
-            : await searchIndex(
-                info.index,
-                queries,
-                rows.count,
-                k,
-                inputs.exclude?.[0] && excludedIds(inputs.exclude[0], rows),
-              );
+            : await index.search(queries, rows.count, k, inputs.exclude?.[0] && excludedIds(inputs.exclude[0], rows));
         const made = childRows(rows, hits.offsets);
         const ids: Column = { dtype: "int64", rows: made, values: hits.ids };
         return step.params.includeDistances ? [ids, { dtype: "float32", rows: made, values: hits.distances }] : [ids];
       },
-      close: () => unloadIndex(info.index),
+      close: () => index.close(),
     };
   },
 };
@@ -44,7 +39,7 @@ export const queryFaiss: Kernel<"queryFaiss"> = {
 function checkQueries(
   { dtype, values, rows, width, offsets }: Column,
   name: string,
-  { dimension }: FaissIndexInfo,
+  { dimension }: FaissHeader,
 ): Float32Array<ArrayBuffer> {
   if (dtype !== "float32" || offsets || (width ?? 1) !== dimension)
     throw new RuntimeFault(

@@ -1,0 +1,42 @@
+/**
+ * A FAISS file → a search: exact ones by an ONNX graph in this process's own threads, all others by FAISS in its thread.
+ */
+import {
+  type FaissHeader,
+  readFaissHeaderFile,
+  type SearchParameters,
+  searchFault,
+} from "../../triton-protos/artefacts/faiss.js";
+import { RuntimeFault } from "../errors.js";
+import type { Excluded, FaissHits } from "./protocol.js";
+
+export interface OpenIndex {
+  readonly header: FaissHeader;
+  /**
+   * @param queries `count` vectors of the index's dimension, finite; the memory is given away
+   * @param k 1 … ntotal
+   * @param excluded ids that are searched past
+   */
+  search(queries: Float32Array<ArrayBuffer>, count: number, k: number, excluded?: Excluded): Promise<FaissHits>;
+  close(): Promise<void>;
+}
+
+/** @param by who searches a flat file: the faster one, or FAISS all the same @throws Error naming the file */
+export async function openIndex(
+  path: string,
+  parameters: SearchParameters = {},
+  by: "fastest" | "faiss" = "fastest",
+): Promise<OpenIndex> {
+  const header = readFaissHeaderFile(path);
+  const fault = searchFault(header, parameters);
+  if (fault) throw new RuntimeFault("INVALID_ARGUMENT", `${path} ${fault}. Build the ensemble again.`);
+  const exact = await import("./exact-index.js");
+  if (by === "fastest" && exact.isExact(header)) return { header, ...(await exact.loadExactIndex(path, header)) };
+  const { loadIndex, searchIndex, unloadIndex } = await import("./thread.js");
+  const { index } = await loadIndex(path, parameters);
+  return {
+    header,
+    search: (queries, count, k, excluded) => searchIndex(index, queries, count, k, excluded),
+    close: () => unloadIndex(index),
+  };
+}

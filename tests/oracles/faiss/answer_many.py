@@ -1,0 +1,39 @@
+"""10,000 queries per kind of index: the files, the queries and what faiss-cpu answers, as raw arrays in a folder; read by
+tests/bench/faiss-equal.mjs. Pin: any faiss-cpu from 1.7.3 on.
+
+Run: python tests/oracles/faiss/answer_many.py FOLDER [QUERIES]
+"""
+import json
+import pathlib
+import sys
+
+import faiss
+import numpy as np
+
+out, count = pathlib.Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
+out.mkdir(parents=True, exist_ok=True)
+random = np.random.RandomState(7)
+centres = random.randn(40, 32)
+def draw(n):
+    return (centres[random.randint(40, size=n)] + 0.6 * random.randn(n, 32)).astype("float32")
+vectors, queries = draw(5000), draw(count)
+ids = (10**6 + 7 * np.arange(5000)).astype("int64")
+queries.tofile(out / "queries.f32")
+kinds = {
+    "flat-ip": ("Flat", 0, False), "flat-l2": ("Flat", 1, False), "idmap-flat": ("IDMap,Flat", 0, True), "ivf-flat": ("IVF32,Flat", 0, True),
+    "ivf-flat-l2": ("IVF32,Flat", 1, True), "ivf-pq": ("IVF32,PQ8", 1, True), "ivf-sq": ("IVF32,SQ8", 1, True), "hnsw": ("HNSW16,Flat", 1, False),
+    "hnsw-ip": ("HNSW16,Flat", 0, False), "pq": ("PQ8", 1, False), "sq": ("SQ8", 0, False), "idmap2-hnsw": ("IDMap2,HNSW16,Flat", 1, True),
+}
+told = {}
+for name, (factory, metric, own) in kinds.items():
+    index = faiss.index_factory(32, factory, metric)
+    index.train(vectors)
+    index.add_with_ids(vectors, ids) if own else index.add(vectors)
+    if "IVF" in factory:
+        index.nprobe = 4
+    faiss.write_index(index, str(out / f"{name}.faiss"))
+    distances, labels = index.search(queries, 20)
+    distances.astype("float32").tofile(out / f"{name}.distances.f32")
+    labels.astype("int64").tofile(out / f"{name}.ids.i64")
+    told[name] = {"factory": factory, "metric": ["ip", "l2"][metric], "parameters": {"nprobe": 4} if "IVF" in factory else {}}
+(out / "kinds.json").write_text(json.dumps({"faiss": faiss.__version__, "count": count, "dimension": 32, "k": 20, "kinds": told}))
