@@ -1,7 +1,7 @@
 /**
  * What a server is started with, and what runs then.
  */
-
+import type { GpuChoice } from "./gpus.js";
 import type { LogOptions } from "./server-log.js";
 import type { TracerOptions } from "./tracing/tracer.js";
 import { type ConnectionCare, DEFAULT_CARE } from "./transport/grpc/connection-care.js";
@@ -55,6 +55,8 @@ export interface ServeOptions {
   /** Bounds instances by the resources that they name. */
   readonly rateLimit?: boolean;
   readonly rateLimitResources?: Readonly<Record<string, number>>;
+  /** Which GPUs models may run on. @default "auto" */
+  readonly gpu?: GpuChoice;
   readonly exitOnError?: boolean;
   readonly strictReadiness?: boolean;
   readonly exitTimeoutSeconds?: number;
@@ -133,6 +135,7 @@ export const withDefaults = (given: ServeOptions) => {
     shown: { pinnedMemoryPoolByteSize: 2 ** 28, minSupportedComputeCapability: 0, ...given.shown },
     rateLimit: given.rateLimit ?? false,
     rateLimitResources: given.rateLimitResources ?? {},
+    gpu: given.gpu ?? ("auto" as const),
     exitOnError: given.exitOnError ?? true,
     strictReadiness: given.strictReadiness ?? true,
     exitTimeoutSeconds: given.exitTimeoutSeconds ?? 30,

@@ -1,10 +1,12 @@
 /**
  * One server: options → models loaded, ports open, and a way to stop. Nothing is global: a process may run several.
  */
+
 import { stat } from "node:fs/promises";
 import { chooseCache } from "./cache/choose-cache.js";
 import type { ResponseCache } from "./cache/local-cache.js";
 import { RuntimeFault } from "./errors.js";
+import { findGpus } from "./gpus.js";
 import { logWriter } from "./log-file.js";
 import { createLogSettings } from "./log-settings.js";
 import { openPorts } from "./open-ports.js";
@@ -37,6 +39,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     loadsAtOnce: options.modelLoadThreads,
     backendConfig: options.backendConfig,
     cache,
+    gpus: findGpus(options.gpu),
     models: modelCaller(() => registry),
     server: serverModels(() => registry),
     log,

@@ -63,6 +63,9 @@ try {
   await ensurePython();
   ensureBrowser();
   ensureDebian("The tests of TLS", ["openssl"]);
+  ensureDebian("The tests of GPU placement, on a software Vulkan device", ["mesa-vulkan-drivers", "libvulkan1"], () =>
+    existsSync("/usr/share/vulkan/icd.d"),
+  );
   ensureDebian("The tests of Redis feature stores", ["redis-server"]);
   const pattern = process.argv.slice(2);
   const report = join(ROOT, ".cache", "vitest.json");

@@ -199,6 +199,11 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
     [
       flag("seed", "integer", "Makes the sampling of requests that name no seed repeatable."),
       flag("verify-workflows", "string", "off, warn (default) or refuse: golden rows of fitted workflows at load."),
+      flag(
+        "gpu",
+        "auto|none|cuda|webgpu",
+        "Where models with KIND_GPU run: CUDA where its provider and a device are there, else WebGPU on the device of this machine; webgpu takes a software device too.",
+      ),
     ],
   ],
   [

@@ -6,6 +6,7 @@ import { addTraceConfig } from "./trace-config.js";
 import {
   readBoolean,
   readFloat,
+  readGpu,
   readInteger,
   readPort,
   readRestriction,
@@ -202,6 +203,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "allow-client-shm": (o, v) => (o.allowClientShm = readBoolean(v)),
   "allow-sagemaker": absentFrontEnd("SageMaker"),
   "allow-vertex-ai": absentFrontEnd("Vertex AI"),
+  gpu: (o, v) => (o.gpu = readGpu(v)),
   seed: (o, v) => (o.seed = readSeed(v)),
   "verify-workflows": (o, v) => (o.verifyWorkflows = oneOf(v, ["off", "warn", "refuse"], "verify-workflows")),
   "response-cache-byte-size": (o, v, warn) => {

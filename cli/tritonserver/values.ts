@@ -1,6 +1,7 @@
 /**
  * The values of flags as Triton reads them: text → boolean, number, pair; what it refuses throws its text.
  */
+import type { GpuChoice } from "../../runtime/gpus.js";
 export function readBoolean(text: string): boolean {
   if (/^(true|1|on)$/i.test(text)) return true;
   if (/^(false|0|off)$/i.test(text)) return false;
@@ -26,6 +27,13 @@ export function readFloat(text: string): number {
   const value = Number.parseFloat(text);
   if (Number.isNaN(value)) throw new Error(`Invalid option value. Got ${text}`);
   return value;
+}
+
+export function readGpu(text: string): GpuChoice {
+  const choices: readonly GpuChoice[] = ["auto", "none", "cuda", "webgpu"];
+  const choice = choices.find(known => known === text);
+  if (!choice) throw new Error(`--gpu takes ${choices.join(", ")}. Got ${text}`);
+  return choice;
 }
 
 export function readSeed(text: string): bigint {

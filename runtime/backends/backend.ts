@@ -5,6 +5,7 @@ import type { ModelConfig } from "../../triton-protos/model-config.js";
 import type { Controls } from "../data-plane/controls.js";
 import type { InferRequest, InferResponse } from "../data-plane/request.js";
 import type { RuntimeFault } from "../errors.js";
+import type { Gpus } from "../gpus.js";
 import type { ModelCaller, PrepareContext } from "../plan/kernel.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
 import type { Parameter, Tensor } from "../tensor.js";
@@ -61,6 +62,7 @@ export interface LoadContext {
   readonly folder: string;
   readonly models: ModelCaller;
   readonly server: ServerModels;
+  readonly gpus: Gpus;
   /** Draws the seed of a request that names none (`--seed` makes the sequence repeatable). */
   drawSeed(): bigint;
   readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];

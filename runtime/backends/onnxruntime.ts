@@ -7,7 +7,9 @@ import * as ort from "onnxruntime-node";
 import { type DType, datatype, isDType, wireDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
+import type { Gpus } from "../gpus.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
+import { type Instance, instancesOf } from "../scheduling/instance-groups.js";
 import type { Tensor } from "../tensor.js";
 import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
 import { joinInputs, sliceRows } from "./join-batch.js";
@@ -33,29 +35,58 @@ export const onnxruntimeBackend: Backend = {
       await session.release();
     }
   },
-  async load({ config, folder }) {
-    const session = await openSession(config, folder);
+  async load({ config, folder, gpus }) {
+    const instances = instancesOf(config);
+    const sessions = new Map<string, ort.InferenceSession>();
+    const close = async (): Promise<void> => {
+      for (const session of sessions.values()) await session.release();
+    };
     try {
-      checkGraph(config, readGraph(session));
+      for (const instance of instances)
+        if (!sessions.has(placeOf(instance)))
+          sessions.set(placeOf(instance), await openSession(config, folder, providersOf(config, instance, gpus)));
+      checkGraph(config, readGraph(sessions.values().next().value!));
     } catch (error) {
-      await session.release();
+      await close();
       throw error;
     }
+    const sessionOf = instances.map(instance => sessions.get(placeOf(instance))!);
     return {
-      execute: (requests, _, clock) => runBatch(session, requests, config, clock),
-      close: () => session.release(),
+      execute: (requests, i, clock) => runBatch(sessionOf[i] ?? sessionOf[0]!, requests, config, clock),
+      close,
     };
   },
 };
 
-async function openSession(config: ModelConfig, folder: string): Promise<ort.InferenceSession> {
+/** Instances of one device share a session: a session runs any number of requests. */
+const placeOf = ({ kind, device }: Instance): string => `${kind} ${device ?? ""}`;
+
+type Providers = NonNullable<ort.InferenceSession.SessionOptions["executionProviders"]>;
+
+/** ONNX Runtime's providers of an instance, best first; what a provider can't run, the CPU does. */
+function providersOf(config: ModelConfig, { kind, device = 0 }: Instance, { provider }: Gpus): Providers {
+  if (kind === "cpu" || !provider) return ["cpu"];
+  const accelerators = config.optimization?.execution_accelerators?.gpu_execution_accelerator ?? [];
+  for (const { name } of accelerators)
+    if (name !== "tensorrt" || provider !== "cuda")
+      throw new RuntimeFault("INVALID_ARGUMENT", `unknown Execution Accelerator '${name}' is requested`);
+  if (provider === "webgpu") return ["webgpu", "cpu"];
+  const cuda = { name: "cuda", deviceId: device } as const;
+  return accelerators.length > 0 ? [{ name: "tensorrt", deviceId: device }, cuda, "cpu"] : [cuda, "cpu"];
+}
+
+async function openSession(
+  config: ModelConfig,
+  folder: string,
+  executionProviders: Providers = ["cpu"],
+): Promise<ort.InferenceSession> {
   const path = join(folder, config.default_model_filename || "model.onnx");
   const found = await stat(path).catch(() => undefined);
   if (!found) throw new RuntimeFault("INTERNAL", `failed to stat file ${path}`);
   const file = found.isDirectory() ? join(path, "model.onnx") : path;
   if (file !== path && !(await stat(file).catch(() => undefined)))
     throw new RuntimeFault("UNAVAILABLE", `unable to find '${file}' for model instance '${config.name}'`);
-  const settings = sessionOptions(config);
+  const settings = { ...sessionOptions(config), executionProviders };
   try {
     return await ort.InferenceSession.create(file, settings);
   } catch (error) {
@@ -85,7 +116,6 @@ function sessionOptions(config: ModelConfig): ort.InferenceSession.SessionOption
     throw new RuntimeFault("INVALID_ARGUMENT", `unknown Execution Accelerator '${name}' is requested`);
   const level = config.optimization?.graph?.level ?? 0;
   return {
-    executionProviders: ["cpu"],
     intraOpNumThreads: integer("intra_op_thread_count"),
     interOpNumThreads: integer("inter_op_thread_count"),
     executionMode: text("execution_mode") === "1" ? "parallel" : "sequential",

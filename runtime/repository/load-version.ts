@@ -9,6 +9,7 @@ import type { Backend, LoadContext, LoadedModel, ServerModels } from "../backend
 import { loadBackend } from "../backends/index.js";
 import type { ResponseCache } from "../cache/local-cache.js";
 import { RuntimeFault } from "../errors.js";
+import type { Gpus } from "../gpus.js";
 import type { ModelCaller, PrepareContext } from "../plan/kernel.js";
 import { createScheduler } from "../scheduling/create-scheduler.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
@@ -52,6 +53,7 @@ export interface LoadOptions {
   readonly backendConfig?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Where models with `response_cache` keep answers. */
   readonly cache?: ResponseCache | undefined;
+  readonly gpus: Gpus;
   drawSeed(): bigint;
   readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];
 }
@@ -89,7 +91,7 @@ export async function loadVersion(
     options.autoComplete && backend.autoComplete
       ? fillSchedulers(await backend.autoComplete(written, folder, settings))
       : written;
-  validateVersion(config);
+  validateVersion(config, options.gpus);
   await validateStates(config, polled.folder);
   const served = complete(messageType("inference.ModelConfig"), config) as ModelConfig;
   const context: LoadContext = {
@@ -99,6 +101,7 @@ export async function loadVersion(
     folder,
     models: options.models,
     server: options.server,
+    gpus: options.gpus,
     drawSeed: options.drawSeed,
     ...(options.onGoldenDifference && { onGoldenDifference: options.onGoldenDifference }),
   };

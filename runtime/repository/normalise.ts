@@ -1,8 +1,10 @@
 /**
  * A configuration as written → the one that is served: defaults filled in, backend and platform inferred from each other or from files.
  */
+
 import type { ModelConfig, ModelInstanceGroup } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
+import { type Gpus, NO_GPUS } from "../gpus.js";
 
 /** Platform names of backends that have one. */
 const PLATFORMS: Readonly<Record<string, string>> = {
@@ -33,6 +35,7 @@ export function normaliseConfig(
   name: string,
   files: readonly string[],
   autoComplete = true,
+  gpus: Gpus = NO_GPUS,
 ): ModelConfig {
   const config = withBackend({ ...written, name: written.name || name }, files, autoComplete);
   const latest = { latest: { num_versions: 1 } };
@@ -50,7 +53,7 @@ export function normaliseConfig(
       input_pinned_memory: config.optimization?.input_pinned_memory ?? { enable: true },
       output_pinned_memory: config.optimization?.output_pinned_memory ?? { enable: true },
     },
-    instance_group: instanceGroups(config),
+    instance_group: instanceGroups(config, gpus),
   });
 }
 
@@ -107,16 +110,23 @@ function withBackend(config: ModelConfig, files: readonly string[], autoComplete
   return { ...config, backend, platform, default_model_filename };
 }
 
-function instanceGroups(config: ModelConfig): readonly ModelInstanceGroup[] {
+/** Where the author leaves it to the server, a graph runs on CUDA; WebGPU is for those who ask for a GPU. */
+function instanceGroups(config: ModelConfig, there: Gpus): readonly ModelInstanceGroup[] {
+  const automatic = there.provider === "cuda" && config.backend === "onnxruntime" ? "KIND_GPU" : "KIND_CPU";
+  /** A group on GPUs that names none has them all. */
+  const devices = (written?: ModelInstanceGroup): Pick<ModelInstanceGroup, "kind" | "gpus"> => {
+    const kind = !written || written.kind === "KIND_AUTO" ? automatic : written.kind;
+    const named = written?.gpus ?? [];
+    return { kind, gpus: kind === "KIND_GPU" && named.length === 0 ? there.devices : named };
+  };
   const group = (name: string, written?: ModelInstanceGroup): ModelInstanceGroup => ({
-    gpus: [],
     secondary_devices: [],
     profile: [],
     passive: false,
     host_policy: "",
     ...written,
+    ...devices(written),
     name: written?.name || name,
-    kind: !written || written.kind === "KIND_AUTO" ? "KIND_CPU" : written.kind,
     count:
       written && written.count > 0
         ? written.count

@@ -1,11 +1,13 @@
 /**
  * Reads a model's folder: name → normalised configuration, version folders, and the models it depends on.
  */
+
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type ModelConfig, parseModelConfig } from "../../triton-protos/model-config.js";
 import { loadBackend } from "../backends/index.js";
 import { RuntimeFault } from "../errors.js";
+import type { Gpus } from "../gpus.js";
 import { chooseVersions, fingerprint, scanRepositories, scanVersions, type VersionFolder } from "./layout.js";
 import { normaliseConfig } from "./normalise.js";
 import { discardFiles, materialise, type Override, readConfigOverride } from "./override.js";
@@ -31,6 +33,7 @@ export interface PolledModel {
 export interface PollOptions {
   readonly repositories: readonly string[];
   readonly autoComplete?: boolean;
+  readonly gpus?: Gpus;
   /** Name of a configuration in `configs/` that goes before `config.pbtxt`. */
   readonly configName?: string;
   readonly warn?: (text: string) => void;
@@ -72,7 +75,7 @@ async function readModel(
   const firstFiles = available[0] === undefined ? [] : await readdir(available[0].folder);
   const written =
     override?.config === undefined ? await readConfig(folder, options) : readConfigOverride(override.config);
-  const config = normaliseConfig(written ?? parseModelConfig("", ""), name, firstFiles, autoComplete);
+  const config = normaliseConfig(written ?? parseModelConfig("", ""), name, firstFiles, autoComplete, options.gpus);
   if (config.name !== basename(folder))
     throw new RuntimeFault(
       "INVALID_ARGUMENT",

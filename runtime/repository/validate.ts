@@ -1,8 +1,10 @@
 /**
  * The rules a normalised configuration must keep: configuration → nothing, or a fault with Triton's text.
  */
+
 import type { ModelConfig, ModelInput, ModelInstanceGroup, ModelOutput } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
+import type { Gpus } from "../gpus.js";
 import { validateBatchIo } from "./validate-batch-io.js";
 import { validateDynamicBatching } from "./validate-dynamic.js";
 import { validateEnsemble } from "./validate-ensemble.js";
@@ -56,19 +58,26 @@ export function validateModel(config: ModelConfig): void {
 }
 
 /** Rules checked when a version is loaded: a breach makes the version unavailable. */
-export function validateVersion(config: ModelConfig): void {
+/** @param gpus those of the server */
+export function validateVersion(config: ModelConfig, gpus: Gpus): void {
   if (config.platform === "ensemble") return;
   for (const input of config.input) validateTensor("input", input, config);
   for (const output of config.output) validateTensor("output", output, config);
   validateBatchIo(config);
-  for (const group of config.instance_group) validateGroup(group, config.name);
+  for (const group of config.instance_group) validateGroup(group, config.name, gpus);
 }
 
-function validateGroup({ name, kind, gpus, profile }: ModelInstanceGroup, model: string): void {
+function validateGroup({ name, kind, gpus, profile }: ModelInstanceGroup, model: string, there: Gpus): void {
   const group = `instance group ${name} of model ${model}`;
   if (typeof kind === "number") throw new RuntimeFault("INTERNAL", `${group} has unexpected kind KIND_AUTO`);
-  if (kind === "KIND_GPU") refuse(`${group} has kind KIND_GPU but server does not support GPUs`);
-  if (gpus.length > 0) refuse(`${group} has kind ${kind} but specifies one or more GPUs`);
+  if (kind === "KIND_GPU") {
+    if (there.devices.length === 0) refuse(`${group} has kind KIND_GPU but server does not support GPUs`);
+    const unknown = gpus.find(device => !there.devices.includes(device));
+    if (unknown !== undefined)
+      refuse(
+        `${group} specifies invalid or unsupported gpu id ${unknown}. GPUs with at least the minimum required CUDA compute compatibility of 6.000000 are: ${there.devices.join(", ")}`,
+      );
+  } else if (gpus.length > 0) refuse(`${group} has kind ${kind} but specifies one or more GPUs`);
   if (profile.length > 0)
     refuse(`${group} and platform specifies profile field which is only supported for TensorRT models`);
 }

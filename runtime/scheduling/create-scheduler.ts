@@ -1,6 +1,7 @@
 /**
  * A loaded model → warmed up, with the scheduler that its configuration asks for.
  */
+
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import type { LoadedModel } from "../backends/backend.js";
 import type { ResponseCache } from "../cache/local-cache.js";
@@ -8,6 +9,7 @@ import type { VersionStatistics } from "../statistics.js";
 import { cachedScheduler } from "./cached.js";
 import { directScheduler } from "./direct.js";
 import { dynamicScheduler } from "./dynamic.js";
+import { instancesOf } from "./instance-groups.js";
 import type { Scheduler } from "./scheduler.js";
 import { sequenceScheduler } from "./sequence.js";
 import { sequenceInputs } from "./sequence-inputs.js";
@@ -47,7 +49,7 @@ async function chooseScheduler(
   stats: VersionStatistics,
   folder: string,
 ): Promise<Scheduler> {
-  const count = config.instance_group.reduce((sum, group) => sum + group.count, 0) || 1;
+  const count = instancesOf(config).length;
   // The two hooks that Triton's own tests of batching need, under Triton's names.
   const queued = numberFrom(process.env.TRITONSERVER_DELAY_SCHEDULER);
   const backlog = numberFrom(process.env.TRITONSERVER_BACKLOG_DELAY_SCHEDULER);

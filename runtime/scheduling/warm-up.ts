@@ -1,6 +1,7 @@
 /**
  * Runs the warm-up requests of a configuration on each instance of a model that has just been loaded; they count in its statistics.
  */
+
 import { randomFillSync } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -14,6 +15,7 @@ import { RuntimeFault } from "../errors.js";
 import { recordExecution, recordSuccess, type VersionStatistics } from "../statistics.js";
 import { elementCount, type Tensor } from "../tensor.js";
 import { startClock } from "./execution-clock.js";
+import { instancesOf } from "./instance-groups.js";
 
 /**
  * @param folder the version directory; data files lie in `warmup` beside it
@@ -25,7 +27,7 @@ export async function warmUp(
   stats: VersionStatistics,
   folder: string,
 ): Promise<void> {
-  const instances = config.instance_group.reduce((sum, group) => sum + group.count, 0) || 1;
+  const instances = instancesOf(config).length;
   for (const sample of config.model_warmup) {
     const request = await sampleRequest(config, sample, folder);
     // A batch is made of requests with one row, as a batcher would make it.

@@ -1,0 +1,134 @@
+// GPU placement on what this machine has: ONNX Runtime's WebGPU provider on a software Vulkan device, compared with the CPU; CUDA where there is one.
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { findGpus } from "#runtime/gpus.js";
+import { serve } from "#runtime/index.js";
+import { instancesOf } from "#runtime/scheduling/instance-groups.js";
+import { parseModelConfig } from "#triton-protos/model-config.js";
+
+const MODELS = join(import.meta.dirname, "..", "..", "model-repo");
+const ARTEFACTS = join(import.meta.dirname, "..", "samples", "artefacts", "models");
+const folder = mkdtempSync(join(tmpdir(), "merlon-gpu-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A repository with one ONNX model, its instances as asked. */
+function repository(name: string, onnx: string, groups: string): string {
+  const out = mkdtempSync(join(folder, "repository-"));
+  mkdirSync(join(out, name, "1"), { recursive: true });
+  cpSync(onnx, join(out, name, "1", "model.onnx"));
+  writeFileSync(join(out, name, "config.pbtxt"), `backend: "onnxruntime"\n${groups}\n`);
+  return out;
+}
+
+async function start(repositories: string, gpu: "webgpu" | "none" | "cuda") {
+  const log: string[] = [];
+  const endpoint = { port: 0, address: "127.0.0.1" };
+  const server = await serve({
+    modelRepositories: [repositories],
+    http: endpoint,
+    grpc: false,
+    metrics: false,
+    gpu,
+    exitOnError: false,
+    writeLog: text => log.push(text),
+  });
+  const url = `http://127.0.0.1:${server.ports.http}/v2`;
+  const json = async (path: string, body?: object) => {
+    const response = await fetch(`${url}/${path}`, body && { method: "POST", body: JSON.stringify(body) });
+    return (await response.json()) as {
+      readonly outputs: readonly { readonly data: readonly number[] }[];
+      readonly error?: string;
+      readonly instance_group: readonly { readonly kind: string; readonly gpus: readonly number[] }[];
+    };
+  };
+  return { json, log, stop: server.stop };
+}
+
+const GPU = "instance_group [ { kind: KIND_GPU } ]";
+const dlrm = join(MODELS, "recommend_dlrm", "1", "model.onnx");
+
+/** The same rows to the model on a device and on the CPU. */
+async function bothWays(gpu: "webgpu" | "cuda") {
+  const onDevice = await start(repository("dlrm", dlrm, GPU), gpu);
+  const onCpu = await start(repository("dlrm", dlrm, "instance_group [ { kind: KIND_CPU } ]"), "none");
+  try {
+    const { inputs } = (await onCpu.json("models/dlrm")) as unknown as {
+      readonly inputs: readonly { readonly name: string; readonly datatype: string; readonly shape: number[] }[];
+    };
+    const rows = 4;
+    const request = {
+      inputs: inputs.map(({ name, datatype, shape }, at) => ({
+        name,
+        datatype,
+        shape: [rows, ...shape.slice(1)],
+        data: Array.from({ length: rows }, (_, i) => (datatype.startsWith("INT") ? (i + at) % 3 : Math.sin(i + at))),
+      })),
+    };
+    const config = await onDevice.json("models/dlrm/config");
+    const [device, cpu] = [
+      await onDevice.json("models/dlrm/infer", request),
+      await onCpu.json("models/dlrm/infer", request),
+    ];
+    expect(device.error ?? cpu.error).toBeUndefined();
+    return { config, device: device.outputs[0]!.data, cpu: cpu.outputs[0]!.data };
+  } finally {
+    await onDevice.stop();
+    await onCpu.stop();
+  }
+}
+
+function expectClose({ device, cpu }: Awaited<ReturnType<typeof bothWays>>) {
+  expect(device).toHaveLength(4);
+  expect(new Set(device).size).toBeGreaterThan(2);
+  device.forEach((value, i) => {
+    expect(value).toBeCloseTo(cpu[i]!, 4);
+  });
+}
+
+// A software device compiles its shaders on the CPU.
+describe("KIND_GPU", { timeout: 120_000 }, () => {
+  test("runs on WebGPU, and answers what the CPU answers", async () => {
+    const answers = await bothWays("webgpu");
+    expect(answers.config.instance_group).toMatchObject([{ kind: "KIND_GPU", gpus: [0] }]);
+    expectClose(answers);
+  });
+  const hasCuda = existsSync("/dev") && readdirSync("/dev").some(name => /^nvidia\d/.test(name));
+  test.skipIf(!hasCuda || findGpus("auto").provider !== "cuda")(
+    "runs on CUDA, and answers what the CPU answers",
+    async () => {
+      expectClose(await bothWays("cuda"));
+    },
+  );
+  test.each([
+    ["none", GPU, "has kind KIND_GPU but server does not support GPUs"],
+    ["webgpu", "instance_group [ { kind: KIND_GPU gpus: [ 0, 3 ] } ]", "specifies invalid or unsupported gpu id 3"],
+    [
+      "webgpu",
+      `${GPU}\noptimization { execution_accelerators { gpu_execution_accelerator [ { name: "tensorrt" } ] } }`,
+      "unknown Execution Accelerator 'tensorrt' is requested",
+    ],
+    ["webgpu", "instance_group [ { kind: KIND_CPU gpus: [ 0 ] } ]", "has kind KIND_CPU but specifies one or more GPUs"],
+  ] as const)("gpu %s, %s: that model's load error", async (gpu, groups, message) => {
+    const server = await start(repository("ranker", join(ARTEFACTS, "ranker.onnx"), groups), gpu);
+    try {
+      const index = (await server.json("repository/index", {})) as unknown as readonly { readonly reason: string }[];
+      expect(index[0]!.reason).toContain(message);
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
+test("instances are numbered group by group, a count on each device", () => {
+  const groups = (text: string) => instancesOf(parseModelConfig(text, "config.pbtxt"));
+  expect(groups("instance_group [ { count: 2 kind: KIND_GPU gpus: [ 0, 1 ] }, { count: 1 kind: KIND_CPU } ]")).toEqual([
+    { kind: "gpu", device: 0 },
+    { kind: "gpu", device: 0 },
+    { kind: "gpu", device: 1 },
+    { kind: "gpu", device: 1 },
+    { kind: "cpu" },
+  ]);
+  expect(groups("")).toEqual([{ kind: "cpu" }]);
+});
