@@ -46,7 +46,8 @@ export function withoutInputs(plan: Plan, names: readonly string[]): Plan {
     if (step.op === "filter" && conditionOf(step).some(isGone)) {
       dropped.set(step.id, step);
       for (const ref of step.inputs.input!) if (isGone(ref)) gone.add(keyOf(step.id, ref.name));
-    } else if (lost.some(l => !l)) steps.push(narrow(step, i => !lost[i]));
+    } else if (step.op === "dropna") steps.push(withoutLost(step, isGone));
+    else if (lost.some(l => !l)) steps.push(narrow(step, i => !lost[i]));
   }
   const left = (outputs: Outputs): Outputs =>
     outputs.flatMap(({ ref, schema }) =>
@@ -105,7 +106,7 @@ export const isColumnByColumn = (step: AnyStep): boolean =>
 /** What each output is made from. */
 function sourcesOf(step: AnyStep): readonly (readonly ColumnRef[])[] {
   const input = step.inputs.input ?? [];
-  if (step.op === "filter") return input.map(ref => [ref]);
+  if (step.op === "filter" || step.op === "dropna") return input.map(ref => [ref]);
   if (step.op === "unrollFeatures") {
     // The item column tells the rows, so every output needs it.
     const items = input.filter(ref => ref.name === step.params.itemColumn);
@@ -118,7 +119,15 @@ function sourcesOf(step: AnyStep): readonly (readonly ColumnRef[])[] {
   return step.outputs.map(() => all);
 }
 
+/** A `dropna` that no longer looks at columns that are gone. */
+const withoutLost = (step: AnyStep, isGone: (ref: ColumnRef) => boolean): AnyStep => {
+  const input = step.inputs.input!.filter(ref => !isGone(ref));
+  const outputs = step.outputs.filter(({ name }) => input.some(ref => ref.name === name));
+  return { ...step, inputs: { ...step.inputs, input }, outputs } as AnyStep;
+};
+
 const conditionOf = (step: AnyStep): readonly ColumnRef[] => {
+  if (step.op === "dropna") return step.inputs.input!;
   if (step.op !== "filter") return [];
   const read = columnsOf(step.params.condition);
   return step.inputs.input!.filter(ref => read.has(ref.name));

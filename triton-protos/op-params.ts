@@ -23,6 +23,22 @@ export const padding = z.strictObject({
 /** A file of the fitted folder or of the model's version directory, relative to the document that names it. */
 const artefact = z.string().min(1);
 
+/** What `groupby` makes of the values of a group. */
+export const AGGREGATIONS = [
+  "list",
+  "first",
+  "last",
+  "count",
+  "nunique",
+  "sum",
+  "mean",
+  "std",
+  "var",
+  "median",
+  "min",
+  "max",
+] as const;
+
 /** Author's parameters per operator. */
 export const OP_PARAMS = {
   fillMissing: z.strictObject({
@@ -80,6 +96,45 @@ export const OP_PARAMS = {
   dataStats: z.strictObject({}),
   /** Categorical columns with fewer ids go. */
   dropLowCardinality: z.strictObject({ minCardinality: z.number().int().min(0).default(4) }),
+  dropna: z.strictObject({}),
+  differenceLag: z.strictObject({
+    /** Rows to look back; negative: ahead. */
+    shifts: z
+      .array(
+        z
+          .number()
+          .int()
+          .refine(n => n !== 0, "must not be 0"),
+      )
+      .min(1),
+  }),
+  groupby: z.strictObject({
+    by: z.array(z.string()).min(1),
+    sort: z.array(z.string()).default([]),
+    ascending: z.boolean().default(true),
+    nameSep: z.string().default("_"),
+    /** Column and what is made of it, in the order of the outputs. */
+    aggs: z.array(z.strictObject({ column: z.string(), agg: z.enum(AGGREGATIONS) })),
+  }),
+  joinExternal: z.strictObject({
+    /** Parquet or CSV, relative to the program; read while fitting. */
+    path: z.string().min(1),
+    /** Columns on the left, and what they are called in the file. */
+    on: z.array(z.string()).min(1),
+    onExternal: z.array(z.string()).min(1),
+    how: z.enum(["left", "inner"]).default("left"),
+    columns: perColumn(dtype),
+    /** Of rows with the same key the first counts; else they are an error. */
+    dropDuplicates: z.boolean().default(false),
+  }),
+  columnSimilarity: z.strictObject({
+    /** Parquet or CSV of (row, column, value), relative to the program; read while fitting. */
+    features: z.string().min(1),
+    /** Features of the second column of each pair, where they are others. */
+    rightFeatures: z.string().min(1).optional(),
+    metric: z.enum(["tfidf", "cosine", "inner"]).default("tfidf"),
+    groups,
+  }),
   hashedCross: z.strictObject({ numBuckets: z.number().int().min(1), groups }),
   addTags: z.strictObject({ tags: z.array(z.string()).min(1) }),
   addProperties: z.strictObject({ properties: z.record(z.string(), jsonValue) }),
@@ -135,6 +190,8 @@ export const OP_PARAMS = {
     path: z.string(),
     /** Only this named part of the workflow. */
     subgraph: z.string().optional(),
+    /** The workflow may take rows away: what is left of them are the rows of its columns. */
+    changesRows: z.boolean().optional(),
     /** Columns that are there in training and not in serving, such as labels. */
     removeInputs: z.array(z.string()).optional(),
   }),
@@ -239,6 +296,10 @@ export const OP_STATE = {
   }),
   /** A number, or text for a 64-bit integer. */
   fillMedian: z.strictObject({ columns: perColumn(z.strictObject({ median: z.union([z.number(), z.string()]) })) }),
+  /** Arrow file with columns `key 0`, …, and the file's columns by name; one row a key. */
+  joinExternal: z.strictObject({ table: artefact }),
+  /** Arrow files with columns `row`, `column` and `weight`, in that order, without duplicates. */
+  columnSimilarity: z.strictObject({ left: artefact, right: artefact }),
   /** The dtype that each column gets. */
   reduceDtypeSize: z.strictObject({ columns: perColumn(z.strictObject({ dtype })) }),
   /** Lengths of the shortest and the longest list. */

@@ -57,6 +57,8 @@ export interface InferOptions {
   readonly states?: ReadonlyMap<string, unknown>;
 }
 
+const ROW_CHANGERS: ReadonlySet<OpKind> = new Set<OpKind>(["filter", "dropna", "groupby"]);
+
 export function infer(graph: GraphDocument, options: InferOptions): InferredGraph {
   const faults: GraphFault[] = [];
   const steps: InferredStep[] = [];
@@ -216,8 +218,8 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
     if (graph.kind === "workflow" && !definition.facts.inWorkflow)
       return fault(messages.workflowStageOperator({ operator: node.op }), node.site);
     const asked = (scopes[node.input] ?? []).some(bound => !rowParents.has(bound.column.rows));
-    if (graph.kind === "ensemble" && node.op === "filter" && asked)
-      return fault(messages.graphFilterInEnsemble({}), node.site);
+    if (graph.kind === "ensemble" && ROW_CHANGERS.has(node.op) && asked)
+      return fault(messages.graphFilterInEnsemble({ operator: node.op }), node.site);
     const params = definition.params.safeParse(node.params);
     if (!params.success) {
       const strange = params.error.issues.filter(issue => issue.code === "unrecognized_keys");

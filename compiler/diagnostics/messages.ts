@@ -385,9 +385,9 @@ export const graphParameter = (p: { readonly operator: string | number; readonly
 });
 
 /** graph/filter-in-ensemble */
-export const graphFilterInEnsemble = (p: {  }): Message => ({
+export const graphFilterInEnsemble = (p: { readonly operator: string | number }): Message => ({
   code: "graph/filter-in-ensemble",
-  message: `\`filter\` changes which rows there are, and an ensemble answers each row it is asked.`,
+  message: `\`${p.operator}\` changes which rows there are, and an ensemble answers each row it is asked.`,
   help: `Filter in the \`*.workflow.ts\`, where training data passes; or filter candidates, after the retrieval.`,
 });
 
@@ -619,7 +619,7 @@ export const workflowDifferentRows = (p: { readonly left: string | number; reado
 export const workflowFiltered = (p: { readonly path: string | number; readonly step: string | number }): Message => ({
   code: "workflow/filtered",
   message: `\`${p.path}\` filters rows (${p.step}), and an ensemble answers each row it is asked.`,
-  help: `Ask for a part that does not: \`transformWorkflow("${p.path}", { subgraph: "..." })\`, or, if the condition looks at a label, \`{ removeInputs: ["..."] }\`.`,
+  help: `Say that its rows are those to answer: \`transformWorkflow("${p.path}", { changesRows: true })\`. Or ask for a part that keeps them: \`{ subgraph: "..." }\`, or, if the condition looks at a label, \`{ removeInputs: ["..."] }\`.`,
 });
 
 /** workflow/subgraph-missing */

@@ -79,6 +79,16 @@ export function describeStep(step: AnyStep): string {
       return `hash ${step.params.groups.map(group => group.join(", ")).join(" and ")} together into ${step.params.numBuckets} buckets`;
     case "lambdaOp":
       return step.params.text;
+    case "dropna":
+      return "drop rows that lack a value";
+    case "differenceLag":
+      return `differ from ${step.params.shifts.map(n => `${Math.abs(n)} ${n > 0 ? "before" : "after"}`).join(" and ")} within ${names("partition")}`;
+    case "groupby":
+      return `one row for each ${step.params.by.join(", ")}`;
+    case "joinExternal":
+      return `join ${Object.keys(step.params.columns).join(", ")} of ${step.params.path} by ${step.params.on.join(", ")}`;
+    case "columnSimilarity":
+      return `${step.params.metric} similarity by ${step.params.features}`;
     case "reduceDtypeSize":
       return "store in fewer bytes";
     case "valueCount":

@@ -5,18 +5,23 @@ import { addTagsOp } from "./add-tags.js";
 import { bucketizeOp } from "./bucketize.js";
 import { categorifyOp } from "./categorify.js";
 import { clipOp } from "./clip.js";
+import { columnSimilarityOp } from "./column-similarity.js";
 import { dataStatsOp } from "./data-stats.js";
 import type { OpDefinition } from "./define-op.js";
+import { differenceLagOp } from "./difference-lag.js";
 import { diversifyOp } from "./diversify.js";
 import { dropLowCardinalityOp } from "./drop-low-cardinality.js";
 import { explodeOp } from "./explode.js";
 import { fallbackOp } from "./fallback.js";
+import { dropnaOp } from "./dropna.js";
 import { fillMedianOp } from "./fill-median.js";
 import { fillMissingOp } from "./fill-missing.js";
 import { filterOp } from "./filter.js";
 import { filterCandidatesOp } from "./filter-candidates.js";
+import { groupbyOp } from "./groupby.js";
 import { hashBucketOp } from "./hash-bucket.js";
 import { hashedCrossOp } from "./hashed-cross.js";
+import { joinExternalOp } from "./join-external.js";
 import { joinGroupbyOp } from "./join-groupby.js";
 import { lambdaOpOp } from "./lambda-op.js";
 import { limitPerGroupOp } from "./limit-per-group.js";
@@ -76,6 +81,11 @@ const CATALOGUE = {
   median: medianOp,
   dataStats: dataStatsOp,
   dropLowCardinality: dropLowCardinalityOp,
+  dropna: dropnaOp,
+  differenceLag: differenceLagOp,
+  groupby: groupbyOp,
+  joinExternal: joinExternalOp,
+  columnSimilarity: columnSimilarityOp,
   unrollFeatures: unrollFeaturesOp,
 } satisfies { [K in OpKind]: { readonly kind: K } };
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { subgraphOf, withoutInputs } from "../../triton-protos/cut-plan.js";
 import { OP_PARAMS, type OpParams } from "../../triton-protos/op-params.js";
 import { type Plan, printPlan } from "../../triton-protos/plan.js";
+import { changesRows } from "../../triton-protos/row-changes.js";
 import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import type { ArtefactOf, PathOf, WorkflowArtefact } from "../dsl/artefacts.js";
@@ -16,6 +17,11 @@ import { type Call, defineOp } from "./define-op.js";
 export interface TransformWorkflowOptions<Subgraph extends string = string> {
   /** Only this named part of the workflow; it reads the columns the part needs. */
   readonly subgraph?: Subgraph;
+  /**
+   * The workflow takes rows away (`filter`, `dropna`, `groupby`, an inner `joinExternal`), and the candidates follow: those left are the rows
+   * of its columns, so that what is to be answered about them must come out of the workflow too. Without it such a workflow is refused.
+   */
+  readonly changesRows?: boolean;
   /** Columns that serving does not have, such as labels: they go, and with them every column made from one. */
   readonly removeInputs?: readonly string[];
 }
@@ -68,9 +74,12 @@ export const transformWorkflowOp = defineOp({
     const workflow = partOf(call, read.value);
     if (!workflow) return undefined;
     const isWhole = workflow === read.value;
-    const filtering = workflow.steps.find(step => step.op === "filter");
-    if (filtering)
-      return call.fail(messages.workflowFiltered({ path, step: filtering.params.text }), { literal: path });
+    const changing = workflow.steps.find(changesRows);
+    if (changing && !call.params.changesRows)
+      return call.fail(
+        messages.workflowFiltered({ path, step: changing.op === "filter" ? changing.params.text : changing.op }),
+        { literal: path },
+      );
     const bound = workflow.inputs.map(wanted => {
       const found = need(
         call,
@@ -99,7 +108,8 @@ export const transformWorkflowOp = defineOp({
     return {
       params: call.params,
       inputs: { input },
-      outputs: workflow.outputs.map(({ schema }) => ({ ...schema, rows: rows ?? schema.rows })),
+      outputs: workflow.outputs.map(({ schema }) => ({ ...schema, rows: changing ? call.id : (rows ?? schema.rows) })),
+      ...(changing && rows !== undefined && { madeRows: { parent: call.parentRows(rows) ?? rows } }),
       artefacts: { workflow: join(folder, "workflow.json") },
       // A part keeps the vocabularies of the whole beside a plan of its own.
       files: [

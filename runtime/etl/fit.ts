@@ -14,6 +14,7 @@ import { findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { columnsRead, type Layers, nextWave, openLayers } from "./layers.js";
 import { learnDataStats } from "./learn-data-stats.js";
+import { learnColumnSimilarity, learnJoinExternal } from "./learn-external.js";
 import { learnJoinGroupby, learnTargetEncoding } from "./learn-groups.js";
 import { learnVocabularies } from "./learn-vocabularies.js";
 import { openLookups } from "./lookups.js";
@@ -153,14 +154,14 @@ async function learn(fit: Fit, steps: readonly AnyStep[]): Promise<void> {
       fit.states.set(step.id, { columns: learnt } as OpState[FittedOpKind]);
     }
     const learning = { database, layers, folder: fit.options.folder };
+    const base = fit.options.base ?? ".";
+    if (step.op === "joinExternal") fit.states.set(step.id, await learnJoinExternal(learning, step, base));
+    if (step.op === "columnSimilarity") fit.states.set(step.id, await learnColumnSimilarity(learning, step, base));
     if (step.op === "dataStats") fit.states.set(step.id, await learnDataStats(database, layers, step));
     if (step.op === "targetEncoding") fit.states.set(step.id, await learnTargetEncoding(learning, step));
     if (step.op === "joinGroupby") fit.states.set(step.id, await learnJoinGroupby(learning, step));
     if (step.op === "categorify")
-      fit.states.set(
-        step.id,
-        await learnVocabularies(learning, step, fit.options.base ?? ".", fit.files, what => report(fit, what)),
-      );
+      fit.states.set(step.id, await learnVocabularies(learning, step, base, fit.files, what => report(fit, what)));
   }
 }
 
@@ -181,7 +182,14 @@ const alsoOf = (also: readonly Also[], { dtype }: SqlColumn): readonly Also[] =>
   ["string", "bool"].includes(datatype(dtype).kind) ? [] : also;
 
 /** Operators that learn something of a column without values: its null is a key, or a fact. */
-const NULLS_COUNT: ReadonlySet<string> = new Set(["targetEncoding", "joinGroupby", "dataStats", "categorify"]);
+const NULLS_COUNT: ReadonlySet<string> = new Set([
+  "targetEncoding",
+  "joinGroupby",
+  "dataStats",
+  "categorify",
+  "joinExternal",
+  "columnSimilarity",
+]);
 
 function checkMoments(step: AnyStep, name: string, { count, infinite }: Moments): void {
   const what = `step \`${step.id}\` (${step.op}): column \`${name}\``;

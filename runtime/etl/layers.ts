@@ -4,13 +4,18 @@
  */
 import type { AnyStep, ColumnRef, Plan } from "../../triton-protos/plan.js";
 import { REQUEST_STEP } from "../../triton-protos/plan.js";
+import { changesRows } from "../../triton-protos/row-changes.js";
 import type { ColumnSchema } from "../../triton-protos/schema.js";
+import { RuntimeFault } from "../errors.js";
 import { carried, type DataSource } from "./data-source.js";
 import type { Database } from "./database.js";
 import { type Lookups, placeByFunction } from "./lookups.js";
+import { allPresent } from "./sql/dropna.js";
 import { registerExpressions } from "./sql/expression-functions.js";
 import { conditionOf } from "./sql/filter.js";
 import { sqlOf } from "./sql/forms.js";
+import { groupKeys } from "./sql/groupby.js";
+import { isInFile } from "./sql/join-external.js";
 import type { SqlColumn, SqlContext } from "./sql/sql-form.js";
 
 export interface Layers {
@@ -25,8 +30,8 @@ export interface Layers {
 }
 
 /**
- * Steps whose inputs are there, as far as they may go together: a `filter` takes rows away from every column below it, so it waits until
- * nothing else can be done on the rows as they are, and goes alone. Steps that `waits` says yes to come after all others that are ready,
+ * Steps whose inputs are there, as far as they may go together: one that changes rows, as a `filter` does, changes them for every column
+ * below it, so it waits until nothing else can be done on the rows as they are, and goes alone. Steps that `waits` says yes to come after all others that are ready,
  * so that as many of them as can go together.
  */
 export function nextWave(
@@ -39,7 +44,7 @@ export function nextWave(
       .flat()
       .every(ref => layers.find(ref)),
   );
-  const others = ready.filter(step => step.op !== "filter");
+  const others = ready.filter(step => !changesRows(step));
   const first = others.filter(step => !waits(step));
   return first.length > 0 ? first : others.length > 0 ? others : ready.slice(0, 1);
 }
@@ -96,6 +101,7 @@ export async function openLayers(
     from = "SELECT *, rowid AS r0 FROM merlon_data";
   }
   await database.run(`CREATE OR REPLACE TEMP VIEW ${view} AS ${from}`, "reading the data");
+  const places = source.format === "parquet" ? source.place.map((_, i) => `r${i}`) : ["r0"];
   let joined = false;
   const find = (ref: Pick<ColumnRef, "step" | "column">) => known.get(keyOf(ref.step, ref.column));
   return {
@@ -103,7 +109,6 @@ export async function openLayers(
       return view;
     },
     get order() {
-      const places = source.format === "parquet" ? source.place.map((_, i) => `r${i}`) : ["r0"];
       return joined ? ` ORDER BY ${places.join(", ")}` : "";
     },
     find,
@@ -113,8 +118,10 @@ export async function openLayers(
       const added = steps.flatMap(step => {
         const inputs = (step.inputs.input ?? []).map(ref => find(ref)!);
         registerExpressions(database.connection, step, inputs);
-        if (step.op === "filter") conditions.push(conditionOf(step, inputs));
-        const expressions = sqlOf(step, inputs, joins);
+        const condition = rowCondition(step, inputs);
+        if (condition !== undefined) conditions.push(condition);
+        const port = (name: string) => (step.inputs[name] ?? []).map(ref => find(ref)!);
+        const expressions = sqlOf(step, inputs, { ...joins, order: places, port });
         return step.outputs.map((col, i) => `${expressions[i]} AS ${name(step.id, col)}`);
       });
       if (added.length === 0) return;
@@ -122,6 +129,19 @@ export async function openLayers(
       const below = view;
       const where = conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
       view = `merlon_${++height}`;
+      const [only] = steps;
+      if (only?.op === "groupby") {
+        if (keep.length > 0) throw cannotKeep(keep[0]!, only.id);
+        joined = true;
+        const inputs = (only.inputs.input ?? []).map(ref => find(ref)!);
+        const first = places.map((place, i) => `min({${places.map(p => `${p}: ${p}`).join(", ")}}).${place} AS r${i}`);
+        const keys = groupKeys(only, inputs);
+        await database.run(
+          `CREATE OR REPLACE TEMP VIEW ${view} AS SELECT ${[...added, ...first].join(", ")} FROM ${below} WHERE ${keys.map(key => `${key} IS NOT NULL`).join(" AND ")} GROUP BY ${keys.join(", ")}`,
+          "preparing the workflow",
+        );
+        return;
+      }
       await database.run(
         `CREATE OR REPLACE TEMP VIEW ${view} AS SELECT ${below}.*, ${added.join(", ")} FROM ${below}${joins.sql()}${where}`,
         "preparing the workflow",
@@ -134,7 +154,11 @@ export async function openLayers(
  * Joins of one layer: a scalar finds its row of a fitted table by a join, which is native and parallel, but hands the matching rows of a chunk
  * on before the others: rows are put in order at the end. What no join can reach goes through a function.
  */
-function joining(lookups: Lookups, below: string, layer: number): SqlContext & { sql(): string } {
+function joining(
+  lookups: Lookups,
+  below: string,
+  layer: number,
+): Pick<SqlContext, "place" | "groups"> & { sql(): string } {
   const joins: string[] = [];
   const join = (table: string, on: (alias: string) => string): string => {
     const alias = `j${layer}_${joins.length}`;
@@ -161,5 +185,18 @@ function joining(lookups: Lookups, below: string, layer: number): SqlContext & {
     sql: () => joins.join(""),
   };
 }
+
+/** The condition under which a row stays, of a step that takes some away. */
+function rowCondition(step: AnyStep, inputs: readonly SqlColumn[]): string | undefined {
+  if (step.op === "filter") return conditionOf(step, inputs);
+  if (step.op === "dropna") return allPresent(inputs);
+  return step.op === "joinExternal" && step.params.how === "inner" ? isInFile(step, inputs) : undefined;
+}
+
+const cannotKeep = (column: string, step: string): RuntimeFault =>
+  new RuntimeFault(
+    "INVALID_ARGUMENT",
+    `column \`${column}\` cannot be kept: step \`${step}\` (groupby) makes one row of several. Add it to the workflow with an aggregation.`,
+  );
 
 const keyOf = (step: string, column: string): string => `${step}\n${column}`;

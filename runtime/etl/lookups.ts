@@ -10,6 +10,7 @@ import { indexValues } from "../kernels/value-index.js";
 import { readVocabulary, type Vocabulary } from "../kernels/vocabulary-file.js";
 import type { Values } from "../plan/table.js";
 import type { Database } from "./database.js";
+import { registerFile } from "./file-lookup.js";
 import { type GroupLookup, loadGroups } from "./group-lookup.js";
 import { loadTable, tableExists } from "./load-table.js";
 import { readPiece } from "./read-columns.js";
@@ -41,7 +42,8 @@ export function openLookups(database: Database, folder: string): Lookups {
           const found = await loadGroups(database, step, ref => find(ref).dtype, folder);
           if (found) groups.set(step.id, found);
           else await registerKernel(database, step, ref => find(ref).dtype, folder);
-        } else if (usesKernel(step)) await registerKernel(database, step, ref => find(ref).dtype, folder);
+        } else if (step.op === "joinExternal") await registerFile(database, step, ref => find(ref).dtype, folder);
+        else if (usesKernel(step)) await registerKernel(database, step, ref => find(ref).dtype, folder);
         if (step.op !== "categorify" || step.params.encodeType === "combo") continue;
         for (const ref of step.inputs.input!) {
           const { vocabulary, cardinality } = step.state!.columns[ref.name]!;

@@ -4,8 +4,9 @@
  */
 import { type CompiledExpression, compileExpression } from "../expression/compile-expression.js";
 import type { FlagVector } from "../expression/vector.js";
+import { keepRows } from "../plan/keep-rows.js";
 import type { Kernel } from "../plan/kernel.js";
-import { childRows, gather } from "../plan/table.js";
+import { gather } from "../plan/table.js";
 import { columnTypes, toVectors } from "./lambda-op.js";
 
 export const filter: Kernel<"filter"> = {
@@ -20,18 +21,8 @@ export const filter: Kernel<"filter"> = {
         condition ??= compileExpression(step.params.condition, columnTypes(named, what), what);
         const { rows } = columns[0]!;
         const { values } = condition.run(toVectors(named, what), rows.count) as FlagVector;
-        const before = new Int32Array(rows.count + 1);
-        for (let i = 0; i < rows.count; i++) before[i + 1] = before[i]! + (values[i] === 1 ? 1 : 0);
-        const kept = new Int32Array(before[rows.count]!);
-        for (let i = 0; i < rows.count; i++) if (values[i] === 1) kept[before[i]!] = i;
-        const left =
-          rows.parent && rows.offsets
-            ? childRows(
-                rows.parent,
-                rows.offsets.map(at => before[at]!),
-              )
-            : childRows(rows, before);
-        return step.outputs.map(({ name }) => gather(named.get(name)!, kept, left));
+        const left = keepRows(rows, Uint8Array.from(values as ArrayLike<number>));
+        return step.outputs.map(({ name }) => gather(named.get(name)!, left.kept, left.rows));
       },
     };
   },

@@ -9,17 +9,22 @@ import { addTags } from "./add-tags.js";
 import { bucketize } from "./bucketize.js";
 import { categorify } from "./categorify.js";
 import { clip } from "./clip.js";
+import { columnSimilarity } from "./column-similarity.js";
 import { dataStats } from "./data-stats.js";
+import { differenceLag } from "./difference-lag.js";
 import { diversify } from "./diversify.js";
 import { dropLowCardinality } from "./drop-low-cardinality.js";
 import { explode } from "./explode.js";
 import { fallback } from "./fallback.js";
+import { dropna } from "./dropna.js";
 import { fillMedian } from "./fill-median.js";
 import { fillMissing } from "./fill-missing.js";
 import { filter } from "./filter.js";
 import { filterCandidates } from "./filter-candidates.js";
+import { groupby } from "./groupby.js";
 import { hashBucket } from "./hash-bucket.js";
 import { hashedCross } from "./hashed-cross.js";
+import { joinExternal } from "./join-external.js";
 import { joinGroupby } from "./join-groupby.js";
 import { lambdaOp } from "./lambda-op.js";
 import { limitPerGroup } from "./limit-per-group.js";
@@ -57,6 +62,11 @@ export const KERNELS = {
   categorify,
   hashBucket,
   addTags,
+  columnSimilarity,
+  joinExternal,
+  groupby,
+  differenceLag,
+  dropna,
   dropLowCardinality,
   dataStats,
   median,

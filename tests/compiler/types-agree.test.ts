@@ -23,6 +23,7 @@ const COMPOSED = new Set([
   "reduceDtypeSize",
   "valueCount",
   "dropLowCardinality",
+  "differenceLag",
   "joinExternal",
   "columnSimilarity",
   "groupby",

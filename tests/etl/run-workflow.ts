@@ -38,7 +38,8 @@ export async function fitCells(folder: string, plan: Plan, cells: Cells): Promis
   return writeFittedWorkflow(join(folder, "fitted"), async staging =>
     fittedPlan(
       plan,
-      (await fitWorkflow(plan, data, { folder: staging, refine: states => fittedPlan(plan, states) })).states,
+      (await fitWorkflow(plan, data, { folder: staging, base: folder, refine: states => fittedPlan(plan, states) }))
+        .states,
     ),
   );
 }

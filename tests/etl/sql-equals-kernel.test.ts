@@ -154,6 +154,29 @@ test("several columns together", async () => {
         ports: { of: ["i", "f"] },
       },
     ],
+    [{ op: "dropna" }, { op: "fillMissing", params: { fillValue: 3 }, columns: ["n"] }],
+    [{ op: "differenceLag", params: { shift: [1, -2] }, columns: ["i", "f", "n"], ports: { partition: ["b"] } }],
+    [
+      {
+        op: "groupby",
+        params: {
+          by: ["b", "n"],
+          aggs: { s: ["list", "count", "first"], i: ["sum", "max"], f: ["nunique", "median"] },
+          sort: ["f", "s"],
+        },
+      },
+    ],
+    [
+      {
+        op: "groupby",
+        params: {
+          by: "s",
+          aggs: { i: ["list", "last", "std"], f: ["min", "mean", "var"] },
+          sort: "i",
+          ascending: false,
+        },
+      },
+    ],
     [{ op: "categorify", params: { encodeType: "combo", numBuckets: 3 }, columns: [["s", "i"], ["f", "b", "n"], "n"] }],
     [{ op: "categorify", params: { singleTable: true, numBuckets: { s: 4 } }, columns: ["s", "f", "n"] }],
     [{ op: "targetEncoding", columns: ["s", "i", "f"], ports: { target: ["n", "b"] } }],
@@ -191,6 +214,6 @@ test("several columns together", async () => {
         expect(cells).toEqual(kernels);
       });
     }),
-    { numRuns: 2 * RUNS, seed: 20_230_801 },
+    { numRuns: 4 * RUNS, seed: 20_230_801 },
   );
 });

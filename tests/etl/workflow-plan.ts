@@ -4,7 +4,7 @@
 import type { Bound, Call } from "#compiler/ops/define-op.js";
 import { opDefinition } from "#compiler/ops/index.js";
 import type { DType } from "#triton-protos/datatype.js";
-import { OP_PARAMS, type OpKind } from "#triton-protos/op-params.js";
+import type { OpKind } from "#triton-protos/op-params.js";
 import { type AnyStep, type ColumnRef, type Plan, parsePlan, printPlan } from "#triton-protos/plan.js";
 import { type ColumnSchema, column, findColumn } from "#triton-protos/schema.js";
 
@@ -40,7 +40,8 @@ export function workflowPlan(types: Readonly<Record<string, string>>, links: rea
     const refs = Object.fromEntries(
       Object.entries({ input: [...new Set(groups.flat())], ...ports }).map(([port, names]) => [port, taken(names)]),
     );
-    const step = inferStep({ op, id, params: OP_PARAMS[op].parse(params) }, refs, groups, undefined);
+    const step = inferStep({ op, id, params: opDefinition(op).params.parse(params) }, refs, groups, undefined);
+    if (CHANGE_ROWS.has(op)) scope.clear();
     for (const schema of step.outputs)
       scope.set(schema.name, { ref: { name: schema.name, step: id, column: schema.name }, schema });
     return step;
@@ -54,8 +55,19 @@ export function workflowPlan(types: Readonly<Record<string, string>>, links: rea
     steps,
     outputs: [...scope.values()],
   };
-  return parsePlan(JSON.stringify(plan), "test plan");
+  const parsed = parsePlan(JSON.stringify(plan), "test plan");
+  parsed.steps.forEach((step, i) => {
+    authored.set(keyOf(step), opDefinition(step.op).params.parse(links[i]!.params ?? {}));
+  });
+  return parsed;
 }
+
+/** What was written, by what it became: some operators write their parameters into the plan in another form. */
+const authored = new Map<string, unknown>();
+const keyOf = (step: AnyStep): string => `${step.op} ${JSON.stringify(step.params)}`;
+
+/** After these only their own columns are left. */
+const CHANGE_ROWS: ReadonlySet<OpKind> = new Set<OpKind>(["groupby"]);
 
 interface Taken {
   readonly ref: ColumnRef;
@@ -115,7 +127,12 @@ export function fittedPlan(plan: Plan, states: ReadonlyMap<string, unknown>): Pl
     );
     const alone = step.inputs.input!.map(ref => [ref.name]);
     const groups = "groups" in step.params && step.params.groups.length > 0 ? step.params.groups : alone;
-    const inferred = inferStep(step, taken, groups, states.get(step.id));
+    const inferred = inferStep(
+      { ...step, params: authored.get(keyOf(step)) ?? step.params },
+      taken,
+      groups,
+      states.get(step.id),
+    );
     for (const schema of inferred.outputs) known.set(`${step.id}\n${schema.name}`, schema);
     return inferred as unknown as AnyStep;
   });

@@ -29,6 +29,14 @@ export function readWorkflow(folder: string): Plan {
   if (plan.kind !== "workflow") throw new PlanError(`${file}: this is the plan of an ensemble, not of a workflow.`);
   for (const step of plan.steps) {
     if (!isFittedOp(step.op)) continue;
+    for (const artefact of Object.values(
+      step.op === "joinExternal" || step.op === "columnSimilarity" ? (step.state ?? {}) : {},
+    ))
+      if (!existsSync(join(folder, artefact)))
+        throw new PlanError(
+          `${file}: step \`${step.id}\` (${step.op}): table ${artefact} is missing. Run \`merlon fit\` again.`,
+        );
+    if (step.op === "joinExternal" || step.op === "columnSimilarity") continue;
     const columns = learntColumns(step.state);
     // A vocabulary may be of several columns, and is known by what they are encoded to.
     for (const { name } of step.op === "categorify" ? step.outputs : (step.inputs.input ?? [])) {

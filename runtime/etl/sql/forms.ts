@@ -8,12 +8,16 @@ import { bucketize } from "./bucketize.js";
 import { categorify } from "./categorify.js";
 import { clip } from "./clip.js";
 import { dataStats } from "./data-stats.js";
+import { differenceLag } from "./difference-lag.js";
 import { dropLowCardinality } from "./drop-low-cardinality.js";
+import { dropna } from "./dropna.js";
 import { fillMedian } from "./fill-median.js";
 import { fillMissing } from "./fill-missing.js";
 import { filter } from "./filter.js";
+import { groupby } from "./groupby.js";
 import { hashBucket } from "./hash-bucket.js";
 import { hashedCross } from "./hashed-cross.js";
+import { joinExternal } from "./join-external.js";
 import { throughKernel } from "./kernel-function.js";
 import { lambdaOp } from "./lambda-op.js";
 import { listSlice } from "./list-slice.js";
@@ -44,6 +48,11 @@ const SQL_FORMS = {
   targetEncoding: throughKernel,
   joinGroupby: throughKernel,
   normalize,
+  columnSimilarity: throughKernel,
+  joinExternal,
+  groupby,
+  differenceLag,
+  dropna,
   dropLowCardinality,
   dataStats,
   median,

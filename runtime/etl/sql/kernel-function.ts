@@ -13,7 +13,7 @@ import { readPiece } from "../read-columns.js";
 import { sqlType } from "./literal.js";
 import type { SqlColumn, SqlContext } from "./sql-form.js";
 
-const THROUGH_KERNEL: ReadonlySet<OpKind> = new Set<OpKind>(["joinGroupby", "targetEncoding"]);
+const THROUGH_KERNEL: ReadonlySet<OpKind> = new Set<OpKind>(["columnSimilarity", "joinGroupby", "targetEncoding"]);
 
 /** Steps that DuckDB hands to their kernel, where no join can be had. */
 export const usesKernel = (step: AnyStep): boolean =>

@@ -15,6 +15,10 @@ export interface SqlColumn {
 }
 
 export interface SqlContext {
+  /** Columns that rows stand in the data's order by. */
+  readonly order: readonly string[];
+  /** Columns of a port. */
+  port(name: string): readonly SqlColumn[];
   /** An expression for a value's place (from 0) in a column's vocabulary; NULL outside it. */
   place(stepId: string, column: SqlColumn & { readonly name: string }, value: string): string;
   /**

@@ -2,12 +2,13 @@
 import numpy as np
 import pandas as pd
 from nvtabular import ops
+from scipy.sparse import coo_matrix
 
 N = None
 
 
-def case(name, types, links, fit, request=None, graph=None, oracle="nvtabular", note=None, learnt=None):
-    return dict(name=name, types=types, links=links, fit=fit, request=request, graph=graph, oracle=oracle, note=note, learnt=learnt)
+def case(name, types, links, fit, request=None, graph=None, oracle="nvtabular", note=None, learnt=None, files=None):
+    return dict(name=name, types=types, links=links, fit=fit, request=request, graph=graph, oracle=oracle, note=note, learnt=learnt, files=files)
 
 
 def one(name, dtype, link, fit, op, request=None, **rest):
@@ -113,6 +114,50 @@ def low_cardinality(name, columns, minimum):
     types = {column: "string" for column in columns}
     links = [{"op": "categorify"}, {"op": "dropLowCardinality", "params": {"minCardinality": minimum}}]
     return case(f"dropLowCardinality/{name}", types, links, columns, None, lambda: list(columns) >> ops.Categorify() >> ops.DropLowCardinality(minimum))
+
+
+def dropna(name, types, fit, columns=None):
+    names = columns or list(types)
+    return case(f"dropna/{name}", types, [{"op": "dropna", "columns": names}], fit, None, lambda: names >> ops.Dropna())
+
+
+def lag(name, kind, x, keys, shift=1, partition=None):
+    """`keys` are the columns that rows must agree in."""
+    names = list(keys)
+    types = {**{key: partition or "int64" for key in names}, "x": kind}
+    link = {"op": "differenceLag", "params": {"shift": shift}, "columns": ["x"], "ports": {"partition": names}}
+    return case(f"differenceLag/{name}", types, [link], {**keys, "x": x}, None, lambda: ["x"] >> ops.DifferenceLag(names if len(names) > 1 else names[0], shift))
+
+
+def groupby(name, types, fit, by, aggs, sort=None, ascending=True, sep="_", note=None):
+    params = {"by": by, "aggs": aggs, "ascending": ascending, "nameSep": sep, **({"sort": sort} if sort else {})}
+    graph = lambda: list(types) >> ops.Groupby(groupby_cols=by, sort_cols=sort, aggs=aggs, name_sep=sep, ascending=ascending)
+    return case(f"groupby/{name}", types, [{"op": "groupby", "params": params}], fit, None, graph, note=note)
+
+
+def external(name, types, fit, ext_types, ext, on, on_ext=None, how="left", take=None, duplicates=False, request=None):
+    keys = [on] if isinstance(on, str) else on
+    ext_keys = [on_ext] if isinstance(on_ext, str) else (on_ext or keys)
+    columns = {c: t for c, t in ext_types.items() if (c not in ext_keys if take is None else c in take)}
+    params = {"path": "ext.parquet", "on": on, "how": how, "columns": columns, "dropDuplicates": duplicates, **({"onExternal": on_ext} if on_ext else {})}
+    frame = lambda: pd.DataFrame({c: pd.Series(v, dtype="object" if ext_types[c] == "string" else ext_types[c]) for c, v in ext.items()})
+    graph = lambda: list(types) >> ops.JoinExternal(frame(), on, how=how, on_ext=on_ext, columns_ext=[*ext_keys, *[c for c in columns if c not in ext_keys]], drop_duplicates_ext=duplicates)
+    return case(f"joinExternal/{name}", types, [{"op": "joinExternal", "params": params}], fit, request, graph, files={"ext.parquet": {"types": ext_types, "cells": ext}})
+
+
+def similarity(name, a, b, entries, metric="tfidf", right=None, values=True):
+    """Entries are (row, column, value)."""
+    def table(of):
+        rows, columns, weights = zip(*of)
+        types = {"row": "int64", "column": "int64", **({"value": "float64"} if values else {})}
+        return {"types": types, "cells": {"row": list(rows), "column": list(columns), **({"value": list(weights)} if values else {})}}
+    def matrix(of):
+        rows, columns, weights = zip(*of)
+        return coo_matrix((np.array(weights, dtype=np.float64), (rows, columns)))
+    params = {"features": "left.parquet", "metric": metric, **({"rightFeatures": "right.parquet"} if right else {})}
+    files = {"left.parquet": table(entries), **({"right.parquet": table(right)} if right else {})}
+    graph = lambda: [["a", "b"]] >> ops.ColumnSimilarity(matrix(entries), matrix(right) if right else None, metric=metric, on_device=False)
+    return case(f"columnSimilarity/{name}", {"a": "int64", "b": "int64"}, [{"op": "columnSimilarity", "params": params, "columns": [["a", "b"]]}], {"a": a, "b": b}, None, graph, files=files)
 
 
 WORDS = ["b", "a", "c", "b", "a", "b", "d", "é", "b", "a", "😀", "", "c", "B"]
@@ -310,6 +355,55 @@ CASES = [
     stats("strings", "string", ["a", "bcd", "a", "", "ef"]),
     stats("strings with nulls", "string", ["a", N, "a", "efgh"]),
     stats("text outside ASCII", "string", ["é", "😀😀", "abc"]),
+
+    dropna("floats", {"a": "float64", "b": "float64"}, {"a": [1.0, N, 3.0, 4.0], "b": [1.0, 2.0, N, 4.0]}),
+    dropna("strings", {"a": "string", "b": "int64"}, {"a": ["x", N, "", "y"], "b": [1, 2, 3, 4]}),
+    dropna("nothing to drop", {"a": "int64"}, {"a": [1, 2, 3]}),
+    dropna("all", {"a": "float64"}, {"a": [N, 1.0]}),
+    dropna("three columns", {"a": "float32", "b": "string", "c": "float64"}, {"a": [1.5, 2.5, N], "b": ["x", N, "z"], "c": [0.5, 0.5, 0.5]}),
+
+    lag("one key", "float64", [1.0, 3.0, 6.5, 10.0, 12.0], {"u": [1, 1, 2, 2, 2]}),
+    lag("int64", "int64", [100, 130, 5, 9, 27], {"u": [1, 1, 2, 2, 2]}),
+    lag("int32", "int32", [100, 130, 5], {"u": [1, 1, 1]}),
+    lag("float32", "float32", [1.5, 3.25, 0.1], {"u": [1, 1, 1]}),
+    lag("ahead", "float64", [1.0, 3.0, 6.5, 10.0, 12.0], {"u": [1, 1, 2, 2, 2]}, -1),
+    lag("two back", "float64", [1.0, 3.0, 6.5, 10.0, 12.0], {"u": [1, 1, 1, 2, 2]}, 2),
+    lag("both ways", "float64", [1.0, 3.0, 6.5, 10.0, 12.0], {"u": [1, 1, 2, 2, 2]}, [1, -1]),
+    lag("two keys", "float64", [1.0, 3.0, 6.5, 10.0, 12.0], {"u": [1, 1, 1, 2, 2], "v": [7, 7, 8, 8, 8]}),
+    lag("text keys", "float64", [1.0, 3.0, 6.5], {"u": ["a", "a", "b"]}, partition="string"),
+    lag("nulls", "float64", [1.0, N, 6.5, 7.0], {"u": [1, 1, 1, 1]}),
+    lag("beyond the rows", "float64", [1.0, 2.0], {"u": [1, 1]}, 5),
+    lag("timestamps beyond 2^53", "int64", [2**60, 2**60 + 4096, 2**60 + 2**40], {"u": [1, 1, 1]}),
+
+    *[groupby(f"{agg} of float64", {"g": "int64", "x": "float64"}, {"g": [1, 2, 1, 2, 1], "x": [1.5, 2.5, N, 4.25, -8.0]}, "g", agg) for agg in ("count", "nunique", "sum", "mean", "std", "var", "median", "min", "max")],
+    *[groupby(f"{agg} of int64", {"g": "int64", "x": "int64"}, {"g": [1, 2, 1, 2, 1], "x": [5, 2, 9, 4, 5]}, "g", agg) for agg in ("count", "nunique", "sum", "mean", "std", "var", "median", "min", "max", "list")],
+    *[groupby(f"{agg} of int32", {"g": "string", "x": "int32"}, {"g": ["b", "a", "b"], "x": [5, 2, 9]}, "g", agg) for agg in ("sum", "mean", "min", "max")],
+    *[groupby(f"{agg} of float32", {"g": "string", "x": "float32"}, {"g": ["b", "a", "b"], "x": [5.5, 2.25, 9.0]}, "g", agg) for agg in ("sum", "mean", "min", "max")],
+    groupby("list of float64", {"g": "int64", "x": "float64"}, {"g": [1, 2, 1], "x": [1.5, 2.5, 3.5]}, "g", "list"),
+    groupby("list of strings", {"g": "int64", "x": "string"}, {"g": [1, 2, 1], "x": ["a", "b", "c"]}, "g", "list"),
+    groupby("lists, sorted", {"g": "int64", "t": "int64", "x": "string"}, {"g": [1, 2, 1, 1], "t": [3, 1, 1, 2], "x": ["a", "b", "c", "d"]}, "g", {"x": "list"}, sort="t"),
+    groupby("lists, sorted backwards", {"g": "int64", "t": "int64", "x": "string"}, {"g": [1, 2, 1, 1], "t": [3, 1, 1, 2], "x": ["a", "b", "c", "d"]}, "g", {"x": "list"}, sort="t", ascending=False),
+    groupby("first and last", {"g": "int64", "t": "int64"}, {"g": [1, 2, 1, 1], "t": [3, 1, 1, 2]}, "g", {"t": ["first", "last"]}, sort="t", note="their schema: int32 beside int64 data"),
+    groupby("first and last, backwards", {"g": "int64", "t": "int64"}, {"g": [1, 2, 1, 1], "t": [3, 1, 1, 2]}, "g", {"t": ["first", "last"]}, sort="t", ascending=False, note="their schema: int32 beside int64 data"),
+    groupby("several aggregations by column", {"g": "int64", "x": "float64", "y": "int64"}, {"g": [1, 2, 1], "x": [1.5, 2.5, 3.5], "y": [7, 8, 9]}, "g", {"x": ["sum", "mean"], "y": "list"}),
+    groupby("two keys", {"g": "int64", "h": "string", "x": "float64"}, {"g": [1, 1, 1, 2], "h": ["a", "b", "a", "a"], "x": [1.0, 2.0, 4.0, 8.0]}, ["g", "h"], "sum"),
+    groupby("null keys go", {"g": "string", "x": "float64"}, {"g": ["a", N, "a", N], "x": [1.0, 2.0, 4.0, 8.0]}, "g", "sum"),
+    groupby("another separator", {"g": "int64", "x": "float64"}, {"g": [1, 2, 1], "x": [1.5, 2.5, 3.5]}, "g", "mean", sep="-"),
+    groupby("a session", {"session": "int64", "item": "int64", "ts": "int64", "price": "float64"}, {"session": [1, 2, 1, 2, 1], "item": [10, 20, 30, 40, 10], "ts": [5, 1, 3, 2, 4], "price": [1.5, 2.5, 3.5, 4.5, 5.5]}, "session", {"item": ["list", "count", "nunique"], "price": "list"}, sort="ts"),
+
+    external("left", {"i": "int64", "x": "float64"}, {"i": [1, 2, 1], "x": [0.5, 1.5, 2.5]}, {"i": "int64", "brand": "string", "price": "float64"}, {"i": [1, 2, 3], "brand": ["a", "b", "c"], "price": [9.5, 8.5, 7.5]}, "i"),
+    external("left, keys without a match", {"i": "int64"}, {"i": [1, 9, 2]}, {"i": "int64", "brand": "string", "price": "float64"}, {"i": [1, 2], "brand": ["a", "b"], "price": [9.5, 8.5]}, "i"),
+    external("inner", {"i": "int64"}, {"i": [1, 9, 2, 1]}, {"i": "int64", "brand": "string"}, {"i": [1, 2], "brand": ["a", "b"]}, "i", how="inner"),
+    external("another name in the file", {"i": "int64"}, {"i": [1, 2]}, {"item": "int64", "n": "int64"}, {"item": [2, 1], "n": [20, 10]}, "i", on_ext="item", take=["item", "n"]),
+    external("two keys", {"i": "int64", "c": "string"}, {"i": [1, 1, 2], "c": ["x", "y", "x"]}, {"i": "int64", "c": "string", "n": "float64"}, {"i": [1, 1, 2], "c": ["x", "y", "x"], "n": [0.5, 1.5, 2.5]}, ["i", "c"]),
+    external("text keys", {"c": "string"}, {"c": ["x", "zz", "é"]}, {"c": "string", "n": "float32"}, {"c": ["é", "x"], "n": [0.5, 1.5]}, "c"),
+    external("some columns", {"i": "int64"}, {"i": [1, 2]}, {"i": "int64", "a": "int64", "b": "int64"}, {"i": [1, 2], "a": [5, 6], "b": [7, 8]}, "i", take=["b"]),
+    external("duplicates dropped", {"i": "int64"}, {"i": [1, 2]}, {"i": "int64", "a": "string"}, {"i": [1, 1, 2], "a": ["x", "x", "y"]}, "i", duplicates=True),
+    external("other rows than the fit's", {"i": "int64"}, {"i": [1]}, {"i": "int64", "a": "string"}, {"i": [1, 2], "a": ["x", "y"]}, "i", request={"i": [2, 7, 1]}),
+
+    *[similarity(f"{metric}", [0, 1, 2, 0], [1, 2, 2, 0], [(0, 0, 1.0), (0, 2, 1.0), (1, 0, 2.0), (1, 1, 1.0), (2, 2, 3.0), (2, 1, 1.0)], metric) for metric in ("tfidf", "cosine", "inner")],
+    *[similarity(f"{metric}, without values", [0, 1, 2], [2, 2, 0], [(0, 0, 1.0), (0, 2, 1.0), (1, 1, 1.0), (2, 2, 1.0), (2, 1, 1.0)], metric, values=False) for metric in ("tfidf", "cosine")],
+    *[similarity(f"{metric}, two matrices", [0, 1], [1, 0], [(0, 0, 1.0), (1, 1, 2.0), (1, 0, 1.0)], metric, right=[(0, 0, 4.0), (1, 1, 1.0), (1, 0, 2.0)]) for metric in ("tfidf", "cosine", "inner")],
 
     fill("float64", "float64", [1.5, N, -2.0, N], 0),
     fill("float32 with a fraction", "float32", [1.5, N, -2.0], 0.1),

@@ -75,6 +75,10 @@ def run(case):
     return columns(answer), schema["feature"]
 
 
+def columns_of(cells):
+    return {name: [plain(value) for value in values] for name, values in cells.items()}
+
+
 def document(case):
     expected, schema = run(case)
     written = {
@@ -91,6 +95,8 @@ def document(case):
         written["schema"] = schema
     if case["learnt"]:
         written["learnt"] = {name: {what: plain(value) for what, value in stats.items()} for name, stats in case["learnt"]().items()}
+    if case["files"]:
+        written["files"] = {name: {**file, "cells": columns_of(file["cells"])} for name, file in case["files"].items()}
     if case["note"]:
         written["note"] = case["note"]
     return written

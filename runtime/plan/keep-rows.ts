@@ -1,0 +1,24 @@
+/** Rows and a flag for each -> those that stay. Candidates stay candidates of their own users; rows of a table become child rows of it. */
+import { childRows, type Rows } from "./table.js";
+
+export interface KeptRows {
+  /** Index of each row that stays. */
+  readonly kept: Int32Array;
+  readonly rows: Rows;
+}
+
+/** @param keep 1 for a row that stays */
+export function keepRows(rows: Rows, keep: Uint8Array): KeptRows {
+  const before = new Int32Array(rows.count + 1);
+  for (let i = 0; i < rows.count; i++) before[i + 1] = before[i]! + (keep[i] === 1 ? 1 : 0);
+  const kept = new Int32Array(before[rows.count]!);
+  for (let i = 0; i < rows.count; i++) if (keep[i] === 1) kept[before[i]!] = i;
+  const left =
+    rows.parent && rows.offsets
+      ? childRows(
+          rows.parent,
+          rows.offsets.map(at => before[at]!),
+        )
+      : childRows(rows, before);
+  return { kept, rows: left };
+}
