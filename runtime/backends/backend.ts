@@ -1,7 +1,9 @@
 /**
  * The contract of a backend: load a model version once, then execute batches of requests. Backends know tensors, not protocols.
  */
+
 import type { ModelConfig } from "../../triton-protos/model-config.js";
+import type { Cancellation } from "../cancellation.js";
 import type { Controls } from "../data-plane/controls.js";
 import type { InferRequest, InferResponse } from "../data-plane/request.js";
 import type { RuntimeFault } from "../errors.js";
@@ -22,7 +24,7 @@ export interface BackendRequest {
   readonly inputs: ReadonlyMap<string, Tensor>;
   /** Names of the outputs the client wants, sorted; every output of the model when it named none. */
   readonly requestedOutputs: ReadonlySet<string>;
-  readonly signal?: AbortSignal;
+  readonly signal?: Cancellation;
   /** Takes notes, when the request is traced. */
   readonly trace?: Trace;
 }

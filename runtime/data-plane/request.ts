@@ -1,6 +1,7 @@
 /**
  * A request and its answer between the transports and the data plane: tensors in raw form, no protocol.
  */
+import type { Cancellation } from "../cancellation.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { Trace } from "../tracing/trace.js";
 import type { OutputWish } from "./deliver.js";
@@ -22,7 +23,7 @@ export interface InferRequest {
   readonly outputs: readonly string[];
   /** Outputs that are wanted classified, or in shared memory. */
   readonly wishes?: ReadonlyMap<string, OutputWish>;
-  readonly signal?: AbortSignal;
+  readonly signal?: Cancellation;
   /** Takes notes, when the request is traced. */
   readonly trace?: Trace;
 }

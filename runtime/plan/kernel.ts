@@ -1,9 +1,11 @@
 /**
  * The contract of a kernel: `prepare` once at load, `run` once per request.
  */
+
 import type { WireType } from "../../triton-protos/datatype.js";
 import type { OpKind } from "../../triton-protos/op-params.js";
 import type { Step } from "../../triton-protos/plan.js";
+import type { Cancellation } from "../cancellation.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { Column } from "./table.js";
 
@@ -27,7 +29,7 @@ export interface ModelCaller {
     model: string,
     inputs: readonly Tensor[],
     outputs: readonly string[],
-    signal?: AbortSignal,
+    signal?: Cancellation,
   ): Promise<readonly Tensor[]>;
 }
 
@@ -45,7 +47,7 @@ export interface RunContext {
   /** Seed of the request; the `seed` parameter, else drawn by the server (see `--seed`). */
   readonly seed: bigint;
   readonly parameters: ReadonlyMap<string, Parameter>;
-  readonly signal?: AbortSignal;
+  readonly signal?: Cancellation;
 }
 
 /** Columns by port, each in the order of the step's refs. */

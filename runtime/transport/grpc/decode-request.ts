@@ -13,6 +13,8 @@ export interface WireParameter {
 
 export type WireParameters = ReadonlyMap<string, WireParameter>;
 
+const NONE: WireParameters = new Map();
+
 export interface WireInput {
   readonly name: string;
   readonly datatype: string;
@@ -35,7 +37,7 @@ export interface WireRequest {
 /** @throws RuntimeFault when the bytes are not such a message */
 export function decodeRequest(bytes: Buffer): WireRequest {
   const cursor = new Cursor(bytes);
-  const parameters = new Map<string, WireParameter>();
+  let parameters: Map<string, WireParameter> | undefined;
   const inputs: WireInput[] = [];
   const outputs: WireRequest["outputs"][number][] = [];
   const raw: Buffer[] = [];
@@ -53,6 +55,7 @@ export function decodeRequest(bytes: Buffer): WireRequest {
         id = cursor.text();
         break;
       case 34:
+        parameters ??= new Map();
         readParameter(cursor.message(), parameters);
         break;
       case 42:
@@ -68,11 +71,11 @@ export function decodeRequest(bytes: Buffer): WireRequest {
         cursor.skip(tag & 7);
     }
   }
-  return { model, version, id, parameters, inputs, outputs, raw };
+  return { model, version, id, parameters: parameters ?? NONE, inputs, outputs, raw };
 }
 
 function readInput(cursor: Cursor): WireInput {
-  const parameters = new Map<string, WireParameter>();
+  let parameters: Map<string, WireParameter> | undefined;
   const shape: number[] = [];
   let [name, datatype] = ["", ""];
   let contents: Contents | undefined;
@@ -92,6 +95,7 @@ function readInput(cursor: Cursor): WireInput {
         for (const packed = cursor.message(); !packed.done; ) shape.push(packed.int64());
         break;
       case 34:
+        parameters ??= new Map();
         readParameter(cursor.message(), parameters);
         break;
       case 42:
@@ -101,19 +105,22 @@ function readInput(cursor: Cursor): WireInput {
         cursor.skip(tag & 7);
     }
   }
-  return { name, datatype, shape, parameters, ...(contents && { contents }) };
+  const input = { name, datatype, shape, parameters: parameters ?? NONE };
+  return contents ? { ...input, contents } : input;
 }
 
 function readOutput(cursor: Cursor): WireRequest["outputs"][number] {
-  const parameters = new Map<string, WireParameter>();
+  let parameters: Map<string, WireParameter> | undefined;
   let name = "";
   while (!cursor.done) {
     const tag = cursor.varint();
     if (tag === 10) name = cursor.text();
-    else if (tag === 18) readParameter(cursor.message(), parameters);
-    else cursor.skip(tag & 7);
+    else if (tag === 18) {
+      parameters ??= new Map();
+      readParameter(cursor.message(), parameters);
+    } else cursor.skip(tag & 7);
   }
-  return { name, parameters };
+  return { name, parameters: parameters ?? NONE };
 }
 
 function readParameter(entry: Cursor, into: Map<string, WireParameter>): void {

@@ -1,39 +1,121 @@
 /**
- * The data plane's answer → ModelInferResponse and ModelStreamInferResponse; tensor bytes are copied once, into the frame.
+ * The data plane's answer → ModelInferResponse and ModelStreamInferResponse as gRPC frames; the bytes of a small tensor are copied once, those of
+ * a large one not at all.
  */
 import type { InferResponse } from "../../data-plane/request.js";
 import type { Parameter } from "../../tensor.js";
+import { BackWriter, putVarint, varintSize } from "./back-writer.js";
+import { PREFIX } from "./framing.js";
 import { writeParameter } from "./parameters.js";
-import { Fields } from "./wire.js";
 
-/** @param extra parameters that the transport adds */
-export function encodeResponse(response: InferResponse, extra: readonly (readonly [string, Parameter])[] = []): Fields {
-  const out = new Fields().text(1, response.model).text(2, String(response.version)).text(3, response.id);
-  for (const [key, value] of response.parameters) out.message(4, writeParameter(key, value));
-  for (const [key, value] of extra) out.message(4, writeParameter(key, value));
-  for (const { name, datatype, shape } of response.outputs)
-    out.message(5, new Fields().text(1, name).text(2, datatype).packed(3, shape));
-  for (const { data } of response.outputs) out.bytes(6, data);
-  return out;
-}
+/** One gRPC message with its prefix, in the pieces it is sent in. */
+export type FramePieces = readonly Buffer[];
 
-const finalFlag = (final: boolean): readonly (readonly [string, Parameter])[] => [["triton_final_response", final]];
+/** Answers up to this size leave in one piece: a second write costs more than the copy. */
+const ONE_PIECE = 2 ** 16;
+
+// Messages are written without a pause, so one writer serves all.
+const writer = new BackWriter();
+
+export const encodeResponse = (response: InferResponse): FramePieces => {
+  writer.reset();
+  return finish(response, false);
+};
 
 /** @param final false for an answer of a decoupled model that may not be the last */
-export const encodeStreamResponse = (response: InferResponse, final = true): Fields =>
-  new Fields().message(2, encodeResponse(response, finalFlag(final)));
+export function encodeStreamResponse(response: InferResponse, final = true): FramePieces {
+  writer.reset();
+  return finish(response, true, final);
+}
 
 /** A fault inside a stream: the text, and an empty answer that carries the request's id (and, once a backend had it, the model). */
-export function encodeStreamFault(message: string, id: string, model = "", final = true): Fields {
-  return new Fields().text(1, message).message(2, emptyAnswer(id, model, final));
+export function encodeStreamFault(message: string, id: string, model = "", final = true): FramePieces {
+  writer.reset();
+  writeEmptyAnswer(id, model, final);
+  if (message) writer.text(1, message);
+  return framed();
 }
 
 /** The end of a decoupled model's answers, for a client that asked to be told. */
-export const encodeStreamEnd = (id: string, model: string): Fields =>
-  new Fields().message(2, emptyAnswer(id, model, true));
+export function encodeStreamEnd(id: string, model: string): FramePieces {
+  writer.reset();
+  writeEmptyAnswer(id, model, true);
+  return framed();
+}
 
-function emptyAnswer(id: string, model: string, final: boolean): Fields {
-  const inner = new Fields().text(1, model).text(3, id);
-  if (model) for (const [key, value] of finalFlag(final)) inner.message(4, writeParameter(key, value));
-  return inner;
+function writeEmptyAnswer(id: string, model: string, final: boolean): void {
+  if (model) writeParameter(writer, FINAL, final);
+  if (id) writer.text(3, id);
+  if (model) writer.text(1, model);
+  writer.head(2, writer.length);
+}
+
+const FINAL = "triton_final_response";
+
+function framed(): FramePieces {
+  const out = Buffer.allocUnsafe(PREFIX + writer.length);
+  writer.copyTo(out, PREFIX);
+  out[0] = 0;
+  out.writeUInt32BE(writer.length, 1);
+  return [out];
+}
+
+/** Everything but the tensors' bytes is written back to front; they follow, each with its head. */
+function finish(response: InferResponse, stream: boolean, final?: boolean): FramePieces {
+  const { outputs } = response;
+  let raw = 0;
+  for (const { data } of outputs) raw += 1 + varintSize(data.length) + data.length;
+  for (let i = outputs.length - 1; i >= 0; i--) {
+    const { name, datatype, shape } = outputs[i]!;
+    const before = writer.length;
+    writeShape(shape);
+    writer.text(2, datatype);
+    if (name) writer.text(1, name);
+    writer.head(5, writer.length - before);
+  }
+  if (final !== undefined) writeParameter(writer, FINAL, final);
+  writeParameters(response.parameters);
+  if (response.id) writer.text(3, response.id);
+  writer.text(2, String(response.version));
+  if (response.model) writer.text(1, response.model);
+  if (stream) writer.head(2, writer.length + raw);
+  const total = writer.length + raw;
+  const together = total <= ONE_PIECE;
+  const front = Buffer.allocUnsafe(PREFIX + (together ? total : writer.length));
+  writer.copyTo(front, PREFIX);
+  front[0] = 0;
+  front.writeUInt32BE(total, 1);
+  const pieces: Buffer[] = [front];
+  let at = PREFIX + writer.length;
+  for (const { data } of outputs) {
+    if (together) {
+      front[at++] = RAW_TAG;
+      at = putVarint(front, at, data.length);
+      front.set(data, at);
+      at += data.length;
+      continue;
+    }
+    const head = Buffer.allocUnsafe(1 + varintSize(data.length));
+    head[0] = RAW_TAG;
+    putVarint(head, 1, data.length);
+    pieces.push(head);
+    if (data.length > 0) pieces.push(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return pieces;
+}
+
+/** Field 6, bytes. */
+const RAW_TAG = 6 * 8 + 2;
+
+/** `repeated int64 shape = 3`, packed. */
+function writeShape(shape: readonly number[]): void {
+  if (shape.length === 0) return;
+  const before = writer.length;
+  for (let i = shape.length - 1; i >= 0; i--) writer.bare64(shape[i]!);
+  writer.head(3, writer.length - before);
+}
+
+function writeParameters(parameters: Iterable<readonly [string, Parameter]>): void {
+  const all = [...parameters];
+  for (let i = all.length - 1; i >= 0; i--) writeParameter(writer, all[i]![0], all[i]![1]);
 }

@@ -1,12 +1,13 @@
 /**
  * gRPC's length-prefixed messages: a stream of chunks → whole messages, a message → one frame.
  */
+import type { Writable } from "node:stream";
 import { promisify } from "node:util";
 import { gunzip, inflate } from "node:zlib";
 import { RuntimeFault } from "../../errors.js";
-import type { Fields } from "./wire.js";
 
-const PREFIX = 5;
+/** Bytes before a message: whether it is compressed, and its length. */
+export const PREFIX = 5;
 const MAX_MESSAGE = 2 ** 31 - 1;
 /** A compressed message may unpack to this; more is an attack. */
 const MAX_UNPACKED = 2 ** 29;
@@ -32,6 +33,11 @@ export function frameReader(onFrame: (frame: Frame) => void): (chunk: Buffer) =>
     return whole;
   };
   return chunk => {
+    // Most messages are one chunk, and most chunks one message.
+    if (held === 0 && chunk.length >= PREFIX && chunk.readUInt32BE(1) === chunk.length - PREFIX) {
+      onFrame({ compressed: chunk[0] !== 0, bytes: chunk.subarray(PREFIX) });
+      return;
+    }
     chunks.push(chunk);
     held += chunk.length;
     while (held >= needed) {
@@ -69,11 +75,20 @@ export async function unpack({ compressed, bytes }: Frame, encoding: string): Pr
 }
 
 /** A message with its prefix. */
-export function frame(message: Fields | Uint8Array): Buffer {
-  const body = message instanceof Uint8Array ? message : undefined;
-  const out = body ? Buffer.allocUnsafe(PREFIX + body.length) : (message as Fields).finish(PREFIX);
-  if (body) out.set(body, PREFIX);
+export function frame(message: Uint8Array): Buffer {
+  const out = Buffer.allocUnsafe(PREFIX + message.length);
+  out.set(message, PREFIX);
   out[0] = 0;
-  out.writeUInt32BE(out.length - PREFIX, 1);
+  out.writeUInt32BE(message.length, 1);
   return out;
+}
+
+/** Writes a message that comes in pieces. @returns false when the reader is behind */
+export function writePieces(stream: Writable, pieces: readonly Buffer[]): boolean {
+  if (pieces.length === 1) return stream.write(pieces[0]!);
+  stream.cork();
+  let room = true;
+  for (const piece of pieces) room = stream.write(piece);
+  stream.uncork();
+  return room;
 }

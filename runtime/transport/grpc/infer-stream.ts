@@ -2,9 +2,8 @@
  * ModelStreamInfer: requests run as they arrive, answers leave in the order of the requests, faults travel inside the stream. The answers of
  * a decoupled model leave as they are made, between those of other requests.
  */
-
-import { once } from "node:events";
 import type { ServerHttp2Stream } from "node:http2";
+import type { Cancellation } from "../../cancellation.js";
 import { deliver } from "../../data-plane/deliver.js";
 import { execute, executeStream, isDecoupled } from "../../data-plane/infer.js";
 import type { InferRequest } from "../../data-plane/request.js";
@@ -14,18 +13,17 @@ import type { ReadyVersion } from "../../repository/registry.js";
 import type { ServerCalls } from "../../server-calls.js";
 import type { Trace } from "../../tracing/trace.js";
 import { decodeRequest, type WireRequest } from "./decode-request.js";
-import { encodeStreamEnd, encodeStreamFault, encodeStreamResponse } from "./encode-response.js";
-import { type Frame, frame, frameReader, unpack } from "./framing.js";
-import type { Packing } from "./packing.js";
+import { encodeStreamEnd, encodeStreamFault, encodeStreamResponse, type FramePieces } from "./encode-response.js";
+import { type Frame, frameReader, unpack, writePieces } from "./framing.js";
+import { type Packing, packed } from "./packing.js";
 import { type FinalStatus, startAnswer } from "./status.js";
 import { type Forward, toRequest } from "./to-request.js";
-import type { Fields } from "./wire.js";
 
 /** Requests of one stream that may be under way; a client that sends more waits. */
 const MAX_UNDER_WAY = 64;
 
 interface Answer {
-  readonly message: Fields;
+  readonly message: FramePieces;
   /** A backend's fault, which ends a strict stream. */
   readonly fault?: RuntimeFault;
 }
@@ -34,7 +32,7 @@ export interface StreamOptions {
   /** The client asked (`triton_grpc_error: true`) that a backend's fault closes the stream with its status. */
   readonly strict: boolean;
   readonly forward: Forward;
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
   readonly packing: Packing | undefined;
 }
 
@@ -55,8 +53,7 @@ export function serveInferStream(
   const send = async ({ message, fault }: Answer): Promise<void> => {
     if (stream.destroyed || stream.writableEnded) return;
     if (strict && fault) finish(fault);
-    else if (!stream.write(packing ? packing.pack(frame(message)) : frame(message)))
-      await once(stream, "drain", { signal });
+    else if (!writePieces(stream, packed(packing, message))) await drained(stream);
   };
   const onFrame = (found: Frame): void => {
     if (++underWay >= MAX_UNDER_WAY) stream.pause();
@@ -83,12 +80,22 @@ export function serveInferStream(
   stream.on("end", () => last.then(() => finish()));
 }
 
+/** Until a slow reader has taken what was written, or has gone away. */
+const drained = (stream: ServerHttp2Stream): Promise<void> =>
+  new Promise(resolve => {
+    const done = (): void => {
+      stream.off("drain", done).off("close", done);
+      resolve();
+    };
+    stream.on("drain", done).on("close", done);
+  });
+
 /** Answers one request: the only answer of an ordinary model is returned, those of a decoupled one are sent. */
 async function answerOne(
   bytes: Buffer,
   calls: ServerCalls,
   forward: Forward,
-  signal: AbortSignal,
+  signal: Cancellation,
   send: (answer: Answer) => Promise<void>,
 ): Promise<Answer | undefined> {
   const wire: WireRequest = decodeRequest(bytes);

@@ -39,3 +39,7 @@ export function choosePacking(level: CompressionLevel, accepted: unknown): Packi
     },
   };
 }
+
+/** The pieces of a frame, or the one piece of the packed frame. */
+export const packed = (packing: Packing | undefined, pieces: readonly Buffer[]): readonly Buffer[] =>
+  packing ? [packing.pack(Buffer.concat(pieces))] : pieces;

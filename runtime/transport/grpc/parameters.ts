@@ -3,8 +3,8 @@
  */
 import { RuntimeFault } from "../../errors.js";
 import type { Parameter } from "../../tensor.js";
+import type { BackWriter } from "./back-writer.js";
 import type { WireParameter, WireParameters } from "./decode-request.js";
-import { Fields } from "./wire.js";
 
 const refuse = (text: string): never => {
   throw new RuntimeFault("INVALID_ARGUMENT", text);
@@ -21,8 +21,11 @@ const RESERVED: Readonly<Record<string, { readonly kinds: readonly Kind[]; reado
   triton_enable_empty_final_response: { kinds: ["bool"], expected: "bool_param" },
 };
 
+const NONE: ReadonlyMap<string, Parameter> = new Map();
+
 /** @throws RuntimeFault with Triton's text */
 export function readParameters(wire: WireParameters): ReadonlyMap<string, Parameter> {
+  if (wire.size === 0) return NONE;
   const parameters = new Map<string, Parameter>();
   for (const [key, { kind, value }] of wire) {
     const reserved = Object.hasOwn(RESERVED, key) ? RESERVED[key] : undefined;
@@ -42,12 +45,14 @@ export function readParameters(wire: WireParameters): ReadonlyMap<string, Parame
   return parameters;
 }
 
-/** One entry of a `map<string, InferParameter>`. */
-export function writeParameter(key: string, value: Parameter): Fields {
-  const choice = new Fields();
-  if (typeof value === "boolean") choice.uint(1, value ? 1 : 0);
-  else if (typeof value === "bigint") choice.int64(2, value);
-  else if (typeof value === "number") choice.double(4, value);
-  else choice.bytes(3, Buffer.from(value));
-  return new Fields().text(1, key).message(2, choice);
+/** One entry of a `map<string, InferParameter>`, as field 4 of the answer. */
+export function writeParameter(writer: BackWriter, key: string, value: Parameter): void {
+  const before = writer.length;
+  if (typeof value === "boolean") writer.uint(1, value ? 1 : 0);
+  else if (typeof value === "bigint") writer.int64(2, value);
+  else if (typeof value === "number") writer.double(4, value);
+  else writer.text(3, value);
+  writer.head(2, writer.length - before);
+  if (key) writer.text(1, key);
+  writer.head(4, writer.length - before);
 }

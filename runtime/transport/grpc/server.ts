@@ -9,6 +9,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
+import { Cancellable, type Cancellation } from "../../cancellation.js";
 import { deliver } from "../../data-plane/deliver.js";
 import { infer, isDecoupled } from "../../data-plane/infer.js";
 import { RuntimeFault, STATUS } from "../../errors.js";
@@ -22,12 +23,12 @@ import type { Restriction } from "../restriction.js";
 import { type UnaryCall, unaryCalls } from "./calls.js";
 import { type ConnectionCare, careFor } from "./connection-care.js";
 import { decodeRequest } from "./decode-request.js";
-import { encodeResponse } from "./encode-response.js";
+import { encodeResponse, type FramePieces } from "./encode-response.js";
 import { type Frame, frame, frameReader, unpack } from "./framing.js";
 import { serveInferStream } from "./infer-stream.js";
 import { type CompressionLevel, choosePacking, type Packing } from "./packing.js";
 import { apiOf } from "./restricted-calls.js";
-import { armDeadline, endWithStatus, startAnswer } from "./status.js";
+import { answerOk, armDeadline, endWithStatus } from "./status.js";
 import { type GrpcTls, secureOptions } from "./tls.js";
 import { type Forward, toRequest } from "./to-request.js";
 
@@ -57,7 +58,7 @@ export interface GrpcContext {
 
 export async function serveGrpc(options: ListenAt, context: GrpcContext): Promise<Listener> {
   const { calls, logSettings, log, tls, care } = context;
-  const table = unaryCalls(calls, logSettings);
+  const table = new Map([...unaryCalls(calls, logSettings)].map(([path, call]) => [path, framedCall(call)]));
   const limits = { settings: SETTINGS, maxSessionMemory: SESSION_MEMORY_MB };
   const server = tls ? createSecureServer({ ...limits, ...(await secureOptions(tls)) }) : createServer(limits);
   const sessions = new Set<ServerHttp2Session>();
@@ -88,7 +89,7 @@ export async function serveGrpc(options: ListenAt, context: GrpcContext): Promis
 function accept(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
-  table: ReadonlyMap<string, UnaryCall>,
+  table: ReadonlyMap<string, FramedCall>,
   { calls, log, restriction, headerForwardPattern, compression }: GrpcContext,
 ): void {
   if (headers[":method"] !== "POST" || !headers["content-type"]?.startsWith("application/grpc")) {
@@ -97,7 +98,7 @@ function accept(
   }
   const path = headers[":path"] ?? "";
   const arrived = calls.tracer ? performance.now() * 1e6 : 0;
-  const abort = new AbortController();
+  const abort = new Cancellable();
   stream.on("close", () => abort.abort());
   armDeadline(stream, headers["grpc-timeout"], abort);
   const missing = restriction(apiOf(path), name => headers[name]?.toString());
@@ -114,7 +115,7 @@ function accept(
     serveInferStream(stream, calls, encoding, {
       strict: headers.triton_grpc_error === "true",
       forward,
-      signal: abort.signal,
+      signal: abort,
       packing,
     });
     return;
@@ -128,7 +129,7 @@ function accept(
     });
   };
   const call =
-    path === INFER ? inferCall(calls, forward, abort.signal, headers.traceparent?.toString(), traced) : table.get(path);
+    path === INFER ? inferCall(calls, forward, abort, headers.traceparent?.toString(), traced) : table.get(path);
   if (!call) {
     endWithStatus(stream, STATUS.UNSUPPORTED.grpc, "");
     stream.resume();
@@ -143,9 +144,18 @@ const pairs = (headers: IncomingHttpHeaders): [string, string][] =>
 /** Hears of a request that is traced. */
 type Traced = (trace: Trace) => void;
 
+/** Request bytes → the frame of the answer. @throws RuntimeFault */
+type FramedCall = (bytes: Buffer) => Promise<FramePieces>;
+
 const inferCall =
-  (calls: ServerCalls, forward: Forward, signal: AbortSignal, traceparent: string | undefined, traced: Traced) =>
-  async (bytes: Buffer): Promise<Uint8Array> => {
+  (
+    calls: ServerCalls,
+    forward: Forward,
+    signal: Cancellation,
+    traceparent: string | undefined,
+    traced: Traced,
+  ): FramedCall =>
+  async bytes => {
     const wire = decodeRequest(bytes);
     const version = calls.find(wire.model, wire.version);
     if (isDecoupled(version))
@@ -154,15 +164,19 @@ const inferCall =
     if (trace) traced(trace);
     const read = toRequest(wire, calls.memory, forward, signal);
     const request = trace ? { ...read, trace } : read;
-    const answer = encodeResponse(deliver(await infer(version, request), request, version, calls.labels)).finish();
+    const answer = encodeResponse(deliver(await infer(version, request), request, version, calls.labels));
     trace?.stamp("GRPC_SEND_START");
     return answer;
   };
 
+const framedCall =
+  (call: UnaryCall): FramedCall =>
+  async bytes => [frame(await call(bytes))];
+
 function serveUnary(
   stream: ServerHttp2Stream,
   encoding: string,
-  call: UnaryCall,
+  call: FramedCall,
   log: ServerLog,
   packing?: Packing,
 ): void {
@@ -172,6 +186,9 @@ function serveUnary(
     if (!(error instanceof RuntimeFault))
       log.error("grpc_server", `${fault.message}: ${String((error as Error)?.stack ?? error)}`);
     endWithStatus(stream, STATUS[fault.code].grpc, fault.message);
+  };
+  const answer = (pieces: FramePieces): void => {
+    if (!stream.destroyed && !stream.closed) answerOk(stream, pieces, packing);
   };
   const read = frameReader(found => {
     request ??= found;
@@ -186,15 +203,6 @@ function serveUnary(
   });
   stream.on("end", () => {
     if (!request) return fail(new RuntimeFault("INTERNAL", "the call carried no message"));
-    unpack(request, encoding)
-      .then(call)
-      .then(answer => {
-        if (stream.destroyed || stream.closed) return;
-        startAnswer(stream, STATUS_OK, packing);
-        stream.end(packing ? packing.pack(frame(answer)) : frame(answer));
-      })
-      .catch(fail);
+    (request.compressed ? unpack(request, encoding).then(call) : call(request.bytes)).then(answer, fail);
   });
 }
-
-const STATUS_OK = { code: 0, message: "" };

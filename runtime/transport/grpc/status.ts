@@ -2,7 +2,9 @@
  * How a call ends: its status in trailers, or in the headers alone when nothing was answered.
  */
 import type { ServerHttp2Stream } from "node:http2";
-import type { Packing } from "./packing.js";
+import type { Cancellable } from "../../cancellation.js";
+import { writePieces } from "./framing.js";
+import { type Packing, packed } from "./packing.js";
 
 const HEADERS = {
   ":status": 200,
@@ -16,12 +18,32 @@ export interface FinalStatus {
   message: string;
 }
 
+/** Triton's gRPC sends no `date`. */
+const WITH_TRAILERS = { waitForTrailers: true, sendDate: false };
+
+const headersWith = (packing: Packing | undefined) =>
+  packing ? { ...HEADERS, "grpc-encoding": packing.encoding } : HEADERS;
+
 /** Sends the headers; `final` is read when the last message has been sent. */
 export function startAnswer(stream: ServerHttp2Stream, final: Readonly<FinalStatus>, packing?: Packing): void {
-  stream.respond(packing ? { ...HEADERS, "grpc-encoding": packing.encoding } : HEADERS, { waitForTrailers: true });
+  stream.respond(headersWith(packing), WITH_TRAILERS);
   stream.on("wantTrailers", () => {
     if (!stream.destroyed) stream.sendTrailers(trailers(final.code, final.message));
   });
+}
+
+const OK = { "grpc-status": "0" };
+function sendOk(this: ServerHttp2Stream): void {
+  if (!this.destroyed) this.sendTrailers(OK);
+}
+
+/** Sends the whole answer of a call that went well. */
+export function answerOk(stream: ServerHttp2Stream, answer: readonly Buffer[], packing?: Packing): void {
+  const pieces = packed(packing, answer);
+  stream.respond(headersWith(packing), WITH_TRAILERS);
+  stream.on("wantTrailers", sendOk);
+  if (pieces.length > 1) writePieces(stream, pieces);
+  stream.end(pieces.length > 1 ? undefined : pieces[0]);
 }
 
 /** Ends a call that has answered nothing. */
@@ -52,7 +74,7 @@ function percentEncode(message: string): string {
 const UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
 
 /** Aborts the call and says so when the client's `grpc-timeout` is over. */
-export function armDeadline(stream: ServerHttp2Stream, header: unknown, abort: AbortController): void {
+export function armDeadline(stream: ServerHttp2Stream, header: unknown, abort: Cancellable): void {
   const [, digits, unit] = /^(\d{1,8})([HMSmun])$/.exec(String(header ?? "")) ?? [];
   if (!digits) return;
   const milliseconds = Math.min(Number(digits) * UNITS[unit!]!, 2 ** 31 - 1);

@@ -2,6 +2,7 @@
  * A decoded ModelInferRequest → the data plane's request; the checks of Triton's gRPC front end, in its order.
  */
 import { wireDatatype } from "../../../triton-protos/datatype.js";
+import type { Cancellation } from "../../cancellation.js";
 import type { OutputWish } from "../../data-plane/deliver.js";
 import type { InferRequest, RequestTensor } from "../../data-plane/request.js";
 import { requestPrefix } from "../../data-plane/request.js";
@@ -19,12 +20,15 @@ const refuse = (text: string): never => {
 /** Adds the headers that become parameters. */
 export type Forward = (parameters: ReadonlyMap<string, Parameter>) => ReadonlyMap<string, Parameter>;
 
+/** No output is named: all are wanted. */
+const ALL: readonly string[] = [];
+
 /** @throws RuntimeFault */
 export function toRequest(
   wire: WireRequest,
   memory: SharedMemory,
   forward: Forward,
-  signal: AbortSignal,
+  signal: Cancellation,
 ): InferRequest {
   const { id, model } = wire;
   const parameters = forward(readParameters(wire.parameters));
@@ -43,6 +47,7 @@ export function toRequest(
     if (!data) return refuse(`unable to find data for input tensor '${input.name}' for model '${model}' in request.`);
     return { name: input.name, datatype: input.datatype, shape: input.shape, data };
   });
+  if (wire.outputs.length === 0) return { id, parameters, inputs, outputs: ALL, signal };
   const wishes = new Map<string, OutputWish>();
   for (const { name, parameters: given } of wire.outputs) {
     const classes = readClasses(given);
@@ -72,6 +77,7 @@ function typedData({ name, datatype, contents }: WireInput, model: string, hasRa
 }
 
 function refuseDoubles(tensors: readonly { readonly name: string }[], side: "input" | "output", id: string): void {
+  if (tensors.length < 2) return;
   const seen = new Set<string>();
   for (const { name } of tensors) {
     if (seen.has(name)) refuse(`${requestPrefix(id)}${side} '${name}' already exists in request`);
@@ -81,6 +87,7 @@ function refuseDoubles(tensors: readonly { readonly name: string }[], side: "inp
 
 /** The piece of shared memory that a tensor's parameters name. */
 function readRegion(tensor: string, parameters: WireParameters, memory: SharedMemory): RegionPart | undefined {
+  if (parameters.size === 0) return undefined;
   const region = parameters.get("shared_memory_region");
   const typed = (key: string, kind: "string" | "int64"): void => {
     const value = parameters.get(key);

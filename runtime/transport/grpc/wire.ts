@@ -1,5 +1,5 @@
 /**
- * The protobuf wire format for the two hot messages: a cursor over a buffer, and a writer that sizes first and copies once.
+ * The protobuf wire format for the two hot messages: a cursor over a buffer. `back-writer.ts` writes.
  */
 import { RuntimeFault } from "../../errors.js";
 
@@ -87,7 +87,22 @@ export class Cursor {
   }
 
   text(): string {
-    return this.block().toString("utf8");
+    const length = this.varint();
+    const start = this.at;
+    if (start + length > this.end) throw truncated();
+    this.at += length;
+    // Names are short and ASCII: the loop costs less than a call into the engine.
+    if (length <= 24) {
+      let text = "";
+      let i = start;
+      for (; i < this.at; i++) {
+        const code = this.bytes[i]!;
+        if (code > 127) break;
+        text += String.fromCharCode(code);
+      }
+      if (i === this.at) return text;
+    }
+    return this.bytes.toString("utf8", start, this.at);
   }
 
   skip(wireType: number): void {
@@ -97,113 +112,4 @@ export class Cursor {
     else if (wireType === 5) this.take(4);
     else throw truncated();
   }
-}
-
-const varintSize = (value: number): number => {
-  let size = 1;
-  while (value >= 128) {
-    value = Math.floor(value / 128);
-    size++;
-  }
-  return size;
-};
-
-/** A message as chunks and their total size: nested messages are spliced in, large blobs are never copied before the final write. */
-export class Fields {
-  readonly chunks: Uint8Array[] = [];
-  size = 0;
-
-  private push(chunk: Uint8Array): void {
-    this.chunks.push(chunk);
-    this.size += chunk.length;
-  }
-
-  private head(field: number, wireType: number, value: number): void {
-    const tag = field * 8 + wireType;
-    const head = Buffer.allocUnsafe(varintSize(tag) + varintSize(value));
-    writeVarint(head, writeVarint(head, 0, tag), value);
-    this.push(head);
-  }
-
-  bytes(field: number, value: Uint8Array): this {
-    this.head(field, 2, value.length);
-    if (value.length > 0) this.push(value);
-    return this;
-  }
-
-  /** Left out when empty, as proto3 does. */
-  text(field: number, value: string): this {
-    return value === "" ? this : this.bytes(field, Buffer.from(value));
-  }
-
-  message(field: number, inner: Fields): this {
-    this.head(field, 2, inner.size);
-    for (const chunk of inner.chunks) this.push(chunk);
-    return this;
-  }
-
-  uint(field: number, value: number): this {
-    this.head(field, 0, value);
-    return this;
-  }
-
-  int64(field: number, value: bigint): this {
-    const bits = BigInt.asUintN(64, value);
-    if (bits <= BigInt(Number.MAX_SAFE_INTEGER)) return this.uint(field, Number(bits));
-    const out: number[] = [field * 8];
-    for (let rest = bits; ; rest >>= 7n) {
-      if (rest < 128n) {
-        out.push(Number(rest));
-        break;
-      }
-      out.push(Number(rest & 127n) | 128);
-    }
-    this.push(Uint8Array.from(out));
-    return this;
-  }
-
-  double(field: number, value: number): this {
-    const chunk = Buffer.allocUnsafe(9);
-    chunk[0] = field * 8 + 1;
-    chunk.writeDoubleLE(value, 1);
-    this.push(chunk);
-    return this;
-  }
-
-  /** `repeated int64`, packed. */
-  packed(field: number, values: readonly number[]): this {
-    if (values.length === 0) return this;
-    const inner = Buffer.allocUnsafe(values.length * 10);
-    let at = 0;
-    for (const value of values) at = value < 0 ? writeNegative(inner, at, value) : writeVarint(inner, at, value);
-    return this.bytes(field, inner.subarray(0, at));
-  }
-
-  /** All chunks in one buffer, after `before` free bytes. */
-  finish(before = 0): Buffer {
-    const out = Buffer.allocUnsafe(before + this.size);
-    let at = before;
-    for (const chunk of this.chunks) {
-      out.set(chunk, at);
-      at += chunk.length;
-    }
-    return out;
-  }
-}
-
-function writeVarint(out: Buffer, at: number, value: number): number {
-  let rest = value;
-  while (rest >= 128) {
-    out[at++] = (rest % 128) | 128;
-    rest = Math.floor(rest / 128);
-  }
-  out[at++] = rest;
-  return at;
-}
-
-function writeNegative(out: Buffer, at: number, value: number): number {
-  let rest = BigInt.asUintN(64, BigInt(value));
-  for (; rest >= 128n; rest >>= 7n) out[at++] = Number(rest & 127n) | 128;
-  out[at++] = Number(rest);
-  return at;
 }

@@ -2,8 +2,10 @@
  * The body of a generate request, a flat JSON object → the data plane's request: members that name an input become that input, the others
  * parameters.
  */
+
 import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig, ModelInput } from "../../../triton-protos/model-config.js";
+import type { Cancellation } from "../../cancellation.js";
 import type { InferRequest, RequestTensor } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
 import type { Parameter } from "../../tensor.js";
@@ -20,7 +22,7 @@ export function readGenerateRequest(
   body: Buffer,
   config: ModelConfig,
   limits: BodyLimits,
-  signal: AbortSignal,
+  signal: Cancellation,
 ): InferRequest {
   const json = parseJson(body);
   if (!isObject(json)) throw new RuntimeFault("INTERNAL", "attempt to get members for non-object");

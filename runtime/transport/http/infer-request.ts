@@ -1,8 +1,10 @@
 /**
  * The body of an HTTP inference request → the data plane's request and how each output is wanted; checks and texts of Triton's front end.
  */
+
 import { configDatatype, type DatatypeRow, wireDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import type { Cancellation } from "../../cancellation.js";
 import type { OutputWish } from "../../data-plane/deliver.js";
 import { type InferRequest, type RequestTensor, requestPrefix } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
@@ -39,7 +41,7 @@ export function readInferRequest(
   jsonLength: number | undefined,
   config: ModelConfig,
   limits: BodyLimits,
-  signal: AbortSignal,
+  signal: Cancellation,
 ): HttpInferRequest {
   const { maxInputSize } = limits;
   if (jsonLength === 0 || body.length === 0) {
@@ -192,7 +194,7 @@ function readClasses(json: Json | undefined): number {
 const NO_PARAMETERS: ReadonlyMap<string, Parameter> = new Map();
 
 /** The whole body is the one input of the model; one variable dimension is inferred. */
-function rawRequest(body: Buffer, config: ModelConfig, signal: AbortSignal): HttpInferRequest {
+function rawRequest(body: Buffer, config: ModelConfig, signal: Cancellation): HttpInferRequest {
   const prefix = requestPrefix("");
   const [input] = config.input;
   if (config.input.length !== 1 || !input)

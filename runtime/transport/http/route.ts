@@ -1,7 +1,9 @@
 /**
  * One HTTP route: what it is made of, what it works with, and how it reads a JSON body.
  */
+
 import type { IncomingMessage } from "node:http";
+import type { Cancellation } from "../../cancellation.js";
 import type { LogSettings } from "../../log-settings.js";
 import type { ServerCalls } from "../../server-calls.js";
 import type { Restrictable, Restriction } from "../restriction.js";
@@ -24,7 +26,7 @@ export interface Call {
   readonly context: RouteContext;
   /** Named groups of the path. */
   readonly path: Readonly<Record<string, string | undefined>>;
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
 }
 
 export interface Route {

@@ -2,6 +2,7 @@
  * The HTTP endpoints on node:http: routes → a listening server; the metrics text → another.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Cancellable, type Cancellation } from "../../cancellation.js";
 import { RuntimeFault } from "../../errors.js";
 import type { ServerLog } from "../../server-log.js";
 import { type ListenAt, type Listener, listen } from "../listen.js";
@@ -26,7 +27,7 @@ const LIMITS = {
   requireHostHeader: false,
 } as const;
 
-type Respond = (request: IncomingMessage, signal: AbortSignal) => Answer | Promise<Answer>;
+type Respond = (request: IncomingMessage, signal: Cancellation) => Answer | Promise<Answer>;
 
 export function serveHttp(options: ListenAt, context: RouteContext, log: ServerLog): Promise<Listener> {
   return start(options, log, (request, signal) => {
@@ -87,12 +88,12 @@ async function serve(
   respond: Respond,
   log: ServerLog,
 ): Promise<void> {
-  const abort = new AbortController();
+  const abort = new Cancellable();
   response.on("close", () => {
     if (!response.writableFinished) abort.abort();
   });
   try {
-    await writeAnswer(response, await respond(request, abort.signal));
+    await writeAnswer(response, await respond(request, abort));
   } catch (error) {
     const fault = RuntimeFault.from(error);
     if (!(error instanceof RuntimeFault))
