@@ -32,3 +32,13 @@ export class Cancellable implements Cancellation {
     if (listeners) for (const listener of listeners) listener();
   }
 }
+
+/** A real AbortSignal that follows a cancellation, for code that hands it on to Node; `release` ends that. */
+export function linkSignal(cancellation: Cancellation): { readonly signal: AbortSignal; release(): void } {
+  if (cancellation instanceof AbortSignal) return { signal: cancellation, release() {} };
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  if (cancellation.aborted) abort();
+  else cancellation.addEventListener("abort", abort, { once: true });
+  return { signal: controller.signal, release: () => cancellation.removeEventListener("abort", abort) };
+}

@@ -114,8 +114,9 @@ export function recordSuccess(
   });
   const { bounds, counts } = stats.firstResponse;
   const milliseconds = total / 1e6;
-  const bucket = bounds.findIndex(bound => milliseconds <= bound);
-  counts[bucket < 0 ? bounds.length : bucket]!++;
+  let bucket = 0;
+  while (bucket < bounds.length && milliseconds > bounds[bucket]!) bucket++;
+  counts[bucket]!++;
   stats.firstResponse.sum += milliseconds;
 }
 

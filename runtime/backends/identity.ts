@@ -45,6 +45,7 @@ export const identityBackend: Backend = {
         clock?.inputsReady();
         if (milliseconds > 0) await delay(milliseconds);
         clock?.computed();
+        if (requests.length === 1) return [echo(requests[0]!, config)];
         return requests.map(request => echo(request, config));
       },
     };
@@ -72,7 +73,7 @@ function echo({ id, inputs, requestedOutputs }: BackendRequest, config: ModelCon
     const tensor = inputs.get(declared.name) ?? zeros(declared, batch);
     if (tensor) outputs.push({ ...tensor, name });
   }
-  outputs.sort((a, b) => (a.name < b.name ? -1 : 1));
+  if (outputs.length > 1) outputs.sort((a, b) => (a.name < b.name ? -1 : 1));
   return { outputs, parameters: PARAMETERS };
 }
 

@@ -11,6 +11,7 @@ import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { type Plan, type PlanStage, parsePlan } from "../../triton-protos/plan.js";
 import { type ColumnSchema, isRagged } from "../../triton-protos/schema.js";
 import { stageTensors } from "../../triton-protos/stage-tensors.js";
+import { linkSignal } from "../cancellation.js";
 import { RuntimeFault } from "../errors.js";
 import { type ExecutablePlan, type PlanResult, preparePlan } from "../plan/execute.js";
 import { explainCandidates } from "../plan/explain-candidates.js";
@@ -128,12 +129,13 @@ async function answer(
   clock?: ExecutionClock,
 ): Promise<BackendResponse | RuntimeFault> {
   const { plan } = executable;
-  const { parameters, signal, requestedOutputs } = request;
+  const { parameters, requestedOutputs } = request;
+  const linked = request.signal && linkSignal(request.signal);
   try {
     const { columns, request: rows } = form.read(request.inputs);
     const seed = parameters.has("seed") ? readSeed(parameters.get("seed")!) : context.drawSeed();
     clock?.inputsReady();
-    const result = await executable.run(columns, { seed, parameters, ...(signal && { signal }) });
+    const result = await executable.run(columns, { seed, parameters, ...(linked && { signal: linked.signal }) });
     clock?.computed();
     const outputs = form
       .write(result.columns, rows, requestedOutputs)
@@ -148,6 +150,8 @@ async function answer(
     return told.size > 0 ? { outputs, parameters: told } : { outputs };
   } catch (error) {
     return RuntimeFault.from(error);
+  } finally {
+    linked?.release();
   }
 }
 

@@ -10,6 +10,7 @@ import { recordCacheHit, recordCacheMiss, recordFailure, recordSuccess } from ".
 import type { Tensor } from "../tensor.js";
 import type { Trace } from "../tracing/trace.js";
 import { splitControls } from "./controls.js";
+import { declaredOf } from "./declared.js";
 import type { InferRequest, InferResponse } from "./request.js";
 import { reshape, type ValidRequest, validateRequest } from "./validate.js";
 
@@ -154,13 +155,17 @@ function answerOutputs(
   response: BackendResponse,
   wanted: ReadonlySet<string>,
 ): readonly Tensor[] {
-  return response.outputs
-    .filter(({ name }) => wanted.has(name))
-    .map(tensor => {
-      const declared = config.output.find(({ name }) => name === tensor.name);
-      if (!declared?.reshape) return tensor;
-      const batching = config.max_batch_size > 0;
-      const inner = reshape(batching ? tensor.shape.slice(1) : tensor.shape, declared.reshape.shape, declared.dims);
-      return { ...tensor, shape: batching ? [tensor.shape[0]!, ...inner] : inner };
-    });
+  const declared = declaredOf(config).outputs;
+  const batching = config.max_batch_size > 0;
+  const outputs: Tensor[] = [];
+  for (const tensor of response.outputs) {
+    if (!wanted.has(tensor.name)) continue;
+    const output = declared.get(tensor.name);
+    if (!output?.reshape) outputs.push(tensor);
+    else {
+      const inner = reshape(batching ? tensor.shape.slice(1) : tensor.shape, output.reshape.shape, output.dims);
+      outputs.push({ ...tensor, shape: batching ? [tensor.shape[0]!, ...inner] : inner });
+    }
+  }
+  return outputs;
 }

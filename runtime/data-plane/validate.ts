@@ -6,6 +6,7 @@ import type { ModelConfig, ModelInput } from "../../triton-protos/model-config.j
 import { RuntimeFault } from "../errors.js";
 import { elementCount, type Tensor } from "../tensor.js";
 import { checkStrings } from "./check-strings.js";
+import { type Declared, declaredOf } from "./declared.js";
 import { type InferRequest, type RequestTensor, requestPrefix } from "./request.js";
 
 export interface ValidRequest {
@@ -25,32 +26,32 @@ const refuse = (text: string): never => {
 
 /** @throws RuntimeFault */
 export function validateRequest(config: ModelConfig, request: InferRequest): ValidRequest {
-  const prefix = requestPrefix(request.id);
-  const outputs = wantedOutputs(config, request.outputs);
-  checkCount(config, request.inputs, prefix);
+  const { id, inputs: given } = request;
+  const known = declaredOf(config);
+  const outputs = wantedOutputs(config, known, request.outputs);
+  if (given.length < known.required || given.length > known.inputs.size) refuseCount(config, given, requestPrefix(id));
   // Triton visits inputs in the order of a hash map, which for small counts is newest first.
-  const inputs = request.inputs.toReversed();
-  const declared = inputs.map(
-    ({ name }) =>
-      config.input.find(input => input.name === name) ??
-      refuse(`unexpected inference input '${name}' for model '${config.name}'`),
-  );
-  const batch = config.max_batch_size > 0 ? batchSize(config, inputs, prefix) : 0;
-  const tensors = inputs.map((input, i) => checkInput(config, declared[i]!, input, batch, prefix));
-  return { batch, inputs: new Map(tensors.toReversed().map(tensor => [tensor.name, tensor])), outputs };
+  const inputs = given.length > 1 ? given.toReversed() : given;
+  for (const { name } of inputs)
+    if (!known.inputs.has(name)) refuse(`unexpected inference input '${name}' for model '${config.name}'`);
+  const batch = config.max_batch_size > 0 ? batchSize(config, inputs, id) : 0;
+  const tensors = inputs.map(input => checkInput(config, known.inputs.get(input.name)!, input, batch, id));
+  const byName = new Map<string, Tensor>();
+  for (let i = tensors.length - 1; i >= 0; i--) byName.set(tensors[i]!.name, tensors[i]!);
+  return { batch, inputs: byName, outputs };
 }
 
-function wantedOutputs(config: ModelConfig, names: readonly string[]): ReadonlySet<string> {
-  const known = new Set(config.output.map(({ name }) => name));
-  for (const name of names.toSorted())
-    if (!known.has(name)) refuse(`unexpected inference output '${name}' for model '${config.name}'`);
-  return new Set((names.length > 0 ? names : [...known]).toSorted());
+function wantedOutputs(config: ModelConfig, known: Declared, names: readonly string[]): ReadonlySet<string> {
+  if (names.length === 0) return known.allOutputs;
+  const sorted = names.toSorted();
+  for (const name of sorted)
+    if (!known.allOutputs.has(name)) refuse(`unexpected inference output '${name}' for model '${config.name}'`);
+  return new Set(sorted);
 }
 
-function checkCount({ name, input: declared }: ModelConfig, inputs: readonly RequestTensor[], prefix: string): void {
+function refuseCount({ name, input: declared }: ModelConfig, inputs: readonly RequestTensor[], prefix: string): never {
   const required = declared.filter(({ optional }) => !optional);
   const given = inputs.length;
-  if (given >= required.length && given <= declared.length) return;
   const sent = new Set(inputs.map(input => input.name));
   const quote = (names: readonly string[]): string => names.map(text => `'${text}'`).join(",");
   const missing = required.filter(input => !sent.has(input.name)).map(input => input.name);
@@ -58,25 +59,27 @@ function checkCount({ name, input: declared }: ModelConfig, inputs: readonly Req
     required.length === declared.length
       ? `expected ${declared.length} inputs`
       : `expected number of inputs between ${required.length} and ${declared.length}`;
-  refuse(
+  return refuse(
     `${prefix}${expected} but got ${given} inputs for model '${name}'. Got input(s) [${quote(inputs.toReversed().map(input => input.name))}], ` +
       `but missing required input(s) ${missing.length > 0 ? "[" : ""}${quote(missing)}]. Please provide all required input(s).`,
   );
 }
 
-function batchSize(config: ModelConfig, inputs: readonly RequestTensor[], prefix: string): number {
+function batchSize(config: ModelConfig, inputs: readonly RequestTensor[], id: string): number {
   let batch: number | undefined;
   for (const { name, shape } of inputs) {
     const [first] = shape;
     if (first === undefined)
-      return refuse(`${prefix}input '${name}' has no shape but model requires batch dimension for '${config.name}'`);
+      return refuse(
+        `${requestPrefix(id)}input '${name}' has no shape but model requires batch dimension for '${config.name}'`,
+      );
     // Triton keeps the batch size unsigned: a negative one equals no other input's.
     if (batch === undefined) batch = first >>> 0;
     else if (batch !== first)
-      refuse(`${prefix}input '${name}' batch size does not match other inputs for '${config.name}'`);
+      refuse(`${requestPrefix(id)}input '${name}' batch size does not match other inputs for '${config.name}'`);
   }
   if (batch !== undefined && batch > config.max_batch_size)
-    refuse(`${prefix}inference request batch-size must be <= ${config.max_batch_size} for '${config.name}'`);
+    refuse(`${requestPrefix(id)}inference request batch-size must be <= ${config.max_batch_size} for '${config.name}'`);
   return batch ?? 0;
 }
 
@@ -85,20 +88,20 @@ function checkInput(
   declared: ModelInput,
   input: RequestTensor,
   batch: number,
-  prefix: string,
+  id: string,
 ): Tensor {
   const { name } = input;
   const datatype = configDatatype(declared.data_type)!;
   const row = wireDatatype(input.datatype);
   if (row !== datatype)
     refuse(
-      `${prefix}inference input '${name}' data-type is '${row?.wire ?? "<invalid>"}', but model '${config.name}' expects '${datatype.wire}'`,
+      `${requestPrefix(id)}inference input '${name}' data-type is '${row?.wire ?? "<invalid>"}', but model '${config.name}' expects '${datatype.wire}'`,
     );
   const batching = config.max_batch_size > 0;
   const shape = batching ? input.shape.slice(1) : input.shape;
   if (shape.includes(-1))
     refuse(
-      `${prefix}All input dimensions should be specified for input '${name}' for model '${config.name}', got [${input.shape.join(",")}]`,
+      `${requestPrefix(id)}All input dimensions should be specified for input '${name}' for model '${config.name}', got [${input.shape.join(",")}]`,
     );
   const fits =
     shape.length === declared.dims.length &&
@@ -106,16 +109,17 @@ function checkInput(
   if (!fits || shape.some(dim => dim < 0)) {
     const expected = batching ? [-1, ...declared.dims] : declared.dims;
     refuse(
-      `${prefix}unexpected shape for input '${name}' for model '${config.name}'. Expected [${expected.join(",")}], got [${input.shape.join(",")}]. ${batching ? BATCH_NOTE : ""}`,
+      `${requestPrefix(id)}unexpected shape for input '${name}' for model '${config.name}'. Expected [${expected.join(",")}], got [${input.shape.join(",")}]. ${batching ? BATCH_NOTE : ""}`,
     );
   }
   const elements = elementCount(shape) * (batching ? Math.max(1, batch) : 1);
-  if (datatype.bytes === 0) checkStrings(input, elements, config.name, prefix);
+  if (datatype.bytes === 0) checkStrings(input, elements, config.name, requestPrefix(id));
   else if (input.data.byteLength !== elements * datatype.bytes)
     refuse(
-      `${prefix}input byte size mismatch for input '${name}' for model '${config.name}'. Expected ${elements * datatype.bytes}, got ${input.data.byteLength}`,
+      `${requestPrefix(id)}input byte size mismatch for input '${name}' for model '${config.name}'. Expected ${elements * datatype.bytes}, got ${input.data.byteLength}`,
     );
-  const inner = declared.reshape ? reshape(shape, declared.dims, declared.reshape.shape) : shape;
+  if (!declared.reshape) return { name, datatype: datatype.wire, shape: input.shape, data: input.data };
+  const inner = reshape(shape, declared.dims, declared.reshape.shape);
   return { name, datatype: datatype.wire, shape: batching ? [batch, ...inner] : inner, data: input.data };
 }
 

@@ -5,7 +5,6 @@
 import type { WireType } from "../../triton-protos/datatype.js";
 import type { OpKind } from "../../triton-protos/op-params.js";
 import type { Step } from "../../triton-protos/plan.js";
-import type { Cancellation } from "../cancellation.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { Column } from "./table.js";
 
@@ -29,7 +28,7 @@ export interface ModelCaller {
     model: string,
     inputs: readonly Tensor[],
     outputs: readonly string[],
-    signal?: Cancellation,
+    signal?: AbortSignal,
   ): Promise<readonly Tensor[]>;
 }
 
@@ -47,7 +46,7 @@ export interface RunContext {
   /** Seed of the request; the `seed` parameter, else drawn by the server (see `--seed`). */
   readonly seed: bigint;
   readonly parameters: ReadonlyMap<string, Parameter>;
-  readonly signal?: Cancellation;
+  readonly signal?: AbortSignal;
 }
 
 /** Columns by port, each in the order of the step's refs. */

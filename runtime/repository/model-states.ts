@@ -14,6 +14,14 @@ export interface Version {
 
 export type Versions = Map<number, Version>;
 
+/** The ready version of the greatest number. */
+function latestOf(versions: Versions): ReadyVersion | undefined {
+  let latest: ReadyVersion | undefined;
+  for (const { state, ready } of versions.values())
+    if (state === "READY" && ready && !(latest && latest.version > ready.version)) latest = ready;
+  return latest;
+}
+
 export interface IndexEntry {
   readonly name: string;
   readonly version?: string;
@@ -45,7 +53,7 @@ export class ModelStates extends Map<string, Versions> {
     const unknown = `Request for unknown model: '${name}'`;
     if (!versions) throw new RuntimeFault("NOT_FOUND", `${unknown} is not found`);
     if (number === -1) {
-      const latest = this.readyOf(name).at(-1) ?? (closing ? this.readyOf(name, true).at(-1) : undefined);
+      const latest = latestOf(versions) ?? (closing ? this.readyOf(name, true).at(-1) : undefined);
       if (!latest) throw new RuntimeFault("NOT_FOUND", `${unknown} has no available versions`);
       return latest;
     }

@@ -12,6 +12,7 @@ export function directScheduler(model: LoadedModel, count: number, stats: Versio
   let draining = false;
   const drained: (() => void)[] = [];
   const instances = createInstances(model, count, stats, () => {
+    if (queue.size === 0 && drained.length === 0) return;
     const [next] = queue;
     if (next) {
       queue.delete(next);

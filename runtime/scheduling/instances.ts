@@ -53,7 +53,7 @@ export function createInstances(
   /** Jobs of decoupled models whose instance is free but whose answers are not complete. */
   let open = 0;
   const wake = (): void => {
-    if (idle.length === count && open === 0) for (const resolve of waiting.splice(0)) resolve();
+    if (waiting.length > 0 && idle.length === count && open === 0) for (const resolve of waiting.splice(0)) resolve();
   };
   const release = (instance: number): void => {
     idle.push(instance);
@@ -79,7 +79,8 @@ export function createInstances(
   };
 }
 
-const rowsOf = (jobs: readonly Job[]): number => jobs.reduce((sum, { request }) => sum + request.batch, 0);
+const rowsOf = (jobs: readonly Job[]): number =>
+  jobs.length === 1 ? jobs[0]!.request.batch : jobs.reduce((sum, { request }) => sum + request.batch, 0);
 
 async function runBatch(
   model: LoadedModel,
@@ -91,11 +92,8 @@ async function runBatch(
   const clock = startClock(started);
   let answers: readonly (BackendResponse | RuntimeFault)[];
   try {
-    answers = await model.execute(
-      jobs.map(job => job.request),
-      instance,
-      clock,
-    );
+    const requests = jobs.length === 1 ? [jobs[0]!.request] : jobs.map(job => job.request);
+    answers = await model.execute(requests, instance, clock);
   } catch (error) {
     // A model that throws has run: the execution counts, its requests do not.
     recordExecution(stats, rowsOf(jobs), clock.times());
@@ -104,12 +102,12 @@ async function runBatch(
   }
   const times = clock.times();
   if (answers.some(answer => answer && !(answer instanceof Error))) recordExecution(stats, rowsOf(jobs), times);
-  jobs.forEach((job, i) => {
+  for (const [i, job] of jobs.entries()) {
     const answer = answers[i];
     if (answer === undefined) job.reject(new RuntimeFault("INTERNAL", "expected a single response, got 0"));
     else if (answer instanceof Error) job.reject(answer);
     else job.resolve({ response: answer, queueNs: started - job.arrived, times });
-  });
+  }
 }
 
 async function runStream(
