@@ -32,9 +32,7 @@ export function createLog(
       : `${level}${stamp(new Date())} ${process.pid} ${source}.ts:0]`;
   const record =
     (level: "I" | "W" | "E", on: () => boolean, stream: "stdout" | "stderr") => (source: string, text: string) => {
-      if (!on()) return;
-      const quoted = JSON.stringify(text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text);
-      write(`${head(level, source)} ${quoted}\n`, stream);
+      if (on()) write(`${head(level, source)} ${quote(text)}\n`, stream);
     };
   return {
     info: record("I", () => options.info, "stdout"),
@@ -45,6 +43,15 @@ export function createLog(
       if (options.info) write(`${head("I", source)} \n${text}\n`, "stdout");
     },
   };
+}
+
+/** A text as one line: cut, in quotes, with everything escaped that some reader takes for the end of a line or for a command. */
+function quote(text: string): string {
+  const cut = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
+  return JSON.stringify(cut).replace(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    char => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 const writeToProcess = (line: string, stream: "stdout" | "stderr"): void => {

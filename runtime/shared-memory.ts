@@ -78,7 +78,17 @@ export function createSharedMemory(): SharedMemory {
         size,
         read() {
           const data = Buffer.alloc(size);
-          readSync(region.descriptor, data, 0, size, at);
+          // A client may have cut its file since; a mapping would end the process here.
+          let done = 0;
+          while (done < size) {
+            const count = readSync(region.descriptor, data, done, size - done, at + done);
+            if (count === 0)
+              throw new RuntimeFault(
+                "INVALID_ARGUMENT",
+                `shared memory region '${name}' has ${done} bytes where ${size} were asked for; its file is shorter than when it was registered`,
+              );
+            done += count;
+          }
           return data;
         },
         write(data) {

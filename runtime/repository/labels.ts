@@ -2,9 +2,10 @@
  * Class names of a model's outputs: configuration and the model's folder → names by output, from the files its outputs name.
  */
 import { readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
+import { isOutside } from "./inside-folder.js";
 
 export type Labels = ReadonlyMap<string, readonly string[]>;
 
@@ -14,7 +15,7 @@ export function readLabels(config: ModelConfig, folder: string): Labels {
   for (const { name, label_filename } of config.output) {
     if (!label_filename) continue;
     const file = join(folder, label_filename);
-    if (relative(folder, file).startsWith(".."))
+    if (isOutside(folder, file))
       throw new RuntimeFault(
         "UNSUPPORTED",
         `label file path '${folder}/${label_filename}' for output '${name}' in model '${config.name}' is outside model directory`,

@@ -14,6 +14,7 @@ import type { ModelCaller, PrepareContext } from "../plan/kernel.js";
 import { createScheduler } from "../scheduling/create-scheduler.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
 import { createStatistics, type VersionStatistics } from "../statistics.js";
+import { fileInside } from "./inside-folder.js";
 import { type Labels, readLabels } from "./labels.js";
 import type { VersionFolder } from "./layout.js";
 import { fillSchedulers } from "./normalise.js";
@@ -85,6 +86,9 @@ export async function loadVersion(
   const backend = await backendFor(written, folder);
   if (!polled.configured && !backend.autoComplete)
     throw new RuntimeFault("NOT_FOUND", `model configuration is not provided for model '${written.name}'`);
+  if (written.default_model_filename)
+    fileInside(folder, written.default_model_filename, "default_model_filename", polled.folder);
+  refuseCrowd(written);
   backend.validate?.(written);
   const settings = { ...options.backendConfig?.[""], ...options.backendConfig?.[written.backend] };
   const config =
@@ -119,4 +123,16 @@ export async function loadVersion(
     loadSeconds: (performance.now() - started) / 1000,
     labels,
   };
+}
+
+/** Instances cost memory before the first request; nobody means more of them than this. */
+const MAX_INSTANCES = 4096;
+
+function refuseCrowd({ name, instance_group }: ModelConfig): void {
+  const count = instance_group.reduce((sum, group) => sum + group.count, 0);
+  if (count > MAX_INSTANCES)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `model '${name}' has ${count} instances in its \`instance_group\`; write at most ${MAX_INSTANCES}`,
+    );
 }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { configDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
+import { fileInside } from "./inside-folder.js";
 
 type Sequence = NonNullable<ModelConfig["sequence_batching"]>;
 type Control = Sequence["control_input"][number]["control"][number];
@@ -99,7 +100,7 @@ export async function validateStates(config: ModelConfig, folder: string): Promi
     if (initial.data_file === undefined && initial.zero_data === undefined)
       refuse(`initial_state setting expects state'${input}' to have state_data set`);
     if (initial.data_file === undefined) continue;
-    const path = join(folder, "initial_state", initial.data_file);
+    const path = fileInside(join(folder, "initial_state"), initial.data_file, "data_file", folder);
     const bytes = await readFile(path).catch(() => {
       throw new RuntimeFault("INTERNAL", `failed to open text file for read ${path}: No such file or directory`);
     });

@@ -1,6 +1,7 @@
 /**
  * The tensors that the server adds to a request of a sequence: control inputs and implicit state.
  */
+
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { configDatatype } from "../../triton-protos/datatype.js";
@@ -10,6 +11,7 @@ import type {
   ModelSequenceBatching_State,
 } from "../../triton-protos/gen/messages.js";
 import type { BackendRequest } from "../backends/backend.js";
+import { fileInside } from "../repository/inside-folder.js";
 import { elementCount, type Tensor } from "../tensor.js";
 
 /** State tensors of a sequence by the name of the input that takes them. */
@@ -124,7 +126,9 @@ async function initialState(
   const data =
     first?.data_file === undefined
       ? new Uint8Array(count * (bytes || 4))
-      : await readFile(join(dirname(folder), "initial_state", first.data_file));
+      : await readFile(
+          fileInside(join(dirname(folder), "initial_state"), first.data_file, "data_file", dirname(folder)),
+        );
   return { name: state.input_name, datatype, shape, data };
 }
 

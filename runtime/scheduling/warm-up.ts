@@ -4,7 +4,7 @@
 
 import { randomFillSync } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, normalize } from "node:path";
 import { configDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig, ModelWarmup, ModelWarmup_Input } from "../../triton-protos/gen/messages.js";
 import type { BackendRequest, LoadedModel } from "../backends/backend.js";
@@ -12,6 +12,7 @@ import { NO_CONTROLS } from "../data-plane/controls.js";
 import { requestPrefix } from "../data-plane/request.js";
 import { validateRequest } from "../data-plane/validate.js";
 import { RuntimeFault } from "../errors.js";
+import { isOutside } from "../repository/inside-folder.js";
 import { recordExecution, recordSuccess, type VersionStatistics } from "../statistics.js";
 import { elementCount, type Tensor } from "../tensor.js";
 import { startClock } from "./execution-clock.js";
@@ -94,6 +95,9 @@ async function sampleRequest(config: ModelConfig, sample: ModelWarmup, folder: s
   };
 }
 
+/** Bytes that a made-up sample may have: dimensions are only numbers. */
+const MAX_SAMPLE = 2 ** 30;
+
 async function sampleTensor(
   name: string,
   input: ModelWarmup_Input,
@@ -109,11 +113,13 @@ async function sampleTensor(
   const count = elementCount(shape);
   const { wire: datatype, bytes } = row;
   if (input.input_data_file) {
-    // Triton's path, dots and all.
+    // Triton's path, dots and all; what lies outside the model's folder is as good as not there.
     const file = `${dirname(folder)}/warmup/${input.input_data_file}`;
-    const data = await readFile(file).catch(() => {
+    const missing = (): never => {
       throw new RuntimeFault("INTERNAL", `failed to open text file for read ${file}: No such file or directory`);
-    });
+    };
+    if (isOutside(dirname(folder), normalize(file))) missing();
+    const data = await readFile(file).catch(missing);
     if (bytes > 0 && data.byteLength < count * bytes)
       refuse(
         `${requestPrefix("")}warmup setting expects ${count * bytes} bytes, but the data provided from ${input.input_data_file}only has ${data.byteLength} bytes`,
@@ -122,6 +128,8 @@ async function sampleTensor(
   }
   if (!input.zero_data && !input.random_data)
     refuse(`${requestPrefix("")}warmup setting expects input '${name}' to have input_data_type set`);
+  if (count * Math.max(1, bytes) > MAX_SAMPLE)
+    refuse(`warmup sample has ${count} elements for input '${name}'; a sample has at most ${MAX_SAMPLE} bytes`);
   // Strings are empty.
   const data = new Uint8Array(bytes > 0 ? count * bytes : count * 4);
   if (input.random_data && bytes > 0) randomFillSync(data);

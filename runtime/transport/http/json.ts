@@ -163,7 +163,8 @@ export function parseJson(bytes: Buffer): Json {
     }
     if (!double && whole <= Number.MAX_SAFE_INTEGER) return negative ? 0 - whole : whole;
     const literal = bytes.toString("latin1", start, at);
-    if (!double) {
+    // Longer than any 64-bit integer: making one of a million digits would take seconds.
+    if (!double && literal.length <= 20) {
       const exact = BigInt(literal);
       if (exact < 2n ** 64n && exact >= -(2n ** 63n)) return exact;
     }

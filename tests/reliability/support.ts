@@ -1,0 +1,92 @@
+/**
+ * What the tests of this folder share: a server, calls over both protocols, and "alive" as reliability means it.
+ */
+import * as grpc from "@grpc/grpc-js";
+import { expect } from "vitest";
+import type { Messages } from "#triton-protos/gen/messages.js";
+import { decode, encode, type Init } from "#triton-protos/proto-root.js";
+import { type Options, startServer } from "../server/support.js";
+
+export interface Answered {
+  /** gRPC's number; 0 is well. */
+  readonly code: number;
+  readonly message: string;
+  readonly bytes?: Buffer;
+}
+
+export const INFER = "/inference.GRPCInferenceService/ModelInfer";
+const same = (bytes: Buffer): Buffer => bytes;
+
+/** A client that sends bytes as they are. */
+export function grpcClient(port: number) {
+  const client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {
+    "grpc.max_receive_message_length": -1,
+  });
+  const send = (path: string, bytes: Uint8Array, headers: Readonly<Record<string, string>> = {}): Promise<Answered> =>
+    new Promise(resolve => {
+      const metadata = new grpc.Metadata();
+      for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+      client.makeUnaryRequest(path, same, same, Buffer.from(bytes), metadata, (error, answer) =>
+        resolve(
+          error
+            ? { code: error.code, message: error.details }
+            : { code: 0, message: "", ...(answer && { bytes: answer }) },
+        ),
+      );
+    });
+  const call = <K extends keyof Messages>(
+    name: string,
+    request: K,
+    message: Init<Messages[K]>,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answered> => send(`/inference.GRPCInferenceService/${name}`, encode(request, message), headers);
+  return {
+    client,
+    send,
+    call,
+    infer: (message: Init<Messages["inference.ModelInferRequest"]>) =>
+      call("ModelInfer", "inference.ModelInferRequest", message),
+    close: () => client.close(),
+  };
+}
+
+export type Target = Awaited<ReturnType<typeof startTarget>>;
+
+/** A server with the fixture model `echo_int32`, both protocols at hand. */
+export async function startTarget(folder: string, options: Options = {}) {
+  const server = await startServer(folder, options);
+  const rpc = grpcClient(server.ports.grpc!);
+  const bytes = new Uint8Array(Int32Array.of(1, 2, 3, 4).buffer);
+  return {
+    ...server,
+    rpc,
+    folder,
+    /** Lives, and answers the next good request on both protocols with its own bytes. */
+    async alive() {
+      const live = await fetch(`${server.http}/v2/health/live`, { signal: AbortSignal.timeout(5000) });
+      expect(live.status).toBe(200);
+      const good = { name: "INPUT0", shape: [1, 4], datatype: "INT32" };
+      const http = await server.post("/v2/models/echo_int32/infer", { inputs: [{ ...good, data: [1, 2, 3, 4] }] });
+      expect(http).toMatchObject({ status: 200, body: { outputs: [{ data: [1, 2, 3, 4] }] } });
+      const answer = await rpc.infer({ model_name: "echo_int32", inputs: [good], raw_input_contents: [bytes] });
+      expect(answer.code).toBe(0);
+      const { raw_output_contents } = decode("inference.ModelInferResponse", answer.bytes!);
+      expect(new Uint8Array(raw_output_contents[0]!)).toEqual(bytes);
+    },
+    async stop() {
+      rpc.close();
+      await server.stop();
+    },
+  };
+}
+
+/** Megabytes that stay after the collector has had a chance. */
+export async function residentAfter(work: () => Promise<void>): Promise<number> {
+  const settle = async (): Promise<number> => {
+    for (let i = 0; i < 3; i++) await new Promise(resolve => setTimeout(resolve, 30));
+    return process.memoryUsage().rss / 2 ** 20;
+  };
+  const before = await settle();
+  await work();
+  return (await settle()) - before;
+}
