@@ -1,0 +1,49 @@
+// Fuzzes the server with mutated requests over HTTP and gRPC: `npm run fuzz:server`. Ends with 1 when a request was not answered, the server
+// died, a good request was answered wrong, or memory grew.
+import { parseArgs } from "node:util";
+import { fuzz } from "./run.mjs";
+import { startFuzzed } from "./server.mjs";
+
+const HELP = `usage: npm run fuzz:server -- [options]
+  --count N       requests for each protocol (100000)
+  --seed N        of the mutations (1)
+  --patience MS   an answer may take (1000)
+example: npm run fuzz:server -- --count 5000 --seed 7`;
+/** Megabytes between a quarter of the way and the end. */
+const GROWTH = 30;
+
+const { values } = parseArgs({
+  options: {
+    count: { type: "string", default: "100000" },
+    seed: { type: "string", default: "1" },
+    patience: { type: "string", default: "1000" },
+    help: { type: "boolean", default: false },
+  },
+});
+
+async function main() {
+  const server = await startFuzzed();
+  try {
+    const report = await fuzz(server, {
+      count: Number(values.count),
+      seed: Number(values.seed),
+      patience: Number(values.patience),
+      check: server.check,
+      onProgress: () => process.stdout.write("."),
+    });
+    process.stdout.write("\n");
+    for (const [protocol, { seeds, sent, statuses, slowest, silent, quarter, most, end }] of Object.entries(report)) {
+      process.stdout.write(
+        `${protocol}: ${sent} requests from ${seeds} seeds, ${silent.length} not answered, slowest ${slowest.toFixed(0)} ms, ` +
+          `memory ${quarter.toFixed(0)} MB at a quarter, ${most.toFixed(0)} at the most, ${end.toFixed(0)} at the end; ${JSON.stringify(statuses)}\n`,
+      );
+      for (const one of silent.slice(0, 10)) process.stdout.write(`  ${JSON.stringify(one)}\n`);
+      if (silent.length > 0 || end - quarter > GROWTH) process.exitCode = 1;
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+if (values.help) process.stdout.write(`${HELP}\n`);
+else await main();
