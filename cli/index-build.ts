@@ -1,6 +1,7 @@
-/** `merlon index build` and `merlon index info`: FAISS files from Parquet embeddings, and what a FAISS file holds. */
+/** `merlon index build`, `info` and `search`: FAISS files from Parquet embeddings, what a FAISS file holds, and what it finds. */
 import { Command, Option } from "commander";
 import { databaseOptions } from "./fit.js";
+import { searchCommand } from "./index-search.js";
 import { printProgress, summary } from "./progress.js";
 
 interface Options {
@@ -8,17 +9,19 @@ interface Options {
   readonly id: string;
   readonly embedding: string;
   readonly factory: string;
-  readonly metric: "ip" | "l2";
+  readonly metric: "ip" | "l2" | "cosine";
   readonly out: string;
   readonly nprobe?: string;
+  readonly efSearch?: string;
   readonly memoryLimit?: string;
 }
 
 export const indexCommand = (): Command =>
   new Command("index")
-    .description("build and inspect FAISS index files")
+    .description("build, inspect and search FAISS index files")
     .addCommand(buildCommand())
-    .addCommand(infoCommand());
+    .addCommand(infoCommand())
+    .addCommand(searchCommand());
 
 const buildCommand = (): Command =>
   new Command("build")
@@ -26,16 +29,27 @@ const buildCommand = (): Command =>
     .requiredOption("-d, --data <paths...>", "Parquet: files, folders or quoted globs")
     .requiredOption("--id <column>", "integer column whose values the index answers with")
     .requiredOption("--embedding <column>", "column of float lists, all of one length")
-    .option("--factory <text>", "`Flat` searches all vectors, `IVF32,Flat` the nearest of 32 lists", "Flat")
-    .addOption(new Option("--metric <name>", "inner product or squared distance").choices(["ip", "l2"]).default("ip"))
+    .option(
+      "--factory <text>",
+      "`Flat` searches all vectors, `IVF32,…` the nearest of 32 lists, `HNSW32,…` a graph; `PQ16`, `SQ8` keep codes",
+      "Flat",
+    )
+    .addOption(
+      new Option("--metric <name>", "inner product, squared distance, or cosine (vectors are brought to length 1)")
+        .choices(["ip", "l2", "cosine"])
+        .default("ip"),
+    )
     .option("--nprobe <n>", "lists that a search of an IVF index visits (8)")
+    .option("--ef-search <n>", "candidates that a search of an HNSW index keeps (16)")
     .requiredOption("-o, --out <file>", "index file to write")
     .option("--memory-limit <size>", "beyond it, reading spills to disk (4GB)")
     .addHelpText(
       "after",
       `
-Example:
-  $ merlon index build --data embeddings.parquet --id item_id --embedding embedding --factory "IVF32,Flat" --metric ip --out index/items.faiss`,
+Examples:
+  $ merlon index build --data embeddings.parquet --id item_id --embedding embedding --factory "IVF32,Flat" --metric ip --out index/items.faiss
+  $ merlon index build --data embeddings.parquet --id item_id --embedding embedding --factory HNSW32 --ef-search 64 --out index/items.faiss
+With \`--metric cosine\`, write \`queryFaiss(…, { normalize: true })\` so that distances are cosines too.`,
     )
     .action(async (options: Options) => {
       const started = performance.now();
@@ -49,6 +63,7 @@ Example:
           factory,
           metric,
           ...(options.nprobe !== undefined && { nprobe: Number(options.nprobe) }),
+          ...(options.efSearch !== undefined && { efSearch: Number(options.efSearch) }),
           onProgress: progress.onProgress,
           ...databaseOptions(options),
         });

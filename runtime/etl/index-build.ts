@@ -7,13 +7,20 @@ import { createWriteStream, readFileSync, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { patchIvfIds, wrapIdMap } from "../../triton-protos/artefacts/faiss.js";
+import {
+  patchIvfIds,
+  type SearchParameters,
+  wrapIdMap,
+  writeSearchParameters,
+} from "../../triton-protos/artefacts/faiss.js";
 import { stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { column } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
+import { toUnitLength } from "../faiss/unit-length.js";
 import { findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import type { FaissJob } from "./faiss-child.js";
+import { type IndexFactory, indexFactory } from "./index-factory.js";
 import { moveFile } from "./transform.js";
 
 export interface IndexBuildOptions extends DatabaseOptions {
@@ -21,11 +28,14 @@ export interface IndexBuildOptions extends DatabaseOptions {
   readonly id: string;
   /** Column of float lists, all of one length. */
   readonly embedding: string;
-  /** `Flat` (exact) or `IVF32,Flat` (32 lists). */
+  /** As FAISS spells it: `Flat`, `SQ8` or `PQ16`, alone or behind `IVF32,` or `HNSW32,`. */
   readonly factory?: string;
-  readonly metric?: "ip" | "l2";
+  /** Inner product, squared distance, or inner product of vectors that are brought to length 1. */
+  readonly metric?: "ip" | "l2" | "cosine";
   /** Lists that a search of an IVF index visits; written into the file. Default 8, as Merlin searches. */
   readonly nprobe?: number;
+  /** Candidates that a search of an HNSW index keeps; written into the file. FAISS' own default is 16. */
+  readonly efSearch?: number;
   readonly onProgress?: OnProgress;
 }
 
@@ -33,9 +43,6 @@ export interface BuiltIndex {
   readonly count: number;
   readonly dimension: number;
 }
-
-/** FAISS trains on at most this many vectors per list, and warns below 39. */
-const TRAIN_PER_LIST = 256;
 
 /**
  * Builds an index.
@@ -49,10 +56,6 @@ export async function buildIndex(
   options: IndexBuildOptions,
 ): Promise<BuiltIndex> {
   const { id, embedding, factory = "Flat", metric = "ip", onProgress } = options;
-  const lists = listsOf(factory);
-  const nprobe = options.nprobe ?? Math.min(lists, 8);
-  if (lists > 0 && (!Number.isInteger(nprobe) || nprobe < 1 || nprobe > lists))
-    throw fault(`nprobe is ${nprobe}, but \`${factory}\` has ${lists} lists. Give a whole number from 1 to ${lists}.`);
   const database = await openDatabase(options);
   let staging: string | undefined;
   try {
@@ -64,27 +67,28 @@ export async function buildIndex(
       "reading embeddings",
     );
     const { count, dimension } = await checkVectors(database, options);
-    if (count < lists)
-      throw fault(
-        `${count} embeddings cannot be divided into the ${lists} lists of \`${factory}\`. Use the factory \`Flat\`${count > 1 ? `, or \`IVF${Math.max(1, Math.floor(Math.sqrt(count)))},Flat\`` : ""}.`,
-      );
+    const made = indexFactory(factory, dimension);
+    const parameters = searchParameters(made, options);
+    if (count < made.least) throw tooFew(made, count);
     staging = stagingFolder(out);
     const vectors = join(staging, "vectors.f32");
-    const ids = await writeVectors(database, vectors, count, dimension);
+    const ids = await writeVectors(database, vectors, count, dimension, metric === "cosine");
     const raw = join(staging, "positions.faiss");
     const job: FaissJob = {
       vectors,
       count,
       dimension,
       factory,
-      metric,
-      train: lists && Math.min(count, lists * TRAIN_PER_LIST),
+      metric: metric === "l2" ? "l2" : "ip",
+      train: Math.min(count, made.train),
       out: raw,
     };
     await runFaiss(job, rows => onProgress?.({ doing: "index", rows, totalRows: count }));
     const bytes = readFileSync(raw);
     const done = join(staging, "index.faiss");
-    await writeFile(done, lists > 0 ? withNprobe(patchIvfIds(bytes, ids), nprobe) : wrapIdMap(bytes, ids));
+    const index = made.lists > 0 ? patchIvfIds(bytes, ids) : wrapIdMap(bytes, ids);
+    writeSearchParameters(index, parameters);
+    await writeFile(done, index);
     moveFile(done, out);
     return { count, dimension };
   } finally {
@@ -93,23 +97,32 @@ export async function buildIndex(
   }
 }
 
-/** In an IVF file: four letters, 33 bytes of header, the number of lists, then nprobe. FAISS itself always writes 1. */
-const NPROBE_AT = 45;
-
-function withNprobe(index: Uint8Array, nprobe: number): Uint8Array {
-  new DataView(index.buffer, index.byteOffset).setBigUint64(NPROBE_AT, BigInt(nprobe), true);
-  return index;
+/** FAISS itself always writes an `nprobe` of 1. */
+function searchParameters(
+  { text, lists, graph }: IndexFactory,
+  { nprobe, efSearch }: IndexBuildOptions,
+): SearchParameters {
+  if (nprobe !== undefined && lists === 0) throw fault(`nprobe is given, but \`${text}\` has no lists. Leave it out.`);
+  const visited = nprobe ?? Math.min(lists, 8);
+  if (lists > 0 && (!Number.isInteger(visited) || visited < 1 || visited > lists))
+    throw fault(`nprobe is ${visited}, but \`${text}\` has ${lists} lists. Give a whole number from 1 to ${lists}.`);
+  if (efSearch !== undefined && (!graph || !Number.isInteger(efSearch) || efSearch < 1))
+    throw fault(
+      graph
+        ? `efSearch is ${efSearch}; give a whole number, at least 1.`
+        : `efSearch is given, but \`${text}\` has no graph. Leave it out.`,
+    );
+  return { ...(lists > 0 && { nprobe: visited }), ...(efSearch !== undefined && { efSearch }) };
 }
 
-/** Number of inverted lists; 0 for `Flat`. */
-function listsOf(factory: string): number {
-  if (factory === "Flat") return 0;
-  const lists = Number(/^IVF([1-9]\d{0,6}),Flat$/.exec(factory)?.[1]);
-  if (Number.isNaN(lists))
-    throw fault(
-      `factory \`${factory}\` is not made here. Use \`Flat\`, or \`IVF32,Flat\` with the number of lists you want.`,
+function tooFew({ text, lists, least }: IndexFactory, count: number): RuntimeFault {
+  if (lists > count)
+    return fault(
+      `${count} embeddings cannot be divided into the ${lists} lists of \`${text}\`. Use the factory \`Flat\`${count > 1 ? `, or \`IVF${Math.max(1, Math.floor(Math.sqrt(count)))},Flat\`` : ""}.`,
     );
-  return lists;
+  return fault(
+    `${count} embeddings are too few to learn the ${least} codes of \`${text}\`. Use the factory \`Flat\` or \`SQ8\`.`,
+  );
 }
 
 async function checkVectors(database: Database, { id, embedding }: IndexBuildOptions): Promise<BuiltIndex> {
@@ -141,6 +154,7 @@ async function writeVectors(
   file: string,
   count: number,
   dimension: number,
+  unitLength: boolean,
 ): Promise<BigInt64Array> {
   const ids = new BigInt64Array(count);
   const out = createWriteStream(file);
@@ -154,6 +168,7 @@ async function writeVectors(
     chunk.getColumnValues(1).forEach((list, i) => {
       floats.set((list as { items: readonly number[] }).items, i * dimension);
     });
+    if (unitLength) toUnitLength(floats, dimension);
     at += chunk.rowCount;
     if (!out.write(new Uint8Array(floats.buffer))) await once(out, "drain");
   }

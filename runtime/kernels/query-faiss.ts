@@ -7,6 +7,7 @@ import type { FaissHeader } from "../../triton-protos/artefacts/faiss.js";
 import { RuntimeFault } from "../errors.js";
 import { openIndex } from "../faiss/open-index.js";
 import type { Excluded } from "../faiss/protocol.js";
+import { toUnitLength } from "../faiss/unit-length.js";
 import type { Kernel } from "../plan/kernel.js";
 import { type Column, childRows, type Rows } from "../plan/table.js";
 
@@ -59,16 +60,6 @@ function checkQueries(
       `column \`${name}\` holds ${queries.length} numbers for ${rows.count} rows of ${dimension}.`,
     );
   return queries;
-}
-
-/** Vectors of length 0 stay: their cosines are 0. */
-function toUnitLength(vectors: Float32Array, dimension: number): void {
-  for (let start = 0; start < vectors.length; start += dimension) {
-    let sum = 0;
-    for (let i = start; i < start + dimension; i++) sum += vectors[i]! ** 2;
-    const scale = sum > 0 ? 1 / Math.sqrt(sum) : 0;
-    for (let i = start; i < start + dimension; i++) vectors[i] = vectors[i]! * scale;
-  }
 }
 
 /** One id or one list of ids per row; nulls exclude nothing. */

@@ -48,7 +48,7 @@ test.each(CASES)("%s, %s: finds what an exact search finds", async (factory, met
       embedding: "e",
       factory,
       metric,
-      nprobe: 8,
+      ...(factory !== "Flat" && { nprobe: 8 }),
       onProgress: p => seen.push(p.rows),
     });
     expect(built).toEqual({ count: COUNT, dimension: 4 });
@@ -124,7 +124,11 @@ test("refuses what cannot become an index, and writes nothing", async () => {
     { factory: "IVF32,Flat" },
     "2 embeddings cannot be divided into the 32 lists of `IVF32,Flat`. Use the factory `Flat`, or `IVF1,Flat`.",
   );
-  await refuse(two, { factory: "PQ8" }, "factory `PQ8` is not made here. Use `Flat`, or `IVF32,Flat`");
+  await refuse(two, { factory: "OPQ8" }, "factory `OPQ8` is not made here. Use `Flat`, `SQ8` or `PQ16`");
+  await refuse(two, { factory: "PQ3" }, "factory `PQ3` cuts vectors into 3 parts, and they have");
+  await refuse(two, { factory: "PQ1x4" }, "2 embeddings are too few to learn the 16 codes of `PQ1x4`.");
+  await refuse(two, { efSearch: 4 }, "efSearch is given, but `Flat` has no graph.");
+  await refuse(two, { nprobe: 4 }, "nprobe is given, but `Flat` has no lists.");
   await refuse(two, { factory: "IVF2,Flat", nprobe: 3 }, "nprobe is 3, but `IVF2,Flat` has 2 lists.");
   await refuse(two, { id: "idd" }, /has no column `idd`; it has `id`, `e`\. Did you mean `id`\?/);
   await refuse({ id: [1, 1], e: two.e }, {}, "column `id` has the id 1 in 2 rows. Each id must come once.");

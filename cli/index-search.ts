@@ -1,0 +1,90 @@
+/** `merlon index search`: asks a FAISS file, and measures what its parameters cost and give. */
+import { writeFile } from "node:fs/promises";
+import { Command } from "commander";
+
+interface Options {
+  readonly data?: string[];
+  readonly embedding?: string;
+  readonly query?: string;
+  readonly topk: string;
+  readonly nprobe?: string;
+  readonly efSearch?: string;
+  readonly limit: string;
+  readonly recall?: boolean;
+  readonly exact?: string;
+  readonly html?: string;
+}
+
+export const searchCommand = (): Command =>
+  new Command("search")
+    .description("find the nearest of an index; with --recall, measure it against exact search")
+    .argument("<file>", "*.faiss")
+    .option("-d, --data <paths...>", "Parquet or CSV with query vectors")
+    .option("--embedding <column>", "column of the query vectors", "embedding")
+    .option("--query <numbers>", "one query, as numbers separated by commas")
+    .option("-k, --topk <n>", "how many to find", "10")
+    .option("--nprobe <n>", "IVF: lists to visit, instead of what the file says")
+    .option("--ef-search <n>", "HNSW: candidates to keep, instead of what the file says")
+    .option("--limit <n>", "queries to take from the data", "1000")
+    .option("--recall", "recall and time over nprobe or efSearch, as a chart")
+    .option("--exact <file>", "a Flat index of the same vectors to compare with, where the index keeps only codes")
+    .option("--html <file>", "write the chart as a page too")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ merlon index search index/items.faiss --query 0.1,0.7,-0.2,0.4 --topk 5
+  $ merlon index search index/items.faiss --data queries.parquet --embedding query --recall --html recall.html`,
+    )
+    .action(async (file: string, options: Options) => {
+      const { readFaissHeaderFile } = await import("../triton-protos/artefacts/faiss.js");
+      const header = readFaissHeaderFile(file);
+      const topk = whole("topk", options.topk);
+      const queries = await readQueries(options, header.dimension);
+      const parameters = {
+        ...(options.nprobe !== undefined && { nprobe: whole("nprobe", options.nprobe) }),
+        ...(options.efSearch !== undefined && { efSearch: whole("ef-search", options.efSearch) }),
+      };
+      if (options.recall) {
+        const { measureRecall } = await import("../runtime/etl/measure-recall.js");
+        const { recallLines, recallPage } = await import("./recall-chart.js");
+        const points = await measureRecall(file, queries, {
+          topk,
+          ...(options.exact !== undefined && { exact: options.exact }),
+          ...(Object.keys(parameters).length > 0 && { tries: [parameters] }),
+        });
+        process.stdout.write(recallLines(points, topk));
+        if (options.html !== undefined) await writeFile(options.html, recallPage(points, topk, file));
+        return;
+      }
+      const { openIndex } = await import("../runtime/faiss/open-index.js");
+      const index = await openIndex(file, parameters);
+      const count = queries.length / header.dimension;
+      const found = await index.search(queries as Float32Array<ArrayBuffer>, count, Math.min(topk, header.ntotal));
+      for (let row = 0; row < count; row++)
+        for (let i = found.offsets[row]!; i < found.offsets[row + 1]!; i++)
+          process.stdout.write(`${row}\t${found.ids[i]}\t${found.distances[i]}\n`);
+      await index.close();
+    });
+
+async function readQueries({ data, embedding, query, limit }: Options, dimension: number): Promise<Float32Array> {
+  if ((data === undefined) === (query === undefined))
+    throw new Error("give queries with `--data` or with `--query`, one of them.");
+  if (data) {
+    const { readVectors } = await import("../runtime/etl/read-vectors.js");
+    return readVectors(data, embedding!, dimension, whole("limit", limit));
+  }
+  const numbers = query!.split(",").map(Number);
+  if (numbers.length !== dimension || numbers.some(x => !Number.isFinite(x)))
+    throw new Error(
+      `--query has ${numbers.length} numbers (${query}), and the index vectors of ${dimension}. Give as many, all finite.`,
+    );
+  return Float32Array.from(numbers);
+}
+
+function whole(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new Error(`--${name} is \`${text}\`; give a whole number, at least 1.`);
+  return value;
+}
