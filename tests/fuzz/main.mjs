@@ -8,6 +8,7 @@ const HELP = `usage: npm run fuzz:server -- [options]
   --count N       requests for each protocol (100000)
   --seed N        of the mutations (1)
   --patience MS   an answer may take (1000)
+  --only NAME     http or grpc
 example: npm run fuzz:server -- --count 5000 --seed 7`;
 /** Megabytes between a quarter of the way and the end. */
 const GROWTH = 30;
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     count: { type: "string", default: "100000" },
     seed: { type: "string", default: "1" },
     patience: { type: "string", default: "1000" },
+    only: { type: "string" },
     help: { type: "boolean", default: false },
   },
 });
@@ -24,13 +26,17 @@ const { values } = parseArgs({
 async function main() {
   const server = await startFuzzed();
   try {
-    const report = await fuzz(server, {
-      count: Number(values.count),
-      seed: Number(values.seed),
-      patience: Number(values.patience),
-      check: server.check,
-      onProgress: () => process.stdout.write("."),
-    });
+    const report = await Promise.race([
+      fuzz(server, {
+        count: Number(values.count),
+        seed: Number(values.seed),
+        patience: Number(values.patience),
+        only: values.only,
+        check: server.check,
+        onProgress: () => process.stdout.write("."),
+      }),
+      server.died,
+    ]);
     process.stdout.write("\n");
     for (const [protocol, { seeds, sent, statuses, slowest, silent, quarter, most, end }] of Object.entries(report)) {
       process.stdout.write(

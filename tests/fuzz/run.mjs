@@ -84,17 +84,19 @@ function grpcRequest(seeds, random) {
 }
 
 /** Resident megabytes of a process. */
-export const residentOf = pid => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
+export const residentOf = pid =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
 
 /**
  * @param server `{ pid, http, grpc }`
- * @param options `count` requests for each protocol, `seed`, `patience` in ms; `check` asks something good, and throws when it is not answered well
+ * @param options `count` requests for each protocol, `seed`, `patience` in ms; `only` one protocol; `check` asks something good, and throws when it is not answered well
  * @returns for each protocol: statuses counted, the slowest answer in ms, requests that were not answered, megabytes at a quarter, at the most and at the end
  */
-export async function fuzz(server, { count, seed, patience, check, onProgress = () => {} }) {
+export async function fuzz(server, { count, seed, patience, check, only, onProgress = () => {} }) {
   const report = {};
   const protocols = { http: httpSeeds(), grpc: grpcSeeds() };
   for (const [protocol, seeds] of Object.entries(protocols)) {
+    if (only && only !== protocol) continue;
     const random = randomFrom(seed);
     const http = httpSender(server.http, patience);
     const grpc = grpcSender(server.grpc, patience);

@@ -55,13 +55,23 @@ export async function startFuzzed() {
     if (!data.equals(Buffer.from(decode("inference.ModelInferResponse", message).raw_output_contents[0])))
       throw new Error("gRPC answered other bytes");
   };
+  let stopping = false;
+  /** Rejects when the server ends by itself. */
+  const died = new Promise((_, reject) =>
+    child.once("exit", (code, signal) => {
+      if (!stopping) reject(new Error(`the server ended with ${code ?? signal}:\n${said}`));
+    }),
+  );
+  died.catch(() => {});
   return {
     ...ports,
     pid: child.pid,
     check,
-    log: () => said,
+    died,
     async stop() {
+      stopping = true;
       client.close();
+      if (child.exitCode !== null || child.signalCode) return;
       const over = new Promise(resolve => child.once("exit", resolve));
       child.kill("SIGTERM");
       await over;

@@ -1,6 +1,7 @@
 /**
  * Rows 21 and 22: cancels at any moment give every slot back; loading and unloading under requests answers only what is documented.
  */
+import { connect as connectHttp2 } from "node:http2";
 import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { encode } from "#triton-protos/proto-root.js";
@@ -77,6 +78,45 @@ test("21: cancels before, in the queue, while running and after leave nothing be
     const answer = await target.rpc.send(INFER, request(model_name));
     expect(answer.code).toBe(0);
   }
+  await target.alive();
+});
+
+test("21: a deadline that is over before the model is leaves the server up", async () => {
+  // Raw calls: grpc-js would end the call itself, and never see what the server sends.
+  const session = connectHttp2(`http://127.0.0.1:${target.ports.grpc}`);
+  const message = request("slow_direct");
+  const frame = Buffer.concat([Buffer.alloc(5), message]);
+  frame.writeUInt32BE(message.length, 1);
+  const status = (timeout: string): Promise<string> =>
+    new Promise(resolve => {
+      const stream = session.request({
+        ":method": "POST",
+        ":path": INFER,
+        "content-type": "application/grpc",
+        te: "trailers",
+        "grpc-timeout": timeout,
+      });
+      let found = "";
+      const read = (headers: Record<string, unknown>): void => {
+        found = String(headers["grpc-status"] ?? found);
+      };
+      stream
+        .on("response", read)
+        .on("trailers", read)
+        .on("error", () => {});
+      stream.on("close", () => resolve(found));
+      stream.resume();
+      stream.end(frame);
+    });
+  try {
+    expect(await Promise.all(["1n", "1u", "1m"].map(status))).toEqual(["4", "4", "4"]);
+    expect(await status("20S")).toBe("0");
+    // The largest a client may write; more than a timer holds.
+    expect(await status("99999999H")).toBe("0");
+  } finally {
+    session.destroy();
+  }
+  await expect.poll(pending, { timeout: 10_000 }).toBe(0);
   await target.alive();
 });
 

@@ -188,7 +188,7 @@ function serveUnary(
     endWithStatus(stream, STATUS[fault.code].grpc, fault.message);
   };
   const answer = (pieces: FramePieces): void => {
-    if (!stream.destroyed && !stream.closed) answerOk(stream, pieces, packing);
+    answerOk(stream, pieces, packing);
   };
   const read = frameReader(found => {
     request ??= found;
@@ -203,6 +203,6 @@ function serveUnary(
   });
   stream.on("end", () => {
     if (!request) return fail(new RuntimeFault("INTERNAL", "the call carried no message"));
-    (request.compressed ? unpack(request, encoding).then(call) : call(request.bytes)).then(answer, fail);
+    (request.compressed ? unpack(request, encoding).then(call) : call(request.bytes)).then(answer).catch(fail);
   });
 }

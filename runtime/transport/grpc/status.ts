@@ -39,6 +39,8 @@ function sendOk(this: ServerHttp2Stream): void {
 
 /** Sends the whole answer of a call that went well. */
 export function answerOk(stream: ServerHttp2Stream, answer: readonly Buffer[], packing?: Packing): void {
+  // A deadline may have ended the call while the model ran.
+  if (stream.destroyed || stream.closed || stream.headersSent) return;
   const pieces = packed(packing, answer);
   stream.respond(headersWith(packing), WITH_TRAILERS);
   stream.on("wantTrailers", sendOk);
