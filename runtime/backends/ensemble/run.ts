@@ -55,6 +55,10 @@ export function runEnsemble(
   }, -1);
   const parameters = parametersOf(request);
   const root = newScope(-1);
+  const limit = config.ensemble_scheduling?.max_inflight_requests ?? 0;
+  /** Steps below a decoupled one: how many requests of each run, and those that wait for their turn. */
+  const underWay = new Map<number, number>();
+  const held = new Map<number, (() => void)[]>();
   let running = 0;
   let failed = false;
 
@@ -85,7 +89,7 @@ export function runEnsemble(
           continue;
         if (!step.inputs.every(([, tensor]) => find(scope, tensor) !== undefined)) continue;
         scope.started.add(step.index);
-        start(step, scope);
+        startInTurn(step, scope);
       }
       for (const child of scope.children) advance(child);
       if (scope.origin === leaf && !scope.answered && wanted.every(({ name }) => find(scope, name) !== undefined)) {
@@ -105,7 +109,31 @@ export function runEnsemble(
       }
       advance(target);
     };
+    /** `max_inflight_requests` bounds what a decoupled step's answers set off. */
+    const startInTurn = (step: EnsembleStep, scope: Scope): void => {
+      if (limit === 0 || step.origin === -1) return start(step, scope);
+      const count = underWay.get(step.index) ?? 0;
+      if (count < limit) {
+        underWay.set(step.index, count + 1);
+        start(step, scope);
+        return;
+      }
+      running++;
+      const queue = held.get(step.index) ?? [];
+      held.set(step.index, queue);
+      queue.push(() => {
+        running--;
+        start(step, scope);
+      });
+    };
+    const passTurn = (step: EnsembleStep): void => {
+      if (limit === 0 || step.origin === -1) return;
+      const next = failed ? undefined : held.get(step.index)?.shift();
+      if (next) next();
+      else underWay.set(step.index, underWay.get(step.index)! - 1);
+    };
     const start = (step: EnsembleStep, scope: Scope): void => {
+      if (request.signal?.aborted) return fail(new RuntimeFault("CANCELLED", "Request cancelled"));
       running++;
       let member: ModelConfig;
       try {
@@ -133,6 +161,7 @@ export function runEnsemble(
       };
       const finish = (): void => {
         running--;
+        passTurn(step);
         settle();
       };
       void server
