@@ -11,6 +11,7 @@ import { logWriter } from "./log-file.js";
 import { createLogSettings } from "./log-settings.js";
 import { openPorts } from "./open-ports.js";
 import { createRegistry, type Registry } from "./repository/registry.js";
+import { createRateLimiter } from "./scheduling/rate-limiter.js";
 import { createSeeds } from "./seeds.js";
 import { createCalls } from "./server-calls.js";
 import { createLog, type ServerLog } from "./server-log.js";
@@ -40,6 +41,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     backendConfig: options.backendConfig,
     cache,
     gpus: findGpus(options.gpu),
+    rateLimiter: options.rateLimit ? createRateLimiter(options.rateLimitResources) : undefined,
     models: modelCaller(() => registry),
     server: serverModels(() => registry),
     log,

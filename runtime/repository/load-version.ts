@@ -12,6 +12,7 @@ import { RuntimeFault } from "../errors.js";
 import type { Gpus } from "../gpus.js";
 import type { ModelCaller, PrepareContext } from "../plan/kernel.js";
 import { createScheduler } from "../scheduling/create-scheduler.js";
+import type { RateLimiter } from "../scheduling/rate-limiter.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
 import { createStatistics, type VersionStatistics } from "../statistics.js";
 import { fileInside } from "./inside-folder.js";
@@ -55,6 +56,8 @@ export interface LoadOptions {
   /** Where models with `response_cache` keep answers. */
   readonly cache?: ResponseCache | undefined;
   readonly gpus: Gpus;
+  /** Bounds instances by the resources that their groups name. */
+  readonly rateLimiter?: RateLimiter | undefined;
   drawSeed(): bigint;
   readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];
 }
@@ -112,7 +115,7 @@ export async function loadVersion(
   const labels = readLabels(served, polled.folder);
   const loaded = await backend.load(context);
   const ready = loaded.config ?? served;
-  const scheduler = await createScheduler(ready, loaded, statistics, folder, options.cache);
+  const scheduler = await createScheduler(ready, loaded, statistics, folder, options.cache, options.rateLimiter);
   return {
     model: config.name,
     version,

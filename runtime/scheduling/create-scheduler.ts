@@ -10,6 +10,7 @@ import { cachedScheduler } from "./cached.js";
 import { directScheduler } from "./direct.js";
 import { dynamicScheduler } from "./dynamic.js";
 import { instancesOf } from "./instance-groups.js";
+import type { InstanceGate, RateLimiter } from "./rate-limiter.js";
 import type { Scheduler } from "./scheduler.js";
 import { sequenceScheduler } from "./sequence.js";
 import { sequenceInputs } from "./sequence-inputs.js";
@@ -30,24 +31,38 @@ export async function createScheduler(
   stats: VersionStatistics,
   folder: string,
   cache?: ResponseCache,
+  limiter?: RateLimiter,
 ): Promise<Scheduler> {
+  let gate: InstanceGate | undefined;
   try {
+    gate = config.ensemble_scheduling ? undefined : limiter?.register(config);
     await warmUp(config, model, stats, folder);
-    const scheduler = await chooseScheduler(config, model, stats, folder);
+    const scheduler = closing(await chooseScheduler(config, model, stats, folder, gate), gate);
     return cache && config.response_cache?.enable
       ? cachedScheduler(scheduler, cache, config.name, nextLoad++)
       : scheduler;
   } catch (error) {
+    gate?.close();
     await model.close?.();
     throw error;
   }
 }
+
+/** A model that is gone asks for no resources. */
+const closing = (scheduler: Scheduler, gate: InstanceGate | undefined): Scheduler =>
+  gate
+    ? {
+        schedule: (request, answers) => scheduler.schedule(request, answers),
+        drain: () => scheduler.drain().finally(() => gate.close()),
+      }
+    : scheduler;
 
 async function chooseScheduler(
   config: ModelConfig,
   model: LoadedModel,
   stats: VersionStatistics,
   folder: string,
+  gate?: InstanceGate,
 ): Promise<Scheduler> {
   const count = instancesOf(config).length;
   // The two hooks that Triton's own tests of batching need, under Triton's names.
@@ -55,9 +70,17 @@ async function chooseScheduler(
   const backlog = numberFrom(process.env.TRITONSERVER_BACKLOG_DELAY_SCHEDULER);
   if (config.ensemble_scheduling) return directScheduler(model, UNBOUNDED, stats);
   if (config.sequence_batching)
-    return sequenceScheduler(config, model, count, stats, await sequenceInputs(config, folder), { queued, backlog });
-  if (config.dynamic_batching) return dynamicScheduler(config, model, count, stats, queued);
-  return directScheduler(model, count, stats);
+    return sequenceScheduler(
+      config,
+      model,
+      count,
+      stats,
+      await sequenceInputs(config, folder),
+      { queued, backlog },
+      gate,
+    );
+  if (config.dynamic_batching) return dynamicScheduler(config, model, count, stats, queued, gate);
+  return directScheduler(model, count, stats, gate);
 }
 
 const numberFrom = (text: string | undefined): number => Number(text ?? "0") || 0;

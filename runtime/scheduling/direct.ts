@@ -4,23 +4,30 @@
 import type { LoadedModel } from "../backends/backend.js";
 import type { VersionStatistics } from "../statistics.js";
 import { createInstances, type Job, now, watchAbort } from "./instances.js";
+import type { InstanceGate } from "./rate-limiter.js";
 import { cancelled, stopping } from "./refusals.js";
 import type { Scheduler } from "./scheduler.js";
 
-export function directScheduler(model: LoadedModel, count: number, stats: VersionStatistics): Scheduler {
+export function directScheduler(
+  model: LoadedModel,
+  count: number,
+  stats: VersionStatistics,
+  gate?: InstanceGate,
+): Scheduler {
   const queue = new Set<Job>();
   let draining = false;
   const drained: (() => void)[] = [];
-  const instances = createInstances(model, count, stats, () => {
+  const runNext = (): void => {
     if (queue.size === 0 && drained.length === 0) return;
     const [next] = queue;
-    if (next) {
-      queue.delete(next);
-      stats.pending--;
-      next.forget?.();
-      instances.run([next]);
-    } else for (const wake of drained.splice(0)) wake();
-  });
+    if (!next) for (const wake of drained.splice(0)) wake();
+    if (!next || instances.free() === 0) return;
+    queue.delete(next);
+    stats.pending--;
+    next.forget?.();
+    instances.run([next]);
+  };
+  const instances = createInstances(model, count, stats, runNext, gate);
   return {
     schedule(request, answers) {
       if (draining) return Promise.reject(stopping());

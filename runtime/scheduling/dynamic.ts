@@ -8,6 +8,7 @@ import { batchRules, chooseBatch } from "./choose-batch.js";
 import { inOrder } from "./in-order.js";
 import { createInstances, type Job, now } from "./instances.js";
 import { createPolicyQueue } from "./policy-queue.js";
+import type { InstanceGate } from "./rate-limiter.js";
 import { cancelled, stopping } from "./refusals.js";
 import type { Scheduler } from "./scheduler.js";
 
@@ -18,6 +19,7 @@ export function dynamicScheduler(
   count: number,
   stats: VersionStatistics,
   held: number,
+  gate?: InstanceGate,
 ): Scheduler {
   const batching = config.dynamic_batching!;
   const rules = batchRules(config, batching.preferred_batch_size, batching.max_queue_delay_microseconds);
@@ -46,7 +48,7 @@ export function dynamicScheduler(
     if (queue.size === 0) for (const wake of drained.splice(0)) wake();
   };
   const queue = createPolicyQueue(batching, dispatch);
-  const instances = createInstances(model, count, stats, dispatch);
+  const instances = createInstances(model, count, stats, dispatch, gate);
 
   return {
     schedule(request, answers) {

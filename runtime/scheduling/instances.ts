@@ -5,6 +5,7 @@ import type { BackendRequest, BackendResponse, LoadedModel } from "../backends/b
 import { RuntimeFault } from "../errors.js";
 import { recordExecution, type VersionStatistics } from "../statistics.js";
 import { startClock } from "./execution-clock.js";
+import type { InstanceGate } from "./rate-limiter.js";
 import type { Answers, Executed } from "./scheduler.js";
 
 /** A request on its way through a scheduler. */
@@ -41,12 +42,16 @@ export function watchAbort(job: Job, onAbort: () => void): void {
   job.forget = () => signal.removeEventListener("abort", onAbort);
 }
 
-/** @param onFree called whenever an instance has become idle */
+/**
+ * @param onFree called whenever an instance has become idle, or may run again
+ * @param gate what else an instance needs to run
+ */
 export function createInstances(
   model: LoadedModel,
   count: number,
   stats: VersionStatistics,
-  onFree: (instance: number) => void,
+  onFree: () => void,
+  gate?: InstanceGate,
 ): Instances {
   const idle: number[] = Array.from({ length: count }, (_, i) => count - 1 - i);
   const waiting: (() => void)[] = [];
@@ -55,9 +60,12 @@ export function createInstances(
   const wake = (): void => {
     if (waiting.length > 0 && idle.length === count && open === 0) for (const resolve of waiting.splice(0)) resolve();
   };
+  const mayRun = (instance: number): boolean => gate?.mayRun(instance) ?? true;
+  gate?.onFree(onFree);
   const release = (instance: number): void => {
     idle.push(instance);
-    onFree(instance);
+    gate?.give(instance);
+    onFree();
     wake();
   };
   const opened = (change: number): void => {
@@ -65,10 +73,12 @@ export function createInstances(
     if (change < 0) wake();
   };
   return {
-    free: () => idle.length,
-    isFree: instance => idle.includes(instance),
+    free: () => (gate ? idle.filter(mayRun).length : idle.length),
+    isFree: instance => idle.includes(instance) && mayRun(instance),
     run(jobs, only) {
-      const instance = only === undefined ? idle.pop()! : idle.splice(idle.indexOf(only), 1)[0]!;
+      const place = only === undefined ? idle.findLastIndex(mayRun) : idle.indexOf(only);
+      const [instance] = idle.splice(place, 1) as [number];
+      gate?.take(instance);
       const execution = model.stream
         ? runStream(model, jobs, instance, stats, opened)
         : runBatch(model, jobs, instance, stats);

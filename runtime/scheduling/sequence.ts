@@ -9,6 +9,7 @@ import type { VersionStatistics } from "../statistics.js";
 import { batchRules, chooseBatch } from "./choose-batch.js";
 import { inOrder } from "./in-order.js";
 import { createInstances, type Job, now, watchAbort } from "./instances.js";
+import type { InstanceGate } from "./rate-limiter.js";
 import { cancelled, stopping } from "./refusals.js";
 import type { Executed, Scheduler } from "./scheduler.js";
 import { checkSequenceRequest } from "./sequence-check.js";
@@ -28,6 +29,7 @@ export function sequenceScheduler(
   stats: VersionStatistics,
   inputs: SequenceInputs,
   held: Held,
+  gate?: InstanceGate,
 ): Scheduler {
   const batching = config.sequence_batching!;
   const { oldest } = batching;
@@ -37,7 +39,7 @@ export function sequenceScheduler(
   const utilization = batching.direct?.minimum_slot_utilization ?? 0;
   const order = oldest?.preserve_ordering ? inOrder() : undefined;
   const slots = createSlots(count, width, batching.max_sequence_idle_microseconds || 1_000_000, expire);
-  const instances = createInstances(model, count, stats, dispatch);
+  const instances = createInstances(model, count, stats, dispatch, gate);
   const drained: (() => void)[] = [];
   let draining = false;
   let waiting = 0;

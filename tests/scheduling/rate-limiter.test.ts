@@ -1,0 +1,69 @@
+/**
+ * The rate limiter: instances wait for the resources that their groups name, across models, and the model that has run least goes first.
+ */
+import { expect, test } from "vitest";
+import { directScheduler } from "#runtime/scheduling/direct.js";
+import { createInstances, type Job, now } from "#runtime/scheduling/instances.js";
+import { createRateLimiter } from "#runtime/scheduling/rate-limiter.js";
+import { createStatistics } from "#runtime/statistics.js";
+import { configOf, notedModel, pause, requestOf } from "./support.js";
+
+const limited = (name: string, count: number, priority = 1) =>
+  configOf({
+    name,
+    instance_group: [
+      { count: 2, kind: "KIND_CPU", rate_limiter: { priority, resources: [{ name: "R", global: true, count }] } },
+    ],
+  });
+
+test("instances of two models share a resource: a third waits until it is given back", async () => {
+  const limiter = createRateLimiter({ R: 2 });
+  const [a, b] = [notedModel(true), notedModel(true)];
+  const one = directScheduler(a, 2, createStatistics(), limiter.register(limited("a", 1)));
+  const two = directScheduler(b, 2, createStatistics(), limiter.register(limited("b", 1)));
+  const answers = [one.schedule(requestOf("1")), two.schedule(requestOf("2")), two.schedule(requestOf("3"))];
+  await pause(5);
+  expect([a.batches, b.batches]).toEqual([[["1"]], [["2"]]]);
+  a.release();
+  await pause(5);
+  expect(b.batches).toEqual([["2"], ["3"]]);
+  b.release();
+  b.release();
+  await Promise.all(answers);
+});
+
+test("a priority of 2 gets the resource half as often", async () => {
+  const limiter = createRateLimiter({ R: 1 });
+  const [fast, slow] = [notedModel(), notedModel()];
+  const order: string[] = [];
+  const one = directScheduler(fast, 2, createStatistics(), limiter.register(limited("a", 1)));
+  const two = directScheduler(slow, 2, createStatistics(), limiter.register(limited("b", 1, 2)));
+  const note = (name: string, done: Promise<unknown>): Promise<void> => done.then(() => void order.push(name));
+  await Promise.all([
+    ...Array.from({ length: 8 }, (_, i) => note("a", one.schedule(requestOf(`${i}`)))),
+    ...Array.from({ length: 8 }, (_, i) => note("b", two.schedule(requestOf(`${i}`)))),
+  ]);
+  const early = order.slice(0, 9);
+  expect(early.filter(name => name === "a").length).toBeGreaterThanOrEqual(5);
+  expect(early.filter(name => name === "b").length).toBeGreaterThanOrEqual(2);
+});
+
+test("what can never run is refused with Triton's text", () => {
+  expect(() => createRateLimiter({ R: 4 }).register(limited("a", 8))).toThrow(
+    'Resource count for "R" is limited to 4 which will prevent scheduling of one or more model instances, the minimum required count is 8',
+  );
+});
+
+test("without a count of its own a resource is as large as the neediest instance asks", async () => {
+  const limiter = createRateLimiter({});
+  const gate = limiter.register(limited("a", 3));
+  const model = notedModel(true);
+  const instances = createInstances(model, 2, createStatistics(), () => {}, gate);
+  expect(instances.free()).toBe(2);
+  const job: Job = { request: requestOf("1"), arrived: now(), resolve: () => {}, reject: () => {} };
+  instances.run([job]);
+  expect(instances.free()).toBe(0);
+  model.release();
+  await instances.idle();
+  expect(instances.free()).toBe(2);
+});
