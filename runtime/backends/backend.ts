@@ -35,6 +35,8 @@ export interface BackendResponse {
   readonly parameters?: Iterable<readonly [string, Parameter]>;
   /** The model's own refusal: the client gets the fault, the statistics count a request that was served. */
   readonly error?: RuntimeFault;
+  /** Iterative sequences: this is no answer for the client; the request runs once more, with the state among the outputs. */
+  readonly again?: boolean;
 }
 
 /** What one request of an execution gets: an answer, a fault, or `undefined` for "no more answers". */

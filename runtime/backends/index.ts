@@ -12,6 +12,7 @@ const BACKENDS: Readonly<Record<string, () => Promise<Backend>>> = {
   javascript: async () => (await import("./javascript.js")).javascriptBackend,
   merlon: async () => (await import("./merlon.js")).merlonBackend,
   onnxruntime: async () => (await import("./onnxruntime.js")).onnxruntimeBackend,
+  query: async () => (await import("./query.js")).queryBackend,
   repeat: async () => (await import("./repeat.js")).repeatBackend,
   sequence: async () => (await import("./sequence-sum.js")).sequenceBackend,
   square: async () => (await import("./square.js")).squareBackend,

@@ -53,6 +53,24 @@ export function sliceRows(tensor: Tensor, from: number, to: number, rows: number
   return { ...tensor, shape, data: tensor.data.subarray(start, skip((to - from) * perRow)) };
 }
 
+/**
+ * An output of `batch_output` (BATCH_SCATTER_WITH_INPUT_SHAPE) → its piece for one request: as many elements as the request's input has, in that shape.
+ * @throws RuntimeFault when the elements do not add up
+ */
+export function scatter(tensor: Tensor, requests: readonly BackendRequest[], index: number, source: string): Tensor {
+  const shapes = requests.map(request => request.inputs.get(source)?.shape ?? [0]);
+  const counts = shapes.map(elementCount);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const flat: Tensor = { ...tensor, shape: [elementCount(tensor.shape)] };
+  if (flat.shape[0] !== total)
+    throw new RuntimeFault(
+      "INTERNAL",
+      `output '${tensor.name}' has ${flat.shape[0]} elements, and the inputs '${source}' of the batch have ${total}`,
+    );
+  const from = counts.slice(0, index).reduce((sum, count) => sum + count, 0);
+  return { ...sliceRows(flat, from, from + counts[index]!, total), shape: shapes[index]! };
+}
+
 /** Triton's side inputs of a ragged batch: how many elements each request brought, and where they start. */
 function batchInputs(extra: BatchInput, requests: readonly BackendRequest[]): Tensor[] {
   const source = extra.source_input[0]!;

@@ -12,7 +12,7 @@ import type { ExecutionClock } from "../scheduling/execution-clock.js";
 import { type Instance, instancesOf } from "../scheduling/instance-groups.js";
 import type { Tensor } from "../tensor.js";
 import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
-import { joinInputs, sliceRows } from "./join-batch.js";
+import { joinInputs, scatter, sliceRows } from "./join-batch.js";
 import { completeFromGraph } from "./onnx-complete.js";
 import { checkGraph, type Graph } from "./onnx-graph.js";
 import { packStrings, unpackStrings } from "./strings.js";
@@ -153,17 +153,25 @@ async function runBatch(
   clock?: ExecutionClock,
 ): Promise<readonly (BackendResponse | RuntimeFault)[]> {
   const [only] = requests;
-  const alone = requests.length === 1 && config.batch_input.length === 0;
+  const alone = requests.length === 1 && config.batch_input.length === 0 && config.batch_output.length === 0;
+  const sources = new Map(
+    config.batch_output.flatMap(({ target_name, source_input }) =>
+      target_name.map(target => [target, source_input[0]!] as const),
+    ),
+  );
   try {
     if (alone) return [{ outputs: await run(session, only!.inputs, only!.requestedOutputs, clock) }];
     const wanted = new Set(requests.flatMap(request => [...request.requestedOutputs]).sort());
     const results = await run(session, joinInputs(requests, config), wanted, clock);
     const rows = requests.reduce((sum, request) => sum + request.batch, 0);
     let from = 0;
-    return requests.map(request => {
+    return requests.map((request, i) => {
       const to = from + request.batch;
       const own = results.filter(tensor => request.requestedOutputs.has(tensor.name));
-      const outputs = own.map(tensor => sliceRows(tensor, from, to, rows));
+      const outputs = own.map(tensor => {
+        const source = sources.get(tensor.name);
+        return source === undefined ? sliceRows(tensor, from, to, rows) : scatter(tensor, requests, i, source);
+      });
       from = to;
       return { outputs };
     });

@@ -16,6 +16,8 @@ export interface Job {
   readonly arrived: number;
   resolve(done: Executed): void;
   reject(fault: unknown): void;
+  /** Queues the request once more; only iterative sequences have it. */
+  again?(response: BackendResponse): void;
   /** Stops listening to the request's signal; a stream's requests share one. */
   forget?: () => void;
 }
@@ -89,6 +91,17 @@ export function createInstances(
   };
 }
 
+function runAgain(job: Job, answer: BackendResponse): void {
+  if (job.again) job.again(answer);
+  else
+    job.reject(
+      new RuntimeFault(
+        "INVALID_ARGUMENT",
+        "the model reschedules a request; only a model with `iterative_sequence: true` in its sequence batching may",
+      ),
+    );
+}
+
 const rowsOf = (jobs: readonly Job[]): number =>
   jobs.length === 1 ? jobs[0]!.request.batch : jobs.reduce((sum, { request }) => sum + request.batch, 0);
 
@@ -116,6 +129,7 @@ async function runBatch(
     const answer = answers[i];
     if (answer === undefined) job.reject(new RuntimeFault("INTERNAL", "expected a single response, got 0"));
     else if (answer instanceof Error) job.reject(answer);
+    else if (answer.again) runAgain(job, answer);
     else job.resolve({ response: answer, queueNs: started - job.arrived, times });
   }
 }
@@ -145,7 +159,11 @@ async function runStream(
         const job = jobs[index];
         if (!job || !pending.has(job)) return;
         if (answer === undefined) settle(job);
-        else job.answers?.(answer);
+        else if (!(answer instanceof Error) && answer.again) {
+          pending.delete(job);
+          opened(-1);
+          runAgain(job, answer);
+        } else job.answers?.(answer);
       },
       instance,
     );

@@ -3,7 +3,7 @@
  * of the batch; `oldest` batches the waiting requests of its candidates as the dynamic batcher does.
  */
 import type { ModelConfig } from "../../triton-protos/model-config.js";
-import type { LoadedModel } from "../backends/backend.js";
+import type { BackendRequest, BackendResponse, LoadedModel } from "../backends/backend.js";
 import { RuntimeFault } from "../errors.js";
 import type { VersionStatistics } from "../statistics.js";
 import { batchRules, chooseBatch } from "./choose-batch.js";
@@ -32,7 +32,8 @@ export function sequenceScheduler(
   gate?: InstanceGate,
 ): Scheduler {
   const batching = config.sequence_batching!;
-  const { oldest } = batching;
+  const { oldest, iterative_sequence: iterative } = batching;
+  let lastId = 1n;
   const width = oldest ? Math.max(1, oldest.max_candidate_sequences) : Math.max(1, config.max_batch_size);
   const rules = batchRules(config, oldest?.preferred_batch_size ?? [], oldest?.max_queue_delay_microseconds ?? 0);
   const directDelay = (batching.direct?.max_queue_delay_microseconds ?? 0) * 1000;
@@ -99,6 +100,19 @@ export function sequenceScheduler(
     job.forget?.();
     sequence.running = true;
     if (job.request.controls.start) sequence.state = inputs.initial;
+    const again = (response: BackendResponse): void => {
+      sequence.state = inputs.next(response.outputs, sequence.state);
+      sequence.running = false;
+      slots.touch(sequence);
+      if (job.request.signal?.aborted) {
+        slots.release(sequence);
+        job.reject(cancelled());
+        return;
+      }
+      const controls = { ...job.request.controls, start: false };
+      sequence.queue.unshift({ ...job, request: { ...job.request, controls }, arrived: now() });
+      waiting++;
+    };
     const done = (): void => {
       sequence.running = false;
       slots.touch(sequence);
@@ -108,6 +122,7 @@ export function sequenceScheduler(
       request: inputs.complete(job.request, sequence.state),
       answers: job.answers,
       arrived: job.arrived,
+      ...(iterative && { again }),
       resolve(executed) {
         sequence.state = inputs.next(executed.response?.outputs ?? [], sequence.state);
         done();
@@ -135,12 +150,13 @@ export function sequenceScheduler(
   }
 
   return {
-    schedule(request, answers) {
+    schedule(given, answers) {
       if (draining) return Promise.reject(stopping());
+      const request = iterative ? wholeSequence(given, lastId++) : given;
       const { correlationId: id, end } = request.controls;
       let sequence = slots.find(id);
       try {
-        checkSequenceRequest(config, request, sequence !== undefined);
+        if (!iterative) checkSequenceRequest(config, request, sequence !== undefined);
       } catch (error) {
         return Promise.reject(error);
       }
@@ -176,6 +192,12 @@ export function sequenceScheduler(
     },
   };
 }
+
+/** An iterative sequence is one request: it has a number of its own, and no other request belongs to it. */
+const wholeSequence = (request: BackendRequest, number: bigint): BackendRequest => ({
+  ...request,
+  controls: { ...request.controls, correlationId: number, start: true, end: true },
+});
 
 /** The job of an empty slot: nobody waits for it. */
 const nobody = (request: Job["request"]): Job => ({ request, arrived: now(), resolve() {}, reject() {} });

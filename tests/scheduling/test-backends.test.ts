@@ -20,6 +20,10 @@ output [ { name: "OUT" data_type: TYPE_INT32 dims: [1] }, { name: "IDX" data_typ
   "square/1/.keep": "",
   "square/config.pbtxt": `backend: "square" max_batch_size: 0 model_transaction_policy { decoupled: true }
 input [ { name: "IN" data_type: TYPE_INT32 dims: [1] } ] output [ { name: "OUT" data_type: TYPE_INT32 dims: [1] } ]`,
+  "query/1/.keep": "",
+  "query/config.pbtxt": `backend: "query" max_batch_size: 0
+input [ { name: "INPUT" data_type: TYPE_UINT8 dims: [1] } ]
+output [ { name: "OUTPUT0" data_type: TYPE_UINT8 dims: [1] }, { name: "OUTPUT1" data_type: TYPE_UINT8 dims: [1] } ]`,
   "direct/1/.keep": "",
   "direct/config.pbtxt": sums("sequence", "direct { }"),
   "dyna/1/.keep": "",
@@ -109,4 +113,13 @@ test("sequence sums up, dyna_sequence adds the id at the end", async () => {
     expect(await total(model, 4, {})).toBe(7);
     expect(await total(model, 5, { sequence_end: true })).toBe(last);
   }
+});
+
+test("query names the memory of each output in its error", async () => {
+  const { status, body } = await server.post("/v2/models/query/infer", {
+    inputs: [{ name: "INPUT", shape: [1], datatype: "UINT8", data: [0] }],
+  });
+  expect(status).toBe(400);
+  expect((body as { error: string }).error).toContain("OUTPUT0 CPU 0");
+  expect((body as { error: string }).error).toContain("OUTPUT1 CPU 0");
 });

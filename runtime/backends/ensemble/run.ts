@@ -111,9 +111,8 @@ export function runEnsemble(
     };
     /** `max_inflight_requests` bounds what a decoupled step's answers set off. */
     const startInTurn = (step: EnsembleStep, scope: Scope): void => {
-      if (limit === 0 || step.origin === -1) return start(step, scope);
       const count = underWay.get(step.index) ?? 0;
-      if (count < limit) {
+      if (limit === 0 || step.origin === -1 || count < limit) {
         underWay.set(step.index, count + 1);
         start(step, scope);
         return;
@@ -133,7 +132,10 @@ export function runEnsemble(
       else underWay.set(step.index, underWay.get(step.index)! - 1);
     };
     const start = (step: EnsembleStep, scope: Scope): void => {
-      if (request.signal?.aborted) return fail(new RuntimeFault("CANCELLED", "Request cancelled"));
+      if (request.signal?.aborted) {
+        fail(new RuntimeFault("CANCELLED", "Request cancelled"));
+        return;
+      }
       running++;
       let member: ModelConfig;
       try {

@@ -40,6 +40,8 @@ export interface ModelRequest {
   close(): void;
   /** Decoupled models: the answers go on after `execute`, until `close`. */
   hold(): void;
+  /** Iterative sequences: the request runs once more after this execution, with `start` off; what is returned for it is only its state. */
+  reschedule(): void;
 }
 
 export interface ModelCallRequest {

@@ -55,7 +55,8 @@ export function startInstance(start: WorkerStart, server: ServerModels, limit: n
       const { execution, request } = message;
       const target = held.get(execution);
       target?.send(request, message.answer && answerOf(message.answer));
-      if (!message.answer && target?.open.delete(request) && target.open.size === 0) held.delete(execution);
+      const last = !message.answer || message.answer.again;
+      if (last && target?.open.delete(request) && target.open.size === 0) held.delete(execution);
     } else if (message.kind === "done") executions.get(message.execution)?.resolve();
     else if (message.kind === "raised") {
       held.delete(message.execution);
@@ -195,7 +196,7 @@ const wireAnswer = ({ outputs, parameters }: InferResponse): WireAnswer => ({
   parameters: [...parameters],
 });
 
-function answerOf({ outputs, parameters, error }: WireAnswer): BackendResponse {
-  const response = { outputs, parameters };
+function answerOf({ outputs, parameters, error, again }: WireAnswer): BackendResponse {
+  const response = { outputs, parameters, ...(again && { again }) };
   return error ? { ...response, error: new RuntimeFault(error.code, error.message) } : response;
 }

@@ -36,6 +36,8 @@ export interface WireAnswer {
   readonly outputs: readonly Tensor[];
   readonly parameters: readonly (readonly [string, Parameter])[];
   readonly error?: WireFault;
+  /** The request is to run once more. */
+  readonly again?: boolean;
 }
 
 /** A call of another model of the same server. */

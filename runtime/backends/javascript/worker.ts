@@ -49,21 +49,29 @@ function answerOf(response: ModelResponse): WireAnswer {
   };
 }
 
-function send(execution: number, request: number, response: ModelResponse): void {
-  const answer = answerOf(response);
+function send(execution: number, request: number, response: ModelResponse, again = false): void {
+  const answer: WireAnswer = { ...answerOf(response), ...(again && { again }) };
   post(
     { kind: "send", execution, request, answer },
     answer.outputs.map(({ data }) => data.buffer as ArrayBuffer),
   );
 }
 
-function requestOf(execution: number, index: number, wire: WireModelRequest, held: Set<number>): ModelRequest {
+interface Marks {
+  /** Decoupled requests that their model closes itself. */
+  readonly held: Set<number>;
+  /** Requests that run once more. */
+  readonly again: Set<number>;
+}
+
+function requestOf(execution: number, index: number, wire: WireModelRequest, { held, again }: Marks): ModelRequest {
   const key = `${execution}:${index}`;
   let over = false;
   const close = (): void => {
     if (over) return;
     over = true;
-    post({ kind: "send", execution, request: index });
+    if (again.has(index)) send(execution, index, {}, true);
+    else post({ kind: "send", execution, request: index });
     cancelled.delete(key);
     const left = open.get(execution)! - 1;
     if (left === 0) open.delete(execution);
@@ -87,24 +95,25 @@ function requestOf(execution: number, index: number, wire: WireModelRequest, hel
     },
     close,
     hold: () => held.add(index),
+    reschedule: () => void again.add(index),
   };
 }
 
 async function execute(model: JavaScriptModel, execution: number, wire: readonly WireModelRequest[]): Promise<void> {
   open.set(execution, wire.length);
-  const held = new Set<number>();
-  const requests = wire.map((request, i) => requestOf(execution, i, request, held));
+  const marks: Marks = { held: new Set(), again: new Set() };
+  const requests = wire.map((request, i) => requestOf(execution, i, request, marks));
   try {
     const responses = await model.execute(requests, context);
     if (decoupled)
       requests.forEach((request, i) => {
-        if (!held.has(i)) request.close();
+        if (!marks.held.has(i)) request.close();
       });
     else {
       if (responses?.length !== wire.length)
         throw new RangeError(`execute returned ${responses?.length ?? "no"} responses for ${wire.length} requests`);
       responses.forEach((response, i) => {
-        send(execution, i, response);
+        send(execution, i, response, marks.again.has(i));
       });
       open.delete(execution);
     }
