@@ -20,6 +20,9 @@ export const padding = z.strictObject({
   side: z.enum(["left", "right"]).default("right"),
 });
 
+/** Mixes a row's number into the hash, as NVTabular does on CPU; for parity alone. */
+const nvtabularHash = z.boolean().optional();
+
 /** A file of the fitted folder or of the model's version directory, relative to the document that names it. */
 const artefact = z.string().min(1);
 
@@ -66,14 +69,21 @@ export const OP_PARAMS = {
     vocabs: perColumn(z.union([z.array(scalar), z.string().min(1)])).default({}),
     /** Ids of the columns follow each other, so that one embedding table holds all. */
     singleTable: z.boolean().default(false),
+    nvtabularHash,
     groups,
     outDtype: z.enum(["int32", "int64"]).default("int64"),
   }),
-  hashBucket: z.strictObject({ numBuckets: z.number().int().min(1) }),
+  hashBucket: z.strictObject({ numBuckets: z.number().int().min(1), nvtabularHash }),
   targetEncoding: z.strictObject({
     /** How many rows' worth of the overall mean to mix in. */
     pSmooth: z.number().min(0).default(20),
     groups,
+    /** Encodes a row without the fold it falls into by its place, as NVTabular does; else with the statistics of all rows. */
+    foldMode: z.literal("nvtabular").optional(),
+    /** Of `foldMode`: how many folds @default 3 */
+    kfold: z.number().int().min(2).max(100).optional(),
+    /** Of `foldMode`: seed of the folds; null deals them in turn @default 42 */
+    foldSeed: z.number().int().min(0).max(4294967295).nullable().optional(),
     outDtype: z.enum(["float32", "float64"]).default("float32"),
   }),
   joinGroupby: z.strictObject({
@@ -135,7 +145,7 @@ export const OP_PARAMS = {
     metric: z.enum(["tfidf", "cosine", "inner"]).default("tfidf"),
     groups,
   }),
-  hashedCross: z.strictObject({ numBuckets: z.number().int().min(1), groups }),
+  hashedCross: z.strictObject({ numBuckets: z.number().int().min(1), groups, nvtabularHash }),
   addTags: z.strictObject({ tags: z.array(z.string()).min(1) }),
   addProperties: z.strictObject({ properties: z.record(z.string(), jsonValue) }),
   /** A user's function, compiled: one expression for each column it makes. */
@@ -286,7 +296,14 @@ export const OP_STATE = {
     /** Overall mean of each target, in output order. */
     means: perColumn(z.number()),
     /** Arrow file with columns `key 0`, …, and `count {target}` and `sum {target}` of each target. */
-    groups: z.array(z.strictObject({ columns: z.array(z.string()).min(1), table: artefact })),
+    groups: z.array(
+      z.strictObject({
+        columns: z.array(z.string()).min(1),
+        table: artefact,
+        /** The same by fold, which is column `key 0`. */
+        folds: artefact.optional(),
+      }),
+    ),
   }),
   joinGroupby: z.strictObject({
     /** Columns the statistics are of. */

@@ -10,6 +10,7 @@ import type { OpenRule, Rule } from "../dsl/rule.js";
 import { groupNames, joinedName } from "./columns.js";
 import { type Call, defineOp } from "./define-op.js";
 import { embeddingDimension, withProperties, withTags } from "./elementwise.js";
+import { scalars } from "./target-encoding.js";
 
 interface CategorifyRule<To extends string> extends Rule {
   readonly fault: never;
@@ -33,6 +34,7 @@ type Options = Omit<OpParamsInput["categorify"], "groups">;
  * @param options.vocabs vocabularies that are given, by name: values in the order of their ids, or a Parquet file, beside this file, with
  *   a column of that name (Merlin's `categories/unique.*.parquet`)
  * @param options.singleTable ids of one vocabulary begin where those of the last end, so that one embedding table holds all; 0 stays padding
+ * @param options.nvtabularHash mixes the row number into the hash of `numBuckets`, offline and online, to compare with NVTabular
  * @example ["item_id", "brand"] >> categorify({ freqThreshold: { item_id: 2 } })
  * @example [["brand", "city"]] >> categorify({ encodeType: "combo" })
  */
@@ -73,6 +75,8 @@ export const categorifyOp = defineOp({
       params,
       call.input.map(b => b.column.name),
     );
+    if (params.nvtabularHash && !scalars(call, "categorify with nvtabularHash", call.input, "left", () => true))
+      return undefined;
     if (!groupsFit(call, encoded) || !optionsFit(call, encoded)) return undefined;
     return {
       params,

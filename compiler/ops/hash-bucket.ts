@@ -5,6 +5,7 @@ import { Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
 import { defineOp } from "./define-op.js";
 import { embeddingDimension, mapColumns, withProperties, withTags } from "./elementwise.js";
+import { scalars } from "./target-encoding.js";
 
 interface HashRule extends Rule {
   readonly fault: never;
@@ -14,9 +15,11 @@ interface HashRule extends Rule {
 /**
  * hash(x) mod `numBuckets`, int32. The hash is `pandas.util.hash_array`: it depends on the value alone (NVTabular on CPU mixes the row
  * number in, so that one value gets different buckets).
+ * @param options.nvtabularHash mixes the row number in after all, offline and online, to compare with NVTabular @default false
  * @example ["brand"] >> hashBucket(1000)
  */
-export const hashBucket = (numBuckets: number): Op<HashRule> => new Op("hashBucket", { numBuckets });
+export const hashBucket = (numBuckets: number, options: { readonly nvtabularHash?: boolean } = {}): Op<HashRule> =>
+  new Op("hashBucket", { numBuckets, ...options });
 
 export const hashBucketOp = defineOp({
   kind: "hashBucket",
@@ -24,6 +27,8 @@ export const hashBucketOp = defineOp({
   facts: { elementwise: true, inWorkflow: true, prunable: true },
   infer: call =>
     mapColumns<"hashBucket">(call, ({ column }) => {
+      if (call.params.nvtabularHash && !scalars(call, "hashBucket with nvtabularHash", call.input, "left", () => true))
+        return undefined;
       const { numBuckets } = call.params;
       return withProperties(withTags({ ...column, dtype: "int32" }, ["categorical"]), {
         num_buckets: numBuckets,

@@ -11,10 +11,12 @@ import { defineOp } from "./define-op.js";
  * Crosses all columns on the left into one, `{a}_X_{b}`, int32: the exclusive or of their hashes, mod `numBuckets`. With lists in the list,
  * each of these is a cross of its own. The hash is that of `hashBucket`: it depends on the values alone (NVTabular on CPU mixes the row
  * number in).
+ * @param options.nvtabularHash mixes the row number in after all, offline and online, to compare with NVTabular @default false
  * @example ["brand", "category"] >> hashedCross(1000)
  * @example [["brand", "category"], ["brand", "city"]] >> hashedCross(1000)
  */
-export const hashedCross = (numBuckets: number): Op<OpenRule> => new Op("hashedCross", { numBuckets });
+export const hashedCross = (numBuckets: number, options: { readonly nvtabularHash?: boolean } = {}): Op<OpenRule> =>
+  new Op("hashedCross", { numBuckets, ...options });
 
 export const hashedCrossOp = defineOp({
   kind: "hashedCross",

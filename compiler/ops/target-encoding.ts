@@ -16,6 +16,8 @@ import { isNumber } from "./elementwise.js";
  * serves the statistics of some fold, by the place of a row in its batch, and asks for the target).
  * @param target numbers or booleans, one or several columns; read while fitting alone
  * @param options.pSmooth how many rows' worth of the overall mean to mix in @default 20
+ * @param options.foldMode `"nvtabular"`: a row takes the statistics of its key without the fold it falls into by its place in file or request, as
+ *   NVTabular does; to compare with it, and to train without the row's own target. `kfold` (3) and `foldSeed` (42) are NVTabular's
  * @example ["brand", ["brand", "city"]] >> targetEncoding(events["clicked"], { pSmooth: 10 })
  */
 export const targetEncoding = (
@@ -25,7 +27,10 @@ export const targetEncoding = (
 
 export const targetEncodingOp = defineOp({
   kind: "targetEncoding",
-  params: OP_PARAMS.targetEncoding,
+  params: OP_PARAMS.targetEncoding.refine(
+    p => p.foldMode !== undefined || (p.kfold === undefined && p.foldSeed === undefined),
+    "`kfold` and `foldSeed` go with `foldMode`",
+  ),
   facts: { elementwise: false, inWorkflow: true, prunable: false, grouped: true },
   infer: call => {
     const state = OP_STATE.targetEncoding.safeParse(call.state).data;

@@ -23,6 +23,8 @@ export interface Layers {
   readonly view: string;
   /** ` ORDER BY …` that brings rows into the data's order, where joins may have disturbed it; else nothing. */
   readonly order: string;
+  /** Columns that rows stand in the data's order by. */
+  readonly places: readonly string[];
   /** The column a reference names, or undefined while no layer makes it. */
   find(ref: Pick<ColumnRef, "step" | "column">): SqlColumn | undefined;
   /** Adds the outputs of steps whose inputs are there, after `nextWave`. */
@@ -111,6 +113,7 @@ export async function openLayers(
     get order() {
       return joined ? ` ORDER BY ${places.join(", ")}` : "";
     },
+    places,
     find,
     async add(steps) {
       const conditions: string[] = [];

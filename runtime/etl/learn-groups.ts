@@ -5,10 +5,11 @@ import type { OpParams, OpState } from "../../triton-protos/op-params.js";
 import type { Step } from "../../triton-protos/plan.js";
 import { printFittedTable } from "../kernels/fitted-table.js";
 import type { Database } from "./database.js";
+import { registerFolds } from "./fold-function.js";
 import { type Aggregate, groupTable } from "./group-table.js";
 import type { Layers } from "./layers.js";
 import { findMoments } from "./moments.js";
-import { toFloat32 } from "./sql/sql-form.js";
+import { type SqlColumn, toFloat32 } from "./sql/sql-form.js";
 
 export interface GroupLearning {
   readonly database: Database;
@@ -16,7 +17,7 @@ export interface GroupLearning {
   readonly folder: string;
 }
 
-type Groups = OpState["targetEncoding"]["groups"];
+type Groups = OpState["targetEncoding"]["groups"][number][];
 
 export async function learnTargetEncoding(
   learning: GroupLearning,
@@ -30,7 +31,14 @@ export async function learnTargetEncoding(
     { name: `count ${name}`, sql: `count(${column.sql})`, dtype: "int64" },
     { name: `sum ${name}`, sql: `coalesce(sum(CAST(${column.sql} AS DOUBLE)), 0)`, dtype: "float64" },
   ]);
+  const { foldMode, kfold = 3, foldSeed = 42 } = step.params;
   const groups = await learnGroups(learning, step, () => aggregates);
+  if (foldMode) {
+    const fold = registerFolds(database, kfold, foldSeed);
+    const numbered = `(SELECT *, ${fold}(row_number() OVER (ORDER BY ${layers.places.join(", ")}) - 1) AS fold FROM ${layers.view})`;
+    const folded = await learnGroups(learning, step, () => aggregates, numbered, { sql: "fold", dtype: "int64" });
+    for (const [i, group] of groups.entries()) groups[i] = { ...group, folds: folded[i]!.table };
+  }
   return { means: Object.fromEntries(targets.map(({ name }, i) => [name, moments[i]!.mean])), groups };
 }
 
@@ -72,21 +80,23 @@ async function learnGroups(
   { database, layers, folder }: GroupLearning,
   step: Step<"targetEncoding"> | Step<"joinGroupby">,
   aggregatesOf: (group: string) => readonly Aggregate[],
+  view = layers.view,
+  firstKey?: SqlColumn,
 ): Promise<Groups> {
   await mkdir(join(folder, "tables"), { recursive: true });
-  const groups: Groups[number][] = [];
+  const groups: Groups = [];
   for (const columns of step.params.groups) {
     const name = columns.join("_");
     const keys = columns.map(column => layers.find(step.inputs.input!.find(ref => ref.name === column)!)!);
     const table = await groupTable(
       database,
-      layers.view,
-      keys,
+      view,
+      firstKey ? [firstKey, ...keys] : keys,
       aggregatesOf(name),
       `grouping by ${columns.join(", ")}`,
     );
     // The step's id keeps apart what two operators learn of one key.
-    const file = `tables/${safe(step.id)}.${safe(name)}.arrow`;
+    const file = `tables/${safe(step.id)}.${safe(name)}${firstKey ? ".folds" : ""}.arrow`;
     await writeFile(join(folder, file), printFittedTable(table));
     groups.push({ columns, table: file });
   }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { DuckDBScalarFunction, INTEGER } from "@duckdb/node-api";
 import type { DType } from "../../triton-protos/datatype.js";
 import type { AnyStep, ColumnRef } from "../../triton-protos/plan.js";
+import { readsRowNumber } from "../../triton-protos/row-changes.js";
 import { indexValues } from "../kernels/value-index.js";
 import { readVocabulary, type Vocabulary } from "../kernels/vocabulary-file.js";
 import type { Values } from "../plan/table.js";
@@ -38,13 +39,13 @@ export function openLookups(database: Database, folder: string): Lookups {
     async add(steps, find) {
       for (const step of steps.filter(({ id }) => !known.has(id))) {
         known.add(step.id);
-        if (step.op === "targetEncoding" || step.op === "joinGroupby") {
+        if ((step.op === "targetEncoding" || step.op === "joinGroupby") && !readsRowNumber(step)) {
           const found = await loadGroups(database, step, ref => find(ref).dtype, folder);
           if (found) groups.set(step.id, found);
           else await registerKernel(database, step, ref => find(ref).dtype, folder);
         } else if (step.op === "joinExternal") await registerFile(database, step, ref => find(ref).dtype, folder);
         else if (usesKernel(step)) await registerKernel(database, step, ref => find(ref).dtype, folder);
-        if (step.op !== "categorify" || step.params.encodeType === "combo") continue;
+        if (step.op !== "categorify" || usesKernel(step)) continue;
         for (const ref of step.inputs.input!) {
           const { vocabulary, cardinality } = step.state!.columns[ref.name]!;
           const { dtype, list } = find(ref);

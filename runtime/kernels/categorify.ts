@@ -11,6 +11,7 @@ import { readFittedTable } from "./fitted-table.js";
 import { hashTogether } from "./hashed-cross.js";
 import { like } from "./like.js";
 import { bucketOf } from "./pandas-hash.js";
+import { rowNumbers } from "./row-numbers.js";
 import { indexTuples } from "./tuple-index.js";
 import { indexValues } from "./value-index.js";
 import { readVocabulary } from "./vocabulary-file.js";
@@ -52,12 +53,12 @@ export const categorify: Kernel<"categorify"> = {
         );
       return { at: columns.map(column => names.indexOf(column)), places, numBuckets, offset: found.offset ?? 0 };
     });
-    const { outDtype } = step.params;
+    const { outDtype, nvtabularHash } = step.params;
     return {
       run: inputs =>
         lookups.map(lookup => {
           const columns = lookup.at.map(i => inputs.input![i]!);
-          const ids = idsOf(columns, lookup);
+          const ids = idsOf(columns, lookup, nvtabularHash ? rowNumbers(inputs) : undefined);
           return like(columns[0]!, outDtype, outDtype === "int32" ? ids : widen(ids));
         }),
     };
@@ -87,10 +88,14 @@ function openTuples(
   return { count: keys[0]!.rows.count, places: indexTuples(keys, columns, what) };
 }
 
-function idsOf(columns: readonly Column[], { places, numBuckets, offset }: Lookup): Int32Array {
+function idsOf(
+  columns: readonly Column[],
+  { places, numBuckets, offset }: Lookup,
+  numbers: Float64Array | undefined,
+): Int32Array {
   const ids = places(columns);
   const first = FIRST_BUCKET + numBuckets + offset;
-  const hashes = numBuckets > 1 && ids.includes(-1) ? hashTogether(columns) : undefined;
+  const hashes = numBuckets > 1 && ids.includes(-1) ? hashTogether(columns, numbers) : undefined;
   for (let i = 0; i < ids.length; i++) {
     if (ids[i]! >= 0) ids[i] = ids[i]! + first;
     else ids[i] = FIRST_BUCKET + offset + (hashes ? bucketOf(hashes[2 * i]!, hashes[2 * i + 1]!, numBuckets) : 0);

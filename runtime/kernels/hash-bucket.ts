@@ -2,12 +2,15 @@
 import type { Kernel } from "../plan/kernel.js";
 import { like } from "./like.js";
 import { bucketOf, hashValues } from "./pandas-hash.js";
+import { withRowNumbers } from "./row-hash.js";
+import { rowNumbers } from "./row-numbers.js";
 
 export const hashBucket: Kernel<"hashBucket"> = {
-  prepare: ({ params: { numBuckets } }) => ({
+  prepare: ({ params: { numBuckets, nvtabularHash } }) => ({
     run: inputs =>
       (inputs.input ?? []).map(col => {
-        const hashes = hashValues(col);
+        const plain = hashValues(col);
+        const hashes = nvtabularHash ? withRowNumbers(plain, rowNumbers(inputs)) : plain;
         const buckets = new Int32Array(hashes.length / 2);
         for (let i = 0; i < buckets.length; i++) buckets[i] = bucketOf(hashes[2 * i]!, hashes[2 * i + 1]!, numBuckets);
         return like(col, "int32", buckets);

@@ -3,10 +3,15 @@
  * `(sum + p · mean) / (count + p)`; the target's mean for a key that the fit has not seen.
  */
 import { join } from "node:path";
+import type { OpState } from "../../triton-protos/op-params.js";
+import type { Step } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
-import type { Kernel } from "../plan/kernel.js";
-import { readFittedTable } from "./fitted-table.js";
+import type { Kernel, PreparedKernel } from "../plan/kernel.js";
+import type { Column } from "../plan/table.js";
+import { type FittedTable, readFittedTable } from "./fitted-table.js";
 import { like } from "./like.js";
+import { foldDealer } from "./mersenne-twister.js";
+import { rowNumbers } from "./row-numbers.js";
 import { indexTuples } from "./tuple-index.js";
 
 export const targetEncoding: Kernel<"targetEncoding"> = {
@@ -17,6 +22,7 @@ export const targetEncoding: Kernel<"targetEncoding"> = {
     const { pSmooth, outDtype } = step.params;
     const names = (step.inputs.input ?? []).map(ref => ref.name);
     const Floats = outDtype === "float32" ? Float32Array : Float64Array;
+    if (step.params.foldMode) return byFolds(step, state, folder, what);
     const groups = state.groups.map(({ columns, table: file }) => {
       const table = readFittedTable(join(folder, file));
       const keys = columns.map((_, i) => table[`key ${i}`]!);
@@ -43,3 +49,66 @@ export const targetEncoding: Kernel<"targetEncoding"> = {
     };
   },
 };
+
+/**
+ * Out of fold, as NVTabular encodes: a row takes the statistics of its key less those of the key within the row's fold. A key without rows in that
+ * fold has the target's mean.
+ */
+function byFolds(
+  step: Step<"targetEncoding">,
+  state: OpState["targetEncoding"],
+  folder: string,
+  what: string,
+): PreparedKernel {
+  const { pSmooth, outDtype, kfold = 3, foldSeed = 42 } = step.params;
+  const names = (step.inputs.input ?? []).map(ref => ref.name);
+  const Floats = outDtype === "float32" ? Float32Array : Float64Array;
+  const dealer = foldDealer(kfold, foldSeed);
+  const open = (file: string, columns: readonly string[]) => {
+    const table = readFittedTable(join(folder, file));
+    return {
+      table,
+      places: indexTuples(
+        columns.map((_, i) => table[`key ${i}`]!),
+        columns,
+        what,
+      ),
+    };
+  };
+  const groups = state.groups.map(({ columns, table, folds }) => ({
+    at: columns.map(name => names.indexOf(name)),
+    all: open(table, columns),
+    folds: open(folds!, ["fold", ...columns]),
+  }));
+  return {
+    run: inputs => {
+      const numbers = rowNumbers(inputs);
+      const first = inputs.input![0]!;
+      const fold: Column = {
+        dtype: "int64",
+        rows: first.rows,
+        values: BigInt64Array.from(numbers, n => BigInt(dealer(n))),
+      };
+      return groups.flatMap(({ at, all, folds }) => {
+        const keys = at.map(i => inputs.input![i]!);
+        const inAll = all.places(keys);
+        const inFold = folds.places([fold, ...keys]);
+        return Object.entries(state.means).map(([target, mean]) => {
+          const of = ({ table }: { readonly table: FittedTable }, place: number) => [
+            Number((table[`sum ${target}`]!.values as Float64Array)[place]),
+            Number((table[`count ${target}`]!.values as BigInt64Array)[place]),
+          ];
+          const floats = new Floats(inAll.length);
+          for (let i = 0; i < floats.length; i++) {
+            floats[i] = mean;
+            if (inFold[i]! < 0) continue;
+            const [[sum, count], [sumHere, countHere]] = [of(all, inAll[i]!), of(folds, inFold[i]!)];
+            const value = (sum! - sumHere! + pSmooth * mean) / (count! - countHere! + pSmooth);
+            if (!Number.isNaN(value)) floats[i] = value;
+          }
+          return like(keys[0]!, outDtype, floats);
+        });
+      });
+    },
+  };
+}

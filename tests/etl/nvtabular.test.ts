@@ -47,7 +47,9 @@ async function answers({ types, links, fit, request = fit, files = {} }: Case) {
     for (const [name, file] of Object.entries(files))
       await writeParquet(join(folder, name), schemaOf(file.types), file.cells);
     const plan = await fitCells(folder, workflowPlan(types, links), fit);
-    const together = links.some(link => NEED_ALL_ROWS.has(link.op));
+    const together = links.some(
+      ({ op, params = {} }) => NEED_ALL_ROWS.has(op) || params.nvtabularHash === true || params.foldMode !== undefined,
+    );
     return {
       plan,
       kernels: await throughKernels(folder, plan, request),

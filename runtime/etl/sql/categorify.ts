@@ -9,7 +9,7 @@ import type { SqlColumn, SqlForm } from "./sql-form.js";
 
 export const categorify: SqlForm<"categorify"> = (step, inputs, context) => {
   const { params, state } = step;
-  if (params.encodeType === "combo") return throughKernel(step, inputs, context);
+  if (params.encodeType === "combo" || params.nvtabularHash) return throughKernel(step, inputs, context);
   const names = step.inputs.input!.map(ref => ref.name);
   return encodings(params, names).map(({ output, numBuckets }, i) => {
     const col = inputs[i]!;

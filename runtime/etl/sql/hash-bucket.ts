@@ -1,10 +1,13 @@
 /** `hashBucket` in SQL: the functions of `hash-functions.ts`, one 64-bit hash a value, modulo the buckets. */
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
+import { throughKernel } from "./kernel-function.js";
 import { sqlType } from "./literal.js";
 import { each, eachAs, type SqlColumn, type SqlForm } from "./sql-form.js";
 
-export const hashBucket: SqlForm<"hashBucket"> = (step, inputs) =>
-  inputs.map(col => each(hashOf(col), v => `CAST(${v} % ${step.params.numBuckets} AS INTEGER)`));
+export const hashBucket: SqlForm<"hashBucket"> = (step, inputs, context) =>
+  step.params.nvtabularHash
+    ? throughKernel(step, inputs, context)
+    : inputs.map(col => each(hashOf(col), v => `CAST(${v} % ${step.params.numBuckets} AS INTEGER)`));
 
 /** The column's hashes (UBIGINT): pandas' own, the same bits as the kernel's `hashValues`. Never NULL. */
 export function hashOf(col: SqlColumn): SqlColumn {

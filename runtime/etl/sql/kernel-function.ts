@@ -5,6 +5,7 @@ import { DuckDBScalarFunction } from "@duckdb/node-api";
 import type { DType } from "../../../triton-protos/datatype.js";
 import type { OpKind } from "../../../triton-protos/op-params.js";
 import type { AnyStep, ColumnRef, Step } from "../../../triton-protos/plan.js";
+import { ROW_PORT, readsRowNumber } from "../../../triton-protos/row-changes.js";
 import { RuntimeFault } from "../../errors.js";
 import { prepareKernel } from "../../kernels/index.js";
 import { type Column, rootRows } from "../../plan/table.js";
@@ -17,7 +18,9 @@ const THROUGH_KERNEL: ReadonlySet<OpKind> = new Set<OpKind>(["columnSimilarity",
 
 /** Steps that DuckDB hands to their kernel, where no join can be had. */
 export const usesKernel = (step: AnyStep): boolean =>
-  THROUGH_KERNEL.has(step.op) || (step.op === "categorify" && step.params.encodeType === "combo");
+  THROUGH_KERNEL.has(step.op) ||
+  readsRowNumber(step) ||
+  (step.op === "categorify" && step.params.encodeType === "combo");
 
 const refuse = () => Promise.reject(new RuntimeFault("INTERNAL", "a workflow calls no model."));
 
@@ -29,9 +32,13 @@ export const throughKernel = <K extends OpKind>(
 ): readonly string[] => {
   const refs = step.inputs.input ?? [];
   const keysOf = (names: readonly string[]) => names.map(name => inputs[refs.findIndex(ref => ref.name === name)]!.sql);
+  const args = inputs.map(col => col.sql);
+  // The narrowing of a generic step is lost on the union.
+  const numbered = readsRowNumber(step as unknown as AnyStep);
+  if (numbered) args.push(`(row_number() OVER (ORDER BY ${context.order.join(", ")}) - 1)`);
   return (
-    context.groups(step.id, keysOf) ??
-    step.outputs.map((_, i) => `${nameOf(step.id, i)}(${inputs.map(col => col.sql).join(", ")})`)
+    (numbered ? undefined : context.groups(step.id, keysOf)) ??
+    step.outputs.map((_, i) => `${nameOf(step.id, i)}(${args.join(", ")})`)
   );
 };
 
@@ -43,7 +50,8 @@ export async function registerKernel(
   folder: string,
 ): Promise<void> {
   if (!usesKernel(step)) return;
-  const dtypes = step.inputs.input!.map(dtypeOf);
+  const numbered = readsRowNumber(step);
+  const dtypes = [...step.inputs.input!.map(dtypeOf), ...(numbered ? ["int64" as const] : [])];
   const kernel = await prepareKernel(step, { folder, models: { describe: refuse, infer: refuse } });
   const typeOf = async (dtype: DType) =>
     (await connection.runAndReadAll(`SELECT CAST(NULL AS ${sqlType(dtype)})`)).columnType(0);
@@ -59,7 +67,8 @@ export async function registerKernel(
         mainFunction(_info, input, output) {
           const rows = rootRows(input.rowCount);
           const columns = dtypes.map((of, c): Column => ({ dtype: of, rows, ...readPiece(input, c, of) }));
-          const made = kernel.run({ input: columns }, { seed: 0n, parameters: new Map() }) as readonly Column[];
+          const given = numbered ? { input: columns.slice(0, -1), [ROW_PORT]: columns.slice(-1) } : { input: columns };
+          const made = kernel.run(given, { seed: 0n, parameters: new Map() }) as readonly Column[];
           const { values, validity } = made[i]!;
           const isBool = dtype === "bool";
           for (let r = 0; r < rows.count; r++)

@@ -116,6 +116,25 @@ def low_cardinality(name, columns, minimum):
     return case(f"dropLowCardinality/{name}", types, links, columns, None, lambda: list(columns) >> ops.Categorify() >> ops.DropLowCardinality(minimum))
 
 
+def row_hash(name, dtype, values, buckets, request=None):
+    """The hash with the row number in it: NVTabular's own."""
+    link = {"op": "hashBucket", "params": {"numBuckets": buckets, "nvtabularHash": True}}
+    return one(f"hashBucket/nvtabularHash, {name}", dtype, link, values, lambda: ops.HashBucket(buckets), request, note="their schema: the domain ends at the number of buckets")
+
+
+def row_cross(name, types, values, buckets):
+    link = {"op": "hashedCross", "params": {"numBuckets": buckets, "nvtabularHash": True}, "columns": [list(types)]}
+    return case(f"hashedCross/nvtabularHash, {name}", types, [link], values, None, lambda: [list(types)] >> ops.HashedCross(buckets))
+
+
+def folds(name, types, columns, y, kfold=3, seed=42, p_smooth=20, together=False, kind="int64", request=None):
+    names = list(types)
+    params = {"pSmooth": p_smooth, "foldMode": "nvtabular", "kfold": kfold, "foldSeed": seed}
+    link = {"op": "targetEncoding", "params": params, "columns": [names] if together else names, "ports": {"target": ["y"]}}
+    graph = lambda: ([names] if together else names) >> ops.TargetEncoding(["y"], kfold=kfold, fold_seed=seed, p_smooth=p_smooth)
+    return case(f"targetEncoding/folds, {name}", {**types, "y": kind}, [link], {**columns, "y": y}, request, graph)
+
+
 def dropna(name, types, fit, columns=None):
     names = columns or list(types)
     return case(f"dropna/{name}", types, [{"op": "dropna", "columns": names}], fit, None, lambda: names >> ops.Dropna())
@@ -355,6 +374,28 @@ CASES = [
     stats("strings", "string", ["a", "bcd", "a", "", "ef"]),
     stats("strings with nulls", "string", ["a", N, "a", "efgh"]),
     stats("text outside ASCII", "string", ["é", "😀😀", "abc"]),
+
+    row_hash("strings", "string", ["acme", "b", "acme", "c", "acme", "é", ""], 1000),
+    row_hash("int64", "int64", [1, 1, 1, 1, -5, 2**62], 10),
+    row_hash("int32", "int32", [7, -7, 7], 1000),
+    row_hash("float64", "float64", [0.5, 0.5, -1.5], 100000),
+    row_hash("bool", "bool", [True, False, True], 1000),
+    row_hash("other rows than the fit's", "string", ["a"], 1000, ["q", "a", "q"]),
+    row_cross("string and int64", {"a": "string", "b": "int64"}, {"a": ["x", "y", "x", "x"], "b": [1, 2, 1, 1]}, 1000),
+    row_cross("three columns", {"a": "int32", "b": "string", "c": "float64"}, {"a": [1, -1, 5], "b": ["é", "", "z"], "c": [0.5, 2.5, -1.5]}, 2147483647),
+    categorify("nvtabularHash, values not seen in fit", "string", ["a", "b", "a"], ["zz", "a", "zz", "q", "zz"], params={"numBuckets": 50, "nvtabularHash": True}, num_buckets=50),
+    categorify("nvtabularHash, int64", "int64", [1, 2, 1], [99, 1, 99, 98], params={"numBuckets": 50, "nvtabularHash": True}, num_buckets=50),
+    groups("nvtabularHash, combo", {"x": "string", "y": "int64"}, {"x": ["a", "b"], "y": [1, 2]}, [["x", "y"]], {"x": ["a", "a", "b", "a"], "y": [1, 2, 1, 2]}, params={"encodeType": "combo", "numBuckets": 50, "nvtabularHash": True}, encode_type="combo", num_buckets=50),
+
+    folds("3", {"g": "string"}, {"g": list("aabbcaabbc")}, [1, 0, 1, 1, 0, 0, 0, 1, 0, 1]),
+    folds("5", {"g": "string"}, {"g": list("aabbcaabbc")}, [1, 0, 1, 1, 0, 0, 0, 1, 0, 1], kfold=5, p_smooth=2),
+    folds("2", {"g": "int64"}, {"g": [1, 1, 2, 2, 1, 2]}, [1, 0, 1, 1, 0, 0], kfold=2, p_smooth=1),
+    folds("another seed", {"g": "string"}, {"g": list("aabbcaabbc")}, [1, 0, 1, 1, 0, 0, 0, 1, 0, 1], seed=7, p_smooth=3),
+    folds("in turn", {"g": "string"}, {"g": list("aabbcaabbc")}, [1, 0, 1, 1, 0, 0, 0, 1, 0, 1], seed=None, p_smooth=3),
+    folds("two columns together", {"g": "string", "h": "int64"}, {"g": list("aabbaa"), "h": [1, 1, 1, 2, 1, 1]}, [1, 0, 1, 1, 0, 1], together=True, p_smooth=2),
+    folds("two columns", {"g": "string", "h": "int64"}, {"g": list("aabbaa"), "h": [1, 1, 1, 2, 1, 1]}, [1, 0, 1, 1, 0, 1], p_smooth=2),
+    folds("float target", {"g": "string"}, {"g": list("aabbaa")}, [1.5, 0.25, 1.0, -1.0, 0.0, 3.5], kind="float64", p_smooth=2),
+    folds("other rows than the fit's", {"g": "string"}, {"g": list("aabbaa")}, [1, 0, 1, 1, 0, 1], request={"g": ["a", "a", "b", "zz", "b"], "y": [0, 0, 0, 0, 0]}, p_smooth=2),
 
     dropna("floats", {"a": "float64", "b": "float64"}, {"a": [1.0, N, 3.0, 4.0], "b": [1.0, 2.0, N, 4.0]}),
     dropna("strings", {"a": "string", "b": "int64"}, {"a": ["x", N, "", "y"], "b": [1, 2, 3, 4]}),
