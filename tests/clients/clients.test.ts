@@ -10,7 +10,8 @@ beforeAll(async () => {
   server = await serve({
     modelRepositories: [new URL("../conformance/data/protocol/models", import.meta.url).pathname],
     modelControlMode: "explicit",
-    loadModels: ["calc_fp32", "calc_int64", "echo_bytes", "echo_int32"],
+    loadModels: ["calc_fp32", "calc_int64", "echo_bytes", "echo_int32", "seq_oldest"],
+    allowClientShm: true,
     http: { port: 0, address: "127.0.0.1" },
     grpc: { port: 0, address: "127.0.0.1" },
     metrics: false,
@@ -74,15 +75,49 @@ test("tritonclient: a stream keeps its order and carries faults inside", async (
   ]);
 });
 
-for (const protocol of ["grpc", "http"] as const)
-  test(`perf_analyzer completes a measurement over ${protocol}`, async () => {
-    const report = await runPython("measure.py", [
-      protocol,
-      String(server.ports[protocol]),
-      "echo_int32",
-      "--shape",
-      "INPUT0:4",
-    ]);
+test("tritonclient: every method of the four clients, shared memory utilities included", async () => {
+  const report = (await runPython("every_method.py", [String(server.ports.grpc), String(server.ports.http)])) as Record<
+    "grpc" | "grpc.aio" | "http" | "http.aio",
+    unknown
+  >;
+  const noGpu = "failed to register CUDA shared memory region: 'cuda', GPUs not supported";
+  for (const [client, trace] of [
+    ["grpc", "the server does not support trace"],
+    ["grpc.aio", "the server does not support trace"],
+    ["http", "the server does not support tracing"],
+    ["http.aio", "the server does not support tracing"],
+  ] as const)
+    expect(report[client], client).toEqual({
+      not_called: [],
+      not_well: { register_cuda_shared_memory: noGpu, get_trace_settings: trace, update_trace_settings: trace },
+      mapped: 2,
+      written: [[0, 1, 2, 3]],
+    });
+}, 120_000);
+
+test("the standard health service answers as a Kubernetes probe asks", async () => {
+  expect(await runPython("health.py", [String(server.ports.grpc)])).toEqual({ whole: "SERVING", inference: "SERVING" });
+});
+
+const SHAPE = ["--shape", "INPUT0:4"];
+/** Forms of measurement: the protocol, the model and what perf_analyzer is told. */
+const FORMS: Readonly<Record<string, readonly ["grpc" | "http", string, ...string[]]>> = {
+  "over gRPC": ["grpc", "echo_int32", ...SHAPE],
+  "over HTTP": ["http", "echo_int32", ...SHAPE],
+  streaming: ["grpc", "echo_int32", "--streaming", ...SHAPE],
+  "in system shared memory, gRPC": ["grpc", "echo_int32", "--shared-memory", "system", ...SHAPE],
+  "in system shared memory, HTTP": ["http", "echo_int32", "--shared-memory", "system", ...SHAPE],
+  "at a request rate": ["grpc", "echo_int32", "--request-rate-range", "100", ...SHAPE],
+  "of sequences": ["grpc", "seq_oldest", "--sequence-length", "5", "--streaming"],
+};
+for (const [form, [protocol, model, ...flags]] of Object.entries(FORMS))
+  test(`perf_analyzer completes a measurement ${form}`, async () => {
+    const report = (await runPython("measure.py", [protocol, String(server.ports[protocol]), model, ...flags])) as {
+      throughput: number;
+      counted: number;
+    };
     expect(report).toMatchObject({ exit_code: 0 });
-    expect((report as { throughput: number }).throughput).toBeGreaterThan(50);
+    expect(report.throughput).toBeGreaterThan(10);
+    // It believed the server's statistics, which said the same.
+    expect(report.counted).toBeGreaterThan(10);
   }, 120_000);

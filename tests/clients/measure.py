@@ -14,8 +14,10 @@ import perf_analyzer
 
 protocol, port, model, *arguments = sys.argv[1:]
 program = pathlib.Path(perf_analyzer.__file__).parent / "bin" / "perf_analyzer"
+# A rate of requests stands in for a number in flight.
+load = [] if "--request-rate-range" in arguments else ["--concurrency-range", "2"]
 run = subprocess.run(
-    [program, "-m", model, "-i", protocol, "-u", f"127.0.0.1:{port}", "-p", "800", "-s", "95", "-r", "10", "--concurrency-range", "2", *arguments],
+    [program, "-m", model, "-i", protocol, "-u", f"127.0.0.1:{port}", "-p", "800", "-s", "95", "-r", "10", *load, *arguments],
     capture_output=True,
     text=True,
     timeout=100,
@@ -24,5 +26,7 @@ throughput = re.search(r"Throughput: ([\d.]+) infer/sec", run.stdout)
 print(json.dumps({
     "exit_code": run.returncode,
     "throughput": float(throughput.group(1)) if throughput else 0,
+    # What the server said of itself, between the windows.
+    "counted": int((re.search(r"Inference count: (\d+)", run.stdout) or [0, "0"])[1]),
     "output": run.stdout[-1500:] + run.stderr[-1500:],
 }))

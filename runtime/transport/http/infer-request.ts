@@ -168,7 +168,8 @@ function readOutputs(json: Json | undefined, id: string, memory: SharedMemory): 
     const binary = parameters.get("binary_data");
     if (parameters.has("shared_memory_region") && parameters.has("classification"))
       refuse("Output can't set both 'shared_memory_region' and 'classification'");
-    if (parameters.has("shared_memory_region") && parameters.has("binary_data"))
+    // The official client writes `false` beside a region.
+    if (parameters.has("shared_memory_region") && binary === true)
       refuse("Output can't set both 'shared_memory_region' and 'binary_data'");
     const region = parameters.has("shared_memory_region") ? readPart(parameters, memory) : undefined;
     const classes = readClasses(parameters.get("classification"));
