@@ -41,14 +41,14 @@ export function recallPage(points: readonly RecallPoint[], topk: number, file: s
     .join("");
   const dots = points
     .map(
-      p =>
-        `<circle cx="${x(p.p50).toFixed(1)}" cy="${y(p.recall).toFixed(1)}" r="4"><title>${entity(label(p))}: ${p.recall.toFixed(4)} in ${p.p50.toFixed(3)} ms</title></circle><text x="${(x(p.p50) + 7).toFixed(1)}" y="${(y(p.recall) + 14).toFixed(1)}">${entity(label(p))}</text>`,
+      (p, i) =>
+        `<circle cx="${x(p.p50).toFixed(1)}" cy="${y(p.recall).toFixed(1)}" r="4"><title>${entity(label(p))}: ${p.recall.toFixed(4)} in ${p.p50.toFixed(3)} ms</title></circle><text x="${(x(p.p50) + 7).toFixed(1)}" y="${(y(p.recall) + 14 * (1 + (i % 3))).toFixed(1)}">${entity(label(p))}</text>`,
     )
     .join("");
   const line = points.map(p => `${x(p.p50).toFixed(1)},${y(p.recall).toFixed(1)}`).join(" ");
   const rows = points
     .map(
-      p =>
+      (p, i) =>
         `<tr><td>${entity(label(p))}</td><td>${p.recall.toFixed(4)}</td><td>${p.p50.toFixed(3)}</td><td>${p.p99.toFixed(3)}</td></tr>`,
     )
     .join("");

@@ -1,5 +1,5 @@
 /** Looks features up in a Feast online store, by entity key. */
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { stringify } from "yaml";
 import { z } from "zod";
 import type { FeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
@@ -209,7 +209,7 @@ export const queryFeastOp = defineOp({
       outputs: [...ids, ...outputs.map(o => o.schema)],
       ...(drops && { madeRows: { parent: parent! } }),
       artefacts: { repository: folder },
-      files: copiedRepository(read.value, folder),
+      files: copiedRepository(read.value, read.path, folder),
     };
   },
 });
@@ -220,7 +220,7 @@ export function dropsRows(onMissing: OpParams["queryFeast"]["onMissing"]): boole
 }
 
 /** The repository that the model carries: a SQLite store is copied, other stores are named as `feature_store.yaml` names them. */
-function copiedRepository(repository: FeastRepository, folder: string): ArtefactFile[] {
+function copiedRepository(repository: FeastRepository, from: string, folder: string): ArtefactFile[] {
   const { project, keyVersion, registryFile, onlineStore, onlineStoreText } = repository;
   const sqlite = onlineStore.type === "sqlite";
   const config = {
@@ -230,9 +230,13 @@ function copiedRepository(repository: FeastRepository, folder: string): Artefact
     online_store: sqlite ? { type: "sqlite", path: "data/online_store.db" } : onlineStoreText,
     entity_key_serialization_version: keyVersion,
   };
+  const authority = "tlsAuthority" in onlineStore ? onlineStore.tlsAuthority : undefined;
+  // Named relative to the repository, it has to come along; elsewhere it is the server's own.
+  const carried = authority === undefined || relative(from, authority).startsWith("..") ? undefined : authority;
   return [
     { text: stringify(config), to: join(folder, "feature_store.yaml") },
     { from: registryFile, to: join(folder, "data", "registry.db") },
+    ...(carried === undefined ? [] : [{ from: carried, to: join(folder, relative(from, carried)) }]),
     ...(sqlite ? [{ from: onlineStore.file, to: join(folder, "data", "online_store.db") }] : []),
   ];
 }
