@@ -14,6 +14,7 @@ import type { ModelCaller, PrepareContext } from "../plan/kernel.js";
 import { createScheduler } from "../scheduling/create-scheduler.js";
 import type { RateLimiter } from "../scheduling/rate-limiter.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
+import type { ServerLog } from "../server-log.js";
 import { createStatistics, type VersionStatistics } from "../statistics.js";
 import { fileInside } from "./inside-folder.js";
 import { type Labels, readLabels } from "./labels.js";
@@ -58,6 +59,7 @@ export interface LoadOptions {
   readonly gpus: Gpus;
   /** Bounds instances by the resources that their groups name. */
   readonly rateLimiter?: RateLimiter | undefined;
+  readonly log?: ServerLog;
   drawSeed(): bigint;
   readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];
 }
@@ -75,6 +77,12 @@ function refuseRuntime({ name, backend, runtime, parameters }: ModelConfig, fold
   if (parameters.TRITON_BATCH_STRATEGY_PATH)
     throw new RuntimeFault("INVALID_ARGUMENT", "Batching library path escapes model repository.");
 }
+
+const instancesOf = ({ instance_group }: ModelConfig): number =>
+  instance_group.reduce((sum, { count }) => sum + count, 0) || 1;
+
+const batchFilledIn = ({ name, max_batch_size }: ModelConfig): string =>
+  `autofilled max_batch_size to ${max_batch_size} for model '${name}' since batching is supporrted but no max_batch_size is specified in model configuration. Must specify max_batch_size to utilize autofill with a larger max batch size`;
 
 /** @param statistics those of the version that it replaces, when they go on. @throws RuntimeFault: the reason in the repository index */
 export async function loadVersion(
@@ -98,6 +106,8 @@ export async function loadVersion(
     options.autoComplete && backend.autoComplete
       ? fillSchedulers(await backend.autoComplete(written, folder, settings))
       : written;
+  if (written.max_batch_size === 0 && config.max_batch_size > 0)
+    options.log?.warning(written.backend, batchFilledIn(config));
   validateVersion(config, options.gpus);
   await validateStates(config, polled.folder);
   const served = complete(messageType("inference.ModelConfig"), config) as ModelConfig;
@@ -113,9 +123,18 @@ export async function loadVersion(
     ...(options.onGoldenDifference && { onGoldenDifference: options.onGoldenDifference }),
   };
   const labels = readLabels(served, polled.folder);
-  const loaded = await backend.load(context);
+  const creating = <T>(work: Promise<T>): Promise<T> =>
+    work.catch(error => {
+      for (let i = 0; i < instancesOf(served); i++)
+        options.log?.error("backend_model", `ERROR: Failed to create instance: ${(error as Error).message}`);
+      throw error;
+    });
+  // Of our back ends this one looks into its files only when an instance opens them.
+  const loaded = await (written.backend === "onnxruntime" ? creating(backend.load(context)) : backend.load(context));
   const ready = loaded.config ?? served;
-  const scheduler = await createScheduler(ready, loaded, statistics, folder, options.cache, options.rateLimiter);
+  const scheduler = await creating(
+    createScheduler(ready, loaded, statistics, folder, options.cache, options.rateLimiter),
+  );
   return {
     model: config.name,
     version,

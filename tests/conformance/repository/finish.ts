@@ -1,8 +1,8 @@
 /**
- * Runs the records that the environment asks for and answers what is not on the known list.
+ * Runs the records that the environment asks for and answers what is not on the known list. CONFORMANCE_UPDATE=1 writes list and report.
  */
 import { writeFileSync } from "node:fs";
-import { type ListName, surprises, updateKnown } from "./known-list.js";
+import { type ListName, surprises, updateKnown, writeReport } from "./known-list.js";
 import { type Outcome, summary } from "./report.js";
 
 export async function finish<R extends { readonly id: string }>(
@@ -25,6 +25,7 @@ export async function finish<R extends { readonly id: string }>(
   if (outcomes.length > 0) process.stdout.write(`${summary(outcomes)}\n`);
   if (process.env.CONFORMANCE_UPDATE) {
     updateKnown(outcomes, list);
+    if (!filter) writeReport(outcomes, list);
     return [];
   }
   return surprises(outcomes, list);

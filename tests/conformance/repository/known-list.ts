@@ -2,7 +2,7 @@
  * The differences that are known, with their reasons: a file for each kind of record, read and compared with outcomes.
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import type { Outcome } from "./report.js";
+import { type Outcome, summary } from "./report.js";
 
 /** Reason by record id; one list for answers, one for the log. */
 interface Known {
@@ -62,3 +62,33 @@ export function updateKnown(outcomes: readonly Outcome[], list: ListName): void 
   };
   writeFileSync(fileOf(list), `${JSON.stringify(next, null, 2)}\n`);
 }
+
+/** Beside the list: counts by group, and the records under the reasons of their differences. */
+export function writeReport(outcomes: readonly Outcome[], list: ListName): void {
+  const known = read(list);
+  const section = (title: string, side: Readonly<Record<string, string>>): string[] => {
+    const byReason = new Map<string, string[]>();
+    for (const [id, reason] of Object.entries(side)) byReason.set(reason, [...(byReason.get(reason) ?? []), id]);
+    const lines = [...byReason].map(([reason, ids]) => `- **${reason}** (${ids.length}): ${ids.join(", ")}`);
+    return ["", `## ${title}`, "", ...(lines.length > 0 ? lines : ["None."])];
+  };
+  const text = [
+    `# ${TITLES[list]} beside those of Triton 2.73`,
+    "",
+    "Written by `CONFORMANCE_UPDATE=1 npx vitest run tests/conformance/repository`. Answers are what a client sees; the log is compared line by line.",
+    "",
+    summary(outcomes),
+    ...section("Answers that differ", known.answers),
+    ...section("Logs that differ", known.log),
+  ].join("\n");
+  writeFileSync(
+    new URL(`report-${list.replace("known", "configs").replace("configs-", "")}.md`, import.meta.url),
+    `${text}\n`,
+  );
+}
+
+const TITLES: Readonly<Record<ListName, string>> = {
+  known: "Configurations",
+  "known-lifecycle": "Life cycles",
+  "known-process": "Processes",
+};
