@@ -4,6 +4,7 @@
 import { Command } from "commander";
 import { buildCommand } from "./build.js";
 import { checkCommand } from "./check.js";
+import { embeddingCommand } from "./embedding.js";
 import { explainCommand } from "./explain.js";
 import { feastCommand } from "./feast.js";
 import { fitCommand } from "./fit.js";
@@ -26,6 +27,7 @@ export const commands = (): readonly Command[] => [
   importCommand(),
   predictCommand(),
   indexCommand(),
+  embeddingCommand(),
   feastCommand(),
   serveCommand(),
 ];

@@ -243,6 +243,14 @@ export const OP_PARAMS = {
     /** Brings queries to length 1, so that inner products of an index of such vectors are cosines. */
     normalize: z.literal(true).optional(),
   }),
+  queryEmbedding: z.strictObject({
+    path: z.string().min(1),
+    name: z.string().min(1).default("embedding"),
+    onMissing: z.enum(["zero", "error"]).default("zero"),
+    memoryMb: z.number().min(0).default(256),
+    /** Length of the vectors; written by the compiler. */
+    dimension: z.number().int().min(1),
+  }),
   explode: z.strictObject({ name: z.string().min(1).default("candidate_ids") }),
   fallback: z.strictObject({
     /** Milliseconds from the start of the run. */
@@ -369,4 +377,5 @@ export const OP_ARTEFACTS = {
   queryFeast: z.strictObject({ repository: artefact }),
   transformWorkflow: z.strictObject({ workflow: artefact }),
   queryFaiss: z.strictObject({ index: artefact }),
+  queryEmbedding: z.strictObject({ table: artefact }),
 } as const satisfies Partial<Record<OpKind, z.ZodType>>;

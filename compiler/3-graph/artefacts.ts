@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
+import { type EmbeddingTable, readEmbeddingTable } from "../../triton-protos/artefacts/embedding-table.js";
 import { type FaissHeader, readFaissHeaderFile } from "../../triton-protos/artefacts/faiss.js";
 import { type FeastRepository, readFeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
 import { type OnnxSignature, readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
@@ -27,6 +28,7 @@ export interface ArtefactReader {
   workflow(path: string): Read<Plan>;
   schema(path: string): Read<Schema>;
   forest(path: string): Read<Forest>;
+  embedding(path: string): Read<EmbeddingTable>;
   /** Files and folders asked for so far, missing ones included. */
   readonly used: ReadonlySet<string>;
   /** Messages for artefacts that are not any more what they were when they were read. */
@@ -58,6 +60,11 @@ const KINDS = {
     what: "The schema",
     read: readMerlinSchema,
     make: "Point at Merlin's `schema.pbtxt` or `.merlin/schema.json`, or at the folder that holds it.",
+  },
+  embedding: {
+    what: "The embedding table",
+    read: readEmbeddingTable,
+    make: "Make it with `merlon embedding build --data embeddings.parquet --id item_id --embedding embedding --out %path%`.",
   },
   forest: {
     what: "The forest",
@@ -126,6 +133,7 @@ export function artefactReader(folder: string): ArtefactReader {
     workflow: reader("workflow"),
     schema: reader("schema"),
     forest: reader("forest"),
+    embedding: reader("embedding"),
     used,
     changed: () =>
       [...prints].flatMap(([key, print]) => {

@@ -33,6 +33,7 @@ export { normalize } from "../ops/normalize.js";
 export { normalizeMinMax } from "../ops/normalize-min-max.js";
 export { type PredictForestOptions, predictForest } from "../ops/predict-forest.js";
 export { type PredictOnnxOptions, predictOnnx } from "../ops/predict-onnx.js";
+export { queryEmbedding } from "../ops/query-embedding.js";
 export { queryFaiss } from "../ops/query-faiss.js";
 export { type QueryFeastOptions, queryFeast } from "../ops/query-feast.js";
 export { reduceDtypeSize } from "../ops/reduce-dtype-size.js";

@@ -23,6 +23,8 @@ export function describeStep(step: AnyStep): string {
       return `run ${step.params.path} as model ${step.params.model}`;
     case "predictForest":
       return `run the forest ${step.params.path} on ${plural(step.params.features.length, "feature")} as model ${step.params.model}`;
+    case "queryEmbedding":
+      return `look vectors of ${step.params.dimension} up by ${names("input")} in ${step.params.path}`;
     case "queryFaiss":
       return `find the ${step.params.topk} nearest in ${step.params.path}`;
     case "explode":

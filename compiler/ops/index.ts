@@ -33,6 +33,7 @@ import { normalizeOp } from "./normalize.js";
 import { normalizeMinMaxOp } from "./normalize-min-max.js";
 import { predictForestOp } from "./predict-forest.js";
 import { predictOnnxOp } from "./predict-onnx.js";
+import { queryEmbeddingOp } from "./query-embedding.js";
 import { queryFaissOp } from "./query-faiss.js";
 import { queryFeastOp } from "./query-feast.js";
 import { reduceDtypeSizeOp } from "./reduce-dtype-size.js";
@@ -68,6 +69,7 @@ const CATALOGUE = {
   predictOnnx: predictOnnxOp,
   predictForest: predictForestOp,
   queryFaiss: queryFaissOp,
+  queryEmbedding: queryEmbeddingOp,
   queryFeast: queryFeastOp,
   rename: renameOp,
   softmaxSampling: softmaxSamplingOp,

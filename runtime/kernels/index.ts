@@ -36,6 +36,7 @@ import { normalize } from "./normalize.js";
 import { normalizeMinMax } from "./normalize-min-max.js";
 import { predictForest } from "./predict-forest.js";
 import { predictOnnx } from "./predict-onnx.js";
+import { queryEmbedding } from "./query-embedding.js";
 import { queryFaiss } from "./query-faiss.js";
 import { queryFeast } from "./query-feast.js";
 import { reduceDtypeSize } from "./reduce-dtype-size.js";
@@ -81,6 +82,7 @@ export const KERNELS = {
   predictOnnx,
   predictForest,
   queryFaiss,
+  queryEmbedding,
   explode,
   fallback,
   filterCandidates,

@@ -19,6 +19,7 @@ const FILLS: ReadonlySet<OpKind> = new Set<OpKind>([
   "predictOnnx",
   "predictForest",
   "mixScores",
+  "queryEmbedding",
   "queryFaiss",
 ]);
 /** Operators whose columns have the nulls of the columns they read, place by place; the others may make some. */

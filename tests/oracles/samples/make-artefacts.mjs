@@ -76,3 +76,28 @@ const fitSample = (name, data) =>
   ).status ?? 1;
 process.exitCode = fitSample("user", "users.csv") || fitSample("events", "events.csv");
 rmSync(folder, { recursive: true });
+
+// A vector for each item of the index, and for no other.
+const tables = mkdtempSync(join(tmpdir(), "merlon-tables-"));
+const vectors = join(tables, "vectors.csv");
+const rows = Array.from({ length: 40 }, (_, i) => `${i + 10},"[${[0, 1, 2].map(d => Math.sin(i + d).toFixed(4))}]"`);
+writeFileSync(vectors, `item_id,vector\n${rows.join("\n")}\n`);
+const made = spawnSync(
+  process.execPath,
+  [
+    merlon,
+    "embedding",
+    "build",
+    "--data",
+    vectors,
+    "--id",
+    "item_id",
+    "--embedding",
+    "vector",
+    "--out",
+    join(out, "tables", "items.embedding"),
+  ],
+  { stdio: "inherit" },
+);
+rmSync(tables, { recursive: true });
+if (made.status !== 0) process.exit(1);

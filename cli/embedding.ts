@@ -1,0 +1,66 @@
+/** `merlon embedding build` and `import`: tables for `queryEmbedding`, from Parquet or from HugeCTR's model files. */
+import { Command } from "commander";
+import { databaseOptions } from "./fit.js";
+import { printProgress, summary } from "./progress.js";
+
+interface Options {
+  readonly data: string[];
+  readonly id: string;
+  readonly embedding: string;
+  readonly out: string;
+  readonly memoryLimit?: string;
+}
+
+export const embeddingCommand = (): Command =>
+  new Command("embedding")
+    .description("make embedding tables, which queryEmbedding serves")
+    .addCommand(buildTable())
+    .addCommand(importTable());
+
+const buildTable = (): Command =>
+  new Command("build")
+    .description("make an embedding table from a Parquet column of vectors")
+    .requiredOption("-d, --data <paths...>", "Parquet: files, folders or quoted globs")
+    .requiredOption("--id <column>", "integer column: the keys")
+    .requiredOption("--embedding <column>", "column of float lists, all of one length")
+    .requiredOption("-o, --out <folder>", "folder to write")
+    .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ merlon embedding build --data embeddings.parquet --id item_id --embedding embedding --out tables/items.embedding",
+    )
+    .action(async (options: Options) => {
+      const started = performance.now();
+      const { buildEmbeddingTable } = await import("../runtime/etl/embedding-table.js");
+      const progress = printProgress();
+      try {
+        const { id, embedding } = options;
+        const { count, dimension } = await buildEmbeddingTable(options.data, options.out, {
+          id,
+          embedding,
+          onProgress: progress.onProgress,
+          ...databaseOptions(options),
+        });
+        progress.stop();
+        process.stdout.write(
+          summary(`Wrote ${options.out} (${dimension} dimensions)`, count, performance.now() - started),
+        );
+      } finally {
+        progress.stop();
+      }
+    });
+
+const importTable = (): Command =>
+  new Command("import")
+    .description("make an embedding table from a sparse model that HugeCTR saved")
+    .argument("<folder>", "HugeCTR's folder, with the files `key` and `emb_vector`")
+    .requiredOption("-o, --out <folder>", "folder to write")
+    .addHelpText("after", "\nExample:\n  $ merlon embedding import dcn_0_sparse_2000.model --out tables/dcn.embedding")
+    .action(async (folder: string, options: { readonly out: string }) => {
+      const started = performance.now();
+      const { importHugectrTable } = await import("../runtime/etl/embedding-table.js");
+      const { count, dimension } = importHugectrTable(folder, options.out);
+      process.stdout.write(
+        summary(`Wrote ${options.out} (${dimension} dimensions)`, count, performance.now() - started),
+      );
+    });

@@ -1,0 +1,65 @@
+/** Embeddings by id from a table that is served beside the models. */
+import { join } from "node:path";
+import { OP_PARAMS, type OpParamsInput } from "../../triton-protos/op-params.js";
+import { column, printType } from "../../triton-protos/schema.js";
+import * as messages from "../diagnostics/messages.js";
+import { Op } from "../dsl/node.js";
+import type { Rule } from "../dsl/rule.js";
+import type { NotOne } from "../dsl/wanted.js";
+import { artefactName } from "./artefact-name.js";
+import { needOne } from "./columns.js";
+import { defineOp } from "./define-op.js";
+
+interface EmbeddingRule<O> extends Rule {
+  readonly fault: NotOne<"queryEmbedding", this["S"]>;
+  readonly out: `float32[${number}] ${O extends { readonly name: infer N extends string } ? N : "embedding"}`;
+}
+
+/**
+ * Looks vectors up by id: a big embedding table beside the model instead of inside it. Up to `memoryMb` the table is held in memory, beyond that read
+ * from its file through a cache of the hottest rows.
+ * @param path table folder, relative to this file: `merlon embedding build` makes it from Parquet, `merlon embedding import` from HugeCTR's model files
+ * @param options.onMissing what an id without a vector gets @default "zero"
+ * @param options.memoryMb most memory for vectors @default 256
+ * @example items["item_id"] >> queryEmbedding("tables/items.embedding", { name: "item_vector" })
+ */
+export const queryEmbedding = <
+  const O extends Omit<OpParamsInput["queryEmbedding"], "path" | "dimension"> = Record<never, never>,
+>(
+  path: string,
+  options?: O,
+): Op<EmbeddingRule<O>> => new Op("queryEmbedding", { path, ...options });
+
+export const queryEmbeddingOp = defineOp({
+  kind: "queryEmbedding",
+  params: OP_PARAMS.queryEmbedding.omit({ dimension: true }),
+  facts: { elementwise: false, inWorkflow: false, prunable: false },
+  infer: call => {
+    const { path, name } = call.params;
+    const read = call.artefacts.embedding(path);
+    if (!read.ok) return call.fail(read.message, { literal: path });
+    const ids = needOne(call, call.input, "`queryEmbedding`", `queryEmbedding("${path}")`);
+    if (!ids) return undefined;
+    const { dtype, list, rows } = ids.column;
+    if (list || !/^u?int(8|16|32|64)$/.test(dtype) || dtype === "uint64")
+      return call.fail(
+        messages.schemaDtypeUnsupported({
+          operator: "queryEmbedding",
+          wanted: "one integer id per row",
+          column: ids.column.name,
+          seen: printType(ids.column),
+          way: "Give it the raw ids, or what `categorify` made of them in training.",
+        }),
+        "left",
+      );
+    const { dimension } = read.value;
+    const to = join("embeddings", artefactName(path));
+    return {
+      params: { ...call.params, dimension },
+      inputs: { input: [ids] },
+      outputs: [column(name, "float32", { rows, list: { min: dimension, max: dimension } })],
+      artefacts: { table: to },
+      files: [{ from: read.path, to }],
+    };
+  },
+});

@@ -1,0 +1,145 @@
+/** Parquet with ids and vectors, or HugeCTR's model files -> an embedding table folder, sorted by id, put in place in one step. */
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { KEYS, printEmbeddingTable, TABLE, VECTORS } from "../../triton-protos/artefacts/embedding-table.js";
+import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
+import { column } from "../../triton-protos/schema.js";
+import { RuntimeFault } from "../errors.js";
+import { findData, openData } from "./data-source.js";
+import { type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
+
+export interface TableOptions extends DatabaseOptions {
+  readonly id: string;
+  readonly embedding: string;
+  readonly onProgress?: OnProgress;
+}
+
+export interface MadeTable {
+  readonly count: number;
+  readonly dimension: number;
+}
+
+const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
+
+/** @throws RuntimeFault naming column and what to do */
+export async function buildEmbeddingTable(
+  data: readonly string[],
+  out: string,
+  options: TableOptions,
+): Promise<MadeTable> {
+  const { id, embedding, onProgress } = options;
+  const database = await openDatabase(options);
+  const staging = stagingFolder(out);
+  try {
+    const columns = [column(id, "int64"), column(embedding, "float32", { list: { min: 0, max: null } })];
+    const source = await openData(database, await findData(database, data), columns);
+    const [idSql, embeddingSql] = source.expressions as [string, string];
+    await database.run(
+      `CREATE TEMP VIEW vectors AS SELECT ${idSql} AS id, ${embeddingSql} AS embedding FROM ${source.relation}`,
+      "reading embeddings",
+    );
+    const [found] = (await database.rows(
+      `SELECT count(*)::DOUBLE, count(id)::DOUBLE, count(DISTINCT id)::DOUBLE, min(len(embedding))::DOUBLE, max(len(embedding))::DOUBLE,
+         count(*) FILTER (WHERE list_count(embedding) < len(embedding))::DOUBLE FROM vectors`,
+      "checking embeddings",
+    )) as [(number | null)[]];
+    const [count, ids, distinct, shortest, dimension, holes] = found.map(x => x ?? 0) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    if (count === 0) throw fault("the data has no rows. There is nothing to look up.");
+    if (ids < count)
+      throw fault(`column \`${id}\` is null in ${count - ids} of ${count} rows. Each vector needs an id.`);
+    if (distinct < count)
+      throw fault(`column \`${id}\` has ids that come twice: ${distinct} of ${count} differ. Each id must come once.`);
+    if (shortest !== dimension || dimension === 0)
+      throw fault(
+        `column \`${embedding}\` has lists of ${shortest} to ${dimension} values. All vectors must have one length, at least 1.`,
+      );
+    if (holes > 0) throw fault(`column \`${embedding}\` has nulls in ${holes} rows. Leave those rows out.`);
+    const keys = new BigInt64Array(count);
+    const file = openSync(join(staging, VECTORS), "w");
+    const result = await database.connection.stream("SELECT id, embedding FROM vectors ORDER BY id");
+    let at = 0;
+    for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+      const floats = new Float32Array(chunk.rowCount * dimension);
+      chunk.getColumnValues(0).forEach((key, i) => {
+        keys[at + i] = key as bigint;
+      });
+      chunk.getColumnValues(1).forEach((list, i) => {
+        floats.set((list as { items: readonly number[] }).items, i * dimension);
+      });
+      at += chunk.rowCount;
+      onProgress?.({ doing: "write", rows: at, totalRows: count });
+      writeSync(file, new Uint8Array(floats.buffer));
+    }
+    closeSync(file);
+    return finish(staging, out, keys, dimension);
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+    await database.close();
+  }
+}
+
+/**
+ * Reads a folder of HugeCTR's sparse model: `key` (int64) and `emb_vector` (float32), in the same order.
+ * @throws RuntimeFault naming the file
+ */
+export function importHugectrTable(folder: string, out: string): MadeTable {
+  for (const name of ["key", "emb_vector"])
+    if (!existsSync(join(folder, name)))
+      throw fault(
+        `${folder} has no file \`${name}\`. Give the folder of a sparse model, as \`model_0_sparse_2000.model\`.`,
+      );
+  const bytes = readFileSync(join(folder, "key"));
+  const size = statSync(join(folder, "emb_vector")).size;
+  const count = bytes.length / 8;
+  const dimension = size / 4 / count;
+  if (!Number.isInteger(count) || count === 0 || !Number.isInteger(dimension) || dimension === 0)
+    throw fault(
+      `${folder}: \`key\` has ${bytes.length} bytes and \`emb_vector\` ${size}: not int64 keys with float32 vectors of one length each.`,
+    );
+  const unsorted = new BigInt64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  const order = Uint32Array.from({ length: count }, (_, i) => i).sort((a, b) =>
+    unsorted[a]! < unsorted[b]! ? -1 : unsorted[a]! > unsorted[b]! ? 1 : 0,
+  );
+  const keys = BigInt64Array.from(order, i => unsorted[i]!);
+  const twice = keys.findIndex((key, i) => i > 0 && key === keys[i - 1]);
+  if (twice >= 0) throw fault(`${folder}: key ${keys[twice]} comes twice.`);
+  const staging = stagingFolder(out);
+  try {
+    const from = openSync(join(folder, "emb_vector"), "r");
+    const file = openSync(join(staging, VECTORS), "w");
+    for (const place of order) {
+      const row = Buffer.allocUnsafe(dimension * 4);
+      readSync(from, row, 0, row.length, place * row.length);
+      writeSync(file, row);
+    }
+    closeSync(from);
+    closeSync(file);
+    return finish(staging, out, keys, dimension);
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+function finish(staging: string, out: string, keys: BigInt64Array, dimension: number): MadeTable {
+  writeFileSync(join(staging, KEYS), new Uint8Array(keys.buffer));
+  writeFileSync(join(staging, TABLE), printEmbeddingTable(keys.length, dimension));
+  replaceFolder(staging, out);
+  return { count: keys.length, dimension };
+}

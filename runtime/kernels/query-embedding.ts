@@ -1,0 +1,37 @@
+/** Integer ids -> float32 vectors from an embedding table; one binary search and one copy per id. */
+import { join } from "node:path";
+import { RuntimeFault } from "../errors.js";
+import type { Kernel } from "../plan/kernel.js";
+import { openEmbeddingTable } from "../stores/embedding-table.js";
+
+export const queryEmbedding: Kernel<"queryEmbedding"> = {
+  prepare: (step, { folder }) => {
+    const { onMissing, memoryMb, dimension } = step.params;
+    const table = openEmbeddingTable(join(folder, step.artefacts!.table!), memoryMb * 2 ** 20);
+    if (table.dimension !== dimension) {
+      table.close();
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `the table \`${step.params.path}\` has vectors of ${table.dimension}, and the plan says ${dimension}. Build the ensemble again.`,
+      );
+    }
+    const name = step.inputs.input![0]!.name;
+    return {
+      run: ({ input }) => {
+        const ids = input![0]!;
+        const values = new Float32Array(ids.rows.count * dimension);
+        for (let i = 0; i < ids.rows.count; i++) {
+          const at = ids.validity?.[i] === 0 ? -1 : table.find(ids.values[i] as number | bigint);
+          if (at >= 0) table.copy(at, values, i * dimension);
+          else if (onMissing === "error")
+            throw new RuntimeFault(
+              "NOT_FOUND",
+              `column \`${name}\`: \`${step.params.path}\` has no vector for ${ids.validity?.[i] === 0 ? "null" : ids.values[i]} (row ${i}). Use \`onMissing: "zero"\`, or build the table with it.`,
+            );
+        }
+        return [{ dtype: "float32", rows: ids.rows, values, width: dimension }];
+      },
+      close: () => table.close(),
+    };
+  },
+};

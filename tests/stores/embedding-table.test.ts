@@ -1,0 +1,99 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DuckDBInstance } from "@duckdb/node-api";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildEmbeddingTable, importHugectrTable } from "#runtime/etl/embedding-table.js";
+import { openEmbeddingTable } from "#runtime/stores/embedding-table.js";
+import { column, plain, run, scalars } from "../kernels/step.js";
+
+const folder = mkdtempSync(join(tmpdir(), "merlon-embedding-"));
+const table = join(folder, "items.embedding");
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Ids around every boundary of words, each with the vector [id mod 1000, row, −1]. */
+const IDS = [5n, -3n, 0n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 53n + 1n, -(2n ** 40n), 2n ** 62n + 7n];
+const vectorOf = (id: bigint, row: number) => [Number(id % 1000n), row, -1];
+
+async function parquet(name: string, select: string): Promise<string> {
+  const file = join(folder, name);
+  const connection = await (await DuckDBInstance.create()).connect();
+  await connection.run(`COPY (${select}) TO '${file}' (FORMAT parquet)`);
+  connection.closeSync();
+  return file;
+}
+
+beforeAll(async () => {
+  const rows = IDS.map((id, row) => `(${id}::BIGINT, [${vectorOf(id, row).join(", ")}]::FLOAT[])`);
+  const file = await parquet("items.parquet", `SELECT * FROM (VALUES ${rows.join(", ")}) t(item_id, v)`);
+  expect(await buildEmbeddingTable([file], table, { id: "item_id", embedding: "v" })).toEqual({
+    count: 8,
+    dimension: 3,
+  });
+});
+
+describe("an embedding table", () => {
+  test.each([
+    ["in memory", 1e6],
+    ["on disk, with a cache", 0],
+  ])("finds every id, and none that is not there: %s", (_, memory) => {
+    const open = openEmbeddingTable(table, memory);
+    const found = new Float32Array(3);
+    for (let round = 0; round < 2; round++)
+      IDS.forEach((id, row) => {
+        open.copy(open.find(id), found, 0);
+        expect([...found]).toEqual(vectorOf(id, row));
+      });
+    expect(open.find(5)).toBe(open.find(5n));
+    expect(open.find(-3)).toBe(open.find(-3n));
+    for (const id of [4n, 6n, -5n, 2n ** 31n + 1n, 2n ** 53n, 2n ** 62n]) expect(open.find(id)).toBe(-1);
+    open.close();
+  });
+  test("as an operator: zeros or an error for an id without a vector", async () => {
+    const step = (params: { onMissing?: "zero" | "error" }) => ({
+      params: { path: "items.embedding", dimension: 3, ...params },
+      inputs: { input: ["item_id"] },
+      outputs: [column("embedding", "float32", { list: { min: 3, max: 3 } })],
+      artefacts: { table: "items.embedding" },
+    });
+    const ids = scalars("int64", [5, 6, null, 2n ** 53n + 1n]);
+    const [made] = await run("queryEmbedding", step({}), { input: [ids] }, undefined, folder);
+    expect(plain(made!)).toEqual([[5, 0, -1], [0, 0, 0], [0, 0, 0], vectorOf(2n ** 53n + 1n, 5)]);
+    await expect(
+      run("queryEmbedding", step({ onMissing: "error" }), { input: [ids] }, undefined, folder),
+    ).rejects.toThrow("column `item_id`: `items.embedding` has no vector for 6 (row 1)");
+  });
+  test("HugeCTR's sparse model folder: keys in any order", async () => {
+    const model = join(folder, "dcn_0_sparse_2000.model");
+    mkdirSync(model);
+    writeFileSync(join(model, "key"), new Uint8Array(BigInt64Array.of(30n, -1n, 20n).buffer));
+    writeFileSync(join(model, "emb_vector"), new Uint8Array(Float32Array.of(3, 30, 1, 10, 2, 20).buffer));
+    const out = join(folder, "dcn.embedding");
+    expect(importHugectrTable(model, out)).toEqual({ count: 3, dimension: 2 });
+    const open = openEmbeddingTable(out, 1e6);
+    const found = new Float32Array(2);
+    open.copy(open.find(20), found, 0);
+    expect([...found]).toEqual([2, 20]);
+    open.close();
+  });
+  test("what is no table is refused, and nothing is left behind", async () => {
+    const twice = await parquet("twice.parquet", "SELECT 1::BIGINT AS item_id, [1.0::FLOAT] AS v FROM range(2)");
+    const out = join(folder, "never.embedding");
+    await expect(buildEmbeddingTable([twice], out, { id: "item_id", embedding: "v" })).rejects.toThrow(
+      "column `item_id` has ids that come twice",
+    );
+    const ragged = await parquet(
+      "ragged.parquet",
+      "SELECT i::BIGINT AS item_id, range(i)::FLOAT[] AS v FROM range(1, 3) t(i)",
+    );
+    await expect(buildEmbeddingTable([ragged], out, { id: "item_id", embedding: "v" })).rejects.toThrow(
+      "column `v` has lists of 1 to 2 values",
+    );
+    expect(() => importHugectrTable(folder, out)).toThrow("has no file `key`");
+    expect(existsSync(out)).toBe(false);
+    expect(readdirSync(folder).some(name => name.includes("staging"))).toBe(false);
+    const cut = join(folder, "dcn.embedding");
+    truncateSync(join(cut, "vectors.f32"), 8);
+    expect(() => openEmbeddingTable(cut, 1e6)).toThrow("vectors.f32 has 8 bytes, and 3 keys of dimension 2 take 24");
+  });
+});
