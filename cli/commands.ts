@@ -12,6 +12,7 @@ import { importCommand } from "./import.js";
 import { indexCommand } from "./index-build.js";
 import { predictCommand } from "./predict.js";
 import { serve } from "./serve.js";
+import { statsCommand } from "./stats.js";
 import { transformCommand } from "./transform.js";
 import { typegenCommand } from "./typegen.js";
 import { verifyCommand } from "./verify.js";
@@ -25,6 +26,7 @@ export const commands = (): readonly Command[] => [
   transformCommand(),
   verifyCommand(),
   importCommand(),
+  statsCommand(),
   predictCommand(),
   indexCommand(),
   embeddingCommand(),

@@ -1,0 +1,52 @@
+/** Statistics of data -> one HTML page that needs nothing else: a card a column, with its histogram or top values drawn. */
+import { type ColumnStats, type DataStats, QUANTILES } from "./stats.js";
+
+const escape = (value: string): string =>
+  value.replace(/[&<>"]/g, c => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);
+export const short = (value: number): string =>
+  Number.isInteger(value) ? value.toLocaleString("en-US") : String(Number(value.toPrecision(5)));
+
+const STYLE = `body{font:14px/1.4 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1b1f24;background:#fff}
+h1{font-size:1.4rem}h2{font-size:1rem;margin:0;font-family:ui-monospace,monospace}p{margin:.2rem 0;color:#57606a}
+main{display:grid;grid-template-columns:repeat(auto-fill,minmax(20rem,1fr));gap:1rem}
+article{border:1px solid #d0d7de;border-radius:8px;padding:.8rem 1rem}table{border-collapse:collapse;width:100%;font-size:12px}
+td{padding:1px 4px 1px 0}td:last-child{text-align:right;font-variant-numeric:tabular-nums}svg{width:100%;height:70px;display:block;margin:.4rem 0}
+.a{fill:#0969da;opacity:.75}.b{fill:#cf222e;opacity:.45}.drift-moved{color:#9a6700}.drift-another{color:#cf222e;font-weight:600}
+@media(prefers-color-scheme:dark){body{background:#0d1117;color:#e6edf3}article{border-color:#30363d}p{color:#8d96a0}}`;
+
+export function statsPage({ name, rows, columns, against, drift }: DataStats): string {
+  const cards = columns.map(col => {
+    const other = against?.columns.find(one => one.name === col.name);
+    const moved = drift?.find(one => one.name === col.name);
+    const verdict = moved
+      ? `<p class="drift-${moved.verdict.split(" ")[0]}">drift: ${moved.verdict}${moved.psi === undefined ? "" : `, PSI ${moved.psi.toFixed(3)}`}${moved.ks === undefined ? "" : `, KS ${moved.ks.toFixed(3)}`}</p>`
+      : "";
+    return `<article id="${escape(col.name)}"><h2>${escape(col.name)}</h2><p>${escape(col.type)}, ${short(col.cardinality)} distinct, ${percent(col.nulls, rows)} null${col.lengths ? `, ${short(col.lengths.min)}–${short(col.lengths.max)} items` : ""}</p>${verdict}${col.histogram ? bars(col.histogram, other?.histogram) : ""}${col.quantiles ? quantiles(col) : topValues(col, rows)}</article>`;
+  });
+  const beside = against ? ` <span class="b">beside</span> ${escape(against.name)} (${short(against.rows)} rows)` : "";
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escape(name)}</title><style>${STYLE}</style><h1>${escape(name)}</h1><p>${short(rows)} rows, ${columns.length} columns${beside}</p><main>${cards.join("\n")}</main></html>\n`;
+}
+
+const percent = (part: number, whole: number): string =>
+  `${Number(((100 * part) / Math.max(1, whole)).toPrecision(3))} %`;
+
+/** Shares, so that sets of different sizes stand side by side; the second set's bins are its own. */
+function bars(first: readonly number[], second: readonly number[] | undefined): string {
+  const draw = (counts: readonly number[], className: string) => {
+    const total = counts.reduce((a, b) => a + b, 0) || 1;
+    const most = Math.max(...counts) / total || 1;
+    return counts
+      .map((count, i) => {
+        const height = (60 * count) / total / most;
+        return `<rect class="${className}" x="${i * 10}" y="${(64 - height).toFixed(1)}" width="9" height="${height.toFixed(1)}"/>`;
+      })
+      .join("");
+  };
+  return `<svg viewBox="0 0 ${first.length * 10} 66" preserveAspectRatio="none" role="img" aria-label="histogram">${draw(first, "a")}${second ? draw(second, "b") : ""}</svg>`;
+}
+
+const quantiles = ({ quantiles = [], mean = 0, std = 0 }: ColumnStats): string =>
+  `<table>${[["mean", mean], ["std", std], ...QUANTILES.map((q, i) => [q === 0 ? "min" : q === 1 ? "max" : `${q * 100} %`, quantiles[i]!])].map(([label, value]) => `<tr><td>${label}<td>${short(value as number)}`).join("")}</table>`;
+
+const topValues = ({ top }: ColumnStats, rows: number): string =>
+  `<table>${top.map(({ value, count }) => `<tr><td>${escape(value.length > 40 ? `${value.slice(0, 39)}…` : value)}<td>${percent(count, rows)}`).join("")}</table>`;
