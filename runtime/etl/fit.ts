@@ -132,7 +132,8 @@ const withState = (step: AnyStep, state: OpState[FittedOpKind] | undefined): Any
 /** One depth: counts and moments of every column in one statement, then each vocabulary. */
 async function learn(fit: Fit, steps: readonly AnyStep[]): Promise<void> {
   const { database, layers } = fit;
-  const columns = steps.flatMap(step =>
+  const counted = steps.filter(step => !NULLS_COUNT.has(step.op) || STATE_FROM_MOMENTS[step.op as FittedOpKind]);
+  const columns = counted.flatMap(step =>
     step.inputs.input!.map(ref => ({
       step,
       name: ref.name,

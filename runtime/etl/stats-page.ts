@@ -1,7 +1,7 @@
 /** Statistics of data -> one HTML page that needs nothing else: a card a column, with its histogram or top values drawn. */
 import { type ColumnStats, type DataStats, QUANTILES } from "./stats.js";
 
-const escape = (value: string): string =>
+const html = (value: string): string =>
   value.replace(/[&<>"]/g, c => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);
 export const short = (value: number): string =>
   Number.isInteger(value) ? value.toLocaleString("en-US") : String(Number(value.toPrecision(5)));
@@ -21,10 +21,10 @@ export function statsPage({ name, rows, columns, against, drift }: DataStats): s
     const verdict = moved
       ? `<p class="drift-${moved.verdict.split(" ")[0]}">drift: ${moved.verdict}${moved.psi === undefined ? "" : `, PSI ${moved.psi.toFixed(3)}`}${moved.ks === undefined ? "" : `, KS ${moved.ks.toFixed(3)}`}</p>`
       : "";
-    return `<article id="${escape(col.name)}"><h2>${escape(col.name)}</h2><p>${escape(col.type)}, ${short(col.cardinality)} distinct, ${percent(col.nulls, rows)} null${col.lengths ? `, ${short(col.lengths.min)}–${short(col.lengths.max)} items` : ""}</p>${verdict}${col.histogram ? bars(col.histogram, other?.histogram) : ""}${col.quantiles ? quantiles(col) : topValues(col, rows)}</article>`;
+    return `<article id="${html(col.name)}"><h2>${html(col.name)}</h2><p>${html(col.type)}, ${short(col.cardinality)} distinct, ${percent(col.nulls, rows)} null${col.lengths ? `, ${short(col.lengths.min)}–${short(col.lengths.max)} items` : ""}</p>${verdict}${col.histogram ? bars(col.histogram, other?.histogram) : ""}${col.quantiles ? quantiles(col) : topValues(col, rows)}</article>`;
   });
-  const beside = against ? ` <span class="b">beside</span> ${escape(against.name)} (${short(against.rows)} rows)` : "";
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escape(name)}</title><style>${STYLE}</style><h1>${escape(name)}</h1><p>${short(rows)} rows, ${columns.length} columns${beside}</p><main>${cards.join("\n")}</main></html>\n`;
+  const beside = against ? ` <span class="b">beside</span> ${html(against.name)} (${short(against.rows)} rows)` : "";
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${html(name)}</title><style>${STYLE}</style><h1>${html(name)}</h1><p>${short(rows)} rows, ${columns.length} columns${beside}</p><main>${cards.join("\n")}</main></html>\n`;
 }
 
 const percent = (part: number, whole: number): string =>
@@ -49,4 +49,4 @@ const quantiles = ({ quantiles = [], mean = 0, std = 0 }: ColumnStats): string =
   `<table>${[["mean", mean], ["std", std], ...QUANTILES.map((q, i) => [q === 0 ? "min" : q === 1 ? "max" : `${q * 100} %`, quantiles[i]!])].map(([label, value]) => `<tr><td>${label}<td>${short(value as number)}`).join("")}</table>`;
 
 const topValues = ({ top }: ColumnStats, rows: number): string =>
-  `<table>${top.map(({ value, count }) => `<tr><td>${escape(value.length > 40 ? `${value.slice(0, 39)}…` : value)}<td>${percent(count, rows)}`).join("")}</table>`;
+  `<table>${top.map(({ value, count }) => `<tr><td>${html(value.length > 40 ? `${value.slice(0, 39)}…` : value)}<td>${percent(count, rows)}`).join("")}</table>`;

@@ -2,12 +2,14 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { tableFromIPC } from "apache-arrow";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { fitWorkflow } from "#runtime/etl/fit.js";
 import { transformWorkflow } from "#runtime/etl/transform.js";
 import { fitCells, inFolder } from "./run-workflow.js";
 import { readParquet, withDuckDB, writeParquet } from "./table-values.js";
 import { schemaOf, workflowPlan } from "./workflow-plan.js";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const TYPES = { id: "int64", brand: "string", price: "float32", tags: "list<int64>" };
 const CELLS = {

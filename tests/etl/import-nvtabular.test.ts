@@ -2,12 +2,14 @@
 import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { transformWorkflow } from "#runtime/etl/transform.js";
 import { verifyWorkflow } from "#runtime/etl/verify.js";
 import { merlon } from "./merlon-command.js";
 import { inFolder } from "./run-workflow.js";
 import { readParquet } from "./table-values.js";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const FIXTURE = fileURLToPath(new URL("../fixtures/nvtabular-import/", import.meta.url));
 

@@ -3,13 +3,15 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { psiOf } from "#runtime/etl/drift.js";
 import { dataStats } from "#runtime/etl/stats.js";
 import { merlon } from "./merlon-command.js";
 import { inFolder } from "./run-workflow.js";
 import { writeParquet } from "./table-values.js";
 import { schemaOf } from "./workflow-plan.js";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const TYPES = { price: "float64", brand: "string", tags: "list<int64>", none: "string" };
 const rows = (n: number, brand: (i: number) => string, price: (i: number) => number | null) => ({

@@ -1,7 +1,7 @@
 /** Golden rows and checksums: what a fitted folder says of itself, what `verifyWorkflow` names, and what a server does about it. */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { verifyWorkflow } from "#runtime/etl/verify.js";
 import { KERNELS } from "#runtime/kernels/index.js";
 import { printVocabulary, readVocabulary } from "#runtime/kernels/vocabulary-file.js";
@@ -10,6 +10,8 @@ import { column } from "#triton-protos/schema.js";
 import { fitCells, inFolder } from "./run-workflow.js";
 import { writeParquet } from "./table-values.js";
 import { workflowPlan } from "./workflow-plan.js";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const TYPES = { brand: "string", id: "int64", price: "float32", tags: "list<string>", ok: "bool", big: "uint64" };
 const PLAN = workflowPlan(TYPES, [
