@@ -90,6 +90,7 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
       const golden = await makeGolden(database, lookups, options.refine(fit.states), "merlon_0", {
         wanted,
         total: fit.rows,
+        read: columns,
       });
       await writeFile(join(options.folder, GOLDEN_FILE), printGolden(golden));
     }

@@ -2,6 +2,7 @@
  * A fitted plan and its data -> golden rows: some rows of the data, spread over it, and what the SQL forms make of them.
  */
 import type { Plan } from "../../triton-protos/plan.js";
+import type { ColumnSchema } from "../../triton-protos/schema.js";
 import { type Cell, cellOf } from "../golden/cells.js";
 import type { GoldenRows } from "../golden/golden-rows.js";
 import type { DataSource } from "./data-source.js";
@@ -12,7 +13,8 @@ import type { Lookups } from "./lookups.js";
 import { identifier } from "./sql/literal.js";
 
 /**
- * @param base view of the data with the columns `c0`, … in the order of `columnsRead(plan)`
+ * @param base view of the data
+ * @param read what its columns `c0`, … are: more than the plan reads, where a fit has dropped some
  * @param wanted how many rows
  * @param total rows there are
  */
@@ -21,7 +23,7 @@ export async function makeGolden(
   lookups: Lookups,
   plan: Plan,
   base: string,
-  { wanted, total }: { readonly wanted: number; readonly total: number },
+  { wanted, total, read }: { readonly wanted: number; readonly total: number; readonly read: readonly ColumnSchema[] },
 ): Promise<GoldenRows> {
   const columns = columnsRead(plan);
   const doing = "taking golden rows";
@@ -37,7 +39,9 @@ export async function makeGolden(
     )[0]![0] === 1
       ? "r1"
       : "r0";
-  const picked = columns.map((col, i) => `c${i} AS ${identifier(col.name)}`).join(", ") || "1 AS nothing";
+  const picked =
+    columns.map(col => `c${read.findIndex(one => one.name === col.name)} AS ${identifier(col.name)}`).join(", ") ||
+    "1 AS nothing";
   await database.run(
     `CREATE OR REPLACE TEMP TABLE merlon_golden AS SELECT ${picked} FROM ${base} WHERE ${place} % ${every} = 0 ORDER BY ALL LIMIT ${wanted}`,
     doing,

@@ -49,7 +49,11 @@ export async function verifyWorkflow(folder: string, options: VerifyOptions = {}
       const lookups = openLookups(database, folder);
       const { view } = await openLayers(database, source, columns, lookups);
       const [[total]] = (await database.rows(`SELECT count(*)::DOUBLE FROM ${view}`, "counting rows")) as [[number]];
-      const rows = await makeGolden(database, lookups, plan, view, { wanted: options.rows ?? 10_000, total });
+      const rows = await makeGolden(database, lookups, plan, view, {
+        wanted: options.rows ?? 10_000,
+        total,
+        read: columnsRead(plan),
+      });
       const found = await replay(executable, rows);
       return { golden: golden?.rows, compared: rows.rows, ...(found && { difference: { ...found, in: "data" } }) };
     } finally {

@@ -5,7 +5,7 @@ import { nullFlags } from "./null-flags.js";
 
 export function rowKeys(columns: readonly Column[]): Int32Array {
   const { rows } = columns[0]!;
-  const owners = rows.parent && ancestorIndex(rows, rows.parent);
+  const owners = rows.parent && !rows.left && ancestorIndex(rows, rows.parent);
   let keys = owners ? Int32Array.from(owners) : new Int32Array(rows.count);
   for (const col of columns) {
     const nulls = nullFlags(col);

@@ -13,12 +13,7 @@ export function keepRows(rows: Rows, keep: Uint8Array): KeptRows {
   for (let i = 0; i < rows.count; i++) before[i + 1] = before[i]! + (keep[i] === 1 ? 1 : 0);
   const kept = new Int32Array(before[rows.count]!);
   for (let i = 0; i < rows.count; i++) if (keep[i] === 1) kept[before[i]!] = i;
-  const left =
-    rows.parent && rows.offsets
-      ? childRows(
-          rows.parent,
-          rows.offsets.map(at => before[at]!),
-        )
-      : childRows(rows, before);
-  return { kept, rows: left };
+  if (!rows.parent || !rows.offsets) return { kept, rows: { ...childRows(rows, before), left: true } };
+  const offsets = rows.offsets.map(at => before[at]!);
+  return { kept, rows: { ...childRows(rows.parent, offsets), ...(rows.left && { left: true }) } };
 }

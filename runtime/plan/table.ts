@@ -13,6 +13,8 @@ export interface Rows {
   readonly parent?: Rows;
   /** Int32, `parent.count + 1` entries, starts at 0, ends at `count`. Present when `parent` is. */
   readonly offsets?: Int32Array;
+  /** The parent's rows are a table's and these are what is left of them: they belong together, and not to the parent's rows one by one. */
+  readonly left?: true;
 }
 
 export const rootRows = (count: number): Rows => ({ count });

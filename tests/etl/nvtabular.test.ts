@@ -247,6 +247,25 @@ describe("where Merlon differs on purpose", () => {
     expect(sql.TE_g_y).toEqual(kernels.TE_g_y);
   });
 
+  test("what dropna leaves is grouped by its own keys: NVTabular takes them from before", async () => {
+    const one = different.get("groupby after dropna")!;
+    expect(one.expected.x_list, "NVTabular").toEqual([
+      [1, 6, null],
+      [2, null],
+    ]);
+    const { kernels, sql, served } = await answers(one);
+    expect(kernels).toEqual({
+      g: ["a", "b"],
+      x_list: [
+        [1, 6],
+        [2, 5],
+      ],
+      x_sum: [7, 7],
+    });
+    expect(sql).toEqual(kernels);
+    expect(served).toEqual(kernels);
+  });
+
   test("a constant becomes 0.5, at zero too: NVTabular divides zero by zero", async () => {
     const one = different.get("min-max of a constant zero")!;
     expect(one.expected.x).toEqual([null, null]);

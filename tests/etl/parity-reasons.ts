@@ -14,7 +14,7 @@ export const BETTER: Readonly<Record<string, string>> = {
     "the median of an even count of integers is the lower middle one (NVTabular: fractions under an int64 schema)",
   fillMissing: "integers with nulls stay integers (pandas: float64)",
   groupby:
-    "groups stand where their first row stood (NVTabular: sorted by key, columns in the order of a hash seed); the schema of `first` and `last` has the data's dtype (int32)",
+    "groups stand where their first row stood (NVTabular: sorted by key, columns in the order of a hash seed); the schema of `first` and `last` has the data's dtype (int32); keys are those of the rows it is given (taken from the source, past a dropna before it)",
   hashBucket:
     "a bucket depends on the value alone (NVTabular: on the row number too; `nvtabularHash` reproduces it); lists work (raises); the domain ends at n − 1 (n)",
   hashedCross: "as hashBucket; several groups make several columns (raises)",

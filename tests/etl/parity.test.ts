@@ -22,7 +22,7 @@ function print(): string {
   const rows = operators.map(operator => {
     const mine = cases.filter(one => one.name.startsWith(`${operator}/`));
     const switched = mine.filter(usesSwitch).length;
-    const recorded = different.filter(one => one.links[0]!.op === operator).length;
+    const recorded = different.filter(one => one.links.at(-1)!.op === operator).length;
     const better = BETTER[operator] || "nothing known";
     return `| \`${operator}\` | ${mine.length - switched} | ${switched || ""} | ${recorded || ""} | ${better} |`;
   });

@@ -501,6 +501,14 @@ CASES = [
         note="float32",
     ),
     case(
+        "chain/sessions of ids",
+        {"session": "int64", "item": "string", "ts": "int64"},
+        [{"op": "categorify", "columns": ["item"]}, {"op": "groupby", "params": {"by": "session", "aggs": {"item": ["list", "count"]}, "sort": "ts"}}],
+        {"session": [2, 1, 2, 1, 2], "item": ["a", "b", "c", "a", "a"], "ts": [3, 2, 1, 1, 2]},
+        None,
+        lambda: ["session", "ts"] + (["item"] >> ops.Categorify()) >> ops.Groupby("session", sort_cols="ts", aggs={"item": ["list", "count"]}),
+    ),
+    case(
         "chain/fill then categorify",
         {"brand": "string"},
         [{"op": "fillMissing", "params": {"fillValue": "none"}}, {"op": "categorify"}],
@@ -530,6 +538,14 @@ DIFFERENT = [
          {"g": ["a", N, N, "a"], "y": [1, 1, 0, 0]}, None, lambda: ["g"] >> ops.TargetEncoding(["y"], kfold=1, p_smooth=2)),
     case("targetEncoding by the place of a row", {"g": "string", "y": "int64"}, [{"op": "targetEncoding", "params": {"pSmooth": 2}, "columns": ["g"], "ports": {"target": ["y"]}}],
          {"g": ["a", "a", "a", "a"], "y": [1, 1, 0, 0]}, None, lambda: ["g"] >> ops.TargetEncoding(["y"], p_smooth=2)),
+    case(
+        "groupby after dropna",
+        {"g": "string", "x": "float64"},
+        [{"op": "dropna"}, {"op": "groupby", "params": {"by": "g", "aggs": ["list", "sum"]}}],
+        {"g": ["a", "b", N, "a", "b", "a"], "x": [1.0, 2.0, 3.0, N, 5.0, 6.0]},
+        None,
+        lambda: ["g", "x"] >> ops.Dropna() >> ops.Groupby("g", aggs=["list", "sum"]),
+    ),
     one("min-max of a constant zero", "float64", {"op": "normalizeMinMax"}, [0.0, 0.0], ops.NormalizeMinMax),
     one("clip of integers by fractions", "int64", {"op": "clip", "params": {"min": 1.5, "max": 3.5}}, [0, 1, 2, 3, 4], lambda: ops.Clip(1.5, 3.5)),
 ]
