@@ -7,7 +7,7 @@ import { RuntimeFault } from "../../errors.js";
 import type { ExecutionClock } from "../../scheduling/execution-clock.js";
 import type { BackendRequest, BackendResponse, Send, ServerModels } from "../backend.js";
 import type { FromWorker, ToWorker, WireAnswer, WireCall, WireModelRequest, WorkerStart } from "./protocol.js";
-import { detached } from "./tensors.js";
+import { detached, movable } from "./tensors.js";
 
 export interface JavaScriptInstance {
   /** Resolves when the model has initialised. @throws RuntimeFault when it could not */
@@ -57,8 +57,14 @@ export function startInstance(start: WorkerStart, server: ServerModels, limit: n
       target?.send(request, message.answer && answerOf(message.answer));
       const last = !message.answer || message.answer.again;
       if (last && target?.open.delete(request) && target.open.size === 0) held.delete(execution);
-    } else if (message.kind === "done") executions.get(message.execution)?.resolve();
-    else if (message.kind === "raised") {
+    } else if (message.kind === "done") {
+      const { execution, answers } = message;
+      const target = held.get(execution);
+      answers?.forEach((answer, request) => {
+        target?.send(request, answerOf(answer));
+      });
+      executions.get(execution)?.resolve();
+    } else if (message.kind === "raised") {
       held.delete(message.execution);
       executions.get(message.execution)?.reject(new RuntimeFault("INTERNAL", `${prefix(start)}${message.message}`));
     }
@@ -117,7 +123,7 @@ export function startInstance(start: WorkerStart, server: ServerModels, limit: n
           executions.set(execution, { send, count: requests.length, resolve, reject, forget });
           worker.postMessage(
             { kind: "execute", execution, requests: wire } satisfies ToWorker,
-            wire.flatMap(request => request.inputs.map(({ data }) => data.buffer as ArrayBuffer)),
+            wire.flatMap(({ inputs }) => movable(inputs)),
           );
           if (limit > 0) {
             const timer = setTimeout(() => {

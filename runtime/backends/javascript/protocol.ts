@@ -65,7 +65,8 @@ export type FromWorker =
   | { readonly kind: "ready" }
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "send"; readonly execution: number; readonly request: number; readonly answer?: WireAnswer }
-  | { readonly kind: "done"; readonly execution: number }
+  /** `answers`: of a model that is not decoupled, one for each request. */
+  | { readonly kind: "done"; readonly execution: number; readonly answers?: readonly WireAnswer[] }
   | { readonly kind: "raised"; readonly execution: number; readonly message: string }
   | { readonly kind: "call"; readonly call: number; readonly request: WireCall }
   | { readonly kind: "finalized" };

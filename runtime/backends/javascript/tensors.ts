@@ -26,12 +26,19 @@ export interface ModelTensor {
 }
 
 /** A copy of the bytes in a buffer of their own, which can be moved to another thread. */
-export const detached = (tensor: Tensor): Tensor => ({ ...tensor, data: Uint8Array.from(tensor.data) });
+export const detached = (tensor: Tensor): Tensor => ({ ...tensor, data: new Uint8Array(tensor.data) });
+
+/** Smaller buffers are cheaper to copy into a message than to move. */
+const WORTH_MOVING = 2 ** 14;
+
+/** The buffers of a message that are moved; each belongs to its tensor alone. */
+export const movable = (tensors: readonly Tensor[]): ArrayBuffer[] =>
+  tensors.flatMap(({ data }) => (data.byteLength >= WORTH_MOVING ? [data.buffer as ArrayBuffer] : []));
 
 export function toModel({ name, datatype, shape, data }: Tensor): ModelTensor {
   const row = wireDatatype(datatype)!;
   if (row.array) {
-    const bytes = data.byteOffset % row.bytes === 0 ? data : Uint8Array.from(data);
+    const bytes = data.byteOffset % row.bytes === 0 ? data : new Uint8Array(data);
     const values = new row.array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / row.bytes);
     return { name, datatype, shape, data: values as ModelValues };
   }
@@ -68,7 +75,7 @@ export function fromModel(tensor: ModelTensor): Tensor {
   }
   const typed = data instanceof row.array ? data : convert(datatype, data, row.array);
   const bytes = new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
-  return { name, datatype, shape, data: Uint8Array.from(bytes) };
+  return { name, datatype, shape, data: new Uint8Array(bytes) };
 }
 
 type ArrayMaker = new (values: Iterable<never>) => Exclude<ModelValues, readonly unknown[]>;

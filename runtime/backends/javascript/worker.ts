@@ -8,7 +8,7 @@ import { createCalls } from "./calls.js";
 import { readParameters, writeParameters } from "./parameters.js";
 import type { FromWorker, ToWorker, WireAnswer, WireModelRequest, WorkerStart } from "./protocol.js";
 import { describeRaised } from "./raised.js";
-import { fromModel, toModel } from "./tensors.js";
+import { fromModel, movable, toModel } from "./tensors.js";
 
 const start = workerData as WorkerStart;
 const port = parentPort!;
@@ -51,10 +51,7 @@ function answerOf(response: ModelResponse): WireAnswer {
 
 function send(execution: number, request: number, response: ModelResponse, again = false): void {
   const answer: WireAnswer = { ...answerOf(response), ...(again && { again }) };
-  post(
-    { kind: "send", execution, request, answer },
-    answer.outputs.map(({ data }) => data.buffer as ArrayBuffer),
-  );
+  post({ kind: "send", execution, request, answer }, movable(answer.outputs));
 }
 
 interface Marks {
