@@ -43,7 +43,18 @@ const SETTINGS = {
   enablePush: false,
 } as const;
 const CONNECTION_WINDOW = 2 ** 25;
-const SESSION_MEMORY_MB = 256;
+/** Set here and not left to Node, whose defaults change: a connection that goes over one of them ends. */
+const LIMITS = {
+  settings: SETTINGS,
+  maxSessionMemory: 256,
+  maxHeaderListPairs: 128,
+  maxOutstandingPings: 10,
+  maxSettings: 32,
+  maxSessionInvalidFrames: 100,
+  maxSessionRejectedStreams: 100,
+  unknownProtocolTimeout: 10_000,
+} as const;
+const MAX_CONNECTIONS = 8192;
 
 export interface GrpcContext {
   readonly calls: ServerCalls;
@@ -59,8 +70,8 @@ export interface GrpcContext {
 export async function serveGrpc(options: ListenAt, context: GrpcContext): Promise<Listener> {
   const { calls, logSettings, log, tls, care } = context;
   const table = new Map([...unaryCalls(calls, logSettings)].map(([path, call]) => [path, framedCall(call)]));
-  const limits = { settings: SETTINGS, maxSessionMemory: SESSION_MEMORY_MB };
-  const server = tls ? createSecureServer({ ...limits, ...(await secureOptions(tls)) }) : createServer(limits);
+  const server = tls ? createSecureServer({ ...LIMITS, ...(await secureOptions(tls)) }) : createServer(LIMITS);
+  server.maxConnections = MAX_CONNECTIONS;
   const sessions = new Set<ServerHttp2Session>();
   server.on("session", session => {
     sessions.add(session);

@@ -24,8 +24,13 @@ const LIMITS = {
   headersTimeout: 60_000,
   requestTimeout: 300_000,
   keepAliveTimeout: 75_000,
+  /** A slow client is noticed at most this much after its time. */
+  connectionsCheckingInterval: 10_000,
   requireHostHeader: false,
 } as const;
+const MAX_CONNECTIONS = 8192;
+/** More headers than this are not read, as none that matters comes after so many. */
+const MAX_HEADERS = 256;
 
 type Respond = (request: IncomingMessage, signal: Cancellation) => Answer | Promise<Answer>;
 
@@ -66,6 +71,8 @@ function start(options: ListenAt, log: ServerLog, respond: Respond): Promise<Lis
     });
     void serve(request, response, respond, log);
   });
+  server.maxConnections = MAX_CONNECTIONS;
+  server.maxHeadersCount = MAX_HEADERS;
   server.on("clientError", (_, socket) => {
     if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
   });
