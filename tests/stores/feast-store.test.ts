@@ -1,9 +1,14 @@
-import { readFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { openSnapshotStore } from "#runtime/stores/feast/snapshot-store.js";
 import { openSqliteStore } from "#runtime/stores/feast/sqlite-store.js";
 import { FEATURE_STATUS, type FeatureStore, type ReadOptions } from "#runtime/stores/feast/store.js";
+import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
 import type { KeyVersion } from "#triton-protos/artefacts/feast-key.js";
 import { type FeastFeature, type FeastView, findView } from "#triton-protos/artefacts/feast-registry.js";
 import { type FeastRepository, readFeastRepository } from "#triton-protos/artefacts/feast-repository.js";
@@ -127,4 +132,47 @@ describe.each(WAYS)("faults, %s", (_, open) => {
     ]);
     await store.close();
   });
+});
+
+test("a large store is read by a thread, which the process waits for", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "merlon-large-store-"));
+  const count = 12_000;
+  const text = (i: number) => `${i} ${"x".repeat(200)}`;
+  writeFeastRepository(folder, {
+    project: "p",
+    timestamp: 1_700_000_000,
+    entities: [{ name: "item", joinKey: "item_id", type: "INT64" }],
+    views: [
+      {
+        name: "v",
+        entities: ["item"],
+        features: [{ name: "text", type: "STRING" }],
+        source: { name: "s", path: "x.parquet", timestampField: "ts" },
+        rows: {
+          item_id: Array.from({ length: count }, (_, i) => BigInt(i * 3)),
+          text: Array.from({ length: count }, (_, i) => text(i)),
+        },
+      },
+    ],
+  });
+  const file = join(folder, "data", "online_store.db");
+  expect(statSync(file).size).toBeGreaterThan(4 << 20);
+  const module = (path: string) => JSON.stringify(new URL(`../../dist/${path}`, import.meta.url).href);
+  const script = join(folder, "ask.mjs");
+  writeFileSync(
+    script,
+    `import { openSnapshotStore } from ${module("runtime/stores/feast/snapshot-store.js")};
+import { readFeastRepository } from ${module("triton-protos/artefacts/feast-repository.js")};
+const [view] = readFeastRepository(${JSON.stringify(folder)}).registry.views;
+const reader = await openSnapshotStore(${JSON.stringify(file)}, 3, 2 ** 28).prepare([{ view, features: view.features }], { bytes: "utf8", eventTimes: false });
+const keys = { dtype: "int64", rows: { count: 3 }, values: BigInt64Array.of(${(count - 1) * 3}n, 1n, 0n) };
+const [{ values, status }] = reader.getOnline(new Map([["item_id", keys]]), 3);
+console.log(JSON.stringify([values.map(v => v.slice(0, 6)), [...status]]));`,
+  );
+  const { stdout } = await promisify(execFile)(process.execPath, [script]);
+  expect(JSON.parse(stdout)).toEqual([
+    ["11999 ", "", "0 xxxx"],
+    [1, 0, 1],
+  ]);
+  rmSync(folder, { recursive: true });
 });

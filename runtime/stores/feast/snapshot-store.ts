@@ -117,7 +117,6 @@ function inThread(order: SnapshotOrder): Promise<ViewSnapshot[] | undefined> {
     });
     thread.on("error", reject);
     thread.on("exit", code => reject(new RuntimeFault("INTERNAL", `the snapshot thread ended with ${code}`)));
-    thread.unref();
   });
 }
 

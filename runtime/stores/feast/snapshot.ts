@@ -79,17 +79,19 @@ function takeView(
     view.joinKeys.map(join => join.name),
     version,
   );
+  const some = onlyFeatures(view, features, "feature_name");
   const decode = keyDecoder(view.joinKeys, prefix.length);
   const stored = db
-    .prepare<[], Uint8Array>(`SELECT DISTINCT entity_key FROM ${table} ORDER BY entity_key`)
+    .prepare<[], Uint8Array>(`SELECT DISTINCT entity_key FROM ${table} WHERE true${some} ORDER BY entity_key`)
     .pluck()
     .all();
-  const places = new Map<string, number>();
-  const parts = stored.flatMap(key => {
+  let counted = 0;
+  // Per stored key its row, or -1 where it is none of these join keys.
+  const places = new Int32Array(stored.length);
+  const parts = stored.flatMap((key, i) => {
     const found = startsWith(key, prefix) ? decode(key) : undefined;
-    if (!found) return [];
-    places.set(latin1(key), places.size);
-    return [found];
+    places[i] = found ? counted++ : -1;
+    return found ? [found] : [];
   });
   if (parts.length === 0 && stored.length > 0) {
     const seen = keyVersionOf(stored[0]!, view.joinKeys);
@@ -103,17 +105,22 @@ function takeView(
   const built = features.map(feature => columnBuilder(view, feature, parts.length + 1, options));
   const rows = db
     .prepare<[], [Uint8Array, string, Uint8Array | null, unknown]>(
-      `SELECT entity_key, feature_name, value, event_ts FROM ${table} WHERE true${onlyFeatures(view, features, "feature_name")} ORDER BY entity_key`,
+      `SELECT entity_key, feature_name, value, event_ts FROM ${table} WHERE true${some} ORDER BY entity_key`,
     )
     .raw();
+  // Rows come in the order of the keys: the next key's begin where the key changes.
+  let last: Uint8Array | undefined;
+  let next = 0;
   for (const [key, name, value, time] of rows.iterate()) {
+    if (last === undefined || Buffer.compare(key, last) !== 0) {
+      last = key;
+      next++;
+    }
     const at = indexOf.get(name);
-    const place = places.get(latin1(key));
-    if (at === undefined || place === undefined) continue;
+    const place = places[next - 1]!;
+    if (at === undefined || place < 0) continue;
     const describe = () => describeKey(view.joinKeys, keys, place);
     built[at]!.add(place, valueBytes(value), describe, options.eventTimes ? eventSeconds(time) : undefined);
   }
   return { keys, features: built.map(builder => builder.finish()) };
 }
-
-const latin1 = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
