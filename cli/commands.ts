@@ -11,7 +11,7 @@ import { fitCommand } from "./fit.js";
 import { importCommand } from "./import.js";
 import { indexCommand } from "./index-build.js";
 import { predictCommand } from "./predict.js";
-import { serve } from "./serve.js";
+import { serve, serveHelp } from "./serve.js";
 import { statsCommand } from "./stats.js";
 import { transformCommand } from "./transform.js";
 import { typegenCommand } from "./typegen.js";
@@ -35,10 +35,13 @@ export const commands = (): readonly Command[] => [
 ];
 
 /** Stands in the list of commands; `main` hands its words over before commander sees them. */
-const serveCommand = (): Command =>
-  new Command("serve")
+const serveCommand = (): Command => {
+  const command = new Command("serve")
     .description("Serve model repositories with Triton's protocol")
     .helpOption(false)
     .allowUnknownOption()
     .allowExcessArguments()
     .action((_, self: Command) => serve(self.args));
+  command.helpInformation = serveHelp;
+  return command;
+};

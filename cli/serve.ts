@@ -2,9 +2,10 @@
  * `merlon serve`: the same flags as `tritonserver`, with a help text of its own and errors that fit on a line.
  */
 
+import { didYouMean } from "../runtime/etl/nearest-name.js";
 import type { ServeOptions } from "../runtime/server-options.js";
 import { runServer } from "./run-server.js";
-import { flagList } from "./tritonserver/flags.js";
+import { FLAGS, flagList } from "./tritonserver/flags.js";
 import { UsageError } from "./tritonserver/getopt.js";
 import { serveOptions } from "./tritonserver/serve-options.js";
 
@@ -22,9 +23,11 @@ Examples:
   $ merlon serve --model-repository models --grpc-use-ssl true --grpc-server-cert cert.pem --grpc-server-key key.pem
 `;
 
+export const serveHelp = (): string => `${HELP}${flagList()}`;
+
 export async function serve(words: readonly string[]): Promise<void> {
   if (words.some(word => word === "--help" || word === "-h")) {
-    process.stdout.write(`${HELP}${flagList()}`);
+    process.stdout.write(serveHelp());
     return;
   }
   try {
@@ -36,7 +39,15 @@ export async function serve(words: readonly string[]): Promise<void> {
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     const lines = [...error.before, ...error.after].filter(line => line !== "");
-    process.stderr.write(`${lines.join("\n")}\n(add --help for what it takes)\n`);
+    const unknown = /unrecognized option '--([^'=]+)/.exec(error.message)?.[1];
+    const guess =
+      unknown === undefined
+        ? ""
+        : didYouMean(
+            `--${unknown.replaceAll("_", "-")}`,
+            FLAGS.map(({ name }) => `--${name}`),
+          );
+    process.stderr.write(`${lines.join("\n")}${guess && `.${guess}`}\n(add --help for what it takes)\n`);
     process.exit(1);
   }
 }

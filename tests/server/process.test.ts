@@ -81,6 +81,7 @@ test("bad command lines end with 1 and a reason", async () => {
     ],
     [["--model-repository", folder, "--http-port=70000"], "70000"],
     [["--model-repository", folder, "--no-such-flag"], "--no-such-flag"],
+    [["--model-repository", folder, "--http_prt=1"], "Did you mean `--http-port`?"],
   ];
   for (const [args, reason] of cases) {
     const { output, ended } = start([...flags, ...args]);
