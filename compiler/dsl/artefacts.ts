@@ -34,6 +34,18 @@ export interface FaissArtefact {
   readonly vector: string;
 }
 
+/** A forest: the type of its predictions. */
+export interface ForestArtefact {
+  readonly kind: "forest";
+  readonly prediction: string;
+}
+
+/** An embedding table: the type of its vectors. */
+export interface EmbeddingArtefact {
+  readonly kind: "embedding";
+  readonly vector: string;
+}
+
 /** One of Merlin's schema files. */
 export interface SchemaArtefact {
   readonly kind: "schema";
@@ -47,6 +59,8 @@ export interface ArtefactKinds {
   readonly feast: FeastArtefact;
   readonly faiss: FaissArtefact;
   readonly schema: SchemaArtefact;
+  readonly forest: ForestArtefact;
+  readonly embedding: EmbeddingArtefact;
 }
 
 /** The entry of a path; never where there is none. */

@@ -4,8 +4,9 @@ import { z } from "zod";
 import { datatype } from "../../triton-protos/datatype.js";
 import { column, printType } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
+import type { ArtefactOf, PathOf } from "../dsl/artefacts.js";
 import { Op } from "../dsl/node.js";
-import type { Rule } from "../dsl/rule.js";
+import type { OpenRule, Rule } from "../dsl/rule.js";
 import { forestOutputs, forestToOnnx } from "../forest/forest-onnx.js";
 import { namesOf, need, sameRows } from "./columns.js";
 import { type Bound, defineOp } from "./define-op.js";
@@ -23,10 +24,10 @@ export interface PredictForestOptions {
   readonly output?: string;
 }
 
-/** Leaves decide the width: one value, or one per class. */
-interface ForestRule<O extends PredictForestOptions> extends Rule {
+/** The file decides the width: one value, or one per class. */
+interface ForestRule<T extends string, O extends PredictForestOptions> extends Rule {
   readonly fault: never;
-  readonly out: `float32 ${O extends { readonly output: infer N extends string } ? N : "prediction"}`;
+  readonly out: `${T} ${O extends { readonly output: infer N extends string } ? N : "prediction"}`;
 }
 
 /**
@@ -35,10 +36,14 @@ interface ForestRule<O extends PredictForestOptions> extends Rule {
  * @param path model file, relative to this file
  * @example pairs >> predictForest("models/ranker.ubj", { output: "score" })
  */
-export const predictForest = <const O extends PredictForestOptions = Record<never, never>>(
-  path: string,
+export const predictForest = <
+  const P extends PathOf<"forest">,
+  const O extends PredictForestOptions = Record<never, never>,
+>(
+  path: P,
   options?: O,
-): Op<ForestRule<O>> => new Op("predictForest", { path, ...options });
+): Op<[ArtefactOf<P, "forest">] extends [never] ? OpenRule : ForestRule<ArtefactOf<P, "forest">["prediction"], O>> =>
+  new Op("predictForest", { path, ...options });
 
 export const predictForestOp = defineOp({
   kind: "predictForest",

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { OP_PARAMS, type OpParamsInput } from "../../triton-protos/op-params.js";
 import { column, printType } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
+import type { ArtefactOf, PathOf } from "../dsl/artefacts.js";
 import { Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
 import type { NotOne } from "../dsl/wanted.js";
@@ -10,9 +11,9 @@ import { artefactName } from "./artefact-name.js";
 import { needOne } from "./columns.js";
 import { defineOp } from "./define-op.js";
 
-interface EmbeddingRule<O> extends Rule {
+interface EmbeddingRule<T extends string, O> extends Rule {
   readonly fault: NotOne<"queryEmbedding", this["S"]>;
-  readonly out: `float32[${number}] ${O extends { readonly name: infer N extends string } ? N : "embedding"}`;
+  readonly out: `${T} ${O extends { readonly name: infer N extends string } ? N : "embedding"}`;
 }
 
 /**
@@ -24,11 +25,17 @@ interface EmbeddingRule<O> extends Rule {
  * @example items["item_id"] >> queryEmbedding("tables/items.embedding", { name: "item_vector" })
  */
 export const queryEmbedding = <
+  const P extends PathOf<"embedding">,
   const O extends Omit<OpParamsInput["queryEmbedding"], "path" | "dimension"> = Record<never, never>,
 >(
-  path: string,
+  path: P,
   options?: O,
-): Op<EmbeddingRule<O>> => new Op("queryEmbedding", { path, ...options });
+): Op<
+  EmbeddingRule<
+    [ArtefactOf<P, "embedding">] extends [never] ? `float32[${number}]` : ArtefactOf<P, "embedding">["vector"],
+    O
+  >
+> => new Op("queryEmbedding", { path, ...options });
 
 export const queryEmbeddingOp = defineOp({
   kind: "queryEmbedding",

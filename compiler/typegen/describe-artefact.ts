@@ -8,6 +8,7 @@ import { subgraphOf } from "../../triton-protos/cut-plan.js";
 import type { Plan } from "../../triton-protos/plan.js";
 import { printColumn } from "../../triton-protos/schema.js";
 import type { ArtefactReader, Read } from "../3-graph/artefacts.js";
+import { forestOutputs } from "../forest/forest-onnx.js";
 import { vectorWidth } from "../ops/predict-onnx.js";
 import type { ArtefactKind } from "./named-artefacts.js";
 
@@ -37,6 +38,15 @@ export function describeArtefact(kind: ArtefactKind, path: string, artefacts: Ar
       return ifRead(artefacts.faiss(path), ({ dimension }) => record(kind, { vector: quote(`float32[${dimension}]`) }));
     case "schema":
       return ifRead(artefacts.schema(path), columns => record(kind, { columns: union(columns.map(printColumn)) }));
+    case "forest":
+      return ifRead(artefacts.forest(path), forest => {
+        const outputs = forestOutputs(forest);
+        return record(kind, { prediction: quote(outputs === 1 ? "float32" : `float32[${outputs}]`) });
+      });
+    case "embedding":
+      return ifRead(artefacts.embedding(path), ({ dimension }) =>
+        record(kind, { vector: quote(`float32[${dimension}]`) }),
+      );
     default:
       return kind satisfies never;
   }

@@ -20,6 +20,8 @@ const OPERATORS = new Map<string, ArtefactKind>([
   ["queryFeast", "feast"],
   ["transformWorkflow", "workflow"],
   ["fromSchema", "schema"],
+  ["predictForest", "forest"],
+  ["queryEmbedding", "embedding"],
 ]);
 
 /** In the order of the texts; a path that is named twice comes twice. */

@@ -39,6 +39,8 @@ function isBeyondTypes(node: Node): boolean {
   if (node.kind === "minus") return typeof node.right !== "number" && node.right.some(name => typeof name !== "string");
   if (node.kind !== "apply") return false;
   const params = node.params as Readonly<Record<string, unknown>>;
+  // A service, or several views, are for the graph pass.
+  if (node.op === "queryFeast" && typeof params.view !== "string") return true;
   return COMPOSED.has(node.op) || "removeInputs" in params || "lambda" in params;
 }
 
