@@ -23,7 +23,8 @@ const STAYS_MS = 500;
 const PORTS = ["http", "grpc", "metrics"] as const;
 type Ports = Readonly<Record<(typeof PORTS)[number], number>>;
 
-export async function runProcess(record: ProcessRecord): Promise<Outcome> {
+export async function runProcess(recorded: ProcessRecord): Promise<Outcome> {
+  const record = withFreePort(recorded);
   const work = mkdtempSync(join(tmpdir(), "merlon-process-"));
   const repository = join(work, "repo");
   mkdirSync(repository);
@@ -168,6 +169,16 @@ async function get(path: string, ports: Ports): Promise<unknown> {
     const { code } = ((error as Error).cause ?? {}) as { code?: string };
     return code === "ECONNREFUSED" ? "connection refused" : "connection closed";
   }
+}
+
+/** Port 80 is taken, or not ours to take, on many a machine: `80x` is a free port and an x. */
+function withFreePort(record: ProcessRecord): ProcessRecord {
+  if (!record.args.some(word => /^--http-port=80\D/.test(word))) return record;
+  return {
+    ...record,
+    args: record.args.map(word => word.replace(/^--http-port=80(?=\D)/, "--http-port=<http_port>")),
+    stdout: record.stdout.map(line => line.replace('127.0.0.1:80"', '127.0.0.1:<http_port>"')),
+  };
 }
 
 /** A run that leaves ports and addresses to their defaults gets free ones of this machine. */
