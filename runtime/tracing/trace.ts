@@ -73,8 +73,9 @@ export interface TraceOptions {
   onEnd(trace: Trace): void;
 }
 
-/** Tensors are copied up to this many bytes each: a trace is no store. */
+/** Tensors are copied up to this many bytes each, and a trace takes so many notes: it is no store. */
 const MAX_TENSOR_BYTES = 2 ** 20;
+const MAX_NOTES = 4096;
 
 export function createTrace(options: TraceOptions, parent?: Trace, family: Trace[] = []): Trace {
   const stamps: { readonly moment: Moment; readonly ns: number }[] = [];
@@ -103,12 +104,12 @@ export function createTrace(options: TraceOptions, parent?: Trace, family: Trace
       [model, version, requestId] = [name, number, id];
     },
     stamp(moment, ns = performance.now() * 1e6) {
-      if (levels.timestamps) stamps.push({ moment, ns: Math.round(ns) });
+      if (levels.timestamps && stamps.length < MAX_NOTES) stamps.push({ moment, ns: Math.round(ns) });
     },
     note(activity, given) {
       if (!levels.tensors) return;
       for (const tensor of given)
-        if (tensor.data.byteLength <= MAX_TENSOR_BYTES)
+        if (tensor.data.byteLength <= MAX_TENSOR_BYTES && tensors.length < MAX_NOTES)
           tensors.push({ activity, tensor: { ...tensor, data: Uint8Array.from(tensor.data) } });
     },
     child: () => createTrace(options, trace, family),
