@@ -62,6 +62,8 @@ export async function startRedis(flags: readonly string[] = [], options: RedisOp
     await ended;
   };
   await start();
+  // A test that fails before its end leaves no server behind.
+  process.once("exit", () => server.kill("SIGKILL"));
   return {
     port,
     kill,
