@@ -57,7 +57,8 @@ test("every family parses: counters, gauges, summaries, a histogram, the cache's
     // The request summary would mix hits and misses: a cached model has none.
     expect(families.nv_inference_request_summary_us?.samples ?? []).toEqual([]);
     expect(families.nv_inference_queue_summary_us?.type).toBe("summary");
-    expect(value("nv_inference_compute_infer_duration_us")).toBeGreaterThanOrEqual(40_000);
+    // Two delays of 20 ms; a timer may fire up to a millisecond early.
+    expect(value("nv_inference_compute_infer_duration_us")).toBeGreaterThanOrEqual(38_000);
   } finally {
     await server.stop();
   }
