@@ -1,5 +1,6 @@
 /** `merlon build FILE --out DIR`: compiles an ensemble to a model repository. */
-import { relative } from "node:path";
+import { existsSync } from "node:fs";
+import { join, relative } from "node:path";
 import { Command, Option } from "commander";
 import type { Layout, Names, PassName } from "../compiler/index.js";
 import { offOption } from "./off-option.js";
@@ -16,7 +17,7 @@ interface Options {
 export const buildCommand = (): Command =>
   new Command("build")
     .description("compile an ensemble to a Triton model repository")
-    .argument("<file>", "*.ensemble.ts")
+    .argument("<file>", "*.ensemble.ts, or the folder of a fitted workflow, which becomes a model of its own")
     .option("-o, --out <folder>", "model repository to write; other models in it stay", "model-repo")
     .option("-w, --watch", "build again whenever a file or an artefact changes")
     .addOption(
@@ -47,6 +48,14 @@ The repository is replaced in one step: after an error or a kill the old one is 
 (\`--model-control-mode poll\`) takes each build up.`,
     )
     .action(async (file: string, options: Options) => {
+      if (existsSync(join(file, "workflow.json"))) {
+        const { buildWorkflowModel } = await import("../compiler/index.js");
+        const name = buildWorkflowModel(file, options.out);
+        process.stdout.write(
+          `✔ Built ${join(options.out, name)}\nServe it:\n  merlon serve --model-repository ${options.out}\n`,
+        );
+        return;
+      }
       if (!options.watch) {
         await buildOnce(file, options);
         return;

@@ -2,8 +2,9 @@
  * A fitted workflow → a model of its own: it answers the columns that `merlon transform` writes, and nulls travel both ways in tensors
  * `NAME__validity` (BOOL, optional).
  */
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { readWorkflow, WORKFLOW_FILE } from "../../triton-protos/artefacts/workflow.js";
 import { printModelConfig } from "../../triton-protos/model-config.js";
 import { type Plan, printPlan } from "../../triton-protos/plan.js";
@@ -52,4 +53,18 @@ export function writeWorkflowModel(
   writeFileSync(join(version, "plan.json"), printPlan(plan));
   writeFileSync(join(repository, plan.name, "config.pbtxt"), printModelConfig(workflowConfig(plan, maxBatchSize)));
   return plan.name;
+}
+
+/** The same, in one step, in the place of a model of that name. */
+export function buildWorkflowModel(folder: string, repository: string): string {
+  const { name } = readWorkflow(folder);
+  mkdirSync(repository, { recursive: true });
+  const staging = stagingFolder(join(repository, name));
+  try {
+    writeWorkflowModel(folder, staging);
+    replaceFolder(join(staging, name), join(repository, name));
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+  return name;
 }
