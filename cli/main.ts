@@ -3,10 +3,13 @@
  * The `merlon` command: each subcommand is a file of its own and loads what it needs when it runs.
  */
 import { readFileSync } from "node:fs";
+import { bundled } from "./bundled.js";
 
 // A server starts without the compiler and the other commands.
-if (process.argv[2] === "serve") await (await import("./serve.js")).serve(process.argv.slice(3));
-else await main();
+if (process.argv[2] === "serve") {
+  const { serve } = (await import(bundled("serve", "./serve.js"))) as typeof import("./serve.js");
+  await serve(process.argv.slice(3));
+} else await main();
 
 async function main(): Promise<void> {
   const { Command } = await import("commander");

@@ -1,17 +1,10 @@
 #!/usr/bin/env node
 /**
- * `tritonserver`: Triton's command line, exit codes and signals in front of the same server as `merlon serve`.
+ * The `tritonserver` command.
  */
-import { runServer } from "./run-server.js";
-import { usageText } from "./tritonserver/flags.js";
-import { UsageError } from "./tritonserver/getopt.js";
-import { serveOptions } from "./tritonserver/serve-options.js";
+import { bundled } from "./bundled.js";
 
-try {
-  const options = serveOptions(process.argv.slice(2), process.argv[1], text => void process.stderr.write(`${text}\n`));
-  await runServer(options, false);
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${[...error.before, usageText().trimEnd(), ...error.after].join("\n")}\n`);
-  process.exit(1);
-}
+const { tritonserver } = (await import(
+  bundled("tritonserver", "./tritonserver/command.js")
+)) as typeof import("./tritonserver/command.js");
+await tritonserver();

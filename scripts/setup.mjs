@@ -107,10 +107,10 @@ async function compile() {
     statSync(join(ROOT, "tsconfig.base.json")).mtimeMs,
   );
   if (existsSync(stamp) && existsSync(join(ROOT, "dist")) && Number(readFileSync(stamp, "utf8")) >= due) return;
-  await step(
-    "Compiling TypeScript",
-    () => void run(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-b"]),
-  );
+  await step("Compiling TypeScript", () => {
+    run(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-b"]);
+    run(process.execPath, [join(ROOT, "scripts/bundle.mjs")]);
+  });
   mkdirSync(STAMPS, { recursive: true });
   writeFileSync(stamp, String(due));
 }
