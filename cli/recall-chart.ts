@@ -48,7 +48,7 @@ export function recallPage(points: readonly RecallPoint[], topk: number, file: s
   const line = points.map(p => `${x(p.p50).toFixed(1)},${y(p.recall).toFixed(1)}`).join(" ");
   const rows = points
     .map(
-      (p, i) =>
+      (p, _i) =>
         `<tr><td>${entity(label(p))}</td><td>${p.recall.toFixed(4)}</td><td>${p.p50.toFixed(3)}</td><td>${p.p99.toFixed(3)}</td></tr>`,
     )
     .join("");

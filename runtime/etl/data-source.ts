@@ -9,7 +9,7 @@ import { arrowTypes, loadArrow } from "./arrow-data.js";
 import { type DataFormat, FORMATS, formatOf, parquetRelation, textRelation } from "./data-formats.js";
 import { type Database, glob } from "./database.js";
 import { didYouMean } from "./nearest-name.js";
-import { identifier, text, texts } from "./sql/literal.js";
+import { identifier, texts } from "./sql/literal.js";
 import { declaredType, refuseType, sourceExpression } from "./sql/source-column.js";
 
 export interface DataFiles {

@@ -40,9 +40,9 @@ describe("operators become calls around verbatim operands", () => {
     const text =
       'const s = source({ a: "int64" });\nconst b = ["a"] >> op();\nconst c = ["a"] + b;\nconst d = b + ["a"];\n';
     expect(body(text).split("\n").slice(1, 4)).toEqual([
-      'const b = $chain($list(s, ["a"], 1) , op(), 0);',
-      'const c = $plus($list(s, ["a"], 3) , b, 2);',
-      'const d = $plus(b , $list(s, ["a"], 5), 4);',
+      'const b = $chain($list(s, ["a"], 2) , op(), 1);',
+      'const c = $plus($list(s, ["a"], 4) , b, 3);',
+      'const d = $plus(b , $list(s, ["a"], 6), 5);',
     ]);
   });
 
