@@ -96,7 +96,7 @@ function readRows(step: AnyStep, plan: Plan): string | undefined {
 
 const idOf = (col: Column, i: number): string | number => {
   const value = col.values[i]!;
-  return typeof value === "bigint" ? (value <= 9007199254740991n ? Number(value) : `${value}`) : value;
+  return typeof value === "bigint" ? (Number.isSafeInteger(Number(value)) ? Number(value) : `${value}`) : value;
 };
 
 /** Ids by request row: candidates of candidates belong to their user too. */
