@@ -1,7 +1,9 @@
 /**
  * What a server is started with, and what runs then.
  */
+import type { Clock } from "./clock.js";
 import type { GpuChoice } from "./gpus.js";
+import type { Around } from "./repository/around.js";
 import type { LogOptions } from "./server-log.js";
 import type { TracerOptions } from "./tracing/tracer.js";
 import { type ConnectionCare, DEFAULT_CARE } from "./transport/grpc/connection-care.js";
@@ -78,6 +80,12 @@ export interface ServeOptions {
   readonly seed?: bigint;
   /** Runs the golden rows of fitted workflows as they load, and warns of differences (the default) or refuses the model. */
   readonly verifyWorkflows?: "off" | "warn" | "refuse";
+  /** Mocks stand in for backends, model files and stores that aren't here; see `backends/mock`. */
+  readonly mockMissing?: boolean;
+  /** Layers between the server and its models, the outermost first: mocks, faults, replacements. */
+  readonly around?: readonly Around[];
+  /** What mocks, faults and the ages of features are told by; the machine's clock by default. */
+  readonly clock?: Clock;
   readonly log?: Partial<LogOptions>;
   /** File that takes the log instead of the process's streams. */
   readonly logFile?: string;
@@ -145,6 +153,9 @@ export const withDefaults = (given: ServeOptions) => {
     allowCpuMetrics: given.allowCpuMetrics ?? true,
     metricsConfig: given.metricsConfig ?? {},
     trace: given.trace,
+    mockMissing: given.mockMissing ?? false,
+    around: given.around ?? [],
+    clock: given.clock,
     httpRestrictedApis: given.httpRestrictedApis ?? [],
     grpcRestrictedProtocols: given.grpcRestrictedProtocols ?? [],
     httpHeaderForwardPattern: given.httpHeaderForwardPattern ?? "",

@@ -3,6 +3,7 @@
  */
 
 import { stat } from "node:fs/promises";
+import { mockMissing } from "./backends/mock/mock-missing.js";
 import { chooseCache } from "./cache/choose-cache.js";
 import type { ResponseCache } from "./cache/local-cache.js";
 import { RuntimeFault } from "./errors.js";
@@ -10,6 +11,7 @@ import { findGpus } from "./gpus.js";
 import { logWriter } from "./log-file.js";
 import { createLogSettings } from "./log-settings.js";
 import { openPorts } from "./open-ports.js";
+import { layered } from "./repository/around.js";
 import { createRegistry, type Registry } from "./repository/registry.js";
 import { createRateLimiter } from "./scheduling/rate-limiter.js";
 import { createSeeds } from "./seeds.js";
@@ -31,7 +33,10 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   const logState = { ...options.log };
   const log = createLog(logState, options.writeLog);
   const cache = await requireGood(options, log);
-  const registry: Registry = createRegistry({
+  const mocks = mockMissing((model, reason) => log.warning("mock", `a mock stands in for model '${model}': ${reason}`));
+  const layers = options.mockMissing ? [...options.around, mocks] : options.around;
+  const around = layers.length > 0 ? layered(layers) : undefined;
+  const models: Registry = createRegistry({
     repositories: options.modelRepositories,
     control: options.modelControlMode,
     autoComplete: !options.disableAutoComplete,
@@ -45,6 +50,8 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     models: modelCaller(() => registry),
     server: serverModels(() => registry),
     log,
+    around,
+    clock: options.clock,
     drawSeed: createSeeds(options.seed),
     onGoldenDifference:
       options.verifyWorkflows === "off"
@@ -53,6 +60,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
           ? "refuse"
           : message => log.warning("merlon", message),
   });
+  const registry = around?.registry?.(models) ?? models;
   await loadFirst(registry, options, log, cache !== undefined);
   options.onLoaded();
 

@@ -198,6 +198,11 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
     "Merlon",
     [
       flag("seed", "integer", "Makes the sampling of requests that name no seed repeatable."),
+      flag(
+        "mock-missing",
+        "",
+        "Mocks answer for every back end and model file that isn't here, from the configuration alone; docs/testing.md.",
+      ),
       flag("verify-workflows", "string", "off, warn (default) or refuse: golden rows of fitted workflows at load."),
       flag(
         "gpu",

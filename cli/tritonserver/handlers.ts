@@ -204,6 +204,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "allow-sagemaker": absentFrontEnd("SageMaker"),
   "allow-vertex-ai": absentFrontEnd("Vertex AI"),
   gpu: (o, v) => (o.gpu = readGpu(v)),
+  "mock-missing": o => (o.mockMissing = true),
   seed: (o, v) => (o.seed = readSeed(v)),
   "verify-workflows": (o, v) => (o.verifyWorkflows = oneOf(v, ["off", "warn", "refuse"], "verify-workflows")),
   "response-cache-byte-size": (o, v, warn) => {

@@ -4,11 +4,13 @@
 
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import type { Cancellation } from "../cancellation.js";
+import type { Clock } from "../clock.js";
 import type { Controls } from "../data-plane/controls.js";
 import type { InferRequest, InferResponse } from "../data-plane/request.js";
 import type { RuntimeFault } from "../errors.js";
 import type { Gpus } from "../gpus.js";
 import type { ModelCaller, PrepareContext } from "../plan/kernel.js";
+import type { Around } from "../repository/around.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { Trace } from "../tracing/trace.js";
@@ -70,6 +72,10 @@ export interface LoadContext {
   /** Draws the seed of a request that names none (`--seed` makes the sequence repeatable). */
   drawSeed(): bigint;
   readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];
+  /** The machine's where it is left out. */
+  readonly clock?: Clock;
+  /** Stands between a plan and its steps. */
+  readonly aroundStep?: Around["step"];
 }
 
 export interface LoadedModel {
@@ -94,6 +100,8 @@ export interface LoadedModel {
 }
 
 export interface Backend {
+  /** Its models run on no device, so an instance group may ask for any. */
+  readonly anyDevice?: true;
   /** Models of the same repository that must be ready before this one loads (a plan's ONNX models). */
   dependencies?(folder: string, config: ModelConfig): Promise<readonly string[]>;
   /** Fills in what the configuration leaves out and the model file knows (`max_batch_size`, inputs, outputs). */

@@ -11,6 +11,7 @@ const BACKENDS: Readonly<Record<string, () => Promise<Backend>>> = {
   identity: async () => (await import("./identity.js")).identityBackend,
   javascript: async () => (await import("./javascript.js")).javascriptBackend,
   merlon: async () => (await import("./merlon.js")).merlonBackend,
+  mock: async () => (await import("./mock.js")).mockBackend,
   onnxruntime: async () => (await import("./onnxruntime.js")).onnxruntimeBackend,
   query: async () => (await import("./query.js")).queryBackend,
   repeat: async () => (await import("./repeat.js")).repeatBackend,

@@ -34,7 +34,11 @@ export const merlonBackend: Backend = {
   load: async context => {
     const plan = await readPlan(context.folder);
     checkConfig(plan, context.config);
-    const executable = await preparePlan(plan, context);
+    const { aroundStep, name: model, folder } = context;
+    const executable = await preparePlan(plan, {
+      ...context,
+      ...(aroundStep && { around: (step, prepare) => aroundStep({ model, plan, step, folder }, prepare) }),
+    });
     const form = plan.stage ? stageForm(plan, plan.stage, context.config) : requestForm(plan, context.config);
     return {
       execute: requests => Promise.all(requests.map(request => answer(executable, form, context, request))),

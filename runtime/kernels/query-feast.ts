@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type FeastRepository, readFeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
 import type { Step } from "../../triton-protos/plan.js";
 import type { ColumnSchema } from "../../triton-protos/schema.js";
+import { type Clock, systemClock } from "../clock.js";
 import { RuntimeFault } from "../errors.js";
 import type { Kernel, PreparedKernel } from "../plan/kernel.js";
 import { type Column, childRows, gather, type Rows, rootRows } from "../plan/table.js";
@@ -24,7 +25,10 @@ export const queryFeast: Kernel<"queryFeast"> = {
     try {
       const eventTimes = columns.some(col => col.ttlSeconds !== null);
       const reader = await store.prepare(lookup.reads, { bytes, eventTimes });
-      return { run: prepareRun(step, lookup, columns, reader), close: () => store.close() };
+      return {
+        run: prepareRun(step, lookup, columns, reader, context.clock ?? systemClock),
+        close: () => store.close(),
+      };
     } catch (error) {
       await store.close();
       throw error;
@@ -59,6 +63,7 @@ function prepareRun(
   { joins }: Lookup,
   columns: readonly PreparedColumn[],
   reader: FeatureReader,
+  clock: Clock,
 ): PreparedKernel["run"] {
   const ages = columns.some(col => col.ttlSeconds !== null);
   return (inputs, { signal }) => {
@@ -68,7 +73,7 @@ function prepareRun(
     const count = distinct.count + (distinct.nullRow < 0 ? 0 : 1);
     const found = reader.getOnline(keys, count, signal);
     const finish = (features: readonly FeatureColumn[]) => {
-      const now = ages ? Date.now() / 1000 : 0;
+      const now = ages ? clock.now() / 1000 : 0;
       const current = features.map((feature, i) => {
         const { ttlSeconds } = columns[i]!;
         return ttlSeconds === null ? feature : withoutOutdated(feature, ttlSeconds, now);

@@ -6,7 +6,7 @@ import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../tri
 import { RuntimeFault } from "../errors.js";
 import { prepareKernel } from "../kernels/index.js";
 import { guards } from "./branches.js";
-import type { PrepareContext, PreparedKernel, RunContext } from "./kernel.js";
+import type { PreparedKernel, PreparePlanContext, RunContext } from "./kernel.js";
 import { nameFault, type RunNotes, runStages, type Stage } from "./run-stages.js";
 import type { Column } from "./table.js";
 
@@ -35,13 +35,13 @@ export interface ExecutablePlan {
  * Prepares every step, in order.
  * @throws RuntimeFault naming the step and the artefact; steps prepared before are closed
  */
-export async function preparePlan(plan: Plan, context: PrepareContext): Promise<ExecutablePlan> {
+export async function preparePlan(plan: Plan, { around, ...context }: PreparePlanContext): Promise<ExecutablePlan> {
   const kernels: PreparedKernel[] = [];
   const close = async () => {
     for (const kernel of kernels) await kernel.close?.();
   };
   try {
-    for (const step of plan.steps) kernels.push(await prepareStep(step, context));
+    for (const step of plan.steps) kernels.push(await prepareStep(step, () => prepareKernel(step, context), around));
   } catch (error) {
     await close();
     throw error;
@@ -50,9 +50,13 @@ export async function preparePlan(plan: Plan, context: PrepareContext): Promise<
   return { plan, run: (inputs, runContext) => runPlan(layout, inputs, runContext), close };
 }
 
-async function prepareStep(step: AnyStep, context: PrepareContext): Promise<PreparedKernel> {
+async function prepareStep(
+  step: AnyStep,
+  prepare: () => PreparedKernel | Promise<PreparedKernel>,
+  around: PreparePlanContext["around"],
+): Promise<PreparedKernel> {
   try {
-    return await prepareKernel(step, context);
+    return await (around ? around(step, prepare) : prepare());
   } catch (error) {
     throw nameFault(step, error, error instanceof Error ? error.message : "internal error");
   }

@@ -4,7 +4,8 @@
 
 import type { WireType } from "../../triton-protos/datatype.js";
 import type { OpKind } from "../../triton-protos/op-params.js";
-import type { Step } from "../../triton-protos/plan.js";
+import type { AnyStep, Step } from "../../triton-protos/plan.js";
+import type { Clock } from "../clock.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { Column } from "./table.js";
 
@@ -39,6 +40,17 @@ export interface PrepareContext {
   readonly models: ModelCaller;
   /** What to do where a workflow's golden rows come out otherwise; default: refuse to load. */
   readonly onGoldenDifference?: "refuse" | "skip" | ((message: string) => void) | undefined;
+  /** What the ages of features are told by; the machine's clock where it is left out. */
+  readonly clock?: Clock | undefined;
+}
+
+/** What a plan may use while it is being prepared. */
+export interface PreparePlanContext extends PrepareContext {
+  /** Stands between the plan and each of its steps, but not between a workflow inside it and that workflow's. */
+  readonly around?: (
+    step: AnyStep,
+    prepare: () => PreparedKernel | Promise<PreparedKernel>,
+  ) => PreparedKernel | Promise<PreparedKernel>;
 }
 
 /** What a kernel may use while it runs. */

@@ -6,8 +6,9 @@ import { basename, join } from "node:path";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { complete, messageType } from "../../triton-protos/proto-root.js";
 import type { Backend, LoadContext, LoadedModel, ServerModels } from "../backends/backend.js";
-import { loadBackend } from "../backends/index.js";
+import { loadBackend, UnknownBackend } from "../backends/index.js";
 import type { ResponseCache } from "../cache/local-cache.js";
+import type { Clock } from "../clock.js";
 import { RuntimeFault } from "../errors.js";
 import type { Gpus } from "../gpus.js";
 import type { ModelCaller, PrepareContext } from "../plan/kernel.js";
@@ -16,6 +17,7 @@ import type { RateLimiter } from "../scheduling/rate-limiter.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
 import type { ServerLog } from "../server-log.js";
 import { createStatistics, type VersionStatistics } from "../statistics.js";
+import type { Around } from "./around.js";
 import { fileInside } from "./inside-folder.js";
 import { type Labels, readLabels } from "./labels.js";
 import type { VersionFolder } from "./layout.js";
@@ -60,6 +62,9 @@ export interface LoadOptions {
   /** Bounds instances by the resources that their groups name. */
   readonly rateLimiter?: RateLimiter | undefined;
   readonly log?: ServerLog;
+  /** What stands between the server and its models, if anything does. */
+  readonly around?: Around | undefined;
+  readonly clock?: Clock | undefined;
   drawSeed(): bigint;
   readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];
 }
@@ -70,7 +75,7 @@ const BACKENDS_FOLDER = "/opt/tritonserver/backends";
 /** A `runtime` that is not the backend's own library can't be had. @throws RuntimeFault with Triton's text */
 function refuseRuntime({ name, backend, runtime, parameters }: ModelConfig, folder: string, version: string): void {
   if (runtime && basename(runtime) !== `libtriton_${backend}.so`)
-    throw new RuntimeFault(
+    throw new UnknownBackend(
       "INVALID_ARGUMENT",
       `unable to find backend library '${runtime}' for model '${name}', searched: '${version}' '${folder}' '${BACKENDS_FOLDER}/${backend}' `,
     );
@@ -93,8 +98,12 @@ export async function loadVersion(
 ): Promise<ReadyVersion> {
   const started = performance.now();
   const { config: written } = polled;
-  refuseRuntime(written, polled.folder, folder);
-  const backend = await backendFor(written, folder);
+  const choose = async (): Promise<Backend> => {
+    refuseRuntime(written, polled.folder, folder);
+    return backendFor(written, folder);
+  };
+  const { around } = options;
+  const backend = await (around?.backend ? around.backend({ config: written, folder }, choose) : choose());
   if (!polled.configured && !backend.autoComplete)
     throw new RuntimeFault("NOT_FOUND", `model configuration is not provided for model '${written.name}'`);
   if (written.default_model_filename)
@@ -108,7 +117,7 @@ export async function loadVersion(
       : written;
   if (written.max_batch_size === 0 && config.max_batch_size > 0)
     options.log?.warning(written.backend, batchFilledIn(config));
-  validateVersion(config, options.gpus);
+  validateVersion(config, backend.anyDevice ? undefined : options.gpus);
   await validateStates(config, polled.folder);
   const served = complete(messageType("inference.ModelConfig"), config) as ModelConfig;
   const context: LoadContext = {
@@ -121,6 +130,8 @@ export async function loadVersion(
     gpus: options.gpus,
     drawSeed: options.drawSeed,
     ...(options.onGoldenDifference && { onGoldenDifference: options.onGoldenDifference }),
+    ...(options.clock && { clock: options.clock }),
+    ...(around?.step && { aroundStep: around.step }),
   };
   const labels = readLabels(served, polled.folder);
   const creating = <T>(work: Promise<T>): Promise<T> =>
@@ -130,7 +141,9 @@ export async function loadVersion(
       throw error;
     });
   // Of our back ends this one looks into its files only when an instance opens them.
-  const loaded = await (written.backend === "onnxruntime" ? creating(backend.load(context)) : backend.load(context));
+  const loaded = await (written.backend === "onnxruntime" && !backend.anyDevice
+    ? creating(backend.load(context))
+    : backend.load(context));
   const ready = loaded.config ?? served;
   const scheduler = await creating(
     createScheduler(ready, loaded, statistics, folder, options.cache, options.rateLimiter),

@@ -25,6 +25,13 @@ const FILES: Readonly<Record<string, string>> = {
 /** Kernels of a plan are re-entrant, so requests of a `merlon` model need not wait for each other. */
 const INSTANCES: Readonly<Record<string, number>> = { onnxruntime: 2, merlon: 64 };
 
+export interface NormaliseOptions {
+  readonly autoComplete?: boolean;
+  readonly gpus?: Gpus | undefined;
+  /** The backend of a model that names none and has no file that tells one. */
+  readonly assume?: string | undefined;
+}
+
 /**
  * Fills in name, backend, platform, default file, version policy, pinned memory and instance groups.
  * @param files names in the first version folder
@@ -34,10 +41,9 @@ export function normaliseConfig(
   written: ModelConfig,
   name: string,
   files: readonly string[],
-  autoComplete = true,
-  gpus: Gpus = NO_GPUS,
+  { autoComplete = true, gpus = NO_GPUS, assume }: NormaliseOptions = {},
 ): ModelConfig {
-  const config = withBackend({ ...written, name: written.name || name }, files, autoComplete);
+  const config = withBackend({ ...written, name: written.name || name }, files, autoComplete, assume);
   const latest = { latest: { num_versions: 1 } };
   // A policy that is there but empty serves every version, and is shown empty.
   const version_policy = config.version_policy ?? latest;
@@ -78,7 +84,12 @@ export function fillSchedulers(config: ModelConfig): ModelConfig {
   };
 }
 
-function withBackend(config: ModelConfig, files: readonly string[], autoComplete: boolean): ModelConfig {
+function withBackend(
+  config: ModelConfig,
+  files: readonly string[],
+  autoComplete: boolean,
+  assume: string | undefined,
+): ModelConfig {
   let { backend, platform, default_model_filename } = config;
   if (platform === "ensemble" || config.ensemble_scheduling) return config;
   if (!backend)
@@ -97,6 +108,7 @@ function withBackend(config: ModelConfig, files: readonly string[], autoComplete
             ? "merlon"
             : byName);
     if (backend && backend === byName) default_model_filename ||= `model.${backend}`;
+    backend ||= assume ?? "";
     if (!backend)
       throw new RuntimeFault(
         "INVALID_ARGUMENT",

@@ -37,6 +37,8 @@ export interface PollOptions {
   /** Name of a configuration in `configs/` that goes before `config.pbtxt`. */
   readonly configName?: string;
   readonly warn?: (text: string) => void;
+  /** The backend of a model that names none; a model without a version folder has version 1 then. */
+  readonly assume?: string | undefined;
 }
 
 /** A model that no repository has. */
@@ -71,11 +73,19 @@ async function readModel(
   override: Override | undefined,
 ): Promise<PolledModel> {
   const autoComplete = options.autoComplete ?? true;
-  const available = await scanVersions(folder, options.warn);
-  const firstFiles = available[0] === undefined ? [] : await readdir(available[0].folder);
+  const found = await scanVersions(folder, options.warn);
+  const firstFiles = found[0] === undefined ? [] : await readdir(found[0].folder);
   const written =
     override?.config === undefined ? await readConfig(folder, options) : readConfigOverride(override.config);
-  const config = normaliseConfig(written ?? parseModelConfig("", ""), name, firstFiles, autoComplete, options.gpus);
+  const { assume } = options;
+  const named = written?.version_policy?.specific?.versions ?? [1];
+  const available =
+    found.length === 0 && assume ? named.map(version => ({ version, folder: join(folder, String(version)) })) : found;
+  const config = normaliseConfig(written ?? parseModelConfig("", ""), name, firstFiles, {
+    autoComplete,
+    gpus: options.gpus,
+    assume,
+  });
   if (config.name !== basename(folder))
     throw new RuntimeFault(
       "INVALID_ARGUMENT",

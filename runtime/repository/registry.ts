@@ -115,24 +115,27 @@ export function createRegistry(options: RegistryOptions): Registry {
   function read(name: string, override: Override | undefined, round: Round): Promise<PolledModel> {
     const known = override ? undefined : round.get(name);
     if (known) return known;
-    const reading = pollModel(name, { ...options, warn: text => log.warning("model_lifecycle", text) }, override).catch(
-      error => {
-        const fault = RuntimeFault.from(error, (error as Error).message);
-        const bare = error instanceof UnknownModel || error instanceof AmbiguousModel;
+    const { assume } = options.around ?? {};
+    const reading = pollModel(
+      name,
+      { ...options, assume, warn: text => log.warning("model_lifecycle", text) },
+      override,
+    ).catch(error => {
+      const fault = RuntimeFault.from(error, (error as Error).message);
+      const bare = error instanceof UnknownModel || error instanceof AmbiguousModel;
+      log.error(
+        "model_repository_manager",
+        bare ? fault.message : `Poll failed for model directory '${name}': ${fault.message}`,
+      );
+      if (error instanceof AmbiguousModel && options.control === "explicit")
         log.error(
           "model_repository_manager",
-          bare ? fault.message : `Poll failed for model directory '${name}': ${fault.message}`,
+          `failed to poll model '${name}': model not found in any model repository.`,
         );
-        if (error instanceof AmbiguousModel && options.control === "explicit")
-          log.error(
-            "model_repository_manager",
-            `failed to poll model '${name}': model not found in any model repository.`,
-          );
-        throw new RuntimeFault("INTERNAL", `failed to load '${name}', failed to poll from model repository`, {
-          cause: error,
-        });
-      },
-    );
+      throw new RuntimeFault("INTERNAL", `failed to load '${name}', failed to poll from model repository`, {
+        cause: error,
+      });
+    });
     if (!override) round.set(name, reading);
     return reading;
   }

@@ -58,13 +58,13 @@ export function validateModel(config: ModelConfig): void {
 }
 
 /** Rules checked when a version is loaded: a breach makes the version unavailable. */
-/** @param gpus those of the server */
-export function validateVersion(config: ModelConfig, gpus: Gpus): void {
+/** @param gpus those of the server; undefined where the model needs none, whatever it asks for */
+export function validateVersion(config: ModelConfig, gpus: Gpus | undefined): void {
   if (config.platform === "ensemble") return;
   for (const input of config.input) validateTensor("input", input, config);
   for (const output of config.output) validateTensor("output", output, config);
   validateBatchIo(config);
-  for (const group of config.instance_group) validateGroup(group, config.name, gpus);
+  if (gpus) for (const group of config.instance_group) validateGroup(group, config.name, gpus);
 }
 
 function validateGroup({ name, kind, gpus, profile }: ModelInstanceGroup, model: string, there: Gpus): void {

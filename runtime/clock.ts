@@ -1,0 +1,25 @@
+/**
+ * Time as mocks, faults and ages of features see it: the machine's, or one that a test moves.
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import type { Cancellation } from "./cancellation.js";
+
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Resolves after that many milliseconds, or as soon as the client has gone away. */
+  sleep(milliseconds: number, signal?: Cancellation): Promise<void>;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  async sleep(milliseconds, signal) {
+    if (milliseconds <= 0 || signal?.aborted) return;
+    if (!signal) return pause(milliseconds);
+    const ended = new AbortController();
+    const onAbort = (): void => ended.abort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    await pause(milliseconds, undefined, { signal: ended.signal }).catch(() => {});
+    signal.removeEventListener("abort", onAbort);
+  },
+};
