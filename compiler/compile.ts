@@ -8,10 +8,10 @@ import { withoutInputs } from "../triton-protos/cut-plan.js";
 import type { Plan } from "../triton-protos/plan.js";
 import { isMerlonFile, SUFFIXES } from "./1-rewrite/rewrite.js";
 import { check, isGeneral } from "./2-check/check.js";
-import { loadSources, type ProgramSources, transpile } from "./2-check/sources.js";
+import { loadSources, type ProgramSources, releaseSources, transpile } from "./2-check/sources.js";
 import { artefactReader } from "./3-graph/artefacts.js";
 import type { GraphDocument } from "./3-graph/document.js";
-import { evaluate } from "./3-graph/evaluate.js";
+import { evaluate, startEvaluator } from "./3-graph/evaluate.js";
 import { type InferredGraph, type InferredStep, infer } from "./3-graph/infer.js";
 import { lower } from "./4-plan/lower.js";
 import { type Optimised, optimise, type PassName, type PassReport } from "./4-plan/passes.js";
@@ -62,15 +62,19 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
   const entry = resolve(file);
   const unreadable = fileProblem(entry);
   if (unreadable) return { ok: false, diagnostics: locate([unreadable], () => ""), files: [entry] };
+  startEvaluator();
   const sources = loadSources(entry);
   const read = (path: string) => sources.texts.get(path) ?? "";
   const artefacts = artefactReader(dirname(entry));
   const files = () => [...sources.texts.keys(), ...artefacts.used];
   const findings: Finding[] = [...sources.findings];
-  if (findings.length) return { ok: false, diagnostics: locate(findings, read), files: files() };
+  if (findings.length) {
+    releaseSources(sources);
+    return { ok: false, diagnostics: locate(findings, read), files: files() };
+  }
   findings.push(...addEnvironment(sources, artefacts), ...check(sources));
-
   const transpiled = transpile(sources);
+  releaseSources(sources);
   const evaluated = await evaluate({
     entry: pathToFileURL(sources.entry).href,
     modules: transpiled.modules,

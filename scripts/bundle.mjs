@@ -1,5 +1,5 @@
-// dist/ → dist/bundle/: the server's modules in a few files, so that a start reads these instead of some three hundred. `merlon serve` and
-// `tritonserver` take them when they are there and not older than dist/. Packages with native code, and what only a few models need, stay outside.
+// dist/ → dist/bundle/: the server's modules in a few files, so that a start reads these instead of some three hundred, and `merlon` as a program
+// sees it. `merlon serve`, `tritonserver` and the compiler take them when they are there and not older than dist/. Packages with native code, and what only a few models need, stay outside.
 import { rmSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,20 +19,29 @@ const ownUrls = {
   },
 };
 
-const bundle = await rolldown({
-  input: { serve: join(dist, "cli/serve.js"), tritonserver: join(dist, "cli/tritonserver/command.js") },
-  platform: "node",
-  external: id => !/^(\.|\/|#|protobufjs|@protobufjs|prom-client|tdigest|bintrees|zod|yaml|commander)/.test(id),
-  plugins: [ownUrls],
-  logLevel: "silent",
-});
 rmSync(out, { recursive: true, force: true });
-const { output } = await bundle.write({
-  dir: out,
-  format: "esm",
-  entryFileNames: "[name].js",
-  chunkFileNames: "[name]-[hash].js",
-});
-await bundle.close();
+const output = [
+  ...(await write({ serve: "cli/serve.js", tritonserver: "cli/tritonserver/command.js" })),
+  ...(await write({ "evaluation-worker": "compiler/3-graph/evaluation-worker.js", dsl: "compiler/dsl/index.js" })),
+];
 const bytes = output.reduce((sum, chunk) => sum + (chunk.code?.length ?? 0), 0);
 process.stdout.write(`${output.length} files, ${(bytes / 1024).toFixed(0)} KiB in ${relative(root, out)}\n`);
+
+/** Entries that share their modules: one copy of each. */
+async function write(input) {
+  const bundle = await rolldown({
+    input: Object.fromEntries(Object.entries(input).map(([name, file]) => [name, join(dist, file)])),
+    platform: "node",
+    external: id => !/^(\.|\/|#|protobufjs|@protobufjs|prom-client|tdigest|bintrees|zod|yaml|commander)/.test(id),
+    plugins: [ownUrls],
+    logLevel: "silent",
+  });
+  const { output } = await bundle.write({
+    dir: out,
+    format: "esm",
+    entryFileNames: "[name].js",
+    chunkFileNames: "[name]-[hash].js",
+  });
+  await bundle.close();
+  return output;
+}

@@ -39,13 +39,33 @@ const OPTIONS: ts.CompilerOptions = {
   paths: { merlon: [DSL] },
 };
 
+/** Where the declarations of `merlon` and of what they name are: they stay as they are while a process lives. */
+const KEPT = [new URL("../../", import.meta.url), new URL("../..", import.meta.resolve("zod"))].map(url =>
+  fileURLToPath(url),
+);
+
+/** The project of an earlier program, holding nothing but those declarations, read and bound. */
+let spare: Project | undefined;
+
+/** A project that no other program uses meanwhile. */
+function takeProject(): Project {
+  const project =
+    spare ??
+    new Project({ compilerOptions: OPTIONS, skipAddingFilesFromTsConfig: true, skipFileDependencyResolution: true });
+  spare = undefined;
+  return project;
+}
+
+/** The program is done with: its project serves the next one. `sources.project` must not be used any more. */
+export function releaseSources({ project }: Pick<ProgramSources, "project">): void {
+  for (const file of project.getSourceFiles())
+    if (!(file.isDeclarationFile() && KEPT.some(folder => file.getFilePath().startsWith(folder)))) file.forget();
+  spare = project;
+}
+
 /** Reads and rewrites the program's files. @throws when the entry file does not exist */
 export function loadSources(entry: string): ProgramSources {
-  const project = new Project({
-    compilerOptions: OPTIONS,
-    skipAddingFilesFromTsConfig: true,
-    skipFileDependencyResolution: true,
-  });
+  const project = takeProject();
   project.addSourceFileAtPath(entry);
   project.resolveSourceFileDependencies();
   const texts = new Map<string, string>();

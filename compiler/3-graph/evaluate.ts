@@ -2,7 +2,9 @@
  * JavaScript of a program's files → the graph it describes. User code runs in a worker with a time limit, never in the compiler.
  */
 import { Worker } from "node:worker_threads";
+import { bundledFile } from "../../triton-protos/bundled-file.js";
 import type { Evaluated } from "./document.js";
+import type { EvaluationRequest } from "./evaluation-worker.js";
 import { whereBusy } from "./where-busy.js";
 
 export interface EvaluateOptions {
@@ -20,16 +22,39 @@ export interface TimedOut {
   readonly stack: string;
 }
 
+/** The thread's code, or `merlon` as programs see it, in one file: half of what a small program's evaluation takes is reading modules. */
+const language = (entry: "dsl" | "evaluation-worker"): URL | undefined =>
+  bundledFile(entry, ["triton-protos", "compiler"]);
+
+/** A thread that has loaded the language and waits for a program. Each serves one, so that no program finds what another left. */
+let waiting: Worker | undefined;
+
+/** Starts a thread for the next `evaluate`, so that it loads while the program is being checked. It keeps no process alive. */
+export function startEvaluator(): void {
+  if (waiting) return;
+  const worker = new Worker(language("evaluation-worker") ?? new URL("./evaluation-worker.js", import.meta.url), {
+    stdout: false,
+  });
+  worker.unref();
+  const forget = () => {
+    if (waiting === worker) waiting = undefined;
+  };
+  // One that does not start is tried again by who needs it, who then hears why.
+  worker.once("exit", forget).once("error", forget);
+  waiting = worker;
+}
+
 export async function evaluate({
   entry,
   modules,
   timeoutSeconds = 10,
 }: EvaluateOptions): Promise<Evaluated | TimedOut> {
-  const dsl = new URL("../dsl/index.js", import.meta.url).href;
-  const worker = new Worker(new URL("./evaluation-worker.js", import.meta.url), {
-    workerData: { entry, modules, dsl },
-    stdout: false,
-  });
+  startEvaluator();
+  const worker = waiting!;
+  waiting = undefined;
+  worker.ref();
+  const dsl = language("dsl") ?? new URL("../dsl/index.js", import.meta.url);
+  worker.postMessage({ entry, modules, dsl: dsl.href } satisfies EvaluationRequest);
   let timer: NodeJS.Timeout | undefined;
   try {
     return await Promise.race([
@@ -52,6 +77,7 @@ export async function evaluate({
     ]);
   } finally {
     clearTimeout(timer);
+    worker.removeAllListeners("error").on("error", () => {});
     await worker.terminate();
   }
 }

@@ -1,15 +1,24 @@
 /**
- * Runs the program's file once, in a thread of its own, and posts the graph it exports.
+ * Loads the language, waits for a program, runs its file once, and posts the graph it exports: a thread of its own for each program.
  */
 import { register } from "node:module";
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
+// Before the hooks are there, which would be asked about each of its modules.
+import "../dsl/index.js";
 import { describeValue, takeFaults } from "../dsl/faults.js";
 import { isNode } from "../dsl/node.js";
 import type { Program } from "../dsl/program.js";
 import type { Evaluated } from "./document.js";
 import { serialise } from "./serialise.js";
 
-const { entry, modules, dsl } = workerData as { entry: string; modules: ReadonlyMap<string, string>; dsl: string };
+export interface EvaluationRequest {
+  /** file: URL of the program's file. */
+  readonly entry: string;
+  /** JavaScript by file: URL. */
+  readonly modules: ReadonlyMap<string, string>;
+  /** file: URL of `merlon`, of which this thread is made too. */
+  readonly dsl: string;
+}
 
 const isNamed = (value: unknown): value is { readonly kind: Program["kind"]; name: unknown; output: unknown } =>
   typeof value === "object" &&
@@ -20,7 +29,7 @@ const isNamed = (value: unknown): value is { readonly kind: Program["kind"]; nam
 const isProgram = (value: unknown): value is Program =>
   isNamed(value) && isNode(value.output) && typeof value.name === "string";
 
-async function evaluate(): Promise<Evaluated> {
+async function evaluate({ entry, modules, dsl }: EvaluationRequest): Promise<Evaluated> {
   try {
     register(new URL("./evaluation-hooks.js", import.meta.url), { data: { modules, dsl } });
     const all = (await import(entry)) as Readonly<Record<string, unknown>>;
@@ -51,4 +60,5 @@ async function evaluate(): Promise<Evaluated> {
   }
 }
 
-parentPort!.postMessage(await evaluate());
+const request = await new Promise<EvaluationRequest>(take => parentPort!.once("message", take));
+parentPort!.postMessage(await evaluate(request));

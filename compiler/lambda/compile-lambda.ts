@@ -1,6 +1,7 @@
 /**
  * A user's function, and what its parameters stand for → its expression. Faults go to the operator's call, at the token.
  */
+import type { ts } from "ts-morph";
 import { sizeOf } from "../../triton-protos/expression.js";
 import type { Range } from "../1-rewrite/spans.js";
 import type { Message } from "../diagnostics/diagnostic.js";
@@ -8,7 +9,8 @@ import * as messages from "../diagnostics/messages.js";
 import type { LambdaReference } from "../dsl/lambda.js";
 import type { Fail } from "../ops/define-op.js";
 import type { Context } from "./context.js";
-import { type Lambda, type LambdaText, type ParameterName, readLambda } from "./read-lambda.js";
+import type { ParameterName } from "./parameter.js";
+import { type Lambda, type LambdaText, readLambda } from "./read-lambda.js";
 import { call as callOf, type Term } from "./term.js";
 import { readValue } from "./translate.js";
 import { needScalar, translateBody } from "./translate-body.js";
@@ -73,7 +75,7 @@ function compileLambda(
 }
 
 /** `(price = 0) => …`: JavaScript's default for what is missing. */
-function withDefault(term: Term, { otherwise }: ParameterName, context: Context): Term | undefined {
+function withDefault(term: Term, { otherwise }: ParameterName<ts.Expression>, context: Context): Term | undefined {
   if (!otherwise || term.kind !== "value") return term;
   const fallback = readValue(otherwise, context);
   if (!fallback) return undefined;

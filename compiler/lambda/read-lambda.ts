@@ -3,6 +3,7 @@
  */
 import { ts } from "ts-morph";
 import type { Range } from "../1-rewrite/spans.js";
+import type { Parameter, ParameterName } from "./parameter.js";
 
 /** Where a function stands. */
 export interface LambdaText {
@@ -12,23 +13,9 @@ export interface LambdaText {
   readonly range: Range;
 }
 
-/** A parameter: one name, or names taken out of a row. */
-export interface Parameter {
-  readonly form: "name" | "columns";
-  /** Column (or the parameter's own name) → the name it has inside. */
-  readonly names: readonly ParameterName[];
-  readonly range: Range;
-}
-export interface ParameterName {
-  readonly column: string;
-  readonly local: string;
-  readonly otherwise?: ts.Expression;
-  readonly range: Range;
-}
-
 export interface Lambda extends LambdaText {
   readonly tree: ts.SourceFile;
-  readonly parameters: readonly Parameter[];
+  readonly parameters: readonly Parameter<ts.Expression>[];
   readonly body: ts.ConciseBody;
   /** The function's own text. */
   readonly source: string;
@@ -49,7 +36,7 @@ export function readLambda(lambda: LambdaText): Lambda | Misplaced {
   const modifier = f.modifiers?.find(m => m.kind === ts.SyntaxKind.AsyncKeyword);
   if (modifier) return misplaced(modifier, "`async`", "A function only computes: leave `async` out.");
   if (f.asteriskToken) return misplaced(f.asteriskToken, "A generator", "Return one value for a row.");
-  const parameters: Parameter[] = [];
+  const parameters: Parameter<ts.Expression>[] = [];
   for (const parameter of f.parameters) {
     if (parameter.dotDotDotToken)
       return misplaced(parameter, "A rest parameter", "Name each column: `(price, quantity) => …`.");
@@ -61,7 +48,7 @@ export function readLambda(lambda: LambdaText): Lambda | Misplaced {
     const odd = names.indexOf(undefined);
     if (odd >= 0) return misplaced(parameter.name, "A nested pattern", "Take columns out by name: `({ price }) => …`.");
     const form = ts.isIdentifier(parameter.name) ? "name" : "columns";
-    parameters.push({ form, names: names as ParameterName[], range: rangeOf(parameter.name) });
+    parameters.push({ form, names: names as ParameterName<ts.Expression>[], range: rangeOf(parameter.name) });
   }
   const { start, end } = lambda.range;
   return { ...lambda, tree, parameters, body: f.body!, source: lambda.text.slice(start, end) };
@@ -72,7 +59,7 @@ function nameOf(
   local: ts.Node,
   otherwise: ts.Expression | undefined,
   range: Range,
-): ParameterName | undefined {
+): ParameterName<ts.Expression> | undefined {
   if (!ts.isIdentifier(local) || !(ts.isIdentifier(column) || ts.isStringLiteral(column))) return undefined;
   return { column: column.text, local: local.text, ...(otherwise && { otherwise }), range };
 }

@@ -6,7 +6,7 @@ import { type FoundType, valueTypeOf } from "../../triton-protos/expression-type
 import { printType } from "../../triton-protos/schema.js";
 import type { Range } from "../1-rewrite/spans.js";
 import type { Bound } from "../ops/define-op.js";
-import type { Parameter, ParameterName } from "./read-lambda.js";
+import type { Parameter, ParameterName } from "./parameter.js";
 import { type Term, value } from "./term.js";
 
 export interface CompiledFunction {

@@ -8,7 +8,7 @@ import * as messages from "../diagnostics/messages.js";
 import { type ColumnFunction, type LambdaReference, lambdaReference } from "../dsl/lambda.js";
 import { Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
-import type { ParameterName } from "../lambda/read-lambda.js";
+import type { ParameterName } from "../lambda/parameter.js";
 import { columnTerm, type UserFunction } from "../lambda/user-function.js";
 import { need, sameRows } from "./columns.js";
 import { type Bound, type Call, defineOp, type Inferred } from "./define-op.js";
