@@ -78,6 +78,9 @@ export interface LoadContext {
   readonly aroundStep?: Around["step"];
 }
 
+/** What `execute` rejects with when the execution was given back before it began. */
+export const NOT_BEGUN = Symbol("not begun");
+
 export interface LoadedModel {
   /** The configuration as loading completed it, where that differs from the one in the context. */
   readonly config?: ModelConfig;
@@ -96,6 +99,11 @@ export interface LoadedModel {
    * resolves; answers may still come.
    */
   stream?(requests: readonly BackendRequest[], send: Send, instance: number): Promise<void>;
+  /**
+   * How many executions this instance takes at once, where handing the next one over costs more than a short execution. It runs them one after the
+   * other, tells `clock.begun`, and sets `clock.takeBack`.
+   */
+  ahead?(instance: number): number;
   close?(): void | Promise<void>;
 }
 

@@ -30,6 +30,7 @@ export const javascriptBackend: Backend = {
     const one = (index: number) => instances[index % instances.length]!;
     return {
       close,
+      ahead: index => one(index).ahead(),
       async execute(requests, index, clock) {
         const answers: (BackendResponse | RuntimeFault)[] = [];
         await one(index).run(

@@ -21,13 +21,14 @@ export function directScheduler(
     if (queue.size === 0 && drained.length === 0) return;
     const [next] = queue;
     if (!next) for (const wake of drained.splice(0)) wake();
-    if (!next || instances.free() === 0) return;
+    if (!next || !hasRoom()) return;
     queue.delete(next);
     stats.pending--;
     next.forget?.();
     instances.run([next]);
   };
   const instances = createInstances(model, count, stats, runNext, gate);
+  const hasRoom = (): boolean => instances.free() > 0 || instances.hasRoom();
   return {
     schedule(request, answers) {
       if (draining) return Promise.reject(stopping());
@@ -35,7 +36,7 @@ export function directScheduler(
       if (signal?.aborted) return Promise.reject(cancelled());
       return new Promise((resolve, reject) => {
         const job: Job = { request, answers, arrived: now(), resolve, reject };
-        if (instances.free() > 0) {
+        if (queue.size === 0 && hasRoom()) {
           instances.run([job]);
           return;
         }

@@ -2,10 +2,11 @@
  * The instances of a model: jobs → one execution on a free instance, counted, every job settled.
  */
 import type { BackendRequest, BackendResponse, LoadedModel } from "../backends/backend.js";
-import { RuntimeFault } from "../errors.js";
-import { recordExecution, type VersionStatistics } from "../statistics.js";
-import { startClock } from "./execution-clock.js";
+import type { VersionStatistics } from "../statistics.js";
+import { type RunningClock, startClock } from "./execution-clock.js";
 import type { InstanceGate } from "./rate-limiter.js";
+import { cancelled } from "./refusals.js";
+import { runBatch, runStream } from "./run-jobs.js";
 import type { Answers, Executed } from "./scheduler.js";
 
 /** A request on its way through a scheduler. */
@@ -25,7 +26,9 @@ export interface Job {
 export interface Instances {
   /** How many instances are idle. */
   free(): number;
-  /** Runs the jobs as one batch; call it only while an instance is free. */
+  /** Whether an instance that is not idle takes one more execution, to begin it without waiting to be told. */
+  hasRoom(): boolean;
+  /** Runs the jobs as one batch; call it only while an instance is free, or has room. */
   run(jobs: readonly Job[], only?: number): void;
   /** Whether this instance is idle. */
   isFree(instance: number): boolean;
@@ -56,6 +59,8 @@ export function createInstances(
   gate?: InstanceGate,
 ): Instances {
   const idle: number[] = Array.from({ length: count }, (_, i) => count - 1 - i);
+  /** Executions that each instance has been handed; the first one runs. */
+  const flights: RunningClock[][] = Array.from({ length: count }, () => []);
   const waiting: (() => void)[] = [];
   /** Jobs of decoupled models whose instance is free but whose answers are not complete. */
   let open = 0;
@@ -64,111 +69,83 @@ export function createInstances(
   };
   const mayRun = (instance: number): boolean => gate?.mayRun(instance) ?? true;
   gate?.onFree(onFree);
-  const release = (instance: number): void => {
-    idle.push(instance);
-    gate?.give(instance);
-    onFree();
-    wake();
-  };
   const opened = (change: number): void => {
     open += change;
     if (change < 0) wake();
   };
+  /** The instance with the shortest queue of its own, if that has room. */
+  const roomiest = (): number | undefined => {
+    if (!model.ahead || gate) return;
+    let best: number | undefined;
+    for (const [instance, { length }] of flights.entries())
+      if (length < model.ahead(instance) && (best === undefined || length < flights[best]!.length)) best = instance;
+    return best;
+  };
+  const launch = (jobs: readonly Job[], instance: number): void => {
+    const flight = flights[instance]!;
+    const clock = flight.length > 0 ? waitInLine(jobs, stats) : startClock();
+    flight.push(clock);
+    const execution = model.stream
+      ? runStream(model, jobs, instance, stats, opened)
+      : runBatch(model, jobs, instance, stats, clock);
+    void execution.then(ran => {
+      flight.splice(flight.indexOf(clock), 1);
+      if (ran === false) {
+        // It no longer waits here.
+        clock.begun();
+        launchAgain(jobs, instance);
+      }
+      release(instance);
+    });
+  };
+  /** What an instance gave back: its client has gone, or another instance has nothing to do, or its thread has died. */
+  const launchAgain = (jobs: readonly Job[], from: number): void => {
+    const left = jobs.filter(({ request }) => !request.signal?.aborted);
+    if (left.length > 0) launch(left, idle.pop() ?? roomiest() ?? from);
+  };
+  const release = (instance: number): void => {
+    if (flights[instance]!.length === 0) {
+      idle.push(instance);
+      gate?.give(instance);
+    }
+    onFree();
+    // Nothing waits for this one: relieve the instance with the longest queue of its own.
+    if (idle.at(-1) === instance && count > 1) {
+      const longest = flights.reduce((best, one) => (one.length > best.length ? one : best));
+      if (longest.length > 1) longest.at(-1)!.takeBack?.();
+    }
+    wake();
+  };
   return {
     free: () => (gate ? idle.filter(mayRun).length : idle.length),
+    hasRoom: () => roomiest() !== undefined,
     isFree: instance => idle.includes(instance) && mayRun(instance),
     run(jobs, only) {
       const place = only === undefined ? idle.findLastIndex(mayRun) : idle.indexOf(only);
-      const [instance] = idle.splice(place, 1) as [number];
+      const [instance = roomiest()!] = place === -1 ? [] : idle.splice(place, 1);
       gate?.take(instance);
-      const execution = model.stream
-        ? runStream(model, jobs, instance, stats, opened)
-        : runBatch(model, jobs, instance, stats);
-      void execution.then(() => release(instance));
+      launch(jobs, instance);
     },
     idle: () =>
       idle.length === count && open === 0 ? Promise.resolve() : new Promise(resolve => waiting.push(resolve)),
   };
 }
 
-function runAgain(job: Job, answer: BackendResponse): void {
-  if (job.again) job.again(answer);
-  else
-    job.reject(
-      new RuntimeFault(
-        "INVALID_ARGUMENT",
-        "the model reschedules a request; only a model with `iterative_sequence: true` in its sequence batching may",
-      ),
-    );
-}
-
-const rowsOf = (jobs: readonly Job[]): number =>
-  jobs.length === 1 ? jobs[0]!.request.batch : jobs.reduce((sum, { request }) => sum + request.batch, 0);
-
-async function runBatch(
-  model: LoadedModel,
-  jobs: readonly Job[],
-  instance: number,
-  stats: VersionStatistics,
-): Promise<void> {
-  const started = now();
-  const clock = startClock(started);
-  let answers: readonly (BackendResponse | RuntimeFault)[];
-  try {
-    const requests = jobs.length === 1 ? [jobs[0]!.request] : jobs.map(job => job.request);
-    answers = await model.execute(requests, instance, clock);
-  } catch (error) {
-    // A model that throws has run: the execution counts, its requests do not.
-    recordExecution(stats, rowsOf(jobs), clock.times());
-    for (const job of jobs) job.reject(error);
-    return;
-  }
-  const times = clock.times();
-  if (answers.some(answer => answer && !(answer instanceof Error))) recordExecution(stats, rowsOf(jobs), times);
-  for (const [i, job] of jobs.entries()) {
-    const answer = answers[i];
-    if (answer === undefined) job.reject(new RuntimeFault("INTERNAL", "expected a single response, got 0"));
-    else if (answer instanceof Error) job.reject(answer);
-    else if (answer.again) runAgain(job, answer);
-    else job.resolve({ response: answer, queueNs: started - job.arrived, times });
-  }
-}
-
-async function runStream(
-  model: LoadedModel,
-  jobs: readonly Job[],
-  instance: number,
-  stats: VersionStatistics,
-  opened: (change: number) => void,
-): Promise<void> {
-  const started = now();
-  const pending = new Set(jobs);
-  opened(jobs.length);
-  const settle = (job: Job, fault?: unknown): void => {
-    if (!pending.delete(job)) return;
-    const times = { input: 1, infer: now() - started, output: 1 };
-    if (fault === undefined) job.resolve({ queueNs: started - job.arrived, times });
-    else job.reject(fault);
-    opened(-1);
+/** Jobs that an instance gets while it still runs others: pending until they begin, given up when their client goes away. */
+function waitInLine(jobs: readonly Job[], stats: VersionStatistics): RunningClock {
+  stats.pending += jobs.length;
+  let counted = true;
+  const leave = (): void => {
+    if (counted) stats.pending -= jobs.length;
+    counted = false;
+    for (const job of jobs) job.forget?.();
   };
-  const requests = jobs.map(job => job.request);
-  try {
-    await model.stream!(
-      requests,
-      (index, answer) => {
-        const job = jobs[index];
-        if (!job || !pending.has(job)) return;
-        if (answer === undefined) settle(job);
-        else if (!(answer instanceof Error) && answer.again) {
-          pending.delete(job);
-          opened(-1);
-          runAgain(job, answer);
-        } else job.answers?.(answer);
-      },
-      instance,
-    );
-  } catch (error) {
-    for (const job of jobs) settle(job, error);
-  }
-  recordExecution(stats, rowsOf(jobs), { input: 1, infer: now() - started, output: 1 });
+  const clock = startClock(leave);
+  for (const job of jobs)
+    watchAbort(job, () => {
+      if (!clock.takeBack?.()) return;
+      leave();
+      job.reject(cancelled());
+    });
+  return clock;
 }

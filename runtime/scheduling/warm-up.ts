@@ -47,7 +47,7 @@ async function runSample(
   { name }: ModelWarmup,
 ): Promise<void> {
   const started = performance.now() * 1e6;
-  const clock = startClock(started);
+  const clock = startClock();
   const faults: Error[] = [];
   const collect = (answer: unknown): void => {
     if (answer instanceof Error) faults.push(answer);

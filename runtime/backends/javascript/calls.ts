@@ -4,7 +4,7 @@
 import type { ModelAnswer, ModelCallRequest, ModelContext } from "./api.js";
 import { readParameters, writeParameters } from "./parameters.js";
 import type { FromWorker, ToWorker, WireAnswer } from "./protocol.js";
-import { fromModel, toModel } from "./tensors.js";
+import { detached, fromModel, toModel } from "./tensors.js";
 
 type Answered = Extract<ToWorker, { kind: "answer" }>;
 
@@ -33,7 +33,7 @@ export function createCalls(post: (message: FromWorker) => void): Calls {
         version: request.version ?? -1,
         id: request.id ?? "",
         parameters: writeParameters(request.parameters ?? {}),
-        inputs: request.inputs.map(fromModel),
+        inputs: request.inputs.map(tensor => detached(fromModel(tensor))),
         outputs: request.outputs ?? [],
       },
     });

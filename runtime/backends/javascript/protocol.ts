@@ -1,6 +1,8 @@
 /**
- * Messages between the server and the worker thread of a JavaScript model.
+ * Messages between the server and the worker thread of a JavaScript model. What every request needs goes through the rings in shared memory
+ * (`RingMessage`); the rest is cloned.
  */
+import type { MessagePort } from "node:worker_threads";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { StatusCode } from "../../errors.js";
 import type { Parameter, Tensor } from "../../tensor.js";
@@ -15,16 +17,66 @@ export interface WorkerStart {
   readonly instance: string;
 }
 
-export interface WireModelRequest {
-  readonly id: string;
+export interface SharedParts {
+  readonly toWorker: SharedArrayBuffer;
+  readonly fromWorker: SharedArrayBuffer;
+  /** One word for each execution that is under way: one of `EXECUTION`. */
+  readonly states: SharedArrayBuffer;
+  /** One byte for each open request: 1 when its client has gone away. */
+  readonly cells: SharedArrayBuffer;
+  /** Where messages wait that are too large for a ring, or too rare. */
+  readonly bulk: MessagePort;
+}
+
+/** An execution is begun by the worker or taken back by the server, whoever is first. */
+export const EXECUTION = { WAITS: 0, BEGUN: 1, TAKEN_BACK: 2 } as const;
+/** How many executions a thread may have been handed. */
+export const SLOTS = 64;
+/** How many requests may be open in a thread. */
+export const CELLS = 2 ** 16;
+
+type Entries = readonly (readonly [string, Parameter])[];
+
+/** What a request has besides its inputs; a request without parameters and controls has only the defaults. */
+export interface RequestRest {
   readonly correlationId: bigint | string;
   readonly start: boolean;
   readonly end: boolean;
   readonly timeout: bigint;
   readonly priority: bigint;
-  readonly parameters: readonly (readonly [string, Parameter])[];
-  readonly inputs: readonly Tensor[];
-  readonly outputs: readonly string[];
+  readonly parameters: Entries;
+  readonly outputs?: readonly string[];
+}
+
+export interface AnswerRest {
+  readonly parameters?: Entries;
+  readonly error?: WireFault;
+  /** The request is to run once more. */
+  readonly again?: true;
+}
+
+/** A request, or an answer to one. */
+export interface WireRecord {
+  /** A request's cell; of an answer, which request of the execution it belongs to. */
+  readonly number: number;
+  /** A request's id. */
+  readonly id: string;
+  readonly tensors: readonly Tensor[];
+  /** `RequestRest` or `AnswerRest`, serialised; none for one that has nothing in it. */
+  readonly rest?: Uint8Array;
+}
+
+/**
+ * execute: requests for the model. answers: one for each request of an execution, which is over. send: one answer of a decoupled model. close: no
+ * more answers to the request `slot`. done: `execute` of a decoupled model has ended. dropped: the execution had been taken back.
+ */
+export const RING_KINDS = ["padding", "bulk", "execute", "answers", "send", "close", "done", "dropped"] as const;
+
+export interface RingMessage {
+  readonly kind: "execute" | "answers" | "send" | "close" | "done" | "dropped";
+  readonly execution: number;
+  readonly slot: number;
+  readonly records: readonly WireRecord[];
 }
 
 export interface WireFault {
@@ -34,10 +86,7 @@ export interface WireFault {
 
 export interface WireAnswer {
   readonly outputs: readonly Tensor[];
-  readonly parameters: readonly (readonly [string, Parameter])[];
-  readonly error?: WireFault;
-  /** The request is to run once more. */
-  readonly again?: boolean;
+  readonly parameters: Entries;
 }
 
 /** A call of another model of the same server. */
@@ -45,14 +94,13 @@ export interface WireCall {
   readonly model: string;
   readonly version: number;
   readonly id: string;
-  readonly parameters: readonly (readonly [string, Parameter])[];
+  readonly parameters: Entries;
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly string[];
 }
 
 export type ToWorker =
-  | { readonly kind: "execute"; readonly execution: number; readonly requests: readonly WireModelRequest[] }
-  | { readonly kind: "cancel"; readonly execution: number; readonly request: number }
+  | RingMessage
   | {
       readonly kind: "answer";
       readonly call: number;
@@ -62,11 +110,14 @@ export type ToWorker =
   | { readonly kind: "finalize" };
 
 export type FromWorker =
+  | RingMessage
+  | { readonly kind: "raised"; readonly execution: number; readonly message: string }
+  | { readonly kind: "call"; readonly call: number; readonly request: WireCall };
+
+/** Said on the worker's own port, before there is anything to run and after. */
+export type LifeMessage =
   | { readonly kind: "ready" }
   | { readonly kind: "failed"; readonly message: string }
-  | { readonly kind: "send"; readonly execution: number; readonly request: number; readonly answer?: WireAnswer }
-  /** `answers`: of a model that is not decoupled, one for each request. */
-  | { readonly kind: "done"; readonly execution: number; readonly answers?: readonly WireAnswer[] }
-  | { readonly kind: "raised"; readonly execution: number; readonly message: string }
-  | { readonly kind: "call"; readonly call: number; readonly request: WireCall }
-  | { readonly kind: "finalized" };
+  | { readonly kind: "finalized" }
+  /** Look into the ring: there is something, and you slept. */
+  | { readonly kind: "bell" };

@@ -52,7 +52,7 @@ export function toModel({ name, datatype, shape, data }: Tensor): ModelTensor {
   return { name, datatype, shape, data: texts };
 }
 
-/** @throws Error naming the tensor */
+/** The tensor's bytes are a view of what the model gave: copy them before it runs on. @throws Error naming the tensor */
 export function fromModel(tensor: ModelTensor): Tensor {
   const { name, datatype, shape, data } = tensor;
   const row = wireDatatype(datatype);
@@ -74,8 +74,7 @@ export function fromModel(tensor: ModelTensor): Tensor {
     return { name, datatype, shape, data: out };
   }
   const typed = data instanceof row.array ? data : convert(datatype, data, row.array);
-  const bytes = new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
-  return { name, datatype, shape, data: new Uint8Array(bytes) };
+  return { name, datatype, shape, data: new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength) };
 }
 
 type ArrayMaker = new (values: Iterable<never>) => Exclude<ModelValues, readonly unknown[]>;

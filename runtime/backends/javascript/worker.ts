@@ -1,33 +1,54 @@
 /**
- * The worker thread of a JavaScript model: loads `model.mjs`, runs its functions, hands answers back.
+ * The worker thread of a JavaScript model: loads `model.mjs`, runs its functions, one execution after the other, hands answers back.
  */
+import { availableParallelism } from "node:os";
 import { pathToFileURL } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
-import type { JavaScriptModel, ModelContext, ModelRequest, ModelResponse } from "./api.js";
+import type { JavaScriptModel, ModelContext, ModelResponse } from "./api.js";
 import { createCalls } from "./calls.js";
-import { readParameters, writeParameters } from "./parameters.js";
-import type { FromWorker, ToWorker, WireAnswer, WireModelRequest, WorkerStart } from "./protocol.js";
+import { createLink } from "./link.js";
+import { nameTable } from "./packing.js";
+import {
+  EXECUTION,
+  type FromWorker,
+  type LifeMessage,
+  type RingMessage,
+  type SharedParts,
+  type ToWorker,
+  type WorkerStart,
+} from "./protocol.js";
 import { describeRaised } from "./raised.js";
-import { fromModel, movable, toModel } from "./tensors.js";
+import { type Marks, type RequestContext, readRequest, writeAnswer } from "./requests.js";
+import { createSpin } from "./spin.js";
 
-const start = workerData as WorkerStart;
-const port = parentPort!;
-const post = (message: FromWorker, moved: ArrayBuffer[] = []): void => port.postMessage(message, moved);
-const calls = createCalls(post);
-/** `execution:request` of requests whose client has gone away. */
-const cancelled = new Set<string>();
-/** Answers of an execution that are not complete. */
-const open = new Map<number, number>();
-
+const { start, shared } = workerData as { readonly start: WorkerStart; readonly shared: SharedParts };
+const { config } = start;
+const say = (message: LifeMessage): void => parentPort!.postMessage(message);
+const allOutputs = config.output.map(({ name }) => name);
+const link = createLink<FromWorker, ToWorker>({
+  out: shared.fromWorker,
+  in: shared.toWorker,
+  bulk: shared.bulk,
+  names: { in: nameTable(config.input.map(({ name }) => name)), out: nameTable(allOutputs) },
+  ring: () => say({ kind: "bell" }),
+});
+const calls = createCalls(message => link.post(message));
+const states = new Int32Array(shared.states);
+const decoupled = config.model_transaction_policy?.decoupled === true;
+const requests: RequestContext = {
+  decoupled,
+  cells: new Uint8Array(shared.cells),
+  allOutputs,
+  post: message => link.post(message),
+};
 const context: ModelContext = {
-  name: start.config.name,
+  name: config.name,
   version: start.version,
   instance: start.instance,
   folder: start.folder,
-  config: start.config,
+  config,
   ...calls.api,
 };
-const decoupled = start.config.model_transaction_policy?.decoupled === true;
 
 async function load(): Promise<JavaScriptModel> {
   const module = (await import(pathToFileURL(start.file).href)) as { default?: JavaScriptModel } & JavaScriptModel;
@@ -40,101 +61,108 @@ async function load(): Promise<JavaScriptModel> {
   return model;
 }
 
-function answerOf(response: ModelResponse): WireAnswer {
-  const { outputs = [], parameters = {}, error, code = "INTERNAL" } = response;
-  return {
-    outputs: outputs.map(fromModel),
-    parameters: writeParameters(parameters),
-    ...(error !== undefined && { error: { code, message: error } }),
-  };
-}
+const isPromise = <T>(value: T | Promise<T>): value is Promise<T> =>
+  typeof (value as { readonly then?: unknown } | undefined)?.then === "function";
 
-function send(execution: number, request: number, response: ModelResponse, again = false): void {
-  const answer: WireAnswer = { ...answerOf(response), ...(again && { again }) };
-  post({ kind: "send", execution, request, answer }, movable(answer.outputs));
-}
-
-interface Marks {
-  /** Decoupled requests that their model closes itself. */
-  readonly held: Set<number>;
-  /** Requests that run once more. */
-  readonly again: Set<number>;
-}
-
-function requestOf(execution: number, index: number, wire: WireModelRequest, { held, again }: Marks): ModelRequest {
-  const key = `${execution}:${index}`;
-  let over = false;
-  const close = (): void => {
-    if (over) return;
-    over = true;
-    if (again.has(index)) send(execution, index, {}, true);
-    else post({ kind: "send", execution, request: index });
-    cancelled.delete(key);
-    const left = open.get(execution)! - 1;
-    if (left === 0) open.delete(execution);
-    else open.set(execution, left);
-  };
-  return {
-    id: wire.id,
-    parameters: readParameters(wire.parameters),
-    inputs: Object.fromEntries(wire.inputs.map(tensor => [tensor.name, toModel(tensor)])),
-    requestedOutputs: wire.outputs,
-    correlationId: wire.correlationId,
-    start: wire.start,
-    end: wire.end,
-    timeout: Number(wire.timeout),
-    priority: Number(wire.priority),
-    isCancelled: () => cancelled.has(key),
-    send(response) {
-      if (!decoupled) throw new Error("only a decoupled model may call `send`; return the responses instead");
-      if (over) throw new Error("`send` was called after the last answer of the request");
-      send(execution, index, response);
-    },
-    close,
-    hold: () => held.add(index),
-    reschedule: () => void again.add(index),
-  };
-}
-
-async function execute(model: JavaScriptModel, execution: number, wire: readonly WireModelRequest[]): Promise<void> {
-  open.set(execution, wire.length);
+/** Runs an execution. @returns a promise only when the model does */
+function execute(model: JavaScriptModel, { execution, records }: RingMessage): Promise<void> | undefined {
   const marks: Marks = { held: new Set(), again: new Set() };
-  const requests = wire.map((request, i) => requestOf(execution, i, request, marks));
+  const raise = (error: unknown): void =>
+    link.post({ kind: "raised", execution, message: describeRaised(error, start.folder) });
   try {
-    const responses = await model.execute(requests, context);
-    if (decoupled)
-      requests.forEach((request, i) => {
-        if (!marks.held.has(i)) request.close();
-      });
-    else {
-      if (responses?.length !== wire.length)
-        throw new RangeError(`execute returned ${responses?.length ?? "no"} responses for ${wire.length} requests`);
-      responses.forEach((response, i) => {
-        send(execution, i, response, marks.again.has(i));
-      });
-      open.delete(execution);
-    }
-    post({ kind: "done", execution });
+    const asked = records.map((record, i) => readRequest(requests, execution, i, record, marks));
+    const answer = (responses: readonly ModelResponse[] | undefined): void => {
+      if (decoupled) {
+        asked.forEach((request, i) => {
+          if (!marks.held.has(i)) request.close();
+        });
+        link.post({ kind: "done", execution, slot: 0, records: [] });
+        return;
+      }
+      if (responses?.length !== records.length)
+        throw new RangeError(`execute returned ${responses?.length ?? "no"} responses for ${records.length} requests`);
+      const answers = responses.map((response, i) => writeAnswer(response, i, marks.again.has(i)));
+      link.post({ kind: "answers", execution, slot: 0, records: answers });
+    };
+    const responses = model.execute(asked, context);
+    if (isPromise(responses)) return responses.then(answer).catch(raise);
+    answer(responses);
   } catch (error) {
-    open.delete(execution);
-    post({ kind: "raised", execution, message: describeRaised(error, start.folder) });
+    raise(error);
   }
+  return undefined;
 }
 
+/** How long the thread takes messages before timers and I/O have their turn. */
+const TURN_MS = 1;
+/** How long it looks for the next message before it sleeps: a wake-up costs both threads more than that. */
+const SPIN_MS = 0.05;
+
+/** Takes messages from now on; executions come when `serve` has a model for them. */
+function createLoop(): { serve(model: JavaScriptModel): void } {
+  const waiting: RingMessage[] = [];
+  let model: JavaScriptModel | undefined;
+  let running = false;
+  let planned = false;
+  const spin = createSpin(SPIN_MS, availableParallelism() > 1);
+  const finalize = (): void => {
+    const end = (): void => say({ kind: "finalized" });
+    Promise.resolve(model?.finalize?.()).then(end, end);
+  };
+  const take = (): boolean => {
+    const message = link.take();
+    if (!message) return false;
+    if (message.kind === "answer") calls.answer(message);
+    else if (message.kind === "finalize") finalize();
+    else waiting.push(message);
+    return true;
+  };
+  const begin = (message: RingMessage): void => {
+    const { execution, slot } = message;
+    if (Atomics.compareExchange(states, slot, EXECUTION.WAITS, EXECUTION.BEGUN) !== EXECUTION.WAITS) {
+      link.post({ kind: "dropped", execution, slot, records: [] });
+      return;
+    }
+    const promise = execute(model!, message);
+    if (!promise) return;
+    running = true;
+    void promise.then(() => {
+      running = false;
+      turn();
+    });
+  };
+  const turn = (): void => {
+    if (planned) return;
+    const until = performance.now() + TURN_MS;
+    for (;;) {
+      while (take());
+      const busy = running || !model;
+      if (!busy && waiting.length > 0) begin(waiting.shift()!);
+      else if ((busy || !spin(take)) && link.sleep()) return;
+      if (performance.now() < until) continue;
+      planned = true;
+      setImmediate(() => {
+        planned = false;
+        turn();
+      });
+      return;
+    }
+  };
+  parentPort!.on("message", turn);
+  turn();
+  return {
+    serve(loaded) {
+      model = loaded;
+      turn();
+    },
+  };
+}
+
+const loop = createLoop();
 load().then(
   model => {
-    port.on("message", (message: ToWorker) => {
-      if (message.kind === "execute") void execute(model, message.execution, message.requests);
-      else if (message.kind === "answer") calls.answer(message);
-      else if (message.kind === "cancel") {
-        if (open.has(message.execution)) cancelled.add(`${message.execution}:${message.request}`);
-      } else
-        Promise.resolve(model.finalize?.()).then(
-          () => post({ kind: "finalized" }),
-          () => post({ kind: "finalized" }),
-        );
-    });
-    post({ kind: "ready" });
+    say({ kind: "ready" });
+    loop.serve(model);
   },
-  error => post({ kind: "failed", message: describeRaised(error, start.folder) }),
+  error => say({ kind: "failed", message: describeRaised(error, start.folder) }),
 );

@@ -1,0 +1,75 @@
+/**
+ * On the worker's side: records of the ring → the requests that a model is given, and its responses → records.
+ */
+import { deserialize, serialize } from "node:v8";
+import type { ModelRequest, ModelResponse } from "./api.js";
+import { readParameters, writeParameters } from "./parameters.js";
+import type { AnswerRest, RequestRest, RingMessage, WireRecord } from "./protocol.js";
+import { fromModel, toModel } from "./tensors.js";
+
+const NO_REST: RequestRest = { correlationId: 0n, start: false, end: false, timeout: 0n, priority: 0n, parameters: [] };
+
+export interface RequestContext {
+  readonly decoupled: boolean;
+  readonly cells: Uint8Array;
+  /** Outputs of a request that names none. */
+  readonly allOutputs: readonly string[];
+  post(message: RingMessage): void;
+}
+
+/** What the requests of an execution have asked for. */
+export interface Marks {
+  /** Decoupled requests that their model closes itself. */
+  readonly held: Set<number>;
+  /** Requests that run once more. */
+  readonly again: Set<number>;
+}
+
+export function readRequest(
+  { decoupled, cells, allOutputs, post }: RequestContext,
+  execution: number,
+  index: number,
+  { number: cell, id, tensors, rest: packed }: WireRecord,
+  { held, again }: Marks,
+): ModelRequest {
+  const rest = packed ? (deserialize(packed) as RequestRest) : NO_REST;
+  let over = false;
+  return {
+    id,
+    parameters: readParameters(rest.parameters),
+    inputs: Object.fromEntries(tensors.map(tensor => [tensor.name, toModel(tensor)])),
+    requestedOutputs: rest.outputs ?? allOutputs,
+    correlationId: rest.correlationId,
+    start: rest.start,
+    end: rest.end,
+    timeout: Number(rest.timeout),
+    priority: Number(rest.priority),
+    isCancelled: () => !over && Atomics.load(cells, cell) === 1,
+    send(response) {
+      if (!decoupled) throw new Error("only a decoupled model may call `send`; return the responses instead");
+      if (over) throw new Error("`send` was called after the last answer of the request");
+      post({ kind: "send", execution, slot: 0, records: [writeAnswer(response, index)] });
+    },
+    close() {
+      if (over) return;
+      over = true;
+      if (again.has(index)) post({ kind: "send", execution, slot: 0, records: [writeAnswer({}, index, true)] });
+      else post({ kind: "close", execution, slot: index, records: [] });
+    },
+    hold: () => held.add(index),
+    reschedule: () => void again.add(index),
+  };
+}
+
+/** @throws Error when a tensor is not what it says */
+export function writeAnswer(response: ModelResponse, index: number, again = false): WireRecord {
+  const { outputs, parameters, error, code = "INTERNAL" } = response;
+  const tensors = outputs ? outputs.map(fromModel) : [];
+  if (!parameters && error === undefined && !again) return { number: index, id: "", tensors };
+  const rest: AnswerRest = {
+    ...(parameters && { parameters: writeParameters(parameters) }),
+    ...(error !== undefined && { error: { code, message: error } }),
+    ...(again && { again }),
+  };
+  return { number: index, id: "", tensors, rest: serialize(rest) };
+}

@@ -1,0 +1,126 @@
+/**
+ * A queue of messages in shared memory, from one thread to one other. Handing a message over costs no call of the system; only a reader that sleeps
+ * must be woken, which the writer is told.
+ */
+
+/** One side's views of the same shared bytes. */
+export interface SharedPage {
+  readonly words: Int32Array;
+  readonly doubles: Float64Array;
+  readonly bytes: Buffer;
+}
+
+export interface RingWriter extends SharedPage {
+  /** Room for a message of up to `bytes`: where it starts, or -1 while the reader is too far behind. */
+  reserve(bytes: number): number;
+  /** The message that was reserved last is complete. @returns whether the reader sleeps, and is to be woken by this one */
+  commit(kind: number): boolean;
+  /** Blocks this thread until the reader has caught up. */
+  waitForRoom(): void;
+}
+
+export interface RingReader extends SharedPage {
+  /** The next message: where it starts, or -1. It stays until `release`. */
+  next(): number;
+  /** The kind of the message that `next` found. */
+  kind(): number;
+  release(): void;
+  /** Asks to be woken. @returns false when a message has come meanwhile: look again instead of sleeping */
+  sleep(): boolean;
+  awake(): void;
+}
+
+/** Each of these words is written by one side, and has a cache line of its own. */
+const WRITTEN = 0;
+const READ = 16;
+const ASLEEP = 32;
+const FULL = 48;
+const HEAD_BYTES = 256;
+/** Before each message: its whole length and its kind. */
+const MESSAGE_HEAD = 8;
+/** Fills the end of the ring where the next message does not fit. */
+const PADDING = 0;
+
+/** @param bytes a power of two */
+export const ringMemory = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(HEAD_BYTES + bytes);
+
+const pageOf = (memory: SharedArrayBuffer): SharedPage => ({
+  words: new Int32Array(memory),
+  doubles: new Float64Array(memory),
+  bytes: Buffer.from(memory),
+});
+
+const aligned = (bytes: number): number => (bytes + 7) & ~7;
+
+export function ringWriter(memory: SharedArrayBuffer): RingWriter {
+  const page = pageOf(memory);
+  const { words } = page;
+  const size = memory.byteLength - HEAD_BYTES;
+  /** Counts bytes for ever, modulo 2^32. */
+  let written = Atomics.load(words, WRITTEN);
+  let length = 0;
+  const head = (): number => (HEAD_BYTES + (written & (size - 1))) >> 2;
+  const room = (): number => size - ((written - Atomics.load(words, READ)) | 0);
+  return {
+    ...page,
+    reserve(bytes) {
+      length = MESSAGE_HEAD + aligned(bytes);
+      const left = size - (written & (size - 1));
+      if (room() < (left < length ? left + length : length)) return -1;
+      if (left < length) {
+        words[head()] = left;
+        words[head() + 1] = PADDING;
+        written = (written + left) | 0;
+      }
+      return HEAD_BYTES + (written & (size - 1)) + MESSAGE_HEAD;
+    },
+    commit(kind) {
+      words[head()] = length;
+      words[head() + 1] = kind;
+      written = (written + length) | 0;
+      Atomics.store(words, WRITTEN, written);
+      return Atomics.load(words, ASLEEP) === 1 && Atomics.exchange(words, ASLEEP, 0) === 1;
+    },
+    waitForRoom() {
+      const read = Atomics.load(words, READ);
+      Atomics.store(words, FULL, 1);
+      // The reader may have gone on before it could see that somebody waits.
+      Atomics.wait(words, READ, read, 10);
+      Atomics.store(words, FULL, 0);
+    },
+  };
+}
+
+export function ringReader(memory: SharedArrayBuffer): RingReader {
+  const page = pageOf(memory);
+  const { words } = page;
+  const size = memory.byteLength - HEAD_BYTES;
+  let read = Atomics.load(words, READ);
+  const head = (): number => (HEAD_BYTES + (read & (size - 1))) >> 2;
+  const release = (): void => {
+    read = (read + words[head()]!) | 0;
+    Atomics.store(words, READ, read);
+    if (Atomics.load(words, FULL) === 1) Atomics.notify(words, READ);
+  };
+  const isEmpty = (): boolean => Atomics.load(words, WRITTEN) === read;
+  return {
+    ...page,
+    next() {
+      if (isEmpty()) return -1;
+      if (words[head() + 1] === PADDING) {
+        release();
+        if (isEmpty()) return -1;
+      }
+      return HEAD_BYTES + (read & (size - 1)) + MESSAGE_HEAD;
+    },
+    kind: () => words[head() + 1]!,
+    release,
+    sleep() {
+      Atomics.store(words, ASLEEP, 1);
+      if (isEmpty()) return true;
+      Atomics.store(words, ASLEEP, 0);
+      return false;
+    },
+    awake: () => void Atomics.store(words, ASLEEP, 0),
+  };
+}

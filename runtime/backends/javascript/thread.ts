@@ -1,0 +1,185 @@
+/**
+ * The server's side of a model's worker thread: executions in, answers out. What the thread has begun fails with it.
+ */
+import { MessageChannel, Worker } from "node:worker_threads";
+import { RuntimeFault } from "../../errors.js";
+import type { ExecutionClock } from "../../scheduling/execution-clock.js";
+import type { BackendRequest, Send, ServerModels } from "../backend.js";
+import { answerCall } from "./answer-call.js";
+import { createExecutions } from "./executions.js";
+import { createLink, RING_BYTES } from "./link.js";
+import { nameTable } from "./packing.js";
+import {
+  CELLS,
+  type FromWorker,
+  type LifeMessage,
+  type RingMessage,
+  type SharedParts,
+  SLOTS,
+  type ToWorker,
+  type WorkerStart,
+} from "./protocol.js";
+import { answered, expect, forget, type Source } from "./pump.js";
+import { ringMemory } from "./ring.js";
+import { packRequest, readAnswer } from "./server-records.js";
+
+export interface ModelThread {
+  /** Resolves when `execute` has ended. @throws RuntimeFault; NOT_BEGUN */
+  run(requests: readonly BackendRequest[], send: Send, clock?: ExecutionClock): Promise<void>;
+  /** How many executions it takes at once. */
+  ahead(): number;
+  /** Lets the model finalize, and ends the thread. */
+  close(): Promise<void>;
+}
+
+/** How long a model may take to finalize before its thread is ended. */
+const FINALIZE_MS = 5000;
+/** An execution that takes longer is not worth looking for its end, nor handing over the next one early. */
+const SHORT_MS = 0.5;
+const AHEAD = SLOTS / 2;
+
+/**
+ * Resolves when the model has initialised. @throws RuntimeFault when it could not
+ * @param limit milliseconds an execution may take; 0 for any
+ * @param onEnd hears that a thread that had been ready is gone, unless it was closed
+ */
+export function openThread(
+  start: WorkerStart,
+  server: ServerModels,
+  limit: number,
+  onEnd: () => void,
+): Promise<ModelThread> {
+  const { config, instance } = start;
+  const decoupled = config.model_transaction_policy?.decoupled === true;
+  const prefix = `Failed to process the request(s) for model '${instance}', message: `;
+  const { port1, port2 } = new MessageChannel();
+  const shared: SharedParts = {
+    toWorker: ringMemory(RING_BYTES),
+    fromWorker: ringMemory(RING_BYTES),
+    states: new SharedArrayBuffer(4 * SLOTS),
+    cells: new SharedArrayBuffer(CELLS),
+    bulk: port2,
+  };
+  const worker = new Worker(new URL("./worker.js", import.meta.url), {
+    workerData: { start, shared },
+    transferList: [port2],
+    name: instance,
+  });
+  let reason = "the model's thread has ended";
+  /** Milliseconds of a usual execution. */
+  let usual = 0;
+  let begun = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  const link = createLink<ToWorker, FromWorker>({
+    out: shared.toWorker,
+    in: shared.fromWorker,
+    bulk: port1,
+    names: {
+      out: nameTable(config.input.map(({ name }) => name)),
+      in: nameTable(config.output.map(({ name }) => name)),
+    },
+    ring: () => worker.postMessage(0),
+    waitForRoom: resume => void setTimeout(resume, 1),
+  });
+  const executions = createExecutions(new Int32Array(shared.states), new Uint8Array(shared.cells), runs => {
+    const now = performance.now();
+    if (begun > 0) usual += (now - begun - usual) / 8;
+    begun = runs ? now : 0;
+    if (limit === 0) return;
+    clearTimeout(timer);
+    if (runs) timer = setTimeout(tooLong, limit);
+  });
+  const tooLong = (): void => {
+    reason = `execution took longer than ${limit} ms; the instance was started again`;
+    end();
+    void worker.terminate();
+  };
+  const receive = (message: FromWorker): void => {
+    if (message.kind === "call")
+      void answerCall(server, message.call, message.request, answer => {
+        link.post(answer);
+        expect(source);
+      });
+    else if (message.kind === "raised")
+      executions.end(message.execution, new RuntimeFault("INTERNAL", `${prefix}${message.message}`));
+    else takeAnswers(message);
+  };
+  const takeAnswers = ({ kind, execution, slot, records }: RingMessage): void => {
+    for (const record of records) executions.send(execution, record.number, readAnswer(record));
+    if (kind === "close") executions.send(execution, slot, undefined);
+    else if (kind === "answers") executions.end(execution, undefined, true);
+    else if (kind === "done") executions.end(execution);
+    else if (kind === "dropped") executions.dropped(slot);
+  };
+  const source: Source = {
+    drain() {
+      let message = link.take();
+      if (!message) return false;
+      for (; message; message = link.take()) receive(message);
+      return true;
+    },
+    patience: () => (executions.running && usual < SHORT_MS ? Math.max(0.05, 2 * usual) : 0),
+    sleep: link.sleep,
+    awake: link.awake,
+  };
+  link.sleep();
+  let ended = false;
+  const end = (): void => {
+    if (ended) return;
+    ended = true;
+    clearTimeout(timer);
+    source.drain();
+    forget(source);
+    port1.close();
+    executions.fail(new RuntimeFault("INTERNAL", `${prefix}${reason}`));
+    onEnd();
+  };
+  const thread: ModelThread = {
+    run(requests, send, clock) {
+      const { number, slot, cells, done } = executions.add(requests, send, clock);
+      const records = requests.map((request, i) => packRequest(request, cells[i]!, config.output.length));
+      link.post({ kind: "execute", execution: number, slot, records });
+      expect(source);
+      return done;
+    },
+    // The last slot is for the one that runs next.
+    ahead: () => (decoupled || usual >= SHORT_MS || executions.room < 2 ? 1 : AHEAD),
+    async close() {
+      link.post({ kind: "finalize" });
+      await new Promise<void>(resolve => {
+        const late = setTimeout(resolve, FINALIZE_MS);
+        const stop = (): void => {
+          clearTimeout(late);
+          resolve();
+        };
+        worker.on("message", (message: LifeMessage) => message.kind === "finalized" && stop());
+        worker.on("exit", stop);
+      });
+      ended = true;
+      forget(source);
+      port1.close();
+      await worker.terminate();
+    },
+  };
+  return new Promise((resolve, reject) => {
+    let ready = false;
+    worker.on("message", (message: LifeMessage) => {
+      if (message.kind === "bell") answered(source);
+      else if (message.kind === "ready") {
+        ready = true;
+        resolve(thread);
+      } else if (message.kind === "failed") {
+        reason = message.message;
+        void worker.terminate();
+      }
+    });
+    worker.on("error", error => {
+      reason = `the model's thread has ended: ${error.message}`;
+    });
+    worker.on("exit", () => {
+      if (ready) end();
+      else reject(new RuntimeFault("INTERNAL", reason));
+    });
+  });
+}

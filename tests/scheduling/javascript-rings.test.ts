@@ -1,0 +1,169 @@
+/**
+ * What passes between the server and a model's thread: every datatype and size, answers faster than they are read, executions that are handed over
+ * ahead of time and taken back.
+ */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { DATATYPES } from "#triton-protos/datatype.js";
+import { repository, startServer } from "../server/support.js";
+import { pause } from "./support.js";
+
+const number = `input [ { name: "X" data_type: TYPE_INT32 dims: [-1] } ] output [ { name: "Y" data_type: TYPE_INT32 dims: [-1] } ]`;
+const all = (role: string, prefix: string): string =>
+  `${role} [ ${DATATYPES.map(({ name, config }) => `{ name: "${prefix}${name}" data_type: ${config} dims: [-1, -1] }`)} ]`;
+const one = "instance_group [ { count: 1 kind: KIND_CPU } ]";
+const files = {
+  "types/config.pbtxt": `name: "types" backend: "javascript" ${all("input", "in ä ")} ${all("output", "out ä ")} ${one}`,
+  "types/1/model.mjs": `export const execute = requests => requests.map(({ inputs, id, parameters }) => ({
+      outputs: Object.values(inputs).map(input => ({ ...input, name: input.name.replace("in", "out") })), parameters: { ...parameters, id } }));`,
+  "many/config.pbtxt": `name: "many" backend: "javascript" ${number} ${one} model_transaction_policy { decoupled: true }`,
+  "many/1/model.mjs": `export function execute([request]) {
+      const [count, size] = request.inputs.X.data;
+      for (let i = 0; i < count; i++) request.send({ outputs: [{ ...request.inputs.X, name: "Y", shape: [size], data: new Int32Array(size).fill(i) }] });
+    }`,
+  // Values: how many milliseconds to work without a pause (at the model itself), and what the request is called.
+  "line/config.pbtxt": `name: "line" backend: "javascript" ${number} instance_group [ { count: 2 kind: KIND_CPU } ]`,
+  "line/1/model.mjs": `let ran = [];
+    export const execute = ([{ inputs: { X } }], { instance }) => {
+      const [ms, name] = X.data;
+      if (name === -1) process.exit(1);
+      const until = performance.now() + ms;
+      while (performance.now() < until);
+      ran.push(name);
+      return [{ outputs: [{ ...X, name: "Y", shape: [ran.length], data: ran }] }];
+    };`,
+  "single/config.pbtxt": `name: "single" backend: "javascript" ${number} ${one}`,
+  "early/config.pbtxt": `name: "early" backend: "javascript" ${number} ${one}`,
+  "early/1/model.mjs": `let first;
+    export async function initialize({ infer }) {
+      first = await infer({ model: "types", inputs: [{ name: "in ä int32", datatype: "INT32", shape: [1, 1], data: [41] }], outputs: ["out ä int32"] }).catch(error => error.message);
+    }
+    export const execute = requests => requests.map(({ inputs: { X } }) => ({ outputs: [{ ...X, name: "Y" }], parameters: { first: String(first) } }));`,
+};
+
+let server: Awaited<ReturnType<typeof startServer>>;
+beforeAll(async () => {
+  const line = files["line/1/model.mjs"];
+  server = await startServer(repository([], { ...files, "single/1/model.mjs": line }));
+});
+afterAll(() => server.stop());
+
+interface Answer {
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly outputs: readonly {
+    readonly name: string;
+    readonly datatype: string;
+    readonly shape: number[];
+    readonly data: unknown[];
+  }[];
+}
+const ask = async (model: string, data: readonly number[], signal?: AbortSignal): Promise<unknown[]> => {
+  const inputs = [{ name: "X", shape: [data.length], datatype: "INT32", data }];
+  const init = { method: "POST", body: JSON.stringify({ inputs }), ...(signal && { signal }) };
+  const { status, body } = await server.json(`/v2/models/${model}/infer`, init);
+  if (status !== 200) throw new Error((body as { error: string }).error);
+  return (body as Answer).outputs[0]!.data;
+};
+
+// 600 rows are more than fit a ring's message, 40 less; none is a shape too.
+test.each([0, 1, 40, 600, 9000])("every datatype arrives and comes back as it was, %i rows", async rows => {
+  const value = (row: (typeof DATATYPES)[number], i: number): unknown => {
+    if (row.kind === "string") return ["", "a", "ünï", "\u{1f600}".repeat(i % 7)][i % 4];
+    if (row.kind === "bool") return i % 2 === 0;
+    return row.kind === "float" ? i / 4 : i % 100;
+  };
+  const sent = DATATYPES.filter(({ name }) => name !== "float16" && name !== "bfloat16").map(row => ({
+    name: `in ä ${row.name}`,
+    datatype: row.wire,
+    shape: [rows, 1],
+    data: Array.from({ length: rows }, (_, i) => value(row, i)),
+  }));
+  const halves = [
+    { name: "in ä float16", datatype: "FP16", shape: [rows, 1] },
+    { name: "in ä bfloat16", datatype: "BF16", shape: [rows, 1] },
+  ];
+  const bits = Buffer.from(Uint16Array.from({ length: rows }, (_, i) => i).buffer);
+  const parameters = { text: "ß", whole: 7, half: 0.5, yes: true };
+  const inputs = [...sent, ...halves.map(half => ({ ...half, parameters: { binary_data_size: bits.length } }))];
+  const outputs = halves.map(({ name }) => ({ name: name.replace("in", "out"), parameters: { binary_data: true } }));
+  const wanted = [...sent.map(({ name }) => ({ name: name.replace("in", "out") })), ...outputs];
+  const head = Buffer.from(JSON.stringify({ id: "id é", parameters, inputs, outputs: wanted }));
+  const response = await fetch(`${server.http}/v2/models/types/infer`, {
+    method: "POST",
+    headers: { "inference-header-content-length": String(head.length) },
+    body: Buffer.concat([head, bits, bits]),
+  });
+  const whole = Buffer.from(await response.arrayBuffer());
+  const length = Number(response.headers.get("inference-header-content-length") ?? whole.length);
+  const answer = JSON.parse(whole.subarray(0, length).toString()) as Answer;
+  expect(answer.parameters).toEqual({ ...parameters, id: "id é" });
+  for (const { name, datatype, shape, data } of sent)
+    expect(answer.outputs.find(output => output.name === name.replace("in", "out"))).toEqual({
+      ...{ name: name.replace("in", "out"), datatype, shape, data },
+    });
+  expect(whole.subarray(length).equals(Buffer.concat([bits, bits]))).toBe(true);
+});
+
+test.each([
+  [20_000, 1],
+  [300, 6000],
+])("%i answers of %i numbers, given at once, arrive in order", async (count, size) => {
+  const response = await fetch(`${server.http}/v2/models/many/generate_stream`, {
+    method: "POST",
+    body: JSON.stringify({ X: [count, size] }),
+  });
+  const firsts = [...(await response.text()).matchAll(/"Y":\[?(\d+)/g)].map(([, text]) => Number(text));
+  expect(firsts).toEqual(Array.from({ length: count }, (_, i) => i));
+});
+
+test("requests that wait in a thread's own queue run in order, and not when their client has gone", async () => {
+  const gone = new AbortController();
+  const first = ask("single", [150, 1]);
+  await pause(50);
+  const second = ask("single", [0, 2]);
+  const given = ask("single", [0, 3], gone.signal);
+  const fourth = ask("single", [0, 4]);
+  await pause(30);
+  gone.abort();
+  await expect(given).rejects.toThrow();
+  expect(await Promise.all([first, second, fourth])).toEqual([[1], [1, 2], [1, 2, 4]]);
+});
+
+test("an instance with nothing to do takes over what waits at another; statistics count each once", async () => {
+  const pending = async (): Promise<number> => {
+    const text = await (await fetch(`http://127.0.0.1:${server.ports.metrics}/metrics`)).text();
+    return Number(/nv_inference_pending_request_count\{model="line"[^}]*\} (\d+)/.exec(text)![1]);
+  };
+  const long = ask("line", [400, 1]);
+  const short = ask("line", [100, 2]);
+  await pause(30);
+  const waiting = [3, 4, 5, 6].map(name => ask("line", [0, name]));
+  await pause(20);
+  expect(await pending()).toBe(4);
+  const started = performance.now();
+  await Promise.all(waiting);
+  expect(performance.now() - started).toBeLessThan(350);
+  expect(await pending()).toBe(0);
+  await Promise.all([long, short]);
+  const { body } = await server.json("/v2/models/line/stats");
+  expect((body as { model_stats: unknown[] }).model_stats[0]).toMatchObject({ inference_count: 6, execution_count: 6 });
+});
+
+test("a thread that dies takes only what it had begun with it", async () => {
+  const running = ask("single", [100, 7]);
+  await pause(20);
+  const fatal = expect(ask("single", [0, -1])).rejects.toThrow("the model's thread has ended");
+  const after = [8, 9].map(name => ask("single", [0, name]));
+  expect(await running).toContain(7);
+  await fatal;
+  // A fresh thread remembers nothing of the ones before.
+  expect(await Promise.all(after)).toEqual([[8], [8, 9]]);
+});
+
+test("a model may call another while it initialises", async () => {
+  const { body } = await server.post("/v2/models/early/infer", {
+    inputs: [{ name: "X", shape: [1], datatype: "INT32", data: [1] }],
+  });
+  expect((body as Answer).parameters.first).toMatch(
+    /not (found|at ready state)|no available versions|expected \d+ inputs/,
+  );
+});
