@@ -100,6 +100,14 @@ export class BackWriter {
     this.varint(field * 8 + 2);
   }
 
+  /** `repeated int64`, packed; nothing for none. */
+  shape(field: number, dims: readonly number[]): void {
+    if (dims.length === 0) return;
+    const before = this.length;
+    for (let i = dims.length - 1; i >= 0; i--) this.bare64(dims[i]!);
+    this.head(field, this.length - before);
+  }
+
   /** Short ASCII text is written here: a call into the engine costs more than the loop. */
   private characters(value: string): void {
     const { length } = value;

@@ -59,7 +59,7 @@ export function decodeRequest(bytes: Buffer): WireRequest {
         readParameter(cursor.message(), parameters);
         break;
       case 42:
-        inputs.push(readInput(cursor.message()));
+        inputs.push(readTensor(cursor.message()));
         break;
       case 50:
         outputs.push(readOutput(cursor.message()));
@@ -74,7 +74,8 @@ export function decodeRequest(bytes: Buffer): WireRequest {
   return { model, version, id, parameters: parameters ?? NONE, inputs, outputs, raw };
 }
 
-function readInput(cursor: Cursor): WireInput {
+/** An input of a request, or an output of an answer: their fields are the same. */
+export function readTensor(cursor: Cursor): WireInput {
   let parameters: Map<string, WireParameter> | undefined;
   const shape: number[] = [];
   let [name, datatype] = ["", ""];
@@ -123,7 +124,8 @@ function readOutput(cursor: Cursor): WireRequest["outputs"][number] {
   return { name, parameters: parameters ?? NONE };
 }
 
-function readParameter(entry: Cursor, into: Map<string, WireParameter>): void {
+/** An entry of a `map<string, InferParameter>`. */
+export function readParameter(entry: Cursor, into: Map<string, WireParameter>): void {
   let key = "";
   let value: WireParameter = { kind: "none", value: false };
   while (!entry.done) {

@@ -4,15 +4,12 @@
  */
 import type { InferResponse } from "../../data-plane/request.js";
 import type { Parameter } from "../../tensor.js";
-import { BackWriter, putVarint, varintSize } from "./back-writer.js";
+import { BackWriter } from "./back-writer.js";
+import { type FramePieces, frameWithRaw, rawSize } from "./frame-with-raw.js";
 import { PREFIX } from "./framing.js";
 import { writeParameter } from "./parameters.js";
 
-/** One gRPC message with its prefix, in the pieces it is sent in. */
-export type FramePieces = readonly Buffer[];
-
-/** Answers up to this size leave in one piece: a second write costs more than the copy. */
-const ONE_PIECE = 2 ** 16;
+export type { FramePieces } from "./frame-with-raw.js";
 
 // Messages are written without a pause, so one writer serves all.
 const writer = new BackWriter();
@@ -63,12 +60,11 @@ function framed(): FramePieces {
 /** Everything but the tensors' bytes is written back to front; they follow, each with its head. */
 function finish(response: InferResponse, stream: boolean, final?: boolean): FramePieces {
   const { outputs } = response;
-  let raw = 0;
-  for (const { data } of outputs) raw += 1 + varintSize(data.length) + data.length;
+  const raw = stream ? rawSize(outputs) : 0;
   for (let i = outputs.length - 1; i >= 0; i--) {
     const { name, datatype, shape } = outputs[i]!;
     const before = writer.length;
-    writeShape(shape);
+    writer.shape(3, shape);
     writer.text(2, datatype);
     if (name) writer.text(1, name);
     writer.head(5, writer.length - before);
@@ -79,41 +75,11 @@ function finish(response: InferResponse, stream: boolean, final?: boolean): Fram
   writer.text(2, String(response.version));
   if (response.model) writer.text(1, response.model);
   if (stream) writer.head(2, writer.length + raw);
-  const total = writer.length + raw;
-  const together = total <= ONE_PIECE;
-  const front = Buffer.allocUnsafe(PREFIX + (together ? total : writer.length));
-  writer.copyTo(front, PREFIX);
-  front[0] = 0;
-  front.writeUInt32BE(total, 1);
-  const pieces: Buffer[] = [front];
-  let at = PREFIX + writer.length;
-  for (const { data } of outputs) {
-    if (together) {
-      front[at++] = RAW_TAG;
-      at = putVarint(front, at, data.length);
-      front.set(data, at);
-      at += data.length;
-      continue;
-    }
-    const head = Buffer.allocUnsafe(1 + varintSize(data.length));
-    head[0] = RAW_TAG;
-    putVarint(head, 1, data.length);
-    pieces.push(head);
-    if (data.length > 0) pieces.push(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
-  }
-  return pieces;
+  return frameWithRaw(writer, RAW_TAG, outputs);
 }
 
 /** Field 6, bytes. */
 const RAW_TAG = 6 * 8 + 2;
-
-/** `repeated int64 shape = 3`, packed. */
-function writeShape(shape: readonly number[]): void {
-  if (shape.length === 0) return;
-  const before = writer.length;
-  for (let i = shape.length - 1; i >= 0; i--) writer.bare64(shape[i]!);
-  writer.head(3, writer.length - before);
-}
 
 function writeParameters(parameters: Iterable<readonly [string, Parameter]>): void {
   const all = [...parameters];

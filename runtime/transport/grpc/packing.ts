@@ -1,5 +1,6 @@
 /**
- * Compression of inference responses (`--grpc-infer-response-compression-level`): level and what the client unpacks → how frames are packed.
+ * Compression of inference messages: the level (`--grpc-infer-response-compression-level`) and what the client unpacks, or the client's own choice → how
+ * frames are packed.
  */
 import { deflateSync, gzipSync } from "node:zlib";
 
@@ -26,19 +27,26 @@ export function choosePacking(level: CompressionLevel, accepted: unknown): Packi
   const able = ALGORITHMS.filter(([name]) => names.includes(name));
   const chosen = able[level === "low" ? 0 : level === "medium" ? Math.floor(able.length / 2) : able.length - 1];
   if (!chosen) return undefined;
-  const [encoding, compress] = chosen;
-  return {
-    encoding,
-    pack(frame) {
-      const packed = compress(frame.subarray(PREFIX));
-      const out = Buffer.allocUnsafe(PREFIX + packed.length);
-      out[0] = 1;
-      out.writeUInt32BE(packed.length, 1);
-      out.set(packed, PREFIX);
-      return out;
-    },
-  };
+  return packingOf(chosen);
 }
+
+/** How a client packs its requests. */
+export const requestPacking = (name: "gzip" | "deflate" | undefined): Packing | undefined => {
+  const chosen = ALGORITHMS.find(([known]) => known === name);
+  return chosen && packingOf(chosen);
+};
+
+const packingOf = ([encoding, compress]: (typeof ALGORITHMS)[number]): Packing => ({
+  encoding,
+  pack(frame) {
+    const packed = compress(frame.subarray(PREFIX));
+    const out = Buffer.allocUnsafe(PREFIX + packed.length);
+    out[0] = 1;
+    out.writeUInt32BE(packed.length, 1);
+    out.set(packed, PREFIX);
+    return out;
+  },
+});
 
 /** The pieces of a frame, or the one piece of the packed frame. */
 export const packed = (packing: Packing | undefined, pieces: readonly Buffer[]): readonly Buffer[] =>

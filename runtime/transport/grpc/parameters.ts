@@ -45,8 +45,8 @@ export function readParameters(wire: WireParameters): ReadonlyMap<string, Parame
   return parameters;
 }
 
-/** One entry of a `map<string, InferParameter>`, as field 4 of the answer. */
-export function writeParameter(writer: BackWriter, key: string, value: Parameter): void {
+/** One entry of a `map<string, InferParameter>`; the map is field 4 of requests, answers and tensors. */
+export function writeParameter(writer: BackWriter, key: string, value: Parameter, field = 4): void {
   const before = writer.length;
   if (typeof value === "boolean") writer.uint(1, value ? 1 : 0);
   else if (typeof value === "bigint") writer.int64(2, value);
@@ -54,5 +54,5 @@ export function writeParameter(writer: BackWriter, key: string, value: Parameter
   else writer.text(3, value);
   writer.head(2, writer.length - before);
   if (key) writer.text(1, key);
-  writer.head(4, writer.length - before);
+  writer.head(field, writer.length - before);
 }

@@ -117,7 +117,7 @@ export const startMerlon = (repository, nodeFlags = []) =>
  * The Triton that `nvidia-pytriton` carries.
  * @param environment folder of a virtual environment that has nvidia-pytriton and numpy
  */
-export function startTriton(environment, repository, scratch) {
+export function startTriton(environment, repository, scratch, flags = []) {
   const python = readdirSync(join(environment, "lib")).find(name => name.startsWith("python3."));
   const triton = join(environment, "lib", python, "site-packages/pytriton/tritonserver");
   // The stub of the environment's Python belongs beside the back end's library.
@@ -135,7 +135,7 @@ export function startTriton(environment, repository, scratch) {
   return startTritonLike(
     "Triton 2.51",
     join(triton, "bin/tritonserver"),
-    ["--model-repository", repository, "--backend-directory", backends, "--allow-cpu-metrics=false"],
+    ["--model-repository", repository, "--backend-directory", backends, "--allow-cpu-metrics=false", ...flags],
     { PATH: `${join(environment, "bin")}:${process.env.PATH}` },
   );
 }

@@ -1,0 +1,117 @@
+/**
+ * The client as its callers see it.
+ */
+import type { Parameter } from "../tensor.js";
+import type { CallOptions, InferOptions } from "./call-options.js";
+import type { CheckInputs, ModelAt, ModelName } from "./check-inputs.js";
+import type { ClientError } from "./client-error.js";
+import type { Management } from "./management.js";
+import type { InputsOf, ModelType, ModelTypes, OutputsOf } from "./model-types.js";
+import type { RowIn, RowOut } from "./rows.js";
+
+/** An answer with everything that came along. */
+export interface Answer<O> {
+  readonly outputs: O;
+  readonly model: string;
+  readonly version: string;
+  /** The request's id, where it had one. */
+  readonly id: string;
+  readonly parameters: Readonly<Record<string, Parameter>>;
+}
+
+/** One answer of a stream. `isFinal`: the last of its request. */
+export interface StreamAnswer<O> extends Answer<O> {
+  readonly isFinal: boolean;
+  /** The fault of one request, in place of outputs; only where `errors: "yield"` asked for it. */
+  readonly error?: ClientError;
+}
+
+export interface StreamOptions<O extends string = string> extends InferOptions<O> {
+  /** Whether the fault of one request ends the stream, or is an answer with `error`. @default "throw" */
+  readonly errors?: "throw" | "yield";
+}
+
+/** Of a request of a stream that has several. */
+export interface StreamRequest<I> {
+  readonly inputs: I;
+  readonly requestId?: string;
+  readonly parameters?: NonNullable<InferOptions["parameters"]>;
+  readonly sequence?: NonNullable<InferOptions["sequence"]>;
+}
+
+/** Requests that belong together, asked one after the other. */
+export interface Sequence<M extends ModelType> {
+  readonly id: bigint | string;
+  /** The first is marked as the start. */
+  infer<const I>(inputs: I & CheckInputs<M, I>, options?: InferOptions): Promise<OutputsOf<M>>;
+  /** The last one: the server forgets the sequence. */
+  end<const I>(inputs: I & CheckInputs<M, I>, options?: InferOptions): Promise<OutputsOf<M>>;
+}
+
+type OutputName<M extends ModelType> = keyof M["outputs"] & string;
+
+export interface Client<M extends ModelTypes = ModelTypes> extends Management, AsyncDisposable {
+  readonly protocol: "grpc" | "http";
+  readonly address: string;
+
+  /**
+   * Asks a model. Shapes are found from the model's metadata, which is asked once.
+   * @returns the outputs by name
+   * @throws ClientError
+   * @example const { ordered_ids } = await client.infer("recommend", { user_id: [7n] });
+   */
+  infer<const K extends string, const I, const O extends OutputName<ModelAt<M, K>> = OutputName<ModelAt<M, K>>>(
+    model: ModelName<M, K>,
+    inputs: I & CheckInputs<ModelAt<M, K>, I>,
+    options?: InferOptions<O>,
+  ): Promise<Pick<OutputsOf<ModelAt<M, K>>, O & keyof OutputsOf<ModelAt<M, K>>>>;
+
+  /** As `infer`, with the id, the version and the parameters that came along. */
+  answer<const K extends string, const I, const O extends OutputName<ModelAt<M, K>> = OutputName<ModelAt<M, K>>>(
+    model: ModelName<M, K>,
+    inputs: I & CheckInputs<ModelAt<M, K>, I>,
+    options?: InferOptions<O>,
+  ): Promise<Answer<Pick<OutputsOf<ModelAt<M, K>>, O & keyof OutputsOf<ModelAt<M, K>>>>>;
+
+  /**
+   * Answers as they come: of one request to a decoupled model, or of each request of an iterable. Leaving the loop ends the call. Over HTTP a
+   * stream goes through `/generate_stream`, which takes single values and lists.
+   */
+  stream<const K extends string>(
+    model: ModelName<M, K>,
+    requests:
+      | InputsOf<ModelAt<M, K>>
+      | AsyncIterable<StreamRequest<InputsOf<ModelAt<M, K>>>>
+      | Iterable<StreamRequest<InputsOf<ModelAt<M, K>>>>,
+    options?: StreamOptions<OutputName<ModelAt<M, K>>>,
+  ): AsyncIterableIterator<StreamAnswer<OutputsOf<ModelAt<M, K>>>>;
+
+  /** Begins a sequence. @param options.id by default a random number */
+  sequence<const K extends string>(
+    model: ModelName<M, K>,
+    options?: InferOptions & { readonly id?: bigint | number | string },
+  ): Sequence<ModelAt<M, K>>;
+
+  /**
+   * Asks with rows, answers with rows: `{ user_id: 7 }`, one object per row. Pairs `c__values` and `c__offsets` are one list `c`.
+   * @example const [row] = await client.rows("recommend", [{ user_id: 7 }]);
+   */
+  rows<const K extends string>(
+    model: ModelName<M, K>,
+    rows: readonly RowIn<ModelAt<M, K>>[],
+    options?: InferOptions,
+  ): Promise<RowOut<ModelAt<M, K>>[]>;
+
+  /** Plain JSON to `/generate_stream`, for models that are asked so. Only over HTTP. */
+  generate(
+    model: ModelName<M, string>,
+    body: Readonly<Record<string, unknown>>,
+    options?: CallOptions & { readonly version?: string | number },
+  ): AsyncIterableIterator<Readonly<Record<string, unknown>>>;
+
+  /** Differences between the models that were expected and those that are there. Nothing without `models`. */
+  drift(): Promise<readonly string[]>;
+
+  /** Ends what is under way and lets go of the connections. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,155 @@
+/**
+ * HTTP by node:http: connections are kept and shared, client certificates work, and a connection that the server closed while it was idle is
+ * replaced without a word.
+ */
+import http, { type IncomingMessage, type RequestOptions } from "node:http";
+import https from "node:https";
+import { promisify } from "node:util";
+import { gunzip, inflate } from "node:zlib";
+import { CancelledError, type ClientError, DeadlineError, UnavailableError } from "../client-error.js";
+import type { KeepAlive, TlsOptions } from "../connection-options.js";
+import { concat, type HttpHead, type HttpRequest, type HttpSender } from "./send.js";
+
+export interface NodeSenderOptions {
+  readonly tls: TlsOptions | undefined;
+  readonly keepAlive: KeepAlive | undefined;
+  readonly connections: number;
+}
+
+const UNPACK: Readonly<Record<string, (bytes: Uint8Array) => Promise<Buffer>>> = {
+  gzip: promisify<Uint8Array, Buffer>(gunzip),
+  deflate: promisify<Uint8Array, Buffer>(inflate),
+};
+
+/** @param origin `https://host:port` */
+export function nodeSender(origin: string, { tls, keepAlive, connections }: NodeSenderOptions): HttpSender {
+  const { protocol, hostname, port } = new URL(origin);
+  const isSecure = protocol === "https:";
+  const agent = new (isSecure ? https : http).Agent({
+    keepAlive: true,
+    maxSockets: connections,
+    // Sockets that have served go out last, so that idle ones can be dropped.
+    scheduling: "lifo",
+    ...(keepAlive && { keepAliveMsecs: keepAlive.interval }),
+  });
+  const base: RequestOptions = {
+    host: hostname.replace(/^\[|\]$/g, ""),
+    port: port || (isSecure ? 443 : 80),
+    agent,
+    ...(isSecure && tls && secureOptions(tls)),
+  };
+
+  const begin = (
+    request: HttpRequest,
+    isRetry = false,
+  ): Promise<IncomingMessage & { explain(cause: unknown): Error }> =>
+    new Promise((resolve, reject) => {
+      const { method, path, headers, body, signal, timeout } = request;
+      const length = body?.reduce((sum, part) => sum + part.length, 0);
+      const sent = (isSecure ? https : http).request({
+        ...base,
+        method,
+        path,
+        headers: { ...headers, ...(length !== undefined && { "content-length": length }) },
+      });
+      let ended: ClientError | undefined;
+      const explain = (cause: unknown): ClientError =>
+        ended ?? new UnavailableError("UNAVAILABLE", say(cause as Error, origin), { cause, notSent: isRefused(cause) });
+      const end = (error: ClientError): void => {
+        ended = error;
+        sent.destroy(error);
+      };
+      const onAbort = (): void =>
+        end(new CancelledError("CANCELLED", "the call was aborted", { cause: signal!.reason }));
+      const timer =
+        timeout === undefined
+          ? undefined
+          : setTimeout(
+              () => end(new DeadlineError("DEADLINE_EXCEEDED", `no answer within ${Math.round(timeout)} ms`)),
+              Math.max(0, timeout),
+            );
+      signal?.addEventListener("abort", onAbort, { once: true });
+      sent.on("close", () => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+      });
+      sent.on("response", response => resolve(Object.assign(response, { explain })));
+      sent.on("error", cause => {
+        // The server closed a kept connection just as this request took it: it has not seen the request.
+        const isStale = sent.reusedSocket && (cause as NodeJS.ErrnoException).code === "ECONNRESET";
+        if (isStale && !ended && !isRetry) resolve(begin(request, true));
+        else reject(explain(cause));
+      });
+      for (const part of body ?? []) sent.write(part);
+      sent.end();
+    });
+
+  return {
+    async send(request) {
+      const response = await begin(request);
+      const parts: Uint8Array[] = [];
+      try {
+        for await (const part of response) parts.push(part as Uint8Array);
+        const encoding = response.headers["content-encoding"];
+        const body = parts.length === 0 ? new Uint8Array(0) : concat(parts);
+        const unpack = encoding === undefined ? undefined : UNPACK[encoding];
+        return { ...head(response), body: unpack ? await unpack(body) : body };
+      } catch (cause) {
+        throw response.explain(cause);
+      }
+    },
+    async open(request) {
+      const response = await begin(request);
+      return { ...head(response), chunks: read(response) };
+    },
+    async close() {
+      agent.destroy();
+    },
+  };
+}
+
+async function* read(response: IncomingMessage & { explain(cause: unknown): Error }): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of response) yield chunk as Uint8Array;
+  } catch (cause) {
+    throw response.explain(cause);
+  } finally {
+    response.destroy();
+  }
+}
+
+const head = (response: IncomingMessage): HttpHead => ({
+  status: response.statusCode ?? 0,
+  header: name => {
+    const value = response.headers[name.toLowerCase()];
+    return Array.isArray(value) ? value[0] : value;
+  },
+});
+
+const secureOptions = ({ ca, cert, key, serverName, verify }: TlsOptions) => ({
+  ...(ca !== undefined && { ca: pem(ca) }),
+  ...(cert !== undefined && { cert: pem(cert) }),
+  ...(key !== undefined && { key: pem(key) }),
+  ...(serverName !== undefined && { servername: serverName }),
+  ...(verify === false && { rejectUnauthorized: false }),
+});
+const pem = (text: string | Uint8Array): string | Buffer => (typeof text === "string" ? text : Buffer.from(text));
+
+const codeOf = (cause: unknown): string => (cause as NodeJS.ErrnoException)?.code ?? "";
+const isRefused = (cause: unknown): boolean =>
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$|CERT|SELF_SIGNED|UNABLE_TO_/.test(codeOf(cause));
+
+function say(cause: Error, origin: string): string {
+  const code = codeOf(cause);
+  if (code === "ECONNREFUSED")
+    return `nothing answers at ${origin} (ECONNREFUSED): is the server running, and is this its HTTP port?`;
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return `the host of ${origin} is not known (${code})`;
+  if (/CERT|SELF_SIGNED|UNABLE_TO_/.test(code))
+    return `${origin} is not trusted: ${cause.message} (${code}). Give the authority that signed its certificate as \`tls.ca\`, or its name as \`tls.serverName\``;
+  if (code === "EPROTO") return `${origin} does not speak TLS, or refused the handshake: ${cause.message}`;
+  if (code.startsWith("HPE_"))
+    return `what answers at ${origin} does not speak HTTP/1.1 (${cause.message}): is this a gRPC port (write grpc://)?`;
+  if (code === "ECONNRESET" || cause.message === "aborted")
+    return `the answer of ${origin} was cut off: ${cause.message}. A proxy in between may have a time limit`;
+  return `no answer from ${origin}: ${cause.message}`;
+}
