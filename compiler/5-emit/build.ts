@@ -15,11 +15,12 @@ import {
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
+import { entryConfig } from "../../triton-protos/entry-config.js";
 import { printModelConfig } from "../../triton-protos/model-config.js";
 import type { Plan } from "../../triton-protos/plan.js";
 import type { Compiled } from "../compile.js";
 import type { ArtefactFile } from "../ops/define-op.js";
-import { entryConfig, entryOf, type Names } from "./configs.js";
+import { entryOf, type Names } from "./configs.js";
 import { earlierModels } from "./earlier-models.js";
 import { ensembleModels } from "./ensemble/ensemble-models.js";
 import { onnxModels, planModel, type RepositoryModel } from "./repository-model.js";

@@ -1,27 +1,15 @@
 /**
- * Plan → config.pbtxt of its entry model; ONNX graph → config.pbtxt of the model that holds it.
+ * Plan → what its entry model is; ONNX graph → config.pbtxt of the model that holds it.
  */
-import { type AnswerForm, isPadded, isPaired } from "../../triton-protos/answer-form.js";
 import type { OnnxSignature, OnnxTensor } from "../../triton-protos/artefacts/onnx.js";
-import { type ConfigType, type DType, datatype } from "../../triton-protos/datatype.js";
+import type { DType } from "../../triton-protos/datatype.js";
+import { type Entry, type TensorConfig, tensor } from "../../triton-protos/entry-config.js";
 import type { ModelConfigInit } from "../../triton-protos/model-config.js";
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../triton-protos/schema.js";
 
 /** Whose names the entry and its tensors have. */
 export type Names = "merlon" | "merlin";
-export type NamedConfig = ModelConfigInit & { readonly name: string };
-
-export interface TensorConfig {
-  readonly name: string;
-  readonly data_type: ConfigType;
-  readonly dims: readonly number[];
-}
-export const tensor = (name: string, dtype: DType, dims: readonly number[]): TensorConfig => ({
-  name,
-  data_type: datatype(dtype).config,
-  dims: [...dims],
-});
 
 /** Most items per request row that a step's rows can hold, where its parameters say so. */
 const bound = (step: AnyStep | undefined): number | undefined =>
@@ -49,44 +37,11 @@ function rowBound(plan: Plan, rows: string): number | undefined {
   return made && rowBound(plan, made.rows);
 }
 
-/** What the entry is: its name, its most rows, and how its tensors look. */
-export interface Entry {
-  readonly name: string;
-  /** 0 where it has no batch dimension. */
-  readonly maxBatchSize: number;
-  readonly form: AnswerForm;
-}
-
 /** @param names Merlin's executor has no batch dimension, and a name of its own */
 export function entryOf(plan: Plan, maxBatchSize: number, names: Names, layout: "executor" | "ensemble"): Entry {
   if (names === "merlin") return { name: `${layout}_model`, maxBatchSize: 0, form: "merlin" };
   const batches = maxBatchSize > 0 && canBatch(plan);
   return { name: plan.name, maxBatchSize: batches ? maxBatchSize : 0, form: batches ? "batched" : "unbatched" };
-}
-
-export function entryConfig(plan: Plan, { name, maxBatchSize, form }: Entry): NamedConfig {
-  return {
-    name,
-    backend: "merlon",
-    max_batch_size: maxBatchSize,
-    input: plan.inputs.flatMap(col => own(col, form)),
-    output: entryTensors(plan.outputs, form),
-  };
-}
-
-/** Tensors that answers leave in, dims without the batch dimension. */
-export const entryTensors = (outputs: Plan["outputs"], form: AnswerForm): TensorConfig[] =>
-  outputs.flatMap(({ schema }) => {
-    if (isPadded(schema, form)) return [tensor(schema.name, schema.dtype, form === "batched" ? [-1] : [-1, -1])];
-    return own(schema, form);
-  });
-
-/** A column whose rows are the request's, or that leaves as a pair. */
-function own(col: ColumnSchema, form: AnswerForm): TensorConfig[] {
-  const { name, dtype, list } = col;
-  if (isPaired(col, form)) return [tensor(`${name}__values`, dtype, [-1]), tensor(`${name}__offsets`, "int32", [-1])];
-  if (form === "batched") return [tensor(name, dtype, [list ? list.min : 1])];
-  return [tensor(name, dtype, list ? [-1, list.min] : [-1])];
 }
 
 /** Full shapes and no batch dimension of Triton's own: rows are candidates of any number of users. */

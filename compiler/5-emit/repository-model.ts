@@ -3,11 +3,12 @@
  */
 import { dirname, join } from "node:path";
 import { type OnnxSignature, readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
+import type { NamedConfig } from "../../triton-protos/entry-config.js";
 import type { ModelConfigInit } from "../../triton-protos/model-config.js";
 import { type Plan, printPlan } from "../../triton-protos/plan.js";
 import type { InferredStep } from "../3-graph/infer.js";
 import type { ArtefactFile } from "../ops/define-op.js";
-import { type NamedConfig, onnxConfig } from "./configs.js";
+import { onnxConfig } from "./configs.js";
 import { instanceGroups } from "./settings/apply-settings.js";
 import type { Settings } from "./settings/read-settings.js";
 import type { WarmUpFiles } from "./settings/warm-up.js";

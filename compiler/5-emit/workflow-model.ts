@@ -6,10 +6,11 @@ import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { readWorkflow, WORKFLOW_FILE } from "../../triton-protos/artefacts/workflow.js";
+import { entryConfig } from "../../triton-protos/entry-config.js";
 import { printModelConfig } from "../../triton-protos/model-config.js";
 import { type Plan, printPlan } from "../../triton-protos/plan.js";
 import { isRagged, REQUEST_ROWS, type Schema } from "../../triton-protos/schema.js";
-import { entryConfig, entryOf } from "./configs.js";
+import { entryOf } from "./configs.js";
 
 type Config = ReturnType<typeof entryConfig>;
 

@@ -3,9 +3,9 @@
  */
 import { readOnnxSignature } from "../../../triton-protos/artefacts/onnx.js";
 import { readWorkflow } from "../../../triton-protos/artefacts/workflow.js";
+import { type Entry, entryConfig } from "../../../triton-protos/entry-config.js";
 import { type Plan, parsePlan } from "../../../triton-protos/plan.js";
 import type { InferredStep } from "../../3-graph/infer.js";
-import { type Entry, entryConfig } from "../configs.js";
 import { onnxModels, planModel, type RepositoryModel } from "../repository-model.js";
 import { instanceGroups } from "../settings/apply-settings.js";
 import type { Settings } from "../settings/read-settings.js";

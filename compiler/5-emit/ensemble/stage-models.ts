@@ -3,11 +3,11 @@
  */
 import type { AnswerForm } from "../../../triton-protos/answer-form.js";
 import type { OnnxSignature } from "../../../triton-protos/artefacts/onnx.js";
+import { entryTensors, type TensorConfig, tensor } from "../../../triton-protos/entry-config.js";
 import type { ModelConfigInit } from "../../../triton-protos/model-config.js";
 import { type AnyStep, type ColumnRef, type Plan, type PlanStage, REQUEST_STEP } from "../../../triton-protos/plan.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../../triton-protos/schema.js";
 import { stageTensors } from "../../../triton-protos/stage-tensors.js";
-import { entryTensors, type TensorConfig, tensor } from "../configs.js";
 import { type Place, placeKey } from "./refs.js";
 import type { RowSets } from "./row-sets.js";
 

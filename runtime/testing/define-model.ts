@@ -1,0 +1,101 @@
+/**
+ * A model written in a test: tensors by name as `"FP32[-1,4]"` and a function, with the types that follow from them.
+ */
+import { type WireType, wireDatatype } from "../../triton-protos/datatype.js";
+import { type ModelConfigInit, printModelConfig } from "../../triton-protos/model-config.js";
+import type { MockFunction, MockRequest } from "../backends/mock/answer.js";
+import type { MockSettings } from "../backends/mock/settings.js";
+import type { TensorValue } from "../backends/mock/tensor-values.js";
+import { RuntimeFault } from "../errors.js";
+
+/** A datatype of the protocol and the shape without the batch dimension; -1 for any size. `"INT64"` alone is `"INT64[1]"`. */
+export type TensorSpec = WireType | `${WireType}[${string}]`;
+export type TensorSpecs = Readonly<Record<string, TensorSpec>>;
+
+/** What holds the elements of a datatype. */
+export interface ArrayOf {
+  BOOL: Uint8Array;
+  UINT8: Uint8Array;
+  UINT16: Uint16Array;
+  UINT32: Uint32Array;
+  UINT64: BigUint64Array;
+  INT8: Int8Array;
+  INT16: Int16Array;
+  INT32: Int32Array;
+  INT64: BigInt64Array;
+  FP16: Float32Array;
+  BF16: Float32Array;
+  FP32: Float32Array;
+  FP64: Float64Array;
+  BYTES: readonly string[];
+}
+type DatatypeOf<S> = S extends `${infer D extends WireType}[${string}]` ? D : S extends WireType ? S : never;
+
+/** A request's tensors. */
+export type InputsOf<Specs> = {
+  readonly [K in keyof Specs]: {
+    readonly datatype: DatatypeOf<Specs[K]>;
+    readonly shape: readonly number[];
+    readonly data: ArrayOf[DatatypeOf<Specs[K]>];
+  };
+};
+/** An answer: outputs that are left out are filled by their rule (zeros). */
+export type OutputsOf<Specs> = { readonly [K in keyof Specs]?: TensorValue };
+export type AnswerFunction<Inputs, Outputs> = (
+  request: MockRequest<InputsOf<Inputs>>,
+) =>
+  | OutputsOf<Outputs>
+  | Promise<OutputsOf<Outputs>>
+  | Iterable<OutputsOf<Outputs>>
+  | AsyncIterable<OutputsOf<Outputs>>;
+
+export interface ModelDefinition<Inputs = TensorSpecs, Outputs = TensorSpecs> {
+  readonly inputs: Inputs;
+  readonly outputs: Outputs;
+  /** 0, the default: tensors have no batch dimension. */
+  readonly maxBatchSize?: number;
+  /** Any number of answers to a request. */
+  readonly decoupled?: boolean;
+  /** Rules for outputs, delays, a table; see docs/testing.md. */
+  readonly mock?: MockSettings;
+  /** Anything else of config.pbtxt: `dynamic_batching`, `sequence_batching`, … */
+  readonly config?: ModelConfigInit;
+  readonly answer?: AnswerFunction<Inputs, Outputs>;
+}
+
+/**
+ * Gives a model's function the types of its tensors.
+ * @example defineModel({ inputs: { x: "FP32[-1]" }, outputs: { y: "FP32[-1]" }, answer: ({ inputs }) => ({ y: inputs.x.data.map(v => 2 * v) }) })
+ */
+export const defineModel = <const Inputs extends TensorSpecs, const Outputs extends TensorSpecs>(
+  definition: ModelDefinition<Inputs, Outputs>,
+): ModelDefinition<Inputs, Outputs> => definition;
+
+/** The config.pbtxt of a model. @throws RuntimeFault for a tensor that is not written `DATATYPE[dims]` */
+export function configText(
+  name: string,
+  { inputs, outputs, maxBatchSize = 0, decoupled, config }: ModelDefinition,
+): string {
+  return printModelConfig({
+    backend: "mock",
+    ...config,
+    name,
+    max_batch_size: maxBatchSize,
+    input: Object.entries(inputs).map(([tensor, spec]) => ({ name: tensor, ...readSpec(name, tensor, spec) })),
+    output: Object.entries(outputs).map(([tensor, spec]) => ({ name: tensor, ...readSpec(name, tensor, spec) })),
+    ...(decoupled && { model_transaction_policy: { decoupled } }),
+  });
+}
+
+function readSpec(model: string, tensor: string, spec: string) {
+  const [, wire = "", list = "1"] = /^(\w+)(?:\[([-\d, ]+)\])?$/.exec(spec) ?? [];
+  const row = wireDatatype(wire);
+  const dims = list.split(",").map(Number);
+  if (row && dims.every(Number.isInteger)) return { data_type: row.config, dims };
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    `tensor '${tensor}' of model '${model}' is "${spec}"; write a datatype of the protocol and its shape, like "FP32[-1,4]" or "INT64[1]"`,
+  );
+}
+
+export type AnyModelDefinition = Omit<ModelDefinition, "answer"> & { readonly answer?: MockFunction };

@@ -1,0 +1,74 @@
+/**
+ * The layer that puts functions in the place of models, also while the server runs, and notes what models are asked.
+ */
+import type { Backend, BackendRequest, LoadContext, LoadedModel } from "../backends/backend.js";
+import { type MockFunction, type MockRequest, readRequest } from "../backends/mock/answer.js";
+import { createMock } from "../backends/mock.js";
+import type { Around } from "../repository/around.js";
+
+export interface ModelLayer {
+  readonly around: Around;
+  set(model: string, act: MockFunction | undefined): void;
+  /** Requests that a model got, the oldest first; the last thousand. */
+  requests(model: string): readonly MockRequest[];
+  forget(): void;
+}
+
+const KEPT = 1000;
+
+/** @param first functions that are there before any model is loaded: those models need no files */
+export function createModelLayer(first: Readonly<Record<string, MockFunction>>): ModelLayer {
+  const functions = new Map(Object.entries(first));
+  const noted = new Map<string, MockRequest[]>();
+
+  const load = async (context: LoadContext, chosen: Backend | undefined): Promise<LoadedModel> => {
+    const { name } = context;
+    const real = await chosen?.load(context);
+    const config = real?.config ?? context.config;
+    const mocks = new Map<MockFunction, Promise<LoadedModel>>();
+    const standIn = async (): Promise<LoadedModel> => {
+      const act = functions.get(name);
+      if (!act) return real ?? (await createMock({}).load({ ...context, config }));
+      const made = mocks.get(act) ?? createMock({}, act).load({ ...context, config });
+      mocks.set(act, made);
+      return made;
+    };
+    const note = (requests: readonly BackendRequest[]): void => {
+      const list = noted.get(name) ?? [];
+      noted.set(name, list);
+      for (const request of requests) list.push(readRequest(request, config, {}));
+      if (list.length > KEPT) list.splice(0, list.length - KEPT);
+    };
+    const decoupled = config.model_transaction_policy?.decoupled;
+    return {
+      ...(real?.config && { config: real.config }),
+      async execute(requests, instance, clock) {
+        note(requests);
+        return (await standIn()).execute(requests, instance, clock);
+      },
+      ...((real?.stream || decoupled) && {
+        async stream(requests, send, instance) {
+          note(requests);
+          return (await standIn()).stream!(requests, send, instance);
+        },
+      }),
+      close: () => real?.close?.(),
+    };
+  };
+
+  return {
+    around: {
+      async backend({ config }, choose) {
+        // An ensemble's requests are those of its members.
+        const chosen = functions.has(config.name) ? undefined : await choose();
+        return { ...(chosen ?? { anyDevice: true as const }), load: context => load(context, chosen) };
+      },
+    },
+    set(model, act) {
+      if (act) functions.set(model, act);
+      else functions.delete(model);
+    },
+    requests: model => noted.get(model) ?? [],
+    forget: () => noted.clear(),
+  };
+}

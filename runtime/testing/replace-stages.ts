@@ -1,0 +1,100 @@
+/**
+ * The layer that puts functions in the place of stages, also while the server runs. A stage that is replaced from the start is not prepared,
+ * so its model, index or store need not be there.
+ */
+import type { AnyStep, Plan } from "../../triton-protos/plan.js";
+import type { Inputs, PreparedKernel, RunContext } from "../plan/kernel.js";
+import type { Around, StepPlace } from "../repository/around.js";
+import { emptyColumns, runStage, type StageFunction } from "./stage-function.js";
+import { stageNames, stepsOf } from "./stage-names.js";
+
+export interface StageLayer {
+  readonly around: Around;
+  /** Plans that were loaded, by model. */
+  readonly plans: ReadonlyMap<string, Plan>;
+  /** @throws RangeError for a name that no loaded plan has */
+  set(name: string, act: StageFunction | undefined): void;
+}
+
+/** @param first functions that are there before any model is loaded */
+export function createStageLayer(first: Readonly<Record<string, StageFunction>>): StageLayer {
+  const functions = new Map(Object.entries(first));
+  const plans = new Map<string, Plan>();
+  /** What the first step of a replaced variable read, for the function that runs at its last. */
+  const read = new WeakMap<RunContext, Map<string, Inputs>>();
+
+  const replacing = ({ model, plan, step }: StepPlace) => {
+    for (const [name, act] of functions) {
+      const steps = stepsOf(model, plan, name);
+      if (steps.includes(step)) return { name, act, steps };
+    }
+    return undefined;
+  };
+
+  const step = (
+    place: StepPlace,
+    prepare: () => PreparedKernel | Promise<PreparedKernel>,
+  ): PreparedKernel | Promise<PreparedKernel> => {
+    plans.set(place.model, place.plan);
+    let real: Promise<PreparedKernel> | undefined;
+    let ready: PreparedKernel | undefined;
+    const open = async (): Promise<PreparedKernel> => {
+      real ??= Promise.resolve(prepare());
+      ready = await real;
+      return ready;
+    };
+    const kernel: PreparedKernel = {
+      run(inputs, context) {
+        const found = replacing(place);
+        if (!found) return ready ? ready.run(inputs, context) : open().then(opened => opened.run(inputs, context));
+        const { name, act, steps } = found;
+        const [first] = steps as [AnyStep];
+        if (place.step === first) {
+          const stashed = read.get(context) ?? new Map<string, Inputs>();
+          read.set(context, stashed.set(name, inputs));
+        }
+        if (place.step === steps.at(-1)) {
+          const stashed = read.get(context)?.get(name);
+          const at = { plan: place.plan, first: stashed ? first : place.step, last: place.step };
+          return runStage(act, at, stashed ?? inputs, context);
+        }
+        // Other stages may read what lies between.
+        if (isReadElsewhere(place, steps))
+          return ready ? ready.run(inputs, context) : open().then(opened => opened.run(inputs, context));
+        return runStage(emptyColumns, { plan: place.plan, first: place.step, last: place.step }, inputs, context);
+      },
+      close: async () => {
+        await (await real?.catch(() => undefined))?.close?.();
+      },
+    };
+    return replacing(place) ? kernel : open().then(() => kernel);
+  };
+
+  return {
+    around: { step },
+    plans,
+    set(name, act) {
+      const known = [...plans].some(([model, plan]) => stepsOf(model, plan, name).length > 0);
+      if (!known) {
+        const names = [...plans].flatMap(([model, plan]) =>
+          stageNames(plan).map(stage => (plans.size > 1 ? `${model}/${stage}` : stage)),
+        );
+        throw new RangeError(
+          `there is no stage \`${name}\`; there are ${names.map(text => `\`${text}\``).join(", ") || "none: no plan is loaded"}`,
+        );
+      }
+      if (act) functions.set(name, act);
+      else functions.delete(name);
+    },
+  };
+}
+
+const isReadElsewhere = ({ plan, step }: StepPlace, steps: readonly AnyStep[]): boolean =>
+  plan.outputs.some(({ ref }) => ref.step === step.id) ||
+  plan.steps.some(
+    other =>
+      !steps.includes(other) &&
+      Object.values(other.inputs)
+        .flat()
+        .some(ref => ref.step === step.id),
+  );

@@ -1,0 +1,56 @@
+/**
+ * `merlon/vitest`: a server as a fixture, one for each file of tests. Models and stages that a test replaces are themselves again in the next.
+ */
+import { test as base } from "vitest";
+import {
+  createTestServer,
+  type Definitions,
+  type TestServer,
+  type TestServerOptions,
+  type TestSource,
+} from "./create-test-server.js";
+
+/**
+ * Vitest's `test` with a `server`, which starts when the first test of the file asks for it.
+ * @example
+ * const test = serverTest("model-repo", { mockMissing: true });
+ * test("asks for ten items", async ({ server, expect }) => {
+ *   server.stage("ranking").replace(({ item_id }) => ({ score: Array.from(item_id, Number) }));
+ *   expect(await recommend(server.grpc, 7)).toHaveLength(10);
+ * });
+ */
+export function serverTest<const Models extends Definitions>(
+  source: TestSource<Models>,
+  options: TestServerOptions = {},
+) {
+  return base.extend<{ server: TestServer<Models>; fileServer: TestServer<Models> }>({
+    fileServer: [
+      // biome-ignore lint/correctness/noEmptyPattern: Vitest reads the fixtures that are wanted from the pattern
+      async ({}, use) => {
+        const server = await createTestServer(source, options);
+        await use(server);
+        await server.close();
+      },
+      { scope: "file" },
+    ],
+    server: async ({ fileServer }, use) => {
+      await use(fileServer);
+      fileServer.reset();
+    },
+  });
+}
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** What `merlon/vitest/setup` serves: `test.provide.merlon` of the configuration. */
+    merlon: MerlonSetup;
+    /** Where it listens. */
+    merlonServer: { readonly http: string; readonly grpc: string };
+  }
+}
+
+/** `test.provide.merlon` in vitest.config.ts. */
+export interface MerlonSetup {
+  readonly repository: string;
+  readonly mockMissing?: boolean;
+}

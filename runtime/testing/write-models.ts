@@ -1,0 +1,60 @@
+/**
+ * Models and plans of a test → a model repository in a temporary folder, which goes when the server does.
+ */
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { entryConfig } from "../../triton-protos/entry-config.js";
+import { printModelConfig } from "../../triton-protos/model-config.js";
+import { type Plan, printPlan } from "../../triton-protos/plan.js";
+import { type AnyModelDefinition, configText } from "./define-model.js";
+
+export interface PlanSource {
+  readonly plan: Plan;
+  /** Folder that the plan's artefacts are in; it is copied. */
+  readonly folder?: string;
+  /** 0, the default: no batch dimension, so candidates travel as `NAME__values` and `NAME__offsets`. */
+  readonly maxBatchSize?: number;
+}
+
+export interface TemporaryRepository {
+  readonly folder: string;
+  remove(): Promise<void>;
+}
+
+const temporary = async (write: (folder: string) => Promise<void>): Promise<TemporaryRepository> => {
+  const folder = await mkdtemp(join(tmpdir(), "merlon-test-"));
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    await write(folder);
+    return { folder, remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+};
+
+export const writeModels = (models: Readonly<Record<string, AnyModelDefinition>>): Promise<TemporaryRepository> =>
+  temporary(async folder => {
+    await Promise.all(
+      Object.entries(models).map(async ([name, model]) => {
+        await mkdir(join(folder, name, "1"), { recursive: true });
+        await writeFile(join(folder, name, "config.pbtxt"), configText(name, model));
+        if (model.mock) await writeFile(join(folder, name, "mock.json"), JSON.stringify(model.mock));
+      }),
+    );
+  });
+
+export const writePlan = ({ plan, folder: artefacts, maxBatchSize = 0 }: PlanSource): Promise<TemporaryRepository> =>
+  temporary(async folder => {
+    const version = join(folder, plan.name, "1");
+    await mkdir(version, { recursive: true });
+    if (artefacts) await cp(artefacts, version, { recursive: true });
+    await writeFile(join(version, "plan.json"), printPlan(plan));
+    await writeFile(
+      join(folder, plan.name, "config.pbtxt"),
+      printModelConfig(
+        entryConfig(plan, { name: plan.name, maxBatchSize, form: maxBatchSize > 0 ? "batched" : "unbatched" }),
+      ),
+    );
+  });
