@@ -1,23 +1,46 @@
 /**
- * Doubles in JSON: what is printed reads back as the same number, and is what Triton printed where it was recorded.
+ * Doubles in JSON: what is printed reads back as the same number, is what Triton printed where it was recorded, and has the digits of RapidJSON's
+ * algorithm written down plainly.
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { printDouble } from "#runtime/transport/http/tensor-json.js";
+import { digits, findDigits, lastExponent } from "#runtime/transport/http/grisu.js";
+import { printDouble, printDoubles } from "#runtime/transport/http/print-double.js";
+import { digitsOf } from "./grisu-in-bigint.js";
+
+const RUNS = Number(process.env.PRINT_RUNS ?? 4000);
+const finite = { noNaN: true, noDefaultInfinity: true } as const;
 
 test("every finite double reads back as it was", () => {
-  fc.assert(
-    fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), value =>
-      Object.is(Number(printDouble(value)), value),
-    ),
-    { numRuns: 5000 },
-  );
-  fc.assert(
-    fc.property(fc.float({ noNaN: true, noDefaultInfinity: true }), value =>
-      Object.is(Number(printDouble(value)), value),
-    ),
-    { numRuns: 5000 },
-  );
+  const same = (value: number): boolean => Object.is(Number(printDouble(value)), value);
+  fc.assert(fc.property(fc.double(finite), same), { numRuns: RUNS });
+  fc.assert(fc.property(fc.float(finite), same), { numRuns: RUNS });
+});
+
+function expectDigits(value: number): void {
+  const count = findDigits(value);
+  const found = { digits: digits.subarray(0, count).join(""), exponent: lastExponent() };
+  if (JSON.stringify(found) !== JSON.stringify(digitsOf(value))) expect(found, `${value}`).toEqual(digitsOf(value));
+}
+
+test("the digits are those of the algorithm in whole numbers", () => {
+  const positive = { ...finite, min: Number.MIN_VALUE };
+  fc.assert(fc.property(fc.double(positive), expectDigits), { numRuns: RUNS });
+  const patterns = new DataView(new ArrayBuffer(8));
+  for (let i = 0; i < RUNS; i++) {
+    // Spread over all exponents, over the usual numbers, and over what FP32 tensors hold.
+    patterns.setUint32(0, Math.floor(Math.random() * 0x7ff00000));
+    patterns.setUint32(4, Math.floor(Math.random() * 2 ** 32));
+    expectDigits(patterns.getFloat64(0) || 1);
+    expectDigits(Math.random() * 10 ** Math.floor(Math.random() * 12 - 6));
+    expectDigits(Math.fround(Math.random() * 10 ** Math.floor(Math.random() * 12 - 6)));
+    expectDigits(Math.ceil(Math.random() * 1e5) / 10 ** Math.ceil(Math.random() * 5));
+  }
+  for (let power = -1074; power < 1024; power++) {
+    const value = 2 ** power;
+    for (const near of [value, value * (1 + Number.EPSILON), value * (1 - Number.EPSILON / 2)]) expectDigits(near);
+  }
+  for (let power = -323; power < 309; power++) expectDigits(Number(`1e${power}`));
 });
 
 // Texts of the recordings (`tests/conformance/data/protocol`).
@@ -31,8 +54,18 @@ test.each([
   [-0, "-0.0"],
   [7, "7.0"],
   [2 ** 53, "9007199254740992.0"],
+  [2 ** 31, "2147483648.0"],
+  [2 ** 31 - 1, "2147483647.0"],
+  [-1234567, "-1234567.0"],
   [Number.NaN, "NaN"],
   [Number.NEGATIVE_INFINITY, "-Infinity"],
 ])("%d prints as %s", (value, text) => {
   expect(printDouble(value)).toBe(text);
+});
+
+test("many numbers print as each does alone", () => {
+  for (const length of [0, 1, 2, 2048, 2049, 5000]) {
+    const values = Float64Array.from({ length }, (_, i) => (i % 3 === 0 ? i : -i / 7) * 10 ** ((i % 40) - 20));
+    expect(printDoubles(values)).toBe(Array.from(values, printDouble).join(","));
+  }
 });

@@ -3,10 +3,12 @@
  * Accurately with Integers", 2010): short, but often one or two units off in the last place, because that release moves the last digit towards
  * the value only where fewer than nine decimals were made. Clients of Triton compare such texts.
  *
- * 64-bit integers are pairs of unsigned 32-bit halves in module variables: this runs once per element of a JSON answer, and objects or BigInt
- * would make it many times slower.
+ * 64-bit integers are pairs of unsigned 32-bit halves, handed around in a typed array: this runs once per element of a JSON answer, and objects,
+ * BigInt, or variables of the module (each number kept there is an object of its own) would make it many times slower.
  */
 const TWO32 = 2 ** 32;
+const TWO_TO = Float64Array.from({ length: 32 }, (_, i) => 2 ** i);
+const TEN_TO = Float64Array.from({ length: 10 }, (_, i) => 10 ** i);
 
 /** Powers of ten 10^-348, 10^-340, … 10^340: mantissas of 64 bits, and their binary exponents. */
 let powers: { readonly hi: Float64Array; readonly lo: Float64Array; readonly exponent: Int32Array } | undefined;
@@ -30,87 +32,88 @@ function cachedPowers() {
   return made;
 }
 
-/** Results of the functions below. */
-let hi = 0;
-let lo = 0;
-let upper = 0;
-let lower = 0;
+/** Results of the functions below, in this order. */
+const [HI, LO, UPPER, LOWER] = [0, 1, 2, 3];
+const found = new Float64Array(4);
 
-/** 32 × 32 bits → `upper` and `lower`. */
+/** 32 × 32 bits → UPPER and LOWER. */
 function product(a: number, b: number): void {
   const left = (a >>> 16) * b;
   const sum = (left & 0xffff) * 65536 + (a & 0xffff) * b;
-  lower = sum >>> 0;
-  upper = Math.floor(left / 65536) + (sum - lower) / TWO32;
+  const lower = sum >>> 0;
+  found[LOWER] = lower;
+  found[UPPER] = Math.floor(left / 65536) + (sum - lower) / TWO32;
 }
 
-/** The upper 64 bits of a product, rounded → `hi` and `lo`. */
+/** The upper 64 bits of a product, rounded → HI and LO. */
 function multiply(aHi: number, aLo: number, bHi: number, bLo: number): void {
   product(aLo, bLo);
-  let middle = upper + 2 ** 31;
+  let middle = found[UPPER]! + 2 ** 31;
   product(aLo, bHi);
-  middle += lower;
-  let low = upper;
+  middle += found[LOWER]!;
+  let low = found[UPPER]!;
   product(aHi, bLo);
-  middle += lower;
-  low += upper;
+  middle += found[LOWER]!;
+  low += found[UPPER]!;
   product(aHi, bHi);
-  low += lower + Math.floor(middle / TWO32);
-  lo = low >>> 0;
-  hi = upper + (low - lo) / TWO32;
+  low += found[LOWER]! + Math.floor(middle / TWO32);
+  const lo = low >>> 0;
+  found[LO] = lo;
+  found[HI] = found[UPPER]! + (low - lo) / TWO32;
 }
 
-/** Shifts left → `hi` and `lo`. */
+/** Shifts left → HI and LO. */
 function shiftLeft(aHi: number, aLo: number, by: number): void {
   if (by === 0) {
-    hi = aHi;
-    lo = aLo;
+    found[HI] = aHi;
+    found[LO] = aLo;
   } else if (by >= 32) {
-    hi = (aLo << (by - 32)) >>> 0;
-    lo = 0;
+    found[HI] = (aLo << (by - 32)) >>> 0;
+    found[LO] = 0;
   } else {
-    hi = ((aHi << by) | (aLo >>> (32 - by))) >>> 0;
-    lo = (aLo << by) >>> 0;
+    found[HI] = ((aHi << by) | (aLo >>> (32 - by))) >>> 0;
+    found[LO] = (aLo << by) >>> 0;
   }
 }
 
-const view = new DataView(new ArrayBuffer(8));
-/** Digits of the last call, as a number each for the first nine and the others. */
-let head = 0;
-let tail = 0;
+const double = new Float64Array(1);
+const halves = new Uint32Array(double.buffer);
+/** The digits of the last call, each 0 to 9, of which the first `count` mean something. */
+export const digits = new Uint8Array(20);
 let count = 0;
+/** The power of ten of the last digit. */
+let exponent = 0;
 
 function addDigit(digit: number): void {
   if (digit === 0 && count === 0) return;
-  if (count < 9) head = head * 10 + digit;
-  else tail = tail * 10 + digit;
-  count++;
+  digits[count++] = digit;
 }
 
-export interface Decimal {
-  /** The value is digits × 10^exponent. */
-  readonly digits: string;
-  readonly exponent: number;
-}
+/** The power of ten of the last one of `digits`. */
+export const lastExponent = (): number => exponent;
 
-/** @param value finite and above 0 */
-export function shortDigits(value: number): Decimal {
-  view.setFloat64(0, value);
-  const bits = view.getUint32(0);
+/**
+ * Finds `digits`: the value is digits × 10^`lastExponent()`.
+ * @param value finite and above 0
+ * @returns how many there are
+ */
+export function findDigits(value: number): number {
+  double[0] = value;
+  const bits = halves[1]!;
   const biased = bits >>> 20;
   const fHi = (bits & 0xfffff) + (biased === 0 ? 0 : 0x100000);
-  const fLo = view.getUint32(4);
-  const exponent = (biased === 0 ? 1 : biased) - 1075;
+  const fLo = halves[0]!;
+  const unit = (biased === 0 ? 1 : biased) - 1075;
   // The half-way points to the neighbours: 2f + 1 and 2f - 1 (4f - 1 above a power of two), with the uppermost bit of the first one set.
   const isPower = fHi === 0x100000 && fLo === 0;
   shiftLeft(fHi, fLo, 1);
-  const topHi = hi;
-  const topLo = lo + 1;
+  const topHi = found[HI]!;
+  const topLo = found[LO]! + 1;
   const zeros = topHi === 0 ? 32 + Math.clz32(topLo) : Math.clz32(topHi);
   if (isPower) shiftLeft(fHi, fLo, 2);
-  const bottomLo = (lo - 1) >>> 0;
-  const bottomHi = lo === 0 ? hi - 1 : hi;
-  const binary = exponent - 1 - zeros;
+  const bottomLo = (found[LO]! - 1) >>> 0;
+  const bottomHi = found[LO] === 0 ? found[HI]! - 1 : found[HI]!;
+  const binary = unit - 1 - zeros;
 
   const index = (Math.ceil((-61 - binary) * 0.30102999566398114 + 347) >> 3) + 1;
   const { hi: powerHi, lo: powerLo, exponent: powerExponent } = cachedPowers();
@@ -118,22 +121,21 @@ export function shortDigits(value: number): Decimal {
   const pLo = powerLo[index]!;
   const normal = fHi === 0 ? 32 + Math.clz32(fLo) : Math.clz32(fHi);
   shiftLeft(fHi, fLo, normal);
-  multiply(hi, lo, pHi, pLo);
-  const wHi = hi;
-  const wLo = lo;
+  multiply(found[HI]!, found[LO]!, pHi, pLo);
+  const wHi = found[HI]!;
+  const wLo = found[LO]!;
   shiftLeft(bottomHi, bottomLo, isPower ? zeros - 1 : zeros);
-  multiply(hi, lo, pHi, pLo);
-  const lowLo = (lo + 1) >>> 0;
-  const lowHi = lowLo === 0 ? hi + 1 : hi;
+  multiply(found[HI]!, found[LO]!, pHi, pLo);
+  const lowLo = (found[LO]! + 1) >>> 0;
+  const lowHi = lowLo === 0 ? found[HI]! + 1 : found[HI]!;
   shiftLeft(topHi, topLo, zeros);
-  multiply(hi, lo, pHi, pLo);
-  const highHi = lo === 0 ? hi - 1 : hi;
-  const highLo = (lo - 1) >>> 0;
+  multiply(found[HI]!, found[LO]!, pHi, pLo);
+  const highHi = found[LO] === 0 ? found[HI]! - 1 : found[HI]!;
+  const highLo = (found[LO]! - 1) >>> 0;
   // From -60 to -32: the whole part lies inside the upper half.
   const shift = -(binary + powerExponent[index]! + 64) - 32;
-  const kappa = generate(highHi, highLo, shift, lowHi, lowLo, wHi, wLo);
-  const digits = count > 9 ? `${head}${String(tail).padStart(count - 9, "0")}` : String(head);
-  return { digits, exponent: 348 - 8 * index + kappa };
+  exponent = 348 - 8 * index + generate(highHi, highLo, shift, lowHi, lowLo, wHi, wLo);
+  return count;
 }
 
 /** Digits of the highest value that still means the same, until they are enough to tell it from the lowest. @returns the power of ten of the last one */
@@ -146,20 +148,20 @@ function generate(
   wHi: number,
   wLo: number,
 ): number {
-  head = 0;
-  tail = 0;
   count = 0;
-  const unit = 2 ** shift;
+  const unit = TWO_TO[shift]!;
+  const part = 1 / unit;
   let deltaHi = highHi - lowHi - (highLo < lowLo ? 1 : 0);
   let deltaLo = (highLo - lowLo) >>> 0;
   const distanceHi = highHi - wHi - (highLo < wLo ? 1 : 0);
   const distanceLo = (highLo - wLo) >>> 0;
-  let whole = Math.floor(highHi / unit);
-  let restHi = highHi % unit;
+  let whole = Math.floor(highHi * part);
+  let restHi = highHi - whole * unit;
   let restLo = highLo;
-  let kappa = whole < 10 ? 1 : Math.floor(Math.log10(whole) + 1e-9) + 1;
+  let kappa = 1;
+  while (kappa < 10 && whole >= TEN_TO[kappa]!) kappa++;
   while (kappa > 0) {
-    const power = 10 ** --kappa;
+    const power = TEN_TO[--kappa]!;
     const digit = Math.floor(whole / power);
     whole -= digit * power;
     addDigit(digit);
@@ -179,7 +181,7 @@ function generate(
     low = deltaLo * 10;
     deltaLo = low >>> 0;
     deltaHi = deltaHi * 10 + (low - deltaLo) / TWO32;
-    const digit = Math.floor(grown / unit);
+    const digit = Math.floor(grown * part);
     restHi = grown - digit * unit;
     addDigit(digit);
     if (restHi < deltaHi || (restHi === deltaHi && restLo < deltaLo)) {
@@ -217,8 +219,7 @@ function round(
       const then = (next - distanceHi) * TWO32 + (restLo - distanceLo);
       if (now <= then) return;
     }
-    if (count > 9) tail--;
-    else head--;
+    digits[count - 1]!--;
     at = next;
   }
 }

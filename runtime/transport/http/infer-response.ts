@@ -4,7 +4,8 @@
 import { isPlaced } from "../../data-plane/deliver.js";
 import type { InferResponse } from "../../data-plane/request.js";
 import type { Parameter } from "../../tensor.js";
-import { printDouble, printElements, quoteText, requireJson } from "./tensor-json.js";
+import { printDouble } from "./print-double.js";
+import { printElements, quoteText, requireJson } from "./tensor-json.js";
 
 export interface InferBody {
   readonly body: Buffer;

@@ -3,6 +3,7 @@
  * and byte offset. NaN and Infinity are accepted.
  */
 import { RuntimeFault } from "../../errors.js";
+import { readNumbers } from "./json-numbers.js";
 
 /** A number written as a floating-point literal whose value happens to be whole. Other numbers are plain. */
 export class WholeDouble {
@@ -81,6 +82,15 @@ export function parseJson(bytes: Buffer): Json {
     if (bytes[at] === 0x5d) {
       at++;
       return items;
+    }
+    const numbers = readNumbers(bytes, at);
+    if (numbers && depth < MAX_DEPTH) {
+      at = numbers.end + 1;
+      const { values, doubles } = numbers;
+      if (!doubles) return values;
+      const mixed: Json[] = values;
+      for (const i of doubles) mixed[i] = new WholeDouble(values[i]!);
+      return mixed;
     }
     for (;;) {
       items.push(value(depth + 1));

@@ -6,16 +6,15 @@ import { packStrings } from "../../backends/strings.js";
 import { RuntimeFault } from "../../errors.js";
 import type { Tensor } from "../../tensor.js";
 import { asArray, asBoolean, asNumber, asSigned, asUnsigned } from "./access.js";
-import { shortDigits } from "./grisu.js";
 import type { Json } from "./json.js";
+import { printDoubles } from "./print-double.js";
 
 /**
  * @param elements how many the shape promises
  * @throws RuntimeFault with Triton's text
  */
 export function readElements(data: Json, row: DatatypeRow, elements: number): Uint8Array {
-  const flat: Json[] = [];
-  flatten(asArray(data, "data"), flat);
+  const flat = flatten(asArray(data, "data"));
   if (flat.length > elements)
     throw new RuntimeFault("INTERNAL", "Unable to parse 'data': Shape does not match true shape of 'data' field");
   if (!row.array) {
@@ -26,8 +25,14 @@ export function readElements(data: Json, row: DatatypeRow, elements: number): Ui
   const values = new row.array(flat.length);
   const read = READERS[row.kind as keyof typeof READERS];
   const big = row.bytes === 8 && row.kind !== "float";
+  const plain = row.kind === "float";
   for (let i = 0; i < flat.length; i++) {
-    const value = read(flat[i]!);
+    const item = flat[i]!;
+    if (plain && typeof item === "number") {
+      values[i] = item as never;
+      continue;
+    }
+    const value = read(item);
     values[i] = (big ? BigInt(value) : Number(typeof value === "bigint" ? BigInt.asIntN(53, value) : value)) as never;
   }
   requireCount(flat.length, elements);
@@ -51,10 +56,16 @@ function requireCount(found: number, expected: number): void {
     throw new RuntimeFault("INTERNAL", "Failed to parse 'data' field: shape does not match true shape");
 }
 
-function flatten(items: readonly Json[], into: Json[]): void {
-  for (const item of items)
-    if (Array.isArray(item)) flatten(item, into);
-    else into.push(item);
+function flatten(items: readonly Json[]): readonly Json[] {
+  if (!items.some(item => Array.isArray(item))) return items;
+  const flat: Json[] = [];
+  const add = (list: readonly Json[]): void => {
+    for (const item of list)
+      if (Array.isArray(item)) add(item);
+      else flat.push(item);
+  };
+  add(items);
+  return flat;
 }
 
 /** @throws RuntimeFault for a datatype that JSON cannot carry */
@@ -73,22 +84,8 @@ export function printElements({ datatype, data }: Tensor): string {
   const aligned = data.byteOffset % row.bytes === 0 ? data : Uint8Array.from(data);
   const values = new row.array(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / row.bytes);
   if (row.kind === "bool") return Array.from(values as Uint8Array, value => (value ? "true" : "false")).join(",");
-  if (row.kind === "float") return Array.from(values as Float64Array, printDouble).join(",");
+  if (row.kind === "float") return printDoubles(values as Float64Array);
   return values.join(",");
-}
-
-/** As RapidJSON prints a double: its own digits, `.0` for whole numbers, exponents beyond 21 digits and six zeros, without `+`. */
-export function printDouble(value: number): string {
-  if (Number.isInteger(value) && Math.abs(value) <= Number.MAX_SAFE_INTEGER)
-    return Object.is(value, -0) ? "-0.0" : `${value}.0`;
-  if (!Number.isFinite(value)) return String(value);
-  if (value < 0) return `-${printDouble(-value)}`;
-  const { digits, exponent } = shortDigits(value);
-  const point = digits.length + exponent;
-  if (exponent >= 0 && point <= 21) return `${digits}${"0".repeat(exponent)}.0`;
-  if (point > 0 && point <= 21) return `${digits.slice(0, point)}.${digits.slice(point)}`;
-  if (point > -6 && point <= 0) return `0.${"0".repeat(-point)}${digits}`;
-  return `${digits[0]}${digits.length > 1 ? `.${digits.slice(1)}` : ""}e${point - 1}`;
 }
 
 function printStrings(data: Uint8Array): string {
