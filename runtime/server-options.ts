@@ -2,6 +2,7 @@
  * What a server is started with, and what runs then.
  */
 import type { Clock } from "./clock.js";
+import type { Fault } from "./faults/fault.js";
 import type { GpuChoice } from "./gpus.js";
 import type { Around } from "./repository/around.js";
 import type { LogOptions } from "./server-log.js";
@@ -82,6 +83,10 @@ export interface ServeOptions {
   readonly verifyWorkflows?: "off" | "warn" | "refuse";
   /** Mocks stand in for backends, model files and stores that aren't here; see `backends/mock`. */
   readonly mockMissing?: boolean;
+  /** Faults on purpose, as objects or in their short form `ranker:error,rate=0.1`; see `faults/fault.ts`. */
+  readonly faults?: readonly (Fault | string)[];
+  /** Opens the call that adds and takes away faults, on this port of the loopback address. */
+  readonly faultAdminPort?: number | undefined;
   /** Layers between the server and its models, the outermost first: mocks, faults, replacements. */
   readonly around?: readonly Around[];
   /** What mocks, faults and the ages of features are told by; the machine's clock by default. */
@@ -102,7 +107,12 @@ interface ShownOptions {
 
 export interface RunningServer {
   /** Ports that are open; an endpoint that is off has none. */
-  readonly ports: { readonly http?: number; readonly grpc?: number; readonly metrics?: number };
+  readonly ports: {
+    readonly http?: number;
+    readonly grpc?: number;
+    readonly metrics?: number;
+    readonly faultAdmin?: number;
+  };
   /** Refuses new requests, lets those in flight end, unloads the models. Calling it again waits for the same end. */
   stop(): Promise<void>;
 }
@@ -154,6 +164,8 @@ export const withDefaults = (given: ServeOptions) => {
     metricsConfig: given.metricsConfig ?? {},
     trace: given.trace,
     mockMissing: given.mockMissing ?? false,
+    faults: given.faults ?? [],
+    faultAdminPort: given.faultAdminPort,
     around: given.around ?? [],
     clock: given.clock,
     httpRestrictedApis: given.httpRestrictedApis ?? [],

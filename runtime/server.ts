@@ -7,6 +7,7 @@ import { mockMissing } from "./backends/mock/mock-missing.js";
 import { chooseCache } from "./cache/choose-cache.js";
 import type { ResponseCache } from "./cache/local-cache.js";
 import { RuntimeFault } from "./errors.js";
+import { openFaults } from "./faults/open-faults.js";
 import { findGpus } from "./gpus.js";
 import { logWriter } from "./log-file.js";
 import { createLogSettings } from "./log-settings.js";
@@ -34,7 +35,8 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   const log = createLog(logState, options.writeLog);
   const cache = await requireGood(options, log);
   const mocks = mockMissing((model, reason) => log.warning("mock", `a mock stands in for model '${model}': ${reason}`));
-  const layers = options.mockMissing ? [...options.around, mocks] : options.around;
+  const faults = await openFaults(options);
+  const layers = [...(faults ? [faults.around] : []), ...options.around, ...(options.mockMissing ? [mocks] : [])];
   const around = layers.length > 0 ? layered(layers) : undefined;
   const models: Registry = createRegistry({
     repositories: options.modelRepositories,
@@ -78,9 +80,14 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     const calls = createCalls(registry, { ...options, control: options.modelControlMode }, () => stopping, tracer);
     const logSettings = createLogSettings(logState);
     const endpoints = await openPorts(options, { calls, registry, log, logSettings });
+    const faultAdmin = await faults?.listen(log).catch(async error => {
+      await endpoints.stop(0);
+      throw error;
+    });
     const stop = async (): Promise<void> => {
       stopping = true;
       if (polling) clearInterval(polling);
+      await faults?.close();
       const patience = options.exitTimeoutSeconds * 1000;
       await within(endpoints.stop(patience).then(closeModels), patience).catch(error => {
         log.error("main", `failed to stop server: Internal - ${(error as Error).message}`);
@@ -89,7 +96,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     };
     let stopped: Promise<void> | undefined;
     return {
-      ports: endpoints.ports,
+      ports: { ...endpoints.ports, ...(faultAdmin !== undefined && { faultAdmin }) },
       stop: () => {
         stopped ??= stop();
         return stopped;

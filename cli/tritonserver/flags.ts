@@ -203,6 +203,16 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
         "",
         "Mocks answer for every back end and model file that isn't here, from the configuration alone; docs/testing.md.",
       ),
+      flag(
+        "fault",
+        "MODEL[/STAGE]:KIND[=VALUE][,SETTING=VALUE]",
+        "Something that goes wrong on purpose, for example ranker:error,rate=0.1; may be repeated; docs/testing.md.",
+      ),
+      flag(
+        "fault-admin-port",
+        "integer",
+        "Opens the call that adds and takes away faults, on this machine only; 0 takes a free port. Closed by default.",
+      ),
       flag("verify-workflows", "string", "off, warn (default) or refuse: golden rows of fitted workflows at load."),
       flag(
         "gpu",

@@ -205,6 +205,8 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "allow-vertex-ai": absentFrontEnd("Vertex AI"),
   gpu: (o, v) => (o.gpu = readGpu(v)),
   "mock-missing": o => (o.mockMissing = true),
+  fault: (o, v) => (o.faults = [...(o.faults ?? []), v]),
+  "fault-admin-port": (o, v) => (o.faultAdminPort = readPort(v)),
   seed: (o, v) => (o.seed = readSeed(v)),
   "verify-workflows": (o, v) => (o.verifyWorkflows = oneOf(v, ["off", "warn", "refuse"], "verify-workflows")),
   "response-cache-byte-size": (o, v, warn) => {

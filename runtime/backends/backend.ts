@@ -39,6 +39,8 @@ export interface BackendResponse {
   readonly error?: RuntimeFault;
   /** Iterative sequences: this is no answer for the client; the request runs once more, with the state among the outputs. */
   readonly again?: boolean;
+  /** Faults on purpose: only this part of the answer's bytes leaves before the connection is cut. */
+  readonly cut?: number;
 }
 
 /** What one request of an execution gets: an answer, a fault, or `undefined` for "no more answers". */

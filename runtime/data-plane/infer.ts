@@ -85,6 +85,7 @@ async function run(
     id: request.id,
     parameters: response.parameters ?? [],
     outputs: answerOutputs(version, response, outputs),
+    ...(response.cut !== undefined && { cut: response.cut }),
   });
   let done: Awaited<ReturnType<typeof scheduler.schedule>>;
   let answer: InferResponse | undefined;

@@ -35,6 +35,8 @@ export interface InferResponse {
   /** A name may repeat, as an ensemble's do. */
   readonly parameters: Iterable<readonly [string, Parameter]>;
   readonly outputs: readonly Tensor[];
+  /** Faults on purpose: only this part of the answer's bytes leaves before the connection is cut. */
+  readonly cut?: number;
 }
 
 /** Front of the messages that the core raises: which request is meant. */

@@ -6,6 +6,9 @@ import type { MockFunction, MockRequest } from "../backends/mock/answer.js";
 import type { MockTensor, TensorValue } from "../backends/mock/tensor-values.js";
 import type { Clock } from "../clock.js";
 import { RuntimeFault } from "../errors.js";
+import type { Fault } from "../faults/fault.js";
+import { faultLayer } from "../faults/fault-layer.js";
+import { createFaultSet, type FaultSet } from "../faults/fault-set.js";
 import type { Around } from "../repository/around.js";
 import type { Registry } from "../repository/registry.js";
 import { serve } from "../server.js";
@@ -37,6 +40,8 @@ export interface TestServerOptions {
   /** Seed of the requests that name none. @default 0n */
   readonly seed?: bigint;
   readonly clock?: Clock;
+  /** Faults that are there from the start. */
+  readonly faults?: readonly (Fault | string)[];
   /** Anything else of `serve`. */
   readonly serve?: Partial<ServeOptions>;
 }
@@ -52,11 +57,16 @@ type Requests<Models, Name> = Name extends keyof Models
     : readonly MockRequest[]
   : readonly MockRequest[];
 
+/** A fault without the name of what it hits. */
+export type Effects = Omit<Fault, "model" | "stage">;
+
 export interface ReplacedModel<Answer, Asked> {
   /** From now on this function answers. */
   replace(answer: Answer): void;
   /** The model itself answers again. */
   restore(): void;
+  /** From now on this goes wrong. @returns the fault's id */
+  fail(fault: Effects): number;
   /** What the model was asked, the oldest first: the last thousand requests. */
   readonly requests: Asked;
 }
@@ -64,6 +74,8 @@ export interface ReplacedModel<Answer, Asked> {
 export interface ReplacedStage<Input, Output> {
   replace(answer: StageFunction<Input, Output>): void;
   restore(): void;
+  /** From now on the stage is late or fails. @returns the fault's id */
+  fail(fault: Pick<Effects, "rate" | "times" | "forMs" | "delayMs" | "error">): number;
 }
 
 export interface TestServer<Models extends Definitions = Definitions> extends AsyncDisposable {
@@ -83,6 +95,8 @@ export interface TestServer<Models extends Definitions = Definitions> extends As
    * @throws RangeError for a name that no plan has
    */
   stage<Input = StageInput, Output = StageOutput>(name: string): ReplacedStage<Input, Output>;
+  /** What goes wrong on purpose: `add`, `remove`, `clear`, `list`. */
+  readonly faults: Pick<FaultSet, "add" | "remove" | "clear" | "list">;
   /** Asks a model in process. @throws RuntimeFault with Triton's code and text */
   infer(
     model: keyof Models & string,
@@ -118,6 +132,8 @@ export async function createTestServer<const Models extends Definitions>(
   const first = { ...Object.fromEntries(inCode), ...options.models };
   const models = createModelLayer(first);
   const stages = createStageLayer(options.stages ?? {});
+  const faults = createFaultSet(options.seed ?? 0n, options.clock);
+  for (const fault of options.faults ?? []) faults.add(fault);
   const log: string[] = [];
   let registry!: Registry;
   const seen: Around = {
@@ -140,10 +156,11 @@ export async function createTestServer<const Models extends Definitions>(
       exitTimeoutSeconds: 5,
       ...(options.clock && { clock: options.clock }),
       ...options.serve,
-      around: [...(options.serve?.around ?? []), seen, models.around, stages.around],
+      around: [seen, faultLayer(faults), ...(options.serve?.around ?? []), models.around, stages.around],
     });
     let closed: Promise<void> | undefined;
     const end = async (): Promise<void> => {
+      faults.clear();
       await server.stop();
       await written?.remove();
     };
@@ -158,6 +175,8 @@ export async function createTestServer<const Models extends Definitions>(
       replaced.clear();
       stageNames.clear();
       models.forget();
+      faults.clear();
+      for (const fault of options.faults ?? []) faults.add(fault);
     };
     const stageNames = new Set<string>();
     const ask = (model: string, inputs: Readonly<Record<string, TensorValue>>, asked?: AskOptions) =>
@@ -175,6 +194,7 @@ export async function createTestServer<const Models extends Definitions>(
             models.set(name, answer as MockFunction);
           },
           restore: () => models.set(name, first[name]),
+          fail: effects => faults.add({ ...effects, model: name }),
           get requests() {
             return models.requests(name) as never;
           },
@@ -186,11 +206,13 @@ export async function createTestServer<const Models extends Definitions>(
           stageNames.add(name);
         },
         restore: () => stages.set(name, options.stages?.[name]),
+        fail: effects => faults.add({ ...effects, ...stageTarget(stages.plans, name) }),
       }),
       async infer(model, inputs, asked) {
         for await (const { outputs } of ask(model, inputs, asked)) return outputs;
         throw new RuntimeFault("INTERNAL", "expected a single response, got 0");
       },
+      faults,
       stream: ask,
       reset,
       close,
@@ -209,6 +231,15 @@ const writeSource = (source: TestSource): Promise<TemporaryRepository> | undefin
   if (isModels(source)) return writeModels(source.models);
   return typeof source === "object" && "plan" in source ? writePlan(source) : undefined;
 };
+
+/** `MODEL/STAGE`, or a stage of whichever plan has it. */
+function stageTarget(
+  plans: ReadonlyMap<string, unknown>,
+  name: string,
+): { readonly model: string; readonly stage: string } {
+  const model = [...plans.keys()].find(key => name.startsWith(`${key}/`));
+  return model === undefined ? { model: "*", stage: name } : { model, stage: name.slice(model.length + 1) };
+}
 
 function requireModel(registry: Registry, name: string): void {
   const known = [...new Set(registry.ready().map(({ model }) => model))];

@@ -5,6 +5,7 @@ export type { MockAnswer, MockFunction, MockRequest } from "../backends/mock/ans
 export type { MockSettings } from "../backends/mock/settings.js";
 export type { MockTensor, TensorValue } from "../backends/mock/tensor-values.js";
 export { RuntimeFault as ModelFault } from "../errors.js";
+export type { Fault } from "../faults/fault.js";
 export type { Answered, AskOptions } from "./ask-models.js";
 export {
   createTestServer,

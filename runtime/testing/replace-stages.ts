@@ -5,8 +5,8 @@
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import type { Inputs, PreparedKernel, RunContext } from "../plan/kernel.js";
 import type { Around, StepPlace } from "../repository/around.js";
+import { stageNames, stepsOf } from "../repository/stage-names.js";
 import { emptyColumns, runStage, type StageFunction } from "./stage-function.js";
-import { stageNames, stepsOf } from "./stage-names.js";
 
 export interface StageLayer {
   readonly around: Around;

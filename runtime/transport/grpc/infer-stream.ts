@@ -4,9 +4,10 @@
  */
 import type { ServerHttp2Stream } from "node:http2";
 import type { Cancellation } from "../../cancellation.js";
+import { ConnectionCut, cutHere } from "../../connection-cut.js";
 import { deliver } from "../../data-plane/deliver.js";
 import { execute, executeStream, isDecoupled } from "../../data-plane/infer.js";
-import type { InferRequest } from "../../data-plane/request.js";
+import type { InferRequest, InferResponse } from "../../data-plane/request.js";
 import { type ValidRequest, validateRequest } from "../../data-plane/validate.js";
 import { Refusal, RuntimeFault, STATUS } from "../../errors.js";
 import type { ReadyVersion } from "../../repository/registry.js";
@@ -16,7 +17,7 @@ import { decodeRequest, type WireRequest } from "./decode-request.js";
 import { encodeStreamEnd, encodeStreamFault, encodeStreamResponse, type FramePieces } from "./encode-response.js";
 import { type Frame, frameReader, unpack, writePieces } from "./framing.js";
 import { type Packing, packed } from "./packing.js";
-import { type FinalStatus, startAnswer } from "./status.js";
+import { cutOff, type FinalStatus, startAnswer } from "./status.js";
 import { type Forward, toRequest } from "./to-request.js";
 
 /** Requests of one stream that may be under way; a client that sends more waits. */
@@ -46,13 +47,19 @@ export function serveInferStream(
   startAnswer(stream, final, packing);
   let underWay = 0;
   let last: Promise<void> = Promise.resolve();
+  /** The connection is about to end; nothing more is said on it. */
+  let isCut = false;
   const finish = (fault?: RuntimeFault): void => {
+    if (isCut) return;
     if (fault) Object.assign(final, { code: STATUS[fault.code].grpc, message: fault.message });
     if (!stream.destroyed && !stream.writableEnded) stream.end();
   };
   const send = async ({ message, fault }: Answer): Promise<void> => {
-    if (stream.destroyed || stream.writableEnded) return;
-    if (strict && fault) finish(fault);
+    if (isCut || stream.destroyed || stream.writableEnded) return;
+    if (fault instanceof ConnectionCut) {
+      isCut = true;
+      cutOff(stream, fault);
+    } else if (strict && fault) finish(fault);
     else if (!writePieces(stream, packed(packing, message))) await drained(stream);
   };
   const onFrame = (found: Frame): void => {
@@ -114,7 +121,7 @@ async function answerOne(
     backendHasIt = true;
     if (isDecoupled(version)) return await answerMany(version, request, valid, calls, send);
     return {
-      message: encodeStreamResponse(deliver(await execute(version, request, valid), request, version, calls.labels)),
+      ...streamed(deliver(await execute(version, request, valid), request, version, calls.labels)),
     };
   } catch (error) {
     const fault = RuntimeFault.from(error);
@@ -130,6 +137,17 @@ async function answerOne(
   }
 }
 
+/** A whole answer, or the part of it that a fault lets through. */
+function streamed(response: InferResponse, final = true): Answer {
+  const message = encodeStreamResponse(response, final);
+  try {
+    cutHere(response.cut, message);
+    return { message };
+  } catch (error) {
+    return { message, fault: error as ConnectionCut };
+  }
+}
+
 async function answerMany(
   version: ReadyVersion,
   request: InferRequest,
@@ -142,7 +160,7 @@ async function answerMany(
     const next: Answer =
       answer instanceof Error
         ? { message: encodeStreamFault(answer.message, request.id, version.model, false), fault: answer }
-        : { message: encodeStreamResponse(deliver(answer, request, version, calls.labels), false) };
+        : streamed(deliver(answer, request, version, calls.labels), false);
     sent = sent.then(() => send(next));
     // A stream that has gone away is noticed by whoever reads it.
     sent.catch(() => {});

@@ -10,6 +10,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import { Cancellable, type Cancellation } from "../../cancellation.js";
+import { ConnectionCut, cutHere } from "../../connection-cut.js";
 import { deliver } from "../../data-plane/deliver.js";
 import { infer, isDecoupled } from "../../data-plane/infer.js";
 import { RuntimeFault, STATUS } from "../../errors.js";
@@ -28,7 +29,7 @@ import { type Frame, frame, frameReader, unpack } from "./framing.js";
 import { serveInferStream } from "./infer-stream.js";
 import { type CompressionLevel, choosePacking, type Packing } from "./packing.js";
 import { apiOf } from "./restricted-calls.js";
-import { answerOk, armDeadline, endWithStatus } from "./status.js";
+import { answerOk, armDeadline, cutOff, endWithStatus } from "./status.js";
 import { type GrpcTls, secureOptions } from "./tls.js";
 import { type Forward, toRequest } from "./to-request.js";
 
@@ -175,7 +176,9 @@ const inferCall =
     if (trace) traced(trace);
     const read = toRequest(wire, calls.memory, forward, signal);
     const request = trace ? { ...read, trace } : read;
-    const answer = encodeResponse(deliver(await infer(version, request), request, version, calls.labels));
+    const response = deliver(await infer(version, request), request, version, calls.labels);
+    const answer = encodeResponse(response);
+    cutHere(response.cut, answer);
     trace?.stamp("GRPC_SEND_START");
     return answer;
   };
@@ -196,7 +199,8 @@ function serveUnary(
     const fault = RuntimeFault.from(error);
     if (!(error instanceof RuntimeFault))
       log.error("grpc_server", `${fault.message}: ${String((error as Error)?.stack ?? error)}`);
-    endWithStatus(stream, STATUS[fault.code].grpc, fault.message);
+    if (fault instanceof ConnectionCut) cutOff(stream, fault);
+    else endWithStatus(stream, STATUS[fault.code].grpc, fault.message);
   };
   const answer = (pieces: FramePieces): void => {
     answerOk(stream, pieces, packing);

@@ -3,6 +3,7 @@
  */
 import type { ServerHttp2Stream } from "node:http2";
 import type { Cancellable } from "../../cancellation.js";
+import type { ConnectionCut } from "../../connection-cut.js";
 import { writePieces } from "./framing.js";
 import { type Packing, packed } from "./packing.js";
 
@@ -12,6 +13,7 @@ const HEADERS = {
   "grpc-accept-encoding": "identity, deflate, gzip",
 } as const;
 const DEADLINE_EXCEEDED = 4;
+const FLUSH_MS = 20;
 
 export interface FinalStatus {
   code: number;
@@ -46,6 +48,18 @@ export function answerOk(stream: ServerHttp2Stream, answer: readonly Buffer[], p
   stream.on("wantTrailers", sendOk);
   if (pieces.length > 1) writePieces(stream, pieces);
   stream.end(pieces.length > 1 ? undefined : pieces[0]);
+}
+
+/** Sends what is left of an answer that does not arrive, and ends the connection. */
+export function cutOff(stream: ServerHttp2Stream, { sent }: ConnectionCut): void {
+  const end = (): void => stream.session?.destroy();
+  if (stream.destroyed || (!sent && !stream.headersSent)) {
+    end();
+    return;
+  }
+  if (!stream.headersSent) stream.respond(HEADERS);
+  // What was sent before must have arrived when the connection goes.
+  stream.write(sent ?? Buffer.alloc(0), () => setTimeout(end, FLUSH_MS));
 }
 
 /** Ends a call that has answered nothing. */

@@ -2,6 +2,7 @@
  * POST …/generate and …/generate_stream: a flat JSON request → one flat JSON answer, or server-sent events as the model makes them. The first
  * answer decides the status.
  */
+import { ConnectionCut } from "../../connection-cut.js";
 import { executeStream } from "../../data-plane/infer.js";
 import type { InferRequest, InferResponse } from "../../data-plane/request.js";
 import { type ValidRequest, validateRequest } from "../../data-plane/validate.js";
@@ -89,6 +90,7 @@ async function* run(
     });
   for (;;) {
     const next = queue.shift();
+    if (next instanceof ConnectionCut) throw next;
     if (next) yield next;
     else if (refusal) throw refusal;
     else if (done) return;

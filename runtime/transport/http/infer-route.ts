@@ -4,6 +4,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { promisify } from "node:util";
 import { deflate, gzip } from "node:zlib";
+import { ConnectionCut, cutHere } from "../../connection-cut.js";
 import { deliver } from "../../data-plane/deliver.js";
 import { execute, isDecoupled } from "../../data-plane/infer.js";
 import { validateRequest } from "../../data-plane/validate.js";
@@ -57,10 +58,9 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     };
     const valid = validateRequest(version.config, asked);
     plain = true;
-    const { body: answer, jsonLength: answerLength } = printInferResponse(
-      deliver(await execute(version, asked, valid), asked, version, calls.labels),
-      isBinary,
-    );
+    const response = deliver(await execute(version, asked, valid), asked, version, calls.labels);
+    const { body: answer, jsonLength: answerLength } = printInferResponse(response, isBinary);
+    cutHere(response.cut, [answer]);
     trace?.stamp("HTTP_SEND_START");
     return await compress(request.headers["accept-encoding"], {
       status: 200,
@@ -70,7 +70,7 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
       ...(answerLength !== undefined && { headers: { "Inference-Header-Content-Length": String(answerLength) } }),
     });
   } catch (error) {
-    if (!(error instanceof RuntimeFault)) throw error;
+    if (!(error instanceof RuntimeFault) || error instanceof ConnectionCut) throw error;
     const fault = faultAnswer(error, plain && !(error instanceof Refusal) ? "text/plain" : "application/json");
     const answer = trace ? { ...fault, onSent } : fault;
     return error.message === "Unsupported compression type"

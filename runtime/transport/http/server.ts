@@ -3,6 +3,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Cancellable, type Cancellation } from "../../cancellation.js";
+import { ConnectionCut } from "../../connection-cut.js";
 import { RuntimeFault } from "../../errors.js";
 import type { ServerLog } from "../../server-log.js";
 import { type ListenAt, type Listener, listen } from "../listen.js";
@@ -102,6 +103,7 @@ async function serve(
   try {
     await writeAnswer(response, await respond(request, abort));
   } catch (error) {
+    if (error instanceof ConnectionCut) return cutOff(response, error);
     const fault = RuntimeFault.from(error);
     if (!(error instanceof RuntimeFault))
       log.error("http_server", `${fault.message}: ${String((error as Error)?.stack ?? error)}`);
@@ -109,4 +111,13 @@ async function serve(
   }
   // What is left of a refused body is read away, so that the connection can be used again.
   if (!request.complete) request.resume();
+}
+
+function cutOff(response: ServerResponse, { sent, total }: ConnectionCut): void {
+  if (!sent) {
+    response.destroy();
+    return;
+  }
+  response.writeHead(200, { "Content-Type": "application/json", "Content-Length": total });
+  response.write(sent, () => response.destroy());
 }
