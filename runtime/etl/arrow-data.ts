@@ -4,8 +4,8 @@
 import { createReadStream } from "node:fs";
 import { DuckDBDataChunk, type DuckDBValue, listValue } from "@duckdb/node-api";
 import { DataType, type List, RecordBatchReader, type Vector } from "apache-arrow";
+import { dtypeOf } from "../../triton-protos/artefacts/arrow-columns.js";
 import { RuntimeFault } from "../errors.js";
-import { dtypeOf } from "../kernels/vocabulary-file.js";
 import type { Database } from "./database.js";
 import { identifier, sqlType } from "./sql/literal.js";
 

@@ -63,6 +63,13 @@ export function prepareMissing(schema: ColumnSchema, rule: MissingRule): FillMis
   };
 }
 
+/** A rule with its default in the column's dtype. @throws RuntimeFault when it does not fit */
+export const missingValues = (
+  schema: ColumnSchema,
+  rule: MissingRule,
+): Exclude<MissingRule, object> | { readonly default: Values } =>
+  typeof rule === "object" ? { default: defaultValues(schema, rule.default) } : rule;
+
 function defaultValues(schema: ColumnSchema, value: Scalar | readonly Scalar[]): Values {
   const { dtype } = schema;
   const items = Array.isArray(value) ? (value as readonly Scalar[]) : [value as Scalar];

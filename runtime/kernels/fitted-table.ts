@@ -12,16 +12,14 @@ import {
   Schema,
   Struct,
   Table,
-  tableFromIPC,
   tableToIPC,
   Utf8,
   type Vector,
   vectorFromArray,
 } from "apache-arrow";
-import type { DType } from "../../triton-protos/datatype.js";
+import { readArrowColumns } from "../../triton-protos/artefacts/arrow-columns.js";
 import { RuntimeFault } from "../errors.js";
-import { type Column, rootRows, type Values } from "../plan/table.js";
-import { dtypeOf } from "./vocabulary-file.js";
+import { type Column, rootRows } from "../plan/table.js";
 
 /** Columns by name, all of the same rows. */
 export type FittedTable = Readonly<Record<string, Column>>;
@@ -64,19 +62,9 @@ function vectorOf({ dtype, values, validity }: Column): Vector {
 /** @throws RuntimeFault naming the file and what is wrong with it */
 export function readFittedTable(file: string): FittedTable {
   try {
-    const table = tableFromIPC(readFileSync(file));
-    const rows = rootRows(table.numRows);
-    return Object.fromEntries(
-      table.schema.fields.map(({ name }) => {
-        const vector = table.getChild(name)!;
-        const dtype = dtypeOf(vector.type);
-        const validity =
-          vector.nullCount > 0
-            ? Uint8Array.from({ length: vector.length }, (_, i) => (vector.get(i) === null ? 0 : 1))
-            : undefined;
-        return [name, { dtype, rows, values: decoded(vector, dtype), ...(validity && { validity }) }];
-      }),
-    );
+    const columns = readArrowColumns(readFileSync(file));
+    const rows = rootRows(Object.values(columns)[0]?.values.length ?? 0);
+    return Object.fromEntries(Object.entries(columns).map(([name, col]) => [name, { ...col, rows }]));
   } catch (error) {
     throw new RuntimeFault(
       "INTERNAL",
@@ -84,10 +72,4 @@ export function readFittedTable(file: string): FittedTable {
       { cause: error },
     );
   }
-}
-
-function decoded(vector: Vector, dtype: DType): Values {
-  if (dtype === "bool") return Uint8Array.from({ length: vector.length }, (_, i) => (vector.get(i) === true ? 1 : 0));
-  if (dtype !== "string") return vector.toArray() as Values;
-  return Array.from({ length: vector.length }, (_, i) => (vector.get(i) as string | null) ?? "");
 }

@@ -3,8 +3,9 @@
  * NVTabular hashes the row number in as well, so that a value's bucket depends on its place; that is left out on purpose.
  * Narrow integers are zero-extended from their own width, a null is all ones, and a null float is NaN.
  */
+
+import { siphash } from "../../triton-protos/siphash.js";
 import type { Column } from "../plan/table.js";
-import { siphash } from "./siphash.js";
 
 export function hashValues(col: Column): Int32Array {
   const { values, validity } = col;

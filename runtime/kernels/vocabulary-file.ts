@@ -5,10 +5,8 @@
 import { readFileSync } from "node:fs";
 import {
   Bool,
-  DataType,
+  type DataType,
   Field,
-  type Float,
-  type Int,
   makeData,
   makeVector,
   RecordBatch,
@@ -21,7 +19,8 @@ import {
   type Vector,
   vectorFromArray,
 } from "apache-arrow";
-import { type DType, datatype, isDType } from "../../triton-protos/datatype.js";
+import { dtypeOf } from "../../triton-protos/artefacts/arrow-columns.js";
+import type { DType } from "../../triton-protos/datatype.js";
 import { RuntimeFault } from "../errors.js";
 import type { Values } from "../plan/table.js";
 
@@ -83,19 +82,4 @@ export function readVocabulary(file: string): Vocabulary {
 function decoded(value: Vector, dtype: DType): Values {
   if (dtype === "bool") return Uint8Array.from({ length: value.length }, (_, i) => (value.get(i) ? 1 : 0));
   return Array.from({ length: value.length }, (_, i) => value.get(i) as string);
-}
-
-/** @throws Error for a type that no column has */
-export function dtypeOf(type: DataType): DType {
-  const name = DataType.isUtf8(type)
-    ? "string"
-    : DataType.isBool(type)
-      ? "bool"
-      : DataType.isInt(type)
-        ? `${(type as Int).isSigned ? "" : "u"}int${(type as Int).bitWidth}`
-        : DataType.isFloat(type)
-          ? `float${16 << (type as Float).precision}`
-          : String(type);
-  if (!isDType(name) || datatype(name).duckdb === null) throw new Error(`its values are ${name}, which no column is`);
-  return name;
 }

@@ -40,10 +40,12 @@ export interface FaissHeader {
 
 export interface FaissLayout {
   readonly header: FaissHeader;
-  /** Runs of int64 ids, in file order. */
-  readonly idRuns: readonly { readonly offset: number; readonly count: number }[];
+  /** Runs of int64 ids, in file order; of an inverted list with its number. */
+  readonly idRuns: readonly { readonly offset: number; readonly count: number; readonly list?: number }[];
   /** Vectors that are kept as they are, in file order; as many as ids where there are id runs of lists. */
   readonly vectorRuns: readonly { readonly offset: number; readonly count: number }[];
+  /** IVF: how the centroids are compared, and where they stand, when they are kept as they are. */
+  readonly centroids?: { readonly offset: number; readonly count: number; readonly metric: FaissMetric };
   /** Where a search's own parameters stand: uint64 `nprobe`, int32 `efSearch`. */
   readonly nprobeAt?: number;
   readonly efSearchAt?: number;
@@ -52,7 +54,8 @@ export interface FaissLayout {
 
 /** What is noted on the way; the parts of a quantiser are not. */
 interface Noted {
-  readonly idRuns: { offset: number; count: number }[];
+  readonly idRuns: { offset: number; count: number; list?: number }[];
+  centroids?: FaissLayout["centroids"] & object;
   readonly vectorRuns: { offset: number; count: number }[];
   nprobeAt?: number;
   efSearchAt?: number;
@@ -167,7 +170,10 @@ function ivf(r: FaissReader, noted: Noted, kind: "ivf-flat" | "ivf-pq" | "ivf-sq
   noted.nprobeAt = r.at();
   const nprobe = r.count();
   if (nprobe === 0) throw damaged(r.where, "nprobe is 0: a search would visit nothing");
-  const quantizer = index(r, nothing(), true);
+  const within = nothing();
+  const quantizer = index(r, within, true);
+  const [centroids] = within.vectorRuns;
+  if (centroids && quantizer.kind === "flat") noted.centroids = { ...centroids, metric: quantizer.metric };
   if (quantizer.kind.startsWith("ivf") || quantizer.ntotal !== nlist || quantizer.dimension !== head.dimension)
     throw damaged(
       r.where,
@@ -213,18 +219,18 @@ function invertedLists(r: FaissReader, nlist: number, codeSize: number, noted: N
   if (lists !== nlist || code !== codeSize)
     throw damaged(r.where, `${lists} lists of ${code} bytes a vector where ${nlist} of ${codeSize} belong`);
   let stored = 0;
-  for (const count of listSizes(r, nlist)) {
+  for (const [list, count] of listSizes(r, nlist)) {
     if (count === 0) continue;
     if (plain) noted.vectorRuns.push({ offset: r.at(), count });
     r.skip(count * codeSize, "vectors of a list");
-    noted.idRuns.push({ offset: r.at(), count });
+    noted.idRuns.push({ offset: r.at(), count, list });
     r.skip(count * 8, "ids of a list");
     stored += count;
   }
   return stored;
 }
 
-function listSizes(r: FaissReader, nlist: number): number[] {
+function listSizes(r: FaissReader, nlist: number): (readonly [list: number, size: number])[] {
   const form = r.fourcc();
   const length = r.count();
   if (form === "full" && length !== nlist) throw damaged(r.where, `${length} list sizes for ${nlist} lists`);
@@ -232,11 +238,11 @@ function listSizes(r: FaissReader, nlist: number): number[] {
     throw damaged(r.where, `list sizes begin with ${JSON.stringify(form)} and ${length}`);
   const words = r.view(length * 8);
   const word = (i: number) => Number(words.getBigUint64(i * 8, true));
-  if (form === "full") return Array.from({ length }, (_, i) => word(i));
+  if (form === "full") return Array.from({ length }, (_, i) => [i, word(i)] as const);
   // Sparse: pairs of list and size.
   for (let i = 0; i < length; i += 2)
     if (word(i) >= nlist) throw damaged(r.where, `a size for list ${word(i)} of ${nlist}`);
-  return Array.from({ length: length / 2 }, (_, i) => word(2 * i + 1));
+  return Array.from({ length: length / 2 }, (_, i) => [word(2 * i), word(2 * i + 1)] as const);
 }
 
 function idMap(r: FaissReader, noted: Noted): FaissHeader {
@@ -244,6 +250,7 @@ function idMap(r: FaissReader, noted: Noted): FaissHeader {
   const within = nothing();
   const inner = index(r, within, true);
   noted.vectorRuns.push(...within.vectorRuns);
+  if (within.centroids) noted.centroids = within.centroids;
   if (within.nprobeAt !== undefined) noted.nprobeAt = within.nprobeAt;
   if (within.efSearchAt !== undefined) noted.efSearchAt = within.efSearchAt;
   if (inner.ntotal !== head.ntotal || inner.dimension !== head.dimension || inner.metric !== head.metric)

@@ -100,6 +100,31 @@ export function readFaissVectors(
   return { vectors: new Float32Array(copy(vectorRuns, dimension * 4)), ids };
 }
 
+export interface FaissLists {
+  readonly metric: "ip" | "l2";
+  /** One per list. */
+  readonly centroids: Float32Array;
+  readonly lists: readonly { readonly ids: BigInt64Array; readonly vectors: Float32Array }[];
+}
+
+/** The inverted lists of an index that keeps vectors and centroids as they are. */
+export function readFaissLists(bytes: Uint8Array): FaissLists | undefined {
+  const { header, vectorRuns, idRuns, centroids } = readFaissLayout(bytesSource(bytes), "the index");
+  const { nlist, dimension } = header;
+  if (nlist === undefined || !centroids || vectorRuns.length !== idRuns.length) return undefined;
+  // A Buffer's own `slice` would share the memory.
+  const copy = (offset: number, size: number) => Uint8Array.from(bytes.subarray(offset, offset + size)).buffer;
+  const lists = Array.from({ length: nlist }, () => ({ ids: new BigInt64Array(0), vectors: new Float32Array(0) }));
+  idRuns.forEach(({ offset, count, list }, i) => {
+    lists[list!] = {
+      ids: new BigInt64Array(copy(offset, count * 8)),
+      vectors: new Float32Array(copy(vectorRuns[i]!.offset, count * dimension * 4)),
+    };
+  });
+  const places = new Float32Array(copy(centroids.offset, nlist * dimension * 4));
+  return { metric: centroids.metric, centroids: places, lists };
+}
+
 /** Puts an id map around an index that knows vectors by position: what FAISS calls `IDMap`. */
 export function wrapIdMap(bytes: Uint8Array, ids: BigInt64Array): Uint8Array {
   const inner = readFaissHeader(bytes);

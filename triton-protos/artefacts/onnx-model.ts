@@ -12,16 +12,23 @@ export interface OnnxValue {
   readonly shape: readonly (number | string)[];
 }
 
-/** Numbers in row order; 64-bit integers as bigint or safe numbers. */
+/** Numbers in row order; 64-bit integers as bigint or safe numbers. Typed arrays of the dtype's own kind are written as they are. */
 export interface OnnxConstant {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly values: ArrayLike<number> | ArrayLike<bigint> | readonly string[];
+  /** The bytes are in a file beside the model; `values` may then be empty. */
+  readonly external?: { readonly location: string; readonly offset: number; readonly length: number };
+}
+
+/** A message as some other file has it, NodeProto or TensorProto: it is written as it is. */
+export interface OnnxRaw {
+  readonly raw: Uint8Array;
 }
 
 export type OnnxAttribute =
   | { readonly float: number }
-  | { readonly int: number }
+  | { readonly int: number | bigint }
   | { readonly text: string }
   | { readonly floats: ArrayLike<number> }
   | { readonly ints: ArrayLike<number> | readonly bigint[] }
@@ -29,6 +36,8 @@ export type OnnxAttribute =
   | { readonly tensor: OnnxConstant };
 
 export interface OnnxNode {
+  /** Default: the operator and its place. ONNX Runtime names it in its faults. */
+  readonly name?: string;
   /** Operator, as `Gemm`. */
   readonly op: string;
   /** `""` is the default operator set. */
@@ -46,8 +55,10 @@ export interface OnnxModel {
   readonly opsets: Readonly<Record<string, number>>;
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
-  readonly nodes: readonly OnnxNode[];
+  readonly nodes: readonly (OnnxNode | OnnxRaw)[];
   readonly constants?: Readonly<Record<string, OnnxConstant>>;
+  /** Constants that other files hold, with their names inside. */
+  readonly rawConstants?: readonly OnnxRaw[];
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
@@ -62,11 +73,22 @@ const text = (w: protobuf.Writer, field: number, value: string): void => {
   w.uint32((field << 3) | 2).string(value);
 };
 const integer = (w: protobuf.Writer, field: number, value: number | bigint): void => {
-  w.uint32(field << 3).int64(protobuf.util.LongBits.from(`${value}`).toLong() as never);
+  const exact = typeof value === "number" ? value : (protobuf.util.LongBits.from(`${value}`).toLong() as never);
+  w.uint32(field << 3).int64(exact);
 };
 
-/** @returns a whole ONNX file */
+/** One protobuf message ends here. */
+export const ONNX_LIMIT = 2 ** 31 - 1;
+
+/** A graph that protobuf cannot hold. */
+export class OnnxTooLargeError extends Error {
+  override readonly name = "OnnxTooLargeError";
+}
+
+/** @returns a whole ONNX file @throws OnnxTooLargeError beyond 2 GB */
 export function printOnnxModel(model: OnnxModel): Uint8Array {
+  const held = sizeOf(model);
+  if (held > ONNX_LIMIT) throw tooLarge(model.name, held);
   const w = protobuf.Writer.create();
   integer(w, 1, model.irVersion ?? 8);
   text(w, 2, "merlon");
@@ -81,17 +103,41 @@ export function printOnnxModel(model: OnnxModel): Uint8Array {
       text(entry, 1, key);
       text(entry, 2, value);
     });
+  const { len } = w as unknown as { readonly len: number };
+  if (len > ONNX_LIMIT) throw tooLarge(model.name, len);
   return w.finish();
+}
+
+const tooLarge = (name: string, bytes: number): OnnxTooLargeError =>
+  new OnnxTooLargeError(
+    `the graph \`${name}\` takes ${(bytes / 1e9).toFixed(1)} GB, and one protobuf message ends at 2 GB. Tables can stand beside the graph, vocabularies can not.`,
+  );
+
+/** Bytes of constants and attribute lists, before anything is written. */
+function sizeOf({ constants = {}, rawConstants = [], nodes }: OnnxModel): number {
+  let bytes = 0;
+  for (const { dtype, values, external } of Object.values(constants))
+    if (!external) bytes += values.length * datatype(dtype).bytes;
+  for (const { raw } of rawConstants) bytes += raw.length;
+  for (const node of nodes)
+    if ("raw" in node) bytes += node.raw.length;
+    else
+      for (const attribute of Object.values(node.attributes ?? {}))
+        if ("texts" in attribute) for (const item of attribute.texts) bytes += item.length + 2;
+        else if ("ints" in attribute) bytes += attribute.ints.length * 2;
+  return bytes;
 }
 
 const graph =
   (model: OnnxModel): Write =>
   w => {
     model.nodes.forEach((each, i) => {
-      message(w, 1, node(each, `${each.op}_${i}`));
+      if ("raw" in each) w.uint32((1 << 3) | 2).bytes(each.raw);
+      else message(w, 1, node(each, each.name ?? `${each.op}_${i}`));
     });
     text(w, 2, model.name);
     for (const [name, constant] of Object.entries(model.constants ?? {})) message(w, 5, tensor(constant, name));
+    for (const { raw } of model.rawConstants ?? []) w.uint32((5 << 3) | 2).bytes(raw);
     for (const input of model.inputs) message(w, 11, value(input));
     for (const output of model.outputs) message(w, 12, value(output));
   };
@@ -138,22 +184,31 @@ const attributeOf =
   };
 
 const tensor =
-  ({ dtype, shape, values }: OnnxConstant, name: string): Write =>
+  ({ dtype, shape, values, external }: OnnxConstant, name: string): Write =>
   w => {
     for (const dim of shape) integer(w, 1, dim);
     integer(w, 2, datatype(dtype).onnx);
     if (dtype === "string") for (const item of Array.from(values as readonly string[])) text(w, 6, item);
     text(w, 8, name);
-    if (dtype !== "string") w.uint32((9 << 3) | 2).bytes(raw(dtype, values as ArrayLike<number>));
+    if (external) {
+      for (const [key, value] of Object.entries(external))
+        message(w, 13, entry => {
+          text(entry, 1, key);
+          text(entry, 2, `${value}`);
+        });
+      integer(w, 14, 1);
+    } else if (dtype !== "string") w.uint32((9 << 3) | 2).bytes(constantBytes(dtype, values as ArrayLike<number>));
   };
 
 /** Little-endian, as every machine that Node runs on stores it. */
-function raw(dtype: DType, values: ArrayLike<number> | ArrayLike<bigint>): Uint8Array {
+export function constantBytes(dtype: DType, values: ArrayLike<number> | ArrayLike<bigint>): Uint8Array {
   const { array } = datatype(dtype);
   const typed =
-    array === BigInt64Array || array === BigUint64Array
-      ? array.from(Array.from(values as ArrayLike<number>, BigInt))
-      : (array as Float64ArrayConstructor).from(values as ArrayLike<number>);
+    array !== null && values instanceof array
+      ? values
+      : array === BigInt64Array || array === BigUint64Array
+        ? array.from(Array.from(values as ArrayLike<number>, BigInt))
+        : (array as Float64ArrayConstructor).from(values as ArrayLike<number>);
   return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
 }
 

@@ -1,0 +1,44 @@
+/**
+ * The files that steps open → a folder where they stand as they would beside a plan, by links: what is lowered is what the executor would read.
+ */
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import type { InferredStep } from "../../3-graph/infer.js";
+
+/** @param work gets the absolute path of a step's artefact; the folder goes when it is done */
+export function withStepFolders<T>(steps: readonly InferredStep[], work: (file: (step: string, path: string) => string) => T): T {
+  const root = mkdtempSync(join(tmpdir(), "merlon-lower-"));
+  try {
+    const folders = new Map(
+      steps.map((step, i) => {
+        const folder = join(root, String(i));
+        mkdirSync(folder);
+        for (const file of step.files ?? []) {
+          const to = join(folder, file.to);
+          mkdirSync(dirname(to), { recursive: true });
+          if ("from" in file) link(resolve(file.from), to);
+          else {
+            rmSync(to, { force: true });
+            writeFileSync(to, "text" in file ? file.text : file.bytes);
+          }
+        }
+        return [step.id, folder] as const;
+      }),
+    );
+    return work((step, path) => join(folders.get(step)!, path));
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+/** Folders are made and their files linked, so that a text can take the place of one. */
+function link(from: string, to: string): void {
+  if (!statSync(from).isDirectory()) {
+    rmSync(to, { force: true });
+    symlinkSync(from, to);
+    return;
+  }
+  mkdirSync(to, { recursive: true });
+  for (const entry of readdirSync(from)) link(join(from, entry), join(to, entry));
+}

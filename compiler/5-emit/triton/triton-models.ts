@@ -1,0 +1,154 @@
+/**
+ * Plan → the models of `--target triton`: ONNX graphs alone, so that a stock Triton runs them. Fused, the entry is one graph; else it schedules a
+ * graph per step.
+ */
+import { readFileSync } from "node:fs";
+import type { FeastTables } from "../../../triton-protos/feast-tables.js";
+import { type AnyStep, type Plan, printPlan, type Step } from "../../../triton-protos/plan.js";
+import type { InferredStep } from "../../3-graph/infer.js";
+import type { LowerOptions } from "../../lower/lower-plan.js";
+import { lowerPlan } from "../../lower/lower-plan.js";
+import { finishGraph, type GraphFiles } from "../../onnx/finish-graph.js";
+import { TRITON_DEFAULT, TRITON_RELEASES, type TritonRelease } from "../../onnx/triton-releases.js";
+import type { ArtefactFile } from "../../ops/define-op.js";
+import { type Entry, entryConfig } from "../configs.js";
+import type { RepositoryModel } from "../repository-model.js";
+import { dynamicBatching, instanceGroups } from "../settings/apply-settings.js";
+import type { Settings } from "../settings/read-settings.js";
+import { type FrozenView, frozenViews, printFrozen } from "./frozen-views.js";
+import { withStepFolders } from "./step-folder.js";
+import { stepModels } from "./step-models.js";
+
+export interface TritonOptions {
+  /** Of Triton, `24.01`; the newest that is no later counts. */
+  readonly release?: string;
+  /** The whole ensemble in one graph. */
+  readonly fuse?: boolean;
+  /** How an IVF index is searched: as FAISS does, or exactly. */
+  readonly ivf?: "probe" | "exact";
+  /** Where features come from: frozen into the repository, or with the request. */
+  readonly features?: "frozen" | "inputs";
+  /** Reads a store as a whole. @param folder of the Feast repository @param now seconds since 1970 */
+  freeze(step: Step<"queryFeast">, folder: string, now: number): FeastTables;
+  /** Seconds since 1970, for builds that must come out the same. */
+  readonly now?: number;
+}
+
+export interface TritonModels {
+  readonly models: readonly RepositoryModel[];
+  readonly notes: readonly string[];
+  readonly frozen: readonly FrozenView[];
+}
+
+export function tritonModels(
+  plan: Plan,
+  steps: readonly InferredStep[],
+  entry: Entry,
+  settings: Settings,
+  options: TritonOptions,
+): TritonModels {
+  const notes = new Set<string>();
+  const frozen: FrozenView[] = [];
+  const now = options.now ?? Math.floor(Date.now() / 1000);
+  const inferred = new Map(steps.map(step => [step.id, step]));
+  return withStepFolders(steps, file => {
+    const lower: LowerOptions = {
+      release: releaseOf(options.release ?? TRITON_DEFAULT),
+      form: entry.form,
+      ivf: options.ivf ?? "probe",
+      file: (step, path) => file(step.id, path),
+      feast: step => {
+        const tables = options.freeze(step, file(step.id, step.artefacts!.repository!), now);
+        frozen.push(...frozenViews(plan.name, step, tables));
+        return tables;
+      },
+      model: step => modelFile(inferred.get(step.id)!),
+      note: text => void notes.add(text),
+    };
+    const models = options.fuse
+      ? [fusedModel(plan, entry, settings, lower)]
+      : stepModels(plan, steps, entry, settings, lower);
+    const told = frozen.length > 0 ? printFrozen(frozen) : undefined;
+    const [first, ...rest] = models;
+    const withFrozen = told ? { ...first!, files: [...first!.files, { to: "frozen.json", text: told }] } : first!;
+    return { models: [withFrozen, ...rest], notes: [...notes, ...settingsNotes(settings, options)], frozen };
+  });
+}
+
+function settingsNotes({ warmup, dynamicBatching: queue }: Settings, { fuse }: TritonOptions): string[] {
+  return [
+    ...(warmup.length > 0 ? ["`warmup` is left out: it counts with `--target merlon`."] : []),
+    ...(queue && fuse
+      ? ["`dynamicBatching` joins requests: a user's row may then be filled up to the longest row of another request."]
+      : []),
+    ...(queue && !fuse ? ["`dynamicBatching` is left out: a Triton ensemble has no queue. It counts with `--fuse`."] : []),
+  ];
+}
+
+/** The newest known release that is no later. @throws Error for one that is none, or too old */
+export function releaseOf(text: string): TritonRelease {
+  if (!/^\d\d\.\d\d$/.test(text)) throw new Error(`\`--triton-release ${text}\` is no release of Triton: write year and month, as in 24.01.`);
+  const found = TRITON_RELEASES.filter(row => row.release <= text).at(-1);
+  if (found) return found;
+  throw new Error(`Triton ${text} is older than ${TRITON_RELEASES[0].release}, and its ONNX Runtime lacks operators that are needed.`);
+}
+
+function modelFile({ model }: InferredStep): { readonly path: string; readonly bytes: Uint8Array } {
+  const { from, bytes } = model!;
+  return { path: from, bytes: bytes ?? readFileSync(from) };
+}
+
+function fusedModel(plan: Plan, entry: Entry, settings: Settings, options: LowerOptions): RepositoryModel {
+  const graph = finishGraph(lowerPlan(plan, options), plan.name, options.release);
+  const { backend: _, ...config } = entryConfig(plan, entry);
+  return {
+    name: entry.name,
+    config: {
+      ...config,
+      backend: "onnxruntime",
+      ...programParameter(plan),
+      ...dynamicBatching(settings),
+      ...instanceGroups(settings.onnxInstanceGroups ?? settings.instanceGroups),
+      ...(settings.responseCache && { response_cache: { enable: true } }),
+    },
+    files: [{ to: "plan.json", text: printPlan(plan) }, ...graphFiles(graph)],
+  };
+}
+
+/** Whose model it is: a later build of the program takes the place of its own models. */
+export const PROGRAM = "merlon_program";
+export const programParameter = ({ name }: Plan) => ({ parameters: { [PROGRAM]: { string_value: name } } });
+
+export const graphFiles = ({ onnx, data, others }: GraphFiles): ArtefactFile[] => [
+  { to: "model.onnx", bytes: onnx },
+  ...(data ? [{ to: "model.data", bytes: data }] : []),
+  ...[...others].map(([to, from]) => ({ to, from })),
+];
+
+/** A queryFeast step goes, and what it made comes with the request. @throws Error for features of candidates, which no request knows */
+export function withFeatureInputs(plan: Plan): Plan {
+  const gone = new Map<string, Step<"queryFeast">>();
+  for (const step of plan.steps) if (step.op === "queryFeast") gone.set(step.id, step);
+  const byKey = new Map(plan.inputs.map(col => [col.name, col]));
+  const follow = (ref: Plan["outputs"][number]["ref"]): typeof ref => {
+    const step = gone.get(ref.step);
+    if (!step || !step.outputs.some(col => col.rows === "request")) return ref;
+    if (!Object.hasOwn(step.params.features, ref.column)) {
+      const id = step.inputs.input![0]!;
+      return { ...follow(id), name: ref.name };
+    }
+    const known = byKey.get(ref.column);
+    const made = step.outputs.find(col => col.name === ref.column)!;
+    if (known && known.dtype !== made.dtype)
+      throw new Error(`\`${plan.name}\` would read two columns \`${ref.column}\` of the request: give one look-up a \`prefix\`.`);
+    byKey.set(ref.column, { ...made, rows: "request" });
+    return { ...ref, step: "request", column: ref.column };
+  };
+  const steps: AnyStep[] = plan.steps.flatMap(step => {
+    if (gone.has(step.id) && step.outputs.every(col => col.rows === "request")) return [];
+    const inputs = Object.fromEntries(Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(follow)]));
+    return [{ ...step, inputs } as AnyStep];
+  });
+  const outputs = plan.outputs.map(output => ({ ...output, ref: follow(output.ref) }));
+  return { ...plan, steps, outputs, inputs: [...byKey.values()] };
+}

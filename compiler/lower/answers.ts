@@ -1,0 +1,109 @@
+/**
+ * Columns of a graph → the tensors that an ensemble answers, as the executor's entry writes them. Candidates that are one matrix are filled up on the
+ * right: −1 for signed integers, 0 for unsigned ones and bools, NaN for floats, `""` for texts.
+ */
+import { type AnswerForm, isPadded } from "../../triton-protos/answer-form.js";
+import { type DType, datatype } from "../../triton-protos/datatype.js";
+import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../triton-protos/schema.js";
+import {
+  and,
+  cast,
+  concat,
+  expand,
+  flat,
+  gatherElements,
+  int64,
+  mul,
+  range,
+  reduce,
+  reshape,
+  scalar,
+  slice,
+  sub,
+  topK,
+  unsqueeze,
+  where,
+} from "../onnx/elementary.js";
+import type { GraphBuilder, Value } from "../onnx/graph-builder.js";
+import { isFloat, items, type LoweredColumn, takenRows } from "./lowered-column.js";
+
+/** Declares the outputs of one column. @param count int64[1]: rows of the request */
+export function answer(g: GraphBuilder, schema: ColumnSchema, col: LoweredColumn, form: AnswerForm, count: Value): void {
+  const { name, list } = schema;
+  const dtype = schema.dtype;
+  const own = col.rows.id === REQUEST_ROWS;
+  const values = known(g, col);
+  if (!own && isPadded(schema, form)) {
+    const { cells, taken } = packed(g, values, col, count);
+    g.output(name, fitted(g, cells, taken, dtype, col.dtype), ["batch", "places"]);
+    return;
+  }
+  if (isRagged(schema) || !own) {
+    const { values: flatValues, offsets } = isRagged(schema) ? raggedPair(g, values, col) : candidatePair(g, values, col, count);
+    g.output(`${name}__values`, outward(g, flatValues, col.dtype, dtype), [`${name} values`]);
+    g.output(`${name}__offsets`, cast(g, offsets, "int32"), [`${name} offsets`]);
+    return;
+  }
+  const tensor = outward(g, values, col.dtype, dtype);
+  if (list) g.output(name, tensor, ["batch", list.min]);
+  else if (form === "batched") g.output(name, unsqueeze(g, tensor, 1), ["batch", 1]);
+  else g.output(name, tensor, ["batch"]);
+}
+
+/** Nulls that are no floats have no form in an answer: they leave as 0, false or "". */
+function known(g: GraphBuilder, { values, valid }: LoweredColumn): Value {
+  return valid ? where(g, valid, values, scalar(g, values.dtype, values.dtype === "string" ? "" : 0)) : values;
+}
+
+const outward = (g: GraphBuilder, values: Value, from: DType, to: DType): Value =>
+  cast(g, from === "uint64" && to !== "uint64" ? cast(g, values, "uint64") : values, to);
+
+/** [request rows, places]: the taken ones first, in their order. */
+function packed(g: GraphBuilder, values: Value, { rows }: LoweredColumn, count: Value): { cells: Value; taken: Value | undefined } {
+  const to = concat(g, [count, int64(g, -1)]);
+  const matrix = reshape(g, values, to);
+  const flags = takenRows(g, rows);
+  if (!flags) return { cells: matrix, taken: undefined };
+  const taken = reshape(g, flags, to);
+  if (rows.packed && rows.parent?.id === REQUEST_ROWS) return { cells: matrix, taken };
+  const width = g.op("Shape", [matrix], "int64", { attributes: { start: { int: 1 }, end: { int: 2 } } });
+  const order = sub(g, int64(g, 0), range(g, width));
+  const last = sub(g, order, width);
+  const { at } = topK(g, where(g, taken, order, last), width);
+  return { cells: gatherElements(g, matrix, at, 1), taken: gatherElements(g, taken, at, 1) };
+}
+
+/** As wide as the fullest row, what lacks filled up. */
+function fitted(g: GraphBuilder, cells: Value, taken: Value | undefined, dtype: DType, from: DType): Value {
+  if (!taken) return outward(g, cells, from, dtype);
+  const counts = reduce(g, "ReduceSum", cast(g, taken, "int64"), 1);
+  const longest = reduce(g, "ReduceMax", counts, 0, true);
+  const cut = (value: Value) => slice(g, value, int64(g, 0), longest, 1);
+  const { kind } = datatype(dtype);
+  const fill = kind === "string" ? "" : kind === "float" ? Number.NaN : kind === "int" ? -1 : 0;
+  // Before the cast, where a narrow integer can not be chosen.
+  const source = cut(cells);
+  const blank = isFloat({ dtype }) || kind === "string" ? fill : kind === "int" ? -1n : 0;
+  return outward(g, where(g, cut(taken), source, scalar(g, source.dtype, blank)), from, dtype);
+}
+
+function raggedPair(g: GraphBuilder, values: Value, col: LoweredColumn): { values: Value; offsets: Value } {
+  const flags = takenRows(g, col.rows);
+  const lengths = flags ? compress(g, col.lengths!, flags) : col.lengths!;
+  const inside = items(g, col);
+  const there = flags ? and(g, inside, unsqueeze(g, flags, 1)) : inside;
+  return { values: compress(g, flat(g, values), flat(g, there)), offsets: offsetsOf(g, lengths) };
+}
+
+function candidatePair(g: GraphBuilder, values: Value, { rows, width = 1 }: LoweredColumn, count: Value): { values: Value; offsets: Value } {
+  const flags = takenRows(g, rows) ?? expand(g, scalar(g, "bool", true), rows.count);
+  const counts = reduce(g, "ReduceSum", cast(g, reshape(g, flags, concat(g, [count, int64(g, -1)])), "int64"), 1);
+  const offsets = offsetsOf(g, counts);
+  return { values: flat(g, compress(g, values, flags)), offsets: width === 1 ? offsets : mul(g, offsets, int64(g, width)) };
+}
+
+const compress = (g: GraphBuilder, values: Value, flags: Value): Value =>
+  g.op("Compress", [values, flags], values.dtype, { attributes: { axis: { int: 0 } } });
+
+const offsetsOf = (g: GraphBuilder, lengths: Value): Value =>
+  concat(g, [int64(g, 0), g.op("CumSum", [lengths, scalar(g, "int64", 0n)], "int64")]);

@@ -1,0 +1,14 @@
+/** Candidates → those for which the condition holds. */
+import { expand } from "../onnx/elementary.js";
+import { lowerExpression } from "./expression/lower-expression.js";
+import type { FlagTerm } from "./expression/term.js";
+import { keepWhere } from "./keep-where.js";
+import { columnTerms } from "./lambda-op.js";
+import type { Lowering } from "./lowering.js";
+
+export const filter: Lowering<"filter"> = (step, { input = [] }, context) => {
+  const names = step.inputs.input!.map(ref => ref.name);
+  const term = lowerExpression(context, step.params.condition, columnTerms(context, names, input)) as FlagTerm;
+  const keep = expand(context.g, term.value, input[0]!.rows.count);
+  return keepWhere(step, step.outputs.map(({ name }) => input[names.indexOf(name)]!), keep, context);
+};

@@ -1,0 +1,98 @@
+/**
+ * Distinct keys, of one column or of several → for each row of a graph its place among them, −1 where it is none. Keys of several columns are
+ * looked up one after the other; a null is a value like any other.
+ */
+import { type ArrowColumn, type ArrowValues, readArrowColumns } from "../../triton-protos/artefacts/arrow-columns.js";
+import { datatype } from "../../triton-protos/datatype.js";
+import { readFileSync } from "node:fs";
+import { add, encode, int64, mul, scalar, where } from "../onnx/elementary.js";
+import type { Value } from "../onnx/graph-builder.js";
+import { type LoweredColumn, nulls } from "./lowered-column.js";
+import { KEEP, type LowerContext } from "./lowering.js";
+
+/** Columns of a file of the fitted folder. */
+export const readTable = (context: LowerContext, file: string): Readonly<Record<string, ArrowColumn>> =>
+  readArrowColumns(readFileSync(context.file(file)));
+
+type Key = number | bigint | string;
+
+/** Values as `LabelEncoder` takes them; −0 is 0. */
+function keyOf({ dtype, values }: Pick<ArrowColumn, "dtype" | "values">, i: number): Key {
+  const value = (values as readonly Key[])[i]!;
+  if (typeof value === "string") return value;
+  return datatype(dtype).kind === "float" ? Number(value) + 0 : BigInt.asIntN(64, BigInt(value));
+}
+
+/** The values of a column as keys: int64, texts, or float32. @throws through `fail` for float64 */
+function keyValues(context: LowerContext, { dtype, values }: LoweredColumn, name: string): Value {
+  const { g } = context;
+  if (dtype === "float64")
+    context.fail(
+      `column \`${name}\` is float64, and ONNX Runtime looks up integers, texts and float32`,
+      `Declare \`${name}\` as float32 or as an integer in the workflow's source, or ${KEEP}.`,
+    );
+  // 0 and -0 are one key.
+  if (dtype === "float32") return add(g, values, scalar(g, "float32", 0));
+  return dtype === "bool" ? g.op("Cast", [values], "int64", { attributes: { to: { int: 7 } } }) : values;
+}
+
+/** @param values distinct, without null @returns int64 */
+export function placesOf(
+  context: LowerContext,
+  col: LoweredColumn,
+  name: string,
+  keys: Pick<ArrowColumn, "dtype" | "values">,
+): Value {
+  if (keys.dtype !== col.dtype)
+    context.fail(
+      `it was fitted on \`${name}\` as ${keys.dtype}, and the column is ${col.dtype}`,
+      "Fit the workflow again, and build again.",
+    );
+  const x = keyValues(context, col, name);
+  const list = Array.from({ length: keys.values.length }, (_, i) => keyOf(keys, i));
+  return encode(context.g, x, list, list.map((_, i) => i), -1);
+}
+
+/** @param keys one column per column; row i of them is key i */
+export function tuplePlaces(
+  context: LowerContext,
+  columns: readonly LoweredColumn[],
+  names: readonly string[],
+  keys: readonly ArrowColumn[],
+): Value {
+  const { g } = context;
+  const count = keys[0]!.values.length;
+  let combined: bigint[] = new Array<bigint>(count).fill(0n);
+  let found: Value | undefined;
+  columns.forEach((col, c) => {
+    const { codes, distinct } = codesOf(keys[c]!);
+    const size = BigInt(distinct.length + 1);
+    const plain = placesOf(context, col, names[c]!, { dtype: keys[c]!.dtype, values: distinct as unknown as ArrowValues });
+    // 0 for null, −1 for a value that no key has.
+    const shifted = where(g, g.op("Less", [plain, int64(g, 0)], "bool"), int64(g, -1), add(g, plain, int64(g, 1)));
+    const missing = nulls(g, col);
+    const own = missing ? where(g, missing, int64(g, 0), shifted) : shifted;
+    const tuples = combined.map((code, i) => code * size + BigInt(codes[i]!));
+    const dense = new Map<bigint, bigint>();
+    for (const tuple of tuples) if (!dense.has(tuple)) dense.set(tuple, BigInt(dense.size));
+    const wide = found ? add(g, mul(g, found, int64(g, size)), own) : own;
+    const unknown = g.op("Less", [own, int64(g, 0)], "bool");
+    const both = found ? g.op("Or", [unknown, g.op("Less", [found, int64(g, 0)], "bool")], "bool") : unknown;
+    found = encode(g, where(g, both, int64(g, -1), wide), [...dense.keys()], [...dense.values()], -1);
+    combined = tuples.map(tuple => dense.get(tuple)!);
+  });
+  const places = new Map(combined.map((code, i) => [code, BigInt(i)]));
+  return encode(g, found!, [...places.keys()], [...places.values()], -1);
+}
+
+function codesOf(keys: ArrowColumn): { readonly codes: readonly number[]; readonly distinct: readonly Key[] } {
+  const seen = new Map<Key, number>();
+  const codes = Array.from({ length: keys.values.length }, (_, i) => {
+    const value = (keys.values as readonly Key[])[i]!;
+    if (keys.validity?.[i] === 0 || Number.isNaN(value)) return 0;
+    const key = typeof value === "number" ? value + 0 : value;
+    if (!seen.has(key)) seen.set(key, seen.size + 1);
+    return seen.get(key)!;
+  });
+  return { codes, distinct: [...seen.keys()] };
+}

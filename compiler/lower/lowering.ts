@@ -1,0 +1,59 @@
+/**
+ * The contract of an operator's third half: a step of a plan → nodes of an ONNX graph that mean the same. An operator without one says why, and
+ * what its author can do.
+ */
+import type { OpKind } from "../../triton-protos/op-params.js";
+import type { AnyStep, ColumnRef, Step } from "../../triton-protos/plan.js";
+import type { GraphBuilder } from "../onnx/graph-builder.js";
+import type { TritonRelease } from "../onnx/triton-releases.js";
+import type { FeastTables } from "../../triton-protos/feast-tables.js";
+import type { LoweredColumn, RowSet } from "./lowered-column.js";
+
+/** Columns by port, each in the order of the step's refs. */
+export type LoweredInputs = Readonly<Record<string, readonly LoweredColumn[]>>;
+
+export interface LowerContext {
+  readonly g: GraphBuilder;
+  readonly release: TritonRelease;
+  /** Absolute path of one of the step's artefacts, or of a file of a fitted workflow. */
+  file(path: string): string;
+  /** Frozen features of a `queryFeast` step. */
+  feast(step: Step<"queryFeast">): FeastTables;
+  /** The ONNX file of a step's model. */
+  model(step: Step<"predictOnnx"> | Step<"predictForest">): { readonly path: string; readonly bytes: Uint8Array };
+  /** Rows of the request. */
+  readonly request: RowSet;
+  readonly ivf: "probe" | "exact";
+  /** Lowers a step of a workflow that this step applies. */
+  lowerStep(step: AnyStep, columnOf: (ref: ColumnRef) => LoweredColumn, context: LowerContext): readonly LoweredColumn[];
+  /** Something that a person should know of the repository. */
+  note(text: string): void;
+  /** Ends the lowering of the step. @param reason completes "step `x` (op) can't be lowered: …" @param way what to do */
+  fail(reason: string, way: string): never;
+}
+
+/** Makes the step's output columns, in the order of `step.outputs`. */
+export type Lowering<K extends OpKind> = (
+  step: Step<K>,
+  inputs: LoweredInputs,
+  context: LowerContext,
+) => readonly LoweredColumn[];
+
+/** A decision: this operator stays in Merlon's runtime. */
+export interface NotLowered {
+  readonly notLowered: string;
+  readonly way: string;
+}
+
+export const KEEP = "keep the Merlon runtime (`--target merlon`)";
+
+/** A step that can't be lowered. */
+export class LoweringFault extends Error {
+  override readonly name = "LoweringFault";
+  constructor(
+    readonly reason: string,
+    readonly way: string,
+  ) {
+    super(`${reason}. ${way}`);
+  }
+}

@@ -1,0 +1,159 @@
+/** Columns bound to the tensors of the user's model → its outputs as columns; the model's own nodes come into the graph. */
+import { type OnnxTensor, readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
+import { type DType, datatype } from "../../triton-protos/datatype.js";
+import type { Step } from "../../triton-protos/plan.js";
+import {
+  add,
+  and,
+  cast,
+  concat,
+  dim,
+  expand,
+  flat,
+  gatherElements,
+  greater,
+  guarded,
+  int64,
+  less,
+  max,
+  min,
+  not,
+  or,
+  range,
+  scalar,
+  sub,
+  unsqueeze,
+  where,
+} from "../onnx/elementary.js";
+import type { GraphBuilder, Value } from "../onnx/graph-builder.js";
+import { inlineModel } from "../onnx/inline-model.js";
+import { rangeOf } from "./clip.js";
+import { fillFor } from "./fill-missing.js";
+import { amongTaken, graphDtype, isFloat, isList, items, type LoweredColumn } from "./lowered-column.js";
+import type { LowerContext, LoweredInputs, Lowering } from "./lowering.js";
+
+export const predictOnnx: Lowering<"predictOnnx"> = (step, inputs, context) => {
+  const { bytes, path } = context.model(step);
+  const tensors = modelInputs(context, step, inputs, readOnnxSignature(bytes, path).inputs);
+  const outputs = inlineModel(context, { bytes, path, label: step.label }, tensors);
+  return modelColumns(context.g, step, inputs, name => outputs.get(name)!);
+};
+
+/** Every tensor that the model takes, in its dtype and shape. */
+export function modelInputs(
+  { g }: LowerContext,
+  step: Step<"predictOnnx">,
+  { input = [] }: LoweredInputs,
+  wanted: readonly OnnxTensor[],
+): ReadonlyMap<string, Value> {
+  const names = step.inputs.input!.map(ref => ref.name);
+  const columnOf = (name: string) => input[names.indexOf(name)]!;
+  const { stack, constants, pad, inputs: bound } = step.params;
+  const { rows } = input[0]!;
+  return new Map(
+    wanted.map((tensor): [string, Value] => {
+      const dtype = tensor.dtype as DType;
+      const constant = constants?.[tensor.name];
+      if (constant !== undefined) {
+        const dims = tensor.shape.map((d, i) => (typeof d === "number" ? int64(g, d) : i === 0 ? rows.count : int64(g, 1)));
+        return [tensor.name, expand(g, scalar(g, dtype, fillFor(dtype, constant)), concat(g, dims))];
+      }
+      const side = stack?.[tensor.name];
+      if (side) {
+        const parts = side.map(name => {
+          const col = columnOf(name);
+          const values = inDtype(g, step, col, name, dtype);
+          return isList(col) ? values : unsqueeze(g, values, 1);
+        });
+        return [tensor.name, concat(g, parts, 1)];
+      }
+      const name = bound[tensor.name]!;
+      const col = columnOf(name);
+      const padding = pad?.[tensor.name];
+      if (padding) return [tensor.name, padded(g, step, col, name, dtype, tensor, padding)];
+      if (col.lengths) return [tensor.name, pairTensor(g, step, col, name, dtype, tensor)];
+      const values = inDtype(g, step, col, name, dtype);
+      return [tensor.name, tensor.shape.length === 2 && col.width === undefined ? unsqueeze(g, values, 1) : values];
+    }),
+  );
+}
+
+/** Values in the model's dtype. A null that is no float, and an integer beyond the dtype, end the request. */
+function inDtype(g: GraphBuilder, step: Step<"predictOnnx">, col: LoweredColumn, name: string, dtype: DType): Value {
+  const what = `step ${step.label} (predictOnnx): column ${name}`;
+  let { values } = col;
+  const list = isList(col);
+  if (col.valid && !isFloat(col)) {
+    const there = col.lengths && items(g, col);
+    const gone = not(g, col.valid);
+    values = guarded(g, values, amongTaken(g, there ? and(g, gone, there) : gone, col.rows, list), `${what} is null`);
+  }
+  const [from, to] = [datatype(col.dtype), datatype(dtype)];
+  const narrower = (from.kind === "int" || from.kind === "uint") && (to.kind === "int" || to.kind === "uint") && !holds(dtype, col.dtype);
+  if (narrower) {
+    const { min: low, max: high } = rangeOf(dtype);
+    const bound = (x: bigint) => scalar(g, "int64", x > 2n ** 63n - 1n ? 2n ** 63n - 1n : x);
+    const outside = or(g, less(g, values, bound(low)), greater(g, values, bound(high)));
+    values = guarded(g, values, amongTaken(g, outside, col.rows, list), `${what} holds an integer that ${dtype} can not hold`);
+  }
+  const exact = col.dtype === "uint64" && to.kind === "float" ? cast(g, values, "uint64") : values;
+  return cast(g, exact, dtype);
+}
+
+function holds(wide: DType, narrow: DType): boolean {
+  const [a, b] = [rangeOf(wide), rangeOf(narrow)];
+  return a.min <= b.min && a.max >= b.max;
+}
+
+/** A ragged column's items one after the other, or their offsets. */
+function pairTensor(g: GraphBuilder, step: Step<"predictOnnx">, col: LoweredColumn, name: string, dtype: DType, tensor: OnnxTensor): Value {
+  if (tensor.name.endsWith("__offsets")) {
+    const sums = g.op("CumSum", [col.lengths, scalar(g, "int64", 0n)], "int64");
+    return cast(g, concat(g, [int64(g, 0), sums]), dtype);
+  }
+  const values = inDtype(g, step, col, name, dtype);
+  return g.op("Compress", [flat(g, values), flat(g, items(g, col))], dtype);
+}
+
+/** Lists as rows of a rectangle: on the left the latest items stay, on the right the first. */
+function padded(
+  g: GraphBuilder,
+  step: Step<"predictOnnx">,
+  col: LoweredColumn,
+  name: string,
+  dtype: DType,
+  { shape }: OnnxTensor,
+  { value, side }: { readonly value: number; readonly side: "left" | "right" },
+): Value {
+  const own = inDtype(g, step, col, name, dtype);
+  const lengths = col.lengths!;
+  const fixed = shape[1];
+  const length = typeof fixed === "number" ? int64(g, fixed) : max(g, reduceMax(g, lengths), int64(g, 1));
+  const places = unsqueeze(g, range(g, typeof fixed === "number" ? fixed : length), 0);
+  const sizes = unsqueeze(g, lengths, 1);
+  const kept = min(g, sizes, length);
+  const [from, to] = side === "left" ? [sub(g, sizes, kept), sub(g, length, kept)] : [int64(g, 0), int64(g, 0)];
+  const inside = and(g, not(g, less(g, places, to)), less(g, sub(g, places, to), kept));
+  const last = sub(g, dim(g, own, 1), int64(g, 1));
+  const at = max(g, min(g, add(g, sub(g, places, to), from), last), int64(g, 0));
+  const full = expand(g, at, concat(g, [col.rows.count, length]));
+  return where(g, inside, gatherElements(g, own, full, 1), scalar(g, dtype, value));
+}
+
+const reduceMax = (g: GraphBuilder, a: Value): Value =>
+  g.op("ReduceMax", [a, int64(g, 0)], a.dtype, { attributes: { keepdims: { int: 1 } } });
+
+/** @param tensorOf what the model answered */
+export function modelColumns(
+  g: GraphBuilder,
+  step: Step<"predictOnnx">,
+  { input = [] }: LoweredInputs,
+  tensorOf: (name: string) => Value,
+): LoweredColumn[] {
+  const { rows } = input[0]!;
+  return step.outputs.map(({ name, dtype, list }) => {
+    const made = cast(g, tensorOf(step.params.outputs[name]!), graphDtype(dtype));
+    if (list) return { dtype, rows, values: made, width: list.min };
+    return { dtype, rows, values: flat(g, made) };
+  });
+}

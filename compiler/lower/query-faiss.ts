@@ -1,0 +1,234 @@
+/**
+ * Query vectors → the nearest items as candidates. A flat index is one product with all vectors and a `TopK`; an index of lists the same over the
+ * lists of the nearest centroids, as FAISS visits them, or over all.
+ */
+import { readFileSync } from "node:fs";
+import { type FaissHeader, readFaissHeader, readFaissLists, readFaissVectors } from "../../triton-protos/artefacts/faiss.js";
+import type { Step } from "../../triton-protos/plan.js";
+import {
+  cast,
+  concat,
+  div,
+  expand,
+  flat,
+  gather,
+  gatherElements,
+  greater,
+  guarded,
+  int64,
+  isInf,
+  isNaN,
+  less,
+  mul,
+  or,
+  reduce,
+  reshape,
+  scalar,
+  slice,
+  sub,
+  topK,
+  unary,
+  unsqueeze,
+  where,
+} from "../onnx/elementary.js";
+import type { GraphBuilder, Value } from "../onnx/graph-builder.js";
+import { probeRecall } from "./faiss-recall.js";
+import { inList } from "./filter-candidates.js";
+import { amongTaken, childRows, isList, type LoweredColumn, presentItems } from "./lowered-column.js";
+import { KEEP, type LowerContext, type Lowering } from "./lowering.js";
+
+/** Scores of L2 lose digits by cancellation; so many more than asked for are compared again without it. */
+const SPARE = 16;
+
+export const queryFaiss: Lowering<"queryFaiss"> = (step, { input = [], exclude = [] }, context) => {
+  const { g } = context;
+  const bytes = readFileSync(context.file(step.artefacts!.index!));
+  const header = readFaissHeader(bytes, step.params.path);
+  const query = input[0]!;
+  const queries = checkedQueries(g, step, query);
+  const hits = search(context, step, header, bytes, queries, exclude[0]);
+  const rows = childRows(g, step.id, query.rows, hits.width, { mask: hits.found, packed: true });
+  const ids: LoweredColumn = { dtype: "int64", rows, values: flat(g, hits.ids) };
+  if (!step.params.includeDistances) return [ids];
+  return [ids, { dtype: "float32", rows, values: flat(g, hits.distances()) }];
+};
+
+function checkedQueries(g: GraphBuilder, step: Step<"queryFaiss">, query: LoweredColumn): Value {
+  const { name } = step.inputs.input![0]!;
+  const odd = or(g, isNaN(g, query.values), isInf(g, query.values));
+  const reason = `step ${step.label} (queryFaiss): no query can be made of a vector of ${name} that holds NaN or an infinity`;
+  const queries = guarded(g, query.values, amongTaken(g, odd, query.rows, true), reason);
+  if (!step.params.normalize) return queries;
+  const exact = cast(g, queries, "float64");
+  const sum = reduce(g, "ReduceSum", mul(g, exact, exact), 1, true);
+  const some = greater(g, sum, scalar(g, "float64", 0));
+  const length = unary(g, "Sqrt", where(g, some, sum, scalar(g, "float64", 1)));
+  const unit = mul(g, exact, div(g, scalar(g, "float64", 1), length));
+  return cast(g, where(g, some, unit, scalar(g, "float64", 0)), "float32");
+}
+
+interface Hits {
+  /** int64[users, width] */
+  readonly ids: Value;
+  /** int64[1] */
+  readonly width: Value;
+  /** bool[users, width]; absent: every place has a hit. */
+  readonly found?: Value;
+  readonly distances: () => Value;
+}
+
+function search(
+  context: LowerContext,
+  step: Step<"queryFaiss">,
+  header: FaissHeader,
+  bytes: Uint8Array,
+  queries: Value,
+  exclude: LoweredColumn | undefined,
+): Hits {
+  const { kind } = header.inner ?? header;
+  const { label } = step;
+  const { topk } = step.params;
+  if (kind === "ivf-flat" && context.ivf === "probe") return probe(context, step, header, bytes, queries, exclude);
+  const read = kind.endsWith("flat") ? readFaissVectors(bytes) : undefined;
+  if (!read)
+    return context.fail(
+      `the index \`${step.params.path}\` keeps its vectors as codes (${kind}), and a graph compares vectors`,
+      `Build a Flat or IVF-Flat index of the same vectors (\`merlon index build\`), or ${KEEP}.`,
+    );
+  if (kind !== "flat")
+    context.note(
+      `step \`${label}\` searches all ${header.ntotal} vectors of \`${step.params.path}\` (${kind}): recall 1, so that it may find better items than FAISS does.`,
+    );
+  return exact(context, read, header, queries, Math.min(topk, header.ntotal), exclude);
+}
+
+type Vectors = { readonly vectors: Float32Array; readonly ids: BigInt64Array };
+
+function exact(
+  context: LowerContext,
+  { vectors, ids }: Vectors,
+  { dimension, metric, ntotal }: FaissHeader,
+  queries: Value,
+  k: number,
+  exclude: LoweredColumn | undefined,
+): Hits {
+  const { g } = context;
+  const table = g.constant("float32", [ntotal, dimension], vectors);
+  const bias = metric === "l2" ? [g.constant("float32", [ntotal], minusSquares(vectors, dimension))] : [];
+  const all = g.op("Gemm", [queries, table, ...bias], "float32", {
+    attributes: { transB: { int: 1 }, alpha: { float: metric === "l2" ? 2 : 1 } },
+  });
+  const idTable = g.constant("int64", [ntotal], ids);
+  const scores = exclude ? withoutExcluded(context, all, exclude, ids) : all;
+  const wide = metric === "l2" ? Math.min(ntotal, k + SPARE) : k;
+  const first = topK(g, scores, int64(g, wide));
+  const found = (values: Value) => (exclude ? { found: greater(g, values, scalar(g, "float32", Number.NEGATIVE_INFINITY)) } : {});
+  if (metric === "ip")
+    return { ids: gather(g, idTable, first.at), width: int64(g, k), ...found(first.values), distances: () => first.values };
+  const near = squaredDistances(g, queries, gather(g, table, first.at));
+  const open = exclude ? where(g, found(first.values).found!, near, scalar(g, "float32", Number.POSITIVE_INFINITY)) : near;
+  const best = topK(g, open, int64(g, k), false);
+  const at = gatherElements(g, first.at, best.at, 1);
+  const there = exclude && { found: less(g, best.values, scalar(g, "float32", Number.POSITIVE_INFINITY)) };
+  return { ids: gather(g, idTable, at), width: int64(g, k), ...there, distances: () => best.values };
+}
+
+function minusSquares(vectors: Float32Array, dimension: number): Float32Array {
+  const squares = new Float32Array(vectors.length / dimension);
+  for (let i = 0; i < squares.length; i++) {
+    let sum = 0;
+    for (let j = i * dimension; j < (i + 1) * dimension; j++) sum += vectors[j]! ** 2;
+    squares[i] = -sum;
+  }
+  return squares;
+}
+
+/** Σ (v − q)² in float64, then float32. @param vectors float32[users, n, dimension] */
+function squaredDistances(g: GraphBuilder, queries: Value, vectors: Value): Value {
+  const off = sub(g, cast(g, vectors, "float64"), unsqueeze(g, cast(g, queries, "float64"), 1));
+  return cast(g, reduce(g, "ReduceSum", mul(g, off, off), 2), "float32");
+}
+
+/** Excluded vectors score −∞; one place more than there are vectors takes the ids that the index does not have. */
+function withoutExcluded({ g }: LowerContext, scores: Value, exclude: LoweredColumn, ids: BigInt64Array): Value {
+  const list = isList(exclude)
+    ? exclude
+    : { ...exclude, width: 1, values: unsqueeze(g, exclude.values, 1), ...(exclude.valid && { valid: unsqueeze(g, exclude.valid, 1) }) };
+  const present = presentItems(g, list);
+  const places = encodeIds(g, list.values, ids);
+  const at = present ? where(g, present, places, int64(g, ids.length)) : places;
+  const nothing = scalar(g, "float32", Number.NEGATIVE_INFINITY);
+  const rows = g.op("Shape", [at], "int64", { attributes: { start: { int: 0 }, end: { int: 1 } } });
+  const wide = concat(g, [scores, expand(g, nothing, concat(g, [rows, int64(g, 1)]))], 1);
+  const updates = expand(g, nothing, g.op("Shape", [at], "int64"));
+  const marked = g.op("ScatterElements", [wide, at, updates], "float32", { attributes: { axis: { int: 1 } } });
+  return slice(g, marked, int64(g, 0), int64(g, ids.length), 1);
+}
+
+const encodeIds = (g: GraphBuilder, values: Value, ids: BigInt64Array): Value =>
+  g.op("LabelEncoder", [values], "int64", {
+    domain: "ai.onnx.ml",
+    attributes: {
+      keys_int64s: { ints: [...ids] },
+      values_int64s: { ints: Array.from(ids, (_, i) => i) },
+      default_int64: { int: ids.length },
+    },
+  });
+
+/** The lists of the nearest centroids, side by side: lists are as long as the longest, and what lacks scores worst. */
+function probe(
+  context: LowerContext,
+  step: Step<"queryFaiss">,
+  header: FaissHeader,
+  bytes: Uint8Array,
+  queries: Value,
+  exclude: LoweredColumn | undefined,
+): Hits {
+  const { g } = context;
+  const { dimension, metric } = header;
+  const read =
+    readFaissLists(bytes) ??
+    context.fail(
+      `the centroids of \`${step.params.path}\` are not kept as they are`,
+      `Build with \`--ivf exact\`, which searches all vectors, or ${KEEP}.`,
+    );
+  const { nlist = 1, nprobe: own = 1 } = header.inner ?? header;
+  const nprobe = Math.min(nlist, step.params.nprobe ?? own);
+  const longest = Math.max(1, ...read.lists.map(list => list.ids.length));
+  const recall = probeRecall(read, metric, nprobe);
+  context.note(
+    `step \`${step.label}\` visits ${nprobe} of the ${nlist} lists of \`${step.params.path}\`, as FAISS does: recall@10 ${recall.toFixed(3)}, asked with vectors of its own; \`--ivf exact\` searches all.`,
+  );
+  const vectors = new Float32Array(nlist * longest * dimension);
+  const ids = new BigInt64Array(nlist * longest);
+  const taken = new Uint8Array(nlist * longest);
+  read.lists.forEach((list, i) => {
+    vectors.set(list.vectors, i * longest * dimension);
+    ids.set(list.ids, i * longest);
+    taken.fill(1, i * longest, i * longest + list.ids.length);
+  });
+  const centroids = g.constant("float32", [nlist, dimension], read.centroids);
+  const bias = read.metric === "l2" ? [g.constant("float32", [nlist], minusSquares(read.centroids, dimension))] : [];
+  const near = g.op("Gemm", [queries, centroids, ...bias], "float32", {
+    attributes: { transB: { int: 1 }, alpha: { float: read.metric === "l2" ? 2 : 1 } },
+  });
+  const lists = topK(g, near, int64(g, nprobe)).at;
+  const side = (table: Value, ...rest: number[]) => reshape(g, gather(g, table, lists), int64(g, 0, nprobe * longest, ...rest));
+  const candidates = side(g.constant("float32", [nlist, longest, dimension], vectors), dimension);
+  const candidateIds = side(g.constant("int64", [nlist, longest], ids));
+  const there = side(g.constant("bool", [nlist, longest], taken));
+  const scores =
+    metric === "ip"
+      ? reshape(g, g.op("MatMul", [candidates, unsqueeze(g, queries, 2)], "float32"), int64(g, 0, nprobe * longest))
+      : unary(g, "Neg", squaredDistances(g, queries, candidates));
+  const nothing = scalar(g, "float32", Number.NEGATIVE_INFINITY);
+  const kept = exclude ? where(g, inList(g, candidateIds, exclude), nothing, scores) : scores;
+  const k = Math.min(step.params.topk, header.ntotal, nprobe * longest);
+  const best = topK(g, where(g, there, kept, nothing), int64(g, k));
+  return {
+    ids: gatherElements(g, candidateIds, best.at, 1),
+    width: int64(g, k),
+    found: greater(g, best.values, nothing),
+    distances: () => (metric === "ip" ? best.values : unary(g, "Neg", best.values)),
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * An Arrow IPC file that `merlon fit` wrote → its columns as typed arrays (texts as strings), nulls marked.
+ */
+import { DataType, type Float, type Int, tableFromIPC, type Vector } from "apache-arrow";
+import { type DType, datatype, isDType } from "../datatype.js";
+
+export type ArrowValues =
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Float32Array
+  | Float64Array
+  | readonly string[];
+
+export interface ArrowColumn {
+  readonly dtype: DType;
+  /** Numbers are views of the file's bytes; bools are 0 and 1. */
+  readonly values: ArrowValues;
+  /** 0 for each null. Absent: there is none. */
+  readonly validity?: Uint8Array;
+}
+
+/** @throws Error for bytes that are no Arrow file, and for a type that no column has */
+export function readArrowColumns(bytes: Uint8Array): Readonly<Record<string, ArrowColumn>> {
+  const table = tableFromIPC(bytes);
+  return Object.fromEntries(
+    table.schema.fields.map(({ name }): [string, ArrowColumn] => {
+      const vector = table.getChild(name)!;
+      const dtype = dtypeOf(vector.type);
+      const validity =
+        vector.nullCount > 0
+          ? Uint8Array.from({ length: vector.length }, (_, i) => (vector.get(i) === null ? 0 : 1))
+          : undefined;
+      return [name, { dtype, values: decoded(vector, dtype), ...(validity && { validity }) }];
+    }),
+  );
+}
+
+function decoded(vector: Vector, dtype: DType): ArrowValues {
+  if (dtype === "bool") return Uint8Array.from({ length: vector.length }, (_, i) => (vector.get(i) === true ? 1 : 0));
+  if (dtype !== "string") return vector.toArray() as ArrowValues;
+  return Array.from({ length: vector.length }, (_, i) => (vector.get(i) as string | null) ?? "");
+}
+
+/** @throws Error for a type that no column has */
+export function dtypeOf(type: DataType): DType {
+  const name = DataType.isUtf8(type)
+    ? "string"
+    : DataType.isBool(type)
+      ? "bool"
+      : DataType.isInt(type)
+        ? `${(type as Int).isSigned ? "" : "u"}int${(type as Int).bitWidth}`
+        : DataType.isFloat(type)
+          ? `float${16 << (type as Float).precision}`
+          : String(type);
+  if (!isDType(name) || datatype(name).duckdb === null) throw new Error(`its values are ${name}, which no column is`);
+  return name;
+}
