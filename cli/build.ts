@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Command, Option } from "commander";
-import type { Layout, Names, PassName } from "../compiler/index.js";
+import type { Layout, Names, PassName, TritonOptions } from "../compiler/index.js";
 import { offOption } from "./off-option.js";
 import type { Round } from "./watch.js";
 
@@ -12,6 +12,11 @@ interface Options {
   readonly names?: Names;
   readonly off?: PassName[];
   readonly watch?: boolean;
+  readonly target: "merlon" | "triton";
+  readonly fuse?: boolean;
+  readonly tritonRelease?: string;
+  readonly ivf?: "probe" | "exact";
+  readonly features?: "frozen" | "inputs";
 }
 
 export const buildCommand = (): Command =>
@@ -34,6 +39,28 @@ export const buildCommand = (): Command =>
         "merlin: the entry is executor_model, with the tensors of Merlin's executor",
       ).choices(["merlon", "merlin"]),
     )
+    .addOption(
+      new Option(
+        "--target <target>",
+        "merlon: Merlon serves it; triton: ONNX models and ensembles alone, which a stock Triton serves too",
+      )
+        .choices(["merlon", "triton"])
+        .default("merlon"),
+    )
+    .option("--fuse", "of --target triton: the whole ensemble in one ONNX graph, models inlined")
+    .option("--triton-release <yy.mm>", "of --target triton: the release that is to run it (default: 24.01)")
+    .addOption(
+      new Option(
+        "--ivf <search>",
+        "of --target triton: search an IVF index as FAISS does, or exactly (default: probe)",
+      ).choices(["probe", "exact"]),
+    )
+    .addOption(
+      new Option(
+        "--features <from>",
+        "of --target triton: freeze the features of stores as they are now, or take a user's from the request (default: frozen)",
+      ).choices(["frozen", "inputs"]),
+    )
     .addOption(offOption())
     .addHelpText(
       "after",
@@ -42,6 +69,8 @@ Examples:
   $ merlon build examples/shop/recommend.ensemble.ts --out model-repo
   $ merlon build --watch recommend.ensemble.ts
   $ merlon build recommend.ensemble.ts --layout ensemble --out stages
+  $ merlon build recommend.ensemble.ts --target triton --out triton-repo          # a graph per step
+  $ merlon build recommend.ensemble.ts --target triton --fuse --out triton-repo   # one graph
   $ merlon build recommend.ensemble.ts --names merlin    # for a client written for Merlin's executor_model
 
 The repository is replaced in one step: after an error or a kill the old one is still there. A server that polls it
@@ -64,7 +93,9 @@ The repository is replaced in one step: after an error or a kill the old one is 
       await watchFiles("build", () => buildOnce(file, options));
     });
 
-async function buildOnce(file: string, { out, layout, names, off = [] }: Options): Promise<Round> {
+async function buildOnce(file: string, options: Options): Promise<Round> {
+  const { out, layout, names, off = [] } = options;
+  const triton = await tritonOptions(options);
   const started = performance.now();
   const { build, compile, printDiagnostics, refreshEnvironment } = await import("../compiler/index.js");
   const types = refreshEnvironment(file);
@@ -81,7 +112,7 @@ async function buildOnce(file: string, { out, layout, names, off = [] }: Options
     throw new Error(
       `${file} is a workflow: fit it with \`merlon fit ${file} --data … --out …\`, and use it in an ensemble.`,
     );
-  const built = build(compiled, out, { layout, ...(names && { names }) });
+  const built = build(compiled, out, { layout, ...(names && { names }), ...(triton && { triton }) });
   for (const note of built.notes) process.stderr.write(`note: ${note}\n`);
   const where = relative(process.cwd(), built.folder) || ".";
   process.stdout.write(
@@ -98,4 +129,22 @@ function table(models: readonly { name: string; backend: string; files: number; 
         `  ${m.name.padEnd(width)}  ${m.backend.padEnd(11)}  ${String(m.files).padStart(3)} files  ${(m.bytes / 1024).toFixed(0).padStart(7)} KiB\n`,
     )
     .join("");
+}
+
+/** Features are read by the runtime, which has the stores. */
+async function tritonOptions(options: Options): Promise<TritonOptions | undefined> {
+  const { target, fuse, tritonRelease, ivf, features } = options;
+  if (target === "triton") {
+    const { freezeFeatures } = await import("../runtime/stores/feast/freeze-features.js");
+    return {
+      freeze: freezeFeatures,
+      ...(fuse && { fuse }),
+      ...(tritonRelease !== undefined && { release: tritonRelease }),
+      ...(ivf && { ivf }),
+      ...(features && { features }),
+    };
+  }
+  const stray = Object.entries({ fuse, "triton-release": tritonRelease, ivf, features }).find(([, value]) => value);
+  if (stray) throw new Error(`\`--${stray[0]}\` is of \`--target triton\`. Add it, or leave \`--${stray[0]}\` out.`);
+  return undefined;
 }

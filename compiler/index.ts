@@ -12,6 +12,7 @@ export { rewrite } from "./1-rewrite/rewrite.js";
 export { PASS_NAMES, type PassName } from "./4-plan/pass-names.js";
 export { type BuildOptions, type Built, build, LAYOUTS, type Layout } from "./5-emit/build.js";
 export type { Names } from "./5-emit/configs.js";
+export type { TritonOptions } from "./5-emit/triton/triton-models.js";
 export { buildWorkflowModel } from "./5-emit/workflow-model.js";
 export type { Diagnostic } from "./diagnostics/diagnostic.js";
 export { EXPLAIN_FORMATS, type ExplainFormat, explain, explainDiff } from "./explain/index.js";

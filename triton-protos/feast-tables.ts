@@ -21,7 +21,12 @@ export interface FeastFeatureTable {
 export interface FeastViewTable {
   readonly view: string;
   /** Per join key its name, the place of its column among the step's inputs, and a value per entity. */
-  readonly keys: readonly { readonly name: string; readonly input: number; readonly dtype: DType; readonly values: ArrowValues }[];
+  readonly keys: readonly {
+    readonly name: string;
+    readonly input: number;
+    readonly dtype: DType;
+    readonly values: ArrowValues;
+  }[];
   readonly entities: number;
   readonly features: readonly FeastFeatureTable[];
   readonly ttlSeconds: number | null;

@@ -27,6 +27,8 @@ import { onnxModels, planModel, type RepositoryModel } from "./repository-model.
 import { dynamicBatching, ensembleNotes, instanceGroups } from "./settings/apply-settings.js";
 import { readSettings, type Settings } from "./settings/read-settings.js";
 import { warmUp } from "./settings/warm-up.js";
+import { withFeatureInputs } from "./triton/feature-inputs.js";
+import { type TritonModels, type TritonOptions, tritonModels } from "./triton/triton-models.js";
 
 export interface BuiltModel {
   readonly name: string;
@@ -55,6 +57,8 @@ export interface BuildOptions {
   readonly layout?: Layout;
   /** Instead of what the program says. */
   readonly names?: Names;
+  /** For a stock Triton: ONNX models alone. `layout` then says nothing. */
+  readonly triton?: TritonOptions;
 }
 
 /**
@@ -66,7 +70,7 @@ export function build(compiled: Program, out: string, options: BuildOptions = {}
   const target = resolve(out);
   const staging = stagingFolder(target);
   const settings = settingsOf(compiled, options);
-  const models = repositoryModels(compiled, options);
+  const { models, notes } = programModels(compiled, options);
   for (const { name, config, files, samples = [] } of models) {
     const version = join(staging, name, String(settings.version));
     mkdirSync(version, { recursive: true });
@@ -95,8 +99,41 @@ export function build(compiled: Program, out: string, options: BuildOptions = {}
       backend: config.backend ?? config.platform ?? "",
       ...measure(join(target, name)),
     })),
-    notes: options.layout === "ensemble" ? ensembleNotes(settings) : [],
+    notes,
   };
+}
+
+interface ProgramModels {
+  /** The entry is the first. */
+  readonly models: readonly RepositoryModel[];
+  readonly notes: readonly string[];
+}
+
+/** The models of a layout, or of a stock Triton. */
+function programModels(compiled: Program, options: BuildOptions): ProgramModels {
+  const { layout, triton } = options;
+  const settings = settingsOf(compiled, options);
+  if (!triton)
+    return {
+      models: repositoryModels(compiled, options),
+      notes: layout === "ensemble" ? ensembleNotes(settings) : [],
+    };
+  return lowered(compiled, options, triton);
+}
+
+/** What `--target triton` makes of a program. */
+export function lowered(compiled: Program, options: BuildOptions, triton: TritonOptions): TritonModels {
+  const settings = settingsOf(compiled, options);
+  const plan = triton.features === "inputs" ? withFeatureInputs(compiled.plan) : compiled.plan;
+  const used = new Set(plan.steps.map(step => step.id));
+  const entry = entryOf(plan, settings.maxBatchSize, settings.names, triton.fuse ? "executor" : "ensemble");
+  return tritonModels(
+    plan,
+    compiled.steps.filter(step => used.has(step.id)),
+    entry,
+    settings,
+    triton,
+  );
 }
 
 /** The models of a layout; the entry is the first. */

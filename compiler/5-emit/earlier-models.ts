@@ -3,7 +3,9 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseModelConfig } from "../../triton-protos/model-config.js";
 import { type Plan, parsePlan } from "../../triton-protos/plan.js";
+import { PROGRAM } from "./triton/program-parameter.js";
 
 /** @param entry name of its entry model */
 export function earlierModels(repository: string, entry: string, program: string): string[] {
@@ -12,8 +14,19 @@ export function earlierModels(repository: string, entry: string, program: string
     const plans = plansOf(join(repository, model));
     if (model === entry)
       return plans.flatMap(plan => plan.steps.flatMap(step => ("model" in step.params ? step.params.model : [])));
-    return plans.some(plan => plan.stage?.of === program) ? [model] : [];
+    return plans.some(plan => plan.stage?.of === program) || isLowered(join(repository, model), program) ? [model] : [];
   });
+}
+
+/** A graph of `--target triton` says in its configuration whose it is. */
+function isLowered(model: string, program: string): boolean {
+  const file = join(model, "config.pbtxt");
+  if (!existsSync(file)) return false;
+  try {
+    return parseModelConfig(readFileSync(file, "utf8"), file).parameters[PROGRAM]?.string_value === program;
+  } catch {
+    return false;
+  }
 }
 
 /** Plans of a model's versions; what is no plan is somebody else's. */

@@ -12,6 +12,7 @@ import {
   expand,
   flat,
   gatherElements,
+  hideWidth,
   int64,
   mul,
   range,
@@ -28,7 +29,13 @@ import type { GraphBuilder, Value } from "../onnx/graph-builder.js";
 import { isFloat, items, type LoweredColumn, takenRows } from "./lowered-column.js";
 
 /** Declares the outputs of one column. @param count int64[1]: rows of the request */
-export function answer(g: GraphBuilder, schema: ColumnSchema, col: LoweredColumn, form: AnswerForm, count: Value): void {
+export function answer(
+  g: GraphBuilder,
+  schema: ColumnSchema,
+  col: LoweredColumn,
+  form: AnswerForm,
+  count: Value,
+): void {
   const { name, list } = schema;
   const dtype = schema.dtype;
   const own = col.rows.id === REQUEST_ROWS;
@@ -39,7 +46,9 @@ export function answer(g: GraphBuilder, schema: ColumnSchema, col: LoweredColumn
     return;
   }
   if (isRagged(schema) || !own) {
-    const { values: flatValues, offsets } = isRagged(schema) ? raggedPair(g, values, col) : candidatePair(g, values, col, count);
+    const { values: flatValues, offsets } = isRagged(schema)
+      ? raggedPair(g, values, col)
+      : candidatePair(g, values, col, count);
     g.output(`${name}__values`, outward(g, flatValues, col.dtype, dtype), [`${name} values`]);
     g.output(`${name}__offsets`, cast(g, offsets, "int32"), [`${name} offsets`]);
     return;
@@ -59,7 +68,12 @@ const outward = (g: GraphBuilder, values: Value, from: DType, to: DType): Value 
   cast(g, from === "uint64" && to !== "uint64" ? cast(g, values, "uint64") : values, to);
 
 /** [request rows, places]: the taken ones first, in their order. */
-function packed(g: GraphBuilder, values: Value, { rows }: LoweredColumn, count: Value): { cells: Value; taken: Value | undefined } {
+function packed(
+  g: GraphBuilder,
+  values: Value,
+  { rows }: LoweredColumn,
+  count: Value,
+): { cells: Value; taken: Value | undefined } {
   const to = concat(g, [count, int64(g, -1)]);
   const matrix = reshape(g, values, to);
   const flags = takenRows(g, rows);
@@ -75,7 +89,7 @@ function packed(g: GraphBuilder, values: Value, { rows }: LoweredColumn, count: 
 
 /** As wide as the fullest row, what lacks filled up. */
 function fitted(g: GraphBuilder, cells: Value, taken: Value | undefined, dtype: DType, from: DType): Value {
-  if (!taken) return outward(g, cells, from, dtype);
+  if (!taken) return outward(g, hideWidth(g, cells), from, dtype);
   const counts = reduce(g, "ReduceSum", cast(g, taken, "int64"), 1);
   const longest = reduce(g, "ReduceMax", counts, 0, true);
   const cut = (value: Value) => slice(g, value, int64(g, 0), longest, 1);
@@ -95,11 +109,19 @@ function raggedPair(g: GraphBuilder, values: Value, col: LoweredColumn): { value
   return { values: compress(g, flat(g, values), flat(g, there)), offsets: offsetsOf(g, lengths) };
 }
 
-function candidatePair(g: GraphBuilder, values: Value, { rows, width = 1 }: LoweredColumn, count: Value): { values: Value; offsets: Value } {
+function candidatePair(
+  g: GraphBuilder,
+  values: Value,
+  { rows, width = 1 }: LoweredColumn,
+  count: Value,
+): { values: Value; offsets: Value } {
   const flags = takenRows(g, rows) ?? expand(g, scalar(g, "bool", true), rows.count);
   const counts = reduce(g, "ReduceSum", cast(g, reshape(g, flags, concat(g, [count, int64(g, -1)])), "int64"), 1);
   const offsets = offsetsOf(g, counts);
-  return { values: flat(g, compress(g, values, flags)), offsets: width === 1 ? offsets : mul(g, offsets, int64(g, width)) };
+  return {
+    values: flat(g, compress(g, values, flags)),
+    offsets: width === 1 ? offsets : mul(g, offsets, int64(g, width)),
+  };
 }
 
 const compress = (g: GraphBuilder, values: Value, flags: Value): Value =>

@@ -21,16 +21,30 @@ export const categorify: Lowering<"categorify"> = (step, { input = [] }, context
     const table = readTable(context, vocabulary);
     const places =
       own.length > 1
-        ? tuplePlaces(context, columns, own, own.map((_, i) => table[`key ${i}`]!))
+        ? tuplePlaces(
+            context,
+            columns,
+            own,
+            own.map((_, i) => table[`key ${i}`]!),
+          )
         : placesOf(context, columns[0]!, own[0]!, table.value!);
     if (numBuckets > 1 && step.params.nvtabularHash) context.fail(...ROW_HASH);
     const bucket =
       numBuckets > 1
         ? add(g, bucketOf(g, hashTogether(context, columns, own), numBuckets), int64(g, FIRST_BUCKET + offset))
         : int64(g, FIRST_BUCKET + offset);
-    const ids = where(g, less(g, places, int64(g, 0)), bucket, add(g, places, int64(g, FIRST_BUCKET + numBuckets + offset)));
+    const ids = where(
+      g,
+      less(g, places, int64(g, 0)),
+      bucket,
+      add(g, places, int64(g, FIRST_BUCKET + numBuckets + offset)),
+    );
     const missing = columns.map(col => nulls(g, col));
     const allMissing = missing.every(m => m) ? missing.map(m => m!).reduce((a, b) => and(g, a, b)) : undefined;
-    return like(columns[0]!, step.params.outDtype, allMissing ? where(g, allMissing, int64(g, NULL_ID + offset), ids) : ids);
+    return like(
+      columns[0]!,
+      step.params.outDtype,
+      allMissing ? where(g, allMissing, int64(g, NULL_ID + offset), ids) : ids,
+    );
   });
 };

@@ -8,7 +8,9 @@ import type { Lowering } from "./lowering.js";
 export const clip: Lowering<"clip"> = (step, { input = [] }, { g }) =>
   input.map(col => {
     const { min: low, max: high } = step.params;
-    const values = isFloat(col) ? clipFloats(g, col.values, low, high) : clipIntegers(g, col.values, col.dtype, low, high);
+    const values = isFloat(col)
+      ? clipFloats(g, col.values, low, high)
+      : clipIntegers(g, col.values, col.dtype, low, high);
     return like(col, col.dtype, values, col.valid);
   });
 
@@ -21,7 +23,13 @@ function clipFloats(g: GraphBuilder, values: Value, low: number | undefined, hig
   return made;
 }
 
-function clipIntegers(g: GraphBuilder, values: Value, dtype: DType, low: number | undefined, high: number | undefined): Value {
+function clipIntegers(
+  g: GraphBuilder,
+  values: Value,
+  dtype: DType,
+  low: number | undefined,
+  high: number | undefined,
+): Value {
   const kind: DType = dtype === "uint64" ? "uint64" : "int64";
   const range = rangeOf(dtype);
   const bound = (x: number, round: (x: number) => number) => {

@@ -1,6 +1,20 @@
 /** Pairs of ids → the inner product of their fitted features: features of each id stand in a row of a table, and equal ones are multiplied. */
 import type { ArrowColumn } from "../../triton-protos/artefacts/arrow-columns.js";
-import { and, equal, expand, gather, greaterOrEqual, int64, less, mul, or, reduce, scalar, unsqueeze, where } from "../onnx/elementary.js";
+import {
+  and,
+  equal,
+  expand,
+  gather,
+  greaterOrEqual,
+  int64,
+  less,
+  mul,
+  or,
+  reduce,
+  scalar,
+  unsqueeze,
+  where,
+} from "../onnx/elementary.js";
 import type { GraphBuilder, Value } from "../onnx/graph-builder.js";
 import { readTable } from "./key-places.js";
 import { type LoweredColumn, nulls } from "./lowered-column.js";

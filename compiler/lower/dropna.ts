@@ -13,5 +13,10 @@ export const dropna: Lowering<"dropna"> = (step, { input = [] }, context) => {
   const { rows } = input[0]!;
   const keep = whole.length > 0 ? whole.reduce((a, b) => and(g, a, b)) : expand(g, scalar(g, "bool", true), rows.count);
   const names = step.inputs.input!.map(ref => ref.name);
-  return keepWhere(step, step.outputs.map(({ name }) => input[names.indexOf(name)]!), keep, context);
+  return keepWhere(
+    step,
+    step.outputs.map(({ name }) => input[names.indexOf(name)]!),
+    keep,
+    context,
+  );
 };

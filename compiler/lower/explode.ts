@@ -1,7 +1,8 @@
 /** One list per row → its items as candidates of that row; nulls are left out. */
-import { atLeastOne, childRows, type LoweredColumn, presentItems } from "./lowered-column.js";
+
 import { concat, dim, flat, int64, max, scalar, sub } from "../onnx/elementary.js";
 import type { GraphBuilder, Value } from "../onnx/graph-builder.js";
+import { atLeastOne, childRows, type LoweredColumn, presentItems } from "./lowered-column.js";
 import type { Lowering } from "./lowering.js";
 
 export const explode: Lowering<"explode"> = (step, { input = [] }, { g }) => {

@@ -4,9 +4,15 @@ import type { FaissLists } from "../../triton-protos/artefacts/faiss.js";
 const [QUERIES, NEAREST] = [32, 10];
 
 /** @returns 0 … 1 */
-export function probeRecall({ metric, centroids, lists }: FaissLists, searchMetric: "ip" | "l2", nprobe: number): number {
+export function probeRecall(
+  { metric, centroids, lists }: FaissLists,
+  searchMetric: "ip" | "l2",
+  nprobe: number,
+): number {
   const dimension = centroids.length / lists.length;
-  const all = lists.flatMap(({ ids, vectors }, list) => Array.from(ids, (_, i) => ({ list, vectors, at: i * dimension })));
+  const all = lists.flatMap(({ ids, vectors }, list) =>
+    Array.from(ids, (_, i) => ({ list, vectors, at: i * dimension })),
+  );
   const stride = Math.max(1, Math.floor(all.length / QUERIES));
   let [found, wanted] = [0, 0];
   for (let q = 0; q < all.length; q += stride) {

@@ -35,7 +35,11 @@ export function filled(g: GraphBuilder, col: LoweredColumn, fill: FillValue): Lo
   const missing = nulls(g, col);
   if (!missing) return col;
   const kind = graphDtype(col.dtype);
-  const value = scalar(g, kind, kind === "int64" ? BigInt.asIntN(64, BigInt(fill)) : kind === "bool" ? Number(fill) : fill);
+  const value = scalar(
+    g,
+    kind,
+    kind === "int64" ? BigInt.asIntN(64, BigInt(fill)) : kind === "bool" ? Number(fill) : fill,
+  );
   const domain = col.domain && new Set([...col.domain, fill as string]);
   return { ...like(col, col.dtype, where(g, missing, value, col.values)), ...(domain && { domain }) };
 }

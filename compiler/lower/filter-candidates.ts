@@ -4,7 +4,11 @@ import type { GraphBuilder, Value } from "../onnx/graph-builder.js";
 import { asGrid, isList, type LoweredColumn, narrowRows, presentItems } from "./lowered-column.js";
 import type { Lowering } from "./lowering.js";
 
-export const filterCandidates: Lowering<"filterCandidates"> = (step, { input = [], filterOut = [], allow = [] }, context) => {
+export const filterCandidates: Lowering<"filterCandidates"> = (
+  step,
+  { input = [], filterOut = [], allow = [] },
+  context,
+) => {
   const { g } = context;
   const candidates = input[0]!;
   const ids = asGrid(g, candidates.values, candidates.rows);
@@ -27,7 +31,14 @@ export const filterCandidates: Lowering<"filterCandidates"> = (step, { input = [
  * looked up once a user.
  */
 export function inList(g: GraphBuilder, ids: Value, list: LoweredColumn): Value {
-  const items = isList(list) ? list : { ...list, values: unsqueeze(g, list.values, 1), width: 1, ...(list.valid && { valid: unsqueeze(g, list.valid, 1) }) };
+  const items = isList(list)
+    ? list
+    : {
+        ...list,
+        values: unsqueeze(g, list.values, 1),
+        width: 1,
+        ...(list.valid && { valid: unsqueeze(g, list.valid, 1) }),
+      };
   const present = presentItems(g, items);
   const wide = unsqueeze(g, ids, 2);
   if (!present) return any(g, equal(g, wide, unsqueeze(g, items.values, 1)), 2);
@@ -38,6 +49,10 @@ export function inList(g: GraphBuilder, ids: Value, list: LoweredColumn): Value 
   const nobody = scalar(g, "int64", -(2n ** 63n));
   const padded = where(g, present, items.values, nobody);
   const met = any(g, equal(g, wide, unsqueeze(g, padded, 1)), 2);
-  const really = cast(g, reduce(g, "ReduceMax", cast(g, and(g, present, equal(g, items.values, nobody)), "uint8"), 1, true), "bool");
+  const really = cast(
+    g,
+    reduce(g, "ReduceMax", cast(g, and(g, present, equal(g, items.values, nobody)), "uint8"), 1, true),
+    "bool",
+  );
   return and(g, met, or(g, not(g, equal(g, ids, nobody)), really));
 }

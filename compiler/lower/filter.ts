@@ -10,5 +10,10 @@ export const filter: Lowering<"filter"> = (step, { input = [] }, context) => {
   const names = step.inputs.input!.map(ref => ref.name);
   const term = lowerExpression(context, step.params.condition, columnTerms(context, names, input)) as FlagTerm;
   const keep = expand(context.g, term.value, input[0]!.rows.count);
-  return keepWhere(step, step.outputs.map(({ name }) => input[names.indexOf(name)]!), keep, context);
+  return keepWhere(
+    step,
+    step.outputs.map(({ name }) => input[names.indexOf(name)]!),
+    keep,
+    context,
+  );
 };

@@ -6,7 +6,11 @@ import { KEEP, type Lowering } from "./lowering.js";
 export const hashBucket: Lowering<"hashBucket"> = (step, { input = [] }, context) => {
   if (step.params.nvtabularHash) context.fail(...ROW_HASH);
   return input.map((col, i) =>
-    like(col, "int32", bucketOf(context.g, hashColumn(context, col, step.inputs.input![i]!.name), step.params.numBuckets)),
+    like(
+      col,
+      "int32",
+      bucketOf(context.g, hashColumn(context, col, step.inputs.input![i]!.name), step.params.numBuckets),
+    ),
   );
 };
 

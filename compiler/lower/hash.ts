@@ -27,11 +27,7 @@ export function hashColumn(context: LowerContext, col: LoweredColumn, name: stri
 
 /** The hash modulo a number of buckets, int64. */
 export const bucketOf = (g: GraphBuilder, hashes: Value, buckets: number): Value =>
-  cast(
-    g,
-    g.op("Mod", [cast(g, hashes, "uint64"), g.constant("uint64", [], [BigInt(buckets)])], "uint64"),
-    "int64",
-  );
+  cast(g, g.op("Mod", [cast(g, hashes, "uint64"), g.constant("uint64", [], [BigInt(buckets)])], "uint64"), "int64");
 
 function hashTexts(context: LowerContext, { domain, values }: LoweredColumn, name: string): Value {
   if (!domain)

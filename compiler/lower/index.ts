@@ -93,4 +93,6 @@ export const LOWERINGS = {
   transformWorkflow,
   unrollFeatures,
   valueCount,
-} satisfies { readonly [K in OpKind]: Lowering<K> | NotLowered } as { readonly [K in OpKind]: Lowering<K> | NotLowered };
+} satisfies { readonly [K in OpKind]: Lowering<K> | NotLowered } as {
+  readonly [K in OpKind]: Lowering<K> | NotLowered;
+};

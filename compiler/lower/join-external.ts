@@ -1,9 +1,9 @@
 /** Columns → the same and those of the fitted file whose key is theirs; an inner join keeps the candidates that have one. */
 import { greaterOrEqual, int64 } from "../onnx/elementary.js";
+import { keepWhere } from "./keep-where.js";
 import { readTable, tuplePlaces } from "./key-places.js";
 import { lookedUp } from "./looked-up.js";
 import type { Lowering } from "./lowering.js";
-import { keepWhere } from "./keep-where.js";
 
 export const joinExternal: Lowering<"joinExternal"> = (step, { input = [] }, context) => {
   const { g } = context;
@@ -11,7 +11,12 @@ export const joinExternal: Lowering<"joinExternal"> = (step, { input = [] }, con
   const names = step.inputs.input!.map(ref => ref.name);
   const table = readTable(context, step.state!.table);
   const keys = on.map(name => input[names.indexOf(name)]!);
-  const places = tuplePlaces(context, keys, on, on.map((_, i) => table[`key ${i}`]!));
+  const places = tuplePlaces(
+    context,
+    keys,
+    on,
+    on.map((_, i) => table[`key ${i}`]!),
+  );
   const { rows } = input[0]!;
   const joined = Object.keys(external).map(name => lookedUp(g, table[name]!, places, rows));
   if (how === "left") return [...input, ...joined];

@@ -8,7 +8,12 @@ export const joinGroupby: Lowering<"joinGroupby"> = (step, { input = [] }, conte
   return step.state!.groups.flatMap(({ columns: own, table: file }) => {
     const table = readTable(context, file);
     const columns = own.map(name => input[names.indexOf(name)]!);
-    const places = tuplePlaces(context, columns, own, own.map((_, i) => table[`key ${i}`]!));
+    const places = tuplePlaces(
+      context,
+      columns,
+      own,
+      own.map((_, i) => table[`key ${i}`]!),
+    );
     return Object.entries(table)
       .filter(([name]) => !/^key \d+$/.test(name))
       .map(([name, col]) =>

@@ -2,9 +2,10 @@
  * Distinct keys, of one column or of several → for each row of a graph its place among them, −1 where it is none. Keys of several columns are
  * looked up one after the other; a null is a value like any other.
  */
+
+import { readFileSync } from "node:fs";
 import { type ArrowColumn, type ArrowValues, readArrowColumns } from "../../triton-protos/artefacts/arrow-columns.js";
 import { datatype } from "../../triton-protos/datatype.js";
-import { readFileSync } from "node:fs";
 import { add, encode, int64, mul, scalar, where } from "../onnx/elementary.js";
 import type { Value } from "../onnx/graph-builder.js";
 import { type LoweredColumn, nulls } from "./lowered-column.js";
@@ -50,7 +51,13 @@ export function placesOf(
     );
   const x = keyValues(context, col, name);
   const list = Array.from({ length: keys.values.length }, (_, i) => keyOf(keys, i));
-  return encode(context.g, x, list, list.map((_, i) => i), -1);
+  return encode(
+    context.g,
+    x,
+    list,
+    list.map((_, i) => i),
+    -1,
+  );
 }
 
 /** @param keys one column per column; row i of them is key i */
@@ -67,7 +74,10 @@ export function tuplePlaces(
   columns.forEach((col, c) => {
     const { codes, distinct } = codesOf(keys[c]!);
     const size = BigInt(distinct.length + 1);
-    const plain = placesOf(context, col, names[c]!, { dtype: keys[c]!.dtype, values: distinct as unknown as ArrowValues });
+    const plain = placesOf(context, col, names[c]!, {
+      dtype: keys[c]!.dtype,
+      values: distinct as unknown as ArrowValues,
+    });
     // 0 for null, −1 for a value that no key has.
     const shifted = where(g, g.op("Less", [plain, int64(g, 0)], "bool"), int64(g, -1), add(g, plain, int64(g, 1)));
     const missing = nulls(g, col);

@@ -8,7 +8,11 @@ import { isFloat, isList, items, type LoweredColumn, type RowSet, toFloat64 } fr
 import type { LowerContext, Lowering } from "./lowering.js";
 
 export const lambdaOp: Lowering<"lambdaOp"> = (step, { input = [] }, context) => {
-  const terms = columnTerms(context, step.inputs.input!.map(ref => ref.name), input);
+  const terms = columnTerms(
+    context,
+    step.inputs.input!.map(ref => ref.name),
+    input,
+  );
   return step.outputs.map(({ name, dtype }) =>
     toColumn(context.g, lowerExpression(context, step.params.expressions[name]!, terms), dtype, input[0]!.rows),
   );

@@ -1,5 +1,18 @@
 /** Candidates, scores and groups → the best of each user with at most `max` of a group: those that fewer than `max` of their group precede. */
-import { and, cast, equal, greater, int64, isNaN, less, not, or, range, reduce, unsqueeze } from "../onnx/elementary.js";
+import {
+  and,
+  cast,
+  equal,
+  greater,
+  int64,
+  less,
+  not,
+  notANumber,
+  or,
+  range,
+  reduce,
+  unsqueeze,
+} from "../onnx/elementary.js";
 import type { Value } from "../onnx/graph-builder.js";
 import { asGrid, isFloat, nulls } from "./lowered-column.js";
 import { KEEP, type Lowering } from "./lowering.js";
@@ -24,7 +37,7 @@ export const limitPerGroup: Lowering<"limitPerGroup"> = (step, inputs, context) 
   // [users, candidate, other]
   const pair = (values: Value) => [unsqueeze(g, values, 2), unsqueeze(g, values, 1)] as const;
   const alike = equal(g, ...pair(groups));
-  const together = isFloat(group) ? or(g, alike, and(g, ...pair(isNaN(g, groups)))) : alike;
+  const together = isFloat(group) ? or(g, alike, and(g, ...pair(notANumber(g, groups)))) : alike;
   const [own, other] = [unsqueeze(g, scores, 2), unsqueeze(g, scores, 1)];
   const places = range(g, rows.width!);
   const earlier = less(g, unsqueeze(g, places, 0), unsqueeze(g, places, 1));

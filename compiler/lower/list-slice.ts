@@ -44,7 +44,8 @@ function sliceColumn(
   const values = gatherElements(g, col.values, at, 1);
   const valid = col.valid && gatherElements(g, col.valid, at, 1);
   const shape = { dtype: col.dtype, rows: col.rows };
-  if (fixed === undefined) return { ...shape, values, lengths: taken, ...(valid && { valid }), ...(col.domain && { domain: col.domain }) };
+  if (fixed === undefined)
+    return { ...shape, values, lengths: taken, ...(valid && { valid }), ...(col.domain && { domain: col.domain }) };
   const inside = less(g, steps, unsqueeze(g, taken, 1));
   const { kind } = datatype(col.dtype);
   const pad = fillFor(col.dtype, params.padValue ?? (kind === "string" ? "" : kind === "bool" ? false : 0));

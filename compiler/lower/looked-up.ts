@@ -8,7 +8,13 @@ import { graphDtype, isFloat, type LoweredColumn, type RowSet } from "./lowered-
  * @param places int64[n], −1 where there is none
  * @param none what −1 becomes; null unless given
  */
-export function lookedUp(g: GraphBuilder, col: ArrowColumn, places: Value, rows: RowSet, none?: number | bigint): LoweredColumn {
+export function lookedUp(
+  g: GraphBuilder,
+  col: ArrowColumn,
+  places: Value,
+  rows: RowSet,
+  none?: number | bigint,
+): LoweredColumn {
   const { dtype, validity } = col;
   const kind = graphDtype(dtype);
   const known = greaterOrEqual(g, places, int64(g, 0));

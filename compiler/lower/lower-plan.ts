@@ -2,12 +2,12 @@
  * Plan → one ONNX graph, from the request's tensors to the answer's.
  */
 import type { AnswerForm } from "../../triton-protos/answer-form.js";
+import type { FeastTables } from "../../triton-protos/feast-tables.js";
 import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP, type Step } from "../../triton-protos/plan.js";
 import { REQUEST_ROWS } from "../../triton-protos/schema.js";
 import { type GraphBuilder, graphBuilder } from "../onnx/graph-builder.js";
 import type { TritonRelease } from "../onnx/triton-releases.js";
 import { answer } from "./answers.js";
-import type { FeastTables } from "../../triton-protos/feast-tables.js";
 import { lowerStep } from "./lower-step.js";
 import type { LoweredColumn, RowSet } from "./lowered-column.js";
 import { type LowerContext, LoweringFault } from "./lowering.js";
@@ -37,14 +37,14 @@ export class NotLoweredError extends Error {
   }
 }
 
-export const placeKey = (ref: { readonly step: string; readonly column: string }): string => `${ref.step}\n${ref.column}`;
+export const placeKey = (ref: { readonly step: string; readonly column: string }): string =>
+  `${ref.step}\n${ref.column}`;
 
 /** What a step is lowered with. */
-export function contextOf(g: GraphBuilder, step: AnyStep, request: RowSet, options: LowerOptions): LowerContext {
+export function contextOf(g: GraphBuilder, step: AnyStep, options: LowerOptions): LowerContext {
   return {
     g,
     release: options.release,
-    request,
     ivf: options.ivf,
     file: path => options.file(step, path),
     feast: options.feast,
@@ -76,7 +76,7 @@ export function lowerPlan(plan: Plan, options: LowerOptions): GraphBuilder {
     const refs = Object.values(step.inputs).flat();
     if (refs.some(ref => columns.get(placeKey(ref)) === undefined)) continue;
     try {
-      const made = g.within(step.id, () => lowerStep(step, columnOf, contextOf(g, step, request, options)));
+      const made = g.within(step.id, () => lowerStep(step, columnOf, contextOf(g, step, options)));
       made.forEach((col, i) => {
         columns.set(placeKey({ step: step.id, column: step.outputs[i]!.name }), col);
       });
@@ -88,7 +88,8 @@ export function lowerPlan(plan: Plan, options: LowerOptions): GraphBuilder {
   if (faults.length > 0) throw new NotLoweredError(plan.name, faults);
   g.within("answer", () => {
     for (const { ref, schema } of plan.outputs)
-      if (ref.step === REQUEST_STEP && ref.column === schema.name) ENDS.forEach(end => void g.pass(`${schema.name}${end}`));
+      if (ref.step === REQUEST_STEP && ref.column === schema.name)
+        ENDS.forEach(end => void g.pass(`${schema.name}${end}`));
       else answer(g, schema, columnOf(ref), options.form, request.count);
   });
   return g;

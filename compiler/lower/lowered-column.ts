@@ -16,10 +16,10 @@ import {
   gather,
   greater,
   int64,
-  isNaN,
   less,
   mul,
   not,
+  notANumber,
   or,
   range,
   reshape,
@@ -78,7 +78,7 @@ export const like = (col: LoweredColumn, dtype: DType, values: Value, valid?: Va
 
 /** bool in the shape of the values; undefined where nothing is null. */
 export function nulls(g: GraphBuilder, col: LoweredColumn): Value | undefined {
-  if (isFloat(col)) return isNaN(g, col.values);
+  if (isFloat(col)) return notANumber(g, col.values);
   return col.valid && not(g, col.valid);
 }
 
@@ -100,7 +100,7 @@ export function items(g: GraphBuilder, { lengths, values }: LoweredColumn): Valu
 /** Items of a list column that are there and not null; undefined where that is all of them. */
 export function presentItems(g: GraphBuilder, col: LoweredColumn): Value | undefined {
   const present = col.lengths && items(g, col);
-  const known = isFloat(col) ? not(g, isNaN(g, col.values)) : col.valid;
+  const known = isFloat(col) ? not(g, notANumber(g, col.values)) : col.valid;
   return present && known ? and(g, present, known) : (present ?? known);
 }
 
@@ -164,6 +164,5 @@ export function amongTaken(g: GraphBuilder, bad: Value, rows: RowSet, list: bool
   return taken ? and(g, rowwise, taken) : rowwise;
 }
 
-export const atLeastOne = (g: GraphBuilder, n: Value): Value =>
-  where(g, greater(g, n, int64(g, 0)), n, int64(g, 1));
+export const atLeastOne = (g: GraphBuilder, n: Value): Value => where(g, greater(g, n, int64(g, 0)), n, int64(g, 1));
 export { or };

@@ -2,12 +2,13 @@
  * The contract of an operator's third half: a step of a plan → nodes of an ONNX graph that mean the same. An operator without one says why, and
  * what its author can do.
  */
+
+import type { FeastTables } from "../../triton-protos/feast-tables.js";
 import type { OpKind } from "../../triton-protos/op-params.js";
 import type { AnyStep, ColumnRef, Step } from "../../triton-protos/plan.js";
 import type { GraphBuilder } from "../onnx/graph-builder.js";
 import type { TritonRelease } from "../onnx/triton-releases.js";
-import type { FeastTables } from "../../triton-protos/feast-tables.js";
-import type { LoweredColumn, RowSet } from "./lowered-column.js";
+import type { LoweredColumn } from "./lowered-column.js";
 
 /** Columns by port, each in the order of the step's refs. */
 export type LoweredInputs = Readonly<Record<string, readonly LoweredColumn[]>>;
@@ -21,11 +22,13 @@ export interface LowerContext {
   feast(step: Step<"queryFeast">): FeastTables;
   /** The ONNX file of a step's model. */
   model(step: Step<"predictOnnx"> | Step<"predictForest">): { readonly path: string; readonly bytes: Uint8Array };
-  /** Rows of the request. */
-  readonly request: RowSet;
   readonly ivf: "probe" | "exact";
   /** Lowers a step of a workflow that this step applies. */
-  lowerStep(step: AnyStep, columnOf: (ref: ColumnRef) => LoweredColumn, context: LowerContext): readonly LoweredColumn[];
+  lowerStep(
+    step: AnyStep,
+    columnOf: (ref: ColumnRef) => LoweredColumn,
+    context: LowerContext,
+  ): readonly LoweredColumn[];
   /** Something that a person should know of the repository. */
   note(text: string): void;
   /** Ends the lowering of the step. @param reason completes "step `x` (op) can't be lowered: …" @param way what to do */

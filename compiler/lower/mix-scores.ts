@@ -9,8 +9,8 @@ import {
   greater,
   guarded,
   int64,
-  isNaN,
   mul,
+  notANumber,
   reduce,
   reshape,
   scalar,
@@ -33,7 +33,7 @@ export const mixScores: Lowering<"mixScores"> = (step, { input = [] }, { g }) =>
     const { name } = step.inputs.input![i]!;
     const floats = toFloat64(g, col);
     const reason = `step ${step.label} (mixScores): column ${name} has no score for a candidate`;
-    const checked = guarded(g, floats, amongTaken(g, isNaN(g, floats), rows, false), reason);
+    const checked = guarded(g, floats, amongTaken(g, notANumber(g, floats), rows, false), reason);
     // Without candidates all rows are taken together.
     const wide = rows.parent ? asGrid(g, checked, rows) : reshape(g, checked, int64(g, 1, -1));
     return mul(g, scalar(g, "float64", weights[name]!), SCALES[scale](g, wide, rows.mask));

@@ -1,5 +1,5 @@
 /** Numbers → (x − min) / (max − min), or 0.5 where the fitted column was constant. */
-import { cast, div, isNaN, scalar, sub, where } from "../onnx/elementary.js";
+import { cast, div, notANumber, scalar, sub, where } from "../onnx/elementary.js";
 import { like, toFloat64 } from "./lowered-column.js";
 import type { Lowering } from "./lowering.js";
 
@@ -11,6 +11,6 @@ export const normalizeMinMax: Lowering<"normalizeMinMax"> = (step, { input = [] 
     const scaled =
       max - min > 0
         ? div(g, sub(g, floats, number(min)), number(max - min))
-        : where(g, isNaN(g, floats), floats, number(0.5));
+        : where(g, notANumber(g, floats), floats, number(0.5));
     return like(col, step.params.outDtype, cast(g, scaled, step.params.outDtype));
   });

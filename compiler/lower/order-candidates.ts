@@ -10,11 +10,11 @@ import {
   flat,
   guarded,
   int64,
-  isNaN,
   less,
   max,
   min,
   mul,
+  notANumber,
   range,
   reduce,
   scalar,
@@ -27,11 +27,17 @@ import { amongTaken, asGrid, childRows, gatherRows, isFloat, type LoweredColumn,
 import type { LoweredInputs } from "./lowering.js";
 
 /** Scores as [users, places] float64. A candidate without one ends the request. */
-export function checkedScores(g: GraphBuilder, step: AnyStep, ids: LoweredColumn, scores: LoweredColumn, name: string): Value {
+export function checkedScores(
+  g: GraphBuilder,
+  step: AnyStep,
+  ids: LoweredColumn,
+  scores: LoweredColumn,
+  name: string,
+): Value {
   const floats = toFloat64(g, scores);
   const nullable = isFloat(scores) || scores.valid !== undefined;
   const reason = `step ${step.label} (${step.op}): column ${name} has no score for a candidate`;
-  const checked = nullable ? guarded(g, floats, amongTaken(g, isNaN(g, floats), ids.rows, false), reason) : floats;
+  const checked = nullable ? guarded(g, floats, amongTaken(g, notANumber(g, floats), ids.rows, false), reason) : floats;
   return asGrid(g, checked, ids.rows);
 }
 

@@ -1,8 +1,8 @@
 /** Feature columns → one matrix, nulls as NaN → the forest's predictions. */
 import { readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
+import type { Step } from "../../triton-protos/plan.js";
 import { cast, concat, flat, unsqueeze } from "../onnx/elementary.js";
 import type { GraphBuilder, Value } from "../onnx/graph-builder.js";
-import type { Step } from "../../triton-protos/plan.js";
 import { inlineModel } from "../onnx/inline-model.js";
 import { type LoweredColumn, toFloat64 } from "./lowered-column.js";
 import type { LoweredInputs, Lowering } from "./lowering.js";
@@ -19,10 +19,19 @@ export const predictForest: Lowering<"predictForest"> = (step, inputs, context) 
 export function forestMatrix(g: GraphBuilder, step: Step<"predictForest">, { input = [] }: LoweredInputs): Value {
   const names = step.inputs.input!.map(ref => ref.name);
   const { features, dtype } = step.params;
-  return concat(g, features.map(name => unsqueeze(g, cast(g, toFloat64(g, input[names.indexOf(name)]!), dtype), 1)), 1);
+  return concat(
+    g,
+    features.map(name => unsqueeze(g, cast(g, toFloat64(g, input[names.indexOf(name)]!), dtype), 1)),
+    1,
+  );
 }
 
-export function forestColumn(g: GraphBuilder, step: Step<"predictForest">, { input = [] }: LoweredInputs, made: Value): LoweredColumn {
+export function forestColumn(
+  g: GraphBuilder,
+  step: Step<"predictForest">,
+  { input = [] }: LoweredInputs,
+  made: Value,
+): LoweredColumn {
   const width = step.outputs[0]!.list?.min;
   const { rows } = input[0]!;
   return { dtype: "float32", rows, ...(width === undefined ? { values: flat(g, made) } : { values: made, width }) };

@@ -55,7 +55,9 @@ export function modelInputs(
       const dtype = tensor.dtype as DType;
       const constant = constants?.[tensor.name];
       if (constant !== undefined) {
-        const dims = tensor.shape.map((d, i) => (typeof d === "number" ? int64(g, d) : i === 0 ? rows.count : int64(g, 1)));
+        const dims = tensor.shape.map((d, i) =>
+          typeof d === "number" ? int64(g, d) : i === 0 ? rows.count : int64(g, 1),
+        );
         return [tensor.name, expand(g, scalar(g, dtype, fillFor(dtype, constant)), concat(g, dims))];
       }
       const side = stack?.[tensor.name];
@@ -89,12 +91,20 @@ function inDtype(g: GraphBuilder, step: Step<"predictOnnx">, col: LoweredColumn,
     values = guarded(g, values, amongTaken(g, there ? and(g, gone, there) : gone, col.rows, list), `${what} is null`);
   }
   const [from, to] = [datatype(col.dtype), datatype(dtype)];
-  const narrower = (from.kind === "int" || from.kind === "uint") && (to.kind === "int" || to.kind === "uint") && !holds(dtype, col.dtype);
+  const narrower =
+    (from.kind === "int" || from.kind === "uint") &&
+    (to.kind === "int" || to.kind === "uint") &&
+    !holds(dtype, col.dtype);
   if (narrower) {
     const { min: low, max: high } = rangeOf(dtype);
     const bound = (x: bigint) => scalar(g, "int64", x > 2n ** 63n - 1n ? 2n ** 63n - 1n : x);
     const outside = or(g, less(g, values, bound(low)), greater(g, values, bound(high)));
-    values = guarded(g, values, amongTaken(g, outside, col.rows, list), `${what} holds an integer that ${dtype} can not hold`);
+    values = guarded(
+      g,
+      values,
+      amongTaken(g, outside, col.rows, list),
+      `${what} holds an integer that ${dtype} can not hold`,
+    );
   }
   const exact = col.dtype === "uint64" && to.kind === "float" ? cast(g, values, "uint64") : values;
   return cast(g, exact, dtype);
@@ -106,7 +116,14 @@ function holds(wide: DType, narrow: DType): boolean {
 }
 
 /** A ragged column's items one after the other, or their offsets. */
-function pairTensor(g: GraphBuilder, step: Step<"predictOnnx">, col: LoweredColumn, name: string, dtype: DType, tensor: OnnxTensor): Value {
+function pairTensor(
+  g: GraphBuilder,
+  step: Step<"predictOnnx">,
+  col: LoweredColumn,
+  name: string,
+  dtype: DType,
+  tensor: OnnxTensor,
+): Value {
   if (tensor.name.endsWith("__offsets")) {
     const sums = g.op("CumSum", [col.lengths, scalar(g, "int64", 0n)], "int64");
     return cast(g, concat(g, [int64(g, 0), sums]), dtype);

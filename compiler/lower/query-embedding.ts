@@ -20,7 +20,13 @@ export const queryEmbedding: Lowering<"queryEmbedding"> = (step, { input = [] },
   // The last row is that of an unknown id.
   const vectors = new Float32Array((count + 1) * dimension);
   vectors.set(new Float32Array(read(VECTORS)));
-  const found = encode(g, ids.values, [...keys], Array.from(keys, (_, i) => i), count);
+  const found = encode(
+    g,
+    ids.values,
+    [...keys],
+    Array.from(keys, (_, i) => i),
+    count,
+  );
   const place = ids.valid ? where(g, ids.valid, found, int64(g, count)) : found;
   const unknown = less(g, int64(g, count - 1), place);
   const reason = `step ${step.label} (queryEmbedding): ${path} has no vector for an id of ${step.inputs.input![0]!.name}`;

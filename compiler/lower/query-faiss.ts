@@ -3,7 +3,12 @@
  * lists of the nearest centroids, as FAISS visits them, or over all.
  */
 import { readFileSync } from "node:fs";
-import { type FaissHeader, readFaissHeader, readFaissLists, readFaissVectors } from "../../triton-protos/artefacts/faiss.js";
+import {
+  type FaissHeader,
+  readFaissHeader,
+  readFaissLists,
+  readFaissVectors,
+} from "../../triton-protos/artefacts/faiss.js";
 import type { Step } from "../../triton-protos/plan.js";
 import {
   cast,
@@ -17,9 +22,9 @@ import {
   guarded,
   int64,
   isInf,
-  isNaN,
   less,
   mul,
+  notANumber,
   or,
   reduce,
   reshape,
@@ -55,7 +60,7 @@ export const queryFaiss: Lowering<"queryFaiss"> = (step, { input = [], exclude =
 
 function checkedQueries(g: GraphBuilder, step: Step<"queryFaiss">, query: LoweredColumn): Value {
   const { name } = step.inputs.input![0]!;
-  const odd = or(g, isNaN(g, query.values), isInf(g, query.values));
+  const odd = or(g, notANumber(g, query.values), isInf(g, query.values));
   const reason = `step ${step.label} (queryFaiss): no query can be made of a vector of ${name} that holds NaN or an infinity`;
   const queries = guarded(g, query.values, amongTaken(g, odd, query.rows, true), reason);
   if (!step.params.normalize) return queries;
@@ -122,11 +127,19 @@ function exact(
   const scores = exclude ? withoutExcluded(context, all, exclude, ids) : all;
   const wide = metric === "l2" ? Math.min(ntotal, k + SPARE) : k;
   const first = topK(g, scores, int64(g, wide));
-  const found = (values: Value) => (exclude ? { found: greater(g, values, scalar(g, "float32", Number.NEGATIVE_INFINITY)) } : {});
+  const found = (values: Value) =>
+    exclude ? { found: greater(g, values, scalar(g, "float32", Number.NEGATIVE_INFINITY)) } : {};
   if (metric === "ip")
-    return { ids: gather(g, idTable, first.at), width: int64(g, k), ...found(first.values), distances: () => first.values };
+    return {
+      ids: gather(g, idTable, first.at),
+      width: int64(g, k),
+      ...found(first.values),
+      distances: () => first.values,
+    };
   const near = squaredDistances(g, queries, gather(g, table, first.at));
-  const open = exclude ? where(g, found(first.values).found!, near, scalar(g, "float32", Number.POSITIVE_INFINITY)) : near;
+  const open = exclude
+    ? where(g, found(first.values).found!, near, scalar(g, "float32", Number.POSITIVE_INFINITY))
+    : near;
   const best = topK(g, open, int64(g, k), false);
   const at = gatherElements(g, first.at, best.at, 1);
   const there = exclude && { found: less(g, best.values, scalar(g, "float32", Number.POSITIVE_INFINITY)) };
@@ -153,7 +166,12 @@ function squaredDistances(g: GraphBuilder, queries: Value, vectors: Value): Valu
 function withoutExcluded({ g }: LowerContext, scores: Value, exclude: LoweredColumn, ids: BigInt64Array): Value {
   const list = isList(exclude)
     ? exclude
-    : { ...exclude, width: 1, values: unsqueeze(g, exclude.values, 1), ...(exclude.valid && { valid: unsqueeze(g, exclude.valid, 1) }) };
+    : {
+        ...exclude,
+        width: 1,
+        values: unsqueeze(g, exclude.values, 1),
+        ...(exclude.valid && { valid: unsqueeze(g, exclude.valid, 1) }),
+      };
   const present = presentItems(g, list);
   const places = encodeIds(g, list.values, ids);
   const at = present ? where(g, present, places, int64(g, ids.length)) : places;
@@ -213,7 +231,8 @@ function probe(
     attributes: { transB: { int: 1 }, alpha: { float: read.metric === "l2" ? 2 : 1 } },
   });
   const lists = topK(g, near, int64(g, nprobe)).at;
-  const side = (table: Value, ...rest: number[]) => reshape(g, gather(g, table, lists), int64(g, 0, nprobe * longest, ...rest));
+  const side = (table: Value, ...rest: number[]) =>
+    reshape(g, gather(g, table, lists), int64(g, 0, nprobe * longest, ...rest));
   const candidates = side(g.constant("float32", [nlist, longest, dimension], vectors), dimension);
   const candidateIds = side(g.constant("int64", [nlist, longest], ids));
   const there = side(g.constant("bool", [nlist, longest], taken));

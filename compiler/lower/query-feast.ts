@@ -4,9 +4,9 @@
  */
 import type { ArrowColumn } from "../../triton-protos/artefacts/arrow-columns.js";
 import { datatype } from "../../triton-protos/datatype.js";
+import type { FeastFeatureTable, FeastViewTable } from "../../triton-protos/feast-tables.js";
 import { and, gather, greater, guarded, int64, less, not, or, where } from "../onnx/elementary.js";
 import type { GraphBuilder, Value } from "../onnx/graph-builder.js";
-import type { FeastFeatureTable, FeastViewTable } from "../../triton-protos/feast-tables.js";
 import { keepWhere } from "./keep-where.js";
 import { placesOf, tuplePlaces } from "./key-places.js";
 import { graphValues } from "./looked-up.js";
@@ -22,7 +22,12 @@ export const queryFeast: Lowering<"queryFeast"> = (step, { input = [] }, context
   const made = new Map<string, LoweredColumn>();
   const drops: Value[] = [];
   for (const view of tables.views) {
-    const at = entityPlaces(context, step.inputs.input!.map(ref => ref.name), input, view);
+    const at = entityPlaces(
+      context,
+      step.inputs.input!.map(ref => ref.name),
+      input,
+      view,
+    );
     for (const feature of view.features) {
       const checked = feature.missing === "error" ? refuseUnknown(g, step.label, view, feature, at, rows) : at;
       made.set(feature.column, featureColumn(g, feature, checked, rows));
@@ -31,11 +36,21 @@ export const queryFeast: Lowering<"queryFeast"> = (step, { input = [] }, context
   }
   const columns = step.outputs.map(({ name }) => made.get(name) ?? input[tables.ids[name]!]!);
   if (drops.length === 0) return columns;
-  return keepWhere(step, columns, drops.reduce((a, b) => and(g, a, b)), context);
+  return keepWhere(
+    step,
+    columns,
+    drops.reduce((a, b) => and(g, a, b)),
+    context,
+  );
 };
 
 /** int64[n]: place of the entity, or as many as there are for one that is not known. */
-function entityPlaces(context: LowerContext, names: readonly string[], input: readonly LoweredColumn[], view: FeastViewTable): Value {
+function entityPlaces(
+  context: LowerContext,
+  names: readonly string[],
+  input: readonly LoweredColumn[],
+  view: FeastViewTable,
+): Value {
   const { g } = context;
   const columns = view.keys.map(key => input[key.input]!);
   const own = view.keys.map(key => names[key.input]!);
@@ -49,9 +64,24 @@ function entityPlaces(context: LowerContext, names: readonly string[], input: re
 }
 
 const statusIs = (g: GraphBuilder, { status }: FeastFeatureTable, at: Value, wanted: number): Value =>
-  gather(g, g.constant("bool", [status.length + 1], [...Array.from(status, s => Number(s === wanted)), Number(wanted === NOT_FOUND)]), at);
+  gather(
+    g,
+    g.constant(
+      "bool",
+      [status.length + 1],
+      [...Array.from(status, s => Number(s === wanted)), Number(wanted === NOT_FOUND)],
+    ),
+    at,
+  );
 
-function refuseUnknown(g: GraphBuilder, label: string, view: FeastViewTable, feature: FeastFeatureTable, at: Value, rows: RowSet): Value {
+function refuseUnknown(
+  g: GraphBuilder,
+  label: string,
+  view: FeastViewTable,
+  feature: FeastFeatureTable,
+  at: Value,
+  rows: RowSet,
+): Value {
   const unknown = feature.status.some(s => s === NOT_FOUND || s === OUTDATED)
     ? or(g, statusIs(g, feature, at, NOT_FOUND), statusIs(g, feature, at, OUTDATED))
     : greater(g, at, int64(g, view.entities - 1));
@@ -91,14 +121,20 @@ function listColumn(
   const none = (given ?? []) as readonly (number | bigint | string)[];
   const source = values as readonly (number | bigint | string)[];
   const lists = [
-    ...Array.from(status, (s, i) => (s === PRESENT ? Array.from({ length: offsets[i + 1]! - offsets[i]! }, (_, j) => source[offsets[i]! + j]!) : none)),
+    ...Array.from(status, (s, i) =>
+      s === PRESENT ? Array.from({ length: offsets[i + 1]! - offsets[i]! }, (_, j) => source[offsets[i]! + j]!) : none,
+    ),
     none,
   ];
   const longest = Math.max(1, ...lists.map(list => list.length));
   const blank = kind === "string" ? "" : 0;
   const cells = lists.flatMap(list => [...list, ...new Array<typeof blank>(longest - list.length).fill(blank)]);
   const table = g.constant(kind, [lists.length, longest], graphValues(cells as never, kind));
-  const lengths = g.constant("int64", [lists.length], BigInt64Array.from(lists, list => BigInt(list.length)));
+  const lengths = g.constant(
+    "int64",
+    [lists.length],
+    BigInt64Array.from(lists, list => BigInt(list.length)),
+  );
   const domain = dtype === "string" && { domain: new Set(cells as string[]) };
   return { dtype, rows, values: gather(g, table, at), lengths: gather(g, lengths, at), ...domain };
 }

@@ -46,7 +46,11 @@ export function requestTensors(g: GraphBuilder, col: ColumnSchema, form: AnswerF
   const values = cast(g, tensor, graphDtype(dtype));
   return {
     count: dim(g, tensor, 0),
-    column: rows => ({ dtype, rows, ...(list ? { values, width: list.min } : { values: wide ? flat(g, values) : values }) }),
+    column: rows => ({
+      dtype,
+      rows,
+      ...(list ? { values, width: list.min } : { values: wide ? flat(g, values) : values }),
+    }),
   };
 }
 

@@ -17,12 +17,20 @@ export const targetEncoding: Lowering<"targetEncoding"> = (step, { input = [] },
   return groups.flatMap(({ columns: own, table: file }) => {
     const table = readTable(context, file);
     const columns = own.map(name => input[names.indexOf(name)]!);
-    const places = tuplePlaces(context, columns, own, own.map((_, i) => table[`key ${i}`]!));
+    const places = tuplePlaces(
+      context,
+      columns,
+      own,
+      own.map((_, i) => table[`key ${i}`]!),
+    );
     return Object.entries(means).map(([target, mean]) => {
       const sums = table[`sum ${target}`]!.values as Float64Array;
       const counts = table[`count ${target}`]!.values as BigInt64Array;
       const values = sums.map((sum, i) => (sum + pSmooth * mean) / (Number(counts[i]) + pSmooth));
-      const encoded: ArrowColumn = { dtype: outDtype, values: new Floats(values.map(v => (Number.isNaN(v) ? mean : v))) };
+      const encoded: ArrowColumn = {
+        dtype: outDtype,
+        values: new Floats(values.map(v => (Number.isNaN(v) ? mean : v))),
+      };
       return lookedUp(context.g, encoded, places, columns[0]!.rows, mean);
     });
   });

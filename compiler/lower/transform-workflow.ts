@@ -14,7 +14,9 @@ export const transformWorkflow: Lowering<"transformWorkflow"> = (step, { input =
     step.inputs.input!.map((ref, i) => [`${REQUEST_STEP}\n${ref.name}`, input[i]!]),
   );
   for (const inner of plan.steps) {
-    const made = context.g.within(inner.id, () => context.lowerStep(inner, ref => columns.get(`${ref.step}\n${ref.column}`)!, inside));
+    const made = context.g.within(inner.id, () =>
+      context.lowerStep(inner, ref => columns.get(`${ref.step}\n${ref.column}`)!, inside),
+    );
     made.forEach((col, i) => {
       columns.set(`${inner.id}\n${inner.outputs[i]!.name}`, col);
     });

@@ -12,5 +12,10 @@ export const valueCount: Lowering<"valueCount"> = (step, { input = [] }, { g }) 
     const reason = `step ${step.label} (valueCount): a list of column ${name} has not the ${width} values that every fitted one had`;
     const cut = (value: NonNullable<typeof col.valid>) => slice(g, value, int64(g, 0), int64(g, width), 1);
     const { lengths: _, ...rest } = col;
-    return { ...rest, width, values: guarded(g, cut(col.values), bad, reason), ...(col.valid && { valid: cut(col.valid) }) };
+    return {
+      ...rest,
+      width,
+      values: guarded(g, cut(col.values), bad, reason),
+      ...(col.valid && { valid: cut(col.valid) }),
+    };
   });

@@ -109,7 +109,10 @@ export function graphBuilder(): GraphBuilder {
   };
   const ops: GraphBuilder["ops"] = (op, given, dtypes, { attributes, domain = "", name, unique = false } = {}) => {
     const read = given.map(value => value?.name ?? "");
-    const key = unique || name !== undefined ? undefined : `${domain}\n${op}\n${read.join("\n")}\n${attributeKey(attributes)}\n${dtypes}`;
+    const key =
+      unique || name !== undefined
+        ? undefined
+        : `${domain}\n${op}\n${read.join("\n")}\n${attributeKey(attributes)}\n${dtypes}`;
     const same = key === undefined ? undefined : known.get(key);
     if (same) return same;
     if (domain === "ai.onnx.ml") usesMl = true;
@@ -214,8 +217,11 @@ const LARGE = 4096;
 
 function constantKey(dtype: DType, shape: readonly number[], values: OnnxConstant["values"]): string {
   const head = `${dtype}[${shape.join(",")}]`;
-  if (dtype === "string" || values.length * 8 < LARGE) return `${head} ${Array.from(values as ArrayLike<number>, printed).join("\n")}`;
-  return `${head} ${createHash("sha256").update(constantBytes(dtype, values as ArrayLike<number>)).digest("hex")}`;
+  if (dtype === "string" || values.length * 8 < LARGE)
+    return `${head} ${Array.from(values as ArrayLike<number>, printed).join("\n")}`;
+  return `${head} ${createHash("sha256")
+    .update(constantBytes(dtype, values as ArrayLike<number>))
+    .digest("hex")}`;
 }
 
 /** -0 is a constant of its own. */
@@ -228,7 +234,9 @@ function attributeKey(attributes: Attributes = {}): string {
       ? `${value}n`
       : ArrayBuffer.isView(value)
         ? Array.from(value as unknown as ArrayLike<number>, String)
-        : Object.is(value, -0) ? "-0" : value,
+        : Object.is(value, -0)
+          ? "-0"
+          : value,
   );
   return text.length < LARGE ? text : createHash("sha256").update(text).digest("hex");
 }

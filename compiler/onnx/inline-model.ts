@@ -6,9 +6,16 @@ import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
 import type { OnnxRaw } from "../../triton-protos/artefacts/onnx-model.js";
-import type { DType } from "../../triton-protos/datatype.js";
-import { bytesMember, message, stringField, stringMember, varintField, varintMember } from "../../triton-protos/artefacts/wire-writer.js";
 import { readInt64, readSpan, spanBytes } from "../../triton-protos/artefacts/wire.js";
+import {
+  bytesMember,
+  message,
+  stringField,
+  stringMember,
+  varintField,
+  varintMember,
+} from "../../triton-protos/artefacts/wire-writer.js";
+import type { DType } from "../../triton-protos/datatype.js";
 import type { LowerContext } from "../lower/lowering.js";
 import type { Value } from "./graph-builder.js";
 import { eachField, type ModelNode, readEntry, readModelParts } from "./read-model.js";
@@ -26,7 +33,11 @@ const WAY = "Build without `--fuse`: the model is then one of its own.";
  * @param given a value of the graph for each input tensor
  * @returns its outputs by name
  */
-export function inlineModel(context: LowerContext, model: UserModel, given: ReadonlyMap<string, Value>): ReadonlyMap<string, Value> {
+export function inlineModel(
+  context: LowerContext,
+  model: UserModel,
+  given: ReadonlyMap<string, Value>,
+): ReadonlyMap<string, Value> {
   const { g } = context;
   const parts = readModelParts(model.bytes);
   const signature = readOnnxSignature(model.bytes, model.path);
@@ -47,8 +58,14 @@ export function inlineModel(context: LowerContext, model: UserModel, given: Read
   const constants = parts.constants.flatMap(({ name, bytes, external }) => {
     if (names.has(name)) return [];
     const folder = dirname(model.path);
-    const body = message(...otherFields(bytes, new Set([8, ...(external === undefined ? [] : [13])])), ...movedData(context, bytes, folder, external));
-    const key = createHash("sha256").update(external === undefined ? "" : join(folder, external)).update(body).digest("hex");
+    const body = message(
+      ...otherFields(bytes, new Set([8, ...(external === undefined ? [] : [13])])),
+      ...movedData(context, bytes, folder, external),
+    );
+    const key = createHash("sha256")
+      .update(external === undefined ? "" : join(folder, external))
+      .update(body)
+      .digest("hex");
     const shared = g.shared.get(key);
     if (shared !== undefined) {
       names.set(name, shared);
@@ -60,7 +77,8 @@ export function inlineModel(context: LowerContext, model: UserModel, given: Read
   for (const [domain, version] of parts.opsets) {
     if (parts.nodes.some(node => node.domain === domain) && domain !== "") {
       const other = g.importDomain(domain, version);
-      if (other !== undefined) fail(`uses version ${version} of the operators of ${domain}, and another model version ${other}`);
+      if (other !== undefined)
+        fail(`uses version ${version} of the operators of ${domain}, and another model version ${other}`);
     }
   }
   const nodes = parts.nodes.map((node, i): OnnxRaw => {
@@ -128,7 +146,12 @@ const intAttribute = (name: string, value: number): Uint8Array =>
   bytesMember(5, message(stringField(1, name), varintMember(3, value), varintField(20, 2)));
 
 /** NodeProto: input 1, output 2, name 3, attribute 5. */
-function renamed(node: ModelNode, rename: (name: string) => string, name: string, { inputs, drop, add }: Upgrade): Uint8Array {
+function renamed(
+  node: ModelNode,
+  rename: (name: string) => string,
+  name: string,
+  { inputs, drop, add }: Upgrade,
+): Uint8Array {
   return message(
     ...[...node.inputs.map(rename), ...inputs].map(input => stringMember(1, input)),
     ...node.outputs.map(output => stringMember(2, rename(output))),

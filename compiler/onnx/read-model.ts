@@ -1,14 +1,27 @@
 /**
  * An ONNX file → its nodes and constants with their bytes in place, so that they can be written into another graph under other names.
  */
-import { cursor, type Cursor, nextTag, readSafeInt, readSpan, readString, skipField, spanBytes } from "../../triton-protos/artefacts/wire.js";
+import {
+  type Cursor,
+  cursor,
+  nextTag,
+  readSafeInt,
+  readSpan,
+  readString,
+  skipField,
+  spanBytes,
+} from "../../triton-protos/artefacts/wire.js";
 
 export interface ModelNode {
   readonly op: string;
   readonly domain: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  readonly attributes: readonly { readonly name: string; readonly bytes: Uint8Array; readonly ints: readonly number[] }[];
+  readonly attributes: readonly {
+    readonly name: string;
+    readonly bytes: Uint8Array;
+    readonly ints: readonly number[];
+  }[];
   /** The message. */
   readonly bytes: Uint8Array;
   /** One of its attributes is a graph: `If`, `Loop`, `Scan`. */

@@ -22,7 +22,8 @@ export interface FrozenView {
 
 /** @throws Error for a view all of whose values are older than its ttl: frozen, they would never be served */
 export function frozenViews(program: string, step: Step<"queryFeast">, tables: FeastTables): FrozenView[] {
-  const iso = (seconds: number | null): string | null => (seconds === null ? null : new Date(seconds * 1000).toISOString());
+  const iso = (seconds: number | null): string | null =>
+    seconds === null ? null : new Date(seconds * 1000).toISOString();
   return tables.views.map(({ view, entities, features, ttlSeconds, newest, oldest }): FrozenView => {
     if (ttlSeconds !== null && newest !== null && newest + ttlSeconds < tables.taken)
       throw new Error(
@@ -44,7 +45,9 @@ export function frozenViews(program: string, step: Step<"queryFeast">, tables: F
 }
 
 const sizeOf = (values: ArrayLike<unknown>): number =>
-  ArrayBuffer.isView(values) ? values.byteLength : Array.from(values as readonly string[]).reduce((sum, text) => sum + text.length, 0);
+  ArrayBuffer.isView(values)
+    ? values.byteLength
+    : Array.from(values as readonly string[]).reduce((sum, text) => sum + text.length, 0);
 
 export const printFrozen = (views: readonly FrozenView[]): string =>
   `${JSON.stringify({ format: "merlon/frozen", version: 1, views, refresh: "merlon build PROGRAM.ensemble.ts --target triton --out REPOSITORY" }, null, 2)}\n`;

@@ -7,7 +7,10 @@ import { dirname, join, resolve } from "node:path";
 import type { InferredStep } from "../../3-graph/infer.js";
 
 /** @param work gets the absolute path of a step's artefact; the folder goes when it is done */
-export function withStepFolders<T>(steps: readonly InferredStep[], work: (file: (step: string, path: string) => string) => T): T {
+export function withStepFolders<T>(
+  steps: readonly InferredStep[],
+  work: (file: (step: string, path: string) => string) => T,
+): T {
   const root = mkdtempSync(join(tmpdir(), "merlon-lower-"));
   try {
     const folders = new Map(

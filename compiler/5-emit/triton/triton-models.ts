@@ -4,18 +4,19 @@
  */
 import { readFileSync } from "node:fs";
 import type { FeastTables } from "../../../triton-protos/feast-tables.js";
-import { type AnyStep, type Plan, printPlan, type Step } from "../../../triton-protos/plan.js";
+import { type Plan, printPlan, type Step } from "../../../triton-protos/plan.js";
 import type { InferredStep } from "../../3-graph/infer.js";
 import type { LowerOptions } from "../../lower/lower-plan.js";
 import { lowerPlan } from "../../lower/lower-plan.js";
-import { finishGraph, type GraphFiles } from "../../onnx/finish-graph.js";
+import { finishGraph } from "../../onnx/finish-graph.js";
 import { TRITON_DEFAULT, TRITON_RELEASES, type TritonRelease } from "../../onnx/triton-releases.js";
-import type { ArtefactFile } from "../../ops/define-op.js";
 import { type Entry, entryConfig } from "../configs.js";
 import type { RepositoryModel } from "../repository-model.js";
 import { dynamicBatching, instanceGroups } from "../settings/apply-settings.js";
 import type { Settings } from "../settings/read-settings.js";
 import { type FrozenView, frozenViews, printFrozen } from "./frozen-views.js";
+import { graphFiles, programParameter } from "./program-parameter.js";
+import { refuseClashes } from "./refuse-clashes.js";
 import { withStepFolders } from "./step-folder.js";
 import { stepModels } from "./step-models.js";
 
@@ -47,6 +48,7 @@ export function tritonModels(
   settings: Settings,
   options: TritonOptions,
 ): TritonModels {
+  refuseClashes(plan);
   const notes = new Set<string>();
   const frozen: FrozenView[] = [];
   const now = options.now ?? Math.floor(Date.now() / 1000);
@@ -81,16 +83,21 @@ function settingsNotes({ warmup, dynamicBatching: queue }: Settings, { fuse }: T
     ...(queue && fuse
       ? ["`dynamicBatching` joins requests: a user's row may then be filled up to the longest row of another request."]
       : []),
-    ...(queue && !fuse ? ["`dynamicBatching` is left out: a Triton ensemble has no queue. It counts with `--fuse`."] : []),
+    ...(queue && !fuse
+      ? ["`dynamicBatching` is left out: a Triton ensemble has no queue. It counts with `--fuse`."]
+      : []),
   ];
 }
 
 /** The newest known release that is no later. @throws Error for one that is none, or too old */
 export function releaseOf(text: string): TritonRelease {
-  if (!/^\d\d\.\d\d$/.test(text)) throw new Error(`\`--triton-release ${text}\` is no release of Triton: write year and month, as in 24.01.`);
+  if (!/^\d\d\.\d\d$/.test(text))
+    throw new Error(`\`--triton-release ${text}\` is no release of Triton: write year and month, as in 24.01.`);
   const found = TRITON_RELEASES.filter(row => row.release <= text).at(-1);
   if (found) return found;
-  throw new Error(`Triton ${text} is older than ${TRITON_RELEASES[0].release}, and its ONNX Runtime lacks operators that are needed.`);
+  throw new Error(
+    `Triton ${text} is older than ${TRITON_RELEASES[0].release}, and its ONNX Runtime lacks operators that are needed.`,
+  );
 }
 
 function modelFile({ model }: InferredStep): { readonly path: string; readonly bytes: Uint8Array } {
@@ -113,42 +120,4 @@ function fusedModel(plan: Plan, entry: Entry, settings: Settings, options: Lower
     },
     files: [{ to: "plan.json", text: printPlan(plan) }, ...graphFiles(graph)],
   };
-}
-
-/** Whose model it is: a later build of the program takes the place of its own models. */
-export const PROGRAM = "merlon_program";
-export const programParameter = ({ name }: Plan) => ({ parameters: { [PROGRAM]: { string_value: name } } });
-
-export const graphFiles = ({ onnx, data, others }: GraphFiles): ArtefactFile[] => [
-  { to: "model.onnx", bytes: onnx },
-  ...(data ? [{ to: "model.data", bytes: data }] : []),
-  ...[...others].map(([to, from]) => ({ to, from })),
-];
-
-/** A queryFeast step goes, and what it made comes with the request. @throws Error for features of candidates, which no request knows */
-export function withFeatureInputs(plan: Plan): Plan {
-  const gone = new Map<string, Step<"queryFeast">>();
-  for (const step of plan.steps) if (step.op === "queryFeast") gone.set(step.id, step);
-  const byKey = new Map(plan.inputs.map(col => [col.name, col]));
-  const follow = (ref: Plan["outputs"][number]["ref"]): typeof ref => {
-    const step = gone.get(ref.step);
-    if (!step || !step.outputs.some(col => col.rows === "request")) return ref;
-    if (!Object.hasOwn(step.params.features, ref.column)) {
-      const id = step.inputs.input![0]!;
-      return { ...follow(id), name: ref.name };
-    }
-    const known = byKey.get(ref.column);
-    const made = step.outputs.find(col => col.name === ref.column)!;
-    if (known && known.dtype !== made.dtype)
-      throw new Error(`\`${plan.name}\` would read two columns \`${ref.column}\` of the request: give one look-up a \`prefix\`.`);
-    byKey.set(ref.column, { ...made, rows: "request" });
-    return { ...ref, step: "request", column: ref.column };
-  };
-  const steps: AnyStep[] = plan.steps.flatMap(step => {
-    if (gone.has(step.id) && step.outputs.every(col => col.rows === "request")) return [];
-    const inputs = Object.fromEntries(Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(follow)]));
-    return [{ ...step, inputs } as AnyStep];
-  });
-  const outputs = plan.outputs.map(output => ({ ...output, ref: follow(output.ref) }));
-  return { ...plan, steps, outputs, inputs: [...byKey.values()] };
 }

@@ -17,11 +17,11 @@ import {
   greaterOrEqual,
   int64,
   isInf,
-  isNaN,
   less,
   max,
   min,
   not,
+  notANumber,
   or,
   scalar,
   squeeze,
@@ -60,7 +60,8 @@ export function lowerExpression(
   if ("text" in at) return literalTerm(g, "text", at.text);
   if ("flag" in at) return literalTerm(g, "flag", at.flag);
   if ("missing" in at) return literalTerm(g, "missing", undefined);
-  if ("list" in at) return literalTerm(g, at.list.some(item => typeof item === "string") ? "texts" : "numbers", at.list);
+  if ("list" in at)
+    return literalTerm(g, at.list.some(item => typeof item === "string") ? "texts" : "numbers", at.list);
   if ("column" in at) return columns.get(at.column)!;
   if ("local" in at) return locals.get(at.local)!;
   if ("let" in at) return lowerExpression(context, at.in, columns, new Map([...locals, [at.let, part(at.be)]]));
@@ -121,7 +122,7 @@ const GENERIC: Partial<Record<FunctionName, Generic>> = {
   },
   isFinite: ({ g }, [a]) => {
     const { value } = a as NumberTerm;
-    return flag(not(g, or(g, isNaN(g, value), isInf(g, value))));
+    return flag(not(g, or(g, notANumber(g, value), isInf(g, value))));
   },
   isInteger: ({ g }, [a]) => {
     const { value } = a as NumberTerm;
@@ -138,7 +139,7 @@ const GENERIC: Partial<Record<FunctionName, Generic>> = {
 /** Two missing values are the same. */
 function same({ g }: LowerContext, a: Term, b: Term): Value {
   if (a.type === "number" && b.type === "number")
-    return or(g, equal(g, a.value, b.value), and(g, isNaN(g, a.value), isNaN(g, b.value)));
+    return or(g, equal(g, a.value, b.value), and(g, notANumber(g, a.value), notANumber(g, b.value)));
   const [x, y] = [a as FlagTerm | TextTerm, b as FlagTerm | TextTerm];
   const [text, literal] = x.literal ? [y, x.literal] : [x, y.literal];
   const values =
@@ -161,7 +162,8 @@ function listLength({ g }: LowerContext, [list]: readonly Term[]): Term {
 /** A negative place counts from the end; one outside, or between two, has nothing. */
 function itemAt(context: LowerContext, list: ListTerm, at: NumberTerm): Term | undefined {
   const { g } = context;
-  if (list.literal) return context.fail("it picks a place of a literal list", `Write the choice with \`?:\`, or ${KEEP}.`);
+  if (list.literal)
+    return context.fail("it picks a place of a literal list", `Write the choice with \`?:\`, or ${KEEP}.`);
   const rows = dim(g, list.items!, 0);
   const length = list.lengths ?? expand(g, dim(g, list.items!, 1), rows);
   const zero = scalar(g, "float64", 0);
@@ -174,7 +176,8 @@ function itemAt(context: LowerContext, list: ListTerm, at: NumberTerm): Term | u
   const index = unsqueeze(g, max(g, min(g, safe, last), int64(g, 0)), 1);
   const pick = (values: Value) => squeeze(g, gatherElements(g, values, index, 1), 1);
   const value = pick(list.items!);
-  if (list.type === "numbers") return { type: "number", value: where(g, inside, value, scalar(g, "float64", Number.NaN)) };
+  if (list.type === "numbers")
+    return { type: "number", value: where(g, inside, value, scalar(g, "float64", Number.NaN)) };
   const valid = list.known ? and(g, inside, pick(list.known)) : inside;
   return { type: "text", value, valid, ...(list.domain && { domain: list.domain }) };
 }
@@ -197,7 +200,7 @@ function includes(context: LowerContext, list: ListTerm, x: NumberTerm | TextTer
   let nothing: Value | undefined;
   if (x.type === "number") {
     met = equal(g, items!, wide(x.value));
-    nothing = and(g, isNaN(g, items!), wide(isNaN(g, x.value)));
+    nothing = and(g, notANumber(g, items!), wide(notANumber(g, x.value)));
   } else {
     met = x.literal ? isText(g, { value: items! }, [String(x.literal.value ?? "")]) : equal(g, items!, wide(x.value));
     if (known) met = and(g, met, known);
@@ -217,7 +220,8 @@ function textMethod(context: LowerContext, name: FunctionName, args: readonly Te
     );
   const [text, ...rest] = args;
   if (text?.type !== "text") return fail("has no ONNX operator with JavaScript's meaning for float64");
-  if (rest.some(arg => !arg.literal)) return fail("reads several columns at once, and texts go through a table of one column");
+  if (rest.some(arg => !arg.literal))
+    return fail("reads several columns at once, and texts go through a table of one column");
   if (!text.domain) return fail("reads a text that can be anything, and ONNX has no operator for it");
   if (type !== "number" && type !== "flag" && type !== "text") return fail("makes a list of texts");
   const apply = functionRow(name).apply as (...values: Plain[]) => Plain;

@@ -12,12 +12,12 @@ import {
   equal,
   greaterOrEqual,
   isInf,
-  isNaN,
   less,
   max,
   min,
   mul,
   not,
+  notANumber,
   or,
   pow,
   scalar,
@@ -41,7 +41,7 @@ const fold =
   (g, ...args) => {
     const best = args.reduce((a, b) => combine(g, a, b), args.length ? args[0]! : n(g, empty));
     // One that is missing makes the result missing.
-    return args.reduce((made, a) => where(g, isNaN(g, a), a, made), best);
+    return args.reduce((made, a) => where(g, notANumber(g, a), a, made), best);
   };
 
 /** Half goes up, and 0.49999999999999994 to 0. */
@@ -73,7 +73,7 @@ const expm1: Numbers = (g, a) => {
 const power: Numbers = (g, a, b) => {
   const made = pow(g, a!, b!);
   const unit = equal(g, abs(g, a!), n(g, 1));
-  const odd = or(g, isNaN(g, b!), and(g, unit, isInf(g, b!)));
+  const odd = or(g, notANumber(g, b!), and(g, unit, isInf(g, b!)));
   return where(g, odd, n(g, Number.NaN), made);
 };
 
@@ -132,7 +132,7 @@ export const NUMBER_FUNCTIONS: Partial<Record<FunctionName, Numbers>> = {
   max: fold(max, Number.NEGATIVE_INFINITY),
   min: fold(min, Number.POSITIVE_INFINITY),
   round,
-  sign: (g, a) => where(g, isNaN(g, a!), a!, unary(g, "Sign", a!)),
+  sign: (g, a) => where(g, notANumber(g, a!), a!, unary(g, "Sign", a!)),
   sin: (g, a) => unary(g, "Sin", a!),
   sqrt: (g, a) => unary(g, "Sqrt", a!),
   tanh: (g, a) => unary(g, "Tanh", a!),

@@ -4,7 +4,7 @@
  */
 import type { Value as Plain } from "../../../triton-protos/expression-functions.js";
 import type { FoundType } from "../../../triton-protos/expression-type.js";
-import { and, encode, gather, isNaN, not, or, scalar, where } from "../../onnx/elementary.js";
+import { and, encode, gather, not, notANumber, or, scalar, where } from "../../onnx/elementary.js";
 import type { GraphBuilder, Value } from "../../onnx/graph-builder.js";
 
 interface Literal {
@@ -66,8 +66,7 @@ export function literalTerm(g: GraphBuilder, type: FoundType, value: Plain): Ter
   }
 }
 
-const missingFlag = (g: GraphBuilder, value: Plain) =>
-  value === undefined ? { valid: scalar(g, "bool", false) } : {};
+const missingFlag = (g: GraphBuilder, value: Plain) => (value === undefined ? { valid: scalar(g, "bool", false) } : {});
 
 /** A literal `undefined` as a missing value of a type. */
 export const asType = (g: GraphBuilder, term: Term, type: FoundType): Term =>
@@ -76,7 +75,7 @@ export const asType = (g: GraphBuilder, term: Term, type: FoundType): Term =>
 /** bool; undefined where it is never missing. */
 export function missing(g: GraphBuilder, term: Term): Value | undefined {
   if (term.type === "missing") return scalar(g, "bool", true);
-  if (term.type === "number") return isNaN(g, term.value);
+  if (term.type === "number") return notANumber(g, term.value);
   return "valid" in term && term.valid ? not(g, term.valid) : undefined;
 }
 
@@ -88,7 +87,7 @@ export function truthy(g: GraphBuilder, term: Term): Value {
     case "flag":
       return term.value;
     case "number":
-      return not(g, or(g, isNaN(g, term.value), g.op("Equal", [term.value, scalar(g, "float64", 0)], "bool")));
+      return not(g, or(g, notANumber(g, term.value), g.op("Equal", [term.value, scalar(g, "float64", 0)], "bool")));
     case "text": {
       const full = not(g, isText(g, term, [""]));
       return term.valid ? and(g, term.valid, full) : full;
@@ -101,7 +100,13 @@ export function truthy(g: GraphBuilder, term: Term): Value {
 /** Whether a text is one of some, whatever stands where it is missing. */
 export function isText(g: GraphBuilder, { value }: Pick<TextTerm, "value">, texts: readonly string[]): Value {
   const once = [...new Set(texts)];
-  const code = encode(g, value, once, once.map(() => 1), 0);
+  const code = encode(
+    g,
+    value,
+    once,
+    once.map(() => 1),
+    0,
+  );
   return g.op("Equal", [code, scalar(g, "int64", 1n)], "bool");
 }
 
@@ -128,18 +133,35 @@ export function mapTexts(
 ): ScalarTerm {
   const texts = [...domain].sort();
   const made = texts.map(apply);
-  const at = encode(g, term.value, texts, texts.map((_, i) => i), 0);
+  const at = encode(
+    g,
+    term.value,
+    texts,
+    texts.map((_, i) => i),
+    0,
+  );
   const look = (dtype: "float64" | "bool" | "string", values: readonly number[] | readonly string[]): Value =>
     gather(g, g.constant(dtype, [values.length], values as readonly string[]), at);
   if (type === "number") {
-    const numbers = look("float64", made.map(x => (x as number | undefined) ?? Number.NaN));
+    const numbers = look(
+      "float64",
+      made.map(x => (x as number | undefined) ?? Number.NaN),
+    );
     return { type, value: term.valid ? where(g, term.valid, numbers, scalar(g, "float64", Number.NaN)) : numbers };
   }
-  const known = made.includes(undefined) ? look("bool", made.map(x => Number(x !== undefined))) : undefined;
+  const known = made.includes(undefined)
+    ? look(
+        "bool",
+        made.map(x => Number(x !== undefined)),
+      )
+    : undefined;
   const valid = known && term.valid ? and(g, known, term.valid) : (known ?? term.valid);
   const rest = valid && { valid };
   if (type === "flag") {
-    const flags = look("bool", made.map(x => Number(x === true)));
+    const flags = look(
+      "bool",
+      made.map(x => Number(x === true)),
+    );
     return { type, value: term.valid ? and(g, flags, term.valid) : flags, ...rest };
   }
   const results = made.map(x => (x as string | undefined) ?? "");

@@ -1,0 +1,14 @@
+/** What the models of a program say of themselves, and the files of a graph. */
+import type { Plan } from "../../../triton-protos/plan.js";
+import type { GraphFiles } from "../../onnx/finish-graph.js";
+import type { ArtefactFile } from "../../ops/define-op.js";
+
+/** Whose model it is: a later build of the program takes the place of its own models. */
+export const PROGRAM = "merlon_program";
+export const programParameter = ({ name }: Plan) => ({ parameters: { [PROGRAM]: { string_value: name } } });
+
+export const graphFiles = ({ onnx, data, others }: GraphFiles): ArtefactFile[] => [
+  { to: "model.onnx", bytes: onnx },
+  ...(data ? [{ to: "model.data", bytes: data }] : []),
+  ...[...others].map(([to, from]) => ({ to, from })),
+];
