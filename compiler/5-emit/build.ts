@@ -68,9 +68,9 @@ export interface BuildOptions {
 export function build(compiled: Program, out: string, options: BuildOptions = {}): Built {
   const { plan } = compiled;
   const target = resolve(out);
-  const staging = stagingFolder(target);
   const settings = settingsOf(compiled, options);
   const { models, notes } = programModels(compiled, options);
+  const staging = stagingFolder(target);
   for (const { name, config, files, samples = [] } of models) {
     const version = join(staging, name, String(settings.version));
     mkdirSync(version, { recursive: true });

@@ -3,11 +3,11 @@
  * and `….lengths` for ragged lists. Candidates' rows travel once, as `step.mask`: bool[parent rows, places].
  */
 import type { DType } from "../../../triton-protos/datatype.js";
+import { type TensorConfig, tensor } from "../../../triton-protos/entry-config.js";
 import { REQUEST_ROWS } from "../../../triton-protos/schema.js";
 import { graphDtype, grid, type LoweredColumn, type RowSet } from "../../lower/lowered-column.js";
 import { cast, dim, expand, flat, hideWidth, scalar, unsqueeze } from "../../onnx/elementary.js";
 import type { GraphBuilder, Value } from "../../onnx/graph-builder.js";
-import { type TensorConfig, tensor } from "../configs.js";
 
 export interface Carried {
   readonly tensor: string;

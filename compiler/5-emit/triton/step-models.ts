@@ -4,6 +4,13 @@
 import { type OnnxTensor, readOnnxSignature } from "../../../triton-protos/artefacts/onnx.js";
 import type { DType } from "../../../triton-protos/datatype.js";
 import {
+  type Entry,
+  entryConfig,
+  entryTensors,
+  type TensorConfig,
+  tensor,
+} from "../../../triton-protos/entry-config.js";
+import {
   type AnyStep,
   type ColumnRef,
   type Plan,
@@ -23,7 +30,6 @@ import { modelInputs } from "../../lower/predict-onnx.js";
 import { requestTensors } from "../../lower/request-columns.js";
 import { finishGraph } from "../../onnx/finish-graph.js";
 import { graphBuilder } from "../../onnx/graph-builder.js";
-import { type Entry, entryConfig, entryTensors, type TensorConfig, tensor } from "../configs.js";
 import { onnxModels, type RepositoryModel } from "../repository-model.js";
 import { instanceGroups } from "../settings/apply-settings.js";
 import type { Settings } from "../settings/read-settings.js";

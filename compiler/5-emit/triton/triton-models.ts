@@ -3,6 +3,7 @@
  * graph per step.
  */
 import { readFileSync } from "node:fs";
+import { type Entry, entryConfig } from "../../../triton-protos/entry-config.js";
 import type { FeastTables } from "../../../triton-protos/feast-tables.js";
 import { type Plan, printPlan, type Step } from "../../../triton-protos/plan.js";
 import type { InferredStep } from "../../3-graph/infer.js";
@@ -10,7 +11,6 @@ import type { LowerOptions } from "../../lower/lower-plan.js";
 import { lowerPlan } from "../../lower/lower-plan.js";
 import { finishGraph } from "../../onnx/finish-graph.js";
 import { TRITON_DEFAULT, TRITON_RELEASES, type TritonRelease } from "../../onnx/triton-releases.js";
-import { type Entry, entryConfig } from "../configs.js";
 import type { RepositoryModel } from "../repository-model.js";
 import { dynamicBatching, instanceGroups } from "../settings/apply-settings.js";
 import type { Settings } from "../settings/read-settings.js";
