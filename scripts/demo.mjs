@@ -32,7 +32,7 @@ async function main() {
   for (const stage of values.lab ? LAB_STAGES : STAGES) await step(stage.title, () => runStage(stage, code));
   if (values.lab)
     return say(
-      `\nTrain with\n  ${cyan("python -m merlon_lab --work examples/shop/.work --out examples/shop/models")}   ${dim("(see lab/README.md)")}`,
+      `\nTrain with\n  ${cyan("python -m merlon_lab.shop --work examples/shop/.work --out examples/shop/models")}   ${dim("(see lab/README.md)")}`,
     );
   if (values.update) return update();
   await ask(started, values.serve === true);

@@ -37,6 +37,22 @@ async function ensurePython() {
   });
 }
 
+/** The lab is installed as anyone would install it, into an environment of its own. */
+async function ensureLab() {
+  const python = join(ROOT, ".cache", "lab-venv", "bin", "python");
+  const key = hash(readFileSync(join(ROOT, "lab", "pyproject.toml"), "utf8"));
+  const stamped = join(ROOT, ".cache", "setup", "lab-venv");
+  if (existsSync(python) && existsSync(stamped) && readFileSync(stamped, "utf8") === key) return python;
+  await step("Installing the lab with PyTorch (two or three minutes)", async () => {
+    const folder = join(ROOT, ".cache", "lab-venv");
+    rmSync(folder, { recursive: true, force: true });
+    run("python3", ["-m", "venv", folder]);
+    run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", "lab[all,test]"]);
+    await once("lab-venv", key, () => {});
+  });
+  return python;
+}
+
 /** The page of `merlon explain` is tested in a real browser. */
 function ensureBrowser() {
   const here = ["chromium", "chromium-browser", "google-chrome"].some(name => existsSync(`/usr/bin/${name}`));
@@ -67,6 +83,7 @@ async function gate(name, args) {
 try {
   await setup();
   await ensurePython();
+  const lab = await ensureLab();
   ensureBrowser();
   ensureDebian("The tests of TLS", ["openssl"]);
   ensureDebian("The tests of GPU placement, on a software Vulkan device", ["mesa-vulkan-drivers", "libvulkan1"], () =>
@@ -94,7 +111,7 @@ try {
       `--outputFile.json=${report}`,
       ...pattern,
     ],
-    { MERLON_TEST_PYTHON: PYTHON },
+    { MERLON_TEST_PYTHON: PYTHON, MERLON_LAB_PYTHON: lab },
   );
   const {
     numPassedTests: passed = 0,

@@ -1,63 +1,80 @@
-"""The example shop: trains the towers and the ranker from the transformed tables, measures them on April, exports them."""
+"""`python -m merlon_lab.shop`: trains the example shop's models on the tables that `npm run demo -- --lab` made, and exports them."""
 
+import argparse
+import shutil
 from pathlib import Path
 
 import numpy as np
-import torch
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from .baselines import train_logistic_regression
-from .dlrm import DLRM, Probability, train_dlrm
-from .export import export_onnx
-from .metrics import auc, log_loss, recall_at
-from .schema import read_schema
-from .tables import positions, read_table
-from .towers import Tower, train_towers
+from .cli import main as merlon_lab
 
-DIM = 32
+TOWERS = ["--epochs", "15", "--batch", "512", "--lr", "0.004", "--schedule", "cosine", "--id-dropout", "0.1", "--patience", "0"]
+TOWER_OPTIONS = ["--set", "dim=16", "--set", "hidden=64", "--set", "out=32"]
+RANKER = ["--epochs", "16", "--batch", "256", "--lr", "0.006", "--schedule", "cosine", "--id-dropout", "0.2", "--weight-decay", "4", "--patience", "0"]
+RANKER_OPTIONS = ["--set", "hidden=32,16", "--set", "dropout=0.5", "--set", "shared=favourite_brand+item_brand"]
 
 
-def train_retrieval(work: Path, out: Path) -> None:
-    users, items = (read_table(work / "data" / "transformed" / f"{name}.parquet") for name in ("users", "items"))
-    train, april = (read_table(work / "data" / "tables" / f"retrieval-{name}.parquet") for name in ("train", "valid"))
-    pairs = torch.stack([positions(train["user_key"], users["user_key"]), positions(train["item_key"], items["item_key"])], dim=1)
-    # A purchase says more than a look.
-    weights = (train["views"] + 3 * train["carts"] + 3 * train["purchases"]).float().sqrt()
-    query, item = (Tower(read_schema(work / "etl" / name), DIM) for name in ("user", "item"))
-    train_towers(query, item, users, items, pairs, weights, epochs=15, batch=512, temperature=0.1, lr=4e-3)
-
-    shape = (len(users["user_key"]), len(items["item_key"]))
-    known, wanted = torch.zeros(shape, dtype=torch.bool), torch.zeros(shape, dtype=torch.bool)
-    bought = pairs[train["purchases"] > 0]
-    known[bought[:, 0], bought[:, 1]] = True
-    later = torch.stack([positions(april["user_key"], users["user_key"]), positions(april["item_key"], items["item_key"])], dim=1)
-    later = later[((april["carts"] + april["purchases"]) > 0) & (later >= 0).all(1)]
-    wanted[later[:, 0], later[:, 1]] = True
-    wanted &= ~known
-    with torch.no_grad():
-        scores = query(users) @ item(items).T
-    popularity = items["item_popularity"].expand(shape)
-    print(f"retrieval, products put in April's carts, {int((wanted.sum(1) > 0).sum())} customers")
-    for k in (10, 100):
-        print(f"  recall@{k:<3}  towers {recall_at(scores, wanted, known, k):.3f}   popularity {recall_at(popularity, wanted, known, k):.3f}")
-    report(out / "query_tower.onnx", export_onnx(query, "query_embedding", users, out / "query_tower.onnx"))
-    report(out / "item_tower.onnx", export_onnx(item, "item_embedding", items, out / "item_tower.onnx"))
+def join_pairs(work: Path, out: Path) -> None:
+    """Pairs of customer and product with the columns of both, as often as their interest is worth; April's are what was put in a cart."""
+    users, items = (pq.read_table(work / "data" / "transformed" / f"{name}.parquet") for name in ("users", "items"))
+    out.mkdir(parents=True, exist_ok=True)
+    for name in ("train", "valid"):
+        pairs = pq.read_table(work / "data" / "tables" / f"retrieval-{name}.parquet")
+        views, carts, purchases = (pairs[c].to_numpy() for c in ("views", "carts", "purchases"))
+        # A purchase says more than a look.
+        worth = np.rint(np.sqrt(views + 3 * carts + 3 * purchases)).astype(np.int64) if name == "train" else ((carts + purchases) > 0).astype(np.int64)
+        user, item = places(users["user_key"], pairs["user_key"]), places(items["item_key"], pairs["item_key"])
+        rows = np.repeat(np.arange(len(pairs)), np.where((user >= 0) & (item >= 0), worth, 0))
+        left, right = users.take(user[rows]), items.take(item[rows])
+        columns = {n: left[n] for n in left.column_names if n != "user_key"} | {n: right[n] for n in right.column_names if n != "item_key"}
+        pq.write_table(pa.table(columns), out / f"{name}.parquet")
 
 
-def train_ranking(work: Path, out: Path) -> None:
-    train, april = (read_table(work / "data" / "transformed" / f"ranking-{name}.parquet") for name in ("train", "valid"))
-    columns = read_schema(work / "etl" / "ranking")
-    target, labels = train["purchase"].float(), april["purchase"].numpy().astype(np.float64)
-    model = DLRM(columns, hidden=32, dropout=0.5, shared=[["favourite_brand", "item_brand"]])
-    train_dlrm(model, train, target, epochs=16, batch=256, lr=6e-3, weight_decay=4.0)
-    regression = train_logistic_regression(columns, train, target)
-    with torch.no_grad():
-        answers = {"dlrm": torch.sigmoid(model(april)), "logistic regression": torch.sigmoid(regression(april))}
-    print(f"ranking, {len(labels)} products in April's carts, {labels.mean():.1%} bought")
-    for name, p in answers.items():
-        print(f"  {name:<20} AUC {auc(p.numpy(), labels):.3f}   log loss {log_loss(p.numpy().astype(np.float64), labels):.3f}")
-    print(f"  {'popularity':<20} AUC {auc(april['item_popularity'].numpy(), labels):.3f}")
-    report(out / "dlrm.onnx", export_onnx(Probability(model), "purchase/binary_output", april, out / "dlrm.onnx"))
+def places(of: pa.ChunkedArray, keys: pa.ChunkedArray) -> np.ndarray:
+    """Where each key stands in `of`; -1 for a key that is not there."""
+    known, wanted = of.to_numpy(), keys.to_numpy()
+    order = np.argsort(known)
+    found = np.searchsorted(known[order], wanted).clip(max=len(known) - 1)
+    return np.asarray(np.where(known[order][found] == wanted, order[found], -1))
 
 
-def report(path: Path, difference: float) -> None:
-    print(f"  {path}: {path.stat().st_size / 1024:.0f} KiB, differs from PyTorch by at most {difference:.1e}")
+def join_schemas(work: Path, out: Path) -> None:
+    """One schema of both workflows, with their ids named as such."""
+    import json
+
+    features = []
+    for name in ("user", "item"):
+        for feature in json.loads((work / "etl" / name / ".merlin" / "schema.json").read_text())["feature"]:
+            tags = set(feature["annotation"].get("tag", [])) | {name} | ({"id"} if feature["name"] == f"{name}_id" else set())
+            features.append({**feature, "annotation": {**feature["annotation"], "tag": sorted(tags)}})
+    (out / ".merlin").mkdir(parents=True, exist_ok=True)
+    (out / ".merlin" / "schema.json").write_text(json.dumps({"feature": features}))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="merlon_lab.shop", description=__doc__)
+    parser.add_argument("--work", type=Path, required=True, help="work folder of the demo: data/ and etl/")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the ONNX files")
+    given = parser.parse_args()
+    lab, transformed = given.work / "lab", given.work / "data" / "transformed"
+    join_pairs(given.work, lab / "pairs")
+    join_schemas(given.work, lab / "pairs")
+    data = ["--schema", lab / "pairs", "--data", lab / "pairs" / "train.parquet", "--valid", lab / "pairs" / "valid.parquet"]
+    run(["train", "two_tower", *data, "--out", lab / "two_tower", "--overwrite", *TOWERS, *TOWER_OPTIONS])
+    run(["export", lab / "two_tower", "--out", lab / "towers"])
+    data = ["--schema", given.work / "etl" / "ranking", "--data", transformed / "ranking-train.parquet", "--valid", transformed / "ranking-valid.parquet"]
+    run(["train", "dlrm", *data, "--target", "purchase", "--out", lab / "dlrm", "--overwrite", *RANKER, *RANKER_OPTIONS])
+    run(["export", lab / "dlrm", "--out", lab / "ranker"])
+    given.out.mkdir(parents=True, exist_ok=True)
+    for source, name in (("towers/query_tower", "query_tower"), ("towers/item_tower", "item_tower"), ("ranker/model", "dlrm")):
+        shutil.copyfile(lab / f"{source}.onnx", given.out / f"{name}.onnx")
+
+
+def run(arguments: list[str | Path]) -> None:
+    merlon_lab([str(a) for a in arguments])
+
+
+if __name__ == "__main__":
+    main()

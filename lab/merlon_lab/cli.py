@@ -1,0 +1,145 @@
+"""The command `merlon-lab train | evaluate | export`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+
+from .errors import LabError
+
+TRAIN_EXAMPLES = """examples:
+  merlon-lab train dlrm --schema etl/ranking --data 'train/*.parquet' --valid valid.parquet --target purchase --out runs/dlrm
+  merlon-lab train mf --schema etl/pairs --data train.parquet --valid valid.parquet --out runs/mf --loss bpr --negatives popularity
+  merlon-lab train gpt2 --schema etl/sessions --data train.parquet --valid valid.parquet --out runs/gpt2 --set layers=2 --set length=30
+  torchrun --nproc-per-node 2 -m merlon_lab train dcn_v2 …    several processes, each with its share of every batch
+  merlon-lab architectures                                     what there is, with all options
+
+The schema is that of a workflow which `merlon fit` wrote: tags choose a model's inputs, domains size its embeddings. Targets are columns
+tagged `target`, or those that `--target` names, such as `merlon transform --keep` carries along."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands with their options."""
+    top = argparse.ArgumentParser(
+        prog="merlon-lab", description="Trains recommender models on a fitted Merlon workflow's data, measures them, exports them to ONNX."
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    raw = argparse.RawDescriptionHelpFormatter
+
+    train = commands.add_parser("train", help="train a model into a run folder", formatter_class=raw, epilog=TRAIN_EXAMPLES)
+    train.add_argument("architecture", help="see `merlon-lab architectures`")
+    train.add_argument("--schema", type=Path, required=True, help="folder that `merlon fit` wrote")
+    train.add_argument("--data", nargs="+", required=True, help="transformed Parquet: files, folders or quoted globs")
+    train.add_argument("--valid", nargs="+", required=True, help="held-out Parquet of the same columns: decides when to stop")
+    train.add_argument("--out", type=Path, required=True, help="run folder")
+    train.add_argument("--target", action="append", default=[], metavar="NAME[:regression]", help="a target the schema does not tag; repeat for several")
+    train.add_argument("--loss", help="binary_cross_entropy, hinge (ranking); softmax, bpr, top1, logistic, hinge, adaptive_hinge (retrieval, sessions)")
+    train.add_argument("--negatives", help="uniform, popularity, in_batch, cached, all")
+    train.add_argument("--negative-count", type=int, help="how many are drawn, or remembered")
+    train.add_argument("--temperature", type=float, help="scores are divided by it")
+    train.add_argument("--id-dropout", type=float, default=0.0, help="part of the ids made unknown while training, for strangers")
+    train.add_argument("--epochs", type=int, default=10)
+    train.add_argument("--batch", type=int, default=1024, help="rows of a step, over all processes (1024)")
+    train.add_argument("--lr", type=float, default=1e-3, help="learning rate (0.001)")
+    train.add_argument("--weight-decay", type=float, default=0.0)
+    train.add_argument("--schedule", choices=["constant", "cosine"], default="constant")
+    train.add_argument("--patience", type=int, default=3, help="epochs without progress before it stops; 0: never (3)")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="an option of the architecture: dim=32, hidden=64,32")
+    train.add_argument("--overwrite", action="store_true", help="a finished run in the folder may be lost")
+
+    evaluate = commands.add_parser("evaluate", help="measure a run on other data")
+    evaluate.add_argument("run", type=Path)
+    evaluate.add_argument("--data", nargs="+", required=True)
+
+    export = commands.add_parser("export", help="write ONNX files, checked against PyTorch", formatter_class=raw, epilog=EXPORT_EXAMPLES)
+    export.add_argument("run", type=Path)
+    export.add_argument("--out", type=Path, required=True, help="folder for the files")
+    export.add_argument("--precision", choices=["float32", "half", "int8"], default="float32")
+    export.add_argument(
+        "--items", type=Path, help="Parquet with the item's transformed columns: what embeddings are made of (else: the items of the training data)"
+    )
+    export.add_argument("--key", help="column of --items that identifies an item in the embeddings, such as its raw id")
+
+    architectures = commands.add_parser("architectures", help="list architectures and their options")
+    for command in (train, evaluate, export, architectures):
+        command.add_argument("--threads", type=int, default=1, help="of PyTorch; with one, the same seed gives the same model (1)")
+    return top
+
+
+EXPORT_EXAMPLES = """examples:
+  merlon-lab export runs/dlrm --out models                  models/model.onnx, model.json
+  merlon-lab export runs/two_tower --out models --items items.parquet --key item_key
+                                                            query_tower.onnx, item_tower.onnx, item_embeddings.parquet for `merlon index build`
+  merlon-lab export runs/dlrm --out models/int8 --precision int8"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command; a mistake that the user can mend is printed, and ends with 1."""
+    given = parser().parse_args(arguments)
+    import torch
+
+    torch.set_num_threads(given.threads)
+    try:
+        {"train": _train, "evaluate": _evaluate, "export": _export, "architectures": _architectures}[given.command](given)
+    except LabError as error:
+        print(f"merlon-lab: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _train(given: argparse.Namespace) -> None:
+    from .architectures import architecture
+    from .distributed import join_world, leave_world
+    from .options import parse_options, plain
+    from .run import Recipe
+    from .schema import read_schema, with_targets
+    from .train import train
+    from .training import TrainingOptions
+
+    found = architecture(given.architecture)
+    schema = with_targets(read_schema(given.schema), given.target)
+    ranking = found.kind in ("ranking", "forest")
+    asked = {
+        "loss": None if ranking else given.loss,
+        "negatives": given.negatives,
+        "count": given.negative_count,
+        "temperature": given.temperature,
+        "id_dropout": given.id_dropout,
+    }
+    recipe = Recipe(
+        architecture=given.architecture,
+        options=plain(parse_options(found.options, given.set)),
+        training={f.name: getattr(given, f.name) for f in fields(TrainingOptions)},
+        loss=(given.loss if ranking else None) or "binary_cross_entropy",
+        retrieval=asdict(replace(found.retrieval, **{k: v for k, v in asked.items() if v is not None})),
+        data=given.data,
+        schema=[],
+    )
+    world = join_world()
+    try:
+        train(recipe, schema, given.valid, given.out, overwrite=given.overwrite, world=world)
+    finally:
+        leave_world()
+
+
+def _evaluate(given: argparse.Namespace) -> None:
+    from .evaluate import evaluate
+    from .report import print_metrics
+
+    print_metrics(evaluate(given.run, given.data), f"{given.run} on {' '.join(given.data)}")
+
+
+def _export(given: argparse.Namespace) -> None:
+    from .export.export import export
+
+    for line in export(given.run, given.out, precision=given.precision, items=given.items, key=given.key):
+        print(line)
+
+
+def _architectures(given: argparse.Namespace) -> None:
+    from .architectures import ARCHITECTURES
+
+    for name, found in ARCHITECTURES.items():
+        options = ", ".join(f"{f.name}={f.default}" for f in fields(found.options))
+        print(f"{name:<14} {found.kind:<10} {found.summary}\n{'':<26}{options}")

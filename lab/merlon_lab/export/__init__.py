@@ -1,0 +1,1 @@
+"""Run folder -> files that `merlon build` takes."""

@@ -1,0 +1,1 @@
+"""Comparison with RecBole: same split, same candidates, same metric code."""
