@@ -2,6 +2,7 @@
  * The subcommands of `merlon`, in the order in which `--help` lists them.
  */
 import { Command } from "commander";
+import { bloomCommand } from "./bloom.js";
 import { buildCommand } from "./build.js";
 import { checkCommand } from "./check.js";
 import { embeddingCommand } from "./embedding.js";
@@ -30,6 +31,7 @@ export const commands = (): readonly Command[] => [
   predictCommand(),
   indexCommand(),
   embeddingCommand(),
+  bloomCommand(),
   feastCommand(),
   serveCommand(),
 ];

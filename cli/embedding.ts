@@ -1,4 +1,4 @@
-/** `merlon embedding build` and `import`: tables for `queryEmbedding`, from Parquet or from HugeCTR's model files. */
+/** `merlon embedding build` and `import`: tables for `queryEmbedding`, from Parquet, HugeCTR's model files or numpy's arrays. */
 import { Command } from "commander";
 import { databaseOptions } from "./fit.js";
 import { printProgress, summary } from "./progress.js";
@@ -9,6 +9,12 @@ interface Options {
   readonly embedding: string;
   readonly out: string;
   readonly memoryLimit?: string;
+}
+
+interface ImportOptions {
+  readonly out: string;
+  readonly vectors: string;
+  readonly keys?: string;
 }
 
 export const embeddingCommand = (): Command =>
@@ -52,14 +58,26 @@ const buildTable = (): Command =>
 
 const importTable = (): Command =>
   new Command("import")
-    .description("make an embedding table from a sparse model that HugeCTR saved")
-    .argument("<folder>", "HugeCTR's folder, with the files `key` and `emb_vector`")
+    .description("make an embedding table from a sparse model that HugeCTR saved, or from arrays that numpy saved")
+    .argument("<path>", "HugeCTR's folder, with the files `key` and `emb_vector`; or an `.npz` file")
     .requiredOption("-o, --out <folder>", "folder to write")
-    .addHelpText("after", "\nExample:\n  $ merlon embedding import dcn_0_sparse_2000.model --out tables/dcn.embedding")
-    .action(async (folder: string, options: { readonly out: string }) => {
+    .option("--vectors <array>", "of an .npz file: matrix of vectors, one per row", "vectors")
+    .option("--keys <array>", "of an .npz file: integers, one per vector; by default a vector's key is its row")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ merlon embedding import dcn_0_sparse_2000.model --out tables/dcn.embedding
+  $ merlon embedding import items.npz --vectors embeddings --keys item_ids --out tables/items.embedding
+  $ merlon embedding import als.npz --vectors item_factors --out tables/als.embedding`,
+    )
+    .action(async (path: string, options: ImportOptions) => {
       const started = performance.now();
-      const { importHugectrTable } = await import("../runtime/etl/embedding-table.js");
-      const { count, dimension } = importHugectrTable(folder, options.out);
+      const { importHugectrTable, importNpzTable } = await import("../runtime/etl/embedding-table.js");
+      const { out, vectors, keys } = options;
+      const { count, dimension } = path.endsWith(".npz")
+        ? importNpzTable(path, out, vectors, keys)
+        : importHugectrTable(path, out);
       process.stdout.write(
         summary(`Wrote ${options.out} (${dimension} dimensions)`, count, performance.now() - started),
       );

@@ -4,6 +4,7 @@
 import { cpus, freemem, totalmem } from "node:os";
 import { type Labels, labelsOf, nameLabels, printLabels } from "./metric-labels.js";
 import { printHistograms, printSummaries, readQuantiles } from "./metrics-latencies.js";
+import { printStages } from "./metrics-stages.js";
 import type { ReadyVersion } from "./repository/registry.js";
 import type { FailedVersion } from "./repository/replace-versions.js";
 import { FAILURE_REASONS, type FailureReason, type VersionStatistics } from "./statistics.js";
@@ -218,6 +219,7 @@ export function createMetrics(options: MetricsOptions): {
       machine(lines, head);
       if (histograms) printHistograms(ready, lines);
       if (summaries) printSummaries(ready, quantiles, lines);
+      printStages(ready, lines);
       return `${lines.join("\n")}\n`;
     },
   };

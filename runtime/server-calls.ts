@@ -6,6 +6,7 @@ import type { ModelConfig } from "../triton-protos/model-config.js";
 import { describeModel, extensionsOf, PROTOCOL_VERSION } from "./data-plane/metadata.js";
 import { parseVersion } from "./data-plane/version.js";
 import { RuntimeFault } from "./errors.js";
+import type { StageTally } from "./plan/stage-tally.js";
 import type { Override } from "./repository/override.js";
 import type { IndexEntry, ReadyVersion, Registry } from "./repository/registry.js";
 import { createSharedMemory, type SharedMemory } from "./shared-memory.js";
@@ -17,6 +18,17 @@ export interface CallOptions {
   readonly control: "none" | "poll" | "explicit";
   readonly strictReadiness: boolean;
   readonly allowClientShm: boolean;
+}
+
+export interface StagedStatistics extends ModelStatistics {
+  readonly stages?: readonly {
+    readonly name: string;
+    readonly op: string;
+    readonly success: { readonly count: number; readonly ns: number };
+    readonly fail: { readonly count: number };
+    readonly rows_in: number;
+    readonly rows_out: number;
+  }[];
 }
 
 export interface ServerCalls {
@@ -33,6 +45,8 @@ export interface ServerCalls {
   modelMetadata(model: string, version: string): ModelMetadataResponse;
   modelConfig(model: string, version: string): ModelConfig;
   statistics(model: string, version: string): readonly ModelStatistics[];
+  /** The same, and what the stages of plans have done, which Triton's message has no field for. */
+  statisticsWithStages(model: string, version: string): readonly StagedStatistics[];
   index(readyOnly: boolean): Promise<readonly IndexEntry[]>;
   load(model: string, override?: Override): Promise<void>;
   /** @param dependents also unload an ensemble's members that were loaded only for it */
@@ -49,6 +63,14 @@ export function createCalls(
   const requireExplicit = (): void => {
     if (options.control !== "explicit")
       throw new RuntimeFault("UNAVAILABLE", "explicit model load / unload is not allowed if polling is enabled");
+  };
+  const asked = (model: string, version: string): readonly ReadyVersion[] => {
+    const ready = registry.ready();
+    if (!model) return ready;
+    const number = parseVersion(version);
+    const found = ready.filter(one => one.model === model && (number === -1 || one.version === number));
+    if (found.length === 0) throw new RuntimeFault("INVALID_ARGUMENT", notAvailable(model, ready));
+    return found;
   };
   const requireName = (model: string): void => {
     if (!model.trim())
@@ -85,14 +107,12 @@ export function createCalls(
       return describeModel(config, version ? [number] : versions);
     },
     modelConfig: (model, version) => find(model, version).config,
-    statistics(model, version) {
-      const ready = registry.ready();
-      if (!model) return ready.map(one => printStatistics(one.model, String(one.version), one.statistics));
-      const number = parseVersion(version);
-      const found = ready.filter(one => one.model === model && (number === -1 || one.version === number));
-      if (found.length === 0) throw new RuntimeFault("INVALID_ARGUMENT", notAvailable(model, ready));
-      return found.map(one => printStatistics(one.model, String(one.version), one.statistics));
-    },
+    statistics: (model, version) => asked(model, version).map(statisticsOf),
+    statisticsWithStages: (model, version) =>
+      asked(model, version).map(one => {
+        const { stages } = one.loaded;
+        return stages ? { ...statisticsOf(one), stages: stages.map(printStage) } : statisticsOf(one);
+      }),
     async index(readyOnly) {
       const entries = await registry.index();
       return readyOnly ? entries.filter(({ state }) => state === "READY") : entries;
@@ -108,6 +128,18 @@ export function createCalls(
     },
   };
 }
+
+const statisticsOf = ({ model, version, statistics }: ReadyVersion): ModelStatistics =>
+  printStatistics(model, String(version), statistics);
+
+const printStage = ({ stage, op, runs, seconds, failures, rowsIn, rowsOut }: StageTally) => ({
+  name: stage,
+  op,
+  success: { count: runs, ns: Math.round(seconds * 1e9) },
+  fail: { count: failures },
+  rows_in: rowsIn,
+  rows_out: rowsOut,
+});
 
 const notAvailable = (model: string, ready: readonly ReadyVersion[]): string =>
   ready.some(one => one.model === model)

@@ -22,6 +22,7 @@ export const modelCaller = (registry: () => Registry): ModelCaller => ({
     });
     return { inputs: inputs.map(tensor), outputs: outputs.map(tensor) };
   },
+  loaded: model => registry().find(model, -1),
   async infer(model, inputs, outputs, signal) {
     const version = registry().find(model, -1);
     const answer = await infer(version, {

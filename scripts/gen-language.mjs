@@ -38,7 +38,7 @@ function documentation({ name, file }) {
   const parameters = (doc.tags ?? [])
     .filter(ts.isJSDocParameterTag)
     .map(tag => `- \`${tag.name.getText(tree)}\`: ${textOf(tag.comment)}`);
-  const isStage = /inWorkflow: false/.test(tree.text);
+  const isStage = /inWorkflow: false|@stage\b/.test(tree.text);
   return { prose: textOf(doc.comment), parameters, where: isStage ? "ensembles" : "workflows and ensembles" };
 }
 

@@ -231,6 +231,12 @@ export const OP_PARAMS = {
     /** Precision of the features. */
     dtype: z.enum(["float32", "float64"]),
   }),
+  predictImplicit: z.strictObject({
+    path: z.string(),
+    topk: z.number().int().min(1).default(10),
+    /** What a user row that the file does not have gets: no items, or the request a fault. */
+    onMissing: z.enum(["error", "empty"]).default("error"),
+  }),
   queryFaiss: z.strictObject({
     path: z.string(),
     topk: z.number().int().min(1).default(10),
@@ -256,6 +262,8 @@ export const OP_PARAMS = {
     /** Milliseconds from the start of the run. */
     within: z.number().positive().optional(),
   }),
+  /** Left: a flag per row. Takes each row's columns of one of two branches. */
+  choose: z.strictObject({}),
   filterCandidates: z.strictObject({}),
   topK: z.strictObject({ topk: z.number().int().min(1).default(10) }),
   mixScores: z.strictObject({
@@ -264,6 +272,15 @@ export const OP_PARAMS = {
     /** What is done to each score among a user's candidates before it is weighed. */
     scale: z.enum(["none", "minMax", "standard", "rank"]).default("none"),
     name: z.string().min(1).default("mixed_score"),
+  }),
+  /** Rows for which the condition holds get `score · multiply + add`. */
+  boost: z.strictObject({
+    text: z.string(),
+    condition: expressionSchema,
+    /** Column that is changed. */
+    score: z.string(),
+    multiply: z.number().default(1),
+    add: z.number().default(0),
   }),
   limitPerGroup: z.strictObject({
     topk: z.number().int().min(1).default(10),
@@ -377,5 +394,6 @@ export const OP_ARTEFACTS = {
   queryFeast: z.strictObject({ repository: artefact }),
   transformWorkflow: z.strictObject({ workflow: artefact }),
   queryFaiss: z.strictObject({ index: artefact }),
+  predictImplicit: z.strictObject({ factors: artefact }),
   queryEmbedding: z.strictObject({ table: artefact }),
 } as const satisfies Partial<Record<OpKind, z.ZodType>>;

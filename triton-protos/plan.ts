@@ -19,6 +19,17 @@ const columnRef = z.strictObject({
 /** Where one input column of a step comes from. */
 export type ColumnRef = Readonly<z.infer<typeof columnRef>>;
 
+/** What a step keeps of the rows it has computed. */
+export const stepCache = z.strictObject({
+  /** How long a row's columns may be answered again. */
+  ttlSeconds: z.number().positive(),
+  /** Most rows kept; the one asked for longest ago goes first. */
+  maxRows: z.number().int().min(1).default(100_000),
+  /** Input columns that a row is known by; all of them where it is absent. */
+  key: z.array(z.string()).min(1).optional(),
+});
+export type StepCache = Readonly<z.output<typeof stepCache>>;
+
 const stepSchema = z.strictObject({
   id: z.string().min(1),
   op: z.enum(Object.keys(OP_PARAMS) as [OpKind, ...OpKind[]]),
@@ -27,6 +38,7 @@ const stepSchema = z.strictObject({
   params: z.unknown(),
   state: z.unknown().optional(),
   artefacts: z.record(z.string(), z.string()).optional(),
+  cache: stepCache.optional(),
   /** Columns by port: `input` is the left side of `>>`; `filterOut`, `unroll`, `relevance` are dependencies. */
   inputs: z.record(z.string(), z.array(columnRef)),
   outputs: z.array(columnSchema),
@@ -79,6 +91,7 @@ export interface Step<K extends OpKind = OpKind> {
   readonly params: OpParams[K];
   readonly state?: K extends keyof OpState ? OpState[K] : undefined;
   readonly artefacts?: Readonly<Record<string, string>>;
+  readonly cache?: StepCache;
   readonly inputs: Readonly<Record<string, readonly ColumnRef[]>>;
   readonly outputs: readonly ColumnSchema[];
 }

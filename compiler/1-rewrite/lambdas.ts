@@ -1,11 +1,11 @@
 /**
- * Finds the functions that a file hands to `lambdaOp`, `filter` and `rename`: where each stands, and which names of the file it can see.
+ * Finds the functions that a file hands to `lambdaOp`, `filter`, `boost` and `rename`: where each stands, and which names of the file it can see.
  * Operators inside them are JavaScript's own.
  */
 import { ts } from "ts-morph";
 import type { Range } from "./spans.js";
 
-const TAKERS = new Set(["lambdaOp", "filter", "rename"]);
+const TAKERS = new Set(["lambdaOp", "filter", "rename", "boost"]);
 
 export interface LambdaSite {
   /** The function itself, in the author's text. */

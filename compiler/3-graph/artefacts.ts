@@ -7,6 +7,7 @@ import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { type EmbeddingTable, readEmbeddingTable } from "../../triton-protos/artefacts/embedding-table.js";
 import { type FaissHeader, readFaissHeaderFile } from "../../triton-protos/artefacts/faiss.js";
 import { type FeastRepository, readFeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
+import { type ImplicitFactors, readImplicitFactors } from "../../triton-protos/artefacts/implicit.js";
 import { type OnnxSignature, readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
 import { readMerlinSchema } from "../../triton-protos/artefacts/read-merlin-schema.js";
 import { readWorkflow } from "../../triton-protos/artefacts/workflow.js";
@@ -29,6 +30,7 @@ export interface ArtefactReader {
   schema(path: string): Read<Schema>;
   forest(path: string): Read<Forest>;
   embedding(path: string): Read<EmbeddingTable>;
+  implicit(path: string): Read<ImplicitFactors>;
   /** Files and folders asked for so far, missing ones included. */
   readonly used: ReadonlySet<string>;
   /** Messages for artefacts that are not any more what they were when they were read. */
@@ -65,6 +67,11 @@ const KINDS = {
     what: "The embedding table",
     read: readEmbeddingTable,
     make: "Make it with `merlon embedding build --data embeddings.parquet --id item_id --embedding embedding --out %path%`.",
+  },
+  implicit: {
+    what: "The factors",
+    read: readImplicitFactors,
+    make: 'Save the model of the `implicit` library there, `model.save("%path%")`, or correct the path (it is relative to this file).',
   },
   forest: {
     what: "The forest",
@@ -134,6 +141,7 @@ export function artefactReader(folder: string): ArtefactReader {
     schema: reader("schema"),
     forest: reader("forest"),
     embedding: reader("embedding"),
+    implicit: reader("implicit"),
     used,
     changed: () =>
       [...prints].flatMap(([key, print]) => {

@@ -23,6 +23,8 @@ export type GraphNode =
       readonly kind: "apply";
       readonly op: OpKind;
       readonly params: unknown;
+      /** What `cached` was told; absent without it. */
+      readonly cache?: unknown;
       readonly input: number;
       readonly dependencies: Readonly<Record<string, GraphDependency>>;
       readonly site: number | undefined;

@@ -4,12 +4,13 @@
  */
 
 import type { OpKind } from "../../triton-protos/op-params.js";
-import { REQUEST_STEP } from "../../triton-protos/plan.js";
+import { REQUEST_STEP, type StepCache } from "../../triton-protos/plan.js";
 import { type ColumnSchema, printColumn, REQUEST_ROWS } from "../../triton-protos/schema.js";
 import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import { userFunction } from "../lambda/compile-lambda.js";
 import type { LambdaText } from "../lambda/read-lambda.js";
+import { CACHE_WAY, readCache } from "../ops/cached.js";
 import type { Blame, Bound, Fail, Inferred, Scope } from "../ops/define-op.js";
 import { opDefinition } from "../ops/index.js";
 import type { ArtefactReader } from "./artefacts.js";
@@ -30,6 +31,7 @@ export interface GraphFault {
 /** An operator that was understood. */
 export interface InferredStep extends Inferred<OpKind> {
   readonly id: string;
+  readonly cache?: StepCache;
   readonly op: OpKind;
   readonly site: number | undefined;
 }
@@ -280,6 +282,9 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
       fail,
     });
     if (!inferred || faults.length > before) return undefined;
+    const cache = node.cache === undefined ? undefined : readCache(node.op, node.cache, inferred);
+    if (typeof cache === "string")
+      return fault(messages.graphParameter({ operator: "cached", problem: cache, way: CACHE_WAY }), node.site);
     const doubled = inferred.outputs.find((c, i) => inferred.outputs.findIndex(o => o.name === c.name) !== i);
     if (doubled)
       return fault(
@@ -291,7 +296,7 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
         node.site,
       );
     if (inferred.madeRows) rowParents.set(id, inferred.madeRows.parent);
-    steps.push({ ...inferred, id, op: node.op, site: node.site });
+    steps.push({ ...inferred, ...(cache && { cache }), id, op: node.op, site: node.site });
     return inferred.outputs.map(made => ({ column: made, ref: { step: id, column: made.name }, site: node.site }));
   };
 

@@ -3,7 +3,7 @@
  */
 import * as messages from "../diagnostics/messages.js";
 import { describeValue, recordFault } from "../dsl/faults.js";
-import { type AnyNode, type AnyOp, isNode } from "../dsl/node.js";
+import { type AnyNode, isNode } from "../dsl/node.js";
 import type { Program } from "../dsl/program.js";
 import type { GraphDependency, GraphDocument, GraphNode } from "./document.js";
 
@@ -36,9 +36,19 @@ export function serialise(program: Program): GraphDocument {
         const dependencies = Object.fromEntries(
           Object.entries(data.op.dependencies).map(([port, value]) => [port, dependency(value)]),
         );
-        const params = plainParams(data.op, site);
-        if (!params) return { kind: "unknown", site };
-        return { kind: "apply", op: data.op.op, params: params.plain, input, dependencies, site };
+        const { op, params: given, cache: kept } = data.op;
+        const params = plainParams(op, given, site);
+        const cache = kept === undefined ? undefined : plainParams("cached", kept, site);
+        if (!params || (kept !== undefined && !cache)) return { kind: "unknown", site };
+        return {
+          kind: "apply",
+          op,
+          params: params.plain,
+          ...(cache && { cache: cache.plain }),
+          input,
+          dependencies,
+          site,
+        };
       }
       case "plus":
         return {
@@ -84,7 +94,7 @@ function plainOptions({ kind, options }: Program): GraphDocument["options"] {
 }
 
 /** Parameters as plain data; undefined where a plan cannot hold them, which is reported. */
-function plainParams({ op, params }: AnyOp, site: number | undefined): { readonly plain: unknown } | undefined {
+function plainParams(op: string, params: unknown, site: number | undefined): { readonly plain: unknown } | undefined {
   const inside: unknown[] = [];
   let faults = 0;
   const plain = (value: unknown, path: readonly string[]): unknown => {

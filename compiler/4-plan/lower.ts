@@ -40,6 +40,7 @@ const lowerStep = (step: InferredStep, state: unknown): AnyStep =>
     params: step.params,
     ...(state !== undefined && { state }),
     ...(step.artefacts && { artefacts: step.artefacts }),
+    ...(step.cache && { cache: step.cache }),
     inputs: Object.fromEntries(Object.entries(step.inputs).map(([port, scope]) => [port, references(scope)])),
     outputs: step.outputs,
   }) as unknown as AnyStep;

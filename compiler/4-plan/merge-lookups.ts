@@ -46,13 +46,13 @@ export const mergeLookups: Pass = (plan, note) => {
 };
 
 /** Equal for look-ups that one statement answers. */
-const lookupKey = ({ id, params, inputs, artefacts }: Lookup): string => {
+const lookupKey = ({ id, params, inputs, artefacts, cache }: Lookup): string => {
   const { repository, view, entityColumn, ttl, bytes, memoryMb, timeoutMs, onMissing } = params;
   const keys = inputs.input!.map(({ step, column }) => [step, column]);
   const single = typeof entityColumn === "string";
   // One that leaves rows out makes rows of its own; several keys that are answered too are told by their names.
   const own = dropsRows(onMissing) || (!single && params.includeId) ? id : single ? "" : entityColumn;
-  return JSON.stringify([repository, artefacts?.repository, view, keys, own, ttl, bytes, memoryMb, timeoutMs]);
+  return JSON.stringify([repository, artefacts?.repository, view, keys, own, ttl, bytes, memoryMb, timeoutMs, cache]);
 };
 
 /** The first step with what the second fetches, and where each column of the second is then; undefined where they disagree on a feature. */

@@ -22,6 +22,7 @@ export const shareEqualSteps: Pass = (plan, note) => {
       step.params,
       step.state,
       step.artefacts,
+      step.cache,
       inputs,
       outputs.map(c => ({ ...c, rows: c.rows === step.id ? "" : c.rows })),
     ]);

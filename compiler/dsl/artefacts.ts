@@ -46,6 +46,11 @@ export interface EmbeddingArtefact {
   readonly vector: string;
 }
 
+/** Factors of users and items. */
+export interface ImplicitArtefact {
+  readonly kind: "implicit";
+}
+
 /** One of Merlin's schema files. */
 export interface SchemaArtefact {
   readonly kind: "schema";
@@ -61,6 +66,7 @@ export interface ArtefactKinds {
   readonly schema: SchemaArtefact;
   readonly forest: ForestArtefact;
   readonly embedding: EmbeddingArtefact;
+  readonly implicit: ImplicitArtefact;
 }
 
 /** The entry of a path; never where there is none. */

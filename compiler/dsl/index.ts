@@ -3,8 +3,11 @@
  */
 export { addProperties } from "../ops/add-properties.js";
 export { addTags } from "../ops/add-tags.js";
+export { type BoostOptions, boost } from "../ops/boost.js";
 export { bucketize } from "../ops/bucketize.js";
+export { type CacheOptions, cached } from "../ops/cached.js";
 export { categorify } from "../ops/categorify.js";
+export { type Branches, choose } from "../ops/choose.js";
 export { clip } from "../ops/clip.js";
 export { columnSimilarity } from "../ops/column-similarity.js";
 export { dataStats } from "../ops/data-stats.js";
@@ -32,6 +35,7 @@ export { mixScores } from "../ops/mix-scores.js";
 export { normalize } from "../ops/normalize.js";
 export { normalizeMinMax } from "../ops/normalize-min-max.js";
 export { type PredictForestOptions, predictForest } from "../ops/predict-forest.js";
+export { predictImplicit } from "../ops/predict-implicit.js";
 export { type PredictOnnxOptions, predictOnnx } from "../ops/predict-onnx.js";
 export { queryEmbedding } from "../ops/query-embedding.js";
 export { queryFaiss } from "../ops/query-faiss.js";

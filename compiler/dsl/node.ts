@@ -101,6 +101,8 @@ export class Op<R extends Rule> {
     readonly params: unknown,
     /** Nodes the operator reads beside its left side, by port. */
     readonly dependencies: Readonly<Record<string, unknown>> = {},
+    /** What `cached` was told. */
+    readonly cache?: unknown,
   ) {}
 
   /** @internal */

@@ -10,6 +10,13 @@ const keys = (column: string | Readonly<Record<string, string>>): string =>
   typeof column === "string" ? column : Object.values(column).join(", ");
 
 export function describeStep(step: AnyStep): string {
+  const does = describeOperator(step);
+  if (!step.cache) return does;
+  const { ttlSeconds, maxRows, key } = step.cache;
+  return `${does}; keeps ${maxRows} rows for ${ttlSeconds} s${key ? ` by ${key.join(", ")}` : ""}`;
+}
+
+function describeOperator(step: AnyStep): string {
   const names = (port: string) => (step.inputs[port] ?? []).map(ref => ref.name).join(", ");
   switch (step.op) {
     case "queryFeast":
@@ -23,6 +30,8 @@ export function describeStep(step: AnyStep): string {
       return `run ${step.params.path} as model ${step.params.model}`;
     case "predictForest":
       return `run the forest ${step.params.path} on ${plural(step.params.features.length, "feature")} as model ${step.params.model}`;
+    case "predictImplicit":
+      return `find the ${step.params.topk} items of ${step.params.path} that go best with ${names("input")}`;
     case "queryEmbedding":
       return `look vectors of ${step.params.dimension} up by ${names("input")} in ${step.params.path}`;
     case "queryFaiss":
@@ -31,9 +40,16 @@ export function describeStep(step: AnyStep): string {
       return `make ${names("input")} the candidates of its row`;
     case "fallback":
       return `take ${names("input")}, or the fallback's${step.params.within === undefined ? "" : ` after ${step.params.within} ms`} when that fails`;
+    case "choose":
+      return `take ${names("yes")} of the first branch where ${names("input")} holds, else of the second`;
+    case "boost": {
+      const { score, multiply, add, text } = step.params;
+      return `${score}${multiply === 1 ? "" : ` · ${multiply}`}${add === 0 ? "" : ` ${add < 0 ? "−" : "+"} ${Math.abs(add)}`} where ${text}`;
+    }
     case "filterCandidates":
       return [
         ...(step.inputs.filterOut ? [`drop candidates that are in ${names("filterOut")}`] : []),
+        ...(step.inputs.seen ? [`drop candidates that the Bloom filter ${names("seen")} knows`] : []),
         ...(step.inputs.allow ? [`keep candidates that are in ${names("allow")}`] : []),
       ].join("; ");
     case "unrollFeatures":

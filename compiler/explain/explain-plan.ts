@@ -109,7 +109,12 @@ function explainRows(plan: Plan, schemas: ReadonlyMap<string, ColumnSchema>): Ex
     const first = step.inputs.input?.[0];
     const taken = first && schemas.get(`${first.step}\n${first.column}`)?.rows;
     const from = rows.find(r => r.id === taken);
-    const narrows = step.op !== "queryFaiss" && step.op !== "explode" && from !== undefined && from.parent !== null;
+    const narrows =
+      step.op !== "queryFaiss" &&
+      step.op !== "predictImplicit" &&
+      step.op !== "explode" &&
+      from !== undefined &&
+      from.parent !== null;
     const topk = "topk" in step.params ? step.params.topk : null;
     rows.push({
       id: step.id,

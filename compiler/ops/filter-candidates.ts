@@ -1,4 +1,5 @@
 /** Drops candidates by lists of the same user. */
+import { datatype } from "../../triton-protos/datatype.js";
 import { OP_PARAMS } from "../../triton-protos/op-params.js";
 import { type ColumnSchema, printType } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
@@ -24,21 +25,26 @@ export interface CandidateLists {
   readonly deny?: AnyNode;
   /** Candidates in none of these lists go. */
   readonly allow?: AnyNode;
+  /** Bloom filters of ids per user, as text (base64) or list<int64>: candidates in any of them go, and a few that are in none. */
+  readonly seen?: AnyNode;
 }
 
 /**
  * Drops candidates by lists of the same user; order and doubles stay.
- * @param lists a node whose columns are lists of ids per user, or one id: what to drop. Or `{ deny, allow }`
+ * @param lists a node whose columns are lists of ids per user, or one id: what to drop. Or `{ deny, allow, seen }`, where `seen` holds a Bloom
+ *   filter per user: small however much a user has seen, and wrong about the few candidates of its error rate (`merlon bloom build` makes them)
  * @example retrieval["candidate_ids"] >> filterCandidates(user["purchased_ids"])
  * @example retrieval["candidate_ids"] >> filterCandidates({ deny: user[["purchased_ids", "hidden_ids"]], allow: user["licensed_ids"] })
+ * @example retrieval["candidate_ids"] >> filterCandidates({ seen: user["seen_items"] })
  */
 export const filterCandidates = (lists: AnyNode | CandidateLists): Op<FilterRule> => {
   if (isNode(lists) || typeof lists !== "object" || lists === null)
     return new Op("filterCandidates", {}, { filterOut: lists });
-  const { deny, allow, ...options } = lists;
+  const { deny, allow, seen, ...options } = lists;
   return new Op("filterCandidates", options, {
     ...(deny !== undefined && { filterOut: deny }),
     ...(allow !== undefined && { allow }),
+    ...(seen !== undefined && { seen }),
   });
 };
 
@@ -49,13 +55,14 @@ export const filterCandidatesOp = defineOp({
   infer: call => {
     const candidates = needOne(call, call.input, "`filterCandidates`", "filterCandidates(...)");
     const lists = { filterOut: call.dependency("filterOut"), allow: call.dependency("allow") };
+    const seen = call.dependency("seen");
     if (!candidates) return undefined;
-    if (lists.filterOut.length + lists.allow.length === 0)
+    if (lists.filterOut.length + lists.allow.length + seen.length === 0)
       return call.fail(
         messages.graphParameter({
           operator: "filterCandidates",
           problem: "it has no list to look into.",
-          way: 'Give it one: `filterCandidates(user["purchased_ids"])`, or `{ deny, allow }`.',
+          way: 'Give it one: `filterCandidates(user["purchased_ids"])`, or `{ deny, allow, seen }`.',
         }),
       );
     const { column } = candidates;
@@ -63,12 +70,14 @@ export const filterCandidatesOp = defineOp({
     if (parent === undefined) return undefined;
     for (const [port, scope] of Object.entries(lists))
       for (const list of scope) if (!comparable(call, column, parent, list, port)) return undefined;
+    for (const filters of seen) if (!isFilters(call, column, parent, filters)) return undefined;
     return {
       params: {},
       inputs: {
         input: [candidates],
         ...(lists.filterOut.length > 0 && { filterOut: lists.filterOut }),
         ...(lists.allow.length > 0 && { allow: lists.allow }),
+        ...(seen.length > 0 && { seen }),
       },
       outputs: [{ ...column, name: "filtered_ids", rows: call.id }],
       madeRows: { parent },
@@ -96,18 +105,58 @@ function comparable(
       { dependency },
       [{ note: `\`${list.column.name}\` is made here`, of: list }],
     );
-  else if (list.column.rows !== parent)
+  else return ofUsers(call, candidates, parent, list, dependency);
+  return false;
+}
+
+/** Reports a column on other rows than the users'. */
+function ofUsers(
+  call: Call<unknown>,
+  candidates: ColumnSchema,
+  parent: string,
+  { column }: Bound,
+  dependency: string,
+): boolean {
+  if (column.rows === parent) return true;
+  call.fail(
+    messages.schemaRowsMismatch({
+      reader: "`filterCandidates`",
+      left: candidates.name,
+      leftRows: describeRows(candidates.rows),
+      right: column.name,
+      rightRows: describeRows(column.rows),
+      example: candidates.name,
+    }),
+    { dependency },
+  );
+  return false;
+}
+
+/** Reports a column that can't hold a Bloom filter, and candidates that can't be looked up in one. */
+function isFilters(call: Call<unknown>, candidates: ColumnSchema, parent: string, filters: Bound): boolean {
+  const { dtype, list, name } = filters.column;
+  if (!(dtype === "string" && !list) && !(dtype === "int64" && list))
     call.fail(
-      messages.schemaRowsMismatch({
-        reader: "`filterCandidates`",
-        left: candidates.name,
-        leftRows: describeRows(candidates.rows),
-        right: list.column.name,
-        rightRows: describeRows(list.column.rows),
-        example: candidates.name,
+      messages.schemaDtypeMismatch({
+        reader: "`seen` of `filterCandidates`",
+        column: name,
+        wanted: "string (base64) or list<int64>",
+        seen: printType(filters.column),
+        way: 'Store the bytes that `merlon bloom build` makes, and read them with `queryFeast(…, { bytes: "base64" })`.',
       }),
-      { dependency },
+      { dependency: "seen" },
     );
-  else return true;
+  else if (!["int", "string"].includes(datatype(candidates.dtype).kind))
+    call.fail(
+      messages.schemaDtypeUnsupported({
+        operator: "`seen` of `filterCandidates`",
+        wanted: "integer or text ids",
+        column: candidates.name,
+        seen: printType(candidates),
+        way: "Give it the ids that the filters were made of.",
+      }),
+      "left",
+    );
+  else return ofUsers(call, candidates, parent, filters, "seen");
   return false;
 }

@@ -4,11 +4,10 @@ import { REQUEST_ROWS } from "../../triton-protos/schema.js";
 import { type ColumnFunction, lambdaReference } from "../dsl/lambda.js";
 import { Op } from "../dsl/node.js";
 import type { SameRule } from "../dsl/rule.js";
-import { call as callOf, type Term, value } from "../lambda/term.js";
-import { columnTerm } from "../lambda/user-function.js";
-import { need, sameRows } from "./columns.js";
+import { sameRows } from "./columns.js";
 import { defineOp } from "./define-op.js";
 import { lambdaSchema } from "./lambda-op.js";
+import { rowCondition } from "./row-condition.js";
 
 /**
  * Keeps the rows for which the condition holds; a row for which it is missing goes. In an ensemble it keeps candidates: request rows can't go,
@@ -31,22 +30,11 @@ export const filterOp = defineOp({
     if (!lambda) return undefined;
     const { input } = call;
     if (!sameRows(call, input, "`filter`")) return undefined;
-    const [only, ...others] = lambda.parameters;
-    const isRow = only?.form === "name" && others.length === 0;
-    const row: Term = { kind: "row", columns: new Map(input.map(bound => [bound.column.name, columnTerm(bound)])) };
-    const compiled = lambda.compile(name => {
-      if (isRow) return row;
-      const found = need(call, input, name.column, "The condition", "Name its parameters like the columns it reads.", {
-        at: { file: lambda.file, ...name.range },
-      });
-      return found && columnTerm(found);
-    });
-    if (!compiled) return undefined;
-    const result = value(compiled.type, compiled.expression);
-    const condition = compiled.type === "flag" ? result : callOf("truthy", result);
+    const condition = rowCondition(call, lambda);
+    if (!condition) return undefined;
     const rows = input[0]?.column.rows ?? REQUEST_ROWS;
     return {
-      params: { text: lambda.source, condition: condition.expression },
+      params: { text: lambda.source, condition },
       inputs: { input },
       outputs: input.map(({ column }) => ({ ...column, rows: call.id })),
       madeRows: { parent: call.parentRows(rows) ?? rows },

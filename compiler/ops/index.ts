@@ -2,8 +2,10 @@
 import type { OpKind } from "../../triton-protos/op-params.js";
 import { addPropertiesOp } from "./add-properties.js";
 import { addTagsOp } from "./add-tags.js";
+import { boostOp } from "./boost.js";
 import { bucketizeOp } from "./bucketize.js";
 import { categorifyOp } from "./categorify.js";
+import { chooseOp } from "./choose.js";
 import { clipOp } from "./clip.js";
 import { columnSimilarityOp } from "./column-similarity.js";
 import { dataStatsOp } from "./data-stats.js";
@@ -32,6 +34,7 @@ import { mixScoresOp } from "./mix-scores.js";
 import { normalizeOp } from "./normalize.js";
 import { normalizeMinMaxOp } from "./normalize-min-max.js";
 import { predictForestOp } from "./predict-forest.js";
+import { predictImplicitOp } from "./predict-implicit.js";
 import { predictOnnxOp } from "./predict-onnx.js";
 import { queryEmbeddingOp } from "./query-embedding.js";
 import { queryFaissOp } from "./query-faiss.js";
@@ -54,6 +57,7 @@ const CATALOGUE = {
   filter: filterOp,
   explode: explodeOp,
   fallback: fallbackOp,
+  choose: chooseOp,
   filterCandidates: filterCandidatesOp,
   hashBucket: hashBucketOp,
   lambdaOp: lambdaOpOp,
@@ -68,6 +72,7 @@ const CATALOGUE = {
   normalize: normalizeOp,
   predictOnnx: predictOnnxOp,
   predictForest: predictForestOp,
+  predictImplicit: predictImplicitOp,
   queryFaiss: queryFaissOp,
   queryEmbedding: queryEmbeddingOp,
   queryFeast: queryFeastOp,
@@ -75,6 +80,7 @@ const CATALOGUE = {
   softmaxSampling: softmaxSamplingOp,
   topK: topKOp,
   mixScores: mixScoresOp,
+  boost: boostOp,
   limitPerGroup: limitPerGroupOp,
   diversify: diversifyOp,
   transformWorkflow: transformWorkflowOp,

@@ -10,8 +10,9 @@ import { type AnyNode, Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
 import type { NotOne } from "../dsl/wanted.js";
 import { artefactName } from "./artefact-name.js";
-import { describeRows, needOne } from "./columns.js";
-import { type Bound, type Call, defineOp } from "./define-op.js";
+import { needOne } from "./columns.js";
+import { defineOp } from "./define-op.js";
+import { excludedIds } from "./excluded-ids.js";
 
 /** A sentence unless S is one vector of the index's width. */
 type NotVector<P extends string, V extends string, S extends string> = [NotOne<"queryFaiss", S>] extends [never]
@@ -97,7 +98,7 @@ export const queryFaissOp = defineOp({
         messages.faissParameter({ path, fault: "compares by L2, and `normalize` makes cosines of inner products" }),
         "right",
       );
-    const exclude = call.dependency("exclude").length > 0 ? excludedIds(call, query) : null;
+    const exclude = call.dependency("exclude").length > 0 ? excludedIds(call, query, "queryFaiss") : null;
     if (exclude === undefined) return undefined;
     const made = { rows: call.id };
     return {
@@ -113,35 +114,3 @@ export const queryFaissOp = defineOp({
     };
   },
 });
-
-/** The column of ids to search past; reports one of another type or on other rows. */
-function excludedIds(call: Call<unknown>, query: Bound): Bound | undefined {
-  const exclude = needOne(call, call.dependency("exclude"), "`exclude` of `queryFaiss`", "…", {
-    dependency: "exclude",
-  });
-  if (!exclude) return undefined;
-  const { column: ids } = exclude;
-  if (ids.dtype !== "int64")
-    return call.fail(
-      messages.schemaDtypeMismatch({
-        reader: "`exclude` of `queryFaiss`",
-        column: ids.name,
-        wanted: "int64 or list<int64>",
-        seen: printType(ids),
-        way: "Ids of an index are int64.",
-      }),
-      { dependency: "exclude" },
-    );
-  if (ids.rows === query.column.rows) return exclude;
-  return call.fail(
-    messages.schemaRowsMismatch({
-      reader: "`exclude` of `queryFaiss`",
-      left: query.column.name,
-      leftRows: describeRows(query.column.rows),
-      right: ids.name,
-      rightRows: describeRows(ids.rows),
-      example: query.column.name,
-    }),
-    { dependency: "exclude" },
-  );
-}

@@ -47,6 +47,8 @@ export function describeArtefact(kind: ArtefactKind, path: string, artefacts: Ar
       return ifRead(artefacts.embedding(path), ({ dimension }) =>
         record(kind, { vector: quote(`float32[${dimension}]`) }),
       );
+    case "implicit":
+      return ifRead(artefacts.implicit(path), () => record(kind, {}));
     default:
       return kind satisfies never;
   }

@@ -22,6 +22,7 @@ const OPERATORS = new Map<string, ArtefactKind>([
   ["fromSchema", "schema"],
   ["predictForest", "forest"],
   ["queryEmbedding", "embedding"],
+  ["predictImplicit", "implicit"],
 ]);
 
 /** In the order of the texts; a path that is named twice comes twice. */

@@ -10,6 +10,7 @@ import type { InferRequest, InferResponse } from "../data-plane/request.js";
 import type { RuntimeFault } from "../errors.js";
 import type { Gpus } from "../gpus.js";
 import type { ModelCaller, PrepareContext } from "../plan/kernel.js";
+import type { StageTally } from "../plan/stage-tally.js";
 import type { Around } from "../repository/around.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
 import type { Parameter, Tensor } from "../tensor.js";
@@ -86,6 +87,8 @@ export const NOT_BEGUN = Symbol("not begun");
 export interface LoadedModel {
   /** The configuration as loading completed it, where that differs from the one in the context. */
   readonly config?: ModelConfig;
+  /** What the stages of a plan have done; counted on while it runs. */
+  readonly stages?: readonly StageTally[];
   /**
    * Answers each request in its place; a fault fails that request alone.
    * @param instance which of the model's instances runs, from 0

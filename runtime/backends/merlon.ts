@@ -13,11 +13,12 @@ import { type ColumnSchema, isRagged } from "../../triton-protos/schema.js";
 import { stageTensors } from "../../triton-protos/stage-tensors.js";
 import { linkSignal } from "../cancellation.js";
 import { RuntimeFault } from "../errors.js";
-import { type ExecutablePlan, type PlanResult, preparePlan } from "../plan/execute.js";
+import { type ExecutablePlan, type PlanResult, preparePlan, type StageRun } from "../plan/execute.js";
 import { explainCandidates } from "../plan/explain-candidates.js";
 import type { Column, Rows } from "../plan/table.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
 import type { Parameter, Tensor } from "../tensor.js";
+import type { TracedStage } from "../tracing/trace.js";
 import type { Backend, BackendRequest, BackendResponse, LoadContext } from "./backend.js";
 import { requestColumns } from "./merlon-inputs.js";
 import { answerTensors } from "./merlon-outputs.js";
@@ -41,6 +42,7 @@ export const merlonBackend: Backend = {
     });
     const form = plan.stage ? stageForm(plan, plan.stage, context.config) : requestForm(plan, context.config);
     return {
+      stages: executable.tallies,
       execute: requests => Promise.all(requests.map(request => answer(executable, form, context, request))),
       close: () => executable.close(),
     };
@@ -141,6 +143,7 @@ async function answer(
     clock?.inputsReady();
     const result = await executable.run(columns, { seed, parameters, ...(linked && { signal: linked.signal }) });
     clock?.computed();
+    if (request.trace?.levels.timestamps) request.trace.stages.push(...result.runs.map(traced));
     const outputs = form
       .write(result.columns, rows, requestedOutputs)
       .filter(tensor => requestedOutputs.has(tensor.name))
@@ -158,6 +161,15 @@ async function answer(
     linked?.release();
   }
 }
+
+const traced = ({ step, began, ended, rowsIn, rowsOut }: StageRun): TracedStage => ({
+  name: step.label,
+  op: step.op,
+  startNs: began * 1e6,
+  endNs: ended * 1e6,
+  rowsIn,
+  rowsOut,
+});
 
 function readSeed(value: Parameter): bigint {
   if (typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value))) return BigInt(value);

@@ -1,4 +1,4 @@
-/** Parquet with ids and vectors, or HugeCTR's model files -> an embedding table folder, sorted by id, put in place in one step. */
+/** Parquet with ids and vectors, HugeCTR's model files, or numpy's arrays -> an embedding table folder, sorted by id, put in place in one step. */
 import {
   closeSync,
   existsSync,
@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { KEYS, printEmbeddingTable, TABLE, VECTORS } from "../../triton-protos/artefacts/embedding-table.js";
+import { readNpz } from "../../triton-protos/artefacts/npz.js";
 import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { column } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
@@ -114,12 +115,7 @@ export function importHugectrTable(folder: string, out: string): MadeTable {
       `${folder}: \`key\` has ${bytes.length} bytes and \`emb_vector\` ${size}: not int64 keys with float32 vectors of one length each.`,
     );
   const unsorted = new BigInt64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
-  const order = Uint32Array.from({ length: count }, (_, i) => i).sort((a, b) =>
-    unsorted[a]! < unsorted[b]! ? -1 : unsorted[a]! > unsorted[b]! ? 1 : 0,
-  );
-  const keys = BigInt64Array.from(order, i => unsorted[i]!);
-  const twice = keys.findIndex((key, i) => i > 0 && key === keys[i - 1]);
-  if (twice >= 0) throw fault(`${folder}: key ${keys[twice]} comes twice.`);
+  const { keys, order } = sortKeys(unsorted, folder);
   const staging = stagingFolder(out);
   try {
     const from = openSync(join(folder, "emb_vector"), "r");
@@ -135,6 +131,59 @@ export function importHugectrTable(folder: string, out: string): MadeTable {
   } finally {
     rmSync(staging, { recursive: true, force: true });
   }
+}
+
+/**
+ * Reads arrays that numpy saved in an `.npz` file.
+ * @param keys array of integers; without it a vector's key is its row
+ * @throws RuntimeFault naming file and array
+ */
+export function importNpzTable(path: string, out: string, vectors: string, keys?: string): MadeTable {
+  const { matrix, given } = readArrays(path, vectors, keys);
+  const [count = 0, dimension = 0] = matrix.shape;
+  if (matrix.shape.length !== 2 || matrix.values.length === 0 || matrix.values instanceof BigInt64Array)
+    throw fault(`${path}: \`${vectors}\` has the shape (${matrix.shape.join(", ")}); a matrix of floats is wanted.`);
+  if (given && (given.shape.length !== 1 || given.shape[0] !== count || given.values instanceof Float32Array))
+    throw fault(`${path}: \`${keys}\` has the shape (${given.shape.join(", ")}); ${count} integers are wanted.`);
+  const odd = (matrix.values as Float32Array).findIndex(x => !Number.isFinite(x));
+  if (odd >= 0)
+    throw fault(`${path}: \`${vectors}\` holds ${matrix.values[odd]} in row ${Math.floor(odd / dimension)}.`);
+  const unsorted = BigInt64Array.from({ length: count }, (_, i) => BigInt(given ? given.values[i]! : i));
+  const sorted = sortKeys(unsorted, path);
+  const floats = new Float32Array(count * dimension);
+  sorted.order.forEach((from, to) => {
+    floats.set((matrix.values as Float32Array).subarray(from * dimension, (from + 1) * dimension), to * dimension);
+  });
+  const staging = stagingFolder(out);
+  try {
+    writeFileSync(join(staging, VECTORS), new Uint8Array(floats.buffer));
+    return finish(staging, out, sorted.keys, dimension);
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+function readArrays(path: string, vectors: string, keys: string | undefined) {
+  try {
+    const arrays = readNpz(path, keys === undefined ? [vectors] : [vectors, keys]);
+    return { matrix: arrays[vectors]!, given: keys === undefined ? undefined : arrays[keys]! };
+  } catch (error) {
+    throw fault(`${(error as Error).message}.`);
+  }
+}
+
+/** @returns the keys in rising order, and where each stood before @throws RuntimeFault for one that comes twice */
+function sortKeys(
+  unsorted: BigInt64Array,
+  where: string,
+): { readonly keys: BigInt64Array; readonly order: Uint32Array } {
+  const order = Uint32Array.from({ length: unsorted.length }, (_, i) => i).sort((a, b) =>
+    unsorted[a]! < unsorted[b]! ? -1 : unsorted[a]! > unsorted[b]! ? 1 : 0,
+  );
+  const keys = BigInt64Array.from(order, i => unsorted[i]!);
+  const twice = keys.findIndex((key, i) => i > 0 && key === keys[i - 1]);
+  if (twice >= 0) throw fault(`${where}: key ${keys[twice]} comes twice.`);
+  return { keys, order };
 }
 
 function finish(staging: string, out: string, keys: BigInt64Array, dimension: number): MadeTable {

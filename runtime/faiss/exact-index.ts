@@ -26,8 +26,20 @@ export const isExact = (header: FaissHeader): boolean =>
   (header.inner ?? header).kind === "flat" && header.ntotal > 0 && header.ntotal * header.dimension * 4 <= MAX_BYTES;
 
 /** @param path a file whose header `isExact` takes @throws RuntimeFault naming file and id */
-export async function loadExactIndex(path: string, { dimension, metric }: FaissHeader): Promise<ExactIndex> {
-  const { vectors, ids } = readFaissVectors(await readFile(path))!;
+export const loadExactIndex = async (path: string, { dimension, metric }: FaissHeader): Promise<ExactIndex> =>
+  exactIndex({ ...readFaissVectors(await readFile(path))!, dimension, metric, path });
+
+export interface ExactVectors {
+  readonly vectors: Float32Array;
+  readonly ids: BigInt64Array;
+  readonly dimension: number;
+  readonly metric: FaissHeader["metric"];
+  /** Where they come from, for messages. */
+  readonly path: string;
+}
+
+/** @throws RuntimeFault naming file and id */
+export async function exactIndex({ vectors, ids, dimension, metric, path }: ExactVectors): Promise<ExactIndex> {
   const odd = vectors.findIndex(x => !Number.isFinite(x));
   if (odd >= 0)
     throw new RuntimeFault(

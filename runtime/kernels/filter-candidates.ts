@@ -1,17 +1,18 @@
 /**
- * Candidates, and lists of ids per user -> the candidates that are in none of their own user's deny lists and in one of its allow lists, where
- * there are any; order and doubles stay. Linear in both.
+ * Candidates, and lists of ids per user -> the candidates that are in none of their own user's deny lists and Bloom filters, and in one of its allow
+ * lists, where there are any; order and doubles stay. Linear in both.
  */
 import { RuntimeFault } from "../errors.js";
 import type { Kernel } from "../plan/kernel.js";
 import { type Column, childRows, gather, type Rows } from "../plan/table.js";
-import { type IdSet, idSet } from "./id-set.js";
+import { idSet } from "./id-set.js";
+import { seenFilter } from "./seen-filter.js";
 
 export const filterCandidates: Kernel<"filterCandidates"> = {
   prepare: step => {
     const name = step.inputs.input![0]!.name;
     const namesOf = (port: string) => (step.inputs[port] ?? []).map(ref => ref.name);
-    const [deny, allow] = [namesOf("filterOut"), namesOf("allow")];
+    const [deny, allow, seen] = [namesOf("filterOut"), namesOf("allow"), namesOf("seen")];
     return {
       run: inputs => {
         const candidates = inputs.input![0]!;
@@ -22,30 +23,44 @@ export const filterCandidates: Kernel<"filterCandidates"> = {
           );
         const lists = (port: string, names: readonly string[]) =>
           (inputs[port] ?? []).map((list, i) => listOf(candidates, list, name, names[i]!));
-        return [filter(candidates, lists("filterOut", deny), lists("allow", allow))];
+        const filters = (inputs.seen ?? []).map((filters, i) => {
+          needRows(candidates, filters, name, seen[i]!);
+          const { fill, has } = seenFilter(filters, candidates, seen[i]!);
+          return { fill, has };
+        });
+        return [filter(candidates, [...lists("filterOut", deny), ...filters], lists("allow", allow))];
       },
     };
   },
 };
 
-/** One list per user, and membership in the user's that was filled in last. */
+/** What each user has of something, and whether candidate i is in what the user that was filled in last has. */
 interface List {
-  readonly set: IdSet;
-  readonly column: Column;
+  fill(row: number): void;
+  has(i: number): boolean;
 }
 
-function listOf(candidates: Column, column: Column, name: string, listName: string): List {
+function needRows(candidates: Column, column: Column, name: string, listName: string): void {
   if (column.rows !== candidates.rows.parent)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
       `column \`${listName}\` has ${column.rows.count} rows, and \`${name}\` was made for ${candidates.rows.parent!.count}.`,
     );
+}
+
+function listOf(candidates: Column, column: Column, name: string, listName: string): List {
+  needRows(candidates, column, name, listName);
   if (column.dtype !== candidates.dtype)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
       `column \`${listName}\` holds ${column.dtype} and \`${name}\` ${candidates.dtype}: ids of one dtype are compared.`,
     );
-  return { set: idSet(column.values, column.validity, candidates.values), column };
+  const { offsets, width = 1 } = column;
+  const set = idSet(column.values, column.validity, candidates.values);
+  return {
+    fill: row => set.fill(offsets ? offsets[row]! : row * width, offsets ? offsets[row + 1]! : (row + 1) * width),
+    has: set.has,
+  };
 }
 
 function filter(candidates: Column, deny: readonly List[], allow: readonly List[]): Column {
@@ -54,20 +69,16 @@ function filter(candidates: Column, deny: readonly List[], allow: readonly List[
   const runs = new Int32Array(parent.count + 1);
   let n = 0;
   for (let row = 0; row < parent.count; row++) {
-    for (const list of deny) fill(list, row);
-    for (const list of allow) fill(list, row);
+    for (const list of deny) list.fill(row);
+    for (const list of allow) list.fill(row);
     for (let i = offsets[row]!; i < offsets[row + 1]!; i++) {
       // A null is in no list.
       const isNull = candidates.validity?.[i] === 0;
-      if (!isNull && deny.some(({ set }) => set.has(i))) continue;
-      if (allow.length > 0 && (isNull || !allow.some(({ set }) => set.has(i)))) continue;
+      if (!isNull && deny.some(list => list.has(i))) continue;
+      if (allow.length > 0 && (isNull || !allow.some(list => list.has(i)))) continue;
       kept[n++] = i;
     }
     runs[row + 1] = n;
   }
   return gather(candidates, kept.subarray(0, n), childRows(parent, runs));
-}
-
-function fill({ set, column: { offsets, width = 1 } }: List, row: number): void {
-  set.fill(offsets ? offsets[row]! : row * width, offsets ? offsets[row + 1]! : (row + 1) * width);
 }

@@ -2,6 +2,7 @@
  * Columns -> the rows of them for which the condition holds. Candidates stay candidates of their own users; rows of a table become child rows
  * of the rows that came.
  */
+import { columnsOf } from "../../triton-protos/expression.js";
 import { type CompiledExpression, compileExpression } from "../expression/compile-expression.js";
 import type { FlagVector } from "../expression/vector.js";
 import { keepRows } from "../plan/keep-rows.js";
@@ -13,14 +14,16 @@ export const filter: Kernel<"filter"> = {
   prepare(step) {
     const what = `step \`${step.id}\` (filter)`;
     const refs = step.inputs.input ?? [];
+    const read = columnsOf(step.params.condition);
     let condition: CompiledExpression | undefined;
     return {
       run: inputs => {
         const columns = inputs.input ?? [];
         const named = new Map(refs.map((ref, i) => [ref.name, columns[i]!]));
-        condition ??= compileExpression(step.params.condition, columnTypes(named, what), what);
+        const asked = new Map([...named].filter(([name]) => read.has(name)));
+        condition ??= compileExpression(step.params.condition, columnTypes(asked, what), what);
         const { rows } = columns[0]!;
-        const { values } = condition.run(toVectors(named, what), rows.count) as FlagVector;
+        const { values } = condition.run(toVectors(asked, what), rows.count) as FlagVector;
         const left = keepRows(rows, Uint8Array.from(values as ArrayLike<number>));
         return step.outputs.map(({ name }) => gather(named.get(name)!, left.kept, left.rows));
       },

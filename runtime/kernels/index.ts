@@ -6,8 +6,10 @@ import type { AnyStep, Step } from "../../triton-protos/plan.js";
 import type { Kernel, PrepareContext, PreparedKernel } from "../plan/kernel.js";
 import { addProperties } from "./add-properties.js";
 import { addTags } from "./add-tags.js";
+import { boost } from "./boost.js";
 import { bucketize } from "./bucketize.js";
 import { categorify } from "./categorify.js";
+import { choose } from "./choose.js";
 import { clip } from "./clip.js";
 import { columnSimilarity } from "./column-similarity.js";
 import { dataStats } from "./data-stats.js";
@@ -35,6 +37,7 @@ import { mixScores } from "./mix-scores.js";
 import { normalize } from "./normalize.js";
 import { normalizeMinMax } from "./normalize-min-max.js";
 import { predictForest } from "./predict-forest.js";
+import { predictImplicit } from "./predict-implicit.js";
 import { predictOnnx } from "./predict-onnx.js";
 import { queryEmbedding } from "./query-embedding.js";
 import { queryFaiss } from "./query-faiss.js";
@@ -81,15 +84,18 @@ export const KERNELS = {
   transformWorkflow,
   predictOnnx,
   predictForest,
+  predictImplicit,
   queryFaiss,
   queryEmbedding,
   explode,
   fallback,
+  choose,
   filterCandidates,
   unrollFeatures,
   softmaxSampling,
   topK,
   mixScores,
+  boost,
   limitPerGroup,
   diversify,
 } as const satisfies { readonly [K in OpKind]: Kernel<K> };

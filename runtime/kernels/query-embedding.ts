@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { RuntimeFault } from "../errors.js";
 import type { Kernel } from "../plan/kernel.js";
+import { words } from "../plan/table.js";
 import { openEmbeddingTable } from "../stores/embedding-table.js";
 
 export const queryEmbedding: Kernel<"queryEmbedding"> = {
@@ -20,8 +21,15 @@ export const queryEmbedding: Kernel<"queryEmbedding"> = {
       run: ({ input }) => {
         const ids = input![0]!;
         const values = new Float32Array(ids.rows.count * dimension);
+        const pairs = ids.values instanceof BigInt64Array ? words(ids.values) : undefined;
         for (let i = 0; i < ids.rows.count; i++) {
-          const at = ids.validity?.[i] === 0 ? -1 : table.find(ids.values[i] as number | bigint);
+          const small = pairs ? 0 : (ids.values[i] as number);
+          const at =
+            ids.validity?.[i] === 0
+              ? -1
+              : pairs
+                ? table.find(pairs[2 * i]!, pairs[2 * i + 1]!)
+                : table.find(small | 0, small < 0 ? -1 : 0);
           if (at >= 0) table.copy(at, values, i * dimension);
           else if (onMissing === "error")
             throw new RuntimeFault(

@@ -5,11 +5,11 @@
 import { join } from "node:path";
 import type { FaissHeader } from "../../triton-protos/artefacts/faiss.js";
 import { RuntimeFault } from "../errors.js";
+import { excludedIds } from "../faiss/excluded-ids.js";
 import { openIndex } from "../faiss/open-index.js";
-import type { Excluded } from "../faiss/protocol.js";
 import { toUnitLength } from "../faiss/unit-length.js";
 import type { Kernel } from "../plan/kernel.js";
-import { type Column, childRows, type Rows } from "../plan/table.js";
+import { type Column, childRows } from "../plan/table.js";
 
 export const queryFaiss: Kernel<"queryFaiss"> = {
   prepare: async (step, context) => {
@@ -60,17 +60,4 @@ function checkQueries(
       `column \`${name}\` holds ${queries.length} numbers for ${rows.count} rows of ${dimension}.`,
     );
   return queries;
-}
-
-/** One id or one list of ids per row; nulls exclude nothing. */
-function excludedIds({ values, offsets, width = 1, validity }: Column, rows: Rows): Excluded {
-  const ends = offsets ?? Int32Array.from({ length: rows.count + 1 }, (_, i) => i * width);
-  if (!validity) return { ids: values as BigInt64Array, offsets: ends };
-  const runs = new Int32Array(rows.count + 1);
-  const ids: bigint[] = [];
-  for (let row = 0; row < rows.count; row++) {
-    for (let i = ends[row]!; i < ends[row + 1]!; i++) if (validity[i] !== 0) ids.push((values as BigInt64Array)[i]!);
-    runs[row + 1] = ids.length;
-  }
-  return { ids: BigInt64Array.from(ids), offsets: runs };
 }

@@ -1,13 +1,19 @@
 /**
- * Steps of a plan → which of them only one side of a `fallback` needs. A fault in such a step, or its lateness, is the side's and not the request's.
+ * Steps of a plan → which of them only one side of a `fallback` or a `choose` needs. A fault in such a step, or its lateness, is the side's and not the
+ * request's; where no row takes the side, it does not run.
  */
+import type { OpKind } from "../../triton-protos/op-params.js";
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 
-export type Side = "input" | "fallback";
+/** Ports that hold the two sides. */
+export const SIDES = { fallback: ["input", "fallback"], choose: ["yes", "no"] } as const;
+export type Side = (typeof SIDES)[keyof typeof SIDES][number];
 
-/** A step belongs to this side of that `fallback` step, by its place in the plan. */
+export const isChoice = (op: OpKind): op is keyof typeof SIDES => Object.hasOwn(SIDES, op);
+
+/** A step belongs to this side of that choice, by its place in the plan. */
 export interface Guard {
-  readonly fallback: number;
+  readonly choice: number;
   readonly side: Side;
 }
 
@@ -33,23 +39,31 @@ export function guards(plan: Plan): readonly (Guard | undefined)[] {
   };
   const found: (Guard & { readonly size: number })[] = [];
   const guard: ((typeof found)[number] | undefined)[] = steps.map(() => undefined);
-  steps.forEach((step, fallback) => {
-    if (step.op !== "fallback") return;
-    const sides = { input: above(readsOf(step, ["input"])), fallback: above(readsOf(step, ["fallback"])) };
-    for (const side of ["input", "fallback"] as const) {
-      const other = sides[side === "input" ? "fallback" : "input"];
-      const own = new Set([...sides[side]].filter(i => !other.has(i) && !answered.has(i)));
+  steps.forEach((step, choice) => {
+    if (!isChoice(step.op)) return;
+    const sides = SIDES[step.op];
+    // What decides is needed whatever it decides.
+    const deciding = step.op === "choose" ? above(readsOf(step, ["input"])) : new Set<number>();
+    for (const side of sides) {
+      const other = above(
+        readsOf(
+          step,
+          sides.filter(name => name !== side),
+        ),
+      );
+      const mine = above(readsOf(step, [side]));
+      const own = new Set([...mine].filter(i => !other.has(i) && !deciding.has(i) && !answered.has(i)));
       // Whoever else reads a step of the branch needs it.
       for (let changed = true; changed; ) {
         changed = false;
         for (const i of own)
-          if (readers[i]!.some(reader => reader !== fallback && !own.has(reader))) {
+          if (readers[i]!.some(reader => reader !== choice && !own.has(reader))) {
             own.delete(i);
             changed = true;
           }
       }
-      for (const i of own) if (!guard[i] || own.size < guard[i].size) guard[i] = { fallback, side, size: own.size };
+      for (const i of own) if (!guard[i] || own.size < guard[i].size) guard[i] = { choice, side, size: own.size };
     }
   });
-  return guard.map(g => g && { fallback: g.fallback, side: g.side });
+  return guard.map(g => g && { choice: g.choice, side: g.side });
 }

@@ -1,42 +1,51 @@
 /**
- * The fallbacks of one run: which side of each is taken. The left side wins when it is done first; a fault or the end of its time gives the other
- * side the place. The side that lost is cancelled, and what it still answers is dropped.
+ * The choices of one run: which side of each `fallback` and `choose` is taken. Of a fallback the left side wins when it is done first; a fault or the end
+ * of its time gives the other side the place, and the side that lost is cancelled. The sides of a `choose` start when its condition is known, and only
+ * those that a row takes.
  */
 import type { AnyStep } from "../../triton-protos/plan.js";
 import type { RuntimeFault } from "../errors.js";
-import type { Side } from "./branches.js";
+import { isChoice, SIDES, type Side } from "./branches.js";
 import type { RunContext } from "./kernel.js";
 import type { Stage } from "./run-stages.js";
 
 export interface Choices {
-  /** A stage that a fallback reads is done. */
-  arrive(fallback: number, from: number): void;
+  /** A stage that a choice reads is done. */
+  arrive(choice: number, from: number): void;
   /** Takes the fault of a stage that only one side needs; false where the request needs it. */
   takeFault(stage: number, fault: RuntimeFault): boolean;
-  /** Whether the stage belongs to a side that lost. */
+  /** Whether the stage belongs to a side that is not taken. */
   isLost(stage: number): boolean;
-  /** The port that a fallback gets; undefined for other stages. */
-  portOf(stage: number): Side | undefined;
+  /** The ports that a choice gets; undefined for other stages. */
+  portsOf(stage: number): readonly string[] | undefined;
   /** The context of a stage: it ends when its side loses. */
   contextOf(stage: number): RunContext;
   close(): void;
 }
 
+/** Sides that a `choose` takes: what its condition, whose port is `input`, says. */
+export type Taken = (choice: number) => readonly Side[];
+
 interface Choice {
-  readonly step: AnyStep & { readonly op: "fallback" };
-  readonly waits: Record<Side, Set<number>>;
-  readonly aborts: Record<Side, AbortController>;
-  readonly faults: Partial<Record<Side, RuntimeFault>>;
-  chosen?: Side;
+  readonly step: AnyStep;
+  readonly waits: Map<string, Set<number>>;
+  readonly aborts: Map<Side, AbortController>;
+  readonly faults: Map<Side, RuntimeFault>;
+  /** Sides that are taken, once that is decided. */
+  taken?: readonly Side[];
+  started?: true;
   timer?: NodeJS.Timeout;
 }
 
 interface Run {
   /** The stage may start. */
   ready(stage: number): void;
+  /** A stage that waited for a `choose` waits for one thing less. */
+  release(stage: number): void;
   fail(fault: RuntimeFault): void;
   /** Starts what is ready. */
   drain(): void;
+  readonly taken: Taken;
 }
 
 /** @param reasons gets why a fallback was taken, by step id */
@@ -50,35 +59,55 @@ export function choices(
   const placeOf = new Map(stages.map(({ step }, i) => [step.id, i]));
   const contexts = new Map<number, RunContext>();
 
-  const choose = (at: number, side: Side): void => {
+  const startWhenDone = (at: number): void => {
     const choice = all.get(at)!;
-    choice.chosen = side;
+    if (choice.started || !choice.taken?.every(side => choice.waits.get(side)!.size === 0)) return;
+    choice.started = true;
+    run.ready(at);
+  };
+  const fallBackOn = (at: number, side: Side): void => {
+    const choice = all.get(at)!;
+    choice.taken = [side];
     clearTimeout(choice.timer);
-    choice.aborts[side === "input" ? "fallback" : "input"].abort();
-    const fault = choice.faults[side];
+    for (const [other, abort] of choice.aborts) if (other !== side) abort.abort();
+    const fault = choice.faults.get(side);
     if (fault) {
       if (!takeFault(at, fault)) run.fail(fault);
-    } else if (choice.waits[side].size === 0) run.ready(at);
+    } else startWhenDone(at);
   };
   const giveUp = (at: number, reason: string): void => {
     reasons.set(all.get(at)!.step.id, reason);
-    choose(at, "fallback");
+    stages[at]!.tally.fallbacks++;
+    fallBackOn(at, "fallback");
+  };
+  const decide = (at: number): void => {
+    const choice = all.get(at)!;
+    choice.taken = run.taken(at);
+    // Onto a stack: the first step of the plan goes last.
+    for (let i = stages.length - 1; i >= 0; i--) {
+      const { waitsFor, guard } = stages[i]!;
+      const lost = guard?.choice === at && !choice.taken.includes(guard.side);
+      if (waitsFor.includes(at) && !lost) run.release(i);
+    }
+    startWhenDone(at);
   };
 
   stages.forEach(({ step }, at) => {
-    if (step.op !== "fallback") return;
-    const reads = (side: Side) => new Set((step.inputs[side] ?? []).flatMap(ref => placeOf.get(ref.step) ?? []));
+    if (!isChoice(step.op)) return;
+    const sides = SIDES[step.op];
+    const ports = step.op === "choose" ? ["input", ...sides] : sides;
+    const reads = (port: string) => new Set((step.inputs[port] ?? []).flatMap(ref => placeOf.get(ref.step) ?? []));
     const choice: Choice = {
       step,
-      waits: { input: reads("input"), fallback: reads("fallback") },
-      aborts: { input: new AbortController(), fallback: new AbortController() },
-      faults: {},
+      waits: new Map(ports.map(port => [port, reads(port)])),
+      aborts: new Map(step.op === "fallback" ? sides.map(side => [side, new AbortController()]) : []),
+      faults: new Map(),
     };
     all.set(at, choice);
-    const { within } = step.params;
+    const within = step.op === "fallback" ? step.params.within : undefined;
     if (within === undefined) return;
     choice.timer = setTimeout(() => {
-      if (choice.chosen !== undefined) return;
+      if (choice.taken !== undefined) return;
       giveUp(at, `not done within ${within} ms`);
       run.drain();
     }, within);
@@ -86,18 +115,20 @@ export function choices(
   const isLost = (stage: number): boolean => {
     const { guard } = stages[stage]!;
     if (!guard) return false;
-    const { chosen } = all.get(guard.fallback)!;
-    return (chosen !== undefined && chosen !== guard.side) || isLost(guard.fallback);
+    const { taken } = all.get(guard.choice)!;
+    return (taken !== undefined && !taken.includes(guard.side)) || isLost(guard.choice);
   };
   const takeFault: Choices["takeFault"] = (stage, fault) => {
     if (isLost(stage)) return true;
     const { guard } = stages[stage]!;
     if (!guard || context.signal?.aborted) return false;
-    const choice = all.get(guard.fallback)!;
-    choice.faults[guard.side] = fault;
-    if (guard.side === "input") giveUp(guard.fallback, fault.message);
+    const choice = all.get(guard.choice)!;
+    // A side that rows take is as needed as what reads it.
+    if (choice.step.op === "choose") return takeFault(guard.choice, fault);
+    choice.faults.set(guard.side, fault);
+    if (guard.side === "input") giveUp(guard.choice, fault.message);
     // The other side's fault counts when it is needed.
-    else if (choice.chosen === "fallback") return takeFault(guard.fallback, fault);
+    else if (choice.taken?.includes("fallback")) return takeFault(guard.choice, fault);
     return true;
   };
   const contextOf = (stage: number): RunContext => {
@@ -105,31 +136,37 @@ export function choices(
     if (!guard) return context;
     const known = contexts.get(stage);
     if (known) return known;
-    const above = contextOf(guard.fallback);
-    const { signal } = all.get(guard.fallback)!.aborts[guard.side];
-    const made = { ...above, signal: above.signal ? AbortSignal.any([above.signal, signal]) : signal };
+    const above = contextOf(guard.choice);
+    const signal = all.get(guard.choice)!.aborts.get(guard.side)?.signal;
+    const made = signal ? { ...above, signal: above.signal ? AbortSignal.any([above.signal, signal]) : signal } : above;
     contexts.set(stage, made);
     return made;
   };
-  // A side that reads only the request is there from the start.
-  for (const [at, { waits }] of all) if (waits.input.size === 0) choose(at, "input");
+  // What reads only the request is there from the start.
+  for (const [at, { step, waits }] of all)
+    if (waits.get("input")!.size === 0)
+      if (step.op === "fallback") fallBackOn(at, "input");
+      else decide(at);
   return {
     isLost,
-    portOf: stage => all.get(stage)?.chosen,
+    portsOf: stage => {
+      const choice = all.get(stage);
+      return choice && [...(choice.step.op === "choose" ? ["input"] : []), ...(choice.taken ?? [])];
+    },
     arrive: (at, from) => {
       const choice = all.get(at)!;
-      choice.waits.input.delete(from);
-      choice.waits.fallback.delete(from);
-      if (choice.chosen === undefined) {
-        if (choice.waits.input.size === 0) choose(at, "input");
-      } else if (choice.chosen === "fallback" && choice.waits.fallback.size === 0) run.ready(at);
+      for (const waits of choice.waits.values()) waits.delete(from);
+      if (choice.taken !== undefined) startWhenDone(at);
+      else if (choice.waits.get("input")!.size === 0)
+        if (choice.step.op === "fallback") fallBackOn(at, "input");
+        else decide(at);
     },
     takeFault,
     contextOf,
     close: () => {
       for (const { timer, aborts } of all.values()) {
         clearTimeout(timer);
-        for (const abort of Object.values(aborts)) abort.abort();
+        for (const abort of aborts.values()) abort.abort();
       }
     },
   };

@@ -5,9 +5,11 @@
 import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import { prepareKernel } from "../kernels/index.js";
-import { guards } from "./branches.js";
+import { type Guard, guards } from "./branches.js";
+import { cachedKernel } from "./cached-kernel.js";
 import type { PreparedKernel, PreparePlanContext, RunContext } from "./kernel.js";
-import { nameFault, type RunNotes, runStages, type Stage } from "./run-stages.js";
+import { createNotes, nameFault, runStages, type Stage } from "./run-stages.js";
+import { createTally, type StageTally } from "./stage-tally.js";
 import type { Column } from "./table.js";
 
 export interface PlanResult {
@@ -17,17 +19,30 @@ export interface PlanResult {
   readonly timings: ReadonlyMap<string, number>;
   /** Why a fallback was taken, by step id. */
   readonly fallbacks: ReadonlyMap<string, string>;
+  /** Stages that ran, in the order of the plan. */
+  readonly runs: readonly StageRun[];
   /** Any column of the run, for those who ask what happened. */
   columnOf(step: string, column: string): Column | undefined;
 }
 
+/** One stage of one run; times on the clock of `performance.now()`, rows of its first input and its first output. */
+export interface StageRun {
+  readonly step: AnyStep;
+  readonly began: number;
+  readonly ended: number;
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+}
+
 export interface ExecutablePlan {
   readonly plan: Plan;
+  /** What each stage has done since the plan was loaded. */
+  readonly tallies: readonly StageTally[];
   /**
    * @param inputs every request column of the plan, all on the same rows
-   * @throws RuntimeFault naming step, column and row
+   * @returns at once where no stage has to wait @throws RuntimeFault naming step, column and row
    */
-  run(inputs: ReadonlyMap<string, Column>, context: RunContext): Promise<PlanResult>;
+  run(inputs: ReadonlyMap<string, Column>, context: RunContext): PlanResult | Promise<PlanResult>;
   close(): Promise<void>;
 }
 
@@ -37,17 +52,22 @@ export interface ExecutablePlan {
  */
 export async function preparePlan(plan: Plan, { around, ...context }: PreparePlanContext): Promise<ExecutablePlan> {
   const kernels: PreparedKernel[] = [];
+  const tallies = plan.steps.map(createTally);
   const close = async () => {
     for (const kernel of kernels) await kernel.close?.();
   };
   try {
-    for (const step of plan.steps) kernels.push(await prepareStep(step, () => prepareKernel(step, context), around));
+    for (const [i, step] of plan.steps.entries()) {
+      const prepare = () => prepareKernel(step, context);
+      const kernel = await prepareStep(step, prepare, around);
+      kernels.push(step.cache ? cachedKernel(step, step.cache, kernel, context, tallies[i]!) : kernel);
+    }
   } catch (error) {
     await close();
     throw error;
   }
-  const layout = layOut(plan, kernels);
-  return { plan, run: (inputs, runContext) => runPlan(layout, inputs, runContext), close };
+  const layout = layOut(plan, kernels, tallies);
+  return { plan, tallies, run: (inputs, runContext) => runPlan(layout, inputs, runContext), close };
 }
 
 async function prepareStep(
@@ -70,7 +90,7 @@ interface Layout {
   slotOf(ref: Pick<ColumnRef, "step" | "column">): number;
 }
 
-function layOut(plan: Plan, kernels: readonly PreparedKernel[]): Layout {
+function layOut(plan: Plan, kernels: readonly PreparedKernel[], tallies: readonly StageTally[]): Layout {
   const places = new Map<string, number>();
   const key = (step: string, column: string) => `${step}\n${column}`;
   for (const col of plan.inputs) places.set(key(REQUEST_STEP, col.name), places.size);
@@ -89,27 +109,57 @@ function layOut(plan: Plan, kernels: readonly PreparedKernel[]): Layout {
     const ports = Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(slotOf)] as const);
     const readers = sources.flatMap((read, reader) => (read.has(i) ? reader : []));
     const reads = [...sources[i]!];
-    return { step, kernel: kernels[i]!, ports, firstOutput: firstOutputs[i]!, readers, reads, guard: guard[i] };
+    return {
+      step,
+      kernel: kernels[i]!,
+      tally: tallies[i]!,
+      ports,
+      firstOutput: firstOutputs[i]!,
+      readers,
+      reads,
+      guard: guard[i],
+      waitsFor: conditionsAbove(plan, guard, i),
+    };
   });
   return { plan, stages, slotOf, slots: places.size };
+}
+
+/** Choices by condition whose sides the step is in, however deep. */
+function conditionsAbove(plan: Plan, guard: readonly (Guard | undefined)[], step: number): readonly number[] {
+  const above = guard[step]?.choice;
+  if (above === undefined) return [];
+  return [...(plan.steps[above]!.op === "choose" ? [above] : []), ...conditionsAbove(plan, guard, above)];
 }
 
 function runPlan(
   { plan, stages, slotOf, slots }: Layout,
   inputs: ReadonlyMap<string, Column>,
   context: RunContext,
-): Promise<PlanResult> {
+): PlanResult | Promise<PlanResult> {
   const columns = new Array<Column | undefined>(slots);
   for (const [i, { name }] of plan.inputs.entries()) {
     columns[i] = inputs.get(name);
     if (columns[i] === undefined)
       return Promise.reject(new RuntimeFault("INVALID_ARGUMENT", `plan \`${plan.name}\` got no column \`${name}\`.`));
   }
-  const notes: RunNotes = { timings: new Map(), fallbacks: new Map() };
+  const notes = createNotes(stages);
   const answer = (): PlanResult => ({
     columns: new Map(plan.outputs.map(({ ref, schema }) => [schema.name, columns[slotOf(ref)]!])),
-    ...notes,
+    fallbacks: notes.fallbacks,
+    get timings() {
+      return new Map(this.runs.map(({ step, began, ended }) => [step.id, Math.round((ended - began) * 1000)]));
+    },
+    get runs() {
+      return stages.flatMap(({ step, ports, firstOutput }, i): StageRun[] => {
+        const [began, ended] = [notes.began[i]!, notes.ended[i]!];
+        if (Number.isNaN(ended)) return [];
+        const first = ports[0]?.[1][0];
+        const rowsIn = first === undefined ? 0 : (columns[first]?.rows.count ?? 0);
+        return [{ step, began, ended, rowsIn, rowsOut: columns[firstOutput]?.rows.count ?? 0 }];
+      });
+    },
     columnOf: (step, column) => columns[slotOf({ step, column })],
   });
-  return runStages(stages, columns, context, notes).then(answer);
+  const running = runStages(stages, columns, context, notes);
+  return running ? running.then(answer) : answer();
 }

@@ -25,7 +25,9 @@ const SCORES: ReadonlySet<AnyStep["op"]> = new Set([
   "queryFaiss",
   "predictOnnx",
   "predictForest",
+  "predictImplicit",
   "mixScores",
+  "boost",
   "lambdaOp",
 ] as const);
 
@@ -54,7 +56,13 @@ export function explainCandidates(
     if (made) {
       const before = readRows(step, plan);
       const origin = before === undefined ? undefined : ids.get(before);
-      if (origin) narrow(step, perUser(origin), perUser(made), of);
+      // Candidates of the branch that a row did not take.
+      if (step.op === "choose")
+        for (const branch of ["yes", "no"]) {
+          const other = ids.get(readRows(step, plan, branch) ?? "");
+          if (other) narrow(step, perUser(other), perUser(made), of);
+        }
+      else if (origin) narrow(step, perUser(origin), perUser(made), of);
       else
         perUser(made).forEach((list, row) => {
           list.forEach((id, i) => {
@@ -88,8 +96,8 @@ function idColumns(
 }
 
 /** The rows that a step's first input has. */
-function readRows(step: AnyStep, plan: Plan): string | undefined {
-  const first = step.inputs.input?.[0];
+function readRows(step: AnyStep, plan: Plan, port = "input"): string | undefined {
+  const first = step.inputs[port]?.[0];
   const maker = plan.steps.find(s => s.id === first?.step);
   return maker?.outputs.find(c => c.name === first?.column)?.rows;
 }

@@ -25,6 +25,8 @@ export interface ModelDescription {
 export interface ModelCaller {
   /** Inputs and outputs of a loaded model, as its metadata has them. Asked once, while a plan is prepared. */
   describe(model: string): Promise<ModelDescription>;
+  /** The loaded version that answers now: another object after a reload. @throws RuntimeFault when none is ready */
+  loaded?(model: string): object;
   infer(
     model: string,
     inputs: readonly Tensor[],

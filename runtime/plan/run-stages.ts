@@ -4,116 +4,160 @@
  */
 import type { AnyStep } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
-import type { Guard } from "./branches.js";
+import { flags } from "../kernels/choose.js";
+import { type Guard, isChoice, type Side } from "./branches.js";
 import { type Choices, choices } from "./choices.js";
 import type { Inputs, PreparedKernel, RunContext } from "./kernel.js";
+import { countRun, type StageTally } from "./stage-tally.js";
 import type { Column } from "./table.js";
 
 /** A step with its kernel, and with its columns' places in the run's slots. */
 export interface Stage {
   readonly step: AnyStep;
   readonly kernel: PreparedKernel;
+  readonly tally: StageTally;
   readonly ports: readonly (readonly [port: string, slots: readonly number[]])[];
   readonly firstOutput: number;
   /** Stages that read this one. */
   readonly readers: readonly number[];
   /** Stages it reads. */
   readonly reads: readonly number[];
-  /** The side of a fallback that alone needs it. */
+  /** The side of a choice that alone needs it. */
   readonly guard?: Guard | undefined;
+  /** Choices by condition that say whether it runs at all. */
+  readonly waitsFor: readonly number[];
 }
 
 /** What a run has to tell beside its columns. */
 export interface RunNotes {
-  /** Microseconds per step id, waiting included. */
-  readonly timings: Map<string, number>;
+  /** By stage, on the clock of `performance.now()`: when it began and ended, waiting included; NaN where it did not. */
+  readonly began: Float64Array;
+  readonly ended: Float64Array;
   /** Why a fallback was taken, by its step's id. */
   readonly fallbacks: Map<string, string>;
 }
 
-/** @param columns slots: request columns are there, the others are written */
+export const createNotes = (stages: readonly Stage[]): RunNotes => ({
+  began: new Float64Array(stages.length).fill(Number.NaN),
+  ended: new Float64Array(stages.length).fill(Number.NaN),
+  fallbacks: new Map(),
+});
+
+/**
+ * @param columns slots: request columns are there, the others are written
+ * @returns nothing when all stages answered at once
+ */
 export function runStages(
   stages: readonly Stage[],
   columns: (Column | undefined)[],
   context: RunContext,
   notes: RunNotes,
-): Promise<void> {
-  const waits = stages.map(stage => stage.reads.length);
+): Promise<void> | undefined {
+  const waits = stages.map(stage => stage.reads.length + stage.waitsFor.length);
   // A stack, so the first step of the plan goes last.
-  const ready = stages.flatMap((stage, i) => (stage.reads.length === 0 ? i : [])).reverse();
-  // What only one side of a fallback needs, nobody waits for.
+  const ready: number[] = [];
+  for (let i = stages.length - 1; i >= 0; i--) if (waits[i] === 0 && !isChoice(stages[i]!.step.op)) ready.push(i);
+  // What only one side of a choice needs, nobody waits for.
   let open = stages.reduce((n, stage) => (stage.guard ? n : n + 1), 0);
-  return new Promise((resolve, reject) => {
-    let ended = false;
-    let sides: Choices | undefined;
-    const fail = (fault: RuntimeFault): void => {
-      ended = true;
-      sides?.close();
-      reject(fault);
-    };
-    const fault = (i: number, error: unknown): void => {
-      const named = nameFault(stages[i]!.step, error, "internal error");
-      if (!sides?.takeFault(i, named)) fail(named);
-    };
-    const finish = (i: number, made: readonly Column[], began: number): void => {
-      const stage = stages[i]!;
-      if (sides?.isLost(i)) return;
-      notes.timings.set(stage.step.id, Math.round((performance.now() - began) * 1000));
-      if (made.length !== stage.step.outputs.length)
-        throw new Error(`${made.length} columns were made and the plan says ${stage.step.outputs.length}`);
-      for (let j = 0; j < made.length; j++) columns[stage.firstOutput + j] = made[j]!;
-      if (!stage.guard) open--;
-      for (const reader of stage.readers)
-        if (stages[reader]!.step.op === "fallback") sides!.arrive(reader, i);
-        else if (--waits[reader]! === 0) ready.push(reader);
-    };
-    const wait = async (i: number, made: Promise<readonly Column[]>, began: number): Promise<void> => {
-      try {
-        finish(i, await made, began);
-      } catch (error) {
-        fault(i, error);
-      }
-      drain();
-    };
-    const start = (i: number): void => {
-      const stage = stages[i]!;
-      if (sides?.isLost(i)) return;
-      try {
-        const began = performance.now();
-        const made = stage.kernel.run(inputsOf(stage, columns, sides?.portOf(i)), sides?.contextOf(i) ?? context);
-        if (made instanceof Promise) void wait(i, made, began);
-        else finish(i, made, began);
-      } catch (error) {
-        fault(i, error);
-      }
-    };
-    const drain = (): void => {
-      while (ready.length > 0 && !ended) {
-        if (context.signal?.aborted) fail(new RuntimeFault("CANCELLED", "the request was cancelled"));
-        else start(ready.pop()!);
-      }
-      if (open > 0 || ended) return;
-      ended = true;
-      sides?.close();
-      resolve();
-    };
-    if (stages.some(stage => stage.step.op === "fallback"))
-      sides = choices(stages, context, notes.fallbacks, {
-        ready: i => {
-          ready.push(i);
-        },
-        fail,
-        drain,
-      });
+  let ended = false;
+  let failure: RuntimeFault | undefined;
+  let settle: { resolve(): void; reject(fault: RuntimeFault): void } | undefined;
+  let sides: Choices | undefined;
+  const fail = (fault: RuntimeFault): void => {
+    if (ended) return;
+    ended = true;
+    failure = fault;
+    sides?.close();
+    settle?.reject(fault);
+  };
+  const fault = (i: number, error: unknown): void => {
+    const stage = stages[i]!;
+    if (!ended) stage.tally.failures++;
+    const named = nameFault(stage.step, error, "internal error");
+    if (!sides?.takeFault(i, named)) fail(named);
+  };
+  const release = (i: number): void => {
+    if (--waits[i]! === 0 && !isChoice(stages[i]!.step.op)) ready.push(i);
+  };
+  const finish = (i: number, made: readonly Column[]): void => {
+    const stage = stages[i]!;
+    if (sides?.isLost(i)) return;
+    if (made.length !== stage.step.outputs.length)
+      throw new Error(`${made.length} columns were made and the plan says ${stage.step.outputs.length}`);
+    const end = performance.now();
+    notes.ended[i] = end;
+    const first = stage.ports[0]?.[1][0];
+    const rowsIn = first === undefined ? 0 : (columns[first]?.rows.count ?? 0);
+    countRun(stage.tally, (end - notes.began[i]!) / 1000, rowsIn, made[0]?.rows.count ?? 0);
+    for (let j = 0; j < made.length; j++) columns[stage.firstOutput + j] = made[j]!;
+    if (!stage.guard) open--;
+    for (const reader of stage.readers)
+      if (isChoice(stages[reader]!.step.op)) sides!.arrive(reader, i);
+      else release(reader);
+  };
+  const wait = async (i: number, made: Promise<readonly Column[]>): Promise<void> => {
+    try {
+      finish(i, await made);
+    } catch (error) {
+      fault(i, error);
+    }
     drain();
+  };
+  const start = (i: number): void => {
+    const stage = stages[i]!;
+    if (sides?.isLost(i)) return;
+    try {
+      notes.began[i] = performance.now();
+      const made = stage.kernel.run(inputsOf(stage, columns, sides?.portsOf(i)), sides?.contextOf(i) ?? context);
+      if (made instanceof Promise) void wait(i, made);
+      else finish(i, made);
+    } catch (error) {
+      fault(i, error);
+    }
+  };
+  const drain = (): void => {
+    while (ready.length > 0 && !ended) {
+      if (context.signal?.aborted) fail(new RuntimeFault("CANCELLED", "the request was cancelled"));
+      else start(ready.pop()!);
+    }
+    if (open > 0 || ended) return;
+    ended = true;
+    sides?.close();
+    settle?.resolve();
+  };
+  if (stages.some(stage => isChoice(stage.step.op)))
+    sides = choices(stages, context, notes.fallbacks, {
+      ready: i => {
+        ready.push(i);
+      },
+      release,
+      fail,
+      drain,
+      taken: at => takenSides(stages[at]!, columns),
+    });
+  drain();
+  if (ended) return failure && Promise.reject(failure);
+  return new Promise((resolve, reject) => {
+    settle = { resolve, reject };
   });
 }
 
-/** @param only the one port that a fallback gets */
-function inputsOf(stage: Stage, columns: readonly (Column | undefined)[], only: string | undefined): Inputs {
+/** Sides of a choice by condition that some row takes; without rows the second. */
+function takenSides({ ports }: Stage, columns: readonly (Column | undefined)[]): Side[] {
+  const holds = flags(columns[ports.find(([port]) => port === "input")![1][0]!]!);
+  const yes: readonly Side[] = holds.includes(1) ? ["yes"] : [];
+  return holds.includes(0) || holds.length === 0 ? [...yes, "no"] : [...yes];
+}
+
+/** @param only the ports that a choice gets */
+function inputsOf(stage: Stage, columns: readonly (Column | undefined)[], only: readonly string[] | undefined): Inputs {
   const inputs: Record<string, Column[]> = {};
   for (const [port, slots] of stage.ports)
-    if (only === undefined || port === only) inputs[port] = slots.map(slot => columns[slot]!);
+    if (only === undefined || only.includes(port)) {
+      const list = new Array<Column>(slots.length);
+      for (let i = 0; i < slots.length; i++) list[i] = columns[slots[i]!]!;
+      inputs[port] = list;
+    }
   return inputs;
 }
 

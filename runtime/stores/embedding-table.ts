@@ -10,8 +10,8 @@ import { words } from "../plan/table.js";
 export interface OpenTable {
   readonly count: number;
   readonly dimension: number;
-  /** Place of a key, or −1. O(log count). */
-  find(key: number | bigint): number;
+  /** Place of the key with these 32-bit words, or −1. O(log count). */
+  find(low: number, high: number): number;
   /** Copies the vector at a place into `to[start] …`. */
   copy(place: number, to: Float32Array, start: number): void;
   close(): void;
@@ -32,9 +32,7 @@ export function openEmbeddingTable(folder: string, memory: number): OpenTable {
 /** Binary search over pairs of words, so that no key becomes a bigint. */
 function finder(keys: BigInt64Array): OpenTable["find"] {
   const pairs = words(keys);
-  return key => {
-    const low = typeof key === "bigint" ? Number(BigInt.asIntN(32, key)) : key | 0;
-    const high = typeof key === "bigint" ? Number(key >> 32n) : Math.floor(key / 2 ** 32);
+  return (low, high) => {
     let from = 0;
     let to = keys.length - 1;
     while (from <= to) {

@@ -1,6 +1,6 @@
 /**
  * Traces as OpenTelemetry spans, sent in batches with OTLP over HTTP (protobuf, opentelemetry-proto 1.x): one span for the request, one for each
- * model, one for its computing. Moments are events of their span.
+ * model, one for its computing, one for each stage of a plan. Moments are events of their span.
  */
 import { randomBytes } from "node:crypto";
 import type { Span } from "./otlp-message.js";
@@ -133,7 +133,25 @@ function spansOf(trace: Trace): Span[] {
     ids.set(one, model.spanId);
     spans.push(model);
     const computing = one.stamps.filter(({ moment }) => COMPUTE.includes(moment));
-    if (computing.length > 0) spans.push(span("compute", model.spanId, computing, attributes));
+    const compute = computing.length > 0 ? span("compute", model.spanId, computing, attributes) : model;
+    if (compute !== model) spans.push(compute);
+    for (const { name, op, startNs, endNs, rowsIn, rowsOut } of one.stages)
+      spans.push({
+        traceId,
+        spanId: randomBytes(8).toString("hex"),
+        parentId: compute.spanId,
+        name: `merlon.stage ${name}`,
+        start: unixNanos(startNs),
+        end: unixNanos(endNs),
+        attributes: {
+          "merlon.stage.name": name,
+          "merlon.stage.op": op,
+          "merlon.stage.rows_in": rowsIn,
+          "merlon.stage.rows_out": rowsOut,
+          "merlon.stage.rows_dropped": op === "filter" || op === "filterCandidates" ? rowsIn - rowsOut : 0,
+        },
+        events: [],
+      });
   }
   return spans;
 }

@@ -36,6 +36,16 @@ export interface TracedTensor {
   readonly tensor: Tensor;
 }
 
+/** One stage of a plan that ran for the request; nanoseconds on the clock of `performance.now()`. */
+export interface TracedStage {
+  readonly name: string;
+  readonly op: string;
+  readonly startNs: number;
+  readonly endNs: number;
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+}
+
 export interface Trace {
   readonly id: number;
   /** The trace of the ensemble whose step this is. */
@@ -50,6 +60,8 @@ export interface Trace {
   readonly requestId: string;
   readonly stamps: readonly { readonly moment: Moment; readonly ns: number }[];
   readonly tensors: readonly TracedTensor[];
+  /** Of a plan; Triton's trace file has no place for them, OpenTelemetry has. */
+  readonly stages: TracedStage[];
   /** The model version that takes the request. */
   begin(model: string, version: number, requestId: string): void;
   /** @param ns nanoseconds on the clock of `performance.now()`; now when left out */
@@ -91,6 +103,7 @@ export function createTrace(options: TraceOptions, parent?: Trace, family: Trace
     levels,
     stamps,
     tensors,
+    stages: [],
     get model() {
       return model;
     },

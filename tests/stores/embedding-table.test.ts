@@ -2,9 +2,11 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
+import { strToU8, zipSync } from "fflate";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { buildEmbeddingTable, importHugectrTable } from "#runtime/etl/embedding-table.js";
+import { buildEmbeddingTable, importHugectrTable, importNpzTable } from "#runtime/etl/embedding-table.js";
 import { openEmbeddingTable } from "#runtime/stores/embedding-table.js";
+import { readImplicitFactors } from "#triton-protos/artefacts/implicit.js";
 import { column, plain, run, scalars } from "../kernels/step.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-embedding-"));
@@ -38,15 +40,14 @@ describe("an embedding table", () => {
     ["on disk, with a cache", 0],
   ])("finds every id, and none that is not there: %s", (_, memory) => {
     const open = openEmbeddingTable(table, memory);
+    const find = (id: bigint) => open.find(Number(BigInt.asIntN(32, id)), Number(id >> 32n));
     const found = new Float32Array(3);
     for (let round = 0; round < 2; round++)
       IDS.forEach((id, row) => {
-        open.copy(open.find(id), found, 0);
+        open.copy(find(id), found, 0);
         expect([...found]).toEqual(vectorOf(id, row));
       });
-    expect(open.find(5)).toBe(open.find(5n));
-    expect(open.find(-3)).toBe(open.find(-3n));
-    for (const id of [4n, 6n, -5n, 2n ** 31n + 1n, 2n ** 53n, 2n ** 62n]) expect(open.find(id)).toBe(-1);
+    for (const id of [4n, 6n, -5n, 2n ** 31n + 1n, 2n ** 53n, 2n ** 62n]) expect(find(id)).toBe(-1);
     open.close();
   });
   test("as an operator: zeros or an error for an id without a vector", async () => {
@@ -72,7 +73,7 @@ describe("an embedding table", () => {
     expect(importHugectrTable(model, out)).toEqual({ count: 3, dimension: 2 });
     const open = openEmbeddingTable(out, 1e6);
     const found = new Float32Array(2);
-    open.copy(open.find(20), found, 0);
+    open.copy(open.find(20, 0), found, 0);
     expect([...found]).toEqual([2, 20]);
     open.close();
   });
@@ -95,5 +96,51 @@ describe("an embedding table", () => {
     const cut = join(folder, "dcn.embedding");
     truncateSync(join(cut, "vectors.f32"), 8);
     expect(() => openEmbeddingTable(cut, 1e6)).toThrow("vectors.f32 has 8 bytes, and 3 keys of dimension 2 take 24");
+  });
+});
+
+describe("numpy's arrays", () => {
+  const FACTORS = join(import.meta.dirname, "..", "fixtures", "implicit", "als.npz");
+  test("vectors by their row", () => {
+    const out = join(folder, "als.embedding");
+    expect(importNpzTable(FACTORS, out, "item_factors")).toEqual({ count: 60, dimension: 8 });
+    const open = openEmbeddingTable(out, 1e6);
+    const found = new Float32Array(8);
+    open.copy(open.find(7, 0), found, 0);
+    expect(found).toEqual(readImplicitFactors(FACTORS).itemFactors.subarray(56, 64));
+    open.close();
+  });
+  test("keys of their own, in any order; what does not fit is refused by name", () => {
+    const npy = (descr: string, shape: string, data: Uint8Array) => {
+      const header = strToU8(`{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape}), }\n`);
+      return Uint8Array.of(0x93, ...strToU8("NUMPY"), 1, 0, header.length, 0, ...header, ...data);
+    };
+    const bytes = (values: { buffer: ArrayBufferLike }) => new Uint8Array(values.buffer as ArrayBuffer);
+    const file = join(folder, "keys.npz");
+    const save = (keys: number[], vectors: number[]) =>
+      writeFileSync(
+        file,
+        zipSync({
+          "keys.npy": npy("<i8", `${keys.length},`, bytes(BigInt64Array.from(keys, BigInt))),
+          "vectors.npy": npy("<f4", `${vectors.length / 2}, 2`, bytes(Float32Array.from(vectors))),
+        }),
+      );
+    const out = join(folder, "keys.embedding");
+    save([9, -4], [1, 2, 3, 4]);
+    importNpzTable(file, out, "vectors", "keys");
+    const open = openEmbeddingTable(out, 0);
+    const found = new Float32Array(2);
+    open.copy(open.find(-4, -1), found, 0);
+    expect([...found]).toEqual([3, 4]);
+    open.close();
+    save([9, 9], [1, 2, 3, 4]);
+    expect(() => importNpzTable(file, out, "vectors", "keys")).toThrow("key 9 comes twice");
+    save([9], [1, 2, 3, 4]);
+    expect(() => importNpzTable(file, out, "vectors", "keys")).toThrow(
+      "`keys` has the shape (1); 2 integers are wanted",
+    );
+    save([9, 8], [1, 2, 3, Number.NaN]);
+    expect(() => importNpzTable(file, out, "vectors", "keys")).toThrow("`vectors` holds NaN in row 1");
+    expect(() => importNpzTable(file, out, "other")).toThrow("has no array `other`; it has keys, vectors");
   });
 });

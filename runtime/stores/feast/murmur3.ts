@@ -1,13 +1,14 @@
 /**
- * MurmurHash3 of 32 bits, seed 0 (Austin Appleby's `MurmurHash3_x86_32`): Feast names the fields of its Redis hashes with it.
+ * MurmurHash3 of 32 bits (Austin Appleby's `MurmurHash3_x86_32`): Feast names the fields of its Redis hashes with it (seed 0), and our Bloom filters
+ * hash ids with it.
  */
-export function murmur3(bytes: Uint8Array): number {
+export function murmur3(bytes: Uint8Array, seed = 0): number {
   const mix = (k: number): number => {
     const spread = Math.imul(k, 0xcc9e2d51);
     return Math.imul((spread << 15) | (spread >>> 17), 0x1b873593);
   };
   const whole = bytes.length & ~3;
-  let h = 0;
+  let h = seed;
   for (let i = 0; i < whole; i += 4) {
     h ^= mix(bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24));
     h = (h << 13) | (h >>> 19);

@@ -25,7 +25,7 @@ export const ROUTES: readonly Route[] = [
   route("GET", "health", "/v2/health/ready", ({ context }) => emptyAnswer(context.calls.isReady() ? 200 : 400)),
   route("GET", "metadata", "/v2", ({ context }) => jsonAnswer(context.calls.serverMetadata())),
   route("GET", "statistics", "/v2/models/stats", ({ context }) =>
-    jsonAnswer({ model_stats: context.calls.statistics("", "") }),
+    jsonAnswer({ model_stats: context.calls.statisticsWithStages("", "") }),
   ),
   route("GET", "health", `${MODEL}/ready`, call => {
     try {
@@ -39,7 +39,7 @@ export const ROUTES: readonly Route[] = [
     jsonAnswer(printConfig(call.context.calls.modelConfig(...target(call)))),
   ),
   route("GET", "statistics", `${MODEL}/stats`, call =>
-    jsonAnswer({ model_stats: call.context.calls.statistics(...target(call)) }),
+    jsonAnswer({ model_stats: call.context.calls.statisticsWithStages(...target(call)) }),
   ),
   route("GET", "metadata", MODEL, call => jsonAnswer(call.context.calls.modelMetadata(...target(call)))),
   route("POST", "model-repository", `${REPOSITORY}/index`, async call => {
