@@ -90,7 +90,11 @@ export default workflow("ranking", ids + (rows["price"] >> logOp()) + (rows["age
 `,
 };
 
-const ensembleText = (name, index, topk) => `import { ensemble, filterCandidates, predictOnnx, queryFaiss, queryFeast, softmaxSampling, source, transformWorkflow, unrollFeatures } from "merlon";
+const ensembleText = (
+  name,
+  index,
+  topk,
+) => `import { ensemble, filterCandidates, predictOnnx, queryFaiss, queryFeast, softmaxSampling, source, transformWorkflow, unrollFeatures } from "merlon";
 const request = source({ user_id: "int64" });
 const user = request["user_id"] >> queryFeast("features", { view: "user_features", includeId: true });
 const tower = user >> transformWorkflow("etl/user") >> predictOnnx("tower.onnx");
