@@ -2,14 +2,16 @@
 import { and, any, cast, equal, flat, not, or, reduce, scalar, unsqueeze, where } from "../onnx/elementary.js";
 import type { GraphBuilder, Value } from "../onnx/graph-builder.js";
 import { asGrid, isList, type LoweredColumn, narrowRows, presentItems } from "./lowered-column.js";
-import type { Lowering } from "./lowering.js";
+import { KEEP, type Lowering } from "./lowering.js";
 
 export const filterCandidates: Lowering<"filterCandidates"> = (
   step,
-  { input = [], filterOut = [], allow = [] },
+  { input = [], filterOut = [], allow = [], seen = [] },
   context,
 ) => {
   const { g } = context;
+  if (seen.length > 0)
+    context.fail("a graph has no way to hash ids into a Bloom filter", `Give it lists of ids (\`deny\`), or ${KEEP}.`);
   const candidates = input[0]!;
   const ids = asGrid(g, candidates.values, candidates.rows);
   const known = candidates.valid && asGrid(g, candidates.valid, candidates.rows);

@@ -40,8 +40,16 @@ import { valueCount } from "./value-count.js";
 export const LOWERINGS = {
   addProperties: asTheyAre,
   addTags: asTheyAre,
+  boost: {
+    notLowered: "its condition is not lowered yet",
+    way: `Compute the boosted score with \`lambdaOp\`, or ${KEEP}.`,
+  },
   bucketize,
   categorify,
+  choose: {
+    notLowered: "it runs a branch only where a row takes it",
+    way: `Build the branches as two ensembles and choose in the client, or ${KEEP}.`,
+  },
   clip,
   columnSimilarity,
   dataStats: asTheyAre,
@@ -81,6 +89,10 @@ export const LOWERINGS = {
   normalize,
   normalizeMinMax,
   predictForest,
+  predictImplicit: {
+    notLowered: "its factors are searched by the runtime",
+    way: `Make a FAISS file of the item factors, an embedding table of the user factors, and use \`queryEmbedding\` and \`queryFaiss\`, or ${KEEP}.`,
+  },
   predictOnnx,
   queryEmbedding,
   queryFaiss,
