@@ -47,7 +47,7 @@ export function normaliseConfig(
   const latest = { latest: { num_versions: 1 } };
   // A policy that is there but empty serves every version, and is shown empty.
   const version_policy = config.version_policy ?? latest;
-  if (config.platform === "ensemble") return { ...config, version_policy };
+  if (config.platform === "ensemble") return { ...withoutNamespaces(config), version_policy };
   return fillSchedulers({
     ...config,
     version_policy,
@@ -149,3 +149,15 @@ function instanceGroups(config: ModelConfig, there: Gpus): readonly ModelInstanc
   if (config.instance_group.length === 0) return [group(config.name)];
   return config.instance_group.map((written, i) => group(`${config.name}_${i}`, written));
 }
+
+/** A step's namespace means nothing where names are unique, and is shown empty. */
+const withoutNamespaces = (config: ModelConfig): ModelConfig =>
+  config.ensemble_scheduling
+    ? {
+        ...config,
+        ensemble_scheduling: {
+          ...config.ensemble_scheduling,
+          step: config.ensemble_scheduling.step.map(step => ({ ...step, model_namespace: "" })),
+        },
+      }
+    : config;

@@ -52,6 +52,11 @@ export function changedOnlyInstances(before: PolledModel, after: PolledModel): b
   return before.files === after.files && rest(before.config) === rest(after.config);
 }
 
+/** Whether files of a request would stand in for what serves already: same versions, same configuration. Triton looks no further. */
+export const isSameButForFiles = (before: PolledModel, after: PolledModel): boolean =>
+  before.versions.map(({ version }) => version).join() === after.versions.map(({ version }) => version).join() &&
+  changedOnlyInstances({ ...before, files: after.files }, after);
+
 /** @throws Error: why the model cannot be polled */
 export async function pollModel(name: string, options: PollOptions, override?: Override): Promise<PolledModel> {
   if (!override?.files.size) return readModel(name, await findFolder(name, options), options, override);

@@ -9,7 +9,14 @@ import { scanRepositories } from "./layout.js";
 import type { LoadOptions, ReadyVersion } from "./load-version.js";
 import { type IndexEntry, ModelStates, UNLOADED } from "./model-states.js";
 import { discardFiles, type Override } from "./override.js";
-import { AmbiguousModel, changedOnlyInstances, type PolledModel, pollModel, UnknownModel } from "./poll-model.js";
+import {
+  AmbiguousModel,
+  changedOnlyInstances,
+  isSameButForFiles,
+  type PolledModel,
+  pollModel,
+  UnknownModel,
+} from "./poll-model.js";
 import { closeVersions, type FailedVersion, replaceVersions, WholeModelFault } from "./replace-versions.js";
 
 export type { ReadyVersion } from "./load-version.js";
@@ -53,6 +60,10 @@ export interface Registry {
   allReady(): boolean;
   index(): Promise<readonly IndexEntry[]>;
 }
+
+/** Triton's rule, told: it says nothing. */
+const FILES_IGNORED =
+  "the files of the load request are not read, since these versions serve with this configuration already; unload the model first, or send another version or configuration";
 
 /** What one look at the repositories found: a model is read, and its fault is told, once. */
 type Round = Map<string, Promise<PolledModel>>;
@@ -98,6 +109,11 @@ export function createRegistry(options: RegistryOptions): Registry {
     const before = polledModels.get(name);
     try {
       if (before?.mark === polled.mark && isReady(name) && !given?.files.size) return;
+      if (before && isReady(name) && given?.files.size && isSameButForFiles(before, polled)) {
+        log.info("model_lifecycle", `${name}: ${FILES_IGNORED}`);
+        await discardFiles(polled);
+        return;
+      }
       if (polled.config.platform === "ensemble") polledModels.set(name, polled);
       await loadDependencies(name, polled, chain, round);
       await replace(name, polled, before);

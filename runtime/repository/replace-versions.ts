@@ -1,7 +1,7 @@
 /**
  * Puts the versions of a polled model in the place of those that serve: they are loaded first, and only then the old ones end.
  */
-import { hasBackend } from "../backends/index.js";
+import { BACKEND_NAMES, hasBackend, UnknownBackend } from "../backends/index.js";
 import { RuntimeFault, STATUS } from "../errors.js";
 import type { ServerLog } from "../server-log.js";
 import { type LoadOptions, loadVersion, type ReadyVersion } from "./load-version.js";
@@ -56,6 +56,8 @@ export async function replaceVersions(
         }
         const reason = `${STATUS[fault.code].label}: ${fault.message}`;
         if (!old) log.error("model_lifecycle", `failed to load '${name}' version ${version}: ${reason}`);
+        if (error instanceof UnknownBackend && !hasBackend(polled.config.backend))
+          log.info("model_lifecycle", backendHint(polled.config.backend));
         faults.push(`version ${version} is at ${old ? "READY" : "UNAVAILABLE"} state: ${reason};\n`);
         next.set(version, { state: "UNAVAILABLE", reason });
         if (hasBackend(polled.config.backend))
@@ -101,6 +103,10 @@ export async function replaceVersions(
       }
   }
 }
+
+/** What Triton's text can't say: how such a model can be served here. */
+const backendHint = (backend: string): string =>
+  `hint: this server has no back end '${backend}' (it has ${BACKEND_NAMES.join(", ")}); \`merlon serve --mock-missing\` answers for such models from their configuration, and a \`model.mjs\` in the version folder stands in for one`;
 
 /** Ends versions when their requests have. */
 export async function closeVersions(

@@ -79,7 +79,8 @@ export function openThread(
       out: nameTable(config.input.map(({ name }) => name)),
       in: nameTable(config.output.map(({ name }) => name)),
     },
-    ring: () => worker.postMessage(0),
+    // At the end of the event loop's round: one wake-up for all requests that came in it.
+    ring: () => void setImmediate(() => worker.postMessage(0)),
     waitForRoom: resume => void setTimeout(resume, 1),
   });
   const executions = createExecutions(new Int32Array(shared.states), new Uint8Array(shared.cells), runs => {

@@ -20,9 +20,11 @@ export async function answerBytes({ url, body, headers, http1 }) {
   const { host, pathname } = new URL(url);
   if (http1) {
     const answer = await fetch(url, { method: "POST", headers, body: bytes });
-    const text = await answer.text();
-    if (answer.status !== 200 || !text.includes('"outputs"')) throw new Error(`${url}: ${answer.status} ${text}`);
-    return Buffer.byteLength(text);
+    // A binary answer is no text.
+    const answered = Buffer.from(await answer.arrayBuffer());
+    if (answer.status !== 200 || !answered.includes('"outputs"'))
+      throw new Error(`${url}: ${answer.status} ${answered.subarray(0, 500)}`);
+    return answered.length;
   }
   const client = new grpc.Client(host, grpc.credentials.createInsecure(), {
     "grpc.max_receive_message_length": -1,

@@ -35,6 +35,10 @@ function write(folder, files) {
   return folder;
 }
 
+const SCRIPT = `export const execute = requests =>
+  requests.map(({ inputs }) => ({ outputs: [{ ...inputs.INPUT0, name: "OUTPUT0" }] }));
+`;
+
 export function merlonRepository(folder) {
   write(folder, {
     "identity/config.pbtxt": config("identity", `backend: "identity" ${cpu}`, SMALL),
@@ -44,9 +48,9 @@ export function merlonRepository(folder) {
     "three_steps/config.pbtxt": ensemble("three_steps", "identity"),
     "three_steps/1/.keep": "",
     "scripted/config.pbtxt": config("scripted", `backend: "javascript" ${cpu}`, SMALL),
-    "scripted/1/model.mjs": `export const execute = requests =>
-  requests.map(({ inputs }) => ({ outputs: [{ ...inputs.INPUT0, name: "OUTPUT0" }] }));
-`,
+    "scripted/1/model.mjs": SCRIPT,
+    "scripted_1mb/config.pbtxt": config("scripted_1mb", `backend: "javascript" ${cpu}`, LARGE),
+    "scripted_1mb/1/model.mjs": SCRIPT,
     "three_scripts/config.pbtxt": ensemble("three_scripts", "scripted"),
     "three_scripts/1/.keep": "",
   });
@@ -54,11 +58,7 @@ export function merlonRepository(folder) {
   return folder;
 }
 
-/** Triton's Python back end under the names of our JavaScript models. */
-export const tritonRepository = folder =>
-  write(folder, {
-    "scripted/config.pbtxt": config("scripted", `backend: "python" ${cpu}`, SMALL),
-    "scripted/1/model.py": `import triton_python_backend_utils as pb_utils
+const PYTHON = `import triton_python_backend_utils as pb_utils
 
 
 class TritonPythonModel:
@@ -69,7 +69,15 @@ class TritonPythonModel:
             ])
             for request in requests
         ]
-`,
+`;
+
+/** Triton's Python back end under the names of our JavaScript models. */
+export const tritonRepository = folder =>
+  write(folder, {
+    "scripted/config.pbtxt": config("scripted", `backend: "python" ${cpu}`, SMALL),
+    "scripted/1/model.py": PYTHON,
+    "scripted_1mb/config.pbtxt": config("scripted_1mb", `backend: "python" ${cpu}`, LARGE),
+    "scripted_1mb/1/model.py": PYTHON,
     "three_scripts/config.pbtxt": ensemble("three_scripts", "scripted"),
     "three_scripts/1/.keep": "",
   });
@@ -153,6 +161,9 @@ export function workloads(scratch) {
   binary("HTTP binary identity 1 MB", ours, "identity_1mb", LARGE);
   grpc("gRPC scripted identity FP32[16]", python, "scripted", ["INPUT0"], SMALL);
   grpc("gRPC scripted 3-step ensemble", python, "three_scripts", ["INPUT0"], SMALL);
+  grpc("gRPC scripted identity 1 MB", python, "scripted_1mb", ["INPUT0"], LARGE);
   http("HTTP JSON scripted identity FP32[16]", python, "scripted", jsonBody(SMALL), json);
+  binary("HTTP binary scripted identity FP32[16]", python, "scripted", SMALL);
+  http("HTTP JSON scripted identity 1 MB", python, "scripted_1mb", jsonBody(LARGE), json);
   return all;
 }

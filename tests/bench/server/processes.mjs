@@ -31,19 +31,30 @@ function family(pid) {
   return found;
 }
 
+/** Of a process and its children; one that ends while we look counts nothing. */
+const sumOver = (pid, of) =>
+  family(pid).reduce((sum, one) => {
+    try {
+      return sum + of(one);
+    } catch (error) {
+      if (error.code !== "ENOENT" && error.code !== "ESRCH") throw error;
+      return sum;
+    }
+  }, 0);
+
 /** Seconds of CPU that a process, its threads and its children have taken. */
 export const cpuSeconds = pid =>
-  family(pid).reduce((sum, one) => {
+  sumOver(pid, one => {
     const [user, system] = statOf(one).slice(11, 13);
-    return sum + (Number(user) + Number(system)) / TICKS;
-  }, 0);
+    return (Number(user) + Number(system)) / TICKS;
+  });
 
 /** Megabytes of memory that a process and its children hold. */
 export const residentMegabytes = pid =>
-  family(pid).reduce((sum, one) => {
+  sumOver(pid, one => {
     const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${one}/status`, "utf8")) ?? [0, 0];
-    return sum + Number(kilobytes) / 1024;
-  }, 0);
+    return Number(kilobytes) / 1024;
+  });
 
 const freePort = () =>
   new Promise(resolve => {
