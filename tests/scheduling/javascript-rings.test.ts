@@ -2,6 +2,9 @@
  * What passes between the server and a model's thread: every datatype and size, answers faster than they are read, executions that are handed over
  * ahead of time and taken back.
  */
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DATATYPES } from "#triton-protos/datatype.js";
 import { repository, startServer } from "../server/support.js";
@@ -10,6 +13,8 @@ import { pause } from "./support.js";
 const number = `input [ { name: "X" data_type: TYPE_INT32 dims: [-1] } ] output [ { name: "Y" data_type: TYPE_INT32 dims: [-1] } ]`;
 const all = (role: string, prefix: string): string =>
   `${role} [ ${DATATYPES.map(({ name, config }) => `{ name: "${prefix}${name}" data_type: ${config} dims: [-1, -1] }`)} ]`;
+const gates = join(mkdtempSync(join(tmpdir(), "merlon-gates-")), "gate");
+const open = (gate: number): void => writeFileSync(`${gates}${gate}`, "");
 const one = "instance_group [ { count: 1 kind: KIND_CPU } ]";
 const files = {
   "types/config.pbtxt": `name: "types" backend: "javascript" ${all("input", "in ä ")} ${all("output", "out ä ")} ${one}`,
@@ -20,14 +25,14 @@ const files = {
       const [count, size] = request.inputs.X.data;
       for (let i = 0; i < count; i++) request.send({ outputs: [{ ...request.inputs.X, name: "Y", shape: [size], data: new Int32Array(size).fill(i) }] });
     }`,
-  // Values: how many milliseconds to work without a pause (at the model itself), and what the request is called.
+  // Values: the gate to wait at without giving the thread back (0 for none), and what the request is called.
   "line/config.pbtxt": `name: "line" backend: "javascript" ${number} instance_group [ { count: 2 kind: KIND_CPU } ]`,
-  "line/1/model.mjs": `let ran = [];
-    export const execute = ([{ inputs: { X } }], { instance }) => {
-      const [ms, name] = X.data;
+  "line/1/model.mjs": `import { existsSync } from "node:fs";
+    let ran = [];
+    export const execute = ([{ inputs: { X } }]) => {
+      const [gate, name] = X.data;
       if (name === -1) process.exit(1);
-      const until = performance.now() + ms;
-      while (performance.now() < until);
+      while (gate !== 0 && !existsSync(${JSON.stringify(gates)} + gate));
       ran.push(name);
       return [{ outputs: [{ ...X, name: "Y", shape: [ran.length], data: ran }] }];
     };`,
@@ -115,47 +120,60 @@ test.each([
   expect(firsts).toEqual(Array.from({ length: count }, (_, i) => i));
 });
 
-test("requests that wait in a thread's own queue run in order, and not when their client has gone", async () => {
+/** Resolves when so many requests of the model wait. */
+async function waitUntilPending(model: string, count: number): Promise<void> {
+  for (;;) {
+    const text = await (await fetch(`http://127.0.0.1:${server.ports.metrics}/metrics`)).text();
+    const found = new RegExp(`nv_inference_pending_request_count\\{model="${model}"[^}]*\\} (\\d+)`).exec(text);
+    if (found?.[1] === String(count)) return;
+    await pause(5);
+  }
+}
+
+test("requests that wait in a thread's own queue run in order, and are gone at once when their client is", async () => {
   const gone = new AbortController();
-  const first = ask("single", [150, 1]);
-  await pause(50);
-  const second = ask("single", [0, 2]);
-  const given = ask("single", [0, 3], gone.signal);
-  const fourth = ask("single", [0, 4]);
-  await pause(30);
+  const first = ask("single", [1, 1]);
+  const others: Promise<unknown>[] = [];
+  for (const [i, signal] of [undefined, gone.signal, undefined].entries()) {
+    await waitUntilPending("single", i);
+    others.push(ask("single", [0, i + 2], signal).catch(error => (error as Error).name));
+    await waitUntilPending("single", i + 1);
+  }
   gone.abort();
-  await expect(given).rejects.toThrow();
-  expect(await Promise.all([first, second, fourth])).toEqual([[1], [1, 2], [1, 2, 4]]);
+  await waitUntilPending("single", 2);
+  open(1);
+  expect(await first).toEqual([1]);
+  expect(await Promise.all(others)).toEqual([[1, 2], "AbortError", [1, 2, 4]]);
 });
 
 test("an instance with nothing to do takes over what waits at another; statistics count each once", async () => {
-  const pending = async (): Promise<number> => {
-    const text = await (await fetch(`http://127.0.0.1:${server.ports.metrics}/metrics`)).text();
-    return Number(/nv_inference_pending_request_count\{model="line"[^}]*\} (\d+)/.exec(text)![1]);
-  };
-  const long = ask("line", [400, 1]);
-  const short = ask("line", [100, 2]);
-  await pause(30);
-  const waiting = [3, 4, 5, 6].map(name => ask("line", [0, name]));
-  await pause(20);
-  expect(await pending()).toBe(4);
-  const started = performance.now();
+  const two = [ask("line", [2, 1]), ask("line", [3, 2])];
+  // Which instance has which is not told: both are busy when a third one waits.
+  const waiting: Promise<unknown>[] = [];
+  for (const name of [3, 4, 5, 6]) waiting.push(ask("line", [0, name]));
+  await waitUntilPending("line", 4);
+  open(2);
   await Promise.all(waiting);
-  expect(performance.now() - started).toBeLessThan(350);
-  expect(await pending()).toBe(0);
-  await Promise.all([long, short]);
+  await waitUntilPending("line", 0);
+  open(3);
+  await Promise.all(two);
   const { body } = await server.json("/v2/models/line/stats");
   expect((body as { model_stats: unknown[] }).model_stats[0]).toMatchObject({ inference_count: 6, execution_count: 6 });
 });
 
 test("a thread that dies takes only what it had begun with it", async () => {
-  const running = ask("single", [100, 7]);
-  await pause(20);
-  const fatal = expect(ask("single", [0, -1])).rejects.toThrow("the model's thread has ended");
-  const after = [8, 9].map(name => ask("single", [0, name]));
+  const running = ask("single", [4, 7]);
+  const fatal = ask("single", [0, -1]).catch(error => (error as Error).message);
+  await waitUntilPending("single", 1);
+  const after = [];
+  for (const name of [8, 9]) {
+    after.push(ask("single", [0, name]));
+    await waitUntilPending("single", name - 6);
+  }
+  open(4);
   expect(await running).toContain(7);
-  await fatal;
-  // A fresh thread remembers nothing of the ones before.
+  expect(await fatal).toContain("the model's thread has ended");
+  // A fresh thread remembers nothing of the one before.
   expect(await Promise.all(after)).toEqual([[8], [8, 9]]);
 });
 
