@@ -5,6 +5,7 @@ import { Command } from "commander";
 import { bloomCommand } from "./bloom.js";
 import { buildCommand } from "./build.js";
 import { checkCommand } from "./check.js";
+import { diffCommand } from "./diff.js";
 import { embeddingCommand } from "./embedding.js";
 import { explainCommand } from "./explain.js";
 import { feastCommand } from "./feast.js";
@@ -12,6 +13,7 @@ import { fitCommand } from "./fit.js";
 import { importCommand } from "./import.js";
 import { indexCommand } from "./index-build.js";
 import { predictCommand } from "./predict.js";
+import { recordCommand } from "./record.js";
 import { serve, serveHelp } from "./serve.js";
 import { statsCommand } from "./stats.js";
 import { transformCommand } from "./transform.js";
@@ -34,6 +36,8 @@ export const commands = (): readonly Command[] => [
   bloomCommand(),
   feastCommand(),
   serveCommand(),
+  recordCommand(),
+  diffCommand(),
 ];
 
 /** Stands in the list of commands; `main` hands its words over before commander sees them. */

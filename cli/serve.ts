@@ -20,6 +20,9 @@ Examples:
   $ merlon serve --model-repository models --http-address 127.0.0.1 --grpc-address 127.0.0.1   # this machine only
   $ merlon serve --model-repository models --model-control-mode poll --repository-poll-secs 5  # follows changes
   $ merlon serve --model-repository models --model-control-mode explicit --load-model ranking  # loads on request
+  $ merlon serve --model-repository models --mock-missing                                      # without its models
+  $ merlon serve --model-repository models --fault ranker:error,rate=0.1                        # a tenth fails on purpose
+  $ merlon serve --replay staging.cassette                                                     # what merlon record kept
   $ merlon serve --model-repository models --grpc-use-ssl true --grpc-server-cert cert.pem --grpc-server-key key.pem
 `;
 
@@ -32,7 +35,7 @@ export async function serve(words: readonly string[]): Promise<void> {
   }
   try {
     const options = serveOptions(words, "merlon serve", text => void process.stderr.write(`${text}\n`));
-    if (options.modelRepositories.length === 0)
+    if (options.modelRepositories.length === 0 && !options.replay)
       throw new UsageError([], ["--model-repository is missing: name the folder that holds the models"]);
     warnAboutNode(options);
     await runServer(options, true);

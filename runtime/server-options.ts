@@ -1,6 +1,7 @@
 /**
  * What a server is started with, and what runs then.
  */
+import type { ReplayOptions } from "./cassettes/replay.js";
 import type { Clock } from "./clock.js";
 import type { Fault } from "./faults/fault.js";
 import type { GpuChoice } from "./gpus.js";
@@ -83,6 +84,8 @@ export interface ServeOptions {
   readonly verifyWorkflows?: "off" | "warn" | "refuse";
   /** Mocks stand in for backends, model files and stores that aren't here; see `backends/mock`. */
   readonly mockMissing?: boolean;
+  /** A cassette that answers for the models it has; without a repository it is one. */
+  readonly replay?: ReplayOptions | undefined;
   /** Faults on purpose, as objects or in their short form `ranker:error,rate=0.1`; see `faults/fault.ts`. */
   readonly faults?: readonly (Fault | string)[];
   /** Opens the call that adds and takes away faults, on this port of the loopback address. */
@@ -164,6 +167,7 @@ export const withDefaults = (given: ServeOptions) => {
     metricsConfig: given.metricsConfig ?? {},
     trace: given.trace,
     mockMissing: given.mockMissing ?? false,
+    replay: given.replay,
     faults: given.faults ?? [],
     faultAdminPort: given.faultAdminPort,
     around: given.around ?? [],

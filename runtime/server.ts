@@ -28,15 +28,24 @@ import { createTracer } from "./tracing/tracer.js";
  * @throws Error when a repository is missing, a model fails with `exitOnError`, or a port is taken; nothing is left running then
  */
 export async function serve(given: ServeOptions): Promise<RunningServer> {
-  const options = withDefaults(
-    given.logFile ? { ...given, writeLog: logWriter(given.logFile, given.writeLog) } : given,
-  );
+  const replay = given.replay && (await (await import("./cassettes/replay.js")).openReplay(given.replay));
+  const recorded = replay && given.modelRepositories.length === 0 ? await replay.writeRepository() : undefined;
+  const options = withDefaults({
+    ...given,
+    ...(given.logFile && { writeLog: logWriter(given.logFile, given.writeLog) }),
+    ...(recorded !== undefined && { modelRepositories: [recorded] }),
+  });
   const logState = { ...options.log };
   const log = createLog(logState, options.writeLog);
   const cache = await requireGood(options, log);
   const mocks = mockMissing((model, reason) => log.warning("mock", `a mock stands in for model '${model}': ${reason}`));
   const faults = await openFaults(options);
-  const layers = [...(faults ? [faults.around] : []), ...options.around, ...(options.mockMissing ? [mocks] : [])];
+  const layers = [
+    ...(faults ? [faults.around] : []),
+    ...options.around,
+    ...(replay ? [replay.around] : []),
+    ...(options.mockMissing ? [mocks] : []),
+  ];
   const around = layers.length > 0 ? layered(layers) : undefined;
   const models: Registry = createRegistry({
     repositories: options.modelRepositories,
@@ -63,7 +72,10 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
           : message => log.warning("merlon", message),
   });
   const registry = around?.registry?.(models) ?? models;
-  await loadFirst(registry, options, log, cache !== undefined);
+  await loadFirst(registry, options, log, cache !== undefined).catch(async error => {
+    await replay?.remove();
+    throw error;
+  });
   options.onLoaded();
 
   let stopping = false;
@@ -75,6 +87,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     log.info("server", "All models are stopped, unloading models");
     await registry.stop();
     await tracer?.stop();
+    await replay?.remove();
   };
   try {
     const calls = createCalls(registry, { ...options, control: options.modelControlMode }, () => stopping, tracer);

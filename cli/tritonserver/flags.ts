@@ -204,6 +204,17 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
         "Mocks answer for every back end and model file that isn't here, from the configuration alone; docs/testing.md.",
       ),
       flag(
+        "replay",
+        "string",
+        "Cassette of merlon record that answers for its models; without --model-repository for nothing else.",
+      ),
+      flag(
+        "replay-match",
+        "strict|nearest",
+        "strict (default): only equal requests are answered; nearest: the nearest.",
+      ),
+      flag("replay-timing", "boolean", "Answers take as long as they took; off by default."),
+      flag(
         "fault",
         "MODEL[/STAGE]:KIND[=VALUE][,SETTING=VALUE]",
         "Something that goes wrong on purpose, for example ranker:error,rate=0.1; may be repeated; docs/testing.md.",

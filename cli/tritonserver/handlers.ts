@@ -205,6 +205,17 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "allow-vertex-ai": absentFrontEnd("Vertex AI"),
   gpu: (o, v) => (o.gpu = readGpu(v)),
   "mock-missing": o => (o.mockMissing = true),
+  replay: (o, v) => (o.replay = { ...o.replay, cassette: v }),
+  "replay-match": (o, v) => {
+    o.replay = {
+      cassette: "",
+      ...o.replay,
+      match: oneOf<"strict" | "nearest">(v, ["strict", "nearest"], "replay-match"),
+    };
+  },
+  "replay-timing": (o, v) => {
+    o.replay = { cassette: "", ...o.replay, timing: readBoolean(v) };
+  },
   fault: (o, v) => (o.faults = [...(o.faults ?? []), v]),
   "fault-admin-port": (o, v) => (o.faultAdminPort = readPort(v)),
   seed: (o, v) => (o.seed = readSeed(v)),

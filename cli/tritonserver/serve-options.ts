@@ -57,6 +57,7 @@ function finish(collected: Collected): ServeOptions {
   const fail = (text: string): never => {
     throw new UsageError([], ["", text]);
   };
+  if (rest.replay?.cassette === "") fail("--replay-match and --replay-timing are of a cassette: name it with --replay");
   if (models.length > 0 && rest.modelControlMode !== "explicit")
     fail("Error: Use of '--load-model' requires setting '--model-control-mode=explicit' as well.");
   const bound = { ...addresses, metrics: addresses.metrics ?? addresses.http };

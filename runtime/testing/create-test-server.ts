@@ -4,6 +4,7 @@
  */
 import type { MockFunction, MockRequest } from "../backends/mock/answer.js";
 import type { MockTensor, TensorValue } from "../backends/mock/tensor-values.js";
+import type { ReplayOptions } from "../cassettes/replay.js";
 import type { Clock } from "../clock.js";
 import { RuntimeFault } from "../errors.js";
 import type { Fault } from "../faults/fault.js";
@@ -23,11 +24,12 @@ import { type PlanSource, type TemporaryRepository, writeModels, writePlan } fro
 
 /** Models of a test by name. */
 export type Definitions = Readonly<Record<string, AnyModelDefinition>>;
-/** A repository's folder or several, a plan, or models written in the test. */
+/** A repository's folder or several, a plan, a cassette, or models written in the test. */
 export type TestSource<Models extends Definitions = Definitions> =
   | string
   | readonly string[]
   | PlanSource
+  | ReplayOptions
   | { readonly models: Models };
 
 export interface TestServerOptions {
@@ -146,7 +148,12 @@ export async function createTestServer<const Models extends Definitions>(
   const loopback = { port: 0, address: "127.0.0.1" };
   try {
     const server = await serve({
-      modelRepositories: written ? [written.folder] : [source as string | readonly string[]].flat(),
+      modelRepositories: written
+        ? [written.folder]
+        : isCassette(source)
+          ? []
+          : [source as string | readonly string[]].flat(),
+      ...(isCassette(source) && { replay: source }),
       http: loopback,
       grpc: loopback,
       metrics: false,
@@ -223,6 +230,8 @@ export async function createTestServer<const Models extends Definitions>(
     throw withReasons(error as Error, log);
   }
 }
+
+const isCassette = (source: TestSource): source is ReplayOptions => typeof source === "object" && "cassette" in source;
 
 const isModels = <Models extends Definitions>(source: TestSource<Models>): source is { readonly models: Models } =>
   typeof source === "object" && "models" in source;

@@ -1,0 +1,118 @@
+/**
+ * `merlon diff`: sends a recording to two servers or repositories and says where their answers part.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import type { Measure } from "../runtime/cassettes/compare-tensors.js";
+import type { RequestDiff } from "../runtime/cassettes/diff.js";
+import type { DiffTarget } from "../runtime/cassettes/diff-target.js";
+
+interface Options {
+  readonly requests?: string;
+  readonly ulp?: number;
+  readonly tolerance?: number;
+  readonly atol: number;
+  readonly format: "text" | "json";
+  readonly limit?: number;
+}
+
+const amount = (text: string): number => {
+  const value = Number(text);
+  if (text !== "" && value >= 0) return value;
+  throw new InvalidArgumentError("Write a number of 0 or more.");
+};
+
+export const diffCommand = (): Command =>
+  new Command("diff")
+    .description("Send a recording to two servers or repositories and compare the answers, tensor by tensor")
+    .argument(
+      "<a>",
+      "a server (host:8001, http://…), a model repository, an *.ensemble.ts, or a cassette: what was answered when it was recorded",
+    )
+    .argument("<b>", "the same")
+    .option("--requests <file>", "the cassette to send, where neither side is one")
+    .option("--ulp <n>", "floats may be so many representable numbers apart", amount)
+    .option("--tolerance <r>", "floats may differ by this part of the second one", amount)
+    .option("--atol <d>", "and by so much more, with --tolerance", amount, 0)
+    .option("--limit <n>", "send at most so many requests", amount)
+    .option("--format <format>", "text or json", "text")
+    .addHelpText(
+      "after",
+      `
+Without --ulp or --tolerance every bit counts. Requests that draw random numbers need the parameter \`seed\`, or --seed at both servers;
+repositories are served with seed 0. Ends with 1 where something differs.
+
+  $ merlon diff staging.cassette model-repo
+  $ merlon diff triton:8001 merlon:8001 --requests staging.cassette --ulp 4
+  $ merlon diff model-repo@main model-repo --requests staging.cassette --tolerance 1e-5
+  $ merlon diff recommend.ensemble.ts model-repo --requests staging.cassette`,
+    )
+    .action(async (a: string, b: string, options: Options) => {
+      const { readCassette } = await import("../runtime/cassettes/cassette.js");
+      const { diff } = await import("../runtime/cassettes/diff.js");
+      const { stat } = await import("node:fs/promises");
+      const isFile = async (path: string): Promise<boolean> =>
+        !path.endsWith(".ts") && ((await stat(path).catch(() => undefined))?.isFile() ?? false);
+      const file = options.requests ?? ((await isFile(a)) ? a : (await isFile(b)) ? b : undefined);
+      if (file === undefined)
+        throw new Error(
+          "neither side is a cassette: name the requests to send with --requests FILE (`merlon record` makes one)",
+        );
+      const { exchanges } = await readCassette(file);
+      const targets: DiffTarget[] = [];
+      try {
+        for (const side of [a, b]) targets.push(await openSide(side));
+        const chosen = exchanges.slice(0, options.limit);
+        const results = await diff(chosen, targets as [DiffTarget, DiffTarget], measureOf(options));
+        process.stdout.write(
+          options.format === "json" ? `${JSON.stringify(results, null, 2)}\n` : print(results, [a, b]),
+        );
+        if (results.some(({ differences }) => differences.length > 0)) process.exitCode = 1;
+      } finally {
+        await Promise.all(targets.map(target => target.close()));
+      }
+    });
+
+const measureOf = ({ ulp, tolerance, atol }: Options): Measure => {
+  if (ulp !== undefined) return { kind: "ulp", ulp };
+  return tolerance === undefined ? { kind: "bits" } : { kind: "tolerance", relative: tolerance, absolute: atol };
+};
+
+/** A program is built first, into a folder that goes with it. */
+async function openSide(text: string): Promise<DiffTarget> {
+  const { openDiffTarget } = await import("../runtime/cassettes/diff-target.js");
+  if (!text.endsWith(".ensemble.ts")) return openDiffTarget(text);
+  const { build, compile, printDiagnostics } = await import("../compiler/index.js");
+  const compiled = await compile(text);
+  if (!compiled.ok) throw new Error(`${text} does not compile:\n${printDiagnostics(compiled.diagnostics)}`);
+  const folder = await mkdtemp(join(tmpdir(), "merlon-diff-"));
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    const out = join(folder, "model-repo");
+    build(compiled, out);
+    const target = await openDiffTarget(out);
+    return { ...target, name: text, close: () => target.close().finally(remove) };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+function print(results: readonly RequestDiff[], [a, b]: readonly [string, string]): string {
+  const different = results.filter(({ differences }) => differences.length > 0);
+  const lines = different.flatMap(({ line, model, differences, stage }) => [
+    `✘ request on line ${line}, model ${model}`,
+    ...differences.map(({ name, text, count, of, maxAbsolute, maxUlp }) => {
+      const far = maxUlp === undefined ? "" : `; at most ${maxAbsolute!.toPrecision(3)}, ${maxUlp} ulp apart`;
+      return `    ${name ? `${name}: ` : ""}${text}${of > 1 ? `  (${count} of ${of} elements${far})` : ""}`;
+    }),
+    ...(stage ? [`    first at stage ${stage.name}, ${stage.difference.name}: ${stage.difference.text}`] : []),
+  ]);
+  const verdict =
+    different.length === 0
+      ? `✔ ${results.length} requests, the same answers from ${a} and ${b}`
+      : `${different.length} of ${results.length} requests are answered differently by ${a} and ${b}`;
+  return `${[...lines, verdict].join("\n")}\n`;
+}

@@ -1,0 +1,164 @@
+/**
+ * Stands between clients and a server, over gRPC and HTTP, and writes what goes by into a cassette.
+ */
+import { createWriteStream } from "node:fs";
+import type { ModelConfig } from "../../triton-protos/model-config.js";
+import { complete, messageType } from "../../triton-protos/proto-root.js";
+import { type Client, connect } from "../client/index.js";
+import type { Listener } from "../transport/listen.js";
+import { callLine, type Exchange, exchangeLine, headLine, modelLine } from "./cassette.js";
+import { serveGrpcProxy } from "./grpc-proxy.js";
+import { type HttpExchange, serveHttpProxy } from "./http-proxy.js";
+import { maskHeaders } from "./mask-headers.js";
+import { INFER, STREAM_INFER, tapInfer, tapStream } from "./record-grpc.js";
+import { inferPath, readHttpExchange } from "./record-http.js";
+
+export interface RecordOptions {
+  /** `grpc://host:8001`, `grpcs://…`; without it nothing listens for gRPC. */
+  readonly grpc?: string | undefined;
+  /** `http://host:8000`, `https://…` */
+  readonly http?: string | undefined;
+  readonly out: string;
+  readonly address?: string;
+  /** 0, the default, takes a free port. */
+  readonly grpcPort?: number;
+  readonly httpPort?: number;
+  /** Names of headers whose values are secrets here, besides those that look like one. */
+  readonly mask?: readonly string[];
+  /** Hears what can't be kept, and why. */
+  readonly warn?: (text: string) => void;
+}
+
+export interface Recording {
+  readonly ports: { readonly grpc?: number; readonly http?: number };
+  /** Requests kept so far. */
+  readonly count: number;
+  /** Resolves when the file is whole. */
+  stop(): Promise<void>;
+}
+
+/** @throws ClientError when the server can't be reached, ListenError when a port is taken */
+export async function record({
+  grpc,
+  http,
+  out,
+  address = "127.0.0.1",
+  grpcPort = 0,
+  httpPort = 0,
+  mask = [],
+  warn = () => {},
+}: RecordOptions): Promise<Recording> {
+  const target = grpc ?? http!;
+  const client = await connect(target);
+  const { name, version } = await client.serverMetadata().catch(async error => {
+    await client.close();
+    throw error;
+  });
+  const file = createWriteStream(out);
+  const write = (line: string): void => void file.write(`${line}\n`);
+  write(headLine(target, { name, version }));
+  let count = 0;
+  const configs = new Map<string, Promise<ModelConfig>>();
+  const configOf = (model: string): Promise<ModelConfig> => {
+    const known =
+      configs.get(model) ??
+      fetchConfig(client, model).then(config => {
+        write(modelLine(model, config));
+        return config;
+      });
+    configs.set(model, known);
+    return known;
+  };
+  const pending = new Set<Promise<void>>();
+  const follow = (work: Promise<void>): void => {
+    pending.add(work);
+    void work.finally(() => pending.delete(work));
+  };
+  const keep = (exchange: Omit<Exchange, "line">): void => {
+    count++;
+    follow(
+      configOf(exchange.model)
+        .catch(() => undefined)
+        .then(() => write(exchangeLine({ ...exchange, line: 0 }))),
+    );
+  };
+  const keepHttp = async (exchange: HttpExchange): Promise<void> => {
+    const place = exchange.method === "POST" ? inferPath(exchange.path) : undefined;
+    const { method, path, answer } = exchange;
+    try {
+      if (place) return keep(await readHttpExchange(exchange, await configOf(place.model), mask));
+    } catch (error) {
+      warn(`${method} ${path} is kept without its tensors: ${(error as Error).message}`);
+    }
+    write(
+      callLine({
+        protocol: "http",
+        method,
+        path,
+        status: answer?.status,
+        headers: maskHeaders(exchange.headers, mask),
+      }),
+    );
+  };
+  const listeners: Listener[] = [];
+  const url = (text: string): string => text.replace(/^grpc(s?):/, "http$1:");
+  const stop = async (): Promise<void> => {
+    await Promise.all(listeners.map(listener => listener.stop(0)));
+    while (pending.size > 0) await Promise.all(pending);
+    await client.close();
+    await new Promise<void>(resolve => file.end(resolve));
+  };
+  try {
+    const ports: { grpc?: number; http?: number } = {};
+    if (grpc) {
+      const listener = await serveGrpcProxy({ address, port: grpcPort }, url(grpc), (path, headers) => {
+        const kept = maskHeaders(headers, mask);
+        const lost = (reason: string): void => warn(`a request of ${path} is not kept: ${reason}`);
+        if (path === INFER) return tapInfer(kept, keep, lost);
+        if (path === STREAM_INFER) return tapStream(kept, keep, lost);
+        return {
+          request() {},
+          answer() {},
+          end: status => write(callLine({ protocol: "grpc", path, code: status?.code, headers: kept })),
+        };
+      });
+      listeners.push(listener);
+      ports.grpc = listener.port;
+    }
+    if (http) {
+      const listener = await serveHttpProxy({ address, port: httpPort }, http, exchange => follow(keepHttp(exchange)));
+      listeners.push(listener);
+      ports.http = listener.port;
+    }
+    return {
+      ports,
+      get count() {
+        return count;
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Servers without configurations have metadata; shapes are whole there. */
+async function fetchConfig(client: Client, model: string): Promise<ModelConfig> {
+  try {
+    return await client.modelConfig(model);
+  } catch {
+    const { inputs, outputs } = await client.modelMetadata(model);
+    const tensor = ({ name, datatype, shape }: { name: string; datatype: string; shape: readonly number[] }) => ({
+      name,
+      data_type: datatype === "BYTES" ? "TYPE_STRING" : `TYPE_${datatype}`,
+      dims: shape.length > 0 ? shape.map(Number) : [1],
+    });
+    return complete(messageType("inference.ModelConfig"), {
+      name: model,
+      backend: "mock",
+      input: inputs.map(tensor),
+      output: outputs.map(tensor),
+    }) as ModelConfig;
+  }
+}
