@@ -30,7 +30,8 @@ Examples:
   $ merlon fit ranking.workflow.ts --data 'events/*.parquet' --out etl/ranking
   $ merlon fit user.workflow.ts --data users.csv --out etl/user --memory-limit 2GB
 
-The same data gives the same folder, byte for byte. After an error or a kill the old folder is still there.
+The same data gives the same folder, byte for byte. After an error or a kill the old folder is still there, and a fit
+that was killed goes on where it was, if program and data are the same.
 Then: \`merlon transform DIR\` for training data, \`transformWorkflow("DIR")\` in an ensemble.`,
     )
     .action(async (file: string, options: Options) => {
@@ -44,16 +45,19 @@ Then: \`merlon transform DIR\` for training data, \`transformWorkflow("DIR")\` i
       }
       if (compiled.plan.kind !== "workflow")
         throw new Error(`${file} is an ensemble, which has nothing to fit: build it with \`merlon build ${file}\`.`);
-      const [{ fitWorkflow }, { writeFittedWorkflow }] = await Promise.all([
+      const [{ fitWorkflow }, { writeFittedWorkflow }, { journalOf, removeJournal }] = await Promise.all([
         import("../runtime/etl/fit.js"),
         import("../runtime/etl/fitted-folder.js"),
+        import("../runtime/etl/fit-journal.js"),
       ]);
       const progress = printProgress();
       let rows = 0;
+      let resumed = 0;
       try {
         await writeFittedWorkflow(options.out, async folder => {
           const fitted = await fitWorkflow(compiled.plan, options.data, {
             folder,
+            journal: journalOf(options.out),
             base: dirname(file),
             refine: compiled.withState,
             goldenRows: Number(options.goldenRows),
@@ -61,11 +65,17 @@ Then: \`merlon transform DIR\` for training data, \`transformWorkflow("DIR")\` i
             ...databaseOptions(options),
           });
           rows = fitted.rows;
+          resumed = fitted.resumed;
           return compiled.withState(fitted.states);
         });
+        removeJournal(options.out);
       } finally {
         progress.stop();
       }
+      if (resumed > 0)
+        process.stdout.write(
+          `  went on where a fit of the same program and data had been stopped: ${resumed} parts of it were done\n`,
+        );
       process.stdout.write(
         summary(`Fitted ${compiled.plan.name} to ${options.out}`, rows, performance.now() - started),
       );

@@ -16,7 +16,7 @@ export const printProgress = (): ProgressPrinter => (process.stderr.isTTY ? bar(
 function bar(): ProgressPrinter {
   const single = new cliProgress.SingleBar(
     {
-      format: "{doing} {bar} {percentage}% | {value}/{total} rows | {speed} rows/s",
+      format: "{doing} {bar} {percentage}% | {value}/{total} rows | {speed} rows/s | {left}",
       hideCursor: true,
       clearOnComplete: true,
       stream: process.stderr,
@@ -32,25 +32,31 @@ function bar(): ProgressPrinter {
         single.stop();
         doing = progress.doing;
         started = performance.now();
-        single.start(total, progress.rows, { doing, speed: "-" });
+        single.start(total, progress.rows, { doing, speed: "-", left: "" });
       }
       single.setTotal(total);
-      single.update(progress.rows, { doing, speed: perSecond(progress.rows, performance.now() - started) });
+      const ms = performance.now() - started;
+      const left = timeLeft(progress.rows, progress.totalRows, ms);
+      single.update(progress.rows, { doing, speed: perSecond(progress.rows, ms), left });
     },
     stop: () => single.stop(),
   };
 }
 
 function lines(): ProgressPrinter {
-  const started = performance.now();
-  let last = started;
+  let last = performance.now();
+  /** When each piece of work was first heard of: several go on side by side. */
+  const started = new Map<string, number>();
   return {
     onProgress({ doing, rows, totalRows }) {
       const now = performance.now();
+      if (!started.has(doing)) started.set(doing, now);
       if (now - last < EVERY_MS) return;
       last = now;
+      const ms = now - started.get(doing)!;
+      const left = timeLeft(rows, totalRows, ms);
       process.stderr.write(
-        `${doing}: ${rows}${totalRows === undefined ? "" : `/${totalRows}`} rows, ${perSecond(rows, now - started)} rows/s\n`,
+        `${doing}: ${rows}${totalRows === undefined ? "" : `/${totalRows}`} rows, ${perSecond(rows, ms)} rows/s${left && `, ${left}`}\n`,
       );
     },
     stop: () => {},
@@ -60,6 +66,13 @@ function lines(): ProgressPrinter {
 /** `1,234,567` of rows and milliseconds. */
 export const perSecond = (rows: number, ms: number): string =>
   Math.round(rows / Math.max(ms / 1000, 0.001)).toLocaleString("en-US");
+
+/** `12 s left`, `3 min left`; nothing while nobody knows. */
+export function timeLeft(rows: number, totalRows: number | undefined, ms: number): string {
+  if (totalRows === undefined || rows <= 0 || rows >= totalRows || ms < 500) return "";
+  const seconds = Math.ceil(((totalRows - rows) / rows) * (ms / 1000));
+  return seconds < 120 ? `${seconds} s left` : `${Math.round(seconds / 60)} min left`;
+}
 
 /** `✔ Fitted ranking: 1,000,000 rows in 0.23 s (4,347,826 rows/s)` */
 export const summary = (what: string, rows: number, ms: number): string =>

@@ -40,10 +40,7 @@ export async function loadArrow(
 ): Promise<void> {
   const names = [...types.keys()];
   const columns = names.map(name => `${identifier(name)} ${types.get(name)}`);
-  await database.run(
-    `CREATE OR REPLACE TEMP TABLE ${table} (${columns.join(", ") || "nothing INTEGER"})`,
-    "reading Arrow",
-  );
+  await database.run(`CREATE OR REPLACE TABLE ${table} (${columns.join(", ") || "nothing INTEGER"})`, "reading Arrow");
   const appender = await database.connection.createAppender(table);
   const duckTypes = Array.from({ length: appender.columnCount }, (_, c) => appender.columnType(c));
   for (const file of files)

@@ -26,6 +26,8 @@ export interface DataSource extends DataFiles {
   readonly place: readonly string[];
   /** Known without reading (Parquet), else undefined. */
   readonly rows: number | undefined;
+  /** Columns that are taken as they stand and that Parquet stores a dictionary of, in every file. */
+  readonly dictionaries: ReadonlySet<string>;
 }
 
 /** Files that globs, folders and paths name: sorted within each, in the order given. */
@@ -78,6 +80,7 @@ export async function openData(
       expressions: columns.map(col => sourceExpression(col, declaredType(col))),
       place: [],
       rows: undefined,
+      dictionaries: new Set(),
     };
   if (format === "arrow") {
     const wanted = [...new Set([...columns.map(col => col.name), ...keep])];
@@ -91,6 +94,7 @@ export async function openData(
       expressions: columns.map(col => sourceExpression(col, types.get(col.name)!)),
       place: [],
       rows: undefined,
+      dictionaries: new Set(),
     };
   }
   const counted = await database.rows(
@@ -102,17 +106,25 @@ export async function openData(
     throw fault(`${files.map(file => `\`${file}\``).join(", ")}: no rows. There is nothing to read.`);
   const relation = parquetRelation(files, columns);
   const types = await describe(database, relation, files[0]!);
+  const expressions = columns.map(col => sourceExpression(col, types.get(col.name)!));
+  const plain = columns.filter((col, i) => !col.list && expressions[i] === identifier(col.name));
+  const stored = await database.rows(
+    `SELECT path_in_schema FROM parquet_metadata(${texts(files)}) GROUP BY 1 HAVING bool_and(dictionary_page_offset IS NOT NULL)`,
+    "looking for dictionaries",
+  );
+  const listed = new Set(stored.map(([name]) => String(name)));
   return {
     files,
     format,
     relation,
-    expressions: columns.map(col => sourceExpression(col, types.get(col.name)!)),
+    expressions,
     // Columns of DuckDB's own, unless the data has some of these names.
     place:
       types.has("file_index") || types.has("file_row_number")
         ? ["row_number() OVER ()"]
         : ["file_index", "file_row_number"],
     rows,
+    dictionaries: new Set(plain.map(col => col.name).filter(name => listed.has(name))),
   };
 }
 

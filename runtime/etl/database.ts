@@ -30,7 +30,14 @@ export interface Database {
   /** Runs statements for their effect. `doing` completes "… failed: ". */
   run(sql: string, doing: string, onFraction?: (fraction: number) => void): Promise<void>;
   /** Runs one statement; its rows as JSON values, integers beyond 2^53 as strings. */
-  rows(sql: string, doing: string): Promise<Json[][]>;
+  rows(sql: string, doing: string, onFraction?: (fraction: number) => void): Promise<Json[][]>;
+  /** Threads that one statement may use by now. */
+  readonly threads: number;
+  setThreads(threads: number): Promise<void>;
+  /** Names of the tables that were made of fitted artefacts. */
+  readonly tables: Set<string>;
+  /** Another connection to the same tables and views, so that statements run side by side. It ends with this one. */
+  connect(): Promise<Database>;
   close(): Promise<void>;
 }
 
@@ -45,46 +52,79 @@ export async function openDatabase({ memoryLimit, threads }: DatabaseOptions = {
     throw explain(error, "opening DuckDB");
   });
   const connection = await instance.connect();
-  // Joins look rows up: what is fitted is the side to build on, whichever is larger.
+  await connection.run("SET GLOBAL TimeZone = 'UTC'");
+  const [[limit, cores]] = (
+    await connection.runAndReadAll("SELECT current_setting('memory_limit'), current_setting('threads')::INTEGER")
+  ).getRowsJson() as [[string, number]];
+  const shared: Shared = { instance, spill, threads: cores, forJoins: bytesOf(limit) / 4, tables: new Set() };
+  return database(shared, await prepare(connection));
+}
+
+/** What the connections of one database have in common. */
+interface Shared {
+  readonly instance: DuckDBInstance;
+  readonly spill: string;
+  threads: number;
+  /** Rows are joined with all tables at once, so together they must leave room for the work. */
+  forJoins: number;
+  readonly tables: Set<string>;
+}
+
+/** Joins look rows up: what is fitted is the side to build on, whichever is larger. */
+async function prepare(connection: DuckDBConnection): Promise<DuckDBConnection> {
   await connection.run(
-    "SET enable_progress_bar = true; SET enable_progress_bar_print = false; SET TimeZone = 'UTC'; SET disabled_optimizers = 'join_order,build_side_probe_side'",
+    "SET enable_progress_bar = true; SET enable_progress_bar_print = false; SET disabled_optimizers = 'join_order,build_side_probe_side'",
   );
-  const [[limit]] = (await connection.runAndReadAll("SELECT current_setting('memory_limit')")).getRowsJson() as [
-    [string],
-  ];
-  // Rows are joined with all tables at once, so together they must leave room for the work.
-  let forJoins = bytesOf(limit) / 4;
+  return connection;
+}
+
+function database(shared: Shared, connection: DuckDBConnection): Database {
   return {
     connection,
+    tables: shared.tables,
+    get threads() {
+      return shared.threads;
+    },
+    async setThreads(threads) {
+      await connection.run(`SET GLOBAL threads = ${threads}`);
+      shared.threads = threads;
+    },
     reserve(bytes) {
-      if (bytes > forJoins) return false;
-      forJoins -= bytes;
+      if (bytes > shared.forJoins) return false;
+      shared.forJoins -= bytes;
       return true;
     },
     async run(sql, doing, onFraction) {
-      const timer = onFraction && setInterval(() => onFraction(Math.max(0, connection.progress.percentage) / 100), 100);
-      try {
-        await connection.run(sql);
-      } catch (error) {
-        throw explain(error, doing);
-      } finally {
-        clearInterval(timer);
-      }
-      onFraction?.(1);
+      await watched(connection, doing, onFraction, () => connection.run(sql));
     },
-    async rows(sql, doing) {
-      try {
-        return (await connection.runAndReadAll(sql)).getRowsJson();
-      } catch (error) {
-        throw explain(error, doing);
-      }
+    async rows(sql, doing, onFraction) {
+      return watched(connection, doing, onFraction, async () => (await connection.runAndReadAll(sql)).getRowsJson());
     },
+    connect: async () => database(shared, await prepare(await shared.instance.connect())),
     async close() {
       connection.closeSync();
-      instance.closeSync();
-      await rm(spill, { recursive: true, force: true });
+      shared.instance.closeSync();
+      await rm(shared.spill, { recursive: true, force: true });
     },
   };
+}
+
+async function watched<T>(
+  connection: DuckDBConnection,
+  doing: string,
+  onFraction: ((fraction: number) => void) | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  const timer = onFraction && setInterval(() => onFraction(Math.max(0, connection.progress.percentage) / 100), 100);
+  try {
+    const result = await work();
+    onFraction?.(1);
+    return result;
+  } catch (error) {
+    throw explain(error, doing);
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /** `18.6 GiB` */

@@ -1,14 +1,12 @@
 /** A fitted `joinExternal` -> functions of a connection: a column of the file by key, and whether it has the key. */
 import { join } from "node:path";
-import { BOOLEAN, DuckDBScalarFunction } from "@duckdb/node-api";
 import type { DType } from "../../triton-protos/datatype.js";
 import type { ColumnRef, Step } from "../../triton-protos/plan.js";
 import { readFittedTable } from "../kernels/fitted-table.js";
 import { indexTuples } from "../kernels/tuple-index.js";
-import { type Column, rootRows } from "../plan/table.js";
+import { allocate, type Column, type Values } from "../plan/table.js";
+import { registerColumnFunction } from "./column-function.js";
 import type { Database } from "./database.js";
-import { readPiece } from "./read-columns.js";
-import { sqlType } from "./sql/literal.js";
 
 /** Name of the function that answers the file's column `i`, or whether the key was found. */
 export const fileLookup = (stepId: string, i: number | "found"): string =>
@@ -28,32 +26,22 @@ export async function registerFile(
     on,
     `step \`${step.id}\` (joinExternal)`,
   );
-  const typeOf = async (dtype: DType) =>
-    (await connection.runAndReadAll(`SELECT CAST(NULL AS ${sqlType(dtype)})`)).columnType(0);
-  const parameterTypes = await Promise.all(dtypes.map(typeOf));
-  const register = (name: string, returnType: Awaited<ReturnType<typeof typeOf>>, answer: (place: number) => unknown) =>
-    connection.registerScalarFunction(
-      DuckDBScalarFunction.create({
-        name,
-        parameterTypes,
-        returnType,
-        // A null key is a key.
-        specialHandling: true,
-        mainFunction(_info, input, output) {
-          const rows = rootRows(input.rowCount);
-          const found = places(dtypes.map((dtype, c): Column => ({ dtype, rows, ...readPiece(input, c, dtype) })));
-          for (let r = 0; r < rows.count; r++) output.setItem(r, answer(found[r]!) as never);
-          output.flush();
-        },
-      }),
-    );
-  register(fileLookup(step.id, "found"), BOOLEAN, place => place >= 0);
+  const register = (name: string, output: DType, answer: (found: Int32Array) => Pick<Column, "values" | "validity">) =>
+    registerColumnFunction(connection, { name, inputs: dtypes, output, run: keys => answer(places(keys)) });
+  register(fileLookup(step.id, "found"), "bool", found => ({
+    values: Uint8Array.from(found, place => Number(place >= 0)),
+  }));
   for (const [i, [name, dtype]] of Object.entries(columns).entries()) {
     const { values, validity } = table[name]!;
-    register(fileLookup(step.id, i), await typeOf(dtype), place => {
-      const value = values[place];
-      if (place < 0 || validity?.[place] === 0 || (typeof value === "number" && Number.isNaN(value))) return null;
-      return dtype === "bool" ? value === 1 : value;
+    register(fileLookup(step.id, i), dtype, found => {
+      const taken = allocate(dtype, found.length) as { [i: number]: unknown };
+      const present = new Uint8Array(found.length);
+      for (const [r, place] of found.entries())
+        if (place >= 0 && validity?.[place] !== 0) {
+          taken[r] = values[place];
+          present[r] = 1;
+        }
+      return { values: taken as unknown as Values, validity: present };
     });
   }
 }

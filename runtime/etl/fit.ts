@@ -4,22 +4,26 @@
  */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Json } from "@duckdb/node-api";
 import { datatype } from "../../triton-protos/datatype.js";
 import type { FittedOpKind, OpState } from "../../triton-protos/op-params.js";
 import { isFittedOp } from "../../triton-protos/op-params.js";
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import { GOLDEN_FILE, printGolden } from "../golden/golden-rows.js";
+import { type ConnectionPool, openPool } from "./connection-pool.js";
 import { findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
+import { type FitJournal, NO_JOURNAL, openJournal } from "./fit-journal.js";
 import { columnsRead, type Layers, nextWave, openLayers } from "./layers.js";
 import { learnDataStats } from "./learn-data-stats.js";
 import { learnColumnSimilarity, learnJoinExternal } from "./learn-external.js";
 import { learnJoinGroupby, learnTargetEncoding } from "./learn-groups.js";
 import { learnVocabularies } from "./learn-vocabularies.js";
+import type { Learning } from "./learning.js";
 import { openLookups } from "./lookups.js";
 import { makeGolden } from "./make-golden.js";
-import { type Also, type Asked, findMoments, type Moments } from "./moments.js";
+import { type Also, type Asked, findMoments, type Moments, type MomentsFound } from "./moments.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
 import type { SqlColumn } from "./sql/sql-form.js";
 import { STATE_FROM_MOMENTS } from "./state-from-moments.js";
@@ -32,15 +36,21 @@ export interface FitOptions extends DatabaseOptions {
   /** The plan again, with what is known so far: what is learnt may decide the dtypes, shapes and columns of the steps that follow. */
   readonly refine?: (states: ReadonlyMap<string, OpState[FittedOpKind]>) => Plan;
   readonly onProgress?: OnProgress;
+  /** Folder in which work that is done survives a kill; see `journalOf`. Without it a killed fit begins anew. */
+  readonly journal?: string;
   /** How many golden rows to keep in the folder; they need `refine`. @default 32 */
   readonly goldenRows?: number;
 }
 
 const GOLDEN_ROWS = 32;
+/** Rows at the front of the data that golden rows are taken from: for more, all of it would have to be read once more. */
+const FRONT = 50_000;
 
 export interface Fitted {
   readonly states: ReadonlyMap<string, OpState[FittedOpKind]>;
   readonly rows: number;
+  /** Pieces of work that an earlier run, which was killed, had done. */
+  readonly resumed: number;
 }
 
 /**
@@ -51,15 +61,20 @@ export interface Fitted {
  */
 export async function fitWorkflow(plan: Plan, data: string | readonly string[], options: FitOptions): Promise<Fitted> {
   const database = await openDatabase(options);
+  let journal = NO_JOURNAL;
   try {
     await registerHashFunctions(database.connection);
     const columns = columnsRead(plan);
-    const source = await openData(database, await findData(database, data), columns);
+    const found = await findData(database, data);
+    if (options.journal !== undefined) journal = openJournal(options.journal, options.folder, plan, found.files);
+    const source = await openData(database, found, columns);
     const lookups = openLookups(database, options.folder);
     const layers = await openLayers(database, source, columns, lookups);
     const fit: Fit = {
       database,
       layers,
+      pool: await openPool(database, database.threads),
+      journal,
       options,
       totalRows: source.rows,
       states: new Map(),
@@ -81,20 +96,22 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
         .filter(({ id }) => read.has(id))
         .map(step => withState(step, fit.states.get(step.id)));
       if (fitted.length === 0) continue;
-      await lookups.add(fitted, ref => layers.find(ref)!);
+      await lookups.add(fitted, layers);
       await layers.add(fitted);
     }
     if (fit.states.size === 0) await countRows(fit);
     const wanted = options.goldenRows ?? GOLDEN_ROWS;
     if (options.refine && wanted > 0) {
-      const golden = await makeGolden(database, lookups, options.refine(fit.states), "merlon_0", {
-        wanted,
-        total: fit.rows,
-        read: columns,
-      });
+      const fitted = options.refine(fit.states);
+      // A few rows need a few values of each vocabulary.
+      const few = openLookups(database, options.folder, "few rows");
+      const golden = await makeGolden(database, few, fitted, "merlon_0", { wanted, read: columns, front: FRONT });
       await writeFile(join(options.folder, GOLDEN_FILE), printGolden(golden));
     }
-    return { states: fit.states, rows: fit.rows };
+    return { states: fit.states, rows: fit.rows, resumed: journal.resumed };
+  } catch (error) {
+    journal.forget();
+    throw error;
   } finally {
     await database.close();
   }
@@ -103,6 +120,8 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
 interface Fit {
   readonly database: Database;
   readonly layers: Layers;
+  readonly pool: ConnectionPool;
+  readonly journal: FitJournal;
   readonly options: FitOptions;
   readonly totalRows: number | undefined;
   readonly states: Map<string, OpState[FittedOpKind]>;
@@ -130,9 +149,28 @@ const readBy = (step: AnyStep): readonly string[] =>
 const withState = (step: AnyStep, state: OpState[FittedOpKind] | undefined): AnyStep =>
   state === undefined ? step : ({ ...step, state } as AnyStep);
 
-/** One depth: counts and moments of every column in one statement, then each vocabulary. */
+/**
+ * One depth. Counts and moments of every column are one statement; beside it go the vocabularies and the tables of groups, one statement each.
+ * A statement that adds up floats must use one thread, so that its sums are the same every time: statements use one thread each, and the
+ * machine is filled by running as many as it has threads. Vocabularies are counts, which any number of threads add up alike: where there is
+ * less work than threads, they come last, with all threads.
+ */
 async function learn(fit: Fit, steps: readonly AnyStep[]): Promise<void> {
-  const { database, layers } = fit;
+  const { database } = fit;
+  const { threads } = database;
+  const counting = steps.filter(step => step.op === "categorify");
+  const others = steps.filter(step => step.op !== "categorify");
+  const pieces = steps.reduce((sum, step) => sum + (step.inputs.input?.length ?? 0), 0);
+  await database.setThreads(1);
+  const first = Promise.all([learnMoments(fit, steps), ...others.map(step => learnStep(fit, step))]);
+  if (pieces >= threads) await Promise.all([first, ...counting.map(step => learnStep(fit, step))]);
+  else await first;
+  await database.setThreads(threads);
+  if (pieces < threads) for (const step of counting) await learnStep(fit, step);
+}
+
+async function learnMoments(fit: Fit, steps: readonly AnyStep[]): Promise<void> {
+  const { layers, journal } = fit;
   const counted = steps.filter(step => !NULLS_COUNT.has(step.op) || STATE_FROM_MOMENTS[step.op as FittedOpKind]);
   const columns = counted.flatMap(step =>
     step.inputs.input!.map(ref => ({
@@ -141,30 +179,33 @@ async function learn(fit: Fit, steps: readonly AnyStep[]): Promise<void> {
       ...asked(step, layers.find(ref)!),
     })),
   );
-  const found = await findMoments(database, layers.view, columns, report(fit, "statistics"));
+  const unit = `moments of ${columns.map(({ step, name }) => `${step.id}.${name}`).join(", ")}`;
+  const find = (database: Database) => findMoments(database, layers.view, columns, report(fit, "statistics"));
+  const found = await journal.remember(unit, [], () => fit.pool.run(find) as Promise<MomentsFound & Json>);
   fit.rows = found.rows;
   if (found.rows === 0)
     throw new RuntimeFault("INVALID_ARGUMENT", "the data has no rows. There is nothing to learn from.");
   for (const [i, { step, name }] of columns.entries()) checkMoments(step, name, found.moments[i]!);
-  for (const step of steps) {
-    const mine = columns.flatMap((one, i) => (one.step === step ? [{ ...one, moments: found.moments[i]! }] : []));
+  for (const step of counted) {
     const fromMoments = STATE_FROM_MOMENTS[step.op as FittedOpKind];
-    if (fromMoments) {
-      const learnt = Object.fromEntries(
-        mine.map(({ name, moments, source }) => [name, fromMoments.keep(moments, source)]),
-      );
-      fit.states.set(step.id, { columns: learnt } as OpState[FittedOpKind]);
-    }
-    const learning = { database, layers, folder: fit.options.folder };
-    const base = fit.options.base ?? ".";
-    if (step.op === "joinExternal") fit.states.set(step.id, await learnJoinExternal(learning, step, base));
-    if (step.op === "columnSimilarity") fit.states.set(step.id, await learnColumnSimilarity(learning, step, base));
-    if (step.op === "dataStats") fit.states.set(step.id, await learnDataStats(database, layers, step));
-    if (step.op === "targetEncoding") fit.states.set(step.id, await learnTargetEncoding(learning, step));
-    if (step.op === "joinGroupby") fit.states.set(step.id, await learnJoinGroupby(learning, step));
-    if (step.op === "categorify")
-      fit.states.set(step.id, await learnVocabularies(learning, step, base, fit.files, what => report(fit, what)));
+    if (!fromMoments) continue;
+    const mine = columns.flatMap((one, i) => (one.step === step ? [{ ...one, moments: found.moments[i]! }] : []));
+    const learnt = mine.map(({ name, moments, source }) => [name, fromMoments.keep(moments, source)]);
+    fit.states.set(step.id, { columns: Object.fromEntries(learnt) } as OpState[FittedOpKind]);
   }
+}
+
+async function learnStep(fit: Fit, step: AnyStep): Promise<void> {
+  const learning: Learning = { pool: fit.pool, journal: fit.journal, layers: fit.layers, folder: fit.options.folder };
+  const base = fit.options.base ?? ".";
+  const keep = (state: OpState[FittedOpKind]) => fit.states.set(step.id, state);
+  if (step.op === "joinExternal") keep(await learnJoinExternal(learning, step, base));
+  if (step.op === "columnSimilarity") keep(await learnColumnSimilarity(learning, step, base));
+  if (step.op === "dataStats") keep(await learnDataStats(learning, step));
+  if (step.op === "targetEncoding") keep(await learnTargetEncoding(learning, step));
+  if (step.op === "joinGroupby") keep(await learnJoinGroupby(learning, step));
+  if (step.op === "categorify")
+    keep(await learnVocabularies(learning, step, base, fit.files, what => report(fit, what)));
 }
 
 /** What a step wants to know of a column, which may be about something made from it. */

@@ -1,6 +1,6 @@
 /** Folds as a function of a connection: the number of a row -> its fold, as the kernel deals them. */
-import { BIGINT, DuckDBScalarFunction } from "@duckdb/node-api";
 import { foldDealer } from "../kernels/mersenne-twister.js";
+import { registerColumnFunction } from "./column-function.js";
 import type { Database } from "./database.js";
 
 const registered = new WeakMap<object, Set<string>>();
@@ -13,17 +13,13 @@ export function registerFolds({ connection }: Database, kfold: number, seed: num
   if (known.has(name)) return name;
   known.add(name);
   const dealer = foldDealer(kfold, seed);
-  connection.registerScalarFunction(
-    DuckDBScalarFunction.create({
-      name,
-      parameterTypes: [BIGINT],
-      returnType: BIGINT,
-      mainFunction(_info, input, output) {
-        const rows = input.getColumnVector(0);
-        for (let i = 0; i < input.rowCount; i++) output.setItem(i, BigInt(dealer(Number(rows.getItem(i)))));
-        output.flush();
-      },
+  registerColumnFunction(connection, {
+    name,
+    inputs: ["int64"],
+    output: "int64",
+    run: ([rows]) => ({
+      values: BigInt64Array.from(rows!.values as BigInt64Array, row => BigInt(dealer(Number(row)))),
     }),
-  );
+  });
   return name;
 }

@@ -1,6 +1,6 @@
 /**
- * A step that looks groups of keys up -> tables of what its kernel makes of every key it knows, and of one that it does not: with these a join
- * answers as the kernel would, row by row.
+ * A step that looks groups of keys up -> tables of what its kernel makes of every key it knows, and of one that it does not: with these
+ * DuckDB answers as the kernel would, row by row.
  */
 import { join } from "node:path";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
@@ -10,18 +10,17 @@ import { readFittedTable } from "../kernels/fitted-table.js";
 import { prepareKernel } from "../kernels/index.js";
 import { allocate, type Column, type Rows, rootRows, type Values } from "../plan/table.js";
 import type { Database } from "./database.js";
+import { type DenseColumn, type DenseTable, denseRange, loadDense } from "./dense-table.js";
 import { loadTable, type NamedValues } from "./load-table.js";
 import { constant } from "./sql/literal.js";
 
 export interface GroupLookup {
-  /** Columns `k0`, … are the keys, `o0`, … what the step makes of them. */
-  readonly table: string;
   /** The step's input columns that are the keys. */
   readonly columns: readonly string[];
-  /** Whether null is a key. */
-  readonly nullable: boolean;
-  /** SQL of what each output is for a key that is not in the table. */
-  readonly unseen: readonly string[];
+  /** An expression for a row's outputs, to be evaluated once, where they have to be looked for. */
+  find(keys: readonly string[]): string | undefined;
+  /** Expressions of the outputs. `found` names what `find` made. */
+  outputs(keys: readonly string[], found: string): readonly string[];
 }
 
 type Lookup = Step<"targetEncoding"> | Step<"joinGroupby">;
@@ -51,24 +50,62 @@ export async function loadGroups(
     const made = (await kernel.run({ input }, { seed: 0n, parameters: new Map() })) as readonly Column[];
     const outputs = made.slice(g * perGroup, (g + 1) * perGroup);
     const table = `merlon_groups_${Buffer.from(step.id).toString("hex")}_${g}`;
-    const cells: NamedValues[] = [
-      ...keys.map(({ dtype, values, validity }, i) => ({
-        name: `k${i}`,
-        dtype,
-        values,
-        ...(validity && { validity }),
-      })),
-      ...outputs.map((col, i) => ({ name: `o${i}`, dtype: col.dtype, values: col.values, validity: presence(col) })),
-    ];
-    await loadTable(database, table, cells, known);
-    found.push({
-      table,
-      columns,
-      nullable: keys.some(({ validity }) => validity?.includes(0)),
-      unseen: outputs.map(col => literal(col, known)),
-    });
+    const [only] = keys;
+    const range = keys.length === 1 && !only!.validity ? denseRange(only!.dtype, only!.values) : undefined;
+    found.push(
+      range
+        ? denseGroups(
+            columns,
+            await loadDense(database, table, only!.values, range, twiceTheLast(outputs)),
+            outputs.length,
+          )
+        : await joinedGroups(database, table, columns, keys, outputs),
+    );
   }
   return found;
+}
+
+const denseGroups = (columns: readonly string[], dense: DenseTable, count: number): GroupLookup => ({
+  columns,
+  find: () => undefined,
+  outputs: ([key]) => Array.from({ length: count }, (_, i) => dense.value(i, key!)),
+});
+
+/** Null is a key that is not there. */
+const twiceTheLast = (outputs: readonly Column[]): readonly DenseColumn[] =>
+  outputs.map(col => {
+    const values = allocate(col.dtype, col.values.length + 1) as { [i: number]: unknown };
+    for (let i = 0; i < col.values.length; i++) values[i] = col.values[i];
+    values[col.values.length] = col.values.at(-1);
+    const present = presence(col);
+    return {
+      dtype: col.dtype,
+      values: values as unknown as Values,
+      validity: Uint8Array.of(...present, present.at(-1)!),
+    };
+  });
+
+/** Rows find their group by a join that answers one value: all outputs together. */
+async function joinedGroups(
+  database: Database,
+  table: string,
+  columns: readonly string[],
+  keys: readonly Column[],
+  outputs: readonly Column[],
+): Promise<GroupLookup> {
+  const count = keys[0]!.rows.count;
+  const cells: NamedValues[] = [
+    ...keys.map(({ dtype, values, validity }, i) => ({ name: `k${i}`, dtype, values, ...(validity && { validity }) })),
+    ...outputs.map((col, i) => ({ name: `o${i}`, dtype: col.dtype, values: col.values, validity: presence(col) })),
+  ];
+  await loadTable(database, table, cells, count);
+  return {
+    columns,
+    find: of =>
+      `(SELECT {${outputs.map((_, i) => `o${i}: t.o${i}`).join(", ")}} FROM ${table} t WHERE ${of.map((key, i) => `t.k${i} IS NOT DISTINCT FROM ${key}`).join(" AND ")})`,
+    outputs: (_keys, row) =>
+      outputs.map((col, i) => `CASE WHEN ${row} IS NULL THEN ${literal(col, count)} ELSE ${row}.o${i} END`),
+  };
 }
 
 const refuse = () => Promise.reject(new RuntimeFault("INTERNAL", "a workflow calls no model."));

@@ -1,12 +1,14 @@
 /** All steps of a fitted plan on a stack of layers, and what to select for its outputs. */
 import type { Plan } from "../../triton-protos/plan.js";
 import { type Layers, nextWave } from "./layers.js";
+import type { Lookups } from "./lookups.js";
 import { identifier } from "./sql/literal.js";
 
-export async function layPlan(layers: Layers, plan: Plan): Promise<readonly string[]> {
+export async function layPlan(layers: Layers, lookups: Lookups, plan: Plan): Promise<readonly string[]> {
   let rest = plan.steps;
   while (rest.length > 0) {
     const ready = nextWave(layers, rest);
+    await lookups.add(ready, layers);
     await layers.add(ready);
     rest = rest.filter(step => !ready.includes(step));
   }

@@ -9,7 +9,7 @@ import type { ColumnSchema } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
 import { carried, type DataSource } from "./data-source.js";
 import type { Database } from "./database.js";
-import { type Lookups, placeByFunction } from "./lookups.js";
+import { type Lookups, placeOfItem } from "./lookups.js";
 import { allPresent } from "./sql/dropna.js";
 import { registerExpressions } from "./sql/expression-functions.js";
 import { conditionOf } from "./sql/filter.js";
@@ -61,16 +61,6 @@ export function columnsRead(plan: Plan): readonly ColumnSchema[] {
   return plan.inputs.filter(col => read.has(col.name));
 }
 
-/** Finds columns of a plan by reference. */
-export function columnFinder(plan: Plan): (ref: ColumnRef) => ColumnSchema {
-  const columns = new Map(
-    [{ id: REQUEST_STEP, outputs: plan.inputs }, ...plan.steps].flatMap(({ id, outputs }) =>
-      outputs.map(col => [`${id}\n${col.name}`, col] as const),
-    ),
-  );
-  return ref => columns.get(`${ref.step}\n${ref.column}`)!;
-}
-
 /** `keep` names columns of the data that travel along under the aliases `k0`, `k1`, … */
 export async function openLayers(
   database: Database,
@@ -82,13 +72,15 @@ export async function openLayers(
   const known = new Map<string, SqlColumn>();
   let height = 0;
   let view = "merlon_0";
-  const name = (step: string, { name: column, dtype, list }: ColumnSchema): string => {
+  const name = (step: string, { name: column, dtype, list }: ColumnSchema, dictionary = false): string => {
     const sql = `c${known.size}`;
-    known.set(keyOf(step, column), { sql, dtype, ...(list && { list }) });
+    known.set(keyOf(step, column), { sql, dtype, ...(list && { list }), ...(dictionary && { dictionary }) });
     return sql;
   };
   const parts = [
-    ...columns.map((col, i) => `${source.expressions[i]} AS ${name(REQUEST_STEP, col)}`),
+    ...columns.map(
+      (col, i) => `${source.expressions[i]} AS ${name(REQUEST_STEP, col, source.dictionaries.has(col.name))}`,
+    ),
     ...carried(keep).map((column, i) => `${column} AS k${i}`),
   ];
   // A plan of constants alone reads nothing, yet has the rows of its data.
@@ -97,12 +89,12 @@ export async function openLayers(
   if (source.format !== "parquet") {
     // Text is parsed once, not once a statement.
     await database.run(
-      `CREATE OR REPLACE TEMP TABLE merlon_data AS SELECT ${select} FROM ${source.relation}`,
+      `CREATE OR REPLACE TABLE merlon_data AS SELECT ${select} FROM ${source.relation}`,
       "reading the data",
     );
     from = "SELECT *, rowid AS r0 FROM merlon_data";
   }
-  await database.run(`CREATE OR REPLACE TEMP VIEW ${view} AS ${from}`, "reading the data");
+  await database.run(`CREATE OR REPLACE VIEW ${view} AS ${from}`, "reading the data");
   const places = source.format === "parquet" ? source.place.map((_, i) => `r${i}`) : ["r0"];
   let joined = false;
   const find = (ref: Pick<ColumnRef, "step" | "column">) => known.get(keyOf(ref.step, ref.column));
@@ -117,19 +109,19 @@ export async function openLayers(
     find,
     async add(steps) {
       const conditions: string[] = [];
-      const joins = joining(lookups, view, height + 1);
+      const joins = lookingUp(lookups, view, height + 1);
       const added = steps.flatMap(step => {
         const inputs = (step.inputs.input ?? []).map(ref => find(ref)!);
         registerExpressions(database.connection, step, inputs);
         const condition = rowCondition(step, inputs);
         if (condition !== undefined) conditions.push(condition);
         const port = (name: string) => (step.inputs[name] ?? []).map(ref => find(ref)!);
-        const expressions = sqlOf(step, inputs, { ...joins, order: places, port });
+        const expressions = sqlOf(step, inputs, { ...joins, place: placeOfItem, order: places, port });
         return step.outputs.map((col, i) => `${expressions[i]} AS ${name(step.id, col)}`);
       });
       if (added.length === 0) return;
-      joined ||= joins.sql() !== "";
-      const below = view;
+      joined ||= joins.used;
+      const below = joins.from();
       const where = conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
       view = `merlon_${++height}`;
       const [only] = steps;
@@ -140,13 +132,13 @@ export async function openLayers(
         const first = places.map((place, i) => `min({${places.map(p => `${p}: ${p}`).join(", ")}}).${place} AS r${i}`);
         const keys = groupKeys(only, inputs);
         await database.run(
-          `CREATE OR REPLACE TEMP VIEW ${view} AS SELECT ${[...added, ...first].join(", ")} FROM ${below} WHERE ${keys.map(key => `${key} IS NOT NULL`).join(" AND ")} GROUP BY ${keys.join(", ")}`,
+          `CREATE OR REPLACE VIEW ${view} AS SELECT ${[...added, ...first].join(", ")} FROM ${below} WHERE ${keys.map(key => `${key} IS NOT NULL`).join(" AND ")} GROUP BY ${keys.join(", ")}`,
           "preparing the workflow",
         );
         return;
       }
       await database.run(
-        `CREATE OR REPLACE TEMP VIEW ${view} AS SELECT ${below}.*, ${added.join(", ")} FROM ${below}${joins.sql()}${where}`,
+        `CREATE OR REPLACE VIEW ${view} AS SELECT *, ${added.join(", ")} FROM ${below}${where}`,
         "preparing the workflow",
       );
     },
@@ -154,38 +146,38 @@ export async function openLayers(
 }
 
 /**
- * Joins of one layer: a scalar finds its row of a fitted table by a join, which is native and parallel, but hands the matching rows of a chunk
- * on before the others: rows are put in order at the end. What no join can reach goes through a function.
+ * Look-ups of one layer. A scalar finds its row of a fitted table by a subquery of one row, which DuckDB runs as a join that is native and
+ * parallel and hands every chunk of rows on whole; but it promises no order: rows are put in order at the end.
  */
-function joining(
+function lookingUp(
   lookups: Lookups,
   below: string,
   layer: number,
-): Pick<SqlContext, "place" | "groups"> & { sql(): string } {
-  const joins: string[] = [];
-  const join = (table: string, on: (alias: string) => string): string => {
-    const alias = `j${layer}_${joins.length}`;
-    joins.push(` LEFT JOIN ${table} ${alias} ON ${on(alias)}`);
+): Pick<SqlContext, "id" | "groups"> & { readonly used: boolean; from(): string } {
+  const found: string[] = [];
+  const find = (subquery: string): string => {
+    const alias = `j${layer}_${found.length}`;
+    found.push(`${subquery} AS ${alias}`);
     return alias;
   };
   return {
-    place(stepId, col, value) {
-      const table = col.list || value !== col.sql ? undefined : lookups.vocabulary(stepId, col.name);
-      if (table === undefined) return placeByFunction(stepId, col, value);
-      return `${join(table, alias => `${below}.${value} = ${alias}.value`)}.rowid`;
+    id(stepId, col) {
+      const lookup = lookups.id(stepId, col);
+      if (lookup.kind === "function") return `${lookup.name}(${col.sql})`;
+      if (lookup.kind === "dense") return lookup.table.value(0, col.sql);
+      return find(`(SELECT t.id FROM ${lookup.table} t WHERE t.value IS NOT DISTINCT FROM ${below}.${col.sql})`);
     },
     groups(stepId, keysOf) {
-      return lookups.groups(stepId)?.flatMap(({ table, columns, nullable, unseen }) => {
-        const same = nullable ? "IS NOT DISTINCT FROM" : "=";
-        const alias = join(table, alias =>
-          keysOf(columns)
-            .map((key, i) => `${below}.${key} ${same} ${alias}.k${i}`)
-            .join(" AND "),
-        );
-        return unseen.map((value, i) => `CASE WHEN ${alias}.rowid IS NULL THEN ${value} ELSE ${alias}.o${i} END`);
+      return lookups.groups(stepId)?.flatMap(({ columns, find: finding, outputs }) => {
+        const keys = keysOf(columns).map(key => key.sql);
+        const subquery = finding(keys.map(key => `${below}.${key}`));
+        return outputs(keys, subquery === undefined ? "" : find(subquery));
       });
     },
-    sql: () => joins.join(""),
+    get used() {
+      return found.length > 0;
+    },
+    from: () => (found.length > 0 ? `(SELECT *, ${found.join(", ")} FROM ${below})` : below),
   };
 }
 

@@ -3,29 +3,24 @@ import type { Json } from "@duckdb/node-api";
 import { datatype } from "../../triton-protos/datatype.js";
 import type { OpState } from "../../triton-protos/op-params.js";
 import type { Step } from "../../triton-protos/plan.js";
-import type { Database } from "./database.js";
-import type { Layers } from "./layers.js";
+import type { Learning } from "./learning.js";
 import type { SqlColumn } from "./sql/sql-form.js";
 
 type Stats = OpState["dataStats"]["columns"][string];
 
 /** A list column is described by its items. */
 export async function learnDataStats(
-  database: Database,
-  { view, find }: Pick<Layers, "view" | "find">,
+  { pool, layers: { view, find } }: Learning,
   step: Step<"dataStats">,
 ): Promise<OpState["dataStats"]> {
-  const columns: Record<string, Stats> = {};
-  for (const ref of step.inputs.input ?? []) {
+  const described = (step.inputs.input ?? []).map(async (ref): Promise<[string, Stats]> => {
     const column = find(ref)!;
     const values = `SELECT ${column.list ? `unnest(${column.sql})` : column.sql} AS v FROM ${view}`;
-    const [row] = await database.rows(
-      `SELECT ${statistics(column).join(", ")} FROM (${values})`,
-      "describing the data",
-    );
-    columns[ref.name] = read(column, row!);
-  }
-  return { columns };
+    const statement = `SELECT ${statistics(column).join(", ")} FROM (${values})`;
+    const [row] = await pool.run(database => database.rows(statement, "describing the data"));
+    return [ref.name, read(column, row!)];
+  });
+  return { columns: Object.fromEntries(await Promise.all(described)) };
 }
 
 function statistics({ dtype }: SqlColumn): readonly string[] {

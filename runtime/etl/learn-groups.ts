@@ -4,29 +4,22 @@ import { join } from "node:path";
 import type { OpParams, OpState } from "../../triton-protos/op-params.js";
 import type { Step } from "../../triton-protos/plan.js";
 import { printFittedTable } from "../kernels/fitted-table.js";
-import type { Database } from "./database.js";
 import { registerFolds } from "./fold-function.js";
 import { type Aggregate, groupTable } from "./group-table.js";
-import type { Layers } from "./layers.js";
+import type { Learning } from "./learning.js";
 import { findMoments } from "./moments.js";
 import { type SqlColumn, toFloat32 } from "./sql/sql-form.js";
-
-export interface GroupLearning {
-  readonly database: Database;
-  readonly layers: Layers;
-  readonly folder: string;
-}
 
 type Groups = OpState["targetEncoding"]["groups"][number][];
 
 export async function learnTargetEncoding(
-  learning: GroupLearning,
+  learning: Learning,
   step: Step<"targetEncoding">,
 ): Promise<OpState["targetEncoding"]> {
-  const { database, layers } = learning;
+  const { layers } = learning;
   const targets = step.inputs.target!.map(ref => ({ name: ref.name, column: layers.find(ref)! }));
   const asked = targets.map(({ column }) => ({ column, withMoments: true }));
-  const { moments } = await findMoments(database, layers.view, asked, () => undefined);
+  const moments = learning.pool.run(database => findMoments(database, layers.view, asked, () => undefined));
   const aggregates = targets.flatMap(({ name, column }): Aggregate[] => [
     { name: `count ${name}`, sql: `count(${column.sql})`, dtype: "int64" },
     { name: `sum ${name}`, sql: `coalesce(sum(CAST(${column.sql} AS DOUBLE)), 0)`, dtype: "float64" },
@@ -34,18 +27,16 @@ export async function learnTargetEncoding(
   const { foldMode, kfold = 3, foldSeed = 42 } = step.params;
   const groups = await learnGroups(learning, step, () => aggregates);
   if (foldMode) {
-    const fold = registerFolds(database, kfold, foldSeed);
+    const fold = await learning.pool.run(async database => registerFolds(database, kfold, foldSeed));
     const numbered = `(SELECT *, ${fold}(row_number() OVER (ORDER BY ${layers.places.join(", ")}) - 1) AS fold FROM ${layers.view})`;
     const folded = await learnGroups(learning, step, () => aggregates, numbered, { sql: "fold", dtype: "int64" });
     for (const [i, group] of groups.entries()) groups[i] = { ...group, folds: folded[i]!.table };
   }
-  return { means: Object.fromEntries(targets.map(({ name }, i) => [name, moments[i]!.mean])), groups };
+  const found = (await moments).moments;
+  return { means: Object.fromEntries(targets.map(({ name }, i) => [name, found[i]!.mean])), groups };
 }
 
-export async function learnJoinGroupby(
-  learning: GroupLearning,
-  step: Step<"joinGroupby">,
-): Promise<OpState["joinGroupby"]> {
+export async function learnJoinGroupby(learning: Learning, step: Step<"joinGroupby">): Promise<OpState["joinGroupby"]> {
   const { stats } = step.params;
   const values = (step.inputs.of ?? []).map(ref => ({ name: ref.name, column: learning.layers.find(ref)! }));
   const groups = await learnGroups(learning, step, group => [
@@ -77,30 +68,31 @@ const STATISTICS: Readonly<
 };
 
 async function learnGroups(
-  { database, layers, folder }: GroupLearning,
+  { pool, journal, layers, folder }: Learning,
   step: Step<"targetEncoding"> | Step<"joinGroupby">,
   aggregatesOf: (group: string) => readonly Aggregate[],
   view = layers.view,
   firstKey?: SqlColumn,
 ): Promise<Groups> {
   await mkdir(join(folder, "tables"), { recursive: true });
-  const groups: Groups = [];
-  for (const columns of step.params.groups) {
-    const name = columns.join("_");
-    const keys = columns.map(column => layers.find(step.inputs.input!.find(ref => ref.name === column)!)!);
-    const table = await groupTable(
-      database,
-      view,
-      firstKey ? [firstKey, ...keys] : keys,
-      aggregatesOf(name),
-      `grouping by ${columns.join(", ")}`,
-    );
-    // The step's id keeps apart what two operators learn of one key.
-    const file = `tables/${safe(step.id)}.${safe(name)}${firstKey ? ".folds" : ""}.arrow`;
-    await writeFile(join(folder, file), printFittedTable(table));
-    groups.push({ columns, table: file });
-  }
-  return groups;
+  return Promise.all(
+    step.params.groups.map(async columns => {
+      const name = columns.join("_");
+      const keys = columns.map(column => layers.find(step.inputs.input!.find(ref => ref.name === column)!)!);
+      const all = firstKey ? [firstKey, ...keys] : keys;
+      // The step's id keeps apart what two operators learn of one key.
+      const file = `tables/${safe(step.id)}.${safe(name)}${firstKey ? ".folds" : ""}.arrow`;
+      await journal.remember(file, [file], () =>
+        pool.run(async database => {
+          const doing = `grouping by ${columns.join(", ")}`;
+          const table = await groupTable(database, view, all, aggregatesOf(name), doing);
+          await writeFile(join(folder, file), printFittedTable(table));
+          return null;
+        }),
+      );
+      return { columns, table: file };
+    }),
+  );
 }
 
 const safe = (name: string): string => encodeURIComponent(name).replaceAll("*", "%2A");

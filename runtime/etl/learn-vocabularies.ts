@@ -7,9 +7,10 @@ import type { OpState } from "../../triton-protos/op-params.js";
 import type { Step } from "../../triton-protos/plan.js";
 import { printFittedTable } from "../kernels/fitted-table.js";
 import { printVocabulary } from "../kernels/vocabulary-file.js";
+import type { Database } from "./database.js";
 import { givenVocabulary } from "./given-vocabulary.js";
-import type { GroupLearning } from "./learn-groups.js";
-import { readAll } from "./read-columns.js";
+import type { Learning } from "./learning.js";
+import { readPacked } from "./read-packed.js";
 import type { SqlColumn } from "./sql/sql-form.js";
 import { learnVocabulary } from "./vocabulary-table.js";
 
@@ -21,7 +22,7 @@ type Report = (doing: string) => (fraction: number) => void;
  * @param taken names of vocabulary files that the fit has written; the step's are added
  */
 export async function learnVocabularies(
-  learning: GroupLearning,
+  learning: Learning,
   step: Step<"categorify">,
   base: string,
   taken: Set<string>,
@@ -35,29 +36,30 @@ export async function learnVocabularies(
     refs.map(ref => ref.name),
   );
   await mkdir(join(folder, "categories"), { recursive: true });
-  const known = new Map<string, State>();
-  for (const one of encoded) {
-    if (known.has(one.vocabulary)) continue;
+  const distinct = encoded.filter((one, i) => encoded.findIndex(other => other.vocabulary === one.vocabulary) === i);
+  const named = distinct.map(one => ({ one, file: vocabularyFile(taken, one.vocabulary, step.id) }));
+  const learnt = named.map(async ({ one, file }): Promise<[string, State]> => {
     // All columns of a group that the plan still has share one vocabulary.
     const columns = encoded.filter(other => other.vocabulary === one.vocabulary).flatMap(other => other.columns);
-    const made = await makeVocabulary(
-      learning,
-      step,
-      one,
-      columns.map(sourceOf),
-      base,
-      report(`vocabulary of ${one.vocabulary}`),
+    const unit = `vocabulary ${one.vocabulary} of ${step.id}`;
+    const count = await learning.journal.remember(unit, [file], () =>
+      learning.pool.run(async database => {
+        const sources = columns.map(sourceOf);
+        const onFraction = report(`vocabulary of ${one.vocabulary}`);
+        const made = await makeVocabulary({ ...learning, database }, step, one, sources, base, onFraction);
+        await writeFile(join(folder, file), made.bytes);
+        return made.count;
+      }),
     );
-    const file = vocabularyFile(taken, one.vocabulary, step.id);
-    await writeFile(join(folder, file), made.bytes);
-    known.set(one.vocabulary, { vocabulary: file, cardinality: 2 + one.numBuckets + made.count });
-  }
+    return [one.vocabulary, { vocabulary: file, cardinality: 2 + one.numBuckets + count }];
+  });
+  const known = new Map(await Promise.all(learnt));
   const states = step.params.singleTable ? stacked(known) : known;
   return { columns: Object.fromEntries(encoded.map(one => [one.output, states.get(one.vocabulary)!])) };
 }
 
 async function makeVocabulary(
-  learning: GroupLearning,
+  learning: Learning & { readonly database: Database },
   step: Step<"categorify">,
   { columns, vocabulary: name, numBuckets }: Encoding,
   sources: readonly SqlColumn[],
@@ -85,7 +87,7 @@ async function makeVocabulary(
 
 /** Tuples by falling count, then by their values, null first; one of nulls alone is null. */
 async function learnTuples(
-  { database, layers }: GroupLearning,
+  { database, layers }: Learning & { readonly database: Database },
   sources: readonly SqlColumn[],
   name: string,
   { freqThreshold, maxSize, numBuckets }: { freqThreshold: number; maxSize: number; numBuckets: number },
@@ -94,22 +96,22 @@ async function learnTuples(
   const keys = sources.map(({ sql, dtype }, i) => {
     // -0 and 0 are one value.
     const zero = datatype(dtype).kind === "float" ? " + 0" : "";
-    return { name: `key ${i}`, alias: `k${i}`, sql: `${sql}${zero}`, dtype };
+    return { name: `key ${i}`, alias: `c${i}`, sql: `${sql}${zero}`, dtype };
   });
   const kept = freqThreshold > 1 ? ` HAVING count(*) >= ${freqThreshold}` : "";
   const limit = maxSize > 0 ? ` LIMIT ${Math.max(0, maxSize - 2 - numBuckets)}` : "";
-  const table = `merlon_tuples_${Buffer.from(name).toString("hex")}`;
-  await database.run(
-    `CREATE OR REPLACE TEMP TABLE ${table} AS
-     SELECT ${keys.map(key => `CAST(${key.sql} AS ${datatype(key.dtype).duckdb}) AS ${key.alias}`).join(", ")}, count(*) AS count
+  const select = keys.map(key => `CAST(${key.sql} AS ${datatype(key.dtype).duckdb}) AS ${key.alias}`).join(", ");
+  const found = await readPacked(
+    database,
+    `SELECT ${select}, count(*) AS c${keys.length}
      FROM ${layers.view} WHERE NOT (${keys.map(key => `${key.sql} IS NULL`).join(" AND ")}) GROUP BY ${keys.map((_, i) => i + 1).join(", ")}${kept}
-     ORDER BY count DESC, ${keys.map(key => `${key.alias} NULLS FIRST`).join(", ")}${limit}`,
+     ORDER BY c${keys.length} DESC, ${keys.map(key => `${key.alias} NULLS FIRST`).join(", ")}${limit}`,
+    [...keys.map(key => key.dtype), "int64"],
     `counting the tuples of ${name}`,
-    onFraction,
+    { onFraction },
   );
-  const found = await readAll(database.connection, `SELECT * FROM ${table}`, [...keys.map(key => key.dtype), "int64"]);
-  const named = found.map((column, i) => [keys[i]?.name ?? "count", column] as const);
-  return { bytes: printFittedTable(Object.fromEntries(named)), count: found[0]!.rows.count };
+  const tuples = found.map((column, i) => [keys[i]?.name ?? "count", column] as const);
+  return { bytes: printFittedTable(Object.fromEntries(tuples)), count: (found.at(-1)!.values as BigInt64Array).length };
 }
 
 /** One table for all: the ids of a vocabulary, from that of null on, begin behind those of the last; 0 pads everywhere. */

@@ -1,10 +1,10 @@
-/** Columns over typed arrays -> a temporary table of DuckDB with the same rows in the same order. */
+/** Columns over typed arrays -> a table of DuckDB with the same rows in the same order. */
 import { DuckDBDataChunk } from "@duckdb/node-api";
 import bindings from "@duckdb/node-bindings";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import type { Values } from "../plan/table.js";
 import type { Database } from "./database.js";
-import { sqlType, text } from "./sql/literal.js";
+import { sqlType } from "./sql/literal.js";
 
 export interface NamedValues {
   /** A plain SQL name. */
@@ -24,7 +24,7 @@ export async function loadTable(
 ): Promise<void> {
   const doing = "loading a fitted table";
   await database.run(
-    `CREATE OR REPLACE TEMP TABLE ${table} (${columns.map(({ name, dtype }) => `${name} ${sqlType(dtype)}`).join(", ")})`,
+    `CREATE OR REPLACE TABLE ${table} (${columns.map(({ name, dtype }) => `${name} ${sqlType(dtype)}`).join(", ")})`,
     doing,
   );
   const appender = await database.connection.createAppender(table);
@@ -58,12 +58,4 @@ function writePiece(
     return isBool ? value === 1 : value;
   });
   chunk.setColumnValues(c, cells);
-}
-
-export async function tableExists(database: Database, table: string): Promise<boolean> {
-  const [[known]] = (await database.rows(
-    `SELECT count(*)::INTEGER FROM duckdb_tables() WHERE table_name = ${text(table)}`,
-    "loading a fitted table",
-  )) as [[number]];
-  return known > 0;
 }

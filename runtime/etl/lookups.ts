@@ -1,123 +1,219 @@
 /**
- * What `merlon fit` learnt, made known to DuckDB: vocabularies and tables of groups as tables that rows are joined with; where a join cannot
- * be had, as functions that run the kernel's own code.
+ * What `merlon fit` learnt, made known to DuckDB, each in the way that is fastest for the column that asks: a function that runs the kernel's
+ * own code, for columns whose distinct values Parquet lists; lists to count in, for integers that lie close together; else a table that rows
+ * are joined with. What does not fit into memory goes through functions.
  */
 import { join } from "node:path";
-import { DuckDBScalarFunction, INTEGER } from "@duckdb/node-api";
-import type { DType } from "../../triton-protos/datatype.js";
-import type { AnyStep, ColumnRef } from "../../triton-protos/plan.js";
+import { encodings } from "../../triton-protos/categorify-columns.js";
+import { type DType, datatype } from "../../triton-protos/datatype.js";
+import type { AnyStep, Step } from "../../triton-protos/plan.js";
 import { readsRowNumber } from "../../triton-protos/row-changes.js";
 import { indexValues } from "../kernels/value-index.js";
 import { readVocabulary, type Vocabulary } from "../kernels/vocabulary-file.js";
-import type { Values } from "../plan/table.js";
+import { allocate, type Values } from "../plan/table.js";
+import { registerColumnFunction } from "./column-function.js";
 import type { Database } from "./database.js";
+import { type DenseTable, denseRange, loadDense } from "./dense-table.js";
 import { registerFile } from "./file-lookup.js";
 import { type GroupLookup, loadGroups } from "./group-lookup.js";
-import { loadTable, tableExists } from "./load-table.js";
-import { readPiece } from "./read-columns.js";
+import type { Layers } from "./layers.js";
+import { loadTable } from "./load-table.js";
+import { idLayout } from "./sql/categorify.js";
 import { registerKernel, usesKernel } from "./sql/kernel-function.js";
 import { sqlType } from "./sql/literal.js";
-import type { SqlColumn, SqlContext } from "./sql/sql-form.js";
+import type { NamedColumn, SqlContext } from "./sql/sql-form.js";
 import { valuesTable } from "./vocabulary-table.js";
 
+/** How the ids of a scalar column are found. */
+export type IdLookup =
+  | { readonly kind: "function"; readonly name: string }
+  | { readonly kind: "dense"; readonly table: DenseTable }
+  /** Columns `value` and `id`; null is a value. */
+  | { readonly kind: "table"; readonly table: string };
+
 export interface Lookups {
-  /** Table with the column `value`; a row's number is the value's place. Undefined: there is a function. */
-  vocabulary(stepId: string, column: string): string | undefined;
+  id(stepId: string, column: NamedColumn): IdLookup;
   groups(stepId: string): readonly GroupLookup[] | undefined;
-  /** Makes known what fitted steps look up. `find` knows the columns that exist. */
-  add(steps: readonly AnyStep[], find: (ref: ColumnRef) => Pick<SqlColumn, "dtype" | "list">): Promise<void>;
+  /** Makes known what fitted steps look up, for the columns that the layers have. */
+  add(steps: readonly AnyStep[], layers: Pick<Layers, "find" | "view">): Promise<void>;
 }
 
-/** @param folder that artefacts are in */
-export function openLookups(database: Database, folder: string): Lookups {
-  const vocabularies = new Map<string, string>();
+/** A dictionary of Parquet's holds no more. */
+const DICTIONARY = 20_000;
+
+/**
+ * @param folder that artefacts are in
+ * @param size for a few rows only the part of a vocabulary that they need is made known
+ */
+export function openLookups(database: Database, folder: string, size: "any rows" | "few rows" = "any rows"): Lookups {
+  const ids = new Map<string, IdLookup>();
   const groups = new Map<string, readonly GroupLookup[]>();
   const known = new Set<string>();
+  const once = async (key: string, work: () => Promise<void>) => {
+    if (known.has(key)) return;
+    known.add(key);
+    await work();
+  };
   return {
-    vocabulary: (stepId, column) => vocabularies.get(placeName(stepId, column)),
+    id: (stepId, column) => ids.get(idKey(stepId, column))!,
     groups: stepId => groups.get(stepId),
-    async add(steps, find) {
-      for (const step of steps.filter(({ id }) => !known.has(id))) {
-        known.add(step.id);
-        if ((step.op === "targetEncoding" || step.op === "joinGroupby") && !readsRowNumber(step)) {
-          const found = await loadGroups(database, step, ref => find(ref).dtype, folder);
-          if (found) groups.set(step.id, found);
-          else await registerKernel(database, step, ref => find(ref).dtype, folder);
-        } else if (step.op === "joinExternal") await registerFile(database, step, ref => find(ref).dtype, folder);
-        else if (usesKernel(step)) await registerKernel(database, step, ref => find(ref).dtype, folder);
-        if (step.op !== "categorify" || usesKernel(step)) continue;
-        for (const ref of step.inputs.input!) {
-          const { vocabulary, cardinality } = step.state!.columns[ref.name]!;
-          const { dtype, list } = find(ref);
-          const read = () => readVocabulary(join(folder, vocabulary));
-          const place = { stepId: step.id, column: ref.name, dtype, isList: list !== undefined, size: cardinality };
-          const table = await defineVocabulary(database, place, read);
-          if (table !== undefined) vocabularies.set(placeName(step.id, ref.name), table);
-        }
+    async add(steps, layers) {
+      for (const step of steps) {
+        const dtypeOf = (ref: Parameters<Layers["find"]>[0]) => layers.find(ref)!.dtype;
+        if (step.op === "joinExternal") await once(step.id, () => registerFile(database, step, dtypeOf, folder));
+        if (step.op === "categorify" && !usesKernel(step)) {
+          for (const ref of step.inputs.input!) {
+            const column = { ...layers.find(ref)!, name: ref.name };
+            await once(idKey(step.id, column), async () => {
+              const place: VocabularyPlace = { step, column, folder, view: layers.view };
+              if (column.list) await definePlaces(database, place);
+              else ids.set(idKey(step.id, column), await defineIds(database, place, size));
+            });
+          }
+        } else if (usesKernel(step))
+          await once(step.id, async () => {
+            const looksUp = (step.op === "targetEncoding" || step.op === "joinGroupby") && !readsRowNumber(step);
+            const inputs = step.inputs.input!.map(ref => layers.find(ref)!);
+            // Asked once a distinct value, the kernel is the fastest; asked of a few rows too.
+            const isCheap = size === "few rows" || (inputs.length === 1 && inputs[0]!.dictionary === true);
+            const found = looksUp && !isCheap ? await loadGroups(database, step, dtypeOf, folder) : undefined;
+            if (found) groups.set(step.id, found);
+            else await registerKernel(database, step, dtypeOf, folder);
+          });
       }
     },
   };
 }
 
-/** Answers the table to join with. Of text in lists it makes an enum type, whose casts are native and parallel. */
-async function defineVocabulary(
-  database: Database,
-  { stepId, column, dtype, isList, size }: VocabularyPlace,
-  read: () => Vocabulary,
-): Promise<string | undefined> {
-  const name = placeName(stepId, column);
-  const canJoin = !isList && database.reserve(size * (dtype === "string" ? 80 : 40));
-  if (!canJoin && dtype !== "string") {
-    await registerPlaces(database, name, dtype, read().values);
-    return undefined;
-  }
-  const table = valuesTable(stepId, column);
-  // A fit has it already.
-  if (!(await tableExists(database, table))) {
-    const { values } = read();
-    await loadTable(database, table, [{ name: "value", dtype, values }], values.length);
-  }
-  if (canJoin) return table;
-  await database.run(
-    `CREATE TYPE ${name} AS ENUM (SELECT value FROM ${table} ORDER BY rowid)`,
-    `preparing the vocabulary of column \`${column}\``,
-  );
-  return undefined;
-}
+const idKey = (stepId: string, { name, dictionary }: NamedColumn): string =>
+  `${stepId}\n${name}${dictionary ? "\ndictionary" : ""}`;
 
 interface VocabularyPlace {
-  readonly stepId: string;
-  readonly column: string;
-  readonly dtype: DType;
-  readonly isList: boolean;
-  /** Values, nearly. */
-  readonly size: number;
+  readonly step: Step<"categorify">;
+  readonly column: NamedColumn;
+  readonly folder: string;
+  readonly view: string;
 }
 
-/** See `SqlContext.place`: for values that no join reaches. */
-export const placeByFunction: SqlContext["place"] = (stepId, { name, dtype }, value) =>
-  dtype === "string"
-    ? `enum_code(TRY_CAST(${value} AS ${placeName(stepId, name)}))`
-    : `nullif(${placeName(stepId, name)}(${value}), -1)`;
+const readOf = ({ step, column, folder }: VocabularyPlace): Vocabulary =>
+  readVocabulary(join(folder, step.state!.columns[column.name]!.vocabulary));
 
-async function registerPlaces({ connection }: Database, name: string, dtype: DType, distinct: Values): Promise<void> {
-  const places = indexValues(distinct);
-  const type = (await connection.runAndReadAll(`SELECT CAST(NULL AS ${sqlType(dtype)})`)).columnType(0);
-  connection.registerScalarFunction(
-    DuckDBScalarFunction.create({
-      name,
-      parameterTypes: [type],
-      returnType: INTEGER,
-      mainFunction(_info, input, output) {
-        // DuckDB answers NULL for NULL by itself.
-        const found = places(readPiece(input, 0, dtype).values);
-        for (let i = 0; i < found.length; i++) output.setItem(i, found[i]!);
-        output.flush();
-      },
-    }),
+/** Ids from `known` on by place; a single bucket's id is that of every unknown value. */
+interface Layout {
+  readonly nullId: number;
+  readonly unknown: number | undefined;
+  readonly known: number;
+  readonly dtype: "int32" | "int64";
+}
+
+async function defineIds(database: Database, place: VocabularyPlace, size: string): Promise<IdLookup> {
+  const { step, column } = place;
+  const { cardinality } = step.state!.columns[column.name]!;
+  const { numBuckets } = encodings(step.params, [column.name])[0]!;
+  const { nullId, first, known } = idLayout(step, column.name, numBuckets);
+  const layout: Layout = { nullId, unknown: numBuckets === 1 ? first : undefined, known, dtype: step.params.outDtype };
+  const name = `merlon_ids_${hex(step.id, column.name)}${column.dictionary ? "_d" : ""}`;
+  if (size === "any rows") {
+    if (column.dictionary && cardinality <= DICTIONARY)
+      return defineFunction(database, name, column.dtype, readOf(place).values, layout);
+    const isInteger = ["int", "uint"].includes(datatype(column.dtype).kind);
+    const values = isInteger ? readOf(place).values : undefined;
+    const range = values && denseRange(column.dtype, values);
+    if (values && range && database.reserve(range.span * 8))
+      return { kind: "dense", table: await loadDense(database, name, values, range, [idColumn(values, layout)]) };
+    if (!database.reserve(cardinality * (column.dtype === "string" ? 80 : 40)))
+      return defineFunction(database, name, column.dtype, values ?? readOf(place).values, layout);
+  }
+  const source = await valuesIn(database, place);
+  const needed = size === "few rows" ? ` WHERE c0 IN (SELECT ${column.sql} FROM ${place.view})` : "";
+  const id = (of: string) => `CAST(${of} AS ${sqlType(layout.dtype)})`;
+  await database.run(
+    `CREATE OR REPLACE TABLE ${name} AS SELECT c0 AS value, ${id(`rowid + ${known}`)} AS id FROM ${source}${needed}
+     UNION ALL SELECT CAST(NULL AS ${sqlType(column.dtype)}), ${id(String(nullId))}`,
+    `preparing the vocabulary of column \`${column.name}\``,
   );
+  return { kind: "table", table: name };
 }
+
+function idColumn(keys: Values, { nullId, unknown, known, dtype }: Layout) {
+  const count = keys.length;
+  const values = allocate(dtype, count + 2) as { [i: number]: unknown };
+  const of = dtype === "int64" ? BigInt : Number;
+  for (let i = 0; i < count; i++) values[i] = of(known + i);
+  values[count] = of(nullId);
+  values[count + 1] = of(unknown ?? 0);
+  const validity = unknown === undefined ? new Uint8Array(count + 2).fill(1, 0, count + 1) : undefined;
+  return { dtype, values: values as unknown as Values, ...(validity && { validity }) };
+}
+
+function defineFunction(
+  { connection }: Database,
+  name: string,
+  dtype: DType,
+  distinct: Values,
+  { nullId, unknown, known, dtype: output }: Layout,
+): IdLookup {
+  const places = indexValues(distinct);
+  registerColumnFunction(connection, {
+    name,
+    inputs: [dtype],
+    output,
+    run([col]) {
+      const { values, validity } = col!;
+      const found = places(values);
+      const isFloat = datatype(dtype).kind === "float";
+      const present = unknown === undefined && found.includes(-1) ? new Uint8Array(found.length).fill(1) : undefined;
+      for (let i = 0; i < found.length; i++) {
+        const isNull = validity?.[i] === 0 || (isFloat && Number.isNaN(values[i]));
+        if (!isNull && found[i]! < 0 && present) present[i] = 0;
+        found[i] = isNull ? nullId : found[i]! < 0 ? (unknown ?? 0) : known + found[i]!;
+      }
+      return {
+        values: output === "int32" ? found : BigInt64Array.from(found, BigInt),
+        ...(present && { validity: present }),
+      };
+    },
+  });
+  return { kind: "function", name };
+}
+
+/** The table with the vocabulary's values, in order; a fit has it already. */
+async function valuesIn(database: Database, place: VocabularyPlace): Promise<string> {
+  const table = valuesTable(place.step.id, place.column.name);
+  if (database.tables.has(table)) return table;
+  const { values } = readOf(place);
+  await loadTable(database, table, [{ name: "c0", dtype: place.column.dtype, values }], values.length);
+  database.tables.add(table);
+  return table;
+}
+
+/** For items of lists, which no join reaches. Of text it makes an enum type, whose casts are native and parallel. */
+async function definePlaces(database: Database, place: VocabularyPlace): Promise<void> {
+  const { step, column } = place;
+  const name = placeName(step.id, column.name);
+  if (column.dtype === "string") {
+    await database.run(
+      `CREATE TYPE ${name} AS ENUM (SELECT c0 FROM ${await valuesIn(database, place)} ORDER BY rowid)`,
+      `preparing the vocabulary of column \`${column.name}\``,
+    );
+    return;
+  }
+  const places = indexValues(readOf(place).values);
+  registerColumnFunction(database.connection, {
+    name,
+    inputs: [column.dtype],
+    output: "int32",
+    run: ([col]) => ({ values: places(col!.values) }),
+  });
+}
+
+/** See `SqlContext.place`. */
+export const placeOfItem: SqlContext["place"] = (stepId, { name, dtype }, item) =>
+  dtype === "string"
+    ? `enum_code(TRY_CAST(${item} AS ${placeName(stepId, name)}))`
+    : `nullif(${placeName(stepId, name)}(${item}), -1)`;
+
+const hex = (...parts: readonly string[]): string => Buffer.from(parts.join("\n")).toString("hex");
 
 /** Names in SQL differ by more than case, whatever is in them. */
-const placeName = (stepId: string, column: string): string =>
-  `merlon_place_${Buffer.from(`${stepId}\n${column}`).toString("hex")}`;
+const placeName = (stepId: string, column: string): string => `merlon_place_${hex(stepId, column)}`;

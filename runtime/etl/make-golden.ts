@@ -8,56 +8,44 @@ import type { GoldenRows } from "../golden/golden-rows.js";
 import type { DataSource } from "./data-source.js";
 import type { Database } from "./database.js";
 import { layPlan } from "./lay-plan.js";
-import { columnFinder, columnsRead, openLayers } from "./layers.js";
+import { columnsRead, openLayers } from "./layers.js";
 import type { Lookups } from "./lookups.js";
-import { identifier } from "./sql/literal.js";
 
 /**
  * @param base view of the data
  * @param read what its columns `c0`, … are: more than the plan reads, where a fit has dropped some
  * @param wanted how many rows
- * @param total rows there are
+ * @param front take them from so many rows at the front of the data @default all
  */
 export async function makeGolden(
   database: Database,
   lookups: Lookups,
   plan: Plan,
   base: string,
-  { wanted, total, read }: { readonly wanted: number; readonly total: number; readonly read: readonly ColumnSchema[] },
+  { wanted, read, front }: { readonly wanted: number; readonly read: readonly ColumnSchema[]; readonly front?: number },
 ): Promise<GoldenRows> {
   const columns = columnsRead(plan);
   const doing = "taking golden rows";
-  const every = Math.max(1, Math.floor(total / wanted));
   const names = columns.map((_, i) => `c${i}`);
-  // A row's place within its file, which every kind of data has.
-  const place =
-    (
-      await database.rows(
-        `SELECT count(*)::INTEGER FROM duckdb_columns() WHERE table_name = '${base}' AND column_name = 'r1'`,
-        doing,
-      )
-    )[0]![0] === 1
-      ? "r1"
-      : "r0";
   const picked =
-    columns.map(col => `c${read.findIndex(one => one.name === col.name)} AS ${identifier(col.name)}`).join(", ") ||
-    "1 AS nothing";
+    columns.map((col, i) => `c${read.findIndex(one => one.name === col.name)} AS g${i}`).join(", ") || "1 AS nothing";
+  const numbered = `SELECT ${picked}, row_number() OVER () AS n, count(*) OVER () AS total FROM (SELECT * FROM ${base}${front === undefined ? "" : ` LIMIT ${front}`})`;
   await database.run(
-    `CREATE OR REPLACE TEMP TABLE merlon_golden AS SELECT ${picked} FROM ${base} WHERE ${place} % ${every} = 0 ORDER BY ALL LIMIT ${wanted}`,
+    `CREATE OR REPLACE TABLE merlon_golden AS SELECT * EXCLUDE (n, total) FROM (${numbered}) WHERE (n - 1) % greatest(1, total // ${wanted}) = 0 ORDER BY n LIMIT ${wanted}`,
     doing,
   );
   const source: DataSource = {
     files: [],
     format: "table",
     relation: "merlon_golden",
-    expressions: columns.map(col => identifier(col.name)),
+    expressions: columns.map((_, i) => `g${i}`),
     place: [],
     rows: undefined,
+    dictionaries: new Set(),
   };
-  await lookups.add(plan.steps, columnFinder(plan));
   const layers = await openLayers(database, source, columns, lookups);
   const inputs = await database.rows(`SELECT ${names.join(", ") || "1"} FROM ${layers.view} ORDER BY r0`, doing);
-  const outputs = await layPlan(layers, plan);
+  const outputs = await layPlan(layers, lookups, plan);
   const made = await database.rows(`SELECT ${outputs.join(", ")} FROM ${layers.view}${layers.order}`, doing);
   const schemas = plan.outputs.map(output => output.schema);
   return {

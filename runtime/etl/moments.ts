@@ -1,6 +1,6 @@
 /**
  * Columns of a view -> how many values each has, their mean and deviation, and on request extremes and median, in one statement for the scalars and
- * one for each list. One thread does it: sums of floats depend on their order, and a fit must give the same file every time.
+ * one for each list. One thread has to do it: sums of floats depend on their order, and a fit must give the same file every time.
  */
 import type { Json } from "@duckdb/node-api";
 import { datatype } from "../../triton-protos/datatype.js";
@@ -34,61 +34,61 @@ export interface MomentsFound {
   readonly moments: readonly Moments[];
 }
 
+/** The connection must use one thread. */
 export async function findMoments(
   database: Database,
   view: string,
   asked: readonly Asked[],
   onFraction: (fraction: number) => void,
 ): Promise<MomentsFound> {
-  const [[before]] = (await database.rows("SELECT current_setting('threads')", "reading settings")) as [[string]];
-  await database.run("SET threads = 1", "changing settings");
-  const timer = setInterval(() => onFraction(Math.max(0, database.connection.progress.percentage) / 100), 100);
-  try {
-    const doing = "computing statistics";
-    const scalars = asked.filter(({ column }) => !column.list);
-    const parts = scalars.flatMap(asked => aggregates(asked, asked.column.sql));
-    const [row] = (await database.rows(`SELECT ${["count(*)::DOUBLE", ...parts].join(", ")} FROM ${view}`, doing)) as [
+  const doing = "computing statistics";
+  const scalars = asked.filter(({ column }) => !column.list);
+  const parts = scalars.flatMap((one, i) => aggregates(one, one.column.sql, `f${i}`));
+  const finite = scalars.flatMap((one, i) =>
+    one.withMoments ? [`${finiteOf(one.column, one.column.sql)} AS f${i}`] : [],
+  );
+  const from = finite.length > 0 ? `(SELECT *, ${finite.join(", ")} FROM ${view})` : view;
+  const statement = `SELECT ${["count(*)::DOUBLE", ...parts].join(", ")} FROM ${from}`;
+  const [row] = (await database.rows(statement, doing, onFraction)) as [Json[]];
+  let next = 1;
+  const moments: Moments[] = [];
+  for (const one of asked) {
+    const { column } = one;
+    if (!column.list) {
+      const width = 4 + (one.also?.length ?? 0);
+      moments.push(read(row.slice(next, next + width), one.also));
+      next += width;
+      continue;
+    }
+    const items = `SELECT v, ${finiteOf(column, "v")} AS f FROM (SELECT unnest(${column.sql}) AS v FROM ${view})`;
+    const [found] = (await database.rows(`SELECT ${aggregates(one, "v", "f").join(", ")} FROM (${items})`, doing)) as [
       Json[],
     ];
-    let next = 1;
-    const moments: Moments[] = [];
-    for (const one of asked) {
-      const { column } = one;
-      if (!column.list) {
-        const width = 4 + (one.also?.length ?? 0);
-        moments.push(read(row.slice(next, next + width), one.also));
-        next += width;
-        continue;
-      }
-      const items = `SELECT unnest(${column.sql}) AS v FROM ${view}`;
-      const [found] = (await database.rows(`SELECT ${aggregates(one, "v").join(", ")} FROM (${items})`, doing)) as [
-        Json[],
-      ];
-      moments.push(read(found, one.also));
-    }
-    onFraction(1);
-    return { rows: Number(row[0] ?? 0), moments };
-  } finally {
-    clearInterval(timer);
-    await database.run(`SET threads = ${before}`, "changing settings");
+    moments.push(read(found, one.also));
   }
+  return { rows: Number(row[0] ?? 0), moments };
 }
+
+/** Of a column that may hold infinities the rest, which has statistics; float64. */
+const finiteOf = ({ dtype }: SqlColumn, value: string): string =>
+  datatype(dtype).kind === "float"
+    ? `CASE WHEN isfinite(${value}) THEN CAST(${value} AS DOUBLE) END`
+    : `CAST(${value} AS DOUBLE)`;
 
 /** Four that are always there (count, infinite, mean, std), then what else was asked for. */
-function aggregates({ column, withMoments, also = [] }: Asked, value: string): readonly string[] {
-  return [...basic(column, value, withMoments), ...also.map(what => `${EXPRESSIONS[what](value, column)}`)];
+function aggregates({ column, withMoments, also = [] }: Asked, value: string, finite: string): readonly string[] {
+  return [...basic(column, value, finite, withMoments), ...also.map(what => `${EXPRESSIONS[what](value, column)}`)];
 }
 
-function basic({ dtype }: SqlColumn, value: string, withMoments: boolean): readonly string[] {
+function basic({ dtype }: SqlColumn, value: string, finite: string, withMoments: boolean): readonly string[] {
   const count = `count(${value})::DOUBLE`;
-  const asDouble = `CAST(${value} AS DOUBLE)`;
   const isFloat = datatype(dtype).kind === "float";
-  const infinite = isFloat ? `(count(*) FILTER (WHERE isinf(${value})))::DOUBLE` : "0::DOUBLE";
-  if (!withMoments) return [count, infinite, "0::DOUBLE", "0::DOUBLE"];
+  const without = isFloat ? `count_if(isinf(${value}))::DOUBLE` : "0::DOUBLE";
+  if (!withMoments) return [count, without, "0::DOUBLE", "0::DOUBLE"];
+  const deviation = `stddev_samp(${finite})`;
   // Integers sum exactly.
-  if (!isFloat) return [count, infinite, `avg(${dtype === "bool" ? asDouble : value})`, `stddev_samp(${asDouble})`];
-  const finite = `FILTER (WHERE isfinite(${value}))`;
-  return [count, infinite, `favg(${asDouble}) ${finite}`, `stddev_samp(${asDouble}) ${finite}`];
+  if (!isFloat) return [count, "0::DOUBLE", `avg(${dtype === "bool" ? finite : value})`, deviation];
+  return [count, `(count(${value}) - count(${finite}))::DOUBLE`, `favg(${finite})`, deviation];
 }
 
 const EXPRESSIONS: Readonly<Record<Also, (value: string, column: SqlColumn) => string>> = {

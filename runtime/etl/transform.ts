@@ -14,7 +14,7 @@ import { type DataFiles, findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, glob, type OnProgress, openDatabase } from "./database.js";
 import { refuseForeign, writeSchemas } from "./fitted-folder.js";
 import { layPlan } from "./lay-plan.js";
-import { columnFinder, columnsRead, openLayers } from "./layers.js";
+import { columnsRead, openLayers } from "./layers.js";
 import { type Lookups, openLookups } from "./lookups.js";
 import { didYouMean } from "./nearest-name.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
@@ -65,7 +65,6 @@ export async function transformWorkflow(
     const found = await findData(database, data);
     refuseOverwrite(found, out);
     const lookups = openLookups(database, folder);
-    await lookups.add(plan.steps, columnFinder(plan));
     staging = stagingFolder(out);
     const job: Job = { database, lookups, plan, keep, onProgress: options.onProgress, done: 0 };
     if (toFile) {
@@ -110,12 +109,13 @@ async function selectFrom(job: Job, files: DataFiles, shuffle: TransformOptions[
   const columns = columnsRead(plan);
   const source = await openData(database, files, columns, keep, files.files.length === 1);
   const layers = await openLayers(database, source, columns, lookups, keep);
-  const select = [...(await layPlan(layers, plan)), ...keep.map((name, i) => `k${i} AS ${identifier(name)}`)].join(
-    ", ",
-  );
+  const select = [
+    ...(await layPlan(layers, lookups, plan)),
+    ...keep.map((name, i) => `k${i} AS ${identifier(name)}`),
+  ].join(", ");
   const sql = `SELECT ${select} FROM ${layers.view}${layers.order}`;
   if (!shuffle) return { sql, rows: source.rows };
-  await database.run(`CREATE OR REPLACE TEMP TABLE merlon_rows AS ${sql}`, "transforming", report(job, source.rows));
+  await database.run(`CREATE OR REPLACE TABLE merlon_rows AS ${sql}`, "transforming", report(job, source.rows));
   return { sql: `SELECT * FROM merlon_rows ORDER BY hash(rowid, ${shuffle.seed}), rowid`, rows: source.rows };
 }
 
@@ -177,7 +177,7 @@ async function writeFolder(
     return files.map(file => relative(folder, file));
   }
   await database.run(
-    `CREATE OR REPLACE TEMP TABLE merlon_split AS ${statement.sql}`,
+    `CREATE OR REPLACE TABLE merlon_split AS ${statement.sql}`,
     "transforming",
     report(job, statement.rows),
   );

@@ -1,10 +1,10 @@
 /**
  * Vocabularies inside DuckDB: learnt from a column, kept as a table, and read out for the Arrow file.
  */
-import { type DType, datatype } from "../../triton-protos/datatype.js";
-import type { Vocabulary } from "../kernels/vocabulary-file.js";
+import { datatype } from "../../triton-protos/datatype.js";
+import type { PrintedVocabulary } from "../kernels/vocabulary-file.js";
 import type { Database } from "./database.js";
-import { readAll } from "./read-columns.js";
+import { readPacked } from "./read-packed.js";
 import { sqlType } from "./sql/literal.js";
 import type { SqlColumn } from "./sql/sql-form.js";
 
@@ -15,7 +15,7 @@ export async function learnVocabulary(
   sources: readonly SqlColumn[],
   limits: { readonly freqThreshold: number; readonly maxSize: number; readonly numBuckets: number },
   onFraction: (fraction: number) => void,
-): Promise<Vocabulary> {
+): Promise<PrintedVocabulary> {
   const { stepId, column, view } = place;
   const { freqThreshold, maxSize, numBuckets } = limits;
   const { dtype } = sources[0]!;
@@ -26,21 +26,18 @@ export async function learnVocabulary(
   const counted = `SELECT value${zero} AS value, count(*) AS count FROM (${values}) WHERE value IS NOT NULL GROUP BY 1`;
   const kept = freqThreshold > 1 ? ` HAVING count(*) >= ${freqThreshold}` : "";
   const limit = maxSize > 0 ? ` LIMIT ${Math.max(0, maxSize - 2 - numBuckets)}` : "";
-  const table = valuesTable(stepId, column);
-  const type = sqlType(dtype);
-  await database.run(
-    `CREATE TEMP TABLE ${table} AS SELECT CAST(value AS ${type}) AS value, count FROM (${counted}${kept}) ORDER BY count DESC, value${limit}`,
+  const keep = valuesTable(stepId, column);
+  const [found, counts] = await readPacked(
+    database,
+    `SELECT CAST(value AS ${sqlType(dtype)}) AS c0, count AS c1 FROM (${counted}${kept}) ORDER BY count DESC, value${limit}`,
+    [dtype, "int64"],
     `counting the values of column \`${column}\``,
-    onFraction,
+    { keep, onFraction },
   );
-  return readTable(database, table, dtype);
+  database.tables.add(keep);
+  return { dtype, values: found!.values, counts: counts!.values as BigInt64Array };
 }
 
-async function readTable(database: Database, table: string, dtype: DType): Promise<Vocabulary> {
-  const [values, counts] = await readAll(database.connection, `SELECT value, count FROM ${table}`, [dtype, "int64"]);
-  return { dtype, values: values!.values, counts: counts!.values as BigInt64Array };
-}
-
-/** The table of a vocabulary: column `value`; a row's number is the place. */
+/** The table of a vocabulary: column `c0`; a row's number is the place. */
 export const valuesTable = (stepId: string, column: string): string => `merlon_values_${hex(stepId, column)}`;
 const hex = (...parts: readonly string[]): string => Buffer.from(parts.join("\n")).toString("hex");

@@ -1,5 +1,6 @@
 /**
- * A table that `merlon fit` learnt, as an Arrow IPC file: key columns (which may hold null) and value columns. One row a key.
+ * A table that `merlon fit` learnt, as an Arrow IPC file: key columns (which may hold null) and value columns. One row a key. Reading maps
+ * numbers onto the file's own buffers and decodes strings once.
  */
 import { readFileSync } from "node:fs";
 import {
@@ -18,31 +19,48 @@ import {
   vectorFromArray,
 } from "apache-arrow";
 import { readArrowColumns } from "../../triton-protos/artefacts/arrow-columns.js";
+import type { DType } from "../../triton-protos/datatype.js";
 import { RuntimeFault } from "../errors.js";
-import { type Column, rootRows } from "../plan/table.js";
+import { type Column, rootRows, type Values } from "../plan/table.js";
 
 /** Columns by name, all of the same rows. */
 export type FittedTable = Readonly<Record<string, Column>>;
 
+/** Text as Arrow lays it out: value i is `bytes[offsets[i]] … bytes[offsets[i + 1] - 1]`, UTF-8. */
+export interface PackedTexts {
+  readonly offsets: Int32Array;
+  readonly bytes: Uint8Array;
+}
+
+/** A column to print; text may come packed, so that it need not be decoded to be written. */
+export interface PrintedColumn {
+  readonly dtype: DType;
+  readonly values: Values | PackedTexts;
+  readonly validity?: Uint8Array;
+}
+
 /** The bytes of the file: equal for equal tables. */
-export function printFittedTable(table: FittedTable): Uint8Array {
+export function printFittedTable(table: Readonly<Record<string, PrintedColumn>>, mayBeNull = true): Uint8Array {
   const vectors = Object.entries(table).map(([name, col]) => [name, vectorOf(col)] as const);
-  const fields = vectors.map(([name, vector]) => new Field(name, vector.type as DataType, true));
+  const fields = vectors.map(([name, vector]) => new Field(name, vector.type as DataType, mayBeNull));
   const schema = new Schema(fields);
-  const length = Object.values(table)[0]?.rows.count ?? 0;
+  const length = vectors[0]?.[1].length ?? 0;
   const children = vectors.map(([, vector]) => vector.data[0]!);
   const data = makeData({ type: new Struct(fields), length, nullCount: 0, children });
   return tableToIPC(new Table(schema, new RecordBatch(schema, data)), "file");
 }
 
-function vectorOf({ dtype, values, validity }: Column): Vector {
+function vectorOf({ dtype, values, validity }: PrintedColumn): Vector {
   const known = (i: number) => validity?.[i] !== 0;
+  const nullBitmap = validity && bitmapOf(validity);
+  if ("offsets" in values) {
+    const packed = { type: new Utf8(), valueOffsets: values.offsets, data: values.bytes };
+    return makeVector(makeData(nullBitmap ? { ...packed, nullBitmap } : packed));
+  }
   if (dtype === "string") {
-    if (values.length > 0)
-      return vectorFromArray(
-        Array.from(values as readonly string[], (v, i) => (known(i) ? v : null)),
-        new Utf8(),
-      );
+    const texts = values as readonly string[];
+    if (texts.length > 0)
+      return vectorFromArray(validity ? texts.map((v, i) => (known(i) ? v : null)) : texts, new Utf8());
     return makeVector(makeData({ type: new Utf8(), valueOffsets: new Int32Array(1), data: new Uint8Array(0) }));
   }
   if (dtype === "bool")
@@ -51,25 +69,33 @@ function vectorOf({ dtype, values, validity }: Column): Vector {
       new Bool(),
     );
   const plain = makeVector(values as Int32Array) as Vector;
-  if (!validity) return plain;
-  const nullBitmap = new Uint8Array(Math.ceil(validity.length / 8));
-  for (let i = 0; i < validity.length; i++) if (validity[i] === 1) nullBitmap[i >> 3]! |= 1 << (i & 7);
+  if (!nullBitmap) return plain;
   return makeVector(
     makeData({ type: plain.type as DataType, length: values.length, nullBitmap, data: values as Int32Array } as never),
   ) as Vector;
 }
 
-/** @throws RuntimeFault naming the file and what is wrong with it */
-export function readFittedTable(file: string): FittedTable {
+function bitmapOf(validity: Uint8Array): Uint8Array {
+  const bits = new Uint8Array(Math.ceil(validity.length / 8));
+  for (let i = 0; i < validity.length; i++) if (validity[i] === 1) bits[i >> 3]! |= 1 << (i & 7);
+  return bits;
+}
+
+/**
+ * @param what the file is, for messages
+ * @throws RuntimeFault naming the file and what is wrong with it
+ */
+export function readFittedTable(file: string, what = "fitted table"): FittedTable {
   try {
     const columns = readArrowColumns(readFileSync(file));
     const rows = rootRows(Object.values(columns)[0]?.values.length ?? 0);
     return Object.fromEntries(Object.entries(columns).map(([name, col]) => [name, { ...col, rows }]));
   } catch (error) {
-    throw new RuntimeFault(
-      "INTERNAL",
-      `fitted table \`${file}\` cannot be read: ${(error as Error).message}. Run \`merlon fit\` again.`,
-      { cause: error },
-    );
+    throw unreadable(what, file, error as Error);
   }
 }
+
+export const unreadable = (what: string, file: string, error: Error): RuntimeFault =>
+  new RuntimeFault("INTERNAL", `${what} \`${file}\` cannot be read: ${error.message}. Run \`merlon fit\` again.`, {
+    cause: error,
+  });

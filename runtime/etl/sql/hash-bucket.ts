@@ -12,7 +12,7 @@ export const hashBucket: SqlForm<"hashBucket"> = (step, inputs, context) =>
 /** The column's hashes (UBIGINT): pandas' own, the same bits as the kernel's `hashValues`. Never NULL. */
 export function hashOf(col: SqlColumn): SqlColumn {
   const { kind, bytes, duckdb } = datatype(col.dtype);
-  if (kind === "string") return eachAs(col, "uint64", v => `merlon_hash_string(${v})`);
+  if (kind === "string" || col.dictionary) return eachAs(col, "uint64", v => `merlon_hash_${col.dtype}(${v})`);
   const unsigned = sqlType(`uint${bytes * 8}` as DType);
   const bits = eachAs(col, "uint64", v => {
     if (kind === "float") {

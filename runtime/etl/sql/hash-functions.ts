@@ -1,38 +1,32 @@
 /**
- * Registers on a connection what `hashOf` calls: pandas' integer mix as macros, and its string hash as a function that runs the
- * kernel's own code on each chunk.
+ * Registers on a connection what `hashOf` calls: the kernel's own hash as a function of each dtype, which sees text, and of a column that Parquet
+ * stores as a dictionary each distinct value once; for other numbers pandas' integer mix as macros, which are native.
  */
-import { type DuckDBConnection, DuckDBScalarFunction, UBIGINT, VARCHAR } from "@duckdb/node-api";
+import type { DuckDBConnection } from "@duckdb/node-api";
+import { DATATYPES } from "../../../triton-protos/datatype.js";
 import { hashValues } from "../../kernels/pandas-hash.js";
-import { rootRows } from "../../plan/table.js";
+import { registerColumnFunction } from "../column-function.js";
 
 export async function registerHashFunctions(connection: DuckDBConnection): Promise<void> {
-  connection.registerScalarFunction(
-    DuckDBScalarFunction.create({
-      name: "merlon_hash_string",
-      parameterTypes: [VARCHAR],
-      returnType: UBIGINT,
-      // DuckDB would answer NULL for NULL by itself; pandas has a hash for it.
-      specialHandling: true,
-      mainFunction(_info, input, output) {
-        const texts = input.getColumnVector(0);
-        const values = new Array<string>(input.rowCount);
-        const validity = new Uint8Array(input.rowCount);
-        for (let i = 0; i < values.length; i++) {
-          const value = texts.getItem(i);
-          values[i] = typeof value === "string" ? value : "";
-          validity[i] = value === null ? 0 : 1;
-        }
-        const hashes = hashValues({ dtype: "string", rows: rootRows(values.length), values, validity });
-        const wide = new BigUint64Array(hashes.buffer);
-        for (let i = 0; i < wide.length; i++) output.setItem(i, wide[i]!);
-        output.flush();
-      },
-    }),
-  );
-  const multiply = (a: string, b: string) =>
-    `CAST((CAST(${a} AS UHUGEINT) * ${b}::UHUGEINT) & 18446744073709551615::UHUGEINT AS UBIGINT)`;
-  await connection.run(`CREATE TEMP MACRO merlon_mix_1(x) AS ${multiply("xor(x, x >> 30)", "13787848793156543929")}`);
-  await connection.run(`CREATE TEMP MACRO merlon_mix_2(x) AS ${multiply("xor(x, x >> 27)", "10723151780598845931")}`);
-  await connection.run("CREATE TEMP MACRO merlon_mix_3(x) AS xor(x, x >> 31)");
+  for (const { name, duckdb } of DATATYPES)
+    if (duckdb !== null)
+      registerColumnFunction(connection, {
+        name: `merlon_hash_${name}`,
+        inputs: [name],
+        output: "uint64",
+        run: ([col]) => ({ values: new BigUint64Array(hashValues(col!).buffer) }),
+      });
+  await connection.run(`CREATE MACRO merlon_mix_1(x) AS ${multiply("xor(x, x >> 30)", 0xbf58476d1ce4e5b9n)}`);
+  await connection.run(`CREATE MACRO merlon_mix_2(x) AS ${multiply("xor(x, x >> 27)", 0x94d049bb133111ebn)}`);
+  await connection.run("CREATE MACRO merlon_mix_3(x) AS xor(x, x >> 31)");
+}
+
+/** The product modulo 2^64, in halves of 32 bits: SQL has no multiplication that wraps round, and 128 bits are slow. */
+function multiply(x: string, by: bigint): string {
+  const [low, high] = [by & 0xffffffffn, by >> 32n];
+  const mask = "4294967295::UBIGINT";
+  const [a, b] = [`((${x}) & ${mask})`, `((${x}) >> 32)`];
+  const first = `(${a} * ${low}::UBIGINT)`;
+  const middle = `((((${b} * ${low}::UBIGINT) & ${mask}) + ((${a} * ${high}::UBIGINT) & ${mask}) + (${first} >> 32)) & ${mask})`;
+  return `(${middle} * 4294967296::UBIGINT + (${first} & ${mask}))`;
 }

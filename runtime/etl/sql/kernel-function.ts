@@ -1,17 +1,15 @@
 /**
  * Operators that look keys up in a fitted table, in SQL: one function an output, which runs the operator's own kernel on each chunk.
  */
-import { DuckDBScalarFunction } from "@duckdb/node-api";
 import type { DType } from "../../../triton-protos/datatype.js";
 import type { OpKind } from "../../../triton-protos/op-params.js";
 import type { AnyStep, ColumnRef, Step } from "../../../triton-protos/plan.js";
 import { ROW_PORT, readsRowNumber } from "../../../triton-protos/row-changes.js";
 import { RuntimeFault } from "../../errors.js";
 import { prepareKernel } from "../../kernels/index.js";
-import { type Column, rootRows } from "../../plan/table.js";
+import type { Column } from "../../plan/table.js";
+import { registerColumnFunction } from "../column-function.js";
 import type { Database } from "../database.js";
-import { readPiece } from "../read-columns.js";
-import { sqlType } from "./literal.js";
 import type { SqlColumn, SqlContext } from "./sql-form.js";
 
 const THROUGH_KERNEL: ReadonlySet<OpKind> = new Set<OpKind>(["columnSimilarity", "joinGroupby", "targetEncoding"]);
@@ -31,7 +29,7 @@ export const throughKernel = <K extends OpKind>(
   context: SqlContext,
 ): readonly string[] => {
   const refs = step.inputs.input ?? [];
-  const keysOf = (names: readonly string[]) => names.map(name => inputs[refs.findIndex(ref => ref.name === name)]!.sql);
+  const keysOf = (names: readonly string[]) => names.map(name => inputs[refs.findIndex(ref => ref.name === name)]!);
   const args = inputs.map(col => col.sql);
   // The narrowing of a generic step is lost on the union.
   const numbered = readsRowNumber(step as unknown as AnyStep);
@@ -53,33 +51,16 @@ export async function registerKernel(
   const numbered = readsRowNumber(step);
   const dtypes = [...step.inputs.input!.map(dtypeOf), ...(numbered ? ["int64" as const] : [])];
   const kernel = await prepareKernel(step, { folder, models: { describe: refuse, infer: refuse } });
-  const typeOf = async (dtype: DType) =>
-    (await connection.runAndReadAll(`SELECT CAST(NULL AS ${sqlType(dtype)})`)).columnType(0);
-  const parameterTypes = await Promise.all(dtypes.map(typeOf));
   for (const [i, { dtype }] of step.outputs.entries())
-    connection.registerScalarFunction(
-      DuckDBScalarFunction.create({
-        name: nameOf(step.id, i),
-        parameterTypes,
-        returnType: await typeOf(dtype),
-        // A null key is a key.
-        specialHandling: true,
-        mainFunction(_info, input, output) {
-          const rows = rootRows(input.rowCount);
-          const columns = dtypes.map((of, c): Column => ({ dtype: of, rows, ...readPiece(input, c, of) }));
-          const given = numbered ? { input: columns.slice(0, -1), [ROW_PORT]: columns.slice(-1) } : { input: columns };
-          const made = kernel.run(given, { seed: 0n, parameters: new Map() }) as readonly Column[];
-          const { values, validity } = made[i]!;
-          const isBool = dtype === "bool";
-          for (let r = 0; r < rows.count; r++)
-            output.setItem(
-              r,
-              validity?.[r] === 0 || Number.isNaN(values[r]) ? null : isBool ? values[r] === 1 : values[r]!,
-            );
-          output.flush();
-        },
-      }),
-    );
+    registerColumnFunction(connection, {
+      name: nameOf(step.id, i),
+      inputs: dtypes,
+      output: dtype,
+      run(columns) {
+        const given = numbered ? { input: columns.slice(0, -1), [ROW_PORT]: columns.slice(-1) } : { input: columns };
+        return (kernel.run(given, { seed: 0n, parameters: new Map() }) as readonly Column[])[i]!;
+      },
+    });
 }
 
 const nameOf = (stepId: string, output: number): string =>

@@ -12,6 +12,8 @@ export interface SqlColumn {
   readonly sql: string;
   readonly dtype: DType;
   readonly list?: ColumnSchema["list"];
+  /** It is read as it stands from Parquet that stores a dictionary of its values: a function of it runs once a distinct value. */
+  readonly dictionary?: true;
 }
 
 export interface SqlContext {
@@ -19,14 +21,18 @@ export interface SqlContext {
   readonly order: readonly string[];
   /** Columns of a port. */
   port(name: string): readonly SqlColumn[];
-  /** An expression for a value's place (from 0) in a column's vocabulary; NULL outside it. */
-  place(stepId: string, column: SqlColumn & { readonly name: string }, value: string): string;
+  /** An expression for the id of a scalar's value, or of null; NULL for a value outside the vocabulary. */
+  id(stepId: string, column: NamedColumn): string;
+  /** An expression for the place (from 0) of a list's item in the column's vocabulary; NULL outside it. */
+  place(stepId: string, column: NamedColumn, item: string): string;
   /**
-   * The outputs of a step that looks groups of keys up, in order, by joins; undefined where there are none for it.
-   * `keysOf` turns names of input columns into the columns' own.
+   * The outputs of a step that looks groups of keys up, in order; undefined where its kernel has to be asked.
+   * `keysOf` turns names of input columns into the columns.
    */
-  groups(stepId: string, keysOf: (names: readonly string[]) => readonly string[]): readonly string[] | undefined;
+  groups(stepId: string, keysOf: (names: readonly string[]) => readonly SqlColumn[]): readonly string[] | undefined;
 }
+
+export type NamedColumn = SqlColumn & { readonly name: string };
 
 export type SqlForm<K extends OpKind> = (
   step: Step<K>,

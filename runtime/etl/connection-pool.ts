@@ -1,0 +1,24 @@
+/** One database -> as many connections as may work side by side; work waits for a free one. */
+import type { Database } from "./database.js";
+
+export interface ConnectionPool {
+  run<T>(work: (database: Database) => Promise<T>): Promise<T>;
+}
+
+export async function openPool(database: Database, size: number): Promise<ConnectionPool> {
+  const free = [database];
+  while (free.length < size) free.push(await database.connect());
+  const waiting: ((database: Database) => void)[] = [];
+  return {
+    async run(work) {
+      const mine = free.pop() ?? (await new Promise<Database>(resolve => waiting.push(resolve)));
+      try {
+        return await work(mine);
+      } finally {
+        const next = waiting.shift();
+        if (next) next(mine);
+        else free.push(mine);
+      }
+    },
+  };
+}

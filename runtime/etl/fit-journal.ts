@@ -1,0 +1,111 @@
+/**
+ * What a fit has learnt so far, in a folder beside its output, so that one that was killed goes on where it was. What is kept holds for one
+ * program and one state of the data files; a fit of anything else begins anew.
+ */
+import { createHash } from "node:crypto";
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import type { Json } from "@duckdb/node-api";
+import { type Plan, printPlan } from "../../triton-protos/plan.js";
+
+export interface FitJournal {
+  /** Pieces of work that an earlier run had done. */
+  readonly resumed: number;
+  /**
+   * Does a piece of work, unless it was done: then its value and its files come from the journal.
+   * @param unit name of the piece, the same in every run
+   * @param files what the work writes, relative to the fitted folder
+   */
+  remember<T extends Json>(unit: string, files: readonly string[], work: () => Promise<T>): Promise<T>;
+  /** The fit is done, or cannot be done. */
+  forget(): void;
+}
+
+/** A journal that keeps nothing. */
+export const NO_JOURNAL: FitJournal = { resumed: 0, remember: (_unit, _files, work) => work(), forget() {} };
+
+/** `etl/ranking` -> `etl/.merlon-fit-ranking` */
+export const journalOf = (out: string): string => join(dirname(resolve(out)), `.merlon-fit-${basename(resolve(out))}`);
+
+/** Where a fit has arrived in its place there is nothing to go on with. */
+export const removeJournal = (out: string): void => rmSync(journalOf(out), { recursive: true, force: true });
+
+/**
+ * @param at the journal's folder
+ * @param folder the fitted folder to be; on the same file system
+ */
+export function openJournal(at: string, folder: string, plan: Plan, files: readonly string[]): FitJournal {
+  const state = files.map(file => {
+    const { size, mtimeMs } = statSync(file);
+    return [resolve(file), size, mtimeMs];
+  });
+  const key = hash(JSON.stringify(["merlon/fit", 1, printPlan(plan), state]));
+  const keyFile = join(at, "key");
+  if (read(keyFile) !== key) {
+    rmSync(at, { recursive: true, force: true });
+    mkdirSync(at, { recursive: true });
+    writeFileSync(keyFile, key);
+  }
+  const journal = {
+    resumed: 0,
+    async remember<T extends Json>(unit: string, made: readonly string[], work: () => Promise<T>): Promise<T> {
+      const entry = join(at, `${hash(unit)}.json`);
+      const known = read(entry);
+      if (known !== undefined && bring(at, folder, made)) {
+        journal.resumed++;
+        return (JSON.parse(known) as { value: T }).value;
+      }
+      const value = await work();
+      keep(at, folder, made, entry, JSON.stringify({ unit, value }));
+      return value;
+    },
+    forget: () => rmSync(at, { recursive: true, force: true }),
+  };
+  return journal;
+}
+
+const hash = (text: string): string => createHash("sha256").update(text).digest("hex");
+const keptName = (file: string): string => hash(file).slice(0, 32);
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+function bring(at: string, folder: string, files: readonly string[]): boolean {
+  try {
+    for (const file of files) linkSync(join(at, keptName(file)), join(folder, file));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The files first, then the entry that says they are there. A journal that cannot be written only costs the next run time. */
+function keep(at: string, folder: string, files: readonly string[], entry: string, text: string): void {
+  try {
+    for (const file of files) {
+      const handle = openSync(join(folder, file), "r");
+      fsyncSync(handle);
+      closeSync(handle);
+      rmSync(join(at, keptName(file)), { force: true });
+      linkSync(join(folder, file), join(at, keptName(file)));
+    }
+    writeFileSync(`${entry}.${process.pid}`, text);
+    renameSync(`${entry}.${process.pid}`, entry);
+  } catch {}
+}
