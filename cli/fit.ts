@@ -1,6 +1,7 @@
 /** `merlon fit FILE --data GLOB --out DIR`: learns what a workflow's operators need to know. */
 import { dirname } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import type { SparkOptions } from "../runtime/etl/spark/session.js";
 import { printProgress, summary } from "./progress.js";
 
 interface Options {
@@ -9,6 +10,10 @@ interface Options {
   readonly memoryLimit?: string;
   readonly threads?: string;
   readonly goldenRows: string;
+  readonly engine: string;
+  readonly sparkMaster?: string;
+  readonly sparkConf?: string[];
+  readonly sparkPython?: string;
 }
 
 export const fitCommand = (): Command =>
@@ -23,12 +28,23 @@ export const fitCommand = (): Command =>
     .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
     .option("--threads <n>", "how many threads DuckDB may use")
     .option("--golden-rows <n>", "rows of the data to keep in the folder for `merlon verify`; 0 for none", "32")
+    .addOption(engineOption())
+    .option(
+      "--spark-master <url>",
+      "where Spark runs: local[4], yarn, spark://host:7077 (default: SPARK_MASTER, else local[*])",
+    )
+    .option("--spark-conf <settings...>", "Spark's configuration, as spark.executor.memory=8g")
+    .option(
+      "--spark-python <file>",
+      "Python with pyspark, pandas and pyarrow (default: MERLON_SPARK_PYTHON, else python3)",
+    )
     .addHelpText(
       "after",
       `
 Examples:
   $ merlon fit ranking.workflow.ts --data 'events/*.parquet' --out etl/ranking
   $ merlon fit user.workflow.ts --data users.csv --out etl/user --memory-limit 2GB
+  $ merlon fit ranking.workflow.ts --data 's3a://events/' --out etl/ranking --engine spark --spark-master yarn
 
 The same data gives the same folder, byte for byte. After an error or a kill the old folder is still there, and a fit
 that was killed goes on where it was, if program and data are the same.
@@ -63,6 +79,7 @@ Then: \`merlon transform DIR\` for training data, \`transformWorkflow("DIR")\` i
             goldenRows: Number(options.goldenRows),
             onProgress: progress.onProgress,
             ...databaseOptions(options),
+            ...sparkOptions(options),
           });
           rows = fitted.rows;
           resumed = fitted.resumed;
@@ -89,3 +106,29 @@ export const databaseOptions = ({
   ...(memoryLimit !== undefined && { memoryLimit }),
   ...(threads !== undefined && { threads: Number(threads) }),
 });
+
+export const engineOption = (): Option =>
+  new Option("--engine <name>", "what runs the statements: DuckDB in this process, or Spark")
+    .choices(["duckdb", "spark"])
+    .default("duckdb");
+
+/** Where `--engine spark` asks for it, how Spark is reached. */
+export function sparkOptions({
+  engine,
+  sparkMaster,
+  sparkConf = [],
+  sparkPython,
+}: Pick<Options, "engine" | "sparkMaster" | "sparkConf" | "sparkPython">): { spark?: SparkOptions } {
+  if (engine !== "spark") {
+    const given = sparkMaster ?? sparkConf[0] ?? sparkPython;
+    if (given !== undefined) throw new Error(`\`${given}\` is for Spark. Add \`--engine spark\`.`);
+    return {};
+  }
+  const odd = sparkConf.find(one => !/^[^=]+=/.test(one));
+  if (odd !== undefined) throw new Error(`--spark-conf takes NAME=VALUE. Got ${odd}.`);
+  const conf = Object.fromEntries(
+    sparkConf.map(one => [one.slice(0, one.indexOf("=")), one.slice(one.indexOf("=") + 1)]),
+  );
+  const python = sparkPython ?? process.env.MERLON_SPARK_PYTHON;
+  return { spark: { master: sparkMaster ?? process.env.SPARK_MASTER ?? "local[*]", conf, ...(python && { python }) } };
+}

@@ -1,6 +1,6 @@
 /** `merlon transform WORKFLOW_DIR --data GLOB --out FILE|DIR`: applies a fitted workflow to data. */
 import { Command } from "commander";
-import { databaseOptions } from "./fit.js";
+import { databaseOptions, engineOption, sparkOptions } from "./fit.js";
 import { names } from "./names.js";
 import { printProgress, summary } from "./progress.js";
 
@@ -13,6 +13,10 @@ interface Options {
   readonly outFiles?: string;
   readonly shuffle?: true | string;
   readonly partitionBy?: string[];
+  readonly engine: string;
+  readonly sparkMaster?: string;
+  readonly sparkConf?: string[];
+  readonly sparkPython?: string;
 }
 
 export const transformCommand = (): Command =>
@@ -30,6 +34,13 @@ export const transformCommand = (): Command =>
     .option("--partition-by <columns>", "make folders of these columns' values, as Hive has them", names)
     .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
     .option("--threads <n>", "how many threads DuckDB may use")
+    .addOption(engineOption())
+    .option("--spark-master <url>", "where Spark runs (default: SPARK_MASTER, else local[*])")
+    .option("--spark-conf <settings...>", "Spark's configuration, as spark.executor.memory=8g")
+    .option(
+      "--spark-python <file>",
+      "Python with pyspark, pandas and pyarrow (default: MERLON_SPARK_PYTHON, else python3)",
+    )
     .addHelpText(
       "after",
       `
@@ -46,14 +57,24 @@ Rows stay in their order unless they are shuffled. A folder that is read may hav
       const { transformWorkflow } = await import("../runtime/etl/transform.js");
       const progress = printProgress();
       try {
-        const { rows } = await transformWorkflow(workflow, options.data, options.out, {
+        const { spark } = sparkOptions(options);
+        const chosen = {
           ...(options.keep && { keep: options.keep }),
           ...(options.outFiles !== undefined && { outFiles: Number(options.outFiles) }),
           ...(options.shuffle !== undefined && { shuffle: { seed: seedOf(options.shuffle) } }),
           ...(options.partitionBy && { partitionBy: options.partitionBy }),
           onProgress: progress.onProgress,
           ...databaseOptions(options),
-        });
+        };
+        const { rows } = spark
+          ? await (await import("../runtime/etl/spark/transform-on-spark.js")).transformOnSpark(
+              workflow,
+              options.data,
+              options.out,
+              spark,
+              chosen,
+            )
+          : await transformWorkflow(workflow, options.data, options.out, chosen);
         progress.stop();
         process.stdout.write(summary(`Transformed to ${options.out}`, rows, performance.now() - started));
       } finally {

@@ -1,9 +1,8 @@
 /** One database -> as many connections as may work side by side; work waits for a free one. */
 import type { Database } from "./database.js";
+import type { EnginePool } from "./engine.js";
 
-export interface ConnectionPool {
-  run<T>(work: (database: Database) => Promise<T>): Promise<T>;
-}
+export type ConnectionPool = EnginePool<Database>;
 
 export async function openPool(database: Database, size: number): Promise<ConnectionPool> {
   const free = [database];

@@ -168,6 +168,3 @@ async function describe(database: Database, relation: string, file: string): Pro
 }
 
 const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
-
-/** Columns carried beside the plan's, in their own types. */
-export const carried = (names: readonly string[]): readonly string[] => names.map(identifier);

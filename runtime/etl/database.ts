@@ -4,8 +4,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type DuckDBConnection, DuckDBInstance, type Json } from "@duckdb/node-api";
+import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { RuntimeFault } from "../errors.js";
+import type { Engine } from "./engine.js";
+import { readPacked } from "./read-packed.js";
+import { duckdbSql } from "./sql/duckdb-dialect.js";
 import { text } from "./sql/literal.js";
 
 /** How far a long statement has come. */
@@ -23,14 +26,10 @@ export interface DatabaseOptions {
   readonly threads?: number;
 }
 
-export interface Database {
+export interface Database extends Engine {
   readonly connection: DuckDBConnection;
   /** Takes bytes out of what tables that rows are joined with may use; says no when too little is left. */
   reserve(bytes: number): boolean;
-  /** Runs statements for their effect. `doing` completes "… failed: ". */
-  run(sql: string, doing: string, onFraction?: (fraction: number) => void): Promise<void>;
-  /** Runs one statement; its rows as JSON values, integers beyond 2^53 as strings. */
-  rows(sql: string, doing: string, onFraction?: (fraction: number) => void): Promise<Json[][]>;
   /** Threads that one statement may use by now. */
   readonly threads: number;
   setThreads(threads: number): Promise<void>;
@@ -79,8 +78,10 @@ async function prepare(connection: DuckDBConnection): Promise<DuckDBConnection> 
 }
 
 function database(shared: Shared, connection: DuckDBConnection): Database {
-  return {
+  const self: Database = {
     connection,
+    sql: duckdbSql,
+    packed: (sql, dtypes, doing, options) => readPacked(self, sql, dtypes, doing, options),
     tables: shared.tables,
     get threads() {
       return shared.threads;
@@ -107,6 +108,7 @@ function database(shared: Shared, connection: DuckDBConnection): Database {
       await rm(shared.spill, { recursive: true, force: true });
     },
   };
+  return self;
 }
 
 async function watched<T>(

@@ -9,11 +9,14 @@ import { datatype } from "../../triton-protos/datatype.js";
 import type { FittedOpKind, OpState } from "../../triton-protos/op-params.js";
 import { isFittedOp } from "../../triton-protos/op-params.js";
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
+import type { ColumnSchema } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
 import { GOLDEN_FILE, printGolden } from "../golden/golden-rows.js";
+import { loadArrow } from "./arrow-data.js";
 import { type ConnectionPool, openPool } from "./connection-pool.js";
-import { findData, openData } from "./data-source.js";
+import { type DataSource, findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
+import type { Engine, EnginePool } from "./engine.js";
 import { type FitJournal, NO_JOURNAL, openJournal } from "./fit-journal.js";
 import { columnsRead, type Layers, nextWave, openLayers } from "./layers.js";
 import { learnDataStats } from "./learn-data-stats.js";
@@ -21,10 +24,16 @@ import { learnColumnSimilarity, learnJoinExternal } from "./learn-external.js";
 import { learnJoinGroupby, learnTargetEncoding } from "./learn-groups.js";
 import { learnVocabularies } from "./learn-vocabularies.js";
 import type { Learning } from "./learning.js";
-import { openLookups } from "./lookups.js";
+import { type Lookups, openLookups } from "./lookups.js";
 import { makeGolden } from "./make-golden.js";
 import { type Also, type Asked, findMoments, type Moments, type MomentsFound } from "./moments.js";
+import { openSpark, type SparkOptions, type SparkSession } from "./spark/session.js";
+import { exchangeFile, sparkEngine } from "./spark/spark-engine.js";
+import { sparkLookups } from "./spark/spark-lookups.js";
+import { findSparkData, openSparkData, refuseOnSpark } from "./spark/spark-source.js";
+import type { Sql } from "./sql/dialect.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
+import { declaredType } from "./sql/source-column.js";
 import type { SqlColumn } from "./sql/sql-form.js";
 import { STATE_FROM_MOMENTS } from "./state-from-moments.js";
 
@@ -36,6 +45,8 @@ export interface FitOptions extends DatabaseOptions {
   /** The plan again, with what is known so far: what is learnt may decide the dtypes, shapes and columns of the steps that follow. */
   readonly refine?: (states: ReadonlyMap<string, OpState[FittedOpKind]>) => Plan;
   readonly onProgress?: OnProgress;
+  /** Runs the statements on Spark; DuckDB then only reads small files and the golden rows. */
+  readonly spark?: SparkOptions;
   /** Folder in which work that is done survives a kill; see `journalOf`. Without it a killed fit begins anew. */
   readonly journal?: string;
   /** How many golden rows to keep in the folder; they need `refine`. @default 32 */
@@ -60,25 +71,32 @@ export interface Fitted {
  * @throws RuntimeFault naming file, column or step; the folder then holds nothing of use
  */
 export async function fitWorkflow(plan: Plan, data: string | readonly string[], options: FitOptions): Promise<Fitted> {
+  if (options.spark) refuseOnSpark(plan);
   const database = await openDatabase(options);
   let journal = NO_JOURNAL;
+  let session: SparkSession | undefined;
   try {
     await registerHashFunctions(database.connection);
     const columns = columnsRead(plan);
-    const found = await findData(database, data);
-    if (options.journal !== undefined) journal = openJournal(options.journal, options.folder, plan, found.files);
-    const source = await openData(database, found, columns);
-    const lookups = openLookups(database, options.folder);
-    const layers = await openLayers(database, source, columns, lookups);
+    const pool = await openPool(database, database.threads);
+    if (options.spark) session = await openSpark(options.spark);
+    const place = session
+      ? await onSpark(database, session, data, columns, options)
+      : await onDuckDB(database, data, columns, options);
+    const { source, lookups, engine } = place;
+    if (options.journal !== undefined && !session)
+      journal = openJournal(options.journal, options.folder, plan, source.files);
+    const layers = await openLayers(engine, source, columns, lookups);
     const fit: Fit = {
       database,
       layers,
-      pool: await openPool(database, database.threads),
+      files: pool,
+      engines: session ? { run: work => work(engine) } : pool,
       journal,
       options,
       totalRows: source.rows,
       states: new Map(),
-      files: new Set(),
+      vocabularies: new Set(),
       rows: 0,
     };
     let rest: readonly AnyStep[] = stepsForLearning(plan.steps);
@@ -105,7 +123,8 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
       const fitted = options.refine(fit.states);
       // A few rows need a few values of each vocabulary.
       const few = openLookups(database, options.folder, "few rows");
-      const golden = await makeGolden(database, few, fitted, "merlon_0", { wanted, read: columns, front: FRONT });
+      const base = await place.front();
+      const golden = await makeGolden(database, few, fitted, base, { wanted, read: columns, front: FRONT });
       await writeFile(join(options.folder, GOLDEN_FILE), printGolden(golden));
     }
     return { states: fit.states, rows: fit.rows, resumed: journal.resumed };
@@ -113,20 +132,66 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
     journal.forget();
     throw error;
   } finally {
+    await session?.close();
     await database.close();
   }
+}
+
+/** Where a fit's statements run. */
+interface Place {
+  readonly source: DataSource;
+  readonly lookups: Lookups;
+  readonly engine: Engine;
+  /** Name of a view in DuckDB that begins with the data's first rows. */
+  front(): Promise<string>;
+}
+
+async function onDuckDB(
+  database: Database,
+  data: string | readonly string[],
+  columns: readonly ColumnSchema[],
+  { folder }: FitOptions,
+): Promise<Place> {
+  const source = await openData(database, await findData(database, data), columns);
+  return { source, lookups: openLookups(database, folder), engine: database, front: async () => "merlon_0" };
+}
+
+async function onSpark(
+  database: Database,
+  session: SparkSession,
+  data: string | readonly string[],
+  columns: readonly ColumnSchema[],
+  { folder }: FitOptions,
+): Promise<Place> {
+  const source = await openSparkData(session, await findSparkData(database, session, data), columns);
+  return {
+    source,
+    lookups: sparkLookups(session, folder),
+    engine: sparkEngine(session),
+    async front() {
+      const file = exchangeFile(session);
+      const names = columns.map((_, i) => `c${i}`);
+      const select = names.join(", ") || "1 AS nothing";
+      const sql = `SELECT ${select} FROM merlon_0 ORDER BY r0, r1 LIMIT ${FRONT}`;
+      await session.ask({ do: "arrow", sql, to: file }, "taking golden rows");
+      await loadArrow(database, "merlon_front", [file], new Map(columns.map((col, i) => [`c${i}`, declaredType(col)])));
+      return "merlon_front";
+    },
+  };
 }
 
 interface Fit {
   readonly database: Database;
   readonly layers: Layers;
-  readonly pool: ConnectionPool;
+  /** Connections of DuckDB, for the files that operators name. */
+  readonly files: ConnectionPool;
+  readonly engines: EnginePool;
   readonly journal: FitJournal;
   readonly options: FitOptions;
   readonly totalRows: number | undefined;
   readonly states: Map<string, OpState[FittedOpKind]>;
   /** Vocabulary files written so far. */
-  readonly files: Set<string>;
+  readonly vocabularies: Set<string>;
   rows: number;
 }
 
@@ -176,12 +241,12 @@ async function learnMoments(fit: Fit, steps: readonly AnyStep[]): Promise<void> 
     step.inputs.input!.map(ref => ({
       step,
       name: ref.name,
-      ...asked(step, layers.find(ref)!),
+      ...asked(step, layers.find(ref)!, layers.sql),
     })),
   );
   const unit = `moments of ${columns.map(({ step, name }) => `${step.id}.${name}`).join(", ")}`;
-  const find = (database: Database) => findMoments(database, layers.view, columns, report(fit, "statistics"));
-  const found = await journal.remember(unit, [], () => fit.pool.run(find) as Promise<MomentsFound & Json>);
+  const find = (engine: Engine) => findMoments(engine, layers.view, columns, report(fit, "statistics"));
+  const found = await journal.remember(unit, [], () => fit.engines.run(find) as Promise<MomentsFound & Json>);
   fit.rows = found.rows;
   if (found.rows === 0)
     throw new RuntimeFault("INVALID_ARGUMENT", "the data has no rows. There is nothing to learn from.");
@@ -196,7 +261,7 @@ async function learnMoments(fit: Fit, steps: readonly AnyStep[]): Promise<void> 
 }
 
 async function learnStep(fit: Fit, step: AnyStep): Promise<void> {
-  const learning: Learning = { pool: fit.pool, journal: fit.journal, layers: fit.layers, folder: fit.options.folder };
+  const learning: Learning = { ...fit, folder: fit.options.folder };
   const base = fit.options.base ?? ".";
   const keep = (state: OpState[FittedOpKind]) => fit.states.set(step.id, state);
   if (step.op === "joinExternal") keep(await learnJoinExternal(learning, step, base));
@@ -205,13 +270,13 @@ async function learnStep(fit: Fit, step: AnyStep): Promise<void> {
   if (step.op === "targetEncoding") keep(await learnTargetEncoding(learning, step));
   if (step.op === "joinGroupby") keep(await learnJoinGroupby(learning, step));
   if (step.op === "categorify")
-    keep(await learnVocabularies(learning, step, base, fit.files, what => report(fit, what)));
+    keep(await learnVocabularies(learning, step, base, fit.vocabularies, what => report(fit, what)));
 }
 
 /** What a step wants to know of a column, which may be about something made from it. */
-function asked(step: AnyStep, source: SqlColumn): Asked & { readonly source: SqlColumn } {
+function asked(step: AnyStep, source: SqlColumn, sql: Sql): Asked & { readonly source: SqlColumn } {
   const from = STATE_FROM_MOMENTS[step.op as FittedOpKind];
-  const column = from?.of?.(source) ?? source;
+  const column = from?.of?.(source, sql) ?? source;
   return {
     withMoments: from?.withMoments ?? false,
     ...(from?.also && { also: alsoOf(from.also, column) }),

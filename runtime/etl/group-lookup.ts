@@ -1,6 +1,6 @@
 /**
  * A step that looks groups of keys up -> tables of what its kernel makes of every key it knows, and of one that it does not: with these
- * DuckDB answers as the kernel would, row by row.
+ * an engine answers as the kernel would, row by row.
  */
 import { join } from "node:path";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
@@ -12,22 +12,43 @@ import { allocate, type Column, type Rows, rootRows, type Values } from "../plan
 import type { Database } from "./database.js";
 import { type DenseColumn, type DenseTable, denseRange, loadDense } from "./dense-table.js";
 import { loadTable, type NamedValues } from "./load-table.js";
-import { constant } from "./sql/literal.js";
+import type { LookUp, Sql } from "./sql/dialect.js";
+import type { SqlColumn } from "./sql/sql-form.js";
 
 export interface GroupLookup {
   /** The step's input columns that are the keys. */
   readonly columns: readonly string[];
-  /** An expression for a row's outputs, to be evaluated once, where they have to be looked for. */
-  find(keys: readonly string[]): string | undefined;
-  /** Expressions of the outputs. `found` names what `find` made. */
-  outputs(keys: readonly string[], found: string): readonly string[];
+  /** Where a row's outputs have to be looked for. */
+  find(keys: readonly SqlColumn[]): Omit<LookUp, "alias"> | undefined;
+  /** Expressions of the outputs. `found` names what was found. */
+  outputs(keys: readonly SqlColumn[], found: string): readonly string[];
 }
+
+/** Where tables of groups go. */
+export interface TableStore {
+  readonly sql: Sql;
+  /** Says no where there is no room. */
+  reserve(bytes: number): boolean;
+  load(table: string, columns: readonly NamedValues[], rows: number): Promise<void>;
+  /** A table to count in, where the store has such and the keys are fit for it. */
+  dense?(table: string, keys: Column, outputs: () => readonly DenseColumn[]): Promise<DenseTable | undefined>;
+}
+
+export const duckdbStore = (database: Database): TableStore => ({
+  sql: database.sql,
+  reserve: bytes => database.reserve(bytes),
+  load: (table, columns, rows) => loadTable(database, table, columns, rows),
+  async dense(table, { dtype, values }, outputs) {
+    const range = denseRange(dtype, values);
+    return range && loadDense(database, table, values, range, outputs());
+  },
+});
 
 type Lookup = Step<"targetEncoding"> | Step<"joinGroupby">;
 
 /** One table a group; undefined where they do not fit in memory. */
 export async function loadGroups(
-  database: Database,
+  store: TableStore,
   step: Lookup,
   dtypeOf: (ref: ColumnRef) => DType,
   folder: string,
@@ -41,7 +62,7 @@ export async function loadGroups(
     const fitted = readFittedTable(join(folder, file));
     const keys = columns.map((_, i) => fitted[`key ${i}`]!);
     const known = keys[0]!.rows.count;
-    if (!database.reserve(known * 24 * (columns.length + perGroup))) return undefined;
+    if (!store.reserve(known * 24 * (columns.length + perGroup))) return undefined;
     const rows = rootRows(known + 1);
     const input = refs.map(ref => {
       const at = columns.indexOf(ref.name);
@@ -51,15 +72,10 @@ export async function loadGroups(
     const outputs = made.slice(g * perGroup, (g + 1) * perGroup);
     const table = `merlon_groups_${Buffer.from(step.id).toString("hex")}_${g}`;
     const [only] = keys;
-    const range = keys.length === 1 && !only!.validity ? denseRange(only!.dtype, only!.values) : undefined;
+    const dense =
+      keys.length === 1 && !only!.validity ? await store.dense?.(table, only!, () => twiceTheLast(outputs)) : undefined;
     found.push(
-      range
-        ? denseGroups(
-            columns,
-            await loadDense(database, table, only!.values, range, twiceTheLast(outputs)),
-            outputs.length,
-          )
-        : await joinedGroups(database, table, columns, keys, outputs),
+      dense ? denseGroups(columns, dense, outputs.length) : await joinedGroups(store, table, columns, keys, outputs),
     );
   }
   return found;
@@ -68,7 +84,7 @@ export async function loadGroups(
 const denseGroups = (columns: readonly string[], dense: DenseTable, count: number): GroupLookup => ({
   columns,
   find: () => undefined,
-  outputs: ([key]) => Array.from({ length: count }, (_, i) => dense.value(i, key!)),
+  outputs: ([key]) => Array.from({ length: count }, (_, i) => dense.value(i, key!.sql)),
 });
 
 /** Null is a key that is not there. */
@@ -87,7 +103,7 @@ const twiceTheLast = (outputs: readonly Column[]): readonly DenseColumn[] =>
 
 /** Rows find their group by a join that answers one value: all outputs together. */
 async function joinedGroups(
-  database: Database,
+  store: TableStore,
   table: string,
   columns: readonly string[],
   keys: readonly Column[],
@@ -98,13 +114,12 @@ async function joinedGroups(
     ...keys.map(({ dtype, values, validity }, i) => ({ name: `k${i}`, dtype, values, ...(validity && { validity }) })),
     ...outputs.map((col, i) => ({ name: `o${i}`, dtype: col.dtype, values: col.values, validity: presence(col) })),
   ];
-  await loadTable(database, table, cells, count);
+  await store.load(table, cells, count);
   return {
     columns,
-    find: of =>
-      `(SELECT {${outputs.map((_, i) => `o${i}: t.o${i}`).join(", ")}} FROM ${table} t WHERE ${of.map((key, i) => `t.k${i} IS NOT DISTINCT FROM ${key}`).join(" AND ")})`,
+    find: of => ({ table, keys: of.map((key, i) => [`k${i}`, key.sql]), take: outputs.map((_, i) => `o${i}`) }),
     outputs: (_keys, row) =>
-      outputs.map((col, i) => `CASE WHEN ${row} IS NULL THEN ${literal(col, count)} ELSE ${row}.o${i} END`),
+      outputs.map((col, i) => `CASE WHEN ${row} IS NULL THEN ${literal(store.sql, col, count)} ELSE ${row}.o${i} END`),
   };
 }
 
@@ -145,8 +160,8 @@ const presence = ({ values, validity }: Column): Uint8Array =>
     validity?.[i] === 0 || (typeof values[i] === "number" && Number.isNaN(values[i])) ? 0 : 1,
   );
 
-function literal(col: Column, row: number): string {
+function literal(sql: Sql, col: Column, row: number): string {
   if (presence(col)[row] === 0) return "NULL";
   const value = col.values[row]!;
-  return datatype(col.dtype).kind === "bool" ? String(value === 1) : constant(value as number, col.dtype);
+  return datatype(col.dtype).kind === "bool" ? String(value === 1) : sql.constant(value as number, col.dtype);
 }

@@ -1,12 +1,10 @@
 /**
- * Key columns of a view and aggregates -> one row a key, in the order of the keys, null first. The connection must use one thread: sums of floats
+ * Key columns of a view and aggregates -> one row a key, in the order of the keys, null first. DuckDB must use one thread: sums of floats
  * depend on their order.
  */
 import type { DType } from "../../triton-protos/datatype.js";
 import type { PrintedColumn } from "../kernels/fitted-table.js";
-import type { Database } from "./database.js";
-import { readPacked } from "./read-packed.js";
-import { sqlType } from "./sql/literal.js";
+import type { Engine } from "./engine.js";
 import type { SqlColumn } from "./sql/sql-form.js";
 
 export interface Aggregate {
@@ -18,7 +16,7 @@ export interface Aggregate {
 
 /** Keys are named `key 0`, `key 1`, … in the table. */
 export async function groupTable(
-  database: Database,
+  engine: Engine,
   view: string,
   keys: readonly SqlColumn[],
   aggregates: readonly Aggregate[],
@@ -33,10 +31,9 @@ export async function groupTable(
     ...aggregates,
   ];
   const places = keys.map((_, i) => i + 1);
-  const select = columns.map(({ sql, dtype }, i) => `CAST(${sql} AS ${sqlType(dtype)}) AS c${i}`).join(", ");
+  const select = columns.map(({ sql, dtype }, i) => `CAST(${sql} AS ${engine.sql.type(dtype)}) AS c${i}`).join(", ");
   const order = places.map(i => `${i} NULLS FIRST`).join(", ");
-  const found = await readPacked(
-    database,
+  const found = await engine.packed(
     `SELECT ${select} FROM ${view} GROUP BY ${places.join(", ")} ORDER BY ${order}`,
     columns.map(({ dtype }) => dtype),
     doing,

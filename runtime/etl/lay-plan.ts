@@ -2,7 +2,6 @@
 import type { Plan } from "../../triton-protos/plan.js";
 import { type Layers, nextWave } from "./layers.js";
 import type { Lookups } from "./lookups.js";
-import { identifier } from "./sql/literal.js";
 
 export async function layPlan(layers: Layers, lookups: Lookups, plan: Plan): Promise<readonly string[]> {
   let rest = plan.steps;
@@ -12,5 +11,5 @@ export async function layPlan(layers: Layers, lookups: Lookups, plan: Plan): Pro
     await layers.add(ready);
     rest = rest.filter(step => !ready.includes(step));
   }
-  return plan.outputs.map(({ ref, schema }) => `${layers.find(ref)!.sql} AS ${identifier(schema.name)}`);
+  return plan.outputs.map(({ ref, schema }) => `${layers.find(ref)!.sql} AS ${layers.sql.identifier(schema.name)}`);
 }

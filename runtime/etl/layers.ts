@@ -7,11 +7,11 @@ import { REQUEST_STEP } from "../../triton-protos/plan.js";
 import { changesRows } from "../../triton-protos/row-changes.js";
 import type { ColumnSchema } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
-import { carried, type DataSource } from "./data-source.js";
-import type { Database } from "./database.js";
-import { type Lookups, placeOfItem } from "./lookups.js";
+import type { DataSource } from "./data-source.js";
+import type { Engine } from "./engine.js";
+import type { Lookups } from "./lookups.js";
+import type { LookUp, Sql } from "./sql/dialect.js";
 import { allPresent } from "./sql/dropna.js";
-import { registerExpressions } from "./sql/expression-functions.js";
 import { conditionOf } from "./sql/filter.js";
 import { sqlOf } from "./sql/forms.js";
 import { groupKeys } from "./sql/groupby.js";
@@ -19,6 +19,7 @@ import { isInFile } from "./sql/join-external.js";
 import type { SqlColumn, SqlContext } from "./sql/sql-form.js";
 
 export interface Layers {
+  readonly sql: Sql;
   /** Name of the topmost view. */
   readonly view: string;
   /** ` ORDER BY …` that brings rows into the data's order, where joins may have disturbed it; else nothing. */
@@ -63,7 +64,7 @@ export function columnsRead(plan: Plan): readonly ColumnSchema[] {
 
 /** `keep` names columns of the data that travel along under the aliases `k0`, `k1`, … */
 export async function openLayers(
-  database: Database,
+  engine: Engine,
   source: DataSource,
   columns: readonly ColumnSchema[],
   lookups: Lookups,
@@ -81,24 +82,25 @@ export async function openLayers(
     ...columns.map(
       (col, i) => `${source.expressions[i]} AS ${name(REQUEST_STEP, col, source.dictionaries.has(col.name))}`,
     ),
-    ...carried(keep).map((column, i) => `${column} AS k${i}`),
+    ...keep.map((column, i) => `${engine.sql.identifier(column)} AS k${i}`),
   ];
   // A plan of constants alone reads nothing, yet has the rows of its data.
   const select = parts.join(", ") || "1 AS nothing";
   let from = `SELECT ${select}, ${source.place.map((of, i) => `${of} AS r${i}`).join(", ")} FROM ${source.relation}`;
   if (source.format !== "parquet") {
     // Text is parsed once, not once a statement.
-    await database.run(
+    await engine.run(
       `CREATE OR REPLACE TABLE merlon_data AS SELECT ${select} FROM ${source.relation}`,
       "reading the data",
     );
     from = "SELECT *, rowid AS r0 FROM merlon_data";
   }
-  await database.run(`CREATE OR REPLACE VIEW ${view} AS ${from}`, "reading the data");
+  await engine.run(`${engine.sql.view(view)} ${from}`, "reading the data");
   const places = source.format === "parquet" ? source.place.map((_, i) => `r${i}`) : ["r0"];
   let joined = false;
   const find = (ref: Pick<ColumnRef, "step" | "column">) => known.get(keyOf(ref.step, ref.column));
   return {
+    sql: engine.sql,
     get view() {
       return view;
     },
@@ -109,14 +111,13 @@ export async function openLayers(
     find,
     async add(steps) {
       const conditions: string[] = [];
-      const joins = lookingUp(lookups, view, height + 1);
+      const joins = lookingUp(engine.sql, lookups, view, height + 1);
       const added = steps.flatMap(step => {
         const inputs = (step.inputs.input ?? []).map(ref => find(ref)!);
-        registerExpressions(database.connection, step, inputs);
         const condition = rowCondition(step, inputs);
         if (condition !== undefined) conditions.push(condition);
         const port = (name: string) => (step.inputs[name] ?? []).map(ref => find(ref)!);
-        const expressions = sqlOf(step, inputs, { ...joins, place: placeOfItem, order: places, port });
+        const expressions = sqlOf(step, inputs, { ...joins, sql: engine.sql, order: places, port });
         return step.outputs.map((col, i) => `${expressions[i]} AS ${name(step.id, col)}`);
       });
       if (added.length === 0) return;
@@ -131,53 +132,52 @@ export async function openLayers(
         const inputs = (only.inputs.input ?? []).map(ref => find(ref)!);
         const first = places.map((place, i) => `min({${places.map(p => `${p}: ${p}`).join(", ")}}).${place} AS r${i}`);
         const keys = groupKeys(only, inputs);
-        await database.run(
-          `CREATE OR REPLACE VIEW ${view} AS SELECT ${[...added, ...first].join(", ")} FROM ${below} WHERE ${keys.map(key => `${key} IS NOT NULL`).join(" AND ")} GROUP BY ${keys.join(", ")}`,
+        await engine.run(
+          `${engine.sql.view(view)} SELECT ${[...added, ...first].join(", ")} FROM ${below} WHERE ${keys.map(key => `${key} IS NOT NULL`).join(" AND ")} GROUP BY ${keys.join(", ")}`,
           "preparing the workflow",
         );
         return;
       }
-      await database.run(
-        `CREATE OR REPLACE VIEW ${view} AS SELECT *, ${added.join(", ")} FROM ${below}${where}`,
+      await engine.run(
+        `${engine.sql.view(view)} SELECT *, ${added.join(", ")} FROM ${below}${where}`,
         "preparing the workflow",
       );
     },
   };
 }
 
-/**
- * Look-ups of one layer. A scalar finds its row of a fitted table by a subquery of one row, which DuckDB runs as a join that is native and
- * parallel and hands every chunk of rows on whole; but it promises no order: rows are put in order at the end.
- */
+/** Look-ups of one layer: what scalars find by tables, which promise no order of the rows: they are put in order at the end. */
 function lookingUp(
+  sql: Sql,
   lookups: Lookups,
   below: string,
   layer: number,
-): Pick<SqlContext, "id" | "groups"> & { readonly used: boolean; from(): string } {
-  const found: string[] = [];
-  const find = (subquery: string): string => {
-    const alias = `j${layer}_${found.length}`;
-    found.push(`${subquery} AS ${alias}`);
+): Pick<SqlContext, "id" | "groups" | "places"> & { readonly used: boolean; from(): string } {
+  const finds: LookUp[] = [];
+  const find = (lookUp: Omit<LookUp, "alias">): string => {
+    const alias = `j${layer}_${finds.length}`;
+    finds.push({ ...lookUp, alias });
     return alias;
   };
   return {
+    places: lookups.places,
     id(stepId, col) {
       const lookup = lookups.id(stepId, col);
       if (lookup.kind === "function") return `${lookup.name}(${col.sql})`;
       if (lookup.kind === "dense") return lookup.table.value(0, col.sql);
-      return find(`(SELECT t.id FROM ${lookup.table} t WHERE t.value IS NOT DISTINCT FROM ${below}.${col.sql})`);
+      return find({ table: lookup.table, keys: [["value", col.sql]], take: "id" });
     },
     groups(stepId, keysOf) {
       return lookups.groups(stepId)?.flatMap(({ columns, find: finding, outputs }) => {
-        const keys = keysOf(columns).map(key => key.sql);
-        const subquery = finding(keys.map(key => `${below}.${key}`));
-        return outputs(keys, subquery === undefined ? "" : find(subquery));
+        const keys = keysOf(columns);
+        const lookUp = finding(keys);
+        return outputs(keys, lookUp ? find(lookUp) : "");
       });
     },
     get used() {
-      return found.length > 0;
+      return finds.length > 0;
     },
-    from: () => (found.length > 0 ? `(SELECT *, ${found.join(", ")} FROM ${below})` : below),
+    from: () => sql.lookUp(below, finds),
   };
 }
 

@@ -4,37 +4,41 @@ import { datatype } from "../../triton-protos/datatype.js";
 import type { OpState } from "../../triton-protos/op-params.js";
 import type { Step } from "../../triton-protos/plan.js";
 import type { Learning } from "./learning.js";
+import type { Sql } from "./sql/dialect.js";
 import type { SqlColumn } from "./sql/sql-form.js";
 
 type Stats = OpState["dataStats"]["columns"][string];
 
 /** A list column is described by its items. */
 export async function learnDataStats(
-  { pool, layers: { view, find } }: Learning,
+  { engines, layers: { view, find } }: Learning,
   step: Step<"dataStats">,
 ): Promise<OpState["dataStats"]> {
   const described = (step.inputs.input ?? []).map(async (ref): Promise<[string, Stats]> => {
     const column = find(ref)!;
-    const values = `SELECT ${column.list ? `unnest(${column.sql})` : column.sql} AS v FROM ${view}`;
-    const statement = `SELECT ${statistics(column).join(", ")} FROM (${values})`;
-    const [row] = await pool.run(database => database.rows(statement, "describing the data"));
+    const [row] = await engines.run(({ sql, rows }) => {
+      const values = `SELECT ${column.list ? sql.items(column.sql) : column.sql} AS v FROM ${view}`;
+      return rows(`SELECT ${statistics(sql, column).join(", ")} FROM (${values})`, "describing the data");
+    });
     return [ref.name, read(column, row!)];
   });
   return { columns: Object.fromEntries(await Promise.all(described)) };
 }
 
-function statistics({ dtype }: SqlColumn): readonly string[] {
+function statistics(sql: Sql, { dtype }: SqlColumn): readonly string[] {
   const { kind } = datatype(dtype);
-  const size = kind === "string" ? "length(v)" : kind === "bool" ? "CAST(v AS UTINYINT)" : "v";
-  const double = `CAST(${size} AS DOUBLE)`;
-  const finite = kind === "float" ? `FILTER (WHERE isfinite(v))` : "";
+  const size = kind === "string" ? sql.characters("v") : kind === "bool" ? "CAST(v AS TINYINT)" : "v";
+  const isFloat = kind === "float";
+  const finite = isFloat
+    ? `CASE WHEN NOT ${sql.isInfinite("v")} THEN CAST(v AS DOUBLE) END`
+    : `CAST(${size} AS DOUBLE)`;
   return [
-    kind === "float" ? "NULL" : "count(DISTINCT v)::DOUBLE",
+    isFloat ? "NULL" : "CAST(count(DISTINCT v) AS DOUBLE)",
     `min(${size})`,
     `max(${size})`,
-    `favg(${double}) ${finite}`,
-    `stddev_samp(${double}) ${finite}`,
-    "CASE WHEN count(*) > 0 THEN 100 * (1 - count(v) / count(*)) ELSE 0 END::DOUBLE",
+    sql.meanOfFloats(finite),
+    `stddev_samp(${finite})`,
+    "CASE WHEN count(*) > 0 THEN 100 * (1 - CAST(count(v) AS DOUBLE) / count(*)) ELSE CAST(0 AS DOUBLE) END",
   ];
 }
 

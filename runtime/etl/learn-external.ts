@@ -37,7 +37,7 @@ async function writeTable(folder: string, name: string, table: FittedTable): Pro
 
 /** @param base folder that the step's path is relative to */
 export async function learnJoinExternal(
-  { pool, layers, folder }: Learning,
+  { files, layers, folder }: Learning,
   step: Step<"joinExternal">,
   base: string,
 ): Promise<OpState["joinExternal"]> {
@@ -47,7 +47,7 @@ export async function learnJoinExternal(
     return column(name, dtype);
   });
   const taken = Object.entries(columns).map(([name, dtype]) => column(name, dtype));
-  const found = await pool.run(database => readFile(database, resolve(base, path), [...keys, ...taken]));
+  const found = await files.run(database => readFile(database, resolve(base, path), [...keys, ...taken]));
   const named = [...keys.map((_, i) => `key ${i}`), ...taken.map(col => col.name)].map(
     (name, i) => [name, found[i]!] as const,
   );
@@ -80,13 +80,13 @@ function pick({ dtype, values, validity }: Column, at: readonly number[], rows: 
 }
 
 export async function learnColumnSimilarity(
-  { pool, folder }: Learning,
+  { files, folder }: Learning,
   step: Step<"columnSimilarity">,
   base: string,
 ): Promise<OpState["columnSimilarity"]> {
   const { features, rightFeatures, metric } = step.params;
   const learn = async (path: string, side: string) => {
-    const entries = await pool.run(database => readEntries(database, resolve(base, path)));
+    const entries = await files.run(database => readEntries(database, resolve(base, path)));
     return writeTable(folder, `${step.id}.${side}`, matrixOf(entries, metric, path));
   };
   const left = await learn(features, "left");

@@ -8,7 +8,8 @@ import { registerFolds } from "./fold-function.js";
 import { type Aggregate, groupTable } from "./group-table.js";
 import type { Learning } from "./learning.js";
 import { findMoments } from "./moments.js";
-import { type SqlColumn, toFloat32 } from "./sql/sql-form.js";
+import type { Sql } from "./sql/dialect.js";
+import type { SqlColumn } from "./sql/sql-form.js";
 
 type Groups = OpState["targetEncoding"]["groups"][number][];
 
@@ -19,7 +20,7 @@ export async function learnTargetEncoding(
   const { layers } = learning;
   const targets = step.inputs.target!.map(ref => ({ name: ref.name, column: layers.find(ref)! }));
   const asked = targets.map(({ column }) => ({ column, withMoments: true }));
-  const moments = learning.pool.run(database => findMoments(database, layers.view, asked, () => undefined));
+  const moments = learning.engines.run(engine => findMoments(engine, layers.view, asked, () => undefined));
   const aggregates = targets.flatMap(({ name, column }): Aggregate[] => [
     { name: `count ${name}`, sql: `count(${column.sql})`, dtype: "int64" },
     { name: `sum ${name}`, sql: `coalesce(sum(CAST(${column.sql} AS DOUBLE)), 0)`, dtype: "float64" },
@@ -27,7 +28,7 @@ export async function learnTargetEncoding(
   const { foldMode, kfold = 3, foldSeed = 42 } = step.params;
   const groups = await learnGroups(learning, step, () => aggregates);
   if (foldMode) {
-    const fold = await learning.pool.run(async database => registerFolds(database, kfold, foldSeed));
+    const fold = await learning.files.run(async database => registerFolds(database, kfold, foldSeed));
     const numbered = `(SELECT *, ${fold}(row_number() OVER (ORDER BY ${layers.places.join(", ")}) - 1) AS fold FROM ${layers.view})`;
     const folded = await learnGroups(learning, step, () => aggregates, numbered, { sql: "fold", dtype: "int64" });
     for (const [i, group] of groups.entries()) groups[i] = { ...group, folds: folded[i]!.table };
@@ -39,7 +40,7 @@ export async function learnTargetEncoding(
 export async function learnJoinGroupby(learning: Learning, step: Step<"joinGroupby">): Promise<OpState["joinGroupby"]> {
   const { stats } = step.params;
   const values = (step.inputs.of ?? []).map(ref => ({ name: ref.name, column: learning.layers.find(ref)! }));
-  const groups = await learnGroups(learning, step, group => [
+  const groups = await learnGroups(learning, step, (group, sql) => [
     ...(stats.includes("count") ? [{ name: `${group}_count`, sql: "count(*)", dtype: "int32" as const }] : []),
     ...values.flatMap(({ name, column }) =>
       stats
@@ -47,17 +48,17 @@ export async function learnJoinGroupby(learning: Learning, step: Step<"joinGroup
         .map((stat): Aggregate => {
           const output = `${group}_${name}_${stat}`;
           const { dtype } = step.outputs.find(col => col.name === output)!;
-          return { name: output, sql: STATISTICS[stat](column.sql), dtype };
+          return { name: output, sql: STATISTICS[stat](column.sql, sql), dtype };
         }),
     ),
   ]);
   return { of: values.map(({ name, column: { dtype } }) => ({ name, dtype })), groups };
 }
 
-const inDouble = (what: string) => (value: string) => toFloat32(`${what}(CAST(${value} AS DOUBLE))`);
+const inDouble = (what: string) => (value: string, sql: Sql) => sql.toFloat32(`${what}(CAST(${value} AS DOUBLE))`);
 
 const STATISTICS: Readonly<
-  Record<Exclude<OpParams["joinGroupby"]["stats"][number], "count">, (value: string) => string>
+  Record<Exclude<OpParams["joinGroupby"]["stats"][number], "count">, (value: string, sql: Sql) => string>
 > = {
   sum: value => `sum(${value})`,
   mean: inDouble("avg"),
@@ -68,9 +69,9 @@ const STATISTICS: Readonly<
 };
 
 async function learnGroups(
-  { pool, journal, layers, folder }: Learning,
+  { engines, journal, layers, folder }: Learning,
   step: Step<"targetEncoding"> | Step<"joinGroupby">,
-  aggregatesOf: (group: string) => readonly Aggregate[],
+  aggregatesOf: (group: string, sql: Sql) => readonly Aggregate[],
   view = layers.view,
   firstKey?: SqlColumn,
 ): Promise<Groups> {
@@ -83,9 +84,9 @@ async function learnGroups(
       // The step's id keeps apart what two operators learn of one key.
       const file = `tables/${safe(step.id)}.${safe(name)}${firstKey ? ".folds" : ""}.arrow`;
       await journal.remember(file, [file], () =>
-        pool.run(async database => {
+        engines.run(async engine => {
           const doing = `grouping by ${columns.join(", ")}`;
-          const table = await groupTable(database, view, all, aggregatesOf(name), doing);
+          const table = await groupTable(engine, view, all, aggregatesOf(name, engine.sql), doing);
           await writeFile(join(folder, file), printFittedTable(table));
           return null;
         }),

@@ -7,10 +7,9 @@ import type { OpState } from "../../triton-protos/op-params.js";
 import type { Step } from "../../triton-protos/plan.js";
 import { printFittedTable } from "../kernels/fitted-table.js";
 import { printVocabulary } from "../kernels/vocabulary-file.js";
-import type { Database } from "./database.js";
+import type { Engine } from "./engine.js";
 import { givenVocabulary } from "./given-vocabulary.js";
 import type { Learning } from "./learning.js";
-import { readPacked } from "./read-packed.js";
 import type { SqlColumn } from "./sql/sql-form.js";
 import { learnVocabulary } from "./vocabulary-table.js";
 
@@ -43,10 +42,10 @@ export async function learnVocabularies(
     const columns = encoded.filter(other => other.vocabulary === one.vocabulary).flatMap(other => other.columns);
     const unit = `vocabulary ${one.vocabulary} of ${step.id}`;
     const count = await learning.journal.remember(unit, [file], () =>
-      learning.pool.run(async database => {
+      learning.engines.run(async engine => {
         const sources = columns.map(sourceOf);
         const onFraction = report(`vocabulary of ${one.vocabulary}`);
-        const made = await makeVocabulary({ ...learning, database }, step, one, sources, base, onFraction);
+        const made = await makeVocabulary({ ...learning, engine }, step, one, sources, base, onFraction);
         await writeFile(join(folder, file), made.bytes);
         return made.count;
       }),
@@ -59,14 +58,14 @@ export async function learnVocabularies(
 }
 
 async function makeVocabulary(
-  learning: Learning & { readonly database: Database },
+  learning: Learning & { readonly engine: Engine },
   step: Step<"categorify">,
   { columns, vocabulary: name, numBuckets }: Encoding,
   sources: readonly SqlColumn[],
   base: string,
   onFraction: (fraction: number) => void,
 ): Promise<{ readonly bytes: Uint8Array; readonly count: number }> {
-  const { database, layers } = learning;
+  const { engine, layers } = learning;
   const freqThreshold = optionOf(step.params.freqThreshold, name, 0);
   const maxSize = optionOf(step.params.maxSize, name, 0);
   if (columns.length > 1)
@@ -75,19 +74,21 @@ async function makeVocabulary(
   const vocabulary =
     given === undefined
       ? await learnVocabulary(
-          database,
+          engine,
           { stepId: step.id, column: name, view: layers.view },
           sources,
           { freqThreshold, maxSize, numBuckets },
           onFraction,
         )
-      : await givenVocabulary(database, given, { step: step.id, name, dtype: sources[0]!.dtype, base });
+      : await learning.files.run(database =>
+          givenVocabulary(database, given, { step: step.id, name, dtype: sources[0]!.dtype, base }),
+        );
   return { bytes: printVocabulary(vocabulary), count: vocabulary.counts.length };
 }
 
 /** Tuples by falling count, then by their values, null first; one of nulls alone is null. */
 async function learnTuples(
-  { database, layers }: Learning & { readonly database: Database },
+  { engine, layers }: Learning & { readonly engine: Engine },
   sources: readonly SqlColumn[],
   name: string,
   { freqThreshold, maxSize, numBuckets }: { freqThreshold: number; maxSize: number; numBuckets: number },
@@ -100,9 +101,8 @@ async function learnTuples(
   });
   const kept = freqThreshold > 1 ? ` HAVING count(*) >= ${freqThreshold}` : "";
   const limit = maxSize > 0 ? ` LIMIT ${Math.max(0, maxSize - 2 - numBuckets)}` : "";
-  const select = keys.map(key => `CAST(${key.sql} AS ${datatype(key.dtype).duckdb}) AS ${key.alias}`).join(", ");
-  const found = await readPacked(
-    database,
+  const select = keys.map(key => `CAST(${key.sql} AS ${engine.sql.type(key.dtype)}) AS ${key.alias}`).join(", ");
+  const found = await engine.packed(
     `SELECT ${select}, count(*) AS c${keys.length}
      FROM ${layers.view} WHERE NOT (${keys.map(key => `${key.sql} IS NULL`).join(" AND ")}) GROUP BY ${keys.map((_, i) => i + 1).join(", ")}${kept}
      ORDER BY c${keys.length} DESC, ${keys.map(key => `${key.alias} NULLS FIRST`).join(", ")}${limit}`,

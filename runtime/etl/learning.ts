@@ -1,10 +1,14 @@
 /** What a step that learns is given: the data as the steps before it made it, where files go, and who does the work. */
 import type { ConnectionPool } from "./connection-pool.js";
+import type { EnginePool } from "./engine.js";
 import type { FitJournal } from "./fit-journal.js";
 import type { Layers } from "./layers.js";
 
 export interface Learning {
-  readonly pool: ConnectionPool;
+  /** Runs the statements over the data. */
+  readonly engines: EnginePool;
+  /** Reads the small files that operators name. */
+  readonly files: ConnectionPool;
   readonly journal: FitJournal;
   readonly layers: Layers;
   /** The fitted folder to be. */

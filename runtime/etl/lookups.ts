@@ -15,10 +15,12 @@ import { registerColumnFunction } from "./column-function.js";
 import type { Database } from "./database.js";
 import { type DenseTable, denseRange, loadDense } from "./dense-table.js";
 import { registerFile } from "./file-lookup.js";
-import { type GroupLookup, loadGroups } from "./group-lookup.js";
+import { duckdbStore, type GroupLookup, loadGroups } from "./group-lookup.js";
 import type { Layers } from "./layers.js";
 import { loadTable } from "./load-table.js";
 import { idLayout } from "./sql/categorify.js";
+import { duckdbSql } from "./sql/duckdb-dialect.js";
+import { registerExpressions } from "./sql/expression-functions.js";
 import { registerKernel, usesKernel } from "./sql/kernel-function.js";
 import { sqlType } from "./sql/literal.js";
 import type { NamedColumn, SqlContext } from "./sql/sql-form.js";
@@ -32,6 +34,7 @@ export type IdLookup =
   | { readonly kind: "table"; readonly table: string };
 
 export interface Lookups {
+  readonly places: SqlContext["places"];
   id(stepId: string, column: NamedColumn): IdLookup;
   groups(stepId: string): readonly GroupLookup[] | undefined;
   /** Makes known what fitted steps look up, for the columns that the layers have. */
@@ -55,11 +58,14 @@ export function openLookups(database: Database, folder: string, size: "any rows"
     await work();
   };
   return {
+    places: placesOf,
     id: (stepId, column) => ids.get(idKey(stepId, column))!,
     groups: stepId => groups.get(stepId),
     async add(steps, layers) {
       for (const step of steps) {
         const dtypeOf = (ref: Parameters<Layers["find"]>[0]) => layers.find(ref)!.dtype;
+        const inputs = (step.inputs.input ?? []).map(ref => layers.find(ref)!);
+        registerExpressions(database.connection, step, inputs);
         if (step.op === "joinExternal") await once(step.id, () => registerFile(database, step, dtypeOf, folder));
         if (step.op === "categorify" && !usesKernel(step)) {
           for (const ref of step.inputs.input!) {
@@ -73,10 +79,10 @@ export function openLookups(database: Database, folder: string, size: "any rows"
         } else if (usesKernel(step))
           await once(step.id, async () => {
             const looksUp = (step.op === "targetEncoding" || step.op === "joinGroupby") && !readsRowNumber(step);
-            const inputs = step.inputs.input!.map(ref => layers.find(ref)!);
             // Asked once a distinct value, the kernel is the fastest; asked of a few rows too.
             const isCheap = size === "few rows" || (inputs.length === 1 && inputs[0]!.dictionary === true);
-            const found = looksUp && !isCheap ? await loadGroups(database, step, dtypeOf, folder) : undefined;
+            const found =
+              looksUp && !isCheap ? await loadGroups(duckdbStore(database), step, dtypeOf, folder) : undefined;
             if (found) groups.set(step.id, found);
             else await registerKernel(database, step, dtypeOf, folder);
           });
@@ -207,11 +213,13 @@ async function definePlaces(database: Database, place: VocabularyPlace): Promise
   });
 }
 
-/** See `SqlContext.place`. */
-export const placeOfItem: SqlContext["place"] = (stepId, { name, dtype }, item) =>
-  dtype === "string"
-    ? `enum_code(TRY_CAST(${item} AS ${placeName(stepId, name)}))`
-    : `nullif(${placeName(stepId, name)}(${item}), -1)`;
+/** See `SqlContext.places`. */
+const placesOf: SqlContext["places"] = (stepId, { name, dtype, sql }) =>
+  duckdbSql.map(sql, item =>
+    dtype === "string"
+      ? `enum_code(TRY_CAST(${item} AS ${placeName(stepId, name)}))`
+      : `nullif(${placeName(stepId, name)}(${item}), -1)`,
+  );
 
 const hex = (...parts: readonly string[]): string => Buffer.from(parts.join("\n")).toString("hex");
 

@@ -4,7 +4,8 @@
  */
 import type { Json } from "@duckdb/node-api";
 import { datatype } from "../../triton-protos/datatype.js";
-import type { Database } from "./database.js";
+import type { Engine } from "./engine.js";
+import type { Sql } from "./sql/dialect.js";
 import type { SqlColumn } from "./sql/sql-form.js";
 
 export interface Moments {
@@ -34,22 +35,23 @@ export interface MomentsFound {
   readonly moments: readonly Moments[];
 }
 
-/** The connection must use one thread. */
+/** DuckDB must use one thread. */
 export async function findMoments(
-  database: Database,
+  engine: Engine,
   view: string,
   asked: readonly Asked[],
   onFraction: (fraction: number) => void,
 ): Promise<MomentsFound> {
   const doing = "computing statistics";
+  const { sql } = engine;
   const scalars = asked.filter(({ column }) => !column.list);
-  const parts = scalars.flatMap((one, i) => aggregates(one, one.column.sql, `f${i}`));
+  const parts = scalars.flatMap((one, i) => aggregates(sql, one, one.column.sql, `f${i}`));
   const finite = scalars.flatMap((one, i) =>
-    one.withMoments ? [`${finiteOf(one.column, one.column.sql)} AS f${i}`] : [],
+    one.withMoments ? [`${finiteOf(sql, one.column, one.column.sql)} AS f${i}`] : [],
   );
   const from = finite.length > 0 ? `(SELECT *, ${finite.join(", ")} FROM ${view})` : view;
-  const statement = `SELECT ${["count(*)::DOUBLE", ...parts].join(", ")} FROM ${from}`;
-  const [row] = (await database.rows(statement, doing, onFraction)) as [Json[]];
+  const statement = `SELECT ${["CAST(count(*) AS DOUBLE)", ...parts].join(", ")} FROM ${from}`;
+  const [row] = (await engine.rows(statement, doing, onFraction)) as [Json[]];
   let next = 1;
   const moments: Moments[] = [];
   for (const one of asked) {
@@ -60,42 +62,52 @@ export async function findMoments(
       next += width;
       continue;
     }
-    const items = `SELECT v, ${finiteOf(column, "v")} AS f FROM (SELECT unnest(${column.sql}) AS v FROM ${view})`;
-    const [found] = (await database.rows(`SELECT ${aggregates(one, "v", "f").join(", ")} FROM (${items})`, doing)) as [
-      Json[],
-    ];
+    const items = `SELECT v, ${finiteOf(sql, column, "v")} AS f FROM (SELECT ${sql.items(column.sql)} AS v FROM ${view})`;
+    const [found] = (await engine.rows(
+      `SELECT ${aggregates(sql, one, "v", "f").join(", ")} FROM (${items})`,
+      doing,
+    )) as [Json[]];
     moments.push(read(found, one.also));
   }
   return { rows: Number(row[0] ?? 0), moments };
 }
 
 /** Of a column that may hold infinities the rest, which has statistics; float64. */
-const finiteOf = ({ dtype }: SqlColumn, value: string): string =>
+const finiteOf = (sql: Sql, { dtype }: SqlColumn, value: string): string =>
   datatype(dtype).kind === "float"
-    ? `CASE WHEN isfinite(${value}) THEN CAST(${value} AS DOUBLE) END`
+    ? `CASE WHEN NOT ${sql.isInfinite(value)} THEN CAST(${value} AS DOUBLE) END`
     : `CAST(${value} AS DOUBLE)`;
 
 /** Four that are always there (count, infinite, mean, std), then what else was asked for. */
-function aggregates({ column, withMoments, also = [] }: Asked, value: string, finite: string): readonly string[] {
-  return [...basic(column, value, finite, withMoments), ...also.map(what => `${EXPRESSIONS[what](value, column)}`)];
+function aggregates(
+  sql: Sql,
+  { column, withMoments, also = [] }: Asked,
+  value: string,
+  finite: string,
+): readonly string[] {
+  return [
+    ...basic(sql, column, value, finite, withMoments),
+    ...also.map(what => EXPRESSIONS[what](value, column, sql)),
+  ];
 }
 
-function basic({ dtype }: SqlColumn, value: string, finite: string, withMoments: boolean): readonly string[] {
-  const count = `count(${value})::DOUBLE`;
+function basic(sql: Sql, { dtype }: SqlColumn, value: string, finite: string, withMoments: boolean): readonly string[] {
+  const count = `CAST(count(${value}) AS DOUBLE)`;
   const isFloat = datatype(dtype).kind === "float";
-  const without = isFloat ? `count_if(isinf(${value}))::DOUBLE` : "0::DOUBLE";
-  if (!withMoments) return [count, without, "0::DOUBLE", "0::DOUBLE"];
+  const without = isFloat ? `CAST(count_if(${sql.isInfinite(value)}) AS DOUBLE)` : ZERO;
+  if (!withMoments) return [count, without, ZERO, ZERO];
   const deviation = `stddev_samp(${finite})`;
   // Integers sum exactly.
-  if (!isFloat) return [count, "0::DOUBLE", `avg(${dtype === "bool" ? finite : value})`, deviation];
-  return [count, `(count(${value}) - count(${finite}))::DOUBLE`, `favg(${finite})`, deviation];
+  if (!isFloat) return [count, ZERO, dtype === "bool" ? `avg(${finite})` : sql.mean(value), deviation];
+  return [count, `CAST(count(${value}) - count(${finite}) AS DOUBLE)`, sql.meanOfFloats(finite), deviation];
 }
 
-const EXPRESSIONS: Readonly<Record<Also, (value: string, column: SqlColumn) => string>> = {
+const ZERO = "CAST(0 AS DOUBLE)";
+
+const EXPRESSIONS: Readonly<Record<Also, (value: string, column: SqlColumn, sql: Sql) => string>> = {
   min: value => `min(${value})`,
   max: value => `max(${value})`,
-  median: (value, { dtype }) =>
-    datatype(dtype).kind === "float" ? `quantile_cont(CAST(${value} AS DOUBLE), 0.5)` : `quantile_disc(${value}, 0.5)`,
+  median: (value, { dtype }, sql) => sql.median(value, datatype(dtype).kind === "float"),
 };
 
 const read = ([count, infinite, mean, std, ...rest]: readonly Json[], also: readonly Also[] = []): Moments => ({

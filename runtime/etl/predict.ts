@@ -10,7 +10,7 @@ import { stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { type ColumnSchema, column } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
-import { carried, type DataSource, findData, openData } from "./data-source.js";
+import { type DataSource, findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { identifier, sqlType, text } from "./sql/literal.js";
 import { moveFile, type Transformed } from "./transform.js";
@@ -104,7 +104,7 @@ async function runBatches({
   onProgress,
 }: Job): Promise<number> {
   const { connection } = database;
-  const read = [...carried(keep), ...source.expressions].map((sql, i) =>
+  const read = [...keep.map(identifier), ...source.expressions].map((sql, i) =>
     i < keep.length ? `${sql} AS k${i}` : `${sql} AS i${i}`,
   );
   await database.run(

@@ -37,7 +37,8 @@ export async function readPacked(
     const values = await packTexts(database, table, names[i]!, col.values as Int32Array, doing);
     packed.push({ dtype: "string", values, ...(col.validity && { validity: col.validity }) });
   }
-  if (options.keep === undefined) await database.run(`DROP TABLE ${table}`, doing);
+  if (options.keep !== undefined) database.tables.add(table);
+  else await database.run(`DROP TABLE ${table}`, doing);
   return packed;
 }
 

@@ -5,13 +5,14 @@
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import type { FittedOpKind, OpState } from "../../triton-protos/op-params.js";
 import type { Also, Moments } from "./moments.js";
+import type { Sql } from "./sql/dialect.js";
 import type { SqlColumn } from "./sql/sql-form.js";
 
 interface FromMoments<K extends FittedOpKind> {
   readonly withMoments?: true;
   readonly also?: readonly Also[];
   /** Statistics of something else than the values. */
-  readonly of?: (column: SqlColumn) => SqlColumn;
+  readonly of?: (column: SqlColumn, sql: Sql) => SqlColumn;
   /** A column without any value teaches something too. */
   readonly empty?: true;
   /** Infinite values make what is learnt meaningless. */
@@ -32,7 +33,7 @@ export const STATE_FROM_MOMENTS: { readonly [K in FittedOpKind]?: FromMoments<K>
   },
   valueCount: {
     also: ["min", "max"],
-    of: ({ sql }) => ({ sql: `len(${sql})`, dtype: "int64" }),
+    of: ({ sql: list }, sql) => ({ sql: sql.length(list), dtype: "int64" }),
     keep: ({ also }) => ({ min: Number(also.min), max: Number(also.max) }),
   },
   fillMedian: { also: ["median"], keep: ({ also }) => ({ median: also.median as number | string }) },

@@ -38,7 +38,7 @@ export interface Transformed {
 }
 
 /** Says that a folder is a transform's output, which the next one may replace. */
-const MARK = "_merlon.json";
+export const MARK = "_merlon.json";
 
 /**
  * Transforms data.
@@ -148,7 +148,7 @@ async function countRows(database: Database, files: string): Promise<number> {
   return rows;
 }
 
-const partName = (i: number): string => `part-${String(i).padStart(5, "0")}.parquet`;
+export const partName = (i: number): string => `part-${String(i).padStart(5, "0")}.parquet`;
 
 /** One file an input file, or as the options say. */
 async function writeFolder(

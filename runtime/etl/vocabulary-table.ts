@@ -1,16 +1,14 @@
 /**
- * Vocabularies inside DuckDB: learnt from a column, kept as a table, and read out for the Arrow file.
+ * A column of a view -> its vocabulary, by one statement; DuckDB keeps it as a table too.
  */
 import { datatype } from "../../triton-protos/datatype.js";
 import type { PrintedVocabulary } from "../kernels/vocabulary-file.js";
-import type { Database } from "./database.js";
-import { readPacked } from "./read-packed.js";
-import { sqlType } from "./sql/literal.js";
+import type { Engine } from "./engine.js";
 import type { SqlColumn } from "./sql/sql-form.js";
 
 /** Distinct values of all sources by falling count, then by value (text by its UTF-8 bytes): the same for the same data on any machine. */
 export async function learnVocabulary(
-  database: Database,
+  engine: Engine,
   place: { stepId: string; column: string; view: string },
   sources: readonly SqlColumn[],
   limits: { readonly freqThreshold: number; readonly maxSize: number; readonly numBuckets: number },
@@ -21,20 +19,18 @@ export async function learnVocabulary(
   const { dtype } = sources[0]!;
   const zero = datatype(dtype).kind === "float" ? " + 0" : "";
   const values = sources
-    .map(({ sql, list }) => `SELECT ${list ? `unnest(${sql})` : sql} AS value FROM ${view}`)
+    .map(({ sql, list }) => `SELECT ${list ? engine.sql.items(sql) : sql} AS value FROM ${view}`)
     .join(" UNION ALL ");
   const counted = `SELECT value${zero} AS value, count(*) AS count FROM (${values}) WHERE value IS NOT NULL GROUP BY 1`;
   const kept = freqThreshold > 1 ? ` HAVING count(*) >= ${freqThreshold}` : "";
   const limit = maxSize > 0 ? ` LIMIT ${Math.max(0, maxSize - 2 - numBuckets)}` : "";
   const keep = valuesTable(stepId, column);
-  const [found, counts] = await readPacked(
-    database,
-    `SELECT CAST(value AS ${sqlType(dtype)}) AS c0, count AS c1 FROM (${counted}${kept}) ORDER BY count DESC, value${limit}`,
+  const [found, counts] = await engine.packed(
+    `SELECT CAST(value AS ${engine.sql.type(dtype)}) AS c0, count AS c1 FROM (${counted}${kept}) ORDER BY count DESC, value${limit}`,
     [dtype, "int64"],
     `counting the values of column \`${column}\``,
     { keep, onFraction },
   );
-  database.tables.add(keep);
   return { dtype, values: found!.values, counts: counts!.values as BigInt64Array };
 }
 

@@ -3,33 +3,32 @@
  */
 import { encodings } from "../../../triton-protos/categorify-columns.js";
 import type { Step } from "../../../triton-protos/plan.js";
-import { hashOf } from "./hash-bucket.js";
 import { throughKernel } from "./kernel-function.js";
-import { sqlType } from "./literal.js";
 import type { SqlForm } from "./sql-form.js";
 
 export const categorify: SqlForm<"categorify"> = (step, inputs, context) => {
   const { params } = step;
+  const { sql } = context;
   if (params.encodeType === "combo" || params.nvtabularHash) return throughKernel(step, inputs, context);
   const names = step.inputs.input!.map(ref => ref.name);
   return encodings(params, names).map(({ output, numBuckets }, i) => {
     const col = inputs[i]!;
     const named = { ...col, name: output };
     const { nullId, first, known } = idLayout(step, output, numBuckets);
-    const typed = (v: string) => `CAST(${v} AS ${sqlType(params.outDtype)})`;
-    const bucket = (hash: string) => `${first} + CAST(${hash} % ${numBuckets} AS BIGINT)`;
+    const typed = (v: string) => `CAST(${v} AS ${sql.type(params.outDtype)})`;
+    const bucket = (hash: string) => `${first} + ${sql.modulo(hash, numBuckets)}`;
     if (!col.list) {
       const id = context.id(step.id, named);
       return numBuckets === 1
         ? `coalesce(${id}, ${typed(String(first))})`
-        : `coalesce(${id}, ${typed(bucket(hashOf(col).sql))})`;
+        : `coalesce(${id}, ${typed(bucket(sql.hash(col).sql))})`;
     }
-    const ofItem = (v: string, outOfVocabulary: string) =>
-      typed(
-        `CASE WHEN ${v} IS NULL THEN ${nullId} ELSE coalesce(${known} + CAST(${context.place(step.id, named, v)} AS BIGINT), ${outOfVocabulary}) END`,
-      );
-    if (numBuckets === 1) return `list_transform(${col.sql}, lambda v: ${ofItem("v", String(first))})`;
-    return `list_transform(list_zip(${col.sql}, ${hashOf(col).sql}), lambda v: ${ofItem("v[1]", bucket("v[2]"))})`;
+    const found = sql.map(context.places(step.id, named), place => `${known} + CAST(${place} AS BIGINT)`);
+    const ids =
+      numBuckets === 1
+        ? sql.map(found, id => `coalesce(${id}, ${first})`)
+        : sql.mapPairs(found, sql.hash(col).sql, (id, hash) => `coalesce(${id}, ${bucket(hash)})`);
+    return sql.mapPairs(col.sql, ids, (v, id) => typed(`CASE WHEN ${v} IS NULL THEN ${nullId} ELSE ${id} END`));
   });
 };
 

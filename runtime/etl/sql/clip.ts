@@ -1,17 +1,16 @@
 /** `clip` in SQL: `greatest` with the minimum, then `least` with the maximum; both skip NULL, so it is kept by hand. */
 import { datatype } from "../../../triton-protos/datatype.js";
 import { floatBounds, integerBounds } from "../../kernels/clip-bounds.js";
-import { constant } from "./literal.js";
-import { each, type SqlForm } from "./sql-form.js";
+import type { SqlForm } from "./sql-form.js";
 
-export const clip: SqlForm<"clip"> = (step, inputs) =>
+export const clip: SqlForm<"clip"> = (step, inputs, { sql }) =>
   inputs.map(col => {
     const { dtype } = col;
     const { min, max } =
       datatype(dtype).kind === "float" ? floatBounds(step.params, dtype) : integerBounds(step.params, dtype);
-    return each(col, v => {
-      const raised = min === undefined ? v : `greatest(${v}, ${constant(min, dtype)})`;
-      const lowered = max === undefined ? raised : `least(${raised}, ${constant(max, dtype)})`;
+    return sql.each(col, v => {
+      const raised = min === undefined ? v : `greatest(${v}, ${sql.constant(min, dtype)})`;
+      const lowered = max === undefined ? raised : `least(${raised}, ${sql.constant(max, dtype)})`;
       return `CASE WHEN ${v} IS NOT NULL THEN ${lowered} END`;
     });
   });

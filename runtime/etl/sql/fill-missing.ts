@@ -3,16 +3,17 @@ import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import type { Step } from "../../../triton-protos/plan.js";
 import { RuntimeFault } from "../../errors.js";
 import { type FillValue, fillFor } from "../../kernels/fill-value.js";
-import { constant } from "./literal.js";
-import { each, type SqlColumn, type SqlForm } from "./sql-form.js";
+import type { Sql } from "./dialect.js";
+import type { SqlColumn, SqlForm } from "./sql-form.js";
 
-export const fillMissing: SqlForm<"fillMissing"> = (step, inputs) =>
-  fillSql(step, inputs, (name, dtype) =>
+export const fillMissing: SqlForm<"fillMissing"> = (step, inputs, { sql }) =>
+  fillSql(sql, step, inputs, (name, dtype) =>
     fillFor(dtype, step.params.fillValue, `step \`${step.id}\` (fillMissing), column \`${name}\`,`),
   );
 
 /** `fillOf` tells what to fill a column with. */
 export function fillSql(
+  sql: Sql,
   step: Step<"fillMissing"> | Step<"fillMedian">,
   inputs: readonly SqlColumn[],
   fillOf: (name: string, dtype: DType) => FillValue,
@@ -23,8 +24,8 @@ export function fillSql(
     if (direct) {
       const { dtype } = direct;
       const fill = fillOf(name, dtype);
-      const value = datatype(dtype).kind === "bool" ? String(fill === 1) : constant(fill, dtype);
-      return each(direct, v => `coalesce(${v}, ${value})`);
+      const value = datatype(dtype).kind === "bool" ? String(fill === 1) : sql.constant(fill, dtype);
+      return sql.each(direct, v => `coalesce(${v}, ${value})`);
     }
     const flagged = inputs[refs.findIndex(ref => `${ref.name}_filled` === name)];
     if (!flagged)
@@ -32,6 +33,6 @@ export function fillSql(
         "INTERNAL",
         `step \`${step.id}\` (${step.op}) has an output \`${name}\` that comes from none of its inputs.`,
       );
-    return each(flagged, v => `(${v} IS NULL)`);
+    return sql.each(flagged, v => `(${v} IS NULL)`);
   });
 }

@@ -1,19 +1,19 @@
 /** `groupby` in SQL: aggregates over the values in their order, and the condition that keys are there. */
 import type { OpParams } from "../../../triton-protos/op-params.js";
 import type { Step } from "../../../triton-protos/plan.js";
+import type { Sql } from "./dialect.js";
 import type { SqlColumn, SqlForm } from "./sql-form.js";
-import { toFloat32 } from "./sql-form.js";
 
 type Agg = OpParams["groupby"]["aggs"][number]["agg"];
 
-export const groupby: SqlForm<"groupby"> = (step, inputs, { order }) => {
+export const groupby: SqlForm<"groupby"> = (step, inputs, { sql, order }) => {
   const { by, sort, ascending, aggs } = step.params;
   const column = columnsOf(step, inputs);
   const sorted = sort.map(name => `${column(name).sql} ${ascending ? "ASC" : "DESC"} NULLS LAST`);
   const within = `ORDER BY ${[...sorted, ...order].join(", ")}`;
   return [
     ...by.map(name => keyOf(column(name))),
-    ...aggs.map(({ column: name, agg }) => aggregate(column(name).sql, agg, within, ascending)),
+    ...aggs.map(({ column: name, agg }) => aggregate(sql, column(name).sql, agg, within, ascending)),
   ];
 };
 
@@ -29,7 +29,7 @@ const columnsOf =
 export const groupKeys = (step: Step<"groupby">, inputs: readonly SqlColumn[]): readonly string[] =>
   step.params.by.map(name => keyOf(columnsOf(step, inputs)(name)));
 
-function aggregate(v: string, agg: Agg, within: string, ascending: boolean): string {
+function aggregate(sql: Sql, v: string, agg: Agg, within: string, ascending: boolean): string {
   const double = `CAST(${v} AS DOUBLE)`;
   switch (agg) {
     case "list":
@@ -45,14 +45,14 @@ function aggregate(v: string, agg: Agg, within: string, ascending: boolean): str
     case "max":
       return `${agg}(${v})`;
     case "sum":
-      return toFloat32(`coalesce(sum(${double} ${within}), 0)`);
+      return sql.toFloat32(`coalesce(sum(${double} ${within}), 0)`);
     case "mean":
-      return toFloat32(`(sum(${double} ${within}) / count(${v}))`);
+      return sql.toFloat32(`(sum(${double} ${within}) / count(${v}))`);
     case "median":
-      return toFloat32(`quantile_cont(${double}, 0.5)`);
+      return sql.toFloat32(`quantile_cont(${double}, 0.5)`);
     case "std":
-      return toFloat32(`stddev_samp(${double} ${within})`);
+      return sql.toFloat32(`stddev_samp(${double} ${within})`);
     case "var":
-      return toFloat32(`var_samp(${double} ${within})`);
+      return sql.toFloat32(`var_samp(${double} ${within})`);
   }
 }

@@ -1,15 +1,16 @@
 /** `logOp` in SQL. DuckDB's `ln` refuses 0 and below, where the operator gives -Infinity and null. */
-import { each, eachAs, type SqlForm, toFloat32 } from "./sql-form.js";
+import type { SqlForm } from "./sql-form.js";
 
-export const logOp: SqlForm<"logOp"> = (_step, inputs) =>
+export const logOp: SqlForm<"logOp"> = (_step, inputs, { sql }) =>
   inputs.map(col => {
-    const plusOne = eachAs(
-      eachAs(col, "float64", v => `CAST(${v} AS DOUBLE)`),
+    const plusOne = sql.eachAs(
+      sql.eachAs(col, "float64", v => `CAST(${v} AS DOUBLE)`),
       "float32",
-      v => `(${toFloat32(v)}) + 1::FLOAT`,
+      v => `(${sql.toFloat32(v)}) + ${sql.constant(1, "float32")}`,
     );
-    return each(
+    return sql.each(
       plusOne,
-      v => `CASE WHEN ${v} > 0 THEN CAST(ln(CAST(${v} AS DOUBLE)) AS FLOAT) WHEN ${v} = 0 THEN '-inf'::FLOAT END`,
+      v =>
+        `CASE WHEN ${v} > 0 THEN CAST(ln(CAST(${v} AS DOUBLE)) AS FLOAT) WHEN ${v} = 0 THEN ${sql.constant("-inf", "float32")} END`,
     );
   });

@@ -5,13 +5,15 @@
  */
 import { datatype } from "../../../triton-protos/datatype.js";
 import type { ColumnSchema } from "../../../triton-protos/schema.js";
-import { identifier, sqlType } from "./literal.js";
+import type { Sql } from "./dialect.js";
+import { duckdbSql } from "./duckdb-dialect.js";
 
 const INTEGERS = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/;
 const FLOATS = /^(FLOAT|DOUBLE|DECIMAL\(.*\))$/;
 
 /** `BIGINT`, `FLOAT[]`. Fixed lists are lists here; their length is checked as they are read. */
-export const declaredType = (col: ColumnSchema): string => `${sqlType(col.dtype)}${col.list ? "[]" : ""}`;
+export const declaredType = (col: ColumnSchema, sql: Sql = duckdbSql): string =>
+  col.list ? sql.listType(col.dtype) : sql.type(col.dtype);
 
 /** Why the file's type does not do and what to do about it; undefined where it does. */
 export function refuseType(col: ColumnSchema, type: string): string | undefined {
@@ -33,17 +35,18 @@ export function refuseType(col: ColumnSchema, type: string): string | undefined 
   return "Write it as an integer.";
 }
 
-/** The column in exactly its declared type. */
-export function sourceExpression(col: ColumnSchema, type: string): string {
-  const declared = declaredType(col);
-  const name = identifier(col.name);
+/** The column in exactly its declared type. @param type what the engine says it is */
+export function sourceExpression(col: ColumnSchema, type: string, sql: Sql = duckdbSql): string {
+  const declared = declaredType(col, sql);
+  const name = sql.identifier(col.name);
   const cast = type === declared ? name : `CAST(${name} AS ${declared})`;
   const isFloat = datatype(col.dtype).kind === "float";
-  const known = (v: string) => (isFloat ? `CASE WHEN NOT isnan(${v}) THEN ${v} END` : v);
+  const known = (v: string) => (isFloat ? `CASE WHEN NOT ${sql.isNaN(v)} THEN ${v} END` : v);
   if (!col.list) return known(cast);
   const { min, max } = col.list;
-  const filled = `coalesce(${cast}, ${min === max ? `list_resize([]::${declared}, ${min})` : `[]::${declared}`})`;
-  // The cast to an array and back refuses any other length.
-  const list = min === max ? `CAST(CAST(${filled} AS ${sqlType(col.dtype)}[${min}]) AS ${declared})` : filled;
-  return isFloat ? `list_transform(${list}, lambda v: ${known("v")})` : list;
+  const empty = sql.emptyList(col.dtype);
+  const isFixed = min === max;
+  const filled = `coalesce(${cast}, ${isFixed ? sql.resize(empty, col.dtype, min, "NULL") : empty})`;
+  const list = isFixed ? sql.ofLength(filled, col.dtype, min) : filled;
+  return isFloat ? sql.map(list, known) : list;
 }

@@ -1,0 +1,85 @@
+/** Our statements as Spark reads them. Unsigned integers are the next wider signed ones, as Spark reads them from Parquet. */
+import { type DType, datatype } from "../../../triton-protos/datatype.js";
+import { RuntimeFault } from "../../errors.js";
+import { type Dialect, sqlIn } from "../sql/dialect.js";
+
+const TYPES: Partial<Readonly<Record<DType, string>>> = {
+  bool: "BOOLEAN",
+  int8: "TINYINT",
+  int16: "SMALLINT",
+  int32: "INT",
+  int64: "BIGINT",
+  uint8: "SMALLINT",
+  uint16: "INT",
+  uint32: "BIGINT",
+  float32: "FLOAT",
+  float64: "DOUBLE",
+  string: "STRING",
+};
+
+function type(dtype: DType): string {
+  const found = TYPES[dtype];
+  if (found === undefined)
+    throw new RuntimeFault("UNSUPPORTED", `Spark has no ${dtype} columns. Declare the column int64, or use DuckDB.`);
+  return found;
+}
+
+const listType = (dtype: DType): string => `ARRAY<${type(dtype)}>`;
+
+const dialect: Dialect = {
+  engine: "spark",
+  identifier: name => `\`${name.replaceAll("`", "``")}\``,
+  view: name => `CREATE OR REPLACE TEMPORARY VIEW ${name} AS`,
+  type,
+  listType,
+  map: (list, item) => `transform(${list}, v -> ${item("v")})`,
+  mapPairs: (a, b, item) => `zip_with(${a}, ${b}, (v, w) -> ${item("v", "w")})`,
+  emptyList: dtype => `CAST(array() AS ${listType(dtype)})`,
+  length: list => `size(${list})`,
+  part: (list, from, to) =>
+    `CASE WHEN ${to} > ${from} THEN slice(${list}, ${from} + 1, ${to} - ${from}) ELSE slice(${list}, 1, 0) END`,
+  resize: (list, dtype, length, fill) =>
+    `slice(concat(${list}, array_repeat(CAST(${fill} AS ${type(dtype)}), ${length})), 1, ${length})`,
+  ofLength: (list, _dtype, length) =>
+    `CASE WHEN size(${list}) = ${length} THEN ${list} ELSE raise_error(concat('a list has ', size(${list}), ' values, and ${length} are wanted')) END`,
+  items: list => `explode(${list})`,
+  isInfinite: value => `abs(${value}) = CAST('inf' AS DOUBLE)`,
+  isNaN: value => `isnan(${value})`,
+  mean: integers => `try_divide(CAST(sum(CAST(${integers} AS DECIMAL(38, 0))) AS DOUBLE), count(${integers}))`,
+  meanOfFloats: values => `avg(${values})`,
+  median: (values, isFloat) =>
+    isFloat
+      ? `percentile(CAST(${values} AS DOUBLE), 0.5)`
+      : `element_at(array_sort(collect_list(${values})), CAST((count(${values}) + 1) DIV 2 AS INT))`,
+  characters: text => `length(${text})`,
+  xor: (a, b) => `(${a} ^ ${b})`,
+  hash: ({ dictionary: _, ...col }) => ({
+    ...col,
+    dtype: "int64",
+    sql: `merlon_hash${col.list ? "es" : ""}_${col.dtype}(${col.sql})`,
+  }),
+  modulo: (hash, by) => `(((shiftrightunsigned(${hash}, 1) % ${by}) * 2 + (${hash} & 1)) % ${by})`,
+  lookUp(below, finds) {
+    if (finds.length === 0) return below;
+    const taken = finds.map(({ alias, take }) =>
+      typeof take === "string"
+        ? `t_${alias}.${take} AS ${alias}`
+        : `CASE WHEN t_${alias}.found THEN struct(${take.map(name => `t_${alias}.${name} AS ${name}`).join(", ")}) END AS ${alias}`,
+    );
+    const joins = finds.map(({ alias, table, keys }) => {
+      const same = keys.map(([column, key]) => `t_${alias}.${column} <=> ${below}.${key}`);
+      return ` LEFT JOIN (SELECT *, true AS found FROM ${table}) t_${alias} ON ${same.join(" AND ")}`;
+    });
+    return `(SELECT ${below}.*, ${taken.join(", ")} FROM ${below}${joins.join("")})`;
+  },
+};
+
+export const sparkSql = sqlIn(dialect);
+
+/** DuckDB's name of a type that Spark names, as `refuseType` knows it. */
+export function duckdbName(type: string): string {
+  const item = /^array<(.*)>$/.exec(type)?.[1];
+  if (item !== undefined) return `${duckdbName(item)}[]`;
+  const found = Object.entries(TYPES).find(([, spark]) => spark!.toLowerCase() === type);
+  return (found && datatype(found[0] as DType).duckdb) || type.toUpperCase();
+}

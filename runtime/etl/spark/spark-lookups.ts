@@ -1,0 +1,120 @@
+/** What `merlon fit` learnt, made known to Spark: tables that rows are joined with, and for items of lists a function. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { encodings } from "../../../triton-protos/categorify-columns.js";
+import type { AnyStep, Step } from "../../../triton-protos/plan.js";
+import { type PrintedColumn, printFittedTable, readFittedTable } from "../../kernels/fitted-table.js";
+import { readVocabulary } from "../../kernels/vocabulary-file.js";
+import { allocate, type Values } from "../../plan/table.js";
+import { type GroupLookup, loadGroups, type TableStore } from "../group-lookup.js";
+import type { Lookups } from "../lookups.js";
+import { idLayout } from "../sql/categorify.js";
+import type { NamedColumn, SqlColumn } from "../sql/sql-form.js";
+import type { SparkSession } from "./session.js";
+import { sparkSql } from "./spark-dialect.js";
+import { exchangeFile } from "./spark-engine.js";
+
+const hex = (...parts: readonly string[]): string => Buffer.from(parts.join("\n")).toString("hex");
+const DOING = "loading a fitted table";
+
+/** @param folder that artefacts are in */
+export function sparkLookups(session: SparkSession, folder: string): Lookups {
+  const groups = new Map<string, readonly GroupLookup[]>();
+  const known = new Set<string>();
+  const load = async (name: string, columns: Readonly<Record<string, PrintedColumn>>): Promise<void> => {
+    const file = exchangeFile(session);
+    writeFileSync(file, printFittedTable(columns));
+    await session.ask({ do: "table", name, file }, DOING);
+  };
+  const store: TableStore = {
+    reserve: () => true,
+    load: (name, columns) => load(name, Object.fromEntries(columns.map(({ name: column, ...rest }) => [column, rest]))),
+    sql: sparkSql,
+  };
+  const tableOf = (stepId: string, column: string) => `merlon_ids_${hex(stepId, column)}`;
+  const placesOf = (stepId: string, { name }: NamedColumn) => `merlon_places_${hex(stepId, name)}`;
+  return {
+    places: (stepId, column) => `${placesOf(stepId, column)}(${column.sql})`,
+    id: (stepId, column) => ({ kind: "table", table: tableOf(stepId, column.name) }),
+    groups: stepId => groups.get(stepId),
+    async add(steps: readonly AnyStep[], layers) {
+      for (const step of steps.filter(({ id }) => !known.has(id))) {
+        known.add(step.id);
+        if (step.op === "targetEncoding" || step.op === "joinGroupby") {
+          const found = await loadGroups(store, step, ref => layers.find(ref)!.dtype, folder);
+          if (found) groups.set(step.id, found);
+        }
+        if (step.op !== "categorify") continue;
+        if (step.params.encodeType === "combo") {
+          groups.set(step.id, await loadTuples(step, folder, load));
+          continue;
+        }
+        for (const ref of step.inputs.input!) {
+          const column = { ...layers.find(ref)!, name: ref.name };
+          const { vocabulary } = step.state!.columns[ref.name]!;
+          const file = join(folder, vocabulary);
+          if (column.list)
+            await session.ask({ do: "places", name: placesOf(step.id, column), file, column: "value" }, DOING);
+          else await load(tableOf(step.id, ref.name), idTable(step, ref.name, file));
+        }
+      }
+    },
+  };
+}
+
+/** Values and their ids; null is the last. */
+function idTable(step: Step<"categorify">, name: string, file: string): Readonly<Record<string, PrintedColumn>> {
+  const { dtype, values } = readVocabulary(file);
+  const { numBuckets } = encodings(step.params, [name])[0]!;
+  const { nullId, known } = idLayout(step, name, numBuckets);
+  const more = allocate(dtype, values.length + 1) as { [i: number]: unknown };
+  for (let i = 0; i < values.length; i++) more[i] = values[i];
+  const validity = new Uint8Array(values.length + 1).fill(1, 0, values.length);
+  const ids = idsFrom(step, known, values.length + 1);
+  (ids as { [i: number]: unknown })[values.length] = step.params.outDtype === "int64" ? BigInt(nullId) : nullId;
+  return {
+    value: { dtype, values: more as unknown as Values, validity },
+    id: { dtype: step.params.outDtype, values: ids },
+  };
+}
+
+function idsFrom(step: Step<"categorify">, first: number, count: number): Values {
+  return step.params.outDtype === "int64"
+    ? BigInt64Array.from({ length: count }, (_, i) => BigInt(first + i))
+    : Int32Array.from({ length: count }, (_, i) => first + i);
+}
+
+/** One table an output, of tuples and their ids. */
+async function loadTuples(
+  step: Step<"categorify">,
+  folder: string,
+  load: (name: string, columns: Readonly<Record<string, PrintedColumn>>) => Promise<void>,
+): Promise<readonly GroupLookup[]> {
+  const names = step.inputs.input!.map(ref => ref.name);
+  const found: GroupLookup[] = [];
+  for (const { output, columns, numBuckets } of encodings(step.params, names)) {
+    const file = join(folder, step.state!.columns[output]!.vocabulary);
+    const table = `merlon_ids_${hex(step.id, output)}`;
+    const { nullId, first, known } = idLayout(step, output, numBuckets);
+    const tuples = readFittedTable(file, "vocabulary");
+    const keys = columns.map((_, i) => tuples[columns.length > 1 ? `key ${i}` : "value"]!);
+    const named = keys.map(({ dtype, values, validity }, i) => [
+      `k${i}`,
+      { dtype, values, ...(validity && { validity }) },
+    ]);
+    const id = { dtype: step.params.outDtype, values: idsFrom(step, known, keys[0]!.values.length) };
+    await load(table, { ...Object.fromEntries(named), id });
+    found.push({
+      columns,
+      find: of => ({ table, keys: of.map((key, i) => [`k${i}`, key.sql]), take: "id" }),
+      outputs: (of: readonly SqlColumn[], place) => {
+        const type = sparkSql.type(step.params.outDtype);
+        const bucket = sparkSql.modulo(of.map(key => sparkSql.hash(key).sql).reduce(sparkSql.xor), numBuckets);
+        const unknown = numBuckets === 1 ? String(first) : `${first} + ${bucket}`;
+        const isNull = of.map(key => `${key.sql} IS NULL`).join(" AND ");
+        return [`CAST(CASE WHEN ${isNull} THEN ${nullId} ELSE coalesce(${place}, ${unknown}) END AS ${type})`];
+      },
+    });
+  }
+  return found;
+}

@@ -1,0 +1,74 @@
+/** A fitted workflow and Parquet files -> a folder of Parquet, made by Spark with the operators' SQL forms, rows in their order. */
+import { renameSync, rmSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { replaceFolder, stagingFolder } from "../../../triton-protos/artefacts/replace-folder.js";
+import { readWorkflow } from "../../../triton-protos/artefacts/workflow.js";
+import { RuntimeFault } from "../../errors.js";
+import { openDatabase } from "../database.js";
+import { refuseForeign, writeSchemas } from "../fitted-folder.js";
+import { layPlan } from "../lay-plan.js";
+import { columnsRead, openLayers } from "../layers.js";
+import { MARK, partName, type Transformed, type TransformOptions } from "../transform.js";
+import { openSpark, type SparkOptions } from "./session.js";
+import { sparkSql } from "./spark-dialect.js";
+import { sparkEngine } from "./spark-engine.js";
+import { sparkLookups } from "./spark-lookups.js";
+import { findSparkData, openSparkData, refuseOnSpark } from "./spark-source.js";
+
+/** @throws RuntimeFault, PlanError; what stood at `out` is then untouched */
+export async function transformOnSpark(
+  folder: string,
+  data: string | readonly string[],
+  out: string,
+  spark: SparkOptions,
+  { keep = [], outFiles, shuffle, partitionBy, onProgress }: TransformOptions = {},
+): Promise<Transformed> {
+  if (shuffle || partitionBy || /\.(parquet|arrow)$/.test(out))
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      "on Spark, `merlon transform` writes a folder of Parquet, with `--out-files` if you like. Leave `--shuffle` and `--partition-by` out and give a folder as `--out`.",
+    );
+  const plan = readWorkflow(folder);
+  refuseOnSpark(plan);
+  refuseForeign(out, MARK, "merlon transform");
+  const database = await openDatabase();
+  const session = await openSpark(spark).catch(async error => {
+    await database.close();
+    throw error;
+  });
+  let staging: string | undefined;
+  try {
+    const engine = sparkEngine(session);
+    const lookups = sparkLookups(session, folder);
+    const columns = columnsRead(plan);
+    const source = await openSparkData(session, await findSparkData(database, session, data), columns, keep);
+    const layers = await openLayers(engine, source, columns, lookups, keep);
+    const select = [
+      ...(await layPlan(layers, lookups, plan)),
+      ...keep.map((name, i) => `k${i} AS ${sparkSql.identifier(name)}`),
+    ];
+    staging = stagingFolder(out);
+    const rows = source.rows ?? 0;
+    onProgress?.({ doing: "transform", rows: 0, totalRows: rows });
+    const sql = `SELECT ${select.join(", ")} FROM ${layers.view} ORDER BY ${layers.places.join(", ")}`;
+    const to = join(staging, "spark");
+    const made = await session.ask({ do: "write", sql, to, files: outFiles ?? null }, "transforming");
+    const names = (made as string[]).map((file, i) => {
+      renameSync(file, join(staging!, partName(i)));
+      return partName(i);
+    });
+    rmSync(to, { recursive: true, force: true });
+    await writeSchemas(
+      staging,
+      plan.outputs.map(output => output.schema),
+    );
+    await writeFile(join(staging, MARK), `${JSON.stringify({ workflow: plan.name, rows })}\n`);
+    replaceFolder(staging, out);
+    return { rows, files: names.map(name => join(out, name)) };
+  } finally {
+    if (staging !== undefined) rmSync(staging, { recursive: true, force: true });
+    await session.close();
+    await database.close();
+  }
+}

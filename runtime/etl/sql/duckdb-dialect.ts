@@ -1,0 +1,69 @@
+/** Our statements as DuckDB reads them. */
+import { type DType, datatype } from "../../../triton-protos/datatype.js";
+import { type Dialect, sqlIn } from "./dialect.js";
+import { identifier, sqlType } from "./literal.js";
+import type { SqlColumn } from "./sql-form.js";
+
+const dialect: Dialect = {
+  engine: "duckdb",
+  identifier,
+  view: name => `CREATE OR REPLACE VIEW ${name} AS`,
+  type: sqlType,
+  listType: dtype => `${sqlType(dtype)}[]`,
+  map: (list, item) => `list_transform(${list}, lambda v: ${item("v")})`,
+  mapPairs: (a, b, item) => `list_transform(list_zip(${a}, ${b}), lambda v: ${item("v[1]", "v[2]")})`,
+  emptyList: dtype => `CAST([] AS ${sqlType(dtype)}[])`,
+  length: list => `len(${list})`,
+  part: (list, from, to) =>
+    `CASE WHEN ${to} > ${from} THEN list_slice(${list}, ${from} + 1, ${to}) ELSE ${list}[1:0] END`,
+  resize: (list, _dtype, length, fill) => `list_resize(${list}, ${length}, ${fill})`,
+  // The cast to an array and back refuses any other length.
+  ofLength: (list, dtype, length) => `CAST(CAST(${list} AS ${sqlType(dtype)}[${length}]) AS ${sqlType(dtype)}[])`,
+  items: list => `unnest(${list})`,
+  isInfinite: value => `isinf(${value})`,
+  isNaN: value => `isnan(${value})`,
+  mean: integers => `avg(${integers})`,
+  meanOfFloats: values => `favg(${values})`,
+  median: (values, isFloat) =>
+    isFloat ? `quantile_cont(CAST(${values} AS DOUBLE), 0.5)` : `quantile_disc(${values}, 0.5)`,
+  characters: text => `length(${text})`,
+  xor: (a, b) => `xor(${a}, ${b})`,
+  hash,
+  modulo: (hashed, by) => `CAST(${hashed} % ${by} AS BIGINT)`,
+  // A subquery of one row is a join that hands every chunk of rows on whole; a left join would hand on those it finds before the others.
+  lookUp: (below, finds) =>
+    finds.length === 0
+      ? below
+      : `(SELECT *, ${finds
+          .map(({ alias, table, keys, take }) => {
+            const taken =
+              typeof take === "string" ? `t.${take}` : `{${take.map(name => `${name}: t.${name}`).join(", ")}}`;
+            const same = keys.map(([column, key]) => `t.${column} IS NOT DISTINCT FROM ${below}.${key}`);
+            return `(SELECT ${taken} FROM ${table} t WHERE ${same.join(" AND ")}) AS ${alias}`;
+          })
+          .join(", ")} FROM ${below})`,
+};
+
+export const duckdbSql = sqlIn(dialect);
+
+/** The functions and macros of `hash-functions.ts`. */
+function hash(col: SqlColumn): SqlColumn {
+  const { eachAs } = duckdbSql;
+  const { kind, bytes, duckdb } = datatype(col.dtype);
+  if (kind === "string" || col.dictionary) return eachAs(col, "uint64", v => `merlon_hash_${col.dtype}(${v})`);
+  const unsigned = sqlType(`uint${bytes * 8}` as DType);
+  const bits = eachAs(col, "uint64", v => {
+    if (kind === "float") {
+      const nan = bytes === 8 ? "9221120237041090560" : "2143289344";
+      return `coalesce(CAST(CAST(CAST(${v} AS BIT) AS ${unsigned}) AS UBIGINT), ${nan}::UBIGINT)`;
+    }
+    return kind === "bool" || duckdb === unsigned
+      ? `CAST(${v} AS UBIGINT)`
+      : `CAST(CAST(CAST(${v} AS BIT) AS ${unsigned}) AS UBIGINT)`;
+  });
+  // One macro a pass over a list: nested in one lambda, each would evaluate the one inside it twice.
+  const first = eachAs(bits, "uint64", v => `merlon_mix_1(${v})`);
+  const second = eachAs(first, "uint64", v => `merlon_mix_2(${v})`);
+  const third = eachAs(second, "uint64", v => `merlon_mix_3(${v})`);
+  return eachAs(third, "uint64", v => `coalesce(${v}, 18446744073709551615::UBIGINT)`);
+}
