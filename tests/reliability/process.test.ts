@@ -6,7 +6,7 @@ import { readdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { repository } from "../server/support.js";
-import { grpcClient, startTarget, type Target } from "./support.js";
+import { counted, grpcClient, PATIENCE_MS, startTarget, type Target } from "./support.js";
 
 const MAIN = new URL("../../dist/cli/main.js", import.meta.url).pathname;
 
@@ -53,42 +53,46 @@ async function startLimited(descriptors: number) {
   return { ...ports, child, open: () => readdirSync(`/proc/${child.pid}/fd`).length };
 }
 
-test("23: a full table of descriptors costs connections, not the server; what closes is given back", async () => {
-  const server = await startLimited(96);
-  const sockets: Socket[] = [];
-  try {
-    const live = async (): Promise<number> =>
-      (await fetch(`http://127.0.0.1:${server.http}/v2/health/live`, { headers: { connection: "close" } })).status;
-    expect(await live()).toBe(200);
-    const before = server.open();
-    for (let i = 0; i < 200; i++) {
-      const socket = connect(i % 2 ? server.http : server.grpc, "127.0.0.1");
-      socket.on("error", () => {});
-      sockets.push(socket);
+test(
+  "23: a full table of descriptors costs connections, not the server; what closes is given back",
+  async () => {
+    const server = await startLimited(96);
+    const sockets: Socket[] = [];
+    try {
+      const live = async (): Promise<number> =>
+        (await fetch(`http://127.0.0.1:${server.http}/v2/health/live`, { headers: { connection: "close" } })).status;
+      expect(await live()).toBe(200);
+      const before = server.open();
+      for (let i = 0; i < 200; i++) {
+        const socket = connect(i % 2 ? server.http : server.grpc, "127.0.0.1");
+        socket.on("error", () => {});
+        sockets.push(socket);
+      }
+      await new Promise(resolve => setTimeout(resolve, 500));
+      expect(server.child.exitCode).toBeNull();
+      for (const socket of sockets) socket.destroy();
+      await expect.poll(server.open, { timeout: 20_000 }).toBeLessThanOrEqual(before + 5);
+      for (let i = 0; i < counted(300, 50_000); i++) {
+        const socket = connect(i % 2 ? server.http : server.grpc, "127.0.0.1");
+        socket.on("error", () => {});
+        await new Promise(resolve => {
+          socket.on("connect", resolve);
+          socket.on("close", resolve);
+        });
+        socket.destroy();
+      }
+      await expect.poll(server.open, { timeout: 20_000 }).toBeLessThanOrEqual(before + 5);
+      expect(await live()).toBe(200);
+      const rpc = grpcClient(server.grpc);
+      expect((await rpc.call("ServerLive", "inference.ServerLiveRequest", {})).code).toBe(0);
+      rpc.close();
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      server.child.kill("SIGKILL");
     }
-    await new Promise(resolve => setTimeout(resolve, 500));
-    expect(server.child.exitCode).toBeNull();
-    for (const socket of sockets) socket.destroy();
-    await expect.poll(server.open, { timeout: 20_000 }).toBeLessThanOrEqual(before + 5);
-    for (let i = 0; i < 300; i++) {
-      const socket = connect(i % 2 ? server.http : server.grpc, "127.0.0.1");
-      socket.on("error", () => {});
-      await new Promise(resolve => {
-        socket.on("connect", resolve);
-        socket.on("close", resolve);
-      });
-      socket.destroy();
-    }
-    await expect.poll(server.open, { timeout: 20_000 }).toBeLessThanOrEqual(before + 5);
-    expect(await live()).toBe(200);
-    const rpc = grpcClient(server.grpc);
-    expect((await rpc.call("ServerLive", "inference.ServerLiveRequest", {})).code).toBe(0);
-    rpc.close();
-  } finally {
-    for (const socket of sockets) socket.destroy();
-    server.child.kill("SIGKILL");
-  }
-}, 90_000);
+  },
+  PATIENCE_MS,
+);
 
 const tensor = (name: string, dims = "[4]"): string => `{ name: "${name}" data_type: TYPE_INT32 dims: ${dims} }`;
 const model = (name: string, more: string, dims?: string): string =>

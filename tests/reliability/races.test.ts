@@ -6,7 +6,7 @@ import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { encode } from "#triton-protos/proto-root.js";
 import { repository } from "../server/support.js";
-import { INFER, startTarget, type Target } from "./support.js";
+import { counted, INFER, PATIENCE_MS, startTarget, type Target } from "./support.js";
 
 let target: Target;
 const slow = (name: string, batcher: string): string => `name: "${name}" backend: "identity" max_batch_size: 8
@@ -120,70 +120,85 @@ test("21: a deadline that is over before the model is leaves the server up", asy
   await target.alive();
 });
 
-test("21: a stream of both directions that is cut at any moment leaves nothing behind", async () => {
-  const next = moments(21);
-  const cut = (after: number): Promise<void> =>
-    new Promise(resolve => {
-      const call = target.rpc.client.makeBidiStreamRequest(
-        "/inference.GRPCInferenceService/ModelStreamInfer",
-        same,
-        same,
+test(
+  "21: a stream of both directions that is cut at any moment leaves nothing behind",
+  async () => {
+    const next = moments(21);
+    const cut = (after: number): Promise<void> =>
+      new Promise(resolve => {
+        const call = target.rpc.client.makeBidiStreamRequest(
+          "/inference.GRPCInferenceService/ModelStreamInfer",
+          same,
+          same,
+        );
+        call.on("data", () => {});
+        call.on("error", () => {});
+        call.on("close", resolve);
+        call.on("status", () => resolve());
+        for (let i = 0; i < 8; i++) call.write(request(i % 2 ? "slow_direct" : "slow_dynamic"));
+        setTimeout(() => call.cancel(), after);
+      });
+    for (let round = 0; round < counted(10, 500); round++)
+      await Promise.all(Array.from({ length: 20 }, () => cut(next() * 20)));
+    await expect.poll(pending, { timeout: 10_000 }).toBe(0);
+    await target.alive();
+  },
+  PATIENCE_MS,
+);
+
+test(
+  "21: a client that hangs up in the middle of an HTTP answer leaves nothing behind",
+  async () => {
+    const next = moments(3);
+    for (let round = 0; round < counted(10, 500); round++)
+      await Promise.all(
+        Array.from({ length: 20 }, () =>
+          fetch(`${target.http}/v2/models/slow_direct/infer`, {
+            method: "POST",
+            body: JSON.stringify({
+              inputs: [{ name: "INPUT0", shape: [1, 4], datatype: "INT32", data: [1, 2, 3, 4] }],
+            }),
+            signal: AbortSignal.timeout(1 + Math.floor(next() * 25)),
+          })
+            .then(answer => answer.text())
+            .catch(() => ""),
+        ),
       );
-      call.on("data", () => {});
-      call.on("error", () => {});
-      call.on("close", resolve);
-      call.on("status", () => resolve());
-      for (let i = 0; i < 8; i++) call.write(request(i % 2 ? "slow_direct" : "slow_dynamic"));
-      setTimeout(() => call.cancel(), after);
-    });
-  for (let round = 0; round < 10; round++) await Promise.all(Array.from({ length: 10 }, () => cut(next() * 20)));
-  await expect.poll(pending, { timeout: 10_000 }).toBe(0);
-  await target.alive();
-});
+    await expect.poll(pending, { timeout: 10_000 }).toBe(0);
+    await target.alive();
+  },
+  PATIENCE_MS,
+);
 
-test("21: a client that hangs up in the middle of an HTTP answer leaves nothing behind", async () => {
-  const next = moments(3);
-  for (let round = 0; round < 10; round++)
-    await Promise.all(
-      Array.from({ length: 10 }, () =>
-        fetch(`${target.http}/v2/models/slow_direct/infer`, {
-          method: "POST",
-          body: JSON.stringify({ inputs: [{ name: "INPUT0", shape: [1, 4], datatype: "INT32", data: [1, 2, 3, 4] }] }),
-          signal: AbortSignal.timeout(1 + Math.floor(next() * 25)),
-        })
-          .then(answer => answer.text())
-          .catch(() => ""),
-      ),
-    );
-  await expect.poll(pending, { timeout: 10_000 }).toBe(0);
-  await target.alive();
-});
-
-test("22: one model loaded and unloaded by many at once, under requests", async () => {
-  const control = async (lane: number): Promise<void> => {
-    for (let i = 0; i < 16; i++) {
-      const name = (lane + i) % 2 ? "RepositoryModelLoad" : "RepositoryModelUnload";
-      const request =
-        name === "RepositoryModelLoad"
-          ? "inference.RepositoryModelLoadRequest"
-          : "inference.RepositoryModelUnloadRequest";
-      const { code, message } = await target.rpc.call(name, request, { model_name: "slow_direct" });
-      // A load may find the model on its way down; anything else is a bug.
-      expect([0, 3, 14], message).toContain(code);
-    }
-  };
-  let over = false;
-  const asking = (async (): Promise<void> => {
-    while (!over) {
-      const { code, message } = await target.rpc.send(INFER, request("slow_direct"));
-      expect([0, 5, 14], message).toContain(code);
-      await target.alive();
-    }
-  })();
-  await Promise.all(Array.from({ length: 6 }, (_, lane) => control(lane)));
-  over = true;
-  await asking;
-  expect((await target.post("/v2/repository/models/slow_direct/load", {})).status).toBe(200);
-  expect((await target.rpc.send(INFER, request("slow_direct"))).code).toBe(0);
-  await target.alive();
-}, 90_000);
+test(
+  "22: one model loaded and unloaded by many at once, under requests",
+  async () => {
+    const control = async (lane: number): Promise<void> => {
+      for (let i = 0; i < counted(16, 1024); i++) {
+        const name = (lane + i) % 2 ? "RepositoryModelLoad" : "RepositoryModelUnload";
+        const request =
+          name === "RepositoryModelLoad"
+            ? "inference.RepositoryModelLoadRequest"
+            : "inference.RepositoryModelUnloadRequest";
+        const { code, message } = await target.rpc.call(name, request, { model_name: "slow_direct" });
+        // A load may find the model on its way down; anything else is a bug.
+        expect([0, 3, 14], message).toContain(code);
+      }
+    };
+    let over = false;
+    const asking = (async (): Promise<void> => {
+      while (!over) {
+        const { code, message } = await target.rpc.send(INFER, request("slow_direct"));
+        expect([0, 5, 14], message).toContain(code);
+        await target.alive();
+      }
+    })();
+    await Promise.all(Array.from({ length: counted(6, 32) }, (_, lane) => control(lane)));
+    over = true;
+    await asking;
+    expect((await target.post("/v2/repository/models/slow_direct/load", {})).status).toBe(200);
+    expect((await target.rpc.send(INFER, request("slow_direct"))).code).toBe(0);
+    await target.alive();
+  },
+  PATIENCE_MS,
+);

@@ -14,7 +14,7 @@ import {
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { decode } from "#triton-protos/proto-root.js";
 import { repository } from "../server/support.js";
-import { startTarget, type Target } from "./support.js";
+import { counted, PATIENCE_MS, startTarget, type Target } from "./support.js";
 
 let target: Target;
 const key = `merlon-test-${process.pid}`;
@@ -124,24 +124,28 @@ test("9: offsets and sizes are computed without wrapping, and a file that shrank
   await target.alive();
 });
 
-test("10: regions come and go under requests; nothing is left open", async () => {
-  const descriptors = (): number => readdirSync("/proc/self/fd").length;
-  const good = { shared_memory_region: "cycle", shared_memory_byte_size: 16 };
-  // The client's own sockets are open before the count.
-  await Promise.all(Array.from({ length: 8 }, () => infer(good)));
-  const before = descriptors();
-  for (let i = 0; i < 150; i++) {
-    await target.post("/v2/systemsharedmemory/region/cycle/register", { key, offset: 0, byte_size: 16 });
-    const answers = Promise.all(Array.from({ length: 4 }, () => infer(good)));
-    await unregister("cycle");
-    for (const { status, body } of await answers)
-      if (status === 200) expect(body).toMatchObject({ outputs: [{ data: [5, 6, 7, 8] }] });
-      else expect([400, 404]).toContain(status);
-  }
-  await unregister();
-  expect(descriptors()).toBeLessThanOrEqual(before + 5);
-  await target.alive();
-});
+test(
+  "10: regions come and go under requests; nothing is left open",
+  async () => {
+    const descriptors = (): number => readdirSync("/proc/self/fd").length;
+    const good = { shared_memory_region: "cycle", shared_memory_byte_size: 16 };
+    // The client's own sockets are open before the count.
+    await Promise.all(Array.from({ length: 8 }, () => infer(good)));
+    const before = descriptors();
+    for (let i = 0; i < counted(150, 10_000); i++) {
+      await target.post("/v2/systemsharedmemory/region/cycle/register", { key, offset: 0, byte_size: 16 });
+      const answers = Promise.all(Array.from({ length: 4 }, () => infer(good)));
+      await unregister("cycle");
+      for (const { status, body } of await answers)
+        if (status === 200) expect(body).toMatchObject({ outputs: [{ data: [5, 6, 7, 8] }] });
+        else expect([400, 404]).toContain(status);
+    }
+    await unregister();
+    expect(descriptors()).toBeLessThanOrEqual(before + 5);
+    await target.alive();
+  },
+  PATIENCE_MS,
+);
 
 test("11: without the flag, no region can be registered", async () => {
   const plain = await startTarget(repository(["echo_int32"]));

@@ -80,6 +80,11 @@ export async function startTarget(folder: string, options: Options = {}) {
   };
 }
 
+/** How often: a short form for every run of the tests, and the whole one for `npm run test:reliability`. */
+export const counted = (short: number, full: number): number => (process.env.RELIABILITY === "full" ? full : short);
+/** For a test that counts so. */
+export const PATIENCE_MS = counted(90_000, 1_200_000);
+
 /** Megabytes that stay after the collector has had a chance. */
 export async function residentAfter(work: () => Promise<void>): Promise<number> {
   const settle = async (): Promise<number> => {

@@ -18,15 +18,26 @@ export const rawTooLarge = (size: number, limit: number): RuntimeFault =>
 const MAX_BODY = 2 ** 30;
 export const binaryLimit = (limit: number): number => Math.max(limit, MAX_BODY);
 
-/** @throws RuntimeFault when the body is larger than `limit` */
+/** Triton's bound on the chunks of one request: each costs far more work than the few bytes in it. */
+const MAX_CHUNKS = 2 ** 16;
+/** Larger pieces are bounded by the body's limit, and a slow connection cuts chunks into some. */
+const SMALL_CHUNK = 256;
+
+/** @throws RuntimeFault when the body is larger than `limit`, or comes in too many pieces */
 export async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   const declared = Number(request.headers["content-length"] ?? 0);
   if (declared > limit) throw jsonTooLarge(declared, limit);
   // A length that is only announced is not worth more memory than this.
   let buffer = Buffer.allocUnsafe(Math.min(Math.max(declared, 1024), 2 ** 24));
   let length = 0;
+  let chunks = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     if (length + chunk.length > limit) throw jsonTooLarge(length + chunk.length, limit);
+    if (chunk.length < SMALL_CHUNK && ++chunks > MAX_CHUNKS)
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `the request comes in more than ${MAX_CHUNKS} chunks; send larger ones`,
+      );
     if (length + chunk.length > buffer.length) {
       const larger = Buffer.allocUnsafe(Math.min(limit, Math.max(buffer.length * 2, length + chunk.length)));
       larger.set(buffer.subarray(0, length));
