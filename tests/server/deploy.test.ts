@@ -2,7 +2,7 @@
  * The files in `deploy/`: what they must say, so that a container and a cluster find ports, probes and models where they look for them.
  */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
@@ -105,7 +105,13 @@ test("the Dockerfile ends in a small stage that is not root, is asked for its he
   expect(of("FROM")).toMatch(/-slim$/);
   expect(of("USER")).toBe("1000:1000");
   expect(of("EXPOSE")).toBe("8000 8001 8002");
-  expect(of("HEALTHCHECK")).toContain("/v2/health/ready");
+  // A list of words: the slim image's shell is not asked, and the probe runs as it stands here.
+  const [probe, flag, script] = JSON.parse(of("HEALTHCHECK")!.replace(/^.*? CMD /, "")) as string[];
+  expect([probe, flag]).toEqual(["node", "-e"]);
+  expect(script).toContain("/v2/health/ready");
+  execFileSync("node", ["--check", "-"], { input: script! });
+  for (const [, path] of text("Dockerfile").matchAll(/ (deploy\/\S+)/g))
+    expect(existsSync(new URL(`../${path}`, folder)), path).toBe(true);
   const [program, ...words] = JSON.parse(of("CMD")!) as string[];
   expect(program).toBe("tritonserver");
   expect(serveOptions(words)).toMatchObject({ modelRepositories: ["/models"] });
