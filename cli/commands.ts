@@ -6,6 +6,7 @@ import { bloomCommand } from "./bloom.js";
 import { buildCommand } from "./build.js";
 import { checkCommand } from "./check.js";
 import { diffCommand } from "./diff.js";
+import { clientCommand } from "./client.js";
 import { embeddingCommand } from "./embedding.js";
 import { explainCommand } from "./explain.js";
 import { feastCommand } from "./feast.js";
@@ -38,6 +39,7 @@ export const commands = (): readonly Command[] => [
   serveCommand(),
   recordCommand(),
   diffCommand(),
+  clientCommand(),
 ];
 
 /** Stands in the list of commands; `main` hands its words over before commander sees them. */

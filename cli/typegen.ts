@@ -1,7 +1,15 @@
-/** `merlon typegen [FILES]`: writes the columns of the artefacts that programs name, for the editor. */
-import { readdirSync } from "node:fs";
+/** `merlon typegen`: writes the columns of the artefacts that programs name, for the editor; or the models of a server or repository, for the client. */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Command } from "commander";
+import { withClient } from "./client/connection.js";
+
+interface Options {
+  readonly out?: string;
+  readonly check?: boolean;
+  readonly server?: string;
+  readonly modelRepository?: string;
+}
 
 export const typegenCommand = (): Command =>
   new Command("typegen")
@@ -9,13 +17,23 @@ export const typegenCommand = (): Command =>
       "write merlon-env.d.ts: the columns of the ONNX graphs, workflows, stores and indexes that programs name",
     )
     .argument("[files...]", "*.ensemble.ts and *.workflow.ts; by default all below this folder")
-    .option("-o, --out <file>", "where to write; a folder that your editor's project includes", "merlon-env.d.ts")
+    .option(
+      "-o, --out <file>",
+      "where to write, in a folder that your editor's project includes (merlon-env.d.ts; merlon-models.ts for models)",
+    )
+    .option(
+      "--server <url>",
+      "write the types of a live server's models instead, for merlon/client; .d.ts has types alone",
+    )
+    .option("--model-repository <folder>", "write the types of a repository's models instead")
     .option("--check", "write nothing; exit with 1 when the file is stale")
     .addHelpText(
       "after",
-      '\nExample:\n  $ merlon typegen\n\nFrom then on `queryFeast("features", …)` and its like have columns in your editor: they complete, and a column that is not\nthere is an error while you type. `merlon check` says when the file is stale; `merlon build` refreshes it.',
+      '\nExamples:\n  $ merlon typegen\n  $ merlon typegen --model-repository model-repo --out recommend-models.ts\n  $ merlon typegen --server grpc://localhost:8001\n\nFrom then on `queryFeast("features", …)` and its like have columns in your editor: they complete, and a column that is not\nthere is an error while you type. `merlon check` says when the file is stale; `merlon build` refreshes it.',
     )
-    .action(async (files: string[], { out, check }: { out: string; check?: boolean }) => {
+    .action(async (files: string[], options: Options) => {
+      if (options.server !== undefined || options.modelRepository !== undefined) return writeModels(options);
+      const { out = "merlon-env.d.ts", check } = options;
       const { typegen, writeEnvironment } = await import("../compiler/index.js");
       const programs = files.length ? files : findPrograms(".");
       if (programs.length === 0)
@@ -39,6 +57,30 @@ export const typegenCommand = (): Command =>
       const count = `${made.entries.size} artefact${made.entries.size === 1 ? "" : "s"}`;
       process.stdout.write(`✔ ${made.fresh ? `${where} was up to date` : `Wrote ${where}`}: ${count}\n`);
     });
+
+/** Types for `merlon/client`. */
+async function writeModels({ out = "merlon-models.ts", check, server, modelRepository }: Options): Promise<void> {
+  const { modelsOfRepository, modelsOfServer, printModels } = await import("./client/models-file.js");
+  const from = server === undefined ? `--model-repository ${modelRepository}` : `--server ${server}`;
+  const { models, left } =
+    server === undefined
+      ? await modelsOfRepository(modelRepository!)
+      : await withClient({ url: server }, async client => ({ models: await modelsOfServer(client), left: [] }));
+  for (const reason of left) process.stderr.write(`no types for ${reason}\n`);
+  const text = printModels(models, out, from);
+  const isFresh = existsSync(out) && readFileSync(out, "utf8") === text;
+  if (check) {
+    process.stdout.write(isFresh ? `✔ ${out} is up to date\n` : `✘ ${out} is stale: run \`merlon typegen ${from}\`\n`);
+    process.exitCode = isFresh ? 0 : 1;
+    return;
+  }
+  if (!isFresh) writeFileSync(out, text);
+  const count = Object.keys(models).length;
+  const use = out.endsWith(".d.ts") ? "connect<Models>(url)" : "connect<Models>(url, { models })";
+  process.stdout.write(
+    `✔ ${isFresh ? `${out} was up to date` : `Wrote ${out}`}: ${count} model${count === 1 ? "" : "s"}\n  use it: ${use}\n`,
+  );
+}
 
 /** Programs below a folder, dependencies and hidden folders left out. */
 function findPrograms(folder: string): string[] {

@@ -61,6 +61,9 @@ export type DType = (typeof ROWS)[number]["name"];
 /** A dtype's name on the wire: `"INT64"`, `"FP32"`, `"BYTES"`, … */
 export type WireType = (typeof ROWS)[number]["wire"];
 
+/** A dtype's name on the wire, from its name in the DSL. */
+export type WireOf<D extends DType> = Extract<(typeof ROWS)[number], { readonly name: D }>["wire"];
+
 /** A dtype's name in config.pbtxt: `"TYPE_INT64"`, … */
 export type ConfigType = (typeof ROWS)[number]["config"];
 

@@ -37,7 +37,7 @@ export type NodeData =
 
 /** Any node, whatever its columns. */
 // biome-ignore lint/suspicious/noExplicitAny: the columns of "some node" must not constrain it; a union of strings is invariant here
-export type AnyNode = Node<any>;
+export type AnyNode = Node<any, any>;
 // biome-ignore lint/suspicious/noExplicitAny: as above, for the rule
 export type AnyOp = Op<any>;
 
@@ -45,12 +45,14 @@ const uncompiled =
   "this file must be compiled: run `merlon build`, or write .pipe(), .plus(), .minus() and .pick() instead of >>, +, - and []";
 
 /**
- * Columns-to-be. `C` is the union of its columns, as `"float32 price" | "int64 user_id"`.
+ * Columns-to-be. `C` is the union of its columns, as `"float32 price" | "int64 user_id"`; `A` those of the source they come from, which is what a
+ * request to an ensemble brings.
  * @example const price = events.pick("price").pipe(clip({ min: 0 }));
  */
-export class Node<C extends string> {
+export class Node<C extends string, A extends string = string> {
   readonly kind = "node";
   declare readonly columns: C;
+  declare readonly asked: A;
   /** @internal */
   readonly data: NodeData;
   /** @internal */
@@ -62,28 +64,28 @@ export class Node<C extends string> {
   }
 
   /** Applies an operator: the method form of `>>`. */
-  pipe<O>(op: Right<Node<C>, O>, site?: number): Chain<Node<C>, O> {
-    return chain(this, op, site) as Chain<Node<C>, O>;
+  pipe<O>(op: Right<Node<C, A>, O>, site?: number): Chain<Node<C, A>, O> {
+    return chain(this, op, site) as Chain<Node<C, A>, O>;
   }
 
   /** Puts columns side by side: the method form of `+`. */
-  plus<N>(node: RightOfPlus<Node<C>, N>, options?: PlusOptions | number): Plus<Node<C>, N> {
+  plus<N>(node: RightOfPlus<Node<C, A>, N>, options?: PlusOptions | number): Plus<Node<C, A>, N> {
     return plus(
       this,
       node,
       typeof options === "number" ? options : undefined,
       typeof options === "object" ? options : {},
-    ) as Plus<Node<C>, N>;
+    ) as Plus<Node<C, A>, N>;
   }
 
   /** Takes columns away, by name or by the names of another node: the method form of `-`. */
-  minus<const N>(columns: RightOfMinus<N>, site?: number): Minus<Node<C>, N> {
-    return minus(this, columns, site) as Minus<Node<C>, N>;
+  minus<const N>(columns: RightOfMinus<N>, site?: number): Minus<Node<C, A>, N> {
+    return minus(this, columns, site) as Minus<Node<C, A>, N>;
   }
 
   /** Keeps the named columns, in the order asked: the method form of `[]`. */
-  pick<const K extends Names>(names: RightOfPick<Node<C>, K>, site?: number): Pick<Node<C>, K> {
-    return pick(this, names, site) as Pick<Node<C>, K>;
+  pick<const K extends Names>(names: RightOfPick<Node<C, A>, K>, site?: number): Pick<Node<C, A>, K> {
+    return pick(this, names, site) as Pick<Node<C, A>, K>;
   }
 
   /** @internal `>>` on an uncompiled file would quietly yield a number. */
@@ -118,7 +120,7 @@ export class Op<R extends Rule> {
 export function source<const D extends Readonly<Record<string, ColumnType>>>(
   columns: D,
   site?: number,
-): Node<ColumnsOf<D>> {
+): Node<ColumnsOf<D>, ColumnsOf<D>> {
   return new Node({ kind: "source", columns }, site);
 }
 

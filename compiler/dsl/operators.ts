@@ -29,11 +29,11 @@ export type Right<L, R> =
     : "right of >> must be an operator, such as clip({ min: 0 })";
 /** What `>>` yields. */
 export type Chain<L, R> =
-  L extends Node<infer S>
+  L extends Node<infer S, infer A>
     ? R extends Op<infer Q>
       ? [Apply<Q, S, "fault">] extends [never]
         ? Apply<Q, S, "out"> extends infer O extends string
-          ? Node<O>
+          ? Node<O, A>
           : Unknown
         : Unknown
       : Unknown
@@ -58,10 +58,10 @@ export type RightOfPlus<L, R> =
     : R;
 /** What `+` yields; numbers and texts stay what they are. */
 export type Plus<L, R> =
-  L extends Node<infer A>
-    ? R extends Node<infer B>
+  L extends Node<infer A, infer P>
+    ? R extends Node<infer B, infer Q>
       ? A | B extends infer O extends string
-        ? Node<O>
+        ? Node<O, P | Q>
         : Unknown
       : Unknown
     : L extends number
@@ -74,15 +74,15 @@ export type Plus<L, R> =
 export type RightOfMinus<R> = R extends AnyNode | Names ? R : "right of - must be a node or column names";
 /** What `-` yields. */
 export type Minus<L, R> =
-  L extends Node<infer A>
+  L extends Node<infer A, infer P>
     ? R extends Node<infer B>
       ? Without<A, NameOf<B>> extends infer O extends string
-        ? Node<O>
+        ? Node<O, P>
         : never
       : true extends Tagged<R>
         ? Unknown
         : Without<A, Flat<R> & string> extends infer O extends string
-          ? Node<O>
+          ? Node<O, P>
           : never
     : number;
 
@@ -101,12 +101,12 @@ export type RightOfPick<N, K> =
     : K;
 /** What `[]` yields: the node's columns, or the member of any other object. */
 export type Pick<N, K> =
-  N extends Node<infer S>
+  N extends Node<infer S, infer A>
     ? true extends IsUnknown<S> | Tagged<K>
-      ? Node<string>
+      ? Node<string, A>
       : [Exclude<Flat<K>, NameOf<S> | "*">] extends [never]
         ? Keep<S, "*" extends Flat<K> ? NameOf<S> : Flat<K> & string> extends infer O extends string
-          ? Node<O>
+          ? Node<O, A>
           : Unknown
         : Unknown
     : K extends keyof N

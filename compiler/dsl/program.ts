@@ -4,11 +4,11 @@
 import type { AnyNode, Node } from "./node.js";
 import type { EnsembleOptions } from "./serving.js";
 
-/** A serving graph. `C` is the union of the columns it answers with. */
-export interface Ensemble<C extends string = string> {
+/** A serving graph. `C` is the union of the columns it answers with, `N` its name, `A` the columns that a request brings. */
+export interface Ensemble<C extends string = string, N extends string = string, A extends string = string> {
   readonly kind: "ensemble";
-  readonly name: string;
-  readonly output: Node<C>;
+  readonly name: N;
+  readonly output: Node<C, A>;
   readonly options: EnsembleOptions;
 }
 
@@ -28,11 +28,11 @@ export type Program = (Omit<Ensemble, "output"> | Omit<Workflow, "output">) & { 
  * @example export default ensemble("recommend", ordering);
  * @example export default ensemble("recommend", ordering, { maxBatchSize: 64, dynamicBatching: { maxQueueDelayMicroseconds: 500 } });
  */
-export const ensemble = <C extends string>(
-  name: string,
-  output: Node<C>,
+export const ensemble = <C extends string, const N extends string, A extends string>(
+  name: N,
+  output: Node<C, A>,
   options: EnsembleOptions = {},
-): Ensemble<C> => ({ kind: "ensemble", name, output, options });
+): Ensemble<C, N, A> => ({ kind: "ensemble", name, output, options });
 
 /**
  * Names a feature-engineering graph.

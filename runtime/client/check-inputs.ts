@@ -35,8 +35,8 @@ type Rank<S extends readonly number[]> = number extends S["length"] ? "any" : `$
 
 /** Why a value does not fit. */
 type Sentence<N extends string, T extends TensorType, V> = V extends { readonly shape: readonly number[] }
-  ? `input "${N}" is ${T["datatype"]} of rank ${Rank<T["shape"]>}: give { shape, data } of that rank, and as data ${Wanted[T["datatype"]]}`
-  : `input "${N}" is ${T["datatype"]} of rank ${Rank<T["shape"]>}: give ${Wanted[T["datatype"]]}`;
+  ? `input ${N} is ${T["datatype"]} of rank ${Rank<T["shape"]>}: give { shape, data } of that rank, and as data ${Wanted[T["datatype"]]}`
+  : `input ${N} is ${T["datatype"]} of rank ${Rank<T["shape"]>}: give ${Wanted[T["datatype"]]}`;
 
 type Known<M extends ModelType> = keyof M["inputs"] & string;
 type Required<M extends ModelType> = {
@@ -48,7 +48,7 @@ type CheckOne<M extends ModelType, N, V> =
     ? V extends InputOf<M["inputs"][N]>
       ? V
       : Sentence<N, M["inputs"][N], V>
-    : `this model has no input "${N & string}": it has ${Known<M>}`;
+    : `this model has no input ${N & string}: it has ${Known<M>}`;
 
 /** Inputs `I` as the model takes them. */
 export type CheckInputs<M extends ModelType, I> = string extends keyof M["inputs"]
@@ -56,3 +56,6 @@ export type CheckInputs<M extends ModelType, I> = string extends keyof M["inputs
   : { readonly [N in keyof I]: CheckOne<M, N, I[N]> } & {
       readonly [N in Required<M> as N extends keyof I ? never : N]: InputOf<M["inputs"][N]>;
     };
+
+/** What may stand for the inputs. */
+export type Checked<M extends ModelType, I> = I extends CheckInputs<M, I> ? I : CheckInputs<M, I>;

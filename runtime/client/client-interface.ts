@@ -3,7 +3,7 @@
  */
 import type { Parameter } from "../tensor.js";
 import type { CallOptions, InferOptions } from "./call-options.js";
-import type { CheckInputs, ModelAt, ModelName } from "./check-inputs.js";
+import type { Checked, ModelAt, ModelName } from "./check-inputs.js";
 import type { ClientError } from "./client-error.js";
 import type { Management } from "./management.js";
 import type { InputsOf, ModelType, ModelTypes, OutputsOf } from "./model-types.js";
@@ -43,9 +43,9 @@ export interface StreamRequest<I> {
 export interface Sequence<M extends ModelType> {
   readonly id: bigint | string;
   /** The first is marked as the start. */
-  infer<const I>(inputs: I & CheckInputs<M, I>, options?: InferOptions): Promise<OutputsOf<M>>;
+  infer<const I>(inputs: Checked<M, I>, options?: InferOptions): Promise<OutputsOf<M>>;
   /** The last one: the server forgets the sequence. */
-  end<const I>(inputs: I & CheckInputs<M, I>, options?: InferOptions): Promise<OutputsOf<M>>;
+  end<const I>(inputs: Checked<M, I>, options?: InferOptions): Promise<OutputsOf<M>>;
 }
 
 type OutputName<M extends ModelType> = keyof M["outputs"] & string;
@@ -62,14 +62,14 @@ export interface Client<M extends ModelTypes = ModelTypes> extends Management, A
    */
   infer<const K extends string, const I, const O extends OutputName<ModelAt<M, K>> = OutputName<ModelAt<M, K>>>(
     model: ModelName<M, K>,
-    inputs: I & CheckInputs<ModelAt<M, K>, I>,
+    inputs: Checked<ModelAt<M, K>, I>,
     options?: InferOptions<O>,
   ): Promise<Pick<OutputsOf<ModelAt<M, K>>, O & keyof OutputsOf<ModelAt<M, K>>>>;
 
   /** As `infer`, with the id, the version and the parameters that came along. */
   answer<const K extends string, const I, const O extends OutputName<ModelAt<M, K>> = OutputName<ModelAt<M, K>>>(
     model: ModelName<M, K>,
-    inputs: I & CheckInputs<ModelAt<M, K>, I>,
+    inputs: Checked<ModelAt<M, K>, I>,
     options?: InferOptions<O>,
   ): Promise<Answer<Pick<OutputsOf<ModelAt<M, K>>, O & keyof OutputsOf<ModelAt<M, K>>>>>;
 

@@ -1,0 +1,101 @@
+/** The options that say where the server is, and the client that they open. */
+import { readFileSync } from "node:fs";
+import { type Command, InvalidArgumentError } from "commander";
+import type { Client } from "../../runtime/client/index.js";
+
+export interface ConnectionOptions {
+  readonly url: string;
+  readonly header?: Readonly<Record<string, string>>;
+  readonly deadline?: number;
+  readonly retry?: number;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly serverName?: string;
+  readonly insecure?: true;
+  readonly compression?: "gzip" | "deflate";
+  readonly json?: true;
+}
+
+const pair = (value: string, all: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> => {
+  const at = value.search(/[:=]/);
+  if (at < 1) throw new InvalidArgumentError('Write it as "name: value".');
+  return { ...all, [value.slice(0, at).trim()]: value.slice(at + 1).trim() };
+};
+
+export const positive = (value: string): number => {
+  const number = Number(value);
+  if (!(number > 0)) throw new InvalidArgumentError("It is a number above 0.");
+  return number;
+};
+
+/** Adds the options of a connection to a command. */
+export const connected = (command: Command): Command =>
+  command
+    .option(
+      "-u, --url <url>",
+      "grpc://, grpcs://, http:// or https://; also MERLON_URL",
+      process.env.MERLON_URL ?? "grpc://localhost:8001",
+    )
+    .option("-H, --header <name: value>", "sent with every call; may be repeated", pair)
+    .option("--deadline <ms>", "give up after so long", positive)
+    .option("--retry <n>", "how often to try in all when the server is not available", positive)
+    .option("--ca <file>", "TLS: PEM of the authority that signed the server's certificate")
+    .option("--cert <file>", "TLS: PEM of this client's certificate")
+    .option("--key <file>", "TLS: PEM of this client's key")
+    .option("--server-name <name>", "TLS: the name in the server's certificate")
+    .option("--insecure", "TLS: take any certificate")
+    .option("--compression <name>", "pack requests: gzip or deflate")
+    .option("--json", "print JSON");
+
+/** Opens a client for one command and closes it after it. */
+export async function withClient<T>(options: ConnectionOptions, use: (client: Client) => Promise<T>): Promise<T> {
+  const { connect } = await import("../../runtime/client/index.js");
+  const { url, header, deadline, retry, ca, cert, key, serverName, insecure, compression } = options;
+  const client = await connect(url, {
+    ...(header && { headers: header }),
+    ...(deadline !== undefined && { deadline }),
+    ...(retry !== undefined && { retry }),
+    ...(compression && { compression }),
+    tls: {
+      ...(ca && { ca: readFileSync(ca) }),
+      ...(cert && { cert: readFileSync(cert) }),
+      ...(key && { key: readFileSync(key) }),
+      ...(serverName && { serverName }),
+      ...(insecure && { verify: false }),
+    },
+  });
+  try {
+    return await use(client);
+  } finally {
+    await client.close();
+  }
+}
+
+/** JSON of what holds big integers. */
+export const printJson = (value: unknown): string =>
+  `${JSON.stringify(
+    value,
+    (_, item) =>
+      typeof item === "bigint"
+        ? Number.isSafeInteger(Number(item))
+          ? Number(item)
+          : String(item)
+        : item instanceof Uint8Array
+          ? Buffer.from(item).toString("base64")
+          : item,
+    2,
+  )}\n`;
+
+/** Rows of texts, in columns. */
+export function printTable(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, c) => Math.max(...rows.map(row => row[c]!.length)));
+  return `${rows
+    .map(row =>
+      row
+        .map((cell, c) => cell.padEnd(widths[c]!))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n")}\n`;
+}

@@ -1,0 +1,91 @@
+/** `merlon client infer MODEL`: one request and its answer. */
+import { Command } from "commander";
+import type { Tensor } from "../../runtime/client/index.js";
+import { type ConnectionOptions, connected, printJson, withClient } from "./connection.js";
+import { inferOptions, type RequestOptions, readInputs, requested } from "./request.js";
+import { template } from "./template.js";
+
+export const inferCommand = (): Command =>
+  connected(requested(new Command("infer").description("ask a model, and print its outputs")))
+    .option("--template", "print a request to fill in, for --data")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ merlon client infer recommend user_id=7,8 --param seed=1
+  $ merlon client infer ranker --data '{"ids": [[1, 2]], "text": ["a"]}'
+  $ merlon client infer ranker --rows events.parquet --limit 100 --json
+  $ merlon client infer ocr image=@page.png`,
+    )
+    .action(
+      async (
+        model: string,
+        words: string[],
+        options: ConnectionOptions & RequestOptions & { readonly template?: true },
+      ) => {
+        await withClient(options, async client => {
+          if (options.template) {
+            process.stdout.write(printJson(template(await client.modelMetadata(model, options.version))));
+            return;
+          }
+          const inputs = await readInputs(client, model, words, options);
+          const began = performance.now();
+          const answer = await client.answer(model, inputs as never, inferOptions(options));
+          const took = performance.now() - began;
+          if (options.json) process.stdout.write(printJson(jsonAnswer(answer)));
+          else {
+            process.stdout.write(
+              `${answer.model || model} ${answer.version}  ${took.toFixed(1)} ms${answer.id ? `  id ${answer.id}` : ""}\n`,
+            );
+            process.stdout.write(printOutputs(answer.outputs));
+            for (const [key, value] of Object.entries(answer.parameters)) process.stdout.write(`${key} = ${value}\n`);
+          }
+        });
+      },
+    );
+
+interface AnswerLike {
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  readonly model: string;
+  readonly version: string;
+  readonly id: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+export const jsonAnswer = ({ outputs, model, version, id, parameters }: AnswerLike): object => ({
+  model,
+  version,
+  ...(id && { id }),
+  ...(Object.keys(parameters).length > 0 && { parameters }),
+  outputs: Object.fromEntries(
+    Object.values(outputs).map(tensor => [
+      tensor.name,
+      { datatype: tensor.datatype, shape: tensor.shape, data: nested(tensor) },
+    ]),
+  ),
+});
+
+/** BYTES that are no text come as base64. */
+function nested(tensor: Tensor): unknown {
+  try {
+    return tensor.nested();
+  } catch {
+    return tensor.bytes().map(bytes => Buffer.from(bytes).toString("base64"));
+  }
+}
+
+const MOST_SHOWN = 12;
+
+/** A line per output, with its first elements. */
+export const printOutputs = (outputs: Readonly<Record<string, Tensor>>): string =>
+  Object.values(outputs)
+    .map(tensor => {
+      const head = `\n${tensor.name}  ${tensor.datatype} [${(tensor.shape as readonly number[]).join(", ")}]\n`;
+      const rows = (tensor.shape as readonly number[]).length > 1 ? tensor.rows() : [tensor.data];
+      const lines = (rows as readonly ArrayLike<unknown>[]).slice(0, MOST_SHOWN).map(row => {
+        const shown = Array.from({ length: Math.min(row.length, MOST_SHOWN) }, (_, i) => String(row[i]));
+        return `  ${shown.join(", ")}${row.length > MOST_SHOWN ? `, … ${row.length} in all` : ""}\n`;
+      });
+      return head + lines.join("") + (rows.length > MOST_SHOWN ? `  … ${rows.length} rows in all\n` : "");
+    })
+    .join("");

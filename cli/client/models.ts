@@ -1,0 +1,80 @@
+/** `merlon client status`, `models`, `load`, `unload`. */
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { type ConnectionOptions, connected, printJson, printTable, withClient } from "./connection.js";
+
+export const statusCommand = (): Command =>
+  connected(new Command("status").description("say whether the server is alive and ready, and what it is")).action(
+    async (options: ConnectionOptions) => {
+      await withClient(options, async client => {
+        const [live, ready] = [await client.isServerLive(), await client.isServerReady()];
+        if (!live) {
+          if (options.json) process.stdout.write(printJson({ live, ready }));
+          // Asking for anything says why.
+          await client.serverMetadata();
+        }
+        const { name, version, extensions } = await client.serverMetadata();
+        if (options.json) process.stdout.write(printJson({ live, ready, name, version, extensions }));
+        else
+          process.stdout.write(
+            printTable([
+              ["server", `${name} ${version}`],
+              ["address", `${client.address} (${client.protocol})`],
+              ["live", String(live)],
+              ["ready", String(ready)],
+              ["extensions", (extensions ?? []).join(", ") || "none"],
+            ]),
+          );
+        if (!ready) process.exitCode = 1;
+      });
+    },
+  );
+
+export const indexCommand = (): Command =>
+  connected(new Command("models").description("list the models of the server's repositories with their states"))
+    .option("--ready", "only those that are ready")
+    .action(async (options: ConnectionOptions & { readonly ready?: true }) => {
+      await withClient(options, async client => {
+        const models = await client.index(options.ready ? { ready: true } : {});
+        if (options.json) process.stdout.write(printJson(models));
+        else if (models.length === 0) process.stdout.write("There are no models.\n");
+        else
+          process.stdout.write(
+            printTable([
+              ["model", "version", "state", "reason"],
+              ...models.map(m => [m.name, m.version || "-", m.state || "-", m.reason]),
+            ]),
+          );
+      });
+    });
+
+export const loadCommand = (): Command =>
+  connected(new Command("load").description("load a model, or load it again").argument("<model>"))
+    .option("--config <file>", "JSON of a configuration to load it with")
+    .option("--file <path=file...>", "files instead of the repository's: 1/model.onnx=local.onnx")
+    .action(
+      async (model: string, options: ConnectionOptions & { readonly config?: string; readonly file?: string[] }) => {
+        const files = (options.file ?? []).map(given => {
+          const at = given.indexOf("=");
+          if (at < 1) throw new Error(`--file ${given}: write it as PATH=FILE, the path as in the model's folder.`);
+          return [given.slice(0, at), readFileSync(given.slice(at + 1))] as const;
+        });
+        await withClient(options, async client => {
+          await client.load(model, {
+            ...(options.config && { config: readFileSync(options.config, "utf8") }),
+            ...(files.length > 0 && { files: Object.fromEntries(files) }),
+          });
+          process.stdout.write(options.json ? printJson({ loaded: model }) : `✔ Loaded ${model}\n`);
+        });
+      },
+    );
+
+export const unloadCommand = (): Command =>
+  connected(new Command("unload").description("unload a model").argument("<model>"))
+    .option("--dependents", "the models that only an ensemble needs too")
+    .action(async (model: string, options: ConnectionOptions & { readonly dependents?: true }) => {
+      await withClient(options, async client => {
+        await client.unload(model, options.dependents ? { dependents: true } : {});
+        process.stdout.write(options.json ? printJson({ unloaded: model }) : `✔ Unloaded ${model}\n`);
+      });
+    });
