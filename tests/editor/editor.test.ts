@@ -158,9 +158,11 @@ describe("hover, definition, references, rename", () => {
     );
     const hover = async (mark: string, plus = 0) =>
       (await editor.ask<{ displayString: string }>("quickinfo", { file, ...placeOf(text, mark, plus) })).displayString;
-    expect(await hover("price =")).toBe('const price: Node<"float32 age">');
+    expect(await hover("price =")).toBe('const price: Node<"float32 age", "float32 age" | "string city">');
     // Where an operand starts, the rewritten text has a helper's name just before it.
-    expect(await hover('user["age"]')).toBe('const user: Node<"float32 age" | "string city">');
+    expect(await hover('user["age"]')).toBe(
+      'const user: Node<"float32 age" | "string city", "float32 age" | "string city">',
+    );
     expect(await hover("clip({ min")).toContain("clip(bounds: ");
   });
 

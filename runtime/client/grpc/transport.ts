@@ -8,6 +8,7 @@ import type { FramePieces } from "../../transport/grpc/frame-with-raw.js";
 import { frame } from "../../transport/grpc/framing.js";
 import { type Packing, packed, requestPacking } from "../../transport/grpc/packing.js";
 import { Cursor } from "../../transport/grpc/wire.js";
+import { ClientError, ProtocolError } from "../client-error.js";
 import type { CallSettings, RpcAnswer, Transport, WireRequest } from "../wire-call.js";
 import { decodeResponse } from "./decode-response.js";
 import { encodeRequest } from "./encode-request.js";
@@ -60,7 +61,7 @@ export function grpcTransport(options: GrpcOptions): Transport {
         settings,
         { model, requestId: id || undefined },
       );
-      return decodeResponse(new Cursor(bytes), placedOutputs(request));
+      return reading(model, () => decodeResponse(new Cursor(bytes), placedOutputs(request)));
     },
     stream: (requests, settings) =>
       streamInfer(connection, headers(`${SERVICE}/ModelStreamInfer`, settings), requests, framed, settings),
@@ -75,10 +76,20 @@ export function grpcTransport(options: GrpcOptions): Transport {
         settings,
         { model: model || undefined },
       );
-      return decode(`inference.${rpc}Response` as keyof Messages, bytes) as RpcAnswer<typeof rpc>;
+      return reading(model, () => decode(`inference.${rpc}Response` as keyof Messages, bytes)) as RpcAnswer<typeof rpc>;
     },
     close: () => connection.close(),
   };
+}
+
+/** Bytes that can't be read are the server's fault. */
+function reading<T>(model: string | undefined, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (cause instanceof ClientError) throw cause;
+    throw new ProtocolError("INTERNAL", "the answer is no message of KServe's gRPC service", { model, cause });
+  }
 }
 
 /** At most eight digits; milliseconds for up to a day. */

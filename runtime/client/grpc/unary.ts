@@ -1,13 +1,14 @@
 /**
  * One gRPC call over an HTTP/2 stream: frames out, messages in, and the status at the end as a resolved promise or an error.
  */
+import { setMaxListeners } from "node:events";
 import type { ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
 import { constants } from "node:http2";
 import type { FramePieces } from "../../transport/grpc/frame-with-raw.js";
 import { frameReader, unpack } from "../../transport/grpc/framing.js";
 import {
   CancelledError,
-  type ClientError,
+  ClientError,
   DeadlineError,
   type ErrorPlace,
   grpcError,
@@ -73,7 +74,11 @@ export function openCall(
     throw error;
   }
   const opened = stream;
-  signal?.addEventListener("abort", onAbort, { once: true });
+  if (signal) {
+    // Many calls may share one signal, and that is no leak.
+    setMaxListeners(0, signal);
+    signal.addEventListener("abort", onAbort, { once: true });
+  }
   if (timeout !== undefined)
     timer = setTimeout(
       () => end(new DeadlineError("DEADLINE_EXCEEDED", `no answer within ${Math.round(timeout)} ms`, place)),
@@ -122,8 +127,8 @@ export function openCall(
       events.onMessage(bytes);
     } catch (cause) {
       fail(
-        cause instanceof Error && "code" in cause && cause.name !== "RuntimeFault"
-          ? (cause as ClientError)
+        cause instanceof ClientError
+          ? cause
           : new ProtocolError("INTERNAL", "the answer is no message of KServe's gRPC service", { ...place, cause }),
       );
     }

@@ -2,6 +2,7 @@
  * HTTP by node:http: connections are kept and shared, client certificates work, and a connection that the server closed while it was idle is
  * replaced without a word.
  */
+import { setMaxListeners } from "node:events";
 import http, { type IncomingMessage, type RequestOptions } from "node:http";
 import https from "node:https";
 import { promisify } from "node:util";
@@ -68,7 +69,11 @@ export function nodeSender(origin: string, { tls, keepAlive, connections }: Node
               () => end(new DeadlineError("DEADLINE_EXCEEDED", `no answer within ${Math.round(timeout)} ms`)),
               Math.max(0, timeout),
             );
-      signal?.addEventListener("abort", onAbort, { once: true });
+      if (signal) {
+        // Many calls may share one signal, and that is no leak.
+        setMaxListeners(0, signal);
+        signal.addEventListener("abort", onAbort, { once: true });
+      }
       sent.on("close", () => {
         clearTimeout(timer);
         signal?.removeEventListener("abort", onAbort);
