@@ -8,5 +8,8 @@ import { Node } from "./node.js";
  * this part needs and no others.
  * @example const user = subgraph("user", ["user_id"] >> categorify());
  */
-export const subgraph = <C extends string, A extends string>(name: string, node: Node<C, A>, site?: number): Node<C, A> =>
-  new Node({ kind: "subgraph", name, input: node }, site);
+export const subgraph = <C extends string, A extends string>(
+  name: string,
+  node: Node<C, A>,
+  site?: number,
+): Node<C, A> => new Node({ kind: "subgraph", name, input: node }, site);
