@@ -38,7 +38,9 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   const logState = { ...options.log };
   const log = createLog(logState, options.writeLog);
   const cache = await requireGood(options, log);
-  const mocks = mockMissing((model, reason) => log.warning("mock", `a mock stands in for model '${model}': ${reason}`));
+  const mocks = mockMissing((name, reason) =>
+    log.warning("mock", `a mock stands in for ${name.includes("/") ? "stage" : "model"} '${name}': ${reason}`),
+  );
   const faults = await openFaults(options);
   const layers = [
     ...(faults ? [faults.around] : []),

@@ -1,120 +1,24 @@
 /**
- * A server for tests, in this process and on free ports of the loopback address: a repository, a plan or models written in the test → a server
- * that answers as the real one, and whose models and stages the test can replace. `await using` ends it.
+ * A server for tests, in this process and on free ports of the loopback address: a repository, a plan, a cassette or models written in the test →
+ * a server that answers as the real one, and whose models and stages the test can replace. `await using` ends it.
  */
-import type { MockFunction, MockRequest } from "../backends/mock/answer.js";
-import type { MockTensor, TensorValue } from "../backends/mock/tensor-values.js";
+import type { MockFunction } from "../backends/mock/answer.js";
+import type { TensorValue } from "../backends/mock/tensor-values.js";
 import type { ReplayOptions } from "../cassettes/replay.js";
-import type { Clock } from "../clock.js";
+import type { Client } from "../client/client-interface.js";
+import type { ModelTypes } from "../client/model-types.js";
 import { RuntimeFault } from "../errors.js";
-import type { Fault } from "../faults/fault.js";
 import { faultLayer } from "../faults/fault-layer.js";
-import { createFaultSet, type FaultSet } from "../faults/fault-set.js";
+import { createFaultSet } from "../faults/fault-set.js";
+import type { StageFunction } from "../plan/stage-function.js";
 import type { Around } from "../repository/around.js";
 import type { Registry } from "../repository/registry.js";
 import { serve } from "../server.js";
-import type { ServeOptions } from "../server-options.js";
-import { type Answered, type AskOptions, askModel } from "./ask-models.js";
-import type { AnswerFunction, AnyModelDefinition, InputsOf, ModelDefinition } from "./define-model.js";
+import { type AskOptions, askModel } from "./ask-models.js";
 import { createModelLayer } from "./replace-models.js";
 import { createStageLayer } from "./replace-stages.js";
-import type { StageInput, StageOutput } from "./stage-columns.js";
-import type { StageFunction } from "./stage-function.js";
-import { type PlanSource, type TemporaryRepository, writeModels, writePlan } from "./write-models.js";
-
-/** Models of a test by name. */
-export type Definitions = Readonly<Record<string, AnyModelDefinition>>;
-/** A repository's folder or several, a plan, a cassette, or models written in the test. */
-export type TestSource<Models extends Definitions = Definitions> =
-  | string
-  | readonly string[]
-  | PlanSource
-  | ReplayOptions
-  | { readonly models: Models };
-
-export interface TestServerOptions {
-  /** Functions in the place of models, which then need no files. */
-  readonly models?: Readonly<Record<string, MockFunction>>;
-  /** Functions in the place of stages, which are then not prepared. */
-  readonly stages?: Readonly<Record<string, StageFunction>>;
-  /** Mocks for every backend, model file and store that isn't here. @default false */
-  readonly mockMissing?: boolean;
-  /** Seed of the requests that name none. @default 0n */
-  readonly seed?: bigint;
-  readonly clock?: Clock;
-  /** Faults that are there from the start. */
-  readonly faults?: readonly (Fault | string)[];
-  /** Anything else of `serve`. */
-  readonly serve?: Partial<ServeOptions>;
-}
-
-type Known<Models, Name> = Name extends keyof Models
-  ? Models[Name] extends ModelDefinition<infer Inputs, infer Outputs>
-    ? AnswerFunction<Inputs, Outputs>
-    : MockFunction
-  : MockFunction;
-type Requests<Models, Name> = Name extends keyof Models
-  ? Models[Name] extends ModelDefinition<infer Inputs, never>
-    ? readonly MockRequest<InputsOf<Inputs>>[]
-    : readonly MockRequest[]
-  : readonly MockRequest[];
-
-/** A fault without the name of what it hits. */
-export type Effects = Omit<Fault, "model" | "stage">;
-
-export interface ReplacedModel<Answer, Asked> {
-  /** From now on this function answers. */
-  replace(answer: Answer): void;
-  /** The model itself answers again. */
-  restore(): void;
-  /** From now on this goes wrong. @returns the fault's id */
-  fail(fault: Effects): number;
-  /** What the model was asked, the oldest first: the last thousand requests. */
-  readonly requests: Asked;
-}
-
-export interface ReplacedStage<Input, Output> {
-  replace(answer: StageFunction<Input, Output>): void;
-  restore(): void;
-  /** From now on the stage is late or fails. @returns the fault's id */
-  fail(fault: Pick<Effects, "rate" | "times" | "forMs" | "delayMs" | "error">): number;
-}
-
-export interface TestServer<Models extends Definitions = Definitions> extends AsyncDisposable {
-  /** `http://127.0.0.1:PORT` */
-  readonly http: string;
-  /** `127.0.0.1:PORT` */
-  readonly grpc: string;
-  /** `http://127.0.0.1:PORT/metrics`; only where `serve.metrics` opens it. */
-  readonly metrics: string | undefined;
-  /** Lines of the server's log so far. */
-  readonly log: readonly string[];
-  /** A model by its name. @throws RangeError for one that is not loaded */
-  model<Name extends keyof Models & string>(name: Name): ReplacedModel<Known<Models, Name>, Requests<Models, Name>>;
-  /**
-   * A stage by the variable it is written under, or by a step's label (`ranking.predictOnnx`); `MODEL/STAGE` where several plans have it. A
-   * variable of several steps reads what its first step reads.
-   * @throws RangeError for a name that no plan has
-   */
-  stage<Input = StageInput, Output = StageOutput>(name: string): ReplacedStage<Input, Output>;
-  /** What goes wrong on purpose: `add`, `remove`, `clear`, `list`. */
-  readonly faults: Pick<FaultSet, "add" | "remove" | "clear" | "list">;
-  /** Asks a model in process. @throws RuntimeFault with Triton's code and text */
-  infer(
-    model: keyof Models & string,
-    inputs: Readonly<Record<string, TensorValue>>,
-    options?: AskOptions,
-  ): Promise<Readonly<Record<string, MockTensor>>>;
-  /** The answers of a decoupled model as they come. */
-  stream(
-    model: keyof Models & string,
-    inputs: Readonly<Record<string, TensorValue>>,
-    options?: AskOptions,
-  ): AsyncIterable<Answered>;
-  /** Everything that was replaced is itself again, and nobody was asked anything: for `afterEach`. */
-  reset(): void;
-  close(): Promise<void>;
-}
+import type { Definitions, RepositorySource, TestServer, TestServerOptions, TestSource } from "./test-server.js";
+import { type TemporaryRepository, writeModels, writePlan } from "./write-models.js";
 
 /**
  * @throws Error naming each model that does not load, and why; nothing is left running then
@@ -123,13 +27,19 @@ export interface TestServer<Models extends Definitions = Definitions> extends As
  * server.stage("ranking").replace(({ item_id }) => ({ "purchase/binary_output": Array.from(item_id, id => (id === 7n ? 1 : 0)) }));
  * const answer = await callMyService({ triton: server.grpc });
  */
-export async function createTestServer<const Models extends Definitions>(
-  source: TestSource<Models>,
-  options: TestServerOptions = {},
-): Promise<TestServer<Models>> {
+export function createTestServer<const Models extends Definitions>(
+  source: { readonly models: Models },
+  options?: TestServerOptions,
+): Promise<TestServer<Models>>;
+/** @typeParam Models what `merlon typegen` wrote of the repository */
+export function createTestServer<Models extends ModelTypes = ModelTypes>(
+  source: RepositorySource,
+  options?: TestServerOptions,
+): Promise<TestServer<Models>>;
+export async function createTestServer(source: TestSource, options: TestServerOptions = {}): Promise<TestServer> {
   const written = await writeSource(source);
   const inCode = Object.entries(isModels(source) ? source.models : {}).flatMap(([name, { answer }]) =>
-    answer ? [[name, answer] as const] : [],
+    answer ? [[name, answer as MockFunction] as const] : [],
   );
   const first = { ...Object.fromEntries(inCode), ...options.models };
   const models = createModelLayer(first);
@@ -166,8 +76,10 @@ export async function createTestServer<const Models extends Definitions>(
       around: [seen, faultLayer(faults), ...(options.serve?.around ?? []), models.around, stages.around],
     });
     let closed: Promise<void> | undefined;
+    const clients: Client[] = [];
     const end = async (): Promise<void> => {
       faults.clear();
+      await Promise.all(clients.map(client => client.close()));
       await server.stop();
       await written?.remove();
     };
@@ -198,12 +110,12 @@ export async function createTestServer<const Models extends Definitions>(
         return {
           replace(answer) {
             replaced.add(name);
-            models.set(name, answer as MockFunction);
+            models.set(name, answer);
           },
           restore: () => models.set(name, first[name]),
           fail: effects => faults.add({ ...effects, model: name }),
           get requests() {
-            return models.requests(name) as never;
+            return models.requests(name);
           },
         };
       },
@@ -215,6 +127,12 @@ export async function createTestServer<const Models extends Definitions>(
         restore: () => stages.set(name, options.stages?.[name]),
         fail: effects => faults.add({ ...effects, ...stageTarget(stages.plans, name) }),
       }),
+      async connect(protocol = "grpc") {
+        const { connect } = await import("../client/index.js");
+        const client = await connect(`${protocol}://127.0.0.1:${server.ports[protocol]}`);
+        clients.push(client);
+        return client as never;
+      },
       async infer(model, inputs, asked) {
         for await (const { outputs } of ask(model, inputs, asked)) return outputs;
         throw new RuntimeFault("INTERNAL", "expected a single response, got 0");
@@ -233,7 +151,7 @@ export async function createTestServer<const Models extends Definitions>(
 
 const isCassette = (source: TestSource): source is ReplayOptions => typeof source === "object" && "cassette" in source;
 
-const isModels = <Models extends Definitions>(source: TestSource<Models>): source is { readonly models: Models } =>
+const isModels = (source: TestSource): source is { readonly models: Definitions } =>
   typeof source === "object" && "models" in source;
 
 const writeSource = (source: TestSource): Promise<TemporaryRepository> | undefined => {

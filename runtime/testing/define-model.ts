@@ -3,32 +3,16 @@
  */
 import { type WireType, wireDatatype } from "../../triton-protos/datatype.js";
 import { type ModelConfigInit, printModelConfig } from "../../triton-protos/model-config.js";
-import type { MockFunction, MockRequest } from "../backends/mock/answer.js";
+import type { MockRequest } from "../backends/mock/answer.js";
 import type { MockSettings } from "../backends/mock/settings.js";
 import type { TensorValue } from "../backends/mock/tensor-values.js";
+import type { DataOf } from "../client/model-types.js";
 import { RuntimeFault } from "../errors.js";
 
 /** A datatype of the protocol and the shape without the batch dimension; -1 for any size. `"INT64"` alone is `"INT64[1]"`. */
 export type TensorSpec = WireType | `${WireType}[${string}]`;
 export type TensorSpecs = Readonly<Record<string, TensorSpec>>;
 
-/** What holds the elements of a datatype. */
-export interface ArrayOf {
-  BOOL: Uint8Array;
-  UINT8: Uint8Array;
-  UINT16: Uint16Array;
-  UINT32: Uint32Array;
-  UINT64: BigUint64Array;
-  INT8: Int8Array;
-  INT16: Int16Array;
-  INT32: Int32Array;
-  INT64: BigInt64Array;
-  FP16: Float32Array;
-  BF16: Float32Array;
-  FP32: Float32Array;
-  FP64: Float64Array;
-  BYTES: readonly string[];
-}
 type DatatypeOf<S> = S extends `${infer D extends WireType}[${string}]` ? D : S extends WireType ? S : never;
 
 /** A request's tensors. */
@@ -36,7 +20,7 @@ export type InputsOf<Specs> = {
   readonly [K in keyof Specs]: {
     readonly datatype: DatatypeOf<Specs[K]>;
     readonly shape: readonly number[];
-    readonly data: ArrayOf[DatatypeOf<Specs[K]>];
+    readonly data: DataOf[DatatypeOf<Specs[K]>];
   };
 };
 /** An answer: outputs that are left out are filled by their rule (zeros). */
@@ -74,7 +58,7 @@ export const defineModel = <const Inputs extends TensorSpecs, const Outputs exte
 /** The config.pbtxt of a model. @throws RuntimeFault for a tensor that is not written `DATATYPE[dims]` */
 export function configText(
   name: string,
-  { inputs, outputs, maxBatchSize = 0, decoupled, config }: ModelDefinition,
+  { inputs, outputs, maxBatchSize = 0, decoupled, config }: AnyModelDefinition,
 ): string {
   return printModelConfig({
     backend: "mock",
@@ -98,4 +82,5 @@ function readSpec(model: string, tensor: string, spec: string) {
   );
 }
 
-export type AnyModelDefinition = Omit<ModelDefinition, "answer"> & { readonly answer?: MockFunction };
+/** A model of any tensors. */
+export type AnyModelDefinition = Omit<ModelDefinition, "answer"> & { readonly answer?: (request: never) => unknown };

@@ -6,19 +6,20 @@ export type { MockSettings } from "../backends/mock/settings.js";
 export type { MockTensor, TensorValue } from "../backends/mock/tensor-values.js";
 export { RuntimeFault as ModelFault } from "../errors.js";
 export type { Fault } from "../faults/fault.js";
+export type { StageInput, StageOutput } from "../plan/stage-columns.js";
+export type { StageContext, StageFunction } from "../plan/stage-function.js";
 export type { Answered, AskOptions } from "./ask-models.js";
-export {
-  createTestServer,
-  type Definitions,
-  type ReplacedModel,
-  type ReplacedStage,
-  type TestServer,
-  type TestServerOptions,
-  type TestSource,
-} from "./create-test-server.js";
+export { createTestServer } from "./create-test-server.js";
 export { defineModel, type ModelDefinition, type TensorSpec } from "./define-model.js";
 export { type FakeFeatures, fakeFaiss, fakeFeast } from "./fakes.js";
 export { createManualClock, type ManualClock } from "./manual-clock.js";
-export type { StageInput, StageOutput } from "./stage-columns.js";
-export type { StageContext, StageFunction } from "./stage-function.js";
+export type {
+  Definitions,
+  ReplacedModel,
+  ReplacedStage,
+  RepositorySource,
+  TestServer,
+  TestServerOptions,
+  TestSource,
+} from "./test-server.js";
 export { useTestServer } from "./use-test-server.js";

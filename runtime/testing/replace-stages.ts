@@ -4,9 +4,9 @@
  */
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import type { Inputs, PreparedKernel, RunContext } from "../plan/kernel.js";
+import { emptyColumns, runStage, type StageFunction } from "../plan/stage-function.js";
 import type { Around, StepPlace } from "../repository/around.js";
 import { stageNames, stepsOf } from "../repository/stage-names.js";
-import { emptyColumns, runStage, type StageFunction } from "./stage-function.js";
 
 export interface StageLayer {
   readonly around: Around;

@@ -1,13 +1,8 @@
 /**
  * A server for a file of tests, in any runner that has hooks: Jest's `beforeAll` and `afterAll`, node:test's `before` and `after`.
  */
-import {
-  createTestServer,
-  type Definitions,
-  type TestServer,
-  type TestServerOptions,
-  type TestSource,
-} from "./create-test-server.js";
+import { createTestServer } from "./create-test-server.js";
+import type { Definitions, TestServer, TestServerOptions, TestSource } from "./test-server.js";
 
 type Hook = (act: () => Promise<void>) => unknown;
 export type Hooks =
@@ -29,7 +24,7 @@ export function useTestServer<const Models extends Definitions>(
 ): { readonly current: TestServer<Models> } {
   let server: TestServer<Models> | undefined;
   const start = async (): Promise<void> => {
-    server = await createTestServer(source, options);
+    server = (await createTestServer(source as { readonly models: Models }, options)) as TestServer<Models>;
   };
   const end = async (): Promise<void> => {
     await server?.close();

@@ -2,13 +2,8 @@
  * `merlon/vitest`: a server as a fixture, one for each file of tests. Models and stages that a test replaces are themselves again in the next.
  */
 import { test as base } from "vitest";
-import {
-  createTestServer,
-  type Definitions,
-  type TestServer,
-  type TestServerOptions,
-  type TestSource,
-} from "./create-test-server.js";
+import { createTestServer } from "./create-test-server.js";
+import type { Definitions, TestServer, TestServerOptions, TestSource } from "./test-server.js";
 
 /**
  * Vitest's `test` with a `server`, which starts when the first test of the file asks for it.
@@ -27,7 +22,7 @@ export function serverTest<const Models extends Definitions>(
     fileServer: [
       // biome-ignore lint/correctness/noEmptyPattern: Vitest reads the fixtures that are wanted from the pattern
       async ({}, use) => {
-        const server = await createTestServer(source, options);
+        const server = (await createTestServer(source as { readonly models: Models }, options)) as TestServer<Models>;
         await use(server);
         await server.close();
       },

@@ -156,11 +156,36 @@ describe("a plan without its artefacts", () => {
     expect((await server.infer("recommend", { ...query, user_id: [8n] })).age!.data).toEqual(Int32Array.of(0));
   });
 
+  test("is mocked as a whole, and told so, with `mockMissing`", async () => {
+    await using server = await createTestServer(
+      { plan: recommend("greedy") },
+      {
+        mockMissing: true,
+        stages: { ranking: ({ filtered_ids }) => ({ score: Array.from(filtered_ids as BigInt64Array, Number) }) },
+      },
+    );
+    expect((await server.infer("recommend", query)).ordered_ids__values!.data).toEqual(
+      BigInt64Array.of(8n, 7n, 6n, 5n, 4n),
+    );
+    expect(server.log.join("")).toContain(
+      "a mock stands in for stage 'recommend/retrieval': indexes/items.faiss is not in its folder",
+    );
+  });
+
   test("does not start where a stage that is left as it is misses its own", async () => {
     await expect(createTestServer({ plan: recommend("greedy") }, { stages })).rejects.toThrow(
       /failed to load 'recommend' version 1: .*rank/,
     );
   });
+});
+
+test("a typed client of the server is one call away, over either protocol", async () => {
+  await using server = await createTestServer({ models: { double } });
+  for (const protocol of ["grpc", "http"] as const) {
+    const client = await server.connect(protocol);
+    const { y } = await client.infer("double", { x: [1, 2] });
+    expect([...(y!.data as Float32Array)]).toEqual([2, 4]);
+  }
 });
 
 test("a clock that the test moves decides how long a mock takes", async () => {

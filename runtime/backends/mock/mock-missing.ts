@@ -1,10 +1,13 @@
 /**
- * `--mock-missing`: a mock stands in for every backend, model file and store that isn't here, so that any team's repository can be served
+ * `--mock-missing`: a mock stands in for every backend, model file, index and store that isn't here, so that any team's repository can be served
  * without its models. What is here is served as it is.
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import type { AnyStep } from "../../../triton-protos/plan.js";
+import { RuntimeFault } from "../../errors.js";
+import { emptyColumns, runStage, type StageFunction } from "../../plan/stage-function.js";
 import type { Around } from "../../repository/around.js";
 import { UnknownBackend } from "../index.js";
 
@@ -15,8 +18,8 @@ const FILES: Readonly<Record<string, (config: ModelConfig) => string>> = {
   merlon: () => "plan.json",
 };
 
-/** @param told hears of each model that a mock stands in for, and why */
-export const mockMissing = (told: (model: string, reason: string) => void = () => {}): Around => ({
+/** @param told hears of each model, or `MODEL/STAGE`, that a mock stands in for, and why */
+export const mockMissing = (told: (name: string, reason: string) => void = () => {}): Around => ({
   assume: "mock",
   async backend({ config, folder }, choose) {
     const mock = async (reason: string) => {
@@ -26,7 +29,7 @@ export const mockMissing = (told: (model: string, reason: string) => void = () =
     try {
       const chosen = await choose();
       const file = config.platform === "ensemble" ? undefined : FILES[config.backend]?.(config);
-      const missing = file !== undefined && chosen !== undefined && !(await isThere(join(folder, file)));
+      const missing = file !== undefined && !(await isThere(join(folder, file)));
       // A stand-in written in JavaScript is here, whatever file it stands in for.
       if (!missing || (await isThere(join(folder, "model.mjs")))) return chosen;
       return await mock(`${file} is not in its folder`);
@@ -35,7 +38,45 @@ export const mockMissing = (told: (model: string, reason: string) => void = () =
       throw error;
     }
   },
+  async step({ model, plan, step, folder }, prepare) {
+    try {
+      return await prepare();
+    } catch (error) {
+      const reason = await whyAbsent(step, folder, error);
+      if (reason === undefined) throw error;
+      told(`${model}/${step.label}`, reason);
+      const place = { plan, first: step, last: step };
+      return { run: (inputs, context) => runStage(standIn, place, inputs, context) };
+    }
+  },
 });
+
+/** Why a step can't be prepared, if that is for want of a file or a store. */
+async function whyAbsent({ artefacts = {} }: AnyStep, folder: string, error: unknown): Promise<string | undefined> {
+  for (const path of Object.values(artefacts))
+    if (!(await isThere(join(folder, path)))) return `${path} is not in its folder`;
+  return error instanceof RuntimeFault && error.code === "UNAVAILABLE" ? error.message : undefined;
+}
+
+/** Candidates that a stage would find: at most so many. */
+const CANDIDATES = 10;
+
+/** Zeros and empty texts; a stage that finds candidates finds 1, 2, 3 …, the best first. */
+const standIn: StageFunction = async (columns, context) => {
+  const empty = await emptyColumns(columns, context);
+  const count = Math.min(CANDIDATES, Number(context.params.topk ?? CANDIDATES));
+  const found = context.outputs
+    .filter(({ makesRows, list }) => makesRows && !list)
+    .map(({ name, dtype }) => {
+      const value = (i: number): number | string =>
+        dtype === "string" ? String(i + 1) : /^float/.test(dtype) ? 1 / (i + 1) : i + 1;
+      return [
+        name,
+        Array.from({ length: context.rows }, () => Array.from({ length: count }, (_, i) => value(i))),
+      ] as const;
+    });
+  return { ...empty, ...Object.fromEntries(found) };
+};
 
 const isThere = (path: string): Promise<boolean> =>
   stat(path).then(

@@ -3,8 +3,8 @@
  */
 import { configDatatype, wireDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import { fromBfloats, fromHalves, toBfloats, toHalves } from "../../client/float16.js";
 import { RuntimeFault } from "../../errors.js";
-import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "../../half-floats.js";
 import { elementCount, type Tensor } from "../../tensor.js";
 import { fromModel, type ModelValues, toModel } from "../javascript/tensors.js";
 
@@ -32,9 +32,9 @@ export function readTensor(tensor: Tensor): MockTensor {
   const { data } = toModel(tensor);
   if (datatype === "BYTES")
     return { datatype, shape, data: (data as readonly Buffer[]).map(bytes => bytes.toString()) };
-  const widen = datatype === "FP16" ? fromFloat16 : datatype === "BF16" ? fromBfloat16 : undefined;
+  const widen = datatype === "FP16" ? fromHalves : datatype === "BF16" ? fromBfloats : undefined;
   if (!widen) return { datatype, shape, data: data as TypedValues };
-  return { datatype, shape, data: Float32Array.from(data as Uint16Array, widen) };
+  return { datatype, shape, data: widen(data as Uint16Array) };
 }
 
 /** The dimensions that a backend gives an output; -1 for one of any size. */
@@ -84,11 +84,9 @@ function pack(
   shape: readonly number[],
   data: readonly Scalar[] | TypedValues,
 ): Tensor {
-  const narrow = wire === "FP16" ? toFloat16 : wire === "BF16" ? toBfloat16 : undefined;
+  const narrow = wire === "FP16" ? toHalves : wire === "BF16" ? toBfloats : undefined;
   const values =
-    narrow && !(data instanceof Uint16Array)
-      ? Uint16Array.from(data as readonly number[], item => narrow(Number(item)))
-      : data;
+    narrow && !(data instanceof Uint16Array) ? narrow(Array.from(data as readonly Scalar[], Number)) : data;
   try {
     return fromModel({ name, datatype: wire, shape, data: values as ModelValues });
   } catch (error) {

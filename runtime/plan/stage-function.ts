@@ -4,9 +4,8 @@
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import type { ColumnSchema } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
-import type { Inputs, RunContext } from "../plan/kernel.js";
-import type { Column } from "../plan/table.js";
 import { createRandom, type Random } from "../random.js";
+import type { Inputs, RunContext } from "./kernel.js";
 import {
   knownRows,
   parentRows,
@@ -15,6 +14,7 @@ import {
   type StageOutput,
   writeColumns,
 } from "./stage-columns.js";
+import type { Column } from "./table.js";
 
 export interface StageContext {
   readonly stage: string;

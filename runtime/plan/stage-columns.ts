@@ -6,8 +6,8 @@ import { datatype } from "../../triton-protos/datatype.js";
 import type { AnyStep } from "../../triton-protos/plan.js";
 import { type ColumnSchema, printColumn } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
-import type { Inputs } from "../plan/kernel.js";
-import { allocate, type Column, childRows, type Rows, type Values } from "../plan/table.js";
+import type { Inputs } from "./kernel.js";
+import { allocate, type Column, childRows, type Rows, type Values } from "./table.js";
 
 type Scalar = number | bigint | string | boolean | null;
 type Typed = Exclude<Values, readonly string[]>;
