@@ -1,6 +1,6 @@
 /** Numbers → the same within bounds; integers round the bounds inwards, float32 to float32. */
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import { cast, greater, less, max, min, scalar, where } from "../onnx/elementary.js";
+import { bitXor, greater, less, max, min, scalar, where } from "../onnx/elementary.js";
 import type { GraphBuilder, Value } from "../onnx/graph-builder.js";
 import { isFloat, like } from "./lowered-column.js";
 import type { Lowering } from "./lowering.js";
@@ -30,17 +30,25 @@ function clipIntegers(
   low: number | undefined,
   high: number | undefined,
 ): Value {
-  const kind: DType = dtype === "uint64" ? "uint64" : "int64";
   const range = rangeOf(dtype);
   const bound = (x: number, round: (x: number) => number) => {
     const exact = Number.isFinite(x) ? BigInt(round(x)) : x > 0 ? range.max : range.min;
-    return scalar(g, kind, exact < range.min ? range.min : exact > range.max ? range.max : exact);
+    return orderOf(exact < range.min ? range.min : exact > range.max ? range.max : exact, dtype);
   };
-  let made = cast(g, values, kind);
-  if (low !== undefined) made = max(g, made, bound(low, Math.ceil));
-  if (high !== undefined) made = min(g, made, bound(high, Math.floor));
-  return cast(g, made, "int64");
+  let made = ordered(g, values, dtype);
+  if (low !== undefined) made = max(g, made, scalar(g, "int64", bound(low, Math.ceil)));
+  if (high !== undefined) made = min(g, made, scalar(g, "int64", bound(high, Math.floor)));
+  return ordered(g, made, dtype);
 }
+
+const TOP_BIT = 2n ** 63n;
+
+/** The bits of uint64 as int64 that are in the same order: the top bit is turned. Twice is the same again. */
+export const ordered = (g: GraphBuilder, values: Value, dtype: DType): Value =>
+  dtype === "uint64" ? bitXor(g, values, scalar(g, "int64", -TOP_BIT)) : values;
+
+/** Where an integer of a dtype stands in that order. */
+export const orderOf = (value: bigint, dtype: DType): bigint => (dtype === "uint64" ? value - TOP_BIT : value);
 
 /** Smallest and largest integer of a dtype. */
 export function rangeOf(dtype: DType): { readonly min: bigint; readonly max: bigint } {

@@ -11,14 +11,12 @@ import {
   expand,
   flat,
   gatherElements,
-  greater,
   guarded,
   int64,
   less,
   max,
   min,
   not,
-  or,
   range,
   scalar,
   sub,
@@ -31,6 +29,7 @@ import { rangeOf } from "./clip.js";
 import { fillFor } from "./fill-missing.js";
 import { amongTaken, graphDtype, isFloat, isList, items, type LoweredColumn } from "./lowered-column.js";
 import type { LowerContext, LoweredInputs, Lowering } from "./lowering.js";
+import { beyond } from "./reduce-dtype-size.js";
 
 export const predictOnnx: Lowering<"predictOnnx"> = (step, inputs, context) => {
   const { bytes, path } = context.model(step);
@@ -96,9 +95,7 @@ function inDtype(g: GraphBuilder, step: Step<"predictOnnx">, col: LoweredColumn,
     (to.kind === "int" || to.kind === "uint") &&
     !holds(dtype, col.dtype);
   if (narrower) {
-    const { min: low, max: high } = rangeOf(dtype);
-    const bound = (x: bigint) => scalar(g, "int64", x > 2n ** 63n - 1n ? 2n ** 63n - 1n : x);
-    const outside = or(g, less(g, values, bound(low)), greater(g, values, bound(high)));
+    const outside = beyond(g, values, col.dtype, dtype);
     values = guarded(
       g,
       values,

@@ -34,8 +34,9 @@ export const sub = binary("Sub");
 export const mul = binary("Mul");
 export const div = binary("Div");
 export const pow = binary("Pow");
-export const max = binary("Max");
-export const min = binary("Min");
+/** By choosing: in some releases of ONNX Runtime `Max` of int64 is wrong beyond 32 bits. */
+export const max = (g: G, a: Value, b: Value): Value => where(g, less(g, a, b), b, a);
+export const min = (g: G, a: Value, b: Value): Value => where(g, less(g, b, a), b, a);
 
 const compare =
   (op: string) =>

@@ -1,11 +1,13 @@
 /**
- * Property: on random tables with nulls, in every dtype, a workflow's SQL form and its kernels make the same rows.
+ * Property: on random tables with nulls, in every dtype, a workflow's SQL form, its kernels and its ONNX graph make the same rows.
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type DType, datatype } from "#triton-protos/datatype.js";
+import type { Plan } from "#triton-protos/plan.js";
+import { expectCells, lowerWorkflow } from "./run-onnx.js";
 import { fitCells, inFolder, throughKernels, throughSql } from "./run-workflow.js";
-import type { Cell, Value } from "./table-values.js";
+import type { Cell, Cells, Value } from "./table-values.js";
 import { type Link, workflowPlan } from "./workflow-plan.js";
 
 const DTYPES = [
@@ -111,6 +113,15 @@ function chainsOf(dtype: DType, list: "no" | "ragged" | "fixed"): Link[][] {
   ];
 }
 
+/** What has no lowering says so; everything else comes out the same. */
+const REFUSED =
+  /reads the bits of a float|hashes texts|is float64|rows of the request away|the rows before and after|makes one row of many/;
+async function expectOnnx(folder: string, plan: Plan, cells: Cells, kernels: Record<string, Cell[]>): Promise<void> {
+  const lowered = lowerWorkflow(folder, plan);
+  if ("refused" in lowered) expect(lowered.refused).toMatch(REFUSED);
+  else expectCells(await lowered.run(cells), kernels);
+}
+
 const CASES = DTYPES.flatMap(dtype => (["no", "ragged", "fixed"] as const).map(list => [dtype, list] as const));
 
 test.each(CASES)("%s, list: %s", async (dtype, list) => {
@@ -127,6 +138,7 @@ test.each(CASES)("%s, list: %s", async (dtype, list) => {
           const kernels = await throughKernels(folder, plan, { x: request });
           const { cells } = await throughSql(folder, plan, { x: request });
           expect(cells).toEqual(kernels);
+          await expectOnnx(folder, plan, { x: request }, kernels);
         });
       },
     ),
@@ -212,6 +224,7 @@ test("several columns together", async () => {
         const kernels = await throughKernels(folder, plan, columns(request));
         const { cells } = await throughSql(folder, plan, columns(request));
         expect(cells).toEqual(kernels);
+        await expectOnnx(folder, plan, columns(request), kernels);
       });
     }),
     { numRuns: 4 * RUNS, seed: 20_230_801 },

@@ -78,9 +78,10 @@ function lowerCall(context: LowerContext, name: FunctionName, given: readonly Te
     return literalTerm(g, type, typeof made === "number" && Number.isNaN(made) ? undefined : made);
   }
   const { args: wanted } = functionRow(name);
-  const found = types.find(t => t !== "missing") ?? "number";
+  const wantOf = (i: number) => wanted[Math.min(i, wanted.length - 1)]!;
+  const found = types.find((seen, i) => wantOf(i) === "same" && seen !== "missing") ?? "number";
   const args = given.map((term, i) => {
-    const want = wanted[Math.min(i, wanted.length - 1)]!;
+    const want = wantOf(i);
     return asType(g, term, want === "same" ? found : want === "scalar" ? term.type : want);
   });
   const generic = GENERIC[name]?.(context, args);

@@ -1,0 +1,93 @@
+// Random functions as ONNX graphs and through the kernels, on the same random rows: the same columns. What has no lowering says why.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { preparePlan } from "#runtime/plan/execute.js";
+import { rootRows } from "#runtime/plan/table.js";
+import { type Plan, parsePlan } from "#triton-protos/plan.js";
+import { column } from "#triton-protos/schema.js";
+import { expectCells, lowerWorkflow } from "../etl/run-onnx.js";
+import { type Cell, fromColumn, toColumn } from "../etl/table-values.js";
+import { schemaOf } from "../etl/workflow-plan.js";
+import { COLUMNS, randomFunction } from "../functions/random-function.js";
+import { readFunction } from "../functions/read-function.js";
+
+const DTYPES = { number: "float64", text: "string", flag: "bool" } as const;
+const ROWS = 40;
+
+function planOf({ kind, text }: { readonly kind: keyof typeof DTYPES; readonly text: string }): Plan {
+  const out = column("out", DTYPES[kind]);
+  const refs = Object.keys(COLUMNS).map(name => ({ name, step: "request", column: name }));
+  const plan = {
+    format: "merlon/plan",
+    version: 1,
+    kind: "workflow",
+    name: "functions",
+    inputs: schemaOf(COLUMNS),
+    steps: [
+      {
+        id: "f",
+        op: "lambdaOp",
+        label: "f",
+        params: { text, expressions: { out: readFunction(text, COLUMNS) } },
+        inputs: { input: refs },
+        outputs: [out],
+      },
+    ],
+    outputs: [{ ref: { name: "out", step: "f", column: "out" }, schema: out }],
+  };
+  return parsePlan(JSON.stringify(plan), "test plan");
+}
+
+const cells: fc.Arbitrary<Record<string, Cell[]>> = (() => {
+  const many = (value: fc.Arbitrary<Cell>) =>
+    fc.array(fc.option(value, { nil: null, freq: 4 }), { minLength: ROWS, maxLength: ROWS });
+  const number = fc.oneof(
+    fc.constantFrom(1.5, -2, 1e9, 0.5, -0.5),
+    fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e9, max: 1e9 }),
+  );
+  const whole = fc.integer({ min: -1e6, max: 1e6 });
+  const word = fc.constantFrom("", "a", "x.y.z", "B c", " pad ", "é😀", "O'Brien");
+  const lists = (item: fc.Arbitrary<Cell>) =>
+    fc.array(fc.array(item, { maxLength: 3 }) as fc.Arbitrary<Cell>, { minLength: ROWS, maxLength: ROWS });
+  return fc.record({
+    a: many(number.map(x => x + 0)),
+    b: many(number.map(x => Math.fround(x) + 0)),
+    i: many(whole),
+    big: many(whole),
+    s: many(word),
+    t: many(word),
+    f: many(fc.boolean()),
+    ids: lists(whole),
+    words: lists(word),
+  }) as fc.Arbitrary<Record<string, Cell[]>>;
+})();
+
+test("a graph means what the kernel means", async () => {
+  const [given] = fc.sample(cells, { numRuns: 1, seed: 7 });
+  const functions = fc.sample(randomFunction, { numRuns: 240, seed: 20_261_124 });
+  const models = { describe: () => Promise.reject(new Error()), infer: () => Promise.reject(new Error()) };
+  let lowered = 0;
+  for (const one of functions) {
+    const plan = planOf(one);
+    const graph = lowerWorkflow(".", plan);
+    if ("refused" in graph) {
+      expect([one.text, graph.refused]).toEqual([
+        one.text,
+        expect.stringMatching(/^step `f` \(lambdaOp\) can't be lowered to ONNX: /),
+      ]);
+      continue;
+    }
+    lowered++;
+    const executable = await preparePlan(plan, { folder: ".", models });
+    const rows = rootRows(ROWS);
+    const columns = new Map(plan.inputs.map(col => [col.name, toColumn(col, given![col.name]!, rows)]));
+    const result = await executable.run(columns, { seed: 0n, parameters: new Map() });
+    const kernels = Object.fromEntries([...result.columns].map(([name, col]) => [name, fromColumn(col)]));
+    try {
+      expectCells(await graph.run(given!), kernels, 1e-9);
+    } catch (error) {
+      throw new Error(`${one.text}\n${(error as Error).message}`);
+    }
+  }
+  expect(lowered).toBeGreaterThan(50);
+}, 120_000);
