@@ -2,8 +2,9 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Command, Option } from "commander";
-import type { Layout, Names, PassName, TritonOptions } from "../compiler/index.js";
+import type { Layout, Names, PassName } from "../compiler/index.js";
 import { offOption } from "./off-option.js";
+import { tritonOptions } from "./triton-options.js";
 import type { Round } from "./watch.js";
 
 interface Options {
@@ -129,22 +130,4 @@ function table(models: readonly { name: string; backend: string; files: number; 
         `  ${m.name.padEnd(width)}  ${m.backend.padEnd(11)}  ${String(m.files).padStart(3)} files  ${(m.bytes / 1024).toFixed(0).padStart(7)} KiB\n`,
     )
     .join("");
-}
-
-/** Features are read by the runtime, which has the stores. */
-async function tritonOptions(options: Options): Promise<TritonOptions | undefined> {
-  const { target, fuse, tritonRelease, ivf, features } = options;
-  if (target === "triton") {
-    const { freezeFeatures } = await import("../runtime/stores/feast/freeze-features.js");
-    return {
-      freeze: freezeFeatures,
-      ...(fuse && { fuse }),
-      ...(tritonRelease !== undefined && { release: tritonRelease }),
-      ...(ivf && { ivf }),
-      ...(features && { features }),
-    };
-  }
-  const stray = Object.entries({ fuse, "triton-release": tritonRelease, ivf, features }).find(([, value]) => value);
-  if (stray) throw new Error(`\`--${stray[0]}\` is of \`--target triton\`. Add it, or leave \`--${stray[0]}\` out.`);
-  return undefined;
 }

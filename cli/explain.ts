@@ -3,12 +3,18 @@ import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import type { ExplainFormat, PassName } from "../compiler/index.js";
 import { offOption } from "./off-option.js";
+import { tritonOptions } from "./triton-options.js";
 
 interface Options {
   readonly format: ExplainFormat;
   readonly diff?: boolean;
   readonly out?: string;
   readonly off?: PassName[];
+  readonly target?: "merlon" | "triton";
+  readonly fuse?: boolean;
+  readonly tritonRelease?: string;
+  readonly ivf?: "probe" | "exact";
+  readonly features?: "frozen" | "inputs";
 }
 
 export const explainCommand = (): Command =>
@@ -22,6 +28,16 @@ export const explainCommand = (): Command =>
     )
     .option("-o, --out <file>", "write there instead of to the terminal")
     .option("--diff", "show what changed from the first target to the second; exit status 1 when something did")
+    .addOption(
+      new Option("--target <target>", "triton: the models that `merlon build --target triton` would write").choices([
+        "merlon",
+        "triton",
+      ]),
+    )
+    .option("--fuse", "of --target triton: as one graph")
+    .option("--triton-release <yy.mm>", "of --target triton")
+    .addOption(new Option("--ivf <search>", "of --target triton").choices(["probe", "exact"]))
+    .addOption(new Option("--features <from>", "of --target triton").choices(["frozen", "inputs"]))
     .addOption(offOption())
     .addHelpText(
       "after",
@@ -30,10 +46,11 @@ Examples:
   $ merlon explain recommend.ensemble.ts
   $ merlon explain model-repo --format html --out plan.html
   $ merlon explain recommend.ensemble.ts --off pruneColumns
+  $ merlon explain recommend.ensemble.ts --target triton
   $ merlon explain --diff model-repo recommend.ensemble.ts`,
     )
     .action(async (targets: string[], options: Options) => {
-      const { explain, explainDiff, printDiagnostics } = await import("../compiler/index.js");
+      const { explain, explainDiff, explainTriton, printDiagnostics } = await import("../compiler/index.js");
       const { format, diff, out } = options;
       const settings = { format, color: out === undefined && process.stdout.isTTY === true, off: new Set(options.off) };
       if (diff ? targets.length !== 2 : targets.length !== 1)
@@ -41,7 +58,12 @@ Examples:
           `explain takes ${diff ? "two targets with --diff" : "one target"}; you gave ${targets.length}.`,
         );
       const [first, second] = targets as [string, string];
-      const explained = diff ? await explainDiff(first, second, settings) : await explain(first, settings);
+      const triton = await tritonOptions({ ...options, target: options.target ?? "merlon" });
+      const explained = diff
+        ? await explainDiff(first, second, settings)
+        : triton
+          ? await explainTriton(first, settings, triton)
+          : await explain(first, settings);
       if (!explained.ok) {
         process.stderr.write(printDiagnostics(explained.diagnostics, { color: process.stderr.isTTY === true }));
         process.exitCode = 1;

@@ -2,8 +2,10 @@
  * `merlon explain`: program, plan or repository → its plan as text, Mermaid, JSON or an HTML page; two of them → what changed.
  */
 import type { PassName } from "../4-plan/pass-names.js";
+import type { TritonOptions } from "../5-emit/triton/triton-models.js";
 import type { NotCompiled } from "../compile.js";
 import { diffPlans } from "./diff-plans.js";
+import { explainLowered, printLowered } from "./explain-lowered.js";
 import { explainPlan } from "./explain-plan.js";
 import { loadTarget } from "./load-target.js";
 import { printDiff } from "./print-diff.js";
@@ -13,6 +15,25 @@ import { printExplanation } from "./print-text.js";
 
 export const EXPLAIN_FORMATS = ["text", "mermaid", "json", "html"] as const;
 export type ExplainFormat = (typeof EXPLAIN_FORMATS)[number];
+
+/** What `--target triton` makes of a program, as text or JSON. @throws Error for what is no program */
+export async function explainTriton(
+  path: string,
+  { format, off }: ExplainSettings,
+  triton: TritonOptions,
+): Promise<Explained | NotCompiled> {
+  if (format !== "text" && format !== "json")
+    throw new Error(`What a stock Triton runs is printed as text or json, not as ${format}.`);
+  const target = await loadTarget(path, off && { off });
+  if (!target.ok) return target;
+  if (!target.program)
+    throw new Error(`${path} is no *.ensemble.ts: \`--target triton\` explains what would be built of one.`);
+  const explanation = explainLowered(target.program, triton);
+  return {
+    ok: true,
+    text: format === "json" ? `${JSON.stringify(explanation, null, 2)}\n` : printLowered(explanation),
+  };
+}
 
 export interface ExplainSettings {
   readonly format: ExplainFormat;

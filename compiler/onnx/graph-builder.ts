@@ -55,6 +55,8 @@ export interface GraphBuilder {
   within<T>(scope: string, work: () => T): T;
   /** A name that no value has. */
   fresh(stem: string): string;
+  /** A name that no node has. */
+  freshNode(stem: string): string;
   /** An operator of this version is used. @param why names it for messages */
   needOpset(version: number, why: string): void;
   addForeign(foreign: Foreign): void;
@@ -102,6 +104,13 @@ export function graphBuilder(): GraphBuilder {
     names.add(name);
     return name;
   };
+  const nodeNames = new Set<string>();
+  const freshNode = (stem: string): string => {
+    let name = stem;
+    for (let n = 2; nodeNames.has(name); n++) name = `${stem} ${n}`;
+    nodeNames.add(name);
+    return name;
+  };
   const take = (name: string): string => {
     if (names.has(name)) throw new Error(`the graph has two values called \`${name}\`.`);
     names.add(name);
@@ -118,7 +127,7 @@ export function graphBuilder(): GraphBuilder {
     if (domain === "ai.onnx.ml") usesMl = true;
     const made = dtypes.map((dtype): Value => ({ name: fresh(`${scope}${op}`), dtype }));
     nodes.push({
-      name: name ?? made[0]!.name,
+      name: freshNode(name ?? made[0]!.name),
       op,
       domain,
       inputs: read,
@@ -167,6 +176,7 @@ export function graphBuilder(): GraphBuilder {
       }
     },
     fresh,
+    freshNode,
     needOpset: (version, why) => {
       if (version > opset.version) opset = { version, why };
     },

@@ -81,11 +81,11 @@ export function inlineModel(
         fail(`uses version ${version} of the operators of ${domain}, and another model version ${other}`);
     }
   }
-  const nodes = parts.nodes.map((node, i): OnnxRaw => {
+  const nodes = parts.nodes.map((node): OnnxRaw => {
     if (node.hasGraph) fail(`has control flow (\`${node.op}\`), whose inner graphs name values of the outer one`);
     const upgraded = node.domain === "" ? upgrade(node, opset, context) : NO_UPGRADE;
     if (node.domain === "") g.needVersionOf(node.op, Math.max(opset, upgraded.version ?? opset), model.path);
-    return { raw: renamed(node, rename, `${model.label}/${node.op}_${i}`, upgraded) };
+    return { raw: renamed(node, rename, g.freshNode(`${model.label}/${node.op}`), upgraded) };
   });
   g.needOpset(opset, `\`${model.path}\` was exported with opset ${opset}`);
   g.addForeign({ nodes, constants });

@@ -62,6 +62,7 @@ export function stepModels(
   const schedule: Scheduled[] = [];
   const faults: LoweringFault[] = [];
   const read = readPlaces(plan, live);
+  const consumed = new Set(live.flatMap(step => Object.values(step.inputs).flat().map(placeKey)));
   const matrices = wantedMatrices(live, options);
 
   /** A model of the ensemble's own. */
@@ -102,7 +103,7 @@ export function stepModels(
           plan,
           at,
           entry,
-          read,
+          consumed,
           (ref): LoweredColumn => made[step.outputs.findIndex(c => c.name === ref.column)]!,
         );
         return;
@@ -183,7 +184,7 @@ export function stepModels(
     }
   }
   if (faults.length > 0) throw new NotLoweredError(plan.name, faults);
-  if (!inLast) stage("answer", undefined, at => answers(plan, at, entry, read, ref => columnIn(at, ref)));
+  if (!inLast) stage("answer", undefined, at => answers(plan, at, entry, consumed, ref => columnIn(at, ref)));
   return [ensembleEntry(plan, entry, withoutUnread(plan, schedule)), ...models, ...onnxModels(steps, settings)];
 }
 
@@ -214,7 +215,7 @@ function answers(
   plan: Plan,
   at: StageGraph,
   entry: Entry,
-  read: ReadonlySet<string>,
+  consumed: ReadonlySet<string>,
   columnOf: (ref: ColumnRef) => LoweredColumn,
 ): void {
   const own = plan.outputs.filter(({ ref, schema }) => !passes(ref, schema.name));
@@ -227,7 +228,7 @@ function answers(
   const full = entry.form === "batched";
   // Triton refuses a tensor of the request that no step reads.
   for (const { name } of plan.inputs)
-    if (!read.has(placeKey({ step: REQUEST_STEP, column: name }))) requestColumn(at, plan, name, entry);
+    if (!consumed.has(placeKey({ step: REQUEST_STEP, column: name }))) requestColumn(at, plan, name, entry);
   at.outputs.push(...entryTensors(own, entry.form).map(t => (full ? { ...t, dims: [-1, ...t.dims] } : t)));
 }
 

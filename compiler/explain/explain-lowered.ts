@@ -1,0 +1,116 @@
+/**
+ * Program → what `--target triton` makes of it: a graph per step and your own models, where each runs, how large it is and about what it costs; or
+ * which steps stand in the way.
+ */
+import { readFileSync, statSync } from "node:fs";
+import { REQUEST_ROWS } from "../../triton-protos/schema.js";
+import { lowered, type Program } from "../5-emit/build.js";
+import type { RepositoryModel } from "../5-emit/repository-model.js";
+import type { FrozenView } from "../5-emit/triton/frozen-views.js";
+import type { TritonOptions } from "../5-emit/triton/triton-models.js";
+import { NotLoweredError } from "../lower/lower-plan.js";
+import { readGraphSize } from "./graph-size.js";
+
+export interface LoweredModel {
+  readonly name: string;
+  /** `ensemble` or `onnxruntime`. */
+  readonly backend: string;
+  /** `cpu`, `gpu`, `auto`. */
+  readonly place: string;
+  readonly nodes: number;
+  readonly bytes: number;
+  /** Microseconds of one core for one user: an estimate from nodes, and from weights times candidates. */
+  readonly cost: number;
+}
+
+export interface LoweredExplanation {
+  readonly format: "merlon/lowered";
+  readonly version: 1;
+  readonly name: string;
+  readonly models: readonly LoweredModel[];
+  readonly frozen: readonly FrozenView[];
+  readonly notes: readonly string[];
+  /** Steps without a lowering; there are then no models. */
+  readonly refused: readonly { readonly reason: string; readonly way: string }[];
+}
+
+/** A node's own time, and multiply-adds of a microsecond: of one core of a server, by order of magnitude. */
+const [MICROS_A_NODE, PRODUCTS_A_MICRO] = [1.5, 5000];
+
+export function explainLowered(program: Program, triton: TritonOptions): LoweredExplanation {
+  const head = { format: "merlon/lowered", version: 1, name: program.plan.name } as const;
+  try {
+    const { models, frozen, notes } = lowered(program, {}, triton);
+    const rows = rowsOf(program);
+    return { ...head, models: models.map(model => explainModel(model, rows(model.name))), frozen, notes, refused: [] };
+  } catch (error) {
+    if (!(error instanceof NotLoweredError)) throw error;
+    const refused = error.faults.map(({ reason, way }) => ({ reason, way }));
+    return { ...head, models: [], frozen: [], notes: [], refused };
+  }
+}
+
+/** Rows that a model sees for one user: candidates where it scores them, as many as the plan's longest list. */
+function rowsOf({ plan }: Program): (model: string) => number {
+  const most = plan.steps.reduce((n, step) => ("topk" in step.params ? Math.max(n, step.params.topk) : n), 1);
+  const scoring = plan.steps.flatMap(step =>
+    "model" in step.params && step.outputs.some(col => col.rows !== REQUEST_ROWS) ? [step.params.model] : [],
+  );
+  return model => (scoring.includes(model) ? most : 1);
+}
+
+function explainModel({ name, config, files }: RepositoryModel, rows: number): LoweredModel {
+  const graph = files.find(file => file.to === "model.onnx");
+  const bytes = files.reduce((sum, file) => sum + sizeOf(file), 0);
+  const shape =
+    graph &&
+    readGraphSize("bytes" in graph ? graph.bytes : "from" in graph ? readFileSync(graph.from) : new Uint8Array());
+  const kind = config.instance_group?.[0]?.kind ?? "KIND_AUTO";
+  return {
+    name,
+    backend: config.platform ?? config.backend ?? "",
+    place: config.platform === "ensemble" ? "" : String(kind).replace("KIND_", "").toLowerCase(),
+    nodes: shape?.nodes ?? 0,
+    bytes,
+    cost: shape ? Math.round(shape.nodes * MICROS_A_NODE + (shape.products * rows) / PRODUCTS_A_MICRO) : 0,
+  };
+}
+
+const sizeOf = (file: RepositoryModel["files"][number]): number => {
+  if ("bytes" in file) return file.bytes.length;
+  return "text" in file ? file.text.length : statSync(file.from).size;
+};
+
+export function printLowered({ name, models, frozen, notes, refused }: LoweredExplanation): string {
+  if (refused.length > 0)
+    return `${name} stays in Merlon's runtime: a stock Triton can't run\n${refused.map(({ reason, way }) => `  ${reason}.\n    ${way}`).join("\n")}\n`;
+  const rows = [
+    ["model", "backend", "runs on", "nodes", "size", "≈ µs a user"],
+    ...models.map(m => [
+      m.name,
+      m.backend,
+      m.place,
+      m.nodes ? String(m.nodes) : "",
+      size(m.bytes),
+      m.cost ? String(m.cost) : "",
+    ]),
+  ];
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map(row => row[i]!.length)));
+  const table = rows.map(row =>
+    `  ${row.map((cell, i) => (i > 2 ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!))).join("  ")}`.trimEnd(),
+  );
+  const views = frozen.map(
+    v =>
+      `  ${v.step}: view ${v.view}, ${v.entities} entities, ${v.features} features, ${size(v.bytes)}, taken ${v.taken}${v.expires ? `, expires ${v.expires}` : ""}`,
+  );
+  return [
+    `${name} on a stock Triton`,
+    ...table,
+    ...(views.length > 0 ? ["", "Frozen features (build again to refresh them)", ...views] : []),
+    ...(notes.length > 0 ? ["", ...notes.map(note => `note: ${note}`)] : []),
+    "",
+  ].join("\n");
+}
+
+const size = (bytes: number): string =>
+  bytes < 2 ** 20 ? `${Math.max(1, Math.round(bytes / 1024))} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
