@@ -80,7 +80,7 @@ The repository is replaced in one step: after an error or a kill the old one is 
     .action(async (file: string, options: Options) => {
       if (existsSync(join(file, "workflow.json"))) {
         const { buildWorkflowModel } = await import("../compiler/index.js");
-        const name = buildWorkflowModel(file, options.out);
+        const name = buildWorkflowModel(file, options.out, new Set(options.off));
         process.stdout.write(
           `✔ Built ${join(options.out, name)}\nServe it:\n  merlon serve --model-repository ${options.out}\n`,
         );

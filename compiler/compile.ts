@@ -14,7 +14,8 @@ import type { GraphDocument } from "./3-graph/document.js";
 import { evaluate, startEvaluator } from "./3-graph/evaluate.js";
 import { type InferredGraph, type InferredStep, infer } from "./3-graph/infer.js";
 import { lower } from "./4-plan/lower.js";
-import { type Optimised, optimise, type PassName, type PassReport } from "./4-plan/passes.js";
+import type { PassNote } from "./4-plan/pass.js";
+import { type Optimised, optimise, type PassName, type PassReport, servedPlan } from "./4-plan/passes.js";
 import { optimiseSubgraphs } from "./4-plan/subgraphs.js";
 import { readSettings, settingsProblems } from "./5-emit/settings/read-settings.js";
 import { servingProblems } from "./5-emit/settings/serving-problems.js";
@@ -32,8 +33,11 @@ export interface CompileOptions {
 
 export interface Compiled {
   readonly ok: true;
+  /** Of a workflow: as `merlon fit` takes it, no steps fused. */
   readonly plan: Plan;
-  /** What each pass did to the plan. */
+  /** The plan with every pass done; of an ensemble the same. */
+  readonly served: Plan;
+  /** What each pass did to the plan, and to the plans of the fitted workflows in it. */
   readonly passes: readonly PassReport[];
   readonly graph: GraphDocument;
   readonly inferred: InferredGraph;
@@ -104,7 +108,17 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
   const { graph } = evaluated;
   const variable = (site: number | undefined) => (site === undefined ? undefined : sources.sites[site]?.variable);
   const { lambdas } = sources;
-  const inferred = infer(graph, { artefacts, variable, lambdas });
+  const fused = new Map<string, readonly PassNote[]>();
+  const inferred = infer(graph, {
+    artefacts,
+    variable,
+    lambdas,
+    served: (step, workflow) => {
+      const { plan, notes } = servedPlan(workflow, options.off);
+      fused.set(step, notes);
+      return plan;
+    },
+  });
   findings.push(
     ...inferred.faults.map(fault =>
       diagnosticAt(
@@ -122,24 +136,32 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
   );
   const diagnostics = locate(preferGraph(findings, sources), read);
   if (diagnostics.some(d => d.severity === "error")) return { ok: false, diagnostics, files: files() };
-  const planWith = (states: ReadonlyMap<string, unknown>): Optimised => {
+  const planWith = (states: ReadonlyMap<string, unknown>, off = options.off): Optimised => {
     const known = infer(graph, { artefacts, variable, lambdas, states });
     // What was learnt may take columns away that the program names.
     if (known.faults[0]) throw new Error(`after fitting, ${known.faults[0].message.message}`);
     const lowered = lower(graph, known, states);
     const removed = graph.options.removeInputs as readonly string[] | undefined;
-    return optimiseSubgraphs(removed ? withoutInputs(lowered, removed) : lowered, plan => optimise(plan, options.off));
+    return optimiseSubgraphs(removed ? withoutInputs(lowered, removed) : lowered, plan => optimise(plan, off));
   };
-  const { plan, reports: passes } = planWith(new Map());
+  const { plan: served, reports } = planWith(new Map());
+  const passes = reports.map(report =>
+    report.pass === "fuseElementwise" ? { ...report, notes: [...report.notes, ...inWorkflows(served, fused)] } : report,
+  );
+  const isWorkflow = graph.kind === "workflow";
+  const unfused = new Set<PassName>([...(options.off ?? []), "fuseElementwise"]);
+  const plan = isWorkflow ? planWith(new Map(), unfused).plan : served;
   const unservable = graph.kind === "ensemble" ? servingProblems(plan, readSettings(graph.options)) : [];
   if (unservable.length) {
     const faults = unservable.map(problem => programFault(graph, problem, exportSite(sources)));
     return { ok: false, diagnostics: locate([...findings, ...faults], read), files: files() };
   }
-  const withState: Compiled["withState"] = states => planWith(statesOfTwins(states, passes)).plan;
+  const withState: Compiled["withState"] = states =>
+    planWith(statesOfTwins(states, passes), isWorkflow ? unfused : options.off).plan;
   return {
     ok: true,
     plan,
+    served,
     passes,
     graph,
     inferred,
@@ -150,6 +172,12 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
     changed: artefacts.changed,
   };
 }
+
+/** What was fused inside the fitted workflows that a plan applies. */
+const inWorkflows = (plan: Plan, fused: ReadonlyMap<string, readonly PassNote[]>): readonly PassNote[] =>
+  plan.steps.flatMap(({ id }) =>
+    (fused.get(id) ?? []).map(({ step, text, saves }) => ({ step: id, text: `inside, \`${step}\` ${text}`, saves })),
+  );
 
 /** A fit saw one of two equal steps; the other has learnt the same, so that they are equal again. */
 function statesOfTwins(

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ts } from "ts-morph";
+import { isFittedOp } from "../dist/triton-protos/op-params.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const target = join(root, "docs", "language.md");
@@ -39,7 +40,13 @@ function documentation({ name, file }) {
     .filter(ts.isJSDocParameterTag)
     .map(tag => `- \`${tag.name.getText(tree)}\`: ${textOf(tag.comment)}`);
   const isStage = /inWorkflow: false|@stage\b/.test(tree.text);
-  return { prose: textOf(doc.comment), parameters, where: isStage ? "ensembles" : "workflows and ensembles" };
+  // What learns needs a fit, and request rows can't go.
+  const isOfWorkflows = isFittedOp(name) || ["dropna", "groupby"].includes(name);
+  return {
+    prose: textOf(doc.comment),
+    parameters,
+    where: isStage ? "ensembles" : isOfWorkflows ? "workflows" : "workflows and ensembles",
+  };
 }
 
 /** The shortest statement with the operator among the samples that compile. */

@@ -44,6 +44,11 @@ export const AGGREGATIONS = [
 
 /** Author's parameters per operator. */
 export const OP_PARAMS = {
+  /**
+   * No author writes it: several element-wise steps, its `parts`, as one. Which of their columns each of its outputs is. Inside, a reference
+   * to the step `request` means an input of this one, by name.
+   */
+  fused: z.strictObject({ outputs: perColumn(z.strictObject({ step: z.string(), column: z.string() })) }),
   fillMissing: z.strictObject({
     fillValue: z.union([z.number(), z.string(), z.boolean()]).default(0),
     /** Adds a bool column `{column}_filled` that says which rows were null. */

@@ -42,6 +42,7 @@ const stepSchema = z.strictObject({
   /** Columns by port: `input` is the left side of `>>`; `filterOut`, `unroll`, `relevance` are dependencies. */
   inputs: z.record(z.string(), z.array(columnRef)),
   outputs: z.array(columnSchema),
+  parts: z.array(z.unknown()).optional(),
 });
 
 const planOutput = z.strictObject({ ref: columnRef, schema: columnSchema });
@@ -94,6 +95,8 @@ export interface Step<K extends OpKind = OpKind> {
   readonly cache?: StepCache;
   readonly inputs: Readonly<Record<string, readonly ColumnRef[]>>;
   readonly outputs: readonly ColumnSchema[];
+  /** Of a fused step: the author's steps that it does, in an order in which each comes after those it reads. */
+  readonly parts?: readonly AnyStep[];
 }
 
 /** A step of any operator, as a union that `op` discriminates. */
@@ -159,11 +162,38 @@ function parseStep(step: z.infer<typeof stepSchema>, where: string, i: number): 
     stateSchema && step.state !== undefined ? check(stateSchema, step.state, where, `${at}.state`) : undefined;
   const artefactSchema: z.ZodType | undefined = (OP_ARTEFACTS as Partial<Record<OpKind, z.ZodType>>)[step.op];
   if (artefactSchema) check(artefactSchema, step.artefacts, where, `${at}.artefacts`);
+  if (step.op === "fused") return { ...step, params, parts: parseParts(step, where, at) } as AnyStep;
   for (const path of Object.values(step.artefacts ?? {}))
     if (path.startsWith("/") || path.split("/").includes(".."))
       throw new PlanError(`${where}: ${at}.artefacts: \`${path}\` leaves the folder of the plan.`);
   return { ...step, params, ...(state !== undefined && { state }) } as AnyStep;
 }
+
+function parseParts(step: z.infer<typeof stepSchema>, where: string, at: string): readonly AnyStep[] {
+  const parts = check(z.array(stepSchema).min(1), step.parts, where, `${at}.parts`).map((part, i) => {
+    if (part.op === "fused") throw new PlanError(`${where}: ${at}.parts[${i}]: a fused step has none of its own kind.`);
+    return parseStep(part, where, i);
+  });
+  const known = new Set(step.inputs.input?.map(ref => keyOf({ step: REQUEST_STEP, column: ref.name })));
+  const resolve = (ref: Pick<ColumnRef, "step" | "column">, what: string) => {
+    if (!known.has(keyOf(ref)))
+      throw new PlanError(
+        `${where}: ${at}: ${what} reads column \`${ref.column}\` of \`${ref.step}\`, which is not there.`,
+      );
+  };
+  for (const part of parts) {
+    for (const ref of Object.values(part.inputs).flat()) resolve(ref, `part \`${part.id}\``);
+    for (const { name } of part.outputs) known.add(keyOf({ step: part.id, column: name }));
+  }
+  const { outputs } = step.params as OpParams["fused"];
+  for (const { name } of step.outputs) {
+    if (!Object.hasOwn(outputs, name)) throw new PlanError(`${where}: ${at}.params.outputs has no \`${name}\`.`);
+    resolve(outputs[name]!, `output \`${name}\``);
+  }
+  return parts;
+}
+
+const keyOf = ({ step, column }: Pick<ColumnRef, "step" | "column">): string => `${step}\n${column}`;
 
 function checkReferences(plan: Plan, where: string): void {
   const known = new Map<string, ReadonlySet<string>>([[REQUEST_STEP, new Set(plan.inputs.map(c => c.name))]]);

@@ -111,8 +111,11 @@ function worded(number: number, text: string, place: Place, node: ts.Node | unde
       if (!node) return undefined;
       const access = ancestor(node, ts.isElementAccessExpression);
       if (!access || whatIs(place.checker, access.expression) !== "a node") return undefined;
-      const left = access.expression.getText(place.file);
-      const key = access.argumentExpression.getText(place.file);
+      // Operators inside are calls here, and nothing the author has written.
+      const [left, key] = [access.expression, access.argumentExpression].map(part => {
+        const written = part.getText(place.file);
+        return /\$(chain|plus|minus|pick|list|lambda)\b/.test(written) ? "…" : written;
+      }) as [string, string];
       const { parent } = access;
       if (ts.isBinaryExpression(parent) && parent.left === access)
         return messages.typeColumnAssigned({ left, key, name: key.replace(/^["'`]|["'`]$/g, "") });

@@ -3,8 +3,8 @@
  * that reads it is reported again.
  */
 
-import type { OpKind } from "../../triton-protos/op-params.js";
-import { REQUEST_STEP, type StepCache } from "../../triton-protos/plan.js";
+import { isFittedOp, type OpKind } from "../../triton-protos/op-params.js";
+import { type Plan, REQUEST_STEP, type StepCache } from "../../triton-protos/plan.js";
 import { type ColumnSchema, printColumn, REQUEST_ROWS } from "../../triton-protos/schema.js";
 import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
@@ -57,6 +57,8 @@ export interface InferOptions {
   readonly variable: (site: number | undefined) => string | undefined;
   /** What a fit learnt, by step id. */
   readonly states?: ReadonlyMap<string, unknown>;
+  /** The plan of the fitted workflow that a step applies → the plan that is served. */
+  readonly served?: (step: string, plan: Plan) => Plan;
 }
 
 const ROW_CHANGERS: ReadonlySet<OpKind> = new Set<OpKind>(["filter", "dropna", "groupby"]);
@@ -222,6 +224,8 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
     const asked = (scopes[node.input] ?? []).some(bound => !rowParents.has(bound.column.rows));
     if (graph.kind === "ensemble" && ROW_CHANGERS.has(node.op) && asked)
       return fault(messages.graphFilterInEnsemble({ operator: node.op }), node.site);
+    if (graph.kind === "ensemble" && isFittedOp(node.op))
+      return fault(messages.graphLearnsInEnsemble({ operator: node.op }), node.site);
     const params = definition.params.safeParse(node.params);
     if (!params.success) {
       const strange = params.error.issues.filter(issue => issue.code === "unrecognized_keys");
@@ -275,6 +279,7 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
       groups: groupScopes(grouping, input),
       dependency: port => dependencies[port] ?? [],
       artefacts: options.artefacts,
+      served: plan => options.served?.(id, plan) ?? plan,
       readFunction: ({ index, captured }, operator) =>
         userFunction(index === undefined ? undefined : options.lambdas?.[index], captured, operator, fail),
       state: options.states?.get(id),
@@ -311,8 +316,10 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
         return faults.length > before || node.columns === undefined ? undefined : declare(node, columns);
       }
       case "schema": {
-        const read = options.artefacts.schema(node.path);
-        return read.ok ? declare(node, read.value) : fault(read.message, node.site, { literal: node.path });
+        // The checker has said so where it is no text; it is then no file either.
+        const path = String(node.path);
+        const read = options.artefacts.schema(path);
+        return read.ok ? declare(node, read.value) : fault(read.message, node.site, { literal: path });
       }
       case "subgraph":
         return subgraph(node);

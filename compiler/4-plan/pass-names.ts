@@ -8,8 +8,10 @@ export const PASS_NAMES = [
   "shareEqualSteps",
   /** Drops what no remaining step reads. */
   "pruneColumns",
-  /** Last: what nobody reads must not keep two look-ups apart, nor be fetched by the one they become. */
+  /** Then: what nobody reads must not keep two look-ups apart, nor be fetched by the one they become. */
   "mergeLookups",
+  /** Very last: it looks at who reads what, and the passes before know operators one by one. */
+  "fuseElementwise",
 ] as const;
 
 export type PassName = (typeof PASS_NAMES)[number];

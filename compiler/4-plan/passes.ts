@@ -3,16 +3,21 @@
  */
 import type { Plan } from "../../triton-protos/plan.js";
 import { forwardMetadata } from "./forward-metadata.js";
+import { fuseElementwise } from "./fuse-elementwise.js";
 import { mergeLookups } from "./merge-lookups.js";
 import type { Pass, PassNote } from "./pass.js";
 import { PASS_NAMES, type PassName } from "./pass-names.js";
 import { pruneColumns } from "./prune-columns.js";
 import { shareEqualSteps } from "./share-equal-steps.js";
+import { optimiseSubgraphs } from "./subgraphs.js";
 
-export const PASSES = { forwardMetadata, shareEqualSteps, pruneColumns, mergeLookups } as const satisfies Record<
-  PassName,
-  Pass
->;
+export const PASSES = {
+  forwardMetadata,
+  shareEqualSteps,
+  pruneColumns,
+  mergeLookups,
+  fuseElementwise,
+} as const satisfies Record<PassName, Pass>;
 
 export type { PassName };
 
@@ -27,6 +32,20 @@ export interface Optimised {
   readonly plan: Plan;
   /** In the order of `PASSES`. */
   readonly reports: readonly PassReport[];
+}
+
+/**
+ * The plan of a fitted workflow as it is served. `merlon fit` and `merlon transform` know operators one by one, so a fitted folder has none fused.
+ * @returns the same plan where nothing is to be fused
+ */
+export function servedPlan(
+  plan: Plan,
+  off: ReadonlySet<PassName> = new Set(),
+): { plan: Plan; notes: readonly PassNote[] } {
+  const notes: PassNote[] = [];
+  if (off.has("fuseElementwise")) return { plan, notes };
+  const fused = optimiseSubgraphs(plan, p => ({ plan: fuseElementwise(p, note => notes.push(note)), reports: [] }));
+  return { plan: notes.length ? fused.plan : plan, notes };
 }
 
 /** Runs the passes in their order. @param off passes to leave out */

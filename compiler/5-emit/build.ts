@@ -16,6 +16,7 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { entryConfig } from "../../triton-protos/entry-config.js";
+import { expandFused } from "../../triton-protos/expand-fused.js";
 import { printModelConfig } from "../../triton-protos/model-config.js";
 import type { Plan } from "../../triton-protos/plan.js";
 import type { Compiled } from "../compile.js";
@@ -124,7 +125,9 @@ function programModels(compiled: Program, options: BuildOptions): ProgramModels 
 /** What `--target triton` makes of a program. */
 export function lowered(compiled: Program, options: BuildOptions, triton: TritonOptions): TritonModels {
   const settings = settingsOf(compiled, options);
-  const plan = triton.features === "inputs" ? withFeatureInputs(compiled.plan) : compiled.plan;
+  // ONNX Runtime fuses for itself.
+  const whole = expandFused(compiled.plan);
+  const plan = triton.features === "inputs" ? withFeatureInputs(whole) : whole;
   const used = new Set(plan.steps.map(step => step.id));
   const entry = entryOf(plan, settings.maxBatchSize, settings.names, triton.fuse ? "executor" : "ensemble");
   return tritonModels(

@@ -10,6 +10,8 @@ import { entryConfig } from "../../triton-protos/entry-config.js";
 import { printModelConfig } from "../../triton-protos/model-config.js";
 import { type Plan, printPlan } from "../../triton-protos/plan.js";
 import { isRagged, REQUEST_ROWS, type Schema } from "../../triton-protos/schema.js";
+import type { PassName } from "../4-plan/pass-names.js";
+import { servedPlan } from "../4-plan/passes.js";
 import { entryOf } from "./configs.js";
 
 type Config = ReturnType<typeof entryConfig>;
@@ -33,6 +35,13 @@ function validity(schema: Schema, { max_batch_size = 0 }: Config) {
   });
 }
 
+export interface WorkflowModelOptions {
+  readonly name?: string;
+  readonly maxBatchSize?: number;
+  /** Passes to leave out. */
+  readonly off?: ReadonlySet<PassName>;
+}
+
 /**
  * Writes a fitted workflow's model into a repository.
  * @param folder what `merlon fit` wrote
@@ -44,10 +53,10 @@ function validity(schema: Schema, { max_batch_size = 0 }: Config) {
 export function writeWorkflowModel(
   folder: string,
   repository: string,
-  { name, maxBatchSize = 128 }: { readonly name?: string; readonly maxBatchSize?: number } = {},
+  { name, maxBatchSize = 128, off }: WorkflowModelOptions = {},
 ): string {
   const read = readWorkflow(folder);
-  const plan = { ...read, name: name ?? read.name };
+  const plan = { ...servedPlan(read, off).plan, name: name ?? read.name };
   const version = join(repository, plan.name, "1");
   mkdirSync(version, { recursive: true });
   cpSync(folder, version, { recursive: true, filter: path => !path.endsWith(`/${WORKFLOW_FILE}`) });
@@ -57,12 +66,12 @@ export function writeWorkflowModel(
 }
 
 /** The same, in one step, in the place of a model of that name. */
-export function buildWorkflowModel(folder: string, repository: string): string {
+export function buildWorkflowModel(folder: string, repository: string, off?: ReadonlySet<PassName>): string {
   const { name } = readWorkflow(folder);
   mkdirSync(repository, { recursive: true });
   const staging = stagingFolder(join(repository, name));
   try {
-    writeWorkflowModel(folder, staging);
+    writeWorkflowModel(folder, staging, off && { off });
     replaceFolder(join(staging, name), join(repository, name));
   } finally {
     rmSync(staging, { recursive: true, force: true });

@@ -47,6 +47,7 @@ export const CODES = [
   "option/not-data",
   "graph/parameter",
   "graph/filter-in-ensemble",
+  "graph/learns-in-ensemble",
   "lambda/unread",
   "lambda/unsupported",
   "lambda/type",
@@ -389,6 +390,13 @@ export const graphFilterInEnsemble = (p: { readonly operator: string | number })
   code: "graph/filter-in-ensemble",
   message: `\`${p.operator}\` changes which rows there are, and an ensemble answers each row it is asked.`,
   help: `Filter in the \`*.workflow.ts\`, where training data passes; or filter candidates, after the retrieval.`,
+});
+
+/** graph/learns-in-ensemble */
+export const graphLearnsInEnsemble = (p: { readonly operator: string | number }): Message => ({
+  code: "graph/learns-in-ensemble",
+  message: `\`${p.operator}\` learns from data, and an ensemble is built without any.`,
+  help: `Put it in a \`*.workflow.ts\`, fit that with \`merlon fit\`, and write \`>> transformWorkflow("FOLDER")\` here.`,
 });
 
 /** The compiler reads a function's syntax and never runs it, so it must see it: a function that another file exports is out of its sight. */

@@ -19,6 +19,8 @@ export function describeStep(step: AnyStep): string {
 function describeOperator(step: AnyStep): string {
   const names = (port: string) => (step.inputs[port] ?? []).map(ref => ref.name).join(", ");
   switch (step.op) {
+    case "fused":
+      return `${plural(step.parts!.length, "step")} in one walk: ${[...new Set(step.parts!.map(describeStep))].join("; ")}`;
     case "queryFeast":
       return `fetch ${plural(Object.keys(step.params.features).length, "feature")} of ${views(step.params.view)} by ${keys(step.params.entityColumn)} from ${step.params.repository}`;
     case "transformWorkflow":

@@ -90,6 +90,7 @@ function facts(step: AnyStep): Facts {
     ...leaves("artefacts", step.artefacts),
     ...inputs,
     ...columns("makes ", step.outputs),
+    ...(step.parts ?? []).flatMap(part => [...facts(part)].map(([what, is]) => [`${part.id} ${what}`, is] as const)),
   ]);
 }
 

@@ -63,6 +63,9 @@ export function explainPlan(
       id: step.id,
       op: step.op,
       does: describeStep(step),
+      ...(step.parts && {
+        parts: step.parts.map(part => ({ id: part.id, op: part.op, does: describeStep(part), params: part.params })),
+      }),
       stage,
       params: step.params,
       artefacts: step.artefacts ?? {},

@@ -43,6 +43,8 @@ export interface ExplainedStep {
   readonly op: AnyStep["op"];
   /** What it does, in a few words. */
   readonly does: string;
+  /** Of a fused step: the author's steps in it. */
+  readonly parts?: readonly Pick<ExplainedStep, "id" | "op" | "does" | "params">[];
   /** Steps of one stage need nothing of each other and run side by side. Starts at 1. */
   readonly stage: number;
   readonly params: Readonly<Record<string, unknown>>;

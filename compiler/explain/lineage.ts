@@ -2,7 +2,7 @@
  * Step → for each of its columns, the columns it is made from. Knows operators that map columns one to one, and looks into fitted workflows;
  * elsewhere a column comes from everything its step reads.
  */
-import type { AnyStep, ColumnRef, Plan } from "../../triton-protos/plan.js";
+import type { AnyStep, ColumnRef, Plan, Step } from "../../triton-protos/plan.js";
 import { REQUEST_STEP } from "../../triton-protos/plan.js";
 import { opDefinition } from "../ops/index.js";
 
@@ -11,6 +11,7 @@ export type WorkflowOf = (step: Extract<AnyStep, { op: "transformWorkflow" }>) =
 
 /** @returns one entry per output, in order */
 export function columnSources(step: AnyStep, workflowOf: WorkflowOf): readonly (readonly ColumnRef[])[] {
+  if (step.op === "fused") return fusedSources(step, workflowOf);
   const all = Object.values(step.inputs).flat();
   const input = step.inputs.input ?? [];
   // A function of several columns makes one.
@@ -32,16 +33,36 @@ export function columnSources(step: AnyStep, workflowOf: WorkflowOf): readonly (
   return step.outputs.map(() => all);
 }
 
+/** Through the parts, to the inputs of the whole. */
+function fusedSources(step: Step<"fused">, workflowOf: WorkflowOf): readonly (readonly ColumnRef[])[] {
+  const outside = { inputs: step.inputs.input!.map(ref => ({ name: ref.name })), steps: step.parts! };
+  const reads = columnReads(outside, workflowOf);
+  return step.outputs.map(({ name }) => {
+    const names = reads.get(key(step.params.outputs[name]!))!;
+    return step.inputs.input!.filter(ref => names.has(ref.name));
+  });
+}
+
 /** The slice of inputs that output `i` is made from, where each input makes the same number of outputs. */
 const oneOf = (i: number, inputs: number, outputs: number): [number, number] => {
   const at = Math.floor(i / (outputs / inputs));
   return [at, at + 1];
 };
 
+const key = (ref: Pick<ColumnRef, "step" | "column">) => `${ref.step}\n${ref.column}`;
+
 /** Answer column of a workflow → names of the request columns it is made from. */
 function workflowReads(plan: Plan, workflowOf: WorkflowOf): ReadonlyMap<string, ReadonlySet<string>> {
+  const reads = columnReads(plan, workflowOf);
+  return new Map(plan.outputs.map(({ ref, schema }) => [schema.name, reads.get(key(ref)) ?? new Set()]));
+}
+
+/** Every column → names of the request columns it is made from. */
+function columnReads(
+  plan: { readonly inputs: readonly { readonly name: string }[]; readonly steps: readonly AnyStep[] },
+  workflowOf: WorkflowOf,
+): ReadonlyMap<string, ReadonlySet<string>> {
   const reads = new Map<string, ReadonlySet<string>>();
-  const key = (ref: Pick<ColumnRef, "step" | "column">) => `${ref.step}\n${ref.column}`;
   for (const { name } of plan.inputs) reads.set(key({ step: REQUEST_STEP, column: name }), new Set([name]));
   for (const step of plan.steps) {
     const sources = columnSources(step, workflowOf);
@@ -51,5 +72,5 @@ function workflowReads(plan: Plan, workflowOf: WorkflowOf): ReadonlyMap<string, 
         new Set(sources[i]!.flatMap(ref => [...(reads.get(key(ref)) ?? [])])),
       );
   }
-  return new Map(plan.outputs.map(({ ref, schema }) => [schema.name, reads.get(key(ref)) ?? new Set()]));
+  return reads;
 }

@@ -46,7 +46,7 @@ function programTarget(path: string, compiled: Compiled): Target {
   const filesOf = (id: string) => steps.get(id)?.files ?? [];
   return {
     ok: true,
-    plan: compiled.plan,
+    plan: compiled.served,
     passes: compiled.passes,
     ...(compiled.plan.kind === "ensemble" && { program: compiled }),
     origin: path,

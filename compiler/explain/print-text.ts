@@ -45,8 +45,11 @@ function printStep(step: ExplainedStep, paint: Paint): string[] {
     `← ${source(i, i.name, paint)}`,
   ]);
   const makes = step.outputs.map(c => ["makes", ...made(c, paint)]);
+  const parts = (step.parts ?? []).map(part => ["does", paint.blue(part.id), part.does]);
+  const does = step.parts ? `${plural(parts.length, "step")} in one walk over each column` : step.does;
   return [
-    `${paint.dim(`${step.stage}.`)} ${paint.bold(step.id)}: ${step.does}`,
+    `${paint.dim(`${step.stage}.`)} ${paint.bold(step.id)}: ${does}`,
+    ...table(most(parts)),
     ...table(most(reads)),
     ...table(most(makes)),
   ];

@@ -76,6 +76,7 @@ export const LOWERINGS = {
     notLowered: "it makes one row of many, and every row of a Triton request has an answer",
     way: `Keep the groups in the feature store, or ${KEEP}.`,
   },
+  fused: { notLowered: "its parts are lowered one by one", way: "Build it again." },
   hashBucket,
   hashedCross,
   joinExternal,

@@ -1,6 +1,7 @@
 /** A fitted workflow, step by step in the same graph. */
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { expandFused } from "../../triton-protos/expand-fused.js";
 import { parsePlan, REQUEST_STEP } from "../../triton-protos/plan.js";
 import type { LoweredColumn } from "./lowered-column.js";
 import type { Lowering } from "./lowering.js";
@@ -8,7 +9,7 @@ import type { Lowering } from "./lowering.js";
 export const transformWorkflow: Lowering<"transformWorkflow"> = (step, { input = [] }, context) => {
   const at = step.artefacts!.workflow!;
   const file = context.file(at);
-  const plan = parsePlan(readFileSync(file, "utf8"), at);
+  const plan = expandFused(parsePlan(readFileSync(file, "utf8"), at));
   const inside = { ...context, file: (path: string) => join(dirname(file), path) };
   const columns = new Map<string, LoweredColumn>(
     step.inputs.input!.map((ref, i) => [`${REQUEST_STEP}\n${ref.name}`, input[i]!]),

@@ -3,7 +3,7 @@
  */
 import type { z } from "zod";
 import type { OpKind, OpParams } from "../../triton-protos/op-params.js";
-import type { ColumnRef } from "../../triton-protos/plan.js";
+import type { ColumnRef, Plan } from "../../triton-protos/plan.js";
 import type { ColumnSchema } from "../../triton-protos/schema.js";
 import type { ArtefactReader } from "../3-graph/artefacts.js";
 import type { DiagnosticSite, Message } from "../diagnostics/diagnostic.js";
@@ -47,6 +47,8 @@ export interface Call<Author> {
   /** Columns of a dependency; empty when the author gave something else (already reported). */
   dependency(port: string): Scope;
   readonly artefacts: ArtefactReader;
+  /** The plan of a fitted workflow as it is served. */
+  served(plan: Plan): Plan;
   /** Reads a user's function; reports one whose text is out of sight. */
   readFunction(reference: LambdaReference, operator: string): UserFunction | undefined;
   /** What `merlon fit` learnt for this step, after a fit. */
@@ -91,6 +93,8 @@ export interface OpDefinition<K extends OpKind = OpKind, Author = unknown> {
   readonly facts: {
     /** Each output column depends on the input column of the same position alone. */
     readonly elementwise: boolean;
+    /** Its kernel can run on numbers a block at a time, so that neighbours become one step. */
+    readonly fuses?: boolean;
     /** May stand in a workflow, that is, keeps rows and needs no store or model. */
     readonly inWorkflow: boolean;
     /** Outputs nobody reads may be dropped from the step. */

@@ -20,6 +20,7 @@ import { fillMedianOp } from "./fill-median.js";
 import { fillMissingOp } from "./fill-missing.js";
 import { filterOp } from "./filter.js";
 import { filterCandidatesOp } from "./filter-candidates.js";
+import { fusedOp } from "./fused.js";
 import { groupbyOp } from "./groupby.js";
 import { hashBucketOp } from "./hash-bucket.js";
 import { hashedCrossOp } from "./hashed-cross.js";
@@ -49,6 +50,7 @@ import { unrollFeaturesOp } from "./unroll-features.js";
 import { valueCountOp } from "./value-count.js";
 
 const CATALOGUE = {
+  fused: fusedOp,
   addProperties: addPropertiesOp,
   addTags: addTagsOp,
   categorify: categorifyOp,

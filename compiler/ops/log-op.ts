@@ -20,7 +20,7 @@ export const logOp = (): Op<LogRule> => new Op("logOp", {});
 export const logOpOp = defineOp({
   kind: "logOp",
   params: OP_PARAMS.logOp,
-  facts: { elementwise: true, inWorkflow: true, prunable: true },
+  facts: { elementwise: true, fuses: true, inWorkflow: true, prunable: true },
   infer: call =>
     mapColumns<"logOp">(call, bound =>
       needNumber(call, "logOp", bound) ? withTags({ ...bound.column, dtype: "float32" }, ["continuous"]) : undefined,

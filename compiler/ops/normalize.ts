@@ -25,7 +25,7 @@ export function normalize(options: OpParamsInput["normalize"] = {}): Op<Normaliz
 export const normalizeOp = defineOp({
   kind: "normalize",
   params: OP_PARAMS.normalize,
-  facts: { elementwise: true, inWorkflow: true, prunable: true },
+  facts: { elementwise: true, fuses: true, inWorkflow: true, prunable: true },
   infer: call =>
     mapColumns<"normalize">(call, bound =>
       needNumber(call, "normalize", bound)

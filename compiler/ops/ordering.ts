@@ -1,5 +1,7 @@
 /** What the operators that order candidates share: ids on the left, scores beside them, `ordered_ids` and `ordered_scores` out. */
+import type { z } from "zod";
 import { datatype } from "../../triton-protos/datatype.js";
+import type { OpParams } from "../../triton-protos/op-params.js";
 import { type ColumnSchema, printType } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
 import type { ColumnType } from "../dsl/column.js";
@@ -7,7 +9,7 @@ import type { AnyNode, Node } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
 import type { NotOne } from "../dsl/wanted.js";
 import { describeRows, needOne, sameRows } from "./columns.js";
-import type { Bound, Call } from "./define-op.js";
+import { type Bound, type Call, defineOp } from "./define-op.js";
 
 type DTypeOf<C> = C extends `${infer T extends ColumnType} ${string}` ? T : never;
 
@@ -28,6 +30,24 @@ export interface Ordering {
   readonly parent: string;
   readonly outputs: readonly ColumnSchema[];
 }
+
+/** An operator that takes candidates and one score of each. */
+export const orderingOp = <K extends "topK" | "softmaxSampling">(kind: K, params: z.ZodType<OpParams[K]>) =>
+  defineOp<K, OpParams[K]>({
+    kind,
+    params,
+    facts: { elementwise: false, inWorkflow: false, prunable: false },
+    infer: call => {
+      const found = inferOrdering(call, kind);
+      if (!found) return undefined;
+      return {
+        params: call.params,
+        inputs: { input: [found.ids], relevance: [found.scores] },
+        outputs: found.outputs,
+        madeRows: { parent: found.parent },
+      };
+    },
+  });
 
 /** Finds ids and scores, and says what is wrong with them. */
 export function inferOrdering(call: Call<unknown>, operator: string): Ordering | undefined {

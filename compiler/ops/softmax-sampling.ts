@@ -1,8 +1,7 @@
 /** Orders candidates by sampling without replacement from the softmax of their scores. */
 import { OP_PARAMS, type OpParamsInput } from "../../triton-protos/op-params.js";
 import { type AnyNode, Op } from "../dsl/node.js";
-import { defineOp } from "./define-op.js";
-import { type ColumnsOfNode, inferOrdering, type OrderingRule } from "./ordering.js";
+import { type ColumnsOfNode, type OrderingRule, orderingOp } from "./ordering.js";
 
 /**
  * Takes `topk` candidates per user, drawn without replacement with weight exp(temperature · score); answers `ordered_ids` and their
@@ -18,18 +17,4 @@ export const softmaxSampling = <N extends AnyNode>(
   options: OpParamsInput["softmaxSampling"] = {},
 ): Op<OrderingRule<"softmaxSampling", ColumnsOfNode<N>>> => new Op("softmaxSampling", options, { relevance });
 
-export const softmaxSamplingOp = defineOp({
-  kind: "softmaxSampling",
-  params: OP_PARAMS.softmaxSampling,
-  facts: { elementwise: false, inWorkflow: false, prunable: false },
-  infer: call => {
-    const found = inferOrdering(call, "softmaxSampling");
-    if (!found) return undefined;
-    return {
-      params: call.params,
-      inputs: { input: [found.ids], relevance: [found.scores] },
-      outputs: found.outputs,
-      madeRows: { parent: found.parent },
-    };
-  },
-});
+export const softmaxSamplingOp = orderingOp("softmaxSampling", OP_PARAMS.softmaxSampling);

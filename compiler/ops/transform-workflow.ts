@@ -105,16 +105,17 @@ export const transformWorkflowOp = defineOp({
     if (!sameRows(call, input, reader)) return undefined;
     const rows = input[0]?.column.rows;
     const folder = join("workflows", artefactName(isWhole ? path : partName(call.params)));
+    const served = call.served(workflow);
     return {
       params: call.params,
       inputs: { input },
       outputs: workflow.outputs.map(({ schema }) => ({ ...schema, rows: changing ? call.id : (rows ?? schema.rows) })),
       ...(changing && rows !== undefined && { madeRows: { parent: call.parentRows(rows) ?? rows } }),
       artefacts: { workflow: join(folder, "workflow.json") },
-      // A part keeps the vocabularies of the whole beside a plan of its own.
+      // A part keeps the vocabularies of the whole beside a plan of its own, and so does one with fused steps.
       files: [
         { from: read.path, to: folder },
-        ...(isWhole ? [] : [{ text: printPlan(workflow), to: join(folder, "workflow.json") }]),
+        ...(served === read.value ? [] : [{ text: printPlan(served), to: join(folder, "workflow.json") }]),
       ],
     };
   },

@@ -150,7 +150,7 @@ async function answer(
       .toSorted((a, b) => (a.name < b.name ? -1 : 1));
     const [timings, explain] = [parameters.get("timings") === true, parameters.get("explain") === true];
     const told = new Map([
-      ...(timings ? timingParameters(plan, result.timings) : []),
+      ...(timings ? timingParameters(plan, result) : []),
       ...(explain ? explainParameters(plan, result) : []),
       ...(timings || explain ? fallbackParameters(plan, result) : []),
     ]);
@@ -188,5 +188,11 @@ const fallbackParameters = (plan: Plan, { fallbacks }: PlanResult): ReadonlyMap<
     }),
   );
 
-const timingParameters = (plan: Plan, timings: ReadonlyMap<string, number>): ReadonlyMap<string, Parameter> =>
-  new Map(plan.steps.map(step => [`timing.${step.label}`, timings.get(step.id) ?? 0]));
+const timingParameters = (plan: Plan, { timings, parts }: PlanResult): ReadonlyMap<string, Parameter> =>
+  new Map(
+    plan.steps.flatMap(step =>
+      step.parts
+        ? step.parts.map(part => [`timing.${part.label}`, Math.round(parts.get(part.id) ?? 0)] as const)
+        : [[`timing.${step.label}`, timings.get(step.id) ?? 0] as const],
+    ),
+  );

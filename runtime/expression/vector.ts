@@ -79,9 +79,7 @@ function numberColumn(numbers: Float64Array, dtype: DType, rows: Rows): Column {
   const { kind, bytes } = datatype(dtype);
   if (dtype === "float64") return { dtype, rows, values: numbers };
   if (kind === "float") return { dtype, rows, values: Float32Array.from(numbers) };
-  const bits = bytes * 8;
-  const low = kind === "uint" ? 0 : -(2 ** (bits - 1));
-  const end = kind === "uint" ? 2 ** bits : 2 ** (bits - 1);
+  const { low, end } = wholeRange(dtype);
   const values = allocate(dtype, numbers.length) as { [i: number]: number | bigint };
   const validity = new Uint8Array(numbers.length);
   for (let i = 0; i < numbers.length; i++) {
@@ -92,6 +90,13 @@ function numberColumn(numbers: Float64Array, dtype: DType, rows: Rows): Column {
   }
   const column = { dtype, rows, values: values as unknown as Column["values"] };
   return validity.includes(0) ? { ...column, validity } : column;
+}
+
+/** The whole numbers of an integer dtype: from `low`, below `end`. */
+export function wholeRange(dtype: DType): { readonly low: number; readonly end: number } {
+  const { kind, bytes } = datatype(dtype);
+  const bits = bytes * 8;
+  return kind === "uint" ? { low: 0, end: 2 ** bits } : { low: -(2 ** (bits - 1)), end: 2 ** (bits - 1) };
 }
 
 /** The value of one row. */

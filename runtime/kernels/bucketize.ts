@@ -2,26 +2,17 @@
 import type { OpParams } from "../../triton-protos/op-params.js";
 import { RuntimeFault } from "../errors.js";
 import type { Kernel } from "../plan/kernel.js";
-import { floatValues } from "./float-values.js";
-import { like } from "./like.js";
+import type { LaneOf } from "../plan/lane.js";
+import { prepareLanes } from "./prepare-lanes.js";
 
-export const bucketize: Kernel<"bucketize"> = {
-  prepare(step) {
-    const what = `step \`${step.id}\` (bucketize)`;
-    const boundaries = (step.inputs.input ?? []).map(({ name }) =>
-      Float64Array.from(boundariesOf(step.params, name, what)),
-    );
-    return {
-      run: inputs =>
-        (inputs.input ?? []).map((col, c) => {
-          const floats = floatValues(col, what);
-          const buckets = new Int32Array(floats.length);
-          for (let i = 0; i < buckets.length; i++) buckets[i] = bucketOf(floats[i]!, boundaries[c]!);
-          return like(col, "int32", buckets);
-        }),
-    };
-  },
+export const bucketizeLane: LaneOf<"bucketize"> = (step, column) => {
+  const boundaries = Float64Array.from(boundariesOf(step.params, column, `step \`${step.id}\` (bucketize)`));
+  return (from, to, count) => {
+    for (let i = 0; i < count; i++) to[i] = bucketOf(from[i]!, boundaries);
+  };
 };
+
+export const bucketize: Kernel<"bucketize"> = { prepare: step => prepareLanes(step, bucketizeLane) };
 
 /** The boundaries of a column. The SQL form shares it. */
 export function boundariesOf({ boundaries }: OpParams["bucketize"], name: string, what: string): readonly number[] {

@@ -1,7 +1,8 @@
 /** Numeric columns -> the same columns with values below `min` raised to it and values above `max` lowered to it. */
-import { datatype } from "../../triton-protos/datatype.js";
+import { type DType, datatype } from "../../triton-protos/datatype.js";
 import type { OpParams } from "../../triton-protos/op-params.js";
 import type { Kernel } from "../plan/kernel.js";
+import type { Lane, LaneOf } from "../plan/lane.js";
 import { type Column, type Values, words } from "../plan/table.js";
 import { type ClipBounds, floatBounds, integerBounds } from "./clip-bounds.js";
 import { floatValues } from "./float-values.js";
@@ -22,8 +23,8 @@ function clipColumn(col: Column, params: OpParams["clip"], what: string): Column
   }
   const floats = floatValues(col, what);
   const { array, kind } = datatype(dtype);
-  const bounds = kind === "float" ? floatBounds(params, dtype) : numbers(integerBounds(params, dtype));
-  clamp(floats, bounds.min ?? Number.NEGATIVE_INFINITY, bounds.max ?? Number.POSITIVE_INFINITY);
+  const bounds = boundsOf(params, dtype);
+  clamp(bounds)(floats, floats, floats.length);
   // Null floats are NaN by now; null integers turn into 0 here and stay null through `validity`.
   const clipped: Values =
     kind === "float" && array === Float64Array ? floats : new (array as Float32ArrayConstructor)(floats);
@@ -35,13 +36,22 @@ const numbers = ({ min, max }: ClipBounds<bigint>): ClipBounds<number> => ({
   max: max === undefined ? undefined : Number(max),
 });
 
+const boundsOf = (params: OpParams["clip"], dtype: DType): ClipBounds<number> =>
+  datatype(dtype).kind === "float" ? floatBounds(params, dtype) : numbers(integerBounds(params, dtype));
+
 /** `min` first, then `max`, as NVTabular orders them; NaN passes. */
-function clamp(floats: Float64Array, min: number, max: number): void {
-  for (let i = 0; i < floats.length; i++) {
-    if (floats[i]! < min) floats[i] = min;
-    if (floats[i]! > max) floats[i] = max;
-  }
+function clamp({ min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY }: ClipBounds<number>): Lane {
+  return (from, to, count) => {
+    for (let i = 0; i < count; i++) {
+      const x = from[i]!;
+      const raised = x < min ? min : x;
+      to[i] = raised > max ? max : raised;
+    }
+  };
 }
+
+/** 64-bit integers are rounded to doubles before: a rounded number is between rounded bounds where the number itself is between them. */
+export const clipLane: LaneOf<"clip"> = (step, _, dtype) => clamp(boundsOf(step.params, dtype));
 
 /** The same on 64-bit integers as pairs of words: the high words decide, equal ones leave it to the low words. */
 function clampWords(pairs: Int32Array, { min, max }: ClipBounds<bigint>, signed: boolean): void {

@@ -6,15 +6,34 @@ import type { DType } from "../../triton-protos/datatype.js";
 import type { Step } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import type { Kernel, PreparedKernel } from "../plan/kernel.js";
+import type { Lane, LaneOf } from "../plan/lane.js";
 import type { Column, Values } from "../plan/table.js";
 import { type FillValue, fillFor } from "./fill-value.js";
 import { like } from "./like.js";
 
+const fillOf = (step: Step<"fillMissing">, name: string, dtype: DType): FillValue =>
+  fillFor(dtype, step.params.fillValue, `step \`${step.id}\` (fillMissing), column \`${name}\`,`);
+
 export const fillMissing: Kernel<"fillMissing"> = {
-  prepare: step =>
-    prepareFill(step, (name, dtype) =>
-      fillFor(dtype, step.params.fillValue, `step \`${step.id}\` (fillMissing), column \`${name}\`,`),
-    ),
+  prepare: step => prepareFill(step, (name, dtype) => fillOf(step, name, dtype)),
+};
+
+export const fillMissingLane: LaneOf<"fillMissing"> = (step, column, dtype) =>
+  fillLane(fillOf(step, column, dtype), dtype);
+
+export function fillLane(fill: FillValue, dtype: DType): Lane {
+  const value = dtype === "float32" ? Math.fround(Number(fill)) : Number(fill);
+  return (from, to, count) => {
+    for (let i = 0; i < count; i++) {
+      const x = from[i]!;
+      to[i] = Number.isNaN(x) ? value : x;
+    }
+  };
+}
+
+/** What `addBinaryColumns` adds. */
+export const nullLane: Lane = (from, to, count) => {
+  for (let i = 0; i < count; i++) to[i] = Number.isNaN(from[i]) ? 1 : 0;
 };
 
 /** `fillOf` tells what to fill a column with. */

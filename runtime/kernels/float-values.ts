@@ -18,11 +18,7 @@ function convert(col: Column, what: string): Float64Array {
   const { values } = col;
   if (values instanceof BigInt64Array) return fromWords(words(values), true);
   if (values instanceof BigUint64Array) return fromWords(words(values), false);
-  if (Array.isArray(values) || datatype(col.dtype).duckdb === null)
-    throw new RuntimeFault(
-      "INTERNAL",
-      `${what} needs numbers, but its column is ${col.dtype}. Build the plan again with \`merlon build\`.`,
-    );
+  if (!hasNumbers(col)) throw notNumbers(col, what);
   return new Float64Array(values as Float32Array);
 }
 
@@ -34,3 +30,13 @@ function fromWords(pairs: Int32Array, signed: boolean): Float64Array {
   }
   return floats;
 }
+
+/** Strings and half floats have no numbers here. */
+export const hasNumbers = ({ dtype }: Column): boolean =>
+  datatype(dtype).kind !== "string" && datatype(dtype).duckdb !== null;
+
+export const notNumbers = ({ dtype }: Column, what: string): RuntimeFault =>
+  new RuntimeFault(
+    "INTERNAL",
+    `${what} needs numbers, but its column is ${dtype}. Build the plan again with \`merlon build\`.`,
+  );

@@ -23,6 +23,7 @@ import { fillMedian } from "./fill-median.js";
 import { fillMissing } from "./fill-missing.js";
 import { filter } from "./filter.js";
 import { filterCandidates } from "./filter-candidates.js";
+import { fused } from "./fused.js";
 import { groupby } from "./groupby.js";
 import { hashBucket } from "./hash-bucket.js";
 import { hashedCross } from "./hashed-cross.js";
@@ -52,6 +53,7 @@ import { unrollFeatures } from "./unroll-features.js";
 import { valueCount } from "./value-count.js";
 
 export const KERNELS = {
+  fused,
   fillMissing,
   clip,
   logOp,

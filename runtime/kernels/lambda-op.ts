@@ -36,7 +36,7 @@ export const lambdaOp: Kernel<"lambdaOp"> = {
   },
 };
 
-function expressionOf(step: AnyStep & { op: "lambdaOp" }, name: string, what: string) {
+export function expressionOf(step: AnyStep & { op: "lambdaOp" }, name: string, what: string) {
   const found = Object.hasOwn(step.params.expressions, name) ? step.params.expressions[name] : undefined;
   if (found) return found;
   throw new RuntimeFault("INVALID_ARGUMENT", `${what} has no expression for \`${name}\`. Build the plan again.`);

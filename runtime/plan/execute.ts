@@ -8,7 +8,7 @@ import { prepareKernel } from "../kernels/index.js";
 import { type Guard, guards } from "./branches.js";
 import { cachedKernel } from "./cached-kernel.js";
 import type { PreparedKernel, PreparePlanContext, RunContext } from "./kernel.js";
-import { createNotes, nameFault, runStages, type Stage } from "./run-stages.js";
+import { createNotes, nameFault, type RunNotes, runStages, type Stage } from "./run-stages.js";
 import { createTally, type StageTally } from "./stage-tally.js";
 import type { Column } from "./table.js";
 
@@ -17,6 +17,8 @@ export interface PlanResult {
   readonly columns: Map<string, Column>;
   /** Microseconds per step id, waiting included. */
   readonly timings: ReadonlyMap<string, number>;
+  /** The same for the parts of fused steps, where the request asks for `timings`. */
+  readonly parts: ReadonlyMap<string, number>;
   /** Why a fallback was taken, by step id. */
   readonly fallbacks: ReadonlyMap<string, string>;
   /** Stages that ran, in the order of the plan. */
@@ -131,6 +133,12 @@ function conditionsAbove(plan: Plan, guard: readonly (Guard | undefined)[], step
   return [...(plan.steps[above]!.op === "choose" ? [above] : []), ...conditionsAbove(plan, guard, above)];
 }
 
+/** With the time of each author's step, where several are fused. */
+const timed = (context: RunContext, { parts }: RunNotes): RunContext => ({
+  ...context,
+  onPart: (step, microseconds) => parts.set(step, (parts.get(step) ?? 0) + microseconds),
+});
+
 function runPlan(
   { plan, stages, slotOf, slots }: Layout,
   inputs: ReadonlyMap<string, Column>,
@@ -145,6 +153,7 @@ function runPlan(
   const notes = createNotes(stages);
   const answer = (): PlanResult => ({
     columns: new Map(plan.outputs.map(({ ref, schema }) => [schema.name, columns[slotOf(ref)]!])),
+    parts: notes.parts,
     fallbacks: notes.fallbacks,
     get timings() {
       return new Map(this.runs.map(({ step, began, ended }) => [step.id, Math.round((ended - began) * 1000)]));
@@ -160,6 +169,11 @@ function runPlan(
     },
     columnOf: (step, column) => columns[slotOf({ step, column })],
   });
-  const running = runStages(stages, columns, context, notes);
+  const running = runStages(
+    stages,
+    columns,
+    context.parameters.get("timings") === true ? timed(context, notes) : context,
+    notes,
+  );
   return running ? running.then(answer) : answer();
 }

@@ -61,6 +61,8 @@ export interface RunContext {
   readonly seed: bigint;
   readonly parameters: ReadonlyMap<string, Parameter>;
   readonly signal?: AbortSignal;
+  /** Is told how long each part of a fused step took; present when somebody wants to know. */
+  readonly onPart?: (step: string, microseconds: number) => void;
 }
 
 /** Columns by port, each in the order of the step's refs. */

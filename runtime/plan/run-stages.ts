@@ -33,6 +33,8 @@ export interface RunNotes {
   /** By stage, on the clock of `performance.now()`: when it began and ended, waiting included; NaN where it did not. */
   readonly began: Float64Array;
   readonly ended: Float64Array;
+  /** Microseconds of each part of fused steps, by id, where somebody wants to know. */
+  readonly parts: Map<string, number>;
   /** Why a fallback was taken, by its step's id. */
   readonly fallbacks: Map<string, string>;
 }
@@ -40,6 +42,7 @@ export interface RunNotes {
 export const createNotes = (stages: readonly Stage[]): RunNotes => ({
   began: new Float64Array(stages.length).fill(Number.NaN),
   ended: new Float64Array(stages.length).fill(Number.NaN),
+  parts: new Map(),
   fallbacks: new Map(),
 });
 

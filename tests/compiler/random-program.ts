@@ -9,6 +9,7 @@ import { serialise } from "#compiler/3-graph/serialise.js";
 import {
   type AnyNode,
   addTags,
+  bucketize,
   clip,
   ensemble,
   fillMissing,
@@ -36,7 +37,7 @@ export interface Instruction {
 }
 
 export const instruction: fc.Arbitrary<Instruction> = fc.record({
-  what: fc.nat(15),
+  what: fc.nat(19),
   left: fc.nat(40),
   right: fc.nat(40),
   columns: fc.nat(0xffff),
@@ -82,7 +83,7 @@ export function randomProgram(
   let done: readonly Instruction[] = [];
   for (const each of instructions) {
     // One in eight repeats an earlier one: equal steps are what sharing is for.
-    const next = each.what === 15 && done.length ? done[each.left % done.length]! : each;
+    const next = each.what === 18 && done.length ? done[each.left % done.length]! : each;
     const node = apply(known, next);
     const found = node && understood(node);
     if (!found?.inferred.output?.length) continue;
@@ -117,6 +118,12 @@ function apply(known: readonly Known[], { what, left, right, columns, value }: I
   const one = from.names[columns % from.names.length]!;
   const picked: AnyNode = from.node.pick(...(some.length ? some : [one]));
   switch (what) {
+    case 15:
+      return picked.pipe(bucketize([-value, 0, value / 2 + 0.25]));
+    case 16:
+      return picked.pipe(clip(value % 2 ? { max: value / 3 } : { min: -value / 3 })).pipe(logOp());
+    case 17:
+      return picked.pipe(fillMissing(value)).pipe(clip({ min: -value, max: value + 0.5 }));
     case 0:
       return picked.pipe(clip({ min: value - 5, max: value }));
     case 1:
@@ -135,7 +142,8 @@ function apply(known: readonly Known[], { what, left, right, columns, value }: I
       return from.names.length > 1 ? from.node.minus([one]) : undefined;
     case 8:
     case 9:
-    case 10: {
+    case 10:
+    case 19: {
       const view = value % 4 === 0 ? "item_features" : "user_features";
       const features = FEATURES[view].filter((_, i) => right & (1 << i));
       return (left % 3 ? known[0]!.node.pick("user_id") : from.node.pick(one)).pipe(

@@ -58,7 +58,7 @@ describe("a program", () => {
     expect(from("retrieval.transformWorkflow age")).toEqual(["user.queryFeast age"]);
     expect(from("pairs.unrollFeatures age")).toEqual(["user.queryFeast age"]);
     const functions = await explained(`${SAMPLES}/workflow-functions/main.workflow.ts`);
-    const spent = functions.steps.find(s => s.id === "spent.lambdaOp")!;
+    const spent = functions.steps.find(s => s.id === "item.normalize")!;
     expect(spent.outputs[0]!.from.map(f => f.column)).toEqual(["price", "quantity"]);
     expect(from("retrieval.queryFaiss candidate_ids")).toEqual(["retrieval.predictOnnx query_embedding"]);
     expect(explanation.rows).toEqual([

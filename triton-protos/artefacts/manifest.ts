@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { expandFused } from "../expand-fused.js";
 import { type Plan, PlanError } from "../plan.js";
 
 export const MANIFEST_FILE = "manifest.json";
@@ -71,7 +72,9 @@ function compare(what: string, found: string, wanted: string): void {
 
 const statesOf = (plan: Plan): Record<string, string> =>
   Object.fromEntries(
-    plan.steps.flatMap(({ id, state }) => (state === undefined ? [] : [[id, sumOf(Buffer.from(sorted(state)))]])),
+    expandFused(plan).steps.flatMap(({ id, state }) =>
+      state === undefined ? [] : [[id, sumOf(Buffer.from(sorted(state)))]],
+    ),
   );
 
 /** JSON with the keys of objects in order. */

@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { expandFused } from "../expand-fused.js";
 import { isFittedOp } from "../op-params.js";
 import { type Plan, PlanError, parsePlan } from "../plan.js";
 import { checkManifest } from "./manifest.js";
@@ -25,7 +26,7 @@ export function readWorkflow(folder: string): Plan {
     throw new PlanError(
       `${folder}: there is no ${WORKFLOW_FILE} in it. Give the folder that \`merlon fit --out\` wrote.`,
     );
-  const plan = parsePlan(readFileSync(file, "utf8"), file);
+  const plan = expandFused(parsePlan(readFileSync(file, "utf8"), file));
   if (plan.kind !== "workflow") throw new PlanError(`${file}: this is the plan of an ensemble, not of a workflow.`);
   for (const step of plan.steps) {
     if (!isFittedOp(step.op)) continue;

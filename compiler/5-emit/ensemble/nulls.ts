@@ -46,12 +46,16 @@ export type WorkflowOf = (step: Step<"transformWorkflow">) => Plan | undefined;
  * @returns `step\ncolumn` of each column that may
  */
 export function nullableColumns(
-  plan: Plan,
+  plan: Pick<Plan, "steps">,
   workflowOf: WorkflowOf,
   given: ReadonlySet<string> = new Set(),
 ): ReadonlySet<string> {
   const nullable = new Set([...given].map(name => key(REQUEST_STEP, name)));
   for (const step of plan.steps) {
+    if (step.op === "fused") {
+      for (const column of fusedWithNulls(step, nullable, workflowOf)) nullable.add(key(step.id, column));
+      continue;
+    }
     const read = Object.values(step.inputs)
       .flat()
       .map(({ name, step: from, column }) => ({ name, nullable: nullable.has(key(from, column)) }));
@@ -62,6 +66,16 @@ export function nullableColumns(
 }
 
 const key = (step: string, column: string): string => `${step}\n${column}`;
+
+/** Outputs of a fused step that may hold nulls, as its parts say. */
+function fusedWithNulls(step: Step<"fused">, nullable: ReadonlySet<string>, workflowOf: WorkflowOf): readonly string[] {
+  const read = step.inputs.input!.filter(ref => nullable.has(key(ref.step, ref.column))).map(ref => ref.name);
+  const inside = nullableColumns({ steps: step.parts! }, workflowOf, new Set(read));
+  return step.outputs.flatMap(({ name }) => {
+    const made = step.params.outputs[name]!;
+    return inside.has(key(made.step, made.column)) ? [name] : [];
+  });
+}
 
 function columnsWithNulls(
   step: AnyStep,

@@ -91,6 +91,7 @@ function stepPanel(id: string): Child[] {
   );
   return [
     ...section(step.id, element("p", step.does), soft(`${step.op}, stage ${step.stage}`)),
+    ...(step.parts ?? []).flatMap(part => section(part.id, element("p", part.does), facts(pairs(part.params)))),
     ...section(
       "Reads",
       list(
@@ -100,7 +101,7 @@ function stepPanel(id: string): Child[] {
       ),
     ),
     ...section("Makes", list(step.outputs.map(c => element("span", link(id, c.name), ` ${c.type}`)))),
-    ...section("Parameters", facts(pairs(step.params))),
+    ...(step.parts ? [] : section("Parameters", facts(pairs(step.params)))),
     ...(Object.keys(step.artefacts).length ? section("Files", facts(pairs(step.artefacts))) : []),
     ...(notes.length ? section("Passes", list(notes)) : []),
   ];

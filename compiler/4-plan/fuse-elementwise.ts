@@ -1,0 +1,181 @@
+/**
+ * Element-wise steps that read each other become one, which walks each column once: what one of them makes need not become a column before the next
+ * reads it. The author's steps stay in it as its parts.
+ */
+import { datatype } from "../../triton-protos/datatype.js";
+import type { Expression } from "../../triton-protos/expression.js";
+import { typeOf, valueTypeOf } from "../../triton-protos/expression-type.js";
+import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../triton-protos/plan.js";
+import { type ColumnSchema, REQUEST_ROWS } from "../../triton-protos/schema.js";
+import { opDefinition } from "../ops/index.js";
+import { groupSteps } from "./fusible-groups.js";
+import { noteNames, type Pass } from "./pass.js";
+
+const key = ({ step, column }: Pick<ColumnRef, "step" | "column">): string => `${step}\n${column}`;
+
+export const fuseElementwise: Pass = (plan, note) => {
+  const schemas = new Map(plan.inputs.map(c => [key({ step: REQUEST_STEP, column: c.name }), c]));
+  for (const step of plan.steps) for (const c of step.outputs) schemas.set(key({ step: step.id, column: c.name }), c);
+  const readers = readersOf(plan);
+  const isScore = (step: AnyStep) => step.op === "lambdaOp" && step.outputs.some(c => c.rows !== REQUEST_ROWS);
+  // What an ensemble's function makes of candidates is told to who asks for the story of each.
+  const fusible = new Set(
+    plan.steps
+      .filter(step => isFusible(step, schemas) && !(plan.kind === "ensemble" && isScore(step)))
+      .map(step => step.id),
+  );
+  // 64-bit integers are exact only as far as nobody outside reads them: blocks hold doubles.
+  for (;;) {
+    const groups = groupSteps(plan, fusible);
+    const groupOf = new Map(groups.flatMap(group => group.map(step => [step.id, group] as const)));
+    const wide = groups.flat().filter(step => {
+      const inside = new Set(groupOf.get(step.id)!.map(s => s.id));
+      const leaves = (c: ColumnSchema) =>
+        (readers.get(key({ step: step.id, column: c.name })) ?? []).some(reader => !inside.has(reader));
+      return step.outputs.some(c => isWide(c) && leaves(c));
+    });
+    if (wide.length === 0) return replace(plan, groups, readers, note);
+    for (const step of wide) fusible.delete(step.id);
+  }
+};
+
+const isWide = ({ dtype }: ColumnSchema): boolean => datatype(dtype).kind !== "float" && datatype(dtype).bytes === 8;
+
+/** Ids of the steps that read a column; `""` for who asks the plan. */
+function readersOf(plan: Plan): ReadonlyMap<string, readonly string[]> {
+  const readers = new Map<string, string[]>();
+  const read = (ref: ColumnRef, reader: string) => {
+    const known = readers.get(key(ref));
+    known ? known.push(reader) : readers.set(key(ref), [reader]);
+  };
+  for (const step of plan.steps) for (const ref of Object.values(step.inputs).flat()) read(ref, step.id);
+  for (const { ref } of plan.outputs) read(ref, "");
+  return readers;
+}
+
+function isFusible(step: AnyStep, schemas: ReadonlyMap<string, ColumnSchema>): boolean {
+  // What keeps rows keeps those of its own step.
+  if (!opDefinition(step.op).facts.fuses || step.cache) return false;
+  const inputs = Object.values(step.inputs)
+    .flat()
+    .map(ref => ({ name: ref.name, schema: schemas.get(key(ref))! }));
+  const areNumbers = [...inputs.map(i => i.schema), ...step.outputs].every(
+    ({ dtype }) => datatype(dtype).kind !== "string" && datatype(dtype).duckdb !== null,
+  );
+  if (!areNumbers || step.op !== "lambdaOp") return areNumbers;
+  // A function has the whole list of a list column.
+  if (inputs.some(({ schema }) => schema.list)) return false;
+  const types = new Map(inputs.map(({ name, schema }) => [name, valueTypeOf(schema)!]));
+  return Object.values(step.params.expressions).every((expression: Expression) =>
+    ["number", "flag", "missing"].includes(typeOf(expression, types)),
+  );
+}
+
+type Outside = ReadonlyMap<string, Pick<ColumnRef, "step" | "column">>;
+
+/** The plan with a step for each group, in an order in which each step comes after those it reads. */
+function replace(
+  plan: Plan,
+  groups: readonly (readonly AnyStep[])[],
+  readers: ReadonlyMap<string, readonly string[]>,
+  note: Parameters<Pass>[1],
+): Plan {
+  if (groups.length === 0) return plan;
+  const moved = new Map<string, Pick<ColumnRef, "step" | "column">>();
+  const fusedOf = new Map<string, AnyStep>();
+  for (const group of groups) {
+    const { step, outside } = fuse(group, readers);
+    for (const part of group) fusedOf.set(part.id, step);
+    for (const [column, now] of outside) moved.set(column, now);
+    const [last] = group.slice(-1);
+    note({
+      step: last!.id,
+      text: `takes in ${noteNames(group.slice(0, -1).map(s => s.id))}: one walk over each column`,
+      saves: { steps: group.length - 1, columns: group.flatMap(s => s.outputs).length - step.outputs.length },
+    });
+  }
+  const follow = (ref: ColumnRef): ColumnRef => ({ ...ref, ...moved.get(key(ref)) });
+  const steps = new Map<string, AnyStep>();
+  for (const original of plan.steps) {
+    const step = fusedOf.get(original.id) ?? original;
+    const inputs = Object.fromEntries(Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(follow)]));
+    steps.set(step.id, { ...step, inputs } as AnyStep);
+  }
+  return {
+    ...plan,
+    steps: inOrder([...steps.values()]),
+    outputs: plan.outputs.map(({ ref, schema }) => ({ ref: follow(ref), schema })),
+  };
+}
+
+/** One step of several. It has the last one's name, by which people know what comes out. */
+function fuse(
+  parts: readonly AnyStep[],
+  readers: ReadonlyMap<string, readonly string[]>,
+): { readonly step: AnyStep; readonly outside: Outside } {
+  const { id, label } = parts.at(-1)!;
+  const inside = new Set(parts.map(part => part.id));
+  const inputs = new Map<string, ColumnRef>();
+  const free = (name: string, taken: Iterable<string>): string => {
+    const names = new Set(taken);
+    let found = name;
+    for (let n = 2; names.has(found); n++) found = `${name}#${n}`;
+    return found;
+  };
+  const enter = (ref: ColumnRef): ColumnRef => {
+    if (inside.has(ref.step)) return ref;
+    const known = inputs.get(key(ref)) ?? {
+      ...ref,
+      name: free(
+        ref.name,
+        [...inputs.values()].map(r => r.name),
+      ),
+    };
+    inputs.set(key(ref), known);
+    return { name: ref.name, step: REQUEST_STEP, column: known.name };
+  };
+  const own = parts.map(
+    part =>
+      ({
+        ...part,
+        inputs: Object.fromEntries(Object.entries(part.inputs).map(([port, refs]) => [port, refs.map(enter)])),
+      }) as AnyStep,
+  );
+  const outside = new Map<string, Pick<ColumnRef, "step" | "column">>();
+  const from: Record<string, Pick<ColumnRef, "step" | "column">> = {};
+  const outputs = parts.flatMap(part =>
+    part.outputs.flatMap(c => {
+      const here = { step: part.id, column: c.name };
+      if ((readers.get(key(here)) ?? []).every(reader => inside.has(reader))) return [];
+      const name = free(c.name, Object.keys(from));
+      from[name] = here;
+      outside.set(key(here), { step: id, column: name });
+      return [{ ...c, name }];
+    }),
+  );
+  const step = {
+    id,
+    op: "fused",
+    label,
+    params: { outputs: from },
+    inputs: { input: [...inputs.values()] },
+    outputs,
+    parts: own,
+  };
+  return { step: step as AnyStep, outside };
+}
+
+function inOrder(steps: readonly AnyStep[]): readonly AnyStep[] {
+  const byId = new Map(steps.map(step => [step.id, step]));
+  const done = new Set<AnyStep>();
+  const visit = (step: AnyStep): void => {
+    if (done.has(step)) return;
+    for (const ref of Object.values(step.inputs).flat()) {
+      const read = byId.get(ref.step);
+      if (read && !done.has(read)) visit(read);
+    }
+    done.add(step);
+  };
+  steps.forEach(visit);
+  return [...done];
+}

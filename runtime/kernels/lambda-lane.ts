@@ -1,0 +1,52 @@
+/** A user's function on numbers and flags, a block at a time: the same loops over the same expression as `lambdaOp`'s own kernel. */
+import { type DType, datatype } from "../../triton-protos/datatype.js";
+import type { ValueType } from "../../triton-protos/expression-functions.js";
+import type { Step } from "../../triton-protos/plan.js";
+import { type CompiledExpression, compileExpression } from "../expression/compile-expression.js";
+import { MISSING, type Vector, wholeRange } from "../expression/vector.js";
+import { roundTo } from "../plan/lane.js";
+import { expressionOf } from "./lambda-op.js";
+
+/** Several columns → one. */
+export type LambdaLane = (from: readonly Float64Array[], to: Float64Array, count: number) => void;
+
+/** @param dtypes of the columns, in the order of the step's inputs */
+export function lambdaLane(step: Step<"lambdaOp">, name: string, dtype: DType, dtypes: readonly DType[]): LambdaLane {
+  const what = `step \`${step.id}\` (lambdaOp)`;
+  const names = step.inputs.input!.map(ref => ref.name);
+  const types = new Map(names.map((n, i): [string, ValueType] => [n, dtypes[i] === "bool" ? "flag" : "number"]));
+  const expression = expressionOf(step, name, what);
+  let compiled: CompiledExpression | undefined;
+  return (from, to, count) => {
+    compiled ??= compileExpression(expression, types, what);
+    const vectors = new Map(names.map((n, i) => [n, vectorOf(from[i]!, types.get(n)!, count)]));
+    settle(compiled.run(vectors, count), dtype, to, count);
+  };
+}
+
+function vectorOf(numbers: Float64Array, type: ValueType, count: number): Vector {
+  if (type === "number") return { type, values: numbers.subarray(0, count) };
+  const values = new Uint8Array(count);
+  for (let i = 0; i < count; i++) values[i] = Number.isNaN(numbers[i]) ? MISSING : numbers[i]!;
+  return { type: "flag", values };
+}
+
+/** As `toColumn` does it; a number that an integer dtype cannot hold is null. */
+function settle(vector: Vector, dtype: DType, to: Float64Array, count: number): void {
+  if (vector.type === "flag") {
+    for (let i = 0; i < count; i++) to[i] = vector.values[i] === MISSING ? Number.NaN : vector.values[i]!;
+    return;
+  }
+  const values = (vector as Extract<Vector, { type: "number" }>).values;
+  if (datatype(dtype).kind === "float") {
+    to.set(values);
+    roundTo(dtype, to, count);
+    return;
+  }
+  const { low, end } = wholeRange(dtype);
+  for (let i = 0; i < count; i++) {
+    const whole = Math.trunc(values[i]!);
+    // Integers have one zero.
+    to[i] = whole >= low && whole < end ? whole + 0 : Number.NaN;
+  }
+}
