@@ -3,7 +3,7 @@
  */
 
 /** Where fewer looks than this succeed, sleeping is cheaper. */
-const WORTHWHILE = 0.25;
+const WORTHWHILE = 0.5;
 /** Every so many times it is tried again. */
 const RETRY = 16;
 

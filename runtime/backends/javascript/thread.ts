@@ -120,7 +120,7 @@ export function openThread(
       for (; message; message = link.take()) receive(message);
       return true;
     },
-    patience: () => (executions.running && usual < SHORT_MS ? Math.max(0.05, 2 * usual) : 0),
+    patience: () => (executions.running && usual < SHORT_MS ? Math.max(0.1, 2 * usual) : 0),
     sleep: link.sleep,
     awake: link.awake,
   };

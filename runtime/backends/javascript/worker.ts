@@ -95,8 +95,8 @@ function execute(model: JavaScriptModel, { execution, records }: RingMessage): P
 
 /** How long the thread takes messages before timers and I/O have their turn. */
 const TURN_MS = 1;
-/** How long it looks for the next message before it sleeps: a wake-up costs both threads more than that. */
-const SPIN_MS = 0.05;
+/** How long it looks for the next message before it sleeps: about what a wake-up costs both threads, and the server has more to do than we. */
+const SPIN_MS = 0.2;
 
 /** Takes messages from now on; executions come when `serve` has a model for them. */
 function createLoop(): { serve(model: JavaScriptModel): void } {
