@@ -86,13 +86,22 @@ async function openSession(
   const file = found.isDirectory() ? join(path, "model.onnx") : path;
   if (file !== path && !(await stat(file).catch(() => undefined)))
     throw new RuntimeFault("UNAVAILABLE", `unable to find '${file}' for model instance '${config.name}'`);
-  const settings = { ...sessionOptions(config), executionProviders };
+  const options = sessionOptions(config);
+  const { size } = await stat(file);
+  const alone = options.intraOpNumThreads === 0 && size <= SMALL_MODEL;
+  const settings = { ...options, ...(alone && { intraOpNumThreads: 1 }), executionProviders };
   try {
     return await ort.InferenceSession.create(file, settings);
   } catch (error) {
     throw ortFault(error);
   }
 }
+
+/**
+ * Without `intra_op_thread_count`, models up to this size compute in one thread: their layers are done before a second thread has woken up, and requests
+ * that run beside each other need the cores.
+ */
+const SMALL_MODEL = 32 * 2 ** 20;
 
 /** Triton's names of the session's knobs, from the `parameters` and `optimization.graph` of the configuration. */
 function sessionOptions(config: ModelConfig): ort.InferenceSession.SessionOptions {

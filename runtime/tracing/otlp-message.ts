@@ -47,7 +47,11 @@ const ROOT = protobuf.Root.fromJSON({
     }),
     Event: message({ at: [1, "fixed64"], name: [2, "string"] }),
     KeyValue: message({ key: [1, "string"], value: [2, "AnyValue"] }),
-    AnyValue: message({ stringValue: [1, "string"], intValue: [3, "int64"] }),
+    // A number that is 0 is sent too: a oneof has presence.
+    AnyValue: {
+      oneofs: { value: { oneof: ["stringValue", "intValue"] } },
+      ...message({ stringValue: [1, "string"], intValue: [3, "int64"] }),
+    },
   },
 });
 const REQUEST = ROOT.lookupType("Request");

@@ -80,7 +80,7 @@ async function stageTimes(port, model, batch) {
     for (const [name, value] of Object.entries(parameters))
       if (name.startsWith("timing.")) {
         const stage = name.slice("timing.".length);
-        found.set(stage, [...(found.get(stage) ?? []), Number(value.int64_param) / 1000]);
+        found.set(stage, [...(found.get(stage) ?? []), Number(value.double_param) / 1000]);
       }
   }
   asked.close();
@@ -153,7 +153,7 @@ async function besidePython(merlon) {
 function besideMerlin() {
   const text = execFileSync(
     join(values.merlin, "bin/python"),
-    [fileURLToPath(new URL("stages/merlin.py", import.meta.url)), folder, String(SECONDS * 2)],
+    [fileURLToPath(new URL("stages/merlin_executor.py", import.meta.url)), folder, String(SECONDS * 2)],
     {
       encoding: "utf8",
       env: { ...process.env, FEAST_USAGE: "False" },

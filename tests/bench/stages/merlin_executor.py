@@ -1,6 +1,6 @@
 """The same four stages from Merlin Systems 23.08's own operators, run by its executor in process, for single users: milliseconds per request.
 
-    FEAST_USAGE=False python merlin.py FOLDER SECONDS      (environment: tests/oracles/merlin)
+    FEAST_USAGE=False python merlin_executor.py FOLDER SECONDS      (environment: tests/oracles/merlin)
 
 Both models run in onnxruntime from the same files, which is kinder than Merlin's own PredictPyTorch.
 """
@@ -23,7 +23,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 from merlin.systems.dag.ensemble import Ensemble
 from merlin.systems.dag.ops.faiss import QueryFaiss
 from merlin.systems.dag.ops.feast import QueryFeast
-from merlin.systems.dag.ops.operator import InferenceOperator
+from merlin.dag import BaseOperator
 from merlin.systems.dag.ops.softmax_sampling import SoftmaxSampling
 from merlin.systems.dag.ops.session_filter import FilterCandidates
 from merlin.systems.dag.ops.unroll_features import UnrollFeatures
@@ -34,7 +34,7 @@ folder, seconds = Path(sys.argv[1]), float(sys.argv[2])
 load = lambda name, dtype: np.fromfile(folder / name, dtype=dtype)
 
 
-class Onnx(InferenceOperator):
+class Onnx(BaseOperator):
     def __init__(self, path, output):
         self.path, self.output = str(path), output
         options = ort.SessionOptions()
@@ -72,7 +72,7 @@ def repository():
     )
     items = pd.DataFrame(
         {
-            "item_id": np.arange(1, m + 1),
+            "item_id": np.arange(1, m + 1, dtype=np.int32),
             "price": price,
             "category": load("items.category.i64", np.int64),
             "brand": load("items.brand.i64", np.int64),
@@ -88,7 +88,9 @@ def repository():
         file = folder / f"{name}.parquet"
         frame.to_parquet(file)
         source = FileSource(path=str(file), timestamp_field="time", created_timestamp_column="created")
-        entity = Entity(name=key, value_type=ValueType.INT64, join_keys=[key])
+        # QueryFaiss answers int32, and the schema check wants the entity to be that too.
+        kind = ValueType.INT32 if key == "item_id" else ValueType.INT64
+        entity = Entity(name=key, value_type=kind, join_keys=[key])
         schema = [Field(name=f, dtype=t) for f, t in fields]
         views.append((entity, FeatureView(name=name, entities=[entity], schema=schema, source=source, ttl=None), frame))
     store = FeatureStore(str(path))
@@ -99,7 +101,7 @@ def repository():
 
 
 def workflows():
-    frame = pd.read_csv(folder / "pairs.csv").astype({"price": np.float32, "age": np.float32})
+    frame = pd.read_csv(folder / "pairs.csv").astype({"price": np.float32, "age": np.float32, "item_id": np.int32})
     user = (["city"] >> nvt.ops.Categorify()) + (["age"] >> nvt.ops.Normalize(out_dtype=np.float32))
     rank = (["item_id", "category", "brand", "city"] >> nvt.ops.Categorify()) + (["price"] >> nvt.ops.LogOp()) + (
         ["age"] >> nvt.ops.Normalize(out_dtype=np.float32)
