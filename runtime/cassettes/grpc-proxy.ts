@@ -57,12 +57,16 @@ function pass(down: ServerHttp2Stream, headers: IncomingHttpHeaders, session: Cl
   /** Messages in their order, packed ones unpacked. */
   const messages = (encoding: () => string, take: (message: Buffer) => void) =>
     frameReader(frame => {
-      turn = turn.then(() => unpack(frame, encoding())).then(take, () => {});
+      turn = turn
+        .then(() => unpack(frame, encoding()))
+        .then(take)
+        // What can't be read is passed on all the same.
+        .catch(() => {});
     });
   const end = (status: Parameters<GrpcTap["end"]>[0]): void => {
     if (ended) return;
     ended = true;
-    void turn.then(() => tap.end(status));
+    void turn.then(() => tap.end(status)).catch(() => {});
   };
   let answerEncoding = "identity";
   const readRequest = messages(
@@ -105,7 +109,7 @@ function pass(down: ServerHttp2Stream, headers: IncomingHttpHeaders, session: Cl
   up.on("end", () => {
     // A stream that ends without a status was cut on its way: the client must see that too.
     if (trailers["grpc-status"] === undefined) return;
-    end({ code: Number(trailers["grpc-status"]), message: decodeURIComponent(String(trailers["grpc-message"] ?? "")) });
+    end({ code: Number(trailers["grpc-status"]), message: percentDecode(String(trailers["grpc-message"] ?? "")) });
     if (!down.writableEnded) down.end();
   });
   up.on("close", () => {
@@ -121,4 +125,13 @@ function pass(down: ServerHttp2Stream, headers: IncomingHttpHeaders, session: Cl
       up.close(constants.NGHTTP2_CANCEL);
     }
   });
+}
+
+/** A status text; one that is encoded wrong stays as it is. */
+function percentDecode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

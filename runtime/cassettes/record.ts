@@ -1,7 +1,7 @@
 /**
  * Stands between clients and a server, over gRPC and HTTP, and writes what goes by into a cassette.
  */
-import { createWriteStream } from "node:fs";
+import { open } from "node:fs/promises";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { complete, messageType } from "../../triton-protos/proto-root.js";
 import { type Client, connect } from "../client/index.js";
@@ -54,8 +54,20 @@ export async function record({
     await client.close();
     throw error;
   });
-  const file = createWriteStream(out);
-  const write = (line: string): void => void file.write(`${line}\n`);
+  const file = (
+    await open(out, "w").catch(async error => {
+      await client.close();
+      throw new Error(`${out} can't be written: ${(error as Error).message}`, { cause: error });
+    })
+  ).createWriteStream();
+  let isWritable = true;
+  file.on("error", error => {
+    if (isWritable) warn(`${out} is not written any more: ${error.message}`);
+    isWritable = false;
+  });
+  const write = (line: string): void => {
+    if (isWritable) file.write(`${line}\n`);
+  };
   write(headLine(target, { name, version }));
   let count = 0;
   const configs = new Map<string, Promise<ModelConfig>>();
@@ -106,6 +118,8 @@ export async function record({
     await Promise.all(listeners.map(listener => listener.stop(0)));
     while (pending.size > 0) await Promise.all(pending);
     await client.close();
+    if (!isWritable) return;
+    isWritable = false;
     await new Promise<void>(resolve => file.end(resolve));
   };
   try {

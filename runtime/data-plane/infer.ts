@@ -79,14 +79,16 @@ async function run(
   trace?.stamp("REQUEST_START", started * 1e6);
   trace?.note("TENSOR_QUEUE_INPUT", inputs.values());
   trace?.stamp("QUEUE_START");
-  const translate = (response: BackendResponse): InferResponse => ({
-    model: version.model,
-    version: version.version,
-    id: request.id,
-    parameters: response.parameters ?? [],
-    outputs: answerOutputs(version, response, outputs),
-    ...(response.cut !== undefined && { cut: response.cut }),
-  });
+  const translate = (response: BackendResponse): InferResponse => {
+    const made = {
+      model: version.model,
+      version: version.version,
+      id: request.id,
+      parameters: response.parameters ?? [],
+      outputs: answerOutputs(version, response, outputs),
+    };
+    return response.cut === undefined ? made : { ...made, cut: response.cut };
+  };
   let done: Awaited<ReturnType<typeof scheduler.schedule>>;
   let answer: InferResponse | undefined;
   try {

@@ -187,6 +187,43 @@ test("a connection that is cut on the way reaches the client as that, and so doe
   await expect(ask(again.grpc.split(":")[1]!)).rejects.toMatchObject({ code: "UNAVAILABLE" });
 });
 
+test("so is a stream that is cut between two answers", async () => {
+  const counts = defineModel({
+    inputs: { n: "INT32[1]" },
+    outputs: { i: "INT32[1]" },
+    decoupled: true,
+    *answer({ inputs }) {
+      for (let i = 0; i < inputs.n.data[0]!; i++) yield { i: [i] };
+    },
+  });
+  const cassette = join(folder, "cut-stream.cassette");
+  const seen = async (port: string | number): Promise<readonly unknown[]> => {
+    const client = await connect(`grpc://127.0.0.1:${port}`);
+    const answers: unknown[] = [];
+    try {
+      for await (const { outputs } of client.stream("counts", { n: [5] }))
+        if (outputs.i) answers.push(Number((outputs.i.data as Int32Array)[0]));
+    } catch (error) {
+      answers.push((error as { code: string }).code);
+    } finally {
+      await client.close();
+    }
+    return answers;
+  };
+  await using server = await createTestServer({ models: { counts } }, { faults: ["counts:drop,after=2"] });
+  const recording = await record({ grpc: `grpc://${server.grpc}`, out: cassette });
+  expect(await seen(recording.ports.grpc!)).toEqual([0, 1, "UNAVAILABLE"]);
+  await recording.stop();
+  await using again = await createTestServer({ cassette });
+  expect(await seen(again.grpc.split(":")[1]!)).toEqual([0, 1, "UNAVAILABLE"]);
+});
+
+test("a cassette that can't be written is told before a port is opened", async () => {
+  await using server = await createTestServer({ models: { model } });
+  const out = join(folder, "nowhere", "x.cassette");
+  await expect(record({ grpc: `grpc://${server.grpc}`, out })).rejects.toThrow("x.cassette can't be written: ENOENT");
+});
+
 test("a target that nobody is at is told, and no port is opened", async () => {
   const free = createServer();
   const port = await new Promise<number>(resolve =>
