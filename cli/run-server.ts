@@ -19,7 +19,7 @@ const SIGNALS = [
  * @param advise whether an error may say more than Triton's line does
  * @returns when the server runs; the process ends with 1 when it doesn't come up
  */
-export async function runServer(options: ServeOptions, advise: boolean): Promise<void> {
+export async function runServer(options: ServeOptions, advise: boolean): Promise<RunningServer> {
   const { serve } = await import("../runtime/index.js");
   // A server with every port closed stays too.
   setInterval(() => {}, 2 ** 30);
@@ -48,7 +48,7 @@ export async function runServer(options: ServeOptions, advise: boolean): Promise
   };
   try {
     running = serve({ ...options, onLoaded });
-    await running;
+    return await running;
   } catch (error) {
     const { name, code, message, hint } = error as Error & { code?: string; hint?: string };
     if (name === "ListenError") {

@@ -3,7 +3,7 @@
  */
 
 import { didYouMean } from "../runtime/etl/nearest-name.js";
-import type { ServeOptions } from "../runtime/server-options.js";
+import type { RunningServer, ServeOptions } from "../runtime/server-options.js";
 import { runServer } from "./run-server.js";
 import { FLAGS, flagList } from "./tritonserver/flags.js";
 import { UsageError } from "./tritonserver/getopt.js";
@@ -26,7 +26,38 @@ Examples:
   $ merlon serve --model-repository models --grpc-use-ssl true --grpc-server-cert cert.pem --grpc-server-key key.pem
 `;
 
-export const serveHelp = (): string => `${HELP}${flagList()}`;
+const UI_HELP = `
+The page:
+  --ui [PORT]   shows models, graphs, stages and candidates on http://127.0.0.1:PORT (8003; 0 takes a free port)
+`;
+
+export const serveHelp = (): string => `${HELP}${flagList()}${UI_HELP}`;
+
+/** `--ui`, `--ui 9000` or `--ui=9000`, which is Merlon's own. @returns its port, and the other words */
+function takeUi(words: readonly string[]): { readonly port: number | undefined; readonly rest: readonly string[] } {
+  const i = words.findIndex(word => word === "--ui" || word.startsWith("--ui="));
+  if (i < 0) return { port: undefined, rest: words };
+  const next = words[i + 1];
+  const isApart = words[i] === "--ui" && next !== undefined && /^\d+$/.test(next);
+  const text = isApart ? next : words[i]!.slice("--ui=".length);
+  const port = text === "" ? 8003 : Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new UsageError([], [`--ui takes a port, not ${text}`]);
+  return { port, rest: words.filter((_, at) => at !== i && !(isApart && at === i + 1)) };
+}
+
+async function showUi(port: number, { ports }: RunningServer, options: ServeOptions): Promise<void> {
+  if (ports.http === undefined)
+    throw new UsageError([], ["--ui shows what the HTTP port answers, and --allow-http is false"]);
+  const { serveUi } = await import("./ui/serve-ui.js");
+  const { url } = await serveUi({
+    port,
+    httpPort: ports.http,
+    metricsPort: ports.metrics,
+    repositories: options.modelRepositories,
+  });
+  process.stdout.write(`The page: ${url}\n`);
+}
 
 export async function serve(words: readonly string[]): Promise<void> {
   if (words.some(word => word === "--help" || word === "-h")) {
@@ -34,11 +65,13 @@ export async function serve(words: readonly string[]): Promise<void> {
     return;
   }
   try {
-    const options = serveOptions(words, "merlon serve", text => void process.stderr.write(`${text}\n`));
+    const { port, rest } = takeUi(words);
+    const options = serveOptions(rest, "merlon serve", text => void process.stderr.write(`${text}\n`));
     if (options.modelRepositories.length === 0 && !options.replay)
       throw new UsageError([], ["--model-repository is missing: name the folder that holds the models"]);
     warnAboutNode(options);
-    await runServer(options, true);
+    const running = await runServer(options, true);
+    if (port !== undefined) await showUi(port, running, options);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     const lines = [...error.before, ...error.after].filter(line => line !== "");

@@ -15,7 +15,7 @@ export type { Names } from "./5-emit/configs.js";
 export type { TritonOptions } from "./5-emit/triton/triton-models.js";
 export { buildWorkflowModel } from "./5-emit/workflow-model.js";
 export type { Diagnostic } from "./diagnostics/diagnostic.js";
-export { EXPLAIN_FORMATS, type ExplainFormat, explain, explainDiff, explainTriton } from "./explain/index.js";
+export { drawPlan, EXPLAIN_FORMATS, type ExplainFormat, explain, explainDiff, explainTriton } from "./explain/index.js";
 export { refreshEnvironment, type Typegen, typegen, writeEnvironment } from "./typegen/typegen.js";
 export { type Compiled, type CompileOptions, compile, type NotCompiled };
 

@@ -7,11 +7,13 @@ import type { NotCompiled } from "../compile.js";
 import { diffPlans } from "./diff-plans.js";
 import { explainLowered, printLowered } from "./explain-lowered.js";
 import { explainPlan } from "./explain-plan.js";
+import { layOut } from "./layout.js";
 import { loadTarget } from "./load-target.js";
 import { printDiff } from "./print-diff.js";
 import { printHtml } from "./print-html.js";
 import { printMermaid } from "./print-mermaid.js";
 import { printExplanation } from "./print-text.js";
+import { drawPicture } from "./svg.js";
 
 export const EXPLAIN_FORMATS = ["text", "mermaid", "json", "html"] as const;
 export type ExplainFormat = (typeof EXPLAIN_FORMATS)[number];
@@ -79,4 +81,11 @@ export async function explainDiff(
   const diff = diffPlans(old, now);
   const text = format === "json" ? `${JSON.stringify(diff, null, 2)}\n` : printDiff(diff, color);
   return { ok: true, text, equal: diff.steps.length === 0 && diff.request.length === 0 && diff.answer.length === 0 };
+}
+
+/** The picture of a built plan alone, for a page that has the style. @throws Error where there is no plan */
+export async function drawPlan(path: string): Promise<string> {
+  const target = await loadTarget(path);
+  if (!target.ok) throw new Error(`${path} is no built plan.`);
+  return drawPicture(layOut(explainPlan(target.plan, target)));
 }

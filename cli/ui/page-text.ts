@@ -1,0 +1,23 @@
+/** The page itself: regions that its script fills, and its style. */
+import { STYLE as GRAPH } from "../../compiler/explain/style.js";
+
+const STYLE = `body { display: block; height: auto; } main { display: grid; grid-template-columns: minmax(240px, 340px) 1fr; gap: 16px; padding: 16px; }
+section, nav { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 12px; min-width: 0; margin-bottom: 16px; }
+nav button { display: flex; width: 100%; justify-content: space-between; margin: 4px 0; } nav button[aria-current="true"] { outline: 2px solid var(--up); }
+.READY { color: light-dark(#1a7f37, #4ac26b); } .UNAVAILABLE { color: light-dark(#b3261e, #ff7b72); } #picture { overflow: auto; max-height: 460px; } #graph { height: auto; max-width: none; } .does { font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; width: 100%; font-size: 13px; } th, td { text-align: left; padding: 2px 6px; overflow-wrap: anywhere; border-bottom: 1px solid var(--line); } th.n, td.n { text-align: right; font-variant-numeric: tabular-nums; }
+textarea, pre { width: 100%; font: 12px/1.4 ui-monospace, Menlo, Consolas, monospace; background: var(--paper); color: inherit; border: 1px solid var(--line); border-radius: 6px; padding: 8px; overflow: auto; max-height: 260px; }
+textarea { min-height: 64px; } label { display: block; margin: 6px 0 2px; } .bad { color: light-dark(#b3261e, #ff7b72); } .bar { height: 8px; background: var(--up); border-radius: 4px; }
+@media (max-width: 760px) { main { grid-template-columns: 1fr; } }`;
+
+export const pageText = (): string => `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Merlon</title>
+<link rel="icon" href="data:,"><style>${GRAPH}${STYLE}</style></head>
+<body><header><h1>Merlon</h1><span id="live" class="facts" role="status">connecting</span><span class="tools"><a id="docs" href="/">OpenAPI</a><button id="theme" type="button" aria-label="Light or dark">Light / dark</button></span></header>
+<main><div><nav aria-label="Models"><h2>Models</h2><div id="models"></div></nav><section aria-label="Counts"><h2>Counts</h2><table id="counts"></table></section></div>
+<div><section aria-label="Graph"><h2 id="name">Graph</h2><div id="picture" tabindex="0" aria-label="The plan, with time and rows of each stage"></div><table id="stages" aria-label="Stages since the start"></table></section>
+<section aria-label="Request"><h2>Request</h2><form id="form"></form><pre id="console" tabindex="0" aria-label="Answer" role="log"></pre></section>
+<section aria-label="Requests of this page"><h2>Last requests</h2><table id="requests"></table><div id="trace"></div></section>
+<section aria-label="Why"><h2>Why, and why not</h2><label for="candidate">Candidate id</label><input id="candidate" inputmode="numeric"> <button id="why" type="button">Explain</button><div id="story" role="status"></div></section></div></main>
+<script type="module" src="/page.js"></script></body></html>
+`;
