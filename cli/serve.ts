@@ -50,13 +50,15 @@ async function showUi(port: number, { ports }: RunningServer, options: ServeOpti
   if (ports.http === undefined)
     throw new UsageError([], ["--ui shows what the HTTP port answers, and --allow-http is false"]);
   const { serveUi } = await import("./ui/serve-ui.js");
-  const { url } = await serveUi({
+  const shown = await serveUi({
     port,
     httpPort: ports.http,
     metricsPort: ports.metrics,
     repositories: options.modelRepositories,
+  }).catch((error: Error) => {
+    throw new UsageError([], [`the page cannot open port ${port}: ${error.message}; --ui 0 takes a free one`]);
   });
-  process.stdout.write(`The page: ${url}\n`);
+  process.stdout.write(`The page: ${shown.url}\n`);
 }
 
 export async function serve(words: readonly string[]): Promise<void> {

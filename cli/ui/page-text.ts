@@ -1,9 +1,9 @@
 /** The page itself: regions that its script fills, and its style. */
 import { STYLE as GRAPH } from "../../compiler/explain/style.js";
 
-const STYLE = `body { display: block; height: auto; } main { display: grid; grid-template-columns: minmax(240px, 340px) 1fr; gap: 16px; padding: 16px; }
+const STYLE = `body { display: block; height: auto; } main { display: grid; grid-template-columns: minmax(250px, 340px) minmax(0, 1fr); gap: 16px; padding: 16px; }
 section, nav { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 12px; min-width: 0; margin-bottom: 16px; }
-nav button { display: flex; width: 100%; justify-content: space-between; margin: 4px 0; } nav button[aria-current="true"] { outline: 2px solid var(--up); }
+nav button { display: flex; flex-wrap: wrap; gap: 8px; width: 100%; justify-content: space-between; margin: 4px 0; } nav button[aria-current="true"] { outline: 2px solid var(--up); }
 .READY { color: light-dark(#1a7f37, #4ac26b); } .UNAVAILABLE { color: light-dark(#b3261e, #ff7b72); } #picture { overflow: auto; max-height: 460px; } #graph { height: auto; max-width: none; } .does { font-variant-numeric: tabular-nums; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; } th, td { text-align: left; padding: 2px 6px; overflow-wrap: anywhere; border-bottom: 1px solid var(--line); } th.n, td.n { text-align: right; font-variant-numeric: tabular-nums; }
 textarea, pre { width: 100%; font: 12px/1.4 ui-monospace, Menlo, Consolas, monospace; background: var(--paper); color: inherit; border: 1px solid var(--line); border-radius: 6px; padding: 8px; overflow: auto; max-height: 260px; }

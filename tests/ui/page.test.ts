@@ -70,6 +70,7 @@ test("models, graph, request, trace, why and why not; nothing on the console, no
     /retrieval\.queryFaiss found it, at place \d+.*dlrm|ranking.*Why: it is at place 1 of the answer/s,
   );
   await page.screenshot({ path: join(SHOTS, "light.png"), fullPage: true });
+  expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
   await page.locator("#candidate").fill("-5");
   await page.locator("#why").click();
   const candidates = /Candidates of this request: (.*)\./.exec((await text("#story"))!)![1]!.split(", ");
