@@ -59,7 +59,9 @@ function gumbelRace(temperature: number, seed: bigint, stepHash: number, ids: Va
       counter[2] = stepHash;
       counter[3] = 0;
       philox(counter, key0, key1);
-      return temperature * score - Math.log(-Math.log(uniform(counter[0]!, counter[1]!)));
+      // Without a temperature every candidate has the same chance, one of infinite score too.
+      const weight = temperature === 0 ? 0 : temperature * score;
+      return weight - Math.log(-Math.log(uniform(counter[0]!, counter[1]!)));
     },
   };
 }
