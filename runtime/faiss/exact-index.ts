@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import * as ort from "onnxruntime-node";
 import { type FaissHeader, readFaissVectors } from "../../triton-protos/artefacts/faiss.js";
 import { RuntimeFault } from "../errors.js";
+import { words } from "../plan/table.js";
 import { exactGraph } from "./exact-graph.js";
 import type { Excluded, FaissHits } from "./protocol.js";
 import { type Hits, search } from "./search.js";
@@ -40,7 +41,7 @@ export interface ExactVectors {
 
 /** @throws RuntimeFault naming file and id */
 export async function exactIndex({ vectors, ids, dimension, metric, path }: ExactVectors): Promise<ExactIndex> {
-  const odd = vectors.findIndex(x => !Number.isFinite(x));
+  const odd = firstOdd(vectors);
   if (odd >= 0)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
@@ -60,6 +61,12 @@ export async function exactIndex({ vectors, ids, dimension, metric, path }: Exac
       search(find, { dimension, ntotal: ids.length }, queries, count, k, excluded),
     close: () => session.release(),
   };
+}
+
+/** Place of the first number that is not finite, or −1; a callback for each of millions would hold up a load. */
+function firstOdd(vectors: Float32Array): number {
+  for (let i = 0; i < vectors.length; i++) if (!Number.isFinite(vectors[i]!)) return i;
+  return -1;
 }
 
 function lengthsSquared(vectors: Float32Array, dimension: number): Float32Array {
@@ -89,12 +96,23 @@ async function findRows(
   // Places are beyond no int32: the low words are the numbers.
   const places = place!.data as BigInt64Array;
   const low = new Int32Array(places.buffer, places.byteOffset, places.length * 2);
-  const idAt = (i: number) => ids[low[2 * i]!]!;
+  const pairs = words(ids);
+  /** Ids at the places `at(0) … at(k - 1)` of the answer, moved as two words each. */
+  const idsAt = (at: (i: number) => number): BigInt64Array => {
+    const made = new BigInt64Array(k);
+    const to = words(made);
+    for (let i = 0; i < k; i++) {
+      const from = low[2 * at(i)]!;
+      to[2 * i] = pairs[2 * from]!;
+      to[2 * i + 1] = pairs[2 * from + 1]!;
+    }
+    return made;
+  };
   return Array.from({ length: count }, (_, row) => {
     const start = row * wide;
     if (!again)
       return {
-        ids: BigInt64Array.from({ length: k }, (_, i) => idAt(start + i)),
+        ids: idsAt(i => start + i),
         distances: scores.slice(start, start + k),
       };
     const { vectors, dimension } = again;
@@ -105,7 +123,7 @@ async function findRows(
       .sort((a, b) => exact[a]! - exact[b]! || a - b)
       .slice(0, k);
     return {
-      ids: BigInt64Array.from(order, i => idAt(start + i)),
+      ids: idsAt(i => start + order[i]!),
       distances: Float32Array.from(order, i => exact[i]!),
     };
   });
