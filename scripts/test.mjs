@@ -1,6 +1,6 @@
 // `npm test`: sets everything up, then runs every suite and ends with one line `N passed, N failed`. `npm test -- PATTERN` runs the files
 // whose path contains PATTERN.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ensureDebian, hash, once, ROOT, run, setup, step } from "./setup.mjs";
@@ -65,6 +65,12 @@ function hasSoftwareVulkan() {
   return existsSync(drivers) && readdirSync(drivers).some(name => name.startsWith("lvp_icd"));
 }
 
+/** Spark's own rule: JAVA_HOME, else the path. */
+const hasJava = () =>
+  spawnSync(process.env.JAVA_HOME ? join(process.env.JAVA_HOME, "bin", "java") : "java", ["-version"], {
+    stdio: "ignore",
+  }).status === 0;
+
 /** Runs a command with its output on the terminal; resolves with the exit code. */
 const show = (command, args, env = {}) =>
   new Promise(done =>
@@ -90,6 +96,7 @@ try {
     hasSoftwareVulkan(),
   );
   ensureDebian("The tests of Redis feature stores", ["redis-server"]);
+  ensureDebian("The tests of Spark", ["openjdk-21-jre-headless"], hasJava);
   const pattern = process.argv.slice(2);
   const report = join(ROOT, ".cache", "vitest.json");
   mkdirSync(join(ROOT, ".cache"), { recursive: true });

@@ -30,6 +30,8 @@ export interface Database extends Engine {
   readonly connection: DuckDBConnection;
   /** Takes bytes out of what tables that rows are joined with may use; says no when too little is left. */
   reserve(bytes: number): boolean;
+  /** Bytes it may use before it spills. */
+  readonly memory: number;
   /** Threads that one statement may use by now. */
   readonly threads: number;
   setThreads(threads: number): Promise<void>;
@@ -55,7 +57,14 @@ export async function openDatabase({ memoryLimit, threads }: DatabaseOptions = {
   const [[limit, cores]] = (
     await connection.runAndReadAll("SELECT current_setting('memory_limit'), current_setting('threads')::INTEGER")
   ).getRowsJson() as [[string, number]];
-  const shared: Shared = { instance, spill, threads: cores, forJoins: bytesOf(limit) / 4, tables: new Set() };
+  const shared: Shared = {
+    instance,
+    spill,
+    threads: cores,
+    memory: bytesOf(limit),
+    forJoins: bytesOf(limit) / 4,
+    tables: new Set(),
+  };
   return database(shared, await prepare(connection));
 }
 
@@ -63,6 +72,7 @@ export async function openDatabase({ memoryLimit, threads }: DatabaseOptions = {
 interface Shared {
   readonly instance: DuckDBInstance;
   readonly spill: string;
+  readonly memory: number;
   threads: number;
   /** Rows are joined with all tables at once, so together they must leave room for the work. */
   forJoins: number;
@@ -83,6 +93,7 @@ function database(shared: Shared, connection: DuckDBConnection): Database {
     sql: duckdbSql,
     packed: (sql, dtypes, doing, options) => readPacked(self, sql, dtypes, doing, options),
     tables: shared.tables,
+    memory: shared.memory,
     get threads() {
       return shared.threads;
     },

@@ -128,10 +128,18 @@ const report =
       totalRows: rows > 0 ? job.done + rows : undefined,
     });
 
-const PARQUET = "FORMAT parquet, COMPRESSION snappy";
+/** Each thread holds a row group while it fills it: of many columns in little memory they have to be shorter. */
+function parquet({ database, plan, keep }: Job): string {
+  const columns = plan.outputs.length + keep.length;
+  const room = database.memory / (database.threads * Math.max(1, columns) * 64);
+  const rows = Math.min(ROW_GROUP, Math.max(2048, Math.floor(room / 2048) * 2048));
+  return `FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE ${rows}`;
+}
+
+const ROW_GROUP = 122_880;
 
 async function writeParquet(job: Job, { sql, rows }: Statement, to: string): Promise<void> {
-  await job.database.run(`COPY (${sql}) TO ${text(to)} (${PARQUET})`, "transforming", report(job, rows));
+  await job.database.run(`COPY (${sql}) TO ${text(to)} (${parquet(job)})`, "transforming", report(job, rows));
   job.done += await countRows(job.database, text(to));
 }
 
@@ -168,7 +176,7 @@ async function writeFolder(
   const statement = await selectFrom(job, found, shuffle);
   if (partitionBy) {
     await database.run(
-      `COPY (${statement.sql}) TO ${text(folder)} (${PARQUET}, PARTITION_BY (${partitionBy.map(identifier).join(", ")}), WRITE_PARTITION_COLUMNS true, OVERWRITE_OR_IGNORE true)`,
+      `COPY (${statement.sql}) TO ${text(folder)} (${parquet(job)}, PARTITION_BY (${partitionBy.map(identifier).join(", ")}), WRITE_PARTITION_COLUMNS true, OVERWRITE_OR_IGNORE true)`,
       "transforming",
       report(job, statement.rows),
     );
@@ -186,7 +194,7 @@ async function writeFolder(
   const bounds = Array.from({ length: parts + 1 }, (_, i) => Math.floor((total * i) / parts));
   for (let i = 0; i < parts; i++)
     await database.run(
-      `COPY (SELECT * FROM merlon_split WHERE rowid >= ${bounds[i]} AND rowid < ${bounds[i + 1]}) TO ${text(join(folder, partName(i)))} (${PARQUET})`,
+      `COPY (SELECT * FROM merlon_split WHERE rowid >= ${bounds[i]} AND rowid < ${bounds[i + 1]}) TO ${text(join(folder, partName(i)))} (${parquet(job)})`,
       "writing",
     );
   job.done += total;
