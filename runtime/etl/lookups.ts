@@ -127,7 +127,7 @@ async function defineIds(database: Database, place: VocabularyPlace, size: strin
     const range = values && denseRange(column.dtype, values);
     if (values && range && database.reserve(range.span * 8))
       return { kind: "dense", table: await loadDense(database, name, values, range, [idColumn(values, layout)]) };
-    if (!database.reserve(cardinality * (column.dtype === "string" ? 80 : 40)))
+    if (!database.reserve(cardinality * (column.dtype === "string" ? 160 : 80)))
       return defineFunction(database, name, column.dtype, values ?? readOf(place).values, layout);
   }
   const source = await valuesIn(database, place);

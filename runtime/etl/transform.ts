@@ -139,8 +139,22 @@ function parquet({ database, plan, keep }: Job): string {
 const ROW_GROUP = 122_880;
 
 async function writeParquet(job: Job, { sql, rows }: Statement, to: string): Promise<void> {
-  await job.database.run(`COPY (${sql}) TO ${text(to)} (${parquet(job)})`, "transforming", report(job, rows));
+  await withRoom(job.database, () =>
+    job.database.run(`COPY (${sql}) TO ${text(to)} (${parquet(job)})`, "transforming", report(job, rows)),
+  );
   job.done += await countRows(job.database, text(to));
+}
+
+/** Threads work on a row group each, with all its columns: where memory is too small for several, one does the work. */
+async function withRoom(database: Database, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const reason = String(((error as Error).cause as Error | undefined)?.message ?? "");
+    if (!reason.startsWith("Out of Memory") || database.threads === 1) throw error;
+    await database.setThreads(1);
+    await work();
+  }
 }
 
 async function writeArrow(job: Job, { sql, rows }: Statement, to: string): Promise<void> {
