@@ -56,7 +56,8 @@ async function measure({ name, protocol, path, body, headers }, inFlight, server
   for (const server of servers) {
     // JSON prints numbers as it likes: an answer may be a little shorter than another.
     least.set(server, 0.9 * (await answerBytes(target(server))));
-    await run(server, 1);
+    // Warm from the first level on.
+    if (inFlight === LEVELS[0]) await run(server, 1);
   }
   for (let round = 0; round < ROUNDS; round++)
     for (const server of round % 2 ? servers.toReversed() : servers)
@@ -83,7 +84,7 @@ async function measure({ name, protocol, path, body, headers }, inFlight, server
 /** Start to ready, SIGTERM to exit, memory: the median of some runs. */
 async function lifetimes(start) {
   const runs = [];
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < (values.short ? 1 : 3); i++) {
     const server = await start();
     const rss = residentMegabytes(server.pid);
     runs.push({ name: server.name, ready: server.readyMs, rss, stop: await server.stop() });

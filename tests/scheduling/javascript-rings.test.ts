@@ -37,6 +37,12 @@ const files = {
       return [{ outputs: [{ ...X, name: "Y", shape: [ran.length], data: ran }] }];
     };`,
   "single/config.pbtxt": `name: "single" backend: "javascript" ${number} ${one}`,
+  "stubborn/config.pbtxt": `name: "stubborn" backend: "javascript" ${number} ${one}`,
+  "stubborn/1/model.mjs": `export const execute = ([request]) => {
+      const { X } = request.inputs;
+      while (X.data[0] === 1 && !request.isCancelled());
+      return [{ outputs: [{ ...X, name: "Y" }] }];
+    };`,
   "early/config.pbtxt": `name: "early" backend: "javascript" ${number} ${one}`,
   "early/1/model.mjs": `let first;
     export async function initialize({ infer }) {
@@ -175,6 +181,15 @@ test("a thread that dies takes only what it had begun with it", async () => {
   expect(await fatal).toContain("the model's thread has ended");
   // A fresh thread remembers nothing of the one before.
   expect(await Promise.all(after)).toEqual([[8], [8, 9]]);
+});
+
+test("a model that never gives its thread back sees that the client has gone", async () => {
+  const gone = new AbortController();
+  const endless = expect(ask("stubborn", [1], gone.signal)).rejects.toThrow();
+  await pause(50);
+  gone.abort();
+  await endless;
+  expect(await ask("stubborn", [2])).toEqual([2]);
 });
 
 test("a model may call another while it initialises", async () => {
