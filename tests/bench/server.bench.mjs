@@ -56,8 +56,8 @@ async function measure({ name, protocol, path, body, headers }, inFlight, server
   for (const server of servers) {
     // JSON prints numbers as it likes: an answer may be a little shorter than another.
     least.set(server, 0.9 * (await answerBytes(target(server))));
-    // Warm from the first level on.
-    if (inFlight === LEVELS[0]) await run(server, 1);
+    // A just-in-time compiler needs some thousand requests; warm from the first level on.
+    if (inFlight === LEVELS[0]) await run(server, 3);
   }
   for (let round = 0; round < ROUNDS; round++)
     for (const server of round % 2 ? servers.toReversed() : servers)
