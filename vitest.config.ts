@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 // Tests import the built package (`#runtime/…`), so that what is tested is what ships. Two cores: few workers, generous time.
 export default defineConfig({
   test: {
-    include: ["tests/**/*.test.ts"],
+    include: ["tests/**/*.test.ts", "examples/**/*.test.ts"],
     exclude: ["tests/bench/**", "node_modules/**"],
     globalSetup: ["tests/temporary-folder.ts"],
     pool: "forks",

@@ -48,6 +48,48 @@ async function serveOnce() {
   }
 }
 
+/** What a TypeScript project sees of the package, under each way of resolving modules, and what a browser's bundle has in it. */
+function checkTypes() {
+  const project = join(prefix, "project");
+  mkdirSync(project, { recursive: true });
+  writeFileSync(join(project, "package.json"), '{ "type": "module" }\n');
+  writeFileSync(
+    join(project, "main.ts"),
+    `import { connect } from "merlon/client";
+import { createTestServer } from "merlon/testing";
+type Models = { readonly m: { readonly inputs: { readonly x: { readonly datatype: "INT64"; readonly shape: readonly [-1] } }; readonly outputs: { readonly y: { readonly datatype: "FP32"; readonly shape: readonly [-1] } } } };
+const client = await connect<Models>("grpc://localhost:8001");
+export const y: Float32Array = (await client.infer("m", { x: [7n] })).y.data;
+// @ts-expect-error there is no such input
+await client.infer("m", { z: [7n] });
+export { createTestServer };
+`,
+  );
+  const tsc = join(ROOT, "node_modules", "typescript", "bin", "tsc");
+  const types = join(ROOT, "node_modules", "@types");
+  for (const [module, resolution] of [
+    ["node16", "node16"],
+    ["nodenext", "nodenext"],
+    ["esnext", "bundler"],
+  ])
+    run(process.execPath, [
+      ...[tsc, "--noEmit", "--strict", "--target", "es2022", "--lib", "es2023,dom", "--module", module],
+      ...["--moduleResolution", resolution, "--skipLibCheck", "--types", "node", "--typeRoots", types],
+      join(project, "main.ts"),
+    ]);
+  writeFileSync(
+    join(project, "imports.mjs"),
+    'import { connect } from "merlon/client";\nawait (await connect("grpc://localhost:1")).close();\n',
+  );
+  run(process.execPath, [join(project, "imports.mjs")]);
+}
+
+/** The published form as its linters see it. */
+function lintPackage(tarball) {
+  run("npx", ["--yes", "publint@0.3.25", tarball]);
+  run("npx", ["--yes", "@arethetypeswrong/cli@0.18", tarball, "--profile", "esm-only"]);
+}
+
 try {
   await step("Packing", () => {
     run("npm", ["run", "build"]);
@@ -68,6 +110,8 @@ try {
     // Triton's help ends with 1 too.
     expect("npx tritonserver --help", npx("tritonserver", "--help"), /^1 [\s\S]*Usage: tritonserver/);
   });
+  await step("Types under node16, nodenext and bundler resolution", checkTypes);
+  await step("publint, attw", () => lintPackage(tarball));
   await step("A server from the installed package", serveOnce);
 } finally {
   rmSync(folder, { recursive: true, force: true });

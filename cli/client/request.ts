@@ -30,7 +30,7 @@ const literal = (text: string): unknown => {
 const parse = (text: string): unknown =>
   JSON.parse(
     text.replace(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, token =>
-      /^-?\d{16,}$/.test(token) ? `"\u0000${token}"` : token,
+      /^-?\d{16,}$/.test(token) ? `"\\u0000${token}"` : token,
     ),
     (_, value) => (typeof value === "string" && value.startsWith("\u0000") ? BigInt(value.slice(1)) : value),
   );
@@ -156,7 +156,7 @@ async function readRows(file: string, { inputs }: ModelMetadata, limit: number):
     const exact = (cell: unknown, datatype: string): unknown =>
       Array.isArray(cell)
         ? cell.map(item => exact(item, datatype))
-        : typeof cell === "string" && /INT64$/.test(datatype)
+        : typeof cell === "string" && datatype.includes("INT")
           ? BigInt(cell)
           : cell;
     return rows.map(row => Object.fromEntries(wanted.map((name, c) => [name, exact(row[c], columns.get(name)!)])));

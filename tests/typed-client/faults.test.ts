@@ -50,7 +50,7 @@ const OK = { ":status": 200, "content-type": "application/grpc" };
 const raw = { datatype: "FP32" as const, shape: [1], raw: new Uint8Array(4) };
 const fault = async (url: string, options = {}): Promise<ClientError> => {
   await using client = await connect(url, options);
-  return client.infer("m", { INPUT0: raw }).then(
+  return await client.infer("m", { INPUT0: raw }).then(
     () => expect.fail("it answered"),
     (error: ClientError) => error,
   );

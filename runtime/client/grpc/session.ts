@@ -54,6 +54,7 @@ export function openConnection(options: SessionOptions): Connection {
   let session: ClientHttp2Session | undefined;
   let lost: Error | undefined;
   let underWay = 0;
+  let isClosed = false;
 
   const open = (): ClientHttp2Session => {
     lost = undefined;
@@ -88,6 +89,7 @@ export function openConnection(options: SessionOptions): Connection {
 
   return {
     take() {
+      isClosed = false;
       if (!session || session.destroyed || session.closed) session = open();
       return session;
     },
@@ -98,6 +100,8 @@ export function openConnection(options: SessionOptions): Connection {
       if (--underWay === 0 && session && !session.destroyed) session.unref();
     },
     reason(place, seen) {
+      if (isClosed)
+        return new UnavailableError("UNAVAILABLE", "the client was closed while the call was under way", place);
       // A stream that waited for the connection tells of its own end, and has the connection's as the cause.
       const cause = lost ?? (seen?.cause instanceof Error ? seen.cause : seen);
       return new UnavailableError("UNAVAILABLE", explain(cause, authority, secure), {
@@ -107,11 +111,17 @@ export function openConnection(options: SessionOptions): Connection {
       });
     },
     async close() {
+      isClosed = true;
       const last = session;
       session = undefined;
       if (!last || last.destroyed) return;
       await new Promise<void>(done => {
-        last.once("close", () => done());
+        // Deno never says that a session has closed.
+        const enough = setTimeout(done, 500);
+        last.once("close", () => {
+          clearTimeout(enough);
+          done();
+        });
         last.destroy();
       });
     },

@@ -1,0 +1,23 @@
+/**
+ * The Python service of `examples/`, tested as its reader would, with this project's own server.
+ */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { python } from "../clients/python.js";
+
+const root = new URL("../..", import.meta.url).pathname;
+
+test("passes its own tests against merlon serve", () => {
+  const { status, stderr } = spawnSync(python(), ["-m", "unittest"], {
+    cwd: join(root, "examples", "python-service"),
+    encoding: "utf8",
+    env: {
+      ...process.env,
+      PYTHONDONTWRITEBYTECODE: "1",
+      MERLON_COMMAND: `${process.execPath} ${join(root, "dist/cli/main.js")}`,
+      MERLON_REPOSITORY: join(root, "model-repo"),
+    },
+  });
+  expect([status, stderr]).toEqual([0, expect.stringMatching(/Ran 2 tests/)]);
+}, 60_000);
