@@ -34,6 +34,13 @@ def leave_world() -> None:
         dist.destroy_process_group()
 
 
+def share_weights(model: nn.Module, world: World) -> None:
+    """All start from what the first process drew."""
+    if world.size > 1:
+        for parameter in model.parameters():
+            dist.broadcast(parameter.data, 0)
+
+
 def average_gradients(parameters: Iterable[nn.Parameter], share: float, world: World) -> None:
     """Gradients become those of the whole batch. `share`: what part of it this process had."""
     if world.size == 1:

@@ -33,7 +33,7 @@ def train_forest(recipe: "Recipe", schema: Schema, train: Dataset, valid: Datase
     held_x, held_y = matrix(outside, schema), outside[target.name].numpy()
     fit = _fit_xgboost if recipe.architecture == "xgboost" else _fit_lightgbm
     model, history = fit(recipe, schema, (x, y), (held_x, held_y), folder / FILES[recipe.architecture])
-    metrics = _metrics(target, _predict(model, held_x), held_y)
+    metrics = _metrics(target, predict(model, held_x), held_y)
     return {"best": metrics, "monitor": next(iter(metrics)), "trees": len(history), "rows": train.rows}
 
 
@@ -110,7 +110,7 @@ def load_forest(folder: Path, name: str, schema: Schema) -> Any:
     return booster
 
 
-def _predict(model: Any, x: np.ndarray) -> np.ndarray:
+def predict(model: Any, x: np.ndarray) -> np.ndarray:
     """Probabilities, or values, `[rows]`."""
     if type(model).__module__.startswith("xgboost"):
         return np.asarray(model.inplace_predict(x, validate_features=False))
@@ -120,7 +120,7 @@ def _predict(model: Any, x: np.ndarray) -> np.ndarray:
 def measure_forest(recipe: "Recipe", schema: Schema, model: Any, held_out: Dataset) -> dict[str, float]:
     table = held_out.read_all()
     target = schema.targets[0]
-    return _metrics(target, _predict(model, matrix(table, schema)), table[target.name].numpy())
+    return _metrics(target, predict(model, matrix(table, schema)), table[target.name].numpy())
 
 
 def _metrics(target: Column, answers: np.ndarray, labels: np.ndarray) -> dict[str, float]:

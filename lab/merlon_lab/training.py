@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from .distributed import World, average_gradients, total
+from .distributed import World, average_gradients, share_weights, total
 from .errors import LabError
 from .loader import Dataset, Loader
 from .table import rows_of
@@ -49,6 +49,7 @@ class Trained:
 def fit(task: Task, train: Dataset, valid: Dataset, options: TrainingOptions, world: World, on_epoch: Callable[[Epoch], None] = lambda _: None) -> Trained:
     """Trains in place; the model ends with the weights of its best epoch. Raises LabError, saying where, when a loss is no number."""
     torch.manual_seed(options.seed + world.rank)
+    share_weights(task.model, world)
     loader = Loader(train, options.batch, seed=options.seed, rank=world.rank, world=world.size)
     optimisers = make_optimisers(task.model, options)
     schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(o, options.epochs) for o in optimisers] if options.schedule == "cosine" else []

@@ -31,7 +31,9 @@ def metrics(run: Path) -> dict[str, float]:
 def test_two_processes_learn_what_one_learns(pairs: Path, tmp_path: Path) -> None:
     main(command(pairs, tmp_path / "one"))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "merlon_lab"]
-    ended = subprocess.run([*torchrun, *command(pairs, tmp_path / "two")], capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
+    ended = subprocess.run(
+        [*torchrun, *command(pairs, tmp_path / "two")], capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False
+    )
     assert ended.returncode == 0, ended.stderr
     one, two = metrics(tmp_path / "one"), metrics(tmp_path / "two")
     assert two == pytest.approx(one, abs=2e-4)

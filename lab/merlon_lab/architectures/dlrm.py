@@ -18,7 +18,7 @@ class DLRM(nn.Module):
         super().__init__()
         self.features = Features(schema.features, options.dim, options.shared)
         numbers = len(self.features.numbers)
-        self.bottom = mlp([numbers, options.hidden[0], options.dim], options.dropout) if numbers else None
+        self.bottom = mlp([numbers, options.hidden[0], options.dim]) if numbers else None
         vectors = self.features.fields + (1 if numbers else 0)
         self.products = PairwiseProducts(vectors)
         pairs = vectors * (vectors - 1) // 2

@@ -58,10 +58,18 @@ class Embeddings(nn.Module):
             ids = torch.stack([inputs[name] for name in self.plain], dim=1)
             vectors.append(self.look_up(ids + self.starts))
         for name in self.lists:
-            ids, mask = pad(inputs, name, MAX_LIST)
+            ids, mask = pad(inputs, name, _longest(inputs, name))
             weights = mask.float() / mask.sum(1, keepdim=True).clamp(min=1)
             vectors.append((self.look_up(ids + self.start_of[name]) * weights.unsqueeze(2)).sum(1, keepdim=True))
         return torch.cat(vectors, dim=1) if len(vectors) > 1 else vectors[0]
+
+
+def _longest(inputs: Table, name: str) -> int:
+    """While training, a batch is as wide as its longest list; an exported graph has one width for all."""
+    if torch.compiler.is_exporting():
+        return MAX_LIST
+    offsets = inputs[f"{name}__offsets"]
+    return max(1, min(MAX_LIST, int((offsets[1:] - offsets[:-1]).max())))
 
 
 class Features(nn.Module):

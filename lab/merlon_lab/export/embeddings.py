@@ -1,5 +1,6 @@
 """Item vectors -> Parquet, as `merlon index build` reads it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from ..errors import LabError
 from ..loader import open_dataset
 from ..run import Run
 from ..schema import Column
-from ..table import rows_of, slice_rows, take
+from ..table import Table, rows_of, slice_rows, take
 
 CHUNK = 8192
 
@@ -26,7 +27,7 @@ def write_embeddings(run: Run, path: Path, items: Path | None, key: str | None) 
     if items is None:
         table, keys, name = run.catalogue, run.catalogue[item.name], item.name
     else:
-        table = open_dataset(items, columns, "items").read_all()
+        table = _read_items(run, items, columns)
         name = key or item.name
         raw = pq.ParquetFile(items) if items.is_file() else pq.ParquetDataset(items)
         names = (raw.schema_arrow if isinstance(raw, pq.ParquetFile) else raw.schema).names
@@ -45,3 +46,14 @@ def write_embeddings(run: Run, path: Path, items: Path | None, key: str | None) 
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table({name: pa.array(keys.numpy()), "item_embedding": listed}), path)
     return len(vectors)
+
+
+def _read_items(run: Run, items: Path, columns: tuple[Column, ...]) -> Table:
+    """Of a session model the table went through a workflow of lists: each item is a session of one."""
+    if run.kind != "session":
+        return open_dataset(items, columns, "items").read_all()
+    name = columns[0].name
+    table = open_dataset(items, (replace(columns[0], is_list=True),), "items").read_all()
+    if not bool((table[f"{name}__offsets"].diff() == 1).all()):
+        raise LabError(f"{items}: each row's `{name}` should be a list of one item, what a session of that item alone is transformed to.")
+    return {name: table[f"{name}__values"]}
