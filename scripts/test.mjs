@@ -3,6 +3,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { ensureLab } from "./lab/ensure-lab.mjs";
 import { ensureDebian, hash, once, ROOT, run, setup, step } from "./setup.mjs";
 
 const VENV = join(ROOT, ".cache", "test-venv");
@@ -35,22 +36,6 @@ async function ensurePython() {
     ]);
     await once("test-venv", key, () => {});
   });
-}
-
-/** The lab is installed as anyone would install it, into an environment of its own. */
-async function ensureLab() {
-  const python = join(ROOT, ".cache", "lab-venv", "bin", "python");
-  const key = hash(readFileSync(join(ROOT, "lab", "pyproject.toml"), "utf8"));
-  const stamped = join(ROOT, ".cache", "setup", "lab-venv");
-  if (existsSync(python) && existsSync(stamped) && readFileSync(stamped, "utf8") === key) return python;
-  await step("Installing the lab with PyTorch (two or three minutes)", async () => {
-    const folder = join(ROOT, ".cache", "lab-venv");
-    rmSync(folder, { recursive: true, force: true });
-    run("python3", ["-m", "venv", folder]);
-    run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", "lab[all,test]"]);
-    await once("lab-venv", key, () => {});
-  });
-  return python;
 }
 
 /** The page of `merlon explain` is tested in a real browser. */

@@ -1,5 +1,5 @@
 /** Who rated which film: ids and features of both sides, as the lab's models read them. Fitted on `ratings-train.parquet`. */
-import { categorify, source, tagAsItemFeatures, tagAsItemId, tagAsUserFeatures, tagAsUserId, workflow } from "merlon";
+import { categorify, source, subgraph, tagAsItemFeatures, tagAsItemId, tagAsUserFeatures, tagAsUserId, workflow } from "merlon";
 
 const ratings = source({
   user_id: "int64",
@@ -16,4 +16,4 @@ const person = ["age", "gender", "occupation"] >> categorify() >> tagAsUserFeatu
 const item = ["item_id"] >> categorify() >> tagAsItemId();
 const film = ["release_year", "genres"] >> categorify() >> tagAsItemFeatures();
 
-export default workflow("ratings", user + person + item + film);
+export default workflow("ratings", subgraph("viewer", user + person) + subgraph("film", item + film));

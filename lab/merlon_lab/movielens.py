@@ -93,7 +93,11 @@ def write_tables(out: Path, seed: int = 2020, window: int = 20) -> dict[str, int
     rows = joined(ratings, people, films)
     tables = {f"ratings-{name}": rows.take(part) for name, part in zip(("train", "valid", "test"), split_random(len(rows), seed))}
     tables |= {f"sessions-{name}": table for name, table in sessions(ratings, window).items()}
-    tables |= {"films": films.append_column("item_key", films["item_id"]), "people": people.append_column("user_key", people["user_id"])}
+    # A workflow of pairs takes pairs: each film beside one and the same viewer, each viewer beside one film.
+    every_film = pa.table(
+        {"user_id": pa.array([1] * len(films)), "item_id": films["item_id"], "rating": pa.array([0.0] * len(films)), "timestamp": pa.array([0] * len(films))}
+    )
+    tables |= {"films": joined(every_film, people, films), "titles": films, "people": people}
     out.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         pq.write_table(table, out / f"{name}.parquet", compression="zstd")

@@ -24,7 +24,7 @@ class Embeddings(nn.Module):
 
     starts: Tensor
 
-    def __init__(self, columns: Sequence[Column], dim: int, shared: Sequence[Sequence[str]] = (), *, std: float = 0.05):
+    def __init__(self, columns: Sequence[Column], dim: int, shared: Sequence[Sequence[str]] = (), *, std: float = 0.02):
         super().__init__()
         self.columns = tuple(columns)
         starts: dict[str, int] = {}

@@ -67,9 +67,8 @@ def export_onnx(served: Served, example: Table, path: Path) -> Exported:
 
 
 def _to_onnx(served: Served, names: list[str], example: Table) -> onnx.ModelProto:
-    batch = torch.export.Dim("batch", min=1)
-    lengths = {name: torch.export.Dim(re.sub(r"\W", "_", name), min=1) for name in names if name.endswith("__values")}
-    shapes = tuple({0: lengths[n]} if n in lengths else ({0: batch + 1} if n.endswith("__offsets") else {0: batch}) for n in names)
+    # Offsets are one longer than the batch: the exporter finds that out by itself, where dimensions have no names.
+    shapes = tuple({0: torch.export.Dim.DYNAMIC} for _ in names)
     # The exporter tells of optional packages and of its own deprecations; neither is news to who trains a model.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:

@@ -51,8 +51,8 @@ def matches() -> list[Match]:
     crosses = {**deep, "mixed": False, "structure": "parallel", "cross_layer_num": 3, "reg_weight": 0.0}
     return [
         Match("mf", "BPR", "ids", ("dim=64",), {"embedding_size": 64}, 5e-3, 2048, 40, {}),
-        Match("deepfm", "DeepFM", "ctr", ours_deep, deep, 1e-3, 1024, 12, {}),
-        Match("dcn_v2", "DCNV2", "ctr", ours_deep, crosses, 1e-3, 1024, 12, {}),
+        Match("deepfm", "DeepFM", "ctr", ours_deep, deep, 3e-3, 1024, 12, {}),
+        Match("dcn_v2", "DCNV2", "ctr", ours_deep, crosses, 3e-3, 1024, 12, {}),
         Match(
             "ncf", "NeuMF", "ids", ("dim=64", "hidden=128,64", "dropout=0.1"),
             {"mf_embedding_size": 64, "mlp_embedding_size": 64, "mlp_hidden_size": [128, 64], "dropout_prob": 0.1}, 1e-3, 1024, 20, {"count": 1},

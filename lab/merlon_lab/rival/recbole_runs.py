@@ -52,7 +52,7 @@ def write_atomic(tables: Path, folder: Path) -> None:
     home.mkdir(parents=True, exist_ok=True)
     for part in ("train", "valid", "test"):
         table = pq.read_table(tables / f"ratings-{part}.parquet", columns=["user_key", "item_key", "liked"])
-        _write(table.rename_columns(["user_id:token", "item_id:token", "label:float"]), home / f"ml.{part}.inter")
+        write_file(table.rename_columns(["user_id:token", "item_id:token", "label:float"]), home / f"ml.{part}.inter")
     for side in ("user", "item"):
         (home / f"ml.{side}").write_bytes((data_folder() / f"ml-100k.{side}").read_bytes())
     ratings, _, _ = read_tables(data_folder())
@@ -61,10 +61,10 @@ def write_atomic(tables: Path, folder: Path) -> None:
         place[rows] = np.arange(len(rows))
     (folder / "order").mkdir(exist_ok=True)
     ordered = pa.table({"user_id:token": ratings["user_id"], "item_id:token": ratings["item_id"], "timestamp:float": place})
-    _write(ordered, folder / "order" / "order.inter")
+    write_file(ordered, folder / "order" / "order.inter")
 
 
-def _write(table: pa.Table, path: Path) -> None:
+def write_file(table: pa.Table, path: Path) -> None:
     # Arrow quotes a header's names, which RecBole takes for part of them.
     with path.open("wb") as file:
         file.write(("\t".join(table.column_names) + "\n").encode())
