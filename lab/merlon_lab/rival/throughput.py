@@ -111,7 +111,7 @@ def theirs(data: pa.Table, sizes: list[int], folder: Path) -> dict[str, Callable
         train = data_preparation(config, create_dataset(config))[0]
         model = get_model(config["model"])(config, train.dataset)
         trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
-        made[ours_name] = lambda trainer=trainer, train=train: trainer._train_epoch(train, 0, show_progress=False)  # type: ignore[misc, assignment]
+        made[ours_name] = lambda trainer=trainer, train=train: trainer._train_epoch(train, 0, show_progress=False)  # type: ignore[misc]
         made["loader"] = lambda train=train: [None for _ in train] and None  # type: ignore[misc, assignment]
     return made
 
