@@ -82,7 +82,7 @@ test("--off leaves a pass out of a build, and an unknown pass is refused with th
   const wrong = merlon("build", sample, "--off", "mergeLookup");
   expect(wrong.status).toBe(1);
   expect(wrong.stderr).toContain(
-    "There is no pass mergeLookup; there are forwardMetadata, shareEqualSteps, pruneColumns, mergeLookups.",
+    "There is no pass mergeLookup; there are forwardMetadata, shareEqualSteps, pruneColumns, mergeLookups, fuseElementwise.",
   );
 });
 

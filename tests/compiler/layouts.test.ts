@@ -10,9 +10,9 @@ import { canBatch } from "#compiler/5-emit/configs.js";
 import { build, compile, LAYOUTS, printDiagnostics } from "#compiler/index.js";
 import { serve } from "#runtime/index.js";
 import type { Tensor } from "#runtime/tensor.js";
-import type { DType } from "#triton-protos/datatype.js";
 import { parseModelConfig } from "#triton-protos/model-config.js";
 import type { Plan } from "#triton-protos/plan.js";
+import { requestOf } from "../plan/sample-request.js";
 import { tensor } from "../plan/served-plan.js";
 import { type Answer, askBinary } from "./ask-binary.js";
 import { instruction, randomProgram } from "./random-program.js";
@@ -149,34 +149,6 @@ export default ensemble("names", ${answer});
 describe("samples", () => {
   const SAMPLES = join(import.meta.dirname, "..", "samples");
   const names = readdirSync(SAMPLES).filter(name => name.startsWith("ensemble-") && !name.endsWith("-method"));
-
-  /** Rows of small numbers and of texts that some vocabulary has. */
-  function requestOf({ inputs }: Plan, batched: boolean, rows: number): Tensor[] {
-    const value = (dtype: DType, i: number) =>
-      dtype === "string"
-        ? ["Ghent", "Turin", "?"][i % 3]!
-        : /int64/.test(dtype)
-          ? BigInt(1 + (i % 2))
-          : /bool/.test(dtype)
-            ? i % 2
-            : 1 + i / 2;
-    const values = (dtype: DType, n: number) => Array.from({ length: n }, (_, i) => value(dtype, i));
-    return inputs.flatMap(({ name, dtype, list }) => {
-      if (list && list.min !== list.max)
-        return [
-          tensor(`${name}__values`, dtype, [rows * 2], values(dtype, rows * 2)),
-          tensor(
-            `${name}__offsets`,
-            "int32",
-            [rows + 1],
-            Array.from({ length: rows + 1 }, (_, i) => 2 * i),
-          ),
-        ];
-      const width = list?.min ?? (batched ? 1 : undefined);
-      const shape = width === undefined ? [rows] : [rows, width];
-      return [tensor(name, dtype, shape, values(dtype, rows * (width ?? 1)))];
-    });
-  }
 
   test("each answers the same in both layouts, or is refused with a reason", async () => {
     const built: { name: string; plan: Plan }[] = [];

@@ -14,7 +14,7 @@ import { graphBuilder } from "#compiler/onnx/graph-builder.js";
 import { TRITON_RELEASES } from "#compiler/onnx/triton-releases.js";
 import { type DType, datatype } from "#triton-protos/datatype.js";
 import type { Plan } from "#triton-protos/plan.js";
-import { type ColumnSchema, isRagged } from "#triton-protos/schema.js";
+import { isRagged } from "#triton-protos/schema.js";
 import type { Cell, Cells, Value } from "./table-values.js";
 
 export interface LoweredWorkflow {

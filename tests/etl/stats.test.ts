@@ -120,8 +120,8 @@ describe("the command", () => {
         await page.goto(pathToFileURL(join(folder, "page.html")).href);
         expect(await page.locator("article").count()).toBe(4);
         expect(await page.locator("#price svg rect.a").count()).toBe(20);
-        expect(await page.locator("#price .drift-another").innerText()).toContain("drift: another population");
-        expect(await page.locator("#brand td").first().innerText()).toBe("x");
+        expect(await page.locator("#price .drift-another").textContent()).toContain("drift: another population");
+        expect(await page.locator("#brand td").first().textContent()).toBe("x");
         const box = (await page.locator("#price svg").boundingBox())!;
         expect(Math.min(box.width, box.height)).toBeGreaterThan(50);
         expect((await page.screenshot()).length).toBeGreaterThan(10_000);

@@ -4,11 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import { idHashes } from "#runtime/kernels/id-hashes.js";
 import { preparePlan } from "#runtime/plan/execute.js";
 import { type Column, rootRows } from "#runtime/plan/table.js";
-import { addToBloom, emptyBloom } from "#triton-protos/artefacts/bloom.js";
 import { grouped, lists, scalars, vectors } from "../kernels/step.js";
+import { bloomText } from "./bloom-text.js";
 import { type Choice, choice, ortModels, randomEnsemble } from "./random-ensemble.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-batches-"));
@@ -35,14 +34,6 @@ const user: fc.Arbitrary<User> = fc.record({
   licensed: ids(30),
   seen: ids(10),
 });
-
-function bloom(seen: readonly number[]): string {
-  if (seen.length === 0) return "";
-  const { bytes, filter } = emptyBloom(seen.length, 1e-4);
-  const { a, b } = idHashes(BigInt64Array.from(seen, BigInt));
-  for (let i = 0; i < a.length; i++) addToBloom(filter, a[i]!, b[i]!);
-  return Buffer.from(bytes).toString("base64");
-}
 
 function requestColumns(users: readonly User[]): ReadonlyMap<string, Column> {
   const rows = rootRows(users.length);
@@ -109,7 +100,7 @@ function requestColumns(users: readonly User[]): ReadonlyMap<string, Column> {
       "seen",
       scalars(
         "string",
-        of(u => bloom(u.seen)),
+        of(u => bloomText(u.seen)),
         rows,
       ),
     ],

@@ -28,14 +28,21 @@ class Workflow:
     def __call__(self, request: Columns) -> dict[str, np.ndarray]:
         made = {("request", column["name"]): list(request[column["name"]]) for column in self.plan["inputs"]}
         for step in self.plan["steps"]:
-            inputs = {ref["name"]: made[ref["step"], ref["column"]] for ref in step["inputs"]["input"]}
-            for name, values in inputs.items():
-                made[step["id"], name] = getattr(self, "_" + step["op"])(step, name, values)
+            for part in step.get("parts", [step]):
+                self._run(part, made)
+            if "parts" in step:  # steps fused into one, which is known by its answers
+                for name, ref in step["params"]["outputs"].items():
+                    made[step["id"], name] = made[ref["step"], ref["column"]]
         outputs = {}
         for output in self.plan["outputs"]:
             ref, schema = output["ref"], output["schema"]
             outputs[schema["name"]] = np.array(made[ref["step"], ref["column"]], dtype=schema["dtype"])
         return outputs
+
+    def _run(self, step, made):
+        for ref in step["inputs"]["input"]:
+            values = made[ref["step"], ref["column"]]
+            made[step["id"], ref["name"]] = getattr(self, "_" + step["op"])(step, ref["name"], values)
 
     def _fillMissing(self, step, name, values):
         fill = step["params"]["fillValue"]

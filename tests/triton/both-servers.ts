@@ -7,10 +7,9 @@ import { build, compile, printDiagnostics } from "#compiler/index.js";
 import { serve } from "#runtime/index.js";
 import { freezeFeatures } from "#runtime/stores/feast/freeze-features.js";
 import type { Tensor } from "#runtime/tensor.js";
-import { type DType, wireDatatype } from "#triton-protos/datatype.js";
+import { wireDatatype } from "#triton-protos/datatype.js";
 import type { Plan } from "#triton-protos/plan.js";
 import { askBinary } from "../compiler/ask-binary.js";
-import { tensor } from "../plan/served-plan.js";
 
 export const FORMS = ["executor", "steps", "fused"] as const;
 export type Form = (typeof FORMS)[number];
@@ -115,28 +114,4 @@ export function expectAlike(actual: Plain, wanted: Plain, what: unknown): void {
         if (!near) expect([what, name, i, x]).toEqual([what, name, i, y]);
       });
   }
-}
-
-/** Rows of small numbers and of texts that some vocabulary has. */
-export function requestOf({ inputs }: Plan, batched: boolean, rows: number): Tensor[] {
-  const value = (dtype: DType, i: number) => {
-    if (dtype === "string") return ["Ghent", "Turin", "?"][i % 3]!;
-    if (/int64/.test(dtype)) return BigInt(1 + (i % 2));
-    return dtype === "bool" ? i % 2 : 1 + i / 2;
-  };
-  const values = (dtype: DType, n: number) => Array.from({ length: n }, (_, i) => value(dtype, i));
-  return inputs.flatMap(({ name, dtype, list }) => {
-    if (list && list.min !== list.max)
-      return [
-        tensor(`${name}__values`, dtype, [rows * 2], values(dtype, rows * 2)),
-        tensor(
-          `${name}__offsets`,
-          "int32",
-          [rows + 1],
-          Array.from({ length: rows + 1 }, (_, i) => 2 * i),
-        ),
-      ];
-    const width = list?.min ?? (batched ? 1 : undefined);
-    return [tensor(name, dtype, width === undefined ? [rows] : [rows, width], values(dtype, rows * (width ?? 1)))];
-  });
 }

@@ -1,0 +1,11 @@
+/** Ids a user has seen → the Bloom filter of them as a text column holds it; no ids, no filter. */
+import { idHashes } from "#runtime/kernels/id-hashes.js";
+import { addToBloom, emptyBloom } from "#triton-protos/artefacts/bloom.js";
+
+export function bloomText(seen: readonly number[]): string {
+  if (seen.length === 0) return "";
+  const { bytes, filter } = emptyBloom(seen.length, 1e-4);
+  const { a, b } = idHashes(BigInt64Array.from(seen, BigInt));
+  for (let i = 0; i < a.length; i++) addToBloom(filter, a[i]!, b[i]!);
+  return Buffer.from(bytes).toString("base64");
+}
