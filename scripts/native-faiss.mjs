@@ -1,15 +1,19 @@
 /**
  * Makes `faiss-node` loadable: its own prebuilt binary where that can be had, else its one C++ file compiled against Debian's FAISS.
+ * Beside it our own binding for searches (runtime/faiss/native), where a compiler and FAISS are there.
  * `ensureFaiss(log)` → what had to be done; a second call finds the binary and does nothing. Uses Node's own modules only.
  * `MERLON_FAISS=compile` skips the prebuilt binary.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const require = createRequire(import.meta.url);
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const NATIVE = join(ROOT, "runtime", "faiss", "native");
 const INSTALL = "apt-get install -y g++ libfaiss-dev libopenblas-dev";
 
 /**
@@ -18,6 +22,12 @@ const INSTALL = "apt-get install -y g++ libfaiss-dev libopenblas-dev";
  * @throws {Error} that says what to install
  */
 export function ensureFaiss(log = console.log) {
+  const done = ensureFaissNode(log);
+  const searched = ensureSearch(log);
+  return done === "present" && searched ? "compiled" : done;
+}
+
+function ensureFaissNode(log) {
   const folder = packageFolder("faiss-node");
   if (!folder) throw new Error("The npm package `faiss-node` is not installed. Run `npm install` first.");
   const first = loads(folder);
@@ -34,12 +44,16 @@ export function ensureFaiss(log = console.log) {
 /** Tried in a process of its own: a binary that aborts, or that was loaded before it was replaced, must not stay in this one. */
 function loads(folder) {
   const probe = `const { Index } = require(${JSON.stringify(folder)}); const i = Index.fromFactory(2, "Flat", 0); i.add([1, 2]); if (i.search([1, 1], 1).labels[0] !== 0) throw new Error("wrong answer");`;
-  const run = spawnSync(process.execPath, ["-e", probe], { encoding: "utf8", timeout: 30_000 });
-  const reason = (run.stderr || "")
+  return run(probe);
+}
+
+function run(script) {
+  const { status, signal, stderr } = spawnSync(process.execPath, ["-e", script], { encoding: "utf8", timeout: 30_000 });
+  const reason = (stderr || "")
     .split("\n")
     .find(line => /Error|cannot|undefined symbol/.test(line))
     ?.trim();
-  return { ok: run.status === 0, reason: reason ?? `exit ${run.status ?? run.signal}` };
+  return { ok: status === 0, reason: reason ?? `exit ${status ?? signal}` };
 }
 
 /** The binary that the package's authors publish; not on npm itself, so it may be out of reach. */
@@ -68,24 +82,84 @@ function prebuilt(folder, log) {
 }
 
 function compile(folder, log) {
-  const missing = () =>
-    [!has("g++") && "g++", !header("faiss/Index.h") && "libfaiss-dev", !blas() && "libopenblas-dev"].filter(Boolean);
   if (missing().length > 0) install(missing(), log);
   if (missing().length > 0)
     throw new Error(
       `faiss-node can not be compiled: ${missing().join(", ")} missing. As root, run \`${INSTALL}\`, then try again.`,
     );
+  log("faiss-node: compiling src/faiss.cc with g++ (a few seconds) …");
+  const error = build(
+    join(folder, "src", "faiss.cc"),
+    join(folder, "build", "Release", "faiss-node.node"),
+    "faiss_node",
+    [],
+  );
+  if (error) throw new Error(`g++ could not compile faiss-node: ${error}\nRun \`${INSTALL}\`, then try again.`);
+}
+
+/** What `runtime/faiss/native/search.cc` is compiled with besides: nothing of it, or of the FAISS in it, is shared with faiss-node's. */
+const OWN_FLAGS = [
+  "-fvisibility=hidden",
+  "-fno-gnu-unique",
+  "-fopenmp",
+  // A thread of Node that is ended while a search is under way takes no answer: no reason to end the process.
+  "-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
+  "-Wl,--exclude-libs,ALL",
+  `-Wl,--version-script=${join(NATIVE, "exports.map")}`,
+];
+
+/**
+ * The binding that searches without faiss-node's thread. Never a reason to stop: without it searches are slower and answers the same.
+ * @returns {boolean} whether it was compiled now
+ */
+function ensureSearch(log) {
+  const target = join(ROOT, "build", "Release", "merlon-faiss.node");
+  try {
+    return compileSearch(target, log);
+  } catch (error) {
+    log(`FAISS search: ${error.message}`);
+    log("FAISS search: searches go through a thread, which is slower; answers are the same.");
+    return false;
+  }
+}
+
+function compileSearch(target, log) {
+  const source = join(NATIVE, "search.cc");
+  const stamp = `${target}.stamp`;
+  const key = createHash("sha256")
+    .update([readFileSync(source, "utf8"), ...OWN_FLAGS.slice(0, -1), process.arch].join("\0"))
+    .digest("hex");
+  if (existsSync(target) && existsSync(stamp) && readFileSync(stamp, "utf8") === key) return false;
+  // One of an older source must not be loaded.
+  rmSync(target, { force: true });
+  const lacks = missing();
+  if (lacks.length > 0) throw new Error(`${lacks.join(", ")} missing; as root, run \`${INSTALL}\`, then this again.`);
+  log("FAISS search: compiling search.cc with g++ (a few seconds) …");
+  const error = build(source, target, "merlon_faiss", OWN_FLAGS);
+  if (error) throw new Error(`g++ could not compile it: ${error}`);
+  const probe = run(`require(${JSON.stringify(target)}).searchSync.name`);
+  if (!probe.ok) {
+    rmSync(target, { force: true });
+    throw new Error(`the compiled binding does not load: ${probe.reason}`);
+  }
+  writeFileSync(stamp, key);
+  return true;
+}
+
+const missing = () =>
+  [!has("g++") && "g++", !header("faiss/Index.h") && "libfaiss-dev", !blas() && "libopenblas-dev"].filter(Boolean);
+
+/** Compiles one C++ file against FAISS. @returns {string | undefined} the compiler's first lines where it fails */
+function build(source, target, name, flags) {
   const headers = ["node-addon-api", "node-api-headers/include"].map(path => {
     const [name = "", ...rest] = path.split("/");
     const root = packageFolder(name);
     if (!root) throw new Error(`The npm package \`${name}\` is not installed. Run \`npm install\` first.`);
     return join(root, ...rest);
   });
-  const target = join(folder, "build", "Release", "faiss-node.node");
   const partial = `${target}.${process.pid}`;
   mkdirSync(dirname(target), { recursive: true });
-  log("faiss-node: compiling src/faiss.cc with g++ (a few seconds) …");
-  const flags = [
+  const args = [
     "-O3",
     "-shared",
     "-fPIC",
@@ -94,25 +168,18 @@ function compile(folder, log) {
     "-DNAPI_CPP_EXCEPTIONS",
     // A FAISS exception becomes a JavaScript one; without it the process would end.
     "-DNODE_ADDON_API_CPP_EXCEPTIONS_ALL",
-    "-DNODE_GYP_MODULE_NAME=faiss_node",
-  ];
-  const libraries = ["-lfaiss", "-lopenblas", "-lgomp"];
-  const args = [
+    `-DNODE_GYP_MODULE_NAME=${name}`,
     ...flags,
     ...headers.map(path => `-I${path}`),
-    join(folder, "src", "faiss.cc"),
+    source,
     "-o",
     partial,
-    ...libraries,
+    ...["-lfaiss", "-lopenblas", "-lgomp"],
   ];
-  const run = spawnSync("g++", args, { encoding: "utf8" });
-  if (run.status !== 0) {
-    rmSync(partial, { force: true });
-    throw new Error(
-      `g++ could not compile faiss-node: ${(run.stderr || "").trim().split("\n").slice(0, 5).join("\n")}\nRun \`${INSTALL}\`, then try again.`,
-    );
-  }
-  renameSync(partial, target);
+  const { status, stderr } = spawnSync("g++", args, { encoding: "utf8" });
+  if (status === 0) renameSync(partial, target);
+  else rmSync(partial, { force: true });
+  return status === 0 ? undefined : (stderr || "g++ did not run").trim().split("\n").slice(0, 5).join("\n");
 }
 
 function install(packages, log) {

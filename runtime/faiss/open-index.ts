@@ -1,5 +1,6 @@
 /**
- * A FAISS file → a search: exact ones by an ONNX graph in this process's own threads, all others by FAISS in its thread.
+ * A FAISS file → a search: exact ones by an ONNX graph in this process's own threads, all others by FAISS: through our own binding, or, where
+ * that is not compiled, by faiss-node in its thread.
  */
 import {
   type FaissHeader,
@@ -8,6 +9,7 @@ import {
   searchFault,
 } from "../../triton-protos/artefacts/faiss.js";
 import { RuntimeFault } from "../errors.js";
+import { openNativeIndex } from "./native-index.js";
 import type { Excluded, FaissHits } from "./protocol.js";
 
 export interface OpenIndex {
@@ -21,17 +23,22 @@ export interface OpenIndex {
   close(): Promise<void>;
 }
 
-/** @param by who searches a flat file: the faster one, or FAISS all the same @throws Error naming the file */
+/**
+ * @param by who searches: the fastest there is; FAISS, also a flat file; faiss-node in its thread
+ * @throws Error naming the file
+ */
 export async function openIndex(
   path: string,
   parameters: SearchParameters = {},
-  by: "fastest" | "faiss" = "fastest",
+  by: "fastest" | "faiss" | "thread" = "fastest",
 ): Promise<OpenIndex> {
   const header = readFaissHeaderFile(path);
   const fault = searchFault(header, parameters);
   if (fault) throw new RuntimeFault("INVALID_ARGUMENT", `${path} ${fault}. Build the ensemble again.`);
   const exact = await import("./exact-index.js");
   if (by === "fastest" && exact.isExact(header)) return { header, ...(await exact.loadExactIndex(path, header)) };
+  const native = by === "thread" ? undefined : await openNativeIndex(path, header, parameters);
+  if (native) return { header, ...native };
   const { loadIndex, searchIndex, unloadIndex } = await import("./thread.js");
   const { index } = await loadIndex(path, parameters);
   return {

@@ -1,0 +1,142 @@
+/**
+ * A FAISS file, searched in this process by a binding of our own (native/search.cc): short searches at once, longer ones in libuv's threads.
+ * Where the binding is not compiled, thread.ts answers the same.
+ */
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { type FaissHeader, type SearchParameters, writeSearchParameters } from "../../triton-protos/artefacts/faiss.js";
+import { detachIds } from "../../triton-protos/artefacts/faiss-detach.js";
+import { RuntimeFault } from "../errors.js";
+import { words } from "../plan/table.js";
+import type { Excluded, FaissHits } from "./protocol.js";
+import { type Hits, search } from "./search.js";
+
+/** `count × k` of each, and the CPU time of the search in microseconds; -1 is "not found". */
+interface Found {
+  readonly ids: BigInt64Array;
+  readonly distances: Float32Array;
+  readonly micros: number;
+}
+/** Opaque; its memory goes with `close`, or with the last reference. */
+type Handle = object;
+interface Binding {
+  open(from: string | Uint8Array): Promise<{ handle: Handle; dimension: number; ntotal: number }>;
+  searchAsync(handle: Handle, queries: Float32Array, count: number, k: number): Promise<Found>;
+  searchSync(handle: Handle, queries: Float32Array, count: number, k: number): Found;
+  close(handle: Handle): void;
+}
+
+export interface NativeIndex {
+  /** As `searchIndex`. */
+  search(queries: Float32Array<ArrayBuffer>, count: number, k: number, excluded?: Excluded): Promise<FaissHits>;
+  close(): Promise<void>;
+}
+
+/** The event loop waits so long for a search rather than send it to another thread, which costs about 0.05 ms and more under load. */
+const SYNC_MICROS = 300;
+/** A batch is searched in parts beside each other, of so many at least: FAISS compares fewer than 20 queries by other means than a matrix product. */
+const PART = 32;
+const PARTS = Math.min(4, availableParallelism());
+
+let found: Binding | false | undefined;
+
+/** undefined where it is not compiled, is of another system, or `MERLON_FAISS=thread` says not to use it. */
+function binding(): Binding | undefined {
+  if (process.env.MERLON_FAISS === "thread") return undefined;
+  if (found === undefined)
+    try {
+      const path = new URL("../../../build/Release/merlon-faiss.node", import.meta.url);
+      found = createRequire(import.meta.url)(fileURLToPath(path)) as Binding;
+    } catch {
+      found = false;
+    }
+  return found || undefined;
+}
+
+/**
+ * @param parameters instead of the file's own
+ * @returns undefined where the binding is not to be had
+ * @throws RuntimeFault naming the file
+ */
+export async function openNativeIndex(
+  path: string,
+  header: FaissHeader,
+  parameters: SearchParameters,
+): Promise<NativeIndex | undefined> {
+  const faiss = binding();
+  if (!faiss) return undefined;
+  const { dimension, ntotal } = header;
+  const detached = header.ids === "stored" ? detachIds(path) : undefined;
+  const changes = parameters.nprobe !== undefined || parameters.efSearch !== undefined;
+  const bytes = detached?.bytes ?? (changes ? await readFile(path) : undefined);
+  if (bytes) writeSearchParameters(bytes, parameters);
+  const opened = await faiss.open(bytes ?? path).catch((error: Error) => {
+    throw new RuntimeFault("INTERNAL", `${path}: FAISS can not open it: ${firstLine(error)}`);
+  });
+  const { handle } = opened;
+  if (opened.ntotal !== ntotal || opened.dimension !== dimension) {
+    faiss.close(handle);
+    throw new RuntimeFault("INTERNAL", `${path} changed while it was read`);
+  }
+  const find = finder(faiss, handle, dimension, detached?.ids);
+  return {
+    search: (queries, count, k, excluded) =>
+      search(find, { dimension, ntotal }, queries, count, k, excluded).catch((error: Error) => {
+        throw new RuntimeFault("INTERNAL", `${path}: ${firstLine(error)}`);
+      }),
+    close: async () => faiss.close(handle),
+  };
+}
+
+const firstLine = ({ message }: Error): string => message.split("\n")[0]!;
+
+/** Searches of one index, at once or in a thread by what searches like them have cost. */
+function finder(faiss: Binding, handle: Handle, dimension: number, ids: BigInt64Array | undefined) {
+  /** Microseconds a query, by the power of two that k is within. Rises at once and falls slowly: the event loop must not wait for more. */
+  const costs = new Map<number, number>();
+  return async (queries: Float32Array, count: number, k: number): Promise<Hits[]> => {
+    const size = Math.ceil(Math.log2(k));
+    const cost = costs.get(size);
+    const learn = ({ micros }: Found, rows: number) => {
+      const now = micros / rows;
+      const before = costs.get(size) ?? 0;
+      costs.set(size, Math.max(now, 0.95 * before + 0.05 * now));
+    };
+    if (cost !== undefined && cost * count < SYNC_MICROS) {
+      const all = faiss.searchSync(handle, queries, count, k);
+      learn(all, count);
+      return hitsOf(all, count, k, ids);
+    }
+    const rows = Math.ceil(count / Math.max(1, Math.min(PARTS, Math.floor(count / PART))));
+    const parts = Array.from({ length: Math.ceil(count / rows) }, async (_, part) => {
+      const first = part * rows;
+      const n = Math.min(rows, count - first);
+      const asked = queries.subarray(first * dimension, (first + n) * dimension);
+      const some = await faiss.searchAsync(handle, asked, n, k);
+      learn(some, n);
+      return hitsOf(some, n, k, ids);
+    });
+    return (await Promise.all(parts)).flat();
+  };
+}
+
+/** FAISS puts what it did not find last. */
+function hitsOf({ ids, distances }: Found, count: number, k: number, stored: BigInt64Array | undefined): Hits[] {
+  const pairs = words(ids);
+  const from = stored && words(stored);
+  return Array.from({ length: count }, (_, row) => {
+    const start = row * k;
+    let end = start + k;
+    while (end > start && pairs[2 * end - 1]! < 0) end--;
+    // Positions are beyond no int32: the low words are the numbers.
+    if (from)
+      for (let i = start; i < end; i++) {
+        const at = pairs[2 * i]!;
+        pairs[2 * i] = from[2 * at]!;
+        pairs[2 * i + 1] = from[2 * at + 1]!;
+      }
+    return { ids: ids.subarray(start, end), distances: distances.subarray(start, end) };
+  });
+}

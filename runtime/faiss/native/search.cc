@@ -1,0 +1,229 @@
+/**
+ * FAISS for searches in the server's own process: open a file, search it in libuv's threads or, where that is short, at once. Typed arrays
+ * in and out. Nothing is kept between calls but what a handle holds, and every exception becomes a JavaScript error.
+ */
+#include <napi.h>
+#include <omp.h>
+#include <time.h>
+
+#include <faiss/Index.h>
+#include <faiss/impl/io.h>
+#include <faiss/index_io.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+// Not in every build of BLAS.
+extern "C" void openblas_set_num_threads(int) __attribute__((weak));
+
+namespace {
+
+using Shared = std::shared_ptr<faiss::Index>;
+/** What JavaScript holds: emptied by `close`, while searches that are under way keep the index itself. */
+struct Handle {
+  Shared index;
+};
+
+/** CPU time of this thread in microseconds: what a search costs, whoever else is running. */
+double cpuMicros() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
+}
+
+/** One search: queries copied in, answers in memory of their own. */
+struct Search {
+  Shared index;
+  std::vector<float> queries;
+  faiss::idx_t count = 0;
+  faiss::idx_t k = 0;
+  std::vector<faiss::idx_t> labels;
+  std::vector<float> distances;
+  double micros = 0;
+
+  void run() {
+    // Of this thread only. Searches run beside each other; a team of threads for each would take cores from the others.
+    const int before = omp_get_max_threads();
+    omp_set_num_threads(1);
+    struct Restore {
+      int threads;
+      ~Restore() { omp_set_num_threads(threads); }
+    } restore{before};
+    labels.resize(count * k);
+    distances.resize(count * k);
+    const double started = cpuMicros();
+    index->search(count, queries.data(), k, distances.data(), labels.data());
+    micros = cpuMicros() - started;
+  }
+
+  Napi::Value result(Napi::Env env) const {
+    auto ids = Napi::BigInt64Array::New(env, labels.size());
+    auto scores = Napi::Float32Array::New(env, distances.size());
+    if (!labels.empty()) {
+      std::memcpy(ids.Data(), labels.data(), labels.size() * sizeof(faiss::idx_t));
+      std::memcpy(scores.Data(), distances.data(), distances.size() * sizeof(float));
+    }
+    auto made = Napi::Object::New(env);
+    made.Set("ids", ids);
+    made.Set("distances", scores);
+    made.Set("micros", micros);
+    return made;
+  }
+};
+
+class SearchWorker : public Napi::AsyncWorker {
+ public:
+  SearchWorker(Napi::Env env, Search search)
+      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), search_(std::move(search)) {}
+  Napi::Promise promise() const { return deferred_.Promise(); }
+
+ protected:
+  void Execute() override { search_.run(); }
+  void OnOK() override { deferred_.Resolve(search_.result(Env())); }
+  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
+
+ private:
+  Napi::Promise::Deferred deferred_;
+  Search search_;
+};
+
+/** Reads an index from a path, or from bytes that JavaScript keeps unchanged until it is done. */
+class OpenWorker : public Napi::AsyncWorker {
+ public:
+  OpenWorker(Napi::Env env, Napi::Value from)
+      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)) {
+    if (from.IsString()) {
+      path_ = from.As<Napi::String>().Utf8Value();
+      return;
+    }
+    auto bytes = from.As<Napi::Uint8Array>();
+    held_ = Napi::Persistent(bytes.As<Napi::Object>());
+    data_ = bytes.Data();
+    length_ = bytes.ByteLength();
+  }
+  Napi::Promise promise() const { return deferred_.Promise(); }
+
+ protected:
+  void Execute() override {
+    if (data_ == nullptr) {
+      index_.reset(faiss::read_index(path_.c_str()));
+      return;
+    }
+    Reader reader(data_, length_);
+    index_.reset(faiss::read_index(&reader));
+  }
+  void OnOK() override {
+    auto env = Env();
+    auto made = Napi::Object::New(env);
+    made.Set("dimension", static_cast<double>(index_->d));
+    made.Set("ntotal", static_cast<double>(index_->ntotal));
+    made.Set("handle", Napi::External<Handle>::New(env, new Handle{std::move(index_)},
+                                                   [](Napi::Env, Handle* handle) { delete handle; }));
+    deferred_.Resolve(made);
+  }
+  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
+
+ private:
+  struct Reader : faiss::IOReader {
+    const uint8_t* data;
+    size_t left;
+    Reader(const uint8_t* data, size_t left) : data(data), left(left) {}
+    size_t operator()(void* to, size_t size, size_t count) override {
+      if (size == 0) return count;
+      const size_t whole = std::min(count, left / size);
+      if (whole > 0) std::memcpy(to, data, whole * size);
+      data += whole * size;
+      left -= whole * size;
+      return whole;
+    }
+  };
+  Napi::Promise::Deferred deferred_;
+  std::string path_;
+  Napi::ObjectReference held_;
+  const uint8_t* data_ = nullptr;
+  size_t length_ = 0;
+  Shared index_;
+};
+
+Search asked(const Napi::CallbackInfo& info) {
+  if (info.Length() < 4 || !info[0].IsExternal() || !info[1].IsTypedArray() ||
+      info[1].As<Napi::TypedArray>().TypedArrayType() != napi_float32_array || !info[2].IsNumber() || !info[3].IsNumber())
+    throw std::invalid_argument("a search takes (handle, Float32Array, count, k)");
+  Search search;
+  search.index = info[0].As<Napi::External<Handle>>().Data()->index;
+  if (!search.index) throw std::invalid_argument("the index is closed");
+  const auto queries = info[1].As<Napi::Float32Array>();
+  search.count = info[2].As<Napi::Number>().Int64Value();
+  search.k = info[3].As<Napi::Number>().Int64Value();
+  const auto given = static_cast<faiss::idx_t>(queries.ElementLength());
+  if (search.count < 0 || search.count > given || given != search.count * search.index->d)
+    throw std::invalid_argument(std::to_string(given) + " numbers are not " + std::to_string(search.count) +
+                                " queries of " + std::to_string(search.index->d));
+  if (search.k < 1 || search.k > search.index->ntotal)
+    throw std::invalid_argument("k is " + std::to_string(search.k) + ", and the index holds " +
+                                std::to_string(search.index->ntotal));
+  search.queries.assign(queries.Data(), queries.Data() + given);
+  return search;
+}
+
+/** Runs `work`; what it throws becomes a JavaScript error. */
+template <typename Work>
+Napi::Value guarded(Napi::Env env, Work work) {
+  try {
+    return work();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(env, error.what());
+  }
+}
+
+Napi::Value open(const Napi::CallbackInfo& info) {
+  const bool bytes = info[0].IsTypedArray() && info[0].As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
+  if (!bytes && !info[0].IsString()) throw Napi::TypeError::New(info.Env(), "open takes a path or a Uint8Array");
+  auto* worker = new OpenWorker(info.Env(), info[0]);
+  const auto promise = worker->promise();
+  worker->Queue();
+  return promise;
+}
+
+Napi::Value searchAsync(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto* worker = new SearchWorker(info.Env(), asked(info));
+    const auto promise = worker->promise();
+    worker->Queue();
+    return promise;
+  });
+}
+
+Napi::Value searchSync(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto search = asked(info);
+    search.run();
+    return search.result(info.Env());
+  });
+}
+
+Napi::Value close(const Napi::CallbackInfo& info) {
+  if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "close takes a handle");
+  info[0].As<Napi::External<Handle>>().Data()->index.reset();
+  return info.Env().Undefined();
+}
+
+Napi::Object start(Napi::Env env, Napi::Object exports) {
+  // Searches beside each other would wait, spinning, for its one team of threads.
+  if (openblas_set_num_threads != nullptr) openblas_set_num_threads(1);
+  exports.Set("open", Napi::Function::New(env, open));
+  exports.Set("searchAsync", Napi::Function::New(env, searchAsync));
+  exports.Set("searchSync", Napi::Function::New(env, searchSync));
+  exports.Set("close", Napi::Function::New(env, close));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(merlon_faiss, start)

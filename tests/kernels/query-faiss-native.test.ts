@@ -1,0 +1,174 @@
+// Our binding of FAISS beside faiss-node in its thread: the same answers, many searches at once, faults that are errors, memory that goes.
+import { execFileSync, spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openNativeIndex } from "#runtime/faiss/native-index.js";
+import { openIndex } from "#runtime/faiss/open-index.js";
+import { readFaissHeaderFile } from "#triton-protos/artefacts/faiss.js";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const fixtures = join(root, "tests", "fixtures");
+const binding = join(root, "build", "Release", "merlon-faiss.node");
+const files = ["faiss", join("faiss-kinds", "1.7.3"), join("faiss-kinds", "1.15.1")].flatMap(folder =>
+  readdirSync(join(fixtures, folder))
+    .filter(name => name.endsWith(".faiss"))
+    .map(name => join(folder, name)),
+);
+const ivf = join(fixtures, "faiss-kinds", "1.15.1", "ivf-flat.faiss");
+const some = (count: number, dimension: number, phase = 0) =>
+  Float32Array.from({ length: count * dimension }, (_, i) => Math.sin(i * 1.7 + phase) * 2);
+const folder = mkdtempSync(join(tmpdir(), "merlon-native-"));
+
+beforeAll(() => {
+  if (!existsSync(binding)) execFileSync(process.execPath, [join(root, "scripts", "native-faiss.mjs")]);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test.each(files)(
+  "%s: what faiss-node answers, bit for bit below a split batch, at once and in threads, with ids excluded",
+  async file => {
+    const path = join(fixtures, file);
+    const header = readFaissHeaderFile(path);
+    if (header.ntotal === 0) return;
+    const native = (await openNativeIndex(path, header, {}))!;
+    const thread = await openIndex(path, {}, "thread");
+    for (const [count, k] of [
+      [1, 5],
+      [1, 5],
+      [7, header.ntotal],
+      [150, 3],
+      [1, 3],
+    ] as const) {
+      const queries = some(count, header.dimension, k);
+      const theirs = await thread.search(queries.slice(), count, k);
+      const { distances, ...mine } = await native.search(queries.slice(), count, k);
+      // A matrix product of a part of the batch rounds its last digit otherwise.
+      const close = (d: number) => (count < 64 ? d : (expect.closeTo(d, 4) as number));
+      expect(mine).toEqual({ ids: theirs.ids, offsets: theirs.offsets });
+      expect([...distances]).toEqual([...theirs.distances].map(close));
+      const excluded = { ids: theirs.ids.slice(0, 4), offsets: new Int32Array(count + 1).fill(4, 1) };
+      const [left, right] = await Promise.all(
+        [native, thread].map(index => index.search(queries.slice(), count, k, excluded)),
+      );
+      expect(left!.ids).toEqual(right!.ids);
+      expect(left!.offsets).toEqual(right!.offsets);
+    }
+    await native.close();
+    await thread.close();
+  },
+);
+
+test("parameters instead of the file's own: as in the thread", async () => {
+  const [native, thread] = await Promise.all([
+    openNativeIndex(ivf, readFaissHeaderFile(ivf), { nprobe: 3 }),
+    openIndex(ivf, { nprobe: 3 }, "thread"),
+  ]);
+  const queries = some(30, 8);
+  expect(await native!.search(queries.slice(), 30, 10)).toEqual(await thread.search(queries.slice(), 30, 10));
+});
+
+test("many searches of several indexes at once, one closed meanwhile: each gets its own answer or an error by the file's name", async () => {
+  const paths = ["ivf-flat", "ivf-pq", "hnsw-ip"].map(name => join(fixtures, "faiss-kinds", "1.15.1", `${name}.faiss`));
+  const indexes = await Promise.all(paths.map(path => openIndex(path)));
+  const alone = await Promise.all(
+    indexes.map(index => Promise.all([0, 1, 2].map(phase => index.search(some(40, 8, phase), 40, 9)))),
+  );
+  const closing = await openIndex(ivf);
+  const beside = Array.from({ length: 20 }, () => closing.search(some(64, 8), 64, 5));
+  const asked = Array.from({ length: 300 }, (_, i) => indexes[i % 3]!.search(some(40, 8, (i % 9) % 3), 40, 9));
+  await closing.close();
+  const answers = await Promise.all(asked);
+  answers.forEach((answer, i) => void expect(answer).toEqual(alone[i % 3]![(i % 9) % 3]));
+  expect((await Promise.all(beside)).every(hits => hits.ids.length > 0)).toBe(true);
+  await expect(closing.search(some(1, 8), 1, 5)).rejects.toThrow(/ivf-flat\.faiss: the index is closed/);
+});
+
+describe("faults are errors", () => {
+  test("queries of another dimension, k beyond the index", async () => {
+    const index = await openIndex(ivf);
+    await expect(index.search(some(1, 7), 1, 5)).rejects.toThrow(/ivf-flat\.faiss: 7 numbers are not 1 queries of 8/);
+    await expect(index.search(some(1, 8), 1, 301)).rejects.toThrow(/k is 301, and the index holds 300/);
+    expect((await index.search(some(1, 8), 1, 5)).ids.length).toBeGreaterThan(0);
+  });
+  test("what only FAISS itself refuses: a file changed after it was checked, bytes of nothing, wrong arguments", async () => {
+    const header = readFaissHeaderFile(ivf);
+    const cut = join(folder, "cut.faiss");
+    writeFileSync(cut, readFileSync(ivf).subarray(0, 900));
+    await expect(openNativeIndex(cut, header, {})).rejects.toThrow(/cut\.faiss/);
+    const other = join(folder, "other.faiss");
+    copyFileSync(join(fixtures, "faiss", "flat-l2.faiss"), other);
+    await expect(openNativeIndex(other, { ...header, ids: "positions" }, {})).rejects.toThrow(
+      /other\.faiss changed while it was read/,
+    );
+    const faiss = createRequire(import.meta.url)(binding);
+    await expect(faiss.open(new Uint8Array(3))).rejects.toThrow();
+    await expect(faiss.open(join(folder, "absent"))).rejects.toThrow(/absent/);
+    for (const call of [
+      () => faiss.open(1),
+      () => faiss.searchSync({}, 1),
+      () => faiss.searchAsync(),
+      () => faiss.close(2),
+    ])
+      expect(call).toThrow();
+  });
+});
+
+/** In a process of its own, since a binding stays loaded. */
+const inProcess = (script: string, env: Record<string, string> = {}) => {
+  const file = join(folder, "script.mjs");
+  writeFileSync(file, script.replaceAll("DIST", pathToFileURL(join(root, "dist")).href));
+  const run = spawnSync(process.execPath, ["--expose-gc", file], { encoding: "utf8", env: { ...process.env, ...env } });
+  expect(run.stderr).toBe("");
+  expect(run.status).toBe(0);
+  return run.stdout.trim();
+};
+
+test("without the binding the thread answers, without a word", () => {
+  const script = `import { openIndex } from "DIST/runtime/faiss/open-index.js";
+    const index = await openIndex(${JSON.stringify(ivf)});
+    console.log([...(await index.search(new Float32Array(8).fill(0.5), 1, 5)).ids].join());`;
+  const native = inProcess(script);
+  expect(native).toMatch(/^\d+(,\d+){4}$/);
+  expect(inProcess(script, { MERLON_FAISS: "thread" })).toBe(native);
+});
+
+test("loaded and closed a thousand times, or left to the collector: memory stays, both bindings side by side", () => {
+  const grown = inProcess(`import { openIndex } from "DIST/runtime/faiss/open-index.js";
+    const path = ${JSON.stringify(ivf)};
+    const thread = await openIndex(path, {}, "thread");
+    const turn = async close => {
+      const index = await openIndex(path);
+      const [mine, theirs] = await Promise.all([index, thread].map(each => each.search(new Float32Array(8).fill(0.5), 1, 5)));
+      if (mine.ids.join() !== theirs.ids.join()) throw new Error("other answers");
+      if (close) await index.close();
+    };
+    for (let i = 0; i < 300; i++) await turn(true);
+    gc();
+    const before = process.memoryUsage().rss;
+    for (let i = 0; i < 1000; i++) await turn(i % 2 === 0), i % 100 === 0 && gc();
+    gc();
+    console.log((process.memoryUsage().rss - before) / ${readFileSync(ivf).length});`);
+  expect(Number(grown)).toBeLessThan(700);
+});
+
+test("a thread of Node that is ended amid its searches ends alone", () => {
+  const answered = inProcess(`import { Worker, isMainThread, parentPort } from "node:worker_threads";
+    import { openIndex } from "DIST/runtime/faiss/open-index.js";
+    const index = await openIndex(${JSON.stringify(ivf)});
+    const ask = () => index.search(new Float32Array(8 * 4000).fill(0.5), 4000, 20);
+    if (isMainThread) {
+      const worker = new Worker(new URL(import.meta.url));
+      await new Promise(resolve => worker.once("message", resolve));
+      await worker.terminate();
+      console.log((await ask()).offsets.length);
+    } else {
+      await ask();
+      parentPort.postMessage("busy");
+      for (;;) await Promise.all([ask(), ask(), ask()]);
+    }`);
+  expect(answered).toBe("4001");
+});
