@@ -290,7 +290,8 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
     const cache = node.cache === undefined ? undefined : readCache(node.op, node.cache, inferred);
     if (typeof cache === "string")
       return fault(messages.graphParameter({ operator: "cached", problem: cache, way: CACHE_WAY }), node.site);
-    const doubled = inferred.outputs.find((c, i) => inferred.outputs.findIndex(o => o.name === c.name) !== i);
+    const names = new Set<string>();
+    const doubled = inferred.outputs.find(({ name }) => names.size === names.add(name).size);
     if (doubled)
       return fault(
         messages.schemaOutputCollision({

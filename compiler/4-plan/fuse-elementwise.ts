@@ -108,6 +108,17 @@ function replace(
   };
 }
 
+/** Gives a name as it is the first time, and `name#2`, `name#3` where it is taken. */
+function freeNames(): (name: string) => string {
+  const taken = new Set<string>();
+  return name => {
+    let found = name;
+    for (let n = 2; taken.has(found); n++) found = `${name}#${n}`;
+    taken.add(found);
+    return found;
+  };
+}
+
 /** One step of several. It has the last one's name, by which people know what comes out. */
 function fuse(
   parts: readonly AnyStep[],
@@ -116,21 +127,11 @@ function fuse(
   const { id, label } = parts.at(-1)!;
   const inside = new Set(parts.map(part => part.id));
   const inputs = new Map<string, ColumnRef>();
-  const free = (name: string, taken: Iterable<string>): string => {
-    const names = new Set(taken);
-    let found = name;
-    for (let n = 2; names.has(found); n++) found = `${name}#${n}`;
-    return found;
-  };
+  const inputName = freeNames();
+  const outputName = freeNames();
   const enter = (ref: ColumnRef): ColumnRef => {
     if (inside.has(ref.step)) return ref;
-    const known = inputs.get(key(ref)) ?? {
-      ...ref,
-      name: free(
-        ref.name,
-        [...inputs.values()].map(r => r.name),
-      ),
-    };
+    const known = inputs.get(key(ref)) ?? { ...ref, name: inputName(ref.name) };
     inputs.set(key(ref), known);
     return { name: ref.name, step: REQUEST_STEP, column: known.name };
   };
@@ -147,7 +148,7 @@ function fuse(
     part.outputs.flatMap(c => {
       const here = { step: part.id, column: c.name };
       if ((readers.get(key(here)) ?? []).every(reader => inside.has(reader))) return [];
-      const name = free(c.name, Object.keys(from));
+      const name = outputName(c.name);
       from[name] = here;
       outside.set(key(here), { step: id, column: name });
       return [{ ...c, name }];
