@@ -6,11 +6,11 @@ import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { freePort } from "#conformance/free-ports.js";
 import { openStore } from "#runtime/stores/feast/open-store.js";
 import { findView } from "#triton-protos/artefacts/feast-registry.js";
 import { scalars } from "../kernels/step.js";
 import { feastAnswers, fixture, ourAnswers, repositoryOf } from "./every-type.js";
-import { freePort } from "./redis-server.js";
 
 const python = process.env.MERLON_TEST_PYTHON!;
 const name = "every-0.67-k3";

@@ -2,10 +2,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis, type RedisOptions } from "ioredis";
+import { freePort } from "#conformance/free-ports.js";
 
 export interface TestRedis {
   readonly port: number;
@@ -15,14 +15,6 @@ export interface TestRedis {
   restart(): Promise<void>;
   client(): Redis;
   stop(): Promise<void>;
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as { port: number };
-  await new Promise(done => probe.close(done));
-  return port;
 }
 
 /** @param flags of `redis-server` @param options of the client that fills it */

@@ -3,10 +3,10 @@
  * nvidia-pytriton) a real Triton; and cassettes that are wrong.
  */
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { freePort } from "#conformance/free-ports.js";
 import { record } from "#runtime/cassettes/record.js";
 import { connect } from "#runtime/client/index.js";
 import { createTestServer, defineModel } from "#runtime/testing/index.js";
@@ -225,11 +225,7 @@ test("a cassette that can't be written is told before a port is opened", async (
 });
 
 test("a target that nobody is at is told, and no port is opened", async () => {
-  const free = createServer();
-  const port = await new Promise<number>(resolve =>
-    free.listen(0, "127.0.0.1", () => resolve((free.address() as { port: number }).port)),
-  );
-  await new Promise(resolve => free.close(resolve));
+  const port = await freePort();
   await expect(record({ grpc: `grpc://127.0.0.1:${port}`, out: join(folder, "none.cassette") })).rejects.toMatchObject({
     code: "UNAVAILABLE",
   });

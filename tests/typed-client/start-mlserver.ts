@@ -2,16 +2,8 @@
  * MLServer as a child process on free ports.
  */
 import { spawn } from "node:child_process";
-import { createServer } from "node:net";
 import { join } from "node:path";
-
-const freePort = (): Promise<number> =>
-  new Promise(resolve => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
+import { freePort } from "#conformance/free-ports.js";
 
 /**
  * @param environment folder of a virtual environment that has mlserver

@@ -3,9 +3,9 @@
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePort } from "#conformance/free-ports.js";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 /** Ticks of /proc/PID/stat; the kernel's ABI fixes them for user space. */
@@ -54,14 +54,6 @@ export const residentMegabytes = pid =>
   sumOver(pid, one => {
     const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${one}/status`, "utf8")) ?? [0, 0];
     return Number(kilobytes) / 1024;
-  });
-
-const freePort = () =>
-  new Promise(resolve => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
   });
 
 const isReady = async http => {

@@ -3,11 +3,12 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { connect, createServer, type Server } from "node:net";
+import { connect, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { usageText } from "#cli/tritonserver/flags.js";
+import { holdPort, portOf } from "../free-ports.js";
 import { differences } from "./compare.js";
 import { placeFiles } from "./place-files.js";
 import { flagsOf, lineDifferences, maskOutput } from "./process-output.js";
@@ -192,20 +193,12 @@ const loopback = ({ id }: ProcessRecord): readonly string[] =>
 
 /** Ports that nobody has, but for the one that the record wants taken. */
 async function freePorts(taken: string | undefined): Promise<{ ports: Ports; held: Server | undefined }> {
-  const servers = await Promise.all(PORTS.map(open));
-  const ports = Object.fromEntries(
-    servers.map((server, i) => [PORTS[i]!, (server.address() as { port: number }).port]),
-  ) as Ports;
+  const servers = await Promise.all(PORTS.map(holdPort));
+  const ports = Object.fromEntries(servers.map((server, i) => [PORTS[i]!, portOf(server)])) as Ports;
   const held = servers[PORTS.indexOf(taken as "http")];
   await Promise.all(servers.filter(server => server !== held).map(server => new Promise(done => server.close(done))));
   return { ports, held };
 }
-
-const open = (): Promise<Server> =>
-  new Promise(resolve => {
-    const server = createServer(socket => socket.destroy());
-    server.listen(0, "127.0.0.1", () => resolve(server));
-  });
 
 const NUMBERS: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
   SIGHUP: 1,
