@@ -10,13 +10,20 @@ import { createServer, type Server } from "node:net";
 const FIRST = 10_240;
 const LAST = 32_000;
 
+/** Where to look next: each process begins somewhere else and goes on from there, so that no port is given twice while a first taker starts. */
+let next = randomInt(FIRST, LAST);
+const advance = (): number => {
+  next = next + 1 < LAST ? next + 1 : FIRST;
+  return next;
+};
+
 /** A server that holds a port of 127.0.0.1 nobody has; it hangs up on whoever connects. */
 export async function holdPort(): Promise<Server> {
   for (;;) {
     const server = createServer(socket => socket.destroy());
     const held = await new Promise<boolean>(resolve => {
       server.once("error", () => resolve(false));
-      server.listen(randomInt(FIRST, LAST), "127.0.0.1", () => resolve(true));
+      server.listen(advance(), "127.0.0.1", () => resolve(true));
     });
     if (held) return server;
   }
