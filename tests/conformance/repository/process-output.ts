@@ -15,17 +15,14 @@ export interface Masks {
   readonly usage: string;
 }
 
-/** Our own output, masked as the recorder masked Triton's. */
+/** Our own output, masked as the recorder masked Triton's. The heads go first: a port's five digits may turn up among the microseconds. */
 export function maskOutput(text: string, { paths, usage }: Masks): string[] {
-  let masked = text.replaceAll(usage.trimEnd(), "<usage text>");
+  let masked = text
+    .replaceAll(usage.trimEnd(), "<usage text>")
+    .replace(/^([IWEV])\d{4} \d\d:\d\d:\d\d\.\d{6} \d+ /gm, "$1<time> <pid> ")
+    .replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ([IWEV]) \d+ /gm, "<iso-time> $1 <pid> ");
   for (const [path, mark] of paths) masked = masked.replaceAll(path, mark);
-  return masked
-    .split("\n")
-    .map(line =>
-      line
-        .replace(/^([IWEV])\d{4} \d\d:\d\d:\d\d\.\d{6} \d+ /, "$1<time> <pid> ")
-        .replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ([IWEV]) \d+ /, "<iso-time> $1 <pid> "),
-    );
+  return masked.split("\n");
 }
 
 /** Lines as they are compared, from either side. */
