@@ -23,8 +23,8 @@ export async function runServer(options: ServeOptions, advise: boolean): Promise
   const { serve } = await import("../runtime/index.js");
   // A server with every port closed stays too.
   setInterval(() => {}, 2 ** 30);
-  // Node opens its debugger's port on this signal; Triton ends. 138 is what a shell shows for it.
-  process.on("SIGUSR1", () => process.exit(138));
+  // Node opens its debugger's port on this signal; Triton is ended by it. Once the listener is gone the signal does what it does to any process.
+  process.once("SIGUSR1", () => process.kill(process.pid, "SIGUSR1"));
   let running: Promise<RunningServer> | undefined;
   // While models load nothing is open, and a signal ends the process at once, as it does Triton's. The first process of a container has to
   // end itself: there no signal does by itself.

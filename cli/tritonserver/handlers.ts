@@ -106,7 +106,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "enable-peer-access": check(readBoolean),
   "allow-http": (o, v) => (o.allow.http = readBoolean(v)),
   "http-address": (o, v) => (o.addresses.http = v),
-  "http-port": (o, v) => (o.ports.http = readPort(v)),
+  "http-port": (o, v, warn) => (o.ports.http = readPort(v, "http-port", warn)),
   "reuse-http-port": (o, v) => (o.reuseHttpPort = readBoolean(v)),
   "http-thread-count": check(readInteger),
   "http-max-input-size": (o, v) => {
@@ -117,7 +117,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "http-restricted-api": restrict("http", "http-restricted-api", "api"),
   "allow-grpc": (o, v) => (o.allow.grpc = readBoolean(v)),
   "grpc-address": (o, v) => (o.addresses.grpc = v),
-  "grpc-port": (o, v) => (o.ports.grpc = readPort(v)),
+  "grpc-port": (o, v, warn) => (o.ports.grpc = readPort(v, "grpc-port", warn)),
   "reuse-grpc-port": (o, v) =>
     (o.reuseGrpcPort = /^(true|on)$/i.test(v) || (!/^(false|off)$/i.test(v) && readInteger(v) !== 0)),
   "grpc-infer-thread-count": (_, v) => {
@@ -154,7 +154,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "allow-gpu-metrics": check(readBoolean),
   "allow-cpu-metrics": (o, v) => (o.allowCpuMetrics = readBoolean(v)),
   "metrics-address": (o, v) => (o.addresses.metrics = v),
-  "metrics-port": (o, v) => (o.ports.metrics = readPort(v)),
+  "metrics-port": (o, v, warn) => (o.ports.metrics = readPort(v, "metrics-port", warn)),
   "metrics-interval-ms": (o, v) => (o.metricsIntervalMs = readFloat(v)),
   "metrics-config": (o, v) => {
     const [name, key, setting] = readSetting(v, "metrics-config", "<setting>=<value>", false);
@@ -217,7 +217,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
     o.replay = { cassette: "", ...o.replay, timing: readBoolean(v) };
   },
   fault: (o, v) => (o.faults = [...(o.faults ?? []), v]),
-  "fault-admin-port": (o, v) => (o.faultAdminPort = readPort(v)),
+  "fault-admin-port": (o, v, warn) => (o.faultAdminPort = readPort(v, "fault-admin-port", warn)),
   seed: (o, v) => (o.seed = readSeed(v)),
   "verify-workflows": (o, v) => (o.verifyWorkflows = oneOf(v, ["off", "warn", "refuse"], "verify-workflows")),
   "response-cache-byte-size": (o, v, warn) => {

@@ -25,7 +25,7 @@ const PORTS = ["http", "grpc", "metrics"] as const;
 type Ports = Readonly<Record<(typeof PORTS)[number], number>>;
 
 export async function runProcess(recorded: ProcessRecord): Promise<Outcome> {
-  const record = withFreePort(recorded);
+  const record = withFreePorts(recorded);
   const work = mkdtempSync(join(tmpdir(), "merlon-process-"));
   const repository = join(work, "repo");
   mkdirSync(repository);
@@ -36,7 +36,11 @@ export async function runProcess(recorded: ProcessRecord): Promise<Outcome> {
     ["<work>", work],
     ["<backends>", join(work, "backends")],
     ["<caches>", join(work, "caches")],
-    ...PORTS.map((name): [string, string] => [`<${name}_port>`, String(ports[name])]),
+    ...PORTS.flatMap((name): [string, string][] => [
+      [`<${name}_port + 65536>`, String(ports[name] + 65_536)],
+      [`<${name}_port - 65536>`, String(ports[name] - 65_536)],
+      [`<${name}_port>`, String(ports[name])],
+    ]),
   ];
   const words = [...record.args, ...loopback(record)].map(word =>
     marks.reduce((text, [mark, path]) => text.replaceAll(mark, path), word),
@@ -172,12 +176,19 @@ async function get(path: string, ports: Ports): Promise<unknown> {
   }
 }
 
-/** Port 80 is taken, or not ours to take, on many a machine: `80x` is a free port and an x. */
-function withFreePort(record: ProcessRecord): ProcessRecord {
-  if (!record.args.some(word => /^--http-port=80\D/.test(word))) return record;
+/**
+ * Ports that a record names by number, for ones that are free here: 80, which is taken, or not ours to take, on many a machine (`80x` is a free
+ * port and an x), and those outside the range, which several runs would open at once.
+ */
+function withFreePorts(record: ProcessRecord): ProcessRecord {
   return {
     ...record,
-    args: record.args.map(word => word.replace(/^--http-port=80(?=\D)/, "--http-port=<http_port>")),
+    args: record.args.map(word =>
+      word
+        .replace(/^--http-port=80(?=\D)/, "--http-port=<http_port>")
+        .replace(/^--(\w+)-port=70000$/, "--$1-port=<$1_port + 65536>")
+        .replace(/^--(\w+)-port=-5$/, "--$1-port=<$1_port - 65536>"),
+    ),
     stdout: record.stdout.map(line => line.replace('127.0.0.1:80"', '127.0.0.1:<http_port>"')),
   };
 }
