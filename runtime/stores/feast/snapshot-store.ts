@@ -11,6 +11,7 @@ import { RuntimeFault } from "../../errors.js";
 import { indexTuples, type TupleIndex } from "../../kernels/tuple-index.js";
 import { indexValues } from "../../kernels/value-index.js";
 import { type Column, gather, rootRows } from "../../plan/table.js";
+import { sharedSnapshot } from "./shared-snapshots.js";
 import { type SnapshotOrder, takeSnapshot, type ViewSnapshot } from "./snapshot.js";
 import { openSqliteStore } from "./sqlite-store.js";
 import type { FeatureColumn, FeatureReader, FeatureStore, ViewRead } from "./store.js";
@@ -97,15 +98,18 @@ async function fileState(file: string): Promise<string> {
 
 async function take(order: SnapshotOrder, again: boolean): Promise<Current> {
   const seen = await fileState(order.file);
-  const size = await stat(order.file).then(
-    of => of.size,
-    () => 0,
-  );
-  const views = again || size > SMALL_FILE ? await inThread(order) : takeSnapshot(order);
+  const views = again ? await inThread(order) : await firstViews(order, seen);
   if (views) return { answer: snapshotAnswer(order.reads, views), seen, close: () => {} };
   const store = openSqliteStore(order.file, order.keyVersion);
   const reader = (await store.prepare(order.reads, order.options)) as { getOnline: Answer };
   return { answer: (keys, count) => reader.getOnline(keys, count), seen, close: () => store.close() };
+}
+
+async function firstViews(order: SnapshotOrder, seen: string): Promise<readonly ViewSnapshot[] | undefined> {
+  const times = await Promise.all([order.file, `${order.file}-wal`].map(path => stat(path).catch(() => undefined)));
+  if ((times[0]?.size ?? 0) > SMALL_FILE) return inThread(order);
+  const changed = Math.max(...times.map(of => of?.mtimeMs ?? 0));
+  return sharedSnapshot(`${seen} ${JSON.stringify(order)}`, changed, () => takeSnapshot(order));
 }
 
 function inThread(order: SnapshotOrder): Promise<ViewSnapshot[] | undefined> {
