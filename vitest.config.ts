@@ -6,6 +6,7 @@ export default defineConfig({
     include: ["tests/**/*.test.ts", "examples/**/*.test.ts"],
     exclude: ["tests/bench/**", "node_modules/**"],
     globalSetup: ["tests/temporary-folder.ts"],
+    setupFiles: ["tests/folder-of-file.ts"],
     pool: "forks",
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -26,6 +26,8 @@ export interface PolledModel {
   readonly temporary: boolean;
   /** The part of the mark that stands for everything but the configuration. */
   readonly files: string;
+  /** The part of the mark that stands for the folder, whatever configuration a request gave. */
+  readonly content: string;
   /** Equal for two polls when nothing changed between them. */
   readonly mark: string;
 }
@@ -99,6 +101,7 @@ async function readModel(
   validateModel(config);
   const versions = chooseVersions(available, config.version_policy);
   const files = await fingerprint(folder, CONFIG);
+  const content = await fingerprint(folder);
   return {
     config,
     folder,
@@ -107,7 +110,8 @@ async function readModel(
     dependencies: await readDependencies(config, versions),
     temporary: (override?.files.size ?? 0) > 0,
     files,
-    mark: `${override?.config ?? ""}\n${await fingerprint(folder)}`,
+    content,
+    mark: `${override?.config ?? ""}\n${content}`,
   };
 }
 

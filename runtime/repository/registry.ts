@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { RuntimeFault } from "../errors.js";
 import type { ServerLog } from "../server-log.js";
 import { ensembleFault } from "./ensemble-fault.js";
-import { scanRepositories } from "./layout.js";
+import { fingerprint, scanRepositories } from "./layout.js";
 import type { LoadOptions, ReadyVersion } from "./load-version.js";
 import { type IndexEntry, ModelStates, UNLOADED } from "./model-states.js";
 import { discardFiles, type Override } from "./override.js";
@@ -102,11 +102,9 @@ export function createRegistry(options: RegistryOptions): Registry {
   };
 
   async function loadOnce(name: string, { chain, override: given, round }: Loading): Promise<void> {
-    // A configuration from a request outlives a plain reload; files from a request do not.
-    const kept = overrides.get(name);
-    const override = given ?? (kept && kept.files.size === 0 ? kept : undefined);
-    const polled = await read(name, override, round);
     const before = polledModels.get(name);
+    const override = given ?? (await keptOverride(name, before));
+    const polled = await read(name, override, round);
     try {
       if (before?.mark === polled.mark && isReady(name) && !given?.files.size) return;
       if (before && isReady(name) && given?.files.size && isSameButForFiles(before, polled)) {
@@ -126,6 +124,13 @@ export function createRegistry(options: RegistryOptions): Registry {
     polledModels.set(name, polled);
     if (before && before !== polled) await discardFiles(before);
     await reloadDependents(name, round);
+  }
+
+  /** A configuration from a request outlives a plain reload until something in the model's folder changes; files from a request do not. */
+  async function keptOverride(name: string, before: PolledModel | undefined): Promise<Override | undefined> {
+    const kept = overrides.get(name);
+    if (!kept || kept.files.size > 0 || !before) return undefined;
+    return before.content === (await fingerprint(before.folder)) ? kept : undefined;
   }
 
   function read(name: string, override: Override | undefined, round: Round): Promise<PolledModel> {

@@ -1,7 +1,7 @@
 /**
  * Loading anew while requests run: none is lost, none meets half a model; and nothing stays behind in the temporary folder.
  */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -98,4 +98,30 @@ test("files of load requests leave the temporary folder with their model", async
     await server.stop();
   }
   expect(left()).toBe(0);
+});
+
+// What Triton 2.51 answered to the same calls, with a Python model: 4, 7, 7, 4 after the touch; 9; 4 after the unload.
+test("a configuration from a request stays until the model's folder changes or the model is unloaded", async () => {
+  const folder = repository([], { "one/config.pbtxt": config("one"), "one/1/.keep": "" });
+  const server = await startServer(folder, { modelControlMode: "explicit" });
+  await server.post("/v2/repository/models/one/load", {});
+  const fromFile = await server.json("/v2/models/one/config");
+  const load = async (batch?: number): Promise<unknown> => {
+    const parameters = batch && { config: JSON.stringify({ ...fromFile.body, max_batch_size: batch }) };
+    expect((await server.post("/v2/repository/models/one/load", parameters ? { parameters } : {})).status).toBe(200);
+    return (await server.json("/v2/models/one/config")).body.max_batch_size;
+  };
+  const written = fromFile.body.max_batch_size;
+  try {
+    expect(await load(7)).toBe(7);
+    expect(await load()).toBe(7);
+    const later = new Date(Date.now() + 5000);
+    utimesSync(join(folder, "one/config.pbtxt"), later, later);
+    expect(await load()).toBe(written);
+    expect(await load(9)).toBe(9);
+    expect((await server.post("/v2/repository/models/one/unload", {})).status).toBe(200);
+    expect(await load()).toBe(written);
+  } finally {
+    await server.stop();
+  }
 });
