@@ -26,7 +26,7 @@ export function printExplanation(explanation: Explanation, color = false): strin
     paint.bold("request"),
     ...table(inputs.map(c => made(c, paint))),
     "",
-    ...steps.flatMap(step => [...printStep(step, paint), ""]),
+    ...numbered(steps).flatMap(([number, step]) => [...printStep(number, step, paint), ""]),
     paint.bold("answer"),
     ...table(outputs.map(o => [o.name, o.type, paint.dim(printShape(o.shape)), `← ${source(o, o.name, paint)}`])),
     "",
@@ -36,7 +36,19 @@ export function printExplanation(explanation: Explanation, color = false): strin
   ].join("\n");
 }
 
-function printStep(step: ExplainedStep, paint: Paint): string[] {
+/** `2.` for the one step of stage 2; `2.1`, `2.2` … for those that run side by side. */
+function numbered(steps: readonly ExplainedStep[]): (readonly [number: string, step: ExplainedStep])[] {
+  const sizes = new Map<number, number>();
+  for (const { stage } of steps) sizes.set(stage, (sizes.get(stage) ?? 0) + 1);
+  const seen = new Map<number, number>();
+  return steps.map(step => {
+    const place = (seen.get(step.stage) ?? 0) + 1;
+    seen.set(step.stage, place);
+    return [sizes.get(step.stage) === 1 ? `${step.stage}.` : `${step.stage}.${place}`, step];
+  });
+}
+
+function printStep(number: string, step: ExplainedStep, paint: Paint): string[] {
   const reads = step.inputs.map(i => [
     i.port === "input" ? "reads" : i.port,
     i.name,
@@ -48,7 +60,7 @@ function printStep(step: ExplainedStep, paint: Paint): string[] {
   const parts = (step.parts ?? []).map(part => ["does", paint.blue(part.id), part.does]);
   const does = step.parts ? `${plural(parts.length, "step")} in one walk over each column` : step.does;
   return [
-    `${paint.dim(`${step.stage}.`)} ${paint.bold(step.id)}: ${does}`,
+    `${paint.dim(number)} ${paint.bold(step.id)}: ${does}`,
     ...table(most(parts)),
     ...table(most(reads)),
     ...table(most(makes)),
