@@ -146,6 +146,55 @@ export default ensemble("names", ${answer});
   test("so is an ensemble that makes nothing", () => refusal("request", /needs a step that makes something/));
 });
 
+describe("steps that became one", () => {
+  test("hand nulls on and tell the time of each of the author's steps", async () => {
+    const file = join(folder, "fused.ensemble.ts");
+    writeFileSync(
+      file,
+      `import { clip, ensemble, fillMissing, lambdaOp, source } from "merlon";
+const request = source({ a: "float64", b: "float64" });
+const divided = request["a", "b"] >> lambdaOp((a, b) => (b > 0 ? a / b : null), { name: "ratio" });
+const capped = divided >> clip({ max: 10 });
+const doubled = capped >> fillMissing(-1) >> lambdaOp(ratio => ratio * 2, { name: "twice" });
+export default ensemble("fused", capped + doubled);
+`,
+    );
+    const compiled = await compile(file);
+    if (!compiled.ok) throw new Error(printDiagnostics(compiled.diagnostics));
+    expect(compiled.plan.steps.map(step => step.op)).toEqual(["fused"]);
+    const root = join(folder, "fused");
+    for (const layout of LAYOUTS) build(compiled, join(root, layout), { layout });
+    const ask = await serveBoth([root]);
+    const [executor, ensemble] = await ask("fused", [
+      tensor("a", "float64", [4, 1], [1, 2, 300, Number.NaN]),
+      tensor("b", "float64", [4, 1], [2, 0, 3, 1]),
+    ]);
+    expect(ensemble).toEqual(executor);
+    const doubles = (name: string) => {
+      const bytes = Buffer.from((executor as Exclude<Answer, { error: string }>)[name]![2], "hex");
+      return Array.from({ length: 4 }, (_, i) => bytes.readDoubleLE(8 * i));
+    };
+    expect([doubles("ratio"), doubles("twice")]).toEqual([
+      [0.5, Number.NaN, 10, Number.NaN],
+      [1, -2, 20, -2],
+    ]);
+    const answer = await fetch(`http://127.0.0.1:${servers.at(-2)!.ports.http}/v2/models/fused/infer`, {
+      method: "POST",
+      body: JSON.stringify({
+        parameters: { timings: true },
+        inputs: ["a", "b"].map(name => ({ name, shape: [1, 1], datatype: "FP64", data: [1] })),
+      }),
+    });
+    const { parameters } = (await answer.json()) as { parameters: Readonly<Record<string, number>> };
+    expect(Object.keys(parameters).sort()).toEqual([
+      "timing.capped.clip",
+      "timing.divided.lambdaOp",
+      "timing.doubled.fillMissing",
+      "timing.doubled.lambdaOp",
+    ]);
+  });
+});
+
 describe("samples", () => {
   const SAMPLES = join(import.meta.dirname, "..", "samples");
   const names = readdirSync(SAMPLES).filter(name => name.startsWith("ensemble-") && !name.endsWith("-method"));
