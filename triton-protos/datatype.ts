@@ -15,6 +15,20 @@ type ArrayConstructor =
   | typeof Float32Array
   | typeof Float64Array;
 
+/** What holds a column's values: a typed array of its dtype, texts for strings. */
+export type Values =
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Float32Array
+  | Float64Array
+  | readonly string[];
+
 /** One row of the table. */
 export interface DatatypeRow {
   /** Name in the DSL, in plans and in messages. */

@@ -1,21 +1,20 @@
 /**
  * Features as they were at one moment: what a `queryFeast` step looks up when it is lowered.
  */
-import type { ArrowValues } from "./artefacts/arrow-columns.js";
-import type { DType } from "./datatype.js";
+import type { DType, Values } from "./datatype.js";
 
 export interface FeastFeatureTable {
   /** Column of the step that it becomes. */
   readonly column: string;
   readonly dtype: DType;
   /** One row per entity; zero, NaN or `""` where there is none. */
-  readonly values: ArrowValues;
+  readonly values: Values;
   /** Lists: one run per entity. */
   readonly offsets?: Int32Array;
   /** Per entity: 0 not found, 1 present, 2 null, 3 outdated. */
   readonly status: Uint8Array;
   /** What a missing value becomes. */
-  readonly missing: "error" | "null" | "drop" | { readonly default: ArrowValues };
+  readonly missing: "error" | "null" | "drop" | { readonly default: Values };
 }
 
 export interface FeastViewTable {
@@ -25,7 +24,7 @@ export interface FeastViewTable {
     readonly name: string;
     readonly input: number;
     readonly dtype: DType;
-    readonly values: ArrowValues;
+    readonly values: Values;
   }[];
   readonly entities: number;
   readonly features: readonly FeastFeatureTable[];

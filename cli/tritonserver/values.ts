@@ -2,6 +2,7 @@
  * The values of flags as Triton reads them: text → boolean, number, pair; what it refuses throws its text.
  */
 import type { GpuChoice } from "../../runtime/gpus.js";
+import { isRestrictable } from "../../runtime/transport/restriction.js";
 export function readBoolean(text: string): boolean {
   if (/^(true|1|on)$/i.test(text)) return true;
   if (/^(false|0|off)$/i.test(text)) return false;
@@ -74,19 +75,7 @@ export function readRestriction(text: string, flag: string, kind: string) {
   const found = /^(?<names>[^:]*):(?<key>[^=]+)=(?<value>.*)$/.exec(text);
   if (!found?.groups) throw new Error(`--${flag} option format is '<config name>:<setting>=<value>'. Got ${text}`);
   const names = found.groups.names!.split(",");
-  const unknown = names.find(name => !RESTRICTABLE.has(name));
+  const unknown = names.find(name => !isRestrictable(name));
   if (unknown !== undefined) throw new Error(`unknown restricted ${kind} '${unknown}' `);
   return { names, key: found.groups.key!, value: found.groups.value! };
 }
-
-const RESTRICTABLE = new Set([
-  "health",
-  "metadata",
-  "inference",
-  "shared-memory",
-  "model-config",
-  "model-repository",
-  "statistics",
-  "trace",
-  "logging",
-]);

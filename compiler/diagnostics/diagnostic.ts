@@ -1,6 +1,8 @@
 /**
  * What the compiler says about a user's file: code, message, place, related places and a way out; and how it is printed.
  */
+import { editDistance } from "../../triton-protos/edit-distance.js";
+
 export type Severity = "error" | "warning";
 
 /** A message without a place: what a constructor of `messages.ts` returns. */
@@ -90,15 +92,4 @@ export function listNames(names: readonly string[], most = 8): string {
   if (names.length === 0) return "no columns";
   const shown = names.slice(0, most).map(name => `\`${name}\``);
   return names.length > most ? `${shown.join(", ")} and ${names.length - most} more` : shown.join(", ");
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-    row = next;
-  }
-  return row[b.length]!;
 }

@@ -4,8 +4,8 @@
  */
 
 import { readFileSync } from "node:fs";
-import { type ArrowColumn, type ArrowValues, readArrowColumns } from "../../triton-protos/artefacts/arrow-columns.js";
-import { datatype } from "../../triton-protos/datatype.js";
+import { type ArrowColumn, readArrowColumns } from "../../triton-protos/artefacts/arrow-columns.js";
+import { datatype, type Values } from "../../triton-protos/datatype.js";
 import { add, encode, int64, mul, scalar, where } from "../onnx/elementary.js";
 import type { Value } from "../onnx/graph-builder.js";
 import { type LoweredColumn, nulls } from "./lowered-column.js";
@@ -76,7 +76,7 @@ export function tuplePlaces(
     const size = BigInt(distinct.length + 1);
     const plain = placesOf(context, col, names[c]!, {
       dtype: keys[c]!.dtype,
-      values: distinct as unknown as ArrowValues,
+      values: distinct as unknown as Values,
     });
     // 0 for null, −1 for a value that no key has.
     const shifted = where(g, g.op("Less", [plain, int64(g, 0)], "bool"), int64(g, -1), add(g, plain, int64(g, 1)));

@@ -2,7 +2,7 @@
  * Columns over typed arrays: what kernels read and write. Columns share buffers with requests and with each other:
  * a kernel never writes into its input.
  */
-import { type DType, datatype } from "../../triton-protos/datatype.js";
+import { type DType, datatype, type Values } from "../../triton-protos/datatype.js";
 
 /**
  * A set of rows. A request's rows are a root; candidates of each user are a child whose `offsets` say which run of rows
@@ -24,18 +24,7 @@ export const childRows = (parent: Rows, offsets: Int32Array): Rows => ({
   offsets,
 });
 
-export type Values =
-  | Uint8Array
-  | Uint16Array
-  | Uint32Array
-  | BigUint64Array
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | BigInt64Array
-  | Float32Array
-  | Float64Array
-  | readonly string[];
+export type { Values };
 
 /**
  * One column. Scalars: `values[i]` is row i. Lists: row i is `values[offsets[i]] … values[offsets[i + 1] - 1]`, or, for a

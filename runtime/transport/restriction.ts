@@ -42,7 +42,8 @@ export function createRestriction(texts: readonly string[], prefix = ""): Restri
   };
 }
 
-const isRestrictable = (text: string): text is Restrictable => (RESTRICTABLE as readonly string[]).includes(text);
+export const isRestrictable = (text: string): text is Restrictable =>
+  (RESTRICTABLE as readonly string[]).includes(text);
 
 function refuse(text: string, what: string): never {
   throw new RuntimeFault("INVALID_ARGUMENT", `restriction '${text}': ${what}`);

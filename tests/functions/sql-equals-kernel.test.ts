@@ -9,8 +9,9 @@ import type { Expression } from "#triton-protos/expression.js";
 import { type Plan, parsePlan } from "#triton-protos/plan.js";
 import { column } from "#triton-protos/schema.js";
 import { inFolder, throughSql } from "../etl/run-workflow.js";
-import { type Cell, fromColumn, toColumn } from "../etl/table-values.js";
+import { fromColumn, toColumn } from "../etl/table-values.js";
 import { schemaOf } from "../etl/workflow-plan.js";
+import { cells } from "./random-cells.js";
 import { COLUMNS, type Kind, randomFunction } from "./random-function.js";
 import { readFunction } from "./read-function.js";
 
@@ -68,30 +69,6 @@ function planOf(functions: readonly { kind: Kind; text: string }[]): Plan {
   };
   return parsePlan(JSON.stringify(plan), "test plan");
 }
-
-const cells = (count: number): fc.Arbitrary<Record<string, Cell[]>> => {
-  const many = (value: fc.Arbitrary<Cell>) =>
-    fc.array(fc.option(value, { nil: null, freq: 4 }), { minLength: count, maxLength: count });
-  const number = fc.oneof(
-    fc.constantFrom(1.5, -2, 1e9),
-    fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e9, max: 1e9 }),
-  );
-  const whole = fc.integer({ min: -1e6, max: 1e6 });
-  const word = fc.constantFrom("", "a", "x.y.z", "B c", " pad ", "é😀", "O'Brien");
-  const lists = (item: fc.Arbitrary<Cell>) =>
-    fc.array(fc.array(item, { maxLength: 3 }) as fc.Arbitrary<Cell>, { minLength: count, maxLength: count });
-  return fc.record({
-    a: many(number.map(x => x + 0)),
-    b: many(number.map(x => Math.fround(x) + 0)),
-    i: many(whole),
-    big: many(whole),
-    s: many(word),
-    t: many(word),
-    f: many(fc.boolean()),
-    ids: lists(whole),
-    words: lists(word),
-  }) as fc.Arbitrary<Record<string, Cell[]>>;
-};
 
 test("offline is online", async () => {
   await fc.assert(

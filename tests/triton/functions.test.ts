@@ -6,8 +6,9 @@ import { rootRows } from "#runtime/plan/table.js";
 import { type Plan, parsePlan } from "#triton-protos/plan.js";
 import { column } from "#triton-protos/schema.js";
 import { expectCells, lowerWorkflow } from "../etl/run-onnx.js";
-import { type Cell, fromColumn, toColumn } from "../etl/table-values.js";
+import { fromColumn, toColumn } from "../etl/table-values.js";
 import { schemaOf } from "../etl/workflow-plan.js";
+import { cells } from "../functions/random-cells.js";
 import { COLUMNS, randomFunction } from "../functions/random-function.js";
 import { readFunction } from "../functions/read-function.js";
 
@@ -38,32 +39,8 @@ function planOf({ kind, text }: { readonly kind: keyof typeof DTYPES; readonly t
   return parsePlan(JSON.stringify(plan), "test plan");
 }
 
-const cells: fc.Arbitrary<Record<string, Cell[]>> = (() => {
-  const many = (value: fc.Arbitrary<Cell>) =>
-    fc.array(fc.option(value, { nil: null, freq: 4 }), { minLength: ROWS, maxLength: ROWS });
-  const number = fc.oneof(
-    fc.constantFrom(1.5, -2, 1e9, 0.5, -0.5),
-    fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e9, max: 1e9 }),
-  );
-  const whole = fc.integer({ min: -1e6, max: 1e6 });
-  const word = fc.constantFrom("", "a", "x.y.z", "B c", " pad ", "é😀", "O'Brien");
-  const lists = (item: fc.Arbitrary<Cell>) =>
-    fc.array(fc.array(item, { maxLength: 3 }) as fc.Arbitrary<Cell>, { minLength: ROWS, maxLength: ROWS });
-  return fc.record({
-    a: many(number.map(x => x + 0)),
-    b: many(number.map(x => Math.fround(x) + 0)),
-    i: many(whole),
-    big: many(whole),
-    s: many(word),
-    t: many(word),
-    f: many(fc.boolean()),
-    ids: lists(whole),
-    words: lists(word),
-  }) as fc.Arbitrary<Record<string, Cell[]>>;
-})();
-
 test("a graph means what the kernel means", async () => {
-  const [given] = fc.sample(cells, { numRuns: 1, seed: 7 });
+  const [given] = fc.sample(cells(ROWS), { numRuns: 1, seed: 7 });
   const functions = fc.sample(randomFunction, { numRuns: 240, seed: 20_261_124 });
   const models = { describe: () => Promise.reject(new Error()), infer: () => Promise.reject(new Error()) };
   let lowered = 0;

@@ -2,25 +2,12 @@
  * An Arrow IPC file that `merlon fit` wrote → its columns as typed arrays (texts as strings), nulls marked.
  */
 import { DataType, type Float, type Int, tableFromIPC, type Vector } from "apache-arrow";
-import { type DType, datatype, isDType } from "../datatype.js";
-
-export type ArrowValues =
-  | Uint8Array
-  | Uint16Array
-  | Uint32Array
-  | BigUint64Array
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | BigInt64Array
-  | Float32Array
-  | Float64Array
-  | readonly string[];
+import { type DType, datatype, isDType, type Values } from "../datatype.js";
 
 export interface ArrowColumn {
   readonly dtype: DType;
   /** Numbers are views of the file's bytes; bools are 0 and 1. */
-  readonly values: ArrowValues;
+  readonly values: Values;
   /** 0 for each null. Absent: there is none. */
   readonly validity?: Uint8Array;
 }
@@ -41,9 +28,9 @@ export function readArrowColumns(bytes: Uint8Array): Readonly<Record<string, Arr
   );
 }
 
-function decoded(vector: Vector, dtype: DType): ArrowValues {
+function decoded(vector: Vector, dtype: DType): Values {
   if (dtype === "bool") return Uint8Array.from({ length: vector.length }, (_, i) => (vector.get(i) === true ? 1 : 0));
-  if (dtype !== "string") return vector.toArray() as ArrowValues;
+  if (dtype !== "string") return vector.toArray() as Values;
   return Array.from({ length: vector.length }, (_, i) => (vector.get(i) as string | null) ?? "");
 }
 
