@@ -14,7 +14,7 @@ import type { StageTally } from "../plan/stage-tally.js";
 import type { Around } from "../repository/around.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
 import type { Parameter, Tensor } from "../tensor.js";
-import type { Trace } from "../tracing/trace.js";
+import type { TraceNotes } from "../tracing/trace.js";
 
 /** One request as the scheduler hands it over: validated against the model's configuration. */
 export interface BackendRequest {
@@ -29,7 +29,7 @@ export interface BackendRequest {
   readonly requestedOutputs: ReadonlySet<string>;
   readonly signal?: Cancellation;
   /** Takes notes, when the request is traced. */
-  readonly trace?: Trace;
+  readonly trace?: TraceNotes;
 }
 
 export interface BackendResponse {

@@ -1,7 +1,7 @@
 /**
  * The merlon backend: `plan.json` and its artefacts in the version folder → a model that answers requests by running the plan in process.
  * ONNX steps call the repository's other models. Parameters: `seed` makes sampling repeatable, `timings` adds each step's microseconds,
- * `explain` what became of each candidate.
+ * `explain` what became of each candidate, `stages` what each step made.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,13 +12,15 @@ import { type Plan, type PlanStage, parsePlan } from "../../triton-protos/plan.j
 import { type ColumnSchema, isRagged } from "../../triton-protos/schema.js";
 import { stageTensors } from "../../triton-protos/stage-tensors.js";
 import { linkSignal } from "../cancellation.js";
+import { writeTensorJson } from "../cassettes/tensor-json.js";
 import { RuntimeFault } from "../errors.js";
 import { type ExecutablePlan, type PlanResult, preparePlan, type StageRun } from "../plan/execute.js";
 import { explainCandidates } from "../plan/explain-candidates.js";
+import { stageNotes, stepTensors } from "../plan/stage-notes.js";
 import type { Column, Rows } from "../plan/table.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
 import type { Parameter, Tensor } from "../tensor.js";
-import type { TracedStage } from "../tracing/trace.js";
+import type { TracedStage, TraceNotes } from "../tracing/trace.js";
 import type { Backend, BackendRequest, BackendResponse, LoadContext } from "./backend.js";
 import { requestColumns } from "./merlon-inputs.js";
 import { answerTensors } from "./merlon-outputs.js";
@@ -143,7 +145,7 @@ async function answer(
     clock?.inputsReady();
     const result = await executable.run(columns, { seed, parameters, ...(linked && { signal: linked.signal }) });
     clock?.computed();
-    if (request.trace?.levels.timestamps) request.trace.stages.push(...result.runs.map(traced));
+    if (request.trace) noteRun(request.trace, plan, result);
     const outputs = form
       .write(result.columns, rows, requestedOutputs)
       .filter(tensor => requestedOutputs.has(tensor.name))
@@ -153,6 +155,7 @@ async function answer(
       ...(timings ? timingParameters(plan, result) : []),
       ...(explain ? explainParameters(plan, result) : []),
       ...(timings || explain ? fallbackParameters(plan, result) : []),
+      ...(parameters.get("stages") === true ? stageParameters(plan, result) : []),
     ]);
     return told.size > 0 ? { outputs, parameters: told } : { outputs };
   } catch (error) {
@@ -162,14 +165,26 @@ async function answer(
   }
 }
 
-const traced = ({ step, began, ended, rowsIn, rowsOut }: StageRun): TracedStage => ({
-  name: step.label,
-  op: step.op,
-  startNs: began * 1e6,
-  endNs: ended * 1e6,
-  rowsIn,
-  rowsOut,
-});
+/** Elements of each tensor that a trace keeps of a stage. */
+const TRACED_ELEMENTS = 200;
+
+function noteRun(trace: TraceNotes, plan: Plan, result: PlanResult): void {
+  const { insides, timestamps } = trace.levels;
+  if (!timestamps) return;
+  const traced = ({ step, began, ended, rowsIn, rowsOut }: StageRun): TracedStage => ({
+    name: step.label,
+    op: step.op,
+    startNs: began * 1e6,
+    endNs: ended * 1e6,
+    rowsIn,
+    rowsOut,
+    ...(insides && { tensors: stepTensors(step, result.columnOf, TRACED_ELEMENTS) }),
+  });
+  trace.ran(
+    result.runs.map(traced),
+    insides && !plan.stage ? JSON.stringify(explainCandidates(plan, result.columnOf)) : undefined,
+  );
+}
 
 function readSeed(value: Parameter): bigint {
   if (typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value))) return BigInt(value);
@@ -179,6 +194,15 @@ function readSeed(value: Parameter): bigint {
 /** One JSON text: for each request row, what became of each candidate. */
 const explainParameters = (plan: Plan, result: PlanResult): ReadonlyMap<string, Parameter> =>
   new Map([["explain", JSON.stringify(explainCandidates(plan, result.columnOf))]]);
+
+/** Under `stage.LABEL` the tensors of a step, as a cassette has them. */
+const stageParameters = (plan: Plan, result: PlanResult): ReadonlyMap<string, Parameter> =>
+  new Map(
+    stageNotes(plan, result).map(({ stage, tensors }) => [
+      `stage.${stage}`,
+      JSON.stringify(tensors.map(writeTensorJson)),
+    ]),
+  );
 
 const fallbackParameters = (plan: Plan, { fallbacks }: PlanResult): ReadonlyMap<string, Parameter> =>
   new Map(

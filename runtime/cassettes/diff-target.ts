@@ -7,10 +7,9 @@ import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { ClientError, connect } from "../client/index.js";
 import type { RequestTensor } from "../data-plane/request.js";
 import { RuntimeFault } from "../errors.js";
-import type { Around } from "../repository/around.js";
 import { serve } from "../server.js";
-import { captureStages } from "./capture-stages.js";
 import { type Exchange, readCassette } from "./cassette.js";
+import { readTensorJson, type TensorJson } from "./tensor-json.js";
 
 /** A request as it is sent again. */
 export type Asked = Pick<Exchange, "model" | "version" | "id" | "parameters" | "inputs" | "outputs" | "stream">;
@@ -20,7 +19,7 @@ export interface Outcome {
   readonly error?: { readonly code: string; readonly message: string };
 }
 
-/** What a stage made, in the order of the stages. */
+/** What a stage made. */
 export interface StageTrace {
   readonly stage: string;
   readonly tensors: readonly RequestTensor[];
@@ -45,6 +44,15 @@ export async function openDiffTarget(text: string): Promise<DiffTarget> {
   throw new Error(`${text} is no model repository, no cassette, and no server (host:8001, grpc://… or http://…)`);
 }
 
+/** The inputs as they were sent, whatever the model's metadata says. */
+const given = (inputs: Asked["inputs"]) =>
+  Object.fromEntries(
+    inputs.map(tensor => [tensor.name, { datatype: tensor.datatype as "FP32", shape: tensor.shape, raw: tensor.data }]),
+  );
+
+/** Front of the response parameters that hold the tensors of a stage. */
+const STAGE = "stage.";
+
 async function serverTarget(name: string, url: string): Promise<DiffTarget> {
   const client = await connect(url);
   await client.serverMetadata();
@@ -52,12 +60,7 @@ async function serverTarget(name: string, url: string): Promise<DiffTarget> {
   return {
     name,
     async ask({ model, version, id, parameters, inputs, outputs, stream }) {
-      const given = Object.fromEntries(
-        inputs.map(tensor => [
-          tensor.name,
-          { datatype: tensor.datatype as "FP32", shape: tensor.shape, raw: tensor.data },
-        ]),
-      );
+      const asked = given(inputs);
       const options = {
         requestId: id,
         parameters: Object.fromEntries(parameters),
@@ -73,7 +76,7 @@ async function serverTarget(name: string, url: string): Promise<DiffTarget> {
       const answers: { outputs: readonly RequestTensor[]; error?: string }[] = [];
       try {
         if (stream)
-          for await (const { outputs: made, error, isFinal } of client.stream(model, given, {
+          for await (const { outputs: made, error, isFinal } of client.stream(model, asked, {
             ...options,
             errors: "yield",
           } as never)) {
@@ -82,7 +85,7 @@ async function serverTarget(name: string, url: string): Promise<DiffTarget> {
             if (error || found.length > 0 || !isFinal)
               answers.push({ outputs: found, ...(error && { error: error.message }) });
           }
-        else answers.push({ outputs: tensors(await client.infer(model, given as never, options as never)) });
+        else answers.push({ outputs: tensors(await client.infer(model, asked as never, options as never)) });
         return { answers };
       } catch (error) {
         if (!(error instanceof ClientError)) throw error;
@@ -94,23 +97,40 @@ async function serverTarget(name: string, url: string): Promise<DiffTarget> {
       configs.set(model, known);
       return known;
     },
-    stages: async () => [],
+    // A server of Merlon tells what the steps of a plan made; any other does not know the parameter.
+    async stages({ model, version, id, parameters, inputs, stream }) {
+      if (stream) return [];
+      const told = await client
+        .answer(model, given(inputs) as never, {
+          requestId: id,
+          parameters: { ...Object.fromEntries(parameters), stages: true },
+          ...(version && { version }),
+        })
+        .catch(() => undefined);
+      return Object.entries(told?.parameters ?? {}).flatMap(([key, text]): StageTrace[] =>
+        key.startsWith(STAGE)
+          ? [
+              {
+                stage: key.slice(STAGE.length),
+                tensors: (JSON.parse(String(text)) as TensorJson[]).map(readTensorJson),
+              },
+            ]
+          : [],
+      );
+    },
     close: () => client.close(),
   };
 }
 
 async function repositoryTarget(folder: string): Promise<DiffTarget> {
-  const capture = captureStages();
   const loopback = { address: "127.0.0.1", port: 0 };
   const log: string[] = [];
-  const around: readonly Around[] = [capture.around];
   const server = await serve({
     modelRepositories: [folder],
     grpc: loopback,
     http: false,
     metrics: false,
     seed: 0n,
-    around,
     writeLog: (text, stream) => {
       if (stream === "stderr") log.push(text);
     },
@@ -120,11 +140,6 @@ async function repositoryTarget(folder: string): Promise<DiffTarget> {
   const client = await serverTarget(folder, `grpc://127.0.0.1:${server.ports.grpc}`);
   return {
     ...client,
-    async stages(request) {
-      capture.begin();
-      await client.ask(request);
-      return capture.end();
-    },
     async close() {
       await client.close();
       await server.stop();

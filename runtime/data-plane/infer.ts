@@ -8,7 +8,7 @@ import type { ReadyVersion } from "../repository/registry.js";
 import type { Executed } from "../scheduling/scheduler.js";
 import { recordCacheHit, recordCacheMiss, recordFailure, recordSuccess } from "../statistics.js";
 import type { Tensor } from "../tensor.js";
-import type { Trace } from "../tracing/trace.js";
+import type { TraceNotes } from "../tracing/trace.js";
 import { splitControls } from "./controls.js";
 import { declaredOf } from "./declared.js";
 import type { InferRequest, InferResponse } from "./request.js";
@@ -124,7 +124,12 @@ async function run(
 }
 
 /** When the model computed; an ensemble does not, and neither does a request that the cache answers. @param arrived nanoseconds */
-function stampExecution(trace: Trace, { queueNs, times, cache }: Executed, arrived: number, isEnsemble: boolean): void {
+function stampExecution(
+  trace: TraceNotes,
+  { queueNs, times, cache }: Executed,
+  arrived: number,
+  isEnsemble: boolean,
+): void {
   if (isEnsemble) return;
   if (cache?.hit) {
     trace.stamp("CACHE_HIT_LOOKUP_START", arrived);

@@ -3,7 +3,7 @@
  */
 import type { Cancellation } from "../cancellation.js";
 import type { Parameter, Tensor } from "../tensor.js";
-import type { Trace } from "../tracing/trace.js";
+import type { TraceNotes } from "../tracing/trace.js";
 import type { OutputWish } from "./deliver.js";
 
 /** A tensor as a client sent it: the datatype is unchecked text. */
@@ -25,7 +25,7 @@ export interface InferRequest {
   readonly wishes?: ReadonlyMap<string, OutputWish>;
   readonly signal?: Cancellation;
   /** Takes notes, when the request is traced. */
-  readonly trace?: Trace;
+  readonly trace?: TraceNotes;
 }
 
 export interface InferResponse {

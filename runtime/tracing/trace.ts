@@ -6,6 +6,8 @@ import type { Tensor } from "../tensor.js";
 export interface TraceLevels {
   readonly timestamps: boolean;
   readonly tensors: boolean;
+  /** What each stage of a plan made, and what became of candidates; Triton has no such level. */
+  readonly insides?: boolean;
 }
 
 /** Triton's names of the moments. */
@@ -44,15 +46,33 @@ export interface TracedStage {
   readonly endNs: number;
   readonly rowsIn: number;
   readonly rowsOut: number;
+  /** The first elements of what it made, where `insides` are noted. */
+  readonly tensors?: readonly Tensor[];
 }
 
-export interface Trace {
+/** What those who handle a request see of its trace: a place to tell things. */
+export interface TraceNotes {
+  readonly levels: TraceLevels;
+  /** The model version that takes the request. */
+  begin(model: string, version: number, requestId: string): void;
+  /** @param ns nanoseconds on the clock of `performance.now()`; now when left out */
+  stamp(moment: Moment, ns?: number): void;
+  note(activity: TensorActivity, tensors: Iterable<Tensor>): void;
+  /** Stages of a plan that ran. @param explain what became of each candidate, where `insides` are noted */
+  ran(stages: readonly TracedStage[], explain?: string): void;
+  /** The request, or one of its answers, is a fault. */
+  fail(message: string): void;
+  child(): TraceNotes;
+  /** The request is answered; only the outermost trace ends. */
+  end(): void;
+}
+
+export interface Trace extends TraceNotes {
   readonly id: number;
   /** The trace of the ensemble whose step this is. */
   readonly parent?: Trace;
   /** This trace and those below it, in the order they began. */
   readonly family: readonly Trace[];
-  readonly levels: TraceLevels;
   /** The client's own trace, from `traceparent`. */
   readonly context?: TraceContext;
   readonly model: string;
@@ -61,15 +81,10 @@ export interface Trace {
   readonly stamps: readonly { readonly moment: Moment; readonly ns: number }[];
   readonly tensors: readonly TracedTensor[];
   /** Of a plan; Triton's trace file has no place for them, OpenTelemetry has. */
-  readonly stages: TracedStage[];
-  /** The model version that takes the request. */
-  begin(model: string, version: number, requestId: string): void;
-  /** @param ns nanoseconds on the clock of `performance.now()`; now when left out */
-  stamp(moment: Moment, ns?: number): void;
-  note(activity: TensorActivity, tensors: Iterable<Tensor>): void;
+  readonly stages: readonly TracedStage[];
+  readonly explain?: string | undefined;
+  readonly fault?: string | undefined;
   child(): Trace;
-  /** The request is answered; only the outermost trace ends. */
-  end(): void;
 }
 
 /** Ids of a W3C `traceparent` header, in hexadecimal. */
@@ -81,6 +96,8 @@ export interface TraceContext {
 export interface TraceOptions {
   readonly levels: TraceLevels;
   readonly context?: TraceContext;
+  /** Of larger tensors only so many bytes are kept; without it none of those beyond a megabyte. */
+  readonly headBytes?: number;
   nextId(): number;
   onEnd(trace: Trace): void;
 }
@@ -92,8 +109,12 @@ const MAX_NOTES = 4096;
 export function createTrace(options: TraceOptions, parent?: Trace, family: Trace[] = []): Trace {
   const stamps: { readonly moment: Moment; readonly ns: number }[] = [];
   const tensors: TracedTensor[] = [];
-  const { levels, context } = options;
+  const stages: TracedStage[] = [];
+  const { levels, context, headBytes } = options;
+  const most = headBytes ?? MAX_TENSOR_BYTES;
   let [model, version, requestId] = ["", -1, ""];
+  let explain: string | undefined;
+  let fault: string | undefined;
   let ended = false;
   const trace: Trace = {
     id: options.nextId(),
@@ -103,7 +124,13 @@ export function createTrace(options: TraceOptions, parent?: Trace, family: Trace
     levels,
     stamps,
     tensors,
-    stages: [],
+    stages,
+    get explain() {
+      return explain;
+    },
+    get fault() {
+      return fault;
+    },
     get model() {
       return model;
     },
@@ -122,8 +149,15 @@ export function createTrace(options: TraceOptions, parent?: Trace, family: Trace
     note(activity, given) {
       if (!levels.tensors) return;
       for (const tensor of given)
-        if (tensor.data.byteLength <= MAX_TENSOR_BYTES && tensors.length < MAX_NOTES)
-          tensors.push({ activity, tensor: { ...tensor, data: Uint8Array.from(tensor.data) } });
+        if ((tensor.data.byteLength <= most || headBytes !== undefined) && tensors.length < MAX_NOTES)
+          tensors.push({ activity, tensor: { ...tensor, data: Uint8Array.from(tensor.data.subarray(0, most)) } });
+    },
+    ran(given, story) {
+      if (levels.timestamps) stages.push(...given);
+      explain = story ?? explain;
+    },
+    fail(message) {
+      fault ??= message;
     },
     child: () => createTrace(options, trace, family),
     end() {

@@ -12,7 +12,7 @@ import {
   type TraceSettings,
   USUAL_SETTINGS,
 } from "./settings.js";
-import { createTrace, type Trace, type TraceContext } from "./trace.js";
+import { createTrace, type Trace, type TraceContext, type TraceNotes } from "./trace.js";
 import { createTraceFile } from "./trace-file.js";
 
 export interface TracerOptions {
@@ -25,7 +25,7 @@ export interface TracerOptions {
 
 export interface Tracer {
   /** A trace for a request to this model, when its turn has come. @param traceparent the client's header: such a request is always traced */
-  sample(model: string, traceparent?: string): Trace | undefined;
+  sample(model: string, traceparent?: string): TraceNotes | undefined;
   /** @throws RuntimeFault for a model that does not exist */
   print(model: string): Readonly<Record<string, string | readonly string[]>>;
   update(model: string, given: GivenSettings): void;

@@ -79,7 +79,7 @@ test("bad command lines end with 1 and a reason", async () => {
       ["--model-repository", folder, "--load-model=x"],
       "Use of '--load-model' requires setting '--model-control-mode=explicit' as well.",
     ],
-    [["--model-repository", folder, "--http-port=70000"], "70000"],
+    [["--model-repository", folder, "--http-port=x"], "Invalid option value. Got x"],
     [["--model-repository", folder, "--no-such-flag"], "--no-such-flag"],
     [["--model-repository", folder, "--http_prt=1"], "Did you mean `--http-port`?"],
   ];

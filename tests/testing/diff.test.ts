@@ -77,6 +77,21 @@ test("a plan that orders otherwise differs at that stage, and not before", async
   expect(result!.differences.map(({ name }) => name)).toContain("ordered_ids");
   expect(result!.stage).toMatchObject({ name: "ordering.softmaxSampling" });
   for (const target of [...same, other[1]]) await target.close();
+
+  // The same of two servers that run already, over either protocol: they tell what each step made.
+  await using here = await createTestServer(MODEL_REPO);
+  await using there = await createTestServer(changed);
+  for (const sides of [
+    [here.grpc, there.http],
+    [here.http, there.grpc],
+  ]) {
+    const running = [await openDiffTarget(sides[0]!), await openDiffTarget(sides[1]!)] as const;
+    const [seen] = await diff(exchanges, running, { kind: "bits" });
+    expect(seen).toEqual(result);
+    const stages = (await running[0].stages(exchanges[0]!)).map(({ stage }) => stage);
+    expect(stages).toEqual(plan.steps.map(({ label }: { label: string }) => label));
+    for (const target of running) await target.close();
+  }
 });
 
 test("an ensemble is walked from outside: the member that answers otherwise is named", async () => {

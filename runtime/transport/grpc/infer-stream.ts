@@ -12,7 +12,7 @@ import { type ValidRequest, validateRequest } from "../../data-plane/validate.js
 import { Refusal, RuntimeFault, STATUS } from "../../errors.js";
 import type { ReadyVersion } from "../../repository/registry.js";
 import type { ServerCalls } from "../../server-calls.js";
-import type { Trace } from "../../tracing/trace.js";
+import type { TraceNotes } from "../../tracing/trace.js";
 import { decodeRequest, type WireRequest } from "./decode-request.js";
 import { encodeStreamEnd, encodeStreamFault, encodeStreamResponse, type FramePieces } from "./encode-response.js";
 import { type Frame, frameReader, unpack, writePieces } from "./framing.js";
@@ -108,7 +108,7 @@ async function answerOne(
   const wire: WireRequest = decodeRequest(bytes);
   const arrived = calls.tracer ? performance.now() * 1e6 : 0;
   let backendHasIt = false;
-  let ended: Trace | undefined;
+  let ended: TraceNotes | undefined;
   try {
     const version = calls.find(wire.model, wire.version);
     const trace = calls.tracer?.sample(version.model);

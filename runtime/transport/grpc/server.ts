@@ -17,7 +17,7 @@ import { RuntimeFault, STATUS } from "../../errors.js";
 import type { LogSettings } from "../../log-settings.js";
 import type { ServerCalls } from "../../server-calls.js";
 import type { ServerLog } from "../../server-log.js";
-import type { Trace } from "../../tracing/trace.js";
+import type { TraceNotes } from "../../tracing/trace.js";
 import { withHeaders } from "../header-forwarding.js";
 import { type ListenAt, type Listener, listen } from "../listen.js";
 import type { Restriction } from "../restriction.js";
@@ -154,7 +154,7 @@ const pairs = (headers: IncomingHttpHeaders): [string, string][] =>
   Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
 
 /** Hears of a request that is traced. */
-type Traced = (trace: Trace) => void;
+type Traced = (trace: TraceNotes) => void;
 
 /** Request bytes → the frame of the answer. @throws RuntimeFault */
 type FramedCall = (bytes: Buffer) => Promise<FramePieces>;

@@ -9,7 +9,7 @@ import { deliver } from "../../data-plane/deliver.js";
 import { execute, isDecoupled } from "../../data-plane/infer.js";
 import { validateRequest } from "../../data-plane/validate.js";
 import { Refusal, RuntimeFault } from "../../errors.js";
-import type { Trace } from "../../tracing/trace.js";
+import type { TraceNotes } from "../../tracing/trace.js";
 import { withHeaders } from "../header-forwarding.js";
 import { type Answer, faultAnswer } from "./answer.js";
 import { binaryLimit, readBody, unpackBody } from "./body.js";
@@ -24,7 +24,7 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
   // Triton marks faults as JSON only between parsing the body and the model's answer.
   let plain = true;
   const received = performance.now() * 1e6;
-  let trace: Trace | undefined;
+  let trace: TraceNotes | undefined;
   const onSent = (): void => {
     trace?.stamp("HTTP_SEND_END");
     trace?.end();
