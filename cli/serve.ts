@@ -1,7 +1,7 @@
 /**
  * `merlon serve`: the same flags as `tritonserver`, with a help text of its own and errors that fit on a line.
  */
-
+import { isIP } from "node:net";
 import { didYouMean } from "../runtime/etl/nearest-name.js";
 import type { RunningServer, ServeOptions } from "../runtime/server-options.js";
 import { runServer } from "./run-server.js";
@@ -28,36 +28,63 @@ Examples:
 
 const UI_HELP = `
 The page:
-  --ui [PORT]   shows models, graphs, stages and candidates on http://127.0.0.1:PORT (8003; 0 takes a free port)
+  --ui [PORT]           shows models, graphs, the last requests stage by stage, and candidates on http://127.0.0.1:PORT (8003; 0 takes a free port)
+  --ui-address ADDRESS  where the page listens; beyond the loopback address everybody who reaches it sees the tensors of requests
 `;
 
 export const serveHelp = (): string => `${HELP}${flagList()}${UI_HELP}`;
 
-/** `--ui`, `--ui 9000` or `--ui=9000`, which is Merlon's own. @returns its port, and the other words */
-function takeUi(words: readonly string[]): { readonly port: number | undefined; readonly rest: readonly string[] } {
-  const i = words.findIndex(word => word === "--ui" || word.startsWith("--ui="));
-  if (i < 0) return { port: undefined, rest: words };
-  const next = words[i + 1];
-  const isApart = words[i] === "--ui" && next !== undefined && /^\d+$/.test(next);
-  const text = isApart ? next : words[i]!.slice("--ui=".length);
-  const port = text === "" ? 8003 : Number(text);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new UsageError([], [`--ui takes a port, not ${text}`]);
-  return { port, rest: words.filter((_, at) => at !== i && !(isApart && at === i + 1)) };
+interface Page {
+  readonly port: number;
+  readonly address: string;
 }
 
-async function showUi(port: number, { ports }: RunningServer, options: ServeOptions): Promise<void> {
-  if (ports.http === undefined)
+/** `--ui`, `--ui 9000` or `--ui=9000`, and `--ui-address`, which are Merlon's own. @returns where the page is wanted, and the other words */
+function takeUi(words: readonly string[]): { readonly page: Page | undefined; readonly rest: readonly string[] } {
+  const rest: string[] = [];
+  let [port, address]: [number | undefined, string | undefined] = [undefined, undefined];
+  for (let i = 0; i < words.length; i++) {
+    const [, name, , own] = /^--(ui|ui-address)(=(.*))?$/.exec(words[i]!) ?? [];
+    if (name === undefined) rest.push(words[i]!);
+    else if (name === "ui") port = readPort(own ?? (/^\d+$/.test(words[i + 1] ?? "") ? words[++i]! : "8003"));
+    else address = own ?? words[++i] ?? "";
+  }
+  if (address !== undefined && port === undefined) throw new UsageError([], ["--ui-address is of the page: add --ui"]);
+  if (address !== undefined && isIP(address) === 0 && address !== "localhost")
+    throw new UsageError([], [`--ui-address takes an IP address of this machine, not '${address}'`]);
+  return { page: port === undefined ? undefined : { port, address: address ?? "127.0.0.1" }, rest };
+}
+
+function readPort(text: string): number {
+  const port = Number(text);
+  if (text === "" || !Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new UsageError([], [`--ui takes a port, not ${text}`]);
+  return port;
+}
+
+async function showUi({ port, address }: Page, { ports, recent }: RunningServer, options: ServeOptions): Promise<void> {
+  if (ports.http === undefined || !options.http)
     throw new UsageError([], ["--ui shows what the HTTP port answers, and --allow-http is false"]);
   const { serveUi } = await import("./ui/serve-ui.js");
+  const { isLoopback } = await import("./ui/own-address.js");
   const shown = await serveUi({
     port,
-    httpPort: ports.http,
-    metricsPort: ports.metrics,
+    address,
+    server: {
+      address: options.http.address ?? "0.0.0.0",
+      port: ports.http,
+      ...(options.httpRestrictedApis && { restricted: options.httpRestrictedApis }),
+    },
     repositories: options.modelRepositories,
+    recent,
   }).catch((error: Error) => {
-    throw new UsageError([], [`the page cannot open port ${port}: ${error.message}; --ui 0 takes a free one`]);
+    throw new UsageError(
+      [],
+      [`the page cannot open port ${port} of ${address}: ${error.message}; --ui 0 takes a free one`],
+    );
   });
+  if (!isLoopback(address))
+    process.stderr.write("warning: whoever reaches the page sees the tensors of requests, and may ask the models\n");
   process.stdout.write(`The page: ${shown.url}\n`);
 }
 
@@ -67,13 +94,14 @@ export async function serve(words: readonly string[]): Promise<void> {
     return;
   }
   try {
-    const { port, rest } = takeUi(words);
-    const options = serveOptions(rest, "merlon serve", text => void process.stderr.write(`${text}\n`));
+    const { page, rest } = takeUi(words);
+    const given = serveOptions(rest, "merlon serve", text => void process.stderr.write(`${text}\n`));
+    const options: ServeOptions = page ? { ...given, recentRequests: {} } : given;
     if (options.modelRepositories.length === 0 && !options.replay)
       throw new UsageError([], ["--model-repository is missing: name the folder that holds the models"]);
     warnAboutNode(options);
     const running = await runServer(options, true);
-    if (port !== undefined) await showUi(port, running, options);
+    if (page) await showUi(page, running, options);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     const lines = [...error.before, ...error.after].filter(line => line !== "");

@@ -11,6 +11,9 @@ import type { Override } from "./repository/override.js";
 import type { IndexEntry, ReadyVersion, Registry } from "./repository/registry.js";
 import { createSharedMemory, type SharedMemory } from "./shared-memory.js";
 import { printStatistics } from "./statistics.js";
+import { joinTraces } from "./tracing/join-traces.js";
+import type { RecentRequests } from "./tracing/recent-requests.js";
+import type { TraceNotes } from "./tracing/trace.js";
 import type { Tracer } from "./tracing/tracer.js";
 
 export interface CallOptions {
@@ -36,6 +39,11 @@ export interface ServerCalls {
   readonly memory: SharedMemory;
   /** None on a server that was started without tracing. */
   readonly tracer?: Tracer;
+  /**
+   * A place to tell a request's course to whoever wants to know: the trace whose turn it is, the page. Not there where nobody ever does.
+   * @param traceparent the client's header
+   */
+  readonly sample?: (model: string, traceparent?: string) => TraceNotes | undefined;
   /** Class names of an output: the model's own, or those of the ensemble step that makes it. */
   labels(version: ReadyVersion, output: string): readonly string[];
   isReady(): boolean;
@@ -58,6 +66,7 @@ export function createCalls(
   options: CallOptions,
   isStopping: () => boolean,
   tracer?: Tracer,
+  recent?: RecentRequests,
 ): ServerCalls {
   const find = (model: string, version: string): ReadyVersion => registry.find(model, parseVersion(version));
   const requireExplicit = (): void => {
@@ -93,6 +102,7 @@ export function createCalls(
     options,
     memory: createSharedMemory(),
     ...(tracer && { tracer }),
+    ...((tracer || recent) && { sample: sampler(tracer, recent) }),
     labels,
     isReady: () => !isStopping() && (!options.strictReadiness || registry.allReady()),
     serverMetadata: () => ({
@@ -128,6 +138,13 @@ export function createCalls(
     },
   };
 }
+
+const sampler =
+  (tracer: Tracer | undefined, recent: RecentRequests | undefined): NonNullable<ServerCalls["sample"]> =>
+  (model, traceparent) => {
+    const [traced, noted] = [tracer?.sample(model, traceparent), recent?.sample(model)];
+    return traced && noted ? joinTraces(traced, noted) : (traced ?? noted);
+  };
 
 const statisticsOf = ({ model, version, statistics }: ReadyVersion): ModelStatistics =>
   printStatistics(model, String(version), statistics);

@@ -7,6 +7,7 @@ import type { Fault } from "./faults/fault.js";
 import type { GpuChoice } from "./gpus.js";
 import type { Around } from "./repository/around.js";
 import type { LogOptions } from "./server-log.js";
+import type { RecentOptions, RecentRequests } from "./tracing/recent-requests.js";
 import type { TracerOptions } from "./tracing/tracer.js";
 import { type ConnectionCare, DEFAULT_CARE } from "./transport/grpc/connection-care.js";
 import type { GrpcTls } from "./transport/grpc/tls.js";
@@ -92,6 +93,8 @@ export interface ServeOptions {
   readonly faultAdminPort?: number | undefined;
   /** Layers between the server and its models, the outermost first: mocks, faults, replacements. */
   readonly around?: readonly Around[];
+  /** Keeps the last requests with what their stages made, for the page; `RunningServer.recent` has them. */
+  readonly recentRequests?: RecentOptions | undefined;
   /** What mocks, faults and the ages of features are told by; the machine's clock by default. */
   readonly clock?: Clock;
   readonly log?: Partial<LogOptions>;
@@ -116,6 +119,8 @@ export interface RunningServer {
     readonly metrics?: number;
     readonly faultAdmin?: number;
   };
+  /** The last requests, where `recentRequests` asks for them. */
+  readonly recent?: RecentRequests;
   /** Refuses new requests, lets those in flight end, unloads the models. Calling it again waits for the same end. */
   stop(): Promise<void>;
 }
@@ -172,6 +177,7 @@ export const withDefaults = (given: ServeOptions) => {
     faultAdminPort: given.faultAdminPort,
     around: given.around ?? [],
     clock: given.clock,
+    recentRequests: given.recentRequests,
     httpRestrictedApis: given.httpRestrictedApis ?? [],
     grpcRestrictedProtocols: given.grpcRestrictedProtocols ?? [],
     httpHeaderForwardPattern: given.httpHeaderForwardPattern ?? "",

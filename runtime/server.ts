@@ -21,6 +21,7 @@ import { createLog, type ServerLog } from "./server-log.js";
 import { modelCaller, serverModels } from "./server-models.js";
 import { type OpenOptions, type RunningServer, type ServeOptions, withDefaults } from "./server-options.js";
 import { agentsTable, backendsTable, modelsTable, optionsTable } from "./start-up-tables.js";
+import { createRecentRequests } from "./tracing/recent-requests.js";
 import { createTracer } from "./tracing/tracer.js";
 
 /**
@@ -83,6 +84,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   let stopping = false;
   const isKnown = (model: string): boolean => registry.ready().some(version => version.model === model);
   const tracer = options.trace && createTracer(options.trace, isKnown, log);
+  const recent = options.recentRequests && createRecentRequests(options.recentRequests);
   const polling = options.modelControlMode === "poll" && startPolling(registry, options.repositoryPollSeconds);
   const closeModels = async (): Promise<void> => {
     log.info("server", "Waiting for in-flight requests to complete.");
@@ -92,7 +94,8 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     await replay?.remove();
   };
   try {
-    const calls = createCalls(registry, { ...options, control: options.modelControlMode }, () => stopping, tracer);
+    const control = options.modelControlMode;
+    const calls = createCalls(registry, { ...options, control }, () => stopping, tracer, recent);
     const logSettings = createLogSettings(logState);
     const endpoints = await openPorts(options, { calls, registry, log, logSettings });
     const faultAdmin = await faults?.listen(log).catch(async error => {
@@ -112,6 +115,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     let stopped: Promise<void> | undefined;
     return {
       ports: { ...endpoints.ports, ...(faultAdmin !== undefined && { faultAdmin }) },
+      ...(recent && { recent }),
       stop: () => {
         stopped ??= stop();
         return stopped;

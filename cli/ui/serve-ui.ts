@@ -3,18 +3,24 @@
  * answers, so the page asks nobody else; the three ports of Triton stay as they are.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
+import type { RecentRequests } from "../../runtime/tracing/recent-requests.js";
+import { ask, pass, type ShownServer } from "./ask-server.js";
+import { counts } from "./counts.js";
 import { type ModelMetadata, openApi } from "./openapi.js";
+import { isOwn } from "./own-address.js";
 import { pageText } from "./page-text.js";
 
 export interface UiOptions {
   /** 0 takes a free port. */
   readonly port: number;
-  /** Of the server that is shown. */
-  readonly httpPort: number;
-  readonly metricsPort?: number | undefined;
+  /** @default "127.0.0.1" */
+  readonly address?: string;
+  readonly server: ShownServer;
   readonly repositories: readonly string[];
+  /** The last requests of all clients. */
+  readonly recent?: RecentRequests | undefined;
   /** How often the page hears of counts. */
   readonly intervalMs?: number;
 }
@@ -34,13 +40,10 @@ const SAFE_HEADERS = {
 
 /** @throws Error when the port is taken */
 export async function serveUi(options: UiOptions): Promise<Ui> {
+  const { address = "127.0.0.1" } = options;
   const listeners = new Set<ServerResponse>();
   const server: Server = createServer({ requestTimeout: 300_000 }, (asked, answer) => {
-    const { port } = server.address() as { port: number };
-    // Another site's name that leads here (DNS rebinding) is not ours; nor is a form of another site.
-    const { host = "", origin } = asked.headers;
-    const own = [`127.0.0.1:${port}`, `localhost:${port}`];
-    if (!own.includes(host) || (origin !== undefined && !own.some(name => origin === `http://${name}`)))
+    if (!isOwn(address, asked.headers))
       return send(answer, 403, "text/plain", "This page answers its own address alone.\n");
     respond(asked, answer, options, listeners).catch(error => {
       if (answer.headersSent) answer.destroy();
@@ -48,16 +51,16 @@ export async function serveUi(options: UiOptions): Promise<Ui> {
     });
   });
   await new Promise<void>((done, fail) => {
-    server.once("error", fail).listen(options.port, "127.0.0.1", done);
+    server.once("error", fail).listen(options.port, address, done);
   });
   const timer = setInterval(async () => {
     if (listeners.size === 0) return;
-    const event = `data: ${JSON.stringify(await counts(options).catch(error => ({ error: (error as Error).message })))}\n\n`;
+    const event = await eventText(options);
     for (const listener of listeners) if (listener.writableLength < 65_536) listener.write(event);
   }, options.intervalMs ?? 1000).unref();
   const { port } = server.address() as { port: number };
   return {
-    url: `http://127.0.0.1:${port}/`,
+    url: `http://${address.includes(":") ? `[${address}]` : address}:${port}/`,
     stop: () =>
       new Promise(done => {
         clearInterval(timer);
@@ -67,50 +70,60 @@ export async function serveUi(options: UiOptions): Promise<Ui> {
   };
 }
 
+const eventText = async ({ server, recent }: UiOptions): Promise<string> =>
+  `data: ${JSON.stringify(await counts(server, recent).catch(error => ({ error: (error as Error).message })))}\n\n`;
+
 async function respond(
   asked: IncomingMessage,
   answer: ServerResponse,
   options: UiOptions,
   listeners: Set<ServerResponse>,
 ): Promise<void> {
+  const { server, recent } = options;
   const path = asked.url!.split("?")[0]!;
   const docs = /^\/v2\/models\/([^/]+)\/docs$/.exec(path);
-  if (path.startsWith("/v2") && !docs) return pass(asked, answer, options.httpPort);
+  if (/^\/v2(\/|$)/.test(path) && !docs) return pass(server, asked, answer, SAFE_HEADERS);
   if (asked.method !== "GET") return send(answer, 405, "text/plain", "GET only.\n");
   if (path === "/") return send(answer, 200, "text/html; charset=utf-8", pageText());
-  if (path === "/page.js")
-    return send(answer, 200, "text/javascript", readFileSync(new URL("./page/page.js", import.meta.url), "utf8"));
+  const script = /^\/([\w-]+)\.js$/.exec(path)?.[1];
+  if (script !== undefined && SCRIPTS.includes(script))
+    return send(answer, 200, "text/javascript", readFileSync(new URL(`./page/${script}.js`, import.meta.url), "utf8"));
   if (docs) {
-    const { status, text } = await ask(options.httpPort, "GET", `/v2/models/${docs[1]}`);
-    if (status !== 200) return send(answer, status, "application/json", text);
-    return send(
-      answer,
-      200,
-      "application/json",
-      `${JSON.stringify(openApi(JSON.parse(text) as ModelMetadata), null, 2)}\n`,
-    );
+    const { status, text } = await ask(server, "GET", `/v2/models/${docs[1]}`);
+    return status === 200
+      ? sendJson(answer, openApi(JSON.parse(text) as ModelMetadata))
+      : send(answer, status, "application/json", text);
   }
-  if (path === "/counts") return send(answer, 200, "application/json", JSON.stringify(await counts(options)));
+  if (path === "/counts") return sendJson(answer, await counts(server, recent));
+  if (path === "/requests") return sendJson(answer, recent?.list() ?? []);
+  const request = /^\/requests\/(\d+)$/.exec(path);
+  if (request) {
+    const found = recent?.find(Number(request[1]));
+    return found ? sendJson(answer, found) : sendJson(answer, { error: "this request is no longer kept" }, 404);
+  }
   if (path === "/events") {
     answer.writeHead(200, { ...SAFE_HEADERS, "content-type": "text/event-stream" });
-    answer.write(`data: ${JSON.stringify(await counts(options))}\n\n`);
+    answer.write(await eventText(options));
     listeners.add(answer);
     answer.on("close", () => listeners.delete(answer));
     return;
   }
   const graph = /^\/graph\/([^/]+)$/.exec(path);
   if (graph) {
-    const { status, text } = await ask(options.httpPort, "POST", "/v2/repository/index", "{}");
+    const { status, text } = await ask(server, "POST", "/v2/repository/index", "{}");
     const name = decodeURIComponent(graph[1]!);
     // Only what the server has loaded; no name leads out of a repository.
     const known = status === 200 && (JSON.parse(text) as { name: string }[]).some(model => model.name === name);
     const plan = known ? planOf(name, options.repositories) : undefined;
-    if (!plan) return send(answer, 404, "application/json", JSON.stringify({ error: "this model has no plan" }));
+    if (!plan) return sendJson(answer, { error: "this model has no plan" }, 404);
     const { drawPlan } = await import("../../compiler/index.js");
-    return send(answer, 200, "application/json", JSON.stringify({ svg: await drawPlan(plan) }));
+    return sendJson(answer, { svg: await drawPlan(plan) });
   }
   send(answer, 404, "text/plain", "There is no such page.\n");
 }
+
+/** The page's script and what it imports. */
+const SCRIPTS = ["page", "elements", "requests", "story"];
 
 function planOf(model: string, repositories: readonly string[]): string | undefined {
   for (const repository of repositories) {
@@ -124,75 +137,9 @@ function planOf(model: string, repositories: readonly string[]): string | undefi
   return undefined;
 }
 
-interface Stage {
-  readonly model: string;
-  readonly stage: string;
-  count: number;
-  seconds: number;
-  rowsIn: number;
-  rowsOut: number;
-}
-
-/** States and statistics of models, and what each stage has done since the start. */
-async function counts({ httpPort, metricsPort }: UiOptions): Promise<object> {
-  const [index, stats, metrics] = await Promise.all([
-    ask(httpPort, "POST", "/v2/repository/index", "{}"),
-    ask(httpPort, "GET", "/v2/models/stats"),
-    metricsPort === undefined ? { text: "" } : ask(metricsPort, "GET", "/metrics"),
-  ]);
-  const stages = new Map<string, Stage>();
-  for (const line of metrics.text.split("\n")) {
-    const [, name, labels, value] = /^merlon_stage_(\w+)\{(.*)\} (\S+)$/.exec(line) ?? [];
-    if (!name) continue;
-    const of = Object.fromEntries(
-      [...labels!.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, k, v]) => [k, v]),
-    ) as Record<string, string>;
-    const key = `${of.model}\n${of.stage}`;
-    const stage = stages.get(key) ?? {
-      model: of.model!,
-      stage: of.stage!,
-      count: 0,
-      seconds: 0,
-      rowsIn: 0,
-      rowsOut: 0,
-    };
-    stages.set(key, stage);
-    if (name === "duration_seconds_count") stage.count += Number(value);
-    if (name === "duration_seconds_sum") stage.seconds += Number(value);
-    if (name === "rows_total") stage[of.direction === "out" ? "rowsOut" : "rowsIn"] += Number(value);
-  }
-  return {
-    models: JSON.parse(index.text),
-    stats: (JSON.parse(stats.text) as { model_stats: unknown }).model_stats,
-    stages: [...stages.values()],
-  };
-}
-
 const send = (answer: ServerResponse, status: number, type: string, body: string): void => {
   answer.writeHead(status, { ...SAFE_HEADERS, "content-type": type }).end(body);
 };
 
-/** The same call to the HTTP port, streamed both ways. */
-function pass(asked: IncomingMessage, answer: ServerResponse, port: number): Promise<void> {
-  return new Promise((done, fail) => {
-    const { host: _, origin: __, ...headers } = asked.headers;
-    const call = request({ host: "127.0.0.1", port, method: asked.method, path: asked.url, headers }, got => {
-      answer.writeHead(got.statusCode!, { ...got.headers, ...SAFE_HEADERS });
-      got.pipe(answer).on("finish", done).on("error", fail);
-    });
-    call.on("error", fail);
-    answer.on("close", () => call.destroy());
-    asked.pipe(call);
-  });
-}
-
-function ask(port: number, method: string, path: string, body?: string): Promise<{ status: number; text: string }> {
-  return new Promise((done, fail) => {
-    const call = request({ host: "127.0.0.1", port, method, path }, got => {
-      const chunks: Buffer[] = [];
-      got.on("data", chunk => chunks.push(chunk)).on("error", fail);
-      got.on("end", () => done({ status: got.statusCode!, text: Buffer.concat(chunks).toString() }));
-    });
-    call.on("error", fail).end(body);
-  });
-}
+const sendJson = (answer: ServerResponse, value: object, status = 200): void =>
+  send(answer, status, "application/json", `${JSON.stringify(value, null, 2)}\n`);

@@ -97,7 +97,8 @@ async function run(
       sink &&
         (given => {
           const answer = given instanceof Error ? given : (given.error ?? translate(given));
-          if (!(answer instanceof Error)) trace?.note("TENSOR_BACKEND_OUTPUT", answer.outputs);
+          if (answer instanceof Error) trace?.fail(answer.message);
+          else trace?.note("TENSOR_BACKEND_OUTPUT", answer.outputs);
           trace?.stamp("INFER_RESPONSE_COMPLETE");
           sink(answer);
         }),
@@ -107,6 +108,7 @@ async function run(
     trace?.stamp("REQUEST_END");
     const fault = RuntimeFault.from(error);
     countFailure(version, fault, elapsed());
+    trace?.fail(fault.message);
     throw fault;
   }
   if (trace) stampExecution(trace, done, started * 1e6, config.platform === "ensemble");
@@ -119,7 +121,10 @@ async function run(
   if (done.cache?.hit) recordCacheHit(statistics, done.cache.ns, elapsed());
   else recordSuccess(statistics, rows, done.queueNs, done.times, elapsed());
   if (done.cache && !done.cache.hit) recordCacheMiss(statistics, done.cache.ns);
-  if (done.response?.error) throw done.response.error;
+  if (done.response?.error) {
+    trace?.fail(done.response.error.message);
+    throw done.response.error;
+  }
   return answer;
 }
 

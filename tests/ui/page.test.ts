@@ -6,6 +6,7 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { serveUi, type Ui } from "#cli/ui/serve-ui.js";
+import { connect } from "#runtime/client/index.js";
 import { type RunningServer, serve } from "#runtime/index.js";
 
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
@@ -21,12 +22,19 @@ const hosts = new Set<string>();
 beforeAll(async () => {
   mkdirSync(SHOTS, { recursive: true });
   const here = { address: "127.0.0.1", port: 0 };
-  server = await serve({ modelRepositories: repositories, http: here, metrics: here, grpc: false, writeLog: () => {} });
+  server = await serve({
+    modelRepositories: repositories,
+    http: here,
+    grpc: here,
+    metrics: false,
+    recentRequests: {},
+    writeLog: () => {},
+  });
   ui = await serveUi({
     port: 0,
-    httpPort: server.ports.http!,
-    metricsPort: server.ports.metrics,
+    server: { address: "127.0.0.1", port: server.ports.http! },
     repositories,
+    recent: server.recent,
     intervalMs: 100,
   });
   browser = await chromium.launch({ executablePath: CHROMIUM ?? "chromium", args: ["--no-sandbox"] });
@@ -55,10 +63,11 @@ test("models, graph, request, trace, why and why not; nothing on the console, no
 
   await page.locator("#in-user_id").fill("[[512300022]]");
   await page.keyboard.press("Control+Enter");
-  await page.locator("#timings tr").first().waitFor();
+  await page.locator("#timings details").first().waitFor();
   expect(await text("#timings")).toContain("ranking.transformWorkflow");
   expect(await text("#console")).toContain('"ordered_ids"');
   await page.locator("#trace summary", { hasText: "ordered_ids: INT64 [1, 10]" }).click();
+  expect(await text("#parameters")).toBe("");
   await page.locator("#stages tr", { hasText: "retrieval.queryFaiss" }).waitFor();
   await page.locator('.card[data-step="retrieval.queryFaiss"] .does', { hasText: /ms, 1 → 100 rows/ }).waitFor();
   const answered = JSON.parse((await text("#console"))!) as { outputs: { name: string; data: number[] }[] };
@@ -87,6 +96,52 @@ test("models, graph, request, trace, why and why not; nothing on the console, no
   await page.screenshot({ path: join(SHOTS, "dark.png"), fullPage: true });
   expect(complaints).toEqual([]);
   expect([...hosts]).toEqual([new URL(ui.url).host]);
+}, 60_000);
+
+test("requests of any client, over gRPC and HTTP, are there stage by stage, and after a reload", async () => {
+  await using grpc = await connect(`grpc://127.0.0.1:${server.ports.grpc}`);
+  await grpc.infer("recommend", { user_id: [[512300022n]] }, { requestId: "from-grpc" });
+  await using http = await connect(`http://127.0.0.1:${server.ports.http}`);
+  await expect(
+    http.infer("recommend", { user_id: { datatype: "INT64", shape: [2], raw: new Uint8Array(16) } } as never),
+  ).rejects.toThrow();
+  const line = page.locator("#requests tr", { hasText: "from-grpc" });
+  await line.waitFor();
+  expect(await line.textContent()).toContain("gRPC");
+  await page.locator("#requests .bad", { hasText: "unexpected shape" }).waitFor();
+
+  await page.reload();
+  await line.waitFor();
+  // With the keyboard alone: open the request, then a stage, then a tensor that it made.
+  await line.locator("button").focus();
+  await page.keyboard.press("Enter");
+  await page.locator('#requests tr[aria-selected="true"]', { hasText: "from-grpc" }).waitFor();
+  const stage = page.locator('#timings details[data-stage="retrieval.queryFaiss"]');
+  await stage.locator("summary").first().focus();
+  await page.keyboard.press("Enter");
+  const tensor = stage.locator("details", { hasText: "candidate_ids: INT64 [100]" });
+  await tensor.locator("summary").focus();
+  await page.keyboard.press("Space");
+  const candidates = JSON.parse((await tensor.locator("pre").textContent())!) as unknown[];
+  expect(candidates).toHaveLength(100);
+  expect(candidates.every(Number.isSafeInteger)).toBe(true);
+
+  await page.locator("#candidates summary").focus();
+  await page.keyboard.press("Enter");
+  await page.locator("#candidates button").first().click();
+  expect(await text("#story")).toContain("Why: it is at place 1 of the answer");
+  await page.locator("#candidates tr", { hasText: "dropped by" }).first().locator("button").click();
+  expect(await text("#story")).toContain("Why not: ");
+  // From the picture to the tensors of a stage.
+  await page.locator('.card[data-step="filtering.filterCandidates"]').click();
+  expect(await page.evaluate("document.activeElement.textContent")).toContain("filtering.filterCandidates");
+  await page.screenshot({ path: join(SHOTS, "requests.png"), fullPage: true });
+
+  await page.setViewportSize({ width: 390, height: 844 });
+  expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
+  await page.screenshot({ path: join(SHOTS, "narrow.png"), fullPage: true });
+  await page.setViewportSize({ width: 1440, height: 1400 });
+  complaints.length = 0;
 }, 60_000);
 
 test("a mistake in the form is told, and so is the server's no", async () => {
@@ -122,6 +177,9 @@ test("other names, other sites and paths outside get nothing", async () => {
     "/graph/%2e%2e",
     "/../package.json",
     "/page/../serve-ui.js",
+    "/serve-ui.js",
+    "/requests/..",
+    "/v2x",
     "/etc/passwd",
   ])
     expect([path, (await ask(path)).status]).toEqual([path, 404]);

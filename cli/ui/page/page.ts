@@ -1,4 +1,8 @@
-/** The page's script: models and counts as they come, a form from the schema, the last requests with their stages and tensors, and candidates' stories. */
+/** The page's script: models and counts as they come, the graph, and a form from the schema. */
+import { at, element, row } from "./elements.js";
+import { followRequests, openOwn, openStage } from "./requests.js";
+import { why } from "./story.js";
+
 interface Tensor {
   readonly name: string;
   readonly datatype: string;
@@ -14,21 +18,6 @@ interface Answer {
   readonly error?: string;
   readonly outputs?: readonly Tensor[];
   readonly parameters?: Readonly<Record<string, unknown>>;
-}
-interface Story {
-  readonly id: string | number;
-  readonly from: string;
-  readonly rank: number;
-  readonly scores: Readonly<Record<string, number>>;
-  readonly droppedBy?: string;
-  readonly place?: number;
-}
-interface Kept {
-  readonly model: string;
-  readonly at: string;
-  readonly ms: number;
-  readonly inputs: readonly Tensor[];
-  readonly answer: Answer;
 }
 interface Stage {
   readonly model: string;
@@ -51,32 +40,13 @@ interface Counts {
   readonly models: readonly { readonly name: string; readonly state: string; readonly reason?: string }[];
   readonly stats: readonly ModelStats[];
   readonly stages: readonly Stage[];
+  readonly newest: number;
+  readonly unseen: number;
 }
-
-/** Requests kept, and values of a tensor shown: what this page holds is bounded. */
-const MOST_REQUESTS = 20;
-const MOST_VALUES = 200;
-
-const at = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
-const element = (
-  tag: string,
-  text = "",
-  attributes: Readonly<Record<string, string>> = {},
-  ...children: Node[]
-): HTMLElement => {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-};
-const row = (cells: readonly string[], head = false): HTMLElement =>
-  element("tr", "", {}, ...cells.map((cell, i) => element(head ? "th" : "td", cell, i > 0 ? { class: "n" } : {})));
 
 let metadata: Metadata | undefined;
 let counts: Counts | undefined;
 let drawn = "";
-const kept: Kept[] = [];
 
 function showCounts(now: Counts): void {
   counts = now;
@@ -108,6 +78,7 @@ function showCounts(now: Counts): void {
     }),
   );
   showStages();
+  void followRequests(now.newest, now.unseen);
 }
 
 function showStages(): void {
@@ -154,7 +125,11 @@ function showForm({ inputs }: Metadata): void {
         spellcheck: "false",
       }),
     ]);
-  at("form").replaceChildren(...fields, element("button", "Send (Ctrl+Enter)", { type: "submit" }));
+  const parameters = [
+    element("label", "parameters, as JSON: seed, timings, explain, …", { for: "parameters" }),
+    element("textarea", "", { id: "parameters", placeholder: '{"seed": 1}', rows: "1", spellcheck: "false" }),
+  ];
+  at("form").replaceChildren(...fields, ...parameters, element("button", "Send (Ctrl+Enter)", { type: "submit" }));
 }
 
 /** Sizes of nested lists. */
@@ -164,23 +139,26 @@ const shapeOf = (value: unknown): number[] =>
 async function ask(): Promise<void> {
   if (!metadata) return;
   const inputs: Tensor[] = [];
+  let parameters: object | undefined;
   for (const field of at("form").querySelectorAll("textarea")) {
+    const { name, datatype } = field.dataset;
     try {
-      const data = JSON.parse(field.value) as unknown[];
-      inputs.push({ name: field.dataset.name!, datatype: field.dataset.datatype!, shape: shapeOf(data), data });
+      const data = JSON.parse(field.value || "null") as unknown[];
+      if (name === undefined) parameters = data ?? undefined;
+      else inputs.push({ name, datatype: datatype!, shape: shapeOf(data), data });
     } catch (error) {
-      at("console").textContent = `${field.dataset.name} is no JSON: ${(error as Error).message}`;
+      say(`${name ?? "parameters"} is no JSON: ${(error as Error).message}`, true);
       field.focus();
       return;
     }
   }
   const { name } = metadata;
-  const began = performance.now();
+  const id = `page-${Math.random().toString(36).slice(2, 10)}`;
   const got = await fetch(`/v2/models/${encodeURIComponent(name)}/infer`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ parameters: { timings: true, explain: true }, inputs }),
-  });
+    body: JSON.stringify({ id, ...(parameters && { parameters }), inputs }),
+  }).catch((error: Error) => new Response(JSON.stringify({ error: `the server is away: ${error.message}` })));
   const text = await got.text();
   let answer: Answer;
   try {
@@ -188,89 +166,13 @@ async function ask(): Promise<void> {
   } catch {
     answer = { error: text };
   }
-  kept.unshift({ model: name, at: new Date().toLocaleTimeString(), ms: performance.now() - began, inputs, answer });
-  kept.length = Math.min(kept.length, MOST_REQUESTS);
-  at("console").textContent = answer.error ?? JSON.stringify({ ...answer, parameters: undefined }, null, 2);
-  at("console").classList.toggle("bad", answer.error !== undefined);
-  showRequests();
-  showTrace(kept[0]!);
+  say(answer.error ?? JSON.stringify(answer, null, 2), answer.error !== undefined);
+  await openOwn(id);
 }
 
-function showRequests(): void {
-  at("requests").replaceChildren(
-    row(["time", "model", "ms", ""], true),
-    ...kept.map(each => {
-      const open = element("button", "Trace", { type: "button" });
-      open.addEventListener("click", () => showTrace(each));
-      const line = row([each.at, each.model, each.ms.toFixed(1)]);
-      line.append(element("td", "", {}, open));
-      return line;
-    }),
-  );
-}
-
-let shown: Kept | undefined;
-function showTrace(each: Kept): void {
-  shown = each;
-  const times = Object.entries(each.answer.parameters ?? {}).flatMap(([key, value]) =>
-    key.startsWith("timing.") ? [[key.slice(7), Number(value)] as const] : [],
-  );
-  const longest = Math.max(1, ...times.map(([, us]) => us));
-  const lines = times.map(([stage, us]) => {
-    const bar = element("div", "", { class: "bar" });
-    bar.style.width = `${(us / longest) * 100}%`;
-    const line = row([stage, `${us} µs`]);
-    line.append(element("td", "", { width: "50%" }, bar));
-    return line;
-  });
-  const tensor = ({ name, datatype, shape, data = [] }: Tensor) => {
-    const values = (data as readonly unknown[]).flat(9);
-    const more = values.length > MOST_VALUES ? `\n… ${values.length - MOST_VALUES} more` : "";
-    return element(
-      "details",
-      "",
-      {},
-      element("summary", `${name}: ${datatype} [${shape.join(", ")}]`),
-      element("pre", `${JSON.stringify(values.slice(0, MOST_VALUES))}${more}`),
-    );
-  };
-  at("trace").replaceChildren(
-    element("h2", `${each.model}, ${each.at}`),
-    element("table", "", { id: "timings" }, ...lines),
-    ...each.inputs.map(tensor),
-    ...(each.answer.outputs ?? []).map(tensor),
-  );
-}
-
-function why(): void {
-  at("story").replaceChildren(...storyLines().map(line => element("p", line)));
-}
-
-function storyLines(): readonly string[] {
-  const id = at<HTMLInputElement>("candidate").value.trim();
-  const text = shown?.answer.parameters?.explain;
-  if (typeof text !== "string")
-    return ["Send a request to an ensemble first: its answer tells the story of each candidate."];
-  const rows = JSON.parse(text) as readonly (readonly Story[])[];
-  const found = rows.flatMap((stories, user) =>
-    stories.filter(s => String(s.id) === id).map(story => ({ story, user })),
-  );
-  if (found.length === 0) {
-    const known = rows
-      .flat()
-      .slice(0, 8)
-      .map(s => s.id);
-    return [`No step found ${id || "that candidate"}. Candidates of this request: ${known.join(", ") || "none"}.`];
-  }
-  return found.flatMap(({ story: { from, rank, scores, droppedBy, place }, user }) => [
-    `Row ${user + 1}: ${from} found it, at place ${rank} of what it found.`,
-    ...Object.entries(scores).map(([name, score]) => `${name} = ${score}`),
-    droppedBy !== undefined
-      ? `Why not: ${droppedBy} dropped it.`
-      : place !== undefined
-        ? `Why: it is at place ${place} of the answer.`
-        : "No step ordered it.",
-  ]);
+function say(text: string, bad: boolean): void {
+  at("console").textContent = text;
+  at("console").classList.toggle("bad", bad);
 }
 
 at("form").addEventListener("submit", event => {
@@ -282,6 +184,10 @@ document.addEventListener("keydown", event => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void ask();
   else if (event.key === "Enter" && event.target === at("candidate")) why();
 });
+at("picture").addEventListener("click", event => {
+  const card = (event.target as Element).closest<SVGElement>(".card");
+  if (card?.dataset.step) openStage(card.dataset.step);
+});
 at("theme").addEventListener("click", () => {
   const root = document.documentElement;
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -292,5 +198,3 @@ events.onmessage = event => showCounts(JSON.parse(event.data as string) as Count
 events.onerror = () => {
   at("live").textContent = "the server is away; trying again";
 };
-
-export {};

@@ -106,17 +106,17 @@ async function answerOne(
   send: (answer: Answer) => Promise<void>,
 ): Promise<Answer | undefined> {
   const wire: WireRequest = decodeRequest(bytes);
-  const arrived = calls.tracer ? performance.now() * 1e6 : 0;
+  const arrived = calls.sample ? performance.now() * 1e6 : 0;
   let backendHasIt = false;
   let ended: TraceNotes | undefined;
   try {
     const version = calls.find(wire.model, wire.version);
-    const trace = calls.tracer?.sample(version.model);
+    const trace = calls.sample?.(version.model);
     trace?.stamp("GRPC_WAITREAD_START", arrived);
     trace?.stamp("GRPC_WAITREAD_END");
+    ended = trace;
     const read = toRequest(wire, calls.memory, forward, signal);
     const request = trace ? { ...read, trace } : read;
-    ended = trace;
     const valid = validateRequest(version.config, request);
     backendHasIt = true;
     if (isDecoupled(version)) return await answerMany(version, request, valid, calls, send);
@@ -125,6 +125,7 @@ async function answerOne(
     };
   } catch (error) {
     const fault = RuntimeFault.from(error);
+    ended?.fail(fault.message);
     if (fault instanceof Refusal) backendHasIt = false;
     return {
       message: encodeStreamFault(fault.message, wire.id, backendHasIt ? wire.model : ""),

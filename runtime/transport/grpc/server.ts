@@ -109,7 +109,7 @@ function accept(
     return;
   }
   const path = headers[":path"] ?? "";
-  const arrived = calls.tracer ? performance.now() * 1e6 : 0;
+  const arrived = calls.sample ? performance.now() * 1e6 : 0;
   const abort = new Cancellable();
   stream.on("close", () => abort.abort());
   armDeadline(stream, headers["grpc-timeout"], abort);
@@ -172,15 +172,20 @@ const inferCall =
     const version = calls.find(wire.model, wire.version);
     if (isDecoupled(version))
       throw new RuntimeFault("UNSUPPORTED", "ModelInfer RPC doesn't support models with decoupled transaction policy");
-    const trace = calls.tracer?.sample(version.model, traceparent);
+    const trace = calls.sample?.(version.model, traceparent);
     if (trace) traced(trace);
-    const read = toRequest(wire, calls.memory, forward, signal);
-    const request = trace ? { ...read, trace } : read;
-    const response = deliver(await infer(version, request), request, version, calls.labels);
-    const answer = encodeResponse(response);
-    cutHere(response.cut, answer);
-    trace?.stamp("GRPC_SEND_START");
-    return answer;
+    try {
+      const read = toRequest(wire, calls.memory, forward, signal);
+      const request = trace ? { ...read, trace } : read;
+      const response = deliver(await infer(version, request), request, version, calls.labels);
+      const answer = encodeResponse(response);
+      cutHere(response.cut, answer);
+      trace?.stamp("GRPC_SEND_START");
+      return answer;
+    } catch (error) {
+      trace?.fail((error as Error).message);
+      throw error;
+    }
   };
 
 const framedCall =

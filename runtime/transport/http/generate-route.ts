@@ -28,7 +28,7 @@ export async function answerGenerate({ request, context, path, signal }: Call, s
     throw new RuntimeFault("INVALID_ARGUMENT", "Unsupported content-encoding, only 'identity' is supported.");
   const received = performance.now() * 1e6;
   const body = await readBody(request, maxInputSize);
-  const trace = calls.tracer?.sample(version.model, request.headers.traceparent?.toString());
+  const trace = calls.sample?.(version.model, request.headers.traceparent?.toString());
   trace?.stamp("HTTP_RECV_START", received);
   trace?.stamp("HTTP_RECV_END");
   const onSent = (): void => {
@@ -36,14 +36,21 @@ export async function answerGenerate({ request, context, path, signal }: Call, s
     trace?.end();
   };
   const limits = { maxInputSize, memory: calls.memory };
-  const read = readGenerateRequest(body, version.config, limits, signal);
-  const asked = {
-    ...read,
-    ...(trace && { trace }),
-    parameters: withHeaders(read.parameters, () => headerPairs(request), headerForwardPattern),
+  const begin = async () => {
+    const read = readGenerateRequest(body, version.config, limits, signal);
+    const asked = {
+      ...read,
+      ...(trace && { trace }),
+      parameters: withHeaders(read.parameters, () => headerPairs(request), headerForwardPattern),
+    };
+    const answers = run(version, asked, validateRequest(version.config, asked));
+    return { answers, first: await answers.next() };
   };
-  const answers = run(version, asked, validateRequest(version.config, asked));
-  const first = await answers.next();
+  const { answers, first } = await begin().catch(error => {
+    trace?.fail((error as Error).message);
+    onSent();
+    throw error;
+  });
   const status = first.value instanceof Error ? 400 : 200;
   trace?.stamp("HTTP_SEND_START");
   if (stream) return { onSent, status, type: "text/event-stream; charset=utf-8", body: events(first, answers) };

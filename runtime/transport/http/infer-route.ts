@@ -33,7 +33,7 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     const version = calls.find(path.model ?? "", path.version ?? "");
     if (isDecoupled(version))
       throw new RuntimeFault("UNSUPPORTED", "HTTP end point doesn't support models with decoupled transaction policy");
-    trace = calls.tracer?.sample(version.model, request.headers.traceparent?.toString());
+    trace = calls.sample?.(version.model, request.headers.traceparent?.toString());
     trace?.stamp("HTTP_RECV_START", received);
     const encoding = request.headers["content-encoding"];
     const isJson = encoding === undefined && request.headers[LENGTH_HEADER] === undefined;
@@ -70,7 +70,11 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
       ...(answerLength !== undefined && { headers: { "Inference-Header-Content-Length": String(answerLength) } }),
     });
   } catch (error) {
-    if (!(error instanceof RuntimeFault) || error instanceof ConnectionCut) throw error;
+    trace?.fail((error as Error).message);
+    if (!(error instanceof RuntimeFault) || error instanceof ConnectionCut) {
+      onSent();
+      throw error;
+    }
     const fault = faultAnswer(error, plain && !(error instanceof Refusal) ? "text/plain" : "application/json");
     const answer = trace ? { ...fault, onSent } : fault;
     return error.message === "Unsupported compression type"

@@ -1,0 +1,46 @@
+/**
+ * What the page hears every second: states and statistics of models, what each stage has done since the start, and the newest request.
+ */
+import type { RecentRequests } from "../../runtime/tracing/recent-requests.js";
+import { ask, type ShownServer } from "./ask-server.js";
+
+interface ModelStats {
+  readonly name: string;
+  readonly stages?: readonly {
+    readonly name: string;
+    readonly success: { readonly count: number; readonly ns: number };
+    readonly rows_in: number;
+    readonly rows_out: number;
+  }[];
+}
+
+/** @throws Error with the server's own text where it does not answer these */
+export async function counts(server: ShownServer, recent: RecentRequests | undefined): Promise<object> {
+  const [models, stats] = await Promise.all([
+    json(server, "POST", "/v2/repository/index", "{}"),
+    json(server, "GET", "/v2/models/stats"),
+  ]);
+  const { model_stats } = stats as { model_stats: readonly ModelStats[] };
+  return {
+    models,
+    stats: model_stats,
+    stages: model_stats.flatMap(({ name: model, stages = [] }) =>
+      stages.map(({ name: stage, success, rows_in, rows_out }) => ({
+        model,
+        stage,
+        count: success.count,
+        seconds: success.ns / 1e9,
+        rowsIn: rows_in,
+        rowsOut: rows_out,
+      })),
+    ),
+    newest: recent?.newest ?? 0,
+    unseen: recent?.unseen ?? 0,
+  };
+}
+
+async function json(server: ShownServer, method: string, path: string, body?: string): Promise<unknown> {
+  const { status, text } = await ask(server, method, path, body);
+  if (status === 200) return JSON.parse(text);
+  throw new Error(`${path} answers ${status}: ${text}`);
+}
