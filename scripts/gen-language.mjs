@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ts } from "ts-morph";
+import { opDefinition } from "../dist/compiler/ops/index.js";
 import { isFittedOp } from "../dist/triton-protos/op-params.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -39,7 +40,9 @@ function documentation({ name, file }) {
   const parameters = (doc.tags ?? [])
     .filter(ts.isJSDocParameterTag)
     .map(tag => `- \`${tag.name.getText(tree)}\`: ${textOf(tag.comment)}`);
-  const isStage = /inWorkflow: false|@stage\b/.test(tree.text);
+  // What is no operator of a plan says so itself.
+  const definition = opDefinition(name);
+  const isStage = definition ? !definition.facts.inWorkflow : /@stage\b/.test(tree.text);
   // What learns needs a fit, and request rows can't go.
   const isOfWorkflows = isFittedOp(name) || ["dropna", "groupby"].includes(name);
   return {
