@@ -2,6 +2,7 @@
  * `merlon record`: stands between clients and a server and writes a cassette, until it is stopped.
  */
 import { Command, InvalidArgumentError } from "commander";
+import type { ProxyTls } from "../runtime/cassettes/proxy-tls.js";
 
 interface Options {
   readonly target: string;
@@ -11,6 +12,13 @@ interface Options {
   readonly grpcPort: number;
   readonly httpPort: number;
   readonly mask: readonly string[];
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly serverName?: string;
+  readonly insecure?: true;
+  readonly listenCert?: string;
+  readonly listenKey?: string;
 }
 
 const port = (text: string): number => {
@@ -31,6 +39,13 @@ export const recordCommand = (): Command =>
     .option("--address <ip>", "where to listen", "127.0.0.1")
     .option("--grpc-port <port>", "0 takes a free one", port, 0)
     .option("--http-port <port>", "0 takes a free one", port, 0)
+    .option("--ca <file>", "PEM: authorities that sign the server's certificate (grpcs://…, https://…)")
+    .option("--cert <file>", "PEM: a certificate for the server, with --key")
+    .option("--key <file>", "PEM: its key")
+    .option("--server-name <name>", "the name in the server's certificate, where the address is another")
+    .option("--insecure", "take any certificate of the server")
+    .option("--listen-cert <file>", "PEM: clients find TLS here, with this certificate, and --listen-key")
+    .option("--listen-key <file>", "PEM: its key")
     .option("--mask <headers...>", "further headers whose values are secrets", [])
     .addHelpText(
       "after",
@@ -39,14 +54,17 @@ Authorization headers, cookies, and whatever looks like a token or key are maske
 
   $ merlon record --target triton.staging:8001 --out staging.cassette --grpc-port 9001 --http-port 9000
   $ my-service --triton 127.0.0.1:9001                    # then Ctrl-C
+  $ merlon record --target grpcs://triton.staging:8001 --ca staging-ca.pem --out staging.cassette
   $ merlon serve --replay staging.cassette
   $ merlon diff staging.cassette model-repo               # does this repository answer the same?`,
     )
-    .action(async ({ target, targetHttp, ...rest }: Options) => {
+    .action(async (options: Options) => {
+      const { target, targetHttp, ...rest } = options;
       const { record } = await import("../runtime/cassettes/record.js");
       const recording = await record({
         ...rest,
         ...targets(target, targetHttp),
+        tls: await readTls(options),
         warn: text => process.stderr.write(`merlon record: ${text}\n`),
       });
       const { ports } = recording;
@@ -62,6 +80,30 @@ Authorization headers, cookies, and whatever looks like a token or key are maske
         `${recording.count} requests are in ${rest.out}. Serve them: merlon serve --replay ${rest.out}\n`,
       );
     });
+
+/** @throws Error naming the flag whose file can't be read, or that lacks its other half */
+async function readTls({ ca, cert, key, serverName, insecure, listenCert, listenKey }: Options): Promise<ProxyTls> {
+  const { readFile } = await import("node:fs/promises");
+  const read = (flag: string, file: string): Promise<Buffer> =>
+    readFile(file).catch(error => {
+      throw new Error(`${flag} ${file} can't be read: ${(error as Error).message}`, { cause: error });
+    });
+  if ((listenCert === undefined) !== (listenKey === undefined))
+    throw new Error("--listen-cert and --listen-key go together: the certificate and its key, both as PEM");
+  return {
+    target: {
+      ...(ca !== undefined && { ca: await read("--ca", ca) }),
+      ...(cert !== undefined && { cert: await read("--cert", cert) }),
+      ...(key !== undefined && { key: await read("--key", key) }),
+      ...(serverName !== undefined && { serverName }),
+      ...(insecure && { verify: false }),
+    },
+    ...(listenCert !== undefined &&
+      listenKey !== undefined && {
+        listener: { cert: await read("--listen-cert", listenCert), key: await read("--listen-key", listenKey) },
+      }),
+  };
+}
 
 /** `host:8001` is gRPC, and HTTP is one port below unless it is named. */
 function targets(target: string, http: string | undefined): { readonly grpc?: string; readonly http?: string } {

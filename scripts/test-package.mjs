@@ -73,7 +73,18 @@ export { createTestServer };
     ["esnext", "bundler"],
   ])
     run(process.execPath, [
-      ...[tsc, "--noEmit", "--strict", "--target", "es2022", "--lib", "es2023,dom", "--module", module],
+      ...[
+        tsc,
+        "--ignoreConfig",
+        "--noEmit",
+        "--strict",
+        "--target",
+        "es2022",
+        "--lib",
+        "es2023,dom",
+        "--module",
+        module,
+      ],
       ...["--moduleResolution", resolution, "--skipLibCheck", "--types", "node", "--typeRoots", types],
       join(project, "main.ts"),
     ]);

@@ -5,6 +5,7 @@ import {
   type ClientHttp2Session,
   connect,
   constants,
+  createSecureServer,
   createServer,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
@@ -13,6 +14,7 @@ import {
 } from "node:http2";
 import { frameReader, unpack } from "../transport/grpc/framing.js";
 import { type Listener, listen } from "../transport/listen.js";
+import { type ProxyTls, secureTarget } from "./proxy-tls.js";
 
 export interface GrpcTap {
   request(message: Buffer): void;
@@ -26,13 +28,17 @@ export function serveGrpcProxy(
   address: { readonly address: string; readonly port: number },
   target: string,
   tap: (path: string, headers: IncomingHttpHeaders) => GrpcTap,
+  { target: targetTls, listener }: ProxyTls = {},
 ): Promise<Listener> {
-  const server = createServer();
+  const server = listener ? createSecureServer({ ...listener, ALPNProtocols: ["h2"] }) : createServer();
   const sessions = new Set<ServerHttp2Session>();
   let upstream: ClientHttp2Session | undefined;
   const open = (): ClientHttp2Session => {
     if (upstream && !upstream.closed && !upstream.destroyed) return upstream;
-    upstream = connect(target, { settings: { initialWindowSize: 2 ** 24, enablePush: false } });
+    upstream = connect(target, {
+      settings: { initialWindowSize: 2 ** 24, enablePush: false },
+      ...(target.startsWith("https:") && secureTarget(new URL(target).hostname, targetTls)),
+    });
     upstream.on("error", () => {});
     return upstream;
   };

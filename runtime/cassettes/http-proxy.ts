@@ -9,8 +9,9 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from "node:http";
-import { request as askSecurely, Agent as SecureAgent } from "node:https";
+import { request as askSecurely, createServer as createSecureServer, Agent as SecureAgent } from "node:https";
 import { type Listener, listen } from "../transport/listen.js";
+import { type ProxyTls, secureTarget } from "./proxy-tls.js";
 
 export interface HttpExchange {
   readonly method: string;
@@ -29,18 +30,22 @@ export function serveHttpProxy(
   address: { readonly address: string; readonly port: number },
   target: string,
   tap: (exchange: HttpExchange) => void,
+  { target: targetTls, listener }: ProxyTls = {},
 ): Promise<Listener> {
   const base = new URL(target);
   const secure = base.protocol === "https:";
-  const agent = secure ? new SecureAgent({ keepAlive: true }) : new Agent({ keepAlive: true });
-  const server = createServer((request, response) => {
+  const agent = secure
+    ? new SecureAgent({ keepAlive: true, ...secureTarget(base.hostname, targetTls) })
+    : new Agent({ keepAlive: true });
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
     pass(
       request,
       response,
       options => (secure ? askSecurely : ask)({ ...options, agent, host: base.hostname, port: base.port }),
       tap,
     );
-  });
+  };
+  const server = listener ? createSecureServer(listener, handle) : createServer(handle);
   return listen(server, address, async () => {
     server.closeAllConnections();
     agent.destroy();

@@ -6,12 +6,12 @@ import { Cancellable } from "../cancellation.js";
 import { CODES } from "../client/client-error.js";
 import { decodeResponse, decodeStreamResponse } from "../client/grpc/decode-response.js";
 import type { WireAnswer } from "../client/wire-call.js";
-import { createSharedMemory } from "../shared-memory.js";
 import { decodeRequest } from "../transport/grpc/decode-request.js";
 import { toRequest } from "../transport/grpc/to-request.js";
 import { Cursor } from "../transport/grpc/wire.js";
 import type { Exchange, RecordedAnswer, RecordedFault } from "./cassette.js";
 import type { GrpcTap } from "./grpc-proxy.js";
+import { unseenMemory } from "./unseen-memory.js";
 
 export const INFER = "/inference.GRPCInferenceService/ModelInfer";
 export const STREAM_INFER = "/inference.GRPCInferenceService/ModelStreamInfer";
@@ -21,7 +21,7 @@ type Asked = Omit<Exchange, "answers" | "error" | "line">;
 /** @throws RuntimeFault for a request that Triton's front end refuses too */
 function readRequest(message: Buffer, headers: Exchange["headers"], stream: boolean): Asked {
   const wire = decodeRequest(message);
-  const { id, parameters, inputs, outputs } = toRequest(wire, createSharedMemory(), given => given, new Cancellable());
+  const { id, parameters, inputs, outputs } = toRequest(wire, unseenMemory(), given => given, new Cancellable());
   return {
     protocol: "grpc",
     model: wire.model,

@@ -7,21 +7,27 @@ import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { Cancellable } from "../cancellation.js";
 import { readInferAnswer } from "../client/http/infer-answer.js";
 import { STATUS } from "../errors.js";
-import { createSharedMemory } from "../shared-memory.js";
 import { readInferRequest } from "../transport/http/infer-request.js";
 import type { Exchange, RecordedFault } from "./cassette.js";
 import type { HttpExchange } from "./http-proxy.js";
 import { maskHeaders } from "./mask-headers.js";
+import { unseenMemory } from "./unseen-memory.js";
 
 const INFER = /^\/v2\/models\/(?<model>[^/]+)(?:\/versions\/(?<version>\d+))?\/infer$/;
 
+export interface Place {
+  readonly model: string;
+  /** Empty for the latest. */
+  readonly version: string;
+}
+
 /** Model and version of a path that infers. */
-export const inferPath = (path: string): { readonly model: string; readonly version: string } | undefined => {
+export const inferPath = (path: string): Place | undefined => {
   const groups = INFER.exec(path.split("?")[0]!)?.groups;
   return groups && { model: groups.model!, version: groups.version ?? "" };
 };
 
-const MAX_BODY = 2 ** 30;
+export const MAX_BODY = 2 ** 30;
 const LENGTH = "inference-header-content-length";
 
 async function unpacked(body: Buffer, encoding: string | undefined): Promise<Buffer> {
@@ -41,7 +47,7 @@ export async function readHttpExchange(
     await unpacked(body, headers["content-encoding"]),
     length === undefined ? undefined : Number(length),
     config,
-    { memory: createSharedMemory(), maxInputSize: MAX_BODY },
+    { memory: unseenMemory(), maxInputSize: MAX_BODY },
     new Cancellable(),
   );
   const { id, parameters, inputs, outputs } = request;
@@ -76,7 +82,7 @@ export async function readHttpExchange(
   };
 }
 
-function faultOf(status: number, body: Buffer): RecordedFault {
+export function faultOf(status: number, body: Buffer): RecordedFault {
   const [code = "UNKNOWN"] =
     Object.entries(STATUS).find(([name, row]) => row.http === status && name !== "UNKNOWN") ?? [];
   const text = body.toString("utf8");

@@ -2,14 +2,17 @@
  * Stands between clients and a server, over gRPC and HTTP, and writes what goes by into a cassette.
  */
 import { open } from "node:fs/promises";
+import type { IncomingHttpHeaders } from "node:http";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { complete, messageType } from "../../triton-protos/proto-root.js";
 import { type Client, connect } from "../client/index.js";
 import type { Listener } from "../transport/listen.js";
 import { callLine, type Exchange, exchangeLine, headLine, modelLine } from "./cassette.js";
-import { serveGrpcProxy } from "./grpc-proxy.js";
+import { type GrpcTap, serveGrpcProxy } from "./grpc-proxy.js";
 import { type HttpExchange, serveHttpProxy } from "./http-proxy.js";
 import { maskHeaders } from "./mask-headers.js";
+import type { ProxyTls } from "./proxy-tls.js";
+import { generatePath, readGenerateExchange } from "./record-generate.js";
 import { INFER, STREAM_INFER, tapInfer, tapStream } from "./record-grpc.js";
 import { inferPath, readHttpExchange } from "./record-http.js";
 
@@ -23,6 +26,8 @@ export interface RecordOptions {
   /** 0, the default, takes a free port. */
   readonly grpcPort?: number;
   readonly httpPort?: number;
+  /** Of the target and of the listeners. */
+  readonly tls?: ProxyTls;
   /** Names of headers whose values are secrets here, besides those that look like one. */
   readonly mask?: readonly string[];
   /** Hears what can't be kept, and why. */
@@ -45,11 +50,12 @@ export async function record({
   address = "127.0.0.1",
   grpcPort = 0,
   httpPort = 0,
+  tls = {},
   mask = [],
   warn = () => {},
 }: RecordOptions): Promise<Recording> {
   const target = grpc ?? http!;
-  const client = await connect(target);
+  const client = await connect(target, tls.target && { tls: tls.target });
   const { name, version } = await client.serverMetadata().catch(async error => {
     await client.close();
     throw error;
@@ -95,10 +101,13 @@ export async function record({
     );
   };
   const keepHttp = async (exchange: HttpExchange): Promise<void> => {
-    const place = exchange.method === "POST" ? inferPath(exchange.path) : undefined;
+    const isPost = exchange.method === "POST";
+    const place = isPost ? inferPath(exchange.path) : undefined;
+    const generates = isPost ? generatePath(exchange.path) : undefined;
     const { method, path, answer } = exchange;
     try {
       if (place) return keep(await readHttpExchange(exchange, await configOf(place.model), mask));
+      if (generates) return keep(await readGenerateExchange(exchange, await configOf(generates.model), mask));
     } catch (error) {
       warn(`${method} ${path} is kept without its tensors: ${(error as Error).message}`);
     }
@@ -125,7 +134,7 @@ export async function record({
   try {
     const ports: { grpc?: number; http?: number } = {};
     if (grpc) {
-      const listener = await serveGrpcProxy({ address, port: grpcPort }, url(grpc), (path, headers) => {
+      const tap = (path: string, headers: IncomingHttpHeaders): GrpcTap => {
         const kept = maskHeaders(headers, mask);
         const lost = (reason: string): void => warn(`a request of ${path} is not kept: ${reason}`);
         if (path === INFER) return tapInfer(kept, keep, lost);
@@ -135,12 +144,14 @@ export async function record({
           answer() {},
           end: status => write(callLine({ protocol: "grpc", path, code: status?.code, headers: kept })),
         };
-      });
+      };
+      const listener = await serveGrpcProxy({ address, port: grpcPort }, url(grpc), tap, tls);
       listeners.push(listener);
       ports.grpc = listener.port;
     }
     if (http) {
-      const listener = await serveHttpProxy({ address, port: httpPort }, http, exchange => follow(keepHttp(exchange)));
+      const tap = (exchange: HttpExchange): void => follow(keepHttp(exchange));
+      const listener = await serveHttpProxy({ address, port: httpPort }, http, tap, tls);
       listeners.push(listener);
       ports.http = listener.port;
     }
