@@ -140,6 +140,7 @@ export async function readCassette(file: string): Promise<Cassette> {
       );
     }
   };
+  if (text.trim() === "") refuse(`${file} is empty: \`merlon record\` writes a cassette's first line when it starts`);
   const head = parse(lines[0] ?? "", 0);
   if (head.format !== FORMAT)
     refuse(`${file} is no cassette: its first line must say "format": "${FORMAT}". \`merlon record\` makes one`);

@@ -148,6 +148,7 @@ describe("what is no cassette", () => {
   };
   const HEAD = JSON.stringify({ format: "merlon/cassette", version: 1, server: { name: "triton", version: "" } });
   test.each([
+    ["an empty file", "", "bad.cassette is empty: `merlon record` writes"],
     ["another file", '{"name":"x"}', 'is no cassette: its first line must say "format": "merlon/cassette"'],
     [
       "a later version",

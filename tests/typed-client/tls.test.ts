@@ -3,6 +3,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createPlain } from "node:http";
 import { createSecureServer } from "node:http2";
 import { createServer } from "node:https";
 import type { AddressInfo, Server } from "node:net";
@@ -99,5 +100,14 @@ describe.each(["grpc", "http"] as const)("%s", protocol => {
   test("a server without TLS, a client without", async () => {
     const url = await start(protocol, false);
     expect(await ask(url.replace("s://", "://"))).not.toBe("live");
+  });
+
+  test("a client with TLS, a server without, is told so in words", async () => {
+    const server = createPlain((_, answer) => answer.end());
+    await new Promise<void>(done => server.listen(0, "127.0.0.1", done));
+    const said = await ask(`${protocol}s://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    server.close();
+    expect(said).toMatch(protocol === "http" ? /does not speak TLS.*\(.*\): is it http:\/\/\?$/ : /127\.0\.0\.1/);
+    expect(said).not.toContain("ssl/record");
   });
 });

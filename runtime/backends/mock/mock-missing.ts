@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { AnyStep } from "../../../triton-protos/plan.js";
 import { RuntimeFault } from "../../errors.js";
+import { missingPackage } from "../../missing-package.js";
 import { emptyColumns, runStage, type StageFunction } from "../../plan/stage-function.js";
 import type { Around } from "../../repository/around.js";
 import { UnknownBackend } from "../index.js";
@@ -35,6 +36,8 @@ export const mockMissing = (told: (name: string, reason: string) => void = () =>
       return await mock(`${file} is not in its folder`);
     } catch (error) {
       if (error instanceof UnknownBackend) return mock(`backend '${config.backend}' is not part of this server`);
+      const absent = missingPackage(error);
+      if (absent !== undefined) return mock(absent);
       throw error;
     }
   },
@@ -55,7 +58,8 @@ export const mockMissing = (told: (name: string, reason: string) => void = () =>
 async function whyAbsent({ artefacts = {} }: AnyStep, folder: string, error: unknown): Promise<string | undefined> {
   for (const path of Object.values(artefacts))
     if (!(await isThere(join(folder, path)))) return `${path} is not in its folder`;
-  return error instanceof RuntimeFault && error.code === "UNAVAILABLE" ? error.message : undefined;
+  const { code, message } = RuntimeFault.from(error);
+  return code === "UNAVAILABLE" ? message : undefined;
 }
 
 /** Candidates that a stage would find: at most so many. */

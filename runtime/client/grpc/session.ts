@@ -7,6 +7,7 @@ import { connect as connectPlain, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { type ErrorPlace, UnavailableError } from "../client-error.js";
 import type { KeepAlive, TlsOptions } from "../connection-options.js";
+import { tlsReason } from "../tls-reason.js";
 
 export interface SessionOptions {
   readonly authority: string;
@@ -156,9 +157,9 @@ function explain(error: Error | undefined, authority: string, secure: boolean): 
   if (isCertificate(error))
     return `${at} is not trusted: ${error.message} (${code}). Give the authority that signed its certificate as \`tls.ca\`, or its name as \`tls.serverName\``;
   if (/alert|handshake|certificate required/i.test(error.message))
-    return `${at} refused the TLS handshake: ${error.message}. If it wants a client's certificate, give \`tls.cert\` and \`tls.key\``;
+    return `${at} refused the TLS handshake: ${tlsReason(error)}. If it wants a client's certificate, give \`tls.cert\` and \`tls.key\``;
   if (code === "EPROTO" || /wrong version number|packet length/i.test(error.message))
-    return `${at} does not speak TLS: ${error.message}. Without TLS write grpc:// and not grpcs://`;
+    return `${at} does not speak TLS: ${tlsReason(error)}. Without TLS write grpc:// and not grpcs://`;
   if (code === "ERR_HTTP2_ERROR" || code === "ERR_HTTP2_SESSION_ERROR" || /Protocol error/i.test(error.message))
     return `what answers at ${authority} does not speak HTTP/2 (${error.message}), so it is no gRPC server: is this an HTTP port (write http://)${secure ? "" : ", or does the server want TLS (write grpcs://)"}?`;
   return `the connection to ${at} was lost: ${error.message}`;

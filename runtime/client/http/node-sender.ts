@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { gunzip, inflate } from "node:zlib";
 import { CancelledError, type ClientError, DeadlineError, UnavailableError } from "../client-error.js";
 import type { KeepAlive, TlsOptions } from "../connection-options.js";
+import { tlsReason } from "../tls-reason.js";
 import { concat, type HttpHead, type HttpRequest, type HttpSender } from "./send.js";
 
 export interface NodeSenderOptions {
@@ -151,7 +152,8 @@ function say(cause: Error, origin: string): string {
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return `the host of ${origin} is not known (${code})`;
   if (/CERT|SELF_SIGNED|UNABLE_TO_/.test(code))
     return `${origin} is not trusted: ${cause.message} (${code}). Give the authority that signed its certificate as \`tls.ca\`, or its name as \`tls.serverName\``;
-  if (code === "EPROTO") return `${origin} does not speak TLS, or refused the handshake: ${cause.message}`;
+  if (code === "EPROTO")
+    return `${origin} does not speak TLS, or refused the handshake (${tlsReason(cause)}): is it http://?`;
   if (code.startsWith("HPE_"))
     return `what answers at ${origin} does not speak HTTP/1.1 (${cause.message}): is this a gRPC port (write grpc://)?`;
   if (code === "ECONNRESET" || cause.message === "aborted")
