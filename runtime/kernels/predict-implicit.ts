@@ -2,7 +2,6 @@
 import { join } from "node:path";
 import { type ImplicitFactors, readImplicitFactors } from "../../triton-protos/artefacts/implicit.js";
 import { RuntimeFault } from "../errors.js";
-import { exactIndex } from "../faiss/exact-index.js";
 import { excludedIds } from "../faiss/excluded-ids.js";
 import type { Kernel } from "../plan/kernel.js";
 import { type Column, childRows, words } from "../plan/table.js";
@@ -13,6 +12,8 @@ export const predictImplicit: Kernel<"predictImplicit"> = {
     const factors = readFactors(path);
     const { items, dimension, itemFactors } = factors;
     const ids = BigInt64Array.from({ length: items }, (_, i) => BigInt(i));
+    // ONNX Runtime is loaded by those who need it alone.
+    const { exactIndex } = await import("../faiss/exact-index.js");
     const index = await exactIndex({ vectors: itemFactors, ids, dimension, metric: "ip", path });
     const k = Math.min(step.params.topk, items);
     const name = step.inputs.input![0]!.name;
