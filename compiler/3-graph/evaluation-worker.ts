@@ -61,4 +61,11 @@ async function evaluate({ entry, modules, dsl }: EvaluationRequest): Promise<Eva
 }
 
 const request = await new Promise<EvaluationRequest>(take => parentPort!.once("message", take));
-parentPort!.postMessage(await evaluate(request));
+const evaluated = await evaluate(request);
+try {
+  parentPort!.postMessage(evaluated);
+} catch (error) {
+  // A value that nobody foresaw and that cannot leave this thread: told, as what the file throws is.
+  const { message, stack = "" } = error as Error;
+  parentPort!.postMessage({ kind: "threw", reason: message, stack, faults: [] } satisfies Evaluated);
+}

@@ -25,12 +25,26 @@ export function serialise(program: Program): GraphDocument {
 
   const convert = ({ data, site }: AnyNode): GraphNode => {
     switch (data.kind) {
-      case "source":
-        return { kind: "source", columns: data.columns, site };
-      case "schema":
-        return { kind: "schema", path: data.path, site };
-      case "subgraph":
-        return { kind: "subgraph", name: data.name, input: visit(data.input), site };
+      // What no type checker saw may be anything at all, a function included, which could not leave this thread.
+      case "source": {
+        const given: unknown = data.columns;
+        if (typeof given === "function") {
+          recordFault(messages.graphSourceColumns({ seen: describeValue(given) }), site, "right");
+          return { kind: "unknown", site };
+        }
+        const columns = plainParams("source", given, site);
+        return columns
+          ? { kind: "source", columns: columns.plain as typeof data.columns, site }
+          : { kind: "unknown", site };
+      }
+      case "schema": {
+        const path = plainParams("source.fromSchema", { path: data.path }, site);
+        return path ? { kind: "schema", path: data.path, site } : { kind: "unknown", site };
+      }
+      case "subgraph": {
+        const name = plainParams("subgraph", { name: data.name }, site);
+        return name ? { kind: "subgraph", name: data.name, input: visit(data.input), site } : { kind: "unknown", site };
+      }
       case "apply": {
         const input = visit(data.input);
         const dependencies = Object.fromEntries(

@@ -120,16 +120,18 @@ export interface PlusOptions {
 
 /** What is wrong with a list of names. */
 function describeNames(value: unknown): string {
-  const all = Array.isArray(value) ? value.flat() : [value];
+  const all = Array.isArray(value) ? [...value].flat() : [value];
   const odd = all.find(entry => !isOne(entry));
   return Array.isArray(odd) ? "a group inside a group" : describeValue(odd);
 }
 
 const unknown = (site?: number): AnyNode => new Node<string>({ kind: "unknown" }, site);
 const isOne = (value: unknown): value is string | Tag => typeof value === "string" || isTag(value);
+/** A hole (`["a",, "b"]`) is no name; `every` alone would pass it by. */
 const isNames = (value: unknown): value is Names =>
   isOne(value) ||
-  (Array.isArray(value) && value.every(entry => isOne(entry) || (Array.isArray(entry) && entry.every(isOne))));
+  (Array.isArray(value) &&
+    [...value].every(entry => isOne(entry) || (Array.isArray(entry) && [...entry].every(isOne))));
 const selector = (value: string | Tag): ColumnSelector => (isTag(value) ? { tags: [...value.tags] } : value);
 const selectors = (value: Names): Selector[] =>
   isOne(value)

@@ -117,3 +117,23 @@ test(`${RUNS} edits`, async () => {
   );
   expect(wrong.slice(0, 5)).toEqual([]);
 }, 7_200_000);
+
+// What random edits once crashed the compiler with, and what it says of it today.
+test.each([
+  ["a hole among names", 'events.pick(["a",, "b"]).pipe(clip({ min: 0 }))', "graph/names"],
+  ["a function for a dtype", "source({ a: clip } as never).pipe(clip({ min: 0 }))", "option/not-data"],
+  ["a function for the columns", "source(clip as never).pipe(clip({ min: 0 }))", "graph/source-columns"],
+  ["a function for a schema's path", "source.fromSchema(clip as never).pipe(clip({ min: 0 }))", "option/not-data"],
+  ["a function for a subgraph's name", "subgraph(clip as never, events.pipe(clip({ min: 0 })))", "option/not-data"],
+])("%s", async (_, output, code) => {
+  const file = join(folder, "found.workflow.ts");
+  writeFileSync(
+    file,
+    `import { clip, source, subgraph, workflow } from "merlon";
+const events = source({ a: "float32", b: "float32" });
+export default workflow("found", ${output});
+`,
+  );
+  const compiled = await compile(file);
+  expect(compiled.ok ? [] : compiled.diagnostics.map(d => d.code)).toContain(code);
+});
