@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { serve } from "#runtime/index.js";
 import { contractRepository } from "./contract-models.js";
@@ -67,6 +68,18 @@ test("infer takes words, JSON, files and rows; big integers stay exact", async (
   });
   expect((await json("two", "--data", "@request.json")).OUTPUT1.data).toEqual(["c"]);
   expect((await json("two", "--rows", "rows.csv")).OUTPUT1.data).toEqual(["a", "b"]);
+  const connection = await (await DuckDBInstance.create()).connect();
+  await connection.run(
+    `COPY (SELECT i::INTEGER AS "INPUT0", 'p' || i AS "INPUT1" FROM range(5) AS t(i)) TO '${folder}/rows.parquet' (FORMAT parquet)`,
+  );
+  await connection.run(
+    `COPY (SELECT 9223372036854775807 - i AS "INPUT0" FROM range(3) AS t(i)) TO '${folder}/ids.parquet' (FORMAT parquet)`,
+  );
+  connection.closeSync();
+  expect((await json("two", "--rows", "rows.parquet", "--limit", "3")).OUTPUT1.data).toEqual(["p0", "p1", "p2"]);
+  expect((await json("echo_int64", "--rows", "ids.parquet")).OUTPUT0.data).toEqual(
+    [0n, 1n, 2n].map(i => String(9223372036854775807n - i)),
+  );
   expect((await json("echo_int64", "INPUT0=[9223372036854775807]")).OUTPUT0.data).toEqual(["9223372036854775807"]);
   expect(JSON.parse((await merlon("client", "infer", "batched", "--template")).stdout)).toEqual({
     INPUT0: [[0, 0, 0]],

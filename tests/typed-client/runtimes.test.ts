@@ -1,0 +1,45 @@
+/**
+ * The client under Node, and under Bun and Deno where they are: on the path, or named by `MERLON_BUN` and `MERLON_DENO` (`npm install bun deno`
+ * anywhere brings both).
+ */
+import { execFile, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startServer } from "../server/support.js";
+import { contractRepository } from "./contract-models.js";
+
+const script = new URL("any-runtime.mjs", import.meta.url).pathname;
+const folder = mkdtempSync(join(tmpdir(), "merlon-runtimes-"));
+let server: Awaited<ReturnType<typeof startServer>>;
+beforeAll(async () => {
+  server = await startServer(contractRepository(folder), { metrics: false, httpMaxInputSize: 2 ** 28 });
+});
+afterAll(async () => {
+  await server.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const found = (program: string): string | undefined =>
+  spawnSync(program, ["--version"], { stdio: "ignore" }).status === 0 ? program : undefined;
+const RUNTIMES = [
+  ["Node", process.execPath, []],
+  ["Bun", process.env.MERLON_BUN ?? found("bun"), ["run"]],
+  ["Deno", process.env.MERLON_DENO ?? found("deno"), ["run", "--allow-all", "--no-lock"]],
+] as const;
+
+test.each(RUNTIMES)(
+  "%s asks over gRPC and HTTP",
+  async (_, program, words) => {
+    if (program === undefined) return;
+    const urls = [`grpc://127.0.0.1:${server.ports.grpc}`, server.http];
+    const { stdout } = await promisify(execFile)(program!, [...words, script, ...urls]);
+    expect(JSON.parse(stdout.trim().split("\n").at(-1)!)).toEqual({
+      grpc: { streamed: [0, 1, 2], answers: 200 },
+      http: { streamed: [0, 1, 2], answers: 200 },
+    });
+  },
+  60_000,
+);
