@@ -5,7 +5,8 @@ const request = source({ user_id: "int64", age: "int64", gender: "string", occup
 
 const viewer = request[["user_id", "age", "gender", "occupation"]] >> transformWorkflow("etl/ratings", { subgraph: "viewer" });
 const query = viewer >> predictOnnx("models/towers/query_tower.onnx");
-const retrieval = query["query_embedding"] >> queryFaiss("index/films.faiss", { topk: 100 });
+// Many candidates: someone who rated hundreds of films rated most of those nearest to them.
+const retrieval = query["query_embedding"] >> queryFaiss("index/films.faiss", { topk: 500 });
 const filtering = retrieval["candidate_ids"] >> filterCandidates(request["seen"]);
 const pairs = filtering["filtered_ids"] >> rename({ name: "item_id" }) >> unrollFeatures("item_id", request["user_id"]);
 const ranking = pairs >> transformWorkflow("etl/ids") >> predictOnnx("models/ncf/model.onnx");

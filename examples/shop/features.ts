@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { quote, withDuckdb, writeParquet } from "./parquet.js";
 
 /** October to March train, April validates, as in the tutorial. */
-const SPLIT = "2020-04-01";
+export const SPLIT = "2020-04-01";
 
 /** What each customer did in the training months. The `*_key` columns carry the raw id past the workflow that encodes it. */
 const USERS = `

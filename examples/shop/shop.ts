@@ -6,6 +6,7 @@ import { Command } from "commander";
 import { writeFeatureStore } from "./feast.js";
 import { makeFeatures } from "./features.js";
 import { generate } from "./generate.js";
+import { makeInteractions } from "./interactions.js";
 import { badRowsMessage, loadEvents } from "./load.js";
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
@@ -56,6 +57,20 @@ program
   .requiredOption("--out <folder>", "where the tables go")
   .action(async (events: string, { out }: { out: string }) => {
     const { rows } = await makeFeatures(events, out);
+    say(
+      Object.entries(rows)
+        .map(([table, count]) => `${number(count)} ${table}`)
+        .join(", "),
+    );
+  });
+
+program
+  .command("interactions")
+  .description("derive pairs of customers and products, and sessions")
+  .argument("<events>", "Parquet file made by `load`")
+  .requiredOption("--out <folder>", "folder made by `features`")
+  .action(async (events: string, { out }: { out: string }) => {
+    const { rows } = await makeInteractions(events, out);
     say(
       Object.entries(rows)
         .map(([table, count]) => `${number(count)} ${table}`)

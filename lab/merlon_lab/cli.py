@@ -1,4 +1,4 @@
-"""The command `merlon-lab train | evaluate | export`."""
+"""The command `merlon-lab train | evaluate | export | baseline | table`."""
 
 import argparse
 import sys
@@ -62,8 +62,20 @@ def parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--key", help="column of --items that identifies an item in the embeddings, such as its raw id")
 
+    baseline = commands.add_parser("baseline", help="measure what a model has to beat: popularity, and a logistic regression of a target")
+    baseline.add_argument("--schema", type=Path, required=True, help="folder that `merlon fit` wrote")
+    baseline.add_argument("--data", nargs="+", required=True)
+    baseline.add_argument("--valid", nargs="+", required=True)
+    baseline.add_argument("--target", action="append", default=[], metavar="NAME", help="as for `train`; without one, items are ranked")
+    baseline.add_argument("--out", type=Path, help="JSON file for `merlon-lab table --baseline`")
+
+    standing = commands.add_parser("table", help="set finished runs side by side, with baselines")
+    standing.add_argument("runs", type=Path, nargs="+")
+    standing.add_argument("--baseline", type=Path, help="what `merlon-lab baseline --out` wrote")
+    standing.add_argument("--metric", action="append", default=[], help="a column; the first one orders the rows")
+
     architectures = commands.add_parser("architectures", help="list architectures and their options")
-    for command in (train, evaluate, export, architectures):
+    for command in (train, evaluate, export, baseline, standing, architectures):
         command.add_argument("--threads", type=int, default=1, help="of PyTorch; with one, the same seed gives the same model (1)")
     return top
 
@@ -82,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(given.threads)
     try:
-        {"train": _train, "evaluate": _evaluate, "export": _export, "architectures": _architectures}[given.command](given)
+        COMMANDS[given.command](given)
     except LabError as error:
         print(f"merlon-lab: {error}", file=sys.stderr)
         sys.exit(1)
@@ -137,9 +149,40 @@ def _export(given: argparse.Namespace) -> None:
         print(line)
 
 
+def _baseline(given: argparse.Namespace) -> None:
+    import json
+
+    from .baseline import baselines
+    from .report import print_metrics
+    from .schema import read_schema, with_targets
+
+    found = baselines(with_targets(read_schema(given.schema), given.target), given.data, given.valid)
+    for name, metrics in found.items():
+        print_metrics(metrics, name)
+    if given.out:
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        given.out.write_text(json.dumps(found, indent=2) + "\n")
+
+
+def _table(given: argparse.Namespace) -> None:
+    from .standings import standings
+
+    print(standings(given.runs, given.baseline, given.metric))
+
+
 def _architectures(given: argparse.Namespace) -> None:
     from .architectures import ARCHITECTURES
 
     for name, found in ARCHITECTURES.items():
         options = ", ".join(f"{f.name}={f.default}" for f in fields(found.options))
         print(f"{name:<14} {found.kind:<10} {found.summary}\n{'':<26}{options}")
+
+
+COMMANDS = {
+    "train": _train,
+    "evaluate": _evaluate,
+    "export": _export,
+    "baseline": _baseline,
+    "table": _table,
+    "architectures": _architectures,
+}

@@ -151,8 +151,9 @@ async function ask() {
       });
       const answer = await response.json();
       if (answer.error) throw new Error(answer.error);
-      const shown = answer.outputs.find(output => output.name.startsWith("ordered_ids")).data.map(Number);
-      if (shown.some(id => person.seen.includes(id))) throw new Error("a film that was seen is shown again");
+      const shown = answer.outputs.find(({ name }) => name === "ordered_ids__values").data.map(Number);
+      if (shown.length !== 10 || shown.some(id => person.seen.includes(id)))
+        throw new Error(`viewer ${person.user_id} is not shown ten unseen films: ${shown}`);
       heading(`Viewer ${person.user_id}: ${person.age}, ${person.occupation}, rated ${person.seen.length} films`);
       table(
         ["liked best", "recommended, not seen"],

@@ -23,7 +23,7 @@ class DCNOptions:
     structure: str = "parallel"
     """`parallel` or `stacked`."""
     hidden: tuple[int, ...] = (64, 32)
-    dropout: float = 0.1
+    dropout: float = 0.2
     shared: tuple[tuple[str, ...], ...] = ()
 
 

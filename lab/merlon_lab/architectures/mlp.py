@@ -14,7 +14,7 @@ from ..table import Table
 class MLPOptions:
     dim: int = 16
     hidden: tuple[int, ...] = (64, 32)
-    dropout: float = 0.1
+    dropout: float = 0.2
     shared: tuple[tuple[str, ...], ...] = ()
 
 

@@ -23,13 +23,15 @@ class RelativeTransformer(nn.Module):
 
     def __init__(self, options: SequenceOptions):
         super().__init__()
+        # The first layer is normalised after, not before: what it reads must have unit size already.
+        self.first = nn.LayerNorm(options.dim)
         self.layers = nn.ModuleList(Layer(options.dim, options.heads, options.length, options.dropout, relative=True) for _ in range(options.layers))
         self.out = nn.Linear(options.dim, options.dim)
         before = torch.ones(options.length, options.length, dtype=torch.bool)
         self.register_buffer("before", before.tril() if options.masking == "causal" else before, persistent=False)
 
     def forward(self, vectors: Tensor, filled: Tensor) -> Tensor:
-        x = vectors
+        x = self.first(vectors)
         allowed = (self.before & filled.unsqueeze(1)).unsqueeze(1)
         for layer in self.layers:
             x = layer(x, allowed)

@@ -13,6 +13,7 @@ class Attention(nn.Module):
     """
 
     distance: Tensor
+    waves: Tensor
 
     def __init__(self, dim: int, heads: int, length: int, *, relative: bool):
         super().__init__()
@@ -21,7 +22,9 @@ class Attention(nn.Module):
         self.out = nn.Linear(dim, dim)
         self.relative = relative
         if relative:
-            self.distances = nn.Parameter(torch.randn(2 * length - 1, dim) * 0.02)
+            # Waves of unit size: where both the question and the distance start near zero, neither gives the other a gradient.
+            self.register_buffer("waves", waves(2 * length - 1, dim), persistent=False)
+            self.distances = nn.Linear(dim, dim, bias=False)
             self.content_bias = nn.Parameter(torch.zeros(heads, 1, self.size))
             self.distance_bias = nn.Parameter(torch.zeros(heads, 1, self.size))
             places = torch.arange(length)
@@ -31,7 +34,7 @@ class Attention(nn.Module):
         length = x.shape[1]
         q, k, v = (part.unflatten(2, (self.heads, self.size)).transpose(1, 2) for part in self.qkv(x).chunk(3, dim=2))
         if self.relative:
-            r = self.distances[self.distance].unflatten(2, (self.heads, self.size)).permute(2, 0, 1, 3)
+            r = self.distances(self.waves)[self.distance].unflatten(2, (self.heads, self.size)).permute(2, 0, 1, 3)
             by_distance = (r * (q + self.distance_bias).unsqueeze(3)).sum(4)
             scores = (q + self.content_bias) @ k.transpose(2, 3) + by_distance
         else:
@@ -40,6 +43,12 @@ class Attention(nn.Module):
         mixed = (torch.softmax(scores, dim=3) @ v).transpose(1, 2).reshape(-1, length, self.heads * self.size)
         answer: Tensor = self.out(mixed)
         return answer
+
+
+def waves(places: int, dim: int) -> Tensor:
+    """Sines and cosines of falling frequencies, `[places, dim]` (Vaswani et al., 2017): distances that are near look alike."""
+    angles = torch.arange(places).unsqueeze(1) * torch.exp(torch.arange(0, dim, 2) * (-math.log(10_000) / dim))
+    return torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)[:, :dim]
 
 
 class Layer(nn.Module):

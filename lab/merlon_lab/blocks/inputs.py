@@ -1,5 +1,6 @@
 """Columns -> vectors and numbers: what every architecture over features begins with."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -37,6 +38,10 @@ class Embeddings(nn.Module):
             starts[key], total = total, total + size
         self.rows = total
         self.weight = nn.Parameter(torch.randn(total, dim) * std)
+        alone = {self._table_of(c, shared) for c in columns if c.is_list} - {self._table_of(c, shared) for c in columns if not c.is_list}
+        for key in alone:
+            # A mean of several small vectors is smaller yet, and learns late: Glorot's size instead, as RecBole has it.
+            nn.init.normal_(self.weight.data[starts[key] : starts[key] + sizes[key]], std=max(std, math.sqrt(2 / (sizes[key] + dim))))
         self.sparse = total >= SPARSE_ROWS
         plain = [c for c in columns if not c.is_list]
         self.plain = [c.name for c in plain]

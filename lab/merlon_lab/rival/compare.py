@@ -46,8 +46,8 @@ class Match:
 
 
 def matches() -> list[Match]:
-    deep = {"embedding_size": 16, "mlp_hidden_size": [64, 32], "dropout_prob": 0.1}
-    ours_deep = ("dim=16", "hidden=64,32", "dropout=0.1")
+    deep = {"embedding_size": 16, "mlp_hidden_size": [64, 32], "dropout_prob": 0.2}
+    ours_deep = ("dim=16", "hidden=64,32", "dropout=0.2")
     crosses = {**deep, "mixed": False, "structure": "parallel", "cross_layer_num": 3, "reg_weight": 0.0}
     return [
         Match("mf", "BPR", "ids", ("dim=64",), {"embedding_size": 64}, 5e-3, 2048, 40, {}),
@@ -201,6 +201,7 @@ def main() -> None:
     parser.add_argument("--answers", type=Path, required=True, help="JSON lines; what is in it is not run again")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", nargs="*", help="names of ours")
+    parser.add_argument("--who", choices=["merlon-lab", "RecBole"], help="one side alone")
     parser.add_argument("--table", action="store_true", help="print the table of the answers and run nothing")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -212,7 +213,7 @@ def main() -> None:
                 if given.only and match.ours not in given.only:
                     continue
                 for who, run in (("merlon-lab", bench.ours), ("RecBole", bench.theirs)):
-                    if (match.ours, who, seed) in done:
+                    if (match.ours, who, seed) in done or given.who not in (None, who):
                         continue
                     answer = run(match, seed)
                     with given.answers.open("a") as file:
