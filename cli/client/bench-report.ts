@@ -36,33 +36,44 @@ export function benchCsv(points: readonly BenchPoint[]): string {
 const [W, H, PAD] = [640, 380, 60];
 const entity = (text: string): string => text.replace(/[&<>"]/g, c => `&#${c.charCodeAt(0)};`);
 const LINES = [
-  ["p50", "#2563eb"],
-  ["p95", "#d97706"],
-  ["p99", "#dc2626"],
+  ["p50", "light-dark(#2563eb, #6ea8fe)"],
+  ["p95", "light-dark(#b45309, #f0a94a)"],
+  ["p99", "light-dark(#dc2626, #ff7b72)"],
 ] as const;
+
+/** Round numbers from 0, five or so, the last beyond the largest value. */
+function ticksTo(largest: number): readonly number[] {
+  const rough = Math.max(largest, 1e-6) / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const each = [1, 2, 5, 10].map(n => n * power).find(n => n >= rough)!;
+  return Array.from({ length: Math.ceil(largest / each) + 1 }, (_, i) => i * each);
+}
 
 /** A page without scripts: milliseconds over answers a second, a point for each concurrency. */
 export function benchPage(points: readonly BenchPoint[], model: string, address: string): string {
-  const most = Math.max(...points.map(p => p.rate)) * 1.08;
-  const slow = Math.max(...points.map(p => p.p99)) * 1.08;
+  const rates = ticksTo(Math.max(...points.map(p => p.rate)));
+  const times = ticksTo(Math.max(...points.map(p => p.p99)));
+  const [most, slow] = [rates.at(-1)!, times.at(-1)!];
   const x = (rate: number): string => (PAD + (rate / most) * (W - 2 * PAD)).toFixed(1);
   const y = (time: number): string => (H - PAD - (time / slow) * (H - 2 * PAD)).toFixed(1);
-  const ticks = [0, 0.25, 0.5, 0.75, 1];
-  const grid = ticks
-    .map(
+  const short = (tick: number): string => String(Number(tick.toPrecision(6)));
+  const grid = [
+    ...times.map(
       t =>
-        `<line x1="${PAD}" x2="${W - PAD}" y1="${y(t * slow)}" y2="${y(t * slow)}"/><text x="${PAD - 8}" y="${Number(y(t * slow)) + 4}" text-anchor="end">${(t * slow).toFixed(1)}</text><text x="${x(t * most)}" y="${H - PAD + 20}" text-anchor="middle">${(t * most).toFixed(0)}</text>`,
-    )
-    .join("");
+        `<line x1="${PAD}" x2="${W - PAD}" y1="${y(t)}" y2="${y(t)}"/><text x="${PAD - 8}" y="${Number(y(t)) + 4}" text-anchor="end">${short(t)}</text>`,
+    ),
+    ...rates.map(r => `<text x="${x(r)}" y="${H - PAD + 20}" text-anchor="middle">${short(r)}</text>`),
+  ].join("");
   const curves = LINES.map(([name, colour]) => {
     const line = points.map(p => `${x(p.rate)},${y(p[name])}`).join(" ");
     const dots = points
       .map(
         p =>
-          `<circle cx="${x(p.rate)}" cy="${y(p[name])}" r="4" fill="${colour}"><title>${p.concurrency} in flight: ${p.rate.toFixed(1)}/s, ${name} ${p[name].toFixed(2)} ms</title></circle>`,
+          `<circle cx="${x(p.rate)}" cy="${y(p[name])}" r="4" style="fill:${colour}"><title>${p.concurrency} in flight: ${p.rate.toFixed(1)}/s, ${name} ${p[name].toFixed(2)} ms</title></circle>`,
       )
       .join("");
-    return `<polyline points="${line}" stroke="${colour}"/>${dots}`;
+    // Dashes let a curve show that lies under it.
+    return `<polyline points="${line}" style="stroke:${colour}"${name === "p99" ? ' stroke-dasharray="6 5"' : ""}/>${dots}`;
   }).join("");
   const labels = points
     .map(p => `<text x="${Number(x(p.rate)) + 7}" y="${Number(y(p.p50)) + 14}">${p.concurrency}</text>`)
@@ -76,10 +87,10 @@ export function benchPage(points: readonly BenchPoint[], model: string, address:
         `<tr><td>${p.concurrency}</td><td>${p.rate.toFixed(1)}</td>${[p.p50, p.p90, p.p95, p.p99].map(v => `<td>${v.toFixed(2)}</td>`).join("")}${(["queue", "input", "infer", "output"] as const).map(part => `<td>${p.server ? p.server[part].toFixed(0) : "–"}</td>`).join("")}<td>${p.failed}</td></tr>`,
     )
     .join("");
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>${entity(model)} under load</title>
-<style>body{font:14px system-ui,sans-serif;margin:2rem auto;max-width:${W}px;color:#222;background:#fff}line{stroke:#ddd}svg text{font-size:11px;fill:#555}polyline{fill:none;stroke-width:2}td,th{padding:2px 12px 2px 0;text-align:right}@media(prefers-color-scheme:dark){body{background:#111;color:#ddd}line{stroke:#333}svg text{fill:#aaa}}</style>
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${entity(model)} under load</title>
+<style>:root{color-scheme:light dark}body{font:14px system-ui,sans-serif;margin:2rem auto;padding:0 16px;max-width:${W + 60}px;color:light-dark(#222,#ddd);background:light-dark(#fff,#111)}line{stroke:light-dark(#ddd,#333)}svg text{font-size:11px;fill:light-dark(#555,#aaa)}polyline{fill:none;stroke-width:2}div{overflow-x:auto}td,th{padding:2px 12px 2px 0;text-align:right;font-variant-numeric:tabular-nums}</style>
 <h1>${entity(model)} under load</h1><p>${entity(address)}: milliseconds a request over answers a second; the numbers at the points are requests in flight.</p>
 <svg viewBox="0 0 ${W} ${H}" role="img" aria-label="latency over rate">${grid}${curves}${labels}${legend}<text x="${W / 2}" y="${H - 14}" text-anchor="middle">answers a second</text><text x="14" y="${H / 2}" transform="rotate(-90 14 ${H / 2})" text-anchor="middle">ms</text></svg>
-<table><tr><th>in flight</th><th>/s</th><th>p50 ms</th><th>p90</th><th>p95</th><th>p99</th><th>queue µs</th><th>input</th><th>infer</th><th>output</th><th>failed</th></tr>${rows}</table></html>
+<div tabindex="0" aria-label="The same as numbers"><table><tr><th>in flight</th><th>/s</th><th>p50 ms</th><th>p90</th><th>p95</th><th>p99</th><th>queue µs</th><th>input</th><th>infer</th><th>output</th><th>failed</th></tr>${rows}</table></div></html>
 `;
 }

@@ -222,6 +222,24 @@ test("fifty servers run side by side, each with its own answer", async () => {
   await Promise.all(servers.map(server => server.close()));
 });
 
+test("so do servers of one repository: FAISS, Feast and ONNX models, each with its own seed; the process ends by itself", async () => {
+  const script = `
+    import { createTestServer } from ${JSON.stringify(new URL("../../dist/runtime/testing/index.js", import.meta.url).href)};
+    const servers = await Promise.all(Array.from({ length: 10 }, () => createTestServer("model-repo")));
+    const ask = server => server.infer("recommend", { user_id: [[512300022n]] }, { parameters: { seed: 5n } });
+    const answers = await Promise.all(servers.map(ask));
+    await Promise.all(servers.map(server => server.close()));
+    console.log(JSON.stringify(answers.map(({ ordered_ids }) => Array.from(ordered_ids.data, Number))));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], {
+    timeout: 60_000,
+    cwd: new URL("../..", import.meta.url).pathname,
+  });
+  const answers = JSON.parse(stdout) as number[][];
+  expect(answers).toHaveLength(10);
+  expect(answers[0]).toHaveLength(10);
+  for (const answer of answers) expect(answer).toEqual(answers[0]);
+}, 90_000);
+
 test("a process ends by itself once its servers are closed, and leaves no file", async () => {
   const script = `
     import { createTestServer, defineModel } from ${JSON.stringify(new URL("../../dist/runtime/testing/index.js", import.meta.url).href)};
