@@ -97,6 +97,9 @@ function compile(folder, log) {
   if (error) throw new Error(`g++ could not compile faiss-node: ${error}\nRun \`${INSTALL}\`, then try again.`);
 }
 
+/** What the binding is made of. */
+const SOURCES = ["search.cc", "flat-scan.h", "dots.h"];
+
 /** What `runtime/faiss/native/search.cc` is compiled with besides: nothing of it, or of the FAISS in it, is shared with faiss-node's. */
 const OWN_FLAGS = [
   "-fvisibility=hidden",
@@ -127,7 +130,11 @@ function compileSearch(target, log) {
   const source = join(NATIVE, "search.cc");
   const stamp = `${target}.stamp`;
   const key = createHash("sha256")
-    .update([readFileSync(source, "utf8"), ...OWN_FLAGS.slice(0, -1), process.arch].join("\0"))
+    .update(
+      [...SOURCES.map(name => readFileSync(join(NATIVE, name), "utf8")), ...OWN_FLAGS.slice(0, -1), process.arch].join(
+        "\0",
+      ),
+    )
     .digest("hex");
   if (existsSync(target) && existsSync(stamp) && readFileSync(stamp, "utf8") === key) return false;
   // One of an older source must not be loaded.
@@ -142,6 +149,8 @@ function compileSearch(target, log) {
     rmSync(target, { force: true });
     throw new Error(`the compiled binding does not load: ${probe.reason}`);
   }
+  // Not into a file that another checkout may share.
+  rmSync(stamp, { force: true });
   writeFileSync(stamp, key);
   return true;
 }

@@ -12,6 +12,7 @@ import { RuntimeFault } from "../errors.js";
 import { words } from "../plan/table.js";
 import type { Excluded, FaissHits } from "./protocol.js";
 import { type Hits, search } from "./search.js";
+import { together } from "./together.js";
 
 /** `count × k` of each, and the CPU time of the search in microseconds; -1 is "not found". */
 interface Found {
@@ -22,13 +23,15 @@ interface Found {
 /** Opaque; its memory goes with `close`, or with the last reference. */
 type Handle = object;
 interface Binding {
-  open(from: string | Uint8Array): Promise<{ handle: Handle; dimension: number; ntotal: number }>;
+  open(from: string | Uint8Array): Promise<{ handle: Handle; dimension: number; ntotal: number; scans: boolean }>;
   searchAsync(handle: Handle, queries: Float32Array, count: number, k: number): Promise<Found>;
   searchSync(handle: Handle, queries: Float32Array, count: number, k: number): Found;
   close(handle: Handle): void;
 }
 
 export interface NativeIndex {
+  /** Whether it is a flat index that native/flat-scan.h searches: faster than anything else here. */
+  readonly scans: boolean;
   /** As `searchIndex`. */
   search(queries: Float32Array<ArrayBuffer>, count: number, k: number, excluded?: Excluded): Promise<FaissHits>;
   close(): Promise<void>;
@@ -38,6 +41,8 @@ export interface NativeIndex {
 const SYNC_MICROS = 300;
 /** A batch is searched in parts beside each other, of so many at least: FAISS compares fewer than 20 queries by other means than a matrix product. */
 const PART = 32;
+/** As many queries as one pass of flat-scan.h takes. */
+const SCAN_PART = 8;
 const PARTS = Math.min(4, availableParallelism());
 
 let found: Binding | false | undefined;
@@ -75,13 +80,15 @@ export async function openNativeIndex(
   const opened = await faiss.open(bytes ?? path).catch((error: Error) => {
     throw new RuntimeFault("INTERNAL", `${path}: FAISS can not open it: ${firstLine(error)}`);
   });
-  const { handle } = opened;
+  const { handle, scans } = opened;
   if (opened.ntotal !== ntotal || opened.dimension !== dimension) {
     faiss.close(handle);
     throw new RuntimeFault("INTERNAL", `${path} changed while it was read`);
   }
-  const find = finder(faiss, handle, dimension, detached?.ids);
+  const single = finder(faiss, handle, dimension, scans ? SCAN_PART : PART, detached?.ids);
+  const find = scans ? together(single) : single;
   return {
+    scans,
     search: (queries, count, k, excluded) =>
       search(find, { dimension, ntotal }, queries, count, k, excluded).catch((error: Error) => {
         throw new RuntimeFault("INTERNAL", `${path}: ${firstLine(error)}`);
@@ -93,7 +100,7 @@ export async function openNativeIndex(
 const firstLine = ({ message }: Error): string => message.split("\n")[0]!;
 
 /** Searches of one index, at once or in a thread by what searches like them have cost. */
-function finder(faiss: Binding, handle: Handle, dimension: number, ids: BigInt64Array | undefined) {
+function finder(faiss: Binding, handle: Handle, dimension: number, part: number, ids: BigInt64Array | undefined) {
   /** Microseconds a query, by the power of two that k is within. Rises at once and falls slowly: the event loop must not wait for more. */
   const costs = new Map<number, number>();
   return async (queries: Float32Array, count: number, k: number): Promise<Hits[]> => {
@@ -109,7 +116,7 @@ function finder(faiss: Binding, handle: Handle, dimension: number, ids: BigInt64
       learn(all, count);
       return hitsOf(all, count, k, ids);
     }
-    const rows = Math.ceil(count / Math.max(1, Math.min(PARTS, Math.floor(count / PART))));
+    const rows = Math.ceil(count / Math.max(1, Math.min(PARTS, Math.floor(count / part))));
     const parts = Array.from({ length: Math.ceil(count / rows) }, async (_, part) => {
       const first = part * rows;
       const n = Math.min(rows, count - first);

@@ -1,6 +1,6 @@
 /**
- * A FAISS file → a search: exact ones by an ONNX graph in this process's own threads, all others by FAISS: through our own binding, or, where
- * that is not compiled, by faiss-node in its thread.
+ * A FAISS file → a search, through our own binding. Where that is not compiled: exact ones by an ONNX graph in this process's own threads, all
+ * others by faiss-node in its thread.
  */
 import {
   type FaissHeader,
@@ -35,10 +35,12 @@ export async function openIndex(
   const header = readFaissHeaderFile(path);
   const fault = searchFault(header, parameters);
   if (fault) throw new RuntimeFault("INVALID_ARGUMENT", `${path} ${fault}. Build the ensemble again.`);
-  const exact = await import("./exact-index.js");
-  if (by === "fastest" && exact.isExact(header)) return { header, ...(await exact.loadExactIndex(path, header)) };
   const native = by === "thread" ? undefined : await openNativeIndex(path, header, parameters);
-  if (native) return { header, ...native };
+  const exact = by === "fastest" ? await import("./exact-index.js") : undefined;
+  const graph = exact?.isExact(header) && !native?.scans;
+  if (native && !graph) return { header, ...native };
+  await native?.close();
+  if (graph) return { header, ...(await exact!.loadExactIndex(path, header)) };
   const { loadIndex, searchIndex, unloadIndex } = await import("./thread.js");
   const { index } = await loadIndex(path, parameters);
   return {

@@ -46,8 +46,8 @@ test.each(files)(
       const queries = some(count, header.dimension, k);
       const theirs = await thread.search(queries.slice(), count, k);
       const { distances, ...mine } = await native.search(queries.slice(), count, k);
-      // A matrix product of a part of the batch rounds its last digit otherwise.
-      const close = (d: number) => (count < 64 ? d : (expect.closeTo(d, 4) as number));
+      // A matrix product of a part of the batch rounds its last digit otherwise, and so does the scan of a flat index.
+      const close = (d: number) => (count < 64 && !native.scans ? d : (expect.closeTo(d, 4) as number));
       expect(mine).toEqual({ ids: theirs.ids, offsets: theirs.offsets });
       expect([...distances]).toEqual([...theirs.distances].map(close));
       const excluded = { ids: theirs.ids.slice(0, 4), offsets: new Int32Array(count + 1).fill(4, 1) };

@@ -1,12 +1,15 @@
 /**
- * FAISS for searches in the server's own process: open a file, search it in libuv's threads or, where that is short, at once. Typed arrays
- * in and out. Nothing is kept between calls but what a handle holds, and every exception becomes a JavaScript error.
+ * FAISS for searches in the server's own process: open a file, search it in libuv's threads or, where that is short, at once. Flat files are
+ * searched by a scan of our own (flat-scan.h). Typed arrays in and out. Nothing is kept between calls but what a handle holds, and every exception
+ * becomes a JavaScript error.
  */
 #include <napi.h>
 #include <omp.h>
 #include <time.h>
 
 #include <faiss/Index.h>
+#include <faiss/IndexFlat.h>
+#include <faiss/IndexIDMap.h>
 #include <faiss/impl/io.h>
 #include <faiss/index_io.h>
 
@@ -17,12 +20,46 @@
 #include <string>
 #include <vector>
 
+#include "flat-scan.h"
+
 // Not in every build of BLAS.
 extern "C" void openblas_set_num_threads(int) __attribute__((weak));
 
 namespace {
 
-using Shared = std::shared_ptr<faiss::Index>;
+/** An index, and where it is flat what scans it, with the ids of its positions where it has some. */
+struct Opened {
+  std::unique_ptr<faiss::Index> index;
+  std::unique_ptr<merlon::FlatScan> scan;
+  const faiss::idx_t* ids = nullptr;
+
+  /** Makes the scan of an index that can be scanned. */
+  void prepare() {
+    const faiss::Index* inner = index.get();
+    if (const auto* map = dynamic_cast<const faiss::IndexIDMap*>(inner)) {
+      inner = map->index;
+      ids = map->id_map.data();
+    }
+    const auto* flat = dynamic_cast<const faiss::IndexFlat*>(inner);
+    if (flat == nullptr || (flat->metric_type != faiss::METRIC_INNER_PRODUCT && flat->metric_type != faiss::METRIC_L2)) return;
+    // Rows of a pass are 32-bit numbers.
+    if (!merlon::dotKernel().fast || flat->ntotal == 0 || flat->ntotal > INT32_MAX - 16) return;
+    const bool l2 = flat->metric_type == faiss::METRIC_L2;
+    auto made = std::make_unique<merlon::FlatScan>(flat->get_xb(), flat->ntotal, flat->d, l2);
+    if (made->usable()) scan = std::move(made);
+  }
+
+  void search(faiss::idx_t count, const float* queries, faiss::idx_t k, float* distances, faiss::idx_t* labels) const {
+    if (!scan || !scan->search(count, queries, k, distances, labels)) {
+      index->search(count, queries, k, distances, labels);
+      return;
+    }
+    if (ids == nullptr) return;
+    for (faiss::idx_t i = 0; i < count * k; i++)
+      if (labels[i] >= 0) labels[i] = ids[labels[i]];
+  }
+};
+using Shared = std::shared_ptr<Opened>;
 /** What JavaScript holds: emptied by `close`, while searches that are under way keep the index itself. */
 struct Handle {
   Shared index;
@@ -109,19 +146,22 @@ class OpenWorker : public Napi::AsyncWorker {
 
  protected:
   void Execute() override {
+    opened_ = std::make_shared<Opened>();
     if (data_ == nullptr) {
-      index_.reset(faiss::read_index(path_.c_str()));
-      return;
+      opened_->index.reset(faiss::read_index(path_.c_str()));
+    } else {
+      Reader reader(data_, length_);
+      opened_->index.reset(faiss::read_index(&reader));
     }
-    Reader reader(data_, length_);
-    index_.reset(faiss::read_index(&reader));
+    opened_->prepare();
   }
   void OnOK() override {
     auto env = Env();
     auto made = Napi::Object::New(env);
-    made.Set("dimension", static_cast<double>(index_->d));
-    made.Set("ntotal", static_cast<double>(index_->ntotal));
-    made.Set("handle", Napi::External<Handle>::New(env, new Handle{std::move(index_)},
+    made.Set("dimension", static_cast<double>(opened_->index->d));
+    made.Set("ntotal", static_cast<double>(opened_->index->ntotal));
+    made.Set("scans", opened_->scan != nullptr);
+    made.Set("handle", Napi::External<Handle>::New(env, new Handle{std::move(opened_)},
                                                    [](Napi::Env, Handle* handle) { delete handle; }));
     deferred_.Resolve(made);
   }
@@ -146,7 +186,7 @@ class OpenWorker : public Napi::AsyncWorker {
   Napi::ObjectReference held_;
   const uint8_t* data_ = nullptr;
   size_t length_ = 0;
-  Shared index_;
+  Shared opened_;
 };
 
 Search asked(const Napi::CallbackInfo& info) {
@@ -160,12 +200,12 @@ Search asked(const Napi::CallbackInfo& info) {
   search.count = info[2].As<Napi::Number>().Int64Value();
   search.k = info[3].As<Napi::Number>().Int64Value();
   const auto given = static_cast<faiss::idx_t>(queries.ElementLength());
-  if (search.count < 0 || search.count > given || given != search.count * search.index->d)
+  if (search.count < 0 || search.count > given || given != search.count * search.index->index->d)
     throw std::invalid_argument(std::to_string(given) + " numbers are not " + std::to_string(search.count) +
-                                " queries of " + std::to_string(search.index->d));
-  if (search.k < 1 || search.k > search.index->ntotal)
+                                " queries of " + std::to_string(search.index->index->d));
+  if (search.k < 1 || search.k > search.index->index->ntotal)
     throw std::invalid_argument("k is " + std::to_string(search.k) + ", and the index holds " +
-                                std::to_string(search.index->ntotal));
+                                std::to_string(search.index->index->ntotal));
   search.queries.assign(queries.Data(), queries.Data() + given);
   return search;
 }

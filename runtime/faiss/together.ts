@@ -1,0 +1,60 @@
+/**
+ * Searches that come while one is under way wait for it and then go as one batch: a pass over an index answers several queries for less than
+ * several passes, and less is sent to other threads.
+ */
+import type { Hits } from "./search.js";
+
+type Search = (queries: Float32Array, count: number, k: number) => Promise<readonly Hits[]>;
+
+interface Waiting {
+  readonly queries: Float32Array;
+  readonly count: number;
+  readonly k: number;
+  resolve(hits: readonly Hits[]): void;
+  reject(error: Error): void;
+}
+
+/** Each search's promise resolves with the hits of its own queries; what fails, fails for all of its batch. */
+export function together(search: Search): Search {
+  let waiting: Waiting[] = [];
+  let running = false;
+  const runAll = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const batch = waiting.filter(({ k }) => k === waiting[0]!.k);
+      waiting = waiting.filter(({ k }) => k !== batch[0]!.k);
+      await runBatch(search, batch);
+    }
+    running = false;
+  };
+  return (queries, count, k) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ queries, count, k, resolve, reject });
+      if (running) return;
+      running = true;
+      void runAll();
+    });
+}
+
+async function runBatch(search: Search, batch: readonly Waiting[]): Promise<void> {
+  try {
+    const count = batch.reduce((sum, one) => sum + one.count, 0);
+    const hits = await search(batch.length === 1 ? batch[0]!.queries : joined(batch), count, batch[0]!.k);
+    let at = 0;
+    for (const one of batch) {
+      one.resolve(hits.slice(at, at + one.count));
+      at += one.count;
+    }
+  } catch (error) {
+    for (const one of batch) one.reject(error as Error);
+  }
+}
+
+function joined(batch: readonly Waiting[]): Float32Array {
+  const made = new Float32Array(batch.reduce((sum, { queries }) => sum + queries.length, 0));
+  let at = 0;
+  for (const { queries } of batch) {
+    made.set(queries, at);
+    at += queries.length;
+  }
+  return made;
+}
