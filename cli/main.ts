@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { bundled } from "./bundled.js";
+import { failureText } from "./failure-text.js";
 
 // A server starts without the compiler and the other commands.
 if (process.argv[2] === "serve") {
@@ -36,7 +37,7 @@ The usual way through:
   try {
     await program.parseAsync();
   } catch (error) {
-    process.stderr.write(`merlon: ${(error as Error).message}\n`);
+    process.stderr.write(`merlon: ${failureText(error)}\n`);
     process.exitCode = 1;
   }
 }

@@ -46,6 +46,8 @@ export async function copyToArrow(
   const writer = new RecordBatchFileWriter();
   const file = createWriteStream(to);
   const done = pipeline(writer.toNodeStream(), file);
+  // A full disk is met below, wherever the work then is.
+  done.catch(() => {});
   writer.reset(undefined, schema);
   let rows = 0;
   for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
@@ -55,7 +57,8 @@ export async function copyToArrow(
       new RecordBatch(schema, makeData({ type: new Struct(schema.fields), length: count, nullCount: 0, children })),
     );
     rows += count;
-    if (file.writableNeedDrain) await once(file, "drain");
+    if (file.destroyed) break;
+    if (file.writableNeedDrain) await Promise.race([once(file, "drain"), done]);
   }
   writer.finish();
   await done;

@@ -1,27 +1,14 @@
 /** Parquet with ids and vectors, HugeCTR's model files, or numpy's arrays -> an embedding table folder, sorted by id, put in place in one step. */
-import {
-  closeSync,
-  existsSync,
-  openSync,
-  readFileSync,
-  readSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { KEYS, printEmbeddingTable, TABLE, VECTORS } from "../../triton-protos/artefacts/embedding-table.js";
 import { readNpz } from "../../triton-protos/artefacts/npz.js";
 import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
-import { column } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
-import { findData, openData } from "./data-source.js";
 import { type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
+import { appendVectors, openKeyedVectors, type VectorColumns } from "./keyed-vectors.js";
 
-export interface TableOptions extends DatabaseOptions {
-  readonly id: string;
-  readonly embedding: string;
+export interface TableOptions extends DatabaseOptions, VectorColumns {
   readonly onProgress?: OnProgress;
 }
 
@@ -38,57 +25,16 @@ export async function buildEmbeddingTable(
   out: string,
   options: TableOptions,
 ): Promise<MadeTable> {
-  const { id, embedding, onProgress } = options;
+  const { onProgress } = options;
   const database = await openDatabase(options);
   const staging = stagingFolder(out);
   try {
-    const columns = [column(id, "int64"), column(embedding, "float32", { list: { min: 0, max: null } })];
-    const source = await openData(database, await findData(database, data), columns);
-    const [idSql, embeddingSql] = source.expressions as [string, string];
-    await database.run(
-      `CREATE TEMP VIEW vectors AS SELECT ${idSql} AS id, ${embeddingSql} AS embedding FROM ${source.relation}`,
-      "reading embeddings",
-    );
-    const [found] = (await database.rows(
-      `SELECT count(*)::DOUBLE, count(id)::DOUBLE, count(DISTINCT id)::DOUBLE, min(len(embedding))::DOUBLE, max(len(embedding))::DOUBLE,
-         count(*) FILTER (WHERE list_count(embedding) < len(embedding))::DOUBLE FROM vectors`,
-      "checking embeddings",
-    )) as [(number | null)[]];
-    const [count, ids, distinct, shortest, dimension, holes] = found.map(x => x ?? 0) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
-    if (count === 0) throw fault("the data has no rows. There is nothing to look up.");
-    if (ids < count)
-      throw fault(`column \`${id}\` is null in ${count - ids} of ${count} rows. Each vector needs an id.`);
-    if (distinct < count)
-      throw fault(`column \`${id}\` has ids that come twice: ${distinct} of ${count} differ. Each id must come once.`);
-    if (shortest !== dimension || dimension === 0)
-      throw fault(
-        `column \`${embedding}\` has lists of ${shortest} to ${dimension} values. All vectors must have one length, at least 1.`,
-      );
-    if (holes > 0) throw fault(`column \`${embedding}\` has nulls in ${holes} rows. Leave those rows out.`);
-    const keys = new BigInt64Array(count);
-    const file = openSync(join(staging, VECTORS), "w");
-    const result = await database.connection.stream("SELECT id, embedding FROM vectors ORDER BY id");
-    let at = 0;
-    for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
-      const floats = new Float32Array(chunk.rowCount * dimension);
-      chunk.getColumnValues(0).forEach((key, i) => {
-        keys[at + i] = key as bigint;
-      });
-      chunk.getColumnValues(1).forEach((list, i) => {
-        floats.set((list as { items: readonly number[] }).items, i * dimension);
-      });
-      at += chunk.rowCount;
-      onProgress?.({ doing: "write", rows: at, totalRows: count });
-      writeSync(file, new Uint8Array(floats.buffer));
-    }
-    closeSync(file);
+    const vectors = await openKeyedVectors(database, data, options);
+    const { count: totalRows, dimension } = vectors;
+    const keys = await vectors.write(join(staging, VECTORS), {
+      sorted: true,
+      onRows: rows => onProgress?.({ doing: "write", rows, totalRows }),
+    });
     return finish(staging, out, keys, dimension);
   } finally {
     rmSync(staging, { recursive: true, force: true });
@@ -118,18 +64,35 @@ export function importHugectrTable(folder: string, out: string): MadeTable {
   const { keys, order } = sortKeys(unsorted, folder);
   const staging = stagingFolder(out);
   try {
-    const from = openSync(join(folder, "emb_vector"), "r");
-    const file = openSync(join(staging, VECTORS), "w");
-    for (const place of order) {
-      const row = Buffer.allocUnsafe(dimension * 4);
-      readSync(from, row, 0, row.length, place * row.length);
-      writeSync(file, row);
-    }
-    closeSync(from);
-    closeSync(file);
+    copyRows(join(folder, "emb_vector"), join(staging, VECTORS), order, keys, dimension);
     return finish(staging, out, keys, dimension);
   } finally {
     rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+/** Rows of float32 in another order. @throws RuntimeFault naming file and key of a vector that is none */
+function copyRows(from: string, to: string, order: Uint32Array, keys: BigInt64Array, dimension: number): void {
+  const source = openSync(from, "r");
+  try {
+    const target = openSync(to, "w");
+    try {
+      const row = new Float32Array(dimension);
+      const bytes = new Uint8Array(row.buffer);
+      for (const [i, place] of order.entries()) {
+        readSync(source, bytes, 0, bytes.length, place * bytes.length);
+        const odd = row.find(x => !Number.isFinite(x));
+        if (odd !== undefined)
+          throw fault(
+            `${from}: the vector of key ${keys[i]} holds ${odd}. Train the model anew, or leave the key out.`,
+          );
+        appendVectors(target, row);
+      }
+    } finally {
+      closeSync(target);
+    }
+  } finally {
+    closeSync(source);
   }
 }
 
@@ -147,7 +110,9 @@ export function importNpzTable(path: string, out: string, vectors: string, keys?
     throw fault(`${path}: \`${keys}\` has the shape (${given.shape.join(", ")}); ${count} integers are wanted.`);
   const odd = (matrix.values as Float32Array).findIndex(x => !Number.isFinite(x));
   if (odd >= 0)
-    throw fault(`${path}: \`${vectors}\` holds ${matrix.values[odd]} in row ${Math.floor(odd / dimension)}.`);
+    throw fault(
+      `${path}: \`${vectors}\` holds ${matrix.values[odd]} in row ${Math.floor(odd / dimension)}. Leave that row out.`,
+    );
   const unsorted = BigInt64Array.from({ length: count }, (_, i) => BigInt(given ? given.values[i]! : i));
   const sorted = sortKeys(unsorted, path);
   const floats = new Float32Array(count * dimension);

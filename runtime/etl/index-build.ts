@@ -3,7 +3,7 @@
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,20 +14,15 @@ import {
   writeSearchParameters,
 } from "../../triton-protos/artefacts/faiss.js";
 import { stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
-import { column } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
 import { toUnitLength } from "../faiss/unit-length.js";
-import { findData, openData } from "./data-source.js";
-import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
+import { type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import type { FaissJob } from "./faiss-child.js";
 import { type IndexFactory, indexFactory } from "./index-factory.js";
+import { openKeyedVectors, type VectorColumns } from "./keyed-vectors.js";
 import { moveFile } from "./transform.js";
 
-export interface IndexBuildOptions extends DatabaseOptions {
-  /** Integer column; its values are the ids that a search answers. */
-  readonly id: string;
-  /** Column of float lists, all of one length. */
-  readonly embedding: string;
+export interface IndexBuildOptions extends DatabaseOptions, VectorColumns {
   /** As FAISS spells it: `Flat`, `SQ8` or `PQ16`, alone or behind `IVF32,` or `HNSW32,`. */
   readonly factory?: string;
   /** Inner product, squared distance, or inner product of vectors that are brought to length 1. */
@@ -55,27 +50,22 @@ export async function buildIndex(
   out: string,
   options: IndexBuildOptions,
 ): Promise<BuiltIndex> {
-  const { id, embedding, factory = "Flat", metric = "ip", onProgress } = options;
+  const { factory = "Flat", metric = "ip", onProgress } = options;
   const database = await openDatabase(options);
   let staging: string | undefined;
   try {
-    const columns = [column(id, "int64"), column(embedding, "float32", { list: { min: 0, max: null } })];
-    const source = await openData(database, await findData(database, data), columns);
-    const [idSql, embeddingSql] = source.expressions as [string, string];
-    await database.run(
-      `CREATE TEMP VIEW vectors AS SELECT ${idSql} AS id, ${embeddingSql} AS embedding FROM ${source.relation}`,
-      "reading embeddings",
-    );
-    const { count, dimension } = await checkVectors(database, options);
+    const vectors = await openKeyedVectors(database, data, options);
+    const { count, dimension } = vectors;
     const made = indexFactory(factory, dimension);
     const parameters = searchParameters(made, options);
     if (count < made.least) throw tooFew(made, count);
     staging = stagingFolder(out);
-    const vectors = join(staging, "vectors.f32");
-    const ids = await writeVectors(database, vectors, count, dimension, metric === "cosine");
+    const file = join(staging, "vectors.f32");
+    const change = (some: Float32Array) => toUnitLength(some, dimension);
+    const ids = await vectors.write(file, metric === "cosine" ? { change } : {});
     const raw = join(staging, "positions.faiss");
     const job: FaissJob = {
-      vectors,
+      vectors: file,
       count,
       dimension,
       factory,
@@ -123,58 +113,6 @@ function tooFew({ text, lists, least }: IndexFactory, count: number): RuntimeFau
   return fault(
     `${count} embeddings are too few to learn the ${least} codes of \`${text}\`. Use the factory \`Flat\` or \`SQ8\`.`,
   );
-}
-
-async function checkVectors(database: Database, { id, embedding }: IndexBuildOptions): Promise<BuiltIndex> {
-  const [found] = (await database.rows(
-    `SELECT count(*)::DOUBLE, count(id)::DOUBLE, min(len(embedding))::DOUBLE, max(len(embedding))::DOUBLE,
-       count(*) FILTER (WHERE list_count(embedding) < len(embedding) OR list_contains(list_transform(embedding, lambda v: isinf(v)), true))::DOUBLE FROM vectors`,
-    "checking embeddings",
-  )) as [(number | null)[]];
-  const [count, ids, shortest, longest, odd] = found.map(x => x ?? 0) as [number, number, number, number, number];
-  if (count === 0) throw fault("the data has no rows. There is nothing to index.");
-  if (ids < count)
-    throw fault(`column \`${id}\` is null in ${count - ids} of ${count} rows. Each embedding needs an id.`);
-  if (shortest !== longest || longest === 0)
-    throw fault(
-      `column \`${embedding}\` has lists of ${shortest} to ${longest} values. All embeddings must have one length, at least 1.`,
-    );
-  if (odd > 0) throw fault(`column \`${embedding}\` has nulls, NaN or infinity in ${odd} rows. Leave those rows out.`);
-  const twice = await database.rows(
-    "SELECT id, count(*)::DOUBLE FROM vectors GROUP BY id HAVING count(*) > 1 ORDER BY id LIMIT 1",
-    "checking ids",
-  );
-  if (twice[0])
-    throw fault(`column \`${id}\` has the id ${twice[0][0]} in ${twice[0][1]} rows. Each id must come once.`);
-  return { count, dimension: longest };
-}
-
-async function writeVectors(
-  database: Database,
-  file: string,
-  count: number,
-  dimension: number,
-  unitLength: boolean,
-): Promise<BigInt64Array> {
-  const ids = new BigInt64Array(count);
-  const out = createWriteStream(file);
-  const result = await database.connection.stream("SELECT id, embedding FROM vectors");
-  let at = 0;
-  for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
-    const floats = new Float32Array(chunk.rowCount * dimension);
-    chunk.getColumnValues(0).forEach((id, i) => {
-      ids[at + i] = id as bigint;
-    });
-    chunk.getColumnValues(1).forEach((list, i) => {
-      floats.set((list as { items: readonly number[] }).items, i * dimension);
-    });
-    if (unitLength) toUnitLength(floats, dimension);
-    at += chunk.rowCount;
-    if (!out.write(new Uint8Array(floats.buffer))) await once(out, "drain");
-  }
-  out.end();
-  await once(out, "close");
-  return ids;
 }
 
 async function runFaiss(job: FaissJob, onRows: (rows: number) => void): Promise<void> {

@@ -81,7 +81,7 @@ describe("an embedding table", () => {
     const twice = await parquet("twice.parquet", "SELECT 1::BIGINT AS item_id, [1.0::FLOAT] AS v FROM range(2)");
     const out = join(folder, "never.embedding");
     await expect(buildEmbeddingTable([twice], out, { id: "item_id", embedding: "v" })).rejects.toThrow(
-      "column `item_id` has ids that come twice",
+      "column `item_id` has the id 1 in 2 rows. Each id must come once.",
     );
     const ragged = await parquet(
       "ragged.parquet",
@@ -90,7 +90,21 @@ describe("an embedding table", () => {
     await expect(buildEmbeddingTable([ragged], out, { id: "item_id", embedding: "v" })).rejects.toThrow(
       "column `v` has lists of 1 to 2 values",
     );
+    for (const odd of ["'inf'", "'-inf'", "'nan'", "NULL"]) {
+      const data = await parquet(
+        "odd.parquet",
+        `SELECT i::BIGINT AS item_id, [1, CASE WHEN i = 7 THEN ${odd}::FLOAT ELSE 2 END]::FLOAT[] AS v FROM range(10) t(i)`,
+      );
+      await expect(buildEmbeddingTable([data], out, { id: "item_id", embedding: "v" }), odd).rejects.toThrow(
+        "column `v` has nulls, NaN or infinity in 1 rows, such as that of id 7. Leave those rows out.",
+      );
+    }
     expect(() => importHugectrTable(folder, out)).toThrow("has no file `key`");
+    const model = join(folder, "odd.model");
+    mkdirSync(model);
+    writeFileSync(join(model, "key"), new Uint8Array(BigInt64Array.of(30n, 20n).buffer));
+    writeFileSync(join(model, "emb_vector"), new Uint8Array(Float32Array.of(3, Number.POSITIVE_INFINITY, 1, 2).buffer));
+    expect(() => importHugectrTable(model, out)).toThrow("the vector of key 30 holds Infinity.");
     expect(existsSync(out)).toBe(false);
     expect(readdirSync(folder).some(name => name.includes("staging"))).toBe(false);
     const cut = join(folder, "dcn.embedding");

@@ -19,7 +19,7 @@ export const declaredType = (col: ColumnSchema, sql: Sql = duckdbSql): string =>
 export function refuseType(col: ColumnSchema, type: string): string | undefined {
   const item = /^(.*)\[\d*\]$/s.exec(type)?.[1];
   if (col.list && item === undefined) return `Declare it ${col.dtype} without a list, or write lists.`;
-  if (!col.list && item !== undefined) return `Declare it as a list: \`list("${col.dtype}")\`.`;
+  if (!col.list && item !== undefined) return `Declare it \`"list<${col.dtype}>"\`.`;
   const found = item ?? type;
   const { kind } = datatype(col.dtype);
   const isInteger = INTEGERS.test(found);
