@@ -144,7 +144,7 @@ test("refuses what cannot become an index, and writes nothing", async () => {
       ],
     },
     {},
-    "column `e` has nulls, NaN or infinity in 1 rows.",
+    "column `e` has nulls, NaN or infinity in 1 rows, such as that of id 2.",
   );
   await refuse(
     {
@@ -155,7 +155,7 @@ test("refuses what cannot become an index, and writes nothing", async () => {
       ],
     },
     {},
-    "column `e` has nulls, NaN or infinity in 1 rows.",
+    "column `e` has nulls, NaN or infinity in 1 rows, such as that of id 2.",
   );
   await refuse({ id: ["a"], e: [[1]] }, {}, /column `id` is VARCHAR/, { id: "string", e: "list<float32>" });
   await refuse({ id: [], e: [] }, {}, /no rows/);
