@@ -44,6 +44,9 @@ export interface Lookups {
 /** A dictionary of Parquet's holds no more. */
 const DICTIONARY = 20_000;
 
+/** What a join takes beside its rows: blocks for its partitions. */
+const JOIN = 4_000_000;
+
 /**
  * @param folder that artefacts are in
  * @param size for a few rows only the part of a vocabulary that they need is made known
@@ -127,7 +130,7 @@ async function defineIds(database: Database, place: VocabularyPlace, size: strin
     const range = values && denseRange(column.dtype, values);
     if (values && range && database.reserve(range.span * 8))
       return { kind: "dense", table: await loadDense(database, name, values, range, [idColumn(values, layout)]) };
-    if (!database.reserve(cardinality * (column.dtype === "string" ? 160 : 80)))
+    if (!database.reserve(JOIN + cardinality * (column.dtype === "string" ? 160 : 80)))
       return defineFunction(database, name, column.dtype, values ?? readOf(place).values, layout);
   }
   const source = await valuesIn(database, place);
