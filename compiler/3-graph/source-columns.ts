@@ -3,6 +3,7 @@
  */
 import { DATATYPES, type DType } from "../../triton-protos/datatype.js";
 import { type ColumnSchema, column } from "../../triton-protos/schema.js";
+import { isTimeUnit, TIME_UNIT } from "../../triton-protos/time-unit.js";
 import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import { describeValue } from "../dsl/faults.js";
@@ -57,8 +58,10 @@ export function sourceColumns(
   });
 }
 
-/** `"list<int64>"` → a column; undefined for what is no dtype. */
+/** `"list<int64>"` → a column; undefined for what is no dtype. `"timestamp<ms>"` is an int64 that says what it counts. */
 function parseColumn(name: string, type: string): ColumnSchema | undefined {
+  const [, unit] = /^timestamp<(.+)>$/.exec(type) ?? [];
+  if (isTimeUnit(unit)) return column(name, "int64", { properties: { [TIME_UNIT]: unit } });
   const [, ragged] = /^list<(.+)>$/.exec(type) ?? [];
   const [, element, width] = /^(.+)\[(\d+)\]$/.exec(type) ?? [];
   const dtype = ragged ?? element ?? type;
@@ -71,6 +74,7 @@ function parseColumn(name: string, type: string): ColumnSchema | undefined {
 }
 
 function suggest(type: string): string {
+  if (/time|date/i.test(type)) return " Did you mean `timestamp<ms>`? Units are `d`, `s`, `ms`, `us` and `ns`.";
   const [, element] = /^(?:list\[|array<)?(\w+?)(?:\[\]|\]|>)$/.exec(type) ?? [];
   const word = (element ?? type).toLowerCase();
   const dtype = NAMES.includes(word) ? word : Object.hasOwn(WORDS, word) ? WORDS[word] : undefined;

@@ -3,9 +3,13 @@
  * each step and has no history, so long chains stay within the checker's limits, and hovers print what people say.
  */
 import type { DType } from "../../triton-protos/datatype.js";
+import type { TimeUnit } from "../../triton-protos/time-unit.js";
 
-/** What a source may declare a column as: `"int64"`, `"list<int64>"`, `"float32[64]"`. */
-export type ColumnType = DType | `list<${DType}>` | `${DType}[${number}]`;
+/**
+ * What a source may declare a column as: `"int64"`, `"list<int64>"`, `"float32[64]"`. `"timestamp<ms>"` is an int64 that counts milliseconds (or
+ * `d`, `s`, `us`, `ns`) since 1970 in UTC: dates, timestamps and ISO 8601 text of files become that, requests bring it.
+ */
+export type ColumnType = DType | `list<${DType}>` | `${DType}[${number}]` | `timestamp<${TimeUnit}>`;
 
 /** `"float32 price" | "int64 id"` → `"price" | "id"`. */
 export type NameOf<C> = C extends `${string} ${infer N}` ? N : never;
@@ -46,7 +50,7 @@ export type Renamed<S extends string, Prefix extends string, Postfix extends str
 
 /** `{ price: "float32" }` → `"float32 price"`. */
 export type ColumnsOf<D extends Readonly<Record<string, ColumnType>>> = {
-  [N in keyof D & string]: `${D[N]} ${N}`;
+  [N in keyof D & string]: D[N] extends `timestamp<${string}>` ? `int64 ${N}` : `${D[N]} ${N}`;
 }[keyof D & string] extends infer C extends string // so that hovers show the columns, not this type's name
   ? C
   : never;

@@ -2,8 +2,17 @@
  * Arrow IPC files (stream or file form, uncompressed) -> a temporary table of DuckDB. Batches are read one after another, so that memory holds one.
  */
 import { createReadStream } from "node:fs";
-import { DuckDBDataChunk, type DuckDBValue, listValue } from "@duckdb/node-api";
-import { DataType, type List, RecordBatchReader, type Vector } from "apache-arrow";
+import {
+  DuckDBDataChunk,
+  DuckDBDateValue,
+  DuckDBTimestampMillisecondsValue,
+  DuckDBTimestampNanosecondsValue,
+  DuckDBTimestampSecondsValue,
+  DuckDBTimestampValue,
+  type DuckDBValue,
+  listValue,
+} from "@duckdb/node-api";
+import { DataType, Int32, Int64, type List, RecordBatchReader, Vector } from "apache-arrow";
 import { dtypeOf } from "../../triton-protos/artefacts/arrow-columns.js";
 import { RuntimeFault } from "../errors.js";
 import type { Database } from "./database.js";
@@ -11,11 +20,35 @@ import { identifier, sqlType } from "./sql/literal.js";
 
 const CHUNK = 2048;
 
+/** By Arrow's unit: what DuckDB calls it, and a value of it. */
+const TIMES: Readonly<Record<string, (ticks: bigint) => DuckDBValue>> = {
+  TIMESTAMP_S: ticks => new DuckDBTimestampSecondsValue(ticks),
+  TIMESTAMP_MS: ticks => new DuckDBTimestampMillisecondsValue(ticks),
+  TIMESTAMP: ticks => new DuckDBTimestampValue(ticks),
+  TIMESTAMP_NS: ticks => new DuckDBTimestampNanosecondsValue(ticks),
+  DATE: days => new DuckDBDateValue(Number(days)),
+};
+const MS_A_DAY = 86_400_000n;
+
+/** A column of times as the whole numbers that Arrow keeps: its own reader makes floats of milliseconds of them. */
+function numbersOf(vector: Vector): Vector {
+  const { type } = vector;
+  if (!DataType.isTimestamp(type) && !DataType.isDate(type)) return vector;
+  const plain = DataType.isDate(type) && type.unit === 0 ? new Int32() : new Int64();
+  return new Vector(vector.data.map(data => data.clone(plain as never)));
+}
+
 /** DuckDB's name of an Arrow type. @throws Error for a type that no column has */
 function typeOf(type: DataType): string {
-  if (DataType.isList(type) || DataType.isFixedSizeList(type)) return `${typeOf((type as List).children[0]!.type)}[]`;
+  if (DataType.isList(type) || DataType.isFixedSizeList(type)) {
+    const item = typeOf((type as List).children[0]!.type);
+    if (Object.hasOwn(TIMES, item)) throw new Error("lists of times are not read");
+    return `${item}[]`;
+  }
   if (DataType.isDictionary(type)) return typeOf(type.dictionary);
   if (type.toString() === "LargeUtf8") return "VARCHAR";
+  if (DataType.isTimestamp(type)) return Object.keys(TIMES)[type.unit]!;
+  if (DataType.isDate(type)) return "DATE";
   return sqlType(dtypeOf(type));
 }
 
@@ -50,10 +83,16 @@ export async function loadArrow(
           const count = Math.min(CHUNK, batch.numRows - start);
           const chunk = DuckDBDataChunk.create(duckTypes, count);
           for (const [c, name] of names.entries()) {
-            const vector = batch.getChild(name)! as Vector;
+            const vector = numbersOf(batch.getChild(name)!);
+            const isMilliseconds = DataType.isDate(batch.getChild(name)!.type) && vector.type.bitWidth === 64;
+            const type = types.get(name)!;
+            const value = (i: number) => {
+              const found = vector.get(start + i);
+              return isMilliseconds && found !== null ? found / MS_A_DAY : found;
+            };
             chunk.setColumnValues(
               c,
-              Array.from({ length: count }, (_, i) => cell(vector.get(start + i), types.get(name)!)),
+              Array.from({ length: count }, (_, i) => cell(value(i), type)),
             );
           }
           appender.appendDataChunk(chunk);
@@ -65,6 +104,7 @@ export async function loadArrow(
 /** Arrow's numbers and DuckDB's agree but for 64-bit integers within narrower ones. */
 function cell(value: unknown, type: string): DuckDBValue {
   if (value === null || value === undefined) return null;
+  if (Object.hasOwn(TIMES, type)) return TIMES[type]!(BigInt(value as bigint | number));
   if (type.endsWith("[]")) {
     const items = value as Iterable<unknown>;
     return listValue(Array.from(items, item => cell(item, type.slice(0, -2))));
@@ -77,6 +117,7 @@ async function reading<T>(file: string, use: (reader: RecordBatchReader) => Prom
   try {
     const reader = await RecordBatchReader.from(stream);
     await reader.open();
+    if (reader.schema === undefined) throw new Error("it has no schema, as an empty file");
     return await use(reader);
   } catch (error) {
     throw new RuntimeFault("INVALID_ARGUMENT", `reading \`${file}\` failed: ${(error as Error).message}.`, {

@@ -1,7 +1,8 @@
 /** File names -> formats, and how DuckDB is told to read each. */
 import { type ColumnSchema, findColumn } from "../../triton-protos/schema.js";
+import { timeUnitOf } from "../../triton-protos/time-unit.js";
 import { identifier, text, texts } from "./sql/literal.js";
-import { declaredType } from "./sql/source-column.js";
+import { declaredType, textType } from "./sql/source-column.js";
 
 /** `table` is one that DuckDB holds. */
 export type DataFormat = "parquet" | "csv" | "json" | "arrow" | "table";
@@ -33,7 +34,9 @@ export function parquetRelation(files: readonly string[], columns: readonly Colu
   const partitions = [...new Set(files.flatMap(partitionsOf))];
   const declared = partitions.flatMap(name => {
     const col = findColumn(columns, name);
-    return col ? [`${identifier(name)}: ${text(declaredType(col))}`] : [];
+    // Times are read as text: `day=2024-05-01`.
+    const type = col && (timeUnitOf(col) ? "VARCHAR" : declaredType(col));
+    return type ? [`${identifier(name)}: ${text(type)}`] : [];
   });
   const hive = `, hive_partitioning = ${partitions.length > 0}${declared.length > 0 ? `, hive_types = {${declared.join(", ")}}` : ""}`;
   return `read_parquet(${texts(files)}${files.length > 1 ? ", union_by_name = true" : ""}${hive})`;
@@ -50,7 +53,7 @@ export function textRelation(
   alone: boolean,
 ): string {
   const union = files.length > 1 ? ", union_by_name = true" : "";
-  const types = columns.map(col => `${text(col.name)}: ${text(declaredType(col))}`).join(", ");
+  const types = columns.map(col => `${text(col.name)}: ${text(textType(col))}`).join(", ");
   if (format === "csv")
     return `read_csv(${texts(files)}, header = true, ${alone ? "all_varchar = true" : "sample_size = -1"}${types && `, types = {${types}}`}${union})`;
   const wanted = alone && types ? `, columns = {${types}}` : ", sample_size = -1";

@@ -10,7 +10,7 @@ import { type DataFormat, FORMATS, formatOf, parquetRelation, textRelation } fro
 import { type Database, glob } from "./database.js";
 import { didYouMean } from "./nearest-name.js";
 import { identifier, texts } from "./sql/literal.js";
-import { declaredType, refuseType, sourceExpression } from "./sql/source-column.js";
+import { refuseType, sourceExpression, textType } from "./sql/source-column.js";
 
 export interface DataFiles {
   readonly files: readonly string[];
@@ -77,7 +77,7 @@ export async function openData(
       files,
       format,
       relation: textRelation(format, files, columns, keep.length === 0),
-      expressions: columns.map(col => sourceExpression(col, declaredType(col))),
+      expressions: columns.map(col => sourceExpression(col, textType(col))),
       place: [],
       rows: undefined,
       dictionaries: new Set(),
@@ -135,6 +135,8 @@ async function checkFile(
   columns: readonly ColumnSchema[],
   keep: readonly string[],
 ): Promise<void> {
+  if ((await stat(file)).size === 0)
+    throw fault(`\`${file}\` is empty: it has no bytes. Leave it out, or write it again.`);
   const types =
     format === "arrow"
       ? await arrowTypes(file)

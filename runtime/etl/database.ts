@@ -153,7 +153,7 @@ function explain(error: unknown, doing: string): RuntimeFault {
     .replace(/^(?:Conversion|Invalid Input|IO|Binder|Out of Range|Out of Memory) Error: /, "")
     .replace(/^CSV Error on Line/, "line")
     .replaceAll(/\s*\n\s*/g, "; ");
-  return new RuntimeFault("INVALID_ARGUMENT", `${doing} failed: ${message.replace(/[.!]$/, "")}.`, { cause: error });
+  return new RuntimeFault("INVALID_ARGUMENT", `${doing} failed: ${message.replace(/[.! ]+$/, "")}.`, { cause: error });
 }
 
 /** `SELECT file FROM glob(…)`, sorted: the files a pattern names. */

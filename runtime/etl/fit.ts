@@ -24,6 +24,7 @@ import { learnColumnSimilarity, learnJoinExternal } from "./learn-external.js";
 import { learnJoinGroupby, learnTargetEncoding } from "./learn-groups.js";
 import { learnVocabularies } from "./learn-vocabularies.js";
 import type { Learning } from "./learning.js";
+import { locateFault } from "./locate-fault.js";
 import { type Lookups, openLookups } from "./lookups.js";
 import { makeGolden } from "./make-golden.js";
 import { type Also, type Asked, findMoments, type Moments, type MomentsFound } from "./moments.js";
@@ -130,7 +131,9 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
     return { states: fit.states, rows: fit.rows, resumed: journal.resumed };
   } catch (error) {
     journal.forget();
-    throw error;
+    if (session) throw error;
+    const found = await findData(database, data).catch(() => undefined);
+    throw found ? await locateFault(database, found, columnsRead(plan), error) : error;
   } finally {
     await session?.close();
     await database.close();

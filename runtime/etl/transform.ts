@@ -15,6 +15,7 @@ import { type Database, type DatabaseOptions, glob, type OnProgress, openDatabas
 import { refuseForeign, writeSchemas } from "./fitted-folder.js";
 import { layPlan } from "./lay-plan.js";
 import { columnsRead, openLayers } from "./layers.js";
+import { locateFault } from "./locate-fault.js";
 import { type Lookups, openLookups } from "./lookups.js";
 import { didYouMean } from "./nearest-name.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
@@ -82,6 +83,9 @@ export async function transformWorkflow(
     await writeFile(join(staging, MARK), `${JSON.stringify({ workflow: plan.name, rows: job.done })}\n`);
     replaceFolder(staging, out);
     return { rows: job.done, files: names.map(name => join(out, name)) };
+  } catch (error) {
+    const found = await findData(database, data).catch(() => undefined);
+    throw found ? await locateFault(database, found, columnsRead(plan), error) : error;
   } finally {
     if (staging !== undefined) rmSync(staging, { recursive: true, force: true });
     await database.close();

@@ -199,7 +199,7 @@ describe("bad input", () => {
     await refuse(
       parquet({ n: "int64" }, { n: [1, 300] }),
       workflowPlan({ n: "int8" }, [{ op: "normalize" }]),
-      /value 300 can't be cast/,
+      /column `n` holds "300" in row 1, and int8 n is wanted\./,
     );
   });
   test("no rows", async () => {
@@ -236,7 +236,7 @@ describe("bad input", () => {
       });
       return file;
     };
-    await refuse(write, vectors, /list with length 2 to array with length 3/);
+    await refuse(write, vectors, /column `v` holds "\[1\.0, 2\.0\]" in row 1, and float32\[3\] v is wanted\./);
   });
   test("files that are none, or nothing at all", async () => {
     await refuse(

@@ -51,6 +51,13 @@ const dialect: Dialect = {
     isFloat
       ? `percentile(CAST(${values} AS DOUBLE), 0.5)`
       : `element_at(array_sort(collect_list(${values})), CAST((count(${values}) + 1) DIV 2 AS INT))`,
+  ticks: (time, unit) =>
+    unit === "d" ? `CAST(unix_date(${time}) AS BIGINT)` : `unix_micros(CAST(${time} AS TIMESTAMP))`,
+  parseTime: text => `try_cast(${text} AS TIMESTAMP)`,
+  divide: (a, b) => `(${a} DIV ${b})`,
+  tryCast: (value, dtype) => `try_cast(try_cast(${value} AS DECIMAL(38, 0)) AS ${type(dtype)})`,
+  matches: (text, pattern) => `(${text} RLIKE '${pattern}')`,
+  refuse: (value, why, dtype) => `CAST(raise_error(concat(${value}, ' ${why}')) AS ${type(dtype)})`,
   characters: text => `length(${text})`,
   xor: (a, b) => `(${a} ^ ${b})`,
   hash: ({ dictionary: _, ...col }) => ({

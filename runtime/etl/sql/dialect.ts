@@ -3,6 +3,7 @@
  * written `CAST(x AS T)`, keys are compared with `IS NOT DISTINCT FROM`, numbers are constants of a dtype.
  */
 import type { DType } from "../../../triton-protos/datatype.js";
+import type { TimeUnit } from "../../../triton-protos/time-unit.js";
 import { text } from "./literal.js";
 import type { SqlColumn } from "./sql-form.js";
 
@@ -35,6 +36,17 @@ export interface Dialect {
   meanOfFloats(values: string): string;
   /** Of floats the mean of the middle two, of others the lower of them. */
   median(values: string, isFloat: boolean): string;
+  /** A date (`d`) or a timestamp as a whole number of days, of micro- or of nanoseconds since 1970. */
+  ticks(time: string, unit: Extract<TimeUnit, "d" | "us" | "ns">): string;
+  /** Text as ISO 8601 has times -> a timestamp, in UTC unless it says otherwise; NULL for other text. */
+  parseTime(text: string): string;
+  /** Of integers, which must divide evenly. */
+  divide(a: string, b: string): string;
+  /** NULL for what does not convert. */
+  tryCast(value: string, dtype: DType): string;
+  matches(text: string, pattern: string): string;
+  /** An error that shows a value, which no column of numbers takes, and says why. */
+  refuse(value: string, why: string, dtype: DType): string;
   /** Length in characters. */
   characters(text: string): string;
   xor(a: string, b: string): string;

@@ -26,6 +26,16 @@ const dialect: Dialect = {
   meanOfFloats: values => `favg(${values})`,
   median: (values, isFloat) =>
     isFloat ? `quantile_cont(CAST(${values} AS DOUBLE), 0.5)` : `quantile_disc(${values}, 0.5)`,
+  // An infinite timestamp has no number: adding to it fails.
+  ticks: (time, unit) =>
+    unit === "d"
+      ? `CAST(${time} - DATE '1970-01-01' AS BIGINT)`
+      : `CASE WHEN NOT isfinite(${time}) THEN ${refuse(time, "is no time that has a number", "int64")} ELSE epoch_${unit}(${time}) END`,
+  parseTime: text => `TRY_CAST(${text} AS TIMESTAMPTZ)`,
+  divide: (a, b) => `(${a} // ${b})`,
+  tryCast: (value, dtype) => `TRY_CAST(${value} AS ${sqlType(dtype)})`,
+  matches: (text, pattern) => `regexp_matches(${text}, '${pattern}')`,
+  refuse,
   characters: text => `length(${text})`,
   xor: (a, b) => `xor(${a}, ${b})`,
   hash,
@@ -43,6 +53,11 @@ const dialect: Dialect = {
           })
           .join(", ")} FROM ${below})`,
 };
+
+/** A cast that fails: of `error()`, which is volatile, `TRY` could not ask. */
+function refuse(value: string, why: string, dtype: DType): string {
+  return `CAST(concat(${value}, ' ${why}') AS ${sqlType(dtype)})`;
+}
 
 export const duckdbSql = sqlIn(dialect);
 

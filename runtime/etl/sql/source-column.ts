@@ -1,12 +1,14 @@
 /**
  * A declared column and the type a file has it in -> the expression that reads it, or why it cannot be read. Values may widen and are
- * checked when they narrow; they never change their kind silently. A null list is an empty
+ * checked when they narrow; they never change their kind silently, but for times, which become numbers. A null list is an empty
  * one, or nulls where the length is fixed; float NaN is NULL.
  */
 import { datatype } from "../../../triton-protos/datatype.js";
 import type { ColumnSchema } from "../../../triton-protos/schema.js";
+import { timeUnitOf } from "../../../triton-protos/time-unit.js";
 import type { Sql } from "./dialect.js";
 import { duckdbSql } from "./duckdb-dialect.js";
+import { isTime, timeAsNumber } from "./time-column.js";
 
 const INTEGERS = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/;
 const FLOATS = /^(FLOAT|DOUBLE|DECIMAL\(.*\))$/;
@@ -15,6 +17,12 @@ const FLOATS = /^(FLOAT|DOUBLE|DECIMAL\(.*\))$/;
 export const declaredType = (col: ColumnSchema, sql: Sql = duckdbSql): string =>
   col.list ? sql.listType(col.dtype) : sql.type(col.dtype);
 
+/** What a column of CSV or JSON is read as: integers as text, since DuckDB's own way makes 2 of 1.5. */
+export const textType = (col: ColumnSchema): string =>
+  isInteger(col) ? (col.list ? "VARCHAR[]" : "VARCHAR") : declaredType(col);
+
+const isInteger = ({ dtype }: ColumnSchema): boolean => ["int", "uint"].includes(datatype(dtype).kind);
+
 /** Why the file's type does not do and what to do about it; undefined where it does. */
 export function refuseType(col: ColumnSchema, type: string): string | undefined {
   const item = /^(.*)\[\d*\]$/s.exec(type)?.[1];
@@ -22,24 +30,39 @@ export function refuseType(col: ColumnSchema, type: string): string | undefined 
   if (!col.list && item !== undefined) return `Declare it \`"list<${col.dtype}>"\`.`;
   const found = item ?? type;
   const { kind } = datatype(col.dtype);
-  const isInteger = INTEGERS.test(found);
+  const whole = INTEGERS.test(found);
+  if (isTime(found))
+    return col.dtype === "int64"
+      ? undefined
+      : 'Declare it `"timestamp<ms>"` (or `s`, `us`, `ns`, `d`): an int64 that counts them since 1970.';
+  if (timeUnitOf(col) !== undefined && found === "VARCHAR") return undefined;
   if (kind === "string")
     return found === "VARCHAR" || found.startsWith("ENUM")
       ? undefined
       : "Declare it as what it is, or write it as text.";
   if (kind === "bool") return found === "BOOLEAN" ? undefined : "Declare it as what it is, or write it as BOOLEAN.";
-  if (kind === "float") return isInteger || FLOATS.test(found) ? undefined : "Write it as a number.";
-  if (isInteger) return undefined;
+  if (kind === "float") return whole || FLOATS.test(found) ? undefined : "Write it as a number.";
+  if (whole) return undefined;
   if (FLOATS.test(found))
     return "Declare it float64, or write it as an integer (pandas turns integers with nulls into floats: use its Int64).";
-  return "Write it as an integer.";
+  return found === "VARCHAR"
+    ? 'Write it as an integer, or, if it holds times such as 2024-05-01T12:00:00Z, declare it `"timestamp<ms>"`.'
+    : "Write it as an integer.";
 }
 
 /** The column in exactly its declared type. @param type what the engine says it is */
 export function sourceExpression(col: ColumnSchema, type: string, sql: Sql = duckdbSql): string {
   const declared = declaredType(col, sql);
   const name = sql.identifier(col.name);
-  const cast = type === declared ? name : `CAST(${name} AS ${declared})`;
+  const item = (v: string) => itemExpression(col, type.replace(/\[\d*\]$/, ""), v, sql);
+  const isPlain = item("v") === "v";
+  const cast = !isPlain
+    ? col.list
+      ? sql.map(name, item)
+      : item(name)
+    : type === declared
+      ? name
+      : `CAST(${name} AS ${declared})`;
   const isFloat = datatype(col.dtype).kind === "float";
   const known = (v: string) => (isFloat ? `CASE WHEN NOT ${sql.isNaN(v)} THEN ${v} END` : v);
   if (!col.list) return known(cast);
@@ -49,4 +72,16 @@ export function sourceExpression(col: ColumnSchema, type: string, sql: Sql = duc
   const filled = `coalesce(${cast}, ${isFixed ? sql.resize(empty, col.dtype, min, "NULL") : empty})`;
   const list = isFixed ? sql.ofLength(filled, col.dtype, min) : filled;
   return isFloat ? sql.map(list, known) : list;
+}
+
+/** One value: `v` itself where a cast does. */
+function itemExpression(col: ColumnSchema, type: string, v: string, sql: Sql): string {
+  if (!isInteger(col)) return v;
+  const unit = timeUnitOf(col);
+  if (isTime(type)) return timeAsNumber(v, type, unit ?? "ms", sql);
+  if (type !== "VARCHAR" && type !== "STRING") return v;
+  const time = unit && timeAsNumber(sql.parseTime(v), "TIMESTAMP WITH TIME ZONE", unit, sql);
+  const number = `CASE WHEN ${sql.matches(v, "^ *[+-]?[0-9]+([.]0*)? *$")} THEN ${sql.tryCast(v, col.dtype)} ${time ? `ELSE ${time} ` : ""}END`;
+  const refused = sql.refuse(v, unit ? "is neither a time nor a whole number" : `is no ${col.dtype}`, col.dtype);
+  return `coalesce(${number}, CASE WHEN trim(${v}) <> '' THEN ${refused} END)`;
 }
