@@ -19,15 +19,15 @@ const ELSEWHERE: Partial<Readonly<Record<AnyStep["op"], string>>> = {
   filter: "its condition runs in Merlon's own process",
   joinExternal: "its file is held in Merlon's own process",
   columnSimilarity: "its matrices are held in Merlon's own process",
-  groupby: "it reads rows in the order of the data, which Spark has none of",
-  differenceLag: "it reads rows in the order of the data, which Spark has none of",
+  groupby: "its statement, lists in the order of the data, is written in DuckDB's SQL alone so far",
+  differenceLag: "its statement, one window over all rows in the order of the data, is written for DuckDB alone so far",
 };
 
 /** @throws RuntimeFault naming the first step that needs DuckDB, and why */
 export function refuseOnSpark(plan: Plan): void {
   for (const step of plan.steps) {
     const why = readsRowNumber(step)
-      ? "it depends on the number of each row, which Spark has none of"
+      ? "it depends on the number of each row, which is not known where Spark reads files in parts"
       : ELSEWHERE[step.op];
     if (why !== undefined)
       throw new RuntimeFault(
