@@ -1,4 +1,7 @@
-/** One program built for Merlon and for a stock Triton in both forms, served side by side, and asked the same. */
+/**
+ * One program built for Merlon and for a stock Triton in both forms, served side by side, and asked the same; what is for a stock Triton also by the
+ * ONNX Runtime of one.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,10 +12,13 @@ import { freezeFeatures } from "#runtime/stores/feast/freeze-features.js";
 import type { Tensor } from "#runtime/tensor.js";
 import { wireDatatype } from "#triton-protos/datatype.js";
 import type { Plan } from "#triton-protos/plan.js";
-import { askBinary } from "../compiler/ask-binary.js";
+import { type Answer, askBinary } from "../compiler/ask-binary.js";
+import { startOnnxTriton } from "./onnx-triton.js";
 
 export const FORMS = ["executor", "steps", "fused"] as const;
 export type Form = (typeof FORMS)[number];
+/** Triton's ONNX Runtime instead of our server. */
+export const STOCK = ["steps", "fused"] as const;
 export type Program = Extract<Awaited<ReturnType<typeof compile>>, { ok: true }>;
 
 /** Answers as plain numbers and texts by name, or the fault. */
@@ -31,7 +37,11 @@ export async function compiledProgram(file: string): Promise<Program> {
 export interface Served {
   readonly folder: string;
   readonly plan: Plan;
+  /** Version of ONNX Runtime that `askStock` asks. */
+  readonly onnxruntime: string;
   ask(form: Form, model: string, tensors: readonly Tensor[]): Promise<Plain>;
+  /** @throws Error for a configuration that a Triton would not load */
+  askStock(form: (typeof STOCK)[number], model: string, tensors: readonly Tensor[]): Promise<Plain>;
   stop(): Promise<void>;
 }
 
@@ -57,9 +67,12 @@ export async function serveForms(programs: readonly Program[]): Promise<Served> 
       }),
     ),
   );
+  const stock = await startOnnxTriton();
   return {
     folder,
     plan: programs[0]!.plan,
+    onnxruntime: stock.version,
+    askStock: async (form, model, tensors) => plain(await stock.ask(join(folder, form), model, tensors)),
     ask: async (form, model, tensors) => {
       const answer = await askBinary(
         servers[FORMS.indexOf(form)]!.ports.http!,
@@ -67,19 +80,24 @@ export async function serveForms(programs: readonly Program[]): Promise<Served> 
         tensors,
         form === "executor" ? { seed: 5 } : {},
       );
-      if ("error" in answer) return answer as { error: string };
-      return Object.fromEntries(
-        Object.entries(answer).map(([name, [dtype, shape, hex]]) => [
-          name,
-          { dtype, shape, values: decode(dtype, Buffer.from(hex, "hex")) },
-        ]),
-      );
+      return plain(answer);
     },
     stop: async () => {
+      stock.stop();
       for (const server of servers) await server.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function plain(answer: Answer): Plain {
+  if ("error" in answer) return answer as { error: string };
+  return Object.fromEntries(
+    Object.entries(answer).map(([name, [dtype, shape, hex]]) => [
+      name,
+      { dtype, shape, values: decode(dtype, Buffer.from(hex, "hex")) },
+    ]),
+  );
 }
 
 function decode(dtype: string, bytes: Buffer): unknown[] {

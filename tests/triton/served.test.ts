@@ -8,7 +8,7 @@ import { freezeFeatures } from "#runtime/stores/feast/freeze-features.js";
 import type { AnyStep } from "#triton-protos/plan.js";
 import { requestOf } from "../plan/sample-request.js";
 import { tensor } from "../plan/served-plan.js";
-import { compiledProgram, expectAlike, type Program, type Served, serveForms } from "./both-servers.js";
+import { compiledProgram, expectAlike, type Program, STOCK, type Served, serveForms } from "./both-servers.js";
 
 const CLASH = /answers `\w+`, .* another column of that name.*rename the answer/;
 const ROOT = join(import.meta.dirname, "../..");
@@ -61,6 +61,11 @@ describe("the shop, greedy", () => {
     );
     expectAlike(fused!, executor!, "fused");
     expectAlike(steps!, executor!, "steps");
+    for (const form of STOCK)
+      expectAlike(await served.askStock(form, "recommend", users(...ids)), executor!, `${form}, stock`);
+  });
+  test("the ONNX Runtime of Triton is the one that the documentation names", () => {
+    expect(served.onnxruntime).toMatch(/^1\.21\./);
   });
 });
 
@@ -110,6 +115,8 @@ describe("the samples", () => {
           const executor = await served.ask("executor", plan.name, tensors);
           expectAlike(await served.ask("fused", plan.name, tensors), executor, [plan.name, "fused", rows]);
           expectAlike(await served.ask("steps", plan.name, tensors), executor, [plan.name, "steps", rows]);
+          for (const form of STOCK)
+            expectAlike(await served.askStock(form, plan.name, tensors), executor, [plan.name, form, rows, "stock"]);
         }
     } finally {
       await served.stop();
