@@ -1,8 +1,9 @@
 /** Candidates → those in none of their user's deny lists and in one of its allow lists: each is compared with each item of the lists. */
 import { and, any, cast, equal, flat, not, or, reduce, scalar, unsqueeze, where } from "../onnx/elementary.js";
 import type { GraphBuilder, Value } from "../onnx/graph-builder.js";
+import { inBloom } from "./bloom.js";
 import { asGrid, isList, type LoweredColumn, narrowRows, presentItems } from "./lowered-column.js";
-import { KEEP, type Lowering } from "./lowering.js";
+import { KEEP, type LowerContext, type Lowering } from "./lowering.js";
 
 export const filterCandidates: Lowering<"filterCandidates"> = (
   step,
@@ -10,9 +11,9 @@ export const filterCandidates: Lowering<"filterCandidates"> = (
   context,
 ) => {
   const { g } = context;
-  if (seen.length > 0)
-    context.fail("a graph has no way to hash ids into a Bloom filter", `Give it lists of ids (\`deny\`), or ${KEEP}.`);
   const candidates = input[0]!;
+  const filterNames = (step.inputs.seen ?? []).map(ref => ref.name);
+  refuseTexts(context, candidates, seen, filterNames);
   const ids = asGrid(g, candidates.values, candidates.rows);
   const known = candidates.valid && asGrid(g, candidates.valid, candidates.rows);
   // A null is in no list.
@@ -22,11 +23,39 @@ export const filterCandidates: Lowering<"filterCandidates"> = (
     const all = found.reduce((a, b) => or(g, a, b));
     return known ? and(g, all, known) : all;
   };
-  const denied = among(filterOut);
+  const passed = seen.map((filters, i) => {
+    const what = `step ${step.label} (filterCandidates): column ${filterNames[i]} holds words that are no Bloom filter`;
+    const met = inBloom(g, ids, filters, what);
+    return known ? and(g, met, known) : met;
+  });
+  const listed = among(filterOut);
+  const denied = [...(listed ? [listed] : []), ...passed].reduce<Value | undefined>(
+    (a, b) => (a ? or(g, a, b) : b),
+    undefined,
+  );
   const allowed = among(allow);
   const keep = denied && allowed ? and(g, not(g, denied), allowed) : denied ? not(g, denied) : allowed!;
   return [{ ...candidates, rows: narrowRows(g, step.id, candidates.rows, flat(g, keep)) }];
 };
+
+function refuseTexts(
+  context: LowerContext,
+  candidates: LoweredColumn,
+  seen: readonly LoweredColumn[],
+  names: readonly string[],
+): void {
+  const text = seen.findIndex(({ dtype }) => dtype === "string");
+  if (text >= 0)
+    context.fail(
+      `the Bloom filters in \`${names[text]}\` are base64 texts, and no ONNX operator reads the bytes of a text`,
+      `Keep them as list<int64> (\`merlon bloom build\` writes both), give lists of ids (\`deny\`), or ${KEEP}.`,
+    );
+  if (seen.length > 0 && candidates.dtype === "string")
+    context.fail(
+      "the candidates are texts, and no ONNX operator hashes a text",
+      `Give it lists of ids (\`deny\`), or ${KEEP}.`,
+    );
+}
 
 /**
  * bool[users, candidates]: which ids are in the user's list. Places without an item hold a number that is in no list; whether it is after all, is

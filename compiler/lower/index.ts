@@ -1,10 +1,13 @@
 /** The catalogue: every operator's ONNX half, or the decision that it has none. A kind without an entry is a compile error. */
 import type { OpKind } from "../../triton-protos/op-params.js";
 import { asTheyAre } from "./as-they-are.js";
+import { boost } from "./boost.js";
 import { bucketize } from "./bucketize.js";
 import { categorify } from "./categorify.js";
+import { choose } from "./choose.js";
 import { clip } from "./clip.js";
 import { columnSimilarity } from "./column-similarity.js";
+import { diversify } from "./diversify.js";
 import { dropLowCardinality } from "./drop-low-cardinality.js";
 import { dropna } from "./dropna.js";
 import { explode } from "./explode.js";
@@ -25,6 +28,7 @@ import { mixScores } from "./mix-scores.js";
 import { normalize } from "./normalize.js";
 import { normalizeMinMax } from "./normalize-min-max.js";
 import { predictForest } from "./predict-forest.js";
+import { predictImplicit } from "./predict-implicit.js";
 import { predictOnnx } from "./predict-onnx.js";
 import { queryEmbedding } from "./query-embedding.js";
 import { queryFaiss } from "./query-faiss.js";
@@ -40,16 +44,10 @@ import { valueCount } from "./value-count.js";
 export const LOWERINGS = {
   addProperties: asTheyAre,
   addTags: asTheyAre,
-  boost: {
-    notLowered: "its condition is not lowered yet",
-    way: `Compute the boosted score with \`lambdaOp\`, or ${KEEP}.`,
-  },
+  boost,
   bucketize,
   categorify,
-  choose: {
-    notLowered: "it runs a branch only where a row takes it",
-    way: `Build the branches as two ensembles and choose in the client, or ${KEEP}.`,
-  },
+  choose,
   clip,
   columnSimilarity,
   dataStats: asTheyAre,
@@ -57,10 +55,7 @@ export const LOWERINGS = {
     notLowered: "it reads the rows before and after a row, and who is in a batch is chance",
     way: `Compute it in the feature store, or ${KEEP}.`,
   },
-  diversify: {
-    notLowered: "it chooses one candidate after the other, each by those before, which a graph has no operator for",
-    way: `Take \`topK\` or \`limitPerGroup\`, or ${KEEP}.`,
-  },
+  diversify,
   dropLowCardinality,
   dropna,
   explode,
@@ -90,10 +85,7 @@ export const LOWERINGS = {
   normalize,
   normalizeMinMax,
   predictForest,
-  predictImplicit: {
-    notLowered: "its factors are searched by the runtime",
-    way: `Make a FAISS file of the item factors, an embedding table of the user factors, and use \`queryEmbedding\` and \`queryFaiss\`, or ${KEEP}.`,
-  },
+  predictImplicit,
   predictOnnx,
   queryEmbedding,
   queryFaiss,

@@ -55,13 +55,30 @@ export function orderCandidates(
 ): LoweredColumn[] {
   const ids = input[0]!;
   const { rows } = ids;
-  const { parent, width } = rows;
+  const { width } = rows;
   const open = rows.mask && allowed ? and(g, rows.mask, allowed) : (rows.mask ?? allowed);
   // Even the worst key of a candidate is better than an empty place.
   const worst = scalar(g, "float64", -Number.MAX_VALUE);
   const ranked = open ? where(g, open, max(g, keys, worst), scalar(g, "float64", Number.NEGATIVE_INFINITY)) : keys;
   const k = min(g, width!, int64(g, most));
-  const { at } = topK(g, ranked, k);
+  return chosenAt(g, step, { input, relevance }, topK(g, ranked, k).at, k, open);
+}
+
+/**
+ * @param at int64[users, k]: places of the chosen, those that count first
+ * @param k int64[1]
+ * @param open bool[users, places]: what could be chosen; absent: all
+ */
+export function chosenAt(
+  g: GraphBuilder,
+  step: AnyStep,
+  { input = [], relevance = [] }: LoweredInputs,
+  at: Value,
+  k: Value,
+  open: Value | undefined,
+): LoweredColumn[] {
+  const ids = input[0]!;
+  const { parent, width } = ids.rows;
   const first = unsqueeze(g, mul(g, range(g, parent!.count), width!), 1);
   const places = flat(g, add(g, at, first));
   const count = open && reduce(g, "ReduceSum", cast(g, open, "int64"), 1, true);

@@ -90,7 +90,7 @@ export async function serveForms(programs: readonly Program[]): Promise<Served> 
   };
 }
 
-function plain(answer: Answer): Plain {
+export function plain(answer: Answer): Plain {
   if ("error" in answer) return answer as { error: string };
   return Object.fromEntries(
     Object.entries(answer).map(([name, [dtype, shape, hex]]) => [
