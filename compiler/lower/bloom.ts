@@ -9,8 +9,10 @@ import {
   cast,
   dim,
   div,
+  encode,
   equal,
   expand,
+  gather,
   gatherElements,
   greater,
   guarded,
@@ -58,13 +60,43 @@ function murmur(g: GraphBuilder, ids: Value, seed: bigint): Value {
   return shifted(g, times(g, h, 0xc2b2_ae35n), 16n);
 }
 
+/** Texts that are all known, as lists of words: a table. What is no filter becomes a word that is none. */
+function wordsOf(g: GraphBuilder, filters: LoweredColumn): LoweredColumn {
+  const texts = [...filters.domain!].sort();
+  const lists = texts.map(text => {
+    const bytes = Uint8Array.from(Buffer.from(text, "base64"));
+    return bytes.length % 8 === 0 ? [...new BigInt64Array(bytes.buffer)] : [1n];
+  });
+  const longest = Math.max(1, ...lists.map(list => list.length));
+  const table = new BigInt64Array(lists.length * longest);
+  lists.forEach((list, i) => {
+    table.set(list, i * longest);
+  });
+  const sizes = BigInt64Array.from(lists, list => BigInt(list.length));
+  const at = encode(
+    g,
+    filters.values,
+    texts,
+    texts.map((_, i) => i),
+    0,
+  );
+  const lengths = gather(g, g.constant("int64", [lists.length], sizes), at);
+  return {
+    dtype: "int64",
+    rows: filters.rows,
+    values: gather(g, g.constant("int64", [lists.length, longest], table), at),
+    lengths: filters.valid ? where(g, filters.valid, lengths, n(g, 0n)) : lengths,
+  };
+}
+
 /**
  * @param ids int64[users, candidates]
- * @param filters list<int64> per user; an empty or null one holds nothing
+ * @param given list<int64> per user, or texts that are all known; an empty or null one holds nothing
  * @param what of the column, for the fault of a list that is no filter
  * @returns bool[users, candidates]
  */
-export function inBloom(g: GraphBuilder, ids: Value, filters: LoweredColumn, what: string): Value {
+export function inBloom(g: GraphBuilder, ids: Value, given: LoweredColumn, what: string): Value {
+  const filters = given.dtype === "string" ? wordsOf(g, given) : given;
   const { values, rows } = filters;
   if (!isList(filters)) throw new Error("a filter of one word is none; the compiler refuses it.");
   const longest = dim(g, values, 1);

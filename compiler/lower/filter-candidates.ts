@@ -44,11 +44,11 @@ function refuseTexts(
   seen: readonly LoweredColumn[],
   names: readonly string[],
 ): void {
-  const text = seen.findIndex(({ dtype }) => dtype === "string");
+  const text = seen.findIndex(({ dtype, domain }) => dtype === "string" && !domain);
   if (text >= 0)
     context.fail(
       `the Bloom filters in \`${names[text]}\` are base64 texts, and no ONNX operator reads the bytes of a text`,
-      `Keep them as list<int64> (\`merlon bloom build\` writes both), give lists of ids (\`deny\`), or ${KEEP}.`,
+      `Freeze the view they come from, send them as list<int64>, give lists of ids (\`deny\`), or ${KEEP}.`,
     );
   if (seen.length > 0 && candidates.dtype === "string")
     context.fail(

@@ -9,3 +9,9 @@ export function bloomText(seen: readonly number[]): string {
   for (let i = 0; i < a.length; i++) addToBloom(filter, a[i]!, b[i]!);
   return Buffer.from(bytes).toString("base64");
 }
+
+/** The same as words of 64 bits. */
+export function bloomWords(seen: readonly number[]): bigint[] {
+  const bytes = Uint8Array.from(Buffer.from(bloomText(seen), "base64"));
+  return [...new BigInt64Array(bytes.buffer)];
+}

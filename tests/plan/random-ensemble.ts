@@ -79,6 +79,8 @@ export interface Choice {
   readonly deny: boolean;
   readonly allow: boolean;
   readonly seen: boolean;
+  /** Filters as lists of words instead of texts. */
+  readonly words: boolean;
   readonly drop: boolean;
   readonly filter: boolean;
   readonly score: "lambda" | "onnx" | "forest";
@@ -98,6 +100,7 @@ export const choice: fc.Arbitrary<Choice> = fc.record({
   deny: fc.boolean(),
   allow: fc.boolean(),
   seen: fc.boolean(),
+  words: fc.boolean(),
   drop: fc.boolean(),
   filter: fc.boolean(),
   score: fc.constantFrom("lambda", "onnx", "forest"),
@@ -188,6 +191,7 @@ function program(of: Choice): AnyNode {
     hidden: "list<int64>",
     licensed: "list<int64>",
     seen: "string",
+    seen_words: "list<int64>",
   });
   let ids = candidates(of, of.retrieval, request);
   if (of.deny || of.allow || of.seen)
@@ -195,7 +199,7 @@ function program(of: Choice): AnyNode {
       filterCandidates({
         ...(of.deny && { deny: request.pick("hidden") }),
         ...(of.allow && { allow: request.pick("licensed") }),
-        ...(of.seen && { seen: request.pick("seen") }),
+        ...(of.seen && { seen: request.pick(of.words ? "seen_words" : "seen") }),
       }),
     );
   ids = ids.pipe(rename({ name: "item_id" })).pipe(addTags("item_id"));

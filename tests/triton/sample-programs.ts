@@ -24,6 +24,10 @@ export function withoutTheRefused(program: Program): Program {
       const { ttl: _, ...params } = step.params;
       return { ...step, params };
     }
+    if (step.op === "filterCandidates" && step.inputs.seen) {
+      const { seen: _, ...inputs } = step.inputs;
+      return { ...step, inputs: { ...inputs, filterOut: [{ name: "list", step: "request", column: "popular_ids" }] } };
+    }
     return step;
   });
   const outputs = program.plan.outputs.map(({ ref, schema }) => ({

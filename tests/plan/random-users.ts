@@ -1,0 +1,137 @@
+/** Users for random ensembles: what they ask with, how an answer reads, and choices that together take every way. */
+import fc from "fast-check";
+import { type Column, rootRows } from "#runtime/plan/table.js";
+import { grouped, lists, scalars, vectors } from "../kernels/step.js";
+import { bloomText, bloomWords } from "./bloom-text.js";
+import type { Choice } from "./random-ensemble.js";
+
+export interface User {
+  readonly id: number;
+  readonly row: number;
+  readonly visits: number;
+  readonly query: readonly number[];
+  readonly popular: readonly number[];
+  readonly hidden: readonly number[];
+  readonly licensed: readonly number[];
+  readonly seen: readonly number[];
+}
+const ids = (max: number) => fc.array(fc.integer({ min: 8, max: 52 }), { maxLength: max });
+export const user: fc.Arbitrary<User> = fc.record({
+  id: fc.integer({ min: 0, max: 3 }),
+  row: fc.integer({ min: 0, max: 42 }),
+  visits: fc.integer({ min: 0, max: 5 }),
+  query: fc.array(fc.double({ min: -1, max: 1, noNaN: true }), { minLength: 4, maxLength: 4 }),
+  popular: ids(12),
+  hidden: ids(8),
+  licensed: ids(30),
+  seen: ids(10),
+});
+
+export function requestColumns(users: readonly User[]): ReadonlyMap<string, Column> {
+  const rows = rootRows(users.length);
+  const of = <T>(pick: (user: User) => T): T[] => users.map(pick);
+  return new Map<string, Column>([
+    [
+      "user_id",
+      scalars(
+        "int64",
+        of(u => u.id),
+        rows,
+      ),
+    ],
+    [
+      "user_row",
+      scalars(
+        "int64",
+        of(u => u.row),
+        rows,
+      ),
+    ],
+    [
+      "visits",
+      scalars(
+        "int64",
+        of(u => u.visits),
+        rows,
+      ),
+    ],
+    [
+      "query",
+      vectors(
+        "float32",
+        of(u => u.query),
+        4,
+        rows,
+      ),
+    ],
+    [
+      "popular_ids",
+      lists(
+        "int64",
+        of(u => u.popular),
+        rows,
+      ),
+    ],
+    [
+      "hidden",
+      lists(
+        "int64",
+        of(u => u.hidden),
+        rows,
+      ),
+    ],
+    [
+      "licensed",
+      lists(
+        "int64",
+        of(u => u.licensed),
+        rows,
+      ),
+    ],
+    [
+      "seen",
+      scalars(
+        "string",
+        of(u => bloomText(u.seen)),
+        rows,
+      ),
+    ],
+    [
+      "seen_words",
+      lists(
+        "int64",
+        of(u => bloomWords(u.seen)),
+        rows,
+      ),
+    ],
+  ]);
+}
+
+/** Ids, and scores to six digits: a model may add in another order for a batch. */
+export function readable(columns: ReadonlyMap<string, Column>) {
+  const scores = grouped(columns.get("ordered_scores")!) as number[][];
+  return { ids: grouped(columns.get("ordered_ids")!), scores: scores.map(row => row.map(x => Number(x.toFixed(5)))) };
+}
+
+/** Every way of every stage once, whatever chance brings. */
+export const BASE: Choice = {
+  ...{ retrieval: "faiss", first: "tower", second: "popular", topk: 20, exclude: false, deny: false, allow: false },
+  ...{
+    seen: false,
+    words: false,
+    drop: true,
+    filter: false,
+    score: "lambda",
+    scale: "none",
+    boost: false,
+    cached: false,
+  },
+  ...{ order: "topK", keep: 5 },
+};
+export const EACH: Partial<Choice>[] = [
+  { retrieval: "tower", deny: true, boost: true, order: "sample" },
+  { retrieval: "implicit", exclude: true, seen: true, words: true, order: "limit", scale: "rank" },
+  { retrieval: "popular", allow: true, filter: true, score: "forest", order: "greedy" },
+  { retrieval: "fallback", score: "onnx", drop: false, order: "mmr", scale: "minMax" },
+  { retrieval: "choose", cached: true, drop: false, order: "dpp", scale: "standard" },
+];
