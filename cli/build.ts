@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Command, Option } from "commander";
-import type { Layout, Names, PassName } from "../compiler/index.js";
+import type { Built, Layout, Names, PassName } from "../compiler/index.js";
 import { offOption } from "./off-option.js";
 import { tritonOptions } from "./triton-options.js";
 import type { Round } from "./watch.js";
@@ -18,6 +18,7 @@ interface Options {
   readonly tritonRelease?: string;
   readonly ivf?: "probe" | "exact";
   readonly features?: "frozen" | "inputs";
+  readonly date?: string;
 }
 
 export const buildCommand = (): Command =>
@@ -62,6 +63,10 @@ export const buildCommand = (): Command =>
         "of --target triton: freeze the features of stores as they are now, or take a user's from the request (default: frozen)",
       ).choices(["frozen", "inputs"]),
     )
+    .option(
+      "--date <date>",
+      "of --target triton: as of when features are frozen, for `ttl` and frozen.json (default: $SOURCE_DATE_EPOCH, else now)",
+    )
     .addOption(offOption())
     .addHelpText(
       "after",
@@ -98,7 +103,9 @@ async function buildOnce(file: string, options: Options): Promise<Round> {
   const { out, layout, names, off = [] } = options;
   const triton = await tritonOptions(options);
   const started = performance.now();
-  const { build, compile, printDiagnostics, refreshEnvironment } = await import("../compiler/index.js");
+  const { build, compile, loweringDiagnostics, NotLoweredError, printDiagnostics, refreshEnvironment } = await import(
+    "../compiler/index.js"
+  );
   const types = refreshEnvironment(file);
   if (types)
     process.stdout.write(`✔ Refreshed ${relative(process.cwd(), types)}: the types of artefacts in your editor\n`);
@@ -113,7 +120,16 @@ async function buildOnce(file: string, options: Options): Promise<Round> {
     throw new Error(
       `${file} is a workflow: fit it with \`merlon fit ${file} --data … --out …\`, and use it in an ensemble.`,
     );
-  const built = build(compiled, out, { layout, ...(names && { names }), ...(triton && { triton }) });
+  let built: Built;
+  try {
+    built = build(compiled, out, { layout, ...(names && { names }), ...(triton && { triton }) });
+  } catch (error) {
+    if (!(error instanceof NotLoweredError)) throw error;
+    const said = loweringDiagnostics(compiled, error);
+    process.stderr.write(printDiagnostics(said, { color: process.stderr.isTTY === true }));
+    process.exitCode = 1;
+    return { files };
+  }
   for (const note of built.notes) process.stderr.write(`note: ${note}\n`);
   const where = relative(process.cwd(), built.folder) || ".";
   process.stdout.write(

@@ -19,7 +19,14 @@ import { type Optimised, optimise, type PassName, type PassReport, servedPlan } 
 import { optimiseSubgraphs } from "./4-plan/subgraphs.js";
 import { readSettings, settingsProblems } from "./5-emit/settings/read-settings.js";
 import { servingProblems } from "./5-emit/settings/serving-problems.js";
-import { type Diagnostic, diagnosticAt, type Finding, locate, type Message } from "./diagnostics/diagnostic.js";
+import {
+  type Diagnostic,
+  type DiagnosticSite,
+  diagnosticAt,
+  type Finding,
+  locate,
+  type Message,
+} from "./diagnostics/diagnostic.js";
 import * as messages from "./diagnostics/messages.js";
 import { faultSite, foreignFrame, siteRange } from "./place-faults.js";
 import { exportFaults, exportSite, foreignNodes, programFault, programFaults } from "./program-faults.js";
@@ -48,6 +55,8 @@ export interface Compiled {
   readonly files: readonly string[];
   /** The plan again, with what a fit learnt (state by step id): schemas then carry domains and embedding sizes. */
   withState(states: ReadonlyMap<string, unknown>): Plan;
+  /** The author's operator that a step was made of; what the file exports for no step of it. */
+  siteOf(step: string | undefined): DiagnosticSite;
   /** What is to be said of artefacts that were written since the program was compiled: its plan is not theirs. */
   changed(): readonly Message[];
 }
@@ -169,6 +178,10 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
     diagnostics,
     files: files(),
     withState,
+    siteOf: id => {
+      const site = inferred.steps.find(step => step.id === id)?.site;
+      return site === undefined ? exportSite(sources) : siteRange(sources, site, "right");
+    },
     changed: artefacts.changed,
   };
 }

@@ -78,6 +78,7 @@ export const CODES = [
   "feast/value-unsupported",
   "faiss/parameter",
   "faiss/dimension-mismatch",
+  "triton/not-lowered",
   "workflow/stage-operator",
   "workflow/different-rows",
   "workflow/filtered",
@@ -607,6 +608,13 @@ export const faissDimensionMismatch = (p: { readonly path: string | number; read
   code: "faiss/dimension-mismatch",
   message: `\`${p.path}\` holds vectors of ${p.wanted} values, but \`${p.column}\` has ${p.seen}.`,
   help: `Build the index from the embeddings of the same model.`,
+});
+
+/** `--target triton` writes ONNX graphs alone. A step that no graph can mean the same as is refused, never approximated in silence. */
+export const tritonNotLowered = (p: { readonly reason: string | number; readonly way: string | number }): Message => ({
+  code: "triton/not-lowered",
+  message: `${p.reason}.`,
+  help: `${p.way}`,
 });
 
 /** workflow/stage-operator */

@@ -3,11 +3,14 @@
  * which steps stand in the way.
  */
 import { readFileSync, statSync } from "node:fs";
+import { basename } from "node:path";
 import { REQUEST_ROWS } from "../../triton-protos/schema.js";
 import { lowered, type Program } from "../5-emit/build.js";
 import type { RepositoryModel } from "../5-emit/repository-model.js";
 import type { FrozenView } from "../5-emit/triton/frozen-views.js";
+import { loweringDiagnostics } from "../5-emit/triton/lowering-diagnostics.js";
 import type { TritonOptions } from "../5-emit/triton/triton-models.js";
+import type { Compiled } from "../compile.js";
 import { NotLoweredError } from "../lower/lower-plan.js";
 import { readGraphSize } from "./graph-size.js";
 
@@ -23,6 +26,15 @@ export interface LoweredModel {
   readonly cost: number;
 }
 
+export interface Refusal {
+  readonly reason: string;
+  readonly way: string;
+  /** Of the author's operator, from 1. */
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
 export interface LoweredExplanation {
   readonly format: "merlon/lowered";
   readonly version: 1;
@@ -31,13 +43,13 @@ export interface LoweredExplanation {
   readonly frozen: readonly FrozenView[];
   readonly notes: readonly string[];
   /** Steps without a lowering; there are then no models. */
-  readonly refused: readonly { readonly reason: string; readonly way: string }[];
+  readonly refused: readonly Refusal[];
 }
 
 /** A node's own time, and multiply-adds of a microsecond: of one core of a server, by order of magnitude. */
 const [MICROS_A_NODE, PRODUCTS_A_MICRO] = [1.5, 5000];
 
-export function explainLowered(program: Program, triton: TritonOptions): LoweredExplanation {
+export function explainLowered(program: Compiled, triton: TritonOptions): LoweredExplanation {
   const head = { format: "merlon/lowered", version: 1, name: program.plan.name } as const;
   try {
     const { models, frozen, notes } = lowered(program, {}, triton);
@@ -45,7 +57,15 @@ export function explainLowered(program: Program, triton: TritonOptions): Lowered
     return { ...head, models: models.map(model => explainModel(model, rows(model.name))), frozen, notes, refused: [] };
   } catch (error) {
     if (!(error instanceof NotLoweredError)) throw error;
-    const refused = error.faults.map(({ reason, way }) => ({ reason, way }));
+    const refused = loweringDiagnostics(program, error).map(
+      ({ message, help, site, line, column }): Refusal => ({
+        reason: message,
+        way: help,
+        file: basename(site.file),
+        line,
+        column,
+      }),
+    );
     return { ...head, models: [], frozen: [], notes: [], refused };
   }
 }
@@ -83,7 +103,7 @@ const sizeOf = (file: RepositoryModel["files"][number]): number => {
 
 export function printLowered({ name, models, frozen, notes, refused }: LoweredExplanation): string {
   if (refused.length > 0)
-    return `${name} stays in Merlon's runtime: a stock Triton can't run\n${refused.map(({ reason, way }) => `  ${reason}.\n    ${way}`).join("\n")}\n`;
+    return `${name} stays in Merlon's runtime: a stock Triton can't run\n${refused.map(({ reason, way, file, line, column }) => `  ${file}:${line}:${column}: ${reason}\n    ${way}`).join("\n")}\n`;
   const rows = [
     ["model", "backend", "runs on", "nodes", "size", "≈ µs a user"],
     ...models.map(m => [

@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { type ArrowColumn, readArrowColumns } from "../../triton-protos/artefacts/arrow-columns.js";
 import { datatype, type Values } from "../../triton-protos/datatype.js";
-import { add, encode, int64, mul, scalar, where } from "../onnx/elementary.js";
+import { add, cast, encode, equal, int64, mul, scalar, where } from "../onnx/elementary.js";
 import type { Value } from "../onnx/graph-builder.js";
 import { type LoweredColumn, nulls } from "./lowered-column.js";
 import { KEEP, type LowerContext } from "./lowering.js";
@@ -24,17 +24,24 @@ function keyOf({ dtype, values }: Pick<ArrowColumn, "dtype" | "values">, i: numb
   return datatype(dtype).kind === "float" ? Number(value) + 0 : BigInt.asIntN(64, BigInt(value));
 }
 
-/** The values of a column as keys: int64, texts, or float32. @throws through `fail` for float64 */
-function keyValues(context: LowerContext, { dtype, values }: LoweredColumn, name: string): Value {
+/** The values of a column as keys: int64, texts, or float32. */
+function keyValues(context: LowerContext, { dtype, values }: LoweredColumn): Value {
   const { g } = context;
-  if (dtype === "float64")
-    context.fail(
-      `column \`${name}\` is float64, and ONNX Runtime looks up integers, texts and float32`,
-      `Declare \`${name}\` as float32 or as an integer in the workflow's source, or ${KEEP}.`,
-    );
   // 0 and -0 are one key.
+  if (dtype === "float64") return add(g, cast(g, values, "float32"), scalar(g, "float32", 0));
   if (dtype === "float32") return add(g, values, scalar(g, "float32", 0));
   return dtype === "bool" ? g.op("Cast", [values], "int64", { attributes: { to: { int: 7 } } }) : values;
+}
+
+/** ONNX Runtime looks up float32. @throws through `fail` where that would take one value for another, naming the row */
+function refuseFinerKeys(context: LowerContext, name: string, keys: readonly number[]): void {
+  const at = keys.findIndex(key => Math.fround(key) !== key && !Number.isNaN(key));
+  if (at < 0) return;
+  const near = Math.fround(keys[at]!);
+  context.fail(
+    `it looks \`${name}\` up, ONNX Runtime looks up integers, texts and float32, and row ${at} of what was fitted, ${keys[at]}, would be found as ${near}`,
+    `Declare \`${name}\` as float32 or as an integer in the workflow's source, or ${KEEP}.`,
+  );
 }
 
 /** @param values distinct, without null @returns int64 */
@@ -49,15 +56,15 @@ export function placesOf(
       `it was fitted on \`${name}\` as ${keys.dtype}, and the column is ${col.dtype}`,
       "Fit the workflow again, and build again.",
     );
-  const x = keyValues(context, col, name);
+  const { g } = context;
   const list = Array.from({ length: keys.values.length }, (_, i) => keyOf(keys, i));
-  return encode(
-    context.g,
-    x,
-    list,
-    list.map((_, i) => i),
-    -1,
-  );
+  const places = list.map((_, i) => i);
+  const found = encode(g, keyValues(context, col), list, places, -1);
+  if (col.dtype !== "float64") return found;
+  refuseFinerKeys(context, name, list as readonly number[]);
+  // What is no float32 is none of the keys, which all are.
+  const exact = equal(g, cast(g, cast(g, col.values, "float32"), "float64"), col.values);
+  return where(g, exact, found, int64(g, -1));
 }
 
 /** @param keys one column per column; row i of them is key i */

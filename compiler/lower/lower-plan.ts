@@ -10,7 +10,7 @@ import type { TritonRelease } from "../onnx/triton-releases.js";
 import { answer } from "./answers.js";
 import { lowerStep } from "./lower-step.js";
 import type { LoweredColumn, RowSet } from "./lowered-column.js";
-import { type LowerContext, LoweringFault } from "./lowering.js";
+import { faultOf, type LowerContext, LoweringFault } from "./lowering.js";
 import { requestTensors } from "./request-columns.js";
 
 /** What steps read beside their columns. */
@@ -81,8 +81,9 @@ export function lowerPlan(plan: Plan, options: LowerOptions): GraphBuilder {
         columns.set(placeKey({ step: step.id, column: step.outputs[i]!.name }), col);
       });
     } catch (error) {
-      if (!(error instanceof LoweringFault)) throw error;
-      faults.push(error);
+      const fault = faultOf(error, step.id);
+      if (!fault) throw error;
+      faults.push(fault);
     }
   }
   if (faults.length > 0) throw new NotLoweredError(plan.name, faults);

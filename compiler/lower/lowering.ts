@@ -3,10 +3,12 @@
  * what its author can do.
  */
 
+import { OnnxTooLargeError } from "../../triton-protos/artefacts/onnx-model.js";
 import type { FeastTables } from "../../triton-protos/feast-tables.js";
 import type { OpKind } from "../../triton-protos/op-params.js";
 import type { AnyStep, ColumnRef, Step } from "../../triton-protos/plan.js";
 import type { GraphBuilder } from "../onnx/graph-builder.js";
+import { OpsetError } from "../onnx/opset-error.js";
 import type { TritonRelease } from "../onnx/triton-releases.js";
 import type { LoweredColumn } from "./lowered-column.js";
 
@@ -53,10 +55,28 @@ export const KEEP = "keep the Merlon runtime (`--target merlon`)";
 /** A step that can't be lowered. */
 export class LoweringFault extends Error {
   override readonly name = "LoweringFault";
+  /**
+   * @param reason a sentence without its full stop
+   * @param step id of the program's step at fault; of none of them unless given
+   */
   constructor(
     readonly reason: string,
     readonly way: string,
+    readonly step?: string,
   ) {
     super(`${reason}. ${way}`);
   }
+}
+
+/** What ends a lowering → the fault of a step of the program; undefined for what is no refusal. */
+export function faultOf(error: unknown, step?: string): LoweringFault | undefined {
+  if (error instanceof LoweringFault) return new LoweringFault(error.reason, error.way, step ?? error.step);
+  if (error instanceof OpsetError) return new LoweringFault(error.reason, error.way, step);
+  if (error instanceof OnnxTooLargeError)
+    return new LoweringFault(
+      error.message.replace(/\.$/, ""),
+      `Keep fewer keys (\`freqThreshold\`, \`maxSize\`), or ${KEEP}.`,
+      step,
+    );
+  return undefined;
 }

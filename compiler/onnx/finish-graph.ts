@@ -3,6 +3,7 @@
  */
 import { constantBytes, type OnnxConstant, printOnnxModel } from "../../triton-protos/artefacts/onnx-model.js";
 import type { GraphBuilder } from "./graph-builder.js";
+import { OpsetError } from "./opset-error.js";
 import type { TritonRelease } from "./triton-releases.js";
 
 export interface GraphFiles {
@@ -32,20 +33,18 @@ export function finishGraph(
   const { version, why } = g.opset;
   if (version > release.opset)
     throw new OpsetError(
-      `\`${name}\` needs opset ${version} (${why}), and Triton ${release.release} with ONNX Runtime ${release.onnxruntime} reads up to ${release.opset}. Build for a later one (\`--triton-release\`), or export the model with an older opset.`,
+      `\`${name}\` needs opset ${version} (${why}), and Triton ${release.release} with ONNX Runtime ${release.onnxruntime} reads up to ${release.opset}`,
+      `Build for a later one (\`--triton-release\`), or export the model with an older opset.`,
     );
   const changed = g.changedNode(version);
   if (changed)
     throw new OpsetError(
-      `\`${changed.from}\` uses \`${changed.op}\` of opset ${changed.version}, which means something else in opset ${version} of \`${name}\` (${why}). Export the model with opset ${version}, or build without \`--fuse\`.`,
+      `\`${changed.from}\` uses \`${changed.op}\` of opset ${changed.version}, which means something else in opset ${version} of \`${name}\` (${why})`,
+      `Export the model with opset ${version}, or build without \`--fuse\`.`,
     );
   const model = g.finish(name, { ir: Math.min(irOf(version), release.ir), opset: version, ml: 3 });
   const { constants, data } = besides(model.constants ?? {}, large);
   return { onnx: printOnnxModel({ ...model, constants }), ...(data && { data }), others: g.files, opset: version };
-}
-
-export class OpsetError extends Error {
-  override readonly name = "OpsetError";
 }
 
 function besides(

@@ -1,11 +1,12 @@
 /**
- * Fit, kernel and SQL form against what NVTabular 23.08 (for hashes: pandas) answered; `tests/oracles/nvtabular/generate.py` wrote the cases.
+ * Fit, kernel, SQL form and ONNX graph against what NVTabular 23.08 (for hashes: pandas) answered; `tests/oracles/nvtabular/generate.py` wrote the cases.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { datatype } from "#triton-protos/datatype.js";
 import type { Plan } from "#triton-protos/plan.js";
+import { expectCells, lowerWorkflow } from "./run-onnx.js";
 import { fitCells, inFolder, throughKernels, throughSql } from "./run-workflow.js";
 import { comparable, type Feature, featuresOf } from "./schema-features.js";
 import { type RowServer, startRowServer } from "./served-rows.js";
@@ -50,8 +51,10 @@ async function answers({ types, links, fit, request = fit, files = {} }: Case) {
     const together = links.some(
       ({ op, params = {} }) => NEED_ALL_ROWS.has(op) || params.nvtabularHash === true || params.foldMode !== undefined,
     );
+    const graph = lowerWorkflow(folder, plan);
     return {
       plan,
+      onnx: "refused" in graph ? graph.refused : await graph.run(request),
       kernels: await throughKernels(folder, plan, request),
       sql: (await throughSql(folder, plan, request)).cells,
       served: await server.answers(folder, plan, request, together ? "together" : "one by one"),
@@ -84,16 +87,26 @@ function expectColumns(
   }
 }
 
+/** Reasons of operators without an ONNX graph for a case. */
+const NOT_LOWERED =
+  /reads the bits of a float|hashes texts|would be found as|rows of the request away|the rows before and after|makes one row of many|who else is in the batch/;
+const loweredOps = new Set<string>();
+
 const CASES = read("cases.json");
 
 describe("answers as the original", () => {
   test.each(CASES.map(one => [one.name, one] as const))("%s", async (_, one) => {
-    const { plan, kernels, sql, served } = await answers(one);
+    const { plan, kernels, sql, served, onnx } = await answers(one);
     const floatBytes = (name: string) => {
       const { kind, bytes } = datatype(outputSchema(plan, name).dtype);
       return kind === "float" ? bytes : 0;
     };
     expect(served, "row by row through the server").toEqual(kernels);
+    if (typeof onnx === "string") expect(onnx).toMatch(NOT_LOWERED);
+    else {
+      expectCells(onnx, kernels);
+      for (const { op } of one.links) loweredOps.add(op);
+    }
     if (one.note === "ties") return expectSameButTies(one, kernels, sql);
     const dropping = one.links.some(link => link.op === "dropLowCardinality");
     if (dropping) expect(Object.keys(kernels)).toEqual(Object.keys(one.expected));
@@ -105,6 +118,11 @@ describe("answers as the original", () => {
     if (one.schema) expectSchema(plan, one);
     if (one.learnt) expectLearnt(plan, one.learnt);
   });
+});
+
+test("the operators that read files and those that learn were among the graphs", () => {
+  const read = ["categorify", "columnSimilarity", "joinExternal", "joinGroupby", "reduceDtypeSize", "targetEncoding"];
+  expect(read.filter(op => !loweredOps.has(op))).toEqual([]);
 });
 
 function sortRows(cells: Record<string, Cell[]>, by: readonly string[]): Record<string, Cell[]> {

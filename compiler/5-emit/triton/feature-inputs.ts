@@ -2,6 +2,8 @@
  * Plan → the same without its look-ups on the request's rows: their features come with the request.
  */
 import type { AnyStep, Plan, Step } from "../../../triton-protos/plan.js";
+import { NotLoweredError } from "../../lower/lower-plan.js";
+import { LoweringFault } from "../../lower/lowering.js";
 
 /** A queryFeast step goes, and what it made comes with the request. @throws Error for features of candidates, which no request knows */
 export function withFeatureInputs(plan: Plan): Plan {
@@ -18,9 +20,13 @@ export function withFeatureInputs(plan: Plan): Plan {
     const known = byKey.get(ref.column);
     const made = step.outputs.find(col => col.name === ref.column)!;
     if (known && known.dtype !== made.dtype)
-      throw new Error(
-        `\`${plan.name}\` would read two columns \`${ref.column}\` of the request: give one look-up a \`prefix\`.`,
-      );
+      throw new NotLoweredError(plan.name, [
+        new LoweringFault(
+          `\`${plan.name}\` would read two columns \`${ref.column}\` of the request`,
+          "Give one look-up a `prefix`.",
+          ref.step,
+        ),
+      ]);
     byKey.set(ref.column, { ...made, rows: "request" });
     return { ...ref, step: "request", column: ref.column };
   };

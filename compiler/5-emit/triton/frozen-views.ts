@@ -3,6 +3,7 @@
  */
 import type { FeastTables } from "../../../triton-protos/feast-tables.js";
 import type { Step } from "../../../triton-protos/plan.js";
+import { LoweringFault } from "../../lower/lowering.js";
 
 export interface FrozenView {
   readonly step: string;
@@ -11,7 +12,10 @@ export interface FrozenView {
   readonly features: number;
   /** Of the tables in the graph. */
   readonly bytes: number;
-  /** When it was taken, and its newest and oldest event: ISO 8601, null where the store does not say. */
+  /**
+   * As of when: the date that the build was told, else the store's newest event, so that equal stores make equal files; and the view's newest and
+   * oldest event: ISO 8601, null where the store does not say.
+   */
   readonly taken: string;
   readonly newest: string | null;
   readonly oldest: string | null;
@@ -20,14 +24,22 @@ export interface FrozenView {
   readonly expires: string | null;
 }
 
-/** @throws Error for a view all of whose values are older than its ttl: frozen, they would never be served */
-export function frozenViews(program: string, step: Step<"queryFeast">, tables: FeastTables): FrozenView[] {
+/** @param date seconds since 1970 that the build was told @throws LoweringFault for a view all of whose values are older than its ttl: frozen, they would never be served */
+export function frozenViews(
+  program: string,
+  step: Step<"queryFeast">,
+  tables: FeastTables,
+  date: number | undefined,
+): FrozenView[] {
+  const events = tables.views.flatMap(({ newest }) => newest ?? []);
+  const taken = date ?? (events.length > 0 ? Math.max(...events) : tables.taken);
   const iso = (seconds: number | null): string | null =>
     seconds === null ? null : new Date(seconds * 1000).toISOString();
   return tables.views.map(({ view, entities, features, ttlSeconds, newest, oldest }): FrozenView => {
     if (ttlSeconds !== null && newest !== null && newest + ttlSeconds < tables.taken)
-      throw new Error(
-        `step \`${step.label}\` (queryFeast): the newest value of view \`${view}\` is of ${iso(newest)}, older than its ttl of ${ttlSeconds} s: frozen for \`${program}\`, every feature would be missing. Materialize the view again (\`merlon feast materialize\`), or leave \`ttl\` out.`,
+      throw new LoweringFault(
+        `step \`${step.label}\` (queryFeast): the newest value of view \`${view}\` is of ${iso(newest)}, older than its ttl of ${ttlSeconds} s: frozen for \`${program}\`, every feature would be missing`,
+        "Materialize the view again (`merlon feast materialize`), or leave `ttl` out.",
       );
     return {
       step: step.label,
@@ -35,7 +47,7 @@ export function frozenViews(program: string, step: Step<"queryFeast">, tables: F
       entities,
       features: features.length,
       bytes: features.reduce((sum, { values }) => sum + sizeOf(values), 0),
-      taken: iso(tables.taken)!,
+      taken: iso(taken)!,
       newest: iso(newest),
       oldest: iso(oldest),
       ttlSeconds,

@@ -24,7 +24,7 @@ import { answer } from "../../lower/answers.js";
 import { contextOf, type LowerOptions, liveSteps, NotLoweredError, placeKey } from "../../lower/lower-plan.js";
 import { lowerStep } from "../../lower/lower-step.js";
 import type { LoweredColumn } from "../../lower/lowered-column.js";
-import { LoweringFault } from "../../lower/lowering.js";
+import { faultOf, type LoweringFault } from "../../lower/lowering.js";
 import { forestMatrix } from "../../lower/predict-forest.js";
 import { modelInputs } from "../../lower/predict-onnx.js";
 import { requestTensors } from "../../lower/request-columns.js";
@@ -178,8 +178,9 @@ export function stepModels(
       if (step.op === "predictOnnx" || step.op === "predictForest") predict(step);
       else ordinary(step, inLast && step === final);
     } catch (error) {
-      if (!(error instanceof LoweringFault)) throw error;
-      faults.push(error);
+      const fault = faultOf(error, step.id);
+      if (!fault) throw error;
+      faults.push(fault);
       failed.add(step.id);
     }
   }

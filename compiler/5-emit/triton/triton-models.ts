@@ -8,8 +8,9 @@ import type { FeastTables } from "../../../triton-protos/feast-tables.js";
 import { type Plan, printPlan, type Step } from "../../../triton-protos/plan.js";
 import type { InferredStep } from "../../3-graph/infer.js";
 import type { LowerOptions } from "../../lower/lower-plan.js";
-import { lowerPlan } from "../../lower/lower-plan.js";
-import { finishGraph } from "../../onnx/finish-graph.js";
+import { lowerPlan, NotLoweredError } from "../../lower/lower-plan.js";
+import { faultOf, KEEP, LoweringFault } from "../../lower/lowering.js";
+import { finishGraph, type GraphFiles } from "../../onnx/finish-graph.js";
 import { TRITON_DEFAULT, TRITON_RELEASES, type TritonRelease } from "../../onnx/triton-releases.js";
 import type { RepositoryModel } from "../repository-model.js";
 import { dynamicBatching, instanceGroups } from "../settings/apply-settings.js";
@@ -31,7 +32,7 @@ export interface TritonOptions {
   readonly features?: "frozen" | "inputs";
   /** Reads a store as a whole. @param folder of the Feast repository @param now seconds since 1970 */
   freeze(step: Step<"queryFeast">, folder: string, now: number): FeastTables;
-  /** Seconds since 1970, for builds that must come out the same. */
+  /** Seconds since 1970: the date of the snapshot, and what is older than its ttl; the clock's unless given. */
   readonly now?: number;
 }
 
@@ -60,8 +61,8 @@ export function tritonModels(
       ivf: options.ivf ?? "probe",
       file: (step, path) => file(step.id, path),
       feast: step => {
-        const tables = options.freeze(step, file(step.id, step.artefacts!.repository!), now);
-        frozen.push(...frozenViews(plan.name, step, tables));
+        const tables = frozenTables(step, options, file(step.id, step.artefacts!.repository!), now);
+        frozen.push(...frozenViews(plan.name, step, tables, options.now));
         return tables;
       },
       model: step => modelFile(inferred.get(step.id)!),
@@ -75,6 +76,18 @@ export function tritonModels(
     const withFrozen = told ? { ...first!, files: [...first!.files, { to: "frozen.json", text: told }] } : first!;
     return { models: [withFrozen, ...rest], notes: [...notes, ...settingsNotes(settings, options)], frozen };
   });
+}
+
+/** @throws LoweringFault for a store that can't be read as a whole */
+function frozenTables(step: Step<"queryFeast">, { freeze }: TritonOptions, folder: string, now: number): FeastTables {
+  try {
+    return freeze(step, folder, now);
+  } catch (error) {
+    throw new LoweringFault(
+      `step \`${step.label}\` (queryFeast) can't be frozen: ${(error as Error).message.replace(/\.$/, "")}`,
+      `Materialize its views into SQLite (\`merlon feast materialize\`), send a user's features with the request (\`--features inputs\`), or ${KEEP}.`,
+    );
+  }
 }
 
 function settingsNotes({ warmup, dynamicBatching: queue }: Settings, { fuse }: TritonOptions): string[] {
@@ -105,8 +118,18 @@ function modelFile({ model }: InferredStep): { readonly path: string; readonly b
   return { path: from, bytes: bytes ?? readFileSync(from) };
 }
 
+function finished(plan: Plan, options: LowerOptions): GraphFiles {
+  const g = lowerPlan(plan, options);
+  try {
+    return finishGraph(g, plan.name, options.release);
+  } catch (error) {
+    const fault = faultOf(error);
+    throw fault ? new NotLoweredError(plan.name, [fault]) : error;
+  }
+}
+
 function fusedModel(plan: Plan, entry: Entry, settings: Settings, options: LowerOptions): RepositoryModel {
-  const graph = finishGraph(lowerPlan(plan, options), plan.name, options.release);
+  const graph = finished(plan, options);
   const { backend: _, ...config } = entryConfig(plan, entry);
   return {
     name: entry.name,

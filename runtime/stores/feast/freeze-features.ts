@@ -69,6 +69,6 @@ function sqliteFile({ onlineStore }: FeastRepository, folder: string): string {
   if (onlineStore.type === "sqlite") return onlineStore.file;
   throw new RuntimeFault(
     "UNSUPPORTED",
-    `the features of ${folder} are in a store of type ${onlineStore.type}, which can not be read as a whole. Materialize them into SQLite (\`merlon feast materialize\`), send them with the request (\`--features inputs\`), or keep the Merlon runtime.`,
+    `the features of ${folder} are in a store of type ${onlineStore.type}, which can not be read as a whole.`,
   );
 }
