@@ -95,9 +95,9 @@ class Repository:
     def model(self, name):
         if name not in self.models:
             made = Model(self.path, name)
-            self.models[name] = made
             if made.session is None:
                 self.check_ensemble(made)
+            self.models[name] = made
         return self.models[name]
 
     def check_ensemble(self, entry):
