@@ -13,7 +13,7 @@ from ..table import Table
 @dataclass(frozen=True)
 class MFOptions:
     dim: int = 64
-    std: float = 0.05
+    std: float = 0.02
     """Of the first, random vectors."""
 
 
