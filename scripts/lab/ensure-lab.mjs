@@ -4,27 +4,51 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ensureDebian, hash, once, ROOT, run, step } from "../setup.mjs";
 
-/** MERLON_LAB_PYTHON names another one. */
-export async function ensureLab() {
-  if (process.env.MERLON_LAB_PYTHON) return process.env.MERLON_LAB_PYTHON;
-  const folder = join(ROOT, ".cache", "lab-venv");
+const install = (python, packages) =>
+  run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages]);
+
+/** @param installs lists of `pip install` arguments, in order */
+async function ensureEnvironment(name, title, installs) {
+  const folder = join(ROOT, ".cache", name);
   const python = join(folder, "bin", "python");
-  const key = hash(readFileSync(join(ROOT, "lab", "pyproject.toml"), "utf8"));
-  const stamped = join(ROOT, ".cache", "setup", "lab-venv");
+  const key = hash(readFileSync(join(ROOT, "lab", "pyproject.toml"), "utf8"), JSON.stringify(installs));
+  const stamped = join(ROOT, ".cache", "setup", name);
   if (existsSync(python) && existsSync(stamped) && readFileSync(stamped, "utf8") === key) return python;
-  await step("Installing the lab with PyTorch (two or three minutes)", async () => {
+  await step(title, async () => {
     ensureDebian("The lab", ["python3"]);
     rmSync(folder, { recursive: true, force: true });
     run("python3", ["-m", "venv", folder]);
-    run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", "lab[all,test]"]);
-    await once("lab-venv", key, () => {});
+    for (const packages of installs) install(python, packages);
+    await once(name, key, () => {});
   });
   return python;
 }
 
+/** MERLON_LAB_PYTHON names another one. */
+export const ensureLab = async () =>
+  process.env.MERLON_LAB_PYTHON ??
+  ensureEnvironment("lab-venv", "Installing the lab with PyTorch (two or three minutes)", [["-e", "lab[all,test]"]]);
+
+/** The lab beside RecBole 1.2.1, whose own pins are older than Python 3.11's packages: what it imports is named here instead. pandas 3 breaks it. */
+export const ensureRecBole = () =>
+  ensureEnvironment("recbole-venv", "Installing the lab and RecBole (three minutes)", [
+    [
+      "-e",
+      "lab[all]",
+      "pandas==2.2.3",
+      "colorama",
+      "colorlog",
+      "plotly",
+      "psutil",
+      "tabulate",
+      "tensorboard",
+      "texttable",
+    ],
+    ["--no-deps", "recbole==1.2.1", "thop==0.1.1.post2209072238"],
+  ]);
+
 /** MovieLens-100k ships inside `recbole`; its other needs are old and not wanted here. */
 export function ensureMovieLens(python) {
   const here = spawnSync(python, ["-c", "from merlon_lab.movielens import data_folder; data_folder()"]).status === 0;
-  if (!here)
-    run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "recbole==1.2.1"]);
+  if (!here) install(python, ["--no-deps", "recbole==1.2.1"]);
 }

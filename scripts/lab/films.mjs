@@ -5,7 +5,7 @@ import { cpSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { heading, say, step, table } from "../demo/terminal.mjs";
 import { ROOT, run, setup } from "../setup.mjs";
-import { ensureLab, ensureMovieLens } from "./ensure-lab.mjs";
+import { ensureLab, ensureMovieLens, ensureRecBole } from "./ensure-lab.mjs";
 
 const HOME = join(ROOT, "examples", "films");
 export const WORK = join(HOME, ".work");
@@ -167,11 +167,12 @@ async function ask() {
 
 export async function main() {
   await setup();
-  const python = await ensureLab();
+  const compares = process.argv.includes("--compare");
+  const python = await (compares ? ensureRecBole() : ensureLab());
   ensureMovieLens(python);
   await prepare(python);
   if (process.argv.includes("--prepare")) return;
-  if (process.argv.includes("--compare")) {
+  if (compares) {
     const { status } = spawnSync(
       python,
       [
