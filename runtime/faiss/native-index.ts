@@ -37,8 +37,8 @@ export interface NativeIndex {
   close(): Promise<void>;
 }
 
-/** The event loop waits so long for a search rather than send it to another thread, which costs about 0.05 ms and more under load. */
-const SYNC_MICROS = 300;
+/** The event loop waits so long for a search rather than send it to another thread, which costs 0.05 ms, and several times that under load. */
+const SYNC_MICROS = 500;
 /** A batch is searched in parts beside each other, of so many at least: FAISS compares fewer than 20 queries by other means than a matrix product. */
 const PART = 32;
 /** As many queries as one pass of flat-scan.h takes. */
@@ -101,15 +101,19 @@ const firstLine = ({ message }: Error): string => message.split("\n")[0]!;
 
 /** Searches of one index, at once or in a thread by what searches like them have cost. */
 function finder(faiss: Binding, handle: Handle, dimension: number, part: number, ids: BigInt64Array | undefined) {
-  /** Microseconds a query, by the power of two that k is within. Rises at once and falls slowly: the event loop must not wait for more. */
-  const costs = new Map<number, number>();
+  /**
+   * Microseconds a query, by the power of two that k is within. Rises at once and falls slowly: the event loop must not wait for more. Two searches
+   * on end have to be slow, since one may have had cold caches.
+   */
+  const costs = new Map<number, { readonly kept: number; readonly last: number }>();
   return async (queries: Float32Array, count: number, k: number): Promise<Hits[]> => {
     const size = Math.ceil(Math.log2(k));
-    const cost = costs.get(size);
+    const cost = costs.get(size)?.kept;
     const learn = ({ micros }: Found, rows: number) => {
       const now = micros / rows;
-      const before = costs.get(size) ?? 0;
-      costs.set(size, Math.max(now, 0.95 * before + 0.05 * now));
+      const { kept, last } = costs.get(size) ?? { kept: now, last: now };
+      const sure = Math.min(now, last);
+      costs.set(size, { kept: Math.max(sure, 0.95 * kept + 0.05 * sure), last: now });
     };
     if (cost !== undefined && cost * count < SYNC_MICROS) {
       const all = faiss.searchSync(handle, queries, count, k);
