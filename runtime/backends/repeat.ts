@@ -3,6 +3,7 @@
  * place, after as many milliseconds. `WAIT` keeps the instance busy for that long.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { systemClock } from "../clock.js";
 import { RuntimeFault } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
@@ -50,7 +51,7 @@ async function repeat(request: BackendRequest, answer: (response: BackendRespons
     );
   for (const [i, value] of values.entries()) {
     const wait = delays[i]! >>> 0;
-    if (wait > 0) await delay(wait);
+    if (wait > 0) await systemClock.sleep(wait, request.signal);
     if (request.signal?.aborted) throw new RuntimeFault("CANCELLED", "Request cancelled");
     const outputs: Tensor[] = [
       { name: "OUT", datatype: "INT32", shape: [1], data: new Uint8Array(Int32Array.of(value).buffer) },

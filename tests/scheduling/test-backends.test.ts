@@ -123,3 +123,34 @@ test("query names the memory of each output in its error", async () => {
   expect((body as { error: string }).error).toContain("OUTPUT0 CPU 0");
   expect((body as { error: string }).error).toContain("OUTPUT1 CPU 0");
 });
+
+test("a client that leaves ends the pause before repeat's next answer", async () => {
+  interface Counts {
+    readonly success: { readonly count: number };
+    readonly fail: { readonly count: number };
+  }
+  const counted = async (): Promise<number> => {
+    const { body } = await server.json("/v2/models/repeat/stats");
+    const [{ inference_stats }] = (body as { model_stats: [{ inference_stats: Counts }] }).model_stats;
+    return inference_stats.success.count + inference_stats.fail.count;
+  };
+  const before = await counted();
+  const asked = messageType("inference.ModelInferRequest");
+  const call = client.makeBidiStreamRequest<Buffer, Buffer>(
+    "/inference.GRPCInferenceService/ModelStreamInfer",
+    bytes => bytes,
+    bytes => bytes,
+  );
+  const code = new Promise(resolve => call.on("error", error => resolve((error as grpc.ServiceError).code)));
+  const first = new Promise(resolve => call.once("data", resolve));
+  const request = {
+    model_name: "repeat",
+    inputs: [ints("IN", "INT32", [1, 2]), ints("DELAY", "UINT32", [0, 3_600_000]), ints("WAIT", "UINT32", [0])],
+  };
+  call.write(Buffer.from(asked.encode(asked.fromObject(request)).finish()));
+  await first;
+  call.cancel();
+  expect(await code).toBe(grpc.status.CANCELLED);
+  // The request is over once it is counted.
+  await expect.poll(counted, { timeout: 10_000 }).toBe(before + 1);
+});

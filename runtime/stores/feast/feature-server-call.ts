@@ -27,12 +27,15 @@ export function httpCaller(
     );
   const once: HttpCall = (method, path, body, signal) =>
     new Promise((resolve, reject) => {
+      /** Whatever breaks off after the client has gone away broke off because of that. */
+      const fail = (fault: RuntimeFault): void =>
+        reject(signal?.aborted ? new RuntimeFault("CANCELLED", "the request was cancelled") : fault);
       const headers =
         body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
       const call = request(`${url}${path}`, { method, agent, headers, ...(signal && { signal }) }, response => {
         const parts: Buffer[] = [];
         response.on("data", (part: Buffer) => parts.push(part));
-        response.on("error", error => reject(away(`broke off: ${error.message}`, error)));
+        response.on("error", error => fail(away(`broke off: ${error.message}`, error)));
         response.on("end", () => {
           const bytes = Buffer.concat(parts);
           const status = response.statusCode ?? 0;
@@ -47,18 +50,17 @@ export function httpCaller(
           else reject(away(`answers ${status}: ${excerpt(bytes)}`));
         });
         response.on("close", () => {
-          if (!response.complete) reject(away("broke off in the middle of its answer"));
+          if (!response.complete) fail(away("broke off in the middle of its answer"));
         });
       });
       const timer = setTimeout(() => call.destroy(new Error(`did not answer within ${timeoutMs} ms`)), timeoutMs);
       call.on("close", () => clearTimeout(timer));
       call.on("error", (error: NodeJS.ErrnoException) => {
-        if (signal?.aborted) reject(new RuntimeFault("CANCELLED", "the request was cancelled"));
         // A kept connection that the server closed meanwhile: nothing was read, so it is asked again on a new one.
-        else if (call.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE"))
+        if (!signal?.aborted && call.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE"))
           resolve(once(method, path, body, signal));
         else
-          reject(
+          fail(
             away(
               error.message.startsWith("did not")
                 ? error.message

@@ -47,6 +47,7 @@ export async function connectRedis(store: RedisStore, timeoutMs: number): Promis
   }
   return {
     send: async (commands, signal) => {
+      if (signal?.aborted) throw cancelled();
       const late = () => new RuntimeFault("UNAVAILABLE", `${where} did not answer within ${timeoutMs} ms.`);
       try {
         return await within(sendAll(client, commands), timeoutMs, late, signal);
@@ -117,14 +118,16 @@ async function sendAll(client: Redis | Cluster, commands: readonly RedisCommand[
   });
 }
 
+const cancelled = (): RuntimeFault => new RuntimeFault("CANCELLED", "the request was cancelled");
+
 function within<T>(work: Promise<T>, ms: number, late: () => Error, signal?: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const cancelled = () => reject(new RuntimeFault("CANCELLED", "the request was cancelled"));
+    const onAbort = () => reject(cancelled());
     const timer = setTimeout(() => reject(late()), ms);
-    signal?.addEventListener("abort", cancelled, { once: true });
+    signal?.addEventListener("abort", onAbort, { once: true });
     work.then(resolve, reject).finally(() => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", cancelled);
+      signal?.removeEventListener("abort", onAbort);
     });
   });
 }
