@@ -114,11 +114,12 @@ beforeAll(async () => {
   await redis.client().call("CLIENT", "PAUSE", STORE_TIMEOUT_MS, "ALL");
 }, 60_000);
 afterAll(async () => {
-  client.close();
-  await server.stop();
+  // First what steps wait for: a step that was not told would hold the server's end up, and Redis would be left behind.
+  await redis.stop();
   featureServer.closeAllConnections();
   featureServer.close();
-  await redis.stop();
+  client.close();
+  await server.stop();
   rmSync(folder, { recursive: true });
 });
 
