@@ -15,34 +15,14 @@ import { record } from "#runtime/cassettes/record.js";
 import { connect } from "#runtime/client/index.js";
 import { createTestServer, defineModel } from "#runtime/testing/index.js";
 import { startServer } from "../server/support.js";
+import { makeCertificates } from "../typed-client/certificates.js";
 
 const MERLON = new URL("../../dist/cli/main.js", import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), "merlon-record-tls-"));
 const file = (name: string): string => join(folder, name);
 const pem = (name: string): Buffer => readFileSync(file(name));
-const openssl = (...words: string[]): void => void execFileSync("openssl", words, { cwd: folder, stdio: "pipe" });
-const EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
 
-beforeAll(() => {
-  writeFileSync(file("san"), "subjectAltName=DNS:triton.internal\n");
-  for (const root of ["root", "other"])
-    openssl(
-      "req",
-      "-x509",
-      ...EC,
-      "-days",
-      "2",
-      "-subj",
-      `/CN=${root}`,
-      "-keyout",
-      `${root}.key`,
-      "-out",
-      `${root}.pem`,
-    );
-  openssl("req", ...EC, "-subj", "/CN=server", "-keyout", "server.key", "-out", "server.csr");
-  const signed = ["-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-days", "2", "-extfile", "san"];
-  openssl("x509", "-req", "-in", "server.csr", ...signed, "-out", "server.pem");
-});
+beforeAll(() => makeCertificates(folder, ["server"]));
 
 const model = defineModel({
   inputs: { x: "FP32[2]" },

@@ -1,8 +1,7 @@
 /**
  * TLS and mutual TLS over both protocols, and certificates that are wrong; made here with openssl.
  */
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer as createPlain } from "node:http";
 import { createSecureServer } from "node:http2";
 import { createServer } from "node:https";
@@ -11,35 +10,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connect } from "#runtime/client/index.js";
+import { makeCertificates } from "./certificates.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-client-tls-"));
 const pem = (name: string): Buffer => readFileSync(join(folder, name));
-const openssl = (...words: string[]): void => void execFileSync("openssl", words, { cwd: folder, stdio: "pipe" });
-const EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
 const opened: Server[] = [];
 
-beforeAll(() => {
-  writeFileSync(join(folder, "san"), "subjectAltName=DNS:triton.internal\n");
-  for (const root of ["root", "other"])
-    openssl(
-      "req",
-      "-x509",
-      ...EC,
-      "-days",
-      "2",
-      "-subj",
-      `/CN=${root}`,
-      "-keyout",
-      `${root}.key`,
-      "-out",
-      `${root}.pem`,
-    );
-  for (const name of ["server", "client"]) {
-    openssl("req", ...EC, "-subj", `/CN=${name}`, "-keyout", `${name}.key`, "-out", `${name}.csr`);
-    const signed = ["-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-days", "2", "-extfile", "san"];
-    openssl("x509", "-req", "-in", `${name}.csr`, ...signed, "-out", `${name}.pem`);
-  }
-});
+beforeAll(() => makeCertificates(folder, ["server", "client"]));
 afterAll(() => {
   for (const server of opened) server.close();
   rmSync(folder, { recursive: true, force: true });
