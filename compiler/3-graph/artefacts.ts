@@ -114,9 +114,19 @@ export function artefactReader(folder: string): ArtefactReader {
           way,
         }),
       };
-    prints.set(`${what}\n${path}\n${resolved}`, fingerprint(resolved));
+    const remember = (path: string, resolved: string): void => {
+      prints.set(`${what}\n${path}\n${resolved}`, fingerprint(resolved));
+    };
+    remember(path, resolved);
     try {
-      return { ok: true, value: read(resolved), path: resolved };
+      const value = read(resolved);
+      for (const part of "externalData" in value ? value.externalData : []) {
+        const file = join(dirname(resolved), part);
+        used.add(file);
+        if (!existsSync(file)) return { ok: false, message: messages.onnxDataMissing({ path, file: part }) };
+        remember(join(dirname(path), part), file);
+      }
+      return { ok: true, value, path: resolved };
     } catch (error) {
       const reason = (error as Error).message
         .replace(`${resolved}: `, "")

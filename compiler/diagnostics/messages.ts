@@ -68,6 +68,9 @@ export const CODES = [
   "onnx/input-without-column",
   "onnx/tensor-missing",
   "onnx/shape-unsupported",
+  "onnx/dtype-unsupported",
+  "onnx/no-tensor",
+  "onnx/data-missing",
   "feast/view-missing",
   "feast/feature-missing",
   "feast/keys-several",
@@ -538,6 +541,27 @@ export const onnxShapeUnsupported = (p: { readonly path: string | number; readon
   code: "onnx/shape-unsupported",
   message: `\`${p.path}\`: tensor \`${p.tensor}\` has shape [${p.shape}]; a column can be [n], [n, 1] or [n, d].`,
   help: `Export the model with one of these shapes.`,
+});
+
+/** onnx/dtype-unsupported */
+export const onnxDtypeUnsupported = (p: { readonly path: string | number; readonly side: string | number; readonly tensor: string | number; readonly dtype: string | number }): Message => ({
+  code: "onnx/dtype-unsupported",
+  message: `\`${p.path}\`: ${p.side} \`${p.tensor}\` is ${p.dtype}, which \`onnxruntime-node\` has no tensor for.`,
+  help: `Export the model with a \`Cast\` at that ${p.side}, from or to float32 or float16. Inside, weights and layers may stay as they are.`,
+});
+
+/** onnx/no-tensor */
+export const onnxNoTensor = (p: { readonly path: string | number; readonly side: string | number; readonly tensor: string | number; readonly kind: string | number }): Message => ({
+  code: "onnx/no-tensor",
+  message: `\`${p.path}\`: ${p.side} \`${p.tensor}\` is no tensor but a ${p.kind}, which no column can hold.`,
+  help: `Export the model with tensors. A classifier of scikit-learn: \`to_onnx(model, rows, options={"zipmap": False})\`.`,
+});
+
+/** onnx/data-missing */
+export const onnxDataMissing = (p: { readonly path: string | number; readonly file: string | number }): Message => ({
+  code: "onnx/data-missing",
+  message: `The ONNX file \`${p.path}\` keeps weights in \`${p.file}\`, which is not beside it.`,
+  help: `Put \`${p.file}\` into the model's folder, or save the model in one file (\`onnx.save(onnx.load("model.onnx"), "whole.onnx")\`).`,
 });
 
 /** feast/view-missing */

@@ -125,6 +125,21 @@ export const predictOnnxOp = defineOp({
           { literal: stray },
         );
     }
+    for (const { side, tensors } of sides) {
+      const odd = tensors.find(tensor => tensor.dtype === null || tensor.dtype === "bfloat16");
+      if (odd) {
+        const { name: tensor, dtype, instead: kind } = odd;
+        const message = kind
+          ? messages.onnxNoTensor({ path, side, tensor, kind })
+          : messages.onnxDtypeUnsupported({
+              path,
+              side,
+              tensor,
+              dtype: dtype ?? "of an element type without a name here",
+            });
+        return call.fail(message, { literal: path });
+      }
+    }
     const isStacked = (tensor: OnnxTensor) => Object.hasOwn(stack ?? {}, tensor.name);
     const isConstant = (tensor: OnnxTensor) => Object.hasOwn(constants ?? {}, tensor.name);
     const bound = read.value.inputs

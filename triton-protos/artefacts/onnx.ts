@@ -7,8 +7,10 @@ import { type Cursor, cursor, nextTag, readSafeInt, readSpan, readString, skipFi
 
 export interface OnnxTensor {
   readonly name: string;
-  /** Null: an element type that Triton has no name for. */
+  /** Null: an element type that Triton has no name for, or no tensor. */
   readonly dtype: DType | null;
+  /** What it is instead of a tensor; classifiers that `skl2onnx` converts answer a sequence of maps unless told not to. */
+  readonly instead?: "sequence" | "map" | "optional";
   /** A number, the name of a symbolic dimension, or null for one that says nothing. */
   readonly shape: readonly (number | string | null)[];
 }
@@ -156,6 +158,7 @@ function weights(c: Cursor, found: Found): string {
 function valueInfo(c: Cursor): OnnxTensor {
   let name = "";
   let dtype: DType | null = null;
+  let instead: OnnxTensor["instead"];
   const shape: (number | string | null)[] = [];
   const dimension = (number: number, at: Cursor): boolean => {
     if (number !== 1) return false;
@@ -179,6 +182,7 @@ function valueInfo(c: Cursor): OnnxTensor {
     if (number === 1) name = readString(at);
     else if (number === 2)
       each(readSpan(at), (part, inside) => {
+        instead = NO_TENSOR[part];
         if (part !== 1) return false;
         each(readSpan(inside), tensorType);
         return true;
@@ -186,5 +190,8 @@ function valueInfo(c: Cursor): OnnxTensor {
     else return false;
     return true;
   });
-  return { name, dtype, shape };
+  return { name, dtype, shape, ...(instead && { instead }) };
 }
+
+/** TypeProto: sequence_type 4, map_type 5, optional_type 9. */
+const NO_TENSOR: Readonly<Record<number, OnnxTensor["instead"]>> = { 4: "sequence", 5: "map", 9: "optional" };

@@ -15,9 +15,9 @@ OUT = Path(__file__).parents[2] / "samples" / "artefacts"
 RANDOM = np.random.default_rng(7)
 
 
-def save(name, nodes, inputs, outputs, initializers):
+def save(name, nodes, inputs, outputs, initializers, extra=()):
     graph = helper.make_graph(nodes, name, inputs, outputs, [numpy_helper.from_array(v, k) for k, v in initializers.items()])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), *extra], ir_version=8)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, OUT / "models" / f"{name}.onnx")
 
@@ -55,6 +55,34 @@ save(
     [value("same", T.FLOAT, ["n", 3, 8, 8])],
     {},
 )
+# What no request can carry: a half float that JavaScript's ONNX Runtime has no tensor for, and scikit-learn's sequence of maps.
+save(
+    "bfloat16",
+    [helper.make_node("Cast", ["price"], ["half"], to=T.BFLOAT16)],
+    [value("price", T.FLOAT, ["n"])],
+    [value("half", T.BFLOAT16, ["n"])],
+    {},
+)
+maps = helper.make_sequence_type_proto(helper.make_map_type_proto(T.INT64, helper.make_tensor_type_proto(T.FLOAT, [])))
+save(
+    "zip_map",
+    [helper.make_node("ZipMap", ["scores"], ["probabilities"], domain="ai.onnx.ml", classlabels_int64s=[0, 1])],
+    [value("scores", T.FLOAT, ["n", 2])],
+    [helper.make_value_info("probabilities", maps)],
+    {},
+    [helper.make_opsetid("ai.onnx.ml", 3)],
+)
+# Its weights lie in another file, which is not there.
+weights = helper.make_graph(
+    [helper.make_node("Gather", ["table", "item_id"], ["score"])],
+    "without_data",
+    [value("item_id", T.INT64, ["n"])],
+    [value("score", T.FLOAT, ["n"])],
+    [numpy_helper.from_array(np.arange(64, dtype=np.float32), "table")],
+)
+without = helper.make_model(weights, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+onnx.save(without, OUT / "models" / "without_data.onnx", save_as_external_data=True, location="without_data.bin", size_threshold=0)
+(OUT / "models" / "without_data.bin").unlink()
 # A matrix, a constant and a rectangle of lists: score = (Σ X + Σ past) · scale.
 save(
     "matrix",
