@@ -127,6 +127,23 @@ test("bodies above the limit are refused before they are held, also when they un
   await alive();
 });
 
+test("lists within lists and shapes beyond int64 are refused in the words that Triton's own HTTP suite asks for", async () => {
+  const infer = (shape: readonly number[], data: unknown) => {
+    const inputs = [{ name: "INPUT0", shape, datatype: "INT32", data }];
+    return server.post("/v2/models/echo_int32/infer", { inputs });
+  };
+  const nested = (depth: number) => JSON.parse(`${"[".repeat(depth)}1,2,3,4${"]".repeat(depth)}`);
+  expect((await infer([1, 4], nested(51))).status).toBe(200);
+  for (const [answer, text] of [
+    [await infer([1, 4], nested(121)), "JSON nesting depth exceeds maximum allowed limit (100)"],
+    [await infer([2 ** 4, 2 ** 60], [1]), "causes total element count to exceed maximum size of"],
+    [await infer([2 ** 2, 2 ** 60], [1]), "byte size overflow for input"],
+  ] as const) {
+    expect(answer.status).toBe(400);
+    expect(answer.body).toEqual({ error: expect.stringContaining(text) });
+  }
+});
+
 test("deep and strange JSON is refused by name", async () => {
   const deep = `{"inputs":${"[".repeat(50_000)}`;
   const url = `${server.http}/v2/models/echo_int32/infer`;

@@ -31,6 +31,9 @@ const refuse = (text: string): never => {
   throw new RuntimeFault("INVALID_ARGUMENT", text);
 };
 const EMPTY: JsonObject = new Map();
+/** Counts and sizes are int64 in Triton, which says of larger ones that they overflow. */
+const MAX_INT64 = 2n ** 63n - 1n;
+const INT64_END = 2 ** 63;
 
 /**
  * @param jsonLength bytes of JSON at the front of the body; undefined when the header is absent
@@ -104,7 +107,10 @@ export function readData(
     );
   const elements = shape.length === 0 ? 0 : shape.reduce((product, dim) => product * dim, 1);
   if (elements === 0) return new Uint8Array(0);
+  if (elements >= INT64_END)
+    refuse(`shape [${shape.map(BigInt)}] causes total element count to exceed maximum size of ${MAX_INT64}`);
   const size = elements * Math.max(1, row.bytes);
+  if (size >= INT64_END) refuse(`byte size overflow for input '${name}'`);
   if (size > limits.maxInputSize)
     refuse(
       `JSON input '${name}' has a byte_size (${size} bytes) that exceeds the maximum allowed value of ${limits.maxInputSize} bytes. Use --http-max-input-size to increase the limit.`,

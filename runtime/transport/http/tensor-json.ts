@@ -56,15 +56,20 @@ function requireCount(found: number, expected: number): void {
     throw new RuntimeFault("INTERNAL", "Failed to parse 'data' field: shape does not match true shape");
 }
 
+/** Lists in lists of a tensor's `data`. Triton's own HTTP suite sends 120 of them to be refused in these words, and 50 to be taken. */
+const MAX_NESTING = 100;
+
 function flatten(items: readonly Json[]): readonly Json[] {
   if (!items.some(item => Array.isArray(item))) return items;
   const flat: Json[] = [];
-  const add = (list: readonly Json[]): void => {
+  const add = (list: readonly Json[], depth: number): void => {
+    if (depth > MAX_NESTING)
+      throw new RuntimeFault("INVALID_ARGUMENT", `JSON nesting depth exceeds maximum allowed limit (${MAX_NESTING})`);
     for (const item of list)
-      if (Array.isArray(item)) add(item);
+      if (Array.isArray(item)) add(item, depth + 1);
       else flat.push(item);
   };
-  add(items);
+  add(items, 1);
   return flat;
 }
 
