@@ -1,0 +1,80 @@
+/**
+ * A connection's bytes → frames. Payloads are parts of the chunks that came; only a frame that two chunks share is copied.
+ */
+import { ConnectionFault } from "./errors.js";
+import { HEAD, MAX_PAYLOAD } from "./frames.js";
+
+/** Takes the frame whose payload is `bytes` from `start` to `end`. */
+export type TakeFrame = (
+  type: number,
+  flags: number,
+  stream: number,
+  bytes: Buffer,
+  start: number,
+  end: number,
+) => void;
+
+export class FrameReader {
+  readonly #take: TakeFrame;
+  /** The begin of a frame whose rest has not come, and how much of it is there. */
+  #held = Buffer.alloc(0);
+  #filled = 0;
+  #stopped = false;
+
+  constructor(take: TakeFrame) {
+    this.#take = take;
+  }
+
+  /** Nothing is taken any more, from the next frame on. */
+  stop(): void {
+    this.#stopped = true;
+    this.#held = Buffer.alloc(0);
+  }
+
+  /** @throws ConnectionFault for a frame that is longer than was agreed, and what `take` throws */
+  read(chunk: Buffer): void {
+    let at = this.#filled > 0 ? this.#fill(chunk) : 0;
+    while (chunk.length - at >= HEAD && !this.#stopped) {
+      const end = at + HEAD + payloadLength(chunk, at);
+      if (end > chunk.length) break;
+      this.#pass(chunk, at, end);
+      at = end;
+    }
+    if (at < chunk.length && !this.#stopped) this.#hold(chunk, at);
+  }
+
+  #hold(chunk: Buffer, at: number): void {
+    const whole = chunk.length - at >= HEAD ? HEAD + payloadLength(chunk, at) : HEAD;
+    this.#held = Buffer.allocUnsafe(whole);
+    this.#filled = chunk.copy(this.#held, 0, at);
+  }
+
+  /** @returns the place in the chunk after what belonged to the held frame */
+  #fill(chunk: Buffer): number {
+    let at = chunk.copy(this.#held, this.#filled);
+    this.#filled += at;
+    if (this.#filled === HEAD && this.#held.length === HEAD) {
+      const whole = HEAD + payloadLength(this.#held, 0);
+      this.#held = Buffer.concat([this.#held], whole);
+      const more = chunk.copy(this.#held, HEAD, at);
+      at += more;
+      this.#filled += more;
+    }
+    if (this.#filled < this.#held.length) return at;
+    this.#filled = 0;
+    this.#pass(this.#held, 0, this.#held.length);
+    return at;
+  }
+
+  #pass(bytes: Buffer, at: number, end: number): void {
+    const stream = bytes.readUInt32BE(at + 5) & 0x7fffffff;
+    this.#take(bytes[at + 3]!, bytes[at + 4]!, stream, bytes, at + HEAD, end);
+  }
+}
+
+function payloadLength(bytes: Buffer, at: number): number {
+  const length = (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!;
+  if (length > MAX_PAYLOAD)
+    throw new ConnectionFault("FRAME_SIZE_ERROR", `a frame of ${length} bytes; at most ${MAX_PAYLOAD} are allowed`);
+  return length;
+}
