@@ -2,6 +2,7 @@
  * Whether the caller of a request is still there. What an AbortSignal tells, without its price: most requests are never cancelled, and making
  * and aborting a real AbortController for each cost an eighth of a small one.
  */
+import { setMaxListeners } from "node:events";
 
 /** The part of AbortSignal that schedulers and backends read; a real one fits too. */
 export interface Cancellation {
@@ -37,6 +38,8 @@ export class Cancellable implements Cancellation {
 export function linkSignal(cancellation: Cancellation): { readonly signal: AbortSignal; release(): void } {
   if (cancellation instanceof AbortSignal) return { signal: cancellation, release() {} };
   const controller = new AbortController();
+  // Every model that a plan waits for listens, and Node warns of a leak at the eleventh.
+  setMaxListeners(0, controller.signal);
   const abort = (): void => controller.abort();
   if (cancellation.aborted) abort();
   else cancellation.addEventListener("abort", abort, { once: true });

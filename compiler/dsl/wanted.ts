@@ -4,13 +4,16 @@
 import type { IsUnknown, Keep, NameOf } from "./column.js";
 
 type Integer = "int8" | "int16" | "int32" | "int64" | "uint8" | "uint16" | "uint32" | "uint64";
+type Float = "float16" | "float32" | "float64";
 
 /** The dtypes that may be cast to one without surprise; the value-level twin is `castable` of predict-onnx. */
 type CastableTo<D extends string> = D extends "int32" | "int64"
   ? D | Integer | "bool"
   : D extends "float32" | "float64"
-    ? "float32" | "float64" | "bool"
-    : D;
+    ? Float | "bool"
+    : D extends "float16"
+      ? Float
+      : D;
 
 /** The types a tensor takes: `float32[]` any vector, `?` anything. */
 export type TakenBy<T extends string> = T extends "?"

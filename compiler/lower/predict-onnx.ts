@@ -16,6 +16,7 @@ import {
   less,
   max,
   min,
+  mul,
   not,
   range,
   scalar,
@@ -52,12 +53,15 @@ export function modelInputs(
   return new Map(
     wanted.map((tensor): [string, Value] => {
       const dtype = tensor.dtype as DType;
+      // Half floats are bits here, so that their constants are written as floats.
+      const plain = dtype === "float16" ? "float32" : dtype;
       const constant = constants?.[tensor.name];
       if (constant !== undefined) {
         const dims = tensor.shape.map((d, i) =>
           typeof d === "number" ? int64(g, d) : i === 0 ? rows.count : int64(g, 1),
         );
-        return [tensor.name, expand(g, scalar(g, dtype, fillFor(dtype, constant)), concat(g, dims))];
+        const one = scalar(g, plain, fillFor(plain, constant));
+        return [tensor.name, cast(g, expand(g, one, concat(g, dims)), dtype)];
       }
       const side = stack?.[tensor.name];
       if (side) {
@@ -71,8 +75,10 @@ export function modelInputs(
       const name = bound[tensor.name]!;
       const col = columnOf(name);
       const padding = pad?.[tensor.name];
-      if (padding) return [tensor.name, padded(g, step, col, name, dtype, tensor, padding)];
+      if (padding) return [tensor.name, cast(g, padded(g, step, col, name, plain, tensor, padding), dtype)];
+      const pair = tensor.shape.length === 1 && /__(values|offsets)$/.test(tensor.name);
       if (col.lengths) return [tensor.name, pairTensor(g, step, col, name, dtype, tensor)];
+      if (pair && col.width !== undefined) return [tensor.name, fixedPair(g, step, col, name, dtype, tensor)];
       const values = inDtype(g, step, col, name, dtype);
       return [tensor.name, tensor.shape.length === 2 && col.width === undefined ? unsqueeze(g, values, 1) : values];
     }),
@@ -127,6 +133,20 @@ function pairTensor(
   }
   const values = inDtype(g, step, col, name, dtype);
   return g.op("Compress", [flat(g, values), flat(g, items(g, col))], dtype);
+}
+
+/** The same of lists of one length. */
+function fixedPair(
+  g: GraphBuilder,
+  step: Step<"predictOnnx">,
+  col: LoweredColumn,
+  name: string,
+  dtype: DType,
+  tensor: OnnxTensor,
+): Value {
+  if (!tensor.name.endsWith("__offsets")) return flat(g, inDtype(g, step, col, name, dtype));
+  const starts = range(g, add(g, col.rows.count, int64(g, 1)));
+  return cast(g, mul(g, starts, int64(g, col.width!)), dtype);
 }
 
 /** Lists as rows of a rectangle: on the left the latest items stay, on the right the first. */

@@ -92,8 +92,7 @@ export function predictOnnx<const P extends PathOf<"onnx">, const O extends Pred
 const castable = (seen: string, wanted: string): boolean =>
   seen === wanted ||
   (/^u?int(8|16|32|64)$/.test(seen) && /^int(32|64)$/.test(wanted)) ||
-  (seen === "float64" && wanted === "float32") ||
-  (seen === "float32" && wanted === "float64") ||
+  (/^float(16|32|64)$/.test(seen) && /^float(16|32|64)$/.test(wanted)) ||
   (seen === "bool" && /^(int|float)(32|64)$/.test(wanted));
 
 export const predictOnnxOp = defineOp({
@@ -205,7 +204,7 @@ function bind(call: Call<Author>, tensor: OnnxTensor): { tensor: string; bound: 
     return undefined;
   }
   const reader = `\`${path}\``;
-  if (pair && bound.column.list) return { tensor: tensor.name, bound };
+  if (pair && bound.column.list) return bindPair(call, tensor, bound, pair[2] as "values" | "offsets");
   if (Object.hasOwn(call.params.pad ?? {}, tensor.name)) return bindPadded(call, tensor, bound);
   if (!tensor.dtype || !isDType(tensor.dtype))
     return call.fail(messages.onnxShapeUnsupported({ path, tensor: tensor.name, shape: type }), { literal: path });
@@ -234,6 +233,27 @@ function bind(call: Call<Author>, tensor: OnnxTensor): { tensor: string; bound: 
   return needType(call, bound, wanted, reader, way, castable) ? { tensor: tensor.name, bound } : undefined;
 }
 
+/** Lists as two tensors: their items one after the other, and where each begins. */
+function bindPair(
+  call: Call<Author>,
+  tensor: OnnxTensor,
+  bound: Bound,
+  side: "values" | "offsets",
+): { tensor: string; bound: Bound } | undefined {
+  const { name, dtype } = bound.column;
+  const seen = side === "values" ? dtype : "int32";
+  if (tensor.shape.length === 1 && tensor.dtype !== null && castable(seen, tensor.dtype))
+    return { tensor: tensor.name, bound };
+  return call.fail(
+    messages.graphParameter({
+      operator: "predictOnnx",
+      problem: `the ${side} of \`${name}\`, ${printType(bound.column)}, are ${seen}, and tensor \`${tensor.name}\` of \`${call.params.path}\` is ${typeOf(tensor)}.`,
+      way: `Export the model with \`${tensor.name}\` as ${side === "values" ? seen : "int32 or int64"} [n].`,
+    }),
+    { literal: call.params.path },
+  );
+}
+
 /** A ragged column of numbers in a tensor of two dimensions. */
 function bindPadded(
   call: Call<Author>,
@@ -241,12 +261,13 @@ function bindPadded(
   bound: Bound,
 ): { tensor: string; bound: Bound } | undefined {
   const { column: col } = bound;
+  const { value = 0 } = call.params.pad![tensor.name]!;
   const fits = tensor.shape.length === 2 && tensor.dtype !== null && castable(col.dtype, tensor.dtype);
-  if (fits && isRagged(col)) return { tensor: tensor.name, bound };
+  if (fits && isRagged(col) && isFilling(tensor.dtype as DType, value)) return { tensor: tensor.name, bound };
   return call.fail(
     messages.graphParameter({
       operator: "predictOnnx",
-      problem: `\`pad\` makes a rectangle of lists, but \`${col.name}\` is ${printType(col)} and tensor \`${tensor.name}\` ${typeOf(tensor)}.`,
+      problem: `\`pad\` makes a rectangle of lists filled with ${value}, but \`${col.name}\` is ${printType(col)} and tensor \`${tensor.name}\` ${typeOf(tensor)}.`,
       way: "Pad a ragged column of numbers for a tensor `[n, length]` of its dtype.",
     }),
     { literal: tensor.name },
@@ -285,10 +306,7 @@ const isWidened = (seen: string, wanted: string): boolean => /^u?int/.test(seen)
 
 function checkConstant(call: Call<Author>, tensor: OnnxTensor): boolean {
   const value = call.params.constants![tensor.name]!;
-  const kind = tensor.dtype === null ? undefined : datatype(tensor.dtype as DType).kind;
-  const wanted = kind === "string" ? "string" : kind === "bool" ? "boolean" : "number";
-  const isWhole = kind === "float" || typeof value !== "number" || Number.isInteger(value);
-  if (kind !== undefined && typeof value === wanted && isWhole && tensor.shape.slice(1).every(d => d === 1))
+  if (tensor.dtype !== null && isOf(tensor.dtype as DType, value) && tensor.shape.slice(1).every(d => d === 1))
     return true;
   call.fail(
     messages.graphParameter({
@@ -300,6 +318,19 @@ function checkConstant(call: Call<Author>, tensor: OnnxTensor): boolean {
   );
   return false;
 }
+
+/** Whether a constant of the program is a value of that dtype. */
+function isOf(dtype: DType, value: number | string | boolean): boolean {
+  const { kind, bytes } = datatype(dtype);
+  if (kind === "string" || kind === "bool") return typeof value === (kind === "string" ? "string" : "boolean");
+  if (typeof value !== "number" || kind === "float") return typeof value === "number";
+  const limit = 2 ** (bytes * 8 - (kind === "int" ? 1 : 0));
+  return Number.isInteger(value) && value < limit && value >= (kind === "int" ? -limit : 0);
+}
+
+/** Lists are filled with numbers: 0 and 1 where they hold bools. */
+const isFilling = (dtype: DType, value: number): boolean =>
+  dtype === "bool" ? value === 0 || value === 1 : isOf(dtype, value);
 
 const typeOf = (tensor: OnnxTensor): string =>
   `${tensor.dtype ?? "unknown"} [${tensor.shape.map(d => d ?? "?").join(", ")}]`;

@@ -114,10 +114,13 @@ function bindInputs(step: Step<"predictOnnx">, { inputs }: ModelDescription): Bi
 function toTensor(col: Column, name: string, input: TensorDescription, wanted: DType): Tensor {
   const what = `column \`${name}\``;
   const { count } = col.rows;
-  if (col.offsets) {
-    if (input.name.endsWith("__offsets"))
-      return valuesTensor(input.name, wanted, [col.offsets.length], castValues(col.offsets, "int32", wanted, what));
-    if (!input.name.endsWith("__values"))
+  const [, side] = /__(values|offsets)$/.exec(input.name) ?? [];
+  const offsets = col.offsets ?? (side && input.shape.length === 1 ? fixedOffsets(col) : undefined);
+  if (offsets) {
+    if (side === "offsets")
+      return valuesTensor(input.name, wanted, [offsets.length], castValues(offsets, "int32", wanted, what));
+    refuseNulls(col, what);
+    if (side === undefined)
       throw new RuntimeFault(
         "INVALID_ARGUMENT",
         `${what} holds lists of any length, and tensor \`${input.name}\` takes one length. Export the model with \`${name}__values\` and \`${name}__offsets\`.`,
@@ -138,6 +141,10 @@ function toTensor(col: Column, name: string, input: TensorDescription, wanted: D
   const shape = input.shape.length === 2 ? [count, width ?? 1] : [count];
   return valuesTensor(input.name, wanted, shape, castValues(col.values, col.dtype, wanted, what));
 }
+
+/** Where each list begins, of lists of one length; undefined for a column without lists. */
+const fixedOffsets = ({ width, rows }: Column): Int32Array | undefined =>
+  width === undefined ? undefined : Int32Array.from({ length: rows.count + 1 }, (_, i) => i * width);
 
 function bindOutput(step: Step<"predictOnnx">, { outputs }: ModelDescription, name: string) {
   const tensor = step.params.outputs[name];

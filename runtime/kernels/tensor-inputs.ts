@@ -1,5 +1,6 @@
 /** Tensors that a model takes and no single column is: several columns as one matrix, a constant, ragged lists as a rectangle. */
-import { type DType, datatype } from "../../triton-protos/datatype.js";
+import type { DType } from "../../triton-protos/datatype.js";
+import { toHalves } from "../client/float16.js";
 import { RuntimeFault } from "../errors.js";
 import { castValues } from "../plan/cast.js";
 import type { TensorDescription } from "../plan/kernel.js";
@@ -42,8 +43,7 @@ export function constantTensor(
     dtype,
     full.reduce((a, b) => a * b, 1),
   );
-  const wide = values instanceof BigInt64Array || values instanceof BigUint64Array;
-  (values as unknown[]).fill(wide ? BigInt(value) : datatype(dtype).kind === "string" ? value : Number(value));
+  (values as unknown[]).fill(typeof value === "string" ? value : cellOf(dtype, Number(value)));
   return valuesTensor(name, dtype, full, values);
 }
 
@@ -70,8 +70,7 @@ export function padLists(
   refuseNulls(col, what);
   const values = castValues(col.values, col.dtype, dtype, what);
   const made = allocate(dtype, rows.count * length);
-  const wide = made instanceof BigInt64Array || made instanceof BigUint64Array;
-  (made as unknown[]).fill(wide ? BigInt(value) : value);
+  (made as unknown[]).fill(cellOf(dtype, value));
   for (let row = 0; row < rows.count; row++) {
     const size = offsets[row + 1]! - offsets[row]!;
     const kept = Math.min(size, length);
@@ -83,12 +82,17 @@ export function padLists(
   return valuesTensor(name, dtype, [rows.count, length], made);
 }
 
+/** A number as an array of that dtype holds it. */
+const cellOf = (dtype: DType, value: number): number | bigint =>
+  dtype === "float16" ? toHalves([value])[0]! : dtype === "int64" || dtype === "uint64" ? BigInt(value) : value;
+
 /** An integer or string null has no form in a tensor; a float null is NaN, which the graph may know how to take. */
-export function refuseNulls({ validity, width }: Column, what: string): void {
+export function refuseNulls({ validity, width, offsets }: Column, what: string): void {
   const at = validity?.indexOf(0) ?? -1;
+  const row = offsets ? offsets.findIndex(end => end > at) - 1 : Math.floor(at / (width ?? 1));
   if (at >= 0)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
-      `${what} is null at row ${Math.floor(at / (width ?? 1))}. Fill nulls before the model, with \`fillMissing\` or \`onMissing\`.`,
+      `${what} is null at row ${row}. Fill nulls before the model, with \`fillMissing\` or \`onMissing\`.`,
     );
 }

@@ -3,6 +3,7 @@
  * floats to floats. A value that does not fit is a fault naming its place.
  */
 import { type DType, datatype } from "../../triton-protos/datatype.js";
+import { fromHalves, toHalves } from "../client/float16.js";
 import { RuntimeFault } from "../errors.js";
 import { allocate, type Values, words } from "./table.js";
 
@@ -10,12 +11,11 @@ import { allocate, type Values, words } from "./table.js";
 export function canCast(from: DType, to: DType): boolean {
   if (from === to) return true;
   const [source, target] = [datatype(from), datatype(to)];
-  if (source.kind === "string" || target.kind === "string" || target.kind === "bool" || isHalf(from) || isHalf(to))
-    return false;
+  if (source.kind === "string" || target.kind === "string" || target.kind === "bool") return false;
+  if (from === "bfloat16" || to === "bfloat16") return false;
+  if (to === "float16") return source.kind === "float";
   return source.kind !== "float" || target.kind === "float";
 }
-
-const isHalf = (dtype: DType): boolean => dtype === "float16" || dtype === "bfloat16";
 
 /**
  * @param what names the column in messages
@@ -25,6 +25,8 @@ export function castValues(values: Values, from: DType, to: DType, what: string)
   if (from === to) return values;
   if (!canCast(from, to)) throw new RuntimeFault("INVALID_ARGUMENT", `${what} is ${from} and ${to} is wanted.`);
   if (values instanceof BigInt64Array && to === "int32") return narrow(values, what);
+  if (to === "float16") return toHalves(values as Float32Array);
+  if (from === "float16") return castValues(fromHalves(values as Uint16Array), "float32", to, what);
   const made = allocate(to, values.length) as { [i: number]: unknown };
   const wide = made instanceof BigInt64Array || made instanceof BigUint64Array;
   const integer = datatype(to).kind !== "float";

@@ -3,6 +3,7 @@
  * of its time gives the other side the place, and the side that lost is cancelled. The sides of a `choose` start when its condition is known, and only
  * those that a row takes.
  */
+import { setMaxListeners } from "node:events";
 import type { AnyStep } from "../../triton-protos/plan.js";
 import type { RuntimeFault } from "../errors.js";
 import { isChoice, SIDES, type Side } from "./branches.js";
@@ -139,6 +140,7 @@ export function choices(
     const above = contextOf(guard.choice);
     const signal = all.get(guard.choice)!.aborts.get(guard.side)?.signal;
     const made = signal ? { ...above, signal: above.signal ? AbortSignal.any([above.signal, signal]) : signal } : above;
+    if (made.signal) setMaxListeners(0, made.signal);
     contexts.set(stage, made);
     return made;
   };

@@ -93,6 +93,41 @@ describe("predictOnnx", () => {
     ]);
   });
 
+  test("lists of one length bind a pair of tensors too", async () => {
+    const { asked, models } = oneModel(
+      [
+        { name: "v__values", datatype: "FP32", shape: [-1] },
+        { name: "v__offsets", datatype: "INT64", shape: [-1] },
+      ],
+      [{ name: "score", datatype: "FP32", shape: [-1] }],
+    );
+    const bound = { v__values: "v", v__offsets: "v" };
+    const kernel = await prepare("predictOnnx", step(["v"], bound, { score: "score" }), ".", models);
+    await expect(
+      kernel.run(
+        {
+          input: [
+            vectors(
+              "float32",
+              [
+                [1, 2],
+                [3, 4],
+                [5, 6],
+              ],
+              2,
+              ROWS,
+            ),
+          ],
+        },
+        context(),
+      ),
+    ).rejects.toThrow("answered `score` with the shape [6] for 3 rows of 1");
+    expect(asked[0]!.tensors.map(t => [t.name, t.shape, numbers(t)])).toEqual([
+      ["v__values", [6], [1, 2, 3, 4, 5, 6]],
+      ["v__offsets", [4], [0n, 2n, 4n, 6n]],
+    ]);
+  });
+
   test("vectors out, and no rows: the model is not called", async () => {
     const { asked, models } = oneModel(
       [{ name: "x", datatype: "FP32", shape: [-1] }],
@@ -132,6 +167,12 @@ describe("predictOnnx", () => {
         { name: "x", datatype: "INT64", shape: [-1] },
         scalars("int64", [1, null]),
         "column `c` is null at row 1. Fill nulls before the model",
+      ],
+      [
+        "a null in a list",
+        { name: "c__values", datatype: "INT64", shape: [-1] },
+        { ...lists("int64", [[1], [], [2, 3]]), validity: Uint8Array.of(1, 1, 0) },
+        "column `c` is null at row 2. Fill nulls before the model",
       ],
       [
         "another width",

@@ -12,5 +12,6 @@ const missing = request >> predictOnnx(model, { stack: { X: ["age", "agee", "age
 const notConstant = request >> predictOnnx(model, { stack: matrix, pad, inputs: { past: "history" }, constants: { scale: "a" } });
 const notRagged = request >> predictOnnx(model, { stack: matrix, pad, constants: scale });
 const stray = request >> predictOnnx(model, { stack: { Y: ["age"] }, pad, inputs: { past: "history" }, constants: scale });
+const half = request >> predictOnnx(model, { stack: matrix, pad: { past: { value: 0.5 } }, inputs: { past: "history" }, constants: scale });
 
-export default ensemble("matrix", narrow + (text >> rename({ prefix: "b" })) + (missing >> rename({ prefix: "c" })) + (notConstant >> rename({ prefix: "d" })) + (notRagged >> rename({ prefix: "e" })) + (stray >> rename({ prefix: "f" })));
+export default ensemble("matrix", narrow + (text >> rename({ prefix: "b" })) + (missing >> rename({ prefix: "c" })) + (notConstant >> rename({ prefix: "d" })) + (notRagged >> rename({ prefix: "e" })) + (stray >> rename({ prefix: "f" })) + (half >> rename({ prefix: "g" })));
