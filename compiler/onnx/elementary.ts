@@ -80,8 +80,11 @@ export const unsqueeze = (g: G, a: Value, ...axes: readonly number[]): Value =>
 export const squeeze = (g: G, a: Value, ...axes: readonly number[]): Value =>
   g.op("Squeeze", [a, int64(g, ...axes)], a.dtype);
 export const expand = (g: G, a: Value, to: Value): Value => g.op("Expand", [a, to], a.dtype);
-export const gather = (g: G, a: Value, at: Value, axis = 0): Value =>
-  g.op("Gather", [a, at], a.dtype, { attributes: { axis: { int: axis } } });
+/** Rows of a table. ONNX Runtime's `Gather` copies only the first text of each row, its `GatherND` all of them. */
+export const gather = (g: G, a: Value, at: Value): Value =>
+  a.dtype === "string"
+    ? g.op("GatherND", [a, unsqueeze(g, at, -1)], a.dtype)
+    : g.op("Gather", [a, at], a.dtype, { attributes: { axis: { int: 0 } } });
 export const gatherElements = (g: G, a: Value, at: Value, axis: number): Value =>
   g.op("GatherElements", [a, at], a.dtype, { attributes: { axis: { int: axis } } });
 export const slice = (g: G, a: Value, start: Value, end: Value, axis: number): Value =>
@@ -143,9 +146,10 @@ export const shiftRight = (g: G, a: Value, bits: number): Value =>
  */
 export function guarded(g: G, value: Value, bad: Value, reason: string): Value {
   const flags = concat(g, [flat(g, cast(g, bad, "int64")), int64(g, 0)]);
-  const worst = reduce(g, "ReduceMax", flags, 0);
-  return g.op("Gather", [unsqueeze(g, value, 0), worst], value.dtype, {
-    attributes: { axis: { int: 0 } },
+  const texts = value.dtype === "string";
+  const worst = reduce(g, "ReduceMax", flags, 0, texts);
+  return g.op(texts ? "GatherND" : "Gather", [unsqueeze(g, value, 0), worst], value.dtype, {
+    ...(!texts && { attributes: { axis: { int: 0 } } }),
     name: reason,
   });
 }

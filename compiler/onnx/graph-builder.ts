@@ -32,9 +32,15 @@ export interface NodeOptions {
   readonly unique?: boolean;
 }
 
+/** A node of another model, and the values that it reads and makes. */
+export interface ForeignNode extends OnnxRaw {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
 /** Nodes and constants of another model, renamed. */
 export interface Foreign {
-  readonly nodes: readonly OnnxRaw[];
+  readonly nodes: readonly ForeignNode[];
   readonly constants: readonly { readonly name: string; readonly raw: OnnxRaw }[];
 }
 
@@ -81,9 +87,11 @@ export interface GraphBuilder {
 export const LEAST_OPSET = 18;
 
 export function graphBuilder(): GraphBuilder {
-  const nodes: (OnnxNode | OnnxRaw)[] = [];
+  const nodes: (OnnxNode | ForeignNode)[] = [];
+  /** Nodes that end a request: they stay, whoever reads them. */
+  const checks = new Set<OnnxNode>();
   const constants: Record<string, OnnxConstant> = {};
-  const rawConstants: OnnxRaw[] = [];
+  const rawConstants: Foreign["constants"][number][] = [];
   const inputs: OnnxValue[] = [];
   const outputs: OnnxValue[] = [];
   const names = new Set<string>();
@@ -126,14 +134,16 @@ export function graphBuilder(): GraphBuilder {
     if (same) return same;
     if (domain === "ai.onnx.ml") usesMl = true;
     const made = dtypes.map((dtype): Value => ({ name: fresh(`${scope}${op}`), dtype }));
-    nodes.push({
+    const node: OnnxNode = {
       name: freshNode(name ?? made[0]!.name),
       op,
       domain,
       inputs: read,
       outputs: made.map(value => value.name),
       ...(attributes && { attributes }),
-    });
+    };
+    nodes.push(node);
+    if (name !== undefined) checks.add(node);
     if (key !== undefined) known.set(key, made);
     return made;
   };
@@ -182,7 +192,7 @@ export function graphBuilder(): GraphBuilder {
     },
     addForeign: given => {
       nodes.push(...given.nodes);
-      rawConstants.push(...given.constants.map(({ raw }) => raw));
+      rawConstants.push(...given.constants);
     },
     needVersionOf: (op, version, from) => {
       foreign.push({ op, version, from });
@@ -210,17 +220,41 @@ export function graphBuilder(): GraphBuilder {
     get opset() {
       return opset;
     },
-    finish: (name, { ir, opset: version, ml }) => ({
-      name,
-      irVersion: ir,
-      opsets: { "": version, ...(usesMl && { "ai.onnx.ml": ml }), ...Object.fromEntries(domains) },
-      inputs,
-      outputs,
-      nodes,
-      constants,
-      rawConstants,
-    }),
+    finish: (name, { ir, opset: version, ml }) => {
+      const live = liveNodes(
+        nodes,
+        outputs.map(output => output.name),
+        node => checks.has(node as OnnxNode),
+      );
+      const read = new Set(live.flatMap(node => node.inputs));
+      return {
+        name,
+        irVersion: ir,
+        opsets: { "": version, ...(usesMl && { "ai.onnx.ml": ml }), ...Object.fromEntries(domains) },
+        inputs,
+        outputs,
+        nodes: live,
+        constants: Object.fromEntries(Object.entries(constants).filter(([constant]) => read.has(constant))),
+        rawConstants: rawConstants.filter(constant => read.has(constant.name)).map(({ raw }) => raw),
+      };
+    },
   };
+}
+
+/** Nodes that an answer or a check depends on, in their order. */
+function liveNodes<N extends ForeignNode | OnnxNode>(
+  nodes: readonly N[],
+  answers: readonly string[],
+  isCheck: (node: N) => boolean,
+): N[] {
+  const read = new Set(answers);
+  const live: N[] = [];
+  for (const node of nodes.toReversed()) {
+    if (!isCheck(node) && !node.outputs.some(name => read.has(name))) continue;
+    live.push(node);
+    for (const name of node.inputs) read.add(name);
+  }
+  return live.reverse();
 }
 
 const LARGE = 4096;

@@ -5,7 +5,6 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
-import type { OnnxRaw } from "../../triton-protos/artefacts/onnx-model.js";
 import { readInt64, readSpan, spanBytes } from "../../triton-protos/artefacts/wire.js";
 import {
   bytesMember,
@@ -17,7 +16,7 @@ import {
 } from "../../triton-protos/artefacts/wire-writer.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import type { LowerContext } from "../lower/lowering.js";
-import type { Value } from "./graph-builder.js";
+import type { ForeignNode, Value } from "./graph-builder.js";
 import { eachField, type ModelNode, readEntry, readModelParts } from "./read-model.js";
 
 export interface UserModel {
@@ -81,11 +80,15 @@ export function inlineModel(
         fail(`uses version ${version} of the operators of ${domain}, and another model version ${other}`);
     }
   }
-  const nodes = parts.nodes.map((node): OnnxRaw => {
+  const nodes = parts.nodes.map((node): ForeignNode => {
     if (node.hasGraph) fail(`has control flow (\`${node.op}\`), whose inner graphs name values of the outer one`);
     const upgraded = node.domain === "" ? upgrade(node, opset, context) : NO_UPGRADE;
     if (node.domain === "") g.needVersionOf(node.op, Math.max(opset, upgraded.version ?? opset), model.path);
-    return { raw: renamed(node, rename, g.freshNode(`${model.label}/${node.op}`), upgraded) };
+    return {
+      inputs: [...node.inputs.map(rename), ...upgraded.inputs],
+      outputs: node.outputs.map(rename),
+      raw: renamed(node, rename, g.freshNode(`${model.label}/${node.op}`), upgraded),
+    };
   });
   g.needOpset(opset, `\`${model.path}\` was exported with opset ${opset}`);
   g.addForeign({ nodes, constants });

@@ -17,7 +17,9 @@ export const explode: Kernel<"explode"> = {
         let n = 0;
         for (let row = 0; row < rows.count; row++) {
           const end = offsets ? offsets[row + 1]! : (row + 1) * width!;
-          for (let i = offsets ? offsets[row]! : row * width!; i < end; i++) if (validity?.[i] !== 0) kept[n++] = i;
+          for (let i = offsets ? offsets[row]! : row * width!; i < end; i++)
+            // A float that is no number is null.
+            if (validity?.[i] !== 0 && !Number.isNaN(values[i])) kept[n++] = i;
           runs[row + 1] = n;
         }
         // The items are scalars of rows of their own.

@@ -21,7 +21,8 @@ export function idSet(ids: Values, validity: Uint8Array | undefined, candidates:
   return {
     fill: (start, end) => {
       members.clear();
-      for (let i = start; i < end; i++) if (validity?.[i] !== 0) members.add(ids[i]!);
+      // A float that is no number is null, and in no set.
+      for (let i = start; i < end; i++) if (validity?.[i] !== 0 && !Number.isNaN(ids[i])) members.add(ids[i]!);
     },
     has: i => members.has(candidates[i]!),
   };

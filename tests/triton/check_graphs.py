@@ -4,10 +4,9 @@ import pathlib
 import sys
 
 import numpy as np
-import onnx
 import onnxruntime as ort
 from google.protobuf import text_format
-from onnx import checker, shape_inference
+from graph_checks import check, load
 from tritonclient.grpc import model_config_pb2
 
 DTYPES = {"tensor(int64)": "TYPE_INT64", "tensor(int32)": "TYPE_INT32", "tensor(float)": "TYPE_FP32", "tensor(double)": "TYPE_FP64",
@@ -19,8 +18,7 @@ for repository in sys.argv[2:]:
         graph = config_file.parent / "1" / "model.onnx"
         if config.platform == "ensemble":
             continue
-        checker.check_model(str(graph), full_check=True)
-        shape_inference.infer_shapes(onnx.load(str(graph)), check_type=True, strict_mode=True, data_prop=True)
+        check(load(graph), str(graph))
         session = ort.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
         report["graphs"] += 1
         for declared, seen in [(config.input, session.get_inputs()), (config.output, session.get_outputs())]:

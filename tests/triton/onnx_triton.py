@@ -1,7 +1,8 @@
 """A model repository -> what a Triton with an ONNX Runtime backend and auto-complete off makes of it.
 
-Configurations are parsed by Triton's own schema and held against the graphs as the backend does when it loads them: every input of a graph is
-declared, with its datatype and a shape that it takes; an output's shape is exactly the one that this ONNX Runtime infers. An ensemble is run by its
+Graphs that Merlon wrote go through ONNX's checker and strict shape inference. Configurations are parsed by Triton's own schema and held against the
+graphs as the backend does when it loads them: every input of a graph is declared, with its datatype and a shape that it takes; an output's shape is
+exactly the one that this ONNX Runtime infers. An ensemble is run by its
 `ensemble_scheduling` alone: tensors have one datatype and agreeing shapes for all who write or read them, none is unread, and each step's tensors
 are held against the step's configuration when it runs.
 
@@ -15,11 +16,15 @@ import sys
 import numpy as np
 import onnxruntime as ort
 from google.protobuf import text_format
+from graph_checks import check, load
 from tritonclient.grpc import model_config_pb2
 
 NUMPY = {"BOOL": "?", "UINT8": "u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8", "INT8": "i1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8",
          "FP16": "<f2", "FP32": "<f4", "FP64": "<f8"}
 ONNX = {"BOOL": "bool", "FP16": "float16", "FP32": "float", "FP64": "double", "STRING": "string"} | {n: n.lower() for n in NUMPY if "INT" in n}
+
+# Graphs that were compiled; the users' own are none of our business.
+OURS = "merlon_program"
 
 
 class Refused(Exception):
@@ -50,7 +55,10 @@ class Model:
             options = ort.SessionOptions()
             options.intra_op_num_threads = 1
             options.log_severity_level = 3
-            self.session = ort.InferenceSession(str(folder / "1" / "model.onnx"), options, providers=["CPUExecutionProvider"])
+            graph = str(folder / "1" / "model.onnx")
+            if OURS in self.config.parameters:
+                check(load(graph), graph)
+            self.session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
             self.check_graph()
 
     def declared(self, tensors):
@@ -123,7 +131,8 @@ class Repository:
         model = self.model(name)
         model.check_tensors(given, model.inputs, "inputs")
         if model.session is not None:
-            made = dict(zip(model.outputs, model.session.run(list(model.outputs), given)))
+            # An output that is an input as it came shares the input's memory, which ends with the request.
+            made = {name: array.copy() for name, array in zip(model.outputs, model.session.run(list(model.outputs), given))}
         else:
             made = self.schedule(model, dict(given))
         model.check_tensors(made, model.outputs, "outputs")

@@ -108,10 +108,9 @@ test("a graph answers what the kernels answer, for random ensembles with every o
     },
   );
   const stages =
-    "queryFeast transformWorkflow predictOnnx predictForest predictImplicit queryFaiss queryEmbedding explode choose filterCandidates filter lambdaOp boost unrollFeatures softmaxSampling topK mixScores diversify";
+    "queryFeast transformWorkflow predictOnnx predictForest predictImplicit queryFaiss queryEmbedding explode choose filterCandidates filter lambdaOp boost unrollFeatures softmaxSampling topK limitPerGroup mixScores diversify";
   expect(stages.split(" ").filter(op => !lowered.has(op))).toEqual([]);
   expect([...refused].sort()).toEqual([
-    "`atLeast` keeps places for groups while ",
     "it takes another branch when one fails o",
     "the Bloom filters in `seen` are base64 t",
   ]);

@@ -19,7 +19,6 @@ export const sampleProgram = (name: string): Promise<Program> =>
 export function withoutTheRefused(program: Program): Program {
   const steps = program.plan.steps.map((step): AnyStep => {
     if (step.op === "softmaxSampling") return { ...step, params: { ...step.params, mode: "greedy" } };
-    if (step.op === "limitPerGroup") return { ...step, params: { ...step.params, atLeast: {} } };
     if (step.op === "queryFeast") {
       const { ttl: _, ...params } = step.params;
       return { ...step, params };

@@ -71,7 +71,6 @@ describe("the samples", () => {
       /newest value of view `item_features` .* older than its ttl of 86400 s[\s\S]*merlon feast materialize/,
     "ensemble-remove-inputs": CLASH,
     "ensemble-subgraph": CLASH,
-    "ensemble-ordering": /`atLeast` keeps places/,
   };
   test("each answers as the executor does, or is refused with a reason and a way out", async () => {
     const programs: Program[] = [];
