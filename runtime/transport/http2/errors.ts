@@ -31,3 +31,15 @@ export class ConnectionFault extends Error {
     super(message);
   }
 }
+
+/** A stream can't go on, which leaves the others alone. */
+export class StreamFault extends Error {
+  override readonly name = "StreamFault";
+  constructor(
+    readonly stream: number,
+    readonly code: ErrorName,
+    message: string,
+  ) {
+    super(message);
+  }
+}

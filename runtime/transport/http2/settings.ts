@@ -3,6 +3,7 @@
  */
 import { ConnectionFault } from "./errors.js";
 import { FRAME, frame, MAX_PAYLOAD } from "./frames.js";
+import type { Http2Limits } from "./limits.js";
 
 const ID = {
   HEADER_TABLE_SIZE: 1,
@@ -52,16 +53,11 @@ export function readSettings(settings: PeerSettings, bytes: Buffer, start: numbe
 /** Numbers of entries in a SETTINGS frame's payload. */
 export const settingsIn = (start: number, end: number): number => Math.floor((end - start) / ENTRY);
 
-export interface ServerLimits {
-  readonly maxStreams: number;
-  readonly initialWindow: number;
-  readonly maxHeaderListSize: number;
-}
-
-export function settingsFrame({ maxStreams, initialWindow, maxHeaderListSize }: ServerLimits): Buffer {
+/** What we announce of our bounds. */
+export function settingsFrame({ maxStreams, streamWindow, maxHeaderListSize }: Http2Limits): Buffer {
   const entries: readonly (readonly [number, number])[] = [
     [ID.MAX_CONCURRENT_STREAMS, maxStreams],
-    [ID.INITIAL_WINDOW_SIZE, initialWindow],
+    [ID.INITIAL_WINDOW_SIZE, streamWindow],
     [ID.MAX_HEADER_LIST_SIZE, maxHeaderListSize],
   ];
   const payload = Buffer.allocUnsafe(entries.length * ENTRY);

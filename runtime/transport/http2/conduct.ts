@@ -1,0 +1,53 @@
+/**
+ * How a client behaves: what it does without use is counted, and ends its connection when it is too much.
+ */
+import { Budget } from "./budget.js";
+import { ConnectionFault } from "./errors.js";
+import type { Http2Limits } from "./limits.js";
+import type { Output } from "./output.js";
+
+/** Idle frames that a stream which ends well forgives: a window update or two, a ping, an empty end. */
+const FORGIVEN = 4;
+/** Frames that answer the client's, while it reads nothing. */
+const MAX_UNREAD = 1000;
+
+export class Conduct {
+  readonly #output: Output;
+  readonly #resets: Budget;
+  readonly #idle: Budget;
+  #unread = 0;
+
+  constructor(output: Output, { resets, idleFrames }: Http2Limits) {
+    this.#output = output;
+    this.#resets = new Budget(...resets);
+    this.#idle = new Budget(...idleFrames);
+  }
+
+  /** A stream was reset by the client, or through its fault. @throws ConnectionFault */
+  reset(): void {
+    if (!this.#resets.spend()) throw new ConnectionFault("ENHANCE_YOUR_CALM", "too many streams are reset");
+  }
+
+  /** A frame that furthers nothing. @throws ConnectionFault */
+  idle(): void {
+    if (!this.#idle.spend()) throw new ConnectionFault("ENHANCE_YOUR_CALM", "too many frames without use");
+  }
+
+  endedWell(): void {
+    this.#resets.relieve();
+    this.#idle.relieve(FORGIVEN);
+  }
+
+  /** Bytes went one way or the other that the client need not have asked for one by one: it may answer them with a window update or two. */
+  moved(): void {
+    this.#idle.relieve(2);
+  }
+
+  /** Answers a frame with a frame. A client that sends and never reads may not pile them up. @throws ConnectionFault */
+  reply(frame: Buffer): void {
+    if (!this.#output.full) this.#unread = 0;
+    else if (++this.#unread > MAX_UNREAD)
+      throw new ConnectionFault("ENHANCE_YOUR_CALM", "too many answers are not read");
+    this.#output.push(frame);
+  }
+}

@@ -1,0 +1,315 @@
+/**
+ * One HTTP/2 connection of a server (RFC 9113) over a socket, plain or TLS, from its greeting to its end.
+ */
+import type { Socket } from "node:net";
+import { Conduct } from "./conduct.js";
+import { ConnectionFault, type ErrorName, StreamFault } from "./errors.js";
+import { FrameReader } from "./frame-reader.js";
+import { FLAG, FRAME, goawayFrame, PREFACE, pingFrame, SETTINGS_ACK } from "./frames.js";
+import type { Http2Limits } from "./limits.js";
+import { Output } from "./output.js";
+import { Receiver } from "./receiver.js";
+import { Sender } from "./sender.js";
+import { readSettings, settingsFrame, settingsIn } from "./settings.js";
+import type { StreamConnection } from "./stream.js";
+import { type Http2Handler, Streams } from "./streams.js";
+
+/** Hears what happens on a connection. */
+export interface ConnectionWatch {
+  streamOpened?(): void;
+  pinged?(): void;
+  /** @param fault why, where it was not in peace */
+  closed?(fault?: Error): void;
+}
+
+/** What others do with a connection. */
+export interface Http2Connection extends StreamConnection {
+  readonly openStreams: number;
+  readonly destroyed: boolean;
+  watch(watch: ConnectionWatch): void;
+  /** Serves no new streams, and ends when the open ones have. */
+  drain(): void;
+  /** Ends the connection now, and says why. */
+  goAway(code: ErrorName, text: string): void;
+  /** @param answered the client is there */
+  ping(answered: () => void): void;
+}
+
+/** How long a client has to read why its connection ends, or to close what has ended in peace. */
+const FAULT_LINGER_MS = 1000;
+const PEACE_LINGER_MS = 100;
+/** GOAWAY names the last stream and a code before its text. */
+const GOAWAY_HEAD = 8;
+const PING_SIZE = 8;
+
+export class Connection<Call> implements Http2Connection {
+  readonly #socket: Socket;
+  readonly #limits: Http2Limits;
+  readonly #output: Output;
+  readonly #sender: Sender;
+  readonly #conduct: Conduct;
+  readonly #reader: FrameReader;
+  readonly #streams: Streams<Call>;
+  readonly #greeting: NodeJS.Timeout;
+  /** Pings of ours that wait for an answer, in their order. */
+  readonly #pings: (() => void)[] = [];
+  #watches: ConnectionWatch[] = [];
+  /** Bytes of the preface that have come. */
+  #greeted = 0;
+  #hasSettings = false;
+  /** `draining`: what is open may end, nothing new is served. `ending`: nothing is read any more. */
+  #state: "open" | "draining" | "ending" | "closed" = "open";
+
+  constructor(socket: Socket, handler: Http2Handler<Call>, limits: Http2Limits) {
+    this.#socket = socket;
+    this.#limits = limits;
+    const output = new Output(socket, () => this.#sender.sendStalled());
+    const receiver = new Receiver(output, { connection: limits.connectionWindow, stream: limits.streamWindow });
+    this.#output = output;
+    this.#conduct = new Conduct(output, limits);
+    this.#sender = new Sender(output, this.#conduct);
+    this.#streams = new Streams({
+      output,
+      receiver,
+      sender: this.#sender,
+      conduct: this.#conduct,
+      handler,
+      limits,
+      connection: this,
+      accepts: () => this.#state === "open",
+      opened: () => {
+        for (const watch of this.#watches) watch.streamOpened?.();
+      },
+      emptied: () => this.#endIfDrained(),
+    });
+    this.#reader = new FrameReader(this.#takeFrame);
+    this.#greeting = setTimeout(() => {
+      this.#fail(new ConnectionFault("SETTINGS_TIMEOUT", "no greeting in time"));
+    }, limits.greetingTime).unref();
+    socket.on("data", this.#read);
+    socket.on("error", error => this.#close(error));
+    // A client that has ended its side is not there to read answers.
+    socket.on("end", () => {
+      if (this.#state !== "ending") this.destroy();
+    });
+    socket.on("close", () => this.#close());
+    output.push(settingsFrame(limits));
+    receiver.openWindow();
+  }
+
+  get openStreams(): number {
+    return this.#streams.size;
+  }
+
+  get destroyed(): boolean {
+    return this.#state === "closed";
+  }
+
+  watch(watch: ConnectionWatch): void {
+    this.#watches.push(watch);
+  }
+
+  drain(): void {
+    if (this.#state !== "open") return;
+    this.#state = "draining";
+    this.#output.push(goawayFrame(this.#streams.last, "NO_ERROR"));
+    this.#endIfDrained();
+  }
+
+  goAway(code: ErrorName, text: string): void {
+    this.#fail(new ConnectionFault(code, text));
+  }
+
+  destroy(): void {
+    this.#close();
+    this.#socket.destroy();
+  }
+
+  ping(answered: () => void): void {
+    this.#pings.push(answered);
+    this.#output.push(pingFrame(Buffer.alloc(PING_SIZE), false));
+  }
+
+  whenWritten(done: () => void): void {
+    this.#output.flush(done);
+  }
+
+  readonly #read = (chunk: Buffer): void => {
+    if (this.#state === "ending" || this.#state === "closed") return;
+    try {
+      this.#reader.read(this.#greeted < PREFACE.length ? this.#greet(chunk) : chunk);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  };
+
+  /** @returns what follows the preface */
+  #greet(chunk: Buffer): Buffer {
+    const part = Math.min(chunk.length, PREFACE.length - this.#greeted);
+    if (PREFACE.compare(chunk, 0, part, this.#greeted, this.#greeted + part) !== 0)
+      throw new ConnectionFault("PROTOCOL_ERROR", "the client does not speak HTTP/2");
+    this.#greeted += part;
+    return chunk.subarray(part);
+  }
+
+  readonly #takeFrame = (type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void => {
+    if (this.#streams.blocks.isOpen && type !== FRAME.CONTINUATION)
+      throw new ConnectionFault("PROTOCOL_ERROR", "a header block was not ended");
+    if (!this.#hasSettings && (type !== FRAME.SETTINGS || flags & FLAG.ACK))
+      throw new ConnectionFault("PROTOCOL_ERROR", "the first frame is no SETTINGS");
+    try {
+      this.#dispatch(type, flags, id, bytes, start, end);
+    } catch (error) {
+      if (!(error instanceof StreamFault)) throw error;
+      this.#streams.refuse(error);
+    }
+  };
+
+  #dispatch(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void {
+    const { blocks, takeBlock } = this.#streams;
+    const size = end - start;
+    switch (type) {
+      case FRAME.DATA:
+        this.#streams.data(flags, id, bytes, start, end);
+        break;
+      case FRAME.HEADERS:
+        if (id % 2 === 0) throw new ConnectionFault("PROTOCOL_ERROR", `HEADERS of stream ${id}`);
+        blocks.headers(id, flags, bytes, start, end, takeBlock);
+        break;
+      case FRAME.CONTINUATION:
+        blocks.continuation(id, flags, bytes, start, end, takeBlock);
+        break;
+      case FRAME.RST_STREAM:
+        expectSize("RST_STREAM", size, 4);
+        this.#streams.cancelled(id);
+        break;
+      case FRAME.SETTINGS:
+        expectConnection("SETTINGS", id);
+        this.#settings(flags, bytes, start, end);
+        break;
+      case FRAME.PING:
+        expectConnection("PING", id);
+        expectSize("PING", size, PING_SIZE);
+        this.#pinged(flags, bytes.subarray(start, end));
+        break;
+      case FRAME.WINDOW_UPDATE:
+        expectSize("WINDOW_UPDATE", size, 4);
+        this.#windowUpdate(id, bytes.readUInt32BE(start) & 0x7fffffff);
+        break;
+      case FRAME.PRIORITY:
+        if (id === 0) throw new ConnectionFault("PROTOCOL_ERROR", "PRIORITY of stream 0");
+        this.#conduct.idle();
+        // Of idle streams too, which a reset may not be sent for.
+        if (size !== 5 && id > this.#streams.last) expectSize("PRIORITY", size, 5);
+        if (size !== 5) throw new StreamFault(id, "FRAME_SIZE_ERROR", "PRIORITY of another length than 5");
+        break;
+      case FRAME.PUSH_PROMISE:
+        throw new ConnectionFault("PROTOCOL_ERROR", "a client promises nothing");
+      case FRAME.GOAWAY:
+        expectConnection("GOAWAY", id);
+        if (size < GOAWAY_HEAD) throw new ConnectionFault("FRAME_SIZE_ERROR", "GOAWAY is too short");
+        this.#conduct.idle();
+        if (this.#state === "open") this.#state = "draining";
+        this.#endIfDrained();
+        break;
+      default:
+        this.#conduct.idle();
+    }
+  }
+
+  #settings(flags: number, bytes: Buffer, start: number, end: number): void {
+    this.#conduct.idle();
+    if (flags & FLAG.ACK) {
+      expectSize("an acknowledgement of SETTINGS", end - start, 0);
+      return;
+    }
+    const { maxSettings } = this.#limits;
+    if (settingsIn(start, end) > maxSettings)
+      throw new ConnectionFault("ENHANCE_YOUR_CALM", `more than ${maxSettings} settings in a frame`);
+    this.#hasSettings = true;
+    clearTimeout(this.#greeting);
+    const before = this.#sender.settings.initialWindow;
+    readSettings(this.#sender.settings, bytes, start, end);
+    this.#conduct.reply(SETTINGS_ACK);
+    this.#sender.applySettings(before, this.#streams.values());
+  }
+
+  #pinged(flags: number, payload: Buffer): void {
+    this.#conduct.idle();
+    if (flags & FLAG.ACK) {
+      this.#pings.shift()?.();
+      return;
+    }
+    this.#conduct.reply(pingFrame(payload, true));
+    for (const watch of this.#watches) watch.pinged?.();
+  }
+
+  #windowUpdate(id: number, increment: number): void {
+    if (id !== 0) this.#streams.expectOpened("WINDOW_UPDATE", id);
+    this.#conduct.idle();
+    const stream = this.#streams.get(id);
+    // Of a stream that is closed: it was on its way.
+    if (id !== 0 && !stream) return;
+    const fault = (code: ErrorName, text: string): Error =>
+      stream ? new StreamFault(id, code, text) : new ConnectionFault(code, text);
+    if (increment === 0) throw fault("PROTOCOL_ERROR", "WINDOW_UPDATE by nothing");
+    if (!this.#sender.grant(increment, stream)) throw fault("FLOW_CONTROL_ERROR", "a window over 2^31 - 1 bytes");
+  }
+
+  #endIfDrained(): void {
+    if (this.#state !== "draining" || this.#streams.size > 0) return;
+    this.#state = "ending";
+    this.#endOutput(() => this.#linger(PEACE_LINGER_MS));
+  }
+
+  /** The client broke a rule, or we did: it hears so, and the connection ends. */
+  #fail(fault: Error): void {
+    if (this.#state === "ending" || this.#state === "closed") return;
+    this.#state = "ending";
+    const known = fault instanceof ConnectionFault;
+    this.#output.push(
+      goawayFrame(this.#streams.last, known ? fault.code : "INTERNAL_ERROR", known ? fault.message : ""),
+    );
+    this.#streams.closeAll();
+    this.#tell(fault);
+    this.#endOutput();
+    this.#linger(FAULT_LINGER_MS);
+  }
+
+  #endOutput(written?: () => void): void {
+    this.#reader.stop();
+    clearTimeout(this.#greeting);
+    this.#output.flush();
+    this.#socket.end(written);
+  }
+
+  /** The other side is read away for a while: bytes that are not read would make the kernel throw away what was written last. */
+  #linger(milliseconds: number): void {
+    const timer = setTimeout(() => this.#socket.destroy(), milliseconds).unref();
+    this.#socket.once("close", () => clearTimeout(timer));
+  }
+
+  #close(fault?: Error): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    clearTimeout(this.#greeting);
+    this.#reader.stop();
+    this.#streams.closeAll();
+    this.#tell(fault);
+  }
+
+  #tell(fault?: Error): void {
+    const watches = this.#watches;
+    this.#watches = [];
+    for (const watch of watches) watch.closed?.(fault);
+  }
+}
+
+function expectConnection(what: string, id: number): void {
+  if (id !== 0) throw new ConnectionFault("PROTOCOL_ERROR", `${what} of stream ${id}`);
+}
+
+function expectSize(what: string, size: number, expected: number): void {
+  if (size !== expected)
+    throw new ConnectionFault("FRAME_SIZE_ERROR", `${what} of ${size} bytes instead of ${expected}`);
+}

@@ -1,0 +1,191 @@
+/**
+ * One request and its answer, as whoever serves it sees them.
+ */
+import type { ErrorName } from "./errors.js";
+import type { Incoming } from "./receiver.js";
+import type { RequestHead } from "./request-head.js";
+import type { Outgoing } from "./sender.js";
+
+/** Takes the body of a request. Nothing is called any more when the stream is closed. */
+export interface StreamSink {
+  /** @param chunk a part of what the socket read: kept as long as it is used, never written to */
+  data(chunk: Buffer): void;
+  end(): void;
+  /** After a `write` that said false: what was written has left. */
+  room?(): void;
+}
+
+/** The connection of a stream, for whoever must end it. */
+export interface StreamConnection {
+  destroy(): void;
+  /** Calls back when all that was written is with the socket. */
+  whenWritten(done: () => void): void;
+}
+
+/** What a stream asks of those that carry it. */
+export interface StreamCarrier {
+  headers(stream: Stream, block: Buffer, end: boolean): void;
+  /** @returns false where there is no room for it, and nothing was written */
+  whole(stream: Stream, head: Buffer, body: readonly Buffer[], trailers: Buffer): boolean;
+  enqueue(stream: Stream, pieces: readonly Buffer[]): void;
+  endAnswer(stream: Stream): void;
+  used(stream: Stream, bytes: number): void;
+  answered(stream: Stream): void;
+  reset(stream: Stream, code: ErrorName): void;
+}
+
+/** Bytes of one answer that may wait before `write` says false. */
+const ENOUGH = 2 ** 16;
+const EMPTY: StreamSink = { data() {}, end() {} };
+
+export class Stream implements Incoming, Outgoing {
+  /** @internal Windows and bytes on their way, which sender and receiver keep. */
+  allowed: number;
+  used = 0;
+  window: number;
+  pieces: Buffer[] = [];
+  waiting = 0;
+  last: Buffer | null | undefined;
+
+  /** Nothing more can be sent or will come. */
+  closed = false;
+  /** An answer has begun. */
+  begun = false;
+  /** The client's side has ended. */
+  complete = false;
+  /** Bytes of the body that came. */
+  received = 0;
+  #sink: StreamSink = EMPTY;
+  #onClose: (() => void)[] | undefined;
+  #paused = false;
+  /** What came while the stream was paused, from `#heldAt` on. */
+  #held: Buffer[] = [];
+  #heldAt = 0;
+  #endHeld = false;
+
+  readonly #carrier: StreamCarrier;
+
+  /** @param windows of both directions */
+  constructor(
+    readonly id: number,
+    readonly head: RequestHead,
+    readonly connection: StreamConnection,
+    carrier: StreamCarrier,
+    windows: { readonly allowed: number; readonly window: number },
+  ) {
+    this.#carrier = carrier;
+    this.allowed = windows.allowed;
+    this.window = windows.window;
+  }
+
+  /** More may be written to the answer. */
+  get writable(): boolean {
+    return !this.closed && this.last === undefined;
+  }
+
+  /** Before the turn ends in which the stream was opened; otherwise what came is lost. */
+  listen(sink: StreamSink): void {
+    this.#sink = sink;
+  }
+
+  onClose(act: () => void): void {
+    if (this.#onClose) this.#onClose.push(act);
+    else this.#onClose = [act];
+  }
+
+  /** @param block of encoded fields @param end there is no body */
+  respond(block: Buffer, end = false): void {
+    if (this.closed || this.begun) return;
+    this.begun = true;
+    if (end) this.last = null;
+    this.#carrier.headers(this, block, end);
+    if (end) this.#carrier.answered(this);
+  }
+
+  /** The pieces are kept until they have left. @returns false when the client is behind; `room` of the sink says when it is no more */
+  write(pieces: readonly Buffer[]): boolean {
+    if (!this.writable) return true;
+    this.#carrier.enqueue(this, pieces);
+    return this.waiting < ENOUGH;
+  }
+
+  end(trailers?: Buffer): void {
+    if (!this.writable) return;
+    this.last = trailers ?? null;
+    this.#carrier.endAnswer(this);
+  }
+
+  /** A whole answer: head, body and trailers. */
+  answer(head: Buffer, body: readonly Buffer[], trailers: Buffer): void {
+    if (this.closed || this.begun) return;
+    if (this.#carrier.whole(this, head, body, trailers)) {
+      this.begun = true;
+      this.last = null;
+      this.#carrier.answered(this);
+      return;
+    }
+    this.respond(head);
+    this.write(body);
+    this.end(trailers);
+  }
+
+  /** The rest of the body waits, and so does the client when its window is used up. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    while (this.#heldAt < this.#held.length && !this.#paused && !this.closed) this.#pass(this.#held[this.#heldAt++]!);
+    if (this.#heldAt < this.#held.length) return;
+    this.#held = [];
+    this.#heldAt = 0;
+    if (this.#endHeld && !this.#paused && !this.closed) {
+      this.#endHeld = false;
+      this.#sink.end();
+    }
+  }
+
+  reset(code: ErrorName): void {
+    if (!this.closed) this.#carrier.reset(this, code);
+  }
+
+  /** @internal */
+  takeData(chunk: Buffer): void {
+    if (this.#paused) this.#held.push(chunk);
+    else this.#pass(chunk);
+  }
+
+  /** @internal */
+  takeEnd(): void {
+    if (this.#paused) this.#endHeld = true;
+    else this.#sink.end();
+  }
+
+  /** @internal Outgoing */
+  onRoom(): void {
+    this.#sink.room?.();
+  }
+
+  /** @internal Outgoing */
+  onEnd(): void {
+    this.#carrier.answered(this);
+  }
+
+  /** @internal Called once, by the connection. */
+  close(): void {
+    this.closed = true;
+    for (let i = this.#heldAt; i < this.#held.length; i++) this.#carrier.used(this, this.#held[i]!.length);
+    this.#held = [];
+    this.#heldAt = 0;
+    this.#sink = EMPTY;
+    const acts = this.#onClose;
+    this.#onClose = undefined;
+    if (acts) for (const act of acts) act();
+  }
+
+  #pass(chunk: Buffer): void {
+    this.#sink.data(chunk);
+    this.#carrier.used(this, chunk.length);
+  }
+}
