@@ -1,5 +1,6 @@
 /**
- * A fitted plan and plain values -> plain values, through the plan's ONNX graph in onnxruntime-node. What the third half of the operators means.
+ * A fitted plan and plain values -> plain values, through the plan's ONNX graph in onnxruntime-node and on a Triton's ONNX Runtime. What the third
+ * half of the operators means.
  */
 import { join } from "node:path";
 import * as ort from "onnxruntime-node";
@@ -15,11 +16,13 @@ import { TRITON_RELEASES } from "#compiler/onnx/triton-releases.js";
 import { type DType, datatype } from "#triton-protos/datatype.js";
 import type { Plan } from "#triton-protos/plan.js";
 import { isRagged } from "#triton-protos/schema.js";
+import type { PythonOnnx } from "../triton/python-onnx.js";
 import type { Cell, Cells, Value } from "./table-values.js";
 
 export interface LoweredWorkflow {
   readonly onnx: Uint8Array;
   run(cells: Cells): Promise<Record<string, Cell[]>>;
+  runElsewhere(python: PythonOnnx, cells: Cells): Promise<Record<string, Cell[]>>;
 }
 
 /** @returns the operators' reason, where one has no lowering for this */
@@ -76,24 +79,26 @@ export function lowerWorkflow(folder: string, plan: Plan): LoweredWorkflow | { r
   g.output("rows", concat(g, [rows!.count, int64(g, 0)]), [2]);
   const { onnx } = finishGraph(g, "workflow", release);
   let session: ort.InferenceSession | undefined;
+  const read = (answer: Readonly<Record<string, ort.Tensor>>) =>
+    Object.fromEntries(
+      made.map(({ schema, col }) => [
+        schema.name,
+        readCells(
+          schema.dtype,
+          col,
+          answer[`out ${schema.name}`]!,
+          answer[`valid ${schema.name}`],
+          answer[`lengths ${schema.name}`],
+        ),
+      ]),
+    );
   return {
     onnx,
     run: async cells => {
       session ??= await ort.InferenceSession.create(onnx, { logSeverityLevel: 3, intraOpNumThreads: 1 });
-      const answer = await session.run(feeds(plan, cells));
-      return Object.fromEntries(
-        made.map(({ schema, col }) => [
-          schema.name,
-          readCells(
-            schema.dtype,
-            col,
-            answer[`out ${schema.name}`]!,
-            answer[`valid ${schema.name}`],
-            answer[`lengths ${schema.name}`],
-          ),
-        ]),
-      );
+      return read(await session.run(feeds(plan, cells)));
     },
+    runElsewhere: async (python, cells) => read(await python.run(onnx, feeds(plan, cells))),
   };
 }
 

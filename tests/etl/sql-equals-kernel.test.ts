@@ -2,58 +2,19 @@
  * Property: on random tables with nulls, in every dtype, a workflow's SQL form, its kernels and its ONNX graph make the same rows.
  */
 import fc from "fast-check";
-import { expect, test } from "vitest";
-import { type DType, datatype } from "#triton-protos/datatype.js";
-import type { Plan } from "#triton-protos/plan.js";
-import { expectCells, lowerWorkflow } from "./run-onnx.js";
-import { fitCells, inFolder, throughKernels, throughSql } from "./run-workflow.js";
-import type { Cell, Cells, Value } from "./table-values.js";
+import { afterAll, test } from "vitest";
+import type { DType } from "#triton-protos/datatype.js";
+import { startPythonOnnx } from "../triton/python-onnx.js";
+import { DTYPES, nullable, presentValue } from "./random-values.js";
+import { fitCells, inFolder } from "./run-workflow.js";
+import type { Cell, Value } from "./table-values.js";
+import { expectThreeHalves } from "./three-halves.js";
 import { type Link, workflowPlan } from "./workflow-plan.js";
 
-const DTYPES = [
-  "bool",
-  "uint8",
-  "uint16",
-  "uint32",
-  "uint64",
-  "int8",
-  "int16",
-  "int32",
-  "int64",
-  "float32",
-  "float64",
-  "string",
-] as const satisfies readonly DType[];
 const RUNS = 12;
 
-/** Few distinct values, so that vocabularies have counts, with the dtype's edges among them. */
-function presentValue(dtype: DType): fc.Arbitrary<Exclude<Value, null>> {
-  const { kind, bytes } = datatype(dtype);
-  if (kind === "bool") return fc.boolean();
-  if (kind === "string")
-    return fc.oneof(
-      fc.constantFrom("", "a", "é", "😀", "O'Brien", "a\nb", "\\"),
-      fc.string({ maxLength: 20, unit: "grapheme" }).filter(s => !s.includes("\0")),
-    );
-  if (kind === "float") {
-    const edges = fc.constantFrom(0, -1, 1.5, -2.25, 3.4e38, 1e-30);
-    return fc
-      .oneof(
-        edges,
-        bytes === 4
-          ? fc.float({ noNaN: true, noDefaultInfinity: true })
-          : fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e200, max: 1e200 }),
-      )
-      .map(x => x + 0);
-  }
-  const bits = BigInt(bytes * 8);
-  const [min, max] = kind === "uint" ? [0n, (1n << bits) - 1n] : [-(1n << (bits - 1n)), (1n << (bits - 1n)) - 1n];
-  return fc
-    .oneof(fc.constantFrom(min, max, 0n, 1n, 7n), fc.bigInt({ min, max }))
-    .map(x => (bytes === 8 ? String(x) : Number(x)));
-}
-
-const nullable = (dtype: DType): fc.Arbitrary<Value> => fc.option(presentValue(dtype), { freq: 5, nil: null });
+const python = startPythonOnnx();
+afterAll(() => python.stop());
 
 /** Rows of one column; the first is not null, so that there is something to learn. */
 const cellsOf = (dtype: DType, list: "no" | "ragged" | "fixed"): fc.Arbitrary<Cell[]> => {
@@ -113,15 +74,6 @@ function chainsOf(dtype: DType, list: "no" | "ragged" | "fixed"): Link[][] {
   ];
 }
 
-/** What has no lowering says so; everything else comes out the same. */
-const REFUSED =
-  /reads the bits of a float|hashes texts|would be found as|rows of the request away|the rows before and after|makes one row of many/;
-async function expectOnnx(folder: string, plan: Plan, cells: Cells, kernels: Record<string, Cell[]>): Promise<void> {
-  const lowered = lowerWorkflow(folder, plan);
-  if ("refused" in lowered) expect(lowered.refused).toMatch(REFUSED);
-  else expectCells(await lowered.run(cells), kernels);
-}
-
 const CASES = DTYPES.flatMap(dtype => (["no", "ragged", "fixed"] as const).map(list => [dtype, list] as const));
 
 test.each(CASES)("%s, list: %s", async (dtype, list) => {
@@ -135,10 +87,7 @@ test.each(CASES)("%s, list: %s", async (dtype, list) => {
       async (links, fit, request) => {
         await inFolder(async folder => {
           const plan = await fitCells(folder, workflowPlan({ x: type }, links), { x: fit });
-          const kernels = await throughKernels(folder, plan, { x: request });
-          const { cells } = await throughSql(folder, plan, { x: request });
-          expect(cells).toEqual(kernels);
-          await expectOnnx(folder, plan, { x: request }, kernels);
+          await expectThreeHalves(folder, plan, { x: request }, python);
         });
       },
     ),
@@ -221,10 +170,7 @@ test("several columns together", async () => {
         const columns = (of: readonly Record<string, Value>[]) =>
           Object.fromEntries(Object.keys(types).map(name => [name, of.map(row => row[name]!)]));
         const plan = await fitCells(folder, workflowPlan(types, links), columns(fit));
-        const kernels = await throughKernels(folder, plan, columns(request));
-        const { cells } = await throughSql(folder, plan, columns(request));
-        expect(cells).toEqual(kernels);
-        await expectOnnx(folder, plan, columns(request), kernels);
+        await expectThreeHalves(folder, plan, columns(request), python);
       });
     }),
     { numRuns: 4 * RUNS, seed: 20_230_801 },

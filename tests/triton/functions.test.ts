@@ -1,6 +1,6 @@
 // Random functions as ONNX graphs and through the kernels, on the same random rows: the same columns. What has no lowering says why.
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { preparePlan } from "#runtime/plan/execute.js";
 import { rootRows } from "#runtime/plan/table.js";
 import { type Plan, parsePlan } from "#triton-protos/plan.js";
@@ -11,6 +11,10 @@ import { schemaOf } from "../etl/workflow-plan.js";
 import { cells } from "../functions/random-cells.js";
 import { COLUMNS, randomFunction } from "../functions/random-function.js";
 import { readFunction } from "../functions/read-function.js";
+import { startPythonOnnx } from "./python-onnx.js";
+
+const python = startPythonOnnx();
+afterAll(() => python.stop());
 
 const DTYPES = { number: "float64", text: "string", flag: "bool" } as const;
 const ROWS = 40;
@@ -62,6 +66,7 @@ test("a graph means what the kernel means", async () => {
     const kernels = Object.fromEntries([...result.columns].map(([name, col]) => [name, fromColumn(col)]));
     try {
       expectCells(await graph.run(given!), kernels, 1e-9);
+      expectCells(await graph.runElsewhere(python, given!), kernels, 1e-9);
     } catch (error) {
       throw new Error(`${one.text}\n${(error as Error).message}`);
     }
