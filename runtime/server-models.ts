@@ -4,12 +4,14 @@
 import type { WireType } from "../triton-protos/datatype.js";
 import type { ModelMetadataResponse_TensorMetadata } from "../triton-protos/gen/messages.js";
 import type { ServerModels } from "./backends/backend.js";
-import { executeStream, infer, isDecoupled } from "./data-plane/infer.js";
+import { executeStream, infer, inferNow, isDecoupled } from "./data-plane/infer.js";
 import { describeModel } from "./data-plane/metadata.js";
+import type { InferRequest, InferResponse } from "./data-plane/request.js";
 import { validateRequest } from "./data-plane/validate.js";
 import { RuntimeFault } from "./errors.js";
 import type { ModelCaller } from "./plan/kernel.js";
 import type { Registry } from "./repository/registry.js";
+import type { Parameter, Tensor } from "./tensor.js";
 
 /** For plans: one answer, outputs in the order that was asked for. */
 export const modelCaller = (registry: () => Registry): ModelCaller => ({
@@ -23,19 +25,17 @@ export const modelCaller = (registry: () => Registry): ModelCaller => ({
     return { inputs: inputs.map(tensor), outputs: outputs.map(tensor) };
   },
   loaded: model => registry().find(model, -1),
-  async infer(model, inputs, outputs, signal) {
+  infer(model, inputs, outputs, signal) {
     const version = registry().find(model, -1);
-    const answer = await infer(version, {
-      id: "",
-      parameters: new Map(),
-      inputs,
-      outputs,
-      ...(signal && { signal }),
-    });
-    if (outputs.length === 0) return answer.outputs;
-    return outputs.map(name => answer.outputs.find(tensor => tensor.name === name)!);
+    const request: InferRequest = { id: "", parameters: NO_PARAMETERS, inputs, outputs, ...(signal && { signal }) };
+    const inOrder = (answer: InferResponse): readonly Tensor[] =>
+      outputs.length === 0 ? answer.outputs : outputs.map(name => answer.outputs.find(tensor => tensor.name === name)!);
+    const now = inferNow(version, request);
+    return now ? inOrder(now) : infer(version, request).then(inOrder);
   },
 });
+
+const NO_PARAMETERS: ReadonlyMap<string, Parameter> = new Map();
 
 /** For ensembles and JavaScript models: any version, parameters, any number of answers. */
 export const serverModels = (registry: () => Registry): ServerModels => ({

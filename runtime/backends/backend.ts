@@ -100,6 +100,11 @@ export interface LoadedModel {
     clock?: ExecutionClock,
   ): Promise<readonly (BackendResponse | RuntimeFault)[]>;
   /**
+   * One request, at once: for callers in this process that would wait longer for a turn of the event loop than for the answer.
+   * @returns undefined where it can not, or might be long about it; then `execute` answers
+   */
+  executeNow?(request: BackendRequest, clock: ExecutionClock): BackendResponse | RuntimeFault | undefined;
+  /**
    * The form of a decoupled model: any number of answers for each request, then `undefined`. The instance is free again when the promise
    * resolves; answers may still come.
    */

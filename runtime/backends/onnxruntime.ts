@@ -4,7 +4,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import * as ort from "onnxruntime-node";
-import { type DType, datatype, isDType, wireDatatype } from "../../triton-protos/datatype.js";
+import { datatype, isDType, wireDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
 import type { Gpus } from "../gpus.js";
@@ -14,7 +14,8 @@ import type { Tensor } from "../tensor.js";
 import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
 import { joinInputs, scatter, sliceRows } from "./join-batch.js";
 import { completeFromGraph } from "./onnx-complete.js";
-import { checkGraph, type Graph } from "./onnx-graph.js";
+import { checkGraph } from "./onnx-graph.js";
+import { type OnnxSession, openSession as openFile } from "./onnx-session.js";
 import { packStrings, unpackStrings } from "./strings.js";
 
 export const onnxruntimeBackend: Backend = {
@@ -26,18 +27,14 @@ export const onnxruntimeBackend: Backend = {
     if (config.input.length > 0 && config.output.length > 0) return config;
     const session = await openSession(config, folder);
     try {
-      return completeFromGraph(
-        config,
-        readGraph(session),
-        limit === undefined ? undefined : Number.parseInt(limit, 10),
-      );
+      return completeFromGraph(config, session.graph, limit === undefined ? undefined : Number.parseInt(limit, 10));
     } finally {
       await session.release();
     }
   },
   async load({ config, folder, gpus }) {
     const instances = instancesOf(config);
-    const sessions = new Map<string, ort.InferenceSession>();
+    const sessions = new Map<string, OnnxSession>();
     const close = async (): Promise<void> => {
       for (const session of sessions.values()) await session.release();
     };
@@ -45,13 +42,16 @@ export const onnxruntimeBackend: Backend = {
       for (const instance of instances)
         if (!sessions.has(placeOf(instance)))
           sessions.set(placeOf(instance), await openSession(config, folder, providersOf(config, instance, gpus)));
-      checkGraph(config, readGraph(sessions.values().next().value!));
+      checkGraph(config, sessions.values().next().value!.graph);
     } catch (error) {
       await close();
       throw error;
     }
     const sessionOf = instances.map(instance => sessions.get(placeOf(instance))!);
+    const [first] = sessionOf;
+    const alone = sessions.size === 1 && config.batch_input.length === 0 && config.batch_output.length === 0;
     return {
+      ...(alone && first!.runNow && { executeNow: (request, clock) => executeNow(first!, request, clock) }),
       execute: (requests, i, clock) => runBatch(sessionOf[i] ?? sessionOf[0]!, requests, config, clock),
       close,
     };
@@ -79,7 +79,7 @@ async function openSession(
   config: ModelConfig,
   folder: string,
   executionProviders: Providers = ["cpu"],
-): Promise<ort.InferenceSession> {
+): Promise<OnnxSession> {
   const path = join(folder, config.default_model_filename || "model.onnx");
   const found = await stat(path).catch(() => undefined);
   if (!found) throw new RuntimeFault("INTERNAL", `failed to stat file ${path}`);
@@ -91,9 +91,9 @@ async function openSession(
   const alone = options.intraOpNumThreads === 0 && size <= SMALL_MODEL;
   const settings = { ...options, ...(alone && { intraOpNumThreads: 1 }), executionProviders };
   try {
-    return await ort.InferenceSession.create(file, settings);
+    return await openFile(file, settings);
   } catch (error) {
-    throw ortFault(error);
+    throw error instanceof RuntimeFault ? error : ortFault(error);
   }
 }
 
@@ -136,27 +136,9 @@ function sessionOptions(config: ModelConfig): ort.InferenceSession.SessionOption
   };
 }
 
-/** What the session says of its inputs and outputs; unknown dimensions are -1. */
-function readGraph(session: ort.InferenceSession): Graph {
-  const side = (list: readonly ort.InferenceSession.ValueMetadata[]) =>
-    list.map(value => {
-      if (!value.isTensor)
-        throw new RuntimeFault(
-          "UNSUPPORTED",
-          `Unsupported ONNX Type 'ONNX_TYPE_SEQUENCE' for I/O '${value.name}', expected 'ONNX_TYPE_TENSOR'.`,
-        );
-      return {
-        name: value.name,
-        dtype: value.type as DType,
-        shape: value.shape.map(dim => (typeof dim === "number" ? dim : -1)),
-      };
-    });
-  return { inputs: side(session.inputMetadata), outputs: side(session.outputMetadata) };
-}
-
 /** One run of the session for all requests; a fault is everybody's. */
 async function runBatch(
-  session: ort.InferenceSession,
+  session: OnnxSession,
   requests: readonly BackendRequest[],
   config: ModelConfig,
   clock?: ExecutionClock,
@@ -191,17 +173,40 @@ async function runBatch(
 }
 
 async function run(
-  session: ort.InferenceSession,
+  session: OnnxSession,
   inputs: ReadonlyMap<string, Tensor>,
   wanted: ReadonlySet<string>,
   clock?: ExecutionClock,
 ): Promise<readonly Tensor[]> {
-  const feeds: Record<string, ort.Tensor> = {};
-  for (const [name, tensor] of inputs) feeds[name] = toOrt(tensor);
+  const feeds = feedsOf(inputs);
   clock?.inputsReady();
   const results = await session.run(feeds, [...wanted]);
   clock?.computed();
   return [...wanted].map(name => fromOrt(name, results[name]!));
+}
+
+/** One request at once, where the session is known to be done soon. */
+function executeNow(
+  session: OnnxSession,
+  { inputs, requestedOutputs }: BackendRequest,
+  clock: ExecutionClock,
+): BackendResponse | RuntimeFault | undefined {
+  const feeds = feedsOf(inputs);
+  clock.inputsReady();
+  try {
+    const results = session.runNow!(feeds, [...requestedOutputs]);
+    if (!results) return undefined;
+    clock.computed();
+    return { outputs: Array.from(requestedOutputs, name => fromOrt(name, results[name]!)) };
+  } catch (error) {
+    return error instanceof RuntimeFault ? error : ortFault(error);
+  }
+}
+
+function feedsOf(inputs: ReadonlyMap<string, Tensor>): Record<string, ort.Tensor> {
+  const feeds: Record<string, ort.Tensor> = {};
+  for (const [name, tensor] of inputs) feeds[name] = toOrt(tensor);
+  return feeds;
 }
 
 function toOrt(tensor: Tensor): ort.Tensor {

@@ -26,6 +26,30 @@ export async function infer(version: ReadyVersion, request: InferRequest): Promi
 }
 
 /**
+ * `infer` of a version that has nothing to wait for.
+ * @returns undefined where it has; then `infer` answers @throws RuntimeFault
+ */
+export function inferNow(version: ReadyVersion, request: InferRequest): InferResponse | undefined {
+  const { config, scheduler, statistics } = version;
+  if (!scheduler.runNow || request.trace) return undefined;
+  const valid = validateRequest(config, request);
+  const started = performance.now();
+  const asked = backendRequest(version, request, valid);
+  let done: Executed | undefined;
+  try {
+    done = scheduler.runNow(asked);
+  } catch (error) {
+    const fault = RuntimeFault.from(error);
+    countFailure(version, fault, (performance.now() - started) * 1e6);
+    throw fault;
+  }
+  if (!done) return undefined;
+  for (const { data } of valid.inputs.values()) statistics.inputBytes += data.byteLength;
+  recordSuccess(statistics, asked.batch, done.queueNs, done.times, (performance.now() - started) * 1e6);
+  return inferResponse(version, request, valid, done.response!);
+}
+
+/**
  * The second half of `infer`, for callers that must tell a refused request from a failed one.
  * A decoupled model must answer exactly once here; callers that allow more use `executeStream`.
  */
@@ -58,37 +82,20 @@ export async function executeStream(
 async function run(
   version: ReadyVersion,
   request: InferRequest,
-  { batch, inputs, outputs }: ValidRequest,
+  valid: ValidRequest,
   sink?: AnswerSink,
 ): Promise<InferResponse | undefined> {
   const { config, statistics, scheduler } = version;
+  const { inputs } = valid;
   const started = performance.now();
   const elapsed = (): number => (performance.now() - started) * 1e6;
-  const rows = config.max_batch_size > 0 ? Math.max(1, batch) : 1;
-  const asked: BackendRequest = {
-    id: request.id,
-    ...splitControls(request.parameters),
-    batch: rows,
-    inputs,
-    requestedOutputs: outputs,
-    ...(request.signal && { signal: request.signal }),
-    ...(request.trace && { trace: request.trace }),
-  };
+  const asked = backendRequest(version, request, valid);
   const { trace } = request;
   trace?.begin(version.model, version.version, request.id);
   trace?.stamp("REQUEST_START", started * 1e6);
   trace?.note("TENSOR_QUEUE_INPUT", inputs.values());
   trace?.stamp("QUEUE_START");
-  const translate = (response: BackendResponse): InferResponse => {
-    const made = {
-      model: version.model,
-      version: version.version,
-      id: request.id,
-      parameters: response.parameters ?? [],
-      outputs: answerOutputs(version, response, outputs),
-    };
-    return response.cut === undefined ? made : { ...made, cut: response.cut };
-  };
+  const translate = (response: BackendResponse): InferResponse => inferResponse(version, request, valid, response);
   let done: Awaited<ReturnType<typeof scheduler.schedule>>;
   let answer: InferResponse | undefined;
   try {
@@ -119,13 +126,39 @@ async function run(
   trace?.stamp("REQUEST_END");
   for (const { data } of inputs.values()) statistics.inputBytes += data.byteLength;
   if (done.cache?.hit) recordCacheHit(statistics, done.cache.ns, elapsed());
-  else recordSuccess(statistics, rows, done.queueNs, done.times, elapsed());
+  else recordSuccess(statistics, asked.batch, done.queueNs, done.times, elapsed());
   if (done.cache && !done.cache.hit) recordCacheMiss(statistics, done.cache.ns);
   if (done.response?.error) {
     trace?.fail(done.response.error.message);
     throw done.response.error;
   }
   return answer;
+}
+
+const backendRequest = (
+  { config }: ReadyVersion,
+  { id, parameters, signal, trace }: InferRequest,
+  { batch, inputs, outputs }: ValidRequest,
+): BackendRequest => ({
+  id,
+  ...splitControls(parameters),
+  batch: config.max_batch_size > 0 ? Math.max(1, batch) : 1,
+  inputs,
+  requestedOutputs: outputs,
+  ...(signal && { signal }),
+  ...(trace && { trace }),
+});
+
+function inferResponse(
+  version: ReadyVersion,
+  { id }: InferRequest,
+  { outputs: wanted }: ValidRequest,
+  response: BackendResponse,
+): InferResponse {
+  const { parameters = [], cut } = response;
+  const outputs = answerOutputs(version, response, wanted);
+  const made = { model: version.model, version: version.version, id, parameters, outputs };
+  return cut === undefined ? made : { ...made, cut };
 }
 
 /** When the model computed; an ensemble does not, and neither does a request that the cache answers. @param arrived nanoseconds */

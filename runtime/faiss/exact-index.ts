@@ -13,7 +13,12 @@ import { type Hits, search } from "./search.js";
 
 export interface ExactIndex {
   /** As `searchIndex`. */
-  search(queries: Float32Array<ArrayBuffer>, count: number, k: number, excluded?: Excluded): Promise<FaissHits>;
+  search(
+    queries: Float32Array<ArrayBuffer>,
+    count: number,
+    k: number,
+    excluded?: Excluded,
+  ): FaissHits | Promise<FaissHits>;
   close(): Promise<void>;
 }
 

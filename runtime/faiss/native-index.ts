@@ -8,10 +8,11 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { type FaissHeader, type SearchParameters, writeSearchParameters } from "../../triton-protos/artefacts/faiss.js";
 import { detachIds } from "../../triton-protos/artefacts/faiss-detach.js";
+import { callCosts } from "../call-costs.js";
 import { RuntimeFault } from "../errors.js";
 import { words } from "../plan/table.js";
 import type { Excluded, FaissHits } from "./protocol.js";
-import { type Hits, search } from "./search.js";
+import { type Find, type Hits, search } from "./search.js";
 import { together } from "./together.js";
 
 /** `count × k` of each, and the CPU time of the search in microseconds; -1 is "not found". */
@@ -33,12 +34,15 @@ export interface NativeIndex {
   /** Whether it is a flat index that native/flat-scan.h searches: faster than anything else here. */
   readonly scans: boolean;
   /** As `searchIndex`. */
-  search(queries: Float32Array<ArrayBuffer>, count: number, k: number, excluded?: Excluded): Promise<FaissHits>;
+  search(
+    queries: Float32Array<ArrayBuffer>,
+    count: number,
+    k: number,
+    excluded?: Excluded,
+  ): FaissHits | Promise<FaissHits>;
   close(): Promise<void>;
 }
 
-/** The event loop waits so long for a search rather than send it to another thread, which costs 0.05 ms, and several times that under load. */
-const SYNC_MICROS = 500;
 /** A batch is searched in parts beside each other, of so many at least: FAISS compares fewer than 20 queries by other means than a matrix product. */
 const PART = 32;
 /** As many queries as one pass of flat-scan.h takes. */
@@ -87,12 +91,19 @@ export async function openNativeIndex(
   }
   const single = finder(faiss, handle, dimension, scans ? SCAN_PART : PART, detached?.ids);
   const find = scans ? together(single) : single;
+  const fail = (error: unknown): never => {
+    throw new RuntimeFault("INTERNAL", `${path}: ${firstLine(error as Error)}`);
+  };
   return {
     scans,
-    search: (queries, count, k, excluded) =>
-      search(find, { dimension, ntotal }, queries, count, k, excluded).catch((error: Error) => {
-        throw new RuntimeFault("INTERNAL", `${path}: ${firstLine(error)}`);
-      }),
+    search: (queries, count, k, excluded) => {
+      try {
+        const hits = search(find, { dimension, ntotal }, queries, count, k, excluded);
+        return hits instanceof Promise ? hits.catch(fail) : hits;
+      } catch (error) {
+        return fail(error);
+      }
+    },
     close: async () => faiss.close(handle),
   };
 }
@@ -100,36 +111,27 @@ export async function openNativeIndex(
 const firstLine = ({ message }: Error): string => message.split("\n")[0]!;
 
 /** Searches of one index, at once or in a thread by what searches like them have cost. */
-function finder(faiss: Binding, handle: Handle, dimension: number, part: number, ids: BigInt64Array | undefined) {
-  /**
-   * Microseconds a query, by the power of two that k is within. Rises at once and falls slowly: the event loop must not wait for more. Two searches
-   * on end have to be slow, since one may have had cold caches.
-   */
-  const costs = new Map<number, { readonly kept: number; readonly last: number }>();
-  return async (queries: Float32Array, count: number, k: number): Promise<Hits[]> => {
-    const size = Math.ceil(Math.log2(k));
-    const cost = costs.get(size)?.kept;
-    const learn = ({ micros }: Found, rows: number) => {
-      const now = micros / rows;
-      const { kept, last } = costs.get(size) ?? { kept: now, last: now };
-      const sure = Math.min(now, last);
-      costs.set(size, { kept: Math.max(sure, 0.95 * kept + 0.05 * sure), last: now });
-    };
-    if (cost !== undefined && cost * count < SYNC_MICROS) {
-      const all = faiss.searchSync(handle, queries, count, k);
-      learn(all, count);
-      return hitsOf(all, count, k, ids);
-    }
+function finder(faiss: Binding, handle: Handle, dimension: number, part: number, ids: BigInt64Array | undefined): Find {
+  const costs = callCosts();
+  const inThread = async (queries: Float32Array, count: number, k: number, size: number): Promise<Hits[]> => {
     const rows = Math.ceil(count / Math.max(1, Math.min(PARTS, Math.floor(count / part))));
     const parts = Array.from({ length: Math.ceil(count / rows) }, async (_, part) => {
       const first = part * rows;
       const n = Math.min(rows, count - first);
       const asked = queries.subarray(first * dimension, (first + n) * dimension);
       const some = await faiss.searchAsync(handle, asked, n, k);
-      learn(some, n);
+      costs.learn(size, n, some.micros);
       return hitsOf(some, n, k, ids);
     });
     return (await Promise.all(parts)).flat();
+  };
+  return (queries, count, k) => {
+    // What a search costs depends on the power of two that k is within.
+    const size = Math.ceil(Math.log2(k));
+    if (!costs.isQuick(size, count)) return inThread(queries, count, k, size);
+    const all = faiss.searchSync(handle, queries, count, k);
+    costs.learn(size, count, all.micros);
+    return hitsOf(all, count, k, ids);
   };
 }
 

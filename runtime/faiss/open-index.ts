@@ -18,8 +18,14 @@ export interface OpenIndex {
    * @param queries `count` vectors of the index's dimension, finite; the memory is given away
    * @param k 1 … ntotal
    * @param excluded ids that are searched past
+   * @returns at once where the search is known to be short
    */
-  search(queries: Float32Array<ArrayBuffer>, count: number, k: number, excluded?: Excluded): Promise<FaissHits>;
+  search(
+    queries: Float32Array<ArrayBuffer>,
+    count: number,
+    k: number,
+    excluded?: Excluded,
+  ): FaissHits | Promise<FaissHits>;
   close(): Promise<void>;
 }
 

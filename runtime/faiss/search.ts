@@ -13,18 +13,25 @@ export interface Hits {
 /** Finds up to `k` of each query. @param queries `count` vectors one after the other @param k 1 … ntotal */
 export type Find = (queries: Float32Array, count: number, k: number) => readonly Hits[] | Promise<readonly Hits[]>;
 
-export async function search(
+/** @returns at once where `find` does and nothing is excluded */
+export function search(
   find: Find,
   of: { readonly dimension: number; readonly ntotal: number },
   queries: Float32Array,
   count: number,
   k: number,
   excluded?: Excluded,
-): Promise<FaissHits> {
-  const rows = excluded ? await pastExcluded(find, of, queries, count, k, excluded) : await find(queries, count, k);
-  const offsets = new Int32Array(count + 1);
-  for (let row = 0; row < count; row++) offsets[row + 1] = offsets[row]! + rows[row]!.ids.length;
-  const total = offsets[count]!;
+): FaissHits | Promise<FaissHits> {
+  const rows = excluded ? pastExcluded(find, of, queries, count, k, excluded) : find(queries, count, k);
+  return rows instanceof Promise ? rows.then(join) : join(rows);
+}
+
+/** Rows one after the other; a single row as it is. */
+function join(rows: readonly Hits[]): FaissHits {
+  const offsets = new Int32Array(rows.length + 1);
+  for (let row = 0; row < rows.length; row++) offsets[row + 1] = offsets[row]! + rows[row]!.ids.length;
+  if (rows.length === 1) return { ...rows[0]!, offsets };
+  const total = offsets[rows.length]!;
   const found = { ids: new BigInt64Array(total), distances: new Float32Array(total), offsets };
   rows.forEach((row, i) => {
     found.ids.set(row.ids, offsets[i]!);

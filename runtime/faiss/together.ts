@@ -2,9 +2,7 @@
  * Searches that come while one is under way wait for it and then go as one batch: a pass over an index answers several queries for less than
  * several passes, and less is sent to other threads.
  */
-import type { Hits } from "./search.js";
-
-type Search = (queries: Float32Array, count: number, k: number) => Promise<readonly Hits[]>;
+import type { Find, Hits } from "./search.js";
 
 interface Waiting {
   readonly queries: Float32Array;
@@ -14,8 +12,8 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** Each search's promise resolves with the hits of its own queries; what fails, fails for all of its batch. */
-export function together(search: Search): Search {
+/** Each search gets the hits of its own queries, at once where `search` answers at once; what fails, fails for all of its batch. */
+export function together(search: Find): Find {
   let waiting: Waiting[] = [];
   let running = false;
   const runAll = async (): Promise<void> => {
@@ -26,16 +24,20 @@ export function together(search: Search): Search {
     }
     running = false;
   };
-  return (queries, count, k) =>
+  const queue = (queries: Float32Array, count: number, k: number): Promise<readonly Hits[]> =>
     new Promise((resolve, reject) => {
       waiting.push({ queries, count, k, resolve, reject });
-      if (running) return;
-      running = true;
-      void runAll();
     });
+  return (queries, count, k) => {
+    if (running) return queue(queries, count, k);
+    const hits = search(queries, count, k);
+    if (!(hits instanceof Promise)) return hits;
+    running = true;
+    return hits.finally(() => void runAll());
+  };
 }
 
-async function runBatch(search: Search, batch: readonly Waiting[]): Promise<void> {
+async function runBatch(search: Find, batch: readonly Waiting[]): Promise<void> {
   try {
     const count = batch.reduce((sum, one) => sum + one.count, 0);
     const hits = await search(batch.length === 1 ? batch[0]!.queries : joined(batch), count, batch[0]!.k);

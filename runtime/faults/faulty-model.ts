@@ -47,8 +47,10 @@ export function faultyModel(model: LoadedModel, config: ModelConfig, faults: Fau
     return fault ? { ...answer, cut: fault.truncate! } : answer;
   };
 
+  // Faults may take time, so nothing is answered at once.
+  const { executeNow: _, ...slow } = model;
   return {
-    ...model,
+    ...slow,
     async execute(requests, instance, clock) {
       await Promise.all(requests.slice(0, 1).map(wait));
       const faulty = await Promise.all(requests.map(instead));

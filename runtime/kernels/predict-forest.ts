@@ -4,6 +4,7 @@ import { RuntimeFault } from "../errors.js";
 import type { Kernel } from "../plan/kernel.js";
 import type { Column } from "../plan/table.js";
 import { tensorValues, valuesTensor } from "../plan/tensor-values.js";
+import type { Tensor } from "../tensor.js";
 
 export const predictForest: Kernel<"predictForest"> = {
   prepare: async (step, context) => {
@@ -21,7 +22,7 @@ export const predictForest: Kernel<"predictForest"> = {
     const { array } = datatype(dtype);
     const Matrix = array as Float64ArrayConstructor;
     return {
-      run: async ({ input: columns }, { signal }) => {
+      run: ({ input: columns }, { signal }) => {
         const { rows } = columns![0]!;
         const shape = width === undefined ? {} : { width };
         if (rows.count === 0) return [{ dtype: "float32", rows, values: new Float32Array(0), ...shape }];
@@ -29,19 +30,18 @@ export const predictForest: Kernel<"predictForest"> = {
         places.forEach((place, feature) => {
           fill(matrix, columns![place]!, feature, features.length);
         });
-        const answer = await context.models.infer(
-          model,
-          [valuesTensor(input.name, dtype, [rows.count, features.length], matrix)],
-          [output.name],
-          signal,
-        );
-        const values = answer[0] && tensorValues(answer[0], "float32");
-        if (values?.length !== rows.count * (width ?? 1))
-          throw new RuntimeFault(
-            "INTERNAL",
-            `model \`${model}\` answered ${values?.length ?? 0} values for ${rows.count} rows of ${width ?? 1}.`,
-          );
-        return [{ dtype: "float32", rows, values, ...shape }];
+        const column = (answer: readonly Tensor[]): Column[] => {
+          const values = answer[0] && tensorValues(answer[0], "float32");
+          if (values?.length !== rows.count * (width ?? 1))
+            throw new RuntimeFault(
+              "INTERNAL",
+              `model \`${model}\` answered ${values?.length ?? 0} values for ${rows.count} rows of ${width ?? 1}.`,
+            );
+          return [{ dtype: "float32", rows, values, ...shape }];
+        };
+        const tensor = valuesTensor(input.name, dtype, [rows.count, features.length], matrix);
+        const answer = context.models.infer(model, [tensor], [output.name], signal);
+        return answer instanceof Promise ? answer.then(column) : column(answer);
       },
     };
   },

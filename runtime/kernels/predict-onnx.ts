@@ -17,31 +17,37 @@ export const predictOnnx: Kernel<"predictOnnx"> = {
     const outputs = step.outputs.map(col => bindOutput(step, description, col.name));
     const wanted = outputs.map(output => output.tensor);
     return {
-      run: async (inputs, { signal }) => {
+      run: (inputs, { signal }) => {
         const columns = inputs.input!;
         const { rows } = columns[0]!;
         // Graphs disagree about what no rows are, so they are not asked.
         if (rows.count === 0) return step.outputs.map(col => empty(col.dtype, rows, col.list?.min));
-        const ask = async (some: readonly Column[]): Promise<Column[]> => {
+        const ask = (some: readonly Column[]): Column[] | Promise<Column[]> => {
+          const read = (answer: readonly Tensor[]): Column[] =>
+            outputs.map(({ tensor, column, width }, i) =>
+              toColumn(answer[i], tensor, column.dtype, some[0]!.rows, width, model),
+            );
           const tensors = bindings.map(bind => bind(some));
-          const answer = await context.models.infer(model, tensors, wanted, signal);
-          const byName = new Map(answer.map(tensor => [tensor.name, tensor]));
-          return outputs.map(({ tensor, column, width }) =>
-            toColumn(byName.get(tensor), tensor, column.dtype, some[0]!.rows, width, model),
-          );
+          const answer = context.models.infer(model, tensors, wanted, signal);
+          return answer instanceof Promise ? answer.then(read) : read(answer);
         };
-        if (batchSize === undefined || rows.count <= batchSize) return ask(columns);
-        const parts: Column[][] = [];
-        for (let start = 0; start < rows.count; start += batchSize)
-          parts.push(await ask(sliceRows(columns, start, Math.min(rows.count, start + batchSize))));
-        return outputs.map((_, i) => {
-          const each = parts.map(part => part[i]!);
-          return { ...each[0]!, rows, values: joinValues(each.map(col => col.values)) };
-        });
+        return batchSize === undefined || rows.count <= batchSize ? ask(columns) : askInParts(ask, columns, batchSize);
       },
     };
   },
 };
+
+async function askInParts(
+  ask: (some: readonly Column[]) => Column[] | Promise<Column[]>,
+  columns: readonly Column[],
+  batchSize: number,
+): Promise<Column[]> {
+  const { rows } = columns[0]!;
+  const parts: Column[][] = [];
+  for (let start = 0; start < rows.count; start += batchSize)
+    parts.push(await ask(sliceRows(columns, start, Math.min(rows.count, start + batchSize))));
+  return parts[0]!.map((first, i) => ({ ...first, rows, values: joinValues(parts.map(part => part[i]!.values)) }));
+}
 
 type Binding = (columns: readonly Column[]) => Tensor;
 

@@ -7,6 +7,7 @@ import type { FaissHeader } from "../../triton-protos/artefacts/faiss.js";
 import { RuntimeFault } from "../errors.js";
 import { excludedIds } from "../faiss/excluded-ids.js";
 import { openIndex } from "../faiss/open-index.js";
+import type { FaissHits } from "../faiss/protocol.js";
 import { toUnitLength } from "../faiss/unit-length.js";
 import type { Kernel } from "../plan/kernel.js";
 import { type Column, childRows } from "../plan/table.js";
@@ -18,23 +19,30 @@ export const queryFaiss: Kernel<"queryFaiss"> = {
     const name = step.inputs.input![0]!.name;
     const k = Math.min(step.params.topk, index.header.ntotal);
     return {
-      run: async inputs => {
+      run: inputs => {
         const query = inputs.input![0]!;
         const { rows } = query;
         const queries = checkQueries(query, name, index.header);
         if (normalize) toUnitLength(queries, index.header.dimension);
-        const hits =
-          rows.count === 0 || k === 0
-            ? { ids: new BigInt64Array(0), distances: new Float32Array(0), offsets: new Int32Array(rows.count + 1) }
-            : await index.search(queries, rows.count, k, inputs.exclude?.[0] && excludedIds(inputs.exclude[0], rows));
-        const made = childRows(rows, hits.offsets);
-        const ids: Column = { dtype: "int64", rows: made, values: hits.ids };
-        return step.params.includeDistances ? [ids, { dtype: "float32", rows: made, values: hits.distances }] : [ids];
+        const columns = (hits: FaissHits): Column[] => {
+          const made = childRows(rows, hits.offsets);
+          const ids: Column = { dtype: "int64", rows: made, values: hits.ids };
+          return step.params.includeDistances ? [ids, { dtype: "float32", rows: made, values: hits.distances }] : [ids];
+        };
+        if (rows.count === 0 || k === 0) return columns(noHits(rows.count));
+        const hits = index.search(queries, rows.count, k, inputs.exclude?.[0] && excludedIds(inputs.exclude[0], rows));
+        return hits instanceof Promise ? hits.then(columns) : columns(hits);
       },
       close: () => index.close(),
     };
   },
 };
+
+const noHits = (rows: number): FaissHits => ({
+  ids: new BigInt64Array(0),
+  distances: new Float32Array(0),
+  offsets: new Int32Array(rows + 1),
+});
 
 /** A copy of the vectors that may be given away, after everything that would make FAISS throw has been ruled out. */
 function checkQueries(

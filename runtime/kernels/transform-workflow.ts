@@ -6,7 +6,7 @@ import { PlanError, parsePlan } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import { readGolden } from "../golden/golden-rows.js";
 import { replay, sayDifference } from "../golden/replay.js";
-import type { ExecutablePlan } from "../plan/execute.js";
+import type { ExecutablePlan, PlanResult } from "../plan/execute.js";
 import type { Kernel, PrepareContext } from "../plan/kernel.js";
 import type { Column } from "../plan/table.js";
 
@@ -21,10 +21,11 @@ export const transformWorkflow: Kernel<"transformWorkflow"> = {
     const refs = step.inputs.input!;
     const names = step.outputs.map(col => col.name);
     return {
-      run: async (inputs, runContext) => {
+      run: (inputs, runContext) => {
         const columns = new Map<string, Column>(inputs.input!.map((col, i) => [refs[i]!.name, col]));
-        const result = await executable.run(columns, runContext);
-        return names.map(name => result.columns.get(name)!);
+        const made = ({ columns }: PlanResult) => names.map(name => columns.get(name)!);
+        const result = executable.run(columns, runContext);
+        return result instanceof Promise ? result.then(made) : made(result);
       },
       close: () => executable.close(),
     };

@@ -27,12 +27,13 @@ export interface ModelCaller {
   describe(model: string): Promise<ModelDescription>;
   /** The loaded version that answers now: another object after a reload. @throws RuntimeFault when none is ready */
   loaded?(model: string): object;
+  /** @returns at once where the model is known to be done soon @throws RuntimeFault at once or later */
   infer(
     model: string,
     inputs: readonly Tensor[],
     outputs: readonly string[],
     signal?: AbortSignal,
-  ): Promise<readonly Tensor[]>;
+  ): readonly Tensor[] | Promise<readonly Tensor[]>;
 }
 
 /** What a kernel may use while it is being prepared. */

@@ -6,6 +6,7 @@ import type { VersionStatistics } from "../statistics.js";
 import { createInstances, type Job, now, watchAbort } from "./instances.js";
 import type { InstanceGate } from "./rate-limiter.js";
 import { cancelled, stopping } from "./refusals.js";
+import { runNow } from "./run-jobs.js";
 import type { Scheduler } from "./scheduler.js";
 
 export function directScheduler(
@@ -30,6 +31,11 @@ export function directScheduler(
   const instances = createInstances(model, count, stats, runNext, gate);
   const hasRoom = (): boolean => instances.free() > 0 || instances.hasRoom();
   return {
+    ...(model.executeNow &&
+      !gate && {
+        runNow: request =>
+          draining || queue.size > 0 || instances.free() === 0 ? undefined : runNow(model, request, stats),
+      }),
     schedule(request, answers) {
       if (draining) return Promise.reject(stopping());
       const { signal } = request;

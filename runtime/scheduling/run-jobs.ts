@@ -1,11 +1,12 @@
 /**
  * One execution of a batch of jobs: counted, every job settled.
  */
-import { type BackendResponse, type LoadedModel, NOT_BEGUN } from "../backends/backend.js";
+import { type BackendRequest, type BackendResponse, type LoadedModel, NOT_BEGUN } from "../backends/backend.js";
 import { RuntimeFault } from "../errors.js";
 import { recordExecution, type VersionStatistics } from "../statistics.js";
-import type { RunningClock } from "./execution-clock.js";
+import { type RunningClock, startClock } from "./execution-clock.js";
 import { type Job, now } from "./instances.js";
+import type { Executed } from "./scheduler.js";
 
 function runAgain(job: Job, answer: BackendResponse): void {
   if (job.again) job.again(answer);
@@ -50,6 +51,20 @@ export async function runBatch(
     else job.resolve({ response: answer, queueNs: clock.started - job.arrived, times });
   }
   return true;
+}
+
+/**
+ * One request of a model that may answer at once; no instance is taken for it, since nothing else runs meanwhile.
+ * @returns undefined where the model does not @throws RuntimeFault
+ */
+export function runNow(model: LoadedModel, request: BackendRequest, stats: VersionStatistics): Executed | undefined {
+  const clock = startClock();
+  const answer = model.executeNow!(request, clock);
+  if (answer === undefined) return undefined;
+  if (answer instanceof Error) throw answer;
+  const times = clock.times();
+  recordExecution(stats, request.batch, times);
+  return { response: answer, queueNs: 0, times };
 }
 
 export async function runStream(

@@ -23,6 +23,12 @@ export interface Scheduler {
    * @throws RuntimeFault of this request
    */
   schedule(request: BackendRequest, answers?: Answers): Promise<Executed>;
+  /**
+   * Runs the request at once where an instance is free and its model answers at once.
+   * @returns undefined where it has to wait; then `schedule` takes it
+   * @throws RuntimeFault of this request
+   */
+  runNow?(request: BackendRequest): Executed | undefined;
   /** Resolves when no request is queued or running. New ones are refused from the first call on. */
   drain(): Promise<void>;
 }

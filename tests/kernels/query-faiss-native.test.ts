@@ -84,7 +84,9 @@ test("many searches of several indexes at once, one closed meanwhile: each gets 
   const answers = await Promise.all(asked);
   answers.forEach((answer, i) => void expect(answer).toEqual(alone[i % 3]![(i % 9) % 3]));
   expect((await Promise.all(beside)).every(hits => hits.ids.length > 0)).toBe(true);
-  await expect(closing.search(some(1, 8), 1, 5)).rejects.toThrow(/ivf-flat\.faiss: the index is closed/);
+  await expect((async () => closing.search(some(1, 8), 1, 5))()).rejects.toThrow(
+    /ivf-flat\.faiss: the index is closed/,
+  );
 });
 
 describe("faults are errors", () => {

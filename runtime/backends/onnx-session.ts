@@ -1,0 +1,136 @@
+/**
+ * A model file → a session of ONNX Runtime that can also run at once. The package's own `InferenceSession` is a promise around a synchronous call, one turn
+ * of the event loop later; a plan's small models are done before that turn comes. So sessions on the CPU are opened by the binding below it.
+ */
+import * as ort from "onnxruntime-node";
+import type { Binding } from "onnxruntime-node/dist/binding.js";
+import { type DType, onnxDatatype } from "../../triton-protos/datatype.js";
+import { callCosts } from "../call-costs.js";
+import { RuntimeFault } from "../errors.js";
+import type { Graph } from "./onnx-graph.js";
+
+export type Tensors = Readonly<Record<string, ort.Tensor>>;
+type Options = ort.InferenceSession.SessionOptions;
+
+export interface OnnxSession {
+  readonly graph: Graph;
+  /** @param wanted names of outputs @throws Error with ONNX Runtime's text */
+  run(feeds: Tensors, wanted: readonly string[]): Promise<Tensors>;
+  /**
+   * The same, now; missing where the package's inside is not as it was.
+   * @returns undefined where runs of this size are not known to be short
+   */
+  runNow?(feeds: Tensors, wanted: readonly string[]): Tensors | undefined;
+  release(): Promise<void>;
+}
+
+/** @throws Error with ONNX Runtime's text, RuntimeFault for what is no tensor */
+export async function openSession(file: string, options: Options): Promise<OnnxSession> {
+  const alone = options.executionProviders?.length === 1 && options.executionProviders[0] === "cpu";
+  const native = alone ? await findBinding() : undefined;
+  return native ? openNative(native, file, options) : openPackage(file, options);
+}
+
+let found: Promise<Binding.InferenceSessionConstructor | undefined> | undefined;
+
+function findBinding(): Promise<Binding.InferenceSessionConstructor | undefined> {
+  found ??= import("onnxruntime-node/dist/binding.js").then(
+    ({ binding, initOrt }) => {
+      initOrt();
+      return binding.InferenceSession;
+    },
+    () => undefined,
+  );
+  return found;
+}
+
+async function openNative(
+  Session: Binding.InferenceSessionConstructor,
+  file: string,
+  options: Options,
+): Promise<OnnxSession> {
+  const session = new Session();
+  session.loadModel(file, options);
+  const side = (values: readonly Binding.ValueMetadata[]) =>
+    values.map(({ name, isTensor, type, shape }) => ({ name, dtype: isTensor && readType(type), shape }));
+  const graph = readGraph(side(session.inputMetadata), side(session.outputMetadata));
+  const costs = callCosts();
+  const run = (feeds: Tensors, wanted: readonly string[], elements: number): Tensors => {
+    for (const { name } of graph.inputs)
+      if (feeds[name] === undefined) throw new Error(`input '${name}' is missing in 'feeds'.`);
+    const fetches: Record<string, null> = {};
+    for (const name of wanted) fetches[name] = null;
+    const began = performance.now();
+    const results = session.run(feeds, fetches, {}) as Tensors;
+    costs.learn(sizeOf(elements), elements, (performance.now() - began) * 1000);
+    return results;
+  };
+  return {
+    graph,
+    runNow(feeds, wanted) {
+      const elements = elementsOf(feeds);
+      return costs.isQuick(sizeOf(elements), elements) ? run(feeds, wanted, elements) : undefined;
+    },
+    run: (feeds, wanted) =>
+      new Promise((resolve, reject) => {
+        setImmediate(() => {
+          try {
+            resolve(run(feeds, wanted, elementsOf(feeds)));
+          } catch (error) {
+            reject(error);
+          }
+        });
+      }),
+    release: async () => session.dispose(),
+  };
+}
+
+/** Runs within a power of two of each other's elements cost alike for each. */
+const sizeOf = (elements: number): number => Math.ceil(Math.log2(elements));
+
+function elementsOf(feeds: Tensors): number {
+  let count = 0;
+  for (const name in feeds) count += feeds[name]!.size;
+  return count;
+}
+
+/** @param type `onnx.TensorProto.DataType`; the binding makes no tensors of bfloat16 */
+function readType(type: number): DType {
+  const row = onnxDatatype(type);
+  if (!row || row.name === "bfloat16") throw new Error(`Unsupported data type: ${type}`);
+  return row.name;
+}
+
+async function openPackage(file: string, options: Options): Promise<OnnxSession> {
+  const session = await ort.InferenceSession.create(file, options);
+  const side = (values: readonly ort.InferenceSession.ValueMetadata[]) =>
+    values.map(value => ({
+      name: value.name,
+      dtype: value.isTensor && (value.type as DType),
+      shape: value.isTensor ? value.shape.map(dim => (typeof dim === "number" ? dim : -1)) : [],
+    }));
+  return {
+    graph: readGraph(side(session.inputMetadata), side(session.outputMetadata)),
+    run: async (feeds, wanted) => (await session.run(feeds, wanted)) as Tensors,
+    release: () => session.release(),
+  };
+}
+
+interface Value {
+  readonly name: string;
+  /** False for what is no tensor. */
+  readonly dtype: DType | false;
+  readonly shape: readonly number[];
+}
+
+function readGraph(inputs: readonly Value[], outputs: readonly Value[]): Graph {
+  const side = (values: readonly Value[]) =>
+    values.map(({ name, dtype, shape }) => {
+      if (dtype) return { name, dtype, shape };
+      throw new RuntimeFault(
+        "UNSUPPORTED",
+        `Unsupported ONNX Type 'ONNX_TYPE_SEQUENCE' for I/O '${name}', expected 'ONNX_TYPE_TENSOR'.`,
+      );
+    });
+  return { inputs: side(inputs), outputs: side(outputs) };
+}

@@ -1,0 +1,38 @@
+/**
+ * What native calls have cost → whether the next one may run at once. The event loop waits for a short call rather than hand it to another thread, or
+ * to its own next turn, which costs 0.05 ms and several times that under load; a long one would hold up everybody.
+ */
+const QUICK_MICROS = 500;
+
+export interface CallCosts {
+  /** @param size calls of one size cost alike @param count of things that the call answers */
+  isQuick(size: number, count: number): boolean;
+  /** @param micros of the call as a whole */
+  learn(size: number, count: number, micros: number): void;
+}
+
+/**
+ * A cost rises at once and falls slowly: the event loop must not wait for more. Two calls on end have to be slow, since one may have had cold caches.
+ * A size that was never seen is not quick.
+ */
+export function callCosts(): CallCosts {
+  /** Microseconds of one thing. */
+  const costs = new Map<number, { kept: number; last: number }>();
+  return {
+    isQuick: (size, count) => {
+      const cost = costs.get(size);
+      return cost !== undefined && cost.kept * count < QUICK_MICROS;
+    },
+    learn(size, count, micros) {
+      const now = micros / count;
+      const cost = costs.get(size);
+      if (!cost) {
+        costs.set(size, { kept: now, last: now });
+        return;
+      }
+      const sure = Math.min(now, cost.last);
+      cost.kept = Math.max(sure, 0.95 * cost.kept + 0.05 * sure);
+      cost.last = now;
+    },
+  };
+}

@@ -1,0 +1,95 @@
+/** Requests of callers in the process that are answered at once: which they are, how they are counted, and what makes them wait. */
+import { join } from "node:path";
+import * as ort from "onnxruntime-node";
+import { describe, expect, test } from "vitest";
+import type { BackendRequest, BackendResponse } from "#runtime/backends/backend.js";
+import { openSession } from "#runtime/backends/onnx-session.js";
+import { callCosts } from "#runtime/call-costs.js";
+import { RuntimeFault } from "#runtime/errors.js";
+import { createScheduler } from "#runtime/scheduling/create-scheduler.js";
+import { createStatistics } from "#runtime/statistics.js";
+import { configOf, notedModel, pause, requestOf } from "./support.js";
+
+const model = (name: string) => join(import.meta.dirname, "..", "samples", "artefacts", "models", `${name}.onnx`);
+const fault = new RuntimeFault("INTERNAL", "no luck");
+
+async function start(answer: (request: BackendRequest) => BackendResponse | RuntimeFault | undefined) {
+  const stats = createStatistics();
+  const noted = notedModel(true);
+  const scheduler = await createScheduler(configOf({}), { ...noted, executeNow: answer }, stats, "/nowhere");
+  return { scheduler, stats, release: noted.release };
+}
+
+describe("a model that answers at once", () => {
+  test("answers without an instance, and the execution counts", async () => {
+    const { scheduler, stats } = await start(({ id }) => ({ outputs: [], parameters: [["id", id]] }));
+    expect(scheduler.runNow!(requestOf("7", { rows: 3 }))).toMatchObject({ response: { parameters: [["id", "7"]] } });
+    expect(stats.executionCount).toBe(1);
+    expect([...stats.batches.keys()]).toEqual([3]);
+  });
+  test("may decline, and its fault is the request's", async () => {
+    const { scheduler, stats } = await start(({ id }) => (id === "1" ? undefined : fault));
+    expect(scheduler.runNow!(requestOf("1"))).toBeUndefined();
+    expect(() => scheduler.runNow!(requestOf("2"))).toThrow(fault);
+    expect(stats.executionCount).toBe(0);
+  });
+  test("is not asked while its instance runs, and not once the model is being unloaded", async () => {
+    const { scheduler, release } = await start(() => ({ outputs: [] }));
+    const running = scheduler.schedule(requestOf("1"));
+    expect(scheduler.runNow!(requestOf("2"))).toBeUndefined();
+    release();
+    await running;
+    await pause(1);
+    expect(scheduler.runNow!(requestOf("2"))).toBeDefined();
+    await scheduler.drain();
+    expect(scheduler.runNow!(requestOf("3"))).toBeUndefined();
+  });
+});
+
+describe("a session on the CPU", () => {
+  const feeds = () => ({
+    city: new ort.Tensor("int64", BigInt64Array.of(3n, 4n), [2]),
+    age: new ort.Tensor("float32", Float32Array.of(0.5, -1), [2]),
+  });
+  test("runs at once what it has run soon before, with the package's own answer", async () => {
+    const session = await openSession(model("query_tower"), { executionProviders: ["cpu"], logSeverityLevel: 4 });
+    const own = await ort.InferenceSession.create(model("query_tower"));
+    const wanted = [...own.outputNames];
+    expect(session.runNow!(feeds(), wanted)).toBeUndefined();
+    const expected = await own.run(feeds());
+    let now: Awaited<ReturnType<typeof session.run>> | undefined;
+    // A busy machine may make the first runs look slow.
+    for (let i = 0; i < 1000 && !now; i++) {
+      expect(await session.run(feeds(), wanted)).toEqual(expected);
+      now = session.runNow!(feeds(), wanted);
+    }
+    expect(now).toEqual(expected);
+    await expect(session.run({ city: feeds().city }, wanted)).rejects.toThrow("input 'age' is missing");
+    await session.release();
+  });
+});
+
+describe("costs of calls", () => {
+  test("a size that was not seen is not quick; another size tells nothing", () => {
+    const costs = callCosts();
+    expect(costs.isQuick(3, 1)).toBe(false);
+    costs.learn(3, 1, 10);
+    expect(costs.isQuick(3, 49)).toBe(true);
+    expect(costs.isQuick(3, 50)).toBe(false);
+    expect(costs.isQuick(4, 1)).toBe(false);
+  });
+  test("one slow call changes nothing, two on end do, and quick ones bring it back slowly", () => {
+    const costs = callCosts();
+    costs.learn(1, 1, 10);
+    costs.learn(1, 1, 900);
+    expect(costs.isQuick(1, 1)).toBe(true);
+    costs.learn(1, 1, 900);
+    expect(costs.isQuick(1, 1)).toBe(false);
+    let calls = 0;
+    while (!costs.isQuick(1, 1)) {
+      costs.learn(1, 1, 10);
+      calls++;
+    }
+    expect(calls).toBeGreaterThan(5);
+  });
+});
