@@ -13,6 +13,7 @@ from tqdm import tqdm
 from .distributed import World, average_gradients, share_weights, total
 from .errors import LabError
 from .loader import Dataset, Loader
+from .memory import keep_memory
 from .table import rows_of
 from .tasks.task import Task
 
@@ -48,6 +49,7 @@ class Trained:
 
 def fit(task: Task, train: Dataset, valid: Dataset, options: TrainingOptions, world: World, on_epoch: Callable[[Epoch], None] = lambda _: None) -> Trained:
     """Trains in place; the model ends with the weights of its best epoch. Raises LabError, saying where, when a loss is no number."""
+    keep_memory()
     torch.manual_seed(options.seed + world.rank)
     share_weights(task.model, world)
     loader = Loader(train, options.batch, seed=options.seed, rank=world.rank, world=world.size)
@@ -85,7 +87,7 @@ def make_optimisers(model: nn.Module, options: TrainingOptions) -> list[torch.op
     sparse = [p for p in model.parameters() if id(p) in large]
     optimisers: list[torch.optim.Optimizer] = []
     if dense:
-        optimisers.append(torch.optim.AdamW(dense, lr=options.lr, weight_decay=options.weight_decay, foreach=True))
+        optimisers.append(torch.optim.AdamW(dense, lr=options.lr, weight_decay=options.weight_decay, fused=True))
     if sparse:
         optimisers.append(torch.optim.SparseAdam(sparse, lr=options.lr))
     return optimisers

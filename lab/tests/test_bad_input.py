@@ -87,7 +87,7 @@ def test_data(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     pq.write_table(whole.slice(0, 0), empty)
     pq.write_table(whole.drop_columns(["brand"]), short)
     pq.write_table(whole.set_column(4, "price", pa.array([None] + [1.0] * (len(whole) - 1), type=pa.float32())), holes)
-    base = ["train", "mlp", "--schema", pairs, "--target", "purchase", "--out", tmp_path / "run", "--data"]
+    base: list[str | Path] = ["train", "mlp", "--schema", pairs, "--target", "purchase", "--out", tmp_path / "run", "--data"]
     for data, wanted in (
         (empty, "has no rows"),
         (short, "lacks `brand`"),

@@ -40,6 +40,8 @@ export const ensureRecBole = () =>
       "colorlog",
       "plotly",
       "psutil",
+      "pyyaml",
+      "scikit-learn",
       "tabulate",
       "tensorboard",
       "texttable",

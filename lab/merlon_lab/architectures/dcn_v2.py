@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..blocks.cross import Cross
 from ..blocks.inputs import Features
@@ -44,6 +44,9 @@ class DCNv2(nn.Module):
     def forward(self, inputs: Table) -> Tensor:
         features = self.features.flat(inputs)
         crossed = self.cross(features)
-        top = self.deep(crossed) if self.stacked else torch.cat([crossed, self.deep(features)], dim=1)
-        logits: Tensor = self.out(top)
-        return logits
+        if self.stacked:
+            logits: Tensor = self.out(self.deep(crossed))
+            return logits
+        # Both halves of the last layer one by one, without a copy of them side by side.
+        across, deep = self.out.weight.split([crossed.shape[1], self.out.in_features - crossed.shape[1]], dim=1)
+        return functional.linear(crossed, across, self.out.bias) + functional.linear(self.deep(features), deep)

