@@ -11,7 +11,7 @@ export interface ExecutionClock {
   /** The model has computed; what follows is output. The last call counts. */
   computed(): void;
   /** Set by such a backend: takes the execution back, which then rejects with NOT_BEGUN. False when it has begun. */
-  takeBack?: () => boolean;
+  takeBack?: (() => boolean) | undefined;
 }
 
 export interface RunningClock extends ExecutionClock {
@@ -21,34 +21,47 @@ export interface RunningClock extends ExecutionClock {
   times(): ExecutionTimes;
 }
 
+const now = (): number => performance.now() * 1e6;
+
 /** @param onBegun hears when the execution begins, if that is later than now */
-export function startClock(onBegun?: () => void): RunningClock {
-  const now = (): number => performance.now() * 1e6;
-  let started = now();
-  let waits = onBegun;
-  let ready: number | undefined;
-  let done: number | undefined;
-  return {
-    get started() {
-      return started;
-    },
-    begun() {
-      if (!waits) return;
-      started = now();
-      waits();
-      waits = undefined;
-    },
-    inputsReady() {
-      ready ??= now();
-    },
-    computed() {
-      done = now();
-    },
-    times() {
-      const end = now();
-      const from = ready ?? started;
-      const to = done ?? end;
-      return { input: Math.max(1, from - started), infer: Math.max(1, to - from), output: Math.max(1, end - to) };
-    },
-  };
+export const startClock = (onBegun?: () => void): RunningClock => new PartsClock(onBegun);
+
+/**
+ * A class, since there is one for each execution: a getter in an object literal would give each a hidden class of its own, which lives, with all
+ * that the clock reaches, until the next full collection.
+ */
+class PartsClock implements RunningClock {
+  started = now();
+  takeBack: (() => boolean) | undefined;
+  #waits: (() => void) | undefined;
+  /** 0 for "not yet". */
+  #ready = 0;
+  #done = 0;
+
+  constructor(onBegun: (() => void) | undefined) {
+    this.#waits = onBegun;
+  }
+
+  begun(): void {
+    const waits = this.#waits;
+    if (!waits) return;
+    this.#waits = undefined;
+    this.started = now();
+    waits();
+  }
+
+  inputsReady(): void {
+    if (this.#ready === 0) this.#ready = now();
+  }
+
+  computed(): void {
+    this.#done = now();
+  }
+
+  times(): ExecutionTimes {
+    const end = now();
+    const from = this.#ready || this.started;
+    const to = this.#done || end;
+    return { input: Math.max(1, from - this.started), infer: Math.max(1, to - from), output: Math.max(1, end - to) };
+  }
 }
