@@ -113,7 +113,9 @@ async function main() {
     table(["model", ">in flight", "build", ">wall µs", ">CPU µs", ">wall ×", ">CPU ×"], rows, "");
   } finally {
     for (const child of children) if (child.connected) child.send({});
-    await Promise.all(children.map(child => new Promise(done => (child.exitCode === null ? child.once("exit", done) : done()))));
+    await Promise.all(
+      children.map(child => new Promise(done => (child.exitCode === null ? child.once("exit", done) : done()))),
+    );
     rmSync(folder, { recursive: true, force: true });
   }
 }
