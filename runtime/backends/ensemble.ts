@@ -6,7 +6,7 @@ import { RuntimeFault } from "../errors.js";
 import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
 import { checkEnsemble } from "./ensemble/check.js";
 import { ensembleGraph } from "./ensemble/graph.js";
-import { runEnsemble } from "./ensemble/run.js";
+import { ensembleRun, runEnsemble } from "./ensemble/run.js";
 
 export const ensembleBackend: Backend = {
   async dependencies(_folder, config) {
@@ -19,7 +19,7 @@ export const ensembleBackend: Backend = {
     );
     checkEnsemble(config, graph, server);
     const { decoupled } = graph;
-    const run = { config, graph, server };
+    const run = ensembleRun(config, graph, server);
     const served = { ...config, model_transaction_policy: { decoupled } };
     const execute = (requests: readonly BackendRequest[]): Promise<(BackendResponse | Fault)[]> =>
       Promise.all(requests.map(request => once(request)));

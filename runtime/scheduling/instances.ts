@@ -110,7 +110,7 @@ export function createInstances(
     }
     onFree();
     // Nothing waits for this one: relieve the instance with the longest queue of its own.
-    if (idle.at(-1) === instance && count > 1) {
+    if (model.ahead && idle.at(-1) === instance && count > 1) {
       const longest = flights.reduce((best, one) => (one.length > best.length ? one : best));
       if (longest.length > 1) longest.at(-1)!.takeBack?.();
     }

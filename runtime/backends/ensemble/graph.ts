@@ -11,6 +11,7 @@ export interface EnsembleStep {
   readonly inputs: readonly (readonly [input: string, tensor: string])[];
   /** Output of the member → tensor of the ensemble. */
   readonly outputs: readonly (readonly [output: string, tensor: string])[];
+  readonly outputNames: readonly string[];
   readonly decoupled: boolean;
   /** The decoupled step for each of whose answers this one runs; -1 for one that runs once per request. */
   readonly origin: number;
@@ -72,6 +73,7 @@ export function ensembleGraph(
       version: step.model_version,
       inputs: Object.entries(step.input_map),
       outputs: Object.entries(step.output_map),
+      outputNames: Object.keys(step.output_map),
       decoupled: isDecoupled(step.model_name, step.model_version),
       origin: originOf(index),
     }),

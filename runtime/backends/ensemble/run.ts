@@ -1,7 +1,8 @@
 /**
  * Runs one request through an ensemble: tensors → steps as soon as their inputs exist → answers.
  */
-import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import type { ModelConfig, ModelOutput } from "../../../triton-protos/model-config.js";
+import { NO_CONTROLS } from "../../data-plane/controls.js";
 import type { InferResponse } from "../../data-plane/request.js";
 import { requestPrefix } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
@@ -18,34 +19,37 @@ interface Scope {
   readonly origin: number;
   readonly parent?: Scope;
   readonly slots: Map<string, Slot>;
-  readonly started: Set<number>;
-  readonly children: Set<Scope>;
+  /** By the steps' indices. */
+  readonly started: boolean[];
+  readonly children: Scope[];
   answered: boolean;
+}
+
+/** What a choice of outputs means for a run. */
+interface Wish {
+  /** In the order of the answer. */
+  readonly outputs: readonly ModelOutput[];
+  /** Steps that must run; all where it is left out. */
+  readonly needed?: ReadonlySet<number>;
+  /** Answers leave from the innermost scope that an output comes from. */
+  readonly leaf: number;
 }
 
 export interface EnsembleRun {
   readonly config: ModelConfig;
   readonly graph: EnsembleGraph;
   readonly server: ServerModels;
+  /** What a request means that wants all outputs. */
+  readonly whole: Wish;
 }
 
-/** Resolves after the last answer. @throws RuntimeFault of the first step that fails */
-export function runEnsemble(
-  { config, graph, server }: EnsembleRun,
-  request: BackendRequest,
-  answer: (response: BackendResponse) => void,
-): Promise<void> {
-  const batching = config.max_batch_size > 0;
-  const wanted = config.output.filter(({ name }) => request.requestedOutputs.has(name));
-  const needed =
-    wanted.length === config.output.length
-      ? undefined
-      : neededSteps(
-          graph,
-          config.output.map(({ name }) => name),
-          request.requestedOutputs,
-        );
-  /** Answers leave from the innermost scope that an output comes from. */
+export const ensembleRun = (config: ModelConfig, graph: EnsembleGraph, server: ServerModels): EnsembleRun => ({
+  ...{ config, graph, server },
+  whole: readWish(config, graph, new Set(config.output.map(({ name }) => name))),
+});
+
+function readWish({ output: declared }: ModelConfig, graph: EnsembleGraph, names: ReadonlySet<string>): Wish {
+  const wanted = declared.filter(({ name }) => names.has(name));
   const leaf = wanted.reduce((origin, { name }) => {
     const from = graph.producer.get(name);
     const step = from === undefined ? undefined : graph.steps[from];
@@ -53,6 +57,30 @@ export function runEnsemble(
     const own = step.decoupled ? step.index : step.origin;
     return own === -1 ? origin : own;
   }, -1);
+  return {
+    // The wire has ensembles' outputs in the order of a hash map: the last one first.
+    outputs: wanted.toReversed(),
+    leaf,
+    ...(wanted.length < declared.length && {
+      needed: neededSteps(
+        graph,
+        declared.map(({ name }) => name),
+        names,
+      ),
+    }),
+  };
+}
+
+/** Resolves after the last answer. @throws RuntimeFault of the first step that fails */
+export function runEnsemble(
+  { config, graph, server, whole }: EnsembleRun,
+  request: BackendRequest,
+  answer: (response: BackendResponse) => void,
+): Promise<void> {
+  const batching = config.max_batch_size > 0;
+  const { requestedOutputs } = request;
+  const wish = requestedOutputs.size === config.output.length ? whole : readWish(config, graph, requestedOutputs);
+  const { outputs: wanted, needed, leaf } = wish;
   const parameters = parametersOf(request);
   const root = newScope(-1);
   const limit = config.ensemble_scheduling?.max_inflight_requests ?? 0;
@@ -85,10 +113,9 @@ export function runEnsemble(
     const advance = (scope: Scope): void => {
       for (const step of graph.steps) {
         if (failed) return;
-        if (step.origin !== scope.origin || scope.started.has(step.index) || (needed && !needed.has(step.index)))
-          continue;
+        if (step.origin !== scope.origin || scope.started[step.index] || (needed && !needed.has(step.index))) continue;
         if (!step.inputs.every(([, tensor]) => find(scope, tensor) !== undefined)) continue;
-        scope.started.add(step.index);
+        scope.started[step.index] = true;
         startInTurn(step, scope);
       }
       for (const child of scope.children) advance(child);
@@ -101,7 +128,7 @@ export function runEnsemble(
       let target = scope;
       if (step.decoupled) {
         target = newScope(step.index, scope);
-        scope.children.add(target);
+        scope.children.push(target);
       }
       for (const [output, name] of step.outputs) {
         const tensor = response.outputs.find(candidate => candidate.name === output);
@@ -157,7 +184,7 @@ export function runEnsemble(
         id: request.id,
         parameters,
         inputs,
-        outputs: step.outputs.map(([output]) => output),
+        outputs: step.outputNames,
         ...(request.signal && { signal: request.signal }),
         ...(request.trace && { trace: request.trace.child() }),
       };
@@ -176,8 +203,7 @@ export function runEnsemble(
     };
     const collect = (scope: Scope): BackendResponse => {
       const outputs: Tensor[] = [];
-      // The wire has ensembles' outputs in the order of a hash map: the last one first.
-      for (const declared of wanted.toReversed()) {
+      for (const declared of wanted) {
         const slot = find(scope, declared.name);
         if (!slot) continue;
         const shape = adaptShape(slot.tensor.shape, slot.batched, declared.dims, batching);
@@ -207,8 +233,8 @@ const newScope = (origin: number, parent?: Scope): Scope => ({
   origin,
   ...(parent && { parent }),
   slots: new Map(),
-  started: new Set(),
-  children: new Set(),
+  started: [],
+  children: [],
   answered: false,
 });
 
@@ -222,6 +248,7 @@ function find(scope: Scope, tensor: string): Slot | undefined {
 
 /** Members get the request's parameters and those that steer the server. */
 function parametersOf({ parameters, controls }: BackendRequest): ReadonlyMap<string, Parameter> {
+  if (controls === NO_CONTROLS) return parameters;
   const all = new Map(parameters);
   if (controls.correlationId !== 0n && controls.correlationId !== "") all.set("sequence_id", controls.correlationId);
   if (controls.start) all.set("sequence_start", true);

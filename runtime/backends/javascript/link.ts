@@ -5,7 +5,7 @@
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { type Cursor, type Names, readRecord, sizeOf, writeRecord } from "./packing.js";
 import { RING_KINDS, type RingMessage } from "./protocol.js";
-import { ringReader, ringWriter } from "./ring.js";
+import { ringReader, ringWriter, SLEEP } from "./ring.js";
 import { detached, movable } from "./tensors.js";
 
 export interface Link<Out, In> {
@@ -14,6 +14,8 @@ export interface Link<Out, In> {
   take(): In | undefined;
   /** Asks for the bell. @returns false when a message has come meanwhile */
   sleep(): boolean;
+  /** Blocks until a message comes, for so many milliseconds at most. @returns whether one has */
+  park(ms: number): boolean;
   awake(): void;
 }
 
@@ -32,8 +34,8 @@ export interface LinkParts {
   readonly bulk: MessagePort;
   /** Names of the tensors that usually come in, and go out. */
   readonly names: { readonly out: Names; readonly in: Names };
-  /** Wakes the other side. */
-  ring(): void;
+  /** Wakes the other side. @param notify how, when it is parked; else its event loop is to hear of it */
+  ring(notify?: () => void): void;
   /** What to do while the other side is too far behind: block, or put it off (and call `resume`). */
   waitForRoom?(resume: () => void): void;
 }
@@ -81,8 +83,9 @@ export function createLink<Out extends { readonly kind: string }, In>(parts: Lin
         );
       } else parts.bulk.postMessage(message);
     }
-    if (writer.commit(isRing(message) && bytes <= WORTH_MOVING ? kindNumber[message.kind] : kindNumber.bulk))
-      parts.ring();
+    const inRing = isRing(message) && bytes <= WORTH_MOVING;
+    const sleep = writer.commit(inRing ? kindNumber[message.kind] : kindNumber.bulk);
+    if (sleep !== SLEEP.NOT) parts.ring(sleep === SLEEP.PARKED ? writer.notify : undefined);
     return true;
   };
   const resume = (): void => {
@@ -114,6 +117,7 @@ export function createLink<Out extends { readonly kind: string }, In>(parts: Lin
       return { kind, execution, slot, records } as In;
     },
     sleep: reader.sleep,
+    park: reader.park,
     awake: reader.awake,
   };
 }

@@ -10,11 +10,17 @@ export interface SharedPage {
   readonly bytes: Buffer;
 }
 
+/** How a reader sleeps: not at all; in its event loop; blocked, which costs both sides less. */
+export const SLEEP = { NOT: 0, IN_LOOP: 1, PARKED: 2 } as const;
+export type Sleep = (typeof SLEEP)[keyof typeof SLEEP];
+
 export interface RingWriter extends SharedPage {
   /** Room for a message of up to `bytes`: where it starts, or -1 while the reader is too far behind. */
   reserve(bytes: number): number;
-  /** The message that was reserved last is complete. @returns whether the reader sleeps, and is to be woken by this one */
-  commit(kind: number): boolean;
+  /** The message that was reserved last is complete. @returns how the reader sleeps, if it does and this one is to wake it */
+  commit(kind: number): Sleep;
+  /** Wakes a reader that is parked. */
+  notify(): void;
   /** Blocks this thread until the reader has caught up. */
   waitForRoom(): void;
 }
@@ -27,6 +33,8 @@ export interface RingReader extends SharedPage {
   release(): void;
   /** Asks to be woken. @returns false when a message has come meanwhile: look again instead of sleeping */
   sleep(): boolean;
+  /** Blocks this thread until a message comes, for so many milliseconds at most. @returns whether one has */
+  park(ms: number): boolean;
   awake(): void;
 }
 
@@ -79,8 +87,9 @@ export function ringWriter(memory: SharedArrayBuffer): RingWriter {
       words[head() + 1] = kind;
       written = (written + length) | 0;
       Atomics.store(words, WRITTEN, written);
-      return Atomics.load(words, ASLEEP) === 1 && Atomics.exchange(words, ASLEEP, 0) === 1;
+      return (Atomics.load(words, ASLEEP) && Atomics.exchange(words, ASLEEP, SLEEP.NOT)) as Sleep;
     },
+    notify: () => void Atomics.notify(words, WRITTEN),
     waitForRoom() {
       const read = Atomics.load(words, READ);
       Atomics.store(words, FULL, 1);
@@ -116,11 +125,18 @@ export function ringReader(memory: SharedArrayBuffer): RingReader {
     kind: () => words[head() + 1]!,
     release,
     sleep() {
-      Atomics.store(words, ASLEEP, 1);
+      Atomics.store(words, ASLEEP, SLEEP.IN_LOOP);
       if (isEmpty()) return true;
-      Atomics.store(words, ASLEEP, 0);
+      Atomics.store(words, ASLEEP, SLEEP.NOT);
       return false;
     },
-    awake: () => void Atomics.store(words, ASLEEP, 0),
+    park(ms) {
+      Atomics.store(words, ASLEEP, SLEEP.PARKED);
+      // Returns at once when something was written since we looked.
+      Atomics.wait(words, WRITTEN, read, ms);
+      Atomics.store(words, ASLEEP, SLEEP.NOT);
+      return !isEmpty();
+    },
+    awake: () => void Atomics.store(words, ASLEEP, SLEEP.NOT),
   };
 }

@@ -71,6 +71,7 @@ export function openThread(
   let begun = 0;
   let timer: NodeJS.Timeout | undefined;
 
+  const ring = (): void => worker.postMessage(0);
   const link = createLink<ToWorker, FromWorker>({
     out: shared.toWorker,
     in: shared.fromWorker,
@@ -80,7 +81,7 @@ export function openThread(
       in: nameTable(config.output.map(({ name }) => name)),
     },
     // At the end of the event loop's round: one wake-up for all requests that came in it.
-    ring: () => void setImmediate(() => worker.postMessage(0)),
+    ring: (notify = ring) => void setImmediate(notify),
     waitForRoom: resume => void setTimeout(resume, 1),
   });
   const executions = createExecutions(new Int32Array(shared.states), new Uint8Array(shared.cells), runs => {

@@ -93,10 +93,10 @@ function execute(model: JavaScriptModel, { execution, records }: RingMessage): P
   return undefined;
 }
 
-/** How long the thread takes messages before timers and I/O have their turn. */
+/** How long the thread takes messages, or waits for one, before timers and I/O have their turn. */
 const TURN_MS = 1;
-/** How long it looks for the next message before it sleeps: about what a wake-up costs both threads, and the server has more to do than we. */
-const SPIN_MS = 0.2;
+/** How long it looks for the next message before it sleeps: about what a wake-up costs both threads. */
+const SPIN_MS = 0.02;
 
 /** Takes messages from now on; executions come when `serve` has a model for them. */
 function createLoop(): { serve(model: JavaScriptModel): void } {
@@ -138,7 +138,7 @@ function createLoop(): { serve(model: JavaScriptModel): void } {
       while (take());
       const busy = running || !model;
       if (!busy && waiting.length > 0) begin(waiting.shift()!);
-      else if ((busy || !spin(take)) && link.sleep()) return;
+      else if ((busy || !(spin(take) || link.park(TURN_MS))) && link.sleep()) return;
       if (performance.now() < until) continue;
       planned = true;
       setImmediate(() => {
