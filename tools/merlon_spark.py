@@ -30,6 +30,7 @@ try:
     import numpy
     import pandas
     import pyarrow
+    import pyarrow.parquet
     from pyspark.sql import SparkSession
     from pyspark.sql import functions as F
 except ImportError as error:
@@ -98,6 +99,8 @@ class Driver:
             "spark.ui.enabled": "false",
             "spark.ui.showConsoleProgress": "false",
             "spark.sql.execution.arrow.pyspark.enabled": "true",
+            # Spark has no nanoseconds: it reads them as the numbers that they are.
+            "spark.sql.legacy.parquet.nanosAsLong": "true",
         }
         # One machine has no use for the 200 tasks a shuffle that a cluster has.
         if master.startswith("local"):
@@ -107,12 +110,25 @@ class Driver:
         self.spark = builder.getOrCreate()
         self.spark.sparkContext.setLogLevel("ERROR")
         register_hashes(self.spark)
+        self.spark.sparkContext.addPyFile(os.path.join(os.path.dirname(os.path.abspath(__file__)), "merlon_expressions.py"))
 
     def list(self, path):
         return sorted(self.spark.read.parquet(path).inputFiles())
 
     def types(self, file):
-        return {field.name: field.dataType.simpleString() for field in self.spark.read.parquet(file).schema.fields}
+        found = {field.name: field.dataType.simpleString() for field in self.spark.read.parquet(file).schema.fields}
+        return {**found, **{name: "timestamp_ns" for name in self.nanoseconds(file)}}
+
+    def nanoseconds(self, file):
+        """Columns that the file itself says hold nanoseconds."""
+        jvm, conf = self.spark._jvm, self.spark.sparkContext._jsc.hadoopConfiguration()
+        place = jvm.org.apache.parquet.hadoop.util.HadoopInputFile.fromPath(jvm.org.apache.hadoop.fs.Path(file), conf)
+        reader = jvm.org.apache.parquet.hadoop.ParquetFileReader.open(place)
+        try:
+            fields = reader.getFooter().getFileMetaData().getSchema().getFields()
+            return [field.getName() for field in fields if "(TIMESTAMP(NANOS," in str(field)]
+        finally:
+            reader.close()
 
     def open(self, files, view):
         """Columns of the files, and where each row stands: `merlon_r0` the file, `merlon_r1` the row in it."""
@@ -149,12 +165,21 @@ class Driver:
 
         self.spark.udf.register(name, F.pandas_udf(find, "array<int>"))
 
+    def expression(self, name, expression, columns, dtype, type):
+        from merlon_expressions import expression_rows
+
+        def run(*cells: pandas.Series) -> pandas.Series:
+            return pandas.Series(expression_rows(expression, columns, dtype)(*cells), dtype=object)
+
+        self.spark.udf.register(name, F.pandas_udf(run, type))
+
     def write(self, sql, to, files):
         frame = self.spark.sql(sql)
         if files:
             frame = frame.repartition(files)
         frame.write.mode("overwrite").parquet(to)
-        return sorted(glob.glob(os.path.join(glob.escape(to), "*.parquet")))
+        written = sorted(glob.glob(os.path.join(glob.escape(to), "*.parquet")))
+        return {"files": written, "rows": sum(pyarrow.parquet.read_metadata(file).num_rows for file in written)}
 
 
 def main():

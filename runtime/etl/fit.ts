@@ -28,7 +28,7 @@ import { locateFault } from "./locate-fault.js";
 import { type Lookups, openLookups } from "./lookups.js";
 import { makeGolden } from "./make-golden.js";
 import { type Also, type Asked, findMoments, type Moments, type MomentsFound } from "./moments.js";
-import { openSpark, type SparkOptions, type SparkSession } from "./spark/session.js";
+import { borrowSpark, type SparkOptions, type SparkSession } from "./spark/session.js";
 import { exchangeFile, sparkEngine } from "./spark/spark-engine.js";
 import { sparkLookups } from "./spark/spark-lookups.js";
 import { findSparkData, openSparkData, refuseOnSpark } from "./spark/spark-source.js";
@@ -47,7 +47,7 @@ export interface FitOptions extends DatabaseOptions {
   readonly refine?: (states: ReadonlyMap<string, OpState[FittedOpKind]>) => Plan;
   readonly onProgress?: OnProgress;
   /** Runs the statements on Spark; DuckDB then only reads small files and the golden rows. */
-  readonly spark?: SparkOptions;
+  readonly spark?: SparkOptions | SparkSession;
   /** Folder in which work that is done survives a kill; see `journalOf`. Without it a killed fit begins anew. */
   readonly journal?: string;
   /** How many golden rows to keep in the folder; they need `refine`. @default 32 */
@@ -80,7 +80,7 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
     await registerHashFunctions(database.connection);
     const columns = columnsRead(plan);
     const pool = await openPool(database, database.threads);
-    if (options.spark) session = await openSpark(options.spark);
+    if (options.spark) session = await borrowSpark(options.spark);
     const place = session
       ? await onSpark(database, session, data, columns, options)
       : await onDuckDB(database, data, columns, options);
@@ -318,7 +318,7 @@ function checkMoments(step: AnyStep, name: string, { count, infinite }: Moments)
 }
 
 async function countRows(fit: Fit): Promise<void> {
-  const { rows } = await findMoments(fit.database, fit.layers.view, [], report(fit, "rows"));
+  const { rows } = await fit.engines.run(engine => findMoments(engine, fit.layers.view, [], report(fit, "rows")));
   if (rows === 0) throw new RuntimeFault("INVALID_ARGUMENT", "the data has no rows. There is nothing to learn from.");
   fit.rows = rows;
 }

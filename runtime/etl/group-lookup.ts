@@ -155,7 +155,7 @@ function unseenValue(dtype: DType, values: Values): number | bigint | string | u
 }
 
 /** A float that is NaN is null. */
-const presence = ({ values, validity }: Column): Uint8Array =>
+export const presence = ({ values, validity }: Pick<Column, "values" | "validity">): Uint8Array =>
   Uint8Array.from({ length: values.length }, (_, i) =>
     validity?.[i] === 0 || (typeof values[i] === "number" && Number.isNaN(values[i])) ? 0 : 1,
   );

@@ -114,7 +114,7 @@ export async function openLayers(
       const joins = lookingUp(engine.sql, lookups, view, height + 1);
       const added = steps.flatMap(step => {
         const inputs = (step.inputs.input ?? []).map(ref => find(ref)!);
-        const condition = rowCondition(step, inputs);
+        const condition = rowCondition(step, inputs, joins);
         if (condition !== undefined) conditions.push(condition);
         const port = (name: string) => (step.inputs[name] ?? []).map(ref => find(ref)!);
         const expressions = sqlOf(step, inputs, { ...joins, sql: engine.sql, order: places, port });
@@ -130,8 +130,9 @@ export async function openLayers(
         if (keep.length > 0) throw cannotKeep(keep[0]!, only.id);
         joined = true;
         const inputs = (only.inputs.input ?? []).map(ref => find(ref)!);
-        const first = places.map((place, i) => `min({${places.map(p => `${p}: ${p}`).join(", ")}}).${place} AS r${i}`);
-        const keys = groupKeys(only, inputs);
+        const place = engine.sql.struct(Object.fromEntries(places.map(name => [name, name])));
+        const first = places.map((name, i) => `min(${place}).${name} AS r${i}`);
+        const keys = groupKeys(engine.sql, only, inputs);
         await engine.run(
           `${engine.sql.view(view)} SELECT ${[...added, ...first].join(", ")} FROM ${below} WHERE ${keys.map(key => `${key} IS NOT NULL`).join(" AND ")} GROUP BY ${keys.join(", ")}`,
           "preparing the workflow",
@@ -154,6 +155,7 @@ function lookingUp(
   layer: number,
 ): Pick<SqlContext, "id" | "groups" | "places"> & { readonly used: boolean; from(): string } {
   const finds: LookUp[] = [];
+  const ofStep = new Map<string, readonly string[] | undefined>();
   const find = (lookUp: Omit<LookUp, "alias">): string => {
     const alias = `j${layer}_${finds.length}`;
     finds.push({ ...lookUp, alias });
@@ -168,11 +170,17 @@ function lookingUp(
       return find({ table: lookup.table, keys: [["value", col.sql]], take: "id" });
     },
     groups(stepId, keysOf) {
-      return lookups.groups(stepId)?.flatMap(({ columns, find: finding, outputs }) => {
-        const keys = keysOf(columns);
-        const lookUp = finding(keys);
-        return outputs(keys, lookUp ? find(lookUp) : "");
-      });
+      const known = lookups.groups(stepId);
+      if (known && !ofStep.has(stepId))
+        ofStep.set(
+          stepId,
+          known.flatMap(({ columns, find: finding, outputs }) => {
+            const keys = keysOf(columns);
+            const lookUp = finding(keys);
+            return outputs(keys, lookUp ? find(lookUp) : "");
+          }),
+        );
+      return ofStep.get(stepId);
     },
     get used() {
       return finds.length > 0;
@@ -182,10 +190,14 @@ function lookingUp(
 }
 
 /** The condition under which a row stays, of a step that takes some away. */
-function rowCondition(step: AnyStep, inputs: readonly SqlColumn[]): string | undefined {
+function rowCondition(
+  step: AnyStep,
+  inputs: readonly SqlColumn[],
+  context: Pick<SqlContext, "groups">,
+): string | undefined {
   if (step.op === "filter") return conditionOf(step, inputs);
   if (step.op === "dropna") return allPresent(inputs);
-  return step.op === "joinExternal" && step.params.how === "inner" ? isInFile(step, inputs) : undefined;
+  return step.op === "joinExternal" && step.params.how === "inner" ? isInFile(step, inputs, context) : undefined;
 }
 
 const cannotKeep = (column: string, step: string): RuntimeFault =>

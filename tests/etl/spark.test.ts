@@ -1,24 +1,30 @@
 /** One program on one set of data, by DuckDB and by Spark: the same fitted folder, the same rows. Spark is a real one, on this machine. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { compileWorkflow } from "#compiler/index.js";
 import { fitWorkflow } from "#runtime/etl/fit.js";
 import { writeFittedWorkflow } from "#runtime/etl/fitted-folder.js";
-import type { SparkOptions } from "#runtime/etl/spark/session.js";
+import { openSpark, type SparkSession } from "#runtime/etl/spark/session.js";
 import { transformOnSpark } from "#runtime/etl/spark/transform-on-spark.js";
 import { transformWorkflow } from "#runtime/etl/transform.js";
 import { merlon } from "./merlon-command.js";
 import { inFolder } from "./run-workflow.js";
-import { readParquet, withDuckDB } from "./table-values.js";
+import { type Query, readParquet, withDuckDB } from "./table-values.js";
 
-const SPARK: SparkOptions = {
-  master: "local[2]",
-  conf: { "spark.sql.shuffle.partitions": "2", "spark.driver.memory": "1g" },
-  python: process.env.MERLON_SPARK_PYTHON ?? process.env.MERLON_TEST_PYTHON ?? "python3",
-};
+vi.setConfig({ testTimeout: 900_000, hookTimeout: 300_000 });
 
-const PROGRAM = `import { bucketize, categorify, clip, dataStats, fillMedian, fillMissing, hashBucket, hashedCross, joinGroupby, listSlice, logOp, normalize, normalizeMinMax, reduceDtypeSize, rename, source, targetEncoding, valueCount, workflow } from "merlon";
+let spark: SparkSession;
+beforeAll(async () => {
+  spark = await openSpark({
+    master: "local[2]",
+    conf: { "spark.sql.shuffle.partitions": "2", "spark.driver.memory": "1g" },
+    python: process.env.MERLON_SPARK_PYTHON ?? process.env.MERLON_TEST_PYTHON ?? "python3",
+  });
+});
+afterAll(() => spark?.close());
+
+const STATISTICS = `import { bucketize, categorify, clip, dataStats, fillMedian, fillMissing, hashBucket, hashedCross, joinGroupby, listSlice, logOp, normalize, normalizeMinMax, reduceDtypeSize, rename, source, targetEncoding, valueCount, workflow } from "merlon";
 const e = source({ user_id: "int64", item_id: "int64", category: "string", brand: "string", price: "float64", age: "int32", bought: "float32", flag: "bool", tags: "list<string>", nums: "list<int64>" });
 const ids = e[["user_id", "item_id", "category", "brand", "flag"]] >> categorify({ freqThreshold: 2, numBuckets: { brand: 5 } });
 const combo = e[[["category", "brand"]]] >> categorify({ encodeType: "combo", numBuckets: 3 });
@@ -45,6 +51,40 @@ const ROWS = (from: number, to: number) => `SELECT (hash(i * 5) % 60)::BIGINT AS
   CASE WHEN i % 13 = 0 THEN NULL ELSE list_transform(range(i % 4), lambda x: CASE WHEN x = 2 THEN NULL ELSE 't' || (hash(i * 7 + x) % 20) END) END AS tags,
   list_transform(range(i % 5), lambda x: (x * i)::BIGINT) AS nums FROM range(${from}, ${to}) r(i)`;
 
+/** Sessions of users, rows of a user side by side, in every form that a file may have times in. */
+const VISITS = (from: number, to: number) => `SELECT (i // 4)::BIGINT AS user_id, 'i' || (hash(i) % 12) AS item_id,
+  CASE WHEN i % 17 = 0 THEN NULL ELSE (hash(i * 7) % 1000) / 10.0 END AS price, t AS clicked_at, t::DATE AS day, t::TIMESTAMP_NS AS precise,
+  (t - INTERVAL 20 DAY)::TIMESTAMPTZ AS joined_at, CASE WHEN i % 5 = 0 THEN '' ELSE strftime(t, '%Y-%m-%dT%H:%M:%S+02:00') END AS said,
+  list_transform(range(i % 3), lambda x: (x + i)::INTEGER) AS seen
+  FROM (SELECT i, CASE WHEN i % 29 = 0 THEN NULL ELSE TIMESTAMP '1969-12-30 23:59:58.5' + INTERVAL (hash(i * 11) % 400000) MINUTE + INTERVAL (i) MICROSECOND END AS t FROM range(${from}, ${to}) r(i))`;
+
+const VISIT =
+  'source({ user_id: "int64", item_id: "string", price: "float64", clicked_at: "timestamp<ms>", day: "timestamp<d>", precise: "timestamp<ns>", joined_at: "timestamp<s>", said: "timestamp<us>", seen: "list<int32>" })';
+
+const TIMES = `import { categorify, differenceLag, filter, joinExternal, lambdaOp, rename, source, workflow } from "merlon";
+const all = ${VISIT};
+const v = all[["user_id", "item_id", "price", "clicked_at", "day", "precise", "joined_at", "said", "seen"]] >> filter((price, clicked_at, seen) => (price ?? 50) < 90 && seen.length < 3);
+const items = v["item_id"] >> joinExternal("items.csv", { on: "item_id", columns: { shelf: "int32", label: "string", weight: "float64", fresh: "bool" } }) >> rename({ postfix: "_of_item" });
+const parts = v["clicked_at"] >> lambdaOp(t => new Date(t).getUTCHours() + 24 * new Date(t).getUTCDay(), { dtype: "int32" }) >> rename({ name: "hour_of_week" });
+const text = v["item_id"] >> lambdaOp(item_id => item_id.toUpperCase().padStart(4, "é😀") + item_id.length) >> rename({ name: "text" });
+const gaps = v[["clicked_at", "price"]] >> differenceLag(v["user_id"], { shift: [1, -2] });
+const days = v["day"] >> categorify();
+const times = v[["clicked_at", "precise", "joined_at", "said"]] >> rename({ postfix: "_number" });
+export default workflow("times", items + parts + text + gaps + days + times);
+`;
+
+const GROUPS = `import { categorify, filter, groupby, joinExternal, lambdaOp, listSlice, normalize, rename, source, workflow } from "merlon";
+const v = ${VISIT};
+const known = v[["user_id", "item_id", "price", "clicked_at", "day"]] >> joinExternal("items.csv", { on: "item_id", columns: { shelf: "int32" }, how: "inner" });
+const sessions = known >> groupby(["user_id"], { item_id: ["list", "count", "nunique"], price: ["sum", "mean", "std", "var", "median", "min", "max", "list"], clicked_at: ["first", "last"], shelf: ["first"] }, { sort: ["clicked_at"], ascending: false });
+const ids = sessions["item_id_list"] >> categorify() >> listSlice(0, 3, { pad: true });
+const rest = sessions[["user_id", "item_id_count", "item_id_nunique", "price_sum", "price_mean", "price_std", "price_var", "price_median", "price_min", "price_max", "price_list", "clicked_at_first", "clicked_at_last", "shelf_first"]];
+export default workflow("groups", ids + rest);
+`;
+
+const ITEMS =
+  "item_id,shelf,label,weight,fresh\ni0,1,zéro,0.5,true\ni3,,three,,false\ni5,-7,,1e300,\ni8,2,O'Brien,-0.25,true\n";
+
 /** Sums of floats depend on their order, which Spark chooses: the last bits of what is made of them may differ. */
 function expectSame(actual: unknown, expected: unknown, where: string): void {
   if (typeof expected === "number" && typeof actual === "number")
@@ -56,52 +96,61 @@ function expectSame(actual: unknown, expected: unknown, where: string): void {
 }
 
 const json = (folder: string, file: string): unknown => JSON.parse(readFileSync(join(folder, file), "utf8"));
+const files = (folder: string, kind: string): string[] =>
+  readdirSync(folder).includes(kind) ? readdirSync(join(folder, kind)) : [];
 
 describe("Spark", () => {
-  test("fits the same folder and makes the same rows as DuckDB", async () => {
+  test.each([
+    ["statistics and vocabularies", STATISTICS, ROWS],
+    ["times, functions, files and the rows before", TIMES, VISITS],
+    ["groups of rows in the order of time", GROUPS, VISITS],
+  ])("fits the same folder and makes the same rows as DuckDB: %s", async (_, program, rows) => {
     await inFolder(async folder => {
-      await withDuckDB(async query => {
-        await query(`COPY (${ROWS(0, 250)}) TO '${folder}/a.parquet' (FORMAT parquet)`);
-        await query(`COPY (${ROWS(250, 400)}) TO '${folder}/b.parquet' (FORMAT parquet)`);
+      await withDuckDB(async (query: Query) => {
+        await query("SET TimeZone = 'UTC'");
+        await query(`COPY (${rows(0, 250)}) TO '${folder}/a.parquet' (FORMAT parquet)`);
+        await query(`COPY (${rows(250, 400)}) TO '${folder}/b.parquet' (FORMAT parquet)`);
       });
-      writeFileSync(join(folder, "both.workflow.ts"), PROGRAM);
+      writeFileSync(join(folder, "items.csv"), ITEMS);
+      writeFileSync(join(folder, "both.workflow.ts"), program);
       const compiled = await compileWorkflow(join(folder, "both.workflow.ts"));
       if (!compiled.ok) throw new Error(JSON.stringify(compiled.diagnostics));
       const data = join(folder, "[ab].parquet");
-      const fitted = (name: string, spark?: SparkOptions) =>
+      const fitted = (name: string, on: { spark?: SparkSession }) =>
         writeFittedWorkflow(join(folder, name), async staging => {
-          const options = { folder: staging, base: folder, refine: compiled.withState, ...(spark && { spark }) };
+          const options = { folder: staging, base: folder, refine: compiled.withState, ...on };
           return compiled.withState((await fitWorkflow(compiled.plan, data, options)).states);
         });
-      await fitted("duckdb");
-      await fitted("spark", SPARK);
-      const [duckdb, spark] = [join(folder, "duckdb"), join(folder, "spark")];
+      await fitted("duckdb", {});
+      await fitted("spark", { spark });
+      const [onDuckDB, onSpark] = [join(folder, "duckdb"), join(folder, "spark")];
       // Vocabularies are counts: their files are the same bytes.
-      const vocabularies = readdirSync(join(duckdb, "categories"));
-      expect(readdirSync(join(spark, "categories"))).toEqual(vocabularies);
-      for (const file of vocabularies)
+      expect(files(onSpark, "categories")).toEqual(files(onDuckDB, "categories"));
+      for (const file of files(onDuckDB, "categories"))
         expect(
-          readFileSync(join(spark, "categories", file)).equals(readFileSync(join(duckdb, "categories", file))),
+          readFileSync(join(onSpark, "categories", file)).equals(readFileSync(join(onDuckDB, "categories", file))),
           file,
         ).toBe(true);
-      expect(readdirSync(join(spark, "tables"))).toEqual(readdirSync(join(duckdb, "tables")));
-      expectSame(json(spark, "workflow.json"), json(duckdb, "workflow.json"), "workflow");
-      expectSame(json(spark, "golden.json"), json(duckdb, "golden.json"), "golden");
+      expect(files(onSpark, "tables")).toEqual(files(onDuckDB, "tables"));
+      expectSame(json(onSpark, "workflow.json"), json(onDuckDB, "workflow.json"), "workflow");
+      expectSame(json(onSpark, "golden.json"), json(onDuckDB, "golden.json"), "golden");
 
-      await transformWorkflow(duckdb, data, join(folder, "duckdb.parquet"));
-      const { rows, files } = await transformOnSpark(duckdb, data, join(folder, "out"), SPARK);
-      expect(rows).toBe(400);
+      const { rows: count } = await transformWorkflow(onDuckDB, data, join(folder, "duckdb.parquet"));
+      const made = await transformOnSpark(onDuckDB, data, join(folder, "out"), spark);
+      expect(made.rows).toBe(count);
       const one = join(folder, "one.parquet");
       await withDuckDB(query =>
-        query(`COPY (FROM read_parquet([${files.map(file => `'${file}'`).join(", ")}])) TO '${one}' (FORMAT parquet)`),
+        query(
+          `COPY (FROM read_parquet([${made.files.map(file => `'${file}'`).join(", ")}])) TO '${one}' (FORMAT parquet)`,
+        ),
       );
       expect(await readParquet(one)).toEqual(await readParquet(join(folder, "duckdb.parquet")));
     });
-  }, 900_000);
+  });
 
   test("that is not there is asked for by what to type", async () => {
     await inFolder(async folder => {
-      writeFileSync(join(folder, "w.workflow.ts"), PROGRAM);
+      writeFileSync(join(folder, "w.workflow.ts"), STATISTICS);
       writeFileSync(
         join(folder, "python"),
         `#!/bin/sh\necho '{"error": "PY has no pyspark. Type: PY -m pip install pyspark pandas pyarrow"}'\n`,
@@ -128,7 +177,7 @@ describe("Spark", () => {
 
   test("refuses an operator that needs this process, with the reason", async () => {
     await inFolder(async folder => {
-      const program = `import { lambdaOp, source, workflow } from "merlon";\nexport default workflow("w", source({ x: "int64" })["x"] >> lambdaOp((x: number) => x + 1));\n`;
+      const program = `import { categorify, source, workflow } from "merlon";\nexport default workflow("w", source({ x: "int64" })["x"] >> categorify({ numBuckets: 3, nvtabularHash: true }));\n`;
       writeFileSync(join(folder, "w.workflow.ts"), program);
       const { status, err } = await merlon(
         folder,
@@ -142,7 +191,7 @@ describe("Spark", () => {
         "spark",
       );
       expect(status).toBe(1);
-      expect(err).toMatch(/\(lambdaOp\) does not run on Spark: its expressions run in Merlon's own process/);
+      expect(err).toMatch(/\(categorify\) does not run on Spark: it depends on the number of each row/);
     });
   });
 });

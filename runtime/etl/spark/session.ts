@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Json } from "@duckdb/node-api";
+import type { DType } from "../../../triton-protos/datatype.js";
+import type { Expression } from "../../../triton-protos/expression.js";
 import { RuntimeFault } from "../../errors.js";
 
 export interface SparkOptions {
@@ -26,6 +28,16 @@ export type SparkCommand =
   | { readonly do: "arrow"; readonly sql: string; readonly to: string }
   | { readonly do: "table"; readonly name: string; readonly file: string }
   | { readonly do: "places"; readonly name: string; readonly file: string; readonly column: string }
+  | {
+      readonly do: "expression";
+      readonly name: string;
+      readonly expression: Expression;
+      /** Names, and whether they hold lists. */
+      readonly columns: readonly (readonly [string, boolean])[];
+      readonly dtype: DType;
+      /** Spark's name of the dtype. */
+      readonly type: string;
+    }
   | { readonly do: "write"; readonly sql: string; readonly to: string; readonly files: number | null };
 
 export interface SparkSession {
@@ -70,6 +82,10 @@ export async function openSpark({ master, conf = {}, python = "python3" }: Spark
   }
   return session;
 }
+
+/** A session that is open already is lent, and stays open. */
+export const borrowSpark = async (spark: SparkOptions | SparkSession): Promise<SparkSession> =>
+  "ask" in spark ? { ...spark, close: async () => {} } : openSpark(spark);
 
 interface Answer {
   readonly ok?: Json;

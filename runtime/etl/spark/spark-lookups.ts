@@ -6,9 +6,10 @@ import type { AnyStep, Step } from "../../../triton-protos/plan.js";
 import { type PrintedColumn, printFittedTable, readFittedTable } from "../../kernels/fitted-table.js";
 import { readVocabulary } from "../../kernels/vocabulary-file.js";
 import { allocate, type Values } from "../../plan/table.js";
-import { type GroupLookup, loadGroups, type TableStore } from "../group-lookup.js";
+import { type GroupLookup, loadGroups, presence, type TableStore } from "../group-lookup.js";
 import type { Lookups } from "../lookups.js";
 import { idLayout } from "../sql/categorify.js";
+import { expressionsOf } from "../sql/expression-functions.js";
 import type { NamedColumn, SqlColumn } from "../sql/sql-form.js";
 import type { SparkSession } from "./session.js";
 import { sparkSql } from "./spark-dialect.js";
@@ -44,6 +45,16 @@ export function sparkLookups(session: SparkSession, folder: string): Lookups {
           const found = await loadGroups(store, step, ref => layers.find(ref)!.dtype, folder);
           if (found) groups.set(step.id, found);
         }
+        const inputs = (step.inputs.input ?? []).map(ref => layers.find(ref)!);
+        for (const { name, expression, inputs: read, dtype } of expressionsOf(step, inputs)) {
+          const columns = read.map(([column, { list }]) => [column, list !== undefined] as const);
+          const type = sparkSql.type(dtype);
+          await session.ask(
+            { do: "expression", name, expression, columns, dtype, type },
+            `preparing step \`${step.id}\``,
+          );
+        }
+        if (step.op === "joinExternal") groups.set(step.id, [await loadFile(step, folder, load)]);
         if (step.op !== "categorify") continue;
         if (step.params.encodeType === "combo") {
           groups.set(step.id, await loadTuples(step, folder, load));
@@ -59,6 +70,29 @@ export function sparkLookups(session: SparkSession, folder: string): Lookups {
         }
       }
     },
+  };
+}
+
+/** The file of a `joinExternal`: its columns by key, and whether it has the key. */
+async function loadFile(
+  step: Step<"joinExternal">,
+  folder: string,
+  load: (name: string, columns: Readonly<Record<string, PrintedColumn>>) => Promise<void>,
+): Promise<GroupLookup> {
+  const { on, columns } = step.params;
+  const table = `merlon_file_${hex(step.id)}`;
+  const file = readFittedTable(join(folder, step.state!.table));
+  const keys = on.map((_, i) => [`k${i}`, file[`key ${i}`]!] as const);
+  const joined = Object.keys(columns).map((name, i) => [`o${i}`, file[name]!] as const);
+  await load(
+    table,
+    Object.fromEntries([...keys, ...joined].map(([name, col]) => [name, { ...col, validity: presence(col) }])),
+  );
+  const take = [...joined, keys[0]!].map(([name]) => name);
+  return {
+    columns: on,
+    find: of => ({ table, keys: of.map((key, i) => [`k${i}`, key.sql]), take }),
+    outputs: (_keys, row) => [...joined.map(([name]) => `${row}.${name}`), `${row} IS NOT NULL`],
   };
 }
 

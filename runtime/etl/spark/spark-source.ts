@@ -15,12 +15,7 @@ const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUM
 
 /** Why an operator does not run on Spark. */
 const ELSEWHERE: Partial<Readonly<Record<AnyStep["op"], string>>> = {
-  lambdaOp: "its expressions run in Merlon's own process",
-  filter: "its condition runs in Merlon's own process",
-  joinExternal: "its file is held in Merlon's own process",
   columnSimilarity: "its matrices are held in Merlon's own process",
-  groupby: "its statement, lists in the order of the data, is written in DuckDB's SQL alone so far",
-  differenceLag: "its statement, one window over all rows in the order of the data, is written for DuckDB alone so far",
 };
 
 /** @throws RuntimeFault naming the first step that needs DuckDB, and why */

@@ -10,18 +10,23 @@ import { refuseForeign, writeSchemas } from "../fitted-folder.js";
 import { layPlan } from "../lay-plan.js";
 import { columnsRead, openLayers } from "../layers.js";
 import { MARK, partName, type Transformed, type TransformOptions } from "../transform.js";
-import { openSpark, type SparkOptions } from "./session.js";
+import { borrowSpark, type SparkOptions, type SparkSession } from "./session.js";
 import { sparkSql } from "./spark-dialect.js";
 import { sparkEngine } from "./spark-engine.js";
 import { sparkLookups } from "./spark-lookups.js";
 import { findSparkData, openSparkData, refuseOnSpark } from "./spark-source.js";
+
+interface Written {
+  readonly files: readonly string[];
+  readonly rows: number;
+}
 
 /** @throws RuntimeFault, PlanError; what stood at `out` is then untouched */
 export async function transformOnSpark(
   folder: string,
   data: string | readonly string[],
   out: string,
-  spark: SparkOptions,
+  spark: SparkOptions | SparkSession,
   { keep = [], outFiles, shuffle, partitionBy, onProgress }: TransformOptions = {},
 ): Promise<Transformed> {
   if (shuffle || partitionBy || /\.(parquet|arrow)$/.test(out))
@@ -33,7 +38,7 @@ export async function transformOnSpark(
   refuseOnSpark(plan);
   refuseForeign(out, MARK, "merlon transform");
   const database = await openDatabase();
-  const session = await openSpark(spark).catch(async error => {
+  const session = await borrowSpark(spark).catch(async error => {
     await database.close();
     throw error;
   });
@@ -49,12 +54,14 @@ export async function transformOnSpark(
       ...keep.map((name, i) => `k${i} AS ${sparkSql.identifier(name)}`),
     ];
     staging = stagingFolder(out);
-    const rows = source.rows ?? 0;
-    onProgress?.({ doing: "transform", rows: 0, totalRows: rows });
+    onProgress?.({ doing: "transform", rows: 0, totalRows: source.rows });
     const sql = `SELECT ${select.join(", ")} FROM ${layers.view} ORDER BY ${layers.places.join(", ")}`;
     const to = join(staging, "spark");
-    const made = await session.ask({ do: "write", sql, to, files: outFiles ?? null }, "transforming");
-    const names = (made as string[]).map((file, i) => {
+    const { files, rows } = (await session.ask(
+      { do: "write", sql, to, files: outFiles ?? null },
+      "transforming",
+    )) as unknown as Written;
+    const names = files.map((file, i) => {
       renameSync(file, join(staging!, partName(i)));
       return partName(i);
     });

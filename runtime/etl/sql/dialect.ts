@@ -20,7 +20,10 @@ export interface Dialect {
   /** The same of two lists of equal length, side by side. */
   mapPairs(a: string, b: string, item: (a: string, b: string) => string): string;
   emptyList(dtype: DType): string;
+  struct(fields: Readonly<Record<string, string>>): string;
   length(list: string): string;
+  /** The first item (1) or the last (-1) of a list that has one. */
+  element(list: string, place: 1 | -1): string;
   /** Items from place `from` up to place `to`, both counted from 0 and inside the list. */
   part(list: string, from: string, to: string): string;
   /** The list cut or filled to a length. */
@@ -36,6 +39,7 @@ export interface Dialect {
   meanOfFloats(values: string): string;
   /** Of floats the mean of the middle two, of others the lower of them. */
   median(values: string, isFloat: boolean): string;
+  readonly inOrder: AggregatesInOrder;
   /** A date (`d`) or a timestamp as a whole number of days, of micro- or of nanoseconds since 1970. */
   ticks(time: string, unit: Extract<TimeUnit, "d" | "us" | "ns">): string;
   /** Text as ISO 8601 has times -> a timestamp, in UTC unless it says otherwise; NULL for other text. */
@@ -65,6 +69,24 @@ export interface LookUp {
   readonly keys: readonly (readonly [column: string, expression: string])[];
   /** One column of it, or all of these as a struct. */
   readonly take: string | readonly string[];
+}
+
+/**
+ * Aggregates of a group's values as they stand in an order: sums of floats then come out alike every time. A list has nulls as items; all others,
+ * of float64, leave them out, and of no values are NULL, the sum 0.
+ */
+export interface AggregatesInOrder {
+  list(value: string, order: readonly SortKey[]): string;
+  sum(value: string, order: readonly SortKey[]): string;
+  mean(value: string, order: readonly SortKey[]): string;
+  /** By Welford's recurrence, with ddof 1; NULL of one value, too. */
+  variance(value: string, order: readonly SortKey[]): string;
+}
+
+/** NULL comes last whichever way. */
+export interface SortKey {
+  readonly sql: string;
+  readonly descending?: boolean;
 }
 
 /** A constant of a dtype: `CAST('0.1' AS FLOAT)`. */

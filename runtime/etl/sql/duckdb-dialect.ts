@@ -1,6 +1,6 @@
 /** Our statements as DuckDB reads them. */
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
-import { type Dialect, sqlIn } from "./dialect.js";
+import { type Dialect, type SortKey, sqlIn } from "./dialect.js";
 import { identifier, sqlType } from "./literal.js";
 import type { SqlColumn } from "./sql-form.js";
 
@@ -13,7 +13,9 @@ const dialect: Dialect = {
   map: (list, item) => `list_transform(${list}, lambda v: ${item("v")})`,
   mapPairs: (a, b, item) => `list_transform(list_zip(${a}, ${b}), lambda v: ${item("v[1]", "v[2]")})`,
   emptyList: dtype => `CAST([] AS ${sqlType(dtype)}[])`,
+  struct: fields => `{${Object.entries(fields).map(([name, sql]) => `${name}: ${sql}`)}}`,
   length: list => `len(${list})`,
+  element: (list, place) => `${list}[${place}]`,
   part: (list, from, to) =>
     `CASE WHEN ${to} > ${from} THEN list_slice(${list}, ${from} + 1, ${to}) ELSE ${list}[1:0] END`,
   resize: (list, _dtype, length, fill) => `list_resize(${list}, ${length}, ${fill})`,
@@ -26,6 +28,12 @@ const dialect: Dialect = {
   meanOfFloats: values => `favg(${values})`,
   median: (values, isFloat) =>
     isFloat ? `quantile_cont(CAST(${values} AS DOUBLE), 0.5)` : `quantile_disc(${values}, 0.5)`,
+  inOrder: {
+    list: (value, order) => `list(${value} ${orderBy(order)})`,
+    sum: (value, order) => `coalesce(sum(${value} ${orderBy(order)}), 0)`,
+    mean: (value, order) => `(sum(${value} ${orderBy(order)}) / count(${value}))`,
+    variance: (value, order) => `var_samp(${value} ${orderBy(order)})`,
+  },
   // An infinite timestamp has no number: adding to it fails.
   ticks: (time, unit) =>
     unit === "d"
@@ -47,12 +55,17 @@ const dialect: Dialect = {
       : `(SELECT *, ${finds
           .map(({ alias, table, keys, take }) => {
             const taken =
-              typeof take === "string" ? `t.${take}` : `{${take.map(name => `${name}: t.${name}`).join(", ")}}`;
+              typeof take === "string"
+                ? `t.${take}`
+                : dialect.struct(Object.fromEntries(take.map(name => [name, `t.${name}`])));
             const same = keys.map(([column, key]) => `t.${column} IS NOT DISTINCT FROM ${below}.${key}`);
             return `(SELECT ${taken} FROM ${table} t WHERE ${same.join(" AND ")}) AS ${alias}`;
           })
           .join(", ")} FROM ${below})`,
 };
+
+const orderBy = (order: readonly SortKey[]): string =>
+  `ORDER BY ${order.map(({ sql, descending }) => `${sql} ${descending ? "DESC" : "ASC"} NULLS LAST`).join(", ")}`;
 
 /** A cast that fails: of `error()`, which is volatile, `TRY` could not ask. */
 function refuse(value: string, why: string, dtype: DType): string {

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import * as duckdb from "@duckdb/node-api";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
-import type { Expression } from "../../../triton-protos/expression.js";
+import { columnsOf, type Expression } from "../../../triton-protos/expression.js";
 import type { ValueType } from "../../../triton-protos/expression-functions.js";
 import { valueTypeOf } from "../../../triton-protos/expression-type.js";
 import type { AnyStep } from "../../../triton-protos/plan.js";
@@ -15,24 +15,32 @@ import { rootRows } from "../../plan/table.js";
 import { sqlType } from "./literal.js";
 import type { SqlColumn } from "./sql-form.js";
 
-/** An expression, and the columns it is given, by the names it knows. */
-interface ExpressionCall {
+/** A function: an expression, and the columns it is given, by the names it knows. */
+export interface ExpressionCall {
+  readonly name: string;
   readonly expression: Expression;
   readonly inputs: readonly (readonly [name: string, column: SqlColumn])[];
   readonly dtype: DType;
 }
 
 /** The expressions of a step, one for each function it needs. */
-function callsOf(step: AnyStep, columns: readonly SqlColumn[]): readonly ExpressionCall[] {
-  const inputs = (step.inputs.input ?? []).map((ref, i) => [ref.name, columns[i]!] as const);
-  if (step.op === "filter") return [{ expression: step.params.condition, inputs, dtype: "bool" }];
+export function expressionsOf(step: AnyStep, columns: readonly SqlColumn[]): readonly ExpressionCall[] {
+  const given = (step.inputs.input ?? []).map((ref, i) => [ref.name, columns[i]!] as const);
+  const call = (expression: Expression, dtype: DType): ExpressionCall => {
+    const read = columnsOf(expression);
+    const asked = given.filter(([name]) => read.has(name));
+    // A constant has a row for each row of something.
+    const inputs = asked.length > 0 ? asked : given.slice(0, 1);
+    return { name: nameOf({ expression, inputs, dtype }), expression, inputs, dtype };
+  };
+  if (step.op === "filter") return [call(step.params.condition, "bool")];
   if (step.op !== "lambdaOp") return [];
-  return step.outputs.map(({ name, dtype }) => ({ expression: step.params.expressions[name]!, inputs, dtype }));
+  return step.outputs.map(({ name, dtype }) => call(step.params.expressions[name]!, dtype));
 }
 
 /** The calls of a step in SQL, in the order of its outputs; a filter has one, its condition. */
 export const expressionCalls = (step: AnyStep, columns: readonly SqlColumn[]): readonly string[] =>
-  callsOf(step, columns).map(call => `${nameOf(call)}(${call.inputs.map(([, col]) => col.sql).join(", ")})`);
+  expressionsOf(step, columns).map(call => `${call.name}(${call.inputs.map(([, col]) => col.sql).join(", ")})`);
 
 const registered = new WeakMap<duckdb.DuckDBConnection, Set<string>>();
 
@@ -44,15 +52,14 @@ export function registerExpressions(
 ): void {
   const known = registered.get(connection) ?? new Set();
   registered.set(connection, known);
-  for (const call of callsOf(step, columns)) {
-    const name = nameOf(call);
-    if (known.has(name)) continue;
-    known.add(name);
-    connection.registerScalarFunction(scalarFunction(name, call, `step \`${step.id}\` (${step.op})`));
+  for (const call of expressionsOf(step, columns)) {
+    if (known.has(call.name)) continue;
+    known.add(call.name);
+    connection.registerScalarFunction(scalarFunction(call, `step \`${step.id}\` (${step.op})`));
   }
 }
 
-const nameOf = ({ expression, inputs, dtype }: ExpressionCall): string => {
+const nameOf = ({ expression, inputs, dtype }: Omit<ExpressionCall, "name">): string => {
   const key = JSON.stringify([expression, inputs.map(([name, col]) => [name, col.dtype, !!col.list]), dtype]);
   return `merlon_${createHash("sha1").update(key).digest("hex").slice(0, 16)}`;
 };
@@ -64,8 +71,7 @@ const duckdbType = ({ dtype, list }: Pick<SqlColumn, "dtype" | "list">): duckdb.
 };
 
 function scalarFunction(
-  name: string,
-  { expression, inputs, dtype }: ExpressionCall,
+  { name, expression, inputs, dtype }: ExpressionCall,
   what: string,
 ): duckdb.DuckDBScalarFunction {
   const types = new Map<string, ValueType>(inputs.map(([column, type]) => [column, valueTypeOf(type)!]));

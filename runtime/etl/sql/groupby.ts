@@ -1,7 +1,7 @@
 /** `groupby` in SQL: aggregates over the values in their order, and the condition that keys are there. */
 import type { OpParams } from "../../../triton-protos/op-params.js";
 import type { Step } from "../../../triton-protos/plan.js";
-import type { Sql } from "./dialect.js";
+import type { SortKey, Sql } from "./dialect.js";
 import type { SqlColumn, SqlForm } from "./sql-form.js";
 
 type Agg = OpParams["groupby"]["aggs"][number]["agg"];
@@ -9,16 +9,17 @@ type Agg = OpParams["groupby"]["aggs"][number]["agg"];
 export const groupby: SqlForm<"groupby"> = (step, inputs, { sql, order }) => {
   const { by, sort, ascending, aggs } = step.params;
   const column = columnsOf(step, inputs);
-  const sorted = sort.map(name => `${column(name).sql} ${ascending ? "ASC" : "DESC"} NULLS LAST`);
-  const within = `ORDER BY ${[...sorted, ...order].join(", ")}`;
+  const sorted = sort.map((name): SortKey => ({ sql: column(name).sql, descending: !ascending }));
+  const within = [...sorted, ...order.map((place): SortKey => ({ sql: place }))];
   return [
-    ...by.map(name => keyOf(column(name))),
+    ...by.map(name => keyOf(sql, column(name))),
     ...aggs.map(({ column: name, agg }) => aggregate(sql, column(name).sql, agg, within, ascending)),
   ];
 };
 
 /** -0 and 0 are one key. */
-export const keyOf = ({ sql, dtype }: SqlColumn): string => (dtype.startsWith("float") ? `(${sql} + 0)` : sql);
+const keyOf = (to: Sql, { sql, dtype }: SqlColumn): string =>
+  dtype.startsWith("float") ? `(${sql} + ${to.constant(0, dtype)})` : sql;
 
 const columnsOf =
   (step: Step<"groupby">, inputs: readonly SqlColumn[]) =>
@@ -26,17 +27,17 @@ const columnsOf =
     inputs[step.inputs.input!.findIndex(ref => ref.name === name)]!;
 
 /** Keys of a step: what to group by. */
-export const groupKeys = (step: Step<"groupby">, inputs: readonly SqlColumn[]): readonly string[] =>
-  step.params.by.map(name => keyOf(columnsOf(step, inputs)(name)));
+export const groupKeys = (sql: Sql, step: Step<"groupby">, inputs: readonly SqlColumn[]): readonly string[] =>
+  step.params.by.map(name => keyOf(sql, columnsOf(step, inputs)(name)));
 
-function aggregate(sql: Sql, v: string, agg: Agg, within: string, ascending: boolean): string {
+function aggregate(sql: Sql, v: string, agg: Agg, within: readonly SortKey[], ascending: boolean): string {
   const double = `CAST(${v} AS DOUBLE)`;
   switch (agg) {
     case "list":
-      return `list(${v} ${within})`;
+      return sql.inOrder.list(v, within);
     case "first":
     case "last":
-      return `list(${v} ${within})[${(agg === "first") === ascending ? 1 : -1}]`;
+      return sql.element(sql.inOrder.list(v, within), (agg === "first") === ascending ? 1 : -1);
     case "count":
       return `CAST(count(${v}) AS INTEGER)`;
     case "nunique":
@@ -45,14 +46,14 @@ function aggregate(sql: Sql, v: string, agg: Agg, within: string, ascending: boo
     case "max":
       return `${agg}(${v})`;
     case "sum":
-      return sql.toFloat32(`coalesce(sum(${double} ${within}), 0)`);
+      return sql.toFloat32(sql.inOrder.sum(double, within));
     case "mean":
-      return sql.toFloat32(`(sum(${double} ${within}) / count(${v}))`);
+      return sql.toFloat32(sql.inOrder.mean(double, within));
     case "median":
-      return sql.toFloat32(`quantile_cont(${double}, 0.5)`);
+      return sql.toFloat32(sql.median(double, true));
     case "std":
-      return sql.toFloat32(`stddev_samp(${double} ${within})`);
+      return sql.toFloat32(`sqrt(${sql.inOrder.variance(double, within)})`);
     case "var":
-      return sql.toFloat32(`var_samp(${double} ${within})`);
+      return sql.toFloat32(sql.inOrder.variance(double, within));
   }
 }
