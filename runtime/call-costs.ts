@@ -3,10 +3,14 @@
  * to its own next turn, which costs 0.05 ms and several times that under load; a long one would hold up everybody.
  */
 const QUICK_MICROS = 500;
+/** From here on a call is not made on the event loop again and again, whatever a thread costs. */
+const LONG_MICROS = 10_000;
 
 export interface CallCosts {
   /** @param size calls of one size cost alike @param count of things that the call answers */
   isQuick(size: number, count: number): boolean;
+  /** Whether the last two calls of this size were long, so that the next one should not run on the event loop. */
+  isLong(size: number, count: number): boolean;
   /** @param micros of the call as a whole */
   learn(size: number, count: number, micros: number): void;
 }
@@ -17,21 +21,22 @@ export interface CallCosts {
  */
 export function callCosts(): CallCosts {
   /** Microseconds of one thing. */
-  const costs = new Map<number, { kept: number; last: number }>();
+  const costs = new Map<number, { kept: number; last: number; sure: number }>();
   return {
     isQuick: (size, count) => {
       const cost = costs.get(size);
       return cost !== undefined && cost.kept * count < QUICK_MICROS;
     },
+    isLong: (size, count) => (costs.get(size)?.sure ?? 0) * count > LONG_MICROS,
     learn(size, count, micros) {
       const now = micros / count;
       const cost = costs.get(size);
       if (!cost) {
-        costs.set(size, { kept: now, last: now });
+        costs.set(size, { kept: now, last: now, sure: 0 });
         return;
       }
-      const sure = Math.min(now, cost.last);
-      cost.kept = Math.max(sure, 0.95 * cost.kept + 0.05 * sure);
+      cost.sure = Math.min(now, cost.last);
+      cost.kept = Math.max(cost.sure, 0.95 * cost.kept + 0.05 * cost.sure);
       cost.last = now;
     },
   };

@@ -8,6 +8,7 @@ import { type DType, onnxDatatype } from "../../triton-protos/datatype.js";
 import { callCosts } from "../call-costs.js";
 import { RuntimeFault } from "../errors.js";
 import type { Graph } from "./onnx-graph.js";
+import { type OnnxThreads, onnxThreads } from "./onnx-threads.js";
 
 export type Tensors = Readonly<Record<string, ort.Tensor>>;
 type Options = ort.InferenceSession.SessionOptions;
@@ -24,11 +25,22 @@ export interface OnnxSession {
   release(): Promise<void>;
 }
 
+export interface SessionUse {
+  /** Instances that run beside each other. */
+  readonly instances: number;
+  /** Whether the model is too large to be held twice, for quick runs and for long ones. */
+  readonly large: boolean;
+}
+
 /** @throws Error with ONNX Runtime's text, RuntimeFault for what is no tensor */
-export async function openSession(file: string, options: Options): Promise<OnnxSession> {
+export async function openSession(
+  file: string,
+  options: Options,
+  use: SessionUse = { instances: 1, large: false },
+): Promise<OnnxSession> {
   const alone = options.executionProviders?.length === 1 && options.executionProviders[0] === "cpu";
   const native = alone ? await findBinding() : undefined;
-  return native ? openNative(native, file, options) : openPackage(file, options);
+  return native ? openNative(native, file, options, use) : openPackage(file, options);
 }
 
 let found: Promise<Binding.InferenceSessionConstructor | undefined> | undefined;
@@ -48,40 +60,75 @@ async function openNative(
   Session: Binding.InferenceSessionConstructor,
   file: string,
   options: Options,
+  { instances, large }: SessionUse,
 ): Promise<OnnxSession> {
-  const session = new Session();
+  let session: Binding.InferenceSession | undefined = new Session();
   session.loadModel(file, options);
   const side = (values: readonly Binding.ValueMetadata[]) =>
     values.map(({ name, isTensor, type, shape }) => ({ name, dtype: isTensor && readType(type), shape }));
   const graph = readGraph(side(session.inputMetadata), side(session.outputMetadata));
   const costs = callCosts();
-  const run = (feeds: Tensors, wanted: readonly string[], elements: number): Tensors => {
+  const requireFeeds = (feeds: Tensors): void => {
     for (const { name } of graph.inputs)
       if (feeds[name] === undefined) throw new Error(`input '${name}' is missing in 'feeds'.`);
+  };
+  const run = (feeds: Tensors, wanted: readonly string[], elements: number): Tensors => {
+    requireFeeds(feeds);
     const fetches: Record<string, null> = {};
     for (const name of wanted) fetches[name] = null;
     const began = performance.now();
-    const results = session.run(feeds, fetches, {}) as Tensors;
+    const results = session!.run(feeds, fetches, {}) as Tensors;
     costs.learn(sizeOf(elements), elements, (performance.now() - began) * 1000);
+    return results;
+  };
+  let threads: OnnxThreads | undefined;
+  let open = false;
+  const startThreads = (): void => {
+    threads = onnxThreads({ file, options }, instances);
+    threads.open.then(
+      () => {
+        open = true;
+        if (!large) return;
+        session?.dispose();
+        session = undefined;
+      },
+      // The model runs here as before, and no thread is tried again.
+      () => {},
+    );
+  };
+  const runInThread = async (feeds: Tensors, wanted: readonly string[], elements: number): Promise<Tensors> => {
+    requireFeeds(feeds);
+    const { results, micros } = await threads!.run(feeds, wanted);
+    costs.learn(sizeOf(elements), elements, micros);
     return results;
   };
   return {
     graph,
     runNow(feeds, wanted) {
       const elements = elementsOf(feeds);
-      return costs.isQuick(sizeOf(elements), elements) ? run(feeds, wanted, elements) : undefined;
+      return session && costs.isQuick(sizeOf(elements), elements) ? run(feeds, wanted, elements) : undefined;
     },
-    run: (feeds, wanted) =>
-      new Promise((resolve, reject) => {
+    run(feeds, wanted) {
+      const elements = elementsOf(feeds);
+      if (!session || costs.isLong(sizeOf(elements), elements)) {
+        if (!threads) startThreads();
+        if (open) return runInThread(feeds, wanted, elements);
+      }
+      return new Promise((resolve, reject) => {
         setImmediate(() => {
           try {
-            resolve(run(feeds, wanted, elementsOf(feeds)));
+            resolve(session ? run(feeds, wanted, elements) : runInThread(feeds, wanted, elements));
           } catch (error) {
             reject(error);
           }
         });
-      }),
-    release: async () => session.dispose(),
+      });
+    },
+    async release() {
+      session?.dispose();
+      session = undefined;
+      await threads?.close();
+    },
   };
 }
 

@@ -39,9 +39,12 @@ export const onnxruntimeBackend: Backend = {
       for (const session of sessions.values()) await session.release();
     };
     try {
-      for (const instance of instances)
-        if (!sessions.has(placeOf(instance)))
-          sessions.set(placeOf(instance), await openSession(config, folder, providersOf(config, instance, gpus)));
+      for (const instance of instances) {
+        const place = placeOf(instance);
+        if (sessions.has(place)) continue;
+        const beside = instances.filter(other => placeOf(other) === place).length;
+        sessions.set(place, await openSession(config, folder, providersOf(config, instance, gpus), beside));
+      }
       checkGraph(config, sessions.values().next().value!.graph);
     } catch (error) {
       await close();
@@ -58,7 +61,7 @@ export const onnxruntimeBackend: Backend = {
   },
 };
 
-/** Instances of one device share a session: a session runs any number of requests. */
+/** Instances of one device share a session until its runs are long; then each has a thread. */
 const placeOf = ({ kind, device }: Instance): string => `${kind} ${device ?? ""}`;
 
 type Providers = NonNullable<ort.InferenceSession.SessionOptions["executionProviders"]>;
@@ -79,6 +82,7 @@ async function openSession(
   config: ModelConfig,
   folder: string,
   executionProviders: Providers = ["cpu"],
+  instances = 1,
 ): Promise<OnnxSession> {
   const path = join(folder, config.default_model_filename || "model.onnx");
   const found = await stat(path).catch(() => undefined);
@@ -91,7 +95,7 @@ async function openSession(
   const alone = options.intraOpNumThreads === 0 && size <= SMALL_MODEL;
   const settings = { ...options, ...(alone && { intraOpNumThreads: 1 }), executionProviders };
   try {
-    return await openFile(file, settings);
+    return await openFile(file, settings, { instances, large: size > SMALL_MODEL });
   } catch (error) {
     throw error instanceof RuntimeFault ? error : ortFault(error);
   }

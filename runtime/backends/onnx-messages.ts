@@ -1,0 +1,48 @@
+/**
+ * What a session's thread and its owner tell each other: tensors as their numbers, whose memory moves with the message.
+ */
+import * as ort from "onnxruntime-node";
+
+export interface ThreadOrder {
+  readonly file: string;
+  readonly options: ort.InferenceSession.SessionOptions;
+}
+
+export interface ThreadRun {
+  readonly feeds: PackedTensors;
+  readonly wanted: readonly string[];
+}
+
+export type ThreadReply =
+  | { readonly kind: "open" }
+  /** @property micros that the run took */
+  | { readonly kind: "results"; readonly tensors: PackedTensors; readonly micros: number }
+  | { readonly kind: "failed"; readonly message: string };
+
+interface PackedTensor {
+  readonly name: string;
+  readonly type: ort.Tensor.Type;
+  readonly dims: readonly number[];
+  readonly data: ort.Tensor.DataType;
+}
+export type PackedTensors = readonly PackedTensor[];
+
+/** Copies: a tensor may be a view of a request's whole body, or of memory of ONNX Runtime's own. */
+export function packTensors(tensors: Readonly<Record<string, ort.Tensor>>): {
+  readonly tensors: PackedTensors;
+  readonly moved: ArrayBuffer[];
+} {
+  const moved: ArrayBuffer[] = [];
+  const packed = Object.entries(tensors).map(([name, { type, dims, data }]) => {
+    if (Array.isArray(data)) return { name, type, dims, data };
+    const own = data.slice();
+    moved.push(own.buffer as ArrayBuffer);
+    return { name, type, dims, data: own };
+  });
+  return { tensors: packed, moved };
+}
+
+export const unpackTensors = (tensors: PackedTensors): Record<string, ort.Tensor> =>
+  Object.fromEntries(
+    tensors.map(({ name, type, dims, data }) => [name, new ort.Tensor(type as "float32", data as Float32Array, dims)]),
+  );

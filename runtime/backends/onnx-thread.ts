@@ -1,0 +1,28 @@
+/**
+ * A thread with a session of its own: one run after the other, of tensors that are given away in both directions.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import type * as ort from "onnxruntime-node";
+import { binding, initOrt } from "onnxruntime-node/dist/binding.js";
+import { packTensors, type ThreadOrder, type ThreadReply, type ThreadRun, unpackTensors } from "./onnx-messages.js";
+
+const { file, options } = workerData as ThreadOrder;
+const port = parentPort!;
+const reply = (message: ThreadReply, moved: ArrayBuffer[] = []): void => port.postMessage(message, moved);
+
+initOrt();
+const session = new binding.InferenceSession();
+session.loadModel(file, options);
+reply({ kind: "open" });
+
+port.on("message", ({ feeds, wanted }: ThreadRun) => {
+  const began = performance.now();
+  try {
+    const fetches = Object.fromEntries(wanted.map(name => [name, null]));
+    const results = session.run(unpackTensors(feeds), fetches, {}) as Record<string, ort.Tensor>;
+    const { tensors, moved } = packTensors(results);
+    reply({ kind: "results", tensors, micros: (performance.now() - began) * 1000 }, moved);
+  } catch (error) {
+    reply({ kind: "failed", message: (error as Error).message });
+  }
+});
