@@ -19,6 +19,7 @@ import {
   mul,
   not,
   range,
+  reshape,
   scalar,
   sub,
   unsqueeze,
@@ -70,7 +71,10 @@ export function modelInputs(
           const values = inDtype(g, step, col, name, dtype);
           return isList(col) ? values : unsqueeze(g, values, 1);
         });
-        return [tensor.name, concat(g, parts, 1)];
+        const matrix = concat(g, parts, 1);
+        if (tensor.shape.length === 2) return [tensor.name, matrix];
+        const dims = tensor.shape.slice(1).map(d => int64(g, d as number));
+        return [tensor.name, reshape(g, matrix, concat(g, [rows.count, ...dims]))];
       }
       const name = bound[tensor.name]!;
       const col = columnOf(name);

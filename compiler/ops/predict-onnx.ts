@@ -31,7 +31,10 @@ export interface PredictOnnxOptions {
   readonly inputs?: Readonly<Record<string, string>>;
   /** Tensor → name of the column it becomes, where it should differ. */
   readonly outputs?: Readonly<Record<string, string>>;
-  /** Tensor → columns that it takes side by side, as one matrix `[n, columns]`; vectors take their width. */
+  /**
+   * Tensor → columns that it takes side by side, as one matrix `[n, columns]`; vectors take their width. In a tensor `[n, slots, d]` a slot is a
+   * column of `d` values.
+   */
   readonly stack?: Readonly<Record<string, readonly string[]>>;
   /** Tensor → a value that it always has. */
   readonly constants?: Readonly<Record<string, number | string | boolean>>;
@@ -286,9 +289,9 @@ function bindStack(call: Call<Author>, tensor: OnnxTensor, names: readonly strin
       tensor.dtype === null ||
       (!castable(col.dtype, tensor.dtype) && !isWidened(col.dtype, tensor.dtype)),
   );
-  const width = columns.reduce((sum, { column: col }) => sum + (col.list?.min ?? 1), 0);
-  const dim = tensor.shape[1];
-  if (!odd && tensor.shape.length === 2 && (typeof dim !== "number" || dim === width)) return columns;
+  const widths = columns.map(({ column: col }) => col.list?.min ?? 1);
+  const width = widths.reduce((a, b) => a + b, 0);
+  if (!odd && isFilledBy(tensor, widths)) return columns;
   return call.fail(
     messages.graphParameter({
       operator: "predictOnnx",
@@ -299,6 +302,17 @@ function bindStack(call: Call<Author>, tensor: OnnxTensor, names: readonly strin
     }),
     { literal: tensor.name },
   );
+}
+
+/** Whether columns of these widths make its rows: any number of them where it is open, and none across two of its last dimension. */
+function isFilledBy({ shape }: OnnxTensor, widths: readonly number[]): boolean {
+  const width = widths.reduce((a, b) => a + b, 0);
+  const dims = shape.slice(1);
+  if (dims.length === 1 && typeof dims[0] !== "number") return true;
+  const fixed = dims.filter(d => typeof d === "number");
+  const last = fixed.at(-1);
+  if (last === undefined || fixed.length < dims.length || fixed.reduce((a, b) => a * b, 1) !== width) return false;
+  return dims.length === 1 || widths.every(own => own % last === 0);
 }
 
 /** Integers in a matrix of floats: every number of a stacked matrix has one dtype. */

@@ -95,7 +95,7 @@ function bindInputs(step: Step<"predictOnnx">, { inputs }: ModelDescription): Bi
       const places = names.map(place);
       return columns =>
         stackColumns(
-          input.name,
+          input,
           dtype,
           places.map(at => columns[at]!),
           names,

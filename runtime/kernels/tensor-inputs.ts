@@ -8,9 +8,9 @@ import { allocate, type Column } from "../plan/table.js";
 import { valuesTensor } from "../plan/tensor-values.js";
 import type { Tensor } from "../tensor.js";
 
-/** Numbers side by side: row i of the matrix is row i of every column. A null float is NaN; another null is a fault. */
+/** Numbers side by side: row i of the tensor is row i of every column. A null float is NaN; another null is a fault. */
 export function stackColumns(
-  tensor: string,
+  { name: tensor, shape }: TensorDescription,
   dtype: DType,
   columns: readonly Column[],
   names: readonly string[],
@@ -28,7 +28,7 @@ export function stackColumns(
       for (let i = 0; i < own; i++) matrix[row * width + first + i] = values[row * own + i];
     first += own;
   });
-  return valuesTensor(tensor, dtype, [count, width], matrix as never);
+  return valuesTensor(tensor, dtype, [count, ...(shape.length > 2 ? shape.slice(1) : [width])], matrix as never);
 }
 
 /** One value for every row, or for the tensor where its first dimension is fixed. */

@@ -261,6 +261,24 @@ describe("tensors that are no single column", () => {
       ["X", [3, 4], [1, 4, 5, 10, 2, 6, 7, 20, 3, 8, 9, 30]],
     ]);
   });
+  test("a slot for each column of a tensor of three dimensions", async () => {
+    const { asked, kernel } = await make(
+      [{ name: "X", datatype: "FP32", shape: [-1, 2, 2] }],
+      { stack: { X: ["a", "b"] } },
+      ["a", "b"],
+    );
+    const pairs = (start: number) => [0, 1, 2].map(row => [start + row, start + row + 0.5]);
+    await kernel.run(
+      { input: [vectors("float32", pairs(0), 2, ROWS), vectors("float32", pairs(10), 2, ROWS)] },
+      context(),
+    );
+    expect(asked[0]!.tensors.map(t => [t.shape, numbers(t)])).toEqual([
+      [
+        [3, 2, 2],
+        [0, 0.5, 10, 10.5, 1, 1.5, 11, 11.5, 2, 2.5, 12, 12.5],
+      ],
+    ]);
+  });
   test("constants: one a row, or one in all", async () => {
     const { asked, kernel } = await make(
       [
