@@ -5,16 +5,20 @@ import {
   type ClientHttp2Session,
   connect,
   constants,
-  createSecureServer,
-  createServer,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
 } from "node:http2";
 import { frameReader, unpack } from "../transport/grpc/framing.js";
+import { encodeFields } from "../transport/http2/hpack-encode.js";
+import { DEFAULT_LIMITS } from "../transport/http2/limits.js";
+import type { RequestHead } from "../transport/http2/request-head.js";
+import { createHttp2Server } from "../transport/http2/serve.js";
+import type { Field } from "../transport/http2/static-table.js";
+import type { Stream } from "../transport/http2/stream.js";
 import { type Listener, listen } from "../transport/listen.js";
 import { type ProxyTls, secureTarget } from "./proxy-tls.js";
+
+type Headers = RequestHead["headers"];
 
 export interface GrpcTap {
   request(message: Buffer): void;
@@ -27,11 +31,9 @@ export interface GrpcTap {
 export function serveGrpcProxy(
   address: { readonly address: string; readonly port: number },
   target: string,
-  tap: (path: string, headers: IncomingHttpHeaders) => GrpcTap,
+  tap: (path: string, headers: Headers) => GrpcTap,
   { target: targetTls, listener }: ProxyTls = {},
 ): Promise<Listener> {
-  const server = listener ? createSecureServer({ ...listener, ALPNProtocols: ["h2"] }) : createServer();
-  const sessions = new Set<ServerHttp2Session>();
   let upstream: ClientHttp2Session | undefined;
   const open = (): ClientHttp2Session => {
     if (upstream && !upstream.closed && !upstream.destroyed) return upstream;
@@ -42,19 +44,28 @@ export function serveGrpcProxy(
     upstream.on("error", () => {});
     return upstream;
   };
-  server.on("session", session => {
-    sessions.add(session);
-    session.on("error", () => {});
-    session.on("close", () => sessions.delete(session));
+  const { server, drain } = createHttp2Server<Headers>({
+    handler: {
+      read: ({ headers }) => headers,
+      open: (stream, headers) => pass(stream, headers, open(), tap(headers[":path"] ?? "", headers)),
+    },
+    limits: DEFAULT_LIMITS,
+    tls: listener,
+    connected() {},
   });
-  server.on("stream", (stream, headers) => pass(stream, headers, open(), tap(headers[":path"] ?? "", headers)));
   return listen(server, address, async () => {
-    for (const session of sessions) session.destroy();
+    await drain(0);
     upstream?.destroy();
   });
 }
 
-function pass(down: ServerHttp2Stream, headers: IncomingHttpHeaders, session: ClientHttp2Session, tap: GrpcTap): void {
+/** Pseudo-header fields stand first. */
+const fieldsOf = (headers: IncomingHttpHeaders): Field[] =>
+  Object.entries(headers)
+    .flatMap(([name, value]): Field[] => [value ?? []].flat().map(one => [name, String(one)]))
+    .sort(([a], [b]) => Number(b.startsWith(":")) - Number(a.startsWith(":")));
+
+function pass(down: Stream, headers: Headers, session: ClientHttp2Session, tap: GrpcTap): void {
   const { ":scheme": _, ":authority": __, host: ___, ...rest } = headers;
   const up = session.request(rest as OutgoingHttpHeaders, { endStream: false });
   let ended = false;
@@ -90,42 +101,45 @@ function pass(down: ServerHttp2Stream, headers: IncomingHttpHeaders, session: Cl
       // What is no gRPC is passed on all the same.
     }
   };
-  down.on("data", listenTo(readRequest));
-  down.pipe(up);
+  const hearRequest = listenTo(readRequest);
+  const hearAnswer = listenTo(readAnswer);
+  down.listen({
+    data(chunk) {
+      hearRequest(chunk);
+      if (up.destroyed || up.write(chunk)) return;
+      down.pause();
+      up.once("drain", () => down.resume());
+    },
+    end: () => void up.end(),
+  });
   up.on("response", (found, flags) => {
     answerEncoding = String(found["grpc-encoding"] ?? "identity");
     const last = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     if (last) trailers = found;
-    if (!down.destroyed && !down.headersSent)
-      down.respond(found as OutgoingHttpHeaders, last ? { endStream: true } : { waitForTrailers: true });
-  });
-  down.on("wantTrailers", () => {
-    if (!down.destroyed) down.sendTrailers(trailers as OutgoingHttpHeaders);
+    down.respond(encodeFields(fieldsOf(found)), last);
   });
   up.on("trailers", found => {
     trailers = found;
   });
   up.on("data", (chunk: Buffer) => {
-    listenTo(readAnswer)(chunk);
-    if (down.writable && !down.write(chunk)) {
-      up.pause();
-      down.once("drain", () => up.resume());
-    }
+    hearAnswer(chunk);
+    if (down.write([chunk])) return;
+    up.pause();
+    down.whenSent(() => up.resume());
   });
   up.on("end", () => {
     // A stream that ends without a status was cut on its way: the client must see that too.
     if (trailers["grpc-status"] === undefined) return;
     end({ code: Number(trailers["grpc-status"]), message: percentDecode(String(trailers["grpc-message"] ?? "")) });
-    if (!down.writableEnded) down.end();
+    down.end(encodeFields(fieldsOf(trailers)));
   });
   up.on("close", () => {
     const lost = !ended;
     end(undefined);
-    if (lost && !down.destroyed) down.session?.destroy();
+    if (lost) down.connection.destroy();
   });
   up.on("error", () => {});
-  down.on("error", () => {});
-  down.on("close", () => {
+  down.onClose(() => {
     if (!up.closed && !up.destroyed && trailers["grpc-status"] === undefined) {
       end({ code: 1, message: "the client cancelled" });
       up.close(constants.NGHTTP2_CANCEL);

@@ -1,5 +1,5 @@
 /**
- * The short form of `npm run fuzz:server`: two thousand mutated requests a protocol leave the server up and right.
+ * The short form of `npm run fuzz:server`: two thousand mutated requests a protocol, and HTTP/2 connections, leave the server up and right.
  */
 import { expect, test } from "vitest";
 import { fuzz } from "./run.mjs";

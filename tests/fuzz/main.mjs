@@ -1,4 +1,4 @@
-// Fuzzes the server with mutated requests over HTTP and gRPC: `npm run fuzz:server`. Ends with 1 when a request was not answered, the server
+// Fuzzes the server with mutated requests over HTTP and gRPC, and mutated HTTP/2 connections: `npm run fuzz:server`. Ends with 1 when a request was not answered, the server
 // died, a good request was answered wrong, or memory grew.
 import { parseArgs } from "node:util";
 import { fuzz } from "./run.mjs";
@@ -8,7 +8,7 @@ const HELP = `usage: npm run fuzz:server -- [options]
   --count N       requests for each protocol (100000)
   --seed N        of the mutations (1)
   --patience MS   an answer may take (1000)
-  --only NAME     http or grpc
+  --only NAME     http, grpc, or frames: whole HTTP/2 connections
 example: npm run fuzz:server -- --count 5000 --seed 7`;
 /** Megabytes between a quarter of the way and the end. */
 const GROWTH = 30;

@@ -3,6 +3,7 @@
  */
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
+import { mutatedConnection, sendConnection } from "./frames.mjs";
 import { mutateBytes, mutateValue, randomFrom } from "./mutate.mjs";
 import { grpcSeeds, httpSeeds } from "./seeds.mjs";
 import { grpcSender, httpSender } from "./send.mjs";
@@ -94,7 +95,7 @@ export const residentOf = pid =>
  */
 export async function fuzz(server, { count, seed, patience, check, only, onProgress = () => {} }) {
   const report = {};
-  const protocols = { http: httpSeeds(), grpc: grpcSeeds() };
+  const protocols = { http: httpSeeds(), grpc: grpcSeeds(), frames: grpcSeeds() };
   for (const [protocol, seeds] of Object.entries(protocols)) {
     if (only && only !== protocol) continue;
     const random = randomFrom(seed);
@@ -107,6 +108,8 @@ export async function fuzz(server, { count, seed, patience, check, only, onProgr
       const started = performance.now();
       let answering;
       if (protocol === "grpc") answering = grpc.send(grpcRequest(seeds, random));
+      else if (protocol === "frames")
+        answering = sendConnection(server.grpc, mutatedConnection(seeds, random), patience);
       else {
         const request = httpRequest(seeds, random);
         // Every fifth goes as bytes, mutated once more, on a connection of its own.

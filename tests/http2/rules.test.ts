@@ -145,7 +145,6 @@ test.each([
   ["a name with a colon in it", POST + field("x:a", "1")],
   ["a value with a line's end", POST + field("x-a", "1\r\nx-b: 2")],
   ["a value with a zero", POST + field("x-a", "1\0")],
-  ["a value that begins with a blank", POST + field("x-a", " 1")],
   ["connection", POST + field("connection", "close")],
   ["transfer-encoding", POST + field("transfer-encoding", "chunked")],
   ["te besides trailers", POST + field("te", "gzip")],
@@ -164,6 +163,12 @@ test.each([
   expect(await client.fault(1)).toBe(ERROR.PROTOCOL_ERROR);
   client.send(post(3, END | END_HEADERS));
   expect(await client.next(({ type, stream }) => type === HEADERS && stream === 3)).toBeDefined();
+  client.close();
+});
+
+test("blanks at the ends of a value are left alone, as gRPC's own servers leave them", async () => {
+  const client = open().send(raw(HEADERS, END | END_HEADERS, 1, POST + field("x-a", " 1 ")));
+  expect(await client.next(({ type, stream }) => type === HEADERS && stream === 1)).toBeDefined();
   client.close();
 });
 

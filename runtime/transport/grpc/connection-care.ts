@@ -2,7 +2,7 @@
  * How long a gRPC connection lives and how it is watched: keep-alive pings of ours, bounds on those of the client, and a greatest age,
  * under the names and defaults of gRPC's channel arguments. All times are in milliseconds.
  */
-import { constants, type ServerHttp2Session } from "node:http2";
+import type { Http2Connection } from "../http2/connection.js";
 
 export interface ConnectionCare {
   /** Time between two pings of ours. */
@@ -35,15 +35,7 @@ const AGE_JITTER = 0.1;
 /** setTimeout's greatest delay. */
 const LONGEST = 2 ** 31 - 1;
 
-export function careFor(session: ServerHttp2Session, care: ConnectionCare): void {
-  let open = 0;
-  const closed = (): void => {
-    open--;
-  };
-  session.on("stream", stream => {
-    open++;
-    stream.on("close", closed);
-  });
+export function careFor(connection: Http2Connection, care: ConnectionCare): void {
   const timers = new Set<NodeJS.Timeout>();
   const after = (milliseconds: number, act: () => void): NodeJS.Timeout => {
     const timer = setTimeout(
@@ -56,45 +48,47 @@ export function careFor(session: ServerHttp2Session, care: ConnectionCare): void
     timers.add(timer.unref());
     return timer;
   };
-  session.on("close", () => {
-    for (const timer of timers) clearTimeout(timer);
+  connection.watch({
+    closed() {
+      for (const timer of timers) clearTimeout(timer);
+    },
   });
 
   const ping = (): void => {
     after(care.keepaliveTime, () => {
-      if (session.destroyed) return;
-      if (open === 0 && !care.permitWithoutCalls) return ping();
-      const late = after(care.keepaliveTimeout, () => session.destroy());
-      session.ping(() => {
+      if (connection.destroyed) return;
+      if (connection.openStreams === 0 && !care.permitWithoutCalls) return ping();
+      const late = after(care.keepaliveTimeout, () => connection.destroy());
+      connection.ping(() => {
         clearTimeout(late);
         timers.delete(late);
-        if (!session.destroyed) ping();
+        if (!connection.destroyed) ping();
       });
     });
   };
   if (care.keepaliveTime > 0) ping();
-  if (care.maxPingStrikes > 0) countPings(session, care, () => open);
+  if (care.maxPingStrikes > 0) countPings(connection, care);
   if (care.maxAge > 0)
     after(care.maxAge * (1 + AGE_JITTER * (2 * Math.random() - 1)), () => {
       // Asks for no new calls; those that are open may end.
-      session.close();
-      if (care.maxAgeGrace > 0) after(care.maxAgeGrace, () => session.destroy());
+      connection.drain();
+      if (care.maxAgeGrace > 0) after(care.maxAgeGrace, () => connection.destroy());
     });
 }
 
 /** gRPC's protection against clients that ping too often: GOAWAY with `too_many_pings`. */
-function countPings(session: ServerHttp2Session, care: ConnectionCare, openCalls: () => number): void {
+function countPings(connection: Http2Connection, care: ConnectionCare): void {
   let last = Number.NEGATIVE_INFINITY;
   let strikes = 0;
-  session.on("ping", () => {
-    const now = performance.now();
-    const early = openCalls() === 0 && now - last < care.minPingInterval;
-    last = now;
-    if (!early || ++strikes <= care.maxPingStrikes) return;
-    session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, Buffer.from("too_many_pings"));
-    session.destroy();
-  });
-  session.on("stream", () => {
-    strikes = 0;
+  connection.watch({
+    pinged() {
+      const now = performance.now();
+      const early = connection.openStreams === 0 && now - last < care.minPingInterval;
+      last = now;
+      if (early && ++strikes > care.maxPingStrikes) connection.goAway("ENHANCE_YOUR_CALM", "too_many_pings");
+    },
+    streamOpened() {
+      strikes = 0;
+    },
   });
 }

@@ -22,6 +22,9 @@ export interface Frame {
   readonly bytes: Buffer;
 }
 
+/** A chunk that is a small part of a large memory would keep all of it. */
+const own = (chunk: Buffer): Buffer => (chunk.length * 8 < chunk.buffer.byteLength ? Buffer.from(chunk) : chunk);
+
 /** Collects chunks and calls `onFrame` for each whole message. Chunks are joined once, when their message is complete. */
 export function frameReader(onFrame: (frame: Frame) => void): (chunk: Buffer) => void {
   let chunks: Buffer[] = [];
@@ -56,6 +59,7 @@ export function frameReader(onFrame: (frame: Frame) => void): (chunk: Buffer) =>
         needed = PREFIX + length;
       }
     }
+    if (held > 0) chunks.push(own(chunks.pop()!));
   };
 }
 

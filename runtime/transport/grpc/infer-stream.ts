@@ -2,7 +2,6 @@
  * ModelStreamInfer: requests run as they arrive, answers leave in the order of the requests, faults travel inside the stream. The answers of
  * a decoupled model leave as they are made, between those of other requests.
  */
-import type { ServerHttp2Stream } from "node:http2";
 import type { Cancellation } from "../../cancellation.js";
 import { ConnectionCut, cutHere } from "../../connection-cut.js";
 import { deliver } from "../../data-plane/deliver.js";
@@ -13,11 +12,12 @@ import { Refusal, RuntimeFault, STATUS } from "../../errors.js";
 import type { ReadyVersion } from "../../repository/registry.js";
 import type { ServerCalls } from "../../server-calls.js";
 import type { TraceNotes } from "../../tracing/trace.js";
+import type { Stream } from "../http2/stream.js";
 import { decodeRequest, type WireRequest } from "./decode-request.js";
 import { encodeStreamEnd, encodeStreamFault, encodeStreamResponse, type FramePieces } from "./encode-response.js";
-import { type Frame, frameReader, unpack, writePieces } from "./framing.js";
+import { type Frame, frameReader, unpack } from "./framing.js";
 import { type Packing, packed } from "./packing.js";
-import { cutOff, type FinalStatus, startAnswer } from "./status.js";
+import { cutOff, endAnswer, startAnswer } from "./status.js";
 import { type Forward, toRequest } from "./to-request.js";
 
 /** Requests of one stream that may be under way; a client that sends more waits. */
@@ -38,29 +38,27 @@ export interface StreamOptions {
 }
 
 export function serveInferStream(
-  stream: ServerHttp2Stream,
+  stream: Stream,
   calls: ServerCalls,
   encoding: string,
   { strict, forward, signal, packing }: StreamOptions,
 ): void {
-  const final: FinalStatus = { code: 0, message: "" };
-  startAnswer(stream, final, packing);
+  startAnswer(stream, packing);
   let underWay = 0;
   let last: Promise<void> = Promise.resolve();
   /** The connection is about to end; nothing more is said on it. */
   let isCut = false;
   const finish = (fault?: RuntimeFault): void => {
-    if (isCut) return;
-    if (fault) Object.assign(final, { code: STATUS[fault.code].grpc, message: fault.message });
-    if (!stream.destroyed && !stream.writableEnded) stream.end();
+    if (!isCut) endAnswer(stream, fault ? STATUS[fault.code].grpc : 0, fault?.message ?? "");
   };
   const send = async ({ message, fault }: Answer): Promise<void> => {
-    if (isCut || stream.destroyed || stream.writableEnded) return;
+    if (isCut || !stream.writable) return;
     if (fault instanceof ConnectionCut) {
       isCut = true;
       cutOff(stream, fault);
     } else if (strict && fault) finish(fault);
-    else if (!writePieces(stream, packed(packing, message))) await drained(stream);
+    // A slow reader is waited for.
+    else if (!stream.write(packed(packing, message))) await new Promise<void>(sent => stream.whenSent(sent));
   };
   const onFrame = (found: Frame): void => {
     if (++underWay >= MAX_UNDER_WAY) stream.pause();
@@ -77,25 +75,17 @@ export function serveInferStream(
       });
   };
   const read = frameReader(onFrame);
-  stream.on("data", (chunk: Buffer) => {
-    try {
-      read(chunk);
-    } catch (error) {
-      finish(RuntimeFault.from(error));
-    }
+  stream.listen({
+    data(chunk) {
+      try {
+        read(chunk);
+      } catch (error) {
+        finish(RuntimeFault.from(error));
+      }
+    },
+    end: () => void last.then(() => finish()),
   });
-  stream.on("end", () => last.then(() => finish()));
 }
-
-/** Until a slow reader has taken what was written, or has gone away. */
-const drained = (stream: ServerHttp2Stream): Promise<void> =>
-  new Promise(resolve => {
-    const done = (): void => {
-      stream.off("drain", done).off("close", done);
-      resolve();
-    };
-    stream.on("drain", done).on("close", done);
-  });
 
 /** Answers one request: the only answer of an ordinary model is returned, those of a decoupled one are sent. */
 async function answerOne(

@@ -1,77 +1,68 @@
 /**
  * How a call ends: its status in trailers, or in the headers alone when nothing was answered.
  */
-import type { ServerHttp2Stream } from "node:http2";
 import type { Cancellable } from "../../cancellation.js";
 import type { ConnectionCut } from "../../connection-cut.js";
-import { writePieces } from "./framing.js";
+import { encodeFields } from "../http2/hpack-encode.js";
+import type { Field } from "../http2/static-table.js";
+import type { Stream } from "../http2/stream.js";
 import { type Packing, packed } from "./packing.js";
 
-const HEADERS = {
-  ":status": 200,
-  "content-type": "application/grpc",
-  "grpc-accept-encoding": "identity, deflate, gzip",
-} as const;
+/** Triton's gRPC sends no `date`. */
+const FIELDS: readonly Field[] = [
+  [":status", "200"],
+  ["content-type", "application/grpc"],
+  ["grpc-accept-encoding", "identity, deflate, gzip"],
+];
+const HEAD = encodeFields(FIELDS);
+const PACKED_HEADS = new Map(
+  ["gzip", "deflate"].map(name => [name, encodeFields([...FIELDS, ["grpc-encoding", name]])] as const),
+);
+const OK = encodeFields([["grpc-status", "0"]]);
 const DEADLINE_EXCEEDED = 4;
 const FLUSH_MS = 20;
 
-export interface FinalStatus {
-  code: number;
-  message: string;
+const headOf = (packing: Packing | undefined): Buffer => (packing && PACKED_HEADS.get(packing.encoding)) ?? HEAD;
+
+/** Sends the headers of an answer whose messages come one by one. */
+export function startAnswer(stream: Stream, packing?: Packing): void {
+  stream.respond(headOf(packing));
 }
 
-/** Triton's gRPC sends no `date`. */
-const WITH_TRAILERS = { waitForTrailers: true, sendDate: false };
-
-const headersWith = (packing: Packing | undefined) =>
-  packing ? { ...HEADERS, "grpc-encoding": packing.encoding } : HEADERS;
-
-/** Sends the headers; `final` is read when the last message has been sent. */
-export function startAnswer(stream: ServerHttp2Stream, final: Readonly<FinalStatus>, packing?: Packing): void {
-  stream.respond(headersWith(packing), WITH_TRAILERS);
-  stream.on("wantTrailers", () => {
-    if (!stream.destroyed) stream.sendTrailers(trailers(final.code, final.message));
-  });
+/** Ends an answer that was started. */
+export function endAnswer(stream: Stream, code: number, message: string): void {
+  stream.end(code === 0 ? OK : encodeFields(trailers(code, message)));
 }
 
-const OK = { "grpc-status": "0" };
-function sendOk(this: ServerHttp2Stream): void {
-  if (!this.destroyed) this.sendTrailers(OK);
-}
-
-/** Sends the whole answer of a call that went well. */
-export function answerOk(stream: ServerHttp2Stream, answer: readonly Buffer[], packing?: Packing): void {
-  // A deadline may have ended the call while the model ran.
-  if (stream.destroyed || stream.closed || stream.headersSent) return;
-  const pieces = packed(packing, answer);
-  stream.respond(headersWith(packing), WITH_TRAILERS);
-  stream.on("wantTrailers", sendOk);
-  if (pieces.length > 1) writePieces(stream, pieces);
-  stream.end(pieces.length > 1 ? undefined : pieces[0]);
+/** Sends the whole answer of a call that went well. A deadline may have ended it while the model ran. */
+export function answerOk(stream: Stream, answer: readonly Buffer[], packing?: Packing): void {
+  if (stream.closed || stream.begun) return;
+  stream.answer(headOf(packing), packed(packing, answer), OK);
 }
 
 /** Sends what is left of an answer that does not arrive, and ends the connection. */
-export function cutOff(stream: ServerHttp2Stream, { sent }: ConnectionCut): void {
-  const end = (): void => stream.session?.destroy();
-  if (stream.destroyed || (!sent && !stream.headersSent)) {
-    end();
+export function cutOff(stream: Stream, { sent }: ConnectionCut): void {
+  const { connection } = stream;
+  if (stream.closed || (!sent && !stream.begun)) {
+    connection.destroy();
     return;
   }
-  if (!stream.headersSent) stream.respond(HEADERS);
+  if (!stream.begun) stream.respond(HEAD);
+  if (sent) stream.write([sent]);
   // What was sent before must have arrived when the connection goes.
-  stream.write(sent ?? Buffer.alloc(0), () => setTimeout(end, FLUSH_MS));
+  stream.whenSent(() => connection.whenWritten(() => setTimeout(() => connection.destroy(), FLUSH_MS)));
 }
 
 /** Ends a call that has answered nothing. */
-export function endWithStatus(stream: ServerHttp2Stream, code: number, message: string): void {
-  if (stream.destroyed || stream.closed || stream.headersSent) return;
-  stream.respond({ ...HEADERS, ...trailers(code, message) }, { endStream: true });
+export function endWithStatus(stream: Stream, code: number, message: string): void {
+  if (stream.closed || stream.begun) return;
+  stream.respond(encodeFields([...FIELDS, ...trailers(code, message)]), true);
 }
 
-const trailers = (code: number, message: string): Record<string, string> => ({
-  "grpc-status": String(code),
-  ...(message && { "grpc-message": percentEncode(message) }),
-});
+const trailers = (code: number, message: string): readonly Field[] => [
+  ["grpc-status", String(code)],
+  ...(message ? [["grpc-message", percentEncode(message)] as const] : []),
+];
 
 /** Printable ASCII but `%` stays; every other byte of the UTF-8 text becomes `%XX`. Headers have a bound, so has the text. */
 function percentEncode(message: string): string {
@@ -87,16 +78,12 @@ function percentEncode(message: string): string {
   return out;
 }
 
-const UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
-
-/** Aborts the call and says so when the client's `grpc-timeout` is over. */
-export function armDeadline(stream: ServerHttp2Stream, header: unknown, abort: Cancellable): void {
-  const [, digits, unit] = /^(\d{1,8})([HMSmun])$/.exec(String(header ?? "")) ?? [];
-  if (!digits) return;
-  const milliseconds = Math.min(Number(digits) * UNITS[unit!]!, 2 ** 31 - 1);
+/** Aborts the call and says so when its time is over. @param timeout in milliseconds */
+export function armDeadline(stream: Stream, timeout: number | undefined, abort: Cancellable): void {
+  if (timeout === undefined) return;
   const timer = setTimeout(() => {
     endWithStatus(stream, DEADLINE_EXCEEDED, "Deadline Exceeded");
     abort.abort();
-  }, milliseconds);
-  stream.on("close", () => clearTimeout(timer));
+  }, timeout);
+  stream.onClose(() => clearTimeout(timer));
 }

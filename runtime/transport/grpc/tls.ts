@@ -1,9 +1,8 @@
 /**
- * TLS of the gRPC port: PEM files → the options of a secure HTTP/2 server; with mutual TLS, clients need a certificate too.
+ * TLS of the gRPC port: PEM files → the options of a TLS server; with mutual TLS, clients need a certificate too.
  */
 import { readFile } from "node:fs/promises";
-import type { SecureServerOptions } from "node:http2";
-import { createSecureContext } from "node:tls";
+import { createSecureContext, type TlsOptions } from "node:tls";
 import { RuntimeFault } from "../../errors.js";
 
 export interface GrpcTls {
@@ -17,7 +16,7 @@ export interface GrpcTls {
 }
 
 /** @throws RuntimeFault that names the flag whose file is missing or is no PEM */
-export async function secureOptions(tls: GrpcTls): Promise<SecureServerOptions> {
+export async function secureOptions(tls: GrpcTls): Promise<TlsOptions> {
   const { mutual = false } = tls;
   const cert = await pem(tls.certificate, "--grpc-server-cert");
   const key = await pem(tls.key, "--grpc-server-key");
@@ -35,7 +34,6 @@ export async function secureOptions(tls: GrpcTls): Promise<SecureServerOptions> 
   return {
     ...options,
     minVersion: "TLSv1.2",
-    ALPNProtocols: ["h2"],
     requestCert: mutual,
     rejectUnauthorized: mutual,
   };

@@ -23,7 +23,7 @@ export class Conduct {
     this.#idle = new Budget(...idleFrames);
   }
 
-  /** A stream was reset by the client, or through its fault. @throws ConnectionFault */
+  /** A stream was reset by the client, or through its fault: nothing pays for that, since what was begun for it may go on. @throws ConnectionFault */
   reset(): void {
     if (!this.#resets.spend()) throw new ConnectionFault("ENHANCE_YOUR_CALM", "too many streams are reset");
   }
@@ -34,7 +34,6 @@ export class Conduct {
   }
 
   endedWell(): void {
-    this.#resets.relieve();
     this.#idle.relieve(FORGIVEN);
   }
 

@@ -16,7 +16,7 @@ export interface Http2Limits {
   readonly maxWaiting: number;
   /** Milliseconds until a client must have greeted with its preface and SETTINGS. */
   readonly greetingTime: number;
-  /** Streams that are reset, by the client or through its fault: a burst, and so many a second. Each stream that ends well forgives one. */
+  /** Streams that are reset, by the client or through its fault: a burst, and so many a second. */
   readonly resets: readonly [burst: number, perSecond: number];
   /** Frames that further nothing: pings, settings, empty and tiny ones, unknown ones. Each stream that ends well forgives some. */
   readonly idleFrames: readonly [burst: number, perSecond: number];

@@ -23,8 +23,8 @@ const SINGLE = new Set(
 );
 /** A token in lower case (RFC 9110 §5.6.2). */
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-/** No control character that could end a line, and no blank at the ends. */
-const VALUE = /^(?![ \t])[^\0\r\n]*(?<![ \t])$/;
+/** Nothing that could end a line. Blanks at the ends stay, against the letter of RFC 9113: gRPC's clients send them, and Triton takes them. */
+const VALUE = /^[^\0\r\n]*$/;
 
 /** @returns what is wrong with them, or what they say */
 export function readHead(fields: readonly Field[]): RequestHead | string {

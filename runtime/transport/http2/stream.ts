@@ -11,8 +11,6 @@ export interface StreamSink {
   /** @param chunk a part of what the socket read: kept as long as it is used, never written to */
   data(chunk: Buffer): void;
   end(): void;
-  /** After a `write` that said false: what was written has left. */
-  room?(): void;
 }
 
 /** The connection of a stream, for whoever must end it. */
@@ -57,6 +55,7 @@ export class Stream implements Incoming, Outgoing {
   received = 0;
   #sink: StreamSink = EMPTY;
   #onClose: (() => void)[] | undefined;
+  #whenSent: (() => void)[] = [];
   #paused = false;
   /** What came while the stream was paused, from `#heldAt` on. */
   #held: Buffer[] = [];
@@ -93,6 +92,12 @@ export class Stream implements Incoming, Outgoing {
     else this.#onClose = [act];
   }
 
+  /** Calls back when nothing that was written waits for the client any more, or the stream is closed. */
+  whenSent(act: () => void): void {
+    if (this.waiting === 0) act();
+    else this.#whenSent.push(act);
+  }
+
   /** @param block of encoded fields @param end there is no body */
   respond(block: Buffer, end = false): void {
     if (this.closed || this.begun) return;
@@ -102,7 +107,7 @@ export class Stream implements Incoming, Outgoing {
     if (end) this.#carrier.answered(this);
   }
 
-  /** The pieces are kept until they have left. @returns false when the client is behind; `room` of the sink says when it is no more */
+  /** The pieces are kept until they have left. @returns false when the client is behind; `whenSent` says when it is no more */
   write(pieces: readonly Buffer[]): boolean {
     if (!this.writable) return true;
     this.#carrier.enqueue(this, pieces);
@@ -164,7 +169,7 @@ export class Stream implements Incoming, Outgoing {
 
   /** @internal Outgoing */
   onRoom(): void {
-    this.#sink.room?.();
+    this.#tellSent();
   }
 
   /** @internal Outgoing */
@@ -182,6 +187,11 @@ export class Stream implements Incoming, Outgoing {
     const acts = this.#onClose;
     this.#onClose = undefined;
     if (acts) for (const act of acts) act();
+    this.#tellSent();
+  }
+
+  #tellSent(): void {
+    if (this.#whenSent.length > 0) for (const act of this.#whenSent.splice(0)) act();
   }
 
   #pass(chunk: Buffer): void {
