@@ -111,7 +111,7 @@ export interface LoadedModel {
   stream?(requests: readonly BackendRequest[], send: Send, instance: number): Promise<void>;
   /**
    * How many executions this instance takes at once, where handing the next one over costs more than a short execution. It runs them one after the
-   * other, tells `clock.begun`, and sets `clock.takeBack`.
+   * other, tells `clock.begun`, and sets `clock.execution`.
    */
   ahead?(instance: number): number;
   close?(): void | Promise<void>;

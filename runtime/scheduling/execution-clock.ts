@@ -3,6 +3,12 @@
  */
 import type { ExecutionTimes } from "../statistics.js";
 
+/** An execution that was handed over ahead of time. */
+export interface Returnable {
+  /** Takes it back; it then rejects with NOT_BEGUN. @returns false when it has begun */
+  takeBack(): boolean;
+}
+
 export interface ExecutionClock {
   /** The execution begins: what was before was waiting. For backends that are handed executions ahead of time; the first call counts. */
   begun(): void;
@@ -10,8 +16,8 @@ export interface ExecutionClock {
   inputsReady(): void;
   /** The model has computed; what follows is output. The last call counts. */
   computed(): void;
-  /** Set by such a backend: takes the execution back, which then rejects with NOT_BEGUN. False when it has begun. */
-  takeBack?: (() => boolean) | undefined;
+  /** Set by such a backend. */
+  execution?: Returnable | undefined;
 }
 
 export interface RunningClock extends ExecutionClock {
@@ -32,7 +38,7 @@ export const startClock = (onBegun?: () => void): RunningClock => new PartsClock
  */
 class PartsClock implements RunningClock {
   started = now();
-  takeBack: (() => boolean) | undefined;
+  execution: Returnable | undefined;
   #waits: (() => void) | undefined;
   /** 0 for "not yet". */
   #ready = 0;

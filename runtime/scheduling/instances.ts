@@ -112,7 +112,7 @@ export function createInstances(
     // Nothing waits for this one: relieve the instance with the longest queue of its own.
     if (model.ahead && idle.at(-1) === instance && count > 1) {
       const longest = flights.reduce((best, one) => (one.length > best.length ? one : best));
-      if (longest.length > 1) longest.at(-1)!.takeBack?.();
+      if (longest.length > 1) longest.at(-1)!.execution?.takeBack();
     }
     wake();
   };
@@ -143,7 +143,7 @@ function waitInLine(jobs: readonly Job[], stats: VersionStatistics): RunningCloc
   const clock = startClock(leave);
   for (const job of jobs)
     watchAbort(job, () => {
-      if (!clock.takeBack?.()) return;
+      if (!clock.execution?.takeBack()) return;
       leave();
       job.reject(cancelled());
     });

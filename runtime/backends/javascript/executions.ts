@@ -35,26 +35,91 @@ export interface Executions {
   fail(fault: RuntimeFault): void;
 }
 
-interface Entry extends Execution {
+/** A class, whose methods share nothing with closures: contexts that reached the entry would keep it alive after its end. */
+class Entry implements Execution {
+  readonly number: number;
+  readonly slot: number;
+  readonly cells: number[];
   readonly send: Send;
-  /** Requests whose answers are not complete. */
-  readonly open: Set<number>;
   readonly clock: ExecutionClock | undefined;
-  ended: boolean;
-  stopWatching(): void;
-  settle(fault?: unknown): void;
+  readonly done: Promise<void>;
+  /** How many requests' answers are not complete. */
+  open: number;
+  ended = false;
+  readonly #settle: (fault?: unknown) => void;
+  readonly #takeBack: (entry: Entry) => boolean;
+  #stops: readonly (() => void)[] = [];
+
+  constructor(given: Pick<Entry, "number" | "slot" | "cells" | "send" | "clock">, takeBack: (entry: Entry) => boolean) {
+    this.number = given.number;
+    this.slot = given.slot;
+    this.cells = given.cells;
+    this.send = given.send;
+    this.clock = given.clock;
+    this.open = given.cells.length;
+    this.#takeBack = takeBack;
+    [this.done, this.#settle] = deferred();
+  }
+
+  watch(requests: readonly BackendRequest[], flags: Uint8Array): void {
+    if (!requests.some(({ signal }) => signal)) return;
+    this.#stops = requests.map(({ signal }, i) =>
+      watch(signal, () => {
+        // One that is complete has no cell any more; its old one may be another's.
+        if (this.cells[i] !== CLOSED) Atomics.store(flags, this.cells[i]!, 1);
+      }),
+    );
+  }
+
+  stopWatching(): void {
+    for (const stop of this.#stops) stop();
+    this.#stops = [];
+  }
+
+  settle(fault?: unknown): void {
+    this.#settle(fault);
+  }
+
+  takeBack(): boolean {
+    return this.#takeBack(this);
+  }
 }
+
+function deferred(): [done: Promise<void>, settle: (fault?: unknown) => void] {
+  let settle!: (fault?: unknown) => void;
+  const done = new Promise<void>((resolve, reject) => {
+    settle = fault => (fault === undefined ? resolve() : reject(fault));
+  });
+  return [done, settle];
+}
+
+/** An execution's number is its place in the list, below bits that tell it from those that had the place before. */
+const PLACE_BITS = 17;
+const PLACE = 2 ** PLACE_BITS - 1;
+const TURN = 2 ** (31 - PLACE_BITS) - 1;
+/** The cell of a request whose answers are complete. */
+const CLOSED = -1;
 
 /** @param onHead hears when an execution has become the one that runs, and when none is left */
 export function createExecutions(states: Int32Array, cells: Uint8Array, onHead: (runs: boolean) => void): Executions {
   const slots = Array.from({ length: SLOTS }, (_, i) => SLOTS - 1 - i);
   const freed: number[] = [];
   let cellsMade = 0;
-  const entries = new Map<number, Entry>();
+  // No map: the tables that one with steady traffic leaves behind keep each other, and what was in them, until the next full collection.
+  const entries: (Entry | undefined)[] = [];
+  const places: number[] = [];
   /** Those whose `execute` has not ended; the first one runs. */
   const order: Entry[] = [];
-  let next = 1;
+  let turn = 0;
 
+  const find = (number: number): Entry | undefined => {
+    const entry = entries[number & PLACE];
+    return entry?.number === number ? entry : undefined;
+  };
+  const remove = ({ number }: Entry): void => {
+    entries[number & PLACE] = undefined;
+    places.push(number & PLACE);
+  };
   const takeCell = (): number => {
     const cell = freed.pop() ?? cellsMade++;
     if (cell < CELLS) return cell;
@@ -65,13 +130,15 @@ export function createExecutions(states: Int32Array, cells: Uint8Array, onHead: 
     );
   };
   const close = (entry: Entry, request: number): void => {
-    if (!entry.open.delete(request)) return;
     const cell = entry.cells[request]!;
+    if (cell === CLOSED) return;
     Atomics.store(cells, cell, 0);
     freed.push(cell);
-    if (entry.open.size > 0) return;
+    entry.cells[request] = CLOSED;
+    entry.open--;
+    if (entry.open > 0) return;
     entry.stopWatching();
-    if (entry.ended) entries.delete(entry.number);
+    if (entry.ended) remove(entry);
   };
   const isTakenBack = ({ slot }: Execution): boolean =>
     Atomics.compareExchange(states, slot, EXECUTION.WAITS, EXECUTION.TAKEN_BACK) === EXECUTION.WAITS;
@@ -81,16 +148,21 @@ export function createExecutions(states: Int32Array, cells: Uint8Array, onHead: 
     onHead(order.length > 0);
   };
   const end = (number: number, fault?: unknown, complete = fault !== undefined): void => {
-    const entry = entries.get(number);
+    const entry = find(number);
     if (!entry || entry.ended) return;
-    entry.ended = true;
     const at = order.indexOf(entry);
     order.splice(at, 1);
     if (fault !== NOT_BEGUN) slots.push(entry.slot);
-    if (complete) for (const request of [...entry.open]) close(entry, request);
-    if (entry.open.size === 0) entries.delete(number);
+    if (complete) for (const request of entry.cells.keys()) close(entry, request);
+    entry.ended = true;
+    if (entry.open === 0) remove(entry);
     entry.settle(fault);
     if (at === 0) newHead();
+  };
+  const takeBack = (entry: Entry): boolean => {
+    if (entry.ended || !isTakenBack(entry)) return false;
+    end(entry.number, NOT_BEGUN);
+    return true;
   };
   return {
     get running() {
@@ -103,49 +175,32 @@ export function createExecutions(states: Int32Array, cells: Uint8Array, onHead: 
       const slot = slots.pop()!;
       Atomics.store(states, slot, EXECUTION.WAITS);
       const own = requests.map(takeCell);
-      const stops = requests.map(({ signal }, i) => watch(signal, () => Atomics.store(cells, own[i]!, 1)));
-      let settle!: Entry["settle"];
-      const done = new Promise<void>((resolve, reject) => {
-        settle = fault => (fault === undefined ? resolve() : reject(fault));
-      });
-      const entry: Entry = {
-        number: next++,
-        ...{ slot, cells: own, done, send, clock, settle },
-        open: new Set(requests.keys()),
-        ended: false,
-        stopWatching() {
-          for (const stop of stops) stop();
-        },
-      };
-      entries.set(entry.number, entry);
-      if (clock)
-        clock.takeBack = () => {
-          if (entry.ended || !isTakenBack(entry)) return false;
-          end(entry.number, NOT_BEGUN);
-          return true;
-        };
+      const place = places.pop() ?? entries.length;
+      const number = ((turn++ & TURN) << PLACE_BITS) | place;
+      const entry = new Entry({ number, slot, cells: own, send, clock }, takeBack);
+      entry.watch(requests, cells);
+      entries[place] = entry;
+      if (clock) clock.execution = entry;
       if (order.push(entry) === 1) newHead();
       return entry;
     },
     send(number, request, answer) {
-      const entry = entries.get(number);
-      if (!entry?.open.has(request)) return;
+      const entry = find(number);
+      if (!entry || (entry.cells[request] ?? CLOSED) === CLOSED) return;
       entry.send(request, answer);
       if (!answer || (!(answer instanceof Error) && answer.again)) close(entry, request);
     },
     end,
     dropped: slot => void slots.push(slot),
     fail(fault) {
-      for (const entry of [...entries.values()]) {
-        const { number, open, send } = entry;
-        if (entry.ended)
-          for (const request of [...open]) {
-            send(request, fault);
-            send(request, undefined);
-            close(entry, request);
-          }
-        else end(number, isTakenBack(entry) ? NOT_BEGUN : fault);
-      }
+      for (const entry of [...order]) end(entry.number, isTakenBack(entry) ? NOT_BEGUN : fault);
+      for (const entry of entries)
+        for (const [request, cell] of entry?.cells.entries() ?? []) {
+          if (!entry?.ended || cell === CLOSED) continue;
+          entry.send(request, fault);
+          entry.send(request, undefined);
+          close(entry, request);
+        }
     },
   };
 }

@@ -5,6 +5,8 @@
 import { availableParallelism } from "node:os";
 
 export interface Source {
+  /** When something has come last, or was asked for. */
+  since: number;
   /** Takes what has come. @returns whether something had */
   drain(): boolean;
   /** How long, in milliseconds, it is worth looking for the next answer; 0 when none is due. */
@@ -14,13 +16,8 @@ export interface Source {
   awake(): void;
 }
 
-interface Watched {
-  readonly source: Source;
-  /** When something has come last. */
-  since: number;
-}
-
-const watched = new Map<Source, Watched>();
+/** Those that are looked at on every round; few, and they come and go all the time. */
+const watched: Source[] = [];
 /** With one processor the other thread runs only while this one sleeps. */
 const useful = availableParallelism() > 1;
 let planned = false;
@@ -33,28 +30,25 @@ function plan(): void {
 
 function turn(): void {
   planned = false;
-  for (const one of watched.values()) look(one);
-  if (watched.size > 0) plan();
+  for (let i = watched.length - 1; i >= 0; i--) look(watched[i]!);
+  if (watched.length > 0) plan();
 }
 
-function look(one: Watched): void {
-  const { source } = one;
+function look(source: Source): void {
   const now = performance.now();
-  if (source.drain()) one.since = now;
-  if (now - one.since < source.patience()) return;
+  if (source.drain()) source.since = now;
+  if (now - source.since < source.patience()) return;
   while (!source.sleep()) source.drain();
-  watched.delete(source);
+  forget(source);
 }
 
 /** Something is due from this source, or it has rung. */
 export function expect(source: Source): void {
-  const one = watched.get(source);
-  if (one) one.since = performance.now();
-  else if (useful) {
-    source.awake();
-    watched.set(source, { source, since: performance.now() });
-    plan();
-  }
+  source.since = performance.now();
+  if (!useful || watched.includes(source)) return;
+  source.awake();
+  watched.push(source);
+  plan();
 }
 
 /** The bell: looks at once, and for what follows. */
@@ -66,4 +60,9 @@ export function answered(source: Source): void {
 }
 
 /** The source is no more. */
-export const forget = (source: Source): void => void watched.delete(source);
+export function forget(source: Source): void {
+  const at = watched.indexOf(source);
+  if (at === -1) return;
+  watched[at] = watched.at(-1)!;
+  watched.pop();
+}

@@ -115,6 +115,7 @@ export function openThread(
     else if (kind === "dropped") executions.dropped(slot);
   };
   const source: Source = {
+    since: 0,
     drain() {
       let message = link.take();
       if (!message) return false;
