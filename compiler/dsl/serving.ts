@@ -5,7 +5,7 @@
 /** One value of the request's for a sample: a number, a text, or a list of them for a list column. */
 export type SampleValue = number | bigint | string | boolean | readonly (number | bigint | string | boolean)[];
 
-/** Requests are held back for a moment, and run together. */
+/** Requests that wait are run together: one search and one call of each model for all their users. Each gets what it would get alone. */
 export interface DynamicBatching {
   /** Batch sizes to wait for; none above `maxBatchSize`. */
   readonly preferredBatchSize?: readonly number[];

@@ -99,6 +99,8 @@ export interface LoadedModel {
     instance: number,
     clock?: ExecutionClock,
   ): Promise<readonly (BackendResponse | RuntimeFault)[]>;
+  /** It computes in this thread, for several requests in little more time than for one: those that come in one turn of the event loop go together. */
+  readonly sharesTurn?: boolean;
   /**
    * One request, at once: for callers in this process that would wait longer for a turn of the event loop than for the answer.
    * @returns undefined where it can not, or might be long about it; then `execute` answers

@@ -11,17 +11,10 @@ import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { type Plan, type PlanStage, parsePlan } from "../../triton-protos/plan.js";
 import { type ColumnSchema, isRagged } from "../../triton-protos/schema.js";
 import { stageTensors } from "../../triton-protos/stage-tensors.js";
-import { linkSignal } from "../cancellation.js";
-import { writeTensorJson } from "../cassettes/tensor-json.js";
 import { RuntimeFault } from "../errors.js";
-import { type ExecutablePlan, type PlanResult, preparePlan, type StageRun } from "../plan/execute.js";
-import { explainCandidates } from "../plan/explain-candidates.js";
-import { stageNotes, stepTensors } from "../plan/stage-notes.js";
-import type { Column, Rows } from "../plan/table.js";
-import type { ExecutionClock } from "../scheduling/execution-clock.js";
-import type { Parameter, Tensor } from "../tensor.js";
-import type { TracedStage, TraceNotes } from "../tracing/trace.js";
-import type { Backend, BackendRequest, BackendResponse, LoadContext } from "./backend.js";
+import { preparePlan } from "../plan/execute.js";
+import type { Backend } from "./backend.js";
+import { answer, answerBatch, type Form, type Served } from "./merlon-answer.js";
 import { requestColumns } from "./merlon-inputs.js";
 import { answerTensors } from "./merlon-outputs.js";
 import { stageColumns } from "./stage-inputs.js";
@@ -43,9 +36,16 @@ export const merlonBackend: Backend = {
       ...(aroundStep && { around: (step, prepare) => aroundStep({ model, plan, step, folder }, prepare) }),
     });
     const form = plan.stage ? stageForm(plan, plan.stage, context.config) : requestForm(plan, context.config);
+    const served: Served = { executable, form, context };
+    // What stands in a step's place may look at the whole run.
+    const shares = executable.keepsRowsApart && !plan.stage && !aroundStep && context.config.max_batch_size > 0;
     return {
       stages: executable.tallies,
-      execute: requests => Promise.all(requests.map(request => answer(executable, form, context, request))),
+      sharesTurn: shares,
+      execute: requests =>
+        shares && requests.length > 1
+          ? answerBatch(served, requests)
+          : Promise.all(requests.map(request => answer(served, request))),
       close: () => executable.close(),
     };
   },
@@ -62,12 +62,6 @@ async function readPlan(folder: string): Promise<Plan> {
         : (error as Error).message;
     throw new RuntimeFault("INVALID_ARGUMENT", reason, { cause: error });
   }
-}
-
-/** How a model's columns travel. */
-interface Form {
-  read(tensors: ReadonlyMap<string, Tensor>): { columns: ReadonlyMap<string, Column>; request: Rows | undefined };
-  write(columns: ReadonlyMap<string, Column>, request: Rows | undefined, asked: ReadonlySet<string>): readonly Tensor[];
 }
 
 function requestForm(plan: Plan, config: ModelConfig): Form {
@@ -128,95 +122,3 @@ function checkConfig(plan: Plan, config: ModelConfig): void {
       );
     }
 }
-
-async function answer(
-  executable: ExecutablePlan,
-  form: Form,
-  context: LoadContext,
-  request: BackendRequest,
-  clock?: ExecutionClock,
-): Promise<BackendResponse | RuntimeFault> {
-  const { plan } = executable;
-  const { parameters, requestedOutputs } = request;
-  const linked = request.signal && linkSignal(request.signal);
-  try {
-    const { columns, request: rows } = form.read(request.inputs);
-    const seed = parameters.has("seed") ? readSeed(parameters.get("seed")!) : context.drawSeed();
-    clock?.inputsReady();
-    const result = await executable.run(columns, { seed, parameters, ...(linked && { signal: linked.signal }) });
-    clock?.computed();
-    if (request.trace) noteRun(request.trace, plan, result);
-    const outputs = form
-      .write(result.columns, rows, requestedOutputs)
-      .filter(tensor => requestedOutputs.has(tensor.name))
-      .toSorted((a, b) => (a.name < b.name ? -1 : 1));
-    const [timings, explain] = [parameters.get("timings") === true, parameters.get("explain") === true];
-    const told = new Map([
-      ...(timings ? timingParameters(plan, result) : []),
-      ...(explain ? explainParameters(plan, result) : []),
-      ...(timings || explain ? fallbackParameters(plan, result) : []),
-      ...(parameters.get("stages") === true ? stageParameters(plan, result) : []),
-    ]);
-    return told.size > 0 ? { outputs, parameters: told } : { outputs };
-  } catch (error) {
-    return RuntimeFault.from(error);
-  } finally {
-    linked?.release();
-  }
-}
-
-/** Elements of each tensor that a trace keeps of a stage. */
-const TRACED_ELEMENTS = 200;
-
-function noteRun(trace: TraceNotes, plan: Plan, result: PlanResult): void {
-  const { insides, timestamps } = trace.levels;
-  if (!timestamps) return;
-  const traced = ({ step, began, ended, rowsIn, rowsOut }: StageRun): TracedStage => ({
-    name: step.label,
-    op: step.op,
-    startNs: began * 1e6,
-    endNs: ended * 1e6,
-    rowsIn,
-    rowsOut,
-    ...(insides && { tensors: stepTensors(step, result.columnOf, TRACED_ELEMENTS) }),
-  });
-  trace.ran(
-    result.runs.map(traced),
-    insides && !plan.stage ? JSON.stringify(explainCandidates(plan, result.columnOf)) : undefined,
-  );
-}
-
-function readSeed(value: Parameter): bigint {
-  if (typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value))) return BigInt(value);
-  throw new RuntimeFault("INVALID_ARGUMENT", `parameter 'seed' is ${JSON.stringify(value)}; a whole number is wanted`);
-}
-
-/** One JSON text: for each request row, what became of each candidate. */
-const explainParameters = (plan: Plan, result: PlanResult): ReadonlyMap<string, Parameter> =>
-  new Map([["explain", JSON.stringify(explainCandidates(plan, result.columnOf))]]);
-
-/** Under `stage.LABEL` the tensors of a step, as a cassette has them. */
-const stageParameters = (plan: Plan, result: PlanResult): ReadonlyMap<string, Parameter> =>
-  new Map(
-    stageNotes(plan, result).map(({ stage, tensors }) => [
-      `stage.${stage}`,
-      JSON.stringify(tensors.map(writeTensorJson)),
-    ]),
-  );
-
-const fallbackParameters = (plan: Plan, { fallbacks }: PlanResult): ReadonlyMap<string, Parameter> =>
-  new Map(
-    plan.steps.flatMap(step => {
-      const reason = fallbacks.get(step.id);
-      return reason === undefined ? [] : [[`fallback.${step.label}`, reason] as const];
-    }),
-  );
-
-const timingParameters = (plan: Plan, { timings, parts }: PlanResult): ReadonlyMap<string, Parameter> =>
-  new Map(
-    plan.steps.flatMap(step =>
-      step.parts
-        ? step.parts.map(part => [`timing.${part.label}`, Math.round(parts.get(part.id) ?? 0)] as const)
-        : [[`timing.${step.label}`, timings.get(step.id) ?? 0] as const],
-    ),
-  );

@@ -6,8 +6,8 @@ import { RuntimeFault } from "../errors.js";
 import type { Inputs } from "../plan/kernel.js";
 import { type Column, childRows, gather } from "../plan/table.js";
 
-/** Positions of the chosen among `start … end - 1`, best first. */
-export type Choose = (start: number, end: number) => Int32Array;
+/** Positions of the chosen among `start … end - 1`, which are those of parent row `row`, best first. */
+export type Choose = (start: number, end: number, row: number) => Int32Array;
 
 export interface Names {
   readonly ids: string;
@@ -46,7 +46,7 @@ export function orderCandidates(
   const runs = new Int32Array(parent.count + 1);
   const chosen: Int32Array[] = [];
   for (let row = 0; row < parent.count; row++) {
-    const run = choose(offsets[row]!, offsets[row + 1]!);
+    const run = choose(offsets[row]!, offsets[row + 1]!, row);
     chosen.push(run);
     runs[row + 1] = runs[row]! + run.length;
   }

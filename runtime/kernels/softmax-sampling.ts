@@ -4,7 +4,8 @@
  * so a batch answers what its rows answer one by one. O(n · k) for small k, O(n log n) else.
  */
 import type { Kernel, RunContext } from "../plan/kernel.js";
-import { type Values, words } from "../plan/table.js";
+import { ancestorIndex } from "../plan/row-map.js";
+import { type Rows, type Values, words } from "../plan/table.js";
 import { keepLargest } from "./keep-largest.js";
 import { orderCandidates, orderingNames } from "./order-candidates.js";
 import { philox, uniform } from "./philox.js";
@@ -18,10 +19,10 @@ export const softmaxSampling: Kernel<"softmaxSampling"> = {
     const sampled =
       (context: RunContext): Prepare =>
       (scores, ids) => {
-        const race = gumbelRace(temperature, chooseSeed(context, seed), stepHash, ids.values);
+        const race = gumbelRace(temperature, seedOfRow(context, seed, ids.rows), stepHash, ids.values);
         const keys = new Float64Array(scores.length);
-        return (start, end) => {
-          race.newRow(start, end);
+        return (start, end, row) => {
+          race.newRow(start, end, row);
           for (let i = start; i < end; i++) keys[i] = race.key(scores[i]!, i);
           return keepLargest(keys, start, end, topk);
         };
@@ -34,22 +35,36 @@ type Prepare = Parameters<typeof orderCandidates>[2];
 
 /** `key` is a score's key in the race; `newRow` says which candidates the next keys belong to. */
 interface Race {
-  newRow(start: number, end: number): void;
+  newRow(start: number, end: number, row: number): void;
   key(score: number, i: number): number;
 }
 
 /** The request's seed, else the author's, else what the server drew. */
-const chooseSeed = (context: RunContext, authored: number | undefined): bigint =>
-  context.parameters.has("seed") || authored === undefined ? context.seed : BigInt(authored);
+function seedOfRow({ seed, seeds, parameters }: RunContext, authored: number | undefined, rows: Rows) {
+  if (authored !== undefined && !parameters.has("seed")) return always(BigInt(authored));
+  if (!seeds) return always(seed);
+  let root = rows;
+  while (root.parent) root = root.parent;
+  const request = rows.parent === root ? undefined : ancestorIndex(rows.parent!, root);
+  return (row: number): bigint => seeds[request ? request[row]! : row] ?? seed;
+}
 
-function gumbelRace(temperature: number, seed: bigint, stepHash: number, ids: Values): Race {
-  const key0 = Number(BigInt.asIntN(32, seed));
-  const key1 = Number(BigInt.asIntN(32, seed >> 32n));
+const always = (seed: bigint) => (): bigint => seed;
+
+function gumbelRace(temperature: number, seedOf: (row: number) => bigint, stepHash: number, ids: Values): Race {
+  let seed: bigint | undefined;
+  let [key0, key1] = [0, 0];
   const counter = new Uint32Array(4);
   let rowHash = 0;
   let first = 0;
   return {
-    newRow: (start, end) => {
+    newRow: (start, end, row) => {
+      const own = seedOf(row);
+      if (own !== seed) {
+        seed = own;
+        key0 = Number(BigInt.asIntN(32, own));
+        key1 = Number(BigInt.asIntN(32, own >> 32n));
+      }
       first = start;
       rowHash = hashRun(ids, start, end);
     },

@@ -21,6 +21,7 @@ export const transformWorkflow: Kernel<"transformWorkflow"> = {
     const refs = step.inputs.input!;
     const names = step.outputs.map(col => col.name);
     return {
+      mixesRows: !executable.keepsRowsApart,
       run: (inputs, runContext) => {
         const columns = new Map<string, Column>(inputs.input!.map((col, i) => [refs[i]!.name, col]));
         const made = ({ columns }: PlanResult) => names.map(name => columns.get(name)!);

@@ -5,6 +5,7 @@
 import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import { prepareKernel } from "../kernels/index.js";
+import { keepsRowsApart } from "./apart.js";
 import { type Guard, guards } from "./branches.js";
 import { cachedKernel } from "./cached-kernel.js";
 import type { PreparedKernel, PreparePlanContext, RunContext } from "./kernel.js";
@@ -40,6 +41,8 @@ export interface ExecutablePlan {
   readonly plan: Plan;
   /** What each stage has done since the plan was loaded. */
   readonly tallies: readonly StageTally[];
+  /** Whether a row's answer is the same whatever other rows stand beside it. */
+  readonly keepsRowsApart: boolean;
   /**
    * @param inputs every request column of the plan, all on the same rows
    * @returns at once where no stage has to wait @throws RuntimeFault naming step, column and row
@@ -55,6 +58,7 @@ export interface ExecutablePlan {
 export async function preparePlan(plan: Plan, { around, ...context }: PreparePlanContext): Promise<ExecutablePlan> {
   const kernels: PreparedKernel[] = [];
   const tallies = plan.steps.map(createTally);
+  let apart = keepsRowsApart(plan);
   const close = async () => {
     for (const kernel of kernels) await kernel.close?.();
   };
@@ -62,6 +66,7 @@ export async function preparePlan(plan: Plan, { around, ...context }: PreparePla
     for (const [i, step] of plan.steps.entries()) {
       const prepare = () => prepareKernel(step, context);
       const kernel = await prepareStep(step, prepare, around);
+      if (kernel.mixesRows) apart = false;
       kernels.push(step.cache ? cachedKernel(step, step.cache, kernel, context, tallies[i]!) : kernel);
     }
   } catch (error) {
@@ -69,7 +74,8 @@ export async function preparePlan(plan: Plan, { around, ...context }: PreparePla
     throw error;
   }
   const layout = layOut(plan, kernels, tallies);
-  return { plan, tallies, run: (inputs, runContext) => runPlan(layout, inputs, runContext), close };
+  const run: ExecutablePlan["run"] = (inputs, runContext) => runPlan(layout, inputs, runContext);
+  return { plan, tallies, keepsRowsApart: apart, run, close };
 }
 
 async function prepareStep(

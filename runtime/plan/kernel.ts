@@ -60,6 +60,8 @@ export interface PreparePlanContext extends PrepareContext {
 export interface RunContext {
   /** Seed of the request; the `seed` parameter, else drawn by the server (see `--seed`). */
   readonly seed: bigint;
+  /** By request row, where rows of several requests run together: the seed of each one's request. */
+  readonly seeds?: readonly bigint[];
   readonly parameters: ReadonlyMap<string, Parameter>;
   readonly signal?: AbortSignal;
   /** Is told how long each part of a fused step took; present when somebody wants to know. */
@@ -72,6 +74,8 @@ export type Inputs = Readonly<Record<string, readonly Column[]>>;
 export interface PreparedKernel {
   /** Makes the step's output columns, in the order of `step.outputs`. Synchronous where nothing has to be waited for. */
   run(inputs: Inputs, context: RunContext): readonly Column[] | Promise<readonly Column[]>;
+  /** Rows of several requests may not run together, for what is in the artefact. */
+  readonly mixesRows?: boolean;
   close?(): void | Promise<void>;
 }
 

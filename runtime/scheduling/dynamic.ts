@@ -47,8 +47,19 @@ export function dynamicScheduler(
     stats.pending = queue.size;
     if (queue.size === 0) for (const wake of drained.splice(0)) wake();
   };
-  const queue = createPolicyQueue(batching, dispatch);
-  const instances = createInstances(model, count, stats, dispatch, gate);
+  let soon = false;
+  /** When all that came in this turn of the event loop is there, where that is worth it. */
+  const dispatchSoon = (): void => {
+    if (soon) return;
+    soon = true;
+    setImmediate(() => {
+      soon = false;
+      dispatch();
+    });
+  };
+  const changed = model.sharesTurn ? dispatchSoon : dispatch;
+  const queue = createPolicyQueue(batching, changed);
+  const instances = createInstances(model, count, stats, changed, gate);
 
   return {
     schedule(request, answers) {
@@ -57,7 +68,7 @@ export function dynamicScheduler(
       const result = new Promise<Awaited<ReturnType<Scheduler["schedule"]>>>((resolve, reject) => {
         const job: Job = { request, answers, arrived: now(), resolve, reject };
         queue.add(job);
-        dispatch();
+        changed();
       });
       return order ? order(result) : result;
     },

@@ -175,6 +175,7 @@ export const makeRequest = (
   outputs: readonly string[],
 ): BackendRequest => ({
   id: "",
+  batch: tensors[0]?.shape[0] ?? 1,
   parameters,
   inputs: new Map(tensors.map(tensor => [tensor.name, tensor])),
   requestedOutputs: new Set(outputs),

@@ -31,6 +31,20 @@ test("requests that wait for the instance run as one batch, up to the largest si
   expect(stats.pending).toBe(0);
 });
 
+test("a model that shares turns runs what came in one turn of the event loop as one batch, the first of it too", async () => {
+  const model = { ...notedModel(), sharesTurn: true };
+  const scheduler = await start(model, { max_batch_size: 4, dynamic_batching: {} });
+  const ask = (...ids: string[]) => Promise.all(ids.map(id => scheduler.schedule(requestOf(id))));
+  await ask("0", "1", "2");
+  await ask("3");
+  await ask("4", "5", "6", "7", "8");
+  expect(model.batches).toEqual([["0", "1", "2"], ["3"], ["4", "5", "6", "7"], ["8"]]);
+  const last = scheduler.schedule(requestOf("9"));
+  await scheduler.drain();
+  await last;
+  expect(model.batches.at(-1)).toEqual(["9"]);
+});
+
 test("a preferred size runs at once, any other waits for the delay", async () => {
   const model = notedModel();
   const scheduler = await start(model, {

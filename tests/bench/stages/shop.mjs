@@ -3,7 +3,7 @@
  * artefacts for everyone who is measured.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, compile } from "../../../dist/compiler/index.js";
@@ -104,7 +104,7 @@ const items = filtering >> queryFeast("features", { view: "item_features", entit
 const pairs = items >> unrollFeatures("item_id", user[["age", "city"]]);
 const ranking = pairs >> transformWorkflow("etl/ranking") >> predictOnnx("ranker.onnx");
 const ordering = pairs["item_id"] >> softmaxSampling(ranking["score"], { topk: 10, temperature: 20 });
-export default ensemble("${name}", ordering, { maxBatchSize: 64, instanceGroups: [{ count: 8 }] });
+export default ensemble("${name}", ordering, { maxBatchSize: 64, dynamicBatching: {}, instanceGroups: [{ count: 2 }] });
 `;
 
 /** Python that has what `make_models.py` needs. */
@@ -144,8 +144,10 @@ export async function makeShop(folder, say) {
   ]) {
     const name = `recommend_${index}_${topk}`;
     const file = join(folder, `${name}.ensemble.ts`);
-    writeFileSync(file, ensembleText(name, index, topk));
-    if (existsSync(join(repository, name))) continue;
+    const text = ensembleText(name, index, topk);
+    const built = existsSync(join(repository, name)) && readFileSync(file, "utf8") === text;
+    if (built) continue;
+    writeFileSync(file, text);
     say(`ensemble ${name}`);
     const compiled = await compile(file);
     if (!compiled.ok) throw new Error(compiled.diagnostics.map(d => d.message).join("\n"));

@@ -1,0 +1,170 @@
+/** Requests of a served plan → their answers, and what they ask to be told of the run. */
+import type { Plan } from "../../triton-protos/plan.js";
+import { linkSignal } from "../cancellation.js";
+import { writeTensorJson } from "../cassettes/tensor-json.js";
+import { RuntimeFault } from "../errors.js";
+import type { ExecutablePlan, PlanResult, StageRun } from "../plan/execute.js";
+import { explainCandidates } from "../plan/explain-candidates.js";
+import { stageNotes, stepTensors } from "../plan/stage-notes.js";
+import type { Column, Rows } from "../plan/table.js";
+import type { Parameter, Tensor } from "../tensor.js";
+import type { TracedStage, TraceNotes } from "../tracing/trace.js";
+import type { BackendRequest, BackendResponse, LoadContext } from "./backend.js";
+import { joinInputs } from "./join-batch.js";
+import { allGone, columnsOfRows, mayBeOnes, mayShareRun } from "./merlon-batch.js";
+
+/** How a model's columns travel. */
+export interface Form {
+  read(tensors: ReadonlyMap<string, Tensor>): { columns: ReadonlyMap<string, Column>; request: Rows | undefined };
+  write(columns: ReadonlyMap<string, Column>, request: Rows | undefined, asked: ReadonlySet<string>): readonly Tensor[];
+}
+
+export interface Served {
+  readonly executable: ExecutablePlan;
+  readonly form: Form;
+  readonly context: LoadContext;
+}
+
+/** Requests that may share one run do; the others have one each. */
+export async function answerBatch(
+  served: Served,
+  requests: readonly BackendRequest[],
+): Promise<readonly (BackendResponse | RuntimeFault)[]> {
+  const shared = requests.filter(mayShareRun);
+  const answers = new Map<BackendRequest, BackendResponse | RuntimeFault>();
+  const alone = shared.length > 1 ? requests.filter(request => !mayShareRun(request)) : requests;
+  await Promise.all([
+    ...(shared.length > 1
+      ? [answerTogether(served, shared).then(made => made.forEach((one, i) => void answers.set(shared[i]!, one)))]
+      : []),
+    ...alone.map(async request => void answers.set(request, await answer(served, request))),
+  ]);
+  return requests.map(request => answers.get(request)!);
+}
+
+async function answerTogether(
+  served: Served,
+  requests: readonly BackendRequest[],
+): Promise<readonly (BackendResponse | RuntimeFault)[]> {
+  const { executable, form, context } = served;
+  const seeds = requests.map(() => context.drawSeed());
+  const gone = allGone(requests);
+  try {
+    const { columns, request: rows } = form.read(joinInputs(requests, context.config));
+    const result = await executable.run(columns, {
+      seed: seeds[0]!,
+      seeds: requests.flatMap(({ batch }, i) => new Array<bigint>(batch).fill(seeds[i]!)),
+      parameters: new Map(),
+      ...(gone.signal && { signal: gone.signal }),
+    });
+    let from = 0;
+    return requests.map(({ batch, requestedOutputs, signal }) => {
+      const own = columnsOfRows(result.columns, rows!, from, from + batch);
+      from += batch;
+      if (signal?.aborted) return new RuntimeFault("CANCELLED", "the request was cancelled");
+      return { outputs: outputsOf(form, own.columns, own.request, requestedOutputs) };
+    });
+  } catch (error) {
+    if (mayBeOnes(error)) return Promise.all(requests.map((request, i) => answer(served, request, seeds[i])));
+    return requests.map(() => RuntimeFault.from(error));
+  } finally {
+    gone.release();
+  }
+}
+
+const outputsOf = (
+  form: Form,
+  columns: ReadonlyMap<string, Column>,
+  request: Rows | undefined,
+  asked: ReadonlySet<string>,
+): readonly Tensor[] =>
+  form
+    .write(columns, request, asked)
+    .filter(tensor => asked.has(tensor.name))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+
+/** @param drawn a seed that was drawn for it before */
+export async function answer(
+  { executable, form, context }: Served,
+  request: BackendRequest,
+  drawn?: bigint,
+): Promise<BackendResponse | RuntimeFault> {
+  const { plan } = executable;
+  const { parameters, requestedOutputs } = request;
+  const linked = request.signal && linkSignal(request.signal);
+  try {
+    const { columns, request: rows } = form.read(request.inputs);
+    const seed = parameters.has("seed") ? readSeed(parameters.get("seed")!) : (drawn ?? context.drawSeed());
+    const result = await executable.run(columns, { seed, parameters, ...(linked && { signal: linked.signal }) });
+    if (request.trace) noteRun(request.trace, plan, result);
+    const outputs = outputsOf(form, result.columns, rows, requestedOutputs);
+    const [timings, explain] = [parameters.get("timings") === true, parameters.get("explain") === true];
+    const told = new Map([
+      ...(timings ? timingParameters(plan, result) : []),
+      ...(explain ? explainParameters(plan, result) : []),
+      ...(timings || explain ? fallbackParameters(plan, result) : []),
+      ...(parameters.get("stages") === true ? stageParameters(plan, result) : []),
+    ]);
+    return told.size > 0 ? { outputs, parameters: told } : { outputs };
+  } catch (error) {
+    return RuntimeFault.from(error);
+  } finally {
+    linked?.release();
+  }
+}
+
+/** Elements of each tensor that a trace keeps of a stage. */
+const TRACED_ELEMENTS = 200;
+
+function noteRun(trace: TraceNotes, plan: Plan, result: PlanResult): void {
+  const { insides, timestamps } = trace.levels;
+  if (!timestamps) return;
+  const traced = ({ step, began, ended, rowsIn, rowsOut }: StageRun): TracedStage => ({
+    name: step.label,
+    op: step.op,
+    startNs: began * 1e6,
+    endNs: ended * 1e6,
+    rowsIn,
+    rowsOut,
+    ...(insides && { tensors: stepTensors(step, result.columnOf, TRACED_ELEMENTS) }),
+  });
+  trace.ran(
+    result.runs.map(traced),
+    insides && !plan.stage ? JSON.stringify(explainCandidates(plan, result.columnOf)) : undefined,
+  );
+}
+
+function readSeed(value: Parameter): bigint {
+  if (typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value))) return BigInt(value);
+  throw new RuntimeFault("INVALID_ARGUMENT", `parameter 'seed' is ${JSON.stringify(value)}; a whole number is wanted`);
+}
+
+/** One JSON text: for each request row, what became of each candidate. */
+const explainParameters = (plan: Plan, result: PlanResult): ReadonlyMap<string, Parameter> =>
+  new Map([["explain", JSON.stringify(explainCandidates(plan, result.columnOf))]]);
+
+/** Under `stage.LABEL` the tensors of a step, as a cassette has them. */
+const stageParameters = (plan: Plan, result: PlanResult): ReadonlyMap<string, Parameter> =>
+  new Map(
+    stageNotes(plan, result).map(({ stage, tensors }) => [
+      `stage.${stage}`,
+      JSON.stringify(tensors.map(writeTensorJson)),
+    ]),
+  );
+
+const fallbackParameters = (plan: Plan, { fallbacks }: PlanResult): ReadonlyMap<string, Parameter> =>
+  new Map(
+    plan.steps.flatMap(step => {
+      const reason = fallbacks.get(step.id);
+      return reason === undefined ? [] : [[`fallback.${step.label}`, reason] as const];
+    }),
+  );
+
+const timingParameters = (plan: Plan, { timings, parts }: PlanResult): ReadonlyMap<string, Parameter> =>
+  new Map(
+    plan.steps.flatMap(step =>
+      step.parts
+        ? step.parts.map(part => [`timing.${part.label}`, Math.round(parts.get(part.id) ?? 0)] as const)
+        : [[`timing.${step.label}`, timings.get(step.id) ?? 0] as const],
+    ),
+  );
