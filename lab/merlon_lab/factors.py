@@ -18,6 +18,8 @@ from .tasks.retrieval import RetrievalOptions, RetrievalTask
 if TYPE_CHECKING:
     from .run import Recipe
 
+FACTORS = "factors.npz"
+
 
 class Factors(nn.Module):
     """Ids -> factors `[n, dim]`."""
@@ -37,6 +39,11 @@ class Factors(nn.Module):
 
 def factor_model(schema: Schema, dim: int) -> nn.Module:
     return Factors(schema, dim)
+
+
+def save_factors(model: Factors, path: Path) -> None:
+    """As `save` of the library writes them, for what reads its files."""
+    np.savez(path, user_factors=model.users.weight.detach().numpy(), item_factors=model.items.weight.detach().numpy())
 
 
 def train_factors(recipe: "Recipe", schema: Schema, train: Dataset, valid: Dataset, folder: Path) -> dict[str, Any]:

@@ -72,7 +72,16 @@ def expected(run: Run, name: str) -> list[dict[str, Any]]:
         table = slice_rows(example_of(run, served), 0, ROWS)
         outputs = {output: answer.astype(np.float64).tolist() for output, answer in zip(served.outputs, answers(served, table))}
         made.append({"file": f"models/{name}/{served.name}.onnx", "inputs": rows_as_json(table, run, served.columns), "outputs": outputs})
-    return made
+    return [*made, recommended(run)] if run.kind == "factors" else made
+
+
+def recommended(run: Run) -> dict[str, Any]:
+    """The best of all items, for `predictImplicit`."""
+    table = slice_rows(open_dataset(run.recipe.data, run.schema.columns).read_all(), 0, ROWS)
+    with torch.no_grad():
+        scores, ids = (run.model.query(table) @ run.model.items.weight.T).topk(5)
+    outputs = {"ids": ids.tolist(), "scores": scores.tolist()}
+    return {"file": "models/als/factors.npz", "inputs": rows_as_json(table, run, run.model.query_columns), "outputs": outputs}
 
 
 def raw_sessions(out: Path) -> dict[str, Any]:

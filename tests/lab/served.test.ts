@@ -105,8 +105,12 @@ function program(name: string, { file, inputs }: Case): string {
   const columns = Object.entries(inputs).map(
     ([column, { dtype, list }]) => `${column}: "${list ? `list<${dtype}>` : dtype}"`,
   );
-  const op = file.endsWith(".onnx") ? `predictOnnx("${file}")` : `predictForest("${file}", { output: "score" })`;
-  return `import { ensemble, predictForest, predictOnnx, source } from "merlon";
+  const op = file.endsWith(".onnx")
+    ? `predictOnnx("${file}")`
+    : file.endsWith(".npz")
+      ? `predictImplicit("${file}", { topk: 5 })`
+      : `predictForest("${file}", { output: "score" })`;
+  return `import { ensemble, predictForest, predictImplicit, predictOnnx, source } from "merlon";
 export default ensemble("${name}", source({ ${columns.join(", ")} }) >> ${op});`;
 }
 
@@ -152,7 +156,7 @@ describe("the served score is PyTorch's", () => {
       const answered = await infer(`${name}_${i}`, inputs);
       for (const [output, rows] of Object.entries(outputs)) {
         const wanted = rows.flat();
-        const seen = answered[output]!;
+        const seen = (answered[output] ?? answered[`${output}__values`])!;
         expect(seen.length, output).toBe(wanted.length);
         wanted.forEach((value, at) => {
           expect(Math.abs(seen[at]! - value) / Math.max(1, Math.abs(value)), `${output}[${at}]`).toBeLessThan(1e-5);

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import LabError
+from ..factors import FACTORS, save_factors
 from ..loader import open_dataset
 from ..run import Run, load_run
 from ..table import Table, rows_of, slice_rows
@@ -54,6 +55,10 @@ def _write(run: Run, out: Path, precision: str, items: Path | None, key: str | N
     if run.kind in ("retrieval", "session", "factors"):
         count = write_embeddings(run, out / "item_embeddings.parquet", items, key)
         yield f"item_embeddings.parquet   {count:,} items; next: merlon index build --data … --id {key or run.model.item_columns[0].name} --embedding item_embedding"
+    if run.kind == "factors":
+        save_factors(run.model, out / FACTORS)
+        files.append({"file": FACTORS, "users": len(run.model.users.weight), "items": len(run.model.items.weight)})
+        yield f"{FACTORS}   for predictImplicit(…): encoded user ids in, the best encoded item ids out"
     document = {"architecture": run.recipe.architecture, "precision": precision, "files": files}
     (out / "model.json").write_text(json.dumps(document, indent=2) + "\n")
 
