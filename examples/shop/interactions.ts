@@ -1,6 +1,7 @@
 /**
  * Makes the tables that retrieval and session models learn from: `events.parquet` + `users`, `items` -> `pairs-train`, `pairs-valid`, `pairs-items`
- * (a customer beside a product, with the columns of both), `sessions-train`, `sessions-valid`, `sessions-items` (what was looked at, in order).
+ * (a customer beside a product, with the columns of both), `history-train`, `history-valid` (a product, and what the customer met before it),
+ * `sessions-train`, `sessions-valid`, `sessions-items` (what was looked at, in order).
  */
 import { join } from "node:path";
 import { SPLIT } from "./features.js";
@@ -25,6 +26,13 @@ const ASKED = `
 /** A workflow of pairs takes pairs: each product beside one and the same customer. */
 const ITEMS = `SELECT ${USER}, ${ITEM}, item_key FROM items, (FROM users ORDER BY user_id LIMIT 1) ORDER BY item_id`;
 
+/** Each product when the customer meets it first, with the last twenty met before. */
+const histories = (when: string) => `
+  SELECT favourite_brand, favourite_category, mean_price, event_count, history, item_id
+  FROM (SELECT user_id, item_id, met, list(item_id) OVER (PARTITION BY user_id ORDER BY met, item_id ROWS BETWEEN 20 PRECEDING AND 1 PRECEDING) AS history
+        FROM (SELECT user_id, product_id AS item_id, min(event_time) AS met FROM events GROUP BY ALL)) JOIN users USING (user_id)
+  WHERE history IS NOT NULL AND met ${when} ORDER BY user_id, met, item_id`;
+
 /** Products of a session in order; one that is looked at again at once counts once. */
 const sessions = (when: string) => `
   SELECT list(product_id ORDER BY event_time, product_id) AS item_id,
@@ -47,6 +55,8 @@ export async function makeInteractions(
       "pairs-train": LEARNT,
       "pairs-valid": ASKED,
       "pairs-items": ITEMS,
+      "history-train": histories(`< TIMESTAMP '${SPLIT}'`),
+      "history-valid": histories(`>= TIMESTAMP '${SPLIT}'`),
       "sessions-train": sessions(`< TIMESTAMP '${SPLIT}'`),
       "sessions-valid": sessions(`>= TIMESTAMP '${SPLIT}'`),
       "sessions-items": SESSION_ITEMS,

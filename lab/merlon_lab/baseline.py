@@ -45,14 +45,17 @@ def baselines(schema: Schema, data: Sequence[str], valid: Sequence[str]) -> Base
     train, held_out = open_dataset(data, schema.columns, "training data"), open_dataset(valid, schema.columns, "held-out data")
     if schema.targets:
         return _of_rows(schema, train, held_out)
-    lists = any(c.has("item", "id") and c.is_list for c in schema.features)
+    ids = [c for c in schema.features if c.has("item", "id")]
+    lists = bool(ids) and all(c.is_list for c in ids)
     item = schema.only(["item", "id"], "A baseline", is_list=lists)
     table = train.read_all()
     options = RetrievalOptions("softmax", "all")
     if lists:
         model = Popular(None, item, table[f"{item.name}__values"])
         return {"popularity": SessionTask(model, schema, table, options).evaluate(held_out)}
-    model = Popular(schema.only(["user", "id"], "A baseline"), item, table[item.name])
+    # Beside a history, each row asks for itself.
+    user = None if len(ids) > 1 else schema.only(["user", "id"], "A baseline")
+    model = Popular(user, item, table[item.name])
     return {"popularity": RetrievalTask(model, schema, table, options).evaluate(held_out)}
 
 

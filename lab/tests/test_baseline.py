@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from made import make_pairs, make_sessions
+from made import make_pairs, make_sessions, with_history
 
 from merlon_lab.baseline import baselines
 from merlon_lab.cli import main
@@ -36,8 +36,8 @@ def test_the_regression_sees_each_column(tmp_path: Path) -> None:
 
 def test_popularity_ranks_pairs_and_sessions(tmp_path: Path) -> None:
     pairs, sessions = make_pairs(tmp_path / "pairs"), make_sessions(tmp_path / "sessions")
-    for folder in (pairs, sessions):
-        found = baselines(read_schema(folder), [str(folder / "train.parquet")], [str(folder / "valid.parquet")])
+    for schema, folder in ((pairs, pairs), (with_history(pairs), pairs), (sessions, sessions)):
+        found = baselines(read_schema(schema), [str(folder / "train.parquet")], [str(folder / "valid.parquet")])
         assert 0 < found["popularity"]["ndcg@10"] < 0.5
 
 

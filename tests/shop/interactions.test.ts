@@ -65,6 +65,11 @@ describe("makeInteractions", () => {
       [13, 13],
     ]);
   });
+  it("puts beside a product what the customer met before it for the first time", async () => {
+    const both = "history::VARCHAR, item_id::INT";
+    expect(await rows("history-train", both)).toEqual([["[11]", 12]]);
+    expect(await rows("history-valid", both)).toEqual([["[13]", 12]]);
+  });
   it("lists a session's products in order, repeats at once counted once, single ones left out, split by month", async () => {
     const both = "item_id::VARCHAR, category::VARCHAR";
     expect(await rows("sessions-train", both)).toEqual([["[11, 12, 11]", "[toys.robot, toys.robot, toys.robot]"]]);
