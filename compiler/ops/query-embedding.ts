@@ -17,11 +17,11 @@ interface EmbeddingRule<T extends string, O> extends Rule {
 }
 
 /**
- * Looks vectors up by id: a big embedding table beside the model instead of inside it. Up to `memoryMb` the table is held in memory, beyond that read
- * from its file through a cache of the hottest rows.
+ * Looks vectors up by id: a big embedding table beside the model instead of inside it. A table of up to `memoryMb` is held in memory; a
+ * larger one is read from its file, through the system's page cache, and `memoryMb` hold the rows that were asked for last. Ids take 8 bytes each, always.
  * @param path table folder, relative to this file: `merlon embedding build` makes it from Parquet, `merlon embedding import` from HugeCTR's model files or numpy's `.npz`
  * @param options.onMissing what an id without a vector gets @default "zero"
- * @param options.memoryMb most memory for vectors @default 256
+ * @param options.memoryMb most mebibytes of vectors in memory: the whole table, or its hottest rows @default 256
  * @example items["item_id"] >> queryEmbedding("tables/items.embedding", { name: "item_vector" })
  */
 export const queryEmbedding = <

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
@@ -6,6 +6,7 @@ import { strToU8, zipSync } from "fflate";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildEmbeddingTable, importHugectrTable, importNpzTable } from "#runtime/etl/embedding-table.js";
 import { openEmbeddingTable } from "#runtime/stores/embedding-table.js";
+import { hotRows } from "#runtime/stores/hot-rows.js";
 import { readImplicitFactors } from "#triton-protos/artefacts/implicit.js";
 import { column, plain, run, scalars } from "../kernels/step.js";
 
@@ -37,9 +38,12 @@ beforeAll(async () => {
 describe("an embedding table", () => {
   test.each([
     ["in memory", 1e6],
-    ["on disk, with a cache", 0],
+    ["on disk, without a cache", 0],
+    // Eight rows of 3 · 4 + 5 bytes, and a byte of the set.
+    ["on disk, with a cache", 8 * 17 + 1],
   ])("finds every id, and none that is not there: %s", (_, memory) => {
     const open = openEmbeddingTable(table, memory);
+    expect(open.memory).toBeLessThanOrEqual(memory);
     const find = (id: bigint) => open.find(Number(BigInt.asIntN(32, id)), Number(id >> 32n));
     const found = new Float32Array(3);
     for (let round = 0; round < 2; round++)
@@ -49,6 +53,54 @@ describe("an embedding table", () => {
       });
     for (const id of [4n, 6n, -5n, 2n ** 31n + 1n, 2n ** 53n, 2n ** 62n]) expect(find(id)).toBe(-1);
     open.close();
+  });
+  test("the cache keeps what is asked for again and again, within its bytes, whatever comes between", () => {
+    const reads: number[] = [];
+    const hot = hotRows(4, 2 * 8 * (4 * 4 + 5) + 2, (row, into) => {
+      reads.push(row);
+      into.fill(row);
+    });
+    expect(hot.memory).toBe(2 * 8 * (4 * 4 + 5) + 2);
+    const found = new Float32Array(8);
+    const ask = (row: number) => {
+      hot.copy(row, found, 4);
+      expect([...found]).toEqual([0, 0, 0, 0, row, row, row, row]);
+    };
+    for (let i = 0; i < 500; i++) {
+      ask(6);
+      ask(7);
+      ask(100 + i);
+    }
+    expect(reads.filter(row => row === 6 || row === 7)).toEqual([6, 7]);
+    expect(reads).toHaveLength(502);
+    // A read that fails leaves nothing behind under its name.
+    const broken = hotRows(1, 1e3, () => {
+      throw new Error("no disk");
+    });
+    for (let i = 0; i < 2; i++) expect(() => broken.copy(3, found, 0)).toThrow("no disk");
+  });
+  test("a table that is cut while it is served ends the request, with what to do", () => {
+    const cut = join(folder, "cut.embedding");
+    cpSync(table, cut, { recursive: true });
+    const open = openEmbeddingTable(cut, 0);
+    const found = new Float32Array(3);
+    truncateSync(join(cut, "vectors.f32"), 30);
+    open.copy(1, found, 0);
+    expect(() => open.copy(2, found, 0)).toThrow(
+      "vectors.f32 ends at byte 30, and 36 are wanted: it was cut after it was opened. Put the whole file back, and load the model again.",
+    );
+    open.close();
+  });
+  test("keys out of order are refused: the search would not find them", () => {
+    const odd = join(folder, "unsorted.embedding");
+    cpSync(table, odd, { recursive: true });
+    writeFileSync(
+      join(odd, "keys.i64"),
+      new Uint8Array(BigInt64Array.of(-9n, -8n, 0n, 1n, 2n ** 40n, 3n, 4n, 5n).buffer),
+    );
+    expect(() => openEmbeddingTable(odd, 1e6)).toThrow(
+      "keys.i64: key 5 is not above the one before it. Make the table again.",
+    );
   });
   test("as an operator: zeros or an error for an id without a vector", async () => {
     const step = (params: { onMissing?: "zero" | "error" }) => ({
