@@ -31,21 +31,27 @@ export const predictOnnx: Kernel<"predictOnnx"> = {
           const answer = context.models.infer(model, tensors, wanted, signal);
           return answer instanceof Promise ? answer.then(read) : read(answer);
         };
-        return batchSize === undefined || rows.count <= batchSize ? ask(columns) : askInParts(ask, columns, batchSize);
+        if (batchSize === undefined || rows.count <= batchSize) return ask(columns);
+        return askInParts(ask, columns, batchSize, () => context.models.loaded?.(model));
       },
     };
   },
 };
 
+/** @param loaded the version of the model that answers now */
 async function askInParts(
   ask: (some: readonly Column[]) => Column[] | Promise<Column[]>,
   columns: readonly Column[],
   batchSize: number,
+  loaded: () => object | undefined,
 ): Promise<Column[]> {
   const { rows } = columns[0]!;
+  const version = loaded();
   const parts: Column[][] = [];
   for (let start = 0; start < rows.count; start += batchSize)
     parts.push(await ask(sliceRows(columns, start, Math.min(rows.count, start + batchSize))));
+  // Parts of an old and of a new model are no answer: where it was replaced meanwhile, the new one answers all of them.
+  if (loaded() !== version) return askInParts(ask, columns, batchSize, loaded);
   return parts[0]!.map((first, i) => ({ ...first, rows, values: joinValues(parts.map(part => part[i]!.values)) }));
 }
 

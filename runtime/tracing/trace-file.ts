@@ -54,7 +54,8 @@ async function writeWhole(path: string, text: string): Promise<void> {
   await rename(sibling, path);
 }
 
-function printTrace({ id, parent, model, version, requestId, stamps, tensors }: Trace): string[] {
+function printTrace(trace: Trace): string[] {
+  const { id, parent, model, version, requestId, stamps, tensors, stages } = trace;
   const head = {
     id,
     model_name: model,
@@ -66,7 +67,32 @@ function printTrace({ id, parent, model, version, requestId, stamps, tensors }: 
     JSON.stringify(head),
     ...stamps.map(({ moment, ns }) => JSON.stringify({ id, timestamps: [{ name: moment, ns }] })),
     ...tensors.map(one => JSON.stringify({ id, ...printTensor(one) })),
+    ...stages.flatMap(stage => printStage(stage, trace)),
   ];
+}
+
+/** A stage of a plan stands where a step of an ensemble does: as a trace whose parent is the model's. */
+function printStage(
+  { id, name, op, startNs, endNs, rowsIn, rowsOut }: Trace["stages"][number],
+  trace: Trace,
+): string[] {
+  const head = {
+    id,
+    model_name: `${trace.model}.${name}`,
+    model_version: trace.version,
+    ...(trace.requestId && { request_id: trace.requestId }),
+    parent_id: trace.id,
+    stage: { op, rows_in: rowsIn, rows_out: rowsOut },
+  };
+  const stamps = [
+    ["REQUEST_START", startNs],
+    ["COMPUTE_START", startNs],
+    ["COMPUTE_END", endNs],
+    ["REQUEST_END", endNs],
+  ] as const;
+  return [head, ...stamps.map(([moment, ns]) => ({ id, timestamps: [{ name: moment, ns: Math.round(ns) }] }))].map(
+    entry => JSON.stringify(entry),
+  );
 }
 
 function printTensor({ activity, tensor }: TracedTensor) {

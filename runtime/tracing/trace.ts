@@ -80,8 +80,8 @@ export interface Trace extends TraceNotes {
   readonly requestId: string;
   readonly stamps: readonly { readonly moment: Moment; readonly ns: number }[];
   readonly tensors: readonly TracedTensor[];
-  /** Of a plan; Triton's trace file has no place for them, OpenTelemetry has. */
-  readonly stages: readonly TracedStage[];
+  /** Of a plan, each with an id beside those of traces. */
+  readonly stages: readonly (TracedStage & { readonly id: number })[];
   readonly explain?: string | undefined;
   readonly fault?: string | undefined;
   child(): Trace;
@@ -109,7 +109,7 @@ const MAX_NOTES = 4096;
 export function createTrace(options: TraceOptions, parent?: Trace, family: Trace[] = []): Trace {
   const stamps: { readonly moment: Moment; readonly ns: number }[] = [];
   const tensors: TracedTensor[] = [];
-  const stages: TracedStage[] = [];
+  const stages: (TracedStage & { readonly id: number })[] = [];
   const { levels, context, headBytes } = options;
   const most = headBytes ?? MAX_TENSOR_BYTES;
   let [model, version, requestId] = ["", -1, ""];
@@ -153,7 +153,7 @@ export function createTrace(options: TraceOptions, parent?: Trace, family: Trace
           tensors.push({ activity, tensor: { ...tensor, data: Uint8Array.from(tensor.data.subarray(0, most)) } });
     },
     ran(given, story) {
-      if (levels.timestamps) stages.push(...given);
+      if (levels.timestamps) stages.push(...given.map(stage => ({ ...stage, id: options.nextId() })));
       explain = story ?? explain;
     },
     fail(message) {

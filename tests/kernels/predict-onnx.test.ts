@@ -324,6 +324,22 @@ describe("tensors that are no single column", () => {
     expect(plain(made[0]!)).toEqual([0, 1, 0, 1, 0]);
     expect(made[0]!.rows.count).toBe(5);
   });
+  test("a model that is replaced between two calls answers all of them anew", async () => {
+    const { asked, models } = oneModel(
+      [{ name: "x", datatype: "FP32", shape: [-1] }],
+      [{ name: "score", datatype: "FP32", shape: [-1] }],
+    );
+    const [old, young] = [{}, {}];
+    const params = { path: "m.onnx", model: "m", inputs: { x: "x" }, outputs: { score: "score" }, batchSize: 2 };
+    const init = { params, inputs: { input: ["x"] }, outputs: [column("score", "float32")] };
+    const kernel = await prepare("predictOnnx", init, ".", {
+      ...models,
+      loaded: () => (asked.length < 2 ? old : young),
+    });
+    const made = await kernel.run({ input: [scalars("float32", [1, 2, 3, 4, 5])] }, context());
+    expect(asked.map(a => numbers(a.tensors[0]!))).toEqual([[1, 2], [3, 4], [5], [1, 2], [3, 4], [5]]);
+    expect(plain(made[0]!)).toEqual([0, 1, 0, 1, 0]);
+  });
   test("a null in a matrix is named", async () => {
     const { kernel } = await make([{ name: "X", datatype: "FP32", shape: [-1, 2] }], { stack: { X: ["a", "b"] } }, [
       "a",
