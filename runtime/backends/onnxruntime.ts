@@ -7,7 +7,6 @@ import * as ort from "onnxruntime-node";
 import { datatype, isDType, wireDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
-import type { Gpus } from "../gpus.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
 import { type Instance, instancesOf } from "../scheduling/instance-groups.js";
 import type { Tensor } from "../tensor.js";
@@ -15,6 +14,7 @@ import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
 import { joinInputs, scatter, sliceRows } from "./join-batch.js";
 import { completeFromGraph } from "./onnx-complete.js";
 import { checkGraph } from "./onnx-graph.js";
+import { type Providers, providersOf } from "./onnx-providers.js";
 import { type OnnxSession, openSession as openFile } from "./onnx-session.js";
 import { packStrings, unpackStrings } from "./strings.js";
 
@@ -63,20 +63,6 @@ export const onnxruntimeBackend: Backend = {
 
 /** Instances of one device share a session until its runs are long; then each has a thread. */
 const placeOf = ({ kind, device }: Instance): string => `${kind} ${device ?? ""}`;
-
-type Providers = NonNullable<ort.InferenceSession.SessionOptions["executionProviders"]>;
-
-/** ONNX Runtime's providers of an instance, best first; what a provider can't run, the CPU does. */
-function providersOf(config: ModelConfig, { kind, device = 0 }: Instance, { provider }: Gpus): Providers {
-  if (kind === "cpu" || !provider) return ["cpu"];
-  const accelerators = config.optimization?.execution_accelerators?.gpu_execution_accelerator ?? [];
-  for (const { name } of accelerators)
-    if (name !== "tensorrt" || provider !== "cuda")
-      throw new RuntimeFault("INVALID_ARGUMENT", `unknown Execution Accelerator '${name}' is requested`);
-  if (provider === "webgpu") return ["webgpu", "cpu"];
-  const cuda = { name: "cuda", deviceId: device } as const;
-  return accelerators.length > 0 ? [{ name: "tensorrt", deviceId: device }, cuda, "cpu"] : [cuda, "cpu"];
-}
 
 async function openSession(
   config: ModelConfig,

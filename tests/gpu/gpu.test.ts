@@ -3,6 +3,8 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeF
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { providersOf } from "#runtime/backends/onnx-providers.js";
+import { tensorrtOptions } from "#runtime/backends/tensorrt-options.js";
 import { findGpus } from "#runtime/gpus.js";
 import { serve } from "#runtime/index.js";
 import { instancesOf } from "#runtime/scheduling/instance-groups.js";
@@ -86,6 +88,66 @@ function expectClose({ device, cpu }: Awaited<ReturnType<typeof bothWays>>) {
     expect(value).toBeCloseTo(cpu[i]!, 4);
   });
 }
+
+/** Providers of a GPU's instance with these accelerators, on a machine that has CUDA. */
+function onCuda(accelerators: string) {
+  const text = `name: "m"\nbackend: "onnxruntime"\ninstance_group [ { kind: KIND_GPU gpus: [ 1 ] } ]\noptimization { execution_accelerators { gpu_execution_accelerator [ ${accelerators} ] } }\n`;
+  const gpus = { provider: "cuda", devices: [0, 1] } as const;
+  return providersOf(parseModelConfig(text, "config.pbtxt"), { kind: "gpu", device: 1 }, gpus);
+}
+
+describe("accelerators", () => {
+  test("TensorRT before CUDA before the CPU, on the instance's device", () => {
+    const cuda = { name: "cuda", deviceId: 1 };
+    expect(onCuda("")).toEqual([cuda, "cpu"]);
+    expect(onCuda('{ name: "cuda" }')).toEqual([cuda, "cpu"]);
+    const plain = '{ name: "tensorrt" parameters { key: "precision_mode" value: "FP32" } }';
+    expect(onCuda(plain)).toEqual([{ name: "tensorrt", deviceId: 1 }, cuda, "cpu"]);
+  });
+  test("what onnxruntime-node can't set is a load error, not another precision", () => {
+    expect(() => onCuda('{ name: "tensorrt" parameters { key: "precision_mode" value: "FP16" } }')).toThrow(
+      "the tensorrt accelerator is given `trt_fp16_enable`, and onnxruntime-node can set no option of it but the device.",
+    );
+    expect(() => onCuda('{ name: "cuda" parameters { key: "use_tf32" value: "0" } }')).toThrow("given `use_tf32`");
+    expect(() => onCuda('{ name: "openvino" }')).toThrow("unknown Execution Accelerator 'openvino' is requested");
+  });
+  // The table of Triton's ONNX Runtime backend, and its texts for what is none.
+  test("parameters are the provider's options", () => {
+    expect(
+      tensorrtOptions({
+        precision_mode: "INT8",
+        max_workspace_size_bytes: "1073741824",
+        int8_calibration_table_name: "calibration.flatbuffers",
+        int8_use_native_calibration_table: "true",
+        trt_engine_cache_enable: "1",
+        trt_engine_cache_path: "/cache",
+        trt_builder_optimization_level: "3",
+        trt_auxiliary_streams: "-1",
+        trt_profile_min_shapes: "X:1x4",
+      }),
+    ).toEqual({
+      trt_int8_enable: "1",
+      trt_max_workspace_size: "1073741824",
+      trt_int8_calibration_table_name: "calibration.flatbuffers",
+      trt_int8_use_native_calibration_table: "true",
+      trt_engine_cache_enable: "1",
+      trt_engine_cache_path: "/cache",
+      trt_builder_optimization_level: "3",
+      trt_auxiliary_streams: "-1",
+      trt_profile_min_shapes: "X:1x4",
+    });
+    expect(tensorrtOptions({ precision_mode: "FP32" })).toEqual({});
+  });
+  test.each([
+    [{ segment_size: "3" }, "unknown parameter 'segment_size' is provided for TensorRT Execution Accelerator"],
+    [{ precision_mode: "FP8" }, "unsupported precision mode 'FP8' is requested"],
+    [{ max_workspace_size_bytes: "abc" }, "failed to convert 'abc' to unsigned long long integral number"],
+    [{ trt_dla_core: "1.5" }, "failed to convert '1.5' to integral number"],
+    [{ trt_dla_enable: "yes" }, "failed to convert 'yes' to boolean"],
+  ] as const)("%o is refused with Triton's text", (parameters, message) => {
+    expect(() => tensorrtOptions(parameters)).toThrow(message);
+  });
+});
 
 // A software device compiles its shaders on the CPU.
 describe("KIND_GPU", { timeout: 120_000 }, () => {
