@@ -32,14 +32,21 @@ export const mixScores: Lowering<"mixScores"> = (step, { input = [] }, { g }) =>
   const parts = input.map((col, i) => {
     const { name } = step.inputs.input![i]!;
     const floats = toFloat64(g, col);
-    const reason = `step ${step.label} (mixScores): column ${name} has no score for a candidate`;
-    const checked = guarded(g, floats, amongTaken(g, notANumber(g, floats), rows, false), reason);
+    const reason = `step ${step.label} (mixScores): column ${name} has no finite score for a candidate`;
+    // What is infinite has no place on these scales: its difference to itself is no number.
+    const measured = scale === "minMax" || scale === "standard" ? sub(g, floats, floats) : floats;
+    const checked = guarded(g, floats, amongTaken(g, notANumber(g, measured), rows, false), reason);
     // Without candidates all rows are taken together.
     const wide = rows.parent ? asGrid(g, checked, rows) : reshape(g, checked, int64(g, 1, -1));
     return mul(g, scalar(g, "float64", weights[name]!), SCALES[scale](g, wide, rows.mask));
   });
-  const sum = parts.reduce((a, b) => add(g, a, b));
-  return [{ dtype: "float32", rows, values: cast(g, flat(g, sum), "float32") }];
+  const sum = flat(
+    g,
+    parts.reduce((a, b) => add(g, a, b)),
+  );
+  const reason = `step ${step.label} (mixScores): infinite scores of a candidate sum to no number`;
+  const checked = guarded(g, sum, amongTaken(g, notANumber(g, sum), rows, false), reason);
+  return [{ dtype: "float32", rows, values: cast(g, checked, "float32") }];
 };
 
 const n = (g: GraphBuilder, x: number): Value => scalar(g, "float64", x);

@@ -20,10 +20,17 @@ export const mixScores: Kernel<"mixScores"> = {
         const offsets = rows.offsets ?? Int32Array.of(0, rows.count);
         inputs.input!.forEach((col, c) => {
           const scores = present(col, names[c]!);
+          if (scale === "minMax" || scale === "standard") refuseInfinite(scores, names[c]!, scale);
           for (let row = 0; row + 1 < offsets.length; row++)
             SCALES[scale](scores, offsets[row]!, offsets[row + 1]!, scaled);
           for (let i = 0; i < sum.length; i++) sum[i]! += weightOf[c]! * scaled[i]!;
         });
+        const lost = sum.findIndex(Number.isNaN);
+        if (lost >= 0)
+          throw new RuntimeFault(
+            "INVALID_ARGUMENT",
+            `scores of candidate ${lost} are infinite, and their weighted sum (${names.join(", ")}) is no number. Clip scores before.`,
+          );
         return [{ dtype: "float32", rows, values: Float32Array.from(sum) }];
       },
     };
@@ -39,6 +46,16 @@ function present(col: Column, name: string): Float64Array {
       `column \`${name}\` has no score for candidate ${missing}. Give missing scores a value first, with \`fillMissing\`.`,
     );
   return scores;
+}
+
+/** Every other score would stand at one place beside it, and the infinite one at none. */
+function refuseInfinite(scores: Float64Array, name: string, scale: string): void {
+  const at = scores.findIndex(score => !Number.isFinite(score));
+  if (at >= 0)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `column \`${name}\` holds ${scores[at]} for candidate ${at}, which has no place on the scale \`${scale}\`. Clip scores before, or use \`scale: "rank"\`.`,
+    );
 }
 
 const SCALES: Readonly<Record<"none" | "minMax" | "standard" | "rank", Scale>> = {

@@ -38,6 +38,29 @@ async function order<K extends Ordering>(
   return grouped(made[0]!).map(list => list.map(Number));
 }
 
+describe.each(["topK", "limitPerGroup", "diversify"] as const)("%s at the edge", op => {
+  const { POSITIVE_INFINITY: most, NEGATIVE_INFINITY: least } = Number;
+  /** Groups and vectors that leave the order to the scores. */
+  const ask = (ids: number[][], scores: (number | null)[][], topk: number) =>
+    order(op, { topk, ...(op === "diversify" && { balance: 1 }) } as never, ids, scores, {
+      ...(op === "limitPerGroup" && { group: ids.map(list => list.map(String)) }),
+      ...(op === "diversify" && { embedding: ids.map(list => list.map(() => [1, 0])) }),
+    });
+  test("no candidates, fewer than k, doubles", async () => {
+    expect(await ask([[], []], [[], []], 3)).toEqual([[], []]);
+    expect(await ask([[], [4]], [[], [1]], 1000)).toEqual([[], [4]]);
+    expect(await ask([[5, 5, 6]], [[1, 3, 2]], 9)).toEqual([[5, 6, 5]]);
+  });
+  test("NaN names the candidate and its user; an infinite score comes first or last, or can't be weighed", async () => {
+    await expect(ask([[1], [7, 8]], [[1], [1, null]], 2)).rejects.toThrow(
+      "column `score` has no score for candidate 1 (`item_id` 8) of row 1",
+    );
+    const infinite = ask([[1, 2, 3]], [[least, 0, most]], 3);
+    if (op === "diversify") await expect(infinite).rejects.toThrow("column `score` holds an infinite score");
+    else expect(await infinite).toEqual([[3, 2, 1]]);
+  });
+});
+
 describe("topK", () => {
   test("best first, ties by position, users apart, fewer than k, none", async () => {
     expect(await order("topK", { topk: 2 }, [[1, 2, 3], [4], []], [[0.5, 2, 0.5], [-1], []])).toEqual([
@@ -275,6 +298,24 @@ describe("mixScores", () => {
   test("equal scores scale to nothing, and share a rank", async () => {
     expect(await mix({ weights: { a: 1 }, scale: "minMax" }, [[[2, 2]]])).toEqual([0, 0]);
     expect(await mix({ weights: { a: 1 }, scale: "rank" }, [[[2, 2, 1]]])).toEqual([1, 1, 0]);
+  });
+  test("an infinite score has no place on a scale of distances, and one of ranks", async () => {
+    for (const scale of ["minMax", "standard"] as const)
+      await expect(mix({ weights: { a: 1 }, scale }, [[[1, 2, Number.NEGATIVE_INFINITY]]])).rejects.toThrow(
+        `column \`a\` holds -Infinity for candidate 2, which has no place on the scale \`${scale}\`.`,
+      );
+    expect(await mix({ weights: { a: 1 }, scale: "rank" }, [[[1, 2, Number.NEGATIVE_INFINITY]]])).toEqual([0.5, 1, 0]);
+    expect(await mix({ weights: { a: 1 } }, [[[1, Number.POSITIVE_INFINITY]]])).toEqual([1, Number.POSITIVE_INFINITY]);
+    const both = [[[1, Number.POSITIVE_INFINITY]], [[1, Number.NEGATIVE_INFINITY]]];
+    await expect(mix({ weights: { a: 1, b: 1 } }, both)).rejects.toThrow(
+      "scores of candidate 1 are infinite, and their weighted sum (a, b) is no number. Clip scores before.",
+    );
+  });
+  test("users without candidates", async () => {
+    for (const scale of ["none", "minMax", "standard", "rank"] as const)
+      expect(await mix({ weights: { a: 1 }, scale }, [[[], [3], []]])).toEqual([
+        scale === "none" ? 3 : scale === "rank" ? 1 : 0,
+      ]);
   });
   test("a missing score is named", async () => {
     await expect(mix({ weights: { a: 1 } }, [[[1, Number.NaN]]])).rejects.toThrow(
