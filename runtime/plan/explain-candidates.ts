@@ -5,6 +5,8 @@
 import { datatype } from "../../triton-protos/datatype.js";
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import { REQUEST_ROWS } from "../../triton-protos/schema.js";
+import { flags } from "../kernels/choose.js";
+import { guards } from "./branches.js";
 import type { Column, Rows } from "./table.js";
 
 export interface CandidateStory {
@@ -51,26 +53,30 @@ export function explainCandidates(
     while (stories.length <= row) stories.push(new Map());
     return stories[row]!;
   };
-  for (const step of plan.steps) {
+  const takes = branchesTaken(plan, columnOf);
+  for (const [at, step] of plan.steps.entries()) {
     const made = ids.get(step.id);
+    const own = (row: number): boolean => takes(at, row);
     if (made) {
       const before = readRows(step, plan);
       const origin = before === undefined ? undefined : ids.get(before);
-      // Candidates of the branch that a row did not take.
       if (step.op === "choose")
         for (const branch of ["yes", "no"]) {
           const other = ids.get(readRows(step, plan, branch) ?? "");
-          if (other) narrow(step, perUser(other), perUser(made), of);
+          if (other) narrow(step, perUser(other), perUser(made), of, own);
         }
-      else if (origin) narrow(step, perUser(origin), perUser(made), of);
+      else if (origin) narrow(step, perUser(origin), perUser(made), of, own);
       else
         perUser(made).forEach((list, row) => {
+          // A row without candidates has a story too: an empty one.
+          of(row);
+          if (!own(row)) return;
           list.forEach((id, i) => {
             if (!of(row).has(id)) of(row).set(id, { id, from: step.label, rank: i + 1, scores: {} });
           });
         });
     }
-    if (SCORES.has(step.op)) addScores(step, ids, columnOf, of);
+    if (SCORES.has(step.op)) addScores(step, ids, columnOf, of, own);
   }
   return stories.map(each => [...each.values()].map(answered));
 }
@@ -78,6 +84,25 @@ export function explainCandidates(
 /** Of several orderings one may leave out what another answers. */
 const answered = ({ droppedBy, ...story }: Story): CandidateStory =>
   droppedBy === undefined || story.place !== undefined ? story : { ...story, droppedBy };
+
+/** A branch runs for a whole batch where one of its rows takes it: whether a step's work is for this row. */
+function branchesTaken(
+  plan: Plan,
+  columnOf: (step: string, column: string) => Column | undefined,
+): (step: number, row: number) => boolean {
+  const guard = guards(plan);
+  const taken = plan.steps.map(step => {
+    const [ref] = step.op === "choose" ? (step.inputs.input ?? []) : [];
+    const condition = ref && columnOf(ref.step, ref.column);
+    return condition && !condition.rows.parent ? flags(condition) : undefined;
+  });
+  return function isTaken(step, row): boolean {
+    const above = guard[step];
+    if (!above) return true;
+    const flag = taken[above.choice]?.[row];
+    return (flag === undefined || flag === (above.side === "yes" ? 1 : 0)) && isTaken(above.choice, row);
+  };
+}
 
 /** Row set → its id column. */
 function idColumns(
@@ -110,13 +135,12 @@ const idOf = (col: Column, i: number): string | number => {
 /** Ids by request row: candidates of candidates belong to their user too. */
 function perUser(col: Column): (string | number)[][] {
   const owners = ownersOf(col.rows);
-  const lists: (string | number)[][] = [];
-  for (let i = 0; i < col.rows.count; i++) {
-    lists[owners[i]!] ??= [];
-    lists[owners[i]!]!.push(idOf(col, i));
-  }
-  return Array.from(lists, list => list ?? []);
+  const lists = Array.from({ length: rootOf(col.rows).count }, (): (string | number)[] => []);
+  for (let i = 0; i < col.rows.count; i++) lists[owners[i]!]!.push(idOf(col, i));
+  return lists;
 }
+
+const rootOf = (rows: Rows): Rows => (rows.parent ? rootOf(rows.parent) : rows);
 
 /** The request row of each row. */
 function ownersOf(rows: Rows): Int32Array {
@@ -133,8 +157,10 @@ function narrow(
   before: readonly (readonly (string | number)[])[],
   after: readonly (readonly (string | number)[])[],
   of: (row: number) => Map<string | number, Story>,
+  own: (row: number) => boolean,
 ): void {
   before.forEach((list, row) => {
+    if (!own(row)) return;
     const left = new Set(after[row] ?? []);
     for (const id of list) {
       const story = of(row).get(id);
@@ -153,6 +179,7 @@ function addScores(
   ids: ReadonlyMap<string, Column>,
   columnOf: (step: string, column: string) => Column | undefined,
   of: (row: number) => Map<string | number, Story>,
+  own: (row: number) => boolean,
 ): void {
   for (const schema of step.outputs) {
     const id = ids.get(schema.rows);
@@ -160,6 +187,7 @@ function addScores(
     if (!id || !col || schema.list || datatype(schema.dtype).kind !== "float") continue;
     const owners = ownersOf(id.rows);
     for (let i = 0; i < id.rows.count; i++) {
+      if (!own(owners[i]!)) continue;
       const story = of(owners[i]!).get(idOf(id, i));
       if (story) story.scores[`${step.label}.${schema.name}`] ??= Number(col.values[i]);
     }

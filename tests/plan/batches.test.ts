@@ -1,15 +1,26 @@
-// For random ensembles with every operator of the stages: answer(batch) = answers one by one.
+// For random ensembles with every operator of the stages: answer(batch) = answers one by one, and what is told of each candidate too.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { preparePlan } from "#runtime/plan/execute.js";
+import { explainCandidates } from "#runtime/plan/explain-candidates.js";
+import type { Plan } from "#triton-protos/plan.js";
 import { type Choice, choice, ortModels, randomEnsemble } from "./random-ensemble.js";
 import { BASE, EACH, readable, requestColumns, type User, user } from "./random-users.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-batches-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What became of each candidate. */
+const stories = (plan: Plan, columnOf: Parameters<typeof explainCandidates>[1]) =>
+  explainCandidates(plan, columnOf).map(row =>
+    row.map(({ scores, ...story }) => ({
+      ...story,
+      scores: Object.entries(scores).map(([name, score]) => [name, score.toFixed(4)]),
+    })),
+  );
 
 test("answer(batch) = answers one by one, for random ensembles with every operator", async () => {
   const used = new Set<string>();
@@ -22,9 +33,14 @@ test("answer(batch) = answers one by one, for random ensembles with every operat
       const open = () => preparePlan(plan, { folder, models: ortModels(models) });
       const [together, alone] = [await open(), await open()];
       try {
-        const batch = readable((await together.run(requestColumns(users), context)).columns);
+        const run = await together.run(requestColumns(users), context);
+        const batch = readable(run.columns);
+        const told = stories(plan, run.columnOf);
+        expect(told).toHaveLength(users.length);
         for (const [i, one] of users.entries()) {
-          const single = readable((await alone.run(requestColumns([one]), context)).columns);
+          const asked = await alone.run(requestColumns([one]), context);
+          const single = readable(asked.columns);
+          expect(told[i]).toEqual(stories(plan, asked.columnOf)[0]);
           expect({ ids: batch.ids[i], scores: batch.scores[i] }).toEqual({
             ids: single.ids[0],
             scores: single.scores[0],

@@ -192,7 +192,6 @@ test("candidates of the branch that a row took, each row with its own; explained
   const mixed = await ask([true, false, false, true], [[1, 2], [3], [4], []], [[9], [8, 7], [], [6]]);
   expect(grouped(mixed.columns.get(ids)!)).toEqual([[1n, 2n], [8n, 7n], [], []]);
   expect(explainCandidates(executable.plan, mixed.columnOf)[1]).toMatchObject([
-    { id: 3, from: "left", droppedBy: "c" },
     { id: 8, from: "right" },
     { id: 7, from: "right" },
   ]);
