@@ -81,6 +81,8 @@ describe("casts", () => {
     ["bool", "float32", [true, false], [1, 0]],
     ["float64", "float32", [0.1], [Math.fround(0.1)]],
     ["uint64", "int64", [7n], [7n]],
+    ["float32", "float16", [0.1, -2.5], [0x2e66, 0xc100]],
+    ["float16", "float64", [0x2e66, 0xc100], [0.0999755859375, -2.5]],
   ] as const)("%s to %s", (from, to, list, expected) => {
     expect(cast(from, to, [...list])).toEqual(expected);
   });
@@ -89,6 +91,7 @@ describe("casts", () => {
     ["int32", "uint8", [-1], "holds -1 at place 0, which uint8 can not hold"],
     ["uint64", "int64", [2n ** 63n], "holds 9223372036854775808 at place 0, which int64 can not hold"],
     ["float32", "int64", [1], "column `c` is float32 and int64 is wanted."],
+    ["int64", "float16", [1n], "column `c` is int64 and float16 is wanted."],
     ["string", "int64", ["1"], "column `c` is string and int64 is wanted."],
   ] as const)("%s to %s does not fit", (from, to, list, text) => {
     expect(() => cast(from, to, [...list])).toThrow(text);
