@@ -130,7 +130,7 @@ function noteRun(trace: TraceNotes, plan: Plan, result: PlanResult): void {
   });
   trace.ran(
     result.runs.map(traced),
-    insides && !plan.stage ? JSON.stringify(explainCandidates(plan, result.columnOf)) : undefined,
+    insides && !plan.stage ? JSON.stringify(explainCandidates(plan, result)) : undefined,
   );
 }
 
@@ -141,7 +141,7 @@ function readSeed(value: Parameter): bigint {
 
 /** One JSON text: for each request row, what became of each candidate. */
 const explainParameters = (plan: Plan, result: PlanResult): ReadonlyMap<string, Parameter> =>
-  new Map([["explain", JSON.stringify(explainCandidates(plan, result.columnOf))]]);
+  new Map([["explain", JSON.stringify(explainCandidates(plan, result))]]);
 
 /** Under `stage.LABEL` the tensors of a step, as a cassette has them. */
 const stageParameters = (plan: Plan, result: PlanResult): ReadonlyMap<string, Parameter> =>

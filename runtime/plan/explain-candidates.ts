@@ -7,6 +7,7 @@ import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import { REQUEST_ROWS } from "../../triton-protos/schema.js";
 import { flags } from "../kernels/choose.js";
 import { guards } from "./branches.js";
+import type { PlanResult } from "./execute.js";
 import type { Column, Rows } from "./table.js";
 
 export interface CandidateStory {
@@ -42,10 +43,9 @@ interface Story {
   place?: number;
 }
 
-/** @param columnOf a column of the run; undefined for one that was not made */
 export function explainCandidates(
   plan: Plan,
-  columnOf: (step: string, column: string) => Column | undefined,
+  { columnOf, fallbacks }: Pick<PlanResult, "columnOf" | "fallbacks">,
 ): readonly (readonly CandidateStory[])[] {
   const ids = idColumns(plan, columnOf);
   const stories: Map<string | number, Story>[] = [];
@@ -53,12 +53,12 @@ export function explainCandidates(
     while (stories.length <= row) stories.push(new Map());
     return stories[row]!;
   };
-  const takes = branchesTaken(plan, columnOf);
+  const takes = sidesTaken(plan, columnOf, fallbacks);
   for (const [at, step] of plan.steps.entries()) {
     const made = ids.get(step.id);
     const own = (row: number): boolean => takes(at, row);
     if (made) {
-      const before = readRows(step, plan);
+      const before = readRows(step, plan, fallbacks.has(step.id) ? "fallback" : "input");
       const origin = before === undefined ? undefined : ids.get(before);
       if (step.op === "choose")
         for (const branch of ["yes", "no"]) {
@@ -85,10 +85,14 @@ export function explainCandidates(
 const answered = ({ droppedBy, ...story }: Story): CandidateStory =>
   droppedBy === undefined || story.place !== undefined ? story : { ...story, droppedBy };
 
-/** A branch runs for a whole batch where one of its rows takes it: whether a step's work is for this row. */
-function branchesTaken(
+/**
+ * A branch runs for a whole batch where one of its rows takes it, and both sides of a fallback may have run: whether a step's work is for
+ * this row's answer.
+ */
+function sidesTaken(
   plan: Plan,
-  columnOf: (step: string, column: string) => Column | undefined,
+  columnOf: PlanResult["columnOf"],
+  fallbacks: PlanResult["fallbacks"],
 ): (step: number, row: number) => boolean {
   const guard = guards(plan);
   const taken = plan.steps.map(step => {
@@ -99,6 +103,9 @@ function branchesTaken(
   return function isTaken(step, row): boolean {
     const above = guard[step];
     if (!above) return true;
+    const choice = plan.steps[above.choice]!;
+    if (choice.op === "fallback")
+      return fallbacks.has(choice.id) === (above.side === "fallback") && isTaken(above.choice, row);
     const flag = taken[above.choice]?.[row];
     return (flag === undefined || flag === (above.side === "yes" ? 1 : 0)) && isTaken(above.choice, row);
   };
@@ -120,8 +127,8 @@ function idColumns(
   return found;
 }
 
-/** The rows that a step's first input has. */
-function readRows(step: AnyStep, plan: Plan, port = "input"): string | undefined {
+/** The rows that a step's first input at a port has. */
+function readRows(step: AnyStep, plan: Plan, port: string): string | undefined {
   const first = step.inputs[port]?.[0];
   const maker = plan.steps.find(s => s.id === first?.step);
   return maker?.outputs.find(c => c.name === first?.column)?.rows;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import { preparePlan } from "#runtime/plan/execute.js";
+import { type PlanResult, preparePlan } from "#runtime/plan/execute.js";
 import { explainCandidates } from "#runtime/plan/explain-candidates.js";
 import type { Plan } from "#triton-protos/plan.js";
 import { type Choice, choice, ortModels, randomEnsemble } from "./random-ensemble.js";
@@ -14,8 +14,8 @@ const folder = mkdtempSync(join(tmpdir(), "merlon-batches-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** What became of each candidate. */
-const stories = (plan: Plan, columnOf: Parameters<typeof explainCandidates>[1]) =>
-  explainCandidates(plan, columnOf).map(row =>
+const stories = (plan: Plan, run: PlanResult) =>
+  explainCandidates(plan, run).map(row =>
     row.map(({ scores, ...story }) => ({
       ...story,
       scores: Object.entries(scores).map(([name, score]) => [name, score.toFixed(4)]),
@@ -35,12 +35,12 @@ test("answer(batch) = answers one by one, for random ensembles with every operat
       try {
         const run = await together.run(requestColumns(users), context);
         const batch = readable(run.columns);
-        const told = stories(plan, run.columnOf);
+        const told = stories(plan, run);
         expect(told).toHaveLength(users.length);
         for (const [i, one] of users.entries()) {
           const asked = await alone.run(requestColumns([one]), context);
           const single = readable(asked.columns);
-          expect(told[i]).toEqual(stories(plan, asked.columnOf)[0]);
+          expect(told[i]).toEqual(stories(plan, asked)[0]);
           expect({ ids: batch.ids[i], scores: batch.scores[i] }).toEqual({
             ids: single.ids[0],
             scores: single.scores[0],

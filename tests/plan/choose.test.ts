@@ -191,11 +191,11 @@ test("candidates of the branch that a row took, each row with its own; explained
   };
   const mixed = await ask([true, false, false, true], [[1, 2], [3], [4], []], [[9], [8, 7], [], [6]]);
   expect(grouped(mixed.columns.get(ids)!)).toEqual([[1n, 2n], [8n, 7n], [], []]);
-  expect(explainCandidates(executable.plan, mixed.columnOf)[1]).toMatchObject([
+  expect(explainCandidates(executable.plan, mixed)[1]).toMatchObject([
     { id: 8, from: "right" },
     { id: 7, from: "right" },
   ]);
   const one = await ask([true], [[1, 2]], [[9]]);
   expect(grouped(one.columns.get(ids)!)).toEqual([[1n, 2n]]);
-  expect(explainCandidates(executable.plan, one.columnOf)[0]).toMatchObject([{ id: 1 }, { id: 2 }]);
+  expect(explainCandidates(executable.plan, one)[0]).toMatchObject([{ id: 1 }, { id: 2 }]);
 });
