@@ -57,7 +57,7 @@ export async function buildBloomFilters(
       `COPY (SELECT ${columns.join(", ")} FROM made JOIN seen USING (place) ORDER BY place) TO ${text(file)} (FORMAT parquet)`,
       "writing",
     );
-    moveFile(file, out);
+    await moveFile(file, out);
     return made;
   } finally {
     rmSync(staging, { recursive: true, force: true });

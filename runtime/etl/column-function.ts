@@ -3,11 +3,12 @@
  * Parquet stores as a dictionary DuckDB asks once a distinct value.
  */
 import * as duckdb from "@duckdb/node-api";
-import bindings, { type Vector } from "@duckdb/node-bindings";
+import type { Vector } from "@duckdb/node-bindings";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { type Column, rootRows } from "../plan/table.js";
 import { readPiece } from "./read-columns.js";
 import { sqlType } from "./sql/literal.js";
+import { writeNumbers } from "./write-numbers.js";
 
 export interface ColumnFunction {
   readonly name: string;
@@ -56,19 +57,7 @@ function writeVector(
     vector.flush();
     return;
   }
-  const { buffer, byteOffset, byteLength } = values as Float64Array;
-  // The class keeps the native vector to itself; its own way in is a call for each value.
+  // The class keeps the native vector to itself.
   const target = (vector as unknown as { readonly vector: Vector }).vector;
-  bindings.copy_data_to_vector(target, 0, buffer as ArrayBuffer, byteOffset, byteLength);
-  if (!validity && kind !== "float") return;
-  const bits = new Uint8Array(Math.ceil(rows / 64) * 8).fill(255);
-  let nulls = 0;
-  for (let i = 0; i < rows; i++)
-    if (isNull(i)) {
-      bits[i >> 3]! &= ~(1 << (i & 7));
-      nulls++;
-    }
-  if (nulls === 0) return;
-  bindings.vector_ensure_validity_writable(target);
-  bindings.copy_data_to_vector_validity(target, 0, bits.buffer, 0, bits.length);
+  writeNumbers(target, values as Float64Array, 0, rows, validity || kind === "float" ? isNull : undefined);
 }

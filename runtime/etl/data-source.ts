@@ -122,7 +122,7 @@ export async function openData(
     place:
       types.has("file_index") || types.has("file_row_number")
         ? ["row_number() OVER ()"]
-        : ["file_index", "file_row_number"],
+        : [...(files.length > 1 ? ["file_index"] : []), "file_row_number"],
     rows,
     dictionaries: new Set(plain.map(col => col.name).filter(name => listed.has(name))),
   };

@@ -24,12 +24,16 @@ export interface DatabaseOptions {
   /** DuckDB's spelling: `"4GB"`. Beyond it, work spills to disk. Default: 80 % of the machine. */
   readonly memoryLimit?: string;
   readonly threads?: number;
+  /** Whoever wants to hear of progress; DuckDB keeps count of it, at some cost, only then. */
+  readonly onProgress?: OnProgress;
 }
 
 export interface Database extends Engine {
   readonly connection: DuckDBConnection;
   /** Takes bytes out of what tables that rows are joined with may use; says no when too little is left. */
   reserve(bytes: number): boolean;
+  /** Bytes taken so far. */
+  readonly reserved: number;
   /** Bytes it may use before it spills. */
   readonly memory: number;
   /** Threads that one statement may use by now. */
@@ -42,7 +46,7 @@ export interface Database extends Engine {
   close(): Promise<void>;
 }
 
-export async function openDatabase({ memoryLimit, threads }: DatabaseOptions = {}): Promise<Database> {
+export async function openDatabase({ memoryLimit, threads, onProgress }: DatabaseOptions = {}): Promise<Database> {
   const spill = await mkdtemp(join(tmpdir(), "merlon-etl-"));
   const instance = await DuckDBInstance.create(":memory:", {
     temp_directory: spill,
@@ -62,10 +66,12 @@ export async function openDatabase({ memoryLimit, threads }: DatabaseOptions = {
     spill,
     threads: cores,
     memory: bytesOf(limit),
-    forJoins: bytesOf(limit) / 4,
+    reserved: 0,
+    others: [],
     tables: new Set(),
+    counts: onProgress !== undefined,
   };
-  return database(shared, await prepare(connection));
+  return database(shared, await prepare(connection, shared));
 }
 
 /** What the connections of one database have in common. */
@@ -75,15 +81,18 @@ interface Shared {
   readonly memory: number;
   threads: number;
   /** Rows are joined with all tables at once, so together they must leave room for the work. */
-  forJoins: number;
+  reserved: number;
   readonly tables: Set<string>;
+  /** Connections beside the first. While one is open the instance keeps its memory. */
+  readonly others: DuckDBConnection[];
+  /** Statements say how far they have come. */
+  readonly counts: boolean;
 }
 
 /** Joins look rows up: what is fitted is the side to build on, whichever is larger. */
-async function prepare(connection: DuckDBConnection): Promise<DuckDBConnection> {
-  await connection.run(
-    "SET enable_progress_bar = true; SET enable_progress_bar_print = false; SET disabled_optimizers = 'join_order,build_side_probe_side'",
-  );
+async function prepare(connection: DuckDBConnection, { counts }: Pick<Shared, "counts">): Promise<DuckDBConnection> {
+  const progress = counts ? "SET enable_progress_bar = true; SET enable_progress_bar_print = false; " : "";
+  await connection.run(`${progress}SET disabled_optimizers = 'join_order,build_side_probe_side'`);
   return connection;
 }
 
@@ -102,9 +111,12 @@ function database(shared: Shared, connection: DuckDBConnection): Database {
       shared.threads = threads;
     },
     reserve(bytes) {
-      if (bytes > shared.forJoins) return false;
-      shared.forJoins -= bytes;
+      if (shared.reserved + bytes > shared.memory / 4) return false;
+      shared.reserved += bytes;
       return true;
+    },
+    get reserved() {
+      return shared.reserved;
     },
     async run(sql, doing, onFraction) {
       await watched(connection, doing, onFraction, () => connection.run(sql));
@@ -112,9 +124,13 @@ function database(shared: Shared, connection: DuckDBConnection): Database {
     async rows(sql, doing, onFraction) {
       return watched(connection, doing, onFraction, async () => (await connection.runAndReadAll(sql)).getRowsJson());
     },
-    connect: async () => database(shared, await prepare(await shared.instance.connect())),
+    async connect() {
+      const another = await prepare(await shared.instance.connect(), shared);
+      shared.others.push(another);
+      return database(shared, another);
+    },
     async close() {
-      connection.closeSync();
+      for (const one of [connection, ...shared.others.splice(0)]) one.closeSync();
       shared.instance.closeSync();
       await rm(shared.spill, { recursive: true, force: true });
     },

@@ -8,9 +8,11 @@ import type { ColumnRef, Step } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import { readFittedTable } from "../kernels/fitted-table.js";
 import { prepareKernel } from "../kernels/index.js";
-import { allocate, type Column, type Rows, rootRows, type Values } from "../plan/table.js";
+import { nullFlags } from "../kernels/null-flags.js";
+import { indexValues } from "../kernels/value-index.js";
+import { allocate, type Column, gather, type Rows, rootRows, type Values } from "../plan/table.js";
 import type { Database } from "./database.js";
-import { type DenseColumn, type DenseTable, denseRange, loadDense } from "./dense-table.js";
+import { type DenseColumn, denseBytes, denseRange, loadDense } from "./dense-table.js";
 import { loadTable, type NamedValues } from "./load-table.js";
 import type { LookUp, Sql } from "./sql/dialect.js";
 import type { SqlColumn } from "./sql/sql-form.js";
@@ -31,16 +33,18 @@ export interface TableStore {
   reserve(bytes: number): boolean;
   load(table: string, columns: readonly NamedValues[], rows: number): Promise<void>;
   /** A table to count in, where the store has such and the keys are fit for it. */
-  dense?(table: string, keys: Column, outputs: () => readonly DenseColumn[]): Promise<DenseTable | undefined>;
+  dense?(table: string, keys: Column, outputs: readonly DenseColumn[]): ReturnType<typeof loadDense> | undefined;
 }
 
 export const duckdbStore = (database: Database): TableStore => ({
   sql: database.sql,
   reserve: bytes => database.reserve(bytes),
   load: (table, columns, rows) => loadTable(database, table, columns, rows),
-  async dense(table, { dtype, values }, outputs) {
+  dense(table, { dtype, values }, outputs) {
     const range = denseRange(dtype, values);
-    return range && loadDense(database, table, values, range, outputs());
+    return range && database.reserve(denseBytes(range, outputs.length))
+      ? loadDense(database, table, values, range, outputs)
+      : undefined;
   },
 });
 
@@ -73,7 +77,7 @@ export async function loadGroups(
     const table = `merlon_groups_${Buffer.from(step.id).toString("hex")}_${g}`;
     const [only] = keys;
     const dense =
-      keys.length === 1 && !only!.validity ? await store.dense?.(table, only!, () => twiceTheLast(outputs)) : undefined;
+      keys.length === 1 && !only!.validity ? await store.dense?.(table, only!, outputs.map(withLastTwice)) : undefined;
     found.push(
       dense ? denseGroups(columns, dense, outputs.length) : await joinedGroups(store, table, columns, keys, outputs),
     );
@@ -81,25 +85,25 @@ export async function loadGroups(
   return found;
 }
 
-const denseGroups = (columns: readonly string[], dense: DenseTable, count: number): GroupLookup => ({
+const denseGroups = (
+  columns: readonly string[],
+  dense: Awaited<ReturnType<typeof loadDense>>,
+  count: number,
+): GroupLookup => ({
   columns,
-  find: () => undefined,
-  outputs: ([key]) => Array.from({ length: count }, (_, i) => dense.value(i, key!.sql)),
+  find: ([key]) => ({ ...dense(key!.sql), take: outputNames(count) }),
+  outputs: (_keys, row) => outputNames(count).map(name => `${row}.${name}`),
 });
 
+const outputNames = (count: number): readonly string[] => Array.from({ length: count }, (_, i) => `o${i}`);
+
 /** Null is a key that is not there. */
-const twiceTheLast = (outputs: readonly Column[]): readonly DenseColumn[] =>
-  outputs.map(col => {
-    const values = allocate(col.dtype, col.values.length + 1) as { [i: number]: unknown };
-    for (let i = 0; i < col.values.length; i++) values[i] = col.values[i];
-    values[col.values.length] = col.values.at(-1);
-    const present = presence(col);
-    return {
-      dtype: col.dtype,
-      values: values as unknown as Values,
-      validity: Uint8Array.of(...present, present.at(-1)!),
-    };
-  });
+function withLastTwice(col: Column, i: number): DenseColumn {
+  const last = col.values.length - 1;
+  const places = new Int32Array(last + 2);
+  for (let place = 0; place < places.length; place++) places[place] = Math.min(place, last);
+  return { name: `o${i}`, ...gather({ ...col, validity: presence(col) }, places, rootRows(last + 2)) };
+}
 
 /** Rows find their group by a join that answers one value: all outputs together. */
 async function joinedGroups(
@@ -134,31 +138,35 @@ const blank = (dtype: DType, rows: Rows): Column => ({
 
 /** A key column with one more row, whose value is none of the others, or null where every value is taken. */
 function withUnseen({ dtype, values, validity }: Column, rows: Rows): Column {
-  const more = allocate(dtype, rows.count) as { [i: number]: unknown };
-  for (let i = 0; i < values.length; i++) more[i] = values[i];
+  const more = allocate(dtype, rows.count) as Int32Array | string[];
+  if (Array.isArray(more)) for (let i = 0; i < values.length; i++) more[i] = values[i] as string;
+  else more.set(values as Int32Array);
   const present = new Uint8Array(rows.count).fill(1);
   if (validity) present.set(validity);
   const unseen = unseenValue(dtype, values);
   if (unseen === undefined) present[rows.count - 1] = 0;
-  else more[rows.count - 1] = unseen;
-  return { dtype, rows, values: more as unknown as Values, validity: present };
+  else (more as { [i: number]: unknown })[rows.count - 1] = unseen;
+  return { dtype, rows, values: more as Values, validity: present };
 }
 
 function unseenValue(dtype: DType, values: Values): number | bigint | string | undefined {
-  const known = new Set<unknown>(values as readonly unknown[]);
   const { kind, bytes } = datatype(dtype);
   if (kind === "string") return `${(values as readonly string[]).reduce((a, b) => (b.length > a.length ? b : a), "")}?`;
   const isWide = bytes === 8 && kind !== "float";
-  const end = kind === "bool" ? 2 : Math.min(known.size + 1, kind === "float" ? 2 ** 24 : 2 ** (8 * bytes - 1));
-  for (let i = 0; i < end; i++) if (!known.has(isWide ? BigInt(i) : i)) return isWide ? BigInt(i) : i;
+  const end = kind === "bool" ? 2 : Math.min(values.length + 1, kind === "float" ? 2 ** 24 : 2 ** (8 * bytes - 1));
+  const places = indexValues(values);
+  // The first numbers are mostly taken where keys are ids: the one behind the last place is the likeliest to be free.
+  for (let i = end - 1; i >= 0; i--) {
+    const candidate = allocate(dtype, 1) as { [i: number]: unknown };
+    candidate[0] = isWide ? BigInt(i) : i;
+    if (places(candidate as unknown as Values)[0]! < 0) return isWide ? BigInt(i) : i;
+  }
   return undefined;
 }
 
 /** A float that is NaN is null. */
-export const presence = ({ values, validity }: Pick<Column, "values" | "validity">): Uint8Array =>
-  Uint8Array.from({ length: values.length }, (_, i) =>
-    validity?.[i] === 0 || (typeof values[i] === "number" && Number.isNaN(values[i])) ? 0 : 1,
-  );
+export const presence = (col: Pick<Column, "values" | "validity">): Uint8Array =>
+  nullFlags(col).map(isNull => 1 - isNull);
 
 function literal(sql: Sql, col: Column, row: number): string {
   if (presence(col)[row] === 0) return "NULL";

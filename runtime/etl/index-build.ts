@@ -79,7 +79,7 @@ export async function buildIndex(
     const index = made.lists > 0 ? patchIvfIds(bytes, ids) : wrapIdMap(bytes, ids);
     writeSearchParameters(index, parameters);
     await writeFile(done, index);
-    moveFile(done, out);
+    await moveFile(done, out);
     return { count, dimension };
   } finally {
     if (staging !== undefined) rmSync(staging, { recursive: true, force: true });

@@ -24,6 +24,8 @@ export interface Layers {
   readonly view: string;
   /** ` ORDER BY …` that brings rows into the data's order, where joins may have disturbed it; else nothing. */
   readonly order: string;
+  /** Joins leave rows in their order as long as one thread works: none answers rows that find something before those that do not. */
+  readonly keepsOrder: boolean;
   /** Columns that rows stand in the data's order by. */
   readonly places: readonly string[];
   /** The column a reference names, or undefined while no layer makes it. */
@@ -62,13 +64,17 @@ export function columnsRead(plan: Plan): readonly ColumnSchema[] {
   return plan.inputs.filter(col => read.has(col.name));
 }
 
-/** `keep` names columns of the data that travel along under the aliases `k0`, `k1`, … */
+/**
+ * @param keep columns of the data that travel along under the aliases `k0`, `k1`, …
+ * @param only a condition on the data's rows, of Parquet: below all joins, where it is cheap
+ */
 export async function openLayers(
   engine: Engine,
   source: DataSource,
   columns: readonly ColumnSchema[],
   lookups: Lookups,
   keep: readonly string[] = [],
+  only?: string,
 ): Promise<Layers> {
   const known = new Map<string, SqlColumn>();
   let height = 0;
@@ -86,7 +92,7 @@ export async function openLayers(
   ];
   // A plan of constants alone reads nothing, yet has the rows of its data.
   const select = parts.join(", ") || "1 AS nothing";
-  let from = `SELECT ${select}, ${source.place.map((of, i) => `${of} AS r${i}`).join(", ")} FROM ${source.relation}`;
+  let from = `SELECT ${select}, ${source.place.map((of, i) => `${of} AS r${i}`).join(", ")} FROM ${source.relation}${only === undefined ? "" : ` WHERE ${only}`}`;
   if (source.format !== "parquet") {
     // Text is parsed once, not once a statement.
     await engine.run(
@@ -98,6 +104,7 @@ export async function openLayers(
   await engine.run(`${engine.sql.view(view)} ${from}`, "reading the data");
   const places = source.format === "parquet" ? source.place.map((_, i) => `r${i}`) : ["r0"];
   let joined = false;
+  let keepsOrder = true;
   const find = (ref: Pick<ColumnRef, "step" | "column">) => known.get(keyOf(ref.step, ref.column));
   return {
     sql: engine.sql,
@@ -108,6 +115,9 @@ export async function openLayers(
       return joined ? ` ORDER BY ${places.join(", ")}` : "";
     },
     places,
+    get keepsOrder() {
+      return keepsOrder;
+    },
     find,
     async add(steps) {
       const conditions: string[] = [];
@@ -122,6 +132,7 @@ export async function openLayers(
       });
       if (added.length === 0) return;
       joined ||= joins.used;
+      keepsOrder &&= !joins.mayMiss;
       const below = joins.from();
       const where = conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
       view = `merlon_${++height}`;
@@ -153,7 +164,11 @@ function lookingUp(
   lookups: Lookups,
   below: string,
   layer: number,
-): Pick<SqlContext, "id" | "groups" | "places"> & { readonly used: boolean; from(): string } {
+): Pick<SqlContext, "id" | "groups" | "places"> & {
+  readonly used: boolean;
+  readonly mayMiss: boolean;
+  from(): string;
+} {
   const finds: LookUp[] = [];
   const ofStep = new Map<string, readonly string[] | undefined>();
   const find = (lookUp: Omit<LookUp, "alias">): string => {
@@ -166,7 +181,7 @@ function lookingUp(
     id(stepId, col) {
       const lookup = lookups.id(stepId, col);
       if (lookup.kind === "function") return `${lookup.name}(${col.sql})`;
-      if (lookup.kind === "dense") return lookup.table.value(0, col.sql);
+      if (lookup.kind === "dense") return find({ ...lookup.find(col.sql), take: "id" });
       return find({ table: lookup.table, keys: [["value", col.sql]], take: "id" });
     },
     groups(stepId, keysOf) {
@@ -184,6 +199,9 @@ function lookingUp(
     },
     get used() {
       return finds.length > 0;
+    },
+    get mayMiss() {
+      return finds.some(({ place }) => !place);
     },
     from: () => sql.lookUp(below, finds),
   };

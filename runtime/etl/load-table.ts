@@ -5,6 +5,7 @@ import { type DType, datatype } from "../../triton-protos/datatype.js";
 import type { Values } from "../plan/table.js";
 import type { Database } from "./database.js";
 import { sqlType } from "./sql/literal.js";
+import { writeNumbers } from "./write-numbers.js";
 
 export interface NamedValues {
   /** A plain SQL name. */
@@ -46,10 +47,9 @@ function writePiece(
   count: number,
 ): void {
   const isBool = datatype(dtype).kind === "bool";
-  if (!Array.isArray(values) && !isBool && !validity) {
-    const { buffer, byteOffset, BYTES_PER_ELEMENT: size } = values as Float64Array;
+  if (!Array.isArray(values) && !isBool) {
     const vector = bindings.data_chunk_get_vector(chunk.chunk, c);
-    bindings.copy_data_to_vector(vector, 0, buffer as ArrayBuffer, byteOffset + start * size, count * size);
+    writeNumbers(vector, values as Float64Array, start, count, validity && (i => validity[i] === 0));
     return;
   }
   const cells = Array.from({ length: count }, (_, i) => {

@@ -1,19 +1,19 @@
 /**
  * What `merlon fit` learnt, made known to DuckDB, each in the way that is fastest for the column that asks: a function that runs the kernel's
- * own code, for columns whose distinct values Parquet lists; lists to count in, for integers that lie close together; else a table that rows
- * are joined with. What does not fit into memory goes through functions.
+ * own code, for columns whose distinct values Parquet lists; else a table that rows are joined with, by counting where it has integers that lie
+ * close together. What does not fit into memory goes through functions.
  */
 import { join } from "node:path";
 import { encodings } from "../../triton-protos/categorify-columns.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import type { AnyStep, Step } from "../../triton-protos/plan.js";
 import { readsRowNumber } from "../../triton-protos/row-changes.js";
-import { indexValues } from "../kernels/value-index.js";
+import { indexValues, type ValueIndex } from "../kernels/value-index.js";
 import { readVocabulary, type Vocabulary } from "../kernels/vocabulary-file.js";
-import { allocate, type Values } from "../plan/table.js";
+import { type Values, widened } from "../plan/table.js";
 import { registerColumnFunction } from "./column-function.js";
 import type { Database } from "./database.js";
-import { type DenseTable, denseRange, loadDense } from "./dense-table.js";
+import { type DenseColumn, denseBytes, denseRange, loadDense } from "./dense-table.js";
 import { registerFile } from "./file-lookup.js";
 import { duckdbStore, type GroupLookup, loadGroups } from "./group-lookup.js";
 import type { Layers } from "./layers.js";
@@ -29,7 +29,8 @@ import { valuesTable } from "./vocabulary-table.js";
 /** How the ids of a scalar column are found. */
 export type IdLookup =
   | { readonly kind: "function"; readonly name: string }
-  | { readonly kind: "dense"; readonly table: DenseTable }
+  /** Column `id`. */
+  | { readonly kind: "dense"; readonly find: Awaited<ReturnType<typeof loadDense>> }
   /** Columns `value` and `id`; null is a value. */
   | { readonly kind: "table"; readonly table: string };
 
@@ -124,14 +125,14 @@ async function defineIds(database: Database, place: VocabularyPlace, size: strin
   const name = `merlon_ids_${hex(step.id, column.name)}${column.dictionary ? "_d" : ""}`;
   if (size === "any rows") {
     if (column.dictionary && cardinality <= DICTIONARY)
-      return defineFunction(database, name, column.dtype, readOf(place).values, layout);
+      return defineFunction(database, name, column.dtype, indexValues(readOf(place).values), layout);
     const isInteger = ["int", "uint"].includes(datatype(column.dtype).kind);
     const values = isInteger ? readOf(place).values : undefined;
     const range = values && denseRange(column.dtype, values);
-    if (values && range && database.reserve(range.span * 8))
-      return { kind: "dense", table: await loadDense(database, name, values, range, [idColumn(values, layout)]) };
+    if (values && range && database.reserve(denseBytes(range, 1)))
+      return { kind: "dense", find: await loadDense(database, name, values, range, [idColumn(values, layout)]) };
     if (!database.reserve(JOIN + cardinality * (column.dtype === "string" ? 160 : 80)))
-      return defineFunction(database, name, column.dtype, values ?? readOf(place).values, layout);
+      return defineFunction(database, name, column.dtype, indexValues(values ?? readOf(place).values), layout);
   }
   const source = await valuesIn(database, place);
   const needed = size === "few rows" ? ` WHERE c0 IN (SELECT ${column.sql} FROM ${place.view})` : "";
@@ -144,25 +145,22 @@ async function defineIds(database: Database, place: VocabularyPlace, size: strin
   return { kind: "table", table: name };
 }
 
-function idColumn(keys: Values, { nullId, unknown, known, dtype }: Layout) {
-  const count = keys.length;
-  const values = allocate(dtype, count + 2) as { [i: number]: unknown };
-  const of = dtype === "int64" ? BigInt : Number;
-  for (let i = 0; i < count; i++) values[i] = of(known + i);
-  values[count] = of(nullId);
-  values[count + 1] = of(unknown ?? 0);
-  const validity = unknown === undefined ? new Uint8Array(count + 2).fill(1, 0, count + 1) : undefined;
-  return { dtype, values: values as unknown as Values, ...(validity && { validity }) };
+function idColumn({ length }: Values, { nullId, unknown, known, dtype }: Layout): DenseColumn {
+  const ids = new Int32Array(length + 2);
+  for (let i = 0; i < length; i++) ids[i] = known + i;
+  ids[length] = nullId;
+  ids[length + 1] = unknown ?? 0;
+  const validity = unknown === undefined ? new Uint8Array(length + 2).fill(1, 0, length + 1) : undefined;
+  return { name: "id", dtype, values: dtype === "int32" ? ids : widened(ids), ...(validity && { validity }) };
 }
 
 function defineFunction(
   { connection }: Database,
   name: string,
   dtype: DType,
-  distinct: Values,
+  places: ValueIndex,
   { nullId, unknown, known, dtype: output }: Layout,
 ): IdLookup {
-  const places = indexValues(distinct);
   registerColumnFunction(connection, {
     name,
     inputs: [dtype],
@@ -178,7 +176,7 @@ function defineFunction(
         found[i] = isNull ? nullId : found[i]! < 0 ? (unknown ?? 0) : known + found[i]!;
       }
       return {
-        values: output === "int32" ? found : BigInt64Array.from(found, BigInt),
+        values: output === "int32" ? found : widened(found),
         ...(present && { validity: present }),
       };
     },

@@ -66,7 +66,7 @@ export async function predictOnnx(
       ...outputs.map(({ name }, i) => `o${i} AS ${identifier(name)}`),
     ];
     await database.run(`COPY (SELECT ${names.join(", ")} FROM predicted) TO ${text(file)} (FORMAT parquet)`, "writing");
-    moveFile(file, out);
+    await moveFile(file, out);
     return { rows, files: [out] };
   } finally {
     if (staging !== undefined) rmSync(staging, { recursive: true, force: true });

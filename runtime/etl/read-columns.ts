@@ -17,26 +17,23 @@ type Numbers = Exclude<Values, readonly string[]>;
 /** Column `c` of a chunk. Nulls are 0, "" or, for floats, NaN. */
 export function readPiece(chunk: DuckDBDataChunk, c: number, dtype: DType): Piece {
   const rows = chunk.rowCount;
-  const values = allocate(dtype, rows);
   const validity = readValidity(chunk, c, rows);
-  const { array, kind } = datatype(dtype);
+  const { array, kind, bytes: size } = datatype(dtype);
   if (array && kind !== "bool") {
-    const { BYTES_PER_ELEMENT } = values as Numbers;
-    const raw = bindings.vector_get_data(bindings.data_chunk_get_vector(chunk.chunk, c), rows * BYTES_PER_ELEMENT);
-    const bytes = new Uint8Array((values as Numbers).buffer);
-    bytes.set(raw);
-    if (validity)
-      for (let i = 0; i < rows; i++)
-        if (validity[i] === 0) bytes.fill(0, i * BYTES_PER_ELEMENT, (i + 1) * BYTES_PER_ELEMENT);
+    // The bytes are a copy of DuckDB's, in a buffer of their own.
+    const bytes = bindings.vector_get_data(bindings.data_chunk_get_vector(chunk.chunk, c), rows * size);
+    const values = new array(bytes.buffer as ArrayBuffer, bytes.byteOffset, rows);
+    if (validity) for (let i = 0; i < rows; i++) if (validity[i] === 0) bytes.fill(0, i * size, (i + 1) * size);
     if (validity && kind === "float")
       for (let i = 0; i < rows; i++) if (validity[i] === 0) (values as Float64Array)[i] = Number.NaN;
-  } else {
-    const vector = chunk.getColumnVector(c);
-    const target = values as { [i: number]: unknown };
-    for (let i = 0; i < rows; i++) {
-      const value = vector.getItem(i);
-      if (value !== null) target[i] = typeof value === "boolean" ? Number(value) : value;
-    }
+    return { values, ...(validity && { validity }) };
+  }
+  const values = allocate(dtype, rows);
+  const vector = chunk.getColumnVector(c);
+  const target = values as { [i: number]: unknown };
+  for (let i = 0; i < rows; i++) {
+    const value = vector.getItem(i);
+    if (value !== null) target[i] = typeof value === "boolean" ? Number(value) : value;
   }
   return { values, ...(validity && { validity }) };
 }

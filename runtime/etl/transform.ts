@@ -1,14 +1,16 @@
 /**
  * A fitted workflow and data files -> Parquet or Arrow, streamed through DuckDB by the operators' SQL forms, rows in their order.
  */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { renameSync, rmSync } from "node:fs";
+import { open, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { readWorkflow } from "../../triton-protos/artefacts/workflow.js";
-import type { Plan } from "../../triton-protos/plan.js";
+import type { AnyStep, Plan } from "../../triton-protos/plan.js";
+import { readsOtherRows, readsRowNumber } from "../../triton-protos/row-changes.js";
 import { RuntimeFault } from "../errors.js";
 import { copyToArrow } from "./arrow-out.js";
+import { type ConnectionPool, openPool } from "./connection-pool.js";
 import { formatOf } from "./data-formats.js";
 import { type DataFiles, findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, glob, type OnProgress, openDatabase } from "./database.js";
@@ -18,6 +20,7 @@ import { columnsRead, openLayers } from "./layers.js";
 import { locateFault } from "./locate-fault.js";
 import { type Lookups, openLookups } from "./lookups.js";
 import { didYouMean } from "./nearest-name.js";
+import { copySideBySide, IN_STRETCH, stretchesOf, workersOf } from "./side-by-side.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
 import { identifier, text, texts } from "./sql/literal.js";
 
@@ -72,7 +75,7 @@ export async function transformWorkflow(
       const file = join(staging, "data");
       const statement = await selectFrom(job, found, options.shuffle);
       await (formatOf(out) === "arrow" ? writeArrow(job, statement, file) : writeParquet(job, statement, file));
-      moveFile(file, out);
+      await moveFile(file, out, () => database.close());
       return { rows: job.done, files: [out] };
     }
     const names = await writeFolder(job, found, staging, options);
@@ -100,28 +103,37 @@ interface Job {
   readonly onProgress: OnProgress | undefined;
   /** Rows written so far. */
   done: number;
+  /** Connections for statements side by side, once there are any. */
+  pool?: ConnectionPool;
 }
 
 /** A statement, and how many rows its data has, where that is known. */
 interface Statement {
   readonly sql: string;
   readonly rows: number | undefined;
+  /** The one file it reads, where rows do not look at each other: a connection may have it read a stretch alone. */
+  readonly file?: string;
 }
 
 async function selectFrom(job: Job, files: DataFiles, shuffle: TransformOptions["shuffle"]): Promise<Statement> {
   const { database, lookups, plan, keep } = job;
   const columns = columnsRead(plan);
   const source = await openData(database, files, columns, keep, files.files.length === 1);
-  const layers = await openLayers(database, source, columns, lookups, keep);
+  const [file] = files.files;
+  const splits =
+    files.files.length === 1 && source.place.includes("file_row_number") && !plan.steps.some(readsPlaces) && !shuffle;
+  const layers = await openLayers(database, source, columns, lookups, keep, splits ? IN_STRETCH : undefined);
   const select = [
     ...(await layPlan(layers, lookups, plan)),
     ...keep.map((name, i) => `k${i} AS ${identifier(name)}`),
   ].join(", ");
   const sql = `SELECT ${select} FROM ${layers.view}${layers.order}`;
-  if (!shuffle) return { sql, rows: source.rows };
+  if (!shuffle) return { sql, rows: source.rows, ...(splits && layers.keepsOrder && { file: file! }) };
   await database.run(`CREATE OR REPLACE TABLE merlon_rows AS ${sql}`, "transforming", report(job, source.rows));
   return { sql: `SELECT * FROM merlon_rows ORDER BY hash(rowid, ${shuffle.seed}), rowid`, rows: source.rows };
 }
+
+const readsPlaces = (step: AnyStep): boolean => readsOtherRows(step) || readsRowNumber(step);
 
 const report =
   (job: Job, rows = 0): ((fraction: number) => void) =>
@@ -142,11 +154,18 @@ function parquet({ database, plan, keep }: Job): string {
 
 const ROW_GROUP = 122_880;
 
-async function writeParquet(job: Job, { sql, rows }: Statement, to: string): Promise<void> {
-  await withRoom(job.database, () =>
-    job.database.run(`COPY (${sql}) TO ${text(to)} (${parquet(job)})`, "transforming", report(job, rows)),
-  );
-  job.done += await countRows(job.database, text(to));
+async function writeParquet(job: Job, { sql, rows, file }: Statement, to: string): Promise<void> {
+  const { database } = job;
+  const onFraction = report(job, rows);
+  await withRoom(database, async () => {
+    const layout = parquet(job);
+    const copy = (at: string) => `COPY (${sql}) TO ${text(at)} (${layout})`;
+    const stretches = file === undefined ? [] : await stretchesOf(database, file);
+    if (stretches.length < 2) return database.run(copy(to), "transforming", onFraction);
+    job.pool ??= await openPool(database, workersOf(database));
+    await copySideBySide(database, job.pool, stretches, copy, to, onFraction);
+  });
+  job.done += await countRows(database, text(to));
 }
 
 /** Threads work on a row group each, with all its columns: where memory is too small for several, one does the work. */
@@ -265,11 +284,14 @@ function refuseOverwrite({ files }: DataFiles, out: string): void {
     );
 }
 
-/** Moves a finished file to its place in one step. */
-export function moveFile(from: string, to: string): void {
-  const handle = openSync(from, "r");
-  fsyncSync(handle);
-  closeSync(handle);
+/** Moves a finished file to its place in one step. `meanwhile` is done while its bytes go to the disk. */
+export async function moveFile(from: string, to: string, meanwhile = async (): Promise<void> => {}): Promise<void> {
+  const handle = await open(from, "r");
+  try {
+    await Promise.all([handle.sync(), meanwhile()]);
+  } finally {
+    await handle.close();
+  }
   try {
     renameSync(from, to);
   } catch (error) {

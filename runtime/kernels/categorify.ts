@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { encodings } from "../../triton-protos/categorify-columns.js";
 import { RuntimeFault } from "../errors.js";
 import type { Kernel } from "../plan/kernel.js";
-import { type Column, type Values, words } from "../plan/table.js";
+import { type Column, widened } from "../plan/table.js";
 import { readFittedTable } from "./fitted-table.js";
 import { hashTogether } from "./hashed-cross.js";
 import { like } from "./like.js";
@@ -59,7 +59,7 @@ export const categorify: Kernel<"categorify"> = {
         lookups.map(lookup => {
           const columns = lookup.at.map(i => inputs.input![i]!);
           const ids = idsOf(columns, lookup, nvtabularHash ? rowNumbers(inputs) : undefined);
-          return like(columns[0]!, outDtype, outDtype === "int32" ? ids : widen(ids));
+          return like(columns[0]!, outDtype, outDtype === "int32" ? ids : widened(ids));
         }),
     };
   },
@@ -113,12 +113,4 @@ function nullFlags({ values, validity }: Column): Uint8Array | undefined {
   if (validity) for (let i = 0; i < flags.length; i++) flags[i] = validity[i] === 0 ? 1 : 0;
   if (isFloat) for (let i = 0; i < flags.length; i++) if (Number.isNaN(values[i])) flags[i] = 1;
   return flags;
-}
-
-/** int32 ids as int64: they are never negative, so every high word stays 0. */
-function widen(ids: Int32Array): Values {
-  const wide = new BigInt64Array(ids.length);
-  const pairs = words(wide);
-  for (let i = 0; i < ids.length; i++) pairs[2 * i] = ids[i]!;
-  return wide;
 }

@@ -4,40 +4,42 @@
  */
 import { RuntimeFault } from "../errors.js";
 import { type Column, gather, rootRows, type Values } from "../plan/table.js";
+import { nullFlags } from "./null-flags.js";
 import { indexValues } from "./value-index.js";
 
 export type TupleIndex = (columns: readonly Column[]) => Int32Array;
 
 /** Expected constant time a row and column. `what` and the names complete the message about a column of another dtype. */
 export function indexTuples(keys: readonly Column[], names: readonly string[], what: string): TupleIndex {
-  const count = keys[0]!.rows.count;
-  const codes = keys.map(codesOf);
+  const codes = keys.map(col => codesOf(col, keys.length === 1));
+  const [first, ...more] = codes;
   const tables: Map<number, number>[] = [];
-  let combined = Int32Array.from({ length: count }, () => 0);
-  for (const { code, size } of codes) {
+  let combined = first!.code(keys[0]!);
+  for (const [c, { code, size }] of more.entries()) {
     const seen = new Map<number, number>();
-    const own = code(keys[tables.length]!);
-    const wide = combined;
-    combined = Int32Array.from({ length: count }, (_, i) => dense(seen, wide[i]! * size + own[i]!));
+    const own = code(keys[c + 1]!);
+    combined = combined.map((tuple, i) => dense(seen, tuple * size + own[i]!));
     tables.push(seen);
   }
-  const places = new Int32Array(count);
+  const places = new Int32Array(Math.max(first!.size, combined.length)).fill(-1);
   combined.forEach((tuple, place) => {
     places[tuple] = place;
   });
+  const codesIn = (columns: readonly Column[], c: number): Int32Array => {
+    const col = columns[c]!;
+    if (col.dtype === keys[c]!.dtype) return codes[c]!.code(col);
+    throw new RuntimeFault(
+      "INTERNAL",
+      `${what} was fitted on \`${names[c]}\` as ${keys[c]!.dtype}, but the column is ${col.dtype}. Build the plan again with \`merlon build\`.`,
+    );
+  };
   return columns => {
-    const found = new Int32Array(columns[0]!.rows.count);
-    columns.forEach((col, c) => {
-      if (col.dtype !== keys[c]!.dtype)
-        throw new RuntimeFault(
-          "INTERNAL",
-          `${what} was fitted on \`${names[c]}\` as ${keys[c]!.dtype}, but the column is ${col.dtype}. Build the plan again with \`merlon build\`.`,
-        );
-      const { code, size } = codes[c]!;
-      const own = code(col);
+    const found = codesIn(columns, 0);
+    for (const [c, { size }] of more.entries()) {
+      const own = codesIn(columns, c + 1);
       for (let i = 0; i < found.length; i++)
         if (found[i]! >= 0) found[i] = own[i]! < 0 ? -1 : (tables[c]!.get(found[i]! * size + own[i]!) ?? -1);
-    });
+    }
     for (let i = 0; i < found.length; i++) if (found[i]! >= 0) found[i] = places[found[i]!]!;
     return found;
   };
@@ -51,28 +53,28 @@ function dense(seen: Map<number, number>, key: number): number {
 }
 
 /** One key column: a code for each of its values, 0 for null, -1 for a value it does not have. */
-function codesOf(keys: Column): { readonly code: (col: Column) => Int32Array; readonly size: number } {
-  const nulls = nullsOf(keys);
-  const present = Int32Array.from(Array.from(nulls.keys()).filter(i => nulls[i] === 0));
-  const values = distinct(gather({ ...keys }, present, rootRows(present.length)).values);
-  const places = indexValues(values);
+function codesOf(
+  keys: Column,
+  areDistinct: boolean,
+): { readonly code: (col: Column) => Int32Array; readonly size: number } {
+  const nulls = nullFlags(keys);
+  const values = nulls.includes(1) ? presentOf(keys, nulls) : keys.values;
+  const known = areDistinct ? values : distinct(values);
+  const places = indexValues(known);
   return {
-    size: values.length + 1,
+    size: known.length + 1,
     code: col => {
       const codes = places(col.values);
-      const missing = nullsOf(col);
+      const missing = nullFlags(col);
       for (let i = 0; i < codes.length; i++) codes[i] = missing[i] === 1 ? 0 : codes[i]! < 0 ? -1 : codes[i]! + 1;
       return codes;
     },
   };
 }
 
-function nullsOf({ values, validity }: Column): Uint8Array {
-  const nulls = new Uint8Array(values.length);
-  if (values instanceof Float32Array || values instanceof Float64Array)
-    for (let i = 0; i < nulls.length; i++) nulls[i] = Number.isNaN(values[i]) ? 1 : 0;
-  if (validity) for (let i = 0; i < nulls.length; i++) if (validity[i] === 0) nulls[i] = 1;
-  return nulls;
+function presentOf(keys: Column, nulls: Uint8Array): Values {
+  const present = Int32Array.from(nulls.keys()).filter(i => nulls[i] === 0);
+  return gather({ ...keys }, present, rootRows(present.length)).values;
 }
 
 function distinct(values: Values): Values {

@@ -1,15 +1,18 @@
 /**
  * Distinct values -> a function from a column to each value's place among them, -1 where it is none of them.
- * Strings go through a Map; numbers through an open-addressing table over pairs of 32-bit words, so that int64 never becomes a BigInt.
+ * Strings go through a Map; integers that lie close together through a table by distance, other numbers through an open-addressing table over
+ * pairs of 32-bit words, so that int64 never becomes a BigInt.
  */
 import type { Column, Values } from "../plan/table.js";
 import { words } from "../plan/table.js";
+import { denseIndex } from "./dense-index.js";
 
 export type ValueIndex = (values: Values) => Int32Array;
 
 /** Expected constant time a value. */
 export function indexValues(distinct: Values): ValueIndex {
-  return Array.isArray(distinct) ? indexStrings(distinct) : indexWords(distinct as Exclude<Values, readonly string[]>);
+  if (Array.isArray(distinct)) return indexStrings(distinct);
+  return denseIndex(distinct) ?? indexWords(distinct as Exclude<Values, readonly string[]>);
 }
 
 function indexStrings(distinct: readonly string[]): ValueIndex {

@@ -55,6 +55,14 @@ export const valueCount = (col: Column): number => col.values.length;
 export const words = (values: BigInt64Array | BigUint64Array): Int32Array =>
   new Int32Array(values.buffer, values.byteOffset, values.length * 2);
 
+/** int32 values, none of them negative, as int64. */
+export function widened(values: Int32Array): BigInt64Array {
+  const wide = new BigInt64Array(values.length);
+  const pairs = words(wide);
+  for (let i = 0; i < values.length; i++) pairs[2 * i] = values[i]!;
+  return wide;
+}
+
 /** The same values for other rows of equal count: how a workflow's answer comes back to the rows that asked. */
 export const withRows = (col: Column, rows: Rows): Column => ({ ...col, rows });
 

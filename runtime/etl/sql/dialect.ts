@@ -69,6 +69,8 @@ export interface LookUp {
   readonly keys: readonly (readonly [column: string, expression: string])[];
   /** One column of it, or all of these as a struct. */
   readonly take: string | readonly string[];
+  /** Makes of the key at hand, of which there is one, that of the table, which then has a row for each. */
+  readonly place?: (key: string) => string;
 }
 
 /**

@@ -48,20 +48,25 @@ const dialect: Dialect = {
   xor: (a, b) => `xor(${a}, ${b})`,
   hash,
   modulo: (hashed, by) => `CAST(${hashed} % ${by} AS BIGINT)`,
-  // A subquery of one row is a join that hands every chunk of rows on whole; a left join would hand on those it finds before the others.
-  lookUp: (below, finds) =>
-    finds.length === 0
-      ? below
-      : `(SELECT *, ${finds
-          .map(({ alias, table, keys, take }) => {
-            const taken =
-              typeof take === "string"
-                ? `t.${take}`
-                : dialect.struct(Object.fromEntries(take.map(name => [name, `t.${name}`])));
-            const same = keys.map(([column, key]) => `t.${column} IS NOT DISTINCT FROM ${below}.${key}`);
-            return `(SELECT ${taken} FROM ${table} t WHERE ${same.join(" AND ")}) AS ${alias}`;
-          })
-          .join(", ")} FROM ${below})`,
+  lookUp(below, finds) {
+    if (finds.length === 0) return below;
+    const taken = finds.map(({ alias, take, place }) => {
+      if (typeof take === "string") return `t_${alias}.${take} AS ${alias}`;
+      const all = dialect.struct(Object.fromEntries(take.map(name => [name, `t_${alias}.${name}`])));
+      return `${place ? all : `CASE WHEN t_${alias}.found THEN ${all} END`} AS ${alias}`;
+    });
+    // Not a subquery in the select list: where rows were filtered before, DuckDB would join with the distinct keys first, and that in memory.
+    const joins = finds.map(({ alias, table, keys, take, place }) => {
+      const from = place || typeof take === "string" ? table : `(SELECT *, true AS found FROM ${table})`;
+      const same = keys.map(([column, key]) =>
+        place
+          ? `t_${alias}.${column} = ${place(`${below}.${key}`)}`
+          : `t_${alias}.${column} IS NOT DISTINCT FROM ${below}.${key}`,
+      );
+      return ` ${place ? "" : "LEFT "}JOIN ${from} t_${alias} ON ${same.join(" AND ")}`;
+    });
+    return `(SELECT ${below}.*, ${taken.join(", ")} FROM ${below}${joins.join("")})`;
+  },
 };
 
 const orderBy = (order: readonly SortKey[]): string =>
