@@ -19,6 +19,7 @@ interface Options {
   readonly ivf?: "probe" | "exact";
   readonly features?: "frozen" | "inputs";
   readonly date?: string;
+  readonly check: boolean;
 }
 
 export const buildCommand = (): Command =>
@@ -67,6 +68,7 @@ export const buildCommand = (): Command =>
       "--date <date>",
       "of --target triton: as of when features are frozen, for `ttl` and frozen.json (default: $SOURCE_DATE_EPOCH, else now)",
     )
+    .option("--no-check", "of --target triton: without asking kernels and graphs the same first")
     .addOption(offOption())
     .addHelpText(
       "after",
@@ -122,7 +124,12 @@ async function buildOnce(file: string, options: Options): Promise<Round> {
     );
   let built: Built;
   try {
-    built = build(compiled, out, { layout, ...(names && { names }), ...(triton && { triton }) });
+    const settings = { layout, ...(names && { names }) };
+    if (triton && options.check) {
+      const { checkLowered } = await import("./check-lowered.js");
+      process.stderr.write(`note: ${await checkLowered(compiled, settings, triton)}\n`);
+    }
+    built = build(compiled, out, { ...settings, ...(triton && { triton }) });
   } catch (error) {
     if (!(error instanceof NotLoweredError)) throw error;
     const said = loweringDiagnostics(compiled, error);

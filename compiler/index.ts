@@ -18,6 +18,7 @@ export { buildWorkflowModel } from "./5-emit/workflow-model.js";
 export type { Diagnostic } from "./diagnostics/diagnostic.js";
 export { drawPlan, EXPLAIN_FORMATS, type ExplainFormat, explain, explainDiff, explainTriton } from "./explain/index.js";
 export { NotLoweredError } from "./lower/lower-plan.js";
+export { LoweringFault } from "./lower/lowering.js";
 export { refreshEnvironment, type Typegen, typegen, writeEnvironment } from "./typegen/typegen.js";
 export { type Compiled, type CompileOptions, compile, type NotCompiled };
 

@@ -9,13 +9,11 @@ import { datatype, type Values } from "../../triton-protos/datatype.js";
 import { add, cast, encode, equal, int64, mul, scalar, where } from "../onnx/elementary.js";
 import type { Value } from "../onnx/graph-builder.js";
 import { type LoweredColumn, nulls } from "./lowered-column.js";
-import { KEEP, type LowerContext } from "./lowering.js";
+import { KEEP, type Key, type LowerContext } from "./lowering.js";
 
 /** Columns of a file of the fitted folder. */
 export const readTable = (context: LowerContext, file: string): Readonly<Record<string, ArrowColumn>> =>
   readArrowColumns(readFileSync(context.file(file)));
-
-type Key = number | bigint | string;
 
 /** Values as `LabelEncoder` takes them; −0 is 0. */
 function keyOf({ dtype, values }: Pick<ArrowColumn, "dtype" | "values">, i: number): Key {
@@ -58,6 +56,7 @@ export function placesOf(
     );
   const { g } = context;
   const list = Array.from({ length: keys.values.length }, (_, i) => keyOf(keys, i));
+  context.keys(name, list);
   const places = list.map((_, i) => i);
   const found = encode(g, keyValues(context, col), list, places, -1);
   if (col.dtype !== "float64") return found;

@@ -10,7 +10,7 @@ import type { TritonRelease } from "../onnx/triton-releases.js";
 import { answer } from "./answers.js";
 import { lowerStep } from "./lower-step.js";
 import type { LoweredColumn, RowSet } from "./lowered-column.js";
-import { faultOf, type LowerContext, LoweringFault } from "./lowering.js";
+import { faultOf, type Key, type LowerContext, LoweringFault, type WholeSearch } from "./lowering.js";
 import { requestTensors } from "./request-columns.js";
 
 /** What steps read beside their columns. */
@@ -21,6 +21,10 @@ export interface LowerOptions {
   file(step: AnyStep, path: string): string;
   feast(step: Step<"queryFeast">): FeastTables;
   model(step: AnyStep): { readonly path: string; readonly bytes: Uint8Array };
+  /** Keys that a step looks up in a column. */
+  keys?(column: string, values: ArrayLike<Key>): void;
+  /** A step searches all of an index that its kernel searches in part. */
+  searchesAll?(step: string, index: WholeSearch): void;
   note(text: string): void;
 }
 
@@ -50,6 +54,8 @@ export function contextOf(g: GraphBuilder, step: AnyStep, options: LowerOptions)
     feast: options.feast,
     model: options.model,
     note: options.note,
+    searchesAll: index => options.searchesAll?.(step.id, index),
+    keys: (column, values) => options.keys?.(column, values),
     lowerStep,
     fail: (reason, way) => {
       throw new LoweringFault(reason, way);

@@ -12,6 +12,11 @@ import { OpsetError } from "../onnx/opset-error.js";
 import type { TritonRelease } from "../onnx/triton-releases.js";
 import type { LoweredColumn } from "./lowered-column.js";
 
+/** Parameters with which a kernel searches all of an index, too. */
+export type WholeSearch = { readonly nprobe: number } | { readonly efSearch: number };
+
+export type Key = number | bigint | string;
+
 /** Columns by port, each in the order of the step's refs. */
 export type LoweredInputs = Readonly<Record<string, readonly LoweredColumn[]>>;
 
@@ -31,6 +36,10 @@ export interface LowerContext {
     columnOf: (ref: ColumnRef) => LoweredColumn,
     context: LowerContext,
   ): readonly LoweredColumn[];
+  /** Keys that are looked up in a column: values worth asking with. */
+  keys(column: string, values: ArrayLike<Key>): void;
+  /** The step searches all of an index that its kernel searches in part. */
+  searchesAll(index: WholeSearch): void;
   /** Something that a person should know of the repository. */
   note(text: string): void;
   /** Ends the lowering of the step. @param reason completes "step `x` (op) can't be lowered: …" @param way what to do */

@@ -26,6 +26,7 @@ export const predictImplicit: Lowering<"predictImplicit"> = (step, { input = [],
   const factors = readImplicitFactors(context.file(step.artefacts!.factors!));
   const { users, items, dimension } = factors;
   const user = input[0]!;
+  context.keys(step.inputs.input![0]!.name, [0n, 1n, BigInt(users - 1), BigInt(users)]);
   const inside = and(
     g,
     greaterOrEqual(g, user.values, scalar(g, "int64", 0n)),

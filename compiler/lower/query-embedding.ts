@@ -17,6 +17,7 @@ export const queryEmbedding: Lowering<"queryEmbedding"> = (step, { input = [] },
   };
   const keys = new BigInt64Array(read(KEYS));
   const count = keys.length;
+  context.keys(step.inputs.input![0]!.name, keys);
   // The last row is that of an unknown id.
   const vectors = new Float32Array((count + 1) * dimension);
   vectors.set(new Float32Array(read(VECTORS)));

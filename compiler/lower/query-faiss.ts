@@ -83,10 +83,13 @@ function search(
       `the index \`${step.params.path}\` keeps its vectors as codes (${kind}), and a graph compares vectors`,
       `Build a Flat or IVF-Flat index of the same vectors (\`merlon index build\`), or ${KEEP}.`,
     );
-  if (kind !== "flat")
+  if (kind !== "flat") {
+    const { nlist } = header.inner ?? header;
+    context.searchesAll(nlist === undefined ? { efSearch: header.ntotal } : { nprobe: nlist });
     context.note(
       `step \`${label}\` searches all ${header.ntotal} vectors of \`${step.params.path}\` (${kind}): recall 1, so that it may find better items than FAISS does.`,
     );
+  }
   return exactSearch(context, read, header, queries, Math.min(topk, header.ntotal), exclude);
 }
 

@@ -9,7 +9,7 @@ import { type Plan, printPlan, type Step } from "../../../triton-protos/plan.js"
 import type { InferredStep } from "../../3-graph/infer.js";
 import type { LowerOptions } from "../../lower/lower-plan.js";
 import { lowerPlan, NotLoweredError } from "../../lower/lower-plan.js";
-import { faultOf, KEEP, LoweringFault } from "../../lower/lowering.js";
+import { faultOf, KEEP, type Key, LoweringFault, type WholeSearch } from "../../lower/lowering.js";
 import { finishGraph, type GraphFiles } from "../../onnx/finish-graph.js";
 import { TRITON_DEFAULT, TRITON_RELEASES, type TritonRelease } from "../../onnx/triton-releases.js";
 import type { RepositoryModel } from "../repository-model.js";
@@ -40,6 +40,10 @@ export interface TritonModels {
   readonly models: readonly RepositoryModel[];
   readonly notes: readonly string[];
   readonly frozen: readonly FrozenView[];
+  /** Keys that are looked up, by the name of the column: values worth asking with. */
+  readonly keys: ReadonlyMap<string, readonly Key[]>;
+  /** Steps that search all of an index that their kernel searches in part. */
+  readonly whole: ReadonlyMap<string, WholeSearch>;
 }
 
 export function tritonModels(
@@ -52,6 +56,8 @@ export function tritonModels(
   refuseClashes(plan);
   const notes = new Set<string>();
   const frozen: FrozenView[] = [];
+  const keys = new Map<string, Key[]>();
+  const whole = new Map<string, WholeSearch>();
   const now = options.now ?? Math.floor(Date.now() / 1000);
   const inferred = new Map(steps.map(step => [step.id, step]));
   return withStepFolders(steps, file => {
@@ -66,6 +72,8 @@ export function tritonModels(
         return tables;
       },
       model: step => modelFile(inferred.get(step.id)!),
+      keys: (column, values) => void keys.set(column, [...(keys.get(column) ?? []), ...spread(values)]),
+      searchesAll: (step, index) => void whole.set(step, index),
       note: text => void notes.add(text),
     };
     const models = options.fuse
@@ -74,8 +82,25 @@ export function tritonModels(
     const told = frozen.length > 0 ? printFrozen(frozen) : undefined;
     const [first, ...rest] = models;
     const withFrozen = told ? { ...first!, files: [...first!.files, { to: "frozen.json", text: told }] } : first!;
-    return { models: [withFrozen, ...rest], notes: [...notes, ...settingsNotes(settings, options)], frozen };
+    return {
+      models: [withFrozen, ...rest],
+      notes: [...notes, ...settingsNotes(settings, options)],
+      frozen,
+      keys,
+      whole,
+    };
   });
+}
+
+const SOME_KEYS = 24;
+
+/** Some of them, first and last among them. */
+function spread(values: ArrayLike<Key>): Key[] {
+  const count = Math.min(SOME_KEYS, values.length);
+  return Array.from(
+    { length: count },
+    (_, i) => values[Math.round((i * (values.length - 1)) / Math.max(1, count - 1))]!,
+  );
 }
 
 /** @throws LoweringFault for a store that can't be read as a whole */

@@ -109,6 +109,15 @@ function calendar(g: G, a: Value): { readonly year: Value; readonly month: Value
   return { year: where(g, less(g, month, n(g, 2)), add(g, year, n(g, 1)), year), month, day };
 }
 
+/** ln x times a factor, and whole for the powers of the base: a `Math.floor` behind it would take 2.9999999999999996 for another number than 3. */
+function logarithm(base: number, factor: number): Numbers {
+  return (g, a) => {
+    const about = mul(g, log(g, a!), n(g, factor));
+    const whole = unary(g, "Round", about);
+    return where(g, equal(g, pow(g, n(g, base), whole), a!), whole, about);
+  };
+}
+
 /** Names without a lowering are not here. */
 export const NUMBER_FUNCTIONS: Partial<Record<FunctionName, Numbers>> = {
   add: (g, a, b) => add(g, a!, b!),
@@ -126,9 +135,9 @@ export const NUMBER_FUNCTIONS: Partial<Record<FunctionName, Numbers>> = {
   floor,
   fround: (g, a) => cast(g, cast(g, a!, "float32"), "float64"),
   log,
-  log10: (g, a) => mul(g, log(g, a!), n(g, Math.LOG10E)),
+  log10: logarithm(10, Math.LOG10E),
   log1p,
-  log2: (g, a) => mul(g, log(g, a!), n(g, Math.LOG2E)),
+  log2: logarithm(2, Math.LOG2E),
   max: fold(max, Number.NEGATIVE_INFINITY),
   min: fold(min, Number.POSITIVE_INFINITY),
   round,

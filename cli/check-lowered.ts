@@ -1,0 +1,115 @@
+/**
+ * A program and its lowering for a stock Triton → whether both answer the same on rows worth asking with. Drawing is replaced by the order of scores,
+ * and an index that the graph searches exactly is searched exactly on both sides: those differences the build tells of.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { lowered, type Program } from "../compiler/5-emit/build.js";
+import { withFeatureInputs } from "../compiler/5-emit/triton/feature-inputs.js";
+import { type BuildOptions, build, LoweringFault, NotLoweredError, type TritonOptions } from "../compiler/index.js";
+import type { WholeSearch } from "../compiler/lower/lowering.js";
+import { compareTensors } from "../runtime/cassettes/compare-tensors.js";
+import { type DiffTarget, type Outcome, openDiffTarget } from "../runtime/cassettes/diff-target.js";
+import type { RequestTensor } from "../runtime/data-plane/request.js";
+import { expandFused } from "../triton-protos/expand-fused.js";
+import type { AnyStep, Plan } from "../triton-protos/plan.js";
+import { type EdgeRow, edgeRows, rowTensors } from "./edge-rows.js";
+
+const MEASURE = { kind: "tolerance", relative: 1e-5, absolute: 1e-6 } as const;
+
+/**
+ * @returns a sentence for the one who builds
+ * @throws NotLoweredError with the first row that is answered otherwise
+ */
+export async function checkLowered(program: Program, options: BuildOptions, triton: TritonOptions): Promise<string> {
+  if (triton.now !== undefined && program.plan.steps.some(step => step.op === "queryFeast" && step.params.ttl))
+    return "Not compared with the kernels: these go by the clock, and the snapshot by the date that was given.";
+  const folder = mkdtempSync(join(tmpdir(), "merlon-check-"));
+  const [executor, stock] = [join(folder, "executor"), join(folder, "stock")];
+  const targets: DiffTarget[] = [];
+  try {
+    const { keys, whole } = lowered(program, options, triton);
+    const sure = { ...program, plan: withoutChance(program.plan, whole) };
+    const inputs = triton.features === "inputs" ? withFeatureInputs(expandFused(sure.plan)) : sure.plan;
+    build({ ...sure, plan: inputs }, executor, options);
+    build(sure, stock, { ...options, triton });
+    try {
+      targets.push(await openDiffTarget(executor), await openDiffTarget(stock));
+    } catch (error) {
+      return `Not compared with the kernels: ${(error as Error).message.split("\n")[0]}`;
+    }
+    const rows = edgeRows(inputs.inputs, keys);
+    const seen = await firstDifference(inputs, rows, targets as [DiffTarget, DiffTarget]);
+    if (seen)
+      throw new NotLoweredError(program.plan.name, [
+        new LoweringFault(
+          `\`${program.plan.name}\` would answer otherwise. ${seen}`,
+          "Keep the Merlon runtime (`--target merlon`), or build it all the same with `--no-check`.",
+        ),
+      ]);
+    return `Compared with the kernels on ${rows.length} rows: the same answers.`;
+  } finally {
+    await Promise.all(targets.map(target => target.close()));
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function withoutChance(plan: Plan, whole: ReadonlyMap<string, WholeSearch>): Plan {
+  const steps = plan.steps.map((step): AnyStep => {
+    if (step.op === "softmaxSampling") return { ...step, params: { ...step.params, mode: "greedy" } };
+    const all = whole.get(step.id);
+    if (step.op !== "queryFaiss" || !all) return step;
+    return { ...step, params: { ...step.params, ...all } };
+  });
+  return { ...plan, steps };
+}
+
+/** Each row by itself, since one that ends a request would hide the others, and then all that are answered together. */
+async function firstDifference(
+  plan: Plan,
+  rows: readonly EdgeRow[],
+  [executor, stock]: readonly [DiffTarget, DiffTarget],
+): Promise<string | undefined> {
+  const config = await executor.config(plan.name);
+  const name = config ? plan.name : "executor_model";
+  const batched = (config?.max_batch_size ?? 0) > 0;
+  const most = batched ? config!.max_batch_size! : rows.length;
+  const ask = (target: DiffTarget, inputs: readonly RequestTensor[]): Promise<Outcome> =>
+    target.ask({ model: name, version: "", id: "", parameters: new Map(), inputs, outputs: [], stream: false });
+  const answered: EdgeRow[] = [];
+  for (const row of rows) {
+    const tensors = rowTensors(plan.inputs, [row], batched);
+    const [kernels, graph] = [await ask(executor, tensors), await ask(stock, tensors)];
+    const difference = differenceOf(kernels, graph);
+    if (difference) return `For the row ${printRow(row)}: ${difference}`;
+    if (!kernels.error) answered.push(row);
+  }
+  const together = answered.slice(0, most);
+  if (together.length < 2) return undefined;
+  const tensors = rowTensors(plan.inputs, together, batched);
+  const difference = differenceOf(await ask(executor, tensors), await ask(stock, tensors));
+  return difference && `For ${together.length} rows at once, from ${printRow(together[0]!)}: ${difference}`;
+}
+
+function differenceOf(kernels: Outcome, graph: Outcome): string | undefined {
+  if (kernels.error && graph.error) return undefined;
+  if (kernels.error) return `the kernels end the request (${kernels.error.message}), and the graph answers`;
+  if (graph.error) return `the kernels answer, and the graph ends the request (${graph.error.message})`;
+  const others = new Map(graph.answers[0]!.outputs.map(tensor => [tensor.name, tensor]));
+  for (const tensor of kernels.answers[0]!.outputs) {
+    const found = compareTensors(tensor, others.get(tensor.name)!, MEASURE);
+    if (found) return `\`${tensor.name}\`, ${found.text}, by the kernels and by the graph`;
+  }
+  return undefined;
+}
+
+const printRow = (row: EdgeRow): string =>
+  Object.entries(row)
+    .map(
+      ([name, values]) =>
+        `${name} = ${values.length === 1 ? printed(values[0]!) : `[${values.map(printed).join(", ")}]`}`,
+    )
+    .join(", ");
+const printed = (value: number | bigint | string): string =>
+  typeof value === "string" ? JSON.stringify(value) : String(value);
