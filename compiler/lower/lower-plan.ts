@@ -18,6 +18,8 @@ export interface LowerOptions {
   readonly release: TritonRelease;
   readonly form: AnswerForm;
   readonly ivf: "probe" | "exact";
+  /** Most bytes of a graph; protobuf's 2 GB unless given. */
+  readonly limit?: number | undefined;
   file(step: AnyStep, path: string): string;
   feast(step: Step<"queryFeast">): FeastTables;
   model(step: AnyStep): { readonly path: string; readonly bytes: Uint8Array };

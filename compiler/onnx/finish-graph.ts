@@ -28,7 +28,7 @@ export function finishGraph(
   g: GraphBuilder,
   name: string,
   release: TritonRelease,
-  { large = LARGE_CONSTANT }: { readonly large?: number } = {},
+  { large = LARGE_CONSTANT, limit }: { readonly large?: number; readonly limit?: number | undefined } = {},
 ): GraphFiles {
   const { version, why } = g.opset;
   if (version > release.opset)
@@ -44,7 +44,12 @@ export function finishGraph(
     );
   const model = g.finish(name, { ir: Math.min(irOf(version), release.ir), opset: version, ml: 3 });
   const { constants, data } = besides(model.constants ?? {}, large);
-  return { onnx: printOnnxModel({ ...model, constants }), ...(data && { data }), others: g.files, opset: version };
+  return {
+    onnx: printOnnxModel({ ...model, constants }, limit),
+    ...(data && { data }),
+    others: g.files,
+    opset: version,
+  };
 }
 
 function besides(

@@ -56,7 +56,7 @@ async function graphOf(
   const file = join(folder, `${name}.ensemble.ts`);
   writeFileSync(file, text.replace("export default ensemble(", `export default ensemble("${name}", `));
   const program = await compiledProgram(file);
-  const { models, frozen } = lowered(program, {}, { freeze, fuse: true, ...options });
+  const { models, frozen, notes } = lowered(program, {}, { freeze, fuse: true, ...options });
   const model = models[0]!.files.find(({ to }) => to === "model.onnx") as { readonly bytes: Uint8Array };
   const session = await ort.InferenceSession.create(model.bytes, { logSeverityLevel: 4 });
   const ask = async (feeds: Record<string, ort.Tensor>) => {
@@ -67,12 +67,14 @@ async function graphOf(
     expect(plain(elsewhere)).toEqual(plain(answer));
     return plain(answer) as Record<string, unknown[]>;
   };
-  return { config: models[0]!.config, frozen, ask };
+  return { config: models[0]!.config, frozen, notes, ask };
 }
 
 const users = (...ids: number[]) => ({
   user_id: new ort.Tensor("int64", BigInt64Array.from(ids, BigInt), [ids.length]),
 });
+/** Of an entry with a batch dimension. */
+const batch = (...ids: number[]) => ({ user_id: users(...ids).user_id.reshape([ids.length, 1]) });
 const USER = (options: string) => `import { ensemble, explode, filterCandidates, queryFeast, source } from "merlon";
 const request = source({ user_id: "int64", popular: "list<int64>" });
 const user = request["user_id"] >> queryFeast(${STORE}, { view: "user_features", features: ["city"], ${options} });
@@ -123,14 +125,19 @@ export default ensemble(user["city"]);
 `;
   test("are missing, as those of an unknown user are", async () => {
     const freeze = snapshot({ ...feature, missing: { default: ["?"] as Values } });
-    const { ask, frozen } = await graphOf("old", text(`ttl: 3600, onMissing: { city: { default: "?" } }`), freeze);
-    expect(await ask(users(1, 2, 3, 99))).toEqual({ city: ["Ghent", "?", "?", "?"] });
+    const { ask, frozen, notes } = await graphOf(
+      "old",
+      text(`ttl: 3600, onMissing: { city: { default: "?" } }`),
+      freeze,
+    );
+    expect(await ask(batch(1, 2, 3, 99))).toEqual({ city: ["Ghent", "?", "?", "?"] });
+    expect(notes.join()).toMatch(/older than their `ttl` now: another day's build is another\. `--date`/);
     expect(frozen[0]).toMatchObject({ taken: "1970-01-01T00:16:40.000Z", newest: "1970-01-01T00:16:40.000Z" });
   });
   test("end the request where a missing one does", async () => {
     const { ask } = await graphOf("gone", text("ttl: 3600"), snapshot({ ...feature, missing: "error" }));
-    expect(await ask(users(1, 1))).toEqual({ city: ["Ghent", "Ghent"] });
-    await expect(ask(users(1, 2))).rejects.toThrowError(/view user_features has no city for a user_id/);
+    expect(await ask(batch(1, 1))).toEqual({ city: ["Ghent", "Ghent"] });
+    await expect(ask(batch(1, 2))).rejects.toThrowError(/view user_features has no city for a user_id/);
   });
   test("all of them: the build is refused, with the date and a way out", async () => {
     const freeze: TritonOptions["freeze"] = (...args) => {

@@ -85,10 +85,15 @@ export class OnnxTooLargeError extends Error {
   override readonly name = "OnnxTooLargeError";
 }
 
-/** @returns a whole ONNX file @throws OnnxTooLargeError beyond 2 GB */
-export function printOnnxModel(model: OnnxModel): Uint8Array {
-  const held = sizeOf(model);
-  if (held > ONNX_LIMIT) throw tooLarge(model.name, held);
+/**
+ * @param limit most bytes; tests have a small one
+ * @returns a whole ONNX file
+ * @throws OnnxTooLargeError beyond 2 GB
+ */
+export function printOnnxModel(model: OnnxModel, limit = ONNX_LIMIT): Uint8Array {
+  const parts = partsOf(model);
+  const held = parts.reduce((sum, part) => sum + part.bytes, 0);
+  if (held > limit) throw tooLarge(model.name, held, parts);
   const w = protobuf.Writer.create();
   integer(w, 1, model.irVersion ?? 8);
   text(w, 2, "merlon");
@@ -104,28 +109,40 @@ export function printOnnxModel(model: OnnxModel): Uint8Array {
       text(entry, 2, value);
     });
   const { len } = w as unknown as { readonly len: number };
-  if (len > ONNX_LIMIT) throw tooLarge(model.name, len);
+  if (len > limit) throw tooLarge(model.name, len, parts);
   return w.finish();
 }
 
-const tooLarge = (name: string, bytes: number): OnnxTooLargeError =>
-  new OnnxTooLargeError(
-    `the graph \`${name}\` takes ${(bytes / 1e9).toFixed(1)} GB, and one protobuf message ends at 2 GB. Tables can stand beside the graph, vocabularies can not.`,
+interface Part {
+  readonly name: string;
+  readonly bytes: number;
+}
+
+const tooLarge = (name: string, bytes: number, parts: readonly Part[]): OnnxTooLargeError => {
+  const most = parts.reduce((a, b) => (b.bytes > a.bytes ? b : a), { name: "", bytes: 0 });
+  const blame = most.name ? `, ${(most.bytes / 1e9).toFixed(1)} GB of them in \`${most.name}\`` : "";
+  return new OnnxTooLargeError(
+    `the graph \`${name}\` takes ${(bytes / 1e9).toFixed(1)} GB${blame}, and one protobuf message ends at 2 GB. Tables can stand beside the graph, vocabularies can not.`,
   );
+};
 
 /** Bytes of constants and attribute lists, before anything is written. */
-function sizeOf({ constants = {}, rawConstants = [], nodes }: OnnxModel): number {
+function partsOf({ constants = {}, rawConstants = [], nodes }: OnnxModel): Part[] {
+  return [
+    ...Object.entries(constants).flatMap(([name, { dtype, values, external }]): Part[] =>
+      external ? [] : [{ name, bytes: values.length * datatype(dtype).bytes }],
+    ),
+    ...rawConstants.map(({ raw }): Part => ({ name: "", bytes: raw.length })),
+    ...nodes.map((node): Part => ("raw" in node ? { name: "", bytes: node.raw.length } : nodePart(node))),
+  ];
+}
+
+function nodePart({ name = "", attributes = {} }: OnnxNode): Part {
   let bytes = 0;
-  for (const { dtype, values, external } of Object.values(constants))
-    if (!external) bytes += values.length * datatype(dtype).bytes;
-  for (const { raw } of rawConstants) bytes += raw.length;
-  for (const node of nodes)
-    if ("raw" in node) bytes += node.raw.length;
-    else
-      for (const attribute of Object.values(node.attributes ?? {}))
-        if ("texts" in attribute) for (const item of attribute.texts) bytes += item.length + 2;
-        else if ("ints" in attribute) bytes += attribute.ints.length * 2;
-  return bytes;
+  for (const attribute of Object.values(attributes))
+    if ("texts" in attribute) for (const item of attribute.texts) bytes += item.length + 2;
+    else if ("ints" in attribute) bytes += attribute.ints.length * 2;
+  return { name, bytes };
 }
 
 const graph =

@@ -82,7 +82,7 @@ export function stepModels(
         ...programParameter(plan),
         ...stageGroups(op, settings),
       },
-      files: graphFiles(finishGraph(g, model, options.release)),
+      files: graphFiles(finishGraph(g, model, options.release, { limit: options.limit })),
     });
     const same = (tensors: readonly TensorConfig[]) => Object.fromEntries(tensors.map(t => [t.name, t.name]));
     schedule.push({ model, inputs: same(made.inputs), outputs: same(made.outputs) });

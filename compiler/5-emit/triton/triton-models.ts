@@ -30,6 +30,8 @@ export interface TritonOptions {
   readonly ivf?: "probe" | "exact";
   /** Where features come from: frozen into the repository, or with the request. */
   readonly features?: "frozen" | "inputs";
+  /** Most bytes of one graph; protobuf's 2 GB unless given. */
+  readonly limit?: number;
   /** Reads a store as a whole. @param folder of the Feast repository @param now seconds since 1970 */
   freeze(step: Step<"queryFeast">, folder: string, now: number): FeastTables;
   /** Seconds since 1970: the date of the snapshot, and what is older than its ttl; the clock's unless given. */
@@ -65,8 +67,13 @@ export function tritonModels(
       release: releaseOf(options.release ?? TRITON_DEFAULT),
       form: entry.form,
       ivf: options.ivf ?? "probe",
+      limit: options.limit,
       file: (step, path) => file(step.id, path),
       feast: step => {
+        if (step.params.ttl !== undefined && options.now === undefined)
+          notes.add(
+            `step \`${step.label}\` leaves values out that are older than their \`ttl\` now: another day's build is another. \`--date\` makes one that can be repeated.`,
+          );
         const tables = frozenTables(step, options, file(step.id, step.artefacts!.repository!), now);
         frozen.push(...frozenViews(plan.name, step, tables, options.now));
         return tables;
@@ -146,7 +153,7 @@ function modelFile({ model }: InferredStep): { readonly path: string; readonly b
 function finished(plan: Plan, options: LowerOptions): GraphFiles {
   const g = lowerPlan(plan, options);
   try {
-    return finishGraph(g, plan.name, options.release);
+    return finishGraph(g, plan.name, options.release, { limit: options.limit });
   } catch (error) {
     const fault = faultOf(error);
     throw fault ? new NotLoweredError(plan.name, [fault]) : error;
