@@ -7,7 +7,7 @@ import type { Recast } from "../dsl/column.js";
 import { Op } from "../dsl/node.js";
 import type { NumbersOnly, Rule } from "../dsl/rule.js";
 import { defineOp } from "./define-op.js";
-import { mapColumns, needNumber, withTags } from "./elementwise.js";
+import { mapColumns, needNumber, numbersOf, withTags } from "./elementwise.js";
 
 interface BucketizeRule extends Rule {
   readonly fault: NumbersOnly<"bucketize", this["S"]>;
@@ -48,6 +48,6 @@ export const bucketizeOp = defineOp({
             way: `Give it some: \`bucketize({ ${JSON.stringify(column.name)}: [0, 10] })\`.`,
           }),
         );
-      return withTags({ ...column, dtype: "int32" }, ["categorical"]);
+      return withTags(numbersOf(column, "int32"), ["categorical"]);
     }),
 });

@@ -9,7 +9,7 @@ import { Op } from "../dsl/node.js";
 import type { OpenRule, Rule } from "../dsl/rule.js";
 import { groupNames, joinedName } from "./columns.js";
 import { type Call, defineOp } from "./define-op.js";
-import { embeddingDimension, withProperties, withTags } from "./elementwise.js";
+import { embeddingDimension, numbersOf, withProperties, withTags } from "./elementwise.js";
 import { scalars } from "./target-encoding.js";
 
 interface CategorifyRule<To extends string> extends Rule {
@@ -89,7 +89,7 @@ export const categorifyOp = defineOp({
 function outputOf(call: Call<OpParams["categorify"]>, { output, columns }: Encoding): ColumnSchema {
   const first = call.input.find(b => b.column.name === columns[0])!.column;
   const { outDtype } = call.params;
-  if (columns.length === 1) return withTags({ ...first, name: output, dtype: outDtype }, ["categorical"]);
+  if (columns.length === 1) return withTags({ ...numbersOf(first, outDtype), name: output }, ["categorical"]);
   return withTags(column(output, outDtype, { rows: first.rows }), ["categorical"]);
 }
 

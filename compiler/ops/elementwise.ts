@@ -4,6 +4,7 @@
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import type { OpKind, OpParams } from "../../triton-protos/op-params.js";
 import { type ColumnSchema, printType } from "../../triton-protos/schema.js";
+import { TIME_UNIT } from "../../triton-protos/time-unit.js";
 import * as messages from "../diagnostics/messages.js";
 import type { Bound, Call, Inferred } from "./define-op.js";
 
@@ -45,6 +46,12 @@ const COLLIDING: Readonly<Record<string, readonly string[]>> = {
 export function withTags(column: ColumnSchema, tags: readonly string[]): ColumnSchema {
   const removed = new Set(tags.flatMap(tag => COLLIDING[tag] ?? []));
   return { ...column, tags: [...new Set([...column.tags.filter(tag => !removed.has(tag)), ...tags])] };
+}
+
+/** The column as what an operator makes of its values: numbers that count no time, whatever they did before. */
+export function numbersOf(column: ColumnSchema, dtype: DType): ColumnSchema {
+  const { [TIME_UNIT]: _, ...properties } = column.properties;
+  return { ...column, dtype, properties };
 }
 
 export const withProperties = (column: ColumnSchema, properties: ColumnSchema["properties"]): ColumnSchema => ({

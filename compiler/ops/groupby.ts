@@ -7,7 +7,7 @@ import { Op } from "../dsl/node.js";
 import type { OpenRule } from "../dsl/rule.js";
 import { need, sameRows } from "./columns.js";
 import { type Call, defineOp } from "./define-op.js";
-import { isNumber } from "./elementwise.js";
+import { isNumber, numbersOf } from "./elementwise.js";
 import { scalars } from "./target-encoding.js";
 
 type Agg = OpParams["groupby"]["aggs"][number]["agg"];
@@ -84,9 +84,9 @@ export const groupbyOp = defineOp({
 function aggregated(of: ColumnSchema, agg: Agg, name: string, rows: string): ColumnSchema {
   if (agg === "list") return { ...of, name, rows, list: { min: 0, max: null } };
   if (agg === "count" || agg === "nunique")
-    return column(name, "int32", { rows, tags: of.tags, properties: of.properties });
+    return column(name, "int32", { rows, tags: of.tags, properties: numbersOf(of, "int32").properties });
   if (["first", "last", "min", "max"].includes(agg)) return { ...of, name, rows };
-  return { ...of, name, rows, dtype: "float32" };
+  return { ...numbersOf(of, "float32"), name, rows };
 }
 
 /** Column by column in the order of the left side; undefined after a fault. */

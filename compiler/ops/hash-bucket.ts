@@ -4,7 +4,7 @@ import type { Recast } from "../dsl/column.js";
 import { Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
 import { defineOp } from "./define-op.js";
-import { embeddingDimension, mapColumns, withProperties, withTags } from "./elementwise.js";
+import { embeddingDimension, mapColumns, numbersOf, withProperties, withTags } from "./elementwise.js";
 import { scalars } from "./target-encoding.js";
 
 interface HashRule extends Rule {
@@ -30,7 +30,7 @@ export const hashBucketOp = defineOp({
       if (call.params.nvtabularHash && !scalars(call, "hashBucket with nvtabularHash", call.input, "left", () => true))
         return undefined;
       const { numBuckets } = call.params;
-      return withProperties(withTags({ ...column, dtype: "int32" }, ["categorical"]), {
+      return withProperties(withTags(numbersOf(column, "int32"), ["categorical"]), {
         num_buckets: numBuckets,
         domain: { min: 0, max: numBuckets - 1, name: column.name },
         embedding_sizes: { cardinality: numBuckets, dimension: embeddingDimension(numBuckets) },

@@ -12,6 +12,7 @@ import type { ParameterName } from "../lambda/parameter.js";
 import { columnTerm, type UserFunction } from "../lambda/user-function.js";
 import { need, sameRows } from "./columns.js";
 import { type Bound, type Call, defineOp, type Inferred } from "./define-op.js";
+import { numbersOf } from "./elementwise.js";
 
 export interface LambdaOptions {
   /** Name of the column it makes. Default: that of the first parameter; with one parameter, each column keeps its name. */
@@ -142,7 +143,7 @@ function make(
     );
   const [first] = input;
   // What was said about one column holds for what is made of it alone, unless it speaks of values.
-  const { domain: _, value_count: __, ...properties } = first!.column.properties;
+  const { domain: _, value_count: __, ...properties } = numbersOf(first!.column, dtype).properties;
   const said = input.length === 1 ? { tags: first!.column.tags, properties } : {};
   return { schema: column(name, dtype, { rows: first!.column.rows, ...said }), expression: compiled.expression };
 }

@@ -4,7 +4,7 @@ import type { Recast } from "../dsl/column.js";
 import { Op } from "../dsl/node.js";
 import type { NumbersOnly, Rule } from "../dsl/rule.js";
 import { defineOp } from "./define-op.js";
-import { mapColumns, needNumber, withTags } from "./elementwise.js";
+import { mapColumns, needNumber, numbersOf, withTags } from "./elementwise.js";
 
 interface LogRule extends Rule {
   readonly fault: NumbersOnly<"logOp", this["S"]>;
@@ -23,6 +23,6 @@ export const logOpOp = defineOp({
   facts: { elementwise: true, fuses: true, inWorkflow: true, prunable: true },
   infer: call =>
     mapColumns<"logOp">(call, bound =>
-      needNumber(call, "logOp", bound) ? withTags({ ...bound.column, dtype: "float32" }, ["continuous"]) : undefined,
+      needNumber(call, "logOp", bound) ? withTags(numbersOf(bound.column, "float32"), ["continuous"]) : undefined,
     ),
 });

@@ -4,7 +4,7 @@ import type { Recast } from "../dsl/column.js";
 import { Op } from "../dsl/node.js";
 import type { NumbersOnly, Rule } from "../dsl/rule.js";
 import { defineOp } from "./define-op.js";
-import { mapColumns, needNumber, withTags } from "./elementwise.js";
+import { mapColumns, needNumber, numbersOf, withTags } from "./elementwise.js";
 
 interface MinMaxRule<To extends string> extends Rule {
   readonly fault: NumbersOnly<"normalizeMinMax", this["S"]>;
@@ -30,7 +30,7 @@ export const normalizeMinMaxOp = defineOp({
   infer: call =>
     mapColumns<"normalizeMinMax">(call, bound =>
       needNumber(call, "normalizeMinMax", bound)
-        ? withTags({ ...bound.column, dtype: call.params.outDtype }, ["continuous"])
+        ? withTags(numbersOf(bound.column, call.params.outDtype), ["continuous"])
         : undefined,
     ),
 });

@@ -4,7 +4,7 @@ import type { Recast } from "../dsl/column.js";
 import { Op } from "../dsl/node.js";
 import type { NumbersOnly, Rule } from "../dsl/rule.js";
 import { defineOp } from "./define-op.js";
-import { mapColumns, needNumber, withTags } from "./elementwise.js";
+import { mapColumns, needNumber, numbersOf, withTags } from "./elementwise.js";
 
 interface NormalizeRule<To extends string> extends Rule {
   readonly fault: NumbersOnly<"normalize", this["S"]>;
@@ -29,7 +29,7 @@ export const normalizeOp = defineOp({
   infer: call =>
     mapColumns<"normalize">(call, bound =>
       needNumber(call, "normalize", bound)
-        ? withTags({ ...bound.column, dtype: call.params.outDtype }, ["continuous"])
+        ? withTags(numbersOf(bound.column, call.params.outDtype), ["continuous"])
         : undefined,
     ),
 });

@@ -1,7 +1,9 @@
 /** Numeric columns and the columns that say which rows belong together -> float32 columns: each number less that of another row, null across a border. */
 import type { Kernel } from "../plan/kernel.js";
+import type { Column } from "../plan/table.js";
 import { floatValues } from "./float-values.js";
 import { like } from "./like.js";
+import { nullFlags } from "./null-flags.js";
 import { rowKeys } from "./row-keys.js";
 
 export const differenceLag: Kernel<"differenceLag"> = {
@@ -10,12 +12,12 @@ export const differenceLag: Kernel<"differenceLag"> = {
     return {
       run: inputs => {
         const keys = rowKeys(inputs.partition!);
-        const columns = (inputs.input ?? []).map(col => ({ col, floats: floatValues(col, what) }));
+        const columns = (inputs.input ?? []).map(col => ({ col, difference: differencesOf(col, what) }));
         return step.params.shifts.flatMap(shift =>
-          columns.map(({ col, floats }) => {
-            const made = new Float32Array(floats.length).fill(Number.NaN);
+          columns.map(({ col, difference }) => {
+            const made = new Float32Array(keys.length).fill(Number.NaN);
             for (let i = Math.max(0, shift); i < Math.min(made.length, made.length + shift); i++)
-              if (keys[i]! >= 0 && keys[i] === keys[i - shift]) made[i] = floats[i]! - floats[i - shift]!;
+              if (keys[i]! >= 0 && keys[i] === keys[i - shift]) made[i] = difference(i, i - shift);
             return like(col, "float32", made);
           }),
         );
@@ -23,3 +25,14 @@ export const differenceLag: Kernel<"differenceLag"> = {
     };
   },
 };
+
+/** A row's number less another's. Beyond 2^53 integers are told apart before they become floats. */
+function differencesOf(col: Column, what: string): (row: number, other: number) => number {
+  const { values } = col;
+  if (!(values instanceof BigInt64Array || values instanceof BigUint64Array)) {
+    const floats = floatValues(col, what);
+    return (row, other) => floats[row]! - floats[other]!;
+  }
+  const nulls = nullFlags(col);
+  return (row, other) => (nulls[row] || nulls[other] ? Number.NaN : Number(values[row]! - values[other]!));
+}

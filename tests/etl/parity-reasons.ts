@@ -7,11 +7,12 @@ export const BETTER: Readonly<Record<string, string>> = {
   clip: "an integer column stays integer, rounded into the bounds (NVTabular: float64 under an int64 schema)",
   columnSimilarity: "an id beyond the matrix is like nothing, 0, and a null gives null (NVTabular reads past the end)",
   dataStats: "",
-  differenceLag: "",
+  differenceLag: "times have differences (NVTabular cannot cast a timedelta: make numbers of them first)",
   dropLowCardinality: "",
   dropna: "",
   fillMedian:
     "the median of an even count of integers is the lower middle one (NVTabular: fractions under an int64 schema)",
+  filter: "",
   fillMissing: "integers with nulls stay integers (pandas: float64)",
   groupby:
     "groups stand where their first row stood (NVTabular: sorted by key, columns in the order of a hash seed); the schema of `first` and `last` has the data's dtype (int32); keys are those of the rows it is given (taken from the source, past a dropna before it)",
@@ -22,6 +23,8 @@ export const BETTER: Readonly<Record<string, string>> = {
     "integers without a match stay integers with nulls (pandas: float64); a key that the file has twice is an error, not more rows",
   joinGroupby:
     "a null key is a key (NVTabular: count 0, mean infinite); an unseen key has count 0 (raises); `count` alone works (raises)",
+  lambdaOp:
+    "a time is an int64 that says its unit; the function is compiled, and runs online (NVTabular: pandas alone)",
   listSlice:
     "padding keeps the dtype and works on every list (NVTabular pads integers with 0.0, and arrays not at all)",
   logOp: "",
@@ -35,7 +38,7 @@ export const BETTER: Readonly<Record<string, string>> = {
 
 /** Operators that have no counterpart to compare with, and what holds them instead. */
 export const ELSEWHERE: Readonly<Record<string, string>> = {
-  "filter, lambdaOp, rename by a function": "functions are compiled; held to JavaScript itself (`tests/functions`)",
+  "what functions of filter and lambdaOp mean": "they are compiled; held to JavaScript itself (`tests/functions`)",
   "addTags, addProperties, rename, tagAs…, subgraph":
     "schema alone; held to merlin-core's schemas (`tests/etl/merlin-schema.test.ts`, samples)",
   median: "NVTabular 23.08 has no Median operator; the value is fillMedian's",

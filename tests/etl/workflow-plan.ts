@@ -1,27 +1,34 @@
 /**
  * Columns and a chain of operators -> a workflow plan, as the compiler would write it. Each operator replaces the columns it is given.
  */
+import { userFunction } from "#compiler/lambda/compile-lambda.js";
+import type { UserFunction } from "#compiler/lambda/user-function.js";
 import type { Bound, Call } from "#compiler/ops/define-op.js";
 import { opDefinition } from "#compiler/ops/index.js";
 import type { DType } from "#triton-protos/datatype.js";
 import type { OpKind } from "#triton-protos/op-params.js";
 import { type AnyStep, type ColumnRef, type Plan, parsePlan, printPlan } from "#triton-protos/plan.js";
 import { type ColumnSchema, column, findColumn } from "#triton-protos/schema.js";
+import { TIME_UNIT } from "#triton-protos/time-unit.js";
 
 export interface Link {
   readonly op: OpKind;
   readonly params?: Readonly<Record<string, unknown>>;
   /** Columns it takes, groups as lists; default: all there are. */
   readonly columns?: readonly (string | readonly string[])[];
+  /** Text of its function. */
+  readonly lambda?: string;
   /** Columns of its dependencies, by port. */
   readonly ports?: Readonly<Record<string, readonly string[]>>;
 }
 
-/** `{ price: "float32", ids: "list<int64>", vector: "float32[4]" }` */
+/** `{ price: "float32", ids: "list<int64>", vector: "float32[4]", at: "timestamp<ms>" }` */
 export function schemaOf(types: Readonly<Record<string, string>>): ColumnSchema[] {
   return Object.entries(types).map(([name, type]) => {
     const ragged = /^list<(\w+)>$/.exec(type);
     const fixed = /^(\w+)\[(\d+)\]$/.exec(type);
+    const time = /^timestamp<(\w+)>$/.exec(type);
+    if (time) return column(name, "int64", { properties: { [TIME_UNIT]: time[1]! } });
     if (ragged) return column(name, ragged[1] as DType, { list: { min: 0, max: null } });
     if (fixed) return column(name, fixed[1] as DType, { list: { min: Number(fixed[2]), max: Number(fixed[2]) } });
     return column(name, type as DType);
@@ -33,14 +40,15 @@ export function workflowPlan(types: Readonly<Record<string, string>>, links: rea
   const scope = new Map<string, { ref: ColumnRef; schema: ColumnSchema }>(
     inputs.map(schema => [schema.name, { ref: { name: schema.name, step: "request", column: schema.name }, schema }]),
   );
-  const steps = links.map(({ op, params = {}, columns = [...scope.keys()], ports = {} }, i) => {
+  const steps = links.map((link, i) => {
+    const { op, columns = [...scope.keys()], ports = {} } = link;
     const id = `${op}_${i}`;
     const taken = (names: readonly string[]) => names.map(name => scope.get(name)!);
     const groups = columns.map(entry => (typeof entry === "string" ? [entry] : entry));
     const refs = Object.fromEntries(
       Object.entries({ input: [...new Set(groups.flat())], ...ports }).map(([port, names]) => [port, taken(names)]),
     );
-    const step = inferStep({ op, id, params: opDefinition(op).params.parse(params) }, refs, groups, undefined);
+    const step = inferStep({ op, id, ...writtenOf(link) }, refs, groups, undefined);
     if (CHANGE_ROWS.has(op)) scope.clear();
     for (const schema of step.outputs)
       scope.set(schema.name, { ref: { name: schema.name, step: id, column: schema.name }, schema });
@@ -57,13 +65,23 @@ export function workflowPlan(types: Readonly<Record<string, string>>, links: rea
   };
   const parsed = parsePlan(JSON.stringify(plan), "test plan");
   parsed.steps.forEach((step, i) => {
-    authored.set(keyOf(step), opDefinition(step.op).params.parse(links[i]!.params ?? {}));
+    authored.set(keyOf(step), writtenOf(links[i]!));
   });
   return parsed;
 }
 
+interface Written {
+  readonly params: unknown;
+  readonly lambda?: string;
+}
+
+const writtenOf = ({ op, params = {}, lambda }: Link): Written => ({
+  params: opDefinition(op).params.parse(lambda === undefined ? params : { ...params, lambda: { captured: {} } }),
+  ...(lambda !== undefined && { lambda }),
+});
+
 /** What was written, by what it became: some operators write their parameters into the plan in another form. */
-const authored = new Map<string, unknown>();
+const authored = new Map<string, Written>();
 const keyOf = (step: AnyStep): string => `${step.op} ${JSON.stringify(step.params)}`;
 
 /** After these only their own columns are left. */
@@ -76,7 +94,7 @@ interface Taken {
 
 /** A step with the columns that the operator's compile half gives it. */
 function inferStep(
-  { op, id, params }: { readonly op: OpKind; readonly id: string; readonly params: unknown },
+  { op, id, params, lambda }: Written & { readonly op: OpKind; readonly id: string },
   taken: Readonly<Record<string, readonly Taken[]>>,
   groups: readonly (readonly string[])[],
   state: unknown,
@@ -91,7 +109,7 @@ function inferStep(
     groups: groups.map(group => group.map(name => scope("input").find(b => b.column.name === name)!)),
     dependency: scope,
     artefacts: {} as Call<unknown>["artefacts"],
-    readFunction: () => undefined,
+    readFunction: () => lambda && readLambda(lambda, op),
     state,
     parentRows: () => undefined,
     fail: message => {
@@ -115,6 +133,13 @@ function inferStep(
   };
 }
 
+function readLambda(text: string, op: OpKind): UserFunction | undefined {
+  const place = { file: "case.workflow.ts", text, range: { start: 0, end: text.length } };
+  return userFunction(place, {}, op, message => {
+    throw new Error(message.message);
+  });
+}
+
 /** The plan with what `fitWorkflow` learnt, through print and parse as a reader gets it. */
 export function fittedPlan(plan: Plan, states: ReadonlyMap<string, unknown>): Plan {
   const known = new Map(plan.inputs.map(schema => [`request\n${schema.name}`, schema]));
@@ -128,7 +153,7 @@ export function fittedPlan(plan: Plan, states: ReadonlyMap<string, unknown>): Pl
     const alone = step.inputs.input!.map(ref => [ref.name]);
     const groups = "groups" in step.params && step.params.groups.length > 0 ? step.params.groups : alone;
     const inferred = inferStep(
-      { ...step, params: authored.get(keyOf(step)) ?? step.params },
+      { op: step.op, id: step.id, ...(authored.get(keyOf(step)) ?? { params: step.params }) },
       taken,
       groups,
       states.get(step.id),

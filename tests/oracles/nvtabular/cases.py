@@ -71,14 +71,14 @@ def min_max(name, dtype, fit, request=None, params=None, note=None, **nvt):
     return one(f"normalizeMinMax/{name}", dtype, link, fit, lambda: ops.NormalizeMinMax(**nvt), request, note=note)
 
 
-def fill(name, dtype, fit, value, flags=False, note=None):
+def fill(name, dtype, fit, value, flags=False, note=None, original=None):
     link = {"op": "fillMissing", "params": {"fillValue": value, "addBinaryColumns": flags}}
-    return one(f"fillMissing/{name}", dtype, link, fit, lambda: ops.FillMissing(fill_val=value, add_binary_cols=flags), note=note)
+    return one(f"fillMissing/{name}", dtype, link, fit, lambda: ops.FillMissing(fill_val=original or value, add_binary_cols=flags), note=note)
 
 
-def clip(name, dtype, fit, low=None, high=None, note=None):
+def clip(name, dtype, fit, low=None, high=None, note=None, original=None):
     params = {k: v for k, v in (("min", low), ("max", high)) if v is not None}
-    return one(f"clip/{name}", dtype, {"op": "clip", "params": params}, fit, lambda: ops.Clip(min_value=low, max_value=high), note=note)
+    return one(f"clip/{name}", dtype, {"op": "clip", "params": params}, fit, lambda: ops.Clip(min_value=original or low, max_value=high), note=note)
 
 
 def log(name, dtype, fit, note=None):
@@ -135,9 +135,9 @@ def folds(name, types, columns, y, kfold=3, seed=42, p_smooth=20, together=False
     return case(f"targetEncoding/folds, {name}", {**types, "y": kind}, [link], {**columns, "y": y}, request, graph)
 
 
-def dropna(name, types, fit, columns=None):
+def dropna(name, types, fit, columns=None, note=None):
     names = columns or list(types)
-    return case(f"dropna/{name}", types, [{"op": "dropna", "columns": names}], fit, None, lambda: names >> ops.Dropna())
+    return case(f"dropna/{name}", types, [{"op": "dropna", "columns": names}], fit, None, lambda: names >> ops.Dropna(), note=note)
 
 
 def lag(name, kind, x, keys, shift=1, partition=None):

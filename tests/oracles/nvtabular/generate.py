@@ -2,6 +2,7 @@
 
     python tests/oracles/nvtabular/generate.py
 """
+import datetime
 import json
 import math
 import os
@@ -25,6 +26,8 @@ from pandas.util import hash_pandas_object  # noqa: E402
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from cases import CASES, DIFFERENT  # noqa: E402
+from function_cases import FUNCTION_CASES  # noqa: E402
+from time_cases import TIME_CASES, TIMES_DIFFERENT  # noqa: E402
 
 FIXTURES = pathlib.Path(__file__).parents[2] / "fixtures" / "nvtabular"
 
@@ -32,6 +35,10 @@ FIXTURES = pathlib.Path(__file__).parents[2] / "fixtures" / "nvtabular"
 def series(values, dtype):
     if dtype.startswith("list<") or dtype == "string":
         return pd.Series(values, dtype="object")
+    if dtype.startswith("timestamp<"):
+        unit = unit_of([dtype])
+        times = pd.Series(pd.to_datetime(pd.array(values, dtype="Int64"), unit="D" if unit == "d" else unit)).astype("datetime64[ns]")
+        return times.dt.date.astype("object").where(times.notna(), None) if unit == "d" else times
     # pandas has no integer null: such a column is float64 there.
     return pd.Series(values, dtype="float64" if None in values and "float" not in dtype else dtype)
 
@@ -40,12 +47,22 @@ def frame(columns, types):
     return pd.DataFrame({name: series(values, types[name]) for name, values in columns.items()})
 
 
-def plain(value):
-    """A value as JSON: integers beyond 2^53 and floats that JSON lacks as text, NaN as null."""
-    if value is None or (isinstance(value, (float, np.floating)) and math.isnan(value)):
+TICKS = {"d": 86_400_000_000_000, "s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+
+
+def unit_of(types):
+    """What the times of a case count in."""
+    return next((t.removeprefix("timestamp<").removesuffix(">") for t in types if t.startswith("timestamp<")), None)
+
+
+def plain(value, unit=None):
+    """A value as JSON: integers beyond 2^53 and floats that JSON lacks as text, NaN as null, times as numbers."""
+    if value is None or value is pd.NaT or (isinstance(value, (float, np.floating)) and math.isnan(value)):
         return None
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [plain(item) for item in value]
+        return [plain(item, unit) for item in value]
+    if isinstance(value, (pd.Timestamp, np.datetime64, datetime.date)):
+        return plain(pd.Timestamp(value).value // TICKS[unit])
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     if isinstance(value, (int, np.integer)):
@@ -55,8 +72,8 @@ def plain(value):
     return str(value)
 
 
-def columns(df):
-    return {name: [plain(value) for value in df[name].tolist()] for name in df.columns}
+def columns(df, unit):
+    return {name: [plain(value, unit) for value in df[name].tolist()] for name in df.columns}
 
 
 def run(case):
@@ -72,7 +89,7 @@ def run(case):
     workflow.fit(Dataset(fit, cpu=True))
     answer = workflow.transform(Dataset(request, cpu=True)).to_ddf().compute()
     schema = json.loads(TensorflowMetadata.from_merlin_schema(workflow.output_schema).to_json())
-    return columns(answer), schema["feature"]
+    return columns(answer, unit_of(case["types"].values())), schema["feature"]
 
 
 def columns_of(cells):
@@ -146,13 +163,13 @@ if __name__ == "__main__":
     FIXTURES.mkdir(parents=True, exist_ok=True)
     os.chdir(tempfile.mkdtemp())
     documents, failed = [], []
-    for one in CASES:
+    for one in [*CASES, *TIME_CASES, *FUNCTION_CASES]:
         try:
             documents.append(document(one))
         except Exception as error:  # a case NVTabular cannot answer is reported, never written
             failed.append((one["name"], repr(error)[:200]))
     write("cases.json", documents)
-    write("different.json", [document(one) for one in DIFFERENT])
+    write("different.json", [document(one) for one in [*DIFFERENT, *TIMES_DIFFERENT]])
     schemas()
     for name, error in failed:
         print(f"no answer: {name}: {error}", file=sys.stderr)
