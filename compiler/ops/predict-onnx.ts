@@ -80,7 +80,8 @@ interface OnnxRule<P extends string, O, A extends OnnxArtefact> extends Rule {
 
 /**
  * Runs an ONNX model. Each input tensor takes the column of its name; `[n]`, `[n, 1]` and `[n, d]` fit scalars and vectors, a ragged column
- * `c` binds the pair `c__values`, `c__offsets`.
+ * `c` binds the pair `c__values`, `c__offsets`. Columns are cast where they say the same: integers to int32 and int64 (one that does not fit ends the
+ * request), floats to float16, float32 and float64, bools to int32, int64, float32 and float64. Every dtype but bfloat16 may be an input or an output.
  * @param path ONNX file, relative to this file
  * @example pairs >> transformWorkflow("etl/ranking") >> predictOnnx("models/dlrm.onnx")
  */
