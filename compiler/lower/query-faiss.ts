@@ -32,6 +32,7 @@ import {
   where,
 } from "../onnx/elementary.js";
 import type { GraphBuilder, Value } from "../onnx/graph-builder.js";
+import { equalVectors } from "./equal-vectors.js";
 import { exactSearch, type Hits, minusSquares, squaredDistances } from "./exact-search.js";
 import { probeRecall } from "./faiss-recall.js";
 import { inList } from "./filter-candidates.js";
@@ -117,6 +118,11 @@ function probe(
   context.note(
     `step \`${step.label}\` visits ${nprobe} of the ${nlist} lists of \`${step.params.path}\`, as FAISS does: recall@10 ${recall.toFixed(3)}, asked with vectors of its own; \`--ivf exact\` searches all.`,
   );
+  const twins = equalVectors(read);
+  if (twins)
+    context.note(
+      `step \`${step.label}\`: items ${twins[0]} and ${twins[1]} of \`${step.params.path}\` have the same vector. Which of such items comes first, a graph and FAISS may see differently.`,
+    );
   const vectors = new Float32Array(nlist * longest * dimension);
   const ids = new BigInt64Array(nlist * longest);
   const taken = new Uint8Array(nlist * longest);

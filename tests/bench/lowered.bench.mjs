@@ -1,18 +1,30 @@
-// The shop's ensemble three ways, in one process and one run: the executor, a graph per step, and one fused graph, as `merlon serve` runs them, over
-// HTTP: `node tests/bench/lowered.bench.mjs [--seconds 2] [--also NAME=http://host:port]`. `--also` adds a server that serves the same entry, such as a real Triton.
+// An ensemble three ways, in one run: the executor, a graph per step, and one fused graph, as `merlon serve` runs them, each in a process of its own,
+// over HTTP: `npm run bench:lowered`.
+//
+//   --seconds N        how long each figure is taken (default 2)
+//   --triton ENV       takes the four stages of `bench:stages` instead of the shop, and sets the hand-written Python model on the real Triton of a virtual
+//                      environment with nvidia-pytriton, onnxruntime and faiss-cpu beside them
+//   --keep FOLDER      of `--triton`: where the artefacts are made, and found the next time
+//   --also NAME=URL    a server that serves the same entry, such as a Triton of your own
 // Prints a table; nothing is asserted, since machines differ.
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build, compile } from "../../dist/compiler/index.js";
-import { serve } from "../../dist/runtime/index.js";
 import { freezeFeatures } from "../../dist/runtime/stores/feast/freeze-features.js";
-import { table } from "../../scripts/demo/terminal.mjs";
+import { say, table } from "../../scripts/demo/terminal.mjs";
+import { cpuSeconds, startMerlon, startTriton } from "./server/processes.mjs";
+import { makeShop, USERS } from "./stages/shop.mjs";
 
 const { values } = parseArgs({
-  options: { seconds: { type: "string", default: "2" }, also: { type: "string", multiple: true, default: [] } },
+  options: {
+    seconds: { type: "string", default: "2" },
+    also: { type: "string", multiple: true, default: [] },
+    triton: { type: "string" },
+    keep: { type: "string" },
+  },
 });
 const SECONDS = Number(values.seconds);
 const BATCHES = [1, 8, 64];
@@ -21,92 +33,99 @@ const ROUNDS = 4;
 const SHOP = fileURLToPath(new URL("../../examples/shop/recommend.ensemble.ts", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "merlon-lowered-"));
 
-/** Asks one request after the other for a while. @returns milliseconds each took, and the process's CPU per request */
-async function measure(url, batch, seconds) {
-  const body = Buffer.from(
-    JSON.stringify({
-      inputs: [
-        {
-          name: "user_id",
-          shape: [batch, 1],
-          datatype: "INT64",
-          data: Array.from({ length: batch }, (_, i) => 512300022 + i * 7),
-        },
-      ],
-    }),
-  );
+const FORMS = [
+  ["executor", {}],
+  ["steps", { triton: { freeze: freezeFeatures } }],
+  ["fused", { triton: { freeze: freezeFeatures, fuse: true } }],
+];
+
+/** Asks one request after the other for a while. @returns milliseconds each took, and the server's milliseconds of CPU per request */
+async function measure({ url, pid }, { model, userOf }, batch, seconds) {
+  const data = Array.from({ length: batch }, (_, i) => userOf(i));
+  const body = JSON.stringify({ inputs: [{ name: "user_id", shape: [batch, 1], datatype: "INT64", data }] });
   const ask = async () => {
-    const response = await fetch(`${url}/v2/models/recommend/infer`, { method: "POST", body });
+    const response = await fetch(`${url}/v2/models/${model}/infer`, { method: "POST", body });
     const text = await response.text();
     if (!response.ok) throw new Error(text);
   };
   for (let i = 0; i < 3; i++) await ask();
   const times = [];
-  const cpu = process.cpuUsage();
+  const cpu = pid && cpuSeconds(pid);
   const end = performance.now() + seconds * 1000;
   while (performance.now() < end || times.length < 5) {
     const began = performance.now();
     await ask();
     times.push(performance.now() - began);
   }
-  const { user, system } = process.cpuUsage(cpu);
-  return { times, cpu: (user + system) / 1000 / times.length };
+  return { times, cpu: pid && ((cpuSeconds(pid) - cpu) * 1000) / times.length };
 }
 
 const median = numbers => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 
-try {
+/** The ensemble for so many candidates, and whom it is asked for. */
+async function ensembleOf(candidates) {
+  if (values.triton) {
+    const compiled = await compile(join(artefacts, `recommend_flat_${candidates}.ensemble.ts`));
+    return { program: compiled, model: compiled.plan.name, userOf: i => 1 + ((i * 7) % USERS) };
+  }
   const compiled = await compile(SHOP);
+  const steps = compiled.plan.steps.map(step =>
+    step.op === "queryFaiss" ? { ...step, params: { ...step.params, topk: candidates, nprobe: 32 } } : step,
+  );
+  const program = { ...compiled, plan: { ...compiled.plan, steps } };
+  return { program, model: "recommend", userOf: i => 512300022 + i * 7 };
+}
+
+/** The Python model's repository: its files as they are, with the folder of the artefacts and the candidates written in. */
+function pythonRepository(candidates) {
+  const to = join(folder, `python-${candidates}`);
+  cpSync(fileURLToPath(new URL("stages/python_model", import.meta.url)), join(to, "python_model"), { recursive: true });
+  const write = (file, from, into) => {
+    const path = join(to, "python_model", file);
+    writeFileSync(path, readFileSync(path, "utf8").replace(from, into));
+  };
+  write("config.pbtxt", "$FOLDER", artefacts);
+  write("1/model.py", "TOPK, TAKE, TEMPERATURE = 100,", `TOPK, TAKE, TEMPERATURE = ${candidates},`);
+  return to;
+}
+
+const artefacts = values.keep ?? join(folder, "shop");
+try {
+  if (values.triton) await makeShop(artefacts, what => say(`making ${what} …`));
   const rows = [];
   for (const candidates of CANDIDATES) {
-    const steps = compiled.plan.steps.map(step =>
-      step.op === "queryFaiss" ? { ...step, params: { ...step.params, topk: candidates, nprobe: 32 } } : step,
-    );
-    const program = { ...compiled, plan: { ...compiled.plan, steps } };
+    const asked = await ensembleOf(candidates);
     const servers = new Map();
-    for (const [form, options] of [
-      ["executor", {}],
-      ["steps", { triton: { freeze: freezeFeatures } }],
-      ["fused", { triton: { freeze: freezeFeatures, fuse: true } }],
-    ]) {
+    for (const [form, options] of FORMS) {
       const repository = join(folder, `${form}-${candidates}`);
-      build(program, repository, options);
-      servers.set(
-        form,
-        await serve({
-          modelRepositories: [repository],
-          http: { port: 0, address: "127.0.0.1" },
-          grpc: false,
-          metrics: false,
-          writeLog: () => {},
-        }),
-      );
+      build(asked.program, repository, options);
+      servers.set(form, { ...(await startMerlon(repository)), asked });
     }
-    const urls = new Map([...servers].map(([form, server]) => [form, `http://127.0.0.1:${server.ports.http}`]));
+    if (values.triton) {
+      const server = await startTriton(values.triton, pythonRepository(candidates), folder);
+      servers.set("Python model on Triton 2.51", { ...server, asked: { ...asked, model: "python_model" } });
+    }
+    const all = new Map(
+      [...servers].map(([form, server]) => [form, { ...server, url: `http://127.0.0.1:${server.http}` }]),
+    );
     for (const also of values.also) {
       const [name, url] = also.split(/=(.*)/s);
-      urls.set(name, url);
+      all.set(name, { url, asked });
     }
     for (const batch of BATCHES) {
       // Round by round, so that what else the machine does meets all of them.
-      const seen = new Map([...urls.keys()].map(form => [form, { times: [], cpu: [] }]));
+      const seen = new Map([...all.keys()].map(form => [form, { times: [], cpu: [] }]));
       for (let round = 0; round < ROUNDS; round++)
-        for (const [form, url] of urls) {
-          const { times, cpu } = await measure(url, batch, SECONDS / ROUNDS);
+        for (const [form, server] of all) {
+          const { times, cpu } = await measure(server, server.asked, batch, SECONDS / ROUNDS);
           seen.get(form).times.push(...times);
           seen.get(form).cpu.push(cpu);
         }
       const base = median(seen.get("executor").times);
       for (const [form, { times, cpu }] of seen) {
         const p50 = median(times);
-        rows.push([
-          candidates,
-          batch,
-          form,
-          p50.toFixed(2),
-          servers.has(form) ? median(cpu).toFixed(2) : "",
-          (base / p50).toFixed(2),
-        ]);
+        const used = all.get(form).pid ? median(cpu).toFixed(2) : "";
+        rows.push([candidates, batch, form, p50.toFixed(2), used, (base / p50).toFixed(2)]);
       }
     }
     for (const server of servers.values()) await server.stop();
