@@ -111,8 +111,8 @@ interface Job {
 interface Statement {
   readonly sql: string;
   readonly rows: number | undefined;
-  /** The one file it reads, where rows do not look at each other: a connection may have it read a stretch alone. */
-  readonly file?: string;
+  /** The one file it reads, where rows do not look at each other, and the statement for a connection that reads a stretch of it. */
+  readonly inStretches?: { readonly file: string; readonly sql: string };
 }
 
 async function selectFrom(job: Job, files: DataFiles, shuffle: TransformOptions["shuffle"]): Promise<Statement> {
@@ -127,8 +127,10 @@ async function selectFrom(job: Job, files: DataFiles, shuffle: TransformOptions[
     ...(await layPlan(layers, lookups, plan)),
     ...keep.map((name, i) => `k${i} AS ${identifier(name)}`),
   ].join(", ");
-  const sql = `SELECT ${select} FROM ${layers.view}${layers.order}`;
-  if (!shuffle) return { sql, rows: source.rows, ...(splits && layers.keepsOrder && { file: file! }) };
+  const all = `SELECT ${select} FROM ${layers.view}`;
+  const sql = `${all}${layers.order}`;
+  const inStretches = splits && layers.keepsOrder && { file: file!, sql: all };
+  if (!shuffle) return { sql, rows: source.rows, ...(inStretches && { inStretches }) };
   await database.run(`CREATE OR REPLACE TABLE merlon_rows AS ${sql}`, "transforming", report(job, source.rows));
   return { sql: `SELECT * FROM merlon_rows ORDER BY hash(rowid, ${shuffle.seed}), rowid`, rows: source.rows };
 }
@@ -154,16 +156,16 @@ function parquet({ database, plan, keep }: Job): string {
 
 const ROW_GROUP = 122_880;
 
-async function writeParquet(job: Job, { sql, rows, file }: Statement, to: string): Promise<void> {
+async function writeParquet(job: Job, { sql, rows, inStretches }: Statement, to: string): Promise<void> {
   const { database } = job;
   const onFraction = report(job, rows);
   await withRoom(database, async () => {
     const layout = parquet(job);
-    const copy = (at: string) => `COPY (${sql}) TO ${text(at)} (${layout})`;
-    const stretches = file === undefined ? [] : await stretchesOf(database, file);
-    if (stretches.length < 2) return database.run(copy(to), "transforming", onFraction);
+    const copy = (select: string, at: string) => `COPY (${select}) TO ${text(at)} (${layout})`;
+    const stretches = inStretches ? await stretchesOf(database, inStretches.file) : [];
+    if (!inStretches || stretches.length < 2) return database.run(copy(sql, to), "transforming", onFraction);
     job.pool ??= await openPool(database, workersOf(database));
-    await copySideBySide(database, job.pool, stretches, copy, to, onFraction);
+    await copySideBySide(database, job.pool, stretches, at => copy(inStretches.sql, at), to, onFraction);
   });
   job.done += await countRows(database, text(to));
 }
