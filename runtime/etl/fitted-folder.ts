@@ -32,7 +32,8 @@ export async function writeFittedWorkflow(out: string, fill: (folder: string) =>
     replaceFolder(staging, out);
     return plan;
   } finally {
-    rmSync(staging, { recursive: true, force: true });
+    // Beside a step that failed others may still be writing.
+    rmSync(staging, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   }
 }
 

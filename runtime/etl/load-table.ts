@@ -16,6 +16,10 @@ export interface NamedValues {
 }
 
 const CHUNK = 2048;
+/** So many texts travel as one, which DuckDB takes apart: value by value is four times slower. */
+const TOGETHER = 50_000;
+/** Between them; a text that has it in it sends the table the slow way. */
+const SEPARATOR = "\u0001";
 
 export async function loadTable(
   database: Database,
@@ -28,6 +32,9 @@ export async function loadTable(
     `CREATE OR REPLACE TABLE ${table} (${columns.map(({ name, dtype }) => `${name} ${sqlType(dtype)}`).join(", ")})`,
     doing,
   );
+  const [only] = columns;
+  if (columns.length === 1 && only!.dtype === "string" && !only!.validity)
+    if (await loadTexts(database, table, only!.values as readonly string[])) return;
   const appender = await database.connection.createAppender(table);
   const types = columns.map((_, c) => appender.columnType(c));
   for (let start = 0; start < rows; start += CHUNK) {
@@ -37,6 +44,18 @@ export async function loadTable(
     appender.appendDataChunk(chunk);
   }
   appender.closeSync();
+}
+
+async function loadTexts({ connection }: Database, table: string, values: readonly string[]): Promise<boolean> {
+  const pieces: string[] = [];
+  for (let start = 0; start < values.length; start += TOGETHER) {
+    const piece = values.slice(start, start + TOGETHER);
+    if (piece.some(text => text.includes(SEPARATOR))) return false;
+    pieces.push(piece.join(SEPARATOR));
+  }
+  for (const piece of pieces)
+    await connection.run(`INSERT INTO ${table} SELECT unnest(string_split($1, '${SEPARATOR}'))`, [piece]);
+  return true;
 }
 
 function writePiece(

@@ -40,6 +40,11 @@ export function lookUps() {
   console.log("\ncategorify's index, best of 5 rounds");
   console.table([
     measured(
+      "int64, close together",
+      indexValues(BigInt64Array.from(numbers, (_, i) => BigInt(VOCABULARY - i))),
+      batches(places => BigInt64Array.from(places, i => BigInt(VOCABULARY - i))),
+    ),
+    measured(
       "int64",
       indexValues(numbers),
       batches(places => BigInt64Array.from(places, i => numbers[i])),

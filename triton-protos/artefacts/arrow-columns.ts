@@ -1,7 +1,8 @@
 /**
  * An Arrow IPC file that `merlon fit` wrote → its columns as typed arrays (texts as strings), nulls marked.
  */
-import { DataType, type Float, type Int, tableFromIPC, type Vector } from "apache-arrow";
+import { isAscii } from "node:buffer";
+import { type Data, DataType, type Float, type Int, tableFromIPC, type Utf8, type Vector } from "apache-arrow";
 import { type DType, datatype, isDType, type Values } from "../datatype.js";
 
 export interface ArrowColumn {
@@ -31,7 +32,27 @@ export function readArrowColumns(bytes: Uint8Array): Readonly<Record<string, Arr
 function decoded(vector: Vector, dtype: DType): Values {
   if (dtype === "bool") return Uint8Array.from({ length: vector.length }, (_, i) => (vector.get(i) === true ? 1 : 0));
   if (dtype !== "string") return vector.toArray() as Values;
+  if (vector.nullCount === 0) {
+    const [first, ...more] = (vector.data as readonly Data<Utf8>[]).map(texts);
+    return more.length === 0 ? (first ?? []) : [first!, ...more].flat();
+  }
   return Array.from({ length: vector.length }, (_, i) => (vector.get(i) as string | null) ?? "");
+}
+
+/** Longer texts are no longer one string in Node. */
+const LONGEST = 2 ** 28;
+
+/** Where all bytes are ASCII, places in the bytes are places in the text: it is decoded once, and each value is a piece of it. */
+function texts({ valueOffsets: offsets, values, length }: Data<Utf8>): string[] {
+  const [start, end] = [offsets[0]!, offsets[length]!];
+  const bytes = Buffer.from(values.buffer, values.byteOffset + start, end - start);
+  const found = new Array<string>(length);
+  if (bytes.length < LONGEST && isAscii(bytes)) {
+    const all = bytes.toString("latin1");
+    for (let i = 0; i < length; i++) found[i] = all.slice(offsets[i]! - start, offsets[i + 1]! - start);
+  } else
+    for (let i = 0; i < length; i++) found[i] = bytes.toString("utf8", offsets[i]! - start, offsets[i + 1]! - start);
+  return found;
 }
 
 /** @throws Error for a type that no column has */
