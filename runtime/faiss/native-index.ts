@@ -39,6 +39,7 @@ export interface NativeIndex {
     count: number,
     k: number,
     excluded?: Excluded,
+    signal?: AbortSignal,
   ): FaissHits | Promise<FaissHits>;
   close(): Promise<void>;
 }
@@ -92,13 +93,14 @@ export async function openNativeIndex(
   const single = finder(faiss, handle, dimension, scans ? SCAN_PART : PART, detached?.ids);
   const find = scans ? together(single) : single;
   const fail = (error: unknown): never => {
+    if (error instanceof RuntimeFault) throw error;
     throw new RuntimeFault("INTERNAL", `${path}: ${firstLine(error as Error)}`);
   };
   return {
     scans,
-    search: (queries, count, k, excluded) => {
+    search: (queries, count, k, excluded, signal) => {
       try {
-        const hits = search(find, { dimension, ntotal }, queries, count, k, excluded);
+        const hits = search(find, { dimension, ntotal }, queries, count, k, excluded, signal);
         return hits instanceof Promise ? hits.catch(fail) : hits;
       } catch (error) {
         return fail(error);

@@ -18,6 +18,7 @@ export interface OpenIndex {
    * @param queries `count` vectors of the index's dimension, finite; the memory is given away
    * @param k 1 … ntotal
    * @param excluded ids that are searched past
+   * @param signal of the client; a search that waits for others is dropped when it is aborted
    * @returns at once where the search is known to be short
    */
   search(
@@ -25,6 +26,7 @@ export interface OpenIndex {
     count: number,
     k: number,
     excluded?: Excluded,
+    signal?: AbortSignal,
   ): FaissHits | Promise<FaissHits>;
   close(): Promise<void>;
 }

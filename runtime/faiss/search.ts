@@ -10,8 +10,18 @@ export interface Hits {
   readonly distances: Float32Array;
 }
 
-/** Finds up to `k` of each query. @param queries `count` vectors one after the other @param k 1 … ntotal */
-export type Find = (queries: Float32Array, count: number, k: number) => readonly Hits[] | Promise<readonly Hits[]>;
+/**
+ * Finds up to `k` of each query.
+ * @param queries `count` vectors one after the other
+ * @param k 1 … ntotal
+ * @param signal aborted when nobody waits for the hits any more: what has not begun need not
+ */
+export type Find = (
+  queries: Float32Array,
+  count: number,
+  k: number,
+  signal?: AbortSignal,
+) => readonly Hits[] | Promise<readonly Hits[]>;
 
 /** @returns at once where `find` does and nothing is excluded */
 export function search(
@@ -21,8 +31,9 @@ export function search(
   count: number,
   k: number,
   excluded?: Excluded,
+  signal?: AbortSignal,
 ): FaissHits | Promise<FaissHits> {
-  const rows = excluded ? pastExcluded(find, of, queries, count, k, excluded) : find(queries, count, k);
+  const rows = excluded ? pastExcluded(find, of, queries, count, k, excluded, signal) : find(queries, count, k, signal);
   return rows instanceof Promise ? rows.then(join) : join(rows);
 }
 
@@ -48,6 +59,7 @@ async function pastExcluded(
   count: number,
   k: number,
   { ids, offsets }: Excluded,
+  signal?: AbortSignal,
 ): Promise<Hits[]> {
   const sets = Array.from({ length: count }, (_, row) => new Set(ids.subarray(offsets[row]!, offsets[row + 1]!)));
   const rows: Hits[] = new Array(count);
@@ -59,7 +71,7 @@ async function pastExcluded(
     open.forEach((row, i) => {
       asked.set(queries.subarray(row * dimension, (row + 1) * dimension), i * dimension);
     });
-    const found = await find(asked, open.length, wide);
+    const found = await find(asked, open.length, wide, signal);
     open = open.filter((row, i) => {
       const hits = found[i]!;
       rows[row] = without(hits, sets[row]!, k);

@@ -1,13 +1,15 @@
 /**
  * Searches that come while one is under way wait for it and then go as one batch: a pass over an index answers several queries for less than
- * several passes, and less is sent to other threads.
+ * several passes, and less is sent to other threads. Those whose client has left meanwhile are not searched for.
  */
+import { RuntimeFault } from "../errors.js";
 import type { Find, Hits } from "./search.js";
 
 interface Waiting {
   readonly queries: Float32Array;
   readonly count: number;
   readonly k: number;
+  readonly signal: AbortSignal | undefined;
   resolve(hits: readonly Hits[]): void;
   reject(error: Error): void;
 }
@@ -20,16 +22,16 @@ export function together(search: Find): Find {
     while (waiting.length > 0) {
       const batch = waiting.filter(({ k }) => k === waiting[0]!.k);
       waiting = waiting.filter(({ k }) => k !== batch[0]!.k);
-      await runBatch(search, batch);
+      await runBatch(search, batch.filter(isWanted));
     }
     running = false;
   };
-  const queue = (queries: Float32Array, count: number, k: number): Promise<readonly Hits[]> =>
+  const queue: Find = (queries, count, k, signal) =>
     new Promise((resolve, reject) => {
-      waiting.push({ queries, count, k, resolve, reject });
+      waiting.push({ queries, count, k, signal, resolve, reject });
     });
-  return (queries, count, k) => {
-    if (running) return queue(queries, count, k);
+  return (queries, count, k, signal) => {
+    if (running) return queue(queries, count, k, signal);
     const hits = search(queries, count, k);
     if (!(hits instanceof Promise)) return hits;
     running = true;
@@ -37,7 +39,13 @@ export function together(search: Find): Find {
   };
 }
 
+function isWanted({ signal, reject }: Waiting): boolean {
+  if (signal?.aborted) reject(new RuntimeFault("CANCELLED", "the request was cancelled"));
+  return !signal?.aborted;
+}
+
 async function runBatch(search: Find, batch: readonly Waiting[]): Promise<void> {
+  if (batch.length === 0) return;
   try {
     const count = batch.reduce((sum, one) => sum + one.count, 0);
     const hits = await search(batch.length === 1 ? batch[0]!.queries : joined(batch), count, batch[0]!.k);

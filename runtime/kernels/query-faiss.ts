@@ -19,7 +19,7 @@ export const queryFaiss: Kernel<"queryFaiss"> = {
     const name = step.inputs.input![0]!.name;
     const k = Math.min(step.params.topk, index.header.ntotal);
     return {
-      run: inputs => {
+      run: (inputs, { signal }) => {
         const query = inputs.input![0]!;
         const { rows } = query;
         const queries = checkQueries(query, name, index.header);
@@ -30,7 +30,8 @@ export const queryFaiss: Kernel<"queryFaiss"> = {
           return step.params.includeDistances ? [ids, { dtype: "float32", rows: made, values: hits.distances }] : [ids];
         };
         if (rows.count === 0 || k === 0) return columns(noHits(rows.count));
-        const hits = index.search(queries, rows.count, k, inputs.exclude?.[0] && excludedIds(inputs.exclude[0], rows));
+        const excluded = inputs.exclude?.[0] && excludedIds(inputs.exclude[0], rows);
+        const hits = index.search(queries, rows.count, k, excluded, signal);
         return hits instanceof Promise ? hits.then(columns) : columns(hits);
       },
       close: () => index.close(),

@@ -161,3 +161,23 @@ test("what waits goes as one batch, and fails as one; the next is searched again
   expect(others.map(({ status }) => status)).toEqual(["rejected", "rejected", "fulfilled"]);
   expect(await ask(1, 4)).toEqual([4]);
 });
+
+test("a search whose client left while it waited is not made", async () => {
+  const batches: number[] = [];
+  const search = together(async (queries, count) => {
+    batches.push(count);
+    await new Promise(resolve => setImmediate(resolve));
+    return Array.from(queries, () => ({ ids: new BigInt64Array(0), distances: new Float32Array(0) }));
+  });
+  const left = new AbortController();
+  const ask = (signal?: AbortSignal) => search(new Float32Array(1), 1, 1, signal);
+  const all = Promise.allSettled([ask(left.signal), ask(), ask(left.signal), ask(left.signal)]);
+  left.abort();
+  const statuses = (await all).map(({ status }) => status);
+  expect(statuses).toEqual(["fulfilled", "fulfilled", "rejected", "rejected"]);
+  expect(batches).toEqual([1, 1]);
+  // Nobody is left to search for.
+  const rest = Promise.allSettled([ask(), ask(left.signal)]);
+  expect((await rest).map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+  expect(batches).toEqual([1, 1, 1]);
+});
