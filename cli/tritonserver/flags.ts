@@ -6,6 +6,8 @@ export interface Flag {
   readonly name: string;
   /** As `--help` prints it; `""` for a flag without an argument. */
   readonly argument: string;
+  /** The argument may be left out; one that is given follows `=`. */
+  readonly optional?: true;
   readonly help: string;
   /** Accepted, checked, and without effect. */
   readonly inert?: true;
@@ -198,11 +200,12 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
     "Merlon",
     [
       flag("seed", "integer", "Makes the sampling of requests that name no seed repeatable."),
-      flag(
-        "mock-missing",
-        "",
-        "Mocks answer for every back end and model file that isn't here, from the configuration alone; docs/testing.md.",
-      ),
+      {
+        name: "mock-missing",
+        argument: "boolean",
+        optional: true,
+        help: "Mocks answer for every back end and model file that isn't here, from the configuration alone; docs/testing.md.",
+      },
       flag(
         "replay",
         "string",
@@ -246,9 +249,10 @@ export const FLAGS: readonly Flag[] = FLAG_GROUPS.flatMap(([, flags]) => flags);
 /** All flags under their groups. */
 export function flagList(): string {
   return FLAG_GROUPS.map(([group, flags]) => {
-    const lines = flags.map(
-      ({ name, argument, help }) => `  --${name}${argument ? ` <${argument}>` : ""}\n\t${help}\n`,
-    );
+    const lines = flags.map(({ name, argument, optional, help }) => {
+      const shown = optional ? `[=<${argument}>]` : argument && ` <${argument}>`;
+      return `  --${name}${shown}\n\t${help}\n`;
+    });
     return group ? `\n${group}:\n${lines.join("")}` : lines.join("");
   }).join("");
 }

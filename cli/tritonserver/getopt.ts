@@ -54,11 +54,11 @@ export function readCommandLine(words: readonly string[], program: string): Comm
       return fail(`option '${word}' is ambiguous; possibilities: ${found.map(flag => `'--${flag.name}'`).join(" ")}`);
     const [flag] = found;
     if (flag!.name === "help") return fail("");
-    if (!flag!.argument) {
-      if (equals !== -1) return fail(`option '--${flag!.name}' doesn't allow an argument`);
+    if (equals === -1 && (flag!.optional || !flag!.argument)) {
       given.push({ name: flag!.name, value: "" });
       continue;
     }
+    if (!flag!.argument) return fail(`option '--${flag!.name}' doesn't allow an argument`);
     if (equals === -1 && i + 1 >= words.length) return fail(`option '--${flag!.name}' requires an argument`);
     given.push({ name: flag!.name, value: equals === -1 ? words[++i]! : word.slice(equals + 1) });
   }

@@ -204,7 +204,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "allow-sagemaker": absentFrontEnd("SageMaker"),
   "allow-vertex-ai": absentFrontEnd("Vertex AI"),
   gpu: (o, v) => (o.gpu = readGpu(v)),
-  "mock-missing": o => (o.mockMissing = true),
+  "mock-missing": (o, v) => (o.mockMissing = v === "" || readBoolean(v)),
   replay: (o, v) => (o.replay = { ...o.replay, cassette: v }),
   "replay-match": (o, v) => {
     o.replay = {

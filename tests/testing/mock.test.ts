@@ -2,6 +2,7 @@
  * The mock backend: answers from config.pbtxt and `mock.json` alone, in every form, and repositories whose models are missing.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { serveOptions } from "#cli/tritonserver/serve-options.js";
 import { repository, startServer } from "../server/support.js";
 
 const io = (type: string, dims = "-1"): string => `
@@ -162,4 +163,15 @@ test("a mock that can't be made says which file and place is wrong", async () =>
   // A configuration that Triton refuses is refused all the same.
   expect((await ask("broken", [1])).error).toBe("Request for unknown model: 'broken' is not found");
   expect(server.log.join("")).toContain("'max_batch_size' must be non-negative value for broken");
+});
+
+test("--mock-missing stands alone, or takes true or false", () => {
+  const read = (flag: string): boolean | undefined => serveOptions([flag, "--model-repository", "models"]).mockMissing;
+  expect(["", "=true", "=1", "=false"].map(value => read(`--mock-missing${value}`) ?? false)).toEqual([
+    true,
+    true,
+    true,
+    false,
+  ]);
+  expect(() => read("--mock-missing=perhaps")).toThrow("invalid value for bool option: perhaps");
 });
