@@ -1,7 +1,6 @@
 /**
  * Fuzzes a running server: so many mutated requests a protocol, from a seed → how it took them.
  */
-import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { mutatedConnection, sendConnection } from "./frames.mjs";
 import { mutateBytes, mutateValue, randomFrom } from "./mutate.mjs";
@@ -84,14 +83,10 @@ function grpcRequest(seeds, random) {
   return { path, headers, frame: framed(message, flag, length) };
 }
 
-/** Resident megabytes of a process. */
-export const residentOf = pid =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
-
 /**
- * @param server `{ pid, http, grpc }`
+ * @param server as `startFuzzed` answers it
  * @param options `count` requests for each protocol, `seed`, `patience` in ms; `only` one protocol; `check` asks something good, and throws when it is not answered well
- * @returns for each protocol: statuses counted, the slowest answer in ms, requests that were not answered, megabytes at a quarter, at the most and at the end
+ * @returns for each protocol: statuses counted, the slowest answer in ms, requests that were not answered, and the memory at 41 moments
  */
 export async function fuzz(server, { count, seed, patience, check, only, onProgress = () => {} }) {
   const report = {};
@@ -103,7 +98,8 @@ export async function fuzz(server, { count, seed, patience, check, only, onProgr
     const grpc = grpcSender(server.grpc, patience);
     const statuses = {};
     const silent = [];
-    let [sent, slowest, most, quarter] = [0, 0, 0, 0];
+    const memory = [];
+    let [sent, slowest] = [0, 0];
     const one = async () => {
       const started = performance.now();
       let answering;
@@ -128,15 +124,15 @@ export async function fuzz(server, { count, seed, patience, check, only, onProgr
         const mine = sent++;
         await one();
         if (mine % Math.ceil(count / 40) === 0) {
-          most = Math.max(most, residentOf(server.pid));
+          memory.push({ sent: mine, ...(await server.memory()) });
           onProgress(protocol, mine);
           await check();
         }
-        if (mine === Math.floor(count / 4)) quarter = residentOf(server.pid);
       }
     };
     await Promise.all(Array.from({ length: LANES }, lane));
     await check();
+    memory.push({ sent: count, ...(await server.memory()) });
     http.close();
     grpc.close();
     report[protocol] = {
@@ -145,9 +141,7 @@ export async function fuzz(server, { count, seed, patience, check, only, onProgr
       statuses,
       slowest,
       silent,
-      quarter,
-      most,
-      end: residentOf(server.pid),
+      memory,
     };
   }
   return report;

@@ -2,11 +2,12 @@
  * The server that is fuzzed: a process of its own with the recorded models, and a request that it must always answer well.
  */
 import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import * as grpc from "@grpc/grpc-js";
 import { decode, encode } from "../../dist/triton-protos/proto-root.js";
 import { MODELS, REPOSITORY } from "./seeds.mjs";
 
+const PROBE = fileURLToPath(new URL("./memory-probe.mjs", import.meta.url));
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 // biome-ignore format: flags
 const FLAGS = ["--model-control-mode=explicit", "--allow-client-shm=true", "--log-info=false", "--log-warning=false", "--log-error=false",
@@ -15,8 +16,9 @@ const FLAGS = ["--model-control-mode=explicit", "--allow-client-shm=true", "--lo
 export async function startFuzzed() {
   const loads = MODELS.map(name => `--load-model=${name}`);
   const flags = FLAGS.filter(flag => !flag.startsWith("--log-info"));
-  const child = spawn(process.execPath, [MAIN, "serve", "--model-repository", REPOSITORY, ...flags, ...loads], {
-    stdio: ["ignore", "pipe", "pipe"],
+  const node = ["--expose-gc", "--import", pathToFileURL(PROBE).href, MAIN];
+  const child = spawn(process.execPath, [...node, "serve", "--model-repository", REPOSITORY, ...flags, ...loads], {
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
   let said = "";
   const ports = await new Promise((resolve, reject) => {
@@ -68,6 +70,12 @@ export async function startFuzzed() {
     pid: child.pid,
     check,
     died,
+    /** After a collection: `{ rss, heap }` in bytes, the heap with what lies outside but belongs to it. */
+    memory() {
+      const answer = new Promise(resolve => child.once("message", resolve));
+      child.send("memory");
+      return answer;
+    },
     async stop() {
       stopping = true;
       client.close();
