@@ -4,7 +4,7 @@
 import { LATENCIES, type Latency } from "./latency-samples.js";
 import { labelsOf, printLabels } from "./metric-labels.js";
 import type { ReadyVersion } from "./repository/registry.js";
-import type { Tally, VersionStatistics } from "./statistics.js";
+import { FIRST_RESPONSE_FAMILY, type Tally, type VersionStatistics } from "./statistics.js";
 
 const HELP: Readonly<Record<Latency, string>> = {
   request: "Summary of inference request duration in microseconds (includes cached requests)",
@@ -59,7 +59,7 @@ export function printSummaries(ready: readonly ReadyVersion[], quantiles: readon
 
 export function printHistograms(ready: readonly ReadyVersion[], lines: string[]): void {
   if (ready.length === 0) return;
-  const name = "nv_inference_first_response_histogram_ms";
+  const name = FIRST_RESPONSE_FAMILY;
   lines.push(`# HELP ${name} Duration from request to first response in milliseconds`, `# TYPE ${name} histogram`);
   for (const version of ready) {
     const labels = printLabels(labelsOf(version));

@@ -45,6 +45,8 @@ export interface VersionStatistics {
   readonly firstResponse: { readonly bounds: readonly number[]; readonly counts: number[]; sum: number };
 }
 
+/** The metrics that a model's `metric_control` may shape. */
+export const FIRST_RESPONSE_FAMILY = "nv_inference_first_response_histogram_ms";
 /** Upper bounds of the buckets of the first-response histogram, when the model names no others. */
 export const FIRST_RESPONSE_MS: readonly number[] = [100, 500, 2000, 5000];
 

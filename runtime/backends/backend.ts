@@ -128,6 +128,8 @@ export interface Backend {
   autoComplete?(config: ModelConfig, folder: string, settings?: Readonly<Record<string, string>>): Promise<ModelConfig>;
   /** Rules of the backend's own, before the general ones. @throws RuntimeFault */
   validate?(config: ModelConfig): void;
+  /** Settings of the whole model, before an instance is made; what `load` refuses is then told of each instance. @throws RuntimeFault */
+  check?(config: ModelConfig): void;
   /** @throws RuntimeFault: the reason in the repository index */
   load(context: LoadContext): Promise<LoadedModel>;
 }

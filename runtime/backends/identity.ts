@@ -34,6 +34,7 @@ export const identityBackend: Backend = {
       if (dims !== otherDims) refuse(`expected input and output shape to match, got [${dims}] and [${otherDims}]`);
     }
   },
+  check: config => void readDelay(config.parameters.execute_delay_ms?.string_value, config.name),
   async load({ config }) {
     if (config.instance_group.some(({ kind }) => kind === "KIND_MODEL"))
       refuse("'identity' backend only supports CPU instances");

@@ -32,6 +32,7 @@ export const onnxruntimeBackend: Backend = {
       await session.release();
     }
   },
+  check: config => void sessionOptions(config),
   async load({ config, folder, gpus }) {
     const instances = instancesOf(config);
     const sessions = new Map<string, OnnxSession>();
@@ -77,6 +78,8 @@ async function openSession(
   if (file !== path && !(await stat(file).catch(() => undefined)))
     throw new RuntimeFault("UNAVAILABLE", `unable to find '${file}' for model instance '${config.name}'`);
   const options = sessionOptions(config);
+  for (const { name } of config.optimization?.execution_accelerators?.cpu_execution_accelerator ?? [])
+    throw new RuntimeFault("INVALID_ARGUMENT", `unknown Execution Accelerator '${name}' is requested`);
   const { size } = await stat(file);
   const alone = options.intraOpNumThreads === 0 && size <= SMALL_MODEL;
   const settings = { ...options, ...(alone && { intraOpNumThreads: 1 }), executionProviders };
@@ -111,8 +114,6 @@ function sessionOptions(config: ModelConfig): ort.InferenceSession.SessionOption
   for (const key of ["enable_mem_arena", "enable_mem_pattern"])
     if (!/^(0|1|true|false)$/i.test(text(key) ?? "0"))
       throw new RuntimeFault("INVALID_ARGUMENT", `failed to convert '${text(key)}' to boolean`);
-  for (const { name } of config.optimization?.execution_accelerators?.cpu_execution_accelerator ?? [])
-    throw new RuntimeFault("INVALID_ARGUMENT", `unknown Execution Accelerator '${name}' is requested`);
   const level = config.optimization?.graph?.level ?? 0;
   return {
     intraOpNumThreads: integer("intra_op_thread_count"),

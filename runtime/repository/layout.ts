@@ -40,7 +40,7 @@ export async function scanVersions(
       ignored(`ignore version directory '${name}' which fails to convert to integral number`);
       continue;
     }
-    if (/^0\d/.test(name)) {
+    if (/^0./.test(name)) {
       ignored(`ignore version directory '${name}' which contains leading zeros in its directory name`);
       continue;
     }

@@ -16,7 +16,7 @@ import { createScheduler } from "../scheduling/create-scheduler.js";
 import type { RateLimiter } from "../scheduling/rate-limiter.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
 import type { ServerLog } from "../server-log.js";
-import { createStatistics, type VersionStatistics } from "../statistics.js";
+import { createStatistics, FIRST_RESPONSE_FAMILY, type VersionStatistics } from "../statistics.js";
 import type { Around } from "./around.js";
 import { fileInside } from "./inside-folder.js";
 import { type Labels, readLabels } from "./labels.js";
@@ -89,6 +89,10 @@ const instancesOf = ({ instance_group }: ModelConfig): number =>
 const batchFilledIn = ({ name, max_batch_size }: ModelConfig): string =>
   `autofilled max_batch_size to ${max_batch_size} for model '${name}' since batching is supporrted but no max_batch_size is specified in model configuration. Must specify max_batch_size to utilize autofill with a larger max batch size`;
 
+/** Whether a completed configuration is of a graph that batches, also where the default filled in is a batch size of 0. */
+const batches = ({ max_batch_size, input, output }: ModelConfig): boolean =>
+  max_batch_size > 0 || [...input, ...output].every(({ dims }) => dims[0] === -1);
+
 /** @param statistics those of the version that it replaces, when they go on. @throws RuntimeFault: the reason in the repository index */
 export async function loadVersion(
   polled: PolledModel,
@@ -111,12 +115,18 @@ export async function loadVersion(
   refuseCrowd(written);
   backend.validate?.(written);
   const settings = { ...options.backendConfig?.[""], ...options.backendConfig?.[written.backend] };
-  const config =
-    options.autoComplete && backend.autoComplete
-      ? fillSchedulers(await backend.autoComplete(written, folder, settings))
-      : written;
-  if (written.max_batch_size === 0 && config.max_batch_size > 0)
+  const completed =
+    options.autoComplete && backend.autoComplete ? await backend.autoComplete(written, folder, settings) : undefined;
+  const config = completed ? fillSchedulers(completed) : written;
+  const filledIn = completed && completed !== written && written.backend === "onnxruntime";
+  if (filledIn && written.max_batch_size === 0 && batches(config))
     options.log?.warning(written.backend, batchFilledIn(config));
+  for (const { metric_identifier } of config.model_metrics?.metric_control ?? [])
+    if (metric_identifier && metric_identifier.family !== FIRST_RESPONSE_FAMILY)
+      options.log?.warning(
+        "metric_model_reporter",
+        `Metric family '${metric_identifier.family}' in 'metric_identifier' is not a customizable metric in Triton core.`,
+      );
   validateVersion(config, backend.anyDevice ? undefined : options.gpus);
   await validateStates(config, polled.folder);
   const served = complete(messageType("inference.ModelConfig"), config) as ModelConfig;
@@ -140,10 +150,9 @@ export async function loadVersion(
         options.log?.error("backend_model", `ERROR: Failed to create instance: ${(error as Error).message}`);
       throw error;
     });
-  // Of our back ends this one looks into its files only when an instance opens them.
-  const loaded = await (written.backend === "onnxruntime" && !backend.anyDevice
-    ? creating(backend.load(context))
-    : backend.load(context));
+  backend.check?.(served);
+  // A backend with settings to check looks at its files, and at devices, only when it makes an instance.
+  const loaded = await (backend.check ? creating(backend.load(context)) : backend.load(context));
   const ready = loaded.config ?? served;
   const scheduler = await creating(
     createScheduler(ready, loaded, statistics, folder, options.cache, options.rateLimiter),

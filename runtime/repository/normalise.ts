@@ -91,7 +91,7 @@ function withBackend(
   assume: string | undefined,
 ): ModelConfig {
   let { backend, platform, default_model_filename } = config;
-  if (platform === "ensemble" || config.ensemble_scheduling) return config;
+  if (platform === "ensemble") return config;
   if (!backend)
     backend = platform.startsWith("tensorflow_")
       ? "tensorflow"
@@ -109,12 +109,12 @@ function withBackend(
             : byName);
     if (backend && backend === byName) default_model_filename ||= `model.${backend}`;
     backend ||= assume ?? "";
-    if (!backend)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `Invalid model name: Could not determine backend for model '${config.name}' with no backend in model configuration. Expected model name of the form 'model.<backend_name>'.`,
-      );
   }
+  if (!backend && !platform && !config.name.includes(".") && !default_model_filename)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `Invalid model name: Could not determine backend for model '${config.name}' with no backend in model configuration. Expected model name of the form 'model.<backend_name>'.`,
+    );
   if (backend === "tensorflow" && !config.backend && !platform)
     platform = files.includes("model.graphdef") ? "tensorflow_graphdef" : "tensorflow_savedmodel";
   platform ||= PLATFORMS[backend] ?? "";

@@ -2,7 +2,7 @@
  * Reads a model's folder: name → normalised configuration, version folders, and the models it depends on.
  */
 
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type ModelConfig, parseModelConfig } from "../../triton-protos/model-config.js";
 import { loadBackend } from "../backends/index.js";
@@ -39,6 +39,8 @@ export interface PollOptions {
   /** Name of a configuration in `configs/` that goes before `config.pbtxt`. */
   readonly configName?: string;
   readonly warn?: (text: string) => void;
+  /** Hears what is wrong besides what is thrown. */
+  readonly complain?: (text: string) => void;
   /** The backend of a model that names none; a model without a version folder has version 1 then. */
   readonly assume?: string | undefined;
 }
@@ -115,9 +117,14 @@ async function readModel(
   };
 }
 
-async function findFolder(name: string, { repositories }: PollOptions): Promise<string> {
+async function findFolder(name: string, { repositories, complain }: PollOptions): Promise<string> {
   const folders = (await scanRepositories(repositories)).get(name);
   const folder = folders?.[0];
+  for (const path of folder ? [] : repositories.map(root => join(root, name))) {
+    if (!(await stat(path).catch(() => undefined))?.isFile()) continue;
+    complain?.(`Failed to determine modification time for '${path}': Model directory path is not a directory`);
+    throw new RuntimeFault("INTERNAL", `failed to open directory ${path}`);
+  }
   if (!folder)
     throw new UnknownModel("NOT_FOUND", `failed to poll model '${name}': model not found in any model repository.`);
   if (folders.length > 1)

@@ -71,6 +71,10 @@ type Round = Map<string, Promise<PolledModel>>;
 /** How long an unload call waits for requests in flight before it answers; they end all the same. */
 const UNLOAD_PATIENCE_MS = 100;
 
+const CYCLE = /^circular dependency/;
+const cycleOf = (member: string, ensemble: string): string =>
+  `circular dependency between ensembles: ${member} -> ... -> ${ensemble} -> ${member}`;
+
 export function createRegistry(options: RegistryOptions): Registry {
   const { log } = options;
   const models = new ModelStates();
@@ -139,7 +143,12 @@ export function createRegistry(options: RegistryOptions): Registry {
     const { assume } = options.around ?? {};
     const reading = pollModel(
       name,
-      { ...options, assume, warn: text => log.warning("model_lifecycle", text) },
+      {
+        ...options,
+        assume,
+        warn: text => log.warning("model_lifecycle", text),
+        complain: text => log.error("model_repository_manager", text),
+      },
       override,
     ).catch(error => {
       const fault = RuntimeFault.from(error, (error as Error).message);
@@ -172,7 +181,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     const missing: string[] = [];
     for (const dependency of polled.dependencies) {
       if (dependency === name || chain.includes(dependency)) {
-        const text = `circular dependency between ensembles: ${dependency} -> ... -> ${name} -> ${dependency}`;
+        const text = cycleOf(dependency, name);
         return failWhole(name, isEnsemble ? text : text.replace("ensembles", "models"));
       }
       if (isReady(dependency)) continue;
@@ -193,20 +202,29 @@ export function createRegistry(options: RegistryOptions): Registry {
       member => models.readyOf(member),
       member => failures.get(member),
     );
-    if (fault) await failWhole(name, fault);
+    if (!fault) return;
+    // A member told of the cycle that it closes; the answer is the member's, the log has both.
+    const closing = CYCLE.test(fault) && polled.dependencies.find(member => failures.get(member) === fault);
+    await failWhole(name, fault, closing ? cycleOf(closing, name) : fault);
   }
 
   const isThere = async (name: string): Promise<boolean> => (await scanRepositories(options.repositories)).has(name);
 
   /** No version appears, and those that served go down. */
-  async function failWhole(name: string, text: string): Promise<never> {
-    log.error("model_repository_manager", `Invalid argument: ${text}`);
+  async function failWhole(name: string, text: string, told = text): Promise<never> {
+    log.error("model_repository_manager", `Invalid argument: ${told}`);
     await patiently(takeDown(name));
     failures.set(name, text);
     throw new RuntimeFault("INVALID_ARGUMENT", `load failed for model '${name}': ${text}\n`);
   }
 
   async function replace(name: string, polled: PolledModel, before: PolledModel | undefined): Promise<void> {
+    for (const version of polled.config.version_policy?.specific?.versions ?? [])
+      if (!polled.versions.some(found => found.version === version))
+        log.error(
+          "model_lifecycle",
+          `version ${version} is specified for model '${name}', but the version directory is not present`,
+        );
     if (polled.versions.length === 0) {
       const text = `at least one version must be available under the version policy of model '${name}'`;
       log.error("model_repository_manager", `failed to load model '${name}': ${text}`);
