@@ -279,6 +279,34 @@ test("windows are given back for what was read, and not for what waits", async (
   client.close();
 });
 
+test("answers keep to the windows that the client grants, and go on with them", async () => {
+  const client = open();
+  const body = Buffer.alloc(10_000, 1);
+  const sent = (stream?: number): number =>
+    client.frames
+      .filter(({ type, stream: of }) => type === DATA && (stream ?? of) === of)
+      .reduce((sum, { payload }) => sum + payload.length, 0);
+  for (let i = 0; i < 10; i++) client.send(post(2 * i + 1), raw(DATA, END, 2 * i + 1, body));
+  expect(await client.alive()).toBe(true);
+  expect(sent()).toBe(65535);
+  // One that is given up while it waits: nothing more is said of it.
+  client.send(raw(RST, 0, 19, "00000008"), raw(WINDOW, 0, 0, "00100000"));
+  await client.next(({ type, stream, flags }) => type === HEADERS && stream === 17 && flags === 5);
+  expect(await client.alive()).toBe(true);
+  expect([sent(), sent(19)]).toEqual([90_000, 0]);
+  expect(client.frames.some(({ stream, flags }) => stream === 19 && flags === 5)).toBe(false);
+  client.send(raw(SETTINGS, 0, 0, setting(4, 5)), post(21), raw(DATA, END, 21, body));
+  expect(await client.alive()).toBe(true);
+  expect(sent(21)).toBe(5);
+  client.send(raw(WINDOW, 0, 21, "00000007"));
+  expect(await client.alive()).toBe(true);
+  expect(sent(21)).toBe(12);
+  client.send(raw(SETTINGS, 0, 0, setting(4, 20_000)));
+  await client.next(({ type, stream, flags }) => type === HEADERS && stream === 21 && flags === 5);
+  expect(sent(21)).toBe(10_000);
+  client.close();
+});
+
 test("a client of Python's h2 is served", async () => {
   const { client: hex } = JSON.parse(readFileSync(new URL("../fixtures/http2/frames.json", import.meta.url), "utf8"));
   const client = new RawClient(server.port, Buffer.from(hex, "hex"));

@@ -16,7 +16,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { encodeFields } from "#runtime/transport/http2/hpack-encode.js";
 import type { Stream } from "#runtime/transport/http2/stream.js";
 import { makeCertificates } from "../typed-client/certificates.js";
-import { OK, start, WELL } from "./support.js";
+import { eventually, OK, start, WELL } from "./support.js";
 
 let server: Awaited<ReturnType<typeof start>>;
 /** Streams of `/kept`, to be answered by a test. */
@@ -185,7 +185,7 @@ test("an answer without a body, without trailers, and one that is there before t
 test("headers that are longer than a frame arrive", async () => {
   const client = session();
   const answering = call(client, "/kept", Buffer.alloc(0));
-  await expect.poll(() => kept.length).toBe(1);
+  await eventually(() => kept.length).toBe(1);
   kept.pop()!.answer(OK, [Buffer.from("x")], encodeFields([["grpc-message", "m".repeat(40_000)]]));
   expect((await answering).trailers?.["grpc-message"]).toHaveLength(40_000);
   client.destroy();
@@ -194,7 +194,7 @@ test("headers that are longer than a frame arrive", async () => {
 test("a reader that is behind stops the writer, and starts it again", async () => {
   const client = session({ settings: { initialWindowSize: 2 ** 16 } });
   const request = client.request({ ":method": "POST", ":path": "/kept" });
-  await expect.poll(() => kept.length).toBe(1);
+  await eventually(() => kept.length).toBe(1);
   const stream = kept.pop()!;
   stream.respond(OK);
   expect(stream.write([Buffer.alloc(1000)])).toBe(true);
@@ -209,7 +209,7 @@ test("a reader that is behind stops the writer, and starts it again", async () =
   request.on("data", (chunk: Buffer) => {
     taken += chunk.length;
   });
-  await expect.poll(() => sent).toBe(true);
+  await eventually(() => sent).toBe(true);
   expect(stream.write([Buffer.alloc(10)])).toBe(true);
   stream.end(WELL);
   await new Promise(resolve => request.on("end", resolve));
@@ -217,10 +217,25 @@ test("a reader that is behind stops the writer, and starts it again", async () =
   client.destroy();
 });
 
+test("a writer that waits for a reader hears of it when the reader goes", async () => {
+  const client = session();
+  const request = client.request({ ":method": "POST", ":path": "/kept" });
+  request.on("error", () => {});
+  await eventually(() => kept.length).toBe(1);
+  const stream = kept.pop()!;
+  stream.respond(OK);
+  expect(stream.write([Buffer.alloc(2 ** 20)])).toBe(false);
+  const sent = new Promise<void>(resolve => stream.whenSent(resolve));
+  request.close(constants.NGHTTP2_CANCEL);
+  await sent;
+  expect([stream.closed, stream.waiting]).toEqual([true, 0]);
+  client.destroy();
+});
+
 test("a stream that is paused stops the sender, and gets all when it goes on", async () => {
   const client = session();
   const request = client.request({ ":method": "POST", ":path": "/kept" });
-  await expect.poll(() => kept.length).toBe(1);
+  await eventually(() => kept.length).toBe(1);
   const stream = kept.pop()!;
   let got = 0;
   let ended = false;
@@ -252,23 +267,23 @@ test("a call that its client gives up is closed, and so are those of a connectio
   const before = closed();
   const request = client.request({ ":method": "POST", ":path": "/kept" });
   request.on("error", () => {});
-  await expect.poll(() => kept.length).toBe(1);
+  await eventually(() => kept.length).toBe(1);
   request.close(constants.NGHTTP2_CANCEL);
-  await expect.poll(closed).toBe(before + 1);
+  await eventually(closed).toBe(before + 1);
   const stream = kept.pop()!;
   expect([stream.closed, stream.writable]).toEqual([true, false]);
   stream.answer(OK, [Buffer.alloc(10)], WELL);
   const others = [1, 2].map(() => client.request({ ":method": "POST", ":path": "/kept" }).on("error", () => {}));
-  await expect.poll(() => kept.length).toBe(2);
+  await eventually(() => kept.length).toBe(2);
   client.destroy();
-  await expect.poll(closed).toBe(before + 3);
+  await eventually(closed).toBe(before + 3);
   expect(others.length).toBe(kept.splice(0).length);
 });
 
 test("a call that the server resets ends with its code", async () => {
   const client = session();
   const answering = call(client, "/kept", Buffer.alloc(0));
-  await expect.poll(() => kept.length).toBe(1);
+  await eventually(() => kept.length).toBe(1);
   kept.pop()!.reset("INTERNAL_ERROR");
   await expect(answering).rejects.toMatchObject({ message: expect.stringContaining("NGHTTP2_INTERNAL_ERROR") });
   expect((await call(client, "/echo", Buffer.from("x"))).body.toString()).toBe("x");
@@ -281,7 +296,7 @@ test("a server that stops lets calls end, refuses new ones, and cuts what has no
   const idle = session({}, own.url);
   await call(idle, "/echo", Buffer.alloc(0));
   const answering = call(client, "/kept", Buffer.alloc(0));
-  await expect.poll(() => kept.length).toBe(1);
+  await eventually(() => kept.length).toBe(1);
   const idleGone = new Promise(resolve => idle.on("close", resolve));
   const away = new Promise(resolve => client.on("goaway", resolve));
   let stopped = false;
@@ -298,7 +313,7 @@ test("a server that stops lets calls end, refuses new ones, and cuts what has no
   const other = await start({ "/kept": stream => void kept.push(stream) });
   const stuck = session({}, other.url);
   const lost = call(stuck, "/kept", Buffer.alloc(0)).catch(error => error);
-  await expect.poll(() => kept.length).toBe(1);
+  await eventually(() => kept.length).toBe(1);
   await other.stop(20);
   await lost;
   expect(kept.pop()!.closed).toBe(true);
@@ -323,7 +338,7 @@ test("a bug in a handler ends the connection and not the server", async () => {
   });
   const client = session({}, own.url);
   await call(client, "/bug", Buffer.alloc(0)).catch(() => {});
-  await expect.poll(() => own.seen.faults).toMatchObject([{ message: "a bug" }]);
+  await eventually(() => own.seen.faults).toMatchObject([{ message: "a bug" }]);
   const next = session({}, own.url);
   expect((await call(next, "/echo", Buffer.from("x"))).body.toString()).toBe("x");
   next.destroy();

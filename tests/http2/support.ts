@@ -3,6 +3,7 @@
  */
 import { connect, type Socket } from "node:net";
 import type { TlsOptions } from "node:tls";
+import { expect } from "vitest";
 import type { Http2Connection } from "#runtime/transport/http2/connection.js";
 import { encodeFields } from "#runtime/transport/http2/hpack-encode.js";
 import { DEFAULT_LIMITS, type Http2Limits } from "#runtime/transport/http2/limits.js";
@@ -15,6 +16,9 @@ export const OK = encodeFields([
   ["content-type", "application/grpc"],
 ]);
 export const WELL = encodeFields([["grpc-status", "0"]]);
+
+/** `expect.poll` with patience for machines that are busy. */
+export const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 20_000, interval: 5 });
 
 export interface Seen {
   /** Paths as requests came. */

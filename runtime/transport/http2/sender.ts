@@ -100,7 +100,6 @@ export class Sender {
     }
     at = putHead(out, at, trailers.length, FRAME.HEADERS, FLAG.END_HEADERS | FLAG.END_STREAM, stream.id);
     out.set(trailers, at);
-    stream.window -= size;
     this.#window -= size;
     return true;
   }
