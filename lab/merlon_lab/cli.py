@@ -1,4 +1,4 @@
-"""The command `merlon-lab train | evaluate | export | baseline | table`."""
+"""The command `merlon-lab train | evaluate | export | variants | baseline | table`."""
 
 import argparse
 import sys
@@ -62,6 +62,10 @@ def parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--key", help="column of --items that identifies an item in the embeddings, such as its raw id")
 
+    variants = commands.add_parser("variants", help="measure what half precision and int8 lose, on the exported files")
+    variants.add_argument("runs", type=Path, nargs="+")
+    variants.add_argument("--data", nargs="+", required=True, help="held-out Parquet, transformed")
+
     baseline = commands.add_parser("baseline", help="measure what a model has to beat: popularity, and a logistic regression of a target")
     baseline.add_argument("--schema", type=Path, required=True, help="folder that `merlon fit` wrote")
     baseline.add_argument("--data", nargs="+", required=True)
@@ -75,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
     standing.add_argument("--metric", action="append", default=[], help="a column; the first one orders the rows")
 
     architectures = commands.add_parser("architectures", help="list architectures and their options")
-    for command in (train, evaluate, export, baseline, standing, architectures):
+    for command in (train, evaluate, export, variants, baseline, standing, architectures):
         command.add_argument("--threads", type=int, default=1, help="of PyTorch; with one, the same seed gives the same model (1)")
     return top
 
@@ -149,6 +153,12 @@ def _export(given: argparse.Namespace) -> None:
         print(line)
 
 
+def _variants(given: argparse.Namespace) -> None:
+    from .export.compare import compare_precisions
+
+    print(compare_precisions(given.runs, given.data))
+
+
 def _baseline(given: argparse.Namespace) -> None:
     import json
 
@@ -182,6 +192,7 @@ COMMANDS = {
     "train": _train,
     "evaluate": _evaluate,
     "export": _export,
+    "variants": _variants,
     "baseline": _baseline,
     "table": _table,
     "architectures": _architectures,

@@ -12,8 +12,8 @@ from .cli import main as merlon_lab
 
 TOWERS = ["--epochs", "15", "--batch", "512", "--lr", "0.004", "--schedule", "cosine", "--id-dropout", "0.1", "--patience", "0"]
 TOWER_OPTIONS = ["--set", "dim=16", "--set", "hidden=64", "--set", "out=32"]
-RANKER = ["--epochs", "16", "--batch", "256", "--lr", "0.006", "--schedule", "cosine", "--id-dropout", "0.2", "--weight-decay", "4", "--patience", "0"]
-RANKER_OPTIONS = ["--set", "hidden=32,16", "--set", "dropout=0.5", "--set", "shared=favourite_brand+item_brand"]
+RANKER = ["--epochs", "16", "--batch", "256", "--lr", "0.006", "--id-dropout", "0.2", "--weight-decay", "2", "--patience", "4"]
+RANKER_OPTIONS = ["--set", "hidden=32,16", "--set", "shared=favourite_brand+item_brand"]
 
 
 def join_pairs(work: Path, out: Path) -> None:

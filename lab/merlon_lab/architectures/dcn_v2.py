@@ -48,5 +48,5 @@ class DCNv2(nn.Module):
             logits: Tensor = self.out(self.deep(crossed))
             return logits
         # Both halves of the last layer one by one, without a copy of them side by side.
-        across, deep = self.out.weight.split([crossed.shape[1], self.out.in_features - crossed.shape[1]], dim=1)
-        return functional.linear(crossed, across, self.out.bias) + functional.linear(self.deep(features), deep)
+        width, weight = crossed.shape[1], self.out.weight
+        return functional.linear(crossed, weight[:, :width], self.out.bias) + functional.linear(self.deep(features), weight[:, width:])

@@ -1,5 +1,6 @@
 """Smaller forms of an ONNX file: weights in int8, or numbers in half precision; inputs and outputs stay as they are."""
 
+import logging
 from pathlib import Path
 
 import onnx
@@ -8,18 +9,42 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 def quantize(source: Path, target: Path) -> None:
     """int8 weights of linear layers and embedding tables; activations are quantised as they come."""
-    quantize_dynamic(
-        source, target, weight_type=QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul", "Gemm", "Gather"],
-        extra_options={"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT},
-    )  # fmt: skip
+    # It advises a pass over the graph that the exporter has made already.
+    logging.disable(logging.WARNING)
+    try:
+        _quantize(source, target)
+    finally:
+        logging.disable(logging.NOTSET)
     _restore(source, target)
 
 
-def halve(source: Path, target: Path) -> None:
-    """float16 inside, casts at both ends."""
-    from onnxruntime.transformers.float16 import convert_float_to_float16
+def _quantize(source: Path, target: Path) -> None:
+    quantize_dynamic(
+        source, target, weight_type=QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul", "Gemm", "Gather"],
+        extra_options={"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT}, nodes_to_exclude=_by_vector(source),
+    )  # fmt: skip
 
-    onnx.save(convert_float_to_float16(onnx.load(source), keep_io_types=True), target)
+
+def _by_vector(source: Path) -> list[str]:
+    """Products with a vector, such as the weights of numbers in a wide model: it has no channels, and ONNX Runtime refuses it in int8."""
+    graph = onnx.load(source).graph
+    vectors = {weight.name for weight in graph.initializer if len(weight.dims) == 1}
+    return [node.name for node in graph.node if node.op_type == "MatMul" and node.input[1] in vectors]
+
+
+RECURRENT = ("GRU", "LSTM", "RNN")
+
+
+def halve(source: Path, target: Path) -> None:
+    """float16 inside, casts at both ends. Recurrent layers stay float32, which is all that ONNX Runtime has of them on a CPU."""
+    from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
+
+    model = onnx.load(source)
+    kept = list(DEFAULT_OP_BLOCK_LIST)
+    if any(node.op_type in RECURRENT for node in model.graph.node):
+        # ONNX Runtime 1.32 crashes where it moves a cast through what stands before or behind a GRU.
+        kept += [*RECURRENT, "Squeeze", "Transpose", "Unsqueeze"]
+    onnx.save(convert_float_to_float16(model, keep_io_types=True, op_block_list=kept), target)
     _restore(source, target)
 
 

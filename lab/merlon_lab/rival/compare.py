@@ -205,16 +205,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="merlon_lab.rival.compare", description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="tables of `merlon_lab.movielens`, with etl/ and transformed/ beside them")
     parser.add_argument("--answers", type=Path, required=True, help="JSON lines; what is in it is not run again")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="how many")
+    parser.add_argument("--first", type=int, default=1, help="the first of them")
     parser.add_argument("--only", nargs="*", help="names of ours")
     parser.add_argument("--who", choices=["merlon-lab", "RecBole"], help="one side alone")
     parser.add_argument("--table", action="store_true", help="print the table of the answers and run nothing")
     given = parser.parse_args()
     torch.set_num_threads(1)
+    seeds = range(given.first, given.first + given.seeds)
     if not given.table:
         bench = Bench(given.work)
         done = {(a.match, a.who, a.seed) for a in read_answers(given.answers)}
-        for seed in range(1, given.seeds + 1):
+        for seed in seeds:
             for match in matches():
                 if given.only and match.ours not in given.only:
                     continue
@@ -230,7 +232,7 @@ def main() -> None:
                         + f"  {answer.train_seconds:.0f} s",
                         flush=True,
                     )
-    print(summary(read_answers(given.answers)))
+    print(summary([a for a in read_answers(given.answers) if a.seed in seeds]))
 
 
 if __name__ == "__main__":
