@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
+import { equalVectors } from "#compiler/lower/equal-vectors.js";
 import type { OpKind, OpParamsInput } from "#triton-protos/op-params.js";
 import type { Step } from "#triton-protos/plan.js";
 import { column } from "#triton-protos/schema.js";
@@ -156,4 +157,18 @@ test.each(["int64", "int32", "uint8"] as const)("queryEmbedding by %s", async dt
       runs: 8,
     });
   }
+});
+
+test("two items with the same vector are told, since FAISS may order them otherwise", () => {
+  const list = (ids: readonly bigint[], vectors: readonly number[]) => ({
+    ids: BigInt64Array.from(ids),
+    vectors: Float32Array.from(vectors),
+  });
+  const read = (...lists: ReturnType<typeof list>[]) => ({
+    metric: "ip" as const,
+    centroids: new Float32Array(2 * lists.length),
+    lists,
+  });
+  expect(equalVectors(read(list([1n, 2n], [0, 1, 1, 0]), list([3n, 4n], [1, 1, 0, 1])))).toEqual([1n, 4n]);
+  expect(equalVectors(read(list([1n, 2n], [0, 1, 1, 0]), list([], [])))).toBeUndefined();
 });
