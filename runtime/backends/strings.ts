@@ -1,6 +1,7 @@
 /**
  * BYTES tensors: each element a little-endian uint32 length and that many bytes ↔ JavaScript strings.
  */
+import { isUtf8 } from "node:buffer";
 import { RuntimeFault } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 
@@ -19,6 +20,28 @@ export function unpackStrings({ name, data }: Pick<Tensor, "name" | "data">): st
       );
     strings.push(buffer.toString("utf8", at, at + length));
     at += length;
+  }
+  return strings;
+}
+
+/**
+ * The same, of elements that are text: what stands for bytes that are none would be taken for a value.
+ * @throws RuntimeFault that names the first element that is no UTF-8, too
+ */
+export function unpackTexts(tensor: Pick<Tensor, "name" | "data">): string[] {
+  const strings = unpackStrings(tensor);
+  // Only where decoding replaced something, or the text has that very character, are the bytes looked at.
+  if (!strings.some(text => text.includes("\ufffd"))) return strings;
+  const buffer = Buffer.from(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength);
+  let at = 0;
+  for (let i = 0; i < strings.length; i++) {
+    const end = at + 4 + buffer.readUInt32LE(at);
+    if (!isUtf8(buffer.subarray(at + 4, end)))
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `input '${tensor.name}': element ${i} is no UTF-8 text, which a column of strings holds. Send its text as UTF-8, or bytes as base64 on both sides.`,
+      );
+    at = end;
   }
   return strings;
 }

@@ -2,14 +2,17 @@
  * The bytes of a tensor ↔ the values of a column. Numbers are views of the same memory where they are aligned; strings are packed and unpacked.
  */
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import { packStrings, unpackStrings } from "../backends/strings.js";
+import { packStrings, unpackTexts } from "../backends/strings.js";
 import type { Tensor } from "../tensor.js";
 import type { Values } from "./table.js";
 
-/** @param dtype what the tensor's wire dtype stands for */
+/**
+ * @param dtype what the tensor's wire dtype stands for
+ * @throws RuntimeFault for an element that is cut off, or is no UTF-8
+ */
 export function tensorValues(tensor: Tensor, dtype: DType): Values {
   const { array, bytes } = datatype(dtype);
-  if (!array) return unpackStrings(tensor);
+  if (!array) return unpackTexts(tensor);
   const { data } = tensor;
   // A Buffer's own `slice` would share the memory; this copies it.
   const aligned = data.byteOffset % bytes === 0 ? data : Uint8Array.from(data);
