@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { type ColumnSchema, printColumn } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
 import { arrowTypes, loadArrow } from "./arrow-data.js";
+import { findOddRow } from "./csv-fault.js";
 import { type DataFormat, FORMATS, formatOf, parquetRelation, textRelation } from "./data-formats.js";
 import { type Database, glob } from "./database.js";
 import { didYouMean } from "./nearest-name.js";
@@ -147,11 +148,16 @@ async function checkFile(
             : textRelation(format as "csv" | "json", [file], [], format === "csv"),
           file,
         );
-  for (const name of [...columns.map(col => col.name), ...keep])
-    if (!types.has(name))
-      throw fault(
+  for (const name of [...columns.map(col => col.name), ...keep]) {
+    if (types.has(name)) continue;
+    const odd = format === "csv" ? await findOddRow(database, file, name) : undefined;
+    throw (
+      odd ??
+      fault(
         `\`${file}\` has no column \`${name}\`; it has ${[...types.keys()].map(found => `\`${found}\``).join(", ")}.${didYouMean(name, types.keys())}`,
-      );
+      )
+    );
+  }
   for (const col of columns) {
     const type = types.get(col.name)!;
     // Text is read as what is declared.

@@ -5,6 +5,7 @@
 import { type ColumnSchema, printColumn } from "../../triton-protos/schema.js";
 import { timeUnitOf } from "../../triton-protos/time-unit.js";
 import { RuntimeFault } from "../errors.js";
+import { csvFault } from "./csv-fault.js";
 import { type DataFiles, type DataSource, openData } from "./data-source.js";
 import type { Database } from "./database.js";
 import { identifier } from "./sql/literal.js";
@@ -24,6 +25,8 @@ export async function locateFault(
   for (const file of found.files)
     for (const col of columns) {
       const better = await lookAt(database, { ...found, files: [file] }, col).catch((odd: Error) => {
+        const row = csvFault(odd, file);
+        if (row) return row;
         const where = odd.message.includes(file) ? "" : `\`${file}\`: `;
         return new RuntimeFault("INVALID_ARGUMENT", `${where}${odd.message}${wayOut(odd.message)}`, { cause: odd });
       });

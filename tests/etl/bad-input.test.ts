@@ -81,6 +81,30 @@ test.each<[what: string, name: string, content: string | Uint8Array, message: Re
     /column `x` has 2 infinite values, which have no statistics\. Put `clip` before it/,
   ],
   [
+    "a field too few, CSV",
+    "a.csv",
+    "id,s,x\n1,a,1\n2,b\n",
+    /a\.csv`: line 3, "2,b", has 2 fields, and the header has 3\. Quote/,
+  ],
+  [
+    "a field too many, CSV",
+    "a.csv",
+    "id;s;x\n1;a;1\n2;b;2;3\n",
+    /a\.csv`: line 3, "2;b;2;3", has 4 fields, and the header has 3/,
+  ],
+  [
+    "a quote without an end, CSV",
+    "a.csv",
+    'id,s,x\n1,a,1\n2,"b\n3,c,3\n',
+    /a\.csv`: line 3, .* has a quote that does not end\. Double a quote/,
+  ],
+  [
+    "a field too few, far down a CSV",
+    "a.csv",
+    `id,s,x\n${"1,a,1\n".repeat(25_000)}2,b\n`,
+    /a\.csv`: line 25002, "2,b", has 2 fields, and the header has 3/,
+  ],
+  [
     "bytes that are no UTF-8, CSV",
     "a.csv",
     latin1("id,s,x\n1,a,1\n2,caf\xe9,2\n"),

@@ -1,0 +1,57 @@
+/** What DuckDB says of a row of CSV that has too few or too many fields, or a quote without an end -> which row of which file, and the way out. */
+import { open } from "node:fs/promises";
+import { RuntimeFault } from "../errors.js";
+import type { Database } from "./database.js";
+import { identifier, text } from "./sql/literal.js";
+
+const FIELDS = /on Line: (\d+)\s+Original Line: (.*?)\s+Expected Number of Columns: (\d+) Found: (\d+)/s;
+const QUOTE = /on Line: (\d+)\s+Original Line: (.*?)\s+Value with unterminated quote/s;
+
+/** Undefined where DuckDB's error is of something else. */
+export function csvFault({ cause }: Error, file: string): RuntimeFault | undefined {
+  const message = String((cause as Error | undefined)?.message);
+  const [, at, line, wanted, seen] = FIELDS.exec(message) ?? QUOTE.exec(message) ?? [];
+  if (at === undefined) return undefined;
+  const what =
+    wanted === undefined
+      ? "has a quote that does not end. Double a quote that is part of a text"
+      : `has ${seen} fields, and the header has ${wanted}. Quote a field that holds the delimiter`;
+  return new RuntimeFault(
+    "INVALID_ARGUMENT",
+    `\`${file}\`: line ${at}, ${JSON.stringify(line!.slice(0, 100))}, ${what}, or mend or leave out that line.`,
+  );
+}
+
+const LONGEST_HEADER = 1_000_000;
+
+async function firstLine(file: string): Promise<string> {
+  const handle = await open(file);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(LONGEST_HEADER), 0, LONGEST_HEADER, 0);
+    return buffer
+      .toString("utf8", 0, bytesRead)
+      .split(/\r?\n/, 1)[0]!
+      .replace(/^\ufeff/, "");
+  } finally {
+    await handle.close();
+  }
+}
+
+const DELIMITERS = [",", ";", "\t", "|"];
+
+/**
+ * A file in which no header was found, since its rows have no one number of fields -> the first row at fault.
+ * @param wanted a column that its first line may have
+ */
+export async function findOddRow(database: Database, file: string, wanted: string): Promise<RuntimeFault | undefined> {
+  const header = await firstLine(file);
+  const namesBy = (delimiter: string) => header.split(delimiter).map(name => name.replace(/^"(.*)"$/, "$1"));
+  const delimiter = DELIMITERS.find(one => namesBy(one).includes(wanted));
+  if (delimiter === undefined) return undefined;
+  const columns = [...new Set(namesBy(delimiter))].map(name => `${identifier(name)}: 'VARCHAR'`).join(", ");
+  const relation = `read_csv(${text(file)}, header = true, auto_detect = false, delim = ${text(delimiter)}, quote = '"', escape = '"', columns = {${columns}})`;
+  return database.rows(`SELECT count(COLUMNS(*)) FROM ${relation}`, `reading \`${file}\``).then(
+    () => undefined,
+    (error: Error) => csvFault(error, file),
+  );
+}
