@@ -34,6 +34,24 @@ export class Cancellable implements Cancellation {
   }
 }
 
+/** Aborted when one of two is; who listens may hear of both. */
+export const either = (a: Cancellation | undefined, b: Cancellation): Cancellation =>
+  a
+    ? {
+        get aborted() {
+          return a.aborted || b.aborted;
+        },
+        addEventListener(...listen) {
+          a.addEventListener(...listen);
+          b.addEventListener(...listen);
+        },
+        removeEventListener(...listen) {
+          a.removeEventListener(...listen);
+          b.removeEventListener(...listen);
+        },
+      }
+    : b;
+
 /** A real AbortSignal that follows a cancellation, for code that hands it on to Node; `release` ends that. */
 export function linkSignal(cancellation: Cancellation): { readonly signal: AbortSignal; release(): void } {
   if (cancellation instanceof AbortSignal) return { signal: cancellation, release() {} };

@@ -1,6 +1,5 @@
 /** Requests of a served plan → their answers, and what they ask to be told of the run. */
 import type { Plan } from "../../triton-protos/plan.js";
-import { linkSignal } from "../cancellation.js";
 import { writeTensorJson } from "../cassettes/tensor-json.js";
 import { RuntimeFault } from "../errors.js";
 import type { ExecutablePlan, PlanResult, StageRun } from "../plan/execute.js";
@@ -90,14 +89,14 @@ export async function answer(
   drawn?: bigint,
 ): Promise<BackendResponse | RuntimeFault> {
   const { plan } = executable;
-  const { parameters, requestedOutputs } = request;
-  const linked = request.signal && linkSignal(request.signal);
+  const { parameters, requestedOutputs, signal } = request;
   try {
     const { columns, request: rows } = form.read(request.inputs);
     const seed = parameters.has("seed") ? readSeed(parameters.get("seed")!) : (drawn ?? context.drawSeed());
-    const result = await executable.run(columns, { seed, parameters, ...(linked && { signal: linked.signal }) });
+    const result = await executable.run(columns, { seed, parameters, ...(signal && { signal }) });
     if (request.trace) noteRun(request.trace, plan, result);
     const outputs = outputsOf(form, result.columns, rows, requestedOutputs);
+    if (parameters.size === 0) return { outputs };
     const [timings, explain] = [parameters.get("timings") === true, parameters.get("explain") === true];
     const told = new Map([
       ...(timings ? timingParameters(plan, result) : []),
@@ -108,8 +107,6 @@ export async function answer(
     return told.size > 0 ? { outputs, parameters: told } : { outputs };
   } catch (error) {
     return RuntimeFault.from(error);
-  } finally {
-    linked?.release();
   }
 }
 

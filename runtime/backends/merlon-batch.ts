@@ -2,7 +2,7 @@
  * Requests of one batch → one run of the plan, and its columns → theirs: one search and one model call for all their users. Each gets what it
  * would get alone: its rows see no others, and are sampled with its own seed.
  */
-import { linkSignal } from "../cancellation.js";
+import { Cancellable, type Cancellation } from "../cancellation.js";
 import { RuntimeFault } from "../errors.js";
 import { runsOf } from "../plan/row-map.js";
 import { type Column, childRows, type Rows, rootRows, type Values } from "../plan/table.js";
@@ -15,26 +15,20 @@ export const mayShareRun = ({ parameters, trace }: BackendRequest): boolean => p
 export const mayBeOnes = (error: unknown): boolean =>
   !(error instanceof RuntimeFault) || (error.code !== "UNAVAILABLE" && error.code !== "CANCELLED");
 
-/** A signal that is aborted when nobody waits any more. */
-export function allGone(requests: readonly BackendRequest[]): { readonly signal?: AbortSignal; release(): void } {
+/** Aborted when nobody waits any more; `release` stops it from listening. */
+export function allGone(requests: readonly BackendRequest[]): { readonly signal?: Cancellation; release(): void } {
   const signals = requests.flatMap(({ signal }) => signal ?? []);
   if (signals.length < requests.length) return { release() {} };
-  const gone = new AbortController();
-  let left = signals.length;
-  const links = signals.map(linkSignal);
+  const gone = new Cancellable();
   const leave = (): void => {
-    if (--left === 0) gone.abort();
+    if (signals.every(({ aborted }) => aborted)) gone.abort();
   };
-  for (const { signal } of links)
-    if (signal.aborted) leave();
-    else signal.addEventListener("abort", leave, { once: true });
+  for (const signal of signals) signal.addEventListener("abort", leave, { once: true });
+  leave();
   return {
-    signal: gone.signal,
+    signal: gone,
     release: () => {
-      for (const { signal, release } of links) {
-        signal.removeEventListener("abort", leave);
-        release();
-      }
+      for (const signal of signals) signal.removeEventListener("abort", leave);
     },
   };
 }

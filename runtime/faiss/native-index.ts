@@ -2,6 +2,7 @@
  * A FAISS file, searched in this process by a binding of our own (native/search.cc): short searches at once, longer ones in libuv's threads.
  * Where the binding is not compiled, thread.ts answers the same.
  */
+
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
@@ -9,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { type FaissHeader, type SearchParameters, writeSearchParameters } from "../../triton-protos/artefacts/faiss.js";
 import { detachIds } from "../../triton-protos/artefacts/faiss-detach.js";
 import { callCosts } from "../call-costs.js";
+import type { Cancellation } from "../cancellation.js";
 import { RuntimeFault } from "../errors.js";
 import { words } from "../plan/table.js";
 import type { Excluded, FaissHits } from "./protocol.js";
@@ -39,7 +41,7 @@ export interface NativeIndex {
     count: number,
     k: number,
     excluded?: Excluded,
-    signal?: AbortSignal,
+    signal?: Cancellation,
   ): FaissHits | Promise<FaissHits>;
   close(): Promise<void>;
 }

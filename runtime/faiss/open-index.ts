@@ -2,12 +2,14 @@
  * A FAISS file → a search, through our own binding. Where that is not compiled: exact ones by an ONNX graph in this process's own threads, all
  * others by faiss-node in its thread.
  */
+
 import {
   type FaissHeader,
   readFaissHeaderFile,
   type SearchParameters,
   searchFault,
 } from "../../triton-protos/artefacts/faiss.js";
+import type { Cancellation } from "../cancellation.js";
 import { RuntimeFault } from "../errors.js";
 import { openNativeIndex } from "./native-index.js";
 import type { Excluded, FaissHits } from "./protocol.js";
@@ -26,7 +28,7 @@ export interface OpenIndex {
     count: number,
     k: number,
     excluded?: Excluded,
-    signal?: AbortSignal,
+    signal?: Cancellation,
   ): FaissHits | Promise<FaissHits>;
   close(): Promise<void>;
 }

@@ -2,6 +2,7 @@
  * A batch of queries → ids with distances, best first, shorter where fewer are found; ids that a query excludes are searched past until `k`
  * others are found or nothing is left.
  */
+import type { Cancellation } from "../cancellation.js";
 import type { Excluded, FaissHits } from "./protocol.js";
 
 /** Hits of one query, best first. */
@@ -20,7 +21,7 @@ export type Find = (
   queries: Float32Array,
   count: number,
   k: number,
-  signal?: AbortSignal,
+  signal?: Cancellation,
 ) => readonly Hits[] | Promise<readonly Hits[]>;
 
 /** @returns at once where `find` does and nothing is excluded */
@@ -31,7 +32,7 @@ export function search(
   count: number,
   k: number,
   excluded?: Excluded,
-  signal?: AbortSignal,
+  signal?: Cancellation,
 ): FaissHits | Promise<FaissHits> {
   const rows = excluded ? pastExcluded(find, of, queries, count, k, excluded, signal) : find(queries, count, k, signal);
   return rows instanceof Promise ? rows.then(join) : join(rows);
@@ -59,7 +60,7 @@ async function pastExcluded(
   count: number,
   k: number,
   { ids, offsets }: Excluded,
-  signal?: AbortSignal,
+  signal?: Cancellation,
 ): Promise<Hits[]> {
   const sets = Array.from({ length: count }, (_, row) => new Set(ids.subarray(offsets[row]!, offsets[row + 1]!)));
   const rows: Hits[] = new Array(count);

@@ -2,6 +2,7 @@
  * Searches that come while one is under way wait for it and then go as one batch: a pass over an index answers several queries for less than
  * several passes, and less is sent to other threads. Those whose client has left meanwhile are not searched for.
  */
+import type { Cancellation } from "../cancellation.js";
 import { RuntimeFault } from "../errors.js";
 import type { Find, Hits } from "./search.js";
 
@@ -9,7 +10,7 @@ interface Waiting {
   readonly queries: Float32Array;
   readonly count: number;
   readonly k: number;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Cancellation | undefined;
   resolve(hits: readonly Hits[]): void;
   reject(error: Error): void;
 }

@@ -101,7 +101,8 @@ function idsOf(
     else ids[i] = FIRST_BUCKET + offset + (hashes ? bucketOf(hashes[2 * i]!, hashes[2 * i + 1]!, numBuckets) : 0);
   }
   const missing = columns.map(nullFlags);
-  for (let i = 0; i < ids.length; i++) if (missing.every(nulls => nulls?.[i] === 1)) ids[i] = NULL_ID + offset;
+  if (missing.every(nulls => nulls !== undefined))
+    for (let i = 0; i < ids.length; i++) if (missing.every(nulls => nulls[i] === 1)) ids[i] = NULL_ID + offset;
   return ids;
 }
 

@@ -54,7 +54,7 @@ function indexWords(distinct: Exclude<Values, readonly string[]>): ValueIndex {
 }
 
 /** Murmur3's last mix, over both words. */
-function spread(low: number, high: number): number {
+export function spread(low: number, high: number): number {
   let h = low ^ Math.imul(high, 0x9e3779b1);
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);

@@ -3,8 +3,8 @@
  * of its time gives the other side the place, and the side that lost is cancelled. The sides of a `choose` start when its condition is known, and only
  * those that a row takes.
  */
-import { setMaxListeners } from "node:events";
 import type { AnyStep } from "../../triton-protos/plan.js";
+import { Cancellable, either } from "../cancellation.js";
 import type { RuntimeFault } from "../errors.js";
 import { isChoice, SIDES, type Side } from "./branches.js";
 import type { RunContext } from "./kernel.js";
@@ -30,7 +30,7 @@ export type Taken = (choice: number) => readonly Side[];
 interface Choice {
   readonly step: AnyStep;
   readonly waits: Map<string, Set<number>>;
-  readonly aborts: Map<Side, AbortController>;
+  readonly aborts: Map<Side, Cancellable>;
   readonly faults: Map<Side, RuntimeFault>;
   /** Sides that are taken, once that is decided. */
   taken?: readonly Side[];
@@ -101,7 +101,7 @@ export function choices(
     const choice: Choice = {
       step,
       waits: new Map(ports.map(port => [port, reads(port)])),
-      aborts: new Map(step.op === "fallback" ? sides.map(side => [side, new AbortController()]) : []),
+      aborts: new Map(step.op === "fallback" ? sides.map(side => [side, new Cancellable()]) : []),
       faults: new Map(),
     };
     all.set(at, choice);
@@ -138,9 +138,8 @@ export function choices(
     const known = contexts.get(stage);
     if (known) return known;
     const above = contextOf(guard.choice);
-    const signal = all.get(guard.choice)!.aborts.get(guard.side)?.signal;
-    const made = signal ? { ...above, signal: above.signal ? AbortSignal.any([above.signal, signal]) : signal } : above;
-    if (made.signal) setMaxListeners(0, made.signal);
+    const signal = all.get(guard.choice)!.aborts.get(guard.side);
+    const made = signal ? { ...above, signal: either(above.signal, signal) } : above;
     contexts.set(stage, made);
     return made;
   };

@@ -5,6 +5,7 @@
 import type { WireType } from "../../triton-protos/datatype.js";
 import type { OpKind } from "../../triton-protos/op-params.js";
 import type { AnyStep, Step } from "../../triton-protos/plan.js";
+import type { Cancellation } from "../cancellation.js";
 import type { Clock } from "../clock.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { Column } from "./table.js";
@@ -32,7 +33,7 @@ export interface ModelCaller {
     model: string,
     inputs: readonly Tensor[],
     outputs: readonly string[],
-    signal?: AbortSignal,
+    signal?: Cancellation,
   ): readonly Tensor[] | Promise<readonly Tensor[]>;
 }
 
@@ -63,7 +64,7 @@ export interface RunContext {
   /** By request row, where rows of several requests run together: the seed of each one's request. */
   readonly seeds?: readonly bigint[];
   readonly parameters: ReadonlyMap<string, Parameter>;
-  readonly signal?: AbortSignal;
+  readonly signal?: Cancellation;
   /** Is told how long each part of a fused step took; present when somebody wants to know. */
   readonly onPart?: (step: string, microseconds: number) => void;
 }

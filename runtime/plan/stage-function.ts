@@ -3,6 +3,7 @@
  */
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import type { ColumnSchema } from "../../triton-protos/schema.js";
+import { linkSignal } from "../cancellation.js";
 import { RuntimeFault } from "../errors.js";
 import { createRandom, type Random } from "../random.js";
 import type { Inputs, RunContext } from "./kernel.js";
@@ -46,19 +47,22 @@ export async function runStage(
   { seed, signal }: RunContext,
 ): Promise<readonly Column[]> {
   const parent = parentRows(inputs);
+  const linked = signal && linkSignal(signal);
   const context: StageContext = {
     stage: last.label,
     rows: parent.count,
     outputs: last.outputs.map(schema => ({ ...schema, makesRows: schema.rows === last.id })),
     params: last.params as Readonly<Record<string, unknown>>,
     random: createRandom(seed, last.id),
-    ...(signal && { signal }),
+    ...(linked && { signal: linked.signal }),
   };
   let made: StageOutput;
   try {
     made = await act(readColumns(first, inputs), context);
   } catch (error) {
     throw RuntimeFault.from(error, (error as Error).message);
+  } finally {
+    linked?.release();
   }
   return writeColumns(last, made, knownRows(first, inputs, rowsIn(plan)), parent);
 }

@@ -106,10 +106,8 @@ describe("requests of one batch", () => {
   test("who has gone is told so, and the others are answered; nobody's run ends early", async () => {
     const model = await load(folder, config, [5n]);
     const leaving = [new Cancellable(), new Cancellable()];
-    const signals: (AbortSignal | undefined)[] = [];
     const answer = rankModel.infer;
     vi.spyOn(rankModel, "infer").mockImplementation(async (name, inputs, outputs, signal) => {
-      signals.push(signal);
       leaving[0]!.abort();
       expect(signal?.aborted).toBe(false);
       return answer(name, inputs, outputs, signal);

@@ -5,10 +5,11 @@ import { readFileSync } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
 import type { OnlineStore } from "../../../triton-protos/artefacts/feast-online-store.js";
+import { type Cancellation, linkSignal } from "../../cancellation.js";
 import { RuntimeFault } from "../../errors.js";
 
 /** @throws RuntimeFault UNAVAILABLE, or INVALID_ARGUMENT where the server refuses the question */
-export type HttpCall = (method: string, path: string, body?: string, signal?: AbortSignal) => Promise<Buffer>;
+export type HttpCall = (method: string, path: string, body?: string, signal?: Cancellation) => Promise<Buffer>;
 
 export function httpCaller(
   { url, tlsAuthority }: Extract<OnlineStore, { type: "remote" }>,
@@ -32,7 +33,9 @@ export function httpCaller(
         reject(signal?.aborted ? new RuntimeFault("CANCELLED", "the request was cancelled") : fault);
       const headers =
         body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
-      const call = request(`${url}${path}`, { method, agent, headers, ...(signal && { signal }) }, response => {
+      const linked = signal && linkSignal(signal);
+      const options = { method, agent, headers, ...(linked && { signal: linked.signal }) };
+      const call = request(`${url}${path}`, options, response => {
         const parts: Buffer[] = [];
         response.on("data", (part: Buffer) => parts.push(part));
         response.on("error", error => fail(away(`broke off: ${error.message}`, error)));
@@ -54,7 +57,10 @@ export function httpCaller(
         });
       });
       const timer = setTimeout(() => call.destroy(new Error(`did not answer within ${timeoutMs} ms`)), timeoutMs);
-      call.on("close", () => clearTimeout(timer));
+      call.on("close", () => {
+        clearTimeout(timer);
+        linked?.release();
+      });
       call.on("error", (error: NodeJS.ErrnoException) => {
         // A kept connection that the server closed meanwhile: nothing was read, so it is asked again on a new one.
         if (!signal?.aborted && call.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE"))

@@ -3,6 +3,7 @@
  */
 import type { OnlineStore } from "../../../triton-protos/artefacts/feast-online-store.js";
 import { feastType } from "../../../triton-protos/artefacts/feast-type.js";
+import type { Cancellation } from "../../cancellation.js";
 import { RuntimeFault } from "../../errors.js";
 import type { Column } from "../../plan/table.js";
 import { type Json, type JsonObject, parseJson } from "../../transport/http/json.js";
@@ -42,7 +43,7 @@ function prepareRead(reads: readonly ViewRead[], options: ReadOptions, call: Htt
   return async (
     keys: ReadonlyMap<string, Column>,
     count: number,
-    signal?: AbortSignal,
+    signal?: Cancellation,
   ): Promise<readonly FeatureColumn[]> => {
     const rows = keys.values().next().value!.rows.count;
     const empty = () =>

@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { Cluster, Redis } from "ioredis";
 import type { RedisStore } from "../../../triton-protos/artefacts/feast-online-store.js";
+import type { Cancellation } from "../../cancellation.js";
 import { RuntimeFault } from "../../errors.js";
 
 export type RedisCommand = readonly [name: string, ...args: (Buffer | string | number)[]];
@@ -13,7 +14,7 @@ export interface RedisConnection {
    * Sends commands in one go and waits for all replies.
    * @throws RuntimeFault UNAVAILABLE when the server is away or does not answer in time; INVALID_ARGUMENT when it refuses a command
    */
-  send(commands: readonly RedisCommand[], signal?: AbortSignal): Promise<unknown[]>;
+  send(commands: readonly RedisCommand[], signal?: Cancellation): Promise<unknown[]>;
   close(): Promise<void>;
 }
 
@@ -120,7 +121,7 @@ async function sendAll(client: Redis | Cluster, commands: readonly RedisCommand[
 
 const cancelled = (): RuntimeFault => new RuntimeFault("CANCELLED", "the request was cancelled");
 
-function within<T>(work: Promise<T>, ms: number, late: () => Error, signal?: AbortSignal): Promise<T> {
+function within<T>(work: Promise<T>, ms: number, late: () => Error, signal?: Cancellation): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(cancelled());
     const timer = setTimeout(() => reject(late()), ms);

@@ -14,7 +14,7 @@ import { type Column, gather, rootRows } from "../../plan/table.js";
 import { sharedSnapshot } from "./shared-snapshots.js";
 import { type SnapshotOrder, takeSnapshot, type ViewSnapshot } from "./snapshot.js";
 import { openSqliteStore } from "./sqlite-store.js";
-import type { FeatureColumn, FeatureReader, FeatureStore, ViewRead } from "./store.js";
+import { FEATURE_STATUS, type FeatureColumn, type FeatureReader, type FeatureStore, type ViewRead } from "./store.js";
 
 /** How often a request may make the file be looked at. */
 const LOOK_EVERY_MS = 1000;
@@ -128,14 +128,14 @@ function snapshotAnswer(reads: readonly ViewRead[], views: readonly ViewSnapshot
   const parts = views.map(({ keys, features }, i) => {
     const joins = reads[i]!.view.joinKeys.map(join => join.name);
     const dtypes = reads[i]!.features.map(feature => feastType(feature.type!).dtype);
-    return { joins, find: finder(keys, joins), unknown: keys[0]!.rows.count, features, dtypes };
+    return { joins, find: finder(keys, joins), unknown: keys[0]!.rows.count, picks: features.map(picker), dtypes };
   });
   return (keys, count) =>
-    parts.flatMap(({ joins, find, unknown, features, dtypes }) => {
+    parts.flatMap(({ joins, find, unknown, picks, dtypes }) => {
       const found = find(joins.map(name => keys.get(name)!));
       const places = new Int32Array(count).fill(unknown);
       for (let i = 0; i < found.length; i++) if (found[i]! >= 0) places[i] = found[i]!;
-      return features.map((feature, i) => pickRows(feature, dtypes[i]!, places));
+      return picks.map((pick, i) => pick(dtypes[i]!, places));
     });
 }
 
@@ -145,19 +145,21 @@ function finder(keys: readonly Column[], joins: readonly string[]): TupleIndex {
   return columns => places(columns[0]!.values);
 }
 
-function pickRows(
-  { values, offsets, status, eventSeconds }: FeatureColumn,
-  dtype: DType,
-  places: Int32Array,
-): FeatureColumn {
-  const rows = rootRows(places.length);
-  const picked = gather({ dtype, rows, values, ...(offsets && { offsets }) }, places, rows);
-  const statuses = new Uint8Array(places.length);
-  for (let i = 0; i < places.length; i++) statuses[i] = status[places[i]!]!;
-  return {
-    values: picked.values,
-    ...(picked.offsets && { offsets: picked.offsets }),
-    status: statuses,
-    ...(eventSeconds && { eventSeconds: Float64Array.from(places, place => eventSeconds[place]!) }),
+/** A feature of all entities → of those at some places. Where all known ones have it, their statuses are not looked up one by one. */
+function picker({ values, offsets, status, eventSeconds }: FeatureColumn) {
+  const unknown = status.length - 1;
+  const whole = status.subarray(0, unknown).every(one => one === FEATURE_STATUS.present);
+  return (dtype: DType, places: Int32Array): FeatureColumn => {
+    const rows = rootRows(places.length);
+    const picked = gather({ dtype, rows, values, ...(offsets && { offsets }) }, places, rows);
+    const statuses = new Uint8Array(places.length);
+    for (let i = 0; i < places.length; i++)
+      statuses[i] = whole && places[i] !== unknown ? FEATURE_STATUS.present : status[places[i]!]!;
+    return {
+      values: picked.values,
+      ...(picked.offsets && { offsets: picked.offsets }),
+      status: statuses,
+      ...(eventSeconds && { eventSeconds: Float64Array.from(places, place => eventSeconds[place]!) }),
+    };
   };
 }

@@ -4,6 +4,7 @@
  */
 import type { BytesForm } from "../../../triton-protos/artefacts/feast-key.js";
 import type { FeastFeature, FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
+import type { Cancellation } from "../../cancellation.js";
 import type { Column, Values } from "../../plan/table.js";
 
 /** What the store knows of one feature of one entity; `outdated` is known and older than its view's `ttl`. */
@@ -44,7 +45,7 @@ export interface FeatureReader {
   getOnline(
     keys: ReadonlyMap<string, Column>,
     count: number,
-    signal?: AbortSignal,
+    signal?: Cancellation,
   ): readonly FeatureColumn[] | Promise<readonly FeatureColumn[]>;
 }
 
