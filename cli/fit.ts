@@ -91,7 +91,7 @@ Then: \`merlon transform DIR\` for training data, \`transformWorkflow("DIR")\` i
       }
       if (resumed > 0)
         process.stdout.write(
-          `  went on where a fit of the same program and data had been stopped: ${resumed} parts of it were done\n`,
+          `  went on where a fit of the same program and data had been stopped: ${resumed} of its parts ${resumed === 1 ? "was" : "were"} done\n`,
         );
       process.stdout.write(
         summary(`Fitted ${compiled.plan.name} to ${options.out}`, rows, performance.now() - started),

@@ -21,7 +21,7 @@ export function statsPage({ name, rows, columns, against, drift }: DataStats): s
     const verdict = moved
       ? `<p class="drift-${moved.verdict.split(" ")[0]}">drift: ${moved.verdict}${moved.psi === undefined ? "" : `, PSI ${moved.psi.toFixed(3)}`}${moved.ks === undefined ? "" : `, KS ${moved.ks.toFixed(3)}`}</p>`
       : "";
-    return `<article id="${html(col.name)}"><h2>${html(col.name)}</h2><p>${html(col.type)}, ${short(col.cardinality)} distinct, ${percent(col.nulls, rows)} null${col.lengths ? `, ${short(col.lengths.min)}–${short(col.lengths.max)} items` : ""}</p>${verdict}${col.histogram ? bars(col.histogram, other?.histogram) : ""}${col.quantiles ? quantiles(col) : topValues(col, rows)}</article>`;
+    return `<article id="${html(col.name)}"><h2>${html(col.name)}</h2><p>${html(col.type)}, ${short(col.cardinality)} distinct, ${percent(col.nulls, rows)} null${col.lengths ? `, ${short(col.lengths.min)}–${short(col.lengths.max)} items` : ""}</p>${verdict}${col.histogram ? bars(col, other) : ""}${col.quantiles ? quantiles(col) : topValues(col, rows)}</article>`;
   });
   const beside = against ? ` <span class="b">beside</span> ${html(against.name)} (${short(against.rows)} rows)` : "";
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${html(name)}</title><style>${STYLE}</style><h1>${html(name)}</h1><p>${short(rows)} rows, ${columns.length} columns${beside}</p><main>${cards.join("\n")}</main></html>\n`;
@@ -30,19 +30,31 @@ export function statsPage({ name, rows, columns, against, drift }: DataStats): s
 const percent = (part: number, whole: number): string =>
   `${Number(((100 * part) / Math.max(1, whole)).toPrecision(3))} %`;
 
-/** Shares, so that sets of different sizes stand side by side; the second set's bins are its own. */
-function bars(first: readonly number[], second: readonly number[] | undefined): string {
-  const draw = (counts: readonly number[], className: string) => {
+const WIDTH = 200;
+
+/** Densities over one axis, so that sets of different sizes and ranges stand where they are, beside each other. */
+function bars(first: ColumnStats, second: ColumnStats | undefined): string {
+  const sets = [first, ...(second?.histogram ? [second] : [])].map(({ histogram = [], quantiles = [0] }) => ({
+    counts: histogram,
+    low: quantiles[0]!,
+    high: quantiles.at(-1)!,
+  }));
+  const low = Math.min(...sets.map(set => set.low));
+  const range = Math.max(...sets.map(set => set.high)) - low || 1;
+  const drawn = sets.map(({ counts, low: from, high }) => {
     const total = counts.reduce((a, b) => a + b, 0) || 1;
-    const most = Math.max(...counts) / total || 1;
-    return counts
-      .map((count, i) => {
-        const height = (60 * count) / total / most;
-        return `<rect class="${className}" x="${i * 10}" y="${(64 - height).toFixed(1)}" width="9" height="${height.toFixed(1)}"/>`;
-      })
-      .join("");
-  };
-  return `<svg viewBox="0 0 ${first.length * 10} 66" preserveAspectRatio="none" role="img" aria-label="histogram">${draw(first, "a")}${second ? draw(second, "b") : ""}</svg>`;
+    // Of one value alone there is one bar.
+    const share = (high - from || range) / range / counts.length;
+    return { densities: counts.map(count => count / total / share), x: (from - low) / range, share };
+  });
+  const most = Math.max(...drawn.flatMap(({ densities }) => densities)) || 1;
+  const rects = drawn.map(({ densities, x, share }, set) =>
+    densities.map((density, i) => {
+      const height = (60 * density) / most;
+      return `<rect class="${"ab"[set]}" x="${(WIDTH * (x + i * share)).toFixed(1)}" y="${(64 - height).toFixed(1)}" width="${(WIDTH * share * 0.9).toFixed(1)}" height="${height.toFixed(1)}"/>`;
+    }),
+  );
+  return `<svg viewBox="0 0 ${WIDTH} 66" preserveAspectRatio="none" role="img" aria-label="histogram">${rects.flat().join("")}</svg>`;
 }
 
 const quantiles = ({ quantiles = [], mean = 0, std = 0 }: ColumnStats): string =>
