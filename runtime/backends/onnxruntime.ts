@@ -1,8 +1,8 @@
 /**
  * The ONNX Runtime backend: `model.onnx` in the version folder → a session on the CPU; tensors are viewed, not copied, where they are aligned.
  */
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { datatype, isDType, wireDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
@@ -80,7 +80,7 @@ async function openSession(
   const options = sessionOptions(config);
   for (const { name } of config.optimization?.execution_accelerators?.cpu_execution_accelerator ?? [])
     throw new RuntimeFault("INVALID_ARGUMENT", `unknown Execution Accelerator '${name}' is requested`);
-  const { size } = await stat(file);
+  const size = await sizeOf(dirname(file));
   const alone = options.intraOpNumThreads === 0 && size <= SMALL_MODEL;
   const settings = { ...options, ...(alone && { intraOpNumThreads: 1 }), executionProviders };
   try {
@@ -90,11 +90,18 @@ async function openSession(
   }
 }
 
+/** Bytes of a model's folder: a model may keep its tables in files beside it. */
+async function sizeOf(folder: string): Promise<number> {
+  const files = (await readdir(folder, { withFileTypes: true })).filter(entry => entry.isFile());
+  const sizes = await Promise.all(files.map(async ({ name }) => (await stat(join(folder, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
 /**
  * Without `intra_op_thread_count`, models up to this size compute in one thread: their layers are done before a second thread has woken up, and requests
  * that run beside each other need the cores.
  */
-const SMALL_MODEL = 32 * 2 ** 20;
+const SMALL_MODEL = 16 * 2 ** 20;
 
 /** Triton's names of the session's knobs, from the `parameters` and `optimization.graph` of the configuration. */
 function sessionOptions(config: ModelConfig): ort.InferenceSession.SessionOptions {
