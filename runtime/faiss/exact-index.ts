@@ -1,6 +1,6 @@
 /**
- * A flat FAISS file, searched by an ONNX graph instead of FAISS: the same answers, off the main thread without a thread of our own, and
- * several times faster (tests/bench/exact.bench.mjs), most of all for batches.
+ * A flat FAISS file, searched by an ONNX graph instead of FAISS: the same answers, several times faster
+ * (tests/bench/exact.bench.mjs), most of all for batches. For where our own binding is not compiled: the graph computes on the thread that calls it.
  */
 import { readFile } from "node:fs/promises";
 import * as ort from "onnxruntime-node";
@@ -8,17 +8,10 @@ import { type FaissHeader, readFaissVectors } from "../../triton-protos/artefact
 import { RuntimeFault } from "../errors.js";
 import { words } from "../plan/table.js";
 import { exactGraph } from "./exact-graph.js";
-import type { Excluded, FaissHits } from "./protocol.js";
-import { type Hits, search } from "./search.js";
+import { type Hits, type SearchIndex, search } from "./search.js";
 
 export interface ExactIndex {
-  /** As `searchIndex`. */
-  search(
-    queries: Float32Array<ArrayBuffer>,
-    count: number,
-    k: number,
-    excluded?: Excluded,
-  ): FaissHits | Promise<FaissHits>;
+  readonly search: SearchIndex;
   close(): Promise<void>;
 }
 

@@ -10,11 +10,9 @@ import { fileURLToPath } from "node:url";
 import { type FaissHeader, type SearchParameters, writeSearchParameters } from "../../triton-protos/artefacts/faiss.js";
 import { detachIds } from "../../triton-protos/artefacts/faiss-detach.js";
 import { callCosts } from "../call-costs.js";
-import type { Cancellation } from "../cancellation.js";
 import { RuntimeFault } from "../errors.js";
 import { words } from "../plan/table.js";
-import type { Excluded, FaissHits } from "./protocol.js";
-import { type Find, type Hits, search } from "./search.js";
+import { type Find, type Hits, type SearchIndex, search } from "./search.js";
 import { together } from "./together.js";
 
 /** `count × k` of each, and the CPU time of the search in microseconds; -1 is "not found". */
@@ -35,14 +33,7 @@ interface Binding {
 export interface NativeIndex {
   /** Whether it is a flat index that native/flat-scan.h searches: faster than anything else here. */
   readonly scans: boolean;
-  /** As `searchIndex`. */
-  search(
-    queries: Float32Array<ArrayBuffer>,
-    count: number,
-    k: number,
-    excluded?: Excluded,
-    signal?: Cancellation,
-  ): FaissHits | Promise<FaissHits>;
+  readonly search: SearchIndex;
   close(): Promise<void>;
 }
 

@@ -9,27 +9,13 @@ import {
   type SearchParameters,
   searchFault,
 } from "../../triton-protos/artefacts/faiss.js";
-import type { Cancellation } from "../cancellation.js";
 import { RuntimeFault } from "../errors.js";
 import { openNativeIndex } from "./native-index.js";
-import type { Excluded, FaissHits } from "./protocol.js";
+import type { SearchIndex } from "./search.js";
 
 export interface OpenIndex {
   readonly header: FaissHeader;
-  /**
-   * @param queries `count` vectors of the index's dimension, finite; the memory is given away
-   * @param k 1 … ntotal
-   * @param excluded ids that are searched past
-   * @param signal of the client; a search that waits for others is dropped when it is aborted
-   * @returns at once where the search is known to be short
-   */
-  search(
-    queries: Float32Array<ArrayBuffer>,
-    count: number,
-    k: number,
-    excluded?: Excluded,
-    signal?: Cancellation,
-  ): FaissHits | Promise<FaissHits>;
+  readonly search: SearchIndex;
   close(): Promise<void>;
 }
 

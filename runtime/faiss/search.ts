@@ -24,6 +24,22 @@ export type Find = (
   signal?: Cancellation,
 ) => readonly Hits[] | Promise<readonly Hits[]>;
 
+/**
+ * Searches one index, however it is opened.
+ * @param queries `count` vectors of the index's dimension, finite; the memory is given away
+ * @param k 1 … ntotal
+ * @param excluded ids that are searched past
+ * @param signal of the client; a search that waits for others is dropped when it is aborted
+ * @returns at once where the search is known to be short
+ */
+export type SearchIndex = (
+  queries: Float32Array<ArrayBuffer>,
+  count: number,
+  k: number,
+  excluded?: Excluded,
+  signal?: Cancellation,
+) => FaissHits | Promise<FaissHits>;
+
 /** @returns at once where `find` does and nothing is excluded */
 export function search(
   find: Find,

@@ -7,7 +7,18 @@ import { RuntimeFault } from "#runtime/errors.js";
 import { datatype } from "#triton-protos/datatype.js";
 import { type Plan, printPlan } from "#triton-protos/plan.js";
 import { column } from "#triton-protos/schema.js";
-import { at, load, type Model, makeRequest, ragged, read, recommend, tensor, versionFolder } from "./served-plan.js";
+import {
+  at,
+  recommendConfig as config,
+  load,
+  type Model,
+  makeRequest,
+  ragged,
+  read,
+  recommend,
+  tensor,
+  versionFolder,
+} from "./served-plan.js";
 
 const folders: string[] = [];
 const folderOf = (plan: Plan | string) => {
@@ -17,21 +28,6 @@ const folderOf = (plan: Plan | string) => {
 afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true });
 });
-
-const config = {
-  name: "recommend",
-  backend: "merlon",
-  max_batch_size: 64,
-  input: [
-    { name: "user_id", data_type: "TYPE_INT64", dims: [1] },
-    { name: "query", data_type: "TYPE_FP32", dims: [4] },
-  ],
-  output: [
-    { name: "ordered_ids", data_type: "TYPE_INT64", dims: [-1] },
-    { name: "ordered_scores", data_type: "TYPE_FP32", dims: [-1] },
-    { name: "age", data_type: "TYPE_INT32", dims: [1] },
-  ],
-} as const;
 
 type User = readonly [id: bigint, query: readonly number[]];
 const tensors = (users: readonly User[]) => [

@@ -7,26 +7,21 @@ import { Cancellable } from "#runtime/cancellation.js";
 import { RuntimeFault } from "#runtime/errors.js";
 import { keepsRowsApart } from "#runtime/plan/apart.js";
 import type { Plan } from "#triton-protos/plan.js";
-import { load, makeRequest, rankModel, read, recommend, tensor, versionFolder } from "./served-plan.js";
+import {
+  recommendConfig as config,
+  load,
+  makeRequest,
+  rankModel,
+  read,
+  recommend,
+  tensor,
+  versionFolder,
+} from "./served-plan.js";
 
 const folder = versionFolder(recommend("sample"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 afterEach(() => void vi.restoreAllMocks());
 
-const config = {
-  name: "recommend",
-  backend: "merlon",
-  max_batch_size: 64,
-  input: [
-    { name: "user_id", data_type: "TYPE_INT64", dims: [1] },
-    { name: "query", data_type: "TYPE_FP32", dims: [4] },
-  ],
-  output: [
-    { name: "ordered_ids", data_type: "TYPE_INT64", dims: [-1] },
-    { name: "ordered_scores", data_type: "TYPE_FP32", dims: [-1] },
-    { name: "age", data_type: "TYPE_INT32", dims: [1] },
-  ],
-} as const;
 const OUTPUTS = ["ordered_ids", "ordered_scores", "age"];
 type User = readonly [id: bigint, query: readonly number[]];
 

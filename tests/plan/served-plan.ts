@@ -53,6 +53,22 @@ const made = (name: string, dtype: DType, rows: string, rest: Partial<ColumnSche
 });
 export const ragged = { list: { min: 0, max: null } } as const;
 
+/** The configuration of `recommend`. */
+export const recommendConfig = {
+  name: "recommend",
+  backend: "merlon",
+  max_batch_size: 64,
+  input: [
+    { name: "user_id", data_type: "TYPE_INT64", dims: [1] },
+    { name: "query", data_type: "TYPE_FP32", dims: [4] },
+  ],
+  output: [
+    { name: "ordered_ids", data_type: "TYPE_INT64", dims: [-1] },
+    { name: "ordered_scores", data_type: "TYPE_FP32", dims: [-1] },
+    { name: "age", data_type: "TYPE_INT32", dims: [1] },
+  ],
+} as const;
+
 /** Retrieval, filtering, features of the user unrolled, ranking, sampling. */
 export const recommend = (mode: "greedy" | "sample"): Plan => ({
   format: "merlon/plan",
