@@ -19,6 +19,8 @@ export interface GrowingParquet {
   append(file: string): Promise<void>;
   /** Writes the footer; without it the file is no Parquet any more. */
   finish(): Promise<void>;
+  /** Whatever became of it. */
+  close(): Promise<void>;
 }
 
 /** Opens a file that others are appended to. */
@@ -44,18 +46,15 @@ export async function growParquet(file: string): Promise<GrowingParquet> {
       }
     },
     async finish() {
-      try {
-        const all = set(set(footer, FILE.rows, rows), FILE.rowGroups, { type: TYPE.struct, items: groups });
-        const bytes = printStruct(all);
-        const length = Buffer.alloc(4);
-        length.writeUInt32LE(bytes.length);
-        const tail = Buffer.concat([bytes, length, MAGIC]);
-        await target.write(tail, 0, tail.length, end);
-        await target.truncate(end + tail.length);
-      } finally {
-        await target.close();
-      }
+      const all = set(set(footer, FILE.rows, rows), FILE.rowGroups, { type: TYPE.struct, items: groups });
+      const bytes = printStruct(all);
+      const length = Buffer.alloc(4);
+      length.writeUInt32LE(bytes.length);
+      const tail = Buffer.concat([bytes, length, MAGIC]);
+      await writeAll(target, tail, end);
+      await target.truncate(end + tail.length);
     },
+    close: () => target.close(),
   };
 }
 
@@ -75,9 +74,15 @@ async function copy(from: FileHandle, start: number, end: number, to: FileHandle
   for (let done = 0; done < end - start; ) {
     const { bytesRead } = await from.read(buffer, 0, Math.min(PIECE, end - start - done), start + done);
     if (bytesRead === 0) throw new Error("the file ended before its row groups did");
-    await to.write(buffer, 0, bytesRead, at + done);
+    await writeAll(to, buffer.subarray(0, bytesRead), at + done);
     done += bytesRead;
   }
+}
+
+/** A disk that is almost full takes a part of what it is given, and says so only when it is given the rest. */
+async function writeAll(to: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length; )
+    done += (await to.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
 }
 
 function moved(group: Struct, shift: number, ordinal: number): Struct {

@@ -80,11 +80,15 @@ export async function copySideBySide(
     const failed = (await Promise.allSettled(parts)).find(part => part.status === "rejected");
     if (failed) throw failed.reason;
     const whole = await growParquet(await parts[0]!);
-    for (const part of parts.slice(1)) {
-      await whole.append(await part);
-      rmSync(await part);
+    try {
+      for (const part of parts.slice(1)) {
+        await whole.append(await part);
+        rmSync(await part);
+      }
+      await whole.finish();
+    } finally {
+      await whole.close();
     }
-    await whole.finish();
   } finally {
     await database.run("RESET VARIABLE merlon_from; RESET VARIABLE merlon_to", "transforming");
     await database.setThreads(threads);

@@ -88,6 +88,7 @@ test("files are appended with their dictionaries, Bloom filters and statistics; 
     const grown = await growParquet(part(0));
     for (const i of [1, 2, 3]) await grown.append(part(i));
     await grown.finish();
+    await grown.close();
     expect(await unequal(part(0), whole)).toBe(0);
     for (const condition of ["text = 't17'", "i BETWEEN 12345 AND 12355", "x IS NULL AND i > 39990", "text = 'none'"])
       expect(await differing(`FROM '${part(0)}' WHERE ${condition}`)).toEqual(
