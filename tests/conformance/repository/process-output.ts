@@ -21,7 +21,11 @@ export function maskOutput(text: string, { paths, usage }: Masks): string[] {
     .replaceAll(usage.trimEnd(), "<usage text>")
     .replace(/^([IWEV])\d{4} \d\d:\d\d:\d\d\.\d{6} \d+ /gm, "$1<time> <pid> ")
     .replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ([IWEV]) \d+ /gm, "<iso-time> $1 <pid> ");
-  for (const [path, mark] of paths) masked = masked.replaceAll(path, mark);
+  // A port is masked where it stands as a number of its own: the memory pool's 268435456 bytes hold many a port.
+  for (const [path, mark] of paths)
+    masked = /^-?\d+$/.test(path)
+      ? masked.replace(new RegExp(`(?<!\\d)${path}(?!\\d)`, "g"), mark)
+      : masked.replaceAll(path, mark);
   return masked.split("\n");
 }
 
