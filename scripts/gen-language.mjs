@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ts } from "ts-morph";
 import { opDefinition } from "../dist/compiler/ops/index.js";
-import { isFittedOp } from "../dist/triton-protos/op-params.js";
+import { isFittedOp } from "../dist/triton-protos/op-state.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const target = join(root, "docs", "language.md");

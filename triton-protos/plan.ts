@@ -3,7 +3,8 @@
  * A compiled ensemble and a fitted workflow are both plans. `parsePlan` is the only way in.
  */
 import { z } from "zod";
-import { OP_ARTEFACTS, OP_PARAMS, OP_STATE, type OpKind, type OpParams, type OpState } from "./op-params.js";
+import { OP_PARAMS, type OpKind, type OpParams } from "./op-params.js";
+import { OP_ARTEFACTS, OP_STATE, type OpState } from "./op-state.js";
 import { type ColumnSchema, columnSchema, REQUEST_ROWS } from "./schema.js";
 
 /** The pseudo step whose columns are the request's. */

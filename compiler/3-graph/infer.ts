@@ -3,7 +3,8 @@
  * that reads it is reported again.
  */
 
-import { isFittedOp, type OpKind } from "../../triton-protos/op-params.js";
+import type { OpKind } from "../../triton-protos/op-params.js";
+import { isFittedOp } from "../../triton-protos/op-state.js";
 import { type Plan, REQUEST_STEP, type StepCache } from "../../triton-protos/plan.js";
 import { type ColumnSchema, printColumn, REQUEST_ROWS } from "../../triton-protos/schema.js";
 import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";

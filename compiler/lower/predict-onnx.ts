@@ -81,8 +81,10 @@ export function modelInputs(
       const padding = pad?.[tensor.name];
       if (padding) return [tensor.name, cast(g, padded(g, step, col, name, plain, tensor, padding), dtype)];
       const pair = tensor.shape.length === 1 && /__(values|offsets)$/.test(tensor.name);
-      if (col.lengths) return [tensor.name, pairTensor(g, step, col, name, dtype, tensor)];
-      if (pair && col.width !== undefined) return [tensor.name, fixedPair(g, step, col, name, dtype, tensor)];
+      if (col.lengths || (pair && col.width !== undefined)) {
+        const made = tensor.name.endsWith("__offsets") ? offsets(g, col, dtype) : flatItems(g, step, col, name, dtype);
+        return [tensor.name, made];
+      }
       const values = inDtype(g, step, col, name, dtype);
       return [tensor.name, tensor.shape.length === 2 && col.width === undefined ? unsqueeze(g, values, 1) : values];
     }),
@@ -122,35 +124,17 @@ function holds(wide: DType, narrow: DType): boolean {
   return a.min <= b.min && a.max >= b.max;
 }
 
-/** A ragged column's items one after the other, or their offsets. */
-function pairTensor(
-  g: GraphBuilder,
-  step: Step<"predictOnnx">,
-  col: LoweredColumn,
-  name: string,
-  dtype: DType,
-  tensor: OnnxTensor,
-): Value {
-  if (tensor.name.endsWith("__offsets")) {
-    const sums = g.op("CumSum", [col.lengths, scalar(g, "int64", 0n)], "int64");
-    return cast(g, concat(g, [int64(g, 0), sums]), dtype);
-  }
+/** Items of lists, one list after the other. */
+function flatItems(g: GraphBuilder, step: Step<"predictOnnx">, col: LoweredColumn, name: string, dtype: DType): Value {
   const values = inDtype(g, step, col, name, dtype);
-  return g.op("Compress", [flat(g, values), flat(g, items(g, col))], dtype);
+  return col.lengths ? g.op("Compress", [flat(g, values), flat(g, items(g, col))], dtype) : flat(g, values);
 }
 
-/** The same of lists of one length. */
-function fixedPair(
-  g: GraphBuilder,
-  step: Step<"predictOnnx">,
-  col: LoweredColumn,
-  name: string,
-  dtype: DType,
-  tensor: OnnxTensor,
-): Value {
-  if (!tensor.name.endsWith("__offsets")) return flat(g, inDtype(g, step, col, name, dtype));
-  const starts = range(g, add(g, col.rows.count, int64(g, 1)));
-  return cast(g, mul(g, starts, int64(g, col.width!)), dtype);
+/** Where each list begins among the items, and where the last one ends: [rows + 1]. */
+function offsets(g: GraphBuilder, { lengths, width, rows }: LoweredColumn, dtype: DType): Value {
+  if (lengths)
+    return cast(g, concat(g, [int64(g, 0), g.op("CumSum", [lengths, scalar(g, "int64", 0n)], "int64")]), dtype);
+  return cast(g, mul(g, range(g, add(g, rows.count, int64(g, 1))), int64(g, width!)), dtype);
 }
 
 /** Lists as rows of a rectangle: on the left the latest items stay, on the right the first. */

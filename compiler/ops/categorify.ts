@@ -1,6 +1,7 @@
 /** Values → ids: 0 padding, 1 null, then out-of-vocabulary, then the vocabulary by frequency. */
 import { type Encoding, encodings, optionOf } from "../../triton-protos/categorify-columns.js";
-import { OP_PARAMS, OP_STATE, type OpParams, type OpParamsInput, type OpState } from "../../triton-protos/op-params.js";
+import { OP_PARAMS, type OpParams, type OpParamsInput } from "../../triton-protos/op-params.js";
+import { OP_STATE, type OpState } from "../../triton-protos/op-state.js";
 import { type ColumnSchema, column, printType } from "../../triton-protos/schema.js";
 import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";

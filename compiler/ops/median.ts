@@ -1,5 +1,6 @@
 /** Numbers → the same numbers, whose median the schema knows. */
-import { OP_PARAMS, OP_STATE } from "../../triton-protos/op-params.js";
+import { OP_PARAMS } from "../../triton-protos/op-params.js";
+import { OP_STATE } from "../../triton-protos/op-state.js";
 import { Op } from "../dsl/node.js";
 import type { NumbersOnly, Rule } from "../dsl/rule.js";
 import { defineOp } from "./define-op.js";

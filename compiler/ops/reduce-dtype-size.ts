@@ -1,6 +1,7 @@
 /** Numbers → the same numbers in fewer bytes, as far as the fitted data allows. */
 import { datatype } from "../../triton-protos/datatype.js";
-import { OP_PARAMS, OP_STATE, type OpParamsInput } from "../../triton-protos/op-params.js";
+import { OP_PARAMS, type OpParamsInput } from "../../triton-protos/op-params.js";
+import { OP_STATE } from "../../triton-protos/op-state.js";
 import type { ColumnSchema } from "../../triton-protos/schema.js";
 import { Op } from "../dsl/node.js";
 import type { OpenRule } from "../dsl/rule.js";

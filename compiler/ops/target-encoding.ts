@@ -1,6 +1,7 @@
 /** Values → the smoothed mean that a target had among the rows with the same value. */
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import { OP_PARAMS, OP_STATE, type OpParamsInput } from "../../triton-protos/op-params.js";
+import { OP_PARAMS, type OpParamsInput } from "../../triton-protos/op-params.js";
+import { OP_STATE } from "../../triton-protos/op-state.js";
 import { column, printType } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
 import { type AnyNode, Op } from "../dsl/node.js";

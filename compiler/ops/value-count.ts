@@ -1,5 +1,6 @@
 /** Lists → the same lists, whose shortest and longest length the schema knows. */
-import { OP_PARAMS, OP_STATE } from "../../triton-protos/op-params.js";
+import { OP_PARAMS } from "../../triton-protos/op-params.js";
+import { OP_STATE } from "../../triton-protos/op-state.js";
 import { type ColumnSchema, printType } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
 import { Op } from "../dsl/node.js";

@@ -1,7 +1,8 @@
 /** A step that joins or compares with a file -> the file's part that it needs, as a table of the fitted folder, and its state. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { OpParams, OpState } from "../../triton-protos/op-params.js";
+import type { OpParams } from "../../triton-protos/op-params.js";
+import type { OpState } from "../../triton-protos/op-state.js";
 import type { Step } from "../../triton-protos/plan.js";
 import { type ColumnSchema, column } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";

@@ -1,7 +1,8 @@
 /** A step that learns from groups of rows, and a view -> its state and its tables in the fitted folder. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { OpParams, OpState } from "../../triton-protos/op-params.js";
+import type { OpParams } from "../../triton-protos/op-params.js";
+import type { OpState } from "../../triton-protos/op-state.js";
 import type { Step } from "../../triton-protos/plan.js";
 import { printFittedTable } from "../kernels/fitted-table.js";
 import { registerFolds } from "./fold-function.js";

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Encoding, encodings, optionOf } from "../../triton-protos/categorify-columns.js";
 import { datatype } from "../../triton-protos/datatype.js";
-import type { OpState } from "../../triton-protos/op-params.js";
+import type { OpState } from "../../triton-protos/op-state.js";
 import type { Step } from "../../triton-protos/plan.js";
 import { printFittedTable } from "../kernels/fitted-table.js";
 import { printVocabulary } from "../kernels/vocabulary-file.js";

@@ -3,7 +3,7 @@
  */
 
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import type { FittedOpKind, OpState } from "../../triton-protos/op-params.js";
+import type { FittedOpKind, OpState } from "../../triton-protos/op-state.js";
 import type { Also, Moments } from "./moments.js";
 import type { Sql } from "./sql/dialect.js";
 import type { SqlColumn } from "./sql/sql-form.js";

@@ -3,7 +3,7 @@
  * `(sum + p · mean) / (count + p)`; the target's mean for a key that the fit has not seen.
  */
 import { join } from "node:path";
-import type { OpState } from "../../triton-protos/op-params.js";
+import type { OpState } from "../../triton-protos/op-state.js";
 import type { Step } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import type { Kernel, PreparedKernel } from "../plan/kernel.js";

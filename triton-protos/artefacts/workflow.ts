@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expandFused } from "../expand-fused.js";
-import { isFittedOp } from "../op-params.js";
+import { isFittedOp } from "../op-state.js";
 import { type Plan, PlanError, parsePlan } from "../plan.js";
 import { checkManifest } from "./manifest.js";
 
