@@ -9,8 +9,9 @@ import { describeModel } from "./data-plane/metadata.js";
 import type { InferRequest, InferResponse } from "./data-plane/request.js";
 import { validateRequest } from "./data-plane/validate.js";
 import { RuntimeFault } from "./errors.js";
-import type { ModelCaller } from "./plan/kernel.js";
-import type { Registry } from "./repository/registry.js";
+import type { ModelCaller, RunModels } from "./plan/kernel.js";
+import { Lease } from "./repository/lease.js";
+import type { ReadyVersion, Registry } from "./repository/registry.js";
 import type { Parameter, Tensor } from "./tensor.js";
 
 /** For plans: one answer, outputs in the order that was asked for. */
@@ -24,10 +25,32 @@ export const modelCaller = (registry: () => Registry): ModelCaller => ({
     });
     return { inputs: inputs.map(tensor), outputs: outputs.map(tensor) };
   },
-  loaded: model => registry().find(model, -1),
+  ...runModels(model => registry().find(model, -1)),
+  lease(models, outer) {
+    const lease = outer?.fork() ?? new Lease(registry());
+    lease.hold(
+      models.map(model => ({ model, version: -1 })),
+      false,
+    );
+    return {
+      ...runModels(model => lease.find(model, -1, false), lease),
+      end: () => lease.end(),
+    };
+  },
+});
+
+const NO_PARAMETERS: ReadonlyMap<string, Parameter> = new Map();
+
+/** @param find the version that is asked */
+const runModels = (find: (model: string) => ReadyVersion, lease?: Lease): Required<RunModels> => ({
+  loaded: find,
   infer(model, inputs, outputs, signal) {
-    const version = registry().find(model, -1);
-    const request: InferRequest = { id: "", parameters: NO_PARAMETERS, inputs, outputs, ...(signal && { signal }) };
+    const version = find(model);
+    const request: InferRequest = {
+      ...{ id: "", parameters: NO_PARAMETERS, inputs, outputs },
+      ...(signal && { signal }),
+      ...(lease && { lease }),
+    };
     const inOrder = (answer: InferResponse): readonly Tensor[] =>
       outputs.length === 0 ? answer.outputs : outputs.map(name => answer.outputs.find(tensor => tensor.name === name)!);
     const now = inferNow(version, request);
@@ -35,14 +58,17 @@ export const modelCaller = (registry: () => Registry): ModelCaller => ({
   },
 });
 
-const NO_PARAMETERS: ReadonlyMap<string, Parameter> = new Map();
-
 /** For ensembles and JavaScript models: any version, parameters, any number of answers. */
 export const serverModels = (registry: () => Registry): ServerModels => ({
-  config: (model, version) => registry().find(model, version, true).config,
+  lease(asked, outer) {
+    const lease = outer?.fork() ?? new Lease(registry());
+    lease.hold(asked, true);
+    return lease;
+  },
+  config: (model, version, lease) => (lease ?? registry()).find(model, version, true).config,
   async infer(model, version, request, answer) {
     try {
-      const ready = registry().find(model, version, true);
+      const ready = (request.lease ?? registry()).find(model, version, true);
       const decoupled = isDecoupled(ready);
       const valid = validateRequest(ready.config, request);
       await executeStream(ready, request, valid, given => answer(given, !decoupled));

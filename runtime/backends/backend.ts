@@ -12,6 +12,7 @@ import type { Gpus } from "../gpus.js";
 import type { ModelCaller, PrepareContext } from "../plan/kernel.js";
 import type { StageTally } from "../plan/stage-tally.js";
 import type { Around } from "../repository/around.js";
+import type { AskedModel, Lease } from "../repository/lease.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { TraceNotes } from "../tracing/trace.js";
@@ -28,6 +29,8 @@ export interface BackendRequest {
   /** Names of the outputs the client wants, sorted; every output of the model when it named none. */
   readonly requestedOutputs: ReadonlySet<string>;
   readonly signal?: Cancellation;
+  /** Of the request that this one is made for: what it asks of other models it asks of those that the lease holds. */
+  readonly lease?: Lease;
   /** Takes notes, when the request is traced. */
   readonly trace?: TraceNotes;
 }
@@ -49,11 +52,17 @@ export type Send = (request: number, answer: BackendResponse | RuntimeFault | un
 
 /** The other models of the same server, called as a client calls them: validated, scheduled, counted. */
 export interface ServerModels {
+  /**
+   * For one request: these models in the versions that are there now, kept until its end.
+   * @param outer of the request that this one is made for: then that one's versions
+   */
+  lease(asked: readonly AskedModel[], outer?: Lease): Lease;
   /** The configuration that is served; -1 asks for the latest version. @throws RuntimeFault */
-  config(model: string, version: number): ModelConfig;
+  config(model: string, version: number, lease?: Lease): ModelConfig;
   /**
    * Answers arrive through `answer`, the last one with `final`; a decoupled model's last answer may be `undefined`.
    * Never rejects: faults are answers.
+   * @param request its lease says which version is asked; without one it is the version that is there now
    */
   infer(
     model: string,
@@ -87,6 +96,8 @@ export const NOT_BEGUN = Symbol("not begun");
 export interface LoadedModel {
   /** The configuration as loading completed it, where that differs from the one in the context. */
   readonly config?: ModelConfig;
+  /** The other models that it asks, as far as that is known before it runs. */
+  readonly asks?: readonly AskedModel[];
   /** What the stages of a plan have done; counted on while it runs. */
   readonly stages?: readonly StageTally[];
   /**

@@ -19,7 +19,8 @@ export const ensembleBackend: Backend = {
     );
     checkEnsemble(config, graph, server);
     const { decoupled } = graph;
-    const run = ensembleRun(config, graph, server);
+    const asks = graph.steps.map(({ model, version }) => ({ model, version }));
+    const run = ensembleRun(config, graph, server, asks);
     const served = { ...config, model_transaction_policy: { decoupled } };
     const execute = (requests: readonly BackendRequest[]): Promise<(BackendResponse | Fault)[]> =>
       Promise.all(requests.map(request => once(request)));
@@ -34,9 +35,10 @@ export const ensembleBackend: Backend = {
       }
       return response ?? new RuntimeFault("INTERNAL", "expected a single response, got 0");
     };
-    if (!decoupled) return { config: served, execute };
+    if (!decoupled) return { config: served, asks, execute };
     return {
       config: served,
+      asks,
       execute,
       async stream(requests, send) {
         await Promise.all(

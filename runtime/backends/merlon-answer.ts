@@ -4,13 +4,14 @@ import { writeTensorJson } from "../cassettes/tensor-json.js";
 import { RuntimeFault } from "../errors.js";
 import type { ExecutablePlan, PlanResult, StageRun } from "../plan/execute.js";
 import { explainCandidates } from "../plan/explain-candidates.js";
+import type { RunContext } from "../plan/kernel.js";
 import { stageNotes, stepTensors } from "../plan/stage-notes.js";
 import type { Column, Rows } from "../plan/table.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { TracedStage, TraceNotes } from "../tracing/trace.js";
 import type { BackendRequest, BackendResponse, LoadContext } from "./backend.js";
 import { joinInputs } from "./join-batch.js";
-import { allGone, columnsOfRows, mayBeOnes, mayShareRun } from "./merlon-batch.js";
+import { allGone, byModels, columnsOfRows, mayBeOnes, mayShareRun } from "./merlon-batch.js";
 
 /** How a model's columns travel. */
 export interface Form {
@@ -22,6 +23,8 @@ export interface Served {
   readonly executable: ExecutablePlan;
   readonly form: Form;
   readonly context: LoadContext;
+  /** Models that the plan asks. */
+  readonly asked: readonly string[];
 }
 
 /** Requests that may share one run do; the others have one each. */
@@ -29,15 +32,17 @@ export async function answerBatch(
   served: Served,
   requests: readonly BackendRequest[],
 ): Promise<readonly (BackendResponse | RuntimeFault)[]> {
-  const shared = requests.filter(mayShareRun);
   const answers = new Map<BackendRequest, BackendResponse | RuntimeFault>();
-  const alone = shared.length > 1 ? requests.filter(request => !mayShareRun(request)) : requests;
-  await Promise.all([
-    ...(shared.length > 1
-      ? [answerTogether(served, shared).then(made => made.forEach((one, i) => void answers.set(shared[i]!, one)))]
-      : []),
-    ...alone.map(async request => void answers.set(request, await answer(served, request))),
-  ]);
+  const runs = [
+    ...byModels(requests.filter(mayShareRun), served.asked),
+    ...requests.flatMap(request => (mayShareRun(request) ? [] : [[request]])),
+  ];
+  await Promise.all(
+    runs.map(async run => {
+      const made = run.length > 1 ? await answerTogether(served, run) : [await answer(served, run[0]!)];
+      for (const [i, one] of made.entries()) answers.set(run[i]!, one);
+    }),
+  );
   return requests.map(request => answers.get(request)!);
 }
 
@@ -45,12 +50,12 @@ async function answerTogether(
   served: Served,
   requests: readonly BackendRequest[],
 ): Promise<readonly (BackendResponse | RuntimeFault)[]> {
-  const { executable, form, context } = served;
+  const { form, context } = served;
   const seeds = requests.map(() => context.drawSeed());
   const gone = allGone(requests);
   try {
     const { columns, request: rows } = form.read(joinInputs(requests, context.config));
-    const result = await executable.run(columns, {
+    const result = await runPlan(served, requests[0]!, columns, {
       seed: seeds[0]!,
       seeds: requests.flatMap(({ batch }, i) => new Array<bigint>(batch).fill(seeds[i]!)),
       parameters: new Map(),
@@ -71,6 +76,22 @@ async function answerTogether(
   }
 }
 
+/** One run, in which each model has one version, whatever is loaded meanwhile. @throws RuntimeFault */
+async function runPlan(
+  { executable, context, asked }: Served,
+  { lease }: BackendRequest,
+  columns: ReadonlyMap<string, Column>,
+  run: RunContext,
+): Promise<PlanResult> {
+  const models = asked.length > 0 ? context.models.lease?.(asked, lease) : undefined;
+  if (!models) return executable.run(columns, run);
+  try {
+    return await executable.run(columns, { ...run, models });
+  } finally {
+    models.end();
+  }
+}
+
 const outputsOf = (
   form: Form,
   columns: ReadonlyMap<string, Column>,
@@ -84,16 +105,17 @@ const outputsOf = (
 
 /** @param drawn a seed that was drawn for it before */
 export async function answer(
-  { executable, form, context }: Served,
+  served: Served,
   request: BackendRequest,
   drawn?: bigint,
 ): Promise<BackendResponse | RuntimeFault> {
+  const { executable, form, context } = served;
   const { plan } = executable;
   const { parameters, requestedOutputs, signal } = request;
   try {
     const { columns, request: rows } = form.read(request.inputs);
     const seed = parameters.has("seed") ? readSeed(parameters.get("seed")!) : (drawn ?? context.drawSeed());
-    const result = await executable.run(columns, { seed, parameters, ...(signal && { signal }) });
+    const result = await runPlan(served, request, columns, { seed, parameters, ...(signal && { signal }) });
     if (request.trace) noteRun(request.trace, plan, result);
     const outputs = outputsOf(form, result.columns, rows, requestedOutputs);
     if (parameters.size === 0) return { outputs };

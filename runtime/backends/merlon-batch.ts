@@ -11,6 +11,18 @@ import type { BackendRequest } from "./backend.js";
 /** Only what asks for nothing but its answer: what a parameter or a trace asks for is told of a run of its own. */
 export const mayShareRun = ({ parameters, trace }: BackendRequest): boolean => parameters.size === 0 && !trace;
 
+/** Those that share a run: requests that ensembles make may hold different versions of the models that the plan asks, and run apart then. */
+export function byModels(requests: readonly BackendRequest[], asked: readonly string[]): readonly BackendRequest[][] {
+  const runs: BackendRequest[][] = [];
+  for (const request of requests) {
+    const { lease } = request;
+    const like = runs.find(([first]) => lease === first!.lease || (lease && first!.lease?.agrees(lease, asked)));
+    if (like) like.push(request);
+    else runs.push([request]);
+  }
+  return runs;
+}
+
 /** A fault that may be one request's own: the others of its batch have to be asked without it. */
 export const mayBeOnes = (error: unknown): boolean =>
   !(error instanceof RuntimeFault) || (error.code !== "UNAVAILABLE" && error.code !== "CANCELLED");

@@ -25,7 +25,7 @@ export const merlonBackend: Backend = {
   dependencies: async folder => {
     // A plan that can not be read depends on nothing; loading it says why.
     const plan = await readPlan(folder).catch(() => undefined);
-    return plan ? [...new Set(plan.steps.flatMap(step => ("model" in step.params ? step.params.model : [])))] : [];
+    return plan ? modelsOf(plan) : [];
   },
   load: async context => {
     const plan = await readPlan(context.folder);
@@ -36,10 +36,12 @@ export const merlonBackend: Backend = {
       ...(aroundStep && { around: (step, prepare) => aroundStep({ model, plan, step, folder }, prepare) }),
     });
     const form = plan.stage ? stageForm(plan, plan.stage, context.config) : requestForm(plan, context.config);
-    const served: Served = { executable, form, context };
+    const asked = modelsOf(plan);
+    const served: Served = { executable, form, context, asked };
     // What stands in a step's place may look at the whole run.
     const shares = executable.keepsRowsApart && !plan.stage && !aroundStep && context.config.max_batch_size > 0;
     return {
+      asks: asked.map(name => ({ model: name, version: -1 })),
       stages: executable.tallies,
       sharesTurn: shares,
       execute: requests =>
@@ -50,6 +52,11 @@ export const merlonBackend: Backend = {
     };
   },
 };
+
+/** Models of the repository that its steps ask. */
+const modelsOf = (plan: Plan): readonly string[] => [
+  ...new Set(plan.steps.flatMap(step => ("model" in step.params ? step.params.model : []))),
+];
 
 async function readPlan(folder: string): Promise<Plan> {
   const file = join(folder, "plan.json");

@@ -137,7 +137,7 @@ async function run(
 
 const backendRequest = (
   { config }: ReadyVersion,
-  { id, parameters, signal, trace }: InferRequest,
+  { id, parameters, signal, lease, trace }: InferRequest,
   { batch, inputs, outputs }: ValidRequest,
 ): BackendRequest => ({
   id,
@@ -146,6 +146,7 @@ const backendRequest = (
   inputs,
   requestedOutputs: outputs,
   ...(signal && { signal }),
+  ...(lease && { lease }),
   ...(trace && { trace }),
 });
 

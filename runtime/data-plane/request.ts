@@ -2,6 +2,7 @@
  * A request and its answer between the transports and the data plane: tensors in raw form, no protocol.
  */
 import type { Cancellation } from "../cancellation.js";
+import type { Lease } from "../repository/lease.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { TraceNotes } from "../tracing/trace.js";
 import type { OutputWish } from "./deliver.js";
@@ -24,6 +25,8 @@ export interface InferRequest {
   /** Outputs that are wanted classified, or in shared memory. */
   readonly wishes?: ReadonlyMap<string, OutputWish>;
   readonly signal?: Cancellation;
+  /** Of the request that this one is made for; a client's has none. */
+  readonly lease?: Lease;
   /** Takes notes, when the request is traced. */
   readonly trace?: TraceNotes;
 }

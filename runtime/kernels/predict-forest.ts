@@ -22,7 +22,7 @@ export const predictForest: Kernel<"predictForest"> = {
     const { array } = datatype(dtype);
     const Matrix = array as Float64ArrayConstructor;
     return {
-      run: ({ input: columns }, { signal }) => {
+      run: ({ input: columns }, { signal, models = context.models }) => {
         const { rows } = columns![0]!;
         const shape = width === undefined ? {} : { width };
         if (rows.count === 0) return [{ dtype: "float32", rows, values: new Float32Array(0), ...shape }];
@@ -40,7 +40,7 @@ export const predictForest: Kernel<"predictForest"> = {
           return [{ dtype: "float32", rows, values, ...shape }];
         };
         const tensor = valuesTensor(input.name, dtype, [rows.count, features.length], matrix);
-        const answer = context.models.infer(model, [tensor], [output.name], signal);
+        const answer = models.infer(model, [tensor], [output.name], signal);
         return answer instanceof Promise ? answer.then(column) : column(answer);
       },
     };

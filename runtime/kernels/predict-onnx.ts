@@ -17,7 +17,7 @@ export const predictOnnx: Kernel<"predictOnnx"> = {
     const outputs = step.outputs.map(col => bindOutput(step, description, col.name));
     const wanted = outputs.map(output => output.tensor);
     return {
-      run: (inputs, { signal }) => {
+      run: (inputs, { signal, models = context.models }) => {
         const columns = inputs.input!;
         const { rows } = columns[0]!;
         // Graphs disagree about what no rows are, so they are not asked.
@@ -28,11 +28,11 @@ export const predictOnnx: Kernel<"predictOnnx"> = {
               toColumn(answer[i], tensor, column.dtype, some[0]!.rows, width, model),
             );
           const tensors = bindings.map(bind => bind(some));
-          const answer = context.models.infer(model, tensors, wanted, signal);
+          const answer = models.infer(model, tensors, wanted, signal);
           return answer instanceof Promise ? answer.then(read) : read(answer);
         };
         if (batchSize === undefined || rows.count <= batchSize) return ask(columns);
-        return askInParts(ask, columns, batchSize, () => context.models.loaded?.(model));
+        return askInParts(ask, columns, batchSize, () => models.loaded?.(model));
       },
     };
   },

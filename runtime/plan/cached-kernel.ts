@@ -5,7 +5,7 @@
 import type { AnyStep, StepCache } from "../../triton-protos/plan.js";
 import { rowKeys } from "./cache-keys.js";
 import { joinRows, type KeptRow, splitRows } from "./kept-rows.js";
-import type { Inputs, PrepareContext, PreparedKernel } from "./kernel.js";
+import type { Inputs, PrepareContext, PreparedKernel, RunModels } from "./kernel.js";
 import type { StageTally } from "./stage-tally.js";
 import { type Column, gather, rootRows } from "./table.js";
 
@@ -18,7 +18,7 @@ export function cachedKernel(
   step: AnyStep,
   { ttlSeconds, maxRows, key }: StepCache,
   kernel: PreparedKernel,
-  { models }: PrepareContext,
+  context: PrepareContext,
   tally: StageTally,
 ): PreparedKernel {
   // A Map remembers the order of insertion: what was used is put at its end, what stands first goes.
@@ -27,7 +27,7 @@ export function cachedKernel(
   const makesRows = step.outputs.some(col => col.rows === step.id);
   let computedBy: object | undefined;
   /** The other model may have been loaded again: what it answered before is not what it answers now. */
-  const stillTheSame = (): object | undefined => {
+  const stillTheSame = (models: RunModels): object | undefined => {
     const loaded = model === undefined ? undefined : models.loaded?.(model);
     if (loaded !== computedBy) kept.clear();
     computedBy = loaded;
@@ -45,8 +45,8 @@ export function cachedKernel(
     if (kept.size >= maxRows) kept.delete(kept.keys().next().value!);
     kept.set(name, { until: performance.now() + ttlSeconds * 1000, row });
   };
-  const run: PreparedKernel["run"] = (inputs, context) => {
-    const by = stillTheSame();
+  const run: PreparedKernel["run"] = (inputs, runContext) => {
+    const by = stillTheSame(runContext.models ?? context.models);
     const { rows } = inputs.input![0]!;
     const names = rowKeys(keyColumns(step, inputs, key), rows.count);
     const now = performance.now();
@@ -79,7 +79,7 @@ export function cachedKernel(
       }
       return answer();
     };
-    const made = kernel.run(pickRows(inputs, Int32Array.from(missing.values())), context);
+    const made = kernel.run(pickRows(inputs, Int32Array.from(missing.values())), runContext);
     return made instanceof Promise ? made.then(take) : take(made);
   };
   return {

@@ -7,6 +7,7 @@ import type { OpKind } from "../../triton-protos/op-params.js";
 import type { AnyStep, Step } from "../../triton-protos/plan.js";
 import type { Cancellation } from "../cancellation.js";
 import type { Clock } from "../clock.js";
+import type { Lease } from "../repository/lease.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { Column } from "./table.js";
 
@@ -23,10 +24,8 @@ export interface ModelDescription {
 }
 
 /** Calls another model of the same server in process; the call is counted in that model's statistics. */
-export interface ModelCaller {
-  /** Inputs and outputs of a loaded model, as its metadata has them. Asked once, while a plan is prepared. */
-  describe(model: string): Promise<ModelDescription>;
-  /** The loaded version that answers now: another object after a reload. @throws RuntimeFault when none is ready */
+export interface RunModels {
+  /** The loaded version that answers: another object after a reload. @throws RuntimeFault when none is ready */
   loaded?(model: string): object;
   /** @returns at once where the model is known to be done soon @throws RuntimeFault at once or later */
   infer(
@@ -35,6 +34,21 @@ export interface ModelCaller {
     outputs: readonly string[],
     signal?: Cancellation,
   ): readonly Tensor[] | Promise<readonly Tensor[]>;
+}
+
+/** The models that are there now. */
+export interface ModelCaller extends RunModels {
+  /** Inputs and outputs of a loaded model, as its metadata has them. Asked once, while a plan is prepared. */
+  describe(model: string): Promise<ModelDescription>;
+  /**
+   * For one run of a plan: these models in the versions that are there now, kept until `end`.
+   * @param outer of the request that the run is made for: then that one's versions
+   */
+  lease?(models: readonly string[], outer?: Lease): LeasedModels;
+}
+
+export interface LeasedModels extends RunModels {
+  end(): void;
 }
 
 /** What a kernel may use while it is being prepared. */
@@ -64,6 +78,8 @@ export interface RunContext {
   /** By request row, where rows of several requests run together: the seed of each one's request. */
   readonly seeds?: readonly bigint[];
   readonly parameters: ReadonlyMap<string, Parameter>;
+  /** The models of this run; where they are left out, those that the plan was prepared with. */
+  readonly models?: RunModels;
   readonly signal?: Cancellation;
   /** Is told how long each part of a fused step took; present when somebody wants to know. */
   readonly onPart?: (step: string, microseconds: number) => void;

@@ -18,6 +18,7 @@ import type { Scheduler } from "../scheduling/scheduler.js";
 import type { ServerLog } from "../server-log.js";
 import { createStatistics, FIRST_RESPONSE_FAMILY, type VersionStatistics } from "../statistics.js";
 import type { Around } from "./around.js";
+import { createHolders, type Holders } from "./holders.js";
 import { fileInside } from "./inside-folder.js";
 import { type Labels, readLabels } from "./labels.js";
 import type { VersionFolder } from "./layout.js";
@@ -47,6 +48,8 @@ export interface ReadyVersion {
   readonly loaded: LoadedModel;
   readonly loadSeconds: number;
   readonly labels: Labels;
+  /** Requests that keep it from being unloaded, besides those in its scheduler. */
+  readonly holders: Holders;
 }
 
 export interface LoadOptions {
@@ -166,6 +169,7 @@ export async function loadVersion(
     loaded,
     loadSeconds: (performance.now() - started) / 1000,
     labels,
+    holders: createHolders(),
   };
 }
 

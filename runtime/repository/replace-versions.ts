@@ -116,6 +116,7 @@ export async function closeVersions(
 ): Promise<void> {
   for (const [number, { ready }] of versions) {
     if (!ready) continue;
+    await ready.holders.gone();
     await ready.scheduler.drain();
     await ready.loaded.close?.();
     log.info("model_lifecycle", `successfully unloaded '${name}' version ${number}`);

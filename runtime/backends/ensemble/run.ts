@@ -6,6 +6,7 @@ import { NO_CONTROLS } from "../../data-plane/controls.js";
 import type { InferResponse } from "../../data-plane/request.js";
 import { requestPrefix } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
+import type { AskedModel, Lease } from "../../repository/lease.js";
 import type { Parameter, Tensor } from "../../tensor.js";
 import type { BackendRequest, BackendResponse, ServerModels } from "../backend.js";
 import { type EnsembleGraph, type EnsembleStep, neededSteps } from "./graph.js";
@@ -39,12 +40,19 @@ export interface EnsembleRun {
   readonly config: ModelConfig;
   readonly graph: EnsembleGraph;
   readonly server: ServerModels;
+  /** The members. */
+  readonly asks: readonly AskedModel[];
   /** What a request means that wants all outputs. */
   readonly whole: Wish;
 }
 
-export const ensembleRun = (config: ModelConfig, graph: EnsembleGraph, server: ServerModels): EnsembleRun => ({
-  ...{ config, graph, server },
+export const ensembleRun = (
+  config: ModelConfig,
+  graph: EnsembleGraph,
+  server: ServerModels,
+  asks: readonly AskedModel[],
+): EnsembleRun => ({
+  ...{ config, graph, server, asks },
   whole: readWish(config, graph, new Set(config.output.map(({ name }) => name))),
 });
 
@@ -71,10 +79,27 @@ function readWish({ output: declared }: ModelConfig, graph: EnsembleGraph, names
   };
 }
 
-/** Resolves after the last answer. @throws RuntimeFault of the first step that fails */
-export function runEnsemble(
+/**
+ * Resolves after the last answer. Members are asked in the versions that are there now, as Triton has it: it takes their handles first.
+ * @throws RuntimeFault of the first step that fails
+ */
+export async function runEnsemble(
+  run: EnsembleRun,
+  request: BackendRequest,
+  answer: (response: BackendResponse) => void,
+): Promise<void> {
+  const lease = run.server.lease(run.asks, request.lease);
+  try {
+    await runSteps(run, request, lease, answer);
+  } finally {
+    lease.end();
+  }
+}
+
+function runSteps(
   { config, graph, server, whole }: EnsembleRun,
   request: BackendRequest,
+  lease: Lease,
   answer: (response: BackendResponse) => void,
 ): Promise<void> {
   const batching = config.max_batch_size > 0;
@@ -166,7 +191,7 @@ export function runEnsemble(
       running++;
       let member: ModelConfig;
       try {
-        member = server.config(step.model, step.version);
+        member = server.config(step.model, step.version, lease);
       } catch (error) {
         running--;
         fail(RuntimeFault.from(error));
@@ -185,6 +210,7 @@ export function runEnsemble(
         parameters,
         inputs,
         outputs: step.outputNames,
+        lease,
         ...(request.signal && { signal: request.signal }),
         ...(request.trace && { trace: request.trace.child() }),
       };

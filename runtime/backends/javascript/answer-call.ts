@@ -2,6 +2,7 @@
  * A model's call of another model, on the server's side: asked as a client asks, answered with messages.
  */
 import type { InferResponse } from "../../data-plane/request.js";
+import type { Lease } from "../../repository/lease.js";
 import type { ServerModels } from "../backend.js";
 import type { ToWorker, WireAnswer, WireCall } from "./protocol.js";
 import { detached } from "./tensors.js";
@@ -10,9 +11,11 @@ export function answerCall(
   server: ServerModels,
   call: number,
   { model, version, ...request }: WireCall,
+  lease: Lease | undefined,
   post: (message: ToWorker) => void,
 ): Promise<void> {
-  return server.infer(model, version, { ...request, parameters: new Map(request.parameters) }, (answer, final) => {
+  const asked = { ...request, parameters: new Map(request.parameters), ...(lease && { lease }) };
+  return server.infer(model, version, asked, (answer, final) => {
     if (answer === undefined) post({ kind: "answer", call, final });
     else if (answer instanceof Error)
       post({ kind: "answer", call, answer: { code: answer.code, message: answer.message }, final });

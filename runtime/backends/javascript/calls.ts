@@ -13,7 +13,8 @@ export interface Calls {
   answer(message: Answered): void;
 }
 
-export function createCalls(post: (message: FromWorker) => void): Calls {
+/** @param execution the one that runs now */
+export function createCalls(post: (message: FromWorker) => void, execution: () => number | undefined): Calls {
   const waiting = new Map<number, (message: Answered) => void>();
   let next = 1;
 
@@ -28,6 +29,7 @@ export function createCalls(post: (message: FromWorker) => void): Calls {
     post({
       kind: "call",
       call,
+      execution: execution(),
       request: {
         model: request.model,
         version: request.version ?? -1,

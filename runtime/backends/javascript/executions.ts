@@ -2,8 +2,9 @@
  * The executions that a thread has been handed, in order: who waits for them, which has begun, and whose client has gone.
  */
 import { RuntimeFault } from "../../errors.js";
+import type { Lease } from "../../repository/lease.js";
 import type { ExecutionClock } from "../../scheduling/execution-clock.js";
-import { type BackendRequest, NOT_BEGUN, type Send } from "../backend.js";
+import { type BackendRequest, NOT_BEGUN, type Send, type ServerModels } from "../backend.js";
 import { CELLS, EXECUTION, SLOTS } from "./protocol.js";
 
 export interface Execution {
@@ -29,6 +30,8 @@ export interface Executions {
    * @param complete whether there are no more answers, either
    */
   end(number: number, fault?: unknown, complete?: boolean): void;
+  /** What it asks of other models it asks of one version of each; undefined for one that has ended. */
+  leaseOf(number: number | undefined): Lease | undefined;
   /** The thread has passed over an execution that was taken back. */
   dropped(slot: number): void;
   /** The thread is gone: what it had begun fails, the rest may run elsewhere. */
@@ -43,6 +46,10 @@ class Entry implements Execution {
   readonly send: Send;
   readonly clock: ExecutionClock | undefined;
   readonly done: Promise<void>;
+  /** Of the request that this execution is for; one of several requests has none in common. */
+  readonly outer: Lease | undefined;
+  /** Made when the model calls another. */
+  lease: Lease | undefined;
   /** How many requests' answers are not complete. */
   open: number;
   ended = false;
@@ -50,12 +57,16 @@ class Entry implements Execution {
   readonly #takeBack: (entry: Entry) => boolean;
   #stops: readonly (() => void)[] = [];
 
-  constructor(given: Pick<Entry, "number" | "slot" | "cells" | "send" | "clock">, takeBack: (entry: Entry) => boolean) {
+  constructor(
+    given: Pick<Entry, "number" | "slot" | "cells" | "send" | "clock" | "outer">,
+    takeBack: (entry: Entry) => boolean,
+  ) {
     this.number = given.number;
     this.slot = given.slot;
     this.cells = given.cells;
     this.send = given.send;
     this.clock = given.clock;
+    this.outer = given.outer;
     this.open = given.cells.length;
     this.#takeBack = takeBack;
     [this.done, this.#settle] = deferred();
@@ -77,6 +88,8 @@ class Entry implements Execution {
   }
 
   settle(fault?: unknown): void {
+    this.lease?.end();
+    this.lease = undefined;
     this.#settle(fault);
   }
 
@@ -100,8 +113,16 @@ const TURN = 2 ** (31 - PLACE_BITS) - 1;
 /** The cell of a request whose answers are complete. */
 const CLOSED = -1;
 
-/** @param onHead hears when an execution has become the one that runs, and when none is left */
-export function createExecutions(states: Int32Array, cells: Uint8Array, onHead: (runs: boolean) => void): Executions {
+/**
+ * @param lease for an execution that calls other models
+ * @param onHead hears when an execution has become the one that runs, and when none is left
+ */
+export function createExecutions(
+  states: Int32Array,
+  cells: Uint8Array,
+  lease: ServerModels["lease"],
+  onHead: (runs: boolean) => void,
+): Executions {
   const slots = Array.from({ length: SLOTS }, (_, i) => SLOTS - 1 - i);
   const freed: number[] = [];
   let cellsMade = 0;
@@ -177,7 +198,7 @@ export function createExecutions(states: Int32Array, cells: Uint8Array, onHead: 
       const own = requests.map(takeCell);
       const place = places.pop() ?? entries.length;
       const number = ((turn++ & TURN) << PLACE_BITS) | place;
-      const entry = new Entry({ number, slot, cells: own, send, clock }, takeBack);
+      const entry = new Entry({ number, slot, cells: own, send, clock, outer: commonLease(requests) }, takeBack);
       entry.watch(requests, cells);
       entries[place] = entry;
       if (clock) clock.execution = entry;
@@ -191,6 +212,12 @@ export function createExecutions(states: Int32Array, cells: Uint8Array, onHead: 
       if (!answer || (!(answer instanceof Error) && answer.again)) close(entry, request);
     },
     end,
+    leaseOf(number) {
+      const entry = number === undefined ? undefined : find(number);
+      if (!entry || entry.ended) return undefined;
+      entry.lease ??= lease([], entry.outer);
+      return entry.lease;
+    },
     dropped: slot => void slots.push(slot),
     fail(fault) {
       for (const entry of [...order]) end(entry.number, isTakenBack(entry) ? NOT_BEGUN : fault);
@@ -204,6 +231,9 @@ export function createExecutions(states: Int32Array, cells: Uint8Array, onHead: 
     },
   };
 }
+
+const commonLease = (requests: readonly BackendRequest[]): Lease | undefined =>
+  requests.every(({ lease }) => lease === requests[0]!.lease) ? requests[0]?.lease : undefined;
 
 function watch(signal: BackendRequest["signal"], tell: () => void): () => void {
   if (!signal) return () => {};

@@ -112,7 +112,13 @@ export type ToWorker =
 export type FromWorker =
   | RingMessage
   | { readonly kind: "raised"; readonly execution: number; readonly message: string }
-  | { readonly kind: "call"; readonly call: number; readonly request: WireCall };
+  | {
+      readonly kind: "call";
+      readonly call: number;
+      /** The execution that runs; none for what a model asks of its own accord. */
+      readonly execution?: number | undefined;
+      readonly request: WireCall;
+    };
 
 /** Said on the worker's own port, before there is anything to run and after. */
 export type LifeMessage =

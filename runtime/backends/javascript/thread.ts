@@ -84,7 +84,8 @@ export function openThread(
     ring: (notify = ring) => void setImmediate(notify),
     waitForRoom: resume => void setTimeout(resume, 1),
   });
-  const executions = createExecutions(new Int32Array(shared.states), new Uint8Array(shared.cells), runs => {
+  const cells = new Uint8Array(shared.cells);
+  const executions = createExecutions(new Int32Array(shared.states), cells, server.lease, runs => {
     const now = performance.now();
     if (begun > 0) usual += (now - begun - usual) / 8;
     begun = runs ? now : 0;
@@ -99,7 +100,7 @@ export function openThread(
   };
   const receive = (message: FromWorker): void => {
     if (message.kind === "call")
-      void answerCall(server, message.call, message.request, answer => {
+      void answerCall(server, message.call, message.request, executions.leaseOf(message.execution), answer => {
         link.post(answer);
         expect(source);
       });

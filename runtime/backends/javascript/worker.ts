@@ -32,7 +32,12 @@ const link = createLink<FromWorker, ToWorker>({
   names: { in: nameTable(config.input.map(({ name }) => name)), out: nameTable(allOutputs) },
   ring: () => say({ kind: "bell" }),
 });
-const calls = createCalls(message => link.post(message));
+/** The execution that runs: a model's calls are its. */
+let current: number | undefined;
+const calls = createCalls(
+  message => link.post(message),
+  () => current,
+);
 const states = new Int32Array(shared.states);
 const decoupled = config.model_transaction_policy?.decoupled === true;
 const requests: RequestContext = {
@@ -123,10 +128,15 @@ function createLoop(): { serve(model: JavaScriptModel): void } {
       link.post({ kind: "dropped", execution, slot, records: [] });
       return;
     }
+    current = execution;
     const promise = execute(model!, message);
-    if (!promise) return;
+    if (!promise) {
+      current = undefined;
+      return;
+    }
     running = true;
     void promise.then(() => {
+      current = undefined;
       running = false;
       turn();
     });

@@ -22,12 +22,14 @@ const ONE_ANSWER =
 
 export async function answerGenerate({ request, context, path, signal }: Call, stream: boolean): Promise<Answer> {
   const { calls, maxInputSize, headerForwardPattern } = context;
-  const version = calls.find(path.model ?? "", path.version ?? "");
+  let version = calls.find(path.model ?? "", path.version ?? "");
   const encoding = request.headers["content-encoding"] ?? "identity";
   if (encoding !== "identity")
     throw new RuntimeFault("INVALID_ARGUMENT", "Unsupported content-encoding, only 'identity' is supported.");
   const received = performance.now() * 1e6;
   const body = await readBody(request, maxInputSize);
+  // The body took its time, and the model may have been loaded again.
+  version = calls.find(path.model ?? "", path.version ?? "");
   const trace = calls.sample?.(version.model, request.headers.traceparent?.toString());
   trace?.stamp("HTTP_RECV_START", received);
   trace?.stamp("HTTP_RECV_END");

@@ -30,7 +30,7 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     trace?.end();
   };
   try {
-    const version = calls.find(path.model ?? "", path.version ?? "");
+    let version = calls.find(path.model ?? "", path.version ?? "");
     if (isDecoupled(version))
       throw new RuntimeFault("UNSUPPORTED", "HTTP end point doesn't support models with decoupled transaction policy");
     trace = calls.sample?.(version.model, request.headers.traceparent?.toString());
@@ -43,6 +43,8 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     plain = true;
     const jsonLength = readLength(request.headers, sent.length);
     const body = await unpackBody(sent, encoding, maxInputSize);
+    // The body took its time, and the model may have been loaded again.
+    version = calls.find(path.model ?? "", path.version ?? "");
     plain = false;
     const { request: read, isBinary } = readInferRequest(
       body,

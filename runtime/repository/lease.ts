@@ -1,0 +1,79 @@
+/**
+ * The models of one request: each in the version that was there when the request began, however often it asks it and whatever is loaded meanwhile.
+ * A version that was replaced is unloaded when the last request that holds it has ended.
+ */
+import { RuntimeFault } from "../errors.js";
+import type { ReadyVersion } from "./load-version.js";
+import type { Registry } from "./registry.js";
+
+/** A model that may be asked, and its version; -1 for the latest. */
+export interface AskedModel {
+  readonly model: string;
+  readonly version: number;
+}
+
+export class Lease {
+  /** A model that was not there is not there until the request ends. */
+  readonly #found = new Map<string, ReadyVersion | RuntimeFault>();
+  readonly #held: ReadyVersion[] = [];
+  readonly #registry: Registry;
+  #ended = false;
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+  }
+
+  /**
+   * Holds these models and all that they ask in their turn. A fault waits for the one who asks for the model.
+   * @param closing whether versions will do that still end their requests
+   */
+  hold(asked: readonly AskedModel[], closing: boolean): void {
+    for (const { model, version } of asked) this.#resolve(model, version, closing);
+  }
+
+  /** The version that this request asks; what it was not known to ask is held from now on. @throws RuntimeFault */
+  find(model: string, version: number, closing: boolean): ReadyVersion {
+    const found = this.#resolve(model, version, closing);
+    if (found instanceof RuntimeFault) throw found;
+    return found;
+  }
+
+  /** A lease of the same versions, for a part of the request that may outlast the rest. */
+  fork(): Lease {
+    const made = new Lease(this.#registry);
+    for (const [key, found] of this.#found) made.#found.set(key, found);
+    for (const version of this.#held) {
+      version.holders.join();
+      made.#held.push(version);
+    }
+    return made;
+  }
+
+  /** Whether another lease has the same versions of these models, the latest ones. */
+  agrees(other: Lease, models: readonly string[]): boolean {
+    return models.every(model => this.#resolve(model, -1, false) === other.#resolve(model, -1, false));
+  }
+
+  end(): void {
+    this.#ended = true;
+    for (const { holders } of this.#held.splice(0)) holders.give();
+  }
+
+  #resolve(model: string, version: number, closing: boolean): ReadyVersion | RuntimeFault {
+    const key = version === -1 ? model : `${model}\n${version}`;
+    const known = this.#found.get(key);
+    if (known) return known;
+    let found: ReadyVersion | RuntimeFault;
+    try {
+      found = this.#registry.find(model, version, closing);
+    } catch (error) {
+      found = RuntimeFault.from(error);
+    }
+    this.#found.set(key, found);
+    if (found instanceof RuntimeFault) return found;
+    // A stage that outlives its request, since a fallback answered in its place, keeps nothing loaded.
+    if (!this.#ended && found.holders.take()) this.#held.push(found);
+    if (found.loaded.asks) this.hold(found.loaded.asks, closing);
+    return found;
+  }
+}
