@@ -6,7 +6,7 @@ import { PlanError, parsePlan } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import { readGolden } from "../golden/golden-rows.js";
 import { replay, sayDifference } from "../golden/replay.js";
-import type { ExecutablePlan, PlanResult } from "../plan/execute.js";
+import type { ExecutablePlan } from "../plan/execute.js";
 import type { Kernel, PrepareContext } from "../plan/kernel.js";
 import type { Column } from "../plan/table.js";
 
@@ -19,14 +19,18 @@ export const transformWorkflow: Kernel<"transformWorkflow"> = {
     const executable = await preparePlan(plan, { ...context, folder: dirname(file) });
     await replayGolden(executable, dirname(file), context.onGoldenDifference);
     const refs = step.inputs.input!;
-    const names = step.outputs.map(col => col.name);
+    const reads = plan.inputs.map(({ name }) => refs.findIndex(ref => ref.name === name));
+    const answers = step.outputs.map(({ name }) => plan.outputs.findIndex(({ schema }) => schema.name === name));
+    const pick = (columns: readonly Column[]) => answers.map(i => columns[i]!);
     return {
       mixesRows: !executable.keepsRowsApart,
       run: (inputs, runContext) => {
-        const columns = new Map<string, Column>(inputs.input!.map((col, i) => [refs[i]!.name, col]));
-        const made = ({ columns }: PlanResult) => names.map(name => columns.get(name)!);
-        const result = executable.run(columns, runContext);
-        return result instanceof Promise ? result.then(made) : made(result);
+        const columns = inputs.input!;
+        const made = executable.transform(
+          reads.map(i => columns[i]),
+          runContext,
+        );
+        return made instanceof Promise ? made.then(pick) : pick(made);
       },
       close: () => executable.close(),
     };

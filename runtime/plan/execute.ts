@@ -6,10 +6,10 @@ import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../tri
 import { RuntimeFault } from "../errors.js";
 import { prepareKernel } from "../kernels/index.js";
 import { keepsRowsApart } from "./apart.js";
-import { type Guard, guards } from "./branches.js";
+import { type Guard, guards, isChoice } from "./branches.js";
 import { cachedKernel } from "./cached-kernel.js";
 import type { PreparedKernel, PreparePlanContext, RunContext } from "./kernel.js";
-import { createNotes, nameFault, type RunNotes, runStages, type Stage } from "./run-stages.js";
+import { createNotes, nameFault, orderAtOnce, type RunNotes, runStages, type Stage } from "./run-stages.js";
 import { createTally, type StageTally } from "./stage-tally.js";
 import type { Column } from "./table.js";
 
@@ -48,6 +48,11 @@ export interface ExecutablePlan {
    * @returns at once where no stage has to wait @throws RuntimeFault naming step, column and row
    */
   run(inputs: ReadonlyMap<string, Column>, context: RunContext): PlanResult | Promise<PlanResult>;
+  /**
+   * The same for those who want only columns: those of the request in the order of the plan's inputs → those of the answer in the order of its outputs.
+   * @returns at once where no stage has to wait @throws RuntimeFault
+   */
+  transform(inputs: readonly (Column | undefined)[], context: RunContext): Column[] | Promise<Column[]>;
   close(): Promise<void>;
 }
 
@@ -74,8 +79,24 @@ export async function preparePlan(plan: Plan, { around, ...context }: PreparePla
     throw error;
   }
   const layout = layOut(plan, kernels, tallies);
-  const run: ExecutablePlan["run"] = (inputs, runContext) => runPlan(layout, inputs, runContext);
-  return { plan, tallies, keepsRowsApart: apart, run, close };
+  const names = plan.inputs.map(({ name }) => name);
+  return {
+    plan,
+    tallies,
+    keepsRowsApart: apart,
+    run(inputs, runContext) {
+      const given = names.map(name => inputs.get(name));
+      const run = new Run(layout);
+      const running = run.start(given, runContext);
+      return running ? running.then(() => run) : run;
+    },
+    transform(inputs, runContext) {
+      const run = new Run(layout);
+      const running = run.start(inputs, runContext);
+      return running ? running.then(() => run.answer()) : run.answer();
+    },
+    close,
+  };
 }
 
 async function prepareStep(
@@ -94,7 +115,11 @@ async function prepareStep(
 interface Layout {
   readonly plan: Plan;
   readonly stages: readonly Stage[];
+  /** See `orderAtOnce`. */
+  readonly order: readonly number[] | undefined;
   readonly slots: number;
+  /** Slots of the answer's columns. */
+  readonly outputs: readonly number[];
   slotOf(ref: Pick<ColumnRef, "step" | "column">): number;
 }
 
@@ -123,13 +148,15 @@ function layOut(plan: Plan, kernels: readonly PreparedKernel[], tallies: readonl
       tally: tallies[i]!,
       ports,
       firstOutput: firstOutputs[i]!,
+      chooses: isChoice(step.op),
       readers,
       reads,
       guard: guard[i],
       waitsFor: conditionsAbove(plan, guard, i),
     };
   });
-  return { plan, stages, slotOf, slots: places.size };
+  const outputs = plan.outputs.map(({ ref }) => slotOf(ref));
+  return { plan, stages, order: orderAtOnce(stages), slotOf, slots: places.size, outputs };
 }
 
 /** Choices by condition whose sides the step is in, however deep. */
@@ -145,41 +172,66 @@ const timed = (context: RunContext, { parts }: RunNotes): RunContext => ({
   onPart: (step, microseconds) => parts.set(step, (parts.get(step) ?? 0) + microseconds),
 });
 
-function runPlan(
-  { plan, stages, slotOf, slots }: Layout,
-  inputs: ReadonlyMap<string, Column>,
-  context: RunContext,
-): PlanResult | Promise<PlanResult> {
-  const columns = new Array<Column | undefined>(slots);
-  for (const [i, { name }] of plan.inputs.entries()) {
-    columns[i] = inputs.get(name);
-    if (columns[i] === undefined)
-      return Promise.reject(new RuntimeFault("INVALID_ARGUMENT", `plan \`${plan.name}\` got no column \`${name}\`.`));
+/** A class, since there is one for each request: a getter in an object literal would give each a hidden class of its own. */
+class Run implements PlanResult {
+  readonly #layout: Layout;
+  readonly #slots: (Column | undefined)[];
+  readonly #notes: RunNotes;
+
+  constructor(layout: Layout) {
+    this.#layout = layout;
+    this.#slots = new Array<Column | undefined>(layout.slots);
+    this.#notes = createNotes(layout.stages);
   }
-  const notes = createNotes(stages);
-  const answer = (): PlanResult => ({
-    columns: new Map(plan.outputs.map(({ ref, schema }) => [schema.name, columns[slotOf(ref)]!])),
-    parts: notes.parts,
-    fallbacks: notes.fallbacks,
-    get timings() {
-      return new Map(this.runs.map(({ step, began, ended }) => [step.id, Math.round((ended - began) * 1000)]));
-    },
-    get runs() {
-      return stages.flatMap(({ step, ports, firstOutput }, i): StageRun[] => {
-        const [began, ended] = [notes.began[i]!, notes.ended[i]!];
-        if (Number.isNaN(ended)) return [];
-        const first = ports[0]?.[1][0];
-        const rowsIn = first === undefined ? 0 : (columns[first]?.rows.count ?? 0);
-        return [{ step, began, ended, rowsIn, rowsOut: columns[firstOutput]?.rows.count ?? 0 }];
-      });
-    },
-    columnOf: (step, column) => columns[slotOf({ step, column })],
-  });
-  const running = runStages(
-    stages,
-    columns,
-    context.parameters.get("timings") === true ? timed(context, notes) : context,
-    notes,
-  );
-  return running ? running.then(answer) : answer();
+
+  /** @returns nothing when all stages answered at once */
+  start(given: readonly (Column | undefined)[], context: RunContext): Promise<void> | undefined {
+    const { plan, stages, order } = this.#layout;
+    const slots = this.#slots;
+    for (let i = 0; i < plan.inputs.length; i++) {
+      slots[i] = given[i];
+      if (slots[i] === undefined)
+        return Promise.reject(
+          new RuntimeFault("INVALID_ARGUMENT", `plan \`${plan.name}\` got no column \`${plan.inputs[i]!.name}\`.`),
+        );
+    }
+    const wanted = context.parameters.get("timings") === true ? timed(context, this.#notes) : context;
+    return runStages(stages, order, slots, wanted, this.#notes);
+  }
+
+  /** Answer columns in the order of the plan's outputs. */
+  answer(): Column[] {
+    return this.#layout.outputs.map(slot => this.#slots[slot]!);
+  }
+
+  get columns(): Map<string, Column> {
+    const { plan, outputs } = this.#layout;
+    return new Map(plan.outputs.map(({ schema }, i) => [schema.name, this.#slots[outputs[i]!]!]));
+  }
+
+  get parts(): ReadonlyMap<string, number> {
+    return this.#notes.parts;
+  }
+
+  get fallbacks(): ReadonlyMap<string, string> {
+    return this.#notes.fallbacks;
+  }
+
+  get timings(): ReadonlyMap<string, number> {
+    return new Map(this.runs.map(({ step, began, ended }) => [step.id, Math.round((ended - began) * 1000)]));
+  }
+
+  get runs(): readonly StageRun[] {
+    const { began, ended } = this.#notes;
+    return this.#layout.stages.flatMap(({ step, ports, firstOutput }, i): StageRun[] => {
+      if (Number.isNaN(ended[i])) return [];
+      const first = ports[0]?.[1][0];
+      const rowsIn = first === undefined ? 0 : (this.#slots[first]?.rows.count ?? 0);
+      return [{ step, began: began[i]!, ended: ended[i]!, rowsIn, rowsOut: this.#slots[firstOutput]?.rows.count ?? 0 }];
+    });
+  }
+
+  // Those who ask take it out of the record.
+  readonly columnOf = (step: string, column: string): Column | undefined =>
+    this.#slots[this.#layout.slotOf({ step, column })];
 }

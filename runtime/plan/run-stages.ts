@@ -5,7 +5,7 @@
 import type { AnyStep } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import { flags } from "../kernels/choose.js";
-import { type Guard, isChoice, type Side } from "./branches.js";
+import type { Guard, Side } from "./branches.js";
 import { type Choices, choices } from "./choices.js";
 import type { Inputs, PreparedKernel, RunContext } from "./kernel.js";
 import { countRun, type StageTally } from "./stage-tally.js";
@@ -18,6 +18,8 @@ export interface Stage {
   readonly tally: StageTally;
   readonly ports: readonly (readonly [port: string, slots: readonly number[]])[];
   readonly firstOutput: number;
+  /** Whether it is a `fallback` or a `choose`. */
+  readonly chooses: boolean;
   /** Stages that read this one. */
   readonly readers: readonly number[];
   /** Stages it reads. */
@@ -31,8 +33,8 @@ export interface Stage {
 /** What a run has to tell beside its columns. */
 export interface RunNotes {
   /** By stage, on the clock of `performance.now()`: when it began and ended, waiting included; NaN where it did not. */
-  readonly began: Float64Array;
-  readonly ended: Float64Array;
+  readonly began: number[];
+  readonly ended: number[];
   /** Microseconds of each part of fused steps, by id, where somebody wants to know. */
   readonly parts: Map<string, number>;
   /** Why a fallback was taken, by its step's id. */
@@ -40,28 +42,103 @@ export interface RunNotes {
 }
 
 export const createNotes = (stages: readonly Stage[]): RunNotes => ({
-  began: new Float64Array(stages.length).fill(Number.NaN),
-  ended: new Float64Array(stages.length).fill(Number.NaN),
+  began: new Array<number>(stages.length).fill(Number.NaN),
+  ended: new Array<number>(stages.length).fill(Number.NaN),
   parts: new Map(),
   fallbacks: new Map(),
 });
 
 /**
+ * The order in which stages start that all answer at once: one that is done frees its readers, and they are next.
+ * @returns undefined where the plan has choices, which decide that themselves
+ */
+export function orderAtOnce(stages: readonly Stage[]): readonly number[] | undefined {
+  if (stages.some(stage => stage.chooses)) return undefined;
+  const waits = stages.map(stage => stage.reads.length);
+  const order: number[] = [];
+  const ready = stages.flatMap((_, i) => (waits[i] === 0 ? [i] : [])).reverse();
+  while (ready.length > 0) {
+    const i = ready.pop()!;
+    order.push(i);
+    for (const reader of stages[i]!.readers) if (--waits[reader]! === 0) ready.push(reader);
+  }
+  return order;
+}
+
+/** What has been done of a run, and the stage that it came to wait for. */
+interface Begun {
+  readonly order: readonly number[];
+  /** Place in the order of the stage that answers later. */
+  readonly at: number;
+  readonly made: Promise<readonly Column[]>;
+}
+
+/**
  * @param columns slots: request columns are there, the others are written
+ * @param order of `orderAtOnce`
  * @returns nothing when all stages answered at once
  */
 export function runStages(
   stages: readonly Stage[],
+  order: readonly number[] | undefined,
   columns: (Column | undefined)[],
   context: RunContext,
   notes: RunNotes,
 ): Promise<void> | undefined {
+  if (!order) return runAsFreed(stages, columns, context, notes);
+  const { signal } = context;
+  const { began, ended } = notes;
+  let now = performance.now();
+  for (let at = 0; at < order.length; at++) {
+    const i = order[at]!;
+    const stage = stages[i]!;
+    if (signal?.aborted) return Promise.reject(cancelled());
+    try {
+      began[i] = now;
+      const made = stage.kernel.run(inputsOf(stage, columns), context);
+      if (made instanceof Promise) return runAsFreed(stages, columns, context, notes, { order, at, made });
+      now = performance.now();
+      ended[i] = now;
+      take(stage, made, columns, now - began[i]!);
+    } catch (error) {
+      stage.tally.failures++;
+      return Promise.reject(nameFault(stage.step, error, "internal error"));
+    }
+  }
+  return undefined;
+}
+
+const cancelled = (): RuntimeFault => new RuntimeFault("CANCELLED", "the request was cancelled");
+
+/** Counts a stage's answer and puts it in its slots. */
+function take(stage: Stage, made: readonly Column[], columns: (Column | undefined)[], milliseconds: number): void {
+  const { firstOutput, ports, tally } = stage;
+  if (made.length !== stage.step.outputs.length)
+    throw new Error(`${made.length} columns were made and the plan says ${stage.step.outputs.length}`);
+  const first = ports[0]?.[1][0];
+  const rowsIn = first === undefined ? 0 : (columns[first]?.rows.count ?? 0);
+  countRun(tally, milliseconds / 1000, rowsIn, made[0]?.rows.count ?? 0);
+  for (let j = 0; j < made.length; j++) columns[firstOutput + j] = made[j]!;
+}
+
+/** Stages start when those that they read are done: with choices, or from the first stage on that answers later. */
+function runAsFreed(
+  stages: readonly Stage[],
+  columns: (Column | undefined)[],
+  context: RunContext,
+  notes: RunNotes,
+  begun?: Begun,
+): Promise<void> | undefined {
   const waits = stages.map(stage => stage.reads.length + stage.waitsFor.length);
   // A stack, so the first step of the plan goes last.
   const ready: number[] = [];
-  for (let i = stages.length - 1; i >= 0; i--) if (waits[i] === 0 && !isChoice(stages[i]!.step.op)) ready.push(i);
+  if (begun) {
+    const { order, at } = begun;
+    for (let n = 0; n < at; n++) for (const reader of stages[order[n]!]!.readers) waits[reader]!--;
+    for (let n = order.length - 1; n > at; n--) if (waits[order[n]!] === 0) ready.push(order[n]!);
+  } else for (let i = stages.length - 1; i >= 0; i--) if (waits[i] === 0 && !stages[i]!.chooses) ready.push(i);
   // What only one side of a choice needs, nobody waits for.
-  let open = stages.reduce((n, stage) => (stage.guard ? n : n + 1), 0);
+  let open = stages.reduce((n, stage) => (stage.guard ? n : n + 1), 0) - (begun?.at ?? 0);
   let ended = false;
   let failure: RuntimeFault | undefined;
   let settle: { resolve(): void; reject(fault: RuntimeFault): void } | undefined;
@@ -80,22 +157,17 @@ export function runStages(
     if (!sides?.takeFault(i, named)) fail(named);
   };
   const release = (i: number): void => {
-    if (--waits[i]! === 0 && !isChoice(stages[i]!.step.op)) ready.push(i);
+    if (--waits[i]! === 0 && !stages[i]!.chooses) ready.push(i);
   };
   const finish = (i: number, made: readonly Column[]): void => {
     const stage = stages[i]!;
     if (sides?.isLost(i)) return;
-    if (made.length !== stage.step.outputs.length)
-      throw new Error(`${made.length} columns were made and the plan says ${stage.step.outputs.length}`);
     const end = performance.now();
     notes.ended[i] = end;
-    const first = stage.ports[0]?.[1][0];
-    const rowsIn = first === undefined ? 0 : (columns[first]?.rows.count ?? 0);
-    countRun(stage.tally, (end - notes.began[i]!) / 1000, rowsIn, made[0]?.rows.count ?? 0);
-    for (let j = 0; j < made.length; j++) columns[stage.firstOutput + j] = made[j]!;
+    take(stage, made, columns, end - notes.began[i]!);
     if (!stage.guard) open--;
     for (const reader of stage.readers)
-      if (isChoice(stages[reader]!.step.op)) sides!.arrive(reader, i);
+      if (stages[reader]!.chooses) sides!.arrive(reader, i);
       else release(reader);
   };
   const wait = async (i: number, made: Promise<readonly Column[]>): Promise<void> => {
@@ -120,7 +192,7 @@ export function runStages(
   };
   const drain = (): void => {
     while (ready.length > 0 && !ended) {
-      if (context.signal?.aborted) fail(new RuntimeFault("CANCELLED", "the request was cancelled"));
+      if (context.signal?.aborted) fail(cancelled());
       else start(ready.pop()!);
     }
     if (open > 0 || ended) return;
@@ -128,7 +200,8 @@ export function runStages(
     sides?.close();
     settle?.resolve();
   };
-  if (stages.some(stage => isChoice(stage.step.op)))
+  if (begun) void wait(begun.order[begun.at]!, begun.made);
+  else if (stages.some(stage => stage.chooses))
     sides = choices(stages, context, notes.fallbacks, {
       ready: i => {
         ready.push(i);
@@ -153,14 +226,15 @@ function takenSides({ ports }: Stage, columns: readonly (Column | undefined)[]):
 }
 
 /** @param only the ports that a choice gets */
-function inputsOf(stage: Stage, columns: readonly (Column | undefined)[], only: readonly string[] | undefined): Inputs {
+function inputsOf({ ports }: Stage, columns: readonly (Column | undefined)[], only?: readonly string[]): Inputs {
   const inputs: Record<string, Column[]> = {};
-  for (const [port, slots] of stage.ports)
-    if (only === undefined || only.includes(port)) {
-      const list = new Array<Column>(slots.length);
-      for (let i = 0; i < slots.length; i++) list[i] = columns[slots[i]!]!;
-      inputs[port] = list;
-    }
+  for (let p = 0; p < ports.length; p++) {
+    const [port, slots] = ports[p]!;
+    if (only !== undefined && !only.includes(port)) continue;
+    const list: Column[] = [];
+    for (let i = 0; i < slots.length; i++) list.push(columns[slots[i]!]!);
+    inputs[port] = list;
+  }
   return inputs;
 }
 
