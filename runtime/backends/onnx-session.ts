@@ -7,6 +7,7 @@ import type { Binding } from "onnxruntime-node/dist/binding.js";
 import { type DType, onnxDatatype } from "../../triton-protos/datatype.js";
 import { callCosts } from "../call-costs.js";
 import { RuntimeFault } from "../errors.js";
+import { silenceOnnx } from "../onnx-telemetry.js";
 import type { Graph } from "./onnx-graph.js";
 import { type OnnxThreads, onnxThreads } from "./onnx-threads.js";
 
@@ -38,6 +39,7 @@ export async function openSession(
   options: Options,
   use: SessionUse = { instances: 1, large: false },
 ): Promise<OnnxSession> {
+  silenceOnnx();
   const alone = options.executionProviders?.length === 1 && options.executionProviders[0] === "cpu";
   const native = alone ? await findBinding() : undefined;
   return native ? openNative(native, file, options, use) : openPackage(file, options);

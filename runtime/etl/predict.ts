@@ -10,6 +10,7 @@ import { stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { type ColumnSchema, column } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
+import { silenceOnnx } from "../onnx-telemetry.js";
 import { type DataSource, findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { identifier, sqlType, text } from "./sql/literal.js";
@@ -42,6 +43,7 @@ export async function predictOnnx(
     dtype: dtypeOf(model, tensor),
     list: (tensor.shape.length ?? 0) > 1 && tensor.shape[1] !== 1,
   }));
+  silenceOnnx();
   const session = await ort.InferenceSession.create(model, { logSeverityLevel: 4 }).catch(error => {
     throw fault(`\`${model}\` cannot be loaded: ${(error as Error).message}`);
   });

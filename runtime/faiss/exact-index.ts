@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import * as ort from "onnxruntime-node";
 import { type FaissHeader, readFaissVectors } from "../../triton-protos/artefacts/faiss.js";
 import { RuntimeFault } from "../errors.js";
+import { silenceOnnx } from "../onnx-telemetry.js";
 import { words } from "../plan/table.js";
 import { exactGraph } from "./exact-graph.js";
 import { type Hits, type SearchIndex, search } from "./search.js";
@@ -46,6 +47,7 @@ export async function exactIndex({ vectors, ids, dimension, metric, path }: Exac
       `${path}: the vector of id ${ids[Math.floor(odd / dimension)]} holds ${vectors[odd]}, and nothing is near it. Build the index without it.`,
     );
   const squares = metric === "l2" ? lengthsSquared(vectors, dimension) : undefined;
+  silenceOnnx();
   const session = await ort.InferenceSession.create(exactGraph(vectors, dimension, squares), {
     executionProviders: ["cpu"],
     executionMode: "sequential",

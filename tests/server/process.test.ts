@@ -2,14 +2,20 @@
  * `merlon serve` as a process: start-up lines, ports, bad command lines, SIGTERM.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readdirSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { repository } from "./support.js";
 
 const MERLON = new URL("../../dist/cli/main.js", import.meta.url).pathname;
 
-function start(args: readonly string[]): { child: ChildProcess; output: () => string; ended: Promise<number | null> } {
-  const child = spawn(process.execPath, [MERLON, "serve", ...args]);
+function start(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): { child: ChildProcess; output: () => string; ended: Promise<number | null> } {
+  const child = spawn(process.execPath, [MERLON, "serve", ...args], { env });
   let text = "";
   child.stdout!.on("data", chunk => (text += chunk));
   child.stderr!.on("data", chunk => (text += chunk));
@@ -58,6 +64,22 @@ test("prints the lines that wait strategies look for, and ends with 0 on SIGTERM
   expect(await ended).toBe(0);
   expect(performance.now() - asked).toBeLessThan(3000);
   expect(output()).toContain("Signal (15) received.");
+});
+
+test("a server of an ONNX model leaves nothing in the home folder nor in the temporary one", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "merlon-home-"));
+  // Other tests of this process may have turned ONNX Runtime's telemetry off for it and its children.
+  const { ORT_DISABLE_TELEMETRY: _, ...env } = process.env;
+  const { child, output, ended } = start([...flags, `--model-repository=${repository(["calc_fp32"])}`], {
+    ...env,
+    HOME: folder,
+    XDG_CACHE_HOME: folder,
+    TMPDIR: folder,
+  });
+  await until(output, /Started Metrics Service at/);
+  child.kill("SIGTERM");
+  expect(await ended).toBe(0);
+  expect(readdirSync(folder)).toEqual([]);
 });
 
 test("a port in use is named, and the process ends with 1", async () => {
