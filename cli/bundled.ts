@@ -1,8 +1,11 @@
 /**
- * Where the server's code is: the bundle, which starts in half the time, or the modules it is made of.
+ * Where the programs' code is: the bundle, which starts in half the time, or the modules it is made of.
  */
 import { bundledFile } from "../triton-protos/bundled-file.js";
 
-/** @param original the module that the entry was made from, relative to this folder @returns what to import */
-export const bundled = (entry: "serve" | "tritonserver", original: string): string =>
-  bundledFile(entry, ["triton-protos", "runtime", "cli"])?.href ?? original;
+/** @param original the module that the entry was made from, relative to this folder @returns what it exports */
+export async function load(entry: "serve" | "tritonserver" | "program", original: string): Promise<unknown> {
+  const parts = ["triton-protos", "runtime", "cli"] as const;
+  const file = bundledFile(`${entry}.cjs`, entry === "program" ? [...parts, "compiler"] : parts);
+  return file ? (await import("./code-cache.js")).runBundle(file) : import(original);
+}

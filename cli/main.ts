@@ -1,43 +1,13 @@
 #!/usr/bin/env node
 /**
- * The `merlon` command: each subcommand is a file of its own and loads what it needs when it runs.
+ * The `merlon` command. A server starts without the compiler and the other commands.
  */
-import { readFileSync } from "node:fs";
-import { bundled } from "./bundled.js";
-import { failureText } from "./failure-text.js";
+import { load } from "./bundled.js";
 
-// A server starts without the compiler and the other commands.
 if (process.argv[2] === "serve") {
-  const { serve } = (await import(bundled("serve", "./serve.js"))) as typeof import("./serve.js");
+  const { serve } = (await load("serve", "./serve.js")) as typeof import("./serve.js");
   await serve(process.argv.slice(3));
-} else await main();
-
-async function main(): Promise<void> {
-  const { Command } = await import("commander");
-  const { commands } = await import("./commands.js");
-  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-    version: string;
-  };
-  const program = new Command("merlon")
-    .description("Recommenders in TypeScript: write, compile to a Triton model repository, serve.")
-    .version(version)
-    .showHelpAfterError("(add --help for what it takes)")
-    .addHelpText(
-      "after",
-      `
-The usual way through:
-  $ merlon fit ranking.workflow.ts --data 'events/*.parquet' --out etl/ranking
-  $ merlon transform etl/ranking --data 'events/*.parquet' --out train.parquet
-  $ merlon index build --data embeddings.parquet --id item_id --embedding embedding --out index/items.faiss
-  $ merlon check recommend.ensemble.ts
-  $ merlon build recommend.ensemble.ts --out model-repo
-  $ merlon serve --model-repository model-repo`,
-    );
-  for (const command of commands()) program.addCommand(command);
-  try {
-    await program.parseAsync();
-  } catch (error) {
-    process.stderr.write(`merlon: ${failureText(error)}\n`);
-    process.exitCode = 1;
-  }
+} else {
+  const { main } = (await load("program", "./program.js")) as typeof import("./program.js");
+  await main();
 }

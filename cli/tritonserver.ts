@@ -2,9 +2,10 @@
 /**
  * The `tritonserver` command.
  */
-import { bundled } from "./bundled.js";
+import { load } from "./bundled.js";
 
-const { tritonserver } = (await import(
-  bundled("tritonserver", "./tritonserver/command.js")
+const { tritonserver } = (await load(
+  "tritonserver",
+  "./tritonserver/command.js",
 )) as typeof import("./tritonserver/command.js");
 await tritonserver();

@@ -27,3 +27,12 @@ npm rebuild better-sqlite3
 find node_modules/onnxruntime-node/bin -mindepth 2 -maxdepth 2 -type d ! -name "$(node -p process.platform)" -exec rm -rf {} +
 mkdir -p bin
 ln -sf ../node_modules/.bin/merlon ../node_modules/.bin/tritonserver bin/
+# One start without models: what V8 makes of the code stays beside it, for servers of an account that can't write there.
+models=$(mktemp -d)
+bin/tritonserver --model-repository="$models" --http-port=0 --grpc-port=0 --metrics-port=0 \
+  --http-address=127.0.0.1 --grpc-address=127.0.0.1 --metrics-address=127.0.0.1 > /dev/null 2>&1 &
+server=$!
+sleep 3
+kill -TERM "$server"
+wait "$server" || true
+rmdir "$models"

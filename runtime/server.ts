@@ -3,7 +3,6 @@
  */
 
 import { stat } from "node:fs/promises";
-import { mockMissing } from "./backends/mock/mock-missing.js";
 import { chooseCache } from "./cache/choose-cache.js";
 import type { ResponseCache } from "./cache/local-cache.js";
 import { RuntimeFault } from "./errors.js";
@@ -12,7 +11,7 @@ import { findGpus } from "./gpus.js";
 import { logWriter } from "./log-file.js";
 import { createLogSettings } from "./log-settings.js";
 import { openPorts } from "./open-ports.js";
-import { layered } from "./repository/around.js";
+import { type Around, layered } from "./repository/around.js";
 import { createRegistry, type Registry } from "./repository/registry.js";
 import { createRateLimiter } from "./scheduling/rate-limiter.js";
 import { createSeeds } from "./seeds.js";
@@ -39,15 +38,12 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   const logState = { ...options.log };
   const log = createLog(logState, options.writeLog);
   const cache = await requireGood(options, log);
-  const mocks = mockMissing((name, reason) =>
-    log.warning("mock", `a mock stands in for ${name.includes("/") ? "stage" : "model"} '${name}': ${reason}`),
-  );
   const faults = await openFaults(options);
   const layers = [
     ...(faults ? [faults.around] : []),
     ...options.around,
     ...(replay ? [replay.around] : []),
-    ...(options.mockMissing ? [mocks] : []),
+    ...(options.mockMissing ? [await mocks(log)] : []),
   ];
   const around = layers.length > 0 ? layered(layers) : undefined;
   const models: Registry = createRegistry({
@@ -126,6 +122,13 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     await closeModels();
     throw error;
   }
+}
+
+async function mocks(log: ServerLog): Promise<Around> {
+  const { mockMissing } = await import("./backends/mock/mock-missing.js");
+  return mockMissing((name, reason) =>
+    log.warning("mock", `a mock stands in for ${name.includes("/") ? "stage" : "model"} '${name}': ${reason}`),
+  );
 }
 
 /** What is wrong before anything is loaded. @throws RuntimeFault, after the options are in the log */

@@ -1,5 +1,6 @@
-// dist/ → dist/bundle/: the server's modules in a few files, so that a start reads these instead of some three hundred, and `merlon` as a program
-// sees it. `merlon serve`, `tritonserver` and the compiler take them when they are there and not older than dist/. Packages with native code, and what only a few models need, stay outside.
+// dist/ → dist/bundle/: the modules of the commands in a few files, so that a start reads these instead of some three hundred, and `merlon` as a
+// program sees it. The commands and the compiler take them when they are there and not older than dist/. Packages with native code, and what only
+// a few models need, stay outside. What cli/code-cache.ts runs is CommonJS, since V8's code cache is not to be had for modules on Node 20.
 import { rmSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,28 +20,50 @@ const ownUrls = {
   },
 };
 
+/** A script of V8's has no `import()` without a warning; who runs it hands one in under another name. */
+const ownImport = {
+  name: "own-import",
+  renderChunk(code) {
+    const starts = [];
+    const visit = node => {
+      if (node?.type === "ImportExpression") starts.push(node.start);
+      if (node && typeof node === "object") for (const inner of Object.values(node)) visit(inner);
+    };
+    visit(this.parse(code));
+    return starts.toSorted((a, b) => b - a).reduce((text, at) => `${text.slice(0, at)}__${text.slice(at)}`, code);
+  },
+};
+
+const COMMANDS = { serve: "cli/serve.js", tritonserver: "cli/tritonserver/command.js", program: "cli/program.js" };
+
 rmSync(out, { recursive: true, force: true });
 const output = [
-  ...(await write({ serve: "cli/serve.js", tritonserver: "cli/tritonserver/command.js" })),
-  ...(await write({ "evaluation-worker": "compiler/3-graph/evaluation-worker.js", dsl: "compiler/dsl/index.js" })),
+  ...(await write("cjs", COMMANDS, [ownImport])),
+  ...(await write("cjs", { "javascript-worker": "runtime/backends/javascript/worker.js" })),
+  ...(await write("esm", {
+    "evaluation-worker": "compiler/3-graph/evaluation-worker.js",
+    dsl: "compiler/dsl/index.js",
+  })),
 ];
 const bytes = output.reduce((sum, chunk) => sum + (chunk.code?.length ?? 0), 0);
 process.stdout.write(`${output.length} files, ${(bytes / 1024).toFixed(0)} KiB in ${relative(root, out)}\n`);
 
 /** Entries that share their modules: one copy of each. */
-async function write(input) {
+async function write(format, input, plugins = []) {
   const bundle = await rolldown({
     input: Object.fromEntries(Object.entries(input).map(([name, file]) => [name, join(dist, file)])),
     platform: "node",
     external: id => !/^(\.|\/|#|protobufjs|@protobufjs|prom-client|tdigest|bintrees|zod|yaml|commander)/.test(id),
-    plugins: [ownUrls],
+    plugins: [ownUrls, ...plugins],
     logLevel: "silent",
   });
   const { output } = await bundle.write({
     dir: out,
-    format: "esm",
-    entryFileNames: "[name].js",
-    chunkFileNames: "[name]-[hash].js",
+    format,
+    // A start reads them all.
+    comments: { legal: true, annotation: false, jsdoc: false },
+    entryFileNames: format === "cjs" ? "[name].cjs" : "[name].js",
+    chunkFileNames: format === "cjs" ? "[name]-[hash].cjs" : "[name]-[hash].js",
   });
   await bundle.close();
   return output;

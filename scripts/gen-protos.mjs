@@ -1,11 +1,12 @@
-// Reads triton-protos/proto/*.proto, writes triton-protos/gen/: the descriptor (root.ts) and an interface per message (messages.ts).
+// Reads triton-protos/proto/*.proto, writes triton-protos/gen/: the descriptors (root.ts) and an interface per message (messages.ts).
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import protobuf from "protobufjs";
 
 const source = new URL("../triton-protos/proto/", import.meta.url);
 const target = new URL("../triton-protos/gen/", import.meta.url);
-const files = ["model_config.proto", "grpc_service.proto", "health.proto"];
+const CONFIG = "model_config.proto";
+const files = [CONFIG, "grpc_service.proto", "health.proto"];
 const head = "// Written by scripts/gen-protos.mjs from triton-protos/proto; do not edit.\n";
 
 const scalars = {
@@ -20,14 +21,29 @@ const scalars = {
   bytes: "Uint8Array",
 };
 
+function parseFile(root, file) {
+  protobuf.parse(readFileSync(new URL(file, source), "utf8"), root, { keepCase: true });
+  return root;
+}
+
 /** Parses the .proto files → `{ root, messages }`, the texts of the two generated files. */
 export function generate() {
   const root = new protobuf.Root();
-  for (const file of files) protobuf.parse(readFileSync(new URL(file, source), "utf8"), root, { keepCase: true });
+  for (const file of files) parseFile(root, file);
   root.resolveAll();
-  const descriptor = JSON.stringify(root.toJSON({ keepComments: false }), null, 2);
+  const { inference, ...others } = root.toJSON({ keepComments: false }).nested;
+  const ofConfig = new Set(Object.keys(parseFile(new protobuf.Root(), CONFIG).lookup("inference").nested));
+  const part = isConfig =>
+    Object.fromEntries(Object.entries(inference.nested).filter(([name]) => ofConfig.has(name) === isConfig));
+  const descriptor = (name, nested) =>
+    `export const ${name}: { readonly nested: object } = ${JSON.stringify({ nested }, null, 2)};\n`;
   return {
-    root: `${head}export const descriptor: object = ${descriptor};\n`,
+    root: [
+      head,
+      "// The messages of a model's configuration, which every server reads, and those of calls, which refer to them.\n",
+      descriptor("configMessages", { inference: { nested: part(true) } }),
+      descriptor("callMessages", { inference: { nested: part(false) }, ...others }),
+    ].join(""),
     messages: `${head}\n${declarations(root).join("\n\n")}\n`,
   };
 }

@@ -115,6 +115,8 @@ try {
       env: { ...process.env, MERLON_TARBALL: tarball, MERLON_FAISS: process.env.MERLON_FAISS ?? "none" },
     });
   });
+  const bundle = readdirSync(join(prefix, "node_modules", "merlon", "dist", "bundle"));
+  expect("V8's code cache", bundle.filter(name => name.endsWith(".cache")).length, /^[1-9]/);
   await step("npx merlon --help, npx tritonserver --help", () => {
     expect("npx merlon --help", npx("merlon", "--help"), /^0 [\s\S]*Usage: merlon/);
     expect("npx merlon serve --help", npx("merlon", "serve", "--help"), /^0 [\s\S]*--model-repository/);

@@ -11,7 +11,7 @@ export function bundledFile(
   entry: string,
   parts: readonly ("triton-protos" | "compiler" | "runtime" | "cli")[],
 ): URL | undefined {
-  const made = time(`bundle/${entry}.js`);
+  const made = time(`bundle/${entry}`);
   const isFresh = made > 0 && parts.every(part => time(`${part}/.tsbuildinfo`) <= made);
-  return isFresh ? urlOf(`bundle/${entry}.js`) : undefined;
+  return isFresh ? urlOf(`bundle/${entry}`) : undefined;
 }

@@ -2,9 +2,16 @@
  * Messages as plain typed objects: `encode("inference.ModelConfig", config)` → bytes, `decode` back. Decoded objects are complete: scalars and
  * lists always there, sub-messages and members of a oneof only where they were set; enums are names, 64-bit integers are numbers.
  */
-import protobuf, { type Enum, type Field, type INamespace, type Message, type Type } from "protobufjs/light.js";
+import protobuf, {
+  type Enum,
+  type Field,
+  type INamespace,
+  type Message,
+  type Root,
+  type Type,
+} from "protobufjs/light.js";
 import type { Messages } from "./gen/messages.js";
-import { descriptor } from "./gen/root.js";
+import { callMessages, configMessages } from "./gen/root.js";
 
 export type MessageName = keyof Messages;
 
@@ -15,17 +22,28 @@ export type Init<T> = T extends Uint8Array | string | number | boolean | undefin
     ? readonly Init<Item>[]
     : { readonly [K in keyof T]?: Init<T[K]> | undefined };
 
-const root = protobuf.Root.fromJSON(descriptor as INamespace).resolveAll();
+/** What a server reads as it starts; the messages of calls are as many again, and made when one is asked for. */
+const configRoot = protobuf.Root.fromJSON(configMessages as INamespace).resolveAll();
+let fullRoot: Root | undefined;
 const types = new Map<MessageName, Type>();
 
 /** The reflected type of a message. */
 export function messageType(name: MessageName): Type {
   let type = types.get(name);
   if (!type) {
-    type = root.lookupType(name);
+    const ofConfig = configRoot.lookup(name, protobuf.Type);
+    type = ofConfig instanceof protobuf.Type ? ofConfig : allMessages().lookupType(name);
     types.set(name, type);
   }
   return type;
+}
+
+function allMessages(): Root {
+  if (!fullRoot) {
+    fullRoot = protobuf.Root.fromJSON(configMessages as INamespace);
+    protobuf.Root.fromJSON(callMessages as INamespace, fullRoot).resolveAll();
+  }
+  return fullRoot;
 }
 
 export function encode<K extends MessageName>(name: K, message: Init<Messages[K]>): Uint8Array {

@@ -2,7 +2,7 @@
  * A program's file and the TypeScript files it imports → one ts-morph project in which operators are already calls. Offsets of its
  * texts are offsets of rewritten texts; `sites` and `spans` lead back.
  */
-import { SourceMap } from "node:module";
+import { createRequire, SourceMap } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { ModuleKind, ModuleResolutionKind, Project, ScriptTarget, type SourceFile, ts } from "ts-morph";
 import { isMerlonFile, type Rewritten, rewrite, type Site } from "../1-rewrite/rewrite.js";
@@ -40,9 +40,10 @@ const OPTIONS: ts.CompilerOptions = {
 };
 
 /** Where the declarations of `merlon` and of what they name are: they stay as they are while a process lives. */
-const KEPT = [new URL("../../", import.meta.url), new URL("../..", import.meta.resolve("zod"))].map(url =>
-  fileURLToPath(url),
-);
+const KEPT = [
+  new URL("../../", import.meta.url),
+  new URL("../..", pathToFileURL(createRequire(import.meta.url).resolve("zod"))),
+].map(url => fileURLToPath(url));
 
 /** The project of an earlier program, holding nothing but those declarations, read and bound. */
 let spare: Project | undefined;

@@ -24,7 +24,7 @@ export interface TimedOut {
 
 /** The thread's code, or `merlon` as programs see it, in one file: half of what a small program's evaluation takes is reading modules. */
 const language = (entry: "dsl" | "evaluation-worker"): URL | undefined =>
-  bundledFile(entry, ["triton-protos", "compiler"]);
+  bundledFile(`${entry}.js`, ["triton-protos", "compiler"]);
 
 /** A thread that has loaded the language and waits for a program. Each serves one, so that no program finds what another left. */
 let waiting: Worker | undefined;

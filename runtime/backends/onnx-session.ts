@@ -2,6 +2,7 @@
  * A model file → a session of ONNX Runtime that can also run at once. The package's own `InferenceSession` is a promise around a synchronous call, one turn
  * of the event loop later; a plan's small models are done before that turn comes. So sessions on the CPU are opened by the binding below it.
  */
+import { createRequire } from "node:module";
 import * as ort from "onnxruntime-node";
 import type { Binding } from "onnxruntime-node/dist/binding.js";
 import { type DType, onnxDatatype } from "../../triton-protos/datatype.js";
@@ -41,22 +42,28 @@ export async function openSession(
 ): Promise<OnnxSession> {
   silenceOnnx();
   const alone = options.executionProviders?.length === 1 && options.executionProviders[0] === "cpu";
-  const native = alone ? await findBinding() : undefined;
+  const native = alone ? findBinding() : undefined;
   return native ? openNative(native, file, options, use) : openPackage(file, options);
 }
 
-let found: Promise<Binding.InferenceSessionConstructor | undefined> | undefined;
+let looked = false;
+let found: Binding.InferenceSessionConstructor | undefined;
 
-function findBinding(): Promise<Binding.InferenceSessionConstructor | undefined> {
-  found ??= import("onnxruntime-node/dist/binding.js").then(
-    ({ binding, initOrt }) => {
-      initOrt();
-      return binding.InferenceSession;
-    },
-    () => undefined,
-  );
+function findBinding(): Binding.InferenceSessionConstructor | undefined {
+  if (looked) return found;
+  looked = true;
+  try {
+    // Required, since importing CommonJS reads it twice.
+    const { binding, initOrt } = createRequire(import.meta.url)(BINDING) as OnnxBinding;
+    initOrt();
+    found = binding.InferenceSession;
+  } catch {
+    // The package's own way remains.
+  }
   return found;
 }
+const BINDING = "onnxruntime-node/dist/binding.js";
+type OnnxBinding = typeof import("onnxruntime-node/dist/binding.js");
 
 async function openNative(
   Session: Binding.InferenceSessionConstructor,

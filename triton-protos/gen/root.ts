@@ -1,5 +1,6 @@
 // Written by scripts/gen-protos.mjs from triton-protos/proto; do not edit.
-export const descriptor: object = {
+// The messages of a model's configuration, which every server reads, and those of calls, which refer to them.
+export const configMessages: { readonly nested: object } = {
   "nested": {
     "inference": {
       "nested": {
@@ -1054,7 +1055,15 @@ export const descriptor: object = {
               }
             }
           }
-        },
+        }
+      }
+    }
+  }
+};
+export const callMessages: { readonly nested: object } = {
+  "nested": {
+    "inference": {
+      "nested": {
         "GRPCInferenceService": {
           "methods": {
             "ServerLive": {

@@ -1,6 +1,8 @@
 /**
- * Asks a JavaScript model to fill in its configuration: a thread runs `autoCompleteConfig` and ends.
+ * Asks a JavaScript model to fill in its configuration: a thread runs `autoCompleteConfig` and ends. A module that evidently has none is not
+ * asked, since a thread costs as much as the rest of the model's start.
  */
+import { readFile } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../errors.js";
@@ -11,7 +13,16 @@ const PATIENCE_MS = 30_000;
 export type CompleteAnswer = { readonly config: ModelConfig } | { readonly fault: string };
 
 /** @throws RuntimeFault when the module can't be loaded, contradicts the configuration, or does not answer */
-export function completeByModel(config: ModelConfig, file: string): Promise<ModelConfig> {
+export async function completeByModel(config: ModelConfig, file: string): Promise<ModelConfig> {
+  return mayComplete(await readFile(file, "utf8")) ? askModel(config, file) : config;
+}
+
+/** Whether a module's text has the function, or may have it from another module of the model's; Node's own have none. */
+const mayComplete = (text: string): boolean =>
+  /autoCompleteConfig|\\u/.test(text) || /\b(?:import|from|require)\b/.test(text.replace(NODE_IMPORT, ""));
+const NODE_IMPORT = /^import\b[^"';]*["']node:[\w/]+["'];?$/gm;
+
+function askModel(config: ModelConfig, file: string): Promise<ModelConfig> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL("./complete-worker.js", import.meta.url), { workerData: { config, file } });
     const fail = (text: string): void => reject(new RuntimeFault("INTERNAL", text));

@@ -2,6 +2,7 @@
  * The server's side of a model's worker thread: executions in, answers out. What the thread has begun fails with it.
  */
 import { MessageChannel, Worker } from "node:worker_threads";
+import { bundledFile } from "../../../triton-protos/bundled-file.js";
 import { RuntimeFault } from "../../errors.js";
 import type { ExecutionClock } from "../../scheduling/execution-clock.js";
 import type { BackendRequest, Send, ServerModels } from "../backend.js";
@@ -32,6 +33,9 @@ export interface ModelThread {
   close(): Promise<void>;
 }
 
+/** The thread's code in one file, where it is bundled. */
+const workerFile = (): URL | undefined => bundledFile("javascript-worker.cjs", ["triton-protos", "runtime"]);
+
 /** How long a model may take to finalize before its thread is ended. */
 const FINALIZE_MS = 5000;
 /** An execution that takes longer is not worth looking for its end, nor handing over the next one early. */
@@ -60,7 +64,7 @@ export function openThread(
     cells: new SharedArrayBuffer(CELLS),
     bulk: port2,
   };
-  const worker = new Worker(new URL("./worker.js", import.meta.url), {
+  const worker = new Worker(workerFile() ?? new URL("./worker.js", import.meta.url), {
     workerData: { start, shared },
     transferList: [port2],
     name: instance,

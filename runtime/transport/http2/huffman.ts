@@ -15,19 +15,20 @@ type Tree = [number, number][];
 
 function growTree(): Tree {
   const tree: Tree = [[0, 0]];
+  // Codes have at most 30 bits.
   const order = LENGTHS.map((_, symbol) => symbol).sort((a, b) => LENGTHS[a]! - LENGTHS[b]! || a - b);
   let code = 0;
   let length = 0;
   for (const symbol of order) {
-    code *= 2 ** (LENGTHS[symbol]! - length);
+    code <<= LENGTHS[symbol]! - length;
     length = LENGTHS[symbol]!;
     let node = 0;
     for (let bit = length - 1; bit > 0; bit--) {
-      const side = Math.floor(code / 2 ** bit) % 2;
+      const side = (code >> bit) & 1;
       if (tree[node]![side] === 0) tree[node]![side] = tree.push([0, 0]) - 1;
       node = tree[node]![side]!;
     }
-    tree[node]![code % 2] = -1 - symbol;
+    tree[node]![code & 1] = -1 - symbol;
     code++;
   }
   return tree;
@@ -61,10 +62,15 @@ function fillTables(): void {
     PADDING.add(node);
   }
 }
-fillTables();
+let filled = false;
 
 /** @throws ConnectionFault for an end mark within, and for a padding that is longer than seven bits or not of ones */
 export function decodeHuffman(bytes: Buffer, start: number, end: number): string {
+  // By the first text, not by the start of a server.
+  if (!filled) {
+    fillTables();
+    filled = true;
+  }
   // The shortest code has five bits.
   const out = Buffer.allocUnsafe(Math.ceil(((end - start) * 8) / 5));
   let length = 0;

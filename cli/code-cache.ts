@@ -1,0 +1,132 @@
+/**
+ * A bundle of CommonJS chunks, run with what V8 made of them at an earlier start: `CHUNK.TAG.cache` beside each, written once it has run. TAG is of
+ * V8's version, flags and the processor; a cache of another source or with a damaged byte is none. Where none can be written, all goes on without.
+ */
+import { accessSync, constants, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { cachedDataVersionTag } from "node:v8";
+import { Script } from "node:vm";
+import { crc32 } from "node:zlib";
+
+type Run = (
+  exports: object,
+  require: Require,
+  module: { exports: object },
+  file: string,
+  folder: string,
+  importModule: (id: string) => Promise<unknown>,
+) => void;
+type Require = ((id: string) => unknown) & Pick<NodeJS.Require, "resolve">;
+
+const TAG = cachedDataVersionTag().toString(36);
+/** What takes milliseconds to load and few servers use; the chunks read its members where they use them. */
+const LATER: ReadonlySet<string> = new Set(["node:crypto", "node:tls"]);
+/** CRC-32 of the source and of V8's data, before the data. */
+const HEAD = 8;
+/** By then a server has started, and its functions are compiled; they go into the cache too. */
+const WAIT_MS = 2000;
+
+/** @returns what the entry exports */
+export function runBundle(entry: URL): object {
+  const main = fileURLToPath(entry);
+  const folder = dirname(main);
+  const outside = createRequire(main);
+  const modules = new Map<string, { exports: object }>();
+  const run = (file: string): object => {
+    const known = modules.get(file);
+    if (known) return known.exports;
+    const module = { exports: {} };
+    modules.set(file, module);
+    compile(file)(module.exports, require, module, file, folder, id => import(id));
+    return module.exports;
+  };
+  const find = (id: string): unknown => {
+    if (LATER.has(id)) return new Proxy({}, { get: (_, name) => (outside(id) as Record<PropertyKey, unknown>)[name] });
+    return id.startsWith("./") ? run(join(folder, id)) : outside(id);
+  };
+  const require: Require = Object.assign(find, { resolve: outside.resolve });
+  return run(main);
+}
+
+function compile(file: string): Run {
+  const source = readFileSync(file);
+  const sum = crc32(source);
+  const cachedData = readCache(file, sum);
+  const script = new Script(
+    `(function (exports, require, module, __filename, __dirname, __import) {${source.toString()}\n})`,
+    {
+      filename: file,
+      ...(cachedData && { cachedData }),
+    },
+  );
+  if (!cachedData || script.cachedDataRejected) plan({ file, sum, script });
+  return script.runInThisContext() as Run;
+}
+
+const cacheOf = (file: string): string => `${file}.${TAG}.cache`;
+
+function readCache(file: string, sum: number): Buffer | undefined {
+  try {
+    const bytes = readFileSync(cacheOf(file));
+    const data = bytes.subarray(HEAD);
+    return bytes.readUInt32LE(0) === sum && bytes.readUInt32LE(4) === crc32(data) ? data : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+interface Fresh {
+  readonly file: string;
+  readonly sum: number;
+  readonly script: Script;
+}
+
+const waiting: Fresh[] = [];
+
+function plan(fresh: Fresh): void {
+  if (waiting.push(fresh) > 1) return;
+  setTimeout(writeCaches, WAIT_MS).unref();
+  process.once("exit", writeCaches);
+}
+
+function writeCaches(): void {
+  process.off("exit", writeCaches);
+  const all = waiting.splice(0);
+  if (!mayWrite(all[0]!.file)) return;
+  for (const { file, sum, script } of all) {
+    const data = script.createCachedData();
+    const head = Buffer.alloc(HEAD);
+    head.writeUInt32LE(sum, 0);
+    head.writeUInt32LE(crc32(data), 4);
+    if (!replace(cacheOf(file), Buffer.concat([head, data]))) return;
+  }
+}
+
+/** Who runs another's installation with more rights leaves no file in it that its owner can't remove. */
+function mayWrite(file: string): boolean {
+  try {
+    accessSync(dirname(file), constants.W_OK);
+    return !process.getuid || statSync(file).uid === process.getuid();
+  } catch {
+    return false;
+  }
+}
+
+/** Other processes see the whole file or none. */
+function replace(path: string, bytes: Buffer): boolean {
+  const staged = `${path}.${process.pid}`;
+  try {
+    writeFileSync(staged, bytes);
+    renameSync(staged, path);
+    return true;
+  } catch {
+    try {
+      rmSync(staged, { force: true });
+    } catch {
+      // It could not be written either.
+    }
+    return false;
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * `merlon` with all its commands; each command loads what it needs when it runs.
+ */
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { commands } from "./commands.js";
+import { failureText } from "./failure-text.js";
+
+export async function main(): Promise<void> {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  const program = new Command("merlon")
+    .description("Recommenders in TypeScript: write, compile to a Triton model repository, serve.")
+    .version(version)
+    .showHelpAfterError("(add --help for what it takes)")
+    .addHelpText(
+      "after",
+      `
+The usual way through:
+  $ merlon fit ranking.workflow.ts --data 'events/*.parquet' --out etl/ranking
+  $ merlon transform etl/ranking --data 'events/*.parquet' --out train.parquet
+  $ merlon index build --data embeddings.parquet --id item_id --embedding embedding --out index/items.faiss
+  $ merlon check recommend.ensemble.ts
+  $ merlon build recommend.ensemble.ts --out model-repo
+  $ merlon serve --model-repository model-repo`,
+    );
+  for (const command of commands()) program.addCommand(command);
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    process.stderr.write(`merlon: ${failureText(error)}\n`);
+    process.exitCode = 1;
+  }
+}
