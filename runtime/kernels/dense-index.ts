@@ -7,6 +7,8 @@ export interface DenseKeys {
   readonly span: number;
   /** Of each value from the least: from 0 to below `span` where it may be one of the keys, anything else where it is none. */
   distances(values: Values): Float64Array;
+  /** The same looked up in a table of `span` places; -1 for what is none of the keys. */
+  placesIn(table: Int32Array, values: Values): Int32Array;
 }
 
 /** Longer than this a table is no longer small beside the values it serves. */
@@ -16,16 +18,11 @@ const LONGEST = 8_000_000;
 export function denseIndex(distinct: Values): ((values: Values) => Int32Array) | undefined {
   const dense = denseKeys(distinct, LONGEST);
   if (!dense) return undefined;
-  const { span, distances } = dense;
+  const { span, distances, placesIn } = dense;
   const table = new Int32Array(span).fill(-1);
   const own = distances(distinct);
   for (let i = 0; i < own.length; i++) table[own[i]!] = i;
-  return values => {
-    const far = distances(values);
-    const found = new Int32Array(far.length);
-    for (let i = 0; i < found.length; i++) found[i] = far[i]! >= 0 && far[i]! < span ? table[far[i]!]! : -1;
-    return found;
-  };
+  return values => placesIn(table, values);
 }
 
 /** Undefined where the values are no integers, or lie so far apart that a table of their span would be longer than `longest` or mostly empty. */
@@ -41,7 +38,12 @@ export function denseKeys(distinct: Values, longest: number): DenseKeys | undefi
   }
   const span = most - least + 1;
   if (span > Math.min(longest, 4 * distinct.length + 1024)) return undefined;
-  return { least: BigInt(first) + BigInt(least), span, distances: values => distances(values, least) };
+  return {
+    least: BigInt(first) + BigInt(least),
+    span,
+    distances: values => distances(values, least),
+    placesIn: placesOf(distinct, least),
+  };
 }
 
 type Integers = Exclude<Values, readonly string[] | Float32Array | Float64Array>;
@@ -70,6 +72,34 @@ function distancesFrom(integers: Integers): (values: Values, least: number) => F
     const found = new Float64Array(values.length);
     for (let i = 0; i < found.length; i++)
       found[i] = (high(pairs[2 * i + 1]!) - firstHigh) * 2 ** 32 + ((pairs[2 * i]! >>> 0) - firstLow) - least;
+    return found;
+  };
+}
+
+/** See `DenseKeys.placesIn`: a column of tens of values is looked up in less time than an array between takes. */
+function placesOf(integers: Integers, least: number): DenseKeys["placesIn"] {
+  if (!(integers instanceof BigInt64Array || integers instanceof BigUint64Array)) {
+    const from = Number(integers[0]!) + least;
+    return (table, values) => {
+      const found = new Int32Array(values.length);
+      for (let i = 0; i < found.length; i++) {
+        const far = (values as Int32Array)[i]! - from;
+        found[i] = far >= 0 && far < table.length ? table[far]! : -1;
+      }
+      return found;
+    };
+  }
+  const isSigned = integers instanceof BigInt64Array;
+  const [low, high] = words(integers);
+  const [firstLow, firstHigh] = [low! >>> 0, isSigned ? high! : high! >>> 0];
+  return (table, values) => {
+    const pairs = words(values as BigInt64Array);
+    const found = new Int32Array(values.length);
+    for (let i = 0; i < found.length; i++) {
+      const own = pairs[2 * i + 1]!;
+      const far = ((isSigned ? own : own >>> 0) - firstHigh) * 2 ** 32 + ((pairs[2 * i]! >>> 0) - firstLow) - least;
+      found[i] = far >= 0 && far < table.length ? table[far]! : -1;
+    }
     return found;
   };
 }

@@ -44,19 +44,16 @@ export type FillMissing = (feature: FeatureColumn, rows: Rows, missing: (key: nu
 /** @throws RuntimeFault when the default does not fit the column */
 export function prepareMissing(schema: ColumnSchema, rule: MissingRule): FillMissing {
   const given = typeof rule === "object" ? defaultValues(schema, rule.default) : undefined;
+  const { dtype } = schema;
   return (feature, rows, missing) => {
+    const { values, offsets } = feature;
+    const plain: Column = offsets ? { dtype, rows, values, offsets } : { dtype, rows, values };
+    if (feature.whole) return plain;
     if (rule === "error")
       for (let key = 0; key < rows.count; key++)
         if (feature.status[key] === FEATURE_STATUS.notFound || feature.status[key] === FEATURE_STATUS.outdated)
           throw missing(key);
-    const whole = feature.status.every(status => status === FEATURE_STATUS.present);
-    const plain = {
-      dtype: schema.dtype,
-      rows,
-      values: feature.values,
-      ...(feature.offsets && { offsets: feature.offsets }),
-    };
-    if (whole) return plain;
+    if (feature.status.every(status => status === FEATURE_STATUS.present)) return plain;
     if (given) return feature.offsets ? fillLists(plain, feature, given) : fillScalars(plain, feature.status, given);
     if (feature.offsets || datatype(schema.dtype).kind === "float") return plain;
     return { ...plain, validity: feature.status.map(status => (status === FEATURE_STATUS.present ? 1 : 0)) };

@@ -44,24 +44,25 @@ export function orderCandidates(
     );
   const choose = prepare(checkedScores(ids, scores, offsets, names), ids);
   const runs = new Int32Array(parent.count + 1);
-  const chosen: Int32Array[] = [];
+  // As many as there are candidates, at most.
+  const chosen = new Int32Array(ids.rows.count);
+  let count = 0;
   for (let row = 0; row < parent.count; row++) {
     const run = choose(offsets[row]!, offsets[row + 1]!, row);
-    chosen.push(run);
-    runs[row + 1] = runs[row]! + run.length;
+    for (let i = 0; i < run.length; i++) chosen[count++] = run[i]!;
+    runs[row + 1] = count;
   }
   const rows = childRows(parent, runs);
-  const indices = new Int32Array(rows.count);
-  chosen.forEach((run, row) => {
-    indices.set(run, runs[row]);
-  });
+  const indices = chosen.subarray(0, count);
   return [gather(ids, indices, rows), gather(scores, indices, rows)];
 }
 
 function checkedScores(ids: Column, scores: Column, offsets: Int32Array, names: Names): Float64Array {
-  const checked = Float64Array.from(scores.values as Float32Array);
-  const missing = checked.findIndex((score, i) => Number.isNaN(score) || scores.validity?.[i] === 0);
-  if (missing < 0) return checked;
+  const checked = new Float64Array(scores.values as Float32Array);
+  const { validity } = scores;
+  let missing = 0;
+  while (missing < checked.length && !Number.isNaN(checked[missing]) && validity?.[missing] !== 0) missing++;
+  if (missing === checked.length) return checked;
   let row = 0;
   while (offsets[row + 1]! <= missing) row++;
   throw new RuntimeFault(

@@ -9,13 +9,16 @@ const W1 = 0xbb67ae85;
 
 /** @param counter four words, replaced by the result */
 export function philox(counter: Uint32Array, key0: number, key1: number): void {
-  let [c0, c1, c2, c3] = [counter[0]!, counter[1]!, counter[2]!, counter[3]!];
-  let k0 = key0;
-  let k1 = key1;
+  let c0 = counter[0]! | 0;
+  let c1 = counter[1]! | 0;
+  let c2 = counter[2]! | 0;
+  let c3 = counter[3]! | 0;
+  let k0 = key0 | 0;
+  let k1 = key1 | 0;
   for (let round = 0; round < 10; round++) {
-    const hi0 = mulHigh(M0, c0);
+    const hi0 = mulHigh(c0, M0 & 0xffff, M0 >>> 16);
     const lo0 = Math.imul(M0, c0);
-    const hi1 = mulHigh(M1, c2);
+    const hi1 = mulHigh(c2, M1 & 0xffff, M1 >>> 16);
     const lo1 = Math.imul(M1, c2);
     c0 = hi1 ^ c1 ^ k0;
     c1 = lo1;
@@ -30,15 +33,13 @@ export function philox(counter: Uint32Array, key0: number, key1: number): void {
   counter[3] = c3;
 }
 
-/** High word of the product of two unsigned 32-bit numbers, by halves. */
-function mulHigh(a: number, b: number): number {
+/** High word of the product of a word and two halves of another: by halves, whose products and the sums here never leave 32 bits. */
+function mulHigh(a: number, bLow: number, bHigh: number): number {
   const aLow = a & 0xffff;
   const aHigh = a >>> 16;
-  const bLow = b & 0xffff;
-  const bHigh = b >>> 16;
-  const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
-  const cross = aLow * bHigh + (middle & 0xffff);
-  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(cross / 0x10000)) | 0;
+  const middle = (Math.imul(aHigh, bLow) + (Math.imul(aLow, bLow) >>> 16)) >>> 0;
+  const cross = (Math.imul(aLow, bHigh) + (middle & 0xffff)) >>> 0;
+  return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (cross >>> 16)) | 0;
 }
 
 /** A number strictly between 0 and 1, of 52 random bits. */

@@ -2,14 +2,13 @@
 import { join } from "node:path";
 import { type FeastRepository, readFeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
 import type { Step } from "../../triton-protos/plan.js";
-import type { ColumnSchema } from "../../triton-protos/schema.js";
 import { type Clock, systemClock } from "../clock.js";
 import { RuntimeFault } from "../errors.js";
 import type { Kernel, PreparedKernel } from "../plan/kernel.js";
 import { type Column, childRows, gather, type Rows, rootRows } from "../plan/table.js";
 import { openStore } from "../stores/feast/open-store.js";
 import { FEATURE_STATUS, type FeatureColumn, type FeatureReader } from "../stores/feast/store.js";
-import { type DistinctKeys, distinctKeys } from "./distinct-keys.js";
+import { type DistinctKeys, distinctKeys, everyRow } from "./distinct-keys.js";
 import { withoutOutdated } from "./feature-ages.js";
 import { type FillMissing, missingRule, prepareMissing } from "./feature-defaults.js";
 import { type Lookup, prepareLookup, type WantedFeature } from "./feature-lookup.js";
@@ -65,27 +64,36 @@ function prepareRun(
   reader: FeatureReader,
   clock: Clock,
 ): PreparedKernel["run"] {
+  const sources = step.outputs.map(schema => {
+    const feature = columns.findIndex(col => col.schema === schema);
+    return feature >= 0 ? { feature } : { entity: joins.find(join => join.name === schema.name)?.input ?? 0 };
+  });
   const ages = columns.some(col => col.ttlSeconds !== null);
   return (inputs, { signal }) => {
     const entities = inputs.input!;
-    const distinct = distinctKeys(entities);
+    const doubles = reader.takesDoubles?.() && entities.every(({ validity }) => !validity);
+    const distinct = doubles ? everyRow(entities) : distinctKeys(entities);
     const keys = new Map(joins.map(({ name, input }) => [name, distinct.keys[input]!]));
     const count = distinct.count + (distinct.nullRow < 0 ? 0 : 1);
     const found = reader.getOnline(keys, count, signal);
     const finish = (features: readonly FeatureColumn[]) => {
-      const now = ages ? clock.now() / 1000 : 0;
+      if (!ages) return assemble(sources, joins, entities, distinct, features, columns);
+      const now = clock.now() / 1000;
       const current = features.map((feature, i) => {
         const { ttlSeconds } = columns[i]!;
         return ttlSeconds === null ? feature : withoutOutdated(feature, ttlSeconds, now);
       });
-      return assemble(step, joins, entities, distinct, current, columns);
+      return assemble(sources, joins, entities, distinct, current, columns);
     };
     return found instanceof Promise ? found.then(finish) : finish(found);
   };
 }
 
+/** Where an output comes from: a feature, or the column of a key. */
+type Source = { readonly feature: number } | { readonly entity: number };
+
 function assemble(
-  step: Step<"queryFeast">,
+  sources: readonly Source[],
   joins: Lookup["joins"],
   entities: readonly Column[],
   distinct: DistinctKeys,
@@ -94,22 +102,20 @@ function assemble(
 ): Column[] {
   const { places, nullRow, count } = distinct;
   const { rows } = entities[0]!;
-  const found = rootRows(count + (nullRow < 0 ? 0 : 1));
   const kept = keptRows(rows, places, features, columns);
   // Distinct keys in the order of the rows: every key once.
   const identity = !kept && nullRow < 0 && count === rows.count;
+  const found = identity ? rows : rootRows(count + (nullRow < 0 ? 0 : 1));
   const target = kept?.rows ?? rows;
   const at = kept ? kept.indices.map(row => places[row]!) : places;
-  const made = new Map<ColumnSchema, Column>();
-  columns.forEach(({ schema, fill, feature, view }, i) => {
-    const missing = (key: number) => missingFault(joins, distinct, view.name, feature.name, features[i]!, key);
-    const col = fill(features[i]!, found, missing);
-    made.set(schema, identity ? { ...col, rows } : gather(col, at, target));
+  const made = columns.map(({ fill, feature, view }, i) => {
+    const read = features[i]!;
+    const col = fill(read, found, key => missingFault(joins, distinct, view.name, feature.name, read, key));
+    return identity ? col : gather(col, at, target);
   });
-  return step.outputs.map(schema => {
-    const feature = made.get(schema);
-    if (feature) return feature;
-    const id = entities[joins.find(join => join.name === schema.name)?.input ?? 0]!;
+  return sources.map(source => {
+    if ("feature" in source) return made[source.feature]!;
+    const id = entities[source.entity]!;
     return kept ? gather(id, kept.indices, kept.rows) : id;
   });
 }
@@ -121,8 +127,8 @@ function keptRows(
   features: readonly FeatureColumn[],
   columns: readonly PreparedColumn[],
 ): { readonly indices: Int32Array; readonly rows: Rows } | undefined {
+  if (!columns.some(({ drops }) => drops)) return undefined;
   const statuses = features.flatMap(({ status }, i) => (columns[i]!.drops ? [status] : []));
-  if (statuses.length === 0) return undefined;
   const { parent, offsets } = rows;
   if (!parent || !offsets)
     throw new RuntimeFault(

@@ -19,11 +19,10 @@ export const softmaxSampling: Kernel<"softmaxSampling"> = {
     const sampled =
       (context: RunContext): Prepare =>
       (scores, ids) => {
-        const race = gumbelRace(temperature, seedOfRow(context, seed, ids.rows), stepHash, ids.values);
+        const run = gumbelRace(temperature, seedOfRow(context, seed, ids.rows), stepHash, ids.values);
         const keys = new Float64Array(scores.length);
         return (start, end, row) => {
-          race.newRow(start, end, row);
-          for (let i = start; i < end; i++) keys[i] = race.key(scores[i]!, i);
+          run(scores, keys, start, end, row);
           return keepLargest(keys, start, end, topk);
         };
       };
@@ -33,11 +32,8 @@ export const softmaxSampling: Kernel<"softmaxSampling"> = {
 
 type Prepare = Parameters<typeof orderCandidates>[2];
 
-/** `key` is a score's key in the race; `newRow` says which candidates the next keys belong to. */
-interface Race {
-  newRow(start: number, end: number, row: number): void;
-  key(score: number, i: number): number;
-}
+/** Writes the keys of one row's candidates, which are those from `start` to `end`. */
+type Race = (scores: Float64Array, keys: Float64Array, start: number, end: number, row: number) => void;
 
 /** The request's seed, else the author's, else what the server drew. */
 function seedOfRow({ seed, seeds, parameters }: RunContext, authored: number | undefined, rows: Rows) {
@@ -54,32 +50,29 @@ const always = (seed: bigint) => (): bigint => seed;
 function gumbelRace(temperature: number, seedOf: (row: number) => bigint, stepHash: number, ids: Values): Race {
   let seed: bigint | undefined;
   let [key0, key1] = [0, 0];
-  const counter = new Uint32Array(4);
-  let rowHash = 0;
-  let first = 0;
-  return {
-    newRow: (start, end, row) => {
-      const own = seedOf(row);
-      if (own !== seed) {
-        seed = own;
-        key0 = Number(BigInt.asIntN(32, own));
-        key1 = Number(BigInt.asIntN(32, own >> 32n));
-      }
-      first = start;
-      rowHash = hashRun(ids, start, end);
-    },
-    key: (score, i) => {
-      counter[0] = i - first;
+  return (scores, keys, start, end, row) => {
+    const own = seedOf(row);
+    if (own !== seed) {
+      seed = own;
+      key0 = Number(BigInt.asIntN(32, own));
+      key1 = Number(BigInt.asIntN(32, own >> 32n));
+    }
+    const rowHash = hashRun(ids, start, end);
+    for (let i = start; i < end; i++) {
+      counter[0] = i - start;
       counter[1] = rowHash;
       counter[2] = stepHash;
       counter[3] = 0;
       philox(counter, key0, key1);
       // Without a temperature every candidate has the same chance, one of infinite score too.
-      const weight = temperature === 0 ? 0 : temperature * score;
-      return weight - Math.log(-Math.log(uniform(counter[0]!, counter[1]!)));
-    },
+      const weight = temperature === 0 ? 0 : temperature * scores[i]!;
+      keys[i] = weight - Math.log(-Math.log(uniform(counter[0]!, counter[1]!)));
+    }
   };
 }
+
+/** Shared by all races: a row's keys are one turn. */
+const counter = new Uint32Array(4);
 
 /** FNV-1a by words over the ids of one row. */
 function hashRun(ids: Values, start: number, end: number): number {

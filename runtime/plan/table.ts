@@ -3,6 +3,7 @@
  * a kernel never writes into its input.
  */
 import { type DType, datatype, type Values } from "../../triton-protos/datatype.js";
+import { pick } from "./pick.js";
 
 /**
  * A set of rows. A request's rows are a root; candidates of each user are a child whose `offsets` say which run of rows
@@ -72,8 +73,9 @@ export const withRows = (col: Column, rows: Rows): Column => ({ ...col, rows });
 export function gather(col: Column, indices: Int32Array, rows: Rows): Column {
   const { dtype } = col;
   if (!col.offsets && (col.width ?? 1) === 1) {
-    const validity = col.validity && pick(col.validity, indices);
     const values = pick(col.values, indices);
+    if (!col.validity && col.width === undefined) return { dtype, rows, values };
+    const validity = col.validity && pick(col.validity, indices);
     return { dtype, rows, values, ...(col.width !== undefined && { width: 1 }), ...(validity && { validity }) };
   }
   const runs = col.offsets ? raggedRuns(col.offsets, indices) : fixedRuns(col.width!, indices);
@@ -82,25 +84,6 @@ export function gather(col: Column, indices: Int32Array, rows: Rows): Column {
   const validity = col.validity && copyRuns(col.validity, runs, new Uint8Array(total));
   const shape = col.offsets ? { offsets: runs.offsets } : { width: col.width! };
   return { dtype, rows, values, ...shape, ...(validity && { validity: validity as Uint8Array }) };
-}
-
-/** Values at the indices, as an array of the same kind. 64-bit values move as two words, never as BigInt. */
-function pick<V extends Values>(values: V, indices: Int32Array): V {
-  const n = indices.length;
-  if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
-    const from = words(values);
-    const to = new Int32Array(n * 2);
-    for (let i = 0; i < n; i++) {
-      to[2 * i] = from[2 * indices[i]!]!;
-      to[2 * i + 1] = from[2 * indices[i]! + 1]!;
-    }
-    return new (values.constructor as BigInt64ArrayConstructor)(to.buffer) as unknown as V;
-  }
-  if (Array.isArray(values)) return Array.from(indices, i => values[i] as string) as unknown as V;
-  const from = values as unknown as Float64Array;
-  const to = new (values.constructor as Float64ArrayConstructor)(n);
-  for (let i = 0; i < n; i++) to[i] = from[indices[i]!]!;
-  return to as unknown as V;
 }
 
 /** Where each picked row begins in the source, and where it goes. */

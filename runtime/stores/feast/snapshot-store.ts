@@ -27,6 +27,7 @@ type Answer = (keys: ReadonlyMap<string, Column>, count: number) => readonly Fea
 interface Current {
   readonly answer: Answer;
   readonly seen: string;
+  readonly inMemory: boolean;
   close(): void | Promise<void>;
 }
 
@@ -76,6 +77,7 @@ async function snapshotReader(order: SnapshotOrder): Promise<FeatureReader & { c
       }
       return current.answer(keys, count);
     },
+    takesDoubles: () => current.inMemory,
     close: () => {
       closed = true;
       return current.close();
@@ -99,10 +101,11 @@ async function fileState(file: string): Promise<string> {
 async function take(order: SnapshotOrder, again: boolean): Promise<Current> {
   const seen = await fileState(order.file);
   const views = again ? await inThread(order) : await firstViews(order, seen);
-  if (views) return { answer: snapshotAnswer(order.reads, views), seen, close: () => {} };
+  if (views) return { answer: snapshotAnswer(order.reads, views), seen, inMemory: true, close: () => {} };
   const store = openSqliteStore(order.file, order.keyVersion);
   const reader = (await store.prepare(order.reads, order.options)) as { getOnline: Answer };
-  return { answer: (keys, count) => reader.getOnline(keys, count), seen, close: () => store.close() };
+  const answer: Answer = (keys, count) => reader.getOnline(keys, count);
+  return { answer, seen, inMemory: false, close: () => store.close() };
 }
 
 async function firstViews(order: SnapshotOrder, seen: string): Promise<readonly ViewSnapshot[] | undefined> {
@@ -130,13 +133,28 @@ function snapshotAnswer(reads: readonly ViewRead[], views: readonly ViewSnapshot
     const dtypes = reads[i]!.features.map(feature => feastType(feature.type!).dtype);
     return { joins, find: finder(keys, joins), unknown: keys[0]!.rows.count, picks: features.map(picker), dtypes };
   });
-  return (keys, count) =>
-    parts.flatMap(({ joins, find, unknown, picks, dtypes }) => {
+  return (keys, count) => {
+    const answer: FeatureColumn[] = [];
+    for (const { joins, find, unknown, picks, dtypes } of parts) {
       const found = find(joins.map(name => keys.get(name)!));
-      const places = new Int32Array(count).fill(unknown);
-      for (let i = 0; i < found.length; i++) if (found[i]! >= 0) places[i] = found[i]!;
-      return picks.map((pick, i) => pick(dtypes[i]!, places));
-    });
+      const places = found.length === count ? found : padded(found, count);
+      let known = true;
+      for (let i = 0; i < count; i++)
+        if (places[i]! < 0) {
+          places[i] = unknown;
+          known = false;
+        }
+      for (let i = 0; i < picks.length; i++) answer.push(picks[i]!(dtypes[i]!, places, known));
+    }
+    return answer;
+  };
+}
+
+/** Those beyond the keys are not found. */
+function padded(found: Int32Array, count: number): Int32Array {
+  const places = new Int32Array(count).fill(-1);
+  places.set(found);
+  return places;
 }
 
 function finder(keys: readonly Column[], joins: readonly string[]): TupleIndex {
@@ -149,17 +167,23 @@ function finder(keys: readonly Column[], joins: readonly string[]): TupleIndex {
 function picker({ values, offsets, status, eventSeconds }: FeatureColumn) {
   const unknown = status.length - 1;
   const whole = status.subarray(0, unknown).every(one => one === FEATURE_STATUS.present);
-  return (dtype: DType, places: Int32Array): FeatureColumn => {
+  /** @param known whether none of the places is that of an unknown entity */
+  return (dtype: DType, places: Int32Array, known: boolean): FeatureColumn => {
     const rows = rootRows(places.length);
-    const picked = gather({ dtype, rows, values, ...(offsets && { offsets }) }, places, rows);
+    const picked = gather(offsets ? { dtype, rows, values, offsets } : { dtype, rows, values }, places, rows);
+    const times = eventSeconds && { eventSeconds: Float64Array.from(places, place => eventSeconds[place]!) };
+    const runs = picked.offsets && { offsets: picked.offsets };
+    if (whole && known) return { values: picked.values, ...runs, status: allPresent(places.length), whole, ...times };
     const statuses = new Uint8Array(places.length);
-    for (let i = 0; i < places.length; i++)
-      statuses[i] = whole && places[i] !== unknown ? FEATURE_STATUS.present : status[places[i]!]!;
-    return {
-      values: picked.values,
-      ...(picked.offsets && { offsets: picked.offsets }),
-      status: statuses,
-      ...(eventSeconds && { eventSeconds: Float64Array.from(places, place => eventSeconds[place]!) }),
-    };
+    for (let i = 0; i < places.length; i++) statuses[i] = status[places[i]!]!;
+    return { values: picked.values, ...runs, status: statuses, ...times };
   };
+}
+
+let present = new Uint8Array(0);
+
+/** Shared by all that ask; nobody writes statuses. */
+function allPresent(count: number): Uint8Array {
+  if (present.length < count) present = new Uint8Array(2 * count).fill(FEATURE_STATUS.present);
+  return present.subarray(0, count);
 }

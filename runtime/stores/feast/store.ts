@@ -18,6 +18,8 @@ export interface FeatureColumn {
   readonly offsets?: Int32Array;
   /** One of `FEATURE_STATUS` per key. */
   readonly status: Uint8Array;
+  /** All of them are `present`. */
+  readonly whole?: true;
   /** Event time per key, seconds since 1970, where asked for; NaN where the store does not say. */
   readonly eventSeconds?: Float64Array;
 }
@@ -47,6 +49,8 @@ export interface FeatureReader {
     count: number,
     signal?: Cancellation,
   ): readonly FeatureColumn[] | Promise<readonly FeatureColumn[]>;
+  /** Whether it answers from memory now, so that a key may come more than once and costs less than finding that out. */
+  takesDoubles?(): boolean;
 }
 
 export interface FeatureStore {
