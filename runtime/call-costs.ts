@@ -2,12 +2,16 @@
  * What native calls have cost → whether the next one may run at once. The event loop waits for a short call rather than hand it to another thread, or
  * to its own next turn, which costs 0.05 ms and several times that under load; a long one would hold up everybody.
  */
+import { isAlone } from "./under-way.js";
+
 const QUICK_MICROS = 500;
+/** While nobody else is there to be held up. On a busy machine a thread that was woken waits for a CPU: that was most of a search's p99. */
+const ALONE_MICROS = 2000;
 /** From here on a call is not made on the event loop again and again, whatever a thread costs. */
 const LONG_MICROS = 10_000;
 
 export interface CallCosts {
-  /** @param size calls of one size cost alike @param count of things that the call answers */
+  /** Whether the event loop may wait for it. @param size calls of one size cost alike @param count of things that the call answers */
   isQuick(size: number, count: number): boolean;
   /** Whether the last two calls of this size were long, so that the next one should not run on the event loop. */
   isLong(size: number, count: number): boolean;
@@ -25,7 +29,7 @@ export function callCosts(): CallCosts {
   return {
     isQuick: (size, count) => {
       const cost = costs.get(size);
-      return cost !== undefined && cost.kept * count < QUICK_MICROS;
+      return cost !== undefined && cost.kept * count < (isAlone() ? ALONE_MICROS : QUICK_MICROS);
     },
     isLong: (size, count) => (costs.get(size)?.sure ?? 0) * count > LONG_MICROS,
     learn(size, count, micros) {

@@ -9,6 +9,7 @@ import type { Executed } from "../scheduling/scheduler.js";
 import { recordCacheHit, recordCacheMiss, recordFailure, recordSuccess } from "../statistics.js";
 import type { Tensor } from "../tensor.js";
 import type { TraceNotes } from "../tracing/trace.js";
+import { requestBegins, requestEnds } from "../under-way.js";
 import { splitControls } from "./controls.js";
 import { declaredOf } from "./declared.js";
 import type { InferRequest, InferResponse } from "./request.js";
@@ -79,7 +80,23 @@ export async function executeStream(
   if (response) answer(response);
 }
 
+/** Counted as under way, unless it is made for a request that is. */
 async function run(
+  version: ReadyVersion,
+  request: InferRequest,
+  valid: ValidRequest,
+  sink?: AnswerSink,
+): Promise<InferResponse | undefined> {
+  if (request.lease) return runOne(version, request, valid, sink);
+  requestBegins();
+  try {
+    return await runOne(version, request, valid, sink);
+  } finally {
+    requestEnds();
+  }
+}
+
+async function runOne(
   version: ReadyVersion,
   request: InferRequest,
   valid: ValidRequest,

@@ -8,6 +8,7 @@ import { callCosts } from "#runtime/call-costs.js";
 import { RuntimeFault } from "#runtime/errors.js";
 import { createScheduler } from "#runtime/scheduling/create-scheduler.js";
 import { createStatistics } from "#runtime/statistics.js";
+import { requestBegins, requestEnds } from "#runtime/under-way.js";
 import { configOf, notedModel, pause, requestOf } from "./support.js";
 
 const model = (name: string) => join(import.meta.dirname, "..", "samples", "artefacts", "models", `${name}.onnx`);
@@ -74,16 +75,30 @@ describe("costs of calls", () => {
     const costs = callCosts();
     expect(costs.isQuick(3, 1)).toBe(false);
     costs.learn(3, 1, 10);
-    expect(costs.isQuick(3, 49)).toBe(true);
-    expect(costs.isQuick(3, 50)).toBe(false);
+    expect(costs.isQuick(3, 199)).toBe(true);
+    expect(costs.isQuick(3, 200)).toBe(false);
     expect(costs.isQuick(4, 1)).toBe(false);
+  });
+  test("the event loop waits for less where another request is under way", () => {
+    const costs = callCosts();
+    costs.learn(3, 1, 10);
+    requestBegins();
+    expect(costs.isQuick(3, 199)).toBe(true);
+    requestBegins();
+    try {
+      expect(costs.isQuick(3, 49)).toBe(true);
+      expect(costs.isQuick(3, 50)).toBe(false);
+    } finally {
+      requestEnds();
+      requestEnds();
+    }
   });
   test("one slow call changes nothing, two on end do, and quick ones bring it back slowly", () => {
     const costs = callCosts();
     costs.learn(1, 1, 10);
-    costs.learn(1, 1, 900);
+    costs.learn(1, 1, 9000);
     expect(costs.isQuick(1, 1)).toBe(true);
-    costs.learn(1, 1, 900);
+    costs.learn(1, 1, 9000);
     expect(costs.isQuick(1, 1)).toBe(false);
     let calls = 0;
     while (!costs.isQuick(1, 1)) {
