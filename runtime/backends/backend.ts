@@ -9,6 +9,7 @@ import type { Controls } from "../data-plane/controls.js";
 import type { InferRequest, InferResponse } from "../data-plane/request.js";
 import type { RuntimeFault } from "../errors.js";
 import type { Gpus } from "../gpus.js";
+import type { RequestMemory } from "../memory/request-memory.js";
 import type { ModelCaller, PrepareContext } from "../plan/kernel.js";
 import type { StageTally } from "../plan/stage-tally.js";
 import type { Around } from "../repository/around.js";
@@ -33,6 +34,8 @@ export interface BackendRequest {
   readonly lease?: Lease;
   /** Takes notes, when the request is traced. */
   readonly trace?: TraceNotes;
+  /** Large memory that inputs lie in, where the model may move it; answers may bring more. */
+  readonly memory?: RequestMemory;
 }
 
 export interface BackendResponse {
@@ -110,6 +113,8 @@ export interface LoadedModel {
     instance: number,
     clock?: ExecutionClock,
   ): Promise<readonly (BackendResponse | RuntimeFault)[]>;
+  /** When a request has been answered, nothing of it or of its answer is kept: their memory may be used again. */
+  readonly keepsNothing?: boolean;
   /** It computes in this thread, for several requests in little more time than for one: those that come in one turn of the event loop go together. */
   readonly sharesTurn?: boolean;
   /**

@@ -42,6 +42,7 @@ export const identityBackend: Backend = {
     if (creation > 0) await delay(creation * 1000);
     const milliseconds = readDelay(config.parameters.execute_delay_ms?.string_value, config.name);
     return {
+      keepsNothing: true,
       async execute(requests, _, clock) {
         clock?.inputsReady();
         if (milliseconds > 0) await delay(milliseconds);

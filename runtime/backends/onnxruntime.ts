@@ -55,6 +55,7 @@ export const onnxruntimeBackend: Backend = {
     const [first] = sessionOf;
     const alone = sessions.size === 1 && config.batch_input.length === 0 && config.batch_output.length === 0;
     return {
+      keepsNothing: true,
       ...(alone && first!.runNow && { executeNow: (request, clock) => executeNow(first!, request, clock) }),
       execute: (requests, i, clock) => runBatch(sessionOf[i] ?? sessionOf[0]!, requests, config, clock),
       close,

@@ -45,7 +45,7 @@ export function inferNow(version: ReadyVersion, request: InferRequest): InferRes
     throw fault;
   }
   if (!done) return undefined;
-  for (const { data } of valid.inputs.values()) statistics.inputBytes += data.byteLength;
+  statistics.inputBytes += bytesOf(valid.inputs.values());
   recordSuccess(statistics, asked.batch, done.queueNs, done.times, (performance.now() - started) * 1e6);
   return inferResponse(version, request, valid, done.response!);
 }
@@ -107,7 +107,10 @@ async function runOne(
   const started = performance.now();
   const elapsed = (): number => (performance.now() - started) * 1e6;
   const asked = backendRequest(version, request, valid);
-  const { trace } = request;
+  const { trace, memory } = request;
+  if (memory && !asked.memory) memory.keep();
+  // Counted now: the bytes may be elsewhere when the model has answered.
+  const inputBytes = bytesOf(inputs.values());
   trace?.begin(version.model, version.version, request.id);
   trace?.stamp("REQUEST_START", started * 1e6);
   trace?.note("TENSOR_QUEUE_INPUT", inputs.values());
@@ -141,7 +144,7 @@ async function runOne(
     trace?.stamp("INFER_RESPONSE_COMPLETE");
   }
   trace?.stamp("REQUEST_END");
-  for (const { data } of inputs.values()) statistics.inputBytes += data.byteLength;
+  statistics.inputBytes += inputBytes;
   if (done.cache?.hit) recordCacheHit(statistics, done.cache.ns, elapsed());
   else recordSuccess(statistics, asked.batch, done.queueNs, done.times, elapsed());
   if (done.cache && !done.cache.hit) recordCacheMiss(statistics, done.cache.ns);
@@ -149,22 +152,34 @@ async function runOne(
     trace?.fail(done.response.error.message);
     throw done.response.error;
   }
+  memory?.release();
   return answer;
 }
 
+function bytesOf(tensors: Iterable<Tensor>): number {
+  let sum = 0;
+  for (const { data } of tensors) sum += data.byteLength;
+  return sum;
+}
+
+/** A trace, a cache, and the state of a sequence keep tensors longer than a request. */
+const mayLend = ({ config, loaded }: ReadyVersion): boolean =>
+  loaded.keepsNothing === true && !config.response_cache?.enable && !config.sequence_batching;
+
 const backendRequest = (
-  { config }: ReadyVersion,
-  { id, parameters, signal, lease, trace }: InferRequest,
+  version: ReadyVersion,
+  { id, parameters, signal, lease, trace, memory }: InferRequest,
   { batch, inputs, outputs }: ValidRequest,
 ): BackendRequest => ({
   id,
   ...splitControls(parameters),
-  batch: config.max_batch_size > 0 ? Math.max(1, batch) : 1,
+  batch: version.config.max_batch_size > 0 ? Math.max(1, batch) : 1,
   inputs,
   requestedOutputs: outputs,
   ...(signal && { signal }),
   ...(lease && { lease }),
   ...(trace && { trace }),
+  ...(memory && !trace && mayLend(version) && { memory }),
 });
 
 function inferResponse(

@@ -2,6 +2,7 @@
  * A request and its answer between the transports and the data plane: tensors in raw form, no protocol.
  */
 import type { Cancellation } from "../cancellation.js";
+import type { RequestMemory } from "../memory/request-memory.js";
 import type { Lease } from "../repository/lease.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { TraceNotes } from "../tracing/trace.js";
@@ -29,6 +30,8 @@ export interface InferRequest {
   readonly lease?: Lease;
   /** Takes notes, when the request is traced. */
   readonly trace?: TraceNotes;
+  /** Large memory that the request borrows. */
+  readonly memory?: RequestMemory;
 }
 
 export interface InferResponse {

@@ -38,14 +38,14 @@ beforeAll(async () => {
       stream.respond(OK);
       stream.listen({
         data: chunk => {
-          stream.write([chunk]);
+          stream.write([Buffer.from(chunk)]);
         },
         end: () => stream.end(WELL),
       });
     },
     "/no-trailers": stream => {
       stream.respond(OK);
-      stream.listen({ data: chunk => void stream.write([chunk]), end: () => stream.end() });
+      stream.listen({ data: chunk => void stream.write([Buffer.from(chunk)]), end: () => stream.end() });
     },
   });
 });

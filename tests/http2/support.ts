@@ -37,7 +37,7 @@ export const echo: Act = stream => {
   const chunks: Buffer[] = [];
   stream.listen({
     data: chunk => {
-      chunks.push(chunk);
+      chunks.push(Buffer.from(chunk));
     },
     end: () => stream.answer(OK, chunks, WELL),
   });

@@ -22,44 +22,73 @@ export interface Frame {
   readonly bytes: Buffer;
 }
 
-/** A chunk that is a small part of a large memory would keep all of it. */
-const own = (chunk: Buffer): Buffer => (chunk.length * 8 < chunk.buffer.byteLength ? Buffer.from(chunk) : chunk);
+/** Makes room for a message of so many bytes. @param begin its first bytes */
+export type MakeRoom = (length: number, begin: Buffer) => Buffer;
 
-/** Collects chunks and calls `onFrame` for each whole message. Chunks are joined once, when their message is complete. */
-export function frameReader(onFrame: (frame: Frame) => void): (chunk: Buffer) => void {
-  let chunks: Buffer[] = [];
-  let held = 0;
-  let needed = PREFIX;
-  const join = (): Buffer => {
-    const whole = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, held);
-    chunks = [];
-    return whole;
+/** How many times as much as has come of a message there is room for: lengths are only announced. */
+const AHEAD = 128;
+const GROWTH = 16;
+/** Chunks from here on may be large messages, which are put where `makeRoom` says. */
+const WHOLE = 2 ** 13;
+
+/**
+ * Collects chunks, which stay the caller's, and calls `onFrame` for each whole message.
+ * @param makeRoom where messages are put together
+ */
+export function frameReader(
+  onFrame: (frame: Frame) => void,
+  makeRoom: MakeRoom = length => Buffer.allocUnsafe(length),
+): (chunk: Buffer) => void {
+  const head = Buffer.alloc(PREFIX);
+  /** Bytes of the head that have come. */
+  let headed = 0;
+  /** The length of the message that has begun. */
+  let length = 0;
+  let message: Buffer | undefined;
+  let filled = 0;
+  const pass = (bytes: Buffer): void => {
+    headed = 0;
+    message = undefined;
+    onFrame({ compressed: head[0] !== 0, bytes });
+  };
+  const grow = (room: number): void => {
+    const smaller = message!;
+    message = makeRoom(Math.min(length, room), smaller);
+    smaller.copy(message, 0, 0, filled);
   };
   return chunk => {
+    let at = 0;
     // Most messages are one chunk, and most chunks one message.
-    if (held === 0 && chunk.length >= PREFIX && chunk.readUInt32BE(1) === chunk.length - PREFIX) {
-      onFrame({ compressed: chunk[0] !== 0, bytes: chunk.subarray(PREFIX) });
-      return;
-    }
-    chunks.push(chunk);
-    held += chunk.length;
-    while (held >= needed) {
-      const whole = join();
-      const length = whole.readUInt32BE(1);
-      if (length > MAX_MESSAGE)
-        throw new RuntimeFault("INVALID_ARGUMENT", `a message of ${length} bytes is larger than ${MAX_MESSAGE}`);
-      if (held >= PREFIX + length) {
-        onFrame({ compressed: whole[0] !== 0, bytes: whole.subarray(PREFIX, PREFIX + length) });
-        const rest = whole.subarray(PREFIX + length);
-        held = rest.length;
-        if (held > 0) chunks = [rest];
-        needed = PREFIX;
-      } else {
-        chunks = [whole];
-        needed = PREFIX + length;
+    if (headed === 0 && chunk.length >= PREFIX && chunk.length < WHOLE) {
+      length = chunk.readUInt32BE(1);
+      if (length === chunk.length - PREFIX) {
+        const bytes = Buffer.allocUnsafe(length);
+        bytes.set(chunk.subarray(PREFIX));
+        onFrame({ compressed: chunk[0] !== 0, bytes });
+        return;
       }
     }
-    if (held > 0) chunks.push(own(chunks.pop()!));
+    for (;;) {
+      if (headed < PREFIX) {
+        const part = chunk.copy(head, headed, at, at + PREFIX - headed);
+        headed += part;
+        at += part;
+        if (headed < PREFIX) return;
+        length = head.readUInt32BE(1);
+        if (length > MAX_MESSAGE)
+          throw new RuntimeFault("INVALID_ARGUMENT", `a message of ${length} bytes is larger than ${MAX_MESSAGE}`);
+        filled = 0;
+      }
+      const there = Math.min(chunk.length - at, length - filled);
+      if (there === 0 && filled < length) return;
+      message ??= makeRoom(Math.min(length, there * AHEAD), chunk.subarray(at, at + there));
+      if (filled + there > message.length) grow((filled + there) * GROWTH);
+      chunk.copy(message, filled, at, at + there);
+      filled += there;
+      at += there;
+      if (filled < length) return;
+      pass(message);
+    }
   };
 }
 

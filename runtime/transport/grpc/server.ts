@@ -7,6 +7,8 @@ import { deliver } from "../../data-plane/deliver.js";
 import { infer, isDecoupled } from "../../data-plane/infer.js";
 import { RuntimeFault, STATUS } from "../../errors.js";
 import type { LogSettings } from "../../log-settings.js";
+import { LARGE } from "../../memory/buffer-pool.js";
+import { RequestMemory } from "../../memory/request-memory.js";
 import type { ServerCalls } from "../../server-calls.js";
 import type { ServerLog } from "../../server-log.js";
 import type { TraceNotes } from "../../tracing/trace.js";
@@ -23,8 +25,9 @@ import { type UnaryCall, unaryCalls } from "./calls.js";
 import { type ConnectionCare, careFor } from "./connection-care.js";
 import { decodeRequest } from "./decode-request.js";
 import { encodeResponse, type FramePieces } from "./encode-response.js";
-import { type Frame, frame, frameReader, unpack } from "./framing.js";
+import { type Frame, frame, frameReader, type MakeRoom, unpack } from "./framing.js";
 import { serveInferStream } from "./infer-stream.js";
+import { alignedStart } from "./message-place.js";
 import type { CompressionLevel } from "./packing.js";
 import { answerOk, armDeadline, cutOff, endWithStatus } from "./status.js";
 import { type GrpcTls, secureOptions } from "./tls.js";
@@ -109,8 +112,8 @@ const pairs = (headers: RequestHead["headers"]): [string, string][] =>
 /** Hears of a request that is traced. */
 type Traced = (trace: TraceNotes) => void;
 
-/** Request bytes → the frame of the answer. @throws RuntimeFault */
-type FramedCall = (bytes: Buffer) => Promise<FramePieces>;
+/** Request bytes → the frame of the answer. @param memory that the bytes lie in, where they are many @throws RuntimeFault */
+type FramedCall = (bytes: Buffer, memory?: RequestMemory) => Promise<FramePieces>;
 
 const inferCall =
   (
@@ -120,7 +123,7 @@ const inferCall =
     traceparent: string | undefined,
     traced: Traced,
   ): FramedCall =>
-  async bytes => {
+  async (bytes, memory) => {
     const wire = decodeRequest(bytes);
     const version = calls.find(wire.model, wire.version);
     if (isDecoupled(version))
@@ -129,7 +132,7 @@ const inferCall =
     if (trace) traced(trace);
     try {
       const read = toRequest(wire, calls.memory, forward, signal);
-      const request = trace ? { ...read, trace } : read;
+      const request = trace || memory ? { ...read, ...(trace && { trace }), ...(memory && { memory }) } : read;
       const response = deliver(await infer(version, request), request, version, calls.labels);
       const answer = encodeResponse(response);
       cutHere(response.cut, answer);
@@ -147,6 +150,7 @@ const framedCall =
 
 function serveUnary(stream: Stream, { encoding, packing }: CallHead, call: FramedCall, log: ServerLog): void {
   let request: Frame | undefined;
+  let memory: RequestMemory | undefined;
   const fail = (error: unknown): void => {
     const fault = RuntimeFault.from(error);
     if (!(error instanceof RuntimeFault))
@@ -155,11 +159,20 @@ function serveUnary(stream: Stream, { encoding, packing }: CallHead, call: Frame
     else endWithStatus(stream, STATUS[fault.code].grpc, fault.message);
   };
   const answer = (pieces: FramePieces): void => {
+    // Who has gone may have left work undone that looks at the memory.
+    const ends = memory && !stream.closed ? memory : undefined;
     answerOk(stream, pieces, packing);
+    if (ends) stream.onceClosed(() => stream.connection.whenSent(() => ends.end()));
+  };
+  const makeRoom: MakeRoom = (length, begin) => {
+    if (length < LARGE) return Buffer.allocUnsafe(length);
+    const start = alignedStart(begin);
+    memory ??= new RequestMemory();
+    return Buffer.from(memory.take(start + length), start, length);
   };
   const read = frameReader(found => {
     request ??= found;
-  });
+  }, makeRoom);
   stream.listen({
     data(chunk) {
       try {
@@ -170,7 +183,10 @@ function serveUnary(stream: Stream, { encoding, packing }: CallHead, call: Frame
     },
     end() {
       if (!request) fail(new RuntimeFault("INTERNAL", "the call carried no message"));
-      else (request.compressed ? unpack(request, encoding).then(call) : call(request.bytes)).then(answer).catch(fail);
+      else
+        (request.compressed ? unpack(request, encoding).then(call) : call(request.bytes, memory))
+          .then(answer)
+          .catch(fail);
     },
   });
 }

@@ -8,6 +8,7 @@ import { FrameReader } from "./frame-reader.js";
 import { FLAG, FRAME, goawayFrame, PREFACE, pingFrame, SETTINGS_ACK } from "./frames.js";
 import type { Http2Limits } from "./limits.js";
 import { Output } from "./output.js";
+import { readInto } from "./read-into.js";
 import { Receiver } from "./receiver.js";
 import { Sender } from "./sender.js";
 import { readSettings, settingsFrame, settingsIn } from "./settings.js";
@@ -86,7 +87,7 @@ export class Connection<Call> implements Http2Connection {
     this.#greeting = setTimeout(() => {
       this.#fail(new ConnectionFault("SETTINGS_TIMEOUT", "no greeting in time"));
     }, limits.greetingTime).unref();
-    socket.on("data", this.#read);
+    readInto(socket, this.#read);
     socket.on("error", error => this.#close(error));
     // A client that has ended its side is not there to read answers.
     socket.on("end", () => {
@@ -132,6 +133,10 @@ export class Connection<Call> implements Http2Connection {
 
   whenWritten(done: () => void): void {
     this.#output.flush(done);
+  }
+
+  whenSent(done: () => void): void {
+    this.#output.whenSent(done);
   }
 
   readonly #read = (chunk: Buffer): void => {

@@ -25,6 +25,8 @@ export class Output {
   #start = 0;
   #end = 0;
   #wasFull = false;
+  /** Hear of the end of the next write. */
+  #whenSent: (() => void)[] = [];
 
   /** @param onRoom the socket has taken what kept others waiting */
   constructor(socket: Socket, onRoom: () => void) {
@@ -75,6 +77,12 @@ export class Output {
     this.#count(piece.length);
   }
 
+  /** Calls back when the socket has sent all that was pushed so far; never where it breaks before. */
+  whenSent(done: () => void): void {
+    this.#whenSent.push(done);
+    this.#schedule();
+  }
+
   /** Hands everything to the socket now. @param done when the socket has taken it, or has gone away */
   flush(done?: () => void): void {
     this.#close();
@@ -86,19 +94,30 @@ export class Output {
       if (done) setImmediate(done);
       return;
     }
+    const told = this.#takeListeners(done);
     if (pieces.length === 0) {
-      if (done) socket.write("", done);
+      if (told) socket.write("", told);
       return;
     }
-    if (pieces.length === 1) socket.write(pieces[0]!, done);
+    if (pieces.length === 1) socket.write(pieces[0]!, told);
     else {
       socket.cork();
       const last = pieces.length - 1;
       for (let i = 0; i < last; i++) socket.write(pieces[i]!);
-      socket.write(pieces[last]!, done);
+      socket.write(pieces[last]!, told);
       socket.uncork();
     }
     this.#offerRoom();
+  }
+
+  #takeListeners(done?: () => void): ((error?: Error | null) => void) | undefined {
+    if (this.#whenSent.length === 0) return done;
+    const sent = this.#whenSent;
+    this.#whenSent = [];
+    return error => {
+      if (!error) for (const act of sent) act();
+      done?.();
+    };
   }
 
   #offerRoom(): void {
@@ -115,6 +134,10 @@ export class Output {
 
   #count(size: number): void {
     this.#waiting += size;
+    this.#schedule();
+  }
+
+  #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     process.nextTick(flushScheduled, this);

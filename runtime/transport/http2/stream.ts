@@ -8,7 +8,7 @@ import type { Outgoing } from "./sender.js";
 
 /** Takes the body of a request. Nothing is called any more when the stream is closed. */
 export interface StreamSink {
-  /** @param chunk a part of what the socket read: kept as long as it is used, never written to */
+  /** @param chunk a part of what the socket read: valid until the call returns, and never written to */
   data(chunk: Buffer): void;
   end(): void;
 }
@@ -18,6 +18,8 @@ export interface StreamConnection {
   destroy(): void;
   /** Calls back when all that was written is with the socket. */
   whenWritten(done: () => void): void;
+  /** Calls back when what was written is sent, and its memory is free again; never where the connection breaks before. */
+  whenSent(done: () => void): void;
 }
 
 /** What a stream asks of those that carry it. */
@@ -92,6 +94,12 @@ export class Stream implements Incoming, Outgoing {
     else this.#onClose = [act];
   }
 
+  /** Like `onClose`, and at once where the stream is closed already. */
+  onceClosed(act: () => void): void {
+    if (this.closed) act();
+    else this.onClose(act);
+  }
+
   /** Calls back when nothing that was written waits for the client any more, or the stream is closed. */
   whenSent(act: () => void): void {
     if (this.waiting === 0) act();
@@ -157,7 +165,7 @@ export class Stream implements Incoming, Outgoing {
 
   /** @internal */
   takeData(chunk: Buffer): void {
-    if (this.#paused) this.#held.push(chunk);
+    if (this.#paused) this.#held.push(Buffer.from(chunk));
     else this.#pass(chunk);
   }
 

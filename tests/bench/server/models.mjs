@@ -23,8 +23,8 @@ const step = (model, from, to) => `{
     model_name: "${model}" model_version: -1
     input_map { key: "INPUT0" value: "${from}" } output_map { key: "OUTPUT0" value: "${to}" }
   }`;
-const ensemble = (name, member) =>
-  config(name, 'platform: "ensemble"', SMALL) +
+const ensemble = (name, member, size = SMALL) =>
+  config(name, 'platform: "ensemble"', size) +
   `ensemble_scheduling { step [ ${step(member, "INPUT0", "FIRST")}, ${step(member, "FIRST", "SECOND")}, ${step(member, "SECOND", "OUTPUT0")} ] }\n`;
 
 function write(folder, files) {
@@ -82,8 +82,36 @@ export const tritonRepository = folder =>
     "three_scripts/1/.keep": "",
   });
 
+/**
+ * Models of tensors of so many bytes, for Merlon and for Triton's Python back end: `scripted_SIZE`, the ensemble `three_scripts_SIZE`, and for
+ * Merlon `identity_SIZE`.
+ */
+export function sizedRepositories(folder, sizes) {
+  const [merlon, triton] = [join(folder, "merlon"), join(folder, "triton")];
+  for (const bytes of sizes) {
+    const size = bytes / 4;
+    const both = {
+      [`three_scripts_${bytes}/config.pbtxt`]: ensemble(`three_scripts_${bytes}`, `scripted_${bytes}`, size),
+      [`three_scripts_${bytes}/1/.keep`]: "",
+    };
+    write(merlon, {
+      ...both,
+      [`identity_${bytes}/config.pbtxt`]: config(`identity_${bytes}`, `backend: "identity" ${cpu}`, size),
+      [`identity_${bytes}/1/.keep`]: "",
+      [`scripted_${bytes}/config.pbtxt`]: config(`scripted_${bytes}`, `backend: "javascript" ${cpu}`, size),
+      [`scripted_${bytes}/1/model.mjs`]: SCRIPT,
+    });
+    write(triton, {
+      ...both,
+      [`scripted_${bytes}/config.pbtxt`]: config(`scripted_${bytes}`, `backend: "python" ${cpu}`, size),
+      [`scripted_${bytes}/1/model.py`]: PYTHON,
+    });
+  }
+  return { merlon, triton };
+}
+
 /** One row of FP32 as the bytes of a gRPC call: prefix and message. */
-function grpcBody(model, inputs, size) {
+export function grpcBody(model, inputs, size) {
   const message = encode("inference.ModelInferRequest", {
     model_name: model,
     inputs: inputs.map(name => ({ name, datatype: "FP32", shape: [1, size] })),

@@ -107,10 +107,11 @@ async function startTritonLike(name, command, args, env = {}) {
   };
 }
 
-export const startMerlon = (repository, nodeFlags = []) =>
+/** @param root of a built tree */
+export const startMerlon = (repository, nodeFlags = [], root = ROOT) =>
   startTritonLike("merlon", process.execPath, [
     ...nodeFlags,
-    join(ROOT, "dist/cli/main.js"),
+    join(root, "dist/cli/main.js"),
     "serve",
     "--model-repository",
     repository,
