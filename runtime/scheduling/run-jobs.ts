@@ -14,7 +14,7 @@ function runAgain(job: Job, answer: BackendResponse): void {
     job.reject(
       new RuntimeFault(
         "INVALID_ARGUMENT",
-        "the model reschedules a request; only a model with `iterative_sequence: true` in its sequence batching may",
+        "Request is released with TRITONSERVER_REQUEST_RELEASE_RESCHEDULE: the model reschedules a request; only a model with `iterative_sequence: true` in its sequence batching may",
       ),
     );
 }

@@ -28,8 +28,11 @@ export function checkSequenceRequest(config: ModelConfig, request: BackendReques
     refuse(`inference request to model '${model}' must specify batch-size 1 due to requirements of sequence batcher`);
   if (id === 0n || id === "")
     refuse(`inference request to model '${model}' must specify a non-zero or non-empty correlation ID`);
-  if (!start && !known)
-    refuse(
-      `inference request for sequence ${id} to model '${model}' must specify the START flag on the first request of the sequence`,
-    );
+  if (!start && !known) throw notStarted(config, id);
 }
+
+export const notStarted = (config: ModelConfig, id: bigint | string): Refusal =>
+  new Refusal(
+    "INVALID_ARGUMENT",
+    `inference request for sequence ${id} to model '${config.name}' must specify the START flag on the first request of the sequence`,
+  );

@@ -4,17 +4,28 @@
 import type { Job } from "./instances.js";
 import type { SequenceState } from "./sequence-inputs.js";
 
+/** A request of a sequence that waits. */
+export interface Waiting extends Job {
+  /** Its client has given up; it keeps its place until the sequence comes to it, and ends the sequence there. */
+  gone?: boolean;
+}
+
 export interface Sequence {
   readonly id: bigint | string;
   /** Requests that wait, in order. */
-  readonly queue: Job[];
+  readonly queue: Waiting[];
   slot?: Slot;
   state: SequenceState;
   /** A request of it is being executed. */
   running: boolean;
-  /** Its last request has arrived. */
+  /** No further request belongs to it; its slot is free once the queue is empty. */
   ended: boolean;
+  /** Until it is idle. */
   timer?: NodeJS.Timeout;
+  /** Until it has waited for a slot as long as one of its requests may. */
+  deadline?: NodeJS.Timeout;
+  /** When that is, in nanoseconds. */
+  deadlineAt?: number;
 }
 
 export interface Slot {
@@ -31,22 +42,24 @@ export interface Slots {
   open(id: bigint | string, state: SequenceState): Sequence;
   /** Its id may be used again; the slot is kept until the last request has run. */
   end(sequence: Sequence): void;
-  /** Frees the slot for the next in the backlog. */
+  /** Frees the slot for the next in the backlog that no client has given up. */
   release(sequence: Sequence): void;
   /** Starts the sequence's idle time anew. */
-  touch(sequence: Sequence): void;
+  touch(sequence: Sequence, milliseconds?: number): void;
   close(): void;
 }
 
 /**
  * @param perInstance slots of each instance
  * @param onIdle called when a sequence has been silent too long
+ * @param onGone called instead of giving a slot to a sequence one of whose requests was given up
  */
 export function createSlots(
   instances: number,
   perInstance: number,
   idleMicroseconds: number,
   onIdle: (sequence: Sequence) => void,
+  onGone: (sequence: Sequence) => void,
 ): Slots {
   const all: Slot[] = [];
   for (let index = 0; index < perInstance; index++)
@@ -60,6 +73,7 @@ export function createSlots(
       return;
     }
     backlog.delete(sequence);
+    clearTimeout(sequence.deadline);
     free.sequence = sequence;
     sequence.slot = free;
   };
@@ -79,19 +93,30 @@ export function createSlots(
     },
     release(sequence) {
       clearTimeout(sequence.timer);
+      clearTimeout(sequence.deadline);
       backlog.delete(sequence);
-      if (sequence.slot) delete sequence.slot.sequence;
+      if (!sequence.slot) return;
+      delete sequence.slot.sequence;
       delete sequence.slot;
-      const [next] = backlog;
-      if (next) seat(next);
+      for (const next of backlog) {
+        if (!next.queue.some(({ gone }) => gone)) {
+          seat(next);
+          return;
+        }
+        backlog.delete(next);
+        onGone(next);
+      }
     },
-    touch(sequence) {
+    touch(sequence, milliseconds = idleMicroseconds / 1000) {
       clearTimeout(sequence.timer);
-      sequence.timer = setTimeout(() => onIdle(sequence), idleMicroseconds / 1000);
+      sequence.timer = setTimeout(() => onIdle(sequence), milliseconds);
       sequence.timer.unref();
     },
     close() {
-      for (const sequence of [...open.values(), ...backlog]) clearTimeout(sequence.timer);
+      for (const { timer, deadline } of [...open.values(), ...backlog]) {
+        clearTimeout(timer);
+        clearTimeout(deadline);
+      }
     },
   };
 }

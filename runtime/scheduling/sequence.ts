@@ -1,6 +1,9 @@
 /**
  * The sequence batcher: the requests of a sequence run one after the other in one slot of one instance. `direct` gives every sequence a row
  * of the batch; `oldest` batches the waiting requests of its candidates as the dynamic batcher does.
+ *
+ * A sequence ends with its END request, with its idle time (counted from its last request's arrival, whatever runs), with a request that its
+ * client gives up (it and what waits behind it are cancelled when their turn comes), or, before it has a slot, with a request's time-out.
  */
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import type { BackendRequest, BackendResponse, LoadedModel } from "../backends/backend.js";
@@ -12,9 +15,14 @@ import { createInstances, type Job, now, watchAbort } from "./instances.js";
 import type { InstanceGate } from "./rate-limiter.js";
 import { cancelled, stopping } from "./refusals.js";
 import type { Executed, Scheduler } from "./scheduler.js";
-import { checkSequenceRequest } from "./sequence-check.js";
+import { checkSequenceRequest, notStarted } from "./sequence-check.js";
 import type { SequenceInputs } from "./sequence-inputs.js";
-import { createSlots, type Sequence } from "./sequence-slots.js";
+import { createSlots, type Sequence, type Waiting } from "./sequence-slots.js";
+
+/** How soon an idle sequence that waits for a slot is looked at again. */
+const IDLE_IN_BACKLOG = 50;
+/** The longest delay of a timer. */
+const MAX_DELAY = 2 ** 31 - 1;
 
 /** Requests to wait for before anything runs; hooks for tests, Triton's environment variables of the same purpose. */
 export interface Held {
@@ -39,7 +47,7 @@ export function sequenceScheduler(
   const directDelay = (batching.direct?.max_queue_delay_microseconds ?? 0) * 1000;
   const utilization = batching.direct?.minimum_slot_utilization ?? 0;
   const order = oldest?.preserve_ordering ? inOrder() : undefined;
-  const slots = createSlots(count, width, batching.max_sequence_idle_microseconds || 1_000_000, expire);
+  const slots = createSlots(count, width, batching.max_sequence_idle_microseconds || 1_000_000, expire, cancelRest);
   const instances = createInstances(model, count, stats, dispatch, gate);
   const drained: (() => void)[] = [];
   let draining = false;
@@ -62,7 +70,7 @@ export function sequenceScheduler(
     if (waiting === 0) for (const wake of drained.splice(0)) wake();
   }
   function isHeld(): boolean {
-    const backlog = [...slots.backlog].reduce((sum, { queue }) => sum + queue.length, 0);
+    const backlog = [...slots.backlog].reduce((sum, { queue }) => sum + queue.filter(({ gone }) => !gone).length, 0);
     return waiting - backlog < hold.queued || backlog < hold.backlog;
   }
   const readyIn = (instance: number): (Sequence | undefined)[] =>
@@ -70,15 +78,19 @@ export function sequenceScheduler(
       .filter(slot => slot.instance === instance)
       .map(({ sequence }) => (sequence && !sequence.running && sequence.queue.length > 0 ? sequence : undefined));
 
-  /** The rows up to the last slot that has a request; slots without one stay empty. */
+  /** The rows up to the last slot that has a request; slots without one stay empty, and so do those whose rows have another shape. */
   function chooseDirect(instance: number): readonly (Sequence | undefined)[] | number {
-    const rows = readyIn(instance);
-    const ready = rows.filter(sequence => sequence !== undefined);
+    const seats = readyIn(instance);
+    const ready = seats.filter(sequence => sequence !== undefined);
     if (ready.length === 0) return [];
+    const like = ready[0]!.queue[0]!.request;
+    const rows = seats.map(sequence =>
+      sequence && rules.mayJoin(like, sequence.queue[0]!.request) ? sequence : undefined,
+    );
     const oldestArrival = Math.min(...ready.map(sequence => sequence.queue[0]!.arrived));
     const left = directDelay - (now() - oldestArrival);
     if (!draining && left > 0 && ready.length < Math.max(1, utilization * width)) return left;
-    return rows.slice(0, rows.findLastIndex(sequence => sequence !== undefined) + 1);
+    return rows.slice(0, seats.findLastIndex(sequence => sequence !== undefined) + 1);
   }
   function chooseOldest(instance: number): readonly Sequence[] | number {
     const ready = new Map<Job, Sequence>();
@@ -103,20 +115,17 @@ export function sequenceScheduler(
     const again = (response: BackendResponse): void => {
       sequence.state = inputs.next(response.outputs, sequence.state);
       sequence.running = false;
-      slots.touch(sequence);
-      if (job.request.signal?.aborted) {
-        slots.release(sequence);
-        job.reject(cancelled());
-        return;
-      }
-      const controls = { ...job.request.controls, start: false };
-      sequence.queue.unshift({ ...job, request: { ...job.request, controls }, arrived: now() });
-      waiting++;
+      if (slots.find(sequence.id) === sequence) {
+        const controls = { ...job.request.controls, start: false };
+        slots.touch(sequence);
+        enqueue(sequence, { ...job, request: { ...job.request, controls }, arrived: now() });
+      } else job.reject(notStarted(config, sequence.id));
+      settle(sequence);
     };
     const done = (): void => {
       sequence.running = false;
-      slots.touch(sequence);
-      if (job.request.controls.end) slots.release(sequence);
+      if (iterative) slots.end(sequence);
+      settle(sequence);
     };
     return {
       request: inputs.complete(job.request, sequence.state),
@@ -134,50 +143,88 @@ export function sequenceScheduler(
       },
     };
   }
+  function enqueue(sequence: Sequence, job: Waiting): void {
+    sequence.queue.push(job);
+    waiting++;
+    stats.pending = waiting;
+    watchAbort(job, () => {
+      job.gone = true;
+      waiting--;
+      stats.pending = waiting;
+      job.reject(cancelled());
+      settle(sequence);
+      dispatch();
+    });
+    if (job.request.signal?.aborted && !job.gone) leave(job, cancelled());
+  }
+  /** What is left to do for a sequence between two executions. */
+  function settle(sequence: Sequence): void {
+    if (sequence.running) return;
+    if (sequence.slot ? sequence.queue[0]?.gone : sequence.queue.every(({ gone }) => gone)) cancelRest(sequence);
+    if (sequence.ended && sequence.queue.length === 0) slots.release(sequence);
+  }
+  function cancelRest(sequence: Sequence): void {
+    refuseRest(sequence, cancelled());
+  }
+  function refuseRest(sequence: Sequence, fault: RuntimeFault): void {
+    for (const job of sequence.queue.splice(0)) leave(job, fault);
+    slots.end(sequence);
+  }
+  function leave(job: Waiting, fault: RuntimeFault): void {
+    if (job.gone) return;
+    job.gone = true;
+    job.forget?.();
+    waiting--;
+    stats.pending = waiting;
+    job.reject(fault);
+  }
   function expire(sequence: Sequence): void {
-    if (sequence.running || (sequence.slot && sequence.queue.length > 0)) {
-      slots.touch(sequence);
+    if (sequence.ended) return;
+    if (!sequence.slot) {
+      slots.touch(sequence, IDLE_IN_BACKLOG);
       return;
     }
-    for (const job of sequence.queue.splice(0)) {
-      waiting--;
-      job.forget?.();
-      job.reject(new RuntimeFault("UNAVAILABLE", "timeout of the corresponding sequence has been expired"));
-    }
     slots.end(sequence);
-    slots.release(sequence);
+    settle(sequence);
     dispatch();
+  }
+  /** A sequence waits for a slot no longer than the most impatient of its requests. */
+  function limitWait(sequence: Sequence, microseconds: bigint): void {
+    if (sequence.slot || microseconds === 0n) return;
+    const at = now() + Number(microseconds) * 1000;
+    if (sequence.deadline && sequence.deadlineAt! <= at) return;
+    clearTimeout(sequence.deadline);
+    sequence.deadlineAt = at;
+    sequence.deadline = setTimeout(
+      () => {
+        refuseRest(sequence, new RuntimeFault("UNAVAILABLE", "timeout of the corresponding sequence has been expired"));
+        slots.release(sequence);
+        dispatch();
+      },
+      Math.min(MAX_DELAY, Math.ceil(Number(microseconds) / 1000)),
+    );
+    sequence.deadline.unref();
   }
 
   return {
     schedule(given, answers) {
-      if (draining) return Promise.reject(stopping());
-      const request = iterative ? wholeSequence(given, lastId++) : given;
-      const { correlationId: id, end } = request.controls;
-      let sequence = slots.find(id);
+      const request = iterative && !inSequence(given) ? wholeSequence(given, lastId++) : given;
+      const { correlationId: id, start, end, timeout } = request.controls;
+      const known = slots.find(id);
       try {
-        if (!iterative) checkSequenceRequest(config, request, sequence !== undefined);
+        checkSequenceRequest(config, request, known !== undefined);
       } catch (error) {
         return Promise.reject(error);
       }
+      // A sequence that has begun may go on.
+      if (draining && start) return Promise.reject(stopping());
       if (request.signal?.aborted) return Promise.reject(cancelled());
-      sequence ??= slots.open(id, inputs.initial);
-      const own = sequence;
+      const own = known ?? slots.open(id, inputs.initial);
       slots.touch(own);
       if (end) slots.end(own);
       const result = new Promise<Executed>((resolve, reject) => {
-        const job: Job = { request, answers, arrived: now(), resolve, reject };
-        own.queue.push(job);
-        waiting++;
-        stats.pending = waiting;
-        watchAbort(job, () => {
-          own.queue.splice(own.queue.indexOf(job), 1);
-          waiting--;
-          stats.pending = waiting;
-          reject(cancelled());
-          if (end && !own.running && own.queue.length === 0) slots.release(own);
-          dispatch();
-        });
+        enqueue(own, { request, answers, arrived: now(), resolve, reject });
+        limitWait(own, timeout);
         dispatch();
       });
       return order ? order(result) : result;
@@ -193,10 +240,13 @@ export function sequenceScheduler(
   };
 }
 
-/** An iterative sequence is one request: it has a number of its own, and no other request belongs to it. */
+const inSequence = ({ controls }: BackendRequest): boolean =>
+  controls.correlationId !== 0n && controls.correlationId !== "";
+
+/** A request that begins an iterative sequence without an id gets one. */
 const wholeSequence = (request: BackendRequest, number: bigint): BackendRequest => ({
   ...request,
-  controls: { ...request.controls, correlationId: number, start: true, end: true },
+  controls: { ...request.controls, correlationId: number, start: true },
 });
 
 /** The job of an empty slot: nobody waits for it. */

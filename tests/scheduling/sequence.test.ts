@@ -59,29 +59,78 @@ test("oldest: one request of each sequence at a time, in the order of arrival", 
   expect(model.batches).toEqual([["a1"], ["a2", "b1", "c1"], ["a3"]]);
 });
 
-test("a silent sequence loses its slot; one that waits for a slot too long is refused", async () => {
+// Expected from a real Triton (2.51 with its Python back end, both strategies), asked the same; 2.73's source agrees.
+const notStarted = (sequence: number) =>
+  `inference request for sequence ${sequence} to model 'm' must specify the START flag on the first request of the sequence`;
+
+test("a silent sequence loses its slot to one that waits, which idles only once it has a slot", async () => {
   const model = notedModel();
   const scheduler = await start(model, { direct: {}, max_sequence_idle_microseconds: 60_000 }, 1);
   await scheduler.schedule(part("a1", 1n, true));
-  await scheduler.schedule(part("b1", 2n, true));
-  await expect(scheduler.schedule(part("a2", 1n))).rejects.toThrow(
-    "inference request for sequence 1 to model 'm' must specify the START flag on the first request of the sequence",
-  );
-  const gates: (() => void)[] = [];
-  const held = await start(
-    {
-      execute: requests => new Promise(resolve => gates.push(() => resolve(requests.map(() => ({ outputs: [] }))))),
-    },
-    { direct: {}, max_sequence_idle_microseconds: 60_000 },
-    1,
-  );
-  const running = held.schedule(part("a1", 1n, true));
-  await expect(held.schedule(part("b1", 2n, true))).rejects.toMatchObject({
-    code: "UNAVAILABLE",
-    message: "timeout of the corresponding sequence has been expired",
-  });
-  gates[0]!();
-  await running;
+  const b = [scheduler.schedule(part("b1", 2n, true)), scheduler.schedule(part("b2", 2n))];
+  await Promise.all(b);
+  await expect(scheduler.schedule(part("a2", 1n))).rejects.toThrow(notStarted(1));
+  await pause(80);
+  await expect(scheduler.schedule(part("b3", 2n))).rejects.toThrow(notStarted(2));
+  expect(model.batches.flat()).toEqual(["a1", "b1", "b2"]);
+});
+
+test("idle time counts from the last request's arrival, while that runs too", async () => {
+  const model = notedModel(true);
+  const scheduler = await start(model, { direct: {}, max_sequence_idle_microseconds: 30_000 }, 1);
+  const a = scheduler.schedule(part("a1", 1n, true));
+  await pause(60);
+  await expect(scheduler.schedule(part("a2", 1n, false, true))).rejects.toThrow(notStarted(1));
+  const next = scheduler.schedule(part("a3", 1n, true, true));
+  model.release();
+  await a;
+  await pause(5);
+  model.release();
+  await next;
+  expect(model.batches).toEqual([["a1"], ["a3"]]);
+});
+
+test("a request's time-out ends its sequence while that waits for a slot, and not after", async () => {
+  const model = notedModel(true);
+  const scheduler = await start(model, { direct: {} }, 1);
+  const timed = (id: string, sequence: bigint, start: boolean, timeout: bigint) =>
+    scheduler.schedule(requestOf(id, { controls: { correlationId: sequence, start, timeout } }));
+  const a = [timed("a1", 1n, true, 20_000n), timed("a2", 1n, false, 20_000n)];
+  const b = [timed("b1", 2n, true, 0n), timed("b2", 2n, false, 20_000n), timed("b3", 2n, false, 9_000_000n)];
+  const expired = { code: "UNAVAILABLE", message: "timeout of the corresponding sequence has been expired" };
+  for (const one of b) await expect(one).rejects.toMatchObject(expired);
+  await expect(timed("b4", 2n, false, 0n)).rejects.toThrow(notStarted(2));
+  for (const one of a) {
+    model.release();
+    await one;
+    await pause(2);
+  }
+});
+
+test("direct: rows of another shape wait for a batch of their own", async () => {
+  const model = notedModel(true);
+  const scheduler = await start(model, { direct: {} }, 2);
+  const wide = (id: string, sequence: bigint, width: number) =>
+    scheduler.schedule(requestOf(id, { width, controls: { correlationId: sequence, start: true } }));
+  const blocker = scheduler.schedule(part("a0", 1n, true));
+  const rest = [wide("a1", 1n, 2), wide("b1", 2n, 3)];
+  for (const one of [blocker, ...rest]) {
+    model.release();
+    await one;
+    await pause(2);
+  }
+  expect(model.batches).toEqual([["a0"], ["a1", ""], ["", "b1"]]);
+});
+
+test("what began goes on while the model drains; what begins is refused", async () => {
+  const model = notedModel();
+  const scheduler = await start(model, { direct: {} }, 2);
+  await scheduler.schedule(part("a1", 1n, true));
+  const drained = scheduler.drain();
+  await expect(scheduler.schedule(part("b1", 2n, true))).rejects.toThrow("Server is stopping");
+  await expect(scheduler.schedule(part("a0", 1n, true))).rejects.toThrow("Server is stopping");
+  await scheduler.schedule(part("a2", 1n, false, true));
+  await drained;
 });
 
 test("implicit state goes from each request to the next and starts anew with START", async () => {
@@ -112,19 +161,43 @@ test("implicit state goes from each request to the next and starts anew with STA
   expect(await total("2", 9n, true)).toBe(2);
 });
 
-test("a client that gives up leaves its sequence alone", async () => {
+test("a client that gives up ends its sequence where it stands", async () => {
   const model = notedModel(true);
   const scheduler = await start(model, { direct: {} }, 1);
   const abort = new AbortController();
-  const first = scheduler.schedule(part("a1", 1n, true));
-  const gone = scheduler.schedule(part("a2", 1n, false, false, abort.signal));
-  const last = scheduler.schedule(part("a3", 1n, false, true));
+  const cancelled = { code: "CANCELLED" };
+  const all = [
+    scheduler.schedule(part("a1", 1n, true)),
+    scheduler.schedule(part("a2", 1n)),
+    scheduler.schedule(part("a3", 1n, false, false, abort.signal)),
+    scheduler.schedule(part("a4", 1n)),
+  ].map(one => one.catch(error => error));
   abort.abort();
-  await expect(gone).rejects.toMatchObject({ code: "CANCELLED" });
-  model.release();
-  await first;
-  await pause(2);
-  model.release();
-  await last;
-  expect(model.batches).toEqual([["a1"], ["a3"]]);
+  expect(await all[2]).toMatchObject(cancelled);
+  for (const one of all.slice(0, 2)) {
+    model.release();
+    await one;
+    await pause(2);
+  }
+  expect(await all[3]).toMatchObject(cancelled);
+  await expect(scheduler.schedule(part("a5", 1n))).rejects.toThrow(notStarted(1));
+  expect(model.batches).toEqual([["a1"], ["a2"]]);
+});
+
+test("a client that gives up in the backlog ends its sequence before that has a slot", async () => {
+  const model = notedModel();
+  const scheduler = await start(model, { direct: {} }, 1);
+  const abort = new AbortController();
+  await scheduler.schedule(part("a1", 1n, true));
+  const given = [
+    scheduler.schedule(part("b1", 2n, true)),
+    scheduler.schedule(part("b2", 2n, false, false, abort.signal)),
+    scheduler.schedule(part("b3", 2n, false, true)),
+  ].map(one => one.catch(error => error));
+  const c = scheduler.schedule(part("c1", 3n, true, true));
+  abort.abort();
+  await scheduler.schedule(part("a2", 1n, false, true));
+  await c;
+  expect((await Promise.all(given)).map(({ code }) => code)).toEqual(["CANCELLED", "CANCELLED", "CANCELLED"]);
+  expect(model.batches.flat()).toEqual(["a1", "a2", "c1"]);
 });
