@@ -4,8 +4,9 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { ByteWriter } from "#runtime/transport/http/byte-writer.js";
 import { digits, findDigits, lastExponent } from "#runtime/transport/http/grisu.js";
-import { printDouble, printDoubles } from "#runtime/transport/http/print-double.js";
+import { printDouble, writeDoubles } from "#runtime/transport/http/print-double.js";
 import { digitsOf } from "./grisu-in-bigint.js";
 
 const RUNS = Number(process.env.PRINT_RUNS ?? 4000);
@@ -22,6 +23,11 @@ function expectDigits(value: number): void {
   const found = { digits: digits.subarray(0, count).join(""), exponent: lastExponent() };
   if (JSON.stringify(found) !== JSON.stringify(digitsOf(value))) expect(found, `${value}`).toEqual(digitsOf(value));
 }
+
+test("subnormal numbers have the digits of the algorithm too", () => {
+  for (let i = 0; i < RUNS / 20; i++) expectDigits(Math.ceil(Math.random() * 2 ** (1 + (i % 52))) * 2 ** -1074);
+  for (let power = 0; power < 52; power++) expectDigits(2 ** power * Number.MIN_VALUE);
+});
 
 test("the digits are those of the algorithm in whole numbers", () => {
   const positive = { ...finite, min: Number.MIN_VALUE };
@@ -41,6 +47,33 @@ test("the digits are those of the algorithm in whole numbers", () => {
     for (const near of [value, value * (1 + Number.EPSILON), value * (1 - Number.EPSILON / 2)]) expectDigits(near);
   }
   for (let power = -323; power < 309; power++) expectDigits(Number(`1e${power}`));
+});
+
+/** A number's text as RapidJSON lays its digits out. */
+function textOf(value: number): string {
+  const { digits: found, exponent } = digitsOf(Math.abs(value));
+  const sign = value < 0 ? "-" : "";
+  const point = found.length + exponent;
+  if (exponent >= 0 && point <= 21) return `${sign}${found}${"0".repeat(exponent)}.0`;
+  if (point > 0 && point <= 21) return `${sign}${found.slice(0, point)}.${found.slice(point)}`;
+  if (point > -6 && point <= 0) return `${sign}0.${"0".repeat(-point)}${found}`;
+  return `${sign}${found[0]}${found.length > 1 ? `.${found.slice(1)}` : ""}e${point - 1}`;
+}
+
+test("what stands for a short decimal, or almost does, has the text that its digits make", () => {
+  for (let i = 0; i < RUNS; i++) {
+    const short = Math.floor(Math.random() * 10 ** (1 + (i % 15))) / 10 ** (i % 9);
+    for (const value of [
+      short,
+      -short,
+      short * (1 + Number.EPSILON),
+      short * (1 - Number.EPSILON / 2),
+      Math.fround(short),
+    ])
+      if (value !== 0 && printDouble(value) !== textOf(value)) expect(printDouble(value)).toBe(textOf(value));
+  }
+  for (const value of [1e-6, 9.99999e-4, 1e-7, 5e-324, 4.4e-310, 999999999.999999, 1000000000.5, 0.1 + 0.2])
+    expect(printDouble(value)).toBe(textOf(value));
 });
 
 // Texts of the recordings (`tests/conformance/data/protocol`).
@@ -66,6 +99,8 @@ test.each([
 test("many numbers print as each does alone", () => {
   for (const length of [0, 1, 2, 2048, 2049, 5000]) {
     const values = Float64Array.from({ length }, (_, i) => (i % 3 === 0 ? i : -i / 7) * 10 ** ((i % 40) - 20));
-    expect(printDoubles(values)).toBe(Array.from(values, printDouble).join(","));
+    const to = new ByteWriter();
+    writeDoubles(values, to);
+    expect(to.written.toString("latin1")).toBe(Array.from(values, printDouble).join(","));
   }
 });

@@ -3,94 +3,54 @@
  * Accurately with Integers", 2010): short, but often one or two units off in the last place, because that release moves the last digit towards
  * the value only where fewer than nine decimals were made. Clients of Triton compare such texts.
  *
- * 64-bit integers are pairs of unsigned 32-bit halves, handed around in a typed array: this runs once per element of a JSON answer, and objects,
- * BigInt, or variables of the module (each number kept there is an object of its own) would make it many times slower.
+ * What the digits are made of: the value, its upper and its lower bound, each times a power of ten, in 64 bits. The three have all but their
+ * last forty bits in common, so one product is made, and what lies between them is small enough for doubles to be exact. Numbers are locals or in
+ * typed arrays: this runs once per element of a JSON answer, and objects or BigInt would make it many times slower.
  */
+import { subnormalDigits } from "./grisu-subnormal.js";
+import { powerIndex, powerOfTen } from "./power-of-ten.js";
+
 const TWO32 = 2 ** 32;
 const TWO_TO = Float64Array.from({ length: 32 }, (_, i) => 2 ** i);
 const TEN_TO = Float64Array.from({ length: 10 }, (_, i) => 10 ** i);
+/** Limbs of 22 bits: products of two, and sums of some, are exact. */
+const LIMB = 2 ** 22;
+const PER_LIMB = 1 / LIMB;
 
-/** Powers of ten 10^-348, 10^-340, … 10^340: mantissas of 64 bits, and their binary exponents. */
-let powers: { readonly hi: Float64Array; readonly lo: Float64Array; readonly exponent: Int32Array } | undefined;
+/** Powers of ten 10^-348, 10^-340, … 10^340: mantissas of 64 bits in limbs, and their binary exponents. */
+let powers:
+  | {
+      readonly p0: Float64Array;
+      readonly p1: Float64Array;
+      readonly p2: Float64Array;
+      readonly exponent: Int32Array;
+    }
+  | undefined;
 
 function cachedPowers() {
   if (powers) return powers;
-  const made = { hi: new Float64Array(87), lo: new Float64Array(87), exponent: new Int32Array(87) };
+  const limbs = (): Float64Array => new Float64Array(87);
+  const made = { p0: limbs(), p1: limbs(), p2: limbs(), exponent: new Int32Array(87) };
   for (let i = 0; i < 87; i++) {
-    const decimal = -348 + 8 * i;
-    const ten = 10n ** BigInt(Math.abs(decimal));
-    // With spare bits below, then rounded to 64.
-    const spare = (decimal < 0 ? ten.toString(2).length : 0) + 144;
-    const wide = decimal < 0 ? (1n << BigInt(spare)) / ten : ten << BigInt(spare);
-    const shift = wide.toString(2).length - 64;
-    const mantissa = (wide >> BigInt(shift)) + ((wide >> BigInt(shift - 1)) & 1n);
-    made.hi[i] = Number(mantissa >> 32n);
-    made.lo[i] = Number(mantissa & 0xffffffffn);
-    made.exponent[i] = shift - spare;
+    const { f, e } = powerOfTen(-348 + 8 * i);
+    made.p0[i] = Number(f & 0x3fffffn);
+    made.p1[i] = Number((f >> 22n) & 0x3fffffn);
+    made.p2[i] = Number(f >> 44n);
+    made.exponent[i] = e;
   }
   powers = made;
   return made;
 }
 
-/** Results of the functions below, in this order. */
-const [HI, LO, UPPER, LOWER] = [0, 1, 2, 3];
-const found = new Float64Array(4);
-
-/** 32 × 32 bits → UPPER and LOWER. */
-function product(a: number, b: number): void {
-  const left = (a >>> 16) * b;
-  const sum = (left & 0xffff) * 65536 + (a & 0xffff) * b;
-  const lower = sum >>> 0;
-  found[LOWER] = lower;
-  found[UPPER] = Math.floor(left / 65536) + (sum - lower) / TWO32;
-}
-
-/** The upper 64 bits of a product, rounded → HI and LO. */
-function multiply(aHi: number, aLo: number, bHi: number, bLo: number): void {
-  product(aLo, bLo);
-  let middle = found[UPPER]! + 2 ** 31;
-  product(aLo, bHi);
-  middle += found[LOWER]!;
-  let low = found[UPPER]!;
-  product(aHi, bLo);
-  middle += found[LOWER]!;
-  low += found[UPPER]!;
-  product(aHi, bHi);
-  low += found[LOWER]! + Math.floor(middle / TWO32);
-  const lo = low >>> 0;
-  found[LO] = lo;
-  found[HI] = found[UPPER]! + (low - lo) / TWO32;
-}
-
-/** Shifts left → HI and LO. */
-function shiftLeft(aHi: number, aLo: number, by: number): void {
-  if (by === 0) {
-    found[HI] = aHi;
-    found[LO] = aLo;
-  } else if (by >= 32) {
-    found[HI] = (aLo << (by - 32)) >>> 0;
-    found[LO] = 0;
-  } else {
-    found[HI] = ((aHi << by) | (aLo >>> (32 - by))) >>> 0;
-    found[LO] = (aLo << by) >>> 0;
-  }
-}
-
 const double = new Float64Array(1);
 const halves = new Uint32Array(double.buffer);
-/** The digits of the last call, each 0 to 9, of which the first `count` mean something. */
+/** The digits of the last call, each 0 to 9, of which the first ones mean something. */
 export const digits = new Uint8Array(20);
-let count = 0;
-/** The power of ten of the last digit. */
-let exponent = 0;
-
-function addDigit(digit: number): void {
-  if (digit === 0 && count === 0) return;
-  digits[count++] = digit;
-}
+/** How many, and the power of ten of the last one. */
+const found = new Int32Array(2);
 
 /** The power of ten of the last one of `digits`. */
-export const lastExponent = (): number => exponent;
+export const lastExponent = (): number => found[1]!;
 
 /**
  * Finds `digits`: the value is digits × 10^`lastExponent()`.
@@ -100,126 +60,142 @@ export const lastExponent = (): number => exponent;
 export function findDigits(value: number): number {
   double[0] = value;
   const bits = halves[1]!;
+  const low = halves[0]!;
   const biased = bits >>> 20;
-  const fHi = (bits & 0xfffff) + (biased === 0 ? 0 : 0x100000);
-  const fLo = halves[0]!;
-  const unit = (biased === 0 ? 1 : biased) - 1075;
-  // The half-way points to the neighbours: 2f + 1 and 2f - 1 (4f - 1 above a power of two), with the uppermost bit of the first one set.
-  const isPower = fHi === 0x100000 && fLo === 0;
-  shiftLeft(fHi, fLo, 1);
-  const topHi = found[HI]!;
-  const topLo = found[LO]! + 1;
-  const zeros = topHi === 0 ? 32 + Math.clz32(topLo) : Math.clz32(topHi);
-  if (isPower) shiftLeft(fHi, fLo, 2);
-  const bottomLo = (found[LO]! - 1) >>> 0;
-  const bottomHi = found[LO] === 0 ? found[HI]! - 1 : found[HI]!;
-  const binary = unit - 1 - zeros;
-
-  const index = (Math.ceil((-61 - binary) * 0.30102999566398114 + 347) >> 3) + 1;
-  const { hi: powerHi, lo: powerLo, exponent: powerExponent } = cachedPowers();
-  const pHi = powerHi[index]!;
-  const pLo = powerLo[index]!;
-  const normal = fHi === 0 ? 32 + Math.clz32(fLo) : Math.clz32(fHi);
-  shiftLeft(fHi, fLo, normal);
-  multiply(found[HI]!, found[LO]!, pHi, pLo);
-  const wHi = found[HI]!;
-  const wLo = found[LO]!;
-  shiftLeft(bottomHi, bottomLo, isPower ? zeros - 1 : zeros);
-  multiply(found[HI]!, found[LO]!, pHi, pLo);
-  const lowLo = (found[LO]! + 1) >>> 0;
-  const lowHi = lowLo === 0 ? found[HI]! + 1 : found[HI]!;
-  shiftLeft(topHi, topLo, zeros);
-  multiply(found[HI]!, found[LO]!, pHi, pLo);
-  const highHi = found[LO] === 0 ? found[HI]! - 1 : found[HI]!;
-  const highLo = (found[LO]! - 1) >>> 0;
+  if (biased === 0) {
+    const { text, exponent } = subnormalDigits(low + (bits & 0xfffff) * TWO32);
+    for (let i = 0; i < text.length; i++) digits[i] = text.charCodeAt(i) - 0x30;
+    found[1] = exponent;
+    return text.length;
+  }
+  const upper = (bits & 0xfffff) + 0x100000;
+  // The highest value that still means the same, as 64 bits times 2^binary.
+  const binary = biased - 1086;
+  const index = powerIndex(binary);
+  const { p0, p1, p2, exponent } = cachedPowers();
+  const [b0, b1, b2] = [p0[index]!, p1[index]!, p2[index]!];
+  const a2 = upper >>> 12;
+  const a1 = ((upper & 0xfff) << 10) | (low >>> 22);
+  const a0 = low & 0x3fffff;
+  // The product in columns of 22 bits; the uppermost two are the same for all three values.
+  const c0 = a0 * b0;
+  const c1 = a0 * b1 + a1 * b0;
+  const c2 = a0 * b2 + a1 * b1 + a2 * b0;
+  const c3 = a1 * b2 + a2 * b1;
+  const c4 = a2 * b2;
+  // What the lower columns come to, rounded: of the value f, of 2f + 1, and of 2f - 1 (4f - 1 above a power of two).
+  const middle = Math.floor((c2 + Math.floor((c1 + Math.floor(c0 * PER_LIMB)) * PER_LIMB) + 256) / 512);
+  const top = Math.floor(
+    (2 * c2 + b2 + Math.floor((2 * c1 + b1 + Math.floor((2 * c0 + b0) * PER_LIMB)) * PER_LIMB) + 512) / 1024,
+  );
+  const times = upper === 0x100000 && low === 0 ? 4 : 2;
+  const bottom = Math.floor(
+    (times * c2 -
+      b2 +
+      Math.floor((times * c1 - b1 + Math.floor((times * c0 - b0) * PER_LIMB)) * PER_LIMB) +
+      times * 256) /
+      (times * 512),
+  );
+  // One unit inside, since each may be one off.
+  const delta = top - bottom - 2;
+  const distance = top - 1 - middle;
+  const c3Upper = Math.floor(c3 / 2 ** 19);
+  const sum = top - 1 + (c3 - c3Upper * 2 ** 19) * 2 ** 13;
+  const carry = Math.floor(sum / TWO32);
   // From -60 to -32: the whole part lies inside the upper half.
-  const shift = -(binary + powerExponent[index]! + 64) - 32;
-  exponent = 348 - 8 * index + generate(highHi, highLo, shift, lowHi, lowLo, wHi, wLo);
+  const shift = -(binary + exponent[index]! + 64) - 32;
+  const kappa = generate(c3Upper + c4 * 8 + carry, sum - carry * TWO32, shift, delta, distance);
+  found[1] = 348 - 8 * index + kappa;
+  return found[0]!;
+}
+
+/**
+ * Digits of the highest value, until they are enough to tell it from the lowest, `delta` below it.
+ * @param distance how far below it the value itself lies
+ * @returns the power of ten of the last one
+ */
+function generate(highHi: number, highLo: number, shift: number, delta: number, distance: number): number {
+  const unit = TWO_TO[shift]!;
+  const part = 1 / unit;
+  // At least 4, as the highest value has 63 bits or 64.
+  const whole = Math.floor(highHi * part);
+  let restHi = highHi - whole * unit;
+  let restLo = highLo;
+  let count = addWhole(whole);
+  if (restHi === 0 && restLo <= delta) return withoutFraction(whole, count);
+  let kappa = 0;
+  let scale = 1;
+  for (;;) {
+    const room = delta * scale;
+    let by = 10;
+    if (room * 1e4 <= unit * TWO32) {
+      // Four digits at once: were fewer enough, the last of them would be zero.
+      const low = restLo * 1e4;
+      const lo = low >>> 0;
+      const grown = restHi * 1e4 + (low - lo) / TWO32;
+      const four = Math.floor(grown * part);
+      if (four % 10 !== 0) {
+        restLo = lo;
+        restHi = grown - four * unit;
+        addTwo((four / 100) | 0, count);
+        addTwo(four % 100, count + 2);
+        count += 4;
+        kappa -= 4;
+        by = 1e4;
+      }
+    }
+    if (by === 10) {
+      const low = restLo * 10;
+      restLo = low >>> 0;
+      const grown = restHi * 10 + (low - restLo) / TWO32;
+      const digit = Math.floor(grown * part);
+      restHi = grown - digit * unit;
+      digits[count++] = digit;
+      kappa--;
+    }
+    scale *= by;
+    // In this order the difference of what is nearly equal is exact.
+    if (restHi * TWO32 - room * by + restLo >= 0) continue;
+    if (kappa > -9) moveLast(count, restHi * TWO32 + restLo, unit * TWO32, room * by, distance * scale);
+    found[0] = count;
+    return kappa;
+  }
+}
+
+function addTwo(value: number, at: number): void {
+  const ten = (value / 10) | 0;
+  digits[at] = ten;
+  digits[at + 1] = value - ten * 10;
+}
+
+/** The digits of an integer of 32 bits, from the first one on. @returns how many */
+function addWhole(whole: number): number {
+  let count = 1;
+  while (count < 10 && whole >= TEN_TO[count]!) count++;
+  const upper = Math.floor(whole / 1e5);
+  let rest = (whole - upper * 1e5) | 0;
+  for (let i = count - 1; i >= 0; i--) {
+    if (i === count - 6) rest = upper | 0;
+    const next = (rest / 10) | 0;
+    digits[i] = rest - next * 10;
+    rest = next;
+  }
   return count;
 }
 
-/** Digits of the highest value that still means the same, until they are enough to tell it from the lowest. @returns the power of ten of the last one */
-function generate(
-  highHi: number,
-  highLo: number,
-  shift: number,
-  lowHi: number,
-  lowLo: number,
-  wHi: number,
-  wLo: number,
-): number {
-  count = 0;
-  const unit = TWO_TO[shift]!;
-  const part = 1 / unit;
-  let deltaHi = highHi - lowHi - (highLo < lowLo ? 1 : 0);
-  let deltaLo = (highLo - lowLo) >>> 0;
-  const distanceHi = highHi - wHi - (highLo < wLo ? 1 : 0);
-  const distanceLo = (highLo - wLo) >>> 0;
-  let whole = Math.floor(highHi * part);
-  let restHi = highHi - whole * unit;
-  let restLo = highLo;
-  let kappa = 1;
-  while (kappa < 10 && whole >= TEN_TO[kappa]!) kappa++;
-  while (kappa > 0) {
-    const power = TEN_TO[--kappa]!;
-    const digit = Math.floor(whole / power);
-    whole -= digit * power;
-    addDigit(digit);
-    const leftHi = whole * unit + restHi;
-    if (leftHi < deltaHi || (leftHi === deltaHi && restLo <= deltaLo)) {
-      round(deltaHi, deltaLo, leftHi, restLo, power * unit, distanceHi, distanceLo);
-      return kappa;
-    }
-  }
-  let scale = 1;
-  for (;;) {
-    scale *= 10;
-    kappa--;
-    let low = restLo * 10;
-    restLo = low >>> 0;
-    const grown = restHi * 10 + (low - restLo) / TWO32;
-    low = deltaLo * 10;
-    deltaLo = low >>> 0;
-    deltaHi = deltaHi * 10 + (low - deltaLo) / TWO32;
-    const digit = Math.floor(grown * part);
-    restHi = grown - digit * unit;
-    addDigit(digit);
-    if (restHi < deltaHi || (restHi === deltaHi && restLo < deltaLo)) {
-      if (kappa > -9) {
-        const scaledLow = distanceLo * scale;
-        const scaledLo = scaledLow % TWO32;
-        const scaledHi = distanceHi * scale + Math.floor(scaledLow / TWO32);
-        round(deltaHi, deltaLo, restHi, restLo, unit, scaledHi, scaledLo);
-      }
-      return kappa;
-    }
-  }
+/** The zeros at the end of an integer are no digits. @returns the power of ten of the last one */
+function withoutFraction(whole: number, count: number): number {
+  let kappa = 0;
+  while (kappa + 1 < count && whole % TEN_TO[kappa + 1]! === 0) kappa++;
+  found[0] = count - kappa;
+  return kappa;
 }
 
-/** Moves the last digit towards the value itself, which lies `distance` below the highest; all but `step` are 64 bits wide, `step` has no lower half. */
-function round(
-  deltaHi: number,
-  deltaLo: number,
-  restHi: number,
-  restLo: number,
-  step: number,
-  distanceHi: number,
-  distanceLo: number,
-): void {
-  const below = (aHi: number, aLo: number, bHi: number, bLo: number): boolean =>
-    aHi < bHi || (aHi === bHi && aLo < bLo);
-  let at = restHi;
-  while (below(at, restLo, distanceHi, distanceLo)) {
-    const roomHi = deltaHi - at - (deltaLo < restLo ? 1 : 0);
-    if (roomHi < step) return;
-    const next = at + step;
-    if (!below(next, restLo, distanceHi, distanceLo)) {
-      // Nearer than now? The differences are small: doubles hold them.
-      const now = (distanceHi - at) * TWO32 + (distanceLo - restLo);
-      const then = (next - distanceHi) * TWO32 + (restLo - distanceLo);
-      if (now <= then) return;
-    }
+/** Moves the last digit towards the value itself, `far` below the highest one; all of them are below 2^42, as soon as this is called. */
+function moveLast(count: number, rest: number, step: number, room: number, far: number): void {
+  let at = rest;
+  while (at < far && room - at >= step && (at + step < far || far - at > at + step - far)) {
     digits[count - 1]!--;
-    at = next;
+    at += step;
   }
 }

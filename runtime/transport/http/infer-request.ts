@@ -52,7 +52,7 @@ export function readInferRequest(
     return rawRequest(body, config, signal);
   }
   if ((jsonLength ?? body.length) > maxInputSize) throw jsonTooLarge(jsonLength ?? body.length, maxInputSize);
-  const json = parseJson(jsonLength === undefined ? body : body.subarray(0, jsonLength));
+  const json = parseJson(jsonLength === undefined ? body : body.subarray(0, jsonLength), "data");
   const blob = jsonLength === undefined ? Buffer.alloc(0) : body.subarray(jsonLength);
   const id = isObject(json) && json.has("id") ? asText(json.get("id")!, "id") : "";
   const given = isObject(json) ? json.get("parameters") : undefined;

@@ -4,8 +4,9 @@
 import { isPlaced } from "../../data-plane/deliver.js";
 import type { InferResponse } from "../../data-plane/request.js";
 import type { Parameter } from "../../tensor.js";
+import { ByteWriter } from "./byte-writer.js";
 import { printDouble } from "./print-double.js";
-import { printElements, quoteText, requireJson } from "./tensor-json.js";
+import { quoteText, requireJson, writeElements } from "./tensor-json.js";
 
 export interface InferBody {
   readonly body: Buffer;
@@ -16,26 +17,36 @@ export interface InferBody {
 /** @throws RuntimeFault for a datatype that JSON cannot carry */
 export function printInferResponse(response: InferResponse, isBinary: (output: string) => boolean): InferBody {
   const blobs: Uint8Array[] = [];
-  const outputs = response.outputs.map(tensor => {
-    const head = `"name":${quoteText(tensor.name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(",")}]`;
-    if (isPlaced(tensor)) return `{${head}}`;
-    if (isBinary(tensor.name)) {
-      blobs.push(tensor.data);
-      return `{${head},"parameters":{"binary_data_size":${tensor.data.byteLength}}}`;
-    }
-    requireJson(tensor.datatype);
-    return `{${head},"data":[${printElements(tensor)}]}`;
-  });
+  const to = new ByteWriter();
   const parameters = [...response.parameters].map(([key, value]) => `${quoteText(key)}:${printParameter(value)}`);
-  const json = Buffer.from(
+  to.text(
     `{${response.id && `"id":${quoteText(response.id)},`}"model_name":${quoteText(response.model)},"model_version":"${response.version}",${
       parameters.length > 0 ? `"parameters":{${parameters.join(",")}},` : ""
-    }"outputs":[${outputs.join(",")}]}`,
-    "latin1",
+    }"outputs":[`,
   );
-  return blobs.some(blob => blob.byteLength > 0)
-    ? { body: Buffer.concat([json, ...blobs]), jsonLength: json.length }
-    : { body: json };
+  let separator = "";
+  for (const tensor of response.outputs) {
+    to.text(
+      `${separator}{"name":${quoteText(tensor.name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(",")}]`,
+    );
+    separator = ",";
+    if (isPlaced(tensor)) to.text("}");
+    else if (isBinary(tensor.name)) {
+      blobs.push(tensor.data);
+      to.text(`,"parameters":{"binary_data_size":${tensor.data.byteLength}}}`);
+    } else {
+      requireJson(tensor.datatype);
+      to.text(',"data":[');
+      writeElements(tensor, to);
+      to.text("]}");
+    }
+  }
+  to.text("]}");
+  if (!blobs.some(blob => blob.byteLength > 0)) return { body: to.written };
+  const jsonLength = to.at;
+  to.reserve(blobs.reduce((sum, blob) => sum + blob.byteLength, 0));
+  for (const blob of blobs) to.append(blob);
+  return { body: to.written, jsonLength };
 }
 
 export const printParameter = (value: Parameter): string =>

@@ -3,14 +3,14 @@
  * and byte offset. NaN and Infinity are accepted.
  */
 import { RuntimeFault } from "../../errors.js";
-import { readNumbers } from "./json-numbers.js";
+import { type NumberList, readNumbers } from "./json-numbers.js";
 
 /** A number written as a floating-point literal whose value happens to be whole. Other numbers are plain. */
 export class WholeDouble {
   constructor(readonly value: number) {}
 }
 
-export type Json = null | boolean | string | number | bigint | WholeDouble | readonly Json[] | JsonObject;
+export type Json = null | boolean | string | number | bigint | WholeDouble | readonly Json[] | NumberList | JsonObject;
 /** The first of two equal keys wins. */
 export type JsonObject = ReadonlyMap<string, Json>;
 
@@ -25,8 +25,13 @@ const WORDS: readonly (readonly [string, Json])[] = [
 ];
 const [QUOTE, BACKSLASH, MINUS, DOT] = [0x22, 0x5c, 0x2d, 0x2e];
 
-/** @throws RuntimeFault */
-export function parseJson(bytes: Buffer): Json {
+/**
+ * @param packed the name of members whose long arrays of numbers become `NumberList`s, at any depth; others never do
+ * @throws RuntimeFault
+ */
+export function parseJson(bytes: Buffer, packed?: string): Json {
+  /** Members with that name which this place lies in. */
+  let packing = 0;
   let at = bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
 
   const fail = (text: string, offset = at): never => {
@@ -62,7 +67,9 @@ export function parseJson(bytes: Buffer): Json {
       if (bytes[at] !== 0x3a) fail("Missing a colon after a name of object member.");
       at++;
       space();
+      if (key === packed) packing++;
       const member = value(depth + 1);
+      if (key === packed) packing--;
       if (!members.has(key)) members.set(key, member);
       space();
       if (bytes[at] === 0x7d) {
@@ -75,7 +82,7 @@ export function parseJson(bytes: Buffer): Json {
     }
   };
 
-  const array = (depth: number): readonly Json[] => {
+  const array = (depth: number): readonly Json[] | NumberList => {
     const items: Json[] = [];
     at++;
     space();
@@ -83,13 +90,13 @@ export function parseJson(bytes: Buffer): Json {
       at++;
       return items;
     }
-    const numbers = readNumbers(bytes, at);
+    const doubles: number[] = [];
+    const numbers = readNumbers(bytes, at, packing > 0 ? undefined : doubles);
     if (numbers && depth < MAX_DEPTH) {
       at = numbers.end + 1;
-      const { values, doubles } = numbers;
-      if (!doubles) return values;
-      const mixed: Json[] = values;
-      for (const i of doubles) mixed[i] = new WholeDouble(values[i]!);
+      if (packing > 0) return numbers.list;
+      const mixed: Json[] = Array.from(numbers.list.values);
+      for (const i of doubles) mixed[i] = new WholeDouble(numbers.list.values[i]!);
       return mixed;
     }
     for (;;) {

@@ -1,24 +1,13 @@
 /**
  * Doubles as RapidJSON prints them: its own digits, `.0` for whole numbers, exponents beyond 21 digits and six zeros, without `+`.
  */
+import type { ByteWriter } from "./byte-writer.js";
 import { digits, findDigits, lastExponent } from "./grisu.js";
+import { writePadded, writeSmall, writeWhole } from "./print-integer.js";
 
 /** No number takes more characters. */
 export const LONGEST_DOUBLE = 32;
 const [ZERO, POINT, MINUS] = [0x30, 0x2e, 0x2d];
-
-/** Writes an integer of 0 to 2^31 - 1. @returns the place after it */
-function writeInteger(value: number, out: Uint8Array, at: number): number {
-  let length = 1;
-  for (let rest = value; rest >= 10; rest = (rest / 10) | 0) length++;
-  let rest = value | 0;
-  for (let i = at + length - 1; i >= at; i--) {
-    const next = (rest / 10) | 0;
-    out[i] = ZERO + rest - next * 10;
-    rest = next;
-  }
-  return at + length;
-}
 
 function writeText(text: string, out: Uint8Array, at: number): number {
   for (let i = 0; i < text.length; i++) out[at + i] = text.charCodeAt(i);
@@ -36,6 +25,40 @@ function writeZeros(count: number, out: Uint8Array, at: number): number {
   return at + count;
 }
 
+const SHORT_LIMIT = 1e9;
+const MILLION = 1e6;
+/** Half a unit in the last place is at least this part of a number; a hundredth is left out, more than the algorithm's own bounds are off. */
+const HALF_UNIT = 0.99 * 2 ** -54;
+/** Splits a double into two of 26 bits (Dekker). */
+const SPLITTER = 2 ** 27 + 1;
+
+/**
+ * A number that stands for a decimal of at most six places, as prices and shares do, has the digits of that decimal and nothing to be searched for:
+ * no shorter one lies between its bounds, which are nearer to each other than a millionth.
+ * @param value above 0, and no integer
+ * @returns how many millionths, or 0 when it isn't so short or too near a bound to be sure
+ */
+function inMillionths(value: number): number {
+  if (value >= SHORT_LIMIT) return 0;
+  const scaled = value * MILLION;
+  const whole = Math.floor(scaled + 0.5);
+  const room = whole * HALF_UNIT;
+  if (Math.abs(scaled - whole) > 4 * room) return 0;
+  const wide = value * SPLITTER;
+  const upper = wide - (wide - value);
+  // The product itself is rounded; its two parts are exact.
+  const off = whole - upper * MILLION - (value - upper) * MILLION;
+  return Math.abs(off) <= room ? whole : 0;
+}
+
+function writeMillionths(whole: number, millionths: number, out: Uint8Array, at: number): number {
+  let place = writeSmall(whole, out, at);
+  out[place++] = POINT;
+  place = writePadded(millionths - whole * MILLION, 6, out, place);
+  while (out[place - 1] === ZERO) place--;
+  return place;
+}
+
 /**
  * Writes a number's text.
  * @param out with room for `LONGEST_DOUBLE` at `at`
@@ -49,9 +72,10 @@ export function writeDouble(value: number, out: Uint8Array, at: number): number 
     value = -value;
   }
   if (value <= Number.MAX_SAFE_INTEGER && Math.floor(value) === value) {
-    place = value < 2 ** 31 ? writeInteger(value, out, place) : writeText(String(value), out, place);
-    return writeText(".0", out, place);
+    return writeText(".0", out, writeWhole(value, out, place));
   }
+  const millionths = inMillionths(value);
+  if (millionths > 0) return writeMillionths(Math.floor(value), millionths, out, place);
   const count = findDigits(value);
   const exponent = lastExponent();
   const point = count + exponent;
@@ -79,18 +103,20 @@ export function writeDouble(value: number, out: Uint8Array, at: number): number 
 const single = Buffer.alloc(LONGEST_DOUBLE);
 export const printDouble = (value: number): string => single.toString("latin1", 0, writeDouble(value, single, 0));
 
-/** Numbers, comma-separated. */
-export function printDoubles(values: ArrayLike<number>): string {
-  // Pieces, so that a large tensor needs no buffer for the longest text it could have.
-  const piece = Buffer.allocUnsafe(Math.min(values.length, 2048) * (LONGEST_DOUBLE + 1));
-  const pieces: string[] = [];
-  let at = 0;
-  for (let i = 0; i < values.length; i++) {
-    if (i > 0) piece[at++] = 0x2c;
-    at = writeDouble(values[i]!, piece, at);
-    if (at + LONGEST_DOUBLE + 1 <= piece.length) continue;
-    pieces.push(piece.toString("latin1", 0, at));
-    at = 0;
+/** How many numbers room is made for at a time. */
+const PIECE = 256;
+
+/** Writes numbers, comma-separated. */
+export function writeDoubles(values: ArrayLike<number>, to: ByteWriter): void {
+  for (let from = 0; from < values.length; from += PIECE) {
+    const end = Math.min(values.length, from + PIECE);
+    to.reserve((end - from) * (LONGEST_DOUBLE + 1));
+    const { bytes } = to;
+    let { at } = to;
+    for (let i = from; i < end; i++) {
+      if (i > 0) bytes[at++] = 0x2c;
+      at = writeDouble(values[i]!, bytes, at);
+    }
+    to.at = at;
   }
-  return pieces.join("") + piece.toString("latin1", 0, at);
 }

@@ -1,0 +1,139 @@
+/**
+ * Elements of tensors from JSON and to JSON: bit for bit what the engine's own parser and converters make of them, whatever the nesting.
+ */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { type Json, type JsonObject, parseJson } from "#runtime/transport/http/json.js";
+import { printElements, readElements } from "#runtime/transport/http/tensor-json.js";
+import { type DatatypeRow, wireDatatype } from "#triton-protos/datatype.js";
+
+const RUNS = Number(process.env.NUMBER_RUNS ?? 300);
+const row = (wire: string): DatatypeRow => wireDatatype(wire)!;
+const read = (text: string, datatype: string, elements: number): Uint8Array =>
+  readElements(dataOf(text), row(datatype), elements);
+const dataOf = (text: string): Json => (parseJson(Buffer.from(`{"data":${text}}`), "data") as JsonObject).get("data")!;
+const bytesOf = (values: ArrayBufferView): Buffer => Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+const fault = (act: () => unknown): string | undefined => {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+};
+
+/** Digits with a point somewhere and an exponent: mostly more than a double can hold. */
+const written = fc
+  .tuple(
+    fc.boolean(),
+    fc.bigInt({ min: 0n, max: 10n ** 22n }),
+    fc.nat(24),
+    fc.integer({ min: -30, max: 30 }),
+    fc.nat(2),
+  )
+  .map(([negative, digits, places, exponent, form]) => {
+    const text = String(digits).padStart(places + 1, "0");
+    const split = text.length - places;
+    const fraction = places > 0 ? `.${text.slice(split)}` : ".0";
+    return `${negative ? "-" : ""}${text.slice(0, split).replace(/^0+(?=\d)/, "")}${fraction}${["", `e${exponent}`, `E${exponent < 0 ? "" : "+"}${exponent}`][form]}`;
+  });
+/** Decimals half-way between two doubles, and just beside that: integers of 2^50 and more with the fraction that half a unit is. */
+const halfWay = fc
+  .tuple(fc.constantFrom(50, 51, 52, 53), fc.bigInt({ min: 0n, max: 2n ** 50n - 1n }), fc.constantFrom("", "0001", "9"))
+  .map(([power, offset, beside]) => {
+    if (power === 53) return `${2n ** 53n + 2n * offset + 1n}.0${beside}`;
+    return `${2n ** BigInt(power) + offset}${{ 50: ".125", 51: ".25", 52: ".5" }[power]}${beside}`;
+  });
+const numbers = fc.oneof(
+  written,
+  halfWay,
+  fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
+  fc.float({ noNaN: true, noDefaultInfinity: true }).map(value => String(Math.fround(value))),
+  fc.integer().map(String),
+  fc.nat(1000).map(value => (value / 4).toFixed(2)),
+);
+
+test("floating-point tensors hold the nearest numbers", () => {
+  fc.assert(
+    fc.property(
+      fc.array(numbers, { minLength: 1, maxLength: 120 }),
+      fc.constantFrom(",", " , ", ",\n\t"),
+      (list, comma) => {
+        const values = list.map(text => (/^-0$/.test(text) ? 0 : Number(text)));
+        fc.pre(values.every(Number.isFinite));
+        const text = `[${list.join(comma)}]`;
+        expect(read(text, "FP64", list.length)).toEqual(new Uint8Array(bytesOf(Float64Array.from(values))));
+        expect(read(text, "FP32", list.length)).toEqual(new Uint8Array(bytesOf(Float32Array.from(values))));
+      },
+    ),
+    { numRuns: RUNS },
+  );
+});
+
+test("integer tensors wrap as before, and print what they hold", () => {
+  const integers = fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.nat(9));
+  fc.assert(
+    fc.property(fc.array(integers, { minLength: 40, maxLength: 90 }), list => {
+      const text = `[${list.join(",")}]`;
+      const count = list.length;
+      expect(read(text, "INT64", count)).toEqual(new Uint8Array(bytesOf(BigInt64Array.from(list.map(BigInt)))));
+      expect(read(text, "INT16", count)).toEqual(new Uint8Array(bytesOf(Int16Array.from(list))));
+      const positive = list.map(Math.abs);
+      const unsigned = `[${positive.join(",")}]`;
+      expect(read(unsigned, "UINT64", count)).toEqual(
+        new Uint8Array(bytesOf(BigUint64Array.from(positive.map(BigInt)))),
+      );
+      expect(read(unsigned, "UINT32", count)).toEqual(new Uint8Array(bytesOf(Uint32Array.from(positive))));
+    }),
+    { numRuns: RUNS },
+  );
+  const arrays = {
+    INT8: Int8Array.of(-128, 127, 0),
+    UINT8: Uint8Array.of(255, 0),
+    INT16: Int16Array.of(-32768, 32767),
+    UINT32: Uint32Array.of(2 ** 32 - 1, 2 ** 31, 1e9, 999_999_999),
+    INT32: Int32Array.of(-(2 ** 31), 2 ** 31 - 1, -7),
+    INT64: BigInt64Array.of(-(2n ** 63n), 2n ** 63n - 1n, -1n, 2n ** 53n, -(2n ** 32n), 1_000_000_000n),
+    UINT64: BigUint64Array.of(2n ** 64n - 1n, 2n ** 63n, 0n, 2n ** 53n - 1n),
+  };
+  for (const [datatype, values] of Object.entries(arrays))
+    expect(printElements({ name: "x", datatype, shape: [values.length], data: new Uint8Array(values.buffer) })).toBe(
+      [...values].join(","),
+    );
+});
+
+test("long rows and short ones, nested or not, are one tensor", () => {
+  const long = Array.from({ length: 50 }, (_, i) => i + 0.5);
+  const nested = JSON.stringify([
+    [long, [1, 2]],
+    [[3.25], long],
+  ]);
+  expect(read(nested, "FP32", 103)).toEqual(new Uint8Array(bytesOf(Float32Array.from([...long, 1, 2, 3.25, ...long]))));
+  expect(read(JSON.stringify([long, long]), "FP64", 100)).toEqual(
+    new Uint8Array(bytesOf(Float64Array.from([...long, ...long]))),
+  );
+  const deep = (depth: number): string => `${"[".repeat(depth - 1)}${JSON.stringify(long)}${"]".repeat(depth - 1)}`;
+  expect(fault(() => read(deep(100), "FP32", 50))).toBeUndefined();
+  expect(fault(() => read(deep(101), "FP32", 50))).toBe("JSON nesting depth exceeds maximum allowed limit (100)");
+});
+
+test("what an element may not be is refused in the same words in long arrays and short ones", () => {
+  const plain = Array.from({ length: 60 }, (_, i) => i);
+  for (const [datatype, odd] of [
+    ["INT32", "1.5"],
+    ["INT32", "2.0"],
+    ["UINT8", "-1"],
+    ["UINT64", "1e3"],
+    ["BOOL", "1"],
+    ["BYTES", "1"],
+  ] as const) {
+    const short = fault(() => read(`[${odd}]`, datatype, 1));
+    expect(short, `${datatype} ${odd}`).toMatch(/^Unable to parse/);
+    expect(fault(() => read(`[${[...plain, odd].join(",")}]`, datatype, 61))).toBe(short);
+  }
+  const text = JSON.stringify(plain);
+  expect(fault(() => read(text, "INT32", 59))).toBe(
+    "Unable to parse 'data': Shape does not match true shape of 'data' field",
+  );
+  expect(fault(() => read(text, "INT32", 61))).toBe("Failed to parse 'data' field: shape does not match true shape");
+});
