@@ -1,23 +1,28 @@
 // Each stage alone and the whole ensemble, p50 and p99, at batch 1, 8 and 64 with 100 and 1,000 candidates, beside the raw library calls, beside Merlin
 // Systems' executor and beside a hand-written Python model on a real Triton, all on the same artefacts, in one run: `npm run bench:stages`.
 //
+// Two programs written by hand in Node stand for the raw calls of every stage (stages/raw-program.mjs):
+//   on arrays    features in typed arrays that were read once, and the index by our own binding: the fastest that we know to write
+//   libraries    the store read by better-sqlite3 and protobufjs for each request, and the index by faiss-node: the libraries as npm has them
+// Both call onnxruntime-node's `run`. Neither validates, counts, times, batches, cancels or reloads. Over gRPC they answer from a bare grpc-js server.
+//
 //   --seconds N        how long each figure is taken (default 2; --short: 1)
 //   --triton ENV       a virtual environment with nvidia-pytriton, onnxruntime and faiss-cpu
 //   --merlin ENV       a virtual environment with Merlin Systems 23.08 (tests/oracles/merlin)
 //   --keep FOLDER      where the artefacts are made, and found the next time
-// Prints tables; nothing is asserted, since machines differ. Bars: design of the stages, in the tables' last column.
-import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+//   --sizes LIST       such as flat-1x100,ivf-8x100: index, batch, candidates
+// Prints tables; nothing is asserted, since machines differ. Bars of the design are named beside their ratios.
+import { spawn, spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import * as ort from "onnxruntime-node";
-import { readTensorJson } from "../../dist/runtime/cassettes/tensor-json.js";
 import { say, table } from "../../scripts/demo/terminal.mjs";
 import { startMerlon, startTriton } from "./server/processes.mjs";
-import { client, measure, quantiles } from "./stages/measure.mjs";
+import { inTurn, openInProcess } from "./stages/in-process.mjs";
+import { client, measure } from "./stages/measure.mjs";
+import { hasBinding, openProgram } from "./stages/raw-program.mjs";
 import { ITEMS, makeShop, USERS } from "./stages/shop.mjs";
 
 const { values } = parseArgs({
@@ -27,149 +32,65 @@ const { values } = parseArgs({
     triton: { type: "string" },
     merlin: { type: "string" },
     keep: { type: "string" },
+    sizes: { type: "string" },
   },
 });
 const SECONDS = Number(values.seconds ?? (values.short ? 1 : 2));
-const require = createRequire(import.meta.url);
-const { Index } = require("faiss-node");
-const ownBinding = fileURLToPath(new URL("../../build/Release/merlon-faiss.node", import.meta.url));
-const own = existsSync(ownBinding) ? require(ownBinding) : undefined;
 const folder = values.keep ?? mkdtempSync(join(tmpdir(), "merlon-stages-"));
-const WARM_UP = 20;
 const ms = time => time.toFixed(3);
 const times = ratio => `${ratio.toFixed(2)} x`;
+const least = runs => ({ p50: Math.min(...runs.map(r => r.p50)), p99: Math.min(...runs.map(r => r.p99)) });
 
-/** Two ways to the same answer: the sum has the faster one. */
-const [INDEX, OWN_INDEX] = ["index (faiss-node)", "index (own binding)"];
-const [TOWER, RANKER] = ["tower (ONNX)", "ranker (ONNX)"];
+/** Programs by hand, as the tables name them; without our binding the arrays go with faiss-node. */
+const WRITTEN = {
+  "on arrays": { store: "memory", search: hasBinding ? "binding" : "faiss-node" },
+  libraries: { store: "sqlite", search: "faiss-node" },
+};
+/** Stages that are one call of ONNX Runtime or FAISS. */
+const CALLS = ["tower.predictOnnx", "retrieval.queryFaiss", "ranking.predictOnnx"];
 
-/**
- * The calls that a request is made of, by the libraries alone: the tensors that the ensemble gives them, for the same users, and one call after the
- * other as a request makes them, so that each finds the caches as the one before left them.
- */
-async function rawCalls(port, index, batch, topk) {
-  const open = model => ort.InferenceSession.create(join(folder, `${model}.onnx`), { intraOpNumThreads: 1 });
-  const [tower, ranker, faiss] = [
-    await open("tower"),
-    await open("ranker"),
-    Index.read(join(folder, `${index}.faiss`)),
-  ];
-  const opened = await own?.open(join(folder, `${index}.faiss`));
-  const inputs = await stageInputs(port, `recommend_${index}_${topk}`, batch);
-  const input = i => inputs[i % inputs.length];
-  const parts = {
-    [TOWER]: i => tower.run(input(i).tower),
-    [OWN_INDEX]: own && (i => own.searchSync(opened.handle, input(i).queries, batch, topk)),
-    [RANKER]: i => ranker.run(input(i).ranker),
-  };
-  const chain = own ? [TOWER, OWN_INDEX, RANKER] : [TOWER, RANKER];
-  return {
-    /** One request's calls → milliseconds of each. */
-    async request(i) {
-      const times = {};
-      for (const part of chain) {
-        const began = performance.now();
-        await parts[part](i);
-        times[part] = performance.now() - began;
-      }
-      return times;
-    },
-    faiss: i => faiss.search(input(i).query, topk),
-    close: async () => {
-      await tower.release();
-      await ranker.release();
-      if (own) own.close(opened.handle);
-    },
-  };
-}
-
-/** What the steps of the served plan made of each request of the client, as the calls take it. */
-async function stageInputs(port, model, batch) {
-  const asked = client(port, model, batch, USERS, { stages: { bool_param: true } });
-  const inputs = [];
-  for (let i = 0; i < 50; i++) {
-    const { parameters } = await asked.read(i);
-    const made = stage =>
-      new Map(
-        JSON.parse(parameters[`stage.${stage}`].string_param).map(tensor => [
-          tensor.name,
-          ortTensor(readTensorJson(tensor)),
-        ]),
-      );
-    const [user, pairs] = [made("tower.transformWorkflow"), made("ranking.transformWorkflow")];
-    const pick = (tensors, names) => Object.fromEntries(names.map(name => [name, tensors.get(name)]));
-    const queries = made("tower.predictOnnx").get("query_embedding").data;
-    inputs.push({
-      tower: pick(user, ["city", "age"]),
-      queries,
-      query: Array.from(queries),
-      ranker: pick(pairs, ["item_id", "category", "brand", "city", "price", "age"]),
-    });
-  }
-  asked.close();
-  return inputs;
-}
-
-function ortTensor({ datatype, data }) {
-  const { buffer } = Uint8Array.from(data);
-  const [type, values] =
-    datatype === "INT64" ? ["int64", new BigInt64Array(buffer)] : ["float32", new Float32Array(buffer)];
-  return new ort.Tensor(type, values, [values.length]);
-}
-
-/** Milliseconds of each stage of a request, as the server tells them. */
-async function stageTimes(port, model, batch) {
-  const asked = client(port, model, batch, USERS, { timings: { bool_param: true } });
-  const found = new Map();
-  // A p99 of fewer than a hundred requests is the slowest of them.
-  const requests = batch > 8 ? 100 : 500;
-  for (let i = 0; i < requests + WARM_UP; i++) {
-    const { parameters } = await asked.read(i);
-    if (i < WARM_UP) continue;
-    for (const [name, value] of Object.entries(parameters))
-      if (name.startsWith("timing.")) {
-        const stage = name.slice("timing.".length);
-        found.set(stage, [...(found.get(stage) ?? []), Number(value.double_param) / 1000]);
-      }
-  }
-  asked.close();
+/** In this process: each stage, and the whole without the wire. */
+async function withoutWire(server, { index, batch, topk }) {
+  const programs = {};
+  for (const [name, ways] of Object.entries(WRITTEN))
+    programs[name] = await openProgram(folder, { index, topk, ...ways });
+  const found = await inTurn(server.model(`recommend_${index}_${topk}`), programs, { batch, users: USERS }, SECONDS);
+  for (const program of Object.values(programs)) await program.close();
   return found;
 }
 
-async function beside(port, index, batch, topk) {
-  const model = `recommend_${index}_${topk}`;
-  const raw = await rawCalls(port, index, batch, topk);
-  const whole = client(port, model, batch, USERS);
-  // One after the other and again: what else the machine does meets both.
-  const rounds = { parts: new Map(), raw: [], faiss: [], whole: [] };
-  for (let round = 0; round < 3; round++) {
-    const times = [];
-    const took = i => raw.request(i).then(one => void times.push(one));
-    rounds.raw.push(await measure(took, 1, SECONDS / 2, 3));
-    for (const part of Object.keys(times[0])) {
-      const { p50, p99 } = quantiles(times.slice(3).map(one => one[part]));
-      rounds.parts.set(part, [...(rounds.parts.get(part) ?? []), { p50, p99 }]);
-    }
-    rounds.faiss.push(await measure(async i => raw.faiss(i), 1, SECONDS / 6, 3));
-    rounds.whole.push(await measure(whole.call, 1, SECONDS / 2, 3));
+/** Over gRPC, each server in a process of its own, one after the other and again: what else the machine does meets all. */
+async function overGrpc(merlon, { index, batch, topk }) {
+  const services = [];
+  const clients = { merlon: client(merlon.grpc, `recommend_${index}_${topk}`, batch, USERS) };
+  for (const [name, { store, search }] of Object.entries(WRITTEN)) {
+    const service = await startWritten([folder, index, String(topk), store, search]);
+    services.push(service);
+    clients[name] = client(service.port, "by_hand", batch, USERS);
   }
-  const least = runs => ({ p50: Math.min(...runs.map(r => r.p50)), p99: Math.min(...runs.map(r => r.p99)) });
-  const [chain, library, all] = [least(rounds.raw), least(rounds.faiss), least(rounds.whole)];
-  const each = [...rounds.parts].map(([part, runs]) => ({ part, ...least(runs) }));
-  const searched = each.find(({ part }) => part === OWN_INDEX);
-  // The library alone, where that is faster, or there is no binding of our own.
-  const saved = searched && searched.p50 <= library.p50 ? 0 : (searched?.p50 ?? 0) - library.p50;
-  const sum = { p50: chain.p50 - saved, p99: chain.p99 - saved };
-  whole.close();
-  await raw.close();
-  const name = `${index}, ${topk} candidates, batch ${batch}`;
-  return {
-    rows: [
-      [name, "raw calls, one after the other", ms(sum.p50), ms(sum.p99), ""],
-      ["", "the ensemble over gRPC", ms(all.p50), ms(all.p99), times(all.p50 / sum.p50)],
-    ],
-    parts: [...each, { part: INDEX, ...library }].map(({ part, p50, p99 }) => [name, part, ms(p50), ms(p99)]),
+  const rounds = new Map(Object.keys(clients).map(name => [name, []]));
+  for (let round = 0; round < 3; round++)
+    for (const [name, { call }] of Object.entries(clients))
+      rounds.get(name).push(await measure(call, 1, SECONDS / 2, batch > 8 ? 1 : 20));
+  for (const { close } of Object.values(clients)) close();
+  for (const { stop } of services) await stop();
+  return new Map([...rounds].map(([name, runs]) => [name, least(runs)]));
+}
+
+async function startWritten(args) {
+  const child = spawn(process.execPath, [fileURLToPath(new URL("stages/raw-server.mjs", import.meta.url)), ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = new Promise(resolve => child.once("exit", resolve));
+  const port = await Promise.race([
+    new Promise(resolve => child.stdout.once("data", text => resolve(Number(text)))),
+    ended.then(code => Promise.reject(new Error(`the program by hand ended with ${code}`))),
+  ]);
+  const stop = () => {
+    child.kill();
+    return ended;
   };
+  return { port, stop };
 }
 
 /** The Python model's repository: the file as it is, with the folder of the artefacts written in. */
@@ -220,38 +141,74 @@ function besideMerlin() {
   return JSON.parse(stdout.trim().split("\n").at(-1));
 }
 
+const SIZES = values.sizes
+  ? values.sizes.split(",").map(text => {
+      const [, index, batch, topk] = /^(flat|ivf)-(\d+)x(\d+)$/.exec(text);
+      return { index, batch: Number(batch), topk: Number(topk) };
+    })
+  : ["flat", "ivf"]
+      .flatMap(index => [1, 8, 64].flatMap(batch => [100, 1000].map(topk => ({ index, batch, topk }))))
+      .filter(({ index, batch, topk }) => index === "flat" || (topk === 100 && (batch === 1 || !values.short)));
+
+/** Rows of the three tables. */
+function rowsOf({ index, batch, topk }, inProcess, wire) {
+  const name = `${index}, ${topk} candidates, batch ${batch}`;
+  const plan = inProcess.get("plan");
+  const written = Object.keys(WRITTEN);
+  const stages = [...plan]
+    .filter(([stage]) => stage !== "")
+    .map(([stage, own], i) => [
+      ...[i === 0 ? name : "", stage, ms(own.p50), ms(own.p99)],
+      ...written.flatMap(by => {
+        const { p50 } = inProcess.get(by).get(stage);
+        return [ms(p50), times(own.p50 / p50)];
+      }),
+    ]);
+  const calls = CALLS.reduce((sum, call) => sum + inProcess.get("on arrays").get(call).p50, 0);
+  const whole = plan.get("");
+  const without = [
+    [name, "the plan, in process", ms(whole.p50), ms(whole.p99), ""],
+    ["", "its ONNX and index calls alone", ms(calls), "", times(whole.p50 / calls)],
+    ...written.map(by => {
+      const { p50, p99 } = inProcess.get(by).get("");
+      return ["", `all stages by hand, ${by}`, ms(p50), ms(p99), times(whole.p50 / p50)];
+    }),
+  ];
+  const served = wire.get("merlon");
+  const over = [
+    [name, "merlon", ms(served.p50), ms(served.p99), ""],
+    ["", "its ONNX and index calls alone, no wire", ms(calls), "", times(served.p50 / calls)],
+    ...written.map(by => {
+      const { p50, p99 } = wire.get(by);
+      return ["", `by hand on grpc-js, ${by}`, ms(p50), ms(p99), times(served.p50 / p50)];
+    }),
+  ];
+  return { stages, without, over };
+}
+
 const began = performance.now();
 await makeShop(folder, what => say(`making ${what} …`));
 const merlon = await startMerlon(join(folder, "model-repo"));
 try {
-  const sizes = values.short
-    ? [
-        ["flat", 1, 100],
-        ["ivf", 1, 100],
-        ["flat", 8, 100],
-        ["flat", 64, 100],
-        ["flat", 1, 1000],
-        ["flat", 8, 1000],
-      ]
-    : ["flat", "ivf"].flatMap(index =>
-        [1, 8, 64].flatMap(batch => (index === "flat" ? [100, 1000] : [100]).map(topk => [index, batch, topk])),
-      );
-  const [rows, parts, stages] = [[], [], []];
-  for (const [index, batch, topk] of sizes) {
-    const found = await beside(merlon.grpc, index, batch, topk);
-    rows.push(...found.rows);
-    parts.push(...found.parts);
-    for (const [stage, all] of await stageTimes(merlon.grpc, `recommend_${index}_${topk}`, batch)) {
-      const { p50, p99 } = quantiles(all);
-      stages.push([`${index}, ${topk} candidates, batch ${batch}`, stage, ms(p50), ms(p99)]);
-    }
+  const [stages, without, over] = [[], [], []];
+  const server = await openInProcess(join(folder, "model-repo"));
+  for (const size of SIZES) {
+    const rows = rowsOf(size, await withoutWire(server, size), await overGrpc(merlon, size));
+    stages.push(...rows.stages);
+    without.push(...rows.without);
+    over.push(...rows.over);
   }
-  say(`\nThe whole (${ITEMS.toLocaleString("en-US")} items of 64 dimensions); the bar is 1.25 x`);
-  table(["what", "", ">p50 ms", ">p99 ms", ">p50 / raw"], rows, "");
-  say("\nRaw calls");
-  table(["what", "call", ">p50 ms", ">p99 ms"], parts, "");
-  say("\nStages, as the server times them, waiting included");
-  table(["what", "stage", ">p50 ms", ">p99 ms"], stages, "");
+  await server.stop();
+  say(`\nStages, each beside the same one by hand (${ITEMS.toLocaleString("en-US")} items of 64 dimensions)`);
+  table(
+    ["what", "stage", ">p50 ms", ">p99 ms", ...Object.keys(WRITTEN).flatMap(by => [`>${by} p50`, ">ratio"])],
+    stages,
+    "",
+  );
+  say("\nThe whole without the wire; the bar is 1.25 x the raw calls of all stages");
+  table(["what", "", ">p50 ms", ">p99 ms", ">plan / this"], without, "");
+  say("\nThe whole over gRPC; the bar is 1.25 x the raw calls behind a bare gRPC server");
+  table(["what", "", ">p50 ms", ">p99 ms", ">merlon / this"], over, "");
   if (values.triton) {
     say("\nBeside the Python model; bars are 1.5 x at 1 in flight and 3 x at 8");
     table([">in flight", "what", ">p50 ms", ">p99 ms", ">per second", ">rate"], await besidePython(merlon), "");
