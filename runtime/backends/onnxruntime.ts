@@ -14,6 +14,7 @@ import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
 import { joinInputs, scatter, sliceRows } from "./join-batch.js";
 import { completeFromGraph } from "./onnx-complete.js";
 import { checkGraph } from "./onnx-graph.js";
+import { checkMapped } from "./onnx-mapped.js";
 import { type Providers, providersOf } from "./onnx-providers.js";
 import { type OnnxSession, openSession as openFile } from "./onnx-session.js";
 import { packStrings, unpackStrings } from "./strings.js";
@@ -85,7 +86,7 @@ async function openSession(
   const alone = options.intraOpNumThreads === 0 && size <= SMALL_MODEL;
   const settings = { ...options, ...(alone && { intraOpNumThreads: 1 }), executionProviders };
   try {
-    return await openFile(file, settings, { instances, large: size > SMALL_MODEL });
+    return checkMapped(await openFile(file, settings, { instances, large: size > SMALL_MODEL }), file);
   } catch (error) {
     throw error instanceof RuntimeFault ? error : ortFault(error);
   }

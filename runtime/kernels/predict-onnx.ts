@@ -178,13 +178,17 @@ function toColumn(
   width: number | undefined,
   model: string,
 ): Column {
-  if (!tensor) throw new RuntimeFault("INTERNAL", `model \`${model}\` did not answer \`${name}\`.`);
+  if (!tensor)
+    throw new RuntimeFault(
+      "INTERNAL",
+      `model \`${model}\` did not answer \`${name}\`, which its configuration declares. Serve a model that has the output, or build the ensemble with the one that is served.`,
+    );
   const seen = wireDatatype(tensor.datatype)!.name;
-  const values = castValues(tensorValues(tensor, seen), seen, dtype, `output \`${name}\``);
+  const values = castValues(tensorValues(tensor, seen), seen, dtype, `output \`${name}\` of model \`${model}\``);
   if (values.length !== rows.count * (width ?? 1) || (tensor.shape[0] ?? 1) !== rows.count)
     throw new RuntimeFault(
       "INTERNAL",
-      `model \`${model}\` answered \`${name}\` with the shape [${tensor.shape.join(", ")}] for ${rows.count} rows of ${width ?? 1}.`,
+      `model \`${model}\` answered \`${name}\` with the shape [${tensor.shape.join(", ")}] for ${rows.count} rows of ${width ?? 1}. Its first dimension has to be the rows it is asked: export it with a batch dimension that varies, and without one that mixes or drops rows.`,
     );
   return { dtype, rows, values, ...(width !== undefined && { width }) };
 }

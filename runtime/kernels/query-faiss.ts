@@ -15,8 +15,20 @@ import { type Column, childRows } from "../plan/table.js";
 export const queryFaiss: Kernel<"queryFaiss"> = {
   prepare: async (step, context) => {
     const { nprobe, efSearch, normalize } = step.params;
-    const index = await openIndex(join(context.folder, step.artefacts!.index!), { nprobe, efSearch });
-    const name = step.inputs.input![0]!.name;
+    const file = join(context.folder, step.artefacts!.index!);
+    const index = await openIndex(file, { nprobe, efSearch });
+    const ref = step.inputs.input![0]!;
+    const { name } = ref;
+    // Told now, an index that was swapped for another of the wrong tower does not take the old one's place.
+    const width = context.schemaOf?.(ref)?.list?.max;
+    const { dimension } = index.header;
+    if (width != null && width !== dimension) {
+      await index.close();
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `${file} has vectors of ${dimension} numbers, and column \`${name}\` holds float32[${width}]. Build the index with the same tower.`,
+      );
+    }
     const k = Math.min(step.params.topk, index.header.ntotal);
     return {
       run: (inputs, { signal }) => {

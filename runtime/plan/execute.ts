@@ -8,7 +8,7 @@ import { prepareKernel } from "../kernels/index.js";
 import { keepsRowsApart } from "./apart.js";
 import { type Guard, guards, isChoice } from "./branches.js";
 import { cachedKernel } from "./cached-kernel.js";
-import type { PreparedKernel, PreparePlanContext, RunContext } from "./kernel.js";
+import type { PrepareContext, PreparedKernel, PreparePlanContext, RunContext } from "./kernel.js";
 import { createNotes, nameFault, orderAtOnce, type RunNotes, runStages, type Stage } from "./run-stages.js";
 import { createTally, type StageTally } from "./stage-tally.js";
 import type { Column } from "./table.js";
@@ -60,7 +60,8 @@ export interface ExecutablePlan {
  * Prepares every step, in order.
  * @throws RuntimeFault naming the step and the artefact; steps prepared before are closed
  */
-export async function preparePlan(plan: Plan, { around, ...context }: PreparePlanContext): Promise<ExecutablePlan> {
+export async function preparePlan(plan: Plan, { around, ...given }: PreparePlanContext): Promise<ExecutablePlan> {
+  const context: PrepareContext = { ...given, schemaOf: ref => schemaIn(plan, ref) };
   const kernels: PreparedKernel[] = [];
   const tallies = plan.steps.map(createTally);
   let apart = keepsRowsApart(plan);
@@ -98,6 +99,9 @@ export async function preparePlan(plan: Plan, { around, ...context }: PreparePla
     close,
   };
 }
+
+const schemaIn = ({ inputs, steps }: Plan, { step, column }: ColumnRef) =>
+  (step === REQUEST_STEP ? inputs : steps.find(({ id }) => id === step)?.outputs)?.find(({ name }) => name === column);
 
 async function prepareStep(
   step: AnyStep,

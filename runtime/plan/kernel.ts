@@ -4,7 +4,8 @@
 
 import type { WireType } from "../../triton-protos/datatype.js";
 import type { OpKind } from "../../triton-protos/op-params.js";
-import type { AnyStep, Step } from "../../triton-protos/plan.js";
+import type { AnyStep, ColumnRef, Step } from "../../triton-protos/plan.js";
+import type { ColumnSchema } from "../../triton-protos/schema.js";
 import type { Cancellation } from "../cancellation.js";
 import type { Clock } from "../clock.js";
 import type { Lease } from "../repository/lease.js";
@@ -58,6 +59,8 @@ export interface PrepareContext {
   readonly models: ModelCaller;
   /** What to do where a workflow's golden rows come out otherwise; default: refuse to load. */
   readonly onGoldenDifference?: "refuse" | "skip" | ((message: string) => void) | undefined;
+  /** The schema of a column that a step of the plan reads. */
+  readonly schemaOf?: (ref: ColumnRef) => ColumnSchema | undefined;
   /** What the ages of features are told by; the machine's clock where it is left out. */
   readonly clock?: Clock | undefined;
 }

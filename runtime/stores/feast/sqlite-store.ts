@@ -20,13 +20,31 @@ export function openSqliteStore(file: string, keyVersion: KeyVersion): FeatureSt
   return {
     prepare: (reads, options) => {
       const readers = reads.map(read => viewReader(db, file, keyVersion, read, options));
-      return { getOnline: (keys, count) => readers.flatMap(reader => reader(keys, count)) };
+      return {
+        getOnline: (keys, count) => {
+          try {
+            return readers.flatMap(reader => reader(keys, count));
+          } catch (error) {
+            throw unreadable(file, error);
+          }
+        },
+      };
     },
     close: () => {
       db.close();
     },
   };
 }
+
+/** What SQLite says of a file that was changed, cut or locked while it was open. */
+const unreadable = (file: string, error: unknown): RuntimeFault =>
+  error instanceof RuntimeFault
+    ? error
+    : new RuntimeFault(
+        "UNAVAILABLE",
+        `the online store ${file} can not be read any more: ${(error as Error).message}. Materialize it again with Feast, then load the model again.`,
+        { cause: error },
+      );
 
 /** Opened for reading, distrusted. @throws RuntimeFault naming the file */
 export function openDatabase(file: string): Database.Database {
