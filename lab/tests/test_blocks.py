@@ -1,5 +1,6 @@
 """Blocks that are written out for speed do what the plain ones do."""
 
+import pytest
 import torch
 from torch.nn import functional
 
@@ -9,9 +10,10 @@ from merlon_lab.blocks.inputs import Embeddings
 from merlon_lab.schema import Column
 
 
-def test_crosses_and_their_gradient() -> None:
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_crosses_and_their_gradient(depth: int) -> None:
     torch.manual_seed(1)
-    cross = Cross(7, 3).double()
+    cross = Cross(7, depth).double()
     x = torch.randn(5, 7, dtype=torch.float64, requires_grad=True)
     wanted_x = x.detach().clone().requires_grad_()
     up = torch.randn(5, 7, dtype=torch.float64)
@@ -23,7 +25,7 @@ def test_crosses_and_their_gradient() -> None:
     plain.backward(up)
     torch.testing.assert_close(trained, plain)
     torch.testing.assert_close(x.grad, wanted_x.grad)
-    assert len(gradients) == 6
+    assert len(gradients) == 2 * depth
     for seen, parameter in zip(gradients, cross.parameters()):
         torch.testing.assert_close(seen, parameter.grad)
 

@@ -27,30 +27,36 @@ class Cross(nn.Module):
 
 
 class _Crosses(torch.autograd.Function):
-    """The same with its gradient written out: autograd makes some twenty passes over memory beside the products of matrices, this seven."""
+    """The same with its gradient written out: autograd makes some twenty passes over memory beside the products of matrices, this nine."""
 
     @staticmethod
     def forward(ctx: Any, x0: Tensor, *parameters: Tensor) -> Tensor:
         x, kept = x0, []
         for weight, bias in zip(parameters[::2], parameters[1::2]):
-            product = torch.addmm(bias, x, weight.t())
+            # The first x is x0, and x0 ⊙ p + x0 = x0 ⊙ (p + 1): a pass less here, and two less below.
+            product = torch.addmm(bias if kept else bias + 1, x, weight.t())
             kept += [x, product, weight]
-            x = torch.addcmul(x, x0, product)
-        ctx.save_for_backward(x0, *kept)
+            x = torch.addcmul(x, x0, product) if len(kept) > 3 else x0 * product
+        ctx.save_for_backward(*kept)
         return x
 
     @staticmethod
     def backward(ctx: Any, *given: Tensor) -> tuple[Tensor, ...]:
-        x0, *kept = ctx.saved_tensors
-        above, below = given[0], torch.zeros_like(x0)
+        kept = ctx.saved_tensors
+        x0, above = kept[0], given[0]
+        below: Tensor | None = None
         gradients: list[Tensor] = []
         for x, product, weight in reversed(list(zip(kept[::3], kept[1::3], kept[2::3]))):
-            below.addcmul_(above, product)
             scaled = above * x0
-            # What autograd gave is not ours to change.
-            above = above.addmm_(scaled, weight) if gradients else torch.addmm(above, scaled, weight)
+            below = above * product if below is None else below.addcmul_(above, product)
+            if x is x0:
+                below.addmm_(scaled, weight)
+            else:
+                # What autograd gave is not ours to change.
+                above = above.addmm_(scaled, weight) if gradients else torch.addmm(above, scaled, weight)
             gradients = [scaled.t() @ x, scaled.sum(0), *gradients]
-        return below.add_(above), *gradients
+        assert below is not None
+        return below, *gradients
 
 
 def pairwise_sum(vectors: Tensor) -> Tensor:
