@@ -141,6 +141,8 @@ export interface MetricsOptions {
   readonly config: Readonly<Record<string, string>>;
   /** How old the machine's figures may be. */
   readonly intervalMs: number;
+  /** Size of the pinned pool that the command line asks for; nothing is pinned here. */
+  readonly pinnedBytes: number;
 }
 
 /** Keeps what outlives a version: failures survive its unloading. */
@@ -229,7 +231,11 @@ export function createMetrics(options: MetricsOptions): {
       head(name, help, "gauge");
       lines.push(`${name} ${value}`);
     };
-    gaugeLine("nv_pinned_memory_pool_total_bytes", "Pinned memory pool total memory size, in bytes", 268435456);
+    gaugeLine(
+      "nv_pinned_memory_pool_total_bytes",
+      "Pinned memory pool total memory size, in bytes",
+      options.pinnedBytes,
+    );
     gaugeLine("nv_pinned_memory_pool_used_bytes", "Pinned memory pool used memory size, in bytes", 0);
     if (!options.cpu) return;
     if (performance.now() - taken >= options.intervalMs) {

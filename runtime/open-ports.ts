@@ -38,6 +38,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
     cpu: options.allowCpuMetrics,
     config: options.metricsConfig,
     intervalMs: options.metricsIntervalMs,
+    pinnedBytes: options.shown.pinnedMemoryPoolByteSize,
   });
   const restrictions = {
     grpc: createRestriction(options.grpcRestrictedProtocols, "triton-grpc-protocol-"),

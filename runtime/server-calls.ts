@@ -46,6 +46,7 @@ export interface ServerCalls {
   readonly sample?: (model: string, traceparent?: string) => TraceNotes | undefined;
   /** Class names of an output: the model's own, or those of the ensemble step that makes it. */
   labels(version: ReadyVersion, output: string): readonly string[];
+  isLive(): boolean;
   isReady(): boolean;
   serverMetadata(): ServerMetadataResponse;
   /** @throws RuntimeFault */
@@ -104,6 +105,7 @@ export function createCalls(
     ...(tracer && { tracer }),
     ...((tracer || recent) && { sample: sampler(tracer, recent) }),
     labels,
+    isLive: () => true,
     isReady: () => !isStopping() && (!options.strictReadiness || registry.allReady()),
     serverMetadata: () => ({
       name: options.id,

@@ -5,7 +5,8 @@
 import { stat } from "node:fs/promises";
 import { chooseCache } from "./cache/choose-cache.js";
 import type { ResponseCache } from "./cache/local-cache.js";
-import { RuntimeFault } from "./errors.js";
+import { RuntimeFault, STATUS } from "./errors.js";
+import { callsOfFailedStart } from "./failed-start.js";
 import { openFaults } from "./faults/open-faults.js";
 import { findGpus } from "./gpus.js";
 import { logWriter } from "./log-file.js";
@@ -37,7 +38,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   });
   const logState = { ...options.log };
   const log = createLog(logState, options.writeLog);
-  const cache = await requireGood(options, log);
+  const { cache, failed } = await requireGood(options, log);
   const faults = await openFaults(options);
   const layers = [
     ...(faults ? [faults.around] : []),
@@ -47,7 +48,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   ];
   const around = layers.length > 0 ? layered(layers) : undefined;
   const models: Registry = createRegistry({
-    repositories: options.modelRepositories,
+    repositories: failed ? [] : options.modelRepositories,
     control: options.modelControlMode,
     autoComplete: !options.disableAutoComplete,
     configName: options.modelConfigName,
@@ -71,17 +72,19 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
           : message => log.warning("merlon", message),
   });
   const registry = around?.registry?.(models) ?? models;
-  await loadFirst(registry, options, log, cache !== undefined).catch(async error => {
-    await replay?.remove();
-    throw error;
-  });
+  if (!failed)
+    await loadFirst(registry, options, log, cache !== undefined).catch(async error => {
+      await replay?.remove();
+      throw error;
+    });
   options.onLoaded();
 
   let stopping = false;
   const isKnown = (model: string): boolean => registry.ready().some(version => version.model === model);
   const tracer = options.trace && createTracer(options.trace, isKnown, log);
   const recent = options.recentRequests && createRecentRequests(options.recentRequests);
-  const polling = options.modelControlMode === "poll" && startPolling(registry, options.repositoryPollSeconds);
+  const polling =
+    !failed && options.modelControlMode === "poll" && startPolling(registry, options.repositoryPollSeconds);
   const closeModels = async (): Promise<void> => {
     log.info("server", "Waiting for in-flight requests to complete.");
     log.info("server", "All models are stopped, unloading models");
@@ -91,7 +94,8 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   };
   try {
     const control = options.modelControlMode;
-    const calls = createCalls(registry, { ...options, control }, () => stopping, tracer, recent);
+    const made = createCalls(registry, { ...options, control }, () => stopping, tracer, recent);
+    const calls = failed ? callsOfFailedStart(made) : made;
     const logSettings = createLogSettings(logState);
     const endpoints = await openPorts(options, { calls, registry, log, logSettings });
     const faultAdmin = await faults?.listen(log).catch(async error => {
@@ -131,13 +135,25 @@ async function mocks(log: ServerLog): Promise<Around> {
   );
 }
 
-/** What is wrong before anything is loaded. @throws RuntimeFault, after the options are in the log */
-async function requireGood(options: OpenOptions, log: ServerLog): Promise<ResponseCache | undefined> {
+/**
+ * What is wrong before anything is loaded.
+ * @returns `failed` where the server is to stay nevertheless
+ * @throws RuntimeFault, after the options are in the log
+ */
+async function requireGood(
+  options: OpenOptions,
+  log: ServerLog,
+): Promise<{ readonly cache?: ResponseCache | undefined; readonly failed: boolean }> {
   try {
     await requireRepositories(options.modelRepositories);
-    return chooseCache(options.cacheConfig, options.cacheSize);
+    return { cache: chooseCache(options.cacheConfig, options.cacheSize), failed: false };
   } catch (error) {
     printOptions(options, log, false);
+    if (!options.exitOnError) {
+      const { code, message } = RuntimeFault.from(error);
+      log.error("tritonserver", `${STATUS[code].label}: ${message}`);
+      return { failed: true };
+    }
     log.info("server", "No server context available. Exiting immediately.");
     throw error;
   }

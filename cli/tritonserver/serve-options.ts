@@ -30,6 +30,15 @@ export function serveOptions(
   }
   if (fault) throw fault;
   if (rest.length > 0) throw new UsageError([], ["", `Unexpected argument: ${rest[0]}`]);
+  const names = new Set(given.map(({ name }) => name));
+  if (names.has("response-cache-byte-size") && names.has("cache-config"))
+    throw new UsageError(
+      [],
+      [
+        "",
+        "Error: Incompatible flags --response-cache-byte-size and --cache-config both provided. Please provide one or the other.",
+      ],
+    );
   return finish(collected);
 }
 

@@ -3,6 +3,7 @@
  */
 import type { RuntimeFault as Fault } from "../errors.js";
 import { RuntimeFault } from "../errors.js";
+import { validateCache } from "../repository/validate.js";
 import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
 import { checkEnsemble } from "./ensemble/check.js";
 import { ensembleGraph } from "./ensemble/graph.js";
@@ -22,6 +23,7 @@ export const ensembleBackend: Backend = {
     const asks = graph.steps.map(({ model, version }) => ({ model, version }));
     const run = ensembleRun(config, graph, server, asks);
     const served = { ...config, model_transaction_policy: { decoupled } };
+    validateCache(served);
     const execute = (requests: readonly BackendRequest[]): Promise<(BackendResponse | Fault)[]> =>
       Promise.all(requests.map(request => once(request)));
     const once = async (request: BackendRequest): Promise<BackendResponse | Fault> => {

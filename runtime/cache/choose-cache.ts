@@ -8,6 +8,11 @@ type Settings = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /** @param size bytes of the local cache where no setting names them; 0 for no cache */
 export function chooseCache(settings: Settings, size: number): ResponseCache | undefined {
+  if (Object.keys(settings).length > 1)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      "found multiple cache configurations, but only a single cache is currently supported",
+    );
   const unknown = Object.keys(settings).find(name => name !== "local");
   if (unknown !== undefined)
     throw new RuntimeFault(

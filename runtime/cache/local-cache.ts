@@ -7,8 +7,8 @@ import type { Tensor } from "../tensor.js";
 
 export interface ResponseCache {
   get(key: string): BackendResponse | undefined;
-  /** An answer that is larger than the whole cache is not kept. */
-  put(key: string, response: BackendResponse): void;
+  /** @returns why it is not kept: an answer that is larger than the whole cache */
+  put(key: string, response: BackendResponse): string | undefined;
 }
 
 /** What an entry takes beside its tensors. */
@@ -33,7 +33,7 @@ export function createLocalCache(size: number): ResponseCache {
       // Copies: a view would keep the buffer of a whole request or batch.
       const outputs = response.outputs.map(tensor => ({ ...tensor, data: Uint8Array.from(tensor.data) }));
       const bytes = outputs.reduce((sum, { data }) => sum + data.byteLength, ENTRY_BYTES);
-      if (bytes > size) return;
+      if (bytes > size) return `Requested byte_size: ${bytes} is greater than total cache size: ${size}`;
       drop(key);
       entries.set(key, { response: { ...response, outputs }, bytes });
       held += bytes;
@@ -41,6 +41,7 @@ export function createLocalCache(size: number): ResponseCache {
         if (held <= size) break;
         drop(oldest);
       }
+      return undefined;
     },
   };
 }

@@ -158,7 +158,7 @@ export async function loadVersion(
   const loaded = await (backend.check ? creating(backend.load(context)) : backend.load(context));
   const ready = loaded.config ?? served;
   const scheduler = await creating(
-    createScheduler(ready, loaded, statistics, folder, options.cache, options.rateLimiter),
+    createScheduler(ready, loaded, statistics, folder, options.cache, options.rateLimiter, options.log),
   );
   return {
     model: config.name,

@@ -7,6 +7,7 @@ import type { ServerLog } from "../server-log.js";
 import { type LoadOptions, loadVersion, type ReadyVersion } from "./load-version.js";
 import { type ModelStates, UNLOADED, type Version, type Versions } from "./model-states.js";
 import type { PolledModel } from "./poll-model.js";
+import { VersionFault } from "./validate.js";
 
 export interface ReplaceContext {
   readonly options: LoadOptions & { readonly retries?: number; readonly log: ServerLog };
@@ -49,7 +50,7 @@ export async function replaceVersions(
         next.set(version, { state: "READY", reason: "", ready: await retried(polled, folder, old) });
       } catch (error) {
         const fault = RuntimeFault.from(error, (error as Error).message);
-        if (polled.config.platform === "ensemble") {
+        if (polled.config.platform === "ensemble" && !(error instanceof VersionFault)) {
           if (before.size > 0) models.set(name, before);
           else models.delete(name);
           throw new WholeModelFault(fault.code, fault.message, { cause: error });

@@ -37,14 +37,7 @@ export function validateModel(config: ModelConfig): void {
   if (max < 0) refuse(`'max_batch_size' must be non-negative value for ${name}`);
   validateDynamicBatching(config);
   validateSequenceBatching(config);
-  if (config.response_cache?.enable) {
-    const against = (what: string): never =>
-      refuse(
-        `Response Cache does not currently support model ${name} with ${what}. Please disable the response cache.`,
-      );
-    if (config.sequence_batching) against("sequence batching scheduler");
-    if (config.model_transaction_policy?.decoupled) against("'decoupled' transaction policy");
-  }
+  validateCache(config);
   for (const { metric_identifier, histogram_options } of config.model_metrics?.metric_control ?? []) {
     if (!metric_identifier) refuse("metric control must specify 'metric_identifier'");
     if (!metric_identifier?.family) refuse("metric identifier must specify non-empty 'family'");
@@ -55,6 +48,27 @@ export function validateModel(config: ModelConfig): void {
     refuse(
       `unable to find 'libtritonrepoagent_${agent.name}.so' for repo agent '${agent.name}', searched: /opt/tritonserver/repoagents`,
     );
+}
+
+/** A fault of one version; other faults of an ensemble are those of the whole model. */
+export class VersionFault extends RuntimeFault {}
+
+/** An ensemble is decoupled where a member is, so it is asked again once its members are there. @throws VersionFault */
+export function validateCache({
+  name,
+  response_cache,
+  sequence_batching,
+  model_transaction_policy,
+}: ModelConfig): void {
+  if (!response_cache?.enable) return;
+  const against = (what: string): never => {
+    throw new VersionFault(
+      "INVALID_ARGUMENT",
+      `Response Cache does not currently support model ${name} with ${what}. Please disable the response cache.`,
+    );
+  };
+  if (sequence_batching) against("sequence batching scheduler");
+  if (model_transaction_policy?.decoupled) against("'decoupled' transaction policy");
 }
 
 /** Rules checked when a version is loaded: a breach makes the version unavailable. */

@@ -5,6 +5,7 @@
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import type { LoadedModel } from "../backends/backend.js";
 import type { ResponseCache } from "../cache/local-cache.js";
+import type { ServerLog } from "../server-log.js";
 import type { VersionStatistics } from "../statistics.js";
 import { cachedScheduler } from "./cached.js";
 import { directScheduler } from "./direct.js";
@@ -32,6 +33,7 @@ export async function createScheduler(
   folder: string,
   cache?: ResponseCache,
   limiter?: RateLimiter,
+  log?: ServerLog,
 ): Promise<Scheduler> {
   let gate: InstanceGate | undefined;
   try {
@@ -39,7 +41,7 @@ export async function createScheduler(
     await warmUp(config, model, stats, folder);
     const scheduler = closing(await chooseScheduler(config, model, stats, folder, gate), gate);
     return cache && config.response_cache?.enable
-      ? cachedScheduler(scheduler, cache, config.name, nextLoad++)
+      ? cachedScheduler(scheduler, cache, config.name, nextLoad++, text => log?.error("dynamic_batch_scheduler", text))
       : scheduler;
   } catch (error) {
     gate?.close();

@@ -43,7 +43,7 @@ export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<st
       status: calls.isReady() ? "SERVING" : "NOT_SERVING",
     }),
   );
-  rpc("ServerLive", () => ({ live: true }));
+  rpc("ServerLive", () => ({ live: calls.isLive() }));
   rpc("ServerReady", () => ({ ready: calls.isReady() }));
   rpc("ServerMetadata", () => calls.serverMetadata());
   rpc("ModelReady", ({ name, version }) => ({ ready: !!calls.find(name, version) }));

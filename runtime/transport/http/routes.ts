@@ -21,7 +21,7 @@ export const ROUTES: readonly Route[] = [
   route("POST", "inference", `${MODEL}/infer`, answerInfer),
   route("POST", "inference", `${MODEL}/generate`, call => answerGenerate(call, false)),
   route("POST", "inference", `${MODEL}/generate_stream`, call => answerGenerate(call, true)),
-  route("GET", "health", "/v2/health/live", () => emptyAnswer()),
+  route("GET", "health", "/v2/health/live", ({ context }) => emptyAnswer(context.calls.isLive() ? 200 : 400)),
   route("GET", "health", "/v2/health/ready", ({ context }) => emptyAnswer(context.calls.isReady() ? 200 : 400)),
   route("GET", "metadata", "/v2", ({ context }) => jsonAnswer(context.calls.serverMetadata())),
   route("GET", "statistics", "/v2/models/stats", ({ context }) =>
