@@ -40,6 +40,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
     intervalMs: options.metricsIntervalMs,
     pinnedBytes: options.shown.pinnedMemoryPoolByteSize,
   });
+  const stallTime = options.stallTimeoutSeconds * 1000;
   const restrictions = {
     grpc: createRestriction(options.grpcRestrictedProtocols, "triton-grpc-protocol-"),
     http: createRestriction(options.httpRestrictedApis),
@@ -76,6 +77,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
             ),
             tls: options.grpcTls,
             care: options.grpcConnections,
+            stallTime,
             compression: options.grpcCompression,
           },
         ),
@@ -85,7 +87,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
         "HTTP",
         "HTTPService",
         serveHttp(
-          { ...options.http, reuse: options.reuseHttpPort },
+          { ...options.http, reuse: options.reuseHttpPort, stallTime },
           {
             ...common,
             maxInputSize: options.httpMaxInputSize,
@@ -101,7 +103,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
       ports.metrics = await open(
         "Metrics",
         "Metrics Service",
-        serveMetrics(options.metrics, () => metrics.print(registry.ready(), registry.failed()), log),
+        serveMetrics({ ...options.metrics, stallTime }, () => metrics.print(registry.ready(), registry.failed()), log),
       );
     return { ports, stop };
   } catch (error) {

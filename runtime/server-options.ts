@@ -11,6 +11,7 @@ import type { RecentOptions, RecentRequests } from "./tracing/recent-requests.js
 import type { TracerOptions } from "./tracing/tracer.js";
 import { type ConnectionCare, DEFAULT_CARE } from "./transport/grpc/connection-care.js";
 import type { GrpcTls } from "./transport/grpc/tls.js";
+import { STALL_TIME } from "./transport/stalled-sockets.js";
 
 interface Endpoint {
   /** Defaults to 0.0.0.0, as Triton's. */
@@ -65,6 +66,8 @@ export interface ServeOptions {
   readonly exitOnError?: boolean;
   readonly strictReadiness?: boolean;
   readonly exitTimeoutSeconds?: number;
+  /** How long a client may read nothing of an answer that waits for it; 0 for any time. @default 30 */
+  readonly stallTimeoutSeconds?: number;
   readonly id?: string;
   readonly httpMaxInputSize?: number;
   readonly allowClientShm?: boolean;
@@ -165,6 +168,7 @@ export const withDefaults = (given: ServeOptions) => {
     exitOnError: given.exitOnError ?? true,
     strictReadiness: given.strictReadiness ?? true,
     exitTimeoutSeconds: given.exitTimeoutSeconds ?? 30,
+    stallTimeoutSeconds: given.stallTimeoutSeconds ?? STALL_TIME / 1000,
     id: given.id ?? "triton",
     httpMaxInputSize: given.httpMaxInputSize ?? 2 ** 26,
     allowClientShm: given.allowClientShm ?? false,

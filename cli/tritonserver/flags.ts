@@ -227,6 +227,11 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
         "integer",
         "Opens the call that adds and takes away faults, on this machine only; 0 takes a free port. Closed by default.",
       ),
+      flag(
+        "stall-timeout-secs",
+        "integer",
+        "How long a client may read nothing of an answer that waits for it, before it is cut off; 30 by default, 0 for any time.",
+      ),
       flag("verify-workflows", "string", "off, warn (default) or refuse: golden rows of fitted workflows at load."),
       flag(
         "gpu",

@@ -219,6 +219,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   fault: (o, v) => (o.faults = [...(o.faults ?? []), v]),
   "fault-admin-port": (o, v, warn) => (o.faultAdminPort = readPort(v, "fault-admin-port", warn)),
   seed: (o, v) => (o.seed = readSeed(v)),
+  "stall-timeout-secs": (o, v) => (o.stallTimeoutSeconds = readInteger(v)),
   "verify-workflows": (o, v) => (o.verifyWorkflows = oneOf(v, ["off", "warn", "refuse"], "verify-workflows")),
   "response-cache-byte-size": (o, v, warn) => {
     const size = readSize(v);

@@ -15,6 +15,7 @@ const HELP = `usage: npm run bench:server -- [options]
   --seconds N     of load in each round (2)
   --in-flight L   comma-separated (1,8,32)
   --filter TEXT   only workloads whose name contains it
+  --starts N      of each server, from start to ready to exit (20)
   --short         one round of a second at 8 in flight: whether everything runs, and roughly how
   --cpu-prof DIR  Merlon writes a CPU profile there
 example: npm run bench:server -- --filter 'gRPC identity' --rounds 5`;
@@ -25,16 +26,20 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "2" },
     "in-flight": { type: "string", default: "1,8,32" },
     filter: { type: "string", default: "" },
+    starts: { type: "string", default: "20" },
     short: { type: "boolean", default: false },
     "cpu-prof": { type: "string" },
     help: { type: "boolean", default: false },
   },
 });
 const [ROUNDS, SECONDS] = values.short ? [1, 1] : [Number(values.rounds), Number(values.seconds)];
+const STARTS = values.short ? 3 : Number(values.starts);
 const LEVELS = values.short ? [8] : values["in-flight"].split(",").map(Number);
 /** What is asked of each pair: rate at least, CPU time at most. */
 const BARS =
   "bars: 1.15 × the rate and 0.9 × the CPU time of grpc-js; 3 × the rate of Triton's Python back end; ready and gone within 200 ms";
+/** A just-in-time compiler needs some thousand requests. */
+const WARM_SECONDS = 3;
 const TRITON = process.env.MERLON_BENCH_TRITON;
 
 const median = numbers => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
@@ -56,8 +61,8 @@ async function measure({ name, protocol, path, body, headers }, inFlight, server
   for (const server of servers) {
     // JSON prints numbers as it likes: an answer may be a little shorter than another.
     least.set(server, 0.9 * (await answerBytes(target(server))));
-    // A just-in-time compiler needs some thousand requests; warm from the first level on.
-    if (inFlight === LEVELS[0]) await run(server, 3);
+    // Warm from the first level on.
+    if (inFlight === LEVELS[0]) await run(server, WARM_SECONDS);
   }
   for (let round = 0; round < ROUNDS; round++)
     for (const server of round % 2 ? servers.toReversed() : servers)
@@ -81,16 +86,21 @@ async function measure({ name, protocol, path, body, headers }, inFlight, server
   });
 }
 
-/** Start to ready, SIGTERM to exit, memory: the median of some runs. */
-async function lifetimes(start) {
-  const runs = [];
-  for (let i = 0; i < (values.short ? 1 : 3); i++) {
-    const server = await start();
-    const rss = residentMegabytes(server.pid);
-    runs.push({ name: server.name, ready: server.readyMs, rss, stop: await server.stop() });
-  }
-  const middle = key => median(runs.map(run => run[key])).toFixed(0);
-  return [runs[0].name, middle("ready"), middle("stop"), middle("rss")];
+/** Start to ready, SIGTERM to exit, memory: medians of starts that alternate. */
+async function lifetimes(starts) {
+  const runs = starts.map(() => []);
+  for (let i = 0; i < STARTS; i++)
+    for (const [which, start] of starts.entries()) {
+      const server = await start();
+      const rss = residentMegabytes(server.pid);
+      const { name, readyMs: ready, readyCpuMs: cpu } = server;
+      runs[which].push({ name, ready, cpu, rss, stop: await server.stop() });
+    }
+  return runs.map(of => {
+    const middle = key => median(of.map(run => run[key])).toFixed(0);
+    const least = Math.min(...of.map(run => run.ready)).toFixed(0);
+    return [of[0].name, middle("ready"), least, middle("cpu"), middle("stop"), middle("rss")];
+  });
 }
 
 async function main() {
@@ -110,7 +120,13 @@ async function main() {
     if (TRITON) await begin(startTriton(TRITON, pythonRepository, scratch));
     else process.stdout.write("MERLON_BENCH_TRITON is not set: no real Triton beside.\n");
     const rows = [];
-    for (const work of workloads(scratch).filter(({ name }) => name.includes(values.filter)))
+    const chosen = workloads(scratch).filter(({ name }) => name.includes(values.filter));
+    const pairs = chosen.flatMap(({ servers }) => servers.filter(of => running.some(({ name }) => name === of)));
+    const minutes = (pairs.length * (WARM_SECONDS + LEVELS.length * ROUNDS * (SECONDS + 1))) / 60;
+    process.stdout.write(
+      `${chosen.length} workloads at ${LEVELS.join(", ")} in flight: about ${Math.ceil(minutes)} minutes\n`,
+    );
+    for (const work of chosen)
       for (const inFlight of LEVELS) {
         const servers = running.filter(({ name }) => work.servers.includes(name));
         rows.push(...(await measure(work, inFlight, servers, scratch)));
@@ -127,9 +143,13 @@ async function main() {
     process.stdout.write(`memory after the load: ${resident.join(", ")}\n`);
     await Promise.all(running.splice(0).map(server => server.stop()));
     if (!values.filter) {
-      const rows = [await lifetimes(() => startMerlon(repository))];
-      if (TRITON) rows.push(await lifetimes(() => startTriton(TRITON, pythonRepository, scratch)));
-      table(["server", ">start → ready ms", ">SIGTERM → exit ms", ">memory MB"], rows, "");
+      const starts = [() => startMerlon(repository)];
+      if (TRITON) starts.push(() => startTriton(TRITON, pythonRepository, scratch));
+      table(
+        ["server", ">start → ready ms", ">least", ">CPU ms till then", ">SIGTERM → exit ms", ">memory MB"],
+        await lifetimes(starts),
+        "",
+      );
     }
   } finally {
     await Promise.all(running.map(server => server.stop()));

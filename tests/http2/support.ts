@@ -133,6 +133,10 @@ export class RawClient {
     this.#socket.write(greeting);
   }
 
+  readAgain(): void {
+    this.#socket.resume();
+  }
+
   send(...frames: readonly Buffer[]): this {
     this.#socket.write(Buffer.concat(frames));
     return this;

@@ -43,6 +43,8 @@ export interface GrpcContext {
   readonly headerForwardPattern: RegExp | undefined;
   readonly tls?: GrpcTls | undefined;
   readonly care: ConnectionCare;
+  /** Milliseconds that a client may leave an answer unread; 0 for any. */
+  readonly stallTime: number;
   readonly compression: CompressionLevel;
 }
 
@@ -54,11 +56,13 @@ export async function serveGrpc(options: ListenAt, context: GrpcContext): Promis
       read: head => readCallHead(head, restriction, compression),
       open: (stream, call) => accept(stream, call, table, context),
     },
-    limits: DEFAULT_LIMITS,
+    limits: { ...DEFAULT_LIMITS, stallTime: context.stallTime },
     tls: tls && (await secureOptions(tls)),
     connected(connection) {
       careFor(connection, care);
       connection.watch({
+        stalled: id =>
+          log.verbose("grpc_server", `stream ${id}: the client has read nothing for ${context.stallTime / 1000} s`),
         closed: fault => fault && log.verbose("grpc_server", `connection: ${fault.message}`),
       });
     },

@@ -7,6 +7,7 @@ import { ConnectionCut } from "../../connection-cut.js";
 import { RuntimeFault } from "../../errors.js";
 import type { ServerLog } from "../../server-log.js";
 import { type ListenAt, type Listener, listen } from "../listen.js";
+import { watchStalls } from "../stalled-sockets.js";
 import {
   type Answer,
   emptyAnswer,
@@ -35,7 +36,12 @@ const MAX_HEADERS = 256;
 
 type Respond = (request: IncomingMessage, signal: Cancellation) => Answer | Promise<Answer>;
 
-export function serveHttp(options: ListenAt, context: RouteContext, log: ServerLog): Promise<Listener> {
+/** @param stallTime milliseconds that a client may leave an answer unread; 0 for any */
+export function serveHttp(
+  options: ListenAt & { readonly stallTime: number },
+  context: RouteContext,
+  log: ServerLog,
+): Promise<Listener> {
   return start(options, log, (request, signal) => {
     // A request to a proxy names the whole URL.
     const path = request.url!.replace(/^https?:\/\/[^/]*/, "").split("?")[0]!;
@@ -53,7 +59,11 @@ export function serveHttp(options: ListenAt, context: RouteContext, log: ServerL
 }
 
 /** @param print the metrics at this moment */
-export function serveMetrics(options: ListenAt, print: () => string, log: ServerLog): Promise<Listener> {
+export function serveMetrics(
+  options: ListenAt & { readonly stallTime: number },
+  print: () => string,
+  log: ServerLog,
+): Promise<Listener> {
   return start(options, log, request => {
     if (request.method !== "GET") return methodNotAllowed("text/plain; charset=utf-8");
     const path = request.url!.split("?")[0];
@@ -62,7 +72,11 @@ export function serveMetrics(options: ListenAt, print: () => string, log: Server
   });
 }
 
-function start(options: ListenAt, log: ServerLog, respond: Respond): Promise<Listener> {
+function start(
+  options: ListenAt & { readonly stallTime: number },
+  log: ServerLog,
+  respond: Respond,
+): Promise<Listener> {
   let inFlight = 0;
   let idle: (() => void) | undefined;
   const server: Server = createServer(LIMITS, (request, response) => {
@@ -72,6 +86,9 @@ function start(options: ListenAt, log: ServerLog, respond: Respond): Promise<Lis
     });
     void serve(request, response, respond, log);
   });
+  const stalls = watchStalls(options.stallTime);
+  server.on("connection", socket => stalls.add(socket));
+  server.on("close", () => stalls.stop());
   server.maxConnections = MAX_CONNECTIONS;
   server.maxHeadersCount = MAX_HEADERS;
   server.on("clientError", (_, socket) => {

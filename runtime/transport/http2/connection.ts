@@ -19,6 +19,8 @@ import { type Http2Handler, Streams } from "./streams.js";
 export interface ConnectionWatch {
   streamOpened?(): void;
   pinged?(): void;
+  /** A stream was reset, since the client read nothing of its answer. */
+  stalled?(stream: number): void;
   /** @param fault why, where it was not in peace */
   closed?(fault?: Error): void;
 }
@@ -30,6 +32,8 @@ export interface Http2Connection extends StreamConnection {
   watch(watch: ConnectionWatch): void;
   /** Serves no new streams, and ends when the open ones have. */
   drain(): void;
+  /** Looks once at what the client leaves unread, and gives up what it has left for too long. */
+  lookForStalls(): void;
   /** Ends the connection now, and says why. */
   goAway(code: ErrorName, text: string): void;
   /** @param answered the client is there */
@@ -115,6 +119,13 @@ export class Connection<Call> implements Http2Connection {
     this.#state = "draining";
     this.#output.push(goawayFrame(this.#streams.last, "NO_ERROR"));
     this.#endIfDrained();
+  }
+
+  lookForStalls(): void {
+    for (const { id } of this.#sender.unread()) {
+      this.#streams.get(id)?.reset("ENHANCE_YOUR_CALM");
+      for (const watch of this.#watches) watch.stalled?.(id);
+    }
   }
 
   goAway(code: ErrorName, text: string): void {

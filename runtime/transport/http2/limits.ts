@@ -2,6 +2,7 @@
  * Bounds of one connection: what a client may hold open, make a server keep, and do without use. A client that goes over one of them loses
  * the stream or the connection, never the server.
  */
+import { STALL_TIME } from "../stalled-sockets.js";
 
 export interface Http2Limits {
   /** Streams that are open at a time. */
@@ -14,6 +15,8 @@ export interface Http2Limits {
   readonly maxHeaderFields: number;
   /** Bytes of answers that wait for a slow client; new streams are refused beyond it. */
   readonly maxWaiting: number;
+  /** Milliseconds that a client may leave what waits for it unread, on a stream or as a whole; 0 for any. */
+  readonly stallTime: number;
   /** Milliseconds until a client must have greeted with its preface and SETTINGS. */
   readonly greetingTime: number;
   /** Streams that are reset, by the client or through its fault: a burst, and so many a second. */
@@ -31,6 +34,7 @@ export const DEFAULT_LIMITS: Http2Limits = {
   maxHeaderListSize: 2 ** 14,
   maxHeaderFields: 128,
   maxWaiting: 2 ** 28,
+  stallTime: STALL_TIME,
   greetingTime: 10_000,
   resets: [1000, 100],
   idleFrames: [10_000, 1000],

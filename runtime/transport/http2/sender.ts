@@ -2,6 +2,7 @@
  * What answers may send when: the windows that the client grants (RFC 9113 §5.2), one for the connection and one for each stream, and turns
  * among the streams that wait for one.
  */
+import { LOOKS } from "../stalled-sockets.js";
 import type { Conduct } from "./conduct.js";
 import { ConnectionFault } from "./errors.js";
 import { FLAG, FRAME, frame, HEAD, headerFrames, putHead } from "./frames.js";
@@ -18,6 +19,8 @@ export interface Outgoing {
   waiting: number;
   /** Sent when `pieces` are gone. `undefined` while more may come, `null` for an end without trailers. */
   last: Buffer | null | undefined;
+  /** How often it was looked at since its last frame, while the client granted it no window. */
+  looks: number;
   /** The last frame has been written. */
   onEnd(): void;
   /** Nothing waits any more. */
@@ -33,6 +36,8 @@ export class Sender {
   #window = FIRST_WINDOW;
   /** Have bytes and no room; in turns. */
   readonly #stalled = new Set<Outgoing>();
+  /** The same of the connection's window. */
+  #looks = 0;
   /** Bytes that all answers hold back. */
   waiting = 0;
   /** The client's table is smaller than the default, and our next block must say that we use none (RFC 7541 §4.2). */
@@ -141,6 +146,16 @@ export class Sender {
     }
   }
 
+  /**
+   * Answers for which the client has granted no window for too many looks, of which this is one. While a socket is behind it is the socket's
+   * matter (`stalled-sockets.ts`), and while the connection's window is used up streams wait for one another.
+   */
+  unread(): readonly Outgoing[] {
+    if (this.#stalled.size === 0 || this.#output.full) return [];
+    if (this.#window <= 0) return ++this.#looks > LOOKS ? [...this.#stalled] : [];
+    return [...this.#stalled].filter(stream => stream.window <= 0 && ++stream.looks > LOOKS);
+  }
+
   /** Its bytes are not sent any more. */
   drop(stream: Outgoing): void {
     this.#stalled.delete(stream);
@@ -164,6 +179,8 @@ export class Sender {
     this.#window -= size;
     stream.waiting -= size;
     this.waiting -= size;
+    this.#looks = 0;
+    stream.looks = 0;
     // A client that grants its window in crumbs makes work for nothing.
     if (size >= CRUMB || stream.waiting === 0) this.#conduct.moved();
     const ends = stream.waiting === 0 && stream.last === null;

@@ -3,6 +3,7 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from "node:tls";
+import { watchStalls } from "../stalled-sockets.js";
 import { Connection, type Http2Connection } from "./connection.js";
 import type { Http2Limits } from "./limits.js";
 import type { Http2Handler } from "./streams.js";
@@ -29,14 +30,18 @@ export function createHttp2Server<Call>(options: Http2ServerOptions<Call>): Http
   const { handler, limits, tls, connected, refused } = options;
   const sockets = new Set<Socket>();
   const connections = new Set<Http2Connection>();
+  const stalls = watchStalls(limits.stallTime, () => {
+    for (const connection of connections) connection.lookForStalls();
+  });
   const open = (socket: Socket): void => {
     if (socket.destroyed) return;
     const connection = new Connection(socket, handler, limits);
     connections.add(connection);
     connection.watch({ closed: () => connections.delete(connection) });
+    stalls.add(socket);
     connected(connection);
   };
-  const server = tls
+  const server: Server = tls
     ? createTlsServer({ handshakeTimeout: HANDSHAKE_MS, ...tls, noDelay: true, ALPNProtocols: ["h2"] })
     : createServer({ noDelay: true }, open);
   if (tls) {
@@ -53,6 +58,7 @@ export function createHttp2Server<Call>(options: Http2ServerOptions<Call>): Http
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
   });
+  server.on("close", () => stalls.stop());
   return {
     server,
     async drain(patience) {

@@ -46,6 +46,7 @@ export class Stream implements Incoming, Outgoing {
   pieces: Buffer[] = [];
   waiting = 0;
   last: Buffer | null | undefined;
+  looks = 0;
 
   /** Nothing more can be sent or will come. */
   closed = false;

@@ -181,8 +181,8 @@ export function workloads(scratch) {
   const [ours, beside, python] = [["merlon"], ["merlon", "grpc-js echo"], ["merlon", "Triton 2.51"]];
   grpc("gRPC identity FP32[16]", beside, "identity", ["INPUT0"], SMALL);
   grpc("gRPC identity 1 MB", beside, "identity_1mb", ["INPUT0"], LARGE);
-  grpc("gRPC ONNX FP32[4]", ours, "calc_fp32", ["LEFT", "RIGHT"], 4);
-  grpc("gRPC 3-step ensemble", ours, "three_steps", ["INPUT0"], SMALL);
+  grpc("gRPC ONNX FP32[4]", beside, "calc_fp32", ["LEFT", "RIGHT"], 4);
+  grpc("gRPC 3-step ensemble", beside, "three_steps", ["INPUT0"], SMALL);
   http("HTTP JSON identity FP32[16]", ours, "identity", jsonBody(SMALL), json);
   binary("HTTP binary identity FP32[16]", ours, "identity", SMALL);
   http("HTTP JSON identity 1 MB", ours, "identity_1mb", jsonBody(LARGE), json);
@@ -193,5 +193,6 @@ export function workloads(scratch) {
   http("HTTP JSON scripted identity FP32[16]", python, "scripted", jsonBody(SMALL), json);
   binary("HTTP binary scripted identity FP32[16]", python, "scripted", SMALL);
   http("HTTP JSON scripted identity 1 MB", python, "scripted_1mb", jsonBody(LARGE), json);
+  binary("HTTP binary scripted identity 1 MB", python, "scripted_1mb", LARGE);
   return all;
 }
