@@ -1,4 +1,5 @@
 /** Distinct integers that lie close together -> a function from a column to each value's place among them, by its distance from the least. */
+import { int32s } from "../plan/short-arrays.js";
 import { type Values, words } from "../plan/table.js";
 
 export interface DenseKeys {
@@ -81,7 +82,7 @@ function placesOf(integers: Integers, least: number): DenseKeys["placesIn"] {
   if (!(integers instanceof BigInt64Array || integers instanceof BigUint64Array)) {
     const from = Number(integers[0]!) + least;
     return (table, values) => {
-      const found = new Int32Array(values.length);
+      const found = int32s(values.length);
       for (let i = 0; i < found.length; i++) {
         const far = (values as Int32Array)[i]! - from;
         found[i] = far >= 0 && far < table.length ? table[far]! : -1;
@@ -94,7 +95,7 @@ function placesOf(integers: Integers, least: number): DenseKeys["placesIn"] {
   const [firstLow, firstHigh] = [low! >>> 0, isSigned ? high! : high! >>> 0];
   return (table, values) => {
     const pairs = words(values as BigInt64Array);
-    const found = new Int32Array(values.length);
+    const found = int32s(values.length);
     for (let i = 0; i < found.length; i++) {
       const own = pairs[2 * i + 1]!;
       const far = ((isSigned ? own : own >>> 0) - firstHigh) * 2 ** 32 + ((pairs[2 * i]! >>> 0) - firstLow) - least;

@@ -4,6 +4,7 @@
  */
 import { RuntimeFault } from "../errors.js";
 import type { Kernel } from "../plan/kernel.js";
+import { int32s } from "../plan/short-arrays.js";
 import { type Column, childRows, gather, type Rows } from "../plan/table.js";
 import { idSet } from "./id-set.js";
 import { seenFilter } from "./seen-filter.js";
@@ -65,8 +66,8 @@ function listOf(candidates: Column, column: Column, name: string, listName: stri
 
 function filter(candidates: Column, deny: readonly List[], allow: readonly List[]): Column {
   const { parent, offsets } = candidates.rows as Required<Rows>;
-  const kept = new Int32Array(candidates.rows.count);
-  const runs = new Int32Array(parent.count + 1);
+  const kept = int32s(candidates.rows.count);
+  const runs = int32s(parent.count + 1);
   let n = 0;
   for (let row = 0; row < parent.count; row++) {
     for (const list of deny) list.fill(row);

@@ -4,6 +4,7 @@
  */
 import { datatype } from "../../triton-protos/datatype.js";
 import { RuntimeFault } from "../errors.js";
+import { float64s } from "../plan/short-arrays.js";
 import { type Column, words } from "../plan/table.js";
 
 /** @throws RuntimeFault for strings and for half floats, which have no arithmetic here */
@@ -19,11 +20,14 @@ function convert(col: Column, what: string): Float64Array {
   if (values instanceof BigInt64Array) return fromWords(words(values), true);
   if (values instanceof BigUint64Array) return fromWords(words(values), false);
   if (!hasNumbers(col)) throw notNumbers(col, what);
-  return new Float64Array(values as Float32Array);
+  const numbers = values as Float32Array;
+  const floats = float64s(numbers.length);
+  floats.set(numbers);
+  return floats;
 }
 
 function fromWords(pairs: Int32Array, signed: boolean): Float64Array {
-  const floats = new Float64Array(pairs.length / 2);
+  const floats = float64s(pairs.length / 2);
   for (let i = 0; i < floats.length; i++) {
     const high = pairs[2 * i + 1]!;
     floats[i] = (signed ? high : high >>> 0) * 4294967296 + (pairs[2 * i]! >>> 0);

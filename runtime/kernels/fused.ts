@@ -5,7 +5,8 @@
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import type { AnyStep } from "../../triton-protos/plan.js";
 import type { Kernel, RunContext } from "../plan/kernel.js";
-import { allocate, type Column, words } from "../plan/table.js";
+import { shortArray } from "../plan/short-arrays.js";
+import { type Column, words } from "../plan/table.js";
 import { hasNumbers, notNumbers } from "./float-values.js";
 import { fusedPrograms, type Program } from "./fused-program.js";
 import { like } from "./like.js";
@@ -50,7 +51,7 @@ function runProgram(
   const count = shape.values.length;
   for (const i of outputs) {
     const { dtype } = schemas[i]!;
-    made[i] = like(shape, dtype, allocate(dtype, count));
+    made[i] = like(shape, dtype, shortArray(dtype, count));
   }
   const clock = context.onPart && partClock();
   // Once even for no rows, so that a column that cannot be read is told of.

@@ -1,10 +1,12 @@
 /** Keys of one row -> positions of the k largest, largest first; equal keys keep their order. */
+import { int32s } from "../plan/short-arrays.js";
+
 const SMALL = 64;
 
 /** @param keys of all rows; the row is `keys[start] … keys[end - 1]` @returns positions in `keys` */
 export function keepLargest(keys: Float64Array, start: number, end: number, k: number): Int32Array {
   const n = end - start;
-  const kept = new Int32Array(Math.min(k, n));
+  const kept = int32s(Math.min(k, n));
   if (k > SMALL) {
     const order = Int32Array.from({ length: n }, (_, i) => start + i).sort(
       (a, b) => compare(keys[b]!, keys[a]!) || a - b,

@@ -4,6 +4,7 @@
  */
 import { RuntimeFault } from "../errors.js";
 import type { Inputs } from "../plan/kernel.js";
+import { float64s, int32s } from "../plan/short-arrays.js";
 import { type Column, childRows, gather } from "../plan/table.js";
 
 /** Positions of the chosen among `start … end - 1`, which are those of parent row `row`, best first. */
@@ -43,9 +44,9 @@ export function orderCandidates(
       `column \`${names.scores}\` has ${scores.rows.count} rows and \`${names.ids}\` ${ids.rows.count}.`,
     );
   const choose = prepare(checkedScores(ids, scores, offsets, names), ids);
-  const runs = new Int32Array(parent.count + 1);
+  const runs = int32s(parent.count + 1);
   // As many as there are candidates, at most.
-  const chosen = new Int32Array(ids.rows.count);
+  const chosen = int32s(ids.rows.count);
   let count = 0;
   for (let row = 0; row < parent.count; row++) {
     const run = choose(offsets[row]!, offsets[row + 1]!, row);
@@ -58,7 +59,8 @@ export function orderCandidates(
 }
 
 function checkedScores(ids: Column, scores: Column, offsets: Int32Array, names: Names): Float64Array {
-  const checked = new Float64Array(scores.values as Float32Array);
+  const checked = float64s(scores.values.length);
+  checked.set(scores.values as Float32Array);
   const { validity } = scores;
   let missing = 0;
   while (missing < checked.length && !Number.isNaN(checked[missing]) && validity?.[missing] !== 0) missing++;

@@ -4,7 +4,7 @@ import type { OpKind } from "../../triton-protos/op-params.js";
 import type { Step } from "../../triton-protos/plan.js";
 import type { PreparedKernel } from "../plan/kernel.js";
 import type { LaneOf } from "../plan/lane.js";
-import type { Values } from "../plan/table.js";
+import { shortArray } from "../plan/short-arrays.js";
 import { floatValues } from "./float-values.js";
 import { like } from "./like.js";
 
@@ -19,9 +19,10 @@ export function prepareLanes<K extends OpKind>(step: Step<K>, laneOf: LaneOf<K>)
         const col = inputs.input![i]!;
         const numbers = floatValues(col, `step \`${step.id}\` (${step.op})`);
         lane(numbers, numbers, numbers.length);
-        const { array } = datatype(dtype);
-        const values = array === Float64Array ? numbers : new (array as Float32ArrayConstructor)(numbers);
-        return like(col, dtype, values as Values);
+        if (datatype(dtype).array === Float64Array) return like(col, dtype, numbers);
+        const values = shortArray(dtype, numbers.length);
+        (values as Float32Array).set(numbers);
+        return like(col, dtype, values);
       }),
   };
 }

@@ -5,6 +5,7 @@
  */
 import type { Kernel, RunContext } from "../plan/kernel.js";
 import { ancestorIndex } from "../plan/row-map.js";
+import { float64s } from "../plan/short-arrays.js";
 import { type Rows, type Values, words } from "../plan/table.js";
 import { keepLargest } from "./keep-largest.js";
 import { orderCandidates, orderingNames } from "./order-candidates.js";
@@ -20,7 +21,7 @@ export const softmaxSampling: Kernel<"softmaxSampling"> = {
       (context: RunContext): Prepare =>
       (scores, ids) => {
         const run = gumbelRace(temperature, seedOfRow(context, seed, ids.rows), stepHash, ids.values);
-        const keys = new Float64Array(scores.length);
+        const keys = float64s(scores.length);
         return (start, end, row) => {
           run(scores, keys, start, end, row);
           return keepLargest(keys, start, end, topk);

@@ -3,6 +3,8 @@
  * Strings go through a Map; integers that lie close together through a table by distance, other numbers through an open-addressing table over
  * pairs of 32-bit words, so that int64 never becomes a BigInt.
  */
+
+import { int32s } from "../plan/short-arrays.js";
 import type { Column, Values } from "../plan/table.js";
 import { words } from "../plan/table.js";
 import { denseIndex } from "./dense-index.js";
@@ -18,7 +20,7 @@ export function indexValues(distinct: Values): ValueIndex {
 function indexStrings(distinct: readonly string[]): ValueIndex {
   const places = new Map(distinct.map((value, i) => [value, i]));
   return values => {
-    const found = new Int32Array(values.length);
+    const found = int32s(values.length);
     for (let i = 0; i < found.length; i++) found[i] = places.get(values[i] as string) ?? -1;
     return found;
   };
@@ -37,7 +39,7 @@ function indexWords(distinct: Exclude<Values, readonly string[]>): ValueIndex {
   }
   return values => {
     const sought = keyWords(values);
-    const found = new Int32Array(values.length);
+    const found = int32s(values.length);
     for (let i = 0; i < found.length; i++) {
       const low = sought[2 * i]!;
       const high = sought[2 * i + 1]!;

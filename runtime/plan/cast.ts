@@ -5,6 +5,7 @@
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { fromHalves, toHalves } from "../client/float16.js";
 import { RuntimeFault } from "../errors.js";
+import { int32s } from "./short-arrays.js";
 import { allocate, type Values, words } from "./table.js";
 
 /** True where `castValues` has a way for at least some values. */
@@ -41,7 +42,7 @@ export function castValues(values: Values, from: DType, to: DType, what: string)
 
 function narrow(values: BigInt64Array, what: string): Int32Array {
   const pairs = words(values);
-  const made = new Int32Array(values.length);
+  const made = int32s(values.length);
   for (let i = 0; i < made.length; i++) {
     const low = pairs[2 * i]!;
     if (pairs[2 * i + 1] !== low >> 31) throw tooLarge(what, values[i]!, "int32", i);

@@ -15,8 +15,19 @@ export function splitRows(made: readonly Column[], count: number, makesRows: boo
     const [start, end] = makesRows ? [offsets![row]!, offsets![row + 1]!] : [row, row + 1];
     const indices = Int32Array.from({ length: end - start }, (_, i) => start + i);
     const rows = rootRows(end - start);
-    return { count: end - start, columns: made.map(col => gather(col, indices, rows)) };
+    return { count: end - start, columns: made.map(col => ownMemory(gather(col, indices, rows))) };
   });
+}
+
+/** A short array shares its memory with others, which a cache would keep. */
+function ownMemory(col: Column): Column {
+  const { values, offsets, validity } = col;
+  return {
+    ...col,
+    values: values.slice() as Values,
+    ...(offsets && { offsets: offsets.slice() }),
+    ...(validity && { validity: validity.slice() }),
+  };
 }
 
 /** @param rows those that asked */

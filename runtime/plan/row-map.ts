@@ -1,6 +1,7 @@
 /**
  * How rows of one set belong to rows of another: child rows → index of their ancestor row, and ancestor row → run of child rows.
  */
+import { int32s } from "./short-arrays.js";
 import type { Rows } from "./table.js";
 
 /**
@@ -10,7 +11,7 @@ import type { Rows } from "./table.js";
 export function ancestorIndex(rows: Rows, ancestor: Rows): Int32Array | undefined {
   const offsets = runsOf(rows, ancestor);
   if (!offsets) return undefined;
-  const index = new Int32Array(rows.count);
+  const index = int32s(rows.count);
   for (let i = 0; i < ancestor.count; i++) index.fill(i, offsets[i]!, offsets[i + 1]!);
   return index;
 }

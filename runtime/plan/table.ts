@@ -4,6 +4,7 @@
  */
 import { type DType, datatype, type Values } from "../../triton-protos/datatype.js";
 import { pick } from "./pick.js";
+import { int32s, int64s, shortArray } from "./short-arrays.js";
 
 /**
  * A set of rows. A request's rows are a root; candidates of each user are a child whose `offsets` say which run of rows
@@ -58,7 +59,7 @@ export const words = (values: BigInt64Array | BigUint64Array): Int32Array =>
 
 /** int32 values, none of them negative, as int64. */
 export function widened(values: Int32Array): BigInt64Array {
-  const wide = new BigInt64Array(values.length);
+  const wide = int64s(values.length);
   const pairs = words(wide);
   for (let i = 0; i < values.length; i++) pairs[2 * i] = values[i]!;
   return wide;
@@ -80,7 +81,7 @@ export function gather(col: Column, indices: Int32Array, rows: Rows): Column {
   }
   const runs = col.offsets ? raggedRuns(col.offsets, indices) : fixedRuns(col.width!, indices);
   const total = runs.offsets[indices.length]!;
-  const values = copyRuns(col.values, runs, allocate(dtype, total));
+  const values = copyRuns(col.values, runs, shortArray(dtype, total));
   const validity = col.validity && copyRuns(col.validity, runs, new Uint8Array(total));
   const shape = col.offsets ? { offsets: runs.offsets } : { width: col.width! };
   return { dtype, rows, values, ...shape, ...(validity && { validity: validity as Uint8Array }) };
@@ -93,8 +94,8 @@ interface Runs {
 }
 
 function raggedRuns(source: Int32Array, indices: Int32Array): Runs {
-  const offsets = new Int32Array(indices.length + 1);
-  const starts = new Int32Array(indices.length);
+  const offsets = int32s(indices.length + 1);
+  const starts = int32s(indices.length);
   for (let i = 0; i < indices.length; i++) {
     starts[i] = source[indices[i]!]!;
     offsets[i + 1] = offsets[i]! + source[indices[i]! + 1]! - starts[i]!;
