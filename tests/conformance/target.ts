@@ -29,20 +29,36 @@ export async function startServer(group: Group): Promise<Target> {
   // Models of a backend that isn't here have twins with the same behaviour, laid over them.
   const twins = new URL(`twins/${name}`, PROTOCOL_DATA);
   if (existsSync(twins)) cpSync(twins, repository, { recursive: true, force: true });
-  const child = spawn(
-    process.execPath,
-    [
+  return launch({
+    command: process.execPath,
+    args: [
       ...[SERVE, `--model-repository=${repository}`],
       ...["grpc", "http", "metrics"].flatMap(kind => [`--${kind}-port=0`, `--${kind}-address=127.0.0.1`]),
       // A model that doesn't load fails its own records, not its whole group.
       ...(server_flags.some(flag => flag.startsWith("--exit-on-error")) ? [] : ["--exit-on-error=false"]),
       ...server_flags,
     ],
-    { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] },
-  );
+    env,
+    repository,
+    remove: () => rmSync(scratch, { recursive: true, force: true }),
+  });
+}
+
+export interface Launch {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly repository: string;
+  /** Takes away what was written for it. */
+  remove(): void;
+}
+
+/** @throws Error with the server's last lines when it doesn't start */
+export async function launch({ command, args, env, repository, remove }: Launch): Promise<Target> {
+  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const stop = async (): Promise<void> => {
     await end(child);
-    rmSync(scratch, { recursive: true, force: true });
+    remove();
   };
   try {
     return { host: "127.0.0.1", ...(await readPorts(child)), repository, stop };

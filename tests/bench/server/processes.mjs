@@ -2,11 +2,12 @@
  * The servers under measurement, each in a process of its own, and what /proc says about them.
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort } from "#conformance/free-ports.js";
+import { tritonCommand } from "#conformance/real-triton.js";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 /** Ticks of /proc/PID/stat; the kernel's ABI fixes them for user space. */
@@ -139,25 +140,12 @@ export const startMerlon = (repository, nodeFlags = [], root = ROOT) =>
  * @param environment folder of a virtual environment that has nvidia-pytriton and numpy
  */
 export function startTriton(environment, repository, scratch, flags = []) {
-  const python = readdirSync(join(environment, "lib")).find(name => name.startsWith("python3."));
-  const triton = join(environment, "lib", python, "site-packages/pytriton/tritonserver");
-  // The stub of the environment's Python belongs beside the back end's library.
-  const backends = join(scratch, "backends");
-  mkdirSync(join(backends, "python"), { recursive: true });
-  const link = (from, name) => {
-    if (!existsSync(join(backends, "python", name))) symlinkSync(from, join(backends, "python", name));
-  };
-  for (const name of ["libtriton_python.so", "triton_python_backend_utils.py"])
-    link(join(triton, "backends/python", name), name);
-  link(
-    join(triton, "python_backend_stubs", python.slice("python".length), "triton_python_backend_stub"),
-    "triton_python_backend_stub",
-  );
+  const { command, args, env } = tritonCommand(environment, scratch);
   return startTritonLike(
     "Triton 2.51",
-    join(triton, "bin/tritonserver"),
-    ["--model-repository", repository, "--backend-directory", backends, "--allow-cpu-metrics=false", ...flags],
-    { PATH: `${join(environment, "bin")}:${process.env.PATH}` },
+    command,
+    ["--model-repository", repository, ...args, "--allow-cpu-metrics=false", ...flags],
+    env,
   );
 }
 
