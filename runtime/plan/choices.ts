@@ -5,7 +5,7 @@
  */
 import type { AnyStep } from "../../triton-protos/plan.js";
 import { Cancellable, either } from "../cancellation.js";
-import type { RuntimeFault } from "../errors.js";
+import { RuntimeFault } from "../errors.js";
 import { isChoice, SIDES, type Side } from "./branches.js";
 import type { RunContext } from "./kernel.js";
 import type { Stage } from "./run-stages.js";
@@ -72,9 +72,17 @@ export function choices(
     clearTimeout(choice.timer);
     for (const [other, abort] of choice.aborts) if (other !== side) abort.abort();
     const fault = choice.faults.get(side);
-    if (fault) {
+    if (fault && side === "fallback") failBoth(at, fault);
+    else if (fault) {
       if (!takeFault(at, fault)) run.fail(fault);
     } else startWhenDone(at);
+  };
+  /** Neither side could answer: the fault is the other side's, and says what it stood in for. */
+  const failBoth = (at: number, fault: RuntimeFault): void => {
+    const { step } = all.get(at)!;
+    const message = `${fault.message.replace(/(?<![.!?])$/, ".")} It stood in at \`${step.label}\` after: ${reasons.get(step.id)}`;
+    const both = new RuntimeFault(fault.code, message, { cause: fault.cause ?? fault });
+    if (!takeFault(at, both)) run.fail(both);
   };
   const giveUp = (at: number, reason: string): void => {
     reasons.set(all.get(at)!.step.id, reason);
@@ -129,7 +137,7 @@ export function choices(
     choice.faults.set(guard.side, fault);
     if (guard.side === "input") giveUp(guard.choice, fault.message);
     // The other side's fault counts when it is needed.
-    else if (choice.taken?.includes("fallback")) return takeFault(guard.choice, fault);
+    else if (choice.taken?.includes("fallback")) failBoth(guard.choice, fault);
     return true;
   };
   const contextOf = (stage: number): RunContext => {

@@ -130,9 +130,14 @@ describe("fallback", () => {
   test("a fault of the other side counts only when it is needed", async () => {
     expect((await run(one(), "f", { model3: "no items" })).score).toEqual([2, 2]);
     await expect(run(one(), "f", { model2: "gone", model3: "no items" })).rejects.toThrow(
-      "step `c` (predictOnnx): no items",
+      "step `c` (predictOnnx): no items. It stood in at `f` after: step `b` (predictOnnx): gone",
     );
-    await expect(run(one(10), "f", { model2: 60_000, model3: "no items" })).rejects.toThrow("no items");
+    await expect(run(one(), "f", { model2: 20, model1: "gone", model3: "no items" })).rejects.toThrow(
+      "step `c` (predictOnnx): no items. It stood in at `f` after: step `a` (predictOnnx): gone",
+    );
+    await expect(run(one(10), "f", { model2: 60_000, model3: "no items" })).rejects.toThrow(
+      "step `c` (predictOnnx): no items. It stood in at `f` after: not done within 10 ms",
+    );
   });
   test("a step that others read too fails the request", async () => {
     const steps = [...one(), predict("d", "model4", { ...at("a", "score"), name: "score" })];
@@ -154,7 +159,9 @@ describe("fallback", () => {
     expect((await run(steps, "g", { model1: "gone" })).score).toEqual([3, 3]);
     const both = await run(steps, "g", { model1: "gone", model3: "gone too" });
     expect(both.score).toEqual([4, 4]);
-    expect(both.fallbacks.g).toBe("step `c` (predictOnnx): gone too");
+    expect(both.fallbacks.g).toBe(
+      "step `c` (predictOnnx): gone too. It stood in at `f` after: step `a` (predictOnnx): gone",
+    );
     await expect(run(steps, "g", { model1: "gone", model3: "gone", model4: "all gone" })).rejects.toThrow("all gone");
   });
   test("a request that is cancelled is cancelled, whatever could stand in", async () => {
