@@ -7,19 +7,10 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
-import type { Plan } from "#triton-protos/plan.js";
-import { type Ask, type Bad, type BadServer, ranker, startBad } from "./bad-served.js";
+import { type Ask, type Bad, change, ranker, startBad } from "./bad-served.js";
 
 const { IndexFlatL2 } = createRequire(import.meta.url)("faiss-node") as typeof import("faiss-node");
 
-const change =
-  (id: string, params: object) =>
-  (plan: Plan): Plan => ({
-    ...plan,
-    steps: plan.steps.map(step =>
-      step.id === id ? ({ ...step, params: { ...step.params, ...params } } as typeof step) : step,
-    ),
-  });
 const inStore =
   (statement: string) =>
   (folder: string): void => {
@@ -256,7 +247,7 @@ test.each(LIVE)("%s, and put back", async (_, bad, act, message) => {
 });
 
 test("files that are held in memory may be cut: what was read is served on", async () => {
-  const server: BadServer = await startBad({});
+  const server = await startBad({});
   try {
     truncateSync(store(server.folder), 5000);
     truncateSync(index(server.folder), 500);

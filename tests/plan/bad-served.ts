@@ -31,6 +31,16 @@ const rankConfig: ModelConfigInit = {
   output: [{ name: "score", data_type: "TYPE_FP32", dims: [-1, 1] }],
 };
 
+/** A plan with other parameters of one step. */
+export const change =
+  (id: string, params: object) =>
+  (plan: Plan): Plan => ({
+    ...plan,
+    steps: plan.steps.map(step =>
+      step.id === id ? ({ ...step, params: { ...step.params, ...params } } as typeof step) : step,
+    ),
+  });
+
 export interface Bad {
   readonly plan?: (plan: Plan) => Plan;
   /** Does something to the version folder before it is served. */
@@ -94,18 +104,21 @@ export async function startBad(bad: Bad) {
     const { status, text } = await httpText(ask);
     return { status, body: JSON.parse(text) };
   };
-  const overGrpc = ({ users = [1], queries = users.map(() => QUERY), type = "INT64" }: Ask) =>
-    rpc.infer({
-      model_name: "recommend",
-      inputs: [
-        { name: "user_id", shape: [users.length, 1], datatype: type },
-        { name: "query", shape: [users.length, 4], datatype: "FP32" },
-      ],
-      raw_input_contents: [
-        new Uint8Array((type === "INT64" ? BigInt64Array.from(users, BigInt) : Float32Array.from(users)).buffer),
-        new Uint8Array(Float32Array.from(queries.flat()).buffer),
-      ],
-    });
+  const overGrpc = ({ users = [1], queries = users.map(() => QUERY), type = "INT64" }: Ask, withinMs?: number) =>
+    rpc.infer(
+      {
+        model_name: "recommend",
+        inputs: [
+          { name: "user_id", shape: [users.length, 1], datatype: type },
+          { name: "query", shape: [users.length, 4], datatype: "FP32" },
+        ],
+        raw_input_contents: [
+          new Uint8Array((type === "INT64" ? BigInt64Array.from(users, BigInt) : Float32Array.from(users)).buffer),
+          new Uint8Array(Float32Array.from(queries.flat()).buffer),
+        ],
+      },
+      withinMs,
+    );
   return {
     ...{ loaded, load, http, httpText, overGrpc },
     folder: join(repository, "recommend", "1"),

@@ -22,11 +22,17 @@ export function grpcClient(port: number) {
   const client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {
     "grpc.max_receive_message_length": -1,
   });
-  const send = (path: string, bytes: Uint8Array, headers: Readonly<Record<string, string>> = {}): Promise<Answered> =>
+  const send = (
+    path: string,
+    bytes: Uint8Array,
+    headers: Readonly<Record<string, string>> = {},
+    withinMs?: number,
+  ): Promise<Answered> =>
     new Promise(resolve => {
       const metadata = new grpc.Metadata();
       for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
-      client.makeUnaryRequest(path, same, same, Buffer.from(bytes), metadata, (error, answer) =>
+      const options = withinMs === undefined ? {} : { deadline: Date.now() + withinMs };
+      client.makeUnaryRequest(path, same, same, Buffer.from(bytes), metadata, options, (error, answer) =>
         resolve(
           error
             ? { code: error.code, message: error.details }
@@ -39,13 +45,14 @@ export function grpcClient(port: number) {
     request: K,
     message: Init<Messages[K]>,
     headers?: Readonly<Record<string, string>>,
-  ): Promise<Answered> => send(`/inference.GRPCInferenceService/${name}`, encode(request, message), headers);
+    withinMs?: number,
+  ): Promise<Answered> => send(`/inference.GRPCInferenceService/${name}`, encode(request, message), headers, withinMs);
   return {
     client,
     send,
     call,
-    infer: (message: Init<Messages["inference.ModelInferRequest"]>) =>
-      call("ModelInfer", "inference.ModelInferRequest", message),
+    infer: (message: Init<Messages["inference.ModelInferRequest"]>, withinMs?: number) =>
+      call("ModelInfer", "inference.ModelInferRequest", message, {}, withinMs),
     close: () => client.close(),
   };
 }
