@@ -38,7 +38,7 @@ export async function createScheduler(
   let gate: InstanceGate | undefined;
   try {
     gate = config.ensemble_scheduling ? undefined : limiter?.register(config);
-    await warmUp(config, model, stats, folder);
+    await warmUp(config, model, stats, folder, log);
     const scheduler = closing(await chooseScheduler(config, model, stats, folder, gate), gate);
     return cache && config.response_cache?.enable
       ? cachedScheduler(scheduler, cache, config.name, nextLoad++, text => log?.error("dynamic_batch_scheduler", text))

@@ -7,12 +7,13 @@ import { readFile } from "node:fs/promises";
 import { dirname, normalize } from "node:path";
 import { configDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig, ModelWarmup, ModelWarmup_Input } from "../../triton-protos/gen/messages.js";
-import type { BackendRequest, LoadedModel } from "../backends/backend.js";
+import type { BackendRequest, BackendResponse, LoadedModel } from "../backends/backend.js";
 import { NO_CONTROLS } from "../data-plane/controls.js";
 import { requestPrefix } from "../data-plane/request.js";
 import { validateRequest } from "../data-plane/validate.js";
 import { RuntimeFault } from "../errors.js";
 import { isOutside } from "../repository/inside-folder.js";
+import type { ServerLog } from "../server-log.js";
 import { recordExecution, recordSuccess, type VersionStatistics } from "../statistics.js";
 import { elementCount, type Tensor } from "../tensor.js";
 import { startClock } from "./execution-clock.js";
@@ -27,15 +28,25 @@ export async function warmUp(
   model: LoadedModel,
   stats: VersionStatistics,
   folder: string,
+  log?: ServerLog,
 ): Promise<void> {
-  const instances = instancesOf(config).length;
+  const instances = instancesOf(config);
   for (const sample of config.model_warmup) {
     const request = await sampleRequest(config, sample, folder);
     // A batch is made of requests with one row, as a batcher would make it.
     const requests = Array.from({ length: Math.max(1, sample.batch_size) }, () => request);
-    for (let instance = 0; instance < instances; instance++)
-      for (let run = 0; run < Math.max(1, sample.count); run++)
-        await runSample(model, requests, instance, stats, sample);
+    for (const [instance, { name }] of instances.entries())
+      for (let run = 1; run <= Math.max(1, sample.count); run++) {
+        const whose = `model '${config.name}' instance ${name}`;
+        log?.verbose(
+          "backend_model_instance",
+          `${whose} is running warmup sample '${sample.name}' for iteration ${run}`,
+        );
+        await runSample(model, requests, instance, stats, sample).catch(error => {
+          log?.verbose("backend_model_instance", `${whose} failed to run warmup sample '${sample.name}'`);
+          throw error;
+        });
+      }
   }
 }
 
@@ -49,18 +60,22 @@ async function runSample(
   const started = performance.now() * 1e6;
   const clock = startClock();
   const faults: Error[] = [];
-  const collect = (answer: unknown): void => {
-    if (answer instanceof Error) faults.push(answer);
+  const collect = (answer: BackendResponse | RuntimeFault | undefined): void => {
+    const fault = answer instanceof Error ? answer : answer?.error;
+    if (fault) faults.push(fault);
   };
   try {
     if (model.stream) await model.stream(requests, (_, answer) => collect(answer), instance);
     else (await model.execute(requests, instance, clock)).forEach(collect);
   } catch (error) {
-    collect(error);
+    collect(RuntimeFault.from(error, (error as Error).message));
   }
-  const [fault] = faults;
-  if (fault)
-    throw new RuntimeFault("INTERNAL", `failed to run warmup sample '${name}': ${fault.message}`, { cause: fault });
+  if (faults.length > 0)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `failed to run warmup sample '${name}': ${faults.map(({ message }) => `${message}; `).join("")}`,
+      { cause: faults[0] },
+    );
   const times = clock.times();
   const total = performance.now() * 1e6 - started;
   recordExecution(stats, requests.length, times);
