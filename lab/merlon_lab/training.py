@@ -3,7 +3,8 @@
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -30,6 +31,8 @@ class TrainingOptions:
     seed: int = 0
     schedule: str = "constant"
     """`constant` or `cosine`: what the learning rate does over the epochs."""
+    precision: str = "float32"
+    """Of the factors in products of matrices while training; `bfloat16` where the processor multiplies those. Weights and sums are float32."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ def fit(task: Task, train: Dataset, valid: Dataset, options: TrainingOptions, wo
     best: Epoch | None = None
     weights = copy.deepcopy(task.model.state_dict())
     for number in range(1, options.epochs + 1):
-        loss, seconds = _epoch(task, loader, optimisers, number, options, world)
+        with products(options.precision):
+            loss, seconds = _epoch(task, loader, optimisers, number, options, world)
         for schedule in schedules:
             schedule.step()
         task.model.eval()
@@ -78,6 +82,17 @@ def fit(task: Task, train: Dataset, valid: Dataset, options: TrainingOptions, wo
     task.model.eval()
     assert best is not None
     return Trained(tuple(history), best)
+
+
+@contextmanager
+def products(precision: str) -> Iterator[None]:
+    """Products of float32 matrices round their factors to `precision` inside; on a processor without bfloat16 nothing changes."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium" if precision == "bfloat16" else "highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def make_optimisers(model: nn.Module, options: TrainingOptions) -> list[torch.optim.Optimizer]:

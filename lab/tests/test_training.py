@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from made import make_pairs
 
 from merlon_lab.cli import main
 from merlon_lab.evaluate import evaluate
+from merlon_lab.training import products
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +52,17 @@ def test_run_folder_is_whole_and_evaluates_to_the_same(pairs: Path, tmp_path: Pa
     again = tmp_path / "again"
     main(command(pairs, again))
     assert metrics(again) == metrics(run)
+
+
+def test_bfloat16_is_of_products_while_training(pairs: Path, tmp_path: Path) -> None:
+    main([*command(pairs, tmp_path / "float32"), "--precision", "float32"])
+    main([*command(pairs, tmp_path / "bfloat16"), "--precision", "bfloat16"])
+    assert torch.get_float32_matmul_precision() == "highest"
+    assert json.loads((tmp_path / "bfloat16" / "run.json").read_text())["training"]["precision"] == "bfloat16"
+    saved = torch.load(tmp_path / "bfloat16" / "model.pt", weights_only=True)["model"]
+    assert {tensor.dtype for tensor in saved.values() if tensor.is_floating_point()} == {torch.float32}
+    assert metrics(tmp_path / "bfloat16") == pytest.approx(metrics(tmp_path / "float32"), abs=0.01)
+    with products("bfloat16"):
+        # 1 + 2^-12 is no bfloat16: a processor that multiplies those rounds it to 1, another gives it back.
+        assert torch.get_float32_matmul_precision() == "medium"
+        assert float((torch.full((64, 64), 1 + 2**-12) @ torch.eye(64))[0, 0]) in (1, 1 + 2**-12)

@@ -29,7 +29,7 @@ export const ensureLab = async () =>
   process.env.MERLON_LAB_PYTHON ??
   ensureEnvironment("lab-venv", "Installing the lab with PyTorch (two or three minutes)", [["-e", "lab[all,test]"]]);
 
-/** The lab beside RecBole 1.2.1, whose own pins are older than Python 3.11's packages: what it imports is named here instead. pandas 3 breaks it. */
+/** The lab beside RecBole 1.2.1 and DeepCTR-Torch: RecBole's own pins are older than Python 3.11's packages, so what it imports is named here instead. pandas 3 breaks it. */
 export const ensureRecBole = () =>
   ensureEnvironment("recbole-venv", "Installing the lab and RecBole (three minutes)", [
     [
@@ -46,7 +46,7 @@ export const ensureRecBole = () =>
       "tensorboard",
       "texttable",
     ],
-    ["--no-deps", "recbole==1.2.1", "thop==0.1.1.post2209072238"],
+    ["--no-deps", "recbole==1.2.1", "thop==0.1.1.post2209072238", "deepctr-torch==0.3.0"],
   ]);
 
 /** MovieLens-100k ships inside `recbole`; its other needs are old and not wanted here. */
