@@ -23,31 +23,58 @@ const MAX_CHUNKS = 2 ** 16;
 /** Larger pieces are bounded by the body's limit, and a slow connection cuts chunks into some. */
 const SMALL_CHUNK = 256;
 
-/** @throws RuntimeFault when the body is larger than `limit`, or comes in too many pieces */
-export async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
-  const declared = Number(request.headers["content-length"] ?? 0);
-  if (declared > limit) throw jsonTooLarge(declared, limit);
-  // A length that is only announced is not worth more memory than this.
-  let buffer = Buffer.allocUnsafe(Math.min(Math.max(declared, 1024), 2 ** 24));
-  let length = 0;
-  let chunks = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    if (length + chunk.length > limit) throw jsonTooLarge(length + chunk.length, limit);
-    if (chunk.length < SMALL_CHUNK && ++chunks > MAX_CHUNKS)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `the request comes in more than ${MAX_CHUNKS} chunks; send larger ones`,
-      );
-    if (length + chunk.length > buffer.length) {
-      const larger = Buffer.allocUnsafe(Math.min(limit, Math.max(buffer.length * 2, length + chunk.length)));
-      larger.set(buffer.subarray(0, length));
-      buffer = larger;
-    }
-    buffer.set(chunk, length);
-    length += chunk.length;
-  }
-  return buffer.subarray(0, length);
+/**
+ * Listens to the request instead of iterating over it, which costs a small request as much as its JSON.
+ * @throws RuntimeFault when the body is larger than `limit`, or comes in too many pieces
+ */
+export function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const declared = Number(request.headers["content-length"] ?? 0);
+    if (declared > limit) throw jsonTooLarge(declared, limit);
+    if (request.destroyed) throw new Error("aborted");
+    /** A body that comes in one piece is that piece. */
+    let only: Buffer | undefined;
+    let buffer: Buffer | undefined;
+    let length = 0;
+    let chunks = 0;
+    const settled = (): void => {
+      request.off("data", take).off("end", end).off("error", fail).off("close", cut);
+    };
+    const fail = (error: Error): void => {
+      settled();
+      // What is still to come is not kept.
+      request.resume();
+      reject(error);
+    };
+    const keep = (chunk: Buffer): void => {
+      const needed = length + chunk.length;
+      if (!buffer || needed > buffer.length) {
+        // A length that is only announced is not worth more memory than this.
+        const size = buffer ? Math.min(limit, buffer.length * 2) : Math.min(Math.max(declared, 1024), 2 ** 24);
+        const larger = Buffer.allocUnsafe(Math.max(size, needed));
+        if (buffer) larger.set(buffer.subarray(0, length));
+        buffer = larger;
+      }
+      buffer.set(chunk, length);
+      length = needed;
+    };
+    const take = (chunk: Buffer): void => {
+      if (length + chunk.length > limit) fail(jsonTooLarge(length + chunk.length, limit));
+      else if (chunk.length < SMALL_CHUNK && ++chunks > MAX_CHUNKS) fail(tooManyChunks());
+      else if (chunk.length === declared) only = chunk;
+      else keep(chunk);
+    };
+    const end = (): void => {
+      settled();
+      resolve(only ?? (buffer ? buffer.subarray(0, length) : Buffer.alloc(0)));
+    };
+    const cut = (): void => fail(new Error("aborted"));
+    request.on("data", take).on("end", end).on("error", fail).on("close", cut);
+  });
 }
+
+const tooManyChunks = (): RuntimeFault =>
+  new RuntimeFault("INVALID_ARGUMENT", `the request comes in more than ${MAX_CHUNKS} chunks; send larger ones`);
 
 /**
  * Unpacks a body by its `Content-Encoding`. As Triton's: gzip and zlib data are told apart by their first bytes, what is cut off gives what

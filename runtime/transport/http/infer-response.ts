@@ -19,29 +19,26 @@ export function printInferResponse(response: InferResponse, isBinary: (output: s
   const blobs: Uint8Array[] = [];
   const to = new ByteWriter();
   const parameters = [...response.parameters].map(([key, value]) => `${quoteText(key)}:${printParameter(value)}`);
-  to.text(
-    `{${response.id && `"id":${quoteText(response.id)},`}"model_name":${quoteText(response.model)},"model_version":"${response.version}",${
-      parameters.length > 0 ? `"parameters":{${parameters.join(",")}},` : ""
-    }"outputs":[`,
-  );
+  /** What is not written yet: a write costs more than putting texts together. */
+  let text = `{${response.id && `"id":${quoteText(response.id)},`}"model_name":${quoteText(response.model)},"model_version":"${response.version}",${
+    parameters.length > 0 ? `"parameters":{${parameters.join(",")}},` : ""
+  }"outputs":[`;
   let separator = "";
   for (const tensor of response.outputs) {
-    to.text(
-      `${separator}{"name":${quoteText(tensor.name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(",")}]`,
-    );
+    text += `${separator}{"name":${quoteText(tensor.name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(",")}]`;
     separator = ",";
-    if (isPlaced(tensor)) to.text("}");
+    if (isPlaced(tensor)) text += "}";
     else if (isBinary(tensor.name)) {
       blobs.push(tensor.data);
-      to.text(`,"parameters":{"binary_data_size":${tensor.data.byteLength}}}`);
+      text += `,"parameters":{"binary_data_size":${tensor.data.byteLength}}}`;
     } else {
       requireJson(tensor.datatype);
-      to.text(',"data":[');
+      to.text(`${text},"data":[`);
       writeElements(tensor, to);
-      to.text("]}");
+      text = "]}";
     }
   }
-  to.text("]}");
+  to.text(`${text}]}`);
   if (!blobs.some(blob => blob.byteLength > 0)) return { body: to.written };
   const jsonLength = to.at;
   to.reserve(blobs.reduce((sum, blob) => sum + blob.byteLength, 0));

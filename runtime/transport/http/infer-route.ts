@@ -64,13 +64,15 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     const { body: answer, jsonLength: answerLength } = printInferResponse(response, isBinary);
     cutHere(response.cut, [answer]);
     trace?.stamp("HTTP_SEND_START");
-    return await compress(request.headers["accept-encoding"], {
+    const accepted = request.headers["accept-encoding"];
+    const sentBack: Answer = {
       status: 200,
       ...(trace && { onSent }),
       type: answerLength === undefined ? "application/json" : "application/octet-stream",
       body: answer,
       ...(answerLength !== undefined && { headers: { "Inference-Header-Content-Length": String(answerLength) } }),
-    });
+    };
+    return accepted === undefined ? sentBack : await compress(accepted, sentBack);
   } catch (error) {
     trace?.fail((error as Error).message);
     if (!(error instanceof RuntimeFault) || error instanceof ConnectionCut) {
@@ -107,9 +109,9 @@ function readLength(headers: IncomingHttpHeaders, received: number): number | un
   return length;
 }
 
-async function compress(accepted: string | string[] | undefined, answer: Answer): Promise<Answer> {
+async function compress(accepted: string | string[], answer: Answer): Promise<Answer> {
   const body = answer.body as Buffer;
-  const encoding = body.length > 0 ? chooseEncoding(String(accepted ?? "")) : undefined;
+  const encoding = body.length > 0 ? chooseEncoding(String(accepted)) : undefined;
   if (!encoding) return answer;
   const packed = await promisify<Buffer, Buffer>(encoding === "gzip" ? gzip : deflate)(body);
   return { ...answer, body: packed, headers: { "Content-Encoding": encoding, ...answer.headers } };

@@ -4,8 +4,10 @@
  */
 import { toDouble } from "./decimal.js";
 
-/** Shorter arrays gain nothing. */
-const LEAST_BYTES = 64;
+/** Shorter arrays, as shapes are, gain nothing. */
+const LEAST_BYTES = 24;
+/** Where an array is read to that has no more numbers than this. */
+const few = new Float64Array(256);
 const [ZERO, NINE, CLOSE, COMMA, DOT, MINUS, PLUS, SMALL_E] = [0x30, 0x39, 0x5d, 0x2c, 0x2e, 0x2d, 0x2b, 0x65];
 /** Digits are kept as an integer of the first ten and one of the others, which are at most nine. */
 const LEADING_DIGITS = 10;
@@ -36,7 +38,8 @@ const isSpace = (c: number | undefined): boolean => c === 0x20 || c === 0x0a || 
 export function readNumbers(bytes: Buffer, from: number, doubles?: number[]): NumberArray | undefined {
   const first = bytes[from]!;
   if (first !== MINUS && (first < ZERO || first > NINE)) return undefined;
-  let values = new Float64Array(64);
+  for (let i = from + 1; i < from + LEAST_BYTES; i++) if (bytes[i] === CLOSE) return undefined;
+  let values = few;
   let count = 0;
   let isWhole = true;
   let at = from;
@@ -106,6 +109,6 @@ export function readNumbers(bytes: Buffer, from: number, doubles?: number[]): Nu
     c = bytes[++at];
     while (isSpace(c)) c = bytes[++at];
   }
-  if (at - from < LEAST_BYTES) return undefined;
-  return { list: new NumberList(values.subarray(0, count), isWhole), end: at };
+  const list = values === few ? values.slice(0, count) : values.subarray(0, count);
+  return { list: new NumberList(list, isWhole), end: at };
 }

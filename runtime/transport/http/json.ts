@@ -15,6 +15,8 @@ export type Json = null | boolean | string | number | bigint | WholeDouble | rea
 export type JsonObject = ReadonlyMap<string, Json>;
 
 const MAX_DEPTH = 1000;
+/** Bytes of a document that is decoded as a whole. */
+const SMALL = 2048;
 const WORDS: readonly (readonly [string, Json])[] = [
   ["true", true],
   ["false", false],
@@ -112,15 +114,19 @@ export function parseJson(bytes: Buffer, packed?: string): Json {
     }
   };
 
+  /** A small document as text, each byte a character, so that its plain strings are parts of that: decoding each costs more. */
+  const small = bytes.length <= SMALL ? bytes.toString("latin1") : undefined;
+
   const text = (): string => {
     const start = ++at;
     let pieces = "";
     let from = start;
+    let isPlain = small !== undefined;
     for (;;) {
       const c = bytes[at];
       if (c === undefined) fail("Missing a closing quotation mark in string.");
       if (c === QUOTE) {
-        const last = bytes.toString("utf8", from, at);
+        const last = isPlain ? small!.slice(from, at) : bytes.toString("utf8", from, at);
         at++;
         return pieces + last;
       }
@@ -129,7 +135,10 @@ export function parseJson(bytes: Buffer, packed?: string): Json {
         from = at;
       } else if (c! < 0x20)
         fail(c === 0 ? "Missing a closing quotation mark in string." : "Invalid escape character in string.");
-      else at++;
+      else {
+        if (c! > 0x7f) isPlain = false;
+        at++;
+      }
     }
   };
 

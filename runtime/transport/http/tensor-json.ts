@@ -167,7 +167,10 @@ function printStrings(data: Uint8Array): string {
 }
 
 /** Text → JSON string, both as binary strings. */
-export const quoteText = (text: string): string => quoteBinary(Buffer.from(text).toString("latin1"));
+export const quoteText = (text: string): string =>
+  PLAIN.test(text) ? `"${text}"` : quoteBinary(Buffer.from(text).toString("latin1"));
+/** Nothing to escape, and one byte for each character. */
+const PLAIN = /^[ !#-[\]-~]*$/;
 
 const quoteBinary = (binary: string): string =>
   `"${binary.replace(/[^ !#-[\]-\uffff]/g, char => SHORT[char] ?? `\\u00${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`)}"`;
