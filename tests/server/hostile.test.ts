@@ -158,3 +158,24 @@ test("deep and strange JSON is refused by name", async () => {
   expect(({} as Record<string, unknown>).a).toBeUndefined();
   await alive();
 });
+
+test("a streamed body that is refused is read away, and its connection answers the next request", async () => {
+  const large = `${(1 << 21).toString(16)}\r\n${" ".repeat(1 << 21)}\r\n0\r\n\r\n`;
+  const next = JSON.stringify(good);
+  const said = await new Promise<string>(resolve => {
+    let text = "";
+    const socket = connect(server.ports.http!, "127.0.0.1", () => {
+      const head = "POST /v2/models/echo_int32/infer HTTP/1.1\r\nHost: x\r\n";
+      socket.write(`${head}Transfer-Encoding: chunked\r\n\r\n${large}`);
+      socket.write(`${head}Connection: close\r\nContent-Length: ${next.length}\r\n\r\n${next}`);
+    });
+    const timer = setTimeout(() => socket.destroy(), 5000);
+    socket.on("data", chunk => (text += chunk.toString("latin1")));
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      clearTimeout(timer);
+      resolve(text);
+    });
+  });
+  expect(said.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 400", "HTTP/1.1 200"]);
+});
