@@ -46,11 +46,15 @@ const runModels = (find: (model: string) => ReadyVersion, lease?: Lease): Requir
   loaded: find,
   infer(model, inputs, outputs, signal) {
     const version = find(model);
-    const request: InferRequest = {
-      ...{ id: "", parameters: NO_PARAMETERS, inputs, outputs },
-      ...(signal && { signal }),
-      ...(lease && { lease }),
+    const request: { -readonly [K in keyof InferRequest]: InferRequest[K] } = {
+      id: "",
+      parameters: NO_PARAMETERS,
+      inputs,
+      outputs,
     };
+    // Not spread: a request of a plan makes several of these.
+    if (signal) request.signal = signal;
+    if (lease) request.lease = lease;
     const inOrder = (answer: InferResponse): readonly Tensor[] =>
       outputs.length === 0 ? answer.outputs : outputs.map(name => answer.outputs.find(tensor => tensor.name === name)!);
     const now = inferNow(version, request);

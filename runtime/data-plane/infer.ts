@@ -166,21 +166,27 @@ function bytesOf(tensors: Iterable<Tensor>): number {
 const mayLend = ({ config, loaded }: ReadyVersion): boolean =>
   loaded.keepsNothing === true && !config.response_cache?.enable && !config.sequence_batching;
 
-const backendRequest = (
+function backendRequest(
   version: ReadyVersion,
   { id, parameters, signal, lease, trace, memory }: InferRequest,
   { batch, inputs, outputs }: ValidRequest,
-): BackendRequest => ({
-  id,
-  ...splitControls(parameters),
-  batch: version.config.max_batch_size > 0 ? Math.max(1, batch) : 1,
-  inputs,
-  requestedOutputs: outputs,
-  ...(signal && { signal }),
-  ...(lease && { lease }),
-  ...(trace && { trace }),
-  ...(memory && !trace && mayLend(version) && { memory }),
-});
+): BackendRequest {
+  const split = splitControls(parameters);
+  const request: { -readonly [K in keyof BackendRequest]: BackendRequest[K] } = {
+    id,
+    controls: split.controls,
+    parameters: split.parameters,
+    batch: version.config.max_batch_size > 0 ? Math.max(1, batch) : 1,
+    inputs,
+    requestedOutputs: outputs,
+  };
+  // Not spread: there is one for each request, and for each model that a plan asks.
+  if (signal) request.signal = signal;
+  if (lease) request.lease = lease;
+  if (trace) request.trace = trace;
+  if (memory && !trace && mayLend(version)) request.memory = memory;
+  return request;
+}
 
 function inferResponse(
   version: ReadyVersion,

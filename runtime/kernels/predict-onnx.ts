@@ -119,14 +119,25 @@ function bindInputs(step: Step<"predictOnnx">, { inputs }: ModelDescription): Bi
         "INVALID_ARGUMENT",
         `input \`${input.name}\` of model \`${step.params.model}\` has no column. Build the ensemble again.`,
       );
-    return columns => toTensor(columns[at]!, name, input, dtype);
+    const [, side] = /__(values|offsets)$/.exec(input.name) ?? [];
+    const bind = { input, dtype, what: `column \`${name}\``, name, side };
+    return columns => toTensor(columns[at]!, bind);
   });
 }
 
-function toTensor(col: Column, name: string, input: TensorDescription, wanted: DType): Tensor {
-  const what = `column \`${name}\``;
+/** A tensor that takes one column. */
+interface ColumnBinding {
+  readonly input: TensorDescription;
+  readonly dtype: DType;
+  /** The column, in messages. */
+  readonly what: string;
+  readonly name: string;
+  /** Which half of a ragged column the tensor's name says it is. */
+  readonly side: string | undefined;
+}
+
+function toTensor(col: Column, { input, dtype: wanted, what, name, side }: ColumnBinding): Tensor {
   const { count } = col.rows;
-  const [, side] = /__(values|offsets)$/.exec(input.name) ?? [];
   const offsets = col.offsets ?? (side && input.shape.length === 1 ? fixedOffsets(col) : undefined);
   if (offsets) {
     if (side === "offsets")

@@ -5,7 +5,7 @@
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { fromHalves, toHalves } from "../client/float16.js";
 import { RuntimeFault } from "../errors.js";
-import { int32s } from "./short-arrays.js";
+import { float32s, float64s, int32s, int64s } from "./short-arrays.js";
 import { allocate, type Values, words } from "./table.js";
 
 /** True where `castValues` has a way for at least some values. */
@@ -26,6 +26,8 @@ export function castValues(values: Values, from: DType, to: DType, what: string)
   if (from === to) return values;
   if (!canCast(from, to)) throw new RuntimeFault("INVALID_ARGUMENT", `${what} is ${from} and ${to} is wanted.`);
   if (values instanceof BigInt64Array && to === "int32") return narrow(values, what);
+  if (values instanceof BigInt64Array && (to === "float32" || to === "float64")) return rounded(values, to);
+  if (to === "int64" && !(values instanceof BigUint64Array)) return widen(values as Int32Array);
   if (to === "float16") return toHalves(values as Float32Array);
   if (from === "float16") return castValues(fromHalves(values as Uint16Array), "float32", to, what);
   const made = allocate(to, values.length) as { [i: number]: unknown };
@@ -47,6 +49,26 @@ function narrow(values: BigInt64Array, what: string): Int32Array {
     const low = pairs[2 * i]!;
     if (pairs[2 * i + 1] !== low >> 31) throw tooLarge(what, values[i]!, "int32", i);
     made[i] = low;
+  }
+  return made;
+}
+
+/** Each the nearest float64, as of a BigInt, and then the nearest of its dtype. */
+function rounded(values: BigInt64Array, to: "float32" | "float64"): Float32Array | Float64Array {
+  const pairs = words(values);
+  const made = to === "float32" ? float32s(values.length) : float64s(values.length);
+  for (let i = 0; i < made.length; i++) made[i] = pairs[2 * i + 1]! * 2 ** 32 + (pairs[2 * i]! >>> 0);
+  return made;
+}
+
+/** Integers of at most 32 bits, signed or not, and bools. */
+function widen(values: Int32Array): BigInt64Array {
+  const made = int64s(values.length);
+  const pairs = words(made);
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    pairs[2 * i] = value;
+    pairs[2 * i + 1] = value < 0 ? -1 : 0;
   }
   return made;
 }
