@@ -65,6 +65,15 @@ export const predictForestOp = defineOp({
         }),
         { literal: path },
       );
+    if (isShuffled(features, forest.names))
+      return call.fail(
+        messages.graphParameter({
+          operator: "predictForest",
+          problem: `\`features\` has the names of \`${path}\` in another order; it was grown on ${forest.names.join(", ")}.`,
+          way: "Leave `features` out, since the file names its features, or write them in the file's order.",
+        }),
+        { literal: path },
+      );
     const found = features.map(name =>
       need(call, call.input, name, `\`${path}\``, "Name the columns in the order of training: `features: [...]`.", {
         literal: path,
@@ -102,3 +111,7 @@ export const predictForestOp = defineOp({
     };
   },
 });
+
+/** The same names in another order, which would give each tree another feature without a word. */
+const isShuffled = (given: readonly string[], own: readonly string[]): boolean =>
+  given.every(name => own.includes(name)) && given.some((name, i) => name !== own[i]);
