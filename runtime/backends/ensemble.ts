@@ -37,7 +37,8 @@ export const ensembleBackend: Backend = {
       }
       return response ?? new RuntimeFault("INTERNAL", "expected a single response, got 0");
     };
-    if (!decoupled) return { config: served, asks, execute };
+    // Its members say for themselves what they keep.
+    if (!decoupled) return { config: served, asks, execute, keepsNothing: true };
     return {
       config: served,
       asks,

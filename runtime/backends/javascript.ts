@@ -29,6 +29,7 @@ export const javascriptBackend: Backend = {
     }
     const one = (index: number) => instances[index % instances.length]!;
     return {
+      keepsNothing: true,
       close,
       ahead: index => one(index).ahead(),
       async execute(requests, index, clock) {

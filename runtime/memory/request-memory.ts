@@ -29,7 +29,7 @@ export class RequestMemory {
 
   /** Whether a buffer may be moved to another thread: it belongs to this request, and nothing here looks at it meanwhile. */
   moves(buffer: ArrayBufferLike): boolean {
-    return this.#held.has(buffer) && !this.#pinned?.has(buffer);
+    return this.#held.has(buffer) && !this.#isKept && !this.#pinned?.has(buffer);
   }
 
   /** Somebody looks at this buffer: it stays. */
@@ -45,7 +45,7 @@ export class RequestMemory {
     return home;
   }
 
-  /** Something keeps a part of this memory for longer than the request. */
+  /** Something keeps a part of this memory for longer than the request: it stays as it is. */
   keep(): void {
     this.#isKept = true;
   }

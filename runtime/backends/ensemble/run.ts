@@ -6,6 +6,7 @@ import { NO_CONTROLS } from "../../data-plane/controls.js";
 import type { InferResponse } from "../../data-plane/request.js";
 import { requestPrefix } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
+import type { RequestMemory } from "../../memory/request-memory.js";
 import type { AskedModel, Lease } from "../../repository/lease.js";
 import type { Parameter, Tensor } from "../../tensor.js";
 import type { BackendRequest, BackendResponse, ServerModels } from "../backend.js";
@@ -198,6 +199,8 @@ function runSteps(
         return;
       }
       const memberBatches = member.max_batch_size > 0;
+      const { memory } = request;
+      if (memory) pinShared(memory, step, scope);
       const inputs = step.inputs.flatMap(([input, name]) => {
         const slot = find(scope, name);
         if (!slot) return [];
@@ -211,6 +214,7 @@ function runSteps(
         inputs,
         outputs: step.outputNames,
         lease,
+        ...(memory && { memory }),
         ...(request.signal && { signal: request.signal }),
         ...(request.trace && { trace: request.trace.child() }),
       };
@@ -227,6 +231,18 @@ function runSteps(
         })
         .then(finish);
     };
+    /** A step may move the memory of its inputs to a thread of its model's, unless something else looks at it. */
+    const pinShared = (memory: RequestMemory, step: EnsembleStep, scope: Scope): void => {
+      for (const [, name] of step.inputs) {
+        const buffer = find(scope, name)?.tensor.data.buffer;
+        if (!buffer || !memory.moves(buffer)) continue;
+        for (const [other, slot] of scope.slots)
+          if (slot?.tensor.data.buffer === buffer && isReadBeside(other, step)) memory.pin(buffer);
+      }
+    };
+    const isReadBeside = (tensor: string, step: EnsembleStep): boolean =>
+      wanted.some(({ name }) => name === tensor) ||
+      graph.steps.some(other => other !== step && other.inputs.some(([, name]) => name === tensor));
     const collect = (scope: Scope): BackendResponse => {
       const outputs: Tensor[] = [];
       for (const declared of wanted) {

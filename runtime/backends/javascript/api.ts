@@ -24,6 +24,10 @@ export interface ModelRequest {
   readonly id: string;
   /** Integers are numbers where they are safe. */
   readonly parameters: Readonly<Record<string, ModelParameter>>;
+  /**
+   * The model's own to read and write until the request is answered; then the memory of large ones (16 KB and more) goes back to the server, and their arrays
+   * are empty. What is to be kept is copied: `inputs.X.data.slice()`.
+   */
   readonly inputs: Readonly<Record<string, ModelTensor | undefined>>;
   readonly requestedOutputs: readonly string[];
   readonly correlationId: bigint | string;

@@ -2,10 +2,13 @@
  * The executions that a thread has been handed, in order: who waits for them, which has begun, and whose client has gone.
  */
 import { RuntimeFault } from "../../errors.js";
+import { bufferPool } from "../../memory/buffer-pool.js";
+import type { Home } from "../../memory/request-memory.js";
 import type { Lease } from "../../repository/lease.js";
 import type { ExecutionClock } from "../../scheduling/execution-clock.js";
-import { type BackendRequest, NOT_BEGUN, type Send, type ServerModels } from "../backend.js";
-import { CELLS, EXECUTION, SLOTS } from "./protocol.js";
+import { type BackendRequest, type BackendResponse, NOT_BEGUN, type Send, type ServerModels } from "../backend.js";
+import { type Loan, takeBack as takeLoanBack } from "./lending.js";
+import { CELLS, EXECUTION, type Returned, SLOTS } from "./protocol.js";
 
 export interface Execution {
   readonly number: number;
@@ -13,6 +16,11 @@ export interface Execution {
   /** One for each request. */
   readonly cells: readonly number[];
   readonly done: Promise<void>;
+  readonly requests: readonly BackendRequest[];
+  /** What was lent with each request when it was handed to the thread; one whose own memory has moved can't run elsewhere. */
+  loans?: readonly (Loan | undefined)[];
+  /** Its promise is settled. */
+  readonly ended: boolean;
 }
 
 export interface Executions {
@@ -32,6 +40,16 @@ export interface Executions {
   end(number: number, fault?: unknown, complete?: boolean): void;
   /** What it asks of other models it asks of one version of each; undefined for one that has ended. */
   leaseOf(number: number | undefined): Lease | undefined;
+  /** Memory comes back, before the answer whose tensors may lie in it. */
+  takeBack(
+    number: number,
+    returned: readonly Returned[],
+    answerOf: (request: number) => BackendResponse | undefined,
+  ): void;
+  /** Memory that came with an answer is the request's from now on, if it has an end that somebody tells. */
+  keep(number: number, request: number, buffers: readonly ArrayBuffer[], home: Home): void;
+  /** The first one, which runs. */
+  head(): Execution | undefined;
   /** The thread has passed over an execution that was taken back. */
   dropped(slot: number): void;
   /** The thread is gone: what it had begun fails, the rest may run elsewhere. */
@@ -53,12 +71,14 @@ class Entry implements Execution {
   /** How many requests' answers are not complete. */
   open: number;
   ended = false;
+  readonly requests: readonly BackendRequest[];
+  loans?: readonly (Loan | undefined)[];
   readonly #settle: (fault?: unknown) => void;
   readonly #takeBack: (entry: Entry) => boolean;
   #stops: readonly (() => void)[] = [];
 
   constructor(
-    given: Pick<Entry, "number" | "slot" | "cells" | "send" | "clock" | "outer">,
+    given: Pick<Entry, "number" | "slot" | "cells" | "send" | "clock" | "outer" | "requests">,
     takeBack: (entry: Entry) => boolean,
   ) {
     this.number = given.number;
@@ -67,14 +87,15 @@ class Entry implements Execution {
     this.send = given.send;
     this.clock = given.clock;
     this.outer = given.outer;
+    this.requests = given.requests;
     this.open = given.cells.length;
     this.#takeBack = takeBack;
     [this.done, this.#settle] = deferred();
   }
 
-  watch(requests: readonly BackendRequest[], flags: Uint8Array): void {
-    if (!requests.some(({ signal }) => signal)) return;
-    this.#stops = requests.map(({ signal }, i) =>
+  watch(flags: Uint8Array): void {
+    if (!this.requests.some(({ signal }) => signal)) return;
+    this.#stops = this.requests.map(({ signal }, i) =>
       watch(signal, () => {
         // One that is complete has no cell any more; its old one may be another's.
         if (this.cells[i] !== CLOSED) Atomics.store(flags, this.cells[i]!, 1);
@@ -161,7 +182,8 @@ export function createExecutions(
     entry.stopWatching();
     if (entry.ended) remove(entry);
   };
-  const isTakenBack = ({ slot }: Execution): boolean =>
+  const isTakenBack = ({ slot, loans }: Execution): boolean =>
+    !loans?.some(loan => loan?.moved) &&
     Atomics.compareExchange(states, slot, EXECUTION.WAITS, EXECUTION.TAKEN_BACK) === EXECUTION.WAITS;
   const newHead = (): void => {
     order[0]?.clock?.begun();
@@ -198,8 +220,9 @@ export function createExecutions(
       const own = requests.map(takeCell);
       const place = places.pop() ?? entries.length;
       const number = ((turn++ & TURN) << PLACE_BITS) | place;
-      const entry = new Entry({ number, slot, cells: own, send, clock, outer: commonLease(requests) }, takeBack);
-      entry.watch(requests, cells);
+      const outer = commonLease(requests);
+      const entry = new Entry({ number, slot, cells: own, send, clock, outer, requests }, takeBack);
+      entry.watch(cells);
       entries[place] = entry;
       if (clock) clock.execution = entry;
       if (order.push(entry) === 1) newHead();
@@ -218,6 +241,19 @@ export function createExecutions(
       entry.lease ??= lease([], entry.outer);
       return entry.lease;
     },
+    takeBack(number, returned, answerOf) {
+      const entry = find(number);
+      for (const { request, buffers } of returned) {
+        const loan = entry?.loans?.[request];
+        if (entry && loan) takeLoanBack(entry.requests[request]!, buffers, loan.homes, answerOf(request));
+        else for (const buffer of buffers) bufferPool.give(buffer);
+      }
+    },
+    keep(number, request, buffers, home) {
+      const memory = find(number)?.requests[request]?.memory;
+      if (memory) for (const buffer of buffers) memory.adopt(buffer, home);
+    },
+    head: () => order[0],
     dropped: slot => void slots.push(slot),
     fail(fault) {
       for (const entry of [...order]) end(entry.number, isTakenBack(entry) ? NOT_BEGUN : fault);

@@ -3,10 +3,12 @@
  * of the others the ring holds the place, and the port `bulk` the message.
  */
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { LARGE } from "../../memory/buffer-pool.js";
+import type { Tensor } from "../../tensor.js";
 import { type Cursor, type Names, readRecord, sizeOf, writeRecord } from "./packing.js";
-import { RING_KINDS, type RingMessage } from "./protocol.js";
+import { type Returned, RING_KINDS, type RingMessage, type WireRecord } from "./protocol.js";
 import { ringReader, ringWriter, SLEEP } from "./ring.js";
-import { detached, movable } from "./tensors.js";
+import { detached } from "./tensors.js";
 
 export interface Link<Out, In> {
   post(message: Out): void;
@@ -21,8 +23,8 @@ export interface Link<Out, In> {
 
 /** Bytes of a ring. Rooms for as many messages as may wait at once. */
 export const RING_BYTES = 2 ** 20;
-/** Longer messages cost less when their buffers are moved. */
-const WORTH_MOVING = 2 ** 14;
+/** Longer messages would fill the ring. */
+const MAX_IN_RING = 2 ** 14;
 const kindNumber = Object.fromEntries(RING_KINDS.map((kind, i) => [kind, i])) as Record<
   (typeof RING_KINDS)[number],
   number
@@ -42,6 +44,30 @@ export interface LinkParts {
 
 const isRing = (message: { readonly kind: string }): message is RingMessage => message.kind in kindNumber;
 
+/** Bytes of a message in a ring; undefined for one that does not go there. */
+function sizeInRing(message: { readonly kind: string }): number | undefined {
+  if (!isRing(message) || message.returned) return undefined;
+  let bytes = 16;
+  for (const record of message.records) {
+    if (record.buffers) return undefined;
+    bytes += sizeOf(record);
+  }
+  return bytes <= MAX_IN_RING ? bytes : undefined;
+}
+
+/** A record may be cloned when its tensors are parts of nothing but themselves and of what moves for their own request. */
+function withOwnBytes(record: WireRecord, returned: readonly Returned[] = []): WireRecord {
+  const back = returned.find(({ request }) => request === record.number)?.buffers ?? [];
+  const moved = new Set<ArrayBufferLike>([...(record.buffers ?? []), ...back]);
+  const stays = ({ data }: Tensor): boolean => data.byteLength < LARGE || !moved.has(data.buffer);
+  return { ...record, tensors: record.tensors.map(tensor => (stays(tensor) ? detached(tensor) : tensor)) };
+}
+
+/** All buffers that a message moves, each once. */
+function movedBy(records: readonly WireRecord[], returned: readonly Returned[] = []): ArrayBuffer[] {
+  return [...new Set([...records, ...returned].flatMap(({ buffers }) => buffers ?? []))];
+}
+
 export function createLink<Out extends { readonly kind: string }, In>(parts: LinkParts): Link<Out | RingMessage, In> {
   const writer = ringWriter(parts.out);
   const reader = ringReader(parts.in);
@@ -60,12 +86,8 @@ export function createLink<Out extends { readonly kind: string }, In>(parts: Lin
   };
   /** @returns false when there is no room */
   const write = (message: Out | RingMessage): boolean => {
-    let bytes = 0;
-    if (isRing(message)) {
-      bytes = 16;
-      for (const record of message.records) bytes += sizeOf(record);
-    }
-    if (isRing(message) && bytes <= WORTH_MOVING) {
+    const bytes = sizeInRing(message);
+    if (isRing(message) && bytes !== undefined) {
       if (!reserve(bytes)) return false;
       const word = to.at >> 2;
       to.words[word] = message.execution;
@@ -76,15 +98,14 @@ export function createLink<Out extends { readonly kind: string }, In>(parts: Lin
     } else {
       if (!reserve(0)) return false;
       if (isRing(message)) {
-        const records = message.records.map(record => ({ ...record, tensors: record.tensors.map(detached) }));
+        const { records, returned } = message;
         parts.bulk.postMessage(
-          { ...message, records },
-          records.flatMap(({ tensors }) => movable(tensors)),
+          { ...message, records: records.map(one => withOwnBytes(one, returned)) },
+          movedBy(records, returned),
         );
-      } else parts.bulk.postMessage(message);
+      } else parts.bulk.postMessage(message, movedBy([], (message as { returned?: readonly Returned[] }).returned));
     }
-    const inRing = isRing(message) && bytes <= WORTH_MOVING;
-    const sleep = writer.commit(inRing ? kindNumber[message.kind] : kindNumber.bulk);
+    const sleep = writer.commit(bytes !== undefined && isRing(message) ? kindNumber[message.kind] : kindNumber.bulk);
     if (sleep !== SLEEP.NOT) parts.ring(sleep === SLEEP.PARKED ? writer.notify : undefined);
     return true;
   };

@@ -26,6 +26,8 @@ export interface SharedParts {
   readonly cells: SharedArrayBuffer;
   /** Where messages wait that are too large for a ring, or too rare. */
   readonly bulk: MessagePort;
+  /** Buffers that the worker sent answers in come back here, for the next ones. */
+  readonly spares: MessagePort;
 }
 
 /** An execution is begun by the worker or taken back by the server, whoever is first. */
@@ -64,6 +66,14 @@ export interface WireRecord {
   readonly tensors: readonly Tensor[];
   /** `RequestRest` or `AnswerRest`, serialised; none for one that has nothing in it. */
   readonly rest?: Uint8Array;
+  /** Large tensors lie in these, which are moved, not copied. Those of a request are lent: they come back with its answer. */
+  readonly buffers?: readonly ArrayBuffer[];
+}
+
+/** What was lent with a request, in the same order. */
+export interface Returned {
+  readonly request: number;
+  readonly buffers: readonly ArrayBuffer[];
 }
 
 /**
@@ -77,6 +87,7 @@ export interface RingMessage {
   readonly execution: number;
   readonly slot: number;
   readonly records: readonly WireRecord[];
+  readonly returned?: readonly Returned[];
 }
 
 export interface WireFault {
@@ -111,7 +122,12 @@ export type ToWorker =
 
 export type FromWorker =
   | RingMessage
-  | { readonly kind: "raised"; readonly execution: number; readonly message: string }
+  | {
+      readonly kind: "raised";
+      readonly execution: number;
+      readonly message: string;
+      readonly returned?: readonly Returned[];
+    }
   | {
       readonly kind: "call";
       readonly call: number;

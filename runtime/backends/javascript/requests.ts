@@ -3,8 +3,9 @@
  */
 import { deserialize, serialize } from "node:v8";
 import type { ModelRequest, ModelResponse } from "./api.js";
+import type { Carry } from "./outgoing.js";
 import { readParameters, writeParameters } from "./parameters.js";
-import type { AnswerRest, RequestRest, RingMessage, WireRecord } from "./protocol.js";
+import type { AnswerRest, RequestRest, Returned, RingMessage, WireRecord } from "./protocol.js";
 import { fromModel, toModel } from "./tensors.js";
 
 const NO_REST: RequestRest = { correlationId: 0n, start: false, end: false, timeout: 0n, priority: 0n, parameters: [] };
@@ -14,6 +15,7 @@ export interface RequestContext {
   readonly cells: Uint8Array;
   /** Outputs of a request that names none. */
   readonly allOutputs: readonly string[];
+  readonly carry: Carry;
   post(message: RingMessage): void;
 }
 
@@ -26,10 +28,10 @@ export interface Marks {
 }
 
 export function readRequest(
-  { decoupled, cells, allOutputs, post }: RequestContext,
+  { decoupled, cells, allOutputs, carry, post }: RequestContext,
   execution: number,
   index: number,
-  { number: cell, id, tensors, rest: packed }: WireRecord,
+  { number: cell, id, tensors, rest: packed, buffers: lent }: WireRecord,
   { held, again }: Marks,
 ): ModelRequest {
   const rest = packed ? (deserialize(packed) as RequestRest) : NO_REST;
@@ -48,28 +50,44 @@ export function readRequest(
     send(response) {
       if (!decoupled) throw new Error("only a decoupled model may call `send`; return the responses instead");
       if (over) throw new Error("`send` was called after the last answer of the request");
-      post({ kind: "send", execution, slot: 0, records: [writeAnswer(response, index)] });
+      post({ kind: "send", execution, slot: 0, records: [writeAnswer(response, index, carry)] });
     },
     close() {
       if (over) return;
       over = true;
-      if (again.has(index)) post({ kind: "send", execution, slot: 0, records: [writeAnswer({}, index, true)] });
-      else post({ kind: "close", execution, slot: index, records: [] });
+      const returned = lent && [giveBack(index, lent)];
+      const records = again.has(index) ? [writeAnswer({}, index, carry, { again: true })] : [];
+      if (records.length > 0) post({ kind: "send", execution, slot: 0, records, ...(returned && { returned }) });
+      else post({ kind: "close", execution, slot: index, records, ...(returned && { returned }) });
     },
     hold: () => held.add(index),
     reschedule: () => void again.add(index),
   };
 }
 
-/** @throws Error when a tensor is not what it says */
-export function writeAnswer(response: ModelResponse, index: number, again = false): WireRecord {
+/** What was lent to a model, on its way back. A model may have moved it on to a thread of its own: then it is gone. */
+export const giveBack = (request: number, lent: readonly ArrayBuffer[]): Returned => ({
+  request,
+  buffers: lent.map(buffer => (buffer.byteLength > 0 ? buffer : new ArrayBuffer(0))),
+});
+
+/**
+ * @param about a request that runs once more, and what was lent with it, if that goes back with this answer
+ * @throws Error when a tensor is not what it says
+ */
+export function writeAnswer(
+  response: ModelResponse,
+  index: number,
+  carry: Carry,
+  { again = false, lent = [] }: { readonly again?: boolean; readonly lent?: readonly ArrayBuffer[] | undefined } = {},
+): WireRecord {
   const { outputs, parameters, error, code = "INTERNAL" } = response;
-  const tensors = outputs ? outputs.map(fromModel) : [];
-  if (!parameters && error === undefined && !again) return { number: index, id: "", tensors };
+  const carried = outputs ? carry(outputs.map(fromModel), lent) : { tensors: [] };
+  if (!parameters && error === undefined && !again) return { number: index, id: "", ...carried };
   const rest: AnswerRest = {
     ...(parameters && { parameters: writeParameters(parameters) }),
     ...(error !== undefined && { error: { code, message: error } }),
     ...(again && { again }),
   };
-  return { number: index, id: "", tensors, rest: serialize(rest) };
+  return { number: index, id: "", ...carried, rest: serialize(rest) };
 }

@@ -5,15 +5,19 @@ import { deserialize, serialize } from "node:v8";
 import { NO_CONTROLS } from "../../data-plane/controls.js";
 import { RuntimeFault } from "../../errors.js";
 import type { BackendRequest, BackendResponse } from "../backend.js";
+import type { Loan } from "./lending.js";
 import type { AnswerRest, RequestRest, WireRecord } from "./protocol.js";
 
 /**
  * @param cell where the model sees whether the client has gone away
  * @param outputs how many outputs the model has; a request for all of them need not name them
+ * @param loan of a request with large tensors
  */
-export function packRequest(request: BackendRequest, cell: number, outputs: number): WireRecord {
+export function packRequest(request: BackendRequest, cell: number, outputs: number, loan?: Loan): WireRecord {
   const { id, inputs, parameters, controls, requestedOutputs } = request;
-  const record: WireRecord = { number: cell, id, tensors: [...inputs.values()] };
+  const record: WireRecord = loan
+    ? { number: cell, id, tensors: loan.tensors, buffers: loan.buffers }
+    : { number: cell, id, tensors: [...inputs.values()] };
   const all = requestedOutputs.size === outputs;
   if (all && parameters.size === 0 && controls === NO_CONTROLS) return record;
   const { correlationId, start, end, timeout, priority } = controls;

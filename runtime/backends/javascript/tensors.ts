@@ -28,13 +28,6 @@ export interface ModelTensor {
 /** A copy of the bytes in a buffer of their own, which can be moved to another thread. */
 export const detached = (tensor: Tensor): Tensor => ({ ...tensor, data: new Uint8Array(tensor.data) });
 
-/** Smaller buffers are cheaper to copy into a message than to move. */
-const WORTH_MOVING = 2 ** 14;
-
-/** The buffers of a message that are moved; each belongs to its tensor alone. */
-export const movable = (tensors: readonly Tensor[]): ArrayBuffer[] =>
-  tensors.flatMap(({ data }) => (data.byteLength >= WORTH_MOVING ? [data.buffer as ArrayBuffer] : []));
-
 export function toModel({ name, datatype, shape, data }: Tensor): ModelTensor {
   const row = wireDatatype(datatype)!;
   if (row.array) {
@@ -59,6 +52,10 @@ export function fromModel(tensor: ModelTensor): Tensor {
   if (!row)
     throw new TypeError(`output '${name}' has the datatype ${JSON.stringify(datatype)}; write one of Triton's names`);
   const count = elementCount(shape);
+  if (data.length === 0 && count > 0 && ArrayBuffer.isView(data) && isGone(data.buffer))
+    throw new RangeError(
+      `output '${name}' is an input of a request that was answered before; large inputs are the model's until then, and empty after it: keep a copy (\`data.slice()\`)`,
+    );
   if (data.length !== count)
     throw new RangeError(`output '${name}' has ${data.length} elements for the shape [${shape}], which has ${count}`);
   if (!row.array) {
@@ -75,6 +72,16 @@ export function fromModel(tensor: ModelTensor): Tensor {
   }
   const typed = data instanceof row.array ? data : convert(datatype, data, row.array);
   return { name, datatype, shape, data: new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength) };
+}
+
+/** Whether the memory was moved to another thread. */
+function isGone(buffer: ArrayBufferLike): boolean {
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 type ArrayMaker = new (values: Iterable<never>) => Exclude<ModelValues, readonly unknown[]>;

@@ -4,10 +4,13 @@
 import { MessageChannel, Worker } from "node:worker_threads";
 import { bundledFile } from "../../../triton-protos/bundled-file.js";
 import { RuntimeFault } from "../../errors.js";
+import type { Home } from "../../memory/request-memory.js";
 import type { ExecutionClock } from "../../scheduling/execution-clock.js";
 import type { BackendRequest, Send, ServerModels } from "../backend.js";
 import { answerCall } from "./answer-call.js";
+import type { Execution } from "./executions.js";
 import { createExecutions } from "./executions.js";
+import { lend, movesMemory } from "./lending.js";
 import { createLink, RING_BYTES } from "./link.js";
 import { nameTable } from "./packing.js";
 import {
@@ -18,6 +21,7 @@ import {
   type SharedParts,
   SLOTS,
   type ToWorker,
+  type WireRecord,
   type WorkerStart,
 } from "./protocol.js";
 import { answered, expect, forget, type Source } from "./pump.js";
@@ -57,16 +61,18 @@ export function openThread(
   const decoupled = config.model_transaction_policy?.decoupled === true;
   const prefix = `Failed to process the request(s) for model '${instance}', message: `;
   const { port1, port2 } = new MessageChannel();
+  const spares = new MessageChannel();
   const shared: SharedParts = {
     toWorker: ringMemory(RING_BYTES),
     fromWorker: ringMemory(RING_BYTES),
     states: new SharedArrayBuffer(4 * SLOTS),
     cells: new SharedArrayBuffer(CELLS),
     bulk: port2,
+    spares: spares.port2,
   };
   const worker = new Worker(workerFile() ?? new URL("./worker.js", import.meta.url), {
     workerData: { start, shared },
-    transferList: [port2],
+    transferList: [port2, spares.port2],
     name: instance,
   });
   let reason = "the model's thread has ended";
@@ -93,10 +99,35 @@ export function openThread(
     const now = performance.now();
     if (begun > 0) usual += (now - begun - usual) / 8;
     begun = runs ? now : 0;
+    handOver();
     if (limit === 0) return;
     clearTimeout(timer);
     if (runs) timer = setTimeout(tooLong, limit);
   });
+  /**
+   * Executions that wait here: those whose requests' own memory moves, until nothing is before them, since they could not run elsewhere if this thread
+   * died; and those behind them.
+   */
+  const held: Execution[] = [];
+  const handOver = (): void => {
+    while (held.length > 0 && !ended) {
+      const [first] = held;
+      if (!first!.ended && movesMemory(first!.requests) && executions.head() !== first) return;
+      held.shift();
+      // It was taken back, and the thread has never heard of it.
+      if (first!.ended) executions.dropped(first!.slot);
+      else hand(first!);
+    }
+  };
+  const hand = (execution: Execution): void => {
+    const { number, slot, cells, requests } = execution;
+    const loans = requests.map(lend);
+    if (loans.some(loan => loan)) execution.loans = loans;
+    const outputs = config.output.length;
+    const records = requests.map((request, i) => packRequest(request, cells[i]!, outputs, loans[i]));
+    link.post({ kind: "execute", execution: number, slot, records });
+    expect(source);
+  };
   const tooLong = (): void => {
     reason = `execution took longer than ${limit} ms; the instance was started again`;
     end();
@@ -108,12 +139,20 @@ export function openThread(
         link.post(answer);
         expect(source);
       });
-    else if (message.kind === "raised")
+    else if (message.kind === "raised") {
+      if (message.returned) executions.takeBack(message.execution, message.returned, () => undefined);
       executions.end(message.execution, new RuntimeFault("INTERNAL", `${prefix}${message.message}`));
-    else takeAnswers(message);
+    } else takeAnswers(message);
   };
-  const takeAnswers = ({ kind, execution, slot, records }: RingMessage): void => {
-    for (const record of records) executions.send(execution, record.number, readAnswer(record));
+  /** Where buffers of answers go when they have been written. */
+  const home: Home = { give: buffer => void (ended || spares.port1.postMessage(buffer, [buffer])) };
+  const takeAnswers = ({ kind, execution, slot, records, returned }: RingMessage): void => {
+    const answers = records.map(readAnswer);
+    if (returned) executions.takeBack(execution, returned, request => answers[placeOf(request, records)]);
+    for (const [i, { number, buffers }] of records.entries()) {
+      if (buffers) executions.keep(execution, number, buffers, home);
+      executions.send(execution, number, answers[i]);
+    }
     if (kind === "close") executions.send(execution, slot, undefined);
     else if (kind === "answers") executions.end(execution, undefined, true);
     else if (kind === "done") executions.end(execution);
@@ -140,16 +179,18 @@ export function openThread(
     source.drain();
     forget(source);
     port1.close();
+    spares.port1.close();
+    // They may run elsewhere.
+    held.length = 0;
     executions.fail(new RuntimeFault("INTERNAL", `${prefix}${reason}`));
     onEnd();
   };
   const thread: ModelThread = {
     run(requests, send, clock) {
-      const { number, slot, cells, done } = executions.add(requests, send, clock);
-      const records = requests.map((request, i) => packRequest(request, cells[i]!, config.output.length));
-      link.post({ kind: "execute", execution: number, slot, records });
-      expect(source);
-      return done;
+      const execution = executions.add(requests, send, clock);
+      if (held.length > 0 || (executions.head() !== execution && movesMemory(requests))) held.push(execution);
+      else hand(execution);
+      return execution.done;
     },
     // The last slot is for the one that runs next.
     ahead: () => (decoupled || usual >= SHORT_MS || executions.room < 2 ? 1 : AHEAD),
@@ -167,6 +208,7 @@ export function openThread(
       ended = true;
       forget(source);
       port1.close();
+      spares.port1.close();
       await worker.terminate();
     },
   };
@@ -191,3 +233,7 @@ export function openThread(
     });
   });
 }
+
+/** Which of the records answers a request. */
+const placeOf = (request: number, records: readonly WireRecord[]): number =>
+  records.findIndex(({ number }) => number === request);

@@ -7,18 +7,21 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { JavaScriptModel, ModelContext, ModelResponse } from "./api.js";
 import { createCalls } from "./calls.js";
 import { createLink } from "./link.js";
+import { createCarry } from "./outgoing.js";
 import { nameTable } from "./packing.js";
 import {
   EXECUTION,
   type FromWorker,
   type LifeMessage,
+  type Returned,
   type RingMessage,
   type SharedParts,
   type ToWorker,
+  type WireRecord,
   type WorkerStart,
 } from "./protocol.js";
 import { describeRaised } from "./raised.js";
-import { type Marks, type RequestContext, readRequest, writeAnswer } from "./requests.js";
+import { giveBack, type Marks, type RequestContext, readRequest, writeAnswer } from "./requests.js";
 import { createSpin } from "./spin.js";
 
 const { start, shared } = workerData as { readonly start: WorkerStart; readonly shared: SharedParts };
@@ -44,6 +47,7 @@ const requests: RequestContext = {
   decoupled,
   cells: new Uint8Array(shared.cells),
   allOutputs,
+  carry: createCarry(shared.spares),
   post: message => link.post(message),
 };
 const context: ModelContext = {
@@ -69,11 +73,17 @@ async function load(): Promise<JavaScriptModel> {
 const isPromise = <T>(value: T | Promise<T>): value is Promise<T> =>
   typeof (value as { readonly then?: unknown } | undefined)?.then === "function";
 
+/** All that was lent with an execution goes back. */
+function allLent(records: readonly WireRecord[]): { readonly returned?: readonly Returned[] } {
+  if (!records.some(({ buffers }) => buffers)) return {};
+  return { returned: records.flatMap(({ buffers }, i) => (buffers ? [giveBack(i, buffers)] : [])) };
+}
+
 /** Runs an execution. @returns a promise only when the model does */
 function execute(model: JavaScriptModel, { execution, records }: RingMessage): Promise<void> | undefined {
   const marks: Marks = { held: new Set(), again: new Set() };
   const raise = (error: unknown): void =>
-    link.post({ kind: "raised", execution, message: describeRaised(error, start.folder) });
+    link.post({ kind: "raised", execution, message: describeRaised(error, start.folder), ...allLent(records) });
   try {
     const asked = records.map((record, i) => readRequest(requests, execution, i, record, marks));
     const answer = (responses: readonly ModelResponse[] | undefined): void => {
@@ -86,8 +96,10 @@ function execute(model: JavaScriptModel, { execution, records }: RingMessage): P
       }
       if (responses?.length !== records.length)
         throw new RangeError(`execute returned ${responses?.length ?? "no"} responses for ${records.length} requests`);
-      const answers = responses.map((response, i) => writeAnswer(response, i, marks.again.has(i)));
-      link.post({ kind: "answers", execution, slot: 0, records: answers });
+      const answers = responses.map((response, i) =>
+        writeAnswer(response, i, requests.carry, { again: marks.again.has(i), lent: records[i]!.buffers }),
+      );
+      link.post({ kind: "answers", execution, slot: 0, records: answers, ...allLent(records) });
     };
     const responses = model.execute(asked, context);
     if (isPromise(responses)) return responses.then(answer).catch(raise);
@@ -123,9 +135,9 @@ function createLoop(): { serve(model: JavaScriptModel): void } {
     return true;
   };
   const begin = (message: RingMessage): void => {
-    const { execution, slot } = message;
+    const { execution, slot, records } = message;
     if (Atomics.compareExchange(states, slot, EXECUTION.WAITS, EXECUTION.BEGUN) !== EXECUTION.WAITS) {
-      link.post({ kind: "dropped", execution, slot, records: [] });
+      link.post({ kind: "dropped", execution, slot, records: [], ...allLent(records) });
       return;
     }
     current = execution;
