@@ -95,7 +95,10 @@ export async function serve(words: readonly string[]): Promise<void> {
   }
   try {
     const { page, rest } = takeUi(words);
-    const given = serveOptions(rest, "merlon serve", text => void process.stderr.write(`${text}\n`));
+    const given: ServeOptions = {
+      ...serveOptions(rest, "merlon serve", text => void process.stderr.write(`${text}\n`)),
+      hints: true,
+    };
     const options: ServeOptions = page ? { ...given, recentRequests: {} } : given;
     if (options.modelRepositories.length === 0 && !options.replay)
       throw new UsageError([], ["--model-repository is missing: name the folder that holds the models"]);

@@ -6,6 +6,10 @@ export interface ServerLog {
   warning(source: string, text: string): void;
   error(source: string, text: string): void;
   verbose(source: string, text: string): void;
+  /** What Triton's log has no room for: a way out, for those who asked for hints. */
+  hint(source: string, text: string): void;
+  /** An error in the words of a library that writes to stderr by itself in a real Triton, whatever the settings of the log are. */
+  library(name: string, source: string, text: string): void;
   /** Information of several lines, as it stands. */
   table(source: string, text: string): void;
 }
@@ -16,6 +20,7 @@ export interface LogOptions {
   readonly error: boolean;
   readonly verbose: number;
   readonly format: "default" | "ISO8601";
+  readonly hints?: boolean;
 }
 
 /** Longest text of one record; what a client sends can't fill the log. */
@@ -38,6 +43,8 @@ export function createLog(
     info: record("I", () => options.info, "stdout"),
     warning: record("W", () => options.warning, "stderr"),
     error: record("E", () => options.error, "stderr"),
+    hint: record("I", () => options.info && options.hints === true, "stdout"),
+    library: (name, source, text) => write(`[${name} ERROR ${source}] ${oneLine(text)}\n`, "stderr"),
     verbose: record("I", () => options.verbose > 0, "stdout"),
     table(source, text) {
       if (options.info) write(`${head("I", source)} \n${text}\n`, "stdout");
@@ -45,14 +52,12 @@ export function createLog(
   };
 }
 
-/** A text as one line: cut, in quotes, with everything escaped that some reader takes for the end of a line or for a command. */
-function quote(text: string): string {
-  const cut = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
-  return JSON.stringify(cut).replace(
-    /[\u007f-\u009f\u2028\u2029]/g,
-    char => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-}
+const cut = (text: string): string => (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text);
+/** Without what some reader takes for the end of a line or for a command. */
+const oneLine = (text: string): string =>
+  cut(text).replace(/(?!\t)[\p{Cc}\u2028\u2029]/gu, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+/** A text as one line, in quotes. */
+const quote = (text: string): string => oneLine(JSON.stringify(cut(text)));
 
 const writeToProcess = (line: string, stream: "stdout" | "stderr"): void => {
   process[stream].write(line);

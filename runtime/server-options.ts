@@ -103,6 +103,8 @@ export interface ServeOptions {
   readonly log?: Partial<LogOptions>;
   /** File that takes the log instead of the process's streams. */
   readonly logFile?: string;
+  /** Adds lines to the log that a real Triton does not have: what to do about a fault. */
+  readonly hints?: boolean;
   /** Where log lines go; the process's streams by default. */
   /** Called when the models are loaded and before the ports open: from here on `stop` is the way to end. */
   readonly onLoaded?: () => void;
@@ -190,7 +192,15 @@ export const withDefaults = (given: ServeOptions) => {
     verifyWorkflows: given.verifyWorkflows ?? ("warn" as const),
     onLoaded: given.onLoaded ?? (() => {}),
     logFile: given.logFile ?? "",
-    log: { info: true, warning: true, error: true, verbose: 0, format: "default" as const, ...given.log },
+    log: {
+      info: true,
+      warning: true,
+      error: true,
+      verbose: 0,
+      format: "default" as const,
+      hints: given.hints ?? false,
+      ...given.log,
+    },
     writeLog:
       given.writeLog ??
       ((text: string, stream: "stdout" | "stderr"): void => {

@@ -12,10 +12,11 @@ export type ModelConfigInit = Init<ModelConfig>;
 
 /**
  * Reads a config.pbtxt.
+ * @param text as it lies in the file, or decoded
  * @param file name, for messages
  * @throws PbtxtError with file, line and column
  */
-export const parseModelConfig = (text: string, file: string): ModelConfig =>
+export const parseModelConfig = (text: string | Uint8Array, file: string): ModelConfig =>
   parsePbtxt("inference.ModelConfig", text, file);
 
 /**

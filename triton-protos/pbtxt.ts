@@ -2,12 +2,14 @@
  * Protobuf text format: `parsePbtxt("inference.ModelConfig", text, file)` → complete message, `printPbtxt` → the text as people write it.
  */
 
-import textformat from "protobufjs/ext/textformat.js";
 import protobuf, { type Enum, type Field, type Type } from "protobufjs/light.js";
 import type { Messages } from "./gen/messages.js";
 import { complete, type Init, type MessageName, messageType } from "./proto-root.js";
+import { readTextMessage, TextFault } from "./text-format/read-message.js";
+import { shapeOf } from "./text-format/shapes.js";
+import { bytesOf, type Complaint } from "./text-format/tokens.js";
 
-/** A text that is not such a message: `line` and `column` (from 1) say where, the message begins with `file:line:column`. */
+/** A text that is not such a message: `line` and `column` (from 1, in characters) say where, the message begins with `file:line:column`. */
 export class PbtxtError extends Error {
   override readonly name = "PbtxtError";
   constructor(
@@ -15,6 +17,8 @@ export class PbtxtError extends Error {
     readonly line: number,
     readonly column: number,
     readonly reason: string,
+    /** What libprotobuf says about it, at its own positions; nothing where it takes such a text. */
+    readonly complaints: readonly Complaint[] = [],
   ) {
     super(`${file}:${line}:${column}: ${reason}`);
   }
@@ -24,59 +28,32 @@ export class PbtxtError extends Error {
 const MAX_LENGTH = 1 << 20;
 
 /** @throws PbtxtError */
-export function parsePbtxt<K extends MessageName>(name: K, text: string, file: string): Messages[K] {
+export function parsePbtxt<K extends MessageName>(name: K, text: string | Uint8Array, file: string): Messages[K] {
   if (text.length > MAX_LENGTH)
     throw new PbtxtError(file, 1, 1, `the file has ${text.length} characters; at most ${MAX_LENGTH} are read`);
   const type = messageType(name);
+  const bytes = bytesOf(text);
   try {
-    return complete(type, textformat.fromText(type, text)) as Messages[K];
+    return complete(type, readTextMessage(shapeOf(type), bytes)) as Messages[K];
   } catch (error) {
-    const message = bare(error);
-    const { line, column } = locate(type, text, message);
-    throw new PbtxtError(file, line, column, explain(message));
+    if (!(error instanceof TextFault)) throw error;
+    const before = Buffer.from(bytes.slice(0, error.at), "latin1").toString("utf8").split("\n");
+    throw new PbtxtError(
+      file,
+      before.length,
+      before.at(-1)!.length + 1,
+      readable(error.reason),
+      error.complaints.map(one => ({ ...one, message: readable(one.message) })),
+    );
   }
 }
 
-const bare = (error: unknown): string => (error as Error).message.replace(/ \(line \d+\)$/, "");
-
-/**
- * The library says at most the line. The shortest beginning of the text that fails in the same way ends with the faulty token, so a
- * binary search over beginnings finds its column too.
- */
-function locate(type: Type, text: string, message: string): { line: number; column: number } {
-  const fails = (length: number): boolean => {
-    try {
-      textformat.fromText(type, text.slice(0, length));
-      return false;
-    } catch (error) {
-      return bare(error) === message;
-    }
-  };
-  let [low, high] = [0, text.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (fails(middle)) high = middle;
-    else low = middle + 1;
-  }
-  // "Something was expected" already holds where the text stops; what stands there instead is the next token.
-  if (/^expected (?!'[}>]')/.test(message)) high += /^(?:\s|#.*)*(?:[\w.+-]+|\S)?/.exec(text.slice(high))![0].length;
-  const lines = text.slice(0, high).split("\n");
-  for (let line = lines.length; line > 0; line--) {
-    const last = [...lines[line - 1]!.matchAll(TOKENS)].filter(([token]) => !token.startsWith("#")).at(-1);
-    if (last) return { line, column: last.index + 1 };
-  }
-  return { line: 1, column: 1 };
-}
-
-/** Tokens and comments of one line; no token spans two. */
-const TOKENS = /#.*|"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|[\w.+-]+|\S/g;
-
-/** The library's wording in ours: `.inference.ModelInput: unknown field 'dim'` → ``ModelInput has no field `dim` ``. */
-function explain(message: string): string {
-  const unknown = /^\.(?:\w+\.)*?(\w+): unknown field '(.*)'$/.exec(message);
-  if (unknown) return `${unknown[1]} has no field \`${unknown[2]}\`; correct the name or remove the line`;
-  return message.replace(/^\.(?:[a-z]\w*\.)+/, "").replaceAll("'", "`");
-}
+/** Bytes as text; those that are no UTF-8 as `\xef`. */
+const readable = (bytes: string): string =>
+  bytes.replace(/[\x80-\xff]+/g, run => {
+    const text = Buffer.from(run, "latin1").toString("utf8");
+    return text.includes("\ufffd") ? run.replace(/./gs, byte => `\\x${byte.charCodeAt(0).toString(16)}`) : text;
+  });
 
 /**
  * Prints a message: fields in the order of their declaration, lists in brackets, two-space indents, what equals its default left out.

@@ -73,6 +73,7 @@ function completeField(field: Field, message: Record<string, unknown>): unknown 
   const one = (item: unknown): unknown => {
     if (type instanceof protobuf.Type) return complete(type, item as Message);
     if (type) return typeof item === "number" ? ((type as Enum).valuesById[item] ?? item) : item;
+    if (typeof item === "bigint") return Number(item);
     return typeof item === "object" && item !== null && "toNumber" in item
       ? (item as { toNumber(): number }).toNumber()
       : item;

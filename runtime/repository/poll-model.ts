@@ -5,6 +5,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type ModelConfig, parseModelConfig } from "../../triton-protos/model-config.js";
+import { PbtxtError } from "../../triton-protos/pbtxt.js";
 import { loadBackend } from "../backends/index.js";
 import { RuntimeFault } from "../errors.js";
 import type { Gpus } from "../gpus.js";
@@ -138,18 +139,28 @@ async function findFolder(name: string, { repositories, complain }: PollOptions)
 /** Nothing for a missing config.pbtxt: everything is then found out from the files. */
 async function readConfig(folder: string, options: PollOptions): Promise<ModelConfig | undefined> {
   const named = options.configName ? join(folder, "configs", `${options.configName}.pbtxt`) : "";
-  const custom = named ? await readText(named) : undefined;
-  if (custom !== undefined) return parseModelConfig(custom, named);
+  const custom = named ? await readWhole(named) : undefined;
+  if (custom !== undefined) return readPbtxt(custom, named);
   const path = join(folder, CONFIG);
-  const text = await readText(path);
-  if (text !== undefined) return parseModelConfig(text, path);
+  const text = await readWhole(path);
+  if (text !== undefined) return readPbtxt(text, path);
   if (options.autoComplete ?? true) return undefined;
   throw new RuntimeFault("INTERNAL", `failed to open text file for read ${path}: No such file or directory`);
 }
 
-async function readText(path: string): Promise<string | undefined> {
+/** What libprotobuf complains about stands in the log by itself, and the fault has no more than the file's name. */
+function readPbtxt(text: Uint8Array, path: string): ModelConfig {
   try {
-    return await readFile(path, "utf8");
+    return parseModelConfig(text, path);
+  } catch (error) {
+    if (!(error instanceof PbtxtError) || error.complaints.length === 0) throw error;
+    throw new RuntimeFault("INTERNAL", `failed to read text proto from ${path}`, { cause: error });
+  }
+}
+
+async function readWhole(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readFile(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new RuntimeFault("INTERNAL", `${path} cannot be read: ${(error as Error).message}`);

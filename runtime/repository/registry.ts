@@ -2,6 +2,7 @@
  * The models of a server: which exist, which versions are ready, and loading and unloading them.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { PbtxtError } from "../../triton-protos/pbtxt.js";
 import { RuntimeFault } from "../errors.js";
 import type { ServerLog } from "../server-log.js";
 import { ensembleFault } from "./ensemble-fault.js";
@@ -64,6 +65,16 @@ export interface Registry {
 /** Triton's rule, told: it says nothing. */
 const FILES_IGNORED =
   "the files of the load request are not read, since these versions serve with this configuration already; unload the model first, or send another version or configuration";
+
+/** A real Triton's parser of text format writes its complaints by itself. */
+function tellComplaints(log: ServerLog, { complaints }: PbtxtError): void {
+  for (const { line, column, message } of complaints)
+    log.library(
+      "libprotobuf",
+      "google/protobuf/text_format.cc:337",
+      `Error parsing text-format inference.ModelConfig: ${line}:${column}: ${message}`,
+    );
+}
 
 /** What one look at the repositories found: a model is read, and its fault is told, once. */
 type Round = Map<string, Promise<PolledModel>>;
@@ -152,11 +163,15 @@ export function createRegistry(options: RegistryOptions): Registry {
       override,
     ).catch(error => {
       const fault = RuntimeFault.from(error, (error as Error).message);
+      const { cause } = fault;
+      if (cause instanceof PbtxtError) tellComplaints(log, cause);
       const bare = error instanceof UnknownModel || error instanceof AmbiguousModel;
       log.error(
         "model_repository_manager",
         bare ? fault.message : `Poll failed for model directory '${name}': ${fault.message}`,
       );
+      if (cause instanceof PbtxtError && cause.complaints.length > 0)
+        log.hint("model_repository_manager", cause.message);
       if (error instanceof AmbiguousModel && options.control === "explicit")
         log.error(
           "model_repository_manager",

@@ -57,7 +57,7 @@ const distinct = (lines: readonly string[]): string[] =>
 export function logDifferences(expected: readonly string[], got: readonly string[], free: boolean): string[] {
   if (expected.includes("<varies>")) return [];
   const wanted = distinct(expected.flatMap(line => logLine(line) ?? []));
-  const seen = distinct(got.flatMap(line => logLine(line.trimEnd()) ?? []));
+  const seen = distinct(got.flatMap(line => logLine(line.replace(/\n$/, "")) ?? []));
   if (free) {
     wanted.sort();
     seen.sort();
