@@ -6,9 +6,9 @@ import type { ReadyVersion } from "./repository/registry.js";
 export type Labels = Readonly<Record<string, string>>;
 
 /** Only names of loaded models, their versions and their own tags become labels: no client can grow the set. */
-export function labelsOf({ model, version, config }: Pick<ReadyVersion, "model" | "version" | "config">): Labels {
-  const tags = Object.fromEntries(Object.entries(config.metric_tags).map(([key, value]) => [`_${key}`, value]));
-  return { ...tags, model, version: String(version) };
+export function labelsOf(version: Pick<ReadyVersion, "model" | "namespace" | "version" | "config">): Labels {
+  const tags = Object.fromEntries(Object.entries(version.config.metric_tags).map(([key, value]) => [`_${key}`, value]));
+  return { ...tags, ...nameLabels(version) };
 }
 
 export const printLabels = (labels: Labels): string =>
@@ -18,4 +18,12 @@ export const printLabels = (labels: Labels): string =>
     .join(",")}}`;
 
 /** Without the model's tags. */
-export const nameLabels = ({ model, version }: ReadyVersion): Labels => ({ model, version: String(version) });
+export const nameLabels = ({
+  model,
+  namespace,
+  version,
+}: Pick<ReadyVersion, "model" | "namespace" | "version">): Labels => ({
+  model,
+  ...(namespace && { namespace }),
+  version: String(version),
+});

@@ -1,5 +1,5 @@
 /** The stages of plans → Prometheus lines. Only models with stages have them, so a repository without such models prints what Triton prints. */
-import { printLabels } from "./metric-labels.js";
+import { nameLabels, printLabels } from "./metric-labels.js";
 import { STAGE_SECONDS, type StageTally } from "./plan/stage-tally.js";
 import type { ReadyVersion } from "./repository/registry.js";
 
@@ -43,8 +43,8 @@ const COUNTERS: readonly Counter[] = [
 ];
 
 export function printStages(ready: readonly ReadyVersion[], lines: string[]): void {
-  const tallies = ready.flatMap(({ model, version, loaded }) =>
-    (loaded.stages ?? []).map(tally => ({ tally, labels: { model, version: String(version), stage: tally.stage } })),
+  const tallies = ready.flatMap(version =>
+    (version.loaded.stages ?? []).map(tally => ({ tally, labels: { ...nameLabels(version), stage: tally.stage } })),
   );
   if (tallies.length === 0) return;
   const name = "merlon_stage_duration_seconds";

@@ -79,7 +79,9 @@ export function createCalls(
     if (!model) return ready;
     const number = parseVersion(version);
     const found = ready.filter(one => one.model === model && (number === -1 || one.version === number));
-    if (found.length === 0) throw new RuntimeFault("INVALID_ARGUMENT", notAvailable(model, ready));
+    const ambiguous = new Set(found.map(({ namespace }) => namespace)).size > 1;
+    if (found.length === 0 || ambiguous)
+      throw new RuntimeFault("INVALID_ARGUMENT", notAvailable(model, ambiguous ? [] : ready));
     return found;
   };
   const requireName = (model: string): void => {
@@ -94,9 +96,11 @@ export function createCalls(
   const labels = (version: ReadyVersion, output: string): readonly string[] => {
     const own = version.labels.get(output);
     if (own) return own;
-    for (const { model_name, model_version, output_map } of version.config.ensemble_scheduling?.step ?? [])
+    for (const { model_name, model_version, model_namespace, output_map } of version.config.ensemble_scheduling?.step ??
+      [])
       for (const [member, tensor] of Object.entries(output_map))
-        if (tensor === output) return labels(registry.find(model_name, model_version), member);
+        if (tensor === output)
+          return labels(registry.find(model_name, model_version, { near: model_namespace }), member);
     return [];
   };
   return {
@@ -114,8 +118,10 @@ export function createCalls(
     }),
     find,
     modelMetadata(model, version) {
-      const { config, version: number } = find(model, version);
-      const versions = registry.ready().flatMap(other => (other.model === model ? [other.version] : []));
+      const { config, version: number, namespace } = find(model, version);
+      const versions = registry
+        .ready()
+        .flatMap(other => (other.model === model && other.namespace === namespace ? [other.version] : []));
       return describeModel(config, version ? [number] : versions);
     },
     modelConfig: (model, version) => find(model, version).config,

@@ -14,10 +14,10 @@ import { Lease } from "./repository/lease.js";
 import type { ReadyVersion, Registry } from "./repository/registry.js";
 import type { Parameter, Tensor } from "./tensor.js";
 
-/** For plans: one answer, outputs in the order that was asked for. */
-export const modelCaller = (registry: () => Registry): ModelCaller => ({
+/** For plans, whose models are those of their own repository first: one answer, outputs in the order that was asked for. */
+export const modelCaller = (registry: () => Registry, namespace: string): ModelCaller => ({
   async describe(model) {
-    const { inputs, outputs } = describeModel(registry().find(model, -1).config, []);
+    const { inputs, outputs } = describeModel(registry().find(model, -1, { near: namespace }).config, []);
     const tensor = ({ name, datatype, shape }: ModelMetadataResponse_TensorMetadata) => ({
       name,
       datatype: datatype as WireType,
@@ -25,15 +25,15 @@ export const modelCaller = (registry: () => Registry): ModelCaller => ({
     });
     return { inputs: inputs.map(tensor), outputs: outputs.map(tensor) };
   },
-  ...runModels(model => registry().find(model, -1)),
+  ...runModels(model => registry().find(model, -1, { near: namespace })),
   lease(models, outer) {
     const lease = outer?.fork() ?? new Lease(registry());
     lease.hold(
-      models.map(model => ({ model, version: -1 })),
+      models.map(model => ({ model, version: -1, near: namespace })),
       false,
     );
     return {
-      ...runModels(model => lease.find(model, -1, false), lease),
+      ...runModels(model => lease.find(model, -1, { near: namespace }), lease),
       end: () => lease.end(),
     };
   },
@@ -69,10 +69,10 @@ export const serverModels = (registry: () => Registry): ServerModels => ({
     lease.hold(asked, true);
     return lease;
   },
-  config: (model, version, lease) => (lease ?? registry()).find(model, version, true).config,
-  async infer(model, version, request, answer) {
+  config: (model, version, near, lease) => (lease ?? registry()).find(model, version, { closing: true, near }).config,
+  async infer(model, version, request, answer, near) {
     try {
-      const ready = (request.lease ?? registry()).find(model, version, true);
+      const ready = (request.lease ?? registry()).find(model, version, { closing: true, near });
       const decoupled = isDecoupled(ready);
       const valid = validateRequest(ready.config, request);
       await executeStream(ready, request, valid, given => answer(given, !decoupled));

@@ -49,6 +49,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   const around = layers.length > 0 ? layered(layers) : undefined;
   const models: Registry = createRegistry({
     repositories: failed ? [] : options.modelRepositories,
+    namespacing: options.modelNamespacing,
     control: options.modelControlMode,
     autoComplete: !options.disableAutoComplete,
     configName: options.modelConfigName,
@@ -58,7 +59,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     cache,
     gpus: findGpus(options.gpu),
     rateLimiter: options.rateLimit ? createRateLimiter(options.rateLimitResources) : undefined,
-    models: modelCaller(() => registry),
+    models: namespace => modelCaller(() => registry, namespace),
     server: serverModels(() => registry),
     log,
     around,

@@ -60,8 +60,12 @@ export interface ServerModels {
    * @param outer of the request that this one is made for: then that one's versions
    */
   lease(asked: readonly AskedModel[], outer?: Lease): Lease;
-  /** The configuration that is served; -1 asks for the latest version. @throws RuntimeFault */
-  config(model: string, version: number, lease?: Lease): ModelConfig;
+  /**
+   * The configuration that is served; -1 asks for the latest version.
+   * @param near the repository whose model is meant where several have one of that name
+   * @throws RuntimeFault
+   */
+  config(model: string, version: number, near?: string, lease?: Lease): ModelConfig;
   /**
    * Answers arrive through `answer`, the last one with `final`; a decoupled model's last answer may be `undefined`.
    * Never rejects: faults are answers.
@@ -72,11 +76,14 @@ export interface ServerModels {
     version: number,
     request: InferRequest,
     answer: (answer: InferResponse | RuntimeFault | undefined, final: boolean) => void,
+    near?: string,
   ): Promise<void>;
 }
 
 export interface LoadContext {
   readonly name: string;
+  /** The model's repository, where several may have one of its name. */
+  readonly namespace?: string;
   readonly version: number;
   readonly config: ModelConfig;
   /** The version directory: `model-repo/recommend/1`. */

@@ -16,11 +16,11 @@ export const ensembleBackend: Backend = {
   async load({ config, server }) {
     const graph = ensembleGraph(
       config,
-      (model, version) => server.config(model, version).model_transaction_policy?.decoupled === true,
+      (model, version, near) => server.config(model, version, near).model_transaction_policy?.decoupled === true,
     );
     checkEnsemble(config, graph, server);
     const { decoupled } = graph;
-    const asks = graph.steps.map(({ model, version }) => ({ model, version }));
+    const asks = graph.steps.map(({ model, version, namespace }) => ({ model, version, near: namespace }));
     const run = ensembleRun(config, graph, server, asks);
     const served = { ...config, model_transaction_policy: { decoupled } };
     validateCache(served);

@@ -34,7 +34,7 @@ export async function answerBatch(
 ): Promise<readonly (BackendResponse | RuntimeFault)[]> {
   const answers = new Map<BackendRequest, BackendResponse | RuntimeFault>();
   const runs = [
-    ...byModels(requests.filter(mayShareRun), served.asked),
+    ...byModels(requests.filter(mayShareRun), served.asked, served.context.namespace),
     ...requests.flatMap(request => (mayShareRun(request) ? [] : [[request]])),
   ];
   await Promise.all(

@@ -12,11 +12,17 @@ import type { BackendRequest } from "./backend.js";
 export const mayShareRun = ({ parameters, trace }: BackendRequest): boolean => parameters.size === 0 && !trace;
 
 /** Those that share a run: requests that ensembles make may hold different versions of the models that the plan asks, and run apart then. */
-export function byModels(requests: readonly BackendRequest[], asked: readonly string[]): readonly BackendRequest[][] {
+export function byModels(
+  requests: readonly BackendRequest[],
+  asked: readonly string[],
+  namespace: string | undefined,
+): readonly BackendRequest[][] {
   const runs: BackendRequest[][] = [];
   for (const request of requests) {
     const { lease } = request;
-    const like = runs.find(([first]) => lease === first!.lease || (lease && first!.lease?.agrees(lease, asked)));
+    const like = runs.find(
+      ([first]) => lease === first!.lease || (lease && first!.lease?.agrees(lease, asked, namespace)),
+    );
     if (like) like.push(request);
     else runs.push([request]);
   }

@@ -29,8 +29,8 @@ export function faultyRegistry(registry: Registry, faults: FaultSet): Registry {
   const away = (model: string): boolean => faults.holds("notReady", model);
   return {
     ...registry,
-    find(name, number, closing) {
-      const version = registry.find(name, number, closing);
+    find(name, number, how) {
+      const version = registry.find(name, number, how);
       if (!away(name)) return withQueue(version);
       const unknown = `Request for unknown model: '${name}'`;
       throw number === -1

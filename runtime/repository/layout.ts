@@ -4,17 +4,28 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
+import { byId, idText, type ModelId } from "./model-ids.js";
 
-/** Model folders by name; a name that several roots have maps to all of them. */
-export async function scanRepositories(roots: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
-  const found = new Map<string, string[]>();
+/** A model, and its folders: several where a name repeats that may not. */
+export interface ModelPlace {
+  readonly id: ModelId;
+  readonly folders: readonly string[];
+}
+
+/** Models in order, by key. @param repeats whether several roots may have a model of one name, each its own */
+export async function scanRepositories(
+  roots: readonly string[],
+  repeats = false,
+): Promise<ReadonlyMap<string, ModelPlace>> {
+  const found = new Map<string, { readonly id: ModelId; readonly folders: string[] }>();
   for (const root of new Set(roots))
     for (const name of await subfolders(root)) {
-      const folders = found.get(name);
-      if (folders) folders.push(join(root, name));
-      else found.set(name, [join(root, name)]);
+      const id = { namespace: repeats ? root : "", name };
+      const place = found.get(idText(id)) ?? { id, folders: [] };
+      place.folders.push(join(root, name));
+      found.set(idText(id), place);
     }
-  return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return new Map([...found].sort(([, a], [, b]) => byId(a.id, b.id)));
 }
 
 export interface VersionFolder {

@@ -4,12 +4,14 @@
  */
 import { RuntimeFault } from "../errors.js";
 import type { ReadyVersion } from "./load-version.js";
-import type { Registry } from "./registry.js";
+import type { Find, Registry } from "./registry.js";
 
 /** A model that may be asked, and its version; -1 for the latest. */
 export interface AskedModel {
   readonly model: string;
   readonly version: number;
+  /** The repository whose model is meant where several have one of that name; by default that of the model that asks. */
+  readonly near?: string;
 }
 
 export class Lease {
@@ -26,14 +28,15 @@ export class Lease {
   /**
    * Holds these models and all that they ask in their turn. A fault waits for the one who asks for the model.
    * @param closing whether versions will do that still end their requests
+   * @param by the repository of the model that asks
    */
-  hold(asked: readonly AskedModel[], closing: boolean): void {
-    for (const { model, version } of asked) this.#resolve(model, version, closing);
+  hold(asked: readonly AskedModel[], closing: boolean, by?: string): void {
+    for (const { model, version, near = by } of asked) this.#resolve(model, version, { closing, near });
   }
 
   /** The version that this request asks; what it was not known to ask is held from now on. @throws RuntimeFault */
-  find(model: string, version: number, closing: boolean): ReadyVersion {
-    const found = this.#resolve(model, version, closing);
+  find(model: string, version: number, how: Find): ReadyVersion {
+    const found = this.#resolve(model, version, how);
     if (found instanceof RuntimeFault) throw found;
     return found;
   }
@@ -49,9 +52,9 @@ export class Lease {
     return made;
   }
 
-  /** Whether another lease has the same versions of these models, the latest ones. */
-  agrees(other: Lease, models: readonly string[]): boolean {
-    return models.every(model => this.#resolve(model, -1, false) === other.#resolve(model, -1, false));
+  /** Whether another lease has the same versions of these models, the latest ones. @param near the repository of the model that asks them */
+  agrees(other: Lease, models: readonly string[], near: string | undefined): boolean {
+    return models.every(model => this.#resolve(model, -1, { near }) === other.#resolve(model, -1, { near }));
   }
 
   end(): void {
@@ -59,13 +62,14 @@ export class Lease {
     for (const { holders } of this.#held.splice(0)) holders.give();
   }
 
-  #resolve(model: string, version: number, closing: boolean): ReadyVersion | RuntimeFault {
-    const key = version === -1 ? model : `${model}\n${version}`;
+  #resolve(model: string, version: number, { closing = false, near }: Find): ReadyVersion | RuntimeFault {
+    const name = near ? `${near}\n${model}` : model;
+    const key = version === -1 ? name : `${name}\n${version}`;
     const known = this.#found.get(key);
     if (known) return known;
     let found: ReadyVersion | RuntimeFault;
     try {
-      found = this.#registry.find(model, version, closing);
+      found = this.#registry.find(model, version, { closing, near });
     } catch (error) {
       found = RuntimeFault.from(error);
     }
@@ -73,7 +77,7 @@ export class Lease {
     if (found instanceof RuntimeFault) return found;
     // A stage that outlives its request, since a fallback answered in its place, keeps nothing loaded.
     if (!this.#ended && found.holders.take()) this.#held.push(found);
-    if (found.loaded.asks) this.hold(found.loaded.asks, closing);
+    if (found.loaded.asks) this.hold(found.loaded.asks, closing, found.namespace);
     return found;
   }
 }

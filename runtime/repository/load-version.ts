@@ -41,6 +41,8 @@ const STAND_IN = "model.mjs";
 /** A version that can answer requests. */
 export interface ReadyVersion {
   readonly model: string;
+  /** The repository that tells it from models of the same name; empty where names are unique. */
+  readonly namespace: string;
   readonly version: number;
   readonly config: ModelConfig;
   readonly scheduler: Scheduler;
@@ -54,7 +56,8 @@ export interface ReadyVersion {
 
 export interface LoadOptions {
   readonly autoComplete: boolean;
-  readonly models: ModelCaller;
+  /** @param namespace of the model that calls */
+  readonly models: (namespace: string) => ModelCaller;
   /** The models of this server, for backends that call them. */
   readonly server: ServerModels;
   /** Settings of backends from the command line; those of `""` hold for all. */
@@ -96,12 +99,12 @@ const batchFilledIn = ({ name, max_batch_size }: ModelConfig): string =>
 const batches = ({ max_batch_size, input, output }: ModelConfig): boolean =>
   max_batch_size > 0 || [...input, ...output].every(({ dims }) => dims[0] === -1);
 
-/** @param statistics those of the version that it replaces, when they go on. @throws RuntimeFault: the reason in the repository index */
+/** @param given the repository's name, and the statistics of the version that it replaces, when they go on. @throws RuntimeFault: the reason in the repository index */
 export async function loadVersion(
   polled: PolledModel,
   { version, folder }: VersionFolder,
   options: LoadOptions,
-  statistics: VersionStatistics = createStatistics(),
+  { statistics = createStatistics(), namespace }: { statistics?: VersionStatistics | undefined; namespace: string },
 ): Promise<ReadyVersion> {
   const started = performance.now();
   const { config: written } = polled;
@@ -135,10 +138,11 @@ export async function loadVersion(
   const served = complete(messageType("inference.ModelConfig"), config) as ModelConfig;
   const context: LoadContext = {
     name: config.name,
+    namespace,
     version,
     config: served,
     folder,
-    models: options.models,
+    models: options.models(namespace),
     server: options.server,
     gpus: options.gpus,
     drawSeed: options.drawSeed,
@@ -162,6 +166,7 @@ export async function loadVersion(
   );
   return {
     model: config.name,
+    namespace,
     version,
     config: ready,
     scheduler,

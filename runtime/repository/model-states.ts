@@ -2,6 +2,7 @@
  * What is known of each version of each model: its state, and the version itself while it can answer; look-ups with Triton's texts.
  */
 import { RuntimeFault } from "../errors.js";
+import type { ModelPlace } from "./layout.js";
 import type { ReadyVersion } from "./load-version.js";
 
 export type VersionState = "LOADING" | "READY" | "UNLOADING" | "UNAVAILABLE";
@@ -33,6 +34,7 @@ export interface IndexEntry {
 export const UNLOADED = "unloaded";
 const NOT_UNIQUE = "model appears in two or more repositories";
 
+/** Versions of models by the models' keys. */
 export class ModelStates extends Map<string, Versions> {
   /** Ready versions of a model, ascending. @param closing those too that still end their requests */
   readyOf(name: string, closing = false): ReadyVersion[] {
@@ -73,11 +75,12 @@ export class ModelStates extends Map<string, Versions> {
     );
   }
 
-  /** @param folders model folders by name, from all repositories */
-  index(folders: ReadonlyMap<string, readonly string[]>): readonly IndexEntry[] {
-    return [...folders].flatMap(([name, places]): IndexEntry[] => {
-      if (places.length > 1) return [{ name, state: "UNAVAILABLE", reason: NOT_UNIQUE }];
-      const known = this.get(name);
+  /** @param places models of all repositories by key */
+  index(places: ReadonlyMap<string, ModelPlace>): readonly IndexEntry[] {
+    return [...places].flatMap(([key, { id, folders }]): IndexEntry[] => {
+      const { name } = id;
+      if (folders.length > 1) return [{ name, state: "UNAVAILABLE", reason: NOT_UNIQUE }];
+      const known = this.get(key);
       if (!known) return [{ name }];
       return [...known]
         .sort(([a], [b]) => a - b)

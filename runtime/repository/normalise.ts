@@ -43,7 +43,7 @@ export function normaliseConfig(
   files: readonly string[],
   { autoComplete = true, gpus = NO_GPUS, assume }: NormaliseOptions = {},
 ): ModelConfig {
-  const config = withBackend({ ...written, name: written.name || name }, files, autoComplete, assume);
+  const config = withBackend({ ...written, name: written.name || name }, name, files, autoComplete, assume);
   const latest = { latest: { num_versions: 1 } };
   // A policy that is there but empty serves every version, and is shown empty.
   const version_policy = config.version_policy ?? latest;
@@ -86,6 +86,7 @@ export function fillSchedulers(config: ModelConfig): ModelConfig {
 
 function withBackend(
   config: ModelConfig,
+  folder: string,
   files: readonly string[],
   autoComplete: boolean,
   assume: string | undefined,
@@ -113,7 +114,7 @@ function withBackend(
   if (!backend && !platform && !config.name.includes(".") && !default_model_filename)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
-      `Invalid model name: Could not determine backend for model '${config.name}' with no backend in model configuration. Expected model name of the form 'model.<backend_name>'.`,
+      `Invalid model name: Could not determine backend for model '${folder}' with no backend in model configuration. Expected model name of the form 'model.<backend_name>'.`,
     );
   if (backend === "tensorflow" && !config.backend && !platform)
     platform = files.includes("model.graphdef") ? "tensorflow_graphdef" : "tensorflow_savedmodel";

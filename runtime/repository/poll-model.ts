@@ -83,6 +83,9 @@ async function readModel(
   override: Override | undefined,
 ): Promise<PolledModel> {
   const autoComplete = options.autoComplete ?? true;
+  // Triton's complaint about its own bookkeeping.
+  if (override?.config !== undefined && !override.kept && !(await hasConfig(folder, options)))
+    options.complain?.("Failed to set config modification time: model_config_content_name_ is empty");
   const found = await scanVersions(folder, options.warn);
   const firstFiles = found[0] === undefined ? [] : await readdir(found[0].folder);
   const written =
@@ -119,8 +122,10 @@ async function readModel(
 }
 
 async function findFolder(name: string, { repositories, complain }: PollOptions): Promise<string> {
-  const folders = (await scanRepositories(repositories)).get(name);
-  const folder = folders?.[0];
+  // A repository itself is a folder, too, and no model.
+  if (name === ".") throw new RuntimeFault("INVALID_ARGUMENT", "unexpected platform type '' for .");
+  const folders = (await scanRepositories(repositories)).get(name)?.folders ?? [];
+  const [folder] = folders;
   for (const path of folder ? [] : repositories.map(root => join(root, name))) {
     if (!(await stat(path).catch(() => undefined))?.isFile()) continue;
     complain?.(`Failed to determine modification time for '${path}': Model directory path is not a directory`);
@@ -135,6 +140,12 @@ async function findFolder(name: string, { repositories, complain }: PollOptions)
     );
   return folder;
 }
+
+const hasConfig = async (folder: string, { configName }: PollOptions): Promise<boolean> => {
+  const paths = [...(configName ? [join(folder, "configs", `${configName}.pbtxt`)] : []), join(folder, CONFIG)];
+  const found = await Promise.all(paths.map(path => stat(path).catch(() => undefined)));
+  return found.some(Boolean);
+};
 
 /** Nothing for a missing config.pbtxt: everything is then found out from the files. */
 async function readConfig(folder: string, options: PollOptions): Promise<ModelConfig | undefined> {

@@ -2,22 +2,17 @@
  * The models of a server: which exist, which versions are ready, and loading and unloading them.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { PbtxtError } from "../../triton-protos/pbtxt.js";
 import { RuntimeFault } from "../errors.js";
 import type { ServerLog } from "../server-log.js";
 import { ensembleFault } from "./ensemble-fault.js";
-import { fingerprint, scanRepositories } from "./layout.js";
+import { fingerprint } from "./layout.js";
+import { linkMembers, membersOf } from "./link-members.js";
 import type { LoadOptions, ReadyVersion } from "./load-version.js";
+import { byId, idText, ModelIds } from "./model-ids.js";
 import { type IndexEntry, ModelStates, UNLOADED } from "./model-states.js";
 import { discardFiles, type Override } from "./override.js";
-import {
-  AmbiguousModel,
-  changedOnlyInstances,
-  isSameButForFiles,
-  type PolledModel,
-  pollModel,
-  UnknownModel,
-} from "./poll-model.js";
+import { changedOnlyInstances, isSameButForFiles, type PolledModel } from "./poll-model.js";
+import { createReader, type Round } from "./read-models.js";
 import { closeVersions, type FailedVersion, replaceVersions, WholeModelFault } from "./replace-versions.js";
 
 export type { ReadyVersion } from "./load-version.js";
@@ -25,6 +20,8 @@ export type { IndexEntry, VersionState } from "./model-states.js";
 
 export interface RegistryOptions extends LoadOptions {
   readonly repositories: readonly string[];
+  /** Whether several repositories may have a model of one name. */
+  readonly namespacing?: boolean;
   readonly control: "none" | "poll" | "explicit";
   readonly configName?: string;
   readonly retries?: number;
@@ -34,7 +31,7 @@ export interface RegistryOptions extends LoadOptions {
 }
 
 export interface Registry {
-  /** Loads a model, and first the models it depends on. @throws RuntimeFault with Triton's text */
+  /** Loads the models of a name, and first those they depend on. @throws RuntimeFault with Triton's text */
   load(name: string, override?: Override): Promise<void>;
   /** @param dependents also unload an ensemble's members that were loaded only for it */
   unload(name: string, dependents?: boolean): Promise<void>;
@@ -51,33 +48,26 @@ export interface Registry {
   empty(): readonly string[];
   /**
    * The version of a request: the greatest ready one for -1.
-   * @param closing whether one will do that still ends its requests: an ensemble's members outlive it
    * @throws RuntimeFault
    */
-  find(name: string, version: number | bigint, closing?: boolean): ReadyVersion;
-  /** Ready versions of every model, by name and version. */
+  find(name: string, version: number | bigint, how?: Find): ReadyVersion;
+  /** Ready versions of every model, by repository, name and version. */
   ready(): readonly ReadyVersion[];
   /** Whether every wanted model is ready (strict readiness). */
   allReady(): boolean;
   index(): Promise<readonly IndexEntry[]>;
 }
 
+export interface Find {
+  /** One will do that still ends its requests: an ensemble's members outlive it. */
+  readonly closing?: boolean;
+  /** The repository whose model is meant where several have one of that name; without it they are ambiguous. */
+  readonly near?: string | undefined;
+}
+
 /** Triton's rule, told: it says nothing. */
 const FILES_IGNORED =
   "the files of the load request are not read, since these versions serve with this configuration already; unload the model first, or send another version or configuration";
-
-/** A real Triton's parser of text format writes its complaints by itself. */
-function tellComplaints(log: ServerLog, { complaints }: PbtxtError): void {
-  for (const { line, column, message } of complaints)
-    log.library(
-      "libprotobuf",
-      "google/protobuf/text_format.cc:337",
-      `Error parsing text-format inference.ModelConfig: ${line}:${column}: ${message}`,
-    );
-}
-
-/** What one look at the repositories found: a model is read, and its fault is told, once. */
-type Round = Map<string, Promise<PolledModel>>;
 
 /** How long an unload call waits for requests in flight before it answers; they end all the same. */
 const UNLOAD_PATIENCE_MS = 100;
@@ -96,9 +86,11 @@ export function createRegistry(options: RegistryOptions): Registry {
   /** Why the last load of a model failed. */
   const failures = new Map<string, string>();
   const loading = new Map<string, Promise<void>>();
-  const context = { options, models, backends: new Set<string>(), failed: new Map<string, FailedVersion>() };
+  const ids = new ModelIds(options.namespacing ?? false);
+  const context = { options, models, ids, backends: new Set<string>(), failed: new Map<string, FailedVersion>() };
   /** Models that were read and have no version. */
   const empty = new Set<string>();
+  const { scan, placesOf, read, namedBy } = createReader(options, ids);
   const isReady = (name: string): boolean => models.isReady(name);
 
   interface Loading {
@@ -108,176 +100,152 @@ export function createRegistry(options: RegistryOptions): Registry {
     readonly round: Round;
   }
 
-  const load = (name: string, how: Loading): Promise<void> => {
-    const running = loading.get(name);
-    if (running) return how.override ? running.catch(() => {}).then(() => load(name, how)) : running;
-    const promise = loadOnce(name, how).finally(() => loading.delete(name));
-    loading.set(name, promise);
+  const load = (key: string, how: Loading): Promise<void> => {
+    const running = loading.get(key);
+    if (running) return how.override ? running.catch(() => {}).then(() => load(key, how)) : running;
+    const promise = loadOnce(key, how).finally(() => loading.delete(key));
+    loading.set(key, promise);
     return promise;
   };
 
-  async function loadOnce(name: string, { chain, override: given, round }: Loading): Promise<void> {
-    const before = polledModels.get(name);
-    const override = given ?? (await keptOverride(name, before));
-    const polled = await read(name, override, round);
+  async function loadOnce(key: string, { chain, override: given, round }: Loading): Promise<void> {
+    const before = polledModels.get(key);
+    const override = given ?? (await keptOverride(key, before));
+    let polled = await read(key, override, round);
     try {
-      if (before?.mark === polled.mark && isReady(name) && !given?.files.size) return;
-      if (before && isReady(name) && given?.files.size && isSameButForFiles(before, polled)) {
-        log.info("model_lifecycle", `${name}: ${FILES_IGNORED}`);
+      if (before?.mark === polled.mark && isReady(key) && !given?.files.size) return;
+      if (before && isReady(key) && given?.files.size && isSameButForFiles(before, polled)) {
+        log.info("model_lifecycle", `${key}: ${FILES_IGNORED}`);
         await discardFiles(polled);
         return;
       }
-      if (polled.config.platform === "ensemble") polledModels.set(name, polled);
-      await loadDependencies(name, polled, chain, round);
-      await replace(name, polled, before);
+      if (polled.config.platform === "ensemble") polledModels.set(key, polled);
+      polled = await loadDependencies(key, polled, chain, round);
+      if (polledModels.has(key) && polled.config.platform === "ensemble") polledModels.set(key, polled);
+      await replace(key, polled, before);
     } catch (error) {
-      if (polledModels.get(name) !== polled) await discardFiles(polled);
+      if (polledModels.get(key) !== polled) await discardFiles(polled);
       throw error;
     }
-    if (override) overrides.set(name, override);
-    else overrides.delete(name);
-    polledModels.set(name, polled);
+    if (override) overrides.set(key, override);
+    else overrides.delete(key);
+    polledModels.set(key, polled);
     if (before && before !== polled) await discardFiles(before);
-    await reloadDependents(name, round);
+    await reloadDependents(key, round);
   }
 
   /** A configuration from a request outlives a plain reload until something in the model's folder changes; files from a request do not. */
-  async function keptOverride(name: string, before: PolledModel | undefined): Promise<Override | undefined> {
-    const kept = overrides.get(name);
+  async function keptOverride(key: string, before: PolledModel | undefined): Promise<Override | undefined> {
+    const kept = overrides.get(key);
     if (!kept || kept.files.size > 0 || !before) return undefined;
-    return before.content === (await fingerprint(before.folder)) ? kept : undefined;
+    return before.content === (await fingerprint(before.folder)) ? { ...kept, kept: true } : undefined;
   }
 
-  function read(name: string, override: Override | undefined, round: Round): Promise<PolledModel> {
-    const known = override ? undefined : round.get(name);
-    if (known) return known;
-    const { assume } = options.around ?? {};
-    const reading = pollModel(
-      name,
-      {
-        ...options,
-        assume,
-        warn: text => log.warning("model_lifecycle", text),
-        complain: text => log.error("model_repository_manager", text),
-      },
-      override,
-    ).catch(error => {
-      const fault = RuntimeFault.from(error, (error as Error).message);
-      const { cause } = fault;
-      if (cause instanceof PbtxtError) tellComplaints(log, cause);
-      const bare = error instanceof UnknownModel || error instanceof AmbiguousModel;
-      log.error(
-        "model_repository_manager",
-        bare ? fault.message : `Poll failed for model directory '${name}': ${fault.message}`,
-      );
-      if (cause instanceof PbtxtError && cause.complaints.length > 0)
-        log.hint("model_repository_manager", cause.message);
-      if (error instanceof AmbiguousModel && options.control === "explicit")
-        log.error(
-          "model_repository_manager",
-          `failed to poll model '${name}': model not found in any model repository.`,
-        );
-      throw new RuntimeFault("INTERNAL", `failed to load '${name}', failed to poll from model repository`, {
-        cause: error,
-      });
-    });
-    if (!override) round.set(name, reading);
-    return reading;
-  }
-
-  /** Members first; an ensemble without its members fails as a whole, other models report it when they load. */
+  /**
+   * Members first; an ensemble without its members fails as a whole, other models report it when they load.
+   * @returns the model with the repositories of its members filled in
+   */
   async function loadDependencies(
-    name: string,
+    key: string,
     polled: PolledModel,
     chain: readonly string[],
     round: Round,
-  ): Promise<void> {
+  ): Promise<PolledModel> {
     const isEnsemble = polled.config.platform === "ensemble";
+    const { namespace } = ids.of(key);
     const missing: string[] = [];
     for (const dependency of polled.dependencies) {
-      if (dependency === name || chain.includes(dependency)) {
-        const text = cycleOf(dependency, name);
-        return failWhole(name, isEnsemble ? text : text.replace("ensembles", "models"));
-      }
-      if (isReady(dependency)) continue;
-      if (isEnsemble && options.control !== "explicit" && !(await isThere(dependency))) {
+      const member = ids.near(dependency, namespace);
+      if (member === undefined) {
         missing.push(dependency);
         continue;
       }
-      await load(dependency, { chain: [...chain, name], round }).catch(error => {
+      if (member === key || chain.includes(member)) {
+        const text = cycleOf(member, key);
+        return failWhole(key, isEnsemble ? text : text.replace("ensembles", "models"));
+      }
+      if (isReady(member)) continue;
+      if (isEnsemble && options.control !== "explicit" && !(await scan()).has(member)) {
+        missing.push(dependency);
+        continue;
+      }
+      await load(member, { chain: [...chain, key], round }).catch(error => {
         if (RuntimeFault.from(error).code === "INTERNAL") missing.push(dependency);
         if (!isEnsemble)
-          log.error("model_repository_manager", `model '${name}' needs '${dependency}': ${(error as Error).message}`);
+          log.error("model_repository_manager", `model '${key}' needs '${dependency}': ${(error as Error).message}`);
       });
     }
-    if (!isEnsemble) return;
+    if (!isEnsemble) return polled;
+    const linked = linkMembers(polled, member => ids.of(ids.near(member, namespace) ?? member).namespace);
     const fault = ensembleFault(
-      polled.config,
+      key,
+      linked.config,
       missing,
       member => models.readyOf(member),
       member => failures.get(member),
     );
-    if (!fault) return;
+    if (!fault) return linked;
     // A member told of the cycle that it closes; the answer is the member's, the log has both.
-    const closing = CYCLE.test(fault) && polled.dependencies.find(member => failures.get(member) === fault);
-    await failWhole(name, fault, closing ? cycleOf(closing, name) : fault);
+    const closing = CYCLE.test(fault) && membersOf(linked).find(member => failures.get(member) === fault);
+    return failWhole(key, fault, closing ? cycleOf(closing, key) : fault);
   }
-
-  const isThere = async (name: string): Promise<boolean> => (await scanRepositories(options.repositories)).has(name);
 
   /** No version appears, and those that served go down. */
-  async function failWhole(name: string, text: string, told = text): Promise<never> {
+  async function failWhole(key: string, text: string, told = text): Promise<never> {
     log.error("model_repository_manager", `Invalid argument: ${told}`);
-    await patiently(takeDown(name));
-    failures.set(name, text);
-    throw new RuntimeFault("INVALID_ARGUMENT", `load failed for model '${name}': ${text}\n`);
+    await patiently(takeDown(key));
+    failures.set(key, text);
+    throw new RuntimeFault("INVALID_ARGUMENT", `load failed for model '${key}': ${text}\n`);
   }
 
-  async function replace(name: string, polled: PolledModel, before: PolledModel | undefined): Promise<void> {
+  async function replace(key: string, polled: PolledModel, before: PolledModel | undefined): Promise<void> {
     for (const version of polled.config.version_policy?.specific?.versions ?? [])
       if (!polled.versions.some(found => found.version === version))
         log.error(
           "model_lifecycle",
-          `version ${version} is specified for model '${name}', but the version directory is not present`,
+          `version ${version} is specified for model '${key}', but the version directory is not present`,
         );
     if (polled.versions.length === 0) {
-      const text = `at least one version must be available under the version policy of model '${name}'`;
-      log.error("model_repository_manager", `failed to load model '${name}': ${text}`);
-      if (!isReady(name)) {
-        empty.add(name);
-        if (!models.has(name)) models.set(name, new Map());
+      const text = `at least one version must be available under the version policy of model '${key}'`;
+      log.error("model_repository_manager", `failed to load model '${key}': ${text}`);
+      if (!isReady(key)) {
+        empty.add(key);
+        if (!models.has(key)) models.set(key, new Map());
       }
-      failures.set(name, text);
-      throw new RuntimeFault("INVALID_ARGUMENT", `load failed for model '${name}': ${text}\n`);
+      failures.set(key, text);
+      throw new RuntimeFault("INVALID_ARGUMENT", `load failed for model '${key}': ${text}\n`);
     }
-    const updated = before !== undefined && isReady(name) && changedOnlyInstances(before, polled);
-    const faults = await replaceVersions(context, name, polled, updated).catch(error =>
-      error instanceof WholeModelFault ? failWhole(name, error.message) : Promise.reject(error),
+    const updated = before !== undefined && isReady(key) && changedOnlyInstances(before, polled);
+    const faults = await replaceVersions(context, key, polled, updated).catch(error =>
+      error instanceof WholeModelFault ? failWhole(key, error.message) : Promise.reject(error),
     );
-    empty.delete(name);
-    failures.delete(name);
+    empty.delete(key);
+    failures.delete(key);
     if (!faults) return;
-    failures.set(name, faults.trimEnd());
-    throw new RuntimeFault("INVALID_ARGUMENT", `load failed for model '${name}': ${faults}`);
+    failures.set(key, faults.trimEnd());
+    throw new RuntimeFault("INVALID_ARGUMENT", `load failed for model '${key}': ${faults}`);
   }
 
   /** Ends the versions of a model when the requests in flight have; ensembles that need it end before it. @param cause of an ensemble */
-  async function takeDown(name: string, cause?: string): Promise<void> {
-    const versions = models.get(name);
+  async function takeDown(key: string, cause?: string): Promise<void> {
+    const versions = models.get(key);
     if (!versions) return;
     for (const version of versions.values()) if (version.ready) version.state = "UNLOADING";
+    const serving = dependentsOf(key).filter(isReady);
+    // Those for which another repository has a model of that name go over to it.
+    for (const ensemble of serving) if (otherMember(ensemble, key)) await relink(ensemble);
     await Promise.all(
-      dependentsOf(name)
-        .filter(isReady)
+      serving
+        .filter(ensemble => !otherMember(ensemble, key))
         .map(ensemble => {
           const fault = cause
-            ? `ensemble '${ensemble}' depends on '${name}' which is not valid. Model '${name}' failed with error: ${cause}`
-            : `ensemble ${ensemble} contains models that are not available or ambiguous: ${name}`;
+            ? `ensemble '${ensemble}' depends on '${key}' which is not valid. Model '${key}' failed with error: ${cause}`
+            : `ensemble ${ensemble} contains models that are not available or ambiguous: ${ids.of(key).name}`;
           log.error("model_repository_manager", `Invalid argument: ${fault}`);
           return takeDown(ensemble, fault);
         }),
     );
-    await closeVersions(log, name, versions);
+    await closeVersions(log, key, versions);
     for (const [number, { ready, reason }] of versions)
       versions.set(number, { state: "UNAVAILABLE", reason: ready ? UNLOADED : reason });
   }
@@ -285,88 +253,129 @@ export function createRegistry(options: RegistryOptions): Registry {
   const patiently = (work: Promise<void>): Promise<void> =>
     Promise.race([work, delay(UNLOAD_PATIENCE_MS, undefined, { ref: false })]);
 
-  const dependentsOf = (name: string): string[] =>
-    [...polledModels].flatMap(([other, { config, dependencies }]) =>
-      config.platform === "ensemble" && dependencies.includes(name) ? [other] : [],
+  const dependentsOf = (key: string): string[] =>
+    [...polledModels].flatMap(([other, polled]) =>
+      polled.config.platform === "ensemble" && membersOf(polled).includes(key) ? [other] : [],
     );
+  const otherMember = (ensemble: string, gone: string): boolean => {
+    const other = ids.near(ids.of(gone).name, ids.of(ensemble).namespace);
+    return other !== undefined && other !== gone && isReady(other);
+  };
 
-  /** Ensembles follow their members: a reloaded member brings them back, or down when they no longer fit. */
-  async function reloadDependents(name: string, round: Round): Promise<void> {
-    for (const ensemble of dependentsOf(name)) {
-      const polled = polledModels.get(ensemble)!;
-      if (loading.has(ensemble)) continue;
-      try {
-        await loadDependencies(ensemble, polled, [], round);
-        await replace(ensemble, polled, undefined);
-        await reloadDependents(ensemble, round);
-      } catch {
-        // The fault is in the log and in the index.
-      }
+  /** Looks at an ensemble and its members again. */
+  async function relink(ensemble: string, round: Round = new Map()): Promise<void> {
+    try {
+      const polled = await loadDependencies(ensemble, polledModels.get(ensemble)!, [], round);
+      polledModels.set(ensemble, polled);
+      await replace(ensemble, polled, undefined);
+      await reloadDependents(ensemble, round);
+    } catch {
+      // The fault is in the log and in the index.
     }
   }
 
-  async function unload(name: string, dependents = false): Promise<void> {
-    await loading.get(name)?.catch(() => {});
-    const polled = polledModels.get(name);
-    explicit.delete(name);
-    overrides.delete(name);
-    const down = takeDown(name).then(() => polled && discardFiles(polled));
-    polledModels.delete(name);
+  /** Ensembles follow their members: a reloaded member brings them back, or down when they no longer fit. */
+  async function reloadDependents(key: string, round: Round): Promise<void> {
+    const { name } = ids.of(key);
+    for (const [ensemble, polled] of [...polledModels]) {
+      if (polled.config.platform !== "ensemble" || !polled.dependencies.includes(name) || loading.has(ensemble))
+        continue;
+      const member = ids.near(name, ids.of(ensemble).namespace);
+      const hasAnother = member !== key && member !== undefined && membersOf(polled).includes(member);
+      if (!hasAnother) await relink(ensemble, round);
+    }
+  }
+
+  async function unload(key: string, dependents = false): Promise<void> {
+    await loading.get(key)?.catch(() => {});
+    const polled = polledModels.get(key);
+    explicit.delete(key);
+    overrides.delete(key);
+    ids.delete(key);
+    const down = takeDown(key).then(() => polled && discardFiles(polled));
+    polledModels.delete(key);
     await patiently(down);
     if (!dependents || !polled) return;
-    for (const member of polled.dependencies)
+    for (const member of membersOf(polled))
       if (!explicit.has(member) && !dependentsOf(member).some(isReady)) await unload(member, true);
   }
 
   /** Loads models that were read before: those without dependencies side by side, then the others. Answers whether all are ready. */
   async function loadAll(names: readonly string[], round: Round): Promise<boolean> {
     const polled = new Map<string, PolledModel>();
-    for (const name of names) {
-      const one = await read(name, overrides.get(name), round).catch(() => undefined);
-      if (one) polled.set(name, one);
+    for (const key of names) {
+      const one = await read(key, overrides.get(key), round).catch(() => undefined);
+      if (one) polled.set(key, one);
     }
     let good = polled.size === names.length;
-    const loadOne = async (name: string): Promise<void> => {
-      if (isReady(name) && polledModels.get(name)?.mark === polled.get(name)!.mark) return;
-      await load(name, { chain: [], round }).catch(() => {
+    const loadOne = async (key: string): Promise<void> => {
+      if (isReady(key) && polledModels.get(key)?.mark === polled.get(key)!.mark) return;
+      await load(key, { chain: [], round }).catch(() => {
         good = false;
       });
     };
-    const alone = [...polled].flatMap(([name, { dependencies }]) => (dependencies.length === 0 ? [name] : []));
+    const alone = [...polled].flatMap(([key, { dependencies }]) => (dependencies.length === 0 ? [key] : []));
     const queue = [...alone];
     await Promise.all(
       Array.from({ length: Math.max(1, options.loadsAtOnce ?? 1) }, async () => {
-        for (let name = queue.shift(); name !== undefined; name = queue.shift()) await loadOne(name);
+        for (let key = queue.shift(); key !== undefined; key = queue.shift()) await loadOne(key);
       }),
     );
-    for (const name of polled.keys()) if (!alone.includes(name)) await loadOne(name);
+    for (const key of polled.keys()) if (!alone.includes(key)) await loadOne(key);
     return good;
   }
 
+  /** The models of a name, and those of all repositories that they name: each may be the one that is meant. */
+  async function loadNamed(name: string, override: Override | undefined): Promise<void> {
+    const round: Round = new Map();
+    const asked = override?.files.size ? [name] : await placesOf(name);
+    for (const key of asked) explicit.add(key);
+    const { found: around, whole } = await namedBy(asked, override, round);
+    const faults: RuntimeFault[] = [];
+    const load1 = (key: string, how: Partial<Loading>): Promise<void> => load(key, { chain: [], round, ...how });
+    for (const [key, polled] of around) if (polled.dependencies.length === 0) await load1(key, {}).catch(() => {});
+    for (const key of asked)
+      await load1(key, { override }).catch(error => faults.push(RuntimeFault.from(error, (error as Error).message)));
+    for (const [key] of around) if (!isReady(key) && !failures.has(key)) await load1(key, {}).catch(() => {});
+    const failed = faults.filter(({ code }) => code !== "INTERNAL");
+    if (failed.length > 1) throw new RuntimeFault(failed[0]!.code, failed.map(({ message }) => message).join(""));
+    if (faults.length > 0) throw failed[0] ?? faults[0];
+    if (!whole) throw new RuntimeFault("INTERNAL", `failed to load '${name}', failed to poll from model repository`);
+  }
+
+  /** @throws RuntimeFault */
+  const locate = (name: string, near: string | undefined): string => {
+    if (near === undefined || !ids.repeats) return ids.resolve(name);
+    const own = idText({ namespace: near, name });
+    return models.has(own) ? own : (ids.near(name, near) ?? ids.resolve(name));
+  };
+
   return {
-    async load(name, override) {
-      explicit.add(name);
-      await load(name, { chain: [], override, round: new Map() });
+    load: loadNamed,
+    async unload(name, dependents) {
+      for (const key of ids.repeats ? ids.named(name) : [name]) await unload(key, dependents);
     },
-    unload,
     async start(names) {
+      const found = await scan();
       const wanted =
-        names.length > 0 ? [...new Set(names)] : [...(await scanRepositories(options.repositories)).keys()];
-      for (const name of wanted) explicit.add(name);
-      return loadAll(wanted, new Map());
+        names.length > 0 ? (await Promise.all([...new Set(names)].map(placesOf))).flat() : [...found.keys()];
+      for (const key of wanted) explicit.add(key);
+      const round: Round = new Map();
+      const around = names.length > 0 ? (await namedBy(wanted, undefined, round)).found : [];
+      return loadAll([...wanted, ...around.map(([key]) => key)], round);
     },
     async poll() {
       const round: Round = new Map();
-      const found = await scanRepositories(options.repositories);
-      for (const name of [...polledModels.keys()]) if (!found.has(name)) await unload(name);
+      const found = await scan();
+      for (const key of [...polledModels.keys()]) if (!found.has(key)) await unload(key);
       const changed: string[] = [];
-      for (const [name, places] of found) {
-        const polled = await read(name, undefined, round).catch(() => undefined);
-        if (places.length > 1 && isReady(name)) await unload(name);
+      for (const [key, { folders }] of found) {
+        const polled = await read(key, undefined, round).catch(() => undefined);
+        if (folders.length > 1 && isReady(key)) await unload(key);
         if (!polled) continue;
-        const same = polledModels.get(name)?.mark === polled.mark;
+        const same = polledModels.get(key)?.mark === polled.mark;
         // An ensemble that failed waits for its members.
-        if (!same || (!isReady(name) && polled.config.platform !== "ensemble")) changed.push(name);
+        if (!same || (!isReady(key) && polled.config.platform !== "ensemble")) changed.push(key);
       }
       await loadAll(changed, round);
     },
@@ -374,13 +383,13 @@ export function createRegistry(options: RegistryOptions): Registry {
     failed: () => [...context.failed.values()],
     empty: () => [...empty],
     async stop() {
-      await Promise.all([...models].map(([name, versions]) => closeVersions(log, name, versions)));
+      await Promise.all([...models].map(([key, versions]) => closeVersions(log, key, versions)));
       models.clear();
       await Promise.all([...polledModels.values()].map(discardFiles));
     },
-    find: (name, number, closing = false) => models.find(name, number, closing),
-    ready: () => [...models.keys()].sort().flatMap(name => models.readyOf(name)),
+    find: (name, number, how) => models.find(locate(name, how?.near), number, how?.closing ?? false),
+    ready: () => [...models.keys()].sort((a, b) => byId(ids.of(a), ids.of(b))).flatMap(key => models.readyOf(key)),
     allReady: () => empty.size === 0 && models.settled(),
-    index: async () => models.index(await scanRepositories(options.repositories)),
+    index: async () => models.index(await scan()),
   };
 }

@@ -5,6 +5,7 @@ import { BACKEND_NAMES, hasBackend, UnknownBackend } from "../backends/index.js"
 import { RuntimeFault, STATUS } from "../errors.js";
 import type { ServerLog } from "../server-log.js";
 import { type LoadOptions, loadVersion, type ReadyVersion } from "./load-version.js";
+import type { ModelIds } from "./model-ids.js";
 import { type ModelStates, UNLOADED, type Version, type Versions } from "./model-states.js";
 import type { PolledModel } from "./poll-model.js";
 import { VersionFault } from "./validate.js";
@@ -16,9 +17,10 @@ export interface ReplaceContext {
   readonly backends: Set<string>;
   /** Versions that a back end failed to load, by model and version. */
   readonly failed: Map<string, FailedVersion>;
+  readonly ids: ModelIds;
 }
 
-export type FailedVersion = Pick<ReadyVersion, "model" | "version" | "config">;
+export type FailedVersion = Pick<ReadyVersion, "model" | "namespace" | "version" | "config">;
 
 /** A fault of the model and not of one version. */
 export class WholeModelFault extends RuntimeFault {}
@@ -29,40 +31,41 @@ export class WholeModelFault extends RuntimeFault {}
  * @throws WholeModelFault
  */
 export async function replaceVersions(
-  { options, models, backends, failed }: ReplaceContext,
-  name: string,
+  { options, models, backends, failed, ids }: ReplaceContext,
+  key: string,
   polled: PolledModel,
   updated: boolean,
 ): Promise<string> {
   const { log } = options;
-  const before = models.get(name) ?? new Map<number, Version>();
+  const { name, namespace } = ids.of(key);
+  const before = models.get(key) ?? new Map<number, Version>();
   const serving = [...before.values()].some(version => version.state === "READY");
   const faults: string[] = [];
   const next: Versions = new Map(polled.versions.map(({ version }) => [version, { state: "LOADING", reason: "" }]));
-  if (!serving) models.set(name, next);
+  if (!serving) models.set(key, next);
   if (hasBackend(polled.config.backend)) backends.add(polled.config.backend);
   await Promise.all(
     polled.versions.map(async folder => {
       const { version } = folder;
       const old = updated ? before.get(version)?.ready : undefined;
-      if (!old) log.info("model_lifecycle", `loading: ${name}:${version}`);
+      if (!old) log.info("model_lifecycle", `loading: ${key}:${version}`);
       try {
         next.set(version, { state: "READY", reason: "", ready: await retried(polled, folder, old) });
       } catch (error) {
         const fault = RuntimeFault.from(error, (error as Error).message);
         if (polled.config.platform === "ensemble" && !(error instanceof VersionFault)) {
-          if (before.size > 0) models.set(name, before);
-          else models.delete(name);
+          if (before.size > 0) models.set(key, before);
+          else models.delete(key);
           throw new WholeModelFault(fault.code, fault.message, { cause: error });
         }
         const reason = `${STATUS[fault.code].label}: ${fault.message}`;
-        if (!old) log.error("model_lifecycle", `failed to load '${name}' version ${version}: ${reason}`);
+        if (!old) log.error("model_lifecycle", `failed to load '${key}' version ${version}: ${reason}`);
         if (error instanceof UnknownBackend && !hasBackend(polled.config.backend))
           log.info("model_lifecycle", backendHint(polled.config.backend));
         faults.push(`version ${version} is at ${old ? "READY" : "UNAVAILABLE"} state: ${reason};\n`);
         next.set(version, { state: "UNAVAILABLE", reason });
         if (hasBackend(polled.config.backend))
-          failed.set(`${name}:${version}`, { model: name, version, config: polled.config });
+          failed.set(`${key}:${version}`, { model: name, namespace, version, config: polled.config });
       }
     }),
   );
@@ -70,12 +73,12 @@ export async function replaceVersions(
     // Versions that are gone stay in the index as unloaded.
     for (const [version, { ready, reason }] of before)
       if (!next.has(version)) next.set(version, { state: "UNAVAILABLE", reason: ready ? UNLOADED : reason });
-    models.set(name, next);
-    log.info("model_lifecycle", `successfully loaded '${name}'`);
-    void closeVersions(log, name, before);
+    models.set(key, next);
+    log.info("model_lifecycle", `successfully loaded '${key}'`);
+    void closeVersions(log, key, before);
     return "";
   }
-  log.info("model_lifecycle", `failed to load '${name}'`);
+  log.info("model_lifecycle", `failed to load '${key}'`);
   // A reload that fails leaves what was serving in its place; a first load that fails takes its good versions down.
   const good = new Map([...next].filter(([, version]) => version.ready));
   if (serving) {
@@ -86,9 +89,9 @@ export async function replaceVersions(
     }
   } else {
     for (const version of good.keys()) next.set(version, { state: "UNAVAILABLE", reason: UNLOADED });
-    models.set(name, next);
+    models.set(key, next);
   }
-  await closeVersions(log, name, good);
+  await closeVersions(log, key, good);
   return faults.join("");
 
   async function retried(
@@ -98,7 +101,7 @@ export async function replaceVersions(
   ): Promise<ReadyVersion> {
     for (let left = options.retries ?? 0; ; left--)
       try {
-        return await loadVersion(model, folder, options, old?.statistics);
+        return await loadVersion(model, folder, options, { statistics: old?.statistics, namespace });
       } catch (error) {
         if (left <= 0) throw error;
       }
@@ -112,7 +115,7 @@ const backendHint = (backend: string): string =>
 /** Ends versions when their requests have. */
 export async function closeVersions(
   log: ServerLog,
-  name: string,
+  key: string,
   versions: ReadonlyMap<number, Version>,
 ): Promise<void> {
   for (const [number, { ready }] of versions) {
@@ -120,6 +123,6 @@ export async function closeVersions(
     await ready.holders.gone();
     await ready.scheduler.drain();
     await ready.loaded.close?.();
-    log.info("model_lifecycle", `successfully unloaded '${name}' version ${number}`);
+    log.info("model_lifecycle", `successfully unloaded '${key}' version ${number}`);
   }
 }

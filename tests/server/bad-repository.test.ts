@@ -15,7 +15,7 @@ const infer = {
 };
 
 async function withFaults(files: Readonly<Record<string, string | Buffer>>) {
-  const server = await startServer(repository(["echo_int32"], files), { exitOnError: false });
+  const server = await startServer(repository(["echo_int32"], files), { exitOnError: false, hints: true });
   try {
     const answer = await server.post("/v2/models/echo_int32/infer", infer);
     expect(answer).toMatchObject({ status: 200, body: { outputs: [{ name: "OUTPUT0", data: [1, 2, 3, 4] }] } });

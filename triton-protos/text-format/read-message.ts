@@ -244,8 +244,9 @@ const WORDS: ReadonlyMap<string, number> = new Map([
   ["nan", Number.NaN],
 ]);
 
-/** Decimal, `0x` or a leading zero for octal; nothing where a digit does not fit the base. */
+/** Decimal, `0x` or a leading zero for octal; nothing where a digit does not fit the base. A bare `0x` was complained about, and is 0. */
 function toInteger(text: string): bigint | undefined {
+  if (/^0[xX]$/.test(text)) return 0n;
   const literal = /^0\d/.test(text) ? `0o${text.slice(1)}` : text;
   return /^(?:0o[0-7]+|0[xX][0-9a-fA-F]+|\d+)$/.test(literal) ? BigInt(literal) : undefined;
 }

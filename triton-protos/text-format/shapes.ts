@@ -18,6 +18,7 @@ export interface FieldShape {
   readonly message?: Shape;
   /** Numbers of an enum by name. */
   readonly values?: Readonly<Record<string, number>>;
+  readonly enumName?: string;
   /** `int64`, `string`, … of anything else. */
   readonly scalar: string;
   /** The oneof that it is in, and the fields of that. */
@@ -55,9 +56,11 @@ function fieldOf(field: Field, parent: string): FieldShape {
   };
 }
 
-function kindOf({ type, resolvedType }: Field): Pick<FieldShape, "scalar" | "message" | "values"> {
+function kindOf({ type, resolvedType }: Field): Pick<FieldShape, "scalar" | "message" | "values" | "enumName"> {
   if (resolvedType instanceof Type) return { scalar: "", message: shapeOf(resolvedType) };
-  return resolvedType ? { scalar: "", values: (resolvedType as Enum).values } : { scalar: type };
+  return resolvedType
+    ? { scalar: "", values: (resolvedType as Enum).values, enumName: resolvedType.fullName.slice(1) }
+    : { scalar: type };
 }
 
 /** protoc names the message of an entry after the field: `priority_queue_policy` has `PriorityQueuePolicyEntry`. */

@@ -45,7 +45,7 @@ export function checkEnsemble(config: ModelConfig, graph: EnsembleGraph, server:
   if (graph.mixed)
     refuse(`in ensemble ${name}, step of model '${name}' receives inputs originated from different decoupled models`);
   for (const step of graph.steps) {
-    const member = server.config(step.model, step.version);
+    const member = server.config(step.model, step.version, step.namespace);
     if (member.max_batch_size > 0 && config.max_batch_size > member.max_batch_size)
       refuse(
         `ensemble ${name} allows maximum batch size ${config.max_batch_size}, but it contains model ${step.model} which only allows maximum batch size to be ${member.max_batch_size}`,

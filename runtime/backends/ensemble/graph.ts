@@ -7,6 +7,8 @@ export interface EnsembleStep {
   readonly index: number;
   readonly model: string;
   readonly version: number;
+  /** The repository of the member, where names may repeat. */
+  readonly namespace: string;
   /** Input of the member → tensor of the ensemble. */
   readonly inputs: readonly (readonly [input: string, tensor: string])[];
   /** Output of the member → tensor of the ensemble. */
@@ -31,7 +33,7 @@ export interface EnsembleGraph {
 /** @param isDecoupled whether a member may answer any number of times */
 export function ensembleGraph(
   config: ModelConfig,
-  isDecoupled: (model: string, version: number) => boolean,
+  isDecoupled: (model: string, version: number, namespace: string) => boolean,
 ): EnsembleGraph {
   const producer = new Map<string, number>();
   const consumers = new Map<string, number[]>();
@@ -57,7 +59,7 @@ export function ensembleGraph(
       const from = producer.get(tensor);
       if (from === undefined) continue;
       const step = written[from]!;
-      const candidate = isDecoupled(step.model_name, step.model_version) ? from : originOf(from);
+      const candidate = isDecoupled(step.model_name, step.model_version, step.model_namespace) ? from : originOf(from);
       if (candidate === -1 || origin === candidate) continue;
       // A chain of decoupled steps: the innermost one is the one that counts.
       if (origin === -1 || hangsOn(candidate, origin)) origin = candidate;
@@ -71,10 +73,11 @@ export function ensembleGraph(
       index,
       model: step.model_name,
       version: step.model_version,
+      namespace: step.model_namespace,
       inputs: Object.entries(step.input_map),
       outputs: Object.entries(step.output_map),
       outputNames: Object.keys(step.output_map),
-      decoupled: isDecoupled(step.model_name, step.model_version),
+      decoupled: isDecoupled(step.model_name, step.model_version, step.model_namespace),
       origin: originOf(index),
     }),
   );

@@ -192,7 +192,7 @@ function runSteps(
       running++;
       let member: ModelConfig;
       try {
-        member = server.config(step.model, step.version, lease);
+        member = server.config(step.model, step.version, step.namespace, lease);
       } catch (error) {
         running--;
         fail(RuntimeFault.from(error));
@@ -223,13 +223,12 @@ function runSteps(
         passTurn(step);
         settle();
       };
-      void server
-        .infer(step.model, step.version, asked, given => {
-          if (failed || given === undefined) return;
-          if (given instanceof Error) fail(given);
-          else receive(step, scope, given, memberBatches);
-        })
-        .then(finish);
+      const take: Parameters<ServerModels["infer"]>[3] = given => {
+        if (failed || given === undefined) return;
+        if (given instanceof Error) fail(given);
+        else receive(step, scope, given, memberBatches);
+      };
+      void server.infer(step.model, step.version, asked, take, step.namespace).then(finish);
     };
     /** A step may move the memory of its inputs to a thread of its model's, unless something else looks at it. */
     const pinShared = (memory: RequestMemory, step: EnsembleStep, scope: Scope): void => {

@@ -11,7 +11,7 @@ interface Known {
 }
 
 /** `known.json` is that of the configurations. */
-export type ListName = "known" | "known-lifecycle" | "known-process";
+export type ListName = "known" | "known-lifecycle" | "known-process" | "known-pytriton";
 const fileOf = (list: ListName): URL => new URL(`${list}.json`, import.meta.url);
 const read = (list: ListName): Known => JSON.parse(readFileSync(fileOf(list), "utf8")) as Known;
 
@@ -74,7 +74,7 @@ export function writeReport(outcomes: readonly Outcome[], list: ListName): void 
     return ["", `## ${title}`, "", ...(lines.length > 0 ? lines : ["None."])];
   };
   const text = [
-    `# ${TITLES[list]} beside those of Triton 2.73`,
+    `# ${TITLES[list]} beside those of Triton ${list === "known-pytriton" ? "2.51" : "2.73"}`,
     "",
     "Written by `CONFORMANCE_UPDATE=1 npx vitest run tests/conformance/repository`. Answers are what a client sees; the log is compared line by line.",
     "",
@@ -92,4 +92,5 @@ const TITLES: Readonly<Record<ListName, string>> = {
   known: "Configurations",
   "known-lifecycle": "Life cycles",
   "known-process": "Processes",
+  "known-pytriton": "Namespaces, and configurations that are none,",
 };

@@ -3,7 +3,7 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Files, onnxFiles } from "./records.js";
+import { type Files, onnxFile } from "./records.js";
 
 export function placeFiles(root: string, files: Files): void {
   for (const [path, value] of Object.entries(files)) placeFile(root, path, value);
@@ -20,7 +20,7 @@ export function placeFile(root: string, path: string, value: string): void {
 }
 
 function content(value: string): Buffer {
-  if (value.startsWith("onnx:")) return Buffer.from(onnxFiles[value.slice(5)]!, "base64");
+  if (value.startsWith("onnx:")) return onnxFile(value.slice(5));
   if (value.startsWith("base64:")) return Buffer.from(value.slice(7), "base64");
   return Buffer.from(value, "utf8");
 }

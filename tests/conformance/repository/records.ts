@@ -40,6 +40,7 @@ export interface Step {
   readonly path?: string;
   readonly body?: unknown;
   readonly response?: unknown;
+  readonly family?: string;
   readonly rpc?: string;
   readonly request?: Record<string, unknown>;
   readonly files?: Files;
@@ -86,9 +87,13 @@ const lines = <T>(name: string): T[] =>
 
 export const configRecords = (): ConfigRecord[] => lines("configs");
 export const lifecycleRecords = (): LifecycleRecord[] => lines("lifecycle");
+/** Life cycles that Triton 2.51 lived; `tests/oracles/triton` plays them. */
+export const pytritonRecords = (): LifecycleRecord[] => lines("pytriton");
 export const processRecords = (): ProcessRecord[] => lines("process");
 
-/** The ONNX files that records name, base64 by name. */
-export const onnxFiles = JSON.parse(readFileSync(new URL("onnx.json", data), "utf8")) as Readonly<
-  Record<string, string>
->;
+let onnx: Readonly<Record<string, string>> | undefined;
+/** An ONNX file that records name. */
+export function onnxFile(name: string): Buffer {
+  onnx ??= JSON.parse(readFileSync(new URL("onnx.json", data), "utf8")) as Readonly<Record<string, string>>;
+  return Buffer.from(onnx[name]!, "base64");
+}

@@ -9,6 +9,7 @@ import { serveOptions } from "#cli/tritonserver/serve-options.js";
 import { serve } from "#runtime/index.js";
 import { grpcCall, httpCall } from "./calls.js";
 import { differences, logDifferences } from "./compare.js";
+import { metricLines } from "./metric-lines.js";
 import { placeFile } from "./place-files.js";
 import type { LifecycleRecord, Step } from "./records.js";
 import type { Outcome } from "./report.js";
@@ -20,10 +21,14 @@ export async function runLifecycle(record: LifecycleRecord): Promise<Outcome> {
   const lines: string[] = [];
   const waiting = new Map<string, Promise<unknown>>();
   const mask = (text: string): string =>
-    text.replaceAll(join(folder, "repo2"), "<repository2>").replaceAll(join(folder, "repo"), "<repository>");
+    text
+      .replaceAll(join(folder, "repo2"), "<repository2>")
+      .replaceAll(join(folder, "repo"), "<repository>")
+      .replace(OVERRIDDEN, (_, inside) => (inside ? "<tmp>" : "<tmpdir>"));
   const target = (path: string): readonly [string, string] =>
     path.startsWith("repo2:") ? [roots[1]!, path.slice(6)] : [roots[0]!, path];
   let server: Awaited<ReturnType<typeof serve>> | undefined;
+  const metered = record.steps.some(({ action }) => action === "metrics");
   const index = async (): Promise<string> =>
     JSON.stringify(await httpCall(server!.ports.http!, "POST", "/v2/repository/index", {}, mask));
 
@@ -33,7 +38,7 @@ export async function runLifecycle(record: LifecycleRecord): Promise<Outcome> {
         ...serveOptions([
           ...roots.map(root => `--model-repository=${root}`),
           ...["http", "grpc"].flatMap(name => [`--${name}-address=127.0.0.1`, `--${name}-port=0`]),
-          "--allow-metrics=false",
+          ...(metered ? ["--metrics-address=127.0.0.1", "--metrics-port=0"] : ["--allow-metrics=false"]),
           ...record.flags,
         ]),
         writeLog: (text, stream) => void (stream === "stderr" && lines.push(mask(text))),
@@ -66,6 +71,12 @@ export async function runLifecycle(record: LifecycleRecord): Promise<Outcome> {
       return differences(step.response, await httpCall(server!.ports.http!, step.method!, path, step.body, mask), at);
     else if (action === "grpc")
       return differences(step.response, await grpcCall(server!.ports.grpc!, step.rpc!, step.request!, mask), at);
+    else if (action === "metrics")
+      return differences(
+        (step.response as readonly string[]).toSorted(),
+        (await metricLines(server!.ports.metrics!, step.family!, mask)).toSorted(),
+        at,
+      );
     return [];
   };
   const polls = record.flags.includes("--model-control-mode=poll");
@@ -90,6 +101,9 @@ export async function runLifecycle(record: LifecycleRecord): Promise<Outcome> {
   }
   return { id: record.id, note: record.note, group: `lifecycle ${record.id.replace(/-.*/, "")}`, answers, log };
 }
+
+/** Where the files of a load request lie: beside others in the temporary folder for Triton, in one of their own for ours. */
+const OVERRIDDEN = new RegExp(`${join(tmpdir(), "merlon-override-")}\\w+(/a\\b)?`);
 
 /** Equal but for their times. */
 const sameText = (a: string, b: string): boolean => a.slice(a.indexOf("] ")) === b.slice(b.indexOf("] "));
