@@ -18,9 +18,10 @@ export interface LogSettings {
 
 const SWITCHES = { log_info: "info", log_warning: "warning", log_error: "error" } as const;
 
-export function createLogSettings(state: LogState): LogSettings {
+/** @param file where the log goes; empty for the process' own outputs */
+export function createLogSettings(state: LogState, file = ""): LogSettings {
   const print = () => ({
-    log_file: "",
+    log_file: file,
     log_info: state.info,
     log_warning: state.warning,
     log_error: state.error,

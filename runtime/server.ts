@@ -97,7 +97,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     const control = options.modelControlMode;
     const made = createCalls(registry, { ...options, control }, () => stopping, tracer, recent);
     const calls = failed ? callsOfFailedStart(made) : made;
-    const logSettings = createLogSettings(logState);
+    const logSettings = createLogSettings(logState, given.logFile);
     const endpoints = await openPorts(options, { calls, registry, log, logSettings });
     const faultAdmin = await faults?.listen(log).catch(async error => {
       await endpoints.stop(0);

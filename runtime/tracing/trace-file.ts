@@ -1,6 +1,6 @@
 /**
  * Triton's trace file: a JSON list with, for each trace, what it belongs to, its time stamps and its tensors. With a log frequency of n, every n
- * traces make a file of their own: `trace.json.0`, `trace.json.1`, …
+ * traces make a file of their own: `trace.json.0`, `trace.json.1`, …; so do the traces of a count that has run out. Without a trace there is no file.
  */
 import { open, rename } from "node:fs/promises";
 import { printElements } from "../transport/http/tensor-json.js";
@@ -12,30 +12,48 @@ const MAX_WAITING = 1_000_000;
 
 /** @param path empty for none: traces are dropped then */
 export function createTraceFile(path: string, complain: (text: string) => void): TraceSink {
-  let entries: string[] = [];
-  let traces = 0;
+  /** What goes to the one file at the end. */
+  const rest: string[] = [];
+  const batches = new Map<object, { entries: string[]; traces: number; every: number }>();
+  let waiting = 0;
   let files = 0;
   let dropped = 0;
   let writing: Promise<void> = Promise.resolve();
-  const write = (target: string): void => {
+  const write = (target: string, entries: readonly string[]): void => {
+    waiting -= entries.length;
     const text = `[${entries.join(",")}]`;
-    entries = [];
-    traces = 0;
     writing = writing
       .then(() => writeWhole(target, text))
       .catch(error => complain(`trace file '${target}' cannot be written: ${(error as Error).message}`));
   };
+  const cut = (scope: object, apart: boolean): void => {
+    const batch = batches.get(scope);
+    batches.delete(scope);
+    if (!batch || batch.entries.length === 0) return;
+    if (apart) write(`${path}.${files++}`, batch.entries);
+    else for (const entry of batch.entries) rest.push(entry);
+  };
   return {
-    add(trace, every) {
+    add(trace, scope, every) {
       if (!path) return;
-      if (entries.length < MAX_WAITING) entries.push(...trace.family.flatMap(printTrace));
-      else if (dropped++ === 0)
+      const batch = batches.get(scope) ?? { entries: [], traces: 0, every };
+      batches.set(scope, batch);
+      batch.every = every;
+      if (waiting < MAX_WAITING) {
+        const printed = trace.family.flatMap(printTrace);
+        batch.entries.push(...printed);
+        waiting += printed.length;
+      } else if (dropped++ === 0)
         complain(`trace file '${path}': more than ${MAX_WAITING} entries wait; set a log frequency`);
-      traces++;
-      if (every > 0 && traces >= every) write(`${path}.${files++}`);
+      batch.traces++;
+      if (every > 0 && batch.traces >= every) cut(scope, true);
+    },
+    settled(scope, complete) {
+      cut(scope, complete || (batches.get(scope)?.every ?? 0) > 0);
     },
     async close() {
-      if (path && (entries.length > 0 || files === 0)) write(files > 0 ? `${path}.${files++}` : path);
+      for (const [scope, { every }] of [...batches]) cut(scope, every > 0);
+      if (rest.length > 0) write(path, rest.splice(0));
       await writing;
     },
   };

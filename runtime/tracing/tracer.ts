@@ -35,8 +35,13 @@ export interface Tracer {
 
 /** Where finished traces go. */
 export interface TraceSink {
-  /** @param every traces after which something is written; 0 for at the end */
-  add(trace: Trace, every: number): void;
+  /**
+   * @param scope whose settings it was taken by
+   * @param every traces of a scope after which something is written; 0 for at the end
+   */
+  add(trace: Trace, scope: object, every: number): void;
+  /** The scope's traces so far belong together. @param complete its count has run out, and all of them are there; otherwise its settings change */
+  settled?(scope: object, complete: boolean): void;
   close(): Promise<void>;
 }
 
@@ -44,13 +49,15 @@ export interface TraceSink {
 interface Scope {
   readonly own: { -readonly [K in keyof TraceSettings]?: TraceSettings[K] | undefined };
   seen: number;
+  /** Traces that have begun and not ended. */
+  open: number;
 }
 
 /** @param isKnown whether a model exists */
 export function createTracer(options: TracerOptions, isKnown: (model: string) => boolean, log: ServerLog): Tracer {
   const { mode, file } = options;
   const initial: TraceSettings = { ...USUAL_SETTINGS, ...options.settings };
-  const server: Scope = { own: {}, seen: 0 };
+  const server: Scope = { own: {}, seen: 0, open: 0 };
   const models = new Map<string, Scope>();
   const sink: TraceSink =
     mode === "opentelemetry"
@@ -81,11 +88,15 @@ export function createTracer(options: TracerOptions, isKnown: (model: string) =>
       scope.seen++;
       if (!context && (rate === 0 || scope.seen % rate !== 0)) return undefined;
       if (count > 0) scope.own.count = count - 1;
+      scope.open++;
       return createTrace({
         levels,
         ...(context && { context }),
         nextId: () => ++lastId,
-        onEnd: trace => sink.add(trace, logFrequency),
+        onEnd(trace) {
+          sink.add(trace, scope, logFrequency);
+          if (--scope.open === 0 && settingsOf(model).count === 0) sink.settled?.(scope, true);
+        },
       });
     },
     print(model) {
@@ -95,12 +106,10 @@ export function createTracer(options: TracerOptions, isKnown: (model: string) =>
     update(model, given) {
       requireModel(model);
       const read = readSettings(given);
-      if (!model) {
-        Object.assign(server.own, read);
-        return;
-      }
-      const scope = models.get(model) ?? { own: {}, seen: 0 };
+      const scope = model ? (models.get(model) ?? { own: {}, seen: 0, open: 0 }) : server;
+      sink.settled?.(scope, false);
       Object.assign(scope.own, read);
+      if (!model) return;
       if (Object.values(scope.own).every(value => value === undefined)) models.delete(model);
       else models.set(model, scope);
     },

@@ -101,11 +101,44 @@ test("rate, count and log frequency choose what is written; a model's own settin
   });
   await server.stop();
   const ids = (name: string) => read(join(place, name)).flatMap(({ request_id }) => request_id ?? []);
-  expect(readdirSync(place).sort()).toEqual(["t.json.0", "t.json.1"]);
-  expect([ids("t.json.0"), ids("t.json.1")]).toEqual([
-    ["r2", "r4"],
-    ["r6", "own"],
-  ]);
+  expect(readdirSync(place).sort()).toEqual(["t.json.0", "t.json.1", "t.json.2"]);
+  expect([ids("t.json.0"), ids("t.json.1"), ids("t.json.2")]).toEqual([["r2", "r4"], ["r6"], ["own"]]);
+});
+
+// A real Triton (2.51) makes these files of the same requests; its suite of traces counts them so too.
+test("a count that runs out makes a file; new settings begin a new one; without traces there is none", async () => {
+  const place = folder();
+  const start = (level: string, file: string) =>
+    startServer(repository(["echo_int32"]), traced("rate=1", `level=${level}`, `triton,file=${join(place, file)}`));
+  const one = { name: "INPUT0", shape: [1, 4], datatype: "INT32", data: [1, 2, 3, 4] };
+  const off = await start("OFF", "off");
+  await off.post("/v2/models/echo_int32/infer", { inputs: [one] });
+  await off.stop();
+  expect(readdirSync(place)).toEqual([]);
+  const server = await start("TIMESTAMPS", "t");
+  const send = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) await server.post("/v2/models/echo_int32/infer", { inputs: [one] });
+  };
+  const set = (settings: Readonly<Record<string, string | null>>) => server.post("/v2/trace/setting", settings);
+  await send(6);
+  await set({ trace_count: "5" });
+  await send(8);
+  await set({ trace_count: "3", log_frequency: "2" });
+  await send(4);
+  await set({ trace_count: "-1", log_frequency: "3" });
+  await send(4);
+  await set({ trace_count: null, log_frequency: "0" });
+  await send(2);
+  await server.stop();
+  const traces = (name: string) => read(join(place, name)).filter(entry => "model_name" in entry).length;
+  expect(Object.fromEntries(readdirSync(place).map(name => [name, traces(name)]))).toEqual({
+    t: 8,
+    "t.0": 5,
+    "t.1": 2,
+    "t.2": 1,
+    "t.3": 3,
+    "t.4": 1,
+  });
 });
 
 test("what is not a setting is refused, and nothing changes", async () => {

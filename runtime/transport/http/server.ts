@@ -34,6 +34,9 @@ const MAX_CONNECTIONS = 8192;
 /** More headers than this are not read, as none that matters comes after so many. */
 const MAX_HEADERS = 256;
 
+/** Triton's log calls methods by the numbers of its HTTP library. */
+const METHOD_NUMBERS: Readonly<Record<string, number>> = { GET: 0, HEAD: 1, POST: 2, PUT: 3, DELETE: 4 };
+
 type Respond = (request: IncomingMessage, signal: Cancellation) => Answer | Promise<Answer>;
 
 /** @param stallTime milliseconds that a client may leave an answer unread; 0 for any */
@@ -45,6 +48,7 @@ export function serveHttp(
   return start(options, log, (request, signal) => {
     // A request to a proxy names the whole URL.
     const path = request.url!.replace(/^https?:\/\/[^/]*/, "").split("?")[0]!;
+    log.verbose("http_server", `HTTP request: ${METHOD_NUMBERS[request.method!] ?? request.method} ${path}`);
     let known = false;
     for (const route of ROUTES) {
       const match = route.path.exec(path);
