@@ -2,7 +2,7 @@
  * The JavaScript backend: `model.mjs` in the version folder, each instance in a worker thread of its own. The counterpart of Triton's Python
  * backend; `javascript/api.ts` has the contract of the module.
  */
-import { stat } from "node:fs/promises";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
@@ -11,9 +11,9 @@ import { completeByModel } from "./javascript/complete.js";
 import { startInstance } from "./javascript/instance.js";
 
 export const javascriptBackend: Backend = {
-  autoComplete: async (config, folder) => completeByModel(config, await modelFile(config, folder)),
+  autoComplete: async (config, folder) => completeByModel(config, modelFile(config, folder)),
   async load({ config, version, folder, server }) {
-    const file = await modelFile(config, folder);
+    const file = modelFile(config, folder);
     const limit = readLimit(config);
     const instances = instanceNames(config).map(instance =>
       startInstance({ config, version, folder, file, instance }, server, limit),
@@ -51,12 +51,14 @@ export const javascriptBackend: Backend = {
   },
 };
 
-/** @throws RuntimeFault when there is none */
-async function modelFile({ name, backend, default_model_filename: own }: ModelConfig, folder: string): Promise<string> {
+/**
+ * Looked for without a turn of the event loop, so that the thread begins to start before other models of the repository keep this one busy.
+ * @throws RuntimeFault when there is none
+ */
+function modelFile({ name, backend, default_model_filename: own }: ModelConfig, folder: string): string {
   // A module that stands in for another backend's model has the usual name.
   const file = join(folder, (backend === "javascript" && own) || "model.mjs");
-  const found = await stat(file).catch(() => undefined);
-  if (found?.isFile()) return file;
+  if (statSync(file, { throwIfNoEntry: false })?.isFile()) return file;
   throw new RuntimeFault(
     "INTERNAL",
     `model file '${file}' of model '${name}' does not exist; write it, or name another in \`default_model_filename\``,

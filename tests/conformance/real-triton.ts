@@ -62,8 +62,9 @@ export const realTriton =
     const scratch = mkdtempSync(join(tmpdir(), "merlon-conformance-"));
     const repository = join(scratch, name);
     cpSync(new URL(name, PROTOCOL_DATA), repository, { recursive: true });
-    // What can't load there would keep the server from being ready.
-    for (const model of unableOf(name)) rmSync(join(repository, model), { recursive: true });
+    // What can't load there would keep the server from being ready, where it is to load everything.
+    const all = !server_flags.includes("--model-control-mode=explicit");
+    for (const model of all ? unableOf(name) : []) rmSync(join(repository, model), { recursive: true });
     for (const model of readdirSync(repository)) writeCounterpart(join(repository, model));
     const triton = tritonCommand(environment, scratch);
     const [grpc, http, metrics] = [await freePort(), await freePort(), await freePort()];

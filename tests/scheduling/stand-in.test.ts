@@ -1,6 +1,8 @@
 /**
  * A JavaScript module that stands in for a backend that isn't here, and one that fills in its configuration.
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { repository, startServer } from "../server/support.js";
 
@@ -22,14 +24,26 @@ const files = {
       builder.setMaxBatchSize(8);
       builder.setDynamicBatching();
     }`,
+  "apart/1/model.mjs": `import { sep } from "node:path";\nexport * from "./parts.mjs";\n`,
+  "apart/1/parts.mjs": `${ECHO}
+    export function autoCompleteConfig(builder) {
+      builder.addInput({ name: "X", data_type: "TYPE_INT32", dims: [-1] });
+      builder.addOutput({ name: "Y", data_type: "TYPE_INT32", dims: [-1] });
+    }`,
+  "plain/config.pbtxt": `name: "plain" backend: "javascript" instance_group [ { count: 1 kind: KIND_CPU } ] ${TENSORS}`,
+  // Loaded once: a model that completes nothing is not asked in a thread of its own.
+  "plain/1/model.mjs": `import { appendFileSync } from "node:fs";
+    appendFileSync(new URL("loads.txt", import.meta.url), "load\\n");
+    ${ECHO}`,
   "liar/config.pbtxt": `name: "liar" backend: "javascript" ${TENSORS}`,
   "liar/1/model.mjs": `${ECHO}
     export const autoCompleteConfig = builder => builder.addInput({ name: "X", data_type: "TYPE_INT32", dims: [3] });`,
 };
 
+const folder = repository([], files);
 let server: Awaited<ReturnType<typeof startServer>>;
 beforeAll(async () => {
-  server = await startServer(repository([], files), { exitOnError: false });
+  server = await startServer(folder, { exitOnError: false });
 });
 afterAll(() => server.stop());
 
@@ -59,6 +73,15 @@ test("a module without a configuration says its own", async () => {
   });
   const { body } = await server.json("/v2/models/auto/config");
   expect(body).toMatchObject({ max_batch_size: 8, dynamic_batching: { preferred_batch_size: [8] } });
+});
+
+test("one whose parts lie in another file does too", async () => {
+  expect(await ask("apart", [2])).toMatchObject({ status: 200, body: { outputs: [{ name: "Y", data: [1, 2] }] } });
+});
+
+test("a module that completes nothing is loaded by its instance alone", async () => {
+  expect(await ask("plain", [2])).toMatchObject({ status: 200 });
+  expect(readFileSync(join(folder, "plain/1/loads.txt"), "utf8")).toBe("load\n");
 });
 
 test("a module that contradicts its configuration is refused with both", async () => {

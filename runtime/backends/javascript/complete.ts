@@ -2,7 +2,7 @@
  * Asks a JavaScript model to fill in its configuration: a thread runs `autoCompleteConfig` and ends. A module that evidently has none is not
  * asked, since a thread costs as much as the rest of the model's start.
  */
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../errors.js";
@@ -14,12 +14,13 @@ export type CompleteAnswer = { readonly config: ModelConfig } | { readonly fault
 
 /** @throws RuntimeFault when the module can't be loaded, contradicts the configuration, or does not answer */
 export async function completeByModel(config: ModelConfig, file: string): Promise<ModelConfig> {
-  return mayComplete(await readFile(file, "utf8")) ? askModel(config, file) : config;
+  return mayComplete(readFileSync(file, "utf8")) ? askModel(config, file) : config;
 }
 
 /** Whether a module's text has the function, or may have it from another module of the model's; Node's own have none. */
 const mayComplete = (text: string): boolean =>
-  /autoCompleteConfig|\\u/.test(text) || /\b(?:import|from|require)\b/.test(text.replace(NODE_IMPORT, ""));
+  /autoCompleteConfig|\\u/.test(text) ||
+  /\bfrom\s*["']|\bimport\s*["'(]|require\b/i.test(text.replace(NODE_IMPORT, ""));
 const NODE_IMPORT = /^import\b[^"';]*["']node:[\w/]+["'];?$/gm;
 
 function askModel(config: ModelConfig, file: string): Promise<ModelConfig> {
