@@ -102,6 +102,20 @@ test("a deadline reaches the model that runs", async () => {
   expect(await notes()).toEqual({ runs: before.runs + 1, told: before.told + 1 });
 });
 
+test("a stream's deadline is its status, and no fault comes before it", async () => {
+  // The server's own clock: grpc-js would end the call by itself.
+  const metadata = new grpc.Metadata();
+  metadata.set("grpc-timeout", "300m");
+  const path = "/inference.GRPCInferenceService/ModelStreamInfer";
+  const stream = client.makeBidiStreamRequest(path, raw, raw, metadata);
+  const messages: Buffer[] = [];
+  stream.on("data", message => messages.push(message));
+  const code = new Promise(resolve => stream.on("error", error => resolve((error as grpc.ServiceError).code)));
+  stream.write(requestBytes("slow", "X", 1));
+  expect(await code).toBe(grpc.status.DEADLINE_EXCEEDED);
+  expect(messages).toEqual([]);
+});
+
 test("in an ensemble it reaches the step that runs, and the next one does not begin", async () => {
   const before = await notes();
   const following = await executions("next");

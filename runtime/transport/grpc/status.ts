@@ -82,7 +82,9 @@ function percentEncode(message: string): string {
 export function armDeadline(stream: Stream, timeout: number | undefined, abort: Cancellable): void {
   if (timeout === undefined) return;
   const timer = setTimeout(() => {
-    endWithStatus(stream, DEADLINE_EXCEEDED, "Deadline Exceeded");
+    // A stream says so too, before what it still runs is given up: its faults would arrive ahead of the client's own deadline.
+    if (!stream.begun) endWithStatus(stream, DEADLINE_EXCEEDED, "Deadline Exceeded");
+    else if (stream.writable) endAnswer(stream, DEADLINE_EXCEEDED, "Deadline Exceeded");
     abort.abort();
   }, timeout);
   stream.onClose(() => clearTimeout(timer));
