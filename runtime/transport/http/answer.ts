@@ -14,8 +14,8 @@ export interface Answer {
     | "text/plain"
     | "text/plain; charset=utf-8"
     | "text/event-stream; charset=utf-8";
-  /** Parts are sent as they come, in chunks. */
-  readonly body: Buffer | string | AsyncIterable<string>;
+  /** Whole, or in pieces that are sent together; parts that are still to come are sent as they do, in chunks. */
+  readonly body: Buffer | string | readonly Buffer[] | AsyncIterable<string>;
   readonly headers?: Readonly<Record<string, string>>;
   /** Called when the answer has left, or can't. */
   readonly onSent?: () => void;
@@ -47,6 +47,8 @@ export const faultAnswer = (fault: RuntimeFault, type: Answer["type"] = "applica
   body: JSON.stringify({ error: fault.message }),
 });
 
+const isPieces = (body: Answer["body"]): body is readonly Buffer[] => Array.isArray(body);
+
 export async function writeAnswer(
   response: ServerResponse,
   { status, type, body, headers, onSent }: Answer,
@@ -55,6 +57,14 @@ export async function writeAnswer(
   if (response.headersSent || response.destroyed) return;
   response.sendDate = false;
   if (response.shouldKeepAlive || response.req.httpVersion === "1.0") response.removeHeader("connection");
+  if (isPieces(body)) {
+    const size = body.reduce((sum, piece) => sum + piece.length, 0);
+    response.writeHead(status, { "Content-Type": type, ...headers, "Content-Length": size });
+    const last = body.length - 1;
+    for (let i = 0; i < last; i++) response.write(body[i]!);
+    response.end(body[last]);
+    return;
+  }
   if (typeof body !== "string" && !Buffer.isBuffer(body)) {
     response.writeHead(status, { "Content-Type": type, ...headers });
     // A client that goes away ends the answer; that is no fault.

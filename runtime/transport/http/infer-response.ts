@@ -8,8 +8,12 @@ import { ByteWriter } from "./byte-writer.js";
 import { printDouble } from "./print-double.js";
 import { quoteText, requireJson, writeElements } from "./tensor-json.js";
 
+/** Bytes of tensors up to this size are copied behind the JSON: a second write costs more than the copy. */
+const ONE_PIECE = 2 ** 16;
+
 export interface InferBody {
-  readonly body: Buffer;
+  /** In the pieces it is sent in. */
+  readonly pieces: readonly Buffer[];
   /** Bytes of JSON at the front; undefined when there is nothing else. */
   readonly jsonLength?: number;
 }
@@ -39,11 +43,16 @@ export function printInferResponse(response: InferResponse, isBinary: (output: s
     }
   }
   to.text(`${text}]}`);
-  if (!blobs.some(blob => blob.byteLength > 0)) return { body: to.written };
+  const size = blobs.reduce((sum, blob) => sum + blob.byteLength, 0);
+  if (size === 0) return { pieces: [to.written] };
   const jsonLength = to.at;
-  to.reserve(blobs.reduce((sum, blob) => sum + blob.byteLength, 0));
+  if (size > ONE_PIECE)
+    return {
+      pieces: [to.written, ...blobs.map(blob => Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength))],
+      jsonLength,
+    };
   for (const blob of blobs) to.append(blob);
-  return { body: to.written, jsonLength };
+  return { pieces: [to.written], jsonLength };
 }
 
 export const printParameter = (value: Parameter): string =>

@@ -61,18 +61,18 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     const valid = validateRequest(version.config, asked);
     plain = true;
     const response = deliver(await execute(version, asked, valid), asked, version, calls.labels);
-    const { body: answer, jsonLength: answerLength } = printInferResponse(response, isBinary);
-    cutHere(response.cut, [answer]);
+    const { pieces, jsonLength: answerLength } = printInferResponse(response, isBinary);
+    cutHere(response.cut, pieces);
     trace?.stamp("HTTP_SEND_START");
     const accepted = request.headers["accept-encoding"];
     const sentBack: Answer = {
       status: 200,
       ...(trace && { onSent }),
       type: answerLength === undefined ? "application/json" : "application/octet-stream",
-      body: answer,
+      body: pieces,
       ...(answerLength !== undefined && { headers: { "Inference-Header-Content-Length": String(answerLength) } }),
     };
-    return accepted === undefined ? sentBack : await compress(accepted, sentBack);
+    return accepted === undefined ? sentBack : await compress(accepted, sentBack, pieces);
   } catch (error) {
     trace?.fail((error as Error).message);
     if (!(error instanceof RuntimeFault) || error instanceof ConnectionCut) {
@@ -109,10 +109,10 @@ function readLength(headers: IncomingHttpHeaders, received: number): number | un
   return length;
 }
 
-async function compress(accepted: string | string[], answer: Answer): Promise<Answer> {
-  const body = answer.body as Buffer;
-  const encoding = body.length > 0 ? chooseEncoding(String(accepted)) : undefined;
+async function compress(accepted: string | string[], answer: Answer, pieces: readonly Buffer[]): Promise<Answer> {
+  const encoding = chooseEncoding(String(accepted));
   if (!encoding) return answer;
+  const body = Buffer.concat(pieces);
   const packed = await promisify<Buffer, Buffer>(encoding === "gzip" ? gzip : deflate)(body);
   return { ...answer, body: packed, headers: { "Content-Encoding": encoding, ...answer.headers } };
 }
