@@ -7,13 +7,7 @@ const SMALL = 64;
 export function keepLargest(keys: Float64Array, start: number, end: number, k: number): Int32Array {
   const n = end - start;
   const kept = int32s(Math.min(k, n));
-  if (k > SMALL) {
-    const order = Int32Array.from({ length: n }, (_, i) => start + i).sort(
-      (a, b) => compare(keys[b]!, keys[a]!) || a - b,
-    );
-    kept.set(order.subarray(0, kept.length));
-    return kept;
-  }
+  if (k > SMALL) return largestOfMany(keys, start, end, kept);
   let count = 0;
   for (let i = start; i < end; i++) {
     const key = keys[i]!;
@@ -23,6 +17,17 @@ export function keepLargest(keys: Float64Array, start: number, end: number, k: n
     kept[at] = i;
   }
   return kept;
+}
+
+/** Numbers sort many times faster than positions by their keys, so they say which positions are to be sorted at all. */
+function largestOfMany(keys: Float64Array, start: number, end: number, kept: Int32Array): Int32Array {
+  const others = end - start - kept.length;
+  const least = others > 0 ? keys.slice(start, end).sort()[others]! : Number.NEGATIVE_INFINITY;
+  let ties = kept.length;
+  for (let i = start; i < end; i++) if (keys[i]! > least) ties--;
+  let count = 0;
+  for (let i = start; i < end; i++) if (keys[i]! > least || (keys[i] === least && ties-- > 0)) kept[count++] = i;
+  return kept.sort((a, b) => compare(keys[b]!, keys[a]!) || a - b);
 }
 
 /** Infinities compare equal to themselves, which subtraction would make NaN. */
