@@ -114,6 +114,7 @@ export async function answer(
   const { parameters, requestedOutputs, signal } = request;
   try {
     const { columns, request: rows } = form.read(request.inputs);
+    if (parameters.size > 0 && !request.lease) checkFlags(parameters);
     const seed = parameters.has("seed") ? readSeed(parameters.get("seed")!) : (drawn ?? context.drawSeed());
     const result = await runPlan(served, request, columns, { seed, parameters, ...(signal && { signal }) });
     if (request.trace) noteRun(request.trace, plan, result);
@@ -151,6 +152,16 @@ function noteRun(trace: TraceNotes, plan: Plan, result: PlanResult): void {
     result.runs.map(traced),
     insides && !plan.stage ? JSON.stringify(explainCandidates(plan, result)) : undefined,
   );
+}
+
+/** A flag of another type would be ignored without a word. What an ensemble passes on may be meant for another member. */
+function checkFlags(parameters: ReadonlyMap<string, Parameter>): void {
+  for (const name of ["timings", "explain", "stages"]) {
+    const value = parameters.get(name);
+    if (value === undefined || typeof value === "boolean") continue;
+    const seen = typeof value === "bigint" ? value : JSON.stringify(value);
+    throw new RuntimeFault("INVALID_ARGUMENT", `parameter '${name}' is ${seen}; true or false is wanted`);
+  }
 }
 
 function readSeed(value: Parameter): bigint {

@@ -161,6 +161,14 @@ describe("a recommender in batching form", () => {
     await expect(greedy.infer([user, query], new Map([["seed", "soon"]]))).rejects.toThrow(
       "parameter 'seed' is \"soon\"; a whole number is wanted",
     );
+    for (const [name, value, seen] of [
+      ["explain", "yes", '"yes"'],
+      ["timings", 1n, "1"],
+      ["stages", 0.5, "0.5"],
+    ] as const)
+      await expect(greedy.infer([user, query], new Map([[name, value]]))).rejects.toThrow(
+        `parameter '${name}' is ${seen}; true or false is wanted`,
+      );
   });
 });
 
