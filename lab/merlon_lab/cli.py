@@ -7,6 +7,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from .errors import LabError
+from .options import count, number
 
 TRAIN_EXAMPLES = """examples:
   merlon-lab train dlrm --schema etl/ranking --data 'train/*.parquet' --valid valid.parquet --target purchase --out runs/dlrm
@@ -36,13 +37,13 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--target", action="append", default=[], metavar="NAME[:regression]", help="a target the schema does not tag; repeat for several")
     train.add_argument("--loss", help="binary_cross_entropy, hinge (ranking); softmax, bpr, top1, logistic, hinge, adaptive_hinge (retrieval, sessions)")
     train.add_argument("--negatives", help="uniform, popularity, in_batch, cached, all")
-    train.add_argument("--negative-count", type=int, help="how many are drawn, or remembered")
-    train.add_argument("--temperature", type=float, help="scores are divided by it")
-    train.add_argument("--id-dropout", type=float, default=0.0, help="part of the ids made unknown while training, for strangers")
-    train.add_argument("--epochs", type=int, default=10)
-    train.add_argument("--batch", type=int, default=1024, help="rows of a step, over all processes (1024)")
-    train.add_argument("--lr", type=float, default=1e-3, help="learning rate (0.001)")
-    train.add_argument("--weight-decay", type=float, default=0.0)
+    train.add_argument("--negative-count", type=count(), help="how many are drawn, or remembered")
+    train.add_argument("--temperature", type=number(0, open_low=True), help="scores are divided by it")
+    train.add_argument("--id-dropout", type=number(0, 1), default=0.0, help="part of the ids made unknown while training, for strangers")
+    train.add_argument("--epochs", type=count(), default=10)
+    train.add_argument("--batch", type=count(), default=1024, help="rows of a step, over all processes (1024)")
+    train.add_argument("--lr", type=number(0, open_low=True), default=1e-3, help="learning rate (0.001)")
+    train.add_argument("--weight-decay", type=number(0), default=0.0)
     train.add_argument("--schedule", choices=["constant", "cosine"], default="constant")
     train.add_argument(
         "--precision",
@@ -50,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         default="float32",
         help="of the factors in products of matrices; bfloat16 is faster on processors that multiply it (AVX-512 BF16, AMX), and changes nothing on others",
     )
-    train.add_argument("--patience", type=int, default=3, help="epochs without progress before it stops; 0: never (3)")
+    train.add_argument("--patience", type=count(0), default=3, help="epochs without progress before it stops; 0: never (3)")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="an option of the architecture: dim=32, hidden=64,32")
     train.add_argument("--overwrite", action="store_true", help="a finished run in the folder may be lost")
@@ -86,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
 
     architectures = commands.add_parser("architectures", help="list architectures and their options")
     for command in (train, evaluate, export, variants, baseline, standing, architectures):
-        command.add_argument("--threads", type=int, default=1, help="of PyTorch; with one, the same seed gives the same model (1)")
+        command.add_argument("--threads", type=count(), default=1, help="of PyTorch; with one, the same seed gives the same model (1)")
     return top
 
 

@@ -18,8 +18,11 @@ from .training import Epoch
 @contextmanager
 def open_run(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     """Locks the folder for a training. Raises LabError where another one runs in it, or where a finished one would be lost."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = (folder / ".lock").open("a+")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("a+")
+    except OSError as error:
+        raise LabError(f"{folder} cannot be a run folder: {error.strerror}. Choose another `--out`.") from error
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

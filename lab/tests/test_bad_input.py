@@ -115,6 +115,8 @@ def test_run_folder(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
         assert "is in use by another training (process 4711)" in run(capsys, *command(pairs, out, "--target", "purchase"))
     (out / "metrics.json").write_text("{}")
     assert "holds a finished run" in run(capsys, *command(pairs, out, "--target", "purchase"))
+    (tmp_path / "file").write_text("")
+    assert "cannot be a run folder: File exists" in run(capsys, *command(pairs, tmp_path / "file", "--target", "purchase"))
     assert "is no finished run" in run(capsys, "evaluate", tmp_path / "other", "--data", pairs / "valid.parquet")
 
 
@@ -123,10 +125,24 @@ def test_words(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         (("--set", "dims=3"), "there is no option `dims`"),
         (("--set", "dim=x"), "`x` is no int"),
         (("--loss", "bpr"), "`bpr` is no loss of a ranking model"),
+        (("--set", "dim=0"), "`dim` counts something"),
+        (("--set", "hidden=8,-1"), "`hidden` counts something"),
+        (("--set", "dropout=1"), "`dropout` is a part"),
         (("--target", "click"), "`deepfm` learns one target"),
     ):
         assert wanted in run(capsys, *command(pairs, tmp_path / "run", "--target", "purchase", *more, architecture="deepfm")), more
     assert "`bert` is no architecture" in run(capsys, *command(pairs, tmp_path / "run", architecture="bert"))
+
+
+@pytest.mark.parametrize(
+    "words", ["--epochs 0", "--batch 0", "--lr nan", "--lr 0", "--weight-decay -1", "--patience -1", "--threads 0", "--id-dropout 1", "--temperature 0"]
+)
+def test_numbers(words: str, pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    option, value = words.split()
+    with pytest.raises(SystemExit) as ended:
+        main([str(a) for a in command(pairs, tmp_path / "run", f"{option}={value}")])
+    assert ended.value.code == 2 and not (tmp_path / "run").exists()
+    assert f"argument {option}: {value} is " in capsys.readouterr().err
 
 
 class WithoutForm(torch.nn.Module):
