@@ -79,6 +79,8 @@ export const realTriton =
       ],
       env: { ...triton.env, ...env },
       repository,
+      // A Python process for each model.
+      startTime: 180_000,
       remove: () => rmSync(scratch, { recursive: true, force: true }),
     });
   };

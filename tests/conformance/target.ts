@@ -49,30 +49,32 @@ export interface Launch {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly repository: string;
+  /** How long it may take to start, in milliseconds. */
+  readonly startTime?: number;
   /** Takes away what was written for it. */
   remove(): void;
 }
 
 /** @throws Error with the server's last lines when it doesn't start */
-export async function launch({ command, args, env, repository, remove }: Launch): Promise<Target> {
+export async function launch({ command, args, env, repository, startTime, remove }: Launch): Promise<Target> {
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const stop = async (): Promise<void> => {
     await end(child);
     remove();
   };
   try {
-    return { host: "127.0.0.1", ...(await readPorts(child)), repository, stop };
+    return { host: "127.0.0.1", ...(await readPorts(child, startTime)), repository, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-function readPorts(child: ChildProcess): Promise<Pick<Target, "grpc" | "http" | "metrics">> {
+function readPorts(child: ChildProcess, startTime = START_MS): Promise<Pick<Target, "grpc" | "http" | "metrics">> {
   return new Promise((resolve, reject) => {
     let log = "";
     const fail = (): void => reject(new Error(`the server did not start:\n${log.slice(-2000)}`));
-    const timer = setTimeout(fail, START_MS);
+    const timer = setTimeout(fail, startTime);
     child.once("exit", fail);
     const port = (service: string): number =>
       Number(new RegExp(`Started ${service}(?: at)? (?:http://)?[\\w.]+:(\\d+)`).exec(log)?.[1] ?? 0);
