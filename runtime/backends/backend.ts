@@ -14,6 +14,7 @@ import type { ModelCaller, PrepareContext } from "../plan/kernel.js";
 import type { StageTally } from "../plan/stage-tally.js";
 import type { Around } from "../repository/around.js";
 import type { AskedModel, Lease } from "../repository/lease.js";
+import type { ModelVersion } from "../repository/model-version.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { TraceNotes } from "../tracing/trace.js";
@@ -65,7 +66,7 @@ export interface ServerModels {
    * @param near the repository whose model is meant where several have one of that name
    * @throws RuntimeFault
    */
-  config(model: string, version: number, near?: string, lease?: Lease): ModelConfig;
+  config(model: string, version: ModelVersion, near?: string, lease?: Lease): ModelConfig;
   /**
    * Answers arrive through `answer`, the last one with `final`; a decoupled model's last answer may be `undefined`.
    * Never rejects: faults are answers.
@@ -73,7 +74,7 @@ export interface ServerModels {
    */
   infer(
     model: string,
-    version: number,
+    version: ModelVersion,
     request: InferRequest,
     answer: (answer: InferResponse | RuntimeFault | undefined, final: boolean) => void,
     near?: string,
@@ -84,7 +85,7 @@ export interface LoadContext {
   readonly name: string;
   /** The model's repository, where several may have one of its name. */
   readonly namespace?: string;
-  readonly version: number;
+  readonly version: ModelVersion;
   readonly config: ModelConfig;
   /** The version directory: `model-repo/recommend/1`. */
   readonly folder: string;

@@ -1,8 +1,10 @@
 /**
  * The local response cache: request → the answer it had before, the least recently used ones dropped when the bytes run out.
  */
+
 import { createHash } from "node:crypto";
 import type { BackendRequest, BackendResponse } from "../backends/backend.js";
+import type { ModelVersion } from "../repository/model-version.js";
 import type { Tensor } from "../tensor.js";
 
 export interface ResponseCache {
@@ -47,8 +49,8 @@ export function createLocalCache(size: number): ResponseCache {
 }
 
 /** Equal for requests that a model must answer alike: same inputs, same outputs wanted. Parameters are not looked at, as in Triton. */
-export function cacheKey(model: string, version: number, request: BackendRequest): string {
-  const hash = createHash("sha256").update(JSON.stringify([model, version, [...request.requestedOutputs]]));
+export function cacheKey(model: string, version: ModelVersion, request: BackendRequest): string {
+  const hash = createHash("sha256").update(JSON.stringify([model, String(version), [...request.requestedOutputs]]));
   for (const tensor of [...request.inputs.values()].sort(byName))
     hash.update(JSON.stringify([tensor.name, tensor.datatype, tensor.shape])).update(tensor.data);
   return hash.digest("base64");

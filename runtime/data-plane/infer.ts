@@ -111,7 +111,7 @@ async function runOne(
   if (memory && !asked.memory) memory.keep();
   // Counted now: the bytes may be elsewhere when the model has answered.
   const inputBytes = bytesOf(inputs.values());
-  trace?.begin(version.model, version.version, request.id);
+  trace?.begin(version.model, Number(version.version), request.id);
   trace?.stamp("REQUEST_START", started * 1e6);
   trace?.note("TENSOR_QUEUE_INPUT", inputs.values());
   trace?.stamp("QUEUE_START");

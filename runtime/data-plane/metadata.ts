@@ -1,12 +1,14 @@
 /**
  * What the metadata calls answer about a model: a ready version and its ready siblings → the message of ModelMetadata.
  */
+
 import { configDatatype } from "../../triton-protos/datatype.js";
 import type { ModelMetadataResponse, ModelMetadataResponse_TensorMetadata } from "../../triton-protos/gen/messages.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
+import type { ModelVersion } from "../repository/model-version.js";
 
 /** @param versions ready versions, ascending; only the one asked for when the client named one */
-export function describeModel(config: ModelConfig, versions: readonly number[]): ModelMetadataResponse {
+export function describeModel(config: ModelConfig, versions: readonly ModelVersion[]): ModelMetadataResponse {
   const tensor = ({
     name,
     data_type,

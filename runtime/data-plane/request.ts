@@ -1,9 +1,11 @@
 /**
  * A request and its answer between the transports and the data plane: tensors in raw form, no protocol.
  */
+
 import type { Cancellation } from "../cancellation.js";
 import type { RequestMemory } from "../memory/request-memory.js";
 import type { Lease } from "../repository/lease.js";
+import type { ModelVersion } from "../repository/model-version.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { TraceNotes } from "../tracing/trace.js";
 import type { OutputWish } from "./deliver.js";
@@ -36,7 +38,7 @@ export interface InferRequest {
 
 export interface InferResponse {
   readonly model: string;
-  readonly version: number;
+  readonly version: ModelVersion;
   readonly id: string;
   /** A name may repeat, as an ensemble's do. */
   readonly parameters: Iterable<readonly [string, Parameter]>;

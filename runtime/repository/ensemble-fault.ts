@@ -3,6 +3,7 @@
  */
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { idText } from "./model-ids.js";
+import type { ModelVersion } from "./model-version.js";
 
 /**
  * @param key what logs call it
@@ -14,7 +15,7 @@ export function ensembleFault(
   key: string,
   { ensemble_scheduling }: ModelConfig,
   missing: readonly string[],
-  readyOf: (member: string) => readonly { readonly version: number }[],
+  readyOf: (member: string) => readonly { readonly version: ModelVersion }[],
   failure: (member: string) => string | undefined,
 ): string | undefined {
   // Triton gives up at the first member that is not there.
@@ -28,7 +29,7 @@ export function ensembleFault(
       if (cause?.startsWith("circular dependency")) return cause;
       return `ensemble '${key}' depends on '${member}' which has no loaded version.${cause ? ` Model '${member}' loading failed with error: ${cause}` : ""}`;
     }
-    if (version !== -1 && !ready.some(one => one.version === version))
+    if (version !== -1 && !ready.some(one => Number(one.version) === version))
       return `ensemble '${key}' depends on '${member}' whose required version ${version} is not loaded.`;
   }
   return undefined;

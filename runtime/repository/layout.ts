@@ -5,6 +5,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { byId, idText, type ModelId } from "./model-ids.js";
+import { byVersion, type ModelVersion, toVersion } from "./model-version.js";
 
 /** A model, and its folders: several where a name repeats that may not. */
 export interface ModelPlace {
@@ -29,7 +30,7 @@ export async function scanRepositories(
 }
 
 export interface VersionFolder {
-  readonly version: number;
+  readonly version: ModelVersion;
   readonly folder: string;
 }
 
@@ -43,7 +44,7 @@ export async function scanVersions(
   folder: string,
   ignored: (text: string) => void = () => {},
 ): Promise<readonly VersionFolder[]> {
-  const found = new Map<number, VersionFolder>();
+  const found = new Map<ModelVersion, VersionFolder>();
   for (const name of await subfolders(folder)) {
     if (RESERVED.has(name)) continue;
     const number = /^\s*[+-]?\d+/.exec(name)?.[0];
@@ -55,10 +56,14 @@ export async function scanVersions(
       ignored(`ignore version directory '${name}' which contains leading zeros in its directory name`);
       continue;
     }
-    const version = Number(number);
+    const version = toVersion(number);
+    if (version === undefined) {
+      ignored(`ignore version directory '${name}' whose number is beyond 64 bits`);
+      continue;
+    }
     if (!found.has(version)) found.set(version, { version, folder: join(folder, name) });
   }
-  return [...found.values()].sort((a, b) => a.version - b.version);
+  return [...found.values()].sort((a, b) => byVersion(a.version, b.version));
 }
 
 /** The versions that the policy of the configuration asks for. */
@@ -67,8 +72,9 @@ export function chooseVersions(
   policy: ModelConfig["version_policy"],
 ): readonly VersionFolder[] {
   if (policy?.specific) {
+    // A configuration's own numbers have lost what is beyond 2^53.
     const wanted = new Set(policy.specific.versions);
-    return available.filter(({ version }) => wanted.has(version));
+    return available.filter(({ version }) => wanted.has(Number(version)));
   }
   if (policy?.latest) {
     const { num_versions: count } = policy.latest;

@@ -4,12 +4,13 @@
  */
 import { RuntimeFault } from "../errors.js";
 import type { ReadyVersion } from "./load-version.js";
+import type { ModelVersion } from "./model-version.js";
 import type { Find, Registry } from "./registry.js";
 
 /** A model that may be asked, and its version; -1 for the latest. */
 export interface AskedModel {
   readonly model: string;
-  readonly version: number;
+  readonly version: ModelVersion;
   /** The repository whose model is meant where several have one of that name; by default that of the model that asks. */
   readonly near?: string;
 }
@@ -35,7 +36,7 @@ export class Lease {
   }
 
   /** The version that this request asks; what it was not known to ask is held from now on. @throws RuntimeFault */
-  find(model: string, version: number, how: Find): ReadyVersion {
+  find(model: string, version: ModelVersion, how: Find): ReadyVersion {
     const found = this.#resolve(model, version, how);
     if (found instanceof RuntimeFault) throw found;
     return found;
@@ -62,7 +63,7 @@ export class Lease {
     for (const { holders } of this.#held.splice(0)) holders.give();
   }
 
-  #resolve(model: string, version: number, { closing = false, near }: Find): ReadyVersion | RuntimeFault {
+  #resolve(model: string, version: ModelVersion, { closing = false, near }: Find): ReadyVersion | RuntimeFault {
     const name = near ? `${near}\n${model}` : model;
     const key = version === -1 ? name : `${name}\n${version}`;
     const known = this.#found.get(key);

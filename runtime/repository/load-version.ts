@@ -22,6 +22,7 @@ import { createHolders, type Holders } from "./holders.js";
 import { fileInside } from "./inside-folder.js";
 import { type Labels, readLabels } from "./labels.js";
 import type { VersionFolder } from "./layout.js";
+import type { ModelVersion } from "./model-version.js";
 import { fillSchedulers } from "./normalise.js";
 import type { PolledModel } from "./poll-model.js";
 import { validateVersion } from "./validate.js";
@@ -43,7 +44,7 @@ export interface ReadyVersion {
   readonly model: string;
   /** The repository that tells it from models of the same name; empty where names are unique. */
   readonly namespace: string;
-  readonly version: number;
+  readonly version: ModelVersion;
   readonly config: ModelConfig;
   readonly scheduler: Scheduler;
   readonly statistics: VersionStatistics;

@@ -4,6 +4,7 @@
 import { RuntimeFault } from "../errors.js";
 import type { ModelPlace } from "./layout.js";
 import type { ReadyVersion } from "./load-version.js";
+import { byVersion, type ModelVersion } from "./model-version.js";
 
 export type VersionState = "LOADING" | "READY" | "UNLOADING" | "UNAVAILABLE";
 
@@ -13,7 +14,13 @@ export interface Version {
   ready?: ReadyVersion;
 }
 
-export type Versions = Map<number, Version>;
+export type Versions = Map<ModelVersion, Version>;
+
+/** For an ensemble's step, whose number has lost what is beyond 2^53. */
+const rounded = (versions: Versions, number: ModelVersion): Version | undefined =>
+  typeof number === "bigint" || Number.isSafeInteger(number)
+    ? undefined
+    : [...versions].find(([version]) => Number(version) === number)?.[1];
 
 /** The ready version of the greatest number. */
 function latestOf(versions: Versions): ReadyVersion | undefined {
@@ -42,7 +49,7 @@ export class ModelStates extends Map<string, Versions> {
       .flatMap(([, { state, ready }]) =>
         ready && (state === "READY" || (closing && state === "UNLOADING")) ? [ready] : [],
       )
-      .sort((a, b) => a.version - b.version);
+      .sort((a, b) => byVersion(a.version, b.version));
   }
 
   isReady(name: string): boolean {
@@ -50,7 +57,7 @@ export class ModelStates extends Map<string, Versions> {
   }
 
   /** The version of a request: the greatest ready one for -1. @throws RuntimeFault */
-  find(name: string, number: number | bigint, closing: boolean): ReadyVersion {
+  find(name: string, number: ModelVersion, closing: boolean): ReadyVersion {
     const versions = this.get(name);
     const unknown = `Request for unknown model: '${name}'`;
     if (!versions) throw new RuntimeFault("NOT_FOUND", `${unknown} is not found`);
@@ -59,7 +66,7 @@ export class ModelStates extends Map<string, Versions> {
       if (!latest) throw new RuntimeFault("NOT_FOUND", `${unknown} has no available versions`);
       return latest;
     }
-    const version = versions.get(Number(number));
+    const version = versions.get(number) ?? rounded(versions, number);
     if (!version) throw new RuntimeFault("NOT_FOUND", `${unknown} version ${number} is not found`);
     const open = version.state === "READY" || (closing && version.state === "UNLOADING");
     if (open && version.ready) return version.ready;
@@ -83,7 +90,7 @@ export class ModelStates extends Map<string, Versions> {
       const known = this.get(key);
       if (!known) return [{ name }];
       return [...known]
-        .sort(([a], [b]) => a - b)
+        .sort(([a], [b]) => byVersion(a, b))
         .map(([version, { state, reason }]) => ({
           name,
           // Triton takes -1 for "no version" when it prints.

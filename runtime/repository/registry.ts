@@ -10,6 +10,7 @@ import { linkMembers, membersOf } from "./link-members.js";
 import type { LoadOptions, ReadyVersion } from "./load-version.js";
 import { byId, idText, ModelIds } from "./model-ids.js";
 import { type IndexEntry, ModelStates, UNLOADED } from "./model-states.js";
+import type { ModelVersion } from "./model-version.js";
 import { discardFiles, type Override } from "./override.js";
 import { changedOnlyInstances, isSameButForFiles, type PolledModel } from "./poll-model.js";
 import { createReader, type Round } from "./read-models.js";
@@ -50,7 +51,7 @@ export interface Registry {
    * The version of a request: the greatest ready one for -1.
    * @throws RuntimeFault
    */
-  find(name: string, version: number | bigint, how?: Find): ReadyVersion;
+  find(name: string, version: ModelVersion, how?: Find): ReadyVersion;
   /** Ready versions of every model, by repository, name and version. */
   ready(): readonly ReadyVersion[];
   /** Whether every wanted model is ready (strict readiness). */
@@ -200,7 +201,7 @@ export function createRegistry(options: RegistryOptions): Registry {
 
   async function replace(key: string, polled: PolledModel, before: PolledModel | undefined): Promise<void> {
     for (const version of polled.config.version_policy?.specific?.versions ?? [])
-      if (!polled.versions.some(found => found.version === version))
+      if (!polled.versions.some(found => Number(found.version) === version))
         log.error(
           "model_lifecycle",
           `version ${version} is specified for model '${key}', but the version directory is not present`,

@@ -7,6 +7,7 @@ import type { ServerLog } from "../server-log.js";
 import { type LoadOptions, loadVersion, type ReadyVersion } from "./load-version.js";
 import type { ModelIds } from "./model-ids.js";
 import { type ModelStates, UNLOADED, type Version, type Versions } from "./model-states.js";
+import type { ModelVersion } from "./model-version.js";
 import type { PolledModel } from "./poll-model.js";
 import { VersionFault } from "./validate.js";
 
@@ -38,7 +39,7 @@ export async function replaceVersions(
 ): Promise<string> {
   const { log } = options;
   const { name, namespace } = ids.of(key);
-  const before = models.get(key) ?? new Map<number, Version>();
+  const before = models.get(key) ?? new Map<ModelVersion, Version>();
   const serving = [...before.values()].some(version => version.state === "READY");
   const faults: string[] = [];
   const next: Versions = new Map(polled.versions.map(({ version }) => [version, { state: "LOADING", reason: "" }]));
@@ -116,7 +117,7 @@ const backendHint = (backend: string): string =>
 export async function closeVersions(
   log: ServerLog,
   key: string,
-  versions: ReadonlyMap<number, Version>,
+  versions: ReadonlyMap<ModelVersion, Version>,
 ): Promise<void> {
   for (const [number, { ready }] of versions) {
     if (!ready) continue;

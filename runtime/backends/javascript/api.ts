@@ -6,8 +6,10 @@
  *   return requests.map(({ inputs }) => ({ outputs: [{ ...inputs.INPUT0, name: "OUTPUT0" }] }));
  * }
  */
+
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { StatusCode } from "../../errors.js";
+import type { ModelVersion } from "../../repository/model-version.js";
 import type { ModelTensor } from "./tensors.js";
 
 export type ModelParameter = boolean | number | bigint | string;
@@ -64,7 +66,7 @@ export interface ModelAnswer {
 
 export interface ModelContext {
   readonly name: string;
-  readonly version: number;
+  readonly version: ModelVersion;
   readonly instance: string;
   /** The version directory. */
   readonly folder: string;

@@ -2,15 +2,17 @@
  * Messages between the server and the worker thread of a JavaScript model. What every request needs goes through the rings in shared memory
  * (`RingMessage`); the rest is cloned.
  */
+
 import type { MessagePort } from "node:worker_threads";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { StatusCode } from "../../errors.js";
+import type { ModelVersion } from "../../repository/model-version.js";
 import type { Parameter, Tensor } from "../../tensor.js";
 
 /** What the worker is started with. */
 export interface WorkerStart {
   readonly config: ModelConfig;
-  readonly version: number;
+  readonly version: ModelVersion;
   readonly folder: string;
   readonly file: string;
   /** Name of the instance, as Triton builds it: group and number. */
@@ -103,7 +105,7 @@ export interface WireAnswer {
 /** A call of another model of the same server. */
 export interface WireCall {
   readonly model: string;
-  readonly version: number;
+  readonly version: ModelVersion;
   readonly id: string;
   readonly parameters: Entries;
   readonly inputs: readonly Tensor[];

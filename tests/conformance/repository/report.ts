@@ -1,5 +1,5 @@
 /**
- * Outcomes of records → a table of equal and different by group, and the list of what differs.
+ * Outcomes of records → a table of equal and different by group.
  */
 export interface Outcome {
   readonly id: string;
@@ -11,21 +11,37 @@ export interface Outcome {
   readonly log: readonly string[];
 }
 
-export function summary(outcomes: readonly Outcome[]): string {
-  const groups = new Map<string, { all: number; answers: number; log: number }>();
-  for (const { group, answers, log } of outcomes) {
-    const row = groups.get(group) ?? { all: 0, answers: 0, log: 0 };
-    row.all++;
-    if (answers.length === 0) row.answers++;
-    if (log.length === 0) row.log++;
-    groups.set(group, row);
-  }
-  const rows = [...groups].map(([name, { all, answers, log }]) => `| ${name} | ${all} | ${answers} | ${log} |`);
-  const total = (pick: (one: Outcome) => number): number => outcomes.filter(one => pick(one) === 0).length;
+/** Reason by record id. */
+type Reasons = Readonly<Record<string, string>>;
+
+/**
+ * Why a difference says nothing about this server: the recorded one crashed, did things in no order of its own, or lacked a part that a stock
+ * Triton has. Such records are left out of the second share.
+ */
+const ASIDE = /^(?:Triton crashes|undefined |the recorded installation)/;
+
+/** @param known reasons of differences, where there is a list */
+export function summary(outcomes: readonly Outcome[], known: { answers: Reasons; log: Reasons } = NONE): string {
+  const groups = new Map<string, Outcome[]>();
+  for (const outcome of outcomes) groups.set(outcome.group, [...(groups.get(outcome.group) ?? []), outcome]);
+  const cells = (some: readonly Outcome[]): string =>
+    (["answers", "log"] as const)
+      .map(side => {
+        const equal = some.filter(one => one[side].length === 0);
+        const aside = some.filter(one => one[side].length > 0 && ASIDE.test(known[side][one.id] ?? ""));
+        return `${equal.length} | ${percent(equal.length, some.length)} | ${percent(equal.length, some.length - aside.length)}`;
+      })
+      .join(" | ");
   return [
-    "| group | records | answers equal | log equal |",
-    "|---|---|---|---|",
-    ...rows,
-    `| **all** | ${outcomes.length} | ${total(one => one.answers.length)} | ${total(one => one.log.length)} |`,
+    "| group | records | answers equal | share | set aside* | log equal | share | set aside* |",
+    "|---|---|---|---|---|---|---|---|",
+    ...[...groups].map(([name, some]) => `| ${name} | ${some.length} | ${cells(some)} |`),
+    `| **all** | ${outcomes.length} | ${cells(outcomes)} |`,
+    "",
+    "\\* the share without those where Triton crashes, does things in no order of its own, or lacked in the recorded installation what a stock one has",
   ].join("\n");
 }
+
+const NONE = { answers: {}, log: {} };
+const percent = (part: number, whole: number): string =>
+  whole === 0 ? "-" : `${(Math.floor((part / whole) * 1000) / 10).toFixed(1)} %`;
