@@ -123,3 +123,35 @@ test("pings of ours keep a connection that answers; too many of the client's end
     await server.stop();
   }
 });
+
+test("while a server stops, a connection that waits for an answer is told so of each new call, and gets its answer", async () => {
+  const slow =
+    'backend: "identity" max_batch_size: 1 input [ { name: "INPUT0" data_type: TYPE_INT32 dims: [4] } ] output [ { name: "OUTPUT0" data_type: TYPE_INT32 dims: [4] } ] parameters { key: "execute_delay_ms" value { string_value: "400" } }';
+  const server = await serve({
+    ...serveOptions([
+      `--model-repository=${repository([], { "echo_int32/config.pbtxt": slow, "echo_int32/1/.keep": "" })}`,
+      ...["--grpc-port=0", "--grpc-address=127.0.0.1", "--allow-http=false", "--allow-metrics=false"],
+    ]),
+    writeLog: () => {},
+  });
+  const client = new grpc.Client(`127.0.0.1:${server.ports.grpc}`, grpc.credentials.createInsecure());
+  const raw = (message: Buffer): Buffer => message;
+  const call = (): Promise<grpc.ServiceError | null> =>
+    new Promise(resolve => {
+      client.makeUnaryRequest("/inference.GRPCInferenceService/ModelInfer", raw, raw, bytes, error => resolve(error));
+    });
+  try {
+    const waiting = call();
+    await new Promise(resolve => setTimeout(resolve, 150));
+    const stopped = server.stop();
+    // The text and the status that Triton's documentation of its shutdown names.
+    expect(await call()).toMatchObject({
+      code: grpc.status.UNAVAILABLE,
+      details: "GRPC server is shutting down and has stopped accepting new requests.",
+    });
+    expect(await waiting).toBeNull();
+    await stopped;
+  } finally {
+    client.close();
+  }
+});

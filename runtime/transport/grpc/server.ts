@@ -35,6 +35,9 @@ import { type Forward, toRequest } from "./to-request.js";
 
 const MAX_CONNECTIONS = 8192;
 
+/** Triton's text for what comes over a connection that still waits for answers. */
+const STOPPING = "GRPC server is shutting down and has stopped accepting new requests.";
+
 export interface GrpcContext {
   readonly calls: ServerCalls;
   readonly logSettings: LogSettings;
@@ -51,10 +54,14 @@ export interface GrpcContext {
 export async function serveGrpc(options: ListenAt, context: GrpcContext): Promise<Listener> {
   const { calls, logSettings, log, tls, care, restriction, compression } = context;
   const table = new Map([...unaryCalls(calls, logSettings)].map(([path, call]) => [path, framedCall(call)]));
+  let stopping = false;
   const { server, drain } = createHttp2Server<CallHead>({
     handler: {
       read: head => readCallHead(head, restriction, compression),
-      open: (stream, call) => accept(stream, call, table, context),
+      open(stream, call) {
+        if (stopping) endWithStatus(stream, STATUS.UNAVAILABLE.grpc, STOPPING);
+        else accept(stream, call, table, context);
+      },
     },
     limits: { ...DEFAULT_LIMITS, stallTime: context.stallTime },
     tls: tls && (await secureOptions(tls)),
@@ -69,7 +76,10 @@ export async function serveGrpc(options: ListenAt, context: GrpcContext): Promis
     refused: fault => log.verbose("grpc_server", `handshake: ${fault.message}`),
   });
   server.maxConnections = MAX_CONNECTIONS;
-  return listen(server, options, drain);
+  return listen(server, options, patience => {
+    stopping = true;
+    return drain(patience, true);
+  });
 }
 
 function accept(

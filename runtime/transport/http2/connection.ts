@@ -32,6 +32,8 @@ export interface Http2Connection extends StreamConnection {
   watch(watch: ConnectionWatch): void;
   /** Serves no new streams, and ends when the open ones have. */
   drain(): void;
+  /** Drains as soon as no stream is open; what is opened until then is served, if only by being told so. */
+  retire(): void;
   /** Looks once at what the client leaves unread, and gives up what it has left for too long. */
   lookForStalls(): void;
   /** Ends the connection now, and says why. */
@@ -65,6 +67,8 @@ export class Connection<Call> implements Http2Connection {
   /** `draining`: what is open may end, nothing new is served. `ending`: nothing is read any more. */
   #state: "open" | "draining" | "ending" | "closed" = "open";
 
+  #retiring = false;
+
   constructor(socket: Socket, handler: Http2Handler<Call>, limits: Http2Limits) {
     this.#socket = socket;
     this.#limits = limits;
@@ -85,7 +89,10 @@ export class Connection<Call> implements Http2Connection {
       opened: () => {
         for (const watch of this.#watches) watch.streamOpened?.();
       },
-      emptied: () => this.#endIfDrained(),
+      emptied: () => {
+        if (this.#retiring) this.drain();
+        this.#endIfDrained();
+      },
     });
     this.#reader = new FrameReader(this.#takeFrame);
     this.#greeting = setTimeout(() => {
@@ -119,6 +126,11 @@ export class Connection<Call> implements Http2Connection {
     this.#state = "draining";
     this.#output.push(goawayFrame(this.#streams.last, "NO_ERROR"));
     this.#endIfDrained();
+  }
+
+  retire(): void {
+    this.#retiring = true;
+    if (this.#streams.size === 0) this.drain();
   }
 
   lookForStalls(): void {

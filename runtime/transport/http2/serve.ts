@@ -20,8 +20,11 @@ export interface Http2ServerOptions<Call> {
 
 export interface Http2Server {
   readonly server: Server;
-  /** Lets streams end that are open, and cuts the connections that are left after `patience` milliseconds. */
-  drain(patience: number): Promise<void>;
+  /**
+   * Lets streams end that are open, and cuts the connections that are left after `patience` milliseconds.
+   * @param late new streams of a connection that has open ones are still handed over
+   */
+  drain(patience: number, late?: boolean): Promise<void>;
 }
 
 const HANDSHAKE_MS = 10_000;
@@ -61,11 +64,13 @@ export function createHttp2Server<Call>(options: Http2ServerOptions<Call>): Http
   server.on("close", () => stalls.stop());
   return {
     server,
-    async drain(patience) {
+    async drain(patience, late = false) {
       const ended = Promise.all(
         [...sockets].map(socket => new Promise<void>(done => socket.once("close", () => done()))),
       );
-      for (const connection of connections) connection.drain();
+      for (const connection of connections)
+        if (late) connection.retire();
+        else connection.drain();
       const timer = setTimeout(() => {
         for (const socket of sockets) socket.destroy();
       }, patience);
