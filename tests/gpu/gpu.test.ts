@@ -185,12 +185,14 @@ describe("KIND_GPU", { timeout: 120_000 }, () => {
 
 test("instances are numbered group by group, a count on each device", () => {
   const groups = (text: string) => instancesOf(parseModelConfig(text, "config.pbtxt"));
-  expect(groups("instance_group [ { count: 2 kind: KIND_GPU gpus: [ 0, 1 ] }, { count: 1 kind: KIND_CPU } ]")).toEqual([
-    { kind: "gpu", device: 0 },
-    { kind: "gpu", device: 0 },
-    { kind: "gpu", device: 1 },
-    { kind: "gpu", device: 1 },
-    { kind: "cpu" },
+  const both =
+    'instance_group [ { name: "a" count: 2 kind: KIND_GPU gpus: [ 0, 1 ] }, { name: "b" count: 1 kind: KIND_CPU } ]';
+  expect(groups(both)).toEqual([
+    { name: "a_0", kind: "gpu", device: 0 },
+    { name: "a_1", kind: "gpu", device: 0 },
+    { name: "a_2", kind: "gpu", device: 1 },
+    { name: "a_3", kind: "gpu", device: 1 },
+    { name: "b_0", kind: "cpu" },
   ]);
-  expect(groups("")).toEqual([{ kind: "cpu" }]);
+  expect(groups("")).toEqual([{ name: "0", kind: "cpu" }]);
 });
