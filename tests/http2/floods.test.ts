@@ -22,6 +22,7 @@ import {
   start,
   WELL,
   WINDOW,
+  zeros,
 } from "./support.js";
 
 let server: Awaited<ReturnType<typeof start>>;
@@ -29,11 +30,7 @@ beforeAll(async () => {
   server = await start(
     {
       "/never": () => {},
-      "/large": stream => {
-        stream.respond(OK);
-        stream.write([Buffer.alloc(2 ** 20)]);
-        stream.end(WELL);
-      },
+      "/large": zeros(2 ** 20),
     },
     { limits: { resets: [100, 1], idleFrames: [1000, 1], maxWaiting: 2 ** 22 } },
   );

@@ -19,6 +19,7 @@ import {
   start,
   WELL,
   WINDOW,
+  zeros,
 } from "./support.js";
 
 const STALL_MS = 600;
@@ -30,16 +31,8 @@ let server: Awaited<ReturnType<typeof start>>;
 beforeAll(async () => {
   server = await start(
     {
-      "/large": stream => {
-        stream.respond(OK);
-        stream.write([Buffer.alloc(LARGE)]);
-        stream.end(WELL);
-      },
-      "/small": stream => {
-        stream.respond(OK);
-        stream.write([Buffer.alloc(SMALL)]);
-        stream.end(WELL);
-      },
+      "/large": zeros(LARGE),
+      "/small": zeros(SMALL),
       "/late": stream => {
         setTimeout(() => stream.answer(OK, [Buffer.from("at last")], WELL), 3 * STALL_MS);
       },

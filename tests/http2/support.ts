@@ -43,6 +43,15 @@ export const echo: Act = stream => {
   });
 };
 
+/** Answers with so many bytes at once. */
+export const zeros =
+  (bytes: number): Act =>
+  stream => {
+    stream.respond(OK);
+    stream.write([Buffer.alloc(bytes)]);
+    stream.end(WELL);
+  };
+
 export interface StartOptions {
   readonly limits?: Partial<Http2Limits>;
   readonly tls?: TlsOptions;
