@@ -2,7 +2,7 @@
 // whose path contains PATTERN.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { ensureLab } from "./lab/ensure-lab.mjs";
 import { ensureDebian, hash, once, ROOT, run, setup, step } from "./setup.mjs";
 
@@ -110,7 +110,13 @@ try {
     numFailedTests: failed = 0,
     numFailedTestSuites: suites = 0,
     numPendingTests: skipped = 0,
+    testResults: files = [],
   } = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : { numFailedTests: 1 };
+  // A process that dies takes its file's name with it: vitest says only that one did.
+  for (const { name, assertionResults } of files) {
+    const cut = assertionResults.find(({ status }) => status === "pending");
+    if (cut) process.stdout.write(`\n✘ ${relative(ROOT, name)}: its process ended during \`${cut.fullName}\`\n`);
+  }
   const failures = failed + gates.filter(ok => !ok).length + (code !== 0 && failed === 0 ? Math.max(1, suites) : 0);
   process.stdout.write(
     `\n${passed + gates.filter(Boolean).length} passed, ${failures} failed${skipped ? `, ${skipped} skipped` : ""}\n`,
