@@ -1,5 +1,8 @@
 import { defineConfig } from "vitest/config";
 
+// Suites that call ONNX Runtime by themselves would report to its maker too, from a thread that has ended processes, through one database in the home folder.
+process.env.ORT_DISABLE_TELEMETRY ??= "1";
+
 // Tests import the built package (`#runtime/…`), so that what is tested is what ships. Two cores: few workers, generous time.
 export default defineConfig({
   test: {
