@@ -1,6 +1,7 @@
 /**
  * A forest → an ONNX model of one `TreeEnsembleRegressor` (ai.onnx.ml 3) and the link after it. Input `features` [n, features], output
- * `prediction` float32 [n, outputs]. A split by categories becomes a chain of equality tests whose "yes" is one node.
+ * `prediction` float32 [n, outputs]. A split by categories becomes a chain of equality tests whose "yes" is one node. Sums begin with the base,
+ * as trees of one leaf, since in float32 the order of a sum is part of its value.
  */
 import {
   type OnnxAttribute,
@@ -8,7 +9,7 @@ import {
   type OnnxNode,
   printOnnxModel,
 } from "../../triton-protos/artefacts/onnx-model.js";
-import type { Forest, ForestLink, ForestNode } from "./forest.js";
+import { type Forest, type ForestLink, type ForestNode, NEARLY_ZERO, type Tree } from "./forest.js";
 
 export const FOREST_INPUT = "features";
 export const FOREST_OUTPUT = "prediction";
@@ -34,7 +35,9 @@ export const forestOutputs = (forest: Forest): number => (forest.link.kind === "
 
 export function forestToOnnx(forest: Forest): Uint8Array {
   const { dtype } = forest;
-  const lists = flatten(forest);
+  const bases = forest.base.map((value, target): Tree => ({ target, nodes: [{ kind: "leaf", value }] }));
+  const lists = flatten([...(forest.base.some(b => b !== 0) ? bases : []), ...dividedTrees(forest)]);
+  const whole = wholeCategories(forest);
   const numbers = (name: string, values: readonly number[]): Record<string, OnnxAttribute> =>
     dtype === "float32"
       ? { [name]: { floats: values } }
@@ -43,13 +46,12 @@ export function forestToOnnx(forest: Forest): Uint8Array {
   const ensemble: OnnxNode = {
     op: "TreeEnsembleRegressor",
     domain: "ai.onnx.ml",
-    inputs: [FOREST_INPUT],
+    inputs: [whole ? WHOLE : FOREST_INPUT],
     outputs: ["sums"],
     attributes: {
       aggregate_function: { text: "SUM" },
       post_transform: { text: "NONE" },
       n_targets: { int: targets },
-      ...(forest.base.some(b => b !== 0) && numbers("base_values", forest.base)),
       nodes_treeids: { ints: lists.treeids },
       nodes_nodeids: { ints: lists.nodeids },
       nodes_featureids: { ints: lists.featureids },
@@ -70,13 +72,21 @@ export function forestToOnnx(forest: Forest): Uint8Array {
     opsets: { "": 17, "ai.onnx.ml": 3 },
     inputs: [{ name: FOREST_INPUT, dtype, shape: ["n", forest.features] }],
     outputs: [{ name: FOREST_OUTPUT, dtype: "float32", shape: ["n", forestOutputs(forest)] }],
-    nodes: [ensemble, ...after.nodes],
-    constants: after.constants,
+    nodes: [...(whole?.nodes ?? []), ensemble, ...after.nodes],
+    constants: { ...whole?.constants, ...after.constants },
     metadata: { library: forest.library, objective: forest.objective },
   });
 }
 
-function flatten(forest: Forest): Lists {
+const dividedTrees = ({ trees, divisor }: Forest): readonly Tree[] =>
+  divisor === 1
+    ? trees
+    : trees.map(({ target, nodes }) => ({
+        target,
+        nodes: nodes.map(node => (node.kind === "leaf" ? { ...node, value: node.value / divisor } : node)),
+      }));
+
+function flatten(trees: readonly Tree[]): Lists {
   const lists: Lists = {
     treeids: [],
     nodeids: [],
@@ -91,7 +101,7 @@ function flatten(forest: Forest): Lists {
     leafTargets: [],
     leafValues: [],
   };
-  forest.trees.forEach(({ nodes, target }, tree) => {
+  trees.forEach(({ nodes, target }, tree) => {
     let extra = nodes.length;
     const add = (
       id: number,
@@ -118,8 +128,9 @@ function flatten(forest: Forest): Lists {
         const zeroGoes = node.test === "<" ? 0 < node.threshold : 0 <= node.threshold;
         if (node.zeroIsMissing && zeroGoes !== (node.missing === "yes")) {
           // Zero goes where missing values go, and the threshold says otherwise.
-          const test = extra++;
-          add(id, node.feature, "BRANCH_EQ", 0, missing ? node.yes : node.no, test, 0);
+          const [near, test] = [extra++, extra++];
+          add(id, node.feature, "BRANCH_LT", -NEARLY_ZERO, test, near, 0);
+          add(near, node.feature, "BRANCH_LEQ", NEARLY_ZERO, missing ? node.yes : node.no, test, 1);
           add(test, node.feature, mode, node.threshold, node.yes, node.no, missing);
         } else add(id, node.feature, mode, node.threshold, node.yes, node.no, missing);
         return;
@@ -142,11 +153,34 @@ function flatten(forest: Forest): Lists {
         lists.leafTrees.push(tree);
         lists.leafNodes.push(id);
         lists.leafTargets.push(target);
-        lists.leafValues.push(node.value / forest.divisor);
+        lists.leafValues.push(node.value);
       }
     });
   });
   return lists;
+}
+
+const WHOLE = "whole";
+
+/** Features by category, brought to whole numbers before the trees; undefined where there are none. */
+function wholeCategories({ trees, features, dtype, wholeCategories: way }: Forest): After | undefined {
+  const values = new Uint8Array(features);
+  for (const { nodes } of trees) for (const node of nodes) if (node.kind === "category") values[node.feature] = 1;
+  if (!values.includes(1)) return undefined;
+  const rounded: readonly OnnxNode[] =
+    way === "floor"
+      ? [{ op: "Floor", inputs: [FOREST_INPUT], outputs: ["rounded"] }]
+      : [
+          { op: "Mod", inputs: [FOREST_INPUT, "one"], outputs: ["fraction"], attributes: { fmod: { int: 1 } } },
+          { op: "Sub", inputs: [FOREST_INPUT, "fraction"], outputs: ["rounded"] },
+        ];
+  return {
+    nodes: [...rounded, { op: "Where", inputs: ["categorical", "rounded", FOREST_INPUT], outputs: [WHOLE] }],
+    constants: {
+      categorical: { dtype: "bool", shape: [1, features], values },
+      ...(way === "truncate" && { one: { dtype, shape: [], values: [1] } }),
+    },
+  };
 }
 
 interface After {

@@ -12,7 +12,7 @@ export type ForestNode =
       readonly no: number;
       /** Where a missing value goes. */
       readonly missing: "yes" | "no";
-      /** Zero counts as missing. */
+      /** Zero, and what is no further from it than `NEARLY_ZERO`, counts as missing. */
       readonly zeroIsMissing?: boolean;
     }
   | {
@@ -24,6 +24,9 @@ export type ForestNode =
       readonly no: number;
       readonly missing: "yes" | "no";
     };
+
+/** LightGBM's `kZeroThreshold`. */
+export const NEARLY_ZERO = Math.fround(1e-35);
 
 export interface Tree {
   /** Which output its leaves add to. */
@@ -43,12 +46,14 @@ export interface Forest {
   /** Names in the order of feature numbers; empty where the file has none. */
   readonly names: readonly string[];
   readonly features: number;
-  /** Added to the leaves, one per output. */
+  /** Where the sums begin, one per output. */
   readonly base: readonly number[];
   readonly trees: readonly Tree[];
   readonly link: ForestLink;
   /** Sums are divided by it. */
   readonly divisor: number;
+  /** How a category that is no whole number becomes one: `"floor"`, or `"truncate"` (what comes after the point is cut off). */
+  readonly wholeCategories: "floor" | "truncate";
   /** Precision of thresholds and features. */
   readonly dtype: "float32" | "float64";
 }

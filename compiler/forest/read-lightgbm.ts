@@ -1,6 +1,7 @@
 /**
  * LightGBM's text model (version v3, v4) → a forest. A split goes left when feature ≤ threshold, in float64; `decision_type` holds, from the
- * low bit: categorical, default left, and two bits for what is missing (0 nothing, so that NaN is 0; 1 zero; 2 NaN).
+ * low bit: categorical, default left, and two bits for what is missing (0 nothing, so that NaN is 0; 1 zero; 2 NaN). Categories are whole
+ * numbers: what comes after the point is cut off.
  */
 import { type Forest, ForestFileError, type ForestLink, type ForestNode, type Tree } from "./forest.js";
 
@@ -28,6 +29,7 @@ export function readLightgbm(text: string, where: string): Forest {
     trees,
     link,
     divisor: header.has("average_output") ? Math.max(1, trees.length / perIteration) : 1,
+    wholeCategories: "truncate",
     dtype: "float64",
   };
 }
@@ -72,8 +74,12 @@ function section(text: string): Section {
   return found;
 }
 
+/** As C++ prints it: a split that tells missing values from all others has the threshold `inf`. */
+const readNumber = (text: string): number =>
+  /^-?inf$/.test(text) ? (text === "inf" ? 1 : -1) * Number.POSITIVE_INFINITY : Number(text);
+
 function readTree(tree: Section, target: number, where: string): Tree {
-  const numbers = (name: string) => (tree.get(name) ?? "").split(" ").filter(Boolean).map(Number);
+  const numbers = (name: string) => (tree.get(name) ?? "").split(" ").filter(Boolean).map(readNumber);
   if (Number(tree.get("is_linear") ?? 0) === 1)
     throw new ForestFileError(`${where} has linear models as leaves. Train without \`linear_tree\`.`);
   const leaves = numbers("leaf_value");
@@ -82,7 +88,13 @@ function readTree(tree: Section, target: number, where: string): Tree {
     throw new ForestFileError(
       `${where} has ${leaves.length} leaves and ${features.length} splits. Save the model again.`,
     );
-  const [left, right, thresholds, decisions] = ["left_child", "right_child", "threshold", "decision_type"].map(numbers);
+  const [left, right, thresholds, decisions] = ["left_child", "right_child", "threshold", "decision_type"].map(name => {
+    const found = numbers(name);
+    if (found.length === features.length && !found.some(Number.isNaN)) return found;
+    throw new ForestFileError(
+      `${where} has ${features.length} splits, and \`${name}\` is not a number for each. Save the model again.`,
+    );
+  });
   const [bounds, bits] = [numbers("cat_boundaries"), numbers("cat_threshold")];
   /** Splits come first, then leaves, which children name as −1, −2, … */
   const place = (child: number | undefined): number => {

@@ -1,6 +1,6 @@
 /**
  * XGBoost's model document (JSON or UBJSON, 1.3 to 3.x) → a forest. A split goes left when feature < condition, in float32; of a categorical
- * split the listed categories go right; `base_score` is in the units of predictions.
+ * split the listed categories go right, after rounding down; `base_score` is in the units of predictions.
  */
 import { z } from "zod";
 import { type Forest, ForestFileError, type ForestLink, type ForestNode, type Tree } from "./forest.js";
@@ -45,7 +45,8 @@ const documentSchema = z.looseObject({
 });
 
 const sigmoid: ForestLink = { kind: "sigmoid", slope: 1 };
-const logit = (p: number): number => -Math.log(1 / p - 1);
+/** Each step in float32, as XGBoost takes it. */
+const logit = (p: number): number => -Math.fround(Math.log(Math.fround(Math.fround(1 / Math.fround(p)) - 1)));
 const same = (x: number): number => x;
 
 /** Objective → what predictions are of sums, and sums of predictions. */
@@ -99,12 +100,13 @@ export function readXgboost(json: unknown, where: string): Forest {
     objective: objective.name,
     names: learner.feature_names ?? [],
     features: Number(param.num_feature),
-    base: Array.from({ length: targets }, (_, i) => margin(scores[i] ?? scores[0]!)),
+    base: Array.from({ length: targets }, (_, i) => Math.fround(margin(scores[i] ?? scores[0]!))),
     trees: trees.map((tree, i) =>
       readTree(tree, tree_info[i] ?? 0, booster.weight_drop?.[i] ?? 1, `${where}: tree ${i}`),
     ),
     link,
     divisor: 1,
+    wholeCategories: "floor",
     dtype: "float32",
   };
 }

@@ -103,7 +103,30 @@ grow_lightgbm("no-missing", "binary", binary, use_missing=False)
 grow_lightgbm("forest", "regression", signal, boosting="rf", bagging_freq=1, bagging_fraction=0.6)
 grow_lightgbm("dart", "binary", binary, boosting="dart")
 
-(out / "cases.json").write_text(
-    json.dumps({"rows": [[None if np.isnan(v) else float(v) for v in row] for row in test], "cases": cases}) + "\n"
-)
-print(f"{len(cases)} forests, {sum(f.stat().st_size for f in out.iterdir()) // 1024} KiB")
+
+# Rows that no training saw: categories below zero, broken and beyond the table, numbers next to zero and far out, and gaps wherever they may be.
+# Some splits of LightGBM tell missing values from all others, with the threshold `inf`.
+ODD = [0.0, -0.0, -1.0, -0.5, 0.5, 1.5, 2.7, 11.9, 33.0, 64.0, 1e6, 1e30, -1e30, 1e-36, -1e-36, 2.0**24 + 1]
+common, plain_cases = test, cases
+test, cases = rows(60), []
+marked = random.random(test.shape) < 0.3
+test[marked] = random.choice(np.float32(ODD), marked.sum())
+test[random.random(test.shape) < 0.1] = np.nan
+train[random.random(train.shape) < 0.15] = np.nan
+test = np.concatenate([test, train[:20]])
+grow_xgboost("odd-categories", "binary:logistic", binary, suffix="ubj", categorical=True, max_cat_to_onehot=1, max_depth=6)
+grow_xgboost("odd-one-hot", "multi:softprob", classes, suffix="ubj", categorical=True, max_cat_to_onehot=50, num_class=3)
+grow_xgboost("long-sums", "reg:squarederror", signal * 1000, suffix="ubj", rounds=120, max_depth=2)
+grow_lightgbm("odd", "binary", np.isnan(train[:, 3]) | (binary == 1))
+grow_lightgbm("odd-categories", "regression", signal, categorical=["brand"], min_data_per_group=5, cat_smooth=1)
+grow_lightgbm("odd-zero-is-missing", "binary", binary, zero_as_missing=True)
+odd, odd_cases, test, cases = test, cases, common, plain_cases
+
+
+def listed(table):
+    return [[None if np.isnan(v) else float(v) for v in row] for row in table]
+
+
+(out / "cases.json").write_text(json.dumps({"rows": listed(test), "cases": cases}) + "\n")
+(out / "odd-cases.json").write_text(json.dumps({"rows": listed(odd), "cases": odd_cases}) + "\n")
+print(f"{len(cases) + len(odd_cases)} forests, {sum(f.stat().st_size for f in out.iterdir()) // 1024} KiB")
