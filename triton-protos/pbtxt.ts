@@ -1,12 +1,11 @@
 /**
  * Protobuf text format: `parsePbtxt("inference.ModelConfig", text, file)` → complete message, `printPbtxt` → the text as people write it.
  */
-
-import protobuf, { type Enum, type Field, type Type } from "protobufjs/light.js";
+import { complete } from "./complete-message.js";
 import type { Messages } from "./gen/messages.js";
-import { complete, type Init, type MessageName, messageType } from "./proto-root.js";
+import { type FieldShape, type MessageName, type Shape, shapeOf } from "./message-shape.js";
+import type { Init } from "./proto-root.js";
 import { readTextMessage, TextFault } from "./text-format/read-message.js";
-import { shapeOf } from "./text-format/shapes.js";
 import { bytesOf, type Complaint } from "./text-format/tokens.js";
 
 /** A text that is not such a message: `line` and `column` (from 1, in characters) say where, the message begins with `file:line:column`. */
@@ -31,10 +30,9 @@ const MAX_LENGTH = 1 << 20;
 export function parsePbtxt<K extends MessageName>(name: K, text: string | Uint8Array, file: string): Messages[K] {
   if (text.length > MAX_LENGTH)
     throw new PbtxtError(file, 1, 1, `the file has ${text.length} characters; at most ${MAX_LENGTH} are read`);
-  const type = messageType(name);
   const bytes = bytesOf(text);
   try {
-    return complete(type, readTextMessage(shapeOf(type), bytes)) as Messages[K];
+    return complete(name, readTextMessage(shapeOf(name), bytes));
   } catch (error) {
     if (!(error instanceof TextFault)) throw error;
     const before = Buffer.from(bytes.slice(0, error.at), "latin1").toString("utf8").split("\n");
@@ -60,53 +58,55 @@ const readable = (bytes: string): string =>
  * Byte-stable for equal messages.
  */
 export function printPbtxt<K extends MessageName>(name: K, message: Init<Messages[K]>): string {
-  return `${printFields(messageType(name), message as Record<string, unknown>, "").join("\n")}\n`;
+  return `${printFields(shapeOf(name), message as Record<string, unknown>, "").join("\n")}\n`;
 }
 
-const printFields = (type: Type, message: Record<string, unknown>, indent: string): string[] =>
-  type.fieldsArray.flatMap(field => printField(field.resolve(), message[field.name], indent));
+const printFields = ({ fields }: Shape, message: Record<string, unknown>, indent: string): string[] =>
+  [...fields.values()].flatMap(field => printField(field, message[field.name], indent));
 
-function printField(field: Field, value: unknown, indent: string): string[] {
+function printField(field: FieldShape, value: unknown, indent: string): string[] {
   if (value === undefined || value === null) return [];
-  const type = field.resolvedType;
-  const block = (label: string, item: unknown, at: string): string[] => {
-    const body = printFields(type as Type, item as Record<string, unknown>, `${at}  `);
-    return body.length === 0 ? [`${at}${label}{ }`] : [`${at}${label}{`, ...body, `${at}}`];
-  };
-  if (field.map)
-    return Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .flatMap(([key, item]) => [
-        `${indent}${field.name} {`,
-        `${indent}  key: ${/int/.test((field as Field & { keyType: string }).keyType) ? key : quote(key)}`,
-        ...(type instanceof protobuf.Type
-          ? block("value ", item, `${indent}  `)
-          : [`${indent}  value: ${printScalar(field, item)}`]),
-        `${indent}}`,
-      ]);
+  if (field.isMap) return printMap(field, value, indent);
+  const { message } = field;
   if (field.repeated) {
     const items = value as readonly unknown[];
     if (items.length === 0) return [];
-    if (!(type instanceof protobuf.Type))
-      return [`${indent}${field.name}: [ ${items.map(item => printScalar(field, item)).join(", ")} ]`];
-    const blocks = items.map(item => block("", item, `${indent}  `).join("\n"));
+    if (!message) return [`${indent}${field.name}: [ ${items.map(item => printScalar(field, item)).join(", ")} ]`];
+    const blocks = items.map(item => printBlock(message, "", item, `${indent}  `).join("\n"));
     return [`${indent}${field.name} [`, blocks.join(",\n"), `${indent}]`];
   }
-  if (type instanceof protobuf.Type) return block(`${field.name} `, value, indent);
+  if (message) return printBlock(message, `${field.name} `, value, indent);
   return isDefault(field, value) ? [] : [`${indent}${field.name}: ${printScalar(field, value)}`];
 }
 
-function isDefault(field: Field, value: unknown): boolean {
-  if (field.partOf) return false;
-  if (field.resolvedType) return value === 0 || (field.resolvedType as Enum).values[String(value)] === 0;
+function printMap({ name, message: entry }: FieldShape, value: object, indent: string): string[] {
+  const [keyField, field] = entry!.fields.values();
+  const { message } = field!;
+  return Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([key, item]) => [
+      `${indent}${name} {`,
+      `${indent}  key: ${/int/.test(keyField!.scalar) ? key : quote(key)}`,
+      ...(message
+        ? printBlock(message, "value ", item, `${indent}  `)
+        : [`${indent}  value: ${printScalar(field!, item)}`]),
+      `${indent}}`,
+    ]);
+}
+
+function printBlock(message: Shape, label: string, item: unknown, indent: string): string[] {
+  const body = printFields(message, item as Record<string, unknown>, `${indent}  `);
+  return body.length === 0 ? [`${indent}${label}{ }`] : [`${indent}${label}{`, ...body, `${indent}}`];
+}
+
+function isDefault(field: FieldShape, value: unknown): boolean {
+  if (field.oneof) return false;
+  if (field.enum) return value === 0 || field.enum.numbers[String(value)] === 0;
   return value === "" || value === false || Object.is(value, 0) || (value instanceof Uint8Array && value.length === 0);
 }
 
-function printScalar(field: Field, value: unknown): string {
-  if (field.resolvedType)
-    return typeof value === "number"
-      ? ((field.resolvedType as Enum).valuesById[value] ?? String(value))
-      : String(value);
+function printScalar(field: FieldShape, value: unknown): string {
+  if (field.enum) return field.enum.names.get(value) ?? String(value);
   if (typeof value === "string") return quote(value);
   if (value instanceof Uint8Array) return quote(Buffer.from(value).toString("latin1"), true);
   if (value === Number.POSITIVE_INFINITY) return "inf";

@@ -4,8 +4,8 @@
  */
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
+import { complete } from "../../triton-protos/complete-message.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
-import { complete, messageType } from "../../triton-protos/proto-root.js";
 import type { RequestTensor } from "../data-plane/request.js";
 import { RuntimeFault } from "../errors.js";
 import type { Parameter } from "../tensor.js";
@@ -153,11 +153,7 @@ export async function readCassette(file: string): Promise<Cassette> {
   lines.slice(1).forEach((line, at) => {
     if (line === "") return;
     const json = parse(line, at + 1);
-    if (json.kind === "model")
-      models.set(
-        String(json.name),
-        complete(messageType("inference.ModelConfig"), json.config as object) as ModelConfig,
-      );
+    if (json.kind === "model") models.set(String(json.name), complete("inference.ModelConfig", json.config as object));
     else if (json.kind === "infer") exchanges.push(readExchange(json, `${file}:${at + 2}`, at + 2));
   });
   return { file, server: (head.server ?? { name: "triton", version: "" }) as Cassette["server"], models, exchanges };

@@ -3,8 +3,8 @@
  */
 import { open } from "node:fs/promises";
 import type { IncomingHttpHeaders } from "node:http";
+import { complete } from "../../triton-protos/complete-message.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
-import { complete, messageType } from "../../triton-protos/proto-root.js";
 import { type Client, connect } from "../client/index.js";
 import type { Listener } from "../transport/listen.js";
 import { callLine, type Exchange, exchangeLine, headLine, modelLine } from "./cassette.js";
@@ -179,11 +179,11 @@ async function fetchConfig(client: Client, model: string): Promise<ModelConfig> 
       data_type: datatype === "BYTES" ? "TYPE_STRING" : `TYPE_${datatype}`,
       dims: shape.length > 0 ? shape.map(Number) : [1],
     });
-    return complete(messageType("inference.ModelConfig"), {
+    return complete("inference.ModelConfig", {
       name: model,
       backend: "mock",
       input: inputs.map(tensor),
       output: outputs.map(tensor),
-    }) as ModelConfig;
+    });
   }
 }

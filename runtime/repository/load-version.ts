@@ -3,8 +3,8 @@
  */
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { complete } from "../../triton-protos/complete-message.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
-import { complete, messageType } from "../../triton-protos/proto-root.js";
 import type { Backend, LoadContext, LoadedModel, ServerModels } from "../backends/backend.js";
 import { loadBackend, UnknownBackend } from "../backends/index.js";
 import type { ResponseCache } from "../cache/local-cache.js";
@@ -136,7 +136,7 @@ export async function loadVersion(
       );
   validateVersion(config, backend.anyDevice ? undefined : options.gpus);
   await validateStates(config, polled.folder);
-  const served = complete(messageType("inference.ModelConfig"), config) as ModelConfig;
+  const served = complete("inference.ModelConfig", config);
   const context: LoadContext = {
     name: config.name,
     namespace,

@@ -4,10 +4,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
+import { complete } from "../../triton-protos/complete-message.js";
 import { readJsonMessage } from "../../triton-protos/json-message/read-json-message.js";
+import { shapeOf } from "../../triton-protos/message-shape.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
-import { complete, messageType } from "../../triton-protos/proto-root.js";
-import { shapeOf } from "../../triton-protos/text-format/shapes.js";
 import { RuntimeFault } from "../errors.js";
 import type { PolledModel } from "./poll-model.js";
 
@@ -25,9 +25,8 @@ const refuse = (text: string): never => {
 
 /** The JSON of a configuration. @throws RuntimeFault with libprotobuf's words */
 export function readConfigOverride(text: string): ModelConfig {
-  const type = messageType("inference.ModelConfig");
   try {
-    return complete(type, readJsonMessage(shapeOf(type), text)) as ModelConfig;
+    return complete("inference.ModelConfig", readJsonMessage(shapeOf("inference.ModelConfig"), text));
   } catch (error) {
     return refuse(`Invalid config override: ${(error as Error).message}`);
   }

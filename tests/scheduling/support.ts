@@ -3,16 +3,16 @@
  */
 import type { BackendRequest, LoadedModel } from "#runtime/backends/backend.js";
 import { type Controls, NO_CONTROLS } from "#runtime/data-plane/controls.js";
+import { complete } from "#triton-protos/complete-message.js";
 import type { ModelConfig, ModelConfigInit } from "#triton-protos/model-config.js";
-import { complete, messageType } from "#triton-protos/proto-root.js";
 
 export const configOf = (init: ModelConfigInit): ModelConfig =>
-  complete(messageType("inference.ModelConfig"), {
+  complete("inference.ModelConfig", {
     name: "m",
     input: [{ name: "IN", data_type: "TYPE_INT32", dims: [-1] }],
     output: [{ name: "OUT", data_type: "TYPE_INT32", dims: [-1] }],
     ...init,
-  } as ModelConfig) as ModelConfig;
+  } as ModelConfig);
 
 export interface Asked {
   readonly rows?: number;

@@ -2,7 +2,7 @@
  * A message as JSON → its fields, as libprotobuf reads them: names in either spelling, numbers also as text, one value for a list, enums in any
  * case; what it refuses it refuses in its words.
  */
-import type { FieldShape, Shape } from "../text-format/shapes.js";
+import type { FieldShape, Shape } from "../message-shape.js";
 import { isNumber, isObject, type JsonObject, type JsonValue, parseJson } from "./parse-json.js";
 
 type Fields = Record<string, unknown>;
@@ -102,20 +102,16 @@ class JsonReader {
 
   /** @param inner the value's own path; complaints about what it may not be at all have that of its message */
   #value(field: FieldShape, value: JsonValue, path: string, inner: string): unknown {
-    const { message, values, scalar, name } = field;
+    const { message, enum: words, scalar, name } = field;
     if (value !== null && isObject(value)) {
       if (message) return this.message(message, value, inner);
       return this.#badValue(path, "Starting an object on a scalar field", name);
     }
     const shown = show(value);
     if (message) return this.#badValue(inner, shown, `type.googleapis.com/${message.name}`);
-    const read = values ? toEnum(values, value) : toScalar(scalar, value);
+    const read = words ? toEnum(words.numbers, value) : toScalar(scalar, value);
     if (read !== undefined) return read;
-    return this.#badValue(
-      inner,
-      shown,
-      values ? `type.googleapis.com/${field.enumName}` : `TYPE_${scalar.toUpperCase()}`,
-    );
+    return this.#badValue(inner, shown, words ? `type.googleapis.com/${words.name}` : `TYPE_${scalar.toUpperCase()}`);
   }
 }
 

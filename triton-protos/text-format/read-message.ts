@@ -2,7 +2,7 @@
  * Protobuf text format → fields of a message. Takes and refuses what libprotobuf's parser does, and complains in its words and at its positions
  * (often the token after the one at fault, since it has gone on by then); where the fault lies is told beside it.
  */
-import type { FieldShape, Shape } from "./shapes.js";
+import type { FieldShape, Shape } from "../message-shape.js";
 import { type Complaint, Tokens, unquote } from "./tokens.js";
 
 /** A text that is not such a message. */
@@ -148,7 +148,7 @@ class MessageReader {
   }
 
   #scalar(field: FieldShape): unknown {
-    if (field.values) return this.#enumValue(field.name, field.values);
+    if (field.enum) return this.#enumValue(field.name, field.enum.numbers);
     switch (field.scalar) {
       case "string":
         return this.#string(field.name);

@@ -2,7 +2,7 @@
  * The unary RPCs besides ModelInfer: for each, its messages and what it answers.
  */
 import type { Messages, ModelRepositoryParameter } from "../../../triton-protos/gen/messages.js";
-import { decode, encode, type Init } from "../../../triton-protos/proto-root.js";
+import type { Init } from "../../../triton-protos/proto-root.js";
 import { RuntimeFault } from "../../errors.js";
 import type { LogSettings } from "../../log-settings.js";
 import type { Override } from "../../repository/override.js";
@@ -19,7 +19,11 @@ export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<st
     answer: A,
     call: (request: Messages[Q]) => Init<Messages[A]> | Promise<Init<Messages[A]>>,
   ): void => {
-    table.set(path, async bytes => encode(answer, await call(readMessage(request, bytes))));
+    table.set(path, async bytes => {
+      // Many a server has no such call; ModelInfer has a codec of its own.
+      const { decode, encode } = await import("../../../triton-protos/proto-root.js");
+      return encode(answer, await call(readMessage(() => decode(request, bytes))));
+    });
   };
   const rpc = <N extends string>(
     name: N,
@@ -117,9 +121,9 @@ export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<st
 
 const SHM_OFF = "Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable.";
 
-function readMessage<K extends keyof Messages>(name: K, bytes: Buffer): Messages[K] {
+function readMessage<Message>(decode: () => Message): Message {
   try {
-    return decode(name, bytes);
+    return decode();
   } catch (error) {
     throw new RuntimeFault("INTERNAL", "Unable to parse request", { cause: error });
   }
