@@ -1,10 +1,8 @@
 /**
  * What a route answers, and how it is written to the socket: only the headers Triton sends.
  */
-import type { ServerResponse } from "node:http";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { type RuntimeFault, STATUS } from "../../errors.js";
+import type { Exchange } from "../http1/exchange.js";
 
 export interface Answer {
   readonly status: number;
@@ -17,8 +15,8 @@ export interface Answer {
   /** Whole, or in pieces that are sent together; parts that are still to come are sent as they do, in chunks. */
   readonly body: Buffer | string | readonly Buffer[] | AsyncIterable<string>;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Called when the answer has left, or can't. */
-  readonly onSent?: () => void;
+  /** Called when the answer has left, or with why it can't. */
+  readonly onSent?: (error?: Error | null) => void;
 }
 
 export const jsonAnswer = (value: unknown): Answer => ({
@@ -47,32 +45,20 @@ export const faultAnswer = (fault: RuntimeFault, type: Answer["type"] = "applica
   body: JSON.stringify({ error: fault.message }),
 });
 
-const isPieces = (body: Answer["body"]): body is readonly Buffer[] => Array.isArray(body);
+const isStream = (body: Answer["body"]): body is AsyncIterable<string> =>
+  typeof body === "object" && Symbol.asyncIterator in body;
 
-export async function writeAnswer(
-  response: ServerResponse,
-  { status, type, body, headers, onSent }: Answer,
-): Promise<void> {
-  if (onSent) response.once("close", onSent);
-  if (response.headersSent || response.destroyed) return;
-  response.sendDate = false;
-  if (response.shouldKeepAlive || response.req.httpVersion === "1.0") response.removeHeader("connection");
-  if (isPieces(body)) {
-    const size = body.reduce((sum, piece) => sum + piece.length, 0);
-    response.writeHead(status, { "Content-Type": type, ...headers, "Content-Length": size });
-    const last = body.length - 1;
-    for (let i = 0; i < last; i++) response.write(body[i]!);
-    response.end(body[last]);
+/** Settles when the answer is written, which is not yet when it has left. */
+export async function writeAnswer(exchange: Exchange, { status, type, body, headers, onSent }: Answer): Promise<void> {
+  const fields: [string, string | number][] = [["Content-Type", type]];
+  if (headers) fields.push(...Object.entries(headers));
+  if (isStream(body)) {
+    await exchange.stream(status, fields, body).finally(onSent);
     return;
   }
-  if (typeof body !== "string" && !Buffer.isBuffer(body)) {
-    response.writeHead(status, { "Content-Type": type, ...headers });
-    // A client that goes away ends the answer; that is no fault.
-    await pipeline(Readable.from(body, { objectMode: true }), response).catch(error => {
-      if ((error as NodeJS.ErrnoException).code !== "ERR_STREAM_PREMATURE_CLOSE") throw error;
-    });
-    return;
-  }
-  response.writeHead(status, { "Content-Type": type, ...headers, "Content-Length": Buffer.byteLength(body) });
-  response.end(body);
+  const pieces = typeof body === "string" ? [Buffer.from(body)] : Buffer.isBuffer(body) ? [body] : body;
+  let size = 0;
+  for (const piece of pieces) size += piece.length;
+  fields.push(["Content-Length", size]);
+  exchange.reply(status, fields, pieces, onSent);
 }

@@ -1,9 +1,9 @@
 /**
  * Collects a request's body: bounded, in one growing buffer (a million one-byte chunks cost a megabyte, not a million objects), unpacked.
  */
-import type { IncomingMessage } from "node:http";
 import { constants, unzip } from "node:zlib";
 import { RuntimeFault } from "../../errors.js";
+import type { Exchange } from "../http1/exchange.js";
 
 const HINT = "Use --http-max-input-size to increase the limit.";
 const refuse = (text: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", `${text} ${HINT}`);
@@ -23,56 +23,51 @@ const MAX_CHUNKS = 2 ** 16;
 /** Larger pieces are bounded by the body's limit, and a slow connection cuts chunks into some. */
 const SMALL_CHUNK = 256;
 
+/** Makes room for so many bytes of a body. */
+export type MakeRoom = (length: number) => Buffer;
+/** How many times as much as has come of a body there is room for: lengths are only announced. */
+const AHEAD = 128;
+const LEAST_ROOM = 256;
+
 /**
- * Listens to the request instead of iterating over it, which costs a small request as much as its JSON.
+ * Takes the body of a request, once for each.
+ * @param makeRoom where it is put together
  * @throws RuntimeFault when the body is larger than `limit`, or comes in too many pieces
  */
-export function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
+export function readBody(exchange: Exchange, limit: number, makeRoom: MakeRoom = Buffer.allocUnsafe): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const declared = Number(request.headers["content-length"] ?? 0);
-    if (declared > limit) throw jsonTooLarge(declared, limit);
-    if (request.destroyed) throw new Error("aborted");
-    /** A body that comes in one piece is that piece. */
-    let only: Buffer | undefined;
+    const { body } = exchange.head;
+    const declared = typeof body === "number" ? body : undefined;
+    if (declared !== undefined && declared > limit) throw jsonTooLarge(declared, limit);
     let buffer: Buffer | undefined;
     let length = 0;
     let chunks = 0;
-    const settled = (): void => {
-      request.off("data", take).off("end", end).off("error", fail).off("close", cut);
-    };
     const fail = (error: Error): void => {
-      settled();
-      // What is still to come is not kept.
-      request.resume();
+      exchange.discardBody();
       reject(error);
     };
-    const keep = (chunk: Buffer): void => {
-      const needed = length + chunk.length;
-      if (!buffer || needed > buffer.length) {
-        // A length that is only announced is not worth more memory than this.
-        const size = buffer ? Math.min(limit, buffer.length * 2) : Math.min(Math.max(declared, 1024), 2 ** 24);
-        const larger = Buffer.allocUnsafe(Math.max(size, needed));
-        if (buffer) larger.set(buffer.subarray(0, length));
-        buffer = larger;
-      }
-      buffer.set(chunk, length);
-      length = needed;
+    const grow = (needed: number): void => {
+      const ahead = declared === undefined ? Math.min(limit, 2 * needed) : Math.min(declared, AHEAD * needed);
+      const larger = makeRoom(Math.max(needed, LEAST_ROOM, ahead));
+      if (buffer) larger.set(buffer.subarray(0, length));
+      buffer = larger;
     };
-    const take = (chunk: Buffer): void => {
-      if (length + chunk.length > limit) fail(jsonTooLarge(length + chunk.length, limit));
-      else if (chunk.length < SMALL_CHUNK && ++chunks > MAX_CHUNKS) fail(tooManyChunks());
-      else if (chunk.length === declared) only = chunk;
-      else keep(chunk);
-    };
-    const end = (): void => {
-      settled();
-      resolve(only ?? (buffer ? buffer.subarray(0, length) : Buffer.alloc(0)));
-    };
-    const cut = (): void => fail(new Error("aborted"));
-    request.on("data", take).on("end", end).on("error", fail).on("close", cut);
+    exchange.readBody({
+      data(bytes, start, end) {
+        const needed = length + end - start;
+        if (needed > limit) return fail(jsonTooLarge(needed, limit));
+        if (declared === undefined && end - start < SMALL_CHUNK && ++chunks > MAX_CHUNKS) return fail(tooManyChunks());
+        if (!buffer || needed > buffer.length) grow(needed);
+        bytes.copy(buffer!, length, start, end);
+        length = needed;
+      },
+      end: () => resolve(buffer ? buffer.subarray(0, length) : EMPTY),
+      cut: () => reject(new Error("the client has gone before the end of its body")),
+    });
   });
 }
 
+const EMPTY = Buffer.alloc(0);
 const tooManyChunks = (): RuntimeFault =>
   new RuntimeFault("INVALID_ARGUMENT", `the request comes in more than ${MAX_CHUNKS} chunks; send larger ones`);
 

@@ -14,7 +14,7 @@ import type { Answer } from "./answer.js";
 import { readBody } from "./body.js";
 import { readGenerateRequest } from "./generate-request.js";
 import { printParameter } from "./infer-response.js";
-import { type Call, headerPairs } from "./route.js";
+import type { Call } from "./route.js";
 import { printElements, quoteText, requireJson } from "./tensor-json.js";
 
 const ONE_ANSWER =
@@ -23,14 +23,14 @@ const ONE_ANSWER =
 export async function answerGenerate({ request, context, path, signal }: Call, stream: boolean): Promise<Answer> {
   const { calls, maxInputSize, headerForwardPattern } = context;
   let version = calls.find(path.model ?? "", path.version ?? "");
-  const encoding = request.headers["content-encoding"] ?? "identity";
+  const encoding = request.head.headers["content-encoding"] ?? "identity";
   if (encoding !== "identity")
     throw new RuntimeFault("INVALID_ARGUMENT", "Unsupported content-encoding, only 'identity' is supported.");
   const received = performance.now() * 1e6;
   const body = await readBody(request, maxInputSize);
   // The body took its time, and the model may have been loaded again.
   version = calls.find(path.model ?? "", path.version ?? "");
-  const trace = calls.sample?.(version.model, request.headers.traceparent?.toString());
+  const trace = calls.sample?.(version.model, request.head.headers.traceparent);
   trace?.stamp("HTTP_RECV_START", received);
   trace?.stamp("HTTP_RECV_END");
   const onSent = (): void => {
@@ -43,7 +43,7 @@ export async function answerGenerate({ request, context, path, signal }: Call, s
     const asked = {
       ...read,
       ...(trace && { trace }),
-      parameters: withHeaders(read.parameters, () => headerPairs(request), headerForwardPattern),
+      parameters: withHeaders(read.parameters, () => request.head.fields, headerForwardPattern),
     };
     const answers = run(version, asked, validateRequest(version.config, asked));
     return { answers, first: await answers.next() };

@@ -1,7 +1,6 @@
 /**
  * POST …/infer: headers and body → the data plane → JSON or binary answer.
  */
-import type { IncomingHttpHeaders } from "node:http";
 import { promisify } from "node:util";
 import { deflate, gzip } from "node:zlib";
 import { ConnectionCut, cutHere } from "../../connection-cut.js";
@@ -11,11 +10,12 @@ import { validateRequest } from "../../data-plane/validate.js";
 import { Refusal, RuntimeFault } from "../../errors.js";
 import type { TraceNotes } from "../../tracing/trace.js";
 import { withHeaders } from "../header-forwarding.js";
+import type { Headers } from "../http1/fields.js";
 import { type Answer, faultAnswer } from "./answer.js";
 import { binaryLimit, readBody, unpackBody } from "./body.js";
 import { readInferRequest } from "./infer-request.js";
 import { printInferResponse } from "./infer-response.js";
-import { type Call, headerPairs } from "./route.js";
+import type { Call } from "./route.js";
 
 const LENGTH_HEADER = "inference-header-content-length";
 
@@ -33,15 +33,15 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     let version = calls.find(path.model ?? "", path.version ?? "");
     if (isDecoupled(version))
       throw new RuntimeFault("UNSUPPORTED", "HTTP end point doesn't support models with decoupled transaction policy");
-    trace = calls.sample?.(version.model, request.headers.traceparent?.toString());
+    trace = calls.sample?.(version.model, request.head.headers.traceparent);
     trace?.stamp("HTTP_RECV_START", received);
-    const encoding = request.headers["content-encoding"];
-    const isJson = encoding === undefined && request.headers[LENGTH_HEADER] === undefined;
+    const encoding = request.head.headers["content-encoding"];
+    const isJson = encoding === undefined && request.head.headers[LENGTH_HEADER] === undefined;
     plain = !isJson;
     const sent = await readBody(request, isJson ? maxInputSize : binaryLimit(maxInputSize));
     trace?.stamp("HTTP_RECV_END");
     plain = true;
-    const jsonLength = readLength(request.headers, sent.length);
+    const jsonLength = readLength(request.head.headers, sent.length);
     const body = await unpackBody(sent, encoding, maxInputSize);
     // The body took its time, and the model may have been loaded again.
     version = calls.find(path.model ?? "", path.version ?? "");
@@ -56,7 +56,7 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     const asked = {
       ...read,
       ...(trace && { trace }),
-      parameters: withHeaders(read.parameters, () => headerPairs(request), headerForwardPattern),
+      parameters: withHeaders(read.parameters, () => request.head.fields, headerForwardPattern),
     };
     const valid = validateRequest(version.config, asked);
     plain = true;
@@ -64,7 +64,7 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     const { pieces, jsonLength: answerLength } = printInferResponse(response, isBinary);
     cutHere(response.cut, pieces);
     trace?.stamp("HTTP_SEND_START");
-    const accepted = request.headers["accept-encoding"];
+    const accepted = request.head.headers["accept-encoding"];
     const sentBack: Answer = {
       status: 200,
       ...(trace && { onSent }),
@@ -88,10 +88,10 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
 }
 
 /** Bytes of JSON at the front of the body, as C++ reads a number: digits at the start are enough. */
-function readLength(headers: IncomingHttpHeaders, received: number): number | undefined {
+function readLength(headers: Headers, received: number): number | undefined {
   const header = headers[LENGTH_HEADER];
   if (header === undefined) return undefined;
-  const text = String(header).split(",")[0]!;
+  const text = header.split(",")[0]!;
   const digits = /^\s*([+-]?\d+)/.exec(text)?.[1];
   if (digits === undefined)
     throw new RuntimeFault("INVALID_ARGUMENT", `Unable to parse Inference-Header-Content-Length, got: ${text || " "}`);
@@ -109,8 +109,8 @@ function readLength(headers: IncomingHttpHeaders, received: number): number | un
   return length;
 }
 
-async function compress(accepted: string | string[], answer: Answer, pieces: readonly Buffer[]): Promise<Answer> {
-  const encoding = chooseEncoding(String(accepted));
+async function compress(accepted: string, answer: Answer, pieces: readonly Buffer[]): Promise<Answer> {
+  const encoding = chooseEncoding(accepted);
   if (!encoding) return answer;
   const body = Buffer.concat(pieces);
   const packed = await promisify<Buffer, Buffer>(encoding === "gzip" ? gzip : deflate)(body);

@@ -1,11 +1,10 @@
 /**
  * One HTTP route: what it is made of, what it works with, and how it reads a JSON body.
  */
-
-import type { IncomingMessage } from "node:http";
 import type { Cancellation } from "../../cancellation.js";
 import type { LogSettings } from "../../log-settings.js";
 import type { ServerCalls } from "../../server-calls.js";
+import type { Exchange } from "../http1/exchange.js";
 import type { Restrictable, Restriction } from "../restriction.js";
 import { isObject } from "./access.js";
 import type { Answer } from "./answer.js";
@@ -22,7 +21,7 @@ export interface RouteContext {
 }
 
 export interface Call {
-  readonly request: IncomingMessage;
+  readonly request: Exchange;
   readonly context: RouteContext;
   /** Named groups of the path. */
   readonly path: Readonly<Record<string, string | undefined>>;
@@ -44,10 +43,6 @@ export const route = (method: Route["method"], api: Restrictable, path: string, 
   path: new RegExp(`^${path}$`),
   answer,
 });
-
-/** Names and values of a request's headers, as they were written. */
-export const headerPairs = ({ rawHeaders }: IncomingMessage): [string, string][] =>
-  rawHeaders.flatMap((name, i) => (i % 2 === 0 ? [[name, rawHeaders[i + 1]!] as [string, string]] : []));
 
 /** The body as an object; anything else, and an empty body where that is allowed, counts as an object without members. */
 export async function bodyObject({ request, context }: Call, mayBeEmpty = true): Promise<JsonObject> {

@@ -2,13 +2,13 @@
  * One HTTP/2 connection of a server (RFC 9113) over a socket, plain or TLS, from its greeting to its end.
  */
 import type { Socket } from "node:net";
+import { readInto } from "../read-into.js";
 import { Conduct } from "./conduct.js";
 import { ConnectionFault, type ErrorName, StreamFault } from "./errors.js";
 import { FrameReader } from "./frame-reader.js";
 import { FLAG, FRAME, goawayFrame, PREFACE, pingFrame, SETTINGS_ACK } from "./frames.js";
 import type { Http2Limits } from "./limits.js";
 import { Output } from "./output.js";
-import { readInto } from "./read-into.js";
 import { Receiver } from "./receiver.js";
 import { Sender } from "./sender.js";
 import { readSettings, settingsFrame, settingsIn } from "./settings.js";

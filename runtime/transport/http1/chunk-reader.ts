@@ -1,0 +1,116 @@
+/**
+ * A chunked body (RFC 9112 §7.1) → its bytes. Extensions and trailers are checked, bounded and left out.
+ */
+import { refuse } from "./fault.js";
+import { readField } from "./fields.js";
+
+/** Takes bytes of the body. */
+export type TakeBytes = (bytes: Buffer, start: number, end: number) => void;
+
+const [CR, LF, SEMICOLON, TAB, SPACE, DELETE] = [0x0d, 0x0a, 0x3b, 0x09, 0x20, 0x7f];
+/** Leading zeros count. */
+const MAX_DIGITS = 32;
+/** What would frame the body otherwise. */
+const FRAMING = /^(?:content-length|transfer-encoding)$/i;
+
+type State = "size" | "extension" | "size-lf" | "data" | "data-cr" | "data-lf" | "trailer" | "done";
+
+export class ChunkReader {
+  readonly #max: number;
+  #state: State = "size";
+  /** Of the chunk that has begun: its size as far as read, then what is still to come. */
+  #left = 0;
+  #digits = 0;
+  /** Bytes of extensions and trailers so far. */
+  #beside = 0;
+  #line = "";
+
+  /** @param max bytes of extensions, and of trailers */
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /** The last chunk and the trailers have come. */
+  get done(): boolean {
+    return this.#state === "done";
+  }
+
+  /** @returns the place after what was read, which is before the end only when the body is done @throws BadRequest */
+  read(bytes: Buffer, from: number, take: TakeBytes): number {
+    let at = from;
+    while (at < bytes.length && this.#state !== "done") {
+      if (this.#state === "data") {
+        const end = Math.min(bytes.length, at + this.#left);
+        this.#left -= end - at;
+        if (this.#left === 0) this.#state = "data-cr";
+        take(bytes, at, end);
+        at = end;
+      } else if (this.#state === "trailer") at = this.#trailer(bytes, at);
+      else this.#step(bytes[at++]!);
+    }
+    return at;
+  }
+
+  #step(c: number): void {
+    switch (this.#state) {
+      case "size": {
+        const digit = HEX[c]!;
+        if (digit >= 0) {
+          if (++this.#digits > MAX_DIGITS || this.#left > 2 ** 48) refuse("the size of a chunk is no number of bytes");
+          this.#left = this.#left * 16 + digit;
+        } else if (this.#digits === 0) refuse("a chunk begins without its size");
+        else if (c === CR) this.#state = "size-lf";
+        else if (c === SEMICOLON) this.#state = "extension";
+        else refuse("the size of a chunk is followed by neither CR LF nor an extension");
+        return;
+      }
+      case "extension":
+        if (c === CR) this.#state = "size-lf";
+        else if ((c < SPACE && c !== TAB) || c === DELETE) refuse("the extension of a chunk holds control characters");
+        else this.#count(1);
+        return;
+      case "size-lf":
+        expectByte(c, LF);
+        this.#state = this.#left > 0 ? "data" : "trailer";
+        if (this.#left === 0) this.#beside = 0;
+        return;
+      case "data-cr":
+        expectByte(c, CR);
+        this.#state = "data-lf";
+        return;
+      default:
+        expectByte(c, LF);
+        this.#digits = 0;
+        this.#state = "size";
+    }
+  }
+
+  #trailer(bytes: Buffer, from: number): number {
+    const found = bytes.indexOf(LF, from);
+    const end = found < 0 ? bytes.length : found + 1;
+    this.#count(end - from);
+    this.#line += bytes.toString("latin1", from, end);
+    if (found < 0) return end;
+    if (!this.#line.endsWith("\r\n")) refuse("a trailer does not end in CR LF");
+    const line = this.#line.slice(0, -2);
+    this.#line = "";
+    if (line === "") this.#state = "done";
+    else if (FRAMING.test(readField(line)[0])) refuse("a trailer that frames the body");
+    return end;
+  }
+
+  #count(bytes: number): void {
+    this.#beside += bytes;
+    if (this.#beside > this.#max) refuse(`more than ${this.#max} bytes beside the chunks of a body`);
+  }
+}
+
+function expectByte(c: number, expected: number): void {
+  if (c !== expected) refuse("a chunk, or its size, does not end in CR LF");
+}
+
+/** The value of each hexadecimal digit; -1 for other bytes. */
+const HEX = Int8Array.from({ length: 256 }, (_, c) => {
+  const digit = Number.parseInt(String.fromCharCode(c), 16);
+  return Number.isNaN(digit) ? -1 : digit;
+});

@@ -1,0 +1,295 @@
+/**
+ * One connection: its requests, one after the other. What comes while a request is served waits for its turn.
+ */
+import type { Socket } from "node:net";
+import { readInto } from "../read-into.js";
+import { ChunkReader } from "./chunk-reader.js";
+import { Exchange, type ExchangeCarrier } from "./exchange.js";
+import { BadRequest } from "./fault.js";
+import { HeadReader } from "./head-reader.js";
+import type { Http1Limits } from "./limits.js";
+import { BAD_REQUEST, CONTINUE, printHead, type ReplyFields, writeReply } from "./reply.js";
+import type { RequestHead } from "./request-head.js";
+
+/** Bytes of requests to come that are kept while one is served. */
+const MOST_HELD = 2 ** 16;
+/** Bytes of answers that wait for the client before its next request is read. */
+const MOST_UNREAD = 2 ** 20;
+
+/** Milliseconds that a client has to read the last answer before a connection is gone that it goes on sending to. */
+const LINGER = 5000;
+
+/** Serves a request: it reads the body, or discards it, and answers. */
+export type Http1Handler = (exchange: Exchange) => void;
+
+export class Connection implements ExchangeCarrier {
+  readonly #socket: Socket;
+  readonly #serve: Http1Handler;
+  readonly #limits: Http1Limits;
+  readonly #heads: HeadReader;
+  /** The request that is being read and served. */
+  #exchange: Exchange | undefined;
+  /** Bytes of its body that are still to come, or who reads its chunks. */
+  #body: number | ChunkReader = 0;
+  /** What has come and could not be used yet. */
+  #held: Buffer | undefined;
+  #isReading = false;
+  /** No more requests are read. */
+  #over = false;
+  /** It ends after the answer that is under way. */
+  #isLast = false;
+  /** When what is waited for began: a head, a body, or the next request. */
+  #since = performance.now();
+  #hasServed = false;
+  #whenRoom: (() => void)[] = [];
+
+  constructor(socket: Socket, serve: Http1Handler, limits: Http1Limits) {
+    this.#socket = socket;
+    this.#serve = serve;
+    this.#limits = limits;
+    this.#heads = new HeadReader(limits);
+    readInto(socket, chunk => this.#take(chunk));
+    socket.on("end", () => this.#ended());
+    socket.on("close", () => this.#closed());
+    socket.on("drain", () => this.#hasRoom());
+  }
+
+  /** Ends when the request that is under way is answered; at once where none is. */
+  retire(): void {
+    this.#isLast = true;
+    if (!this.#exchange && !this.#over) this.#close();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Ends a connection that takes too long. @param now milliseconds */
+  look(now: number): void {
+    const { headTime, requestTime, idleTime } = this.#limits;
+    const waited = now - this.#since;
+    if (this.#over) {
+      if (waited > LINGER && this.#socket.writableFinished) this.destroy();
+    } else if (this.#exchange) {
+      if (!this.#exchange.complete && waited > requestTime) this.#refuse();
+    } else if (this.#held || !this.#hasServed) {
+      if (waited > headTime) this.#refuse();
+    } else if (waited > idleTime) this.destroy();
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#over) return;
+    const held = this.#held;
+    const wasIdle = !held && !this.#exchange;
+    this.#held = undefined;
+    this.#read(held ? Buffer.concat([held, chunk]) : chunk);
+    if (wasIdle && (this.#held || this.#exchange)) this.#since = performance.now();
+  }
+
+  /** Goes on with what was held back. */
+  #resume(): void {
+    if (this.#isReading || this.#over) return;
+    const held = this.#held;
+    if (held) {
+      this.#held = undefined;
+      this.#read(held);
+    }
+    if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  #read(bytes: Buffer): void {
+    this.#isReading = true;
+    let at = 0;
+    try {
+      at = this.#advance(bytes);
+    } catch (fault) {
+      if (!(fault instanceof BadRequest)) throw fault;
+      this.#refuse();
+    } finally {
+      this.#isReading = false;
+    }
+    if (this.#over || at === bytes.length) return;
+    this.#held = Buffer.from(bytes.subarray(at));
+    if (this.#held.length > MOST_HELD && (this.#exchange || this.#isBehind)) this.#socket.pause();
+  }
+
+  /** @returns the place after what could be used */
+  #advance(bytes: Buffer): number {
+    let at = 0;
+    while (!this.#over) {
+      const exchange = this.#exchange;
+      if (!exchange) {
+        if (at === bytes.length || this.#isBehind) return at;
+        const head = this.#heads.read(bytes, at);
+        at = this.#heads.end;
+        if (!head) return at;
+        this.#open(head);
+      } else if (exchange.complete || !exchange.isDecided) return at;
+      else {
+        at = this.#readBody(exchange, bytes, at);
+        if (!exchange.complete) return at;
+        this.#completed(exchange);
+      }
+    }
+    return at;
+  }
+
+  #open(head: RequestHead): void {
+    const exchange = new Exchange(head, this);
+    this.#exchange = exchange;
+    this.#body = head.body === "chunked" ? new ChunkReader(this.#limits.maxHeadSize) : head.body;
+    if (head.expects === "continue") this.#socket.write(CONTINUE, "latin1");
+    if (head.expects !== "unknown") this.#serve(exchange);
+    else {
+      exchange.discardBody();
+      exchange.reply(417, [["Content-Length", 0]], []);
+    }
+  }
+
+  #readBody(exchange: Exchange, bytes: Buffer, from: number): number {
+    const body = this.#body;
+    if (typeof body !== "number") {
+      const end = body.read(bytes, from, (chunk, start, stop) => exchange.sink?.data(chunk, start, stop));
+      exchange.complete = body.done;
+      return end;
+    }
+    const end = Math.min(bytes.length, from + body);
+    const left = body - (end - from);
+    this.#body = left;
+    if (end > from) exchange.sink?.data(bytes, from, end);
+    exchange.complete = left === 0;
+    return end;
+  }
+
+  #completed(exchange: Exchange): void {
+    const { sink } = exchange;
+    exchange.sink = undefined;
+    sink?.end();
+    if (exchange.answered) this.#finish();
+  }
+
+  decided(): void {
+    this.#resume();
+  }
+
+  reply(
+    exchange: Exchange,
+    status: number,
+    fields: ReplyFields,
+    body: readonly Buffer[],
+    sent?: (error?: Error | null) => void,
+  ): void {
+    const head = printHead(status, this.#isLastFor(exchange) ? closing(exchange, fields) : fields);
+    writeReply(this.#socket, head, exchange.head.method === "HEAD" ? [] : body, sent);
+    this.end(exchange, false);
+  }
+
+  begin(exchange: Exchange, status: number, fields: ReplyFields): void {
+    // HTTP/1.0 knows no chunks: there the end of the connection ends the answer.
+    if (exchange.head.minor === 0) this.#isLast = true;
+    const ended = this.#isLastFor(exchange) ? closing(exchange, fields) : fields;
+    const all: ReplyFields = exchange.head.minor === 0 ? ended : [...ended, ["Transfer-Encoding", "chunked"]];
+    this.#socket.write(printHead(status, all), "latin1");
+  }
+
+  write({ head }: Exchange, text: string): boolean {
+    const size = Buffer.byteLength(text).toString(16);
+    return this.#socket.write(head.minor === 0 ? text : `${size}\r\n${text}\r\n`);
+  }
+
+  /** @param hasParts the answer came part by part */
+  end(exchange: Exchange, hasParts = true): void {
+    if (hasParts && exchange.head.minor === 1) this.#socket.write("0\r\n\r\n", "latin1");
+    exchange.answered = true;
+    if (!exchange.complete) exchange.discardBody();
+    if (this.#isLastFor(exchange)) this.#close();
+    else if (exchange.complete && this.#exchange === exchange) this.#finish();
+  }
+
+  whenRoom(act: () => void): void {
+    this.#whenRoom.push(act);
+  }
+
+  cut(status: number, fields: ReplyFields, sent: Buffer): void {
+    this.#over = true;
+    writeReply(this.#socket, printHead(status, fields), [sent], () => this.destroy());
+  }
+
+  /** The request is read and answered. */
+  #finish(): void {
+    this.#exchange = undefined;
+    this.#hasServed = true;
+    this.#since = performance.now();
+    if (this.#held) this.#resume();
+    else if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  #isLastFor({ head }: Exchange): boolean {
+    return this.#isLast || !head.keepsAlive;
+  }
+
+  get #isBehind(): boolean {
+    return this.#socket.writableLength > MOST_UNREAD;
+  }
+
+  #hasRoom(): void {
+    const waiting = this.#whenRoom;
+    this.#whenRoom = [];
+    for (const act of waiting) act();
+    if (!this.#exchange) this.#resume();
+  }
+
+  /** Ends the connection after what was written. A client that still sends could lose it, if nobody took what comes. */
+  #close(): void {
+    const exchange = this.#exchange;
+    this.#stop();
+    this.#exchange = undefined;
+    if (!exchange || exchange.complete) this.#socket.destroySoon();
+    else this.#socket.end();
+  }
+
+  /** Answers bytes that are no request, or a request that takes too long. */
+  #refuse(): void {
+    const begun = this.#exchange?.begun;
+    this.#stop();
+    this.#leave();
+    if (begun) this.destroy();
+    else if (this.#socket.writable) this.#socket.end(BAD_REQUEST, "latin1");
+  }
+
+  #stop(): void {
+    this.#over = true;
+    this.#held = undefined;
+    this.#since = performance.now();
+    if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  /** The client sends nothing any more. As with Node's server, it waits for nothing either. */
+  #ended(): void {
+    this.#stop();
+    this.#leave();
+    this.#socket.destroySoon();
+  }
+
+  #closed(): void {
+    this.#over = true;
+    this.#held = undefined;
+    this.#leave();
+    this.#whenRoom = [];
+  }
+
+  /** Whoever serves the request hears that its client has gone. */
+  #leave(): void {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    if (!exchange) return;
+    const { sink } = exchange;
+    exchange.sink = undefined;
+    if (!exchange.answered) exchange.gone.abort();
+    sink?.cut();
+  }
+}
+
+/** A client of HTTP/1.0 expects nothing else. */
+const closing = ({ head }: Exchange, fields: ReplyFields): ReplyFields =>
+  head.minor === 0 ? fields : [...fields, ["Connection", "close"]];

@@ -1,0 +1,48 @@
+/**
+ * A server of HTTP/1 connections.
+ */
+import { createServer, type Server, type Socket } from "node:net";
+import { watchStalls } from "../stalled-sockets.js";
+import { Connection, type Http1Handler } from "./connection.js";
+import type { Http1Limits } from "./limits.js";
+
+export interface Http1Server {
+  readonly server: Server;
+  /** Ends idle connections, lets others answer the request they have, and cuts the connections that are left after `patience` milliseconds. */
+  drain(patience: number): Promise<void>;
+}
+
+export function createHttp1Server(serve: Http1Handler, limits: Http1Limits): Http1Server {
+  const connections = new Map<Socket, Connection>();
+  const stalls = watchStalls(limits.stallTime);
+  const timer = setInterval(() => {
+    const now = performance.now();
+    for (const connection of connections.values()) connection.look(now);
+  }, limits.lookEvery).unref();
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, socket => {
+    // Without a listener an error of a socket would end the process.
+    socket.on("error", () => {});
+    socket.once("close", () => connections.delete(socket));
+    connections.set(socket, new Connection(socket, serve, limits));
+    stalls.add(socket);
+  });
+  server.maxConnections = limits.maxConnections;
+  server.on("close", () => {
+    clearInterval(timer);
+    stalls.stop();
+  });
+  return {
+    server,
+    async drain(patience) {
+      const ended = Promise.all(
+        [...connections.keys()].map(socket => new Promise<void>(done => socket.once("close", () => done()))),
+      );
+      for (const connection of connections.values()) connection.retire();
+      const cut = setTimeout(() => {
+        for (const connection of connections.values()) connection.destroy();
+      }, patience);
+      await ended;
+      clearTimeout(cut);
+    },
+  };
+}
