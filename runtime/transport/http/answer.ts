@@ -15,8 +15,8 @@ export interface Answer {
   /** Whole, or in pieces that are sent together; parts that are still to come are sent as they do, in chunks. */
   readonly body: Buffer | string | readonly Buffer[] | AsyncIterable<string>;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Called when the answer has left, or with why it can't. */
-  readonly onSent?: (error?: Error | null) => void;
+  /** Called when the answer has left, or can't. */
+  readonly onSent?: () => void;
 }
 
 export const jsonAnswer = (value: unknown): Answer => ({

@@ -172,13 +172,7 @@ export class Connection implements ExchangeCarrier {
     this.#resume();
   }
 
-  reply(
-    exchange: Exchange,
-    status: number,
-    fields: ReplyFields,
-    body: readonly Buffer[],
-    sent?: (error?: Error | null) => void,
-  ): void {
+  reply(exchange: Exchange, status: number, fields: ReplyFields, body: readonly Buffer[], sent?: () => void): void {
     const head = printHead(status, this.#isLastFor(exchange) ? closing(exchange, fields) : fields);
     writeReply(this.#socket, head, exchange.head.method === "HEAD" ? [] : body, sent);
     this.end(exchange, false);

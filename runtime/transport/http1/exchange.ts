@@ -18,13 +18,7 @@ export interface BodySink {
 export interface ExchangeCarrier {
   /** The body has found its reader, or nobody wants it. */
   decided(): void;
-  reply(
-    exchange: Exchange,
-    status: number,
-    fields: ReplyFields,
-    body: readonly Buffer[],
-    sent?: (error?: Error | null) => void,
-  ): void;
+  reply(exchange: Exchange, status: number, fields: ReplyFields, body: readonly Buffer[], sent?: () => void): void;
   begin(exchange: Exchange, status: number, fields: ReplyFields): void;
   /** @returns false when the client is behind */
   write(exchange: Exchange, text: string): boolean;
@@ -75,9 +69,9 @@ export class Exchange {
   }
 
   /** Answers as a whole; nothing, where an answer has begun or the client has gone. @param sent when the answer has left, or can't */
-  reply(status: number, fields: ReplyFields, body: readonly Buffer[], sent?: (error?: Error | null) => void): void {
+  reply(status: number, fields: ReplyFields, body: readonly Buffer[], sent?: () => void): void {
     if (this.begun || this.gone.aborted) {
-      sent?.(new Error("there is nobody to answer"));
+      sent?.();
       return;
     }
     this.begun = true;

@@ -33,12 +33,7 @@ export function printHead(status: number, fields: ReplyFields): string {
 }
 
 /** @param done when the socket has sent it, or can't */
-export function writeReply(
-  socket: Socket,
-  head: string,
-  body: readonly Buffer[],
-  done?: (error?: Error | null) => void,
-): void {
+export function writeReply(socket: Socket, head: string, body: readonly Buffer[], done?: () => void): void {
   let size = 0;
   for (const piece of body) size += piece.length;
   if (size <= ONE_PIECE) {

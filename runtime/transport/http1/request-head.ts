@@ -25,7 +25,7 @@ const METHODS = new Set([
   ...["PROPPATCH", "SEARCH", "UNLOCK", "BIND", "REBIND", "UNBIND", "ACL", "REPORT", "MKACTIVITY", "CHECKOUT", "MERGE"],
   ...["M-SEARCH", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "PURGE", "MKCALENDAR", "LINK", "UNLINK", "SOURCE"],
 ]);
-const REQUEST_LINE = /^([A-Z-]+) ((?:\/|\*|[A-Za-z]+:\/\/)[\x21-\x7e\x80-\xff]*) HTTP\/1\.([01])$/;
+const REQUEST_LINE = /^([A-Z-]+) ((?:\/|\*|[A-Za-z]+:\/\/)[\x21-\x7e]*) HTTP\/1\.([01])$/;
 /** A length of more is none of 64 bits. */
 const MAX_LENGTH = 2n ** 64n;
 
