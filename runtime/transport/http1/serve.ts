@@ -34,15 +34,17 @@ export function createHttp1Server(serve: Http1Handler, limits: Http1Limits): Htt
   return {
     server,
     async drain(patience) {
-      const ended = Promise.all(
-        [...connections.keys()].map(socket => new Promise<void>(done => socket.once("close", () => done()))),
+      const ended = [...connections.keys()].map(
+        socket => new Promise<void>(done => socket.once("close", () => done())),
       );
       for (const connection of connections.values()) connection.retire();
-      const cut = setTimeout(() => {
-        for (const connection of connections.values()) connection.destroy();
-      }, patience);
-      await ended;
+      let cut: NodeJS.Timeout | undefined;
+      const late = new Promise<void>(done => {
+        cut = setTimeout(done, patience);
+      });
+      await Promise.race([Promise.all(ended), late]);
       clearTimeout(cut);
+      for (const connection of connections.values()) connection.destroy();
     },
   };
 }
