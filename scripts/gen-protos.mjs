@@ -78,9 +78,13 @@ const enumeration = type =>
     .map(name => JSON.stringify(name))
     .join(" | ")};`;
 
+/** A model's version may be any int64, where a number is too little; complete-message.ts reads them so. */
+const isVersion = ({ type, name }) => type === "int64" && /^(?:model_)?versions?$/.test(name);
+
 function message(type) {
   const fields = type.fieldsArray.map(field => {
-    const one = field.resolvedType ? typeName(field.resolvedType) : scalars[field.type];
+    const scalar = isVersion(field) ? (field.repeated ? "(number | bigint)" : "number | bigint") : scalars[field.type];
+    const one = field.resolvedType ? typeName(field.resolvedType) : scalar;
     if (field.map) return `  readonly ${field.name}: { readonly [key: string]: ${one} };`;
     if (field.repeated) return `  readonly ${field.name}: readonly ${one}[];`;
     const absent = field.partOf || field.resolvedType instanceof protobuf.Type;

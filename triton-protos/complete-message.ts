@@ -1,6 +1,6 @@
 /**
  * A message as it was written or decoded → a whole one: scalars and lists always there, sub-messages and members of a oneof only where they were
- * set; enums are names, 64-bit integers are numbers.
+ * set; enums are names, 64-bit integers are numbers (versions of models are bigint where a number would lose digits).
  */
 import type { Messages } from "./gen/messages.js";
 import { type FieldShape, type MessageName, type Shape, shapeOf } from "./message-shape.js";
@@ -33,13 +33,25 @@ function completeField(field: FieldShape, message: Fields): unknown {
   return field.oneof || field.message ? undefined : defaultOf(field);
 }
 
-function completeValue({ message, enum: words }: FieldShape, value: unknown): unknown {
+function completeValue({ name, scalar, message, enum: words }: FieldShape, value: unknown): unknown {
   if (message) return completeMessage(message, value as Fields);
   if (words) return words.names.get(value) ?? value;
+  if (scalar === "int64" && VERSION.test(name)) return exact(value as Integer);
   if (typeof value === "bigint") return Number(value);
   return typeof value === "object" && value !== null && "toNumber" in value
     ? (value as { toNumber(): number }).toNumber()
     : value;
+}
+
+/** Fields that name versions of models, as scripts/gen-protos.mjs knows them. */
+const VERSION = /^(?:model_)?versions?$/;
+
+type Integer = number | bigint | { toString(): string };
+
+function exact(value: Integer): number | bigint {
+  if (typeof value === "number") return value;
+  const whole = BigInt(value.toString());
+  return Number.isSafeInteger(Number(whole)) ? Number(whole) : whole;
 }
 
 function defaultOf({ enum: words, scalar }: FieldShape): unknown {

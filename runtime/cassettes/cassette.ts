@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { complete } from "../../triton-protos/complete-message.js";
+import { exactJson } from "../../triton-protos/json-message/exact-json.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import type { RequestTensor } from "../data-plane/request.js";
 import { RuntimeFault } from "../errors.js";
@@ -71,7 +72,7 @@ const readParameters = (json: Readonly<Record<string, ParameterJson>>): Readonly
 export const headLine = (target: string, server: Cassette["server"]): string =>
   JSON.stringify({ format: FORMAT, version: VERSION, recorded: new Date().toISOString(), target, server });
 
-export const modelLine = (name: string, config: ModelConfig): string => JSON.stringify({ kind: "model", name, config });
+export const modelLine = (name: string, config: ModelConfig): string => exactJson({ kind: "model", name, config });
 
 /** A call besides inference, for readers of the file. */
 export const callLine = (call: Readonly<Record<string, unknown>>): string => JSON.stringify({ kind: "call", ...call });

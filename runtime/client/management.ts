@@ -2,6 +2,7 @@
  * The calls about servers and models: health, metadata, configurations, statistics, loading, shared memory, traces, logs. Answers are the
  * protocol's own messages, with its names.
  */
+import { exactJson } from "../../triton-protos/json-message/exact-json.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import type { CallOptions } from "./call-options.js";
 import { NotFoundError, ProtocolError, ServerError, UnavailableError } from "./client-error.js";
@@ -113,7 +114,7 @@ export function management(ask: Ask, forget: (model: string) => void): Managemen
     async load(model, { config, files, ...options } = {}) {
       const parameters = {
         ...(config !== undefined && {
-          config: { string_param: typeof config === "string" ? config : JSON.stringify(config) },
+          config: { string_param: typeof config === "string" ? config : exactJson(config) },
         }),
         ...Object.fromEntries(
           Object.entries(files ?? {}).map(([path, bytes]) => [`file:${path}`, { bytes_param: bytes }]),

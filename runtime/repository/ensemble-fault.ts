@@ -29,7 +29,7 @@ export function ensembleFault(
       if (cause?.startsWith("circular dependency")) return cause;
       return `ensemble '${key}' depends on '${member}' which has no loaded version.${cause ? ` Model '${member}' loading failed with error: ${cause}` : ""}`;
     }
-    if (version !== -1 && !ready.some(one => Number(one.version) === version))
+    if (version !== -1 && !ready.some(one => one.version === version))
       return `ensemble '${key}' depends on '${member}' whose required version ${version} is not loaded.`;
   }
   return undefined;

@@ -72,9 +72,8 @@ export function chooseVersions(
   policy: ModelConfig["version_policy"],
 ): readonly VersionFolder[] {
   if (policy?.specific) {
-    // A configuration's own numbers have lost what is beyond 2^53.
     const wanted = new Set(policy.specific.versions);
-    return available.filter(({ version }) => wanted.has(Number(version)));
+    return available.filter(({ version }) => wanted.has(version));
   }
   if (policy?.latest) {
     const { num_versions: count } = policy.latest;

@@ -16,12 +16,6 @@ export interface Version {
 
 export type Versions = Map<ModelVersion, Version>;
 
-/** For an ensemble's step, whose number has lost what is beyond 2^53. */
-const rounded = (versions: Versions, number: ModelVersion): Version | undefined =>
-  typeof number === "bigint" || Number.isSafeInteger(number)
-    ? undefined
-    : [...versions].find(([version]) => Number(version) === number)?.[1];
-
 /** The ready version of the greatest number. */
 function latestOf(versions: Versions): ReadyVersion | undefined {
   let latest: ReadyVersion | undefined;
@@ -66,7 +60,7 @@ export class ModelStates extends Map<string, Versions> {
       if (!latest) throw new RuntimeFault("NOT_FOUND", `${unknown} has no available versions`);
       return latest;
     }
-    const version = versions.get(number) ?? rounded(versions, number);
+    const version = versions.get(number);
     if (!version) throw new RuntimeFault("NOT_FOUND", `${unknown} version ${number} is not found`);
     const open = version.state === "READY" || (closing && version.state === "UNLOADING");
     if (open && version.ready) return version.ready;

@@ -4,6 +4,7 @@
 
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { exactJson } from "../../triton-protos/json-message/exact-json.js";
 import { type ModelConfig, parseModelConfig } from "../../triton-protos/model-config.js";
 import { PbtxtError } from "../../triton-protos/pbtxt.js";
 import { loadBackend } from "../backends/index.js";
@@ -53,7 +54,7 @@ export class AmbiguousModel extends RuntimeFault {}
 
 /** Whether two polls of a model differ in instances and choice of versions alone: what serves can go on then. */
 export function changedOnlyInstances(before: PolledModel, after: PolledModel): boolean {
-  const rest = ({ instance_group: _, version_policy: __, ...config }: ModelConfig): string => JSON.stringify(config);
+  const rest = ({ instance_group: _, version_policy: __, ...config }: ModelConfig): string => exactJson(config);
   return before.files === after.files && rest(before.config) === rest(after.config);
 }
 

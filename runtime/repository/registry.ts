@@ -201,7 +201,7 @@ export function createRegistry(options: RegistryOptions): Registry {
 
   async function replace(key: string, polled: PolledModel, before: PolledModel | undefined): Promise<void> {
     for (const version of polled.config.version_policy?.specific?.versions ?? [])
-      if (!polled.versions.some(found => Number(found.version) === version))
+      if (!polled.versions.some(found => found.version === version))
         log.error(
           "model_lifecycle",
           `version ${version} is specified for model '${key}', but the version directory is not present`,

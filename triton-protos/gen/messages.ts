@@ -43,7 +43,7 @@ export interface ModelVersionPolicy_Latest {
 export type ModelVersionPolicy_All = Record<string, never>;
 
 export interface ModelVersionPolicy_Specific {
-  readonly versions: readonly number[];
+  readonly versions: readonly (number | bigint)[];
 }
 
 export interface ModelTensorReshape {
@@ -224,7 +224,7 @@ export interface ModelEnsembling {
 
 export interface ModelEnsembling_Step {
   readonly model_name: string;
-  readonly model_version: number;
+  readonly model_version: number | bigint;
   readonly input_map: { readonly [key: string]: string };
   readonly output_map: { readonly [key: string]: string };
   readonly model_namespace: string;

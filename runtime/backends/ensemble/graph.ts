@@ -6,7 +6,7 @@ import type { ModelConfig } from "../../../triton-protos/model-config.js";
 export interface EnsembleStep {
   readonly index: number;
   readonly model: string;
-  readonly version: number;
+  readonly version: number | bigint;
   /** The repository of the member, where names may repeat. */
   readonly namespace: string;
   /** Input of the member → tensor of the ensemble. */
@@ -33,7 +33,7 @@ export interface EnsembleGraph {
 /** @param isDecoupled whether a member may answer any number of times */
 export function ensembleGraph(
   config: ModelConfig,
-  isDecoupled: (model: string, version: number, namespace: string) => boolean,
+  isDecoupled: (model: string, version: number | bigint, namespace: string) => boolean,
 ): EnsembleGraph {
   const producer = new Map<string, number>();
   const consumers = new Map<string, number[]>();

@@ -19,11 +19,8 @@ export interface Answer {
   readonly onSent?: () => void;
 }
 
-export const jsonAnswer = (value: unknown): Answer => ({
-  status: 200,
-  type: "application/json",
-  body: JSON.stringify(value),
-});
+export const jsonAnswer = (value: unknown): Answer => jsonTextAnswer(JSON.stringify(value));
+export const jsonTextAnswer = (body: string): Answer => ({ status: 200, type: "application/json", body });
 export const emptyAnswer = (status = 200): Answer => ({ status, type: "text/plain", body: "" });
 export const notFound: Answer = { status: 404, type: "text/plain", body: JSON.stringify({ error: "Not Found" }) };
 export const restricted = (header: string): Answer => ({

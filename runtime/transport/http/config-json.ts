@@ -2,6 +2,7 @@
  * A model's configuration → the JSON of `/config`. Triton prints 64-bit integers as numbers in the places it knows and leaves those of rarer
  * messages as protobuf writes them, as text; numbers that are none become text too.
  */
+import { exactJson } from "../../../triton-protos/json-message/exact-json.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 
 /** Where 64-bit integers stay text: the names of the fields on the way, `*` for list items and map keys. */
@@ -12,7 +13,7 @@ const TEXT = new Set([
   "optimization.cuda.graph_spec.*.graph_lower_bound.input.*.dim.*",
 ]);
 
-export const printConfig = (config: ModelConfig): unknown => print(config, "");
+export const printConfig = (config: ModelConfig): string => exactJson(print(config, ""));
 
 function print(value: unknown, path: string): unknown {
   if (typeof value === "number") return Number.isFinite(value) && !TEXT.has(path) ? value : String(value);

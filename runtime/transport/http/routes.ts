@@ -5,7 +5,7 @@ import { RuntimeFault } from "../../errors.js";
 import type { Override } from "../../repository/override.js";
 import type { GivenSettings } from "../../tracing/settings.js";
 import { asText, isObject } from "./access.js";
-import { emptyAnswer, faultAnswer, jsonAnswer } from "./answer.js";
+import { emptyAnswer, faultAnswer, jsonAnswer, jsonTextAnswer } from "./answer.js";
 import { printConfig } from "./config-json.js";
 import { answerGenerate } from "./generate-route.js";
 import { answerInfer } from "./infer-route.js";
@@ -36,7 +36,7 @@ export const ROUTES: readonly Route[] = [
     }
   }),
   route("GET", "model-config", `${MODEL}/config`, call =>
-    jsonAnswer(printConfig(call.context.calls.modelConfig(...target(call)))),
+    jsonTextAnswer(printConfig(call.context.calls.modelConfig(...target(call)))),
   ),
   route("GET", "statistics", `${MODEL}/stats`, call =>
     jsonAnswer({ model_stats: call.context.calls.statisticsWithStages(...target(call)) }),
