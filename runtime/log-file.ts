@@ -1,19 +1,21 @@
 /**
- * A log that goes to a file: its name → a writer of lines. A file that can't be opened leaves the log where it was, as Triton does.
+ * A log that goes to a file: its name → a writer of lines. A file that can't be opened leaves the log where it was, as Triton does, and without a
+ * word, unless hints are wanted.
  */
 import { closeSync, openSync, writeSync } from "node:fs";
 
 type Write = (text: string, stream: "stdout" | "stderr") => void;
 
-export function logWriter(file: string, otherwise?: Write): Write {
+export function logWriter(file: string, hints: boolean, otherwise?: Write): Write {
   const toStreams: Write = otherwise ?? ((text, stream) => void process[stream].write(text));
   let descriptor: number | undefined;
   try {
     descriptor = openSync(file, "a");
   } catch (error) {
-    process.stderr.write(
-      `warning: --log-file '${file}' can't be opened, so the log stays here: ${(error as Error).message}\n`,
-    );
+    if (hints)
+      process.stderr.write(
+        `warning: --log-file '${file}' can't be opened, so the log stays here: ${(error as Error).message}\n`,
+      );
     return toStreams;
   }
   return (text, stream) => {

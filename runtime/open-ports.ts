@@ -11,7 +11,7 @@ import type { OpenOptions, RunningServer } from "./server-options.js";
 import { serveGrpc } from "./transport/grpc/server.js";
 import { headerPattern } from "./transport/header-forwarding.js";
 import { serveHttp, serveMetrics } from "./transport/http/server.js";
-import { ListenError, type Listener } from "./transport/listen.js";
+import { type ListenAt, ListenError, type Listener } from "./transport/listen.js";
 import { createRestriction } from "./transport/restriction.js";
 
 interface Parts {
@@ -45,19 +45,32 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
     grpc: createRestriction(options.grpcRestrictedProtocols, "triton-grpc-protocol-"),
     http: createRestriction(options.httpRestrictedApis),
   };
-  const open = async (service: string, started: string, starting: Promise<Listener>): Promise<number> => {
+  const open = async (
+    service: "GRPC" | "HTTP" | "Metrics",
+    { address, port }: ListenAt,
+    starting: Promise<Listener>,
+  ): Promise<number> => {
+    const started =
+      service === "GRPC" ? "GRPCInferenceService" : service === "HTTP" ? "HTTPService" : "Metrics Service";
+    const announce = (number: number): void =>
+      log.info(service === "GRPC" ? "grpc_server" : "http_server", `Started ${started} at ${address}:${number}`);
     try {
       const listener = await starting;
       listeners.push(listener);
-      log.info(
-        started.startsWith("GRPC") ? "grpc_server" : "http_server",
-        `Started ${started} at ${listener.address}:${listener.port}`,
-      );
+      // Triton prints the number it was given; a free port is named, since nobody could connect otherwise.
+      announce(port === 0 ? listener.port : port);
+      if (port !== 0 && port !== listener.port)
+        log.hint("main", `${port} is outside the range of ports, 0 to 65535: port ${listener.port} is opened`);
       return listener.port;
     } catch (error) {
       const { message } = error as Error;
-      log.error("main", `failed to start ${service} service: Unavailable - ${message}`);
-      throw error instanceof ListenError ? error : new ListenError(message, "", { cause: error });
+      const taken = error instanceof ListenError && error.taken;
+      // Triton announces these two before it asks for the port.
+      if (taken && service !== "GRPC") announce(port);
+      // Whatever is in the way of gRPC, Triton calls the port taken.
+      const told = service === "GRPC" && !options.log.hints ? `Socket '${address}:${port}' already in use ` : message;
+      log.error("main", `failed to start ${service} service: Unavailable - ${told}`);
+      throw error instanceof ListenError ? error : new ListenError(message, "", false, { cause: error });
     }
   };
   const ports: { grpc?: number; http?: number; metrics?: number } = {};
@@ -65,7 +78,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
     if (options.grpc)
       ports.grpc = await open(
         "GRPC",
-        "GRPCInferenceService",
+        options.grpc,
         serveGrpc(
           { ...options.grpc, reuse: options.reuseGrpcPort },
           {
@@ -85,7 +98,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
     if (options.http)
       ports.http = await open(
         "HTTP",
-        "HTTPService",
+        options.http,
         serveHttp(
           { ...options.http, reuse: options.reuseHttpPort, stallTime },
           {
@@ -102,7 +115,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
     if (options.metrics)
       ports.metrics = await open(
         "Metrics",
-        "Metrics Service",
+        options.metrics,
         serveMetrics({ ...options.metrics, stallTime }, () => metrics.print(registry.ready(), registry.failed()), log),
       );
     return { ports, stop };

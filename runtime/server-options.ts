@@ -47,6 +47,8 @@ export interface ServeOptions {
   readonly cacheSize?: number;
   /** Settings of caches by name; there is one, `local`, and its `size` goes before `cacheSize`. */
   readonly cacheConfig?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Named where a cache is asked for that is not here; nothing is read from it. */
+  readonly cacheDirectory?: string;
   /** How many models load at a time at the start. */
   readonly modelLoadThreads?: number;
   /** How old the machine's figures among the metrics may be. */
@@ -157,6 +159,7 @@ export const withDefaults = (given: ServeOptions) => {
     modelLoadRetries: given.modelLoadRetries ?? 0,
     backendConfig: given.backendConfig ?? {},
     cacheSize: given.cacheSize ?? 0,
+    cacheDirectory: given.cacheDirectory ?? "/opt/tritonserver/caches",
     cacheConfig: given.cacheConfig ?? {},
     modelLoadThreads: given.modelLoadThreads ?? 4,
     metricsIntervalMs: given.metricsIntervalMs ?? 2000,

@@ -33,7 +33,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   const recorded = replay && given.modelRepositories.length === 0 ? await replay.writeRepository() : undefined;
   const options = withDefaults({
     ...given,
-    ...(given.logFile && { writeLog: logWriter(given.logFile, given.writeLog) }),
+    ...(given.logFile && { writeLog: logWriter(given.logFile, given.hints ?? false, given.writeLog) }),
     ...(recorded !== undefined && { modelRepositories: [recorded] }),
   });
   const logState = { ...options.log };
@@ -124,6 +124,8 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     };
   } catch (error) {
     if (polling) clearInterval(polling);
+    // Triton ends without unloading, so nothing is said of it.
+    logState.info = false;
     await closeModels();
     throw error;
   }
@@ -147,7 +149,10 @@ async function requireGood(
 ): Promise<{ readonly cache?: ResponseCache | undefined; readonly failed: boolean }> {
   try {
     await requireRepositories(options.modelRepositories);
-    return { cache: chooseCache(options.cacheConfig, options.cacheSize), failed: false };
+    return {
+      cache: chooseCache(options.cacheConfig, options.cacheSize, { searched: options.cacheDirectory, log }),
+      failed: false,
+    };
   } catch (error) {
     printOptions(options, log, false);
     if (!options.exitOnError) {

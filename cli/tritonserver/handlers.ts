@@ -8,7 +8,6 @@ import {
   readFloat,
   readGpu,
   readInteger,
-  readPort,
   readRestriction,
   readSeed,
   readSetting,
@@ -106,7 +105,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "enable-peer-access": check(readBoolean),
   "allow-http": (o, v) => (o.allow.http = readBoolean(v)),
   "http-address": (o, v) => (o.addresses.http = v),
-  "http-port": (o, v, warn) => (o.ports.http = readPort(v, "http-port", warn)),
+  "http-port": (o, v) => (o.ports.http = readInteger(v)),
   "reuse-http-port": (o, v) => (o.reuseHttpPort = readBoolean(v)),
   "http-thread-count": check(readInteger),
   "http-max-input-size": (o, v) => {
@@ -117,7 +116,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "http-restricted-api": restrict("http", "http-restricted-api", "api"),
   "allow-grpc": (o, v) => (o.allow.grpc = readBoolean(v)),
   "grpc-address": (o, v) => (o.addresses.grpc = v),
-  "grpc-port": (o, v, warn) => (o.ports.grpc = readPort(v, "grpc-port", warn)),
+  "grpc-port": (o, v) => (o.ports.grpc = readInteger(v)),
   "reuse-grpc-port": (o, v) =>
     (o.reuseGrpcPort = /^(true|on)$/i.test(v) || (!/^(false|off)$/i.test(v) && readInteger(v) !== 0)),
   "grpc-infer-thread-count": (_, v) => {
@@ -154,7 +153,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "allow-gpu-metrics": check(readBoolean),
   "allow-cpu-metrics": (o, v) => (o.allowCpuMetrics = readBoolean(v)),
   "metrics-address": (o, v) => (o.addresses.metrics = v),
-  "metrics-port": (o, v, warn) => (o.ports.metrics = readPort(v, "metrics-port", warn)),
+  "metrics-port": (o, v) => (o.ports.metrics = readInteger(v)),
   "metrics-interval-ms": (o, v) => (o.metricsIntervalMs = readFloat(v)),
   "metrics-config": (o, v) => {
     const [name, key, setting] = readSetting(v, "metrics-config", "<setting>=<value>", false);
@@ -183,7 +182,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
       throw new Error(`No cache specified. --cache-config option format is <cache name>,<setting>=<value>. Got ${v}`);
     cacheSetting(o, name, key, setting);
   },
-  "cache-directory": check(text => text),
+  "cache-directory": (o, v) => (o.cacheDirectory = v),
   "rate-limit": (o, v) => (o.rateLimit = oneOf(v.toLowerCase(), ["execution_count", "off"], "rate-limit") !== "off"),
   "rate-limit-resource": (o, v) => {
     const found = /^(?<name>[^:]+):(?<count>\d+)(?::(?<device>\d+))?$/.exec(v);
@@ -217,7 +216,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
     o.replay = { cassette: "", ...o.replay, timing: readBoolean(v) };
   },
   fault: (o, v) => (o.faults = [...(o.faults ?? []), v]),
-  "fault-admin-port": (o, v, warn) => (o.faultAdminPort = readPort(v, "fault-admin-port", warn)),
+  "fault-admin-port": (o, v) => (o.faultAdminPort = readInteger(v)),
   seed: (o, v) => (o.seed = readSeed(v)),
   "stall-timeout-secs": (o, v) => (o.stallTimeoutSeconds = readInteger(v)),
   "verify-workflows": (o, v) => (o.verifyWorkflows = oneOf(v, ["off", "warn", "refuse"], "verify-workflows")),

@@ -42,15 +42,6 @@ export function readSeed(text: string): bigint {
   return BigInt(text);
 }
 
-/** A number outside the range of ports is taken modulo 65,536, as sockets do for Triton, which says nothing about it. */
-export function readPort(text: string, flag: string, warn: (text: string) => void): number {
-  const port = readInteger(text);
-  if (port >= 0 && port <= 65_535) return port;
-  const opened = ((port % 65_536) + 65_536) % 65_536;
-  warn(`Warning: '--${flag}=${port}' is outside 0 to 65535: port ${opened} is opened`);
-  return opened;
-}
-
 /** `name,setting=value`; without a name it is empty. @param quoted how Triton prints the form */
 export function readSetting(
   text: string,

@@ -12,6 +12,9 @@ import { startInstance } from "./javascript/instance.js";
 
 export const javascriptBackend: Backend = {
   autoComplete: async (config, folder) => completeByModel(config, modelFile(config, folder)),
+  check: config => {
+    readLimit(config);
+  },
   async load({ config, version, folder, server }) {
     const file = modelFile(config, folder);
     const limit = readLimit(config);

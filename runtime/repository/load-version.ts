@@ -26,6 +26,7 @@ import type { ModelVersion } from "./model-version.js";
 import { fillSchedulers } from "./normalise.js";
 import type { PolledModel } from "./poll-model.js";
 import { validateVersion } from "./validate.js";
+import { UnknownKind } from "./validate-batch-io.js";
 import { validateStates } from "./validate-sequence.js";
 
 /**
@@ -134,7 +135,16 @@ export async function loadVersion(
         "metric_model_reporter",
         `Metric family '${metric_identifier.family}' in 'metric_identifier' is not a customizable metric in Triton core.`,
       );
-  validateVersion(config, backend.anyDevice ? undefined : options.gpus);
+  try {
+    validateVersion(config, backend.anyDevice ? undefined : options.gpus);
+  } catch (error) {
+    if (error instanceof UnknownKind)
+      options.log?.error(
+        "backend_model",
+        "failed finalizing model: Internal - unexpected nullptr state in TRITONBACKEND_ModelFinalize",
+      );
+    throw error;
+  }
   await validateStates(config, polled.folder);
   const served = complete("inference.ModelConfig", config);
   const context: LoadContext = {

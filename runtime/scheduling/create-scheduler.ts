@@ -37,7 +37,7 @@ export async function createScheduler(
 ): Promise<Scheduler> {
   let gate: InstanceGate | undefined;
   try {
-    gate = config.ensemble_scheduling ? undefined : limiter?.register(config);
+    gate = config.ensemble_scheduling ? undefined : registered(config, limiter, log);
     await warmUp(config, model, stats, folder, log);
     const scheduler = closing(await chooseScheduler(config, model, stats, folder, gate), gate);
     return cache && config.response_cache?.enable
@@ -46,6 +46,19 @@ export async function createScheduler(
   } catch (error) {
     gate?.close();
     await model.close?.();
+    throw error;
+  }
+}
+
+function registered(config: ModelConfig, limiter: RateLimiter | undefined, log: ServerLog | undefined) {
+  try {
+    return limiter?.register(config);
+  } catch (error) {
+    // Triton takes out what it did not put in.
+    log?.error(
+      "rate_limiter",
+      "Cannot remove instance from resource manager: Internal: Cannot find the instance to remove",
+    );
     throw error;
   }
 }

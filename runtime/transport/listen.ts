@@ -12,18 +12,22 @@ export interface Listener {
 
 export interface ListenAt {
   readonly address: string;
+  /** A number outside the range of ports is taken modulo 65,536, as sockets do for Triton; 0 takes a free one. */
   readonly port: number;
   /** Shares the port with other servers that say so; the kernel spreads connections over them. */
   readonly reuse?: boolean;
 }
 
+const portOf = (number: number): number => ((number % 65_536) + 65_536) % 65_536;
+
 /** A socket that can't be opened. */
 export class ListenError extends Error {
   override readonly name = "ListenError";
-  /** @param hint a way out, for people */
+  /** @param hint a way out, for people @param taken whether somebody else has the port */
   constructor(
     message: string,
     readonly hint: string,
+    readonly taken: boolean,
     options?: { cause?: unknown },
   ) {
     super(message, options);
@@ -53,12 +57,17 @@ export function listen(
           taken
             ? `port ${port} at ${address} is taken: end the process that holds it, or choose another port (0 takes a free one)`
             : `${address} is no address of this machine, or port ${port} is not allowed to you`,
+          taken,
           { cause: error },
         ),
       );
     };
     server.once("error", onError);
-    const options: ListenOptions & { reusePort?: boolean } = { port, host: address, ...(reuse && { reusePort: true }) };
+    const options: ListenOptions & { reusePort?: boolean } = {
+      port: portOf(port),
+      host: address,
+      ...(reuse && { reusePort: true }),
+    };
     server.listen(options, () => {
       server.off("error", onError);
       resolve({

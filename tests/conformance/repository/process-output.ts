@@ -3,9 +3,9 @@
  * masked, tables are collapsed as the recorder did, and what libraries of a real Triton say about themselves is left out.
  */
 
-/** Lines of back ends' and other libraries' own: not the server's log. */
+/** Lines of back ends' and other libraries' own: not the server's log. The recorder masked what RE2 says of a pattern that is none, as ours is here. */
 const LIBRARY =
-  /^I.*\] "(TRITONBACKEND_|Triton TRITONBACKEND API|'\w+' TRITONBACKEND API|backend configuration:|Repository location:|skipping model configuration auto-complete|Creation delay is set to|backend state is|model configuration:|Creating TritonCache|Initialized Cache|Response Cache is created at|Received request to|Size of memory)/;
+  /^E.*\] "header forward pattern |^I.*\] "(TRITONBACKEND_|Triton TRITONBACKEND API|'\w+' TRITONBACKEND API|backend configuration:|Repository location:|skipping model configuration auto-complete|Creation delay is set to|backend state is|model configuration:|Creating TritonCache|Initialized Cache|Response Cache is created at|Received request to|Size of memory)/;
 /** Once a second, with counts that depend on the seconds before. */
 const COUNTDOWN = /^I.*\] "Timeout \d+: Found /;
 

@@ -33,9 +33,9 @@ export async function runProcess(recorded: ProcessRecord): Promise<Outcome> {
   const { ports, held } = await freePorts(record.port_already_taken);
   const marks: [string, string][] = [
     ["<repository>", repository],
-    ["<work>", work],
     ["<backends>", join(work, "backends")],
     ["<caches>", join(work, "caches")],
+    ["<work>", work],
     ...PORTS.flatMap((name): [string, string][] => [
       [`<${name}_port + 65536>`, String(ports[name] + 65_536)],
       [`<${name}_port - 65536>`, String(ports[name] - 65_536)],
@@ -189,7 +189,14 @@ function withFreePorts(record: ProcessRecord): ProcessRecord {
         .replace(/^--(\w+)-port=70000$/, "--$1-port=<$1_port + 65536>")
         .replace(/^--(\w+)-port=-5$/, "--$1-port=<$1_port - 65536>"),
     ),
-    stdout: record.stdout.map(line => line.replace('127.0.0.1:80"', '127.0.0.1:<http_port>"')),
+    stdout: record.stdout.map(line =>
+      line
+        .replace('127.0.0.1:80"', '127.0.0.1:<http_port>"')
+        .replace(/(?<=Started (\w+)(?: \w+)? at 127\.0\.0\.1:)(?:70000|-5)"/, (number, service: string) => {
+          const name = service.startsWith("GRPC") ? "grpc" : service === "Metrics" ? "metrics" : "http";
+          return `<${name}_port ${number.startsWith("-") ? "-" : "+"} 65536>"`;
+        }),
+    ),
   };
 }
 
