@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { RuntimeFault } from "../errors.js";
+import { type Connected, closable } from "./connection.js";
 import type { Engine } from "./engine.js";
 import { readPacked } from "./read-packed.js";
 import { duckdbSql } from "./sql/duckdb-dialect.js";
@@ -56,7 +57,8 @@ export async function openDatabase({ memoryLimit, threads, onProgress }: Databas
   }).catch(error => {
     throw explain(error, "opening DuckDB");
   });
-  const connection = await instance.connect();
+  const first = closable(await instance.connect());
+  const { connection } = first;
   await connection.run("SET GLOBAL TimeZone = 'UTC'");
   const [[limit, cores]] = (
     await connection.runAndReadAll("SELECT current_setting('memory_limit'), current_setting('threads')::INTEGER")
@@ -71,7 +73,8 @@ export async function openDatabase({ memoryLimit, threads, onProgress }: Databas
     tables: new Set(),
     counts: onProgress !== undefined,
   };
-  return database(shared, await prepare(connection, shared));
+  await prepare(connection, shared);
+  return database(shared, first);
 }
 
 /** What the connections of one database have in common. */
@@ -84,19 +87,19 @@ interface Shared {
   reserved: number;
   readonly tables: Set<string>;
   /** Connections beside the first. While one is open the instance keeps its memory. */
-  readonly others: DuckDBConnection[];
+  readonly others: Connected[];
   /** Statements say how far they have come. */
   readonly counts: boolean;
 }
 
 /** Joins look rows up: what is fitted is the side to build on, whichever is larger. */
-async function prepare(connection: DuckDBConnection, { counts }: Pick<Shared, "counts">): Promise<DuckDBConnection> {
+async function prepare(connection: DuckDBConnection, { counts }: Pick<Shared, "counts">): Promise<void> {
   const progress = counts ? "SET enable_progress_bar = true; SET enable_progress_bar_print = false; " : "";
   await connection.run(`${progress}SET disabled_optimizers = 'join_order,build_side_probe_side'`);
-  return connection;
 }
 
-function database(shared: Shared, connection: DuckDBConnection): Database {
+function database(shared: Shared, connected: Connected): Database {
+  const { connection } = connected;
   const self: Database = {
     connection,
     sql: duckdbSql,
@@ -125,12 +128,13 @@ function database(shared: Shared, connection: DuckDBConnection): Database {
       return watched(connection, doing, onFraction, async () => (await connection.runAndReadAll(sql)).getRowsJson());
     },
     async connect() {
-      const another = await prepare(await shared.instance.connect(), shared);
+      const another = closable(await shared.instance.connect());
       shared.others.push(another);
+      await prepare(another.connection, shared);
       return database(shared, another);
     },
     async close() {
-      for (const one of [connection, ...shared.others.splice(0)]) one.closeSync();
+      await Promise.all([connected, ...shared.others.splice(0)].map(one => one.close()));
       shared.instance.closeSync();
       await rm(shared.spill, { recursive: true, force: true });
     },
