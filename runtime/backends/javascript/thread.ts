@@ -27,6 +27,7 @@ import {
 import { answered, expect, forget, type Source } from "./pump.js";
 import { ringMemory } from "./ring.js";
 import { packRequest, readAnswer } from "./server-records.js";
+import { freeSeats, spinSeats } from "./spin.js";
 
 export interface ModelThread {
   /** Resolves when `execute` has ended. @throws RuntimeFault; NOT_BEGUN */
@@ -40,6 +41,8 @@ export interface ModelThread {
 /** The thread's code in one file, where it is bundled. */
 const workerFile = (): URL | undefined => bundledFile("javascript-worker.cjs", ["triton-protos", "runtime"]);
 
+/** Of all models' threads. */
+const seats = spinSeats();
 /** How long a model may take to finalize before its thread is ended. */
 const FINALIZE_MS = 5000;
 /** An execution that takes longer is not worth looking for its end, nor handing over the next one early. */
@@ -67,6 +70,7 @@ export function openThread(
     fromWorker: ringMemory(RING_BYTES),
     states: new SharedArrayBuffer(4 * SLOTS),
     cells: new SharedArrayBuffer(CELLS),
+    seats,
     bulk: port2,
     spares: spares.port2,
   };
@@ -75,6 +79,7 @@ export function openThread(
     transferList: [port2, spares.port2],
     name: instance,
   });
+  const number = worker.threadId;
   let reason = "the model's thread has ended";
   /** Milliseconds of a usual execution. */
   let usual = 0;
@@ -90,8 +95,8 @@ export function openThread(
       out: nameTable(config.input.map(({ name }) => name)),
       in: nameTable(config.output.map(({ name }) => name)),
     },
-    // At the end of the event loop's round: one wake-up for all requests that came in it.
-    ring: (notify = ring) => void setImmediate(notify),
+    // An event loop is woken at the end of this one's round: once for all requests that came in it.
+    ring: notify => (notify ? notify() : void setImmediate(ring)),
     waitForRoom: resume => void setTimeout(resume, 1),
   });
   const cells = new Uint8Array(shared.cells);
@@ -187,6 +192,9 @@ export function openThread(
   };
   const thread: ModelThread = {
     run(requests, send, clock) {
+      // A round in which many large requests come is long: what has been answered meanwhile makes room for this one. A decoupled model's answers would go out
+      // from within the caller.
+      if (executions.running && !decoupled) source.drain();
       const execution = executions.add(requests, send, clock);
       if (held.length > 0 || (executions.head() !== execution && movesMemory(requests))) held.push(execution);
       else hand(execution);
@@ -228,6 +236,7 @@ export function openThread(
       reason = `the model's thread has ended: ${error.message}`;
     });
     worker.on("exit", () => {
+      freeSeats(seats, number);
       if (ready) end();
       else reject(new RuntimeFault("INTERNAL", reason));
     });

@@ -1,9 +1,8 @@
 /**
  * The worker thread of a JavaScript model: loads `model.mjs`, runs its functions, one execution after the other, hands answers back.
  */
-import { availableParallelism } from "node:os";
 import { pathToFileURL } from "node:url";
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort, threadId, workerData } from "node:worker_threads";
 import type { JavaScriptModel, ModelContext, ModelResponse } from "./api.js";
 import { createCalls } from "./calls.js";
 import { createLink } from "./link.js";
@@ -112,8 +111,11 @@ function execute(model: JavaScriptModel, { execution, records }: RingMessage): P
 
 /** How long the thread takes messages, or waits for one, before timers and I/O have their turn. */
 const TURN_MS = 1;
-/** How long it looks for the next message before it sleeps: about what a wake-up costs both threads. */
-const SPIN_MS = 0.02;
+/**
+ * How long it looks for the next message before it sleeps: while one client asks again as soon as it was answered, one processor stays awake here, and the
+ * client and the server's thread take turns on another, without a wake-up from one processor to the other.
+ */
+const SPIN_MS = 0.15;
 
 /** Takes messages from now on; executions come when `serve` has a model for them. */
 function createLoop(): { serve(model: JavaScriptModel): void } {
@@ -121,7 +123,7 @@ function createLoop(): { serve(model: JavaScriptModel): void } {
   let model: JavaScriptModel | undefined;
   let running = false;
   let planned = false;
-  const spin = createSpin(SPIN_MS, availableParallelism() > 1);
+  const spin = createSpin(SPIN_MS, shared.seats, threadId);
   const finalize = (): void => {
     const end = (): void => say({ kind: "finalized" });
     Promise.resolve(model?.finalize?.()).then(end, end);

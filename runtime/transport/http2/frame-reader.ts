@@ -14,11 +14,18 @@ export type TakeFrame = (
   end: number,
 ) => void;
 
+/** Memory for frames that two chunks share is used again: a large request has many, and buffers that are made and dropped drive full collections. */
+const LONGEST = HEAD + MAX_PAYLOAD;
+const MAX_SPARES = 64;
+const spares: Buffer[] = [];
+
 export class FrameReader {
   readonly #take: TakeFrame;
   /** The begin of a frame whose rest has not come, and how much of it is there. */
-  #held = Buffer.alloc(0);
+  #held: Buffer | undefined;
   #filled = 0;
+  /** Bytes of that frame; of its head, until that is there. */
+  #whole = 0;
   #stopped = false;
 
   constructor(take: TakeFrame) {
@@ -28,7 +35,8 @@ export class FrameReader {
   /** Nothing is taken any more, from the next frame on. */
   stop(): void {
     this.#stopped = true;
-    this.#held = Buffer.alloc(0);
+    this.#held = undefined;
+    this.#filled = 0;
   }
 
   /** @throws ConnectionFault for a frame that is longer than was agreed, and what `take` throws */
@@ -44,26 +52,31 @@ export class FrameReader {
   }
 
   #hold(chunk: Buffer, at: number): void {
-    const whole = chunk.length - at >= HEAD ? HEAD + payloadLength(chunk, at) : HEAD;
-    this.#held = Buffer.allocUnsafe(whole);
+    this.#whole = chunk.length - at >= HEAD ? HEAD + payloadLength(chunk, at) : HEAD;
+    this.#held = spares.pop() ?? Buffer.allocUnsafeSlow(LONGEST);
     this.#filled = chunk.copy(this.#held, 0, at);
   }
 
   /** @returns the place in the chunk after what belonged to the held frame */
   #fill(chunk: Buffer): number {
-    let at = chunk.copy(this.#held, this.#filled);
-    this.#filled += at;
-    if (this.#filled === HEAD && this.#held.length === HEAD) {
-      const whole = HEAD + payloadLength(this.#held, 0);
-      this.#held = Buffer.concat([this.#held], whole);
-      const more = chunk.copy(this.#held, HEAD, at);
-      at += more;
-      this.#filled += more;
+    const held = this.#held!;
+    let at = this.#add(held, chunk, 0);
+    if (this.#filled === HEAD && this.#whole === HEAD) {
+      this.#whole = HEAD + payloadLength(held, 0);
+      at = this.#add(held, chunk, at);
     }
-    if (this.#filled < this.#held.length) return at;
+    if (this.#filled < this.#whole) return at;
     this.#filled = 0;
-    this.#pass(this.#held, 0, this.#held.length);
+    this.#held = undefined;
+    this.#pass(held, 0, this.#whole);
+    if (spares.length < MAX_SPARES) spares.push(held);
     return at;
+  }
+
+  #add(held: Buffer, chunk: Buffer, at: number): number {
+    const part = chunk.copy(held, this.#filled, at, at + this.#whole - this.#filled);
+    this.#filled += part;
+    return at + part;
   }
 
   #pass(bytes: Buffer, at: number, end: number): void {
