@@ -2,6 +2,7 @@
  * The three ports of a server: gRPC, HTTP, metrics, opened in this order, and closed together.
  */
 
+import { RuntimeFault, STATUS } from "./errors.js";
 import type { LogSettings } from "./log-settings.js";
 import { createMetrics } from "./metrics.js";
 import type { Registry } from "./repository/registry.js";
@@ -10,7 +11,10 @@ import type { ServerLog } from "./server-log.js";
 import type { OpenOptions, RunningServer } from "./server-options.js";
 import { serveGrpc } from "./transport/grpc/server.js";
 import { headerPattern } from "./transport/header-forwarding.js";
-import { serveHttp, serveMetrics } from "./transport/http/server.js";
+import type { RouteContext } from "./transport/http/route.js";
+import { sageMaker } from "./transport/http/sagemaker.js";
+import { serveFrontEnd, serveHttp, serveMetrics } from "./transport/http/server.js";
+import { vertexAi } from "./transport/http/vertex-ai.js";
 import { type ListenAt, ListenError, type Listener } from "./transport/listen.js";
 import { createRestriction } from "./transport/restriction.js";
 
@@ -26,6 +30,15 @@ export interface OpenPorts {
   /** Takes no new requests, lets those in flight end, and cuts what is left after `patience` milliseconds. */
   stop(patience: number): Promise<void>;
 }
+
+/** What the log calls each service, and whose line that is. */
+const SERVICES = {
+  GRPC: ["grpc_server", "GRPCInferenceService"],
+  HTTP: ["http_server", "HTTPService"],
+  Sagemaker: ["sagemaker_server", "Sagemaker HTTPService"],
+  "Vertex AI": ["vertex_ai_server", "Vertex AI HTTPService"],
+  Metrics: ["http_server", "Metrics Service"],
+} as const;
 
 /** @throws ListenError, and nothing is open then */
 export async function openPorts(options: OpenOptions, parts: Parts): Promise<OpenPorts> {
@@ -46,14 +59,12 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
     http: createRestriction(options.httpRestrictedApis),
   };
   const open = async (
-    service: "GRPC" | "HTTP" | "Metrics",
+    service: keyof typeof SERVICES,
     { address, port }: ListenAt,
     starting: Promise<Listener>,
   ): Promise<number> => {
-    const started =
-      service === "GRPC" ? "GRPCInferenceService" : service === "HTTP" ? "HTTPService" : "Metrics Service";
-    const announce = (number: number): void =>
-      log.info(service === "GRPC" ? "grpc_server" : "http_server", `Started ${started} at ${address}:${number}`);
+    const [source, started] = SERVICES[service];
+    const announce = (number: number): void => log.info(source, `Started ${started} at ${address}:${number}`);
     try {
       const listener = await starting;
       listeners.push(listener);
@@ -69,11 +80,19 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
       if (taken && service !== "GRPC") announce(port);
       // Whatever is in the way of gRPC, Triton calls the port taken.
       const told = service === "GRPC" && !options.log.hints ? `Socket '${address}:${port}' already in use ` : message;
-      log.error("main", `failed to start ${service} service: Unavailable - ${told}`);
+      const kind = error instanceof RuntimeFault && service === "Vertex AI" ? STATUS[error.code].label : "Unavailable";
+      log.error("main", `failed to start ${service} service: ${kind} - ${told}`);
       throw error instanceof ListenError ? error : new ListenError(message, "", false, { cause: error });
     }
   };
-  const ports: { grpc?: number; http?: number; metrics?: number } = {};
+  const ports: { grpc?: number; http?: number; sageMaker?: number; vertexAi?: number; metrics?: number } = {};
+  const printMetrics = (): string => metrics.print(registry.ready(), registry.failed());
+  const frontEnd: RouteContext = {
+    ...common,
+    maxInputSize: options.httpMaxInputSize,
+    restriction: restrictions.http,
+    headerForwardPattern: undefined,
+  };
   try {
     if (options.grpc)
       ports.grpc = await open(
@@ -102,9 +121,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
         serveHttp(
           { ...options.http, reuse: options.reuseHttpPort, stallTime },
           {
-            ...common,
-            maxInputSize: options.httpMaxInputSize,
-            restriction: restrictions.http,
+            ...frontEnd,
             headerForwardPattern: headerPattern(options.httpHeaderForwardPattern, text =>
               log.error("header_forwarding", text),
             ),
@@ -112,15 +129,47 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
           log,
         ),
       );
+    if (options.sageMaker) {
+      const respond = sageMaker(options.sageMaker, frontEnd, log);
+      const at = { ...options.sageMaker, stallTime };
+      ports.sageMaker = await open("Sagemaker", options.sageMaker, serveFrontEnd(at, respond, log));
+    }
+    if (options.vertexAi) {
+      const given = options.vertexAi;
+      const start = async (): Promise<Listener> => {
+        const missing = given.predictRoute ? given.healthRoute || "AIP_HEALTH_ROUTE" : "API_PREDICT_ROUTE";
+        if (missing !== given.healthRoute)
+          throw new RuntimeFault("INVALID_ARGUMENT", `${missing} is not defined for Vertex AI endpoint`);
+        const model = defaultModel(given.model, registry);
+        const respond = vertexAi({ ...given, model }, frontEnd, printMetrics, log);
+        return serveFrontEnd({ ...given, stallTime }, respond, log);
+      };
+      ports.vertexAi = await open("Vertex AI", given, start());
+    }
     if (options.metrics)
       ports.metrics = await open(
         "Metrics",
         options.metrics,
-        serveMetrics({ ...options.metrics, stallTime }, () => metrics.print(registry.ready(), registry.failed()), log),
+        serveMetrics({ ...options.metrics, stallTime }, printMetrics, log),
       );
     return { ports, stop };
   } catch (error) {
     await stop(0);
     throw error;
   }
+}
+
+/** @throws RuntimeFault with Triton's text where there is no telling which model predictions are for */
+function defaultModel(name: string, registry: Registry): string {
+  const ready = registry.ready();
+  if (name !== "") {
+    if (ready.some(({ model }) => model === name)) return name;
+    throw new RuntimeFault("INVALID_ARGUMENT", `Expect the default model '${name}' is loaded`);
+  }
+  const [only] = ready;
+  if (ready.length === 1) return only!.model;
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    "Expect the model repository contains only a single model if default model is not specified",
+  );
 }

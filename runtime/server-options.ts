@@ -11,6 +11,8 @@ import type { RecentOptions, RecentRequests } from "./tracing/recent-requests.js
 import type { TracerOptions } from "./tracing/tracer.js";
 import { type ConnectionCare, DEFAULT_CARE } from "./transport/grpc/connection-care.js";
 import type { GrpcTls } from "./transport/grpc/tls.js";
+import type { SageMaker } from "./transport/http/sagemaker.js";
+import type { VertexAi } from "./transport/http/vertex-ai.js";
 import { STALL_TIME } from "./transport/stalled-sockets.js";
 
 interface Endpoint {
@@ -25,6 +27,10 @@ export interface ServeOptions {
   /** `false` leaves an endpoint out. */
   readonly http?: Endpoint | false;
   readonly grpc?: Endpoint | false;
+  /** Triton's front end for Vertex AI. */
+  readonly vertexAi?: (Required_<Endpoint> & VertexAi) | undefined;
+  /** Triton's front end for SageMaker, of a single model. */
+  readonly sageMaker?: (Required_<Endpoint> & SageMaker) | undefined;
   /** TLS on the gRPC port; without it the port speaks plain text. */
   readonly grpcTls?: GrpcTls | undefined;
   readonly grpcConnections?: Partial<ConnectionCare>;
@@ -123,6 +129,8 @@ export interface RunningServer {
   readonly ports: {
     readonly http?: number;
     readonly grpc?: number;
+    readonly vertexAi?: number;
+    readonly sageMaker?: number;
     readonly metrics?: number;
     readonly faultAdmin?: number;
   };
@@ -147,6 +155,8 @@ export const withDefaults = (given: ServeOptions) => {
     modelRepositories: [...new Set(given.modelRepositories)],
     http,
     grpc: endpoint(given.grpc, 8001),
+    vertexAi: given.vertexAi,
+    sageMaker: given.sageMaker,
     grpcTls: given.grpcTls,
     grpcConnections: { ...DEFAULT_CARE, ...given.grpcConnections },
     metrics: endpoint(given.metrics, 8002, http?.address),

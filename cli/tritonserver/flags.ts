@@ -192,8 +192,22 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
   [
     "Other front ends",
     [
-      inert("allow-sagemaker", "boolean", "that front end is not here, and true is refused"),
-      inert("allow-vertex-ai", "boolean", "that front end is not here, and true is refused"),
+      flag("allow-sagemaker", "boolean", "SageMaker's /ping and /invocations, of a single model; off by default."),
+      flag("sagemaker-port", "integer", "8080 by default."),
+      flag(
+        "sagemaker-safe-port-range",
+        "<integer>-<integer>",
+        "Ports that may be opened where SageMaker's front end is on.",
+      ),
+      inert("sagemaker-thread-count", "integer", NO_THREADS),
+      flag(
+        "allow-vertex-ai",
+        "boolean",
+        "Vertex AI's front end; on by default, and alone, where AIP_MODE is PREDICTION.",
+      ),
+      flag("vertex-ai-port", "integer", "AIP_HTTP_PORT by default, or 8080."),
+      inert("vertex-ai-thread-count", "integer", NO_THREADS),
+      flag("vertex-ai-default-model", "string", "The model of predictions; the only one by default."),
     ],
   ],
   [

@@ -2,6 +2,7 @@
  * What each flag does to the options: name → a function that reads the value, or throws what is wrong with it in Triton's words.
  */
 import type { ServeOptions } from "../../runtime/server-options.js";
+import { type CloudFlags, readRange } from "./cloud.js";
 import { addTraceConfig } from "./trace-config.js";
 import {
   readBoolean,
@@ -24,6 +25,7 @@ export type Collected = Mutable<ServeOptions> & {
   readonly addresses: { http: string; grpc: string; metrics?: string };
   readonly allow: { http: boolean; grpc: boolean; metrics: boolean };
   readonly tls: { use: boolean; mutual: boolean; cert: string; key: string; root: string };
+  readonly cloud: CloudFlags;
   readonly restricted: { readonly http: Set<string>; readonly grpc: Set<string> };
 };
 
@@ -65,11 +67,6 @@ const care =
   (key: keyof NonNullable<ServeOptions["grpcConnections"]>, read: (text: string) => number | boolean): Handler =>
   (options, value) => {
     options.grpcConnections = { ...options.grpcConnections, [key]: read(value) };
-  };
-const absentFrontEnd =
-  (name: string): Handler =>
-  (_, value) => {
-    if (readBoolean(value)) throw new Error(`the ${name} front end is not part of this server; leave the flag out`);
   };
 const cacheSetting = (options: Collected, name: string, key: string, value: string): void => {
   options.cacheConfig = { ...options.cacheConfig, [name]: { ...options.cacheConfig?.[name], [key]: value } };
@@ -200,8 +197,14 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "host-policy": check(v => readSetting(v, "host-policy", "<policy name>,<setting>=<value>")),
   "model-load-gpu-limit": check(pair),
   "allow-client-shm": (o, v) => (o.allowClientShm = readBoolean(v)),
-  "allow-sagemaker": absentFrontEnd("SageMaker"),
-  "allow-vertex-ai": absentFrontEnd("Vertex AI"),
+  "allow-sagemaker": (o, v) => (o.cloud.sageMaker = readBoolean(v)),
+  "sagemaker-port": (o, v) => (o.cloud.sageMakerPort = readInteger(v)),
+  "sagemaker-safe-port-range": (o, v) => (o.cloud.sageMakerRange = readRange(v)),
+  "sagemaker-thread-count": check(readInteger),
+  "allow-vertex-ai": (o, v) => (o.cloud.vertexAi = readBoolean(v)),
+  "vertex-ai-port": (o, v) => (o.cloud.vertexAiPort = readInteger(v)),
+  "vertex-ai-thread-count": check(readInteger),
+  "vertex-ai-default-model": (o, v) => (o.cloud.vertexAiModel = v),
   gpu: (o, v) => (o.gpu = readGpu(v)),
   "mock-missing": (o, v) => (o.mockMissing = v === "" || readBoolean(v)),
   replay: (o, v) => (o.replay = { ...o.replay, cassette: v }),

@@ -2,6 +2,7 @@
  * `tritonserver`'s command line → the options of `serve`, or a `UsageError` with Triton's text.
  */
 import type { ServeOptions } from "../../runtime/server-options.js";
+import { cloudFlags, cloudOptions, type Environment, predicts } from "./cloud.js";
 import { type Given, readCommandLine, UsageError } from "./getopt.js";
 import { type Collected, HANDLERS } from "./handlers.js";
 
@@ -14,9 +15,10 @@ export function serveOptions(
   words: readonly string[],
   program = "tritonserver",
   warn: (text: string) => void = () => {},
+  env: Environment = process.env,
 ): ServeOptions {
   const { given, rest, fault } = readCommandLine(words, program);
-  const collected = emptyOptions();
+  const collected = emptyOptions(env);
   for (const one of given) {
     if (one.name === "strict-model-config")
       warn(
@@ -39,17 +41,18 @@ export function serveOptions(
         "Error: Incompatible flags --response-cache-byte-size and --cache-config both provided. Please provide one or the other.",
       ],
     );
-  return finish(collected);
+  return finish(collected, env);
 }
 
-function emptyOptions(): Collected {
+function emptyOptions(env: Environment): Collected {
   return {
     modelRepositories: [],
     repositories: [],
     models: [],
     ports: { http: 8000, grpc: 8001, metrics: 8002 },
     addresses: { http: "0.0.0.0", grpc: "0.0.0.0" },
-    allow: { http: true, grpc: true, metrics: true },
+    allow: { http: !predicts(env), grpc: !predicts(env), metrics: true },
+    cloud: cloudFlags(env),
     tls: { use: false, mutual: false, cert: "", key: "", root: "" },
     restricted: { http: new Set(), grpc: new Set() },
     log: {},
@@ -61,8 +64,8 @@ function take(options: Collected, { name, value }: Given, warn: (text: string) =
   if (handler) handler(options, value, warn);
 }
 
-function finish(collected: Collected): ServeOptions {
-  const { repositories, models, ports, addresses, allow, tls, restricted: _restricted, ...rest } = collected;
+function finish(collected: Collected, env: Environment): ServeOptions {
+  const { repositories, models, ports, addresses, allow, tls, cloud, restricted: _restricted, ...rest } = collected;
   const fail = (text: string): never => {
     throw new UsageError([], ["", text]);
   };
@@ -70,20 +73,33 @@ function finish(collected: Collected): ServeOptions {
   if (models.length > 0 && rest.modelControlMode !== "explicit")
     fail("Error: Use of '--load-model' requires setting '--model-control-mode=explicit' as well.");
   const bound = { ...addresses, metrics: addresses.metrics ?? addresses.http };
-  const pairs = [
-    ["http", "grpc", "HTTP", "GRPC"],
-    ["http", "metrics", "HTTP", "metrics"],
-    ["grpc", "metrics", "GRPC", "metrics"],
-  ] as const;
-  for (const [a, b, first, second] of pairs)
-    if (allow[a] && allow[b] && ports[a] !== 0 && ports[a] === ports[b] && bound[a] === bound[b])
+  const opened: readonly (readonly [name: string, on: boolean, address: string, port: number])[] = [
+    ["HTTP", allow.http, bound.http, ports.http],
+    ["GRPC", allow.grpc, bound.grpc, ports.grpc],
+    ["metrics", allow.metrics, bound.metrics, ports.metrics],
+    ["SageMaker", cloud.sageMaker, bound.http, cloud.sageMakerPort],
+    ["Vertex AI", cloud.vertexAi, bound.http, cloud.vertexAiPort],
+  ];
+  const open = opened.filter(([, on]) => on);
+  for (const [i, [first, , address, port]] of open.entries())
+    for (const [second] of open
+      .slice(i + 1)
+      .filter(([, , at, other]) => port !== 0 && other === port && at === address))
       fail(
-        `The server cannot listen to ${first} requests and ${second} requests at the same address and port ${bound[a]}:${ports[a]}`,
+        `The server cannot listen to ${first} requests and ${second} requests at the same address and port ${address}:${port}`,
       );
+  const [lowest, highest] = cloud.sageMakerRange ?? [];
+  if (cloud.sageMaker && lowest !== undefined && highest !== undefined)
+    for (const [name, , address, port] of open)
+      if (name !== "SageMaker" && address === bound.http && (port < lowest || port > highest))
+        fail(
+          `The server cannot listen to ${name} requests at port ${port}, allowed port range is [${lowest}, ${highest}]`,
+        );
   const endpoint = (name: "http" | "grpc" | "metrics") => allow[name] && { port: ports[name], address: bound[name] };
   return {
     ...rest,
-    modelRepositories: repositories,
+    ...cloudOptions(cloud, addresses.http, env),
+    modelRepositories: repositories.length === 0 && env.AIP_STORAGE_URI ? [env.AIP_STORAGE_URI] : repositories,
     loadModels: models,
     http: endpoint("http"),
     grpc: endpoint("grpc"),

@@ -11,7 +11,8 @@ export interface Answer {
     | "application/octet-stream"
     | "text/plain"
     | "text/plain; charset=utf-8"
-    | "text/event-stream; charset=utf-8";
+    | "text/event-stream; charset=utf-8"
+    | `application/vnd.${string}`;
   /** Whole, or in pieces that are sent together; parts that are still to come are sent as they do, in chunks. */
   readonly body: Buffer | string | readonly Buffer[] | AsyncIterable<string>;
   readonly headers?: Readonly<Record<string, string>>;

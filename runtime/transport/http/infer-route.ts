@@ -12,6 +12,7 @@ import type { TraceNotes } from "../../tracing/trace.js";
 import { withHeaders } from "../header-forwarding.js";
 import type { Headers } from "../http1/fields.js";
 import { type Answer, faultAnswer } from "./answer.js";
+import { type BinaryForm, jsonLengthOf } from "./binary-form.js";
 import { binaryLimit, readBody, unpackBody } from "./body.js";
 import { readInferRequest } from "./infer-request.js";
 import { printInferResponse } from "./infer-response.js";
@@ -20,9 +21,12 @@ import type { Call } from "./route.js";
 const LENGTH_HEADER = "inference-header-content-length";
 
 export async function answerInfer({ request, context, path, signal }: Call): Promise<Answer> {
-  const { calls, maxInputSize, headerForwardPattern } = context;
+  const { calls, maxInputSize, headerForwardPattern, binary } = context;
+  const { headers } = request.head;
   // Triton marks faults as JSON only between parsing the body and the model's answer.
   let plain = true;
+  /** Whether the model has the request. */
+  let atWork = false;
   const received = performance.now() * 1e6;
   let trace: TraceNotes | undefined;
   const onSent = (): void => {
@@ -35,13 +39,16 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
       throw new RuntimeFault("UNSUPPORTED", "HTTP end point doesn't support models with decoupled transaction policy");
     trace = calls.sample?.(version.model, request.head.headers.traceparent);
     trace?.stamp("HTTP_RECV_START", received);
-    const encoding = request.head.headers["content-encoding"];
-    const isJson = encoding === undefined && request.head.headers[LENGTH_HEADER] === undefined;
+    const encoding = binary ? undefined : headers["content-encoding"];
+    const type = headers["content-type"];
+    const isJson = binary
+      ? !type?.includes(binary.mime)
+      : encoding === undefined && headers[LENGTH_HEADER] === undefined;
     plain = !isJson;
     const sent = await readBody(request, isJson ? maxInputSize : binaryLimit(maxInputSize));
     trace?.stamp("HTTP_RECV_END");
     plain = true;
-    const jsonLength = readLength(request.head.headers, sent.length);
+    const jsonLength = binary ? jsonLengthOf(binary, type, sent.length) : readLength(headers, sent.length);
     const body = await unpackBody(sent, encoding, maxInputSize);
     // The body took its time, and the model may have been loaded again.
     version = calls.find(path.model ?? "", path.version ?? "");
@@ -60,17 +67,17 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     };
     const valid = validateRequest(version.config, asked);
     plain = true;
+    atWork = true;
     const response = deliver(await execute(version, asked, valid), asked, version, calls.labels);
     const { pieces, jsonLength: answerLength } = printInferResponse(response, isBinary);
     cutHere(response.cut, pieces);
     trace?.stamp("HTTP_SEND_START");
-    const accepted = request.head.headers["accept-encoding"];
+    const accepted = binary ? undefined : headers["accept-encoding"];
     const sentBack: Answer = {
       status: 200,
       ...(trace && { onSent }),
-      type: answerLength === undefined ? "application/json" : "application/octet-stream",
+      ...binaryHead(answerLength, binary),
       body: pieces,
-      ...(answerLength !== undefined && { headers: { "Inference-Header-Content-Length": String(answerLength) } }),
     };
     return accepted === undefined ? sentBack : await compress(accepted, sentBack, pieces);
   } catch (error) {
@@ -80,11 +87,21 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
       throw error;
     }
     const fault = faultAnswer(error, plain && !(error instanceof Refusal) ? "text/plain" : "application/json");
-    const answer = trace ? { ...fault, onSent } : fault;
+    const status = (atWork && binary?.faultStatus) || fault.status;
+    const answer = { ...fault, status, ...(trace && { onSent }) };
     return error.message === "Unsupported compression type"
       ? { ...answer, headers: { "Accept-Encoding": "gzip, deflate" } }
       : answer;
   }
+}
+
+function binaryHead(jsonLength: number | undefined, binary: BinaryForm | undefined): Pick<Answer, "type" | "headers"> {
+  if (jsonLength === undefined) return { type: "application/json" };
+  if (binary?.inAnswers) return { type: `${binary.mime}${jsonLength}` };
+  return {
+    type: "application/octet-stream",
+    headers: { "Inference-Header-Content-Length": String(jsonLength) },
+  };
 }
 
 /** Bytes of JSON at the front of the body, as C++ reads a number: digits at the start are enough. */

@@ -8,6 +8,7 @@ import type { Exchange } from "../http1/exchange.js";
 import type { Restrictable, Restriction } from "../restriction.js";
 import { isObject } from "./access.js";
 import type { Answer } from "./answer.js";
+import type { BinaryForm } from "./binary-form.js";
 import { readBody } from "./body.js";
 import { type Json, type JsonObject, parseJson } from "./json.js";
 
@@ -18,6 +19,8 @@ export interface RouteContext {
   readonly maxInputSize: number;
   readonly restriction: Restriction;
   readonly headerForwardPattern: RegExp | undefined;
+  /** Of a cloud's front end; Triton's own header otherwise. */
+  readonly binary?: BinaryForm;
 }
 
 export interface Call {

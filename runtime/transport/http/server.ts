@@ -8,22 +8,13 @@ import type { Exchange } from "../http1/exchange.js";
 import { DEFAULT_LIMITS } from "../http1/limits.js";
 import { createHttp1Server } from "../http1/serve.js";
 import { type ListenAt, type Listener, listen } from "../listen.js";
-import {
-  type Answer,
-  emptyAnswer,
-  faultAnswer,
-  methodNotAllowed,
-  notFound,
-  restricted,
-  writeAnswer,
-} from "./answer.js";
+import { emptyAnswer, faultAnswer, methodNotAllowed, notFound, writeAnswer } from "./answer.js";
+import { answerRoute, pathOf, type Respond } from "./dispatch.js";
 import type { RouteContext } from "./route.js";
 import { ROUTES } from "./routes.js";
 
 /** Triton's log calls methods by the numbers of its HTTP library. */
 const METHOD_NUMBERS: Readonly<Record<string, number>> = { GET: 0, HEAD: 1, POST: 2, PUT: 3, DELETE: 4 };
-
-type Respond = (request: Exchange) => Answer | Promise<Answer>;
 
 /** @param stallTime milliseconds that a client may leave an answer unread; 0 for any */
 export function serveHttp(
@@ -32,23 +23,19 @@ export function serveHttp(
   log: ServerLog,
 ): Promise<Listener> {
   return start(options, log, request => {
-    const { head } = request;
-    // A request to a proxy names the whole URL.
-    const path = head.target.replace(/^https?:\/\/[^/]*/, "").split("?")[0]!;
-    log.verbose("http_server", `HTTP request: ${METHOD_NUMBERS[head.method] ?? head.method} ${path}`);
-    let known = false;
-    for (const route of ROUTES) {
-      const match = route.path.exec(path);
-      if (!match) continue;
-      const missing = context.restriction(route.api, name => head.headers[name]);
-      if (missing !== undefined) return restricted(missing);
-      known = true;
-      if (route.method === head.method)
-        return route.answer({ request, context, path: match.groups ?? {}, signal: request.gone });
-    }
-    return known ? methodNotAllowed(/\/(live|ready|infer)$/.test(path) ? "text/plain" : "application/json") : notFound;
+    const { method } = request.head;
+    const path = pathOf(request.head);
+    log.verbose("http_server", `HTTP request: ${METHOD_NUMBERS[method] ?? method} ${path}`);
+    return answerRoute(ROUTES, request, context, path) ?? notFound;
   });
 }
+
+/** @param respond another front end over the same routes */
+export const serveFrontEnd = (
+  options: ListenAt & { readonly stallTime: number },
+  respond: Respond,
+  log: ServerLog,
+): Promise<Listener> => start(options, log, respond);
 
 /** @param print the metrics at this moment */
 export function serveMetrics(

@@ -1,0 +1,36 @@
+/**
+ * Finds the route of a request among several, asks for the header of a restricted one, and lets it answer.
+ */
+import type { Exchange } from "../http1/exchange.js";
+import { type Answer, methodNotAllowed, restricted } from "./answer.js";
+import type { Route, RouteContext } from "./route.js";
+
+export type Respond = (request: Exchange) => Answer | Promise<Answer>;
+
+/** A request to a proxy names the whole URL. */
+export const pathOf = ({ target }: Exchange["head"]): string => target.replace(/^https?:\/\/[^/]*/, "").split("?")[0]!;
+
+/**
+ * @param methods whether the route has to be one of the request's own method
+ * @returns undefined where no route has the path
+ */
+export function answerRoute(
+  routes: readonly Route[],
+  request: Exchange,
+  context: RouteContext,
+  path: string,
+  methods: "own" | "any" = "own",
+): Answer | Promise<Answer> | undefined {
+  const { head } = request;
+  let known = false;
+  for (const route of routes) {
+    const match = route.path.exec(path);
+    if (!match) continue;
+    const missing = context.restriction(route.api, name => head.headers[name]);
+    if (missing !== undefined) return restricted(missing);
+    known = true;
+    if (methods === "any" || route.method === head.method)
+      return route.answer({ request, context, path: match.groups ?? {}, signal: request.gone });
+  }
+  return known ? methodNotAllowed(/\/(live|ready|infer)$/.test(path) ? "text/plain" : "application/json") : undefined;
+}
