@@ -20,6 +20,14 @@ const ownUrls = {
   },
 };
 
+/** Of ONNX Runtime's package only the class of tensors, which is JavaScript; `runtime/backends/onnx-binding.ts` opens the native part beside it. */
+const isTensor = (id, importer) => id === "onnxruntime-node" && importer?.endsWith("/onnx-tensor.js");
+const ownTensor = {
+  name: "own-tensor",
+  resolveId: (id, importer) =>
+    isTensor(id, importer) ? fileURLToPath(import.meta.resolve("onnxruntime-common")) : null,
+};
+
 /** A script of V8's has no `import()` without a warning; who runs it hands one in under another name. */
 const ownImport = {
   name: "own-import",
@@ -53,8 +61,10 @@ async function write(format, input, plugins = []) {
   const bundle = await rolldown({
     input: Object.fromEntries(Object.entries(input).map(([name, file]) => [name, join(dist, file)])),
     platform: "node",
-    external: id => !/^(\.|\/|#|protobufjs|@protobufjs|prom-client|tdigest|bintrees|zod|yaml|commander)/.test(id),
-    plugins: [ownUrls, ...plugins],
+    external: (id, importer) =>
+      !isTensor(id, importer) &&
+      !/^(\.|\/|#|protobufjs|@protobufjs|prom-client|tdigest|bintrees|zod|yaml|commander)/.test(id),
+    plugins: [ownUrls, ownTensor, ...plugins],
     logLevel: "silent",
   });
   const { output } = await bundle.write({

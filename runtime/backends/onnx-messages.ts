@@ -1,7 +1,8 @@
 /**
  * What a session's thread and its owner tell each other: tensors as their numbers, whose memory moves with the message.
  */
-import * as ort from "onnxruntime-node";
+import type * as ort from "onnxruntime-node";
+import { Tensor } from "./onnx-tensor.js";
 
 export interface ThreadOrder {
   readonly file: string;
@@ -44,5 +45,5 @@ export function packTensors(tensors: Readonly<Record<string, ort.Tensor>>): {
 
 export const unpackTensors = (tensors: PackedTensors): Record<string, ort.Tensor> =>
   Object.fromEntries(
-    tensors.map(({ name, type, dims, data }) => [name, new ort.Tensor(type as "float32", data as Float32Array, dims)]),
+    tensors.map(({ name, type, dims, data }) => [name, new Tensor(type as "float32", data as Float32Array, dims)]),
   );

@@ -2,13 +2,13 @@
  * A model file → a session of ONNX Runtime that can also run at once. The package's own `InferenceSession` is a promise around a synchronous call, one turn
  * of the event loop later; a plan's small models are done before that turn comes. So sessions on the CPU are opened by the binding below it.
  */
-import { createRequire } from "node:module";
-import * as ort from "onnxruntime-node";
+import type * as ort from "onnxruntime-node";
 import type { Binding } from "onnxruntime-node/dist/binding.js";
 import { type DType, onnxDatatype } from "../../triton-protos/datatype.js";
 import { callCosts } from "../call-costs.js";
 import { RuntimeFault } from "../errors.js";
 import { silenceOnnx } from "../onnx-telemetry.js";
+import { findBinding } from "./onnx-binding.js";
 import type { Graph } from "./onnx-graph.js";
 import { type OnnxThreads, onnxThreads } from "./onnx-threads.js";
 
@@ -45,25 +45,6 @@ export async function openSession(
   const native = alone ? findBinding() : undefined;
   return native ? openNative(native, file, options, use) : openPackage(file, options);
 }
-
-let looked = false;
-let found: Binding.InferenceSessionConstructor | undefined;
-
-function findBinding(): Binding.InferenceSessionConstructor | undefined {
-  if (looked) return found;
-  looked = true;
-  try {
-    // Required, since importing CommonJS reads it twice.
-    const { binding, initOrt } = createRequire(import.meta.url)(BINDING) as OnnxBinding;
-    initOrt();
-    found = binding.InferenceSession;
-  } catch {
-    // The package's own way remains.
-  }
-  return found;
-}
-const BINDING = "onnxruntime-node/dist/binding.js";
-type OnnxBinding = typeof import("onnxruntime-node/dist/binding.js");
 
 async function openNative(
   Session: Binding.InferenceSessionConstructor,
@@ -158,7 +139,10 @@ function readType(type: number): DType {
 }
 
 async function openPackage(file: string, options: Options): Promise<OnnxSession> {
-  const session = await ort.InferenceSession.create(file, options);
+  const { InferenceSession } = await import("onnxruntime-node").catch(error => {
+    throw RuntimeFault.from(error, "onnxruntime-node can't be loaded");
+  });
+  const session = await InferenceSession.create(file, options);
   const side = (values: readonly ort.InferenceSession.ValueMetadata[]) =>
     values.map(value => ({
       name: value.name,

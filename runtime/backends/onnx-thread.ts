@@ -3,15 +3,15 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import type * as ort from "onnxruntime-node";
-import { binding, initOrt } from "onnxruntime-node/dist/binding.js";
+import { findBinding } from "./onnx-binding.js";
 import { packTensors, type ThreadOrder, type ThreadReply, type ThreadRun, unpackTensors } from "./onnx-messages.js";
 
 const { file, options } = workerData as ThreadOrder;
 const port = parentPort!;
 const reply = (message: ThreadReply, moved: ArrayBuffer[] = []): void => port.postMessage(message, moved);
 
-initOrt();
-const session = new binding.InferenceSession();
+const Session = findBinding()!;
+const session = new Session();
 session.loadModel(file, options);
 reply({ kind: "open" });
 

@@ -3,7 +3,7 @@
  */
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import * as ort from "onnxruntime-node";
+import type * as ort from "onnxruntime-node";
 import { datatype, isDType, wireDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
@@ -17,6 +17,7 @@ import { checkGraph } from "./onnx-graph.js";
 import { checkMapped } from "./onnx-mapped.js";
 import { type Providers, providersOf } from "./onnx-providers.js";
 import { type OnnxSession, openSession as openFile } from "./onnx-session.js";
+import { Tensor as OrtTensor } from "./onnx-tensor.js";
 import { packStrings, unpackStrings } from "./strings.js";
 
 export const onnxruntimeBackend: Backend = {
@@ -212,10 +213,10 @@ function feedsOf(inputs: ReadonlyMap<string, Tensor>): Record<string, ort.Tensor
 function toOrt(tensor: Tensor): ort.Tensor {
   const row = wireDatatype(tensor.datatype)!;
   const { data, shape } = tensor;
-  if (!row.array) return new ort.Tensor("string", unpackStrings(tensor), shape);
+  if (!row.array) return new OrtTensor("string", unpackStrings(tensor), shape);
   const aligned = data.byteOffset % row.bytes === 0 ? data : Uint8Array.from(data);
   const values = new row.array(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / row.bytes);
-  return new ort.Tensor(row.name as "float32", values as Float32Array, shape);
+  return new OrtTensor(row.name as "float32", values as Float32Array, shape);
 }
 
 function fromOrt(name: string, tensor: ort.Tensor): Tensor {

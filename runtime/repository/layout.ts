@@ -1,9 +1,9 @@
 /**
  * The files of a repository: roots → model folders, a model folder → its version folders.
  */
-import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
+import type { Disk } from "./disk.js";
 import { byId, idText, type ModelId } from "./model-ids.js";
 import { byVersion, type ModelVersion, toVersion } from "./model-version.js";
 
@@ -16,11 +16,12 @@ export interface ModelPlace {
 /** Models in order, by key. @param repeats whether several roots may have a model of one name, each its own */
 export async function scanRepositories(
   roots: readonly string[],
+  disk: Disk,
   repeats = false,
 ): Promise<ReadonlyMap<string, ModelPlace>> {
   const found = new Map<string, { readonly id: ModelId; readonly folders: string[] }>();
   for (const root of new Set(roots))
-    for (const name of await subfolders(root)) {
+    for (const name of await subfolders(root, disk)) {
       const id = { namespace: repeats ? root : "", name };
       const place = found.get(idText(id)) ?? { id, folders: [] };
       place.folders.push(join(root, name));
@@ -42,10 +43,11 @@ const RESERVED = new Set(["configs", "warmup", "initial_state"]);
  */
 export async function scanVersions(
   folder: string,
+  disk: Disk,
   ignored: (text: string) => void = () => {},
 ): Promise<readonly VersionFolder[]> {
   const found = new Map<ModelVersion, VersionFolder>();
-  for (const name of await subfolders(folder)) {
+  for (const name of await subfolders(folder, disk)) {
     if (RESERVED.has(name)) continue;
     const number = /^\s*[+-]?\d+/.exec(name)?.[0];
     if (number === undefined) {
@@ -82,28 +84,37 @@ export function chooseVersions(
   return available;
 }
 
-/** When anything in a folder was last changed, and how much is in it: equal texts mean that nothing changed. @param without a name that is left out */
-export async function fingerprint(folder: string, without = ""): Promise<string> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  const parts = await Promise.all(
-    entries
-      .filter(({ name }) => name !== without)
-      .map(async entry => {
-        const path = join(folder, entry.name);
-        const { mtimeMs, size } = await stat(path).catch(() => ({ mtimeMs: 0, size: 0 }));
-        const inner = entry.isDirectory() ? `(${await fingerprint(path)})` : `:${size}`;
-        return `${entry.name}@${entry.isDirectory() ? "" : mtimeMs}${inner}`;
-      }),
-  );
-  return parts.sort().join("|");
+/** When anything in a folder was last changed, and how much is in it: equal texts mean that nothing changed. */
+export interface Fingerprint {
+  readonly whole: string;
+  /** Without the file that was named. */
+  readonly others: string;
 }
 
-async function subfolders(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
+export async function fingerprint(folder: string, disk: Disk, named = ""): Promise<Fingerprint> {
+  const entries = await disk.list(folder).catch(() => []);
+  const parts = await Promise.all(
+    entries.map(async entry => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return { entry, text: `${entry.name}@(${(await fingerprint(path, disk)).whole})` };
+      const { mtimeMs, size } = await disk.stat(path).catch(() => ({ mtimeMs: 0, size: 0 }));
+      return { entry, text: `${entry.name}@${mtimeMs}:${size}` };
+    }),
+  );
+  const print = (some: typeof parts): string =>
+    some
+      .map(({ text }) => text)
+      .sort()
+      .join("|");
+  return { whole: print(parts), others: print(parts.filter(({ entry }) => entry.name !== named)) };
+}
+
+async function subfolders(folder: string, disk: Disk): Promise<string[]> {
+  const entries = await disk.list(folder);
   const names: string[] = [];
   for (const entry of entries) {
     const isFolder = entry.isSymbolicLink()
-      ? await stat(join(folder, entry.name)).then(
+      ? await disk.stat(join(folder, entry.name)).then(
           s => s.isDirectory(),
           () => false,
         )

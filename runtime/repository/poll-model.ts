@@ -1,8 +1,6 @@
 /**
  * Reads a model's folder: name → normalised configuration, version folders, and the models it depends on.
  */
-
-import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { exactJson } from "../../triton-protos/json-message/exact-json.js";
 import { type ModelConfig, parseModelConfig } from "../../triton-protos/model-config.js";
@@ -10,6 +8,7 @@ import { PbtxtError } from "../../triton-protos/pbtxt.js";
 import { loadBackend } from "../backends/index.js";
 import { RuntimeFault } from "../errors.js";
 import type { Gpus } from "../gpus.js";
+import type { Disk } from "./disk.js";
 import { chooseVersions, fingerprint, scanRepositories, scanVersions, type VersionFolder } from "./layout.js";
 import { normaliseConfig } from "./normalise.js";
 import { discardFiles, materialise, type Override, readConfigOverride } from "./override.js";
@@ -36,6 +35,7 @@ export interface PolledModel {
 
 export interface PollOptions {
   readonly repositories: readonly string[];
+  readonly disk: Disk;
   readonly autoComplete?: boolean;
   readonly gpus?: Gpus;
   /** Name of a configuration in `configs/` that goes before `config.pbtxt`. */
@@ -83,12 +83,12 @@ async function readModel(
   options: PollOptions,
   override: Override | undefined,
 ): Promise<PolledModel> {
-  const autoComplete = options.autoComplete ?? true;
+  const { disk, autoComplete = true } = options;
   // Triton's complaint about its own bookkeeping.
   if (override?.config !== undefined && !override.kept && !(await hasConfig(folder, options)))
     options.complain?.("Failed to set config modification time: model_config_content_name_ is empty");
-  const found = await scanVersions(folder, options.warn);
-  const firstFiles = found[0] === undefined ? [] : await readdir(found[0].folder);
+  const found = await scanVersions(folder, disk, options.warn);
+  const firstFiles = found[0] === undefined ? [] : (await disk.list(found[0].folder)).map(({ name: file }) => file);
   const written =
     override?.config === undefined ? await readConfig(folder, options) : readConfigOverride(override.config);
   const { assume } = options;
@@ -107,8 +107,7 @@ async function readModel(
     );
   validateModel(config);
   const versions = chooseVersions(available, config.version_policy);
-  const files = await fingerprint(folder, CONFIG);
-  const content = await fingerprint(folder);
+  const { whole: content, others: files } = await fingerprint(folder, disk, CONFIG);
   return {
     config,
     folder,
@@ -122,13 +121,13 @@ async function readModel(
   };
 }
 
-async function findFolder(name: string, { repositories, complain }: PollOptions): Promise<string> {
+async function findFolder(name: string, { repositories, disk, complain }: PollOptions): Promise<string> {
   // A repository itself is a folder, too, and no model.
   if (name === ".") throw new RuntimeFault("INVALID_ARGUMENT", "unexpected platform type '' for .");
-  const folders = (await scanRepositories(repositories)).get(name)?.folders ?? [];
+  const folders = (await scanRepositories(repositories, disk)).get(name)?.folders ?? [];
   const [folder] = folders;
   for (const path of folder ? [] : repositories.map(root => join(root, name))) {
-    if (!(await stat(path).catch(() => undefined))?.isFile()) continue;
+    if (!(await disk.stat(path).catch(() => undefined))?.isFile()) continue;
     complain?.(`Failed to determine modification time for '${path}': Model directory path is not a directory`);
     throw new RuntimeFault("INTERNAL", `failed to open directory ${path}`);
   }
@@ -142,19 +141,19 @@ async function findFolder(name: string, { repositories, complain }: PollOptions)
   return folder;
 }
 
-const hasConfig = async (folder: string, { configName }: PollOptions): Promise<boolean> => {
+const hasConfig = async (folder: string, { configName, disk }: PollOptions): Promise<boolean> => {
   const paths = [...(configName ? [join(folder, "configs", `${configName}.pbtxt`)] : []), join(folder, CONFIG)];
-  const found = await Promise.all(paths.map(path => stat(path).catch(() => undefined)));
+  const found = await Promise.all(paths.map(path => disk.stat(path).catch(() => undefined)));
   return found.some(Boolean);
 };
 
 /** Nothing for a missing config.pbtxt: everything is then found out from the files. */
 async function readConfig(folder: string, options: PollOptions): Promise<ModelConfig | undefined> {
   const named = options.configName ? join(folder, "configs", `${options.configName}.pbtxt`) : "";
-  const custom = named ? await readWhole(named) : undefined;
+  const custom = named ? await readWhole(named, options.disk) : undefined;
   if (custom !== undefined) return readPbtxt(custom, named);
   const path = join(folder, CONFIG);
-  const text = await readWhole(path);
+  const text = await readWhole(path, options.disk);
   if (text !== undefined) return readPbtxt(text, path);
   if (options.autoComplete ?? true) return undefined;
   throw new RuntimeFault("INTERNAL", `failed to open text file for read ${path}: No such file or directory`);
@@ -170,9 +169,9 @@ function readPbtxt(text: Uint8Array, path: string): ModelConfig {
   }
 }
 
-async function readWhole(path: string): Promise<Uint8Array | undefined> {
+async function readWhole(path: string, disk: Disk): Promise<Uint8Array | undefined> {
   try {
-    return await readFile(path);
+    return await disk.read(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new RuntimeFault("INTERNAL", `${path} cannot be read: ${(error as Error).message}`);

@@ -4,7 +4,8 @@
 import { PbtxtError } from "../../triton-protos/pbtxt.js";
 import { RuntimeFault } from "../errors.js";
 import type { ServerLog } from "../server-log.js";
-import { type ModelPlace, scanRepositories } from "./layout.js";
+import { AT_ONCE, BESIDE_REQUESTS, type Disk } from "./disk.js";
+import { fingerprint, type ModelPlace, scanRepositories } from "./layout.js";
 import type { ModelIds } from "./model-ids.js";
 import type { Override } from "./override.js";
 import { AmbiguousModel, type PolledModel, pollModel, UnknownModel } from "./poll-model.js";
@@ -29,10 +30,14 @@ export interface Needed {
 }
 
 export interface Reader {
+  /** Holds up the event loop for every look at the repositories until the work is done. */
+  atOnce<T>(work: () => Promise<T>): Promise<T>;
   /** Models of all repositories by key. */
   scan(): Promise<ReadonlyMap<string, ModelPlace>>;
   /** Keys of the models of a name; a name that no repository has is itself, to be polled in vain. */
   placesOf(name: string): Promise<readonly string[]>;
+  /** What `content` of a model in this folder would be now. */
+  contentOf(folder: string): Promise<string>;
   /** @throws RuntimeFault; the cause is in the log */
   read(key: string, override: Override | undefined, round: Round): Promise<PolledModel>;
   /**
@@ -45,8 +50,9 @@ export interface Reader {
 /** @param ids hears of the models that are found, and which of them could be read */
 export function createReader(options: RegistryOptions, ids: ModelIds): Reader {
   const { log } = options;
+  let disk: Disk = BESIDE_REQUESTS;
   const scan = async (): Promise<ReadonlyMap<string, ModelPlace>> => {
-    const found = await scanRepositories(options.repositories, ids.repeats);
+    const found = await scanRepositories(options.repositories, disk, ids.repeats);
     for (const { id } of found.values()) ids.note(id);
     return found;
   };
@@ -65,6 +71,7 @@ export function createReader(options: RegistryOptions, ids: ModelIds): Reader {
       name,
       {
         ...options,
+        disk,
         repositories: namespace ? [namespace] : options.repositories,
         assume,
         warn: text => log.warning("model_lifecycle", text),
@@ -114,5 +121,19 @@ export function createReader(options: RegistryOptions, ids: ModelIds): Reader {
     return { found: [...found].filter(([key]) => !asked.includes(key)), whole };
   }
 
-  return { scan, placesOf, read, namedBy };
+  return {
+    async atOnce(work) {
+      disk = AT_ONCE;
+      try {
+        return await work();
+      } finally {
+        disk = BESIDE_REQUESTS;
+      }
+    },
+    scan,
+    placesOf,
+    contentOf: async folder => (await fingerprint(folder, disk)).whole,
+    read,
+    namedBy,
+  };
 }

@@ -5,7 +5,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { RuntimeFault } from "../errors.js";
 import type { ServerLog } from "../server-log.js";
 import { ensembleFault } from "./ensemble-fault.js";
-import { fingerprint } from "./layout.js";
 import { linkMembers, membersOf } from "./link-members.js";
 import type { LoadOptions, ReadyVersion } from "./load-version.js";
 import { byId, idText, ModelIds } from "./model-ids.js";
@@ -91,7 +90,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const context = { options, models, ids, backends: new Set<string>(), failed: new Map<string, FailedVersion>() };
   /** Models that were read and have no version. */
   const empty = new Set<string>();
-  const { scan, placesOf, read, namedBy } = createReader(options, ids);
+  const { atOnce, scan, placesOf, read, namedBy, contentOf } = createReader(options, ids);
   const isReady = (name: string): boolean => models.isReady(name);
 
   interface Loading {
@@ -139,7 +138,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   async function keptOverride(key: string, before: PolledModel | undefined): Promise<Override | undefined> {
     const kept = overrides.get(key);
     if (!kept || kept.files.size > 0 || !before) return undefined;
-    return before.content === (await fingerprint(before.folder)) ? { ...kept, kept: true } : undefined;
+    return before.content === (await contentOf(before.folder)) ? { ...kept, kept: true } : undefined;
   }
 
   /**
@@ -326,6 +325,15 @@ export function createRegistry(options: RegistryOptions): Registry {
     return good;
   }
 
+  async function start(names: readonly string[]): Promise<boolean> {
+    const found = await scan();
+    const wanted = names.length > 0 ? (await Promise.all([...new Set(names)].map(placesOf))).flat() : [...found.keys()];
+    for (const key of wanted) explicit.add(key);
+    const round: Round = new Map();
+    const around = names.length > 0 ? (await namedBy(wanted, undefined, round)).found : [];
+    return loadAll([...wanted, ...around.map(([key]) => key)], round);
+  }
+
   /** The models of a name, and those of all repositories that they name: each may be the one that is meant. */
   async function loadNamed(name: string, override: Override | undefined): Promise<void> {
     const round: Round = new Map();
@@ -356,15 +364,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     async unload(name, dependents) {
       for (const key of ids.repeats ? ids.named(name) : [name]) await unload(key, dependents);
     },
-    async start(names) {
-      const found = await scan();
-      const wanted =
-        names.length > 0 ? (await Promise.all([...new Set(names)].map(placesOf))).flat() : [...found.keys()];
-      for (const key of wanted) explicit.add(key);
-      const round: Round = new Map();
-      const around = names.length > 0 ? (await namedBy(wanted, undefined, round)).found : [];
-      return loadAll([...wanted, ...around.map(([key]) => key)], round);
-    },
+    start: names => atOnce(() => start(names)),
     async poll() {
       const round: Round = new Map();
       const found = await scan();
