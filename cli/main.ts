@@ -4,10 +4,15 @@
  */
 import { load } from "./bundled.js";
 
-if (process.argv[2] === "serve") {
-  const { serve } = (await load("serve", "./serve.js")) as typeof import("./serve.js");
-  await serve(process.argv.slice(3));
-} else {
-  const { main } = (await load("program", "./program.js")) as typeof import("./program.js");
-  await main();
+async function run(): Promise<void> {
+  if (process.argv[2] === "serve") {
+    const { serve } = (await load("serve", "./serve.js")) as typeof import("./serve.js");
+    await serve(process.argv.slice(3));
+  } else {
+    const { main } = (await load("program", "./program.js")) as typeof import("./program.js");
+    await main();
+  }
 }
+
+// Not awaited: the bundle makes CommonJS of it, which knows no await here.
+void run();

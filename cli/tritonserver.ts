@@ -4,8 +4,10 @@
  */
 import { load } from "./bundled.js";
 
-const { tritonserver } = (await load(
-  "tritonserver",
-  "./tritonserver/command.js",
-)) as typeof import("./tritonserver/command.js");
-await tritonserver();
+async function run(): Promise<void> {
+  const command = await load("tritonserver", "./tritonserver/command.js");
+  await (command as typeof import("./tritonserver/command.js")).tritonserver();
+}
+
+// Not awaited: the bundle makes CommonJS of it, which knows no await here.
+void run();

@@ -9,16 +9,18 @@ import { rolldown } from "rolldown";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
 const out = join(dist, "bundle");
+/** The programs as they are installed: CommonJS too, since Node's loader of modules takes a tenth of a server's start. */
+const bin = join(dist, "bin");
 
 /** A module finds its workers and data files beside itself, and so it must in the bundle: its own URL, seen from there. */
-const ownUrls = {
+const ownUrls = folder => ({
   name: "own-urls",
   transform(code, id) {
     if (!id.startsWith(dist) || !code.includes("import.meta.url")) return null;
-    const own = relative(out, id).split(sep).join("/");
+    const own = relative(folder, id).split(sep).join("/");
     return code.replaceAll("import.meta.url", `new URL(${JSON.stringify(own)}, import.meta.url).href`);
   },
-};
+});
 
 /** Of ONNX Runtime's package only the class of tensors, which is JavaScript; `runtime/backends/onnx-binding.ts` opens the native part beside it. */
 const isTensor = (id, importer) => id === "onnxruntime-node" && importer?.endsWith("/onnx-tensor.js");
@@ -44,7 +46,7 @@ const ownImport = {
 
 const COMMANDS = { serve: "cli/serve.js", tritonserver: "cli/tritonserver/command.js", program: "cli/program.js" };
 
-rmSync(out, { recursive: true, force: true });
+for (const folder of [out, bin]) rmSync(folder, { recursive: true, force: true });
 const output = [
   ...(await write("cjs", COMMANDS, [ownImport])),
   ...(await write("cjs", { "javascript-worker": "runtime/backends/javascript/worker.js" })),
@@ -52,23 +54,26 @@ const output = [
     "evaluation-worker": "compiler/3-graph/evaluation-worker.js",
     dsl: "compiler/dsl/index.js",
   })),
+  ...(await write("cjs", { merlon: "cli/main.js", tritonserver: "cli/tritonserver.js" }, [], bin)),
 ];
 const bytes = output.reduce((sum, chunk) => sum + (chunk.code?.length ?? 0), 0);
-process.stdout.write(`${output.length} files, ${(bytes / 1024).toFixed(0)} KiB in ${relative(root, out)}\n`);
+process.stdout.write(
+  `${output.length} files, ${(bytes / 1024).toFixed(0)} KiB in ${relative(root, out)} and ${relative(root, bin)}\n`,
+);
 
 /** Entries that share their modules: one copy of each. */
-async function write(format, input, plugins = []) {
+async function write(format, input, plugins = [], folder = out) {
   const bundle = await rolldown({
     input: Object.fromEntries(Object.entries(input).map(([name, file]) => [name, join(dist, file)])),
     platform: "node",
     external: (id, importer) =>
       !isTensor(id, importer) &&
       !/^(\.|\/|#|protobufjs|@protobufjs|prom-client|tdigest|bintrees|zod|yaml|commander)/.test(id),
-    plugins: [ownUrls, ownTensor, ...plugins],
+    plugins: [ownUrls(folder), ownTensor, ...plugins],
     logLevel: "silent",
   });
   const { output } = await bundle.write({
-    dir: out,
+    dir: folder,
     format,
     // A start reads them all.
     comments: { legal: true, annotation: false, jsdoc: false },

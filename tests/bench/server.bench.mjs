@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { table } from "../../scripts/demo/terminal.mjs";
 import { answerBytes, load, requireH2load } from "./server/load.mjs";
 import { merlonRepository, tritonRepository, workloads } from "./server/models.mjs";
-import { residentMegabytes, startMerlon, startScript, startTriton } from "./server/processes.mjs";
+import { bareNodeMs, residentMegabytes, startMerlon, startScript, startTriton } from "./server/processes.mjs";
 
 const HELP = `usage: npm run bench:server -- [options]
   --rounds N      alternating rounds, whose median is shown (3)
@@ -89,18 +89,22 @@ async function measure({ name, protocol, path, body, headers }, inFlight, server
 /** Start to ready, SIGTERM to exit, memory: medians of starts that alternate. */
 async function lifetimes(starts) {
   const runs = starts.map(() => []);
-  for (let i = 0; i < STARTS; i++)
+  const bare = [];
+  for (let i = 0; i < STARTS; i++) {
+    bare.push(await bareNodeMs());
     for (const [which, start] of starts.entries()) {
       const server = await start();
       const rss = residentMegabytes(server.pid);
       const { name, readyMs: ready, readyCpuMs: cpu } = server;
       runs[which].push({ name, ready, cpu, rss, stop: await server.stop() });
     }
-  return runs.map(of => {
+  }
+  const rows = runs.map(of => {
     const middle = key => median(of.map(run => run[key])).toFixed(0);
     const least = Math.min(...of.map(run => run.ready)).toFixed(0);
     return [of[0].name, middle("ready"), least, middle("cpu"), middle("stop"), middle("rss")];
   });
+  return [...rows, ["(node -e 0, to its end)", median(bare).toFixed(0), Math.min(...bare).toFixed(0), "", "", ""]];
 }
 
 async function main() {
