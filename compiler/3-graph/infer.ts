@@ -241,8 +241,9 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
       return fault(
         messages.graphParameter({
           operator: node.op,
-          problem: `\`${stray[0]}\` is ${stray[1].seen}, not a node.`,
-          way: 'Give it a node, as in `user["purchased_ids"]`.',
+          // The port that an author names `deny`, or not at all.
+          problem: `${stray[0] === "filterOut" ? "what to drop" : `\`${stray[0]}\``} is ${stray[1].seen}, not a node.`,
+          way: 'Give it a node, as in `user["purchased_ids"]`, or `user["purchased_ids"] + request["hidden_ids"]` for several columns.',
         }),
         node.site,
       );

@@ -24,6 +24,15 @@ export type TakenBy<T extends string> = T extends "?"
       ? `${CastableTo<D>}[${N}]`
       : CastableTo<T>;
 
+/** Column C, a vector of a width that only the compiler works out (`float32[${number}]` of `listSlice`) taken for one of the width that T wants. */
+export type Settled<T extends string, C extends string> = C extends `${infer D}[${infer N}] ${infer Name}`
+  ? `${number}` extends N
+    ? T extends `${string}[${infer W}]`
+      ? `${D}[${W}] ${Name}`
+      : C
+    : C
+  : C;
+
 /** A sentence per column of W that S lacks, or has with another type. `"float32 age"` of S is no fault, however many columns S has. */
 export type Lacking<Reader extends string, W extends string, S extends string> =
   IsUnknown<S> extends true

@@ -11,7 +11,7 @@ import type { ArtefactOf, OnnxArtefact, PathOf } from "../dsl/artefacts.js";
 import type { IsUnknown, Keep, NameOf } from "../dsl/column.js";
 import { Op } from "../dsl/node.js";
 import type { OpenRule, Rule } from "../dsl/rule.js";
-import type { TakenBy } from "../dsl/wanted.js";
+import type { Settled, TakenBy } from "../dsl/wanted.js";
 import { namesOf, need, needType, sameRows } from "./columns.js";
 import { type Bound, type Call, defineOp } from "./define-op.js";
 
@@ -60,7 +60,7 @@ type Unbound<P extends string, T, O, S extends string> = T extends `${infer Type
     ? never
     : Given<O, "inputs", N> extends infer C extends string
       ? C extends NameOf<S>
-        ? [Keep<S, C>] extends [`${TakenBy<Type>} ${C}`]
+        ? [Settled<Type, Keep<S, C>>] extends [`${TakenBy<Type>} ${C}`]
           ? never
           : `${P} needs column "${Type} ${C}", but upstream provides "${Keep<S, C>}"`
         : N extends `${infer R}__${"values" | "offsets"}`

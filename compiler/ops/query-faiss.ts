@@ -8,7 +8,7 @@ import type { ArtefactOf, PathOf } from "../dsl/artefacts.js";
 import type { IsUnknown } from "../dsl/column.js";
 import { type AnyNode, Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
-import type { NotOne } from "../dsl/wanted.js";
+import type { NotOne, Settled } from "../dsl/wanted.js";
 import { artefactName } from "./artefact-name.js";
 import { needOne } from "./columns.js";
 import { defineOp } from "./define-op.js";
@@ -18,7 +18,7 @@ import { excludedIds } from "./excluded-ids.js";
 type NotVector<P extends string, V extends string, S extends string> = [NotOne<"queryFaiss", S>] extends [never]
   ? IsUnknown<S> extends true
     ? never
-    : S extends `${V} ${string}`
+    : Settled<V, S> extends `${V} ${string}`
       ? never
       : `${P} holds ${V} vectors, but "${S}" is not one`
   : NotOne<"queryFaiss", S>;

@@ -1,6 +1,8 @@
 import {
   $chain,
   $pick,
+  $plus,
+  listSlice,
   type Node,
   predictOnnx,
   queryFaiss,
@@ -85,6 +87,26 @@ describe("columns come out of artefacts", () => {
         $chain(columns, predictOnnx("models/dlrm.onnx", { inputs: { city: "town" }, outputs: { embedding: "query" } })),
       ),
     ).type.toBe<"float32 click/binary_output" | "float32[4] query">();
+  });
+
+  test("a list cut to one length: the width is the compiler's to know", () => {
+    const columns = source({
+      town: "int32",
+      age: "float64",
+      seen: "list<int64>",
+      vector: "list<float32>",
+      image: "bool",
+    });
+    const vector = $chain($pick(columns, "vector"), listSlice(4, { pad: true }));
+    expect(columnsOf($chain(vector, queryFaiss("index/items.faiss")))).type.toBe<"int64 candidate_ids">();
+    expect(
+      columnsOf(
+        $chain(
+          $plus($pick(columns, ["town", "age", "seen", "image"]), vector),
+          predictOnnx("models/dlrm.onnx", { inputs: { city: "town" } }),
+        ),
+      ),
+    ).type.toBe<"float32 click/binary_output" | "float32[4] embedding">();
   });
 
   test("a FAISS index, a schema file", () => {
