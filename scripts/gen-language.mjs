@@ -37,9 +37,23 @@ function documentation({ name, file }) {
   const [doc] = statement ? ts.getJSDocCommentsAndTags(statement).filter(ts.isJSDoc) : [];
   if (!doc) throw new Error(`${file}: \`${name}\` has no docstring`);
   const textOf = comment => (ts.getTextOfJSDocComment(comment) ?? "").replace(/\s*\n\s*/g, " ").trim();
-  const parameters = (doc.tags ?? [])
-    .filter(ts.isJSDocParameterTag)
-    .map(tag => `- \`${tag.name.getText(tree)}\`: ${textOf(tag.comment)}`);
+  const tags = doc.tags ?? [];
+  const line = (name, text, byDefault) =>
+    `- \`${name}\`: ${text}${byDefault ? `${text ? " " : ""}(default: ${textOf(byDefault.comment)})` : ""}`;
+  const isDefault = tag => tag?.tagName.text === "default";
+  const described = tags.flatMap((tag, i) =>
+    ts.isJSDocParameterTag(tag)
+      ? [[tag.name.getText(tree), textOf(tag.comment), isDefault(tags[i + 1]) && tags[i + 1]]]
+      : [],
+  );
+  const declared = optionsOf(tree).map(member => {
+    const [own] = ts.getJSDocCommentsAndTags(member).filter(ts.isJSDoc);
+    if (!own) throw new Error(`${file}: \`${member.name.getText(tree)}\` has no docstring`);
+    return [`options.${member.name.getText(tree)}`, textOf(own.comment), own.tags?.find(isDefault)];
+  });
+  const parameters = [...described, ...declared.filter(([name]) => !described.some(d => d[0] === name))].map(of =>
+    line(...of),
+  );
   // What is no operator of a plan says so itself.
   const definition = opDefinition(name);
   const isStage = definition ? !definition.facts.inWorkflow : /@stage\b/.test(tree.text);
@@ -51,6 +65,12 @@ function documentation({ name, file }) {
     where: isStage ? "ensembles" : isOfWorkflows ? "workflows" : "workflows and ensembles",
   };
 }
+
+/** Options that an interface of the file declares, each with a docstring of its own. */
+const optionsOf = tree =>
+  tree.statements
+    .filter(s => ts.isInterfaceDeclaration(s) && /Options$/.test(s.name.text))
+    .flatMap(s => s.members.filter(ts.isPropertySignature));
 
 /** The shortest statement with the operator among the samples that compile. */
 function example(name) {

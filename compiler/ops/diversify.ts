@@ -18,6 +18,8 @@ import { type ColumnsOfNode, inferOrdering, type OrderingRule } from "./ordering
  *   exp(balance / (2 (1 − balance)) · score) and likeness (1 + cosine) / 2.
  * @param relevance one column of scores, one per candidate
  * @param embedding one column of vectors of fixed length, one per candidate
+ * @param options.topk how many; fewer where there are fewer candidates @default 10
+ * @param options.method `"mmr"` or `"dpp"` @default "mmr"
  * @param options.balance 1 looks at the score alone, 0 at difference alone @default 0.7
  * @example pairs["item_id"] >> diversify(ranking["score"], pairs["item_vector"], { topk: 10, method: "dpp" })
  */

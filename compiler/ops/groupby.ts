@@ -16,7 +16,7 @@ type Aggs = Agg | readonly Agg[];
 interface Options {
   /** Sorts the rows before: `list`, `first` and `last` follow it; ties stay in the order of the data, nulls come last. */
   readonly sort?: string | readonly string[];
-  /** @default true */
+  /** Which way `sort` goes. @default true */
   readonly ascending?: boolean;
   /** Between a column's name and the aggregation's. @default "_" */
   readonly nameSep?: string;

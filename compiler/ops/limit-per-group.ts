@@ -12,6 +12,9 @@ import { type ColumnsOfNode, inferOrdering, type OrderingRule } from "./ordering
  * Candidates whose group is null have no cap. Answers `ordered_ids` and `ordered_scores`, best first.
  * @param relevance one column of scores, one per candidate
  * @param group one column of the same candidates: what belongs together, such as a brand
+ * @param options.topk how many in all @default 10
+ * @param options.max most candidates of one group
+ * @param options.atLeast group → how many places are kept for it, where it has as many candidates: `{ new: 2 }`
  * @example pairs["item_id"] >> limitPerGroup(ranking["score"], pairs["brand"], { topk: 10, max: 2, atLeast: { acme: 1 } })
  */
 export const limitPerGroup = <N extends AnyNode>(

@@ -31,6 +31,7 @@ interface FaissRule<P extends string, V extends string, D extends boolean> exten
 /**
  * The `topk` nearest items of each query vector, best first. A row gets fewer when the index finds fewer.
  * @param path FAISS file, relative to this file
+ * @param options.topk how many; fewer where the index finds fewer @default 10
  * @param options.includeDistances adds `candidate_distances`: inner product, or squared L2
  * @param options.exclude ids to search past, one or a list of them per query: `topk` others are found, where there are as many
  * @param options.nprobe of an IVF index: lists that a search visits; by default what the file says

@@ -15,6 +15,7 @@ import type { IsUnion, Lacking } from "../dsl/wanted.js";
 import { artefactName } from "./artefact-name.js";
 import { type ArtefactFile, defineOp } from "./define-op.js";
 import { feastKeys } from "./feast-keys.js";
+import { fitsMissing } from "./feast-missing.js";
 import { feastViews } from "./feast-views.js";
 
 /** As the author wrote it. */
@@ -67,8 +68,8 @@ export interface QueryFeastOptions<View extends string = string, Feature extends
   /** Features to read; by default all of the view. Where two views have one of a name, write `view:feature`. */
   readonly features?: readonly Feature[];
   /**
-   * What a feature of an unknown entity becomes: an error that names the key, null, a value, or (`"drop"`) its candidate is left out; for
-   * all features or one by one.
+   * What a feature of an unknown entity becomes: an error that names the key, null, a value (`{ default: 0 }`), or (`"drop"`) its candidate
+   * is left out; for all features or one by one, by column (`{ age: "null", brand: { default: "none" } }`).
    * @default "error"
    */
   readonly onMissing?: OpParams["queryFeast"]["onMissing"];
@@ -165,6 +166,7 @@ export const queryFeastOp = defineOp({
       const { dtype, list } = feastType(feature.type!);
       return {
         reference,
+        feature: feature.name,
         schema: column(prefix && !name.startsWith(`${prefix}_`) ? `${prefix}_${name}` : name, dtype, {
           rows: made,
           ...(list && { list: { min: 0, max: null } }),
@@ -189,6 +191,7 @@ export const queryFeastOp = defineOp({
         }),
         "right",
       );
+    if (!fitsMissing(call, views, outputs)) return undefined;
     const folder = `features/${artefactName(repository)}`;
     const { ttl, bytes, memoryMb, timeoutMs } = params;
     return {

@@ -7,8 +7,10 @@ import { type ColumnsOfNode, type OrderingRule, orderingOp } from "./ordering.js
  * Takes `topk` candidates per user, drawn without replacement with weight exp(temperature · score); answers `ordered_ids` and their
  * original `ordered_scores`.
  * @param relevance one column of scores, one per candidate
- * @param options.temperature multiplies the scores, as in Merlin: larger is greedier @default 20
- * @param options.mode `"greedy"` takes the best scores, without chance
+ * @param options.topk how many; fewer where there are fewer candidates @default 10
+ * @param options.temperature multiplies the scores, as in Merlin: larger is greedier, 0 gives all the same chance, below 0
+ *   the worst come first @default 20
+ * @param options.mode `"greedy"` takes the best scores, without chance @default "sample"
  * @param options.seed makes every answer repeatable; a request may bring its own as parameter `seed`
  * @example pairs["item_id"] >> softmaxSampling(ranking["score"], { topk: 10 })
  */

@@ -3,40 +3,13 @@
  */
 
 import { datatype } from "../../triton-protos/datatype.js";
-import type { OpParams } from "../../triton-protos/op-params.js";
-import { type ColumnSchema, isRagged } from "../../triton-protos/schema.js";
+import { defaultFault, type MissingRule } from "../../triton-protos/feast-missing.js";
+import type { ColumnSchema } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
 import { allocate, type Column, type Rows, type Values } from "../plan/table.js";
 import { FEATURE_STATUS, type FeatureColumn } from "../stores/feast/store.js";
 
 type Scalar = number | string | boolean;
-/** What a missing feature becomes: a fault, a null, a value; or its row goes. */
-export type MissingRule = "error" | "null" | "drop" | { readonly default: Scalar | readonly Scalar[] };
-
-/** The rule of one output column; a record that does not name it leaves the default, a fault. */
-export function missingRule(
-  onMissing: OpParams["queryFeast"]["onMissing"],
-  column: string,
-  feature: string,
-): MissingRule {
-  if (typeof onMissing === "string") return onMissing;
-  if (isDefault(onMissing)) return onMissing;
-  const rules = onMissing as Readonly<Record<string, MissingRule>>;
-  return rules[column] ?? rules[feature] ?? "error";
-}
-
-/** `{ default: 0 }` is a rule; `{ default: "null" }` for a feature named `default` is told by its value. */
-const isDefault = (value: object): value is { default: Scalar } => {
-  const { default: given, ...rest } = value as { default?: unknown };
-  return (
-    Object.keys(rest).length === 0 &&
-    given !== undefined &&
-    (typeof given !== "object" || Array.isArray(given)) &&
-    given !== "error" &&
-    given !== "null" &&
-    given !== "drop"
-  );
-};
 
 /** A prepared rule: one feature of distinct keys → a column. */
 export type FillMissing = (feature: FeatureColumn, rows: Rows, missing: (key: number) => RuntimeFault) => Column;
@@ -70,31 +43,11 @@ export const missingValues = (
 function defaultValues(schema: ColumnSchema, value: Scalar | readonly Scalar[]): Values {
   const { dtype } = schema;
   const items = Array.isArray(value) ? (value as readonly Scalar[]) : [value as Scalar];
-  if (Array.isArray(value) !== isRagged(schema) && !(isRagged(schema) && !Array.isArray(value)))
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `\`onMissing\` gives \`${schema.name}\` the list ${JSON.stringify(value)}, and the feature is a scalar.`,
-    );
+  const fault = defaultFault(schema, value);
+  if (fault !== undefined) throw new RuntimeFault("INVALID_ARGUMENT", fault);
   const values = allocate(dtype, items.length) as { [i: number]: unknown };
-  const { kind } = datatype(dtype);
   items.forEach((item, i) => {
-    const fits =
-      kind === "string"
-        ? typeof item === "string"
-        : kind === "bool"
-          ? typeof item === "boolean"
-          : typeof item === "number";
-    if (!fits || (kind !== "float" && typeof item === "number" && !Number.isSafeInteger(item)))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `\`onMissing\` gives \`${schema.name}\` the default ${JSON.stringify(item)}, and the feature is ${dtype}.`,
-      );
     values[i] = values instanceof BigInt64Array ? BigInt(item) : item;
-    if (kind === "int" && Number(values[i]) !== Number(item))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `\`onMissing\` gives \`${schema.name}\` the default ${item}, which ${dtype} can not hold.`,
-      );
   });
   return values as unknown as Values;
 }

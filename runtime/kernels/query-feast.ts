@@ -1,6 +1,7 @@
 /** Entity keys, on any rows -> the features of Feast views for each row, read in one go with each key once. */
 import { join } from "node:path";
 import { type FeastRepository, readFeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
+import { missingRule } from "../../triton-protos/feast-missing.js";
 import type { Step } from "../../triton-protos/plan.js";
 import { type Clock, systemClock } from "../clock.js";
 import { RuntimeFault } from "../errors.js";
@@ -10,7 +11,7 @@ import { openStore } from "../stores/feast/open-store.js";
 import { FEATURE_STATUS, type FeatureColumn, type FeatureReader } from "../stores/feast/store.js";
 import { type DistinctKeys, distinctKeys, everyRow } from "./distinct-keys.js";
 import { withoutOutdated } from "./feature-ages.js";
-import { type FillMissing, missingRule, prepareMissing } from "./feature-defaults.js";
+import { type FillMissing, prepareMissing } from "./feature-defaults.js";
 import { type Lookup, prepareLookup, type WantedFeature } from "./feature-lookup.js";
 
 export const queryFeast: Kernel<"queryFeast"> = {

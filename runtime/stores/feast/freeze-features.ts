@@ -4,11 +4,12 @@
  */
 import type { FeastRepository } from "../../../triton-protos/artefacts/feast-repository.js";
 import { readFeastRepository } from "../../../triton-protos/artefacts/feast-repository.js";
+import { missingRule } from "../../../triton-protos/feast-missing.js";
 import type { FeastTables, FeastViewTable } from "../../../triton-protos/feast-tables.js";
 import type { Step } from "../../../triton-protos/plan.js";
 import { RuntimeFault } from "../../errors.js";
 import { withoutOutdated } from "../../kernels/feature-ages.js";
-import { missingRule, missingValues } from "../../kernels/feature-defaults.js";
+import { missingValues } from "../../kernels/feature-defaults.js";
 import { prepareLookup } from "../../kernels/feature-lookup.js";
 import { takeSnapshot } from "./snapshot.js";
 

@@ -9,5 +9,7 @@ const none = request >> queryFeast("../artefacts/features", { service: "pears" }
 const named = request >> queryFeast("../artefacts/features", { service: "aliased" });
 const single = request >> queryFeast("../artefacts/features", { view: "pair_features", entityColumn: "user_id" });
 const gone = request >> queryFeast("../artefacts/features", { view: "user_features", onMissing: "drop" });
+const typo = request >> queryFeast("../artefacts/features", { view: "user_features", onMissing: { aeg: "null" } });
+const text = request >> queryFeast("../artefacts/features", { view: "user_features", onMissing: { age: { default: "old" } } });
 
-export default ensemble("x", pair + odd + some + both + none + named + single + gone);
+export default ensemble("x", pair + odd + some + both + none + named + single + gone + typo + text);
