@@ -219,9 +219,22 @@ function startPolling(registry: Registry, seconds: number): NodeJS.Timeout | fal
   }, seconds * 1000);
 }
 
+/** Stores of clouds, which this server reads as little as a Triton that was built without them. */
+const BUCKETS = [
+  ["gs://", "GCS"],
+  ["s3://", "S3"],
+  ["as://", "AZURE_STORAGE"],
+] as const;
+
 async function requireRepositories(folders: readonly string[]): Promise<void> {
   if (folders.length === 0) throw new RuntimeFault("INVALID_ARGUMENT", "--model-repository must be specified");
   for (const folder of folders) {
+    const bucket = BUCKETS.find(([scheme]) => folder.startsWith(scheme));
+    if (bucket)
+      throw new RuntimeFault(
+        "INTERNAL",
+        `${bucket[0]} file-system not supported. To enable, build with -DTRITON_ENABLE_${bucket[1]}=ON.`,
+      );
     const found = await stat(folder).catch(() => undefined);
     if (!found) throw new RuntimeFault("INTERNAL", `failed to stat file ${folder}`);
     if (!found.isDirectory()) throw new RuntimeFault("INVALID_ARGUMENT", "repository path is not a valid directory");

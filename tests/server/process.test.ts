@@ -98,6 +98,14 @@ test("bad command lines end with 1 and a reason", async () => {
     [[], "--model-repository"],
     [["--model-repository", "/nowhere"], "error: creating server: Internal - failed to stat file /nowhere"],
     [
+      ["--model-repository", "s3://127.0.0.1:4572/bucket"],
+      "error: creating server: Internal - s3:// file-system not supported. To enable, build with -DTRITON_ENABLE_S3=ON.",
+    ],
+    [
+      ["--model-repository", "as://account/container"],
+      "error: creating server: Internal - as:// file-system not supported. To enable, build with -DTRITON_ENABLE_AZURE_STORAGE=ON.",
+    ],
+    [
       ["--model-repository", folder, "--load-model=x"],
       "Use of '--load-model' requires setting '--model-control-mode=explicit' as well.",
     ],
