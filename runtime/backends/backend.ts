@@ -104,6 +104,9 @@ export interface LoadContext {
 /** What `execute` rejects with when the execution was given back before it began. */
 export const NOT_BEGUN = Symbol("not begun");
 
+/** What requests of one execution get, each in its place. */
+export type Executions = readonly (BackendResponse | RuntimeFault)[];
+
 export interface LoadedModel {
   /** The configuration as loading completed it, where that differs from the one in the context. */
   readonly config?: ModelConfig;
@@ -112,7 +115,7 @@ export interface LoadedModel {
   /** What the stages of a plan have done; counted on while it runs. */
   readonly stages?: readonly StageTally[];
   /**
-   * Answers each request in its place; a fault fails that request alone.
+   * Answers each request in its place, at once where nothing has to be waited for; a fault fails that request alone.
    * @param instance which of the model's instances runs, from 0
    * @param clock hears of the parts of the execution, for the statistics
    */
@@ -120,7 +123,7 @@ export interface LoadedModel {
     requests: readonly BackendRequest[],
     instance: number,
     clock?: ExecutionClock,
-  ): Promise<readonly (BackendResponse | RuntimeFault)[]>;
+  ): Executions | Promise<Executions>;
   /** When a request has been answered, nothing of it or of its answer is kept: their memory may be used again. */
   readonly keepsNothing?: boolean;
   /** It computes in this thread, for several requests in little more time than for one: those that come in one turn of the event loop go together. */

@@ -76,61 +76,80 @@ async function answerTogether(
   }
 }
 
-/** One run, in which each model has one version, whatever is loaded meanwhile. @throws RuntimeFault */
-async function runPlan(
+/** One run, in which each model has one version, whatever is loaded meanwhile. @throws RuntimeFault at once or later */
+function runPlan(
   { executable, context, asked }: Served,
   { lease }: BackendRequest,
   columns: ReadonlyMap<string, Column>,
   run: RunContext,
-): Promise<PlanResult> {
+): PlanResult | Promise<PlanResult> {
   const models = asked.length > 0 ? context.models.lease?.(asked, lease) : undefined;
   if (!models) return executable.run(columns, run);
+  let later = false;
   try {
-    return await executable.run(columns, { ...run, models });
+    const result = executable.run(columns, { ...run, models });
+    if (!(result instanceof Promise)) return result;
+    later = true;
+    return result.finally(() => models.end());
   } finally {
-    models.end();
+    if (!later) models.end();
   }
 }
 
-const outputsOf = (
+/** Those that are asked for, by name. */
+function outputsOf(
   form: Form,
   columns: ReadonlyMap<string, Column>,
   request: Rows | undefined,
   asked: ReadonlySet<string>,
-): readonly Tensor[] =>
-  form
-    .write(columns, request, asked)
-    .filter(tensor => asked.has(tensor.name))
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+): readonly Tensor[] {
+  const written = form.write(columns, request, asked);
+  const wanted = written.every(tensor => asked.has(tensor.name))
+    ? written
+    : written.filter(tensor => asked.has(tensor.name));
+  for (let i = 1; i < wanted.length; i++)
+    if (wanted[i - 1]!.name > wanted[i]!.name) return wanted.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  return wanted;
+}
 
-/** @param drawn a seed that was drawn for it before */
-export async function answer(
-  served: Served,
-  request: BackendRequest,
-  drawn?: bigint,
-): Promise<BackendResponse | RuntimeFault> {
-  const { executable, form, context } = served;
-  const { plan } = executable;
-  const { parameters, requestedOutputs, signal } = request;
+type Answer = BackendResponse | RuntimeFault;
+
+/** @param drawn a seed that was drawn for it before @returns at once where no stage has to wait */
+export function answer(served: Served, request: BackendRequest, drawn?: bigint): Answer | Promise<Answer> {
+  const { form, context } = served;
+  const { parameters, signal } = request;
   try {
     const { columns, request: rows } = form.read(request.inputs);
     if (parameters.size > 0 && !request.lease) checkFlags(parameters);
     const seed = parameters.has("seed") ? readSeed(parameters.get("seed")!) : (drawn ?? context.drawSeed());
-    const result = await runPlan(served, request, columns, { seed, parameters, ...(signal && { signal }) });
-    if (request.trace) noteRun(request.trace, plan, result);
-    const outputs = outputsOf(form, result.columns, rows, requestedOutputs);
-    if (parameters.size === 0) return { outputs };
-    const [timings, explain] = [parameters.get("timings") === true, parameters.get("explain") === true];
-    const told = new Map([
-      ...(timings ? timingParameters(plan, result) : []),
-      ...(explain ? explainParameters(plan, result) : []),
-      ...(timings || explain ? fallbackParameters(plan, result) : []),
-      ...(parameters.get("stages") === true ? stageParameters(plan, result) : []),
-    ]);
-    return told.size > 0 ? { outputs, parameters: told } : { outputs };
+    const result = runPlan(served, request, columns, signal ? { seed, parameters, signal } : { seed, parameters });
+    return result instanceof Promise
+      ? result.then(made => responseOf(served, request, rows, made)).catch(error => RuntimeFault.from(error))
+      : responseOf(served, request, rows, result);
   } catch (error) {
     return RuntimeFault.from(error);
   }
+}
+
+/** @throws RuntimeFault */
+function responseOf(
+  { executable, form }: Served,
+  { parameters, requestedOutputs, trace }: BackendRequest,
+  rows: Rows | undefined,
+  result: PlanResult,
+): BackendResponse {
+  const { plan } = executable;
+  if (trace) noteRun(trace, plan, result);
+  const outputs = outputsOf(form, result.columns, rows, requestedOutputs);
+  if (parameters.size === 0) return { outputs };
+  const [timings, explain] = [parameters.get("timings") === true, parameters.get("explain") === true];
+  const told = new Map([
+    ...(timings ? timingParameters(plan, result) : []),
+    ...(explain ? explainParameters(plan, result) : []),
+    ...(timings || explain ? fallbackParameters(plan, result) : []),
+    ...(parameters.get("stages") === true ? stageParameters(plan, result) : []),
+  ]);
+  return told.size > 0 ? { outputs, parameters: told } : { outputs };
 }
 
 /** Elements of each tensor that a trace keeps of a stage. */

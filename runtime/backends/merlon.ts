@@ -9,7 +9,7 @@ import { type AnswerForm, isPadded, isPaired } from "../../triton-protos/answer-
 import { configDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { type Plan, type PlanStage, parsePlan } from "../../triton-protos/plan.js";
-import { type ColumnSchema, isRagged } from "../../triton-protos/schema.js";
+import { type ColumnSchema, isRagged, type Schema } from "../../triton-protos/schema.js";
 import { stageTensors } from "../../triton-protos/stage-tensors.js";
 import { RuntimeFault } from "../errors.js";
 import { preparePlan } from "../plan/execute.js";
@@ -19,7 +19,7 @@ import { requestColumns } from "./merlon-inputs.js";
 import { answerTensors } from "./merlon-outputs.js";
 import { stageColumns } from "./stage-inputs.js";
 import { stageAnswer } from "./stage-outputs.js";
-import { nullTensors, withNulls } from "./wire-nulls.js";
+import { nullTensors, validityName, withNulls } from "./wire-nulls.js";
 
 export const merlonBackend: Backend = {
   dependencies: async folder => {
@@ -44,10 +44,15 @@ export const merlonBackend: Backend = {
       asks: asked.map(name => ({ model: name, version: -1 })),
       stages: executable.tallies,
       sharesTurn: shares,
-      execute: requests =>
-        shares && requests.length > 1
+      execute: requests => {
+        if (requests.length === 1) {
+          const one = answer(served, requests[0]!);
+          return one instanceof Promise ? one.then(only => [only]) : [one];
+        }
+        return shares
           ? answerBatch(served, requests)
-          : Promise.all(requests.map(request => answer(served, request))),
+          : Promise.all(requests.map(request => answer(served, request)));
+      },
       close: () => executable.close(),
     };
   },
@@ -74,14 +79,18 @@ async function readPlan(folder: string): Promise<Plan> {
 function requestForm(plan: Plan, config: ModelConfig): Form {
   const write = writeAnswers(plan, answerForm(plan, config));
   const outputs = plan.outputs.map(output => output.schema);
+  const telling = (tensors: readonly { readonly name: string }[], columns: Schema) =>
+    columns.some(({ name }) => tensors.some(tensor => tensor.name === validityName(name)));
+  const [readsNulls, tellsNulls] = [telling(config.input, plan.inputs), telling(config.output, outputs)];
   return {
     read: tensors => {
-      const columns = withNulls(requestColumns(plan.inputs, tensors), tensors);
+      const plain = requestColumns(plan.inputs, tensors);
+      const columns = readsNulls ? withNulls(plain, tensors) : plain;
       return { columns, request: columns.values().next().value!.rows };
     },
     write: (columns, request, asked) => {
       const answers = write(columns, request, asked);
-      return [...answers, ...nullTensors(outputs, columns, answers, asked)];
+      return tellsNulls ? [...answers, ...nullTensors(outputs, columns, answers, asked)] : answers;
     },
   };
 }

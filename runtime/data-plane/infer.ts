@@ -54,12 +54,18 @@ export function inferNow(version: ReadyVersion, request: InferRequest): InferRes
  * The second half of `infer`, for callers that must tell a refused request from a failed one.
  * A decoupled model must answer exactly once here; callers that allow more use `executeStream`.
  */
-export async function execute(
+export function execute(version: ReadyVersion, request: InferRequest, valid: ValidRequest): Promise<InferResponse> {
+  // Without a sink there is an answer, or a fault.
+  return isDecoupled(version)
+    ? executeOnce(version, request, valid)
+    : (run(version, request, valid) as Promise<InferResponse>);
+}
+
+async function executeOnce(
   version: ReadyVersion,
   request: InferRequest,
   valid: ValidRequest,
 ): Promise<InferResponse> {
-  if (!isDecoupled(version)) return (await run(version, request, valid))!;
   const answers: (InferResponse | RuntimeFault)[] = [];
   await executeStream(version, request, valid, answer => answers.push(answer));
   const [only] = answers;

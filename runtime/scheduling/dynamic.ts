@@ -59,7 +59,11 @@ export function dynamicScheduler(
   };
   const changed = model.sharesTurn ? dispatchSoon : dispatch;
   const queue = createPolicyQueue(batching, changed);
-  const instances = createInstances(model, count, stats, changed, gate);
+  /** An instance without work says so to those who wait for it, and there are mostly none. */
+  const freed = (): void => {
+    if (queue.size > 0 || drained.length > 0) changed();
+  };
+  const instances = createInstances(model, count, stats, freed, gate);
 
   return {
     schedule(request, answers) {

@@ -1,7 +1,7 @@
 /**
  * One execution of a batch of jobs: counted, every job settled.
  */
-import { type BackendRequest, type BackendResponse, type LoadedModel, NOT_BEGUN } from "../backends/backend.js";
+import { type BackendRequest, type BackendResponse, type Executions, type LoadedModel, NOT_BEGUN } from "../backends/backend.js";
 import { RuntimeFault } from "../errors.js";
 import { recordExecution, type VersionStatistics } from "../statistics.js";
 import { type RunningClock, startClock } from "./execution-clock.js";
@@ -30,10 +30,11 @@ export async function runBatch(
   stats: VersionStatistics,
   clock: RunningClock,
 ): Promise<boolean> {
-  let answers: readonly (BackendResponse | RuntimeFault)[];
+  let answers: Executions;
   try {
     const requests = jobs.length === 1 ? [jobs[0]!.request] : jobs.map(job => job.request);
-    answers = await model.execute(requests, instance, clock);
+    const given = model.execute(requests, instance, clock);
+    answers = given instanceof Promise ? await given : given;
   } catch (error) {
     if (error === NOT_BEGUN) return false;
     // A model that throws has run: the execution counts, its requests do not.
@@ -43,7 +44,8 @@ export async function runBatch(
   }
   const times = clock.times();
   if (answers.some(answer => answer && !(answer instanceof Error))) recordExecution(stats, rowsOf(jobs), times);
-  for (const [i, job] of jobs.entries()) {
+  for (let i = 0; i < jobs.length; i++) {
+    const job = jobs[i]!;
     const answer = answers[i];
     if (answer === undefined) job.reject(new RuntimeFault("INTERNAL", "expected a single response, got 0"));
     else if (answer instanceof Error) job.reject(answer);
