@@ -11,7 +11,9 @@ const SIZE = 512;
 const WINDOW_MS = 60_000;
 
 export interface LatencySamples {
-  /** Nanoseconds of one answered request; what it has not is left out. */
+  /** Nanoseconds of one request that a model answered. */
+  addAnswer(request: number, queue: number, input: number, infer: number, output: number): void;
+  /** Nanoseconds of what happened; what did not is left out. */
   add(values: Readonly<Partial<Record<Latency, number>>>): void;
   /** Microseconds; NaN when nothing was answered in the last minute. */
   quantile(latency: Latency, quantile: number): number;
@@ -25,6 +27,18 @@ export function createSamples(): LatencySamples {
   >;
   let added = 0;
   return {
+    // As numbers, and not as a record that each request would make.
+    addAnswer(request, queue, input, infer, output) {
+      const at = added++ % SIZE;
+      times[at] = performance.now();
+      rings.request[at] = request / 1000;
+      rings.queue[at] = queue / 1000;
+      rings.compute_input[at] = input / 1000;
+      rings.compute_infer[at] = infer / 1000;
+      rings.compute_output[at] = output / 1000;
+      rings.cache_hit[at] = Number.NaN;
+      rings.cache_miss[at] = Number.NaN;
+    },
     add(values) {
       const at = added++ % SIZE;
       times[at] = performance.now();

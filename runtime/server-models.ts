@@ -4,12 +4,13 @@
 import type { WireType } from "../triton-protos/datatype.js";
 import type { ModelMetadataResponse_TensorMetadata } from "../triton-protos/gen/messages.js";
 import type { ServerModels } from "./backends/backend.js";
+import type { Cancellation } from "./cancellation.js";
 import { executeStream, infer, inferNow, isDecoupled } from "./data-plane/infer.js";
 import { describeModel } from "./data-plane/metadata.js";
 import type { InferRequest, InferResponse } from "./data-plane/request.js";
 import { validateRequest } from "./data-plane/validate.js";
 import { RuntimeFault } from "./errors.js";
-import type { ModelCaller, RunModels } from "./plan/kernel.js";
+import type { LeasedModels, ModelCaller, RunModels } from "./plan/kernel.js";
 import { Lease } from "./repository/lease.js";
 import type { ReadyVersion, Registry } from "./repository/registry.js";
 import type { Parameter, Tensor } from "./tensor.js";
@@ -25,42 +26,69 @@ export const modelCaller = (registry: () => Registry, namespace: string): ModelC
     });
     return { inputs: inputs.map(tensor), outputs: outputs.map(tensor) };
   },
-  ...runModels(model => registry().find(model, -1, { near: namespace })),
+  loaded: model => registry().find(model, -1, { near: namespace }),
+  infer: (model, inputs, outputs, signal) =>
+    ask(registry().find(model, -1, { near: namespace }), inputs, outputs, signal),
   lease(models, outer) {
     const lease = outer?.fork() ?? new Lease(registry());
     lease.hold(
       models.map(model => ({ model, version: -1, near: namespace })),
       false,
     );
-    return {
-      ...runModels(model => lease.find(model, -1, { near: namespace }), lease),
-      end: () => lease.end(),
-    };
+    return new LeasedPlanModels(lease, namespace);
   },
 });
+
+/** A class, since each request of a plan makes one. */
+class LeasedPlanModels implements LeasedModels {
+  readonly #lease: Lease;
+  readonly #near: { readonly near: string };
+
+  constructor(lease: Lease, near: string) {
+    this.#lease = lease;
+    this.#near = { near };
+  }
+
+  loaded(model: string): ReadyVersion {
+    return this.#lease.find(model, -1, this.#near);
+  }
+
+  infer(...[model, inputs, outputs, signal]: Parameters<RunModels["infer"]>): ReturnType<RunModels["infer"]> {
+    return ask(this.loaded(model), inputs, outputs, signal, this.#lease);
+  }
+
+  end(): void {
+    this.#lease.end();
+  }
+}
 
 const NO_PARAMETERS: ReadonlyMap<string, Parameter> = new Map();
 
-/** @param find the version that is asked */
-const runModels = (find: (model: string) => ReadyVersion, lease?: Lease): Required<RunModels> => ({
-  loaded: find,
-  infer(model, inputs, outputs, signal) {
-    const version = find(model);
-    const request: { -readonly [K in keyof InferRequest]: InferRequest[K] } = {
-      id: "",
-      parameters: NO_PARAMETERS,
-      inputs,
-      outputs,
-    };
-    // Not spread: a request of a plan makes several of these.
-    if (signal) request.signal = signal;
-    if (lease) request.lease = lease;
-    const inOrder = (answer: InferResponse): readonly Tensor[] =>
-      outputs.length === 0 ? answer.outputs : outputs.map(name => answer.outputs.find(tensor => tensor.name === name)!);
-    const now = inferNow(version, request);
-    return now ? inOrder(now) : infer(version, request).then(inOrder);
-  },
-});
+/** @param outputs all where there are none */
+function ask(
+  version: ReadyVersion,
+  inputs: readonly Tensor[],
+  outputs: readonly string[],
+  signal?: Cancellation,
+  lease?: Lease,
+): readonly Tensor[] | Promise<readonly Tensor[]> {
+  const request: { -readonly [K in keyof InferRequest]: InferRequest[K] } = {
+    id: "",
+    parameters: NO_PARAMETERS,
+    inputs,
+    outputs,
+  };
+  // Not spread: a request of a plan makes several of these.
+  if (signal) request.signal = signal;
+  if (lease) request.lease = lease;
+  const now = inferNow(version, request);
+  return now ? inOrder(now, outputs) : infer(version, request).then(answer => inOrder(answer, outputs));
+}
+
+function inOrder({ outputs }: InferResponse, names: readonly string[]): readonly Tensor[] {
+  if (names.length === 0 || (names.length === 1 && outputs.length === 1)) return outputs;
+  return names.map(name => outputs.find(tensor => tensor.name === name)!);
+}
 
 /** For ensembles and JavaScript models: any version, parameters, any number of answers. */
 export const serverModels = (registry: () => Registry): ServerModels => ({

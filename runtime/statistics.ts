@@ -107,13 +107,7 @@ export function recordSuccess(
   add(stats.computeInfer, times.infer);
   add(stats.computeOutput, times.output);
   stats.samples ??= createSamples();
-  stats.samples.add({
-    request: total,
-    queue,
-    compute_input: times.input,
-    compute_infer: times.infer,
-    compute_output: times.output,
-  });
+  stats.samples.addAnswer(total, queue, times.input, times.infer, times.output);
   const { bounds, counts } = stats.firstResponse;
   const milliseconds = total / 1e6;
   let bucket = 0;

@@ -181,9 +181,21 @@ async function run(
 ): Promise<readonly Tensor[]> {
   const feeds = feedsOf(inputs);
   clock?.inputsReady();
-  const results = await session.run(feeds, [...wanted]);
+  const names = namesOf(wanted);
+  const results = await session.run(feeds, names);
   clock?.computed();
-  return [...wanted].map(name => fromOrt(name, results[name]!));
+  return names.map(name => fromOrt(name, results[name]!));
+}
+
+/** By the set, which is the model's own where all its outputs are wanted. */
+const knownNames = new WeakMap<ReadonlySet<string>, readonly string[]>();
+
+function namesOf(wanted: ReadonlySet<string>): readonly string[] {
+  const known = knownNames.get(wanted);
+  if (known) return known;
+  const names = [...wanted];
+  knownNames.set(wanted, names);
+  return names;
 }
 
 /** One request at once, where the session is known to be done soon. */
@@ -195,10 +207,11 @@ function executeNow(
   const feeds = feedsOf(inputs);
   clock.inputsReady();
   try {
-    const results = session.runNow!(feeds, [...requestedOutputs]);
+    const names = namesOf(requestedOutputs);
+    const results = session.runNow!(feeds, names);
     if (!results) return undefined;
     clock.computed();
-    return { outputs: Array.from(requestedOutputs, name => fromOrt(name, results[name]!)) };
+    return { outputs: names.map(name => fromOrt(name, results[name]!)) };
   } catch (error) {
     return error instanceof RuntimeFault ? error : ortFault(error);
   }

@@ -1,9 +1,20 @@
 /**
  * What a configuration says about a model's tensors, looked up once per model and not once per request.
  */
+import { configDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig, ModelInput, ModelOutput } from "../../triton-protos/model-config.js";
 
+/** An input whose bytes follow from its shape: numbers, in the shape that the model takes. */
+export interface PlainInput {
+  readonly wire: string;
+  /** Of an element. */
+  readonly bytes: number;
+  /** Without the batch dimension; -1 varies. */
+  readonly dims: readonly number[];
+}
+
 export interface Declared {
+  readonly plain: ReadonlyMap<string, PlainInput>;
   readonly inputs: ReadonlyMap<string, ModelInput>;
   readonly outputs: ReadonlyMap<string, ModelOutput>;
   /** Names of all outputs, sorted: what a request wants that names none. */
@@ -19,6 +30,12 @@ export function declaredOf(config: ModelConfig): Declared {
   if (found) return found;
   const { input, output } = config;
   const declared: Declared = {
+    plain: new Map(
+      input.flatMap(({ name, data_type, dims, reshape }) => {
+        const { wire, bytes } = configDatatype(data_type) ?? { wire: "", bytes: 0 };
+        return bytes === 0 || reshape ? [] : [[name, { wire, bytes, dims }] as const];
+      }),
+    ),
     inputs: new Map(input.toReversed().map(one => [one.name, one])),
     outputs: new Map(output.toReversed().map(one => [one.name, one])),
     allOutputs: new Set(output.map(({ name }) => name).toSorted()),

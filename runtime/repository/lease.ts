@@ -15,9 +15,17 @@ export interface AskedModel {
   readonly near?: string;
 }
 
+interface Found {
+  readonly model: string;
+  readonly version: ModelVersion;
+  /** Empty where no repository is named. */
+  readonly near: string;
+  readonly found: ReadyVersion | RuntimeFault;
+}
+
 export class Lease {
-  /** A model that was not there is not there until the request ends. */
-  readonly #found = new Map<string, ReadyVersion | RuntimeFault>();
+  /** A model that was not there is not there until the request ends. A list, since a request asks few models, and each more than once. */
+  readonly #found: Found[] = [];
   readonly #held: ReadyVersion[] = [];
   readonly #registry: Registry;
   #ended = false;
@@ -45,7 +53,7 @@ export class Lease {
   /** A lease of the same versions, for a part of the request that may outlast the rest. */
   fork(): Lease {
     const made = new Lease(this.#registry);
-    for (const [key, found] of this.#found) made.#found.set(key, found);
+    made.#found.push(...this.#found);
     for (const version of this.#held) {
       version.holders.join();
       made.#held.push(version);
@@ -64,17 +72,16 @@ export class Lease {
   }
 
   #resolve(model: string, version: ModelVersion, { closing = false, near }: Find): ReadyVersion | RuntimeFault {
-    const name = near ? `${near}\n${model}` : model;
-    const key = version === -1 ? name : `${name}\n${version}`;
-    const known = this.#found.get(key);
-    if (known) return known;
+    const by = near ?? "";
+    for (const known of this.#found)
+      if (known.model === model && known.version === version && known.near === by) return known.found;
     let found: ReadyVersion | RuntimeFault;
     try {
       found = this.#registry.find(model, version, { closing, near });
     } catch (error) {
       found = RuntimeFault.from(error);
     }
-    this.#found.set(key, found);
+    this.#found.push({ model, version, near: by, found });
     if (found instanceof RuntimeFault) return found;
     // A stage that outlives its request, since a fallback answered in its place, keeps nothing loaded.
     if (!this.#ended && found.holders.take()) this.#held.push(found);
