@@ -49,9 +49,7 @@ export const merlonBackend: Backend = {
           const one = answer(served, requests[0]!);
           return one instanceof Promise ? one.then(only => [only]) : [one];
         }
-        return shares
-          ? answerBatch(served, requests)
-          : Promise.all(requests.map(request => answer(served, request)));
+        return shares ? answerBatch(served, requests) : Promise.all(requests.map(request => answer(served, request)));
       },
       close: () => executable.close(),
     };

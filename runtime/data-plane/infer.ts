@@ -61,11 +61,7 @@ export function execute(version: ReadyVersion, request: InferRequest, valid: Val
     : (run(version, request, valid) as Promise<InferResponse>);
 }
 
-async function executeOnce(
-  version: ReadyVersion,
-  request: InferRequest,
-  valid: ValidRequest,
-): Promise<InferResponse> {
+async function executeOnce(version: ReadyVersion, request: InferRequest, valid: ValidRequest): Promise<InferResponse> {
   const answers: (InferResponse | RuntimeFault)[] = [];
   await executeStream(version, request, valid, answer => answers.push(answer));
   const [only] = answers;

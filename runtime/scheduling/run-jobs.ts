@@ -1,7 +1,13 @@
 /**
  * One execution of a batch of jobs: counted, every job settled.
  */
-import { type BackendRequest, type BackendResponse, type Executions, type LoadedModel, NOT_BEGUN } from "../backends/backend.js";
+import {
+  type BackendRequest,
+  type BackendResponse,
+  type Executions,
+  type LoadedModel,
+  NOT_BEGUN,
+} from "../backends/backend.js";
 import { RuntimeFault } from "../errors.js";
 import { recordExecution, type VersionStatistics } from "../statistics.js";
 import { type RunningClock, startClock } from "./execution-clock.js";

@@ -18,6 +18,17 @@ const require = createRequire(import.meta.url);
 const ownBinding = fileURLToPath(new URL("../../../build/Release/merlon-faiss.node", import.meta.url));
 export const hasBinding = existsSync(ownBinding);
 
+/**
+ * By what a stage is done in a program: a library where there is one for it, and a loop over typed arrays that knows this shop alone where there is none.
+ * A loop has no store to look into, no dtypes to tell apart, no nulls, no lists of other lengths and no seed that repeats.
+ */
+export function doneBy(stage, { store, search }) {
+  const [, op] = stage.split(".");
+  if (op === "predictOnnx") return "onnxruntime-node";
+  if (op === "queryFaiss") return search === "binding" ? "FAISS, our binding" : "faiss-node";
+  return op === "queryFeast" && store === "sqlite" ? "better-sqlite3, protobufjs" : "loop";
+}
+
 const TAKE = 10;
 const TEMPERATURE = 20;
 /** Ids of a vocabulary begin here; what is outside has the one before. */
@@ -35,10 +46,10 @@ export async function openProgram(folder, { index, topk, store, search }) {
       s.user = features.users(s.ids);
     },
     "tower.transformWorkflow": s => {
-      s.feeds = { city: int64(user.encode.city(s.user.city)), age: float32(user.normalise(s.user.age)) };
+      s.feeds = { city: int64(user.encode.city(s.user.city)), age: user.normalise(s.user.age) };
     },
     "tower.predictOnnx": async s => {
-      s.queries = (await tower.run(s.feeds)).query_embedding.data;
+      s.queries = (await tower.run(tensors(s.feeds))).query_embedding.data;
     },
     "retrieval.queryFaiss": s => {
       s.found = searched.search(s.queries, s.ids.length);
@@ -59,12 +70,12 @@ export async function openProgram(folder, { index, topk, store, search }) {
         category: int64(encode.category(s.items.category)),
         brand: int64(encode.brand(s.items.brand)),
         city: int64(encode.city(s.pairs.city)),
-        price: float32(s.items.price.map(Math.log1p)),
-        age: float32(rank.normalise(s.pairs.age)),
+        price: s.items.price.map(Math.log1p),
+        age: rank.normalise(s.pairs.age),
       };
     },
     "ranking.predictOnnx": async s => {
-      s.scores = (await ranker.run(s.feeds)).score.data;
+      s.scores = (await ranker.run(tensors(s.feeds))).score.data;
     },
     "ordering.softmaxSampling": s => {
       s.answer = sample(s.left, s.scores);
@@ -134,15 +145,21 @@ function encoder({ values }) {
   return column => column.map(value => table[value] ?? FIRST - 1);
 }
 
-/** int32 that are not negative, as a tensor of int64. */
+/** int32 that are not negative, as int64. */
 function int64(values) {
   const wide = new BigInt64Array(values.length);
   const pairs = new Int32Array(wide.buffer);
   for (let i = 0; i < values.length; i++) pairs[2 * i] = values[i];
-  return new ort.Tensor("int64", wide, [values.length]);
+  return wide;
 }
 
-const float32 = values => new ort.Tensor("float32", values, [values.length]);
+/** Columns as ONNX Runtime takes them: part of its call, as it is for the plan. */
+function tensors(columns) {
+  const made = {};
+  for (const [name, values] of Object.entries(columns))
+    made[name] = new ort.Tensor(values instanceof BigInt64Array ? "int64" : "float32", values, [values.length]);
+  return made;
+}
 
 /** FAISS puts -1 where it found nothing. */
 function withoutPurchased(found, k, purchased) {
