@@ -69,20 +69,44 @@ function find(path: string): Descriptor | undefined {
   return undefined;
 }
 
-function messageShape(name: string, { fields, oneofs = {} }: Descriptor): Shape {
-  const known = shapes.get(name);
-  if (known) return known;
+function messageShape(name: string, descriptor: Descriptor): Shape {
+  let shape = shapes.get(name);
+  if (!shape) {
+    shape = new MessageShape(name, descriptor);
+    shapes.set(name, shape);
+  }
+  return shape;
+}
+
+/** Its fields are found out when they are looked at: few configurations have anything of most messages. */
+class MessageShape implements Shape {
+  readonly #descriptor: Descriptor;
+  #fields: Shape["fields"] | undefined;
+
+  constructor(
+    readonly name: string,
+    descriptor: Descriptor,
+  ) {
+    this.#descriptor = descriptor;
+  }
+
+  get fields(): Shape["fields"] {
+    this.#fields ??= fieldsOf(this.name, this.#descriptor);
+    return this.#fields;
+  }
+}
+
+function fieldsOf(message: string, { fields, oneofs = {} }: Descriptor): Shape["fields"] {
   const oneofOf = new Map(
-    Object.entries(oneofs).flatMap(([oneof, { oneof: members }]) =>
-      members.map(member => [member, { name: oneof, members }] as const),
+    Object.entries(oneofs).flatMap(([name, { oneof: members }]) =>
+      members.map(member => [member, { name, members }] as const),
     ),
   );
-  const all = Object.entries(fields!).map(
-    ([field, written]) => [field, fieldShape(field, written, name, oneofOf.get(field))] as const,
+  return new Map(
+    Object.entries(fields!).map(
+      ([name, written]) => [name, fieldShape(name, written, message, oneofOf.get(name))] as const,
+    ),
   );
-  const shape = { name, fields: new Map(all) };
-  shapes.set(name, shape);
-  return shape;
 }
 
 function fieldShape(

@@ -1,11 +1,11 @@
 /**
  * On the worker's side: records of the ring → the requests that a model is given, and its responses → records.
  */
-import { deserialize, serialize } from "node:v8";
 import type { ModelRequest, ModelResponse } from "./api.js";
 import type { Carry } from "./outgoing.js";
 import { readParameters, writeParameters } from "./parameters.js";
 import type { AnswerRest, RequestRest, Returned, RingMessage, WireRecord } from "./protocol.js";
+import { deserialize, serialize } from "./structured-bytes.js";
 import { fromModel, toModel } from "./tensors.js";
 
 const NO_REST: RequestRest = { correlationId: 0n, start: false, end: false, timeout: 0n, priority: 0n, parameters: [] };

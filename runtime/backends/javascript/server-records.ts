@@ -1,12 +1,12 @@
 /**
  * On the server's side: requests → records of the ring, and the records of answers → answers.
  */
-import { deserialize, serialize } from "node:v8";
 import { NO_CONTROLS } from "../../data-plane/controls.js";
 import { RuntimeFault } from "../../errors.js";
 import type { BackendRequest, BackendResponse } from "../backend.js";
 import type { Loan } from "./lending.js";
 import type { AnswerRest, RequestRest, WireRecord } from "./protocol.js";
+import { deserialize, serialize } from "./structured-bytes.js";
 
 /**
  * @param cell where the model sees whether the client has gone away
