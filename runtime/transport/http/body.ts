@@ -23,18 +23,24 @@ const MAX_CHUNKS = 2 ** 16;
 /** Larger pieces are bounded by the body's limit, and a slow connection cuts chunks into some. */
 const SMALL_CHUNK = 256;
 
-/** Makes room for so many bytes of a body. */
-export type MakeRoom = (length: number) => Buffer;
+/** Where a body is put together. */
+export interface BodyRoom {
+  /** Room for so many bytes. */
+  make(length: number): Buffer;
+  /** Takes back room that has become too small. */
+  outgrown(room: Buffer): void;
+}
+const ANYWHERE: BodyRoom = { make: length => Buffer.allocUnsafe(length), outgrown() {} };
+
 /** How many times as much as has come of a body there is room for: lengths are only announced. */
 const AHEAD = 128;
 const LEAST_ROOM = 256;
 
 /**
  * Takes the body of a request, once for each.
- * @param makeRoom where it is put together
  * @throws RuntimeFault when the body is larger than `limit`, or comes in too many pieces
  */
-export function readBody(exchange: Exchange, limit: number, makeRoom: MakeRoom = Buffer.allocUnsafe): Promise<Buffer> {
+export function readBody(exchange: Exchange, limit: number, room = ANYWHERE): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const { body } = exchange.head;
     const declared = typeof body === "number" ? body : undefined;
@@ -48,8 +54,11 @@ export function readBody(exchange: Exchange, limit: number, makeRoom: MakeRoom =
     };
     const grow = (needed: number): void => {
       const ahead = declared === undefined ? Math.min(limit, 2 * needed) : Math.min(declared, AHEAD * needed);
-      const larger = makeRoom(Math.max(needed, LEAST_ROOM, ahead));
-      if (buffer) larger.set(buffer.subarray(0, length));
+      const larger = room.make(Math.max(needed, LEAST_ROOM, ahead));
+      if (buffer) {
+        larger.set(buffer.subarray(0, length));
+        room.outgrown(buffer);
+      }
       buffer = larger;
     };
     exchange.readBody({

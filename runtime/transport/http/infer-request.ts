@@ -25,6 +25,8 @@ export interface HttpInferRequest {
 export interface BodyLimits {
   readonly memory: SharedMemory;
   readonly maxInputSize: number;
+  /** Room for a tensor of so many bytes that is read out of JSON. */
+  readonly makeTensor?: (bytes: number) => ArrayBuffer;
 }
 
 const refuse = (text: string): never => {
@@ -115,7 +117,7 @@ export function readData(
     refuse(
       `JSON input '${name}' has a byte_size (${size} bytes) that exceeds the maximum allowed value of ${limits.maxInputSize} bytes. Use --http-max-input-size to increase the limit.`,
     );
-  return readElements(data, row, elements);
+  return readElements(data, row, elements, limits.makeTensor);
 }
 
 interface Source {

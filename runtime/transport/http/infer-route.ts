@@ -14,6 +14,7 @@ import type { Headers } from "../http1/fields.js";
 import { type Answer, faultAnswer } from "./answer.js";
 import { type BinaryForm, jsonLengthOf } from "./binary-form.js";
 import { binaryLimit, readBody, unpackBody } from "./body.js";
+import { createBodyMemory } from "./body-memory.js";
 import { readInferRequest } from "./infer-request.js";
 import { printInferResponse } from "./infer-response.js";
 import type { Call } from "./route.js";
@@ -37,7 +38,7 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     let version = calls.find(path.model ?? "", path.version ?? "");
     if (isDecoupled(version))
       throw new RuntimeFault("UNSUPPORTED", "HTTP end point doesn't support models with decoupled transaction policy");
-    trace = calls.sample?.(version.model, request.head.headers.traceparent);
+    trace = calls.sample?.(version.model, headers.traceparent);
     trace?.stamp("HTTP_RECV_START", received);
     const encoding = binary ? undefined : headers["content-encoding"];
     const type = headers["content-type"];
@@ -45,7 +46,8 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
       ? !type?.includes(binary.mime)
       : encoding === undefined && headers[LENGTH_HEADER] === undefined;
     plain = !isJson;
-    const sent = await readBody(request, isJson ? maxInputSize : binaryLimit(maxInputSize));
+    const room = createBodyMemory(Number(headers[LENGTH_HEADER] ?? 0) || 0);
+    const sent = await readBody(request, isJson ? maxInputSize : binaryLimit(maxInputSize), room);
     trace?.stamp("HTTP_RECV_END");
     plain = true;
     const jsonLength = binary ? jsonLengthOf(binary, type, sent.length) : readLength(headers, sent.length);
@@ -57,12 +59,14 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
       body,
       jsonLength,
       version.config,
-      { maxInputSize, memory: calls.memory },
+      { maxInputSize, memory: calls.memory, makeTensor: room.makeTensor },
       signal,
     );
+    const memory = room.borrowed;
     const asked = {
       ...read,
       ...(trace && { trace }),
+      ...(memory && { memory }),
       parameters: withHeaders(read.parameters, () => request.head.fields, headerForwardPattern),
     };
     const valid = validateRequest(version.config, asked);
@@ -73,9 +77,15 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     cutHere(response.cut, pieces);
     trace?.stamp("HTTP_SEND_START");
     const accepted = binary ? undefined : headers["accept-encoding"];
+    // Who has gone may have left work undone that looks at the memory.
+    const ends = signal.aborted ? undefined : memory;
+    const whenSent = (): void => {
+      onSent();
+      ends?.end();
+    };
     const sentBack: Answer = {
       status: 200,
-      ...(trace && { onSent }),
+      ...((trace || ends) && { onSent: whenSent }),
       ...binaryHead(answerLength, binary),
       body: pieces,
     };

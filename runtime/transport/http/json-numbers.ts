@@ -2,6 +2,7 @@
  * The quick way through an array of numbers, which is what most of a large JSON request is: bytes → doubles, without a string or a value for each.
  * Whatever is not plain goes the long way, which knows every fault's text and place.
  */
+import { bufferPool } from "../../memory/buffer-pool.js";
 import { toDouble } from "./decimal.js";
 
 /** Shorter arrays, as shapes are, gain nothing. */
@@ -20,6 +21,11 @@ export class NumberList {
     readonly values: Float64Array,
     readonly isWhole: boolean,
   ) {}
+
+  /** Nobody looks at the values any more. */
+  release(): void {
+    bufferPool.give(this.values.buffer as ArrayBuffer);
+  }
 }
 
 export interface NumberArray {
@@ -97,8 +103,9 @@ export function readNumbers(bytes: Buffer, from: number, doubles?: number[]): Nu
       if (doubles && Math.floor(value) === value) doubles.push(count);
     } else if (value > Number.MAX_SAFE_INTEGER) return undefined;
     if (count === values.length) {
-      const larger = new Float64Array(2 * count);
+      const larger = new Float64Array(bufferPool.take(16 * count), 0, 2 * count);
       larger.set(values);
+      if (values !== few) bufferPool.give(values.buffer as ArrayBuffer);
       values = larger;
     }
     // An integer has no negative zero.

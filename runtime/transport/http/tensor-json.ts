@@ -17,9 +17,15 @@ const LONGEST_INT32 = 11;
 
 /**
  * @param elements how many the shape promises
+ * @param makeRoom where numbers go
  * @throws RuntimeFault with Triton's text
  */
-export function readElements(data: Json, row: DatatypeRow, elements: number): Uint8Array {
+export function readElements(
+  data: Json,
+  row: DatatypeRow,
+  elements: number,
+  makeRoom = (bytes: number): ArrayBuffer => new ArrayBuffer(bytes),
+): Uint8Array {
   const flat = data instanceof NumberList ? [data] : flatten(asArray(data, "data"));
   const count = flat.reduce<number>((sum, item) => sum + (item instanceof NumberList ? item.values.length : 1), 0);
   if (count > elements)
@@ -29,7 +35,9 @@ export function readElements(data: Json, row: DatatypeRow, elements: number): Ui
     requireCount(count, elements);
     return packStrings(strings);
   }
-  const values = new row.array(count);
+  const size = count * row.bytes;
+  const buffer = makeRoom(size);
+  const values = new row.array(buffer, 0, count);
   const read = READERS[row.kind as keyof typeof READERS];
   const big = row.bytes === 8 && row.kind !== "float";
   const plain = row.kind === "float";
@@ -37,9 +45,10 @@ export function readElements(data: Json, row: DatatypeRow, elements: number): Ui
   for (const item of flat) {
     if (item instanceof NumberList) {
       if (!plain) requireKind(item, row.kind, read);
-      if (big) setWide(values.buffer as ArrayBuffer, at, item.values);
+      if (big) setWide(buffer, at, item.values);
       else (values as Float64Array).set(item.values, at);
       at += item.values.length;
+      item.release();
       continue;
     }
     if (plain && typeof item === "number") {
@@ -52,7 +61,7 @@ export function readElements(data: Json, row: DatatypeRow, elements: number): Ui
     ) as never;
   }
   requireCount(count, elements);
-  return new Uint8Array(values.buffer);
+  return new Uint8Array(buffer, 0, size);
 }
 
 /** @throws RuntimeFault as for the first element that is not of the kind */
