@@ -4,11 +4,11 @@
  */
 import { LARGE } from "../../memory/buffer-pool.js";
 import { RequestMemory } from "../../memory/request-memory.js";
-import type { BodyRoom } from "./body.js";
+import type { Room } from "./room.js";
 
 const ALIGNMENT = 8;
 
-export interface BodyMemory extends BodyRoom {
+export interface BodyMemory extends Room {
   /** Room for a tensor of so many bytes, whatever it holds. */
   makeTensor(bytes: number): ArrayBuffer;
   /** What the request borrows; undefined for a small one. */
@@ -16,7 +16,7 @@ export interface BodyMemory extends BodyRoom {
 }
 
 /** @param jsonLength bytes of JSON in front of the tensors, as far as the headers tell */
-export function createBodyMemory(jsonLength: number): BodyMemory {
+export function createBodyMemory(jsonLength = 0): BodyMemory {
   const start = (ALIGNMENT - (jsonLength % ALIGNMENT)) % ALIGNMENT;
   let borrowed: RequestMemory | undefined;
   const take = (bytes: number): ArrayBuffer => {

@@ -4,6 +4,7 @@
 import { constants, unzip } from "node:zlib";
 import { RuntimeFault } from "../../errors.js";
 import type { Exchange } from "../http1/exchange.js";
+import { ANYWHERE } from "./room.js";
 
 const HINT = "Use --http-max-input-size to increase the limit.";
 const refuse = (text: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", `${text} ${HINT}`);
@@ -22,15 +23,6 @@ export const binaryLimit = (limit: number): number => Math.max(limit, MAX_BODY);
 const MAX_CHUNKS = 2 ** 16;
 /** Larger pieces are bounded by the body's limit, and a slow connection cuts chunks into some. */
 const SMALL_CHUNK = 256;
-
-/** Where a body is put together. */
-export interface BodyRoom {
-  /** Room for so many bytes. */
-  make(length: number): Buffer;
-  /** Takes back room that has become too small. */
-  outgrown(room: Buffer): void;
-}
-const ANYWHERE: BodyRoom = { make: length => Buffer.allocUnsafe(length), outgrown() {} };
 
 /** How many times as much as has come of a body there is room for: lengths are only announced. */
 const AHEAD = 128;

@@ -1,14 +1,18 @@
 /**
  * A growing buffer that an answer is written into: text without a string for each number.
  */
+import { ANYWHERE, type Room } from "./room.js";
+
 const LEAST = 512;
 
 export class ByteWriter {
   bytes: Buffer;
   at = 0;
+  readonly #room: Room;
 
-  constructor(size = LEAST) {
-    this.bytes = Buffer.allocUnsafe(size);
+  constructor(room: Room = ANYWHERE) {
+    this.#room = room;
+    this.bytes = room.make(LEAST);
   }
 
   /** What was written. */
@@ -20,8 +24,9 @@ export class ByteWriter {
   reserve(size: number): void {
     const needed = this.at + size;
     if (needed <= this.bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.bytes.length));
+    const larger = this.#room.make(Math.max(needed, 2 * this.bytes.length));
     larger.set(this.written);
+    this.#room.outgrown(this.bytes);
     this.bytes = larger;
   }
 

@@ -6,6 +6,7 @@ import type { InferResponse } from "../../data-plane/request.js";
 import type { Parameter } from "../../tensor.js";
 import { ByteWriter } from "./byte-writer.js";
 import { printDouble } from "./print-double.js";
+import type { Room } from "./room.js";
 import { quoteText, requireJson, writeElements } from "./tensor-json.js";
 
 /** Bytes of tensors up to this size are copied behind the JSON: a second write costs more than the copy. */
@@ -18,10 +19,14 @@ export interface InferBody {
   readonly jsonLength?: number;
 }
 
-/** @throws RuntimeFault for a datatype that JSON cannot carry */
-export function printInferResponse(response: InferResponse, isBinary: (output: string) => boolean): InferBody {
+/** @param room where the text is written @throws RuntimeFault for a datatype that JSON cannot carry */
+export function printInferResponse(
+  response: InferResponse,
+  isBinary: (output: string) => boolean,
+  room?: Room,
+): InferBody {
   const blobs: Uint8Array[] = [];
-  const to = new ByteWriter();
+  const to = new ByteWriter(room);
   const parameters = [...response.parameters].map(([key, value]) => `${quoteText(key)}:${printParameter(value)}`);
   /** What is not written yet: a write costs more than putting texts together. */
   let text = `{${response.id && `"id":${quoteText(response.id)},`}"model_name":${quoteText(response.model)},"model_version":"${response.version}",${

@@ -73,19 +73,23 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     plain = true;
     atWork = true;
     const response = deliver(await execute(version, asked, valid), asked, version, calls.labels);
-    const { pieces, jsonLength: answerLength } = printInferResponse(response, isBinary);
+    const text = createBodyMemory();
+    const { pieces, jsonLength: answerLength } = printInferResponse(response, isBinary, text);
     cutHere(response.cut, pieces);
     trace?.stamp("HTTP_SEND_START");
     const accepted = binary ? undefined : headers["accept-encoding"];
     // Who has gone may have left work undone that looks at the memory.
     const ends = signal.aborted ? undefined : memory;
+    const printed = text.borrowed;
+    printed?.release();
     const whenSent = (): void => {
       onSent();
       ends?.end();
+      printed?.end();
     };
     const sentBack: Answer = {
       status: 200,
-      ...((trace || ends) && { onSent: whenSent }),
+      ...((trace || ends || printed) && { onSent: whenSent }),
       ...binaryHead(answerLength, binary),
       body: pieces,
     };
