@@ -58,7 +58,7 @@ function validPlain(
   if (given.length < required || given.length > inputs.size) return undefined;
   const first = max > 0 ? 1 : 0;
   const batch = first === 1 ? (given[0]?.shape[0] ?? 0) : 0;
-  if (first === 1 && !(batch >= 1 && batch <= max)) return undefined;
+  if (first === 1 && (batch < 1 || batch > max || batch >>> 0 !== batch)) return undefined;
   const byName = new Map<string, Tensor>();
   for (let i = 0; i < given.length; i++) {
     const tensor = given[i]!;

@@ -1,0 +1,108 @@
+// Requests with nothing wrong with them are let through by a shorter check: it has to let through what the long one does, and nothing else.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { InferRequest, RequestTensor } from "../../runtime/data-plane/request.js";
+import { validateRequest } from "../../runtime/data-plane/validate.js";
+import type { ModelConfig } from "../../triton-protos/model-config.js";
+import { configOf } from "../scheduling/support.js";
+
+const INPUTS = [
+  { name: "a", data_type: "TYPE_FP32", dims: [2] } as const,
+  { name: "b", data_type: "TYPE_INT64", dims: [-1] } as const,
+  { name: "c", data_type: "TYPE_INT8", dims: [-1, 3], optional: true } as const,
+];
+
+/** @param closer a reshape to the same shape makes every input one that is looked at closer */
+const modelOf = (max: number, closer: boolean): ModelConfig =>
+  configOf({
+    name: "m",
+    max_batch_size: max,
+    input: INPUTS.map(one => (closer ? { ...one, reshape: { shape: one.dims } } : one)),
+    output: [{ name: "y", data_type: "TYPE_FP32", dims: [1] }],
+  });
+
+const outcome = (config: ModelConfig, request: InferRequest): unknown => {
+  try {
+    const { batch, inputs, outputs } = validateRequest(config, request);
+    return { batch, inputs: [...inputs], outputs: [...outputs] };
+  } catch (error) {
+    return (error as Error).message;
+  }
+};
+
+const WIRES = { FP32: 4, INT64: 8, INT8: 1 } as const;
+type Wire = keyof typeof WIRES;
+type Spoil = (tensors: RequestTensor[], at: number) => void;
+
+const tensor = (name: string, wire: Wire, shape: readonly number[]): RequestTensor => {
+  const size = shape.reduce((product, one) => product * one, WIRES[wire]);
+  return { name, datatype: wire, shape, data: new Uint8Array(Math.max(0, Math.floor(size))) };
+};
+
+/** What may be wrong with one of the tensors; some of it is wrong for some of the inputs only. */
+const SPOILS: readonly Spoil[] = [
+  (all, at) => void all.splice(at, 1),
+  (all, at) => void all.push(all[at]!),
+  (all, at) => void all.splice(at, 1, { ...all[at]!, name: "d" }),
+  (all, at) => void all.splice(at, 1, { ...all[at]!, datatype: "nonsense" }),
+  (all, at) => void all.splice(at, 1, tensor(all[at]!.name, "INT8", all[at]!.shape)),
+  (all, at) => void all.splice(at, 1, { ...all[at]!, data: new Uint8Array(all[at]!.data.length + 1) }),
+  ...[-1, 0, 1, 5, 1.5].flatMap(dim =>
+    [0, -1].map(
+      (place): Spoil =>
+        (all, at) => {
+          const { name, datatype, shape } = all[at]!;
+          all.splice(at, 1, tensor(name, datatype as Wire, shape.with(place, dim)));
+        },
+    ),
+  ),
+  (all, at) => void all.splice(at, 1, tensor(all[at]!.name, all[at]!.datatype as Wire, [...all[at]!.shape, 1])),
+  (all, at) => void all.splice(at, 1, tensor(all[at]!.name, all[at]!.datatype as Wire, [])),
+];
+
+const requests = (max: number) =>
+  fc
+    .record({
+      rows: fc.constantFrom(2, 1, 4, 0, 5, -1, 1.5),
+      optional: fc.boolean(),
+      turned: fc.boolean(),
+      spoil: fc.option(fc.constantFrom(...SPOILS), { nil: undefined, freq: 3 }),
+      at: fc.nat(1),
+    })
+    .map(({ rows, optional, turned, spoil, at }) => {
+      const batch = max > 0 ? [rows] : [];
+      const all = [
+        tensor("a", "FP32", [...batch, 2]),
+        tensor("b", "INT64", [...batch, 3]),
+        ...(optional ? [tensor("c", "INT8", [...batch, 1, 3])] : []),
+      ];
+      if (turned) all.reverse();
+      spoil?.(all, at);
+      return all;
+    });
+
+test.each([0, 4])("max_batch_size %i: the short check agrees with the long one", max => {
+  const [plain, closer] = [modelOf(max, false), modelOf(max, true)];
+  let passed = 0;
+  fc.assert(
+    fc.property(requests(max), inputs => {
+      const request = { id: "", parameters: new Map(), inputs, outputs: [] };
+      const found = outcome(plain, request);
+      if (typeof found !== "string") passed++;
+      expect(found).toEqual(outcome(closer, request));
+    }),
+    { numRuns: 2000 },
+  );
+  expect(passed).toBeGreaterThan(50);
+});
+
+test("what it lets through is the tensor that came", () => {
+  const inputs = [
+    { name: "a", datatype: "FP32", shape: [2, 2], data: new Uint8Array(16) },
+    { name: "b", datatype: "INT64", shape: [2, 1], data: new Uint8Array(16) },
+  ];
+  const valid = validateRequest(modelOf(4, false), { id: "", parameters: new Map(), inputs, outputs: [] });
+  expect(valid.batch).toBe(2);
+  expect(valid.inputs.get("a")).toBe(inputs[0]);
+  expect([...valid.inputs.keys()]).toEqual(["a", "b"]);
+});
