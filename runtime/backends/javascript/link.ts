@@ -36,8 +36,8 @@ export interface LinkParts {
   readonly bulk: MessagePort;
   /** Names of the tensors that usually come in, and go out. */
   readonly names: { readonly out: Names; readonly in: Names };
-  /** Wakes the other side. @param notify how, when it is parked; else its event loop is to hear of it */
-  ring(notify?: () => void): void;
+  /** Wakes the other side. @param isLarge for a large message @param notify how, when it is parked; else its event loop is to hear of it */
+  ring(isLarge: boolean, notify?: () => void): void;
   /** What to do while the other side is too far behind: block, or put it off (and call `resume`). */
   waitForRoom?(resume: () => void): void;
 }
@@ -105,8 +105,9 @@ export function createLink<Out extends { readonly kind: string }, In>(parts: Lin
         );
       } else parts.bulk.postMessage(message, movedBy([], (message as { returned?: readonly Returned[] }).returned));
     }
-    const sleep = writer.commit(bytes !== undefined && isRing(message) ? kindNumber[message.kind] : kindNumber.bulk);
-    if (sleep !== SLEEP.NOT) parts.ring(sleep === SLEEP.PARKED ? writer.notify : undefined);
+    const isLarge = bytes === undefined;
+    const sleep = writer.commit(!isLarge && isRing(message) ? kindNumber[message.kind] : kindNumber.bulk);
+    if (sleep !== SLEEP.NOT) parts.ring(isLarge, sleep === SLEEP.PARKED ? writer.notify : undefined);
     return true;
   };
   const resume = (): void => {

@@ -26,7 +26,7 @@ export interface SharedParts {
   readonly states: SharedArrayBuffer;
   /** One byte for each open request: 1 when its client has gone away. */
   readonly cells: SharedArrayBuffer;
-  /** Who looks for work at a time, of all models' threads: see `spin.ts`. */
+  /** Which of all models' threads look for work: see `spin.ts`. */
   readonly seats: SharedArrayBuffer;
   /** Where messages wait that are too large for a ring, or too rare. */
   readonly bulk: MessagePort;

@@ -27,7 +27,7 @@ import {
 import { answered, expect, forget, type Source } from "./pump.js";
 import { ringMemory } from "./ring.js";
 import { packRequest, readAnswer } from "./server-records.js";
-import { freeSeats, spinSeats } from "./spin.js";
+import { createSeats } from "./spin.js";
 
 export interface ModelThread {
   /** Resolves when `execute` has ended. @throws RuntimeFault; NOT_BEGUN */
@@ -42,7 +42,7 @@ export interface ModelThread {
 const workerFile = (): URL | undefined => bundledFile("javascript-worker.cjs", ["triton-protos", "runtime"]);
 
 /** Of all models' threads. */
-const seats = spinSeats();
+const seats = createSeats();
 /** How long a model may take to finalize before its thread is ended. */
 const FINALIZE_MS = 5000;
 /** An execution that takes longer is not worth looking for its end, nor handing over the next one early. */
@@ -70,7 +70,7 @@ export function openThread(
     fromWorker: ringMemory(RING_BYTES),
     states: new SharedArrayBuffer(4 * SLOTS),
     cells: new SharedArrayBuffer(CELLS),
-    seats,
+    seats: seats.shared,
     bulk: port2,
     spares: spares.port2,
   };
@@ -95,8 +95,8 @@ export function openThread(
       out: nameTable(config.input.map(({ name }) => name)),
       in: nameTable(config.output.map(({ name }) => name)),
     },
-    // An event loop is woken at the end of this one's round: once for all requests that came in it.
-    ring: notify => (notify ? notify() : void setImmediate(ring)),
+    // At the end of the event loop's round: one wake-up for all requests that came in it. A round of large ones is too long to wait for.
+    ring: (isLarge, notify = ring) => (isLarge ? notify() : void setImmediate(notify)),
     waitForRoom: resume => void setTimeout(resume, 1),
   });
   const cells = new Uint8Array(shared.cells);
@@ -192,11 +192,12 @@ export function openThread(
   };
   const thread: ModelThread = {
     run(requests, send, clock) {
-      // A round in which many large requests come is long: what has been answered meanwhile makes room for this one. A decoupled model's answers would go out
-      // from within the caller.
-      if (executions.running && !decoupled) source.drain();
+      seats.asked(!executions.running);
+      const moves = movesMemory(requests);
+      // In a long round of large requests, what was answered meanwhile makes room for this one. A decoupled model's answers would go out from within the caller.
+      if (moves && executions.running && !decoupled) source.drain();
       const execution = executions.add(requests, send, clock);
-      if (held.length > 0 || (executions.head() !== execution && movesMemory(requests))) held.push(execution);
+      if (held.length > 0 || (moves && executions.head() !== execution)) held.push(execution);
       else hand(execution);
       return execution.done;
     },
@@ -236,7 +237,7 @@ export function openThread(
       reason = `the model's thread has ended: ${error.message}`;
     });
     worker.on("exit", () => {
-      freeSeats(seats, number);
+      seats.free(number);
       if (ready) end();
       else reject(new RuntimeFault("INTERNAL", reason));
     });

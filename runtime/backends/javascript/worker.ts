@@ -111,11 +111,6 @@ function execute(model: JavaScriptModel, { execution, records }: RingMessage): P
 
 /** How long the thread takes messages, or waits for one, before timers and I/O have their turn. */
 const TURN_MS = 1;
-/**
- * How long it looks for the next message before it sleeps: while one client asks again as soon as it was answered, one processor stays awake here, and the
- * client and the server's thread take turns on another, without a wake-up from one processor to the other.
- */
-const SPIN_MS = 0.15;
 
 /** Takes messages from now on; executions come when `serve` has a model for them. */
 function createLoop(): { serve(model: JavaScriptModel): void } {
@@ -123,7 +118,7 @@ function createLoop(): { serve(model: JavaScriptModel): void } {
   let model: JavaScriptModel | undefined;
   let running = false;
   let planned = false;
-  const spin = createSpin(SPIN_MS, shared.seats, threadId);
+  const spin = createSpin(shared.seats, threadId);
   const finalize = (): void => {
     const end = (): void => say({ kind: "finalized" });
     Promise.resolve(model?.finalize?.()).then(end, end);
