@@ -21,7 +21,7 @@ export const queryFeast: Kernel<"queryFeast"> = {
     const lookup = prepareLookup(step, repository, folder);
     const { timeoutMs, memoryMb, bytes = "utf8" } = step.params;
     const columns = lookup.wanted.map(wanted => prepareColumn(step, wanted));
-    const store = await openStore(repository, { timeoutMs, memoryMb });
+    const store = await openStore(repository, { timeoutMs, memoryMb, files: context.storeFiles });
     try {
       const eventTimes = columns.some(col => col.ttlSeconds !== null);
       const reader = await store.prepare(lookup.reads, { bytes, eventTimes });
@@ -70,13 +70,13 @@ function prepareRun(
     return feature >= 0 ? { feature } : { entity: joins.find(join => join.name === schema.name)?.input ?? 0 };
   });
   const ages = columns.some(col => col.ttlSeconds !== null);
-  return (inputs, { signal }) => {
+  return (inputs, { signal, seen }) => {
     const entities = inputs.input!;
     const doubles = reader.takesDoubles?.() && entities.every(({ validity }) => !validity);
     const distinct = doubles ? everyRow(entities) : distinctKeys(entities);
     const keys = new Map(joins.map(({ name, input }) => [name, distinct.keys[input]!]));
     const count = distinct.count + (distinct.nullRow < 0 ? 0 : 1);
-    const found = reader.getOnline(keys, count, signal);
+    const found = reader.getOnline(keys, count, signal, seen);
     const finish = (features: readonly FeatureColumn[]) => {
       if (!ages) return assemble(sources, joins, entities, distinct, features, columns);
       const now = clock.now() / 1000;

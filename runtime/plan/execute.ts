@@ -61,7 +61,7 @@ export interface ExecutablePlan {
  * @throws RuntimeFault naming the step and the artefact; steps prepared before are closed
  */
 export async function preparePlan(plan: Plan, { around, ...given }: PreparePlanContext): Promise<ExecutablePlan> {
-  const context: PrepareContext = { ...given, schemaOf: ref => schemaIn(plan, ref) };
+  const context: PrepareContext = { ...given, schemaOf: ref => schemaIn(plan, ref), storeFiles: new Map() };
   const kernels: PreparedKernel[] = [];
   const tallies = plan.steps.map(createTally);
   let apart = keepsRowsApart(plan);
@@ -121,6 +121,8 @@ interface Layout {
   readonly stages: readonly Stage[];
   /** See `orderAtOnce`. */
   readonly order: readonly number[] | undefined;
+  /** Whether several steps look features up, which a store may change between them. */
+  readonly asksTwice: boolean;
   readonly slots: number;
   /** Slots of the answer's columns. */
   readonly outputs: readonly number[];
@@ -160,7 +162,8 @@ function layOut(plan: Plan, kernels: readonly PreparedKernel[], tallies: readonl
     };
   });
   const outputs = plan.outputs.map(({ ref }) => slotOf(ref));
-  return { plan, stages, order: orderAtOnce(stages), slotOf, slots: places.size, outputs };
+  const asksTwice = plan.steps.filter(({ op }) => op === "queryFeast").length > 1;
+  return { plan, stages, order: orderAtOnce(stages), asksTwice, slotOf, slots: places.size, outputs };
 }
 
 /** Choices by condition whose sides the step is in, however deep. */
@@ -190,7 +193,7 @@ class Run implements PlanResult {
 
   /** @returns nothing when all stages answered at once */
   start(given: readonly (Column | undefined)[], context: RunContext): Promise<void> | undefined {
-    const { plan, stages, order } = this.#layout;
+    const { plan, stages, order, asksTwice } = this.#layout;
     const slots = this.#slots;
     for (let i = 0; i < plan.inputs.length; i++) {
       slots[i] = given[i];
@@ -199,7 +202,8 @@ class Run implements PlanResult {
           new RuntimeFault("INVALID_ARGUMENT", `plan \`${plan.name}\` got no column \`${plan.inputs[i]!.name}\`.`),
         );
     }
-    const wanted = context.parameters.get("timings") === true ? timed(context, this.#notes) : context;
+    const whole = asksTwice ? { ...context, seen: new Map<object, unknown>() } : context;
+    const wanted = context.parameters.get("timings") === true ? timed(whole, this.#notes) : whole;
     return runStages(stages, order, slots, wanted, this.#notes);
   }
 

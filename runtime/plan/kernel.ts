@@ -9,6 +9,7 @@ import type { ColumnSchema } from "../../triton-protos/schema.js";
 import type { Cancellation } from "../cancellation.js";
 import type { Clock } from "../clock.js";
 import type { Lease } from "../repository/lease.js";
+import type { SnapshotFiles } from "../stores/feast/snapshot-store.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { Column } from "./table.js";
 
@@ -63,6 +64,8 @@ export interface PrepareContext {
   readonly schemaOf?: (ref: ColumnRef) => ColumnSchema | undefined;
   /** What the ages of features are told by; the machine's clock where it is left out. */
   readonly clock?: Clock | undefined;
+  /** SQLite stores that steps of the plan share. */
+  readonly storeFiles?: SnapshotFiles | undefined;
 }
 
 /** What a plan may use while it is being prepared. */
@@ -86,6 +89,8 @@ export interface RunContext {
   readonly signal?: Cancellation;
   /** Is told how long each part of a fused step took; present when somebody wants to know. */
   readonly onPart?: (step: string, microseconds: number) => void;
+  /** What the run has seen of stores that change meanwhile; present where several steps ask one. */
+  readonly seen?: Map<object, unknown>;
 }
 
 /** Columns by port, each in the order of the step's refs. */

@@ -2,6 +2,7 @@
  * A Feast repository → its online store, opened: SQLite from memory or by statement, Redis, or a feature server.
  */
 import type { FeastRepository } from "../../../triton-protos/artefacts/feast-repository.js";
+import type { SnapshotFiles } from "./snapshot-store.js";
 import type { FeatureStore } from "./store.js";
 
 export interface StoreOptions {
@@ -9,6 +10,8 @@ export interface StoreOptions {
   readonly memoryMb?: number | undefined;
   /** How long a store beyond this process may take to answer. @default 1000 */
   readonly timeoutMs?: number | undefined;
+  /** The SQLite files that other steps of the plan read. */
+  readonly files?: SnapshotFiles | undefined;
 }
 
 const MEMORY_MB = 256;
@@ -17,12 +20,13 @@ const TIMEOUT_MS = 1000;
 /** Stores are loaded when a plan needs them. @throws RuntimeFault naming the store */
 export async function openStore(
   { project, onlineStore, keyVersion }: FeastRepository,
-  { memoryMb = MEMORY_MB, timeoutMs = TIMEOUT_MS }: StoreOptions,
+  { memoryMb = MEMORY_MB, timeoutMs = TIMEOUT_MS, files }: StoreOptions,
 ): Promise<FeatureStore> {
   switch (onlineStore.type) {
     case "sqlite": {
       if (memoryMb === 0) return (await import("./sqlite-store.js")).openSqliteStore(onlineStore.file, keyVersion);
-      return (await import("./snapshot-store.js")).openSnapshotStore(onlineStore.file, keyVersion, memoryMb * 2 ** 20);
+      const { openSnapshotStore } = await import("./snapshot-store.js");
+      return openSnapshotStore(onlineStore.file, keyVersion, memoryMb * 2 ** 20, files);
     }
     case "redis":
       return (await import("./redis-store.js")).openRedisStore(onlineStore, { project, keyVersion, timeoutMs });

@@ -23,41 +23,61 @@ const SMALL_FILE = 4 << 20;
 
 type Answer = (keys: ReadonlyMap<string, Column>, count: number) => readonly FeatureColumn[];
 
-/** What answers now, and the state of the file that it was made from. */
+/** What answers one reader. */
 interface Current {
   readonly answer: Answer;
-  readonly seen: string;
   readonly inMemory: boolean;
   close(): void | Promise<void>;
 }
 
-/** @param limit bytes that the snapshot of one reader may take */
-export function openSnapshotStore(file: string, keyVersion: KeyVersion, limit: number): FeatureStore {
-  const open: { close(): void | Promise<void> }[] = [];
+/** What answers the readers of a file now, in their order, and the state of the file that it was made from. */
+interface State {
+  readonly seen: string;
+  readonly readers: readonly Current[];
+}
+
+/** A file with its readers, which change from one state of it to the next together. */
+interface SnapshotFile {
+  add(order: SnapshotOrder): Promise<FeatureReader>;
+  close(): Promise<void>;
+}
+
+/** The files that the steps of a plan read. */
+export type SnapshotFiles = Map<string, SnapshotFile>;
+
+/**
+ * @param limit bytes that the snapshot of one reader may take
+ * @param files where the plan's other readers of the file are, if there are others
+ */
+export function openSnapshotStore(
+  file: string,
+  keyVersion: KeyVersion,
+  limit: number,
+  files: SnapshotFiles = new Map(),
+): FeatureStore {
+  const key = `${keyVersion} ${file}`;
+  const shared = files.get(key) ?? snapshotFile(file);
+  files.set(key, shared);
   return {
-    prepare: async (reads, options) => {
-      const reader = await snapshotReader({ file, keyVersion, reads, options, limit });
-      open.push(reader);
-      return reader;
-    },
-    close: async () => {
-      for (const reader of open) await reader.close();
-    },
+    prepare: (reads, options) => shared.add({ file, keyVersion, reads, options, limit }),
+    close: () => shared.close(),
   };
 }
 
-async function snapshotReader(order: SnapshotOrder): Promise<FeatureReader & { close(): void | Promise<void> }> {
-  let current = await take(order, false);
+function snapshotFile(file: string): SnapshotFile {
+  const orders: SnapshotOrder[] = [];
+  let state: State = { seen: "", readers: [] };
   let looked = performance.now();
   let closed = false;
   let warned = false;
   const look = async (): Promise<void> => {
     try {
-      if ((await fileState(order.file)) === current.seen) return;
-      const next = await take(order, true);
-      const last = closed ? next : current;
-      if (!closed) current = next;
-      await last.close();
+      const seen = await fileState(file);
+      if (seen === state.seen) return;
+      const next = { seen, readers: await takeAgain(orders) };
+      const last = closed ? next : state;
+      if (!closed) state = next;
+      for (const reader of last.readers) await reader.close();
       warned = false;
     } catch (error) {
       // The last good state goes on answering; the next look tries again.
@@ -66,23 +86,46 @@ async function snapshotReader(order: SnapshotOrder): Promise<FeatureReader & { c
       warned = true;
     }
   };
-  return {
-    getOnline: (keys, count) => {
-      const now = performance.now();
-      if (now - looked > LOOK_EVERY_MS) {
-        looked = Number.POSITIVE_INFINITY;
-        void look().finally(() => {
-          looked = performance.now();
-        });
+  const lookSometimes = (): void => {
+    if (performance.now() - looked <= LOOK_EVERY_MS) return;
+    looked = Number.POSITIVE_INFINITY;
+    void look().finally(() => {
+      looked = performance.now();
+    });
+  };
+  const self: SnapshotFile = {
+    async add(order) {
+      const seen = await fileState(file);
+      const place = orders.push(order) - 1;
+      const { readers: others } = state;
+      if (others.length === 0 || seen === state.seen)
+        state = { seen, readers: [...others, await takeFirst(order, seen)] };
+      else {
+        state = { seen, readers: await takeAgain(orders) };
+        for (const other of others) await other.close();
       }
-      return current.answer(keys, count);
+      return {
+        getOnline: (keys, count, _signal, run) => {
+          lookSometimes();
+          const now = state.readers[place]!;
+          const then = run && stateOf(run).readers[place]!;
+          // What is asked by statement has no past.
+          return (then?.inMemory ? then : now).answer(keys, count);
+        },
+        takesDoubles: () => state.readers[place]!.inMemory,
+      };
     },
-    takesDoubles: () => current.inMemory,
-    close: () => {
+    async close() {
       closed = true;
-      return current.close();
+      for (const reader of state.readers) await reader.close();
     },
   };
+  const stateOf = (run: Map<object, unknown>): State => {
+    const seen = run.get(self) as State | undefined;
+    if (!seen) run.set(self, state);
+    return seen ?? state;
+  };
+  return self;
 }
 
 /** Size, time and identity of the file and of its write-ahead log. */
@@ -98,27 +141,39 @@ async function fileState(file: string): Promise<string> {
   return states.join(", ");
 }
 
-async function take(order: SnapshotOrder, again: boolean): Promise<Current> {
-  const seen = await fileState(order.file);
-  const views = again ? await inThread(order) : await firstViews(order, seen);
-  if (views) return { answer: snapshotAnswer(order.reads, views), seen, inMemory: true, close: () => {} };
-  const store = openSqliteStore(order.file, order.keyVersion);
-  const reader = (await store.prepare(order.reads, order.options)) as { getOnline: Answer };
-  const answer: Answer = (keys, count) => reader.getOnline(keys, count);
-  return { answer, seen, inMemory: false, close: () => store.close() };
+async function takeAgain(orders: readonly SnapshotOrder[]): Promise<readonly Current[]> {
+  const views = await inThread(orders);
+  return Promise.all(orders.map((order, i) => reader(order, views[i])));
 }
 
-async function firstViews(order: SnapshotOrder, seen: string): Promise<readonly ViewSnapshot[] | undefined> {
-  const times = await Promise.all([order.file, `${order.file}-wal`].map(path => stat(path).catch(() => undefined)));
-  if ((times[0]?.size ?? 0) > SMALL_FILE) return inThread(order);
+async function takeFirst(order: SnapshotOrder, seen: string): Promise<Current> {
+  const { file } = order;
+  const times = await Promise.all([file, `${file}-wal`].map(path => stat(path).catch(() => undefined)));
+  if ((times[0]?.size ?? 0) > SMALL_FILE) return reader(order, (await inThread([order]))[0]);
   const changed = Math.max(...times.map(of => of?.mtimeMs ?? 0));
-  return sharedSnapshot(`${seen} ${JSON.stringify(order)}`, changed, () => takeSnapshot(order));
+  return reader(
+    order,
+    sharedSnapshot(`${seen} ${JSON.stringify(order)}`, changed, () => takeSnapshot(order)),
+  );
 }
 
-function inThread(order: SnapshotOrder): Promise<ViewSnapshot[] | undefined> {
+/** @param views undefined where they are too large for memory */
+async function reader(order: SnapshotOrder, views: readonly ViewSnapshot[] | undefined): Promise<Current> {
+  if (views) return { answer: snapshotAnswer(order.reads, views), inMemory: true, close: () => {} };
+  const store = openSqliteStore(order.file, order.keyVersion);
+  const asked = (await store.prepare(order.reads, order.options)) as { getOnline: Answer };
+  const answer: Answer = (keys, count) => asked.getOnline(keys, count);
+  return { answer, inMemory: false, close: () => store.close() };
+}
+
+type ThreadReply =
+  | { ok: true; views: readonly (readonly ViewSnapshot[] | undefined)[] }
+  | { ok: false; message: string };
+
+function inThread(orders: readonly SnapshotOrder[]): Promise<readonly (readonly ViewSnapshot[] | undefined)[]> {
   return new Promise((resolve, reject) => {
-    const thread = new Worker(new URL("./snapshot-thread.js", import.meta.url), { workerData: order });
-    thread.on("message", (reply: { ok: true; views?: ViewSnapshot[] } | { ok: false; message: string }) => {
+    const thread = new Worker(new URL("./snapshot-thread.js", import.meta.url), { workerData: orders });
+    thread.on("message", (reply: ThreadReply) => {
       if (reply.ok) resolve(reply.views);
       else reject(new RuntimeFault("UNAVAILABLE", reply.message));
     });

@@ -38,15 +38,20 @@ export interface SnapshotOrder {
  * @returns one snapshot per view; undefined when they would take more than the limit
  * @throws RuntimeFault naming file, table or value
  */
-export function takeSnapshot({ file, keyVersion, reads, options, limit }: SnapshotOrder): ViewSnapshot[] | undefined {
+export const takeSnapshot = (order: SnapshotOrder): ViewSnapshot[] | undefined => takeSnapshots([order])[0];
+
+/** The same for several readers of one file, all as it was at one moment. */
+export function takeSnapshots(orders: readonly SnapshotOrder[]): (ViewSnapshot[] | undefined)[] {
+  const { file, keyVersion } = orders[0]!;
   const db = openDatabase(file);
   try {
-    // One transaction: all views as they were at one moment.
-    return db.transaction(() => {
-      for (const { view } of reads) checkTable(db, file, view);
-      const size = reads.reduce((bytes, read) => bytes + estimate(db, read), 0);
-      return size > limit ? undefined : reads.map(read => takeView(db, file, keyVersion, read, options));
-    })();
+    return db.transaction(() =>
+      orders.map(({ reads, options, limit }) => {
+        for (const { view } of reads) checkTable(db, file, view);
+        const size = reads.reduce((bytes, read) => bytes + estimate(db, read), 0);
+        return size > limit ? undefined : reads.map(read => takeView(db, file, keyVersion, read, options));
+      }),
+    )();
   } finally {
     db.close();
   }

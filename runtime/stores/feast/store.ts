@@ -42,12 +42,14 @@ export interface FeatureReader {
    * @param keys per join key one column; together the columns' rows are distinct entities, without nulls, of the dtypes the join keys have
    * @param count how many entries to answer: those beyond the keys are not found
    * @param signal ends the wait for a store beyond this process
+   * @param run what a run of a plan has seen of stores that change meanwhile: it goes on seeing that
    * @returns one column per feature, view by view, in the order asked for
    */
   getOnline(
     keys: ReadonlyMap<string, Column>,
     count: number,
     signal?: Cancellation,
+    run?: Map<object, unknown>,
   ): readonly FeatureColumn[] | Promise<readonly FeatureColumn[]>;
   /** Whether it answers from memory now, so that a key may come more than once and costs less than finding that out. */
   takesDoubles?(): boolean;
