@@ -93,14 +93,16 @@ export function floatScore(
   operator: string,
   blame: Parameters<typeof call.fail>[1],
 ): boolean {
-  if (datatype(column.dtype).kind === "float" && !column.list) return true;
+  const { kind } = datatype(column.dtype);
+  if (kind === "float" && !column.list) return true;
+  const counts = kind === "int" && !column.list;
   call.fail(
     messages.schemaDtypeUnsupported({
       operator,
       wanted: "one float score per candidate",
       column: column.name,
       seen: printType(column),
-      way: "Give it the output of a ranking model.",
+      way: `Give it the output of a ranking model${counts ? ", or make a float of the column: `>> lambdaOp(x => x * 1.0)`" : ""}.`,
     }),
     blame,
   );
