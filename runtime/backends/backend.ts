@@ -157,6 +157,10 @@ export interface Backend {
   validate?(config: ModelConfig): void;
   /** Settings of the whole model, before an instance is made; what `load` refuses is then told of each instance. @throws RuntimeFault */
   check?(config: ModelConfig): void;
-  /** @throws RuntimeFault: the reason in the repository index */
-  load(context: LoadContext): Promise<LoadedModel>;
+  /**
+   * @param before what serves now, where only the number of instances and the choice of versions have changed: its instances may go on; it is closed
+   * after the load
+   * @throws RuntimeFault: the reason in the repository index
+   */
+  load(context: LoadContext, before?: LoadedModel): Promise<LoadedModel>;
 }

@@ -6,23 +6,32 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
-import type { Backend, BackendResponse } from "./backend.js";
+import type { Backend, BackendResponse, LoadContext, LoadedModel } from "./backend.js";
 import { completeByModel } from "./javascript/complete.js";
-import { startInstance } from "./javascript/instance.js";
+import { type JavaScriptInstance, startInstance } from "./javascript/instance.js";
+
+/** An instance, which goes on in another load of its model when only their number has changed: it ends with the last one. */
+interface Member {
+  readonly instance: JavaScriptInstance;
+  readonly file: string;
+  users: number;
+}
+
+/** By name. */
+const crews = new WeakMap<LoadedModel, Crew>();
 
 export const javascriptBackend: Backend = {
   autoComplete: async (config, folder) => completeByModel(config, modelFile(config, folder)),
   check: config => {
     readLimit(config);
   },
-  async load({ config, version, folder, server }) {
-    const file = modelFile(config, folder);
-    const limit = readLimit(config);
-    const instances = instanceNames(config).map(instance =>
-      startInstance({ config, version, folder, file, instance }, server, limit),
-    );
+  async load(context, before) {
+    const { config } = context;
+    const crew = crewOf(context, modelFile(config, context.folder), before && crews.get(before));
+    for (const member of crew.values()) member.users++;
+    const instances = [...crew.values()].map(({ instance }) => instance);
     const close = async (): Promise<void> => {
-      await Promise.all(instances.map(instance => instance.close()));
+      await Promise.all([...crew.values()].map(member => (--member.users === 0 ? member.instance.close() : undefined)));
     };
     try {
       await Promise.all(instances.map(instance => instance.ready()));
@@ -31,7 +40,7 @@ export const javascriptBackend: Backend = {
       throw error;
     }
     const one = (index: number) => instances[index % instances.length]!;
-    return {
+    const model: LoadedModel = {
       keepsNothing: true,
       close,
       ahead: index => one(index).ahead(),
@@ -51,8 +60,25 @@ export const javascriptBackend: Backend = {
         stream: (requests, send, index) => one(index).run(requests, send),
       }),
     };
+    crews.set(model, crew);
+    return model;
   },
 };
+
+type Crew = ReadonlyMap<string, Member>;
+
+/** @param kept members of the model before, who go on */
+function crewOf({ config, version, folder, server }: LoadContext, file: string, kept: Crew | undefined): Crew {
+  const limit = readLimit(config);
+  return new Map(
+    instanceNames(config).map(instance => {
+      const known = kept?.get(instance);
+      if (known && known.users > 0 && known.file === file) return [instance, known];
+      const started = startInstance({ config, version, folder, file, instance }, server, limit);
+      return [instance, { instance: started, file, users: 0 }];
+    }),
+  );
+}
 
 /**
  * Looked for without a turn of the event loop, so that the thread begins to start before other models of the repository keep this one busy.

@@ -101,14 +101,15 @@ const batchFilledIn = ({ name, max_batch_size }: ModelConfig): string =>
 const batches = ({ max_batch_size, input, output }: ModelConfig): boolean =>
   max_batch_size > 0 || [...input, ...output].every(({ dims }) => dims[0] === -1);
 
-/** @param given the repository's name, and the statistics of the version that it replaces, when they go on. @throws RuntimeFault: the reason in the repository index */
+/** @param given the repository's name, and the version that it replaces where its statistics and instances go on. @throws RuntimeFault: the reason in the repository index */
 export async function loadVersion(
   polled: PolledModel,
   { version, folder }: VersionFolder,
   options: LoadOptions,
-  { statistics = createStatistics(), namespace }: { statistics?: VersionStatistics | undefined; namespace: string },
+  { updated, namespace }: { updated?: ReadyVersion | undefined; namespace: string },
 ): Promise<ReadyVersion> {
   const started = performance.now();
+  const statistics = updated?.statistics ?? createStatistics();
   const { config: written } = polled;
   const choose = async (): Promise<Backend> => {
     refuseRuntime(written, polled.folder, folder);
@@ -170,7 +171,9 @@ export async function loadVersion(
     });
   backend.check?.(served);
   // A backend with settings to check looks at its files, and at devices, only when it makes an instance.
-  const loaded = await (backend.check ? creating(backend.load(context)) : backend.load(context));
+  const loaded = await (backend.check
+    ? creating(backend.load(context, updated?.loaded))
+    : backend.load(context, updated?.loaded));
   const ready = loaded.config ?? served;
   const scheduler = await creating(
     createScheduler(ready, loaded, statistics, folder, options.cache, options.rateLimiter, options.log),

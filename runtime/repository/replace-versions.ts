@@ -102,7 +102,7 @@ export async function replaceVersions(
   ): Promise<ReadyVersion> {
     for (let left = options.retries ?? 0; ; left--)
       try {
-        return await loadVersion(model, folder, options, { statistics: old?.statistics, namespace });
+        return await loadVersion(model, folder, options, { updated: old, namespace });
       } catch (error) {
         if (left <= 0) throw error;
       }
