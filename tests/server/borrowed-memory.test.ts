@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 test("room for a large body puts the tensors behind its JSON where typed arrays can begin, and takes back what is too small", () => {
-  for (const jsonLength of [0, 1, 7, 8, 123]) {
+  for (const jsonLength of [0, 1, 7, 8, 123, 2 ** 31 + 5]) {
     const memory = createBodyMemory(jsonLength);
     expect(memory.make(LARGE - 1).length).toBe(LARGE - 1);
     expect(memory.borrowed).toBeUndefined();
@@ -44,6 +44,17 @@ test("room for a large body puts the tensors behind its JSON where typed arrays 
   expect(memory.makeTensor(LARGE).byteLength).toBeGreaterThanOrEqual(LARGE);
   expect(memory.borrowed).toBeDefined();
 });
+
+test.each(["1e999", "Infinity", "-3", "1.5", "x", "9007199254740993", "4294967295"])(
+  "a large body whose header tells %s bytes of JSON is refused, and the next is not",
+  async length => {
+    const url = `${server.http}/v2/models/native/infer`;
+    const headers = { "inference-header-content-length": length };
+    const answer = await fetch(url, { method: "POST", headers, body: new Uint8Array(100_000) });
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    expect(await ask("native", binaryForm(new Int32Array(10_000)), false)).toHaveLength(10_000);
+  },
+);
 
 interface Form {
   readonly headers: Record<string, string>;

@@ -15,9 +15,9 @@ export interface BodyMemory extends Room {
   readonly borrowed: RequestMemory | undefined;
 }
 
-/** @param jsonLength bytes of JSON in front of the tensors, as far as the headers tell */
+/** @param jsonLength bytes of JSON in front of the tensors, as a header tells; what is no such number counts as none */
 export function createBodyMemory(jsonLength = 0): BodyMemory {
-  const start = (ALIGNMENT - (jsonLength % ALIGNMENT)) % ALIGNMENT;
+  const start = Number.isSafeInteger(jsonLength) && jsonLength > 0 ? -jsonLength & (ALIGNMENT - 1) : 0;
   let borrowed: RequestMemory | undefined;
   const take = (bytes: number): ArrayBuffer => {
     borrowed ??= new RequestMemory();

@@ -58,7 +58,12 @@ export function readBody(exchange: Exchange, limit: number, room = ANYWHERE): Pr
         const needed = length + end - start;
         if (needed > limit) return fail(jsonTooLarge(needed, limit));
         if (declared === undefined && end - start < SMALL_CHUNK && ++chunks > MAX_CHUNKS) return fail(tooManyChunks());
-        if (!buffer || needed > buffer.length) grow(needed);
+        try {
+          if (!buffer || needed > buffer.length) grow(needed);
+        } catch (error) {
+          // There is no such memory.
+          return fail(error as Error);
+        }
         bytes.copy(buffer!, length, start, end);
         length = needed;
       },

@@ -46,7 +46,7 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
       ? !type?.includes(binary.mime)
       : encoding === undefined && headers[LENGTH_HEADER] === undefined;
     plain = !isJson;
-    const room = createBodyMemory(Number(headers[LENGTH_HEADER] ?? 0) || 0);
+    const room = createBodyMemory(Number(headers[LENGTH_HEADER] ?? 0));
     const sent = await readBody(request, isJson ? maxInputSize : binaryLimit(maxInputSize), room);
     trace?.stamp("HTTP_RECV_END");
     plain = true;
