@@ -3,7 +3,7 @@
  * group. Ends with 1 when an answer differs that no reason explains.
  */
 import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { type ParseArgsConfig, parseArgs } from "node:util";
 import { readKnown, surprises, updateKnown } from "./known.js";
 import { answerable, realTriton } from "./real-triton.js";
 import { reasonsOf } from "./real-triton-reasons.js";
@@ -12,8 +12,23 @@ import { type GroupResult, printReport } from "./report.js";
 import { runFresh } from "./run-group.js";
 import { startServer, type Target } from "./target.js";
 
-const { values: flags } = parseArgs({
+const HELP = `Plays recorded requests to a server and compares its answers with those of a real Triton, group by group.
+
+  npm run conformance -- [OPTIONS]
+
+  --filter TEXT       groups whose name contains it
+  --target HOST:GRPC[,HTTP[,METRICS]]   a server that runs, with a group's repository and flags (one group: see --filter)
+  --triton ENV        a real Triton that is started for each group, from a Python environment with nvidia-pytriton
+  --verbose           differences with a known reason too
+  --report            writes tests/conformance/report.md
+  --update-known      writes today's differences to the list of known ones
+
+  npm run conformance -- --filter http-infer --verbose
+`;
+
+const { values: flags } = readFlags({
   options: {
+    help: { type: "boolean", short: "h", default: false },
     filter: { type: "string", default: "" },
     target: { type: "string" },
     triton: { type: "string" },
@@ -23,6 +38,10 @@ const { values: flags } = parseArgs({
   },
 });
 
+if (flags.help) {
+  process.stdout.write(HELP);
+  process.exit();
+}
 let known = readKnown();
 const results: GroupResult[] = [];
 const { triton } = flags;
@@ -57,6 +76,16 @@ const equal = outcomes.filter(({ differences }) => differences.length === 0).len
 process.stdout.write(`${equal} of ${outcomes.length} equal; ${fresh.length} differences without a reason\n`);
 if (gone.length > 0) process.stdout.write(`equal by now, take them off the list: ${gone.join(" ")}\n`);
 process.exitCode = fresh.length > 0 ? 1 : 0;
+
+/** Says what is wrong with the command line in one sentence. */
+function readFlags<const T extends ParseArgsConfig>(config: T): ReturnType<typeof parseArgs<T>> {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\nnpm run conformance -- --help shows the options.\n`);
+    process.exit(2);
+  }
+}
 
 /** `HOST:GRPC,HTTP,METRICS` → a server that someone else started with the group's repository and flags. */
 function running(address: string): Target {
