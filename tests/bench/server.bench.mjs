@@ -1,14 +1,23 @@
 // The server under load: identity, ONNX and ensembles over gRPC and HTTP at 1, 8 and 32 in flight, beside a bare grpc-js echo server and, where
 // MERLON_BENCH_TRITON names a virtual environment with nvidia-pytriton 0.7.0 and numpy, a real Triton 2.51. Rounds alternate between the
-// servers, one load generator (h2load) drives all: `npm run bench:server`. Prints a table; nothing is asserted, since machines differ.
+// servers, one load generator (h2load) drives all: `npm run bench:server`. Beside large messages runs a server in C that only throws them away: what no server
+// on this machine, beside this generator, can pass. Prints a table; nothing is asserted, since machines differ.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { table } from "../../scripts/demo/terminal.mjs";
 import { answerBytes, load, requireH2load } from "./server/load.mjs";
-import { merlonRepository, tritonRepository, workloads } from "./server/models.mjs";
-import { bareNodeMs, residentMegabytes, startMerlon, startScript, startTriton } from "./server/processes.mjs";
+import { LARGE, merlonRepository, tritonRepository, workloads } from "./server/models.mjs";
+import {
+  bareNodeMs,
+  FLOOR,
+  residentMegabytes,
+  startEcho,
+  startFloor,
+  startMerlon,
+  startTriton,
+} from "./server/processes.mjs";
 
 const HELP = `usage: npm run bench:server -- [options]
   --rounds N      alternating rounds, whose median is shown (3)
@@ -68,9 +77,10 @@ async function measure({ name, protocol, path, body, headers }, inFlight, server
     for (const server of round % 2 ? servers.toReversed() : servers)
       results.get(server.name).push(await run(server, SECONDS));
   const middle = (of, key) => median(results.get(of).map(one => one[key]));
+  const other = servers.find(server => server.name !== "merlon" && server.name !== FLOOR)?.name;
   return servers.map(server => {
     const [rate, cpu] = [middle(server.name, "rate"), middle(server.name, "cpu")];
-    const other = server.name === "merlon" ? servers[1]?.name : undefined;
+    const compared = other && server.name !== other;
     return [
       name,
       inFlight,
@@ -80,8 +90,8 @@ async function measure({ name, protocol, path, body, headers }, inFlight, server
       middle(server.name, "p50").toFixed(3),
       middle(server.name, "p99").toFixed(3),
       cpu.toFixed(0),
-      other ? (rate / middle(other, "rate")).toFixed(2) : "",
-      other ? (cpu / middle(other, "cpu")).toFixed(2) : "",
+      compared ? (rate / middle(other, "rate")).toFixed(2) : "",
+      compared ? (cpu / middle(other, "cpu")).toFixed(2) : "",
     ];
   });
 }
@@ -120,9 +130,12 @@ async function main() {
       return running.at(-1);
     };
     await begin(startMerlon(repository, profile ? ["--cpu-prof", `--cpu-prof-dir=${profile}`] : []));
-    await begin(startScript("grpc-js echo", "./grpc-js-echo.mjs"));
+    await begin(startEcho());
     if (TRITON) await begin(startTriton(TRITON, pythonRepository, scratch));
     else process.stdout.write("MERLON_BENCH_TRITON is not set: no real Triton beside.\n");
+    const floor = await startFloor(4 * LARGE, scratch);
+    if (floor) running.push(floor);
+    else process.stdout.write("cc is not here: no bound of large messages beside.\n");
     const rows = [];
     const chosen = workloads(scratch).filter(({ name }) => name.includes(values.filter));
     const pairs = chosen.flatMap(({ servers }) => servers.filter(of => running.some(({ name }) => name === of)));

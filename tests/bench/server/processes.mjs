@@ -1,7 +1,7 @@
 /**
  * The servers under measurement, each in a process of its own, and what /proc says about them.
  */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
@@ -167,11 +167,24 @@ export function startTriton(environment, repository, scratch, flags = []) {
   );
 }
 
-/** A server of our own beside this file that prints its port. */
-export async function startScript(name, script) {
-  const child = spawn(process.execPath, [fileURLToPath(new URL(script, import.meta.url))], {
-    stdio: ["ignore", "pipe", "inherit"],
+const beside = file => fileURLToPath(new URL(file, import.meta.url));
+
+/** The yardstick of gRPC. */
+export const startEcho = () => startYardstick("grpc-js echo", process.execPath, [beside("./grpc-js-echo.mjs")]);
+
+/** The bound of large messages. @returns undefined where there is no C compiler */
+export function startFloor(size, scratch) {
+  const program = join(scratch, "floor");
+  const { status } = spawnSync("cc", ["-O2", "-o", program, beside("./floor.c")], {
+    stdio: ["ignore", "ignore", "inherit"],
   });
+  return status === 0 ? startYardstick(FLOOR, program, [String(size)]) : undefined;
+}
+export const FLOOR = "floor, in C";
+
+/** A server that prints its port. */
+async function startYardstick(name, command, args) {
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
   const port = await new Promise((resolve, reject) => {
     child.stdout.once("data", chunk => resolve(Number(chunk)));
     child.once("exit", code => reject(new Error(`${name} ended with ${code}`)));
