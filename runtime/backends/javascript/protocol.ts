@@ -26,8 +26,6 @@ export interface SharedParts {
   readonly states: SharedArrayBuffer;
   /** One byte for each open request: 1 when its client has gone away. */
   readonly cells: SharedArrayBuffer;
-  /** Which of all models' threads look for work: see `spin.ts`. */
-  readonly seats: SharedArrayBuffer;
   /** Where messages wait that are too large for a ring, or too rare. */
   readonly bulk: MessagePort;
   /** Buffers that the worker sent answers in come back here, for the next ones. */

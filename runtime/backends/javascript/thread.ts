@@ -27,7 +27,6 @@ import {
 import { answered, expect, forget, type Source } from "./pump.js";
 import { ringMemory } from "./ring.js";
 import { packRequest, readAnswer } from "./server-records.js";
-import { createSeats } from "./spin.js";
 
 export interface ModelThread {
   /** Resolves when `execute` has ended. @throws RuntimeFault; NOT_BEGUN */
@@ -41,8 +40,6 @@ export interface ModelThread {
 /** The thread's code in one file, where it is bundled. */
 const workerFile = (): URL | undefined => bundledFile("javascript-worker.cjs", ["triton-protos", "runtime"]);
 
-/** Of all models' threads. */
-const seats = createSeats();
 /** How long a model may take to finalize before its thread is ended. */
 const FINALIZE_MS = 5000;
 /** An execution that takes longer is not worth looking for its end, nor handing over the next one early. */
@@ -70,7 +67,6 @@ export function openThread(
     fromWorker: ringMemory(RING_BYTES),
     states: new SharedArrayBuffer(4 * SLOTS),
     cells: new SharedArrayBuffer(CELLS),
-    seats: seats.shared,
     bulk: port2,
     spares: spares.port2,
   };
@@ -79,7 +75,6 @@ export function openThread(
     transferList: [port2, spares.port2],
     name: instance,
   });
-  const number = worker.threadId;
   let reason = "the model's thread has ended";
   /** Milliseconds of a usual execution. */
   let usual = 0;
@@ -192,7 +187,6 @@ export function openThread(
   };
   const thread: ModelThread = {
     run(requests, send, clock) {
-      seats.asked(!executions.running);
       const moves = movesMemory(requests);
       // In a long round of large requests, what was answered meanwhile makes room for this one. A decoupled model's answers would go out from within the caller.
       if (moves && executions.running && !decoupled) source.drain();
@@ -237,7 +231,6 @@ export function openThread(
       reason = `the model's thread has ended: ${error.message}`;
     });
     worker.on("exit", () => {
-      seats.free(number);
       if (ready) end();
       else reject(new RuntimeFault("INTERNAL", reason));
     });

@@ -1,8 +1,10 @@
 /**
  * The worker thread of a JavaScript model: loads `model.mjs`, runs its functions, one execution after the other, hands answers back.
  */
+
+import { availableParallelism } from "node:os";
 import { pathToFileURL } from "node:url";
-import { parentPort, threadId, workerData } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import type { JavaScriptModel, ModelContext, ModelResponse } from "./api.js";
 import { createCalls } from "./calls.js";
 import { createLink } from "./link.js";
@@ -111,6 +113,8 @@ function execute(model: JavaScriptModel, { execution, records }: RingMessage): P
 
 /** How long the thread takes messages, or waits for one, before timers and I/O have their turn. */
 const TURN_MS = 1;
+/** How long it looks for the next message before it sleeps: about what a wake-up costs both threads. */
+const SPIN_MS = 0.02;
 
 /** Takes messages from now on; executions come when `serve` has a model for them. */
 function createLoop(): { serve(model: JavaScriptModel): void } {
@@ -118,7 +122,7 @@ function createLoop(): { serve(model: JavaScriptModel): void } {
   let model: JavaScriptModel | undefined;
   let running = false;
   let planned = false;
-  const spin = createSpin(shared.seats, threadId);
+  const spin = createSpin(SPIN_MS, availableParallelism() > 1);
   const finalize = (): void => {
     const end = (): void => say({ kind: "finalized" });
     Promise.resolve(model?.finalize?.()).then(end, end);
