@@ -64,6 +64,12 @@ function listOf(candidates: Column, column: Column, name: string, listName: stri
   };
 }
 
+/** A loop, since `some` would take a new function for each candidate. */
+function isInAny(lists: readonly List[], i: number): boolean {
+  for (const list of lists) if (list.has(i)) return true;
+  return false;
+}
+
 function filter(candidates: Column, deny: readonly List[], allow: readonly List[]): Column {
   const { parent, offsets } = candidates.rows as Required<Rows>;
   const kept = int32s(candidates.rows.count);
@@ -75,8 +81,8 @@ function filter(candidates: Column, deny: readonly List[], allow: readonly List[
     for (let i = offsets[row]!; i < offsets[row + 1]!; i++) {
       // A null is in no list.
       const isNull = candidates.validity?.[i] === 0;
-      if (!isNull && deny.some(list => list.has(i))) continue;
-      if (allow.length > 0 && (isNull || !allow.some(list => list.has(i)))) continue;
+      if (!isNull && isInAny(deny, i)) continue;
+      if (allow.length > 0 && (isNull || !isInAny(allow, i))) continue;
       kept[n++] = i;
     }
     runs[row + 1] = n;
