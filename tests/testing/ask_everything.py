@@ -56,7 +56,11 @@ def stream(client):
         tensor.set_data_from_numpy(np.array([n], dtype=np.int32))
         client.async_stream_infer("count", [tensor], request_id=request)
         for _ in range(n):
-            result, error = answers.get(timeout=20)
+            try:
+                result, error = answers.get(timeout=20)
+            except queue.Empty:
+                # A stream that fails says so once, in the place of an answer.
+                raise SystemExit(f"no answer {len(seen)} on the stream; before it: {seen}") from None
             seen.append(error.message() if error else [result.get_response().id, result.as_numpy("OUTPUT0").tolist()])
     client.stop_stream()
     return seen
