@@ -106,7 +106,8 @@ function pass(down: Stream, headers: Headers, session: ClientHttp2Session, tap: 
   down.listen({
     data(chunk) {
       hearRequest(chunk);
-      if (up.destroyed || up.write(chunk)) return;
+      // The bytes are the connection's again once this returns, and `write` keeps them until they are sent.
+      if (up.destroyed || up.write(Buffer.from(chunk))) return;
       down.pause();
       up.once("drain", () => down.resume());
     },
