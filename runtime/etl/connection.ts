@@ -41,6 +41,8 @@ export function closable(connection: DuckDBConnection): Connected {
         connection.interrupt();
         await Promise.race([Promise.allSettled(underWay), delay(AGAIN)]);
       }
+      // Whoever reads rows of a stream holds the connection's lock, which closing waits for in this thread.
+      connection.interrupt();
       connection.closeSync();
     },
   };
