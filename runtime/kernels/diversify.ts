@@ -3,7 +3,7 @@
  */
 import { RuntimeFault } from "../errors.js";
 import type { Kernel } from "../plan/kernel.js";
-import type { Column } from "../plan/table.js";
+import type { Column, Values } from "../plan/table.js";
 import { dpp } from "./dpp.js";
 import { mmr } from "./mmr.js";
 import { type Names, orderCandidates, orderingNames } from "./order-candidates.js";
@@ -30,11 +30,11 @@ export const diversify: Kernel<"diversify"> = {
             "INVALID_ARGUMENT",
             `column \`${vectorName}\` has ${embedding.rows.count} rows and \`${names.ids}\` ${inputs.input![0]!.rows.count}.`,
           );
-        return orderCandidates(inputs, names, (scores, ids) => {
+        return orderCandidates(inputs, names, (_, ids) => {
           const unit = unitVectors(embedding, ids, vectorName);
-          return (start, end) => {
-            const pool = poolOf(scores, unit, embedding.width ?? 1, start, end, names);
-            return take(pool, Math.min(topk, pool.count), balance).map(i => start + i);
+          return (scores, count, start) => {
+            const pool = poolOf(scores.slice(0, count), unit, embedding.width ?? 1, start, names);
+            return take(pool, Math.min(topk, count), balance);
           };
         });
       },
@@ -42,16 +42,16 @@ export const diversify: Kernel<"diversify"> = {
   },
 };
 
-function unitVectors(embedding: Column, ids: Column, name: string): Float64Array {
+function unitVectors(embedding: Column, ids: Values, name: string): Float64Array {
   const width = embedding.width ?? 1;
   const unit = Float64Array.from(embedding.values as Float32Array);
-  for (let i = 0; i < ids.rows.count; i++) {
+  for (let i = 0; i < ids.length; i++) {
     let square = 0;
     for (let d = i * width; d < (i + 1) * width; d++) square += unit[d]! ** 2;
     if (!Number.isFinite(square) || embedding.validity?.subarray(i * width, (i + 1) * width).includes(0))
       throw new RuntimeFault(
         "INVALID_ARGUMENT",
-        `column \`${name}\` has no finite vector for candidate ${ids.values[i]}. Look at the embedding that its store or model gives.`,
+        `column \`${name}\` has no finite vector for candidate ${ids[i]}. Look at the embedding that its store or model gives.`,
       );
     const length = Math.sqrt(square);
     if (length > 0) for (let d = i * width; d < (i + 1) * width; d++) unit[d]! /= length;
@@ -59,15 +59,8 @@ function unitVectors(embedding: Column, ids: Column, name: string): Float64Array
   return unit;
 }
 
-function poolOf(
-  scores: Float64Array,
-  unit: Float64Array,
-  width: number,
-  start: number,
-  end: number,
-  names: Names,
-): Pool {
-  const relevance = scores.slice(start, end);
+/** @param relevance is scaled in place */
+function poolOf(relevance: Float64Array, unit: Float64Array, width: number, start: number, names: Names): Pool {
   const low = relevance.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   const high = relevance.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   if (relevance.length > 0 && !(Number.isFinite(low) && Number.isFinite(high)))

@@ -23,23 +23,23 @@ export const limitPerGroup: Kernel<"limitPerGroup"> = {
             "INVALID_ARGUMENT",
             `column \`${groupName}\` has ${column.rows.count} rows and \`${names.ids}\` ${inputs.input![0]!.rows.count}.`,
           );
-        const { numbers, count } = groupNumbers(column, owedGroups);
-        const taken = new Int32Array(count);
+        const { numbers, count: groups } = groupNumbers(column, owedGroups);
+        const taken = new Int32Array(groups);
         const owed = new Int32Array(places.length);
-        return orderCandidates(inputs, names, scores => (start, end) => {
+        return orderCandidates(inputs, names, () => (scores, count, start) => {
           taken.fill(0);
           owed.fill(0);
-          for (let i = start; i < end; i++) {
-            const group = numbers[i]!;
+          for (let i = 0; i < count; i++) {
+            const group = numbers[start + i]!;
             if (group >= 0 && group < places.length && owed[group]! < places[group]!) owed[group]!++;
           }
           let owedSum = owed.reduce((sum, n) => sum + n, 0);
-          const order = keepLargest(scores, start, end, end - start);
+          const order = keepLargest(scores, 0, count, count);
           const kept = new Int32Array(Math.min(topk, order.length));
           let n = 0;
           for (const i of order) {
             if (n === topk) break;
-            const group = numbers[i]!;
+            const group = numbers[start + i]!;
             if (group < 0) {
               if (topk - n > owedSum) kept[n++] = i;
               continue;

@@ -5,10 +5,15 @@
 import { RuntimeFault } from "../errors.js";
 import type { Inputs } from "../plan/kernel.js";
 import { float64s, int32s } from "../plan/short-arrays.js";
-import { type Column, childRows, gather } from "../plan/table.js";
+import { type Column, childRows, gather, type Rows, type Values } from "../plan/table.js";
 
-/** Positions of the chosen among `start … end - 1`, which are those of parent row `row`, best first. */
-export type Choose = (start: number, end: number, row: number) => Int32Array;
+/**
+ * Places of the chosen among one user's candidates, best first.
+ * @param scores of the user's candidates, in places 0 … count − 1; what comes behind belongs to nobody. All are numbers, or infinite
+ * @param start row of the first of them among all users' candidates
+ * @param row of the user
+ */
+export type Choose = (scores: Float64Array, count: number, start: number, row: number) => Int32Array;
 
 export interface Names {
   readonly ids: string;
@@ -21,15 +26,11 @@ export const orderingNames = (step: {
 }): Names => ({ ids: step.inputs.input![0]!.name, scores: step.inputs.relevance![0]!.name });
 
 /**
- * @param prepare gets every candidate's score as float64, checked, and says how to choose
+ * @param prepare gets the candidates' rows and ids, and says how to choose
  * @returns ids and scores of the chosen
  * @throws RuntimeFault naming the candidate whose score is missing
  */
-export function orderCandidates(
-  inputs: Inputs,
-  names: Names,
-  prepare: (scores: Float64Array, ids: Column) => Choose,
-): Column[] {
+export function orderCandidates(inputs: Inputs, names: Names, prepare: (rows: Rows, ids: Values) => Choose): Column[] {
   const ids = inputs.input![0]!;
   const scores = inputs.relevance![0]!;
   const { parent, offsets } = ids.rows;
@@ -43,32 +44,47 @@ export function orderCandidates(
       "INVALID_ARGUMENT",
       `column \`${names.scores}\` has ${scores.rows.count} rows and \`${names.ids}\` ${ids.rows.count}.`,
     );
-  const choose = prepare(checkedScores(ids, scores, offsets, names), ids);
+  const choose = prepare(ids.rows, ids.values);
+  // One user's scores at a time, in memory that stays near.
+  const own = float64s(longestRow(ids.rows));
   const runs = int32s(parent.count + 1);
-  // As many as there are candidates, at most.
-  const chosen = int32s(ids.rows.count);
-  let count = 0;
+  const chosen: Int32Array[] = [];
   for (let row = 0; row < parent.count; row++) {
-    const run = choose(offsets[row]!, offsets[row + 1]!, row);
-    for (let i = 0; i < run.length; i++) chosen[count++] = run[i]!;
-    runs[row + 1] = count;
+    const [start, end] = [offsets[row]!, offsets[row + 1]!];
+    own.set((scores.values as Float32Array).subarray(start, end));
+    if (hasGap(own, scores.validity, start, end - start)) throw noScore(own, ids, scores, row, names);
+    const taken = choose(own, end - start, start, row);
+    chosen.push(taken);
+    runs[row + 1] = runs[row]! + taken.length;
   }
   const rows = childRows(parent, runs);
-  const indices = chosen.subarray(0, count);
+  const indices = int32s(rows.count);
+  for (let row = 0; row < parent.count; row++) {
+    const [taken, at, start] = [chosen[row]!, runs[row]!, offsets[row]!];
+    for (let i = 0; i < taken.length; i++) indices[at + i] = start + taken[i]!;
+  }
   return [gather(ids, indices, rows), gather(scores, indices, rows)];
 }
 
-function checkedScores(ids: Column, scores: Column, offsets: Int32Array, names: Names): Float64Array {
-  const checked = float64s(scores.values.length);
-  checked.set(scores.values as Float32Array);
-  const { validity } = scores;
+/** The most candidates that one user has. */
+export function longestRow({ parent, offsets }: Rows): number {
+  let most = 0;
+  for (let row = 0; row < parent!.count; row++) most = Math.max(most, offsets![row + 1]! - offsets![row]!);
+  return most;
+}
+
+function hasGap(scores: Float64Array, validity: Uint8Array | undefined, start: number, count: number): boolean {
+  if (validity?.subarray(start, start + count).includes(0)) return true;
+  for (let i = 0; i < count; i++) if (Number.isNaN(scores[i])) return true;
+  return false;
+}
+
+function noScore(own: Float64Array, ids: Column, { validity }: Column, row: number, names: Names): RuntimeFault {
+  const start = ids.rows.offsets![row]!;
   let missing = 0;
-  while (missing < checked.length && !Number.isNaN(checked[missing]) && validity?.[missing] !== 0) missing++;
-  if (missing === checked.length) return checked;
-  let row = 0;
-  while (offsets[row + 1]! <= missing) row++;
-  throw new RuntimeFault(
+  while (!Number.isNaN(own[missing]) && validity?.[start + missing] !== 0) missing++;
+  return new RuntimeFault(
     "INVALID_ARGUMENT",
-    `column \`${names.scores}\` has no score for candidate ${missing - offsets[row]!} (\`${names.ids}\` ${ids.values[missing]}) of row ${row}. Look at the ranking model's inputs for it.`,
+    `column \`${names.scores}\` has no score for candidate ${missing} (\`${names.ids}\` ${ids.values[start + missing]}) of row ${row}. Look at the ranking model's inputs for it.`,
   );
 }

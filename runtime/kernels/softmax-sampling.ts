@@ -5,36 +5,37 @@
  */
 import type { Kernel, RunContext } from "../plan/kernel.js";
 import { ancestorIndex } from "../plan/row-map.js";
-import { float64s } from "../plan/short-arrays.js";
 import { type Rows, type Values, words } from "../plan/table.js";
+import { gumbelRace } from "./gumbel-race.js";
 import { keepLargest } from "./keep-largest.js";
-import { orderCandidates, orderingNames } from "./order-candidates.js";
-import { philox, uniform } from "./philox.js";
+import { type Choose, longestRow, orderCandidates, orderingNames } from "./order-candidates.js";
+import { philoxRun } from "./philox.js";
 
 export const softmaxSampling: Kernel<"softmaxSampling"> = {
   prepare: step => {
-    const { topk, temperature, mode, seed } = step.params;
+    const { topk, mode, seed } = step.params;
     const names = orderingNames(step);
     const stepHash = hashText(step.id);
-    const greedy: Prepare = scores => (start, end) => keepLargest(scores, start, end, topk);
+    const greedy: Choose = (scores, count) => keepLargest(scores, 0, count, topk);
     const sampled =
-      (context: RunContext): Prepare =>
-      (scores, ids) => {
-        const run = gumbelRace(temperature, seedOfRow(context, seed, ids.rows), stepHash, ids.values);
-        const keys = float64s(scores.length);
-        return (start, end, row) => {
-          run(scores, keys, start, end, row);
-          return keepLargest(keys, start, end, topk);
+      (context: RunContext) =>
+      (rows: Rows, ids: Values): Choose => {
+        const seedOf = seedOfRow(context, seed, rows);
+        const most = longestRow(rows);
+        const [random, keys] = [new Int32Array(2 * most), new Float64Array(most)];
+        return (scores, count, start, row) => {
+          const own = seedOf(row);
+          philoxRun(random, count, hashRun(ids, start, start + count), stepHash, lowWord(own), lowWord(own >> 32n));
+          return gumbelRace(scores, random, count, step.params, keys);
         };
       };
-    return { run: (inputs, context) => orderCandidates(inputs, names, mode === "greedy" ? greedy : sampled(context)) };
+    return {
+      run: (inputs, context) => orderCandidates(inputs, names, mode === "greedy" ? () => greedy : sampled(context)),
+    };
   },
 };
 
-type Prepare = Parameters<typeof orderCandidates>[2];
-
-/** Writes the keys of one row's candidates, which are those from `start` to `end`. */
-type Race = (scores: Float64Array, keys: Float64Array, start: number, end: number, row: number) => void;
+const lowWord = (value: bigint): number => Number(BigInt.asIntN(32, value));
 
 /** The request's seed, else the author's, else what the server drew. */
 function seedOfRow({ seed, seeds, parameters }: RunContext, authored: number | undefined, rows: Rows) {
@@ -48,50 +49,27 @@ function seedOfRow({ seed, seeds, parameters }: RunContext, authored: number | u
 
 const always = (seed: bigint) => (): bigint => seed;
 
-function gumbelRace(temperature: number, seedOf: (row: number) => bigint, stepHash: number, ids: Values): Race {
-  let seed: bigint | undefined;
-  let [key0, key1] = [0, 0];
-  return (scores, keys, start, end, row) => {
-    const own = seedOf(row);
-    if (own !== seed) {
-      seed = own;
-      key0 = Number(BigInt.asIntN(32, own));
-      key1 = Number(BigInt.asIntN(32, own >> 32n));
-    }
-    const rowHash = hashRun(ids, start, end);
-    for (let i = start; i < end; i++) {
-      counter[0] = i - start;
-      counter[1] = rowHash;
-      counter[2] = stepHash;
-      counter[3] = 0;
-      philox(counter, key0, key1);
-      // Without a temperature every candidate has the same chance, one of infinite score too.
-      const weight = temperature === 0 ? 0 : temperature * scores[i]!;
-      keys[i] = weight - Math.log(-Math.log(uniform(counter[0]!, counter[1]!)));
-    }
-  };
-}
-
-/** Shared by all races: a row's keys are one turn. */
-const counter = new Uint32Array(4);
+const BASIS = 0x811c9dc5;
 
 /** FNV-1a by words over the ids of one row. */
 function hashRun(ids: Values, start: number, end: number): number {
-  let hash = 0x811c9dc5;
-  const add = (word: number) => {
-    hash = Math.imul(hash ^ word, 0x01000193);
-    hash ^= hash >>> 15;
-  };
+  let hash = BASIS;
   if (ids instanceof BigInt64Array || ids instanceof BigUint64Array) {
     const pairs = words(ids);
-    for (let i = 2 * start; i < 2 * end; i++) add(pairs[i]!);
+    for (let i = 2 * start; i < 2 * end; i++) hash = addWord(hash, pairs[i]!);
   } else
-    for (let i = start; i < end; i++) add(typeof ids[i] === "string" ? hashText(ids[i] as string) : Number(ids[i]));
+    for (let i = start; i < end; i++)
+      hash = addWord(hash, typeof ids[i] === "string" ? hashText(ids[i] as string) : Number(ids[i]));
   return hash;
 }
 
+function addWord(hash: number, word: number): number {
+  const mixed = Math.imul(hash ^ word, 0x01000193);
+  return mixed ^ (mixed >>> 15);
+}
+
 function hashText(text: string): number {
-  let hash = 0x811c9dc5;
+  let hash = BASIS;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return hash;
 }

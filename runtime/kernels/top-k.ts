@@ -8,7 +8,7 @@ export const topK: Kernel<"topK"> = {
     const { topk } = step.params;
     const names = orderingNames(step);
     return {
-      run: inputs => orderCandidates(inputs, names, scores => (start, end) => keepLargest(scores, start, end, topk)),
+      run: inputs => orderCandidates(inputs, names, () => (scores, count) => keepLargest(scores, 0, count, topk)),
     };
   },
 };
