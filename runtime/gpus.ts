@@ -13,44 +13,68 @@ export interface Gpus {
   readonly provider: "cuda" | "webgpu" | undefined;
   /** Device ids that an instance group may name. */
   readonly devices: readonly number[];
+  /** Why there is none, and the way out, for those who ask for one. */
+  readonly missing?: string;
 }
+
+/** Where it is looked for; tests have others. */
+export interface GpuPlaces {
+  /** Folder of device files. */
+  readonly dev: string;
+  /** Folder of onnxruntime-node's native parts, `API/PLATFORM/ARCHITECTURE`. */
+  readonly bin: () => string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+const PLACES: GpuPlaces = {
+  dev: "/dev",
+  bin: () => join(dirname(dirname(createRequire(import.meta.url).resolve("onnxruntime-node"))), "bin"),
+  env: process.env,
+};
 
 export const NO_GPUS: Gpus = { provider: undefined, devices: [] };
 const WEBGPU: Gpus = { provider: "webgpu", devices: [0] };
 
-export function findGpus(choice: GpuChoice): Gpus {
+export function findGpus(choice: GpuChoice, places: GpuPlaces = PLACES): Gpus {
   switch (choice) {
     case "none":
-      return NO_GPUS;
+      return { ...NO_GPUS, missing: "they are off, by `--gpu none`" };
     case "webgpu":
       return WEBGPU;
-    case "cuda":
-      return { provider: "cuda", devices: cudaDevices().length > 0 ? cudaDevices() : [0] };
+    case "cuda": {
+      const devices = cudaDevices(places);
+      return { provider: "cuda", devices: devices.length > 0 ? devices : [0] };
+    }
     default: {
-      const devices = cudaDevices();
-      if (devices.length > 0 && hasCudaProvider()) return { provider: "cuda", devices };
-      return hasGraphicsDevice() ? WEBGPU : NO_GPUS;
+      const devices = cudaDevices(places);
+      const provided = hasCudaProvider(places.bin());
+      if (devices.length > 0 && provided) return { provider: "cuda", devices };
+      return hasGraphicsDevice(places.dev) ? WEBGPU : { ...NO_GPUS, missing: whyNone(devices.length > 0) };
     }
   }
 }
 
 const entries = (folder: string): readonly string[] => (existsSync(folder) ? readdirSync(folder) : []);
 
-const cudaDevices = (): number[] =>
-  entries("/dev").flatMap(name => {
-    const device = /^nvidia(\d+)$/.exec(name)?.[1];
-    return device === undefined ? [] : [Number(device)];
-  });
+/** CUDA counts what the process sees from 0, whatever numbers the device files have. */
+function cudaDevices({ dev, env }: GpuPlaces): number[] {
+  const files = entries(dev).filter(name => /^nvidia\d+$/.test(name));
+  const chosen = env.CUDA_VISIBLE_DEVICES?.split(",").map(text => text.trim());
+  // As CUDA does: what stands behind an id that is none is not seen.
+  const end = chosen?.findIndex(id => id === "" || id.startsWith("-")) ?? -1;
+  const count = chosen ? Math.min(files.length, end === -1 ? chosen.length : end) : files.length;
+  return Array.from({ length: count }, (_, i) => i);
+}
 
 /** On Linux a device has a render node; macOS and Windows have a graphics interface of their own. */
-const hasGraphicsDevice = (): boolean =>
-  process.platform !== "linux" || entries("/dev/dri").some(name => name.startsWith("renderD"));
+const hasGraphicsDevice = (dev: string): boolean =>
+  process.platform !== "linux" || entries(join(dev, "dri")).some(name => name.startsWith("renderD"));
 
 /** The npm package brings the CUDA provider only where its install script fetched it. */
-function hasCudaProvider(): boolean {
-  const main = createRequire(import.meta.url).resolve("onnxruntime-node");
-  const bin = join(dirname(dirname(main)), "bin");
-  return entries(bin).some(api =>
+const hasCudaProvider = (bin: string): boolean =>
+  entries(bin).some(api =>
     existsSync(join(bin, api, process.platform, process.arch, "libonnxruntime_providers_cuda.so")),
   );
-}
+
+const whyNone = (cuda: boolean): string =>
+  `${cuda ? "there is a CUDA device, but not ONNX Runtime's CUDA provider (docs/serving.md says where it comes from)" : "none was found"}. Write \`kind: KIND_CPU\` or \`KIND_AUTO\`, or start with \`--gpu webgpu\`, which takes a software device too`;

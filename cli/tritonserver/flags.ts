@@ -24,7 +24,7 @@ const inert = (name: string, argument: string, why: string): Flag => ({
 const PAIR = "<string>,<string>=<string>";
 const RESTRICT = "<string>:<string>=<string>";
 const NO_THREADS = "one event loop serves the port";
-const NO_GPU = "there is no GPU here";
+const OF_GPUS = "memory and devices of GPUs are left to ONNX Runtime";
 const NO_POOL = "nothing is pooled";
 const BUILT_IN = "they are part of this server";
 
@@ -67,7 +67,7 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
       flag("model-load-thread-count", "integer", "How many models load at a time at the start; 4 by default."),
       flag("model-load-retry-count", "integer", "How often a failed load is tried again; 0 by default."),
       flag("model-namespacing", "boolean", "Allow one name in several repositories; off by default."),
-      inert("enable-peer-access", "boolean", NO_GPU),
+      inert("enable-peer-access", "boolean", OF_GPUS),
     ],
   ],
   [
@@ -131,7 +131,7 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
     "Metrics",
     [
       flag("allow-metrics", "boolean", "Open the metrics port; on by default."),
-      inert("allow-gpu-metrics", "boolean", NO_GPU),
+      inert("allow-gpu-metrics", "boolean", "GPUs are not measured"),
       flag("allow-cpu-metrics", "boolean", "The machine's processor and memory among the metrics; on by default."),
       flag("metrics-address", "string", "Address of the metrics port; that of HTTP by default."),
       flag("metrics-port", "integer", "Metrics port; 8002 by default, 0 takes a free one."),
@@ -179,13 +179,13 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
   [
     "Memory/Device Management",
     [
-      inert("pinned-memory-pool-byte-size", "integer", `${NO_GPU}; shown at the start`),
-      inert("cuda-memory-pool-byte-size", "<integer>:<integer>", NO_GPU),
-      inert("cuda-virtual-address-size", "<integer>:<integer>", NO_GPU),
-      inert("min-supported-compute-capability", "float", `${NO_GPU}; shown at the start`),
+      inert("pinned-memory-pool-byte-size", "integer", `${OF_GPUS}; shown at the start`),
+      inert("cuda-memory-pool-byte-size", "<integer>:<integer>", OF_GPUS),
+      inert("cuda-virtual-address-size", "<integer>:<integer>", OF_GPUS),
+      inert("min-supported-compute-capability", "float", `${OF_GPUS}; shown at the start`),
       inert("buffer-manager-thread-count", "integer", "inputs are not copied"),
       inert("host-policy", PAIR, "threads are not bound to cores"),
-      inert("model-load-gpu-limit", "<device_id>:<fraction>", NO_GPU),
+      inert("model-load-gpu-limit", "<device_id>:<fraction>", OF_GPUS),
     ],
   ],
   ["Shared Memory", [flag("allow-client-shm", "boolean", "Let clients register shared memory; off by default.")]],

@@ -9,6 +9,7 @@ import { callCosts } from "../call-costs.js";
 import { RuntimeFault } from "../errors.js";
 import { silenceOnnx } from "../onnx-telemetry.js";
 import { findBinding } from "./onnx-binding.js";
+import { withEmptyOnCpu } from "./onnx-empty.js";
 import type { Graph } from "./onnx-graph.js";
 import { type OnnxThreads, onnxThreads } from "./onnx-threads.js";
 
@@ -41,9 +42,13 @@ export async function openSession(
   use: SessionUse = { instances: 1, large: false },
 ): Promise<OnnxSession> {
   silenceOnnx();
-  const alone = options.executionProviders?.length === 1 && options.executionProviders[0] === "cpu";
-  const native = alone ? findBinding() : undefined;
-  return native ? openNative(native, file, options, use) : openPackage(file, options);
+  const [first, ...others] = options.executionProviders ?? [];
+  const native = first === "cpu" && others.length === 0 ? findBinding() : undefined;
+  if (native) return openNative(native, file, options, use);
+  const session = await openPackage(file, options);
+  return typeof first === "object" && first.name === "webgpu"
+    ? withEmptyOnCpu(session, () => openSession(file, { ...options, executionProviders: ["cpu"] }))
+    : session;
 }
 
 async function openNative(

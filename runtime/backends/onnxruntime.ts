@@ -1,5 +1,5 @@
 /**
- * The ONNX Runtime backend: `model.onnx` in the version folder → a session on the CPU; tensors are viewed, not copied, where they are aligned.
+ * The ONNX Runtime backend: `model.onnx` in the version folder → a session for each device; tensors are viewed, not copied, where they are aligned.
  */
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -15,7 +15,7 @@ import { joinInputs, scatter, sliceRows } from "./join-batch.js";
 import { completeFromGraph } from "./onnx-complete.js";
 import { checkGraph } from "./onnx-graph.js";
 import { checkMapped } from "./onnx-mapped.js";
-import { type Providers, providersOf } from "./onnx-providers.js";
+import { type Providers, providerAdvice, providersOf } from "./onnx-providers.js";
 import { type OnnxSession, openSession as openFile } from "./onnx-session.js";
 import { Tensor as OrtTensor } from "./onnx-tensor.js";
 import { packStrings, unpackStrings } from "./strings.js";
@@ -89,8 +89,13 @@ async function openSession(
   try {
     return checkMapped(await openFile(file, settings, { instances, large: size > SMALL_MODEL }), file);
   } catch (error) {
-    throw error instanceof RuntimeFault ? error : ortFault(error);
+    throw error instanceof RuntimeFault ? error : adviseOn(ortFault(error));
   }
+}
+
+function adviseOn(fault: RuntimeFault): RuntimeFault {
+  const advice = providerAdvice(fault.message);
+  return advice ? new RuntimeFault(fault.code, `${fault.message.trimEnd()}. ${advice}`, { cause: fault.cause }) : fault;
 }
 
 /** Bytes of a model's folder: a model may keep its tables in files beside it. */

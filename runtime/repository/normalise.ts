@@ -22,7 +22,10 @@ const FILES: Readonly<Record<string, string>> = {
   python: "model.py",
   javascript: "model.mjs",
 };
-/** Kernels of a plan are re-entrant, so requests of a `merlon` model need not wait for each other. */
+/**
+ * Instances of a group that does not say how many, where that is not one. Kernels of a plan are re-entrant, so requests of a `merlon` model need not wait
+ * for each other; ONNX Runtime's two are those of the CPU, as Triton's are.
+ */
 const INSTANCES: Readonly<Record<string, number>> = { onnxruntime: 2, merlon: 64 };
 
 export interface NormaliseOptions {
@@ -126,27 +129,29 @@ function withBackend(
 /** Where the author leaves it to the server, a graph runs on CUDA; WebGPU is for those who ask for a GPU. */
 function instanceGroups(config: ModelConfig, there: Gpus): readonly ModelInstanceGroup[] {
   const automatic = there.provider === "cuda" && config.backend === "onnxruntime" ? "KIND_GPU" : "KIND_CPU";
-  /** A group on GPUs that names none has them all. */
-  const devices = (written?: ModelInstanceGroup): Pick<ModelInstanceGroup, "kind" | "gpus"> => {
-    const kind = !written || written.kind === "KIND_AUTO" ? automatic : written.kind;
-    const named = written?.gpus ?? [];
-    return { kind, gpus: kind === "KIND_GPU" && named.length === 0 ? there.devices : named };
+  const kindOf = (written: ModelInstanceGroup | undefined): ModelInstanceGroup["kind"] =>
+    !written || written.kind === "KIND_AUTO" ? automatic : written.kind;
+  const countOf = (kind: ModelInstanceGroup["kind"], written: ModelInstanceGroup | undefined): number => {
+    if (written && written.count > 0) return written.count;
+    if (kind === "KIND_MODEL" || (kind === "KIND_GPU" && config.backend === "onnxruntime")) return 1;
+    return INSTANCES[config.backend] ?? 1;
   };
-  const group = (name: string, written?: ModelInstanceGroup): ModelInstanceGroup => ({
-    secondary_devices: [],
-    profile: [],
-    passive: false,
-    host_policy: "",
-    ...written,
-    ...devices(written),
-    name: written?.name || name,
-    count:
-      written && written.count > 0
-        ? written.count
-        : written?.kind === "KIND_MODEL"
-          ? 1
-          : (INSTANCES[config.backend] ?? 1),
-  });
+  const group = (name: string, written?: ModelInstanceGroup): ModelInstanceGroup => {
+    const kind = kindOf(written);
+    const named = written?.gpus ?? [];
+    return {
+      secondary_devices: [],
+      profile: [],
+      passive: false,
+      host_policy: "",
+      ...written,
+      kind,
+      // A group on GPUs that names none has them all.
+      gpus: kind === "KIND_GPU" && named.length === 0 ? there.devices : named,
+      name: written?.name || name,
+      count: countOf(kind, written),
+    };
+  };
   if (config.instance_group.length === 0) return [group(config.name)];
   return config.instance_group.map((written, i) => group(`${config.name}_${i}`, written));
 }

@@ -85,7 +85,8 @@ function validateGroup({ name, kind, gpus, profile }: ModelInstanceGroup, model:
   const group = `instance group ${name} of model ${model}`;
   if (typeof kind === "number") throw new RuntimeFault("INTERNAL", `${group} has unexpected kind KIND_AUTO`);
   if (kind === "KIND_GPU") {
-    if (there.devices.length === 0) refuse(`${group} has kind KIND_GPU but server does not support GPUs`);
+    if (there.devices.length === 0)
+      refuse(`${group} has kind KIND_GPU but server does not support GPUs${there.missing ? `: ${there.missing}` : ""}`);
     const unknown = gpus.find(device => !there.devices.includes(device));
     if (unknown !== undefined)
       refuse(

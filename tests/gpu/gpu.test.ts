@@ -1,13 +1,15 @@
 // GPU placement on what this machine has: ONNX Runtime's WebGPU provider on a software Vulkan device, compared with the CPU; CUDA where there is one.
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { providersOf } from "#runtime/backends/onnx-providers.js";
 import { tensorrtOptions } from "#runtime/backends/tensorrt-options.js";
+import { webgpuOptions } from "#runtime/backends/webgpu-options.js";
 import { findGpus } from "#runtime/gpus.js";
 import { serve } from "#runtime/index.js";
 import { instancesOf } from "#runtime/scheduling/instance-groups.js";
+import { printOnnxModel } from "#triton-protos/artefacts/onnx-model.js";
 import { parseModelConfig } from "#triton-protos/model-config.js";
 
 const MODELS = join(import.meta.dirname, "..", "..", "model-repo");
@@ -109,7 +111,22 @@ describe("accelerators", () => {
       "the tensorrt accelerator is given `trt_fp16_enable`, and onnxruntime-node can set no option of it but the device.",
     );
     expect(() => onCuda('{ name: "cuda" parameters { key: "use_tf32" value: "0" } }')).toThrow("given `use_tf32`");
-    expect(() => onCuda('{ name: "openvino" }')).toThrow("unknown Execution Accelerator 'openvino' is requested");
+    expect(() => onCuda('{ name: "openvino" }')).toThrow(
+      "unknown Execution Accelerator 'openvino' is requested; this server's GPUs run by cuda, which takes: tensorrt, cuda",
+    );
+  });
+  test("options of WebGPU have its names; what is none is a load error", () => {
+    const parameters = { preferredLayout: "NHWC", enableRobustness: "true", forceCpuNodeNames: "a, b" };
+    expect(webgpuOptions(parameters)).toEqual({
+      name: "webgpu",
+      preferredLayout: "NHWC",
+      enableRobustness: true,
+      forceCpuNodeNames: ["a", "b"],
+    });
+    expect(() => webgpuOptions({ layout: "NHWC" })).toThrow(
+      "unknown parameter 'layout' is provided for webgpu Execution Accelerator, which takes preferredLayout, forceCpuNodeNames,",
+    );
+    expect(() => webgpuOptions({ preferredLayout: "HWC" })).toThrow("is 'HWC'; it takes NCHW, NHWC");
   });
   // The table of Triton's ONNX Runtime backend, and its texts for what is none.
   test("parameters are the provider's options", () => {
@@ -156,21 +173,19 @@ describe("KIND_GPU", { timeout: 120_000 }, () => {
     expect(answers.config.instance_group).toMatchObject([{ kind: "KIND_GPU", gpus: [0] }]);
     expectClose(answers);
   });
-  const hasCuda = existsSync("/dev") && readdirSync("/dev").some(name => /^nvidia\d/.test(name));
-  test.skipIf(!hasCuda || findGpus("auto").provider !== "cuda")(
-    "runs on CUDA, and answers what the CPU answers",
-    async () => {
-      expectClose(await bothWays("cuda"));
-    },
-  );
+  test("runs on CUDA, and answers what the CPU answers", async ({ skip }) => {
+    if (findGpus("auto").provider !== "cuda") skip("no CUDA device with ONNX Runtime's CUDA provider here");
+    expectClose(await bothWays("cuda"));
+  });
   test.each([
-    ["none", GPU, "has kind KIND_GPU but server does not support GPUs"],
+    ["none", GPU, "has kind KIND_GPU but server does not support GPUs: they are off, by `--gpu none`"],
     ["webgpu", "instance_group [ { kind: KIND_GPU gpus: [ 0, 3 ] } ]", "specifies invalid or unsupported gpu id 3"],
     [
       "webgpu",
       `${GPU}\noptimization { execution_accelerators { gpu_execution_accelerator [ { name: "tensorrt" } ] } }`,
-      "unknown Execution Accelerator 'tensorrt' is requested",
+      "unknown Execution Accelerator 'tensorrt' is requested; this server's GPUs run by webgpu, which takes: webgpu",
     ],
+    ["webgpu", "instance_group [ { kind: KIND_GPU gpus: [ -1 ] } ]", "specifies invalid or unsupported gpu id -1"],
     ["webgpu", "instance_group [ { kind: KIND_CPU gpus: [ 0 ] } ]", "has kind KIND_CPU but specifies one or more GPUs"],
   ] as const)("gpu %s, %s: that model's load error", async (gpu, groups, message) => {
     const server = await start(repository("ranker", join(ARTEFACTS, "ranker.onnx"), groups), gpu);
@@ -179,6 +194,76 @@ describe("KIND_GPU", { timeout: 120_000 }, () => {
       expect(index[0]!.reason).toContain(message);
     } finally {
       await server.stop();
+    }
+  });
+});
+
+/** Three models in a row, and an ensemble of them, whose attention takes any number of rows and places. */
+function chained(kind: "KIND_GPU" | "KIND_CPU", more = ""): string {
+  const out = mkdtempSync(join(folder, "chained-"));
+  const value = (name: string) => ({ name, dtype: "float32" as const, shape: ["n", "places", 4] });
+  const graph = printOnnxModel({
+    name: "attention",
+    opsets: { "": 17 },
+    inputs: [value("x")],
+    outputs: [value("y")],
+    nodes: [
+      { op: "Transpose", inputs: ["x"], outputs: ["turned"], attributes: { perm: { ints: [0, 2, 1] } } },
+      { op: "MatMul", inputs: ["x", "turned"], outputs: ["likeness"] },
+      { op: "Softmax", inputs: ["likeness"], outputs: ["weights"], attributes: { axis: { int: -1 } } },
+      { op: "MatMul", inputs: ["weights", "x"], outputs: ["y"] },
+    ],
+    constants: {},
+  });
+  const steps = ["a", "b", "c"].map((name, i) => {
+    mkdirSync(join(out, name, "1"), { recursive: true });
+    writeFileSync(join(out, name, "1", "model.onnx"), graph);
+    writeFileSync(
+      join(out, name, "config.pbtxt"),
+      `backend: "onnxruntime"\nmax_batch_size: 8\ninstance_group [ { kind: ${kind} } ]\n${more}\n`,
+    );
+    const [from, to] = [i === 0 ? "x" : `h${i}`, i === 2 ? "y" : `h${i + 1}`];
+    return `{ model_name: "${name}" model_version: -1 input_map { key: "x" value: "${from}" } output_map { key: "y" value: "${to}" } }`;
+  });
+  mkdirSync(join(out, "all", "1"), { recursive: true });
+  const side = (name: string) => `[ { name: "${name}" data_type: TYPE_FP32 dims: [ -1, 4 ] } ]`;
+  writeFileSync(
+    join(out, "all", "config.pbtxt"),
+    `platform: "ensemble"\nmax_batch_size: 8\ninput ${side("x")}\noutput ${side("y")}\nensemble_scheduling { step [ ${steps.join(", ")} ] }\n`,
+  );
+  return out;
+}
+
+describe("a chain of models on WebGPU", { timeout: 120_000 }, () => {
+  test("answers what the CPU answers, many at once, and whatever the shape; nothing to compute ends no process", async () => {
+    const options =
+      'optimization { execution_accelerators { gpu_execution_accelerator [ { name: "webgpu" parameters { key: "preferredLayout" value: "NCHW" } } ] } }';
+    const [onDevice, onCpu] = [
+      await start(chained("KIND_GPU", options), "webgpu"),
+      await start(chained("KIND_CPU"), "none"),
+    ];
+    const ask = (server: typeof onCpu, rows: number, places: number) => {
+      const data = Array.from({ length: rows * places * 4 }, (_, i) => Math.sin(i * 1.7 + rows));
+      return server.json("models/all/infer", {
+        inputs: [{ name: "x", datatype: "FP32", shape: [rows, places, 4], data }],
+      });
+    };
+    try {
+      expect((await onDevice.json("models/a/config")).instance_group).toMatchObject([{ kind: "KIND_GPU", count: 1 }]);
+      const shapes = [1, 2, 5, 8].flatMap(rows => [0, 1, 3, 17].map(places => [rows, places] as const));
+      await Promise.all(
+        shapes.map(async ([rows, places]) => {
+          const [device, cpu] = await Promise.all([ask(onDevice, rows, places), ask(onCpu, rows, places)]);
+          expect(device.error ?? cpu.error).toBeUndefined();
+          expect(device.outputs[0]!.data).toHaveLength(rows * places * 4);
+          device.outputs[0]!.data.forEach((value, i) => {
+            expect(value).toBeCloseTo(cpu.outputs[0]!.data[i]!, 5);
+          });
+        }),
+      );
+    } finally {
+      await onDevice.stop();
+      await onCpu.stop();
     }
   });
 });

@@ -1,0 +1,12 @@
+import { boost, cached, choose, ensemble, explode, filterCandidates, lambdaOp, queryEmbedding, queryFaiss, source, topK, unrollFeatures } from "merlon";
+const request = source({ query: "float32[4]", popular_ids: "list<int64>", visits: "int64", seen: "string", bias: "float32" });
+const personal = ((request).pick("query")).pipe(cached(queryFaiss("../artefacts/index/items.faiss", { topk: 20 }), { ttlSeconds: 30, maxRows: 1000 }));
+const popular = ((request).pick("popular_ids")).pipe(explode());
+const isNew = ((request).pick("visits")).pipe(lambdaOp(visits => visits < 3, { name: "is_new" }));
+const found = (isNew).pipe(choose({ yes: popular, no: personal }));
+const unseen = (found).pipe(filterCandidates({ seen: (request).pick("seen") }));
+const vectors = (unseen).pipe(cached(queryEmbedding("../artefacts/tables/items.embedding", { name: "vector" }), { ttlSeconds: 300 }));
+const scored = ((unseen).pipe(unrollFeatures("filtered_ids", (request).pick("bias")))).pipe(lambdaOp((filtered_ids, bias) => bias + filtered_ids / 100, { name: "score", dtype: "float32" }));
+const raised = (((vectors).plus(scored))).pipe(boost(item => item.vector[0] > 0, { score: "score", multiply: 2 }));
+const ordered = (unseen).pipe(topK((raised).pick("score"), { topk: 5 }));
+export default ensemble("branches", ordered);
