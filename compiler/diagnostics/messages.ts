@@ -616,7 +616,7 @@ export const feastDropNoCandidates = (p: { readonly reader: string | number; rea
 /** feast/value-unsupported */
 export const feastValueUnsupported = (p: { readonly feature: string | number; readonly view: string | number; readonly type: string | number }): Message => ({
   code: "feast/value-unsupported",
-  message: `Feature \`${p.feature}\` of view \`${p.view}\` has Feast type number ${p.type}, which has no dtype here.`,
+  message: `Feature \`${p.feature}\` of view \`${p.view}\` has Feast type number ${p.type}, which is newer than this compiler knows.`,
   help: `Leave it out with \`features: [...]\`.`,
 });
 

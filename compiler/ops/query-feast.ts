@@ -132,6 +132,9 @@ type FeastRuleOf<P, O extends QueryFeastOptions> = [ArtefactOf<P, "feast">] exte
 
 /**
  * Looks features up in a Feast online store: SQLite, Redis or a feature server. One read per request, whatever the number of rows.
+ *
+ * A timestamp is its second since 1970, a set is a list, a UUID or a decimal is text, JSON is the text that was stored, and a map, a struct or a list of lists is
+ * JSON text with its names in order.
  * @param repository folder with `feature_store.yaml`, relative to this file
  * @example request["user_id"] >> queryFeast("features", { view: "user_features", includeId: true })
  */
@@ -224,12 +227,12 @@ export function dropsRows(onMissing: OpParams["queryFeast"]["onMissing"]): boole
 
 /** The repository that the model carries: a SQLite store is copied, other stores are named as `feature_store.yaml` names them. */
 function copiedRepository(repository: FeastRepository, from: string, folder: string): ArtefactFile[] {
-  const { project, keyVersion, registryFile, onlineStore, onlineStoreText } = repository;
+  const { project, keyVersion, versions, registryFile, onlineStore, onlineStoreText } = repository;
   const sqlite = onlineStore.type === "sqlite";
   const config = {
     project,
     provider: "local",
-    registry: "data/registry.db",
+    registry: versions ? { path: "data/registry.db", enable_online_feature_view_versioning: true } : "data/registry.db",
     online_store: sqlite ? { type: "sqlite", path: "data/online_store.db" } : onlineStoreText,
     entity_key_serialization_version: keyVersion,
   };

@@ -2,11 +2,11 @@
  * Parquet or CSV rows of a feature view → the repository's online store: for each entity its latest row, in the bytes Feast writes.
  */
 import { isAbsolute, join } from "node:path";
+import type { FeastScalar } from "../../triton-protos/artefacts/encode-feast-value.js";
 import type { KeyPart } from "../../triton-protos/artefacts/feast-key.js";
 import { type FeastView, findView } from "../../triton-protos/artefacts/feast-registry.js";
 import { type FeastRepository, readFeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
-import { type FeastType, feastType } from "../../triton-protos/artefacts/feast-type.js";
-import type { FeastScalar } from "../../triton-protos/artefacts/feast-value.js";
+import { type FeastItem, type FeastType, feastType } from "../../triton-protos/artefacts/feast-type.js";
 import { RuntimeFault } from "../errors.js";
 import { type OnlineRow, openOnlineWriter } from "../stores/feast/online-writer.js";
 import { findData } from "./data-source.js";
@@ -72,10 +72,10 @@ async function materializeView(
   folder: string,
   options: MaterializeOptions,
 ): Promise<Materialized> {
-  const odd = view.features.find(feature => feature.type === null);
+  const odd = view.features.find(({ type }) => type === null || typeof feastType(type).item === "string");
   if (odd)
     throw fault(
-      `feature \`${view.name}:${odd.name}\` has Feast's type number ${odd.typeNumber}, which can not be written here.`,
+      `feature \`${view.name}:${odd.name}\` is ${odd.type ?? `of Feast's type number ${odd.typeNumber}`}, which can not be written here. Materialize the view with Feast.`,
     );
   const { relation, types } = await openView(database, view, folder, options);
   const { count, sql } = await latestRows(database, view, relation, types, options);
@@ -184,26 +184,35 @@ async function latestRows(
   return { count: found[0], sql: "SELECT * FROM latest" };
 }
 
-const SQL_TYPES: Partial<Record<FeastType, string>> = {
-  BYTES: "BLOB",
-  STRING: "VARCHAR",
-  INT32: "INTEGER",
-  INT64: "BIGINT",
-  DOUBLE: "DOUBLE",
-  FLOAT: "FLOAT",
-  BOOL: "BOOLEAN",
+/** By the member of `Value` that carries an item. */
+const SQL_TYPES: Partial<Record<FeastItem, string>> = {
+  1: "BLOB",
+  2: "VARCHAR",
+  3: "INTEGER",
+  4: "BIGINT",
+  5: "DOUBLE",
+  6: "FLOAT",
+  7: "BOOLEAN",
 };
 
-/** A column in exactly the type of its feature; times become whole seconds. */
+/** A column in exactly the type of its feature; a set's items are each there once. */
 function sqlValue(name: string, type: FeastType, types: ReadonlyMap<string, string>): string {
-  const scalar = type.replace(/_LIST$/, "") as FeastType;
-  const list = feastType(type).list;
+  const value = typedValue(name, type, types);
+  // A list with a null in it stays whole, so that it is refused.
+  return type.endsWith("_SET")
+    ? `CASE WHEN len(${value}) = list_count(${value}) THEN list_distinct(${value}) ELSE ${value} END`
+    : value;
+}
+
+/** Times become whole seconds. */
+function typedValue(name: string, type: FeastType, types: ReadonlyMap<string, string>): string {
+  const { list, item } = feastType(type);
   const stored = types.get(name)!;
   if (list !== /\[\d*\]$/.test(stored))
     throw fault(
       `column \`${name}\` is ${stored} and the feature is ${type}. Write the column as ${list ? "lists" : "single values"}, or correct the view.`,
     );
-  if (scalar === "UNIX_TIMESTAMP") {
+  if (item === 8) {
     const whole = (v: string, integer: boolean) =>
       integer ? `CAST(${v} AS BIGINT)` : `CAST(floor(epoch_us(CAST(${v} AS TIMESTAMPTZ)) / 1e6) AS BIGINT)`;
     const integer = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT)/.test(stored);
@@ -211,9 +220,11 @@ function sqlValue(name: string, type: FeastType, types: ReadonlyMap<string, stri
       ? `list_transform(${identifier(name)}, lambda v: ${whole("v", integer)})`
       : whole(identifier(name), integer);
   }
-  const wanted = SQL_TYPES[scalar]!;
+  const wanted = SQL_TYPES[item]!;
   if (wanted === "BLOB" && stored.startsWith("VARCHAR"))
     return list ? `list_transform(${identifier(name)}, lambda v: encode(v))` : `encode(${identifier(name)})`;
+  if (type.startsWith("JSON") && !/^(VARCHAR|JSON)/.test(stored))
+    throw fault(`column \`${name}\` is ${stored} and the feature is ${type}. Write the column as JSON text.`);
   return `CAST(${identifier(name)} AS ${wanted}${list ? "[]" : ""})`;
 }
 

@@ -6,28 +6,11 @@ import { join } from "node:path";
 import type { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openStore } from "#runtime/stores/feast/open-store.js";
-import type { RedisStore } from "#triton-protos/artefacts/feast-online-store.js";
 import { findView } from "#triton-protos/artefacts/feast-registry.js";
 import { scalars } from "../kernels/step.js";
-import { FIXTURES, feastAnswers, hashesOf, ourAnswers, repositoryOf } from "./every-type.js";
+import { fill, redisAt } from "./every-redis.js";
+import { FIXTURES, feastAnswers, ourAnswers, repositoryOf } from "./every-type.js";
 import { startRedis, startRedisCluster, type TestRedis } from "./redis-server.js";
-
-const redisAt = (...ports: number[]): RedisStore => ({
-  type: "redis",
-  mode: ports.length > 1 ? "cluster" : "single",
-  nodes: ports.map(port => ({ host: "127.0.0.1", port })),
-  tls: false,
-  tlsVerify: true,
-  db: 0,
-  sentinelName: "mymaster",
-  keyTtlSeconds: null,
-});
-
-async function fill(client: Redis, name: string): Promise<void> {
-  for (const [key, fields] of Object.entries(hashesOf(name)))
-    for (const [field, value] of Object.entries(fields))
-      await client.hset(Buffer.from(key, "hex"), Buffer.from(field, "hex"), Buffer.from(value, "hex"));
-}
 
 describe.each(FIXTURES)("%s", name => {
   test.each([

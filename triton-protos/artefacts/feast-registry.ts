@@ -18,7 +18,7 @@ import {
 
 export interface FeastFeature {
   readonly name: string;
-  /** Null: a type without a column form; `typeNumber` says which. */
+  /** Null: a type newer than this reader; `typeNumber` says which. */
   readonly type: FeastType | null;
   readonly typeNumber: number;
 }
@@ -51,8 +51,12 @@ export interface FeastView {
   readonly online: boolean;
   /** Where its rows come from, as `feast apply` noted it. */
   readonly source: FeastSource | null;
+  /** What an online store calls it: its name, with a version where the repository keeps several. */
+  readonly storeName: string;
   /** Table of an SQLite online store. */
   readonly table: string;
+  /** Number of its schema, where `feast apply` counts them. */
+  readonly version: number;
 }
 
 /** Features of several views under one name. */
@@ -104,18 +108,21 @@ export function readRegistry(bytes: Uint8Array, where: string): FeastRegistry {
 export const findView = (reg: FeastRegistry, name: string): FeastView | undefined =>
   reg.views.find(view => view.name === name);
 
-type RawView = Omit<FeastView, "joinKeys" | "table"> & { readonly entityColumns: readonly FeastFeature[] };
+type RawView = Omit<FeastView, "joinKeys" | "storeName" | "table" | "version"> & {
+  readonly entityColumns: readonly FeastFeature[];
+};
 
 function registry(c: Cursor): FeastRegistry {
   const entities: FeastEntity[] = [];
-  const views: RawView[] = [];
+  const views: (RawView & { readonly version: number })[] = [];
   const services: FeastService[] = [];
   const onDemandViews: string[] = [];
   for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) {
     const number = tag >>> 3;
     if (number === 1) entities.push(entity(specOf(readSpan(c))));
-    // 6: feature views, 14: stream feature views, whose spec has the same numbers.
-    else if (number === 6 || number === 14) views.push(view(specOf(readSpan(c))));
+    else if (number === 6) views.push(versioned(readSpan(c), FEATURE_VIEW));
+    else if (number === 14) views.push(versioned(readSpan(c), STREAM_VIEW));
+    else if (number === 19) views.push(versioned(readSpan(c), LABEL_VIEW));
     else if (number === 7) services.push(service(specOf(readSpan(c))));
     else if (number === 8) onDemandViews.push(nameOf(specOf(readSpan(c))));
     else skipField(c, tag);
@@ -124,15 +131,29 @@ function registry(c: Cursor): FeastRegistry {
 }
 
 /** Joins a view with its entities; the view's own `entity_columns` know the type where the entity does not say. */
-function resolve({ entityColumns, ...raw }: RawView, entities: readonly FeastEntity[]): FeastView {
+function resolve(
+  { entityColumns, ...raw }: RawView & { readonly version: number },
+  entities: readonly FeastEntity[],
+): FeastView {
   const joinKeys = raw.entities.map((name): JoinKey => {
     const declared = entities.find(e => e.name === name && e.project === raw.project);
     const joinKey = declared?.joinKey ?? name;
     const type = entityColumns.find(col => col.name === joinKey)?.type ?? declared?.type ?? "STRING";
     return { name: joinKey, type };
   });
-  return { ...raw, joinKeys, table: `${raw.project}_${raw.name}` };
+  // A stream view's schema counts its keys among the features.
+  const features = raw.features.filter(({ name }) => !joinKeys.some(key => key.name === name));
+  return { ...raw, features, joinKeys, ...namesInStore(raw, raw.name) };
 }
+
+const namesInStore = ({ project }: { readonly project: string }, storeName: string) => ({
+  storeName,
+  table: `${project}_${storeName}`,
+});
+
+/** The view as a repository with `enable_online_feature_view_versioning` stores it. */
+export const storedByVersion = (view: FeastView): FeastView =>
+  view.version > 0 ? { ...view, ...namesInStore(view, `${view.name}_v${view.version}`) } : view;
 
 function specOf(c: Cursor): Cursor {
   let spec = cursor(c.bytes, c.at, c.at);
@@ -167,7 +188,38 @@ function entity(c: Cursor): FeastEntity {
   return { name, project, joinKey: joinKey || name, type };
 }
 
-function view(c: Cursor): RawView {
+/** Numbers of the fields that the kinds of views have at other places; name, project, entities and features are 1 to 4 in all of them. */
+interface ViewFields {
+  readonly ttl: number;
+  readonly source: number;
+  readonly online: number;
+  readonly entityColumns: number;
+}
+const FEATURE_VIEW: ViewFields = { ttl: 6, source: 7, online: 8, entityColumns: 12 };
+const STREAM_VIEW: ViewFields = { ttl: 9, source: 10, online: 12, entityColumns: 5 };
+const LABEL_VIEW: ViewFields = { ttl: 6, source: 7, online: 8, entityColumns: 11 };
+
+/** A view's `spec` (1), and the version in its `meta` (2). */
+function versioned(c: Cursor, fields: ViewFields): RawView & { readonly version: number } {
+  let spec = cursor(c.bytes, c.at, c.at);
+  let version = 0;
+  for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) {
+    if (tag === ((1 << 3) | 2)) spec = readSpan(c);
+    else if (tag === ((2 << 3) | 2)) version = versionOf(readSpan(c));
+    else skipField(c, tag);
+  }
+  return { ...view(spec, fields), version };
+}
+
+function versionOf(meta: Cursor): number {
+  let version = 0;
+  for (let tag = nextTag(meta); tag !== 0; tag = nextTag(meta))
+    if (tag === 4 << 3) version = readUint32(meta);
+    else skipField(meta, tag);
+  return version;
+}
+
+function view(c: Cursor, fields: ViewFields): RawView {
   let name = "";
   let project = "";
   let ttlSeconds: number | null = null;
@@ -182,10 +234,10 @@ function view(c: Cursor): RawView {
     else if (number === 2) project = readString(c);
     else if (number === 3) entities.push(readString(c));
     else if (number === 4) features.push(feature(readSpan(c)));
-    else if (number === 6) ttlSeconds = seconds(readSpan(c)) || null;
-    else if (number === 7) batch = source(readSpan(c));
-    else if (number === 8) online = readUint32(c) !== 0;
-    else if (number === 12) entityColumns.push(feature(readSpan(c)));
+    else if (number === fields.ttl) ttlSeconds = seconds(readSpan(c)) || null;
+    else if (number === fields.source) batch = source(readSpan(c));
+    else if (number === fields.online) online = readUint32(c) !== 0;
+    else if (number === fields.entityColumns) entityColumns.push(feature(readSpan(c)));
     else skipField(c, tag);
   }
   return { name, project, entities, features, ttlSeconds, online, source: batch, entityColumns };

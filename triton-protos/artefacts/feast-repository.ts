@@ -7,7 +7,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import type { KeyVersion } from "./feast-key.js";
 import { type OnlineStore, onlineStoreConfig, readOnlineStore } from "./feast-online-store.js";
-import { type FeastRegistry, FeastRegistryError, readRegistry } from "./feast-registry.js";
+import { type FeastRegistry, FeastRegistryError, readRegistry, storedByVersion } from "./feast-registry.js";
 
 export interface FeastRepository {
   readonly project: string;
@@ -16,6 +16,8 @@ export interface FeastRepository {
   /** The `online_store` as it is written, environment variables not yet expanded: what may be copied elsewhere. */
   readonly onlineStoreText: unknown;
   readonly keyVersion: KeyVersion;
+  /** Whether a view whose schema changed has its values under another name in the online store. */
+  readonly versions: boolean;
   /** Entities and views of this project alone. */
   readonly registry: FeastRegistry;
 }
@@ -23,7 +25,14 @@ export interface FeastRepository {
 const config = z.looseObject({
   project: z.string().min(1),
   registry: z
-    .union([z.string(), z.looseObject({ registry_type: z.string().default("file"), path: z.string() })])
+    .union([
+      z.string(),
+      z.looseObject({
+        registry_type: z.string().default("file"),
+        path: z.string().optional(),
+        enable_online_feature_view_versioning: z.boolean().default(false),
+      }),
+    ])
     .default("data/registry.db"),
   online_store: onlineStoreConfig.default("sqlite"),
   entity_key_serialization_version: z.union([z.literal(1), z.literal(2), z.literal(3)]).default(3),
@@ -43,17 +52,13 @@ export function readFeastRepository(folder: string): FeastRepository {
   }
   const { project, registry, online_store, entity_key_serialization_version } = parsed.data;
   const inFolder = (path: string) => (isAbsolute(path) ? path : join(folder, path));
-  const registryConfig = typeof registry === "string" ? { registry_type: "file", path: registry } : registry;
-  if (registryConfig.registry_type !== "file" || /^[a-z0-9]+:\/\//.test(registryConfig.path))
-    throw new FeastRegistryError(
-      `${yamlFile}: the registry is \`${registryConfig.registry_type}\` at \`${registryConfig.path}\`, and only registry files can be read. Copy the registry to a file and name it in \`registry\`.`,
-    );
+  const registryFile = inFolder(registryPath(registry, yamlFile));
+  const versions = typeof registry === "object" && registry.enable_online_feature_view_versioning;
   const store = readOnlineStore(online_store, folder);
   if (typeof store === "string")
     throw new FeastRegistryError(
       `${yamlFile}: the online store ${store}. Correct \`online_store\`, or materialize the views into a SQLite online store.`,
     );
-  const registryFile = inFolder(registryConfig.path);
   const all = readRegistry(readFile(registryFile, "Run `feast apply` in the repository."), registryFile);
   return {
     project,
@@ -61,13 +66,27 @@ export function readFeastRepository(folder: string): FeastRepository {
     onlineStore: store,
     onlineStoreText: (parseYaml(yamlFile, text) as { online_store?: unknown }).online_store,
     keyVersion: entity_key_serialization_version,
+    versions,
     registry: {
       entities: all.entities.filter(entity => entity.project === project),
-      views: all.views.filter(view => view.project === project),
+      views: all.views.filter(view => view.project === project).map(view => (versions ? storedByVersion(view) : view)),
       services: all.services.filter(service => service.project === project),
       onDemandViews: all.onDemandViews,
     },
   };
+}
+
+/** Where the registry file is. @throws FeastRegistryError for a registry of another kind */
+function registryPath(registry: z.output<typeof config>["registry"], yamlFile: string): string {
+  const { registry_type: type, path = "data/registry.db" } =
+    typeof registry === "string" ? { registry_type: "file", path: registry } : registry;
+  if (type === "file" && !/^[a-z0-9+]+:\/\//i.test(path)) return path;
+  // The address may hold a password: it is not repeated.
+  const at =
+    typeof registry === "object" && registry.path === undefined ? "" : ` at \`${path.replace(/\/\/[^/@]*@/, "//…@")}\``;
+  throw new FeastRegistryError(
+    `${yamlFile}: the registry is \`${type}\`${at}, and only registry files can be read. ${type === "file" ? "Copy it to a file" : "Write it to a file with Feast (`RepoConfig` with `registry: data/registry.db`, then `feast apply`)"} and name that in \`registry\`.`,
+  );
 }
 
 /** Feast expands environment variables before it parses. */

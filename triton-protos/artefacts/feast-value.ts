@@ -1,17 +1,9 @@
 /**
- * `feast.types.Value`, the bytes of one feature of one entity: bytes → numbers, words or strings pushed into a sink; value → bytes.
+ * `feast.types.Value`, the bytes of one feature of one entity: bytes → numbers, words or strings pushed into a sink.
  */
-import { type FeastType, feastType, feastTypeOf } from "./feast-type.js";
+import { itemJson, objectJson, type RawItem } from "./feast-json.js";
+import { type FeastItem, type FeastType, feastType, feastTypeOf } from "./feast-type.js";
 import { type Cursor, cursor, nextTag, readSpan, readVarint, skipField, spanBytes, take, WireError } from "./wire.js";
-import {
-  bytesMember,
-  fixed32Member,
-  fixed64Member,
-  message,
-  stringMember,
-  varint,
-  varintMember,
-} from "./wire-writer.js";
 
 /** Where decoded values go: int64 as two words, so that nothing becomes a BigInt on the way. */
 export interface ValueSink {
@@ -21,32 +13,33 @@ export interface ValueSink {
   bytes(value: Uint8Array): void;
 }
 
-/** Bytes may be given as text, which is then their UTF-8. */
-export type FeastScalar = number | bigint | string | boolean | Uint8Array;
-
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
+/** Messages inside one another, as deep as protobuf's own readers go. */
+const MOST_DEEP = 100;
+
 /**
- * Decodes one value into the sink: one push for a scalar, one push per item for a list.
+ * Decodes one value into the sink: one push for a scalar, one push per item for a list or a set; maps and nested lists become one JSON text.
  * @returns the type that was stored, or null for a null value (nothing is pushed)
- * @throws WireError for bytes that are not a Value, or whose type has no column form
+ * @throws WireError for bytes that are not a Value, or whose type is newer than this reader
  */
-export function decodeValue(bytes: Uint8Array, sink: ValueSink): FeastType | null {
-  const c = cursor(bytes);
+export const decodeValue = (bytes: Uint8Array, sink: ValueSink): FeastType | null => decode(cursor(bytes), sink, 0);
+
+function decode(c: Cursor, sink: ValueSink, depth: number): FeastType | null {
   let stored: FeastType | null = null;
   for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) {
     const number = tag >>> 3;
     const type = feastTypeOf(number);
     if (!type) {
-      // 19 says null aloud; anything else is a map, a set, or newer than this reader.
-      if (number !== 19) throw new WireError(`a value of Feast's type ${number}, which has no column form`);
+      // 19 says null aloud; anything else is newer than this reader.
+      if (number !== 19) throw new WireError(`a value of Feast's type ${number}, which is not known here`);
       skipField(c, tag);
       continue;
     }
     stored = type.name;
-    if (type.list) items(readSpan(c), number - 10, sink);
+    if (type.list) items(readSpan(c), type.item, sink, depth);
     else if (isNoMoment(c, tag, number)) stored = null;
-    else scalar(c, tag, number, sink);
+    else item(c, tag, type.item, sink, depth);
   }
   return stored;
 }
@@ -61,23 +54,114 @@ function isNoMoment(c: Cursor, tag: number, number: number): boolean {
   return false;
 }
 
-function items(list: Cursor, member: number, sink: ValueSink): void {
+function items(list: Cursor, kind: FeastItem, sink: ValueSink, depth: number): void {
   for (let tag = nextTag(list); tag !== 0; tag = nextTag(list)) {
     if (tag >>> 3 !== 1) {
       skipField(list, tag);
       continue;
     }
-    if ((tag & 7) !== 2 || member <= 2) {
-      scalar(list, tag, member, sink);
+    if ((tag & 7) !== 2 || typeof kind === "string" || kind <= 2) {
+      item(list, tag, kind, sink, depth);
       continue;
     }
     const packed = readSpan(list);
-    while (packed.at < packed.end) scalar(packed, WIRE_TYPE[member]!, member, sink);
+    while (packed.at < packed.end) scalar(packed, WIRE_TYPE[kind]!, kind, sink);
   }
 }
 
+function item(c: Cursor, tag: number, kind: FeastItem, sink: ValueSink, depth: number): void {
+  if (typeof kind === "number") {
+    scalar(c, tag, kind, sink);
+    return;
+  }
+  if (depth > MOST_DEEP) throw new WireError(`byte ${c.at}: more than ${MOST_DEEP} maps or lists inside one another`);
+  const span = readSpan(c);
+  const inner = (value: Cursor): string => valueText(value, depth + 1);
+  if (kind === "zoned") zonedSecond(span, sink);
+  else if (kind === "nested") sink.string(`[${membersOf(span).map(inner).join(",")}]`);
+  else
+    sink.string(
+      objectJson(membersOf(span).map(entry => entryText(entry, kind === "map" ? readText : readScalarKey, inner))),
+    );
+}
+
+/** Field 1 is the second since 1970, field 2 the zone, which says nothing of when it was. */
+function zonedSecond(moment: Cursor, sink: ValueSink): void {
+  let [lo, hi] = [0, 0];
+  for (let tag = nextTag(moment); tag !== 0; tag = nextTag(moment)) {
+    if (tag !== 1 << 3) {
+      skipField(moment, tag);
+      continue;
+    }
+    readVarint(moment);
+    [lo, hi] = [moment.lo, moment.hi];
+  }
+  sink.words(lo, hi);
+}
+
+/** An entry of a map: its key is field 1, its value field 2. */
+function entryText(
+  entry: Cursor,
+  readKey: (c: Cursor) => string,
+  inner: (value: Cursor) => string,
+): readonly [name: string, text: string] {
+  let [name, text] = ["", "null"];
+  for (let tag = nextTag(entry); tag !== 0; tag = nextTag(entry)) {
+    if (tag === ((1 << 3) | 2)) name = readKey(readSpan(entry));
+    else if (tag === ((2 << 3) | 2)) text = inner(readSpan(entry));
+    else skipField(entry, tag);
+  }
+  return [name, text];
+}
+
+const readText = (c: Cursor): string => utf8.decode(spanBytes(c));
+
+/** Items of the members of a `MapKey`, by field number. */
+const KEY_ITEMS: readonly number[] = [0, 3, 4, 6, 5, 7, 8, 1, 2, 2, 2];
+
+/** A key that is no text, as JSON has it without its quotes. */
+function readScalarKey(c: Cursor): string {
+  let name = "";
+  for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) {
+    const kind = KEY_ITEMS[tag >>> 3] as FeastItem | undefined;
+    if (kind === undefined) throw new WireError(`a map key of Feast's kind ${tag >>> 3}, which is not known here`);
+    const [value] = collect(sink => scalar(c, tag, kind as number, sink));
+    name = itemJson(kind, value!).replace(/^"(.*)"$/s, "$1");
+  }
+  return name;
+}
+
+/** One `Value` as JSON. */
+function valueText(c: Cursor, depth: number): string {
+  let stored: FeastType | null = null;
+  const raw = collect(sink => {
+    stored = decode(c, sink, depth);
+  });
+  if (stored === null) return "null";
+  const { list, item: kind } = feastType(stored);
+  const texts = raw.map(value => itemJson(kind, value));
+  return list ? `[${texts.join(",")}]` : texts[0]!;
+}
+
+function collect(push: (sink: ValueSink) => void): RawItem[] {
+  const raw: RawItem[] = [];
+  const add = (value: RawItem): void => {
+    raw.push(value);
+  };
+  push({ number: add, string: add, bytes: add, words: (lo, hi) => add((BigInt(hi) << 32n) | BigInt(lo >>> 0)) });
+  return raw;
+}
+
+function membersOf(list: Cursor): Cursor[] {
+  const members: Cursor[] = [];
+  for (let tag = nextTag(list); tag !== 0; tag = nextTag(list))
+    if (tag === ((1 << 3) | 2)) members.push(readSpan(list));
+    else skipField(list, tag);
+  return members;
+}
+
 /** Wire type of each scalar member, by field number. */
-const WIRE_TYPE: readonly number[] = [0, 2, 2, 0, 0, 1, 5, 0, 0];
+export const WIRE_TYPE: readonly number[] = [0, 2, 2, 0, 0, 1, 5, 0, 0];
 const scratch = new DataView(new ArrayBuffer(8));
 
 function scalar(c: Cursor, tag: number, member: number, sink: ValueSink): void {
@@ -104,43 +188,4 @@ function scalar(c: Cursor, tag: number, member: number, sink: ValueSink): void {
       sink.number(scratch.getFloat64(0, true));
     }
   }
-}
-
-/** How Feast writes a null timestamp: numpy's NaT, the least int64. */
-const NO_MOMENT = -(2n ** 63n);
-
-/** Encodes one value of a type, as Feast's own serialiser does; null becomes no bytes, and a null timestamp the least int64. */
-export function encodeValue(type: FeastType, value: FeastScalar | ArrayLike<FeastScalar> | null): Uint8Array {
-  if (value === null) return type === "UNIX_TIMESTAMP" ? member(8, 8, NO_MOMENT) : new Uint8Array(0);
-  const { number, list } = feastType(type);
-  if (!list) return member(number, number, value as FeastScalar);
-  const values = Array.from(value as ArrayLike<FeastScalar>);
-  if (number <= 12) return bytesMember(number, message(...values.map(item => member(1, number - 10, item))));
-  if (values.length === 0) return bytesMember(number, new Uint8Array(0));
-  const packed = message(...values.map(item => packedItem(number - 10, item)));
-  return bytesMember(number, bytesMember(1, packed));
-}
-
-/** One scalar as field `number`; `type` is its member number in Value. */
-function member(number: number, type: number, value: FeastScalar): Uint8Array {
-  switch (WIRE_TYPE[type]) {
-    case 2:
-      return value instanceof Uint8Array ? bytesMember(number, value) : stringMember(number, String(value));
-    case 5:
-      return fixed32Member(number, Number(value));
-    case 1:
-      return fixed64Member(number, Number(value));
-    default:
-      return varintMember(number, integer(value));
-  }
-}
-
-/** A packed item is a member without its tag. */
-function packedItem(type: number, value: FeastScalar): Uint8Array {
-  return WIRE_TYPE[type] === 0 ? varint(integer(value)) : member(1, type, value).subarray(1);
-}
-
-function integer(value: FeastScalar): bigint {
-  if (value instanceof Uint8Array) throw new RangeError(`${value.length} bytes stand where a number belongs`);
-  return BigInt(value);
 }

@@ -2,7 +2,7 @@
  * Stored values of one feature, key by key in any order → its column with statuses.
  */
 import type { FeastFeature, FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
-import { type FeastType, feastType } from "../../../triton-protos/artefacts/feast-type.js";
+import { type FeastType, feastType, isStructured } from "../../../triton-protos/artefacts/feast-type.js";
 import { decodeValue, type ValueSink } from "../../../triton-protos/artefacts/feast-value.js";
 import { RuntimeFault } from "../../errors.js";
 import type { Values } from "../../plan/table.js";
@@ -35,7 +35,8 @@ export function columnBuilder(
   count: number,
   { bytes, eventTimes }: ReadOptions,
 ): ColumnBuilder {
-  const { dtype, list } = feastType(type!);
+  const declared = feastType(type!);
+  const { dtype, list } = declared;
   const what = `feature \`${view.name}:${name}\``;
   const sink = columnSink(dtype, count, what, bytes);
   const status = new Uint8Array(count);
@@ -50,8 +51,11 @@ export function columnBuilder(
       try {
         const stored = push(sink);
         status[key] = stored === null ? FEATURE_STATUS.null : FEATURE_STATUS.present;
-        if (stored !== null && feastType(stored).list !== list)
+        const row = stored === null ? declared : feastType(stored);
+        if (row.list !== list)
           throw new Error(`a ${list ? "list" : "scalar"} belongs there and the store holds ${stored}`);
+        if (isStructured(row) !== isStructured(declared))
+          throw new Error(`${type} belongs there and the store holds ${stored}`);
       } catch (error) {
         if (error instanceof RuntimeFault) throw error;
         throw new RuntimeFault(

@@ -2,10 +2,10 @@
  * Rows of a view → an online store, in Feast's bytes: SQLite in one transaction, Redis in pipelines.
  */
 import Database from "better-sqlite3";
+import { encodeValue, type FeastScalar } from "../../../triton-protos/artefacts/encode-feast-value.js";
 import { type KeyPart, keyEncoder } from "../../../triton-protos/artefacts/feast-key.js";
 import type { FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
 import type { FeastRepository } from "../../../triton-protos/artefacts/feast-repository.js";
-import { encodeValue, type FeastScalar } from "../../../triton-protos/artefacts/feast-value.js";
 import { bytesField, message, varintField } from "../../../triton-protos/artefacts/wire-writer.js";
 import { RuntimeFault } from "../../errors.js";
 import { timestampSeconds } from "./event-time.js";
@@ -98,8 +98,8 @@ async function redisWriter(
   if (onlineStore.type !== "redis") throw new Error("not a Redis store");
   const connection = await connectRedis(onlineStore, REDIS_TIMEOUT_MS);
   const encode = keyEncoder(view.joinKeys, keyVersion);
-  const fields = view.features.map(feature => featureField(view.name, feature.name));
-  const time = timeField(view.name);
+  const fields = view.features.map(feature => featureField(view.storeName, feature.name));
+  const time = timeField(view.storeName);
   const { keyTtlSeconds } = onlineStore;
   return {
     write: async rows => {

@@ -1,7 +1,8 @@
 /**
  * One feature value as the feature server writes it in JSON → pushed into a sink, 64-bit integers exact.
  */
-import type { FeastType, FeastTypeRow } from "../../../triton-protos/artefacts/feast-type.js";
+import { doubleJson, objectJson } from "../../../triton-protos/artefacts/feast-json.js";
+import { type FeastType, type FeastTypeRow, isStructured } from "../../../triton-protos/artefacts/feast-type.js";
 import type { ValueSink } from "../../../triton-protos/artefacts/feast-value.js";
 import { type Json, WholeDouble } from "../../transport/http/json.js";
 
@@ -18,14 +19,16 @@ export function pushJson(value: Json, type: Row, sink: ValueSink): FeastType | n
 }
 
 function pushScalar(value: Json, type: Row, sink: ValueSink): void {
-  if (type.dtype === "string") pushText(value, type, sink);
+  if (isStructured(type)) sink.string(jsonText(value));
+  else if (type.item === "zoned") pushZoned(value, sink);
+  else if (type.dtype === "string") pushText(value, type, sink);
   else if (type.dtype === "bool" && typeof value === "boolean") sink.number(Number(value));
   else pushNumber(value instanceof WholeDouble ? value.value : value, type.dtype.startsWith("float"), sink);
 }
 
-function pushText(value: Json, { name }: Row, sink: ValueSink): void {
+function pushText(value: Json, { item }: Row, sink: ValueSink): void {
   if (typeof value !== "string") throw new Error(`text belongs there and the server answers ${describe(value)}`);
-  if (name.startsWith("BYTES")) sink.bytes(Buffer.from(value, "base64"));
+  if (item === 1) sink.bytes(Buffer.from(value, "base64"));
   else sink.string(value);
 }
 
@@ -36,6 +39,22 @@ function pushNumber(value: Json, float: boolean, sink: ValueSink): void {
   else if (typeof value === "number" || typeof value === "bigint" || (float && typeof value === "string"))
     sink.number(Number(value));
   else throw new Error(`a number belongs there and the server answers ${describe(value)}`);
+}
+
+/** The server says a moment with a zone in ISO 8601. */
+function pushZoned(value: Json, sink: ValueSink): void {
+  const seconds = typeof value === "string" ? Math.floor(Date.parse(value) / 1000) : Number.NaN;
+  if (Number.isNaN(seconds)) throw new Error(`a moment belongs there and the server answers ${describe(value)}`);
+  sink.number(seconds);
+}
+
+/** The text that the same map or nested list has where it is read from a store. */
+function jsonText(value: Json): string {
+  if (value instanceof Map) return objectJson([...value].map(([name, member]) => [name, jsonText(member)] as const));
+  if (Array.isArray(value)) return `[${(value as readonly Json[]).map(jsonText).join(",")}]`;
+  if (value instanceof WholeDouble) return doubleJson(value.value);
+  if (typeof value === "number") return Number.isInteger(value) ? String(value) : doubleJson(value);
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
 }
 
 const describe = (value: Json): string =>

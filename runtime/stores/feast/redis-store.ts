@@ -68,8 +68,8 @@ function prepareGroup(reads: readonly ViewRead[], version: KeyVersion, project: 
   const { joinKeys } = reads[0]!.view;
   const encode = keyColumnsEncoder(joinKeys, version, options.bytes);
   const fields = reads.flatMap(({ view, features }) => [
-    timeField(view.name),
-    ...features.map(feature => featureField(view.name, feature.name)),
+    timeField(view.storeName),
+    ...features.map(feature => featureField(view.storeName, feature.name)),
   ]);
   const columnsOf = (keys: ReadonlyMap<string, Column>) => joinKeys.map(join => keys.get(join.name)!);
   return {

@@ -1,13 +1,15 @@
 /**
  * A feature value → the text that Feast's SQLite store keeps beside it.
  */
+
+import type { FeastScalar } from "../../../triton-protos/artefacts/encode-feast-value.js";
 import { type FeastType, feastType } from "../../../triton-protos/artefacts/feast-type.js";
-import type { FeastScalar } from "../../../triton-protos/artefacts/feast-value.js";
 
 /** What Feast keeps beside a scalar for text search: Python's `str` of it. */
 export function valueText(type: FeastType, value: FeastScalar | ArrayLike<FeastScalar> | null): string | null {
-  const { list, dtype } = feastType(type);
-  if (value === null || list || type === "BYTES" || type === "UNIX_TIMESTAMP") return null;
+  const { list, dtype, number } = feastType(type);
+  // Of the later types Feast keeps none as text.
+  if (value === null || list || number < 2 || number > 7) return null;
   if (dtype === "bool") return value ? "True" : "False";
   if (dtype === "float32") return pythonFloat(Math.fround(Number(value)));
   return dtype === "float64" ? pythonFloat(Number(value)) : String(value);

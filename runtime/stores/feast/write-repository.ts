@@ -5,8 +5,8 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
+import { encodeValue } from "../../../triton-protos/artefacts/encode-feast-value.js";
 import { keyEncoder } from "../../../triton-protos/artefacts/feast-key.js";
-import { encodeValue } from "../../../triton-protos/artefacts/feast-value.js";
 import {
   checkDescription,
   type FeastRepositoryDescription,
