@@ -4,6 +4,7 @@ import { type CompiledExpression, compileExpression } from "../expression/compil
 import type { FlagVector } from "../expression/vector.js";
 import type { Kernel } from "../plan/kernel.js";
 import { columnTypes, toVectors } from "./lambda-op.js";
+import { scoreValues, toScores } from "./score-values.js";
 
 export const boost: Kernel<"boost"> = {
   prepare(step) {
@@ -21,8 +22,9 @@ export const boost: Kernel<"boost"> = {
         const { rows } = columns[0]!;
         const { values: flags } = condition.run(toVectors(named, what), rows.count) as FlagVector;
         const scores = columns[changed]!;
-        const values = (scores.values as Float32Array).slice();
-        for (let i = 0; i < values.length; i++) if (flags[i] === 1) values[i] = values[i]! * multiply + add;
+        const numbers = scoreValues(scores).slice();
+        for (let i = 0; i < numbers.length; i++) if (flags[i] === 1) numbers[i] = numbers[i]! * multiply + add;
+        const values = toScores(scores.dtype, numbers);
         return columns.map((col, i) => (i === changed ? { ...col, values } : col));
       },
     };

@@ -3,24 +3,25 @@
  */
 import { RuntimeFault } from "../errors.js";
 import type { Kernel } from "../plan/kernel.js";
-import type { Column, Values } from "../plan/table.js";
+import type { Column, Rows, Values } from "../plan/table.js";
 import { dpp } from "./dpp.js";
 import { mmr } from "./mmr.js";
-import { type Names, orderCandidates, orderingNames } from "./order-candidates.js";
+import { type Choose, longestRow, type Names, orderCandidates, orderingNames } from "./order-candidates.js";
+import { scoreValues } from "./score-values.js";
 
 /** One user's candidates: relevance in 0 … 1, and unit vectors (or zeros). */
 export interface Pool {
   readonly count: number;
   readonly relevance: Float64Array;
-  /** Cosine of two candidates' embeddings. */
-  cosine(i: number, j: number): number;
+  /** Row i is candidate i's vector, of `width` numbers. */
+  readonly unit: Float64Array;
+  readonly width: number;
 }
 
 export const diversify: Kernel<"diversify"> = {
   prepare: step => {
     const { topk, method, balance } = step.params;
-    const names = orderingNames(step);
-    const vectorName = step.inputs.embedding![0]!.name;
+    const names = { ...orderingNames(step), vectors: step.inputs.embedding![0]!.name };
     const take = method === "mmr" ? mmr : dpp;
     return {
       run: inputs => {
@@ -28,56 +29,69 @@ export const diversify: Kernel<"diversify"> = {
         if (embedding.rows !== inputs.input![0]!.rows)
           throw new RuntimeFault(
             "INVALID_ARGUMENT",
-            `column \`${vectorName}\` has ${embedding.rows.count} rows and \`${names.ids}\` ${inputs.input![0]!.rows.count}.`,
+            `column \`${names.vectors}\` has ${embedding.rows.count} rows and \`${names.ids}\` ${inputs.input![0]!.rows.count}.`,
           );
-        return orderCandidates(inputs, names, (_, ids) => {
-          const unit = unitVectors(embedding, ids, vectorName);
-          return (scores, count, start) => {
-            const pool = poolOf(scores.slice(0, count), unit, embedding.width ?? 1, start, names);
-            return take(pool, Math.min(topk, count), balance);
-          };
+        return orderCandidates(inputs, names, (rows, ids): Choose => {
+          const poolOf = pools(embedding, rows, ids, names);
+          return (scores, count, start, row) => take(poolOf(scores, count, start, row), Math.min(topk, count), balance);
         });
       },
     };
   },
 };
 
-function unitVectors(embedding: Column, ids: Values, name: string): Float64Array {
-  const width = embedding.width ?? 1;
-  const unit = Float64Array.from(embedding.values as Float32Array);
-  for (let i = 0; i < ids.length; i++) {
-    let square = 0;
-    for (let d = i * width; d < (i + 1) * width; d++) square += unit[d]! ** 2;
-    if (!Number.isFinite(square) || embedding.validity?.subarray(i * width, (i + 1) * width).includes(0))
+/** Makes the pool of one user after another, each in the memory of the one before. */
+function pools(embedding: Column, rows: Rows, ids: Values, names: Names & { readonly vectors: string }) {
+  const { width = 1, validity } = embedding;
+  const vectors = scoreValues(embedding);
+  const most = longestRow(rows);
+  const unit = new Float64Array(most * width);
+  const relevance = new Float64Array(most);
+  return (scores: Float64Array, count: number, start: number, row: number): Pool => {
+    unit.set(vectors.subarray(start * width, (start + count) * width));
+    for (let i = 0; i < count; i++) {
+      const at = start + i;
+      if (normalise(unit, i * width, width) && !validity?.subarray(at * width, (at + 1) * width).includes(0)) continue;
       throw new RuntimeFault(
         "INVALID_ARGUMENT",
-        `column \`${name}\` has no finite vector for candidate ${ids[i]}. Look at the embedding that its store or model gives.`,
+        `column \`${names.vectors}\` has no finite vector for candidate ${i} (\`${names.ids}\` ${ids[at]}) of row ${row}. Look at the embedding that its store or model gives.`,
       );
-    const length = Math.sqrt(square);
-    if (length > 0) for (let d = i * width; d < (i + 1) * width; d++) unit[d]! /= length;
-  }
-  return unit;
+    }
+    scaleRelevance(scores, relevance, count, start, row, ids, names);
+    return { count, relevance, unit, width };
+  };
 }
 
-/** @param relevance is scaled in place */
-function poolOf(relevance: Float64Array, unit: Float64Array, width: number, start: number, names: Names): Pool {
-  const low = relevance.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
-  const high = relevance.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  if (relevance.length > 0 && !(Number.isFinite(low) && Number.isFinite(high)))
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `column \`${names.scores}\` holds an infinite score, which can't be weighed against likeness. Clip scores before.`,
-    );
-  for (let i = 0; i < relevance.length; i++) relevance[i] = high > low ? (relevance[i]! - low) / (high - low) : 0;
-  return {
-    count: relevance.length,
-    relevance,
-    cosine: (i, j) => {
-      let dot = 0;
-      const a = (start + i) * width;
-      const b = (start + j) * width;
-      for (let d = 0; d < width; d++) dot += unit[a + d]! * unit[b + d]!;
-      return dot;
-    },
-  };
+/** To length 1; zeros stay. @returns whether it is finite */
+function normalise(vectors: Float64Array, at: number, width: number): boolean {
+  let square = 0;
+  for (let d = at; d < at + width; d++) square += vectors[d]! ** 2;
+  if (!Number.isFinite(square)) return false;
+  const length = Math.sqrt(square);
+  if (length > 0) for (let d = at; d < at + width; d++) vectors[d]! /= length;
+  return true;
+}
+
+/** To 0 … 1 among one user's candidates; equal scores to 0. */
+function scaleRelevance(
+  scores: Float64Array,
+  relevance: Float64Array,
+  count: number,
+  start: number,
+  row: number,
+  ids: Values,
+  names: Names,
+): void {
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < count; i++) {
+    if (!Number.isFinite(scores[i]))
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `column \`${names.scores}\` holds ${scores[i]} for candidate ${i} (\`${names.ids}\` ${ids[start + i]}) of row ${row}, which can't be weighed against likeness. Clip scores before.`,
+      );
+    low = Math.min(low, scores[i]!);
+    high = Math.max(high, scores[i]!);
+  }
+  for (let i = 0; i < count; i++) relevance[i] = high > low ? (scores[i]! - low) / (high - low) : 0;
 }

@@ -7,7 +7,8 @@ export function groupNumbers(col: Column, known: readonly string[] = []): { numb
   const keyOf = keys(col);
   const numbers = new Int32Array(col.rows.count);
   for (let i = 0; i < numbers.length; i++) {
-    if (col.validity?.[i] === 0) {
+    // A float that is no number is null.
+    if (col.validity?.[i] === 0 || Number.isNaN(col.values[i])) {
       numbers[i] = -1;
       continue;
     }

@@ -1,90 +1,112 @@
 /** Scores of candidates -> Σ weight · scaled score, float32; each scale is taken among one user's candidates. */
 import { RuntimeFault } from "../errors.js";
 import type { Kernel } from "../plan/kernel.js";
-import type { Column } from "../plan/table.js";
+import { float32s, float64s } from "../plan/short-arrays.js";
+import { type Column, childRows, type Rows } from "../plan/table.js";
 import { keepLargest } from "./keep-largest.js";
+import { longestRow } from "./order-candidates.js";
+import { scoreValues } from "./score-values.js";
 
-/** Writes the scaled scores of `start … end - 1` into `out`. */
-type Scale = (scores: Float64Array, start: number, end: number, out: Float64Array) => void;
+/** Writes the scaled scores of places 0 … count − 1 into `out`. */
+type Scale = (scores: Float64Array, count: number, out: Float64Array) => void;
 
 export const mixScores: Kernel<"mixScores"> = {
   prepare: step => {
     const { weights, scale } = step.params;
     const names = step.inputs.input!.map(ref => ref.name);
     const weightOf = names.map(name => weights[name]!);
+    const needsFinite = scale === "minMax" || scale === "standard";
     return {
       run: inputs => {
-        const { rows } = inputs.input![0]!;
-        const sum = new Float64Array(rows.count);
-        const scaled = new Float64Array(rows.count);
-        const offsets = rows.offsets ?? Int32Array.of(0, rows.count);
-        inputs.input!.forEach((col, c) => {
-          const scores = present(col, names[c]!);
-          if (scale === "minMax" || scale === "standard") refuseInfinite(scores, names[c]!, scale);
-          for (let row = 0; row + 1 < offsets.length; row++)
-            SCALES[scale](scores, offsets[row]!, offsets[row + 1]!, scaled);
-          for (let i = 0; i < sum.length; i++) sum[i]! += weightOf[c]! * scaled[i]!;
-        });
-        const lost = sum.findIndex(Number.isNaN);
-        if (lost >= 0)
-          throw new RuntimeFault(
-            "INVALID_ARGUMENT",
-            `scores of candidate ${lost} are infinite, and their weighted sum (${names.join(", ")}) is no number. Clip scores before.`,
-          );
-        return [{ dtype: "float32", rows, values: Float32Array.from(sum) }];
+        const columns = inputs.input!;
+        const { rows } = columns[0]!;
+        const { parent, offsets } = rows.parent ? rows : oneUser(rows);
+        const numbers = columns.map(scoreValues);
+        const most = longestRow({ count: rows.count, parent: parent!, offsets: offsets! });
+        const [scores, scaled, sum] = [float64s(most), float64s(most), float64s(most)];
+        const mixed = float32s(rows.count);
+        for (let row = 0; row < parent!.count; row++) {
+          const [start, end] = [offsets![row]!, offsets![row + 1]!];
+          const count = end - start;
+          sum.fill(0, 0, count);
+          for (let c = 0; c < columns.length; c++) {
+            scores.set(numbers[c]!.subarray(start, end));
+            checkScores(scores, columns[c]!, { name: names[c]!, start, count, row }, needsFinite && scale);
+            SCALES[scale](scores, count, scaled);
+            const weight = weightOf[c]!;
+            for (let i = 0; i < count; i++) sum[i]! += weight * scaled[i]!;
+          }
+          for (let i = 0; i < count; i++) {
+            mixed[start + i] = sum[i]!;
+            if (Number.isNaN(sum[i]))
+              throw new RuntimeFault(
+                "INVALID_ARGUMENT",
+                `scores of candidate ${i} of row ${row} are infinite, and their weighted sum (${names.join(", ")}) is no number. Clip scores before.`,
+              );
+          }
+        }
+        return [{ dtype: "float32", rows, values: mixed }];
       },
     };
   },
 };
 
-function present(col: Column, name: string): Float64Array {
-  const scores = Float64Array.from(col.values as Float32Array);
-  const missing = scores.findIndex((score, i) => Number.isNaN(score) || col.validity?.[i] === 0);
-  if (missing >= 0)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `column \`${name}\` has no score for candidate ${missing}. Give missing scores a value first, with \`fillMissing\`.`,
-    );
-  return scores;
-}
+/** Rows that belong to no user are one user's. */
+const oneUser = (rows: Rows): Rows => childRows({ count: 1 }, Int32Array.of(0, rows.count));
 
-/** Every other score would stand at one place beside it, and the infinite one at none. */
-function refuseInfinite(scores: Float64Array, name: string, scale: string): void {
-  const at = scores.findIndex(score => !Number.isFinite(score));
-  if (at >= 0)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `column \`${name}\` holds ${scores[at]} for candidate ${at}, which has no place on the scale \`${scale}\`. Clip scores before, or use \`scale: "rank"\`.`,
-    );
+/** @param scale one on which an infinite score has no place: every other would stand at one place beside it, and the infinite one at none */
+function checkScores(
+  scores: Float64Array,
+  { validity }: Column,
+  {
+    name,
+    start,
+    count,
+    row,
+  }: { readonly name: string; readonly start: number; readonly count: number; readonly row: number },
+  scale: string | false,
+): void {
+  for (let i = 0; i < count; i++) {
+    if (Number.isNaN(scores[i]) || validity?.[start + i] === 0)
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `column \`${name}\` has no score for candidate ${i} of row ${row}. Give missing scores a value first, with \`fillMissing\`.`,
+      );
+    if (scale && !Number.isFinite(scores[i]))
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `column \`${name}\` holds ${scores[i]} for candidate ${i} of row ${row}, which has no place on the scale \`${scale}\`. Clip scores before, or use \`scale: "rank"\`.`,
+      );
+  }
 }
 
 const SCALES: Readonly<Record<"none" | "minMax" | "standard" | "rank", Scale>> = {
-  none: (scores, start, end, out) => {
-    for (let i = start; i < end; i++) out[i] = scores[i]!;
+  none: (scores, count, out) => {
+    for (let i = 0; i < count; i++) out[i] = scores[i]!;
   },
-  minMax: (scores, start, end, out) => {
-    let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-    for (let i = start; i < end; i++) {
+  minMax: (scores, count, out) => {
+    let low = Number.POSITIVE_INFINITY;
+    let high = Number.NEGATIVE_INFINITY;
+    for (let i = 0; i < count; i++) {
       low = Math.min(low, scores[i]!);
       high = Math.max(high, scores[i]!);
     }
-    for (let i = start; i < end; i++) out[i] = high > low ? (scores[i]! - low) / (high - low) : 0;
+    for (let i = 0; i < count; i++) out[i] = high > low ? (scores[i]! - low) / (high - low) : 0;
   },
-  standard: (scores, start, end, out) => {
-    const n = end - start;
+  standard: (scores, count, out) => {
     let mean = 0;
-    for (let i = start; i < end; i++) mean += scores[i]! / n;
+    for (let i = 0; i < count; i++) mean += scores[i]! / count;
     let variance = 0;
-    for (let i = start; i < end; i++) variance += (scores[i]! - mean) ** 2 / n;
+    for (let i = 0; i < count; i++) variance += (scores[i]! - mean) ** 2 / count;
     const deviation = Math.sqrt(variance);
-    for (let i = start; i < end; i++) out[i] = deviation > 0 ? (scores[i]! - mean) / deviation : 0;
+    for (let i = 0; i < count; i++) out[i] = deviation > 0 ? (scores[i]! - mean) / deviation : 0;
   },
-  rank: (scores, start, end, out) => {
-    const order = keepLargest(scores, start, end, end - start);
+  rank: (scores, count, out) => {
+    const order = keepLargest(scores, 0, count, count);
     let place = 0;
-    order.forEach((i, at) => {
-      if (at > 0 && scores[i] !== scores[order[at - 1]!]) place = at;
-      out[i] = order.length > 1 ? 1 - place / (order.length - 1) : 1;
-    });
+    for (let at = 0; at < count; at++) {
+      if (at > 0 && scores[order[at]!] !== scores[order[at - 1]!]) place = at;
+      out[order[at]!] = count > 1 ? 1 - place / (count - 1) : 1;
+    }
   },
 };

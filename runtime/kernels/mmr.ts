@@ -2,11 +2,14 @@
  * Maximal marginal relevance (Carbonell and Goldstein, 1998): again and again the candidate with the largest
  * balance · relevance − (1 − balance) · max likeness to those taken.
  */
+import { cosines } from "./cosines.js";
 import type { Pool } from "./diversify.js";
 
 /** @returns positions in the pool, in the order they were taken; the first of equals */
-export function mmr({ count, relevance, cosine }: Pool, k: number, balance: number): Int32Array {
+export function mmr(pool: Pool, k: number, balance: number): Int32Array {
+  const { count, relevance } = pool;
   const taken = new Int32Array(k);
+  const likeness = new Float64Array(count);
   const nearest = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
   const isTaken = new Uint8Array(count);
   for (let n = 0; n < k; n++) {
@@ -15,11 +18,16 @@ export function mmr({ count, relevance, cosine }: Pool, k: number, balance: numb
     for (let i = 0; i < count; i++) {
       if (isTaken[i]) continue;
       const value = balance * relevance[i]! - (n === 0 ? 0 : (1 - balance) * nearest[i]!);
-      if (value > bestValue) [best, bestValue] = [i, value];
+      if (value > bestValue) {
+        best = i;
+        bestValue = value;
+      }
     }
     taken[n] = best;
     isTaken[best] = 1;
-    for (let i = 0; i < count; i++) if (!isTaken[i]) nearest[i] = Math.max(nearest[i]!, cosine(i, best));
+    if (n + 1 === k) break;
+    cosines(pool, best, likeness);
+    for (let i = 0; i < count; i++) if (likeness[i]! > nearest[i]!) nearest[i] = likeness[i]!;
   }
   return taken;
 }

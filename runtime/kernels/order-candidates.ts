@@ -6,6 +6,7 @@ import { RuntimeFault } from "../errors.js";
 import type { Inputs } from "../plan/kernel.js";
 import { float64s, int32s } from "../plan/short-arrays.js";
 import { type Column, childRows, gather, type Rows, type Values } from "../plan/table.js";
+import { scoreValues } from "./score-values.js";
 
 /**
  * Places of the chosen among one user's candidates, best first.
@@ -47,11 +48,12 @@ export function orderCandidates(inputs: Inputs, names: Names, prepare: (rows: Ro
   const choose = prepare(ids.rows, ids.values);
   // One user's scores at a time, in memory that stays near.
   const own = float64s(longestRow(ids.rows));
+  const numbers = scoreValues(scores);
   const runs = int32s(parent.count + 1);
   const chosen: Int32Array[] = [];
   for (let row = 0; row < parent.count; row++) {
     const [start, end] = [offsets[row]!, offsets[row + 1]!];
-    own.set((scores.values as Float32Array).subarray(start, end));
+    own.set(numbers.subarray(start, end));
     if (hasGap(own, scores.validity, start, end - start)) throw noScore(own, ids, scores, row, names);
     const taken = choose(own, end - start, start, row);
     chosen.push(taken);

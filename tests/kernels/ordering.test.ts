@@ -56,7 +56,8 @@ describe.each(["topK", "limitPerGroup", "diversify"] as const)("%s at the edge",
       "column `score` has no score for candidate 1 (`item_id` 8) of row 1",
     );
     const infinite = ask([[1, 2, 3]], [[least, 0, most]], 3);
-    if (op === "diversify") await expect(infinite).rejects.toThrow("column `score` holds an infinite score");
+    if (op === "diversify")
+      await expect(infinite).rejects.toThrow("column `score` holds -Infinity for candidate 0 (`item_id` 1) of row 0");
     else expect(await infinite).toEqual([[3, 2, 1]]);
   });
 });
@@ -238,7 +239,7 @@ describe("diversify", () => {
   });
   test("a vector that is not finite, and a score that is not, are named", async () => {
     await expect(order("diversify", {}, [[7]], [[1]], { embedding: [[[Number.NaN, 0]]] })).rejects.toThrow(
-      "column `vector` has no finite vector for candidate 7",
+      "column `vector` has no finite vector for candidate 0 (`item_id` 7) of row 0",
     );
     await expect(
       order("diversify", {}, [[7, 8]], [[1, Number.POSITIVE_INFINITY]], {
@@ -249,7 +250,9 @@ describe("diversify", () => {
           ],
         ],
       }),
-    ).rejects.toThrow("column `score` holds an infinite score");
+    ).rejects.toThrow(
+      "column `score` holds Infinity for candidate 1 (`item_id` 8) of row 0, which can't be weighed against likeness",
+    );
   });
 });
 
@@ -302,13 +305,13 @@ describe("mixScores", () => {
   test("an infinite score has no place on a scale of distances, and one of ranks", async () => {
     for (const scale of ["minMax", "standard"] as const)
       await expect(mix({ weights: { a: 1 }, scale }, [[[1, 2, Number.NEGATIVE_INFINITY]]])).rejects.toThrow(
-        `column \`a\` holds -Infinity for candidate 2, which has no place on the scale \`${scale}\`.`,
+        `column \`a\` holds -Infinity for candidate 2 of row 0, which has no place on the scale \`${scale}\`.`,
       );
     expect(await mix({ weights: { a: 1 }, scale: "rank" }, [[[1, 2, Number.NEGATIVE_INFINITY]]])).toEqual([0.5, 1, 0]);
     expect(await mix({ weights: { a: 1 } }, [[[1, Number.POSITIVE_INFINITY]]])).toEqual([1, Number.POSITIVE_INFINITY]);
     const both = [[[1, Number.POSITIVE_INFINITY]], [[1, Number.NEGATIVE_INFINITY]]];
     await expect(mix({ weights: { a: 1, b: 1 } }, both)).rejects.toThrow(
-      "scores of candidate 1 are infinite, and their weighted sum (a, b) is no number. Clip scores before.",
+      "scores of candidate 1 of row 0 are infinite, and their weighted sum (a, b) is no number. Clip scores before.",
     );
   });
   test("users without candidates", async () => {
