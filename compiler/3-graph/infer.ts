@@ -14,6 +14,7 @@ import type { LambdaText } from "../lambda/read-lambda.js";
 import { CACHE_WAY, readCache } from "../ops/cached.js";
 import type { Blame, Bound, Fail, Inferred, Scope } from "../ops/define-op.js";
 import { opDefinition } from "../ops/index.js";
+import { uniqueNames } from "../ops/unique-names.js";
 import type { ArtefactReader } from "./artefacts.js";
 import type { GraphDocument, GraphNode } from "./document.js";
 import { alone, type Grouping, groupScopes, joinGroupings, keepInGroups } from "./groups.js";
@@ -74,6 +75,7 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
   const groupings: (Grouping | undefined)[] = [];
   const ids = new Set<string>();
   const subgraphs = new Map<string, Scope>();
+  const unique = uniqueNames();
 
   const fault = (
     message: Message,
@@ -281,6 +283,12 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
       groups: groupScopes(grouping, input),
       dependency: port => dependencies[port] ?? [],
       artefacts: options.artefacts,
+      model: (path, from, bytes) => ({
+        name: `${graph.name}_${unique.model(path, from, bytes)}`,
+        from,
+        ...(bytes && { bytes }),
+      }),
+      artefactName: unique.artefact,
       served: plan => options.served?.(id, plan) ?? plan,
       readFunction: ({ index, captured }, operator) =>
         userFunction(index === undefined ? undefined : options.lambdas?.[index], captured, operator, fail),

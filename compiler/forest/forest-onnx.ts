@@ -35,9 +35,10 @@ export const forestOutputs = (forest: Forest): number => (forest.link.kind === "
 
 export function forestToOnnx(forest: Forest): Uint8Array {
   const { dtype } = forest;
-  const bases = forest.base.map((value, target): Tree => ({ target, nodes: [{ kind: "leaf", value }] }));
+  const bases = forest.base.map((value, target): Tree => ({ target, nodes: [{ kind: "leaf", values: [value] }] }));
   const lists = flatten([...(forest.base.some(b => b !== 0) ? bases : []), ...dividedTrees(forest)]);
-  const whole = wholeCategories(forest);
+  const known = markMissing(forest);
+  const whole = wholeCategories(forest, known?.made ?? FOREST_INPUT);
   const numbers = (name: string, values: readonly number[]): Record<string, OnnxAttribute> =>
     dtype === "float32"
       ? { [name]: { floats: values } }
@@ -46,7 +47,7 @@ export function forestToOnnx(forest: Forest): Uint8Array {
   const ensemble: OnnxNode = {
     op: "TreeEnsembleRegressor",
     domain: "ai.onnx.ml",
-    inputs: [whole ? WHOLE : FOREST_INPUT],
+    inputs: [whole?.made ?? known?.made ?? FOREST_INPUT],
     outputs: ["sums"],
     attributes: {
       aggregate_function: { text: "SUM" },
@@ -72,19 +73,21 @@ export function forestToOnnx(forest: Forest): Uint8Array {
     opsets: { "": 17, "ai.onnx.ml": 3 },
     inputs: [{ name: FOREST_INPUT, dtype, shape: ["n", forest.features] }],
     outputs: [{ name: FOREST_OUTPUT, dtype: "float32", shape: ["n", forestOutputs(forest)] }],
-    nodes: [...(whole?.nodes ?? []), ensemble, ...after.nodes],
-    constants: { ...whole?.constants, ...after.constants },
+    nodes: [...(known?.nodes ?? []), ...(whole?.nodes ?? []), ensemble, ...after.nodes],
+    constants: { ...known?.constants, ...whole?.constants, ...after.constants },
     metadata: { library: forest.library, objective: forest.objective },
   });
 }
 
-const dividedTrees = ({ trees, divisor }: Forest): readonly Tree[] =>
-  divisor === 1
-    ? trees
-    : trees.map(({ target, nodes }) => ({
-        target,
-        nodes: nodes.map(node => (node.kind === "leaf" ? { ...node, value: node.value / divisor } : node)),
-      }));
+function dividedTrees({ trees, averaged, rounds }: Forest): readonly Tree[] {
+  if (!averaged || rounds.length < 2) return trees;
+  return trees.map(({ target, nodes }) => ({
+    target,
+    nodes: nodes.map(node =>
+      node.kind === "leaf" ? { ...node, values: node.values.map(value => value / rounds.length) } : node,
+    ),
+  }));
+}
 
 function flatten(trees: readonly Tree[]): Lists {
   const lists: Lists = {
@@ -150,32 +153,55 @@ function flatten(trees: readonly Tree[]): Lists {
       if (node.kind !== "leaf") split(id, node);
       else {
         add(id, 0, "LEAF", 0, 0, 0, 0);
-        lists.leafTrees.push(tree);
-        lists.leafNodes.push(id);
-        lists.leafTargets.push(target);
-        lists.leafValues.push(node.value);
+        node.values.forEach((value, i) => {
+          lists.leafTrees.push(tree);
+          lists.leafNodes.push(id);
+          lists.leafTargets.push(target + i);
+          lists.leafValues.push(value);
+        });
       }
     });
   });
   return lists;
 }
 
-const WHOLE = "whole";
+/** What is done to features before the trees. */
+interface Before extends After {
+  /** Name of the features then. */
+  readonly made: string;
+}
+
+/** The number that stands for a missing value becomes NaN; undefined where none does. */
+function markMissing({ missing, dtype }: Forest): Before | undefined {
+  if (missing === undefined) return undefined;
+  return {
+    made: "known",
+    nodes: [
+      { op: "Equal", inputs: [FOREST_INPUT, "missing"], outputs: ["is_missing"] },
+      { op: "Where", inputs: ["is_missing", "nan", FOREST_INPUT], outputs: ["known"] },
+    ],
+    constants: {
+      missing: { dtype, shape: [], values: [missing] },
+      nan: { dtype, shape: [], values: [Number.NaN] },
+    },
+  };
+}
 
 /** Features by category, brought to whole numbers before the trees; undefined where there are none. */
-function wholeCategories({ trees, features, dtype, wholeCategories: way }: Forest): After | undefined {
+function wholeCategories({ trees, features, dtype, wholeCategories: way }: Forest, input: string): Before | undefined {
   const values = new Uint8Array(features);
   for (const { nodes } of trees) for (const node of nodes) if (node.kind === "category") values[node.feature] = 1;
   if (!values.includes(1)) return undefined;
   const rounded: readonly OnnxNode[] =
     way === "floor"
-      ? [{ op: "Floor", inputs: [FOREST_INPUT], outputs: ["rounded"] }]
+      ? [{ op: "Floor", inputs: [input], outputs: ["rounded"] }]
       : [
-          { op: "Mod", inputs: [FOREST_INPUT, "one"], outputs: ["fraction"], attributes: { fmod: { int: 1 } } },
-          { op: "Sub", inputs: [FOREST_INPUT, "fraction"], outputs: ["rounded"] },
+          { op: "Mod", inputs: [input, "one"], outputs: ["fraction"], attributes: { fmod: { int: 1 } } },
+          { op: "Sub", inputs: [input, "fraction"], outputs: ["rounded"] },
         ];
   return {
-    nodes: [...rounded, { op: "Where", inputs: ["categorical", "rounded", FOREST_INPUT], outputs: [WHOLE] }],
+    made: "whole",
+    nodes: [...rounded, { op: "Where", inputs: ["categorical", "rounded", input], outputs: ["whole"] }],
     constants: {
       categorical: { dtype: "bool", shape: [1, features], values },
       ...(way === "truncate" && { one: { dtype, shape: [], values: [1] } }),
@@ -201,6 +227,8 @@ function linkNodes(link: ForestLink): After {
       return { nodes: [one("Identity")], constants: {} };
     case "exp":
       return { nodes: [one("Exp")], constants: {} };
+    case "softplus":
+      return { nodes: [one("Softplus")], constants: {} };
     case "softmax":
       return { nodes: [one("Softmax", { axis: { int: 1 } })], constants: {} };
     case "sigmoid":

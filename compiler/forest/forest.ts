@@ -1,7 +1,11 @@
 /** A forest of decision trees as data, whatever library grew it. */
 
 export type ForestNode =
-  | { readonly kind: "leaf"; readonly value: number }
+  | {
+      readonly kind: "leaf";
+      /** What it adds to the tree's output, and to those after it where leaves are vectors. */
+      readonly values: readonly number[];
+    }
   | {
       readonly kind: "number";
       readonly feature: number;
@@ -29,7 +33,7 @@ export type ForestNode =
 export const NEARLY_ZERO = Math.fround(1e-35);
 
 export interface Tree {
-  /** Which output its leaves add to. */
+  /** Which output its leaves add to; the first of them where leaves are vectors. */
   readonly target: number;
   /** The root is the first. */
   readonly nodes: readonly ForestNode[];
@@ -37,7 +41,7 @@ export interface Tree {
 
 /** What turns sums of leaves into predictions. */
 export type ForestLink =
-  | { readonly kind: "identity" | "exp" | "softmax" | "argmax" | "sign" | "signedSquare" }
+  | { readonly kind: "identity" | "exp" | "softplus" | "softmax" | "argmax" | "sign" | "signedSquare" }
   | { readonly kind: "sigmoid"; readonly slope: number };
 
 export interface Forest {
@@ -49,9 +53,15 @@ export interface Forest {
   /** Where the sums begin, one per output. */
   readonly base: readonly number[];
   readonly trees: readonly Tree[];
+  /** How many trees there are after each round of boosting. */
+  readonly rounds: readonly number[];
+  /** Rounds that the API which saved the file predicts with, where training stopped early and left more. */
+  readonly best?: number;
+  /** A number that stands for a missing value, beside NaN. */
+  readonly missing?: number;
   readonly link: ForestLink;
-  /** Sums are divided by it. */
-  readonly divisor: number;
+  /** Predictions are of the mean over rounds, not of the sum. */
+  readonly averaged: boolean;
   /** How a category that is no whole number becomes one: `"floor"`, or `"truncate"` (what comes after the point is cut off). */
   readonly wholeCategories: "floor" | "truncate";
   /** Precision of thresholds and features. */
@@ -61,4 +71,57 @@ export interface Forest {
 /** A file that holds no forest Merlon can serve; the message names it, says what was seen and what to do. */
 export class ForestFileError extends Error {
   override readonly name = "ForestFileError";
+}
+
+/**
+ * ONNX Runtime walks a tree without looking where it goes, so a file's own word is not taken for it.
+ * @throws ForestFileError for a node that two others lead to, and for a feature, an output or a number that is not there
+ */
+export function checkForest({ trees, features, base }: Forest, where: string): void {
+  if (!(features >= 1))
+    throw new ForestFileError(`${where} does not say how many features it has. Save the model again.`);
+  trees.forEach(({ target, nodes }, tree) => {
+    const fail = (node: number, what: string): never => {
+      throw new ForestFileError(`${where}: tree ${tree}, node ${node}, ${what}. Save the model again.`);
+    };
+    const seen = new Uint8Array(nodes.length);
+    const next = [0];
+    for (let at = next.pop(); at !== undefined; at = next.pop()) {
+      const node = nodes[at] ?? fail(at, "is not there");
+      if (seen[at] === 1) fail(at, "is reached in two ways");
+      seen[at] = 1;
+      if (node.kind === "leaf") {
+        if (!node.values.every(Number.isFinite)) fail(at, "is a leaf without a number");
+        if (!(target >= 0 && target + node.values.length <= base.length))
+          fail(at, `adds to output ${target}, and the model has ${base.length}`);
+        continue;
+      }
+      if (!(node.feature >= 0 && node.feature < features))
+        fail(at, `asks for feature ${node.feature}, and the model has ${features}`);
+      if (node.kind === "number" && Number.isNaN(node.threshold)) fail(at, "has no threshold");
+      next.push(node.yes, node.no);
+    }
+  });
+}
+
+export interface ForestOptions {
+  /** Rounds that count, from the first. */
+  readonly iterations?: number | undefined;
+  readonly missing?: number | undefined;
+}
+
+/** The forest that predicts as the author asks, else as the API that saved it. */
+export function withOptions(
+  forest: Forest,
+  { iterations = forest.best, missing = forest.missing }: ForestOptions,
+): Forest {
+  const { trees, rounds } = forest;
+  return {
+    ...forest,
+    ...(iterations !== undefined && {
+      trees: trees.slice(0, rounds[iterations - 1]),
+      rounds: rounds.slice(0, iterations),
+    }),
+    ...(missing !== undefined && { missing }),
+  };
 }

@@ -1,15 +1,21 @@
 /** A model file of XGBoost (JSON, UBJSON) or LightGBM (text) → a forest. */
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { type Forest, ForestFileError } from "./forest.js";
+import { checkForest, type Forest, ForestFileError } from "./forest.js";
 import { readLightgbm } from "./read-lightgbm.js";
 import { readXgboost } from "./read-xgboost.js";
 import { parseUbjson } from "./ubjson.js";
 
 /** @throws ForestFileError */
 export function readForest(file: string): Forest {
-  const bytes = readFileSync(file);
   const where = basename(file);
+  const forest = parseForest(file, where);
+  checkForest(forest, where);
+  return forest;
+}
+
+function parseForest(file: string, where: string): Forest {
+  const bytes = readFileSync(file);
   const head = bytes.subarray(0, 64).toString("latin1").trimStart();
   if (head.startsWith("tree")) return readLightgbm(bytes.toString("utf8"), where);
   if (!head.startsWith("{"))
@@ -19,9 +25,22 @@ export function readForest(file: string): Forest {
   let document: unknown;
   try {
     // JSON has a quote, a brace or space after the first brace; UBJSON a type.
-    document = /^\{\s*["}]/.test(head) ? JSON.parse(bytes.toString("utf8")) : parseUbjson(bytes);
+    document = /^\{\s*["}]/.test(head) ? parseJson(bytes.toString("utf8")) : parseUbjson(bytes);
   } catch (error) {
     throw new ForestFileError(`${file} is not a whole model: ${(error as Error).message}. Save it again.`);
   }
   return readXgboost(document, where);
+}
+
+/** XGBoost writes numbers that JSON has no word for, NaN where a node needs none (1.5 to 3.0). NaN is read as null. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const plain = text.replace(/"(?:[^"\\]|\\.)*"|\bNaN\b|\bInfinity\b/g, word =>
+      word === "NaN" ? "null" : word === "Infinity" ? "1e999" : word,
+    );
+    if (plain === text) throw error;
+    return JSON.parse(plain);
+  }
 }

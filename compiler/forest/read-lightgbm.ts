@@ -16,9 +16,14 @@ export function readLightgbm(text: string, where: string): Forest {
   const link = linkOf(objective, setting("sigmoid"), settings.includes("sqrt"));
   if (!link)
     throw new ForestFileError(
-      `${where} was trained for \`${objective || "nothing"}\`, whose predictions Merlon does not know. Train with a built-in objective.`,
+      `${where} was trained for \`${objective}\`, whose predictions Merlon does not know. Train with a built-in objective.`,
     );
   const perIteration = Number(header.get("num_tree_per_iteration") ?? 1);
+  const wanted = header.get("tree_sizes")?.split(" ").filter(Boolean).length ?? bodies.length;
+  if (bodies.length !== wanted || (/^v[34]$/.test(header.get("version") ?? "") && !/^end of trees\s*$/m.test(text)))
+    throw new ForestFileError(
+      `${where} ends early: it has ${bodies.length} of ${wanted} trees, or only the beginning of the last one. Save the model again.`,
+    );
   const trees = bodies.map((body, i) => readTree(section(body), i % perIteration, `${where}: tree ${i}`));
   return {
     library: "LightGBM",
@@ -28,7 +33,8 @@ export function readLightgbm(text: string, where: string): Forest {
     base: new Array<number>(perIteration).fill(0),
     trees,
     link,
-    divisor: header.has("average_output") ? Math.max(1, trees.length / perIteration) : 1,
+    rounds: Array.from({ length: trees.length / perIteration }, (_, i) => (i + 1) * perIteration),
+    averaged: header.has("average_output"),
     wholeCategories: "truncate",
     dtype: "float64",
   };
@@ -39,6 +45,8 @@ function linkOf(objective: string, slope: string | undefined, sqrt: boolean): Fo
     case "binary":
     case "multiclassova":
       return { kind: "sigmoid", slope: Number(slope ?? 1) };
+    case "cross_entropy_lambda":
+      return { kind: "softplus" };
     case "cross_entropy":
       return { kind: "sigmoid", slope: 1 };
     case "multiclass":
@@ -56,6 +64,9 @@ function linkOf(objective: string, slope: string | undefined, sqrt: boolean): Fo
     case "mape":
     case "lambdarank":
     case "rank_xendcg":
+    // An objective of one's own, whose link the library does not know either: it predicts sums.
+    case "":
+    case "custom":
       return { kind: "identity" };
     default:
       return undefined;
@@ -109,6 +120,8 @@ function readTree(tree: Section, target: number, where: string): Tree {
     if (decision & 1) {
       const set = thresholds![i]!;
       const categories: number[] = [];
+      if (!(bounds[set + 1]! <= bits.length))
+        throw new ForestFileError(`${where}, split ${i}, has categories that are not there. Save the model again.`);
       for (let word = bounds[set]!; word < bounds[set + 1]!; word++)
         for (let bit = 0; bit < 32; bit++)
           if ((bits[word]! >>> bit) & 1) categories.push((word - bounds[set]!) * 32 + bit);
@@ -128,5 +141,5 @@ function readTree(tree: Section, target: number, where: string): Tree {
       ...(missingType === 1 && { zeroIsMissing: true }),
     };
   });
-  return { target, nodes: [...splits, ...leaves.map((value): ForestNode => ({ kind: "leaf", value }))] };
+  return { target, nodes: [...splits, ...leaves.map((value): ForestNode => ({ kind: "leaf", values: [value] }))] };
 }

@@ -9,11 +9,19 @@ const numbers = z.array(z.number());
 /** JSON has numbers or booleans, UBJSON bytes. */
 const flags = z.array(z.union([z.number(), z.boolean()]));
 
+/** A node that needs no number has NaN, which JSON has no word for. */
+const numbersOrNone = z.custom<readonly (number | null)[]>(
+  value => Array.isArray(value) && value.every(item => item === null || typeof item === "number"),
+  "numbers are wanted",
+);
+
 const treeSchema = z.looseObject({
   left_children: numbers,
   right_children: numbers,
   split_indices: numbers,
-  split_conditions: numbers,
+  split_conditions: numbersOrNone,
+  base_weights: numbersOrNone.optional(),
+  leaf_weights: numbersOrNone.optional(),
   default_left: flags,
   split_type: numbers.optional(),
   categories: numbers.optional(),
@@ -24,9 +32,20 @@ const treeSchema = z.looseObject({
 });
 type TreeDocument = z.output<typeof treeSchema>;
 
-const boosted = z.looseObject({ model: z.looseObject({ trees: z.array(treeSchema), tree_info: numbers }) });
+const boosted = z.looseObject({
+  model: z.looseObject({
+    trees: z.array(treeSchema),
+    tree_info: numbers,
+    /** From 2.0 on. */
+    iteration_indptr: numbers.optional(),
+    gbtree_model_param: z.looseObject({ num_parallel_tree: z.string().optional() }).optional(),
+  }),
+});
 const documentSchema = z.looseObject({
   learner: z.looseObject({
+    attributes: z
+      .looseObject({ best_iteration: z.string().optional(), scikit_learn: z.string().optional() })
+      .optional(),
     feature_names: z.array(z.string()).optional(),
     gradient_booster: z.looseObject({
       name: z.string(),
@@ -58,6 +77,8 @@ const OBJECTIVES: Readonly<Record<string, readonly [ForestLink, (prediction: num
   "count:poisson": [{ kind: "exp" }, Math.log],
   "reg:gamma": [{ kind: "exp" }, Math.log],
   "reg:tweedie": [{ kind: "exp" }, Math.log],
+  "survival:aft": [{ kind: "exp" }, Math.log],
+  "survival:cox": [{ kind: "exp" }, Math.log],
   "multi:softprob": [{ kind: "softmax" }, same],
   "multi:softmax": [{ kind: "argmax" }, same],
   "reg:squarederror": [{ kind: "identity" }, same],
@@ -95,6 +116,7 @@ export function readXgboost(json: unknown, where: string): Forest {
   const targets = Math.max(1, Number(param.num_class), Number(param.num_target ?? 1));
   const scores = param.base_score.replace(/[[\]]/g, "").split(",").map(Number);
   const { trees, tree_info } = model.data.model;
+  const rounds = roundEnds(model.data.model, targets);
   return {
     library: "XGBoost",
     objective: objective.name,
@@ -104,21 +126,58 @@ export function readXgboost(json: unknown, where: string): Forest {
     trees: trees.map((tree, i) =>
       readTree(tree, tree_info[i] ?? 0, booster.weight_drop?.[i] ?? 1, `${where}: tree ${i}`),
     ),
+    rounds,
+    ...ofEstimator(learner.attributes ?? {}, rounds.length),
     link,
-    divisor: 1,
+    averaged: false,
     wholeCategories: "floor",
     dtype: "float32",
   };
 }
 
+function roundEnds(
+  { trees, iteration_indptr: ends, gbtree_model_param: param }: z.output<typeof boosted>["model"],
+  targets: number,
+): number[] {
+  if (ends) return ends.slice(1);
+  const each = targets * Math.max(1, Number(param?.num_parallel_tree ?? 1));
+  return Array.from({ length: Math.floor(trees.length / each) }, (_, i) => (i + 1) * each);
+}
+
+/**
+ * What XGBoost's estimators for scikit-learn do when they predict: stop at the best round, and, where the file has their parameters (up to 1.7),
+ * take `missing` for NaN. A `Booster` that trained alone predicts with all its trees.
+ */
+function ofEstimator(
+  {
+    best_iteration: best,
+    scikit_learn: estimator,
+  }: { best_iteration?: string | undefined; scikit_learn?: string | undefined },
+  rounds: number,
+): Pick<Forest, "best" | "missing"> {
+  if (estimator === undefined) return {};
+  const [, missing] = /"missing": (-?\d[\d.eE+-]*)/.exec(estimator) ?? [];
+  return {
+    ...(best !== undefined && Number(best) + 1 < rounds && { best: Number(best) + 1 }),
+    ...(missing !== undefined && { missing: Number(missing) }),
+  };
+}
+
 function readTree(tree: TreeDocument, target: number, weight: number, where: string): Tree {
-  if (Number(tree.tree_param?.size_leaf_vector ?? 0) > 1)
-    throw new ForestFileError(`${where} has vectors as leaves. Train with \`multi_strategy="one_output_per_tree"\`.`);
+  const width = Math.max(1, Number(tree.tree_param?.size_leaf_vector ?? 0));
   const size = tree.left_children.length;
   const sets = categorySets(tree);
+  const number = (from: readonly (number | null)[] | undefined, at: number): number =>
+    Math.fround(from?.[at] ?? Number.NaN);
+  const leaf = (node: number): readonly number[] => {
+    if (width === 1) return [number(tree.split_conditions, node) * weight];
+    // From 3.1 on, vectors stand apart, and a leaf's right child is its place among them.
+    const [from, at] = tree.leaf_weights ? [tree.leaf_weights, tree.right_children[node]!] : [tree.base_weights, node];
+    return Array.from({ length: width }, (_, i) => number(from, at * width + i) * weight);
+  };
   const nodes = tree.left_children.map((left, i): ForestNode => {
+    if (left === -1) return { kind: "leaf", values: leaf(i) };
     const right = tree.right_children[i]!;
-    if (left === -1) return { kind: "leaf", value: Math.fround(tree.split_conditions[i]!) * weight };
     if (!(left > 0 && left < size && right > 0 && right < size))
       throw new ForestFileError(`${where}, node ${i}, points at a node that is not there.`);
     const goesLeft = Boolean(tree.default_left[i]);
@@ -130,7 +189,7 @@ function readTree(tree: TreeDocument, target: number, weight: number, where: str
       kind: "number",
       feature,
       test: "<",
-      threshold: Math.fround(tree.split_conditions[i]!),
+      threshold: number(tree.split_conditions, i),
       yes: left,
       no: right,
       missing: goesLeft ? "yes" : "no",

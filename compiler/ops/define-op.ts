@@ -47,6 +47,10 @@ export interface Call<Author> {
   /** Columns of a dependency; empty when the author gave something else (already reported). */
   dependency(port: string): Scope;
   readonly artefacts: ArtefactReader;
+  /** The model that an ONNX file becomes, or the bytes that were made of a file, under a name of its own. @param path as the author wrote it */
+  model(path: string, from: string, bytes?: Uint8Array): NonNullable<Inferred<OpKind>["model"]>;
+  /** Name of a file or folder beside the plan, which no other file has. @param path as the author wrote it @param from what tells it from others */
+  artefactName(path: string, from: string): string;
   /** The plan of a fitted workflow as it is served. */
   served(plan: Plan): Plan;
   /** Reads a user's function; reports one whose text is out of sight. */

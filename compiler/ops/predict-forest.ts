@@ -1,5 +1,4 @@
 /** Runs a forest of decision trees that XGBoost or LightGBM grew, as an ONNX model made at build time. */
-import { basename } from "node:path";
 import { z } from "zod";
 import { datatype } from "../../triton-protos/datatype.js";
 import { column, printType } from "../../triton-protos/schema.js";
@@ -7,6 +6,7 @@ import * as messages from "../diagnostics/messages.js";
 import type { ArtefactOf, PathOf } from "../dsl/artefacts.js";
 import { Op } from "../dsl/node.js";
 import type { OpenRule, Rule } from "../dsl/rule.js";
+import { withOptions } from "../forest/forest.js";
 import { forestOutputs, forestToOnnx } from "../forest/forest-onnx.js";
 import { namesOf, need, sameRows } from "./columns.js";
 import { type Bound, defineOp } from "./define-op.js";
@@ -15,6 +15,8 @@ const author = z.strictObject({
   path: z.string().min(1),
   features: z.array(z.string()).min(1).optional(),
   output: z.string().min(1).default("prediction"),
+  iterations: z.number().int().min(1).optional(),
+  missing: z.number().optional(),
 });
 
 export interface PredictForestOptions {
@@ -22,6 +24,13 @@ export interface PredictForestOptions {
   readonly features?: readonly string[];
   /** Name of the column it makes. @default "prediction" */
   readonly output?: string;
+  /**
+   * How many rounds of boosting count. Default: all that the file has, but where XGBoost's estimator for scikit-learn saved it after stopping
+   * early, those up to the best one, as that estimator predicts.
+   */
+  readonly iterations?: number;
+  /** A number that means "missing" beside null and NaN, as XGBoost's `missing` in training. */
+  readonly missing?: number;
 }
 
 /** The file decides the width: one value, or one per class. */
@@ -32,7 +41,8 @@ interface ForestRule<T extends string, O extends PredictForestOptions> extends R
 
 /**
  * Predicts with a model that XGBoost (`.json`, `.ubj`) or LightGBM (text) saved: float32, what the library's `predict` answers. A model of
- * several classes makes one vector a row. Nulls and NaN are missing values, which the trees know how to take.
+ * several classes, targets or quantiles makes one vector a row. Nulls and NaN are missing values, which the trees know how to take; categories are
+ * the numbers of training.
  * @param path model file, relative to this file
  * @example pairs >> predictForest("models/ranker.ubj", { output: "score" })
  */
@@ -53,7 +63,18 @@ export const predictForestOp = defineOp({
     const { path, output } = call.params;
     const read = call.artefacts.forest(path);
     if (!read.ok) return call.fail(read.message, { literal: path });
-    const forest = read.value;
+    const { iterations, missing } = call.params;
+    const { rounds } = read.value;
+    if (iterations !== undefined && iterations > rounds.length)
+      return call.fail(
+        messages.graphParameter({
+          operator: "predictForest",
+          problem: `\`iterations\` is ${iterations}, and \`${path}\` has ${rounds.length} rounds.`,
+          way: "Take at most as many.",
+        }),
+        { option: "iterations" },
+      );
+    const forest = withOptions(read.value, { iterations, missing });
     const named = call.params.features ?? forest.names;
     const features = named.length > 0 ? named : namesOf(call.input);
     if (features.length !== forest.features)
@@ -95,11 +116,9 @@ export const predictForestOp = defineOp({
     const input = [...new Set(columns)];
     if (!sameRows(call, input, `\`predictForest("${path}")\``)) return undefined;
     const outputs = forestOutputs(forest);
-    const model = `${call.program}_${basename(path)
-      .replace(/\.[a-z]+$/, "")
-      .replace(/[^\w-]/g, "_")}`;
+    const model = call.model(path, read.path, forestToOnnx(forest));
     return {
-      params: { path, model, features: [...features], dtype: forest.dtype },
+      params: { path, model: model.name, features: [...features], dtype: forest.dtype },
       inputs: { input },
       outputs: [
         column(output, "float32", {
@@ -107,7 +126,7 @@ export const predictForestOp = defineOp({
           ...(outputs > 1 && { list: { min: outputs, max: outputs } }),
         }),
       ],
-      model: { name: model, from: read.path, bytes: forestToOnnx(forest) },
+      model,
     };
   },
 });

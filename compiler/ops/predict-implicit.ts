@@ -7,7 +7,6 @@ import type { PathOf } from "../dsl/artefacts.js";
 import { type AnyNode, Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
 import type { NotOne } from "../dsl/wanted.js";
-import { artefactName } from "./artefact-name.js";
 import { needOne } from "./columns.js";
 import { defineOp } from "./define-op.js";
 import { excludedIds } from "./excluded-ids.js";
@@ -58,7 +57,7 @@ export const predictImplicitOp = defineOp({
       );
     const exclude = call.dependency("exclude").length > 0 ? excludedIds(call, user, "predictImplicit") : null;
     if (exclude === undefined) return undefined;
-    const to = join("factors", artefactName(path));
+    const to = join("factors", call.artefactName(path, read.path));
     return {
       params: call.params,
       inputs: { input: [user], ...(exclude && { exclude: [exclude] }) },

@@ -1,5 +1,4 @@
 /** Runs an ONNX model: columns are bound to its tensors by name. */
-import { basename } from "node:path";
 import { z } from "zod";
 import type { OnnxTensor } from "../../triton-protos/artefacts/onnx.js";
 import { type DType, datatype, isDType } from "../../triton-protos/datatype.js";
@@ -164,14 +163,11 @@ export const predictOnnxOp = defineOp({
       );
     if (!sameRows(call, input, `\`predictOnnx("${path}")\``)) return undefined;
     const rows = input[0]?.column.rows;
-    const name = basename(path)
-      .replace(/\.onnx$/, "")
-      .replace(/[^\w-]/g, "_");
-    const model = `${call.program}_${name}`;
+    const model = call.model(path, read.path);
     return {
       params: {
         path,
-        model,
+        model: model.name,
         inputs: Object.fromEntries(bound.map(b => [b!.tensor, b!.bound.column.name])),
         outputs: Object.fromEntries(outputs.map(o => [o!.column.name, o!.tensor])),
         ...(stack && { stack }),
@@ -181,7 +177,7 @@ export const predictOnnxOp = defineOp({
       },
       inputs: { input },
       outputs: outputs.map(o => ({ ...o!.column, ...(rows !== undefined && { rows }) })),
-      model: { name: model, from: read.path },
+      model,
     };
   },
 });

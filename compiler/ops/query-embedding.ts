@@ -7,7 +7,6 @@ import type { ArtefactOf, PathOf } from "../dsl/artefacts.js";
 import { Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
 import type { NotOne } from "../dsl/wanted.js";
-import { artefactName } from "./artefact-name.js";
 import { needOne } from "./columns.js";
 import { defineOp } from "./define-op.js";
 
@@ -60,7 +59,7 @@ export const queryEmbeddingOp = defineOp({
         "left",
       );
     const { dimension } = read.value;
-    const to = join("embeddings", artefactName(path));
+    const to = join("embeddings", call.artefactName(path, read.path));
     return {
       params: { ...call.params, dimension },
       inputs: { input: [ids] },

@@ -9,7 +9,6 @@ import type { IsUnknown } from "../dsl/column.js";
 import { type AnyNode, Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
 import type { NotOne, Settled } from "../dsl/wanted.js";
-import { artefactName } from "./artefact-name.js";
 import { needOne } from "./columns.js";
 import { defineOp } from "./define-op.js";
 import { excludedIds } from "./excluded-ids.js";
@@ -102,6 +101,7 @@ export const queryFaissOp = defineOp({
     const exclude = call.dependency("exclude").length > 0 ? excludedIds(call, query, "queryFaiss") : null;
     if (exclude === undefined) return undefined;
     const made = { rows: call.id };
+    const to = join("indexes", call.artefactName(path, read.path));
     return {
       params: call.params,
       inputs: { input: [query], ...(exclude && { exclude: [exclude] }) },
@@ -110,8 +110,8 @@ export const queryFaissOp = defineOp({
         ...(includeDistances ? [column("candidate_distances", "float32", made)] : []),
       ],
       madeRows: { parent: rows },
-      artefacts: { index: join("indexes", artefactName(path)) },
-      files: [{ from: read.path, to: join("indexes", artefactName(path)) }],
+      artefacts: { index: to },
+      files: [{ from: read.path, to }],
     };
   },
 });

@@ -12,7 +12,6 @@ import type { IsUnknown, NameOf } from "../dsl/column.js";
 import { Op } from "../dsl/node.js";
 import type { OpenRule, Rule } from "../dsl/rule.js";
 import type { IsUnion, Lacking } from "../dsl/wanted.js";
-import { artefactName } from "./artefact-name.js";
 import { type ArtefactFile, defineOp } from "./define-op.js";
 import { feastKeys } from "./feast-keys.js";
 import { fitsMissing } from "./feast-missing.js";
@@ -195,7 +194,7 @@ export const queryFeastOp = defineOp({
         "right",
       );
     if (!fitsMissing(call, views, outputs)) return undefined;
-    const folder = `features/${artefactName(repository)}`;
+    const folder = `features/${call.artefactName(repository, read.path)}`;
     const { ttl, bytes, memoryMb, timeoutMs } = params;
     return {
       params: {

@@ -10,7 +10,6 @@ import type { ArtefactOf, PathOf, WorkflowArtefact } from "../dsl/artefacts.js";
 import { Op } from "../dsl/node.js";
 import type { OpenRule, Rule } from "../dsl/rule.js";
 import type { Lacking } from "../dsl/wanted.js";
-import { artefactName } from "./artefact-name.js";
 import { need, needType, sameRows } from "./columns.js";
 import { type Call, defineOp } from "./define-op.js";
 
@@ -104,7 +103,8 @@ export const transformWorkflowOp = defineOp({
     const input = bound.map(b => b!);
     if (!sameRows(call, input, reader)) return undefined;
     const rows = input[0]?.column.rows;
-    const folder = join("workflows", artefactName(isWhole ? path : partName(call.params)));
+    const part = isWhole ? path : partName(call.params);
+    const folder = join("workflows", call.artefactName(part, `${read.path} ${isWhole ? "" : part}`));
     const served = call.served(workflow);
     return {
       params: call.params,
