@@ -7,13 +7,12 @@ import type { ServerModels } from "./backends/backend.js";
 import type { Cancellation } from "./cancellation.js";
 import { executeStream, infer, inferNow, isDecoupled } from "./data-plane/infer.js";
 import { describeModel } from "./data-plane/metadata.js";
-import type { InferRequest, InferResponse } from "./data-plane/request.js";
 import { validateRequest } from "./data-plane/validate.js";
 import { RuntimeFault } from "./errors.js";
 import type { LeasedModels, ModelCaller, RunModels } from "./plan/kernel.js";
 import { Lease } from "./repository/lease.js";
 import type { ReadyVersion, Registry } from "./repository/registry.js";
-import type { Parameter, Tensor } from "./tensor.js";
+import type { Parameter, Tensor, TypedTensor } from "./tensor.js";
 
 /** For plans, whose models are those of their own repository first: one answer, outputs in the order that was asked for. */
 export const modelCaller = (registry: () => Registry, namespace: string): ModelCaller => ({
@@ -27,6 +26,7 @@ export const modelCaller = (registry: () => Registry, namespace: string): ModelC
     return { inputs: inputs.map(tensor), outputs: outputs.map(tensor) };
   },
   loaded: model => registry().find(model, -1, { near: namespace }),
+  inferNow: (model, inputs, outputs) => inferNow(registry().find(model, -1, { near: namespace }), inputs, outputs),
   infer: (model, inputs, outputs, signal) =>
     ask(registry().find(model, -1, { near: namespace }), inputs, outputs, signal),
   lease(models, outer) {
@@ -53,6 +53,10 @@ class LeasedPlanModels implements LeasedModels {
     return this.#lease.find(model, -1, this.#near);
   }
 
+  inferNow(model: string, inputs: readonly TypedTensor[], outputs: readonly string[]) {
+    return inferNow(this.loaded(model), inputs, outputs);
+  }
+
   infer(...[model, inputs, outputs, signal]: Parameters<RunModels["infer"]>): ReturnType<RunModels["infer"]> {
     return ask(this.loaded(model), inputs, outputs, signal, this.#lease);
   }
@@ -65,29 +69,22 @@ class LeasedPlanModels implements LeasedModels {
 const NO_PARAMETERS: ReadonlyMap<string, Parameter> = new Map();
 
 /** @param outputs all where there are none */
-function ask(
+async function ask(
   version: ReadyVersion,
   inputs: readonly Tensor[],
   outputs: readonly string[],
   signal?: Cancellation,
   lease?: Lease,
-): readonly Tensor[] | Promise<readonly Tensor[]> {
-  const request: { -readonly [K in keyof InferRequest]: InferRequest[K] } = {
+): Promise<readonly Tensor[]> {
+  const { outputs: answer } = await infer(version, {
     id: "",
     parameters: NO_PARAMETERS,
     inputs,
     outputs,
-  };
-  // Not spread: a request of a plan makes several of these.
-  if (signal) request.signal = signal;
-  if (lease) request.lease = lease;
-  const now = inferNow(version, request);
-  return now ? inOrder(now, outputs) : infer(version, request).then(answer => inOrder(answer, outputs));
-}
-
-function inOrder({ outputs }: InferResponse, names: readonly string[]): readonly Tensor[] {
-  if (names.length === 0 || (names.length === 1 && outputs.length === 1)) return outputs;
-  return names.map(name => outputs.find(tensor => tensor.name === name)!);
+    ...(signal && { signal }),
+    ...(lease && { lease }),
+  });
+  return outputs.length === 0 ? answer : outputs.map(name => answer.find(tensor => tensor.name === name)!);
 }
 
 /** For ensembles and JavaScript models: any version, parameters, any number of answers. */

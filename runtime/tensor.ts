@@ -2,7 +2,7 @@
  * Tensors as they travel: a name, a wire dtype, a shape, and the bytes of Triton's raw form. Transports turn typed contents and JSON
  * into this; backends view the bytes and never copy without need.
  */
-import type { WireType } from "../triton-protos/datatype.js";
+import type { DType, Values, WireType } from "../triton-protos/datatype.js";
 
 export interface Tensor {
   readonly name: string;
@@ -11,6 +11,15 @@ export interface Tensor {
   readonly shape: readonly number[];
   /** Little-endian elements, row-major; BYTES: each element is a uint32 length and that many bytes. */
   readonly data: Uint8Array;
+}
+
+/** A tensor whose elements are values of their dtype, as kernels and ONNX Runtime have them: for calls that need no bytes. */
+export interface TypedTensor {
+  readonly name: string;
+  readonly dtype: DType;
+  /** Full shape, the batch dimension included. */
+  readonly shape: readonly number[];
+  readonly values: Values;
 }
 
 /** A request or response parameter. */

@@ -16,7 +16,7 @@ import type { Around } from "../repository/around.js";
 import type { AskedModel, Lease } from "../repository/lease.js";
 import type { ModelVersion } from "../repository/model-version.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
-import type { Parameter, Tensor } from "../tensor.js";
+import type { Parameter, Tensor, TypedTensor } from "../tensor.js";
 import type { TraceNotes } from "../tracing/trace.js";
 
 /** One request as the scheduler hands it over: validated against the model's configuration. */
@@ -130,9 +130,14 @@ export interface LoadedModel {
   readonly sharesTurn?: boolean;
   /**
    * One request, at once: for callers in this process that would wait longer for a turn of the event loop than for the answer.
-   * @returns undefined where it can not, or might be long about it; then `execute` answers
+   * @param inputs fit the configuration
+   * @returns tensors in the order of `wanted`; undefined where it can not, or might be long about it; then `execute` answers @throws RuntimeFault
    */
-  executeNow?(request: BackendRequest, clock: ExecutionClock): BackendResponse | RuntimeFault | undefined;
+  computeNow?(
+    inputs: readonly TypedTensor[],
+    wanted: readonly string[],
+    clock: ExecutionClock,
+  ): readonly TypedTensor[] | undefined;
   /**
    * The form of a decoupled model: any number of answers for each request, then `undefined`. The instance is free again when the promise
    * resolves; answers may still come.

@@ -14,6 +14,13 @@ import type { Graph } from "./onnx-graph.js";
 import { type OnnxThreads, onnxThreads } from "./onnx-threads.js";
 
 export type Tensors = Readonly<Record<string, ort.Tensor>>;
+/** What a run reads of its inputs: tensors, or what has as much of one. */
+export type Feeds = Readonly<
+  Record<
+    string,
+    { readonly type: string; readonly data: unknown; readonly dims: readonly number[]; readonly size: number }
+  >
+>;
 type Options = ort.InferenceSession.SessionOptions;
 
 export interface OnnxSession {
@@ -24,7 +31,7 @@ export interface OnnxSession {
    * The same, now; missing where the package's inside is not as it was.
    * @returns undefined where runs of this size are not known to be short
    */
-  runNow?(feeds: Tensors, wanted: readonly string[]): Tensors | undefined;
+  runNow?(feeds: Feeds, wanted: readonly string[]): Tensors | undefined;
   release(): Promise<void>;
 }
 
@@ -63,14 +70,14 @@ async function openNative(
     values.map(({ name, isTensor, type, shape }) => ({ name, dtype: isTensor && readType(type), shape }));
   const graph = readGraph(side(session.inputMetadata), side(session.outputMetadata));
   const costs = callCosts();
-  const requireFeeds = (feeds: Tensors): void => {
+  const requireFeeds = (feeds: Feeds): void => {
     for (const { name } of graph.inputs)
       if (feeds[name] === undefined) throw new Error(`input '${name}' is missing in 'feeds'.`);
   };
   /** Of the last run: mostly the same outputs are wanted. */
   let asked: readonly string[] = [];
   let fetches: Record<string, null> = {};
-  const run = (feeds: Tensors, wanted: readonly string[], elements: number): Tensors => {
+  const run = (feeds: Feeds, wanted: readonly string[], elements: number): Tensors => {
     requireFeeds(feeds);
     if (wanted !== asked) {
       asked = wanted;
@@ -78,7 +85,7 @@ async function openNative(
       for (const name of wanted) fetches[name] = null;
     }
     const began = performance.now();
-    const results = session!.run(feeds, fetches, {}) as Tensors;
+    const results = session!.run(feeds as Tensors, fetches, {}) as Tensors;
     costs.learn(sizeOf(elements), elements, (performance.now() - began) * 1000);
     return results;
   };
@@ -136,7 +143,7 @@ async function openNative(
 /** Runs within a power of two of each other's elements cost alike for each. */
 const sizeOf = (elements: number): number => Math.ceil(Math.log2(elements));
 
-function elementsOf(feeds: Tensors): number {
+function elementsOf(feeds: Feeds): number {
   let count = 0;
   for (const name in feeds) count += feeds[name]!.size;
   return count;

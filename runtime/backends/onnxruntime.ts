@@ -4,12 +4,12 @@
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type * as ort from "onnxruntime-node";
-import { datatype, isDType, wireDatatype } from "../../triton-protos/datatype.js";
+import { type DType, datatype, isDType, type Values, wireDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
 import { type Instance, instancesOf } from "../scheduling/instance-groups.js";
-import type { Tensor } from "../tensor.js";
+import type { Tensor, TypedTensor } from "../tensor.js";
 import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
 import { joinInputs, scatter, sliceRows } from "./join-batch.js";
 import { completeFromGraph } from "./onnx-complete.js";
@@ -58,7 +58,8 @@ export const onnxruntimeBackend: Backend = {
     const alone = sessions.size === 1 && config.batch_input.length === 0 && config.batch_output.length === 0;
     return {
       keepsNothing: true,
-      ...(alone && first!.runNow && { executeNow: (request, clock) => executeNow(first!, request, clock) }),
+      ...(alone &&
+        first!.runNow && { computeNow: (inputs, wanted, clock) => computeNow(first!, inputs, wanted, clock) }),
       execute: (requests, i, clock) => runBatch(sessionOf[i] ?? sessionOf[0]!, requests, config, clock),
       close,
     };
@@ -204,21 +205,39 @@ function namesOf(wanted: ReadonlySet<string>): readonly string[] {
 }
 
 /** One request at once, where the session is known to be done soon. */
-function executeNow(
+function computeNow(
   session: OnnxSession,
-  { inputs, requestedOutputs }: BackendRequest,
+  inputs: readonly TypedTensor[],
+  wanted: readonly string[],
   clock: ExecutionClock,
-): BackendResponse | RuntimeFault | undefined {
-  const feeds = feedsOf(inputs);
+): readonly TypedTensor[] | undefined {
+  const feeds: Record<string, Feed> = {};
+  for (const { name, dtype, values, shape } of inputs) feeds[name] = new Feed(dtype, values, shape);
   clock.inputsReady();
   try {
-    const names = namesOf(requestedOutputs);
-    const results = session.runNow!(feeds, names);
+    const results = session.runNow!(feeds, wanted);
     if (!results) return undefined;
     clock.computed();
-    return { outputs: names.map(name => fromOrt(name, results[name]!)) };
+    return wanted.map(name => {
+      const { data, dims, type } = results[name]!;
+      return { name, dtype: namedType(name, type).name, shape: dims, values: data as Values };
+    });
   } catch (error) {
-    return error instanceof RuntimeFault ? error : ortFault(error);
+    throw error instanceof RuntimeFault ? error : ortFault(error);
+  }
+}
+
+/** What the binding reads of a tensor that lies in memory; making a `Tensor` checks all of it once more. */
+class Feed {
+  readonly location = "cpu";
+  readonly size: number;
+
+  constructor(
+    readonly type: DType,
+    readonly data: Values,
+    readonly dims: readonly number[],
+  ) {
+    this.size = data.length;
   }
 }
 
@@ -238,12 +257,7 @@ function toOrt(tensor: Tensor): ort.Tensor {
 }
 
 function fromOrt(name: string, tensor: ort.Tensor): Tensor {
-  const dtype = isDType(tensor.type) ? datatype(tensor.type) : undefined;
-  if (!dtype)
-    throw new RuntimeFault(
-      "UNSUPPORTED",
-      `output '${name}' has the element type ${tensor.type}, which has no name on the wire`,
-    );
+  const dtype = namedType(name, tensor.type);
   if (!dtype.array)
     return { name, datatype: dtype.wire, shape: tensor.dims, data: packStrings(tensor.data as string[]) };
   const values = tensor.data as Uint8Array;
@@ -253,6 +267,15 @@ function fromOrt(name: string, tensor: ort.Tensor): Tensor {
     shape: tensor.dims,
     data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
   };
+}
+
+/** @param output its name, for the message */
+function namedType(output: string, type: string) {
+  if (isDType(type)) return datatype(type);
+  throw new RuntimeFault(
+    "UNSUPPORTED",
+    `output '${output}' has the element type ${type}, which has no name on the wire`,
+  );
 }
 
 /** ONNX Runtime's error number is not handed on by its binding; its messages tell the common ones apart. */

@@ -2,18 +2,19 @@
  * The data plane: a request for a ready version → its answers, counted in the version's statistics. Every transport and every in-process call
  * goes through here.
  */
+import type { Values } from "../../triton-protos/datatype.js";
 import type { BackendRequest, BackendResponse } from "../backends/backend.js";
 import { Refusal, RuntimeFault } from "../errors.js";
 import type { ReadyVersion } from "../repository/registry.js";
-import type { Executed } from "../scheduling/scheduler.js";
+import type { Computed, Executed } from "../scheduling/scheduler.js";
 import { recordCacheHit, recordCacheMiss, recordFailure, recordSuccess } from "../statistics.js";
-import type { Tensor } from "../tensor.js";
+import type { Tensor, TypedTensor } from "../tensor.js";
 import type { TraceNotes } from "../tracing/trace.js";
 import { requestBegins, requestEnds } from "../under-way.js";
 import { splitControls } from "./controls.js";
 import { declaredOf } from "./declared.js";
 import type { InferRequest, InferResponse } from "./request.js";
-import { reshape, type ValidRequest, validateRequest } from "./validate.js";
+import { plainRows, reshape, type ValidRequest, validateRequest } from "./validate.js";
 
 /** Answers of a decoupled model, in order. */
 export type AnswerSink = (answer: InferResponse | RuntimeFault) => void;
@@ -27,28 +28,38 @@ export async function infer(version: ReadyVersion, request: InferRequest): Promi
 }
 
 /**
- * `infer` of a version that has nothing to wait for.
- * @returns undefined where it has; then `infer` answers @throws RuntimeFault
+ * `infer` of a version that has nothing to wait for, by a caller in this process: values in and out, none of them made into bytes.
+ * @param wanted names of outputs, at least one
+ * @returns tensors in the order of `wanted`; undefined where there is something to wait for, or to say against the request: then `infer` answers
+ * @throws RuntimeFault
  */
-export function inferNow(version: ReadyVersion, request: InferRequest): InferResponse | undefined {
+export function inferNow(
+  version: ReadyVersion,
+  inputs: readonly TypedTensor[],
+  wanted: readonly string[],
+): readonly TypedTensor[] | undefined {
   const { config, scheduler, statistics } = version;
-  if (!scheduler.runNow || request.trace) return undefined;
-  const valid = validateRequest(config, request);
+  if (!scheduler.runNow) return undefined;
+  const rows = plainRows(config, inputs, wanted);
+  if (rows === undefined) return undefined;
   const started = performance.now();
-  const asked = backendRequest(version, request, valid);
-  let done: Executed | undefined;
+  let done: Computed | undefined;
   try {
-    done = scheduler.runNow(asked);
+    done = scheduler.runNow(rows, inputs, wanted);
   } catch (error) {
     const fault = RuntimeFault.from(error);
     countFailure(version, fault, (performance.now() - started) * 1e6);
     throw fault;
   }
   if (!done) return undefined;
-  statistics.inputBytes += bytesOf(valid.inputs.values());
-  recordSuccess(statistics, asked.batch, done.queueNs, done.times, (performance.now() - started) * 1e6);
-  return inferResponse(version, request, valid, done.response!);
+  for (const { values } of inputs) statistics.inputBytes += byteLengthOf(values);
+  recordSuccess(statistics, rows, 0, done.times, (performance.now() - started) * 1e6);
+  return done.outputs;
 }
+
+/** On the wire. */
+const byteLengthOf = (values: Values): number =>
+  ArrayBuffer.isView(values) ? values.byteLength : values.reduce((sum, text) => sum + 4 + Buffer.byteLength(text), 0);
 
 /**
  * The second half of `infer`, for callers that must tell a refused request from a failed one.

@@ -4,9 +4,9 @@
 import { configDatatype, wireDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig, ModelInput } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
-import { elementCount, type Tensor } from "../tensor.js";
+import { elementCount, type Tensor, type TypedTensor } from "../tensor.js";
 import { checkStrings } from "./check-strings.js";
-import { type Declared, declaredOf } from "./declared.js";
+import { type Declared, declaredOf, type PlainInput } from "./declared.js";
 import { type InferRequest, type RequestTensor, requestPrefix } from "./request.js";
 
 export interface ValidRequest {
@@ -64,19 +64,52 @@ function validPlain(
     const tensor = given[i]!;
     const { name, datatype, shape, data } = tensor;
     const wanted = plain.get(name);
-    if (!wanted || wanted.wire !== datatype || shape.length !== wanted.dims.length + first) return undefined;
-    let size = wanted.bytes;
-    for (let d = 0; d < shape.length; d++) {
-      const dim = shape[d]!;
-      const declared = d < first ? batch : wanted.dims[d - first]!;
-      if (!(dim >= 0) || (declared !== -1 && declared !== dim)) return undefined;
-      size *= dim;
-    }
-    if (data.byteLength !== size) return undefined;
+    // The bytes of strings do not follow from their shape.
+    if (!wanted || wanted.wire !== datatype || wanted.bytes === 0) return undefined;
+    if (data.byteLength !== wanted.bytes * elementsOf(wanted, shape, first, batch)) return undefined;
     byName.set(name, tensor as Tensor);
   }
   // A name that came twice is told as Triton tells it.
   return byName.size === given.length ? { batch, inputs: byName } : undefined;
+}
+
+/** @param first how many dimensions a shape has before the declared ones @returns NaN where it is not as declared */
+function elementsOf({ dims }: PlainInput, shape: readonly number[], first: number, batch: number): number {
+  if (shape.length !== dims.length + first) return Number.NaN;
+  let count = 1;
+  for (let d = 0; d < shape.length; d++) {
+    const dim = shape[d]!;
+    const declared = d < first ? batch : dims[d - first]!;
+    if (!(dim >= 0) || (declared !== -1 && declared !== dim)) return Number.NaN;
+    count *= dim;
+  }
+  return count;
+}
+
+/**
+ * The same check of tensors that were not sent: a caller in this process has them as values.
+ * @param wanted names of outputs, at least one
+ * @returns rows of the request, 1 for a model without batching; undefined where it takes a closer look
+ */
+export function plainRows(
+  config: ModelConfig,
+  given: readonly TypedTensor[],
+  wanted: readonly string[],
+): number | undefined {
+  const { plain, inputs, required, outputs, reshapesOutputs } = declaredOf(config);
+  const max = config.max_batch_size;
+  if (given.length < required || given.length > inputs.size || reshapesOutputs) return undefined;
+  const first = max > 0 ? 1 : 0;
+  const batch = first === 1 ? (given[0]?.shape[0] ?? 0) : 1;
+  if (first === 1 && (batch < 1 || batch > max || batch >>> 0 !== batch)) return undefined;
+  for (let i = 0; i < given.length; i++) {
+    const { name, dtype, shape, values } = given[i]!;
+    const declared = plain.get(name);
+    if (declared?.dtype !== dtype || values.length !== elementsOf(declared, shape, first, batch)) return undefined;
+    for (let j = 0; j < i; j++) if (given[j]!.name === name) return undefined;
+  }
+  for (const name of wanted) if (!outputs.has(name)) return undefined;
+  return wanted.length > 0 ? batch : undefined;
 }
 
 function wantedOutputs(config: ModelConfig, known: Declared, names: readonly string[]): ReadonlySet<string> {

@@ -48,7 +48,7 @@ export function faultyModel(model: LoadedModel, config: ModelConfig, faults: Fau
   };
 
   // Faults may take time, so nothing is answered at once.
-  const { executeNow: _, ...slow } = model;
+  const { computeNow: _, ...slow } = model;
   return {
     ...slow,
     async execute(requests, instance, clock) {

@@ -3,8 +3,7 @@ import { datatype } from "../../triton-protos/datatype.js";
 import { RuntimeFault } from "../errors.js";
 import type { Kernel } from "../plan/kernel.js";
 import type { Column } from "../plan/table.js";
-import { tensorValues, valuesTensor } from "../plan/tensor-values.js";
-import type { Tensor } from "../tensor.js";
+import { askModel, type ModelAnswer } from "./ask-model.js";
 
 export const predictForest: Kernel<"predictForest"> = {
   prepare: async (step, context) => {
@@ -18,6 +17,7 @@ export const predictForest: Kernel<"predictForest"> = {
         "INVALID_ARGUMENT",
         `model \`${model}\` is no forest of this plan. Build the ensemble again.`,
       );
+    const wanted = [output.name];
     const width = step.outputs[0]!.list?.min;
     const { array } = datatype(dtype);
     const Matrix = array as Float64ArrayConstructor;
@@ -30,8 +30,8 @@ export const predictForest: Kernel<"predictForest"> = {
         places.forEach((place, feature) => {
           fill(matrix, columns![place]!, feature, features.length);
         });
-        const column = (answer: readonly Tensor[]): Column[] => {
-          const values = answer[0] && tensorValues(answer[0], "float32");
+        const column = ([answer]: ModelAnswer): Column[] => {
+          const values = answer?.values;
           if (values?.length !== rows.count * (width ?? 1))
             throw new RuntimeFault(
               "INTERNAL",
@@ -39,8 +39,8 @@ export const predictForest: Kernel<"predictForest"> = {
             );
           return [{ dtype: "float32", rows, values, ...shape }];
         };
-        const tensor = valuesTensor(input.name, dtype, [rows.count, features.length], matrix);
-        const answer = models.infer(model, [tensor], [output.name], signal);
+        const tensor = { name: input.name, dtype, shape: [rows.count, features.length], values: matrix };
+        const answer = askModel(models, model, [tensor], wanted, signal);
         return answer instanceof Promise ? answer.then(column) : column(answer);
       },
     };

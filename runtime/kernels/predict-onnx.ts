@@ -3,11 +3,11 @@ import { type DType, wireDatatype } from "../../triton-protos/datatype.js";
 import type { Step } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import { castValues } from "../plan/cast.js";
-import type { Kernel, ModelDescription, TensorDescription } from "../plan/kernel.js";
+import type { Kernel, ModelDescription, RunContext, TensorDescription } from "../plan/kernel.js";
 import { allocate, type Column, gather, type Rows, rootRows, type Values } from "../plan/table.js";
-import { tensorValues, valuesTensor } from "../plan/tensor-values.js";
-import type { Tensor } from "../tensor.js";
-import { constantTensor, padLists, refuseNulls, stackColumns } from "./tensor-inputs.js";
+import type { TypedTensor } from "../tensor.js";
+import { askModel, type ModelAnswer } from "./ask-model.js";
+import { constantTensor, padLists, refuseNulls, stackColumns, tensorOf } from "./tensor-inputs.js";
 
 export const predictOnnx: Kernel<"predictOnnx"> = {
   prepare: async (step, context) => {
@@ -16,23 +16,28 @@ export const predictOnnx: Kernel<"predictOnnx"> = {
     const bindings = bindInputs(step, description);
     const outputs = step.outputs.map(col => bindOutput(step, description, col.name));
     const wanted = outputs.map(output => output.tensor);
+    const read = (answer: ModelAnswer, rows: Rows): Column[] =>
+      outputs.map((output, i) => toColumn(answer[i], output, rows, model));
+    const ask = (columns: readonly Column[], { signal, models = context.models }: RunContext) => {
+      const { rows } = columns[0]!;
+      const tensors = bindings.map(bind => bind(columns));
+      const answer = askModel(models, model, tensors, wanted, signal);
+      return answer instanceof Promise ? answer.then(later => read(later, rows)) : read(answer, rows);
+    };
     return {
-      run: (inputs, { signal, models = context.models }) => {
+      run: (inputs, run) => {
         const columns = inputs.input!;
         const { rows } = columns[0]!;
         // Graphs disagree about what no rows are, so they are not asked.
         if (rows.count === 0) return step.outputs.map(col => empty(col.dtype, rows, col.list?.min));
-        const ask = (some: readonly Column[]): Column[] | Promise<Column[]> => {
-          const read = (answer: readonly Tensor[]): Column[] =>
-            outputs.map(({ tensor, column, width }, i) =>
-              toColumn(answer[i], tensor, column.dtype, some[0]!.rows, width, model),
-            );
-          const tensors = bindings.map(bind => bind(some));
-          const answer = models.infer(model, tensors, wanted, signal);
-          return answer instanceof Promise ? answer.then(read) : read(answer);
-        };
-        if (batchSize === undefined || rows.count <= batchSize) return ask(columns);
-        return askInParts(ask, columns, batchSize, () => models.loaded?.(model));
+        if (batchSize === undefined || rows.count <= batchSize) return ask(columns, run);
+        const { models = context.models } = run;
+        return askInParts(
+          some => ask(some, run),
+          columns,
+          batchSize,
+          () => models.loaded?.(model),
+        );
       },
     };
   },
@@ -55,7 +60,7 @@ async function askInParts(
   return parts[0]!.map((first, i) => ({ ...first, rows, values: joinValues(parts.map(part => part[i]!.values)) }));
 }
 
-type Binding = (columns: readonly Column[]) => Tensor;
+type Binding = (columns: readonly Column[]) => TypedTensor;
 
 /** A run of rows of every column, as rows of their own. */
 function sliceRows(columns: readonly Column[], start: number, end: number): Column[] {
@@ -136,19 +141,19 @@ interface ColumnBinding {
   readonly side: string | undefined;
 }
 
-function toTensor(col: Column, { input, dtype: wanted, what, name, side }: ColumnBinding): Tensor {
+function toTensor(col: Column, { input, dtype: wanted, what, name, side }: ColumnBinding): TypedTensor {
   const { count } = col.rows;
   const offsets = col.offsets ?? (side && input.shape.length === 1 ? fixedOffsets(col) : undefined);
   if (offsets) {
     if (side === "offsets")
-      return valuesTensor(input.name, wanted, [offsets.length], castValues(offsets, "int32", wanted, what));
+      return tensorOf(input, wanted, [offsets.length], castValues(offsets, "int32", wanted, what));
     refuseNulls(col, what);
     if (side === undefined)
       throw new RuntimeFault(
         "INVALID_ARGUMENT",
         `${what} holds lists of any length, and tensor \`${input.name}\` takes one length. Export the model with \`${name}__values\` and \`${name}__offsets\`.`,
       );
-    return valuesTensor(input.name, wanted, [col.values.length], castValues(col.values, col.dtype, wanted, what));
+    return tensorOf(input, wanted, [col.values.length], castValues(col.values, col.dtype, wanted, what));
   }
   refuseNulls(col, what);
   const { width } = col;
@@ -162,14 +167,21 @@ function toTensor(col: Column, { input, dtype: wanted, what, name, side }: Colum
       `${what} holds ${col.dtype}[${width ?? 1}] a row, and tensor \`${input.name}\` has the shape [${input.shape.join(", ")}].`,
     );
   const shape = input.shape.length === 2 ? [count, width ?? 1] : [count];
-  return valuesTensor(input.name, wanted, shape, castValues(col.values, col.dtype, wanted, what));
+  return tensorOf(input, wanted, shape, castValues(col.values, col.dtype, wanted, what));
 }
 
 /** Where each list begins, of lists of one length; undefined for a column without lists. */
 const fixedOffsets = ({ width, rows }: Column): Int32Array | undefined =>
   width === undefined ? undefined : Int32Array.from({ length: rows.count + 1 }, (_, i) => i * width);
 
-function bindOutput(step: Step<"predictOnnx">, { outputs }: ModelDescription, name: string) {
+/** An output of the model, and the column that it becomes. */
+interface OutputBinding {
+  readonly tensor: string;
+  readonly dtype: DType;
+  readonly width: number | undefined;
+}
+
+function bindOutput(step: Step<"predictOnnx">, { outputs }: ModelDescription, name: string): OutputBinding {
   const tensor = step.params.outputs[name];
   const found = outputs.find(output => output.name === tensor);
   if (tensor === undefined || !found)
@@ -178,15 +190,13 @@ function bindOutput(step: Step<"predictOnnx">, { outputs }: ModelDescription, na
       `model \`${step.params.model}\` has no output \`${tensor ?? name}\`. Build the ensemble again.`,
     );
   const column = step.outputs.find(col => col.name === name)!;
-  return { tensor, column, width: column.list?.min };
+  return { tensor, dtype: column.dtype, width: column.list?.min };
 }
 
 function toColumn(
-  tensor: Tensor | undefined,
-  name: string,
-  dtype: DType,
+  tensor: TypedTensor | undefined,
+  { tensor: name, dtype, width }: OutputBinding,
   rows: Rows,
-  width: number | undefined,
   model: string,
 ): Column {
   if (!tensor)
@@ -194,14 +204,15 @@ function toColumn(
       "INTERNAL",
       `model \`${model}\` did not answer \`${name}\`, which its configuration declares. Serve a model that has the output, or build the ensemble with the one that is served.`,
     );
-  const seen = wireDatatype(tensor.datatype)!.name;
-  const values = castValues(tensorValues(tensor, seen), seen, dtype, `output \`${name}\` of model \`${model}\``);
-  if (values.length !== rows.count * (width ?? 1) || (tensor.shape[0] ?? 1) !== rows.count)
+  const { shape, dtype: seen } = tensor;
+  const values =
+    seen === dtype ? tensor.values : castValues(tensor.values, seen, dtype, `output \`${name}\` of model \`${model}\``);
+  if (values.length !== rows.count * (width ?? 1) || (shape[0] ?? 1) !== rows.count)
     throw new RuntimeFault(
       "INTERNAL",
-      `model \`${model}\` answered \`${name}\` with the shape [${tensor.shape.join(", ")}] for ${rows.count} rows of ${width ?? 1}. Its first dimension has to be the rows it is asked: export it with a batch dimension that varies, and without one that mixes or drops rows.`,
+      `model \`${model}\` answered \`${name}\` with the shape [${shape.join(", ")}] for ${rows.count} rows of ${width ?? 1}. Its first dimension has to be the rows it is asked: export it with a batch dimension that varies, and without one that mixes or drops rows.`,
     );
-  return { dtype, rows, values, ...(width !== undefined && { width }) };
+  return width === undefined ? { dtype, rows, values } : { dtype, rows, values, width };
 }
 
 const empty = (dtype: DType, rows: Rows, width: number | undefined): Column => ({

@@ -4,17 +4,24 @@ import { toHalves } from "../client/float16.js";
 import { RuntimeFault } from "../errors.js";
 import { castValues } from "../plan/cast.js";
 import type { TensorDescription } from "../plan/kernel.js";
-import { allocate, type Column } from "../plan/table.js";
-import { valuesTensor } from "../plan/tensor-values.js";
-import type { Tensor } from "../tensor.js";
+import { allocate, type Column, type Values } from "../plan/table.js";
+import type { TypedTensor } from "../tensor.js";
+
+/** The tensor of an input. */
+export const tensorOf = (
+  { name }: TensorDescription,
+  dtype: DType,
+  shape: readonly number[],
+  values: Values,
+): TypedTensor => ({ name, dtype, shape, values });
 
 /** Numbers side by side: row i of the tensor is row i of every column. A null float is NaN; another null is a fault. */
 export function stackColumns(
-  { name: tensor, shape }: TensorDescription,
+  input: TensorDescription,
   dtype: DType,
   columns: readonly Column[],
   names: readonly string[],
-): Tensor {
+): TypedTensor {
   const { count } = columns[0]!.rows;
   const width = columns.reduce((sum, col) => sum + (col.width ?? 1), 0);
   const matrix = allocate(dtype, count * width) as { [i: number]: unknown };
@@ -28,23 +35,23 @@ export function stackColumns(
       for (let i = 0; i < own; i++) matrix[row * width + first + i] = values[row * own + i];
     first += own;
   });
-  return valuesTensor(tensor, dtype, [count, ...(shape.length > 2 ? shape.slice(1) : [width])], matrix as never);
+  return tensorOf(input, dtype, [count, ...(input.shape.length > 2 ? input.shape.slice(1) : [width])], matrix as never);
 }
 
 /** One value for every row, or for the tensor where its first dimension is fixed. */
 export function constantTensor(
-  { name, shape }: TensorDescription,
+  input: TensorDescription,
   dtype: DType,
   value: number | string | boolean,
   rows: number,
-): Tensor {
-  const full = shape.map((dim, i) => (dim === -1 ? (i === 0 ? rows : 1) : dim));
+): TypedTensor {
+  const full = input.shape.map((dim, i) => (dim === -1 ? (i === 0 ? rows : 1) : dim));
   const values = allocate(
     dtype,
     full.reduce((a, b) => a * b, 1),
   );
   (values as unknown[]).fill(typeof value === "string" ? value : cellOf(dtype, Number(value)));
-  return valuesTensor(name, dtype, full, values);
+  return tensorOf(input, dtype, full, values);
 }
 
 export interface Padding {
@@ -54,15 +61,15 @@ export interface Padding {
 
 /** Lists as rows of a rectangle; `length` items a row, or as many as the longest list has. */
 export function padLists(
-  { name, shape }: TensorDescription,
+  input: TensorDescription,
   dtype: DType,
   col: Column,
   { value, side }: Padding,
   what: string,
-): Tensor {
+): TypedTensor {
   const { offsets, rows } = col;
   if (!offsets) throw new RuntimeFault("INVALID_ARGUMENT", `${what} holds no lists of any length to pad.`);
-  let length = shape[1] ?? -1;
+  let length = input.shape[1] ?? -1;
   if (length === -1) {
     length = 1;
     for (let row = 0; row < rows.count; row++) length = Math.max(length, offsets[row + 1]! - offsets[row]!);
@@ -79,7 +86,7 @@ export function padLists(
     const to = row * length + (side === "left" ? length - kept : 0);
     for (let i = 0; i < kept; i++) (made as unknown[])[to + i] = values[from + i];
   }
-  return valuesTensor(name, dtype, [rows.count, length], made);
+  return tensorOf(input, dtype, [rows.count, length], made);
 }
 
 /** A number as an array of that dtype holds it. */
@@ -88,7 +95,8 @@ const cellOf = (dtype: DType, value: number): number | bigint =>
 
 /** An integer or string null has no form in a tensor; a float null is NaN, which the graph may know how to take. */
 export function refuseNulls({ validity, width, offsets }: Column, what: string): void {
-  const at = validity?.indexOf(0) ?? -1;
+  if (!validity) return;
+  const at = validity.indexOf(0);
   const row = offsets ? offsets.findIndex(end => end > at) - 1 : Math.floor(at / (width ?? 1));
   if (at >= 0)
     throw new RuntimeFault(

@@ -10,7 +10,7 @@ import type { Cancellation } from "../cancellation.js";
 import type { Clock } from "../clock.js";
 import type { Lease } from "../repository/lease.js";
 import type { SnapshotFiles } from "../stores/feast/snapshot-store.js";
-import type { Parameter, Tensor } from "../tensor.js";
+import type { Parameter, Tensor, TypedTensor } from "../tensor.js";
 import type { Column } from "./table.js";
 
 /** One tensor of a model as its metadata has it: full shape, -1 for a dimension that varies. */
@@ -29,7 +29,17 @@ export interface ModelDescription {
 export interface RunModels {
   /** The loaded version that answers: another object after a reload. @throws RuntimeFault when none is ready */
   loaded?(model: string): object;
-  /** @returns at once where the model is known to be done soon @throws RuntimeFault at once or later */
+  /**
+   * For models that are known to be done soon.
+   * @param outputs names, at least one
+   * @returns tensors in the order of `outputs`; undefined where `infer` has to be asked @throws RuntimeFault
+   */
+  inferNow?(
+    model: string,
+    inputs: readonly TypedTensor[],
+    outputs: readonly string[],
+  ): readonly TypedTensor[] | undefined;
+  /** @throws RuntimeFault at once or later */
   infer(
     model: string,
     inputs: readonly Tensor[],

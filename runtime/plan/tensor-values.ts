@@ -1,9 +1,9 @@
 /**
  * The bytes of a tensor ↔ the values of a column. Numbers are views of the same memory where they are aligned; strings are packed and unpacked.
  */
-import { type DType, datatype } from "../../triton-protos/datatype.js";
+import { type DType, datatype, wireDatatype } from "../../triton-protos/datatype.js";
 import { packStrings, unpackTexts } from "../backends/strings.js";
-import type { Tensor } from "../tensor.js";
+import type { Tensor, TypedTensor } from "../tensor.js";
 import type { Values } from "./table.js";
 
 /**
@@ -25,3 +25,12 @@ export function valuesTensor(name: string, dtype: DType, shape: readonly number[
   const { buffer, byteOffset, byteLength } = values as Float64Array;
   return { name, datatype: wire, shape, data: new Uint8Array(buffer, byteOffset, byteLength) };
 }
+
+/** @throws RuntimeFault as `tensorValues` does */
+export function typedTensor(tensor: Tensor): TypedTensor {
+  const dtype = wireDatatype(tensor.datatype)!.name;
+  return { name: tensor.name, dtype, shape: tensor.shape, values: tensorValues(tensor, dtype) };
+}
+
+export const wireTensor = ({ name, dtype, shape, values }: TypedTensor): Tensor =>
+  valuesTensor(name, dtype, shape, values);

@@ -31,10 +31,10 @@ export function directScheduler(
   const instances = createInstances(model, count, stats, runNext, gate);
   const hasRoom = (): boolean => instances.free() > 0 || instances.hasRoom();
   return {
-    ...(model.executeNow &&
+    ...(model.computeNow &&
       !gate && {
-        runNow: request =>
-          draining || queue.size > 0 || instances.free() === 0 ? undefined : runNow(model, request, stats),
+        runNow: (rows, inputs, wanted) =>
+          draining || queue.size > 0 || instances.free() === 0 ? undefined : runNow(model, rows, inputs, wanted, stats),
       }),
     schedule(request, answers) {
       if (draining) return Promise.reject(stopping());

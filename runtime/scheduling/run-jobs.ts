@@ -1,18 +1,13 @@
 /**
  * One execution of a batch of jobs: counted, every job settled.
  */
-import {
-  type BackendRequest,
-  type BackendResponse,
-  type Executions,
-  type LoadedModel,
-  NOT_BEGUN,
-} from "../backends/backend.js";
+import { type BackendResponse, type Executions, type LoadedModel, NOT_BEGUN } from "../backends/backend.js";
 import { RuntimeFault } from "../errors.js";
 import { recordExecution, type VersionStatistics } from "../statistics.js";
+import type { TypedTensor } from "../tensor.js";
 import { type RunningClock, startClock } from "./execution-clock.js";
 import { type Job, now } from "./instances.js";
-import type { Executed } from "./scheduler.js";
+import type { Computed } from "./scheduler.js";
 
 function runAgain(job: Job, answer: BackendResponse): void {
   if (job.again) job.again(answer);
@@ -65,14 +60,19 @@ export async function runBatch(
  * One request of a model that may answer at once; no instance is taken for it, since nothing else runs meanwhile.
  * @returns undefined where the model does not @throws RuntimeFault
  */
-export function runNow(model: LoadedModel, request: BackendRequest, stats: VersionStatistics): Executed | undefined {
+export function runNow(
+  model: LoadedModel,
+  rows: number,
+  inputs: readonly TypedTensor[],
+  wanted: readonly string[],
+  stats: VersionStatistics,
+): Computed | undefined {
   const clock = startClock();
-  const answer = model.executeNow!(request, clock);
-  if (answer === undefined) return undefined;
-  if (answer instanceof Error) throw answer;
+  const outputs = model.computeNow!(inputs, wanted, clock);
+  if (!outputs) return undefined;
   const times = clock.times();
-  recordExecution(stats, request.batch, times);
-  return { response: answer, queueNs: 0, times };
+  recordExecution(stats, rows, times);
+  return { outputs, times };
 }
 
 export async function runStream(

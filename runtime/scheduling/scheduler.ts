@@ -4,6 +4,7 @@
 import type { BackendRequest, BackendResponse } from "../backends/backend.js";
 import type { RuntimeFault } from "../errors.js";
 import type { ExecutionTimes } from "../statistics.js";
+import type { TypedTensor } from "../tensor.js";
 
 /** What an execution cost, and the answer; a decoupled model has answered before. */
 export interface Executed {
@@ -12,6 +13,13 @@ export interface Executed {
   readonly times: ExecutionTimes;
   /** Models with a response cache: whether it had the answer, and what looking (and keeping) took. */
   readonly cache?: { readonly hit: boolean; readonly ns: number };
+}
+
+/** What was computed at once, and what it cost. */
+export interface Computed {
+  /** In the order of the names that were wanted. */
+  readonly outputs: readonly TypedTensor[];
+  readonly times: ExecutionTimes;
 }
 
 /** Takes the answers of a decoupled model as they come. */
@@ -24,11 +32,13 @@ export interface Scheduler {
    */
   schedule(request: BackendRequest, answers?: Answers): Promise<Executed>;
   /**
-   * Runs the request at once where an instance is free and its model answers at once.
+   * Runs a request at once where an instance is free and its model answers at once.
+   * @param inputs fit the configuration
+   * @param wanted names of outputs
    * @returns undefined where it has to wait; then `schedule` takes it
    * @throws RuntimeFault of this request
    */
-  runNow?(request: BackendRequest): Executed | undefined;
+  runNow?(rows: number, inputs: readonly TypedTensor[], wanted: readonly string[]): Computed | undefined;
   /** Resolves when no request is queued or running. New ones are refused from the first call on. */
   drain(): Promise<void>;
 }

@@ -2,48 +2,56 @@
 import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
-import type { BackendRequest, BackendResponse } from "#runtime/backends/backend.js";
 import { openSession } from "#runtime/backends/onnx-session.js";
 import { callCosts } from "#runtime/call-costs.js";
 import { RuntimeFault } from "#runtime/errors.js";
 import { createScheduler } from "#runtime/scheduling/create-scheduler.js";
 import { createStatistics } from "#runtime/statistics.js";
+import type { TypedTensor } from "#runtime/tensor.js";
 import { requestBegins, requestEnds } from "#runtime/under-way.js";
 import { configOf, notedModel, pause, requestOf } from "./support.js";
 
 const model = (name: string) => join(import.meta.dirname, "..", "samples", "artefacts", "models", `${name}.onnx`);
 const fault = new RuntimeFault("INTERNAL", "no luck");
 
-async function start(answer: (request: BackendRequest) => BackendResponse | RuntimeFault | undefined) {
+/** @param answer by the name of the first tensor */
+async function start(answer: (name: string) => readonly TypedTensor[] | undefined) {
   const stats = createStatistics();
   const noted = notedModel(true);
-  const scheduler = await createScheduler(configOf({}), { ...noted, executeNow: answer }, stats, "/nowhere");
-  return { scheduler, stats, release: noted.release };
+  const model = { ...noted, computeNow: ([input]: readonly TypedTensor[]) => answer(input!.name) };
+  const scheduler = await createScheduler(configOf({}), model, stats, "/nowhere");
+  const runNow = (name: string, rows = 1) => scheduler.runNow!(rows, [tensor(name)], ["y"]);
+  return { scheduler, runNow, stats, release: noted.release };
 }
+
+const tensor = (name: string): TypedTensor => ({ name, dtype: "float32", shape: [1], values: Float32Array.of(1) });
 
 describe("a model that answers at once", () => {
   test("answers without an instance, and the execution counts", async () => {
-    const { scheduler, stats } = await start(({ id }) => ({ outputs: [], parameters: [["id", id]] }));
-    expect(scheduler.runNow!(requestOf("7", { rows: 3 }))).toMatchObject({ response: { parameters: [["id", "7"]] } });
+    const { runNow, stats } = await start(name => [tensor(name)]);
+    expect(runNow("7", 3)).toMatchObject({ outputs: [tensor("7")] });
     expect(stats.executionCount).toBe(1);
     expect([...stats.batches.keys()]).toEqual([3]);
   });
   test("may decline, and its fault is the request's", async () => {
-    const { scheduler, stats } = await start(({ id }) => (id === "1" ? undefined : fault));
-    expect(scheduler.runNow!(requestOf("1"))).toBeUndefined();
-    expect(() => scheduler.runNow!(requestOf("2"))).toThrow(fault);
+    const { runNow, stats } = await start(name => {
+      if (name !== "1") throw fault;
+      return undefined;
+    });
+    expect(runNow("1")).toBeUndefined();
+    expect(() => runNow("2")).toThrow(fault);
     expect(stats.executionCount).toBe(0);
   });
   test("is not asked while its instance runs, and not once the model is being unloaded", async () => {
-    const { scheduler, release } = await start(() => ({ outputs: [] }));
+    const { scheduler, runNow, release } = await start(() => []);
     const running = scheduler.schedule(requestOf("1"));
-    expect(scheduler.runNow!(requestOf("2"))).toBeUndefined();
+    expect(runNow("2")).toBeUndefined();
     release();
     await running;
     await pause(1);
-    expect(scheduler.runNow!(requestOf("2"))).toBeDefined();
+    expect(runNow("2")).toBeDefined();
     await scheduler.drain();
-    expect(scheduler.runNow!(requestOf("3"))).toBeUndefined();
+    expect(runNow("3")).toBeUndefined();
   });
 });
 
