@@ -1,5 +1,5 @@
 /** Looks features up in a Feast online store, by entity key. */
-import { join, relative } from "node:path";
+import { isAbsolute, join, relative } from "node:path";
 import { stringify } from "yaml";
 import { z } from "zod";
 import type { FeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
@@ -194,6 +194,17 @@ export const queryFeastOp = defineOp({
         "right",
       );
     if (!fitsMissing(call, views, outputs)) return undefined;
+    const { onlineStore } = read.value;
+    const key = onlineStore.type === "redis" ? onlineStore.tlsClient?.keyWritten : undefined;
+    if (key !== undefined && !isAbsolute(key))
+      return call.fail(
+        messages.graphParameter({
+          operator: "queryFeast",
+          problem: `the \`ssl_keyfile\` of \`${repository}\` is \`${key}\`, relative to the repository, and a private key is not copied into a model.`,
+          way: "Write an absolute path, or an environment variable that holds one (`ssl_keyfile=${REDIS_KEY_FILE}`).",
+        }),
+        { literal: repository },
+      );
     const folder = `features/${call.artefactName(repository, read.path)}`;
     const { ttl, bytes, memoryMb, timeoutMs } = params;
     return {
@@ -236,12 +247,15 @@ function copiedRepository(repository: FeastRepository, from: string, folder: str
     entity_key_serialization_version: keyVersion,
   };
   const authority = "tlsAuthority" in onlineStore ? onlineStore.tlsAuthority : undefined;
-  // Named relative to the repository, it has to come along; elsewhere it is the server's own.
-  const carried = authority === undefined || relative(from, authority).startsWith("..") ? undefined : authority;
+  const certificate = onlineStore.type === "redis" ? onlineStore.tlsClient?.certificate : undefined;
+  // Named relative to the repository, they have to come along; elsewhere they are the server's own.
+  const carried = [authority, certificate].filter(
+    file => file !== undefined && !relative(from, file).startsWith(".."),
+  ) as string[];
   return [
     { text: stringify(config), to: join(folder, "feature_store.yaml") },
     { from: registryFile, to: join(folder, "data", "registry.db") },
-    ...(carried === undefined ? [] : [{ from: carried, to: join(folder, relative(from, carried)) }]),
+    ...carried.map(file => ({ from: file, to: join(folder, relative(from, file)) })),
     ...(sqlite ? [{ from: onlineStore.file, to: join(folder, "data", "online_store.db") }] : []),
   ];
 }

@@ -58,6 +58,21 @@ test("Redis", async () => {
   delete process.env.MERLON_TEST_PASSWORD;
 });
 
+test("a client certificate comes along, its private key does not", async () => {
+  const store = (key: string) =>
+    `  type: redis\n  connection_string: "cache:6379,ssl=true,ssl_certfile=certs/ca.pem,ssl_keyfile=${key}"`;
+  await expect(built("key", store("certs/key.pem"))).rejects.toThrow(
+    /the `ssl_keyfile` of `features` is `certs\/key\.pem`, relative to the repository, and a private key is not copied/,
+  );
+  process.env.MERLON_TEST_KEY = "/run/secrets/redis-key.pem";
+  const repository = await built("key-elsewhere", store("${MERLON_TEST_KEY}"));
+  expect(filesOf(repository)).toEqual(["ca.pem", "feature_store.yaml", "registry.db"]);
+  expect(readFeastRepository(repository).onlineStore).toMatchObject({
+    tlsClient: { certificate: join(repository, "certs", "ca.pem"), key: "/run/secrets/redis-key.pem" },
+  });
+  delete process.env.MERLON_TEST_KEY;
+});
+
 test("a feature server", async () => {
   const repository = await built(
     "remote",

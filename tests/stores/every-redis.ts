@@ -9,6 +9,7 @@ export const redisAt = (...ports: number[]): RedisStore => ({
   nodes: ports.map(port => ({ host: "127.0.0.1", port })),
   tls: false,
   tlsVerify: true,
+  tlsHostname: true,
   db: 0,
   sentinelName: "mymaster",
   keyTtlSeconds: null,

@@ -1,11 +1,14 @@
 // Stores written by real Feast (0.31.1 and 0.67; keys of versions 1, 2, 3) answer here what `get_online_features` answers there.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openStore } from "#runtime/stores/feast/open-store.js";
+import { featureField, hashName, timeField } from "#runtime/stores/feast/redis-form.js";
+import { keyEncoder } from "#triton-protos/artefacts/feast-key.js";
+import { type RedisStore, readOnlineStore } from "#triton-protos/artefacts/feast-online-store.js";
 import { findView } from "#triton-protos/artefacts/feast-registry.js";
 import { scalars } from "../kernels/step.js";
 import { fill, redisAt } from "./every-redis.js";
@@ -54,6 +57,8 @@ describe("Redis", () => {
   });
 });
 
+const REDIS = { redis_type: "redis", sentinel_master: "mymaster" } as const;
+
 describe("other servers", () => {
   const name = "every-0.67-k3";
   test("a password, given and not given", async () => {
@@ -87,6 +92,49 @@ describe("other servers", () => {
       feastAnswers(name),
     );
     await expect(ourAnswers(name, { ...repository, onlineStore })).rejects.toThrow(/self-signed certificate/);
+    await server.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  test("a user of an access list, who shows a certificate", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "merlon-redis-mutual-"));
+    const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+    const ask =
+      "req -x509 -newkey rsa:2048 -days 2 -subj /CN=elsewhere -passout pass:opens -addext subjectAltName=DNS:elsewhere";
+    execFileSync("openssl", [...ask.split(" "), "-keyout", key, "-out", cert], { stdio: "ignore" });
+    const client = { cert: readFileSync(cert), key: readFileSync(key), passphrase: "opens", rejectUnauthorized: false };
+    const flags = ["--tls-port", "{port}", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert];
+    const server = await startRedis([...flags, "--tls-key-file-pass", "opens"], { tls: client });
+    await fill(server.client(), name);
+    await server.client().call("ACL", "SETUSER", "reader", "on", ">s3cret", "~*", "+hmget", "+info", "+select");
+    const repository = repositoryOf(name);
+    const at = async (text: string) => {
+      const onlineStore = readOnlineStore(
+        {
+          type: "redis",
+          ...REDIS,
+          connection_string: `127.0.0.1:${server.port},ssl=true,ssl_ca_certs=${cert},${text}`,
+        },
+        folder,
+      );
+      if (typeof onlineStore === "string") throw new Error(onlineStore);
+      return ourAnswers(name, { ...repository, onlineStore });
+    };
+    const mine = "ssl_certfile=cert.pem,ssl_keyfile=key.pem,ssl_password=opens";
+    const user = "username=reader,password=s3cret";
+    const lax = "ssl_check_hostname=false";
+    expect(await at(`${mine},${user},${lax}`)).toEqual(feastAnswers(name));
+    await expect(at(`${user},${lax}`)).rejects.toThrow(
+      /can not be reached: .*If it asks for a client's certificate, name one with `ssl_certfile`/,
+    );
+    await expect(at(`${mine},${user}`)).rejects.toThrow(/can not be reached: Hostname\/IP does not match/);
+    await expect(at(`${mine},${lax},username=reader,password=no`)).rejects.toThrow(/WRONGPASS/);
+    await expect(at(`ssl_certfile=cert.pem,${user}`)).rejects.toThrow(/one of `ssl_certfile` and `ssl_keyfile`/);
+    await expect(at(`${mine.replace("key.pem", "gone.pem")},${lax}`)).rejects.toThrow(
+      /the private key \S+gone\.pem of the online store can not be read \(ENOENT\)/,
+    );
+    await server.client().call("ACL", "SETUSER", "reader", "-hmget");
+    await expect(at(`${mine},${user},${lax}`)).rejects.toThrow(/NOPERM.*hmget/);
     await server.stop();
     rmSync(folder, { recursive: true });
   });
@@ -132,6 +180,41 @@ describe("other servers", () => {
     }
     expect(last).toBe(3.5);
     await store.close();
+    await server.stop();
+  });
+
+  test("what is no hash, a value that is cut, and another server than it says", async () => {
+    const server = await startRedis();
+    const client = server.client();
+    const repository = { ...repositoryOf(name), onlineStore: redisAt(server.port) };
+    const view = findView(repository.registry, "shops")!;
+    const rating = view.features[0]!;
+    const key = hashName(keyEncoder(view.joinKeys, 3)(["odd"]), "every");
+    const ask = async (eventTimes: boolean) => {
+      const store = await openStore(repository, { timeoutMs: 500 });
+      try {
+        const reader = await store.prepare([{ view, features: [rating] }], { bytes: "utf8", eventTimes });
+        return await reader.getOnline(new Map([["shop", scalars("string", ["süd", "odd"])]]), 2);
+      } finally {
+        await store.close();
+      }
+    };
+    await client.set(key, "text");
+    await expect(ask(false)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringMatching(/\(redis\) refuses shop odd: WRONGTYPE .*It is no hash: Feast did not write it/),
+    });
+    await client.del(key);
+    await client.hset(key, featureField("shops", "rating"), Buffer.from("3500", "hex"));
+    await expect(ask(false)).rejects.toThrow(/feature `shops:rating` of shop odd can not be read: byte 1 announces 4/);
+    await client.hset(key, featureField("shops", "rating"), Buffer.from("3500000000", "hex"), timeField("shops"), "\b");
+    await expect(ask(true)).rejects.toThrow(/the event time of view `shops` of shop odd can not be read/);
+    expect((await ask(false))[0]!.values[1]).toBe(0);
+    const other = (change: Partial<RedisStore>) =>
+      openStore({ ...repository, onlineStore: { ...redisAt(server.port), ...change } }, { timeoutMs: 500 });
+    await expect(other({ db: 99 })).rejects.toThrow(/DB index is out of range\. Correct `db`/);
+    await expect(other({ mode: "cluster" })).rejects.toThrow(/cluster support disabled\. It is one server: drop/);
+    await expect(other({ tls: true })).rejects.toThrow(/If it does not speak TLS, drop `ssl=true`/);
     await server.stop();
   });
 

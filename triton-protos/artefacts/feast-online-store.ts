@@ -21,6 +21,16 @@ export interface RedisStore {
   readonly tlsAuthority?: string;
   /** False where the server's certificate is not to be checked (`ssl_cert_reqs=none`). */
   readonly tlsVerify: boolean;
+  /** False where it may be another host's (`ssl_check_hostname=false`). */
+  readonly tlsHostname: boolean;
+  /** Files with the certificate and the private key by which a client shows who it is. */
+  readonly tlsClient?: {
+    readonly certificate: string;
+    readonly key: string;
+    readonly passphrase?: string;
+    /** The key's path as it is written, environment variables expanded. */
+    readonly keyWritten: string;
+  };
   /** Name of the master that sentinels watch. */
   readonly sentinelName: string;
   /** Seconds after which a written entity goes; null: never. */
@@ -118,18 +128,29 @@ function redisStore(text: string, { inFolder, ...settings }: RedisSettings): Red
   if (nodes.length === 0) return "is `redis`, and its `connection_string` names no `host:port`";
   const db = Number(options.get("db") ?? 0);
   if (!Number.isInteger(db) || db < 0) return `is \`redis\`, and its \`db\` is \`${options.get("db")}\``;
-  const [username, password, authority] = [
-    options.get("username"),
-    options.get("password"),
-    options.get("ssl_ca_certs"),
-  ];
+  const [username, password, authority, certificate, key] = (
+    ["username", "password", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"] as const
+  ).map(name => options.get(name));
+  if ((certificate === undefined) !== (key === undefined))
+    return `is \`redis\`, and its \`connection_string\` has one of \`ssl_certfile\` and \`ssl_keyfile\` without the other`;
+  const passphrase = options.get("ssl_password");
   return {
     type: "redis",
     ...settings,
     nodes,
     db,
-    tls: /^true$/i.test(options.get("ssl") ?? ""),
+    tls: /^(true|1)$/i.test(options.get("ssl") ?? ""),
     tlsVerify: options.get("ssl_cert_reqs") !== "none",
+    tlsHostname: !/^(false|0)$/i.test(options.get("ssl_check_hostname") ?? ""),
+    ...(certificate !== undefined &&
+      key !== undefined && {
+        tlsClient: {
+          certificate: inFolder(certificate),
+          key: inFolder(key),
+          keyWritten: key,
+          ...(passphrase !== undefined && { passphrase }),
+        },
+      }),
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     ...(authority !== undefined && { tlsAuthority: inFolder(authority) }),
@@ -137,4 +158,11 @@ function redisStore(text: string, { inFolder, ...settings }: RedisSettings): Red
 }
 
 /** Feast reads values as JSON where they are JSON. */
-const unquoted = (value: string): string => /^"(.*)"$/.exec(value)?.[1] ?? value;
+function unquoted(value: string): string {
+  if (!value.startsWith('"')) return value;
+  try {
+    return String(JSON.parse(value));
+  } catch {
+    return value;
+  }
+}

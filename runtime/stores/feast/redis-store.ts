@@ -3,6 +3,7 @@
  */
 import type { KeyVersion } from "../../../triton-protos/artefacts/feast-key.js";
 import type { RedisStore } from "../../../triton-protos/artefacts/feast-online-store.js";
+import { RuntimeFault } from "../../errors.js";
 import type { Column } from "../../plan/table.js";
 import { type ColumnBuilder, columnBuilder, valueBytes } from "./build-column.js";
 import { timestampSeconds } from "./event-time.js";
@@ -29,7 +30,14 @@ export async function openRedisStore(
       return {
         getOnline: async (keys, count, signal) => {
           const asked = groups.map(group => group.ask(keys));
-          const replies = asked.flat().length > 0 ? await connection.send(asked.flat(), signal) : [];
+          const commands = asked.flat();
+          const describe = (command: number): string => {
+            let row = command;
+            let g = 0;
+            while (row >= asked[g]!.length) row -= asked[g++]!.length;
+            return groups[g]!.describe(keys, row);
+          };
+          const replies = commands.length > 0 ? await connection.send(commands, signal, describe) : [];
           let at = 0;
           const made = new Map<ViewRead, readonly ColumnBuilder[]>();
           groups.forEach((group, g) => {
@@ -45,6 +53,19 @@ export async function openRedisStore(
   };
 }
 
+/** @throws RuntimeFault naming view and entity */
+function eventTime(bytes: Buffer, view: string, describe: () => string): number {
+  try {
+    return timestampSeconds(bytes);
+  } catch (error) {
+    throw new RuntimeFault(
+      "INTERNAL",
+      `the event time of view \`${view}\` of ${describe()} can not be read: ${(error as Error).message}. Materialize the view again.`,
+      { cause: error },
+    );
+  }
+}
+
 /** Views of the same entity share its hash. */
 function groupByEntity(reads: readonly ViewRead[]): ViewRead[][] {
   const groups = new Map<string, ViewRead[]>();
@@ -57,6 +78,8 @@ function groupByEntity(reads: readonly ViewRead[]): ViewRead[][] {
 
 interface Group {
   ask(keys: ReadonlyMap<string, Column>): RedisCommand[];
+  /** Names the entity of a row. */
+  describe(keys: ReadonlyMap<string, Column>, row: number): string;
   take(
     replies: readonly (readonly (Buffer | null)[])[],
     keys: ReadonlyMap<string, Column>,
@@ -72,7 +95,9 @@ function prepareGroup(reads: readonly ViewRead[], version: KeyVersion, project: 
     ...features.map(feature => featureField(view.storeName, feature.name)),
   ]);
   const columnsOf = (keys: ReadonlyMap<string, Column>) => joinKeys.map(join => keys.get(join.name)!);
+  const describeRow = (keys: ReadonlyMap<string, Column>, row: number) => describeKey(joinKeys, columnsOf(keys), row);
   return {
+    describe: describeRow,
     ask: keys => encode(columnsOf(keys)).map((key): RedisCommand => ["HMGET", hashName(key, project), ...fields]),
     take: (replies, keys, count) => {
       let first = 0;
@@ -82,8 +107,8 @@ function prepareGroup(reads: readonly ViewRead[], version: KeyVersion, project: 
         const builders = read.features.map(feature => columnBuilder(read.view, feature, count, options));
         replies.forEach((values, row) => {
           const time = values[start];
-          const seconds = time ? timestampSeconds(time) : undefined;
-          const describe = () => describeKey(joinKeys, columnsOf(keys), row);
+          const describe = () => describeRow(keys, row);
+          const seconds = time && options.eventTimes ? eventTime(time, read.view.name, describe) : undefined;
           builders.forEach((builder, f) => {
             const value = values[start + 1 + f] ?? null;
             // No event time and no value: the view has no such entity.
