@@ -2,10 +2,13 @@
  * What a session's thread and its owner tell each other: tensors as their numbers, whose memory moves with the message.
  */
 import type * as ort from "onnxruntime-node";
+import type { OwnFiles } from "./onnx-own-files.js";
 import { Tensor } from "./onnx-tensor.js";
 
 export interface ThreadOrder {
   readonly file: string;
+  /** The file and those beside it, where the session has copies of its own. */
+  readonly copies?: OwnFiles | undefined;
   readonly options: ort.InferenceSession.SessionOptions;
 }
 

@@ -11,6 +11,7 @@ import { silenceOnnx } from "../onnx-telemetry.js";
 import { findBinding } from "./onnx-binding.js";
 import { withEmptyOnCpu } from "./onnx-empty.js";
 import type { Graph } from "./onnx-graph.js";
+import type { OwnFiles } from "./onnx-own-files.js";
 import { type OnnxThreads, onnxThreads } from "./onnx-threads.js";
 
 export type Tensors = Readonly<Record<string, ort.Tensor>>;
@@ -40,6 +41,8 @@ export interface SessionUse {
   readonly instances: number;
   /** Whether the model is too large to be held twice, for quick runs and for long ones. */
   readonly large: boolean;
+  /** What a session in another thread opens, where the file is a copy. */
+  readonly copies?: OwnFiles | undefined;
 }
 
 /** @throws Error with ONNX Runtime's text, RuntimeFault for what is no tensor */
@@ -62,7 +65,7 @@ async function openNative(
   Session: Binding.InferenceSessionConstructor,
   file: string,
   options: Options,
-  { instances, large }: SessionUse,
+  { instances, large, copies }: SessionUse,
 ): Promise<OnnxSession> {
   let session: Binding.InferenceSession | undefined = new Session();
   session.loadModel(file, options);
@@ -92,7 +95,7 @@ async function openNative(
   let threads: OnnxThreads | undefined;
   let open = false;
   const startThreads = (): void => {
-    threads = onnxThreads({ file, options }, instances);
+    threads = onnxThreads({ file, copies, options }, instances);
     threads.open.then(
       () => {
         open = true;

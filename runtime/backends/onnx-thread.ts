@@ -5,14 +5,20 @@ import { parentPort, workerData } from "node:worker_threads";
 import type * as ort from "onnxruntime-node";
 import { findBinding } from "./onnx-binding.js";
 import { packTensors, type ThreadOrder, type ThreadReply, type ThreadRun, unpackTensors } from "./onnx-messages.js";
+import { placeAgain } from "./onnx-own-files.js";
 
-const { file, options } = workerData as ThreadOrder;
+const { file, copies, options } = workerData as ThreadOrder;
 const port = parentPort!;
 const reply = (message: ThreadReply, moved: ArrayBuffer[] = []): void => port.postMessage(message, moved);
 
 const Session = findBinding()!;
 const session = new Session();
-session.loadModel(file, options);
+const placed = copies && placeAgain(copies);
+try {
+  session.loadModel(placed?.file ?? file, options);
+} finally {
+  placed?.remove();
+}
 reply({ kind: "open" });
 
 port.on("message", ({ feeds, wanted }: ThreadRun) => {

@@ -15,6 +15,7 @@ import { joinInputs, scatter, sliceRows } from "./join-batch.js";
 import { completeFromGraph } from "./onnx-complete.js";
 import { checkGraph } from "./onnx-graph.js";
 import { checkMapped } from "./onnx-mapped.js";
+import { closeFiles, type OwnFiles, ownFiles } from "./onnx-own-files.js";
 import { type Providers, providerAdvice, providersOf } from "./onnx-providers.js";
 import { type OnnxSession, openSession as openFile } from "./onnx-session.js";
 import { Tensor as OrtTensor } from "./onnx-tensor.js";
@@ -87,12 +88,29 @@ async function openSession(
   const size = await sizeOf(dirname(file));
   const alone = options.intraOpNumThreads === 0 && size <= SMALL_MODEL;
   const settings = { ...options, ...(alone && { intraOpNumThreads: 1 }), executionProviders };
+  const own = ownFiles(file);
+  const use = { instances, large: size > SMALL_MODEL, copies: own?.copies };
   try {
-    return checkMapped(await openFile(file, settings, { instances, large: size > SMALL_MODEL }), file);
+    const session = await openFile(own?.file ?? file, settings, use);
+    return own ? closingFiles(session, own.copies) : checkMapped(session, file);
   } catch (error) {
-    throw error instanceof RuntimeFault ? error : adviseOn(ortFault(error));
+    if (own) closeFiles(own.copies);
+    if (error instanceof RuntimeFault) throw error;
+    // Where the copies stood is nothing to anybody.
+    if (own) (error as Error).message = (error as Error).message.replaceAll(dirname(own.file), dirname(file));
+    throw adviseOn(ortFault(error));
+  } finally {
+    own?.remove();
   }
 }
+
+const closingFiles = (session: OnnxSession, copies: OwnFiles): OnnxSession => ({
+  ...session,
+  async release() {
+    await session.release();
+    closeFiles(copies);
+  },
+});
 
 function adviseOn(fault: RuntimeFault): RuntimeFault {
   const advice = providerAdvice(fault.message);

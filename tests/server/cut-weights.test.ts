@@ -1,62 +1,101 @@
 /**
- * Weights that a model keeps in a file beside it, cut while it is served: the request is refused with the file's name, the process lives, and the model
- * answers again when the file is back. Without the look at the file's size ONNX Runtime reads a page that is gone, and the process ends with SIGBUS.
+ * Weights that a model keeps in a file beside it, cut or written over while it is served: the model answers on, from copies of its own. Where weights are too
+ * large to be copied, a request after the cut is refused with the file's name. Either way ONNX Runtime would else read a page that is gone, and the process
+ * would end with SIGBUS.
  */
-import { copyFileSync, truncateSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { Tensor } from "onnxruntime-node";
+import { afterEach, expect, test, vi } from "vitest";
+import { checkMapped } from "#runtime/backends/onnx-mapped.js";
+import { ownFiles } from "#runtime/backends/onnx-own-files.js";
+import { openSession } from "#runtime/backends/onnx-session.js";
 import { printOnnxModel } from "#triton-protos/artefacts/onnx-model.js";
 import { repository, startServer } from "./support.js";
 
-const [ROWS, WIDTH] = [50_000, 16];
-const table = new Float32Array(ROWS * WIDTH).map((_, i) => i);
-const MODEL = printOnnxModel({
-  name: "table",
+/** Enough that a run takes milliseconds, so that runs go to a thread with a session of its own. */
+const COUNT = 6_000_000;
+const ones = new Float32Array(COUNT).fill(1);
+/** x → the sum of x times each of the weights in `folder/weights.bin`. */
+const SUM = printOnnxModel({
+  name: "sum",
   opsets: { "": 17 },
-  inputs: [{ name: "id", dtype: "int64", shape: ["n"] }],
-  outputs: [{ name: "vector", dtype: "float32", shape: ["n", WIDTH] }],
-  nodes: [{ op: "Gather", inputs: ["table", "id"], outputs: ["vector"] }],
+  inputs: [{ name: "x", dtype: "float32", shape: [1] }],
+  outputs: [{ name: "sum", dtype: "float32", shape: [1] }],
+  nodes: [
+    { op: "Mul", inputs: ["weights", "x"], outputs: ["all"] },
+    { op: "ReduceSum", inputs: ["all"], outputs: ["sum"] },
+  ],
   constants: {
-    table: {
+    weights: {
       dtype: "float32",
-      shape: [ROWS, WIDTH],
+      shape: [COUNT],
       values: [],
-      external: { location: "table.bin", offset: 0, length: table.byteLength },
+      external: { location: "folder/weights.bin", offset: 0, length: ones.byteLength },
     },
   },
 });
+const linux = process.platform === "linux";
+afterEach(() => vi.unstubAllEnvs());
 
-test.runIf(process.platform === "linux")("a file of weights that is cut while it is served", async () => {
+test.runIf(linux)("a file of weights that is cut and written over while the model runs", async () => {
+  const copies = mkdtempSync(join(tmpdir(), "merlon-copies-"));
+  vi.stubEnv("TMPDIR", copies);
   const folder = repository([], {
-    "table/config.pbtxt": `name: "table"\nbackend: "onnxruntime"\nmax_batch_size: 0\ninput { name: "id" data_type: TYPE_INT64 dims: [ -1 ] }\noutput { name: "vector" data_type: TYPE_FP32 dims: [ -1, ${WIDTH} ] }`,
-    "table/1/model.onnx": Buffer.from(MODEL),
-    "table/1/table.bin": Buffer.from(table.buffer),
+    "sum/config.pbtxt": `name: "sum"\nbackend: "onnxruntime"\nmax_batch_size: 0\ninput { name: "x" data_type: TYPE_FP32 dims: [ 1 ] }\noutput { name: "sum" data_type: TYPE_FP32 dims: [ 1 ] }`,
+    "sum/1/model.onnx": Buffer.from(SUM),
+    "sum/1/folder/weights.bin": Buffer.from(ones.buffer),
   });
-  const file = join(folder, "table/1/table.bin");
-  const server = await startServer(folder, { modelControlMode: "explicit", loadModels: ["table"] });
+  const file = join(folder, "sum/1/folder/weights.bin");
+  const server = await startServer(folder, { modelControlMode: "explicit", loadModels: ["sum"] });
   const ask = () =>
-    server.post("/v2/models/table/infer", {
-      inputs: [{ name: "id", shape: [1], datatype: "INT64", data: [ROWS - 1] }],
-    });
-  const good = { status: 200, body: { outputs: [{ data: expect.arrayContaining([ROWS * WIDTH - 1]) }] } };
+    server.post("/v2/models/sum/infer", { inputs: [{ name: "x", shape: [1], datatype: "FP32", data: [2] }] });
+  const good = { status: 200, body: { outputs: [{ data: [2 * COUNT] }] } };
   try {
-    copyFileSync(file, `${file}.whole`);
-    expect(await ask()).toMatchObject(good);
+    for (let i = 0; i < 6; i++) {
+      const running = ask();
+      await new Promise(resolve => setTimeout(resolve, 2 * i));
+      if (i % 2) writeFileSync(file, new Uint8Array(ones.byteLength).fill(7));
+      else truncateSync(file, 4096);
+      expect(await running).toMatchObject(good);
+    }
+    // A file that is cut when it is loaded is a fault of the load, in the folder's name.
     truncateSync(file, 4096);
-    for (let i = 0; i < 3; i++)
-      expect(await ask()).toMatchObject({
-        status: 500,
-        body: {
-          error: expect.stringMatching(
-            /table\.bin has 4096 bytes, and had 3200000 when the model was loaded: .* Put the whole file back/,
-          ),
-        },
-      });
-    copyFileSync(`${file}.whole`, file);
-    writeFileSync(join(folder, "table/1/touched"), "");
-    expect((await server.post("/v2/repository/models/table/load", {})).status).toBe(200);
+    writeFileSync(join(folder, "sum/1/touched"), "");
+    const refused = await server.post("/v2/repository/models/sum/load", {});
+    expect(refused).toMatchObject({ status: 400, body: { error: expect.stringMatching(/weights/) } });
+    expect(JSON.stringify(refused.body)).not.toContain("merlon-weights-");
     expect(await ask()).toMatchObject(good);
+    expect(readdirSync(copies).filter(name => name.startsWith("merlon-weights-"))).toEqual([]);
   } finally {
     await server.stop();
+    rmSync(copies, { recursive: true });
+  }
+});
+
+test.runIf(linux)("weights that are mapped where they are, since there is no room for copies", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "merlon-mapped-"));
+  mkdirSync(join(folder, "folder"));
+  const [model, file] = [join(folder, "model.onnx"), join(folder, "folder/weights.bin")];
+  writeFileSync(model, SUM);
+  writeFileSync(file, ones);
+  copyFileSync(file, `${file}.whole`);
+  vi.stubEnv("TMPDIR", join(folder, "not-there"));
+  expect(ownFiles(model)).toBeUndefined();
+  const session = checkMapped(await openSession(model, { executionProviders: ["cpu"] }), model);
+  const ask = async () => (await session.run({ x: new Tensor("float32", [2], [1]) }, ["sum"])).sum!.data[0];
+  try {
+    expect(await ask()).toBe(2 * COUNT);
+    truncateSync(file, 4096);
+    for (let i = 0; i < 3; i++)
+      await expect(ask()).rejects.toThrow(
+        /weights\.bin has 4096 bytes, and had 24000000 when the model was loaded: .* Put the whole file back/,
+      );
+    copyFileSync(`${file}.whole`, file);
+    expect(await ask()).toBe(2 * COUNT);
+  } finally {
+    await session.release();
+    rmSync(folder, { recursive: true });
   }
 });
