@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import type { Tensor } from "../../runtime/client/index.js";
 import { type ConnectionOptions, connected, printJson, withClient } from "./connection.js";
+import { printStories } from "./print-stories.js";
 import { inferOptions, type RequestOptions, readInputs, requested } from "./request.js";
 import { template } from "./template.js";
 
@@ -13,6 +14,7 @@ export const inferCommand = (): Command =>
       `
 Examples:
   $ merlon client infer recommend user_id=7,8 --param seed=1
+  $ merlon client infer recommend user_id=7 --param explain=true           # what became of each candidate
   $ merlon client infer ranker --data '{"ids": [[1, 2]], "text": ["a"]}'
   $ merlon client infer ranker --rows events.parquet --limit 100 --json
   $ merlon client infer ocr image=@page.png`,
@@ -38,7 +40,10 @@ Examples:
               `${answer.model || model} ${answer.version}  ${took.toFixed(1)} ms${answer.id ? `  id ${answer.id}` : ""}\n`,
             );
             process.stdout.write(printOutputs(answer.outputs));
-            for (const [key, value] of Object.entries(answer.parameters)) process.stdout.write(`${key} = ${value}\n`);
+            for (const [key, value] of Object.entries(answer.parameters)) {
+              const stories = key === "explain" ? printStories(value) : undefined;
+              process.stdout.write(stories === undefined ? `${key} = ${value}\n` : `${key}\n${stories}`);
+            }
           }
         });
       },

@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { Client, ModelMetadata } from "../../runtime/client/index.js";
 import type { InferOptions } from "../../runtime/client/public.js";
 import { names } from "../names.js";
+import { pairsOf, withPairs } from "./pairs.js";
 
 export interface RequestOptions {
   readonly data?: string;
@@ -50,7 +51,7 @@ export const requested = (command: Command): Command =>
   command
     .argument("<model>")
     .argument("[inputs...]", "name=value: a value, a list 1,2,3, JSON, or @file (JSON, else bytes)")
-    .option("-d, --data <json>", "inputs by name as JSON, or @file, or @- for standard input")
+    .option("-d, --data <json>", "inputs by name as JSON, a ragged column as lists; or @file, or @- for standard input")
     .option("--rows <file>", "rows from Parquet, CSV or JSON lines: a column for each input")
     .option("--limit <n>", "how many rows of the file", value => Number.parseInt(value, 10), 8)
     .option("-p, --param <name=value>", "a request parameter; may be repeated", parameter)
@@ -107,9 +108,10 @@ export async function readInputs(
     const at = word.indexOf("=");
     if (at < 1) throw new Error(`"${word}": write inputs as name=value`);
     const name = word.slice(0, at);
-    inputs[name] = readWord(word.slice(at + 1), declared.inputs.find(input => input.name === name)?.datatype);
+    const input = declared.inputs.find(one => one.name === name);
+    inputs[name] = readWord(word.slice(at + 1), input?.datatype ?? pairsOf(declared.inputs).get(name));
   }
-  return inputs;
+  return withPairs(inputs, declared.inputs);
 }
 
 function readWord(text: string, datatype: string | undefined): unknown {

@@ -109,9 +109,15 @@ function explainRows(plan: Plan, schemas: ReadonlyMap<string, ColumnSchema>): Ex
   const rows: ExplainedRows[] = [{ id: REQUEST_ROWS, parent: null, most: null }];
   for (const step of plan.steps) {
     if (!step.outputs.some(c => c.rows === step.id)) continue;
-    const first = step.inputs.input?.[0];
-    const taken = first && schemas.get(`${first.step}\n${first.column}`)?.rows;
-    const from = rows.find(r => r.id === taken);
+    const rowsAt = (port: string): ExplainedRows | undefined => {
+      const first = step.inputs[port]?.[0];
+      const taken = first && schemas.get(`${first.step}\n${first.column}`)?.rows;
+      return rows.find(r => r.id === taken);
+    };
+    // Either side's rows may be the answer.
+    const sides = step.op === "choose" ? ["yes", "no"] : step.op === "fallback" ? ["input", "fallback"] : ["input"];
+    const taken = sides.map(rowsAt);
+    const [from] = taken;
     const narrows =
       step.op !== "queryFaiss" &&
       step.op !== "predictImplicit" &&
@@ -119,10 +125,11 @@ function explainRows(plan: Plan, schemas: ReadonlyMap<string, ColumnSchema>): Ex
       from !== undefined &&
       from.parent !== null;
     const topk = "topk" in step.params ? step.params.topk : null;
+    const bounds = taken.map(side => side?.most ?? null);
     rows.push({
       id: step.id,
       parent: (narrows ? from?.parent : from?.id) ?? REQUEST_ROWS,
-      most: topk ?? (narrows ? (from?.most ?? null) : null),
+      most: topk ?? (narrows && !bounds.includes(null) ? Math.max(...bounds.map(Number)) : null),
     });
   }
   return rows;

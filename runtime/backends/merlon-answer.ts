@@ -167,10 +167,17 @@ function noteRun(trace: TraceNotes, plan: Plan, result: PlanResult): void {
     rowsOut,
     ...(insides && { tensors: stepTensors(step, result.columnOf, TRACED_ELEMENTS) }),
   });
-  trace.ran(
-    result.runs.map(traced),
-    insides && !plan.stage ? JSON.stringify(explainCandidates(plan, result)) : undefined,
-  );
+  trace.ran(result.runs.map(traced), insides && !plan.stage ? storiesOf(plan, result) : undefined);
+}
+
+/** None where there are too many: the answer is what was asked for. */
+function storiesOf(plan: Plan, result: PlanResult): string | undefined {
+  try {
+    return JSON.stringify(explainCandidates(plan, result));
+  } catch (error) {
+    if (error instanceof RuntimeFault) return undefined;
+    throw error;
+  }
 }
 
 /** A flag of another type would be ignored without a word. What an ensemble passes on may be meant for another member. */

@@ -10,8 +10,10 @@ import { fileURLToPath } from "node:url";
 import { type FaissHeader, type SearchParameters, writeSearchParameters } from "../../triton-protos/artefacts/faiss.js";
 import { detachIds } from "../../triton-protos/artefacts/faiss-detach.js";
 import { callCosts } from "../call-costs.js";
+import type { Cancellation } from "../cancellation.js";
 import { RuntimeFault } from "../errors.js";
 import { words } from "../plan/table.js";
+import { inTurns } from "./in-turns.js";
 import { type Find, type Hits, type SearchIndex, search } from "./search.js";
 import { together } from "./together.js";
 
@@ -42,6 +44,8 @@ const PART = 32;
 /** As many queries as one pass of flat-scan.h takes. */
 const SCAN_PART = 8;
 const PARTS = Math.min(4, availableParallelism());
+/** Of all indexes: they share libuv's threads. */
+const turns = inTurns(Number(process.env.UV_THREADPOOL_SIZE) || 4);
 
 let found: Binding | false | undefined;
 
@@ -89,17 +93,31 @@ export async function openNativeIndex(
     if (error instanceof RuntimeFault) throw error;
     throw new RuntimeFault("INTERNAL", `${path}: ${firstLine(error as Error)}`);
   };
+  /** Searches that have begun, or wait for their turn: closing waits for them. */
+  let open = 0;
+  let closing: (() => void) | undefined;
+  const end = (): void => {
+    if (--open === 0) closing?.();
+  };
   return {
     scans,
     search: (queries, count, k, excluded, signal) => {
       try {
         const hits = search(find, { dimension, ntotal }, queries, count, k, excluded, signal);
-        return hits instanceof Promise ? hits.catch(fail) : hits;
+        if (!(hits instanceof Promise)) return hits;
+        open++;
+        return hits.catch(fail).finally(end);
       } catch (error) {
         return fail(error);
       }
     },
-    close: async () => faiss.close(handle),
+    close: async () => {
+      if (open > 0)
+        await new Promise<void>(resolve => {
+          closing = resolve;
+        });
+      faiss.close(handle);
+    },
   };
 }
 
@@ -108,22 +126,28 @@ const firstLine = ({ message }: Error): string => message.split("\n")[0]!;
 /** Searches of one index, at once or in a thread by what searches like them have cost. */
 function finder(faiss: Binding, handle: Handle, dimension: number, part: number, ids: BigInt64Array | undefined): Find {
   const costs = callCosts();
-  const inThread = async (queries: Float32Array, count: number, k: number, size: number): Promise<Hits[]> => {
+  const inThread = async (
+    queries: Float32Array,
+    count: number,
+    k: number,
+    size: number,
+    signal: Cancellation | undefined,
+  ): Promise<Hits[]> => {
     const rows = Math.ceil(count / Math.max(1, Math.min(PARTS, Math.floor(count / part))));
     const parts = Array.from({ length: Math.ceil(count / rows) }, async (_, part) => {
       const first = part * rows;
       const n = Math.min(rows, count - first);
       const asked = queries.subarray(first * dimension, (first + n) * dimension);
-      const some = await faiss.searchAsync(handle, asked, n, k);
+      const some = await turns(() => faiss.searchAsync(handle, asked, n, k), signal);
       costs.learn(size, n, some.micros);
       return hitsOf(some, n, k, ids);
     });
     return (await Promise.all(parts)).flat();
   };
-  return (queries, count, k) => {
+  return (queries, count, k, signal) => {
     // What a search costs depends on the power of two that k is within.
     const size = Math.ceil(Math.log2(k));
-    if (!costs.isQuick(size, count)) return inThread(queries, count, k, size);
+    if (!costs.isQuick(size, count)) return inThread(queries, count, k, size, signal);
     const all = faiss.searchSync(handle, queries, count, k);
     costs.learn(size, count, all.micros);
     return hitsOf(all, count, k, ids);

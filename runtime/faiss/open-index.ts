@@ -10,8 +10,12 @@ import {
   searchFault,
 } from "../../triton-protos/artefacts/faiss.js";
 import { RuntimeFault } from "../errors.js";
+import { inTurns } from "./in-turns.js";
 import { openNativeIndex } from "./native-index.js";
 import type { SearchIndex } from "./search.js";
+
+/** One is under way in faiss-node's thread, and the next is there when it ends. */
+const turns = inTurns(2);
 
 export interface OpenIndex {
   readonly header: FaissHeader;
@@ -41,7 +45,8 @@ export async function openIndex(
   const { index } = await loadIndex(path, parameters);
   return {
     header,
-    search: (queries, count, k, excluded) => searchIndex(index, queries, count, k, excluded),
+    search: (queries, count, k, excluded, signal) =>
+      turns(() => searchIndex(index, queries, count, k, excluded), signal),
     close: () => unloadIndex(index),
   };
 }

@@ -44,6 +44,8 @@ interface Run {
   /** A stage that waited for a `choose` waits for one thing less. */
   release(stage: number): void;
   fail(fault: RuntimeFault): void;
+  /** What a side that lost has begun ends here, for those who ask how long things took. */
+  leaveLost(): void;
   /** Starts what is ready. */
   drain(): void;
   readonly taken: Taken;
@@ -71,6 +73,7 @@ export function choices(
     choice.taken = [side];
     clearTimeout(choice.timer);
     for (const [other, abort] of choice.aborts) if (other !== side) abort.abort();
+    run.leaveLost();
     const fault = choice.faults.get(side);
     if (fault && side === "fallback") failBoth(at, fault);
     else if (fault) {

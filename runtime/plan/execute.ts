@@ -16,13 +16,13 @@ import type { Column } from "./table.js";
 export interface PlanResult {
   /** Answer columns by the name they have on the wire. */
   readonly columns: Map<string, Column>;
-  /** Microseconds per step id, waiting included. */
+  /** Microseconds per step id, waiting included; of a step that lost its place to a fallback until then. */
   readonly timings: ReadonlyMap<string, number>;
   /** The same for the parts of fused steps, where the request asks for `timings`. */
   readonly parts: ReadonlyMap<string, number>;
   /** Why a fallback was taken, by step id. */
   readonly fallbacks: ReadonlyMap<string, string>;
-  /** Stages that ran, in the order of the plan. */
+  /** Stages that ran, in the order of the plan; those that a side lost with made no rows. */
   readonly runs: readonly StageRun[];
   /** Any column of the run, for those who ask what happened. */
   columnOf(step: string, column: string): Column | undefined;

@@ -5,6 +5,7 @@
 import { datatype } from "../../triton-protos/datatype.js";
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import { REQUEST_ROWS } from "../../triton-protos/schema.js";
+import { RuntimeFault } from "../errors.js";
 import { flags } from "../kernels/choose.js";
 import { guards } from "./branches.js";
 import type { PlanResult } from "./execute.js";
@@ -43,11 +44,21 @@ interface Story {
   place?: number;
 }
 
+/** The stories of a hundred thousand are 16 MB of JSON, and hold up the event loop for a second. */
+const MOST_CANDIDATES = 100_000;
+
+/** @throws RuntimeFault where there are more candidates than anybody reads about */
 export function explainCandidates(
   plan: Plan,
   { columnOf, fallbacks }: Pick<PlanResult, "columnOf" | "fallbacks">,
 ): readonly (readonly CandidateStory[])[] {
   const ids = idColumns(plan, columnOf);
+  const most = [...ids.values()].reduce((count, { rows }) => Math.max(count, rows.count), 0);
+  if (most > MOST_CANDIDATES)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `the request has ${most} candidates at one step, and parameter 'explain' tells of at most ${MOST_CANDIDATES}; ask for fewer rows at once`,
+    );
   const stories: Map<string | number, Story>[] = [];
   const of = (row: number): Map<string | number, Story> => {
     while (stories.length <= row) stories.push(new Map());
@@ -193,10 +204,11 @@ function addScores(
     const col = columnOf(step.id, schema.name);
     if (!id || !col || schema.list || datatype(schema.dtype).kind !== "float") continue;
     const owners = ownersOf(id.rows);
+    const name = `${step.label}.${schema.name}`;
     for (let i = 0; i < id.rows.count; i++) {
       if (!own(owners[i]!)) continue;
       const story = of(owners[i]!).get(idOf(id, i));
-      if (story) story.scores[`${step.label}.${schema.name}`] ??= Number(col.values[i]);
+      if (story) story.scores[name] ??= Number(col.values[i]);
     }
   }
 }

@@ -32,7 +32,7 @@ export interface Stage {
 
 /** What a run has to tell beside its columns. */
 export interface RunNotes {
-  /** By stage, on the clock of `performance.now()`: when it began and ended, waiting included; NaN where it did not. */
+  /** By stage, on the clock of `performance.now()`: when it began and ended, or was given up; waiting included; NaN where it did not. */
   readonly began: number[];
   readonly ended: number[];
   /** Microseconds of each part of fused steps, by id, where somebody wants to know. */
@@ -156,6 +156,11 @@ function runAsFreed(
     const named = nameFault(stage.step, error, "internal error");
     if (!sides?.takeFault(i, named)) fail(named);
   };
+  const leaveLost = (): void => {
+    const now = performance.now();
+    for (let i = 0; i < stages.length; i++)
+      if (!Number.isNaN(notes.began[i]) && Number.isNaN(notes.ended[i]) && sides?.isLost(i)) notes.ended[i] = now;
+  };
   const release = (i: number): void => {
     if (--waits[i]! === 0 && !stages[i]!.chooses) ready.push(i);
   };
@@ -208,6 +213,7 @@ function runAsFreed(
       },
       release,
       fail,
+      leaveLost,
       drain,
       taken: at => takenSides(stages[at]!, columns),
     });

@@ -90,6 +90,7 @@ async function run(
     score: [...(result.columns.get("score")!.values as Float32Array)],
     fallbacks: Object.fromEntries(result.fallbacks),
     cancelled,
+    timings: result.timings,
   };
 }
 
@@ -103,15 +104,15 @@ const one = (within?: number) => [
 
 describe("fallback", () => {
   test("the left side, when it is done in time; the other is cancelled", async () => {
-    expect(await run(one(5000), "f", { model3: 3000 })).toEqual({
+    expect(await run(one(5000), "f", { model3: 3000 })).toMatchObject({
       score: [2, 2],
       fallbacks: {},
       cancelled: ["model3"],
     });
-    expect(await run(one(), "f", {})).toEqual({ score: [2, 2], fallbacks: {}, cancelled: [] });
+    expect(await run(one(), "f", {})).toMatchObject({ score: [2, 2], fallbacks: {}, cancelled: [] });
   });
   test("the other, when the left side fails, at any of its steps", async () => {
-    expect(await run(one(), "f", { model1: "gone" })).toEqual({
+    expect(await run(one(), "f", { model1: "gone" })).toMatchObject({
       score: [3, 3],
       fallbacks: { f: "step `a` (predictOnnx): gone" },
       cancelled: [],
@@ -119,11 +120,16 @@ describe("fallback", () => {
     expect((await run(one(), "f", { model2: "gone", model3: 20 })).score).toEqual([3, 3]);
   });
   test("the other, when time is up; the left side is cancelled", async () => {
-    expect(await run(one(15), "f", { model2: 60_000 })).toEqual({
+    const late = await run(one(15), "f", { model2: 60_000 });
+    expect(late).toMatchObject({
       score: [3, 3],
       fallbacks: { f: "not done within 15 ms" },
       cancelled: ["model2"],
     });
+    // How long the side that lost was waited for is told, too.
+    expect([...late.timings.keys()]).toEqual(["a", "b", "c", "f"]);
+    expect(late.timings.get("b")).toBeGreaterThan(5000);
+    expect(late.timings.get("b")).toBeLessThan(30_000_000);
     // The other side may be slower than the time: it is what there is.
     expect((await run(one(10), "f", { model1: 60_000, model3: 40 })).score).toEqual([3, 3]);
   });

@@ -1,0 +1,38 @@
+/** The response parameter `explain` of a Merlon model → lines: what became of each candidate, row by row. */
+import type { CandidateStory } from "../../runtime/plan/explain-candidates.js";
+
+const MOST_SHOWN = 20;
+
+/** @returns undefined where it is another model's, and no such text */
+export function printStories(text: unknown): string | undefined {
+  const rows = readStories(text);
+  return rows
+    ?.map((stories, row) => {
+      const lines = stories.slice(0, MOST_SHOWN).map(printStory);
+      const more = stories.length - lines.length;
+      const rest = more > 0 ? [`  … ${more} more (\`--json\` has all)`] : [];
+      return [`row ${row}: ${stories.length || "no"} candidates`, ...lines, ...rest]
+        .map(line => `  ${line}\n`)
+        .join("");
+    })
+    .join("");
+}
+
+function printStory({ id, from, rank, scores, droppedBy, place }: CandidateStory): string {
+  const end = place !== undefined ? `place ${place}` : droppedBy ? `dropped by ${droppedBy}` : "left";
+  const named = Object.entries(scores).map(([name, score]) => `${name} ${Number(score?.toPrecision(5) ?? Number.NaN)}`);
+  return `  ${id}  ${[end, `found by ${from} as ${rank}`, ...named].join(", ")}`;
+}
+
+function readStories(text: unknown): readonly (readonly CandidateStory[])[] | undefined {
+  if (typeof text !== "string") return undefined;
+  try {
+    const rows = JSON.parse(text);
+    return Array.isArray(rows) && rows.every(row => Array.isArray(row) && row.every(isStory)) ? rows : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const isStory = (story: unknown): boolean =>
+  typeof story === "object" && story !== null && "id" in story && "from" in story && "scores" in story;
