@@ -8,6 +8,7 @@ import {
   readFaissHeader,
   readFaissLists,
   readFaissVectors,
+  withinIds,
 } from "../../triton-protos/artefacts/faiss.js";
 import type { Step } from "../../triton-protos/plan.js";
 import {
@@ -74,18 +75,17 @@ function search(
   queries: Value,
   exclude: LoweredColumn | undefined,
 ): Hits {
-  const { kind } = header.inner ?? header;
+  const { kind, nlist } = withinIds(header);
   const { label } = step;
   const { topk } = step.params;
   if (kind === "ivf-flat" && context.ivf === "probe") return probe(context, step, header, bytes, queries, exclude);
   const read = kind.endsWith("flat") ? readFaissVectors(bytes) : undefined;
   if (!read)
     return context.fail(
-      `the index \`${step.params.path}\` keeps its vectors as codes (${kind}), and a graph compares vectors`,
+      `the index \`${step.params.path}\` keeps its vectors ${kind === "pre-transform" ? "transformed" : "as codes"} (${kind}), and a graph compares vectors as they are`,
       `Build a Flat or IVF-Flat index of the same vectors (\`merlon index build\`), or ${KEEP}.`,
     );
   if (kind !== "flat") {
-    const { nlist } = header.inner ?? header;
     context.searchesAll(nlist === undefined ? { efSearch: header.ntotal } : { nprobe: nlist });
     context.note(
       `step \`${label}\` searches all ${header.ntotal} vectors of \`${step.params.path}\` (${kind}): recall 1, so that it may find better items than FAISS does.`,
@@ -111,7 +111,7 @@ function probe(
       `the centroids of \`${step.params.path}\` are not kept as they are`,
       `Build with \`--ivf exact\`, which searches all vectors, or ${KEEP}.`,
     );
-  const { nlist = 1, nprobe: own = 1 } = header.inner ?? header;
+  const { nlist = 1, nprobe: own = 1 } = withinIds(header);
   const nprobe = Math.min(nlist, step.params.nprobe ?? own);
   const longest = Math.max(1, ...read.lists.map(list => list.ids.length));
   const recall = probeRecall(read, metric, nprobe);

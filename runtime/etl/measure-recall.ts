@@ -7,6 +7,7 @@ import {
   readFaissHeader,
   readFaissVectors,
   type SearchParameters,
+  searchedBy,
 } from "../../triton-protos/artefacts/faiss.js";
 import { RuntimeFault } from "../errors.js";
 import { type OpenIndex, openIndex } from "../faiss/open-index.js";
@@ -59,7 +60,7 @@ export async function measureRecall(
 
 /** One try where there is nothing to turn. */
 export function usualTries(header: FaissHeader): SearchParameters[] {
-  const searched = header.inner ?? header;
+  const searched = searchedBy(header);
   if (searched.nlist !== undefined) return upTo(1, searched.nlist).map(nprobe => ({ nprobe }));
   if (searched.efSearch !== undefined)
     return upTo(8, Math.min(512, Math.max(8, header.ntotal))).map(efSearch => ({ efSearch }));
@@ -79,7 +80,7 @@ async function exactVectors(path: string, { dimension, ntotal }: FaissHeader, ex
   if (!found)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
-      `${file} keeps its vectors only in codes, so the exact answer is not known from it. Give \`--exact\` a Flat index of the same vectors.`,
+      `${file} keeps its vectors only in codes or transformed, so the exact answer is not known from it. Give \`--exact\` a Flat index of the same vectors.`,
     );
   const of = readFaissHeader(bytes, file);
   if (of.dimension !== dimension || of.ntotal !== ntotal)

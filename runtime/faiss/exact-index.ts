@@ -4,7 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import * as ort from "onnxruntime-node";
-import { type FaissHeader, readFaissVectors } from "../../triton-protos/artefacts/faiss.js";
+import { type FaissHeader, readFaissVectors, withinIds } from "../../triton-protos/artefacts/faiss.js";
 import { RuntimeFault } from "../errors.js";
 import { silenceOnnx } from "../onnx-telemetry.js";
 import { words } from "../plan/table.js";
@@ -23,7 +23,7 @@ const SPARE = 16;
 
 /** Whether a file is searched so. */
 export const isExact = (header: FaissHeader): boolean =>
-  (header.inner ?? header).kind === "flat" && header.ntotal > 0 && header.ntotal * header.dimension * 4 <= MAX_BYTES;
+  withinIds(header).kind === "flat" && header.ntotal > 0 && header.ntotal * header.dimension * 4 <= MAX_BYTES;
 
 /** @param path a file whose header `isExact` takes @throws RuntimeFault naming file and id */
 export const loadExactIndex = async (path: string, { dimension, metric }: FaissHeader): Promise<ExactIndex> =>

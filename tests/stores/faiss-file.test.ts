@@ -38,10 +38,17 @@ describe("headers of files that FAISS wrote", () => {
   });
 
   test("a kind that is not served, and garbage", () => {
-    const pretransform = readFileSync(join(folder, "flat-ip.faiss"));
-    pretransform.write("IxPT");
-    expect(() => readFaissHeader(pretransform, "turned.faiss")).toThrow(
-      /turned\.faiss is a FAISS index of kind `IxPT`, which is not served\. Served are Flat, PQ and SQ/,
+    const bytes = readFileSync(join(folder, "flat-ip.faiss"));
+    const refusal = (letters: string) => {
+      bytes.write(letters);
+      return () => readFaissHeader(bytes, "turned.faiss");
+    };
+    expect(refusal("INSf")).toThrow(
+      /turned\.faiss is a FAISS index of kind `INSf`, NSG, which is not served\. Served are Flat, PQ and SQ/,
+    );
+    expect(refusal("Ixyz")).toThrow(/turned\.faiss is a FAISS index of kind `Ixyz`, which is not served\./);
+    expect(refusal("IBxF")).toThrow(
+      /turned\.faiss is a FAISS index of bits \(`IBxF`, an `IndexBinary`\), which is not served: queries are vectors/,
     );
     expect(() => readFaissHeader(Buffer.from("not an index at all"), "x.faiss")).toThrow(
       /^x\.faiss is not a whole FAISS index: it begins with "not "/,

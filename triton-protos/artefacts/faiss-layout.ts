@@ -3,11 +3,18 @@
  * that lies about a length; vectors are stepped over.
  */
 import type { ByteSource } from "./byte-source.js";
-import { damaged, FaissFileError, type FaissReader, faissReader } from "./faiss-reader.js";
+import { hnswGraph } from "./faiss-graph.js";
+import { notServed } from "./faiss-kinds.js";
+import { productQuantizer, scalarQuantizer } from "./faiss-quantizers.js";
+import { damaged, FaissFileError, type FaissReader, faissReader, flag } from "./faiss-reader.js";
+import { transforms } from "./faiss-transforms.js";
 
 export type FaissMetric = "ip" | "l2";
 
-/** How vectors are found (flat: all are looked at), and how they are kept: as they are, product-quantised, or scalar-quantised. */
+/**
+ * How vectors are found (flat: all are looked at), and how they are kept: as they are, product-quantised, or scalar-quantised. The last three are
+ * around another index: they give ids, change queries before it sees them, or compare again what it finds.
+ */
 export type FaissKind =
   | "flat"
   | "pq"
@@ -18,7 +25,9 @@ export type FaissKind =
   | "hnsw-flat"
   | "hnsw-pq"
   | "hnsw-sq"
-  | "id-map";
+  | "id-map"
+  | "pre-transform"
+  | "refine";
 
 export interface FaissHeader {
   readonly kind: FaissKind;
@@ -34,7 +43,9 @@ export interface FaissHeader {
   readonly codeSize?: number;
   /** Whether the file holds ids of its own, or a vector's position is its id. */
   readonly ids: "stored" | "positions";
-  /** Id map: the index inside. */
+  /** Refine: how many times `k` are compared again. */
+  readonly kFactor?: number;
+  /** Id map, pre-transform, refine: the index inside. */
   readonly inner?: FaissHeader;
 }
 
@@ -63,22 +74,25 @@ interface Noted {
 const nothing = (): Noted => ({ idRuns: [], vectorRuns: [] });
 type Common = Pick<FaissHeader, "dimension" | "ntotal" | "metric">;
 
-const SERVED = "Flat, PQ and SQ, IVF and HNSW of those, and IDMap or IDMap2";
 const MAX_DIMENSION = 65_536;
+/** FAISS asks its first index for so many times `k`, and makes room for them. */
+const MAX_K_FACTOR = 256;
 
 /** @param where file name, for messages @throws FaissFileError */
 export function readFaissLayout(source: ByteSource, where: string): FaissLayout {
   const reader = faissReader(source, where);
   const noted = nothing();
-  const header = index(reader, noted, false);
+  const header = index(reader, noted, []);
   return { header, ...noted, end: reader.at() };
 }
 
-function index(r: FaissReader, noted: Noted, inner: boolean): FaissHeader {
+/** @param around letters of the indexes that this one is in; undefined: it holds vectors for another, so nothing may be around it */
+function index(r: FaissReader, noted: Noted, around: readonly string[] | undefined): FaissHeader {
   const kind = r.fourcc();
   switch (kind) {
     case "IxFI":
     case "IxF2":
+    case "IxFl":
       return flat(r, noted);
     case "IxPq":
       return pq(r);
@@ -93,17 +107,25 @@ function index(r: FaissReader, noted: Noted, inner: boolean): FaissHeader {
     case "IHNf":
     case "IHNp":
     case "IHNs":
-      return hnsw(r, noted);
+      return hnsw(r, noted, kind);
     case "IxMp":
     case "IxM2":
-      if (!inner) return idMap(r, noted);
+    case "IxPT":
+    case "IxRF":
+      if (around && !around.includes(kind)) return WRAPPERS[kind](r, noted, [...around, kind]);
   }
-  if (/^I[\w]{3}$/.test(kind))
-    throw new FaissFileError(
-      `${r.where} is a FAISS index of kind \`${kind}\`, which is not served. Served are ${SERVED}.`,
-    );
-  throw damaged(r.where, `it begins with ${JSON.stringify(kind)}`);
+  if (around?.length === 0 && !/^I[\w]{3}$/.test(kind))
+    throw damaged(r.where, `it begins with ${JSON.stringify(kind)}`);
+  throw notServed(r.where, kind, around === undefined || around.length > 0);
 }
+
+type Wrapper = (r: FaissReader, noted: Noted, around: readonly string[]) => FaissHeader;
+const WRAPPERS: Record<"IxMp" | "IxM2" | "IxPT" | "IxRF", Wrapper> = {
+  IxMp: idMap,
+  IxM2: idMap,
+  IxPT: preTransform,
+  IxRF: refine,
+};
 
 function common(r: FaissReader): Common {
   const dimension = r.int32();
@@ -125,35 +147,16 @@ function flat(r: FaissReader, noted: Noted): FaissHeader {
   return { kind: "flat", ...head, ids: "positions" };
 }
 
-/** Product quantiser: `M` parts of `nbits` each. @returns bytes a vector is kept in */
-function productQuantizer(r: FaissReader, dimension: number): number {
-  const d = r.count();
-  const parts = r.count();
-  const bits = r.count();
-  if (d !== dimension || parts < 1 || dimension % parts !== 0 || bits < 1 || bits > 24)
-    throw damaged(r.where, `a product quantiser of ${parts} parts of ${bits} bits for ${d} dimensions`);
-  r.vector(dimension * 2 ** bits, 4, "centroids of the product quantiser");
-  return Math.ceil((parts * bits) / 8);
-}
-
-/** @returns bytes a vector is kept in */
-function scalarQuantizer(r: FaissReader, dimension: number): number {
-  r.skip(12, "kind and range of the scalar quantiser");
-  const d = r.count();
-  const codeSize = r.count();
-  if (d !== dimension || codeSize < 1 || codeSize > dimension * 8)
-    throw damaged(r.where, `a scalar quantiser of ${codeSize} bytes for ${d} dimensions`);
-  const trained = r.count();
-  r.skip(trained * 4, "ranges of the scalar quantiser");
-  return codeSize;
-}
-
 function pq(r: FaissReader): FaissHeader {
   const head = common(r);
   const codeSize = productQuantizer(r, head.dimension);
   r.vector(head.ntotal * codeSize, 1, "codes");
-  // Search type, whether signs are encoded, Hamming threshold.
-  r.skip(9, "parameters");
+  const search = r.int32();
+  if (search !== 0)
+    throw new FaissFileError(
+      `${r.where} asks for FAISS' polysemous or symmetric search (${search}) of a product quantiser, which is not served. Write it with \`search_type = ST_PQ\`.`,
+    );
+  r.skip(5, "whether signs are encoded, and the Hamming threshold");
   return { kind: "pq", ...head, codeSize, ids: "positions" };
 }
 
@@ -171,20 +174,19 @@ function ivf(r: FaissReader, noted: Noted, kind: "ivf-flat" | "ivf-pq" | "ivf-sq
   const nprobe = r.count();
   if (nprobe === 0) throw damaged(r.where, "nprobe is 0: a search would visit nothing");
   const within = nothing();
-  const quantizer = index(r, within, true);
+  const quantizer = index(r, within, undefined);
   const [centroids] = within.vectorRuns;
   if (centroids && quantizer.kind === "flat") noted.centroids = { ...centroids, metric: quantizer.metric };
-  if (quantizer.kind.startsWith("ivf") || quantizer.ntotal !== nlist || quantizer.dimension !== head.dimension)
+  if (/^ivf/.test(quantizer.kind) || quantizer.ntotal !== nlist || quantizer.dimension !== head.dimension)
     throw damaged(
       r.where,
       `the quantizer has ${quantizer.ntotal} centroids of ${quantizer.dimension} dimensions for ${nlist} lists`,
     );
+  // Of ids to places, for what a search does not do: nothing, an array or a table.
   const directMap = r.byte();
-  if (directMap > 1)
-    throw new FaissFileError(
-      `${r.where} has a direct map of type ${directMap}, which is not served. Write it without one.`,
-    );
-  r.vector(directMap === 0 ? 0 : head.ntotal, 8, "entries of the direct map");
+  if (directMap > 2) throw damaged(r.where, `a direct map of type ${directMap}`);
+  r.vector(directMap === 1 ? head.ntotal : 0, 8, "entries of the direct map");
+  if (directMap === 2) r.skip(r.count() * 16, "entries of the direct map");
   const codeSize = listCodes(r, kind, head.dimension);
   const stored = invertedLists(r, nlist, codeSize, noted, kind === "ivf-flat");
   if (stored !== head.ntotal)
@@ -198,10 +200,10 @@ function listCodes(r: FaissReader, kind: "ivf-flat" | "ivf-pq" | "ivf-sq", dimen
   if (kind === "ivf-sq") {
     const codeSize = scalarQuantizer(r, dimension);
     if (r.count() !== codeSize) throw damaged(r.where, "codes of lists and quantiser differ in size");
-    r.skip(1, "whether residuals are encoded");
+    flag(r, "whether residuals are encoded");
     return codeSize;
   }
-  r.skip(1, "whether residuals are encoded");
+  flag(r, "whether residuals are encoded");
   const said = r.count();
   const codeSize = productQuantizer(r, dimension);
   if (said !== codeSize) throw damaged(r.where, `codes of ${said} bytes and a quantiser of ${codeSize}`);
@@ -245,10 +247,66 @@ function listSizes(r: FaissReader, nlist: number): (readonly [list: number, size
   return Array.from({ length: length / 2 }, (_, i) => [word(2 * i), word(2 * i + 1)] as const);
 }
 
-function idMap(r: FaissReader, noted: Noted): FaissHeader {
+/** An index in another one answers with places in what that holds, which FAISS does not compare with its size. */
+function positions(r: FaissReader, { idRuns }: Noted, ntotal: number): void {
+  for (const { offset, count } of idRuns) {
+    const ids = r.viewAt(offset, count * 8);
+    for (let i = 0; i < count; i++)
+      if (ids.getBigUint64(i * 8, true) >= BigInt(ntotal))
+        throw damaged(
+          r.where,
+          `the index inside holds the id ${ids.getBigInt64(i * 8, true)}, and ids there are places below ${ntotal}`,
+        );
+  }
+}
+
+/** Linear transforms, lengths of 1 and the like, which a query goes through before it is compared. */
+function preTransform(r: FaissReader, noted: Noted, around: readonly string[]): FaissHeader {
+  const head = common(r);
+  const dimension = transforms(r, head.dimension);
+  const within = nothing();
+  const inner = index(r, within, around);
+  if (inner.ntotal !== head.ntotal || inner.dimension !== dimension)
+    throw damaged(
+      r.where,
+      `vectors of ${dimension} dimensions come out of the transforms, and the index inside holds ${inner.ntotal} of ${inner.dimension}`,
+    );
+  // Its vectors are none that a query is like.
+  noted.idRuns.push(...within.idRuns);
+  if (within.nprobeAt !== undefined) noted.nprobeAt = within.nprobeAt;
+  if (within.efSearchAt !== undefined) noted.efSearchAt = within.efSearchAt;
+  return { kind: "pre-transform", ...head, metric: inner.metric, ids: inner.ids, inner };
+}
+
+/** What an index of codes finds, compared again with vectors that are kept better. */
+function refine(r: FaissReader, noted: Noted, around: readonly string[]): FaissHeader {
   const head = common(r);
   const within = nothing();
-  const inner = index(r, within, true);
+  const inner = index(r, within, around);
+  positions(r, within, head.ntotal);
+  const better = index(r, noted, undefined);
+  if (!["flat", "pq", "sq"].includes(better.kind)) throw damaged(r.where, `it compares again with ${better.kind}`);
+  for (const { ntotal, dimension, metric } of [inner, better])
+    if (ntotal !== head.ntotal || dimension !== head.dimension || metric !== head.metric)
+      throw damaged(
+        r.where,
+        `${ntotal} vectors of ${dimension} dimensions in one of its two indexes, where ${head.ntotal} of ${head.dimension} belong`,
+      );
+  if (within.nprobeAt !== undefined) noted.nprobeAt = within.nprobeAt;
+  if (within.efSearchAt !== undefined) noted.efSearchAt = within.efSearchAt;
+  const kFactor = r.float32();
+  if (!(kFactor >= 1 && kFactor <= MAX_K_FACTOR))
+    throw new FaissFileError(
+      `${r.where} has a k_factor of ${kFactor}; served are 1 to ${MAX_K_FACTOR}. Set \`k_factor\` and write it again.`,
+    );
+  return { kind: "refine", ...head, kFactor, ids: "positions", inner };
+}
+
+function idMap(r: FaissReader, noted: Noted, around: readonly string[]): FaissHeader {
+  const head = common(r);
+  const within = nothing();
+  const inner = index(r, within, around);
+  positions(r, within, head.ntotal);
   noted.vectorRuns.push(...within.vectorRuns);
   if (within.centroids) noted.centroids = within.centroids;
   if (within.nprobeAt !== undefined) noted.nprobeAt = within.nprobeAt;
@@ -262,53 +320,13 @@ function idMap(r: FaissReader, noted: Noted): FaissHeader {
   return { kind: "id-map", ...head, ids: "stored", inner };
 }
 
-function hnsw(r: FaissReader, noted: Noted): FaissHeader {
+function hnsw(r: FaissReader, noted: Noted, letters: "IHNf" | "IHNp" | "IHNs"): FaissHeader {
   const head = common(r);
-  const { ntotal } = head;
-  r.skip(r.count() * 8, "level probabilities");
-  const perLevel = int32s(r, r.count());
-  for (let i = 1; i < perLevel.length; i++)
-    if (perLevel[i]! < perLevel[i - 1]!) throw damaged(r.where, "neighbour counts of levels decrease");
-  const count = r.count();
-  const levels = int32s(r, count);
-  if (count !== ntotal || levels.some(level => level < 1 || level >= perLevel.length))
-    throw damaged(r.where, "levels do not fit the vectors");
-  const offsetCount = r.count();
-  const offsets = r.view(offsetCount * 8);
-  const neighbourCount = r.count();
-  const neighbours = int32s(r, neighbourCount);
-  if (neighbours.some(id => id < -1 || id >= ntotal)) throw damaged(r.where, "a link to a vector that does not exist");
-  if (offsetCount !== ntotal + 1) throw damaged(r.where, `${offsetCount} link offsets for ${ntotal} vectors`);
-  for (let i = 0; i < ntotal; i++) {
-    const length = offsets.getBigUint64(i * 8 + 8, true) - offsets.getBigUint64(i * 8, true);
-    if (length !== BigInt(perLevel[levels[i]!]!)) throw damaged(r.where, `vector ${i} has ${length} places for links`);
-  }
-  if (offsets.getBigUint64(0, true) !== 0n || offsets.getBigUint64(ntotal * 8, true) !== BigInt(neighbourCount))
-    throw damaged(r.where, "links end early");
-  const entry = r.int32();
-  const maxLevel = r.int32();
-  if (
-    entry < -1 ||
-    entry >= ntotal ||
-    (ntotal > 0 && entry === -1) ||
-    maxLevel >= perLevel.length - 1 ||
-    (entry >= 0 && maxLevel > levels[entry]! - 1)
-  )
-    throw damaged(r.where, `it starts at vector ${entry} on level ${maxLevel}`);
-  r.skip(4, "efConstruction");
-  noted.efSearchAt = r.at();
-  const efSearch = r.int32();
-  if (efSearch < 1) throw damaged(r.where, `efSearch is ${efSearch}`);
-  // FAISS no longer uses it.
-  r.skip(4, "the upper beam");
-  const storage = index(r, noted, true);
-  if (!["flat", "pq", "sq"].includes(storage.kind) || storage.ntotal !== ntotal || storage.dimension !== head.dimension)
+  const { efSearch, efSearchAt } = hnswGraph(r, head.ntotal);
+  noted.efSearchAt = efSearchAt;
+  const storage = index(r, noted, undefined);
+  const wanted = { IHNf: "flat", IHNp: "pq", IHNs: "sq" }[letters] as "flat" | "pq" | "sq";
+  if (storage.kind !== wanted || storage.ntotal !== head.ntotal || storage.dimension !== head.dimension)
     throw damaged(r.where, "its vectors do not fit its graph");
-  const kind = `hnsw-${storage.kind}` as "hnsw-flat" | "hnsw-pq" | "hnsw-sq";
-  return { kind, ...head, efSearch, ids: "positions" };
-}
-
-function int32s(r: FaissReader, length: number): Int32Array {
-  const view = r.view(length * 4);
-  return Int32Array.from({ length }, (_, i) => view.getInt32(i * 4, true));
+  return { kind: `hnsw-${wanted}`, ...head, efSearch, ids: "positions" };
 }

@@ -20,7 +20,10 @@ export interface FaissReader {
   readonly int32: () => number;
   readonly count: () => number;
   readonly fourcc: () => string;
+  readonly float32: () => number;
   readonly view: (length: number) => DataView;
+  /** Bytes that were stepped over. */
+  readonly viewAt: (offset: number, length: number) => DataView;
   readonly skip: (length: number, what: string) => void;
   /** A vector that must have `expected` items of `bytes` each, stepped over. */
   readonly vector: (expected: number, bytes: number, what: string) => void;
@@ -34,11 +37,12 @@ export function faissReader(source: ByteSource, where: string): FaissReader {
     at += length;
     return at - length;
   };
-  const view = (length: number): DataView => {
-    const bytes = source.read(advance(length, "a value"), length);
+  const viewAt = (offset: number, length: number): DataView => {
+    const bytes = source.read(offset, length);
     if (bytes.length !== length) throw damaged(where, "it became shorter while it was read");
     return new DataView(bytes.buffer, bytes.byteOffset, length);
   };
+  const view = (length: number): DataView => viewAt(advance(length, "a value"), length);
   const count = (): number => {
     const value = view(8).getBigUint64(0, true);
     if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw damaged(where, `byte ${at - 8} holds the count ${value}`);
@@ -49,12 +53,14 @@ export function faissReader(source: ByteSource, where: string): FaissReader {
     at: () => at,
     byte: () => view(1).getUint8(0),
     int32: () => view(4).getInt32(0, true),
+    float32: () => view(4).getFloat32(0, true),
     count,
     fourcc: () => {
       const four = view(4);
       return String.fromCharCode(four.getUint8(0), four.getUint8(1), four.getUint8(2), four.getUint8(3));
     },
     view,
+    viewAt,
     skip: (length, what) => {
       advance(length, what);
     },
@@ -64,4 +70,11 @@ export function faissReader(source: ByteSource, where: string): FaissReader {
       advance(seen * bytes, what);
     },
   };
+}
+
+/** A C++ `bool`: what is neither 0 nor 1 would be both. */
+export function flag(r: FaissReader, what: string): boolean {
+  const value = r.byte();
+  if (value > 1) throw damaged(r.where, `${what} is ${value}`);
+  return value === 1;
 }

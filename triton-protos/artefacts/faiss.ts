@@ -2,6 +2,7 @@
  * FAISS index files without FAISS: file or bytes → header; bytes built with ids 0 … n−1 → the same index with ids of its own.
  */
 import { type ByteSource, bytesSource, withFile } from "./byte-source.js";
+import { MAX_EF_SEARCH } from "./faiss-graph.js";
 import { type FaissHeader, type FaissLayout, readFaissLayout } from "./faiss-layout.js";
 import { damaged } from "./faiss-reader.js";
 
@@ -54,18 +55,27 @@ export interface SearchParameters {
   readonly efSearch?: number | undefined;
 }
 
+/** The index that does the searching, whatever is around it. */
+export const searchedBy = (header: FaissHeader): FaissHeader => (header.inner ? searchedBy(header.inner) : header);
+
+/** The index that answers with the ids of an id map, or the index itself. */
+export const withinIds = (header: FaissHeader): FaissHeader =>
+  header.kind === "id-map" ? withinIds(header.inner!) : header;
+
 /**
  * Says why an index can not be searched so, or nothing.
  * @returns a sentence that completes "the index …"
  */
 export function searchFault(header: FaissHeader, { nprobe, efSearch }: SearchParameters): string | undefined {
-  const searched = header.inner ?? header;
+  const searched = searchedBy(header);
   if (nprobe !== undefined && searched.nlist === undefined)
     return `has no lists (it is ${searched.kind}), and \`nprobe\` is given`;
   if (nprobe !== undefined && nprobe > searched.nlist!)
     return `has ${searched.nlist} lists, and \`nprobe\` is ${nprobe}`;
   if (efSearch !== undefined && searched.efSearch === undefined)
     return `has no graph (it is ${searched.kind}), and \`efSearch\` is given`;
+  if (efSearch !== undefined && efSearch > MAX_EF_SEARCH)
+    return `is searched with \`efSearch\` ${efSearch}, and a search makes room for so many; give ${MAX_EF_SEARCH} at most`;
   return undefined;
 }
 

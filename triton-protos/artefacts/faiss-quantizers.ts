@@ -1,0 +1,44 @@
+/** Quantisers in a FAISS file: what their codes take, and whether all is there that FAISS reads without looking. */
+import { damaged, FaissFileError, type FaissReader } from "./faiss-reader.js";
+
+/** Product quantiser: `M` parts of `nbits` each. @param most bits of a part @returns bytes a vector is kept in */
+export function productQuantizer(r: FaissReader, dimension: number): number {
+  const d = r.count();
+  const parts = r.count();
+  const bits = r.count();
+  if (d !== dimension || parts < 1 || dimension % parts !== 0 || bits < 1 || bits > 24)
+    throw damaged(r.where, `a product quantiser of ${parts} parts of ${bits} bits for ${d} dimensions`);
+  r.vector(dimension * 2 ** bits, 4, "centroids of the product quantiser");
+  return Math.ceil((parts * bits) / 8);
+}
+
+/** By FAISS' number of the type: bits of a component, and what was learnt, per dimension or for all. */
+const SCALARS: readonly { readonly bits: number; readonly learnt?: "each" | "all" }[] = [
+  { bits: 8, learnt: "each" },
+  { bits: 4, learnt: "each" },
+  { bits: 8, learnt: "all" },
+  { bits: 4, learnt: "all" },
+  { bits: 16 },
+  { bits: 8 },
+  { bits: 6, learnt: "each" },
+  { bits: 16 },
+  { bits: 8 },
+];
+
+/** @returns bytes a vector is kept in */
+export function scalarQuantizer(r: FaissReader, dimension: number): number {
+  const type = r.int32();
+  r.skip(8, "range of the scalar quantiser");
+  const d = r.count();
+  const codeSize = r.count();
+  const kind = SCALARS[type];
+  if (!kind)
+    throw new FaissFileError(
+      `${r.where} has a scalar quantiser of FAISS' type ${type}, which is not served. Use SQ8, SQ6, SQ4, SQfp16 or SQbf16.`,
+    );
+  if (d !== dimension || codeSize !== Math.ceil((dimension * kind.bits) / 8))
+    throw damaged(r.where, `a scalar quantiser of ${codeSize} bytes for ${d} dimensions of ${kind.bits} bits`);
+  const learnt = kind.learnt === undefined ? 0 : kind.learnt === "each" ? 2 * dimension : 2;
+  r.vector(learnt, 4, "ranges of the scalar quantiser");
+  return codeSize;
+}
