@@ -41,6 +41,12 @@ Examples:
       const header = readFaissHeaderFile(file);
       const topk = whole("topk", options.topk);
       const queries = await readQueries(options, header.dimension);
+      const { longRow } = await import("../runtime/faiss/unit-length.js");
+      const odd = longRow(queries, header.dimension, header.longestQuery);
+      if (odd >= 0)
+        throw new Error(
+          `query ${odd} (from 0) is longer than ${header.longestQuery.toPrecision(3)} or not finite: float32 can not hold its distances. Leave it out.`,
+        );
       const parameters = {
         ...(options.nprobe !== undefined && { nprobe: whole("nprobe", options.nprobe) }),
         ...(options.efSearch !== undefined && { efSearch: whole("ef-search", options.efSearch) }),

@@ -28,7 +28,9 @@ interface FaissRule<P extends string, V extends string, D extends boolean> exten
 }
 
 /**
- * The `topk` nearest items of each query vector, best first. A row gets fewer when the index finds fewer.
+ * The `topk` nearest items of each query vector, best first. A row gets fewer when the index finds fewer. Files are those of FAISS 1.7 to 1.15: Flat,
+ * PQ and SQ, alone or in IVF and HNSW, with IDMap, transforms (OPQ, PCA, L2norm, rotations) and refinements (RFlat, Refine(…)) around them; inner
+ * products and L2. Other kinds are refused by name when they are loaded. Ids are exact as int64, below zero and beyond 2^53 too.
  * @param path FAISS file, relative to this file
  * @param options.topk how many; fewer where the index finds fewer @default 10
  * @param options.includeDistances adds `candidate_distances`: inner product, or squared L2

@@ -8,7 +8,7 @@ import { RuntimeFault } from "../errors.js";
 import { excludedIds } from "../faiss/excluded-ids.js";
 import { openIndex } from "../faiss/open-index.js";
 import type { FaissHits } from "../faiss/protocol.js";
-import { toUnitLength } from "../faiss/unit-length.js";
+import { longRow, toUnitLength } from "../faiss/unit-length.js";
 import type { Kernel } from "../plan/kernel.js";
 import { type Column, childRows } from "../plan/table.js";
 
@@ -34,7 +34,7 @@ export const queryFaiss: Kernel<"queryFaiss"> = {
       run: (inputs, { signal }) => {
         const query = inputs.input![0]!;
         const { rows } = query;
-        const queries = checkQueries(query, name, index.header);
+        const queries = checkQueries(query, name, index.header, normalize === true);
         if (normalize) toUnitLength(queries, index.header.dimension);
         const columns = (hits: FaissHits): Column[] => {
           const made = childRows(rows, hits.offsets);
@@ -61,7 +61,8 @@ const noHits = (rows: number): FaissHits => ({
 function checkQueries(
   { dtype, values, rows, width, offsets }: Column,
   name: string,
-  { dimension }: FaissHeader,
+  { dimension, longestQuery }: FaissHeader,
+  ofAnyLength: boolean,
 ): Float32Array<ArrayBuffer> {
   if (dtype !== "float32" || offsets || (width ?? 1) !== dimension)
     throw new RuntimeFault(
@@ -75,6 +76,12 @@ function checkQueries(
         "INVALID_ARGUMENT",
         `column \`${name}\` holds ${queries[i]} at row ${Math.floor(i / dimension)}, place ${i % dimension}: no query can be made of it. Look at the tower's inputs for that row.`,
       );
+  const long = ofAnyLength ? -1 : longRow(queries, dimension, longestQuery);
+  if (long >= 0)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `column \`${name}\` holds at row ${long} a vector longer than ${longestQuery.toPrecision(3)}: float32 can not hold its distances. Scale the vectors, or look at the tower's inputs for that row.`,
+    );
   if (queries.length !== rows.count * dimension)
     throw new RuntimeFault(
       "INTERNAL",

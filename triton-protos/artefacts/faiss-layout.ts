@@ -34,6 +34,8 @@ export interface FaissHeader {
   readonly dimension: number;
   readonly ntotal: number;
   readonly metric: FaissMetric;
+  /** Length of a query beyond which float32 may not hold its distances; FAISS ends the process on some that are not numbers. */
+  readonly longestQuery: number;
   /** IVF: how many inverted lists there are, and how many a search visits. */
   readonly nlist?: number;
   readonly nprobe?: number;
@@ -72,9 +74,11 @@ interface Noted {
   efSearchAt?: number;
 }
 const nothing = (): Noted => ({ idRuns: [], vectorRuns: [] });
-type Common = Pick<FaissHeader, "dimension" | "ntotal" | "metric">;
+type Common = Pick<FaissHeader, "dimension" | "ntotal" | "metric" | "longestQuery">;
 
 const MAX_DIMENSION = 65_536;
+/** Its square, and that of the difference of two such, is a float32. */
+const LONGEST = 1e18;
 /** FAISS asks its first index for so many times `k`, and makes room for them. */
 const MAX_K_FACTOR = 256;
 
@@ -137,7 +141,7 @@ function common(r: FaissReader): Common {
   const metric = r.int32();
   if (metric !== 0 && metric !== 1)
     throw new FaissFileError(`${r.where} uses FAISS metric ${metric}; served are inner product (0) and L2 (1).`);
-  return { dimension, ntotal, metric: metric === 0 ? "ip" : "l2" };
+  return { dimension, ntotal, metric: metric === 0 ? "ip" : "l2", longestQuery: LONGEST };
 }
 
 function flat(r: FaissReader, noted: Noted): FaissHeader {
@@ -176,7 +180,10 @@ function ivf(r: FaissReader, noted: Noted, kind: "ivf-flat" | "ivf-pq" | "ivf-sq
   const within = nothing();
   const quantizer = index(r, within, undefined);
   const [centroids] = within.vectorRuns;
-  if (centroids && quantizer.kind === "flat") noted.centroids = { ...centroids, metric: quantizer.metric };
+  if (centroids && quantizer.kind === "flat") {
+    checkCentroids(r, centroids, head.dimension);
+    noted.centroids = { ...centroids, metric: quantizer.metric };
+  }
   if (/^ivf/.test(quantizer.kind) || quantizer.ntotal !== nlist || quantizer.dimension !== head.dimension)
     throw damaged(
       r.where,
@@ -192,6 +199,16 @@ function ivf(r: FaissReader, noted: Noted, kind: "ivf-flat" | "ivf-pq" | "ivf-sq
   if (stored !== head.ntotal)
     throw damaged(r.where, `the lists hold ${stored} vectors and the header says ${head.ntotal}`);
   return { kind, ...head, nlist, nprobe, ...(kind !== "ivf-flat" && { codeSize }), ids: "stored" };
+}
+
+/** FAISS names a list at random where the distances to all are no numbers. */
+function checkCentroids(r: FaissReader, { offset, count }: { offset: number; count: number }, dimension: number): void {
+  for (let i = 0; i < count; i++) {
+    const centroid = r.viewAt(offset + i * dimension * 4, dimension * 4);
+    let sum = 0;
+    for (let j = 0; j < dimension; j++) sum += centroid.getFloat32(j * 4, true) ** 2;
+    if (!(sum <= LONGEST ** 2)) throw damaged(r.where, `centroid ${i} holds numbers that are not finite, or too large`);
+  }
 }
 
 /** What stands between the lists' header and the lists. @returns bytes a vector is kept in */
@@ -263,7 +280,7 @@ function positions(r: FaissReader, { idRuns }: Noted, ntotal: number): void {
 /** Linear transforms, lengths of 1 and the like, which a query goes through before it is compared. */
 function preTransform(r: FaissReader, noted: Noted, around: readonly string[]): FaissHeader {
   const head = common(r);
-  const dimension = transforms(r, head.dimension);
+  const { dimension, stretch, shift } = transforms(r, head.dimension);
   const within = nothing();
   const inner = index(r, within, around);
   if (inner.ntotal !== head.ntotal || inner.dimension !== dimension)
@@ -275,7 +292,11 @@ function preTransform(r: FaissReader, noted: Noted, around: readonly string[]): 
   noted.idRuns.push(...within.idRuns);
   if (within.nprobeAt !== undefined) noted.nprobeAt = within.nprobeAt;
   if (within.efSearchAt !== undefined) noted.efSearchAt = within.efSearchAt;
-  return { kind: "pre-transform", ...head, metric: inner.metric, ids: inner.ids, inner };
+  const longestQuery = Math.min(
+    head.longestQuery,
+    Math.max(0, inner.longestQuery - shift) / Math.max(stretch, Number.MIN_VALUE),
+  );
+  return { kind: "pre-transform", ...head, longestQuery, metric: inner.metric, ids: inner.ids, inner };
 }
 
 /** What an index of codes finds, compared again with vectors that are kept better. */

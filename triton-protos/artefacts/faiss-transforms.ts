@@ -1,32 +1,45 @@
 /** The transforms of a FAISS file that vectors go through before they are compared (`IxPT`). */
 import { damaged, FaissFileError, type FaissReader, flag } from "./faiss-reader.js";
 
-/** What a transform wants of the dimensions, which stand behind it. */
-type Fits = (from: number, to: number) => boolean;
+interface Transform {
+  /** Whether it goes with the dimensions, which stand behind it. */
+  fits(from: number, to: number): boolean;
+  /** A vector of length n comes out no longer than `stretch × n + shift`. */
+  readonly stretch: number;
+  readonly shift: number;
+}
+export interface Transforms {
+  /** Of what comes out. */
+  readonly dimension: number;
+  readonly stretch: number;
+  readonly shift: number;
+}
 const MAX_TRANSFORMS = 16;
 
-/** Steps over all of them. @returns the dimension of what comes out */
-export function transforms(r: FaissReader, dimension: number): number {
+/** Reads all of them. */
+export function transforms(r: FaissReader, dimension: number): Transforms {
   const count = r.int32();
   if (count < 0 || count > MAX_TRANSFORMS) throw damaged(r.where, `${count} transforms`);
-  let from = dimension;
-  for (let i = 0; i < count; i++) from = transform(r, from);
-  return from;
+  let all: Transforms = { dimension, stretch: 1, shift: 0 };
+  for (let i = 0; i < count; i++) all = transform(r, all);
+  if (!Number.isFinite(all.stretch + all.shift))
+    throw damaged(r.where, "a transform holds numbers that are not finite");
+  return all;
 }
 
-function transform(r: FaissReader, dimension: number): number {
+function transform(r: FaissReader, { dimension, ...before }: Transforms): Transforms {
   const kind = r.fourcc();
-  const fits = body(r, kind);
+  const { fits, stretch, shift } = body(r, kind);
   const from = r.int32();
   const to = r.int32();
   if (from !== dimension || to < 1 || to > 65_536 || !fits(from, to))
     throw damaged(r.where, `the transform \`${kind}\` of ${from} to ${to} dimensions meets vectors of ${dimension}`);
   if (!flag(r, "whether a transform is trained"))
     throw new FaissFileError(`${r.where} has a transform that was never trained. Train the index first.`);
-  return to;
+  return { dimension: to, stretch: stretch * before.stretch, shift: stretch * before.shift + shift };
 }
 
-function body(r: FaissReader, kind: string): Fits {
+function body(r: FaissReader, kind: string): Transform {
   switch (kind) {
     case "rrot":
     case "LTra":
@@ -43,20 +56,21 @@ function body(r: FaissReader, kind: string): Fits {
     case "RmDT": {
       const count = r.count();
       const map = r.view(count * 4);
-      return (from, to) =>
+      const fits = (from: number, to: number) =>
         count === to &&
         Array.from({ length: count }, (_, i) => map.getInt32(i * 4, true)).every(at => at >= -1 && at < from);
+      // A dimension may be taken twice.
+      return { fits, stretch: Math.sqrt(count), shift: 0 };
     }
     case "VNrm": {
       const norm = r.float32();
       if (norm !== 2)
         throw new FaissFileError(`${r.where} brings vectors to length 1 by norm ${norm}; served is norm 2.`);
-      return (from, to) => from === to;
+      return { fits: (from, to) => from === to, stretch: 1, shift: 0 };
     }
     case "VCnt": {
       const count = r.count();
-      r.skip(count * 4, "the centre");
-      return (from, to) => from === to && count === from;
+      return { fits: (from, to) => from === to && count === from, stretch: 1, shift: length(r, count) };
     }
     default:
       throw new FaissFileError(
@@ -65,11 +79,19 @@ function body(r: FaissReader, kind: string): Fits {
   }
 }
 
-function linear(r: FaissReader): Fits {
+function linear(r: FaissReader): Transform {
   const biased = flag(r, "whether there is a bias");
   const matrix = r.count();
-  r.skip(matrix * 4, "the matrix of a transform");
+  const stretch = length(r, matrix);
   const bias = r.count();
-  r.skip(bias * 4, "the bias of a transform");
-  return (from, to) => matrix === from * to && (!biased || bias === to);
+  const shift = length(r, bias);
+  return { fits: (from, to) => matrix === from * to && (!biased || bias === to), stretch, shift: biased ? shift : 0 };
+}
+
+/** Length of a vector of floats that stands next; a matrix stretches by no more than its length as a vector. */
+function length(r: FaissReader, count: number): number {
+  const numbers = r.view(count * 4);
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += numbers.getFloat32(i * 4, true) ** 2;
+  return Math.sqrt(sum);
 }

@@ -1,0 +1,154 @@
+// Files and requests that FAISS would end the process on, or answer at random.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, test } from "vitest";
+import { openIndex } from "#runtime/faiss/open-index.js";
+import { bytesSource } from "#triton-protos/artefacts/byte-source.js";
+import { readFaissHeader } from "#triton-protos/artefacts/faiss.js";
+import { readFaissLayout } from "#triton-protos/artefacts/faiss-layout.js";
+import { column, context, grouped, run, vectors } from "./step.js";
+
+const kinds = fileURLToPath(new URL("../fixtures/faiss-kinds/1.15.1", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "merlon-damaged-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const bytesOf = (name: string) => Buffer.from(readFileSync(join(kinds, `${name}.faiss`)));
+const layoutOf = (bytes: Buffer) => readFaissLayout(bytesSource(bytes), "x");
+
+test("a thousand changed files, of each kind some: refused by name or searched, and no process dies", () => {
+  const fuzz = fileURLToPath(new URL("../fuzz/faiss.mjs", import.meta.url));
+  const args = [fuzz, "--changes", "40", "--version", "1.15.1"];
+  const { status, stdout } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  expect(stdout).not.toMatch(/died/);
+  expect(status).toBe(0);
+  const seen = stdout
+    .trim()
+    .split("\n")
+    .map(line => JSON.parse(line.slice(line.indexOf("{"))));
+  expect(seen.length).toBeGreaterThan(20);
+  for (const { refused, searched, largestMegabytes } of seen) {
+    expect(refused).toBeGreaterThan(0);
+    expect(refused + searched).toBe(40);
+    expect(largestMegabytes).toBeLessThan(500);
+  }
+}, 180_000);
+
+describe("queries whose distances are no float32", () => {
+  const ask = (name: string, rows: number[][], normalize = false) =>
+    run(
+      "queryFaiss",
+      {
+        params: { path: "x", topk: 3, includeDistances: true, ...(normalize && { normalize: true }) },
+        inputs: { input: ["query"] },
+        outputs: [
+          column("candidate_ids", "int64", { rows: "s1" }),
+          column("candidate_distances", "float32", { rows: "s1" }),
+        ],
+        artefacts: { index: `${name}.faiss` },
+      },
+      { input: [vectors("float32", rows, 8)] },
+      context(),
+      kinds,
+    );
+  const row = (x: number) => new Array<number>(8).fill(x);
+
+  // By as many queries as FAISS compares by a matrix product: there it would end the process.
+  test.each(["flat", "ivf-pq", "ivf-sq", "opq-ivf-pq", "idmap-ivf-pq", "hnsw-ip"])(
+    "%s: refused by its row",
+    async name => {
+      for (const large of [3e38, 1e19])
+        await expect(ask(name, [...Array.from({ length: 30 }, () => row(1)), row(large)])).rejects.toThrow(
+          /column `query` holds at row 30 a vector longer than \d\.\d+e\+1\d: float32 can not hold its distances\./,
+        );
+      const [ids] = await ask(
+        name,
+        Array.from({ length: 31 }, () => row(1e17)),
+      );
+      expect(grouped(ids!).every(found => found.length > 0)).toBe(true);
+    },
+  );
+  test("brought to length 1 they are as others are", async () => {
+    const [[huge], [one]] = [await ask("hnsw-ip", [row(3e38)], true), await ask("hnsw-ip", [row(1)], true)];
+    expect(grouped(huge!)).toEqual(grouped(one!));
+  });
+});
+
+describe("ids below zero, which FAISS has for what it did not find, are answered as they are", () => {
+  const stored = [-1n, -5n, -(2n ** 62n), 2n ** 62n];
+  test.each(["idmap-hnsw", "ivf-flat", "idmap-ivf-pq", "transform-of-id-map", "opq-ivf-pq"])("%s", async name => {
+    const bytes = bytesOf(name);
+    const { idRuns, header } = layoutOf(bytes);
+    stored.forEach((id, i) => void bytes.writeBigInt64LE(id, idRuns[0]!.offset + i * 8));
+    const path = join(folder, `${name}.faiss`);
+    writeFileSync(path, bytes);
+    const inner = header.inner ?? header;
+    const all = {
+      ...(inner.nlist !== undefined && { nprobe: inner.nlist }),
+      ...(inner.efSearch !== undefined && { efSearch: 600 }),
+    };
+    for (const by of ["fastest", "thread"] as const) {
+      const [plain, index] = [await openIndex(join(kinds, `${name}.faiss`), all, by), await openIndex(path, all, by)];
+      const query = () => Float32Array.from({ length: 8 }, (_, i) => Math.sin(i));
+      const [was, is] = [await plain.search(query(), 1, 300), await index.search(query(), 1, 300)];
+      expect(is.distances).toEqual(was.distances);
+      // Four ids are others, at the places that theirs had.
+      const changed = [...is.ids].filter((id, i) => id !== was.ids[i]);
+      for (const id of changed) expect(stored).toContain(id);
+      if (was.ids.length === 300) expect(changed.length).toBe(4);
+      const excluded = { ids: BigInt64Array.of(-1n, -5n), offsets: Int32Array.of(0, 2) };
+      const without = await index.search(query(), 1, 300, excluded);
+      expect([...without.ids]).toEqual([...is.ids].filter(id => id !== -1n && id !== -5n));
+      await plain.close();
+      await index.close();
+    }
+  });
+});
+
+describe("what FAISS reads without looking", () => {
+  test("ids of an index inside another, beyond what that holds", () => {
+    for (const name of ["idmap-ivf-pq", "refined-ivf-pq"]) {
+      const bytes = bytesOf(name);
+      // Of the lists, behind whose last byte the wrapper goes on.
+      const at = bytes.indexOf(Buffer.from("ilar"));
+      const first = at + 4 + 16 + 4 + 8 + 4 * 8;
+      const size = Number(bytes.readBigUInt64LE(at + 4 + 16 + 4 + 8));
+      const codes = Number(bytes.readBigUInt64LE(at + 4 + 8));
+      bytes.writeBigInt64LE(300n, first + size * codes);
+      expect(() => readFaissHeader(bytes, "x")).toThrow(
+        "the index inside holds the id 300, and ids there are places below 300",
+      );
+    }
+  });
+  test("links of an upper level to vectors that are not there", () => {
+    const bytes = bytesOf("hnsw-ip");
+    const levelsAt = bytes.indexOf(Buffer.from(BigInt64Array.of(300n).buffer), 45) + 8;
+    const levels = Array.from({ length: 300 }, (_, i) => bytes.readInt32LE(levelsAt + i * 4));
+    const [high, low] = [levels.findIndex(level => level > 1), levels.indexOf(1)];
+    const offsetsAt = levelsAt + 300 * 4 + 8;
+    const offset = Number(bytes.readBigUInt64LE(offsetsAt + high * 8));
+    const neighboursAt = offsetsAt + 301 * 8 + 8;
+    // 16 links on the lowest level, 8 on each above.
+    bytes.writeInt32LE(low, neighboursAt + (offset + 16) * 4);
+    expect(() => readFaissHeader(bytes, "x")).toThrow(
+      `on level 1 vector ${high} links to vector ${low}, which is not there`,
+    );
+  });
+  test("sizes of a scalar quantiser, a centroid that is not finite, k_factor, efSearch", () => {
+    const sq = bytesOf("sq");
+    sq.writeInt32LE(3, 37);
+    expect(() => readFaissHeader(sq, "x")).toThrow(/a scalar quantiser of 8 bytes for 8 dimensions of 4 bits/);
+    sq.writeInt32LE(17, 37);
+    expect(() => readFaissHeader(sq, "x")).toThrow(/a scalar quantiser of FAISS' type 17, which is not served/);
+    const ivf = bytesOf("ivf-flat");
+    ivf.writeFloatLE(Number.NaN, layoutOf(ivf).centroids!.offset + 8 * 4 * 2);
+    expect(() => readFaissHeader(ivf, "x")).toThrow("centroid 2 holds numbers that are not finite");
+    const refined = bytesOf("refined-pq");
+    refined.writeFloatLE(1e9, refined.length - 4);
+    expect(() => readFaissHeader(refined, "x")).toThrow("has a k_factor of 1000000000; served are 1 to 256");
+    const hnsw = bytesOf("hnsw-ip");
+    hnsw.writeInt32LE(2 ** 31 - 1, layoutOf(hnsw).efSearchAt!);
+    expect(() => readFaissHeader(hnsw, "x")).toThrow("efSearch is 2147483647");
+  });
+});
