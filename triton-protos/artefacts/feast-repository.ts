@@ -60,6 +60,11 @@ export function readFeastRepository(folder: string): FeastRepository {
       `${yamlFile}: the online store ${store}. Correct \`online_store\`, or materialize the views into a SQLite online store.`,
     );
   const all = readRegistry(readFile(registryFile, "Run `feast apply` in the repository."), registryFile);
+  const projects = [...new Set(all.views.map(view => view.project))];
+  if (projects.length > 0 && !projects.includes(project))
+    throw new FeastRegistryError(
+      `${yamlFile}: the project is \`${project}\`, and ${registryFile} has views of ${projects.map(p => `\`${p}\``).join(", ")} alone. Correct \`project\`, or run \`feast apply\`.`,
+    );
   return {
     project,
     registryFile,

@@ -1,20 +1,13 @@
 /**
  * One view of a SQLite online store → columns over all of its entities, in memory, for as long as the file stays as it is.
  */
-import {
-  type KeyVersion,
-  keyDecoder,
-  keyPrefix,
-  keyVersionOf,
-  startsWith,
-} from "../../../triton-protos/artefacts/feast-key.js";
+import { type KeyVersion, keyDecoder, keyPrefix, startsWith } from "../../../triton-protos/artefacts/feast-key.js";
 import { feastType } from "../../../triton-protos/artefacts/feast-type.js";
-import { RuntimeFault } from "../../errors.js";
 import { type Column, rootRows } from "../../plan/table.js";
 import { columnBuilder, valueBytes } from "./build-column.js";
 import { eventSeconds } from "./event-time.js";
 import { describeKey, keyColumns } from "./key-column.js";
-import { checkTable, onlyFeatures, openDatabase, quoteName } from "./sqlite-store.js";
+import { checkKeys, checkTable, onlyFeatures, openDatabase, quoteName } from "./sqlite-store.js";
 import type { FeatureColumn, ReadOptions, ViewRead } from "./store.js";
 
 export interface ViewSnapshot {
@@ -47,9 +40,12 @@ export function takeSnapshots(orders: readonly SnapshotOrder[]): (ViewSnapshot[]
   try {
     return db.transaction(() =>
       orders.map(({ reads, options, limit }) => {
-        for (const { view } of reads) checkTable(db, file, view);
+        for (const { view } of reads) {
+          checkTable(db, file, view);
+          checkKeys(db, file, view, keyVersion);
+        }
         const size = reads.reduce((bytes, read) => bytes + estimate(db, read), 0);
-        return size > limit ? undefined : reads.map(read => takeView(db, file, keyVersion, read, options));
+        return size > limit ? undefined : reads.map(read => takeView(db, keyVersion, read, options));
       }),
     )();
   } finally {
@@ -72,13 +68,7 @@ function estimate(db: Database, { view, features }: ViewRead): number {
   return cells * (text ? 50 : 10) + (bytes ?? 0) * (text ? 3 : 1.5) + (keyBytes ?? 0);
 }
 
-function takeView(
-  db: Database,
-  file: string,
-  version: KeyVersion,
-  { view, features }: ViewRead,
-  options: ReadOptions,
-): ViewSnapshot {
+function takeView(db: Database, version: KeyVersion, { view, features }: ViewRead, options: ReadOptions): ViewSnapshot {
   const table = quoteName(view.table);
   const prefix = keyPrefix(
     view.joinKeys.map(join => join.name),
@@ -98,13 +88,6 @@ function takeView(
     places[i] = found ? counted++ : -1;
     return found ? [found] : [];
   });
-  if (parts.length === 0 && stored.length > 0) {
-    const seen = keyVersionOf(stored[0]!, view.joinKeys);
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `table \`${view.table}\` of the online store ${file} holds ${seen && seen !== version ? `keys of version ${seen}, and feature_store.yaml says ${version}. Correct \`entity_key_serialization_version\`` : `other keys than ${view.joinKeys.map(j => `${j.type} \`${j.name}\``).join(", ")}, which the registry names. Run \`feast apply\` and materialize the view again`}.`,
-    );
-  }
   const keys = keyColumns(view.joinKeys, parts, rootRows(parts.length), options.bytes);
   const indexOf = new Map(features.map((feature, i) => [feature.name, i]));
   const built = features.map(feature => columnBuilder(view, feature, parts.length + 1, options));

@@ -1,8 +1,9 @@
 /**
  * Feast's SQLite online store, opened for reading: one statement per view and request, which gives back the place of each key with its values.
  */
+import { statSync } from "node:fs";
 import Database from "better-sqlite3";
-import type { KeyVersion } from "../../../triton-protos/artefacts/feast-key.js";
+import { type KeyVersion, keyPrefix, keyVersionOf, startsWith } from "../../../triton-protos/artefacts/feast-key.js";
 import type { FeastFeature, FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
 import { RuntimeFault } from "../../errors.js";
 import type { Column } from "../../plan/table.js";
@@ -14,52 +15,119 @@ import type { FeatureColumn, FeatureStore, ReadOptions, ViewRead } from "./store
 /** Keys of one statement; more are read in several. */
 const MAX_KEYS = 256;
 
+/** How often a request may make the file be looked at. */
+const LOOK_EVERY_MS = 1000;
+/** How long a load waits for a process that is writing the file, and a request, which holds up all others meanwhile. */
+const WAIT_MS = { load: 1000, request: 50 } as const;
+
+type ViewReader = (keys: ReadonlyMap<string, Column>, count: number) => FeatureColumn[];
+
+/** One opened file: what was written over it under its own name is another one. */
+interface Opened {
+  readonly db: Database.Database;
+  readonly inode: number;
+  /** Of each reader, one per view. */
+  readonly readers: (readonly ViewReader[])[];
+}
+
 /** @throws RuntimeFault naming the file */
 export function openSqliteStore(file: string, keyVersion: KeyVersion): FeatureStore {
-  const db = openDatabase(file);
+  const orders: { readonly reads: readonly ViewRead[]; readonly options: ReadOptions }[] = [];
+  let looked = performance.now();
+  const prepareIn = (db: Database.Database, { reads, options }: (typeof orders)[number]) =>
+    reads.map(read => viewReader(db, file, keyVersion, read, options));
+  const open = (waitMs: number): Opened => {
+    const inode = inodeOf(file);
+    const db = openDatabase(file, waitMs);
+    try {
+      const readers = orders.map(order => prepareIn(db, order));
+      db.pragma(`busy_timeout = ${WAIT_MS.request}`);
+      return { db, inode, readers };
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  };
+  let opened = open(WAIT_MS.load);
+  let broken = false;
+  let warned = false;
+  /** Takes up a file that has come in the place of the one that is open. Until it can be read, the open one answers on. */
+  const look = (): void => {
+    if (!broken && performance.now() - looked < LOOK_EVERY_MS) return;
+    looked = performance.now();
+    try {
+      if (inodeOf(file) === opened.inode && !broken) return;
+      const next = open(WAIT_MS.request);
+      opened.db.close();
+      opened = next;
+      broken = false;
+      warned = false;
+    } catch (error) {
+      if (broken) throw error;
+      if (!warned) process.emitWarning(`${(error as Error).message} The file before it is read on.`, "MerlonWarning");
+      warned = true;
+    }
+  };
   return {
     prepare: (reads, options) => {
-      const readers = reads.map(read => viewReader(db, file, keyVersion, read, options));
+      const order = { reads, options };
+      opened.readers.push(prepareIn(opened.db, order));
+      const place = orders.push(order) - 1;
       return {
         getOnline: (keys, count) => {
           try {
-            return readers.flatMap(reader => reader(keys, count));
+            look();
+            const { db, readers } = opened;
+            const views = readers[place]!;
+            const read = () => views.flatMap(reader => reader(keys, count));
+            // All views as they were at one moment.
+            return views.length > 1 ? db.transaction(read)() : read();
           } catch (error) {
+            if (!(error instanceof RuntimeFault) && !isBusy(error)) broken = true;
             throw unreadable(file, error);
           }
         },
       };
     },
     close: () => {
-      db.close();
+      opened.db.close();
     },
   };
 }
 
-/** What SQLite says of a file that was changed, cut or locked while it was open. */
-const unreadable = (file: string, error: unknown): RuntimeFault =>
-  error instanceof RuntimeFault
-    ? error
-    : new RuntimeFault(
-        "UNAVAILABLE",
-        `the online store ${file} can not be read any more: ${(error as Error).message}. Materialize it again with Feast, then load the model again.`,
-        { cause: error },
-      );
+const inodeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.ino ?? 0;
+const isBusy = (error: unknown): boolean => (error as { code?: string }).code?.startsWith("SQLITE_BUSY") ?? false;
 
-/** Opened for reading, distrusted. @throws RuntimeFault naming the file */
-export function openDatabase(file: string): Database.Database {
+/** What SQLite says of a file that was changed, cut or locked while it was open. */
+function unreadable(file: string, error: unknown): RuntimeFault {
+  if (error instanceof RuntimeFault) return error;
+  const way = isBusy(error)
+    ? `Another process is writing it: ask again, or let the server hold it in memory (\`memoryMb\`).`
+    : "Materialize it again with Feast.";
+  return new RuntimeFault(
+    "UNAVAILABLE",
+    `the online store ${file} can not be read any more: ${(error as Error).message}. ${way}`,
+    { cause: error },
+  );
+}
+
+/** Opened for reading, distrusted. @param waitMs for a process that is writing it @throws RuntimeFault naming the file */
+export function openDatabase(file: string, waitMs: number = WAIT_MS.load): Database.Database {
   let db: Database.Database | undefined;
   try {
-    db = new Database(file, { readonly: true, fileMustExist: true });
+    db = new Database(file, { readonly: true, fileMustExist: true, timeout: waitMs });
     db.pragma("trusted_schema = OFF");
     db.pragma("cell_size_check = ON");
     db.prepare("SELECT count(*) FROM sqlite_master").get();
     return db;
   } catch (error) {
     db?.close();
+    const way = isBusy(error)
+      ? "Another process is writing it: try again when that is done."
+      : "Materialize it again with Feast.";
     throw new RuntimeFault(
       "UNAVAILABLE",
-      `the online store ${file} can not be opened: ${(error as Error).message}. Materialize it again with Feast.`,
+      `the online store ${file} can not be opened: ${(error as Error).message}. ${way}`,
       { cause: error },
     );
   }
@@ -84,6 +152,36 @@ export function checkTable(db: Database.Database, file: string, view: FeastView)
     );
 }
 
+/** Keys that are looked at for one that can be found. */
+const KEYS_LOOKED_AT = 1000;
+
+/** @throws RuntimeFault where the table has keys, and none that could be found */
+export function checkKeys(db: Database.Database, file: string, view: FeastView, version: KeyVersion): void {
+  const table = quoteName(view.table);
+  const prefix = keyPrefix(
+    view.joinKeys.map(join => join.name),
+    version,
+  );
+  const like = db
+    .prepare<[Uint8Array, number], Uint8Array>(`SELECT entity_key FROM ${table} WHERE entity_key >= ? LIMIT ?`)
+    .pluck();
+  // Versions 1 and 2 differ in INT64 alone.
+  const wide = version === 3 || view.joinKeys.some(join => join.type === "INT64");
+  let other: Uint8Array | undefined;
+  for (const key of like.iterate(prefix, KEYS_LOOKED_AT)) {
+    if (!startsWith(key, prefix)) break;
+    if (!wide || keyVersionOf(key, view.joinKeys) === version) return;
+    other = key;
+  }
+  other ??= db.prepare<[], Uint8Array>(`SELECT entity_key FROM ${table} LIMIT 1`).pluck().get();
+  if (other === undefined) return;
+  const seen = typeof other === "string" ? null : keyVersionOf(other, view.joinKeys);
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    `table \`${view.table}\` of the online store ${file} holds ${seen && seen !== version ? `keys of version ${seen}, and feature_store.yaml says ${version}. Correct \`entity_key_serialization_version\`` : `other keys than ${view.joinKeys.map(j => `${j.type} \`${j.name}\``).join(", ")}, which the registry names. Run \`feast apply\` and materialize the view again`}.`,
+  );
+}
+
 export const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 const quoteText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
@@ -101,8 +199,9 @@ function viewReader(
   version: KeyVersion,
   { view, features }: ViewRead,
   options: ReadOptions,
-): (keys: ReadonlyMap<string, Column>, count: number) => FeatureColumn[] {
+): ViewReader {
   checkTable(db, file, view);
+  checkKeys(db, file, view, version);
   const encodeKeys = keyColumnsEncoder(view.joinKeys, version, options.bytes);
   const statements = new Map<number, Database.Statement<unknown[], StoredRow>>();
   const select = (size: number) => {
