@@ -100,21 +100,6 @@ async function run(
   valid: ValidRequest,
   sink?: AnswerSink,
 ): Promise<InferResponse | undefined> {
-  if (request.lease) return runOne(version, request, valid, sink);
-  requestBegins();
-  try {
-    return await runOne(version, request, valid, sink);
-  } finally {
-    requestEnds();
-  }
-}
-
-async function runOne(
-  version: ReadyVersion,
-  request: InferRequest,
-  valid: ValidRequest,
-  sink?: AnswerSink,
-): Promise<InferResponse | undefined> {
   const { config, statistics, scheduler } = version;
   const { inputs } = valid;
   const started = performance.now();
@@ -131,6 +116,8 @@ async function runOne(
   const translate = (response: BackendResponse): InferResponse => inferResponse(version, request, valid, response);
   let done: Awaited<ReturnType<typeof scheduler.schedule>>;
   let answer: InferResponse | undefined;
+  const counts = !request.lease;
+  if (counts) requestBegins();
   try {
     done = await scheduler.schedule(
       asked,
@@ -150,6 +137,8 @@ async function runOne(
     countFailure(version, fault, elapsed());
     trace?.fail(fault.message);
     throw fault;
+  } finally {
+    if (counts) requestEnds();
   }
   if (trace) stampExecution(trace, done, started * 1e6, config.platform === "ensemble");
   if (answer) {

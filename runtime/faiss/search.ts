@@ -26,14 +26,14 @@ export type Find = (
 
 /**
  * Searches one index, however it is opened.
- * @param queries `count` vectors of the index's dimension, finite; the memory is given away
+ * @param queries `count` vectors of the index's dimension, finite; nobody writes them
  * @param k 1 … ntotal
  * @param excluded ids that are searched past
  * @param signal of the client; a search that waits for others is dropped when it is aborted
  * @returns at once where the search is known to be short
  */
 export type SearchIndex = (
-  queries: Float32Array<ArrayBuffer>,
+  queries: Float32Array,
   count: number,
   k: number,
   excluded?: Excluded,

@@ -66,19 +66,20 @@ export async function loadIndex(path: string, parameters: SearchParameters = {})
 
 /**
  * Searches for a batch of queries.
- * @param queries `count` vectors of the index's dimension, finite; the memory is given away
+ * @param queries `count` vectors of the index's dimension, finite; they are copied, since what the thread gets is given away
  * @param k 1 … ntotal
  * @param excluded ids that are searched past; they are copied
  */
 export async function searchIndex(
   index: number,
-  queries: Float32Array<ArrayBuffer>,
+  queries: Float32Array,
   count: number,
   k: number,
   excluded?: Excluded,
 ): Promise<FaissHits> {
-  const { hits } = await ask({ kind: "search", index, queries, count, k, ...(excluded && { excluded }) }, [
-    queries.buffer,
+  const given = new Float32Array(queries);
+  const { hits } = await ask({ kind: "search", index, queries: given, count, k, ...(excluded && { excluded }) }, [
+    given.buffer,
   ]);
   return hits!;
 }

@@ -2,6 +2,7 @@
  * Membership of ids: a run of an id column → a test of single values of another column of the same dtype. 64-bit ids are compared as pairs
  * of words in an open-addressing table, so that no BigInt is made per candidate.
  */
+import { int32s } from "../plan/short-arrays.js";
 import { type Values, words } from "../plan/table.js";
 
 /** Says whether value `i` of the candidates is in the run that was filled in. */
@@ -30,8 +31,8 @@ export function idSet(ids: Values, validity: Uint8Array | undefined, candidates:
 
 function wordSet(ids: Int32Array, validity: Uint8Array | undefined, candidates: Int32Array): IdSet {
   // Places hold 1 + the index of an id; 0 is free.
-  let table = new Int32Array(16);
-  let mask = 15;
+  let table = int32s(0);
+  let mask = 0;
   const place = (lo: number, hi: number): number => {
     let at = mix(lo, hi) & mask;
     for (let held = table[at]!; held !== 0; held = table[at]!) {
@@ -44,7 +45,7 @@ function wordSet(ids: Int32Array, validity: Uint8Array | undefined, candidates: 
     fill: (start, end) => {
       let size = 16;
       while (size < 2 * (end - start)) size *= 2;
-      if (size > table.length) table = new Int32Array(size);
+      if (size > table.length) table = int32s(size);
       else table.fill(0, 0, size);
       mask = size - 1;
       for (let i = start; i < end; i++) if (validity?.[i] !== 0) table[place(ids[2 * i]!, ids[2 * i + 1]!)] = i + 1;

@@ -34,8 +34,10 @@ export const queryFaiss: Kernel<"queryFaiss"> = {
       run: (inputs, { signal }) => {
         const query = inputs.input![0]!;
         const { rows } = query;
-        const queries = checkQueries(query, name, index.header, normalize === true);
-        if (normalize) toUnitLength(queries, index.header.dimension);
+        checkQueries(query, name, index.header, normalize === true);
+        const given = query.values as Float32Array;
+        const queries = normalize ? new Float32Array(given) : given;
+        if (normalize) toUnitLength(queries, dimension);
         const columns = (hits: FaissHits): Column[] => {
           const made = childRows(rows, hits.offsets);
           const ids: Column = { dtype: "int64", rows: made, values: hits.ids };
@@ -57,19 +59,19 @@ const noHits = (rows: number): FaissHits => ({
   offsets: new Int32Array(rows + 1),
 });
 
-/** A copy of the vectors that may be given away, after everything that would make FAISS throw has been ruled out. */
+/** Rules out everything that would make FAISS throw. @throws RuntimeFault */
 function checkQueries(
   { dtype, values, rows, width, offsets }: Column,
   name: string,
   { dimension, longestQuery }: FaissHeader,
   ofAnyLength: boolean,
-): Float32Array<ArrayBuffer> {
+): void {
   if (dtype !== "float32" || offsets || (width ?? 1) !== dimension)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
       `column \`${name}\` holds ${offsets ? `lists of ${dtype}` : `${dtype}[${width ?? 1}]`} and the index float32[${dimension}]. Build the index with the same tower.`,
     );
-  const queries = new Float32Array(values as Float32Array);
+  const queries = values as Float32Array;
   for (let i = 0; i < queries.length; i++)
     if (!Number.isFinite(queries[i]!))
       throw new RuntimeFault(
@@ -87,5 +89,4 @@ function checkQueries(
       "INTERNAL",
       `column \`${name}\` holds ${queries.length} numbers for ${rows.count} rows of ${dimension}.`,
     );
-  return queries;
 }

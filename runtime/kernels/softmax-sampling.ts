@@ -5,6 +5,7 @@
  */
 import type { Kernel, RunContext } from "../plan/kernel.js";
 import { ancestorIndex } from "../plan/row-map.js";
+import { float64s, int32s } from "../plan/short-arrays.js";
 import { type Rows, type Values, words } from "../plan/table.js";
 import { gumbelRace } from "./gumbel-race.js";
 import { keepLargest } from "./keep-largest.js";
@@ -22,7 +23,7 @@ export const softmaxSampling: Kernel<"softmaxSampling"> = {
       (rows: Rows, ids: Values): Choose => {
         const seedOf = seedOfRow(context, seed, rows);
         const most = longestRow(rows);
-        const [random, keys] = [new Int32Array(2 * most), new Float64Array(most)];
+        const [random, keys] = [int32s(2 * most), float64s(most)];
         return (scores, count, start, row) => {
           const own = seedOf(row);
           philoxRun(random, count, hashRun(ids, start, start + count), stepHash, lowWord(own), lowWord(own >> 32n));

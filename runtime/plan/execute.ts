@@ -174,10 +174,13 @@ function conditionsAbove(plan: Plan, guard: readonly (Guard | undefined)[], step
 }
 
 /** With the time of each author's step, where several are fused. */
-const timed = (context: RunContext, { parts }: RunNotes): RunContext => ({
-  ...context,
-  onPart: (step, microseconds) => parts.set(step, (parts.get(step) ?? 0) + microseconds),
-});
+function timed(context: RunContext, notes: RunNotes): RunContext {
+  const parts = new Map<string, number>();
+  notes.parts = parts;
+  return { ...context, onPart: (step, microseconds) => parts.set(step, (parts.get(step) ?? 0) + microseconds) };
+}
+
+const NOTHING: ReadonlyMap<string, never> = new Map<string, never>();
 
 /** A class, since there is one for each request: a getter in an object literal would give each a hidden class of its own. */
 class Run implements PlanResult {
@@ -218,11 +221,11 @@ class Run implements PlanResult {
   }
 
   get parts(): ReadonlyMap<string, number> {
-    return this.#notes.parts;
+    return this.#notes.parts ?? NOTHING;
   }
 
   get fallbacks(): ReadonlyMap<string, string> {
-    return this.#notes.fallbacks;
+    return this.#notes.fallbacks ?? NOTHING;
   }
 
   get timings(): ReadonlyMap<string, number> {

@@ -36,16 +36,14 @@ export interface RunNotes {
   readonly began: number[];
   readonly ended: number[];
   /** Microseconds of each part of fused steps, by id, where somebody wants to know. */
-  readonly parts: Map<string, number>;
-  /** Why a fallback was taken, by its step's id. */
-  readonly fallbacks: Map<string, string>;
+  parts?: Map<string, number>;
+  /** Why a fallback was taken, by its step's id; where the plan has choices. */
+  fallbacks?: Map<string, string>;
 }
 
 export const createNotes = (stages: readonly Stage[]): RunNotes => ({
   began: new Array<number>(stages.length).fill(Number.NaN),
   ended: new Array<number>(stages.length).fill(Number.NaN),
-  parts: new Map(),
-  fallbacks: new Map(),
 });
 
 /**
@@ -206,7 +204,8 @@ function runAsFreed(
     settle?.resolve();
   };
   if (begun) void wait(begun.order[begun.at]!, begun.made);
-  else if (stages.some(stage => stage.chooses))
+  else if (stages.some(stage => stage.chooses)) {
+    notes.fallbacks = new Map();
     sides = choices(stages, context, notes.fallbacks, {
       ready: i => {
         ready.push(i);
@@ -217,6 +216,7 @@ function runAsFreed(
       drain,
       taken: at => takenSides(stages[at]!, columns),
     });
+  }
   drain();
   if (ended) return failure && Promise.reject(failure);
   return new Promise((resolve, reject) => {

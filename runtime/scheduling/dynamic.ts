@@ -47,17 +47,38 @@ export function dynamicScheduler(
     stats.pending = queue.size;
     if (queue.size === 0) for (const wake of drained.splice(0)) wake();
   };
-  let soon = false;
-  /** When all that came in this turn of the event loop is there, where that is worth it. */
-  const dispatchSoon = (): void => {
-    if (soon) return;
-    soon = true;
-    setImmediate(() => {
-      soon = false;
-      dispatch();
-    });
+  /** Nobody waits, and nobody is waited for. */
+  const startsNow = (): boolean => hold === 0 && rules.delay === 0 && queue.size === 0 && instances.free() > 0;
+  const enter = (came: readonly Job[]): void => {
+    // One that would leave the queue at once need not go through it, its timers and its lists.
+    if (came.length === 1 && startsNow()) {
+      if (came[0]!.request.signal?.aborted) came[0]!.reject(cancelled());
+      else instances.run(came);
+      return;
+    }
+    for (const job of came)
+      try {
+        if (job.request.signal?.aborted) job.reject(cancelled());
+        else queue.add(job);
+      } catch (refusal) {
+        job.reject(refusal);
+      }
+    dispatch();
   };
-  const changed = model.sharesTurn ? dispatchSoon : dispatch;
+  /** What came in this turn of the event loop, where it is worth waiting for all of it. */
+  let turn: Job[] = [];
+  let soon = false;
+  const endTurn = (): void => {
+    const came = turn;
+    turn = [];
+    soon = false;
+    enter(came);
+  };
+  const endTurnSoon = (): void => {
+    if (!soon) setImmediate(endTurn);
+    soon = true;
+  };
+  const changed = model.sharesTurn ? endTurnSoon : dispatch;
   const queue = createPolicyQueue(batching, changed);
   /** An instance without work says so to those who wait for it, and there are mostly none. */
   const freed = (): void => {
@@ -71,14 +92,15 @@ export function dynamicScheduler(
       if (request.signal?.aborted) return Promise.reject(cancelled());
       const result = new Promise<Awaited<ReturnType<Scheduler["schedule"]>>>((resolve, reject) => {
         const job: Job = { request, answers, arrived: now(), resolve, reject };
-        queue.add(job);
-        changed();
+        if (!model.sharesTurn) return enter([job]);
+        turn.push(job);
+        endTurnSoon();
       });
       return order ? order(result) : result;
     },
     async drain() {
       draining = true;
-      dispatch();
+      endTurn();
       if (queue.size > 0) await new Promise<void>(resolve => drained.push(resolve));
       await instances.idle();
     },
