@@ -2,6 +2,7 @@
  * Feast's feature server, asked over HTTP: one `POST /get-online-features` per request, whatever the number of views and entities.
  */
 import type { OnlineStore } from "../../../triton-protos/artefacts/feast-online-store.js";
+import type { FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
 import { feastType } from "../../../triton-protos/artefacts/feast-type.js";
 import type { Cancellation } from "../../cancellation.js";
 import { RuntimeFault } from "../../errors.js";
@@ -83,6 +84,8 @@ function readAnswer(
       `the feature server at ${url} ${what}. Is it the server of this repository, and as new as its registry?`,
     );
   const root = asObject(parseAnswer(bytes, odd));
+  // Feast's servers up to 0.58 at least put `metadata` first and say bytes as UTF-8; later ones put it last and say base64.
+  const older = root?.keys().next().value === "metadata";
   const names = asArray(asObject(root?.get("metadata"))?.get("feature_names"));
   const results = asArray(root?.get("results"));
   if (!names || !results) throw odd("answers no columns");
@@ -102,13 +105,27 @@ function readAnswer(
         const value = values[row]!;
         builder.add(
           row,
-          sink => pushJson(value, type, sink),
+          sink => pushJson(value, type, sink, older ? "utf8" : "base64"),
           () => describeKey(view.joinKeys, columns, row),
           eventSeconds(times?.[row]),
         );
       }
+      if (older && statuses.every(status => status === "NOT_FOUND")) warnOfNarrowKeys(view, url);
       return builder.finish();
     }),
+  );
+}
+
+const warned = new Set<string>();
+
+/** Feast 0.31's server looks every whole number up as an INT64, and so finds no entity whose key is an INT32. */
+function warnOfNarrowKeys(view: FeastView, url: string): void {
+  const narrow = view.joinKeys.find(join => join.type === "INT32");
+  if (!narrow || warned.has(`${url} ${view.name}`)) return;
+  warned.add(`${url} ${view.name}`);
+  process.emitWarning(
+    `the feature server at ${url} found none of the keys that view \`${view.name}\` was asked for. An old server (Feast 0.31) never finds an INT32 key such as \`${narrow.name}\`: read the view from SQLite or Redis, or run a newer server.`,
+    "MerlonWarning",
   );
 }
 

@@ -8,27 +8,31 @@ import { type Json, WholeDouble } from "../../transport/http/json.js";
 
 type Row = FeastTypeRow & { readonly name: FeastType };
 
-/** @returns the feature's type, or null for a null @throws Error naming what stands there instead */
-export function pushJson(value: Json, type: Row, sink: ValueSink): FeastType | null {
+/**
+ * @param bytes how this server says bytes
+ * @returns the feature's type, or null for a null
+ * @throws Error naming what stands there instead
+ */
+export function pushJson(value: Json, type: Row, sink: ValueSink, bytes: "utf8" | "base64"): FeastType | null {
   // A null timestamp is numpy's NaT, the least int64.
   if (value === null || (type.name === "UNIX_TIMESTAMP" && value === -(2n ** 63n))) return null;
-  if (!type.list) pushScalar(value, type, sink);
-  else if (Array.isArray(value)) for (const item of value as readonly Json[]) pushScalar(item, type, sink);
+  if (!type.list) pushScalar(value, type, sink, bytes);
+  else if (Array.isArray(value)) for (const item of value as readonly Json[]) pushScalar(item, type, sink, bytes);
   else throw new Error(`a list belongs there and the server answers ${describe(value)}`);
   return type.name;
 }
 
-function pushScalar(value: Json, type: Row, sink: ValueSink): void {
+function pushScalar(value: Json, type: Row, sink: ValueSink, bytes: "utf8" | "base64"): void {
   if (isStructured(type)) sink.string(jsonText(value));
   else if (type.item === "zoned") pushZoned(value, sink);
-  else if (type.dtype === "string") pushText(value, type, sink);
+  else if (type.dtype === "string") pushText(value, type, sink, bytes);
   else if (type.dtype === "bool" && typeof value === "boolean") sink.number(Number(value));
   else pushNumber(value instanceof WholeDouble ? value.value : value, type.dtype.startsWith("float"), sink);
 }
 
-function pushText(value: Json, { item }: Row, sink: ValueSink): void {
+function pushText(value: Json, { item }: Row, sink: ValueSink, bytes: "utf8" | "base64"): void {
   if (typeof value !== "string") throw new Error(`text belongs there and the server answers ${describe(value)}`);
-  if (item === 1) sink.bytes(Buffer.from(value, "base64"));
+  if (item === 1) sink.bytes(Buffer.from(value, bytes));
   else sink.string(value);
 }
 
