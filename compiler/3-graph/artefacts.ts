@@ -2,7 +2,7 @@
  * Reads the files a program names (ONNX graphs, FAISS indexes, Feast repositories, fitted workflows), once each, relative to the program's
  * file. A file that is missing or broken becomes a message.
  */
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { type EmbeddingTable, readEmbeddingTable } from "../../triton-protos/artefacts/embedding-table.js";
 import { type FaissHeader, readFaissHeaderFile } from "../../triton-protos/artefacts/faiss.js";
@@ -124,6 +124,8 @@ export function artefactReader(folder: string): ArtefactReader {
         const file = join(dirname(resolved), part);
         used.add(file);
         if (!existsSync(file)) return { ok: false, message: messages.onnxDataMissing({ path, file: part }) };
+        if (leadsOutside(file, resolved))
+          throw new Error(`it keeps weights in \`${part}\`, a link that leads outside its folder`);
         remember(join(dirname(path), part), file);
       }
       return { ok: true, value, path: resolved };
@@ -160,6 +162,10 @@ export function artefactReader(folder: string): ArtefactReader {
       }),
   };
 }
+
+/** Whether a model's data file is a link to elsewhere. A model may itself be a link to where both lie, as in a cache of downloads. */
+const leadsOutside = (file: string, model: string): boolean =>
+  ![dirname(model), dirname(realpathSync(model))].some(home => realpathSync(file).startsWith(realpathSync(home) + sep));
 
 /** The nearest folder above that holds a `package.json` or a repository; undefined where there is none to stay in. */
 function projectOf(folder: string): string | undefined {

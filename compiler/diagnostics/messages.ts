@@ -553,7 +553,7 @@ export const onnxDtypeUnsupported = (p: { readonly path: string | number; readon
 /** onnx/no-tensor */
 export const onnxNoTensor = (p: { readonly path: string | number; readonly side: string | number; readonly tensor: string | number; readonly kind: string | number }): Message => ({
   code: "onnx/no-tensor",
-  message: `\`${p.path}\`: ${p.side} \`${p.tensor}\` is no tensor but a ${p.kind}, which no column can hold.`,
+  message: `\`${p.path}\`: ${p.side} \`${p.tensor}\` is no tensor but an ONNX ${p.kind}, which no column can hold.`,
   help: `Export the model with tensors. A classifier of scikit-learn: \`to_onnx(model, rows, options={"zipmap": False})\`.`,
 });
 

@@ -14,12 +14,18 @@ export const predictOnnx: Kernel<"predictOnnx"> = {
     const { model, batchSize } = step.params;
     const description = await context.models.describe(model);
     const bindings = bindInputs(step, description);
+    const fixed = fixedRows(step, description);
     const outputs = step.outputs.map(col => bindOutput(step, description, col.name));
     const wanted = outputs.map(output => output.tensor);
     const read = (answer: ModelAnswer, rows: Rows): Column[] =>
       outputs.map((output, i) => toColumn(answer[i], output, rows, model));
     const ask = (columns: readonly Column[], { signal, models = context.models }: RunContext) => {
       const { rows } = columns[0]!;
+      if (fixed && fixed.shape[0] !== rows.count)
+        throw new RuntimeFault(
+          "INVALID_ARGUMENT",
+          `model \`${model}\` takes ${fixed.shape[0]} ${fixed.shape[0] === 1 ? "row" : "rows"} at a time, since \`${fixed.name}\` has the shape [${fixed.shape.join(", ")}], and ${rows.count} came. Export it with a first dimension that varies (torch: \`dynamic_axes\` or \`dynamic_shapes\`)${fixed.shape[0] === 1 ? ", or ask it row by row, `batchSize: 1`" : ""}.`,
+        );
       const tensors = bindings.map(bind => bind(columns));
       const answer = askModel(models, model, tensors, wanted, signal);
       return answer instanceof Promise ? answer.then(later => read(later, rows)) : read(answer, rows);
@@ -129,6 +135,15 @@ function bindInputs(step: Step<"predictOnnx">, { inputs }: ModelDescription): Bi
     return columns => toTensor(columns[at]!, bind);
   });
 }
+
+/** An input whose first dimension is a number, as in a graph that was exported for one batch. */
+const fixedRows = (
+  { params: { constants } }: Step<"predictOnnx">,
+  { inputs }: ModelDescription,
+): TensorDescription | undefined =>
+  inputs.find(
+    ({ name, shape }) => shape[0]! > 0 && constants?.[name] === undefined && !/__(values|offsets)$/.test(name),
+  );
 
 /** A tensor that takes one column. */
 interface ColumnBinding {

@@ -204,6 +204,16 @@ describe("predictOnnx", () => {
         "model `m` has no output `p`.",
       );
     });
+    test("a graph that was exported for one batch", async () => {
+      const { models } = oneModel(
+        [{ name: "x", datatype: "FP32", shape: [1] }],
+        [{ name: "y", datatype: "FP32", shape: [1] }],
+      );
+      const kernel = await prepare("predictOnnx", step(["c"], { x: "c" }, { y: "y" }), ".", models);
+      expect(() => kernel.run({ input: [scalars("float32", [1, 2])] }, context())).toThrow(
+        "model `m` takes 1 row at a time, since `x` has the shape [1], and 2 came. Export it with a first dimension that varies (torch: `dynamic_axes` or `dynamic_shapes`), or ask it row by row, `batchSize: 1`.",
+      );
+    });
     test("an answer of another length", async () => {
       const { models } = oneModel(
         [{ name: "x", datatype: "FP32", shape: [-1] }],

@@ -1,7 +1,18 @@
-import { readFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { artefactReader } from "#compiler/3-graph/artefacts.js";
 import { readOnnxSignature } from "#triton-protos/artefacts/onnx.js";
 import { onnxDatatype } from "#triton-protos/datatype.js";
 
@@ -38,6 +49,33 @@ describe("signatures", () => {
     expect(() => readOnnxSignature(join(folder, "escaping.onnx"))).toThrow(
       /escaping\.onnx keeps weights in `\.\.\/secret\.bin`, outside its folder/,
     );
+  });
+  test("a link that leads out of the folder is refused; a model that is a link itself may have its data where it leads", () => {
+    const at = mkdtempSync(join(tmpdir(), "merlon-links-"));
+    try {
+      const [blobs, model] = [join(at, "blobs"), join(at, "project", "model")];
+      for (const made of [blobs, model]) mkdirSync(made, { recursive: true });
+      writeFileSync(join(at, "project", "package.json"), "{}");
+      for (const [name, bytes] of [
+        ["weights.bin", "w"],
+        ["b.bin", "b"],
+      ] as const)
+        writeFileSync(join(blobs, name), bytes);
+      mkdirSync(join(model, "branch"));
+      symlinkSync(join(blobs, "weights.bin"), join(model, "weights.bin"));
+      symlinkSync(join(blobs, "b.bin"), join(model, "branch", "b.bin"));
+      const file = join(model, "model.onnx");
+      copyFileSync(join(folder, "external.onnx"), file);
+      expect(artefactReader(model).onnx("model.onnx")).toMatchObject({
+        ok: false,
+        message: { message: expect.stringMatching(/weights in `[\w./]+`, a link that leads outside its folder/) },
+      });
+      renameSync(file, join(blobs, "model.onnx"));
+      symlinkSync(join(blobs, "model.onnx"), file);
+      expect(artefactReader(model).onnx("model.onnx")).toMatchObject({ ok: true });
+    } finally {
+      rmSync(at, { recursive: true });
+    }
   });
   test("cut anywhere, it is refused by name, or what is left is a whole prefix without its outputs", () => {
     const bytes = readFileSync(join(folder, "inputs.onnx"));
