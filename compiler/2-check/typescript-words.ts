@@ -129,7 +129,8 @@ function worded(number: number, text: string, place: Place, node: ts.Node | unde
       const operator = call?.expression.getText(place.file) ?? "";
       if (!call || !node || !EXPORTS.includes(operator)) return undefined;
       const property = ancestor(node, ts.isObjectLiteralElement)?.name?.getText(place.file);
-      const known = [...text.matchAll(/(\w+)\??:/g)].map(match => match[1]!);
+      const said = [...text.matchAll(/(\w+)\??:/g)].map(match => match[1]!);
+      const known = said.length > 0 ? said : optionsAt(place.checker, ancestor(node, ts.isObjectLiteralExpression));
       if (number === 2353)
         return messages.optionUnknown({
           operator,
@@ -171,6 +172,16 @@ function wayOfOperator(operator: string, { left, right }: ts.BinaryExpression, f
 }
 
 /** A name that is not declared: one of ours without its import, one of Merlin's, or any other. */
+/** Names that a record may have where a type stands under its name alone; a node may stand there too, and its members are no options. */
+function optionsAt(checker: ts.TypeChecker, record: ts.ObjectLiteralExpression | undefined): string[] {
+  const type = record && checker.getContextualType(record);
+  const types = type?.isUnion() ? type.types : type ? [type] : [];
+  return types
+    .map(one => one.getProperties().map(property => property.name))
+    .filter(names => !names.includes("pipe"))
+    .flat();
+}
+
 function unknownName(name: string, { checker, file, start }: Place): Message {
   const ours = meantExport(name);
   if (ours === name) return messages.typeNotImported({ name });

@@ -1,4 +1,5 @@
 /** Drops candidates by lists of the same user. */
+import { z } from "zod";
 import { datatype } from "../../triton-protos/datatype.js";
 import { OP_PARAMS } from "../../triton-protos/op-params.js";
 import { type ColumnSchema, printType } from "../../triton-protos/schema.js";
@@ -19,20 +20,23 @@ interface FilterRule extends Rule {
       : never;
 }
 
-/** Lists of ids per user: columns of a node, one or several. */
+/** Lists of ids per user: columns of a node, one or several. A null, or a list that is empty, holds nothing. */
 export interface CandidateLists {
   /** Candidates in any of these lists go. */
   readonly deny?: AnyNode;
-  /** Candidates in none of these lists go. */
+  /** Candidates in none of these lists go: of a user whose lists are all empty, every one. What is denied goes all the same. */
   readonly allow?: AnyNode;
   /** Bloom filters of ids per user, as text (base64) or list<int64>: candidates in any of them go, and a few that are in none. */
   readonly seen?: AnyNode;
 }
 
 /**
- * Drops candidates by lists of the same user; order and doubles stay.
+ * Drops candidates by lists of the same user; order and doubles stay. Each of the three may be a node of several columns: what is in any `deny`
+ * list or `seen` filter goes, and where there are `allow` lists, what is in none of them. A null, or an empty list, holds nothing: a user whose `allow`
+ * lists are all empty keeps no candidate.
  * @param lists a node whose columns are lists of ids per user, or one id: what to drop. Or `{ deny, allow, seen }`, where `seen` holds a Bloom
- *   filter per user: small however much a user has seen, and wrong about the few candidates of its error rate (`merlon bloom build` makes them)
+ *   filter per user: small however much a user has seen, and wrong about the few candidates of its error rate (`merlon bloom build` makes them,
+ *   docs/bloom-filters.md)
  * @example retrieval["candidate_ids"] >> filterCandidates(user["purchased_ids"])
  * @example retrieval["candidate_ids"] >> filterCandidates({ deny: user[["purchased_ids", "hidden_ids"]], allow: user["licensed_ids"] })
  * @example retrieval["candidate_ids"] >> filterCandidates({ seen: user["seen_items"] })
@@ -40,7 +44,9 @@ export interface CandidateLists {
 export const filterCandidates = (lists: AnyNode | CandidateLists): Op<FilterRule> => {
   if (isNode(lists) || typeof lists !== "object" || lists === null)
     return new Op("filterCandidates", {}, { filterOut: lists });
-  const { deny, allow, seen, ...options } = lists;
+  const { deny, allow, seen, ...others } = lists;
+  // A node under another name is a mistake in the name.
+  const options = Object.fromEntries(Object.entries(others).map(([name, value]) => [name, isNode(value) || value]));
   return new Op("filterCandidates", options, {
     ...(deny !== undefined && { filterOut: deny }),
     ...(allow !== undefined && { allow }),
@@ -48,9 +54,12 @@ export const filterCandidates = (lists: AnyNode | CandidateLists): Op<FilterRule
   });
 };
 
+/** Names that an author may write, whose nodes are no parameters. */
+const NO_DATA = z.undefined().optional();
+
 export const filterCandidatesOp = defineOp({
   kind: "filterCandidates",
-  params: OP_PARAMS.filterCandidates,
+  params: OP_PARAMS.filterCandidates.extend({ deny: NO_DATA, allow: NO_DATA, seen: NO_DATA }),
   facts: { elementwise: false, inWorkflow: false, prunable: false },
   infer: call => {
     const candidates = needOne(call, call.input, "`filterCandidates`", "filterCandidates(...)");

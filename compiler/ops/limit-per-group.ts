@@ -1,4 +1,5 @@
 /** Orders candidates by their scores, with caps and quotas per value of an attribute. */
+import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { OP_PARAMS, type OpParamsInput } from "../../triton-protos/op-params.js";
 import { printType } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
@@ -9,7 +10,9 @@ import { type ColumnsOfNode, inferOrdering, type OrderingRule } from "./ordering
 
 /**
  * Takes the `topk` best candidates per user, with at most `max` of one group, and with places kept for the groups that `atLeast` names.
- * Candidates whose group is null have no cap. Answers `ordered_ids` and `ordered_scores`, best first.
+ * Candidates whose group is null have no cap. Where caps or kept places leave fewer than `topk`, the answer is shorter; places that a group has no
+ * candidates for go to the others. A score that is missing or no number is an error that names the candidate; infinite ones come first or last.
+ * Answers `ordered_ids` and `ordered_scores`, best first.
  * @param relevance one column of scores, one per candidate
  * @param group one column of the same candidates: what belongs together, such as a brand
  * @param options.topk how many in all @default 10
@@ -44,6 +47,21 @@ export const limitPerGroupOp = defineOp({
       );
     if (!sameRows(call, [found.ids, group], "`limitPerGroup`", found.ids.column.name)) return undefined;
     const { topk, max, atLeast } = call.params;
+    const strange = Object.keys(atLeast).find(text => !isValue(text, group.column.dtype));
+    if (strange !== undefined || (max === undefined && Object.keys(atLeast).length === 0))
+      return call.fail(
+        messages.graphParameter({
+          operator: "limitPerGroup",
+          problem:
+            strange === undefined
+              ? "it limits nothing."
+              : `\`atLeast\` keeps places for ${JSON.stringify(strange)}, which no ${group.column.dtype} of \`${group.column.name}\` is.`,
+          way:
+            strange === undefined
+              ? "Say how many of a group: `max: 2`, or `atLeast: { new: 1 }`; `topK` takes the best without."
+              : `Name groups as they stand in the column${group.column.dtype === "bool" ? ": `true` or `false`" : ""}.`,
+        }),
+      );
     const kept = Object.values(atLeast).reduce((sum, n) => sum + n, 0);
     const over = max === undefined ? undefined : Object.entries(atLeast).find(([, n]) => n > max);
     if (kept > topk || over)
@@ -64,3 +82,11 @@ export const limitPerGroupOp = defineOp({
     };
   },
 });
+
+/** Whether a column can hold what the text says. */
+function isValue(text: string, dtype: DType): boolean {
+  const { kind } = datatype(dtype);
+  if (kind === "string") return true;
+  if (kind === "bool") return text === "true" || text === "false";
+  return kind === "float" ? `${Number(text)}` === text : /^(0|-?[1-9]\d*)$/.test(text);
+}

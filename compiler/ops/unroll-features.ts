@@ -6,6 +6,7 @@ import { type AnyNode, type Node, Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
 import { describeRows, need, sameRows } from "./columns.js";
 import { defineOp } from "./define-op.js";
+import { candidateRows } from "./ordering.js";
 
 type Prefixed<U extends string, Prefix extends string> = Prefix extends "" ? U : Renamed<U, `${Prefix}_`>;
 
@@ -31,7 +32,8 @@ interface UnrollRule<Item extends string, U extends string, Prefix extends strin
 type ColumnsOfNode<N> = N extends Node<infer U> ? U : string;
 
 /**
- * Puts the user's columns beside each of the user's candidates; the candidates' columns stay.
+ * Puts the user's columns beside each of the user's candidates; the candidates' columns stay. Scalars, vectors, lists of any length and nulls are
+ * repeated as they are.
  * @param itemColumn column of the left side whose rows are the candidates
  * @param user columns with one value per user
  * @param options.prefix put before the user's names with `_`
@@ -56,6 +58,10 @@ export const unrollFeaturesOp = defineOp({
       literal: itemColumn,
     });
     if (!item || !sameRows(call, call.input, reader)) return undefined;
+    if (call.parentRows(item.column.rows) === undefined) {
+      candidateRows(call, item, "unrollFeatures");
+      return undefined;
+    }
     const unroll = call.dependency("unroll");
     const stray = unroll.find(b => !isAncestor(call.parentRows, item.column.rows, b.column.rows));
     if (stray)
