@@ -10,7 +10,6 @@ import { serialise } from "#compiler/3-graph/serialise.js";
 import { lower } from "#compiler/4-plan/lower.js";
 import { optimise } from "#compiler/4-plan/passes.js";
 import {
-  $lambda,
   type AnyNode,
   addTags,
   boost,
@@ -44,33 +43,17 @@ import type { Values } from "#runtime/plan/table.js";
 import { tensorValues, valuesTensor } from "#runtime/plan/tensor-values.js";
 import { type DType, datatype, wireDatatype } from "#triton-protos/datatype.js";
 import type { Plan } from "#triton-protos/plan.js";
+import { type FeatureChoice, featureChoice, keptItems, lagScores, userFacts } from "./random-features.js";
+import { f, lambdas } from "./random-functions.js";
 
 export const ARTEFACTS = join(import.meta.dirname, "..", "samples", "artefacts");
 const artefacts = artefactReader(ARTEFACTS);
-
-/** Functions stand in a text, as they do in a program. */
-const TEXTS = {
-  isNew: "visits => visits < 3",
-  cheap: "item => item.price < 35",
-  score: "(item_id, user_visits) => (item_id * 37 + user_visits * 11) % 17 / 17",
-  visits: "(item_id, user_visits) => user_visits",
-  stock: "item_id => item_id % 2 == 0",
-  brand: "item_id => item_id % 7",
-  level: "item_id => item_id % 3",
-  even: "item => item.item_id % 2 == 0",
-} as const;
-const FILE = Object.values(TEXTS).join(";\n");
-const lambdas = Object.values(TEXTS).map(text => {
-  const start = FILE.indexOf(text);
-  return { file: "random.ts", text: FILE, range: { start, end: start + text.length } };
-});
-const f = (name: keyof typeof TEXTS) => $lambda(() => 0, Object.keys(TEXTS).indexOf(name));
 
 const RETRIEVALS = ["faiss", "tower", "implicit", "popular", "fallback", "choose"] as const;
 const ORDERS = ["sample", "greedy", "topK", "limit", "mmr", "dpp"] as const;
 
 /** One way through the stages. */
-export interface Choice {
+export interface Choice extends FeatureChoice {
   readonly retrieval: (typeof RETRIEVALS)[number];
   readonly first: (typeof RETRIEVALS)[number];
   readonly second: (typeof RETRIEVALS)[number];
@@ -109,6 +92,7 @@ export const choice: fc.Arbitrary<Choice> = fc.record({
   cached: fc.boolean(),
   order: fc.constantFrom(...ORDERS),
   keep: fc.integer({ min: 1, max: 12 }),
+  ...featureChoice,
 });
 
 function candidates(of: Choice, kind: Choice["retrieval"], request: AnyNode, depth = 0): AnyNode {
@@ -192,6 +176,7 @@ function program(of: Choice): AnyNode {
     licensed: "list<int64>",
     seen: "string",
     seen_words: "list<int64>",
+    words: "list<string>",
   });
   let ids = candidates(of, of.retrieval, request);
   if (of.deny || of.allow || of.seen)
@@ -210,18 +195,27 @@ function program(of: Choice): AnyNode {
       queryFeast("features", {
         view: "item_features",
         includeId: true,
-        onMissing: of.drop ? "drop" : { price: { default: 12.5 } },
+        onMissing: of.drop ? "drop" : of.kept ? "null" : { price: { default: 12.5 } },
       }),
     ),
   );
-  let pairs: AnyNode = items.pipe(unrollFeatures("item_id", request.pick("visits"), { prefix: "user" }));
+  let pairs: AnyNode = (of.kept ? keptItems(items) : items).pipe(
+    unrollFeatures("item_id", request.pick("visits"), { prefix: "user" }),
+  );
   if (of.filter) pairs = pairs.pipe(filter(f("cheap")));
-  let score = scores(of, pairs).pipe(mixScores({ weights: { score: 2 }, scale: of.scale, name: "score" })) as AnyNode;
+  const weights = { score: 2, ...(of.lag && { lag: -0.5 }) };
+  const parts = of.lag ? scores(of, pairs).plus(lagScores(pairs)) : scores(of, pairs);
+  let score = parts.pipe(mixScores({ weights, scale: of.scale, name: "score" })) as AnyNode;
   if (of.boost)
     score = (pairs.plus(score) as AnyNode)
       .pipe(boost(f("even"), { score: "score", multiply: 0.5, add: 0.25 }))
       .pick("score");
-  const id = pairs.pick("item_id");
+  const ordered = order(of, pairs.pick("item_id"), score);
+  const facts = userFacts(of, request);
+  return facts ? ordered.plus(facts) : ordered;
+}
+
+function order(of: Choice, id: AnyNode, score: AnyNode): AnyNode {
   const topk = of.keep;
   switch (of.order) {
     case "sample":

@@ -1,9 +1,10 @@
 /** Users for random ensembles: what they ask with, how an answer reads, and choices that together take every way. */
 import fc from "fast-check";
 import { type Column, rootRows } from "#runtime/plan/table.js";
-import { grouped, lists, scalars, vectors } from "../kernels/step.js";
+import { grouped, lists, plain, scalars, vectors } from "../kernels/step.js";
 import { bloomText, bloomWords } from "./bloom-text.js";
 import type { Choice } from "./random-ensemble.js";
+import { ALL_FACTS } from "./random-features.js";
 
 export interface User {
   readonly id: number;
@@ -14,6 +15,7 @@ export interface User {
   readonly hidden: readonly number[];
   readonly licensed: readonly number[];
   readonly seen: readonly number[];
+  readonly words: readonly string[];
 }
 const ids = (max: number) => fc.array(fc.integer({ min: 8, max: 52 }), { maxLength: max });
 export const user: fc.Arbitrary<User> = fc.record({
@@ -25,6 +27,7 @@ export const user: fc.Arbitrary<User> = fc.record({
   hidden: ids(8),
   licensed: ids(30),
   seen: ids(10),
+  words: fc.array(fc.constantFrom("a", "b", "c", "", "ü"), { maxLength: 4 }),
 });
 
 export function requestColumns(users: readonly User[]): ReadonlyMap<string, Column> {
@@ -104,13 +107,31 @@ export function requestColumns(users: readonly User[]): ReadonlyMap<string, Colu
         rows,
       ),
     ],
+    [
+      "words",
+      lists(
+        "string",
+        of(u => u.words),
+        rows,
+      ),
+    ],
   ]);
 }
 
-/** Ids, and scores to six digits: a model may add in another order for a batch. */
-export function readable(columns: ReadonlyMap<string, Column>) {
-  const scores = grouped(columns.get("ordered_scores")!) as number[][];
-  return { ids: grouped(columns.get("ordered_ids")!), scores: scores.map(row => row.map(x => Number(x.toFixed(5)))) };
+/** Every column of an answer, by the request's rows. */
+export function readable(columns: ReadonlyMap<string, Column>): readonly Readonly<Record<string, unknown>>[] {
+  const read = [...columns].map(([name, col]) => [name, col.rows.parent ? grouped(col) : plain(col)] as const);
+  return read[0]![1].map((_, i) => Object.fromEntries(read.map(([name, rows]) => [name, rows[i]])));
+}
+
+/** `found` with the numbers of `wanted` where they differ by rounding alone: a model may add in another order for a batch. */
+export function rounded(found: unknown, wanted: unknown): unknown {
+  if (typeof found === "number" && typeof wanted === "number")
+    return Math.abs(found - wanted) <= 1e-4 * Math.max(1, Math.abs(wanted)) ? wanted : found;
+  if (Array.isArray(found) && Array.isArray(wanted)) return found.map((item, i) => rounded(item, wanted[i]));
+  if (found === null || wanted === null || typeof found !== "object" || typeof wanted !== "object") return found;
+  const other = wanted as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(Object.entries(found).map(([name, item]) => [name, rounded(item, other[name])]));
 }
 
 /** Every way of every stage once, whatever chance brings. */
@@ -126,7 +147,7 @@ export const BASE: Choice = {
     boost: false,
     cached: false,
   },
-  ...{ order: "topK", keep: 5 },
+  ...{ order: "topK", keep: 5, unknown: "null", facts: [], kept: false, lag: false },
 };
 export const EACH: Partial<Choice>[] = [
   { retrieval: "tower", deny: true, boost: true, order: "sample" },
@@ -134,4 +155,7 @@ export const EACH: Partial<Choice>[] = [
   { retrieval: "popular", allow: true, filter: true, score: "forest", order: "greedy" },
   { retrieval: "fallback", score: "onnx", drop: false, order: "mmr", scale: "minMax" },
   { retrieval: "choose", cached: true, drop: false, order: "dpp", scale: "standard" },
+  { facts: ALL_FACTS, kept: true, drop: false, lag: true },
+  { facts: ALL_FACTS, unknown: "default", cached: true, kept: true, score: "forest" },
+  { facts: ["raw"], unknown: "error" },
 ];

@@ -68,13 +68,21 @@ writeFileSync(
   join(folder, "events.csv"),
   "user_id,item_id,city,price,label\n1,10,Ghent,2.5,1\n2,11,Turin,4,0\n1,12,Ghent,1,\n2,10,Oslo,3,1\n",
 );
+writeFileSync(
+  join(folder, "lists.jsonl"),
+  `{"city":"Ghent","age":31,"words":["a","b"],"bought":[10,11]}
+{"city":"Turin","age":44,"words":["b"],"bought":[]}
+{"city":null,"age":27,"words":[],"bought":[12]}
+{"city":"Ghent","age":null,"words":["c","a"],"bought":[10]}
+`,
+);
 const fitSample = (name, data) =>
   spawnSync(
     process.execPath,
     [merlon, "fit", join(out, `${name}.workflow.ts`), "--data", join(folder, data), "--out", join(out, "etl", name)],
     { stdio: "inherit" },
   ).status ?? 1;
-process.exitCode = fitSample("user", "users.csv") || fitSample("events", "events.csv");
+process.exitCode = fitSample("user", "users.csv") || fitSample("events", "events.csv") || fitSample("lists", "lists.jsonl");
 rmSync(folder, { recursive: true });
 
 // A vector for each item of the index, and for no other.
