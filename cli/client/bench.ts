@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { benchCsv, benchLines, benchPage } from "./bench-report.js";
 import { type ConnectionOptions, connected, positive, printJson, withClient } from "./connection.js";
 import { type BenchPoint, measure } from "./measure.js";
+import { withPairs } from "./pairs.js";
 import { inferOptions, type RequestOptions, readInputs, requested } from "./request.js";
 import { template } from "./template.js";
 
@@ -45,8 +46,8 @@ export const benchCommand = (): Command =>
     .action(async (model: string, words: string[], options: Options) => {
       await withClient(options, async client => {
         const given = await readInputs(client, model, words, options);
-        const inputs =
-          Object.keys(given).length > 0 ? given : template(await client.modelMetadata(model, options.version));
+        const declared = await client.modelMetadata(model, options.version);
+        const inputs = Object.keys(given).length > 0 ? given : withPairs(template(declared), declared.inputs);
         const points: BenchPoint[] = [];
         for (const concurrency of options.concurrency) {
           if (!options.json && process.stderr.isTTY) process.stderr.write(`measuring ${concurrency} in flight …\r`);

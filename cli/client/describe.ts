@@ -1,6 +1,17 @@
 /** `merlon client describe MODEL`: what a model takes and answers. */
 import { Command } from "commander";
 import { type ConnectionOptions, connected, printJson, printTable, withClient } from "./connection.js";
+import { halfOf } from "./pairs.js";
+
+/** What to write for each input; a ragged column is one. */
+const asked = (inputs: readonly { readonly name: string }[]): readonly string[] => [
+  ...new Set(
+    inputs.map(({ name }) => {
+      const column = halfOf(name, inputs);
+      return column === undefined ? `${name}=…` : `${column}=[[…],…]`;
+    }),
+  ),
+];
 
 export const describeCommand = (): Command =>
   connected(
@@ -36,8 +47,6 @@ export const describeCommand = (): Command =>
         process.stdout.write(
           `${metadata.name}: ${how.join("; ")}\n\n${printTable([["", "name", "datatype", "shape", ""], ...rows])}`,
         );
-        process.stdout.write(
-          `\nAsk it: merlon client infer ${model} ${metadata.inputs.map(({ name }) => `${name}=…`).join(" ")}\n`,
-        );
+        process.stdout.write(`\nAsk it: merlon client infer ${model} ${asked(metadata.inputs).join(" ")}\n`);
       });
     });

@@ -1,7 +1,8 @@
 /** `merlon client infer MODEL`: one request and its answer. */
 import { Command } from "commander";
-import type { Tensor } from "../../runtime/client/index.js";
+import { lists, type Tensor } from "../../runtime/client/index.js";
 import { type ConnectionOptions, connected, printJson, withClient } from "./connection.js";
+import { halfOf } from "./pairs.js";
 import { printStories } from "./print-stories.js";
 import { inferOptions, type RequestOptions, readInputs, requested } from "./request.js";
 import { template } from "./template.js";
@@ -15,6 +16,7 @@ export const inferCommand = (): Command =>
 Examples:
   $ merlon client infer recommend user_id=7,8 --param seed=1
   $ merlon client infer recommend user_id=7 --param explain=true           # what became of each candidate
+  $ merlon client infer next user_id=7,8 bought=[[1,2],[]]
   $ merlon client infer ranker --data '{"ids": [[1, 2]], "text": ["a"]}'
   $ merlon client infer ranker --rows events.parquet --limit 100 --json
   $ merlon client infer ocr image=@page.png`,
@@ -81,16 +83,38 @@ function nested(tensor: Tensor): unknown {
 
 const MOST_SHOWN = 12;
 
-/** A line per output, with its first elements. */
+/** A line per row of each output, with its first elements; a ragged column is one output. */
 export const printOutputs = (outputs: Readonly<Record<string, Tensor>>): string =>
   Object.values(outputs)
     .map(tensor => {
-      const head = `\n${tensor.name}  ${tensor.datatype} [${(tensor.shape as readonly number[]).join(", ")}]\n`;
-      const rows = (tensor.shape as readonly number[]).length > 1 ? tensor.rows() : [tensor.data];
-      const lines = (rows as readonly ArrayLike<unknown>[]).slice(0, MOST_SHOWN).map(row => {
-        const shown = Array.from({ length: Math.min(row.length, MOST_SHOWN) }, (_, i) => String(row[i]));
-        return `  ${shown.join(", ")}${row.length > MOST_SHOWN ? `, … ${row.length} in all` : ""}\n`;
-      });
-      return head + lines.join("") + (rows.length > MOST_SHOWN ? `  … ${rows.length} rows in all\n` : "");
+      const { name, datatype, shape } = tensor;
+      const column = halfOf(name, Object.values(outputs));
+      if (column === undefined)
+        return printRows(
+          `${name}  ${datatype} [${shape.join(", ")}]`,
+          shape.length > 1 ? tensor.rows() : [tensor.data],
+          datatype,
+        );
+      if (name.endsWith("__offsets")) return "";
+      const rows = lists(outputs as never, column) as ArrayLike<unknown>[];
+      return printRows(`${column}  ${datatype}, ${rows.length} rows`, rows, datatype);
     })
     .join("");
+
+function printRows(head: string, rows: readonly ArrayLike<unknown>[], datatype: string): string {
+  const lines = rows.slice(0, MOST_SHOWN).map(row => {
+    const shown = Array.from({ length: Math.min(row.length, MOST_SHOWN) }, (_, i) => printItem(row[i], datatype));
+    return `  ${shown.join(", ") || "–"}${row.length > MOST_SHOWN ? `, … ${row.length} in all` : ""}\n`;
+  });
+  return `\n${head}\n${lines.join("")}${rows.length > MOST_SHOWN ? `  … ${rows.length} rows in all\n` : ""}`;
+}
+
+/** An FP32 in as few digits as tell it from the next one. */
+function printItem(item: unknown, datatype: string): string {
+  if (datatype !== "FP32" || typeof item !== "number" || !Number.isFinite(item)) return String(item);
+  for (let digits = 6; digits < 9; digits++) {
+    const short = Number(item.toPrecision(digits));
+    if (Math.fround(short) === item) return String(short);
+  }
+  return String(Number(item.toPrecision(9)));
+}

@@ -17,6 +17,13 @@ export function pairsOf(inputs: Inputs): ReadonlyMap<string, string> {
   );
 }
 
+/** The column that a tensor carries half of, where the other half is there too. */
+export function halfOf(name: string, tensors: readonly { readonly name: string }[]): string | undefined {
+  const column = /^(.+)__(?:values|offsets)$/.exec(name)?.[1];
+  const isPair = ["values", "offsets"].every(half => tensors.some(tensor => tensor.name === `${column}__${half}`));
+  return isPair ? column : undefined;
+}
+
 /** Lists that are given under a column's own name become its pair; a single list is the one row. */
 export function withPairs(given: Readonly<Record<string, unknown>>, inputs: Inputs): Record<string, unknown> {
   const pairs = pairsOf(inputs);

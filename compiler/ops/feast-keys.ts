@@ -1,5 +1,6 @@
 /** The columns that hold the join keys of the views that `queryFeast` reads. */
 import { feastType } from "../../triton-protos/artefacts/feast-type.js";
+import { datatype } from "../../triton-protos/datatype.js";
 import { listNames } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import { need, needOne, needType, sameRows } from "./columns.js";
@@ -32,16 +33,19 @@ export function feastKeys(call: Call<FeastAuthor>, { views, label }: FeastViews)
     );
   const bound: Bound[] = [];
   for (const { name, type } of joins) {
-    const given = typeof entityColumn === "string" ? entityColumn : entityColumn?.[name];
-    const wanted = given ?? (joins.length > 1 || call.input.some(b => b.column.name === name) ? name : undefined);
+    const chosen = typeof entityColumn === "string" ? entityColumn : entityColumn?.[name];
+    const wanted = chosen ?? (joins.length > 1 || call.input.some(b => b.column.name === name) ? name : undefined);
     const way = `Pick the column that holds \`${name}\` with \`entityColumn\`.`;
     const key =
       wanted === undefined
         ? needOne(call, call.input, label, `queryFeast("${repository}", …)`)
-        : need(call, call.input, wanted, label, way, given ? { literal: given } : "left");
+        : need(call, call.input, wanted, label, way, chosen ? { literal: chosen } : "left");
     if (!key) return undefined;
     const { dtype } = feastType(type);
-    const typed = `Declare \`${key.column.name}\` as ${dtype}: the type of the entity decides the bytes of the key.`;
+    const given = key.column;
+    const cast = `>> lambdaOp(key => key, { name: "${given.name}", dtype: "${dtype}" })`;
+    const isInteger = datatype(dtype).kind === "int" && datatype(given.dtype).kind === "int" && !given.list;
+    const typed = `Declare \`${given.name}\` as ${dtype}${isInteger ? `, or make it so where it is not declared: \`${cast}\`` : ""}. The type of the entity decides the bytes of the key.`;
     if (!needType(call, key, { dtype }, label, typed)) return undefined;
     bound.push(key);
   }

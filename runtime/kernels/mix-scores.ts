@@ -70,7 +70,7 @@ function checkScores(
     if (Number.isNaN(scores[i]) || validity?.[start + i] === 0)
       throw new RuntimeFault(
         "INVALID_ARGUMENT",
-        `column \`${name}\` has no score for candidate ${i} of row ${row}. Give missing scores a value first, with \`fillMissing\`.`,
+        `column \`${name}\` has no score for candidate ${i} of row ${row}. Look at the inputs of the model that made it, or give missing scores a value first, with \`fillMissing\`.`,
       );
     if (scale && !Number.isFinite(scores[i]))
       throw new RuntimeFault(

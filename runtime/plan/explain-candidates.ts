@@ -203,6 +203,8 @@ function addScores(
     const id = ids.get(schema.rows);
     const col = columnOf(step.id, schema.name);
     if (!id || !col || schema.list || datatype(schema.dtype).kind !== "float") continue;
+    // The other columns of a boost are the candidates' features.
+    if (step.op === "boost" && schema.name !== step.params.score) continue;
     const owners = ownersOf(id.rows);
     const name = `${step.label}.${schema.name}`;
     for (let i = 0; i < id.rows.count; i++) {

@@ -322,7 +322,7 @@ describe("mixScores", () => {
   });
   test("a missing score is named", async () => {
     await expect(mix({ weights: { a: 1 } }, [[[1, Number.NaN]]])).rejects.toThrow(
-      "column `a` has no score for candidate 1",
+      "column `a` has no score for candidate 1 of row 0. Look at the inputs of the model that made it",
     );
   });
 });

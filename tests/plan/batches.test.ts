@@ -58,6 +58,9 @@ test(
             seen.candidates += (row.ordered_ids as readonly unknown[]).length;
             if (Object.values(row).includes(null)) seen.nulls++;
           }
+          // Of what a boost passes on, one column is a score.
+          const told = new Set(batch.told.flat().flatMap(({ scores }) => Object.keys(scores)));
+          expect([...told].filter(name => /boost\./.test(name) && name !== "boost.score")).toEqual([]);
           // Asked again, a cache answers the same.
           expect(rounded(await ask(together, users), batch)).toEqual(batch);
         } finally {

@@ -2,7 +2,7 @@
  * `merlon client` and `merlon typegen` for clients, as a person types them.
  */
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -15,10 +15,34 @@ const root = new URL("../..", import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), "merlon-command-"));
 let server: Awaited<ReturnType<typeof serve>>;
 
+/** Answers a ragged column as it came, and a third of each value. */
+function writeRaggedModel(models: string): void {
+  mkdirSync(join(models, "bag", "1"), { recursive: true });
+  const tensor = (side: string, name: string, type: string) =>
+    `${side} { name: "bought__${name}" data_type: TYPE_${type} dims: -1 }\n`;
+  const pair = (side: string, type: string) => tensor(side, "values", type) + tensor(side, "offsets", "INT32");
+  writeFileSync(
+    join(models, "bag", "config.pbtxt"),
+    `backend: "javascript"\n${pair("input", "INT64")}${pair("output", "FP32")}`,
+  );
+  writeFileSync(
+    join(models, "bag", "1", "model.mjs"),
+    `export const execute = requests => requests.map(({ inputs }) => {
+  const [values, offsets] = [inputs.bought__values.data, inputs.bought__offsets.data];
+  return { outputs: [
+    { name: "bought__values", datatype: "FP32", shape: [values.length], data: Float32Array.from(values, v => Number(v) / 3) },
+    { name: "bought__offsets", datatype: "INT32", shape: [offsets.length], data: offsets },
+  ] };
+});`,
+  );
+}
+
 beforeAll(async () => {
+  const models = contractRepository(join(folder, "models"), ["two", "count", "batched", "echo_int64"]);
+  writeRaggedModel(models);
   const loopback = { port: 0, address: "127.0.0.1" };
   server = await serve({
-    modelRepositories: [contractRepository(join(folder, "models"), ["two", "count", "batched", "echo_int64"])],
+    modelRepositories: [models],
     ...{ http: loopback, grpc: loopback, metrics: false, modelControlMode: "explicit", loadModels: ["*"] },
     writeLog: () => {},
   } as Parameters<typeof serve>[0]);
@@ -122,8 +146,8 @@ test("stream prints answers as they come; bench and stats say where the time wen
 
 test("typegen writes models of a server and of a repository alike", async () => {
   const url = `http://127.0.0.1:${server.ports.http}`;
-  expect((await merlon("typegen", "--server", url, "--out", "live.ts")).stdout).toContain("✔ Wrote live.ts: 4 models");
-  expect((await merlon("typegen", "--model-repository", "models", "--out", "there.ts")).stdout).toContain("4 models");
+  expect((await merlon("typegen", "--server", url, "--out", "live.ts")).stdout).toContain("✔ Wrote live.ts: 5 models");
+  expect((await merlon("typegen", "--model-repository", "models", "--out", "there.ts")).stdout).toContain("5 models");
   const body = (file: string): string => readFileSync(join(folder, file), "utf8").split("\n").slice(1).join("\n");
   expect(body("live.ts")).toBe(body("there.ts"));
   expect(body("there.ts")).toContain('INPUT0: { datatype: "FP32", shape: [-1, 3] }');
@@ -131,4 +155,18 @@ test("typegen writes models of a server and of a repository alike", async () => 
   expect(check.stdout).toBe("✔ there.ts is up to date\n");
   writeFileSync(join(folder, "there.ts"), "");
   expect((await merlon("typegen", "--model-repository", "models", "--out", "there.ts", "--check")).code).toBe(1);
+});
+
+test("a ragged column goes by its own name, as lists, and is answered as lists", async () => {
+  const { stdout, stderr } = await merlon("client", "infer", "bag", "bought=[[1,2],[],[6]]");
+  expect(stderr).toBe("");
+  expect(stdout).toMatch(/^bag 1 .*\n\nbought {2}FP32, 3 rows\n {2}0\.33333334, 0\.6666667\n {2}–\n {2}2\n$/);
+  const halves = ["bought__values=6", "bought__offsets=0,1"];
+  expect((await merlon("client", "infer", "bag", ...halves)).stdout).toContain("bought  FP32, 1 rows\n  2\n");
+  expect((await merlon("client", "describe", "bag")).stdout).toContain("merlon client infer bag bought=[[…],…]\n");
+  const { stdout: filled } = await merlon("client", "infer", "bag", "--template");
+  expect(JSON.parse(filled)).toEqual({ bought: [[0]] });
+  expect((await merlon("client", "infer", "bag", "--data", filled)).code).toBe(0);
+  // A single list is the one row.
+  expect((await merlon("client", "infer", "bag", "bought=[3,6]")).stdout).toContain("bought  FP32, 1 rows\n  1, 2\n");
 });

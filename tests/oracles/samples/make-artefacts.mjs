@@ -82,7 +82,8 @@ const fitSample = (name, data) =>
     [merlon, "fit", join(out, `${name}.workflow.ts`), "--data", join(folder, data), "--out", join(out, "etl", name)],
     { stdio: "inherit" },
   ).status ?? 1;
-process.exitCode = fitSample("user", "users.csv") || fitSample("events", "events.csv") || fitSample("lists", "lists.jsonl");
+process.exitCode =
+  fitSample("user", "users.csv") || fitSample("events", "events.csv") || fitSample("lists", "lists.jsonl");
 rmSync(folder, { recursive: true });
 
 // A vector for each item of the index, and for no other.
