@@ -29,7 +29,11 @@ export function ensureFaiss(log = console.log) {
 
 function ensureFaissNode(log) {
   const folder = packageFolder("faiss-node");
-  if (!folder) throw new Error("The npm package `faiss-node` is not installed. Run `npm install` first.");
+  // Its own install script fetches a binary, and npm leaves out an optional package whose script fails.
+  if (!folder)
+    throw new Error(
+      "The npm package `faiss-node` is not installed. Run `npm install --ignore-scripts`, then this again: it makes what that package's own script would have.",
+    );
   const first = loads(folder);
   if (first.ok) return "present";
   if (prebuilt(folder, log)) return "prebuilt";
