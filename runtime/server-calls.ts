@@ -31,6 +31,11 @@ export interface StagedStatistics extends ModelStatistics {
     readonly fail: { readonly count: number };
     readonly rows_in: number;
     readonly rows_out: number;
+    /** Of a `fallback`: times it took its other side. */
+    readonly fallbacks?: number;
+    /** Of a `cached` stage: rows found, and rows computed. */
+    readonly cache_hit?: { readonly count: number };
+    readonly cache_miss?: { readonly count: number };
   }[];
 }
 
@@ -157,13 +162,26 @@ const sampler =
 const statisticsOf = ({ model, version, statistics }: ReadyVersion): ModelStatistics =>
   printStatistics(model, String(version), statistics);
 
-const printStage = ({ stage, op, runs, seconds, failures, rowsIn, rowsOut }: StageTally) => ({
+const printStage = ({
+  stage,
+  op,
+  runs,
+  seconds,
+  failures,
+  rowsIn,
+  rowsOut,
+  fallbacks,
+  cacheHits,
+  cacheMisses,
+}: StageTally) => ({
   name: stage,
   op,
   success: { count: runs, ns: Math.round(seconds * 1e9) },
   fail: { count: failures },
   rows_in: rowsIn,
   rows_out: rowsOut,
+  ...(op === "fallback" && { fallbacks }),
+  ...(cacheHits + cacheMisses > 0 && { cache_hit: { count: cacheHits }, cache_miss: { count: cacheMisses } }),
 });
 
 const notAvailable = (model: string, ready: readonly ReadyVersion[]): string =>

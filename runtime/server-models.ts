@@ -12,32 +12,39 @@ import { RuntimeFault } from "./errors.js";
 import type { LeasedModels, ModelCaller, RunModels } from "./plan/kernel.js";
 import { Lease } from "./repository/lease.js";
 import type { ReadyVersion, Registry } from "./repository/registry.js";
+import type { Ahead } from "./repository/together.js";
 import type { Parameter, Tensor, TypedTensor } from "./tensor.js";
 
-/** For plans, whose models are those of their own repository first: one answer, outputs in the order that was asked for. */
-export const modelCaller = (registry: () => Registry, namespace: string): ModelCaller => ({
-  async describe(model) {
-    const { inputs, outputs } = describeModel(registry().find(model, -1, { near: namespace }).config, []);
-    const tensor = ({ name, datatype, shape }: ModelMetadataResponse_TensorMetadata) => ({
-      name,
-      datatype: datatype as WireType,
-      shape,
-    });
-    return { inputs: inputs.map(tensor), outputs: outputs.map(tensor) };
-  },
-  loaded: model => registry().find(model, -1, { near: namespace }),
-  inferNow: (model, inputs, outputs) => inferNow(registry().find(model, -1, { near: namespace }), inputs, outputs),
-  infer: (model, inputs, outputs, signal) =>
-    ask(registry().find(model, -1, { near: namespace }), inputs, outputs, signal),
-  lease(models, outer) {
-    const lease = outer?.fork() ?? new Lease(registry());
-    lease.hold(
-      models.map(model => ({ model, version: -1, near: namespace })),
-      false,
-    );
-    return new LeasedPlanModels(lease, namespace);
-  },
-});
+/**
+ * For plans, whose models are those of their own repository first: one answer, outputs in the order that was asked for.
+ * @param ahead models that wait for their place together with the plan's: they are meant until they have it
+ */
+export const modelCaller = (registry: () => Registry, namespace: string, ahead?: Ahead): ModelCaller => {
+  const how = { near: namespace, ahead };
+  const held = { closing: false, ahead };
+  return {
+    async describe(model) {
+      const { inputs, outputs } = describeModel(registry().find(model, -1, how).config, []);
+      const tensor = ({ name, datatype, shape }: ModelMetadataResponse_TensorMetadata) => ({
+        name,
+        datatype: datatype as WireType,
+        shape,
+      });
+      return { inputs: inputs.map(tensor), outputs: outputs.map(tensor) };
+    },
+    loaded: model => registry().find(model, -1, how),
+    inferNow: (model, inputs, outputs) => inferNow(registry().find(model, -1, how), inputs, outputs),
+    infer: (model, inputs, outputs, signal) => ask(registry().find(model, -1, how), inputs, outputs, signal),
+    lease(models, outer) {
+      const lease = outer?.fork() ?? new Lease(registry());
+      lease.hold(
+        models.map(model => ({ model, version: -1, near: namespace })),
+        held,
+      );
+      return new LeasedPlanModels(lease, namespace);
+    },
+  };
+};
 
 /** A class, since each request of a plan makes one. */
 class LeasedPlanModels implements LeasedModels {
@@ -91,7 +98,7 @@ async function ask(
 export const serverModels = (registry: () => Registry): ServerModels => ({
   lease(asked, outer) {
     const lease = outer?.fork() ?? new Lease(registry());
-    lease.hold(asked, true);
+    lease.hold(asked, { closing: true });
     return lease;
   },
   config: (model, version, near, lease) => (lease ?? registry()).find(model, version, { closing: true, near }).config,

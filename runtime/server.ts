@@ -59,7 +59,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     cache,
     gpus: findGpus(options.gpu),
     rateLimiter: options.rateLimit ? createRateLimiter(options.rateLimitResources) : undefined,
-    models: namespace => modelCaller(() => registry, namespace),
+    models: (namespace, ahead) => modelCaller(() => registry, namespace, ahead),
     server: serverModels(() => registry),
     log,
     around,

@@ -36,11 +36,10 @@ export class Lease {
 
   /**
    * Holds these models and all that they ask in their turn. A fault waits for the one who asks for the model.
-   * @param closing whether versions will do that still end their requests
-   * @param by the repository of the model that asks
+   * @param how.near the repository of the model that asks
    */
-  hold(asked: readonly AskedModel[], closing: boolean, by?: string): void {
-    for (const { model, version, near = by } of asked) this.#resolve(model, version, { closing, near });
+  hold(asked: readonly AskedModel[], { closing, near: by, ahead }: Find): void {
+    for (const { model, version, near = by } of asked) this.#resolve(model, version, { closing, near, ahead });
   }
 
   /** The version that this request asks; what it was not known to ask is held from now on. @throws RuntimeFault */
@@ -71,13 +70,13 @@ export class Lease {
     for (const { holders } of this.#held.splice(0)) holders.give();
   }
 
-  #resolve(model: string, version: ModelVersion, { closing = false, near }: Find): ReadyVersion | RuntimeFault {
+  #resolve(model: string, version: ModelVersion, { closing = false, near, ahead }: Find): ReadyVersion | RuntimeFault {
     const by = near ?? "";
     for (const known of this.#found)
       if (known.model === model && known.version === version && known.near === by) return known.found;
     let found: ReadyVersion | RuntimeFault;
     try {
-      found = this.#registry.find(model, version, { closing, near });
+      found = this.#registry.find(model, version, { closing, near, ahead });
     } catch (error) {
       found = RuntimeFault.from(error);
     }
@@ -85,7 +84,7 @@ export class Lease {
     if (found instanceof RuntimeFault) return found;
     // A stage that outlives its request, since a fallback answered in its place, keeps nothing loaded.
     if (!this.#ended && found.holders.take()) this.#held.push(found);
-    if (found.loaded.asks) this.hold(found.loaded.asks, closing, found.namespace);
+    if (found.loaded.asks) this.hold(found.loaded.asks, { closing, near: found.namespace, ahead });
     return found;
   }
 }

@@ -25,6 +25,7 @@ import type { VersionFolder } from "./layout.js";
 import type { ModelVersion } from "./model-version.js";
 import { fillSchedulers } from "./normalise.js";
 import type { PolledModel } from "./poll-model.js";
+import type { Ahead } from "./together.js";
 import { validateVersion } from "./validate.js";
 import { UnknownKind } from "./validate-batch-io.js";
 import { validateStates } from "./validate-sequence.js";
@@ -58,8 +59,8 @@ export interface ReadyVersion {
 
 export interface LoadOptions {
   readonly autoComplete: boolean;
-  /** @param namespace of the model that calls */
-  readonly models: (namespace: string) => ModelCaller;
+  /** @param namespace of the model that calls @param ahead models that take their places together with it, and before all others are meant */
+  readonly models: (namespace: string, ahead?: Ahead) => ModelCaller;
   /** The models of this server, for backends that call them. */
   readonly server: ServerModels;
   /** Settings of backends from the command line; those of `""` hold for all. */
@@ -106,7 +107,7 @@ export async function loadVersion(
   polled: PolledModel,
   { version, folder }: VersionFolder,
   options: LoadOptions,
-  { updated, namespace }: { updated?: ReadyVersion | undefined; namespace: string },
+  { updated, namespace, ahead }: { updated?: ReadyVersion | undefined; namespace: string; ahead?: Ahead | undefined },
 ): Promise<ReadyVersion> {
   const started = performance.now();
   const statistics = updated?.statistics ?? createStatistics();
@@ -154,7 +155,7 @@ export async function loadVersion(
     version,
     config: served,
     folder,
-    models: options.models(namespace),
+    models: options.models(namespace, ahead),
     server: options.server,
     gpus: options.gpus,
     drawSeed: options.drawSeed,

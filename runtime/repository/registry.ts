@@ -3,71 +3,27 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { RuntimeFault } from "../errors.js";
-import type { ServerLog } from "../server-log.js";
 import { ensembleFault } from "./ensemble-fault.js";
 import { linkMembers, membersOf } from "./link-members.js";
-import type { LoadOptions, ReadyVersion } from "./load-version.js";
 import { byId, idText, ModelIds } from "./model-ids.js";
-import { type IndexEntry, ModelStates, UNLOADED } from "./model-states.js";
-import type { ModelVersion } from "./model-version.js";
+import { ModelStates, UNLOADED } from "./model-states.js";
 import { discardFiles, type Override } from "./override.js";
 import { changedOnlyInstances, isSameButForFiles, type PolledModel } from "./poll-model.js";
 import { createReader, type Round } from "./read-models.js";
+import type { Registry, RegistryOptions } from "./registry-types.js";
 import { closeVersions, type FailedVersion, replaceVersions, WholeModelFault } from "./replace-versions.js";
+import { marksOf, plansWithModels, type Together } from "./together.js";
 
 export type { ReadyVersion } from "./load-version.js";
 export type { IndexEntry, VersionState } from "./model-states.js";
-
-export interface RegistryOptions extends LoadOptions {
-  readonly repositories: readonly string[];
-  /** Whether several repositories may have a model of one name. */
-  readonly namespacing?: boolean;
-  readonly control: "none" | "poll" | "explicit";
-  readonly configName?: string;
-  readonly retries?: number;
-  /** How many models load at a time at the start. */
-  readonly loadsAtOnce?: number;
-  readonly log: ServerLog;
-}
-
-export interface Registry {
-  /** Loads the models of a name, and first those they depend on. @throws RuntimeFault with Triton's text */
-  load(name: string, override?: Override): Promise<void>;
-  /** @param dependents also unload an ensemble's members that were loaded only for it */
-  unload(name: string, dependents?: boolean): Promise<void>;
-  /** Loads every model, or those named; faults are logged and kept in the index. Answers whether all are ready. */
-  start(names: readonly string[]): Promise<boolean>;
-  /** Looks at the repositories again: loads what is new or changed, unloads what is gone. */
-  poll(): Promise<void>;
-  stop(): Promise<void>;
-  /** Back ends that models were loaded with. */
-  backends(): readonly string[];
-  /** Versions that a back end once failed to load. */
-  failed(): readonly FailedVersion[];
-  /** Models that could be read and have no version to load. */
-  empty(): readonly string[];
-  /**
-   * The version of a request: the greatest ready one for -1.
-   * @throws RuntimeFault
-   */
-  find(name: string, version: ModelVersion, how?: Find): ReadyVersion;
-  /** Ready versions of every model, by repository, name and version. */
-  ready(): readonly ReadyVersion[];
-  /** Whether every wanted model is ready (strict readiness). */
-  allReady(): boolean;
-  index(): Promise<readonly IndexEntry[]>;
-}
-
-export interface Find {
-  /** One will do that still ends its requests: an ensemble's members outlive it. */
-  readonly closing?: boolean;
-  /** The repository whose model is meant where several have one of that name; without it they are ambiguous. */
-  readonly near?: string | undefined;
-}
+export type { Find, Registry, RegistryOptions } from "./registry-types.js";
 
 /** Triton's rule, told: it says nothing. */
 const FILES_IGNORED =
   "the files of the load request are not read, since these versions serve with this configuration already; unload the model first, or send another version or configuration";
+
+/** How often a poll looks again at repositories that change while it looks. */
+const LOOKS = 3;
 
 /** How long an unload call waits for requests in flight before it answers; they end all the same. */
 const UNLOAD_PATIENCE_MS = 100;
@@ -98,6 +54,8 @@ export function createRegistry(options: RegistryOptions): Registry {
     readonly chain: readonly string[];
     readonly override?: Override | undefined;
     readonly round: Round;
+    /** Models that take their places with it, if any do. */
+    readonly group?: Together | undefined;
   }
 
   const load = (key: string, how: Loading): Promise<void> => {
@@ -108,7 +66,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     return promise;
   };
 
-  async function loadOnce(key: string, { chain, override: given, round }: Loading): Promise<void> {
+  async function loadOnce(key: string, { chain, override: given, round, group }: Loading): Promise<void> {
     const before = polledModels.get(key);
     const override = given ?? (await keptOverride(key, before));
     let polled = await read(key, override, round);
@@ -122,7 +80,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       if (polled.config.platform === "ensemble") polledModels.set(key, polled);
       polled = await loadDependencies(key, polled, chain, round);
       if (polledModels.has(key) && polled.config.platform === "ensemble") polledModels.set(key, polled);
-      await replace(key, polled, before);
+      await replace(key, polled, before, group);
     } catch (error) {
       if (polledModels.get(key) !== polled) await discardFiles(polled);
       throw error;
@@ -198,7 +156,12 @@ export function createRegistry(options: RegistryOptions): Registry {
     throw new RuntimeFault("INVALID_ARGUMENT", `load failed for model '${key}': ${text}\n`);
   }
 
-  async function replace(key: string, polled: PolledModel, before: PolledModel | undefined): Promise<void> {
+  async function replace(
+    key: string,
+    polled: PolledModel,
+    before: PolledModel | undefined,
+    group?: Together,
+  ): Promise<void> {
     for (const version of polled.config.version_policy?.specific?.versions ?? [])
       if (!polled.versions.some(found => found.version === version))
         log.error(
@@ -216,7 +179,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       throw new RuntimeFault("INVALID_ARGUMENT", `load failed for model '${key}': ${text}\n`);
     }
     const updated = before !== undefined && isReady(key) && changedOnlyInstances(before, polled);
-    const faults = await replaceVersions(context, key, polled, updated).catch(error =>
+    const faults = await replaceVersions(context, key, polled, updated, group).catch(error =>
       error instanceof WholeModelFault ? failWhole(key, error.message) : Promise.reject(error),
     );
     empty.delete(key);
@@ -300,17 +263,29 @@ export function createRegistry(options: RegistryOptions): Registry {
       if (!explicit.has(member) && !dependentsOf(member).some(isReady)) await unload(member, true);
   }
 
-  /** Loads models that were read before: those without dependencies side by side, then the others. Answers whether all are ready. */
-  async function loadAll(names: readonly string[], round: Round): Promise<boolean> {
+  /**
+   * Loads models that were read before: those without dependencies side by side, then the others. Answers whether all are ready.
+   * @param isWhole whether the repositories are still as they were when they were read: else plans that changed with their models do not take their places
+   */
+  async function loadAll(
+    names: readonly string[],
+    round: Round,
+    isWhole: () => Promise<boolean> = async () => true,
+  ): Promise<boolean> {
     const polled = new Map<string, PolledModel>();
     for (const key of names) {
       const one = await read(key, overrides.get(key), round).catch(() => undefined);
       if (one) polled.set(key, one);
     }
+    const group = plansWithModels(polled, {
+      // An ensemble that asks a member, too, is looked at again as soon as that is loaded.
+      mayWait: key => isReady(key) && dependentsOf(key).length === 0,
+      keyOf: (name, key) => ids.near(name, ids.of(key).namespace),
+    });
     let good = polled.size === names.length;
     const loadOne = async (key: string): Promise<void> => {
       if (isReady(key) && polledModels.get(key)?.mark === polled.get(key)!.mark) return;
-      await load(key, { chain: [], round }).catch(() => {
+      await load(key, { chain: [], round, ...(group.has(key) && { group }) }).catch(() => {
         good = false;
       });
     };
@@ -322,6 +297,9 @@ export function createRegistry(options: RegistryOptions): Registry {
       }),
     );
     for (const key of polled.keys()) if (!alone.includes(key)) await loadOne(key);
+    if (await isWhole()) group.put();
+    // Like nothing that was ever read, so that the next look loads them.
+    else for (const key of group.leave()) polledModels.set(key, { ...polled.get(key)!, mark: "", files: "" });
     return good;
   }
 
@@ -352,6 +330,29 @@ export function createRegistry(options: RegistryOptions): Registry {
     if (!whole) throw new RuntimeFault("INTERNAL", `failed to load '${name}', failed to poll from model repository`);
   }
 
+  /** @param last takes what it finds though the repositories change meanwhile @returns whether it did */
+  async function look(last: boolean): Promise<boolean> {
+    const marks = await marksOf(options.repositories);
+    const isWhole = async (): Promise<boolean> => last || marks === (await marksOf(options.repositories));
+    const round: Round = new Map();
+    const found = await scan();
+    const polled = new Map<string, PolledModel>();
+    for (const key of found.keys()) {
+      const one = await read(key, undefined, round).catch(() => undefined);
+      if (one) polled.set(key, one);
+    }
+    if (!(await isWhole())) return false;
+    for (const key of [...polledModels.keys()]) if (!found.has(key)) await unload(key);
+    for (const [key, { folders }] of found) if (folders.length > 1 && isReady(key)) await unload(key);
+    const changed = [...polled].flatMap(([key, { mark, config }]) => {
+      const same = polledModels.get(key)?.mark === mark;
+      // An ensemble that failed waits for its members.
+      return !same || (!isReady(key) && config.platform !== "ensemble") ? [key] : [];
+    });
+    await loadAll(changed, round, isWhole);
+    return isWhole();
+  }
+
   /** @throws RuntimeFault */
   const locate = (name: string, near: string | undefined): string => {
     if (near === undefined || !ids.repeats) return ids.resolve(name);
@@ -366,19 +367,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     },
     start: names => atOnce(() => start(names)),
     async poll() {
-      const round: Round = new Map();
-      const found = await scan();
-      for (const key of [...polledModels.keys()]) if (!found.has(key)) await unload(key);
-      const changed: string[] = [];
-      for (const [key, { folders }] of found) {
-        const polled = await read(key, undefined, round).catch(() => undefined);
-        if (folders.length > 1 && isReady(key)) await unload(key);
-        if (!polled) continue;
-        const same = polledModels.get(key)?.mark === polled.mark;
-        // An ensemble that failed waits for its members.
-        if (!same || (!isReady(key) && polled.config.platform !== "ensemble")) changed.push(key);
-      }
-      await loadAll(changed, round);
+      for (let looks = LOOKS; looks > 0; looks--) if (await look(looks === 1)) return;
     },
     backends: () => [...context.backends],
     failed: () => [...context.failed.values()],
@@ -388,7 +377,11 @@ export function createRegistry(options: RegistryOptions): Registry {
       models.clear();
       await Promise.all([...polledModels.values()].map(discardFiles));
     },
-    find: (name, number, how) => models.find(locate(name, how?.near), number, how?.closing ?? false),
+    find(name, number, how) {
+      const key = locate(name, how?.near);
+      const to = how?.ahead?.get(key);
+      return (to ? new ModelStates([[key, to]]) : models).find(key, number, how?.closing ?? false);
+    },
     ready: () => [...models.keys()].sort((a, b) => byId(ids.of(a), ids.of(b))).flatMap(key => models.readyOf(key)),
     allReady: () => empty.size === 0 && models.settled(),
     index: async () => models.index(await scan()),

@@ -9,6 +9,7 @@ import type { ModelIds } from "./model-ids.js";
 import { type ModelStates, UNLOADED, type Version, type Versions } from "./model-states.js";
 import type { ModelVersion } from "./model-version.js";
 import type { PolledModel } from "./poll-model.js";
+import type { Together } from "./together.js";
 import { VersionFault } from "./validate.js";
 
 export interface ReplaceContext {
@@ -28,6 +29,7 @@ export class WholeModelFault extends RuntimeFault {}
 
 /**
  * @param updated the old model when only its instances or its version policy changed: statistics go on
+ * @param group models that take their places together: this one waits for the others
  * @returns the faults of versions, as the load call answers them; empty when all is well
  * @throws WholeModelFault
  */
@@ -36,6 +38,7 @@ export async function replaceVersions(
   key: string,
   polled: PolledModel,
   updated: boolean,
+  group?: Together,
 ): Promise<string> {
   const { log } = options;
   const { name, namespace } = ids.of(key);
@@ -74,9 +77,13 @@ export async function replaceVersions(
     // Versions that are gone stay in the index as unloaded.
     for (const [version, { ready, reason }] of before)
       if (!next.has(version)) next.set(version, { state: "UNAVAILABLE", reason: ready ? UNLOADED : reason });
-    models.set(key, next);
-    log.info("model_lifecycle", `successfully loaded '${key}'`);
-    void closeVersions(log, key, before);
+    const put = (): void => {
+      models.set(key, next);
+      log.info("model_lifecycle", `successfully loaded '${key}'`);
+      void closeVersions(log, key, before);
+    };
+    if (group && serving) group.wait(key, next, { put, leave: () => void closeVersions(log, key, next) });
+    else put();
     return "";
   }
   log.info("model_lifecycle", `failed to load '${key}'`);
@@ -102,7 +109,7 @@ export async function replaceVersions(
   ): Promise<ReadyVersion> {
     for (let left = options.retries ?? 0; ; left--)
       try {
-        return await loadVersion(model, folder, options, { updated: old, namespace });
+        return await loadVersion(model, folder, options, { updated: old, namespace, ahead: group?.ahead });
       } catch (error) {
         if (left <= 0) throw error;
       }
