@@ -37,7 +37,7 @@ Examples:
   $ merlon index search index/items.faiss --data queries.parquet --embedding query --recall --html recall.html`,
     )
     .action(async (file: string, options: Options) => {
-      const { readFaissHeaderFile } = await import("../triton-protos/artefacts/faiss.js");
+      const { readFaissHeaderFile, searchedBy } = await import("../triton-protos/artefacts/faiss.js");
       const header = readFaissHeaderFile(file);
       const topk = whole("topk", options.topk);
       const queries = await readQueries(options, header.dimension);
@@ -59,7 +59,8 @@ Examples:
           ...(options.exact !== undefined && { exact: options.exact }),
           ...(Object.keys(parameters).length > 0 && { tries: [parameters] }),
         });
-        process.stdout.write(recallLines(points, topk));
+        const { nprobe, efSearch } = searchedBy(header);
+        process.stdout.write(recallLines(points, topk, process.stdout.columns, { nprobe, efSearch }));
         if (options.html !== undefined) await writeFile(options.html, recallPage(points, topk, file));
         return;
       }

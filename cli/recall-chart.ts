@@ -1,25 +1,36 @@
 /** Recall and time over a search's parameters -> a chart for a terminal, and a page with the same as a curve. */
 import type { RecallPoint } from "../runtime/etl/measure-recall.js";
+import type { SearchParameters } from "../triton-protos/artefacts/faiss.js";
 
-const WIDTH = 30;
+const BAR = { least: 8, most: 30 };
 const EIGHTHS = " ▏▎▍▌▋▊▉";
 
 const label = ({ parameters }: RecallPoint): string =>
   Object.entries(parameters)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name} ${value}`)
-    .join(", ") || "exact";
+    .join(", ") || "all";
 
-/** One line per point, recall as a bar. */
-export function recallLines(points: readonly RecallPoint[], topk: number): string {
-  const labels = points.map(label);
+/** One line per point, recall as a bar. @param columns of the terminal @param own the file's own parameters, which are marked */
+export function recallLines(
+  points: readonly RecallPoint[],
+  topk: number,
+  columns = 80,
+  own: SearchParameters = {},
+): string {
+  const isOwn = ({ parameters: { nprobe, efSearch } }: RecallPoint) =>
+    (nprobe ?? efSearch) !== undefined && nprobe === own.nprobe && efSearch === own.efSearch;
+  const labels = points.map(point => `${isOwn(point) ? "* " : ""}${label(point)}`);
   const wide = Math.max(...labels.map(text => text.length));
+  // The numbers and what is between them.
+  const width = Math.max(BAR.least, Math.min(BAR.most, columns - wide - 35));
   const lines = points.map((point, i) => {
-    const eighths = Math.round(point.recall * WIDTH * 8);
+    const eighths = Math.round(point.recall * width * 8);
     const bar = `${"█".repeat(eighths >> 3)}${(eighths & 7) > 0 ? EIGHTHS[eighths & 7] : ""}`;
-    return `${labels[i]!.padStart(wide)}  ${point.recall.toFixed(4)} ${bar.padEnd(WIDTH)}  ${point.p50.toFixed(3).padStart(8)} ms  ${point.p99.toFixed(3).padStart(8)} ms`;
+    return `${labels[i]!.padStart(wide)}  ${point.recall.toFixed(4)} ${bar.padEnd(width)}  ${point.p50.toFixed(3).padStart(8)} ms  ${point.p99.toFixed(3).padStart(8)} ms`;
   });
-  return `${" ".repeat(wide)}  ${`recall@${topk}`.padEnd(WIDTH + 7)}       p50          p99\n${lines.join("\n")}\n`;
+  const mark = points.some(isOwn) ? "* what the file says\n" : "";
+  return `${" ".repeat(wide)}  ${`recall@${topk}`.padEnd(width + 7)}       p50          p99\n${lines.join("\n")}\n${mark}`;
 }
 
 const [W, H, PAD] = [640, 360, 56];

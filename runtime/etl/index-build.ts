@@ -118,6 +118,8 @@ function tooFew({ text, lists, least }: IndexFactory, count: number): RuntimeFau
 async function runFaiss(job: FaissJob, onRows: (rows: number) => void): Promise<void> {
   const child = fork(fileURLToPath(new URL("./faiss-child.js", import.meta.url)), [JSON.stringify(job)], {
     stdio: ["ignore", "ignore", "pipe", "ipc"],
+    // Threads of FAISS and of its BLAS would else spin between pieces of work, on cores that others need.
+    env: { OMP_WAIT_POLICY: "PASSIVE", OPENBLAS_NUM_THREADS: "1", ...process.env },
   });
   let said = "";
   child.stderr!.setEncoding("utf8").on("data", (text: string) => {
