@@ -3,16 +3,12 @@
  * `prediction` float32 [n, outputs]. A split by categories becomes a chain of equality tests whose "yes" is one node. Sums begin with the base,
  * as trees of one leaf, since in float32 the order of a sum is part of its value.
  */
-import {
-  type OnnxAttribute,
-  type OnnxConstant,
-  type OnnxNode,
-  printOnnxModel,
-} from "../../triton-protos/artefacts/onnx-model.js";
-import { type Forest, type ForestLink, type ForestNode, NEARLY_ZERO, type Tree } from "./forest.js";
+import { type OnnxAttribute, type OnnxNode, printOnnxModel } from "../../triton-protos/artefacts/onnx-model.js";
+import { type Forest, type ForestNode, NEARLY_ZERO, type Tree } from "./forest.js";
+import { type After, FOREST_OUTPUT, linkNodes } from "./forest-links.js";
+import { type LinearLeaves, linearLeaves } from "./linear-leaves.js";
 
 export const FOREST_INPUT = "features";
-export const FOREST_OUTPUT = "prediction";
 
 /** The attribute lists of TreeEnsembleRegressor, growing. */
 interface Lists {
@@ -36,19 +32,21 @@ export const forestOutputs = (forest: Forest): number => (forest.link.kind === "
 export function forestToOnnx(forest: Forest): Uint8Array {
   const { dtype } = forest;
   const bases = forest.base.map((value, target): Tree => ({ target, nodes: [{ kind: "leaf", values: [value] }] }));
-  const lists = flatten([...(forest.base.some(b => b !== 0) ? bases : []), ...dividedTrees(forest)]);
+  const trees = [...(forest.base.some(b => b !== 0) ? bases : []), ...dividedTrees(forest)];
+  const linear = linearLeaves(trees, forest);
+  const lists = flatten(linear?.trees ?? trees, linear?.adds);
   const known = markMissing(forest);
   const whole = wholeCategories(forest, known?.made ?? FOREST_INPUT);
   const numbers = (name: string, values: readonly number[]): Record<string, OnnxAttribute> =>
     dtype === "float32"
       ? { [name]: { floats: values } }
       : { [`${name}_as_tensor`]: { tensor: { dtype, shape: [values.length], values } } };
-  const targets = forest.base.length;
+  const targets = linear?.outputs ?? forest.base.length;
   const ensemble: OnnxNode = {
     op: "TreeEnsembleRegressor",
     domain: "ai.onnx.ml",
     inputs: [whole?.made ?? known?.made ?? FOREST_INPUT],
-    outputs: ["sums"],
+    outputs: [linear ? "parts" : "sums"],
     attributes: {
       aggregate_function: { text: "SUM" },
       post_transform: { text: "NONE" },
@@ -68,13 +66,14 @@ export function forestToOnnx(forest: Forest): Uint8Array {
     },
   };
   const after = linkNodes(forest.link);
+  const product = linear?.sum(known?.made ?? FOREST_INPUT);
   return printOnnxModel({
     name: `${forest.library} ${forest.objective}`,
     opsets: { "": 17, "ai.onnx.ml": 3 },
     inputs: [{ name: FOREST_INPUT, dtype, shape: ["n", forest.features] }],
     outputs: [{ name: FOREST_OUTPUT, dtype: "float32", shape: ["n", forestOutputs(forest)] }],
-    nodes: [...(known?.nodes ?? []), ...(whole?.nodes ?? []), ensemble, ...after.nodes],
-    constants: { ...known?.constants, ...whole?.constants, ...after.constants },
+    nodes: [...(known?.nodes ?? []), ...(whole?.nodes ?? []), ensemble, ...(product?.nodes ?? []), ...after.nodes],
+    constants: { ...known?.constants, ...whole?.constants, ...product?.constants, ...after.constants },
     metadata: { library: forest.library, objective: forest.objective },
   });
 }
@@ -83,13 +82,22 @@ function dividedTrees({ trees, averaged, rounds }: Forest): readonly Tree[] {
   if (!averaged || rounds.length < 2) return trees;
   return trees.map(({ target, nodes }) => ({
     target,
-    nodes: nodes.map(node =>
-      node.kind === "leaf" ? { ...node, values: node.values.map(value => value / rounds.length) } : node,
-    ),
+    nodes: nodes.map(node => (node.kind === "leaf" ? dividedLeaf(node, rounds.length) : node)),
   }));
 }
 
-function flatten(trees: readonly Tree[]): Lists {
+function dividedLeaf({ values, linear }: Extract<ForestNode, { kind: "leaf" }>, by: number): ForestNode {
+  const parts = (numbers: readonly number[]) => numbers.map(number => number / by);
+  if (!linear) return { kind: "leaf", values: parts(values) };
+  const { constant, features, coefficients } = linear;
+  const divided = { constant: constant / by, features, coefficients: parts(coefficients) };
+  return { kind: "leaf", values: parts(values), linear: divided };
+}
+
+function flatten(
+  trees: readonly Tree[],
+  adds: LinearLeaves["adds"] = ({ values }, target) => values.map((value, i) => [target + i, value]),
+): Lists {
   const lists: Lists = {
     treeids: [],
     nodeids: [],
@@ -153,12 +161,12 @@ function flatten(trees: readonly Tree[]): Lists {
       if (node.kind !== "leaf") split(id, node);
       else {
         add(id, 0, "LEAF", 0, 0, 0, 0);
-        node.values.forEach((value, i) => {
+        for (const [output, value] of adds(node, target)) {
           lists.leafTrees.push(tree);
           lists.leafNodes.push(id);
-          lists.leafTargets.push(target + i);
+          lists.leafTargets.push(output);
           lists.leafValues.push(value);
-        });
+        }
       }
     });
   });
@@ -207,57 +215,4 @@ function wholeCategories({ trees, features, dtype, wholeCategories: way }: Fores
       ...(way === "truncate" && { one: { dtype, shape: [], values: [1] } }),
     },
   };
-}
-
-interface After {
-  readonly nodes: readonly OnnxNode[];
-  readonly constants: Readonly<Record<string, OnnxConstant>>;
-}
-
-function linkNodes(link: ForestLink): After {
-  const one = (op: string, attributes: OnnxNode["attributes"] = {}, inputs = ["sums"]): OnnxNode => ({
-    op,
-    inputs,
-    outputs: [FOREST_OUTPUT],
-    attributes,
-  });
-  const scalar = (value: number): OnnxConstant => ({ dtype: "float32", shape: [], values: [value] });
-  switch (link.kind) {
-    case "identity":
-      return { nodes: [one("Identity")], constants: {} };
-    case "exp":
-      return { nodes: [one("Exp")], constants: {} };
-    case "softplus":
-      return { nodes: [one("Softplus")], constants: {} };
-    case "softmax":
-      return { nodes: [one("Softmax", { axis: { int: 1 } })], constants: {} };
-    case "sigmoid":
-      return {
-        nodes: [{ op: "Mul", inputs: ["sums", "slope"], outputs: ["steep"] }, one("Sigmoid", {}, ["steep"])],
-        constants: { slope: scalar(link.slope) },
-      };
-    case "argmax":
-      return {
-        nodes: [
-          { op: "ArgMax", inputs: ["sums"], outputs: ["best"], attributes: { axis: { int: 1 }, keepdims: { int: 1 } } },
-          one("Cast", { to: { int: 1 } }, ["best"]),
-        ],
-        constants: {},
-      };
-    case "sign":
-      return {
-        nodes: [
-          { op: "Greater", inputs: ["sums", "zero"], outputs: ["positive"] },
-          one("Cast", { to: { int: 1 } }, ["positive"]),
-        ],
-        constants: { zero: scalar(0) },
-      };
-    case "signedSquare":
-      return {
-        nodes: [{ op: "Abs", inputs: ["sums"], outputs: ["size"] }, one("Mul", {}, ["sums", "size"])],
-        constants: {},
-      };
-    default:
-      return link satisfies never;
-  }
 }

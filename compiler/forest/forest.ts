@@ -5,6 +5,12 @@ export type ForestNode =
       readonly kind: "leaf";
       /** What it adds to the tree's output, and to those after it where leaves are vectors. */
       readonly values: readonly number[];
+      /** What it adds instead, where none of these features is NaN: the constant and the sum of products. Leaves are then no vectors. */
+      readonly linear?: {
+        readonly constant: number;
+        readonly features: readonly number[];
+        readonly coefficients: readonly number[];
+      };
     }
   | {
       readonly kind: "number";
@@ -92,6 +98,11 @@ export function checkForest({ trees, features, base }: Forest, where: string): v
       seen[at] = 1;
       if (node.kind === "leaf") {
         if (!node.values.every(Number.isFinite)) fail(at, "is a leaf without a number");
+        const linear = node.linear;
+        if (linear && ![linear.constant, ...linear.coefficients].every(Number.isFinite))
+          fail(at, "is a linear leaf without its numbers");
+        const stray = linear?.features.find(feature => !(feature >= 0 && feature < features));
+        if (stray !== undefined) fail(at, `asks for feature ${stray}, and the model has ${features}`);
         if (!(target >= 0 && target + node.values.length <= base.length))
           fail(at, `adds to output ${target}, and the model has ${base.length}`);
         continue;

@@ -91,8 +91,6 @@ const readNumber = (text: string): number =>
 
 function readTree(tree: Section, target: number, where: string): Tree {
   const numbers = (name: string) => (tree.get(name) ?? "").split(" ").filter(Boolean).map(readNumber);
-  if (Number(tree.get("is_linear") ?? 0) === 1)
-    throw new ForestFileError(`${where} has linear models as leaves. Train without \`linear_tree\`.`);
   const leaves = numbers("leaf_value");
   const features = numbers("split_feature");
   if (leaves.length !== features.length + 1 || leaves.some(Number.isNaN))
@@ -106,6 +104,7 @@ function readTree(tree: Section, target: number, where: string): Tree {
       `${where} has ${features.length} splits, and \`${name}\` is not a number for each. Save the model again.`,
     );
   });
+  const linear = Number(tree.get("is_linear") ?? 0) === 1 ? linearModels(numbers, leaves.length, where) : undefined;
   const [bounds, bits] = [numbers("cat_boundaries"), numbers("cat_threshold")];
   /** Splits come first, then leaves, which children name as −1, −2, … */
   const place = (child: number | undefined): number => {
@@ -141,5 +140,34 @@ function readTree(tree: Section, target: number, where: string): Tree {
       ...(missingType === 1 && { zeroIsMissing: true }),
     };
   });
-  return { target, nodes: [...splits, ...leaves.map((value): ForestNode => ({ kind: "leaf", values: [value] }))] };
+  return {
+    target,
+    nodes: [...splits, ...leaves.map((value, i): ForestNode => ({ kind: "leaf", values: [value], ...linear?.[i] }))],
+  };
+}
+
+/** The linear model of each leaf (`linear_tree`): features and coefficients stand one leaf after the other. */
+function linearModels(
+  numbers: (name: string) => readonly number[],
+  leaves: number,
+  where: string,
+): readonly Pick<Extract<ForestNode, { kind: "leaf" }>, "linear">[] {
+  const [constants, counts, features, coefficients] = ["leaf_const", "num_features", "leaf_features", "leaf_coeff"].map(
+    numbers,
+  ) as [readonly number[], readonly number[], readonly number[], readonly number[]];
+  const total = counts.reduce((a, b) => a + b, 0);
+  if (
+    constants.length !== leaves ||
+    counts.length !== leaves ||
+    features.length !== total ||
+    coefficients.length !== total
+  )
+    throw new ForestFileError(`${where} has ${leaves} linear leaves without all their numbers. Save the model again.`);
+  let at = 0;
+  return counts.map((count, i) => {
+    const from = at;
+    at += count;
+    const part = (list: readonly number[]) => list.slice(from, at);
+    return { linear: { constant: constants[i]!, features: part(features), coefficients: part(coefficients) } };
+  });
 }

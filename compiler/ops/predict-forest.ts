@@ -41,7 +41,7 @@ interface ForestRule<T extends string, O extends PredictForestOptions> extends R
 
 /**
  * Predicts with a model that XGBoost (`.json`, `.ubj`) or LightGBM (text) saved: float32, what the library's `predict` answers. A model of
- * several classes, targets or quantiles makes one vector a row. Nulls and NaN are missing values, which the trees know how to take; categories are
+ * several classes, targets or quantiles makes one vector a row; LightGBM's linear trees are trees, too. Nulls and NaN are missing values, which the trees know how to take; categories are
  * the numbers of training.
  * @param path model file, relative to this file
  * @example pairs >> predictForest("models/ranker.ubj", { output: "score" })

@@ -20,7 +20,14 @@ interface Cases {
     readonly predicted: readonly number[][];
   })[];
 }
-const CASES = ["cases.json", "odd-cases.json", "cases-1.7.json", "cases-2.1.json", "cases-3.2.json"];
+const CASES = [
+  "cases.json",
+  "odd-cases.json",
+  "cases-1.7.json",
+  "cases-2.1.json",
+  "cases-3.2.json",
+  "cases-lightgbm.json",
+];
 const cases = CASES.flatMap(file => {
   const read = JSON.parse(readFileSync(join(FIXTURES, file), "utf8")) as Cases;
   return read.cases.map(one => ({ ...one, rows: read.rows }));

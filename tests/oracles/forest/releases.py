@@ -41,6 +41,11 @@ def keep(name, file, predicted, **options):
     cases.append({"name": f"XGBoost {release} {name}", "file": file, **options, "predicted": predicted})
 
 
+def write(file, table, kept):
+    listed = [[None if np.isnan(v) else float(v) for v in row] for row in table]
+    (out / file).write_text(json.dumps({"rows": listed, "cases": kept}) + "\n")
+
+
 def grow(name, objective, label=None, suffix="json", matrix=lambda m: m, missing=np.nan, categorical=False, options={}, **params):
     kinds = ["q", "q", "q", "q", "c"] if categorical else None
     data = dict(feature_names=NAMES, feature_types=kinds, enable_categorical=categorical, missing=missing)
@@ -79,19 +84,30 @@ if newest:
 
     import lightgbm as lgb
 
+    # A feature as large as a time, where float32 would not do for a coefficient.
+    far, far_test = (np.where([True] + 4 * [False], table.astype(np.float64) * 4e7, table) for table in (train, test))
+
+    lightgbm_cases = []
+
     def grow_lightgbm(name, objective, label, **options):
-        data = lgb.Dataset(train, label=label, feature_name=NAMES, params={"verbose": -1})
-        booster = lgb.train({"objective": objective, "num_leaves": 6, "seed": 1, "verbose": -1, "num_threads": 1}, data, num_boost_round=4)
+        shape = {"verbose": -1, "linear_tree": name.startswith("linear")}
+        data = lgb.Dataset(far, label=label, feature_name=NAMES, params=shape)
+        more = {"bagging_freq": 1, "bagging_fraction": 0.5, "boosting": "rf"} if name == "linear-forest" else {}
+        classes = {"num_class": 3} if objective == "multiclass" else {}
+        params = {"objective": objective, "num_leaves": 6, "seed": 1, "num_threads": 1, **shape, **more, **classes}
+        booster = lgb.train(params, data, num_boost_round=4)
         file = f"lightgbm-{name}.txt"
         (out / file).write_text(booster.model_to_string().split("\nfeature_importances:")[0] + "\n")
-        predicted = booster.predict(test.astype(np.float64), num_iteration=options.get("iterations"))
-        cases.append({"name": f"LightGBM {name}", "file": file, **options, "predicted": np.asarray(predicted).reshape(len(test), -1).tolist()})
+        predicted = booster.predict(far_test, num_iteration=options.get("iterations"))
+        lightgbm_cases.append({"name": f"LightGBM {name}", "file": file, **options, "predicted": np.asarray(predicted).reshape(len(test), -1).tolist()})
 
     grow_lightgbm("entropy-lambda", "cross_entropy_lambda", 1 / (1 + np.exp(-signal)))
     grow_lightgbm("own-objective", lambda seen, data: (seen - data.get_label(), np.ones_like(seen)), signal)
     grow_lightgbm("two-rounds", "regression", signal, iterations=2)
+    grow_lightgbm("linear", "regression", signal)
+    grow_lightgbm("linear-classes", "multiclass", np.digitize(signal, [1, 3]))
+    grow_lightgbm("linear-forest", "regression", signal)
+    write("cases-lightgbm.json", far_test, lightgbm_cases)
 
-
-listed = [[None if np.isnan(v) else float(v) for v in row] for row in test]
-(out / f"cases-{release}.json").write_text(json.dumps({"rows": listed, "cases": cases}) + "\n")
+write(f"cases-{release}.json", test, cases)
 print(f"{len(cases)} forests of XGBoost {xgb.__version__}")
