@@ -18,7 +18,7 @@ export interface CacheOptions {
 
 /**
  * Keeps the columns that an operator made for a row, and answers them again for a row with the same `key` within the time. Each row is found or computed on
- * its own, so that a batch with one new row computes one. A cache starts empty with each load of the model, and is emptied when the ONNX model that it
+ * its own, so that a batch with one new row computes one; requests that ask for it at the same time wait for the first. What fails is not kept. A cache starts empty with each load of the model, and is emptied when the ONNX model that it
  * keeps answers of is loaded again; a changed feature is seen after `ttlSeconds`. Hits and misses are in the metrics.
  *
  * For operators that look at one row at a time: `queryFeast` (without `onMissing: "drop"`), `queryFaiss`, `queryEmbedding`, `predictOnnx`,

@@ -77,6 +77,59 @@ describe("a cached stage", () => {
     for (const x of [1, 2, 1, 3, 1, 2]) await small.ask([x]);
     expect(computed).toEqual([[1], [2], [3], [2]]);
   });
+  test("requests that ask for a row at the same time compute it once; what the first can't compute, the others do", async () => {
+    const computed: number[][] = [];
+    const pending: { end(): void; fail(): void }[] = [];
+    const kernel: PreparedKernel = {
+      run: ({ input }) => {
+        const x = input![0]!;
+        const values = [...(x.values as Float32Array)];
+        computed.push(values);
+        const texts = values.map(value => `#${value}`);
+        return new Promise((resolve, reject) => {
+          pending.push({
+            end: () =>
+              resolve([
+                { dtype: "float32", rows: x.rows, values: Float32Array.from(values, value => value * 10) },
+                { dtype: "string", rows: x.rows, values: texts },
+              ]),
+            fail: () => reject(new Error("gone")),
+          });
+        });
+      },
+    };
+    let loaded = {};
+    const { ask, tally } = cached({}, kernel, step, { ...noModels, loaded: () => loaded });
+    const [first, second, third] = [ask([1, 2]), ask([2, 3, 1]), ask([1])];
+    await Promise.resolve();
+    expect(computed).toEqual([[1, 2], [3]]);
+    for (const { end } of pending) end();
+    expect((await Promise.all([first, second, third])).map(columns => plain(columns[0]!))).toEqual([
+      [10, 20],
+      [20, 30, 10],
+      [10],
+    ]);
+    expect(tally).toMatchObject({ cacheHits: 3, cacheMisses: 3 });
+    // The first one's fault, or its client's leaving, is its own.
+    const [left, waiting] = [ask([7]), ask([7, 8])];
+    left.catch(() => {});
+    pending.at(-2)!.fail();
+    pending.at(-1)!.end();
+    await expect(left).rejects.toThrow("gone");
+    await new Promise(resolve => setImmediate(resolve));
+    expect(computed.slice(2)).toEqual([[7], [8], [7]]);
+    pending.at(-1)!.end();
+    expect(plain((await waiting)[0]!)).toEqual([70, 80]);
+    // A model that was loaded again is asked by itself.
+    const before = ask([9]);
+    loaded = {};
+    const after = ask([9]);
+    expect(computed.slice(5)).toEqual([[9], [9]]);
+    for (const { end } of pending) end();
+    await Promise.all([before, after]);
+    await ask([9, 9]);
+    expect(computed).toHaveLength(7);
+  });
   test("starts again when the model that it keeps answers of is loaded again", async () => {
     const { kernel, computed } = counting();
     let loaded = {};
