@@ -28,6 +28,9 @@ export function cachedKernel(
   const kept = new Map<string, Kept>();
   const model = "model" in step.params ? step.params.model : undefined;
   const makesRows = step.outputs.some(col => col.rows === step.id);
+  const { clock } = context;
+  // The machine's clock may be set; a test's is what the test says.
+  const timeOf = clock ? () => clock.now() : () => performance.now();
   let computedBy: object | undefined;
   /** The other model may have been loaded again: what it answered before is not what it answers now. */
   const stillTheSame = (models: RunModels): object | undefined => {
@@ -49,7 +52,7 @@ export function cachedKernel(
   };
   const keep = (name: string, row: KeptRow): void => {
     if (kept.size >= maxRows) kept.delete(kept.keys().next().value!);
-    kept.set(name, { until: performance.now() + ttlSeconds * 1000, row });
+    kept.set(name, { until: timeOf() + ttlSeconds * 1000, row });
   };
   /** Rows that a request computes just now, which others that ask for them wait for. */
   const underWay = new Map<string, Computing>();
@@ -88,7 +91,7 @@ export function cachedKernel(
     const by = stillTheSame(runContext.models ?? context.models);
     const { rows } = inputs.input![0]!;
     const names = rowKeys(keyColumns(step, inputs, key), rows.count);
-    const now = performance.now();
+    const now = timeOf();
     const found = new Map<string, KeptRow>();
     const missing = new Map<string, number>();
     const shared = new Map<string, number>();

@@ -9,7 +9,7 @@ import { keepsRowsApart } from "./apart.js";
 import { type Guard, guards, isChoice } from "./branches.js";
 import { cachedKernel } from "./cached-kernel.js";
 import type { PrepareContext, PreparedKernel, PreparePlanContext, RunContext } from "./kernel.js";
-import { createNotes, nameFault, orderAtOnce, type RunNotes, runStages, type Stage } from "./run-stages.js";
+import { createNotes, nameFault, orderAtOnce, type RunNotes, rowsRead, runStages, type Stage } from "./run-stages.js";
 import { createTally, type StageTally } from "./stage-tally.js";
 import type { Column } from "./table.js";
 
@@ -236,8 +236,7 @@ class Run implements PlanResult {
     const { began, ended } = this.#notes;
     return this.#layout.stages.flatMap(({ step, ports, firstOutput }, i): StageRun[] => {
       if (Number.isNaN(ended[i])) return [];
-      const first = ports[0]?.[1][0];
-      const rowsIn = first === undefined ? 0 : (this.#slots[first]?.rows.count ?? 0);
+      const rowsIn = rowsRead(ports, this.#slots);
       return [{ step, began: began[i]!, ended: ended[i]!, rowsIn, rowsOut: this.#slots[firstOutput]?.rows.count ?? 0 }];
     });
   }

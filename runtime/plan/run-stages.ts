@@ -109,13 +109,21 @@ export function runStages(
 const cancelled = (): RuntimeFault => new RuntimeFault("CANCELLED", "the request was cancelled");
 
 /** Counts a stage's answer and puts it in its slots. */
+/** Rows of the first input that is there: a side that lost made none. */
+export function rowsRead(ports: Stage["ports"], columns: readonly (Column | undefined)[]): number {
+  for (let p = 0; p < ports.length; p++) {
+    const first = ports[p]![1][0];
+    const found = first === undefined ? undefined : columns[first];
+    if (found) return found.rows.count;
+  }
+  return 0;
+}
+
 function take(stage: Stage, made: readonly Column[], columns: (Column | undefined)[], milliseconds: number): void {
   const { firstOutput, ports, tally } = stage;
   if (made.length !== stage.step.outputs.length)
     throw new Error(`${made.length} columns were made and the plan says ${stage.step.outputs.length}`);
-  const first = ports[0]?.[1][0];
-  const rowsIn = first === undefined ? 0 : (columns[first]?.rows.count ?? 0);
-  countRun(tally, milliseconds / 1000, rowsIn, made[0]?.rows.count ?? 0);
+  countRun(tally, milliseconds / 1000, rowsRead(ports, columns), made[0]?.rows.count ?? 0);
   for (let j = 0; j < made.length; j++) columns[firstOutput + j] = made[j]!;
 }
 

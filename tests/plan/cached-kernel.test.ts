@@ -3,6 +3,7 @@ import { cachedKernel } from "#runtime/plan/cached-kernel.js";
 import type { Inputs, PreparedKernel } from "#runtime/plan/kernel.js";
 import { createTally } from "#runtime/plan/stage-tally.js";
 import { type Column, childRows } from "#runtime/plan/table.js";
+import { createManualClock } from "#runtime/testing/manual-clock.js";
 import type { AnyStep, StepCache } from "#triton-protos/plan.js";
 import { column } from "#triton-protos/schema.js";
 import { context, grouped, lists, makeStep, noModels, plain, scalars, vectors } from "../kernels/step.js";
@@ -30,9 +31,21 @@ const step = makeStep("predictOnnx", {
   outputs: [column("ten", "float32"), column("text", "string")],
 }) as AnyStep;
 
-function cached(cache: Partial<StepCache>, kernel: PreparedKernel, of = step, models = noModels) {
+function cached(
+  cache: Partial<StepCache>,
+  kernel: PreparedKernel,
+  of = step,
+  models = noModels,
+  clock?: ReturnType<typeof createManualClock>,
+) {
   const tally = createTally(of);
-  const made = cachedKernel(of, { ttlSeconds: 60, maxRows: 100, ...cache }, kernel, { folder: ".", models }, tally);
+  const made = cachedKernel(
+    of,
+    { ttlSeconds: 60, maxRows: 100, ...cache },
+    kernel,
+    { folder: ".", models, clock },
+    tally,
+  );
   const ask = async (x: number[], y: number[] = x) => {
     const rows = { count: x.length };
     const inputs: Inputs = { input: [scalars("float32", x, rows), scalars("int64", y, rows)] };
@@ -73,6 +86,15 @@ describe("a cached stage", () => {
     await new Promise(resolve => setTimeout(resolve, 30));
     await short.ask([1]);
     expect(computed.splice(0)).toEqual([[1], [1]]);
+    const clock = createManualClock();
+    const told = cached({ ttlSeconds: 60 }, kernel, step, noModels, clock);
+    await told.ask([4]);
+    await clock.advance(59_999);
+    await told.ask([4]);
+    expect(computed.splice(0)).toEqual([[4]]);
+    await clock.advance(1);
+    await told.ask([4]);
+    expect(computed.splice(0)).toEqual([[4]]);
     const small = cached({ maxRows: 2 }, kernel);
     for (const x of [1, 2, 1, 3, 1, 2]) await small.ask([x]);
     expect(computed).toEqual([[1], [2], [3], [2]]);

@@ -91,6 +91,7 @@ async function run(
     fallbacks: Object.fromEntries(result.fallbacks),
     cancelled,
     timings: result.timings,
+    rows: Object.fromEntries(result.runs.map(({ step, rowsIn, rowsOut }) => [step.id, [rowsIn, rowsOut]])),
   };
 }
 
@@ -128,6 +129,7 @@ describe("fallback", () => {
     });
     // How long the side that lost was waited for is told, too.
     expect([...late.timings.keys()]).toEqual(["a", "b", "c", "f"]);
+    expect(late.rows).toEqual({ a: [2, 2], b: [2, 0], c: [2, 2], f: [2, 2] });
     expect(late.timings.get("b")).toBeGreaterThan(5000);
     expect(late.timings.get("b")).toBeLessThan(30_000_000);
     // The other side may be slower than the time: it is what there is.
