@@ -21,7 +21,6 @@ import type { Parameter, Tensor, TypedTensor } from "./tensor.js";
  */
 export const modelCaller = (registry: () => Registry, namespace: string, ahead?: Ahead): ModelCaller => {
   const how = { near: namespace, ahead };
-  const held = { closing: false, ahead };
   return {
     async describe(model) {
       const { inputs, outputs } = describeModel(registry().find(model, -1, how).config, []);
@@ -37,10 +36,7 @@ export const modelCaller = (registry: () => Registry, namespace: string, ahead?:
     infer: (model, inputs, outputs, signal) => ask(registry().find(model, -1, how), inputs, outputs, signal),
     lease(models, outer) {
       const lease = outer?.fork() ?? new Lease(registry());
-      lease.hold(
-        models.map(model => ({ model, version: -1, near: namespace })),
-        held,
-      );
+      lease.hold(models, how);
       return new LeasedPlanModels(lease, namespace);
     },
   };

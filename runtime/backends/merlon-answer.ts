@@ -7,6 +7,7 @@ import { explainCandidates } from "../plan/explain-candidates.js";
 import type { RunContext } from "../plan/kernel.js";
 import { stageNotes, stepTensors } from "../plan/stage-notes.js";
 import type { Column, Rows } from "../plan/table.js";
+import type { AskedModel } from "../repository/lease.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { TracedStage, TraceNotes } from "../tracing/trace.js";
 import type { BackendRequest, BackendResponse, LoadContext } from "./backend.js";
@@ -25,7 +26,12 @@ export interface Served {
   readonly context: LoadContext;
   /** Models that the plan asks. */
   readonly asked: readonly string[];
+  /** The same, as a lease takes them. */
+  readonly asks: readonly AskedModel[];
 }
+
+/** What one run is made with: filled in, and not spread, since there is one for each request. */
+type NewRun = { -readonly [K in keyof RunContext]: RunContext[K] };
 
 /** Requests that may share one run do; the others have one each. */
 export async function answerBatch(
@@ -78,16 +84,17 @@ async function answerTogether(
 
 /** One run, in which each model has one version, whatever is loaded meanwhile. @throws RuntimeFault at once or later */
 function runPlan(
-  { executable, context, asked }: Served,
+  { executable, context, asks }: Served,
   { lease }: BackendRequest,
   columns: ReadonlyMap<string, Column>,
-  run: RunContext,
+  run: NewRun,
 ): PlanResult | Promise<PlanResult> {
-  const models = asked.length > 0 ? context.models.lease?.(asked, lease) : undefined;
+  const models = asks.length > 0 ? context.models.lease?.(asks, lease) : undefined;
   if (!models) return executable.run(columns, run);
   let later = false;
   try {
-    const result = executable.run(columns, { ...run, models });
+    run.models = models;
+    const result = executable.run(columns, run);
     if (!(result instanceof Promise)) return result;
     later = true;
     return result.finally(() => models.end());
@@ -122,7 +129,9 @@ export function answer(served: Served, request: BackendRequest, drawn?: bigint):
     const { columns, request: rows } = form.read(request.inputs);
     if (parameters.size > 0 && !request.lease) checkFlags(parameters);
     const seed = parameters.has("seed") ? readSeed(parameters.get("seed")!) : (drawn ?? context.drawSeed());
-    const result = runPlan(served, request, columns, signal ? { seed, parameters, signal } : { seed, parameters });
+    const run: NewRun = { seed, parameters };
+    if (signal) run.signal = signal;
+    const result = runPlan(served, request, columns, run);
     return result instanceof Promise
       ? result.then(made => responseOf(served, request, rows, made)).catch(error => RuntimeFault.from(error))
       : responseOf(served, request, rows, result);

@@ -37,11 +37,12 @@ export const merlonBackend: Backend = {
     });
     const form = plan.stage ? stageForm(plan, plan.stage, context.config) : requestForm(plan, context.config);
     const asked = modelsOf(plan);
-    const served: Served = { executable, form, context, asked };
+    const asks = asked.map(name => ({ model: name, version: -1 }));
+    const served: Served = { executable, form, context, asked, asks };
     // What stands in a step's place may look at the whole run.
     const shares = executable.keepsRowsApart && !plan.stage && !aroundStep && context.config.max_batch_size > 0;
     return {
-      asks: asked.map(name => ({ model: name, version: -1 })),
+      asks,
       stages: executable.tallies,
       sharesTurn: shares,
       execute: requests => {

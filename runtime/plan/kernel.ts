@@ -8,7 +8,7 @@ import type { AnyStep, ColumnRef, Step } from "../../triton-protos/plan.js";
 import type { ColumnSchema } from "../../triton-protos/schema.js";
 import type { Cancellation } from "../cancellation.js";
 import type { Clock } from "../clock.js";
-import type { Lease } from "../repository/lease.js";
+import type { AskedModel, Lease } from "../repository/lease.js";
 import type { SnapshotFiles } from "../stores/feast/snapshot-store.js";
 import type { Parameter, Tensor, TypedTensor } from "../tensor.js";
 import type { Column } from "./table.js";
@@ -56,7 +56,7 @@ export interface ModelCaller extends RunModels {
    * For one run of a plan: these models in the versions that are there now, kept until `end`.
    * @param outer of the request that the run is made for: then that one's versions
    */
-  lease?(models: readonly string[], outer?: Lease): LeasedModels;
+  lease?(models: readonly AskedModel[], outer?: Lease): LeasedModels;
 }
 
 export interface LeasedModels extends RunModels {

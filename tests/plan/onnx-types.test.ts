@@ -60,14 +60,16 @@ export default ensemble("every", request >> predictOnnx(${JSON.stringify(join(EV
   const inputs = Object.entries(rows.inputs).map(([name, told]) => asTensor(name, told));
   // Scalars come without a second dimension, and the model has them with one.
   const request = inputs.map(t => (t.name.endsWith("_one") ? { ...t, shape: [3] } : t));
-  const answer = await askBinary(server.ports.http!, "every", request);
+  // What runs at once from the second time on gets values instead of bytes.
+  const answers = [];
+  for (let i = 0; i < 5; i++) answers.push(await askBinary(server.ports.http!, "every", request));
   await server.stop();
   const expected = Object.entries(rows.outputs).map(([name, told]) => {
     const { datatype, shape, data } = asTensor(name, told);
     return [name, [datatype, shape, Buffer.from(data).toString("hex")]];
   });
   expect(expected).toHaveLength(3 * DTYPES.length);
-  expect(answer).toEqual(Object.fromEntries(expected));
+  for (const answer of answers) expect(answer).toEqual(Object.fromEntries(expected));
 }, 60_000);
 
 /** Into which tensors a column of each dtype goes: integers into wider integers or ids, floats into floats, bools into numbers. */

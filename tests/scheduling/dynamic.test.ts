@@ -3,6 +3,7 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { RuntimeFault } from "#runtime/errors.js";
 import { createScheduler } from "#runtime/scheduling/create-scheduler.js";
 import { createStatistics } from "#runtime/statistics.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
@@ -43,6 +44,29 @@ test("a model that shares turns runs what came in one turn of the event loop as 
   await scheduler.drain();
   await last;
   expect(model.batches.at(-1)).toEqual(["9"]);
+});
+
+test("a model that shares turns does not run for those who left in the turn, and refuses what is more than its queue holds", async () => {
+  const model = { ...notedModel(), sharesTurn: true };
+  const policy = { default_queue_policy: { max_queue_size: 2 } };
+  const scheduler = await start(model, { max_batch_size: 4, dynamic_batching: policy });
+  const ask = (...signals: (AbortSignal | undefined)[]) =>
+    signals.map((signal, i) => scheduler.schedule(requestOf(`${i}`, signal ? { signal } : {})));
+  const told = (requests: readonly Promise<unknown>[]) =>
+    Promise.all(requests.map(request => request.then(() => "answered").catch(error => (error as RuntimeFault).code)));
+  const leaving = new AbortController();
+  const alone = told(ask(leaving.signal));
+  leaving.abort();
+  expect(await alone).toEqual(["CANCELLED"]);
+  const other = new AbortController();
+  const three = told(ask(undefined, other.signal, undefined));
+  other.abort();
+  expect(await three).toEqual(["answered", "CANCELLED", "answered"]);
+  expect(await told(ask(undefined, undefined, undefined))).toEqual(["answered", "answered", "UNAVAILABLE"]);
+  expect(model.batches).toEqual([
+    ["0", "2"],
+    ["0", "1"],
+  ]);
 });
 
 test("a preferred size runs at once, any other waits for the delay", async () => {
