@@ -173,6 +173,8 @@ export const OP_PARAMS = {
     repository: z.string(),
     /** One view, or several that are read in one round trip. */
     view: z.union([z.string(), z.array(z.string()).min(2)]),
+    /** Views that a feature service takes under another name: that name → the view, and its join keys → what they are called here. */
+    aliases: z.record(z.string(), z.strictObject({ view: z.string(), joinKeys: perColumn(z.string()) })).optional(),
     /** Column that holds the entity key; where there are several join keys, the column of each. */
     entityColumn: z.union([z.string(), perColumn(z.string())]),
     includeId: z.boolean().default(false),

@@ -600,9 +600,9 @@ export const feastServiceMissing = (p: { readonly path: string | number; readonl
 });
 
 /** feast/service-unsupported */
-export const feastServiceUnsupported = (p: { readonly service: string | number; readonly view: string | number; readonly why: string | number }): Message => ({
+export const feastServiceUnsupported = (p: { readonly service: string | number; readonly view: string | number }): Message => ({
   code: "feast/service-unsupported",
-  message: `Feature service \`${p.service}\` has the view \`${p.view}\`, which it ${p.why}. \`queryFeast\` does not.`,
+  message: `Feature service \`${p.service}\` has the view \`${p.view}\`, which computes its features in Python. \`queryFeast\` does not.`,
   help: `Name the views with \`view: [...]\`, and the features with \`features: [...]\`.`,
 });
 

@@ -1,4 +1,5 @@
 /** The columns that hold the join keys of the views that `queryFeast` reads. */
+import { askedName } from "../../triton-protos/artefacts/feast-key.js";
 import { feastType } from "../../triton-protos/artefacts/feast-type.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import { listNames } from "../diagnostics/diagnostic.js";
@@ -19,7 +20,13 @@ export interface FeastKeys {
 
 /** Reports columns that are not there, of another type, or on other rows. */
 export function feastKeys(call: Call<FeastAuthor>, { views, label }: FeastViews): FeastKeys | undefined {
-  const joins = [...new Map(views.flatMap(view => view.joinKeys.map(join => [join.name, join]))).values()];
+  const joins = [
+    ...new Map(
+      views.flatMap(view =>
+        view.joinKeys.map(key => [askedName(key), { name: askedName(key), type: key.type }] as const),
+      ),
+    ).values(),
+  ];
   const { entityColumn, repository } = call.params;
   if (joins.length > 1 && typeof entityColumn === "string")
     return call.fail(

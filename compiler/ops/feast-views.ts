@@ -1,5 +1,10 @@
 /** The views and features that `queryFeast` means: by view, by several views, or by feature service. */
-import { type FeastFeature, type FeastView, findView } from "../../triton-protos/artefacts/feast-registry.js";
+import {
+  type FeastFeature,
+  type FeastView,
+  findView,
+  projectedView,
+} from "../../triton-protos/artefacts/feast-registry.js";
 import type { FeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
 import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
@@ -12,9 +17,13 @@ export interface FeastViews {
   readonly views: readonly FeastView[];
   /** As a plan has them: one name, or several. */
   readonly names: string | string[];
+  /** Those among them that are other names of views; undefined where none is. */
+  readonly aliases: Record<string, { view: string; joinKeys: Record<string, string> }> | undefined;
   readonly features: readonly {
     readonly feature: FeastFeature;
     readonly name: string;
+    /** Of its view. */
+    readonly view: string;
     /** As a plan has it: the name, with its view where there are several. */
     readonly reference: string;
   }[];
@@ -51,13 +60,29 @@ export function feastViews(call: Call<FeastAuthor>, repository: FeastRepository)
   return {
     label,
     views: chosen.map(c => c.view),
+    aliases: aliasesOf(chosen),
     names: several ? chosen.map(c => c.view.name) : chosen[0]!.view.name,
     features: features.map(({ view, name, feature }) => ({
       feature,
       name,
+      view: view.name,
       reference: several ? `${view.name}:${name}` : name,
     })),
   };
+}
+
+function aliasesOf(chosen: readonly Chosen[]): FeastViews["aliases"] {
+  const aliased = chosen.flatMap(({ view }) => (view.aliasOf === undefined ? [] : [{ ...view, view: view.aliasOf }]));
+  if (aliased.length === 0) return undefined;
+  return Object.fromEntries(
+    aliased.map(({ name, view, joinKeys }) => [
+      name,
+      {
+        view,
+        joinKeys: Object.fromEntries(joinKeys.flatMap(key => (key.asked === undefined ? [] : [[key.name, key.asked]]))),
+      },
+    ]),
+  );
 }
 
 function byView(
@@ -97,18 +122,11 @@ function byService(call: Call<FeastAuthor>, { registry }: FeastRepository, name:
     );
   }
   const chosen: Chosen[] = [];
-  for (const { view: viewName, alias, features, joinKeys } of service.views) {
-    const view = findView(registry, viewName);
-    if (!view || alias !== viewName || Object.keys(joinKeys).length > 0)
-      return call.fail(
-        messages.feastServiceUnsupported({
-          service: name,
-          view: viewName,
-          why: view ? "takes under another name or by other join keys" : "takes, which computes its features in Python",
-        }),
-        { literal: name },
-      );
-    chosen.push({ view, features });
+  for (const projection of service.views) {
+    const view = projectedView(registry, projection);
+    if (!view)
+      return call.fail(messages.feastServiceUnsupported({ service: name, view: projection.view }), { literal: name });
+    chosen.push({ view, features: projection.features });
   }
   return chosen;
 }

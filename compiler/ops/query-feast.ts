@@ -24,6 +24,7 @@ export const feastAuthor = z.strictObject({
   service: z.string().min(1).optional(),
   entityColumn: z.union([z.string(), z.record(z.string(), z.string())]).optional(),
   includeId: z.boolean().default(false),
+  fullNames: z.boolean().default(false),
   prefix: z.string().default(""),
   features: z.array(z.string()).optional(),
   onMissing: OP_PARAMS.queryFeast.shape.onMissing,
@@ -62,6 +63,8 @@ export interface QueryFeastOptions<View extends string = string, Feature extends
   readonly entityColumn?: string | Readonly<Record<string, string>>;
   /** Answers the entity key too, under the name of the join key. */
   readonly includeId?: boolean;
+  /** Names each feature after its view too, `view__feature`, as Feast's `full_feature_names` does: for views that share names. @default false */
+  readonly fullNames?: boolean;
   /** Put before each feature's name with `_`, unless the name starts with it. */
   readonly prefix?: string;
   /** Features to read; by default all of the view. Where two views have one of a name, write `view:feature`. */
@@ -116,18 +119,20 @@ interface FeastRule<V extends View, O extends QueryFeastOptions> extends Rule {
     | (O extends { readonly includeId: true } ? V["key"] : never);
 }
 
-/** Open where nothing is known of the repository, and for several views or a service. */
+/** Open where nothing is known of the repository, for several views or a service, and for full names. */
 type FeastRuleOf<P, O extends QueryFeastOptions> = [ArtefactOf<P, "feast">] extends [never]
   ? OpenRule
-  : O["view"] extends string
-    ? IsUnion<O["view"]> extends true
-      ? OpenRule
-      : Views<P>[O["view"] & ViewOf<P>] extends infer V extends View
-        ? [V] extends [never]
-          ? OpenRule
-          : FeastRule<V, O>
-        : OpenRule
-    : OpenRule;
+  : O extends { readonly fullNames: true }
+    ? OpenRule
+    : O["view"] extends string
+      ? IsUnion<O["view"]> extends true
+        ? OpenRule
+        : Views<P>[O["view"] & ViewOf<P>] extends infer V extends View
+          ? [V] extends [never]
+            ? OpenRule
+            : FeastRule<V, O>
+          : OpenRule
+      : OpenRule;
 
 /**
  * Looks features up in a Feast online store: SQLite, Redis or a feature server. One read per request, whatever the number of rows.
@@ -148,7 +153,7 @@ export const queryFeastOp = defineOp({
   facts: { elementwise: false, inWorkflow: false, prunable: true },
   infer: call => {
     const { params } = call;
-    const { repository, includeId, prefix, onMissing } = params;
+    const { repository, includeId, prefix, fullNames, onMissing } = params;
     const read = call.artefacts.feast(repository);
     if (!read.ok) return call.fail(read.message, { literal: repository });
     const views = feastViews(call, read.value);
@@ -164,8 +169,9 @@ export const queryFeastOp = defineOp({
         "right",
       );
     const made = drops ? call.id : rows;
-    const outputs = views.features.map(({ reference, feature, name }) => {
+    const outputs = views.features.map(({ reference, feature, view, name: own }) => {
       const { dtype, list } = feastType(feature.type!);
+      const name = fullNames ? `${view}__${own}` : own;
       return {
         reference,
         feature: feature.name,
@@ -189,7 +195,7 @@ export const queryFeastOp = defineOp({
           column: twice,
           way: ids.some(id => id.name === twice)
             ? "Drop `includeId`, or give the features a `prefix`."
-            : 'Choose one with `features: ["view:feature"]`, or look the views up one by one, with a `prefix` each.',
+            : 'Name them after their views too with `fullNames: true`, or choose one with `features: ["view:feature"]`.',
         }),
         "right",
       );
@@ -211,6 +217,7 @@ export const queryFeastOp = defineOp({
       params: {
         repository,
         view: views.names,
+        ...(views.aliases && { aliases: views.aliases }),
         entityColumn: keys.entityColumn,
         includeId,
         prefix,

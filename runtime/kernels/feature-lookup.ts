@@ -1,7 +1,13 @@
 /**
  * A `queryFeast` step and its repository -> which features of which views make which columns, and which input holds which join key.
  */
-import { type FeastFeature, type FeastView, findView } from "../../triton-protos/artefacts/feast-registry.js";
+import { askedName } from "../../triton-protos/artefacts/feast-key.js";
+import {
+  aliasView,
+  type FeastFeature,
+  type FeastView,
+  findView,
+} from "../../triton-protos/artefacts/feast-registry.js";
 import type { FeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
 import { feastType } from "../../triton-protos/artefacts/feast-type.js";
 import type { Step } from "../../triton-protos/plan.js";
@@ -26,7 +32,13 @@ export interface Lookup {
 /** @throws RuntimeFault when plan and registry disagree */
 export function prepareLookup(step: Step<"queryFeast">, repository: FeastRepository, folder: string): Lookup {
   const names = typeof step.params.view === "string" ? [step.params.view] : step.params.view;
-  const views = names.map(name => needView(name, repository, folder));
+  const { aliases = {} } = step.params;
+  const views = names.map(name => {
+    const alias = aliases[name];
+    return alias
+      ? aliasView(needView(alias.view, repository, folder), name, alias)
+      : needView(name, repository, folder);
+  });
   const wanted = views.flatMap(view =>
     step.outputs.flatMap(schema => {
       const feature = outputFeature(step, view, names.length > 1, schema);
@@ -38,7 +50,7 @@ export function prepareLookup(step: Step<"queryFeast">, repository: FeastReposit
     features: wanted.filter(of => of.view === view).map(of => of.feature),
   }));
   const { entityColumn } = step.params;
-  const joinNames = [...new Set(views.flatMap(view => view.joinKeys.map(key => key.name)))];
+  const joinNames = [...new Set(views.flatMap(view => view.joinKeys.map(askedName)))];
   const inputs = step.inputs.input!;
   const joins = joinNames.map(name => {
     const column = typeof entityColumn === "string" ? entityColumn : (entityColumn[name] ?? name);

@@ -4,11 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { getFeatures } from "#runtime/stores/feast/get-features.js";
+import { openStore } from "#runtime/stores/feast/open-store.js";
+import { projectedView } from "#triton-protos/artefacts/feast-registry.js";
 import { readFeastRepository } from "#triton-protos/artefacts/feast-repository.js";
+import { column as schema } from "#triton-protos/schema.js";
+import { plain as plainColumn, run, scalars } from "../kernels/step.js";
 import { fixture, repositoryOf } from "./every-type.js";
 
 const feastAnswers = (name: string) =>
   JSON.parse(readFileSync(join(fixture(name), "answers.json"), "utf8")) as Record<string, Record<string, unknown[]>>;
+const asBig = (value: unknown) => (value === null ? null : BigInt(value as number));
 const plain = (value: unknown) => (typeof value === "bigint" ? Number(value) : value);
 
 describe.each(["views-0.31", "views-0.67"])("%s", name => {
@@ -40,6 +45,67 @@ describe.each(["views-0.31", "views-0.67"])("%s", name => {
         .sort(),
     ).toEqual(["a", "b"]);
     expect(views.get("plain")).toMatchObject({ ttlSeconds: 3 * 86400, source: { path: "data/rows.parquet" } });
+  });
+});
+
+describe("a service that takes one view twice, under other names and by other keys", () => {
+  const name = "views-0.31";
+  const { reader__a, writer__a } = feastAnswers(name).author!;
+
+  test.each([0, 256])("in one look-up (memoryMb %i)", async memoryMb => {
+    const repository = repositoryOf(name);
+    const views = repository.registry.services[0]!.views.map(of => projectedView(repository.registry, of)!);
+    expect(views.map(view => [view.name, view.aliasOf])).toEqual([
+      ["reader", "plain"],
+      ["writer", "plain"],
+    ]);
+    const store = await openStore(repository, { memoryMb });
+    const reads = views.map(view => ({ view, features: view.features }));
+    const reader = await store.prepare(reads, { bytes: "utf8", eventTimes: false });
+    const keys = new Map([
+      ["user_id", scalars("int64", [1, 2])],
+      ["author_id", scalars("int64", [2, 9])],
+    ]);
+    const found = await reader.getOnline(keys, 2);
+    const values = found.map(col => [...col.status].map((known, i) => (known === 1 ? Number(col.values[i]) : null)));
+    expect(values).toEqual([reader__a, writer__a]);
+    await store.close();
+  });
+
+  test("by `merlon feast get`", async () => {
+    const keys = new Map([
+      ["user_id", ["1", "2"]],
+      ["author_id", ["2", "9"]],
+    ]);
+    expect(await getFeatures(fixture(name), { service: "author", keys })).toEqual(
+      [
+        { user_id: 1n, author_id: 2n, "reader:a": reader__a![0], "writer:a": writer__a![0] },
+        { user_id: 2n, author_id: 9n, "reader:a": reader__a![1], "writer:a": writer__a![1] },
+      ].map(record => ({ ...record, "reader:a": asBig(record["reader:a"]), "writer:a": asBig(record["writer:a"]) })),
+    );
+  });
+
+  test("in an ensemble, under full names", async () => {
+    const params = {
+      repository: "features",
+      view: ["reader", "writer"],
+      aliases: {
+        reader: { view: "plain", joinKeys: {} },
+        writer: { view: "plain", joinKeys: { user_id: "author_id" } },
+      },
+      entityColumn: { user_id: "user_id", author_id: "author_id" },
+      onMissing: "null",
+      features: { reader__a: "reader:a", writer__a: "writer:a" },
+    } as const;
+    const step = {
+      params: { ...params, view: [...params.view] },
+      inputs: { input: ["user_id", "author_id"] },
+      outputs: ["reader__a", "writer__a"].map(column => schema(column, "int64")),
+      artefacts: { repository: name },
+    };
+    const input = [scalars("int64", [1, 2]), scalars("int64", [2, 9])];
+    const found = await run("queryFeast", step, { input }, undefined, join(fixture(name), ".."));
+    expect(found.map(plainColumn)).toEqual([reader__a, writer__a].map(values => values!.map(asBig)));
   });
 });
 

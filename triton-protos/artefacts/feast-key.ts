@@ -15,7 +15,12 @@ export type KeyPart = bigint | number | string | Uint8Array;
 export interface JoinKey {
   readonly name: string;
   readonly type: FeastType;
+  /** What a look-up calls it, where a feature service gives it another name than the store's. */
+  readonly asked?: string;
 }
+
+/** The name by which a look-up gives the key. */
+export const askedName = ({ name, asked = name }: JoinKey): string => asked;
 
 /** The types an entity may have in a key, with Feast's number for them. */
 const KEY_TYPES: Partial<Record<FeastType, number>> = { BYTES: 1, STRING: 2, INT32: 3, INT64: 4, UNIX_TIMESTAMP: 8 };

@@ -57,6 +57,8 @@ export interface FeastView {
   readonly table: string;
   /** Number of its schema, where `feast apply` counts them. */
   readonly version: number;
+  /** Its own name, where a feature service takes it under another one or by other keys. */
+  readonly aliasOf?: string;
 }
 
 /** Features of several views under one name. */
@@ -107,6 +109,33 @@ export function readRegistry(bytes: Uint8Array, where: string): FeastRegistry {
 /** The view of that name, or undefined. */
 export const findView = (reg: FeastRegistry, name: string): FeastView | undefined =>
   reg.views.find(view => view.name === name);
+
+/** A view under another name and by other keys: its own join keys → the look-up's. */
+export interface ViewAlias {
+  readonly view: string;
+  readonly joinKeys: Readonly<Record<string, string>>;
+}
+
+/** The view as a service takes it. */
+export const aliasView = (view: FeastView, alias: string, { joinKeys }: ViewAlias): FeastView => ({
+  ...view,
+  name: alias,
+  aliasOf: view.name,
+  joinKeys: view.joinKeys.map(key => {
+    const asked = joinKeys[key.name];
+    return asked === undefined ? key : { ...key, asked };
+  }),
+});
+
+/** What a service takes of a view; undefined where the registry has no such view. */
+export function projectedView(
+  reg: FeastRegistry,
+  { view: name, alias, joinKeys }: FeastProjection,
+): FeastView | undefined {
+  const view = findView(reg, name);
+  const own = alias === name && Object.keys(joinKeys).length === 0;
+  return view && !own ? aliasView(view, alias, { view: name, joinKeys }) : view;
+}
 
 type RawView = Omit<FeastView, "joinKeys" | "storeName" | "table" | "version"> & {
   readonly entityColumns: readonly FeastFeature[];

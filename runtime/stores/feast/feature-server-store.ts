@@ -40,13 +40,19 @@ function prepareRead(reads: readonly ViewRead[], options: ReadOptions, call: Htt
           "UNSUPPORTED",
           `view \`${view.name}\` is looked up by the BYTES \`${join.name}\`, which Feast's feature server does not take. Read the view from SQLite or Redis, or make the key a STRING.`,
         );
-  for (const { view, features } of reads)
+  for (const { view, features } of reads) {
+    if (view.aliasOf !== undefined)
+      throw new RuntimeFault(
+        "UNSUPPORTED",
+        `view \`${view.aliasOf}\` is taken as \`${view.name}\` by a feature service, which Feast's feature server can not be asked for feature by feature. Read it from SQLite or Redis, or name the view itself.`,
+      );
     for (const { name, type } of features)
       if (type === "SCALAR_MAP")
         throw new RuntimeFault(
           "UNSUPPORTED",
           `feature \`${view.name}:${name}\` is a SCALAR_MAP, which Feast's feature server answers as null. Read the view from SQLite or Redis, or leave the feature out with \`features\`.`,
         );
+  }
   const joins = new Map(reads.flatMap(({ view }) => view.joinKeys.map(join => [join.name, join] as const)));
   return async (
     keys: ReadonlyMap<string, Column>,

@@ -2,6 +2,8 @@
  * A `queryFeast` step and its repository → all the features that it can answer, as they are now: what a repository for a stock Triton holds instead
  * of a store.
  */
+
+import { askedName } from "../../../triton-protos/artefacts/feast-key.js";
 import type { FeastRepository } from "../../../triton-protos/artefacts/feast-repository.js";
 import { readFeastRepository } from "../../../triton-protos/artefacts/feast-repository.js";
 import { missingRule } from "../../../triton-protos/feast-missing.js";
@@ -44,7 +46,7 @@ export function freezeFeatures(step: Step<"queryFeast">, folder: string, now: nu
       oldest: times.length > 0 ? times.reduce((a, b) => Math.min(a, b)) : null,
       keys: view.joinKeys.map((key, k) => ({
         name: key.name,
-        input: lookup.joins.find(join => join.name === key.name)!.input,
+        input: lookup.joins.find(join => join.name === askedName(key))!.input,
         dtype: keys[k]!.dtype,
         values: keys[k]!.values,
       })),

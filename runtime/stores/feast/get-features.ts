@@ -1,7 +1,12 @@
 /**
  * Keys as text → features of those entities from a repository's online store, one record per entity.
  */
-import { type FeastRegistry, findView } from "../../../triton-protos/artefacts/feast-registry.js";
+import { askedName } from "../../../triton-protos/artefacts/feast-key.js";
+import {
+  type FeastProjection,
+  type FeastRegistry,
+  projectedView,
+} from "../../../triton-protos/artefacts/feast-registry.js";
 import { readFeastRepository } from "../../../triton-protos/artefacts/feast-repository.js";
 import { type FeastType, feastType } from "../../../triton-protos/artefacts/feast-type.js";
 import { RuntimeFault } from "../../errors.js";
@@ -25,7 +30,11 @@ export async function getFeatures(folder: string, question: FeatureQuestion): Pr
   const repository = readFeastRepository(folder);
   const reads = chosenReads(repository.registry, question);
   const joins = [
-    ...new Map(reads.flatMap(({ view }) => view.joinKeys.map(join => [join.name, join] as const))).values(),
+    ...new Map(
+      reads.flatMap(({ view }) =>
+        view.joinKeys.map(join => [askedName(join), { ...join, name: askedName(join) }] as const),
+      ),
+    ).values(),
   ];
   const lengths = joins.map(join => question.keys.get(join.name)?.length);
   const missing = joins.find((_, i) => lengths[i] === undefined);
@@ -68,13 +77,14 @@ function chosenReads(registry: FeastRegistry, { views, service, features }: Feat
   const found = registry.services.find(s => s.name === service);
   if (service !== undefined && !found)
     throw fault(`the repository has no service \`${service}\`; it has ${named(registry.services.map(s => s.name))}.`);
-  const wanted = found ? found.views : (views ?? []).map(view => ({ view, features: undefined }));
+  const wanted: readonly (Partial<FeastProjection> & { readonly view: string })[] =
+    found?.views ?? (views ?? []).map(view => ({ view }));
   if (wanted.length === 0)
     throw fault(
       `name a view with \`--view\` (${named(registry.views.map(v => v.name))}) or a service with \`--service\`.`,
     );
-  const reads = wanted.map(({ view: name, features: taken }) => {
-    const view = findView(registry, name);
+  const reads = wanted.map(({ view: name, alias = name, features: taken, joinKeys = {} }) => {
+    const view = projectedView(registry, { view: name, alias, features: [], joinKeys });
     if (!view) throw fault(`the repository has no view \`${name}\`; it has ${named(registry.views.map(v => v.name))}.`);
     const mine = view.features.filter(
       f => f.type !== null && (taken?.includes(f.name) ?? true) && (features?.includes(f.name) ?? true),

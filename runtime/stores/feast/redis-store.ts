@@ -1,7 +1,7 @@
 /**
  * Feast's Redis online store, read: one HMGET per entity, whatever the number of views, all of a request in one pipeline.
  */
-import type { KeyVersion } from "../../../triton-protos/artefacts/feast-key.js";
+import { askedName, type KeyVersion } from "../../../triton-protos/artefacts/feast-key.js";
 import type { RedisStore } from "../../../triton-protos/artefacts/feast-online-store.js";
 import { RuntimeFault } from "../../errors.js";
 import type { Column } from "../../plan/table.js";
@@ -94,7 +94,7 @@ function prepareGroup(reads: readonly ViewRead[], version: KeyVersion, project: 
     timeField(view.storeName),
     ...features.map(feature => featureField(view.storeName, feature.name)),
   ]);
-  const columnsOf = (keys: ReadonlyMap<string, Column>) => joinKeys.map(join => keys.get(join.name)!);
+  const columnsOf = (keys: ReadonlyMap<string, Column>) => joinKeys.map(join => keys.get(askedName(join))!);
   const describeRow = (keys: ReadonlyMap<string, Column>, row: number) => describeKey(joinKeys, columnsOf(keys), row);
   return {
     describe: describeRow,

@@ -4,7 +4,7 @@
  */
 import { stat } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
-import type { KeyVersion } from "../../../triton-protos/artefacts/feast-key.js";
+import { askedName, type KeyVersion } from "../../../triton-protos/artefacts/feast-key.js";
 import { feastType } from "../../../triton-protos/artefacts/feast-type.js";
 import type { DType } from "../../../triton-protos/datatype.js";
 import { RuntimeFault } from "../../errors.js";
@@ -184,7 +184,7 @@ function inThread(orders: readonly SnapshotOrder[]): Promise<readonly (readonly 
 
 function snapshotAnswer(reads: readonly ViewRead[], views: readonly ViewSnapshot[]): Answer {
   const parts = views.map(({ keys, features }, i) => {
-    const joins = reads[i]!.view.joinKeys.map(join => join.name);
+    const joins = reads[i]!.view.joinKeys.map(askedName);
     const dtypes = reads[i]!.features.map(feature => feastType(feature.type!).dtype);
     return { joins, find: finder(keys, joins), unknown: keys[0]!.rows.count, picks: features.map(picker), dtypes };
   });

@@ -3,7 +3,13 @@
  */
 import { statSync } from "node:fs";
 import Database from "better-sqlite3";
-import { type KeyVersion, keyPrefix, keyVersionOf, startsWith } from "../../../triton-protos/artefacts/feast-key.js";
+import {
+  askedName,
+  type KeyVersion,
+  keyPrefix,
+  keyVersionOf,
+  startsWith,
+} from "../../../triton-protos/artefacts/feast-key.js";
 import type { FeastFeature, FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
 import { RuntimeFault } from "../../errors.js";
 import type { Column } from "../../plan/table.js";
@@ -214,7 +220,7 @@ function viewReader(
   };
   const indexOf = new Map(features.map((feature, i) => [feature.name, i]));
   return (keys, count) => {
-    const columns = view.joinKeys.map(join => keys.get(join.name)!);
+    const columns = view.joinKeys.map(join => keys.get(askedName(join))!);
     const encoded = encodeKeys(columns);
     const built = features.map(feature => columnBuilder(view, feature, count, options));
     for (let first = 0; first < encoded.length; ) {

@@ -54,12 +54,13 @@ writeFeastRepository(join(out, "features"), {
   ],
 });
 
-// The same repository with a feature of a type that has no dtype: `city` becomes a MAP (30).
+// The same repository with a feature of a type that is newer than all known ones (`city`: 100), and a service that takes a view which is none.
 cpSync(join(out, "features"), join(out, "features-odd"), { recursive: true });
 const registry = readFileSync(join(out, "features", "data", "registry.db"));
 const at = registry.indexOf("user_features");
 const city = registry.indexOf(Buffer.from([0x0a, 4, ...Buffer.from("city"), 0x10, 2]), at);
-registry[city + 7] = 30;
+registry[city + 7] = 100;
+registry.write("user_spending", registry.lastIndexOf("user_features", registry.indexOf("people")));
 writeFileSync(join(out, "features-odd", "data", "registry.db"), registry);
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-samples-"));

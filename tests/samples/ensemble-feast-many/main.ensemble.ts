@@ -15,4 +15,7 @@ const pairs = items >> unrollFeatures("item_id", request["user_id"]);
 // Two views by two join keys, read in one round trip.
 const seen = pairs[["user_id", "item_id"]] >> queryFeast("../artefacts/features", { service: "pairs", onMissing: "null", memoryMb: 0 });
 
-export default ensemble("many", items + seen);
+// A view by the name that a feature service gives it.
+const people = pairs[["user_id"]] >> queryFeast("../artefacts/features", { service: "aliased", features: ["city"], fullNames: true, onMissing: "null" });
+
+export default ensemble("many", items + seen + people);
