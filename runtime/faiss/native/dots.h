@@ -40,6 +40,9 @@ struct DotKernel {
   uint32_t (*bounds)(const int32_t* dots, const float* facts, const Bounds& by, float* upper, float* error);
   float (*product)(const float* a, const float* b, size_t d);
   float (*squares)(const float* a, const float* b, size_t d);
+  /** The same of `a` with each of n vectors. */
+  void (*productsOfRows)(const float* a, const float* rows, size_t n, size_t d, float* out);
+  void (*squaresOfRows)(const float* a, const float* rows, size_t n, size_t d, float* out);
 };
 
 #define MERLON_INLINE inline __attribute__((always_inline))
@@ -87,7 +90,13 @@ MERLON_INLINE float anySum(const float* a, const float* b, size_t d) {
 
 #define MERLON_SUMS(NAME, TARGET)                                                                                \
   TARGET inline float product##NAME(const float* a, const float* b, size_t d) { return anySum<false>(a, b, d); } \
-  TARGET inline float squares##NAME(const float* a, const float* b, size_t d) { return anySum<true>(a, b, d); }
+  TARGET inline float squares##NAME(const float* a, const float* b, size_t d) { return anySum<true>(a, b, d); }  \
+  TARGET inline void products##NAME(const float* a, const float* b, size_t n, size_t d, float* out) {            \
+    for (size_t i = 0; i < n; i++) out[i] = anySum<false>(a, b + i * d, d);                                      \
+  }                                                                                                              \
+  TARGET inline void allSquares##NAME(const float* a, const float* b, size_t n, size_t d, float* out) {          \
+    for (size_t i = 0; i < n; i++) out[i] = anySum<true>(a, b + i * d, d);                                       \
+  }
 
 MERLON_SUMS(Plain, )
 inline uint32_t boundsPlain(const int32_t* dots, const float* facts, const Bounds& by, float* upper, float* error) {
@@ -99,7 +108,7 @@ void dotsPlain(const uint8_t* block, const int32_t* codes, size_t groups, int32_
 }
 
 #define MERLON_KERNEL(NAME, FAST, MOST) \
-  {FAST, MOST, {dots##NAME<1>, dots##NAME<2>, dots##NAME<4>, dots##NAME<8>}, bounds##NAME, product##NAME, squares##NAME}
+  {FAST, MOST, {dots##NAME<1>, dots##NAME<2>, dots##NAME<4>, dots##NAME<8>}, bounds##NAME, product##NAME, squares##NAME, products##NAME, allSquares##NAME}
 
 #if defined(__x86_64__)
 #define MERLON_AVX2 __attribute__((target("avx2,fma")))

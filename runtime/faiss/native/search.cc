@@ -21,16 +21,18 @@
 #include <vector>
 
 #include "flat-scan.h"
+#include "ivf-scan.h"
 
 // Not in every build of BLAS.
 extern "C" void openblas_set_num_threads(int) __attribute__((weak));
 
 namespace {
 
-/** An index, and where it is flat what scans it, with the ids of its positions where it has some. */
+/** An index, and where it is flat or of lists what scans it, with the ids of its positions where it has some. */
 struct Opened {
   std::unique_ptr<faiss::Index> index;
   std::unique_ptr<merlon::FlatScan> scan;
+  std::unique_ptr<merlon::IvfScan> lists;
   const faiss::idx_t* ids = nullptr;
 
   /** Makes the scan of an index that can be scanned. */
@@ -40,6 +42,7 @@ struct Opened {
       inner = map->index;
       ids = map->id_map.data();
     }
+    lists = merlon::IvfScan::of(*inner);
     const auto* flat = dynamic_cast<const faiss::IndexFlat*>(inner);
     if (flat == nullptr || (flat->metric_type != faiss::METRIC_INNER_PRODUCT && flat->metric_type != faiss::METRIC_L2)) return;
     // Rows of a pass are 32-bit numbers.
@@ -50,7 +53,9 @@ struct Opened {
   }
 
   void search(faiss::idx_t count, const float* queries, faiss::idx_t k, float* distances, faiss::idx_t* labels) const {
-    if (!scan || !scan->search(count, queries, k, distances, labels)) {
+    if (lists) {
+      lists->search(count, queries, k, distances, labels);
+    } else if (!scan || !scan->search(count, queries, k, distances, labels)) {
       index->search(count, queries, k, distances, labels);
       return;
     }
