@@ -19,7 +19,7 @@ export function printStories(text: unknown): string | undefined {
 }
 
 function printStory({ id, from, rank, scores, droppedBy, place }: CandidateStory): string {
-  const end = place !== undefined ? `place ${place}` : droppedBy ? `dropped by ${droppedBy}` : "left";
+  const end = place !== undefined ? `place ${place}` : droppedBy ? `dropped by ${droppedBy}` : "kept";
   const named = Object.entries(scores).map(([name, score]) => `${name} ${Number(score?.toPrecision(5) ?? Number.NaN)}`);
   return `  ${id}  ${[end, `found by ${from} as ${rank}`, ...named].join(", ")}`;
 }

@@ -50,7 +50,7 @@ test("stories are lines; another model's parameter is left as it is", () => {
     `  row 0: 3 candidates
     7  place 1, found by near.queryFaiss as 1, near.queryFaiss.d 0.12346
     b  dropped by seen.filterCandidates, found by near.queryFaiss as 2
-    9  left, found by near.queryFaiss as 3, s NaN
+    9  kept, found by near.queryFaiss as 3, s NaN
   row 1: no candidates
 `,
   );
