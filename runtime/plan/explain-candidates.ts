@@ -7,6 +7,7 @@ import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import { REQUEST_ROWS } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
 import { flags } from "../kernels/choose.js";
+import { scoreValues } from "../kernels/score-values.js";
 import { guards } from "./branches.js";
 import type { PlanResult } from "./execute.js";
 import type { Column, Rows } from "./table.js";
@@ -206,11 +207,12 @@ function addScores(
     // The other columns of a boost are the candidates' features.
     if (step.op === "boost" && schema.name !== step.params.score) continue;
     const owners = ownersOf(id.rows);
+    const scores = scoreValues(col);
     const name = `${step.label}.${schema.name}`;
     for (let i = 0; i < id.rows.count; i++) {
       if (!own(owners[i]!)) continue;
       const story = of(owners[i]!).get(idOf(id, i));
-      if (story) story.scores[name] ??= Number(col.values[i]);
+      if (story) story.scores[name] ??= scores[i]!;
     }
   }
 }

@@ -16,25 +16,20 @@ import {
   cached,
   choose,
   clip,
-  diversify,
   ensemble,
   explode,
   fallback,
   filter,
   filterCandidates,
   lambdaOp,
-  limitPerGroup,
   mixScores,
   predictForest,
   predictImplicit,
   predictOnnx,
-  queryEmbedding,
   queryFaiss,
   queryFeast,
   rename,
-  softmaxSampling,
   source,
-  topK,
   transformWorkflow,
   unrollFeatures,
 } from "#compiler/dsl/index.js";
@@ -45,15 +40,15 @@ import { type DType, datatype, wireDatatype } from "#triton-protos/datatype.js";
 import type { Plan } from "#triton-protos/plan.js";
 import { type FeatureChoice, featureChoice, keptItems, lagScores, userFacts } from "./random-features.js";
 import { f, lambdas } from "./random-functions.js";
+import { type OrderChoice, order, orderChoice } from "./random-ordering.js";
 
 export const ARTEFACTS = join(import.meta.dirname, "..", "samples", "artefacts");
 const artefacts = artefactReader(ARTEFACTS);
 
 const RETRIEVALS = ["faiss", "tower", "implicit", "popular", "fallback", "choose"] as const;
-const ORDERS = ["sample", "greedy", "topK", "limit", "mmr", "dpp"] as const;
 
 /** One way through the stages. */
-export interface Choice extends FeatureChoice {
+export interface Choice extends FeatureChoice, OrderChoice {
   readonly retrieval: (typeof RETRIEVALS)[number];
   readonly first: (typeof RETRIEVALS)[number];
   readonly second: (typeof RETRIEVALS)[number];
@@ -62,16 +57,16 @@ export interface Choice extends FeatureChoice {
   readonly deny: boolean;
   readonly allow: boolean;
   readonly seen: boolean;
+  /** Several deny and allow lists. */
+  readonly many: boolean;
   /** Filters as lists of words instead of texts. */
   readonly words: boolean;
   readonly drop: boolean;
   readonly filter: boolean;
-  readonly score: "lambda" | "onnx" | "forest";
+  readonly score: "lambda" | "own" | "onnx" | "forest";
   readonly scale: "none" | "minMax" | "standard" | "rank";
   readonly boost: boolean;
   readonly cached: boolean;
-  readonly order: (typeof ORDERS)[number];
-  readonly keep: number;
 }
 
 export const choice: fc.Arbitrary<Choice> = fc.record({
@@ -83,15 +78,15 @@ export const choice: fc.Arbitrary<Choice> = fc.record({
   deny: fc.boolean(),
   allow: fc.boolean(),
   seen: fc.boolean(),
+  many: fc.boolean(),
   words: fc.boolean(),
   drop: fc.boolean(),
   filter: fc.boolean(),
-  score: fc.constantFrom("lambda", "onnx", "forest"),
+  score: fc.constantFrom("lambda", "own", "onnx", "forest"),
   scale: fc.constantFrom("none", "minMax", "standard", "rank"),
   boost: fc.boolean(),
   cached: fc.boolean(),
-  order: fc.constantFrom(...ORDERS),
-  keep: fc.integer({ min: 1, max: 12 }),
+  ...orderChoice,
   ...featureChoice,
 });
 
@@ -142,6 +137,7 @@ function candidates(of: Choice, kind: Choice["retrieval"], request: AnyNode, dep
 function scores(of: Choice, pairs: AnyNode): AnyNode {
   const byHand: AnyNode = pairs.pipe(lambdaOp(f("score"), { name: "score", dtype: "float32" }));
   if (of.score === "lambda") return byHand;
+  if (of.score === "own") return pairs.pipe(lambdaOp(f("own"), { name: "score", dtype: "float32" }));
   if (of.score === "onnx") {
     const age: AnyNode = pairs.pick("price").pipe(rename({ name: "age" }));
     const ranked: AnyNode = pairs
@@ -174,6 +170,9 @@ function program(of: Choice): AnyNode {
     popular_ids: "list<int64>",
     hidden: "list<int64>",
     licensed: "list<int64>",
+    blocked: "list<int64>",
+    regional: "list<int64>",
+    town: "string",
     seen: "string",
     seen_words: "list<int64>",
     words: "list<string>",
@@ -182,8 +181,8 @@ function program(of: Choice): AnyNode {
   if (of.deny || of.allow || of.seen)
     ids = ids.pipe(
       filterCandidates({
-        ...(of.deny && { deny: request.pick("hidden") }),
-        ...(of.allow && { allow: request.pick("licensed") }),
+        ...(of.deny && { deny: request.pick(of.many ? ["hidden", "blocked"] : ["hidden"]) }),
+        ...(of.allow && { allow: request.pick(of.many ? ["licensed", "regional"] : ["licensed"]) }),
         ...(of.seen && { seen: request.pick(of.words ? "seen_words" : "seen") }),
       }),
     );
@@ -200,7 +199,7 @@ function program(of: Choice): AnyNode {
     ),
   );
   let pairs: AnyNode = (of.kept ? keptItems(items) : items).pipe(
-    unrollFeatures("item_id", request.pick("visits"), { prefix: "user" }),
+    unrollFeatures("item_id", request.pick(["visits", "licensed", "query", "town"]), { prefix: "user" }),
   );
   if (of.filter) pairs = pairs.pipe(filter(f("cheap")));
   const weights = { score: 2, ...(of.lag && { lag: -0.5 }) };
@@ -208,30 +207,11 @@ function program(of: Choice): AnyNode {
   let score = parts.pipe(mixScores({ weights, scale: of.scale, name: "score" })) as AnyNode;
   if (of.boost)
     score = (pairs.plus(score) as AnyNode)
-      .pipe(boost(f("even"), { score: "score", multiply: 0.5, add: 0.25 }))
+      .pipe(boost(f(of.many ? "local" : "even"), { score: "score", multiply: 0.5, add: 0.25 }))
       .pick("score");
   const ordered = order(of, pairs.pick("item_id"), score);
   const facts = userFacts(of, request);
   return facts ? ordered.plus(facts) : ordered;
-}
-
-function order(of: Choice, id: AnyNode, score: AnyNode): AnyNode {
-  const topk = of.keep;
-  switch (of.order) {
-    case "sample":
-    case "greedy":
-      return id.pipe(softmaxSampling(score, { topk, temperature: 3, mode: of.order }));
-    case "topK":
-      return id.pipe(topK(score, { topk }));
-    case "limit": {
-      const level: AnyNode = id.pipe(lambdaOp(f("level"), { name: "level", dtype: "int32" }));
-      return id.pipe(limitPerGroup(score, level, { topk, max: 2, atLeast: { 1: 1 } }));
-    }
-    default: {
-      const vector: AnyNode = id.pipe(queryEmbedding("tables/items.embedding", { name: "vector" }));
-      return id.pipe(diversify(score, vector, { topk, method: of.order, balance: 0.6 }));
-    }
-  }
 }
 
 /** Compiles, and puts the artefacts into a folder. */

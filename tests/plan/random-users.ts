@@ -1,7 +1,7 @@
 /** Users for random ensembles: what they ask with, how an answer reads, and choices that together take every way. */
 import fc from "fast-check";
 import { type Column, rootRows } from "#runtime/plan/table.js";
-import { grouped, lists, plain, scalars, vectors } from "../kernels/step.js";
+import { grouped, type Item, lists, plain, scalars, vectors } from "../kernels/step.js";
 import { bloomText, bloomWords } from "./bloom-text.js";
 import type { Choice } from "./random-ensemble.js";
 import { ALL_FACTS } from "./random-features.js";
@@ -14,6 +14,9 @@ export interface User {
   readonly popular: readonly number[];
   readonly hidden: readonly number[];
   readonly licensed: readonly number[];
+  readonly blocked: readonly number[];
+  readonly regional: readonly number[];
+  readonly town: string | null;
   readonly seen: readonly number[];
   readonly words: readonly string[];
 }
@@ -26,6 +29,9 @@ export const user: fc.Arbitrary<User> = fc.record({
   popular: ids(12),
   hidden: ids(8),
   licensed: ids(30),
+  blocked: ids(8),
+  regional: ids(15),
+  town: fc.constantFrom("Ghent", "", "Zürich", null),
   seen: ids(10),
   words: fc.array(fc.constantFrom("a", "b", "c", "", "ü"), { maxLength: 4 }),
 });
@@ -33,88 +39,25 @@ export const user: fc.Arbitrary<User> = fc.record({
 export function requestColumns(users: readonly User[]): ReadonlyMap<string, Column> {
   const rows = rootRows(users.length);
   const of = <T>(pick: (user: User) => T): T[] => users.map(pick);
+  const numbers = (pick: (user: User) => number): Column => scalars("int64", of(pick), rows);
+  const ids = (pick: (user: User) => readonly Item[]): Column => lists("int64", of(pick), rows);
+  const texts = (pick: (user: User) => string | null): Column => scalars("string", of(pick), rows);
+  const queries = of(u => u.query);
+  const words = of(u => u.words);
   return new Map<string, Column>([
-    [
-      "user_id",
-      scalars(
-        "int64",
-        of(u => u.id),
-        rows,
-      ),
-    ],
-    [
-      "user_row",
-      scalars(
-        "int64",
-        of(u => u.row),
-        rows,
-      ),
-    ],
-    [
-      "visits",
-      scalars(
-        "int64",
-        of(u => u.visits),
-        rows,
-      ),
-    ],
-    [
-      "query",
-      vectors(
-        "float32",
-        of(u => u.query),
-        4,
-        rows,
-      ),
-    ],
-    [
-      "popular_ids",
-      lists(
-        "int64",
-        of(u => u.popular),
-        rows,
-      ),
-    ],
-    [
-      "hidden",
-      lists(
-        "int64",
-        of(u => u.hidden),
-        rows,
-      ),
-    ],
-    [
-      "licensed",
-      lists(
-        "int64",
-        of(u => u.licensed),
-        rows,
-      ),
-    ],
-    [
-      "seen",
-      scalars(
-        "string",
-        of(u => bloomText(u.seen)),
-        rows,
-      ),
-    ],
-    [
-      "seen_words",
-      lists(
-        "int64",
-        of(u => bloomWords(u.seen)),
-        rows,
-      ),
-    ],
-    [
-      "words",
-      lists(
-        "string",
-        of(u => u.words),
-        rows,
-      ),
-    ],
+    ["user_id", numbers(u => u.id)],
+    ["user_row", numbers(u => u.row)],
+    ["visits", numbers(u => u.visits)],
+    ["query", vectors("float32", queries, 4, rows)],
+    ["popular_ids", ids(u => u.popular)],
+    ["hidden", ids(u => u.hidden)],
+    ["licensed", ids(u => u.licensed)],
+    ["blocked", ids(u => u.blocked)],
+    ["regional", ids(u => u.regional)],
+    ["town", texts(u => u.town)],
+    ["seen", texts(u => bloomText(u.seen))],
+    ["seen_words", ids(u => bloomWords(u.seen))],
+    ["words", lists("string", words, rows)],
   ]);
 }
 
@@ -147,6 +90,7 @@ export const BASE: Choice = {
     boost: false,
     cached: false,
   },
+  ...{ many: false, temperature: 3, seed: undefined, balance: 0.6, group: "level", max: 2, places: 1 },
   ...{ order: "topK", keep: 5, unknown: "null", facts: [], kept: false, lag: false },
 };
 export const EACH: Partial<Choice>[] = [
@@ -155,7 +99,11 @@ export const EACH: Partial<Choice>[] = [
   { retrieval: "popular", allow: true, filter: true, score: "forest", order: "greedy" },
   { retrieval: "fallback", score: "onnx", drop: false, order: "mmr", scale: "minMax" },
   { retrieval: "choose", cached: true, drop: false, order: "dpp", scale: "standard" },
+  { deny: true, allow: true, many: true, boost: true, score: "own", scale: "minMax", order: "sample", seed: 4 },
+  { retrieval: "popular", score: "own", order: "sample", temperature: 0 },
+  { retrieval: "popular", score: "own", order: "limit", group: "named", max: undefined, places: 3 },
   { facts: ALL_FACTS, kept: true, drop: false, lag: true },
   { facts: ALL_FACTS, unknown: "default", cached: true, kept: true, score: "forest" },
   { facts: ["raw"], unknown: "error" },
+  { facts: ["raw", "home"], unknown: "null" },
 ];
