@@ -138,7 +138,7 @@ type FeastRuleOf<P, O extends QueryFeastOptions> = [ArtefactOf<P, "feast">] exte
  * Looks features up in a Feast online store: SQLite, Redis or a feature server. One read per request, whatever the number of rows.
  *
  * A timestamp is its second since 1970, a set is a list, a UUID or a decimal is text, JSON is the text that was stored, and a map, a struct or a list of lists is
- * JSON text with its names in order.
+ * JSON text with its names in order. A view without entities is looked up by `__dummy_id`, a string column of empty texts.
  * @param repository folder with `feature_store.yaml`, relative to this file
  * @example request["user_id"] >> queryFeast("features", { view: "user_features", includeId: true })
  */
