@@ -19,38 +19,45 @@ export interface LatencySamples {
   quantile(latency: Latency, quantile: number): number;
 }
 
+/** A sample: when it was taken, and each latency in microseconds, NaN for what did not happen. Side by side, since one request writes all of them. */
+const STRIDE = 1 + LATENCIES.length;
+
 export function createSamples(): LatencySamples {
-  const times = new Float64Array(SIZE);
-  const rings = Object.fromEntries(LATENCIES.map(name => [name, new Float64Array(SIZE)])) as Record<
-    Latency,
-    Float64Array
-  >;
+  const ring = new Float64Array(SIZE * STRIDE);
   let added = 0;
+  /** @returns where its first latency goes */
+  const begin = (): number => {
+    const at = (added++ % SIZE) * STRIDE;
+    ring[at] = performance.now();
+    return at + 1;
+  };
   return {
-    // As numbers, and not as a record that each request would make.
+    // As numbers, and not as a record that each request would make; in the order of `LATENCIES`.
     addAnswer(request, queue, input, infer, output) {
-      const at = added++ % SIZE;
-      times[at] = performance.now();
-      rings.request[at] = request / 1000;
-      rings.queue[at] = queue / 1000;
-      rings.compute_input[at] = input / 1000;
-      rings.compute_infer[at] = infer / 1000;
-      rings.compute_output[at] = output / 1000;
-      rings.cache_hit[at] = Number.NaN;
-      rings.cache_miss[at] = Number.NaN;
+      const at = begin();
+      ring[at] = request / 1000;
+      ring[at + 1] = queue / 1000;
+      ring[at + 2] = input / 1000;
+      ring[at + 3] = infer / 1000;
+      ring[at + 4] = output / 1000;
+      ring[at + 5] = Number.NaN;
+      ring[at + 6] = Number.NaN;
     },
     add(values) {
-      const at = added++ % SIZE;
-      times[at] = performance.now();
-      for (const name of LATENCIES) rings[name][at] = (values[name] ?? Number.NaN) / 1000;
+      const at = begin();
+      LATENCIES.forEach((name, i) => {
+        ring[at + i] = (values[name] ?? Number.NaN) / 1000;
+      });
     },
     quantile(latency, quantile) {
       const since = performance.now() - WINDOW_MS;
-      const recent = rings[latency]
-        .subarray(0, Math.min(added, SIZE))
-        .filter((value, i) => times[i]! >= since && !Number.isNaN(value));
+      const place = 1 + LATENCIES.indexOf(latency);
+      const recent: number[] = [];
+      for (let at = 0; at < Math.min(added, SIZE) * STRIDE; at += STRIDE)
+        if (ring[at]! >= since && !Number.isNaN(ring[at + place]!)) recent.push(ring[at + place]!);
       if (recent.length === 0) return Number.NaN;
-      return recent.sort()[Math.min(recent.length - 1, Math.floor(quantile * recent.length))]!;
+      const sorted = Float64Array.from(recent).sort();
+      return sorted[Math.min(sorted.length - 1, Math.floor(quantile * sorted.length))]!;
     },
   };
 }
