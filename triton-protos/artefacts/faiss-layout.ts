@@ -79,6 +79,8 @@ type Common = Pick<FaissHeader, "dimension" | "ntotal" | "metric" | "longestQuer
 const MAX_DIMENSION = 65_536;
 /** Its square, and that of the difference of two such, is a float32. */
 const LONGEST = 1e18;
+/** Centroids that are read together. */
+const AT_ONCE = 1024;
 /** FAISS asks its first index for so many times `k`, and makes room for them. */
 const MAX_K_FACTOR = 256;
 
@@ -203,11 +205,15 @@ function ivf(r: FaissReader, noted: Noted, kind: "ivf-flat" | "ivf-pq" | "ivf-sq
 
 /** FAISS names a list at random where the distances to all are no numbers. */
 function checkCentroids(r: FaissReader, { offset, count }: { offset: number; count: number }, dimension: number): void {
-  for (let i = 0; i < count; i++) {
-    const centroid = r.viewAt(offset + i * dimension * 4, dimension * 4);
-    let sum = 0;
-    for (let j = 0; j < dimension; j++) sum += centroid.getFloat32(j * 4, true) ** 2;
-    if (!(sum <= LONGEST ** 2)) throw damaged(r.where, `centroid ${i} holds numbers that are not finite, or too large`);
+  for (let first = 0; first < count; first += AT_ONCE) {
+    const n = Math.min(AT_ONCE, count - first);
+    const numbers = r.viewAt(offset + first * dimension * 4, n * dimension * 4);
+    for (let i = 0; i < n; i++) {
+      let sum = 0;
+      for (let j = i * dimension; j < (i + 1) * dimension; j++) sum += numbers.getFloat32(j * 4, true) ** 2;
+      if (!(sum <= LONGEST ** 2))
+        throw damaged(r.where, `centroid ${first + i} holds numbers that are not finite, or too large`);
+    }
   }
 }
 
