@@ -16,8 +16,9 @@ interface FallbackRule<F extends string> extends Rule {
 
 /**
  * Answers with the columns of `other` where the left branch fails, or is not done `within` so many milliseconds of the start of the run. The steps
- * that only the losing branch needs are cancelled. One side is taken for all rows of a request. Where the other side fails as well, so does the request, with both
- * reasons. A response says which happened when the request asks for `timings` or `explain`.
+ * that only the losing branch needs are cancelled. What one row holds (an unknown key, a NaN) is a fault of that row: the rows of such a request are then
+ * asked one by one, and the others keep the left branch; lateness and a model that fails are the whole request's. Where the other side fails as well, so does the
+ * request, with both reasons. A response says which happened when the request asks for `timings` or `explain`.
  * @param other a node with columns of the same names and types: its branch runs beside the left one
  * @param options.within milliseconds; without it only a fault makes the difference
  * @example retrieval["candidate_ids"] >> fallback(user["popular_ids"] >> explode(), { within: 20 })

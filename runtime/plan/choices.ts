@@ -49,6 +49,8 @@ interface Run {
   /** Starts what is ready. */
   drain(): void;
   readonly taken: Taken;
+  /** A fallback takes the place of a side for this fault. */
+  tookFault(fault: RuntimeFault): void;
 }
 
 /** @param reasons gets why a fallback was taken, by step id */
@@ -138,7 +140,10 @@ export function choices(
     // A side that rows take is as needed as what reads it.
     if (choice.step.op === "choose") return takeFault(guard.choice, fault);
     choice.faults.set(guard.side, fault);
-    if (guard.side === "input") giveUp(guard.choice, fault.message);
+    if (guard.side === "input") {
+      if (choice.taken === undefined) run.tookFault(fault);
+      giveUp(guard.choice, fault.message);
+    }
     // The other side's fault counts when it is needed.
     else if (choice.taken?.includes("fallback")) failBoth(guard.choice, fault);
     return true;

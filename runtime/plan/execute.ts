@@ -9,9 +9,10 @@ import { keepsRowsApart } from "./apart.js";
 import { type Guard, guards, isChoice } from "./branches.js";
 import { cachedKernel } from "./cached-kernel.js";
 import type { PrepareContext, PreparedKernel, PreparePlanContext, RunContext } from "./kernel.js";
+import { isOfRow, runRowByRow } from "./row-by-row.js";
 import { createNotes, nameFault, orderAtOnce, type RunNotes, rowsRead, runStages, type Stage } from "./run-stages.js";
 import { createTally, type StageTally } from "./stage-tally.js";
-import type { Column } from "./table.js";
+import type { Column, Rows } from "./table.js";
 
 export interface PlanResult {
   /** Answer columns by the name they have on the wire. */
@@ -24,6 +25,8 @@ export interface PlanResult {
   readonly fallbacks: ReadonlyMap<string, string>;
   /** Stages that ran, in the order of the plan; those that a side lost with made no rows. */
   readonly runs: readonly StageRun[];
+  /** The runs of its rows, where they were asked one by one. */
+  readonly each?: readonly PlanResult[];
   /** Any column of the run, for those who ask what happened. */
   columnOf(step: string, column: string): Column | undefined;
 }
@@ -81,6 +84,7 @@ export async function preparePlan(plan: Plan, { around, ...given }: PreparePlanC
   }
   const layout = layOut(plan, kernels, tallies);
   const names = plan.inputs.map(({ name }) => name);
+  const chooses = plan.steps.some(({ op }) => isChoice(op));
   return {
     plan,
     tallies,
@@ -89,6 +93,9 @@ export async function preparePlan(plan: Plan, { around, ...given }: PreparePlanC
       const given = names.map(name => inputs.get(name));
       const run = new Run(layout);
       const running = run.start(given, runContext);
+      const request = given[0]?.rows;
+      if (chooses && request && request.count > 1)
+        return withOwnFaults(layout, run, running, inputs, request, runContext);
       return running ? running.then(() => run) : run;
     },
     transform(inputs, runContext) {
@@ -98,6 +105,30 @@ export async function preparePlan(plan: Plan, { around, ...given }: PreparePlanC
     },
     close,
   };
+}
+
+/** The run of all rows, or, where a fault may be one row's own, one run for each: a row's answer is the same whatever rows stand beside it. */
+async function withOwnFaults(
+  layout: Layout,
+  run: Run,
+  running: Promise<void> | undefined,
+  inputs: ReadonlyMap<string, Column>,
+  request: Rows,
+  context: RunContext,
+): Promise<PlanResult> {
+  try {
+    await running;
+    if (!run.hasRowFault) return run;
+  } catch (error) {
+    if (!(error instanceof RuntimeFault) || !isOfRow(error)) throw error;
+  }
+  const { seeds, ...shared } = context;
+  return runRowByRow(layout.plan, inputs, request, async (columns, row) => {
+    const one = new Run(layout);
+    const given = layout.plan.inputs.map(({ name }) => columns.get(name));
+    await one.start(given, seeds ? { ...shared, seed: seeds[row]! } : shared);
+    return one;
+  });
 }
 
 const schemaIn = ({ inputs, steps }: Plan, { step, column }: ColumnRef) =>
@@ -226,6 +257,11 @@ class Run implements PlanResult {
 
   get fallbacks(): ReadonlyMap<string, string> {
     return this.#notes.fallbacks ?? NOTHING;
+  }
+
+  /** Whether a fallback was taken for a fault that may be one row's own. */
+  get hasRowFault(): boolean {
+    return this.#notes.rowFault === true;
   }
 
   get timings(): ReadonlyMap<string, number> {

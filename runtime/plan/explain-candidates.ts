@@ -51,7 +51,7 @@ const MOST_CANDIDATES = 100_000;
 /** @throws RuntimeFault where there are more candidates than anybody reads about */
 export function explainCandidates(
   plan: Plan,
-  { columnOf, fallbacks }: Pick<PlanResult, "columnOf" | "fallbacks">,
+  { columnOf, fallbacks, each }: Pick<PlanResult, "columnOf" | "fallbacks" | "each">,
 ): readonly (readonly CandidateStory[])[] {
   const ids = idColumns(plan, columnOf);
   const most = [...ids.values()].reduce((count, { rows }) => Math.max(count, rows.count), 0);
@@ -60,6 +60,7 @@ export function explainCandidates(
       "INVALID_ARGUMENT",
       `the request has ${most} candidates at one step, and parameter 'explain' tells of at most ${MOST_CANDIDATES}; ask for fewer rows at once`,
     );
+  if (each) return each.flatMap(one => explainCandidates(plan, one));
   const stories: Map<string | number, Story>[] = [];
   const of = (row: number): Map<string | number, Story> => {
     while (stories.length <= row) stories.push(new Map());

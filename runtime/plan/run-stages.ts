@@ -8,6 +8,7 @@ import { flags } from "../kernels/choose.js";
 import type { Guard, Side } from "./branches.js";
 import { type Choices, choices } from "./choices.js";
 import type { Inputs, PreparedKernel, RunContext } from "./kernel.js";
+import { isOfRow } from "./row-by-row.js";
 import { countRun, type StageTally } from "./stage-tally.js";
 import type { Column } from "./table.js";
 
@@ -39,6 +40,8 @@ export interface RunNotes {
   parts?: Map<string, number>;
   /** Why a fallback was taken, by its step's id; where the plan has choices. */
   fallbacks?: Map<string, string>;
+  /** A fallback was taken for a fault that may be one row's own. */
+  rowFault?: true;
 }
 
 export const createNotes = (stages: readonly Stage[]): RunNotes => ({
@@ -223,6 +226,9 @@ function runAsFreed(
       leaveLost,
       drain,
       taken: at => takenSides(stages[at]!, columns),
+      tookFault: fault => {
+        if (isOfRow(fault)) notes.rowFault = true;
+      },
     });
   }
   drain();

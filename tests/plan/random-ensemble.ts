@@ -45,7 +45,7 @@ import { type OrderChoice, order, orderChoice } from "./random-ordering.js";
 export const ARTEFACTS = join(import.meta.dirname, "..", "samples", "artefacts");
 const artefacts = artefactReader(ARTEFACTS);
 
-const RETRIEVALS = ["faiss", "tower", "implicit", "popular", "fallback", "choose"] as const;
+const RETRIEVALS = ["faiss", "tower", "strict", "implicit", "popular", "fallback", "choose"] as const;
 
 /** One way through the stages. */
 export interface Choice extends FeatureChoice, OrderChoice {
@@ -95,13 +95,15 @@ function candidates(of: Choice, kind: Choice["retrieval"], request: AnyNode, dep
   const without = exclude ? { exclude: request.pick("hidden") } : {};
   const keep = <T>(op: T): T => (of.cached ? (cached(op as never, { ttlSeconds: 60 }) as T) : op);
   switch (kind) {
+    case "strict":
     case "tower": {
       const user = request.pick("user_id").pipe(
         keep(
           queryFeast("features", {
             view: "user_features",
             features: ["age", "city"],
-            onMissing: { age: { default: 40 }, city: { default: "Ghent" } },
+            // A user whom the store does not know has no query, if it is strict.
+            onMissing: kind === "strict" ? "error" : { age: { default: 40 }, city: { default: "Ghent" } },
           }),
         ),
       );

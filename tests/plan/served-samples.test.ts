@@ -170,13 +170,17 @@ test.each(["executor", "ensemble"] as const)("a matrix, a constant and padded li
 
 test("popular items stand in when the index fails, and the answer says so", async () => {
   const ask = await served("ensemble-fallback", "careful", "executor");
-  const request = (query: readonly number[]) => [
-    { name: "query", datatype: "FP32", shape: [1, 4], data: [...query] },
-    { name: "popular_ids__values", datatype: "INT64", shape: [3], data: [7, 8, 9] },
-    { name: "popular_ids__offsets", datatype: "INT32", shape: [2], data: [0, 3] },
-    { name: "seen__values", datatype: "INT64", shape: [1], data: [8] },
-    { name: "seen__offsets", datatype: "INT32", shape: [2], data: [0, 1] },
-  ];
+  const request = (...queries: readonly (readonly number[])[]) => {
+    const n = queries.length;
+    const offsets = (each: number) => Array.from({ length: n + 1 }, (_, i) => each * i);
+    return [
+      { name: "query", datatype: "FP32", shape: [n, 4], data: queries.flat() },
+      { name: "popular_ids__values", datatype: "INT64", shape: [3 * n], data: queries.flatMap(() => [7, 8, 9]) },
+      { name: "popular_ids__offsets", datatype: "INT32", shape: [n + 1], data: offsets(3) },
+      { name: "seen__values", datatype: "INT64", shape: [n], data: queries.map(() => 8) },
+      { name: "seen__offsets", datatype: "INT32", shape: [n + 1], data: offsets(1) },
+    ];
+  };
   let told: Readonly<Record<string, unknown>> = {};
   const tell = (parameters: typeof told) => {
     told = parameters;
@@ -186,4 +190,13 @@ test("popular items stand in when the index fails, and the answer says so", asyn
   // JSON has no NaN: a number beyond float32 is an infinity, which the index refuses.
   expect((await ask(request([1e39, 0, 0, 0]), { timings: true }, tell)).filtered_ids__values!.data).toEqual([7, 9]);
   expect(told).toHaveProperty(["fallback.found.fallback"], expect.stringContaining("nearest.queryFaiss"));
+  // One user's fault is not the others': who has a query keeps the index.
+  const both = await ask(request([1, 0, 0, 0], [1e39, 0, 0, 0], [0, 1, 0, 0]), { timings: true }, tell);
+  expect(both.filtered_ids__offsets!.data).toEqual([0, 20, 22, 42]);
+  expect(both.filtered_ids__values!.data.slice(20, 22)).toEqual([7, 9]);
+  expect(told).toHaveProperty(
+    ["fallback.found.fallback"],
+    expect.stringMatching(/^row 1 of the request, asked alone: step `nearest\.queryFaiss`/),
+  );
+  expect(told).toHaveProperty(["timing.nearest.queryFaiss"]);
 });
