@@ -75,11 +75,12 @@ export type FeastType = (typeof ROWS)[number]["name"];
 export const FEAST_TYPES: readonly (FeastTypeRow & { readonly name: FeastType })[] = ROWS;
 
 const byName = new Map<string, (typeof FEAST_TYPES)[number]>(ROWS.map(row => [row.name, row]));
-const byNumber = new Map<number, (typeof FEAST_TYPES)[number]>(ROWS.map(row => [row.number, row]));
+const byNumber: ((typeof FEAST_TYPES)[number] | undefined)[] = [];
+for (const row of ROWS) byNumber[row.number] = row;
 
 export const feastType = (name: FeastType): (typeof FEAST_TYPES)[number] => byName.get(name)!;
 /** The row of an enum number, or undefined for types that are newer than this table. */
-export const feastTypeOf = (number: number): (typeof FEAST_TYPES)[number] | undefined => byNumber.get(number);
+export const feastTypeOf = (number: number): (typeof FEAST_TYPES)[number] | undefined => byNumber[number];
 
 /** Whether values of the type are messages that become JSON text: a map where text is declared is another type, not a wider one. */
 export const isStructured = ({ item }: FeastTypeRow): boolean => typeof item === "string" && item !== "zoned";

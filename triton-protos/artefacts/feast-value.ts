@@ -70,12 +70,14 @@ function items(list: Cursor, kind: FeastItem, sink: ValueSink, depth: number): v
 }
 
 function item(c: Cursor, tag: number, kind: FeastItem, sink: ValueSink, depth: number): void {
-  if (typeof kind === "number") {
-    scalar(c, tag, kind, sink);
-    return;
-  }
-  if (depth > MOST_DEEP) throw new WireError(`byte ${c.at}: more than ${MOST_DEEP} maps or lists inside one another`);
-  const span = readSpan(c);
+  if (typeof kind === "number") scalar(c, tag, kind, sink);
+  else if (depth > MOST_DEEP)
+    throw new WireError(`byte ${c.at}: more than ${MOST_DEEP} maps or lists inside one another`);
+  else compound(readSpan(c), kind, sink, depth);
+}
+
+/** Apart from `item`, which scalars pass through too: a function with closures inside allocates at each call. */
+function compound(span: Cursor, kind: Exclude<FeastItem, number>, sink: ValueSink, depth: number): void {
   const inner = (value: Cursor): string => valueText(value, depth + 1);
   if (kind === "zoned") zonedSecond(span, sink);
   else if (kind === "nested") sink.string(`[${membersOf(span).map(inner).join(",")}]`);

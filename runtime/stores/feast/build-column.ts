@@ -2,7 +2,12 @@
  * Stored values of one feature, key by key in any order → its column with statuses.
  */
 import type { FeastFeature, FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
-import { type FeastType, feastType, isStructured } from "../../../triton-protos/artefacts/feast-type.js";
+import {
+  type FeastType,
+  type FeastTypeRow,
+  feastType,
+  isStructured,
+} from "../../../triton-protos/artefacts/feast-type.js";
 import { decodeValue, type ValueSink } from "../../../triton-protos/artefacts/feast-value.js";
 import { RuntimeFault } from "../../errors.js";
 import type { Values } from "../../plan/table.js";
@@ -20,6 +25,15 @@ export interface ColumnBuilder {
    */
   add(key: number, push: PushValue, describe: () => string, seconds?: number): void;
   finish(): FeatureColumn;
+}
+
+/** @throws for a stored type that is not a narrower form of the declared one: a list for a scalar, a map for text */
+function refuseOtherKind(stored: FeastType, declared: FeastTypeRow): void {
+  const row = feastType(stored);
+  if (row.list !== declared.list)
+    throw new Error(`a ${declared.list ? "list" : "scalar"} belongs there and the store holds ${stored}`);
+  if (isStructured(row) !== isStructured(declared))
+    throw new Error(`${declared.name} belongs there and the store holds ${stored}`);
 }
 
 /** A serialised `Value`; no bytes at all are a null too. */
@@ -51,11 +65,7 @@ export function columnBuilder(
       try {
         const stored = push(sink);
         status[key] = stored === null ? FEATURE_STATUS.null : FEATURE_STATUS.present;
-        const row = stored === null ? declared : feastType(stored);
-        if (row.list !== list)
-          throw new Error(`a ${list ? "list" : "scalar"} belongs there and the store holds ${stored}`);
-        if (isStructured(row) !== isStructured(declared))
-          throw new Error(`${type} belongs there and the store holds ${stored}`);
+        if (stored !== null && stored !== type) refuseOtherKind(stored, declared);
       } catch (error) {
         if (error instanceof RuntimeFault) throw error;
         throw new RuntimeFault(
