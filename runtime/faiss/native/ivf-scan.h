@@ -19,6 +19,42 @@
 
 namespace merlon {
 
+/** The k best of what is offered: less is better, of equal scores the first place. */
+class Nearest {
+ public:
+  std::vector<std::pair<float, uint64_t>> kept;
+
+  void begin(size_t k) {
+    k_ = k;
+    most_ = 2 * k + 16;
+    threshold_ = FLT_MAX;
+    kept.clear();
+  }
+  /** Places rise from call to call. What is no number is not taken. */
+  void offer(const float* scores, size_t n, uint64_t place) {
+    for (size_t i = 0; i < n; i++) {
+      if (!(scores[i] < threshold_)) continue;
+      kept.emplace_back(scores[i], place + i);
+      if (kept.size() >= most_) shrink();
+    }
+  }
+  /** Leaves the best k, best first. */
+  void end() {
+    shrink();
+    std::sort(kept.begin(), kept.end());
+  }
+
+ private:
+  void shrink() {
+    if (kept.size() < k_) return;
+    std::nth_element(kept.begin(), kept.begin() + (k_ - 1), kept.end());
+    kept.resize(k_);
+    threshold_ = kept[k_ - 1].first;
+  }
+  size_t k_ = 0, most_ = 0;
+  float threshold_ = FLT_MAX;
+};
+
 class IvfScan {
  public:
   /** @returns null where FAISS itself has to search. @param index outlives what is made */
@@ -32,15 +68,12 @@ class IvfScan {
   }
 
   void search(size_t queries, const float* asked, size_t k, float* distances, faiss::idx_t* labels) const {
-    Scored scored, near;
+    Nearest lists, found;
     std::vector<float> scores;
-    for (size_t i = 0; i < queries; i++) one(asked + i * d_, k, distances + i * k, labels + i * k, near, scored, scores);
+    for (size_t i = 0; i < queries; i++) one(asked + i * d_, k, distances + i * k, labels + i * k, lists, found, scores);
   }
 
  private:
-  /** A score, of which less is better, and the place in the order of looking: of equal scores the first comes first. */
-  using Scored = std::vector<std::pair<float, uint64_t>>;
-
   IvfScan(const faiss::IndexIVFFlat& index, const faiss::IndexFlat& centroids, const faiss::ArrayInvertedLists& lists)
       : index_(index), centroids_(centroids), lists_(lists), d_(index.d), l2_(index.metric_type == faiss::METRIC_L2) {}
 
@@ -56,49 +89,31 @@ class IvfScan {
     for (size_t i = 0; i < n; i++) out[i] = -out[i];
   }
 
-  /** Leaves the best k, in no order. @returns the worst of them, or what all are better than while there are fewer */
-  static float shrink(Scored& scored, size_t k) {
-    if (scored.size() < k) return FLT_MAX;
-    std::nth_element(scored.begin(), scored.begin() + (k - 1), scored.end());
-    scored.resize(k);
-    return scored[k - 1].first;
-  }
+  void one(const float* q, size_t k, float* distances, faiss::idx_t* labels, Nearest& lists, Nearest& found, std::vector<float>& scores) const {
+    scores.resize(index_.nlist);
+    score(centroids_.metric_type == faiss::METRIC_L2, q, centroids_.get_xb(), index_.nlist, d_, scores.data());
+    lists.begin(std::min(index_.nlist, index_.nprobe));
+    lists.offer(scores.data(), index_.nlist, 0);
+    lists.end();
 
-  void one(const float* q, size_t k, float* distances, faiss::idx_t* labels, Scored& near, Scored& scored, std::vector<float>& scores) const {
-    const size_t nlist = index_.nlist;
-    const size_t nprobe = std::min(nlist, index_.nprobe);
-    scores.resize(nlist);
-    score(centroids_.metric_type == faiss::METRIC_L2, q, centroids_.get_xb(), nlist, d_, scores.data());
-    near.clear();
-    for (size_t i = 0; i < nlist; i++) near.emplace_back(scores[i], i);
-    shrink(near, nprobe);
-    std::sort(near.begin(), near.end());
-
-    scored.clear();
-    const size_t most = 2 * k + 512;
-    float threshold = FLT_MAX;
-    for (size_t probe = 0; probe < nprobe; probe++) {
-      const size_t list = near[probe].second;
+    found.begin(k);
+    for (size_t probe = 0; probe < lists.kept.size(); probe++) {
+      const size_t list = lists.kept[probe].second;
       const size_t n = lists_.ids[list].size();
       scores.resize(n);
       score(l2_, q, reinterpret_cast<const float*>(lists_.codes[list].data()), n, d_, scores.data());
-      for (size_t i = 0; i < n; i++) {
-        if (!(scores[i] < threshold)) continue;
-        scored.emplace_back(scores[i], static_cast<uint64_t>(probe) << 40 | i);
-        if (scored.size() >= most) threshold = shrink(scored, k);
-      }
+      found.offer(scores.data(), n, static_cast<uint64_t>(probe) << 40);
     }
-    shrink(scored, k);
-    std::sort(scored.begin(), scored.end());
+    found.end();
     for (size_t i = 0; i < k; i++) {
-      if (i >= scored.size()) {
+      if (i >= found.kept.size()) {
         distances[i] = l2_ ? FLT_MAX : -FLT_MAX;
         labels[i] = -1;
         continue;
       }
-      const auto [score, place] = scored[i];
+      const auto [score, place] = found.kept[i];
       distances[i] = l2_ ? score : -score;
-      labels[i] = lists_.ids[near[place >> 40].second][place & ((uint64_t{1} << 40) - 1)];
+      labels[i] = lists_.ids[lists.kept[place >> 40].second][place & ((uint64_t{1} << 40) - 1)];
     }
   }
 
