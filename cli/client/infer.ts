@@ -16,7 +16,7 @@ export const inferCommand = (): Command =>
 Examples:
   $ merlon client infer recommend user_id=7,8 --param seed=1
   $ merlon client infer recommend user_id=7 --param explain=true           # what became of each candidate
-  $ merlon client infer next user_id=7,8 bought=[[1,2],[]]
+  $ merlon client infer next user_id=7,8 'bought=[[1,2],[]]'
   $ merlon client infer ranker --data '{"ids": [[1, 2]], "text": ["a"]}'
   $ merlon client infer ranker --rows events.parquet --limit 100 --json
   $ merlon client infer ocr image=@page.png`,
