@@ -35,8 +35,8 @@ export const limitPerGroup: Lowering<"limitPerGroup"> = (step, inputs, { g }) =>
   const quotas = Object.entries(atLeast);
   if (max === undefined && quotas.length === 0) return orderCandidates(g, step, inputs, scores, topk);
   const groups = asGrid(g, group.values, rows);
-  // A float that is not a number is a group of its own.
-  const missing = isFloat(group) ? undefined : nulls(g, group);
+  // A float that is no number is null, as in the kernel.
+  const missing = isFloat(group) ? notANumber(g, group.values) : nulls(g, group);
   const ungrouped = missing && asGrid(g, missing, rows);
   // [users, candidate, other]
   const precedes = orderPairs(g, scores, range(g, rows.width!));
@@ -46,7 +46,7 @@ export const limitPerGroup: Lowering<"limitPerGroup"> = (step, inputs, { g }) =>
   };
   const known = ungrouped ? not(g, ungrouped) : undefined;
   const members = rows.mask && known ? and(g, rows.mask, known) : (rows.mask ?? known);
-  const before = preceding(members, and(g, sameGroup(g, groups, isFloat(group)), precedes));
+  const before = preceding(members, and(g, equal(g, ...pair(g, groups)), precedes));
   const within = max === undefined ? undefined : less(g, before, int64(g, max));
   // What belongs to no group has no cap.
   const open = within && ungrouped ? or(g, within, ungrouped) : within;
@@ -66,11 +66,6 @@ function orderPairs(g: GraphBuilder, scores: Value, places: Value): Value {
   const [own, other] = pair(g, scores);
   const earlier = less(g, unsqueeze(g, places, 0), unsqueeze(g, places, 1));
   return or(g, greater(g, other, own), and(g, equal(g, other, own), earlier));
-}
-
-function sameGroup(g: GraphBuilder, groups: Value, floats: boolean): Value {
-  const alike = equal(g, ...pair(g, groups));
-  return floats ? or(g, alike, and(g, ...pair(g, notANumber(g, groups)))) : alike;
 }
 
 const pair = (g: GraphBuilder, values: Value) => [unsqueeze(g, values, 2), unsqueeze(g, values, 1)] as const;
@@ -99,5 +94,5 @@ function isGroup(g: GraphBuilder, groups: Value, dtype: DType, name: string): Va
       ? equal(g, groups, scalar(g, "int64", BigInt.asIntN(64, BigInt(name))))
       : undefined;
   if (`${Number(name)}` !== name) return undefined;
-  return name === "NaN" ? notANumber(g, groups) : equal(g, groups, scalar(g, groups.dtype, Number(name)));
+  return name === "NaN" ? undefined : equal(g, groups, scalar(g, groups.dtype, Number(name)));
 }
