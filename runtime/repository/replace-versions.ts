@@ -10,7 +10,7 @@ import { type ModelStates, UNLOADED, type Version, type Versions } from "./model
 import type { ModelVersion } from "./model-version.js";
 import type { PolledModel } from "./poll-model.js";
 import type { Together } from "./together.js";
-import { VersionFault } from "./validate.js";
+import { NoGpu, VersionFault } from "./validate.js";
 
 export interface ReplaceContext {
   readonly options: LoadOptions & { readonly retries?: number; readonly log: ServerLog };
@@ -66,6 +66,7 @@ export async function replaceVersions(
         if (!old) log.error("model_lifecycle", `failed to load '${key}' version ${version}: ${reason}`);
         if (error instanceof UnknownBackend && !hasBackend(polled.config.backend))
           log.info("model_lifecycle", backendHint(polled.config.backend));
+        if (error instanceof NoGpu && error.hint) log.hint("model_lifecycle", `no GPU for '${key}': ${error.hint}.`);
         faults.push(`version ${version} is at ${old ? "READY" : "UNAVAILABLE"} state: ${reason};\n`);
         next.set(version, { state: "UNAVAILABLE", reason });
         if (hasBackend(polled.config.backend))

@@ -50,6 +50,16 @@ export function validateModel(config: ModelConfig): void {
     );
 }
 
+/** Triton's words, and for the log alone, which clients do not compare: why there is none, and the way out. */
+export class NoGpu extends RuntimeFault {
+  constructor(
+    message: string,
+    readonly hint: string | undefined,
+  ) {
+    super("INVALID_ARGUMENT", message);
+  }
+}
+
 /** A fault of one version; other faults of an ensemble are those of the whole model. */
 export class VersionFault extends RuntimeFault {}
 
@@ -86,7 +96,7 @@ function validateGroup({ name, kind, gpus, profile }: ModelInstanceGroup, model:
   if (typeof kind === "number") throw new RuntimeFault("INTERNAL", `${group} has unexpected kind KIND_AUTO`);
   if (kind === "KIND_GPU") {
     if (there.devices.length === 0)
-      refuse(`${group} has kind KIND_GPU but server does not support GPUs${there.missing ? `: ${there.missing}` : ""}`);
+      throw new NoGpu(`${group} has kind KIND_GPU but server does not support GPUs`, there.missing);
     const unknown = gpus.find(device => !there.devices.includes(device));
     if (unknown !== undefined)
       refuse(

@@ -36,6 +36,7 @@ async function start(repositories: string, gpu: "webgpu" | "none" | "cuda") {
     metrics: false,
     gpu,
     exitOnError: false,
+    hints: true,
     writeLog: text => log.push(text),
   });
   const url = `http://127.0.0.1:${server.ports.http}/v2`;
@@ -178,7 +179,7 @@ describe("KIND_GPU", { timeout: 120_000 }, () => {
     expectClose(await bothWays("cuda"));
   });
   test.each([
-    ["none", GPU, "has kind KIND_GPU but server does not support GPUs: they are off, by `--gpu none`"],
+    ["none", GPU, "has kind KIND_GPU but server does not support GPUs"],
     ["webgpu", "instance_group [ { kind: KIND_GPU gpus: [ 0, 3 ] } ]", "specifies invalid or unsupported gpu id 3"],
     [
       "webgpu",
@@ -192,6 +193,16 @@ describe("KIND_GPU", { timeout: 120_000 }, () => {
     try {
       const index = (await server.json("repository/index", {})) as unknown as readonly { readonly reason: string }[];
       expect(index[0]!.reason).toContain(message);
+    } finally {
+      await server.stop();
+    }
+  });
+  test("no GPU: Triton's words to clients, and the way out in the log", async () => {
+    const server = await start(repository("ranker", join(ARTEFACTS, "ranker.onnx"), GPU), "none");
+    try {
+      const index = (await server.json("repository/index", {})) as unknown as readonly { readonly reason: string }[];
+      expect(index[0]!.reason).toMatch(/has kind KIND_GPU but server does not support GPUs$/);
+      expect(server.log.join("")).toContain("no GPU for 'ranker': they are off, by `--gpu none`.");
     } finally {
       await server.stop();
     }
