@@ -21,7 +21,7 @@ import {
 
 const HELP = `usage: npm run bench:server -- [options]
   --rounds N      alternating rounds, whose median is shown (3)
-  --seconds N     of load in each round (2)
+  --seconds N     of load in each round, whole ones (2)
   --in-flight L   comma-separated (1,8,32)
   --filter TEXT   only workloads whose name contains it
   --starts N      of each server, from start to ready to exit (20)
@@ -42,6 +42,13 @@ const { values } = parseArgs({
   },
 });
 const [ROUNDS, SECONDS] = values.short ? [1, 1] : [Number(values.rounds), Number(values.seconds)];
+for (const [option, value] of Object.entries({ rounds: ROUNDS, seconds: SECONDS }))
+  if (!Number.isInteger(value) || value < 1) {
+    console.error(
+      `--${option} ${values[option]}: write a whole number from 1 (the load generators count whole seconds)`,
+    );
+    process.exit(2);
+  }
 const STARTS = values.short ? 3 : Number(values.starts);
 const LEVELS = values.short ? [8] : values["in-flight"].split(",").map(Number);
 /** What is asked of each pair: rate at least, CPU time at most. */
