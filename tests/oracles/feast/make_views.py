@@ -49,10 +49,13 @@ def plain(*fields):
 kafka = KafkaSource(name="kafka", kafka_bootstrap_servers="localhost:1", topic="t", timestamp_field="ts", batch_source=rows,
                     message_format=JsonFormat(schema_json="a int"), watermark_delay_threshold=dt.timedelta(minutes=5))
 
-@stream_feature_view(entities=[user], ttl=dt.timedelta(days=30), mode="python" if new else "spark", schema=[key, a, b], timestamp_field="ts", online=True,
-                     source=kafka, description="a stream of things", owner="someone@example.com")
 def stream(df):
     return df
+
+# Feast pickles the function with the path of its file.
+stream.__code__ = stream.__code__.replace(co_filename="make_views.py")
+stream = stream_feature_view(entities=[user], ttl=dt.timedelta(days=30), mode="python" if new else "spark", schema=[key, a, b], timestamp_field="ts", online=True,
+                             source=kafka, description="a stream of things", owner="someone@example.com")(stream)
 
 everyone = FeatureView(name="everyone", entities=[], schema=[a], source=rows, ttl=dt.timedelta(0))
 store = FeatureStore(".")
