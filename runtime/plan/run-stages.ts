@@ -111,7 +111,6 @@ export function runStages(
 
 const cancelled = (): RuntimeFault => new RuntimeFault("CANCELLED", "the request was cancelled");
 
-/** Counts a stage's answer and puts it in its slots. */
 /** Rows of the first input that is there: a side that lost made none. */
 export function rowsRead(ports: Stage["ports"], columns: readonly (Column | undefined)[]): number {
   for (let p = 0; p < ports.length; p++) {
@@ -122,6 +121,7 @@ export function rowsRead(ports: Stage["ports"], columns: readonly (Column | unde
   return 0;
 }
 
+/** Counts a stage's answer and puts it in its slots. */
 function take(stage: Stage, made: readonly Column[], columns: (Column | undefined)[], milliseconds: number): void {
   const { firstOutput, ports, tally } = stage;
   if (made.length !== stage.step.outputs.length)
