@@ -9,19 +9,16 @@ import json
 import os
 import pathlib
 import shutil
-import socket
-import subprocess
 import sys
-import time
 
 os.environ["FEAST_USAGE"] = "False"
 os.environ["TZ"] = "UTC"
 
 import feast
 import pandas as pd
-import redis
 from feast import Entity, FeatureService, FeatureStore, FeatureView, Field, FileSource, ValueType
 from feast.types import Array, Bool, Bytes, Float32, Float64, Int32, Int64, String, UnixTimestamp
+from servers import free_port, redis_server
 
 version, out = int(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
 new = int(feast.__version__.split(".")[1]) >= 50
@@ -39,9 +36,7 @@ offline_store:
 entity_key_serialization_version: {version}
 """
 
-with socket.socket() as probe:
-    probe.bind(("127.0.0.1", 0))
-    port = probe.getsockname()[1]
+port = free_port()
 SQLITE = config("  type: sqlite\n  path: data/online_store.db")
 REDIS = config(f'  type: redis\n  connection_string: "127.0.0.1:{port}"')
 
@@ -136,20 +131,9 @@ def write(yaml):
     return answers
 
 os.chdir(out)
-server = subprocess.Popen(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"], stdout=subprocess.DEVNULL)
-try:
-    client = redis.Redis(port=port)
-    for _ in range(100):
-        try:
-            client.ping()
-            break
-        except redis.ConnectionError:
-            time.sleep(0.1)
+with redis_server(port) as client:
     from_redis = write(REDIS)
     hashes = {key.hex(): {field.hex(): value.hex() for field, value in sorted(client.hgetall(key).items())} for key in sorted(client.keys())}
-finally:
-    server.terminate()
-    server.wait()
 answers = write(SQLITE)
 assert answers == from_redis, (answers, from_redis)
 # One set of rows stays, for what writes stores here.

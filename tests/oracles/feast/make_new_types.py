@@ -11,10 +11,7 @@ import json
 import os
 import pathlib
 import shutil
-import socket
-import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 import uuid
@@ -23,22 +20,17 @@ from zoneinfo import ZoneInfo
 os.environ["TZ"] = "UTC"
 
 import pandas as pd
-import redis
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, ValueType
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.type_map import python_values_to_proto_values
 from feast.types import (Array, Bool, Bytes, Decimal, Float32, Float64, ImageBytes, Int32, Int64, Json, Map, PdfBytes, ScalarMap, Set, String, Struct,
                          TimeUuid, UnixTimestamp, Uuid, ZonedTimestamp)
+from servers import feast_server, free_port, redis_server
 
 out = pathlib.Path(sys.argv[1]).resolve()
 shutil.rmtree(out, ignore_errors=True)
 (out / "data").mkdir(parents=True)
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 def config(online):
     return f"""project: fresh
@@ -125,43 +117,21 @@ def write(yaml):
 
 def served():
     """The words of `feast serve`, one feature a question: a type that it can not say spoils the others' answer."""
-    at = free_port()
-    server = subprocess.Popen([str(pathlib.Path(sys.executable).parent / "feast"), "serve", "-h", "127.0.0.1", "-p", str(at)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     answers = {}
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{at}/health")
-                break
-            except urllib.error.URLError:
-                time.sleep(0.2)
+    with feast_server(out) as url:
         for name in kinds:
             body = json.dumps({"features": [f"kinds:{name}"], "entities": {"user_id": [1, 2, 3, 99]}, "full_feature_names": True}).encode()
-            request = urllib.request.Request(f"http://127.0.0.1:{at}/get-online-features", body, {"content-type": "application/json"})
+            request = urllib.request.Request(f"{url}/get-online-features", body, {"content-type": "application/json"})
             try:
                 answers[name] = {"status": 200, "body": urllib.request.urlopen(request).read().decode()}
             except urllib.error.HTTPError as error:
                 answers[name] = {"status": error.code, "body": error.read().decode()[:300]}
-    finally:
-        server.terminate()
-        server.wait()
     return answers
 
 os.chdir(out)
-server = subprocess.Popen(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"], stdout=subprocess.DEVNULL)
-try:
-    client = redis.Redis(port=port)
-    for _ in range(100):
-        try:
-            client.ping()
-            break
-        except redis.ConnectionError:
-            time.sleep(0.1)
+with redis_server(port) as client:
     from_redis = write(REDIS)
     hashes = {key.hex(): {field.hex(): value.hex() for field, value in sorted(client.hgetall(key).items())} for key in sorted(client.keys())}
-finally:
-    server.terminate()
-    server.wait()
 answers = write(SQLITE)
 assert answers == from_redis, (answers, from_redis)
 os.unlink("data/kinds.parquet")
