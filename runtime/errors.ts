@@ -11,6 +11,7 @@ export const STATUS = {
   UNAVAILABLE: { grpc: 14, http: 503, label: "Unavailable" },
   UNSUPPORTED: { grpc: 12, http: 501, label: "Unsupported" },
   ALREADY_EXISTS: { grpc: 6, http: 400, label: "Already exists" },
+  RESOURCE_EXHAUSTED: { grpc: 8, http: 503, label: "Resource exhausted" },
   CANCELLED: { grpc: 1, http: 400, label: "Cancelled" },
 } as const;
 

@@ -4,6 +4,7 @@
 
 import { RuntimeFault, STATUS } from "./errors.js";
 import type { LogSettings } from "./log-settings.js";
+import type { MemoryBudget } from "./memory/memory-budget.js";
 import { createMetrics } from "./metrics.js";
 import type { Registry } from "./repository/registry.js";
 import type { ServerCalls } from "./server-calls.js";
@@ -19,6 +20,8 @@ import { type ListenAt, ListenError, type Listener } from "./transport/listen.js
 import { createRestriction } from "./transport/restriction.js";
 
 interface Parts {
+  /** What requests of all ports hold is charged to it. */
+  readonly budget: MemoryBudget;
   readonly calls: ServerCalls;
   readonly registry: Registry;
   readonly log: ServerLog;

@@ -5,6 +5,7 @@ import type { ReplayOptions } from "./cassettes/replay.js";
 import type { Clock } from "./clock.js";
 import type { Fault } from "./faults/fault.js";
 import type { GpuChoice } from "./gpus.js";
+import { defaultMemoryLimit } from "./memory/memory-limit.js";
 import type { Around } from "./repository/around.js";
 import type { LogOptions } from "./server-log.js";
 import type { RecentOptions, RecentRequests } from "./tracing/recent-requests.js";
@@ -76,6 +77,8 @@ export interface ServeOptions {
   readonly exitTimeoutSeconds?: number;
   /** How long a client may read nothing of an answer that waits for it; 0 for any time. @default 30 */
   readonly stallTimeoutSeconds?: number;
+  /** Bytes that requests, responses and caches may hold together. @default 75 % of the cgroup's or the machine's memory */
+  readonly memoryLimit?: number;
   readonly id?: string;
   readonly httpMaxInputSize?: number;
   readonly allowClientShm?: boolean;
@@ -184,6 +187,7 @@ export const withDefaults = (given: ServeOptions) => {
     strictReadiness: given.strictReadiness ?? true,
     exitTimeoutSeconds: given.exitTimeoutSeconds ?? 30,
     stallTimeoutSeconds: given.stallTimeoutSeconds ?? STALL_TIME / 1000,
+    memoryLimit: given.memoryLimit ?? defaultMemoryLimit(),
     id: given.id ?? "triton",
     httpMaxInputSize: given.httpMaxInputSize ?? 2 ** 26,
     allowClientShm: given.allowClientShm ?? false,

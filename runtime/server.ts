@@ -11,6 +11,7 @@ import { openFaults } from "./faults/open-faults.js";
 import { findGpus } from "./gpus.js";
 import { logWriter } from "./log-file.js";
 import { createLogSettings } from "./log-settings.js";
+import { MemoryBudget } from "./memory/memory-budget.js";
 import { openPorts } from "./open-ports.js";
 import { type Around, layered } from "./repository/around.js";
 import { createRegistry, type Registry } from "./repository/registry.js";
@@ -98,7 +99,8 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     const made = createCalls(registry, { ...options, control }, () => stopping, tracer, recent);
     const calls = failed ? callsOfFailedStart(made) : made;
     const logSettings = createLogSettings(logState, given.logFile);
-    const endpoints = await openPorts(options, { calls, registry, log, logSettings });
+    const budget = new MemoryBudget(options.memoryLimit);
+    const endpoints = await openPorts(options, { calls, registry, log, logSettings, budget });
     const faultAdmin = await faults?.listen(log).catch(async error => {
       await endpoints.stop(0);
       throw error;

@@ -246,6 +246,11 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
         "integer",
         "How long a client may read nothing of an answer that waits for it, before it is cut off; 30 by default, 0 for any time.",
       ),
+      flag(
+        "memory-limit",
+        "BYTES",
+        "Memory that requests, responses and caches may hold together, as bytes or with KB, MB or GB (default 75 % of the container's or the machine's).",
+      ),
       flag("verify-workflows", "string", "off, warn (default) or refuse: golden rows of fitted workflows at load."),
       flag(
         "gpu",

@@ -9,6 +9,7 @@ import {
   readFloat,
   readGpu,
   readInteger,
+  readMemory,
   readRestriction,
   readSeed,
   readSetting,
@@ -222,6 +223,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "fault-admin-port": (o, v) => (o.faultAdminPort = readInteger(v)),
   seed: (o, v) => (o.seed = readSeed(v)),
   "stall-timeout-secs": (o, v) => (o.stallTimeoutSeconds = readInteger(v)),
+  "memory-limit": (o, v) => (o.memoryLimit = readMemory(v)),
   "verify-workflows": (o, v) => (o.verifyWorkflows = oneOf(v, ["off", "warn", "refuse"], "verify-workflows")),
   "response-cache-byte-size": (o, v, warn) => {
     const size = readSize(v);

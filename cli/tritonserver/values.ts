@@ -24,6 +24,25 @@ export function readSize(text: string): number {
   return Number(digits[0]);
 }
 
+const MEMORY_UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  B: 1,
+  KB: 2 ** 10,
+  MB: 2 ** 20,
+  GB: 2 ** 30,
+  TB: 2 ** 40,
+};
+
+/** `536870912`, `512MB` or `1.5GB`. @returns bytes */
+export function readMemory(text: string): number {
+  const [, number, unit = ""] = /^(\d{1,15}(?:\.\d{1,6})?) ?([KMGT]?B)?$/i.exec(text) ?? [];
+  const bytes = Math.floor(Number(number) * MEMORY_UNITS[unit.toUpperCase()]!);
+  if (!(bytes >= LEAST_MEMORY))
+    throw new Error(`--memory-limit takes bytes, or a number with KB, MB or GB, of at least 16MB. Got ${text}`);
+  return bytes;
+}
+const LEAST_MEMORY = 2 ** 24;
+
 export function readFloat(text: string): number {
   const value = Number.parseFloat(text);
   if (Number.isNaN(value)) throw new Error(`Invalid option value. Got ${text}`);

@@ -8,6 +8,7 @@ import { infer, isDecoupled } from "../../data-plane/infer.js";
 import { RuntimeFault, STATUS } from "../../errors.js";
 import type { LogSettings } from "../../log-settings.js";
 import { LARGE } from "../../memory/buffer-pool.js";
+import type { MemoryBudget } from "../../memory/memory-budget.js";
 import { RequestMemory } from "../../memory/request-memory.js";
 import type { ServerCalls } from "../../server-calls.js";
 import type { ServerLog } from "../../server-log.js";
@@ -42,6 +43,8 @@ export interface GrpcContext {
   readonly calls: ServerCalls;
   readonly logSettings: LogSettings;
   readonly log: ServerLog;
+  /** Messages, unpacked messages and responses are charged to it. */
+  readonly budget: MemoryBudget;
   readonly restriction: Restriction;
   readonly headerForwardPattern: RegExp | undefined;
   readonly tls?: GrpcTls | undefined;

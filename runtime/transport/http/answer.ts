@@ -41,7 +41,10 @@ export const faultAnswer = (fault: RuntimeFault, type: Answer["type"] = "applica
   status: STATUS[fault.code].http,
   type,
   body: JSON.stringify({ error: fault.message }),
+  ...(fault.code === "RESOURCE_EXHAUSTED" && { headers: RETRY }),
 });
+/** Seconds after which a refused client may try again. */
+const RETRY = { "Retry-After": "1" };
 
 const isStream = (body: Answer["body"]): body is AsyncIterable<string> =>
   typeof body === "object" && Symbol.asyncIterator in body;

@@ -3,6 +3,7 @@
  */
 import type { Cancellation } from "../../cancellation.js";
 import type { LogSettings } from "../../log-settings.js";
+import type { MemoryBudget } from "../../memory/memory-budget.js";
 import type { ServerCalls } from "../../server-calls.js";
 import type { Exchange } from "../http1/exchange.js";
 import type { Restrictable, Restriction } from "../restriction.js";
@@ -17,6 +18,8 @@ export interface RouteContext {
   readonly calls: ServerCalls;
   readonly logSettings: LogSettings;
   readonly maxInputSize: number;
+  /** Bodies, unpacked bodies and responses are charged to it. */
+  readonly budget: MemoryBudget;
   readonly restriction: Restriction;
   readonly headerForwardPattern: RegExp | undefined;
   /** Of a cloud's front end; Triton's own header otherwise. */

@@ -1,0 +1,120 @@
+/**
+ * The memory of a whole server: every part that holds bytes for a client charges them here before it allocates them.
+ */
+import { RuntimeFault } from "../errors.js";
+
+/** The share of the limit from which new work is refused. */
+const REFUSE_FROM = 0.9;
+/** While the process itself is above that share, requests may hold this share of the limit, so that large models cannot lock everyone out. */
+const FLOOR = 0.02;
+/** Resident memory is read at most this often, in milliseconds. */
+const SAMPLE_MS = 100;
+
+export interface BudgetOptions {
+  /** Resident bytes of the process. */
+  readonly resident?: () => number;
+  /** Called when resident memory is above the limit's share, at most once a sample. */
+  readonly onPressure?: () => void;
+}
+
+export class MemoryBudget {
+  readonly limit: number;
+  readonly #resident: () => number;
+  readonly #onPressure: () => void;
+  #charged = 0;
+  #sampled = Number.NEGATIVE_INFINITY;
+  #isAbove = false;
+
+  /** @param limit bytes; `Infinity` for none */
+  constructor(limit = Number.POSITIVE_INFINITY, { resident, onPressure }: BudgetOptions = {}) {
+    this.limit = limit;
+    this.#resident = resident ?? (() => process.memoryUsage.rss());
+    this.#onPressure = onPressure ?? (() => {});
+  }
+
+  /** Bytes that are charged now. */
+  get charged(): number {
+    return this.#charged;
+  }
+
+  /** True if `bytes` more would be refused. */
+  wouldRefuse(bytes: number): boolean {
+    const after = this.#charged + bytes;
+    if (after > this.limit * REFUSE_FROM) return true;
+    return after > this.limit * FLOOR && this.#residentIsAbove();
+  }
+
+  /** An account of one owner: a request, a connection, a cache. */
+  open(): Charge {
+    return new Charge(this);
+  }
+
+  /** @internal */
+  add(bytes: number): void {
+    if (bytes > 0 && this.wouldRefuse(bytes)) throw memoryExhausted(this.limit);
+    this.#charged += bytes;
+  }
+
+  /** @internal Charges what is already allocated, and refuses nothing. */
+  force(bytes: number): void {
+    this.#charged += bytes;
+  }
+
+  #residentIsAbove(): boolean {
+    const now = performance.now();
+    if (now - this.#sampled < SAMPLE_MS) return this.#isAbove;
+    this.#sampled = now;
+    this.#isAbove = this.#resident() > this.limit * REFUSE_FROM;
+    if (this.#isAbove) this.#onPressure();
+    return this.#isAbove;
+  }
+}
+
+/** The bytes of one owner. */
+export class Charge {
+  readonly #budget: MemoryBudget;
+  #bytes = 0;
+
+  constructor(budget: MemoryBudget) {
+    this.#budget = budget;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** @throws RuntimeFault RESOURCE_EXHAUSTED; nothing is charged then */
+  add(bytes: number): void {
+    this.#budget.add(bytes);
+    this.#bytes += bytes;
+  }
+
+  /** Charges bytes that exist already, such as an encoded response: never refused. */
+  force(bytes: number): void {
+    this.#budget.force(bytes);
+    this.#bytes += bytes;
+  }
+
+  /** Returns a part. */
+  subtract(bytes: number): void {
+    const part = Math.min(bytes, this.#bytes);
+    this.#bytes -= part;
+    this.#budget.force(-part);
+  }
+
+  /** Returns everything; a second call returns nothing. */
+  release(): void {
+    this.subtract(this.#bytes);
+  }
+}
+
+/** A budget without a limit, for servers that were given none. */
+export const unlimitedMemory = (): MemoryBudget => new MemoryBudget();
+
+const MIB = 2 ** 20;
+
+export const memoryExhausted = (limit: number): RuntimeFault =>
+  new RuntimeFault(
+    "RESOURCE_EXHAUSTED",
+    `the server's memory limit of ${Math.round(limit / MIB)} MiB is reached; retry later, or raise --memory-limit`,
+  );
