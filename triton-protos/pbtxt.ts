@@ -2,6 +2,7 @@
  * Protobuf text format: `parsePbtxt("inference.ModelConfig", text, file)` → complete message, `printPbtxt` → the text as people write it.
  */
 import { complete } from "./complete-message.js";
+import { MAX_CONFIG_BYTES } from "./config-limits.js";
 import type { Messages } from "./gen/messages.js";
 import { type FieldShape, type MessageName, type Shape, shapeOf } from "./message-shape.js";
 import type { Init } from "./proto-root.js";
@@ -23,13 +24,10 @@ export class PbtxtError extends Error {
   }
 }
 
-/** Texts above this are refused: no configuration is that long. */
-const MAX_LENGTH = 1 << 20;
-
 /** @throws PbtxtError */
 export function parsePbtxt<K extends MessageName>(name: K, text: string | Uint8Array, file: string): Messages[K] {
-  if (text.length > MAX_LENGTH)
-    throw new PbtxtError(file, 1, 1, `the file has ${text.length} characters; at most ${MAX_LENGTH} are read`);
+  if (text.length > MAX_CONFIG_BYTES)
+    throw new PbtxtError(file, 1, 1, `the file has ${text.length} characters; at most ${MAX_CONFIG_BYTES} are read`);
   const bytes = bytesOf(text);
   try {
     return complete(name, readTextMessage(shapeOf(name), bytes));

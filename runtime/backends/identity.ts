@@ -3,6 +3,7 @@
  * `execute_delay_ms` in the model's parameters delays each execution.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { MAX_MADE_BYTES } from "../../triton-protos/config-limits.js";
 import { configDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig, ModelInput } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
@@ -73,6 +74,7 @@ function echo({ id, inputs, requestedOutputs }: BackendRequest, config: ModelCon
     if (!declared.optional && !inputs.has(declared.name))
       return new RuntimeFault("UNSUPPORTED", `failed to get input '${declared.name}'`);
     const tensor = inputs.get(declared.name) ?? zeros(declared, batch);
+    if (tensor instanceof RuntimeFault) return tensor;
     if (tensor) outputs.push({ ...tensor, name });
   }
   if (outputs.length > 1) outputs.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -80,11 +82,17 @@ function echo({ id, inputs, requestedOutputs }: BackendRequest, config: ModelCon
 }
 
 /** An optional input that was left out comes back as zeros. */
-function zeros({ name, data_type, dims }: ModelInput, batch: readonly number[]): Tensor | undefined {
+function zeros({ name, data_type, dims }: ModelInput, batch: readonly number[]): Tensor | RuntimeFault | undefined {
   const row = configDatatype(data_type);
   if (!row || row.bytes === 0) return undefined;
   const shape = [...batch, ...dims.map(dim => Math.max(1, dim))];
-  return { name, datatype: row.wire, shape, data: new Uint8Array(elementCount(shape) * row.bytes) };
+  const bytes = elementCount(shape) * row.bytes;
+  if (bytes > MAX_MADE_BYTES)
+    return new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `the zeros for input '${name}', which the request leaves out, have ${bytes} bytes; the maximum is ${MAX_MADE_BYTES}. Send the input`,
+    );
+  return { name, datatype: row.wire, shape, data: new Uint8Array(bytes) };
 }
 
 function readDelay(text: string | undefined, model: string): number {

@@ -18,6 +18,7 @@ import type { Scheduler } from "../scheduling/scheduler.js";
 import type { ServerLog } from "../server-log.js";
 import { createStatistics, FIRST_RESPONSE_FAMILY, type VersionStatistics } from "../statistics.js";
 import type { Around } from "./around.js";
+import { checkInstances } from "./check-limits.js";
 import { createHolders, type Holders } from "./holders.js";
 import { fileInside } from "./inside-folder.js";
 import { type Labels, readLabels } from "./labels.js";
@@ -122,7 +123,7 @@ export async function loadVersion(
     throw new RuntimeFault("NOT_FOUND", `model configuration is not provided for model '${written.name}'`);
   if (written.default_model_filename)
     fileInside(folder, written.default_model_filename, "default_model_filename", polled.folder);
-  refuseCrowd(written);
+  checkInstances(written);
   backend.validate?.(written);
   const settings = { ...options.backendConfig?.[""], ...options.backendConfig?.[written.backend] };
   const completed =
@@ -191,16 +192,4 @@ export async function loadVersion(
     labels,
     holders: createHolders(),
   };
-}
-
-/** Instances cost memory before the first request; nobody means more of them than this. */
-const MAX_INSTANCES = 4096;
-
-function refuseCrowd({ name, instance_group }: ModelConfig): void {
-  const count = instance_group.reduce((sum, group) => sum + group.count, 0);
-  if (count > MAX_INSTANCES)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `model '${name}' has ${count} instances in its \`instance_group\`; write at most ${MAX_INSTANCES}`,
-    );
 }

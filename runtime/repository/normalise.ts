@@ -7,26 +7,29 @@ import { RuntimeFault } from "../errors.js";
 import { type Gpus, NO_GPUS } from "../gpus.js";
 
 /** Platform names of backends that have one. */
-const PLATFORMS: Readonly<Record<string, string>> = {
-  onnxruntime: "onnxruntime_onnx",
-  tensorrt: "tensorrt_plan",
-  pytorch: "pytorch_libtorch",
-};
+const PLATFORMS: ReadonlyMap<string, string> = new Map([
+  ["onnxruntime", "onnxruntime_onnx"],
+  ["tensorrt", "tensorrt_plan"],
+  ["pytorch", "pytorch_libtorch"],
+]);
 /** File in the version folder by which a backend is recognised, and the default model file of that backend. */
-const FILES: Readonly<Record<string, string>> = {
+const FILES: ReadonlyMap<string, string> = new Map([
   // In Triton's order: with several files the first one counts.
-  tensorrt: "model.plan",
-  onnxruntime: "model.onnx",
-  pytorch: "model.pt",
-  openvino: "model.xml",
-  python: "model.py",
-  javascript: "model.mjs",
-};
+  ["tensorrt", "model.plan"],
+  ["onnxruntime", "model.onnx"],
+  ["pytorch", "model.pt"],
+  ["openvino", "model.xml"],
+  ["python", "model.py"],
+  ["javascript", "model.mjs"],
+]);
 /**
  * Instances of a group that does not say how many, where that is not one. Kernels of a plan are re-entrant, so requests of a `merlon` model need not wait
  * for each other; ONNX Runtime's two are those of the CPU, as Triton's are.
  */
-const INSTANCES: Readonly<Record<string, number>> = { onnxruntime: 2, merlon: 64 };
+const INSTANCES: ReadonlyMap<string, number> = new Map([
+  ["onnxruntime", 2],
+  ["merlon", 64],
+]);
 
 export interface NormaliseOptions {
   readonly autoComplete?: boolean;
@@ -99,11 +102,11 @@ function withBackend(
   if (!backend)
     backend = platform.startsWith("tensorflow_")
       ? "tensorflow"
-      : (Object.keys(PLATFORMS).find(key => PLATFORMS[key] === platform) ?? "");
+      : ([...PLATFORMS].find(([, its]) => its === platform)?.[0] ?? "");
   const byName = /\.(.+)$/.exec(config.name)?.[1] ?? "";
   if (!backend && !platform && autoComplete) {
     backend =
-      Object.keys(FILES).find(key => FILES[key] === default_model_filename || files.includes(FILES[key]!)) ??
+      [...FILES].find(([, file]) => file === default_model_filename || files.includes(file))?.[0] ??
       (files.includes("model.savedmodel") || files.includes("model.graphdef")
         ? "tensorflow"
         : files.includes("model.pt2")
@@ -121,8 +124,8 @@ function withBackend(
     );
   if (backend === "tensorflow" && !config.backend && !platform)
     platform = files.includes("model.graphdef") ? "tensorflow_graphdef" : "tensorflow_savedmodel";
-  platform ||= PLATFORMS[backend] ?? "";
-  default_model_filename ||= FILES[backend] ?? "";
+  platform ||= PLATFORMS.get(backend) ?? "";
+  default_model_filename ||= FILES.get(backend) ?? "";
   return { ...config, backend, platform, default_model_filename };
 }
 
@@ -134,7 +137,7 @@ function instanceGroups(config: ModelConfig, there: Gpus): readonly ModelInstanc
   const countOf = (kind: ModelInstanceGroup["kind"], written: ModelInstanceGroup | undefined): number => {
     if (written && written.count > 0) return written.count;
     if (kind === "KIND_MODEL" || (kind === "KIND_GPU" && config.backend === "onnxruntime")) return 1;
-    return INSTANCES[config.backend] ?? 1;
+    return INSTANCES.get(config.backend) ?? 1;
   };
   const group = (name: string, written?: ModelInstanceGroup): ModelInstanceGroup => {
     const kind = kindOf(written);

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
 import { complete } from "../../triton-protos/complete-message.js";
+import { MAX_CONFIG_BYTES } from "../../triton-protos/config-limits.js";
 import { readJsonMessage } from "../../triton-protos/json-message/read-json-message.js";
 import { shapeOf } from "../../triton-protos/message-shape.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
@@ -25,6 +26,8 @@ const refuse = (text: string): never => {
 
 /** The JSON of a configuration. @throws RuntimeFault with libprotobuf's words */
 export function readConfigOverride(text: string): ModelConfig {
+  if (text.length > MAX_CONFIG_BYTES)
+    refuse(`the config override has ${text.length} characters; the maximum is ${MAX_CONFIG_BYTES}`);
   try {
     return complete("inference.ModelConfig", readJsonMessage(shapeOf("inference.ModelConfig"), text));
   } catch (error) {

@@ -8,6 +8,7 @@ import { PbtxtError } from "../../triton-protos/pbtxt.js";
 import { loadBackend } from "../backends/index.js";
 import { RuntimeFault } from "../errors.js";
 import type { Gpus } from "../gpus.js";
+import { checkLimits } from "./check-limits.js";
 import type { Disk } from "./disk.js";
 import { chooseVersions, fingerprint, scanRepositories, scanVersions, type VersionFolder } from "./layout.js";
 import { normaliseConfig } from "./normalise.js";
@@ -91,6 +92,7 @@ async function readModel(
   const firstFiles = found[0] === undefined ? [] : (await disk.list(found[0].folder)).map(({ name: file }) => file);
   const written =
     override?.config === undefined ? await readConfig(folder, options) : readConfigOverride(override.config);
+  if (written) checkLimits(written, name);
   const { assume } = options;
   const named = written?.version_policy?.specific?.versions ?? [1];
   const available =

@@ -6,10 +6,18 @@ import { RuntimeFault } from "../errors.js";
 
 interface Tensor {
   /** Steps that read it. */
-  readers: number;
-  /** Tensors that the step reads which writes it. */
-  from: readonly string[];
+  readonly readers: Step[];
+  /** The step that writes it. */
+  writer?: Step;
   ready: boolean;
+}
+
+interface Step {
+  /** Tensors that it reads. */
+  readonly from: readonly string[];
+  readonly to: readonly string[];
+  /** Tensors that it reads and that are not ready. */
+  missing: number;
 }
 
 const refuse = (text: string): never => {
@@ -35,49 +43,50 @@ export function validateEnsemble(config: ModelConfig): void {
 function readTensors({ name, ensemble_scheduling }: ModelConfig): ReadonlyMap<string, Tensor> {
   const tensors = new Map<string, Tensor>();
   const tensor = (key: string): Tensor => {
-    const found = tensors.get(key) ?? { readers: 0, from: [], ready: false };
+    const found = tensors.get(key) ?? { readers: [], ready: false };
     tensors.set(key, found);
     return found;
   };
-  const written = new Set<string>();
   for (const [i, { input_map, output_map }] of (ensemble_scheduling?.step ?? []).entries()) {
-    for (const key of new Set(Object.values(input_map))) tensor(key).readers++;
-    for (const key of Object.values(output_map)) {
-      if (written.has(key))
+    const from = [...new Set(Object.values(input_map))];
+    const to = Object.values(output_map);
+    const step: Step = { from, to, missing: from.length };
+    for (const key of from) tensor(key).readers.push(step);
+    for (const key of to) {
+      const written = tensor(key);
+      if (written.writer)
         refuse(`ensemble tensor '${key}' can appear in an output map only once for ensemble '${name}' step ${i}`);
-      written.add(key);
-      tensor(key).from = Object.values(input_map);
+      written.writer = step;
     }
   }
   return tensors;
 }
 
 function validateFlow({ name, input, output }: ModelConfig, tensors: ReadonlyMap<string, Tensor>): void {
-  for (const { name: key } of input) {
-    const found = tensors.get(key) ?? refuse(`ensemble input '${key}' for ensemble ${name}' is not used`);
-    found.ready = true;
-  }
+  const ready: Tensor[] = [];
+  const settle = (tensor: Tensor): void => {
+    if (tensor.ready) return;
+    tensor.ready = true;
+    ready.push(tensor);
+  };
+  for (const { name: key } of input)
+    settle(tensors.get(key) ?? refuse(`ensemble input '${key}' for ensemble ${name}' is not used`));
   for (const { name: key } of output)
     if (!tensors.has(key)) refuse(`ensemble output '${key}' for ensemble ${name}' is not used`);
-  for (let changed = true; changed; ) {
-    changed = false;
-    for (const tensor of tensors.values()) {
-      if (tensor.ready || tensor.from.length === 0 || !tensor.from.every(key => tensors.get(key)?.ready)) continue;
-      tensor.ready = true;
-      changed = true;
-    }
-  }
+  // Each tensor becomes ready once, so the work is linear in the maps of the steps.
+  for (let tensor = ready.pop(); tensor; tensor = ready.pop())
+    for (const step of tensor.readers) if (--step.missing === 0) for (const key of step.to) settle(tensors.get(key)!);
   const outputs = new Set(output.map(({ name: key }) => key));
   for (const key of outputs) {
     const tensor = tensors.get(key)!;
     if (tensor.ready) continue;
-    const loose = tensor.from.find(from => !tensors.get(from)?.ready);
+    const loose = tensor.writer?.from.find(from => !tensors.get(from)?.ready);
     refuse(
       `output '${key}' for ensemble '${name}' is not written${loose === undefined ? "" : `: at least one of its depending tensors, '${loose}', is not connected`}`,
     );
   }
   // Triton walks its hash map, which gives the newest first.
   for (const [key, { readers, ready }] of [...tensors].toReversed())
-    if (!outputs.has(key) && (readers === 0 || !ready))
+    if (!outputs.has(key) && (readers.length === 0 || !ready))
       refuse(`ensemble tensor '${key}' is unused in ensemble '${name}'`);
 }

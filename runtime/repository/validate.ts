@@ -15,12 +15,12 @@ const refuse = (text: string): never => {
 };
 
 /** Platforms of the backends that have them; other backends take any. */
-const PLATFORMS: Readonly<Record<string, readonly string[]>> = {
-  onnxruntime: ["onnxruntime_onnx"],
-  tensorrt: ["tensorrt_plan"],
-  pytorch: ["pytorch_libtorch"],
-  tensorflow: ["tensorflow_graphdef", "tensorflow_savedmodel"],
-};
+const PLATFORMS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["onnxruntime", ["onnxruntime_onnx"]],
+  ["tensorrt", ["tensorrt_plan"]],
+  ["pytorch", ["pytorch_libtorch"]],
+  ["tensorflow", ["tensorflow_graphdef", "tensorflow_savedmodel"]],
+]);
 
 /** Rules checked when the model is found: a breach means that the model can't be polled. */
 export function validateModel(config: ModelConfig): void {
@@ -31,7 +31,8 @@ export function validateModel(config: ModelConfig): void {
     if (config.ensemble_scheduling)
       refuse(`ensemble scheduling cannot be set for model '${name}' whose platform is not ensemble`);
     if (!backend) refuse(`unexpected platform type '${platform}' for ${name}`);
-    if (PLATFORMS[backend] && !PLATFORMS[backend].includes(platform))
+    const platforms = PLATFORMS.get(backend);
+    if (platforms && !platforms.includes(platform))
       refuse(`unexpected 'platform' and 'backend' pair, got:${platform}, ${backend}`);
   }
   if (max < 0) refuse(`'max_batch_size' must be non-negative value for ${name}`);

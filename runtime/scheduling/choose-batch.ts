@@ -22,7 +22,7 @@ export function batchRules(config: ModelConfig, preferred: readonly number[], de
   return {
     max,
     preferred: new Set(sizes),
-    largestPreferred: Math.max(...sizes),
+    largestPreferred: sizes.reduce((most, size) => Math.max(most, size)),
     delay: delayMicroseconds * 1000,
     mayJoin: (first, other) => sameShapes(first, other, ragged),
   };

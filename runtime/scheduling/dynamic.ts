@@ -11,6 +11,7 @@ import { createPolicyQueue } from "./policy-queue.js";
 import type { InstanceGate } from "./rate-limiter.js";
 import { cancelled, stopping } from "./refusals.js";
 import type { Scheduler } from "./scheduler.js";
+import { timerDelay } from "./timer-delay.js";
 
 /** @param held requests to wait for before the first batch (a hook for tests, Triton's `TRITONSERVER_DELAY_SCHEDULER`) */
 export function dynamicScheduler(
@@ -38,7 +39,7 @@ export function dynamicScheduler(
     while (queue.size > 0 && instances.free() > 0) {
       const batch = chooseBatch(queue.jobs(), draining ? { ...rules, delay: 0 } : rules, now());
       if (typeof batch === "number") {
-        timer = setTimeout(dispatch, Math.max(1, Math.ceil(batch / 1e6)));
+        timer = setTimeout(dispatch, timerDelay(Math.max(1, Math.ceil(batch / 1e6))));
         break;
       }
       for (const job of batch) queue.take(job);

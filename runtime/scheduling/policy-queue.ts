@@ -6,6 +6,7 @@ import { requestPrefix } from "../data-plane/request.js";
 import { Refusal } from "../errors.js";
 import { type Job, watchAbort } from "./instances.js";
 import { cancelled, timedOut } from "./refusals.js";
+import { timerDelay } from "./timer-delay.js";
 
 const NO_POLICY: ModelQueuePolicy = {
   timeout_action: "REJECT",
@@ -15,6 +16,8 @@ const NO_POLICY: ModelQueuePolicy = {
 };
 
 interface Level {
+  /** From 1, the most urgent; 0 where the configuration has no levels. */
+  readonly number: number;
   readonly policy: ModelQueuePolicy;
   readonly jobs: Set<Job>;
   /** Jobs that waited too long and, with the action DELAY, come after all others of the level. */
@@ -36,26 +39,39 @@ export interface PolicyQueue {
 /** @param onChange called when a job has left on its own: timed out or given up */
 export function createPolicyQueue(batching: Partial<ModelDynamicBatching>, onChange: () => void): PolicyQueue {
   const count = batching.priority_levels ?? 0;
-  const level = (policy: ModelQueuePolicy | undefined): Level => ({
-    policy: policy ?? NO_POLICY,
-    jobs: new Set(),
-    late: new Set(),
-  });
-  const levels: Level[] =
-    count === 0
-      ? [level(batching.default_queue_policy)]
-      : Array.from({ length: count }, (_, i) =>
-          level(batching.priority_queue_policy?.[i + 1] ?? batching.default_queue_policy),
-        );
+  const { default_queue_policy: usual = NO_POLICY, priority_queue_policy: own } = batching;
+  /** Levels that have jobs, in order: a configuration may have 2^64. */
+  const levels: Level[] = [];
+  /** Where a level is, or would be. */
+  const placeOf = (number: number): number => {
+    let [from, to] = [0, levels.length];
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if (levels[middle]!.number < number) from = middle + 1;
+      else to = middle;
+    }
+    return from;
+  };
+  const findLevel = (number: number): Level => {
+    const place = placeOf(number);
+    const found = levels[place];
+    if (found?.number === number) return found;
+    const policy = (number > 0 ? own?.[number] : undefined) ?? usual;
+    const made: Level = { number, policy, jobs: new Set(), late: new Set() };
+    levels.splice(place, 0, made);
+    return made;
+  };
+  const dropIfEmpty = ({ number, jobs, late }: Level): void => {
+    if (number > 0 && jobs.size + late.size === 0) levels.splice(placeOf(number), 1);
+  };
   const leave = new Map<Job, () => void>();
   const expired = new Set<Job>();
   let size = 0;
 
   const levelOf = ({ request }: Job): Level => {
-    if (count === 0) return levels[0]!;
     const { priority } = request.controls;
-    const wanted = priority === 0n || priority > BigInt(count) ? batching.default_priority_level! : Number(priority);
-    return levels[wanted - 1]!;
+    const isUsual = priority === 0n || priority > BigInt(count);
+    return findLevel(count === 0 ? 0 : isUsual ? batching.default_priority_level! : Number(priority));
   };
   const remove = (job: Job): void => {
     leave.get(job)?.();
@@ -74,15 +90,18 @@ export function createPolicyQueue(batching: Partial<ModelDynamicBatching>, onCha
       const micros = timeoutOf(job, policy);
       const timer =
         micros > 0 &&
-        setTimeout(() => {
-          if (policy.timeout_action === "DELAY") {
-            own.jobs.delete(job);
-            own.late.add(job);
-            return;
-          }
-          expired.add(job);
-          onChange();
-        }, micros / 1000);
+        setTimeout(
+          () => {
+            if (policy.timeout_action === "DELAY") {
+              own.jobs.delete(job);
+              own.late.add(job);
+              return;
+            }
+            expired.add(job);
+            onChange();
+          },
+          timerDelay(micros / 1000),
+        );
       watchAbort(job, () => {
         remove(job);
         job.reject(cancelled());
@@ -93,6 +112,7 @@ export function createPolicyQueue(batching: Partial<ModelDynamicBatching>, onCha
         job.forget?.();
         own.jobs.delete(job);
         own.late.delete(job);
+        dropIfEmpty(own);
       });
     },
     take: remove,

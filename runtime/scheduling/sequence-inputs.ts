@@ -4,6 +4,7 @@
 
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { MAX_MADE_BYTES } from "../../triton-protos/config-limits.js";
 import { configDatatype } from "../../triton-protos/datatype.js";
 import type {
   ModelConfig,
@@ -11,6 +12,7 @@ import type {
   ModelSequenceBatching_State,
 } from "../../triton-protos/gen/messages.js";
 import type { BackendRequest } from "../backends/backend.js";
+import { RuntimeFault } from "../errors.js";
 import { fileInside } from "../repository/inside-folder.js";
 import { elementCount, type Tensor } from "../tensor.js";
 
@@ -35,6 +37,7 @@ export async function sequenceInputs(config: ModelConfig, folder: string): Promi
   const controls = control_input.flatMap(({ name, control }) => control.map(one => ({ name, control: one })));
   const initial = new Map<string, Tensor>();
   // A state without a type has no tensor; the backend says whether it can do without.
+  checkStates(config);
   for (const state of states)
     if (configDatatype(state.data_type)) initial.set(state.input_name, await initialState(state, batch, folder));
   const stateOutputs = states.map(state => state.output_name);
@@ -113,6 +116,22 @@ function correlationTensor(
   return { name, datatype, shape, data: bytesOf(BigUint64Array.of(value)).subarray(0, bytes) };
 }
 
+const stateDims = ({ dims, initial_state: [first] }: ModelSequenceBatching_State): readonly number[] =>
+  (first?.dims ?? dims).map(dim => Math.max(1, dim));
+
+/** @throws RuntimeFault if the states that the server makes are too large */
+function checkStates({ name, sequence_batching }: ModelConfig): void {
+  const bytes = sequence_batching!.state.reduce(
+    (sum, state) => sum + elementCount(stateDims(state)) * (configDatatype(state.data_type)?.bytes || 4),
+    0,
+  );
+  if (bytes > MAX_MADE_BYTES)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `model '${name}': \`sequence_batching.state\` has ${bytes} bytes by its \`dims\`; the maximum is ${MAX_MADE_BYTES}`,
+    );
+}
+
 async function initialState(
   state: ModelSequenceBatching_State,
   batch: readonly number[],
@@ -120,8 +139,7 @@ async function initialState(
 ): Promise<Tensor> {
   const [first] = state.initial_state;
   const { wire: datatype, bytes } = configDatatype(state.data_type)!;
-  const dims = (first?.dims ?? state.dims).map(dim => Math.max(1, dim));
-  const shape = [...batch, ...dims];
+  const shape = [...batch, ...stateDims(state)];
   const count = elementCount(shape);
   const data =
     first?.data_file === undefined

@@ -3,6 +3,7 @@
  */
 import type { Job } from "./instances.js";
 import type { SequenceState } from "./sequence-inputs.js";
+import { timerDelay } from "./timer-delay.js";
 
 /** A request of a sequence that waits. */
 export interface Waiting extends Job {
@@ -26,16 +27,19 @@ export interface Sequence {
   deadline?: NodeJS.Timeout;
   /** When that is, in nanoseconds. */
   deadlineAt?: number;
+  /** It was idle for too long while it waited for a slot; it ends soon after it gets one. */
+  overdue?: boolean;
 }
 
 export interface Slot {
   readonly instance: number;
   readonly index: number;
+  /** Its place in the order in which slots are given. */
+  readonly place: number;
   sequence?: Sequence;
 }
 
 export interface Slots {
-  readonly all: readonly Slot[];
   /** Sequences without a slot. */
   readonly backlog: Set<Sequence>;
   find(id: bigint | string): Sequence | undefined;
@@ -45,13 +49,16 @@ export interface Slots {
   /** Frees the slot for the next in the backlog that no client has given up. */
   release(sequence: Sequence): void;
   /** Starts the sequence's idle time anew. */
-  touch(sequence: Sequence, milliseconds?: number): void;
+  touch(sequence: Sequence): void;
   close(): void;
 }
 
+/** How soon a sequence that was idle for too long without a slot ends after it got one, in milliseconds. */
+const OVERDUE_MS = 50;
+
 /**
- * @param perInstance slots of each instance
- * @param onIdle called when a sequence has been silent too long
+ * @param perInstance slots of each instance; one is made when the first sequence needs it, since configurations allow 2^31
+ * @param onIdle called when a sequence that has a slot has been idle too long
  * @param onGone called instead of giving a slot to a sequence one of whose requests was given up
  */
 export function createSlots(
@@ -61,13 +68,19 @@ export function createSlots(
   onIdle: (sequence: Sequence) => void,
   onGone: (sequence: Sequence) => void,
 ): Slots {
-  const all: Slot[] = [];
-  for (let index = 0; index < perInstance; index++)
-    for (let instance = 0; instance < instances; instance++) all.push({ instance, index });
+  const made: Slot[] = [];
+  /** Slots before this place are taken. */
+  let lowest = 0;
+  const findFree = (): Slot | undefined => {
+    while (lowest < made.length && made[lowest]!.sequence) lowest++;
+    if (lowest === made.length && made.length < instances * perInstance)
+      made.push({ instance: lowest % instances, index: Math.floor(lowest / instances), place: lowest });
+    return made[lowest];
+  };
   const open = new Map<bigint | string, Sequence>();
   const backlog = new Set<Sequence>();
   const seat = (sequence: Sequence): void => {
-    const free = all.find(slot => !slot.sequence);
+    const free = findFree();
     if (!free) {
       backlog.add(sequence);
       return;
@@ -76,9 +89,18 @@ export function createSlots(
     clearTimeout(sequence.deadline);
     free.sequence = sequence;
     sequence.slot = free;
+    if (sequence.overdue) touch(sequence, OVERDUE_MS);
+  };
+  const touch = (sequence: Sequence, milliseconds: number): void => {
+    clearTimeout(sequence.timer);
+    sequence.overdue = false;
+    sequence.timer = setTimeout(() => {
+      if (sequence.slot || sequence.ended) onIdle(sequence);
+      else sequence.overdue = true;
+    }, timerDelay(milliseconds));
+    sequence.timer.unref();
   };
   return {
-    all,
     backlog,
     find: id => open.get(id),
     open(id, state) {
@@ -96,6 +118,7 @@ export function createSlots(
       clearTimeout(sequence.deadline);
       backlog.delete(sequence);
       if (!sequence.slot) return;
+      lowest = Math.min(lowest, sequence.slot.place);
       delete sequence.slot.sequence;
       delete sequence.slot;
       for (const next of backlog) {
@@ -107,11 +130,7 @@ export function createSlots(
         onGone(next);
       }
     },
-    touch(sequence, milliseconds = idleMicroseconds / 1000) {
-      clearTimeout(sequence.timer);
-      sequence.timer = setTimeout(() => onIdle(sequence), milliseconds);
-      sequence.timer.unref();
-    },
+    touch: sequence => touch(sequence, idleMicroseconds / 1000),
     close() {
       for (const { timer, deadline } of [...open.values(), ...backlog]) {
         clearTimeout(timer);

@@ -18,11 +18,7 @@ import type { Executed, Scheduler } from "./scheduler.js";
 import { checkSequenceRequest, notStarted } from "./sequence-check.js";
 import type { SequenceInputs } from "./sequence-inputs.js";
 import { createSlots, type Sequence, type Waiting } from "./sequence-slots.js";
-
-/** How soon an idle sequence that waits for a slot is looked at again. */
-const IDLE_IN_BACKLOG = 50;
-/** The longest delay of a timer. */
-const MAX_DELAY = 2 ** 31 - 1;
+import { timerDelay } from "./timer-delay.js";
 
 /** Requests to wait for before anything runs; hooks for tests, Triton's environment variables of the same purpose. */
 export interface Held {
@@ -49,6 +45,8 @@ export function sequenceScheduler(
   const order = oldest?.preserve_ordering ? inOrder() : undefined;
   const slots = createSlots(count, width, batching.max_sequence_idle_microseconds || 1_000_000, expire, cancelRest);
   const instances = createInstances(model, count, stats, dispatch, gate);
+  /** Sequences with requests that wait: few of those that have a slot. */
+  const queued = new Set<Sequence>();
   const drained: (() => void)[] = [];
   let draining = false;
   let waiting = 0;
@@ -66,35 +64,37 @@ export function sequenceScheduler(
       if (typeof chosen === "number") again = Math.min(again, chosen);
       else if (chosen.some(sequence => sequence)) run(chosen, instance);
     }
-    if (Number.isFinite(again)) timer = setTimeout(dispatch, Math.max(1, Math.ceil(again / 1e6)));
+    if (Number.isFinite(again)) timer = setTimeout(dispatch, timerDelay(Math.max(1, Math.ceil(again / 1e6))));
     if (waiting === 0) for (const wake of drained.splice(0)) wake();
   }
   function isHeld(): boolean {
+    if (hold.queued === 0 && hold.backlog === 0) return false;
     const backlog = [...slots.backlog].reduce((sum, { queue }) => sum + queue.filter(({ gone }) => !gone).length, 0);
     return waiting - backlog < hold.queued || backlog < hold.backlog;
   }
-  const readyIn = (instance: number): (Sequence | undefined)[] =>
-    slots.all
-      .filter(slot => slot.instance === instance)
-      .map(({ sequence }) => (sequence && !sequence.running && sequence.queue.length > 0 ? sequence : undefined));
+  function readyIn(instance: number): Sequence[] {
+    const ready: Sequence[] = [];
+    for (const sequence of queued)
+      if (sequence.queue.length === 0) queued.delete(sequence);
+      else if (sequence.slot?.instance === instance && !sequence.running) ready.push(sequence);
+    return ready;
+  }
 
   /** The rows up to the last slot that has a request; slots without one stay empty, and so do those whose rows have another shape. */
   function chooseDirect(instance: number): readonly (Sequence | undefined)[] | number {
-    const seats = readyIn(instance);
-    const ready = seats.filter(sequence => sequence !== undefined);
+    const ready = readyIn(instance).sort((a, b) => a.slot!.index - b.slot!.index);
     if (ready.length === 0) return [];
     const like = ready[0]!.queue[0]!.request;
-    const rows = seats.map(sequence =>
-      sequence && rules.mayJoin(like, sequence.queue[0]!.request) ? sequence : undefined,
-    );
-    const oldestArrival = Math.min(...ready.map(sequence => sequence.queue[0]!.arrived));
+    const oldestArrival = ready.reduce((least, { queue }) => Math.min(least, queue[0]!.arrived), Infinity);
     const left = directDelay - (now() - oldestArrival);
     if (!draining && left > 0 && ready.length < Math.max(1, utilization * width)) return left;
-    return rows.slice(0, seats.findLastIndex(sequence => sequence !== undefined) + 1);
+    const rows = Array.from<Sequence | undefined>({ length: ready.at(-1)!.slot!.index + 1 });
+    for (const sequence of ready)
+      if (rules.mayJoin(like, sequence.queue[0]!.request)) rows[sequence.slot!.index] = sequence;
+    return rows;
   }
   function chooseOldest(instance: number): readonly Sequence[] | number {
-    const ready = new Map<Job, Sequence>();
-    for (const sequence of readyIn(instance)) if (sequence) ready.set(sequence.queue[0]!, sequence);
+    const ready = new Map(readyIn(instance).map((sequence): [Job, Sequence] => [sequence.queue[0]!, sequence]));
     if (ready.size === 0) return [];
     const jobs = [...ready.keys()].sort((a, b) => a.arrived - b.arrived);
     const batch = chooseBatch(jobs, draining ? { ...rules, delay: 0 } : rules, now());
@@ -145,6 +145,7 @@ export function sequenceScheduler(
   }
   function enqueue(sequence: Sequence, job: Waiting): void {
     sequence.queue.push(job);
+    queued.add(sequence);
     waiting++;
     stats.pending = waiting;
     watchAbort(job, () => {
@@ -180,10 +181,6 @@ export function sequenceScheduler(
   }
   function expire(sequence: Sequence): void {
     if (sequence.ended) return;
-    if (!sequence.slot) {
-      slots.touch(sequence, IDLE_IN_BACKLOG);
-      return;
-    }
     slots.end(sequence);
     settle(sequence);
     dispatch();
@@ -201,7 +198,7 @@ export function sequenceScheduler(
         slots.release(sequence);
         dispatch();
       },
-      Math.min(MAX_DELAY, Math.ceil(Number(microseconds) / 1000)),
+      timerDelay(Math.ceil(Number(microseconds) / 1000)),
     );
     sequence.deadline.unref();
   }

@@ -5,6 +5,8 @@
 import { randomFillSync } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { dirname, normalize } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { MAX_MADE_BYTES, MAX_WARM_UP_RUNS, WARM_UP_MS } from "../../triton-protos/config-limits.js";
 import { configDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig, ModelWarmup, ModelWarmup_Input } from "../../triton-protos/gen/messages.js";
 import type { BackendRequest, BackendResponse, LoadedModel } from "../backends/backend.js";
@@ -19,8 +21,12 @@ import { elementCount, type Tensor } from "../tensor.js";
 import { startClock } from "./execution-clock.js";
 import { instancesOf } from "./instance-groups.js";
 
+/** The event loop answers in between when runs took so long, in milliseconds. */
+const STRETCH_MS = 10;
+
 /**
  * @param folder the version directory; data files lie in `warmup` beside it
+ * @param budgetMs time after which the rest is skipped with a warning: the version serves instead of staying unready
  * @throws RuntimeFault when a sample can't be made or the model refuses it: the version then fails to load
  */
 export async function warmUp(
@@ -29,15 +35,30 @@ export async function warmUp(
   stats: VersionStatistics,
   folder: string,
   log?: ServerLog,
+  budgetMs = WARM_UP_MS,
 ): Promise<void> {
   const instances = instancesOf(config);
-  for (const sample of config.model_warmup) {
-    const request = await sampleRequest(config, sample, folder);
+  checkRuns(config, instances.length);
+  const started = performance.now();
+  let paused = started;
+  for (const [place, sample] of config.model_warmup.entries()) {
+    const request = await sampleRequest(config, place, folder);
     // A batch is made of requests with one row, as a batcher would make it.
     const requests = Array.from({ length: Math.max(1, sample.batch_size) }, () => request);
     for (const [instance, { name }] of instances.entries())
       for (let run = 1; run <= Math.max(1, sample.count); run++) {
         const whose = `model '${config.name}' instance ${name}`;
+        if (performance.now() - started > budgetMs) {
+          log?.warning(
+            "backend_model_instance",
+            `${whose} stopped its warmup at iteration ${run} of sample '${sample.name}': ${budgetMs / 1000} s are over, and the model is served without the rest. Lower 'count' or 'batch_size' in model_warmup`,
+          );
+          return;
+        }
+        if (performance.now() - paused > STRETCH_MS) {
+          await setImmediate();
+          paused = performance.now();
+        }
         log?.verbose(
           "backend_model_instance",
           `${whose} is running warmup sample '${sample.name}' for iteration ${run}`,
@@ -48,6 +69,16 @@ export async function warmUp(
         });
       }
   }
+}
+
+/** @throws RuntimeFault if the samples run more often than a start may take */
+function checkRuns({ name, model_warmup: samples }: ModelConfig, instances: number): void {
+  const runs = instances * samples.reduce((sum, { count }) => sum + Math.max(1, count), 0);
+  if (runs > MAX_WARM_UP_RUNS)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `model '${name}': \`model_warmup\` runs ${runs} times: the \`count\` of each sample on each of ${instances} instances; the maximum is ${MAX_WARM_UP_RUNS}`,
+    );
 }
 
 async function runSample(
@@ -85,7 +116,9 @@ async function runSample(
   }
 }
 
-async function sampleRequest(config: ModelConfig, sample: ModelWarmup, folder: string): Promise<BackendRequest> {
+async function sampleRequest(config: ModelConfig, place: number, folder: string): Promise<BackendRequest> {
+  const sample = config.model_warmup[place]!;
+  checkSize(config, place);
   const own: Tensor[] = [];
   /** Inputs that the configuration does not declare are taken for control inputs: nobody checks them. */
   const extra: Tensor[] = [];
@@ -110,8 +143,20 @@ async function sampleRequest(config: ModelConfig, sample: ModelWarmup, folder: s
   };
 }
 
-/** Bytes that a made-up sample may have: dimensions are only numbers. */
-const MAX_SAMPLE = 2 ** 30;
+/** A batch joins the rows of its requests, so a run has the bytes of all. @throws RuntimeFault naming the sample */
+function checkSize({ name, model_warmup: samples }: ModelConfig, place: number): void {
+  const { batch_size, inputs } = samples[place]!;
+  const row = Object.values(inputs).reduce(
+    (sum, { dims, data_type }) => sum + Math.max(0, elementCount(dims)) * (configDatatype(data_type)?.bytes || 4),
+    0,
+  );
+  const bytes = row * Math.max(1, batch_size);
+  if (bytes > MAX_MADE_BYTES)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `model '${name}': \`model_warmup[${place}]\` has ${bytes} bytes: its \`dims\` and data types times its \`batch_size\`; the maximum is ${MAX_MADE_BYTES}`,
+    );
+}
 
 async function sampleTensor(
   name: string,
@@ -143,8 +188,6 @@ async function sampleTensor(
   }
   if (!input.zero_data && !input.random_data)
     refuse(`${requestPrefix("")}warmup setting expects input '${name}' to have input_data_type set`);
-  if (count * Math.max(1, bytes) > MAX_SAMPLE)
-    refuse(`warmup sample has ${count} elements for input '${name}'; a sample has at most ${MAX_SAMPLE} bytes`);
   // Strings are empty.
   const data = new Uint8Array(bytes > 0 ? count * bytes : count * 4);
   if (input.random_data && bytes > 0) randomFillSync(data);

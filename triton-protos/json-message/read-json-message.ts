@@ -14,11 +14,9 @@ type Fields = Record<string, unknown>;
 export function readJsonMessage(shape: Shape, text: string): Fields {
   const json = parseJson(text);
   if (json === null || !isObject(json)) throw new Error(": Root element must be a message.");
-  const complaints: string[] = [];
-  const message = new JsonReader(complaints).message(shape, json, "");
-  // It goes on to the end, and the last complaint is the one that stays.
-  const last = complaints.at(-1);
-  if (last !== undefined) throw new Error(last);
+  const reader = new JsonReader();
+  const message = reader.message(shape, json, "");
+  if (reader.complaint !== undefined) throw new Error(reader.complaint);
   return message;
 }
 
@@ -26,20 +24,21 @@ export function readJsonMessage(shape: Shape, text: string): Fields {
 const inFront = (path: string): string => (path ? `(${path})` : "");
 
 class JsonReader {
-  constructor(readonly complaints: string[]) {}
+  /** It goes on to the end, and the last complaint is the one that stays. */
+  complaint: string | undefined;
 
   #badName(path: string, name: string, message: string): void {
-    this.complaints.push(`${inFront(path)}${path && " "}${name}: ${message}`);
+    this.complaint = `${inFront(path)}${path && " "}${name}: ${message}`;
   }
 
   #badValue(path: string, value: string, type: string): undefined {
-    this.complaints.push(`${inFront(path)}: invalid value ${value} for type ${type}`);
+    this.complaint = `${inFront(path)}: invalid value ${value} for type ${type}`;
   }
 
   message(shape: Shape, { members }: JsonObject, path: string): Fields {
     const message: Fields = {};
     for (const [key, value] of members) {
-      const field = shape.fields.get(key) ?? [...shape.fields.values()].find(({ name }) => camel(name) === key);
+      const field = shape.fields.get(key) ?? camelFields(shape).get(key);
       if (!field) this.#badName(path, key, "Cannot find field.");
       else if (value !== null) this.#field(field, key, value, message, path);
     }
@@ -113,6 +112,17 @@ class JsonReader {
     if (read !== undefined) return read;
     return this.#badValue(inner, shown, words ? `type.googleapis.com/${words.name}` : `TYPE_${scalar.toUpperCase()}`);
   }
+}
+
+const inCamelCase = new WeakMap<Shape, ReadonlyMap<string, FieldShape>>();
+
+function camelFields(shape: Shape): ReadonlyMap<string, FieldShape> {
+  let fields = inCamelCase.get(shape);
+  if (!fields) {
+    fields = new Map([...shape.fields.values()].map(field => [camel(field.name), field]));
+    inCamelCase.set(shape, fields);
+  }
+  return fields;
 }
 
 const camel = (name: string): string => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());

@@ -1,6 +1,7 @@
 /**
  * What an output of a mock holds by its rule: zeros, numbers that the seed and the request decide, a constant, or an input.
  */
+import { MAX_MADE_BYTES } from "../../../triton-protos/config-limits.js";
 import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../errors.js";
@@ -33,6 +34,12 @@ export function fill(output: Output, request: BackendRequest, { config, settings
   const lead = leadOf(config, request);
   const sizes = openSizes(output, request, config, settings);
   const shape = [...lead, ...sizes];
+  const bytes = elementCount(shape) * (configDatatype(output.data_type)?.bytes || 4);
+  if (bytes > MAX_MADE_BYTES)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `output '${output.name}' of a mock has ${bytes} bytes with the shape [${shape}]; the maximum is ${MAX_MADE_BYTES}`,
+    );
   if (typeof rule === "object" && "constant" in rule) {
     const { constant } = rule;
     // A constant list is one row's, and all rows are alike.
