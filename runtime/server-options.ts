@@ -6,6 +6,7 @@ import type { Clock } from "./clock.js";
 import type { Fault } from "./faults/fault.js";
 import type { GpuChoice } from "./gpus.js";
 import { defaultMemoryLimit } from "./memory/memory-limit.js";
+import { DEFAULT_RATIO } from "./memory/request-allowance.js";
 import type { Around } from "./repository/around.js";
 import type { LogOptions } from "./server-log.js";
 import type { RecentOptions, RecentRequests } from "./tracing/recent-requests.js";
@@ -79,6 +80,8 @@ export interface ServeOptions {
   readonly stallTimeoutSeconds?: number;
   /** Bytes that requests, responses and caches may hold together. @default 75 % of the cgroup's or the machine's memory */
   readonly memoryLimit?: number;
+  /** Bytes of memory that a request may take for each byte of its body, beside 1 MiB. @default 16 */
+  readonly requestMemoryRatio?: number;
   readonly id?: string;
   readonly httpMaxInputSize?: number;
   readonly allowClientShm?: boolean;
@@ -188,6 +191,7 @@ export const withDefaults = (given: ServeOptions) => {
     exitTimeoutSeconds: given.exitTimeoutSeconds ?? 30,
     stallTimeoutSeconds: given.stallTimeoutSeconds ?? STALL_TIME / 1000,
     memoryLimit: given.memoryLimit ?? defaultMemoryLimit(),
+    requestMemoryRatio: given.requestMemoryRatio ?? DEFAULT_RATIO,
     id: given.id ?? "triton",
     httpMaxInputSize: given.httpMaxInputSize ?? 2 ** 26,
     allowClientShm: given.allowClientShm ?? false,

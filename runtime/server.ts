@@ -99,7 +99,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     const made = createCalls(registry, { ...options, control }, () => stopping, tracer, recent);
     const calls = failed ? callsOfFailedStart(made) : made;
     const logSettings = createLogSettings(logState, given.logFile);
-    const budget = new MemoryBudget(options.memoryLimit);
+    const budget = new MemoryBudget(options.memoryLimit, { ratio: options.requestMemoryRatio });
     const endpoints = await openPorts(options, { calls, registry, log, logSettings, budget });
     const faultAdmin = await faults?.listen(log).catch(async error => {
       await endpoints.stop(0);

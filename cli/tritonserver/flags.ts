@@ -251,6 +251,11 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
         "BYTES",
         "Memory that requests, responses and caches may hold together, as bytes or with KB, MB or GB (default 75 % of the container's or the machine's).",
       ),
+      flag(
+        "request-memory-ratio",
+        "integer",
+        "Bytes that a request may unpack and decode to for each byte of its body, beside 1 MiB (default 16).",
+      ),
       flag("verify-workflows", "string", "off, warn (default) or refuse: golden rows of fitted workflows at load."),
       flag(
         "gpu",

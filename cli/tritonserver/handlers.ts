@@ -10,6 +10,7 @@ import {
   readGpu,
   readInteger,
   readMemory,
+  readRatio,
   readRestriction,
   readSeed,
   readSetting,
@@ -224,6 +225,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   seed: (o, v) => (o.seed = readSeed(v)),
   "stall-timeout-secs": (o, v) => (o.stallTimeoutSeconds = readInteger(v)),
   "memory-limit": (o, v) => (o.memoryLimit = readMemory(v)),
+  "request-memory-ratio": (o, v) => (o.requestMemoryRatio = readRatio(v)),
   "verify-workflows": (o, v) => (o.verifyWorkflows = oneOf(v, ["off", "warn", "refuse"], "verify-workflows")),
   "response-cache-byte-size": (o, v, warn) => {
     const size = readSize(v);

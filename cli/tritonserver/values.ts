@@ -43,6 +43,12 @@ export function readMemory(text: string): number {
 }
 const LEAST_MEMORY = 2 ** 24;
 
+export function readRatio(text: string): number {
+  const ratio = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (ratio < 1) throw new Error(`--request-memory-ratio takes a whole number of at least 1. Got ${text}`);
+  return ratio;
+}
+
 export function readFloat(text: string): number {
   const value = Number.parseFloat(text);
   if (Number.isNaN(value)) throw new Error(`Invalid option value. Got ${text}`);

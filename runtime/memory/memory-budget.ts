@@ -2,6 +2,7 @@
  * The memory of a whole server: every part that holds bytes for a client charges them here before it allocates them.
  */
 import { RuntimeFault } from "../errors.js";
+import { DEFAULT_RATIO, requestAllowance } from "./request-allowance.js";
 
 /** The share of the limit from which new work is refused. */
 const REFUSE_FROM = 0.9;
@@ -15,10 +16,13 @@ export interface BudgetOptions {
   readonly resident?: () => number;
   /** Called when resident memory is above the limit's share, at most once a sample. */
   readonly onPressure?: () => void;
+  /** Bytes of memory that a request may take for each byte of its body on the wire. */
+  readonly ratio?: number;
 }
 
 export class MemoryBudget {
   readonly limit: number;
+  readonly #ratio: number;
   readonly #resident: () => number;
   readonly #onPressure: () => void;
   #charged = 0;
@@ -26,8 +30,9 @@ export class MemoryBudget {
   #isAbove = false;
 
   /** @param limit bytes; `Infinity` for none */
-  constructor(limit = Number.POSITIVE_INFINITY, { resident, onPressure }: BudgetOptions = {}) {
+  constructor(limit = Number.POSITIVE_INFINITY, { resident, onPressure, ratio }: BudgetOptions = {}) {
     this.limit = limit;
+    this.#ratio = ratio ?? DEFAULT_RATIO;
     this.#resident = resident ?? (() => process.memoryUsage.rss());
     this.#onPressure = onPressure ?? (() => {});
   }
@@ -42,6 +47,11 @@ export class MemoryBudget {
     const after = this.#charged + bytes;
     if (after > this.limit * REFUSE_FROM) return true;
     return after > this.limit * FLOOR && this.#residentIsAbove();
+  }
+
+  /** Bytes that a request may take when its body is unpacked and decoded. @param wire size of the body as it was sent */
+  allowance(wire: number): number {
+    return requestAllowance(wire, this.#ratio);
   }
 
   /** An account of one owner: a request, a connection, a cache. */

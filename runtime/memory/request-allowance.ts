@@ -1,0 +1,14 @@
+/**
+ * The cost model of a request: the memory that it may take follows from its size on the wire, so that a few bytes cannot make the server hold many.
+ */
+
+/** Bytes that a request may take beside a multiple of its size on the wire. */
+export const FREE_BYTES = 2 ** 20;
+/** Default of `--request-memory-ratio`. */
+export const DEFAULT_RATIO = 16;
+
+/**
+ * @param wire size of a request's body as it was sent
+ * @returns bytes that it may take when it is unpacked and decoded
+ */
+export const requestAllowance = (wire: number, ratio: number): number => FREE_BYTES + wire * ratio;

@@ -1,0 +1,131 @@
+/**
+ * Decompresses the body of one request as a stream: each chunk is counted against the request's allowance and charged to the server's budget before the next
+ * one is made, and the work ends when the client leaves.
+ */
+import { constants, createGunzip, createInflate, createUnzip, type Gunzip, type Inflate, type Unzip } from "node:zlib";
+import type { Cancellation } from "../cancellation.js";
+import { RuntimeFault } from "../errors.js";
+import type { Charge } from "./memory-budget.js";
+
+/** `any` tells gzip from zlib data by the first bytes. */
+export type PackedEncoding = "gzip" | "deflate" | "any";
+
+export interface UnpackOptions {
+  /** Unpacked bytes stay charged to it when the promise resolves; the caller releases them. */
+  readonly charge: Charge;
+  /** Unpacked bytes at most: the lesser of the protocol's limit and the request's allowance. */
+  readonly limit: number;
+  /** Makes the error for data that unpacks to more than the limit. */
+  tooLarge(limit: number): Error;
+  readonly signal?: Cancellation | undefined;
+  /** Data that was cut off gives what there is, and data that is not compressed gives nothing, as Triton's HTTP endpoint has it. */
+  readonly lenient?: boolean;
+  /** Where the unpacked bytes are put. */
+  makeRoom?(bytes: number): Buffer;
+}
+
+type Unpacker = Gunzip | Inflate | Unzip;
+
+const CREATE = { gzip: createGunzip, deflate: createInflate, any: createUnzip } as const;
+
+/** Memory of zlib for one stream: its window, its tables and the first chunk. */
+const STREAM_BYTES = 2 ** 16;
+const LEAST_CHUNK = 2 ** 10;
+const MOST_CHUNK = 2 ** 16;
+/** Most tensors compress less than this. */
+const LIKELY_RATIO = 4;
+
+/** @throws RuntimeFault RESOURCE_EXHAUSTED where the budget is spent, CANCELLED where the client left; zlib's errors as they are */
+export function unpackBytes(packed: Buffer, encoding: PackedEncoding, options: UnpackOptions): Promise<Buffer> {
+  const { charge, limit, tooLarge, signal, lenient = false, makeRoom = Buffer.allocUnsafe } = options;
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(clientLeft());
+    charge.add(STREAM_BYTES);
+    const chunkSize = Math.min(MOST_CHUNK, Math.max(LEAST_CHUNK, packed.length * LIKELY_RATIO));
+    const unpacker: Unpacker = CREATE[encoding]({
+      chunkSize,
+      ...(lenient && { finishFlush: constants.Z_SYNC_FLUSH }),
+    });
+    const unpacked = new Growing(charge, limit, makeRoom);
+    let settled = false;
+    const settle = (act: () => void): void => {
+      if (settled) return;
+      settled = true;
+      signal?.removeEventListener("abort", left);
+      unpacker.removeAllListeners("data");
+      // Frees zlib's memory, after the piece that a thread works on.
+      unpacker.destroy();
+      charge.subtract(STREAM_BYTES);
+      act();
+    };
+    const discard = (act: () => void): void =>
+      settle(() => {
+        charge.subtract(unpacked.room);
+        act();
+      });
+    const fail = (error: unknown): void => discard(() => reject(error));
+    const left = (): void => fail(clientLeft());
+    signal?.addEventListener("abort", left, { once: true });
+    unpacker.on("data", (chunk: Buffer) => {
+      try {
+        if (unpacked.length + chunk.length > limit) throw tooLarge(limit);
+        unpacked.add(chunk);
+      } catch (error) {
+        fail(error);
+      }
+    });
+    unpacker.once("end", () => settle(() => resolve(unpacked.bytes())));
+    unpacker.on("error", error => {
+      if (lenient) discard(() => resolve(Buffer.alloc(0)));
+      else fail(error);
+    });
+    unpacker.end(packed);
+  });
+}
+
+const clientLeft = (): RuntimeFault => new RuntimeFault("CANCELLED", "the client left before its request was unpacked");
+
+/** Bytes that grow up to a limit, in one buffer: two of them exist while one is copied, and they hold no more than the limit together. */
+class Growing {
+  readonly #charge: Charge;
+  readonly #limit: number;
+  readonly #makeRoom: (bytes: number) => Buffer;
+  #buffer: Buffer = Buffer.alloc(0);
+  length = 0;
+
+  constructor(charge: Charge, limit: number, makeRoom: (bytes: number) => Buffer) {
+    this.#charge = charge;
+    this.#limit = limit;
+    this.#makeRoom = makeRoom;
+  }
+
+  /** Bytes that are charged. */
+  get room(): number {
+    return this.#buffer.length;
+  }
+
+  add(chunk: Buffer): void {
+    const needed = this.length + chunk.length;
+    if (this.length === 0) {
+      // The only chunk of a small message is not copied.
+      this.#charge.add(chunk.length);
+      this.#buffer = chunk;
+    } else {
+      if (needed > this.#buffer.length) this.#grow(needed);
+      chunk.copy(this.#buffer, this.length);
+    }
+    this.length = needed;
+  }
+
+  #grow(needed: number): void {
+    const room = Math.min(this.#limit, Math.max(2 * this.#buffer.length, needed));
+    this.#charge.add(room - this.#buffer.length);
+    const larger = this.#makeRoom(room);
+    this.#buffer.copy(larger, 0, 0, this.length);
+    this.#buffer = larger;
+  }
+
+  bytes(): Buffer {
+    return this.#buffer.subarray(0, this.length);
+  }
+}
