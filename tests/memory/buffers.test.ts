@@ -115,7 +115,7 @@ test("a length that is only announced takes little memory", () => {
   read(Buffer.from([0, 0x7f, 0xff, 0xff, 0xff]));
   expect(taken).toEqual([]);
   read(Buffer.alloc(100));
-  expect(taken).toEqual([12_800]);
+  expect(taken).toEqual([1600]);
   expect(() => frameReader(() => {})(Buffer.from([0, 0xff, 0xff, 0xff, 0xff]))).toThrow("is larger than");
 });
 

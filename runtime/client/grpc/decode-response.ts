@@ -23,7 +23,7 @@ export function decodeResponse(cursor: Cursor, placed: ReadonlySet<string>): Wir
   const outputs: WireInput[] = [];
   const raw: Buffer[] = [];
   while (!cursor.done) {
-    const tag = cursor.varint();
+    const tag = cursor.tag();
     switch (tag) {
       case 10:
         model = cursor.text();
@@ -45,7 +45,7 @@ export function decodeResponse(cursor: Cursor, placed: ReadonlySet<string>): Wir
         raw.push(cursor.block());
         break;
       default:
-        cursor.skip(tag & 7);
+        cursor.skip(tag);
     }
   }
   let next = 0;
@@ -65,10 +65,10 @@ export function decodeStreamResponse(bytes: Buffer, placed: ReadonlySet<string>)
   let fault = "";
   let answer: WireAnswer | undefined;
   while (!cursor.done) {
-    const tag = cursor.varint();
+    const tag = cursor.tag();
     if (tag === 10) fault = cursor.text();
     else if (tag === 18) answer = decodeResponse(cursor.message(), placed);
-    else cursor.skip(tag & 7);
+    else cursor.skip(tag);
   }
   answer ??= { model: "", version: "", id: "", parameters: NONE, outputs: [] };
   return fault ? { answer, fault } : { answer };

@@ -16,6 +16,8 @@ export interface CallHead {
   readonly refused: 405 | 415 | undefined;
   /** Milliseconds; undefined for a call without a deadline. */
   readonly timeout: number | undefined;
+  /** The call is refused while the server's memory is used up; health checks are not. */
+  readonly refusable: boolean;
   /** The header that the call lacks to be served. */
   readonly missing: string | undefined;
   /** Of the request's messages. */
@@ -36,6 +38,7 @@ export function readCallHead(
     headers,
     refused: method !== "POST" ? 405 : isGrpc ? undefined : 415,
     timeout: readTimeout(headers["grpc-timeout"]),
+    refusable: apiOf(path) !== "health",
     missing: restriction(apiOf(path), name => headers[name]),
     encoding: headers["grpc-encoding"] ?? "identity",
     packing: infers ? choosePacking(compression, headers["grpc-accept-encoding"]) : undefined,

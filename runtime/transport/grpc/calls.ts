@@ -5,11 +5,12 @@ import type { Messages, ModelRepositoryParameter } from "../../../triton-protos/
 import type { Init } from "../../../triton-protos/proto-root.js";
 import { RuntimeFault } from "../../errors.js";
 import type { LogSettings } from "../../log-settings.js";
+import type { RequestMeter } from "../../memory/request-meter.js";
 import type { Override } from "../../repository/override.js";
 import type { ServerCalls } from "../../server-calls.js";
 
 /** Request bytes → answer bytes. @throws RuntimeFault */
-export type UnaryCall = (bytes: Buffer) => Promise<Uint8Array>;
+export type UnaryCall = (bytes: Buffer, meter: RequestMeter) => Promise<Uint8Array>;
 
 export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<string, UnaryCall> {
   const table = new Map<string, UnaryCall>();
@@ -19,10 +20,11 @@ export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<st
     answer: A,
     call: (request: Messages[Q]) => Init<Messages[A]> | Promise<Init<Messages[A]>>,
   ): void => {
-    table.set(path, async bytes => {
-      // Many a server has no such call; ModelInfer has a codec of its own.
-      const { decode, encode } = await import("../../../triton-protos/proto-root.js");
-      return encode(answer, await call(readMessage(() => decode(request, bytes))));
+    table.set(path, async (bytes, meter) => {
+      // Loaded lazily: most servers only receive ModelInfer, which has a codec of its own.
+      const { encode } = await import("../../../triton-protos/proto-root.js");
+      const { decodeMessage } = await import("./decode-message.js");
+      return encode(answer, await call(decodeMessage(request, bytes, meter)));
     });
   };
   const rpc = <N extends string>(
@@ -120,14 +122,6 @@ export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<st
 }
 
 const SHM_OFF = "Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable.";
-
-function readMessage<Message>(decode: () => Message): Message {
-  try {
-    return decode();
-  } catch (error) {
-    throw new RuntimeFault("INTERNAL", "Unable to parse request", { cause: error });
-  }
-}
 
 function refuseRepository(name: string): void {
   if (name) throw new RuntimeFault("UNSUPPORTED", "'repository_name' specification is not supported");

@@ -1,8 +1,10 @@
 /**
  * ModelInferRequest bytes → a plain request whose tensors are views of those bytes.
  */
+import { UNMETERED } from "../../memory/request-meter.js";
 import type { Parameter } from "../../tensor.js";
-import { type Contents, decodeContents } from "./contents.js";
+import { Contents } from "./contents.js";
+import { COST, SLICE } from "./limits.js";
 import { Cursor } from "./wire.js";
 
 /** A parameter with the field it came in, which the type checks need. `undefined`: the oneof was empty. */
@@ -34,16 +36,20 @@ export interface WireRequest {
   readonly raw: readonly Buffer[];
 }
 
-/** @throws RuntimeFault when the bytes are not such a message */
-export function decodeRequest(bytes: Buffer): WireRequest {
-  const cursor = new Cursor(bytes);
+/**
+ * @param meter counts what the request takes
+ * @param large filled with contents that are better read in slices; without it they are read at once
+ * @throws RuntimeFault when the bytes are not such a message, or take more than the meter allows
+ */
+export function decodeRequest(bytes: Buffer, meter = UNMETERED, large?: Contents[]): WireRequest {
+  const cursor = new Cursor(bytes, 0, bytes.length, meter);
   let parameters: Map<string, WireParameter> | undefined;
   const inputs: WireInput[] = [];
   const outputs: WireRequest["outputs"][number][] = [];
   const raw: Buffer[] = [];
   let [model, version, id] = ["", "", ""];
   while (!cursor.done) {
-    const tag = cursor.varint();
+    const tag = cursor.tag();
     switch (tag) {
       case 10:
         model = cursor.text();
@@ -59,29 +65,35 @@ export function decodeRequest(bytes: Buffer): WireRequest {
         readParameter(cursor.message(), parameters);
         break;
       case 42:
-        inputs.push(readTensor(cursor.message()));
+        inputs.push(readTensor(cursor.message(), large));
         break;
       case 50:
         outputs.push(readOutput(cursor.message()));
         break;
       case 58:
+        meter.take(COST.raw);
         raw.push(cursor.block());
         break;
       default:
-        cursor.skip(tag & 7);
+        cursor.skip(tag);
     }
   }
   return { model, version, id, parameters: parameters ?? NONE, inputs, outputs, raw };
 }
 
-/** An input of a request, or an output of an answer: their fields are the same. */
-export function readTensor(cursor: Cursor): WireInput {
+/**
+ * An input of a request, or an output of an answer: their fields are the same.
+ * @param large where contents go that are better read in slices; without it they are read at once
+ */
+export function readTensor(cursor: Cursor, large?: Contents[]): WireInput {
+  const { meter } = cursor;
+  meter.take(COST.tensor);
   let parameters: Map<string, WireParameter> | undefined;
   const shape: number[] = [];
   let [name, datatype] = ["", ""];
-  let contents: Contents | undefined;
+  let parts: Cursor[] | undefined;
   while (!cursor.done) {
-    const tag = cursor.varint();
+    const tag = cursor.tag();
     switch (tag) {
       case 10:
         name = cursor.text();
@@ -90,63 +102,78 @@ export function readTensor(cursor: Cursor): WireInput {
         datatype = cursor.text();
         break;
       case 24:
+        meter.take(COST.dimension);
         shape.push(cursor.int64());
         break;
       case 26:
-        for (const packed = cursor.message(); !packed.done; ) shape.push(packed.int64());
+        for (const packed = cursor.message(); !packed.done; ) {
+          meter.take(COST.dimension);
+          shape.push(packed.int64());
+        }
         break;
       case 34:
         parameters ??= new Map();
         readParameter(cursor.message(), parameters);
         break;
       case 42:
-        contents = decodeContents(cursor.message());
+        meter.take(COST.part);
+        parts ??= [];
+        parts.push(cursor.message());
         break;
       default:
-        cursor.skip(tag & 7);
+        cursor.skip(tag);
     }
   }
   const input = { name, datatype, shape, parameters: parameters ?? NONE };
-  return contents ? { ...input, contents } : input;
+  if (!parts) return input;
+  const contents = new Contents(parts, datatype, meter);
+  if (large && contents.size >= SLICE) large.push(contents);
+  else contents.read(Number.POSITIVE_INFINITY);
+  return { ...input, contents };
 }
 
 function readOutput(cursor: Cursor): WireRequest["outputs"][number] {
+  cursor.meter.take(COST.output);
   let parameters: Map<string, WireParameter> | undefined;
   let name = "";
   while (!cursor.done) {
-    const tag = cursor.varint();
+    const tag = cursor.tag();
     if (tag === 10) name = cursor.text();
     else if (tag === 18) {
       parameters ??= new Map();
       readParameter(cursor.message(), parameters);
-    } else cursor.skip(tag & 7);
+    } else cursor.skip(tag);
   }
   return { name, parameters: parameters ?? NONE };
 }
 
+const UNSET: WireParameter = { kind: "none", value: false };
+
 /** An entry of a `map<string, InferParameter>`. */
 export function readParameter(entry: Cursor, into: Map<string, WireParameter>): void {
+  entry.meter.take(COST.parameter);
   let key = "";
-  let value: WireParameter = { kind: "none", value: false };
+  let value = UNSET;
   while (!entry.done) {
-    const tag = entry.varint();
+    const tag = entry.tag();
     if (tag === 10) key = entry.text();
-    else if (tag === 18) value = readValue(entry.message());
-    else entry.skip(tag & 7);
+    else if (tag === 18) value = readValue(entry.message(), value);
+    else entry.skip(tag);
   }
   into.set(key, value);
 }
 
-function readValue(cursor: Cursor): WireParameter {
-  let value: WireParameter = { kind: "none", value: false };
+/** @param value what an earlier occurrence of the message set */
+function readValue(cursor: Cursor, value: WireParameter): WireParameter {
+  let read = value;
   while (!cursor.done) {
-    const tag = cursor.varint();
-    if (tag === 8) value = { kind: "bool", value: cursor.varint() !== 0 };
-    else if (tag === 16) value = { kind: "int64", value: BigInt.asIntN(64, cursor.bigVarint()) };
-    else if (tag === 26) value = { kind: "string", value: cursor.text() };
-    else if (tag === 33) value = { kind: "double", value: cursor.take(8).readDoubleLE() };
-    else if (tag === 40) value = { kind: "uint64", value: BigInt.asUintN(64, cursor.bigVarint()) };
-    else cursor.skip(tag & 7);
+    const tag = cursor.tag();
+    if (tag === 8) read = { kind: "bool", value: cursor.bool() };
+    else if (tag === 16) read = { kind: "int64", value: BigInt.asIntN(64, cursor.uint64()) };
+    else if (tag === 26) read = { kind: "string", value: cursor.text() };
+    else if (tag === 33) read = { kind: "double", value: cursor.take(8).readDoubleLE() };
+    else if (tag === 40) read = { kind: "uint64", value: cursor.uint64() };
+    else cursor.skip(tag);
   }
-  return value;
+  return read;
 }

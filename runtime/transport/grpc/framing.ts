@@ -2,20 +2,17 @@
  * gRPC's length-prefixed messages: a stream of chunks → whole messages, a message → one frame.
  */
 import type { Writable } from "node:stream";
-import { promisify } from "node:util";
-import { gunzip, inflate } from "node:zlib";
+import type { Cancellation } from "../../cancellation.js";
 import { RuntimeFault } from "../../errors.js";
+import { MemoryBudget } from "../../memory/memory-budget.js";
+import type { RequestMeter } from "../../memory/request-meter.js";
+import { type UnpackOptions, unpackBytes } from "../../memory/unpack.js";
+import { FIRST_ROOM, MAX_MESSAGE, ROOM_AHEAD } from "./limits.js";
 
 /** Bytes before a message: whether it is compressed, and its length. */
 export const PREFIX = 5;
-const MAX_MESSAGE = 2 ** 31 - 1;
-/** A compressed message may unpack to this; more is an attack. */
-const MAX_UNPACKED = 2 ** 29;
-
-const unpackers: Readonly<Record<string, (bytes: Buffer) => Promise<Buffer>>> = {
-  gzip: bytes => promisify<Buffer, object, Buffer>(gunzip)(bytes, { maxOutputLength: MAX_UNPACKED }),
-  deflate: bytes => promisify<Buffer, object, Buffer>(inflate)(bytes, { maxOutputLength: MAX_UNPACKED }),
-};
+/** A response may unpack to this. */
+const MAX_RESPONSE = 2 ** 29;
 
 export interface Frame {
   readonly compressed: boolean;
@@ -25,9 +22,6 @@ export interface Frame {
 /** Makes room for a message of so many bytes. @param begin its first bytes */
 export type MakeRoom = (length: number, begin: Buffer) => Buffer;
 
-/** How many times as much as has come of a message there is room for: lengths are only announced. */
-const AHEAD = 128;
-const GROWTH = 16;
 /** Chunks from here on may be large messages, which are put where `makeRoom` says. */
 const WHOLE = 2 ** 13;
 
@@ -81,8 +75,12 @@ export function frameReader(
       }
       const there = Math.min(chunk.length - at, length - filled);
       if (there === 0 && filled < length) return;
-      message ??= makeRoom(Math.min(length, there * AHEAD), chunk.subarray(at, at + there));
-      if (filled + there > message.length) grow((filled + there) * GROWTH);
+      // Lengths are only announced: room follows from what came.
+      message ??= makeRoom(
+        Math.min(length, there < WHOLE ? there * ROOM_AHEAD : FIRST_ROOM),
+        chunk.subarray(at, at + there),
+      );
+      if (filled + there > message.length) grow((filled + there) * ROOM_AHEAD);
       chunk.copy(message, filled, at, at + there);
       filled += there;
       at += there;
@@ -92,15 +90,40 @@ export function frameReader(
   };
 }
 
-/** The bytes of a message, unpacked if it was compressed. @throws RuntimeFault */
+/** The bytes of a request, unpacked within its meter if it was compressed. @throws RuntimeFault */
+export async function unpackRequest(
+  { compressed, bytes }: Frame,
+  encoding: string,
+  meter: RequestMeter,
+  signal: Cancellation,
+): Promise<Buffer> {
+  if (!compressed) return bytes;
+  const unpacked = await unpackFrame(bytes, encoding, {
+    charge: meter.charge!,
+    limit: Math.min(MAX_MESSAGE, meter.left),
+    tooLarge: () => meter.exceeded(),
+    signal,
+  });
+  meter.take(unpacked.length);
+  return unpacked;
+}
+
+/** The bytes of a message that a client reads, unpacked if it was compressed. @throws RuntimeFault */
 export async function unpack({ compressed, bytes }: Frame, encoding: string): Promise<Buffer> {
   if (!compressed) return bytes;
-  const unpacker = Object.hasOwn(unpackers, encoding) ? unpackers[encoding] : undefined;
-  if (!unpacker)
+  return unpackFrame(bytes, encoding, { charge: new MemoryBudget().open(), limit: MAX_RESPONSE, tooLarge });
+}
+
+const tooLarge = (limit: number): RuntimeFault =>
+  new RuntimeFault("RESOURCE_EXHAUSTED", `the message unpacks to more than ${limit} bytes`);
+
+async function unpackFrame(bytes: Buffer, encoding: string, options: UnpackOptions): Promise<Buffer> {
+  if (encoding !== "gzip" && encoding !== "deflate")
     throw new RuntimeFault("UNSUPPORTED", `message encoding '${encoding}' is not known; use identity, gzip or deflate`);
   try {
-    return await unpacker(bytes);
+    return await unpackBytes(bytes, encoding, options);
   } catch (error) {
+    if (error instanceof RuntimeFault) throw error;
     throw new RuntimeFault("INTERNAL", `the message is not ${encoding} data: ${(error as Error).message}`, {
       cause: error,
     });

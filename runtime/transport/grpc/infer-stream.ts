@@ -9,13 +9,17 @@ import { execute, executeStream, isDecoupled } from "../../data-plane/infer.js";
 import type { InferRequest, InferResponse } from "../../data-plane/request.js";
 import { type ValidRequest, validateRequest } from "../../data-plane/validate.js";
 import { Refusal, RuntimeFault, STATUS } from "../../errors.js";
+import type { Charge, MemoryBudget } from "../../memory/memory-budget.js";
+import { RequestMeter } from "../../memory/request-meter.js";
 import type { ReadyVersion } from "../../repository/registry.js";
 import type { ServerCalls } from "../../server-calls.js";
 import type { TraceNotes } from "../../tracing/trace.js";
 import type { Stream } from "../http2/stream.js";
+import type { Contents } from "./contents.js";
 import { decodeRequest, type WireRequest } from "./decode-request.js";
 import { encodeStreamEnd, encodeStreamFault, encodeStreamResponse, type FramePieces } from "./encode-response.js";
-import { type Frame, frameReader, unpack } from "./framing.js";
+import { type Frame, frameReader, PREFIX, unpackRequest } from "./framing.js";
+import { STREAM_BYTES } from "./limits.js";
 import { type Packing, packed } from "./packing.js";
 import { cutOff, endAnswer, startAnswer } from "./status.js";
 import { type Forward, toRequest } from "./to-request.js";
@@ -35,13 +39,16 @@ export interface StreamOptions {
   readonly forward: Forward;
   readonly signal: Cancellation;
   readonly packing: Packing | undefined;
+  readonly budget: MemoryBudget;
+  /** Bytes of all requests that are not answered yet. */
+  readonly received: Charge;
 }
 
 export function serveInferStream(
   stream: Stream,
   calls: ServerCalls,
   encoding: string,
-  { strict, forward, signal, packing }: StreamOptions,
+  { strict, forward, signal, packing, budget, received }: StreamOptions,
 ): void {
   startAnswer(stream, packing);
   let underWay = 0;
@@ -62,7 +69,12 @@ export function serveInferStream(
   };
   const onFrame = (found: Frame): void => {
     if (++underWay >= MAX_UNDER_WAY) stream.pause();
-    const answer = unpack(found, encoding).then(bytes => answerOne(bytes, calls, forward, signal, send));
+    const size = PREFIX + found.bytes.length;
+    incoming -= size;
+    const meter = new RequestMeter(budget, found.bytes.length);
+    const answer = unpackRequest(found, encoding, meter, signal).then(bytes =>
+      answerOne(bytes, meter, calls, forward, signal, send),
+    );
     answer.catch(() => {});
     last = last
       .then(async () => {
@@ -71,13 +83,24 @@ export function serveInferStream(
       })
       .catch(error => finish(RuntimeFault.from(error)))
       .finally(() => {
+        meter.release();
+        received.subtract(size);
         if (--underWay < MAX_UNDER_WAY) stream.resume();
       });
   };
+  /** Charged bytes of a message that is not whole, and of the stream itself. */
+  let incoming = STREAM_BYTES;
+  received.force(STREAM_BYTES);
+  stream.onClose(() => {
+    received.subtract(incoming);
+    incoming = 0;
+  });
   const read = frameReader(onFrame);
   stream.listen({
     data(chunk) {
       try {
+        received.add(chunk.length);
+        incoming += chunk.length;
         read(chunk);
       } catch (error) {
         finish(RuntimeFault.from(error));
@@ -90,12 +113,15 @@ export function serveInferStream(
 /** Answers one request: the only answer of an ordinary model is returned, those of a decoupled one are sent. */
 async function answerOne(
   bytes: Buffer,
+  meter: RequestMeter,
   calls: ServerCalls,
   forward: Forward,
   signal: Cancellation,
   send: (answer: Answer) => Promise<void>,
 ): Promise<Answer | undefined> {
-  const wire: WireRequest = decodeRequest(bytes);
+  const large: Contents[] = [];
+  const wire: WireRequest = decodeRequest(bytes, meter, large);
+  for (const contents of large) await contents.readInSlices(signal);
   const arrived = calls.sample ? performance.now() * 1e6 : 0;
   let backendHasIt = false;
   let ended: TraceNotes | undefined;

@@ -14,12 +14,13 @@ export function alignedStart(begin: Buffer): number {
   const cursor = new Cursor(begin);
   try {
     while (!cursor.done) {
-      const tag = cursor.varint();
+      const tag = cursor.tag();
       if (tag === RAW_CONTENTS) {
-        const length = cursor.varint();
+        // The bytes themselves need not have come.
+        const length = cursor.int64();
         if (length >= MANY) return (ALIGNMENT - (cursor.at % ALIGNMENT)) % ALIGNMENT;
         cursor.take(length);
-      } else cursor.skip(tag & 7);
+      } else cursor.skip(tag);
     }
   } catch {
     // The rest has not come, or is no such message: who decodes it will say so.

@@ -8,8 +8,9 @@ import { infer, isDecoupled } from "../../data-plane/infer.js";
 import { RuntimeFault, STATUS } from "../../errors.js";
 import type { LogSettings } from "../../log-settings.js";
 import { LARGE } from "../../memory/buffer-pool.js";
-import type { MemoryBudget } from "../../memory/memory-budget.js";
+import { type Charge, type MemoryBudget, memoryExhausted } from "../../memory/memory-budget.js";
 import { RequestMemory } from "../../memory/request-memory.js";
+import { RequestMeter } from "../../memory/request-meter.js";
 import type { ServerCalls } from "../../server-calls.js";
 import type { ServerLog } from "../../server-log.js";
 import type { TraceNotes } from "../../tracing/trace.js";
@@ -24,10 +25,12 @@ import type { Restriction } from "../restriction.js";
 import { type CallHead, INFER, readCallHead, STREAM_INFER } from "./call-head.js";
 import { type UnaryCall, unaryCalls } from "./calls.js";
 import { type ConnectionCare, careFor } from "./connection-care.js";
+import type { Contents } from "./contents.js";
 import { decodeRequest } from "./decode-request.js";
 import { encodeResponse, type FramePieces } from "./encode-response.js";
-import { type Frame, frame, frameReader, type MakeRoom, unpack } from "./framing.js";
+import { type Frame, frame, frameReader, type MakeRoom, unpackRequest } from "./framing.js";
 import { serveInferStream } from "./infer-stream.js";
+import { STREAM_BYTES } from "./limits.js";
 import { alignedStart } from "./message-place.js";
 import type { CompressionLevel } from "./packing.js";
 import { answerOk, armDeadline, cutOff, endWithStatus } from "./status.js";
@@ -57,13 +60,14 @@ export interface GrpcContext {
 export async function serveGrpc(options: ListenAt, context: GrpcContext): Promise<Listener> {
   const { calls, logSettings, log, tls, care, restriction, compression } = context;
   const table = new Map([...unaryCalls(calls, logSettings)].map(([path, call]) => [path, framedCall(call)]));
+  const received = context.budget.open();
   let stopping = false;
   const { server, drain } = createHttp2Server<CallHead>({
     handler: {
       read: head => readCallHead(head, restriction, compression),
       open(stream, call) {
         if (stopping) endWithStatus(stream, STATUS.UNAVAILABLE.grpc, STOPPING);
-        else accept(stream, call, table, context);
+        else accept(stream, call, table, context, received);
       },
     },
     limits: { ...DEFAULT_LIMITS, stallTime: context.stallTime },
@@ -89,13 +93,14 @@ function accept(
   stream: Stream,
   call: CallHead,
   table: ReadonlyMap<string, FramedCall>,
-  { calls, log, headerForwardPattern }: GrpcContext,
+  { calls, log, headerForwardPattern, budget }: GrpcContext,
+  received: Charge,
 ): void {
   if (call.refused) {
     stream.respond(encodeFields([[":status", String(call.refused)]]), true);
     return;
   }
-  const { path, headers, encoding, packing } = call;
+  const { path, headers, encoding, packing, refusable } = call;
   const arrived = calls.sample ? performance.now() * 1e6 : 0;
   const abort = new Cancellable();
   stream.onClose(() => abort.abort());
@@ -104,10 +109,14 @@ function accept(
     endWithStatus(stream, STATUS.UNAVAILABLE.grpc, `This protocol is restricted, expecting header '${call.missing}'`);
     return;
   }
+  if (refusable && budget.wouldRefuse(STREAM_BYTES)) {
+    endWithStatus(stream, STATUS.RESOURCE_EXHAUSTED.grpc, memoryExhausted(budget.limit).message);
+    return;
+  }
   const forward: Forward = parameters => withHeaders(parameters, () => pairs(headers), headerForwardPattern);
   if (path === STREAM_INFER) {
     const strict = headers.triton_grpc_error === "true";
-    serveInferStream(stream, calls, encoding, { strict, forward, signal: abort, packing });
+    serveInferStream(stream, calls, encoding, { strict, forward, signal: abort, packing, budget, received });
     return;
   }
   const traced: Traced = trace => {
@@ -119,7 +128,7 @@ function accept(
     });
   };
   const run = path === INFER ? inferCall(calls, forward, abort, headers.traceparent, traced) : table.get(path);
-  if (run) serveUnary(stream, call, run, log);
+  if (run) serveUnary(stream, call, run, { log, budget, received, signal: abort });
   else endWithStatus(stream, STATUS.UNSUPPORTED.grpc, "");
 }
 
@@ -130,7 +139,7 @@ const pairs = (headers: RequestHead["headers"]): [string, string][] =>
 type Traced = (trace: TraceNotes) => void;
 
 /** Request bytes → the frame of the answer. @param memory that the bytes lie in, where they are many @throws RuntimeFault */
-type FramedCall = (bytes: Buffer, memory?: RequestMemory) => Promise<FramePieces>;
+type FramedCall = (bytes: Buffer, meter: RequestMeter, memory?: RequestMemory) => Promise<FramePieces>;
 
 const inferCall =
   (
@@ -140,8 +149,10 @@ const inferCall =
     traceparent: string | undefined,
     traced: Traced,
   ): FramedCall =>
-  async (bytes, memory) => {
-    const wire = decodeRequest(bytes);
+  async (bytes, meter, memory) => {
+    const large: Contents[] = [];
+    const wire = decodeRequest(bytes, meter, large);
+    for (const contents of large) await contents.readInSlices(signal);
     const version = calls.find(wire.model, wire.version);
     if (isDecoupled(version))
       throw new RuntimeFault("UNSUPPORTED", "ModelInfer RPC doesn't support models with decoupled transaction policy");
@@ -163,12 +174,39 @@ const inferCall =
 
 const framedCall =
   (call: UnaryCall): FramedCall =>
-  async bytes => [frame(await call(bytes))];
+  async (bytes, meter) => [frame(await call(bytes, meter))];
 
-function serveUnary(stream: Stream, { encoding, packing }: CallHead, call: FramedCall, log: ServerLog): void {
+interface UnaryContext {
+  readonly log: ServerLog;
+  readonly budget: MemoryBudget;
+  /** Bytes of all requests that are not answered yet. */
+  readonly received: Charge;
+  readonly signal: Cancellation;
+}
+
+function serveUnary(
+  stream: Stream,
+  { encoding, packing }: CallHead,
+  call: FramedCall,
+  { log, budget, received, signal }: UnaryContext,
+): void {
   let request: Frame | undefined;
+  let meter: RequestMeter | undefined;
+  /** Bytes that this request has charged. */
+  let held = STREAM_BYTES;
+  received.force(STREAM_BYTES);
+  const release = (): void => {
+    received.subtract(held);
+    held = 0;
+    meter?.release();
+  };
+  // A call that has begun may still use its memory when the client has left.
+  stream.onClose(() => {
+    if (!meter) release();
+  });
   let memory: RequestMemory | undefined;
   const fail = (error: unknown): void => {
+    release();
     const fault = RuntimeFault.from(error);
     if (!(error instanceof RuntimeFault))
       log.error("grpc_server", `${fault.message}: ${String((error as Error)?.stack ?? error)}`);
@@ -176,6 +214,7 @@ function serveUnary(stream: Stream, { encoding, packing }: CallHead, call: Frame
     else endWithStatus(stream, STATUS[fault.code].grpc, fault.message);
   };
   const answer = (pieces: FramePieces): void => {
+    release();
     // Who has gone may have left work undone that looks at the memory.
     const ends = memory && !stream.closed ? memory : undefined;
     answerOk(stream, pieces, packing);
@@ -192,18 +231,29 @@ function serveUnary(stream: Stream, { encoding, packing }: CallHead, call: Frame
   }, makeRoom);
   stream.listen({
     data(chunk) {
+      // Only the first message counts.
+      if (request) return;
       try {
+        received.add(chunk.length);
+        held += chunk.length;
         read(chunk);
       } catch (error) {
         fail(error);
       }
     },
     end() {
-      if (!request) fail(new RuntimeFault("INTERNAL", "the call carried no message"));
-      else
-        (request.compressed ? unpack(request, encoding).then(call) : call(request.bytes, memory))
-          .then(answer)
-          .catch(fail);
+      if (!request) {
+        fail(new RuntimeFault("INTERNAL", "the call carried no message"));
+        return;
+      }
+      const counted = new RequestMeter(budget, request.bytes.length);
+      meter = counted;
+      (request.compressed
+        ? unpackRequest(request, encoding, counted, signal).then(bytes => call(bytes, counted))
+        : call(request.bytes, counted, memory)
+      )
+        .then(answer)
+        .catch(fail);
     },
   });
 }

@@ -1,95 +1,141 @@
 /**
- * The protobuf wire format for the two hot messages: a cursor over a buffer. `back-writer.ts` writes.
+ * The protobuf wire format: a cursor over a buffer, which refuses what protobuf's parsers refuse. `back-writer.ts` writes.
  */
+import { isUtf8 } from "node:buffer";
 import { RuntimeFault } from "../../errors.js";
+import { type RequestMeter, UNMETERED } from "../../memory/request-meter.js";
+import { MAX_NESTING } from "./limits.js";
 
-const truncated = (): RuntimeFault => new RuntimeFault("INTERNAL", "Unable to parse request");
+export const malformed = (): RuntimeFault => new RuntimeFault("INTERNAL", "Unable to parse request");
+
+/** Wire types. */
+export const WIRE = { varint: 0, fixed64: 1, bytes: 2, group: 3, endGroup: 4, fixed32: 5 } as const;
 
 /** Reads fields of one message; sub-messages are cursors over the same bytes. */
 export class Cursor {
+  /** The halves of the varint that `read64` read last. */
+  low = 0;
+  high = 0;
+
+  /** @param meter counts what is decoded @param depth messages around this one */
   constructor(
     readonly bytes: Buffer,
     public at = 0,
     readonly end = bytes.length,
+    readonly meter: RequestMeter = UNMETERED,
+    readonly depth = 0,
   ) {}
 
   get done(): boolean {
     return this.at >= this.end;
   }
 
-  /** A varint as a number: exact up to 2^53, which covers tags, lengths and 32-bit values. */
-  varint(): number {
-    let value = 0;
-    let scale = 1;
-    for (let i = 0; i < 10; i++) {
-      if (this.at >= this.end) throw truncated();
-      const byte = this.bytes[this.at++]!;
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) return value;
-      scale *= 128;
-    }
-    throw truncated();
+  /** A field's number and wire type. Field 0 and an end of no group are refused. */
+  tag(): number {
+    const tag = this.at < this.end && this.bytes[this.at]! < 0x80 ? this.bytes[this.at++]! : this.#longTag();
+    if (tag >>> 3 === 0 || (tag & 7) === WIRE.endGroup) throw malformed();
+    return tag;
   }
 
-  /** The low 32 bits of a varint: negative int32 values travel as ten bytes. */
-  low32(): number {
+  /** A varint of 32 bits in at most five bytes. */
+  #longTag(): number {
     let value = 0;
-    for (let i = 0; i < 10; i++) {
-      if (this.at >= this.end) throw truncated();
+    for (let shift = 0; shift < 35; shift += 7) {
+      if (this.at >= this.end) throw malformed();
       const byte = this.bytes[this.at++]!;
-      if (i < 5) value |= (byte & 0x7f) << (i * 7);
+      if (shift === 28 && byte > 0x0f) throw malformed();
+      value |= (byte & 0x7f) << shift;
       if (byte < 0x80) return value >>> 0;
     }
-    throw truncated();
+    throw malformed();
   }
 
-  /** A varint as 64 bits. */
-  bigVarint(): bigint {
-    const start = this.at;
-    let low = 0n;
-    let shift = 0n;
-    for (let i = 0; i < 10; i++) {
-      if (this.at >= this.end) throw truncated();
-      const byte = this.bytes[this.at++]!;
-      low |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return this.at - start < 10 ? low : BigInt.asUintN(64, low);
-      shift += 7n;
+  /** The length of a field, whose bytes are there. */
+  length(): number {
+    let length: number;
+    if (this.at < this.end && this.bytes[this.at]! < 0x80) length = this.bytes[this.at++]!;
+    else {
+      this.read64();
+      length = this.high === 0 ? this.low : Number.POSITIVE_INFINITY;
     }
-    throw truncated();
+    if (length > this.end - this.at) throw malformed();
+    return length;
+  }
+
+  /** Reads a varint of up to ten bytes into `low` and `high`; bits beyond the 64th are lost. */
+  read64(): void {
+    const { bytes, end } = this;
+    let low = 0;
+    let high = 0;
+    for (let i = 0; i < 10; i++) {
+      if (this.at >= end) throw malformed();
+      const byte = bytes[this.at++]!;
+      const bits = byte & 0x7f;
+      if (i < 4) low |= bits << (i * 7);
+      else if (i === 4) {
+        low |= bits << 28;
+        high = bits >>> 4;
+      } else high |= bits << (i * 7 - 32);
+      if (byte < 0x80) {
+        this.low = low >>> 0;
+        this.high = high >>> 0;
+        return;
+      }
+    }
+    throw malformed();
+  }
+
+  bool(): boolean {
+    this.read64();
+    return this.low !== 0 || this.high !== 0;
+  }
+
+  int32(): number {
+    this.read64();
+    return this.low | 0;
+  }
+
+  uint32(): number {
+    this.read64();
+    return this.low;
   }
 
   /** A signed 64-bit varint; numbers a double can't hold become the nearest one. */
   int64(): number {
-    const start = this.at;
-    const value = this.varint();
-    if (value <= Number.MAX_SAFE_INTEGER) return value;
-    this.at = start;
-    return Number(BigInt.asIntN(64, this.bigVarint()));
+    if (this.at < this.end && this.bytes[this.at]! < 0x80) return this.bytes[this.at++]!;
+    this.read64();
+    return (this.high | 0) * 2 ** 32 + this.low;
+  }
+
+  /** A varint as 64 bits. */
+  uint64(): bigint {
+    this.read64();
+    return (BigInt(this.high) << 32n) | BigInt(this.low);
   }
 
   take(length: number): Buffer {
-    if (length < 0 || this.at + length > this.end) throw truncated();
+    if (length < 0 || length > this.end - this.at) throw malformed();
     const view = this.bytes.subarray(this.at, this.at + length);
     this.at += length;
     return view;
   }
 
   block(): Buffer {
-    return this.take(this.varint());
+    return this.take(this.length());
   }
 
   message(): Cursor {
-    const length = this.varint();
-    if (this.at + length > this.end) throw truncated();
-    const inner = new Cursor(this.bytes, this.at, this.at + length);
+    const length = this.length();
+    if (this.depth >= MAX_NESTING) throw malformed();
+    const inner = new Cursor(this.bytes, this.at, this.at + length, this.meter, this.depth + 1);
     this.at += length;
     return inner;
   }
 
+  /** A string, which must be UTF-8. */
   text(): string {
-    const length = this.varint();
+    const length = this.length();
     const start = this.at;
-    if (start + length > this.end) throw truncated();
     this.at += length;
     // Names are short and ASCII: the loop costs less than a call into the engine.
     if (length <= 24) {
@@ -102,14 +148,47 @@ export class Cursor {
       }
       if (i === this.at) return text;
     }
-    return this.bytes.toString("utf8", start, this.at);
+    const text = this.bytes.toString("utf8", start, this.at);
+    // Only where decoding replaced something, or the text has that very character, are the bytes looked at.
+    if (text.includes("\ufffd") && !isUtf8(this.bytes.subarray(start, this.at))) throw malformed();
+    return text;
   }
 
-  skip(wireType: number): void {
-    if (wireType === 0) this.bigVarint();
-    else if (wireType === 1) this.take(8);
-    else if (wireType === 2) this.block();
-    else if (wireType === 5) this.take(4);
-    else throw truncated();
+  /** Skips the value of a field that is not known, or that came with another wire type than its own. */
+  skip(tag: number): void {
+    const type = tag & 7;
+    if (type === WIRE.varint) this.#skipVarint();
+    else if (type === WIRE.fixed64) this.#jump(8);
+    else if (type === WIRE.bytes) this.#jump(this.length());
+    else if (type === WIRE.group) this.#skipGroup(tag >>> 3);
+    else if (type === WIRE.fixed32) this.#jump(4);
+    else throw malformed();
+  }
+
+  #jump(bytes: number): void {
+    if (bytes > this.end - this.at) throw malformed();
+    this.at += bytes;
+  }
+
+  #skipVarint(): void {
+    for (let i = 0; i < 10; i++) {
+      if (this.at >= this.end) throw malformed();
+      if (this.bytes[this.at++]! < 0x80) return;
+    }
+    throw malformed();
+  }
+
+  /** Groups are skipped without recursion. */
+  #skipGroup(number: number): void {
+    const open = [number];
+    while (open.length > 0) {
+      if (open.length + this.depth > MAX_NESTING) throw malformed();
+      const tag = this.#longTag();
+      const type = tag & 7;
+      if (tag >>> 3 === 0) throw malformed();
+      if (type === WIRE.group) open.push(tag >>> 3);
+      else if (type !== WIRE.endGroup) this.skip(tag);
+      else if (open.pop() !== tag >>> 3) throw malformed();
+    }
   }
 }

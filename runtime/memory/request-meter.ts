@@ -1,0 +1,60 @@
+/**
+ * Counts what one request takes while it is unpacked and decoded, against its allowance and the server's budget, before it is allocated.
+ */
+import { RuntimeFault } from "../errors.js";
+import type { Charge, MemoryBudget } from "./memory-budget.js";
+
+/** Smaller buffers are counted, but not charged: the charge for the message covers them. */
+const CHARGED_FROM = 2 ** 14;
+
+export class RequestMeter {
+  readonly #budget: MemoryBudget | undefined;
+  readonly #allowance: number;
+  #left: number;
+  #charge: Charge | undefined;
+
+  /** @param budget none for messages that are not limited @param wire size of the request as it was sent */
+  constructor(budget: MemoryBudget | undefined, wire: number) {
+    this.#budget = budget;
+    this.#allowance = budget ? budget.allowance(wire) : Number.POSITIVE_INFINITY;
+    this.#left = this.#allowance;
+  }
+
+  /** Bytes that the request may still take. */
+  get left(): number {
+    return this.#left;
+  }
+
+  /** The account of the request's large buffers. */
+  get charge(): Charge | undefined {
+    this.#charge ??= this.#budget?.open();
+    return this.#charge;
+  }
+
+  /** Counts memory of objects. @throws RuntimeFault RESOURCE_EXHAUSTED */
+  take(bytes: number): void {
+    this.#left -= bytes;
+    if (this.#left < 0) throw this.exceeded();
+  }
+
+  /** Counts a buffer, and charges a large one. @throws RuntimeFault RESOURCE_EXHAUSTED */
+  reserve(bytes: number): void {
+    this.take(bytes);
+    if (bytes >= CHARGED_FROM) this.charge?.add(bytes);
+  }
+
+  /** Returns what was charged; a second call returns nothing. */
+  release(): void {
+    this.#charge?.release();
+  }
+
+  exceeded(): RuntimeFault {
+    return new RuntimeFault(
+      "RESOURCE_EXHAUSTED",
+      `the request takes more than the ${Math.floor(this.#allowance / 1024)} KiB that its size allows when it is unpacked and decoded; send it uncompressed, split it, or raise --request-memory-ratio`,
+    );
+  }
+}
+
+/** For messages that are not limited, such as the responses that a client reads. */
+export const UNMETERED = new RequestMeter(undefined, 0);
