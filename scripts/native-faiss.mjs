@@ -102,7 +102,7 @@ function compile(folder, log) {
 }
 
 /** What the binding is made of. */
-const SOURCES = ["search.cc", "flat-scan.h", "ivf-scan.h", "dots.h"];
+const SOURCES = ["search.cc", "opened.h", "flat-scan.h", "ivf-scan.h", "dots.h"];
 
 /** What `runtime/faiss/native/search.cc` is compiled with besides: nothing of it, or of the FAISS in it, is shared with faiss-node's. */
 const OWN_FLAGS = [

@@ -56,9 +56,10 @@ export async function exactIndex({ vectors, ids, dimension, metric, path }: Exac
   });
   const again = squares && { vectors, dimension };
   const find = (queries: Float32Array, count: number, k: number) => findRows(session, ids, queries, count, k, again);
+  // The graph holds a score of each query and vector.
+  const size = { dimension, ntotal: ids.length, perQuery: ids.length * 4, perHit: 2 };
   return {
-    search: (queries, count, k, excluded) =>
-      search(find, { dimension, ntotal: ids.length }, queries, count, k, excluded),
+    search: (queries, count, k, excluded) => search(find, size, queries, count, k, excluded),
     close: () => session.release(),
   };
 }

@@ -1,11 +1,9 @@
 /** A `faiss-node` index → a search that answers exact ids and leaves out what FAISS did not find, which it marks by -1. */
 import type { Index } from "faiss-node";
-import type { Hits } from "./search.js";
+import type { Hits, SearchSize } from "./search.js";
 
-export interface LoadedIndex {
+export interface LoadedIndex extends SearchSize {
   readonly index: Index;
-  readonly dimension: number;
-  readonly ntotal: number;
   /** Real ids by position, where the file has ids that a JavaScript number can not hold. */
   readonly ids: BigInt64Array | undefined;
 }
@@ -20,7 +18,7 @@ export function findIn({ index, ids }: LoadedIndex, queries: Float32Array, count
     for (let i = row * k; i < (row + 1) * k; i++) {
       const label = labels[i]!;
       if (label < 0) continue;
-      if (ids) found[n] = ids[label]!;
+      if (ids) found[n] = idAt(ids, label);
       else {
         words[2 * n] = label % 2 ** 32;
         words[2 * n + 1] = Math.floor(label / 2 ** 32);
@@ -29,4 +27,10 @@ export function findIn({ index, ids }: LoadedIndex, queries: Float32Array, count
     }
     return { ids: found.subarray(0, n), distances: scores.subarray(0, n) };
   });
+}
+
+function idAt(ids: BigInt64Array, position: number): bigint {
+  const id = ids[position];
+  if (id === undefined) throw new RangeError(`FAISS found the position ${position} among ${ids.length}`);
+  return id;
 }

@@ -7,14 +7,19 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { type FaissHeader, type SearchParameters, writeSearchParameters } from "../../triton-protos/artefacts/faiss.js";
+import {
+  checkTables,
+  type FaissLayout,
+  type SearchParameters,
+  writeSearchParameters,
+} from "../../triton-protos/artefacts/faiss.js";
 import { detachIds } from "../../triton-protos/artefacts/faiss-detach.js";
 import { callCosts } from "../call-costs.js";
 import type { Cancellation } from "../cancellation.js";
 import { RuntimeFault } from "../errors.js";
 import { words } from "../plan/table.js";
 import { inTurns } from "./in-turns.js";
-import { type Find, type Hits, type SearchIndex, search } from "./search.js";
+import { type Find, type Hits, type SearchIndex, search, searchSize } from "./search.js";
 import { together } from "./together.js";
 
 /** `count × k` of each, and the CPU time of the search in microseconds; -1 is "not found". */
@@ -26,10 +31,16 @@ interface Found {
 /** Opaque; its memory goes with `close`, or with the last reference. */
 type Handle = object;
 interface Binding {
-  open(from: string | Uint8Array): Promise<{ handle: Handle; dimension: number; ntotal: number; scans: boolean }>;
+  /** @param tables whether FAISS computes tables that speed searches up */
+  open(
+    from: string | Uint8Array,
+    tables: boolean,
+  ): Promise<{ handle: Handle; dimension: number; ntotal: number; scans: boolean }>;
   searchAsync(handle: Handle, queries: Float32Array, count: number, k: number): Promise<Found>;
   searchSync(handle: Handle, queries: Float32Array, count: number, k: number): Found;
   close(handle: Handle): void;
+  /** Whether FAISS can leave those tables out. */
+  readonly skipsTables: boolean;
 }
 
 export interface NativeIndex {
@@ -69,17 +80,22 @@ function binding(): Binding | undefined {
  */
 export async function openNativeIndex(
   path: string,
-  header: FaissHeader,
+  layout: FaissLayout,
   parameters: SearchParameters,
 ): Promise<NativeIndex | undefined> {
   const faiss = binding();
   if (!faiss) return undefined;
+  const { header } = layout;
   const { dimension, ntotal } = header;
+  // Without tables searches take longer and find the same.
+  const tables = layout.tables <= layout.room;
+  if (!tables && !faiss.skipsTables) checkTables(layout, path);
+  const size = searchSize(layout, parameters);
   const detached = header.ids === "stored" ? detachIds(path) : undefined;
   const changes = parameters.nprobe !== undefined || parameters.efSearch !== undefined;
   const bytes = detached?.bytes ?? (changes ? await readFile(path) : undefined);
   if (bytes) writeSearchParameters(bytes, parameters);
-  const opened = await faiss.open(bytes ?? path).catch((error: Error) => {
+  const opened = await faiss.open(bytes ?? path, tables).catch((error: Error) => {
     throw new RuntimeFault("INTERNAL", `${path}: FAISS can not open it: ${firstLine(error)}`);
   });
   const { handle, scans } = opened;
@@ -103,7 +119,7 @@ export async function openNativeIndex(
     scans,
     search: (queries, count, k, excluded, signal) => {
       try {
-        const hits = search(find, { dimension, ntotal }, queries, count, k, excluded, signal);
+        const hits = search(find, size, queries, count, k, excluded, signal);
         if (!(hits instanceof Promise)) return hits;
         open++;
         return hits.catch(fail).finally(end);
@@ -166,6 +182,7 @@ function hitsOf({ ids, distances }: Found, count: number, k: number, stored: Big
     if (from)
       for (let i = start; i < end; i++) {
         const at = pairs[2 * i]!;
+        if (at >= stored!.length) throw new RangeError(`FAISS found the position ${at} among ${stored!.length}`);
         pairs[2 * i] = from[2 * at]!;
         pairs[2 * i + 1] = from[2 * at + 1]!;
       }

@@ -5,7 +5,7 @@
 
 import {
   type FaissHeader,
-  readFaissHeaderFile,
+  readFaissLayoutFile,
   type SearchParameters,
   searchFault,
 } from "../../triton-protos/artefacts/faiss.js";
@@ -32,10 +32,11 @@ export async function openIndex(
   parameters: SearchParameters = {},
   by: "fastest" | "faiss" | "thread" = "fastest",
 ): Promise<OpenIndex> {
-  const header = readFaissHeaderFile(path);
+  const layout = readFaissLayoutFile(path);
+  const { header } = layout;
   const fault = searchFault(header, parameters);
   if (fault) throw new RuntimeFault("INVALID_ARGUMENT", `${path} ${fault}. Build the ensemble again.`);
-  const native = by === "thread" ? undefined : await openNativeIndex(path, header, parameters);
+  const native = by === "thread" ? undefined : await openNativeIndex(path, layout, parameters);
   const exact = by === "fastest" ? await import("./exact-index.js") : undefined;
   const graph = exact?.isExact(header) && !native?.scans;
   if (native && !graph) return { header, ...native };

@@ -7,14 +7,15 @@ import { createRequire } from "node:module";
 import { parentPort } from "node:worker_threads";
 import type { Index } from "faiss-node";
 import {
-  readFaissHeaderFile,
+  checkTables,
+  readFaissLayoutFile,
   type SearchParameters,
   writeSearchParameters,
 } from "../../triton-protos/artefacts/faiss.js";
 import { detachIds } from "../../triton-protos/artefacts/faiss-detach.js";
 import { findIn, type LoadedIndex } from "./find.js";
 import type { FaissIndexInfo, FaissReply, FaissRequest } from "./protocol.js";
-import { search } from "./search.js";
+import { search, searchSize } from "./search.js";
 
 const indexes = new Map<number, LoadedIndex>();
 const port = parentPort!;
@@ -51,7 +52,10 @@ async function answer(request: FaissRequest): Promise<void> {
     case "search": {
       const { queries, count, k, excluded } = request;
       const loaded = indexes.get(request.index)!;
-      const find = (asked: Float32Array, rows: number, wide: number) => findIn(loaded, asked, rows, wide);
+      const find = (asked: Float32Array, rows: number, wide: number) => {
+        checkRefined(loaded, wide);
+        return findIn(loaded, asked, rows, wide);
+      };
       const hits = await search(find, loaded, queries, count, k, excluded);
       post(
         { id, ok: true, hits },
@@ -64,10 +68,21 @@ async function answer(request: FaissRequest): Promise<void> {
   }
 }
 
+/** A refinement makes room for `k` times its factor, also where that is more than there are vectors; faiss-node cannot limit it. */
+function checkRefined({ ntotal, perHit }: LoadedIndex, k: number): void {
+  const wide = k * (perHit - 1);
+  if (wide > Math.max(4 * ntotal, 2 ** 20))
+    throw new RangeError(
+      `a search for ${k} compares ${wide} vectors again (k_factor ${perHit - 1}), and the index holds ${ntotal}. Set a smaller \`k_factor\`.`,
+    );
+}
+
 function load(path: string, parameters: SearchParameters): FaissIndexInfo {
   // Walks the whole structure: FAISS gets no file that lies about a length.
-  const header = readFaissHeaderFile(path);
+  const layout = readFaissLayoutFile(path);
+  const { header } = layout;
   const { dimension, ntotal, metric } = header;
+  checkTables(layout, path);
   const detached = header.ids === "stored" ? detachIds(path) : undefined;
   const { Index } = faiss();
   let index: Index;
@@ -78,6 +93,6 @@ function load(path: string, parameters: SearchParameters): FaissIndexInfo {
   } else index = Index.read(path);
   if (index.ntotal() !== ntotal || index.getDimension() !== dimension)
     throw new Error(`${path} changed while it was read`);
-  indexes.set(nextIndex, { index, dimension, ntotal, ids: detached?.ids });
+  indexes.set(nextIndex, { index, ids: detached?.ids, ...searchSize(layout, parameters) });
   return { index: nextIndex++, dimension, ntotal, metric, header };
 }

@@ -5,6 +5,9 @@
 import type { ByteSource } from "./byte-source.js";
 import { hnswGraph } from "./faiss-graph.js";
 import { notServed } from "./faiss-kinds.js";
+import { invertedLists, listCodes } from "./faiss-lists.js";
+import { HASH_ENTRY } from "./faiss-memory.js";
+import { type Noted, nothing, takeCosts } from "./faiss-noted.js";
 import { productQuantizer, scalarQuantizer } from "./faiss-quantizers.js";
 import { damaged, FaissFileError, type FaissReader, faissReader, flag } from "./faiss-reader.js";
 import { transforms } from "./faiss-transforms.js";
@@ -59,21 +62,18 @@ export interface FaissLayout {
   readonly vectorRuns: readonly { readonly offset: number; readonly count: number }[];
   /** IVF: how the centroids are compared, and where they stand, when they are kept as they are. */
   readonly centroids?: { readonly offset: number; readonly count: number; readonly metric: FaissMetric };
-  /** Where a search's own parameters stand: uint64 `nprobe`, int32 `efSearch`. */
+  /** Offsets of a search's own parameters: uint64 `nprobe`, int32 `efSearch`. */
   readonly nprobeAt?: number;
   readonly efSearchAt?: number;
+  /** Bytes of tables that FAISS computes when it opens the file, and that it can search without. */
+  readonly tables: number;
+  /** Bytes that a search allocates for each query, beside its hits. */
+  readonly scratch: number;
+  /** Bytes that `tables` may take (faiss-memory.ts). */
+  readonly room: number;
   readonly end: number;
 }
 
-/** What is noted on the way; the parts of a quantiser are not. */
-interface Noted {
-  readonly idRuns: { offset: number; count: number; list?: number }[];
-  centroids?: FaissLayout["centroids"] & object;
-  readonly vectorRuns: { offset: number; count: number }[];
-  nprobeAt?: number;
-  efSearchAt?: number;
-}
-const nothing = (): Noted => ({ idRuns: [], vectorRuns: [] });
 type Common = Pick<FaissHeader, "dimension" | "ntotal" | "metric" | "longestQuery">;
 
 const MAX_DIMENSION = 65_536;
@@ -81,7 +81,7 @@ const MAX_DIMENSION = 65_536;
 const LONGEST = 1e18;
 /** Centroids that are read together. */
 const AT_ONCE = 1024;
-/** FAISS asks its first index for so many times `k`, and makes room for them. */
+/** FAISS requests this many times `k` from its first index. */
 const MAX_K_FACTOR = 256;
 
 /** @param where file name, for messages @throws FaissFileError */
@@ -89,19 +89,34 @@ export function readFaissLayout(source: ByteSource, where: string): FaissLayout 
   const reader = faissReader(source, where);
   const noted = nothing();
   const header = index(reader, noted, []);
-  return { header, ...noted, end: reader.at() };
+  return { header, ...noted, room: reader.room(), end: reader.at() };
 }
 
-/** @param around letters of the indexes that this one is in; undefined: it holds vectors for another, so nothing may be around it */
-function index(r: FaissReader, noted: Noted, around: readonly string[] | undefined): FaissHeader {
+const FLAT = ["IxFI", "IxF2", "IxFl"];
+const CODES = [...FLAT, "IxPq", "IxSQ"];
+const QUANTIZERS = [...CODES, "IHNf", "IHNp", "IHNs"];
+const SERVED = new Set([...QUANTIZERS, "IwFl", "IwPQ", "IwSq", "IxMp", "IxM2", "IxPT", "IxRF"]);
+
+/**
+ * @param around letters of the indexes that this one is in; undefined: it holds vectors for another
+ * @param only letters that may be here; an index that holds vectors for another is one of few kinds, so that nesting ends
+ */
+function index(
+  r: FaissReader,
+  noted: Noted,
+  around: readonly string[] | undefined,
+  only: readonly string[] = [...SERVED],
+): FaissHeader {
   const kind = r.fourcc();
+  if (SERVED.has(kind) && !only.includes(kind))
+    throw damaged(r.where, `an index of kind \`${kind}\` is inside another, where ${only.join(", ")} can be`);
   switch (kind) {
     case "IxFI":
     case "IxF2":
     case "IxFl":
       return flat(r, noted);
     case "IxPq":
-      return pq(r);
+      return pq(r, noted);
     case "IxSQ":
       return sq(r);
     case "IwFl":
@@ -153,16 +168,19 @@ function flat(r: FaissReader, noted: Noted): FaissHeader {
   return { kind: "flat", ...head, ids: "positions" };
 }
 
-function pq(r: FaissReader): FaissHeader {
+function pq(r: FaissReader, noted: Noted): FaissHeader {
   const head = common(r);
-  const codeSize = productQuantizer(r, head.dimension);
+  const { codeSize, table, pairs } = productQuantizer(r, head.dimension);
+  noted.scratch += table;
+  noted.pairs = pairs;
   r.vector(head.ntotal * codeSize, 1, "codes");
   const search = r.int32();
   if (search !== 0)
     throw new FaissFileError(
       `${r.where} asks for FAISS' polysemous or symmetric search (${search}) of a product quantiser, which is not served. Write it with \`search_type = ST_PQ\`.`,
     );
-  r.skip(5, "whether signs are encoded, and the Hamming threshold");
+  flag(r, "whether signs are encoded");
+  r.skip(4, "the Hamming threshold");
   return { kind: "pq", ...head, codeSize, ids: "positions" };
 }
 
@@ -180,23 +198,31 @@ function ivf(r: FaissReader, noted: Noted, kind: "ivf-flat" | "ivf-pq" | "ivf-sq
   const nprobe = r.count();
   if (nprobe === 0) throw damaged(r.where, "nprobe is 0: a search would visit nothing");
   const within = nothing();
-  const quantizer = index(r, within, undefined);
+  const quantizer = index(r, within, undefined, QUANTIZERS);
   const [centroids] = within.vectorRuns;
   if (centroids && quantizer.kind === "flat") {
     checkCentroids(r, centroids, head.dimension);
     noted.centroids = { ...centroids, metric: quantizer.metric };
   }
-  if (/^ivf/.test(quantizer.kind) || quantizer.ntotal !== nlist || quantizer.dimension !== head.dimension)
+  if (quantizer.ntotal !== nlist || quantizer.dimension !== head.dimension)
     throw damaged(
       r.where,
       `the quantizer has ${quantizer.ntotal} centroids of ${quantizer.dimension} dimensions for ${nlist} lists`,
     );
+  // FAISS reads a quantizer without the flags that leave tables out.
+  r.charge(within.tables, "tables of the quantizer");
+  noted.scratch += within.scratch;
   // Of ids to places, for what a search does not do: nothing, an array or a table.
   const directMap = r.byte();
   if (directMap > 2) throw damaged(r.where, `a direct map of type ${directMap}`);
   r.vector(directMap === 1 ? head.ntotal : 0, 8, "entries of the direct map");
-  if (directMap === 2) r.skip(r.count() * 16, "entries of the direct map");
-  const codeSize = listCodes(r, kind, head.dimension);
+  if (directMap === 2) {
+    const entries = r.count();
+    r.skip(entries * 16, "entries of the direct map");
+    r.charge(entries * HASH_ENTRY, "the direct map");
+  }
+  const { codeSize, tables } = listCodes(r, kind, head.dimension, nlist);
+  noted.tables += tables;
   const stored = invertedLists(r, nlist, codeSize, noted, kind === "ivf-flat");
   if (stored !== head.ntotal)
     throw damaged(r.where, `the lists hold ${stored} vectors and the header says ${head.ntotal}`);
@@ -217,59 +243,6 @@ function checkCentroids(r: FaissReader, { offset, count }: { offset: number; cou
   }
 }
 
-/** What stands between the lists' header and the lists. @returns bytes a vector is kept in */
-function listCodes(r: FaissReader, kind: "ivf-flat" | "ivf-pq" | "ivf-sq", dimension: number): number {
-  if (kind === "ivf-flat") return dimension * 4;
-  if (kind === "ivf-sq") {
-    const codeSize = scalarQuantizer(r, dimension);
-    if (r.count() !== codeSize) throw damaged(r.where, "codes of lists and quantiser differ in size");
-    flag(r, "whether residuals are encoded");
-    return codeSize;
-  }
-  flag(r, "whether residuals are encoded");
-  const said = r.count();
-  const codeSize = productQuantizer(r, dimension);
-  if (said !== codeSize) throw damaged(r.where, `codes of ${said} bytes and a quantiser of ${codeSize}`);
-  return codeSize;
-}
-
-function invertedLists(r: FaissReader, nlist: number, codeSize: number, noted: Noted, plain: boolean): number {
-  const kind = r.fourcc();
-  if (kind !== "ilar")
-    throw new FaissFileError(
-      `${r.where} keeps its inverted lists as \`${kind}\`; served are lists inside the file (\`ilar\`).`,
-    );
-  const lists = r.count();
-  const code = r.count();
-  if (lists !== nlist || code !== codeSize)
-    throw damaged(r.where, `${lists} lists of ${code} bytes a vector where ${nlist} of ${codeSize} belong`);
-  let stored = 0;
-  for (const [list, count] of listSizes(r, nlist)) {
-    if (count === 0) continue;
-    if (plain) noted.vectorRuns.push({ offset: r.at(), count });
-    r.skip(count * codeSize, "vectors of a list");
-    noted.idRuns.push({ offset: r.at(), count, list });
-    r.skip(count * 8, "ids of a list");
-    stored += count;
-  }
-  return stored;
-}
-
-function listSizes(r: FaissReader, nlist: number): (readonly [list: number, size: number])[] {
-  const form = r.fourcc();
-  const length = r.count();
-  if (form === "full" && length !== nlist) throw damaged(r.where, `${length} list sizes for ${nlist} lists`);
-  if ((form !== "full" && form !== "sprs") || length > 2 * nlist)
-    throw damaged(r.where, `list sizes begin with ${JSON.stringify(form)} and ${length}`);
-  const words = r.view(length * 8);
-  const word = (i: number) => Number(words.getBigUint64(i * 8, true));
-  if (form === "full") return Array.from({ length }, (_, i) => [i, word(i)] as const);
-  // Sparse: pairs of list and size.
-  for (let i = 0; i < length; i += 2)
-    if (word(i) >= nlist) throw damaged(r.where, `a size for list ${word(i)} of ${nlist}`);
-  return Array.from({ length: length / 2 }, (_, i) => [word(2 * i), word(2 * i + 1)] as const);
-}
-
 /** An index in another one answers with places in what that holds, which FAISS does not compare with its size. */
 function positions(r: FaissReader, { idRuns }: Noted, ntotal: number): void {
   for (const { offset, count } of idRuns) {
@@ -286,7 +259,7 @@ function positions(r: FaissReader, { idRuns }: Noted, ntotal: number): void {
 /** Linear transforms, lengths of 1 and the like, which a query goes through before it is compared. */
 function preTransform(r: FaissReader, noted: Noted, around: readonly string[]): FaissHeader {
   const head = common(r);
-  const { dimension, stretch, shift } = transforms(r, head.dimension);
+  const { dimension, widest, stretch, shift } = transforms(r, head.dimension);
   const within = nothing();
   const inner = index(r, within, around);
   if (inner.ntotal !== head.ntotal || inner.dimension !== dimension)
@@ -294,10 +267,11 @@ function preTransform(r: FaissReader, noted: Noted, around: readonly string[]): 
       r.where,
       `vectors of ${dimension} dimensions come out of the transforms, and the index inside holds ${inner.ntotal} of ${inner.dimension}`,
     );
-  // Its vectors are none that a query is like.
-  noted.idRuns.push(...within.idRuns);
-  if (within.nprobeAt !== undefined) noted.nprobeAt = within.nprobeAt;
-  if (within.efSearchAt !== undefined) noted.efSearchAt = within.efSearchAt;
+  // The vectors inside are transformed and cannot be compared with a query.
+  noted.idRuns = within.idRuns;
+  takeCosts(noted, within);
+  // One vector goes in while the next comes out.
+  noted.scratch += 2 * widest * 4;
   const longestQuery = Math.min(
     head.longestQuery,
     Math.max(0, inner.longestQuery - shift) / Math.max(stretch, Number.MIN_VALUE),
@@ -311,16 +285,14 @@ function refine(r: FaissReader, noted: Noted, around: readonly string[]): FaissH
   const within = nothing();
   const inner = index(r, within, around);
   positions(r, within, head.ntotal);
-  const better = index(r, noted, undefined);
-  if (!["flat", "pq", "sq"].includes(better.kind)) throw damaged(r.where, `it compares again with ${better.kind}`);
+  const better = index(r, noted, undefined, CODES);
   for (const { ntotal, dimension, metric } of [inner, better])
     if (ntotal !== head.ntotal || dimension !== head.dimension || metric !== head.metric)
       throw damaged(
         r.where,
         `${ntotal} vectors of ${dimension} dimensions in one of its two indexes, where ${head.ntotal} of ${head.dimension} belong`,
       );
-  if (within.nprobeAt !== undefined) noted.nprobeAt = within.nprobeAt;
-  if (within.efSearchAt !== undefined) noted.efSearchAt = within.efSearchAt;
+  takeCosts(noted, within);
   const kFactor = r.float32();
   if (!(kFactor >= 1 && kFactor <= MAX_K_FACTOR))
     throw new FaissFileError(
@@ -334,16 +306,16 @@ function idMap(r: FaissReader, noted: Noted, around: readonly string[]): FaissHe
   const within = nothing();
   const inner = index(r, within, around);
   positions(r, within, head.ntotal);
-  noted.vectorRuns.push(...within.vectorRuns);
+  noted.vectorRuns = within.vectorRuns;
   if (within.centroids) noted.centroids = within.centroids;
-  if (within.nprobeAt !== undefined) noted.nprobeAt = within.nprobeAt;
-  if (within.efSearchAt !== undefined) noted.efSearchAt = within.efSearchAt;
+  takeCosts(noted, within);
   if (inner.ntotal !== head.ntotal || inner.dimension !== head.dimension || inner.metric !== head.metric)
     throw damaged(r.where, `an id map of ${head.ntotal} vectors holds an index of ${inner.ntotal}`);
   const count = r.count();
   if (count !== head.ntotal) throw damaged(r.where, `${count} ids for ${head.ntotal} vectors`);
   noted.idRuns.push({ offset: r.at(), count });
   r.skip(count * 8, "ids");
+  if (around.includes("IxM2")) r.charge(count * HASH_ENTRY, "the map of ids to positions");
   return { kind: "id-map", ...head, ids: "stored", inner };
 }
 
@@ -351,9 +323,14 @@ function hnsw(r: FaissReader, noted: Noted, letters: "IHNf" | "IHNp" | "IHNs"): 
   const head = common(r);
   const { efSearch, efSearchAt } = hnswGraph(r, head.ntotal);
   noted.efSearchAt = efSearchAt;
-  const storage = index(r, noted, undefined);
-  const wanted = { IHNf: "flat", IHNp: "pq", IHNs: "sq" }[letters] as "flat" | "pq" | "sq";
-  if (storage.kind !== wanted || storage.ntotal !== head.ntotal || storage.dimension !== head.dimension)
+  const wanted = ({ IHNf: "flat", IHNp: "pq", IHNs: "sq" } as const)[letters];
+  const within = nothing();
+  const storage = index(r, within, undefined, { flat: FLAT, pq: ["IxPq"], sq: ["IxSQ"] }[wanted]);
+  if (storage.ntotal !== head.ntotal || storage.dimension !== head.dimension)
     throw damaged(r.where, "its vectors do not fit its graph");
+  noted.vectorRuns = within.vectorRuns;
+  noted.scratch += within.scratch;
+  // FAISS computes distances between all pairs of centroids, and only building the graph uses them.
+  noted.tables += within.pairs ?? 0;
   return { kind: `hnsw-${wanted}`, ...head, efSearch, ids: "positions" };
 }

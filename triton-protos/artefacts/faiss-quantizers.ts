@@ -1,15 +1,34 @@
 /** Quantisers in a FAISS file: what their codes take, and whether all is there that FAISS reads without looking. */
 import { damaged, FaissFileError, type FaissReader } from "./faiss-reader.js";
 
-/** Product quantiser: `M` parts of `nbits` each. @param most bits of a part @returns bytes a vector is kept in */
-export function productQuantizer(r: FaissReader, dimension: number): number {
+/** FAISS trains no finer parts: a part of 16 bits has 65,536 centroids. */
+const MAX_BITS = 16;
+
+export interface ProductQuantizer {
+  /** Bytes a vector is kept in. */
+  readonly codeSize: number;
+  /** Bytes of the distances from one query to all centroids. */
+  readonly table: number;
+  /** Bytes of the distances between all pairs of centroids. */
+  readonly pairs: number;
+}
+
+/** Reads `M` parts of `nbits` each. */
+export function productQuantizer(r: FaissReader, dimension: number): ProductQuantizer {
   const d = r.count();
   const parts = r.count();
   const bits = r.count();
-  if (d !== dimension || parts < 1 || dimension % parts !== 0 || bits < 1 || bits > 24)
-    throw damaged(r.where, `a product quantiser of ${parts} parts of ${bits} bits for ${d} dimensions`);
+  if (d !== dimension || parts < 1 || dimension % parts !== 0 || bits < 1 || bits > MAX_BITS)
+    throw damaged(
+      r.where,
+      `a product quantiser of ${parts} parts of ${bits} bits (1 to ${MAX_BITS} are served) for ${d} dimensions`,
+    );
   r.vector(dimension * 2 ** bits, 4, "centroids of the product quantiser");
-  return Math.ceil((parts * bits) / 8);
+  return {
+    codeSize: Math.ceil((parts * bits) / 8),
+    table: parts * 2 ** bits * 4,
+    pairs: parts * 2 ** (2 * bits) * 4,
+  };
 }
 
 /** By FAISS' number of the type: bits of a component, and what was learnt, per dimension or for all. */

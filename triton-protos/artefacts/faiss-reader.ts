@@ -2,6 +2,7 @@
  * Little-endian values of a FAISS file, read in order and never beyond the end; each announced length is compared with what is left.
  */
 import type { ByteSource } from "./byte-source.js";
+import { memoryFault, memoryLimit } from "./faiss-memory.js";
 
 /** A file that is not a FAISS index, is damaged, or has a kind that is not served; the message names the file. */
 export class FaissFileError extends Error {
@@ -27,10 +28,16 @@ export interface FaissReader {
   readonly skip: (length: number, what: string) => void;
   /** A vector that must have `expected` items of `bytes` each, stepped over. */
   readonly vector: (expected: number, bytes: number, what: string) => void;
+  /** Counts memory that FAISS takes beside the file. @throws FaissFileError where it is more than a file of this size may take */
+  readonly charge: (bytes: number, what: string) => void;
+  /** Bytes that may still be charged. */
+  readonly room: () => number;
 }
 
 export function faissReader(source: ByteSource, where: string): FaissReader {
   let at = 0;
+  let charged = 0;
+  const limit = memoryLimit(source.size);
   const advance = (length: number, what: string): number => {
     if (!Number.isSafeInteger(length) || length > source.size - at)
       throw damaged(where, `${what} at byte ${at} takes ${length} bytes and only ${source.size - at} follow`);
@@ -69,6 +76,11 @@ export function faissReader(source: ByteSource, where: string): FaissReader {
       if (seen !== expected) throw damaged(where, `the ${what} are ${seen} where ${expected} belong`);
       advance(seen * bytes, what);
     },
+    charge: (bytes, what) => {
+      charged += bytes;
+      if (charged > limit) throw new FaissFileError(`${where} ${memoryFault(charged, limit, what)}.`);
+    },
+    room: () => limit - charged,
   };
 }
 

@@ -11,6 +11,8 @@ interface Transform {
 export interface Transforms {
   /** Of what comes out. */
   readonly dimension: number;
+  /** The most dimensions on the way. */
+  readonly widest: number;
   readonly stretch: number;
   readonly shift: number;
 }
@@ -20,7 +22,7 @@ const MAX_TRANSFORMS = 16;
 export function transforms(r: FaissReader, dimension: number): Transforms {
   const count = r.int32();
   if (count < 0 || count > MAX_TRANSFORMS) throw damaged(r.where, `${count} transforms`);
-  let all: Transforms = { dimension, stretch: 1, shift: 0 };
+  let all: Transforms = { dimension, widest: dimension, stretch: 1, shift: 0 };
   for (let i = 0; i < count; i++) all = transform(r, all);
   if (!Number.isFinite(all.stretch + all.shift))
     throw damaged(r.where, "a transform holds numbers that are not finite");
@@ -36,7 +38,12 @@ function transform(r: FaissReader, { dimension, ...before }: Transforms): Transf
     throw damaged(r.where, `the transform \`${kind}\` of ${from} to ${to} dimensions meets vectors of ${dimension}`);
   if (!flag(r, "whether a transform is trained"))
     throw new FaissFileError(`${r.where} has a transform that was never trained. Train the index first.`);
-  return { dimension: to, stretch: stretch * before.stretch, shift: stretch * before.shift + shift };
+  return {
+    dimension: to,
+    widest: Math.max(before.widest, to),
+    stretch: stretch * before.stretch,
+    shift: stretch * before.shift + shift,
+  };
 }
 
 function body(r: FaissReader, kind: string): Transform {

@@ -4,9 +4,10 @@
 import { type ByteSource, bytesSource, withFile } from "./byte-source.js";
 import { MAX_EF_SEARCH } from "./faiss-graph.js";
 import { type FaissHeader, type FaissLayout, readFaissLayout } from "./faiss-layout.js";
-import { damaged } from "./faiss-reader.js";
+import { memoryFault } from "./faiss-memory.js";
+import { damaged, FaissFileError } from "./faiss-reader.js";
 
-export type { FaissHeader, FaissKind, FaissMetric } from "./faiss-layout.js";
+export type { FaissHeader, FaissKind, FaissLayout, FaissMetric } from "./faiss-layout.js";
 export { FaissFileError } from "./faiss-reader.js";
 
 /** @throws FaissFileError naming the file */
@@ -16,10 +17,21 @@ export const readFaissHeaderFile = (path: string): FaissHeader => withFile(path,
 export const readFaissHeader = (bytes: Uint8Array, where = "the index"): FaissHeader =>
   header(bytesSource(bytes), where);
 
-function header(source: ByteSource, where: string): FaissHeader {
-  const layout = readFaissLayout(source, where);
-  if (layout.end !== source.size) throw damaged(where, `${source.size - layout.end} bytes follow the index`);
-  return layout.header;
+/** @throws FaissFileError naming the file */
+export const readFaissLayoutFile = (path: string): FaissLayout => withFile(path, source => layout(source, path));
+
+const header = (source: ByteSource, where: string): FaissHeader => layout(source, where).header;
+
+function layout(source: ByteSource, where: string): FaissLayout {
+  const read = readFaissLayout(source, where);
+  if (read.end !== source.size) throw damaged(where, `${source.size - read.end} bytes follow the index`);
+  return read;
+}
+
+/** @throws FaissFileError where FAISS would compute tables of more memory than a file of this size may take */
+export function checkTables({ tables, room }: FaissLayout, where: string): void {
+  if (tables > room)
+    throw new FaissFileError(`${where} ${memoryFault(tables, room, "tables that speed searches up")}.`);
 }
 
 /**

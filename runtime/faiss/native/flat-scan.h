@@ -92,13 +92,13 @@ class FlatScan {
   /** Whether every number is finite and no sum of them overflows. Where not, FAISS itself searches. */
   bool usable() const { return usable_; }
 
-  /** @param k at most the number of vectors @returns false where a query overflows, and nothing is written */
+  /** @param k at most the number of vectors @returns false where bounds of a query overflow: another search has to write all */
   bool search(size_t queries, const float* asked, size_t k, float* distances, idx_t* labels) const {
     for (size_t i = 0; i < queries; i++)
       if (!(length(asked + i * d_) * (largest_ + length(asked + i * d_)) < FLT_MAX / 16)) return false;
     for (size_t first = 0; first < queries; first += QUERIES) {
       const size_t n = std::min<size_t>(QUERIES, queries - first);
-      pass(n, asked + first * d_, k, distances + first * k, labels + first * k);
+      if (!pass(n, asked + first * d_, k, distances + first * k, labels + first * k)) return false;
     }
     return true;
   }
@@ -119,6 +119,11 @@ class FlatScan {
     return most;
   }
 
+  /** A scale below the smallest normal float is rounded so much that codes would leave their range. */
+  static int codeOf(float x, float scale, int most) {
+    return scale > 0 ? std::clamp(static_cast<int>(std::lrintf(x / scale)), -most, most) : 0;
+  }
+
   void keep(size_t row) {
     const size_t block = row / LANES, lane = row % LANES;
     float* of = facts(block) + lane;
@@ -135,7 +140,7 @@ class FlatScan {
     double off = 0, kept = 0;
     uint8_t* codes = first_ + block * stride_;
     for (size_t i = 0; i < d_; i++) {
-      const int code = scale > 0 ? static_cast<int>(std::lrintf(x[i] / scale)) : 0;
+      const int code = codeOf(x[i], scale, 127);
       const double now = static_cast<double>(scale) * code;
       off += (x[i] - now) * (x[i] - now);
       kept += now * now;
@@ -156,7 +161,7 @@ class FlatScan {
     for (size_t group = 0; group < groups_; group++) {
       int8_t four[4] = {0, 0, 0, 0};
       for (size_t i = group * 4; i < std::min(d_, group * 4 + 4); i++) {
-        const int code = scale > 0 ? static_cast<int>(std::lrintf(q[i] / scale)) : 0;
+        const int code = codeOf(q[i], scale, most);
         const double lost = q[i] - static_cast<double>(scale) * code;
         four[i % 4] = static_cast<int8_t>(code);
         off += lost * lost;
@@ -178,7 +183,7 @@ class FlatScan {
   /** What a sum of d products of floats may be off by, to the product of the lengths. */
   double lost() const { return 1e-6 + 1.2e-7 * static_cast<double>(d_); }
 
-  void pass(size_t n, const float* asked, size_t k, float* distances, idx_t* labels) const {
+  bool pass(size_t n, const float* asked, size_t k, float* distances, idx_t* labels) const {
     size_t width = 1;
     while (width < n) width *= 2;
     std::vector<int32_t> codes(groups_ * width, 0);
@@ -210,8 +215,11 @@ class FlatScan {
     }
     for (size_t q = 0; q < n; q++) {
       found[q].shrink();
+      // A bound that is not a number excludes its vector.
+      if (found[q].rows.size() < k) return false;
       best(found[q].rows, asked + q * d_, k, distances + q * k, labels + q * k);
     }
+    return true;
   }
 
   /**

@@ -64,6 +64,11 @@ class IvfScan {
     const auto* lists = ivf == nullptr ? nullptr : dynamic_cast<const faiss::ArrayInvertedLists*>(ivf->invlists);
     if (flat == nullptr || lists == nullptr || !dotKernel().fast || ivf->max_codes != 0) return nullptr;
     if (!compares(ivf->metric_type) || !compares(flat->metric_type) || ivf->nlist == 0) return nullptr;
+    // Sizes that the loops below go by; checkSizes (opened.h) has compared codes with ids.
+    const size_t d = ivf->d;
+    if (flat->d != ivf->d || static_cast<size_t>(flat->ntotal) != ivf->nlist || flat->codes.size() < ivf->nlist * d * sizeof(float) ||
+        lists->code_size != d * sizeof(float) || lists->ids.size() != ivf->nlist)
+      return nullptr;
     return std::unique_ptr<IvfScan>(new IvfScan(*ivf, *flat, *lists));
   }
 

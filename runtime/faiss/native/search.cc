@@ -7,63 +7,20 @@
 #include <omp.h>
 #include <time.h>
 
-#include <faiss/Index.h>
-#include <faiss/IndexFlat.h>
-#include <faiss/IndexIDMap.h>
-#include <faiss/impl/io.h>
-#include <faiss/index_io.h>
-
-#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "flat-scan.h"
-#include "ivf-scan.h"
+#include "opened.h"
 
 // Not in every build of BLAS.
 extern "C" void openblas_set_num_threads(int) __attribute__((weak));
 
 namespace {
 
-/** An index, and where it is flat or of lists what scans it, with the ids of its positions where it has some. */
-struct Opened {
-  std::unique_ptr<faiss::Index> index;
-  std::unique_ptr<merlon::FlatScan> scan;
-  std::unique_ptr<merlon::IvfScan> lists;
-  const faiss::idx_t* ids = nullptr;
-
-  /** Makes the scan of an index that can be scanned. */
-  void prepare() {
-    const faiss::Index* inner = index.get();
-    if (const auto* map = dynamic_cast<const faiss::IndexIDMap*>(inner)) {
-      inner = map->index;
-      ids = map->id_map.data();
-    }
-    lists = merlon::IvfScan::of(*inner);
-    const auto* flat = dynamic_cast<const faiss::IndexFlat*>(inner);
-    if (flat == nullptr || (flat->metric_type != faiss::METRIC_INNER_PRODUCT && flat->metric_type != faiss::METRIC_L2)) return;
-    // Rows of a pass are 32-bit numbers.
-    if (!merlon::dotKernel().fast || flat->ntotal == 0 || flat->ntotal > INT32_MAX - 16) return;
-    const bool l2 = flat->metric_type == faiss::METRIC_L2;
-    auto made = std::make_unique<merlon::FlatScan>(flat->get_xb(), flat->ntotal, flat->d, l2);
-    if (made->usable()) scan = std::move(made);
-  }
-
-  void search(faiss::idx_t count, const float* queries, faiss::idx_t k, float* distances, faiss::idx_t* labels) const {
-    if (lists) {
-      lists->search(count, queries, k, distances, labels);
-    } else if (!scan || !scan->search(count, queries, k, distances, labels)) {
-      index->search(count, queries, k, distances, labels);
-      return;
-    }
-    if (ids == nullptr) return;
-    for (faiss::idx_t i = 0; i < count * k; i++)
-      if (labels[i] >= 0) labels[i] = ids[labels[i]];
-  }
-};
+using merlon::Opened;
 using Shared = std::shared_ptr<Opened>;
 /** What JavaScript holds: emptied by `close`, while searches that are under way keep the index itself. */
 struct Handle {
@@ -76,6 +33,9 @@ double cpuMicros() {
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
 }
+
+/** Hits of one call: 12 bytes each. */
+constexpr faiss::idx_t MOST_HITS = faiss::idx_t{1} << 30;
 
 /** One search: queries copied in, answers in memory of their own. */
 struct Search {
@@ -136,8 +96,8 @@ class SearchWorker : public Napi::AsyncWorker {
 /** Reads an index from a path, or from bytes that JavaScript keeps unchanged until it is done. */
 class OpenWorker : public Napi::AsyncWorker {
  public:
-  OpenWorker(Napi::Env env, Napi::Value from)
-      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)) {
+  OpenWorker(Napi::Env env, Napi::Value from, bool tables)
+      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), tables_(tables) {
     if (from.IsString()) {
       path_ = from.As<Napi::String>().Utf8Value();
       return;
@@ -152,13 +112,10 @@ class OpenWorker : public Napi::AsyncWorker {
  protected:
   void Execute() override {
     opened_ = std::make_shared<Opened>();
-    if (data_ == nullptr) {
-      opened_->index.reset(faiss::read_index(path_.c_str()));
-    } else {
-      Reader reader(data_, length_);
-      opened_->index.reset(faiss::read_index(&reader));
-    }
-    opened_->prepare();
+    if (data_ == nullptr)
+      opened_->read(path_, tables_);
+    else
+      opened_->read(data_, length_, tables_);
   }
   void OnOK() override {
     auto env = Env();
@@ -173,21 +130,9 @@ class OpenWorker : public Napi::AsyncWorker {
   void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
 
  private:
-  struct Reader : faiss::IOReader {
-    const uint8_t* data;
-    size_t left;
-    Reader(const uint8_t* data, size_t left) : data(data), left(left) {}
-    size_t operator()(void* to, size_t size, size_t count) override {
-      if (size == 0) return count;
-      const size_t whole = std::min(count, left / size);
-      if (whole > 0) std::memcpy(to, data, whole * size);
-      data += whole * size;
-      left -= whole * size;
-      return whole;
-    }
-  };
   Napi::Promise::Deferred deferred_;
   std::string path_;
+  bool tables_;
   Napi::ObjectReference held_;
   const uint8_t* data_ = nullptr;
   size_t length_ = 0;
@@ -208,7 +153,8 @@ Search asked(const Napi::CallbackInfo& info) {
   if (search.count < 0 || search.count > given || given != search.count * search.index->index->d)
     throw std::invalid_argument(std::to_string(given) + " numbers are not " + std::to_string(search.count) +
                                 " queries of " + std::to_string(search.index->index->d));
-  if (search.k < 1 || search.k > search.index->index->ntotal)
+  // A size that overflows, or that no memory holds, is refused before it is allocated.
+  if (search.k < 1 || search.k > search.index->index->ntotal || (search.count > 0 && search.k > MOST_HITS / search.count))
     throw std::invalid_argument("k is " + std::to_string(search.k) + ", and the index holds " +
                                 std::to_string(search.index->index->ntotal));
   search.queries.assign(queries.Data(), queries.Data() + given);
@@ -230,7 +176,8 @@ Napi::Value guarded(Napi::Env env, Work work) {
 Napi::Value open(const Napi::CallbackInfo& info) {
   const bool bytes = info[0].IsTypedArray() && info[0].As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
   if (!bytes && !info[0].IsString()) throw Napi::TypeError::New(info.Env(), "open takes a path or a Uint8Array");
-  auto* worker = new OpenWorker(info.Env(), info[0]);
+  const bool tables = !info[1].IsBoolean() || info[1].As<Napi::Boolean>().Value();
+  auto* worker = new OpenWorker(info.Env(), info[0], tables);
   const auto promise = worker->promise();
   worker->Queue();
   return promise;
@@ -266,6 +213,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("searchAsync", Napi::Function::New(env, searchAsync));
   exports.Set("searchSync", Napi::Function::New(env, searchSync));
   exports.Set("close", Napi::Function::New(env, close));
+  exports.Set("skipsTables", merlon::SKIPS_TABLES);
   return exports;
 }
 
