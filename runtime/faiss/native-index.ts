@@ -9,7 +9,9 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import {
   checkTables,
+  type FaissHeader,
   type FaissLayout,
+  readFaissLayoutFile,
   type SearchParameters,
   writeSearchParameters,
 } from "../../triton-protos/artefacts/faiss.js";
@@ -80,12 +82,12 @@ function binding(): Binding | undefined {
  */
 export async function openNativeIndex(
   path: string,
-  layout: FaissLayout,
+  header: FaissHeader,
   parameters: SearchParameters,
+  layout: Pick<FaissLayout, "header" | "tables" | "room" | "scratch"> = readFaissLayoutFile(path),
 ): Promise<NativeIndex | undefined> {
   const faiss = binding();
   if (!faiss) return undefined;
-  const { header } = layout;
   const { dimension, ntotal } = header;
   // Without tables searches take longer and find the same.
   const tables = layout.tables <= layout.room;

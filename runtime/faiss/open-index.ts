@@ -36,7 +36,7 @@ export async function openIndex(
   const { header } = layout;
   const fault = searchFault(header, parameters);
   if (fault) throw new RuntimeFault("INVALID_ARGUMENT", `${path} ${fault}. Build the ensemble again.`);
-  const native = by === "thread" ? undefined : await openNativeIndex(path, layout, parameters);
+  const native = by === "thread" ? undefined : await openNativeIndex(path, header, parameters, layout);
   const exact = by === "fastest" ? await import("./exact-index.js") : undefined;
   const graph = exact?.isExact(header) && !native?.scans;
   if (native && !graph) return { header, ...native };

@@ -29,7 +29,7 @@ function layout(source: ByteSource, where: string): FaissLayout {
 }
 
 /** @throws FaissFileError where FAISS would compute tables of more memory than a file of this size may take */
-export function checkTables({ tables, room }: FaissLayout, where: string): void {
+export function checkTables({ tables, room }: Pick<FaissLayout, "tables" | "room">, where: string): void {
   if (tables > room)
     throw new FaissFileError(`${where} ${memoryFault(tables, room, "tables that speed searches up")}.`);
 }
