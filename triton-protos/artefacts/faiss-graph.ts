@@ -43,7 +43,8 @@ export function hnswGraph(r: FaissReader, ntotal: number): { readonly efSearch: 
     entry < -1 ||
     entry >= ntotal ||
     (ntotal > 0 && entry === -1) ||
-    maxLevel >= perLevel.length - 1 ||
+    maxLevel < (ntotal > 0 ? 0 : -1) ||
+    maxLevel >= Math.max(perLevel.length - 1, 0) ||
     (entry >= 0 && maxLevel > levels[entry]! - 1)
   )
     throw damaged(r.where, `it starts at vector ${entry} on level ${maxLevel}`);
