@@ -18,9 +18,10 @@ async function start(handler: Http1Handler, limits?: Partial<Http1Limits>): Prom
   return server.port;
 }
 
-const get = (target: string, fields = "", minor = 1): string => `GET ${target} HTTP/1.${minor}\r\n${fields}\r\n`;
+const get = (target: string, fields = "", minor = 1): string =>
+  `GET ${target} HTTP/1.${minor}\r\nHost: x\r\n${fields}\r\n`;
 const post = (target: string, body: string, fields = ""): string =>
-  `POST ${target} HTTP/1.1\r\n${fields}Content-Length: ${body.length}\r\n\r\n${body}`;
+  `POST ${target} HTTP/1.1\r\nHost: x\r\n${fields}Content-Length: ${body.length}\r\n\r\n${body}`;
 const pause = (milliseconds: number): Promise<void> => new Promise(resolve => setTimeout(resolve, milliseconds));
 const targets = (text: string): string[] => [...text.matchAll(/"url":"([^"]*)"/g)].map(([, url]) => url!);
 const bodies = (text: string): string[] => [...text.matchAll(/"body":"([^"]*)"/g)].map(([, body]) => body!);
@@ -36,7 +37,7 @@ test("requests that come together are answered one by one, in their order, howev
       reply(exchange, `${exchange.head.target}=${body}.`);
     });
   });
-  const chunks = `POST /c HTTP/1.1\r\n${CHUNKED}\r\n2\r\ncc\r\n0\r\n\r\n`;
+  const chunks = `POST /c HTTP/1.1\r\nHost: x\r\n${CHUNKED}\r\n2\r\ncc\r\n0\r\n\r\n`;
   const all = [post("/slow", "a"), get("/b"), chunks, post("/d", "dddd")].join("");
   const { text } = await talk(port, [all], answers(4));
   expect(text.match(/\/\w+=\w*\./g)).toEqual(["/slow=a.", "/b=.", "/c=cc.", "/d=dddd."]);
@@ -44,7 +45,7 @@ test("requests that come together are answered one by one, in their order, howev
 
 test("a request in pieces of one byte is the same request, and so is the next", async () => {
   const port = await start(mirror);
-  const chunks = `POST /b HTTP/1.1\r\n${CHUNKED}\r\n3;x\r\nabc\r\n0\r\nT: 1\r\n\r\n`;
+  const chunks = `POST /b HTTP/1.1\r\nHost: x\r\n${CHUNKED}\r\n3;x\r\nabc\r\n0\r\nT: 1\r\n\r\n`;
   const all = [post("/a", "hello"), chunks, get("/c")].join("");
   const socket = connect(port, "127.0.0.1").setNoDelay();
   let text = "";
@@ -76,7 +77,7 @@ test.each([
 test("an answer to HEAD tells the length of a body that it has not", async () => {
   const { text } = await talk(
     await start(exchange => reply(exchange, "body")),
-    ["HEAD / HTTP/1.1\r\n\r\n"],
+    ["HEAD / HTTP/1.1\r\nHost: x\r\n\r\n"],
     answers(1),
   );
   expect(text).toBe("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n");
@@ -84,7 +85,7 @@ test("an answer to HEAD tells the length of a body that it has not", async () =>
 
 test("a client that waits for 100 is told to go on, one that expects anything else is refused, and its body read away", async () => {
   const port = await start(mirror);
-  const head = "POST /a HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
+  const head = "POST /a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
   expect((await talk(port, [head], text => text.endsWith("\r\n\r\n"))).text).toBe("HTTP/1.1 100 Continue\r\n\r\n");
   expect(statuses((await talk(port, [head, "ab"], answers(2))).text)).toEqual([100, 200]);
   const { text } = await talk(port, [post("/a", "ab", "Expect: more\r\n"), get("/b")], answers(2));
@@ -100,7 +101,7 @@ test("a body waits for whoever reads it; one that nobody reads is read away", as
   const large = "x".repeat(300_000);
   const late = await talk(port, [post("/late", large), get("/late")], text => targets(text).length === 2);
   expect(bodies(late.text).map(body => body.length)).toEqual([large.length, 0]);
-  const chunks = `POST /c HTTP/1.1\r\n${CHUNKED}\r\n${large.length.toString(16)}\r\n${large}\r\n0\r\n\r\n`;
+  const chunks = `POST /c HTTP/1.1\r\nHost: x\r\n${CHUNKED}\r\n${large.length.toString(16)}\r\n${large}\r\n0\r\n\r\n`;
   const unread = await talk(
     port,
     [post("/", large), chunks, get("/")],
@@ -131,7 +132,7 @@ test("broken chunks end the connection with 400, or with nothing once an answer 
     if (exchange.head.target === "/early") void exchange.stream(200, [], parts("a", "b"));
     bodyOf(exchange).catch(() => cuts.push("body"));
   });
-  const broken = (target: string): string => `POST ${target} HTTP/1.1\r\n${CHUNKED}\r\n2\r\nab\r\nzz`;
+  const broken = (target: string): string => `POST ${target} HTTP/1.1\r\nHost: x\r\n${CHUNKED}\r\n2\r\nab\r\nzz`;
   expect(await talk(port, [broken("/a")], () => false)).toEqual({
     text: "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
     ended: true,
@@ -235,7 +236,12 @@ test("whoever answers hears when the answer has left, and when it can't", async 
 test.each([
   ["a head that does not come", "GET / HT", { headTime: 50 }, [400]],
   ["nothing at all", "", { headTime: 50 }, [400]],
-  ["a body that does not come", "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nab", { requestTime: 50 }, [400]],
+  [
+    "a body that does not come",
+    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab",
+    { requestTime: 50 },
+    [400],
+  ],
   ["no next request", get("/"), { idleTime: 50 }, [200]],
 ] as const)("%s is waited for so long", async (_, sent, limits, codes) => {
   const port = await start(mirror, { lookEvery: 20, ...limits });

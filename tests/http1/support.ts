@@ -51,19 +51,16 @@ export const mirror: Http1Handler = exchange => {
 
 /** The same by node:http, whose parser is the oracle. */
 export async function serveNode(): Promise<Served> {
-  const server = createServer(
-    { maxHeaderSize: DEFAULT_LIMITS.maxHeadSize, requireHostHeader: false },
-    (request, response) => {
-      const pieces: Buffer[] = [];
-      request.on("data", (piece: Buffer) => pieces.push(piece));
-      request.on("end", () => {
-        const { method, url, httpVersionMinor, headers } = request;
-        const text = print(method!, url!, httpVersionMinor, headers, Buffer.concat(pieces));
-        response.sendDate = false;
-        response.writeHead(200, { "Content-Length": Buffer.byteLength(text) }).end(text);
-      });
-    },
-  );
+  const server = createServer({ maxHeaderSize: DEFAULT_LIMITS.maxHeadSize }, (request, response) => {
+    const pieces: Buffer[] = [];
+    request.on("data", (piece: Buffer) => pieces.push(piece));
+    request.on("end", () => {
+      const { method, url, httpVersionMinor, headers } = request;
+      const text = print(method!, url!, httpVersionMinor, headers, Buffer.concat(pieces));
+      response.sendDate = false;
+      response.writeHead(200, { "Content-Length": Buffer.byteLength(text) }).end(text);
+    });
+  });
   server.on("clientError", (_, socket) => {
     if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
   });

@@ -7,13 +7,16 @@ import { readField } from "./fields.js";
 /** Takes bytes of the body. */
 export type TakeBytes = (bytes: Buffer, start: number, end: number) => void;
 
-const [CR, LF, SEMICOLON, TAB, SPACE, DELETE] = [0x0d, 0x0a, 0x3b, 0x09, 0x20, 0x7f];
+const [CR, LF, SEMICOLON, EQUALS, QUOTE, BACKSLASH] = [0x0d, 0x0a, 0x3b, 0x3d, 0x22, 0x5c];
+const [TAB, SPACE, DELETE] = [0x09, 0x20, 0x7f];
 /** Leading zeros count. */
 const MAX_DIGITS = 32;
 /** What would frame the body otherwise. */
 const FRAMING = /^(?:content-length|transfer-encoding)$/i;
 
-type State = "size" | "extension" | "size-lf" | "data" | "data-cr" | "data-lf" | "trailer" | "done";
+/** An extension is `;name`, `;name=token` or `;name="text"`, without blanks; the last two states of it are after a backslash, and after the closing quote. */
+type Extension = "name-begin" | "name" | "value-begin" | "value" | "quoted" | "escaped" | "quoted-end";
+type State = "size" | Extension | "size-lf" | "data" | "data-cr" | "data-lf" | "trailer" | "done";
 
 export class ChunkReader {
   readonly #max: number;
@@ -60,15 +63,10 @@ export class ChunkReader {
           this.#left = this.#left * 16 + digit;
         } else if (this.#digits === 0) refuse("a chunk begins without its size");
         else if (c === CR) this.#state = "size-lf";
-        else if (c === SEMICOLON) this.#state = "extension";
+        else if (c === SEMICOLON) this.#state = "name-begin";
         else refuse("the size of a chunk is followed by neither CR LF nor an extension");
         return;
       }
-      case "extension":
-        if (c === CR) this.#state = "size-lf";
-        else if ((c < SPACE && c !== TAB) || c === DELETE) refuse("the extension of a chunk holds control characters");
-        else this.#count(1);
-        return;
       case "size-lf":
         expectByte(c, LF);
         this.#state = this.#left > 0 ? "data" : "trailer";
@@ -78,11 +76,33 @@ export class ChunkReader {
         expectByte(c, CR);
         this.#state = "data-lf";
         return;
-      default:
+      case "data-lf":
         expectByte(c, LF);
         this.#digits = 0;
         this.#state = "size";
+        return;
+      default:
+        this.#state = this.#extension(this.#state as Extension, c);
     }
+  }
+
+  /** @returns the state after a byte of an extension (RFC 9112 §7.1.1) @throws BadRequest */
+  #extension(state: Extension, c: number): State {
+    this.#count(1);
+    if (state === "escaped" || state === "quoted") {
+      if ((c < SPACE && c !== TAB) || c === DELETE) refuse("the extension of a chunk holds control characters");
+      if (state === "escaped" || (c !== BACKSLASH && c !== QUOTE)) return "quoted";
+      return c === QUOTE ? "quoted-end" : "escaped";
+    }
+    if (TOKEN[c] && state !== "quoted-end")
+      return state === "name-begin" ? "name" : state === "value-begin" ? "value" : state;
+    if (state === "value-begin" && c === QUOTE) return "quoted";
+    if (state !== "name-begin" && state !== "value-begin") {
+      if (c === CR) return "size-lf";
+      if (c === SEMICOLON) return "name-begin";
+      if (c === EQUALS && state === "name") return "value-begin";
+    }
+    return refuse("the extension of a chunk is no ';name' or ';name=value'");
   }
 
   #trailer(bytes: Buffer, from: number): number {
@@ -109,6 +129,10 @@ function expectByte(c: number, expected: number): void {
   if (c !== expected) refuse("a chunk, or its size, does not end in CR LF");
 }
 
+/** Whether a byte may be in a name. */
+const TOKEN = Uint8Array.from({ length: 256 }, (_, c) =>
+  Number(/[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(c))),
+);
 /** The value of each hexadecimal digit; -1 for other bytes. */
 const HEX = Int8Array.from({ length: 256 }, (_, c) => {
   const digit = Number.parseInt(String.fromCharCode(c), 16);

@@ -7,6 +7,7 @@ import { ChunkReader } from "./chunk-reader.js";
 import { Exchange, type ExchangeCarrier } from "./exchange.js";
 import { BadRequest } from "./fault.js";
 import { HeadReader } from "./head-reader.js";
+import { HeldBytes } from "./held-bytes.js";
 import type { Http1Limits } from "./limits.js";
 import { BAD_REQUEST, CONTINUE, printHead, type ReplyFields, writeReply } from "./reply.js";
 import type { RequestHead } from "./request-head.js";
@@ -15,6 +16,11 @@ import type { RequestHead } from "./request-head.js";
 const MOST_HELD = 2 ** 16;
 /** Bytes of answers that wait for the client before its next request is read. */
 const MOST_UNREAD = 2 ** 20;
+
+/** A read costs about the same whatever its size: after so many small ones of a request, the kernel collects bytes for a while before the next. */
+const SMALL_READ = 256;
+const MOST_SMALL_READS = 128;
+const COLLECT_MS = 5;
 
 /** Milliseconds that a client has to read the last answer before a connection is gone that it goes on sending to. */
 const LINGER = 5000;
@@ -32,7 +38,10 @@ export class Connection implements ExchangeCarrier {
   /** Bytes of its body that are still to come, or who reads its chunks. */
   #body: number | ChunkReader = 0;
   /** What has come and could not be used yet. */
-  #held: Buffer | undefined;
+  readonly #held = new HeldBytes();
+  /** Small reads of the request so far. */
+  #smallReads = 0;
+  #collecting: NodeJS.Timeout | undefined;
   #isReading = false;
   /** No more requests are read. */
   #over = false;
@@ -72,33 +81,51 @@ export class Connection implements ExchangeCarrier {
       if (waited > LINGER && this.#socket.writableFinished) this.destroy();
     } else if (this.#exchange) {
       if (!this.#exchange.complete && waited > requestTime) this.#refuse();
-    } else if (this.#held || !this.#hasServed) {
+    } else if (this.#held.size > 0 || !this.#hasServed) {
       if (waited > headTime) this.#refuse();
     } else if (waited > idleTime) this.destroy();
   }
 
   #take(chunk: Buffer): void {
     if (this.#over) return;
-    const held = this.#held;
-    const wasIdle = !held && !this.#exchange;
-    this.#held = undefined;
-    this.#read(held ? Buffer.concat([held, chunk]) : chunk);
-    if (wasIdle && (this.#held || this.#exchange)) this.#since = performance.now();
+    const isHeld = this.#held.size > 0;
+    const wasIdle = !isHeld && !this.#exchange;
+    if (isHeld) this.#held.append(chunk);
+    this.#read(chunk, isHeld);
+    if (chunk.length < SMALL_READ && ++this.#smallReads > MOST_SMALL_READS) this.#collect();
+    if (wasIdle && (this.#held.size > 0 || this.#exchange)) this.#since = performance.now();
+  }
+
+  /** Reads nothing for a moment, so that a client that writes byte by byte costs few reads. */
+  #collect(): void {
+    if (this.#over || this.#collecting) return;
+    this.#socket.pause();
+    this.#collecting = setTimeout(() => {
+      this.#collecting = undefined;
+      this.#goOn();
+    }, COLLECT_MS);
+  }
+
+  get #mayRead(): boolean {
+    return this.#held.size <= MOST_HELD || !(this.#exchange || this.#isBehind);
   }
 
   /** Goes on with what was held back. */
   #resume(): void {
     if (this.#isReading || this.#over) return;
-    const held = this.#held;
-    if (held) {
-      this.#held = undefined;
-      this.#read(held);
-    }
-    if (this.#socket.isPaused()) this.#socket.resume();
+    if (this.#held.size > 0) this.#read(undefined, true);
+    this.#goOn();
   }
 
-  #read(bytes: Buffer): void {
+  /** Reads the socket again, unless something else holds that back. */
+  #goOn(): void {
+    if (this.#socket.isPaused() && !this.#collecting && this.#mayRead) this.#socket.resume();
+  }
+
+  /** @param chunk what has come; undefined to go on with what is held @param isHeld whether it is with what is held already */
+  #read(chunk: Buffer | undefined, isHeld: boolean): void {
     this.#isReading = true;
+    const bytes = isHeld ? this.#held.view() : chunk!;
     let at = 0;
     try {
       at = this.#advance(bytes);
@@ -108,9 +135,10 @@ export class Connection implements ExchangeCarrier {
     } finally {
       this.#isReading = false;
     }
-    if (this.#over || at === bytes.length) return;
-    this.#held = Buffer.from(bytes.subarray(at));
-    if (this.#held.length > MOST_HELD && (this.#exchange || this.#isBehind)) this.#socket.pause();
+    if (this.#over) return;
+    if (isHeld) this.#held.drop(at);
+    else if (at < bytes.length) this.#held.append(bytes, at);
+    if (!this.#mayRead) this.#socket.pause();
   }
 
   /** @returns the place after what could be used */
@@ -214,8 +242,8 @@ export class Connection implements ExchangeCarrier {
     this.#exchange = undefined;
     this.#hasServed = true;
     this.#since = performance.now();
-    if (this.#held) this.#resume();
-    else if (this.#socket.isPaused()) this.#socket.resume();
+    this.#smallReads = 0;
+    this.#resume();
   }
 
   #isLastFor({ head }: Exchange): boolean {
@@ -253,7 +281,7 @@ export class Connection implements ExchangeCarrier {
 
   #stop(): void {
     this.#over = true;
-    this.#held = undefined;
+    this.#held.clear();
     this.#since = performance.now();
     if (this.#socket.isPaused()) this.#socket.resume();
   }
@@ -267,7 +295,8 @@ export class Connection implements ExchangeCarrier {
 
   #closed(): void {
     this.#over = true;
-    this.#held = undefined;
+    clearTimeout(this.#collecting);
+    this.#held.clear();
     this.#leave();
     this.#whenRoom = [];
   }

@@ -17,16 +17,24 @@ export function readField(line: string): Field {
   const colon = line.indexOf(":");
   const name = colon < 0 ? "" : line.slice(0, colon);
   if (!TOKEN.test(name)) refuse("a line among the headers is no 'name: value'");
-  let start = colon + 1;
-  let end = line.length;
-  while (start < end && isBlank(line.charCodeAt(start))) start++;
-  while (end > start && isBlank(line.charCodeAt(end - 1))) end--;
-  const value = line.slice(start, end);
+  const value = withoutBlanks(line, colon + 1, line.length);
   if (!VALUE.test(value)) refuse(`header '${name}' holds control characters`);
   return [name, value];
 }
 
 const isBlank = (c: number): boolean => c === SPACE || c === TAB;
+
+/** Without HTTP's blanks at both ends, which are space and tab; `trim` takes others too. */
+function withoutBlanks(text: string, from: number, to: number): string {
+  let [start, end] = [from, to];
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+/** The items of a list (RFC 9110 §5.6.1), in small letters. */
+export const listItems = (value: string): string[] =>
+  value.split(",").map(item => withoutBlanks(item, 0, item.length).toLowerCase());
 
 /** Of these the first one counts, as in Node; values of others are put together. */
 const SINGLE = new Set([

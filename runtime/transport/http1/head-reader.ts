@@ -1,22 +1,26 @@
 /**
- * A connection's bytes → the heads of its requests. What can't become a head any more is refused before it is whole. A client's heads are mostly all the
- * same: one that is like the last one is not read again.
+ * A connection's bytes → the heads of its requests. Each byte is looked at once, however many reads a head arrives in, and bytes that cannot become a head are
+ * refused before the head is whole. Most heads of a client are equal: one that equals the last one is not parsed again.
  */
 import { refuse } from "./fault.js";
 import type { Http1Limits } from "./limits.js";
 import { type RequestHead, readHead } from "./request-head.js";
 
-const [LF, CR] = [0x0a, 0x0d];
-const EMPTY_LINE = Buffer.from("\r\n\r\n");
+const [TAB, LF, CR, SPACE, DELETE] = [0x09, 0x0a, 0x0d, 0x20, 0x7f];
+const EMPTY_LINE_SIZE = 4;
 /** A longer head is not kept for comparison. */
 const MOST_KEPT = 1024;
-/** A control character but tab, or a line that ends in anything but CR LF. */
-const NO_TEXT = /[^\t\r\n\x20-\x7e\x80-\xff]|\r[^\n]|(?<!\r)\n/;
+/** Bytes that hold the longest method and the blank after it. */
+const LONGEST_METHOD = 17;
 const BEGIN = /^[A-Z-]{1,16}(?: |$)/;
 
 export class HeadReader {
   readonly #limits: Http1Limits;
   #last: { readonly bytes: Buffer; readonly head: RequestHead } | undefined;
+  /** Bytes of a head that is not whole that were looked at, from its begin. */
+  #scanned = 0;
+  /** How many bytes of CR LF CR LF the last ones looked at are. */
+  #matched = 0;
   /** Where `read` has come to. */
   end = 0;
 
@@ -25,34 +29,69 @@ export class HeadReader {
   }
 
   /**
-   * Reads the head that begins at a place, and sets `end` to what follows it; empty lines before it are passed over.
+   * Reads the head that begins at a place, and sets `end` to what follows it; empty lines before it are passed over. After a head that is not whole, the next
+   * call is given the bytes from `end` again, with what has come since.
    * @returns undefined where it is not whole, with `end` at its begin
    * @throws BadRequest
    */
   read(bytes: Buffer, from: number): RequestHead | undefined {
-    const last = this.#last;
-    if (last && bytes.length - from >= last.bytes.length) {
-      const end = from + last.bytes.length;
-      if (last.bytes.compare(bytes, from, end) === 0) {
-        this.end = end;
-        return last.head;
+    let at = from;
+    if (this.#scanned === 0) {
+      const last = this.#last;
+      if (last && bytes.length - from >= last.bytes.length) {
+        const end = from + last.bytes.length;
+        if (last.bytes.compare(bytes, from, end) === 0) {
+          this.end = end;
+          return last.head;
+        }
+      }
+      while (bytes[at] === CR || bytes[at] === LF) at++;
+    }
+    this.end = at;
+    const { maxHeadSize, maxFields } = this.#limits;
+    const next = this.#scan(bytes, at);
+    if ((next < 0 ? bytes.length : next - EMPTY_LINE_SIZE) - at > maxHeadSize)
+      refuse(`more than ${maxHeadSize} bytes of headers`);
+    if (next < 0) return undefined;
+    const head = readHead(bytes.toString("latin1", at, next - EMPTY_LINE_SIZE), maxFields);
+    this.end = next;
+    if (next - at <= MOST_KEPT) this.#last = { bytes: Buffer.from(bytes.subarray(at, next)), head };
+    return head;
+  }
+
+  /**
+   * Looks at what was not looked at before.
+   * @returns the place after the empty line that ends the head; -1 where it has not come
+   * @throws BadRequest for control characters but tab, and for a line that ends in anything but CR LF
+   */
+  #scan(bytes: Buffer, start: number): number {
+    const from = start + this.#scanned;
+    const stop = Math.min(bytes.length, start + this.#limits.maxHeadSize + EMPTY_LINE_SIZE);
+    let matched = this.#matched;
+    for (let at = from; at < stop; at++) {
+      const c = bytes[at]!;
+      if (c === LF) {
+        if ((matched & 1) === 0) refuse("a line that ends in LF alone");
+        if (++matched === EMPTY_LINE_SIZE) {
+          this.#scanned = 0;
+          this.#matched = 0;
+          return at + 1;
+        }
+      } else if (matched & 1) refuse("a CR without LF");
+      else if (c === CR) matched++;
+      else {
+        if ((c < SPACE && c !== TAB) || c === DELETE) refuse("control characters");
+        matched = 0;
       }
     }
-    const { maxHeadSize, maxFields } = this.#limits;
-    let at = from;
-    while (bytes[at] === CR || bytes[at] === LF) at++;
-    this.end = at;
-    const close = bytes.indexOf(EMPTY_LINE, at);
-    if ((close < 0 ? bytes.length : close) - at > maxHeadSize) refuse(`more than ${maxHeadSize} bytes of headers`);
-    const text = bytes.toString("latin1", at, close < 0 ? bytes.length : close);
-    if (NO_TEXT.test(text)) refuse("control characters, or a line that does not end in CR LF");
-    if (close < 0) {
-      if (text !== "" && !BEGIN.test(text)) refuse("this is no method of HTTP");
-      return undefined;
-    }
-    const head = readHead(text, maxFields);
-    this.end = close + EMPTY_LINE.length;
-    if (this.end - at <= MOST_KEPT) this.#last = { bytes: Buffer.from(bytes.subarray(at, this.end)), head };
-    return head;
+    if (
+      from - start < LONGEST_METHOD &&
+      stop > start &&
+      !BEGIN.test(bytes.toString("latin1", start, Math.min(stop, start + LONGEST_METHOD)))
+    )
+      refuse("this is no method of HTTP");
+    this.#scanned = stop - start;
+    this.#matched = matched;
+    return -1;
   }
 }
