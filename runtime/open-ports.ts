@@ -57,6 +57,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
     pinnedBytes: options.shown.pinnedMemoryPoolByteSize,
   });
   const stallTime = options.stallTimeoutSeconds * 1000;
+  const http = { stallTime, allowedOrigins: options.httpAllowedOrigins };
   const restrictions = {
     grpc: createRestriction(options.grpcRestrictedProtocols, "triton-grpc-protocol-"),
     http: createRestriction(options.httpRestrictedApis),
@@ -122,7 +123,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
         "HTTP",
         options.http,
         serveHttp(
-          { ...options.http, reuse: options.reuseHttpPort, stallTime },
+          { ...options.http, ...http, reuse: options.reuseHttpPort },
           {
             ...frontEnd,
             headerForwardPattern: headerPattern(options.httpHeaderForwardPattern, text =>
@@ -134,7 +135,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
       );
     if (options.sageMaker) {
       const respond = sageMaker(options.sageMaker, frontEnd, log);
-      const at = { ...options.sageMaker, stallTime };
+      const at = { ...options.sageMaker, ...http };
       ports.sageMaker = await open("Sagemaker", options.sageMaker, serveFrontEnd(at, respond, log));
     }
     if (options.vertexAi) {
@@ -145,7 +146,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
           throw new RuntimeFault("INVALID_ARGUMENT", `${missing} is not defined for Vertex AI endpoint`);
         const model = defaultModel(given.model, registry);
         const respond = vertexAi({ ...given, model }, frontEnd, printMetrics, log);
-        return serveFrontEnd({ ...given, stallTime }, respond, log);
+        return serveFrontEnd({ ...given, ...http }, respond, log);
       };
       ports.vertexAi = await open("Vertex AI", given, start());
     }
@@ -153,7 +154,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
       ports.metrics = await open(
         "Metrics",
         options.metrics,
-        serveMetrics({ ...options.metrics, stallTime }, printMetrics, log),
+        serveMetrics({ ...options.metrics, ...http }, printMetrics, log),
       );
     return { ports, stop };
   } catch (error) {

@@ -13,6 +13,7 @@ import type { RecentOptions, RecentRequests } from "./tracing/recent-requests.js
 import type { TracerOptions } from "./tracing/tracer.js";
 import { type ConnectionCare, DEFAULT_CARE } from "./transport/grpc/connection-care.js";
 import type { GrpcTls } from "./transport/grpc/tls.js";
+import { readOrigins } from "./transport/http/browser-access.js";
 import type { SageMaker } from "./transport/http/sagemaker.js";
 import type { VertexAi } from "./transport/http/vertex-ai.js";
 import { STALL_TIME } from "./transport/stalled-sockets.js";
@@ -84,6 +85,8 @@ export interface ServeOptions {
   readonly requestMemoryRatio?: number;
   readonly id?: string;
   readonly httpMaxInputSize?: number;
+  /** Origins of web pages that may call the HTTP ports, as `https://shop.example`; `*` for all. @default none but the server's own */
+  readonly httpAllowedOrigins?: readonly string[];
   readonly allowClientShm?: boolean;
   readonly allowCpuMetrics?: boolean;
   /** `SETTING` → value of `--metrics-config`. */
@@ -194,6 +197,7 @@ export const withDefaults = (given: ServeOptions) => {
     requestMemoryRatio: given.requestMemoryRatio ?? DEFAULT_RATIO,
     id: given.id ?? "triton",
     httpMaxInputSize: given.httpMaxInputSize ?? 2 ** 26,
+    httpAllowedOrigins: (given.httpAllowedOrigins ?? []).flatMap(readOrigins),
     allowClientShm: given.allowClientShm ?? false,
     allowCpuMetrics: given.allowCpuMetrics ?? true,
     metricsConfig: given.metricsConfig ?? {},

@@ -80,6 +80,11 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
       flag("http-header-forward-pattern", "string", "Headers whose names match become parameters of requests."),
       inert("http-thread-count", "integer", NO_THREADS),
       flag("http-max-input-size", "integer", "Largest HTTP body in bytes; 67108864 by default."),
+      flag(
+        "http-allowed-origin",
+        "ORIGIN[,ORIGIN]",
+        "Origins of web pages that may call the HTTP ports, * for all; may be repeated. Other pages are refused.",
+      ),
       flag("http-restricted-api", RESTRICT, "APIs that need a header: API[,API]:KEY=VALUE."),
     ],
   ],

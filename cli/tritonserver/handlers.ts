@@ -2,6 +2,7 @@
  * What each flag does to the options: name → a function that reads the value, or throws what is wrong with it in Triton's words.
  */
 import type { ServeOptions } from "../../runtime/server-options.js";
+import { readOrigins } from "../../runtime/transport/http/browser-access.js";
 import { type CloudFlags, readRange } from "./cloud.js";
 import { addTraceConfig } from "./trace-config.js";
 import {
@@ -112,6 +113,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
     if (size <= 0) throw new Error("Error: --http-max-input-size must be greater than 0.");
     o.httpMaxInputSize = size;
   },
+  "http-allowed-origin": (o, v) => (o.httpAllowedOrigins = [...(o.httpAllowedOrigins ?? []), ...readOrigins(v)]),
   "http-restricted-api": restrict("http", "http-restricted-api", "api"),
   "allow-grpc": (o, v) => (o.allow.grpc = readBoolean(v)),
   "grpc-address": (o, v) => (o.addresses.grpc = v),

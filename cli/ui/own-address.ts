@@ -5,14 +5,18 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { isIP } from "node:net";
 import { hostname } from "node:os";
+import { type BrowserHeaders, isForeignPage, isLoopback } from "../../runtime/transport/http/browser-access.js";
 
-export const isLoopback = (address: string): boolean => /^(127\.|::1$|localhost$)/.test(address);
+export { isLoopback };
 
 /** @param address where the page listens; beyond loopback its guests name the machine by number or by its own name */
-export function isOwn(address: string, { host = "", origin }: IncomingHttpHeaders): boolean {
+export function isOwn(address: string, headers: IncomingHttpHeaders): boolean {
+  const { host = "" } = headers;
   const name = host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
   const known = isLoopback(address)
     ? ["127.0.0.1", "localhost", "::1", address].includes(name)
     : isIP(name) > 0 || ["localhost", hostname(), address].includes(name);
-  return known && (origin === undefined || origin === `http://${host}`);
+  // A link on another site may open the page: what it shows stays with the browser.
+  const isLink = headers["sec-fetch-mode"] === "navigate" && headers.origin === undefined;
+  return known && (isLink || !isForeignPage(headers as BrowserHeaders));
 }

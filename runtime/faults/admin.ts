@@ -7,6 +7,7 @@
  */
 import { createServer, type IncomingMessage } from "node:http";
 import { RuntimeFault } from "../errors.js";
+import { type BrowserHeaders, isForeignPage } from "../transport/http/browser-access.js";
 import { type Listener, listen } from "../transport/listen.js";
 import type { Fault } from "./fault.js";
 import type { FaultSet } from "./fault-set.js";
@@ -42,6 +43,8 @@ async function answer(request: IncomingMessage, faults: FaultSet): Promise<Reply
   // A page in a browser can name another host for this address; it can't choose this header.
   if (!/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(request.headers.host ?? ""))
     return { status: 403, body: { error: "this call is for the machine itself" } };
+  if (isForeignPage(request.headers as BrowserHeaders))
+    return { status: 403, body: { error: "requests of web pages are refused" } };
   const [, id] = /^\/faults(?:\/(\d+))?$/.exec(request.url ?? "") ?? [];
   if (!/^\/faults(\/|$)/.test(request.url ?? "")) return { status: 404, body: { error: "there is /faults" } };
   switch (request.method) {

@@ -16,7 +16,7 @@ export function fetchSender(origin: string): HttpSender {
       const reason = (cause as Error).message;
       return new UnavailableError(
         "UNAVAILABLE",
-        `no answer from ${origin}: ${reason}. In a browser this may be CORS: the server must allow the page's origin`,
+        `no answer from ${origin}: ${reason}. In a browser: start the server with --http-allowed-origin and the page's origin`,
         { cause },
       );
     };

@@ -29,6 +29,11 @@ export const restricted = (header: string): Answer => ({
   type: "text/plain",
   body: JSON.stringify({ error: `This API is restricted, expecting header '${header}'` }),
 });
+export const forbidden = (message: string): Answer => ({
+  status: 403,
+  type: "application/json",
+  body: JSON.stringify({ error: message }),
+});
 /** @param type `text/plain` on the routes that Triton answers without a body */
 export const methodNotAllowed = (type: Answer["type"]): Answer => ({
   status: 405,

@@ -8,7 +8,8 @@ import type { Exchange } from "../http1/exchange.js";
 import { DEFAULT_LIMITS } from "../http1/limits.js";
 import { createHttp1Server } from "../http1/serve.js";
 import { type ListenAt, type Listener, listen } from "../listen.js";
-import { emptyAnswer, faultAnswer, methodNotAllowed, notFound, writeAnswer } from "./answer.js";
+import { type Answer, emptyAnswer, faultAnswer, forbidden, methodNotAllowed, notFound, writeAnswer } from "./answer.js";
+import { type BrowserAccess, browserAccess } from "./browser-access.js";
 import { answerRoute, pathOf, type Respond } from "./dispatch.js";
 import type { RouteContext } from "./route.js";
 import { ROUTES } from "./routes.js";
@@ -16,12 +17,14 @@ import { ROUTES } from "./routes.js";
 /** Triton's log calls methods by the numbers of its HTTP library. */
 const METHOD_NUMBERS: Readonly<Record<string, number>> = { GET: 0, HEAD: 1, POST: 2, PUT: 3, DELETE: 4 };
 
-/** @param stallTime milliseconds that a client may leave an answer unread; 0 for any */
-export function serveHttp(
-  options: ListenAt & { readonly stallTime: number },
-  context: RouteContext,
-  log: ServerLog,
-): Promise<Listener> {
+export interface HttpPort extends ListenAt {
+  /** Milliseconds that a client may leave an answer unread; 0 for any. */
+  readonly stallTime: number;
+  /** Origins of web pages that may call the port besides its own. */
+  readonly allowedOrigins: readonly string[];
+}
+
+export function serveHttp(options: HttpPort, context: RouteContext, log: ServerLog): Promise<Listener> {
   return start(options, log, request => {
     const { method } = request.head;
     const path = pathOf(request.head);
@@ -31,18 +34,11 @@ export function serveHttp(
 }
 
 /** @param respond another front end over the same routes */
-export const serveFrontEnd = (
-  options: ListenAt & { readonly stallTime: number },
-  respond: Respond,
-  log: ServerLog,
-): Promise<Listener> => start(options, log, respond);
+export const serveFrontEnd = (options: HttpPort, respond: Respond, log: ServerLog): Promise<Listener> =>
+  start(options, log, respond);
 
 /** @param print the metrics at this moment */
-export function serveMetrics(
-  options: ListenAt & { readonly stallTime: number },
-  print: () => string,
-  log: ServerLog,
-): Promise<Listener> {
+export function serveMetrics(options: HttpPort, print: () => string, log: ServerLog): Promise<Listener> {
   return start(options, log, ({ head }) => {
     if (head.method !== "GET") return methodNotAllowed("text/plain; charset=utf-8");
     const path = head.target.split("?")[0];
@@ -51,19 +47,21 @@ export function serveMetrics(
   });
 }
 
-function start(
-  options: ListenAt & { readonly stallTime: number },
-  log: ServerLog,
-  respond: Respond,
-): Promise<Listener> {
+function start(options: HttpPort, log: ServerLog, respond: Respond): Promise<Listener> {
   const limits = { ...DEFAULT_LIMITS, stallTime: options.stallTime };
-  const { server, drain } = createHttp1Server(exchange => void serve(exchange, respond, log), limits);
+  const access = browserAccess(options.address, options.allowedOrigins);
+  const { server, drain } = createHttp1Server(exchange => void serve(exchange, access, respond, log), limits);
   return listen(server, options, drain);
 }
 
-async function serve(exchange: Exchange, respond: Respond, log: ServerLog): Promise<void> {
+async function serve(exchange: Exchange, access: BrowserAccess, respond: Respond, log: ServerLog): Promise<void> {
+  const { headers, method } = exchange.head;
+  const shared = headers.origin === undefined ? undefined : access.share(headers);
   try {
-    await writeAnswer(exchange, await respond(exchange));
+    const refusal = access.refuse(headers);
+    if (refusal !== undefined) return await writeAnswer(exchange, forbidden(refusal));
+    const answer = shared && method === "OPTIONS" ? emptyAnswer() : await respond(exchange);
+    await writeAnswer(exchange, shared ? withHeaders(answer, shared) : answer);
   } catch (error) {
     // What a client that has gone leaves behind is no fault.
     if (exchange.gone.aborted) return;
@@ -72,9 +70,14 @@ async function serve(exchange: Exchange, respond: Respond, log: ServerLog): Prom
     if (!(error instanceof RuntimeFault))
       log.error("http_server", `${fault.message}: ${String((error as Error)?.stack ?? error)}`);
     if (exchange.begun) exchange.destroy();
-    else await writeAnswer(exchange, faultAnswer(fault));
+    else await writeAnswer(exchange, shared ? withHeaders(faultAnswer(fault), shared) : faultAnswer(fault));
   }
 }
+
+const withHeaders = (answer: Answer, headers: Readonly<Record<string, string>>): Answer => ({
+  ...answer,
+  headers: { ...answer.headers, ...headers },
+});
 
 function cutOff(exchange: Exchange, { sent, total }: ConnectionCut): void {
   if (!sent || exchange.begun) exchange.destroy();
