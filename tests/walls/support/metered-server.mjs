@@ -1,0 +1,63 @@
+/**
+ * The child process of `meter.ts`: one server on loopback, and the figures that only the process itself has.
+ */
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { serve } from "#runtime/index.js";
+
+const TICK_MS = 5;
+const { repository, options } = JSON.parse(process.argv[2]);
+const loopback = { port: 0, address: "127.0.0.1" };
+const server = await serve({
+  ...{ modelRepositories: [repository], http: loopback, grpc: loopback, metrics: loopback },
+  ...{ recentRequests: false, writeLog() {} },
+  ...options,
+});
+
+/**
+ * A stretch is the time between two ticks, or the CPU time of the process in it where that is less: on a loaded machine the process may just not run.
+ */
+let stretches = [];
+let last = { wall: performance.now(), cpu: process.cpuUsage() };
+setInterval(() => {
+  const now = { wall: performance.now(), cpu: process.cpuUsage() };
+  const cpu = (now.cpu.user + now.cpu.system - last.cpu.user - last.cpu.system) / 1000;
+  stretches.push(Math.min(now.wall - last.wall - TICK_MS, cpu));
+  last = now;
+}, TICK_MS).unref();
+const delay = monitorEventLoopDelay({ resolution: TICK_MS });
+delay.enable();
+
+const answers = {
+  begin() {
+    globalThis.gc?.();
+    stretches = [];
+    last = { wall: performance.now(), cpu: process.cpuUsage() };
+    delay.reset();
+    const { user, system } = process.cpuUsage();
+    return { cpuMs: (user + system) / 1000 };
+  },
+  end() {
+    const { user, system } = process.cpuUsage();
+    const sorted = stretches.toSorted((a, b) => b - a);
+    return {
+      cpuMs: (user + system) / 1000,
+      stallMs: Math.max(0, sorted[0] ?? 0),
+      stall999Ms: Math.max(0, sorted[Math.floor(sorted.length / 1000)] ?? 0),
+      delayMs: delay.max / 1e6,
+    };
+  },
+  collect() {
+    globalThis.gc?.();
+    return {};
+  },
+  async stop() {
+    await server.stop();
+    process.disconnect();
+    return {};
+  },
+};
+process.on("message", async ({ id, ask }) => {
+  const answer = await answers[ask]();
+  if (process.connected) process.send({ id, answer });
+});
+process.send({ ports: server.ports });
