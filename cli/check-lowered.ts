@@ -2,8 +2,6 @@
  * A program and its lowering for a stock Triton → whether both answer the same on rows worth asking with. Drawing is replaced by the order of scores,
  * and an index that the graph searches exactly is searched exactly on both sides: those differences the build tells of.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { lowered, type Program } from "../compiler/5-emit/build.js";
 import { withFeatureInputs } from "../compiler/5-emit/triton/feature-inputs.js";
@@ -13,6 +11,7 @@ import { compareTensors } from "../runtime/cassettes/compare-tensors.js";
 import { type DiffTarget, type Outcome, openDiffTarget } from "../runtime/cassettes/diff-target.js";
 import type { RequestTensor } from "../runtime/data-plane/request.js";
 import { expandFused } from "../triton-protos/expand-fused.js";
+import { TemporaryFolder } from "../triton-protos/files/temporary-folder.js";
 import type { AnyStep, Plan } from "../triton-protos/plan.js";
 import { type EdgeRow, edgeRows, rowTensors } from "./edge-rows.js";
 
@@ -25,8 +24,8 @@ const MEASURE = { kind: "tolerance", relative: 1e-5, absolute: 1e-6 } as const;
 export async function checkLowered(program: Program, options: BuildOptions, triton: TritonOptions): Promise<string> {
   if (triton.now !== undefined && program.plan.steps.some(step => step.op === "queryFeast" && step.params.ttl))
     return "Not compared with the kernels: these go by the clock, and the snapshot by the date that was given.";
-  const folder = mkdtempSync(join(tmpdir(), "merlon-check-"));
-  const [executor, stock] = [join(folder, "executor"), join(folder, "stock")];
+  const folder = new TemporaryFolder("check");
+  const [executor, stock] = [join(folder.path, "executor"), join(folder.path, "stock")];
   const targets: DiffTarget[] = [];
   try {
     const { keys, whole } = lowered(program, options, triton);
@@ -51,7 +50,7 @@ export async function checkLowered(program: Program, options: BuildOptions, trit
     return `Compared with the kernels on ${rows.length} rows: the same answers.`;
   } finally {
     await Promise.all(targets.map(target => target.close()));
-    rmSync(folder, { recursive: true, force: true });
+    folder.disposeSync();
   }
 }
 

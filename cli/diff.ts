@@ -1,13 +1,12 @@
 /**
  * `merlon diff`: sends a recording to two servers or repositories and says where their answers part.
  */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import type { Measure } from "../runtime/cassettes/compare-tensors.js";
 import type { RequestDiff } from "../runtime/cassettes/diff.js";
 import type { DiffTarget } from "../runtime/cassettes/diff-target.js";
+import { TemporaryFolder } from "../triton-protos/files/temporary-folder.js";
 
 interface Options {
   readonly requests?: string;
@@ -87,10 +86,10 @@ async function openSide(text: string): Promise<DiffTarget> {
   const { build, compile, printDiagnostics } = await import("../compiler/index.js");
   const compiled = await compile(text);
   if (!compiled.ok) throw new Error(`${text} does not compile:\n${printDiagnostics(compiled.diagnostics)}`);
-  const folder = await mkdtemp(join(tmpdir(), "merlon-diff-"));
-  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  const folder = new TemporaryFolder("diff");
+  const remove = (): Promise<void> => folder.dispose();
   try {
-    const out = join(folder, "model-repo");
+    const out = join(folder.path, "model-repo");
     build(compiled, out);
     const target = await openDiffTarget(out);
     return { ...target, name: text, close: () => target.close().finally(remove) };

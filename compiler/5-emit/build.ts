@@ -2,19 +2,9 @@
  * Compiled program → model repository on disk: the entry model with its plan and artefacts, and one model per ONNX file. Byte-stable for equal
  * input, relocatable, and put in place in one step.
  */
-import {
-  copyFileSync,
-  cpSync,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, cpSync, existsSync, linkSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
+import { StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { entryConfig } from "../../triton-protos/entry-config.js";
 import { expandFused } from "../../triton-protos/expand-fused.js";
 import { printModelConfig } from "../../triton-protos/model-config.js";
@@ -67,31 +57,42 @@ export interface BuildOptions {
  * @param out repository folder; made when missing
  */
 export function build(compiled: Program, out: string, options: BuildOptions = {}): Built {
-  const { plan } = compiled;
   const target = resolve(out);
   const settings = settingsOf(compiled, options);
   const { models, notes } = programModels(compiled, options);
-  const staging = stagingFolder(target);
+  const staging = new StagingFolder(target);
+  try {
+    return write(compiled, { target, staging, models, notes, version: settings.version });
+  } finally {
+    staging.dispose();
+  }
+}
+
+interface Writing extends ProgramModels {
+  readonly target: string;
+  readonly staging: StagingFolder;
+  readonly version: number;
+}
+
+function write(compiled: Program, { target, staging, models, notes, version: number }: Writing): Built {
+  const { plan } = compiled;
   for (const { name, config, files, samples = [] } of models) {
-    const version = join(staging, name, String(settings.version));
+    const version = join(staging.path, name, String(number));
     mkdirSync(version, { recursive: true });
     for (const file of files) writeArtefact(file, version);
-    if (samples.length) mkdirSync(join(staging, name, "warmup"));
-    for (const { to, bytes } of samples) writeFileSync(join(staging, name, "warmup", to), bytes);
-    writeFileSync(join(staging, name, "config.pbtxt"), printModelConfig(config));
+    if (samples.length) mkdirSync(join(staging.path, name, "warmup"));
+    for (const { to, bytes } of samples) writeFileSync(join(staging.path, name, "warmup", to), bytes);
+    writeFileSync(join(staging.path, name, "config.pbtxt"), printModelConfig(config));
   }
   // Copied by now: what changed before that is not what the plan was made for.
   const [changed] = compiled.changed?.() ?? [];
-  if (changed) {
-    rmSync(staging, { recursive: true, force: true });
-    throw new Error(`${changed.message} ${changed.help}`);
-  }
+  if (changed) throw new Error(`${changed.message} ${changed.help}`);
   keepOthers(
     target,
-    staging,
+    staging.path,
     new Set([...models.map(m => m.name), ...earlierModels(target, models[0]!.name, plan.name)]),
   );
-  replaceFolder(staging, target);
+  staging.replace();
   return {
     folder: target,
     plan,

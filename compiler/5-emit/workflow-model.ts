@@ -4,7 +4,7 @@
  */
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
+import { replaceFolder, StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { readWorkflow, WORKFLOW_FILE } from "../../triton-protos/artefacts/workflow.js";
 import { entryConfig } from "../../triton-protos/entry-config.js";
 import { printModelConfig } from "../../triton-protos/model-config.js";
@@ -69,12 +69,12 @@ export function writeWorkflowModel(
 export function buildWorkflowModel(folder: string, repository: string, off?: ReadonlySet<PassName>): string {
   const { name } = readWorkflow(folder);
   mkdirSync(repository, { recursive: true });
-  const staging = stagingFolder(join(repository, name));
+  const staging = new StagingFolder(join(repository, name));
   try {
-    writeWorkflowModel(folder, staging, off && { off });
-    replaceFolder(join(staging, name), join(repository, name));
+    writeWorkflowModel(folder, staging.path, off && { off });
+    replaceFolder(join(staging.path, name), join(repository, name));
   } finally {
-    rmSync(staging, { recursive: true, force: true });
+    staging.dispose();
   }
   return name;
 }

@@ -3,21 +3,11 @@
  * another weight. So a session maps copies that nobody else can reach: made in the temporary folder, and unlinked when they are mapped, so that nothing
  * stays behind however the process ends.
  */
-import {
-  closeSync,
-  constants,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  realpathSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { closeSync, constants, copyFileSync, mkdirSync, openSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, sep } from "node:path";
 import { readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
+import { TemporaryFolder } from "../../triton-protos/files/temporary-folder.js";
 
 /** Bytes of weights that are copied where the file system can't share their blocks. Larger ones are mapped where they are. */
 const MOST_COPIED = 256 * 2 ** 20;
@@ -81,14 +71,14 @@ function place(
   files: readonly { readonly name: string; readonly from: string }[],
   mode: number,
 ): PlacedFiles | undefined {
-  let folder: string | undefined;
+  let folder: TemporaryFolder | undefined;
   const remove = (): void => {
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    folder?.disposeSync();
   };
   try {
-    folder = mkdtempSync(join(tmpdir(), "merlon-weights-"));
+    folder = new TemporaryFolder("weights");
     for (const { name, from } of files) {
-      const to = join(folder, name);
+      const to = join(folder.path, name);
       mkdirSync(dirname(to), { recursive: true });
       copyFileSync(from, to, mode);
     }
@@ -96,5 +86,5 @@ function place(
     remove();
     return undefined;
   }
-  return { file: join(folder, files[0]!.name), remove };
+  return { file: join(folder.path, files[0]!.name), remove };
 }

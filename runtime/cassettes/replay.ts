@@ -1,9 +1,10 @@
 /**
  * Answers from a cassette: a layer around the models that were recorded, and, where there is no repository, one of their configurations.
  */
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isModelName } from "../../triton-protos/files/model-name.js";
+import { TemporaryFolder } from "../../triton-protos/files/temporary-folder.js";
 import { type ModelConfig, printModelConfig } from "../../triton-protos/model-config.js";
 import type { Backend, BackendRequest, BackendResponse, LoadContext } from "../backends/backend.js";
 import { systemClock } from "../clock.js";
@@ -32,7 +33,7 @@ export interface Replay {
 /** @throws RuntimeFault for a file that is no cassette */
 export async function openReplay({ cassette: file, match = "strict", timing = false }: ReplayOptions): Promise<Replay> {
   const cassette = await readCassette(file);
-  let folder: string | undefined;
+  let folder: TemporaryFolder | undefined;
   return {
     cassette,
     around: {
@@ -42,20 +43,26 @@ export async function openReplay({ cassette: file, match = "strict", timing = fa
       },
     },
     async writeRepository() {
-      folder = await mkdtemp(join(tmpdir(), "merlon-replay-"));
+      folder = new TemporaryFolder("replay");
       for (const [name, config] of cassette.models) {
-        await mkdir(join(folder, name, "1"), { recursive: true });
+        if (!isModelName(name))
+          throw new RuntimeFault(
+            "INVALID_ARGUMENT",
+            `${file} has a model '${name}', which cannot be the name of a folder`,
+          );
+        const at = join(folder.path, name);
+        await mkdir(join(at, "1"), { recursive: true });
         const { input, output, max_batch_size, model_transaction_policy } = config;
         const tensors = { name, backend: "mock", input, output, max_batch_size };
         await writeFile(
-          join(folder, name, "config.pbtxt"),
+          join(at, "config.pbtxt"),
           printModelConfig({ ...tensors, ...(model_transaction_policy && { model_transaction_policy }) }),
         );
       }
-      return folder;
+      return folder.path;
     },
     remove: async () => {
-      if (folder) await rm(folder, { recursive: true, force: true });
+      await folder?.dispose();
     },
   };
 }

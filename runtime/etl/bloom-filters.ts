@@ -1,9 +1,8 @@
 /** Rows of (user, item) -> Parquet with one Bloom filter per user, as bytes: what a feature store serves to `filterCandidates({ seen })`. */
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { blobValue, DuckDBDataChunk, type DuckDBListValue, type DuckDBValue } from "@duckdb/node-api";
 import { addToBloom, emptyBloom } from "../../triton-protos/artefacts/bloom.js";
-import { stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
+import { StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { RuntimeFault } from "../errors.js";
 import { idHashes } from "../kernels/id-hashes.js";
 import { findData, openData } from "./data-source.js";
@@ -40,14 +39,14 @@ export async function buildBloomFilters(
   if (!(options.errorRate > 0 && options.errorRate < 1))
     throw fault(`an error rate lies between 0 and 1, and ${options.errorRate} does not. Take 0.01.`);
   const database = await openDatabase(options);
-  const staging = stagingFolder(out);
+  const staging = new StagingFolder(out);
   try {
     const { user, item, name, timestamp } = options;
     const asked = [user, item, ...(timestamp === undefined ? [] : [timestamp])];
     const { relation } = await openData(database, await findData(database, data), [], asked);
     await readSeen(database, relation, options);
     const made = await addFilters(database, options);
-    const file = join(staging, "data.parquet");
+    const file = join(staging.path, "data.parquet");
     const columns = [
       `user_key AS ${identifier(user)}`,
       `filter AS ${identifier(name)}`,
@@ -60,7 +59,7 @@ export async function buildBloomFilters(
     await moveFile(file, out);
     return made;
   } finally {
-    rmSync(staging, { recursive: true, force: true });
+    staging.dispose();
     await database.close();
   }
 }

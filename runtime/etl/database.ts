@@ -1,10 +1,8 @@
 /**
  * Opens an in-memory DuckDB that spills to a folder of its own; hands out statements with progress and errors that name what was being done.
  */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { TemporaryFolder } from "../../triton-protos/files/temporary-folder.js";
 import { RuntimeFault } from "../errors.js";
 import { type Connected, closable } from "./connection.js";
 import type { Engine } from "./engine.js";
@@ -48,13 +46,14 @@ export interface Database extends Engine {
 }
 
 export async function openDatabase({ memoryLimit, threads, onProgress }: DatabaseOptions = {}): Promise<Database> {
-  const spill = await mkdtemp(join(tmpdir(), "merlon-etl-"));
+  const spill = new TemporaryFolder("etl");
   const instance = await DuckDBInstance.create(":memory:", {
-    temp_directory: spill,
+    temp_directory: spill.path,
     preserve_insertion_order: "true",
     ...(memoryLimit !== undefined && { memory_limit: memoryLimit }),
     ...(threads !== undefined && { threads: String(threads) }),
-  }).catch(error => {
+  }).catch(async error => {
+    await spill.dispose();
     throw explain(error, "opening DuckDB");
   });
   const first = closable(await instance.connect());
@@ -80,7 +79,7 @@ export async function openDatabase({ memoryLimit, threads, onProgress }: Databas
 /** What the connections of one database have in common. */
 interface Shared {
   readonly instance: DuckDBInstance;
-  readonly spill: string;
+  readonly spill: TemporaryFolder;
   readonly memory: number;
   threads: number;
   /** Rows are joined with all tables at once, so together they must leave room for the work. */
@@ -136,7 +135,7 @@ function database(shared: Shared, connected: Connected): Database {
     async close() {
       await Promise.all([connected, ...shared.others.splice(0)].map(one => one.close()));
       shared.instance.closeSync();
-      await rm(shared.spill, { recursive: true, force: true });
+      await shared.spill.dispose();
     },
   };
   return self;

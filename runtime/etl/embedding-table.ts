@@ -1,9 +1,9 @@
 /** Parquet with ids and vectors, HugeCTR's model files, or numpy's arrays -> an embedding table folder, sorted by id, put in place in one step. */
-import { closeSync, existsSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, readSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { KEYS, printEmbeddingTable, TABLE, VECTORS } from "../../triton-protos/artefacts/embedding-table.js";
 import { readNpz } from "../../triton-protos/artefacts/npz.js";
-import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
+import { StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { RuntimeFault } from "../errors.js";
 import { type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { appendVectors, openKeyedVectors, type VectorColumns } from "./keyed-vectors.js";
@@ -27,17 +27,17 @@ export async function buildEmbeddingTable(
 ): Promise<MadeTable> {
   const { onProgress } = options;
   const database = await openDatabase(options);
-  const staging = stagingFolder(out);
+  const staging = new StagingFolder(out);
   try {
     const vectors = await openKeyedVectors(database, data, options);
     const { count: totalRows, dimension } = vectors;
-    const keys = await vectors.write(join(staging, VECTORS), {
+    const keys = await vectors.write(join(staging.path, VECTORS), {
       sorted: true,
       onRows: rows => onProgress?.({ doing: "write", rows, totalRows }),
     });
-    return finish(staging, out, keys, dimension);
+    return finish(staging, keys, dimension);
   } finally {
-    rmSync(staging, { recursive: true, force: true });
+    staging.dispose();
     await database.close();
   }
 }
@@ -62,12 +62,12 @@ export function importHugectrTable(folder: string, out: string): MadeTable {
     );
   const unsorted = new BigInt64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
   const { keys, order } = sortKeys(unsorted, folder);
-  const staging = stagingFolder(out);
+  const staging = new StagingFolder(out);
   try {
-    copyRows(join(folder, "emb_vector"), join(staging, VECTORS), order, keys, dimension);
-    return finish(staging, out, keys, dimension);
+    copyRows(join(folder, "emb_vector"), join(staging.path, VECTORS), order, keys, dimension);
+    return finish(staging, keys, dimension);
   } finally {
-    rmSync(staging, { recursive: true, force: true });
+    staging.dispose();
   }
 }
 
@@ -119,12 +119,12 @@ export function importNpzTable(path: string, out: string, vectors: string, keys?
   sorted.order.forEach((from, to) => {
     floats.set((matrix.values as Float32Array).subarray(from * dimension, (from + 1) * dimension), to * dimension);
   });
-  const staging = stagingFolder(out);
+  const staging = new StagingFolder(out);
   try {
-    writeFileSync(join(staging, VECTORS), new Uint8Array(floats.buffer));
-    return finish(staging, out, sorted.keys, dimension);
+    writeFileSync(join(staging.path, VECTORS), new Uint8Array(floats.buffer));
+    return finish(staging, sorted.keys, dimension);
   } finally {
-    rmSync(staging, { recursive: true, force: true });
+    staging.dispose();
   }
 }
 
@@ -151,9 +151,9 @@ function sortKeys(
   return { keys, order };
 }
 
-function finish(staging: string, out: string, keys: BigInt64Array, dimension: number): MadeTable {
-  writeFileSync(join(staging, KEYS), new Uint8Array(keys.buffer));
-  writeFileSync(join(staging, TABLE), printEmbeddingTable(keys.length, dimension));
-  replaceFolder(staging, out);
+function finish(staging: StagingFolder, keys: BigInt64Array, dimension: number): MadeTable {
+  writeFileSync(join(staging.path, KEYS), new Uint8Array(keys.buffer));
+  writeFileSync(join(staging.path, TABLE), printEmbeddingTable(keys.length, dimension));
+  staging.replace();
   return { count: keys.length, dimension };
 }

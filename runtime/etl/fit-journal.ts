@@ -7,10 +7,13 @@ import {
   closeSync,
   fsyncSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -39,7 +42,7 @@ export const NO_JOURNAL: FitJournal = { resumed: 0, remember: (_unit, _files, wo
 export const journalOf = (out: string): string => join(dirname(resolve(out)), `.merlon-fit-${basename(resolve(out))}`);
 
 /** Where a fit has arrived in its place there is nothing to go on with. */
-export const removeJournal = (out: string): void => rmSync(journalOf(out), { recursive: true, force: true });
+export const removeJournal = (out: string): void => removeEntries(journalOf(out));
 
 /**
  * @param at the journal's folder
@@ -53,7 +56,7 @@ export function openJournal(at: string, folder: string, plan: Plan, files: reado
   const key = hash(JSON.stringify(["merlon/fit", 1, printPlan(plan), state]));
   const keyFile = join(at, "key");
   if (read(keyFile) !== key) {
-    rmSync(at, { recursive: true, force: true });
+    removeEntries(at);
     mkdirSync(at, { recursive: true });
     writeFileSync(keyFile, key);
   }
@@ -70,10 +73,19 @@ export function openJournal(at: string, folder: string, plan: Plan, files: reado
       keep(at, folder, made, entry, JSON.stringify({ unit, value }));
       return value;
     },
-    forget: () => rmSync(at, { recursive: true, force: true }),
+    forget: () => removeEntries(at),
   };
   return journal;
 }
+
+/** Removes a journal's own entries, and its folder where nothing else is in it. */
+function removeEntries(at: string): void {
+  if (!lstatSync(at, { throwIfNoEntry: false })?.isDirectory()) return;
+  for (const entry of readdirSync(at)) if (ENTRY.test(entry)) rmSync(join(at, entry), { force: true });
+  if (readdirSync(at).length === 0) rmdirSync(at);
+}
+/** The key, entries, entries that were not finished, and the files that they keep. */
+const ENTRY = /^(key|[0-9a-f]{64}\.json(\.\d+)?|[0-9a-f]{32})$/;
 
 const hash = (text: string): string => createHash("sha256").update(text).digest("hex");
 const keptName = (file: string): string => hash(file).slice(0, 32);

@@ -2,12 +2,12 @@
  * A fitted plan and its vocabularies -> the workflow's folder on disk, in one step: a reader and a `kill -9` meet the old folder or the
  * new one, never a mixture.
  */
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MANIFEST_FILE, printManifest } from "../../triton-protos/artefacts/manifest.js";
 import { printMerlinJson, printMerlinPbtxt } from "../../triton-protos/artefacts/merlin-schema.js";
-import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
+import { StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { WORKFLOW_FILE } from "../../triton-protos/artefacts/workflow.js";
 import { type Plan, printPlan } from "../../triton-protos/plan.js";
 import type { Schema } from "../../triton-protos/schema.js";
@@ -20,20 +20,19 @@ import { RuntimeFault } from "../errors.js";
  */
 export async function writeFittedWorkflow(out: string, fill: (folder: string) => Promise<Plan>): Promise<Plan> {
   refuseForeign(out, WORKFLOW_FILE, "merlon fit");
-  const staging = stagingFolder(out);
+  const staging = new StagingFolder(out);
   try {
-    const plan = await fill(staging);
-    await writeFile(join(staging, WORKFLOW_FILE), printPlan(plan));
+    const plan = await fill(staging.path);
+    await writeFile(join(staging.path, WORKFLOW_FILE), printPlan(plan));
     await writeSchemas(
-      staging,
+      staging.path,
       plan.outputs.map(output => output.schema),
     );
-    await writeFile(join(staging, MANIFEST_FILE), printManifest(staging, plan));
-    replaceFolder(staging, out);
+    await writeFile(join(staging.path, MANIFEST_FILE), printManifest(staging.path, plan));
+    staging.replace();
     return plan;
   } finally {
-    // Beside a step that failed others may still be writing.
-    rmSync(staging, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+    staging.dispose();
   }
 }
 

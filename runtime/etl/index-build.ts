@@ -3,7 +3,7 @@
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,7 @@ import {
   wrapIdMap,
   writeSearchParameters,
 } from "../../triton-protos/artefacts/faiss.js";
-import { stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
+import { StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { RuntimeFault } from "../errors.js";
 import { toUnitLength } from "../faiss/unit-length.js";
 import { type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
@@ -52,18 +52,18 @@ export async function buildIndex(
 ): Promise<BuiltIndex> {
   const { factory = "Flat", metric = "ip", onProgress } = options;
   const database = await openDatabase(options);
-  let staging: string | undefined;
+  let staging: StagingFolder | undefined;
   try {
     const vectors = await openKeyedVectors(database, data, options);
     const { count, dimension } = vectors;
     const made = indexFactory(factory, dimension);
     const parameters = searchParameters(made, options);
     if (count < made.least) throw tooFew(made, count);
-    staging = stagingFolder(out);
-    const file = join(staging, "vectors.f32");
+    staging = new StagingFolder(out);
+    const file = join(staging.path, "vectors.f32");
     const change = (some: Float32Array) => toUnitLength(some, dimension);
     const ids = await vectors.write(file, metric === "cosine" ? { change } : {});
-    const raw = join(staging, "positions.faiss");
+    const raw = join(staging.path, "positions.faiss");
     const job: FaissJob = {
       vectors: file,
       count,
@@ -75,14 +75,14 @@ export async function buildIndex(
     };
     await runFaiss(job, rows => onProgress?.({ doing: "index", rows, totalRows: count }));
     const bytes = readFileSync(raw);
-    const done = join(staging, "index.faiss");
+    const done = join(staging.path, "index.faiss");
     const index = made.lists > 0 ? patchIvfIds(bytes, ids) : wrapIdMap(bytes, ids);
     writeSearchParameters(index, parameters);
     await writeFile(done, index);
     await moveFile(done, out);
     return { count, dimension };
   } finally {
-    if (staging !== undefined) rmSync(staging, { recursive: true, force: true });
+    staging?.dispose();
     await database.close();
   }
 }

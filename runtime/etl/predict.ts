@@ -1,12 +1,11 @@
 /**
  * An ONNX model and Parquet or CSV files -> Parquet with the model's outputs, in batches. What embeds all items before an index is built.
  */
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { DuckDBDataChunk, type DuckDBType, type DuckDBValue, listValue } from "@duckdb/node-api";
 import * as ort from "onnxruntime-node";
 import { type OnnxTensor, readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
-import { stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
+import { StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { type ColumnSchema, column } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
@@ -48,11 +47,11 @@ export async function predictOnnx(
     throw fault(`\`${model}\` cannot be loaded: ${(error as Error).message}`);
   });
   const database = await openDatabase(options);
-  let staging: string | undefined;
+  let staging: StagingFolder | undefined;
   try {
     const source = await openData(database, await findData(database, data), inputs, keep);
-    staging = stagingFolder(out);
-    const file = join(staging, "data.parquet");
+    staging = new StagingFolder(out);
+    const file = join(staging.path, "data.parquet");
     const rows = await runBatches({
       database,
       session,
@@ -71,7 +70,7 @@ export async function predictOnnx(
     await moveFile(file, out);
     return { rows, files: [out] };
   } finally {
-    if (staging !== undefined) rmSync(staging, { recursive: true, force: true });
+    staging?.dispose();
     await database.close();
     await session.release();
   }

@@ -1,10 +1,10 @@
 /**
  * A fitted workflow and data files -> Parquet or Arrow, streamed through DuckDB by the operators' SQL forms, rows in their order.
  */
-import { renameSync, rmSync } from "node:fs";
+import { renameSync } from "node:fs";
 import { open, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
-import { replaceFolder, stagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
+import { StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { readWorkflow } from "../../triton-protos/artefacts/workflow.js";
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import { readsOtherRows, readsRowNumber } from "../../triton-protos/row-changes.js";
@@ -63,34 +63,34 @@ export async function transformWorkflow(
   checkLayout(options, plan, keep, toFile, out);
   if (!toFile) refuseForeign(out, MARK, "merlon transform");
   const database = await openDatabase(options);
-  let staging: string | undefined;
+  let staging: StagingFolder | undefined;
   try {
     await registerHashFunctions(database.connection);
     const found = await findData(database, data);
     refuseOverwrite(found, out);
     const lookups = openLookups(database, folder);
-    staging = stagingFolder(out);
+    staging = new StagingFolder(out);
     const job: Job = { database, lookups, plan, keep, onProgress: options.onProgress, done: 0 };
     if (toFile) {
-      const file = join(staging, "data");
+      const file = join(staging.path, "data");
       const statement = await selectFrom(job, found, options.shuffle);
       await (formatOf(out) === "arrow" ? writeArrow(job, statement, file) : writeParquet(job, statement, file));
       await moveFile(file, out, () => database.close());
       return { rows: job.done, files: [out] };
     }
-    const names = await writeFolder(job, found, staging, options);
+    const names = await writeFolder(job, found, staging.path, options);
     await writeSchemas(
-      staging,
+      staging.path,
       plan.outputs.map(output => output.schema),
     );
-    await writeFile(join(staging, MARK), `${JSON.stringify({ workflow: plan.name, rows: job.done })}\n`);
-    replaceFolder(staging, out);
+    await writeFile(join(staging.path, MARK), `${JSON.stringify({ workflow: plan.name, rows: job.done })}\n`);
+    staging.replace();
     return { rows: job.done, files: names.map(name => join(out, name)) };
   } catch (error) {
     const found = await findData(database, data).catch(() => undefined);
     throw found ? await locateFault(database, found, columnsRead(plan), error) : error;
   } finally {
-    if (staging !== undefined) rmSync(staging, { recursive: true, force: true });
+    staging?.dispose();
     await database.close();
   }
 }

@@ -1,10 +1,11 @@
 /**
  * Models and plans of a test → a model repository in a temporary folder, which goes when the server does.
  */
-import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { entryConfig } from "../../triton-protos/entry-config.js";
+import { modelName } from "../../triton-protos/files/model-name.js";
+import { TemporaryFolder } from "../../triton-protos/files/temporary-folder.js";
 import { printModelConfig } from "../../triton-protos/model-config.js";
 import { type Plan, printPlan } from "../../triton-protos/plan.js";
 import { type AnyModelDefinition, configText } from "./define-model.js";
@@ -23,8 +24,9 @@ export interface TemporaryRepository {
 }
 
 const temporary = async (write: (folder: string) => Promise<void>): Promise<TemporaryRepository> => {
-  const folder = await mkdtemp(join(tmpdir(), "merlon-test-"));
-  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  const made = new TemporaryFolder("test");
+  const folder = made.path;
+  const remove = (): Promise<void> => made.dispose();
   try {
     await write(folder);
     return { folder, remove };
@@ -38,21 +40,23 @@ export const writeModels = (models: Readonly<Record<string, AnyModelDefinition>>
   temporary(async folder => {
     await Promise.all(
       Object.entries(models).map(async ([name, model]) => {
-        await mkdir(join(folder, name, "1"), { recursive: true });
-        await writeFile(join(folder, name, "config.pbtxt"), configText(name, model));
-        if (model.mock) await writeFile(join(folder, name, "mock.json"), JSON.stringify(model.mock));
+        const at = join(folder, modelName(name));
+        await mkdir(join(at, "1"), { recursive: true });
+        await writeFile(join(at, "config.pbtxt"), configText(name, model));
+        if (model.mock) await writeFile(join(at, "mock.json"), JSON.stringify(model.mock));
       }),
     );
   });
 
 export const writePlan = ({ plan, folder: artefacts, maxBatchSize = 0 }: PlanSource): Promise<TemporaryRepository> =>
   temporary(async folder => {
-    const version = join(folder, plan.name, "1");
+    const at = join(folder, modelName(plan.name));
+    const version = join(at, "1");
     await mkdir(version, { recursive: true });
     if (artefacts) await cp(artefacts, version, { recursive: true });
     await writeFile(join(version, "plan.json"), printPlan(plan));
     await writeFile(
-      join(folder, plan.name, "config.pbtxt"),
+      join(at, "config.pbtxt"),
       printModelConfig(
         entryConfig(plan, { name: plan.name, maxBatchSize, form: maxBatchSize > 0 ? "batched" : "unbatched" }),
       ),

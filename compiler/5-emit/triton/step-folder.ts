@@ -1,9 +1,9 @@
 /**
  * The files that steps open → a folder where they stand as they would beside a plan, by links: what is lowered is what the executor would read.
  */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { TemporaryFolder } from "../../../triton-protos/files/temporary-folder.js";
 import type { InferredStep } from "../../3-graph/infer.js";
 
 /** @param work gets the absolute path of a step's artefact; the folder goes when it is done */
@@ -11,11 +11,11 @@ export function withStepFolders<T>(
   steps: readonly InferredStep[],
   work: (file: (step: string, path: string) => string) => T,
 ): T {
-  const root = mkdtempSync(join(tmpdir(), "merlon-lower-"));
+  const root = new TemporaryFolder("lower");
   try {
     const folders = new Map(
       steps.map((step, i) => {
-        const folder = join(root, String(i));
+        const folder = join(root.path, String(i));
         mkdirSync(folder);
         for (const file of step.files ?? []) {
           const to = join(folder, file.to);
@@ -31,7 +31,7 @@ export function withStepFolders<T>(
     );
     return work((step, path) => join(folders.get(step)!, path));
   } finally {
-    rmSync(root, { recursive: true, force: true });
+    root.disposeSync();
   }
 }
 

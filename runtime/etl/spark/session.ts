@@ -1,13 +1,11 @@
 /** A Python process that drives Spark (`tools/merlon_spark.py`): commands go to it one after another, as JSON lines. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Json } from "@duckdb/node-api";
 import type { DType } from "../../../triton-protos/datatype.js";
 import type { Expression } from "../../../triton-protos/expression.js";
+import { TemporaryFolder } from "../../../triton-protos/files/temporary-folder.js";
 import { RuntimeFault } from "../../errors.js";
 
 export interface SparkOptions {
@@ -52,12 +50,12 @@ const DRIVER = fileURLToPath(new URL("../../../../tools/merlon_spark.py", import
 
 /** @throws RuntimeFault that says what to install, where Python, pyspark or Java are missing */
 export async function openSpark({ master, conf = {}, python = "python3" }: SparkOptions): Promise<SparkSession> {
-  const exchange = mkdtempSync(join(tmpdir(), "merlon-spark-"));
+  const exchange = new TemporaryFolder("spark");
   const child = spawn(python, [DRIVER, JSON.stringify({ master, conf })], { stdio: ["pipe", "pipe", "pipe"] });
   const next = answers(child, python);
   let turn: Promise<unknown> = Promise.resolve();
   const session: SparkSession = {
-    exchange,
+    exchange: exchange.path,
     ask(command, doing) {
       const asked = turn.then(async () => {
         child.stdin.write(`${JSON.stringify(command)}\n`);
@@ -72,7 +70,7 @@ export async function openSpark({ master, conf = {}, python = "python3" }: Spark
       const ended = new Promise(resolve => child.once("close", resolve));
       child.stdin.end();
       if (child.exitCode === null && child.signalCode === null) await ended;
-      rmSync(exchange, { recursive: true, force: true });
+      await exchange.dispose();
     },
   };
   const { error } = await next();

@@ -1,8 +1,8 @@
 /** A fitted workflow and Parquet files -> a folder of Parquet, made by Spark with the operators' SQL forms, rows in their order. */
-import { renameSync, rmSync } from "node:fs";
+import { renameSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { replaceFolder, stagingFolder } from "../../../triton-protos/artefacts/replace-folder.js";
+import { StagingFolder } from "../../../triton-protos/artefacts/replace-folder.js";
 import { readWorkflow } from "../../../triton-protos/artefacts/workflow.js";
 import { RuntimeFault } from "../../errors.js";
 import { openDatabase } from "../database.js";
@@ -42,7 +42,7 @@ export async function transformOnSpark(
     await database.close();
     throw error;
   });
-  let staging: string | undefined;
+  let staging: StagingFolder | undefined;
   try {
     const engine = sparkEngine(session);
     const lookups = sparkLookups(session, folder);
@@ -53,28 +53,28 @@ export async function transformOnSpark(
       ...(await layPlan(layers, lookups, plan)),
       ...keep.map((name, i) => `k${i} AS ${sparkSql.identifier(name)}`),
     ];
-    staging = stagingFolder(out);
+    staging = new StagingFolder(out);
     onProgress?.({ doing: "transform", rows: 0, totalRows: source.rows });
     const sql = `SELECT ${select.join(", ")} FROM ${layers.view} ORDER BY ${layers.places.join(", ")}`;
-    const to = join(staging, "spark");
+    const to = join(staging.path, "spark");
     const { files, rows } = (await session.ask(
       { do: "write", sql, to, files: outFiles ?? null },
       "transforming",
     )) as unknown as Written;
     const names = files.map((file, i) => {
-      renameSync(file, join(staging!, partName(i)));
+      renameSync(file, join(staging!.path, partName(i)));
       return partName(i);
     });
-    rmSync(to, { recursive: true, force: true });
+    staging.remove("spark");
     await writeSchemas(
-      staging,
+      staging.path,
       plan.outputs.map(output => output.schema),
     );
-    await writeFile(join(staging, MARK), `${JSON.stringify({ workflow: plan.name, rows })}\n`);
-    replaceFolder(staging, out);
+    await writeFile(join(staging.path, MARK), `${JSON.stringify({ workflow: plan.name, rows })}\n`);
+    staging.replace();
     return { rows, files: names.map(name => join(out, name)) };
   } finally {
-    if (staging !== undefined) rmSync(staging, { recursive: true, force: true });
+    staging?.dispose();
     await session.close();
     await database.close();
   }

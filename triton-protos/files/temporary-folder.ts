@@ -1,0 +1,59 @@
+/**
+ * Temporary folders. Whoever makes one holds its handle, and a handle removes the folder that it made and nothing else.
+ */
+import { lstatSync, mkdtempSync, rmSync } from "node:fs";
+import { lstat, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { OWNER_TAG, ownerIsGone, ownerTag } from "./owner-tag.js";
+
+const NAME = new RegExp(`^merlon-[a-z]+-(${OWNER_TAG})-[A-Za-z0-9]{6}$`);
+
+/** An empty folder in the system's temporary folder, which only this user can enter. */
+export class TemporaryFolder {
+  readonly path: string;
+  /** Device and inode: another folder under the same name is not removed. */
+  readonly #identity: string;
+  #disposed = false;
+
+  /** @param purpose a word in lower case, a part of the folder's name */
+  constructor(purpose: string, parent = tmpdir()) {
+    this.path = mkdtempSync(join(parent, `merlon-${purpose}-${ownerTag()}-`));
+    this.#identity = identityOf(lstatSync(this.path));
+  }
+
+  /** Removes the folder and all that is in it. A second call does nothing. */
+  async dispose(): Promise<void> {
+    if (this.#take()) await rm(this.path, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  disposeSync(): void {
+    if (this.#take()) rmSync(this.path, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  #take(): boolean {
+    if (this.#disposed) return false;
+    this.#disposed = true;
+    const found = lstatSync(this.path, { throwIfNoEntry: false });
+    return found?.isDirectory() === true && identityOf(found) === this.#identity;
+  }
+}
+
+const identityOf = ({ dev, ino }: { readonly dev: number; readonly ino: number }): string => `${dev}:${ino}`;
+
+/** Removes temporary folders of processes of this user that ended without doing so. @returns their paths */
+export async function removeAbandonedFolders(parent = tmpdir()): Promise<readonly string[]> {
+  const removed: string[] = [];
+  for (const name of await readdir(parent).catch(() => [])) {
+    const tag = NAME.exec(name)?.[1];
+    if (tag === undefined || !ownerIsGone(tag)) continue;
+    const path = join(parent, name);
+    const found = await lstat(path).catch(() => undefined);
+    if (!found?.isDirectory() || found.uid !== (process.getuid?.() ?? found.uid)) continue;
+    await rm(path, { recursive: true, force: true }).then(
+      () => removed.push(path),
+      () => {},
+    );
+  }
+  return removed;
+}
