@@ -1,13 +1,14 @@
 /** What an operator's step carries in a plan beside its author's parameters: the state that `merlon fit` found, and the files that it opens at load. */
 import { z } from "zod";
 import { DATATYPES, type DType } from "./datatype.js";
+import { artefactPath } from "./files/artefact-path.js";
 import type { OpKind } from "./op-params.js";
 
 const dtype = z.enum(DATATYPES.map(row => row.name) as [DType, ...DType[]]);
 const perColumn = <T extends z.ZodType>(value: T) => z.record(z.string(), value);
 
 /** A file of the fitted folder or of the model's version directory, relative to the document that names it. */
-const artefact = z.string().min(1);
+const artefact = artefactPath;
 
 /** What `merlon fit` learnt, for the operators that learn. */
 export const OP_STATE = {

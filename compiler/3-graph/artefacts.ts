@@ -50,7 +50,7 @@ const KINDS = {
   },
   feast: {
     what: "The Feast repository",
-    read: readFeastRepository,
+    read: (folder: string) => readFeastRepository(folder),
     make: "Point at the folder that holds `feature_store.yaml`, and run `feast apply` there.",
   },
   workflow: {

@@ -2,7 +2,7 @@
  * A fitted workflow → a model of its own: it answers the columns that `merlon transform` writes, and nulls travel both ways in tensors
  * `NAME__validity` (BOOL, optional).
  */
-import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { replaceFolder, StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { readWorkflow, WORKFLOW_FILE } from "../../triton-protos/artefacts/workflow.js";

@@ -3,10 +3,11 @@
  * ONNX steps call the repository's other models. Parameters: `seed` makes sampling repeatable, `timings` adds each step's microseconds,
  * `explain` what became of each candidate, `stages` what each step made.
  */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type AnswerForm, isPadded, isPaired } from "../../triton-protos/answer-form.js";
 import { configDatatype } from "../../triton-protos/datatype.js";
+import { joinInside, pathInside, resolveInside } from "../../triton-protos/files/path-inside.js";
+import { FILE_LIMITS, readRegular } from "../../triton-protos/files/read-regular.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { type Plan, type PlanStage, parsePlan } from "../../triton-protos/plan.js";
 import { type ColumnSchema, isRagged, type Schema } from "../../triton-protos/schema.js";
@@ -62,10 +63,13 @@ const modelsOf = (plan: Plan): readonly string[] => [
   ...new Set(plan.steps.flatMap(step => ("model" in step.params ? step.params.model : []))),
 ];
 
+const PLAN = pathInside("plan.json");
+
 async function readPlan(folder: string): Promise<Plan> {
-  const file = join(folder, "plan.json");
+  const file = joinInside(folder, PLAN);
   try {
-    return parsePlan(await readFile(file, "utf8"), file);
+    resolveInside(folder, PLAN);
+    return parsePlan((await readRegular(file, FILE_LIMITS.document)).toString(), file);
   } catch (error) {
     const reason =
       (error as NodeJS.ErrnoException).code === "ENOENT"

@@ -1,6 +1,8 @@
 /** A step that joins or compares with a file -> the file's part that it needs, as a table of the fitted folder, and its state. */
+
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { type PathInside, pathInside } from "../../triton-protos/files/path-inside.js";
 import type { OpParams } from "../../triton-protos/op-params.js";
 import type { OpState } from "../../triton-protos/op-state.js";
 import type { Step } from "../../triton-protos/plan.js";
@@ -29,9 +31,9 @@ async function readFile(
   );
 }
 
-async function writeTable(folder: string, name: string, table: FittedTable): Promise<string> {
+async function writeTable(folder: string, name: string, table: FittedTable): Promise<PathInside> {
   await mkdir(join(folder, "tables"), { recursive: true });
-  const file = `tables/${encodeURIComponent(name).replaceAll("*", "%2A")}.arrow`;
+  const file = pathInside(`tables/${encodeURIComponent(name).replaceAll("*", "%2A")}.arrow`);
   await writeFile(join(folder, file), printFittedTable(table));
   return file;
 }

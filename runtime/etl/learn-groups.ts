@@ -1,6 +1,8 @@
 /** A step that learns from groups of rows, and a view -> its state and its tables in the fitted folder. */
+
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { pathInside } from "../../triton-protos/files/path-inside.js";
 import type { OpParams } from "../../triton-protos/op-params.js";
 import type { OpState } from "../../triton-protos/op-state.js";
 import type { Step } from "../../triton-protos/plan.js";
@@ -83,7 +85,7 @@ async function learnGroups(
       const keys = columns.map(column => layers.find(step.inputs.input!.find(ref => ref.name === column)!)!);
       const all = firstKey ? [firstKey, ...keys] : keys;
       // The step's id keeps apart what two operators learn of one key.
-      const file = `tables/${safe(step.id)}.${safe(name)}${firstKey ? ".folds" : ""}.arrow`;
+      const file = pathInside(`tables/${safe(step.id)}.${safe(name)}${firstKey ? ".folds" : ""}.arrow`);
       await journal.remember(file, [file], () =>
         engines.run(async engine => {
           const doing = `grouping by ${columns.join(", ")}`;

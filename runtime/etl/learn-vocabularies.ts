@@ -1,8 +1,10 @@
 /** A `categorify` step and a view -> its vocabularies, learnt or given, as files of the fitted folder, and its state. */
+
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Encoding, encodings, optionOf } from "../../triton-protos/categorify-columns.js";
 import { datatype } from "../../triton-protos/datatype.js";
+import { type PathInside, pathInside } from "../../triton-protos/files/path-inside.js";
 import type { OpState } from "../../triton-protos/op-state.js";
 import type { Step } from "../../triton-protos/plan.js";
 import { printFittedTable } from "../kernels/fitted-table.js";
@@ -128,10 +130,10 @@ function stacked(states: ReadonlyMap<string, State>): ReadonlyMap<string, State>
 }
 
 /** `categories/unique.brand.arrow`; the step's id tells apart two vocabularies of one name. */
-function vocabularyFile(taken: Set<string>, name: string, stepId: string): string {
+function vocabularyFile(taken: Set<string>, name: string, stepId: string): PathInside {
   const safe = (part: string) => encodeURIComponent(part).replaceAll("*", "%2A");
   const plain = `categories/unique.${safe(name)}.arrow`;
   const file = taken.has(plain) ? `categories/unique.${safe(name)}.${safe(stepId)}.arrow` : plain;
   taken.add(file);
-  return file;
+  return pathInside(file);
 }

@@ -2,9 +2,10 @@
  * Golden rows: a few rows of the data a workflow was fitted on, and what `merlon transform` made of them then. They lie in the fitted folder,
  * and are run again where the workflow is used.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { FILE_LIMITS, readRegularSync } from "../../triton-protos/files/read-regular.js";
 import { RuntimeFault } from "../errors.js";
 import { type Cell, cellSchema } from "./cells.js";
 
@@ -32,7 +33,7 @@ export function readGolden(folder: string): GoldenRows | undefined {
   const file = join(folder, GOLDEN_FILE);
   if (!existsSync(file)) return undefined;
   try {
-    return goldenSchema.parse(JSON.parse(readFileSync(file, "utf8")));
+    return goldenSchema.parse(JSON.parse(readRegularSync(file, FILE_LIMITS.document).toString()));
   } catch {
     throw new RuntimeFault("INVALID_ARGUMENT", `${file} does not hold golden rows. Run \`merlon fit\` again.`);
   }

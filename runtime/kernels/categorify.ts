@@ -2,11 +2,11 @@
  * Columns of any dtype, or tuples of them -> integer ids: 1 for null, 2 … 1 + numBuckets for values outside the vocabulary, then the vocabulary by
  * falling count. 0 is padding and never made here.
  */
-import { join } from "node:path";
 import { encodings } from "../../triton-protos/categorify-columns.js";
 import { RuntimeFault } from "../errors.js";
 import type { Kernel } from "../plan/kernel.js";
 import { type Column, widened } from "../plan/table.js";
+import { artefactFile } from "./artefact-file.js";
 import { readFittedTable } from "./fitted-table.js";
 import { hashTogether } from "./hashed-cross.js";
 import { like } from "./like.js";
@@ -42,7 +42,7 @@ export const categorify: Kernel<"categorify"> = {
           `${what} has no vocabulary of column \`${name}\`. Run \`merlon fit\` again.`,
         );
       const { columns, numBuckets } = encoding;
-      const file = join(folder, found.vocabulary);
+      const file = artefactFile(folder, found.vocabulary);
       const { count, places } =
         columns.length > 1 ? openTuples(file, columns, what) : openValues(file, columns[0]!, what);
       const cardinality = FIRST_BUCKET + numBuckets + count;

@@ -1,8 +1,8 @@
 /** Pairs of id columns -> float64 columns: the inner product of the fitted features of the two ids; 0 for an id without any, null for a null. */
-import { join } from "node:path";
 import { RuntimeFault } from "../errors.js";
 import type { Kernel } from "../plan/kernel.js";
 import type { Column } from "../plan/table.js";
+import { artefactFile } from "./artefact-file.js";
 import { readFittedTable } from "./fitted-table.js";
 import { like } from "./like.js";
 import { nullFlags } from "./null-flags.js";
@@ -12,8 +12,8 @@ export const columnSimilarity: Kernel<"columnSimilarity"> = {
     const what = `step \`${step.id}\` (columnSimilarity)`;
     const { state } = step;
     if (!state) throw new RuntimeFault("INTERNAL", `${what} is not fitted. Run \`merlon fit\` first.`);
-    const left = readMatrix(join(folder, state.left));
-    const right = state.right === state.left ? left : readMatrix(join(folder, state.right));
+    const left = readMatrix(artefactFile(folder, state.left));
+    const right = state.right === state.left ? left : readMatrix(artefactFile(folder, state.right));
     const names = (step.inputs.input ?? []).map(ref => ref.name);
     const pairs = step.params.groups.map(group => group.map(name => names.indexOf(name)));
     return {

@@ -2,7 +2,6 @@
  * A table that `merlon fit` learnt, as an Arrow IPC file: key columns (which may hold null) and value columns. One row a key. Reading maps
  * numbers onto the file's own buffers and decodes strings once.
  */
-import { readFileSync } from "node:fs";
 import {
   Bool,
   type DataType,
@@ -20,6 +19,7 @@ import {
 } from "apache-arrow";
 import { readArrowColumns } from "../../triton-protos/artefacts/arrow-columns.js";
 import type { DType } from "../../triton-protos/datatype.js";
+import { FILE_LIMITS, readRegularSync } from "../../triton-protos/files/read-regular.js";
 import { RuntimeFault } from "../errors.js";
 import { type Column, rootRows, type Values } from "../plan/table.js";
 
@@ -87,7 +87,7 @@ function bitmapOf(validity: Uint8Array): Uint8Array {
  */
 export function readFittedTable(file: string, what = "fitted table"): FittedTable {
   try {
-    const columns = readArrowColumns(readFileSync(file));
+    const columns = readArrowColumns(readRegularSync(file, FILE_LIMITS.data));
     const rows = rootRows(Object.values(columns)[0]?.values.length ?? 0);
     return Object.fromEntries(Object.entries(columns).map(([name, col]) => [name, { ...col, rows }]));
   } catch (error) {

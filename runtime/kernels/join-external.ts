@@ -1,9 +1,9 @@
 /** Columns -> the same columns and those of the fitted file whose key is theirs: null where it has none, or, of an inner join, not there. */
-import { join } from "node:path";
 import { RuntimeFault } from "../errors.js";
 import { keepRows } from "../plan/keep-rows.js";
 import type { Kernel } from "../plan/kernel.js";
 import { type Column, gather, type Rows } from "../plan/table.js";
+import { artefactFile } from "./artefact-file.js";
 import { readFittedTable } from "./fitted-table.js";
 import { indexTuples } from "./tuple-index.js";
 
@@ -13,7 +13,7 @@ export const joinExternal: Kernel<"joinExternal"> = {
     if (!step.state) throw new RuntimeFault("INTERNAL", `${what} is not fitted. Run \`merlon fit\` first.`);
     const { on, how, columns: external } = step.params;
     const names = (step.inputs.input ?? []).map(ref => ref.name);
-    const table = readFittedTable(join(folder, step.state.table));
+    const table = readFittedTable(artefactFile(folder, step.state.table));
     const places = indexTuples(
       on.map((_, i) => table[`key ${i}`]!),
       on,

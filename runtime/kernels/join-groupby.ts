@@ -1,8 +1,8 @@
 /** Key columns of any dtype -> statistics of the fitted rows with the same key. A key not seen has count 0 and nulls. */
-import { join } from "node:path";
 import { RuntimeFault } from "../errors.js";
 import type { Kernel } from "../plan/kernel.js";
 import { type Column, gather } from "../plan/table.js";
+import { artefactFile } from "./artefact-file.js";
 import { readFittedTable } from "./fitted-table.js";
 import { indexTuples } from "./tuple-index.js";
 
@@ -12,7 +12,7 @@ export const joinGroupby: Kernel<"joinGroupby"> = {
     if (!step.state) throw new RuntimeFault("INTERNAL", `${what} is not fitted. Run \`merlon fit\` first.`);
     const names = (step.inputs.input ?? []).map(ref => ref.name);
     const groups = step.state.groups.map(({ columns, table: file }) => {
-      const table = readFittedTable(join(folder, file));
+      const table = readFittedTable(artefactFile(folder, file));
       const keys = columns.map((_, i) => table[`key ${i}`]!);
       const values = Object.entries(table).filter(([name]) => !/^key \d+$/.test(name));
       return { at: columns.map(name => names.indexOf(name)), places: indexTuples(keys, columns, what), values };

@@ -1,14 +1,14 @@
 /** User rows -> the `topk` items with the largest inner product of factors, best first, as child rows. */
-import { join } from "node:path";
 import { type ImplicitFactors, readImplicitFactors } from "../../triton-protos/artefacts/implicit.js";
 import { RuntimeFault } from "../errors.js";
 import { excludedIds } from "../faiss/excluded-ids.js";
 import type { Kernel } from "../plan/kernel.js";
 import { type Column, childRows, words } from "../plan/table.js";
+import { artefactFile } from "./artefact-file.js";
 
 export const predictImplicit: Kernel<"predictImplicit"> = {
   prepare: async (step, context) => {
-    const path = join(context.folder, step.artefacts!.factors!);
+    const path = artefactFile(context.folder, step.artefacts!.factors!);
     const factors = readFactors(path);
     const { items, dimension, itemFactors } = factors;
     const ids = BigInt64Array.from({ length: items }, (_, i) => BigInt(i));

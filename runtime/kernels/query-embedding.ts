@@ -1,14 +1,18 @@
 /** Integer ids -> float32 vectors from an embedding table; one binary search and one copy per id. */
-import { join } from "node:path";
+import { KEYS, TABLE, VECTORS } from "../../triton-protos/artefacts/embedding-table.js";
+import { pathInside } from "../../triton-protos/files/path-inside.js";
 import { RuntimeFault } from "../errors.js";
 import type { Kernel } from "../plan/kernel.js";
 import { words } from "../plan/table.js";
 import { openEmbeddingTable } from "../stores/embedding-table.js";
+import { artefactFile, artefactFolder } from "./artefact-file.js";
 
 export const queryEmbedding: Kernel<"queryEmbedding"> = {
   prepare: (step, { folder }) => {
     const { onMissing, memoryMb, dimension } = step.params;
-    const table = openEmbeddingTable(join(folder, step.artefacts!.table!), memoryMb * 2 ** 20);
+    const at = artefactFolder(folder, step.artefacts!.table!);
+    for (const name of [TABLE, KEYS, VECTORS]) artefactFile(at, pathInside(name));
+    const table = openEmbeddingTable(at, memoryMb * 2 ** 20);
     if (table.dimension !== dimension) {
       table.close();
       throw new RuntimeFault(

@@ -2,7 +2,6 @@
  * One query vector per row -> the `topk` nearest items of each row, best first, as child rows; a row gets fewer when fewer are found. Ids that
  * `exclude` lists for the row are searched past.
  */
-import { join } from "node:path";
 import type { FaissHeader } from "../../triton-protos/artefacts/faiss.js";
 import { RuntimeFault } from "../errors.js";
 import { excludedIds } from "../faiss/excluded-ids.js";
@@ -11,11 +10,12 @@ import type { FaissHits } from "../faiss/protocol.js";
 import { longRow, toUnitLength } from "../faiss/unit-length.js";
 import type { Kernel } from "../plan/kernel.js";
 import { type Column, childRows } from "../plan/table.js";
+import { artefactFile } from "./artefact-file.js";
 
 export const queryFaiss: Kernel<"queryFaiss"> = {
   prepare: async (step, context) => {
     const { nprobe, efSearch, normalize } = step.params;
-    const file = join(context.folder, step.artefacts!.index!);
+    const file = artefactFile(context.folder, step.artefacts!.index!);
     const index = await openIndex(file, { nprobe, efSearch });
     const ref = step.inputs.input![0]!;
     const { name } = ref;

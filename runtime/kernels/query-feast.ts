@@ -1,5 +1,4 @@
 /** Entity keys, on any rows -> the features of Feast views for each row, read in one go with each key once. */
-import { join } from "node:path";
 import { type FeastRepository, readFeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
 import { missingRule } from "../../triton-protos/feast-missing.js";
 import type { Step } from "../../triton-protos/plan.js";
@@ -9,6 +8,7 @@ import type { Kernel, PreparedKernel } from "../plan/kernel.js";
 import { type Column, childRows, gather, type Rows, rootRows } from "../plan/table.js";
 import { openStore } from "../stores/feast/open-store.js";
 import { FEATURE_STATUS, type FeatureColumn, type FeatureReader } from "../stores/feast/store.js";
+import { artefactFolder } from "./artefact-file.js";
 import { type DistinctKeys, distinctKeys, everyRow } from "./distinct-keys.js";
 import { withoutOutdated } from "./feature-ages.js";
 import { type FillMissing, prepareMissing } from "./feature-defaults.js";
@@ -16,7 +16,7 @@ import { type Lookup, prepareLookup, type WantedFeature } from "./feature-lookup
 
 export const queryFeast: Kernel<"queryFeast"> = {
   prepare: async (step, context) => {
-    const folder = join(context.folder, step.artefacts!.repository!);
+    const folder = artefactFolder(context.folder, step.artefacts!.repository!);
     const repository = readRepository(folder);
     const lookup = prepareLookup(step, repository, folder);
     const { timeoutMs, memoryMb, bytes = "utf8" } = step.params;
@@ -38,7 +38,7 @@ export const queryFeast: Kernel<"queryFeast"> = {
 
 function readRepository(folder: string): FeastRepository {
   try {
-    return readFeastRepository(folder);
+    return readFeastRepository(folder, true);
   } catch (error) {
     throw new RuntimeFault("UNAVAILABLE", (error as Error).message, { cause: error });
   }

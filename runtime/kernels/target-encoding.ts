@@ -2,12 +2,13 @@
  * Key columns of any dtype -> float columns: the smoothed mean that each target had among the rows with the same key,
  * `(sum + p · mean) / (count + p)`; the target's mean for a key that the fit has not seen.
  */
-import { join } from "node:path";
+import type { PathInside } from "../../triton-protos/files/path-inside.js";
 import type { OpState } from "../../triton-protos/op-state.js";
 import type { Step } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import type { Kernel, PreparedKernel } from "../plan/kernel.js";
 import type { Column } from "../plan/table.js";
+import { artefactFile } from "./artefact-file.js";
 import { type FittedTable, readFittedTable } from "./fitted-table.js";
 import { like } from "./like.js";
 import { foldDealer } from "./mersenne-twister.js";
@@ -24,7 +25,7 @@ export const targetEncoding: Kernel<"targetEncoding"> = {
     const Floats = outDtype === "float32" ? Float32Array : Float64Array;
     if (step.params.foldMode) return byFolds(step, state, folder, what);
     const groups = state.groups.map(({ columns, table: file }) => {
-      const table = readFittedTable(join(folder, file));
+      const table = readFittedTable(artefactFile(folder, file));
       const keys = columns.map((_, i) => table[`key ${i}`]!);
       const encoded = Object.entries(state.means).map(([target, mean]) => {
         const sums = table[`sum ${target}`]!.values as Float64Array;
@@ -64,8 +65,8 @@ function byFolds(
   const names = (step.inputs.input ?? []).map(ref => ref.name);
   const Floats = outDtype === "float32" ? Float32Array : Float64Array;
   const dealer = foldDealer(kfold, foldSeed);
-  const open = (file: string, columns: readonly string[]) => {
-    const table = readFittedTable(join(folder, file));
+  const open = (file: PathInside, columns: readonly string[]) => {
+    const table = readFittedTable(artefactFile(folder, file));
     return {
       table,
       places: indexTuples(

@@ -1,7 +1,7 @@
 /** Columns a fitted workflow reads -> the columns it makes, on the same rows: the steps that `merlon transform` runs offline. */
-import { readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { checkManifest } from "../../triton-protos/artefacts/manifest.js";
+import { FILE_LIMITS, readRegular } from "../../triton-protos/files/read-regular.js";
 import { PlanError, parsePlan } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import { readGolden } from "../golden/golden-rows.js";
@@ -9,10 +9,11 @@ import { replay, sayDifference } from "../golden/replay.js";
 import type { ExecutablePlan } from "../plan/execute.js";
 import type { Kernel, PrepareContext } from "../plan/kernel.js";
 import type { Column } from "../plan/table.js";
+import { artefactFile } from "./artefact-file.js";
 
 export const transformWorkflow: Kernel<"transformWorkflow"> = {
   prepare: async (step, context) => {
-    const file = join(context.folder, step.artefacts!.workflow!);
+    const file = artefactFile(context.folder, step.artefacts!.workflow!);
     const plan = await readPlan(file);
     // Workflows are plans, so the executor is a dependency both ways; it is loaded here, when a workflow is.
     const { preparePlan } = await import("../plan/execute.js");
@@ -53,7 +54,7 @@ async function replayGolden(
 
 async function readPlan(file: string) {
   try {
-    const plan = parsePlan(await readFile(file, "utf8"), file);
+    const plan = parsePlan((await readRegular(file, FILE_LIMITS.document)).toString(), file);
     if (plan.kind === "workflow") {
       checkManifest(dirname(file), plan);
       return plan;

@@ -1,10 +1,11 @@
 /**
  * A Feast repository folder (`feature_store.yaml` and the registry it names) → project, registry, and where the online store is.
  */
-import { readFileSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { isAbsolute, join, relative } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
+import { parsePathInside, resolveInside } from "../files/path-inside.js";
+import { FILE_LIMITS, readRegularSync, requireRegular, SpecialFileError } from "../files/read-regular.js";
 import type { KeyVersion } from "./feast-key.js";
 import { type OnlineStore, onlineStoreConfig, readOnlineStore } from "./feast-online-store.js";
 import { type FeastRegistry, FeastRegistryError, readRegistry, storedByVersion } from "./feast-registry.js";
@@ -40,10 +41,12 @@ const config = z.looseObject({
 
 /**
  * @param folder the Feast repository, the folder of `feature_store.yaml`
+ * @param inside refuses a registry and a SQLite store outside the folder: for repositories that `merlon build` wrote
  * @throws FeastRegistryError naming the file and what to do
  */
-export function readFeastRepository(folder: string): FeastRepository {
+export function readFeastRepository(folder: string, inside = false): FeastRepository {
   const yamlFile = join(folder, "feature_store.yaml");
+  if (inside) requireInside(folder, "feature_store.yaml");
   const text = new TextDecoder().decode(readFile(yamlFile, "Name the folder of a Feast repository."));
   const parsed = config.safeParse(parseYaml(yamlFile, expand(text)));
   if (!parsed.success) {
@@ -59,6 +62,8 @@ export function readFeastRepository(folder: string): FeastRepository {
     throw new FeastRegistryError(
       `${yamlFile}: the online store ${store}. Correct \`online_store\`, or materialize the views into a SQLite online store.`,
     );
+  if (inside) requireInside(folder, relative(folder, registryFile));
+  if (inside && store.type === "sqlite") requireInside(folder, relative(folder, store.file));
   const all = readRegistry(readFile(registryFile, "Run `feast apply` in the repository."), registryFile);
   const projects = [...new Set(all.views.map(view => view.project))];
   if (projects.length > 0 && !projects.includes(project))
@@ -106,10 +111,25 @@ function parseYaml(file: string, text: string): unknown {
   }
 }
 
+/** @throws FeastRegistryError for a file that is outside, as it is written or by a link, or is not a regular one */
+function requireInside(folder: string, file: string): void {
+  const path = parsePathInside(file);
+  if (path === undefined)
+    throw new FeastRegistryError(
+      `${join(folder, "feature_store.yaml")} names \`${file}\`, which is outside its folder. Build the ensemble again: \`merlon build\` copies the file.`,
+    );
+  try {
+    requireRegular(resolveInside(folder, path));
+  } catch (error) {
+    throw new FeastRegistryError(`${folder}: ${(error as Error).message}. Build the ensemble again.`);
+  }
+}
+
 function readFile(file: string, wayOut: string): Uint8Array {
   try {
-    return readFileSync(file);
+    return readRegularSync(file, FILE_LIMITS.data);
   } catch (error) {
+    if (error instanceof SpecialFileError) throw new FeastRegistryError(`${error.message}. ${wayOut}`);
     throw new FeastRegistryError(`${file} can not be read (${(error as NodeJS.ErrnoException).code}). ${wayOut}`);
   }
 }

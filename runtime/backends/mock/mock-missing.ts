@@ -4,6 +4,7 @@
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { joinInside } from "../../../triton-protos/files/path-inside.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { AnyStep } from "../../../triton-protos/plan.js";
 import { RuntimeFault } from "../../errors.js";
@@ -57,7 +58,7 @@ export const mockMissing = (told: (name: string, reason: string) => void = () =>
 /** Why a step can't be prepared, if that is for want of a file or a store. */
 async function whyAbsent({ artefacts = {} }: AnyStep, folder: string, error: unknown): Promise<string | undefined> {
   for (const path of Object.values(artefacts))
-    if (!(await isThere(join(folder, path)))) return `${path} is not in its folder`;
+    if (!(await isThere(joinInside(folder, path)))) return `${path} is not in its folder`;
   const { code, message } = RuntimeFault.from(error);
   return code === "UNAVAILABLE" ? message : undefined;
 }

@@ -1,11 +1,13 @@
 /**
  * What NVTabular's operators have learnt (numbers in graph.json, Parquet beside it) -> the state of Merlon's steps, and their Arrow files.
  */
+
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encodings, optionOf } from "../../../triton-protos/categorify-columns.js";
 import type { DType } from "../../../triton-protos/datatype.js";
+import { pathInside } from "../../../triton-protos/files/path-inside.js";
 import type { AnyStep, Plan, Step } from "../../../triton-protos/plan.js";
 import { REQUEST_STEP } from "../../../triton-protos/plan.js";
 import { RuntimeFault } from "../../errors.js";
@@ -122,7 +124,7 @@ async function categories(importing: Importing, step: Step<"categorify">, node: 
               Object.fromEntries([...parts.map((_, i) => [`key ${i}`, found[i]!] as const), ["count", count]]),
             )
           : printVocabulary({ dtype: dtypes[0]!, values: found[0]!.values, counts: count.values as BigInt64Array });
-      const file = `categories/unique.${safe(name)}.${safe(step.id)}.arrow`;
+      const file = pathInside(`categories/unique.${safe(name)}.${safe(step.id)}.arrow`);
       await writeFile(join(folder, file), bytes);
       written.set(name, { vocabulary: file, cardinality: 2 + numBuckets + count.rows.count });
     }
@@ -149,7 +151,7 @@ async function groups(importing: Importing, step: GroupStep, node: LearntNode, r
       `SELECT ${select} FROM read_parquet(${texts(files)})`,
       all.map(({ dtype }) => dtype),
     );
-    const file = `tables/${safe(step.id)}.${safe(name)}.arrow`;
+    const file = pathInside(`tables/${safe(step.id)}.${safe(name)}.arrow`);
     await writeFile(
       join(folder, file),
       printFittedTable(Object.fromEntries(all.map((one, i) => [one.name, table[i]!] as const))),
