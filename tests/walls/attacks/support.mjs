@@ -1,0 +1,107 @@
+/**
+ * Pieces of attackers: loops that end in time, and connections that are opened again when the server cuts them.
+ */
+import { connect } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
+import {
+  dataFrames,
+  END_HEADERS,
+  frame,
+  framed,
+  frameParser,
+  greeting,
+  grpcHead,
+  HEADERS,
+  SETTINGS,
+} from "../../scorecard/support/http2-client.mjs";
+import { INFER_PATH } from "../../scorecard/support/messages.mjs";
+
+/** A pause after a connection was refused or cut, so that reconnecting is not the attack. */
+const RECONNECT_MS = 20;
+
+/** Runs `work` in so many lanes until the time is over. */
+export const lanes = (count, until, work) =>
+  Promise.all(
+    Array.from({ length: count }, async (_, lane) => {
+      while (Date.now() < until) await work(lane);
+    }),
+  );
+
+/**
+ * One connection: calls `act(socket)`, and resolves when the connection is closed or the time is over.
+ * @param act returns a promise to close after it, or undefined to keep the connection until the server cuts it
+ */
+export function onConnection(port, until, act, onData = () => {}) {
+  return new Promise(resolve => {
+    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+    const timer = setTimeout(() => socket.destroy(), Math.max(0, until - Date.now()));
+    socket.on("connect", async () => {
+      const work = act(socket);
+      if (!work) return;
+      await work.catch(() => {});
+      socket.destroy();
+    });
+    socket.on("data", onData);
+    socket.on("error", () => {});
+    socket.on("close", async () => {
+      clearTimeout(timer);
+      await pause(RECONNECT_MS);
+      resolve();
+    });
+  });
+}
+
+/** Writes and waits until the kernel has taken it; false once the connection is gone. */
+export const write = (socket, bytes) =>
+  new Promise(resolve => {
+    if (socket.destroyed) return resolve(false);
+    const gone = () => resolve(false);
+    socket.once("close", gone);
+    socket.write(bytes, error => {
+      socket.off("close", gone);
+      resolve(!error);
+    });
+  });
+
+/** Sends bytes on a connection of their own; resolves when the server has answered or cut it. */
+export const once = (port, bytes, until) =>
+  onConnection(
+    port,
+    until,
+    socket =>
+      new Promise(resolve => {
+        socket.once("data", resolve);
+        socket.once("close", resolve);
+        socket.write(bytes);
+      }),
+  );
+
+/** A ModelInfer call whose message is compressed. */
+export const compressedCall = unpacked => ({
+  head: grpcHead(INFER_PATH, [["grpc-encoding", "gzip"]]),
+  body: framed(gzipSync(unpacked, { level: 9 }), 1),
+});
+
+/** One call on a connection of its own; resolves when the stream or the connection has ended. */
+export function grpcOnce(port, { head, body }, until) {
+  let done;
+  const ended = new Promise(resolve => {
+    done = resolve;
+  });
+  const parse = frameParser((type, flags, stream) => {
+    if (stream === 1 && (flags & 1 || type === 3)) done();
+    if (type === 7) done();
+  });
+  return onConnection(
+    port,
+    until,
+    socket => {
+      socket.once("close", done);
+      socket.write(Buffer.concat([greeting(), frame(SETTINGS, 1, 0), frame(HEADERS, END_HEADERS, 1, head)]));
+      for (const data of dataFrames(1, body)) socket.write(data);
+      return ended;
+    },
+    parse,
+  );
+}
