@@ -2,8 +2,9 @@
  * An Arrow IPC file that `merlon fit` wrote → its columns as typed arrays (texts as strings), nulls marked.
  */
 import { isAscii } from "node:buffer";
-import { type Data, DataType, type Float, type Int, tableFromIPC, type Utf8, type Vector } from "apache-arrow";
+import { DataType, type Float, type Int } from "apache-arrow";
 import { type DType, datatype, isDType, type Values } from "../datatype.js";
+import { type ArrowPiece, readArrowFile } from "./arrow-file.js";
 
 export interface ArrowColumn {
   readonly dtype: DType;
@@ -13,59 +14,85 @@ export interface ArrowColumn {
   readonly validity?: Uint8Array;
 }
 
-/** @throws Error for bytes that are no Arrow file, and for a type that no column has */
+/** @throws Error for bytes that are not a whole Arrow file, and for a type that no column has */
 export function readArrowColumns(bytes: Uint8Array): Readonly<Record<string, ArrowColumn>> {
-  const table = tableFromIPC(bytes);
+  const { fields, columns } = readArrowFile(bytes);
   return Object.fromEntries(
-    table.schema.fields.map(({ name }): [string, ArrowColumn] => {
-      const vector = table.getChild(name)!;
-      const dtype = dtypeOf(vector.type);
-      const validity =
-        vector.nullCount > 0
-          ? Uint8Array.from({ length: vector.length }, (_, i) => (vector.get(i) === null ? 0 : 1))
-          : undefined;
-      return [name, { dtype, values: decoded(vector, dtype), ...(validity && { validity }) }];
+    fields.map(({ name, type }, i): [string, ArrowColumn] => {
+      const pieces = columns[i]!;
+      const dtype = columnType(type);
+      const validity = pieces.some(({ nulls }) => nulls > 0) && bits(pieces, ({ validity }) => validity, 1);
+      return [name, { dtype, values: decoded(pieces, dtype), ...(validity && { validity }) }];
     }),
   );
 }
 
-function decoded(vector: Vector, dtype: DType): Values {
-  if (dtype === "bool") return Uint8Array.from({ length: vector.length }, (_, i) => (vector.get(i) === true ? 1 : 0));
-  if (dtype !== "string") return vector.toArray() as Values;
-  if (vector.nullCount === 0) {
-    const [first, ...more] = (vector.data as readonly Data<Utf8>[]).map(texts);
+function decoded(pieces: readonly ArrowPiece[], dtype: DType): Values {
+  if (dtype === "bool") {
+    const found = bits(pieces, ({ values }) => values, 0);
+    const known = bits(pieces, ({ validity }) => validity, 1);
+    return found.map((bit, i) => bit & known[i]!);
+  }
+  if (dtype === "string") {
+    const [first, ...more] = pieces.map(textsOf);
     return more.length === 0 ? (first ?? []) : [first!, ...more].flat();
   }
-  return Array.from({ length: vector.length }, (_, i) => (vector.get(i) as string | null) ?? "");
+  const { array, bytes } = datatype(dtype);
+  const [first, ...more] = pieces;
+  const whole = first && more.length === 0 ? first.values : Buffer.concat(pieces.map(({ values }) => values));
+  // A view of numbers begins at a multiple of their size.
+  const aligned = whole.byteOffset % bytes === 0 ? whole : Uint8Array.from(whole);
+  return new array!(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.length / bytes);
+}
+
+/** Bits as bytes. @param absent the byte of a piece that has no bits */
+function bits(pieces: readonly ArrowPiece[], of: (piece: ArrowPiece) => Uint8Array, absent: number): Uint8Array {
+  const found = new Uint8Array(pieces.reduce((sum, { rows }) => sum + rows, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    const packed = of(piece);
+    if (packed.length === 0) found.fill(absent, at, at + piece.rows);
+    else for (let i = 0; i < piece.rows; i++) found[at + i] = (packed[i >> 3]! >> (i & 7)) & 1;
+    at += piece.rows;
+  }
+  return found;
 }
 
 /** Longer texts are no longer one string in Node. */
 const LONGEST = 2 ** 28;
 
 /** Where all bytes are ASCII, places in the bytes are places in the text: it is decoded once, and each value is a piece of it. */
-function texts({ valueOffsets: offsets, values, length }: Data<Utf8>): string[] {
-  const [start, end] = [offsets[0]!, offsets[length]!];
-  const bytes = Buffer.from(values.buffer, values.byteOffset + start, end - start);
-  const found = new Array<string>(length);
+function textsOf({ rows, nulls, validity, values, texts }: ArrowPiece): string[] {
+  if (rows === 0) return [];
+  const view = new DataView(values.buffer, values.byteOffset, values.byteLength);
+  const offset = (i: number): number => view.getInt32(i * 4, true);
+  const [start, end] = [offset(0), offset(rows)];
+  const bytes = Buffer.from(texts.buffer, texts.byteOffset + start, end - start);
+  const found = new Array<string>(rows);
   if (bytes.length < LONGEST && isAscii(bytes)) {
     const all = bytes.toString("latin1");
-    for (let i = 0; i < length; i++) found[i] = all.slice(offsets[i]! - start, offsets[i + 1]! - start);
-  } else
-    for (let i = 0; i < length; i++) found[i] = bytes.toString("utf8", offsets[i]! - start, offsets[i + 1]! - start);
+    for (let i = 0; i < rows; i++) found[i] = all.slice(offset(i) - start, offset(i + 1) - start);
+  } else for (let i = 0; i < rows; i++) found[i] = bytes.toString("utf8", offset(i) - start, offset(i + 1) - start);
+  if (nulls > 0) for (let i = 0; i < rows; i++) if (((validity[i >> 3]! >> (i & 7)) & 1) === 0) found[i] = "";
   return found;
 }
 
 /** @throws Error for a type that no column has */
 export function dtypeOf(type: DataType): DType {
-  const name = DataType.isUtf8(type)
-    ? "string"
-    : DataType.isBool(type)
-      ? "bool"
-      : DataType.isInt(type)
-        ? `${(type as Int).isSigned ? "" : "u"}int${(type as Int).bitWidth}`
-        : DataType.isFloat(type)
-          ? `float${16 << (type as Float).precision}`
-          : String(type);
+  return columnType(
+    DataType.isUtf8(type)
+      ? "string"
+      : DataType.isBool(type)
+        ? "bool"
+        : DataType.isInt(type)
+          ? `${(type as Int).isSigned ? "" : "u"}int${(type as Int).bitWidth}`
+          : DataType.isFloat(type)
+            ? `float${16 << (type as Float).precision}`
+            : String(type),
+  );
+}
+
+function columnType(name: string): DType {
   if (!isDType(name) || datatype(name).duckdb === null) throw new Error(`its values are ${name}, which no column is`);
   return name;
 }

@@ -1,0 +1,129 @@
+// Arrow files of fitted folders: each kind that is written is read as Apache's reader reads it, and a damaged one ends with a value or an error.
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { Table, tableFromArrays, tableFromIPC, tableToIPC, vectorFromArray } from "apache-arrow";
+import { afterAll, describe, expect, test } from "vitest";
+import { type PrintedColumn, printFittedTable } from "#runtime/kernels/fitted-table.js";
+import { readArrowColumns } from "#triton-protos/artefacts/arrow-columns.js";
+
+const folder = mkdtempSync(join(tmpdir(), "merlon-arrow-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const script = fileURLToPath(new URL("support/arrow-damage.mjs", import.meta.url));
+const validity = Uint8Array.of(1, 0, 1, 1, 0);
+
+const NUMBERS: Readonly<Record<string, PrintedColumn["values"]>> = {
+  uint8: Uint8Array.of(0, 1, 2, 254, 255),
+  uint16: Uint16Array.of(0, 1, 2, 3, 65_535),
+  uint32: Uint32Array.of(0, 1, 2, 3, 2 ** 32 - 1),
+  uint64: BigUint64Array.of(0n, 1n, 2n, 3n, 2n ** 64n - 1n),
+  int8: Int8Array.of(-128, -1, 0, 1, 127),
+  int16: Int16Array.of(-32_768, -1, 0, 1, 32_767),
+  int32: Int32Array.of(-(2 ** 31), -1, 0, 1, 2 ** 31 - 1),
+  int64: BigInt64Array.of(-(2n ** 63n), -1n, 0n, 1n, 2n ** 63n - 1n),
+  float32: Float32Array.of(-0, Number.NaN, 1.5, Number.POSITIVE_INFINITY, 1e-45),
+  float64: Float64Array.of(-0, Number.NaN, 1.1, Number.NEGATIVE_INFINITY, 5e-324),
+  bool: Uint8Array.of(1, 0, 1, 1, 0),
+  string: ["", "a", "né", "\u{1f985}", "last"],
+};
+const TABLES: Readonly<Record<string, Readonly<Record<string, PrintedColumn>>>> = {
+  plain: columns(),
+  nulls: columns(validity),
+  packed: { t: { dtype: "string", values: { offsets: Int32Array.of(0, 1, 1, 3), bytes: Uint8Array.of(97, 98, 99) } } },
+  empty: { a: { dtype: "int64", values: new BigInt64Array(0) }, t: { dtype: "string", values: [] } },
+};
+function columns(validity?: Uint8Array): Record<string, PrintedColumn> {
+  return Object.fromEntries(
+    Object.entries(NUMBERS).map(([dtype, values]) => [
+      `of ${dtype}`,
+      { dtype, values, ...(validity && { validity }) } as PrintedColumn,
+    ]),
+  );
+}
+
+const joined = (tables: readonly Table[]): Table =>
+  new Table(
+    tables[0]!.schema,
+    tables.flatMap(table => table.batches),
+  );
+
+describe("whole files are read as Apache's reader reads them", () => {
+  const check = (bytes: Uint8Array): void => {
+    const apache = tableFromIPC(bytes);
+    const read = readArrowColumns(bytes);
+    expect(Object.keys(read)).toEqual(apache.schema.fields.map(({ name }) => name));
+    for (const [name, { values, validity }] of Object.entries(read)) {
+      const vector = apache.getChild(name)!;
+      expect(values.length).toBe(vector.length);
+      expect(validity === undefined).toBe(vector.nullCount === 0);
+      for (let i = 0; i < vector.length; i++) {
+        const expected = vector.get(i);
+        expect(validity?.[i] === 0).toBe(expected === null);
+        if (expected !== null) expect(values[i]).toEqual(typeof expected === "boolean" ? Number(expected) : expected);
+      }
+    }
+  };
+  test.each(Object.keys(TABLES))("%s", name => check(printFittedTable(TABLES[name]!)));
+  test("bytes that begin at an odd place, and several batches", () => {
+    const bytes = printFittedTable(TABLES.plain!);
+    const moved = new Uint8Array(bytes.length + 1);
+    moved.set(bytes, 1);
+    check(moved.subarray(1));
+    const tables = [0, 100, 117].map(start =>
+      tableFromArrays({
+        n: Int32Array.from({ length: 17 }, (_, i) => start + i),
+        x: Float64Array.from({ length: 17 }, (_, i) => (start + i) / 2),
+      }),
+    );
+    check(tableToIPC(joined(tables), "file"));
+  });
+  test("other types and a compressed file are refused by name", () => {
+    const lists = tableToIPC(tableFromArrays({ l: [[1], [2, 3]] as never }), "file");
+    expect(() => readArrowColumns(lists)).toThrow("column `l` is List, which no column is");
+    const texts = tableToIPC(tableFromArrays({ t: vectorFromArray(["a", "b", "a"]) as never }), "file");
+    expect(() => readArrowColumns(texts)).toThrow("column `t` is Dictionary, which no column is");
+    expect(() => readArrowColumns(Buffer.from("PAR1 and what follows"))).toThrow("does not begin with `ARROW1`");
+  });
+});
+
+describe("a damaged file ends with a value or an error, within bounded CPU", () => {
+  test.each(Object.keys(TABLES))(
+    "%s: every byte changed, every length",
+    async name => {
+      const path = join(folder, `${name}.arrow`);
+      const bytes = printFittedTable(TABLES[name]!);
+      writeFileSync(path, bytes);
+      // A hang ends here, by a signal.
+      const { stdout } = await promisify(execFile)(process.execPath, ["--max-old-space-size=256", script, path], {
+        timeout: 120_000,
+        killSignal: "SIGKILL",
+      });
+      const { read, refused, odd, mostMs } = JSON.parse(stdout) as Record<string, number> & { odd: string[] };
+      expect(odd).toEqual([]);
+      expect(read! + refused!).toBe(bytes.length * 5);
+      expect(refused).toBeGreaterThan(bytes.length);
+      // A whole file takes less than 1 ms.
+      expect(mostMs).toBeLessThan(500);
+    },
+    150_000,
+  );
+  test("batches that share bytes, which would multiply a small file, are refused", () => {
+    const bytes = printFittedTable({
+      a: { dtype: "int64", values: BigInt64Array.from({ length: 1000 }, (_, i) => BigInt(i)) },
+    });
+    const two = tableToIPC(joined([tableFromIPC(bytes), tableFromIPC(bytes)]), "file");
+    const view = new DataView(two.buffer, two.byteOffset, two.byteLength);
+    const footer = two.length - 10 - view.getInt32(two.length - 10, true);
+    // A block is the only place that holds the length of the body, 8,000 bytes, twice in the footer.
+    const bodies: number[] = [];
+    for (let at = footer; at < two.length - 18; at += 4) if (view.getBigInt64(at, true) === 8000n) bodies.push(at - 16);
+    expect(bodies.length).toBe(2);
+    const [first, second] = bodies.map(at => two.slice(at, at + 24));
+    expect(first).not.toEqual(second);
+    for (const at of bodies) two.set(first!, at);
+    expect(() => readArrowColumns(two)).toThrow(/batch 1 takes bytes \d+ to \d+, of \d+ to \d+/);
+  });
+});
