@@ -95,6 +95,7 @@ export interface LoadContext {
   /** Draws the seed of a request that names none (`--seed` makes the sequence repeatable). */
   drawSeed(): bigint;
   readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];
+  readonly isTrusted?: PrepareContext["isTrusted"];
   /** The machine's where it is left out. */
   readonly clock?: Clock;
   /** Stands between a plan and its steps. */

@@ -43,6 +43,8 @@ interface Binding {
   close(handle: Handle): void;
   /** Whether FAISS can leave those tables out. */
   readonly skipsTables: boolean;
+  /** Limits this process's address space. */
+  limitMemory(bytes: number): void;
 }
 
 export interface NativeIndex {
@@ -74,6 +76,9 @@ function binding(): Binding | undefined {
     }
   return found || undefined;
 }
+
+/** Limits the address space of this process, where the binding is compiled: allocations beyond it fail. */
+export const limitMemory = (bytes: number): void => binding()?.limitMemory(bytes);
 
 /**
  * @param parameters instead of the file's own

@@ -3,8 +3,10 @@
  * others by faiss-node in its thread.
  */
 
+import { statSync } from "node:fs";
 import {
   type FaissHeader,
+  type FaissLayout,
   readFaissLayoutFile,
   type SearchParameters,
   searchFault,
@@ -25,17 +27,46 @@ export interface OpenIndex {
 
 /**
  * @param by who searches: the fastest there is; FAISS, also a flat file; faiss-node in its thread
+ * @param isTrusted files that it returns false for are opened in another process first
  * @throws Error naming the file
  */
 export async function openIndex(
   path: string,
   parameters: SearchParameters = {},
   by: "fastest" | "faiss" | "thread" = "fastest",
+  isTrusted: IsTrusted = () => true,
 ): Promise<OpenIndex> {
+  const before = markOf(path);
   const layout = readFaissLayoutFile(path);
   const { header } = layout;
   const fault = searchFault(header, parameters);
   if (fault) throw new RuntimeFault("INVALID_ARGUMENT", `${path} ${fault}. Build the ensemble again.`);
+  if (!isTrusted(path)) {
+    const { probeIndex } = await import("./probe-index.js");
+    await probeIndex(path, parameters, by);
+  }
+  const index = await openAs(by, path, layout, parameters);
+  if (markOf(path) === before) return index;
+  await index.close();
+  throw new RuntimeFault("INTERNAL", `${path} changed while it was read`);
+}
+
+/** Says whether a file is as `merlon build` wrote it; others are opened in another process first. */
+export type IsTrusted = (file: string) => boolean;
+
+/** A file that changes between its check and its reading was not checked. */
+function markOf(path: string): string {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat ? `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}` : "";
+}
+
+async function openAs(
+  by: "fastest" | "faiss" | "thread",
+  path: string,
+  layout: FaissLayout,
+  parameters: SearchParameters,
+): Promise<OpenIndex> {
+  const { header } = layout;
   const native = by === "thread" ? undefined : await openNativeIndex(path, header, parameters, layout);
   const exact = by === "fastest" ? await import("./exact-index.js") : undefined;
   const graph = exact?.isExact(header) && !native?.scans;

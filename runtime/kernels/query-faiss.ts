@@ -16,7 +16,7 @@ export const queryFaiss: Kernel<"queryFaiss"> = {
   prepare: async (step, context) => {
     const { nprobe, efSearch, normalize } = step.params;
     const file = artefactFile(context.folder, step.artefacts!.index!);
-    const index = await openIndex(file, { nprobe, efSearch });
+    const index = await openIndex(file, { nprobe, efSearch }, "fastest", context.isTrusted);
     const ref = step.inputs.input![0]!;
     const { name } = ref;
     // Told now, an index that was swapped for another of the wrong tower does not take the old one's place.

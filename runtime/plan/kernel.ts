@@ -74,6 +74,8 @@ export interface PrepareContext {
   readonly schemaOf?: (ref: ColumnRef) => ColumnSchema | undefined;
   /** What the ages of features are told by; the machine's clock where it is left out. */
   readonly clock?: Clock | undefined;
+  /** Whether a file is as `merlon build` wrote it: native code opens others in another process first. Default: all are. */
+  readonly isTrusted?: ((file: string) => boolean) | undefined;
   /** SQLite stores that steps of the plan share. */
   readonly storeFiles?: SnapshotFiles | undefined;
 }

@@ -77,6 +77,8 @@ export interface LoadOptions {
   readonly clock?: Clock | undefined;
   drawSeed(): bigint;
   readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];
+  /** Files that `merlon build` wrote and a manifest lists. Default: none. */
+  readonly isTrusted?: PrepareContext["isTrusted"];
 }
 
 /** Where Triton looks for the libraries of backends; ours are part of the server. */
@@ -162,6 +164,7 @@ export async function loadVersion(
     drawSeed: options.drawSeed,
     ...(options.onGoldenDifference && { onGoldenDifference: options.onGoldenDifference }),
     ...(options.clock && { clock: options.clock }),
+    isTrusted: options.isTrusted ?? (() => false),
     ...(around?.step && { aroundStep: around.step }),
   };
   const labels = readLabels(served, polled.folder);

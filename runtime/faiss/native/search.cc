@@ -5,8 +5,10 @@
  */
 #include <napi.h>
 #include <omp.h>
+#include <sys/resource.h>
 #include <time.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <stdexcept>
@@ -206,6 +208,16 @@ Napi::Value close(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+/** Of a process that opens a file nobody vouches for. */
+Napi::Value limitMemory(const Napi::CallbackInfo& info) {
+  if (!info[0].IsNumber()) throw Napi::TypeError::New(info.Env(), "limitMemory takes a number of bytes");
+  rlimit limit{};
+  getrlimit(RLIMIT_AS, &limit);
+  limit.rlim_cur = std::min(limit.rlim_max, static_cast<rlim_t>(info[0].As<Napi::Number>().Int64Value()));
+  setrlimit(RLIMIT_AS, &limit);
+  return info.Env().Undefined();
+}
+
 Napi::Object start(Napi::Env env, Napi::Object exports) {
   // Searches beside each other would wait, spinning, for its one team of threads.
   if (openblas_set_num_threads != nullptr) openblas_set_num_threads(1);
@@ -213,6 +225,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("searchAsync", Napi::Function::New(env, searchAsync));
   exports.Set("searchSync", Napi::Function::New(env, searchSync));
   exports.Set("close", Napi::Function::New(env, close));
+  exports.Set("limitMemory", Napi::Function::New(env, limitMemory));
   exports.Set("skipsTables", merlon::SKIPS_TABLES);
   return exports;
 }
