@@ -1,6 +1,7 @@
 /**
  * What both protocols can ask besides inference: readiness, metadata, configuration, statistics, repository, settings. Answers are the protos' messages.
  */
+import { nameFault } from "../triton-protos/files/model-name.js";
 import type { ModelMetadataResponse, ModelStatistics, ServerMetadataResponse } from "../triton-protos/gen/messages.js";
 import type { ModelConfig } from "../triton-protos/model-config.js";
 import { describeModel, extensionsOf, PROTOCOL_VERSION } from "./data-plane/metadata.js";
@@ -90,9 +91,9 @@ export function createCalls(
     return found;
   };
   const requireName = (model: string): void => {
-    if (!model.trim())
+    if (nameFault(model) === "empty")
       throw new RuntimeFault("INVALID_ARGUMENT", "Model name cannot be empty. Please enter a valid name to deploy.");
-    if (/[/\\\0]/.test(model) || model === "..")
+    if (nameFault(model) === "traversal")
       throw new RuntimeFault(
         "INVALID_ARGUMENT",
         `invalid model name '${model}', model name must not contain path traversal characters`,

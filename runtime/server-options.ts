@@ -67,6 +67,10 @@ export interface ServeOptions {
   readonly reuseGrpcPort?: boolean;
   /** How inference responses are packed for clients that can unpack them. */
   readonly grpcCompression?: "none" | "low" | "medium" | "high";
+  /** Load requests may bring models with code, and choose backends that run code. @default false */
+  readonly allowModelCodeUpload?: boolean;
+  /** A `model.mjs` in the version folder answers in the place of any backend; part of `mockMissing`. @default false */
+  readonly mockStandIns?: boolean;
   /** What changes nothing here, and is shown among the options at the start all the same. */
   readonly shown?: Partial<ShownOptions>;
   /** Bounds instances by the resources that they name. */
@@ -202,7 +206,9 @@ export const withDefaults = (given: ServeOptions) => {
     allowCpuMetrics: given.allowCpuMetrics ?? true,
     metricsConfig: given.metricsConfig ?? {},
     trace: given.trace,
+    allowModelCodeUpload: given.allowModelCodeUpload ?? false,
     mockMissing: given.mockMissing ?? false,
+    mockStandIns: (given.mockStandIns || given.mockMissing) ?? false,
     replay: given.replay,
     faults: given.faults ?? [],
     faultAdminPort: given.faultAdminPort,

@@ -54,6 +54,8 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     control: options.modelControlMode,
     autoComplete: !options.disableAutoComplete,
     configName: options.modelConfigName,
+    allowCodeUpload: options.allowModelCodeUpload,
+    standIns: options.mockStandIns,
     retries: options.modelLoadRetries,
     loadsAtOnce: options.modelLoadThreads,
     backendConfig: options.backendConfig,

@@ -219,6 +219,17 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
     "Merlon",
     [
       flag("seed", "integer", "Makes the sampling of requests that name no seed repeatable."),
+      flag(
+        "allow-model-code-upload",
+        "boolean",
+        "Load requests may bring code, and choose backends that run code; off by default.",
+      ),
+      {
+        name: "mock-stand-ins",
+        argument: "boolean",
+        optional: true,
+        help: "model.mjs in a version folder answers in place of any back end; part of mock-missing.",
+      },
       {
         name: "mock-missing",
         argument: "boolean",

@@ -210,6 +210,8 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "vertex-ai-thread-count": check(readInteger),
   "vertex-ai-default-model": (o, v) => (o.cloud.vertexAiModel = v),
   gpu: (o, v) => (o.gpu = readGpu(v)),
+  "allow-model-code-upload": (o, v) => (o.allowModelCodeUpload = readBoolean(v)),
+  "mock-stand-ins": (o, v) => (o.mockStandIns = v === "" || readBoolean(v)),
   "mock-missing": (o, v) => (o.mockMissing = v === "" || readBoolean(v)),
   replay: (o, v) => (o.replay = { ...o.replay, cassette: v }),
   "replay-match": (o, v) => {

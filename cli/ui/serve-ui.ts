@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import type { RecentRequests } from "../../runtime/tracing/recent-requests.js";
+import { isModelName, type ModelName } from "../../triton-protos/files/model-name.js";
 import { ask, pass, type ShownServer } from "./ask-server.js";
 import { counts } from "./counts.js";
 import { type ModelMetadata, openApi } from "./openapi.js";
@@ -114,7 +115,7 @@ async function respond(
     const name = decodeURIComponent(graph[1]!);
     // Only what the server has loaded; no name leads out of a repository.
     const known = status === 200 && (JSON.parse(text) as { name: string }[]).some(model => model.name === name);
-    const plan = known ? planOf(name, options.repositories) : undefined;
+    const plan = known && isModelName(name) ? planOf(name, options.repositories) : undefined;
     if (!plan) return sendJson(answer, { error: "this model has no plan" }, 404);
     const { drawPlan } = await import("../../compiler/index.js");
     return sendJson(answer, { svg: await drawPlan(plan) });
@@ -125,7 +126,7 @@ async function respond(
 /** The page's script and what it imports. */
 const SCRIPTS = ["page", "elements", "requests", "story"];
 
-function planOf(model: string, repositories: readonly string[]): string | undefined {
+function planOf(model: ModelName, repositories: readonly string[]): string | undefined {
   for (const repository of repositories) {
     const folder = join(repository, model);
     if (!existsSync(folder)) continue;

@@ -15,6 +15,7 @@ import type { StageTally } from "../plan/stage-tally.js";
 import type { Around } from "../repository/around.js";
 import type { AskedModel, Lease } from "../repository/lease.js";
 import type { ModelVersion } from "../repository/model-version.js";
+import type { CodeRule } from "../repository/uploaded-code.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
 import type { Parameter, Tensor, TypedTensor } from "../tensor.js";
 import type { TraceNotes } from "../tracing/trace.js";
@@ -98,6 +99,8 @@ export interface LoadContext {
   readonly isTrusted?: PrepareContext["isTrusted"];
   /** The machine's where it is left out. */
   readonly clock?: Clock;
+  /** The code of the model's folder that it may run. @default "all" */
+  readonly code?: CodeRule;
   /** Stands between a plan and its steps. */
   readonly aroundStep?: Around["step"];
 }
@@ -153,6 +156,8 @@ export interface LoadedModel {
 }
 
 export interface Backend {
+  /** It runs code of the model's folder, which a load request may not bring. */
+  readonly runsCode?: true;
   /** Its models run on no device, so an instance group may ask for any. */
   readonly anyDevice?: true;
   /** Models of the same repository that must be ready before this one loads (a plan's ONNX models). */

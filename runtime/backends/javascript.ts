@@ -3,12 +3,14 @@
  * backend; `javascript/api.ts` has the contract of the module.
  */
 import { statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname } from "node:path";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
+import { fileInside } from "../repository/inside-folder.js";
 import type { Backend, BackendResponse, LoadContext, LoadedModel } from "./backend.js";
 import { completeByModel } from "./javascript/complete.js";
 import { type JavaScriptInstance, startInstance } from "./javascript/instance.js";
+import { STAND_IN } from "./javascript/stand-in.js";
 
 /** An instance, which goes on in another load of its model when only their number has changed: it ends with the last one. */
 interface Member {
@@ -21,6 +23,7 @@ interface Member {
 const crews = new WeakMap<LoadedModel, Crew>();
 
 export const javascriptBackend: Backend = {
+  runsCode: true,
   autoComplete: async (config, folder) => completeByModel(config, modelFile(config, folder)),
   check: config => {
     readLimit(config);
@@ -86,7 +89,12 @@ function crewOf({ config, version, folder, server }: LoadContext, file: string, 
  */
 function modelFile({ name, backend, default_model_filename: own }: ModelConfig, folder: string): string {
   // A module that stands in for another backend's model has the usual name.
-  const file = join(folder, (backend === "javascript" && own) || "model.mjs");
+  const file = fileInside(
+    folder,
+    (backend === "javascript" && own) || STAND_IN,
+    "default_model_filename",
+    dirname(folder),
+  );
   if (statSync(file, { throwIfNoEntry: false })?.isFile()) return file;
   throw new RuntimeFault(
     "INTERNAL",

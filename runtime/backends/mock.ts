@@ -2,13 +2,13 @@
  * The mock backend: answers a model's requests from its configuration alone, as `mock.json` (or the parameter `mock`) says: zeros, seeded
  * numbers, constants, an input, a table, a JavaScript function; at once or late, once or as a stream.
  */
-import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { systemClock } from "../clock.js";
 import { type Delay, drawDelay } from "../delays.js";
 import { RuntimeFault } from "../errors.js";
 import { createRandom } from "../random.js";
+import { findInside } from "../repository/inside-folder.js";
 import type { Backend, BackendRequest, BackendResponse, LoadContext } from "./backend.js";
 import { callFunction, type MockFunction, readRequest, writeAnswer } from "./mock/answer.js";
 import { checkMockSettings, type FoundSettings, type MockSettings, readMockSettings } from "./mock/settings.js";
@@ -22,7 +22,7 @@ export const createMock = (given?: MockSettings, answer?: MockFunction): Backend
     requireOutputs(config);
     const where = `the settings of mock '${config.name}'`;
     const found = given
-      ? { settings: checkMockSettings(given, where), folder, where }
+      ? { settings: checkMockSettings(given, where), folder, where, onDisk: true }
       : await readMockSettings(config, folder);
     const { settings } = found;
     requireKnown(found, config);
@@ -74,13 +74,18 @@ export const mockBackend: Backend = createMock();
 type Answers = (request: BackendRequest) => AsyncIterable<BackendResponse> | Iterable<BackendResponse>;
 
 async function createAnswers(
-  { settings, folder, where }: FoundSettings,
-  { config }: LoadContext,
+  { settings, folder, where, onDisk }: FoundSettings,
+  { config, code = "all" }: LoadContext,
   given: MockFunction | undefined,
 ): Promise<Answers> {
   const act =
     given ??
-    (settings.function === undefined ? undefined : await importFunction(join(folder, settings.function), where));
+    (settings.function === undefined
+      ? undefined
+      : await importFunction(
+          functionFile(settings.function, folder, where, code === "all" || (code === "disk" && onDisk)),
+          where,
+        ));
   const table = settings.table && createTable(settings.table, config, where);
   const decoupled = config.model_transaction_policy?.decoupled === true;
   const count = decoupled ? (settings.stream?.answers ?? 1) : 1;
@@ -102,6 +107,21 @@ async function createAnswers(
       throw new RuntimeFault("INVALID_ARGUMENT", `no row of the table of mock '${config.name}' fits the request`);
     while (n < count) yield write({}, n++);
   };
+}
+
+/** @throws RuntimeFault for a module outside the folder, and for one that a load request chose */
+function functionFile(named: string, folder: string, where: string, allowed: boolean): string {
+  if (!allowed)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `${where}: function: a load request may not choose code; start the server with --allow-model-code-upload to accept it`,
+    );
+  const file = findInside(folder, named);
+  if (file !== undefined) return file;
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    `${where}: function: '${named}' is outside '${folder}'; name a module inside it`,
+  );
 }
 
 async function importFunction(file: string, where: string): Promise<MockFunction> {

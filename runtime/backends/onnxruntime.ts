@@ -7,6 +7,7 @@ import type * as ort from "onnxruntime-node";
 import { type DType, datatype, isDType, type Values, wireDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
+import { fileInside } from "../repository/inside-folder.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
 import { type Instance, instancesOf } from "../scheduling/instance-groups.js";
 import type { Tensor, TypedTensor } from "../tensor.js";
@@ -76,12 +77,19 @@ async function openSession(
   executionProviders: Providers = ["cpu"],
   instances = 1,
 ): Promise<OnnxSession> {
-  const path = join(folder, config.default_model_filename || "model.onnx");
+  const path = fileInside(
+    folder,
+    config.default_model_filename || "model.onnx",
+    "default_model_filename",
+    dirname(folder),
+  );
   const found = await stat(path).catch(() => undefined);
   if (!found) throw new RuntimeFault("INTERNAL", `failed to stat file ${path}`);
   const file = found.isDirectory() ? join(path, "model.onnx") : path;
-  if (file !== path && !(await stat(file).catch(() => undefined)))
-    throw new RuntimeFault("UNAVAILABLE", `unable to find '${file}' for model instance '${config.name}'`);
+  const kind = file === path ? found : await stat(file).catch(() => undefined);
+  if (kind && !kind.isFile())
+    throw new RuntimeFault("INVALID_ARGUMENT", `${file} of model '${config.name}' is not a regular file`);
+  if (!kind) throw new RuntimeFault("UNAVAILABLE", `unable to find '${file}' for model instance '${config.name}'`);
   const options = sessionOptions(config);
   for (const { name } of config.optimization?.execution_accelerators?.cpu_execution_accelerator ?? [])
     throw new RuntimeFault("INVALID_ARGUMENT", `unknown Execution Accelerator '${name}' is requested`);

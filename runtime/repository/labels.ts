@@ -1,11 +1,10 @@
 /**
  * Class names of a model's outputs: configuration and the model's folder → names by output, from the files its outputs name.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { FILE_LIMITS, readRegularSync } from "../../triton-protos/files/read-regular.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
-import { isOutside } from "./inside-folder.js";
+import { findInside } from "./inside-folder.js";
 
 export type Labels = ReadonlyMap<string, readonly string[]>;
 
@@ -14,14 +13,14 @@ export function readLabels(config: ModelConfig, folder: string): Labels {
   const labels = new Map<string, readonly string[]>();
   for (const { name, label_filename } of config.output) {
     if (!label_filename) continue;
-    const file = join(folder, label_filename);
-    if (isOutside(folder, file))
+    const file = findInside(folder, label_filename);
+    if (file === undefined)
       throw new RuntimeFault(
         "UNSUPPORTED",
         `label file path '${folder}/${label_filename}' for output '${name}' in model '${config.name}' is outside model directory`,
       );
     try {
-      labels.set(name, readFileSync(file, "utf8").replace(/\n$/, "").split("\n"));
+      labels.set(name, readRegularSync(file, FILE_LIMITS.labels).toString().replace(/\n$/, "").split("\n"));
     } catch (error) {
       throw new RuntimeFault(
         "INTERNAL",

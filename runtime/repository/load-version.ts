@@ -7,6 +7,7 @@ import { complete } from "../../triton-protos/complete-message.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import type { Backend, LoadContext, LoadedModel, ServerModels } from "../backends/backend.js";
 import { loadBackend, UnknownBackend } from "../backends/index.js";
+import { STAND_IN } from "../backends/javascript/stand-in.js";
 import type { ResponseCache } from "../cache/local-cache.js";
 import type { Clock } from "../clock.js";
 import { RuntimeFault } from "../errors.js";
@@ -27,20 +28,36 @@ import type { ModelVersion } from "./model-version.js";
 import { fillSchedulers } from "./normalise.js";
 import type { PolledModel } from "./poll-model.js";
 import type { Ahead } from "./together.js";
+import { STAND_IN_PARAMETER } from "./uploaded-code.js";
 import { validateVersion } from "./validate.js";
 import { UnknownKind } from "./validate-batch-io.js";
 import { validateStates } from "./validate-sequence.js";
 
 /**
- * The backend of the configuration; `model.mjs` beside another backend's file stands in for it, so that one repository serves both a Triton that
- * has the backend and tests that do not. @throws RuntimeFault
+ * The backend of the configuration, or the JavaScript backend where `model.mjs` stands in for it, so that one repository serves both a Triton that has
+ * the backend and tests that do not. @throws RuntimeFault
  */
-async function backendFor(config: ModelConfig, folder: string): Promise<Backend> {
-  const mayStandIn = config.platform !== "ensemble" && config.backend !== "merlon";
-  const standIn = mayStandIn && (await stat(join(folder, STAND_IN)).catch(() => undefined))?.isFile();
-  return loadBackend(standIn ? { platform: "", backend: "javascript" } : config);
+async function backendFor({ config, code, onDisk }: PolledModel, folder: string, anywhere: boolean): Promise<Backend> {
+  const mayStandIn = config.platform !== "ensemble" && config.backend !== "merlon" && code !== "none";
+  const standsIn = mayStandIn && (standInOf(onDisk) || (anywhere && (await isFile(join(folder, STAND_IN)))));
+  const backend = await loadBackend(standsIn ? { platform: "", backend: "javascript" } : config);
+  if (backend.runsCode && code === "none")
+    throw new RuntimeFault("INVALID_ARGUMENT", `model '${config.name}' was loaded by a request, and may run no code`);
+  return backend;
 }
-const STAND_IN = "model.mjs";
+
+/** Whether the configuration on disk says that the module stands in. @throws RuntimeFault for another value */
+function standInOf(onDisk: ModelConfig | undefined): boolean {
+  const value = onDisk?.parameters[STAND_IN_PARAMETER]?.string_value;
+  if (value === undefined || value === "") return false;
+  if (value === STAND_IN) return true;
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    `parameter '${STAND_IN_PARAMETER}' of model '${onDisk!.name}' is '${value}'; the one value it takes is '${STAND_IN}'`,
+  );
+}
+
+const isFile = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined))?.isFile() === true;
 
 /** A version that can answer requests. */
 export interface ReadyVersion {
@@ -72,6 +89,8 @@ export interface LoadOptions {
   /** Bounds instances by the resources that their groups name. */
   readonly rateLimiter?: RateLimiter | undefined;
   readonly log?: ServerLog;
+  /** A `model.mjs` stands in for the backend of every model that has one. */
+  readonly standIns?: boolean;
   /** What stands between the server and its models, if anything does. */
   readonly around?: Around | undefined;
   readonly clock?: Clock | undefined;
@@ -117,7 +136,7 @@ export async function loadVersion(
   const { config: written } = polled;
   const choose = async (): Promise<Backend> => {
     refuseRuntime(written, polled.folder, folder);
-    return backendFor(written, folder);
+    return backendFor(polled, folder, options.standIns ?? false);
   };
   const { around } = options;
   const backend = await (around?.backend ? around.backend({ config: written, folder }, choose) : choose());
@@ -125,6 +144,8 @@ export async function loadVersion(
     throw new RuntimeFault("NOT_FOUND", `model configuration is not provided for model '${written.name}'`);
   if (written.default_model_filename)
     fileInside(folder, written.default_model_filename, "default_model_filename", polled.folder);
+  for (const file of Object.values(written.cc_model_filenames))
+    fileInside(folder, file, "cc_model_filenames", polled.folder);
   checkInstances(written);
   backend.validate?.(written);
   const settings = { ...options.backendConfig?.[""], ...options.backendConfig?.[written.backend] };
@@ -161,6 +182,7 @@ export async function loadVersion(
     models: options.models(namespace, ahead),
     server: options.server,
     gpus: options.gpus,
+    code: polled.code,
     drawSeed: options.drawSeed,
     ...(options.onGoldenDifference && { onGoldenDifference: options.onGoldenDifference }),
     ...(options.clock && { clock: options.clock }),

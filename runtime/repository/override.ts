@@ -1,20 +1,21 @@
 /**
- * What a load request brings along: a configuration as JSON, and files that stand in for the model's folder.
+ * What a load request brings along: a configuration as JSON, and files that replace those of the model's folder.
  */
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join, normalize } from "node:path";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { complete } from "../../triton-protos/complete-message.js";
 import { MAX_CONFIG_BYTES } from "../../triton-protos/config-limits.js";
+import type { ModelName } from "../../triton-protos/files/model-name.js";
+import { joinInside, type PathInside, parsePathInside } from "../../triton-protos/files/path-inside.js";
+import { TemporaryFolder } from "../../triton-protos/files/temporary-folder.js";
 import { readJsonMessage } from "../../triton-protos/json-message/read-json-message.js";
 import { shapeOf } from "../../triton-protos/message-shape.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
-import type { PolledModel } from "./poll-model.js";
 
 export interface Override {
   readonly config?: string;
-  /** Contents by path below the model's folder. */
+  /** Contents by path below the model's folder, as the client wrote it. */
   readonly files: ReadonlyMap<string, Buffer>;
   /** Of an earlier request. */
   readonly kept?: boolean;
@@ -35,36 +36,42 @@ export function readConfigOverride(text: string): ModelConfig {
   }
 }
 
-/** Writes the files of an override into a folder of their own, which stands in for the model's. @throws RuntimeFault */
-export async function materialise(model: string, files: ReadonlyMap<string, Buffer>): Promise<string> {
-  const folder = join(await mkdtemp(join(tmpdir(), "merlon-override-")), model);
+/** A model folder with the files of a request. */
+export interface Upload {
+  readonly folder: string;
+  /** Removes the folder; a second call does nothing. */
+  discard(): Promise<void>;
+}
+
+/** Writes the files of an override into a folder of their own. @throws RuntimeFault */
+export async function materialise(model: ModelName, files: ReadonlyMap<string, Buffer>): Promise<Upload> {
+  const parent = new TemporaryFolder("override");
+  const upload: Upload = { folder: join(parent.path, model), discard: () => parent.dispose() };
   try {
-    await writeFiles(folder, files);
-    return folder;
+    await mkdir(upload.folder);
+    for (const [path, content] of files) await writeInside(upload.folder, path, content);
+    return upload;
   } catch (error) {
-    await rm(dirname(folder), { recursive: true, force: true });
+    await upload.discard();
     throw error;
   }
 }
 
-async function writeFiles(folder: string, files: ReadonlyMap<string, Buffer>): Promise<void> {
-  await mkdir(folder);
-  for (const [path, content] of files) {
-    // Triton puts the path behind the folder, also one that begins with a slash.
-    const clean = normalize(`./${path}`);
-    const target = path ? join(folder, clean) : folder;
-    if (clean.startsWith(".."))
-      refuse(
-        `Invalid file parameter 'file:${path}' with normalized path '${target}' must stay within model directory.`,
-      );
-    if (!path || path.endsWith("/"))
-      throw new RuntimeFault("INTERNAL", `failed to open binary file for write ${target}: Is a directory`);
-    await mkdir(dirname(target), { recursive: true });
-    await writeFile(target, content);
-  }
+async function writeInside(folder: string, path: string, content: Buffer): Promise<void> {
+  const target = joinInside(folder, parseUploadPath(folder, path));
+  await mkdir(dirname(target), { recursive: true });
+  await writeFile(target, content);
 }
 
-/** Removes the folder that `materialise` made for a model, if it did. */
-export async function discardFiles({ temporary, folder }: Pick<PolledModel, "temporary" | "folder">): Promise<void> {
-  if (temporary) await rm(dirname(folder), { recursive: true, force: true });
+/** @throws RuntimeFault with Triton's texts for a path that leaves the folder or names a folder */
+function parseUploadPath(folder: string, path: string): PathInside {
+  // Triton puts the path behind the folder, also one that begins with a slash.
+  const clean = parsePathInside(`./${path}`);
+  if (clean !== undefined && !path.endsWith("/")) return clean;
+  const target = path ? join(folder, path) : folder;
+  if (clean !== undefined || target === folder)
+    throw new RuntimeFault("INTERNAL", `failed to open binary file for write ${target}: Is a directory`);
+  return refuse(
+    `Invalid file parameter 'file:${path}' with normalized path '${target}' must stay within model directory.`,
+  );
 }

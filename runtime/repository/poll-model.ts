@@ -2,6 +2,8 @@
  * Reads a model's folder: name → normalised configuration, version folders, and the models it depends on.
  */
 import { basename, join } from "node:path";
+import { isModelName, type ModelName } from "../../triton-protos/files/model-name.js";
+import { joinInside, pathInside } from "../../triton-protos/files/path-inside.js";
 import { exactJson } from "../../triton-protos/json-message/exact-json.js";
 import { type ModelConfig, parseModelConfig } from "../../triton-protos/model-config.js";
 import { PbtxtError } from "../../triton-protos/pbtxt.js";
@@ -12,7 +14,8 @@ import { checkLimits } from "./check-limits.js";
 import type { Disk } from "./disk.js";
 import { chooseVersions, fingerprint, scanRepositories, scanVersions, type VersionFolder } from "./layout.js";
 import { normaliseConfig } from "./normalise.js";
-import { discardFiles, materialise, type Override, readConfigOverride } from "./override.js";
+import { materialise, type Override, readConfigOverride, type Upload } from "./override.js";
+import { type CodeRule, codeRule, refuseCodeFiles } from "./uploaded-code.js";
 import { validateModel } from "./validate.js";
 
 const CONFIG = "config.pbtxt";
@@ -24,8 +27,12 @@ export interface PolledModel {
   readonly configured: boolean;
   readonly versions: readonly VersionFolder[];
   readonly dependencies: readonly string[];
-  /** The folder was made from files of a request, and goes with the model. */
-  readonly temporary: boolean;
+  /** Set if the folder was made from files of a request; it is discarded with the model. */
+  readonly upload: Upload | undefined;
+  /** The code that its versions may run. */
+  readonly code: CodeRule;
+  /** The configuration of its folder, without what a request brought; undefined if there is none or it cannot be used. */
+  readonly onDisk: ModelConfig | undefined;
   /** The part of the mark that stands for everything but the configuration. */
   readonly files: string;
   /** The part of the mark that stands for the folder, whatever configuration a request gave. */
@@ -44,6 +51,8 @@ export interface PollOptions {
   readonly warn?: (text: string) => void;
   /** Hears what is wrong besides what is thrown. */
   readonly complain?: (text: string) => void;
+  /** Load requests may bring code, and choose it. */
+  readonly allowCodeUpload?: boolean | undefined;
   /** The backend of a model that names none; a model without a version folder has version 1 then. */
   readonly assume?: string | undefined;
 }
@@ -65,24 +74,40 @@ export const isSameButForFiles = (before: PolledModel, after: PolledModel): bool
   changedOnlyInstances({ ...before, files: after.files }, after);
 
 /** @throws Error: why the model cannot be polled */
-export async function pollModel(name: string, options: PollOptions, override?: Override): Promise<PolledModel> {
+export async function pollModel(name: ModelName, options: PollOptions, override?: Override): Promise<PolledModel> {
   if (!override?.files.size) return readModel(name, await findFolder(name, options), options, override);
   if (override.config === undefined)
     throw new RuntimeFault("INVALID_ARGUMENT", "Load parameter 'config' must be specified for model file override");
-  const folder = await materialise(name, override.files);
+  if (!options.allowCodeUpload) refuseCodeFiles(name, override.files);
+  const upload = await materialise(name, override.files);
   try {
-    return await readModel(name, folder, options, override);
+    return await readModel(name, upload.folder, options, override, upload);
   } catch (error) {
-    await discardFiles({ temporary: true, folder });
+    await upload.discard();
     throw error;
   }
 }
 
+/**
+ * The name that a path is built of.
+ * @throws RuntimeFault, with Triton's text for `.`; a name that no folder can have is one that no repository has
+ */
+export function requireModelName(text: string): ModelName {
+  if (isModelName(text)) return text;
+  // A repository itself is a folder, too, and not a model.
+  if (text === ".") throw new RuntimeFault("INVALID_ARGUMENT", "unexpected platform type '' for .");
+  throw unknownModel(text);
+}
+
+const unknownModel = (name: string): UnknownModel =>
+  new UnknownModel("NOT_FOUND", `failed to poll model '${name}': model not found in any model repository.`);
+
 async function readModel(
-  name: string,
+  name: ModelName,
   folder: string,
   options: PollOptions,
   override: Override | undefined,
+  upload?: Upload,
 ): Promise<PolledModel> {
   const { disk, autoComplete = true } = options;
   // Triton's complaint about its own bookkeeping.
@@ -108,6 +133,14 @@ async function readModel(
       `unexpected directory name '${basename(folder)}' for model '${config.name}', directory name must equal model name`,
     );
   validateModel(config);
+  const given = override?.config !== undefined;
+  const onDisk = upload
+    ? undefined
+    : given
+      ? await readConfig(folder, options)
+          .then(disk => normaliseConfig(disk ?? parseModelConfig("", ""), name, firstFiles, { autoComplete, assume }))
+          .catch(() => undefined)
+      : config;
   const versions = chooseVersions(available, config.version_policy);
   const { whole: content, others: files } = await fingerprint(folder, disk, CONFIG);
   return {
@@ -116,16 +149,16 @@ async function readModel(
     configured: written !== undefined,
     versions,
     dependencies: await readDependencies(config, versions),
-    temporary: (override?.files.size ?? 0) > 0,
+    upload,
+    code: given && !options.allowCodeUpload ? codeRule(config, onDisk) : "all",
+    onDisk,
     files,
     content,
     mark: `${override?.config ?? ""}\n${content}`,
   };
 }
 
-async function findFolder(name: string, { repositories, disk, complain }: PollOptions): Promise<string> {
-  // A repository itself is a folder, too, and no model.
-  if (name === ".") throw new RuntimeFault("INVALID_ARGUMENT", "unexpected platform type '' for .");
+async function findFolder(name: ModelName, { repositories, disk, complain }: PollOptions): Promise<string> {
   const folders = (await scanRepositories(repositories, disk)).get(name)?.folders ?? [];
   const [folder] = folders;
   for (const path of folder ? [] : repositories.map(root => join(root, name))) {
@@ -133,8 +166,7 @@ async function findFolder(name: string, { repositories, disk, complain }: PollOp
     complain?.(`Failed to determine modification time for '${path}': Model directory path is not a directory`);
     throw new RuntimeFault("INTERNAL", `failed to open directory ${path}`);
   }
-  if (!folder)
-    throw new UnknownModel("NOT_FOUND", `failed to poll model '${name}': model not found in any model repository.`);
+  if (!folder) throw unknownModel(name);
   if (folders.length > 1)
     throw new AmbiguousModel(
       "INVALID_ARGUMENT",
@@ -144,14 +176,17 @@ async function findFolder(name: string, { repositories, disk, complain }: PollOp
 }
 
 const hasConfig = async (folder: string, { configName, disk }: PollOptions): Promise<boolean> => {
-  const paths = [...(configName ? [join(folder, "configs", `${configName}.pbtxt`)] : []), join(folder, CONFIG)];
+  const paths = [...(configName ? [customConfig(folder, configName)] : []), join(folder, CONFIG)];
   const found = await Promise.all(paths.map(path => disk.stat(path).catch(() => undefined)));
   return found.some(Boolean);
 };
 
+/** @throws Error for a name that leads out of the folder */
+const customConfig = (folder: string, name: string): string => joinInside(folder, pathInside(`configs/${name}.pbtxt`));
+
 /** Nothing for a missing config.pbtxt: everything is then found out from the files. */
 async function readConfig(folder: string, options: PollOptions): Promise<ModelConfig | undefined> {
-  const named = options.configName ? join(folder, "configs", `${options.configName}.pbtxt`) : "";
+  const named = options.configName ? customConfig(folder, options.configName) : "";
   const custom = named ? await readWhole(named, options.disk) : undefined;
   if (custom !== undefined) return readPbtxt(custom, named);
   const path = join(folder, CONFIG);

@@ -8,8 +8,9 @@ import { AT_ONCE, BESIDE_REQUESTS, type Disk } from "./disk.js";
 import { fingerprint, type ModelPlace, scanRepositories } from "./layout.js";
 import type { ModelIds } from "./model-ids.js";
 import type { Override } from "./override.js";
-import { AmbiguousModel, type PolledModel, pollModel, UnknownModel } from "./poll-model.js";
+import { AmbiguousModel, type PolledModel, pollModel, requireModelName, UnknownModel } from "./poll-model.js";
 import type { RegistryOptions } from "./registry.js";
+import { CodeRefused } from "./uploaded-code.js";
 
 /** A real Triton's parser of text format writes its complaints by itself. */
 function tellComplaints(log: ServerLog, { complaints }: PbtxtError): void {
@@ -47,6 +48,11 @@ export interface Reader {
   namedBy(asked: readonly string[], override: Override | undefined, round: Round): Promise<Needed>;
 }
 
+/** Async, so that a name which is not one is reported as every other fault of a poll. */
+const poll = async (name: string, ...rest: OmitFirst<Parameters<typeof pollModel>>): Promise<PolledModel> =>
+  pollModel(requireModelName(name), ...rest);
+type OmitFirst<T extends readonly unknown[]> = T extends readonly [unknown, ...infer R] ? R : never;
+
 /** @param ids hears of the models that are found, and which of them could be read */
 export function createReader(options: RegistryOptions, ids: ModelIds): Reader {
   const { log } = options;
@@ -67,7 +73,7 @@ export function createReader(options: RegistryOptions, ids: ModelIds): Reader {
     if (known) return known;
     const { assume } = options.around ?? {};
     const { name, namespace } = ids.of(key);
-    const reading = pollModel(
+    const reading = poll(
       name,
       {
         ...options,
@@ -82,6 +88,10 @@ export function createReader(options: RegistryOptions, ids: ModelIds): Reader {
       const fault = RuntimeFault.from(error, (error as Error).message);
       const { cause } = fault;
       if (cause instanceof PbtxtError) tellComplaints(log, cause);
+      if (error instanceof CodeRefused) {
+        log.error("model_repository_manager", fault.message);
+        throw error;
+      }
       const bare = error instanceof UnknownModel || error instanceof AmbiguousModel;
       log.error(
         "model_repository_manager",
@@ -113,6 +123,8 @@ export function createReader(options: RegistryOptions, ids: ModelIds): Reader {
     for (let key = queue.shift(); key !== undefined; key = queue.shift()) {
       const isAsked = asked.includes(key);
       const polled = await read(key, isAsked ? override : undefined, round).catch(() => undefined);
+      // Read for its dependencies alone: the load reads it again.
+      if (isAsked) await polled?.upload?.discard();
       if (polled) found.set(key, polled);
       else whole &&= isAsked;
       for (const name of polled?.dependencies ?? [])

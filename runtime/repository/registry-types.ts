@@ -13,6 +13,8 @@ export interface RegistryOptions extends LoadOptions {
   readonly namespacing?: boolean;
   readonly control: "none" | "poll" | "explicit";
   readonly configName?: string;
+  /** Load requests may bring code, and choose it. */
+  readonly allowCodeUpload?: boolean;
   readonly retries?: number;
   /** How many models load at a time at the start. */
   readonly loadsAtOnce?: number;

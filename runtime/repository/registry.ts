@@ -7,7 +7,7 @@ import { ensembleFault } from "./ensemble-fault.js";
 import { linkMembers, membersOf } from "./link-members.js";
 import { byId, idText, ModelIds } from "./model-ids.js";
 import { ModelStates, UNLOADED } from "./model-states.js";
-import { discardFiles, type Override } from "./override.js";
+import type { Override } from "./override.js";
 import { changedOnlyInstances, isSameButForFiles, type PolledModel } from "./poll-model.js";
 import { createReader, type Round } from "./read-models.js";
 import type { Registry, RegistryOptions } from "./registry-types.js";
@@ -74,7 +74,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       if (before?.mark === polled.mark && isReady(key) && !given?.files.size) return;
       if (before && isReady(key) && given?.files.size && isSameButForFiles(before, polled)) {
         log.info("model_lifecycle", `${key}: ${FILES_IGNORED}`);
-        await discardFiles(polled);
+        await polled.upload?.discard();
         return;
       }
       if (polled.config.platform === "ensemble") polledModels.set(key, polled);
@@ -82,13 +82,13 @@ export function createRegistry(options: RegistryOptions): Registry {
       if (polledModels.has(key) && polled.config.platform === "ensemble") polledModels.set(key, polled);
       await replace(key, polled, before, group);
     } catch (error) {
-      if (polledModels.get(key) !== polled) await discardFiles(polled);
+      if (polledModels.get(key) !== polled) await polled.upload?.discard();
       throw error;
     }
     if (override) overrides.set(key, override);
     else overrides.delete(key);
     polledModels.set(key, polled);
-    if (before && before !== polled) await discardFiles(before);
+    if (before && before !== polled) await before.upload?.discard();
     await reloadDependents(key, round);
   }
 
@@ -255,7 +255,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     explicit.delete(key);
     overrides.delete(key);
     ids.delete(key);
-    const down = takeDown(key).then(() => polled && discardFiles(polled));
+    const down = takeDown(key).then(() => polled?.upload?.discard());
     polledModels.delete(key);
     await patiently(down);
     if (!dependents || !polled) return;
@@ -375,7 +375,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     async stop() {
       await Promise.all([...models].map(([key, versions]) => closeVersions(log, key, versions)));
       models.clear();
-      await Promise.all([...polledModels.values()].map(discardFiles));
+      await Promise.all([...polledModels.values()].map(({ upload }) => upload?.discard()));
     },
     find(name, number, how) {
       const key = locate(name, how?.near);

@@ -1,9 +1,9 @@
 /**
  * The rules of a sequence batcher and of its implicit state: configuration → nothing, or a fault with Triton's text.
  */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { configDatatype } from "../../triton-protos/datatype.js";
+import { FILE_LIMITS, readRegular, SpecialFileError } from "../../triton-protos/files/read-regular.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { RuntimeFault } from "../errors.js";
 import { fileInside } from "./inside-folder.js";
@@ -101,7 +101,8 @@ export async function validateStates(config: ModelConfig, folder: string): Promi
       refuse(`initial_state setting expects state'${input}' to have state_data set`);
     if (initial.data_file === undefined) continue;
     const path = fileInside(join(folder, "initial_state"), initial.data_file, "data_file", folder);
-    const bytes = await readFile(path).catch(() => {
+    const bytes = await readRegular(path, FILE_LIMITS.data).catch(error => {
+      if (error instanceof SpecialFileError) refuse(error.message);
       throw new RuntimeFault("INTERNAL", `failed to open text file for read ${path}: No such file or directory`);
     });
     const element = configDatatype(state.data_type)?.bytes ?? 0;

@@ -2,10 +2,10 @@
  * The tensors that the server adds to a request of a sequence: control inputs and implicit state.
  */
 
-import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { MAX_MADE_BYTES } from "../../triton-protos/config-limits.js";
 import { configDatatype } from "../../triton-protos/datatype.js";
+import { FILE_LIMITS, readRegular } from "../../triton-protos/files/read-regular.js";
 import type {
   ModelConfig,
   ModelSequenceBatching_Control,
@@ -144,8 +144,9 @@ async function initialState(
   const data =
     first?.data_file === undefined
       ? new Uint8Array(count * (bytes || 4))
-      : await readFile(
+      : await readRegular(
           fileInside(join(dirname(folder), "initial_state"), first.data_file, "data_file", dirname(folder)),
+          FILE_LIMITS.data,
         );
   return { name: state.input_name, datatype, shape, data };
 }

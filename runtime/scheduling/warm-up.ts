@@ -3,18 +3,18 @@
  */
 
 import { randomFillSync } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { dirname, normalize } from "node:path";
+import { dirname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { MAX_MADE_BYTES, MAX_WARM_UP_RUNS, WARM_UP_MS } from "../../triton-protos/config-limits.js";
 import { configDatatype } from "../../triton-protos/datatype.js";
+import { FILE_LIMITS, readRegular, SpecialFileError } from "../../triton-protos/files/read-regular.js";
 import type { ModelConfig, ModelWarmup, ModelWarmup_Input } from "../../triton-protos/gen/messages.js";
 import type { BackendRequest, BackendResponse, LoadedModel } from "../backends/backend.js";
 import { NO_CONTROLS } from "../data-plane/controls.js";
 import { requestPrefix } from "../data-plane/request.js";
 import { validateRequest } from "../data-plane/validate.js";
 import { RuntimeFault } from "../errors.js";
-import { isOutside } from "../repository/inside-folder.js";
+import { findInside } from "../repository/inside-folder.js";
 import type { ServerLog } from "../server-log.js";
 import { recordExecution, recordSuccess, type VersionStatistics } from "../statistics.js";
 import { elementCount, type Tensor } from "../tensor.js";
@@ -178,8 +178,11 @@ async function sampleTensor(
     const missing = (): never => {
       throw new RuntimeFault("INTERNAL", `failed to open text file for read ${file}: No such file or directory`);
     };
-    if (isOutside(dirname(folder), normalize(file))) missing();
-    const data = await readFile(file).catch(missing);
+    const inside = findInside(dirname(folder), `warmup/${input.input_data_file}`) ?? missing();
+    const data = await readRegular(inside, FILE_LIMITS.data).catch(error => {
+      if (error instanceof SpecialFileError) refuse(error.message);
+      return missing();
+    });
     if (bytes > 0 && data.byteLength < count * bytes)
       refuse(
         `${requestPrefix("")}warmup setting expects ${count * bytes} bytes, but the data provided from ${input.input_data_file}only has ${data.byteLength} bytes`,

@@ -28,7 +28,8 @@ export async function startServer(group: Group): Promise<Target> {
   cpSync(new URL(name, PROTOCOL_DATA), repository, { recursive: true });
   // Models of a backend that isn't here have twins with the same behaviour, laid over them.
   const twins = new URL(`twins/${name}`, PROTOCOL_DATA);
-  if (existsSync(twins)) cpSync(twins, repository, { recursive: true, force: true });
+  const hasTwins = existsSync(twins);
+  if (hasTwins) cpSync(twins, repository, { recursive: true, force: true });
   return launch({
     command: process.execPath,
     args: [
@@ -36,6 +37,7 @@ export async function startServer(group: Group): Promise<Target> {
       ...["grpc", "http", "metrics"].flatMap(kind => [`--${kind}-port=0`, `--${kind}-address=127.0.0.1`]),
       // A model that doesn't load fails its own records, not its whole group.
       ...(server_flags.some(flag => flag.startsWith("--exit-on-error")) ? [] : ["--exit-on-error=false"]),
+      ...(hasTwins ? ["--mock-stand-ins"] : []),
       ...server_flags,
     ],
     env,

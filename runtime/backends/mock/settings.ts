@@ -1,9 +1,9 @@
 /**
  * How a mock answers: `mock.json` beside config.pbtxt or in the version folder, or the parameter `mock` of the configuration → settings.
  */
-import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { FILE_LIMITS, readRegular, SpecialFileError } from "../../../triton-protos/files/read-regular.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { delaySchema } from "../../delays.js";
 import { RuntimeFault, STATUS, type StatusCode } from "../../errors.js";
@@ -65,18 +65,30 @@ export interface FoundSettings {
   readonly folder: string;
   /** Where they stand, for messages. */
   readonly where: string;
+  /** They are in a file, and not in the configuration, which a load request may have brought. */
+  readonly onDisk: boolean;
 }
 
 /** @throws RuntimeFault naming the file, the place in it and what may stand there */
 export async function readMockSettings(config: ModelConfig, folder: string): Promise<FoundSettings> {
   for (const place of [folder, dirname(folder)]) {
     const where = join(place, "mock.json");
-    const text = await readFile(where, "utf8").catch(() => undefined);
-    if (text !== undefined) return { settings: parseMockSettings(text, where), folder: place, where };
+    const text = await readMock(where);
+    if (text !== undefined) return { settings: parseMockSettings(text, where), folder: place, where, onDisk: true };
   }
   const text = config.parameters.mock?.string_value;
   const where = `parameter \`mock\` of model '${config.name}'`;
-  return { settings: text ? parseMockSettings(text, where) : {}, folder: dirname(folder), where };
+  return { settings: text ? parseMockSettings(text, where) : {}, folder: dirname(folder), where, onDisk: false };
+}
+
+/** Undefined where there is none. @throws RuntimeFault for what is not a regular file */
+async function readMock(file: string): Promise<string | undefined> {
+  try {
+    return (await readRegular(file, FILE_LIMITS.document)).toString();
+  } catch (error) {
+    if (error instanceof SpecialFileError) throw new RuntimeFault("INVALID_ARGUMENT", error.message);
+    return undefined;
+  }
 }
 
 function parseMockSettings(text: string, where: string): MockSettings {

@@ -51,6 +51,7 @@ async function load(record: ConfigRecord, root: string, protocol: "http" | "grpc
       "--grpc-address=127.0.0.1",
       "--grpc-port=0",
       "--allow-metrics=false",
+      "--mock-stand-ins",
       ...record.flags,
     ]),
     writeLog: (text, stream) => {

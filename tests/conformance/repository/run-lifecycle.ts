@@ -39,6 +39,7 @@ export async function runLifecycle(record: LifecycleRecord): Promise<Outcome> {
           ...roots.map(root => `--model-repository=${root}`),
           ...["http", "grpc"].flatMap(name => [`--${name}-address=127.0.0.1`, `--${name}-port=0`]),
           ...(metered ? ["--metrics-address=127.0.0.1", "--metrics-port=0"] : ["--allow-metrics=false"]),
+          "--mock-stand-ins",
           ...record.flags,
         ]),
         writeLog: (text, stream) => void (stream === "stderr" && lines.push(mask(text))),
@@ -103,7 +104,7 @@ export async function runLifecycle(record: LifecycleRecord): Promise<Outcome> {
 }
 
 /** Where the files of a load request lie: beside others in the temporary folder for Triton, in one of their own for ours. */
-const OVERRIDDEN = new RegExp(`${join(tmpdir(), "merlon-override-")}\\w+(/a\\b)?`);
+const OVERRIDDEN = new RegExp(`${join(tmpdir(), "merlon-override-")}[\\w.-]+(/a\\b)?`);
 
 /** Equal but for their times. */
 const sameText = (a: string, b: string): boolean => a.slice(a.indexOf("] ")) === b.slice(b.indexOf("] "));
