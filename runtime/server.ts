@@ -3,6 +3,7 @@
  */
 
 import { stat } from "node:fs/promises";
+import { removeAbandonedFolders } from "../triton-protos/files/temporary-folder.js";
 import { chooseCache } from "./cache/choose-cache.js";
 import type { ResponseCache } from "./cache/local-cache.js";
 import { RuntimeFault, STATUS } from "./errors.js";
@@ -117,6 +118,8 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
         throw error;
       });
     };
+    // Beside the first requests: leftovers of servers that were killed.
+    void removeAbandonedFolders();
     let stopped: Promise<void> | undefined;
     return {
       ports: { ...endpoints.ports, ...(faultAdmin !== undefined && { faultAdmin }) },

@@ -7,7 +7,9 @@ import { closeSync, constants, copyFileSync, mkdirSync, openSync, readdirSync, r
 import { tmpdir } from "node:os";
 import { basename, dirname, join, sep } from "node:path";
 import { readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
+import { requireRegular } from "../../triton-protos/files/read-regular.js";
 import { TemporaryFolder } from "../../triton-protos/files/temporary-folder.js";
+import { RuntimeFault } from "../errors.js";
 
 /** Bytes of weights that are copied where the file system can't share their blocks. Larger ones are mapped where they are. */
 const MOST_COPIED = 256 * 2 ** 20;
@@ -33,12 +35,14 @@ export function ownFiles(file: string): (PlacedFiles & { readonly copies: OwnFil
   try {
     if (readdirSync(folder).length === 1 || statSync(file).size > MOST_COPIED) return undefined;
     parts = readOnnxSignature(file).externalData;
+    for (const part of parts) refusePart(file, join(folder, part));
     const inside = realpathSync(folder) + sep;
     // What leads out of the folder is ONNX Runtime's to refuse.
     if (parts.length === 0 || parts.some(part => !realpathSync(join(folder, part)).startsWith(inside)))
       return undefined;
     bytes = parts.reduce((sum, part) => sum + statSync(join(folder, part)).size, 0);
-  } catch {
+  } catch (error) {
+    if (error instanceof RuntimeFault) throw error;
     // ONNX Runtime says what is wrong.
     return undefined;
   }
@@ -51,6 +55,15 @@ export function ownFiles(file: string): (PlacedFiles & { readonly copies: OwnFil
   if (!placed) return undefined;
   const copies = names.map(name => ({ name, fd: openSync(join(dirname(placed.file), name), "r") }));
   return { ...placed, copies };
+}
+
+/** ONNX Runtime opens them by itself, and would wait for the writer of a FIFO. @throws RuntimeFault */
+function refusePart(model: string, part: string): void {
+  try {
+    requireRegular(part);
+  } catch (error) {
+    throw new RuntimeFault("INVALID_ARGUMENT", `weights of ${model}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** Copies of the copies, for a session in another thread. @throws Error where there is no room */

@@ -10,6 +10,7 @@ import { type ModelStates, UNLOADED, type Version, type Versions } from "./model
 import type { ModelVersion } from "./model-version.js";
 import type { PolledModel } from "./poll-model.js";
 import type { Together } from "./together.js";
+import { STAND_IN_PARAMETER } from "./uploaded-code.js";
 import { NoGpu, VersionFault } from "./validate.js";
 
 export interface ReplaceContext {
@@ -119,7 +120,7 @@ export async function replaceVersions(
 
 /** What Triton's text can't say: how such a model can be served here. */
 const backendHint = (backend: string): string =>
-  `hint: this server has no back end '${backend}' (it has ${BACKEND_NAMES.join(", ")}); \`merlon serve --mock-missing\` answers for such models from their configuration, and a \`model.mjs\` in the version folder stands in for one`;
+  `hint: this server has no back end '${backend}' (it has ${BACKEND_NAMES.join(", ")}); \`merlon serve --mock-missing\` answers for such models from their configuration, and a \`model.mjs\` in the version folder answers for one whose config.pbtxt has the parameter \`${STAND_IN_PARAMETER}\``;
 
 /** Ends versions when their requests have. */
 export async function closeVersions(

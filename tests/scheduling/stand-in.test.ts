@@ -12,9 +12,14 @@ input [ { name: "X" data_type: TYPE_INT32 dims: [-1] } ]
 output [ { name: "Y" data_type: TYPE_INT32 dims: [-1] } ]`;
 
 const files = {
-  "py/config.pbtxt": `name: "py" backend: "python" ${TENSORS}`,
+  "py/config.pbtxt": `name: "py" backend: "python" parameters { key: "merlon_stand_in" value { string_value: "model.mjs" } } ${TENSORS}`,
   "py/1/model.py": "class TritonPythonModel:\n    pass\n",
   "py/1/model.mjs": ECHO,
+  "silent/config.pbtxt": `name: "silent" backend: "python" ${TENSORS}`,
+  "silent/1/model.py": "class TritonPythonModel:\n    pass\n",
+  "silent/1/model.mjs": ECHO,
+  "wrong/config.pbtxt": `name: "wrong" backend: "python" parameters { key: "merlon_stand_in" value { string_value: "../x.mjs" } } ${TENSORS}`,
+  "wrong/1/model.py": "class TritonPythonModel:\n    pass\n",
   "lone/config.pbtxt": `name: "lone" backend: "python" ${TENSORS}`,
   "lone/1/model.py": "class TritonPythonModel:\n    pass\n",
   "auto/1/model.mjs": `${ECHO}
@@ -54,10 +59,25 @@ const reason = async (model: string): Promise<string | undefined> => {
   return (body as { name: string; reason?: string }[]).find(({ name }) => name === model)?.reason;
 };
 
-test("model.mjs beside model.py answers for it, under the configuration as it is written", async () => {
+test("model.mjs answers for model.py if config.pbtxt says so, under the configuration as it is written", async () => {
   expect(await ask("py", [2])).toMatchObject({ status: 200, body: { outputs: [{ name: "Y", data: [1, 2] }] } });
   const { body } = await server.json("/v2/models/py/config");
   expect(body).toMatchObject({ backend: "python", default_model_filename: "model.py" });
+});
+
+test("without the parameter, model.mjs is not run", async () => {
+  expect(await reason("silent")).toMatch(/unable to find backend library for backend 'python'/);
+  expect(await reason("wrong")).toMatch(/parameter 'merlon_stand_in' of model 'wrong' is '..\/x.mjs'/);
+});
+
+test("under a mock flag, every model.mjs answers", async () => {
+  const mocked = await startServer(folder, { exitOnError: false, mockStandIns: true, modelControlMode: "explicit" });
+  try {
+    expect(await mocked.post("/v2/repository/models/silent/load", {})).toMatchObject({ status: 200 });
+    expect((await mocked.post("/v2/repository/models/lone/load", {})).status).toBe(400);
+  } finally {
+    await mocked.stop();
+  }
 });
 
 test("without one, the model is refused as Triton refuses a backend that is missing", async () => {

@@ -134,6 +134,9 @@ const tensors = (side: string, all: Shape["inputs"]): string =>
     })
     .join("");
 
+/** Merlon runs `model.mjs`, Triton ignores the parameter. */
+const STANDS_IN = `parameters { key: "merlon_stand_in" value { string_value: "model.mjs" } }\n`;
+
 /** @param names which of the models; all by default */
 export function contractRepository(folder: string, names = Object.keys(MODELS)): string {
   for (const name of names) {
@@ -141,7 +144,7 @@ export function contractRepository(folder: string, names = Object.keys(MODELS)):
     write(
       folder,
       `${name}/config.pbtxt`,
-      `backend: "python"\n${tensors("input", inputs)}${tensors("output", outputs)}${more}\n`,
+      `backend: "python"\n${STANDS_IN}${tensors("input", inputs)}${tensors("output", outputs)}${more}\n`,
     );
     write(folder, `${name}/1/model.py`, PYTHON);
     write(folder, `${name}/1/model.mjs`, JAVASCRIPT);

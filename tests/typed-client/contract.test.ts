@@ -47,7 +47,7 @@ against("Merlon", async () => {
   const { ports, stop } = await serve({
     modelRepositories: [contractRepository(inside("merlon"))],
     ...{ http: loopback, grpc: loopback, metrics: false },
-    ...{ modelControlMode: "explicit", loadModels: ["*"], allowClientShm: true, mockStandIns: true, writeLog: () => {} },
+    ...{ modelControlMode: "explicit", loadModels: ["*"], allowClientShm: true, writeLog: () => {} },
     ...{ httpMaxInputSize: 2 ** 28, trace: { file: join(folder, "trace.json") } },
   } as Parameters<typeof serve>[0]);
   return { grpc: ports.grpc!, http: ports.http!, stop };
