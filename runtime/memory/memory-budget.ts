@@ -49,6 +49,11 @@ export class MemoryBudget {
     return after > this.limit * FLOOR && this.#residentIsAbove();
   }
 
+  /** True while so much is charged that new work is refused. */
+  get isSpent(): boolean {
+    return this.#charged > this.limit * REFUSE_FROM;
+  }
+
   /** Bytes that a request may take when its body is unpacked and decoded. @param wire size of the body as it was sent */
   allowance(wire: number): number {
     return requestAllowance(wire, this.#ratio);

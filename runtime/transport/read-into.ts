@@ -13,8 +13,10 @@ interface Handle {
   useUserBuffer?(buffer: Uint8Array): void;
 }
 
-/** @param take given what came; the bytes are there until it returns */
-export function readInto(socket: Socket, take: (chunk: Buffer) => void): void {
+/**
+ * @param take given the bytes that came, which are valid until it returns; when it returns false, nothing more is read until `socket.resume()`
+ */
+export function readInto(socket: Socket, take: (chunk: Buffer) => unknown): void {
   const handle = (socket as { readonly _handle?: Handle })._handle;
   const slots = socket as unknown as Record<symbol, unknown>;
   const slot = (name: string): symbol | undefined =>
@@ -23,16 +25,15 @@ export function readInto(socket: Socket, take: (chunk: Buffer) => void): void {
   // Other kinds of sockets, TLS among them, have layers of their own.
   const plain = Object.getPrototypeOf(socket) === Socket.prototype && handle?.useUserBuffer;
   if (!plain || !buffer || !callback || slots[buffer] !== null || slots[callback] !== null) {
-    socket.on("data", take);
+    socket.on("data", (chunk: Buffer) => {
+      if (take(chunk) === false) socket.pause();
+    });
     return;
   }
   shared ??= Buffer.allocUnsafeSlow(SIZE);
   const all = shared;
   slots[buffer] = all;
-  slots[callback] = (bytes: number): boolean => {
-    take(all.subarray(0, bytes));
-    return true;
-  };
+  slots[callback] = (bytes: number): boolean => take(all.subarray(0, bytes)) !== false;
   handle.useUserBuffer!(all);
   // Its end is told only to a socket that flows.
   socket.resume();

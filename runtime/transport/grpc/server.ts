@@ -72,6 +72,7 @@ export async function serveGrpc(options: ListenAt, context: GrpcContext): Promis
     },
     limits: { ...DEFAULT_LIMITS, stallTime: context.stallTime },
     tls: tls && (await secureOptions(tls)),
+    budget: context.budget,
     connected(connection) {
       careFor(connection, care);
       connection.watch({

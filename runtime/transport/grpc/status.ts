@@ -6,6 +6,7 @@ import type { ConnectionCut } from "../../connection-cut.js";
 import { encodeFields } from "../http2/hpack-encode.js";
 import type { Field } from "../http2/static-table.js";
 import type { Stream } from "../http2/stream.js";
+import { MAX_STATUS_TEXT } from "./limits.js";
 import { type Packing, packed } from "./packing.js";
 
 /** Triton's gRPC sends no `date`. */
@@ -64,19 +65,35 @@ const trailers = (code: number, message: string): readonly Field[] => [
   ...(message ? [["grpc-message", percentEncode(message)] as const] : []),
 ];
 
-/** Printable ASCII but `%` stays; every other byte of the UTF-8 text becomes `%XX`. Headers have a bound, so has the text. */
+/**
+ * Printable ASCII but `%` stays; every other byte of the UTF-8 text becomes `%XX`. Clients refuse trailers above 8 or 16 KiB, and would lose the status: the
+ * encoded text is bounded.
+ */
 function percentEncode(message: string): string {
-  const text = message.length > 4096 ? `${message.slice(0, 4096)}…` : message;
-  if (/^[ -$&-~]*$/.test(text) && text.trim() === text) return text;
+  if (message.length <= MAX_STATUS_TEXT && /^[ -$&-~]*$/.test(message) && message.trim() === message) return message;
   let out = "";
-  // Blanks at the ends would be trimmed on the way, so blanks are encoded here too.
-  for (const byte of Buffer.from(text))
-    out +=
-      byte > 0x20 && byte <= 0x7e && byte !== 0x25
-        ? String.fromCharCode(byte)
-        : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  // A character becomes nine letters at most, and one is as long as a byte at least.
+  for (const character of message.slice(0, MAX_STATUS_TEXT)) {
+    const encoded = encodeCharacter(character);
+    if (out.length + encoded.length + ELLIPSIS.length > MAX_STATUS_TEXT) return out + ELLIPSIS;
+    out += encoded;
+  }
+  return message.length > MAX_STATUS_TEXT ? out + ELLIPSIS : out;
+}
+
+const ELLIPSIS = "%E2%80%A6";
+
+/** Blanks at the ends would be trimmed on the way, so blanks are encoded too. */
+function encodeCharacter(character: string): string {
+  const code = character.codePointAt(0)!;
+  if (code > 0x20 && code <= 0x7e && code !== 0x25) return character;
+  if (code < 0x80) return percent(code);
+  let out = "";
+  for (const byte of Buffer.from(character)) out += percent(byte);
   return out;
 }
+
+const percent = (byte: number): string => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
 
 /** Aborts the call and says so when its time is over. @param timeout in milliseconds */
 export function armDeadline(stream: Stream, timeout: number | undefined, abort: Cancellable): void {

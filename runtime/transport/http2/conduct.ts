@@ -8,6 +8,8 @@ import type { Output } from "./output.js";
 
 /** Idle frames that a stream which ends well forgives: a window update or two, a ping, an empty end. */
 const FORGIVEN = 4;
+/** Header work that such a stream forgives, in bytes. */
+const FORGIVEN_WORK = 2 ** 15;
 /** Frames that answer the client's, while it reads nothing. */
 const MAX_UNREAD = 1000;
 
@@ -15,12 +17,14 @@ export class Conduct {
   readonly #output: Output;
   readonly #resets: Budget;
   readonly #idle: Budget;
+  readonly #headers: Budget;
   #unread = 0;
 
-  constructor(output: Output, { resets, idleFrames }: Http2Limits) {
+  constructor(output: Output, { resets, idleFrames, headerWork }: Http2Limits) {
     this.#output = output;
     this.#resets = new Budget(...resets);
     this.#idle = new Budget(...idleFrames);
+    this.#headers = new Budget(...headerWork);
   }
 
   /** A stream was reset by the client, or through its fault: nothing pays for that, since what was begun for it may go on. @throws ConnectionFault */
@@ -33,8 +37,15 @@ export class Conduct {
     if (!this.#idle.spend()) throw new ConnectionFault("ENHANCE_YOUR_CALM", "too many frames without use");
   }
 
+  /** A header block was decoded; a repeated one costs nothing. @throws ConnectionFault */
+  headers(work: number): void {
+    if (work > 0 && !this.#headers.spend(work))
+      throw new ConnectionFault("ENHANCE_YOUR_CALM", "header fields cost too much");
+  }
+
   endedWell(): void {
     this.#idle.relieve(FORGIVEN);
+    this.#headers.relieve(FORGIVEN_WORK);
   }
 
   /** Bytes went one way or the other that the client need not have asked for one by one: it may answer them with a window update or two. */

@@ -2,7 +2,7 @@
  * One HTTP/2 connection of a server (RFC 9113) over a socket, plain or TLS, from its greeting to its end.
  */
 import type { Socket } from "node:net";
-import { readInto } from "../read-into.js";
+import type { Charge, MemoryBudget } from "../../memory/memory-budget.js";
 import { Conduct } from "./conduct.js";
 import { ConnectionFault, type ErrorName, StreamFault } from "./errors.js";
 import { FrameReader } from "./frame-reader.js";
@@ -10,8 +10,10 @@ import { FLAG, FRAME, goawayFrame, PREFACE, pingFrame, SETTINGS_ACK } from "./fr
 import type { Http2Limits } from "./limits.js";
 import { Output } from "./output.js";
 import { Receiver } from "./receiver.js";
+import type { Relief, Unread } from "./relief.js";
 import { Sender } from "./sender.js";
 import { readSettings, settingsFrame, settingsIn } from "./settings.js";
+import { SlicedReader } from "./sliced-reader.js";
 import type { StreamConnection } from "./stream.js";
 import { type Http2Handler, Streams } from "./streams.js";
 
@@ -36,23 +38,36 @@ export interface Http2Connection extends StreamConnection {
   retire(): void;
   /** Looks once at what the client leaves unread, and gives up what it has left for too long. */
   lookForStalls(): void;
+  /** Responses that wait for the client. */
+  unread(): Iterable<Unread>;
   /** Ends the connection now, and says why. */
   goAway(code: ErrorName, text: string): void;
   /** @param answered the client is there */
   ping(answered: () => void): void;
 }
 
+/** How long frames of one connection are served before it is the turn of others. */
+const SLICE_MS = 1;
 /** How long a client has to read why its connection ends, or to close what has ended in peace. */
 const FAULT_LINGER_MS = 1000;
 const PEACE_LINGER_MS = 100;
 /** GOAWAY names the last stream and a code before its text. */
 const GOAWAY_HEAD = 8;
 const PING_SIZE = 8;
+const UNREAD = "the server's memory is used up, and this client does not read";
+
+/** The memory of the server that a connection is a part of. */
+export interface ConnectionMemory {
+  readonly budget: MemoryBudget;
+  readonly relief: Relief;
+}
 
 export class Connection<Call> implements Http2Connection {
   readonly #socket: Socket;
   readonly #limits: Http2Limits;
   readonly #output: Output;
+  /** Bytes that wait for the client to read, or for their turn. */
+  readonly #queued: Charge;
   readonly #sender: Sender;
   readonly #conduct: Conduct;
   readonly #reader: FrameReader;
@@ -69,16 +84,19 @@ export class Connection<Call> implements Http2Connection {
 
   #retiring = false;
 
-  constructor(socket: Socket, handler: Http2Handler<Call>, limits: Http2Limits) {
+  constructor(socket: Socket, handler: Http2Handler<Call>, limits: Http2Limits, { budget, relief }: ConnectionMemory) {
     this.#socket = socket;
     this.#limits = limits;
-    const output = new Output(socket, () => this.#sender.sendStalled());
+    this.#queued = budget.open();
+    const output = new Output(socket, () => this.#sender.sendStalled(), this.#queued);
     const receiver = new Receiver(output, { connection: limits.connectionWindow, stream: limits.streamWindow });
     this.#output = output;
     this.#conduct = new Conduct(output, limits);
-    this.#sender = new Sender(output, this.#conduct);
+    this.#sender = new Sender(output, this.#conduct, this.#queued);
     this.#streams = new Streams({
       output,
+      queued: this.#queued,
+      relief,
       receiver,
       sender: this.#sender,
       conduct: this.#conduct,
@@ -98,7 +116,7 @@ export class Connection<Call> implements Http2Connection {
     this.#greeting = setTimeout(() => {
       this.#fail(new ConnectionFault("SETTINGS_TIMEOUT", "no greeting in time"));
     }, limits.greetingTime).unref();
-    readInto(socket, this.#read);
+    new SlicedReader(socket, this.#read, this.#queued);
     socket.on("error", error => this.#close(error));
     // A client that has ended its side is not there to read answers.
     socket.on("end", () => {
@@ -140,6 +158,16 @@ export class Connection<Call> implements Http2Connection {
     }
   }
 
+  *unread(): Iterable<Unread> {
+    const { backlog, moved } = this.#output;
+    // A socket that takes nothing holds up all streams.
+    if (this.#output.full)
+      yield { bytes: backlog + this.#sender.waiting, moved, cut: () => this.goAway("ENHANCE_YOUR_CALM", UNREAD) };
+    else
+      for (const { id, waiting, moved } of this.#sender.stalled())
+        yield { bytes: waiting, moved, cut: () => this.#streams.get(id)?.reset("ENHANCE_YOUR_CALM") };
+  }
+
   goAway(code: ErrorName, text: string): void {
     this.#fail(new ConnectionFault(code, text));
   }
@@ -162,12 +190,15 @@ export class Connection<Call> implements Http2Connection {
     this.#output.whenSent(done);
   }
 
-  readonly #read = (chunk: Buffer): void => {
-    if (this.#state === "ending" || this.#state === "closed") return;
+  readonly #read = (chunk: Buffer): number => {
+    if (this.#state === "ending" || this.#state === "closed") return chunk.length;
     try {
-      this.#reader.read(this.#greeted < PREFACE.length ? this.#greet(chunk) : chunk);
+      if (this.#greeted === PREFACE.length) return this.#reader.read(chunk, SLICE_MS);
+      const frames = this.#greet(chunk);
+      return chunk.length - frames.length + this.#reader.read(frames, SLICE_MS);
     } catch (error) {
       this.#fail(error as Error);
+      return chunk.length;
     }
   };
 
@@ -323,6 +354,7 @@ export class Connection<Call> implements Http2Connection {
     clearTimeout(this.#greeting);
     this.#reader.stop();
     this.#streams.closeAll();
+    this.#queued.release();
     this.#tell(fault);
   }
 

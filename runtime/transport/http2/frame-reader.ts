@@ -17,6 +17,8 @@ export type TakeFrame = (
 /** Memory for frames that two chunks share is used again: a large request has many, and buffers that are made and dropped drive full collections. */
 const LONGEST = HEAD + MAX_PAYLOAD;
 const MAX_SPARES = 64;
+/** How many frames are taken between two looks at the clock. */
+const FRAMES_PER_LOOK = 4;
 const spares: Buffer[] = [];
 
 export class FrameReader {
@@ -39,16 +41,27 @@ export class FrameReader {
     this.#filled = 0;
   }
 
-  /** @throws ConnectionFault for a frame that is longer than was agreed, and what `take` throws */
-  read(chunk: Buffer): void {
+  /**
+   * @param slice milliseconds after which the rest of the chunk is left
+   * @returns how many bytes were taken: all of them, or fewer where a slice of time is over
+   * @throws ConnectionFault for a frame that is longer than was agreed, and what `take` throws
+   */
+  read(chunk: Buffer, slice = Number.POSITIVE_INFINITY): number {
     let at = this.#filled > 0 ? this.#fill(chunk) : 0;
+    let frames = 0;
+    let sliceEnds = Number.POSITIVE_INFINITY;
     while (chunk.length - at >= HEAD && !this.#stopped) {
       const end = at + HEAD + payloadLength(chunk, at);
       if (end > chunk.length) break;
       this.#pass(chunk, at, end);
       at = end;
+      if (++frames % FRAMES_PER_LOOK > 0 || at === chunk.length) continue;
+      const now = performance.now();
+      if (frames === FRAMES_PER_LOOK) sliceEnds = now + slice;
+      else if (now > sliceEnds) return at;
     }
     if (at < chunk.length && !this.#stopped) this.#hold(chunk, at);
+    return chunk.length;
   }
 
   #hold(chunk: Buffer, at: number): void {

@@ -6,6 +6,7 @@ import { ConnectionFault, StreamFault } from "./errors.js";
 import { FLAG } from "./frames.js";
 import { type FieldLimits, HpackDecoder } from "./hpack-decode.js";
 import { type RequestHead, readHead, trailersFault } from "./request-head.js";
+import type { Field } from "./static-table.js";
 
 /** Bounds of one block in the bytes that came, before anything is decoded. */
 const MAX_BLOCK = 2 ** 16;
@@ -29,18 +30,33 @@ interface Known<Call> {
 /** Takes a whole block. */
 export type TakeBlock = (stream: number, end: boolean, bytes: Buffer, from: number, to: number) => void;
 
+export interface HeaderBlocksParts<Call> {
+  readonly limits: FieldLimits;
+  /** What the server makes of a request's head. */
+  read(head: RequestHead): Call;
+  /** @param work bytes of a block that was decoded and of the fields in it @throws ConnectionFault where that is too much */
+  spend(work: number): void;
+}
+
 export class HeaderBlocks<Call> {
   readonly #decoder = new HpackDecoder();
   readonly #limits: FieldLimits;
   readonly #read: (head: RequestHead) => Call;
+  readonly #spend: (work: number) => void;
   #known: Known<Call>[] = [];
   /** The block whose CONTINUATION is awaited. */
   #open: { readonly stream: number; readonly end: boolean; readonly parts: Buffer[]; size: number } | undefined;
 
-  /** @param read what the server makes of a request's head */
-  constructor(limits: FieldLimits, read: (head: RequestHead) => Call) {
+  constructor({ limits, read, spend }: HeaderBlocksParts<Call>) {
     this.#limits = limits;
     this.#read = read;
+    this.#spend = spend;
+  }
+
+  #decode(bytes: Buffer, from: number, to: number): Field[] | undefined {
+    const fields = this.#decoder.decode(bytes.subarray(from, to), this.#limits);
+    this.#spend(this.#decoder.work);
+    return fields;
   }
 
   /** No other frame may come before the block is whole. */
@@ -86,7 +102,7 @@ export class HeaderBlocks<Call> {
         known.bytes.compare(bytes, from, to) === 0
       )
         return known.asked;
-    const fields = this.#decoder.decode(bytes.subarray(from, to), this.#limits);
+    const fields = this.#decode(bytes, from, to);
     if (!fields) throw new StreamFault(stream, "ENHANCE_YOUR_CALM", "the header fields go over a limit");
     const head = readHead(fields);
     if (typeof head === "string") throw new StreamFault(stream, "PROTOCOL_ERROR", head);
@@ -101,7 +117,7 @@ export class HeaderBlocks<Call> {
 
   /** @throws StreamFault for fields that may not stand in trailers */
   trailers(stream: number, bytes: Buffer, from: number, to: number): void {
-    const fields = this.#decoder.decode(bytes.subarray(from, to), this.#limits);
+    const fields = this.#decode(bytes, from, to);
     if (!fields) throw new StreamFault(stream, "ENHANCE_YOUR_CALM", "the trailers go over a limit");
     const fault = trailersFault(fields);
     if (fault) throw new StreamFault(stream, "PROTOCOL_ERROR", fault);
@@ -109,6 +125,6 @@ export class HeaderBlocks<Call> {
 
   /** Decodes a block that nobody asked for, to keep the table in step. */
   skip(bytes: Buffer, from: number, to: number): void {
-    this.#decoder.decode(bytes.subarray(from, to), this.#limits);
+    this.#decode(bytes, from, to);
   }
 }

@@ -16,12 +16,17 @@ export interface FieldLimits {
   readonly fields: number;
 }
 
+/** A block that goes this many times over a limit ends its connection: decoding the rest only to keep the table in step costs too much. */
+const FAR_OVER = 4;
+
 const broken = (what: string): ConnectionFault => new ConnectionFault("COMPRESSION_ERROR", what);
 
 export class HpackDecoder {
   readonly #table = new DynamicTable(TABLE_SIZE);
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
+  /** What the last block cost: bytes that were read, and bytes of fields. */
+  work = 0;
 
   /** Two blocks of the same bytes say the same while this stays the same. */
   get generation(): number {
@@ -38,14 +43,17 @@ export class HpackDecoder {
     this.#readResizes();
     const fields: Field[] = [];
     let size = 0;
-    let fits = true;
+    let count = 0;
     while (this.#at < block.length) {
       const field = this.#readField();
       size += fieldSize(field);
-      fits &&= size <= limits.bytes && fields.length < limits.fields;
-      if (fits) fields.push(field);
+      count++;
+      if (size <= limits.bytes && count <= limits.fields) fields.push(field);
+      else if (size > FAR_OVER * limits.bytes || count > FAR_OVER * limits.fields)
+        throw new ConnectionFault("ENHANCE_YOUR_CALM", "the header fields go far over a limit");
     }
-    return fits ? fields : undefined;
+    this.work = block.length + size;
+    return size <= limits.bytes && count <= limits.fields ? fields : undefined;
   }
 
   /** Sizes of the table stand before all fields. */

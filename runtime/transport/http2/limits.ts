@@ -23,6 +23,8 @@ export interface Http2Limits {
   readonly resets: readonly [burst: number, perSecond: number];
   /** Frames that further nothing: pings, settings, empty and tiny ones, unknown ones. Each stream that ends well forgives some. */
   readonly idleFrames: readonly [burst: number, perSecond: number];
+  /** Bytes of header blocks and of the fields that they expand to: a burst, and so many a second. Each stream that ends well forgives some. */
+  readonly headerWork: readonly [burst: number, perSecond: number];
   /** Entries of one SETTINGS frame. */
   readonly maxSettings: number;
 }
@@ -38,5 +40,6 @@ export const DEFAULT_LIMITS: Http2Limits = {
   greetingTime: 10_000,
   resets: [1000, 100],
   idleFrames: [10_000, 1000],
+  headerWork: [2 ** 22, 2 ** 20],
   maxSettings: 32,
 };

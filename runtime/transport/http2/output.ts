@@ -2,6 +2,7 @@
  * What leaves on a connection: frames of one turn of the event loop go to the socket together.
  */
 import type { Socket } from "node:net";
+import type { Charge } from "../../memory/memory-budget.js";
 
 /** Small frames of all connections are written one after the other into blocks of this size. */
 const BLOCK = 2 ** 14;
@@ -16,6 +17,7 @@ let used = 0;
 export class Output {
   readonly #socket: Socket;
   readonly #onRoom: () => void;
+  readonly #queued: Charge;
   #pieces: Buffer[] = [];
   /** Bytes that this turn has written so far. */
   #waiting = 0;
@@ -28,11 +30,29 @@ export class Output {
   /** Hear of the end of the next write. */
   #whenSent: (() => void)[] = [];
 
-  /** @param onRoom the socket has taken what kept others waiting */
-  constructor(socket: Socket, onRoom: () => void) {
+  /** Bytes that the socket held when it was looked at last; they are charged. */
+  backlog = 0;
+  /** When the socket took the last of them, or began to hold some, on the clock of `performance.now()`. */
+  moved = 0;
+
+  /** @param onRoom the socket has taken what kept others waiting @param queued is charged with what the socket holds */
+  constructor(socket: Socket, onRoom: () => void, queued: Charge) {
     this.#socket = socket;
     this.#onRoom = onRoom;
-    socket.on("drain", () => this.#offerRoom());
+    this.#queued = queued;
+    socket.on("drain", () => {
+      this.#chargeBacklog();
+      this.#offerRoom();
+    });
+  }
+
+  #chargeBacklog(): void {
+    const held = this.#socket.writableLength;
+    if (held === this.backlog) return;
+    if (held < this.backlog || this.backlog === 0) this.moved = performance.now();
+    if (held > this.backlog) this.#queued.force(held - this.backlog);
+    else this.#queued.subtract(this.backlog - held);
+    this.backlog = held;
   }
 
   /** The socket is behind; what can wait should. */
@@ -107,6 +127,7 @@ export class Output {
       socket.write(pieces[last]!, told);
       socket.uncork();
     }
+    this.#chargeBacklog();
     this.#offerRoom();
   }
 

@@ -2,6 +2,7 @@
  * What answers may send when: the windows that the client grants (RFC 9113 §5.2), one for the connection and one for each stream, and turns
  * among the streams that wait for one.
  */
+import type { Charge } from "../../memory/memory-budget.js";
 import { LOOKS } from "../stalled-sockets.js";
 import type { Conduct } from "./conduct.js";
 import { ConnectionFault } from "./errors.js";
@@ -21,6 +22,8 @@ export interface Outgoing {
   last: Buffer | null | undefined;
   /** How often it was looked at since its last frame, while the client granted it no window. */
   looks: number;
+  /** When a part of it was sent last, or it began to wait, on the clock of `performance.now()`. */
+  moved: number;
   /** The last frame has been written. */
   onEnd(): void;
   /** Nothing waits any more. */
@@ -32,6 +35,7 @@ const CRUMB = 1024;
 export class Sender {
   readonly #output: Output;
   readonly #conduct: Conduct;
+  readonly #queued: Charge;
   readonly settings: PeerSettings = { ...FIRST_SETTINGS };
   #window = FIRST_WINDOW;
   /** Have bytes and no room; in turns. */
@@ -44,9 +48,11 @@ export class Sender {
   #owesNoTable = false;
   #saidNoTable = false;
 
-  constructor(output: Output, conduct: Conduct) {
+  /** @param queued is charged with the bytes that wait */
+  constructor(output: Output, conduct: Conduct, queued: Charge) {
     this.#output = output;
     this.#conduct = conduct;
+    this.#queued = queued;
   }
 
   /** @param before what was the first window of streams @param streams that are open */
@@ -111,12 +117,16 @@ export class Sender {
 
   /** Takes bytes of an answer, and sends what there is room for; the rest waits. */
   enqueue(stream: Outgoing, pieces: readonly Buffer[]): void {
+    let size = 0;
     for (const piece of pieces) {
       if (piece.length === 0) continue;
       stream.pieces.push(piece);
-      stream.waiting += piece.length;
-      this.waiting += piece.length;
+      size += piece.length;
     }
+    if (stream.waiting === 0) stream.moved = performance.now();
+    stream.waiting += size;
+    this.waiting += size;
+    this.#queued.force(size);
     this.#send(stream);
   }
 
@@ -156,10 +166,16 @@ export class Sender {
     return [...this.#stalled].filter(stream => stream.window <= 0 && ++stream.looks > LOOKS);
   }
 
+  /** Responses that wait for the client's windows. */
+  stalled(): Iterable<Outgoing> {
+    return this.#stalled;
+  }
+
   /** Its bytes are not sent any more. */
   drop(stream: Outgoing): void {
     this.#stalled.delete(stream);
     this.waiting -= stream.waiting;
+    this.#queued.subtract(stream.waiting);
     stream.waiting = 0;
     stream.pieces = [];
   }
@@ -179,8 +195,10 @@ export class Sender {
     this.#window -= size;
     stream.waiting -= size;
     this.waiting -= size;
+    this.#queued.subtract(size);
     this.#looks = 0;
     stream.looks = 0;
+    stream.moved = performance.now();
     // A client that grants its window in crumbs makes work for nothing.
     if (size >= CRUMB || stream.waiting === 0) this.#conduct.moved();
     const ends = stream.waiting === 0 && stream.last === null;

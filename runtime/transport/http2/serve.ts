@@ -3,15 +3,19 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from "node:tls";
+import { MemoryBudget } from "../../memory/memory-budget.js";
 import { watchStalls } from "../stalled-sockets.js";
 import { Connection, type Http2Connection } from "./connection.js";
 import type { Http2Limits } from "./limits.js";
+import { createRelief } from "./relief.js";
 import type { Http2Handler } from "./streams.js";
 
 export interface Http2ServerOptions<Call> {
   readonly handler: Http2Handler<Call>;
   readonly limits: Http2Limits;
   readonly tls?: TlsOptions | undefined;
+  /** Is charged with bytes that wait for clients. */
+  readonly budget?: MemoryBudget;
   /** Hears of a connection before its first stream. */
   connected(connection: Http2Connection): void;
   /** A handshake that failed. */
@@ -30,15 +34,19 @@ export interface Http2Server {
 const HANDSHAKE_MS = 10_000;
 
 export function createHttp2Server<Call>(options: Http2ServerOptions<Call>): Http2Server {
-  const { handler, limits, tls, connected, refused } = options;
+  const { handler, limits, tls, connected, refused, budget = new MemoryBudget() } = options;
   const sockets = new Set<Socket>();
   const connections = new Set<Http2Connection>();
   const stalls = watchStalls(limits.stallTime, () => {
     for (const connection of connections) connection.lookForStalls();
   });
+  const relief = createRelief(budget, function* () {
+    for (const connection of connections) yield* connection.unread();
+  });
+  const memory = { budget, relief };
   const open = (socket: Socket): void => {
     if (socket.destroyed) return;
-    const connection = new Connection(socket, handler, limits);
+    const connection = new Connection(socket, handler, limits, memory);
     connections.add(connection);
     connection.watch({ closed: () => connections.delete(connection) });
     stalls.add(socket);
@@ -61,7 +69,10 @@ export function createHttp2Server<Call>(options: Http2ServerOptions<Call>): Http
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
   });
-  server.on("close", () => stalls.stop());
+  server.on("close", () => {
+    stalls.stop();
+    relief.stop();
+  });
   return {
     server,
     async drain(patience, late = false) {

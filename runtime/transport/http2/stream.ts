@@ -30,6 +30,9 @@ export interface StreamCarrier {
   enqueue(stream: Stream, pieces: readonly Buffer[]): void;
   endAnswer(stream: Stream): void;
   used(stream: Stream, bytes: number): void;
+  /** Bytes are kept until the stream goes on. */
+  held(bytes: number): void;
+  passed(bytes: number): void;
   answered(stream: Stream): void;
   reset(stream: Stream, code: ErrorName): void;
 }
@@ -47,6 +50,7 @@ export class Stream implements Incoming, Outgoing {
   waiting = 0;
   last: Buffer | null | undefined;
   looks = 0;
+  moved = 0;
 
   /** Nothing more can be sent or will come. */
   closed = false;
@@ -150,7 +154,11 @@ export class Stream implements Incoming, Outgoing {
 
   resume(): void {
     this.#paused = false;
-    while (this.#heldAt < this.#held.length && !this.#paused && !this.closed) this.#pass(this.#held[this.#heldAt++]!);
+    while (this.#heldAt < this.#held.length && !this.#paused && !this.closed) {
+      const chunk = this.#held[this.#heldAt++]!;
+      this.#carrier.passed(chunk.length);
+      this.#pass(chunk);
+    }
     if (this.#heldAt < this.#held.length) return;
     this.#held = [];
     this.#heldAt = 0;
@@ -166,8 +174,10 @@ export class Stream implements Incoming, Outgoing {
 
   /** @internal */
   takeData(chunk: Buffer): void {
-    if (this.#paused) this.#held.push(Buffer.from(chunk));
-    else this.#pass(chunk);
+    if (this.#paused) {
+      this.#held.push(Buffer.from(chunk));
+      this.#carrier.held(chunk.length);
+    } else this.#pass(chunk);
   }
 
   /** @internal */
@@ -189,7 +199,10 @@ export class Stream implements Incoming, Outgoing {
   /** @internal Called once, by the connection. */
   close(): void {
     this.closed = true;
-    for (let i = this.#heldAt; i < this.#held.length; i++) this.#carrier.used(this, this.#held[i]!.length);
+    for (let i = this.#heldAt; i < this.#held.length; i++) {
+      this.#carrier.passed(this.#held[i]!.length);
+      this.#carrier.used(this, this.#held[i]!.length);
+    }
     this.#held = [];
     this.#heldAt = 0;
     this.#sink = EMPTY;

@@ -1,6 +1,7 @@
 /**
  * The streams of one connection (RFC 9113 §5.1): which frames may come for which, from their first HEADERS to what comes after their end.
  */
+import type { Charge } from "../../memory/memory-budget.js";
 import { ClosedStreams, type Ending } from "./closed-streams.js";
 import type { Conduct } from "./conduct.js";
 import { ConnectionFault, type ErrorName, StreamFault } from "./errors.js";
@@ -9,6 +10,7 @@ import { HeaderBlocks } from "./header-blocks.js";
 import type { Http2Limits } from "./limits.js";
 import type { Output } from "./output.js";
 import type { Receiver } from "./receiver.js";
+import type { Relief } from "./relief.js";
 import type { RequestHead } from "./request-head.js";
 import type { Sender } from "./sender.js";
 import { Stream, type StreamCarrier, type StreamConnection } from "./stream.js";
@@ -22,6 +24,9 @@ export interface Http2Handler<Call> {
 
 export interface StreamsParts<Call> {
   readonly output: Output;
+  /** Is charged with bytes that wait. */
+  readonly queued: Charge;
+  readonly relief: Relief;
   readonly sender: Sender;
   readonly receiver: Receiver;
   readonly conduct: Conduct;
@@ -48,10 +53,12 @@ export class Streams<Call> implements StreamCarrier {
 
   constructor(parts: StreamsParts<Call>) {
     this.#parts = parts;
-    const { limits, handler } = parts;
-    this.blocks = new HeaderBlocks({ bytes: limits.maxHeaderListSize, fields: limits.maxHeaderFields }, head =>
-      handler.read(head),
-    );
+    const { limits, handler, conduct } = parts;
+    this.blocks = new HeaderBlocks({
+      limits: { bytes: limits.maxHeaderListSize, fields: limits.maxHeaderFields },
+      read: head => handler.read(head),
+      spend: work => conduct.headers(work),
+    });
   }
 
   get size(): number {
@@ -199,14 +206,23 @@ export class Streams<Call> implements StreamCarrier {
 
   enqueue(stream: Stream, pieces: readonly Buffer[]): void {
     this.#parts.sender.enqueue(stream, pieces);
+    if (stream.waiting > 0) this.#parts.relief.check();
   }
 
   endAnswer(stream: Stream): void {
     this.#parts.sender.end(stream);
   }
 
+  held(bytes: number): void {
+    this.#parts.queued.force(bytes);
+  }
+
   used(stream: Stream, bytes: number): void {
     this.#parts.receiver.give(bytes, stream.closed || stream.complete ? undefined : stream);
+  }
+
+  passed(bytes: number): void {
+    this.#parts.queued.subtract(bytes);
   }
 
   answered(stream: Stream): void {
