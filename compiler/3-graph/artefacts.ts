@@ -9,7 +9,9 @@ import { type FaissHeader, readFaissHeaderFile } from "../../triton-protos/artef
 import { type FeastRepository, readFeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
 import { type ImplicitFactors, readImplicitFactors } from "../../triton-protos/artefacts/implicit.js";
 import { type OnnxSignature, readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
+import { openToRead } from "../../triton-protos/artefacts/open-sqlite.js";
 import { readMerlinSchema } from "../../triton-protos/artefacts/read-merlin-schema.js";
+import { standsAlone } from "../../triton-protos/artefacts/store-check.js";
 import { readWorkflow } from "../../triton-protos/artefacts/workflow.js";
 import type { Plan } from "../../triton-protos/plan.js";
 import type { Schema } from "../../triton-protos/schema.js";
@@ -120,6 +122,8 @@ export function artefactReader(folder: string): ArtefactReader {
     remember(path, resolved);
     try {
       const value = read(resolved);
+      if ("onlineStore" in value && value.onlineStore.type === "sqlite" && rollBack(value.onlineStore.file))
+        remember(path, resolved);
       for (const part of "externalData" in value ? value.externalData : []) {
         const file = join(dirname(resolved), part);
         used.add(file);
@@ -175,12 +179,27 @@ function projectOf(folder: string): string | undefined {
   }
 }
 
+/** SQLite makes and removes these when a store is only read. */
+const BESIDE_STORE = /-(journal|wal|shm)$/;
+
+/** Puts right what a killed writer left. @returns whether the file may have changed */
+function rollBack(store: string): boolean {
+  if (standsAlone(store)) return false;
+  try {
+    openToRead(store, 0).close();
+  } catch {
+    // The build says so, where it copies the store.
+  }
+  return true;
+}
+
 /** What changes when a file, or a file of a folder, is written again. */
 function fingerprint(path: string): string {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
   if (!stat) return "gone";
   if (!stat.isDirectory()) return `${stat.ino} ${stat.size} ${stat.mtimeNs}`;
   return readdirSync(path)
+    .filter(name => !BESIDE_STORE.test(name))
     .sort()
     .map(name => `${name}: ${fingerprint(join(path, name))}`)
     .join("\n");

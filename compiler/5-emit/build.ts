@@ -7,13 +7,14 @@ import { dirname, join, resolve } from "node:path";
 import { StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { entryConfig } from "../../triton-protos/entry-config.js";
 import { expandFused } from "../../triton-protos/expand-fused.js";
-import { printModelConfig } from "../../triton-protos/model-config.js";
 import type { Plan } from "../../triton-protos/plan.js";
 import type { Compiled } from "../compile.js";
 import type { ArtefactFile } from "../ops/define-op.js";
 import { entryOf, type Names } from "./configs.js";
+import { copyStore } from "./copy-store.js";
 import { earlierModels } from "./earlier-models.js";
 import { ensembleModels } from "./ensemble/ensemble-models.js";
+import { finishModel, isNoManifest } from "./finish-model.js";
 import { onnxModels, planModel, type RepositoryModel } from "./repository-model.js";
 import { dynamicBatching, ensembleNotes, instanceGroups } from "./settings/apply-settings.js";
 import { readSettings, type Settings } from "./settings/read-settings.js";
@@ -79,10 +80,10 @@ function write(compiled: Program, { target, staging, models, notes, version: num
   for (const { name, config, files, samples = [] } of models) {
     const version = join(staging.path, name, String(number));
     mkdirSync(version, { recursive: true });
-    for (const file of files) writeArtefact(file, version);
+    for (const file of files) writeArtefact(file, version, join(target, name, String(number)));
     if (samples.length) mkdirSync(join(staging.path, name, "warmup"));
     for (const { to, bytes } of samples) writeFileSync(join(staging.path, name, "warmup", to), bytes);
-    writeFileSync(join(staging.path, name, "config.pbtxt"), printModelConfig(config));
+    finishModel(join(staging.path, name), config);
   }
   // Copied by now: what changed before that is not what the plan was made for.
   const [changed] = compiled.changed?.() ?? [];
@@ -163,16 +164,18 @@ export function repositoryModels(compiled: Program, options: BuildOptions = {}):
 const settingsOf = ({ graph }: Program, { names }: BuildOptions): Settings =>
   readSettings({ ...graph.options, ...(names && { names }) });
 
-function writeArtefact(file: ArtefactFile, version: string): void {
+/** @param earlier where an earlier build has the version's folder, if there is one */
+function writeArtefact(file: ArtefactFile, version: string, earlier: string): void {
   const to = join(version, file.to);
   mkdirSync(dirname(to), { recursive: true });
-  if ("from" in file) copyArtefact(file.from, to);
+  if ("store" in file) copyStore(file.store, to, join(earlier, file.to));
+  else if ("from" in file) copyArtefact(file.from, to);
   else writeFileSync(to, "text" in file ? file.text : file.bytes);
 }
 
+/** The manifest of a fitted workflow stays behind: its files are in the model's, some of them changed. */
 function copyArtefact(from: string, to: string): void {
-  mkdirSync(dirname(to), { recursive: true });
-  if (statSync(from).isDirectory()) cpSync(from, to, { recursive: true });
+  if (statSync(from).isDirectory()) cpSync(from, to, { recursive: true, dereference: true, filter: isNoManifest });
   else copyFileSync(from, to);
 }
 

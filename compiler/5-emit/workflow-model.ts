@@ -7,12 +7,12 @@ import { join } from "node:path";
 import { replaceFolder, StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { readWorkflow, WORKFLOW_FILE } from "../../triton-protos/artefacts/workflow.js";
 import { entryConfig } from "../../triton-protos/entry-config.js";
-import { printModelConfig } from "../../triton-protos/model-config.js";
 import { type Plan, printPlan } from "../../triton-protos/plan.js";
 import { isRagged, REQUEST_ROWS, type Schema } from "../../triton-protos/schema.js";
 import type { PassName } from "../4-plan/pass-names.js";
 import { servedPlan } from "../4-plan/passes.js";
 import { entryOf } from "./configs.js";
+import { finishModel, isNoManifest } from "./finish-model.js";
 
 type Config = ReturnType<typeof entryConfig>;
 
@@ -59,9 +59,13 @@ export function writeWorkflowModel(
   const plan = { ...servedPlan(read, off).plan, name: name ?? read.name };
   const version = join(repository, plan.name, "1");
   mkdirSync(version, { recursive: true });
-  cpSync(folder, version, { recursive: true, filter: path => !path.endsWith(`/${WORKFLOW_FILE}`) });
+  cpSync(folder, version, {
+    recursive: true,
+    dereference: true,
+    filter: path => !path.endsWith(`/${WORKFLOW_FILE}`) && isNoManifest(path),
+  });
   writeFileSync(join(version, "plan.json"), printPlan(plan));
-  writeFileSync(join(repository, plan.name, "config.pbtxt"), printModelConfig(workflowConfig(plan, maxBatchSize)));
+  finishModel(join(repository, plan.name), workflowConfig(plan, maxBatchSize));
   return plan.name;
 }
 

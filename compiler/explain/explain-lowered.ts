@@ -98,7 +98,8 @@ function explainModel({ name, config, files }: RepositoryModel, rows: number): L
 
 const sizeOf = (file: RepositoryModel["files"][number]): number => {
   if ("bytes" in file) return file.bytes.length;
-  return "text" in file ? file.text.length : statSync(file.from).size;
+  if ("text" in file) return file.text.length;
+  return statSync("store" in file ? file.store : file.from).size;
 };
 
 export function printLowered({ name, models, frozen, notes, refused }: LoweredExplanation): string {

@@ -4,11 +4,13 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { CHECK_SUFFIX } from "../../triton-protos/artefacts/store-check.js";
 import { readWorkflow, WORKFLOW_FILE } from "../../triton-protos/artefacts/workflow.js";
 import { type AnyStep, type Plan, parsePlan } from "../../triton-protos/plan.js";
 import { isMerlonFile } from "../1-rewrite/rewrite.js";
 import type { PassName } from "../4-plan/pass-names.js";
 import type { PassReport } from "../4-plan/passes.js";
+import { isNoManifest } from "../5-emit/finish-model.js";
 import { type Compiled, compile, type NotCompiled } from "../compile.js";
 import type { WorkflowOf } from "./lineage.js";
 
@@ -57,11 +59,12 @@ function programTarget(path: string, compiled: Compiled): Target {
     },
     fingerprints: step => {
       // A text replaces the file of the folder that came before it.
-      const files = filesOf(step.id).flatMap(file =>
-        "from" in file
-          ? filesBelow(file.from, file.to).map(([name, path]) => [name, hashFile(path)] as const)
-          : [[file.to, hash("text" in file ? file.text : file.bytes)] as const],
-      );
+      const files = filesOf(step.id).flatMap(file => {
+        if ("text" in file || "bytes" in file)
+          return [[file.to, hash("text" in file ? file.text : file.bytes)] as const];
+        const from = "from" in file ? file.from : file.store;
+        return filesBelow(from, file.to).map(([name, path]) => [name, hashFile(path)] as const);
+      });
       const model = steps.get(step.id)?.model;
       return new Map([
         ...files,
@@ -100,10 +103,13 @@ function builtTarget(file: string): Target {
   };
 }
 
+/** Files that only say what others are. */
+const isCheck = (path: string): boolean => path.endsWith(CHECK_SUFFIX) || !isNoManifest(path);
+
 /** A file, or every file of a folder, with the name it has beside the plan. */
 function filesBelow(path: string, name: string): (readonly [name: string, path: string])[] {
   if (!existsSync(path)) return [];
-  if (!statSync(path).isDirectory()) return [[name, path]];
+  if (!statSync(path).isDirectory()) return isCheck(path) ? [] : [[name, path]];
   return readdirSync(path)
     .sort()
     .flatMap(entry => filesBelow(join(path, entry), join(name, entry)));

@@ -69,9 +69,13 @@ export type Fail = (
   related?: readonly { readonly note: string; readonly of: Bound }[],
 ) => undefined;
 
-/** A file that a step needs beside the plan: a copy of a file or folder (absolute path), a text, or bytes. `to` is relative to the plan. */
+/**
+ * A file that a step needs beside the plan: a copy of a file or folder (absolute path), the committed state of a SQLite store, a text, or bytes.
+ * `to` is relative to the plan.
+ */
 export type ArtefactFile = { readonly to: string } & (
   | { readonly from: string }
+  | { readonly store: string }
   | { readonly text: string }
   | { readonly bytes: Uint8Array }
 );

@@ -263,6 +263,6 @@ function copiedRepository(repository: FeastRepository, from: string, folder: str
     { text: stringify(config), to: join(folder, "feature_store.yaml") },
     { from: registryFile, to: join(folder, "data", "registry.db") },
     ...carried.map(file => ({ from: file, to: join(folder, relative(from, file)) })),
-    ...(sqlite ? [{ from: onlineStore.file, to: join(folder, "data", "online_store.db") }] : []),
+    ...(sqlite ? [{ store: onlineStore.file, to: join(folder, "data", "online_store.db") }] : []),
   ];
 }

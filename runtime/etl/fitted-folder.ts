@@ -28,7 +28,7 @@ export async function writeFittedWorkflow(out: string, fill: (folder: string) =>
       staging.path,
       plan.outputs.map(output => output.schema),
     );
-    await writeFile(join(staging.path, MANIFEST_FILE), printManifest(staging.path, plan));
+    await writeFile(join(staging.path, MANIFEST_FILE), printManifest(staging.path, { plan }));
     staging.replace();
     return plan;
   } finally {

@@ -1,6 +1,6 @@
 /** Columns a fitted workflow reads -> the columns it makes, on the same rows: the steps that `merlon transform` runs offline. */
 import { dirname } from "node:path";
-import { checkManifest } from "../../triton-protos/artefacts/manifest.js";
+import { checkFitted } from "../../triton-protos/artefacts/manifest.js";
 import { FILE_LIMITS, readRegular } from "../../triton-protos/files/read-regular.js";
 import { PlanError, parsePlan } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
@@ -56,7 +56,7 @@ async function readPlan(file: string) {
   try {
     const plan = parsePlan((await readRegular(file, FILE_LIMITS.document)).toString(), file);
     if (plan.kind === "workflow") {
-      checkManifest(dirname(file), plan);
+      checkFitted(dirname(file), plan);
       return plan;
     }
     throw new PlanError(`${file} is an ${plan.kind}, not a workflow.`);

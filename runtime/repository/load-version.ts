@@ -32,6 +32,7 @@ import { STAND_IN_PARAMETER } from "./uploaded-code.js";
 import { validateVersion } from "./validate.js";
 import { UnknownKind } from "./validate-batch-io.js";
 import { validateStates } from "./validate-sequence.js";
+import { type VerifiedFiles, verifyFiles } from "./verify-files.js";
 
 /**
  * The backend of the configuration, or the JavaScript backend where `model.mjs` stands in for it, so that one repository serves both a Triton that has
@@ -71,6 +72,8 @@ export interface ReadyVersion {
   readonly loaded: LoadedModel;
   readonly loadSeconds: number;
   readonly labels: Labels;
+  /** Of a model that `merlon build` wrote. */
+  readonly files?: VerifiedFiles | undefined;
   /** Requests that keep it from being unloaded, besides those in its scheduler. */
   readonly holders: Holders;
 }
@@ -139,6 +142,7 @@ export async function loadVersion(
     return backendFor(polled, folder, options.standIns ?? false);
   };
   const { around } = options;
+  const files = await verifyFiles(polled, version, text => options.log?.warning("model_lifecycle", text));
   const backend = await (around?.backend ? around.backend({ config: written, folder }, choose) : choose());
   if (!polled.configured && !backend.autoComplete)
     throw new RuntimeFault("NOT_FOUND", `model configuration is not provided for model '${written.name}'`);
@@ -201,6 +205,10 @@ export async function loadVersion(
   const loaded = await (backend.check
     ? creating(backend.load(context, updated?.loaded))
     : backend.load(context, updated?.loaded));
+  if (files?.isCurrent() === false) {
+    await loaded.close?.();
+    throw new RuntimeFault("UNAVAILABLE", `a build replaced '${written.name}' while it was loaded; load it again`);
+  }
   const ready = loaded.config ?? served;
   const scheduler = await creating(
     createScheduler(ready, loaded, statistics, folder, options.cache, options.rateLimiter, options.log),
@@ -215,6 +223,7 @@ export async function loadVersion(
     loaded,
     loadSeconds: (performance.now() - started) / 1000,
     labels,
+    files,
     holders: createHolders(),
   };
 }

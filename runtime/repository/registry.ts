@@ -3,8 +3,10 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { RuntimeFault } from "../errors.js";
+import { takeDownDamaged } from "./damaged-version.js";
 import { ensembleFault } from "./ensemble-fault.js";
 import { linkMembers, membersOf } from "./link-members.js";
+import type { ReadyVersion } from "./load-version.js";
 import { byId, idText, ModelIds } from "./model-ids.js";
 import { ModelStates, UNLOADED } from "./model-states.js";
 import type { Override } from "./override.js";
@@ -43,7 +45,15 @@ export function createRegistry(options: RegistryOptions): Registry {
   const failures = new Map<string, string>();
   const loading = new Map<string, Promise<void>>();
   const ids = new ModelIds(options.namespacing ?? false);
-  const context = { options, models, ids, backends: new Set<string>(), failed: new Map<string, FailedVersion>() };
+  const context = {
+    options,
+    models,
+    ids,
+    backends: new Set<string>(),
+    failed: new Map<string, FailedVersion>(),
+    onDamage: (key: string, ready: ReadyVersion, reason: string) =>
+      void takeDownDamaged({ log, models }, key, ready, reason, () => takeDown(key, reason)),
+  };
   /** Models that were read and have no version. */
   const empty = new Set<string>();
   const { atOnce, scan, placesOf, read, namedBy, contentOf } = createReader(options, ids);

@@ -21,6 +21,8 @@ export interface ReplaceContext {
   /** Versions that a back end failed to load, by model and version. */
   readonly failed: Map<string, FailedVersion>;
   readonly ids: ModelIds;
+  /** Hears of a version that serves, and whose files are not what was written. */
+  onDamage(key: string, version: ReadyVersion, reason: string): void;
 }
 
 export type FailedVersion = Pick<ReadyVersion, "model" | "namespace" | "version" | "config">;
@@ -35,7 +37,7 @@ export class WholeModelFault extends RuntimeFault {}
  * @throws WholeModelFault
  */
 export async function replaceVersions(
-  { options, models, backends, failed, ids }: ReplaceContext,
+  { options, models, backends, failed, ids, onDamage }: ReplaceContext,
   key: string,
   polled: PolledModel,
   updated: boolean,
@@ -83,6 +85,7 @@ export async function replaceVersions(
       models.set(key, next);
       log.info("model_lifecycle", `successfully loaded '${key}'`);
       void closeVersions(log, key, before);
+      for (const { ready } of next.values()) if (ready) verifyLater(ready, reason => onDamage(key, ready, reason));
     };
     if (group && serving) group.wait(key, next, { put, leave: () => void closeVersions(log, key, next) });
     else put();
@@ -117,6 +120,12 @@ export async function replaceVersions(
       }
   }
 }
+
+/** The large files, when the start is over. */
+function verifyLater({ files }: ReadyVersion, onDamage: (reason: string) => void): void {
+  if (files?.hasLarge) setTimeout(() => void files.later().then(fault => fault && onDamage(fault)), LATER_MS).unref();
+}
+const LATER_MS = 100;
 
 /** What Triton's text can't say: how such a model can be served here. */
 const backendHint = (backend: string): string =>

@@ -56,6 +56,7 @@ describe("a repository", () => {
       .sort();
     expect(files).toEqual([
       "1/features/artefacts-features/data/online_store.db",
+      "1/features/artefacts-features/data/online_store.db.check",
       "1/features/artefacts-features/data/registry.db",
       "1/features/artefacts-features/feature_store.yaml",
       "1/indexes/artefacts-index-items.faiss",
@@ -65,6 +66,7 @@ describe("a repository", () => {
       "1/workflows/artefacts-etl-user/schema.pbtxt",
       "1/workflows/artefacts-etl-user/workflow.json",
       "config.pbtxt",
+      "manifest.json",
     ]);
   });
 

@@ -226,6 +226,7 @@ export function randomEnsemble(of: Choice, folder: string): { readonly plan: Pla
       const to = join(folder, file.to);
       mkdirSync(dirname(to), { recursive: true });
       if ("from" in file) cpSync(file.from, to, { recursive: true });
+      else if ("store" in file) cpSync(file.store, to);
       else writeFileSync(to, "text" in file ? file.text : file.bytes);
     }
   const models = new Map(inferred.steps.flatMap(({ model }) => (model ? [[model.name, model] as const] : [])));

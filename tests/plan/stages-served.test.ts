@@ -10,6 +10,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
 import { build, compile } from "#compiler/index.js";
 import { preparePlan } from "#runtime/plan/execute.js";
+import { printManifest, readManifest } from "#triton-protos/artefacts/manifest.js";
 import { parsePlan } from "#triton-protos/plan.js";
 import { column } from "#triton-protos/schema.js";
 import { python } from "../clients/python.js";
@@ -178,6 +179,12 @@ function change(path: string, edit: (bytes: Buffer) => void): void {
   renameSync(`${path}.new`, path);
 }
 
+/** The manifest of a model as it is now. */
+function manifestOf(folder: string): string {
+  const { inPlace } = readManifest(folder)!;
+  return printManifest(folder, { inPlace, without: new Set(inPlace.map(file => `${file}.check`)) });
+}
+
 /** The first weights of 256 bytes, field 9 of an ONNX tensor, with their signs turned. */
 function turnSigns(bytes: Buffer): void {
   const at = bytes.indexOf(Buffer.of(0x4a, 0x80, 0x02)) + 3;
@@ -224,6 +231,7 @@ test("another index, vocabulary and models under load: each answer is wholly the
     for (let round = 0; round < 4; round++)
       for (const [model, swap] of swaps) {
         swap();
+        writeFileSync(join(repository, model, "manifest.json"), manifestOf(join(repository, model)));
         const { status, body: said } = await server.post(`/v2/repository/models/${model}/load`, {});
         expect(`${status} ${JSON.stringify(said)}`).toMatch(/^200/);
         states.push(JSON.stringify((await ask()).body));

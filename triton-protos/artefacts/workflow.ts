@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { expandFused } from "../expand-fused.js";
 import { isFittedOp } from "../op-state.js";
 import { type Plan, PlanError, parsePlan } from "../plan.js";
-import { checkManifest } from "./manifest.js";
+import { checkFitted } from "./manifest.js";
 
 export const WORKFLOW_FILE = "workflow.json";
 
@@ -53,7 +53,7 @@ export function readWorkflow(folder: string): Plan {
         );
     }
   }
-  checkManifest(folder, plan);
+  checkFitted(folder, plan);
   return plan;
 }
 

@@ -21,6 +21,8 @@ export function withStepFolders<T>(
           const to = join(folder, file.to);
           mkdirSync(dirname(to), { recursive: true });
           if ("from" in file) link(resolve(file.from), to);
+          // SQLite finds a store's journal where the link leads.
+          else if ("store" in file) link(resolve(file.store), to);
           else {
             rmSync(to, { force: true });
             writeFileSync(to, "text" in file ? file.text : file.bytes);

@@ -1,16 +1,19 @@
 /**
  * Rows of a view → an online store, in Feast's bytes: SQLite in one transaction, Redis in pipelines.
  */
+import { statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { encodeValue, type FeastScalar } from "../../../triton-protos/artefacts/encode-feast-value.js";
 import { type KeyPart, keyEncoder } from "../../../triton-protos/artefacts/feast-key.js";
 import type { FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
 import type { FeastRepository } from "../../../triton-protos/artefacts/feast-repository.js";
+import { hasLog, removeCheck, writeCheck } from "../../../triton-protos/artefacts/store-check.js";
 import { bytesField, message, varintField } from "../../../triton-protos/artefacts/wire-writer.js";
 import { RuntimeFault } from "../../errors.js";
 import { timestampSeconds } from "./event-time.js";
 import { connectRedis, type RedisCommand } from "./redis-connection.js";
 import { featureField, hashName, timeField } from "./redis-form.js";
+import { checkStore, LARGEST_CHECKED } from "./sqlite-store.js";
 import { valueText } from "./value-text.js";
 import { tableStatements } from "./write-repository.js";
 
@@ -33,6 +36,8 @@ export interface OnlineWriter {
 }
 
 const REDIS_TIMEOUT_MS = 30_000;
+/** For another process that is writing a SQLite store. */
+const WAIT_MS = 5000;
 
 /** @throws RuntimeFault naming the store */
 export async function openOnlineWriter(repository: FeastRepository, view: FeastView): Promise<OnlineWriter> {
@@ -48,9 +53,7 @@ export async function openOnlineWriter(repository: FeastRepository, view: FeastV
 const seconds = (micros: bigint): bigint => micros / 1_000_000n - (micros % 1_000_000n < 0n ? 1n : 0n);
 
 function sqliteWriter(file: string, { keyVersion }: FeastRepository, view: FeastView): OnlineWriter {
-  const db = new Database(file);
-  db.pragma("busy_timeout = 5000");
-  db.exec("BEGIN IMMEDIATE");
+  const db = openToWrite(file);
   const found = db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(view.table);
   if (!found) for (const statement of tableStatements(view.table)) db.exec(statement);
   const columns = db.prepare("SELECT name FROM pragma_table_info(?)").pluck().all(view.table);
@@ -83,12 +86,36 @@ function sqliteWriter(file: string, { keyVersion }: FeastRepository, view: Feast
     },
     finish: () => {
       db.exec("COMMIT");
+      renewCheck(db, file);
     },
     close: async () => {
       if (db.inTransaction) db.exec("ROLLBACK");
       db.close();
     },
   };
+}
+
+/** @throws RuntimeFault for a store that is damaged: its other views must not get a new check */
+function openToWrite(file: string): Database.Database {
+  const db = new Database(file, { timeout: WAIT_MS });
+  try {
+    // Rolls back what a killed writer left.
+    db.exec("BEGIN IMMEDIATE");
+    if (db.prepare("SELECT count(*) FROM sqlite_master").pluck().get() !== 0) checkStore(db, file);
+    return db;
+  } catch (error) {
+    db.close();
+    throw RuntimeFault.from(error, `the online store ${file} cannot be written: ${(error as Error).message}`);
+  }
+}
+
+/** After the commit: until then, and after a kill in between, the old check is of an earlier change counter. */
+function renewCheck(db: Database.Database, file: string): void {
+  db.transaction(() => {
+    const bytes = statSync(file).size <= LARGEST_CHECKED ? db.serialize() : undefined;
+    if (bytes && !hasLog(bytes)) writeCheck(file, bytes);
+    else removeCheck(file);
+  })();
 }
 
 async function redisWriter(

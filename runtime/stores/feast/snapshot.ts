@@ -7,7 +7,7 @@ import { type Column, rootRows } from "../../plan/table.js";
 import { columnBuilder, valueBytes } from "./build-column.js";
 import { eventSeconds } from "./event-time.js";
 import { describeKey, keyColumns } from "./key-column.js";
-import { checkKeys, checkTable, onlyFeatures, openDatabase, quoteName } from "./sqlite-store.js";
+import { checkKeys, checkStore, checkTable, onlyFeatures, openDatabase, quoteName } from "./sqlite-store.js";
 import type { FeatureColumn, ReadOptions, ViewRead } from "./store.js";
 
 export interface ViewSnapshot {
@@ -38,16 +38,17 @@ export function takeSnapshots(orders: readonly SnapshotOrder[]): (ViewSnapshot[]
   const { file, keyVersion } = orders[0]!;
   const db = openDatabase(file);
   try {
-    return db.transaction(() =>
-      orders.map(({ reads, options, limit }) => {
+    return db.transaction(() => {
+      checkStore(db, file);
+      return orders.map(({ reads, options, limit }) => {
         for (const { view } of reads) {
           checkTable(db, file, view);
           checkKeys(db, file, view, keyVersion);
         }
         const size = reads.reduce((bytes, read) => bytes + estimate(db, read), 0);
         return size > limit ? undefined : reads.map(read => takeView(db, keyVersion, read, options));
-      }),
-    )();
+      });
+    })();
   } finally {
     db.close();
   }

@@ -1,8 +1,8 @@
 /**
  * Feast's SQLite online store, opened for reading: one statement per view and request, which gives back the place of each key with its values.
  */
-import { statSync } from "node:fs";
-import Database from "better-sqlite3";
+import { existsSync, statSync } from "node:fs";
+import type Database from "better-sqlite3";
 import {
   askedName,
   type KeyVersion,
@@ -11,7 +11,10 @@ import {
   startsWith,
 } from "../../../triton-protos/artefacts/feast-key.js";
 import type { FeastFeature, FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
+import { needsRecovery, openToRead } from "../../../triton-protos/artefacts/open-sqlite.js";
+import { CHECK_SUFFIX, standsAlone, verifyStore } from "../../../triton-protos/artefacts/store-check.js";
 import { RuntimeFault } from "../../errors.js";
+import { missingPackage } from "../../missing-package.js";
 import type { Column } from "../../plan/table.js";
 import { columnBuilder, valueBytes } from "./build-column.js";
 import { eventSeconds } from "./event-time.js";
@@ -46,6 +49,7 @@ export function openSqliteStore(file: string, keyVersion: KeyVersion): FeatureSt
     const inode = inodeOf(file);
     const db = openDatabase(file, waitMs);
     try {
+      checkStore(db, file);
       const readers = orders.map(order => prepareIn(db, order));
       db.pragma(`busy_timeout = ${WAIT_MS.request}`);
       return { db, inode, readers };
@@ -119,18 +123,15 @@ function unreadable(file: string, error: unknown): RuntimeFault {
 
 /** Opened for reading, distrusted. @param waitMs for a process that is writing it @throws RuntimeFault naming the file */
 export function openDatabase(file: string, waitMs: number = WAIT_MS.load): Database.Database {
-  let db: Database.Database | undefined;
   try {
-    db = new Database(file, { readonly: true, fileMustExist: true, timeout: waitMs });
-    db.pragma("trusted_schema = OFF");
-    db.pragma("cell_size_check = ON");
-    db.prepare("SELECT count(*) FROM sqlite_master").get();
-    return db;
+    return openToRead(file, waitMs);
   } catch (error) {
-    db?.close();
-    const way = isBusy(error)
-      ? "Another process is writing it: try again when that is done."
-      : "Materialize it again with Feast.";
+    if (missingPackage(error) !== undefined) throw RuntimeFault.from(error);
+    const way = needsRecovery(error)
+      ? "A process that wrote it was killed. Run `merlon feast materialize` again as a user who may write it."
+      : isBusy(error)
+        ? "Another process is writing it: try again when that is done."
+        : "Materialize it again with Feast.";
     throw new RuntimeFault(
       "UNAVAILABLE",
       `the online store ${file} can not be opened: ${(error as Error).message}. ${way}`,
@@ -139,12 +140,28 @@ export function openDatabase(file: string, waitMs: number = WAIT_MS.load): Datab
   }
 }
 
+/** Larger ones are not held in memory, and so not compared with their check. */
+export const LARGEST_CHECKED = 512 << 20;
+
+/** Compares an open store with its check, if it has one. @throws RuntimeFault naming file and checksums */
+export function checkStore(db: Database.Database, file: string): void {
+  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > LARGEST_CHECKED || !existsSync(`${file}${CHECK_SUFFIX}`)) return;
+  try {
+    // With a log there are pages that the file does not have.
+    if (standsAlone(file)) verifyStore(file, db.serialize());
+  } catch (error) {
+    throw new RuntimeFault("UNAVAILABLE", (error as Error).message, { cause: error });
+  }
+}
+
 /** @throws RuntimeFault when the registry's view has no table */
 export function checkTable(db: Database.Database, file: string, view: FeastView): void {
-  const found = db.prepare("SELECT type FROM sqlite_master WHERE name = ?").get(view.table) as
-    | { type: string }
-    | undefined;
-  if (found?.type !== "table")
+  // What has no page of its own is a virtual table, which is a program's.
+  const found = db
+    .prepare("SELECT 1 FROM sqlite_master WHERE name = ? AND type = 'table' AND rootpage > 0")
+    .get(view.table);
+  if (!found)
     throw new RuntimeFault(
       "NOT_FOUND",
       `the online store ${file} has no table \`${view.table}\` for the view \`${view.name}\`. Run \`feast materialize\` for it.`,

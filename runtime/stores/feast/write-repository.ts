@@ -7,6 +7,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { encodeValue } from "../../../triton-protos/artefacts/encode-feast-value.js";
 import { keyEncoder } from "../../../triton-protos/artefacts/feast-key.js";
+import { removeCheck } from "../../../triton-protos/artefacts/store-check.js";
 import {
   checkDescription,
   type FeastRepositoryDescription,
@@ -24,7 +25,9 @@ import { valueText } from "./value-text.js";
 export function writeFeastRepository(folder: string, repository: FeastRepositoryDescription): void {
   checkDescription(repository);
   mkdirSync(join(folder, "data"), { recursive: true });
-  replace(join(folder, "data", "online_store.db"), file => writeOnlineStore(file, repository));
+  const store = join(folder, "data", "online_store.db");
+  removeCheck(store);
+  replace(store, file => writeOnlineStore(file, repository));
   replace(join(folder, "data", "registry.db"), file => writeFileSync(file, encodeRegistry(repository)));
   replace(join(folder, "feature_store.yaml"), file => writeFileSync(file, configuration(repository.project)));
 }

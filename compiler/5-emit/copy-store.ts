@@ -1,0 +1,76 @@
+/**
+ * A SQLite online store → a copy of its committed state: transactions of a killed writer are rolled back, and what is still in a write-ahead
+ * log is in the copy. Equal stores give equal bytes.
+ */
+import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { needsRecovery, openToRead } from "../../triton-protos/artefacts/open-sqlite.js";
+import {
+  CHECK_SUFFIX,
+  inRollbackMode,
+  readCheck,
+  standsAlone,
+  verifyStore,
+  writeCheck,
+} from "../../triton-protos/artefacts/store-check.js";
+
+/** How long a process that is writing the store may take. */
+const WAIT_MS = 5000;
+/** Larger stores are not held in memory. */
+const LARGEST = 512 << 20;
+
+/**
+ * Copies a store and writes the copy's check beside it.
+ * @param earlier the copy of an earlier build: it is linked where neither it nor the store has changed since
+ * @throws Error naming the store
+ */
+export function copyStore(store: string, to: string, earlier?: string): void {
+  try {
+    const db = openToRead(store, WAIT_MS);
+    // Steps may share a repository. What is there may be a link to the earlier copy, which must not be written.
+    for (const suffix of ["", CHECK_SUFFIX]) rmSync(`${to}${suffix}`, { force: true });
+    try {
+      // SQLite reads every page in one transaction, from the log where that is newer. Its backup is the same, and can only be awaited.
+      if (statSync(store).size > LARGEST) db.prepare("VACUUM INTO ?").run(to);
+      else {
+        const bytes = db.serialize();
+        if (standsAlone(store)) verifyStore(store, bytes);
+        const copy = inRollbackMode(bytes);
+        if (earlier !== undefined && isSame(earlier, copy)) {
+          for (const suffix of ["", CHECK_SUFFIX]) linkSync(`${earlier}${suffix}`, `${to}${suffix}`);
+          return;
+        }
+        writeFileSync(to, copy);
+      }
+    } finally {
+      db.close();
+    }
+    writeCheck(to);
+  } catch (error) {
+    throw unreadable(store, error as Error & { code?: string });
+  }
+}
+
+/** Whether an earlier copy is this one, and has its check. */
+function isSame(earlier: string, copy: Uint8Array): boolean {
+  try {
+    return (
+      statSync(earlier).size === copy.length &&
+      standsAlone(earlier) &&
+      readCheck(earlier) !== undefined &&
+      readFileSync(earlier).equals(copy) &&
+      verifyStore(earlier, copy) === "same"
+    );
+  } catch {
+    return false;
+  }
+}
+
+function unreadable(store: string, error: Error & { code?: string }): Error {
+  if (error.name === "StoreDamaged") return error;
+  const way = needsRecovery(error)
+    ? "A process that wrote it was killed. Run `merlon feast materialize` again as a user who may write it."
+    : error.code?.startsWith("SQLITE_BUSY")
+      ? "Another process is writing it: build again when that is done."
+      : "Materialize it again.";
+  return new Error(`the online store ${store} cannot be copied: ${error.message}. ${way}`, { cause: error });
+}

@@ -1,0 +1,19 @@
+/**
+ * The last two files of a built model: its configuration, and the manifest with the checksums of all others.
+ */
+import { readdirSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { MANIFEST_FILE, MANIFEST_PARAMETER, printManifest } from "../../triton-protos/artefacts/manifest.js";
+import { CHECK_SUFFIX } from "../../triton-protos/artefacts/store-check.js";
+import { type ModelConfigInit, printModelConfig } from "../../triton-protos/model-config.js";
+
+/** @param folder of the model, with all other files in place */
+export function finishModel(folder: string, config: ModelConfigInit): void {
+  const parameters = { ...config.parameters, [MANIFEST_PARAMETER]: { string_value: "2" } };
+  writeFileSync(join(folder, "config.pbtxt"), printModelConfig({ ...config, parameters }));
+  const checks = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(path => path.endsWith(CHECK_SUFFIX));
+  const inPlace = checks.map(path => path.slice(0, -CHECK_SUFFIX.length));
+  writeFileSync(join(folder, MANIFEST_FILE), printManifest(folder, { inPlace, without: new Set(checks) }));
+}
+
+export const isNoManifest = (path: string): boolean => basename(path) !== MANIFEST_FILE;
