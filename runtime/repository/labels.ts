@@ -13,7 +13,8 @@ export function readLabels(config: ModelConfig, folder: string): Labels {
   const labels = new Map<string, readonly string[]>();
   for (const { name, label_filename } of config.output) {
     if (!label_filename) continue;
-    const file = findInside(folder, label_filename);
+    // Triton puts the path behind the folder, also one that begins with a slash.
+    const file = findInside(folder, `./${label_filename}`);
     if (file === undefined)
       throw new RuntimeFault(
         "UNSUPPORTED",
