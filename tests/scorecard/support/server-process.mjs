@@ -65,8 +65,11 @@ export async function startMeasured({
     });
   });
   const { pid } = child;
+  let highMb = 0;
   const guard = setInterval(() => {
-    if (child.exitCode !== null || child.signalCode || residentMb(pid) < ceilingMb) return;
+    const now = residentMb(pid);
+    highMb = Math.max(highMb, now);
+    if (now < ceilingMb) return;
     tooLarge = true;
     child.kill("SIGKILL");
   }, 100);
@@ -79,8 +82,12 @@ export async function startMeasured({
     exited,
     cpuMicros: () => cpuMicros(pid),
     residentMb: () => residentMb(pid),
-    peakMb: () => peakMb(pid),
-    resetPeak: () => resetPeak(pid),
+    /** The largest resident memory since `resetPeak`, also of a process that has ended. */
+    peakMb: () => Math.max(highMb, peakMb(pid)),
+    resetPeak() {
+      highMb = 0;
+      resetPeak(pid);
+    },
     output: () => output,
     /** How the server ended by itself, or undefined while it runs. */
     ended() {
