@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { Command } from "commander";
+import { withoutTrailingSlashes } from "../triton-protos/trailing-slashes.js";
 
 interface Options {
   readonly out: string;
@@ -47,7 +48,7 @@ Vocabularies alone (categories/unique.*.parquet): \`categorify({ vocabs: { brand
         import("../runtime/etl/fitted-folder.js"),
       ]);
       const name = basename(resolve(options.out));
-      const program = options.program ?? `${options.out.replace(/\/+$/, "")}.workflow.ts`;
+      const program = options.program ?? `${withoutTrailingSlashes(options.out)}.workflow.ts`;
       if (existsSync(program) && !options.force)
         throw new Error(`${program} is there already. Give \`--force\` to replace it, or another \`--program\`.`);
       const graph = readNvtGraph(folder);

@@ -108,7 +108,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
             ...common,
             log,
             restriction: restrictions.grpc,
-            headerForwardPattern: headerPattern(options.grpcHeaderForwardPattern, text =>
+            headerForwardPattern: await headerPattern(options.grpcHeaderForwardPattern, text =>
               log.error("header_forwarding", text),
             ),
             tls: options.grpcTls,
@@ -126,7 +126,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
           { ...options.http, ...http, reuse: options.reuseHttpPort },
           {
             ...frontEnd,
-            headerForwardPattern: headerPattern(options.httpHeaderForwardPattern, text =>
+            headerForwardPattern: await headerPattern(options.httpHeaderForwardPattern, text =>
               log.error("header_forwarding", text),
             ),
           },
@@ -145,7 +145,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
         if (missing !== given.healthRoute)
           throw new RuntimeFault("INVALID_ARGUMENT", `${missing} is not defined for Vertex AI endpoint`);
         const model = defaultModel(given.model, registry);
-        const respond = vertexAi({ ...given, model }, frontEnd, printMetrics, log);
+        const respond = await vertexAi({ ...given, model }, frontEnd, printMetrics, log);
         return serveFrontEnd({ ...given, ...http }, respond, log);
       };
       ports.vertexAi = await open("Vertex AI", given, start());

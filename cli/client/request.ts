@@ -30,7 +30,7 @@ const literal = (text: string): unknown => {
 /** Integers that a number can't hold stay exact. */
 const parse = (text: string): unknown =>
   JSON.parse(
-    text.replace(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, token =>
+    text.replace(/"(?:[^"\\]|\\.)*"?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, token =>
       /^-?\d{16,}$/.test(token) ? `"\\u0000${token}"` : token,
     ),
     (_, value) => (typeof value === "string" && value.startsWith("\u0000") ? BigInt(value.slice(1)) : value),

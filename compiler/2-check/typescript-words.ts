@@ -129,7 +129,7 @@ function worded(number: number, text: string, place: Place, node: ts.Node | unde
       const operator = call?.expression.getText(place.file) ?? "";
       if (!call || !node || !EXPORTS.includes(operator)) return undefined;
       const property = ancestor(node, ts.isObjectLiteralElement)?.name?.getText(place.file);
-      const said = [...text.matchAll(/(\w+)\??:/g)].map(match => match[1]!);
+      const said = [...text.matchAll(/(?<!\w)(\w+)\??:/g)].map(match => match[1]!);
       const known = said.length > 0 ? said : optionsAt(place.checker, ancestor(node, ts.isObjectLiteralExpression));
       if (number === 2353)
         return messages.optionUnknown({

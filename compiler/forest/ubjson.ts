@@ -16,6 +16,8 @@ const DEEPEST = 64;
 export function parseUbjson(bytes: Uint8Array): unknown {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
+  /** Values of all arrays and objects that say their length. */
+  let counted = 0;
   const fail = (what: string): never => {
     throw new Error(`${what} at byte ${at}`);
   };
@@ -50,7 +52,11 @@ export function parseUbjson(bytes: Uint8Array): unknown {
     }
     if (peek() !== "#") return type === undefined ? {} : fail("a type without a length");
     at++;
-    return { ...(type !== undefined && { type }), length: count() };
+    const length = count();
+    // Values of types without bytes would cost memory by their number alone.
+    counted += length;
+    if (counted > bytes.length) fail(`more values than the file has bytes, ${bytes.length}`);
+    return { ...(type !== undefined && { type }), length };
   };
   const array = (depth: number): unknown => {
     const { type, length } = header();

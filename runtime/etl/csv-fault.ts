@@ -4,21 +4,28 @@ import { RuntimeFault } from "../errors.js";
 import type { Database } from "./database.js";
 import { identifier, text } from "./sql/literal.js";
 
-const FIELDS = /on Line: (\d+)\s+Original Line: (.*?)\s+Expected Number of Columns: (\d+) Found: (\d+)/s;
-const QUOTE = /on Line: (\d+)\s+Original Line: (.*?)\s+Value with unterminated quote/s;
+// Three patterns instead of one: a lazy group for the line takes quadratic time where the line has many blanks.
+const HEAD = /on Line: (\d+)\s+Original Line: /;
+const FIELDS = /\sExpected Number of Columns: (\d+) Found: (\d+)/;
+const QUOTE = /\sValue with unterminated quote/;
 
 /** Undefined where DuckDB's error is of something else. */
 export function csvFault({ cause }: Error, file: string): RuntimeFault | undefined {
   const message = String((cause as Error | undefined)?.message);
-  const [, at, line, wanted, seen] = FIELDS.exec(message) ?? QUOTE.exec(message) ?? [];
-  if (at === undefined) return undefined;
+  const head = HEAD.exec(message);
+  if (!head) return undefined;
+  const rest = message.slice(head.index + head[0].length);
+  const tail = FIELDS.exec(rest) ?? QUOTE.exec(rest);
+  if (!tail) return undefined;
+  const [, wanted, seen] = tail;
+  const line = rest.slice(0, tail.index).trimEnd();
   const what =
     wanted === undefined
       ? "has a quote that does not end. Double a quote that is part of a text"
       : `has ${seen} fields, and the header has ${wanted}. Quote a field that holds the delimiter`;
   return new RuntimeFault(
     "INVALID_ARGUMENT",
-    `\`${file}\`: line ${at}, ${JSON.stringify(line!.slice(0, 100))}, ${what}, or mend or leave out that line.`,
+    `\`${file}\`: line ${head[1]}, ${JSON.stringify(line.slice(0, 100))}, ${what}, or mend or leave out that line.`,
   );
 }
 

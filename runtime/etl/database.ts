@@ -161,8 +161,15 @@ async function watched<T>(
 
 /** `18.6 GiB` */
 function bytesOf(text: string): number {
-  const [, amount = "0", unit = ""] = /^([\d.]+)\s*(\w+)$/.exec(text) ?? [];
+  const [, amount = "0", unit = ""] = /^([\d.]+)\s*([A-Za-z]\w*)$/.exec(text) ?? [];
   return Number(amount) * 1024 ** Math.max(0, ["bytes", "KiB", "MiB", "GiB", "TiB"].indexOf(unit));
+}
+
+/** A message without the marks and blanks at its end. */
+function withoutEnd(message: string): string {
+  let end = message.length;
+  while (end > 0 && ".! ".includes(message[end - 1]!)) end--;
+  return message.slice(0, end);
 }
 
 /** DuckDB's message up to the point where it shows our own SQL or its own settings. */
@@ -171,8 +178,11 @@ function explain(error: unknown, doing: string): RuntimeFault {
     .split(/\n\s*\n|\nLINE \d|\nThis type was|\nPossible (?:fixes|solutions)/)[0]!
     .replace(/^(?:Conversion|Invalid Input|IO|Binder|Out of Range|Out of Memory) Error: /, "")
     .replace(/^CSV Error on Line/, "line")
-    .replaceAll(/\s*\n\s*/g, "; ");
-  return new RuntimeFault("INVALID_ARGUMENT", `${doing} failed: ${message.replace(/[.! ]+$/, "")}.`, { cause: error });
+    .split("\n")
+    .map(line => line.trim())
+    .filter(Boolean)
+    .join("; ");
+  return new RuntimeFault("INVALID_ARGUMENT", `${doing} failed: ${withoutEnd(message)}.`, { cause: error });
 }
 
 /** `SELECT file FROM glob(…)`, sorted: the files a pattern names. */

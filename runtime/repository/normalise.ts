@@ -103,7 +103,7 @@ function withBackend(
     backend = platform.startsWith("tensorflow_")
       ? "tensorflow"
       : ([...PLATFORMS].find(([, its]) => its === platform)?.[0] ?? "");
-  const byName = /\.(.+)$/.exec(config.name)?.[1] ?? "";
+  const byName = config.name.includes(".") ? config.name.slice(config.name.indexOf(".") + 1) : "";
   if (!backend && !platform && autoComplete) {
     backend =
       [...FILES].find(([, file]) => file === default_model_filename || files.includes(file))?.[0] ??

@@ -2,12 +2,13 @@
  * Headers of a request that a pattern picks → string parameters of the inference request.
  */
 import type { Parameter } from "../tensor.js";
+import { compilePattern, type Pattern } from "./user-pattern.js";
 
 /** Adds what the pattern matches; a header wins over a parameter of the same name. @param pattern undefined forwards nothing */
 export function withHeaders(
   parameters: ReadonlyMap<string, Parameter>,
   headers: () => Iterable<readonly [string, string]>,
-  pattern: RegExp | undefined,
+  pattern: Pattern | undefined,
 ): ReadonlyMap<string, Parameter> {
   if (!pattern) return parameters;
   const merged = new Map(parameters);
@@ -16,18 +17,16 @@ export function withHeaders(
 }
 
 /**
- * What follows `--http-header-forward-pattern`: it matches whole names, without case. A pattern that is no regular expression forwards
- * nothing, as Triton's, and is reported.
+ * The pattern of `--http-header-forward-pattern` or `--grpc-header-forward-pattern`: it matches whole names in any case. A pattern that RE2 refuses
+ * forwards nothing, as in Triton, and is reported.
  */
-export function headerPattern(text: string, report: (fault: string) => void): RegExp | undefined {
+export async function headerPattern(text: string, report: (fault: string) => void): Promise<Pattern | undefined> {
   if (text === "") return undefined;
-  // Triton's patterns are RE2's: the flag for any case stands in front, and named groups have a P.
-  const translated = text.replace(/^\(\?i\)/, "").replaceAll("(?P<", "(?<");
   try {
-    return new RegExp(`^(?:${translated})$`, "i");
+    return await compilePattern(text, { anyCase: true });
   } catch (error) {
     report(
-      `header forward pattern '${text}' is no regular expression, so no header is forwarded: ${(error as Error).message}`,
+      `header forward pattern '${text}' is not a regular expression of RE2, so no header is forwarded: ${(error as Error).message}`,
     );
     return undefined;
   }

@@ -3,6 +3,7 @@
  */
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
+import { withoutTrailingSlashes } from "../trailing-slashes.js";
 
 export interface RedisAddress {
   readonly host: string;
@@ -85,7 +86,7 @@ export function readOnlineStore(config: z.output<typeof onlineStoreConfig>, fold
       if (!/^https?:\/\/[^/\s]+/.test(url)) return `is \`remote\` at \`${url}\`, which is no http address`;
       return {
         type: "remote",
-        url: url.replace(/\/+$/, ""),
+        url: withoutTrailingSlashes(url),
         ...(store.cert !== undefined && { tlsAuthority: inFolder(store.cert) }),
       };
     }

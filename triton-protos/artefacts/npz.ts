@@ -78,7 +78,7 @@ function readNpy(bytes: Uint8Array, what: string): NpyArray {
   const length = wide ? view.getUint32(8, true) : view.getUint16(8, true);
   const header = text(start, start + length);
   const descr = /'descr': '([^']+)'/.exec(header)?.[1] ?? "objects";
-  const shape = (/'shape': \(([^)]*)\)/.exec(header)?.[1] ?? "")
+  const shape = (/'shape': \(([^()]*)\)/.exec(header)?.[1] ?? "")
     .split(",")
     .map(text => text.trim())
     .filter(Boolean)

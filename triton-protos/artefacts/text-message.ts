@@ -12,6 +12,9 @@ export class TextFormatError extends Error {
   override readonly name = "TextFormatError";
 }
 
+/** Messages inside messages, as protobuf's own readers limit them. */
+const MAX_DEPTH = 100;
+
 const TOKEN = /\s+|#[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\[[\w./-]+\]|[-+\w.]+|[{}<>:;,[\]]/y;
 
 /** Strings keep their bytes: one character is one byte, decoded by `utf8Of`. */
@@ -32,8 +35,10 @@ export function parseTextMessage(text: string): TextMessage {
       tokens[next]?.at ?? text.length,
       `${what}, but found ${peek() === undefined ? "the end" : `\`${peek()}\``}`,
     );
+  let depth = 0;
   const fields = (close: string | undefined): TextMessage => {
-    const found: { [field: string]: TextValue[] } = {};
+    if (++depth > MAX_DEPTH) throw wrong(`expected at most ${MAX_DEPTH} messages inside each other`);
+    const found: { [field: string]: TextValue[] } = Object.create(null);
     while (peek() !== close) {
       const name = peek();
       if (name === undefined || !/^[\w[]/.test(name)) throw wrong("expected a field name");
@@ -46,6 +51,7 @@ export function parseTextMessage(text: string): TextMessage {
       if (peek() === "," || peek() === ";") next++;
     }
     next++;
+    depth--;
     return found;
   };
   const list = (into: TextValue[]): void => {

@@ -180,7 +180,7 @@ function toInteger(type: string, text: string): bigint | number | undefined {
 
 /** `8.0` and `1e3` are whole numbers, too. */
 const wholeDouble = (text: string): bigint | undefined =>
-  /^[+-]?\d*\.?\d*(?:[eE][+-]?\d+)?$/.test(text) && text !== "" && Number.isInteger(Number(text))
+  /^[+-]?\d*(?:\.\d*)?(?:[eE][+-]?\d+)?$/.test(text) && text !== "" && Number.isInteger(Number(text))
     ? BigInt(Number(text))
     : undefined;
 

@@ -1,7 +1,8 @@
 /**
  * JSON with numbers as inference servers write them: 64-bit integers and NaN, which JSON.parse would round or refuse, arrive as texts.
  */
-const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|-?\b(?:NaN|Infinity|Inf)\b/g;
+// A string without an end is a token too: trying each of its quotes anew would take quadratic time.
+const TOKENS = /"(?:[^"\\]|\\.)*"?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|-?\b(?:NaN|Infinity|Inf)\b/g;
 
 /** @throws SyntaxError */
 export function parseJsonText(text: string): unknown {

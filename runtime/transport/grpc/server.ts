@@ -22,6 +22,7 @@ import { createHttp2Server } from "../http2/serve.js";
 import type { Stream } from "../http2/stream.js";
 import { type ListenAt, type Listener, listen } from "../listen.js";
 import type { Restriction } from "../restriction.js";
+import type { Pattern } from "../user-pattern.js";
 import { type CallHead, INFER, readCallHead, STREAM_INFER } from "./call-head.js";
 import { type UnaryCall, unaryCalls } from "./calls.js";
 import { type ConnectionCare, careFor } from "./connection-care.js";
@@ -49,7 +50,7 @@ export interface GrpcContext {
   /** Messages, unpacked messages and responses are charged to it. */
   readonly budget: MemoryBudget;
   readonly restriction: Restriction;
-  readonly headerForwardPattern: RegExp | undefined;
+  readonly headerForwardPattern: Pattern | undefined;
   readonly tls?: GrpcTls | undefined;
   readonly care: ConnectionCare;
   /** Milliseconds that a client may leave an answer unread; 0 for any. */

@@ -7,6 +7,7 @@ import type { MemoryBudget } from "../../memory/memory-budget.js";
 import type { ServerCalls } from "../../server-calls.js";
 import type { Exchange } from "../http1/exchange.js";
 import type { Restrictable, Restriction } from "../restriction.js";
+import type { Pattern } from "../user-pattern.js";
 import { isObject } from "./access.js";
 import type { Answer } from "./answer.js";
 import type { BinaryForm } from "./binary-form.js";
@@ -21,7 +22,7 @@ export interface RouteContext {
   /** Bodies, unpacked bodies and responses are charged to it. */
   readonly budget: MemoryBudget;
   readonly restriction: Restriction;
-  readonly headerForwardPattern: RegExp | undefined;
+  readonly headerForwardPattern: Pattern | undefined;
   /** Of a cloud's front end; Triton's own header otherwise. */
   readonly binary?: BinaryForm;
 }

@@ -3,6 +3,7 @@
  */
 import type { ServerLog } from "../../server-log.js";
 import type { Exchange } from "../http1/exchange.js";
+import { compilePattern, type Pattern } from "../user-pattern.js";
 import { type Answer, emptyAnswer } from "./answer.js";
 import { answerRoute, pathOf, type Respond } from "./dispatch.js";
 import { answerInfer } from "./infer-route.js";
@@ -23,9 +24,14 @@ const MIME = "application/vnd.vertex-ai-triton.binary+json;json-header-size=";
 const APART = /\/(?:generate|generate_stream|trace\/setting)$|^\/v2\/logging$/;
 
 /** @param print the metrics at this moment */
-export function vertexAi(options: VertexAi, given: RouteContext, print: () => string, log: ServerLog): Respond {
+export async function vertexAi(
+  options: VertexAi,
+  given: RouteContext,
+  print: () => string,
+  log: ServerLog,
+): Promise<Respond> {
   const context: RouteContext = { ...given, headerForwardPattern: undefined, binary: { mime: MIME, inAnswers: false } };
-  const [health, predict] = [whole(options.healthRoute), whole(options.predictRoute)];
+  const [health, predict] = await Promise.all([whole(options.healthRoute), whole(options.predictRoute)]);
   const infer = route("POST", "inference", ".*", call => answerInfer({ ...call, path: { model: options.model } }));
   return request => {
     const { head } = request;
@@ -52,11 +58,5 @@ function redirected(
   return answerRoute(ROUTES, request, context, path, "any") ?? emptyAnswer(400);
 }
 
-/** A route that is no pattern matches nothing. */
-function whole(pattern: string): RegExp | undefined {
-  try {
-    return new RegExp(`^(?:${pattern})$`);
-  } catch {
-    return undefined;
-  }
-}
+/** A route that RE2 refuses matches nothing. */
+const whole = (route: string): Promise<Pattern | undefined> => compilePattern(route).catch(() => undefined);
