@@ -7,6 +7,7 @@ import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { Cancellable } from "../cancellation.js";
 import { eventAnswer, readEvents } from "../client/http/generate.js";
 import { parseJsonText } from "../client/http/json-text.js";
+import { atOnce } from "../slices.js";
 import type { Parameter } from "../tensor.js";
 import { readGenerateRequest } from "../transport/http/generate-request.js";
 import type { Exchange, RecordedAnswer } from "./cassette.js";
@@ -30,7 +31,7 @@ export async function readGenerateExchange(
 ): Promise<Omit<Exchange, "line">> {
   const { model, version, stream } = generatePath(path)!;
   const limits = { memory: unseenMemory(), maxInputSize: MAX_BODY };
-  const { id, parameters, inputs, outputs } = readGenerateRequest(body, config, limits, new Cancellable());
+  const { id, parameters, inputs, outputs } = atOnce(readGenerateRequest(body, config, limits, new Cancellable()));
   const head = {
     protocol: "http" as const,
     model,

@@ -7,6 +7,7 @@ import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { Cancellable } from "../cancellation.js";
 import { readInferAnswer } from "../client/http/infer-answer.js";
 import { STATUS } from "../errors.js";
+import { atOnce } from "../slices.js";
 import { readInferRequest } from "../transport/http/infer-request.js";
 import type { Exchange, RecordedFault } from "./cassette.js";
 import type { HttpExchange } from "./http-proxy.js";
@@ -43,12 +44,14 @@ export async function readHttpExchange(
 ): Promise<Omit<Exchange, "line">> {
   const { model, version } = inferPath(path)!;
   const length = headers[LENGTH];
-  const { request } = readInferRequest(
-    await unpacked(body, headers["content-encoding"]),
-    length === undefined ? undefined : Number(length),
-    config,
-    { memory: unseenMemory(), maxInputSize: MAX_BODY },
-    new Cancellable(),
+  const { request } = atOnce(
+    readInferRequest(
+      await unpacked(body, headers["content-encoding"]),
+      length === undefined ? undefined : Number(length),
+      config,
+      { memory: unseenMemory(), maxInputSize: MAX_BODY },
+      new Cancellable(),
+    ),
   );
   const { id, parameters, inputs, outputs } = request;
   const head = {

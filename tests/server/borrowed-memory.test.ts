@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LARGE } from "#runtime/memory/buffer-pool.js";
+import { MemoryBudget } from "#runtime/memory/memory-budget.js";
 import { createBodyMemory } from "#runtime/transport/http/body-memory.js";
 import { repository, startServer } from "./support.js";
 
@@ -29,7 +30,7 @@ afterAll(() => server.stop());
 
 test("room for a large body puts the tensors behind its JSON where typed arrays can begin, and takes back what is too small", () => {
   for (const jsonLength of [0, 1, 7, 8, 123, 2 ** 31 + 5]) {
-    const memory = createBodyMemory(jsonLength);
+    const memory = createBodyMemory(new MemoryBudget().open(), jsonLength);
     expect(memory.make(LARGE - 1).length).toBe(LARGE - 1);
     expect(memory.borrowed).toBeUndefined();
     const room = memory.make(LARGE);
@@ -38,7 +39,7 @@ test("room for a large body puts the tensors behind its JSON where typed arrays 
     memory.outgrown(room);
     expect(memory.borrowed!.moves(room.buffer)).toBe(false);
   }
-  const memory = createBodyMemory(0);
+  const memory = createBodyMemory(new MemoryBudget().open());
   expect(memory.makeTensor(8).byteLength).toBe(8);
   expect(memory.borrowed).toBeUndefined();
   expect(memory.makeTensor(LARGE).byteLength).toBeGreaterThanOrEqual(LARGE);

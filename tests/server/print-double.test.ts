@@ -100,7 +100,7 @@ test("many numbers print as each does alone", () => {
   for (const length of [0, 1, 2, 2048, 2049, 5000]) {
     const values = Float64Array.from({ length }, (_, i) => (i % 3 === 0 ? i : -i / 7) * 10 ** ((i % 40) - 20));
     const to = new ByteWriter();
-    writeDoubles(values, to);
-    expect(to.written.toString("latin1")).toBe(Array.from(values, printDouble).join(","));
+    writeDoubles(values, 0, values.length, to);
+    expect(to.pieces[0]!.toString("latin1")).toBe(Array.from(values, printDouble).join(","));
   }
 });

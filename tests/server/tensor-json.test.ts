@@ -3,15 +3,21 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { atOnce } from "#runtime/slices.js";
 import { type Json, type JsonObject, parseJson } from "#runtime/transport/http/json.js";
-import { printElements, readElements } from "#runtime/transport/http/tensor-json.js";
+import { membersOf } from "#runtime/transport/http/json-kept.js";
+import { elementsOf } from "#runtime/transport/http/read-elements.js";
+import { printElements } from "#runtime/transport/http/tensor-json.js";
 import { type DatatypeRow, wireDatatype } from "#triton-protos/datatype.js";
 
 const RUNS = Number(process.env.NUMBER_RUNS ?? 300);
 const row = (wire: string): DatatypeRow => wireDatatype(wire)!;
+const DATA = membersOf({ data: { isData: true } });
 const read = (text: string, datatype: string, elements: number): Uint8Array =>
-  readElements(dataOf(text), row(datatype), elements);
-const dataOf = (text: string): Json => (parseJson(Buffer.from(`{"data":${text}}`), "data") as JsonObject).get("data")!;
+  complete(elementsOf(dataOf(text), row(datatype), elements));
+const complete = (read: ReturnType<typeof elementsOf>): Uint8Array =>
+  read instanceof Uint8Array ? read : atOnce(read);
+const dataOf = (text: string): Json => (parseJson(Buffer.from(`{"data":${text}}`), DATA) as JsonObject).get("data")!;
 const bytesOf = (values: ArrayBufferView): Buffer => Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 const fault = (act: () => unknown): string | undefined => {
   try {

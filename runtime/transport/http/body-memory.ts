@@ -3,34 +3,69 @@
  * arrays can begin; large tensors that are read out of JSON in such memory, too.
  */
 import { LARGE } from "../../memory/buffer-pool.js";
+import type { Charge } from "../../memory/memory-budget.js";
 import { RequestMemory } from "../../memory/request-memory.js";
+import type { MakeTensor } from "./read-elements.js";
 import type { Room } from "./room.js";
 
 const ALIGNMENT = 8;
+/** Bytes that small tensors share. */
+const SHARED = 2 ** 12;
 
 export interface BodyMemory extends Room {
   /** Room for a tensor of so many bytes, whatever it holds. */
-  makeTensor(bytes: number): ArrayBuffer;
+  readonly makeTensor: MakeTensor;
   /** What the request borrows; undefined for a small one. */
   readonly borrowed: RequestMemory | undefined;
 }
 
-/** @param jsonLength bytes of JSON in front of the tensors, as a header tells; what is no such number counts as none */
-export function createBodyMemory(jsonLength = 0): BodyMemory {
+/**
+ * @param charge takes all bytes
+ * @param jsonLength bytes of JSON in front of the tensors, as a header has it; what is no such number counts as none
+ */
+export function createBodyMemory(charge: Charge, jsonLength = 0): BodyMemory {
   const start = Number.isSafeInteger(jsonLength) && jsonLength > 0 ? -jsonLength & (ALIGNMENT - 1) : 0;
   let borrowed: RequestMemory | undefined;
   const take = (bytes: number): ArrayBuffer => {
     borrowed ??= new RequestMemory();
     return borrowed.take(bytes);
   };
+  const small = smallTensors();
   return {
-    make: length => (length < LARGE ? Buffer.allocUnsafe(length) : Buffer.from(take(start + length), start, length)),
-    outgrown({ buffer }) {
+    make(length) {
+      charge.add(length);
+      return length < LARGE ? Buffer.allocUnsafe(length) : Buffer.from(take(start + length), start, length);
+    },
+    outgrown({ buffer, length }) {
+      charge.subtract(length);
       if (borrowed?.moves(buffer)) borrowed.moved(buffer).give(buffer as ArrayBuffer);
     },
-    makeTensor: bytes => (bytes < LARGE ? new ArrayBuffer(bytes) : take(bytes)),
+    makeTensor(bytes) {
+      charge.add(bytes);
+      return bytes < LARGE ? small(bytes) : new Uint8Array(take(bytes), 0, bytes);
+    },
     get borrowed() {
       return borrowed;
     },
+  };
+}
+
+/** Small tensors of one request, all but the first in buffers that they share: a buffer for each costs more than what is in it. */
+export function smallTensors(): MakeTensor {
+  let shared: ArrayBuffer | undefined;
+  let at = 0;
+  let isFirst = true;
+  return bytes => {
+    if (isFirst || bytes > SHARED / 2) {
+      isFirst = false;
+      return new Uint8Array(bytes);
+    }
+    if (!shared || at + bytes > SHARED) {
+      shared = new ArrayBuffer(SHARED);
+      at = 0;
+    }
+    const tensor = new Uint8Array(shared, at, bytes);
+    at = Math.ceil((at + bytes) / ALIGNMENT) * ALIGNMENT;
+    return tensor;
   };
 }

@@ -1,10 +1,12 @@
 /**
  * Collects a request's body: bounded, in one growing buffer (a million one-byte chunks cost a megabyte, not a million objects), unpacked.
  */
-import { constants, unzip } from "node:zlib";
+import type { Cancellation } from "../../cancellation.js";
 import { RuntimeFault } from "../../errors.js";
+import type { Charge } from "../../memory/memory-budget.js";
+import { unpackBytes } from "../../memory/unpack.js";
 import type { Exchange } from "../http1/exchange.js";
-import { ANYWHERE } from "./room.js";
+import type { Room } from "./room.js";
 
 const HINT = "Use --http-max-input-size to increase the limit.";
 const refuse = (text: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", `${text} ${HINT}`);
@@ -25,14 +27,15 @@ const MAX_CHUNKS = 2 ** 16;
 const SMALL_CHUNK = 256;
 
 /** How many times as much as has come of a body there is room for: lengths are only announced. */
-const AHEAD = 128;
+const AHEAD = 16;
 const LEAST_ROOM = 256;
 
 /**
  * Takes the body of a request, once for each.
- * @throws RuntimeFault when the body is larger than `limit`, or comes in too many pieces
+ * @param room takes the bytes as they arrive
+ * @throws RuntimeFault when the body is larger than `limit`, comes in too many pieces, or the room is used up
  */
-export function readBody(exchange: Exchange, limit: number, room = ANYWHERE): Promise<Buffer> {
+export function readBody(exchange: Exchange, limit: number, room: Room): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const { body } = exchange.head;
     const declared = typeof body === "number" ? body : undefined;
@@ -46,7 +49,8 @@ export function readBody(exchange: Exchange, limit: number, room = ANYWHERE): Pr
     };
     const grow = (needed: number): void => {
       const ahead = declared === undefined ? Math.min(limit, 2 * needed) : Math.min(declared, AHEAD * needed);
-      const larger = room.make(Math.max(needed, LEAST_ROOM, ahead));
+      const size = Math.max(needed, LEAST_ROOM, ahead);
+      const larger = room.make(size);
       if (buffer) {
         larger.set(buffer.subarray(0, length));
         room.outgrown(buffer);
@@ -77,21 +81,34 @@ const EMPTY = Buffer.alloc(0);
 const tooManyChunks = (): RuntimeFault =>
   new RuntimeFault("INVALID_ARGUMENT", `the request comes in more than ${MAX_CHUNKS} chunks; send larger ones`);
 
+/** What bounds the unpacked size of a body. */
+export interface UnpackLimits {
+  readonly maxInputSize: number;
+  /** Bytes that the request may unpack to, by its size on the wire. */
+  readonly allowance: number;
+  readonly charge: Charge;
+  readonly signal: Cancellation;
+}
+
 /**
  * Unpacks a body by its `Content-Encoding`. As Triton's: gzip and zlib data are told apart by their first bytes, what is cut off gives what
  * there is, and what is neither gives nothing.
  * @throws RuntimeFault
  */
-export async function unpackBody(body: Buffer, encoding: string | undefined, limit: number): Promise<Buffer> {
+export async function unpackBody(body: Buffer, encoding: string | undefined, limits: UnpackLimits): Promise<Buffer> {
   if (encoding === undefined || encoding === "identity") return body;
   if (encoding !== "gzip" && encoding !== "deflate")
     throw new RuntimeFault("UNSUPPORTED", "Unsupported compression type");
-  return new Promise((resolve, reject) => {
-    unzip(body, { maxOutputLength: limit, finishFlush: constants.Z_SYNC_FLUSH }, (error, plain) => {
-      if (!error) resolve(plain);
-      else if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE")
-        reject(refuse(`Decompressed data size exceeds the maximum allowed value of ${limit} bytes.`));
-      else resolve(Buffer.alloc(0));
-    });
+  const { maxInputSize, allowance, charge, signal } = limits;
+  return unpackBytes(body, "any", {
+    ...{ charge, signal, lenient: true },
+    limit: Math.min(maxInputSize, allowance),
+    tooLarge: limit =>
+      limit === maxInputSize
+        ? refuse(`Decompressed data size exceeds the maximum allowed value of ${limit} bytes.`)
+        : new RuntimeFault(
+            "INVALID_ARGUMENT",
+            `Decompressed data size exceeds the maximum allowed value of ${limit} bytes for a body of ${body.length} bytes. Send it uncompressed, or use --request-memory-ratio to increase the limit.`,
+          ),
   });
 }

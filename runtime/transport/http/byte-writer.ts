@@ -1,31 +1,50 @@
 /**
- * A growing buffer that an answer is written into: text without a string for each number.
+ * A growing buffer that an answer is written into: text without a string for each number. A long answer becomes several pieces, so that nothing large is
+ * ever copied.
  */
 import { ANYWHERE, type Room } from "./room.js";
 
 const LEAST = 512;
+/** A piece that has so many bytes is complete. */
+const PIECE = 2 ** 18;
 
 export class ByteWriter {
   bytes: Buffer;
   at = 0;
   readonly #room: Room;
+  #complete: Buffer[] | undefined;
 
   constructor(room: Room = ANYWHERE) {
     this.#room = room;
     this.bytes = room.make(LEAST);
   }
 
-  /** What was written. */
-  get written(): Buffer {
-    return this.bytes.subarray(0, this.at);
+  /** What was written, in order. */
+  get pieces(): readonly Buffer[] {
+    const last = this.bytes.subarray(0, this.at);
+    return this.#complete ? [...this.#complete, last] : [last];
+  }
+
+  /** Bytes that were written. */
+  get size(): number {
+    let size = this.at;
+    if (this.#complete) for (const piece of this.#complete) size += piece.length;
+    return size;
   }
 
   /** Makes room for so many bytes at `at`. */
   reserve(size: number): void {
     const needed = this.at + size;
     if (needed <= this.bytes.length) return;
-    const larger = this.#room.make(Math.max(needed, 2 * this.bytes.length));
-    larger.set(this.written);
+    if (this.at >= PIECE / 2) {
+      this.#complete ??= [];
+      this.#complete.push(this.bytes.subarray(0, this.at));
+      this.bytes = this.#room.make(Math.max(size, PIECE));
+      this.at = 0;
+      return;
+    }
+    const larger = this.#room.make(Math.max(needed, Math.min(PIECE, 2 * this.bytes.length)));
+    larger.set(this.bytes.subarray(0, this.at));
     this.#room.outgrown(this.bytes);
     this.bytes = larger;
   }

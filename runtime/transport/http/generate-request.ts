@@ -6,54 +6,89 @@
 import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig, ModelInput } from "../../../triton-protos/model-config.js";
 import type { Cancellation } from "../../cancellation.js";
+import { declaredOf } from "../../data-plane/declared.js";
 import type { InferRequest, RequestTensor } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
+import type { Sliced } from "../../slices.js";
 import type { Parameter } from "../../tensor.js";
 import { asText, isObject } from "./access.js";
-import { type BodyLimits, readData } from "./infer-request.js";
-import { type Json, type JsonObject, parseJson } from "./json.js";
+import { DataList, FRACTION, NEGATIVE, WHOLE } from "./data-list.js";
+import { type BodyLimits, isBytes, readData, readJson } from "./infer-request.js";
+import { type Json, WholeDouble } from "./json.js";
+import { type Kept, SCALAR } from "./json-kept.js";
 import { freeParameter } from "./parameters.js";
 
 /** What steers the server elsewhere is an ordinary name here, and Triton's models don't see it. */
 const STEERING = new Set(["sequence_id", "sequence_start", "sequence_end", "priority", "timeout"]);
 
+/** Members that are read between two pauses. */
+const MEMBERS_AT_A_TIME = 256;
+/** What is read of a request: any list may be an input. */
+const REQUEST: Kept = {
+  members: new Map([["parameters", { others: SCALAR, isData: true } satisfies Kept]]),
+  others: { isData: true },
+};
+
 /** @throws RuntimeFault */
-export function readGenerateRequest(
+export function* readGenerateRequest(
   body: Buffer,
   config: ModelConfig,
   limits: BodyLimits,
   signal: Cancellation,
-): InferRequest {
-  const json = parseJson(body);
+): Sliced<InferRequest> {
+  const json = yield* readJson(body, REQUEST, limits);
   if (!isObject(json)) throw new RuntimeFault("INTERNAL", "attempt to get members for non-object");
   const inputs: RequestTensor[] = [];
   const parameters = new Map<string, Parameter>();
+  const known = declaredOf(config).inputs;
   let id = "";
+  let count = 0;
   for (const [key, value] of json) {
-    const input = config.input.find(({ name }) => name === key);
-    if (input) inputs.push(readInput(value, input, config, limits));
+    if (++count % MEMBERS_AT_A_TIME === 0) yield;
+    const input = known.get(key);
+    if (input) inputs.push(yield* readInput(value, input, config, limits));
     else if (key === "id") id = asText(value, "id");
-    else if (key === "parameters" && isObject(value)) addParameters(value, parameters);
-    else addParameters(new Map([[key, value]]), parameters);
+    else if (key === "parameters" && isObject(value)) {
+      for (const [name, inner] of value) {
+        if (++count % MEMBERS_AT_A_TIME === 0) yield;
+        addParameter(name, inner, parameters);
+      }
+    } else addParameter(key, value, parameters);
   }
   return { id, parameters, inputs, outputs: [], signal };
 }
 
-function addParameters(members: JsonObject, parameters: Map<string, Parameter>): void {
-  for (const [key, value] of members) {
-    const parameter = freeParameter(key, value);
-    if (!STEERING.has(key) && !key.startsWith("triton_")) parameters.set(key, parameter);
-  }
+function addParameter(key: string, value: Json, parameters: Map<string, Parameter>): void {
+  const parameter = freeParameter(key, value);
+  if (!STEERING.has(key) && !key.startsWith("triton_")) parameters.set(key, parameter);
 }
 
-function readInput(value: Json, input: ModelInput, config: ModelConfig, limits: BodyLimits): RequestTensor {
+function* readInput(value: Json, input: ModelInput, config: ModelConfig, limits: BodyLimits): Sliced<RequestTensor> {
   const { name } = input;
   const row = configDatatype(input.data_type)!;
-  const data: Json = Array.isArray(value) ? value : [value];
-  const count = (data as readonly Json[]).length;
+  const data = value instanceof DataList ? value : oneElement(value);
   const dims = config.max_batch_size > 0 ? [-1, ...input.dims] : input.dims;
-  const shape = count === 0 ? [] : deduceShape(dims, count, name);
-  return { name, datatype: row.wire, shape, data: readData(data, row, shape, name, limits) };
+  const shape = data.items === 0 ? [] : deduceShape(dims, data.items, name);
+  const read = readData(data, row, shape, name, limits);
+  return { name, datatype: row.wire, shape, data: isBytes(read) ? read : yield* read };
+}
+
+/** A value in the place of a list of one. */
+function oneElement(value: Json): DataList {
+  const data = new DataList();
+  data.items = 1;
+  if (typeof value === "string") {
+    const bytes = Buffer.from(value);
+    data.text();
+    data.textBytes(bytes, 0, bytes.length);
+  } else if (typeof value === "boolean") data.boolean(value);
+  else if (typeof value === "bigint") data.wide(value);
+  else if (value instanceof WholeDouble) data.number(value.value, FRACTION);
+  else if (typeof value === "number")
+    data.number(value, !Number.isInteger(value) ? FRACTION : value < 0 ? WHOLE | NEGATIVE : WHOLE);
+  else data.other();
+  data.close();
+  return data;
 }
 
 /** Fixed dimensions take their share of the elements, the last variable one takes the rest. */

@@ -9,12 +9,14 @@ import type { OutputWish } from "../../data-plane/deliver.js";
 import { type InferRequest, type RequestTensor, requestPrefix } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
 import type { RegionPart, SharedMemory } from "../../shared-memory.js";
+import type { Sliced } from "../../slices.js";
 import type { Parameter } from "../../tensor.js";
 import { asArray, asBoolean, asText, asUnsigned, isObject, member } from "./access.js";
 import { jsonTooLarge, rawTooLarge } from "./body.js";
-import { type Json, type JsonObject, parseJson } from "./json.js";
+import { type Json, type JsonObject, JsonReader, type ReadLimits } from "./json.js";
+import { type Kept, membersOf, SCALAR, SCALARS } from "./json-kept.js";
 import { readHttpParameters } from "./parameters.js";
-import { readElements } from "./tensor-json.js";
+import { elementsOf, type MakeTensor } from "./read-elements.js";
 
 export interface HttpInferRequest {
   readonly request: InferRequest;
@@ -22,12 +24,34 @@ export interface HttpInferRequest {
   isBinary(output: string): boolean;
 }
 
-export interface BodyLimits {
+/** Default: lists and values without a bound. */
+export interface BodyLimits extends ReadLimits {
   readonly memory: SharedMemory;
   readonly maxInputSize: number;
   /** Room for a tensor of so many bytes that is read out of JSON. */
-  readonly makeTensor?: (bytes: number) => ArrayBuffer;
+  readonly makeTensor?: MakeTensor;
 }
+
+/** Bytes of JSON that are read, and tensors that are looked at, between two pauses. */
+export const BYTES_AT_A_TIME = 2 ** 14;
+const TENSORS_AT_A_TIME = 64;
+/** Dimensions of a tensor. */
+const MOST_DIMS = 1024;
+
+const NAMED_ITEMS = (members: Readonly<Record<string, Kept>>): Kept => ({ items: membersOf(members) });
+/** What is read of a request. */
+const REQUEST = membersOf({
+  id: SCALAR,
+  parameters: SCALARS,
+  inputs: NAMED_ITEMS({
+    name: SCALAR,
+    shape: { items: SCALAR },
+    datatype: SCALAR,
+    data: { isData: true },
+    parameters: SCALARS,
+  }),
+  outputs: NAMED_ITEMS({ name: SCALAR, parameters: SCALARS }),
+});
 
 const refuse = (text: string): never => {
   throw new RuntimeFault("INVALID_ARGUMENT", text);
@@ -41,25 +65,26 @@ const INT64_END = 2 ** 63;
  * @param jsonLength bytes of JSON at the front of the body; undefined when the header is absent
  * @throws RuntimeFault
  */
-export function readInferRequest(
+export function* readInferRequest(
   body: Buffer,
   jsonLength: number | undefined,
   config: ModelConfig,
   limits: BodyLimits,
   signal: Cancellation,
-): HttpInferRequest {
+): Sliced<HttpInferRequest> {
   const { maxInputSize } = limits;
   if (jsonLength === 0 || body.length === 0) {
     if (body.length > maxInputSize) throw rawTooLarge(body.length, maxInputSize);
     return rawRequest(body, config, signal);
   }
   if ((jsonLength ?? body.length) > maxInputSize) throw jsonTooLarge(jsonLength ?? body.length, maxInputSize);
-  const json = parseJson(jsonLength === undefined ? body : body.subarray(0, jsonLength), "data");
-  const blob = jsonLength === undefined ? Buffer.alloc(0) : body.subarray(jsonLength);
+  const json = yield* readJson(jsonLength === undefined ? body : body.subarray(0, jsonLength), REQUEST, limits);
+  const blob = jsonLength === undefined ? EMPTY_BLOB : body.subarray(jsonLength);
   const id = isObject(json) && json.has("id") ? asText(json.get("id")!, "id") : "";
   const given = isObject(json) ? json.get("parameters") : undefined;
   const { parameters, binaryOutput } = readHttpParameters(given);
   const inputs: RequestTensor[] = [];
+  const names = new Set<string>();
   let at = 0;
   const takeBlob = (size: number, name: string): Buffer => {
     if (at + size > blob.length)
@@ -70,31 +95,68 @@ export function readInferRequest(
     return blob.subarray(at - size, at);
   };
   for (const input of asArray(member(json, "inputs"), "inputs")) {
-    const tensor = readInput(input, limits, takeBlob);
-    if (inputs.some(({ name }) => name === tensor.name))
-      refuse(`${requestPrefix(id)}input '${tensor.name}' already exists in request`);
+    if (inputs.length % TENSORS_AT_A_TIME === TENSORS_AT_A_TIME - 1) yield;
+    const read = readInput(input, limits, takeBlob, inputs.length >= config.input.length);
+    const tensor = "name" in read ? read : yield* read;
+    if (names.has(tensor.name)) refuse(`${requestPrefix(id)}input '${tensor.name}' already exists in request`);
+    names.add(tensor.name);
     inputs.push(tensor);
   }
   if (at !== blob.length) refuse(`unexpected additional input data for model '${config.name}'`);
-  const outputs = readOutputs(isObject(json) ? json.get("outputs") : undefined, id, limits.memory);
-  const wishes = new Map([...outputs].flatMap(([name, { wish }]) => (wish ? [[name, wish] as const] : [])));
+  const outputs = yield* readOutputs(isObject(json) ? json.get("outputs") : undefined, id, limits.memory);
+  const wishes = new Map<string, OutputWish>();
+  for (const [name, { wish }] of outputs) if (wish) wishes.set(name, wish);
   return {
     request: { id, parameters, inputs, outputs: [...outputs.keys()], wishes, signal },
     isBinary: name => outputs.get(name)?.binary ?? (outputs.size === 0 && binaryOutput),
   };
 }
 
-function readInput(input: Json, limits: BodyLimits, takeBlob: (size: number, name: string) => Buffer): RequestTensor {
+const EMPTY_BLOB = Buffer.alloc(0);
+
+/** @throws RuntimeFault */
+export function* readJson(bytes: Buffer, kept: Kept, limits: ReadLimits): Sliced<Json> {
+  const reader = new JsonReader(bytes, kept, limits);
+  while (!reader.read(BYTES_AT_A_TIME)) yield;
+  return reader.value;
+}
+
+/** @param isBeyond there are more inputs than the model has, so that no model will see this one */
+function readInput(
+  input: Json,
+  limits: BodyLimits,
+  takeBlob: (size: number, name: string) => Buffer,
+  isBeyond: boolean,
+): RequestTensor | Sliced<RequestTensor> {
   const source = readSource(input);
   const name = asText(member(input, "name"), "name");
   const datatype = asText(member(input, "datatype"), "datatype");
   const row = wireDatatype(datatype);
-  const shape = asArray(member(input, "shape"), "shape").map(dim => Number(asUnsigned(dim, "shape")));
+  const dims = asArray(member(input, "shape"), "shape");
+  if (dims.length > MOST_DIMS)
+    refuse(`input '${name}' has ${dims.length} dimensions; at most ${MOST_DIMS} are supported`);
+  const shape = dims.map(dim => Number(asUnsigned(dim, "shape")));
   if (!row) return refuse(`invalid datatype for input ${name}`);
-  if (source.region) return { name, datatype, shape, data: readPart(source.region, limits.memory).read() };
+  if (source.region) {
+    const part = readPart(source.region, limits.memory);
+    // A few bytes can name a large region over and over.
+    if (isBeyond) return { name, datatype, shape, data: NO_DATA };
+    limits.allocated?.(part.size);
+    return { name, datatype, shape, data: part.read() };
+  }
   if (source.binarySize !== undefined) return { name, datatype, shape, data: takeBlob(source.binarySize, name) };
-  return { name, datatype, shape, data: readData(source.data!, row, shape, name, limits) };
+  const data = readData(source.data!, row, shape, name, limits);
+  return isBytes(data) ? { name, datatype, shape, data } : withData({ name, datatype, shape }, data);
 }
+
+/** Whether there is nothing left to do. */
+export const isBytes = (data: Uint8Array | Sliced<Uint8Array>): data is Uint8Array => data instanceof Uint8Array;
+
+function* withData(tensor: Omit<RequestTensor, "data">, data: Sliced<Uint8Array>): Sliced<RequestTensor> {
+  return { ...tensor, data: yield* data };
+}
+
+const NO_DATA = new Uint8Array(0);
 
 export function readData(
   data: Json,
@@ -102,13 +164,13 @@ export function readData(
   shape: readonly number[],
   name: string,
   limits: BodyLimits,
-): Uint8Array {
+): Uint8Array | Sliced<Uint8Array> {
   if (!row.contents)
     return refuse(
       `receiving ${row.wire} data via JSON is not supported. Please use the binary data format for input ${name}`,
     );
   const elements = shape.length === 0 ? 0 : shape.reduce((product, dim) => product * dim, 1);
-  if (elements === 0) return new Uint8Array(0);
+  if (elements === 0) return NO_DATA;
   if (elements >= INT64_END)
     refuse(`shape [${shape.map(BigInt)}] causes total element count to exceed maximum size of ${MAX_INT64}`);
   const size = elements * Math.max(1, row.bytes);
@@ -117,7 +179,7 @@ export function readData(
     refuse(
       `JSON input '${name}' has a byte_size (${size} bytes) that exceeds the maximum allowed value of ${limits.maxInputSize} bytes. Use --http-max-input-size to increase the limit.`,
     );
-  return readElements(data, row, elements, limits.makeTensor);
+  return elementsOf(data, row, elements, limits.makeTensor);
 }
 
 interface Source {
@@ -134,20 +196,22 @@ function readSource(input: Json): Source {
   const data = members.get("data");
   const size = parameters.get("binary_data_size");
   const region = parameters.get("shared_memory_region");
-  const set = [
-    data !== undefined && "'data'",
-    size !== undefined && "'binary_data_size'",
-    region !== undefined && "'shared_memory_region'",
-  ].filter(Boolean);
-  if (set.length !== 1)
-    refuse(
-      `Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in 'parameters'. ${
-        set.length === 0 ? "But no field is set" : `But set ${set.join(" ")}`
-      }`,
-    );
+  if (Number(data !== undefined) + Number(size !== undefined) + Number(region !== undefined) !== 1)
+    refuseSource(data !== undefined, size !== undefined, region !== undefined);
   if (data !== undefined) return { data };
   if (size !== undefined) return { binarySize: Number(asUnsigned(size, "binary_data_size")) };
   return { region: parameters };
+}
+
+function refuseSource(hasData: boolean, hasSize: boolean, hasRegion: boolean): never {
+  const set = [hasData && "'data'", hasSize && "'binary_data_size'", hasRegion && "'shared_memory_region'"].filter(
+    Boolean,
+  );
+  return refuse(
+    `Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in 'parameters'. ${
+      set.length === 0 ? "But no field is set" : `But set ${set.join(" ")}`
+    }`,
+  );
 }
 
 function readPart(parameters: JsonObject, memory: SharedMemory): RegionPart {
@@ -165,10 +229,15 @@ interface WantedOutput {
 }
 
 /** Names of the wanted outputs → how each is wanted. */
-function readOutputs(json: Json | undefined, id: string, memory: SharedMemory): ReadonlyMap<string, WantedOutput> {
+function* readOutputs(
+  json: Json | undefined,
+  id: string,
+  memory: SharedMemory,
+): Sliced<ReadonlyMap<string, WantedOutput>> {
   const outputs = new Map<string, WantedOutput>();
   if (json === undefined) return outputs;
   for (const output of asArray(json, "outputs")) {
+    if (outputs.size % TENSORS_AT_A_TIME === TENSORS_AT_A_TIME - 1) yield;
     const name = asText(member(output, "name"), "name");
     if (outputs.has(name)) refuse(`${requestPrefix(id)}output '${name}' already exists in request`);
     const given = isObject(output) ? output.get("parameters") : undefined;

@@ -1,13 +1,16 @@
 /**
  * POST …/infer: headers and body → the data plane → JSON or binary answer.
  */
-import { promisify } from "node:util";
-import { deflate, gzip } from "node:zlib";
+import type { Cancellation } from "../../cancellation.js";
 import { ConnectionCut, cutHere } from "../../connection-cut.js";
 import { deliver } from "../../data-plane/deliver.js";
 import { execute, isDecoupled } from "../../data-plane/infer.js";
+import type { InferResponse } from "../../data-plane/request.js";
 import { validateRequest } from "../../data-plane/validate.js";
 import { Refusal, RuntimeFault } from "../../errors.js";
+import { LARGE } from "../../memory/buffer-pool.js";
+import type { Charge } from "../../memory/memory-budget.js";
+import { slicedIfLong } from "../../slices.js";
 import type { TraceNotes } from "../../tracing/trace.js";
 import { withHeaders } from "../header-forwarding.js";
 import type { Headers } from "../http1/fields.js";
@@ -17,12 +20,13 @@ import { binaryLimit, readBody, unpackBody } from "./body.js";
 import { createBodyMemory } from "./body-memory.js";
 import { readInferRequest } from "./infer-request.js";
 import { printInferResponse } from "./infer-response.js";
+import { packPieces } from "./pack-pieces.js";
 import type { Call } from "./route.js";
 
 const LENGTH_HEADER = "inference-header-content-length";
 
 export async function answerInfer({ request, context, path, signal }: Call): Promise<Answer> {
-  const { calls, maxInputSize, headerForwardPattern, binary } = context;
+  const { calls, maxInputSize, headerForwardPattern, binary, budget } = context;
   const { headers } = request.head;
   // Triton marks faults as JSON only between parsing the body and the model's answer.
   let plain = true;
@@ -30,6 +34,8 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
   let atWork = false;
   const received = performance.now() * 1e6;
   let trace: TraceNotes | undefined;
+  /** What the request holds, until its answer has left. */
+  const charge = budget.open();
   const onSent = (): void => {
     trace?.stamp("HTTP_SEND_END");
     trace?.end();
@@ -46,22 +52,34 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
       ? !type?.includes(binary.mime)
       : encoding === undefined && headers[LENGTH_HEADER] === undefined;
     plain = !isJson;
-    const room = createBodyMemory(Number(headers[LENGTH_HEADER] ?? 0));
+    const room = createBodyMemory(charge, Number(headers[LENGTH_HEADER] ?? 0));
     const sent = await readBody(request, isJson ? maxInputSize : binaryLimit(maxInputSize), room);
     trace?.stamp("HTTP_RECV_END");
     plain = true;
     const jsonLength = binary ? jsonLengthOf(binary, type, sent.length) : readLength(headers, sent.length);
-    const body = await unpackBody(sent, encoding, maxInputSize);
+    const allowance = budget.allowance(sent.length);
+    const body = await unpackBody(sent, encoding, { maxInputSize, allowance, charge, signal });
+    if (body !== sent) room.outgrown(sent);
     // The body took its time, and the model may have been loaded again.
     version = calls.find(path.model ?? "", path.version ?? "");
     plain = false;
-    const { request: read, isBinary } = readInferRequest(
-      body,
-      jsonLength,
-      version.config,
-      { maxInputSize, memory: calls.memory, makeTensor: room.makeTensor },
+    const { request: read, isBinary } = await slicedIfLong(
+      body.length,
+      readInferRequest(
+        body,
+        jsonLength,
+        version.config,
+        {
+          ...{ maxInputSize, memory: calls.memory, makeTensor: room.makeTensor },
+          allocated: bytes => charge.add(bytes),
+          allowance: budget.allowance(body.length),
+        },
+        signal,
+      ),
       signal,
     );
+    // Nothing refers to a body that was all JSON.
+    if (jsonLength === undefined && body === sent) room.outgrown(body);
     const memory = room.borrowed;
     const asked = {
       ...read,
@@ -73,28 +91,37 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     plain = true;
     atWork = true;
     const response = deliver(await execute(version, asked, valid), asked, version, calls.labels);
-    const text = createBodyMemory();
-    const { pieces, jsonLength: answerLength } = printInferResponse(response, isBinary, text);
+    const text = createBodyMemory(charge);
+    const { pieces, jsonLength: answerLength } = await slicedIfLong(
+      bytesOf(response),
+      printInferResponse(response, isBinary, text),
+      signal,
+    );
     cutHere(response.cut, pieces);
     trace?.stamp("HTTP_SEND_START");
     const accepted = binary ? undefined : headers["accept-encoding"];
-    // Who has gone may have left work undone that looks at the memory.
+    // A client that left may have left work undone that reads the memory.
     const ends = signal.aborted ? undefined : memory;
     const printed = text.borrowed;
     printed?.release();
+    const isLong = charge.bytes > LARGE || ends || printed;
     const whenSent = (): void => {
       onSent();
       ends?.end();
       printed?.end();
+      charge.release();
     };
+    // A short answer leaves at once, or waits in a socket that is bounded.
+    if (!isLong) charge.release();
     const sentBack: Answer = {
       status: 200,
-      ...((trace || ends || printed) && { onSent: whenSent }),
+      ...((trace || isLong) && { onSent: whenSent }),
       ...binaryHead(answerLength, binary),
       body: pieces,
     };
-    return accepted === undefined ? sentBack : await compress(accepted, sentBack, pieces);
+    return accepted === undefined ? sentBack : await compress(accepted, sentBack, pieces, charge, signal);
   } catch (error) {
+    charge.release();
     trace?.fail((error as Error).message);
     if (!(error instanceof RuntimeFault) || error instanceof ConnectionCut) {
       onSent();
@@ -140,12 +167,24 @@ function readLength(headers: Headers, received: number): number | undefined {
   return length;
 }
 
-async function compress(accepted: string, answer: Answer, pieces: readonly Buffer[]): Promise<Answer> {
+/** Bytes of tensors in an answer. */
+function bytesOf({ outputs }: InferResponse): number {
+  let bytes = 0;
+  for (const { data } of outputs) bytes += data.byteLength;
+  return bytes;
+}
+
+async function compress(
+  accepted: string,
+  answer: Answer,
+  pieces: readonly Buffer[],
+  charge: Charge,
+  signal: Cancellation,
+): Promise<Answer> {
   const encoding = chooseEncoding(accepted);
   if (!encoding) return answer;
-  const body = Buffer.concat(pieces);
-  const packed = await promisify<Buffer, Buffer>(encoding === "gzip" ? gzip : deflate)(body);
-  return { ...answer, body: packed, headers: { "Content-Encoding": encoding, ...answer.headers } };
+  const body = await packPieces(pieces, encoding, charge, signal);
+  return { ...answer, body, headers: { "Content-Encoding": encoding, ...answer.headers } };
 }
 
 /** The encoding the client likes best, the first of equals; none unless it asks, or when it likes `identity` better. */

@@ -1,233 +1,314 @@
 /**
  * Parses JSON as Triton's front end does (RapidJSON): bytes → values that keep 64-bit integers and tell 1 from 1.0, or a fault with its text
- * and byte offset. NaN and Infinity are accepted.
+ * and byte offset. NaN and Infinity are accepted. A reader can pause after any number of bytes.
  */
 import { RuntimeFault } from "../../errors.js";
-import { type NumberList, readNumbers } from "./json-numbers.js";
+import { type Allocated, DataList, FRACTION, NEGATIVE, WHOLE } from "./data-list.js";
+import { COST, EVERYTHING, type Kept } from "./json-kept.js";
+import { JsonScanner, MINUS, QUOTE } from "./json-scanner.js";
 
 /** A number written as a floating-point literal whose value happens to be whole. Other numbers are plain. */
 export class WholeDouble {
   constructor(readonly value: number) {}
 }
 
-export type Json = null | boolean | string | number | bigint | WholeDouble | readonly Json[] | NumberList | JsonObject;
+export type Json = null | boolean | string | number | bigint | WholeDouble | readonly Json[] | DataList | JsonObject;
 /** The first of two equal keys wins. */
 export type JsonObject = ReadonlyMap<string, Json>;
 
-const MAX_DEPTH = 1000;
-/** Bytes of a document that is decoded as a whole. */
-const SMALL = 2048;
-const WORDS: readonly (readonly [string, Json])[] = [
-  ["true", true],
-  ["false", false],
-  ["null", null],
-  ["NaN", Number.NaN],
-  ["Infinity", Number.POSITIVE_INFINITY],
-  ["Inf", Number.POSITIVE_INFINITY],
-];
-const [QUOTE, BACKSLASH, MINUS, DOT] = [0x22, 0x5c, 0x2d, 0x2e];
-
-/**
- * @param packed the name of members whose long arrays of numbers become `NumberList`s, at any depth; others never do
- * @throws RuntimeFault
- */
-export function parseJson(bytes: Buffer, packed?: string): Json {
-  /** Members with that name which this place lies in. */
-  let packing = 0;
-  let at = bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
-
-  const fail = (text: string, offset = at): never => {
-    throw new RuntimeFault("INTERNAL", `failed to parse the request JSON buffer: ${text} at ${offset}`);
-  };
-  const space = (): void => {
-    for (let c = bytes[at]; c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09; c = bytes[++at]);
-  };
-  const isDigit = (): boolean => bytes[at]! >= 0x30 && bytes[at]! <= 0x39;
-
-  const value = (depth: number): Json => {
-    if (depth > MAX_DEPTH) fail("The document is nested too deeply.");
-    const c = bytes[at];
-    if (c === 0x7b) return object(depth);
-    if (c === 0x5b) return array(depth);
-    if (c === QUOTE) return text();
-    if (c === MINUS || isDigit()) return number();
-    return word(1) as Json;
-  };
-
-  const object = (depth: number): JsonObject => {
-    const members = new Map<string, Json>();
-    at++;
-    space();
-    if (bytes[at] === 0x7d) {
-      at++;
-      return members;
-    }
-    for (;;) {
-      if (bytes[at] !== QUOTE) fail("Missing a name for object member.");
-      const key = text();
-      space();
-      if (bytes[at] !== 0x3a) fail("Missing a colon after a name of object member.");
-      at++;
-      space();
-      if (key === packed) packing++;
-      const member = value(depth + 1);
-      if (key === packed) packing--;
-      if (!members.has(key)) members.set(key, member);
-      space();
-      if (bytes[at] === 0x7d) {
-        at++;
-        return members;
-      }
-      if (bytes[at] !== 0x2c) fail("Missing a comma or '}' after an object member.");
-      at++;
-      space();
-    }
-  };
-
-  const array = (depth: number): readonly Json[] | NumberList => {
-    const items: Json[] = [];
-    at++;
-    space();
-    if (bytes[at] === 0x5d) {
-      at++;
-      return items;
-    }
-    const doubles: number[] = [];
-    const numbers = readNumbers(bytes, at, packing > 0 ? undefined : doubles);
-    if (numbers && depth < MAX_DEPTH) {
-      at = numbers.end + 1;
-      if (packing > 0) return numbers.list;
-      const mixed: Json[] = Array.from(numbers.list.values);
-      for (const i of doubles) mixed[i] = new WholeDouble(numbers.list.values[i]!);
-      return mixed;
-    }
-    for (;;) {
-      items.push(value(depth + 1));
-      space();
-      if (bytes[at] === 0x5d) {
-        at++;
-        return items;
-      }
-      if (bytes[at] !== 0x2c) fail("Missing a comma or ] after an array element.");
-      at++;
-      space();
-    }
-  };
-
-  /** A small document as text, each byte a character, so that its plain strings are parts of that: decoding each costs more. */
-  const small = bytes.length <= SMALL ? bytes.toString("latin1") : undefined;
-
-  const text = (): string => {
-    const start = ++at;
-    let pieces = "";
-    let from = start;
-    let isPlain = small !== undefined;
-    for (;;) {
-      const c = bytes[at];
-      if (c === undefined) fail("Missing a closing quotation mark in string.");
-      if (c === QUOTE) {
-        const last = isPlain ? small!.slice(from, at) : bytes.toString("utf8", from, at);
-        at++;
-        return pieces + last;
-      }
-      if (c === BACKSLASH) {
-        pieces += bytes.toString("utf8", from, at) + escaped();
-        from = at;
-      } else if (c! < 0x20)
-        fail(c === 0 ? "Missing a closing quotation mark in string." : "Invalid escape character in string.");
-      else {
-        if (c! > 0x7f) isPlain = false;
-        at++;
-      }
-    }
-  };
-
-  const escaped = (): string => {
-    const start = at++;
-    const c = String.fromCharCode(bytes[at++] ?? 0);
-    const simple = ESCAPES[c];
-    if (simple !== undefined) return simple;
-    if (c !== "u") fail("Invalid escape character in string.", start);
-    const high = hex4(start);
-    if (high < 0xd800 || high > 0xdfff) return String.fromCharCode(high);
-    if (high > 0xdbff || bytes[at] !== BACKSLASH || bytes[at + 1] !== 0x75)
-      fail("The surrogate pair in string is invalid.", start);
-    at += 2;
-    const low = hex4(start);
-    if (low < 0xdc00 || low > 0xdfff) fail("The surrogate pair in string is invalid.", start);
-    return String.fromCharCode(high, low);
-  };
-  const hex4 = (start: number): number => {
-    const digits = bytes.toString("latin1", at, at + 4);
-    if (!/^[0-9a-fA-F]{4}$/.test(digits)) fail("Incorrect hex digit after \\u escape in string.", start);
-    at += 4;
-    return Number.parseInt(digits, 16);
-  };
-
-  const number = (): Json => {
-    const start = at;
-    const negative = bytes[at] === MINUS;
-    if (negative) at++;
-    if (bytes[at] === 0x49 || bytes[at] === 0x4e) return word(negative ? -1 : 1) as Json;
-    if (!isDigit()) fail("Invalid value.");
-    let whole = 0;
-    if (bytes[at] === 0x30) at++;
-    else for (; isDigit(); at++) whole = whole * 10 + bytes[at]! - 0x30;
-    let double = false;
-    if (bytes[at] === DOT) {
-      double = true;
-      at++;
-      if (!isDigit()) fail("Miss fraction part in number.");
-      while (isDigit()) at++;
-    }
-    if (bytes[at] === 0x65 || bytes[at] === 0x45) {
-      double = true;
-      at++;
-      if (bytes[at] === MINUS || bytes[at] === 0x2b) at++;
-      if (!isDigit()) fail("Miss exponent in number.");
-      while (isDigit()) at++;
-    }
-    if (!double && whole <= Number.MAX_SAFE_INTEGER) return negative ? 0 - whole : whole;
-    const literal = bytes.toString("latin1", start, at);
-    // Longer than any 64-bit integer: making one of a million digits would take seconds.
-    if (!double && literal.length <= 20) {
-      const exact = BigInt(literal);
-      if (exact < 2n ** 64n && exact >= -(2n ** 63n)) return exact;
-    }
-    const approximate = Number(literal);
-    if (!Number.isFinite(approximate)) fail("Number too big to be stored in double.", start);
-    return Number.isInteger(approximate) ? new WholeDouble(approximate) : approximate;
-  };
-
-  /** A literal word; the offset of a fault is where it stops matching. */
-  const word = (sign: number): Json => {
-    const known = WORDS.filter(([name]) => name.charCodeAt(0) === bytes[at]);
-    for (const [name, meaning] of known)
-      if (bytes.toString("latin1", at, at + name.length) === name) {
-        at += name.length;
-        return typeof meaning === "number" ? sign * meaning : meaning;
-      }
-    const [name] = known[0] ?? [""];
-    for (let i = 0; i < name.length && bytes[at] === name.charCodeAt(i); i++) at++;
-    return fail("Invalid value.");
-  };
-
-  space();
-  if (at >= bytes.length || (bytes.length === 1 && (bytes[at] === 0x7d || bytes[at] === 0x5d)))
-    fail("The document is empty.");
-  const root = value(0);
-  space();
-  if (at < bytes.length) fail("The document root must not be followed by other values.");
-  return root;
+export interface ReadLimits {
+  /** Bytes that values outside of `DataList`s may take. */
+  readonly allowance?: number;
+  readonly allocated?: Allocated;
 }
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  '"': '"',
-  "\\": "\\",
-  "/": "/",
-  b: "\b",
-  f: "\f",
-  n: "\n",
-  r: "\r",
-  t: "\t",
-};
+const MAX_DEPTH = 1000;
+const NO_ITEMS: readonly Json[] = [];
+const NO_MEMBERS: JsonObject = new Map();
+
+/** What is expected next. */
+const [VALUE, FIRST_ITEM, KEY, FIRST_KEY, COLON, AFTER, IN_KEY, IN_TEXT, END] = [0, 1, 2, 3, 4, 5, 6, 7, 8] as const;
+/** What a place lies in. */
+const [OBJECT, LIST, DATA, LEFT_OUT_OBJECT, LEFT_OUT_LIST] = [0, 1, 2, 3, 4] as const;
+
+export class JsonReader extends JsonScanner {
+  readonly #allocated: Allocated | undefined;
+  #allowance: number;
+  #next: number = VALUE;
+  /** What the place lies in; undefined for the document itself. */
+  #top: Frame | undefined;
+  #depth = 0;
+  /** What is kept of the value that comes next; undefined for nothing. */
+  #wanted: Kept | undefined;
+  /** The list that elements go to, and how deep its outermost brackets lie. */
+  #data: DataList | undefined;
+  #dataDepth = 0;
+  #root: Json = null;
+
+  constructor(bytes: Buffer, kept: Kept, { allowance = Number.POSITIVE_INFINITY, allocated }: ReadLimits = {}) {
+    super(bytes);
+    this.#wanted = kept;
+    this.#allocated = allocated;
+    this.#allowance = allowance;
+    if (bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) this.at = 3;
+  }
+
+  get value(): Json {
+    return this.#root;
+  }
+
+  /**
+   * Reads on.
+   * @param work bytes to read before it pauses
+   * @returns whether the document is complete
+   * @throws RuntimeFault
+   */
+  read(work = Number.POSITIVE_INFINITY): boolean {
+    const { bytes } = this;
+    const pause = this.at + work < bytes.length ? this.at + work : Number.POSITIVE_INFINITY;
+    for (;;) {
+      if (this.#next === IN_KEY || this.#next === IN_TEXT) {
+        if (!this.#goOnInText(pause)) return this.#paused();
+        continue;
+      }
+      let c = bytes[this.at];
+      while (c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09) {
+        if (this.at >= pause) return this.#paused();
+        c = bytes[++this.at];
+      }
+      if (this.at >= pause) return this.#paused();
+      switch (this.#next) {
+        case FIRST_ITEM:
+          if (c === 0x5d) this.#close();
+          else this.#value(c, pause);
+          break;
+        case VALUE:
+          this.#value(c, pause);
+          break;
+        case FIRST_KEY:
+        case KEY:
+          if (c === 0x7d && this.#next === FIRST_KEY) this.#close();
+          else {
+            if (c !== QUOTE) this.fail("Missing a name for object member.");
+            this.beginText(this.#top!.kind === OBJECT);
+            this.#next = IN_KEY;
+          }
+          break;
+        case COLON:
+          if (c !== 0x3a) this.fail("Missing a colon after a name of object member.");
+          this.at++;
+          this.#next = VALUE;
+          break;
+        case AFTER:
+          this.#after(c);
+          break;
+        default:
+          if (this.at < bytes.length) this.fail("The document root must not be followed by other values.");
+          return true;
+      }
+    }
+  }
+
+  #paused(): false {
+    this.#data?.pause();
+    return false;
+  }
+
+  #spend(cost: number): void {
+    this.#allowance -= cost;
+    if (this.#allowance < 0)
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `the request JSON holds too many lists, objects or members for its ${this.bytes.length} bytes; put the elements of a tensor into one 'data' list, or send them as binary data`,
+      );
+  }
+
+  #value(c: number | undefined, pause: number): void {
+    const depth = this.#depth;
+    if (depth === 0 && this.#isEmpty()) this.fail("The document is empty.");
+    if (depth > MAX_DEPTH) this.fail("The document is nested too deeply.");
+    const top = this.#top?.kind;
+    if (top === DATA && depth === this.#dataDepth) this.#data!.items++;
+    if (c === MINUS || (c !== undefined && c >= 0x30 && c <= 0x39)) {
+      if (top === DATA) this.#numbers(pause);
+      else this.#deliver(this.#number());
+    } else if (c === QUOTE) {
+      if (top === DATA) this.#data!.text();
+      this.beginText(top !== DATA && this.#wanted !== undefined, top === DATA ? this.#data : undefined);
+      this.#next = IN_TEXT;
+    } else if (c === 0x7b) this.#openObject();
+    else if (c === 0x5b) this.#openList();
+    else {
+      const word = this.word(1);
+      if (top !== DATA) this.#deliver(word);
+      else {
+        if (typeof word === "boolean") this.#data!.boolean(word);
+        else if (word === null) this.#data!.other();
+        else this.#data!.number(word, FRACTION);
+        this.#next = AFTER;
+      }
+    }
+  }
+
+  #isEmpty(): boolean {
+    const { bytes, at } = this;
+    return at >= bytes.length || (bytes.length === 1 && (bytes[at] === 0x7d || bytes[at] === 0x5d));
+  }
+
+  /** Elements of a tensor, as many as follow one another. */
+  #numbers(pause: number): void {
+    const { bytes } = this;
+    const data = this.#data!;
+    const isOutermost = this.#depth === this.#dataDepth;
+    for (;;) {
+      const value = this.number();
+      if (this.wide !== undefined) data.wide(this.wide);
+      else data.number(value, this.isFraction ? FRACTION : value < 0 ? WHOLE | NEGATIVE : WHOLE);
+      if (bytes[this.at] !== 0x2c || this.at >= pause) break;
+      const c = bytes[this.at + 1];
+      if (c === undefined || ((c < 0x30 || c > 0x39) && c !== MINUS)) break;
+      this.at++;
+      if (isOutermost) data.items++;
+    }
+    this.#next = AFTER;
+  }
+
+  #number(): Json {
+    const value = this.number();
+    if (this.wide !== undefined) return this.wide;
+    return this.isFraction && Number.isInteger(value) ? new WholeDouble(value) : value;
+  }
+
+  #openObject(): void {
+    const wanted = this.#wanted;
+    const isKept = this.#top?.kind !== DATA && wanted !== undefined && (wanted.members ?? wanted.others) !== undefined;
+    if (isKept) this.#spend(COST.object);
+    this.#open(isKept ? OBJECT : LEFT_OUT_OBJECT, isKept ? wanted : undefined, isKept ? new Map() : undefined);
+    this.#next = FIRST_KEY;
+  }
+
+  #openList(): void {
+    const wanted = this.#wanted;
+    if (this.#top?.kind === DATA) {
+      const depth = this.#depth - this.#dataDepth + 2;
+      if (depth > this.#data!.depth) this.#data!.depth = depth;
+      this.#open(DATA, undefined, undefined);
+    } else if (wanted?.isData) {
+      this.#spend(COST.data);
+      this.#data = new DataList(this.#allocated);
+      this.#open(DATA, undefined, undefined);
+      this.#dataDepth = this.#depth;
+    } else {
+      const isKept = wanted?.items !== undefined;
+      if (isKept) this.#spend(COST.list);
+      this.#open(isKept ? LIST : LEFT_OUT_LIST, isKept ? wanted : undefined, isKept ? [] : undefined);
+    }
+    this.#next = FIRST_ITEM;
+  }
+
+  #open(kind: number, kept: Kept | undefined, container: Map<string, Json> | Json[] | undefined): void {
+    const frame = this.#top?.inner ?? new Frame(this.#top);
+    frame.kind = kind;
+    frame.kept = kept;
+    frame.container = container;
+    this.#top = frame;
+    this.#depth++;
+    this.#wanted = kind === LIST ? kept!.items : undefined;
+    this.at++;
+  }
+
+  /** The container that the place lies in ends here. */
+  #close(): void {
+    this.at++;
+    const { kind, container, outer } = this.#top!;
+    this.#top!.container = undefined;
+    this.#top = outer;
+    this.#depth--;
+    if (kind === DATA) {
+      if (this.#depth >= this.#dataDepth) {
+        this.#next = AFTER;
+        return;
+      }
+      const data = this.#data!;
+      data.close();
+      this.#data = undefined;
+      this.#deliver(data);
+    } else if (outer?.kind === DATA) {
+      this.#data!.other();
+      this.#next = AFTER;
+    } else this.#deliver(container ?? (kind === LEFT_OUT_LIST ? NO_ITEMS : NO_MEMBERS));
+  }
+
+  #after(c: number | undefined): void {
+    const { kind, kept } = this.#top!;
+    const isObject = kind === OBJECT || kind === LEFT_OUT_OBJECT;
+    if (c === (isObject ? 0x7d : 0x5d)) {
+      this.#close();
+      return;
+    }
+    if (c !== 0x2c)
+      this.fail(
+        isObject ? "Missing a comma or '}' after an object member." : "Missing a comma or ] after an array element.",
+      );
+    this.at++;
+    this.#next = isObject ? KEY : VALUE;
+    this.#wanted = kind === LIST ? kept!.items : undefined;
+  }
+
+  /** A value is complete, and is kept where something is to be kept in its place. */
+  #deliver(value: Json): void {
+    const frame = this.#top;
+    this.#next = AFTER;
+    if (!frame) {
+      this.#root = value;
+      this.#next = END;
+    } else if (frame.kind === LIST) {
+      this.#spend(COST.item);
+      (frame.container as Json[]).push(value);
+    } else if (frame.kind === OBJECT && frame.isWanted) (frame.container as Map<string, Json>).set(frame.key, value);
+  }
+
+  #goOnInText(pause: number): boolean {
+    if (!this.readText(pause)) return false;
+    const frame = this.#top;
+    if (this.#next === IN_KEY) {
+      this.#next = COLON;
+      if (frame!.kind === OBJECT) this.#named(frame!, this.text);
+    } else if (frame?.kind === DATA) this.#next = AFTER;
+    else this.#deliver(this.text);
+    return true;
+  }
+
+  /** The name of a member that comes next. */
+  #named(frame: Frame, key: string): void {
+    const kept = frame.kept!;
+    const named = kept.members?.get(key);
+    this.#wanted = (frame.container as Map<string, Json>).has(key) ? undefined : (named ?? kept.others);
+    frame.isWanted = this.#wanted !== undefined;
+    frame.key = key;
+    if (this.#wanted) this.#spend(named ? COST.member : COST.parameter);
+  }
+}
+
+/** A container that has begun. */
+class Frame {
+  kind = OBJECT as number;
+  kept: Kept | undefined;
+  container: Map<string, Json> | Json[] | undefined;
+  /** Of kept objects: the name of the member that comes next, and whether it is kept. */
+  key = "";
+  isWanted = false;
+  inner: Frame | undefined;
+
+  constructor(readonly outer: Frame | undefined) {
+    // A frame for each depth is made once.
+    if (outer) outer.inner = this;
+  }
+}
+
+/** @throws RuntimeFault */
+export function parseJson(bytes: Buffer, kept: Kept = EVERYTHING): Json {
+  const reader = new JsonReader(bytes, kept);
+  reader.read();
+  return reader.value;
+}

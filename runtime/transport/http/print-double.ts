@@ -103,20 +103,14 @@ export function writeDouble(value: number, out: Uint8Array, at: number): number 
 const single = Buffer.alloc(LONGEST_DOUBLE);
 export const printDouble = (value: number): string => single.toString("latin1", 0, writeDouble(value, single, 0));
 
-/** How many numbers room is made for at a time. */
-const PIECE = 256;
-
-/** Writes numbers, comma-separated. */
-export function writeDoubles(values: ArrayLike<number>, to: ByteWriter): void {
-  for (let from = 0; from < values.length; from += PIECE) {
-    const end = Math.min(values.length, from + PIECE);
-    to.reserve((end - from) * (LONGEST_DOUBLE + 1));
-    const { bytes } = to;
-    let { at } = to;
-    for (let i = from; i < end; i++) {
-      if (i > 0) bytes[at++] = 0x2c;
-      at = writeDouble(values[i]!, bytes, at);
-    }
-    to.at = at;
+/** Writes a part of several numbers, comma-separated; few at a time, since room is made for the longest. */
+export function writeDoubles(values: ArrayLike<number>, from: number, end: number, to: ByteWriter): void {
+  to.reserve((end - from) * (LONGEST_DOUBLE + 1));
+  const { bytes } = to;
+  let { at } = to;
+  for (let i = from; i < end; i++) {
+    if (i > 0) bytes[at++] = 0x2c;
+    at = writeDouble(values[i]!, bytes, at);
   }
+  to.at = at;
 }

@@ -5,6 +5,7 @@ import type { Cancellation } from "../../cancellation.js";
 import type { LogSettings } from "../../log-settings.js";
 import type { MemoryBudget } from "../../memory/memory-budget.js";
 import type { ServerCalls } from "../../server-calls.js";
+import { slicedIfLong } from "../../slices.js";
 import type { Exchange } from "../http1/exchange.js";
 import type { Restrictable, Restriction } from "../restriction.js";
 import type { Pattern } from "../user-pattern.js";
@@ -12,7 +13,10 @@ import { isObject } from "./access.js";
 import type { Answer } from "./answer.js";
 import type { BinaryForm } from "./binary-form.js";
 import { readBody } from "./body.js";
-import { type Json, type JsonObject, parseJson } from "./json.js";
+import { readJson } from "./infer-request.js";
+import type { Json, JsonObject } from "./json.js";
+import { EVERYTHING, type Kept } from "./json-kept.js";
+import { chargedRoom } from "./room.js";
 
 /** What a route works with besides its path. */
 export interface RouteContext {
@@ -51,9 +55,32 @@ export const route = (method: Route["method"], api: Restrictable, path: string, 
   answer,
 });
 
-/** The body as an object; anything else, and an empty body where that is allowed, counts as an object without members. */
-export async function bodyObject({ request, context }: Call, mayBeEmpty = true): Promise<JsonObject> {
-  const body = await readBody(request, context.maxInputSize);
-  const json: Json = body.length > 0 || !mayBeEmpty ? parseJson(body) : new Map();
+/**
+ * The body as an object; anything else, and an empty body where that is allowed, counts as an object without members.
+ * @param kept what the route reads of it
+ */
+export async function bodyObject(call: Call, mayBeEmpty = true, kept: Kept = EVERYTHING): Promise<JsonObject> {
+  const json = await bodyJson(call, mayBeEmpty, kept);
   return isObject(json) ? json : new Map();
+}
+
+/** The body as JSON; an empty one is an object without members where it may be. @throws RuntimeFault */
+export async function bodyJson(
+  { request, context, signal }: Call,
+  mayBeEmpty: boolean,
+  kept: Kept = EVERYTHING,
+): Promise<Json> {
+  const charge = context.budget.open();
+  try {
+    const body = await readBody(request, context.maxInputSize, chargedRoom(charge));
+    if (body.length === 0 && mayBeEmpty) return new Map();
+    const allocated = (bytes: number): void => charge.add(bytes);
+    return await slicedIfLong(
+      body.length,
+      readJson(body, kept, { allocated, allowance: context.budget.allowance(body.length) }),
+      signal,
+    );
+  } finally {
+    charge.release();
+  }
 }

@@ -10,11 +10,14 @@ import { printConfig } from "./config-json.js";
 import { answerGenerate } from "./generate-route.js";
 import { answerInfer } from "./infer-route.js";
 import type { Json, JsonObject } from "./json.js";
+import { membersOf, SCALAR, SCALARS } from "./json-kept.js";
 import { bodyObject, type Call, type Route, route } from "./route.js";
 import { SHARED_MEMORY_ROUTES } from "./shared-memory-routes.js";
 
 const MODEL = "/v2/models/(?<model>[^/]+)(?:/versions/(?<version>[0-9]+))?";
 const REPOSITORY = "/v2/repository(?:/(?<repository>[^/]+))?";
+const READY = membersOf({ ready: SCALAR });
+const PARAMETERS = membersOf({ parameters: SCALARS });
 const target = ({ path }: Call): readonly [string, string] => [path.model ?? "", path.version ?? ""];
 
 export const ROUTES: readonly Route[] = [
@@ -43,14 +46,14 @@ export const ROUTES: readonly Route[] = [
   ),
   route("GET", "metadata", MODEL, call => jsonAnswer(call.context.calls.modelMetadata(...target(call)))),
   route("POST", "model-repository", `${REPOSITORY}/index`, async call => {
-    const ready = (await bodyObject(call)).get("ready");
+    const ready = (await bodyObject(call, true, READY)).get("ready");
     if (ready !== undefined && typeof ready !== "boolean")
       throw new RuntimeFault("INVALID_ARGUMENT", "Invalid value for 'ready': expected a boolean");
     return jsonAnswer(await call.context.calls.index(ready ?? false));
   }),
   route("POST", "model-repository", `${REPOSITORY}/models/(?<model>[^/]+)/load`, async call => {
     refuseRepository(call);
-    const parameters = (await bodyObject(call)).get("parameters");
+    const parameters = (await bodyObject(call, true, PARAMETERS)).get("parameters");
     if (parameters !== undefined && !isObject(parameters))
       throw new RuntimeFault("INTERNAL", "attempt to get members for non-object");
     const { calls } = call.context;
@@ -60,7 +63,7 @@ export const ROUTES: readonly Route[] = [
   }),
   route("POST", "model-repository", `${REPOSITORY}/models/(?<model>[^/]+)/unload`, async call => {
     refuseRepository(call);
-    const parameters = (await bodyObject(call)).get("parameters");
+    const parameters = (await bodyObject(call, true, PARAMETERS)).get("parameters");
     const dependents = isObject(parameters) && parameters.get("unload_dependents") === true;
     await call.context.calls.unload(call.path.model!, dependents);
     return { ...emptyAnswer(), type: "application/json" };

@@ -2,11 +2,10 @@
  * The shared memory API over HTTP: system regions, and CUDA's as a server without GPUs answers them.
  */
 import { RuntimeFault } from "../../errors.js";
-import { isObject } from "./access.js";
 import { type Answer, emptyAnswer, jsonAnswer } from "./answer.js";
-import { readBody } from "./body.js";
-import { type Json, parseJson } from "./json.js";
-import { type Call, type Route, route } from "./route.js";
+import type { Json } from "./json.js";
+import { SCALARS } from "./json-kept.js";
+import { bodyObject, type Call, type Route, route } from "./route.js";
 
 const SHM_OFF = "Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable.";
 const done: Answer = { ...emptyAnswer(), type: "application/json" };
@@ -37,8 +36,7 @@ export const SHARED_MEMORY_ROUTES: readonly Route[] = [
     requireShm(call);
     const name = call.path.region;
     if (name === undefined) refuse("'region name' is necessary to register system shared memory region");
-    const body = parseJson(await readBody(call.request, call.context.maxInputSize));
-    const members = isObject(body) ? body : new Map<string, Json>();
+    const members = await bodyObject(call, false, SCALARS);
     const key = members.get("key");
     if (key === undefined) return refuse("Shared memory register request has no 'key' field");
     const size = members.get("byte_size");

@@ -1,0 +1,31 @@
+/**
+ * Which parts of a JSON document a route reads. The rest is checked and left out, so that it takes no memory.
+ */
+export interface Kept {
+  /** Members by name. */
+  readonly members?: ReadonlyMap<string, Kept>;
+  /** Members that are not in `members`. */
+  readonly others?: Kept;
+  readonly items?: Kept;
+  /** Lists are read as `DataList`s. */
+  readonly isData?: true;
+}
+
+/** A scalar; lists and objects in its place are empty. */
+export const SCALAR: Kept = {};
+export const EVERYTHING: Kept = (() => {
+  const all: { others?: Kept; items?: Kept } = {};
+  all.others = all;
+  all.items = all;
+  return all;
+})();
+export const SCALARS: Kept = { others: SCALAR };
+export const membersOf = (members: Readonly<Record<string, Kept>>): Kept => ({
+  members: new Map(Object.entries(members)),
+});
+
+/**
+ * Bytes that values take until a request is done, its copies in the data plane included. Sums of them bound what a request may need beside its tensors;
+ * no request that a model accepts comes near.
+ */
+export const COST = { object: 200, member: 48, parameter: 224, list: 64, item: 40, data: 200 };

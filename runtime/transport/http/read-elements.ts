@@ -1,0 +1,126 @@
+/**
+ * The elements of a `data` list → the raw bytes of a tensor, with Triton's faults. Long lists are converted in slices.
+ */
+import type { DatatypeRow } from "../../../triton-protos/datatype.js";
+import { RuntimeFault } from "../../errors.js";
+import { atOnce, type Sliced } from "../../slices.js";
+import { wrongKind } from "./access.js";
+import { BOOLEAN, DataList, FRACTION, HUGE, NEGATIVE, TEXT, WHOLE } from "./data-list.js";
+import type { Json } from "./json.js";
+
+/** Lists in lists of a tensor's `data`. Triton's own HTTP suite sends 120 of them to be refused in these words, and 50 to be taken. */
+const MAX_NESTING = 100;
+/** Values that are converted one by one between two pauses. */
+const WIDES_AT_A_TIME = 2048;
+/** Elements that take no time. */
+const SHORT = 2048;
+
+/** Room for so many bytes, where an array of any kind can begin. */
+export type MakeTensor = (bytes: number) => Uint8Array;
+const makeAnywhere: MakeTensor = bytes => new Uint8Array(bytes);
+
+/** The forms that each kind of datatype accepts, and Triton's words for others. */
+const ACCEPTED = {
+  bool: { forms: BOOLEAN, kind: "boolean", wanted: "boolean" },
+  uint: { forms: WHOLE | HUGE, kind: "unsigned-integer", wanted: "unsigned-integer" },
+  int: { forms: WHOLE | NEGATIVE, kind: "signed-integer", wanted: "signed-integer" },
+  float: { forms: WHOLE | NEGATIVE | HUGE | FRACTION, kind: "number", wanted: "double" },
+} as const;
+
+/**
+ * @param elements how many the shape promises
+ * @param makeTensor where numbers go
+ * @throws RuntimeFault with Triton's text
+ */
+export function elementsOf(
+  data: Json,
+  row: DatatypeRow,
+  elements: number,
+  makeTensor = makeAnywhere,
+): Uint8Array | Sliced<Uint8Array> {
+  if (!(data instanceof DataList)) return wrongKind("data", "array");
+  const { count, forms } = data;
+  if (data.depth > MAX_NESTING)
+    throw new RuntimeFault("INVALID_ARGUMENT", `JSON nesting depth exceeds maximum allowed limit (${MAX_NESTING})`);
+  if (count > elements)
+    throw new RuntimeFault("INTERNAL", "Unable to parse 'data': Shape does not match true shape of 'data' field");
+  if (!row.array) {
+    if ((forms & ~TEXT) !== 0)
+      throw new RuntimeFault(
+        "INTERNAL",
+        "Unable to parse JSON bytes array: attempt to access JSON non-string as string",
+      );
+    requireCount(count, elements);
+    return shortOrSliced(data, joined(data.texts, makeTensor));
+  }
+  const accepted = ACCEPTED[row.kind as keyof typeof ACCEPTED];
+  if ((forms & ~accepted.forms) !== 0) wrongKind("data", accepted.kind, accepted.wanted);
+  requireCount(count, elements);
+  const { parts, wideAt } = data;
+  if (parts.length > 1 || wideAt.length > 0) return shortOrSliced(data, numbers(data, row, makeTensor));
+  const bytes = makeTensor(count * row.bytes);
+  if (count > 0) setNumbers(bytes, 0, row, parts[0]!);
+  return bytes;
+}
+
+/** What takes no time needs no pause. */
+const shortOrSliced = (data: DataList, work: Sliced<Uint8Array>): Uint8Array | Sliced<Uint8Array> =>
+  data.count <= SHORT && data.texts.length <= 1 ? atOnce(work) : work;
+
+function requireCount(found: number, expected: number): void {
+  if (found !== expected)
+    throw new RuntimeFault("INTERNAL", "Failed to parse 'data' field: shape does not match true shape");
+}
+
+function* joined(parts: readonly Buffer[], makeTensor: MakeTensor): Sliced<Uint8Array> {
+  let size = 0;
+  for (const part of parts) size += part.length;
+  const all = makeTensor(size);
+  let at = 0;
+  for (const part of parts) {
+    if (at > 0) yield;
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+function* numbers(data: DataList, row: DatatypeRow, makeTensor: MakeTensor): Sliced<Uint8Array> {
+  const { count, parts, wideAt, wideValues } = data;
+  const bytes = makeTensor(count * row.bytes);
+  let at = 0;
+  for (const part of parts) {
+    if (at > 0) yield;
+    setNumbers(bytes, at, row, part);
+    at += part.length;
+  }
+  const values = new row.array!(bytes.buffer as ArrayBuffer, bytes.byteOffset, count);
+  for (let i = 0; i < wideAt.length; i++) {
+    if (i % WIDES_AT_A_TIME === WIDES_AT_A_TIME - 1) yield;
+    const value = wideValues[i]!;
+    if (isWide(row)) values[wideAt[i]!] = value as never;
+    // Integers that don't fit wrap, as smaller ones do.
+    else values[wideAt[i]!] = Number(row.kind === "float" ? value : BigInt.asIntN(53, value)) as never;
+  }
+  return bytes;
+}
+
+const isWide = (row: DatatypeRow): boolean => row.bytes === 8 && row.kind !== "float";
+
+/** Writes the numbers of a part, from the element `from` on; the part is not read again. */
+function setNumbers({ buffer, byteOffset }: Uint8Array, from: number, row: DatatypeRow, part: Float64Array): void {
+  const { length } = part;
+  const at = byteOffset + from * row.bytes;
+  if (isWide(row)) setWide(new Uint32Array(buffer, at, 2 * length), part);
+  else (new row.array!(buffer as ArrayBuffer, at, length) as Float64Array).set(part);
+  DataList.release(part);
+}
+
+/** Integers as 64 bits, two halves each. */
+function setWide(halves: Uint32Array, values: Float64Array): void {
+  for (let i = 0; i < values.length; i++) {
+    const upper = Math.floor(values[i]! / 2 ** 32);
+    halves[2 * i] = values[i]! - upper * 2 ** 32;
+    halves[2 * i + 1] = upper;
+  }
+}
