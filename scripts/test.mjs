@@ -131,6 +131,7 @@ try {
   const lab = await ensureLab();
   ensureBrowser();
   ensureDebian("The tests of TLS", ["openssl"]);
+  ensureDebian("The test of the files that a server opens", ["strace"]);
   ensureDebian("The tests of GPU placement, on a software Vulkan device", ["mesa-vulkan-drivers", "libvulkan1"], () =>
     hasSoftwareVulkan(),
   );
