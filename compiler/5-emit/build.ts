@@ -7,6 +7,8 @@ import { dirname, join, resolve } from "node:path";
 import { StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { entryConfig } from "../../triton-protos/entry-config.js";
 import { expandFused } from "../../triton-protos/expand-fused.js";
+import { modelName } from "../../triton-protos/files/model-name.js";
+import { joinInside, pathInside } from "../../triton-protos/files/path-inside.js";
 import type { Plan } from "../../triton-protos/plan.js";
 import type { Compiled } from "../compile.js";
 import type { ArtefactFile } from "../ops/define-op.js";
@@ -78,12 +80,13 @@ interface Writing extends ProgramModels {
 function write(compiled: Program, { target, staging, models, notes, version: number }: Writing): Built {
   const { plan } = compiled;
   for (const { name, config, files, samples = [] } of models) {
-    const version = join(staging.path, name, String(number));
+    const folder = join(staging.path, modelName(name));
+    const version = join(folder, String(number));
     mkdirSync(version, { recursive: true });
     for (const file of files) writeArtefact(file, version, join(target, name, String(number)));
-    if (samples.length) mkdirSync(join(staging.path, name, "warmup"));
-    for (const { to, bytes } of samples) writeFileSync(join(staging.path, name, "warmup", to), bytes);
-    finishModel(join(staging.path, name), config);
+    if (samples.length) mkdirSync(join(folder, "warmup"));
+    for (const { to, bytes } of samples) writeFileSync(joinInside(join(folder, "warmup"), pathInside(to)), bytes);
+    finishModel(folder, config);
   }
   // Copied by now: what changed before that is not what the plan was made for.
   const [changed] = compiled.changed?.() ?? [];
@@ -166,9 +169,10 @@ const settingsOf = ({ graph }: Program, { names }: BuildOptions): Settings =>
 
 /** @param earlier where an earlier build has the version's folder, if there is one */
 function writeArtefact(file: ArtefactFile, version: string, earlier: string): void {
-  const to = join(version, file.to);
+  const path = pathInside(file.to);
+  const to = joinInside(version, path);
   mkdirSync(dirname(to), { recursive: true });
-  if ("store" in file) copyStore(file.store, to, join(earlier, file.to));
+  if ("store" in file) copyStore(file.store, to, joinInside(earlier, path));
   else if ("from" in file) copyArtefact(file.from, to);
   else writeFileSync(to, "text" in file ? file.text : file.bytes);
 }

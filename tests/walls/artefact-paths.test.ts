@@ -35,7 +35,13 @@ async function stateAfter(change: (place: Place) => void): Promise<readonly [sta
   const [repository, outside] = [join(root, "repository"), join(root, "outside")];
   cpSync(MODELS, repository, { recursive: true });
   cpSync(join(MODELS, "recommend", "1"), outside, { recursive: true });
-  // An edited state would be found by its checksum first.
+  // As a repository without checksums, which would find an edited file first.
+  const config = join(repository, "recommend", "config.pbtxt");
+  writeFileSync(
+    config,
+    readFileSync(config, "utf8").replace(/parameters \{\s*key: "merlon_manifest"\s*value \{[^}]*\}\s*\}/, ""),
+  );
+  rmSync(join(repository, "recommend", "manifest.json"), { force: true });
   for (const name of readdirSync(join(repository, "recommend/1/workflows")))
     rmSync(join(repository, "recommend/1/workflows", name, "manifest.json"), { force: true });
   change({ repository, outside, file: path => join(repository, path) });

@@ -7,6 +7,7 @@ import { closeSync, constants, existsSync, fstatSync, openSync, readdirSync, rea
 import { join } from "node:path";
 import { z } from "zod";
 import { expandFused } from "../expand-fused.js";
+import { isPathInside } from "../files/path-inside.js";
 import { type Plan, PlanError } from "../plan.js";
 
 export const MANIFEST_FILE = "manifest.json";
@@ -29,10 +30,7 @@ export interface Manifest {
   readonly states: Readonly<Record<string, string>>;
 }
 
-const relativePath = z
-  .string()
-  .min(1)
-  .refine(path => !path.startsWith("/") && !path.includes("\0") && !path.split("/").includes(".."));
+const relativePath = z.string().refine(isPathInside);
 const manifestSchema = z.object({
   format: z.literal("merlon/manifest"),
   version: z.union([z.literal(1), z.literal(2)]),

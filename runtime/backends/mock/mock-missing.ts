@@ -3,7 +3,7 @@
  * without its models. What is here is served as it is.
  */
 import { stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { joinInside } from "../../../triton-protos/files/path-inside.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { AnyStep } from "../../../triton-protos/plan.js";
@@ -11,6 +11,7 @@ import { RuntimeFault } from "../../errors.js";
 import { missingPackage } from "../../missing-package.js";
 import { emptyColumns, runStage, type StageFunction } from "../../plan/stage-function.js";
 import type { Around } from "../../repository/around.js";
+import { findInside } from "../../repository/inside-folder.js";
 import { UnknownBackend } from "../index.js";
 
 /** The file without which a model of that backend can't be served. */
@@ -31,7 +32,9 @@ export const mockMissing = (told: (name: string, reason: string) => void = () =>
     try {
       const chosen = await choose();
       const file = config.platform === "ensemble" ? undefined : FILES[config.backend]?.(config);
-      const missing = file !== undefined && !(await isThere(join(folder, file)));
+      // A file outside is refused later, and no mock hides that.
+      const path = file === undefined ? undefined : findInside(folder, file, dirname(folder));
+      const missing = path !== undefined && !(await isThere(path));
       // A stand-in written in JavaScript is here, whatever file it stands in for.
       if (!missing || (await isThere(join(folder, "model.mjs")))) return chosen;
       return await mock(`${file} is not in its folder`);
