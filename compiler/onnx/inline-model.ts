@@ -3,7 +3,7 @@
  * are rewritten where that is a matter of form.
  */
 import { createHash } from "node:crypto";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
 import { readInt64, readSpan, spanBytes } from "../../triton-protos/artefacts/wire.js";
 import {
@@ -15,6 +15,7 @@ import {
   varintMember,
 } from "../../triton-protos/artefacts/wire-writer.js";
 import type { DType } from "../../triton-protos/datatype.js";
+import { joinInside, pathInside } from "../../triton-protos/files/path-inside.js";
 import type { LowerContext } from "../lower/lowering.js";
 import type { ForeignNode, Value } from "./graph-builder.js";
 import { eachField, type ModelNode, readEntry, readModelParts } from "./read-model.js";
@@ -62,7 +63,7 @@ export function inlineModel(
       ...movedData(context, bytes, folder, external),
     );
     const key = createHash("sha256")
-      .update(external === undefined ? "" : join(folder, external))
+      .update(external === undefined ? "" : joinInside(folder, pathInside(external)))
       .update(body)
       .digest("hex");
     const shared = g.shared.get(key);
@@ -183,7 +184,7 @@ function otherFields(bytes: Uint8Array, without: ReadonlySet<number>): Uint8Arra
 /** TensorProto: external_data 13. The file comes along under a name of its own. */
 function movedData({ g }: LowerContext, bytes: Uint8Array, folder: string, external: string | undefined): Uint8Array[] {
   if (external === undefined) return [];
-  const to = g.takeFile(join(folder, external));
+  const to = g.takeFile(joinInside(folder, pathInside(external)));
   const entries: Uint8Array[] = [];
   eachField(bytes, (number, at) => {
     if (number !== 13) return false;

@@ -3,6 +3,7 @@
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
+import { siblingOf } from "../../triton-protos/files/sibling.js";
 import { loadSources } from "../2-check/sources.js";
 import { artefactReader } from "../3-graph/artefacts.js";
 import type { Message } from "../diagnostics/diagnostic.js";
@@ -51,8 +52,8 @@ export function typegen(programs: readonly string[], out: string): Typegen {
 
 /** Writes the file by way of a sibling, so that an editor never reads half of it. */
 export function writeEnvironment(file: string, text: string): void {
-  const sibling = `${file}.${process.pid}.tmp`;
-  writeFileSync(sibling, text, { flush: true });
+  const sibling = siblingOf(file);
+  writeFileSync(sibling, text, { flush: true, flag: "wx" });
   renameSync(sibling, file);
 }
 

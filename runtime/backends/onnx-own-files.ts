@@ -3,10 +3,11 @@
  * another weight. So a session maps copies that nobody else can reach: made in the temporary folder, and unlinked when they are mapped, so that nothing
  * stays behind however the process ends.
  */
-import { closeSync, constants, copyFileSync, mkdirSync, openSync, readdirSync, realpathSync, statSync } from "node:fs";
+import { closeSync, constants, copyFileSync, mkdirSync, openSync, readdirSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join, sep } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
+import { joinInside, leadsOutside, type PathInside } from "../../triton-protos/files/path-inside.js";
 import { requireRegular } from "../../triton-protos/files/read-regular.js";
 import { TemporaryFolder } from "../../triton-protos/files/temporary-folder.js";
 import { RuntimeFault } from "../errors.js";
@@ -30,17 +31,15 @@ export interface PlacedFiles {
 export function ownFiles(file: string): (PlacedFiles & { readonly copies: OwnFiles }) | undefined {
   if (process.platform !== "linux") return undefined;
   const folder = dirname(file);
-  let parts: readonly string[];
+  let parts: readonly PathInside[];
   let bytes: number;
   try {
     if (readdirSync(folder).length === 1 || statSync(file).size > MOST_COPIED) return undefined;
     parts = readOnnxSignature(file).externalData;
-    for (const part of parts) refusePart(file, join(folder, part));
-    const inside = realpathSync(folder) + sep;
     // What leads out of the folder is ONNX Runtime's to refuse.
-    if (parts.length === 0 || parts.some(part => !realpathSync(join(folder, part)).startsWith(inside)))
-      return undefined;
-    bytes = parts.reduce((sum, part) => sum + statSync(join(folder, part)).size, 0);
+    if (parts.length === 0 || parts.some(part => leadsOutside(folder, joinInside(folder, part)))) return undefined;
+    for (const part of parts) refusePart(file, joinInside(folder, part));
+    bytes = parts.reduce((sum, part) => sum + statSync(joinInside(folder, part)).size, 0);
   } catch (error) {
     if (error instanceof RuntimeFault) throw error;
     // ONNX Runtime says what is wrong.

@@ -3,6 +3,7 @@
  * traces make a file of their own: `trace.json.0`, `trace.json.1`, …; so do the traces of a count that has run out. Without a trace there is no file.
  */
 import { open, rename } from "node:fs/promises";
+import { siblingOf } from "../../triton-protos/files/sibling.js";
 import { printElements } from "../transport/http/tensor-json.js";
 import type { Trace, TracedTensor } from "./trace.js";
 import type { TraceSink } from "./tracer.js";
@@ -61,8 +62,8 @@ export function createTraceFile(path: string, complain: (text: string) => void):
 
 /** Nobody reads half a file: a sibling is written, synced and renamed. */
 async function writeWhole(path: string, text: string): Promise<void> {
-  const sibling = `${path}.${process.pid}.tmp`;
-  const file = await open(sibling, "w");
+  const sibling = siblingOf(path);
+  const file = await open(sibling, "wx");
   try {
     await file.writeFile(text);
     await file.sync();

@@ -3,6 +3,7 @@
  */
 import { readFileSync } from "node:fs";
 import { type DType, onnxDatatype } from "../datatype.js";
+import { type PathInside, parsePathInside } from "../files/path-inside.js";
 import { type Cursor, cursor, nextTag, readSafeInt, readSpan, readString, skipField, WireError } from "./wire.js";
 
 export interface OnnxTensor {
@@ -22,7 +23,7 @@ export interface OnnxSignature {
   /** Version of the default operator set. */
   readonly opset: number;
   /** Files with weights, relative to the model's folder. */
-  readonly externalData: readonly string[];
+  readonly externalData: readonly PathInside[];
 }
 
 /** A file that is not an ONNX model; the message names it. */
@@ -39,13 +40,15 @@ export function readOnnxSignature(from: string | Uint8Array, where = "the model"
   const file = typeof from === "string" ? from : where;
   const bytes = typeof from === "string" ? readFileSync(from) : from;
   try {
-    const signature = model(cursor(bytes));
-    const escaping = signature.externalData.find(path => /^[/\\]|^\w:|(^|[/\\])\.\.([/\\]|$)|\0/.test(path));
-    if (escaping !== undefined)
+    const { locations, ...signature } = model(cursor(bytes));
+    const externalData = locations.map(location => {
+      const path = parsePathInside(location);
+      if (path !== undefined && !/^\w:|(^|\/)\.\.(\/|$)/.test(location)) return path;
       throw new OnnxFileError(
-        `${file} keeps weights in \`${escaping}\`, outside its folder. Save it with its data file beside it.`,
+        `${file} keeps weights in \`${location}\`, outside its folder. Save it with its data file beside it.`,
       );
-    return signature;
+    });
+    return { ...signature, externalData };
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
     throw new OnnxFileError(`${file} is not a whole ONNX model: ${error.message}. Export it again.`);
@@ -62,7 +65,7 @@ function each(c: Cursor, visit: (number: number, c: Cursor) => boolean): void {
   for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) if (!visit(tag >>> 3, c)) skipField(c, tag);
 }
 
-function model(c: Cursor): OnnxSignature {
+function model(c: Cursor): Omit<OnnxSignature, "externalData"> & { readonly locations: readonly string[] } {
   let graphs = 0;
   let opset = 0;
   const inputs: OnnxTensor[] = [];
@@ -83,7 +86,7 @@ function model(c: Cursor): OnnxSignature {
     inputs: inputs.filter(t => !found.initializers.has(t.name)),
     outputs,
     opset,
-    externalData: [...found.external],
+    locations: [...found.external],
   };
 }
 

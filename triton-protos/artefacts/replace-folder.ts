@@ -94,8 +94,9 @@ function removeLeftovers({ parent, name }: Place): void {
     const [, kind, of, owner] = LEFTOVER.exec(entry) ?? [];
     if (of !== name || !ownerIsGone(owner!)) continue;
     const path = join(parent, entry);
-    // A link under such a name is not ours, and what it leads to is not either.
-    if (!lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) continue;
+    // A link under such a name is not ours, and neither is another user's folder.
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (!found?.isDirectory() || found.uid !== (process.getuid?.() ?? found.uid)) continue;
     if (kind === RETIRED && !existsSync(join(parent, name))) renameSync(path, join(parent, name));
     else rmSync(path, { recursive: true, force: true });
   }

@@ -15,6 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { z } from "zod";
+import { siblingOf } from "../files/sibling.js";
 import { type FileSum, sumOfFile } from "./manifest.js";
 
 export const CHECK_SUFFIX = ".check";
@@ -102,8 +103,9 @@ export function writeCheck(file: string, bytes?: Uint8Array): void {
     ...(bytes ? sumOf(bytes) : sumOfFile(file)),
   };
   const path = `${file}${CHECK_SUFFIX}`;
-  writeFileSync(`${path}.${process.pid}.partial`, `${JSON.stringify(check, null, 2)}\n`);
-  renameSync(`${path}.${process.pid}.partial`, path);
+  const partial = siblingOf(path);
+  writeFileSync(partial, `${JSON.stringify(check, null, 2)}\n`, { flag: "wx" });
+  renameSync(partial, path);
 }
 
 export const removeCheck = (file: string): void => rmSync(`${file}${CHECK_SUFFIX}`, { force: true });

@@ -3,12 +3,13 @@
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats, statSync } from "node:fs";
 import { open } from "node:fs/promises";
+import { MAX_CONFIG_BYTES } from "../config-limits.js";
 
 const MIB = 2 ** 20;
 /** Bytes that files of each kind may have. */
 export const FILE_LIMITS = {
-  /** config.pbtxt */
-  config: 4 * MIB,
+  /** config.pbtxt: characters take up to four bytes. */
+  config: 4 * MAX_CONFIG_BYTES,
   labels: 64 * MIB,
   /** JSON and YAML: plans, golden rows, mocks, feature stores. */
   document: 256 * MIB,

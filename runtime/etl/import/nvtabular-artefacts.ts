@@ -7,7 +7,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encodings, optionOf } from "../../../triton-protos/categorify-columns.js";
 import type { DType } from "../../../triton-protos/datatype.js";
-import { pathInside } from "../../../triton-protos/files/path-inside.js";
+import { parsePathInside, pathInside, resolveInside } from "../../../triton-protos/files/path-inside.js";
 import type { AnyStep, Plan, Step } from "../../../triton-protos/plan.js";
 import { REQUEST_STEP } from "../../../triton-protos/plan.js";
 import { RuntimeFault } from "../../errors.js";
@@ -195,8 +195,9 @@ function filesOf(
 ): readonly string[] {
   const known = (node.op_state[records] ?? []) as readonly { key: readonly string[]; path: string }[];
   const record = known.find(({ key }) => key.join("_") === name);
-  const path = record && join(from, "artifacts", `node_${node.id}`, record.path);
-  if (path === undefined || path.includes("..") || !existsSync(path))
+  const inside = record && parsePathInside(record.path);
+  const path = inside && resolveInside(join(from, "artifacts", `node_${node.id}`), inside, from);
+  if (path === undefined || !existsSync(path))
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
       `node ${node.id} (${step.op}): ${path ?? `the file of \`${name}\``} is missing in the saved workflow. Save it again.`,

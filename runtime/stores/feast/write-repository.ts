@@ -8,6 +8,7 @@ import Database from "better-sqlite3";
 import { encodeValue } from "../../../triton-protos/artefacts/encode-feast-value.js";
 import { keyEncoder } from "../../../triton-protos/artefacts/feast-key.js";
 import { removeCheck } from "../../../triton-protos/artefacts/store-check.js";
+import { siblingOf } from "../../../triton-protos/files/sibling.js";
 import {
   checkDescription,
   type FeastRepositoryDescription,
@@ -44,8 +45,7 @@ entity_key_serialization_version: 3
 `;
 
 function replace(target: string, write: (file: string) => void): void {
-  const partial = `${target}.${process.pid}.partial`;
-  rmSync(partial, { force: true });
+  const partial = siblingOf(target);
   try {
     write(partial);
     const handle = openSync(partial, "r");
