@@ -19,6 +19,7 @@ afterAll(() => jail.dispose());
 test("the others serve, and so does a model folder that is a link", () => {
   expect(models.good).toEqual(["READY", ""]);
   expect(models.shared).toEqual(["READY", ""]);
+  expect(models.weights_good).toEqual(["READY", ""]);
 });
 
 test.each([
@@ -45,6 +46,10 @@ test.each([
   ["mock_outside", /'\.\.\/\.\.\/\.\.\/\.\.\/model\.mjs' is outside/],
   ["warm_fifo", /is a FIFO; expected a regular file/],
   ["warm_link", /No such file or directory/],
+  ["weights_fifo", /weights\.bin is a FIFO; expected a regular file/],
+  ["weights_link", /weights/],
+  ["weights_up", /weights/],
+  ["weights_absolute", /weights/],
   ["cc_names", /`cc_model_filenames` is '\.\.\/\.\.\/\.\.\/sentinel', which is outside/],
 ])("%s is not loaded", (name, text) => {
   expect(models[name]?.[0]).toBe("UNAVAILABLE");

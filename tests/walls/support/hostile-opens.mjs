@@ -2,7 +2,7 @@
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { JAIL, REPOSITORY, startServer, TMPDIR } from "./serve-in-jail.mjs";
+import { JAIL, onnxWithWeights, REPOSITORY, startServer, TMPDIR } from "./serve-in-jail.mjs";
 
 const TENSORS = {
   input: [{ name: "INPUT0", data_type: "TYPE_INT32", dims: [4] }],
@@ -124,6 +124,16 @@ for (const name of NAMES) {
       parameters: {
         config: config({ backend: "merlon" }),
         "file:1/plan.json": Buffer.from(plan(name)).toString("base64"),
+      },
+    }),
+  );
+  await post(
+    "/v2/repository/models/up/load",
+    JSON.stringify({
+      parameters: {
+        config: JSON.stringify({ backend: "onnxruntime" }),
+        "file:1/model.onnx": Buffer.from(onnxWithWeights(name)).toString("base64"),
+        "file:1/weights.bin": "AAAA",
       },
     }),
   );

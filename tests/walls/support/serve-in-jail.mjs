@@ -5,6 +5,19 @@ import * as grpc from "@grpc/grpc-js";
 const DIST = new URL("../../../dist/", import.meta.url);
 export const { serve } = await import(new URL("runtime/index.js", DIST).href);
 const { encode, decode } = await import(new URL("triton-protos/proto-root.js", DIST).href);
+const { printOnnxModel } = await import(new URL("triton-protos/artefacts/onnx-model.js", DIST).href);
+/** x → x times weights that are in another file. */
+export const onnxWithWeights = location =>
+  printOnnxModel({
+    name: "scale",
+    opsets: { "": 17 },
+    inputs: [{ name: "INPUT0", dtype: "float32", shape: [4] }],
+    outputs: [{ name: "OUTPUT0", dtype: "float32", shape: [4] }],
+    nodes: [{ op: "Mul", inputs: ["weights", "INPUT0"], outputs: ["OUTPUT0"] }],
+    constants: {
+      weights: { dtype: "float32", shape: [4], values: [], external: { location, offset: 0, length: 16 } },
+    },
+  });
 export const { JAIL, REPOSITORY, TMPDIR } = process.env;
 
 export async function startServer(options = {}) {

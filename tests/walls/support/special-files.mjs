@@ -4,7 +4,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { JAIL, REPOSITORY, startServer } from "./serve-in-jail.mjs";
+import { JAIL, onnxWithWeights, REPOSITORY, startServer } from "./serve-in-jail.mjs";
 
 const TENSORS = `max_batch_size: 8 input [ { name: "INPUT0" data_type: TYPE_INT32 dims: [1] } ]`;
 const output = (more = "") => `output [ { name: "OUTPUT0" data_type: TYPE_INT32 dims: [1] ${more} } ]`;
@@ -59,6 +59,19 @@ link("/dev/zero", "warm_link/warmup/data");
 folder("warm_link/1");
 put("cc_names/config.pbtxt", `${identity()} cc_model_filenames { key: "7.5" value: "../../../sentinel" }`);
 folder("cc_names/1");
+for (const [name, location] of [
+  ["weights_good", "data/weights.bin"],
+  ["weights_fifo", "data/weights.bin"],
+  ["weights_link", "data/weights.bin"],
+  ["weights_up", "../../../../sentinel"],
+  ["weights_absolute", join(JAIL, "sentinel")],
+]) {
+  put(`${name}/config.pbtxt`, 'backend: "onnxruntime"');
+  put(`${name}/1/model.onnx`, onnxWithWeights(location));
+}
+put("weights_good/1/data/weights.bin", Buffer.alloc(16));
+fifo("weights_fifo/1/data/weights.bin");
+link(join(JAIL, "sentinel"), "weights_link/1/data/weights.bin");
 // A link to a whole model folder is the operator's way to share one.
 put("../beside/shared/config.pbtxt", identity());
 folder("../beside/shared/1");
