@@ -22,7 +22,8 @@ export interface BudgetOptions {
 
 export class MemoryBudget {
   readonly limit: number;
-  readonly #ratio: number;
+  /** Bytes that a request may take for each byte of its body on the wire. */
+  readonly ratio: number;
   readonly #resident: () => number;
   readonly #onPressure: () => void;
   #charged = 0;
@@ -32,7 +33,7 @@ export class MemoryBudget {
   /** @param limit bytes; `Infinity` for none */
   constructor(limit = Number.POSITIVE_INFINITY, { resident, onPressure, ratio }: BudgetOptions = {}) {
     this.limit = limit;
-    this.#ratio = ratio ?? DEFAULT_RATIO;
+    this.ratio = ratio ?? DEFAULT_RATIO;
     this.#resident = resident ?? (() => process.memoryUsage.rss());
     this.#onPressure = onPressure ?? (() => {});
   }
@@ -56,7 +57,7 @@ export class MemoryBudget {
 
   /** Bytes that a request may take when its body is unpacked and decoded. @param wire size of the body as it was sent */
   allowance(wire: number): number {
-    return requestAllowance(wire, this.#ratio);
+    return requestAllowance(wire, this.ratio);
   }
 
   /** An account of one owner: a request, a connection, a cache. */

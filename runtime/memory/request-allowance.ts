@@ -4,6 +4,8 @@
 
 /** Bytes that a request may take beside a multiple of its size on the wire. */
 export const FREE_BYTES = 2 ** 20;
+/** Fields of one message, outside of the elements of tensors: inputs, their names and shapes, parameters. */
+export const MAX_FIELDS = 2 ** 16;
 /** Default of `--request-memory-ratio`. */
 export const DEFAULT_RATIO = 16;
 

@@ -3,6 +3,7 @@
  */
 import { RuntimeFault } from "../errors.js";
 import type { Charge, MemoryBudget } from "./memory-budget.js";
+import { FREE_BYTES, MAX_FIELDS } from "./request-allowance.js";
 
 /** Smaller buffers are counted, but not charged: the charge for the message covers them. */
 const CHARGED_FROM = 2 ** 14;
@@ -10,13 +11,17 @@ const CHARGED_FROM = 2 ** 14;
 export class RequestMeter {
   readonly #budget: MemoryBudget | undefined;
   readonly #allowance: number;
+  readonly #ratio: number;
   #left: number;
+  #objects = 0;
+  #fields = 0;
   #charge: Charge | undefined;
 
   /** @param budget none for messages that are not limited @param wire size of the request as it was sent */
   constructor(budget: MemoryBudget | undefined, wire: number) {
     this.#budget = budget;
     this.#allowance = budget ? budget.allowance(wire) : Number.POSITIVE_INFINITY;
+    this.#ratio = budget ? budget.ratio : Number.POSITIVE_INFINITY;
     this.#left = this.#allowance;
   }
 
@@ -31,15 +36,35 @@ export class RequestMeter {
     return this.#charge;
   }
 
-  /** Counts memory of objects. @throws RuntimeFault RESOURCE_EXHAUSTED */
-  take(bytes: number): void {
+  /**
+   * Counts memory of objects. They may take so much for each byte that was read, so that a message of nothing but empty parts is refused at its begin.
+   * @param read bytes of the message up to here
+   * @throws RuntimeFault RESOURCE_EXHAUSTED
+   */
+  take(bytes: number, read: number): void {
+    this.#objects += bytes;
+    this.#left -= bytes;
+    if (this.#left < 0 || this.#objects > FREE_BYTES + this.#ratio * read) throw this.exceeded();
+  }
+
+  /** Counts a field: each costs time, even one that says nothing. @throws RuntimeFault INVALID_ARGUMENT */
+  field(): void {
+    if (++this.#fields > MAX_FIELDS && this.#budget)
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `the request has more than ${MAX_FIELDS} fields; send its tensors as raw_input_contents`,
+      );
+  }
+
+  /** Counts a buffer that is charged already. @throws RuntimeFault RESOURCE_EXHAUSTED */
+  count(bytes: number): void {
     this.#left -= bytes;
     if (this.#left < 0) throw this.exceeded();
   }
 
   /** Counts a buffer, and charges a large one. @throws RuntimeFault RESOURCE_EXHAUSTED */
   reserve(bytes: number): void {
-    this.take(bytes);
+    this.count(bytes);
     if (bytes >= CHARGED_FROM) this.charge?.add(bytes);
   }
 

@@ -92,24 +92,23 @@ export class Contents {
   }
 
   #readField(cursor: Cursor): void {
-    const tag = cursor.tag();
+    const start = cursor.at;
+    const tag = cursor.elementTag();
     const [number, type] = [tag >>> 3, tag & 7];
     const field = FIELDS[number];
-    if (field?.wire === "bytes" && type === WIRE.bytes) this.#column(number).addString(cursor);
+    if (field?.wire === "bytes" && type === WIRE.bytes) this.#column(number).addString(cursor, start);
     else if (field?.wire === "varint" && type === WIRE.varint) {
       if (cursor.done) throw malformed();
-      const column = this.#column(number);
-      column.room(1);
-      column.addVarints(cursor, cursor.at + 1, number === BOOL);
+      this.#column(number).addVarint(cursor, start, number === BOOL);
     } else if (field?.wire === "varint" && type === WIRE.bytes) {
       const values = cursor.message();
       if (!values.done) this.#packed = { field: number, values, counted: values.at, elements: 0 };
     } else if (field?.wire === "fixed" && type === (field.width === 4 ? WIRE.fixed32 : WIRE.fixed64))
-      this.#column(number).addFixed(cursor.take(field.width));
+      this.#column(number).addFixed(cursor.take(field.width), start, cursor.end);
     else if (field?.wire === "fixed" && type === WIRE.bytes) {
       const values = cursor.block();
       if (values.length % field.width !== 0) throw malformed();
-      if (values.length > 0) this.#column(number).addFixed(values);
+      if (values.length > 0) this.#column(number).addFixed(values, start, cursor.end);
     } else cursor.skip(tag);
   }
 

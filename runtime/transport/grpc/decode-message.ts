@@ -20,7 +20,7 @@ const newFields = (): Fields => Object.create(null) as Fields;
 
 /** @param into what an earlier occurrence of the message set */
 function readMessage(type: Type, cursor: Cursor, into: Fields): Fields {
-  cursor.meter.take(COST.message);
+  cursor.count(COST.message);
   while (!cursor.done) {
     const tag = cursor.tag();
     const field = type.fieldsById[tag >>> 3]?.resolve();
@@ -46,11 +46,12 @@ function readField(field: Field, wire: number, cursor: Cursor, into: Fields): bo
     into[name] ??= [];
     const items = into[name] as unknown[];
     if (!isPacked) {
-      cursor.meter.take(COST.item);
+      cursor.count(COST.item);
       items.push(message ? readMessage(message, cursor.message(), newFields()) : readScalar(field, cursor));
     } else
       for (const values = cursor.message(); !values.done; ) {
-        cursor.meter.take(COST.item);
+        cursor.meter.field();
+        values.count(COST.item);
         items.push(readScalar(field, values));
       }
     return true;
@@ -63,7 +64,7 @@ function readField(field: Field, wire: number, cursor: Cursor, into: Fields): bo
 }
 
 function readEntry(field: MapField, cursor: Cursor, into: Fields): void {
-  cursor.meter.take(COST.entry);
+  cursor.count(COST.entry);
   const message = messageOf(field);
   let key: unknown = field.keyType === "string" ? "" : 0;
   let value: unknown = message ? newFields() : (SCALARS[field.type]?.empty ?? 0);

@@ -71,7 +71,7 @@ export function decodeRequest(bytes: Buffer, meter = UNMETERED, large?: Contents
         outputs.push(readOutput(cursor.message()));
         break;
       case 58:
-        meter.take(COST.raw);
+        cursor.count(COST.raw);
         raw.push(cursor.block());
         break;
       default:
@@ -87,7 +87,7 @@ export function decodeRequest(bytes: Buffer, meter = UNMETERED, large?: Contents
  */
 export function readTensor(cursor: Cursor, large?: Contents[]): WireInput {
   const { meter } = cursor;
-  meter.take(COST.tensor);
+  cursor.count(COST.tensor);
   let parameters: Map<string, WireParameter> | undefined;
   const shape: number[] = [];
   let [name, datatype] = ["", ""];
@@ -102,12 +102,13 @@ export function readTensor(cursor: Cursor, large?: Contents[]): WireInput {
         datatype = cursor.text();
         break;
       case 24:
-        meter.take(COST.dimension);
+        cursor.count(COST.dimension);
         shape.push(cursor.int64());
         break;
       case 26:
         for (const packed = cursor.message(); !packed.done; ) {
-          meter.take(COST.dimension);
+          meter.field();
+          packed.count(COST.dimension);
           shape.push(packed.int64());
         }
         break;
@@ -116,7 +117,7 @@ export function readTensor(cursor: Cursor, large?: Contents[]): WireInput {
         readParameter(cursor.message(), parameters);
         break;
       case 42:
-        meter.take(COST.part);
+        cursor.count(COST.part);
         parts ??= [];
         parts.push(cursor.message());
         break;
@@ -133,7 +134,7 @@ export function readTensor(cursor: Cursor, large?: Contents[]): WireInput {
 }
 
 function readOutput(cursor: Cursor): WireRequest["outputs"][number] {
-  cursor.meter.take(COST.output);
+  cursor.count(COST.output);
   let parameters: Map<string, WireParameter> | undefined;
   let name = "";
   while (!cursor.done) {
@@ -151,7 +152,7 @@ const UNSET: WireParameter = { kind: "none", value: false };
 
 /** An entry of a `map<string, InferParameter>`. */
 export function readParameter(entry: Cursor, into: Map<string, WireParameter>): void {
-  entry.meter.take(COST.parameter);
+  entry.count(COST.parameter);
   let key = "";
   let value = UNSET;
   while (!entry.done) {

@@ -7,6 +7,9 @@ import type { Cursor } from "./wire.js";
 type Words = Uint8Array | Uint16Array | Uint32Array;
 
 const LEAST_BYTES = 64;
+const GROWTH = 1.5;
+/** An int64 of one byte has a tag of one byte, and becomes eight. */
+const MOST_EXPANSION = 4;
 /** Each string has its length in front. */
 const STRING_HEAD = 4;
 
@@ -17,6 +20,8 @@ export class ElementBuffer {
   /** The same memory, in words of an element's width, or in two words for each element of eight bytes. */
   #words: Words | undefined;
   #length = 0;
+  /** Where the first element began on the wire. */
+  #from = -1;
 
   /** @param width bytes of an element; 1 for strings */
   constructor(width: number, meter: RequestMeter) {
@@ -28,22 +33,39 @@ export class ElementBuffer {
     return this.#buffer.subarray(0, this.#length);
   }
 
-  /** Makes room for so many elements more. */
+  /** Makes room for so many elements, which are counted. */
   room(elements: number): void {
-    this.#reserve(elements * this.#width);
+    const needed = this.#length + elements * this.#width;
+    if (needed > this.#buffer.length) this.#resize(needed);
   }
 
-  #reserve(bytes: number): void {
+  /**
+   * Makes room for an element that comes by itself. The rest of the message is expected to be like the part that was read: copying what is there is
+   * most of what growing costs.
+   * @param start of the element on the wire @param end of the message
+   */
+  #roomForOne(bytes: number, start: number, end: number): void {
     const needed = this.#length + bytes;
     const had = this.#buffer.length;
+    if (this.#from < 0) this.#from = start;
     if (needed <= had) return;
-    // A first reservation is exact; elements that come one by one double it.
-    const size = had === 0 ? Math.max(LEAST_BYTES, needed) : Math.max(2 * had, needed);
-    this.#meter.reserve(size - had);
+    const read = start - this.#from;
+    const rest = read > 0 ? Math.min((this.#length / read) * (end - start), MOST_EXPANSION * (end - start)) : 0;
+    this.#resize(Math.ceil(Math.max(LEAST_BYTES, needed, GROWTH * had, needed + rest)));
+  }
+
+  #resize(size: number): void {
+    this.#meter.reserve(size - this.#buffer.length);
     const larger = Buffer.allocUnsafe(size);
     this.#buffer.copy(larger, 0, 0, this.#length);
     this.#buffer = larger;
     this.#words = undefined;
+  }
+
+  /** Reads one varint. @param start of its tag */
+  addVarint(cursor: Cursor, start: number, isBool: boolean): void {
+    this.#roomForOne(this.#width, start, cursor.end);
+    this.addVarints(cursor, cursor.at + 1, isBool);
   }
 
   #view(): Words {
@@ -78,22 +100,22 @@ export class ElementBuffer {
     this.#length = isWide ? i << 2 : i * this.#width;
   }
 
-  /** Elements as they are in memory. The only ones of a tensor are not copied. */
-  addFixed(values: Buffer): void {
-    if (this.#length === 0) this.#buffer = values;
-    else {
-      this.#reserve(values.length);
+  /** Elements as they are in memory. The only ones of a tensor are not copied. @param start of their tag @param end of the message */
+  addFixed(values: Buffer, start: number, end: number): void {
+    if (this.#length === 0) {
+      this.#buffer = values;
+      this.#from = start;
+    } else {
+      this.#roomForOne(values.length, start, end);
       this.#buffer.set(values, this.#length);
     }
     this.#length += values.length;
   }
 
-  /** Reads one string. */
-  addString(cursor: Cursor): void {
-    const remaining = cursor.end - cursor.at;
+  /** Reads one string. @param start of its tag */
+  addString(cursor: Cursor, start: number): void {
     const length = cursor.length();
-    if (this.#length + STRING_HEAD + length > this.#buffer.length)
-      this.#reserve(Math.max(remaining, STRING_HEAD + length));
+    this.#roomForOne(STRING_HEAD + length, start, cursor.end);
     this.#buffer.writeUInt32LE(length, this.#length);
     cursor.bytes.copy(this.#buffer, this.#length + STRING_HEAD, cursor.at, cursor.at + length);
     cursor.at += length;

@@ -47,7 +47,7 @@ export function frameReader(
   };
   const grow = (room: number): void => {
     const smaller = message!;
-    message = makeRoom(Math.min(length, room), smaller);
+    message = makeRoom(Math.min(length, room), smaller.subarray(0, Math.min(filled, WHOLE)));
     smaller.copy(message, 0, 0, filled);
   };
   return chunk => {
@@ -104,7 +104,7 @@ export async function unpackRequest(
     tooLarge: () => meter.exceeded(),
     signal,
   });
-  meter.take(unpacked.length);
+  meter.count(unpacked.length);
   return unpacked;
 }
 

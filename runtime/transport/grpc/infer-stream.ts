@@ -4,6 +4,7 @@
  */
 import type { Cancellation } from "../../cancellation.js";
 import { ConnectionCut, cutHere } from "../../connection-cut.js";
+import { countLargeStrings, hasLargeStrings } from "../../data-plane/check-strings.js";
 import { deliver } from "../../data-plane/deliver.js";
 import { execute, executeStream, isDecoupled } from "../../data-plane/infer.js";
 import type { InferRequest, InferResponse } from "../../data-plane/request.js";
@@ -133,6 +134,7 @@ async function answerOne(
     ended = trace;
     const read = toRequest(wire, calls.memory, forward, signal);
     const request = trace ? { ...read, trace } : read;
+    if (hasLargeStrings(request.inputs)) await countLargeStrings(request.inputs, signal);
     const valid = validateRequest(version.config, request);
     backendHasIt = true;
     if (isDecoupled(version)) return await answerMany(version, request, valid, calls, send);

@@ -31,4 +31,4 @@ export const ROOM_AHEAD = 16;
 export const STREAM_BYTES = 2 ** 12;
 
 /** Contents of at least this many bytes are decoded in slices of this size, between which other requests run. */
-export const SLICE = 2 ** 20;
+export const SLICE = 2 ** 18;

@@ -17,10 +17,12 @@ export function alignedStart(begin: Buffer): number {
       const tag = cursor.tag();
       if (tag === RAW_CONTENTS) {
         // The bytes themselves need not have come.
+        const start = cursor.at;
         const length = cursor.int64();
         if (length >= MANY) return (ALIGNMENT - (cursor.at % ALIGNMENT)) % ALIGNMENT;
-        cursor.take(length);
-      } else cursor.skip(tag);
+        cursor.at = start;
+      }
+      cursor.skip(tag);
     }
   } catch {
     // The rest has not come, or is no such message: who decodes it will say so.

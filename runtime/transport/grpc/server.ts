@@ -3,6 +3,7 @@
  */
 import { Cancellable, type Cancellation } from "../../cancellation.js";
 import { ConnectionCut, cutHere } from "../../connection-cut.js";
+import { countLargeStrings, hasLargeStrings } from "../../data-plane/check-strings.js";
 import { deliver } from "../../data-plane/deliver.js";
 import { infer, isDecoupled } from "../../data-plane/infer.js";
 import { RuntimeFault, STATUS } from "../../errors.js";
@@ -163,6 +164,7 @@ const inferCall =
     try {
       const read = toRequest(wire, calls.memory, forward, signal);
       const request = trace || memory ? { ...read, ...(trace && { trace }), ...(memory && { memory }) } : read;
+      if (hasLargeStrings(request.inputs)) await countLargeStrings(request.inputs, signal);
       const response = deliver(await infer(version, request), request, version, calls.labels);
       const answer = encodeResponse(response);
       cutHere(response.cut, answer);

@@ -30,8 +30,14 @@ export class Cursor {
     return this.at >= this.end;
   }
 
-  /** A field's number and wire type. Field 0 and an end of no group are refused. */
+  /** A field's number and wire type, which counts for the message's limit. Field 0 and an end of no group are refused. */
   tag(): number {
+    this.meter.field();
+    return this.elementTag();
+  }
+
+  /** The same of a tensor's elements, which are limited by their bytes alone. */
+  elementTag(): number {
     const tag = this.at < this.end && this.bytes[this.at]! < 0x80 ? this.bytes[this.at++]! : this.#longTag();
     if (tag >>> 3 === 0 || (tag & 7) === WIRE.endGroup) throw malformed();
     return tag;
@@ -113,6 +119,11 @@ export class Cursor {
     return (BigInt(this.high) << 32n) | BigInt(this.low);
   }
 
+  /** Counts objects that the bytes so far become. @throws RuntimeFault */
+  count(cost: number): void {
+    this.meter.take(cost, this.at);
+  }
+
   take(length: number): Buffer {
     if (length < 0 || length > this.end - this.at) throw malformed();
     const view = this.bytes.subarray(this.at, this.at + length);
@@ -183,6 +194,7 @@ export class Cursor {
     const open = [number];
     while (open.length > 0) {
       if (open.length + this.depth > MAX_NESTING) throw malformed();
+      this.meter.field();
       const tag = this.#longTag();
       const type = tag & 7;
       if (tag >>> 3 === 0) throw malformed();
