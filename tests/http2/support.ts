@@ -4,6 +4,7 @@
 import { connect, type Socket } from "node:net";
 import type { TlsOptions } from "node:tls";
 import { expect } from "vitest";
+import type { MemoryBudget } from "#runtime/memory/memory-budget.js";
 import type { Http2Connection } from "#runtime/transport/http2/connection.js";
 import { encodeFields } from "#runtime/transport/http2/hpack-encode.js";
 import { DEFAULT_LIMITS, type Http2Limits } from "#runtime/transport/http2/limits.js";
@@ -55,10 +56,11 @@ export const zeros =
 export interface StartOptions {
   readonly limits?: Partial<Http2Limits>;
   readonly tls?: TlsOptions;
+  readonly budget?: MemoryBudget;
 }
 
 /** @param acts by path; other paths are echoed */
-export async function start(acts: Readonly<Record<string, Act>> = {}, { limits, tls }: StartOptions = {}) {
+export async function start(acts: Readonly<Record<string, Act>> = {}, { limits, tls, budget }: StartOptions = {}) {
   const seen: Seen = { opened: [], closed: [], heads: 0, faults: [], connections: [] };
   const { server, drain } = createHttp2Server<string>({
     handler: {
@@ -74,6 +76,7 @@ export async function start(acts: Readonly<Record<string, Act>> = {}, { limits, 
     },
     limits: { ...DEFAULT_LIMITS, ...limits },
     tls,
+    ...(budget && { budget }),
     connected: connection => {
       seen.connections.push(connection);
       connection.watch({ closed: fault => seen.faults.push(fault) });

@@ -9,7 +9,7 @@ export interface CallOptions {
   readonly path?: string;
   /** `grpc-encoding` of a message that is marked as compressed. */
   readonly encoding?: "gzip" | "deflate";
-  /** The client leaves after so many milliseconds. */
+  /** The client leaves so many milliseconds after it has sent its message. */
   readonly leaveAfter?: number;
 }
 
@@ -56,7 +56,7 @@ export function call(port: number, message: Uint8Array, options: CallOptions = {
     head.writeUInt32BE(message.length, 1);
     stream.write(head);
     stream.end(message);
-    if (leaveAfter !== undefined) setTimeout(() => session.destroy(), leaveAfter);
+    if (leaveAfter !== undefined) stream.once("finish", () => setTimeout(() => session.destroy(), leaveAfter));
   });
 }
 

@@ -1,0 +1,168 @@
+/**
+ * ModelInfer over gRPC: what a message costs follows from its size on the wire, whatever is in it, and nothing goes on when its client has left.
+ */
+import { readFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type CallResult, call, field, inferRequest, tensor } from "./support/grpc-call.js";
+import { allowedFor, type Metered, startMetered } from "./support/meter.js";
+
+const MIB = 2 ** 20;
+const RESOURCE_EXHAUSTED = 8;
+const INVALID_ARGUMENT = 3;
+/** Machines that run the tests are busy, and a first call compiles code. */
+const SLACK = { cpuMs: 150, peakMb: 24 };
+const STRETCH_MS = 250;
+
+const model = (type: string): Record<string, string> => ({
+  [`any_${type}/config.pbtxt`]: `name: "any_${type}" backend: "identity" max_batch_size: 0
+    input [ { name: "INPUT0" data_type: TYPE_${type} dims: [-1] } ]
+    output [ { name: "OUTPUT0" data_type: TYPE_${type} dims: [-1] } ]`,
+  [`any_${type}/1/keep`]: "",
+});
+
+let target: Metered;
+beforeAll(async () => {
+  const files = Object.assign({}, ...["INT8", "INT64", "FP32", "STRING"].map(model));
+  target = await startMetered({ models: ["echo_int32"], files, heapMb: 256 });
+});
+afterAll(() => target.stop());
+
+const fill = (bytes: number, ...pattern: number[]): Buffer => Buffer.alloc(bytes, Buffer.from(pattern));
+
+async function costOf(message: Buffer, encoding?: "gzip") {
+  let result: CallResult | undefined;
+  const cost = await target.measure(async () => {
+    result = await call(target.ports.grpc, message, encoding ? { encoding } : {});
+  });
+  return { ...cost, ...result! };
+}
+
+/** In base64, since the messages are made of one another. */
+const BOMBS: readonly (readonly [what: string, message: Buffer])[] = [
+  ["empty inputs", fill(16 * MIB, 0x2a, 0)],
+  ["zeros", Buffer.alloc(64 * MIB)],
+  ["unknown fields", fill(16 * MIB, 0x78, 0)],
+  [
+    "elements of one byte",
+    inferRequest("any_INT64", [tensor("INT64", [8 * MIB]), field(5, field(3, Buffer.alloc(8 * MIB)))]),
+  ],
+  ["empty strings", inferRequest("any_STRING", [tensor("BYTES", [8 * MIB]), field(5, fill(16 * MIB, 0x42, 0))])],
+];
+
+test.each(BOMBS)("gzip of %s is refused at the request's allowance", async (_, message) => {
+  const packed = gzipSync(message, { level: 9 });
+  const { code, message: said, cpuMs, peakMb, stallMs } = await costOf(packed, "gzip");
+  expect([code, said]).toEqual([
+    RESOURCE_EXHAUSTED,
+    expect.stringMatching(/^the request takes more than the \d+ KiB that its size allows/),
+  ]);
+  const allowed = allowedFor(packed.length);
+  expect(cpuMs).toBeLessThan(allowed.cpuMs + SLACK.cpuMs);
+  expect(peakMb).toBeLessThan(allowed.peakMb + SLACK.peakMb);
+  expect(stallMs).toBeLessThan(STRETCH_MS);
+});
+
+test.each([
+  ["empty inputs", RESOURCE_EXHAUSTED, fill(2 * MIB, 0x2a, 0)],
+  ["empty outputs", RESOURCE_EXHAUSTED, fill(2 * MIB, 0x32, 0)],
+  ["empty parameters", RESOURCE_EXHAUSTED, fill(2 * MIB, 0x22, 0)],
+  ["empty raw contents", RESOURCE_EXHAUSTED, fill(2 * MIB, 0x3a, 0)],
+  ["empty contents", RESOURCE_EXHAUSTED, field(5, fill(2 * MIB, 0x2a, 0))],
+  ["dimensions", INVALID_ARGUMENT, field(5, field(3, Buffer.alloc(2 * MIB, 1)))],
+  ["model names", INVALID_ARGUMENT, fill(2 * MIB, 0x0a, 0)],
+  ["unknown fields", INVALID_ARGUMENT, fill(2 * MIB, 0x78, 0)],
+  ["unknown groups", INVALID_ARGUMENT, fill(2 * MIB, 0x7b, 0x7c)],
+  ["named inputs", INVALID_ARGUMENT, fill(4 * MIB, ...field(5, field(1, "abcdefghijkl")))],
+])("a message of %s costs what its bytes allow", async (_, expected, message) => {
+  const { code, cpuMs, peakMb, stallMs } = await costOf(message);
+  expect(code).toBe(expected);
+  const allowed = allowedFor(message.length);
+  expect(cpuMs).toBeLessThan(allowed.cpuMs + SLACK.cpuMs);
+  expect(peakMb).toBeLessThan(allowed.peakMb + SLACK.peakMb);
+  expect(stallMs).toBeLessThan(STRETCH_MS);
+});
+
+const N = 16 * MIB;
+test.each([
+  ["packed INT8", inferRequest("any_INT8", [tensor("INT8", [N]), field(5, field(2, Buffer.alloc(N)))])],
+  ["packed INT64", inferRequest("any_INT64", [tensor("INT64", [N]), field(5, field(3, Buffer.alloc(N)))])],
+  ["INT64 one by one", inferRequest("any_INT64", [tensor("INT64", [N / 2]), field(5, fill(N, 0x18, 1))])],
+  [
+    "FP32 one by one",
+    inferRequest("any_FP32", [tensor("FP32", [N / 8]), field(5, fill((N / 8) * 5, 0x35, 0, 0, 0, 0))]),
+  ],
+  ["empty strings", inferRequest("any_STRING", [tensor("BYTES", [N / 2]), field(5, fill(N, 0x42, 0))])],
+  ["raw strings", inferRequest("any_STRING", [tensor("BYTES", [N / 4])], [field(7, Buffer.alloc(N))])],
+])("16 MiB of %s are answered without a long synchronous stretch", async (_, message) => {
+  const { code, message: said, cpuMs, peakMb, stallMs } = await costOf(message);
+  expect([code, said]).toEqual([0, ""]);
+  const allowed = allowedFor(message.length);
+  expect(cpuMs).toBeLessThan(allowed.cpuMs);
+  expect(peakMb).toBeLessThan(allowed.peakMb);
+  expect(stallMs).toBeLessThan(STRETCH_MS);
+});
+
+test("a compressed request within its allowance is answered", async () => {
+  const zeros = inferRequest("any_FP32", [tensor("FP32", [MIB / 8])], [field(7, Buffer.alloc(MIB / 2))]);
+  expect(await costOf(gzipSync(zeros), "gzip")).toMatchObject({ code: 0 });
+});
+
+/** Resolves when a process has nothing to do. */
+async function idle(pid: number): Promise<void> {
+  const ticks = (): number => {
+    const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1]!.split(" ");
+    return Number(fields[11]) + Number(fields[12]);
+  };
+  for (let round = 0, before = ticks(); round < 60; round++) {
+    await new Promise(done => setTimeout(done, 300));
+    const now = ticks();
+    if (now - before <= 3) return;
+    before = now;
+  }
+}
+
+test("unpacking ends when the client leaves", async () => {
+  // Such a server unpacks what others refuse.
+  const generous = await startMetered({ models: ["echo_int32"], options: { requestMemoryRatio: 2000 } });
+  const { grpc } = generous.ports;
+  const packed = gzipSync(field(7, Buffer.alloc(128 * MIB)));
+  const whole = await generous.measure(() => call(grpc, packed, { encoding: "gzip" }));
+  const left = await generous.measure(async () => {
+    await Promise.all(Array.from({ length: 8 }, () => call(grpc, packed, { encoding: "gzip", leaveAfter: 30 })));
+    await idle(generous.pid);
+  });
+  await generous.stop();
+  // Most of the work of all eight is left undone.
+  expect(left.cpuMs).toBeLessThan(4 * whole.cpuMs);
+});
+
+test("another wire type in a field of contents skips the field, and no internal error is told", async () => {
+  const strings = inferRequest("any_STRING", [
+    tensor("BYTES", [1]),
+    field(5, Buffer.concat([field(8, "a"), Buffer.from([0x40, 5])])),
+  ]);
+  expect(await call(target.ports.grpc, strings)).toMatchObject({ code: 0 });
+});
+
+test("contents that come in parts are merged", async () => {
+  const parts = [tensor("INT64", [3]), field(5, field(3, Buffer.from([1, 2]))), field(5, field(3, Buffer.from([3])))];
+  const { code, body } = await call(target.ports.grpc, inferRequest("any_INT64", parts));
+  expect(code).toBe(0);
+  expect(body.includes(Buffer.from(BigInt64Array.of(1n, 2n, 3n).buffer))).toBe(true);
+});
+
+test.each(["\xff", "\xed\xa0\x80"])("text that is not UTF-8 is refused", async text => {
+  expect(await call(target.ports.grpc, field(1, Buffer.from(text, "latin1")))).toMatchObject({
+    code: 13,
+    message: "Unable to parse request",
+  });
+});
+
+test("a long status message fits the metadata that clients take", async () => {
+  const name = "ü".repeat(20_000);
+  const { code, message } = await call(target.ports.grpc, inferRequest(name, []));
+  expect(code).toBe(5);
+  expect(message).toMatch(/^Request for unknown model: 'ü+…$/);
+  expect(encodeURIComponent(message).length).toBeLessThan(8192);
+});
