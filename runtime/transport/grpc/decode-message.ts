@@ -97,7 +97,7 @@ const scalar = (wire: number, empty: unknown, read: (cursor: Cursor) => unknown)
 const SCALARS: Readonly<Record<string, Scalar>> = {
   bool: scalar(WIRE.varint, false, cursor => cursor.bool()),
   int32: scalar(WIRE.varint, 0, cursor => cursor.int32()),
-  uint32: scalar(WIRE.varint, 0, cursor => cursor.uint32()),
+  uint32: scalar(WIRE.varint, 0, cursor => cursor.low32()),
   int64: scalar(WIRE.varint, 0, cursor => BigInt.asIntN(64, cursor.uint64())),
   uint64: scalar(WIRE.varint, 0, cursor => cursor.uint64()),
   float: scalar(WIRE.fixed32, 0, cursor => cursor.take(4).readFloatLE()),

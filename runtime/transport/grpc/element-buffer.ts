@@ -2,7 +2,7 @@
  * The raw bytes of one tensor's elements, which are added one by one or many at a time. What it will hold is counted before it grows.
  */
 import type { RequestMeter } from "../../memory/request-meter.js";
-import type { Cursor } from "./wire.js";
+import { type Cursor, highBits } from "./wire.js";
 
 type Words = Uint8Array | Uint16Array | Uint32Array;
 
@@ -89,8 +89,9 @@ export class ElementBuffer {
       if (low < 0x80) at++;
       else {
         cursor.at = at;
-        cursor.read64();
-        ({ at, low, high } = cursor);
+        low = cursor.low32();
+        high = highBits();
+        ({ at } = cursor);
       }
       // Narrower words keep the low bits of each value, as the casts of C++ do.
       words[i++] = isBool ? Number(low !== 0 || high !== 0) : low;

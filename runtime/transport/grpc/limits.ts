@@ -23,7 +23,7 @@ export const COST = {
 } as const;
 
 /** Bytes that a client may announce and have room for at once, once it has sent a full frame. */
-export const FIRST_ROOM = 2 ** 20;
+export const FIRST_ROOM = 2 ** 21;
 /** Room for a message whose bytes are still coming, as a multiple of what came. */
 export const ROOM_AHEAD = 16;
 

@@ -11,12 +11,12 @@ export const malformed = (): RuntimeFault => new RuntimeFault("INTERNAL", "Unabl
 /** Wire types. */
 export const WIRE = { varint: 0, fixed64: 1, bytes: 2, group: 3, endGroup: 4, fixed32: 5 } as const;
 
+/** The upper half of the varint that `low32` read last. Not in the cursor: a message has many, and few such varints. */
+let high = 0;
+export const highBits = (): number => high;
+
 /** Reads fields of one message; sub-messages are cursors over the same bytes. */
 export class Cursor {
-  /** The halves of the varint that `read64` read last. */
-  low = 0;
-  high = 0;
-
   /** @param meter counts what is decoded @param depth messages around this one */
   constructor(
     readonly bytes: Buffer,
@@ -61,18 +61,18 @@ export class Cursor {
     let length: number;
     if (this.at < this.end && this.bytes[this.at]! < 0x80) length = this.bytes[this.at++]!;
     else {
-      this.read64();
-      length = this.high === 0 ? this.low : Number.POSITIVE_INFINITY;
+      const low = this.low32();
+      length = high === 0 ? low : Number.POSITIVE_INFINITY;
     }
     if (length > this.end - this.at) throw malformed();
     return length;
   }
 
-  /** Reads a varint of up to ten bytes into `low` and `high`; bits beyond the 64th are lost. */
-  read64(): void {
+  /** Reads a varint of up to ten bytes. @returns its lower half; `highBits` has the upper one, and bits beyond the 64th are lost */
+  low32(): number {
     const { bytes, end } = this;
     let low = 0;
-    let high = 0;
+    let upper = 0;
     for (let i = 0; i < 10; i++) {
       if (this.at >= end) throw malformed();
       const byte = bytes[this.at++]!;
@@ -80,43 +80,35 @@ export class Cursor {
       if (i < 4) low |= bits << (i * 7);
       else if (i === 4) {
         low |= bits << 28;
-        high = bits >>> 4;
-      } else high |= bits << (i * 7 - 32);
+        upper = bits >>> 4;
+      } else upper |= bits << (i * 7 - 32);
       if (byte < 0x80) {
-        this.low = low >>> 0;
-        this.high = high >>> 0;
-        return;
+        high = upper >>> 0;
+        return low >>> 0;
       }
     }
     throw malformed();
   }
 
   bool(): boolean {
-    this.read64();
-    return this.low !== 0 || this.high !== 0;
+    return this.low32() !== 0 || high !== 0;
   }
 
   int32(): number {
-    this.read64();
-    return this.low | 0;
-  }
-
-  uint32(): number {
-    this.read64();
-    return this.low;
+    return this.low32() | 0;
   }
 
   /** A signed 64-bit varint; numbers a double can't hold become the nearest one. */
   int64(): number {
     if (this.at < this.end && this.bytes[this.at]! < 0x80) return this.bytes[this.at++]!;
-    this.read64();
-    return (this.high | 0) * 2 ** 32 + this.low;
+    const low = this.low32();
+    return (high | 0) * 2 ** 32 + low;
   }
 
   /** A varint as 64 bits. */
   uint64(): bigint {
-    this.read64();
-    return (BigInt(this.high) << 32n) | BigInt(this.low);
+    const low = this.low32();
+    return (BigInt(high) << 32n) | BigInt(low);
   }
 
   /** Counts objects that the bytes so far become. @throws RuntimeFault */
