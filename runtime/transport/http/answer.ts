@@ -45,9 +45,13 @@ export const methodNotAllowed = (type: Answer["type"]): Answer => ({
 export const faultAnswer = (fault: RuntimeFault, type: Answer["type"] = "application/json"): Answer => ({
   status: STATUS[fault.code].http,
   type,
-  body: JSON.stringify({ error: fault.message }),
+  body: JSON.stringify({
+    error: fault.message.length > LONGEST_MESSAGE ? `${fault.message.slice(0, LONGEST_MESSAGE)}…` : fault.message,
+  }),
   ...(fault.code === "RESOURCE_EXHAUSTED" && { headers: RETRY }),
 });
+/** Characters of a message: some repeat names that the client sent. */
+const LONGEST_MESSAGE = 2 ** 16;
 /** Seconds after which a refused client may try again. */
 const RETRY = { "Retry-After": "1" };
 

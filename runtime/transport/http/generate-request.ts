@@ -11,9 +11,9 @@ import type { InferRequest, RequestTensor } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
 import type { Sliced } from "../../slices.js";
 import type { Parameter } from "../../tensor.js";
-import { asText, isObject } from "./access.js";
+import { isObject } from "./access.js";
 import { DataList, FRACTION, NEGATIVE, WHOLE } from "./data-list.js";
-import { type BodyLimits, isBytes, readData, readJson } from "./infer-request.js";
+import { type BodyLimits, isBytes, readData, readJson, requestId } from "./infer-request.js";
 import { type Json, WholeDouble } from "./json.js";
 import { type Kept, SCALAR } from "./json-kept.js";
 import { freeParameter } from "./parameters.js";
@@ -47,7 +47,7 @@ export function* readGenerateRequest(
     if (++count % MEMBERS_AT_A_TIME === 0) yield;
     const input = known.get(key);
     if (input) inputs.push(yield* readInput(value, input, config, limits));
-    else if (key === "id") id = asText(value, "id");
+    else if (key === "id") id = requestId(value);
     else if (key === "parameters" && isObject(value)) {
       for (const [name, inner] of value) {
         if (++count % MEMBERS_AT_A_TIME === 0) yield;

@@ -35,22 +35,28 @@ export interface BodyLimits extends ReadLimits {
 /** Bytes of JSON that are read, and tensors that are looked at, between two pauses. */
 export const BYTES_AT_A_TIME = 2 ** 14;
 const TENSORS_AT_A_TIME = 64;
-/** Dimensions of a tensor. */
+/** Dimensions of a tensor, and tensors of a request. */
 const MOST_DIMS = 1024;
+const MOST_TENSORS = 2 ** 16;
+/** Characters of a request's id, which messages repeat. */
+const LONGEST_ID = 2 ** 16;
 
-const NAMED_ITEMS = (members: Readonly<Record<string, Kept>>): Kept => ({ items: membersOf(members) });
+const TENSORS = (members: Readonly<Record<string, Kept>>): Kept => ({
+  items: membersOf(members),
+  mostItems: MOST_TENSORS,
+});
 /** What is read of a request. */
 const REQUEST = membersOf({
   id: SCALAR,
   parameters: SCALARS,
-  inputs: NAMED_ITEMS({
+  inputs: TENSORS({
     name: SCALAR,
-    shape: { items: SCALAR },
+    shape: { items: SCALAR, mostItems: MOST_DIMS },
     datatype: SCALAR,
     data: { isData: true },
     parameters: SCALARS,
   }),
-  outputs: NAMED_ITEMS({ name: SCALAR, parameters: SCALARS }),
+  outputs: TENSORS({ name: SCALAR, parameters: SCALARS }),
 });
 
 const refuse = (text: string): never => {
@@ -80,9 +86,8 @@ export function* readInferRequest(
   if ((jsonLength ?? body.length) > maxInputSize) throw jsonTooLarge(jsonLength ?? body.length, maxInputSize);
   const json = yield* readJson(jsonLength === undefined ? body : body.subarray(0, jsonLength), REQUEST, limits);
   const blob = jsonLength === undefined ? EMPTY_BLOB : body.subarray(jsonLength);
-  const id = isObject(json) && json.has("id") ? asText(json.get("id")!, "id") : "";
-  const given = isObject(json) ? json.get("parameters") : undefined;
-  const { parameters, binaryOutput } = readHttpParameters(given);
+  const id = isObject(json) && json.has("id") ? requestId(json.get("id")!) : "";
+  const { parameters, binaryOutput } = readHttpParameters(isObject(json) ? json.get("parameters") : undefined);
   const inputs: RequestTensor[] = [];
   const names = new Set<string>();
   let at = 0;
@@ -94,7 +99,11 @@ export function* readInferRequest(
     at += size;
     return blob.subarray(at - size, at);
   };
-  for (const input of asArray(member(json, "inputs"), "inputs")) {
+  const given = asArray(member(json, "inputs"), "inputs") as Json[];
+  for (let i = 0; i < given.length; i++) {
+    const input = given[i]!;
+    // Its values go as the tensors come.
+    given[i] = null;
     if (inputs.length % TENSORS_AT_A_TIME === TENSORS_AT_A_TIME - 1) yield;
     const read = readInput(input, limits, takeBlob, inputs.length >= config.input.length);
     const tensor = "name" in read ? read : yield* read;
@@ -113,6 +122,14 @@ export function* readInferRequest(
 }
 
 const EMPTY_BLOB = Buffer.alloc(0);
+
+/** @throws RuntimeFault */
+export function requestId(json: Json): string {
+  const id = asText(json, "id");
+  if (id.length > LONGEST_ID)
+    refuse(`the request's id has ${id.length} characters; at most ${LONGEST_ID} are supported`);
+  return id;
+}
 
 /** @throws RuntimeFault */
 export function* readJson(bytes: Buffer, kept: Kept, limits: ReadLimits): Sliced<Json> {

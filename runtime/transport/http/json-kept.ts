@@ -7,6 +7,8 @@ export interface Kept {
   /** Members that are not in `members`. */
   readonly others?: Kept;
   readonly items?: Kept;
+  /** Items at most. */
+  readonly mostItems?: number;
   /** Lists are read as `DataList`s. */
   readonly isData?: true;
 }
@@ -28,4 +30,4 @@ export const membersOf = (members: Readonly<Record<string, Kept>>): Kept => ({
  * Bytes that values take until a request is done, its copies in the data plane included. Sums of them bound what a request may need beside its tensors;
  * no request that a model accepts comes near.
  */
-export const COST = { object: 200, member: 48, parameter: 224, list: 64, item: 40, data: 200 };
+export const COST = { object: 320, member: 48, parameter: 224, list: 120, item: 40, data: 400 };

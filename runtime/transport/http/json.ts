@@ -264,8 +264,17 @@ export class JsonReader extends JsonScanner {
       this.#next = END;
     } else if (frame.kind === LIST) {
       this.#spend(COST.item);
-      (frame.container as Json[]).push(value);
+      const items = frame.container as Json[];
+      if (items.length === frame.kept!.mostItems) this.#refuseItems(frame);
+      items.push(value);
     } else if (frame.kind === OBJECT && frame.isWanted) (frame.container as Map<string, Json>).set(frame.key, value);
+  }
+
+  #refuseItems({ kept, outer }: Frame): never {
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `'${outer?.key}' in the request JSON has more than ${kept!.mostItems} items`,
+    );
   }
 
   #goOnInText(pause: number): boolean {

@@ -31,13 +31,22 @@ export function readHttpParameters(json: Json | undefined): {
   return { parameters, binaryOutput };
 }
 
+/** Characters of a parameter, which is copied as a whole. */
+const LONGEST_TEXT = 2 ** 24;
+
 const isWhole = (json: Json): json is number | bigint =>
   (typeof json === "number" && Number.isInteger(json) && json >= 0) || (typeof json === "bigint" && json >= 0n);
 
 /** A parameter for the model. @throws RuntimeFault for lists, objects and null */
 export function freeParameter(key: string, value: Json): Parameter {
-  if (typeof value === "string" || typeof value === "boolean") return value;
-  if (typeof value === "bigint") return value;
+  if (typeof value === "boolean" || typeof value === "bigint") return value;
+  if (typeof value === "string") {
+    if (value.length <= LONGEST_TEXT) return value;
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `parameter '${key}' has ${value.length} characters; at most ${LONGEST_TEXT} are supported, send more as an input`,
+    );
+  }
   if (typeof value === "number") return Number.isInteger(value) ? BigInt(value) : value;
   if (value instanceof WholeDouble) return value.value;
   throw new RuntimeFault(
