@@ -16,6 +16,8 @@ export interface Region {
 export interface RegionPart {
   readonly size: number;
   read(): Buffer;
+  /** Reads a part to the same place of `data`, which is for the whole. */
+  readPart(data: Buffer, from: number, to: number): void;
   write(data: Uint8Array): void;
 }
 
@@ -74,14 +76,27 @@ export function createSharedMemory(): SharedMemory {
       if (size < 0 || offset + size > region.byte_size)
         refuse(`Invalid offset + byte size for shared memory region: '${name}'`);
       const at = region.offset + offset;
+      // The number of a closed descriptor is that of another file soon.
+      const requireOpen = (): void => {
+        if (regions.get(name) !== region)
+          throw new RuntimeFault(
+            "NOT_FOUND",
+            `shared memory region '${name}' was unregistered while a request used it`,
+          );
+      };
       return {
         size,
         read() {
           const data = Buffer.alloc(size);
+          this.readPart(data, 0, size);
+          return data;
+        },
+        readPart(data, from, to) {
+          requireOpen();
           // A client may have cut its file since; a mapping would end the process here.
-          let done = 0;
-          while (done < size) {
-            const count = readSync(region.descriptor, data, done, size - done, at + done);
+          let done = from;
+          while (done < to) {
+            const count = readSync(region.descriptor, data, done, to - done, at + done);
             if (count === 0)
               throw new RuntimeFault(
                 "INVALID_ARGUMENT",
@@ -89,9 +104,9 @@ export function createSharedMemory(): SharedMemory {
               );
             done += count;
           }
-          return data;
         },
         write(data) {
+          requireOpen();
           writeSync(region.descriptor, data, 0, data.byteLength, at);
         },
       };

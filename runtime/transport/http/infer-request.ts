@@ -35,6 +35,7 @@ export interface BodyLimits extends ReadLimits {
 /** Bytes of JSON that are read, and tensors that are looked at, between two pauses. */
 export const BYTES_AT_A_TIME = 2 ** 14;
 const TENSORS_AT_A_TIME = 64;
+const REGION_AT_A_TIME = 2 ** 20;
 /** Dimensions of a tensor, and tensors of a request. */
 const MOST_DIMS = 1024;
 const MOST_TENSORS = 2 ** 16;
@@ -159,11 +160,22 @@ function readInput(
     // A few bytes can name a large region over and over.
     if (isBeyond) return { name, datatype, shape, data: NO_DATA };
     limits.allocated?.(part.size);
-    return { name, datatype, shape, data: part.read() };
+    return part.size <= REGION_AT_A_TIME
+      ? { name, datatype, shape, data: part.read() }
+      : withData({ name, datatype, shape }, readRegion(part));
   }
   if (source.binarySize !== undefined) return { name, datatype, shape, data: takeBlob(source.binarySize, name) };
   const data = readData(source.data!, row, shape, name, limits);
   return isBytes(data) ? { name, datatype, shape, data } : withData({ name, datatype, shape }, data);
+}
+
+function* readRegion(part: RegionPart): Sliced<Uint8Array> {
+  const data = Buffer.allocUnsafe(part.size);
+  for (let from = 0; from < part.size; from += REGION_AT_A_TIME) {
+    part.readPart(data, from, Math.min(part.size, from + REGION_AT_A_TIME));
+    yield;
+  }
+  return data;
 }
 
 /** Whether there is nothing left to do. */

@@ -3,7 +3,7 @@
  */
 import type { Cancellation } from "../../cancellation.js";
 import type { LogSettings } from "../../log-settings.js";
-import type { MemoryBudget } from "../../memory/memory-budget.js";
+import type { Charge, MemoryBudget } from "../../memory/memory-budget.js";
 import type { ServerCalls } from "../../server-calls.js";
 import { slicedIfLong } from "../../slices.js";
 import type { Exchange } from "../http1/exchange.js";
@@ -65,22 +65,25 @@ export async function bodyObject(call: Call, mayBeEmpty = true, kept: Kept = EVE
 }
 
 /** The body as JSON; an empty one is an object without members where it may be. @throws RuntimeFault */
-export async function bodyJson(
-  { request, context, signal }: Call,
-  mayBeEmpty: boolean,
-  kept: Kept = EVERYTHING,
-): Promise<Json> {
-  const charge = context.budget.open();
+async function bodyJson(call: Call, mayBeEmpty: boolean, kept: Kept): Promise<Json> {
+  const charge = call.context.budget.open();
   try {
-    const body = await readBody(request, context.maxInputSize, chargedRoom(charge));
-    if (body.length === 0 && mayBeEmpty) return new Map();
-    const allocated = (bytes: number): void => charge.add(bytes);
-    return await slicedIfLong(
-      body.length,
-      readJson(body, kept, { allocated, allowance: context.budget.allowance(body.length) }),
-      signal,
-    );
+    return await chargedJson(call, mayBeEmpty, kept, charge);
   } finally {
     charge.release();
   }
+}
+
+/** @param charge takes the bytes of the body, which stay charged */
+export async function chargedJson(
+  { request, context, signal }: Call,
+  mayBeEmpty: boolean,
+  kept: Kept,
+  charge: Charge,
+): Promise<Json> {
+  const body = await readBody(request, context.maxInputSize, chargedRoom(charge));
+  if (body.length === 0 && mayBeEmpty) return new Map();
+  const allocated = (bytes: number): void => charge.add(bytes);
+  const limits = { allocated, allowance: context.budget.allowance(body.length) };
+  return slicedIfLong(body.length, readJson(body, kept, limits), signal);
 }

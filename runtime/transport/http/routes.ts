@@ -2,7 +2,6 @@
  * The table of HTTP routes: method and path → what answers. Paths match exactly and are not decoded, as Triton's.
  */
 import { RuntimeFault } from "../../errors.js";
-import type { Override } from "../../repository/override.js";
 import type { GivenSettings } from "../../tracing/settings.js";
 import { asText, isObject } from "./access.js";
 import { emptyAnswer, faultAnswer, jsonAnswer, jsonTextAnswer } from "./answer.js";
@@ -11,6 +10,7 @@ import { answerGenerate } from "./generate-route.js";
 import { answerInfer } from "./infer-route.js";
 import type { Json, JsonObject } from "./json.js";
 import { membersOf, SCALAR, SCALARS } from "./json-kept.js";
+import { answerLoad } from "./load-route.js";
 import { bodyObject, type Call, type Route, route } from "./route.js";
 import { SHARED_MEMORY_ROUTES } from "./shared-memory-routes.js";
 
@@ -51,15 +51,9 @@ export const ROUTES: readonly Route[] = [
       throw new RuntimeFault("INVALID_ARGUMENT", "Invalid value for 'ready': expected a boolean");
     return jsonAnswer(await call.context.calls.index(ready ?? false));
   }),
-  route("POST", "model-repository", `${REPOSITORY}/models/(?<model>[^/]+)/load`, async call => {
+  route("POST", "model-repository", `${REPOSITORY}/models/(?<model>[^/]+)/load`, call => {
     refuseRepository(call);
-    const parameters = (await bodyObject(call, true, PARAMETERS)).get("parameters");
-    if (parameters !== undefined && !isObject(parameters))
-      throw new RuntimeFault("INTERNAL", "attempt to get members for non-object");
-    const { calls } = call.context;
-    const override = calls.options.control === "explicit" && parameters ? readOverride(parameters) : undefined;
-    await calls.load(call.path.model!, override);
-    return { ...emptyAnswer(), type: "application/json" };
+    return answerLoad(call);
   }),
   route("POST", "model-repository", `${REPOSITORY}/models/(?<model>[^/]+)/unload`, async call => {
     refuseRepository(call);
@@ -100,19 +94,4 @@ function traceSettings(body: JsonObject): GivenSettings {
 function refuseRepository({ path }: Call): void {
   if (path.repository !== undefined)
     throw new RuntimeFault("UNSUPPORTED", "'repository_name' specification is not supported");
-}
-
-/** The configuration and the files (in base64) that a load brings along. @throws RuntimeFault */
-function readOverride(parameters: JsonObject): Override | undefined {
-  let config: string | undefined;
-  const files = new Map<string, Buffer>();
-  for (const [key, value] of parameters) {
-    if (typeof value !== "string") throw new RuntimeFault("INTERNAL", "attempt to access JSON non-string as string");
-    if (key !== "config" && !key.startsWith("file:"))
-      throw new RuntimeFault("INTERNAL", "unexpected error on creating Triton parameter");
-    if (key === "config") config = value;
-    else files.set(key.slice(5), Buffer.from(value, "base64"));
-  }
-  if (config === undefined && files.size === 0) return undefined;
-  return { files, ...(config !== undefined && { config }) };
 }
