@@ -40,7 +40,11 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   });
   const logState = { ...options.log };
   const log = createLog(logState, options.writeLog);
-  const { cache, failed } = await requireGood(options, log);
+  const budget = new MemoryBudget(options.memoryLimit, {
+    ratio: options.requestMemoryRatio,
+    onPressure: () => cache?.shrink(),
+  });
+  const { cache, failed } = await requireGood(options, log, budget);
   const faults = await openFaults(options);
   const layers = [
     ...(faults ? [faults.around] : []),
@@ -102,7 +106,6 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     const made = createCalls(registry, { ...options, control }, () => stopping, tracer, recent);
     const calls = failed ? callsOfFailedStart(made) : made;
     const logSettings = createLogSettings(logState, given.logFile);
-    const budget = new MemoryBudget(options.memoryLimit, { ratio: options.requestMemoryRatio });
     const endpoints = await openPorts(options, { calls, registry, log, logSettings, budget });
     const faultAdmin = await faults?.listen(log).catch(async error => {
       await endpoints.stop(0);
@@ -153,11 +156,12 @@ async function mocks(log: ServerLog): Promise<Around> {
 async function requireGood(
   options: OpenOptions,
   log: ServerLog,
+  budget: MemoryBudget,
 ): Promise<{ readonly cache?: ResponseCache | undefined; readonly failed: boolean }> {
   try {
     await requireRepositories(options.modelRepositories);
     return {
-      cache: chooseCache(options.cacheConfig, options.cacheSize, { searched: options.cacheDirectory, log }),
+      cache: chooseCache(options.cacheConfig, options.cacheSize, { searched: options.cacheDirectory, log, budget }),
       failed: false,
     };
   } catch (error) {

@@ -2,6 +2,7 @@
  * The response cache that the command line asks for: settings by cache → a cache, none, or Triton's refusal.
  */
 import { RuntimeFault } from "../errors.js";
+import type { MemoryBudget } from "../memory/memory-budget.js";
 import type { ServerLog } from "../server-log.js";
 import { createLocalCache, type ResponseCache } from "./local-cache.js";
 
@@ -11,13 +12,19 @@ interface Report {
   /** Where a library of a cache would have been looked for. */
   readonly searched: string;
   readonly log: Pick<ServerLog, "error" | "hint">;
+  /** Takes the bytes of the cache. */
+  readonly budget?: MemoryBudget;
 }
 
 /**
  * @param size bytes of the local cache where no setting names them; 0 for no cache
  * @throws RuntimeFault
  */
-export function chooseCache(settings: Settings, size: number, { searched, log }: Report): ResponseCache | undefined {
+export function chooseCache(
+  settings: Settings,
+  size: number,
+  { searched, log, budget }: Report,
+): ResponseCache | undefined {
   if (Object.keys(settings).length > 1)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
@@ -32,7 +39,7 @@ export function chooseCache(settings: Settings, size: number, { searched, log }:
     );
   }
   const bytes = cacheSize(settings, size, log);
-  return bytes > 0 ? createLocalCache(bytes) : undefined;
+  return bytes > 0 ? createLocalCache(bytes, budget) : undefined;
 }
 
 /** Bytes of the local cache. @throws RuntimeFault */

@@ -4,6 +4,7 @@
 
 import { createHash } from "node:crypto";
 import type { BackendRequest, BackendResponse } from "../backends/backend.js";
+import { type MemoryBudget, unlimitedMemory } from "../memory/memory-budget.js";
 import type { ModelVersion } from "../repository/model-version.js";
 import type { Tensor } from "../tensor.js";
 
@@ -11,17 +12,27 @@ export interface ResponseCache {
   get(key: string): BackendResponse | undefined;
   /** @returns why it is not kept: an answer that is larger than the whole cache */
   put(key: string, response: BackendResponse): string | undefined;
+  /** Gives half of the memory back: the server needs it. */
+  shrink(): void;
 }
 
 /** What an entry takes beside its tensors. */
 const ENTRY_BYTES = 256;
 
-export function createLocalCache(size: number): ResponseCache {
+/** @param budget takes the bytes of entries, and comes before them */
+export function createLocalCache(size: number, budget: MemoryBudget = unlimitedMemory()): ResponseCache {
   const entries = new Map<string, { readonly response: BackendResponse; readonly bytes: number }>();
-  let held = 0;
+  const charge = budget.open();
   const drop = (key: string): void => {
-    held -= entries.get(key)?.bytes ?? 0;
+    charge.subtract(entries.get(key)?.bytes ?? 0);
     entries.delete(key);
+  };
+  /** Drops the least recently used entries while `isTooMuch`. */
+  const evict = (isTooMuch: () => boolean): void => {
+    for (const oldest of entries.keys()) {
+      if (!isTooMuch()) return;
+      drop(oldest);
+    }
   };
   return {
     get(key) {
@@ -32,18 +43,21 @@ export function createLocalCache(size: number): ResponseCache {
       return found.response;
     },
     put(key, response) {
-      // Copies: a view would keep the buffer of a whole request or batch.
-      const outputs = response.outputs.map(tensor => ({ ...tensor, data: Uint8Array.from(tensor.data) }));
-      const bytes = outputs.reduce((sum, { data }) => sum + data.byteLength, ENTRY_BYTES);
+      const bytes = response.outputs.reduce((sum, { data }) => sum + data.byteLength, ENTRY_BYTES);
       if (bytes > size) return `Requested byte_size: ${bytes} is greater than total cache size: ${size}`;
       drop(key);
+      evict(() => charge.bytes + bytes > size || budget.wouldRefuse(bytes));
+      if (budget.wouldRefuse(bytes))
+        return `Requested byte_size: ${bytes} is greater than the memory that the server has left`;
+      // Copies: a view would keep the buffer of a whole request or batch.
+      const outputs = response.outputs.map(tensor => ({ ...tensor, data: Uint8Array.from(tensor.data) }));
+      charge.force(bytes);
       entries.set(key, { response: { ...response, outputs }, bytes });
-      held += bytes;
-      for (const oldest of entries.keys()) {
-        if (held <= size) break;
-        drop(oldest);
-      }
       return undefined;
+    },
+    shrink() {
+      const most = charge.bytes / 2;
+      evict(() => charge.bytes > most);
     },
   };
 }
