@@ -4,6 +4,7 @@
 import { isIP } from "node:net";
 import { didYouMean } from "../runtime/etl/nearest-name.js";
 import type { RunningServer, ServeOptions } from "../runtime/server-options.js";
+import { isLoopback } from "../runtime/transport/http/browser-access.js";
 import { runServer } from "./run-server.js";
 import { FLAGS, flagList } from "./tritonserver/flags.js";
 import { UsageError } from "./tritonserver/getopt.js";
@@ -11,13 +12,13 @@ import { serveOptions } from "./tritonserver/serve-options.js";
 
 const HELP = `Usage: merlon serve --model-repository DIR [options]
 
-Serves model repositories with Triton's protocol: gRPC on 8001, HTTP on 8000, metrics on 8002.
+Serves model repositories with Triton's protocol: gRPC on 8001, HTTP on 8000, metrics on 8002, to this machine only.
 Every flag of tritonserver is taken, as --flag value and as --flag=value. Booleans are true or false.
 
 Examples:
   $ merlon serve --model-repository model-repo
   $ merlon serve --model-repository models --http-port 0 --grpc-port 0 --metrics-port 0       # free ports, named in the log
-  $ merlon serve --model-repository models --http-address 127.0.0.1 --grpc-address 127.0.0.1   # this machine only
+  $ merlon serve --model-repository models --address 0.0.0.0                                   # for other machines too
   $ merlon serve --model-repository models --model-control-mode poll --repository-poll-secs 5  # follows changes
   $ merlon serve --model-repository models --model-control-mode explicit --load-model ranking  # loads on request
   $ merlon serve --model-repository models --mock-missing                                      # without its models
@@ -33,6 +34,9 @@ The page:
 `;
 
 export const serveHelp = (): string => `${HELP}${flagList()}${UI_HELP}`;
+
+/** Where ports listen unless a flag says otherwise. */
+const LOOPBACK = "127.0.0.1";
 
 interface Page {
   readonly port: number;
@@ -66,12 +70,11 @@ async function showUi({ port, address }: Page, { ports, recent }: RunningServer,
   if (ports.http === undefined || !options.http)
     throw new UsageError([], ["--ui shows what the HTTP port answers, and --allow-http is false"]);
   const { serveUi } = await import("./ui/serve-ui.js");
-  const { isLoopback } = await import("./ui/own-address.js");
   const shown = await serveUi({
     port,
     address,
     server: {
-      address: options.http.address ?? "0.0.0.0",
+      address: options.http.address ?? LOOPBACK,
       port: ports.http,
       ...(options.httpRestrictedApis && { restricted: options.httpRestrictedApis }),
     },
@@ -96,7 +99,7 @@ export async function serve(words: readonly string[]): Promise<void> {
   try {
     const { page, rest } = takeUi(words);
     const given: ServeOptions = {
-      ...serveOptions(rest, "merlon serve", text => void process.stderr.write(`${text}\n`)),
+      ...serveOptions(rest, "merlon serve", text => void process.stderr.write(`${text}\n`), process.env, LOOPBACK),
       hints: true,
     };
     const options: ServeOptions = page ? { ...given, recentRequests: {} } : given;
@@ -124,10 +127,10 @@ export async function serve(words: readonly string[]): Promise<void> {
 /** Node 20 gets no more security fixes: fine on the own machine, worth a word elsewhere. */
 function warnAboutNode({ http, grpc }: ServeOptions): void {
   const open = [http, grpc].flatMap(endpoint =>
-    endpoint && !/^(127\.|localhost$|::1$)/.test(endpoint.address ?? "0.0.0.0") ? [endpoint.address ?? "0.0.0.0"] : [],
+    endpoint && !isLoopback(endpoint.address ?? LOOPBACK) ? [endpoint.address!] : [],
   );
   if (open.length === 0 || Number(process.versions.node.split(".")[0]) >= 22) return;
   process.stderr.write(
-    `warning: Node ${process.versions.node} gets no security fixes any more, and this server listens on ${open.join(" and ")}. Use Node 22.23.2 or 24.18.1 and above, or bind 127.0.0.1 with --http-address and --grpc-address.\n`,
+    `warning: Node ${process.versions.node} gets no security fixes any more, and this server listens on ${open.join(" and ")}. Use Node 22.23.2 or 24.18.1 and above, or leave out --address.\n`,
   );
 }

@@ -19,7 +19,7 @@ import type { VertexAi } from "./transport/http/vertex-ai.js";
 import { STALL_TIME } from "./transport/stalled-sockets.js";
 
 interface Endpoint {
-  /** Defaults to 0.0.0.0, as Triton's. */
+  /** @default "127.0.0.1", which no other machine reaches; Triton's is 0.0.0.0 */
   readonly address?: string;
   /** 0 takes a free port. */
   readonly port?: number;
@@ -81,6 +81,8 @@ export interface ServeOptions {
   readonly exitOnError?: boolean;
   readonly strictReadiness?: boolean;
   readonly exitTimeoutSeconds?: number;
+  /** How long `stop` goes on serving new requests, not ready, before it ends what is in flight. @default 0 */
+  readonly drainDelaySeconds?: number;
   /** How long a client may read nothing of an answer that waits for it; 0 for any time. @default 30 */
   readonly stallTimeoutSeconds?: number;
   /** Bytes that requests, responses and caches may hold together. @default 75 % of the cgroup's or the machine's memory */
@@ -160,7 +162,7 @@ export const withDefaults = (given: ServeOptions) => {
   const endpoint = (
     value: Endpoint | false | undefined,
     port: number,
-    address = "0.0.0.0",
+    address = "127.0.0.1",
   ): OpenEndpoint | undefined =>
     value === false ? undefined : { address: value?.address ?? address, port: value?.port ?? port };
   const http = endpoint(given.http, 8000);
@@ -196,6 +198,7 @@ export const withDefaults = (given: ServeOptions) => {
     exitOnError: given.exitOnError ?? true,
     strictReadiness: given.strictReadiness ?? true,
     exitTimeoutSeconds: given.exitTimeoutSeconds ?? 30,
+    drainDelaySeconds: given.drainDelaySeconds ?? 0,
     stallTimeoutSeconds: given.stallTimeoutSeconds ?? STALL_TIME / 1000,
     memoryLimit: given.memoryLimit ?? defaultMemoryLimit(),
     requestMemoryRatio: given.requestMemoryRatio ?? DEFAULT_RATIO,

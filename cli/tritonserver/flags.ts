@@ -11,9 +11,12 @@ export interface Flag {
   readonly help: string;
   /** Accepted, checked, and without effect. */
   readonly inert?: true;
+  /** Not a flag of Triton: it has to be written out, so that Triton's flags can be cut as short as there. */
+  readonly own?: true;
 }
 
 const flag = (name: string, argument: string, help: string): Flag => ({ name, argument, help });
+const own = (name: string, argument: string, help: string): Flag => ({ name, argument, help, own: true });
 /** @param why what makes it pointless here */
 const inert = (name: string, argument: string, why: string): Flag => ({
   name,
@@ -34,7 +37,13 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
     "Server",
     [
       flag("id", "string", "Name of the server in its metadata; triton by default."),
+      flag("address", "string", "Address of all ports (default 127.0.0.1 for merlon serve, 0.0.0.0 for tritonserver)."),
       flag("exit-timeout-secs", "integer", "How long requests in flight may take at the end; 30 by default."),
+      own(
+        "drain-delay",
+        "SECONDS",
+        "Time after SIGTERM in which the server is not ready and still serves new requests (default 0).",
+      ),
     ],
   ],
   [
@@ -74,13 +83,13 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
     "HTTP",
     [
       flag("allow-http", "boolean", "Open the HTTP port; on by default."),
-      flag("http-address", "string", "Address of the HTTP port; 0.0.0.0 by default."),
+      flag("http-address", "string", "Address of the HTTP port (default that of --address)."),
       flag("http-port", "integer", "HTTP port; 8000 by default, 0 takes a free one."),
       flag("reuse-http-port", "boolean", "Share the port with servers that say so too; needs Node 22.12 or newer."),
       flag("http-header-forward-pattern", "string", "Headers whose names match become parameters of requests."),
       inert("http-thread-count", "integer", NO_THREADS),
       flag("http-max-input-size", "integer", "Largest HTTP body in bytes; 67108864 by default."),
-      flag(
+      own(
         "http-allowed-origin",
         "ORIGIN[,ORIGIN]",
         "Origins of web pages that may call the HTTP ports, * for all; may be repeated. Other pages are refused.",
@@ -92,7 +101,7 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
     "GRPC",
     [
       flag("allow-grpc", "boolean", "Open the gRPC port; on by default."),
-      flag("grpc-address", "string", "Address of the gRPC port; 0.0.0.0 by default."),
+      flag("grpc-address", "string", "Address of the gRPC port (default that of --address)."),
       flag("grpc-port", "integer", "gRPC port; 8001 by default, 0 takes a free one."),
       flag("reuse-grpc-port", "boolean", "Share the port with servers that say so too; needs Node 22.12 or newer."),
       flag("grpc-header-forward-pattern", "string", "Metadata whose keys match become parameters of requests."),

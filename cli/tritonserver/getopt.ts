@@ -67,5 +67,5 @@ export function readCommandLine(words: readonly string[], program: string): Comm
 
 function match(name: string): readonly Flag[] {
   const exact = FLAGS.filter(flag => flag.name === name);
-  return exact.length > 0 ? exact : FLAGS.filter(flag => flag.name.startsWith(name));
+  return exact.length > 0 ? exact : FLAGS.filter(flag => !flag.own && flag.name.startsWith(name));
 }

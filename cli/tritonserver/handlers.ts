@@ -13,6 +13,7 @@ import {
   readMemory,
   readRatio,
   readRestriction,
+  readSeconds,
   readSeed,
   readSetting,
   readSize,
@@ -25,7 +26,8 @@ export type Collected = Mutable<ServeOptions> & {
   readonly repositories: string[];
   readonly models: string[];
   readonly ports: { http: number; grpc: number; metrics: number };
-  readonly addresses: { http: string; grpc: string; metrics?: string };
+  /** `all` is of ports without an address of their own. */
+  readonly addresses: { all?: string; http?: string; grpc?: string; metrics?: string };
   readonly allow: { http: boolean; grpc: boolean; metrics: boolean };
   readonly tls: { use: boolean; mutual: boolean; cert: string; key: string; root: string };
   readonly cloud: CloudFlags;
@@ -78,6 +80,7 @@ const cacheSetting = (options: Collected, name: string, key: string, value: stri
 export const HANDLERS: Readonly<Record<string, Handler>> = {
   id: (o, v) => (o.id = v),
   "exit-timeout-secs": (o, v) => (o.exitTimeoutSeconds = readInteger(v)),
+  "drain-delay": (o, v) => (o.drainDelaySeconds = readSeconds(v, "drain-delay")),
   "log-verbose": (o, v) =>
     (o.log = { ...o.log, verbose: /^(true|false)$/i.test(v) ? Number(readBoolean(v)) : readInteger(v) }),
   "log-info": log("info"),
@@ -103,6 +106,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "model-load-retry-count": (o, v) => (o.modelLoadRetries = readInteger(v)),
   "model-namespacing": (o, v) => (o.modelNamespacing = readBoolean(v)),
   "enable-peer-access": check(readBoolean),
+  address: (o, v) => (o.addresses.all = v),
   "allow-http": (o, v) => (o.allow.http = readBoolean(v)),
   "http-address": (o, v) => (o.addresses.http = v),
   "http-port": (o, v) => (o.ports.http = readInteger(v)),

@@ -9,6 +9,7 @@ import { type Collected, HANDLERS } from "./handlers.js";
 /**
  * @param program what the shell called: it begins the messages about unknown flags
  * @param warn takes notes about deprecated flags
+ * @param address where ports listen whose address no flag gives; the default is Triton's
  * @throws UsageError
  */
 export function serveOptions(
@@ -16,6 +17,7 @@ export function serveOptions(
   program = "tritonserver",
   warn: (text: string) => void = () => {},
   env: Environment = process.env,
+  address = "0.0.0.0",
 ): ServeOptions {
   const { given, rest, fault } = readCommandLine(words, program);
   const collected = emptyOptions(env);
@@ -41,7 +43,7 @@ export function serveOptions(
         "Error: Incompatible flags --response-cache-byte-size and --cache-config both provided. Please provide one or the other.",
       ],
     );
-  return finish(collected, env);
+  return finish(collected, env, address);
 }
 
 function emptyOptions(env: Environment): Collected {
@@ -50,7 +52,7 @@ function emptyOptions(env: Environment): Collected {
     repositories: [],
     models: [],
     ports: { http: 8000, grpc: 8001, metrics: 8002 },
-    addresses: { http: "0.0.0.0", grpc: "0.0.0.0" },
+    addresses: {},
     allow: { http: !predicts(env), grpc: !predicts(env), metrics: true },
     cloud: cloudFlags(env),
     tls: { use: false, mutual: false, cert: "", key: "", root: "" },
@@ -64,7 +66,7 @@ function take(options: Collected, { name, value }: Given, warn: (text: string) =
   if (handler) handler(options, value, warn);
 }
 
-function finish(collected: Collected, env: Environment): ServeOptions {
+function finish(collected: Collected, env: Environment, address: string): ServeOptions {
   const { repositories, models, ports, addresses, allow, tls, cloud, restricted: _restricted, ...rest } = collected;
   const fail = (text: string): never => {
     throw new UsageError([], ["", text]);
@@ -72,7 +74,9 @@ function finish(collected: Collected, env: Environment): ServeOptions {
   if (rest.replay?.cassette === "") fail("--replay-match and --replay-timing are of a cassette: name it with --replay");
   if (models.length > 0 && rest.modelControlMode !== "explicit")
     fail("Error: Use of '--load-model' requires setting '--model-control-mode=explicit' as well.");
-  const bound = { ...addresses, metrics: addresses.metrics ?? addresses.http };
+  const all = addresses.all ?? address;
+  const http = addresses.http ?? all;
+  const bound = { http, grpc: addresses.grpc ?? all, metrics: addresses.metrics ?? http };
   const opened: readonly (readonly [name: string, on: boolean, address: string, port: number])[] = [
     ["HTTP", allow.http, bound.http, ports.http],
     ["GRPC", allow.grpc, bound.grpc, ports.grpc],
@@ -98,7 +102,7 @@ function finish(collected: Collected, env: Environment): ServeOptions {
   const endpoint = (name: "http" | "grpc" | "metrics") => allow[name] && { port: ports[name], address: bound[name] };
   return {
     ...rest,
-    ...cloudOptions(cloud, addresses.http, env),
+    ...cloudOptions(cloud, bound.http, env),
     modelRepositories: repositories.length === 0 && env.AIP_STORAGE_URI ? [env.AIP_STORAGE_URI] : repositories,
     loadModels: models,
     http: endpoint("http"),

@@ -49,6 +49,15 @@ export function readRatio(text: string): number {
   return ratio;
 }
 
+const MOST_SECONDS = 86_400;
+
+/** `2` or `0.5`. */
+export function readSeconds(text: string, flag: string): number {
+  const seconds = /^\d{1,6}(?:\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
+  if (!(seconds <= MOST_SECONDS)) throw new Error(`--${flag} takes seconds, from 0 to ${MOST_SECONDS}. Got ${text}`);
+  return seconds;
+}
+
 export function readFloat(text: string): number {
   const value = Number.parseFloat(text);
   if (Number.isNaN(value)) throw new Error(`Invalid option value. Got ${text}`);

@@ -7,8 +7,6 @@ import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { type BrowserHeaders, isForeignPage, isLoopback } from "../../runtime/transport/http/browser-access.js";
 
-export { isLoopback };
-
 /** @param address where the page listens; beyond loopback its guests name the machine by number or by its own name */
 export function isOwn(address: string, headers: IncomingHttpHeaders): boolean {
   const { host = "" } = headers;

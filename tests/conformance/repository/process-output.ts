@@ -6,6 +6,8 @@
 /** Lines of back ends' and other libraries' own: not the server's log. The recorder masked what RE2 says of a pattern that is none, as ours is here. */
 const LIBRARY =
   /^E.*\] "header forward pattern |^I.*\] "(TRITONBACKEND_|Triton TRITONBACKEND API|'\w+' TRITONBACKEND API|backend configuration:|Repository location:|skipping model configuration auto-complete|Creation delay is set to|backend state is|model configuration:|Creating TritonCache|Initialized Cache|Response Cache is created at|Received request to|Size of memory)/;
+/** Who can reach each port: a line that Triton does not have. */
+const EXPOSED = /^I.*\] "Exposed: /;
 /** Once a second, with counts that depend on the seconds before. */
 const COUNTDOWN = /^I.*\] "Timeout \d+: Found /;
 
@@ -50,7 +52,8 @@ export function comparable(lines: readonly string[]): string[] {
       .replace(/^<usage text, \d+ lines>/, "<usage text>")
       .replace(/(onnx runtime error \d+: )[^"|]*/, "$1…");
     const bare = text.replace(/^<iso-time> /, "");
-    if (text !== "<library log line>" && !LIBRARY.test(bare) && !COUNTDOWN.test(bare)) out.push(text.trimEnd());
+    if (text !== "<library log line>" && !LIBRARY.test(bare) && !COUNTDOWN.test(bare) && !EXPOSED.test(bare))
+      out.push(text.trimEnd());
   }
   flush();
   return out.filter(line => line !== "");
