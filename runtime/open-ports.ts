@@ -3,6 +3,7 @@
  */
 
 import { RuntimeFault, STATUS } from "./errors.js";
+import { describeExposure, type Exposed } from "./exposure.js";
 import type { LogSettings } from "./log-settings.js";
 import type { MemoryBudget } from "./memory/memory-budget.js";
 import { createMetrics } from "./metrics.js";
@@ -30,7 +31,9 @@ interface Parts {
 
 export interface OpenPorts {
   readonly ports: RunningServer["ports"];
-  /** Takes no new requests, lets those in flight end, and cuts what is left after `patience` milliseconds. */
+  /** Serves on, and asks clients to go elsewhere. */
+  leave(): void;
+  /** Listens no more, serves what clients have written, and cuts what is left after `patience` milliseconds. */
   stop(patience: number): Promise<void>;
 }
 
@@ -89,6 +92,19 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
       throw error instanceof ListenError ? error : new ListenError(message, "", false, { cause: error });
     }
   };
+  const exposed: Exposed[] = [];
+  const expose = (service: string, { address }: ListenAt, port: number): void => {
+    const isGrpc = service === "gRPC";
+    const restrictions = isGrpc ? options.grpcRestrictedProtocols : options.httpRestrictedApis;
+    exposed.push({
+      service,
+      address,
+      port,
+      tls: isGrpc && options.grpcTls ? (options.grpcTls.mutual ? "mutual TLS" : "TLS") : "none",
+      restrictions: service === "metrics" ? undefined : restrictions,
+      origins: isGrpc ? undefined : options.httpAllowedOrigins,
+    });
+  };
   const ports: { grpc?: number; http?: number; sageMaker?: number; vertexAi?: number; metrics?: number } = {};
   const printMetrics = (): string => metrics.print(registry.ready(), registry.failed());
   const frontEnd: RouteContext = {
@@ -118,6 +134,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
           },
         ),
       );
+    if (options.grpc) expose("gRPC", options.grpc, ports.grpc!);
     if (options.http)
       ports.http = await open(
         "HTTP",
@@ -133,10 +150,12 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
           log,
         ),
       );
+    if (options.http) expose("HTTP", options.http, ports.http!);
     if (options.sageMaker) {
       const respond = sageMaker(options.sageMaker, frontEnd, log);
       const at = { ...options.sageMaker, ...http };
       ports.sageMaker = await open("Sagemaker", options.sageMaker, serveFrontEnd(at, respond, log));
+      expose("SageMaker", options.sageMaker, ports.sageMaker);
     }
     if (options.vertexAi) {
       const given = options.vertexAi;
@@ -149,6 +168,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
         return serveFrontEnd({ ...given, ...http }, respond, log);
       };
       ports.vertexAi = await open("Vertex AI", given, start());
+      expose("Vertex AI", given, ports.vertexAi);
     }
     if (options.metrics)
       ports.metrics = await open(
@@ -156,7 +176,12 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
         options.metrics,
         serveMetrics({ ...options.metrics, ...http }, printMetrics, log),
       );
-    return { ports, stop };
+    if (options.metrics) expose("metrics", options.metrics, ports.metrics!);
+    for (const port of exposed) log.info("exposure", describeExposure(port));
+    const leave = (): void => {
+      for (const listener of listeners) listener.leave();
+    };
+    return { ports, leave, stop };
   } catch (error) {
     await stop(0);
     throw error;

@@ -3,6 +3,7 @@
  */
 
 import { stat } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { removeAbandonedFolders } from "../triton-protos/files/temporary-folder.js";
 import { chooseCache } from "./cache/choose-cache.js";
 import type { ResponseCache } from "./cache/local-cache.js";
@@ -114,6 +115,10 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     const stop = async (): Promise<void> => {
       stopping = true;
       if (polling) clearInterval(polling);
+      if (options.drainDelaySeconds > 0) {
+        endpoints.leave();
+        await delay(options.drainDelaySeconds * 1000);
+      }
       await faults?.close();
       const patience = options.exitTimeoutSeconds * 1000;
       await within(endpoints.stop(patience).then(closeModels), patience).catch(error => {

@@ -6,7 +6,11 @@ import type { AddressInfo, ListenOptions, Server, Socket } from "node:net";
 export interface Listener {
   readonly address: string;
   readonly port: number;
-  /** Closes new connections, lets those in flight end, and cuts what is left after `patience` milliseconds. */
+  /** From now on answers ask clients to close their connections, where the protocol can say so; everything is served on. */
+  leave(): void;
+  /**
+   * Accepts the connections that wait for it and listens no more, serves what clients have written, and cuts what is left after `patience` milliseconds.
+   */
   stop(patience: number): Promise<void>;
 }
 
@@ -37,14 +41,22 @@ export class ListenError extends Error {
 type Listening = Pick<Server, "listen" | "close" | "address"> & {
   once(event: "error", act: (error: NodeJS.ErrnoException) => void): unknown;
   off(event: "error", act: (error: NodeJS.ErrnoException) => void): unknown;
-  prependListener(event: "connection", act: (socket: Socket) => void): unknown;
+  on(event: "connection", act: (socket: Socket) => void): unknown;
+  off(event: "connection", act: (socket: Socket) => void): unknown;
 };
+
+/** The backlog is empty when no connection was accepted for so long, and in so many turns of the event loop: a turn may accept one alone. */
+const QUIET_MS = 5;
+const QUIET_TURNS = 3;
+/** While clients connect without end, the rest of them is refused after this. */
+const MOST_BACKLOG_MS = 1000;
 
 /** @param drain ends connections: idle ones at once, the rest when `patience` is over; resolves when none is left */
 export function listen(
   server: Listening,
   { address, port, reuse = false }: ListenAt,
   drain: (patience: number) => Promise<void>,
+  leave: () => void = () => {},
 ): Promise<Listener> {
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => {
@@ -73,13 +85,39 @@ export function listen(
       resolve({
         address,
         port: (server.address() as AddressInfo).port,
+        leave,
         async stop(patience) {
-          // The port stays bound until the last request is answered: what comes now is closed without an answer, as Triton does.
-          server.prependListener("connection", socket => socket.destroy());
+          // Closing the socket resets what waits to be accepted, and clients may have written to it: that is taken first.
+          await backlogEmptied(server);
+          const closed = new Promise<void>(done => server.close(() => done()));
           await drain(patience);
-          await new Promise<void>(done => server.close(() => done()));
+          await closed;
         },
       });
     });
+  });
+}
+
+function backlogEmptied(server: Listening): Promise<void> {
+  return new Promise(resolve => {
+    const began = performance.now();
+    let last = began;
+    let quietTurns = 0;
+    const accepted = (): void => {
+      last = performance.now();
+      quietTurns = 0;
+    };
+    server.on("connection", accepted);
+    const look = (): void => {
+      const now = performance.now();
+      const isQuiet = ++quietTurns > QUIET_TURNS && now - last >= QUIET_MS;
+      if (!isQuiet && now - began < MOST_BACKLOG_MS) {
+        setImmediate(look);
+        return;
+      }
+      server.off("connection", accepted);
+      resolve();
+    };
+    setImmediate(look);
   });
 }

@@ -126,7 +126,7 @@ test("pings of ours keep a connection that answers; too many of the client's end
 
 test("while a server stops, a connection that waits for an answer is told so of each new call, and gets its answer", async () => {
   const slow =
-    'backend: "identity" max_batch_size: 1 input [ { name: "INPUT0" data_type: TYPE_INT32 dims: [4] } ] output [ { name: "OUTPUT0" data_type: TYPE_INT32 dims: [4] } ] parameters { key: "execute_delay_ms" value { string_value: "400" } }';
+    'backend: "identity" max_batch_size: 1 input [ { name: "INPUT0" data_type: TYPE_INT32 dims: [4] } ] output [ { name: "OUTPUT0" data_type: TYPE_INT32 dims: [4] } ] parameters { key: "execute_delay_ms" value { string_value: "800" } }';
   const server = await serve({
     ...serveOptions([
       `--model-repository=${repository([], { "echo_int32/config.pbtxt": slow, "echo_int32/1/.keep": "" })}`,
@@ -144,6 +144,8 @@ test("while a server stops, a connection that waits for an answer is told so of 
     const waiting = call();
     await new Promise(resolve => setTimeout(resolve, 150));
     const stopped = server.stop();
+    // What a client writes before it could know is served.
+    await new Promise(resolve => setTimeout(resolve, 250));
     // The text and the status that Triton's documentation of its shutdown names.
     expect(await call()).toMatchObject({
       code: grpc.status.UNAVAILABLE,

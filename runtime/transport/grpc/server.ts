@@ -63,12 +63,11 @@ export async function serveGrpc(options: ListenAt, context: GrpcContext): Promis
   const { calls, logSettings, log, tls, care, restriction, compression } = context;
   const table = new Map([...unaryCalls(calls, logSettings)].map(([path, call]) => [path, framedCall(call)]));
   const received = context.budget.open();
-  let stopping = false;
   const { server, drain } = createHttp2Server<CallHead>({
     handler: {
       read: head => readCallHead(head, restriction, compression),
       open(stream, call) {
-        if (stopping) endWithStatus(stream, STATUS.UNAVAILABLE.grpc, STOPPING);
+        if (stream.connection.isRetired) endWithStatus(stream, STATUS.UNAVAILABLE.grpc, STOPPING);
         else accept(stream, call, table, context, received);
       },
     },
@@ -86,10 +85,7 @@ export async function serveGrpc(options: ListenAt, context: GrpcContext): Promis
     refused: fault => log.verbose("grpc_server", `handshake: ${fault.message}`),
   });
   server.maxConnections = MAX_CONNECTIONS;
-  return listen(server, options, patience => {
-    stopping = true;
-    return drain(patience, true);
-  });
+  return listen(server, options, patience => drain(patience, true));
 }
 
 function accept(

@@ -50,8 +50,8 @@ export function serveMetrics(options: HttpPort, print: () => string, log: Server
 function start(options: HttpPort, log: ServerLog, respond: Respond): Promise<Listener> {
   const limits = { ...DEFAULT_LIMITS, stallTime: options.stallTime };
   const access = browserAccess(options.address, options.allowedOrigins);
-  const { server, drain } = createHttp1Server(exchange => void serve(exchange, access, respond, log), limits);
-  return listen(server, options, drain);
+  const { server, drain, leave } = createHttp1Server(exchange => void serve(exchange, access, respond, log), limits);
+  return listen(server, options, drain, leave);
 }
 
 async function serve(exchange: Exchange, access: BrowserAccess, respond: Respond, log: ServerLog): Promise<void> {

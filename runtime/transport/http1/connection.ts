@@ -22,6 +22,9 @@ const SMALL_READ = 256;
 const MOST_SMALL_READS = 128;
 const COLLECT_MS = 5;
 
+/** Milliseconds that a client has for its request once the server stops: one that has just connected or has begun a request, and one that was just answered. */
+const FIRST_REQUEST_MS = 1000;
+const NEXT_REQUEST_MS = 100;
 /** Milliseconds that a client has to read the last answer before a connection is gone that it goes on sending to. */
 const LINGER = 5000;
 
@@ -51,6 +54,7 @@ export class Connection implements ExchangeCarrier {
   #since = performance.now();
   #hasServed = false;
   #whenRoom: (() => void)[] = [];
+  #retiring: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket, serve: Http1Handler, limits: Http1Limits) {
     this.#socket = socket;
@@ -63,10 +67,26 @@ export class Connection implements ExchangeCarrier {
     socket.on("drain", () => this.#hasRoom());
   }
 
-  /** Ends when the request that is under way is answered; at once where none is. */
+  /** Ends with its next answer, and serves on until then. */
+  leave(): void {
+    this.#isLast = true;
+  }
+
+  /**
+   * Ends when the request in flight is answered. Without one, an idle connection ends after what has arrived is read; a client that has just connected, has begun
+   * a request or was just answered may have one on its way, and has a moment for it.
+   */
   retire(): void {
     this.#isLast = true;
-    if (!this.#exchange && !this.#over) this.#close();
+    if (this.#exchange || this.#over) return;
+    const isIdle = this.#hasServed && this.#held.size === 0;
+    const left = (isIdle ? NEXT_REQUEST_MS : FIRST_REQUEST_MS) - (performance.now() - this.#since);
+    const end = (): void => {
+      if (!this.#exchange && !this.#over) this.#close();
+    };
+    if (left > 0) this.#retiring = setTimeout(end, left);
+    // The first turn may have begun before bytes of this connection came.
+    else setImmediate(() => setImmediate(end));
   }
 
   destroy(): void {
@@ -296,6 +316,7 @@ export class Connection implements ExchangeCarrier {
   #closed(): void {
     this.#over = true;
     clearTimeout(this.#collecting);
+    clearTimeout(this.#retiring);
     this.#held.clear();
     this.#leave();
     this.#whenRoom = [];

@@ -8,12 +8,15 @@ import type { Http1Limits } from "./limits.js";
 
 export interface Http1Server {
   readonly server: Server;
+  /** From now on each answer ends its connection. */
+  leave(): void;
   /** Ends idle connections, lets others answer the request they have, and cuts the connections that are left after `patience` milliseconds. */
   drain(patience: number): Promise<void>;
 }
 
 export function createHttp1Server(serve: Http1Handler, limits: Http1Limits): Http1Server {
   const connections = new Map<Socket, Connection>();
+  let isLeaving = false;
   const stalls = watchStalls(limits.stallTime);
   const timer = setInterval(() => {
     const now = performance.now();
@@ -23,7 +26,9 @@ export function createHttp1Server(serve: Http1Handler, limits: Http1Limits): Htt
     // Without a listener an error of a socket would end the process.
     socket.on("error", () => {});
     socket.once("close", () => connections.delete(socket));
-    connections.set(socket, new Connection(socket, serve, limits));
+    const connection = new Connection(socket, serve, limits);
+    if (isLeaving) connection.leave();
+    connections.set(socket, connection);
     stalls.add(socket);
   });
   server.maxConnections = limits.maxConnections;
@@ -33,6 +38,10 @@ export function createHttp1Server(serve: Http1Handler, limits: Http1Limits): Htt
   });
   return {
     server,
+    leave() {
+      isLeaving = true;
+      for (const connection of connections.values()) connection.leave();
+    },
     async drain(patience) {
       const ended = [...connections.keys()].map(
         socket => new Promise<void>(done => socket.once("close", () => done())),

@@ -34,7 +34,10 @@ export interface Http2Connection extends StreamConnection {
   watch(watch: ConnectionWatch): void;
   /** Serves no new streams, and ends when the open ones have. */
   drain(): void;
-  /** Drains as soon as no stream is open; what is opened until then is served, if only by being told so. */
+  /**
+   * Ends when no stream is open, in two steps (RFC 9113 §6.8): GOAWAY without a last stream, and, when the client has received it, GOAWAY with the last one that
+   * is served.
+   */
   retire(): void;
   /** Looks once at what the client leaves unread, and gives up what it has left for too long. */
   lookForStalls(): void;
@@ -51,6 +54,11 @@ const SLICE_MS = 1;
 /** How long a client has to read why its connection ends, or to close what has ended in peace. */
 const FAULT_LINGER_MS = 1000;
 const PEACE_LINGER_MS = 100;
+/** Milliseconds that a new client has for its first stream once the server stops. */
+const FIRST_STREAM_MS = 1000;
+/** Milliseconds that a client has to answer a ping while its connection retires. */
+const ROUND_TRIP_MS = 150;
+const NO_LAST_STREAM = 2 ** 31 - 1;
 /** GOAWAY names the last stream and a code before its text. */
 const GOAWAY_HEAD = 8;
 const PING_SIZE = 8;
@@ -82,7 +90,11 @@ export class Connection<Call> implements Http2Connection {
   /** `draining`: what is open may end, nothing new is served. `ending`: nothing is read any more. */
   #state: "open" | "draining" | "ending" | "closed" = "open";
 
-  #retiring = false;
+  readonly #began = performance.now();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #isRetiring = false;
+  #isAnnounced = false;
+  #isRetired = false;
 
   constructor(socket: Socket, handler: Http2Handler<Call>, limits: Http2Limits, { budget, relief }: ConnectionMemory) {
     this.#socket = socket;
@@ -108,7 +120,7 @@ export class Connection<Call> implements Http2Connection {
         for (const watch of this.#watches) watch.streamOpened?.();
       },
       emptied: () => {
-        if (this.#retiring) this.drain();
+        if (this.#isRetiring) this.#announce();
         this.#endIfDrained();
       },
     });
@@ -131,6 +143,10 @@ export class Connection<Call> implements Http2Connection {
     return this.#streams.size;
   }
 
+  get isRetired(): boolean {
+    return this.#isRetired;
+  }
+
   get destroyed(): boolean {
     return this.#state === "closed";
   }
@@ -147,8 +163,46 @@ export class Connection<Call> implements Http2Connection {
   }
 
   retire(): void {
-    this.#retiring = true;
-    if (this.#streams.size === 0) this.drain();
+    if (this.#isRetiring) return;
+    this.#isRetiring = true;
+    const isNew = this.#streams.last === 0;
+    const left = isNew ? FIRST_STREAM_MS - (performance.now() - this.#began) : 0;
+    if (this.#streams.size > 0)
+      this.#afterRoundTrip(() => {
+        this.#isRetired = true;
+      });
+    else if (left > 0)
+      this.#after(left, () => {
+        if (this.#streams.size === 0) this.#announce();
+      });
+    else this.#announce();
+  }
+
+  /** What the client opens before it has received this is served. */
+  #announce(): void {
+    if (this.#isAnnounced || this.#state !== "open") return;
+    this.#isAnnounced = true;
+    this.#output.push(goawayFrame(NO_LAST_STREAM, "NO_ERROR"));
+    this.#afterRoundTrip(() => this.drain());
+  }
+
+  /** Acts when the client has answered a ping, or has had the time to. */
+  #afterRoundTrip(act: () => void): void {
+    let isOver = false;
+    const once = (): void => {
+      if (!isOver) act();
+      isOver = true;
+    };
+    this.ping(once);
+    this.#after(ROUND_TRIP_MS, once);
+  }
+
+  #after(milliseconds: number, act: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      act();
+    }, milliseconds);
+    this.#timers.add(timer.unref());
   }
 
   lookForStalls(): void {
@@ -352,6 +406,7 @@ export class Connection<Call> implements Http2Connection {
     if (this.#state === "closed") return;
     this.#state = "closed";
     clearTimeout(this.#greeting);
+    for (const timer of this.#timers) clearTimeout(timer);
     this.#reader.stop();
     this.#streams.closeAll();
     this.#queued.release();

@@ -26,7 +26,7 @@ export interface Http2Server {
   readonly server: Server;
   /**
    * Lets streams end that are open, and cuts the connections that are left after `patience` milliseconds.
-   * @param late new streams of a connection that has open ones are still handed over
+   * @param late new streams are handed over until each client knows that its connection ends, and as long as the connection has open ones
    */
   drain(patience: number, late?: boolean): Promise<void>;
 }
@@ -44,6 +44,7 @@ export function createHttp2Server<Call>(options: Http2ServerOptions<Call>): Http
     for (const connection of connections) yield* connection.unread();
   });
   const memory = { budget, relief };
+  let draining: boolean | "late" = false;
   const open = (socket: Socket): void => {
     if (socket.destroyed) return;
     const connection = new Connection(socket, handler, limits, memory);
@@ -51,6 +52,8 @@ export function createHttp2Server<Call>(options: Http2ServerOptions<Call>): Http
     connection.watch({ closed: () => connections.delete(connection) });
     stalls.add(socket);
     connected(connection);
+    if (draining === "late") connection.retire();
+    else if (draining) connection.drain();
   };
   const server: Server = tls
     ? createTlsServer({ handshakeTimeout: HANDSHAKE_MS, ...tls, noDelay: true, ALPNProtocols: ["h2"] })
@@ -76,6 +79,8 @@ export function createHttp2Server<Call>(options: Http2ServerOptions<Call>): Http
   return {
     server,
     async drain(patience, late = false) {
+      // A handshake of TLS may end only now.
+      draining = late ? "late" : true;
       const ended = Promise.all(
         [...sockets].map(socket => new Promise<void>(done => socket.once("close", () => done()))),
       );
