@@ -114,7 +114,7 @@ function askAlways(port: number, stop: () => boolean): Promise<{ answered: numbe
   });
 }
 
-// A client that takes longer than a tenth of a second to its next request may meet the end of its connection.
+// A client that takes longer than NEXT_REQUEST_MS to its next request may meet the end of its connection.
 test("connections that stay lose nothing either: the last answer says that it is the last", { retry: 2 }, async () => {
   const { ports, child, exited } = await start();
   const asking = Array.from({ length: 16 }, () => askAlways(ports.http, () => false));

@@ -8,6 +8,7 @@ import type { LogSettings } from "../../log-settings.js";
 import type { RequestMeter } from "../../memory/request-meter.js";
 import type { Override } from "../../repository/override.js";
 import type { ServerCalls } from "../../server-calls.js";
+import type { UnaryRpc } from "./restricted-calls.js";
 
 /** Request bytes → answer bytes. @throws RuntimeFault */
 export type UnaryCall = (bytes: Buffer, meter: RequestMeter) => Promise<Uint8Array>;
@@ -27,7 +28,7 @@ export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<st
       return encode(answer, await call(decodeMessage(request, bytes, meter)));
     });
   };
-  const rpc = <N extends string>(
+  const rpc = <N extends UnaryRpc>(
     name: N,
     call: (
       request: Messages[Extract<keyof Messages, `inference.${N}Request`>],

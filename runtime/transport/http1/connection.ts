@@ -24,7 +24,7 @@ const COLLECT_MS = 5;
 
 /** Milliseconds that a client has for its request once the server stops: one that has just connected or has begun a request, and one that was just answered. */
 const FIRST_REQUEST_MS = 1000;
-const NEXT_REQUEST_MS = 100;
+const NEXT_REQUEST_MS = 50;
 /** Milliseconds that a client has to read the last answer before a connection is gone that it goes on sending to. */
 const LINGER = 5000;
 
