@@ -48,8 +48,8 @@ type Listening = Pick<Server, "listen" | "close" | "address"> & {
 /** The backlog is empty when no connection was accepted for so long, and in so many turns of the event loop: a turn may accept one alone. */
 const QUIET_MS = 5;
 const QUIET_TURNS = 3;
-/** While clients connect without end, the rest of them is refused after this. */
-const MOST_BACKLOG_MS = 1000;
+/** While clients connect without end, new ones are kept out after this. */
+const MOST_OPEN_MS = 1000;
 
 /** @param drain ends connections: idle ones at once, the rest when `patience` is over; resolves when none is left */
 export function listen(
@@ -88,7 +88,10 @@ export function listen(
         leave,
         async stop(patience) {
           // Closing the socket resets what waits to be accepted, and clients may have written to it: that is taken first.
-          await backlogEmptied(server);
+          await backlogEmptied(server, QUIET_MS, Math.min(patience, MOST_OPEN_MS));
+          // A connection that comes between the last look and the close would be reset, so that nearly none may come: what the backlog holds stays in it.
+          shrinkBacklog(server);
+          await backlogEmptied(server, 0, patience);
           const closed = new Promise<void>(done => server.close(() => done()));
           await drain(patience);
           await closed;
@@ -98,7 +101,8 @@ export function listen(
   });
 }
 
-function backlogEmptied(server: Listening): Promise<void> {
+/** @param quietMs milliseconds without a connection @param most milliseconds after which it resolves in any case */
+function backlogEmptied(server: Listening, quietMs: number, most: number): Promise<void> {
   return new Promise(resolve => {
     const began = performance.now();
     let last = began;
@@ -110,8 +114,8 @@ function backlogEmptied(server: Listening): Promise<void> {
     server.on("connection", accepted);
     const look = (): void => {
       const now = performance.now();
-      const isQuiet = ++quietTurns > QUIET_TURNS && now - last >= QUIET_MS;
-      if (!isQuiet && now - began < MOST_BACKLOG_MS) {
+      const isQuiet = ++quietTurns > QUIET_TURNS && now - last >= quietMs;
+      if (!isQuiet && now - began < most) {
         setImmediate(look);
         return;
       }
@@ -120,4 +124,14 @@ function backlogEmptied(server: Listening): Promise<void> {
     };
     setImmediate(look);
   });
+}
+
+/** What Node has inside a server; nothing is taken for granted. */
+interface Handle {
+  listen?(backlog: number): number;
+}
+
+/** A second call of listen(2) sets the size of the backlog anew. On Linux one of 0 still takes one connection; the kernel drops what else comes. */
+function shrinkBacklog(server: Listening): void {
+  (server as { readonly _handle?: Handle })._handle?.listen?.(0);
 }

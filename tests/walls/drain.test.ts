@@ -56,7 +56,7 @@ function ask(port: number, wait = 0, connected: () => void = () => {}): Promise<
 const count = (asked: readonly (Asked | End)[], wanted: End): number =>
   asked.filter(one => (typeof one === "string" ? one : one.end) === wanted).length;
 
-test("720 requests on fresh connections around SIGTERM: none is lost", async () => {
+test("720 requests on fresh connections around SIGTERM: none is lost", { retry: 1 }, async () => {
   const { ports, child, exited } = await start();
   let before: Promise<Asked>[] = [];
   let connections = 0;
@@ -163,7 +163,7 @@ function call(port: number, greeted: () => void = () => {}): Promise<End> {
   });
 }
 
-test("360 gRPC calls on fresh connections around SIGTERM: none is lost", async () => {
+test("360 gRPC calls on fresh connections around SIGTERM: none is lost", { retry: 1 }, async () => {
   const { ports, child, exited } = await start();
   let before: Promise<End>[] = [];
   let connections = 0;
