@@ -2,7 +2,8 @@
  * A server for the tests of this folder, one of node:http beside it, and a client that writes bytes as they stand.
  */
 import { createServer } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import { Duplex } from "node:stream";
 import type { Http1Handler } from "#runtime/transport/http1/connection.js";
 import type { Exchange } from "#runtime/transport/http1/exchange.js";
 import { DEFAULT_LIMITS, type Http1Limits } from "#runtime/transport/http1/limits.js";
@@ -72,6 +73,12 @@ export async function serveNode(): Promise<Served> {
       await new Promise(done => server.close(done));
     },
   };
+}
+
+/** A socket that sends nothing and takes everything, for a test that emits its bytes. */
+export function idleSocket(): Socket {
+  const socket = new Duplex({ read() {}, write: (_, __, done) => done() });
+  return Object.assign(socket, { destroySoon: () => void socket.end() }) as unknown as Socket;
 }
 
 export interface Said {

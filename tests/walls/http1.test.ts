@@ -1,11 +1,11 @@
 /**
  * HTTP/1 as RFC 9112 has it, on the ports of a whole server: what two readers could understand in two ways is refused, and a byte costs the same in any read.
  */
-import { connect, type Socket } from "node:net";
-import { Duplex } from "node:stream";
+import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Connection } from "#runtime/transport/http1/connection.js";
 import { DEFAULT_LIMITS } from "#runtime/transport/http1/limits.js";
+import { idleSocket } from "../http1/support.js";
 import { repository, startServer } from "../server/support.js";
 
 let server: Awaited<ReturnType<typeof startServer>>;
@@ -112,9 +112,6 @@ test("HTTP/1.0 needs no host, and its connection ends", async () => {
     ended: true,
   });
 });
-
-/** A socket that sends nothing and takes everything. */
-const idleSocket = (): Socket => new Duplex({ read() {}, write: (_, __, done) => done() }) as Socket;
 
 /** CPU seconds that a connection takes for a text which comes byte by byte. */
 function costOf(text: string, isAnswered: boolean): { readonly seconds: number; readonly served: number } {
