@@ -6,7 +6,7 @@
 import { closeSync, constants, copyFileSync, mkdirSync, openSync, readdirSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
+import { type ExternalPart, partFault, readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
 import { joinInside, leadsOutside, type PathInside } from "../../triton-protos/files/path-inside.js";
 import { requireRegular } from "../../triton-protos/files/read-regular.js";
 import { TemporaryFolder } from "../../triton-protos/files/temporary-folder.js";
@@ -35,10 +35,12 @@ export function ownFiles(file: string): (PlacedFiles & { readonly copies: OwnFil
   let bytes: number;
   try {
     if (readdirSync(folder).length === 1 || statSync(file).size > MOST_COPIED) return undefined;
-    parts = readOnnxSignature(file).externalData;
+    const signature = readOnnxSignature(file);
+    parts = signature.externalData;
+    for (const part of parts) refusePart(file, joinInside(folder, part));
+    for (const part of signature.externalParts) refuseOutside(file, part, statSync(join(folder, part.location)).size);
     // What leads out of the folder is ONNX Runtime's to refuse.
     if (parts.length === 0 || parts.some(part => leadsOutside(folder, joinInside(folder, part)))) return undefined;
-    for (const part of parts) refusePart(file, joinInside(folder, part));
     bytes = parts.reduce((sum, part) => sum + statSync(joinInside(folder, part)).size, 0);
   } catch (error) {
     if (error instanceof RuntimeFault) throw error;
@@ -63,6 +65,12 @@ function refusePart(model: string, part: string): void {
   } catch (error) {
     throw new RuntimeFault("INVALID_ARGUMENT", `weights of ${model}: ${(error as Error).message}`, { cause: error });
   }
+}
+
+/** @throws RuntimeFault for a tensor whose data is not in the file, or has another length than its shape */
+function refuseOutside(model: string, part: ExternalPart, size: number): void {
+  const fault = partFault(part, size);
+  if (fault) throw new RuntimeFault("INVALID_ARGUMENT", `${model} ${fault}. Export it again.`);
 }
 
 /** Copies of the copies, for a session in another thread. @throws Error where there is no room */

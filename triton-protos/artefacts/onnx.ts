@@ -24,6 +24,18 @@ export interface OnnxSignature {
   readonly opset: number;
   /** Files with weights, relative to the model's folder. */
   readonly externalData: readonly PathInside[];
+  /** Parts of these files that tensors use. */
+  readonly externalParts: readonly ExternalPart[];
+}
+
+export interface ExternalPart {
+  readonly tensor: string;
+  readonly location: string;
+  readonly offset: number;
+  /** undefined: to the end of the file. */
+  readonly length: number | undefined;
+  /** Bytes that the tensor's shape takes; undefined for element types of no whole bytes. */
+  readonly bytes: number | undefined;
 }
 
 /** A file that is not an ONNX model; the message names it. */
@@ -43,7 +55,8 @@ export function readOnnxSignature(from: string | Uint8Array, where = "the model"
     const { locations, ...signature } = model(cursor(bytes));
     const externalData = locations.map(location => {
       const path = parsePathInside(location);
-      if (path !== undefined && !/^\w:|(^|\/)\.\.(\/|$)/.test(location)) return path;
+      // ONNX Runtime takes locations that begin with `*/` for addresses in its own memory.
+      if (path !== undefined && !/^\w:|^\*\/|(^|\/)\.\.(\/|$)/.test(location)) return path;
       throw new OnnxFileError(
         `${file} keeps weights in \`${location}\`, outside its folder. Save it with its data file beside it.`,
       );
@@ -55,14 +68,26 @@ export function readOnnxSignature(from: string | Uint8Array, where = "the model"
   }
 }
 
+/** @returns what is wrong with a part of a file with weights, to follow the model's name */
+export function partFault({ tensor, location, offset, length, bytes }: ExternalPart, size: number): string | undefined {
+  const end = offset + (length ?? 0);
+  if (end > size || (length === undefined && bytes !== undefined && offset + bytes > size))
+    return `takes \`${tensor}\` from bytes ${offset} to ${length === undefined ? offset + bytes! : end} of \`${location}\`, which has ${size}`;
+  if (length !== undefined && bytes !== undefined && length !== bytes)
+    return `takes \`${tensor}\`, of ${bytes} bytes, from ${length} bytes of \`${location}\``;
+  return undefined;
+}
+
 interface Found {
-  readonly external: Set<string>;
+  readonly external: ExternalPart[];
   readonly initializers: Set<string>;
+  /** Operators that the nodes of a function are; absent outside functions, where nobody looks at them. */
+  readonly calls?: Set<string>;
 }
 
 /** Walks the fields of a message; `visit` says whether it read the field. */
-function each(c: Cursor, visit: (number: number, c: Cursor) => boolean): void {
-  for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) if (!visit(tag >>> 3, c)) skipField(c, tag);
+function each(c: Cursor, visit: (number: number, c: Cursor, wireType: number) => boolean): void {
+  for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) if (!visit(tag >>> 3, c, tag & 7)) skipField(c, tag);
 }
 
 function model(c: Cursor): Omit<OnnxSignature, "externalData"> & { readonly locations: readonly string[] } {
@@ -70,24 +95,56 @@ function model(c: Cursor): Omit<OnnxSignature, "externalData"> & { readonly loca
   let opset = 0;
   const inputs: OnnxTensor[] = [];
   const outputs: OnnxTensor[] = [];
-  const found: Found = { external: new Set(), initializers: new Set() };
+  const found: Found = { external: [], initializers: new Set() };
+  const functions = new Map<string, ReadonlySet<string>>();
   each(c, (number, at) => {
     if (number === 7) {
       graphs++;
       graph(readSpan(at), found, 0, (side, tensor) => (side === 11 ? inputs : outputs).push(tensor));
     } else if (number === 8) opset = operatorSet(readSpan(at)) ?? opset;
-    else if (number === 25) body(readSpan(at), 7, found, 0);
-    else return false;
+    else if (number === 25) {
+      const calls = new Set<string>();
+      functions.set(body(readSpan(at), { ...found, calls }), calls);
+    } else return false;
     return true;
   });
+  refuseCycles(functions);
   if (graphs !== 1) throw new WireError(`it holds ${graphs === 0 ? "no graph" : `${graphs} graphs`}`);
   if (outputs.length === 0) throw new WireError("its graph has no outputs");
   return {
     inputs: inputs.filter(t => !found.initializers.has(t.name)),
     outputs,
     opset,
-    locations: [...found.external],
+    locations: [...new Set(found.external.map(({ location }) => location))],
+    externalParts: found.external,
   };
+}
+
+/** A function that calls itself is inlined without end. */
+function refuseCycles(functions: ReadonlyMap<string, ReadonlySet<string>>): void {
+  const seen = new Set<string>();
+  /** The functions that are being walked, each with its calls that are left: a call of one of them closes a cycle. */
+  const stack: { readonly name: string; readonly calls: Iterator<string> }[] = [];
+  const open = new Set<string>();
+  const enter = (name: string): void => {
+    if (open.has(name)) throw new WireError(`its function \`${name}\` calls itself`);
+    const calls = functions.get(name);
+    if (!calls || seen.has(name)) return;
+    seen.add(name);
+    open.add(name);
+    stack.push({ name, calls: calls.values() });
+  };
+  for (const first of functions.keys()) {
+    enter(first);
+    for (let top = stack.at(-1); top; top = stack.at(-1)) {
+      const next = top.calls.next();
+      if (!next.done) enter(next.value);
+      else {
+        open.delete(top.name);
+        stack.pop();
+      }
+    }
+  }
 }
 
 function operatorSet(c: Cursor): number | undefined {
@@ -109,53 +166,111 @@ function graph(c: Cursor, found: Found, depth: number, io?: (side: 11 | 12, tens
     else if (number === 5) {
       const name = weights(readSpan(at), found);
       if (io) found.initializers.add(name);
-    } else if (io && (number === 11 || number === 12)) io(number, valueInfo(readSpan(at)));
+    } else if (number === 15) sparse(readSpan(at), found);
+    else if (io && (number === 11 || number === 12)) io(number, valueInfo(readSpan(at)));
     else return false;
     return true;
   });
 }
 
-/** Nodes of a function, which stand at another field number. */
-function body(c: Cursor, field: number, found: Found, depth: number): void {
+/** A function: its nodes. @returns its name with its domain, as nodes call it */
+function body(c: Cursor, found: Found): string {
+  const name = { domain: "", op: "", overload: "" };
   each(c, (number, at) => {
-    if (number !== field) return false;
-    node(readSpan(at), found, depth);
+    if (number === 7) node(readSpan(at), found, 0);
+    else if (number === 1) name.op = readString(at);
+    else if (number === 10) name.domain = readString(at);
+    else if (number === 13) name.overload = readString(at);
+    else return false;
     return true;
   });
+  return nameOf(name);
 }
 
 function node(c: Cursor, found: Found, depth: number): void {
+  const name = { domain: "", op: "", overload: "" };
   each(c, (number, at) => {
-    if (number !== 5) return false;
-    each(readSpan(at), (attribute, inside) => {
-      if (attribute === 5 || attribute === 10) weights(readSpan(inside), found);
-      else if (attribute === 6 || attribute === 11) graph(readSpan(inside), found, depth + 1);
-      else return false;
-      return true;
-    });
+    if (number === 5) attribute(readSpan(at), found, depth);
+    else if (number === 4 && found.calls) name.op = readString(at);
+    else if (number === 7 && found.calls) name.domain = readString(at);
+    else if (number === 8 && found.calls) name.overload = readString(at);
+    else return false;
+    return true;
+  });
+  found.calls?.add(nameOf(name));
+}
+
+const nameOf = ({ domain, op, overload }: Readonly<Record<"domain" | "op" | "overload", string>>): string =>
+  `${domain && `${domain}.`}${op}${overload && `:${overload}`}`;
+
+function attribute(c: Cursor, found: Found, depth: number): void {
+  each(c, (number, at) => {
+    if (number === 5 || number === 10) weights(readSpan(at), found);
+    else if (number === 6 || number === 11) graph(readSpan(at), found, depth + 1);
+    else if (number === 22 || number === 23) sparse(readSpan(at), found);
+    else return false;
     return true;
   });
 }
 
-/** A TensorProto: its name, and the file that holds its data. */
-function weights(c: Cursor, found: Found): string {
-  let name = "";
+/** A SparseTensorProto: its values and their places. */
+function sparse(c: Cursor, found: Found): void {
   each(c, (number, at) => {
-    if (number === 8) name = readString(at);
-    else if (number === 13) {
-      let key = "";
-      let value = "";
-      each(readSpan(at), (part, inside) => {
-        if (part === 1) key = readString(inside);
-        else if (part === 2) value = readString(inside);
-        else return false;
-        return true;
-      });
-      if (key === "location") found.external.add(value);
-    } else return false;
+    if (number !== 1 && number !== 2) return false;
+    weights(readSpan(at), found);
     return true;
   });
+}
+
+/** A TensorProto: its name; data in another file is noted. */
+function weights(c: Cursor, found: Found): string {
+  let name = "";
+  let type = 0;
+  let elements = 1;
+  const entries: [key: string, value: string][] = [];
+  each(c, (number, at, wireType) => {
+    if (number === 8) name = readString(at);
+    else if (number === 2) type = readSafeInt(at);
+    else if (number === 1 && wireType === 0) elements *= readSafeInt(at);
+    else if (number === 1) for (const packed = readSpan(at); packed.at < packed.end; ) elements *= readSafeInt(packed);
+    else if (number === 13) entries.push(entry(readSpan(at)));
+    else return false;
+    return true;
+  });
+  if (entries.length > 0) {
+    const bytes = onnxDatatype(type)?.bytes;
+    found.external.push(external(name, entries, bytes ? elements * bytes : undefined));
+  }
   return name;
+}
+
+function entry(c: Cursor): [key: string, value: string] {
+  let key = "";
+  let value = "";
+  each(c, (number, at) => {
+    if (number === 1) key = readString(at);
+    else if (number === 2) value = readString(at);
+    else return false;
+    return true;
+  });
+  return [key, value];
+}
+
+function external(tensor: string, entries: readonly [string, string][], bytes: number | undefined): ExternalPart {
+  const known = new Map(entries.filter(([key]) => !key.startsWith("prepacked_")));
+  for (const key of known.keys())
+    if (!["location", "offset", "length", "checksum"].includes(key))
+      throw new WireError(`the data of \`${tensor}\` in another file has the key \`${key}\``);
+  const number = (key: string): number | undefined => {
+    const text = known.get(key);
+    if (text === undefined) return undefined;
+    if (!/^\d{1,15}$/.test(text))
+      throw new WireError(`the data of \`${tensor}\` in another file has ${key} \`${text}\``);
+    return Number(text);
+  };
+  const location = known.get("location");
+  if (location === undefined) throw new WireError(`the data of \`${tensor}\` in another file has no location`);
+  return { tensor, location, offset: number("offset") ?? 0, length: number("length"), bytes };
 }
 
 function valueInfo(c: Cursor): OnnxTensor {
