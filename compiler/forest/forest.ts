@@ -79,6 +79,18 @@ export class ForestFileError extends Error {
   override readonly name = "ForestFileError";
 }
 
+/** Outputs and features of a model; tables of so many are made before a tree is read. */
+const MOST = 1_000_000;
+
+/** A count that a file says. @throws ForestFileError for what is not a whole number from `least` to a million */
+export function countIn(value: unknown, least: number, what: string, where: string): number {
+  const count = Number(value);
+  if (Number.isInteger(count) && count >= least && count <= MOST) return count;
+  throw new ForestFileError(
+    `${where}: ${what} is ${JSON.stringify(value)}; expected a whole number from ${least} to ${MOST}. Save the model again.`,
+  );
+}
+
 /**
  * ONNX Runtime walks a tree without looking where it goes, so a file's own word is not taken for it.
  * @throws ForestFileError for a node that two others lead to, and for a feature, an output or a number that is not there

@@ -3,7 +3,7 @@
  * low bit: categorical, default left, and two bits for what is missing (0 nothing, so that NaN is 0; 1 zero; 2 NaN). Categories are whole
  * numbers: what comes after the point is cut off.
  */
-import { type Forest, ForestFileError, type ForestLink, type ForestNode, type Tree } from "./forest.js";
+import { countIn, type Forest, ForestFileError, type ForestLink, type ForestNode, type Tree } from "./forest.js";
 
 type Section = ReadonlyMap<string, string>;
 
@@ -18,7 +18,7 @@ export function readLightgbm(text: string, where: string): Forest {
     throw new ForestFileError(
       `${where} was trained for \`${objective}\`, whose predictions Merlon does not know. Train with a built-in objective.`,
     );
-  const perIteration = Number(header.get("num_tree_per_iteration") ?? 1);
+  const perIteration = countIn(header.get("num_tree_per_iteration") ?? 1, 1, "num_tree_per_iteration", where);
   const wanted = header.get("tree_sizes")?.split(" ").filter(Boolean).length ?? bodies.length;
   if (bodies.length !== wanted || (/^v[34]$/.test(header.get("version") ?? "") && !/^end of trees\s*$/m.test(text)))
     throw new ForestFileError(
@@ -29,11 +29,11 @@ export function readLightgbm(text: string, where: string): Forest {
     library: "LightGBM",
     objective,
     names: (header.get("feature_names") ?? "").split(" ").filter(Boolean),
-    features: Number(header.get("max_feature_idx")) + 1,
+    features: countIn(header.get("max_feature_idx"), -1, "max_feature_idx", where) + 1,
     base: new Array<number>(perIteration).fill(0),
     trees,
     link,
-    rounds: Array.from({ length: trees.length / perIteration }, (_, i) => (i + 1) * perIteration),
+    rounds: Array.from({ length: Math.floor(trees.length / perIteration) }, (_, i) => (i + 1) * perIteration),
     averaged: header.has("average_output"),
     wholeCategories: "truncate",
     dtype: "float64",

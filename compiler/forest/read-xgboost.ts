@@ -3,7 +3,7 @@
  * split the listed categories go right, after rounding down; `base_score` is in the units of predictions.
  */
 import { z } from "zod";
-import { type Forest, ForestFileError, type ForestLink, type ForestNode, type Tree } from "./forest.js";
+import { countIn, type Forest, ForestFileError, type ForestLink, type ForestNode, type Tree } from "./forest.js";
 
 const numbers = z.array(z.number());
 /** JSON has numbers or booleans, UBJSON bytes. */
@@ -113,15 +113,19 @@ export function readXgboost(json: unknown, where: string): Forest {
       `${where} was trained for \`${objective.name}\`, and Merlon knows ${Object.keys(OBJECTIVES).join(", ")}.`,
     );
   const [link, margin] = known;
-  const targets = Math.max(1, Number(param.num_class), Number(param.num_target ?? 1));
+  const targets = Math.max(
+    1,
+    countIn(param.num_class, 0, "num_class", where),
+    countIn(param.num_target ?? 1, 0, "num_target", where),
+  );
   const scores = param.base_score.replace(/[[\]]/g, "").split(",").map(Number);
   const { trees, tree_info } = model.data.model;
-  const rounds = roundEnds(model.data.model, targets);
+  const rounds = roundEnds(model.data.model, targets, where);
   return {
     library: "XGBoost",
     objective: objective.name,
     names: learner.feature_names ?? [],
-    features: Number(param.num_feature),
+    features: countIn(param.num_feature, 0, "num_feature", where),
     base: Array.from({ length: targets }, (_, i) => Math.fround(margin(scores[i] ?? scores[0]!))),
     trees: trees.map((tree, i) =>
       readTree(tree, tree_info[i] ?? 0, booster.weight_drop?.[i] ?? 1, `${where}: tree ${i}`),
@@ -138,9 +142,10 @@ export function readXgboost(json: unknown, where: string): Forest {
 function roundEnds(
   { trees, iteration_indptr: ends, gbtree_model_param: param }: z.output<typeof boosted>["model"],
   targets: number,
+  where: string,
 ): number[] {
   if (ends) return ends.slice(1);
-  const each = targets * Math.max(1, Number(param?.num_parallel_tree ?? 1));
+  const each = targets * Math.max(1, countIn(param?.num_parallel_tree ?? 1, 0, "num_parallel_tree", where));
   return Array.from({ length: Math.floor(trees.length / each) }, (_, i) => (i + 1) * each);
 }
 
@@ -164,8 +169,12 @@ function ofEstimator(
 }
 
 function readTree(tree: TreeDocument, target: number, weight: number, where: string): Tree {
-  const width = Math.max(1, Number(tree.tree_param?.size_leaf_vector ?? 0));
+  const width = Math.max(1, countIn(tree.tree_param?.size_leaf_vector ?? 0, 0, "size_leaf_vector", where));
   const size = tree.left_children.length;
+  const stored = (tree.leaf_weights ?? tree.base_weights)?.length ?? 0;
+  // Each leaf has a vector of its own.
+  if (width > 1 && width * tree.left_children.filter(left => left === -1).length > stored)
+    throw new ForestFileError(`${where} has leaves of ${width} numbers and stores ${stored}. Save the model again.`);
   const sets = categorySets(tree);
   const number = (from: readonly (number | null)[] | undefined, at: number): number =>
     Math.fround(from?.[at] ?? Number.NaN);
