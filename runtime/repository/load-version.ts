@@ -32,7 +32,7 @@ import { STAND_IN_PARAMETER } from "./uploaded-code.js";
 import { validateVersion } from "./validate.js";
 import { UnknownKind } from "./validate-batch-io.js";
 import { validateStates } from "./validate-sequence.js";
-import { type VerifiedFiles, verifyFiles } from "./verify-files.js";
+import { isCovered, type VerifiedFiles, verifyFiles } from "./verify-files.js";
 
 /**
  * The backend of the configuration, or the JavaScript backend where `model.mjs` stands in for it, so that one repository serves both a Triton that has
@@ -99,7 +99,7 @@ export interface LoadOptions {
   readonly clock?: Clock | undefined;
   drawSeed(): bigint;
   readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];
-  /** Files that `merlon build` wrote and a manifest lists. Default: none. */
+  /** Files that native code may open at once. Default: those that a manifest of `merlon build` lists. */
   readonly isTrusted?: PrepareContext["isTrusted"];
 }
 
@@ -190,7 +190,7 @@ export async function loadVersion(
     drawSeed: options.drawSeed,
     ...(options.onGoldenDifference && { onGoldenDifference: options.onGoldenDifference }),
     ...(options.clock && { clock: options.clock }),
-    isTrusted: options.isTrusted ?? (() => false),
+    isTrusted: options.isTrusted ?? isCovered,
     ...(around?.step && { aroundStep: around.step }),
   };
   const labels = readLabels(served, polled.folder);

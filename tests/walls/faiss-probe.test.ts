@@ -88,6 +88,18 @@ test("a model whose index faults native code is not loaded, by name; the others 
   }
 }, 60_000);
 
+test("a file that the manifest of `merlon build` lists is opened at once", async () => {
+  process.env.NODE_OPTIONS = `--require ${fault}`;
+  const made = join(folder, "damaged-in-name-only");
+  cpSync(fileURLToPath(new URL("../../model-repo", import.meta.url)), made, { recursive: true });
+  const server = await startServer(made, { exitOnError: false });
+  try {
+    expect((await server.json("/v2/models/recommend/ready")).status).toBe(200);
+  } finally {
+    await server.stop();
+  }
+}, 60_000);
+
 describe("the process", () => {
   const path = join(kinds, "ivf-pq.faiss");
   test.each(["fastest", "faiss", "thread"] as const)("opens and searches a whole file: %s", async by => {
