@@ -30,7 +30,7 @@
 namespace merlon {
 
 /** Whether this FAISS can open an index without the tables that only speed searches up. */
-constexpr bool SKIPS_TABLES = MERLON_FAISS_FROM(1, 8);
+constexpr bool SKIPS_TABLES = MERLON_FAISS_FROM(1, 9);
 
 /** Bytes in memory, as FAISS reads them. */
 struct BytesReader : faiss::IOReader {
@@ -127,7 +127,7 @@ class Opened {
   const faiss::IndexRefine* refine_ = nullptr;
 
   static int flags(bool tables) {
-#if MERLON_FAISS_FROM(1, 8)
+#if MERLON_FAISS_FROM(1, 9)
     // Searches use no distances between pairs of centroids.
     return faiss::IO_FLAG_PQ_SKIP_SDC_TABLE | (tables ? 0 : faiss::IO_FLAG_SKIP_PRECOMPUTE_TABLE);
 #else
