@@ -4,6 +4,7 @@ import { stringify } from "yaml";
 import { z } from "zod";
 import type { FeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
 import { feastType } from "../../triton-protos/artefacts/feast-type.js";
+import { literalSecret, portableStore } from "../../triton-protos/artefacts/portable-store.js";
 import { OP_PARAMS, type OpParams } from "../../triton-protos/op-params.js";
 import { column } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
@@ -211,6 +212,16 @@ export const queryFeastOp = defineOp({
         }),
         { literal: repository },
       );
+    const literal = onlineStore.type === "sqlite" ? undefined : literalSecret(read.value.onlineStoreText);
+    if (literal)
+      return call.fail(
+        messages.graphParameter({
+          operator: "queryFeast",
+          problem: `${literal.place} in \`feature_store.yaml\` of \`${repository}\` is written out, and a secret is not copied into a model.`,
+          way: `Write an environment variable that holds it: ${literal.instead}.`,
+        }),
+        { literal: repository },
+      );
     const folder = `features/${call.artefactName(repository, read.path)}`;
     const { ttl, bytes, memoryMb, timeoutMs } = params;
     return {
@@ -250,7 +261,7 @@ function copiedRepository(repository: FeastRepository, from: string, folder: str
     project,
     provider: "local",
     registry: versions ? { path: "data/registry.db", enable_online_feature_view_versioning: true } : "data/registry.db",
-    online_store: sqlite ? { type: "sqlite", path: "data/online_store.db" } : onlineStoreText,
+    online_store: sqlite ? { type: "sqlite", path: "data/online_store.db" } : portableStore(onlineStoreText),
     entity_key_serialization_version: keyVersion,
   };
   const authority = "tlsAuthority" in onlineStore ? onlineStore.tlsAuthority : undefined;

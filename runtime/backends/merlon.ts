@@ -3,7 +3,6 @@
  * ONNX steps call the repository's other models. Parameters: `seed` makes sampling repeatable, `timings` adds each step's microseconds,
  * `explain` what became of each candidate, `stages` what each step made.
  */
-import { join } from "node:path";
 import { type AnswerForm, isPadded, isPaired } from "../../triton-protos/answer-form.js";
 import { configDatatype } from "../../triton-protos/datatype.js";
 import { joinInside, pathInside, resolveInside } from "../../triton-protos/files/path-inside.js";

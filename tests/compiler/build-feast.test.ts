@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { build, compile } from "#compiler/index.js";
+import type { RedisStore } from "#triton-protos/artefacts/feast-online-store.js";
 import { readFeastRepository } from "#triton-protos/artefacts/feast-repository.js";
+import { Secret } from "#triton-protos/secret.js";
 
 const SAMPLES = join(import.meta.dirname, "..", "samples");
 const folder = mkdtempSync(join(tmpdir(), "merlon-build-feast-"));
@@ -52,9 +54,10 @@ test("Redis", async () => {
     mode: "single",
     nodes: [{ host: "cache", port: 6379 }],
     tls: true,
-    password: "hidden",
     tlsAuthority: join(repository, "certs", "ca.pem"),
+    password: expect.any(Secret),
   });
+  expect((readFeastRepository(repository).onlineStore as RedisStore).password?.reveal()).toBe("hidden");
   delete process.env.MERLON_TEST_PASSWORD;
 });
 
@@ -94,7 +97,7 @@ test.each([
     /a part of its `connection_string` is neither/,
   ],
   ["none", '  type: redis\n  connection_string: "db=1"', /names no `host:port`/],
-  ["db", '  type: redis\n  connection_string: "host:1,db=x"', /its `db` is `x`/],
+  ["db", '  type: redis\n  connection_string: "host:1,db=x"', /its `db` is not a number of a database/],
   ["url", "  type: remote\n  path: features.example", /which is no http address/],
 ])("a store that makes no sense: %s", async (name, store, message) => {
   const fault = await built(name, store).catch((error: Error) => error.message);

@@ -10,6 +10,7 @@ import { featureField, hashName, timeField } from "#runtime/stores/feast/redis-f
 import { keyEncoder } from "#triton-protos/artefacts/feast-key.js";
 import { type RedisStore, readOnlineStore } from "#triton-protos/artefacts/feast-online-store.js";
 import { findView } from "#triton-protos/artefacts/feast-registry.js";
+import { Secret } from "#triton-protos/secret.js";
 import { scalars } from "../kernels/step.js";
 import { fill, redisAt } from "./every-redis.js";
 import { FIXTURES, feastAnswers, ourAnswers, repositoryOf } from "./every-type.js";
@@ -66,14 +67,14 @@ describe("other servers", () => {
     await fill(server.client(), name);
     const onlineStore = redisAt(server.port);
     const repository = repositoryOf(name);
-    expect(await ourAnswers(name, { ...repository, onlineStore: { ...onlineStore, password: "s,cret=1" } })).toEqual(
-      feastAnswers(name),
-    );
+    expect(
+      await ourAnswers(name, { ...repository, onlineStore: { ...onlineStore, password: new Secret("s,cret=1") } }),
+    ).toEqual(feastAnswers(name));
     await expect(ourAnswers(name, { ...repository, onlineStore })).rejects.toThrow(
       /the online store at 127\.0\.0\.1:\d+ \(redis\) .*(NOAUTH|Authentication)/,
     );
     await expect(
-      ourAnswers(name, { ...repository, onlineStore: { ...onlineStore, password: "other" } }),
+      ourAnswers(name, { ...repository, onlineStore: { ...onlineStore, password: new Secret("other") } }),
     ).rejects.toThrow(/can not be reached: WRONGPASS.*Give `username` and `password`/);
     await server.stop();
   });

@@ -2,10 +2,12 @@
  * A Feast repository folder (`feature_store.yaml` and the registry it names) → project, registry, and where the online store is.
  */
 import { isAbsolute, join, relative } from "node:path";
-import { parse } from "yaml";
+import { parse, type YAMLParseError } from "yaml";
 import { z } from "zod";
 import { parsePathInside, resolveInside } from "../files/path-inside.js";
 import { FILE_LIMITS, readRegularSync, requireRegular, SpecialFileError } from "../files/read-regular.js";
+import { maskAddress, maskSecrets } from "../secret.js";
+import { type Expanded, expandEnvironment } from "./environment.js";
 import type { KeyVersion } from "./feast-key.js";
 import { type OnlineStore, onlineStoreConfig, readOnlineStore } from "./feast-online-store.js";
 import { type FeastRegistry, FeastRegistryError, readRegistry, storedByVersion } from "./feast-registry.js";
@@ -47,8 +49,23 @@ const config = z.looseObject({
 export function readFeastRepository(folder: string, inside = false): FeastRepository {
   const yamlFile = join(folder, "feature_store.yaml");
   if (inside) requireInside(folder, "feature_store.yaml");
-  const text = new TextDecoder().decode(readFile(yamlFile, "Name the folder of a Feast repository."));
-  const parsed = config.safeParse(parseYaml(yamlFile, expand(text)));
+  const written = new TextDecoder().decode(readFile(yamlFile, "Name the folder of a Feast repository."));
+  const { text, hidden } = expandEnvironment(written);
+  try {
+    return read(folder, yamlFile, { written, text, hidden }, inside);
+  } catch (error) {
+    if (!(error instanceof FeastRegistryError)) throw error;
+    throw new FeastRegistryError(maskSecrets(error.message, hidden));
+  }
+}
+
+function read(
+  folder: string,
+  yamlFile: string,
+  { written, text, hidden }: Expanded & { written: string },
+  inside: boolean,
+): FeastRepository {
+  const parsed = config.safeParse(parseYaml(yamlFile, text));
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     throw new FeastRegistryError(`${yamlFile}: \`${issue.path.join(".") || "the document"}\`: ${issue.message}.`);
@@ -57,7 +74,9 @@ export function readFeastRepository(folder: string, inside = false): FeastReposi
   const inFolder = (path: string) => (isAbsolute(path) ? path : join(folder, path));
   const registryFile = inFolder(registryPath(registry, yamlFile));
   const versions = typeof registry === "object" && registry.enable_online_feature_view_versioning;
-  const store = readOnlineStore(online_store, folder);
+  // Where a variable holds more than a value, the file is YAML only with it.
+  const onlineStoreText = tryYaml(yamlFile, written)?.online_store;
+  const store = readOnlineStore(online_store, folder, { written: onlineStoreText, hidden });
   if (typeof store === "string")
     throw new FeastRegistryError(
       `${yamlFile}: the online store ${store}. Correct \`online_store\`, or materialize the views into a SQLite online store.`,
@@ -74,7 +93,7 @@ export function readFeastRepository(folder: string, inside = false): FeastReposi
     project,
     registryFile,
     onlineStore: store,
-    onlineStoreText: (parseYaml(yamlFile, text) as { online_store?: unknown }).online_store,
+    onlineStoreText,
     keyVersion: entity_key_serialization_version,
     versions,
     registry: {
@@ -91,23 +110,30 @@ function registryPath(registry: z.output<typeof config>["registry"], yamlFile: s
   const { registry_type: type, path = "data/registry.db" } =
     typeof registry === "string" ? { registry_type: "file", path: registry } : registry;
   if (type === "file" && !/^[a-z0-9+]+:\/\//i.test(path)) return path;
-  // The address may hold a password: it is not repeated.
-  const at =
-    typeof registry === "object" && registry.path === undefined ? "" : ` at \`${path.replace(/\/\/[^/@]*@/, "//…@")}\``;
+  const at = typeof registry === "object" && registry.path === undefined ? "" : ` at \`${maskAddress(path)}\``;
   throw new FeastRegistryError(
     `${yamlFile}: the registry is \`${type}\`${at}, and only registry files can be read. ${type === "file" ? "Copy it to a file" : "Write it to a file with Feast (`RepoConfig` with `registry: data/registry.db`, then `feast apply`)"} and name that in \`registry\`.`,
   );
 }
 
-/** Feast expands environment variables before it parses. */
-const expand = (text: string): string =>
-  text.replace(/\$\{(\w+)\}|\$(\w+)/g, (whole, braced, bare) => process.env[braced ?? bare] ?? whole);
-
+/** @throws FeastRegistryError that says where the fault is, and repeats nothing of the file: it may hold passwords */
 function parseYaml(file: string, text: string): unknown {
   try {
-    return parse(text);
+    // The parser's warnings have excerpts, too.
+    return parse(text, { logLevel: "error" });
   } catch (error) {
-    throw new FeastRegistryError(`${file} is not YAML: ${(error as Error).message}`);
+    const { code, linePos } = error as Partial<YAMLParseError>;
+    const [at] = linePos ?? [];
+    const place = at ? ` at line ${at.line}, column ${at.col}` : "";
+    throw new FeastRegistryError(`${file} is not YAML${place}${code ? ` (${code})` : ""}. Correct it there.`);
+  }
+}
+
+function tryYaml(file: string, text: string): { readonly online_store?: unknown } | undefined {
+  try {
+    return parseYaml(file, text) as { readonly online_store?: unknown };
+  } catch {
+    return undefined;
   }
 }
 

@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
-import type { OnlineStore } from "../../../triton-protos/artefacts/feast-online-store.js";
+import { addressOf, maskStore, type RemoteStore } from "../../../triton-protos/artefacts/feast-online-store.js";
 import { type Cancellation, linkSignal } from "../../cancellation.js";
 import { RuntimeFault } from "../../errors.js";
 
@@ -12,19 +12,21 @@ import { RuntimeFault } from "../../errors.js";
 export type HttpCall = (method: string, path: string, body?: string, signal?: Cancellation) => Promise<Buffer>;
 
 export function httpCaller(
-  { url, tlsAuthority }: Extract<OnlineStore, { type: "remote" }>,
+  store: RemoteStore,
   timeoutMs: number,
 ): { readonly call: HttpCall; readonly close: () => void } {
+  const { url, credentials, tlsAuthority } = store;
+  const where = `the feature server at ${addressOf(store)}`;
+  const mask = (text: string): string => maskStore(store, text);
   const secure = url.startsWith("https:");
   const agent = secure
     ? new https.Agent({ keepAlive: true, ...(tlsAuthority !== undefined && { ca: readFileSync(tlsAuthority) }) })
     : new http.Agent({ keepAlive: true });
   const { request } = secure ? https : http;
-  const away = (reason: string, cause?: unknown) =>
+  const away = (reason: string) =>
     new RuntimeFault(
       "UNAVAILABLE",
-      `the feature server at ${url} ${reason}. Start it with \`feast serve\`, or correct \`path\` in feature_store.yaml.`,
-      { cause },
+      `${where} ${mask(reason)}. Start it with \`feast serve\`, or correct \`path\` in feature_store.yaml.`,
     );
   const once: HttpCall = (method, path, body, signal) =>
     new Promise((resolve, reject) => {
@@ -34,11 +36,12 @@ export function httpCaller(
       const headers =
         body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
       const linked = signal && linkSignal(signal);
-      const options = { method, agent, headers, ...(linked && { signal: linked.signal }) };
+      const auth = credentials && { auth: credentials.reveal() };
+      const options = { method, agent, headers, ...auth, ...(linked && { signal: linked.signal }) };
       const call = request(`${url}${path}`, options, response => {
         const parts: Buffer[] = [];
         response.on("data", (part: Buffer) => parts.push(part));
-        response.on("error", error => fail(away(`broke off: ${error.message}`, error)));
+        response.on("error", error => fail(away(`broke off: ${error.message}`)));
         response.on("end", () => {
           const bytes = Buffer.concat(parts);
           const status = response.statusCode ?? 0;
@@ -47,7 +50,7 @@ export function httpCaller(
             reject(
               new RuntimeFault(
                 "INVALID_ARGUMENT",
-                `the feature server at ${url} refuses (${status}): ${excerpt(bytes)}. Apply the same registry to the server and build again.`,
+                `${where} refuses (${status}): ${mask(excerpt(bytes))}. Apply the same registry to the server and build again.`,
               ),
             );
           else reject(away(`answers ${status}: ${excerpt(bytes)}`));
@@ -71,7 +74,6 @@ export function httpCaller(
               error.message.startsWith("did not")
                 ? error.message
                 : `can not be reached: ${error.message || error.code}`,
-              error,
             ),
           );
       });

@@ -1,7 +1,7 @@
 /**
  * Feast's feature server, asked over HTTP: one `POST /get-online-features` per request, whatever the number of views and entities.
  */
-import type { OnlineStore } from "../../../triton-protos/artefacts/feast-online-store.js";
+import { addressOf, type RemoteStore } from "../../../triton-protos/artefacts/feast-online-store.js";
 import type { FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
 import { feastType } from "../../../triton-protos/artefacts/feast-type.js";
 import type { Cancellation } from "../../cancellation.js";
@@ -16,10 +16,7 @@ import { pushJson } from "./push-json.js";
 import type { FeatureColumn, FeatureStore, ReadOptions, ViewRead } from "./store.js";
 
 /** @throws RuntimeFault when no server answers */
-export async function openFeatureServer(
-  store: Extract<OnlineStore, { type: "remote" }>,
-  timeoutMs: number,
-): Promise<FeatureStore> {
+export async function openFeatureServer(store: RemoteStore, timeoutMs: number): Promise<FeatureStore> {
   const { call, close } = httpCaller(store, timeoutMs);
   try {
     await call("GET", "/health");
@@ -27,7 +24,7 @@ export async function openFeatureServer(
     close();
     throw error;
   }
-  return { prepare: (reads, options) => ({ getOnline: prepareRead(reads, options, call, store.url) }), close };
+  return { prepare: (reads, options) => ({ getOnline: prepareRead(reads, options, call, addressOf(store)) }), close };
 }
 
 function prepareRead(reads: readonly ViewRead[], options: ReadOptions, call: HttpCall, url: string) {

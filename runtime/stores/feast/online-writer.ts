@@ -5,6 +5,7 @@ import { statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { encodeValue, type FeastScalar } from "../../../triton-protos/artefacts/encode-feast-value.js";
 import { type KeyPart, keyEncoder } from "../../../triton-protos/artefacts/feast-key.js";
+import { addressOf } from "../../../triton-protos/artefacts/feast-online-store.js";
 import type { FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
 import type { FeastRepository } from "../../../triton-protos/artefacts/feast-repository.js";
 import { hasLog, removeCheck, writeCheck } from "../../../triton-protos/artefacts/store-check.js";
@@ -46,7 +47,7 @@ export async function openOnlineWriter(repository: FeastRepository, view: FeastV
   if (onlineStore.type === "redis") return redisWriter(repository, view);
   throw new RuntimeFault(
     "UNSUPPORTED",
-    `the online store of this repository is the feature server at ${onlineStore.url}. Materialize where the server's own store is named.`,
+    `the online store of this repository is the feature server at ${addressOf(onlineStore)}. Materialize where the server's own store is named.`,
   );
 }
 

@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import type { ConnectionOptions } from "node:tls";
 import { Cluster, Redis } from "ioredis";
-import type { RedisStore } from "../../../triton-protos/artefacts/feast-online-store.js";
+import { addressOf, maskStore, type RedisStore } from "../../../triton-protos/artefacts/feast-online-store.js";
 import type { Cancellation } from "../../cancellation.js";
 import { RuntimeFault } from "../../errors.js";
 
@@ -30,7 +30,7 @@ const retry = (attempt: number): number => Math.min(RETRY_MS.most, RETRY_MS.firs
 
 /** @throws RuntimeFault when no server answers within the deadline */
 export async function connectRedis(store: RedisStore, timeoutMs: number): Promise<RedisConnection> {
-  const where = `the online store at ${store.nodes.map(({ host, port }) => `${host}:${port}`).join(", ")} (redis)`;
+  const where = `the online store at ${addressOf(store)} (redis)`;
   const client = makeClient(store, timeoutMs);
   // Whoever asks gets the fault; an emitted one without a listener would end the process.
   let last: Error | undefined;
@@ -41,9 +41,9 @@ export async function connectRedis(store: RedisStore, timeoutMs: number): Promis
     // A cluster says that it failed, and why only beside that.
     const seen = last ?? (error as Error);
     const reason = ((seen as { lastNodeError?: Error }).lastNodeError ?? seen).message.trim().replace(/\.$/, "");
-    return new RuntimeFault("UNAVAILABLE", `${where} can not be reached: ${reason}. ${wayOut(reason, store)}`, {
-      cause: error,
-    });
+    // No cause: the client's errors hold the commands that failed, AUTH among them.
+    const shown = maskStore(store, reason);
+    return new RuntimeFault("UNAVAILABLE", `${where} can not be reached: ${shown}. ${wayOut(reason, store)}`);
   };
   try {
     await within(connected(client, store), timeoutMs, () => new Error(`it did not answer within ${timeoutMs} ms`));
@@ -64,7 +64,7 @@ export async function connectRedis(store: RedisStore, timeoutMs: number): Promis
           (error as Error).name === "ReplyError" &&
           !/^(LOADING|CLUSTERDOWN|MASTERDOWN|TRYAGAIN)/.test((error as Error).message)
         )
-          throw refused(where, error as Error, command === undefined ? undefined : describe?.(command));
+          throw refused(store, error as Error, command === undefined ? undefined : describe?.(command));
         throw away(error);
       }
     },
@@ -90,12 +90,15 @@ class CommandFault extends Error {
   }
 }
 
-function refused(where: string, error: Error, about: string | undefined): RuntimeFault {
+function refused(store: RedisStore, error: Error, about: string | undefined): RuntimeFault {
   const way = error.message.startsWith("WRONGTYPE")
     ? " It is no hash: Feast did not write it. Delete the key, then materialize the view again."
     : "";
   const of = about === undefined ? "" : ` ${about}`;
-  return new RuntimeFault("INVALID_ARGUMENT", `${where} refuses${of}: ${error.message}.${way}`, { cause: error });
+  return new RuntimeFault(
+    "INVALID_ARGUMENT",
+    `the online store at ${addressOf(store)} (redis) refuses${of}: ${maskStore(store, error.message)}.${way}`,
+  );
 }
 
 function wayOut(reason: string, { tls, tlsClient }: RedisStore): string {
@@ -118,7 +121,7 @@ function makeClient(store: RedisStore, timeoutMs: number): Redis | Cluster {
   const { username, password } = store;
   const options = {
     ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
+    ...(password !== undefined && { password: password.reveal() }),
     ...(store.tls && { tls: tlsOptions(store) }),
     connectTimeout: timeoutMs,
     lazyConnect: true,
@@ -148,15 +151,15 @@ function makeClient(store: RedisStore, timeoutMs: number): Redis | Cluster {
   return new Redis({ ...options, host: first!.host, port: first!.port, db: store.db });
 }
 
-function tlsOptions({ tlsAuthority, tlsVerify, tlsHostname, tlsClient }: RedisStore): ConnectionOptions {
+function tlsOptions(store: RedisStore): ConnectionOptions {
+  const { tlsAuthority, tlsVerify, tlsHostname, tlsClient } = store;
   const read = (file: string, what: string): Buffer => {
     try {
       return readFileSync(file);
     } catch (error) {
       throw new RuntimeFault(
         "UNAVAILABLE",
-        `the ${what} ${file} of the online store can not be read (${(error as NodeJS.ErrnoException).code}). Correct it in \`connection_string\` of feature_store.yaml.`,
-        { cause: error },
+        `the ${what} ${maskStore(store, file)} of the online store can not be read (${(error as NodeJS.ErrnoException).code}). Correct it in \`connection_string\` of feature_store.yaml.`,
       );
     }
   };
@@ -167,7 +170,7 @@ function tlsOptions({ tlsAuthority, tlsVerify, tlsHostname, tlsClient }: RedisSt
     ...(tlsClient && {
       cert: read(tlsClient.certificate, "client certificate"),
       key: read(tlsClient.key, "private key"),
-      ...(tlsClient.passphrase !== undefined && { passphrase: tlsClient.passphrase }),
+      ...(tlsClient.passphrase !== undefined && { passphrase: tlsClient.passphrase.reveal() }),
     }),
   };
 }
