@@ -2,7 +2,7 @@
  * The values of flags as Triton reads them: text → boolean, number, pair; what it refuses throws its text.
  */
 import type { GpuChoice } from "../../runtime/gpus.js";
-import { isRestrictable } from "../../runtime/transport/restriction.js";
+import { isRestrictable, maskRestriction } from "../../runtime/transport/restriction.js";
 export function readBoolean(text: string): boolean {
   if (/^(true|1|on)$/i.test(text)) return true;
   if (/^(false|0|off)$/i.test(text)) return false;
@@ -98,7 +98,7 @@ export function readSetting(
 /** `a,b:key=value`. */
 export function readRestriction(text: string, flag: string, kind: string) {
   const found = /^(?<names>[^:]*):(?<key>[^=]+)=(?<value>.*)$/.exec(text);
-  if (!found?.groups) throw new Error(`--${flag} option format is '<config name>:<setting>=<value>'. Got ${text}`);
+  if (!found?.groups) throw new Error(`--${flag} option format is '<config name>:<setting>=<value>'. Got ${maskRestriction(text)}`);
   const names = found.groups.names!.split(",");
   const unknown = names.find(name => !isRestrictable(name));
   if (unknown !== undefined) throw new Error(`unknown restricted ${kind} '${unknown}' `);

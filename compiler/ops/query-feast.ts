@@ -4,7 +4,6 @@ import { stringify } from "yaml";
 import { z } from "zod";
 import type { FeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
 import { feastType } from "../../triton-protos/artefacts/feast-type.js";
-import { literalSecret, portableStore } from "../../triton-protos/artefacts/portable-store.js";
 import { OP_PARAMS, type OpParams } from "../../triton-protos/op-params.js";
 import { column } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
@@ -212,8 +211,9 @@ export const queryFeastOp = defineOp({
         }),
         { literal: repository },
       );
-    const literal = onlineStore.type === "sqlite" ? undefined : literalSecret(read.value.onlineStoreText);
-    if (literal)
+    const { portableStore } = read.value;
+    if (onlineStore.type !== "sqlite" && "literal" in portableStore) {
+      const { literal } = portableStore;
       return call.fail(
         messages.graphParameter({
           operator: "queryFeast",
@@ -222,6 +222,7 @@ export const queryFeastOp = defineOp({
         }),
         { literal: repository },
       );
+    }
     const folder = `features/${call.artefactName(repository, read.path)}`;
     const { ttl, bytes, memoryMb, timeoutMs } = params;
     return {
@@ -255,13 +256,17 @@ export function dropsRows(onMissing: OpParams["queryFeast"]["onMissing"]): boole
 
 /** The repository that the model carries: a SQLite store is copied, other stores are named as `feature_store.yaml` names them. */
 function copiedRepository(repository: FeastRepository, from: string, folder: string): ArtefactFile[] {
-  const { project, keyVersion, versions, registryFile, onlineStore, onlineStoreText } = repository;
+  const { project, keyVersion, versions, registryFile, onlineStore, portableStore } = repository;
   const sqlite = onlineStore.type === "sqlite";
   const config = {
     project,
     provider: "local",
     registry: versions ? { path: "data/registry.db", enable_online_feature_view_versioning: true } : "data/registry.db",
-    online_store: sqlite ? { type: "sqlite", path: "data/online_store.db" } : portableStore(onlineStoreText),
+    online_store: sqlite
+      ? { type: "sqlite", path: "data/online_store.db" }
+      : "config" in portableStore
+        ? portableStore.config
+        : undefined,
     entity_key_serialization_version: keyVersion,
   };
   const authority = "tlsAuthority" in onlineStore ? onlineStore.tlsAuthority : undefined;

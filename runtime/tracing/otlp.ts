@@ -3,6 +3,7 @@
  * model, one for its computing, one for each stage of a plan. Moments are events of their span.
  */
 import { randomBytes } from "node:crypto";
+import { maskAddress } from "../../triton-protos/secret.js";
 import type { Span } from "./otlp-message.js";
 import type { Moment, Trace } from "./trace.js";
 import type { TraceSink } from "./tracer.js";
@@ -29,6 +30,7 @@ const PATIENCE_MS = 10_000;
 export function createOtlpExporter(options: OtlpOptions, complain: (text: string) => void): TraceSink {
   const { maxQueueSize, maxExportBatchSize, scheduleDelayMs, resource } = options;
   const url = /^https?:\/\//.test(options.url) ? options.url : `http://${options.url}`;
+  const shown = maskAddress(url);
   let queue: Span[] = [];
   let sending: Promise<void> = Promise.resolve();
   let failing = false;
@@ -46,7 +48,7 @@ export function createOtlpExporter(options: OtlpOptions, complain: (text: string
           },
           error => {
             // Once, not for each batch of a collector that is away.
-            if (!failing) complain(`spans cannot be sent to ${url}: ${reasonOf(error)}`);
+            if (!failing) complain(`spans cannot be sent to ${shown}: ${reasonOf(error).replaceAll(url, shown)}`);
             failing = true;
           },
         );

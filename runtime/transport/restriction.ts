@@ -46,5 +46,9 @@ export const isRestrictable = (text: string): text is Restrictable =>
   (RESTRICTABLE as readonly string[]).includes(text);
 
 function refuse(text: string, what: string): never {
-  throw new RuntimeFault("INVALID_ARGUMENT", `restriction '${text}': ${what}`);
+  throw new RuntimeFault("INVALID_ARGUMENT", `restriction '${maskRestriction(text)}': ${what}`);
 }
+
+/** The text without the header's value, which is a secret. */
+export const maskRestriction = (text: string): string =>
+  text.includes("=") ? text.replace(/=.*$/s, "=***") : text.replace(/:.*$/s, ":***");

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { build, compile } from "#compiler/index.js";
-import type { RedisStore } from "#triton-protos/artefacts/feast-online-store.js";
+import type { RedisStore, RemoteStore } from "#triton-protos/artefacts/feast-online-store.js";
 import { readFeastRepository } from "#triton-protos/artefacts/feast-repository.js";
 import { Secret } from "#triton-protos/secret.js";
 
@@ -82,9 +82,11 @@ test("a feature server", async () => {
     "  type: remote\n  path: https://features.example:6566/\n  cert: certs/ca.pem",
   );
   expect(filesOf(repository)).toEqual(["ca.pem", "feature_store.yaml", "registry.db"]);
-  expect(readFeastRepository(repository).onlineStore).toEqual({
+  const { onlineStore } = readFeastRepository(repository);
+  expect(String((onlineStore as RemoteStore).url)).toBe("https://features.example:6566");
+  expect(onlineStore).toEqual({
     type: "remote",
-    url: "https://features.example:6566",
+    url: expect.any(Secret),
     tlsAuthority: join(repository, "certs", "ca.pem"),
   });
 });

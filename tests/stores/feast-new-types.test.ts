@@ -12,6 +12,7 @@ import { findView } from "#triton-protos/artefacts/feast-registry.js";
 import type { FeastRepository } from "#triton-protos/artefacts/feast-repository.js";
 import { feastType } from "#triton-protos/artefacts/feast-type.js";
 import { decodeValue } from "#triton-protos/artefacts/feast-value.js";
+import { Secret } from "#triton-protos/secret.js";
 import { scalars } from "../kernels/step.js";
 import { fill, redisAt } from "./every-redis.js";
 import { feastAnswers, fixture, ourAnswers, repositoryOf } from "./every-type.js";
@@ -88,7 +89,7 @@ test("the feature server's words are the stores'", async () => {
   const stored = repositoryOf(NAME);
   const remote: FeastRepository = {
     ...stored,
-    onlineStore: { type: "remote", url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` },
+    onlineStore: { type: "remote", url: new Secret(`http://127.0.0.1:${(server.address() as AddressInfo).port}`) },
   };
   const view = findView(stored.registry, "kinds")!;
   const keys = new Map([["user_id", scalars("int64", [1, 2, 3, 99])]]);

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openStore } from "#runtime/stores/feast/open-store.js";
 import { findView } from "#triton-protos/artefacts/feast-registry.js";
+import { Secret } from "#triton-protos/secret.js";
 import { scalars } from "../kernels/step.js";
 import { fixture, repositoryOf } from "./every-type.js";
 
@@ -25,7 +26,10 @@ test.each(["every-0.31-k2", "every-0.67-k3"])("%s", async name => {
   const wanted = ["raw", "raws", "i64", "text", "moments"];
   const features = view.features.filter(f => wanted.includes(f.name));
   const answers = [];
-  for (const repository of [stored, { ...stored, onlineStore: { type: "remote", url } as const }]) {
+  for (const repository of [
+    stored,
+    { ...stored, onlineStore: { type: "remote", url: new Secret(url, url) } as const },
+  ]) {
     const store = await openStore(repository, {});
     const reader = await store.prepare([{ view, features }], { bytes: "utf8", eventTimes: true });
     const columns = await reader.getOnline(new Map([["user_id", scalars("int64", [1, -2, 99])]]), 3);

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePort } from "#conformance/free-ports.js";
 import { openStore } from "#runtime/stores/feast/open-store.js";
 import { findView } from "#triton-protos/artefacts/feast-registry.js";
+import { Secret } from "#triton-protos/secret.js";
 import { scalars } from "../kernels/step.js";
 import { feastAnswers, fixture, ourAnswers, repositoryOf } from "./every-type.js";
 
@@ -16,7 +17,7 @@ const python = process.env.MERLON_TEST_PYTHON!;
 const name = "every-0.67-k3";
 const at = (port: number) => ({
   ...repositoryOf(name),
-  onlineStore: { type: "remote" as const, url: `http://127.0.0.1:${port}` },
+  onlineStore: { type: "remote" as const, url: new Secret(`http://127.0.0.1:${port}`, `http://127.0.0.1:${port}`) },
 });
 
 describe("Feast's feature server", () => {

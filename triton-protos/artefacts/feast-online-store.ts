@@ -48,8 +48,8 @@ export interface RedisStore extends Named {
 
 export interface RemoteStore extends Named {
   readonly type: "remote";
-  /** Base address of the feature server, without user and password. */
-  readonly url: string;
+  /** Base address of the feature server, without user and password. A variable in it may hold a token. */
+  readonly url: Secret;
   /** `user:password`. */
   readonly credentials?: Secret;
   /** File with the certificate authority of the server's certificate. */
@@ -61,7 +61,7 @@ export type OnlineStore = { readonly type: "sqlite"; readonly file: string } | R
 /** What messages call the address of a store. */
 export const addressOf = (store: RedisStore | RemoteStore): string =>
   store.shown ??
-  (store.type === "remote" ? store.url : store.nodes.map(({ host, port }) => `${host}:${port}`).join(", "));
+  (store.type === "remote" ? String(store.url) : store.nodes.map(({ host, port }) => `${host}:${port}`).join(", "));
 
 /** A text of another program, such as a server's answer, without the store's secrets. */
 export function maskStore(store: RedisStore | RemoteStore, text: string): string {
@@ -166,10 +166,11 @@ function remoteStore(text: string, written: string, hidden: readonly Secret[]): 
   }
   if (url.search || url.hash)
     return "is `remote`, and its `path` has a query; the address of a feature server has none";
+  const base = withoutTrailingSlashes(`${url.origin}${url.pathname}`);
   const hasUser = url.username !== "" || url.password !== "";
   return {
     type: "remote",
-    url: withoutTrailingSlashes(`${url.origin}${url.pathname}`),
+    url: new Secret(base, shown.shown ?? base),
     ...(hasUser && { credentials: new Secret(credentials) }),
     ...shown,
     ...(hidden.length > 0 && { hidden }),

@@ -11,13 +11,14 @@ import { type Expanded, expandEnvironment } from "./environment.js";
 import type { KeyVersion } from "./feast-key.js";
 import { type OnlineStore, onlineStoreConfig, readOnlineStore } from "./feast-online-store.js";
 import { type FeastRegistry, FeastRegistryError, readRegistry, storedByVersion } from "./feast-registry.js";
+import { type PortableStore, portableStore } from "./portable-store.js";
 
 export interface FeastRepository {
   readonly project: string;
   readonly registryFile: string;
   readonly onlineStore: OnlineStore;
-  /** The `online_store` as it is written, environment variables not yet expanded: what may be copied elsewhere. */
-  readonly onlineStoreText: unknown;
+  /** The `online_store` as it may be copied elsewhere: environment variables not expanded, and no other secret. */
+  readonly portableStore: PortableStore;
   readonly keyVersion: KeyVersion;
   /** Whether a view whose schema changed has its values under another name in the online store. */
   readonly versions: boolean;
@@ -93,7 +94,7 @@ function read(
     project,
     registryFile,
     onlineStore: store,
-    onlineStoreText,
+    portableStore: portableStore(onlineStoreText),
     keyVersion: entity_key_serialization_version,
     versions,
     registry: {

@@ -9,8 +9,16 @@ const FIELDS = ["type", "path", "redis_type", "sentinel_master", "connection_str
 /** Options of a connection string that are not read, and look like secrets. */
 const SECRET_NAME = /pass|pwd|secret|token|credential|auth|api_?key/i;
 
+/** A store that can be copied, or what keeps it from that. */
+export type PortableStore = { readonly config: unknown } | { readonly literal: LiteralSecret };
+
 /** @param written `online_store`, environment variables not expanded */
-export function portableStore(written: unknown): unknown {
+export function portableStore(written: unknown): PortableStore {
+  const literal = literalSecret(written);
+  return literal ? { literal } : { config: fieldsOf(written) };
+}
+
+function fieldsOf(written: unknown): unknown {
   if (typeof written !== "object" || written === null) return written;
   const fields = Object.entries(written).filter(([name]) => FIELDS.includes(name));
   return Object.fromEntries(
@@ -38,7 +46,7 @@ export interface LiteralSecret {
 }
 
 /** A password that is written out, and so would be in each copy of the repository. */
-export function literalSecret(written: unknown): LiteralSecret | undefined {
+function literalSecret(written: unknown): LiteralSecret | undefined {
   if (typeof written !== "object" || written === null) return undefined;
   const { connection_string: connection, path } = written as Readonly<Record<string, unknown>>;
   if (typeof connection === "string")

@@ -15,7 +15,8 @@ export function httpCaller(
   store: RemoteStore,
   timeoutMs: number,
 ): { readonly call: HttpCall; readonly close: () => void } {
-  const { url, credentials, tlsAuthority } = store;
+  const { credentials, tlsAuthority } = store;
+  const url = store.url.reveal();
   const where = `the feature server at ${addressOf(store)}`;
   const mask = (text: string): string => maskStore(store, text);
   const secure = url.startsWith("https:");
