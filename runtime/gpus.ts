@@ -28,7 +28,14 @@ export interface GpuPlaces {
 
 const PLACES: GpuPlaces = {
   dev: "/dev",
-  bin: () => join(dirname(dirname(createRequire(import.meta.url).resolve("onnxruntime-node"))), "bin"),
+  bin: () => {
+    try {
+      return join(dirname(dirname(createRequire(import.meta.url).resolve("onnxruntime-node"))), "bin");
+    } catch {
+      // The package is optional; a model that needs it says so.
+      return "";
+    }
+  },
   env: process.env,
 };
 
@@ -54,7 +61,7 @@ export function findGpus(choice: GpuChoice, places: GpuPlaces = PLACES): Gpus {
   }
 }
 
-const entries = (folder: string): readonly string[] => (existsSync(folder) ? readdirSync(folder) : []);
+const entries = (folder: string): readonly string[] => (folder !== "" && existsSync(folder) ? readdirSync(folder) : []);
 
 /** CUDA counts what the process sees from 0, whatever numbers the device files have. */
 function cudaDevices({ dev, env }: GpuPlaces): number[] {

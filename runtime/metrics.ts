@@ -141,6 +141,8 @@ export interface MetricsOptions {
   readonly config: Readonly<Record<string, string>>;
   /** How old the machine's figures may be. */
   readonly intervalMs: number;
+  /** Memory of this process in bytes; `limit` is infinite where there is none. */
+  readonly memory: () => { readonly resident: number; readonly charged: number; readonly limit: number };
   /** Size of the pinned pool that the command line asks for; nothing is pinned here. */
   readonly pinnedBytes: number;
 }
@@ -222,9 +224,21 @@ export function createMetrics(options: MetricsOptions): {
       if (histograms) printHistograms(ready, lines);
       if (summaries) printSummaries(ready, quantiles, lines);
       printStages(ready, lines);
+      ownMemory(lines, head);
       return `${lines.join("\n")}\n`;
     },
   };
+
+  function ownMemory(lines: string[], head: (name: string, help: string, type: string) => void): void {
+    const { resident, charged, limit } = options.memory();
+    head("merlon_memory_resident_bytes", "Resident memory of the server, in bytes", "gauge");
+    lines.push(`merlon_memory_resident_bytes ${resident}`);
+    head("merlon_memory_charged_bytes", "Memory that requests and responses hold, in bytes", "gauge");
+    lines.push(`merlon_memory_charged_bytes ${charged}`);
+    if (!Number.isFinite(limit)) return;
+    head("merlon_memory_limit_bytes", "Memory limit of the server (--memory-limit), in bytes", "gauge");
+    lines.push(`merlon_memory_limit_bytes ${limit}`);
+  }
 
   function machine(lines: string[], head: (name: string, help: string, type: string) => void): void {
     const gaugeLine = (name: string, help: string, value: number): void => {

@@ -57,6 +57,11 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
     cpu: options.allowCpuMetrics,
     config: options.metricsConfig,
     intervalMs: options.metricsIntervalMs,
+    memory: () => ({
+      resident: process.memoryUsage.rss(),
+      charged: parts.budget.charged,
+      limit: parts.budget.limit,
+    }),
     pinnedBytes: options.shown.pinnedMemoryPoolByteSize,
   });
   const stallTime = options.stallTimeoutSeconds * 1000;

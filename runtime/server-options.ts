@@ -87,6 +87,8 @@ export interface ServeOptions {
   readonly stallTimeoutSeconds?: number;
   /** Bytes that requests, responses and caches may hold together. @default 75 % of the cgroup's or the machine's memory */
   readonly memoryLimit?: number;
+  /** Whether the process collects and gives memory back to the system when it is quiet after a peak. @default true */
+  readonly returnMemory?: boolean;
   /** Bytes of memory that a request may take for each byte of its body, beside 1 MiB. @default 16 */
   readonly requestMemoryRatio?: number;
   readonly id?: string;
@@ -201,6 +203,7 @@ export const withDefaults = (given: ServeOptions) => {
     drainDelaySeconds: given.drainDelaySeconds ?? 0,
     stallTimeoutSeconds: given.stallTimeoutSeconds ?? STALL_TIME / 1000,
     memoryLimit: given.memoryLimit ?? defaultMemoryLimit(),
+    returnMemory: given.returnMemory ?? true,
     requestMemoryRatio: given.requestMemoryRatio ?? DEFAULT_RATIO,
     id: given.id ?? "triton",
     httpMaxInputSize: given.httpMaxInputSize ?? 2 ** 26,

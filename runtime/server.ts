@@ -13,6 +13,7 @@ import { openFaults } from "./faults/open-faults.js";
 import { findGpus } from "./gpus.js";
 import { logWriter } from "./log-file.js";
 import { createLogSettings } from "./log-settings.js";
+import { createMemoryReturner, type MemoryReturner } from "./memory/allocator.js";
 import { MemoryBudget } from "./memory/memory-budget.js";
 import { openPorts } from "./open-ports.js";
 import { type Around, layered } from "./repository/around.js";
@@ -43,8 +44,12 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   const log = createLog(logState, options.writeLog);
   const budget = new MemoryBudget(options.memoryLimit, {
     ratio: options.requestMemoryRatio,
-    onPressure: () => cache?.shrink(),
+    onPressure: () => {
+      cache?.shrink();
+      returner?.relieve();
+    },
   });
+  let returner: MemoryReturner | undefined;
   const { cache, failed } = await requireGood(options, log, budget);
   const faults = await openFaults(options);
   const layers = [
@@ -107,6 +112,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     const made = createCalls(registry, { ...options, control }, () => stopping, tracer, recent);
     const calls = failed ? callsOfFailedStart(made) : made;
     const logSettings = createLogSettings(logState, given.logFile);
+    log.hint("memory", limitLine(options.memoryLimit));
     const endpoints = await openPorts(options, { calls, registry, log, logSettings, budget });
     const faultAdmin = await faults?.listen(log).catch(async error => {
       await endpoints.stop(0);
@@ -119,6 +125,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
         endpoints.leave();
         await delay(options.drainDelaySeconds * 1000);
       }
+      returner?.stop();
       await faults?.close();
       const patience = options.exitTimeoutSeconds * 1000;
       await within(endpoints.stop(patience).then(closeModels), patience).catch(error => {
@@ -126,6 +133,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
         throw error;
       });
     };
+    if (options.returnMemory) returner = createMemoryReturner({ budget, log });
     // Beside the first requests: leftovers of servers that were killed.
     void removeAbandonedFolders();
     let stopped: Promise<void> | undefined;
@@ -145,6 +153,11 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     throw error;
   }
 }
+
+const limitLine = (bytes: number): string =>
+  Number.isFinite(bytes)
+    ? `requests, responses and caches may hold ${Math.floor((0.9 * bytes) / 2 ** 20)} MiB: 90 % of --memory-limit, ${Math.floor(bytes / 2 ** 20)} MiB`
+    : "the memory that requests, responses and caches may hold is not limited: set --memory-limit";
 
 async function mocks(log: ServerLog): Promise<Around> {
   const { mockMissing } = await import("./backends/mock/mock-missing.js");

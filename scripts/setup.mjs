@@ -121,6 +121,8 @@ export async function setup() {
   await installPackages();
   const { ensureFaiss } = await import("./native-faiss.mjs");
   await ensureFaiss(line => process.stdout.write(`  ${line}\n`));
+  const { ensureAllocator } = await import("./native-allocator.mjs");
+  ensureAllocator(line => process.stdout.write(`  ${line}\n`));
   await compile();
 }
 

@@ -71,6 +71,8 @@ export async function createTestServer(source: TestSource, options: TestServerOp
       seed: options.seed ?? 0n,
       writeLog: text => log.push(text),
       exitTimeoutSeconds: 5,
+      // The process is the test runner's: its collections are its own.
+      returnMemory: false,
       ...(options.clock && { clock: options.clock }),
       ...options.serve,
       around: [seen, faultLayer(faults), ...(options.serve?.around ?? []), models.around, stages.around],

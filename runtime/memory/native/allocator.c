@@ -1,0 +1,55 @@
+/*
+ * Returns memory that the C library keeps after it was freed: zlib, V8 and models free small blocks between others, and glibc gives back only what lies
+ * at the end of a heap. `trim(done)` runs on a thread of libuv's pool, since it takes time for each page that it returns.
+ */
+#include <node_api.h>
+#include <stdlib.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
+typedef struct {
+  napi_async_work work;
+  napi_deferred deferred;
+  int released;
+} Trim;
+
+static void run(napi_env env, void *data) {
+  (void)env;
+#if defined(__GLIBC__)
+  ((Trim *)data)->released = malloc_trim(0);
+#else
+  (void)data;
+#endif
+}
+
+static void finish(napi_env env, napi_status status, void *data) {
+  Trim *trim = data;
+  napi_value released;
+  (void)status;
+  napi_get_boolean(env, trim->released, &released);
+  napi_resolve_deferred(env, trim->deferred, released);
+  napi_delete_async_work(env, trim->work);
+  free(trim);
+}
+
+static napi_value trim(napi_env env, napi_callback_info info) {
+  napi_value promise, name;
+  Trim *trim = calloc(1, sizeof *trim);
+  (void)info;
+  if (!trim) return NULL;
+  if (napi_create_promise(env, &trim->deferred, &promise) == napi_ok &&
+      napi_create_string_utf8(env, "merlon:trim", NAPI_AUTO_LENGTH, &name) == napi_ok &&
+      napi_create_async_work(env, NULL, name, run, finish, trim, &trim->work) == napi_ok &&
+      napi_queue_async_work(env, trim->work) == napi_ok)
+    return promise;
+  free(trim);
+  return NULL;
+}
+
+NAPI_MODULE_INIT() {
+  napi_value function;
+  napi_create_function(env, "trim", NAPI_AUTO_LENGTH, trim, NULL, &function);
+  napi_set_named_property(env, exports, "trim", function);
+  return exports;
+}

@@ -1,0 +1,57 @@
+/**
+ * Compiles runtime/memory/native/allocator.c, by which a server returns memory to the system. One small C file without dependencies, so a binary made
+ * here runs on any glibc of the same processor. Never a reason to stop: without it a server works and keeps more memory after a peak.
+ * Uses Node's own modules only.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const SOURCE = join(ROOT, "runtime", "memory", "native", "allocator.c");
+const TARGET = join(ROOT, "build", "Release", `merlon-allocator-${process.platform}-${process.arch}.node`);
+
+/**
+ * @param {(line: string) => void} [log] where progress goes
+ * @returns {boolean} whether the binding is there
+ */
+export function ensureAllocator(log = console.log) {
+  if (process.platform !== "linux") return false;
+  if (existsSync(TARGET) && statSync(TARGET).mtimeMs >= statSync(SOURCE).mtimeMs) return true;
+  const fail = reason => {
+    log(`allocator: ${reason}; servers keep more memory after a peak, and answer the same.`);
+    return false;
+  };
+  const headers = headersFolder();
+  if (!headers) return fail("the npm package `node-api-headers` is not installed");
+  mkdirSync(dirname(TARGET), { recursive: true });
+  const partial = `${TARGET}.${process.pid}`;
+  const args = ["-O2", "-shared", "-fPIC", "-DNAPI_VERSION=6", "-DNODE_GYP_MODULE_NAME=merlon_allocator"];
+  let reason = "no C compiler was found (Debian: apt-get install gcc)";
+  for (const compiler of ["cc", "gcc", "g++"]) {
+    const words = [...args, "-x", "c", `-I${headers}`, SOURCE, "-o", partial];
+    const { status, error, stderr } = spawnSync(compiler, words, { encoding: "utf8" });
+    if (status === 0) {
+      renameSync(partial, TARGET);
+      return true;
+    }
+    if (!error) reason = stderr.split("\n")[0];
+  }
+  rmSync(partial, { force: true });
+  return fail(reason);
+}
+
+function headersFolder() {
+  const require = createRequire(import.meta.url);
+  for (const base of require.resolve.paths("node-api-headers") ?? []) {
+    const folder = join(base, "node-api-headers", "include");
+    if (existsSync(folder)) return folder;
+  }
+  return undefined;
+}
+
+if (process.argv[1] && fileURLToPath(import.meta.url) === process.argv[1]) {
+  if (ensureAllocator()) console.log("allocator: compiled.");
+}
