@@ -1,0 +1,102 @@
+/**
+ * A simulated model of random configuration, whose executions take virtual time and fail now and then; it notes the rules of schedulers that an
+ * execution breaks.
+ */
+import type { BackendRequest, BackendResponse, Executions, LoadedModel } from "#runtime/backends/backend.js";
+import { RuntimeFault } from "#runtime/errors.js";
+import type { ModelConfigInit } from "#triton-protos/model-config.js";
+import type { Random } from "./random.js";
+
+export const FAULT = "a simulated fault of the model";
+
+/** What the model's users know of each request. */
+export interface Watch {
+  started(batch: readonly string[]): void;
+  ended(batch: readonly string[]): void;
+  breaks(rule: string): void;
+}
+
+export interface Drawn {
+  readonly kind: "direct" | "dynamic" | "sequence";
+  readonly init: ModelConfigInit;
+  readonly instances: number;
+  readonly sharesTurn: boolean;
+}
+
+const policyOf = (random: Random) => ({
+  max_queue_size: random.below(2) * random.below(8),
+  default_timeout_microseconds: random.below(2) * random.below(8000),
+  allow_timeout_override: random.below(2) === 0,
+  timeout_action: random.below(3) === 0 ? ("DELAY" as const) : ("REJECT" as const),
+});
+
+export function drawConfig(random: Random): Drawn {
+  const instances = 1 + random.below(3);
+  const max_batch_size = 1 + random.below(8);
+  const common = { max_batch_size, instance_group: [{ count: instances, kind: "KIND_CPU" as const }] };
+  const preferred_batch_size = random.below(2) ? [1 + random.below(max_batch_size)] : [];
+  const max_queue_delay_microseconds = random.below(2) * random.below(6000);
+  const preserve_ordering = random.below(4) === 0;
+  const kind = (["direct", "dynamic", "dynamic", "sequence"] as const)[random.below(4)]!;
+  if (kind === "direct") return { kind, init: common, instances, sharesTurn: false };
+  if (kind === "dynamic") {
+    const levels = random.below(2) * (1 + random.below(3));
+    const dynamic_batching = {
+      preferred_batch_size,
+      max_queue_delay_microseconds,
+      preserve_ordering,
+      default_queue_policy: policyOf(random),
+      ...(levels > 0 && { priority_levels: levels, default_priority_level: 1 + random.below(levels) }),
+    };
+    return { kind, init: { ...common, dynamic_batching }, instances, sharesTurn: random.below(3) === 0 };
+  }
+  const max_sequence_idle_microseconds = 20_000 + random.below(100_000);
+  const oldest = { max_candidate_sequences: 1 + random.below(6), preferred_batch_size, max_queue_delay_microseconds };
+  const sequence_batching = {
+    max_sequence_idle_microseconds,
+    ...(random.below(2) ? { direct: {} } : { oldest: { ...oldest, preserve_ordering } }),
+  };
+  return { kind, init: { ...common, sequence_batching }, instances, sharesTurn: false };
+}
+
+export interface SimulatedModel extends LoadedModel {
+  /** Executions that have begun and not ended. */
+  running(): number;
+}
+
+export function simulatedModel({ init, sharesTurn }: Drawn, random: Random, watch: Watch): SimulatedModel {
+  const busy = new Set<number>();
+  const respond = (requests: readonly BackendRequest[]): (BackendResponse | RuntimeFault)[] =>
+    requests.map(request =>
+      random.below(50) === 0
+        ? new RuntimeFault("INTERNAL", FAULT)
+        : { outputs: [{ ...request.inputs.get("IN")!, name: "OUT" }] },
+    );
+  return {
+    ...(sharesTurn && { sharesTurn }),
+    running: () => busy.size,
+    execute(requests, instance): Executions | Promise<Executions> {
+      if (busy.has(instance)) watch.breaks(`instance ${instance} runs two executions at once`);
+      const rows = requests.reduce((sum, { batch }) => sum + batch, 0);
+      // One request may be larger than a batch of several.
+      if (rows > init.max_batch_size! && requests.length > 1)
+        watch.breaks(`a batch has ${rows} rows, more than ${init.max_batch_size}`);
+      const ids = requests.map(({ id }) => id);
+      watch.started(ids);
+      const took = random.below(4) === 0 ? 0 : random.below(6000) / 1000;
+      if (took === 0) {
+        watch.ended(ids);
+        return respond(requests);
+      }
+      busy.add(instance);
+      return new Promise((resolve, reject) =>
+        setTimeout(() => {
+          busy.delete(instance);
+          watch.ended(ids);
+          if (random.below(40) === 0) reject(new RuntimeFault("INTERNAL", FAULT));
+          else resolve(respond(requests));
+        }, took),
+      );
+    },
+  };
+}
