@@ -20,22 +20,29 @@ export const request = (method, path, headers, body = Buffer.alloc(0)) =>
 export function httpConnection(port) {
   const socket = connect({ port, host: "127.0.0.1", noDelay: true });
   let waiting;
-  let rest = Buffer.alloc(0);
   let closed = false;
   const settle = answer => {
     const resolve = waiting;
     waiting = undefined;
     resolve?.(answer);
   };
+  /** Bytes that the answer begun needs; large answers are put together once. */
+  let needed = 0;
+  let [chunks, size] = [[], 0];
   socket.on("data", chunk => {
-    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    const end = rest.indexOf(HEAD_END);
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size < needed) return;
+    const bytes = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
+    chunks = [bytes];
+    const end = bytes.indexOf(HEAD_END);
     if (end === -1) return;
-    const head = rest.latin1Slice(0, end);
-    const length = Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0);
-    if (rest.length < end + 4 + length) return;
-    const body = rest.subarray(end + 4, end + 4 + length);
-    rest = rest.subarray(end + 4 + length);
+    const head = bytes.latin1Slice(0, end);
+    needed = end + 4 + Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0);
+    if (size < needed) return;
+    const body = bytes.subarray(end + 4, needed);
+    const rest = bytes.subarray(needed);
+    [chunks, size, needed] = [rest.length > 0 ? [rest] : [], rest.length, 0];
     settle({ status: Number(head.slice(9, 12)), head, body });
   });
   socket.on("error", () => {});

@@ -26,6 +26,9 @@ const questions = {
   },
 };
 
-process.on("message", ({ question, id }) => process.send({ id, answer: questions[question]() }));
-// The server lives as long as its ports are open.
-process.channel.unref();
+// Threads of the server load this module too, and have no channel.
+if (process.channel) {
+  process.on("message", ({ question, id }) => process.send({ id, answer: questions[question]() }));
+  // The server lives as long as its ports are open.
+  process.channel.unref();
+}

@@ -47,7 +47,7 @@ export async function startMeasured({
   const ports = await new Promise((done, reject) => {
     const timer = setTimeout(() => {
       child.kill("SIGKILL");
-      reject(new Error(`the server did not start within ${START_MS} ms:\n${output}`));
+      reject(new Error(`the server did not start within ${START_MS} ms:\n${output.slice(-2000)}`));
     }, START_MS);
     const read = chunk => {
       output = (output + chunk).slice(-50_000);
@@ -61,7 +61,7 @@ export async function startMeasured({
     child.stderr.on("data", read);
     void exited.then(how => {
       clearTimeout(timer);
-      reject(new Error(`the server ended with ${how} while it started:\n${output}`));
+      reject(new Error(`the server ended with ${how} while it started:\n${output.slice(-2000)}`));
     });
   });
   const { pid } = child;
