@@ -261,6 +261,7 @@ const series = names =>
 export const LINES = [
   {
     id: "S11",
+    isTimed: true,
     title: "SIGTERM with 200 requests in flight",
     bar: "0 lost; ≤ slowest + 1 s; exit 0",
     quick: () => drain(1),
@@ -268,6 +269,7 @@ export const LINES = [
   },
   {
     id: "S12",
+    isTimed: true,
     title: "Overload: five times the peak",
     bar: "goodput ≥ 80 %; reject < 50 ms; health < 100 ms; < 100 MB; back < 5 s",
     quick: () => overload(4),
@@ -275,6 +277,7 @@ export const LINES = [
   },
   {
     id: "S13",
+    isTimed: true,
     title: "Deadlines of 5 to 1,200 ms",
     bar: "p99 < 50 ms late; 0 queued ones run",
     quick: () => deadlines(100),
@@ -289,6 +292,7 @@ export const LINES = [
   },
   {
     id: "S23",
+    isTimed: true,
     title: "Event loop while large requests are read",
     bar: "p99.9 < 50 ms; max < 250 ms",
     quick: () => stalls(63),

@@ -1,0 +1,142 @@
+/**
+ * Lines about cost, attackers and what they leave: the fuzzer of cost, and twenty good clients beside each attack.
+ */
+
+import { perKb } from "../../fuzz/cost/climb.mjs";
+import { describe, fuzzCost } from "../../fuzz/cost.mjs";
+import { BARS, measureNeighbours } from "../support/neighbours.mjs";
+
+/** The longest stretch that any request may block the event loop for; latencies below it are noise on a busy machine. */
+const NOISE_MS = 50;
+
+/** All attacks run once for all lines; on the quick tier, which may share its machine, those that hurt run once more. */
+const once = new WeakMap();
+function neighbours(context) {
+  if (!once.has(context)) once.set(context, measureAll(context));
+  return once.get(context);
+}
+
+async function measureAll({ isFull, progress }) {
+  const measure = ids =>
+    measureNeighbours({
+      ids,
+      seconds: isFull ? 10 : 2,
+      wholeWait: isFull,
+      onResult: ({ id }) => progress(`attack ${id}`),
+    });
+  const first = await measure();
+  const bad = isFull ? [] : first.filter(one => isHurt(one, false) || isLeft(one));
+  // Many that hurt are not the machine's doing.
+  if (bad.length === 0 || bad.length > 5) return first;
+  const again = new Map((await measure(bad.map(({ id }) => id))).map(one => [one.id, one]));
+  return first.map(one => again.get(one.id) ?? one);
+}
+
+const isHurt = ({ during, ratio, ended, wrong, failed }, isFull) =>
+  ended || wrong > 0 || failed > 0 || (ratio > BARS.latency && (isFull || during > NOISE_MS));
+const isLeft = ({ afterMb, ended }) => ended || !(afterMb <= BARS.returnsMb);
+
+const describeHurt = ({ id, alone, during, ratio, failed, ended }) =>
+  ended
+    ? `${id}: the server ${ended}`
+    : `${id}: ${alone.toFixed(1)} → ${during.toFixed(0)} ms (${ratio.toFixed(1)}×)${failed ? `, ${failed} failed` : ""}`;
+
+async function latency(context) {
+  const all = await neighbours(context);
+  const worst = all.reduce((a, b) => (b.ratio > a.ratio ? b : a));
+  const hurt = all.filter(one => isHurt(one, context.isFull));
+  return {
+    figure: `${all.length - hurt.length} of ${all.length} attacks; worst ${describeHurt(worst)}`,
+    pass: hurt.length === 0,
+    note: hurt.map(describeHurt).join("; "),
+  };
+}
+
+async function memory(context) {
+  const all = await neighbours(context);
+  const left = all.filter(isLeft);
+  const worst = all.reduce((a, b) => (b.afterMb > a.afterMb ? b : a));
+  return {
+    figure: `${all.length - left.length} of ${all.length} attacks; worst +${worst.afterMb.toFixed(0)} MB (${worst.id}), peak +${Math.max(...all.map(one => one.grownMb)).toFixed(0)} MB`,
+    pass: left.length === 0,
+    note: left
+      .map(({ id, afterMb, ended }) => `${id}: ${ended ? `the server ${ended}` : `+${afterMb.toFixed(0)} MB`}`)
+      .join("; "),
+  };
+}
+
+async function bodies(context) {
+  const all = (await neighbours(context)).filter(({ id }) => /^http-(gzip|chunks|deep|empty)|^grpc-/.test(id));
+  const left = all.filter(isLeft);
+  return {
+    figure: `worst +${Math.max(...all.map(({ afterMb }) => afterMb)).toFixed(0)} MB after ${all.length} attacks over a limit`,
+    pass: left.length === 0,
+    note: left.map(({ id }) => id).join("; "),
+  };
+}
+
+async function http2(context) {
+  const all = (await neighbours(context)).filter(({ tags }) => tags.includes("http2"));
+  const counts = await context.tests.count(["tests/http2/floods", "tests/reliability/limits"]);
+  const bad = all.filter(one => isHurt(one, context.isFull) || one.afterMb > 50);
+  const worst = all.reduce((a, b) => (b.ratio > a.ratio ? b : a));
+  return {
+    figure: `${counts.passed} of ${counts.total} floods; ${all.length} attacks: worst ${describeHurt(worst)}`,
+    pass: bad.length === 0 && counts.failed === 0,
+    note: [...bad.map(describeHurt), ...counts.failures].join("; "),
+  };
+}
+
+async function slowReaders(context) {
+  const all = (await neighbours(context)).filter(({ id }) => id === "http2-zero-window" || id === "http-unread");
+  const counts = await context.tests.count(["tests/http2/stalls", "tests/server/stalled-clients"]);
+  const peak = Math.max(...all.map(({ grownMb }) => grownMb));
+  return {
+    figure: `peak +${peak.toFixed(0)} MB with 800 streams and 200 connections that read nothing; ${counts.passed} of ${counts.total} tests of stalls`,
+    pass: peak <= 600 && counts.failed === 0 && all.every(({ ended }) => !ended),
+    note: counts.failures.join("; "),
+  };
+}
+
+async function cost(context, requests, milliseconds) {
+  const figures = [];
+  const notes = [];
+  let pass = true;
+  for (const protocol of ["http", "grpc"]) {
+    const until = Date.now() + milliseconds;
+    const report = await fuzzCost(protocol, { requests, seed: context.seed, until });
+    const { cpu, memory: grown } = report.worst;
+    const rate = report.sent / report.seconds;
+    const ms = cpu ? perKb(cpu, cpu.charged).ms : 0;
+    const mb = grown ? perKb(grown, grown.charged).mb : 0;
+    figures.push(
+      `${protocol}: ${ms.toFixed(3)} ms/KB, ${(mb * 1024).toFixed(0)} KB/KB (${(cpu?.ratio ?? 0).toFixed(1)}× and ${(grown?.ratio ?? 0).toFixed(1)}× the budget) in ${report.sent}`,
+    );
+    notes.push(`${protocol}: ${rate.toFixed(0)} a second, 1 M take ${(1e6 / rate / 60).toFixed(0)} minutes`);
+    if (report.violations.length > 0)
+      notes.push(
+        `${report.violations.length} kinds over it, as ${describe(report.violations[0], report.violations[0].kind)}`,
+      );
+    if (report.ended) notes.push(`the server ended: ${report.ended}`);
+    pass &&= report.violations.length === 0 && !report.ended && report.unanswered === 0;
+  }
+  return { figure: figures.join("; "), pass, note: notes.join("; ") };
+}
+
+const line = (id, title, bar, run) => ({ id, title, bar, quick: run, full: run });
+const MINUTE = 60_000;
+
+export const LINES = [
+  line("S5", "Growth after attacks over a limit", "≤ +64 MB after 30 s (S28)", bodies),
+  line("S6", "HTTP/2 abuse beside good clients", "alive; p99 < 3×; ≤ +50 MB", http2),
+  line("S19", "Slow readers", "≤ +600 MB; cut off ≤ 30 s", slowReaders),
+  {
+    id: "S26",
+    title: "Cost: worst of a search for costly requests",
+    bar: "≤ 0.05 ms/KB + 5 ms; ≤ 16 KB/KB + 1 MB",
+    quick: context => cost(context, 2000, MINUTE / 4),
+    full: context => cost(context, 1_000_000, 8 * MINUTE),
+  },
+  line("S27", "Neighbours: p99 of twenty clients beside each attack", `≤ 3× alone (quick: or ${NOISE_MS} ms)`, latency),
+  line("S28", "Returns: memory 30 s after each attack", "≤ +64 MB", memory),
+];
