@@ -98,7 +98,8 @@ export function readSetting(
 /** `a,b:key=value`. */
 export function readRestriction(text: string, flag: string, kind: string) {
   const found = /^(?<names>[^:]*):(?<key>[^=]+)=(?<value>.*)$/.exec(text);
-  if (!found?.groups) throw new Error(`--${flag} option format is '<config name>:<setting>=<value>'. Got ${maskRestriction(text)}`);
+  if (!found?.groups)
+    throw new Error(`--${flag} option format is '<config name>:<setting>=<value>'. Got ${maskRestriction(text)}`);
   const names = found.groups.names!.split(",");
   const unknown = names.find(name => !isRestrictable(name));
   if (unknown !== undefined) throw new Error(`unknown restricted ${kind} '${unknown}' `);
