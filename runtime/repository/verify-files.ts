@@ -16,6 +16,7 @@ import {
   readManifest,
 } from "../../triton-protos/artefacts/manifest.js";
 import { CHECK_SUFFIX } from "../../triton-protos/artefacts/store-check.js";
+import { leadsOutside } from "../../triton-protos/files/path-inside.js";
 import { RuntimeFault } from "../errors.js";
 import { hashInThread } from "./hash-files.js";
 import type { ModelVersion } from "./model-version.js";
@@ -69,6 +70,9 @@ export async function verifyFiles(
   const large: (readonly [string, FileSum])[] = [];
   for (const [path, sum] of own.toSorted(([, a], [, b]) => a.bytes - b.bytes)) {
     const file = join(folder, path);
+    // `merlon build` writes no links: one is not followed to be hashed, either.
+    if (path !== CONFIG && leadsOutside(folder, file))
+      throw damaged(`${file} leads outside the model's folder by a symbolic link`);
     if (sum.bytes > SMALL_FILE || sum.bytes > left) {
       const size = statSync(file, { throwIfNoEntry: false })?.size;
       if (size !== sum.bytes) throw damaged(`${file} ${faultOf(file, sum) ?? "changed"}`);

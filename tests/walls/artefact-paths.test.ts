@@ -29,13 +29,8 @@ interface Place {
   readonly file: (path: string) => string;
 }
 
-/** The state of the shop's model after a change of its files. */
-async function stateAfter(change: (place: Place) => void): Promise<readonly [state: string, reason: string]> {
-  const root = mkdtempSync(join(tmpdir(), "merlon-paths-"));
-  const [repository, outside] = [join(root, "repository"), join(root, "outside")];
-  cpSync(MODELS, repository, { recursive: true });
-  cpSync(join(MODELS, "recommend", "1"), outside, { recursive: true });
-  // As a repository without checksums, which would find an edited file first.
+/** As a repository without checksums, which would find an edited file first. */
+function withoutManifest(repository: string): void {
   const config = join(repository, "recommend", "config.pbtxt");
   writeFileSync(
     config,
@@ -44,6 +39,18 @@ async function stateAfter(change: (place: Place) => void): Promise<readonly [sta
   rmSync(join(repository, "recommend", "manifest.json"), { force: true });
   for (const name of readdirSync(join(repository, "recommend/1/workflows")))
     rmSync(join(repository, "recommend/1/workflows", name, "manifest.json"), { force: true });
+}
+
+/** The state of the shop's model after a change of its files. */
+async function stateAfter(
+  change: (place: Place) => void,
+  { manifest = false } = {},
+): Promise<readonly [state: string, reason: string]> {
+  const root = mkdtempSync(join(tmpdir(), "merlon-paths-"));
+  const [repository, outside] = [join(root, "repository"), join(root, "outside")];
+  cpSync(MODELS, repository, { recursive: true });
+  cpSync(join(MODELS, "recommend", "1"), outside, { recursive: true });
+  if (!manifest) withoutManifest(repository);
   change({ repository, outside, file: path => join(repository, path) });
   const server = await startServer(repository, { exitOnError: false });
   try {
@@ -140,6 +147,15 @@ test.each<readonly [name: string, change: (place: Place) => void]>([
   const [state, reason] = await stateAfter(change);
   expect(state).toBe("UNAVAILABLE");
   expect(reason).toMatch(/leaves the folder of the plan|leads outside|is outside its folder|is a FIFO/);
+});
+
+test("a link in a repository with a manifest is not followed to be hashed", async () => {
+  for (const path of ["workflows/etl-user/golden.json", "indexes/index-items.faiss"]) {
+    const change = ({ file, outside }: Place) => linkTo(join(outside, path), file(`recommend/1/${path}`));
+    const [state, reason] = await stateAfter(change, { manifest: true });
+    expect(state).toBe("UNAVAILABLE");
+    expect(reason).toMatch(/leads outside the model's folder by a symbolic link/);
+  }
 });
 
 const storeName = (file: Place["file"]): string => readdirSync(file(STORES))[0]!;
