@@ -54,5 +54,5 @@ export function ownerIsGone(tag: string): boolean {
     return (error as NodeJS.ErrnoException).code === "ESRCH";
   }
   const now = startTime(Number(pid));
-  return now !== "0" && now !== started;
+  return now !== "0" && started !== "0" && now !== started;
 }
