@@ -28,8 +28,15 @@ export function atOnce<T>(work: Sliced<T>): T {
   }
 }
 
+/** Whether work is left to be done. */
+export const isSliced = <T extends object>(result: T | Sliced<T>): result is Sliced<T> =>
+  typeof (result as Partial<Sliced<T>>).next === "function";
+
+/** The result, without a pause where there is work left. */
+export const completed = <T extends object>(result: T | Sliced<T>): T => (isSliced(result) ? atOnce(result) : result);
+
 /** Bytes that take so little time that a pause would cost more. */
-const SHORT = 2 ** 15;
+export const SHORT = 2 ** 15;
 
 /** Runs work at once if it is on few bytes, in slices otherwise. */
 export const slicedIfLong = <T>(bytes: number, work: Sliced<T>, signal?: Cancellation): T | Promise<T> =>

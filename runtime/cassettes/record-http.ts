@@ -7,7 +7,7 @@ import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { Cancellable } from "../cancellation.js";
 import { readInferAnswer } from "../client/http/infer-answer.js";
 import { STATUS } from "../errors.js";
-import { atOnce } from "../slices.js";
+import { completed } from "../slices.js";
 import { readInferRequest } from "../transport/http/infer-request.js";
 import type { Exchange, RecordedFault } from "./cassette.js";
 import type { HttpExchange } from "./http-proxy.js";
@@ -44,7 +44,7 @@ export async function readHttpExchange(
 ): Promise<Omit<Exchange, "line">> {
   const { model, version } = inferPath(path)!;
   const length = headers[LENGTH];
-  const { request } = atOnce(
+  const { request } = completed(
     readInferRequest(
       await unpacked(body, headers["content-encoding"]),
       length === undefined ? undefined : Number(length),

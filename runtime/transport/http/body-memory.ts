@@ -30,7 +30,7 @@ export function createBodyMemory(charge: Charge, jsonLength = 0): BodyMemory {
     borrowed ??= new RequestMemory();
     return borrowed.take(bytes);
   };
-  const small = smallTensors();
+  let small: MakeTensor | undefined;
   return {
     make(length) {
       charge.add(length);
@@ -42,7 +42,9 @@ export function createBodyMemory(charge: Charge, jsonLength = 0): BodyMemory {
     },
     makeTensor(bytes) {
       charge.add(bytes);
-      return bytes < LARGE ? small(bytes) : new Uint8Array(take(bytes), 0, bytes);
+      if (bytes >= LARGE) return new Uint8Array(take(bytes), 0, bytes);
+      small ??= smallTensors();
+      return small(bytes);
     },
     get borrowed() {
       return borrowed;
@@ -58,7 +60,8 @@ export function smallTensors(): MakeTensor {
   return bytes => {
     if (isFirst || bytes > SHARED / 2) {
       isFirst = false;
-      return new Uint8Array(bytes);
+      // A short array without a buffer of its own gets one when its bytes are looked at, which costs more.
+      return new Uint8Array(new ArrayBuffer(bytes));
     }
     if (!shared || at + bytes > SHARED) {
       shared = new ArrayBuffer(SHARED);

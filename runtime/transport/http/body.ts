@@ -81,6 +81,10 @@ const EMPTY = Buffer.alloc(0);
 const tooManyChunks = (): RuntimeFault =>
   new RuntimeFault("INVALID_ARGUMENT", `the request comes in more than ${MAX_CHUNKS} chunks; send larger ones`);
 
+/** Whether a `Content-Encoding` is another than none. */
+export const isPacked = (encoding: string | undefined): encoding is string =>
+  encoding !== undefined && encoding !== "identity";
+
 /** What bounds the unpacked size of a body. */
 export interface UnpackLimits {
   readonly maxInputSize: number;
@@ -95,8 +99,7 @@ export interface UnpackLimits {
  * there is, and what is neither gives nothing.
  * @throws RuntimeFault
  */
-export async function unpackBody(body: Buffer, encoding: string | undefined, limits: UnpackLimits): Promise<Buffer> {
-  if (encoding === undefined || encoding === "identity") return body;
+export async function unpackBody(body: Buffer, encoding: string, limits: UnpackLimits): Promise<Buffer> {
   if (encoding !== "gzip" && encoding !== "deflate")
     throw new RuntimeFault("UNSUPPORTED", "Unsupported compression type");
   const { maxInputSize, allowance, charge, signal } = limits;

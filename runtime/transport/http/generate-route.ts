@@ -5,6 +5,7 @@
 import { StringDecoder } from "node:string_decoder";
 import type { Cancellation } from "../../cancellation.js";
 import { ConnectionCut } from "../../connection-cut.js";
+import { countLargeStrings, hasLargeStrings } from "../../data-plane/check-strings.js";
 import { executeStream } from "../../data-plane/infer.js";
 import type { InferRequest, InferResponse } from "../../data-plane/request.js";
 import { type ValidRequest, validateRequest } from "../../data-plane/validate.js";
@@ -80,6 +81,7 @@ async function answerCharged(
       ...(trace && { trace }),
       parameters: withHeaders(read.parameters, () => request.head.fields, headerForwardPattern),
     };
+    if (hasLargeStrings(read.inputs)) await countLargeStrings(read.inputs, signal);
     const answers = run(version, asked, validateRequest(version.config, asked));
     return { answers, first: await answers.next() };
   };

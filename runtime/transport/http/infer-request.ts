@@ -9,7 +9,7 @@ import type { OutputWish } from "../../data-plane/deliver.js";
 import { type InferRequest, type RequestTensor, requestPrefix } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
 import type { RegionPart, SharedMemory } from "../../shared-memory.js";
-import type { Sliced } from "../../slices.js";
+import { SHORT, type Sliced } from "../../slices.js";
 import type { Parameter } from "../../tensor.js";
 import { asArray, asBoolean, asText, asUnsigned, isObject, member } from "./access.js";
 import { jsonTooLarge, rawTooLarge } from "./body.js";
@@ -70,58 +70,184 @@ const INT64_END = 2 ** 63;
 
 /**
  * @param jsonLength bytes of JSON at the front of the body; undefined when the header is absent
+ * @returns the request, or the work that reads it where that takes a while
  * @throws RuntimeFault
  */
-export function* readInferRequest(
+export function readInferRequest(
   body: Buffer,
   jsonLength: number | undefined,
   config: ModelConfig,
   limits: BodyLimits,
   signal: Cancellation,
-): Sliced<HttpInferRequest> {
+): HttpInferRequest | Sliced<HttpInferRequest> {
   const { maxInputSize } = limits;
   if (jsonLength === 0 || body.length === 0) {
     if (body.length > maxInputSize) throw rawTooLarge(body.length, maxInputSize);
     return rawRequest(body, config, signal);
   }
   if ((jsonLength ?? body.length) > maxInputSize) throw jsonTooLarge(jsonLength ?? body.length, maxInputSize);
-  const json = yield* readJson(jsonLength === undefined ? body : body.subarray(0, jsonLength), REQUEST, limits);
+  const reader = new JsonReader(jsonLength === undefined ? body : body.subarray(0, jsonLength), REQUEST, limits);
   const blob = jsonLength === undefined ? EMPTY_BLOB : body.subarray(jsonLength);
-  const id = isObject(json) && json.has("id") ? requestId(json.get("id")!) : "";
-  const { parameters, binaryOutput } = readHttpParameters(isObject(json) ? json.get("parameters") : undefined);
-  const inputs: RequestTensor[] = [];
-  const names = new Set<string>();
-  let at = 0;
-  const takeBlob = (size: number, name: string): Buffer => {
-    if (at + size > blob.length)
-      refuse(
-        `unexpected size for input '${name}', expecting ${at + size - blob.length} additional bytes for model '${config.name}'`,
-      );
-    at += size;
-    return blob.subarray(at - size, at);
-  };
-  const given = asArray(member(json, "inputs"), "inputs") as Json[];
-  for (let i = 0; i < given.length; i++) {
-    const input = given[i]!;
-    // Its values go as the tensors come.
-    given[i] = null;
-    if (inputs.length % TENSORS_AT_A_TIME === TENSORS_AT_A_TIME - 1) yield;
-    const read = readInput(input, limits, takeBlob, inputs.length >= config.input.length);
-    const tensor = "name" in read ? read : yield* read;
-    if (names.has(tensor.name)) refuse(`${requestPrefix(id)}input '${tensor.name}' already exists in request`);
-    names.add(tensor.name);
-    inputs.push(tensor);
-  }
-  if (at !== blob.length) refuse(`unexpected additional input data for model '${config.name}'`);
-  const outputs = yield* readOutputs(isObject(json) ? json.get("outputs") : undefined, id, limits.memory);
-  const wishes = new Map<string, OutputWish>();
-  for (const [name, { wish }] of outputs) if (wish) wishes.set(name, wish);
-  return {
-    request: { id, parameters, inputs, outputs: [...outputs.keys()], wishes, signal },
-    isBinary: name => outputs.get(name)?.binary ?? (outputs.size === 0 && binaryOutput),
-  };
+  if (body.length > SHORT) return readLong(reader, blob, config, limits, signal);
+  reader.read();
+  const request = new RequestReader(reader.value, blob, config, limits);
+  while (!request.hasInputs) request.readInput();
+  while (!request.hasOutputs) request.readOutput();
+  return request.result(signal);
 }
 
+function* readLong(
+  reader: JsonReader,
+  blob: Buffer,
+  config: ModelConfig,
+  limits: BodyLimits,
+  signal: Cancellation,
+): Sliced<HttpInferRequest> {
+  while (!reader.read(BYTES_AT_A_TIME)) yield;
+  const request = new RequestReader(reader.value, blob, config, limits);
+  for (let i = 1; !request.hasInputs; i++) {
+    const work = request.readInput();
+    if (work) yield* work;
+    if (i % TENSORS_AT_A_TIME === 0) yield;
+  }
+  for (let i = 1; !request.hasOutputs; i++) {
+    request.readOutput();
+    if (i % TENSORS_AT_A_TIME === 0) yield;
+  }
+  return request.result(signal);
+}
+
+/** A request that is read tensor by tensor. */
+class RequestReader {
+  readonly #config: ModelConfig;
+  readonly #limits: BodyLimits;
+  readonly #id: string;
+  readonly #parameters: ReturnType<typeof readHttpParameters>;
+  readonly #blob: Buffer;
+  /** Of the blob: where the next binary tensor begins. */
+  #at = 0;
+  readonly #givenInputs: (Json | undefined)[];
+  readonly #inputs: RequestTensor[] = [];
+  #names: Set<string> | undefined;
+  #givenOutputs: readonly Json[] | undefined;
+  readonly #outputs = new Map<string, WantedOutput>();
+  #wishes: Map<string, OutputWish> | undefined;
+  #outputsRead = 0;
+
+  constructor(json: Json, blob: Buffer, config: ModelConfig, limits: BodyLimits) {
+    const members = isObject(json) ? json : EMPTY;
+    const id = members.get("id");
+    this.#id = id === undefined ? "" : requestId(id);
+    this.#parameters = readHttpParameters(members.get("parameters"));
+    this.#givenInputs = asArray(member(json, "inputs"), "inputs") as Json[];
+    this.#givenOutputs = members.get("outputs") as readonly Json[] | undefined;
+    this.#blob = blob;
+    this.#config = config;
+    this.#limits = limits;
+  }
+
+  get hasInputs(): boolean {
+    if (this.#inputs.length < this.#givenInputs.length) return false;
+    if (this.#at !== this.#blob.length) refuse(`unexpected additional input data for model '${this.#config.name}'`);
+    return true;
+  }
+
+  get hasOutputs(): boolean {
+    return this.#givenOutputs === undefined || this.#outputsRead === asArray(this.#givenOutputs, "outputs").length;
+  }
+
+  /** @returns what is left to do before the next one, where that takes a while */
+  readInput(): Sliced<void> | undefined {
+    const index = this.#inputs.length;
+    const input = this.#givenInputs[index]!;
+    // Its values go as the tensors come.
+    this.#givenInputs[index] = undefined;
+    const source = readSource(input);
+    const name = asText(member(input, "name"), "name");
+    const datatype = asText(member(input, "datatype"), "datatype");
+    const row = wireDatatype(datatype);
+    const shape = asArray(member(input, "shape"), "shape").map(dim => Number(asUnsigned(dim, "shape")));
+    if (!row) return refuse(`invalid datatype for input ${name}`);
+    const data = this.#readSource(source, row, shape, name);
+    if (!isBytes(data)) return this.#addLater(name, datatype, shape, data);
+    this.#add({ name, datatype, shape, data });
+    return undefined;
+  }
+
+  #readSource(
+    { data, binarySize, region }: Source,
+    row: DatatypeRow,
+    shape: readonly number[],
+    name: string,
+  ): Uint8Array | Sliced<Uint8Array> {
+    if (data !== undefined) return readData(data, row, shape, name, this.#limits);
+    if (binarySize !== undefined) return this.#takeBlob(binarySize, name);
+    const part = readPart(region!, this.#limits.memory);
+    // A few bytes can name a large region over and over: no model sees more inputs than it has.
+    if (this.#inputs.length >= this.#config.input.length) return NO_DATA;
+    this.#limits.allocated?.(part.size);
+    return part.size <= REGION_AT_A_TIME ? part.read() : readRegion(part);
+  }
+
+  #takeBlob(size: number, name: string): Buffer {
+    const end = this.#at + size;
+    const { length } = this.#blob;
+    if (end > length)
+      refuse(
+        `unexpected size for input '${name}', expecting ${end - length} additional bytes for model '${this.#config.name}'`,
+      );
+    this.#at = end;
+    return this.#blob.subarray(end - size, end);
+  }
+
+  *#addLater(name: string, datatype: string, shape: readonly number[], data: Sliced<Uint8Array>): Sliced<void> {
+    this.#add({ name, datatype, shape, data: yield* data });
+  }
+
+  #add(tensor: RequestTensor): void {
+    const { name } = tensor;
+    const inputs = this.#inputs;
+    if (inputs.length >= FEW) this.#names ??= new Set(inputs.map(input => input.name));
+    if (this.#names ? this.#names.has(name) : inputs.some(input => input.name === name))
+      refuse(`${requestPrefix(this.#id)}input '${name}' already exists in request`);
+    this.#names?.add(name);
+    inputs.push(tensor);
+  }
+
+  readOutput(): void {
+    const output = this.#givenOutputs![this.#outputsRead++]!;
+    const name = asText(member(output, "name"), "name");
+    if (this.#outputs.has(name)) refuse(`${requestPrefix(this.#id)}output '${name}' already exists in request`);
+    const wanted = readOutput(output, this.#limits.memory);
+    if (wanted.wish) {
+      this.#wishes ??= new Map();
+      this.#wishes.set(name, wanted.wish);
+    }
+    this.#outputs.set(name, wanted);
+  }
+
+  result(signal: Cancellation): HttpInferRequest {
+    const outputs = this.#outputs;
+    const { parameters, binaryOutput } = this.#parameters;
+    return {
+      request: {
+        id: this.#id,
+        parameters,
+        inputs: this.#inputs,
+        outputs: outputs.size === 0 ? NO_OUTPUTS : [...outputs.keys()],
+        wishes: this.#wishes ?? NO_WISHES,
+        signal,
+      },
+      isBinary: name => outputs.get(name)?.binary ?? (outputs.size === 0 && binaryOutput),
+    };
+  }
+}
+
+/** Names that are looked up faster in a list. */
+const FEW = 8;
+const NO_WISHES: ReadonlyMap<string, OutputWish> = new Map();
+const NO_OUTPUTS: readonly string[] = [];
+const NO_DATA = new Uint8Array(0);
 const EMPTY_BLOB = Buffer.alloc(0);
 
 /** @throws RuntimeFault */
@@ -139,36 +265,6 @@ export function* readJson(bytes: Buffer, kept: Kept, limits: ReadLimits): Sliced
   return reader.value;
 }
 
-/** @param isBeyond there are more inputs than the model has, so that no model will see this one */
-function readInput(
-  input: Json,
-  limits: BodyLimits,
-  takeBlob: (size: number, name: string) => Buffer,
-  isBeyond: boolean,
-): RequestTensor | Sliced<RequestTensor> {
-  const source = readSource(input);
-  const name = asText(member(input, "name"), "name");
-  const datatype = asText(member(input, "datatype"), "datatype");
-  const row = wireDatatype(datatype);
-  const dims = asArray(member(input, "shape"), "shape");
-  if (dims.length > MOST_DIMS)
-    refuse(`input '${name}' has ${dims.length} dimensions; at most ${MOST_DIMS} are supported`);
-  const shape = dims.map(dim => Number(asUnsigned(dim, "shape")));
-  if (!row) return refuse(`invalid datatype for input ${name}`);
-  if (source.region) {
-    const part = readPart(source.region, limits.memory);
-    // A few bytes can name a large region over and over.
-    if (isBeyond) return { name, datatype, shape, data: NO_DATA };
-    limits.allocated?.(part.size);
-    return part.size <= REGION_AT_A_TIME
-      ? { name, datatype, shape, data: part.read() }
-      : withData({ name, datatype, shape }, readRegion(part));
-  }
-  if (source.binarySize !== undefined) return { name, datatype, shape, data: takeBlob(source.binarySize, name) };
-  const data = readData(source.data!, row, shape, name, limits);
-  return isBytes(data) ? { name, datatype, shape, data } : withData({ name, datatype, shape }, data);
-}
-
 function* readRegion(part: RegionPart): Sliced<Uint8Array> {
   const data = Buffer.allocUnsafe(part.size);
   for (let from = 0; from < part.size; from += REGION_AT_A_TIME) {
@@ -180,12 +276,6 @@ function* readRegion(part: RegionPart): Sliced<Uint8Array> {
 
 /** Whether there is nothing left to do. */
 export const isBytes = (data: Uint8Array | Sliced<Uint8Array>): data is Uint8Array => data instanceof Uint8Array;
-
-function* withData(tensor: Omit<RequestTensor, "data">, data: Sliced<Uint8Array>): Sliced<RequestTensor> {
-  return { ...tensor, data: yield* data };
-}
-
-const NO_DATA = new Uint8Array(0);
 
 export function readData(
   data: Json,
@@ -257,36 +347,22 @@ interface WantedOutput {
   readonly wish?: OutputWish;
 }
 
-/** Names of the wanted outputs → how each is wanted. */
-function* readOutputs(
-  json: Json | undefined,
-  id: string,
-  memory: SharedMemory,
-): Sliced<ReadonlyMap<string, WantedOutput>> {
-  const outputs = new Map<string, WantedOutput>();
-  if (json === undefined) return outputs;
-  for (const output of asArray(json, "outputs")) {
-    if (outputs.size % TENSORS_AT_A_TIME === TENSORS_AT_A_TIME - 1) yield;
-    const name = asText(member(output, "name"), "name");
-    if (outputs.has(name)) refuse(`${requestPrefix(id)}output '${name}' already exists in request`);
-    const given = isObject(output) ? output.get("parameters") : undefined;
-    const parameters = isObject(given) ? given : EMPTY;
-    const binary = parameters.get("binary_data");
-    if (parameters.has("shared_memory_region") && parameters.has("classification"))
-      refuse("Output can't set both 'shared_memory_region' and 'classification'");
-    // The official client writes `false` beside a region.
-    if (parameters.has("shared_memory_region") && binary === true)
-      refuse("Output can't set both 'shared_memory_region' and 'binary_data'");
-    const region = parameters.has("shared_memory_region") ? readPart(parameters, memory) : undefined;
-    const classes = readClasses(parameters.get("classification"));
-    const wish = region ? { region } : classes > 0 ? { classes } : undefined;
-    outputs.set(name, {
-      binary: binary === undefined ? false : asBoolean(binary, "binary_data"),
-      ...(wish && { wish }),
-    });
-  }
-  return outputs;
+function readOutput(output: Json, memory: SharedMemory): WantedOutput {
+  const given = isObject(output) ? output.get("parameters") : undefined;
+  if (!isObject(given)) return AS_JSON;
+  const binary = given.get("binary_data");
+  if (given.has("shared_memory_region") && given.has("classification"))
+    refuse("Output can't set both 'shared_memory_region' and 'classification'");
+  // The official client writes `false` beside a region.
+  if (given.has("shared_memory_region") && binary === true)
+    refuse("Output can't set both 'shared_memory_region' and 'binary_data'");
+  const region = given.has("shared_memory_region") ? readPart(given, memory) : undefined;
+  const classes = readClasses(given.get("classification"));
+  const wish = region ? { region } : classes > 0 ? { classes } : undefined;
+  return { binary: binary === undefined ? false : asBoolean(binary, "binary_data"), ...(wish && { wish }) };
 }
+
+const AS_JSON: WantedOutput = { binary: false };
 
 /** How many classes are wanted; 0 when the output itself is. */
 function readClasses(json: Json | undefined): number {

@@ -3,17 +3,15 @@
  */
 import { isPlaced } from "../../data-plane/deliver.js";
 import type { InferResponse } from "../../data-plane/request.js";
-import type { Sliced } from "../../slices.js";
-import type { Parameter } from "../../tensor.js";
+import { SHORT, type Sliced } from "../../slices.js";
+import type { Parameter, Tensor } from "../../tensor.js";
 import { ByteWriter } from "./byte-writer.js";
 import { printDouble } from "./print-double.js";
 import type { Room } from "./room.js";
-import { quoteText, requireJson, writeElements, writeQuoted } from "./tensor-json.js";
+import { quoteText, requireJson, writeElements, writeFewElements, writeQuoted } from "./tensor-json.js";
 
 /** Bytes of tensors up to this size are copied behind the JSON: a second write costs more than the copy. */
 const ONE_PIECE = 2 ** 16;
-/** Longer texts are written in parts. */
-const LONG_TEXT = 2 ** 12;
 
 export interface InferBody {
   /** In the pieces it is sent in. */
@@ -22,46 +20,107 @@ export interface InferBody {
   readonly jsonLength?: number;
 }
 
-/** @param room where the text is written @throws RuntimeFault for a datatype that JSON cannot carry */
-export function* printInferResponse(
+/**
+ * @param room where the text is written
+ * @returns the body, or the work that prints it where that takes a while
+ * @throws RuntimeFault for a datatype that JSON cannot carry
+ */
+export function printInferResponse(
   response: InferResponse,
   isBinary: (output: string) => boolean,
   room?: Room,
-): Sliced<InferBody> {
-  const blobs: Uint8Array[] = [];
+): InferBody | Sliced<InferBody> {
   const to = new ByteWriter(room);
-  /** What is not written yet: a write costs more than putting texts together. */
-  let text = "{";
-  if (response.id.length > LONG_TEXT) {
-    to.text('{"id":');
-    yield* writeQuoted(response.id, to);
-    text = ",";
-  } else if (response.id) text += `"id":${quoteText(response.id)},`;
-  text += `"model_name":${quoteText(response.model)},"model_version":"${response.version}",`;
   const parameters = [...response.parameters];
-  if (parameters.length > 0) {
-    to.text(`${text}"parameters":{`);
-    yield* writeParameters(parameters, to);
-    text = "},";
-  }
+  if (isLong(response, parameters)) return printLong(response, parameters, isBinary, to);
+  const blobs: Uint8Array[] = [];
+  /** What is not written yet: a write costs more than putting texts together. */
+  let text = `{${response.id && `"id":${quoteText(response.id)},`}${printModel(response)}`;
+  if (parameters.length > 0)
+    text += `"parameters":{${parameters.map(([key, value]) => `${quoteText(key)}:${printParameter(value)}`).join(",")}},`;
   text += '"outputs":[';
   let separator = "";
   for (const tensor of response.outputs) {
-    text += `${separator}{"name":${quoteText(tensor.name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(",")}]`;
+    text += separator + printTensor(tensor);
     separator = ",";
     if (isPlaced(tensor)) text += "}";
-    else if (isBinary(tensor.name)) {
-      blobs.push(tensor.data);
-      text += `,"parameters":{"binary_data_size":${tensor.data.byteLength}}}`;
-    } else {
+    else if (isBinary(tensor.name)) text += pushBlob(tensor, blobs);
+    else {
       requireJson(tensor.datatype);
       to.text(`${text},"data":[`);
-      yield* writeElements(tensor, to);
+      writeFewElements(tensor, to);
       text = "]}";
     }
   }
   to.text(`${text}]}`);
-  const size = blobs.reduce((sum, blob) => sum + blob.byteLength, 0);
+  return inPieces(to, blobs);
+}
+
+function isLong({ id, outputs }: InferResponse, parameters: Pairs): boolean {
+  let bytes = id.length;
+  for (const [, value] of parameters) if (typeof value === "string") bytes += value.length;
+  for (const { data } of outputs) bytes += data.byteLength;
+  return bytes > SHORT;
+}
+
+type Pairs = readonly (readonly [string, Parameter])[];
+
+const printModel = ({ model, version }: InferResponse): string =>
+  `"model_name":${quoteText(model)},"model_version":"${version}",`;
+const printTensor = ({ name, datatype, shape }: Tensor): string =>
+  `{"name":${quoteText(name)},"datatype":"${datatype}","shape":[${shape.join(",")}]`;
+
+function pushBlob({ data }: Tensor, blobs: Uint8Array[]): string {
+  blobs.push(data);
+  return `,"parameters":{"binary_data_size":${data.byteLength}}}`;
+}
+
+function* printLong(
+  response: InferResponse,
+  parameters: Pairs,
+  isBinary: (output: string) => boolean,
+  to: ByteWriter,
+): Sliced<InferBody> {
+  const blobs: Uint8Array[] = [];
+  to.text("{");
+  if (response.id) {
+    to.text('"id":');
+    yield* writeQuoted(response.id, to);
+    to.text(",");
+  }
+  to.text(printModel(response));
+  if (parameters.length > 0) {
+    let separator = '"parameters":{';
+    for (const [key, value] of parameters) {
+      to.text(`${separator}${quoteText(key)}:`);
+      separator = ",";
+      if (typeof value === "string") yield* writeQuoted(value, to);
+      else to.text(printParameter(value));
+    }
+    to.text("},");
+  }
+  to.text('"outputs":[');
+  let separator = "";
+  for (const tensor of response.outputs) {
+    to.text(separator + printTensor(tensor));
+    separator = ",";
+    if (isPlaced(tensor)) to.text("}");
+    else if (isBinary(tensor.name)) to.text(pushBlob(tensor, blobs));
+    else {
+      requireJson(tensor.datatype);
+      to.text(',"data":[');
+      yield* writeElements(tensor, to);
+      to.text("]}");
+    }
+  }
+  to.text("]}");
+  return inPieces(to, blobs);
+}
+
+/** The text, and the bytes of tensors behind it. */
+function inPieces(to: ByteWriter, blobs: readonly Uint8Array[]): InferBody {
+  let size = 0;
+  for (const blob of blobs) size += blob.byteLength;
   if (size === 0) return { pieces: to.pieces };
   const jsonLength = to.size;
   if (size > ONE_PIECE)
@@ -71,16 +130,6 @@ export function* printInferResponse(
     };
   for (const blob of blobs) to.append(blob);
   return { pieces: to.pieces, jsonLength };
-}
-
-function* writeParameters(parameters: readonly (readonly [string, Parameter])[], to: ByteWriter): Sliced<void> {
-  let separator = "";
-  for (const [key, value] of parameters) {
-    to.text(`${separator}${quoteText(key)}:`);
-    separator = ",";
-    if (typeof value === "string") yield* writeQuoted(value, to);
-    else to.text(printParameter(value));
-  }
 }
 
 export const printParameter = (value: Parameter): string =>

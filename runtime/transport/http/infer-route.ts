@@ -1,24 +1,22 @@
 /**
  * POST …/infer: headers and body → the data plane → JSON or binary answer.
  */
-import type { Cancellation } from "../../cancellation.js";
 import { ConnectionCut, cutHere } from "../../connection-cut.js";
+import { countLargeStrings, hasLargeStrings } from "../../data-plane/check-strings.js";
 import { deliver } from "../../data-plane/deliver.js";
 import { execute, isDecoupled } from "../../data-plane/infer.js";
-import type { InferResponse } from "../../data-plane/request.js";
 import { validateRequest } from "../../data-plane/validate.js";
 import { Refusal, RuntimeFault } from "../../errors.js";
 import { LARGE } from "../../memory/buffer-pool.js";
-import type { Charge } from "../../memory/memory-budget.js";
-import { slicedIfLong } from "../../slices.js";
+import { inSlices, isSliced } from "../../slices.js";
 import type { TraceNotes } from "../../tracing/trace.js";
 import { withHeaders } from "../header-forwarding.js";
 import type { Headers } from "../http1/fields.js";
 import { type Answer, faultAnswer } from "./answer.js";
 import { type BinaryForm, jsonLengthOf } from "./binary-form.js";
-import { binaryLimit, readBody, unpackBody } from "./body.js";
+import { binaryLimit, isPacked, readBody, unpackBody } from "./body.js";
 import { createBodyMemory } from "./body-memory.js";
-import { readInferRequest } from "./infer-request.js";
+import { type BodyLimits, readInferRequest } from "./infer-request.js";
 import { printInferResponse } from "./infer-response.js";
 import { packPieces } from "./pack-pieces.js";
 import type { Call } from "./route.js";
@@ -57,27 +55,22 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     trace?.stamp("HTTP_RECV_END");
     plain = true;
     const jsonLength = binary ? jsonLengthOf(binary, type, sent.length) : readLength(headers, sent.length);
-    const allowance = budget.allowance(sent.length);
-    const body = await unpackBody(sent, encoding, { maxInputSize, allowance, charge, signal });
+    const body = isPacked(encoding)
+      ? await unpackBody(sent, encoding, { maxInputSize, allowance: budget.allowance(sent.length), charge, signal })
+      : sent;
     if (body !== sent) room.outgrown(sent);
     // The body took its time, and the model may have been loaded again.
     version = calls.find(path.model ?? "", path.version ?? "");
     plain = false;
-    const { request: read, isBinary } = await slicedIfLong(
-      body.length,
-      readInferRequest(
-        body,
-        jsonLength,
-        version.config,
-        {
-          ...{ maxInputSize, memory: calls.memory, makeTensor: room.makeTensor },
-          allocated: bytes => charge.add(bytes),
-          allowance: budget.allowance(body.length),
-        },
-        signal,
-      ),
-      signal,
-    );
+    const limits: BodyLimits = {
+      maxInputSize,
+      memory: calls.memory,
+      allocated: bytes => charge.add(bytes),
+      allowance: budget.allowance(body.length),
+      makeTensor: room.makeTensor,
+    };
+    const reading = readInferRequest(body, jsonLength, version.config, limits, signal);
+    const { request: read, isBinary } = isSliced(reading) ? await inSlices(reading, signal) : reading;
     // Nothing refers to a body that was all JSON.
     if (jsonLength === undefined && body === sent) room.outgrown(body);
     const memory = room.borrowed;
@@ -87,19 +80,19 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
       ...(memory && { memory }),
       parameters: withHeaders(read.parameters, () => request.head.fields, headerForwardPattern),
     };
+    if (hasLargeStrings(read.inputs)) await countLargeStrings(read.inputs, signal);
     const valid = validateRequest(version.config, asked);
     plain = true;
     atWork = true;
     const response = deliver(await execute(version, asked, valid), asked, version, calls.labels);
     const text = createBodyMemory(charge);
-    const { pieces, jsonLength: answerLength } = await slicedIfLong(
-      bytesOf(response),
-      printInferResponse(response, isBinary, text),
-      signal,
-    );
+    const printing = printInferResponse(response, isBinary, text);
+    const { pieces, jsonLength: answerLength } = isSliced(printing) ? await inSlices(printing, signal) : printing;
     cutHere(response.cut, pieces);
     trace?.stamp("HTTP_SEND_START");
     const accepted = binary ? undefined : headers["accept-encoding"];
+    const packing = accepted === undefined ? undefined : chooseEncoding(accepted);
+    const sentPieces = packing ? await packPieces(pieces, packing, charge, signal) : pieces;
     // A client that left may have left work undone that reads the memory.
     const ends = signal.aborted ? undefined : memory;
     const printed = text.borrowed;
@@ -113,13 +106,13 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     };
     // A short answer leaves at once, or waits in a socket that is bounded.
     if (!isLong) charge.release();
-    const sentBack: Answer = {
+    const front = binaryHead(answerLength, binary);
+    return {
       status: 200,
       ...((trace || isLong) && { onSent: whenSent }),
-      ...binaryHead(answerLength, binary),
-      body: pieces,
+      ...(packing ? { ...front, headers: { "Content-Encoding": packing, ...front.headers } } : front),
+      body: sentPieces,
     };
-    return accepted === undefined ? sentBack : await compress(accepted, sentBack, pieces, charge, signal);
   } catch (error) {
     charge.release();
     trace?.fail((error as Error).message);
@@ -165,26 +158,6 @@ function readLength(headers: Headers, received: number): number | undefined {
       `inference header size should be in range (0, ${received}), got: ${length}`,
     );
   return length;
-}
-
-/** Bytes of tensors in an answer. */
-function bytesOf({ outputs }: InferResponse): number {
-  let bytes = 0;
-  for (const { data } of outputs) bytes += data.byteLength;
-  return bytes;
-}
-
-async function compress(
-  accepted: string,
-  answer: Answer,
-  pieces: readonly Buffer[],
-  charge: Charge,
-  signal: Cancellation,
-): Promise<Answer> {
-  const encoding = chooseEncoding(accepted);
-  if (!encoding) return answer;
-  const body = await packPieces(pieces, encoding, charge, signal);
-  return { ...answer, body, headers: { "Content-Encoding": encoding, ...answer.headers } };
 }
 
 /** The encoding the client likes best, the first of equals; none unless it asks, or when it likes `identity` better. */

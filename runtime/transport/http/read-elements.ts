@@ -12,6 +12,8 @@ import type { Json } from "./json.js";
 const MAX_NESTING = 100;
 /** Values that are converted one by one between two pauses. */
 const WIDES_AT_A_TIME = 2048;
+/** Elements that are copied one by one. */
+const FEW = 32;
 /** Elements that take no time. */
 const SHORT = 2048;
 
@@ -112,7 +114,12 @@ function setNumbers({ buffer, byteOffset }: Uint8Array, from: number, row: Datat
   const { length } = part;
   const at = byteOffset + from * row.bytes;
   if (isWide(row)) setWide(new Uint32Array(buffer, at, 2 * length), part);
-  else (new row.array!(buffer as ArrayBuffer, at, length) as Float64Array).set(part);
+  else {
+    const values = new row.array!(buffer as ArrayBuffer, at, length) as Float64Array;
+    // A copy between arrays of two kinds has a price of its own.
+    if (length > FEW) values.set(part);
+    else for (let i = 0; i < length; i++) values[i] = part[i]!;
+  }
   DataList.release(part);
 }
 

@@ -1,7 +1,7 @@
 /**
  * Tensor elements → flat JSON text.
  */
-import { wireDatatype } from "../../../triton-protos/datatype.js";
+import { type DatatypeRow, wireDatatype } from "../../../triton-protos/datatype.js";
 import { RuntimeFault } from "../../errors.js";
 import { atOnce, type Sliced } from "../../slices.js";
 import type { Tensor } from "../../tensor.js";
@@ -29,17 +29,37 @@ export function printElements(tensor: Tensor): string {
 }
 
 /** Writes the elements of a tensor, comma-separated. */
-export function* writeElements({ datatype, data }: Tensor, to: ByteWriter): Sliced<void> {
-  const row = wireDatatype(datatype)!;
-  if (!row.array) return yield* writeStrings(data, to);
-  const aligned = data.byteOffset % row.bytes === 0 ? data : Uint8Array.from(data);
-  const values = new row.array(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / row.bytes);
-  const write = row.bytes === 8 && row.kind !== "float" ? writeWides : WRITERS[row.kind as keyof typeof WRITERS];
+export function* writeElements(tensor: Tensor, to: ByteWriter): Sliced<void> {
+  const row = wireDatatype(tensor.datatype)!;
+  if (!row.array) return yield* writeStrings(tensor.data, to);
+  const values = valuesOf(tensor, row);
+  const write = writeOf(row);
   for (let from = 0; from < values.length; from += AT_A_TIME) {
     if (from > 0 && from % BETWEEN_PAUSES === 0) yield;
     write(values as never, from, Math.min(values.length, from + AT_A_TIME), to);
   }
 }
+
+/** The same of a tensor that takes no time. */
+export function writeFewElements(tensor: Tensor, to: ByteWriter): void {
+  const row = wireDatatype(tensor.datatype)!;
+  if (!row.array) {
+    atOnce(writeStrings(tensor.data, to));
+    return;
+  }
+  const values = valuesOf(tensor, row);
+  const write = writeOf(row);
+  for (let from = 0; from < values.length; from += AT_A_TIME)
+    write(values as never, from, Math.min(values.length, from + AT_A_TIME), to);
+}
+
+function valuesOf({ data }: Tensor, row: DatatypeRow): ArrayLike<number | bigint> {
+  const aligned = data.byteOffset % row.bytes === 0 ? data : Uint8Array.from(data);
+  return new row.array!(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / row.bytes);
+}
+
+const writeOf = (row: DatatypeRow): WritePart<never> =>
+  row.bytes === 8 && row.kind !== "float" ? writeWides : WRITERS[row.kind as keyof typeof WRITERS];
 
 /** Elements that room is made for at a time, and those between two pauses. */
 const AT_A_TIME = 256;
