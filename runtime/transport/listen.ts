@@ -45,10 +45,10 @@ type Listening = Pick<Server, "listen" | "close" | "address"> & {
   off(event: "connection", act: (socket: Socket) => void): unknown;
 };
 
-/** The backlog is empty when no connection was accepted for so long, and in so many turns of the event loop: a turn may accept one alone. */
+/** The backlog counts as empty after this time, and these turns of the event loop, without a connection. A turn accepts one connection at most. */
 const QUIET_MS = 5;
 const QUIET_TURNS = 3;
-/** While clients connect without end, new ones are kept out after this. */
+/** If clients keep connecting, the server keeps new ones out after this time. */
 const MOST_OPEN_MS = 1000;
 
 /** @param drain ends connections: idle ones at once, the rest when `patience` is over; resolves when none is left */
@@ -87,9 +87,9 @@ export function listen(
         port: (server.address() as AddressInfo).port,
         leave,
         async stop(patience) {
-          // Closing the socket resets what waits to be accepted, and clients may have written to it: that is taken first.
+          // Closing the socket resets connections that were not accepted, and clients may have written to them. Accept them first.
           await backlogEmptied(server, QUIET_MS, Math.min(patience, MOST_OPEN_MS));
-          // A connection that comes between the last look and the close would be reset, so that nearly none may come: what the backlog holds stays in it.
+          // A connection that arrives between the last accept and the close is reset. A backlog of one keeps the kernel from completing more than one.
           shrinkBacklog(server);
           await backlogEmptied(server, 0, patience);
           const closed = new Promise<void>(done => server.close(() => done()));
@@ -131,7 +131,7 @@ interface Handle {
   listen?(backlog: number): number;
 }
 
-/** A second call of listen(2) sets the size of the backlog anew. On Linux one of 0 still takes one connection; the kernel drops what else comes. */
+/** A second listen(2) changes the size of the backlog. On Linux a size of 0 holds one connection, and the kernel drops further SYNs. */
 function shrinkBacklog(server: Listening): void {
   (server as { readonly _handle?: Handle })._handle?.listen?.(0);
 }

@@ -125,7 +125,11 @@ test("clients other than browsers, and pages of the server's own origin, are ser
 
 test("a page of a listed origin gets its preflights, its answers and its errors with the headers it needs", async () => {
   const port = shared.ports.http!;
-  const asked = { "access-control-request-method": "POST", "access-control-request-headers": "content-type,x-key" };
+  const asked = {
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "content-type,x-key",
+    "access-control-request-private-network": "true",
+  };
   for (const origin of [PAGE, "http://localhost:3000"]) {
     const preflight = await send(port, "OPTIONS", "/v2/models/echo_int32/infer", { ...asked, origin });
     expect(preflight.status).toBe(200);
@@ -133,6 +137,7 @@ test("a page of a listed origin gets its preflights, its answers and its errors 
       "access-control-allow-origin": origin,
       "access-control-allow-methods": "GET, POST",
       "access-control-allow-headers": "content-type,x-key",
+      "access-control-allow-private-network": "true",
       vary: "Origin",
     });
     const page = { origin, "sec-fetch-site": "cross-site" };

@@ -1,5 +1,5 @@
 /**
- * A server that stops loses no request that a client has written: what waits to be accepted is accepted, what has come is answered, and the process ends with 0.
+ * A server that stops loses no request that a client has written: it accepts its backlog, answers every request, and ends with 0.
  */
 import { connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";

@@ -1,5 +1,5 @@
 /**
- * HTTP/1 as RFC 9112 has it, on the ports of a whole server: what two readers could understand in two ways is refused, and a byte costs the same in any read.
+ * HTTP/1 by RFC 9112 on the port of a whole server: ambiguous requests are refused, and the cost of a byte does not depend on the size of the reads.
  */
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";

@@ -11,6 +11,7 @@ export interface BrowserHeaders {
   readonly "sec-fetch-site"?: string | undefined;
   readonly "access-control-request-method"?: string | undefined;
   readonly "access-control-request-headers"?: string | undefined;
+  readonly "access-control-request-private-network"?: string | undefined;
 }
 
 export interface BrowserAccess {
@@ -67,6 +68,10 @@ export function browserAccess(address: string, allowed: readonly string[]): Brow
         ...(headers["access-control-request-method"] !== undefined && {
           "Access-Control-Allow-Methods": "GET, POST",
           ...(wanted !== undefined && HEADER_NAMES.test(wanted) && { "Access-Control-Allow-Headers": wanted }),
+          // A page from the Internet that calls a server of a private network.
+          ...(headers["access-control-request-private-network"] === "true" && {
+            "Access-Control-Allow-Private-Network": "true",
+          }),
           "Access-Control-Max-Age": PREFLIGHT_AGE,
         }),
       };

@@ -17,12 +17,12 @@ const MOST_HELD = 2 ** 16;
 /** Bytes of answers that wait for the client before its next request is read. */
 const MOST_UNREAD = 2 ** 20;
 
-/** A read costs about the same whatever its size: after so many small ones of a request, the kernel collects bytes for a while before the next. */
+/** A read costs about the same whatever its size. After this many small reads for one request, the connection pauses, and the kernel collects bytes. */
 const SMALL_READ = 256;
 const MOST_SMALL_READS = 128;
 const COLLECT_MS = 5;
 
-/** Milliseconds that a client has for its request once the server stops: one that has just connected or has begun a request, and one that was just answered. */
+/** Milliseconds that a stopping server waits for a request: after a connect or the begin of a request, and after an answer. */
 const FIRST_REQUEST_MS = 1000;
 const NEXT_REQUEST_MS = 50;
 /** Milliseconds that a client has to read the last answer before a connection is gone that it goes on sending to. */
@@ -116,7 +116,7 @@ export class Connection implements ExchangeCarrier {
     if (wasIdle && (this.#held.size > 0 || this.#exchange)) this.#since = performance.now();
   }
 
-  /** Reads nothing for a moment, so that a client that writes byte by byte costs few reads. */
+  /** Pauses the socket, so that a client that writes byte by byte causes few reads. */
   #collect(): void {
     if (this.#over || this.#collecting) return;
     this.#socket.pause();

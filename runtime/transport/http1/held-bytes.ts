@@ -1,5 +1,5 @@
 /**
- * Bytes of a connection that have come and cannot be used yet. The store doubles as it grows, so a byte costs the same however small the reads are.
+ * Bytes that a connection has received and cannot use yet. The store doubles when it grows, so the cost of a byte does not depend on the size of the reads.
  */
 const LEAST = 1024;
 
@@ -35,7 +35,7 @@ export class HeldBytes {
     this.#end += added;
   }
 
-  /** Forgets bytes at the begin. */
+  /** Removes bytes from the begin. */
   drop(count: number): void {
     this.#start += count;
     if (this.#start >= this.#end) this.clear();
