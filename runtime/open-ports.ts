@@ -65,7 +65,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
     pinnedBytes: options.shown.pinnedMemoryPoolByteSize,
   });
   const stallTime = options.stallTimeoutSeconds * 1000;
-  const http = { stallTime, allowedOrigins: options.httpAllowedOrigins };
+  const http = { stallTime, allowedOrigins: options.httpAllowedOrigins, budget: parts.budget };
   const restrictions = {
     grpc: createRestriction(options.grpcRestrictedProtocols, "triton-grpc-protocol-"),
     http: createRestriction(options.httpRestrictedApis),

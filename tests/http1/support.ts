@@ -4,6 +4,7 @@
 import { createServer } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { Duplex } from "node:stream";
+import type { MemoryBudget } from "#runtime/memory/memory-budget.js";
 import type { Http1Handler } from "#runtime/transport/http1/connection.js";
 import type { Exchange } from "#runtime/transport/http1/exchange.js";
 import { DEFAULT_LIMITS, type Http1Limits } from "#runtime/transport/http1/limits.js";
@@ -16,8 +17,12 @@ export interface Served {
   stop(patience?: number): Promise<void>;
 }
 
-export async function serveHttp1(handler: Http1Handler, limits: Partial<Http1Limits> = {}): Promise<Served> {
-  const { server, drain } = createHttp1Server(handler, { ...DEFAULT_LIMITS, stallTime: 0, ...limits });
+export async function serveHttp1(
+  handler: Http1Handler,
+  limits: Partial<Http1Limits> = {},
+  budget?: MemoryBudget,
+): Promise<Served> {
+  const { server, drain } = createHttp1Server(handler, { ...DEFAULT_LIMITS, stallTime: 0, ...limits }, budget);
   const { port, stop } = await listen(server, { address: "127.0.0.1", port: 0 }, drain);
   return { port, stop: (patience = 1000) => stop(patience) };
 }

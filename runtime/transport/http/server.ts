@@ -3,6 +3,7 @@
  */
 import { ConnectionCut } from "../../connection-cut.js";
 import { RuntimeFault } from "../../errors.js";
+import type { MemoryBudget } from "../../memory/memory-budget.js";
 import type { ServerLog } from "../../server-log.js";
 import type { Exchange } from "../http1/exchange.js";
 import { DEFAULT_LIMITS } from "../http1/limits.js";
@@ -22,6 +23,7 @@ export interface HttpPort extends ListenAt {
   readonly stallTime: number;
   /** Origins of web pages that may call the port besides its own. */
   readonly allowedOrigins: readonly string[];
+  readonly budget: MemoryBudget;
 }
 
 export function serveHttp(options: HttpPort, context: RouteContext, log: ServerLog): Promise<Listener> {
@@ -50,7 +52,11 @@ export function serveMetrics(options: HttpPort, print: () => string, log: Server
 function start(options: HttpPort, log: ServerLog, respond: Respond): Promise<Listener> {
   const limits = { ...DEFAULT_LIMITS, stallTime: options.stallTime };
   const access = browserAccess(options.address, options.allowedOrigins);
-  const { server, drain, leave } = createHttp1Server(exchange => void serve(exchange, access, respond, log), limits);
+  const { server, drain, leave } = createHttp1Server(
+    exchange => void serve(exchange, access, respond, log),
+    limits,
+    options.budget,
+  );
   return listen(server, options, drain, leave);
 }
 

@@ -4,6 +4,7 @@
 import type { Socket } from "node:net";
 import { readInto } from "../read-into.js";
 import { ChunkReader } from "./chunk-reader.js";
+import { ConnectionMemory, type ServerMemory, unlimited } from "./connection-memory.js";
 import { Exchange, type ExchangeCarrier } from "./exchange.js";
 import { BadRequest } from "./fault.js";
 import { HeadReader } from "./head-reader.js";
@@ -36,6 +37,7 @@ export class Connection implements ExchangeCarrier {
   readonly #serve: Http1Handler;
   readonly #limits: Http1Limits;
   readonly #heads: HeadReader;
+  readonly #memory: ConnectionMemory;
   /** The request that is being read and served. */
   #exchange: Exchange | undefined;
   /** Bytes of its body that are still to come, or who reads its chunks. */
@@ -56,11 +58,12 @@ export class Connection implements ExchangeCarrier {
   #whenRoom: (() => void)[] = [];
   #retiring: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket, serve: Http1Handler, limits: Http1Limits) {
+  constructor(socket: Socket, serve: Http1Handler, limits: Http1Limits, memory: ServerMemory = unlimited()) {
     this.#socket = socket;
     this.#serve = serve;
     this.#limits = limits;
     this.#heads = new HeadReader(limits);
+    this.#memory = new ConnectionMemory(socket, memory);
     readInto(socket, chunk => this.#take(chunk));
     socket.on("end", () => this.#ended());
     socket.on("close", () => this.#closed());
@@ -91,6 +94,10 @@ export class Connection implements ExchangeCarrier {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  get memory(): ConnectionMemory {
+    return this.#memory;
   }
 
   /** Ends a connection that takes too long. @param now milliseconds */
@@ -158,6 +165,7 @@ export class Connection implements ExchangeCarrier {
     if (this.#over) return;
     if (isHeld) this.#held.drop(at);
     else if (at < bytes.length) this.#held.append(bytes, at);
+    this.#memory.update(this.#held.size);
     if (!this.#mayRead) this.#socket.pause();
   }
 
@@ -222,8 +230,10 @@ export class Connection implements ExchangeCarrier {
 
   reply(exchange: Exchange, status: number, fields: ReplyFields, body: readonly Buffer[], sent?: () => void): void {
     const head = printHead(status, this.#isLastFor(exchange) ? closing(exchange, fields) : fields);
-    writeReply(this.#socket, head, exchange.head.method === "HEAD" ? [] : body, sent);
+    const pieces = exchange.head.method === "HEAD" ? [] : body;
+    writeReply(this.#socket, head, pieces, sent && this.#memory.chargedElsewhere(sizeOf(pieces), sent));
     this.end(exchange, false);
+    this.#memory.update(this.#held.size);
   }
 
   begin(exchange: Exchange, status: number, fields: ReplyFields): void {
@@ -236,7 +246,9 @@ export class Connection implements ExchangeCarrier {
 
   write({ head }: Exchange, text: string): boolean {
     const size = Buffer.byteLength(text).toString(16);
-    return this.#socket.write(head.minor === 0 ? text : `${size}\r\n${text}\r\n`);
+    const hasRoom = this.#socket.write(head.minor === 0 ? text : `${size}\r\n${text}\r\n`);
+    if (!hasRoom) this.#memory.update(this.#held.size);
+    return hasRoom;
   }
 
   /** @param hasParts the answer came part by part */
@@ -275,6 +287,7 @@ export class Connection implements ExchangeCarrier {
   }
 
   #hasRoom(): void {
+    this.#memory.update(this.#held.size);
     const waiting = this.#whenRoom;
     this.#whenRoom = [];
     for (const act of waiting) act();
@@ -318,6 +331,7 @@ export class Connection implements ExchangeCarrier {
     clearTimeout(this.#collecting);
     clearTimeout(this.#retiring);
     this.#held.clear();
+    this.#memory.release();
     this.#leave();
     this.#whenRoom = [];
   }
@@ -332,6 +346,12 @@ export class Connection implements ExchangeCarrier {
     if (!exchange.answered) exchange.gone.abort();
     sink?.cut();
   }
+}
+
+function sizeOf(pieces: readonly Buffer[]): number {
+  let size = 0;
+  for (const piece of pieces) size += piece.length;
+  return size;
 }
 
 /** A client of HTTP/1.0 expects nothing else. */

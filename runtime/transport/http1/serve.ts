@@ -2,6 +2,8 @@
  * A server of HTTP/1 connections.
  */
 import { createServer, type Server, type Socket } from "node:net";
+import { type MemoryBudget, unlimitedMemory } from "../../memory/memory-budget.js";
+import { createRelief } from "../relief.js";
 import { watchStalls } from "../stalled-sockets.js";
 import { Connection, type Http1Handler } from "./connection.js";
 import type { Http1Limits } from "./limits.js";
@@ -14,10 +16,18 @@ export interface Http1Server {
   drain(patience: number): Promise<void>;
 }
 
-export function createHttp1Server(serve: Http1Handler, limits: Http1Limits): Http1Server {
+/** @param budget is charged with requests that wait and responses that clients leave unread; when it is spent, such clients are cut off */
+export function createHttp1Server(
+  serve: Http1Handler,
+  limits: Http1Limits,
+  budget: MemoryBudget = unlimitedMemory(),
+): Http1Server {
   const connections = new Map<Socket, Connection>();
   let isLeaving = false;
   const stalls = watchStalls(limits.stallTime);
+  const relief = createRelief(budget, function* () {
+    for (const { memory } of connections.values()) if (memory.bytes > 0) yield memory;
+  });
   const timer = setInterval(() => {
     const now = performance.now();
     for (const connection of connections.values()) connection.look(now);
@@ -26,7 +36,7 @@ export function createHttp1Server(serve: Http1Handler, limits: Http1Limits): Htt
     // Without a listener an error of a socket would end the process.
     socket.on("error", () => {});
     socket.once("close", () => connections.delete(socket));
-    const connection = new Connection(socket, serve, limits);
+    const connection = new Connection(socket, serve, limits, { budget, relief });
     if (isLeaving) connection.leave();
     connections.set(socket, connection);
     stalls.add(socket);
@@ -35,6 +45,7 @@ export function createHttp1Server(serve: Http1Handler, limits: Http1Limits): Htt
   server.on("close", () => {
     clearInterval(timer);
     stalls.stop();
+    relief.stop();
   });
   return {
     server,

@@ -3,6 +3,7 @@
  */
 import type { Socket } from "node:net";
 import type { Charge, MemoryBudget } from "../../memory/memory-budget.js";
+import type { Relief, Unread } from "../relief.js";
 import { Conduct } from "./conduct.js";
 import { ConnectionFault, type ErrorName, StreamFault } from "./errors.js";
 import { FrameReader } from "./frame-reader.js";
@@ -10,7 +11,6 @@ import { FLAG, FRAME, goawayFrame, PREFACE, pingFrame, SETTINGS_ACK } from "./fr
 import type { Http2Limits } from "./limits.js";
 import { Output } from "./output.js";
 import { Receiver } from "./receiver.js";
-import type { Relief, Unread } from "./relief.js";
 import { Sender } from "./sender.js";
 import { readSettings, settingsFrame, settingsIn } from "./settings.js";
 import { SlicedReader } from "./sliced-reader.js";

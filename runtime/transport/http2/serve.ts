@@ -4,10 +4,10 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from "node:tls";
 import { MemoryBudget } from "../../memory/memory-budget.js";
+import { createRelief } from "../relief.js";
 import { watchStalls } from "../stalled-sockets.js";
 import { Connection, type Http2Connection } from "./connection.js";
 import type { Http2Limits } from "./limits.js";
-import { createRelief } from "./relief.js";
 import type { Http2Handler } from "./streams.js";
 
 export interface Http2ServerOptions<Call> {

@@ -2,6 +2,7 @@
  * The streams of one connection (RFC 9113 §5.1): which frames may come for which, from their first HEADERS to what comes after their end.
  */
 import type { Charge } from "../../memory/memory-budget.js";
+import type { Relief } from "../relief.js";
 import { ClosedStreams, type Ending } from "./closed-streams.js";
 import type { Conduct } from "./conduct.js";
 import { ConnectionFault, type ErrorName, StreamFault } from "./errors.js";
@@ -10,7 +11,6 @@ import { HeaderBlocks } from "./header-blocks.js";
 import type { Http2Limits } from "./limits.js";
 import type { Output } from "./output.js";
 import type { Receiver } from "./receiver.js";
-import type { Relief } from "./relief.js";
 import type { RequestHead } from "./request-head.js";
 import type { Sender } from "./sender.js";
 import { Stream, type StreamCarrier, type StreamConnection } from "./stream.js";

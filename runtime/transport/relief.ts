@@ -1,7 +1,7 @@
 /**
  * Cuts clients that do not read, while the server's memory is used up: responses that wait for a client's window or its socket, the largest first.
  */
-import type { MemoryBudget } from "../../memory/memory-budget.js";
+import type { MemoryBudget } from "../memory/memory-budget.js";
 
 /** Bytes that one client leaves unread. */
 export interface Unread {
