@@ -13,7 +13,9 @@ import {
   listValue,
 } from "@duckdb/node-api";
 import { DataType, Int32, Int64, type List, RecordBatchReader, Vector } from "apache-arrow";
+import { checkArrow } from "../../triton-protos/artefacts/arrow-check.js";
 import { dtypeOf } from "../../triton-protos/artefacts/arrow-columns.js";
+import { withFile } from "../../triton-protos/artefacts/byte-source.js";
 import { RuntimeFault } from "../errors.js";
 import type { Database } from "./database.js";
 import { identifier, sqlType } from "./sql/literal.js";
@@ -115,6 +117,7 @@ function cell(value: unknown, type: string): DuckDBValue {
 async function reading<T>(file: string, use: (reader: RecordBatchReader) => Promise<T>): Promise<T> {
   const stream = createReadStream(file);
   try {
+    withFile(file, checkArrow);
     const reader = await RecordBatchReader.from(stream);
     await reader.open();
     if (reader.schema === undefined) throw new Error("it has no schema, as an empty file");

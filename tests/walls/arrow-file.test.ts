@@ -5,13 +5,27 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { Table, tableFromArrays, tableFromIPC, tableToIPC, vectorFromArray } from "apache-arrow";
+import {
+  Field,
+  Float64,
+  Int32,
+  Int64,
+  List,
+  Schema,
+  Table,
+  tableFromArrays,
+  tableFromIPC,
+  tableToIPC,
+  Utf8,
+  vectorFromArray,
+} from "apache-arrow";
 import { afterAll, describe, expect, test } from "vitest";
 import { type PrintedColumn, printFittedTable } from "#runtime/kernels/fitted-table.js";
 import { readArrowColumns } from "#triton-protos/artefacts/arrow-columns.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-arrow-"));
 afterAll(() => rmSync(folder, { recursive: true }));
+const dataScript = fileURLToPath(new URL("support/arrow-data-damage.mjs", import.meta.url));
 const script = fileURLToPath(new URL("support/arrow-damage.mjs", import.meta.url));
 const validity = Uint8Array.of(1, 0, 1, 1, 0);
 
@@ -110,6 +124,43 @@ describe("a damaged file ends with a value or an error, within bounded CPU", () 
     },
     150_000,
   );
+  test.each(["file", "stream"] as const)(
+    "data of the %s form, as a transform writes it",
+    async form => {
+      const path = join(folder, `data-${form}.arrow`);
+      const table = new Table({
+        n: vectorFromArray([1n, null, 3n], new Int64()),
+        s: vectorFromArray(["x", null, "yy"], new Utf8()),
+        l: vectorFromArray([[1, 2], null, [3]], new List(new Field("item", new Float64(), true))),
+      });
+      const bytes = tableToIPC(table, form);
+      writeFileSync(path, bytes);
+      const { stdout } = await promisify(execFile)(process.execPath, ["--max-old-space-size=512", dataScript, path], {
+        timeout: 200_000,
+        killSignal: "SIGKILL",
+      });
+      const { read, refused, odd, mostMs } = JSON.parse(stdout) as Record<string, number> & { odd: string[] };
+      expect(odd).toEqual([]);
+      expect(read! + refused!).toBe(bytes.length + Math.ceil(bytes.length / 5));
+      expect(read).toBeGreaterThan(0);
+      expect(mostMs).toBeLessThan(1000);
+    },
+    220_000,
+  );
+  test("names that columns share, which would multiply a small schema, are refused", () => {
+    const name = "n".repeat(1000);
+    const fields = Array.from({ length: 20 }, (_, i) => new Field(`${i}`.padEnd(1000, "n"), new Int32(), false));
+    const bytes = tableToIPC(new Table(new Schema([...fields, new Field(name, new Int32(), false)]), []), "file");
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const footer = bytes.length - 10 - view.getInt32(bytes.length - 10, true);
+    // Each field refers to its name by an offset from its own place; here all take a name that is said to be as long as the rest of the footer.
+    const names = [...bytes.keys()].filter(
+      at => at > footer && at < bytes.length - 14 && view.getInt32(at, true) === 1000,
+    );
+    expect(names.length).toBe(21);
+    for (const at of names) view.setInt32(at, bytes.length - 10 - at - 4, true);
+    expect(() => readArrowColumns(bytes)).toThrow("the names of its columns take more bytes than its footer");
+  });
   test("batches that share bytes, which would multiply a small file, are refused", () => {
     const bytes = printFittedTable({
       a: { dtype: "int64", values: BigInt64Array.from({ length: 1000 }, (_, i) => BigInt(i)) },

@@ -3,6 +3,7 @@
  * overlap, and are as long as their rows need. Reading costs no more than the file is long, whatever its bytes are.
  * Format: https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format
  */
+import { type ByteSource, bytesSource } from "./byte-source.js";
 import { FlatbufferError, type FlatTable, flatRoot, int64At } from "./flatbuffer.js";
 
 export interface ArrowField {
@@ -56,51 +57,91 @@ export function readArrowFile(bytes: Uint8Array): ArrowFile {
   }
 }
 
-const damaged = (what: string): ArrowFileError => new ArrowFileError(`it is not a whole Arrow file: ${what}`);
+export const arrowDamage = (what: string): ArrowFileError =>
+  new ArrowFileError(`it is not a whole Arrow file: ${what}`);
+const damaged = arrowDamage;
 
-function read(bytes: Uint8Array): ArrowFile {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const text = (at: number): string => String.fromCharCode(...bytes.subarray(at, at + MAGIC.length));
-  const tail = bytes.length - MAGIC.length - 4;
+export interface Footer {
+  readonly view: DataView;
+  /** Where it begins, and the batches end. */
+  readonly at: number;
+  readonly root: FlatTable;
+}
+
+/** The footer of the file form. */
+export function footerOf(source: ByteSource): Footer {
+  const text = (at: number): string => Buffer.from(source.read(at, MAGIC.length)).toString("latin1");
+  const tail = source.size - MAGIC.length - 4;
   if (tail < 8 || text(0) !== MAGIC)
     throw new ArrowFileError("it is not an Arrow file: it does not begin with `ARROW1`");
   if (text(tail + 4) !== MAGIC) throw damaged("it does not end with `ARROW1`");
-  const footerLength = view.getInt32(tail, true);
-  if (footerLength < 4 || footerLength > tail - 8) throw damaged(`its footer takes ${footerLength} bytes`);
-  const footerAt = tail - footerLength;
-  const footerView = new DataView(bytes.buffer, bytes.byteOffset + footerAt, footerLength);
-  const footer = flatRoot(footerView);
+  const length = viewOf(source.read(tail, 4)).getInt32(0, true);
+  if (length < 4 || length > tail - 8) throw damaged(`its footer takes ${length} bytes`);
+  const view = viewOf(source.read(tail - length, length));
+  return { view, at: tail - length, root: flatRoot(view) };
+}
+
+/** A message that takes so many bytes with its prefix: its length, and since Arrow 0.15 four bytes of ones before it. */
+export function messageOf(
+  source: ByteSource,
+  at: number,
+  size: number,
+): { readonly view: DataView; readonly root: FlatTable } {
+  const bytes = source.read(at, size);
+  const head = viewOf(bytes);
+  const prefix = head.getUint32(0, true) === 0xffffffff ? 8 : 4;
+  const length = head.getInt32(prefix - 4, true);
+  if (length < 4 || length > size - prefix) throw damaged(`the metadata at byte ${at} takes ${length} bytes`);
+  const view = viewOf(bytes.subarray(prefix, prefix + length));
+  return { view, root: flatRoot(view) };
+}
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** Of the footer: where a message is, and how many bytes it and its body take. */
+export interface ArrowBlock {
+  readonly offset: number;
+  readonly metadata: number;
+  readonly body: number;
+}
+export const blockAt = (footer: DataView, at: number): ArrowBlock => ({
+  offset: int64At(footer, at),
+  metadata: footer.getInt32(at + 8, true),
+  body: int64At(footer, at + 16),
+});
+
+function read(bytes: Uint8Array): ArrowFile {
+  const source = bytesSource(bytes);
+  const { view: footerView, at: footerAt, root: footer } = footerOf(source);
   const schema = footer.table(1);
   if (!schema) throw damaged("it has no schema");
   if (schema.int16(0) !== 0) throw new ArrowFileError("its numbers are big-endian; little-endian ones are read");
-  const fields = schema.tables(1).map(fieldOf);
+  const fields: ArrowField[] = [];
+  let named = 0;
+  for (const table of schema.tables(1)) {
+    const field = fieldOf(table);
+    // Columns may share a name's bytes.
+    named += field.name.length;
+    if (named > footerView.byteLength) throw damaged("the names of its columns take more bytes than its footer");
+    fields.push(field);
+  }
   for (const { name, type, bits } of fields)
     if (bits === 0) throw new ArrowFileError(`column \`${name}\` is ${type}, which no column is`);
   const columns = fields.map((): ArrowPiece[] => []);
   const blocks = footer.structs(3, BLOCK);
   let free = 8;
   for (let i = 0; i < blocks.count; i++) {
-    const at = blocks.at + i * BLOCK;
-    const block = {
-      offset: int64At(footerView, at),
-      metadata: footerView.getInt32(at + 8, true),
-      body: int64At(footerView, at + 16),
-    };
+    const block = blockAt(footerView, blocks.at + i * BLOCK);
     // Batches that share bytes would let a small file take any amount of memory.
     if (block.offset < free || block.metadata < 8 || block.body < 0 || blockEnd(block) > footerAt)
       throw damaged(`batch ${i} takes bytes ${block.offset} to ${blockEnd(block)}, of ${free} to ${footerAt}`);
     free = blockEnd(block);
-    readBatch(bytes, block, fields, columns, i);
+    readBatch(source, block, fields, columns, i);
   }
   return { fields, columns };
 }
 
-interface Block {
-  readonly offset: number;
-  readonly metadata: number;
-  readonly body: number;
-}
-const blockEnd = ({ offset, metadata, body }: Block): number => offset + metadata + body;
+const blockEnd = ({ offset, metadata, body }: ArrowBlock): number => offset + metadata + body;
 
 function fieldOf(field: FlatTable): ArrowField {
   const name = field.text(0);
@@ -129,27 +170,21 @@ function fieldOf(field: FlatTable): ArrowField {
 }
 
 function readBatch(
-  bytes: Uint8Array,
-  block: Block,
+  source: ByteSource,
+  block: ArrowBlock,
   fields: readonly ArrowField[],
   columns: readonly ArrowPiece[][],
   index: number,
 ): void {
   const where = `batch ${index}`;
-  const head = new DataView(bytes.buffer, bytes.byteOffset + block.offset, block.metadata);
-  // Since Arrow 0.15 four bytes of ones come first.
-  const prefix = head.getUint32(0, true) === 0xffffffff ? 8 : 4;
-  const length = head.getInt32(prefix - 4, true);
-  if (length < 4 || length > block.metadata - prefix) throw damaged(`the metadata of ${where} takes ${length} bytes`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset + block.offset + prefix, length);
-  const message = flatRoot(view);
+  const { view, root: message } = messageOf(source, block.offset, block.metadata);
   const batch = message.table(2);
   if (message.uint8(1) !== RECORD_BATCH || !batch || message.int64(3) !== block.body)
     throw damaged(`${where} is not the record batch that the footer describes`);
   if (batch.table(3)) throw new ArrowFileError("its buffers are compressed; uncompressed ones are read");
   const rows = batch.int64(0);
   const [nodes, buffers] = [batch.structs(1, PAIR), batch.structs(2, PAIR)];
-  const body = bytes.subarray(block.offset + block.metadata, blockEnd(block));
+  const body = source.read(block.offset + block.metadata, block.body);
   if (nodes.count !== fields.length) throw damaged(`${where} has ${nodes.count} columns for ${fields.length} fields`);
   let buffer = 0;
   let free = 0;

@@ -9,6 +9,7 @@ export class FlatbufferError extends Error {
 }
 
 export interface FlatTable {
+  readonly has: (field: number) => boolean;
   /** Numbers; 0 or the given value where the field is absent. */
   readonly uint8: (field: number) => number;
   readonly int16: (field: number) => number;
@@ -44,6 +45,9 @@ function flatTable(view: DataView, at: number): FlatTable {
   const [fields, size] = [view.getUint16(vtable, true), view.getUint16(vtable + 2, true)];
   inside(view, vtable, fields);
   inside(view, at, size);
+  // Other readers take these for signed numbers, and an odd length for one field more.
+  if (fields < 4 || fields % 2 !== 0 || size > 0x7fff)
+    throw new FlatbufferError(`has a table of ${fields} and ${size} bytes at byte ${at} of its metadata`);
   /** Offset of a field of so many bytes; 0 where it is absent. */
   const place = (field: number, bytes: number): number => {
     const slot = 4 + 2 * field;
@@ -68,6 +72,7 @@ function flatTable(view: DataView, at: number): FlatTable {
   };
   const uint8 = number(1, from => view.getUint8(from));
   return {
+    has: field => place(field, 1) !== 0,
     uint8,
     int16: number(2, from => view.getInt16(from, true)),
     int32: number(4, from => view.getInt32(from, true)),
