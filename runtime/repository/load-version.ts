@@ -142,7 +142,10 @@ export async function loadVersion(
     return backendFor(polled, folder, options.standIns ?? false);
   };
   const { around } = options;
-  const files = await verifyFiles(polled, version, text => options.log?.warning("model_lifecycle", text));
+  const files = await verifyFiles(polled, version, {
+    mayLack: around?.backend !== undefined,
+    warn: text => options.log?.warning("model_lifecycle", text),
+  });
   const backend = await (around?.backend ? around.backend({ config: written, folder }, choose) : choose());
   if (!polled.configured && !backend.autoComplete)
     throw new RuntimeFault("NOT_FOUND", `model configuration is not provided for model '${written.name}'`);
@@ -205,7 +208,8 @@ export async function loadVersion(
   const loaded = await (backend.check
     ? creating(backend.load(context, updated?.loaded))
     : backend.load(context, updated?.loaded));
-  if (files?.isCurrent() === false) {
+  // One that goes on with its instances shares them with the version that serves.
+  if (!updated && files?.isCurrent() === false) {
     await loaded.close?.();
     throw new RuntimeFault("UNAVAILABLE", `a build replaced '${written.name}' while it was loaded; load it again`);
   }

@@ -40,15 +40,22 @@ export interface VerifiedFiles {
 /** Manifests of models whose files were compared, by the model's folder. */
 const covered = new Map<string, Manifest>();
 
+export interface VerifyOptions {
+  /** Files may be missing: something may stand in for the model, or for a step of its plan. */
+  readonly mayLack: boolean;
+  /** Receives what is odd and served all the same. */
+  warn(text: string): void;
+}
+
 /**
- * @param warn hears of a `config.pbtxt` that was edited: an operator may, and everything else is refused
+ * An edited `config.pbtxt` is a warning: an operator may change it. Everything else is refused.
  * @returns undefined for a model without a manifest
  * @throws RuntimeFault naming the file that is not what was written
  */
 export async function verifyFiles(
   { folder, config, upload }: PolledModel,
   version: ModelVersion,
-  warn: (text: string) => void,
+  { mayLack, warn }: VerifyOptions,
 ): Promise<VerifiedFiles | undefined> {
   // What a request brings can bring a manifest.
   if (upload) return undefined;
@@ -70,6 +77,7 @@ export async function verifyFiles(
   const large: (readonly [string, FileSum])[] = [];
   for (const [path, sum] of own.toSorted(([, a], [, b]) => a.bytes - b.bytes)) {
     const file = join(folder, path);
+    if (mayLack && !existsSync(file)) continue;
     // `merlon build` writes no links: one is not followed to be hashed, either.
     if (path !== CONFIG && leadsOutside(folder, file))
       throw damaged(`${file} leads outside the model's folder by a symbolic link`);

@@ -114,6 +114,42 @@ test("a manifest that is gone is missed, and a file that is gone is named", asyn
   }
 });
 
+test("a mock stands in for a file that is not here, and a server that polls loads a build once", async () => {
+  const partial = join(folder, "partial");
+  cpSync(built, partial, { recursive: true });
+  rmSync(join(partial, "recommend_ranker", "1", "model.onnx"));
+  const server = await startServer(partial, {
+    mockMissing: true,
+    modelControlMode: "poll",
+    repositoryPollSeconds: 0.05,
+  });
+  try {
+    expect((await fetch(`${server.http}/v2/models/recommend_ranker/ready`)).status).toBe(200);
+    await sleep(1000);
+    const loads = server.log.join("").match(/successfully loaded '\w+'/g) ?? [];
+    expect(loads.sort()).toEqual([...new Set(loads)]);
+    expect(loads).toHaveLength(3);
+  } finally {
+    await server.stop();
+  }
+});
+
+test("FAISS files of a built repository are known, and trusted while they are what was written", async () => {
+  const { isCovered, isTrusted } = await import("#runtime/repository/verify-files.js");
+  const index = join(built, "recommend", "1", "indexes", "artefacts-index-items.faiss");
+  const server = await startServer(built);
+  try {
+    expect([isCovered(index), await isTrusted(index)]).toEqual([true, true]);
+    expect(isCovered(join(built, "recommend", "1", "indexes", "other.faiss"))).toBe(false);
+    const bytes = readFileSync(index);
+    writeFileSync(index, flipped(bytes, 0.5, 0));
+    expect(await isTrusted(index)).toBe(false);
+    writeFileSync(index, bytes);
+  } finally {
+    await server.stop();
+  }
+});
+
 /** A model as `merlon build` leaves it, with a file that is too large to be hashed before the server is ready. */
 async function large(): Promise<{ readonly folder: string; readonly weights: string }> {
   const { printManifest } = await import("#triton-protos/artefacts/manifest.js");
