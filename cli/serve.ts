@@ -5,6 +5,7 @@ import { isIP } from "node:net";
 import { didYouMean } from "../runtime/etl/nearest-name.js";
 import type { RunningServer, ServeOptions } from "../runtime/server-options.js";
 import { isLoopback } from "../runtime/transport/http/browser-access.js";
+import { isPatchedNode, NODE_FLOORS } from "../runtime/version-floors.js";
 import { runServer } from "./run-server.js";
 import { FLAGS, flagList } from "./tritonserver/flags.js";
 import { UsageError } from "./tritonserver/getopt.js";
@@ -124,13 +125,13 @@ export async function serve(words: readonly string[]): Promise<void> {
   }
 }
 
-/** Node 20 gets no more security fixes: fine on the own machine, worth a word elsewhere. */
+/** A Node without the latest security fixes is fine on the own machine, and worth a warning elsewhere. */
 function warnAboutNode({ http, grpc }: ServeOptions): void {
   const open = [http, grpc].flatMap(endpoint =>
     endpoint && !isLoopback(endpoint.address ?? LOOPBACK) ? [endpoint.address!] : [],
   );
-  if (open.length === 0 || Number(process.versions.node.split(".")[0]) >= 22) return;
+  if (open.length === 0 || isPatchedNode(process.versions.node)) return;
   process.stderr.write(
-    `warning: Node ${process.versions.node} gets no security fixes any more, and this server listens on ${open.join(" and ")}. Use Node 22.23.2 or 24.18.1 and above, or leave out --address.\n`,
+    `warning: Node ${process.versions.node} has known holes that a request reaches, and this server listens on ${open.join(" and ")}. Use Node ${NODE_FLOORS.join(" or ")} and above, or leave out --address.\n`,
   );
 }

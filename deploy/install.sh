@@ -18,11 +18,10 @@ fi
 mkdir -p "$prefix"
 cd "$prefix"
 printf '{ "name": "merlon-server", "private": true, "allowScripts": { "better-sqlite3": true } }\n' > package.json
-# Install scripts are off: that of onnxruntime-node fetches CUDA libraries, that of faiss-node a binary from elsewhere.
 npm install --ignore-scripts --omit=dev --no-audit --no-fund "$tarball"
-# The SQLite binding is for models that read a Feast store, FAISS for those that ask an index.
-npm rebuild better-sqlite3
-[ "${MERLON_FAISS:-}" = none ] || node node_modules/merlon/scripts/native-faiss.mjs
+# Packages with native code are added by name: SQLite's for models that read a Feast store, FAISS for those that search an index.
+node node_modules/merlon/scripts/add-native.mjs onnxruntime-node better-sqlite3
+[ "${MERLON_FAISS:-}" = none ] || node node_modules/merlon/scripts/add-native.mjs faiss-node
 # ONNX Runtime brings binaries for other systems along.
 find node_modules/onnxruntime-node/bin -mindepth 2 -maxdepth 2 -type d ! -name "$(node -p process.platform)" -exec rm -rf {} +
 mkdir -p bin

@@ -1,13 +1,12 @@
 /**
- * An error of Node's that a package is not installed → a sentence that says how it gets there. Packages with native code are optional: npm leaves
- * one out when its install script fails, rather than fail as a whole.
+ * An error of Node's that a package is not installed → a sentence that says how to add it. Packages with native code are optional peers: an install of
+ * Merlon brings none of them, so it runs no install script.
  */
+const ADD = "node node_modules/merlon/scripts/add-native.mjs";
 const WAYS: Readonly<Record<string, string>> = {
-  "onnxruntime-node":
-    "`npm install onnxruntime-node --onnxruntime-node-install=skip` installs it without CUDA's libraries, which its install script could not fetch",
-  "better-sqlite3":
-    "`npm install better-sqlite3` shows why it was not built: it needs a download of its binary, or python3, make and a C++ compiler",
-  "faiss-node": "`node node_modules/merlon/scripts/native-faiss.mjs` compiles it, given a C++ compiler and FAISS",
+  "onnxruntime-node": `\`${ADD} onnxruntime-node\` adds it, without CUDA's libraries`,
+  "better-sqlite3": `\`${ADD} better-sqlite3\` adds it: it needs a download of its binary, or python3, make and a C++ compiler`,
+  "faiss-node": `\`${ADD} faiss-node\` adds it: it needs a C++ compiler and FAISS`,
 };
 
 /** undefined for any other error. */

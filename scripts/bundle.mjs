@@ -67,8 +67,7 @@ async function write(format, input, plugins = [], folder = out) {
     input: Object.fromEntries(Object.entries(input).map(([name, file]) => [name, join(dist, file)])),
     platform: "node",
     external: (id, importer) =>
-      !isTensor(id, importer) &&
-      !/^(\.|\/|#|protobufjs|@protobufjs|prom-client|tdigest|bintrees|zod|yaml|commander)/.test(id),
+      !isTensor(id, importer) && !/^(\.|\/|#|protobufjs|@protobufjs|zod|yaml|commander)/.test(id),
     plugins: [ownUrls(folder), ownTensor, ...plugins],
     logLevel: "silent",
   });

@@ -1,7 +1,7 @@
 // `npm run test:package` (minutes): packs the project, installs the package into an empty folder as the Dockerfile does, and runs what a
 // stranger would: `npx merlon --help`, `npx tritonserver --help`, and a server that is asked for its health, answers a request and ends.
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT, run, step } from "./setup.mjs";
@@ -110,6 +110,17 @@ try {
     folder,
     readdirSync(folder).find(name => name.endsWith(".tgz")),
   );
+  await step("Installing the package with npm's defaults: no install script", () => {
+    const plain = join(folder, "plain");
+    mkdirSync(plain);
+    writeFileSync(join(plain, "package.json"), '{ "private": true }\n');
+    run("npm", ["install", "--no-audit", "--no-fund", tarball], { cwd: plain });
+    const { packages } = JSON.parse(readFileSync(join(plain, "node_modules", ".package-lock.json"), "utf8"));
+    const scripts = Object.keys(packages).filter(path => packages[path].hasInstallScript);
+    expect("packages with install scripts", scripts.join() || "none", /^none$/);
+    // The command answers without the packages that are optional.
+    expect("--help", run(process.execPath, [join(plain, "node_modules", ".bin", "merlon"), "--help"]), /Usage: merlon/);
+  });
   await step("Installing the package into an empty folder (deploy/install.sh)", () => {
     run("sh", [join(ROOT, "deploy", "install.sh"), ROOT, prefix], {
       env: { ...process.env, MERLON_TARBALL: tarball, MERLON_FAISS: process.env.MERLON_FAISS ?? "none" },

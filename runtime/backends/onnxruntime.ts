@@ -11,6 +11,7 @@ import { fileInside } from "../repository/inside-folder.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
 import { type Instance, instancesOf } from "../scheduling/instance-groups.js";
 import type { Tensor, TypedTensor } from "../tensor.js";
+import { requireFloor } from "../version-floors.js";
 import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
 import { joinInputs, scatter, sliceRows } from "./join-batch.js";
 import { completeFromGraph } from "./onnx-complete.js";
@@ -77,6 +78,7 @@ async function openSession(
   executionProviders: Providers = ["cpu"],
   instances = 1,
 ): Promise<OnnxSession> {
+  requireFloor("onnxruntime-node");
   const path = fileInside(
     folder,
     config.default_model_filename || "model.onnx",

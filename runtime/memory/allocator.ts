@@ -23,7 +23,7 @@ const WORTH = 32 * MIB;
 /** Time until the next attempt; twice as long after each one that returned little: what is left is in use, or idle in a pool that gives it up later. */
 const AGAIN_MS = 5000;
 const LATEST_AGAIN_MS = 600_000;
-/** Requests that hold more than this are a load: V8 collects by itself then, and a pause would delay them. */
+/** If what is charged changes by more than this between two looks, requests are a load: V8 collects by itself then, and a pause would delay them. */
 const BUSY = 4 * MIB;
 /** How long V8 takes to free collected buffers. */
 const SWEEP_MS = 50;
@@ -67,6 +67,7 @@ export function createMemoryReturner({
   /** Resident memory after the last attempt. */
   let left = floor;
   let quiet = 0;
+  let held = budget.charged;
   let allocator: Allocator | undefined;
   let next = 0;
   let wait = againMs;
@@ -103,7 +104,10 @@ export function createMemoryReturner({
     floor = Math.min(floor, now);
     const grows = now > last + WORTH / 4;
     last = now;
-    quiet = now - floor < WORTH || grows || budget.charged > BUSY ? 0 : quiet + 1;
+    const { charged } = budget;
+    const isBusy = Math.abs(charged - held) > BUSY;
+    held = charged;
+    quiet = now - floor < WORTH || grows || isBusy ? 0 : quiet + 1;
     // A new peak does not wait for what an earlier one could not return.
     const isNew = now - left >= WORTH;
     if (isNew) wait = againMs;

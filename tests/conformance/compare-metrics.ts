@@ -8,13 +8,17 @@ import type { Received } from "./send-http.js";
 const MEASURED =
   /^(nv_\w*(?:duration|_us|_secs|utilization|memory_total|memory_used|_sum|summary)\w*(?:\{[^}]*\})?) (\S+)$/;
 
+/** Families that a Triton does not have: the memory of the server (docs/serving.md). */
+const OWN = /^(?:# (?:HELP|TYPE) )?merlon_memory_/;
+
 export function compareMetrics({ response, kept_models }: MetricsRecord, got: Received | undefined): string[] {
   if (!got) return [`expected ${response.status}, got a closed connection`];
   const isKept = (line: string): boolean =>
-    !kept_models ||
-    line.startsWith("#") ||
-    !line.includes('model="') ||
-    kept_models.some(model => line.includes(`model="${model}"`));
+    !OWN.test(line) &&
+    (!kept_models ||
+      line.startsWith("#") ||
+      !line.includes('model="') ||
+      kept_models.some(model => line.includes(`model="${model}"`)));
   const lines = mask(got.body.toString()).split("\n").filter(isKept);
   const expected = response.text.split("\n");
   const missing = expected.filter(line => !lines.includes(line));

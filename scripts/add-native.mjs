@@ -1,0 +1,41 @@
+/**
+ * Adds the packages with native code to a project that has Merlon: `npm install merlon` brings none of them, so it runs no install script.
+ *
+ *   node node_modules/merlon/scripts/add-native.mjs                     all of them
+ *   node node_modules/merlon/scripts/add-native.mjs onnxruntime-node    ONNX models only
+ *
+ * Packages are installed in the versions that Merlon is tested with, with their scripts off. The binding of better-sqlite3 is then built by its own
+ * script (a download, or a compiler), that of FAISS by native-faiss.mjs. Uses Node's own modules only.
+ */
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const { peerDependencies } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+const npm = (...words) => run("npm", [...words, "--no-audit", "--no-fund"]);
+const script = name => run(process.execPath, [fileURLToPath(new URL(name, import.meta.url))]);
+
+/** What makes a package usable after it was installed without its scripts. ONNX Runtime's has its binaries in the package. */
+const PARTS = {
+  "onnxruntime-node": () => {},
+  "better-sqlite3": () => npm("rebuild", "better-sqlite3"),
+  "faiss-node": () => script("native-faiss.mjs"),
+};
+
+function run(command, words) {
+  const { status, error } = spawnSync(command, words, { stdio: "inherit" });
+  if (status !== 0) throw new Error(`\`${[command, ...words].join(" ")}\` failed${error ? `: ${error.message}` : ""}`);
+}
+
+try {
+  const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(PARTS);
+  for (const name of names)
+    if (!Object.hasOwn(PARTS, name))
+      throw new Error(`\`${name}\` is not one of the native packages: ${Object.keys(PARTS).join(", ")}`);
+  npm("install", "--ignore-scripts", ...names.map(name => `${name}@${peerDependencies[name]}`));
+  for (const name of names) PARTS[name]();
+  script("native-allocator.mjs");
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+}
