@@ -107,7 +107,7 @@ export function readXgboost(json: unknown, where: string): Forest {
   const model = boosted.safeParse(booster.name === "dart" ? booster.gbtree : booster);
   if (!model.success)
     throw new ForestFileError(`${where} has no trees where XGBoost puts them. Save it with \`booster.save_model\`.`);
-  const known = OBJECTIVES[objective.name];
+  const known = Object.hasOwn(OBJECTIVES, objective.name) ? OBJECTIVES[objective.name] : undefined;
   if (!known)
     throw new ForestFileError(
       `${where} was trained for \`${objective.name}\`, and Merlon knows ${Object.keys(OBJECTIVES).join(", ")}.`,

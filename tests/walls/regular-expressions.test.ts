@@ -96,6 +96,11 @@ describe("texts that took quadratic time", () => {
     expect(() => parseUbjson(bytes)).toThrow(/more values than the file has bytes/);
   });
 
+  test("a forest has no more outputs than a file can mean", () => {
+    const text = `tree\nversion=v4\nnum_tree_per_iteration=2000000000\nmax_feature_idx=1\nobjective=regression\n\nend of trees\n`;
+    expect(() => readForest(file(text))).toThrow(/num_tree_per_iteration is "2000000000"; expected a whole number from 1 to 1000000/);
+  });
+
   test("messages in text form nest at most 100 deep, and have any field names", () => {
     expect(() => parseTextMessage("a{".repeat(50_000))).toThrow(/at most 100 messages/);
     expect(Object.keys(parseTextMessage('__proto__: "x" constructor: 1'))).toEqual(["__proto__", "constructor"]);
