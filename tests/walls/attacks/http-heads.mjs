@@ -53,16 +53,27 @@ export const forwardPattern = {
   },
 };
 
-/** 100 connections that ask for a megabyte and read nothing of it. */
+/** Clients that take no answer. The tensors are binary, so that little is computed for them. */
 export const unread = {
   id: "http-unread",
   title: "200 connections that read nothing of answers of 2 MB",
   prepare() {
-    const text = "x".repeat(2 ** 21);
-    const body = Buffer.from(
-      JSON.stringify({ inputs: [{ name: "INPUT0", datatype: "BYTES", shape: [1, 1], data: [text] }] }),
+    const content = Buffer.alloc(2 ** 21 + 4, "x");
+    content.writeUInt32LE(2 ** 21);
+    const json = Buffer.from(
+      JSON.stringify({
+        inputs: [
+          { name: "INPUT0", datatype: "BYTES", shape: [1, 1], parameters: { binary_data_size: content.length } },
+        ],
+        parameters: { binary_data_output: true },
+      }),
     );
-    const bytes = request("POST", "/v2/models/echo_bytes/infer", {}, body);
+    const bytes = request(
+      "POST",
+      "/v2/models/echo_bytes/infer",
+      { "Inference-Header-Content-Length": String(json.length) },
+      Buffer.concat([json, content]),
+    );
     return ({ http, until }) =>
       lanes(200, until, () =>
         onConnection(http, until, socket => {
