@@ -21,7 +21,7 @@ const floatsOf = number => [0, 1, 2, 3].map(i => (number * 4 + i) % 2 ** 22);
 const float32 = values => Buffer.from(Float32Array.from(values).buffer);
 
 /** A request of one of two models and what its answer must hold, on either protocol. */
-function drawCase(number, isGrpc, isOnnx) {
+export function drawCase(number, isGrpc, isOnnx) {
   if (isOnnx) {
     const left = floatsOf(number);
     const right = floatsOf(number * 7 + 13);

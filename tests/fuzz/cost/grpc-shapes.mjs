@@ -75,6 +75,7 @@ function contentOf({ content, size: length }, inner) {
 }
 
 function segmentBytes(segment, inner) {
+  if (segment.size * segment.count > MAX_UNPACKED || inner.length * segment.count > MAX_UNPACKED) return undefined;
   const tag = varint((BigInt(segment.field) << 3n) | BigInt(segment.wire));
   const one = {
     0: () => Buffer.concat([tag, varint(2n ** 63n)]),

@@ -108,9 +108,37 @@ function chunked(body, length) {
   return Buffer.concat([...parts, Buffer.from("0\r\n\r\n")]);
 }
 
+/** About the length of the body, counted before it is made. */
+function estimate({ inputs, inputForm, nameLength, elements, element, depth, rank, extent, copies, ...genome }) {
+  const each = inputs > 50 ? Math.min(elements, 4) : elements;
+  const data = 2 * depth + each * (element.length + 1);
+  const shape = rank * (extent.length + 1);
+  const input = {
+    empty: 3,
+    string: 4,
+    named: nameLength + 20,
+    same: nameLength + shape + 60,
+    full: nameLength + shape + data + 60,
+    good: data + 60,
+  };
+  const parameter = genome.parameterForm === "same" ? nameLength + 8 : genome.parameterForm === "nested" ? 120 : 24;
+  return (
+    inputs * input[inputForm] * (inputs > 50 ? 1 : copies) +
+    genome.parameters * parameter +
+    genome.outputs * 60 +
+    genome.space * (copies + 4) +
+    genome.tail
+  );
+}
+
 /** @returns `{ writes, wire, charged }`: pieces to write, bytes on the wire, and bytes with the body unpacked; undefined for one beyond the bounds */
 export function build(genome) {
   const { route, headers, headerLength, headerForm, encoding, declared, pieces } = genome;
+  const length = estimate(genome);
+  const isPacked = encoding !== "none";
+  if (length > (isPacked ? MAX_UNPACKED : MAX_WIRE)) return undefined;
+  if (!isPacked && genome.chunk > 0 && length * (1 + 6 / genome.chunk) > MAX_WIRE) return undefined;
+  if (headers * headerLength > MAX_WIRE) return undefined;
   const text = Buffer.from(bodyText(genome));
   const plain = genome.tail > 0 ? Buffer.concat([text, Buffer.alloc(genome.tail, genome.tailByte)]) : text;
   if (plain.length > MAX_UNPACKED) return undefined;
@@ -126,13 +154,13 @@ export function build(genome) {
     accept: () => `accept-encoding: ${"gzip;q=0.1,".repeat(headerLength / 11)}`,
     cookie: i => `cookie: a${i}=${"v".repeat(headerLength)}`,
   }[headerForm];
-  const length = { right: 0, less: -1, more: 1 }[declared] + text.length;
+  const declaredLength = { right: 0, less: -1, more: 1 }[declared] + text.length;
   const lines = [
     `POST ${ROUTES[route]} HTTP/1.1`,
     "Host: x",
     "Connection: close",
     ...Array.from({ length: headers }, (_, i) => named(i)),
-    ...(genome.tail > 0 ? [`Inference-Header-Content-Length: ${length}`] : []),
+    ...(genome.tail > 0 ? [`Inference-Header-Content-Length: ${declaredLength}`] : []),
     ...(encoding === "none" ? [] : [`Content-Encoding: ${encoding}`]),
     genome.chunk > 0 ? "Transfer-Encoding: chunked" : `Content-Length: ${body.length}`,
   ];

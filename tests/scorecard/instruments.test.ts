@@ -1,0 +1,122 @@
+/**
+ * The instruments of the scorecard find what they look for: a costly request, a mixed answer, a stalled server; and the seed fixes what is drawn.
+ */
+import { createServer, type Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { climb, ratios } from "../fuzz/cost/climb.mjs";
+import * as grpcShapes from "../fuzz/cost/grpc-shapes.mjs";
+import * as httpShapes from "../fuzz/cost/http-shapes.mjs";
+import { slope } from "../fuzz/growth.mjs";
+import { drawCase } from "../soak/mixed.mjs";
+import { ATTACKS } from "../walls/attacks/index.mjs";
+import { httpConnection, request } from "./support/http1-client.mjs";
+import { quantile } from "./support/quantile.mjs";
+import { table } from "./support/table.mjs";
+
+interface Built {
+  readonly writes: readonly Buffer[];
+  readonly charged: number;
+}
+
+/** A meter of a server whose cost is in proportion to the size, but for a flaw. */
+const fakeMeter = (flaw: (built: Built) => number) => {
+  const cost = async (built: Built) => ({
+    micros: 100 + (built.charged / 1024) * 10 + flaw(built),
+    grownMb: 0,
+    answered: true,
+  });
+  return { once: cost, careful: cost };
+};
+const quadratic = ({ writes }: Built): number =>
+  Buffer.concat(writes).toString("latin1").split('{"name":').length ** 2 / 100;
+
+test("the search for costly requests climbs to a quadratic flaw, and finds nothing where there is none", async () => {
+  const options = { requests: 800, seed: 5 };
+  const sound = await climb(
+    httpShapes,
+    fakeMeter(() => 0),
+    options,
+  );
+  expect(sound.sent).toBe(800);
+  expect(sound.violations).toEqual([]);
+  const flawed = await climb(httpShapes, fakeMeter(quadratic), options);
+  expect(flawed.violations.length).toBeGreaterThan(0);
+  expect(flawed.worst.cpu.ratio).toBeGreaterThan(5);
+  // The same seed and the same costs: the same search.
+  const again = await climb(httpShapes, fakeMeter(quadratic), options);
+  expect(again.worst.cpu.genome).toEqual(flawed.worst.cpu.genome);
+});
+
+test("every gene of gRPC requests makes requests of bounded size", async () => {
+  const sizes: number[] = [];
+  const meter = fakeMeter(({ charged }) => {
+    sizes.push(charged);
+    return 0;
+  });
+  await climb(grpcShapes, meter, { requests: 150, seed: 2 });
+  expect(Math.max(...sizes)).toBeLessThan(6 * 2 ** 20);
+  expect(new Set(sizes).size).toBeGreaterThan(50);
+});
+
+test("a cost is judged by its size", () => {
+  const kb = 100;
+  expect(ratios({ micros: 10_000, grownMb: 0 }, kb * 1024).cpu).toBe(1);
+  expect(ratios({ micros: 0, grownMb: (1024 + 1600) / 1024 }, kb * 1024).memory).toBeCloseTo(1);
+});
+
+test("an answer of another request is not taken for one's own", () => {
+  for (const isOnnx of [false, true]) {
+    const [one, other] = [7, 8].map(number => drawCase(number, false, isOnnx));
+    const body = (one!.body as Buffer).toString("utf8");
+    const { inputs } = JSON.parse(body);
+    const data = isOnnx
+      ? [
+          inputs[0].data.map((x: number, i: number) => x + inputs[1].data[i]),
+          inputs[0].data.map((x: number, i: number) => x - inputs[1].data[i]),
+        ]
+      : [inputs[0].data];
+    const answer = Buffer.from(JSON.stringify({ outputs: data.map(values => ({ data: values })) }));
+    expect(one!.isRight(answer)).toBe(true);
+    expect(other!.isRight(answer)).toBe(false);
+  }
+});
+
+test("attacks have names of their own, and make their bytes", () => {
+  const ids = ATTACKS.map(({ id }) => id);
+  expect(new Set(ids).size).toBe(ids.length);
+  expect(ids.length).toBeGreaterThan(15);
+});
+
+test("a client reads answers in pieces and notices a cut connection", async () => {
+  const sockets: Socket[] = [];
+  const server = createServer(socket => {
+    sockets.push(socket);
+    let requests = 0;
+    socket.on("data", async () => {
+      if (++requests > 1) return socket.destroy();
+      for (const part of ["HTTP/1.1 200 OK\r\nContent-Le", "ngth: 5\r\n\r\nhe", "llo"]) {
+        socket.write(part);
+        await pause(5);
+      }
+      return undefined;
+    });
+  });
+  await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
+  const connection = httpConnection((server.address() as { port: number }).port);
+  const bytes = request("GET", "/", {});
+  const first = await connection.send(bytes);
+  expect([first.status, first.body.toString()]).toEqual([200, "hello"]);
+  expect((await connection.send(bytes)).status).toBe(0);
+  expect(connection.usable).toBe(false);
+  server.close();
+});
+
+test("quantiles, slopes and the table", () => {
+  const numbers = Array.from({ length: 100 }, (_, i) => i);
+  expect([quantile(numbers, 0.5), quantile(numbers, 0.99), quantile([], 0.5)]).toEqual([50, 99, Number.NaN]);
+  expect(slope(numbers.map(x => [x, 3 * x]))).toBeCloseTo(3);
+  const text = table([{ id: "S1", title: "t", figure: "f", bar: "b", pass: false, note: "why" }]);
+  expect(text).toContain("| S1   | t       | f      | b   | FAILS   |");
+  expect(text).toContain("S1: why");
+});
