@@ -166,3 +166,26 @@ test("a long status message fits the metadata that clients take", async () => {
   expect(message).toMatch(/^Request for unknown model: 'ü+…$/);
   expect(encodeURIComponent(message).length).toBeLessThan(8192);
 });
+
+test.each(["low", "high"] as const)(
+  "a large response is compressed (%s) without a long synchronous stretch",
+  async level => {
+    const options = { grpcCompression: level };
+    const files = model("FP32");
+    const packing = await startMetered({ files, options });
+    const size = 32 * MIB;
+    const message = inferRequest(
+      "any_FP32",
+      [tensor("FP32", [size / 4])],
+      [field(7, Buffer.alloc(size, "noise of some length"))],
+    );
+    let result: CallResult | undefined;
+    const { stallMs } = await packing.measure(async () => {
+      result = await call(packing.ports.grpc, message, { accepts: "identity, gzip, deflate" });
+    });
+    await packing.stop();
+    expect(result?.code).toBe(0);
+    expect(result?.body.length).toBeLessThan(size / 16);
+    expect(stallMs).toBeLessThan(STRETCH_MS);
+  },
+);

@@ -21,7 +21,7 @@ import { decodeRequest, type WireRequest } from "./decode-request.js";
 import { encodeStreamEnd, encodeStreamFault, encodeStreamResponse, type FramePieces } from "./encode-response.js";
 import { type Frame, frameReader, PREFIX, unpackRequest } from "./framing.js";
 import { STREAM_BYTES } from "./limits.js";
-import { type Packing, packed } from "./packing.js";
+import { type Packing, packedFairly } from "./packing.js";
 import { cutOff, endAnswer, startAnswer } from "./status.js";
 import { type Forward, toRequest } from "./to-request.js";
 
@@ -65,8 +65,11 @@ export function serveInferStream(
       isCut = true;
       cutOff(stream, fault);
     } else if (strict && fault) finish(fault);
-    // A slow reader is waited for.
-    else if (!stream.write(packed(packing, message))) await new Promise<void>(sent => stream.whenSent(sent));
+    else {
+      const pieces = packing ? await packedFairly(packing, message) : message;
+      // A slow reader is waited for.
+      if (!stream.write(pieces)) await new Promise<void>(sent => stream.whenSent(sent));
+    }
   };
   const onFrame = (found: Frame): void => {
     if (++underWay >= MAX_UNDER_WAY) stream.pause();

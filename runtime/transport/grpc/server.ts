@@ -34,7 +34,7 @@ import { type Frame, frame, frameReader, type MakeRoom, unpackRequest } from "./
 import { serveInferStream } from "./infer-stream.js";
 import { STREAM_BYTES } from "./limits.js";
 import { alignedStart } from "./message-place.js";
-import type { CompressionLevel } from "./packing.js";
+import { type CompressionLevel, packedFairly } from "./packing.js";
 import { answerOk, armDeadline, cutOff, endWithStatus } from "./status.js";
 import { type GrpcTls, secureOptions } from "./tls.js";
 import { type Forward, toRequest } from "./to-request.js";
@@ -252,7 +252,7 @@ function serveUnary(
         ? unpackRequest(request, encoding, counted, signal).then(bytes => call(bytes, counted))
         : call(request.bytes, counted, memory)
       )
-        .then(answer)
+        .then(packing ? async pieces => answer(await packedFairly(packing, pieces)) : answer)
         .catch(fail);
     },
   });

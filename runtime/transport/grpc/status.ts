@@ -7,7 +7,7 @@ import { encodeFields } from "../http2/hpack-encode.js";
 import type { Field } from "../http2/static-table.js";
 import type { Stream } from "../http2/stream.js";
 import { MAX_STATUS_TEXT } from "./limits.js";
-import { type Packing, packed } from "./packing.js";
+import type { Packing } from "./packing.js";
 
 /** Triton's gRPC sends no `date`. */
 const FIELDS: readonly Field[] = [
@@ -35,10 +35,10 @@ export function endAnswer(stream: Stream, code: number, message: string): void {
   stream.end(code === 0 ? OK : encodeFields(trailers(code, message)));
 }
 
-/** Sends the whole answer of a call that went well. A deadline may have ended it while the model ran. */
+/** Sends the whole answer of a call that went well, as it is or packed. A deadline may have ended it while the model ran. */
 export function answerOk(stream: Stream, answer: readonly Buffer[], packing?: Packing): void {
   if (stream.closed || stream.begun) return;
-  stream.answer(headOf(packing), packed(packing, answer), OK);
+  stream.answer(headOf(packing), answer, OK);
 }
 
 /** Sends what is left of an answer that does not arrive, and ends the connection. */

@@ -9,6 +9,8 @@ export interface CallOptions {
   readonly path?: string;
   /** `grpc-encoding` of a message that is marked as compressed. */
   readonly encoding?: "gzip" | "deflate";
+  /** `grpc-accept-encoding`. */
+  readonly accepts?: string;
   /** The client leaves so many milliseconds after it has sent its message. */
   readonly leaveAfter?: number;
 }
@@ -21,7 +23,7 @@ export interface CallResult {
 }
 
 export function call(port: number, message: Uint8Array, options: CallOptions = {}): Promise<CallResult> {
-  const { path = INFER, encoding, leaveAfter } = options;
+  const { path = INFER, encoding, accepts, leaveAfter } = options;
   return new Promise(resolve => {
     const session = connect(`http://127.0.0.1:${port}`, { settings: { initialWindowSize: 2 ** 30 } });
     session.on("error", () => {});
@@ -32,6 +34,7 @@ export function call(port: number, message: Uint8Array, options: CallOptions = {
       "content-type": "application/grpc",
       te: "trailers",
       ...(encoding && { "grpc-encoding": encoding }),
+      ...(accepts && { "grpc-accept-encoding": accepts }),
     });
     const chunks: Buffer[] = [];
     let said: Record<string, unknown> = {};
