@@ -186,7 +186,7 @@ interface UnaryContext {
 
 function serveUnary(
   stream: Stream,
-  { encoding, packing }: CallHead,
+  { encoding, packing, refusable }: CallHead,
   call: FramedCall,
   { log, budget, received, signal }: UnaryContext,
 ): void {
@@ -234,7 +234,8 @@ function serveUnary(
       // Only the first message counts.
       if (request) return;
       try {
-        received.add(chunk.length);
+        if (refusable || chunk.length > STREAM_BYTES) received.add(chunk.length);
+        else received.force(chunk.length);
         held += chunk.length;
         read(chunk);
       } catch (error) {
