@@ -29,6 +29,7 @@ export class MemoryBudget {
   #charged = 0;
   #sampled = Number.NEGATIVE_INFINITY;
   #isAbove = false;
+  readonly #whenSpent = new Set<() => void>();
 
   /** @param limit bytes; `Infinity` for none */
   constructor(limit = Number.POSITIVE_INFINITY, { resident, onPressure, ratio }: BudgetOptions = {}) {
@@ -45,14 +46,25 @@ export class MemoryBudget {
 
   /** True if `bytes` more would be refused. */
   wouldRefuse(bytes: number): boolean {
-    const after = this.#charged + bytes;
-    if (after > this.limit * REFUSE_FROM) return true;
-    return after > this.limit * FLOOR && this.#residentIsAbove();
+    if (!this.#isOver(this.#charged + bytes)) return false;
+    for (const act of this.#whenSpent) act();
+    return true;
   }
 
-  /** True while so much is charged that new work is refused. */
+  /** True while new work is refused. */
   get isSpent(): boolean {
-    return this.#charged > this.limit * REFUSE_FROM;
+    return this.#isOver(this.#charged);
+  }
+
+  #isOver(charged: number): boolean {
+    if (charged > this.limit * REFUSE_FROM) return true;
+    return charged > this.limit * FLOOR && this.#residentIsAbove();
+  }
+
+  /** Calls back whenever work is refused. @returns ends that */
+  whenSpent(act: () => void): () => void {
+    this.#whenSpent.add(act);
+    return () => this.#whenSpent.delete(act);
   }
 
   /** Bytes that a request may take when its body is unpacked and decoded. @param wire size of the body as it was sent */

@@ -22,7 +22,7 @@ const LOOK_MS = 100;
 const PATIENCE_MS = 1000;
 /** The same, while more is charged than the limit. */
 const URGENT_MS = 100;
-/** Cutting goes on until less than this share of the limit is charged. */
+/** Cutting goes on until less than this share of the limit is charged, or of what was charged: freed memory is not returned at once. */
 const ENOUGH = 0.8;
 
 /** @param unread what the clients of all connections leave unread */
@@ -33,9 +33,10 @@ export function createRelief(budget: MemoryBudget, unread: () => Iterable<Unread
     if (!budget.isSpent) return;
     const now = performance.now();
     const patience = budget.charged > budget.limit ? URGENT_MS : PATIENCE_MS;
+    const enough = Math.min(budget.limit, budget.charged) * ENOUGH;
     const idle = [...unread()].filter(({ moved }) => now - moved >= patience).sort((a, b) => b.bytes - a.bytes);
     for (const one of idle) {
-      if (budget.charged <= budget.limit * ENOUGH) break;
+      if (budget.charged <= enough) break;
       one.cut();
     }
     check();
@@ -44,5 +45,12 @@ export function createRelief(budget: MemoryBudget, unread: () => Iterable<Unread
     if (timer || !budget.isSpent) return;
     timer = setTimeout(look, LOOK_MS).unref();
   };
-  return { check, stop: () => clearTimeout(timer) };
+  const forget = budget.whenSpent(check);
+  return {
+    check,
+    stop() {
+      forget();
+      clearTimeout(timer);
+    },
+  };
 }
