@@ -10,6 +10,7 @@ import { allowedFor, type Metered, startMetered } from "./support/meter.js";
 const MIB = 2 ** 20;
 const RESOURCE_EXHAUSTED = 8;
 const INVALID_ARGUMENT = 3;
+const STREAM_INFER = "/inference.GRPCInferenceService/ModelStreamInfer";
 /** Machines that run the tests are busy, and a first call compiles code. */
 const SLACK = { cpuMs: 150, peakMb: 24 };
 const STRETCH_MS = 250;
@@ -191,3 +192,14 @@ test.each(["low", "high"] as const)(
     expect(stallMs).toBeLessThan(STRETCH_MS);
   },
 );
+
+test("many small messages of one stream leave others their turn, and are all answered", async () => {
+  // An empty request names no model, and is answered with an error in the stream.
+  const messages = Buffer.alloc(5 * 60_000);
+  let result: CallResult | undefined;
+  const { stallMs } = await target.measure(async () => {
+    result = await call(target.ports.grpc, messages, { path: STREAM_INFER, isFramed: true });
+  });
+  expect(result).toMatchObject({ code: 0, messages: 60_000 });
+  expect(stallMs).toBeLessThan(150);
+});

@@ -71,7 +71,22 @@ export function serveInferStream(
       if (!stream.write(pieces)) await new Promise<void>(sent => stream.whenSent(sent));
     }
   };
+  /** Messages of one chunk that wait for others to be answered. */
+  let waiting: Frame[] = [];
+  let isScheduled = false;
+  const startWaiting = (): void => {
+    isScheduled = false;
+    const next = waiting;
+    waiting = [];
+    if (stream.closed) return;
+    next.forEach(onFrame);
+    if (waiting.length === 0 && underWay < MAX_UNDER_WAY) stream.resume();
+  };
   const onFrame = (found: Frame): void => {
+    if (underWay >= MAX_UNDER_WAY) {
+      waiting.push(found);
+      return;
+    }
     if (++underWay >= MAX_UNDER_WAY) stream.pause();
     const size = PREFIX + found.bytes.length;
     incoming -= size;
@@ -89,7 +104,13 @@ export function serveInferStream(
       .finally(() => {
         meter.release();
         received.subtract(size);
-        if (--underWay < MAX_UNDER_WAY) stream.resume();
+        underWay--;
+        if (waiting.length === 0) stream.resume();
+        // In a later turn, since others would wait for a chunk of small messages otherwise.
+        else if (!isScheduled && underWay <= MAX_UNDER_WAY / 2) {
+          isScheduled = true;
+          setImmediate(startWaiting);
+        }
       });
   };
   /** Charged bytes of a message that is not whole, and of the stream itself. */

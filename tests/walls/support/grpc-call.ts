@@ -11,6 +11,8 @@ export interface CallOptions {
   readonly encoding?: "gzip" | "deflate";
   /** `grpc-accept-encoding`. */
   readonly accepts?: string;
+  /** The bytes are messages with their prefixes. */
+  readonly isFramed?: boolean;
   /** The client leaves so many milliseconds after it has sent its message. */
   readonly leaveAfter?: number;
 }
@@ -19,11 +21,13 @@ export interface CallResult {
   /** The status; -1 where the call ended without one. */
   readonly code: number;
   readonly message: string;
+  /** The first message. */
   readonly body: Buffer;
+  readonly messages: number;
 }
 
 export function call(port: number, message: Uint8Array, options: CallOptions = {}): Promise<CallResult> {
-  const { path = INFER, encoding, accepts, leaveAfter } = options;
+  const { path = INFER, encoding, accepts, isFramed, leaveAfter } = options;
   return new Promise(resolve => {
     const session = connect(`http://127.0.0.1:${port}`, { settings: { initialWindowSize: 2 ** 30 } });
     session.on("error", () => {});
@@ -48,19 +52,27 @@ export function call(port: number, message: Uint8Array, options: CallOptions = {
     stream.on("error", () => {});
     stream.on("close", () => {
       session.destroy();
+      const bytes = Buffer.concat(chunks);
       resolve({
         code: said["grpc-status"] === undefined ? -1 : Number(said["grpc-status"]),
         message: decodeURIComponent(String(said["grpc-message"] ?? "")),
-        body: Buffer.concat(chunks).subarray(5),
+        body: bytes.length < 5 ? Buffer.alloc(0) : bytes.subarray(5, 5 + bytes.readUInt32BE(1)),
+        messages: countMessages(bytes),
       });
     });
     const head = Buffer.alloc(5);
     head[0] = encoding ? 1 : 0;
     head.writeUInt32BE(message.length, 1);
-    stream.write(head);
+    if (!isFramed) stream.write(head);
     stream.end(message);
     if (leaveAfter !== undefined) stream.once("finish", () => setTimeout(() => session.destroy(), leaveAfter));
   });
+}
+
+function countMessages(bytes: Buffer): number {
+  let count = 0;
+  for (let at = 0; at + 5 <= bytes.length; at += 5 + bytes.readUInt32BE(at + 1)) count++;
+  return count;
 }
 
 /** A field of a message: a tag and a length in front. */
