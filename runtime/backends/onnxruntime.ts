@@ -87,9 +87,7 @@ async function openSession(
   );
   const found = await stat(path).catch(() => undefined);
   if (!found) throw new RuntimeFault("INTERNAL", `failed to stat file ${path}`);
-  const file = found.isDirectory()
-    ? fileInside(path, "model.onnx", "default_model_filename", dirname(folder))
-    : path;
+  const file = found.isDirectory() ? fileInside(path, "model.onnx", "default_model_filename", dirname(folder)) : path;
   const kind = file === path ? found : await stat(file).catch(() => undefined);
   if (kind && !kind.isFile())
     throw new RuntimeFault("INVALID_ARGUMENT", `${file} of model '${config.name}' is not a regular file`);

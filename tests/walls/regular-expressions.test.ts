@@ -98,7 +98,9 @@ describe("texts that took quadratic time", () => {
 
   test("a forest has no more outputs than a file can mean", () => {
     const text = `tree\nversion=v4\nnum_tree_per_iteration=2000000000\nmax_feature_idx=1\nobjective=regression\n\nend of trees\n`;
-    expect(() => readForest(file(text))).toThrow(/num_tree_per_iteration is "2000000000"; expected a whole number from 1 to 1000000/);
+    expect(() => readForest(file(text))).toThrow(
+      /num_tree_per_iteration is "2000000000"; expected a whole number from 1 to 1000000/,
+    );
   });
 
   test("messages in text form nest at most 100 deep, and have any field names", () => {
