@@ -32,7 +32,7 @@ import { STAND_IN_PARAMETER } from "./uploaded-code.js";
 import { validateVersion } from "./validate.js";
 import { UnknownKind } from "./validate-batch-io.js";
 import { validateStates } from "./validate-sequence.js";
-import { isCovered, type VerifiedFiles, verifyFiles } from "./verify-files.js";
+import { isCovered, type VerifiedFiles, verifyFiles } from "./verify-when-listed.js";
 
 /**
  * The backend of the configuration, or the JavaScript backend where `model.mjs` stands in for it, so that one repository serves both a Triton that has

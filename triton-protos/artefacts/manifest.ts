@@ -9,11 +9,9 @@ import { z } from "zod";
 import { expandFused } from "../expand-fused.js";
 import { isPathInside } from "../files/path-inside.js";
 import { type Plan, PlanError } from "../plan.js";
+import { MANIFEST_FILE } from "./manifest-names.js";
 
-export const MANIFEST_FILE = "manifest.json";
-
-/** The parameter of a `config.pbtxt` that says that the model's folder has a manifest, so that its removal is found. */
-export const MANIFEST_PARAMETER = "merlon_manifest";
+export { MANIFEST_FILE, MANIFEST_PARAMETER } from "./manifest-names.js";
 
 export interface FileSum {
   readonly bytes: number;
