@@ -6,14 +6,25 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const NATIVE = join(ROOT, "runtime", "faiss", "native");
 const DRIVER = fileURLToPath(new URL("driver.cc", import.meta.url));
-const CACHE = join(ROOT, ".cache", "faiss-sanitized");
+const CACHE = cacheFolder();
 const FLAGS = [
   "-std=c++17",
   "-O1",
@@ -28,6 +39,18 @@ const FLAGS = [
 ];
 /** Sources of FAISS for other processors, and what a search in this process never needs. */
 const LEFT_OUT = /\/(gpu|gpu_metal|python|rocm|svs|cppcontrib\/(?!factory_tools))\/|_(avx2|avx512|neon|sve|rvv)\.cpp$/;
+
+/** In the checkout, or in the temporary folder of a user who cannot write there. */
+function cacheFolder() {
+  const folder = join(ROOT, ".cache", "faiss-sanitized");
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+    return folder;
+  } catch {
+    return join(tmpdir(), "faiss-sanitized");
+  }
+}
 
 /** @returns path of the driver @throws Error with the compiler's first lines */
 export function buildDriver({ faiss, log = () => {} }) {
