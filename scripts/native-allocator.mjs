@@ -21,12 +21,18 @@ export function ensureAllocator(log = console.log) {
   if (process.platform !== "linux") return false;
   if (existsSync(TARGET) && statSync(TARGET).mtimeMs >= statSync(SOURCE).mtimeMs) return true;
   const fail = reason => {
+    // One that was made before, such as by another account, does.
+    if (existsSync(TARGET)) return true;
     log(`allocator: ${reason}; servers keep more memory after a peak, and answer the same.`);
     return false;
   };
   const headers = headersFolder();
   if (!headers) return fail("the npm package `node-api-headers` is not installed");
-  mkdirSync(dirname(TARGET), { recursive: true });
+  try {
+    mkdirSync(dirname(TARGET), { recursive: true });
+  } catch (error) {
+    return fail(error.message);
+  }
   const partial = `${TARGET}.${process.pid}`;
   const args = ["-O2", "-shared", "-fPIC", "-DNAPI_VERSION=6", "-DNODE_GYP_MODULE_NAME=merlon_allocator"];
   let reason = "no C compiler was found (Debian: apt-get install gcc)";

@@ -257,7 +257,7 @@ describe("configurations of load requests", () => {
 });
 
 test("the check of an ensemble is linear in its steps", () => {
-  const steps = 8000;
+  const steps = 40_000;
   const step = (i: number) => ({
     model_name: "good",
     input_map: { INPUT0: i === 0 ? "INPUT0" : `t${i - 1}` },
@@ -273,7 +273,7 @@ test("the check of an ensemble is linear in its steps", () => {
   });
   const before = process.cpuUsage();
   validateEnsemble(config);
-  expect(process.cpuUsage(before).user / 1e6).toBeLessThan(2);
+  expect(process.cpuUsage(before).user / 1e6).toBeLessThan(8);
 });
 
 describe("warm-up", () => {
