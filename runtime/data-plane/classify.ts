@@ -22,7 +22,8 @@ export function classify(tensor: Tensor, { classes, batching, labels }: Classify
   const float = tensor.datatype.startsWith("FP");
   const texts: Buffer[] = [];
   for (let row = 0; row < rows; row++) {
-    const best = order(values, row * elements, elements);
+    const isShort = elements <= FEW || count > MOST_CHOSEN;
+    const best = isShort ? order(values, row * elements, elements) : largest(values, row * elements, elements, count);
     for (const index of best.slice(0, count)) {
       const value = values[row * elements + index]!;
       const label = labels[index] === undefined ? "" : `:${labels[index]}`;
@@ -46,11 +47,37 @@ function readNumbers({ datatype, data }: Tensor): ArrayLike<number | bigint> {
   return new row.array(Uint8Array.from(data).buffer);
 }
 
+/** So many elements are sorted by insertion. */
+const FEW = 16;
+/** Where no more classes are wanted, only the best are put in order. */
+const MOST_CHOSEN = 256;
+
+/** The first indices of `order`, for numbers without NaN; all in order where there is one. */
+function largest(values: ArrayLike<number | bigint>, start: number, elements: number, count: number): number[] {
+  const best: number[] = [];
+  for (let index = 0; index < elements; index++) {
+    const value = values[start + index]!;
+    if (Number.isNaN(value)) return order(values, start, elements);
+    if (best.length === count && value <= values[start + best[count - 1]!]!) continue;
+    // Behind equal ones: they keep their order.
+    let from = 0;
+    let to = best.length;
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (values[start + best[middle]!]! >= value) from = middle + 1;
+      else to = middle;
+    }
+    best.splice(from, 0, index);
+    if (best.length > count) best.pop();
+  }
+  return best;
+}
+
 /** Indices by falling value; equal ones, and NaN, stay where they are, as in the insertion sort that C++ uses for short rows. */
 function order(values: ArrayLike<number | bigint>, start: number, elements: number): number[] {
   const indices = Array.from({ length: elements }, (_, i) => i);
   const at = (index: number): number | bigint => values[start + index]!;
-  if (elements > 16) return indices.sort((a, b) => (at(a) > at(b) ? -1 : at(a) < at(b) ? 1 : 0));
+  if (elements > FEW) return indices.sort((a, b) => (at(a) > at(b) ? -1 : at(a) < at(b) ? 1 : 0));
   for (let i = 1; i < elements; i++) {
     const index = indices[i]!;
     let to = i;

@@ -23,6 +23,8 @@ const STEERING = new Set(["sequence_id", "sequence_start", "sequence_end", "prio
 
 /** Members that are read between two pauses. */
 const MEMBERS_AT_A_TIME = 256;
+/** Characters of a text that are encoded between two pauses. */
+const TEXT_AT_A_TIME = 2 ** 17;
 /** What is read of a request: any list may be an input. */
 const REQUEST: Kept = {
   members: new Map([["parameters", { others: SCALAR, isData: true } satisfies Kept]]),
@@ -66,7 +68,7 @@ function addParameter(key: string, value: Json, parameters: Map<string, Paramete
 function* readInput(value: Json, input: ModelInput, config: ModelConfig, limits: BodyLimits): Sliced<RequestTensor> {
   const { name } = input;
   const row = configDatatype(input.data_type)!;
-  const data = value instanceof DataList ? value : oneElement(value);
+  const data = value instanceof DataList ? value : yield* oneElement(value);
   const dims = config.max_batch_size > 0 ? [-1, ...input.dims] : input.dims;
   const shape = data.items === 0 ? [] : deduceShape(dims, data.items, name);
   const read = readData(data, row, shape, name, limits);
@@ -74,13 +76,20 @@ function* readInput(value: Json, input: ModelInput, config: ModelConfig, limits:
 }
 
 /** A value in the place of a list of one. */
-function oneElement(value: Json): DataList {
+function* oneElement(value: Json): Sliced<DataList> {
   const data = new DataList();
   data.items = 1;
   if (typeof value === "string") {
-    const bytes = Buffer.from(value);
     data.text();
-    data.textBytes(bytes, 0, bytes.length);
+    for (let from = 0; from < value.length; ) {
+      // Not amid the two halves of a character.
+      const isHigh = (value.charCodeAt(from + TEXT_AT_A_TIME - 1) & 0xfc00) === 0xd800;
+      const end = from + TEXT_AT_A_TIME - Number(isHigh);
+      const bytes = Buffer.from(value.slice(from, end));
+      data.textBytes(bytes, 0, bytes.length);
+      from = end;
+      if (from < value.length) yield;
+    }
   } else if (typeof value === "boolean") data.boolean(value);
   else if (typeof value === "bigint") data.wide(value);
   else if (value instanceof WholeDouble) data.number(value.value, FRACTION);

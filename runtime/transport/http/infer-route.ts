@@ -142,7 +142,7 @@ function binaryHead(jsonLength: number | undefined, binary: BinaryForm | undefin
 function readLength(headers: Headers, received: number): number | undefined {
   const header = headers[LENGTH_HEADER];
   if (header === undefined) return undefined;
-  const text = header.split(",")[0]!;
+  const text = header.split(",", 1)[0]!;
   const digits = /^\s*([+-]?\d+)/.exec(text)?.[1];
   if (digits === undefined)
     throw new RuntimeFault("INVALID_ARGUMENT", `Unable to parse Inference-Header-Content-Length, got: ${text || " "}`);
@@ -160,11 +160,14 @@ function readLength(headers: Headers, received: number): number | undefined {
   return length;
 }
 
+/** Parts of a header that are looked at. */
+const MOST_PARTS = 32;
+
 /** The encoding the client likes best, the first of equals; none unless it asks, or when it likes `identity` better. */
 function chooseEncoding(accepted: string): "gzip" | "deflate" | undefined {
   let best: { readonly name: "gzip" | "deflate" | "identity"; readonly weight: number } | undefined;
-  for (const part of accepted.split(",")) {
-    const [name, ...parameters] = part.split(";").map(text => text.trim());
+  for (const part of accepted.split(",", MOST_PARTS)) {
+    const [name, ...parameters] = part.split(";", MOST_PARTS).map(text => text.trim());
     const weight = Number(parameters.find(text => text.startsWith("q="))?.slice(2) ?? "1");
     if ((name === "gzip" || name === "deflate" || name === "identity") && weight > (best?.weight ?? 0))
       best = { name, weight };

@@ -131,6 +131,7 @@ export class JsonReader extends JsonScanner {
     if (top === DATA && depth === this.#dataDepth) this.#data!.items++;
     if (c === MINUS || (c !== undefined && c >= 0x30 && c <= 0x39)) {
       if (top === DATA) this.#numbers(pause);
+      else if (top === LEFT_OUT_LIST) this.#skipNumbers(pause);
       else this.#deliver(this.#number());
     } else if (c === QUOTE) {
       if (top === DATA) this.#data!.text();
@@ -169,6 +170,19 @@ export class JsonReader extends JsonScanner {
       if (c === undefined || ((c < 0x30 || c > 0x39) && c !== MINUS)) break;
       this.at++;
       if (isOutermost) data.items++;
+    }
+    this.#next = AFTER;
+  }
+
+  /** Numbers of a list that is left out, as many as follow one another. */
+  #skipNumbers(pause: number): void {
+    const { bytes } = this;
+    for (;;) {
+      this.number();
+      if (bytes[this.at] !== 0x2c || this.at >= pause) break;
+      const c = bytes[this.at + 1];
+      if (c === undefined || ((c < 0x30 || c > 0x39) && c !== MINUS)) break;
+      this.at++;
     }
     this.#next = AFTER;
   }
