@@ -160,6 +160,21 @@ test.each(["\xff", "\xed\xa0\x80"])("text that is not UTF-8 is refused", async t
   });
 });
 
+test.each([
+  ["model name", field(1, Buffer.alloc(MIB, "m"))],
+  ["model version", Buffer.concat([field(1, "any_FP32"), field(2, Buffer.alloc(MIB, "1"))])],
+  ["id", field(3, Buffer.alloc(MIB, "i"))],
+  ["tensor name", field(5, field(1, Buffer.alloc(MIB, "t")))],
+  ["datatype", field(5, field(2, Buffer.alloc(MIB, "t")))],
+  ["output name", field(6, field(1, Buffer.alloc(MIB, "t")))],
+  ["parameter name", field(4, field(1, Buffer.alloc(MIB, "t")))],
+])("a %s of a mebibyte is refused", async (_, message) => {
+  expect(await call(target.ports.grpc, message)).toMatchObject({
+    code: INVALID_ARGUMENT,
+    message: "the request has a name or an id of 1048576 bytes; at most 65536 are supported",
+  });
+});
+
 test("a long status message fits the metadata that clients take", async () => {
   const name = "ü".repeat(20_000);
   const { code, message } = await call(target.ports.grpc, inferRequest(name, []));

@@ -52,13 +52,13 @@ export function decodeRequest(bytes: Buffer, meter = UNMETERED, large?: Contents
     const tag = cursor.tag();
     switch (tag) {
       case 10:
-        model = cursor.text();
+        model = cursor.name();
         break;
       case 18:
-        version = cursor.text();
+        version = cursor.name();
         break;
       case 26:
-        id = cursor.text();
+        id = cursor.name();
         break;
       case 34:
         parameters ??= new Map();
@@ -96,10 +96,10 @@ export function readTensor(cursor: Cursor, large?: Contents[]): WireInput {
     const tag = cursor.tag();
     switch (tag) {
       case 10:
-        name = cursor.text();
+        name = cursor.name();
         break;
       case 18:
-        datatype = cursor.text();
+        datatype = cursor.name();
         break;
       case 24:
         cursor.count(COST.dimension);
@@ -139,7 +139,7 @@ function readOutput(cursor: Cursor): WireRequest["outputs"][number] {
   let name = "";
   while (!cursor.done) {
     const tag = cursor.tag();
-    if (tag === 10) name = cursor.text();
+    if (tag === 10) name = cursor.name();
     else if (tag === 18) {
       parameters ??= new Map();
       readParameter(cursor.message(), parameters);
@@ -157,7 +157,7 @@ export function readParameter(entry: Cursor, into: Map<string, WireParameter>): 
   let value = UNSET;
   while (!entry.done) {
     const tag = entry.tag();
-    if (tag === 10) key = entry.text();
+    if (tag === 10) key = entry.name();
     else if (tag === 18) value = readValue(entry.message(), value);
     else entry.skip(tag);
   }

@@ -6,6 +6,8 @@
 export const MAX_MESSAGE = 2 ** 31 - 1;
 /** Messages and groups inside one another, as protobuf's parsers count them. */
 export const MAX_NESTING = 100;
+/** Bytes of a name: of a model, its version, a tensor, a datatype, a parameter, and of an id. Texts of parameters may be longer. */
+export const MAX_NAME = 2 ** 16;
 /** Bytes of a percent-encoded `grpc-message`: clients take 8 KiB of trailers or more. */
 export const MAX_STATUS_TEXT = 4096;
 

@@ -4,7 +4,7 @@
 import { isUtf8 } from "node:buffer";
 import { RuntimeFault } from "../../errors.js";
 import { type RequestMeter, UNMETERED } from "../../memory/request-meter.js";
-import { MAX_NESTING } from "./limits.js";
+import { MAX_NAME, MAX_NESTING } from "./limits.js";
 
 export const malformed = (): RuntimeFault => new RuntimeFault("INTERNAL", "Unable to parse request");
 
@@ -135,9 +135,23 @@ export class Cursor {
     return inner;
   }
 
+  /** A name or an id: a string of bounded length. @throws RuntimeFault for a longer one */
+  name(): string {
+    return this.#string(this.meter === UNMETERED ? Number.POSITIVE_INFINITY : MAX_NAME);
+  }
+
   /** A string, which must be UTF-8. */
   text(): string {
+    return this.#string(Number.POSITIVE_INFINITY);
+  }
+
+  #string(most: number): string {
     const length = this.length();
+    if (length > most)
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `the request has a name or an id of ${length} bytes; at most ${most} are supported`,
+      );
     const start = this.at;
     this.at += length;
     // Names are short and ASCII: the loop costs less than a call into the engine.
