@@ -11,6 +11,7 @@ import { costMeter } from "./cost/measure.mjs";
 const SEEDS = fileURLToPath(new URL("./cost/seeds/", import.meta.url));
 const HELP = `usage: npm run fuzz:cost -- [options]
   --requests N      requests for each protocol (20000)
+  --minutes N       end after this time (no end)
   --protocol NAME   http or grpc (both)
   --seed N          of what is drawn (1)
   --save            keep the worst request of each kind over its budget in tests/fuzz/cost/seeds
@@ -56,6 +57,7 @@ async function main() {
   const { values } = parseArgs({
     options: {
       requests: { type: "string", default: "20000" },
+      minutes: { type: "string" },
       protocol: { type: "string" },
       seed: { type: "string", default: "1" },
       save: { type: "boolean", default: false },
@@ -67,6 +69,7 @@ async function main() {
     const report = await fuzzCost(protocol, {
       requests: Number(values.requests),
       seed: Number(values.seed),
+      ...(values.minutes && { until: Date.now() + Number(values.minutes) * 60_000 }),
       onProgress({ sent, worst, violations }) {
         if (sent % 1000) return;
         const at = kind => (worst[kind]?.ratio ?? 0).toFixed(2);
