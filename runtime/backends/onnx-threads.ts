@@ -68,7 +68,11 @@ export function onnxThreads(order: ThreadOrder, most: number): OnnxThreads {
 }
 
 function startThread(order: ThreadOrder, free: () => void, ended: (error: Error) => void): Thread {
-  const worker = new Worker(new URL("./onnx-thread.js", import.meta.url), { name: "onnx", workerData: order });
+  const worker = new Worker(new URL("./onnx-thread.js", import.meta.url), {
+    name: "onnx",
+    workerData: order,
+    execArgv: [],
+  });
   let opened!: () => void;
   let refused!: (error: Error) => void;
   const open = new Promise<void>((resolve, reject) => {

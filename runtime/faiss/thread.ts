@@ -37,7 +37,8 @@ function ask(request: Ask, moved: ArrayBuffer[] = []): Promise<Extract<FaissRepl
 function start(): Worker {
   // Read by the OpenMP library when it is loaded. Its threads would else spin between searches, on cores that others need.
   process.env.OMP_WAIT_POLICY ??= "PASSIVE";
-  const made = new Worker(new URL("./worker.js", import.meta.url), { name: "faiss" });
+  // Flags such as --input-type are of the main script, and a thread with a file refuses them.
+  const made = new Worker(new URL("./worker.js", import.meta.url), { name: "faiss", execArgv: [] });
   made.on("message", (reply: FaissReply) => {
     const waiting = pending.get(reply.id);
     pending.delete(reply.id);

@@ -53,7 +53,7 @@ function next(): void {
 }
 
 function start(): Worker {
-  const worker = new Worker(new URL("./hash-thread.js", import.meta.url));
+  const worker = new Worker(new URL("./hash-thread.js", import.meta.url), { execArgv: [] });
   worker.unref();
   worker.on("message", (reply: HashReply) => {
     const done = waiting.shift()!;

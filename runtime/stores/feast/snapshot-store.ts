@@ -172,7 +172,10 @@ type ThreadReply =
 
 function inThread(orders: readonly SnapshotOrder[]): Promise<readonly (readonly ViewSnapshot[] | undefined)[]> {
   return new Promise((resolve, reject) => {
-    const thread = new Worker(new URL("./snapshot-thread.js", import.meta.url), { workerData: orders });
+    const thread = new Worker(new URL("./snapshot-thread.js", import.meta.url), {
+      workerData: orders,
+      execArgv: [],
+    });
     thread.on("message", (reply: ThreadReply) => {
       if (reply.ok) resolve(reply.views);
       else reject(new RuntimeFault("UNAVAILABLE", reply.message));
