@@ -243,9 +243,12 @@ const series = names =>
       const text = await (await fetch(`http://127.0.0.1:${server.metrics}/metrics`)).text();
       return new Set(text.split("\n").flatMap(line => /^[a-z_]+(?:\{[^}]*\})?(?= )/.exec(line)?.[0] ?? []));
     };
-    const http = httpConnection(server.http);
-    const rpc = grpcConnection(server.grpc);
+    let http = httpConnection(server.http);
+    let rpc = grpcConnection(server.grpc);
     const ask = async i => {
+      // A refused method ends its connection.
+      if (!http.usable) http = httpConnection(server.http);
+      if (!rpc.usable) rpc = grpcConnection(server.grpc);
       await http.send(request(i % 2 ? "POST" : `M${i}`, `/v2/models/name-${i}/infer`, {}, jsonRequest()));
       await rpc.call(INFER_HEAD, grpcRequest(`name-${i}`)).done;
       await rpc.call(grpcHead(`/inference.GRPCInferenceService/Method${i}`), framed(Buffer.alloc(0))).done;
@@ -304,7 +307,9 @@ export const LINES = [
     bar: "0 lines injected; 0 series; 0 secrets",
     async quick({ tests }) {
       const { figure, added } = await series(1000);
-      const counts = await tests.count(["tests/reliability/names", "tests/walls/"], { title: /log|secret|line/i });
+      const counts = await tests.count(["tests/reliability/names", "tests/walls/secret", "tests/walls/log"], {
+        title: /log|secret|line/i,
+      });
       return {
         figure: `${figure}; ${counts.passed} of ${counts.total} tests of logs and secrets`,
         pass: added.length === 0 && counts.failed === 0,
@@ -313,7 +318,9 @@ export const LINES = [
     },
     async full({ tests }) {
       const { figure, added } = await series(100_000);
-      const counts = await tests.count(["tests/reliability/names", "tests/walls/"], { title: /log|secret|line/i });
+      const counts = await tests.count(["tests/reliability/names", "tests/walls/secret", "tests/walls/log"], {
+        title: /log|secret|line/i,
+      });
       return {
         figure: `${figure}; ${counts.passed} of ${counts.total} tests of logs and secrets`,
         pass: added.length === 0 && counts.failed === 0,
