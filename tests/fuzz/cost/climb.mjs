@@ -8,6 +8,9 @@ import { cross, draw, mutate } from "./genes.mjs";
 /** A request may cost a fixed part, and so much for each KB. */
 export const BUDGET = { fixedMicros: 5000, microsPerKb: 50, fixedKb: 1024, kbPerKb: 16 };
 
+/** Careful readings that need no requests before them. */
+const FIRST_READINGS = 50;
+
 /** Cost over budget; 1 is what is allowed. @param charged bytes on the wire, with the body unpacked */
 export function ratios({ micros, grownMb }, charged) {
   const kb = charged / 1024;
@@ -43,6 +46,7 @@ export async function climb(
   const started = performance.now();
   let sent = 0;
   let unanswered = 0;
+  let carefulReadings = 0;
 
   const candidate = () => {
     if (sent < seeds.length) return seeds[sent];
@@ -72,8 +76,10 @@ export async function climb(
     const isNew = kind =>
       (found[kind] > 0.5 && found[kind] > 1.1 * (worst[kind]?.ratio ?? 0)) ||
       (found[kind] > 1 && found[kind] > 1.5 * (violations.get(`${kind} ${key}`)?.ratio ?? 0));
-    const isNoted = isNew("cpu") || isNew("memory");
+    // Measuring again takes as long as a dozen requests.
+    const isNoted = (isNew("cpu") || isNew("memory")) && carefulReadings < FIRST_READINGS + sent / 50;
     if (isNoted) {
+      carefulReadings++;
       cost = await meter.careful(built, isOpen);
       found = ratios(cost, built.charged);
     }
