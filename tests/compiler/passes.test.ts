@@ -26,7 +26,8 @@ function place({ inferred }: RandomProgram): void {
     placed.add(to);
     mkdirSync(dirname(to), { recursive: true });
     if ("from" in file) cpSync(file.from, to, { recursive: true });
-    else writeFileSync(to, file.text);
+    else if ("store" in file) cpSync(file.store, to);
+    else writeFileSync(to, "text" in file ? file.text : file.bytes);
   }
 }
 

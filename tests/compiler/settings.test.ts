@@ -55,7 +55,7 @@ const EVERYTHING = `{
 describe("an executor", () => {
   test("has all of it in its configuration, and serves", async () => {
     const { out, config } = await built(EVERYTHING, "all");
-    expect(readdirSync(join(out, "served")).sort()).toEqual(["3", "config.pbtxt", "warmup"]);
+    expect(readdirSync(join(out, "served")).sort()).toEqual(["3", "config.pbtxt", "manifest.json", "warmup"]);
     const { max_batch_size, dynamic_batching, instance_group, model_warmup, response_cache } = config("served");
     expect(max_batch_size).toBe(16);
     expect(dynamic_batching).toMatchObject({

@@ -91,7 +91,11 @@ export function readInferRequest(
   if (body.length > SHORT) return readLong(reader, blob, config, limits, signal);
   reader.read();
   const request = new RequestReader(reader.value, blob, config, limits);
-  while (!request.hasInputs) request.readInput();
+  while (!request.hasInputs) {
+    const work = request.readInput();
+    // A short body can name a long region.
+    if (work) return readRest(request, work, signal);
+  }
   while (!request.hasOutputs) request.readOutput();
   return request.result(signal);
 }
@@ -104,7 +108,16 @@ function* readLong(
   signal: Cancellation,
 ): Sliced<HttpInferRequest> {
   while (!reader.read(BYTES_AT_A_TIME)) yield;
-  const request = new RequestReader(reader.value, blob, config, limits);
+  return yield* readRest(new RequestReader(reader.value, blob, config, limits), undefined, signal);
+}
+
+/** @param first work of the input that was read last */
+function* readRest(
+  request: RequestReader,
+  first: Sliced<void> | undefined,
+  signal: Cancellation,
+): Sliced<HttpInferRequest> {
+  if (first) yield* first;
   for (let i = 1; !request.hasInputs; i++) {
     const work = request.readInput();
     if (work) yield* work;

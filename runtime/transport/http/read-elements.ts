@@ -14,8 +14,9 @@ const MAX_NESTING = 100;
 const WIDES_AT_A_TIME = 2048;
 /** Elements that are copied one by one. */
 const FEW = 32;
-/** Elements that take no time. */
+/** Elements, and parts of texts (146 KiB together), that take no time. */
 const SHORT = 2048;
+const FEW_PARTS = 4;
 
 /** Room for so many bytes, where an array of any kind can begin. */
 export type MakeTensor = (bytes: number) => Uint8Array;
@@ -67,7 +68,7 @@ export function elementsOf(
 
 /** What takes no time needs no pause. */
 const shortOrSliced = (data: DataList, work: Sliced<Uint8Array>): Uint8Array | Sliced<Uint8Array> =>
-  data.count <= SHORT && data.texts.length <= 1 ? atOnce(work) : work;
+  data.count <= SHORT && data.texts.length <= FEW_PARTS ? atOnce(work) : work;
 
 function requireCount(found: number, expected: number): void {
   if (found !== expected)
