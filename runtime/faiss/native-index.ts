@@ -19,8 +19,8 @@ import { detachIds } from "../../triton-protos/artefacts/faiss-detach.js";
 import { callCosts } from "../call-costs.js";
 import type { Cancellation } from "../cancellation.js";
 import { RuntimeFault } from "../errors.js";
+import { inTurns } from "../in-turns.js";
 import { words } from "../plan/table.js";
-import { inTurns } from "./in-turns.js";
 import { type Find, type Hits, type SearchIndex, search, searchSize } from "./search.js";
 import { together } from "./together.js";
 

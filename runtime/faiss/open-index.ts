@@ -12,7 +12,7 @@ import {
   searchFault,
 } from "../../triton-protos/artefacts/faiss.js";
 import { RuntimeFault } from "../errors.js";
-import { inTurns } from "./in-turns.js";
+import { inTurns } from "../in-turns.js";
 import { openNativeIndex } from "./native-index.js";
 import type { SearchIndex } from "./search.js";
 

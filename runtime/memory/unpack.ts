@@ -2,9 +2,11 @@
  * Decompresses the body of one request as a stream: each chunk is counted against the request's allowance and charged to the server's budget before the next
  * one is made, and the work ends when the client leaves.
  */
+import { availableParallelism } from "node:os";
 import { constants, createGunzip, createInflate, createUnzip, type Gunzip, type Inflate, type Unzip } from "node:zlib";
 import type { Cancellation } from "../cancellation.js";
 import { RuntimeFault } from "../errors.js";
+import { inTurns } from "../in-turns.js";
 import type { Charge } from "./memory-budget.js";
 
 /** `any` tells gzip from zlib data by the first bytes. */
@@ -35,8 +37,17 @@ const MOST_CHUNK = 2 ** 16;
 /** Most tensors compress less than this. */
 const LIKELY_RATIO = 4;
 
+/** Compressed bodies from here on take a thread of their own for a while. One core stays free for the event loop. */
+const LONG = 2 ** 16;
+const longOnes = inTurns(Math.max(1, availableParallelism() - 1));
+
 /** @throws RuntimeFault RESOURCE_EXHAUSTED where the budget is spent, CANCELLED where the client left; zlib's errors as they are */
 export function unpackBytes(packed: Buffer, encoding: PackedEncoding, options: UnpackOptions): Promise<Buffer> {
+  const work = (): Promise<Buffer> => unpackNow(packed, encoding, options);
+  return packed.length < LONG ? work() : longOnes(work, options.signal);
+}
+
+function unpackNow(packed: Buffer, encoding: PackedEncoding, options: UnpackOptions): Promise<Buffer> {
   const { charge, limit, tooLarge, signal, lenient = false, makeRoom = Buffer.allocUnsafe } = options;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(clientLeft());

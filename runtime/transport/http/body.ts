@@ -44,7 +44,9 @@ export function readBody(exchange: Exchange, limit: number, room: Room): Promise
     let length = 0;
     let chunks = 0;
     const fail = (error: Error): void => {
-      exchange.discardBody();
+      // A body without a declared length may go on for ever.
+      if (declared === undefined) exchange.refuseBody();
+      else exchange.discardBody();
       reject(error);
     };
     const grow = (needed: number): void => {

@@ -3,6 +3,7 @@
  */
 import type { Socket } from "node:net";
 import { readInto } from "../read-into.js";
+import { LONG_READ, waitForTurn } from "../read-turns.js";
 import { ChunkReader } from "./chunk-reader.js";
 import { ConnectionMemory, type ServerMemory, unlimited } from "./connection-memory.js";
 import { Exchange, type ExchangeCarrier } from "./exchange.js";
@@ -22,6 +23,9 @@ const MOST_UNREAD = 2 ** 20;
 const SMALL_READ = 256;
 const MOST_SMALL_READS = 128;
 const COLLECT_MS = 5;
+/** libuv reads a socket many times in a row. After a long read, or one that took so long, other connections are served first. */
+const SOME_READ = 2 ** 12;
+const TURN_MS = 1;
 
 /** Milliseconds that a stopping server waits for a request: after a connect or the begin of a request, and after an answer. */
 const FIRST_REQUEST_MS = 1000;
@@ -47,6 +51,7 @@ export class Connection implements ExchangeCarrier {
   /** Small reads of the request so far. */
   #smallReads = 0;
   #collecting: NodeJS.Timeout | undefined;
+  #givesWay = false;
   #isReading = false;
   /** No more requests are read. */
   #over = false;
@@ -115,12 +120,24 @@ export class Connection implements ExchangeCarrier {
 
   #take(chunk: Buffer): void {
     if (this.#over) return;
+    const began = chunk.length < SOME_READ ? 0 : performance.now();
     const isHeld = this.#held.size > 0;
     const wasIdle = !isHeld && !this.#exchange;
     if (isHeld) this.#held.append(chunk);
     this.#read(chunk, isHeld);
     if (chunk.length < SMALL_READ && ++this.#smallReads > MOST_SMALL_READS) this.#collect();
     if (wasIdle && (this.#held.size > 0 || this.#exchange)) this.#since = performance.now();
+    if (began > 0 && (chunk.length >= LONG_READ || performance.now() - began > TURN_MS)) this.#giveWay();
+  }
+
+  #giveWay(): void {
+    if (this.#over || this.#givesWay) return;
+    this.#givesWay = true;
+    this.#socket.pause();
+    waitForTurn(() => {
+      this.#givesWay = false;
+      this.#goOn();
+    });
   }
 
   /** Pauses the socket, so that a client that writes byte by byte causes few reads. */
@@ -146,7 +163,7 @@ export class Connection implements ExchangeCarrier {
 
   /** Reads the socket again, unless something else holds that back. */
   #goOn(): void {
-    if (this.#socket.isPaused() && !this.#collecting && this.#mayRead) this.#socket.resume();
+    if (this.#socket.isPaused() && !this.#collecting && !this.#givesWay && this.#mayRead) this.#socket.resume();
   }
 
   /** @param chunk what has come; undefined to go on with what is held @param isHeld whether it is with what is held already */
@@ -278,8 +295,8 @@ export class Connection implements ExchangeCarrier {
     this.#resume();
   }
 
-  #isLastFor({ head }: Exchange): boolean {
-    return this.#isLast || !head.keepsAlive;
+  #isLastFor({ head, isLast }: Exchange): boolean {
+    return this.#isLast || isLast || !head.keepsAlive;
   }
 
   get #isBehind(): boolean {

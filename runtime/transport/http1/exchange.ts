@@ -35,6 +35,8 @@ export class Exchange {
   sink: BodySink | undefined;
   isDecided: boolean;
   complete = false;
+  /** The connection ends with the answer. */
+  isLast = false;
   begun = false;
   answered = false;
 
@@ -66,6 +68,12 @@ export class Exchange {
     if (this.isDecided) return;
     this.isDecided = true;
     this.#carrier.decided();
+  }
+
+  /** What is still to come of the body is not read: the connection ends with the answer. */
+  refuseBody(): void {
+    this.isLast = true;
+    this.discardBody();
   }
 
   /** Answers as a whole; nothing, where an answer has begun or the client has gone. @param sent when the answer has left, or can't */

@@ -15,6 +15,8 @@ export interface Http2Limits {
   readonly maxHeaderFields: number;
   /** Bytes of answers that wait for a slow client; new streams are refused beyond it. */
   readonly maxWaiting: number;
+  /** The same from which requests wait: their bodies are not read on, so that a client's windows run out. */
+  readonly holdWaiting: number;
   /** Milliseconds that a client may leave what waits for it unread, on a stream or as a whole; 0 for any. */
   readonly stallTime: number;
   /** Milliseconds until a client must have greeted with its preface and SETTINGS. */
@@ -36,6 +38,7 @@ export const DEFAULT_LIMITS: Http2Limits = {
   maxHeaderListSize: 2 ** 14,
   maxHeaderFields: 128,
   maxWaiting: 2 ** 28,
+  holdWaiting: 2 ** 24,
   stallTime: STALL_TIME,
   greetingTime: 10_000,
   resets: [1000, 100],

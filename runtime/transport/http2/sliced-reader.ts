@@ -4,6 +4,7 @@
 import type { Socket } from "node:net";
 import type { Charge } from "../../memory/memory-budget.js";
 import { readInto } from "../read-into.js";
+import { LONG_READ, waitForTurn } from "../read-turns.js";
 
 /** @returns how many bytes were taken; fewer than there are at the end of a slice */
 export type TakeSlice = (chunk: Buffer) => number;
@@ -25,7 +26,11 @@ export class SlicedReader {
 
   readonly #read = (chunk: Buffer): boolean => {
     const taken = this.#take(chunk);
-    if (taken >= chunk.length) return true;
+    if (taken >= chunk.length) {
+      if (chunk.length < LONG_READ) return true;
+      waitForTurn(this.#resume);
+      return false;
+    }
     // The chunk is the caller's.
     const rest = Buffer.from(chunk.subarray(taken));
     this.#charge.force(rest.length);
@@ -33,9 +38,13 @@ export class SlicedReader {
     return false;
   };
 
+  readonly #resume = (): void => {
+    this.#socket.resume();
+  };
+
   #wait(rest: Buffer): void {
     this.#rest = rest;
-    setImmediate(this.#goOn);
+    waitForTurn(this.#goOn);
   }
 
   readonly #goOn = (): void => {

@@ -36,6 +36,8 @@ export interface StreamCarrier {
   held(bytes: number): void;
   passed(bytes: number): void;
   answered(stream: Stream): void;
+  /** Fewer bytes wait for the client. */
+  hasRoom(): void;
   reset(stream: Stream, code: ErrorName): void;
 }
 
@@ -66,6 +68,8 @@ export class Stream implements Incoming, Outgoing {
   #onClose: (() => void)[] | undefined;
   #whenSent: (() => void)[] = [];
   #paused = false;
+  /** The client reads too little of other answers. */
+  #deferred = false;
   /** What came while the stream was paused, from `#heldAt` on. */
   #held: Buffer[] = [];
   #heldAt = 0;
@@ -156,7 +160,26 @@ export class Stream implements Incoming, Outgoing {
 
   resume(): void {
     this.#paused = false;
-    while (this.#heldAt < this.#held.length && !this.#paused && !this.closed) {
+    this.#passHeld();
+  }
+
+  /** @internal The same as `pause`, by the connection. */
+  defer(): void {
+    this.#deferred = true;
+  }
+
+  /** @internal */
+  goOn(): void {
+    this.#deferred = false;
+    this.#passHeld();
+  }
+
+  get #waits(): boolean {
+    return this.#paused || this.#deferred;
+  }
+
+  #passHeld(): void {
+    while (this.#heldAt < this.#held.length && !this.#waits && !this.closed) {
       const chunk = this.#held[this.#heldAt++]!;
       this.#carrier.passed(chunk.length);
       this.#pass(chunk);
@@ -164,7 +187,7 @@ export class Stream implements Incoming, Outgoing {
     if (this.#heldAt < this.#held.length) return;
     this.#held = [];
     this.#heldAt = 0;
-    if (this.#endHeld && !this.#paused && !this.closed) {
+    if (this.#endHeld && !this.#waits && !this.closed) {
       this.#endHeld = false;
       this.#sink.end();
     }
@@ -176,7 +199,7 @@ export class Stream implements Incoming, Outgoing {
 
   /** @internal */
   takeData(chunk: Buffer): void {
-    if (this.#paused) {
+    if (this.#waits) {
       this.#held.push(Buffer.from(chunk));
       this.#carrier.held(chunk.length);
     } else this.#pass(chunk);
@@ -184,13 +207,14 @@ export class Stream implements Incoming, Outgoing {
 
   /** @internal */
   takeEnd(): void {
-    if (this.#paused) this.#endHeld = true;
+    if (this.#waits) this.#endHeld = true;
     else this.#sink.end();
   }
 
   /** @internal Outgoing */
   onRoom(): void {
     this.#tellSent();
+    this.#carrier.hasRoom();
   }
 
   /** @internal Outgoing */

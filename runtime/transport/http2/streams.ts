@@ -48,6 +48,9 @@ export class Streams<Call> implements StreamCarrier {
   readonly #open = new Map<number, Stream>();
   readonly #closed = new ClosedStreams();
   readonly blocks: HeaderBlocks<Call>;
+  /** Requests that wait until the client has read more of other answers. */
+  readonly #deferred = new Set<Stream>();
+  #isReleasing = false;
   /** The highest that a client has opened. */
   last = 0;
 
@@ -107,7 +110,10 @@ export class Streams<Call> implements StreamCarrier {
     if (size > to - from) receiver.give(size - (to - from), ends ? undefined : stream);
     stream.received += to - from;
     if (ends) stream.complete = true;
-    if (to > from) stream.takeData(bytes.subarray(from, to));
+    if (to > from) {
+      this.#deferIfFull(stream);
+      stream.takeData(bytes.subarray(from, to));
+    }
     if (ends) this.#end(stream);
   }
 
@@ -154,7 +160,27 @@ export class Streams<Call> implements StreamCarrier {
     const { length } = stream.head;
     if (length !== undefined && length !== stream.received)
       throw new StreamFault(stream.id, "PROTOCOL_ERROR", `${stream.received} bytes and a content-length of ${length}`);
+    this.#deferIfFull(stream);
     stream.takeEnd();
+  }
+
+  #deferIfFull(stream: Stream): void {
+    const { sender, limits } = this.#parts;
+    if (sender.waiting <= limits.holdWaiting || stream.waiting > 0) return;
+    stream.defer();
+    this.#deferred.add(stream);
+  }
+
+  hasRoom(): void {
+    const { sender, limits } = this.#parts;
+    if (this.#deferred.size === 0 || this.#isReleasing) return;
+    this.#isReleasing = true;
+    for (const stream of this.#deferred) {
+      if (sender.waiting > limits.holdWaiting) break;
+      this.#deferred.delete(stream);
+      stream.goOn();
+    }
+    this.#isReleasing = false;
   }
 
   /** The client has given the stream up. */
@@ -183,6 +209,7 @@ export class Streams<Call> implements StreamCarrier {
   }
 
   closeAll(): void {
+    this.#deferred.clear();
     for (const stream of [...this.#open.values()]) this.#close(stream, "ended");
   }
 
@@ -190,7 +217,9 @@ export class Streams<Call> implements StreamCarrier {
     if (!this.#open.delete(stream.id)) return;
     this.#closed.remember(stream.id, how);
     this.#parts.sender.drop(stream);
+    this.#deferred.delete(stream);
     stream.close();
+    this.hasRoom();
     if (this.#open.size === 0) this.#parts.emptied();
   }
 
