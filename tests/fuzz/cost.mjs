@@ -45,7 +45,7 @@ export async function fuzzCost(protocol, options) {
 
 export function describe(entry, kind) {
   if (!entry) return "none";
-  const { ms, mb } = perKb(entry, entry.charged);
+  const { ms, mb } = perKb(entry, entry.charged, entry.requests);
   const cost =
     kind === "cpu"
       ? `${(entry.micros / 1000).toFixed(2)} ms (${ms.toFixed(4)} ms/KB beyond the fixed part)`

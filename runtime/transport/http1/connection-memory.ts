@@ -66,6 +66,10 @@ export class ConnectionMemory implements Unread {
   /** Call when the connection has read or written. @param held bytes of requests that wait */
   update(held: number): void {
     const socket = this.#socket;
+    if (held === 0 && this.#charge.bytes === 0 && socket.writableLength === 0) {
+      this.#unread = 0;
+      return;
+    }
     // A socket says when it has taken all only after it could not take all at once.
     const unread = socket.writableNeedDrain ? socket.writableLength : 0;
     if (unread < this.#unread || (unread > 0 && this.#unread === 0)) this.#moved = performance.now();

@@ -11,19 +11,23 @@ export const BUDGET = { fixedMicros: 5000, microsPerKb: 50, fixedKb: 1024, kbPer
 /** Careful readings that need no requests before them. */
 const FIRST_READINGS = 50;
 
-/** Cost over budget; 1 is what is allowed. @param charged bytes on the wire, with the body unpacked */
-export function ratios({ micros, grownMb }, charged) {
+/**
+ * Cost over budget; 1 is what is allowed.
+ * @param charged bytes on the wire, with the body unpacked
+ * @param requests each has the fixed part: the messages of a stream are requests of their own
+ */
+export function ratios({ micros, grownMb }, charged, requests = 1) {
   const kb = charged / 1024;
   return {
-    cpu: micros / (BUDGET.fixedMicros + BUDGET.microsPerKb * kb),
-    memory: (grownMb * 1024) / (BUDGET.fixedKb + BUDGET.kbPerKb * kb),
+    cpu: micros / (BUDGET.fixedMicros * requests + BUDGET.microsPerKb * kb),
+    memory: (grownMb * 1024) / (BUDGET.fixedKb * requests + BUDGET.kbPerKb * kb),
   };
 }
 
 /** Beyond the fixed parts: milliseconds and megabytes for each KB. */
-export const perKb = ({ micros, grownMb }, charged) => ({
-  ms: Math.max(0, micros - BUDGET.fixedMicros) / 1000 / (charged / 1024),
-  mb: Math.max(0, grownMb - BUDGET.fixedKb / 1024) / (charged / 1024),
+export const perKb = ({ micros, grownMb }, charged, requests = 1) => ({
+  ms: Math.max(0, micros - BUDGET.fixedMicros * requests) / 1000 / (charged / 1024),
+  mb: Math.max(0, grownMb - (BUDGET.fixedKb * requests) / 1024) / (charged / 1024),
 });
 
 /**
@@ -71,7 +75,7 @@ export async function climb(
     sent++;
     let cost = await meter.once(built, isOpen);
     const key = cell(genome);
-    let found = ratios(cost, built.charged);
+    let found = ratios(cost, built.charged, built.requests);
     // A first reading has collections and compilations of others in it: what looks like a record is measured again.
     const isNew = kind =>
       (found[kind] > 0.5 && found[kind] > 1.1 * (worst[kind]?.ratio ?? 0)) ||
@@ -81,12 +85,19 @@ export async function climb(
     if (isNoted) {
       carefulReadings++;
       cost = await meter.careful(built, isOpen);
-      found = ratios(cost, built.charged);
+      found = ratios(cost, built.charged, built.requests);
     }
     if (!cost.answered) unanswered++;
     for (const kind of ["cpu", "memory"]) {
       if (!isNoted && found[kind] > 1) found[kind] = 1;
-      const entry = { genome, wire: built.wire, charged: built.charged, ...cost, ratio: found[kind] };
+      const entry = {
+        genome,
+        wire: built.wire,
+        charged: built.charged,
+        requests: built.requests,
+        ...cost,
+        ratio: found[kind],
+      };
       if (found[kind] > (archives[kind].get(key)?.ratio ?? 0)) archives[kind].set(key, entry);
       if (found[kind] > (worst[kind]?.ratio ?? 0)) worst[kind] = entry;
       if (found[kind] > 1 && found[kind] > (violations.get(`${kind} ${key}`)?.ratio ?? 0))

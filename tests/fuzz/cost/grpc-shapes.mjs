@@ -142,7 +142,7 @@ const CONTROL = {
   unknown: () => frame(99, 0, 1, Buffer.alloc(3)),
 };
 
-/** @returns `{ writes, wire, charged }`, as for HTTP; undefined for a request beyond the bounds */
+/** @returns `{ writes, wire, charged, requests }`, as for HTTP; undefined for a request beyond the bounds */
 export function build(genome) {
   const message = messageOf(genome);
   if (!message) return undefined;
@@ -177,7 +177,8 @@ export function build(genome) {
   const step = Math.max(1, Math.ceil(bytes.length / pieces));
   for (let at = 0; at < bytes.length; at += step) writes.push(bytes.subarray(at, at + step));
   const unpacked = Math.max(0, message.length - packed.length) * messages;
-  return { writes, wire: bytes.length, charged: bytes.length + unpacked };
+  const requests = genome.rpc === "ModelStreamInfer" ? Math.max(1, messages) : 1;
+  return { writes, wire: bytes.length, charged: bytes.length + unpacked, requests };
 }
 
 export const cell = ({

@@ -8,6 +8,8 @@ import { BARS, measureNeighbours } from "../support/neighbours.mjs";
 
 /** The longest stretch that any request may block the event loop for; latencies below it are noise on a busy machine. */
 const NOISE_MS = 50;
+/** The quick tier of the search for costly requests, whose readings share a machine and come before much is compiled, fails at so many budgets. */
+const QUICK_BUDGETS = 3;
 
 /** All attacks run once for all lines; on the quick tier, which may share its machine, those that hurt run once more. */
 const once = new WeakMap();
@@ -98,7 +100,8 @@ async function slowReaders(context) {
   };
 }
 
-async function cost(context, requests, milliseconds) {
+/** @param budgets that a request may cost */
+async function cost(context, requests, milliseconds, budgets) {
   const figures = [];
   const notes = [];
   let pass = true;
@@ -107,8 +110,8 @@ async function cost(context, requests, milliseconds) {
     const report = await fuzzCost(protocol, { requests, seed: context.seed, until });
     const { cpu, memory: grown } = report.worst;
     const rate = report.sent / report.seconds;
-    const ms = cpu ? perKb(cpu, cpu.charged).ms : 0;
-    const mb = grown ? perKb(grown, grown.charged).mb : 0;
+    const ms = cpu ? perKb(cpu, cpu.charged, cpu.requests).ms : 0;
+    const mb = grown ? perKb(grown, grown.charged, grown.requests).mb : 0;
     figures.push(
       `${protocol}: ${ms.toFixed(3)} ms/KB, ${(mb * 1024).toFixed(0)} KB/KB (${(cpu?.ratio ?? 0).toFixed(1)}× and ${(grown?.ratio ?? 0).toFixed(1)}× the budget) in ${report.sent}`,
     );
@@ -118,7 +121,7 @@ async function cost(context, requests, milliseconds) {
         `${report.violations.length} kinds over it, as ${describe(report.violations[0], report.violations[0].kind)}`,
       );
     if (report.ended) notes.push(`the server ended: ${report.ended}`);
-    pass &&= report.violations.length === 0 && !report.ended && report.unanswered === 0;
+    pass &&= report.violations.every(({ ratio }) => ratio <= budgets) && !report.ended && report.unanswered === 0;
   }
   return { figure: figures.join("; "), pass, note: notes.join("; ") };
 }
@@ -133,9 +136,9 @@ export const LINES = [
   {
     id: "S26",
     title: "Cost: worst of a search for costly requests",
-    bar: "≤ 0.05 ms/KB + 5 ms; ≤ 16 KB/KB + 1 MB",
-    quick: context => cost(context, 2000, MINUTE / 4),
-    full: context => cost(context, 1_000_000, 8 * MINUTE),
+    bar: `≤ 0.05 ms/KB + 5 ms; ≤ 16 KB/KB + 1 MB (quick: ${QUICK_BUDGETS} times)`,
+    quick: context => cost(context, 2000, MINUTE / 4, QUICK_BUDGETS),
+    full: context => cost(context, 1_000_000, 8 * MINUTE, 1),
   },
   line("S27", "Neighbours: p99 of twenty clients beside each attack", `≤ 3× alone (quick: or ${NOISE_MS} ms)`, latency),
   line("S28", "Returns: memory 30 s after each attack", "≤ +64 MB", memory),
