@@ -179,3 +179,22 @@ test("a streamed body that is refused is read away, and its connection answers t
   });
   expect(said.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 400", "HTTP/1.1 200"]);
 });
+
+test.each([
+  ["a body without an end", `${(1 << 16).toString(16)}\r\n${" ".repeat(1 << 16)}\r\n`, 400],
+  ["a body in more chunks than a request may have", "1\r\n \r\n".repeat(5000), 40],
+])("%s ends its connection after the refusal", async (_, part, parts) => {
+  const said = await new Promise<string>(resolve => {
+    let text = "";
+    const socket = connect(server.ports.http!, "127.0.0.1", async () => {
+      socket.write("POST /v2/models/echo_int32/infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+      for (let i = 0; i < parts && !socket.destroyed; i++) await new Promise(done => socket.write(part, done));
+    });
+    socket.on("data", chunk => (text += chunk.toString("latin1")));
+    socket.on("error", () => {});
+    // Without an end of the connection the test runs into its time limit.
+    socket.on("end", () => resolve(text));
+    socket.on("close", () => resolve(text));
+  });
+  expect(said.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 400"]);
+});

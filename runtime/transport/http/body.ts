@@ -44,9 +44,7 @@ export function readBody(exchange: Exchange, limit: number, room: Room): Promise
     let length = 0;
     let chunks = 0;
     const fail = (error: Error): void => {
-      // A body without a declared length may go on for ever.
-      if (declared === undefined) exchange.refuseBody();
-      else exchange.discardBody();
+      exchange.discardBody();
       reject(error);
     };
     const grow = (needed: number): void => {
@@ -63,7 +61,10 @@ export function readBody(exchange: Exchange, limit: number, room: Room): Promise
       data(bytes, start, end) {
         const needed = length + end - start;
         if (needed > limit) return fail(jsonTooLarge(needed, limit));
-        if (declared === undefined && end - start < SMALL_CHUNK && ++chunks > MAX_CHUNKS) return fail(tooManyChunks());
+        if (declared === undefined && end - start < SMALL_CHUNK && ++chunks > MAX_CHUNKS) {
+          exchange.refuseBody();
+          return fail(tooManyChunks());
+        }
         try {
           if (!buffer || needed > buffer.length) grow(needed);
         } catch (error) {

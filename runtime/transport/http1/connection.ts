@@ -26,6 +26,8 @@ const COLLECT_MS = 5;
 /** libuv reads a socket many times in a row. After a long read, or one that took so long, other connections are served first. */
 const SOME_READ = 2 ** 12;
 const TURN_MS = 1;
+/** Bytes of a chunked body that are read away after its answer: it may go on for ever. */
+const MOST_DISCARDED = 2 ** 24;
 
 /** Milliseconds that a stopping server waits for a request: after a connect or the begin of a request, and after an answer. */
 const FIRST_REQUEST_MS = 1000;
@@ -52,6 +54,8 @@ export class Connection implements ExchangeCarrier {
   #smallReads = 0;
   #collecting: NodeJS.Timeout | undefined;
   #givesWay = false;
+  /** Bytes that were read of the body after its answer. */
+  #discarded = 0;
   #isReading = false;
   /** No more requests are read. */
   #over = false;
@@ -210,6 +214,7 @@ export class Connection implements ExchangeCarrier {
   #open(head: RequestHead): void {
     const exchange = new Exchange(head, this);
     this.#exchange = exchange;
+    this.#discarded = 0;
     this.#body = head.body === "chunked" ? new ChunkReader(this.#limits.maxHeadSize) : head.body;
     if (head.expects === "continue") this.#socket.write(CONTINUE, "latin1");
     if (head.expects !== "unknown") this.#serve(exchange);
@@ -224,6 +229,10 @@ export class Connection implements ExchangeCarrier {
     if (typeof body !== "number") {
       const end = body.read(bytes, from, (chunk, start, stop) => exchange.sink?.data(chunk, start, stop));
       exchange.complete = body.done;
+      if (exchange.answered && !body.done) {
+        this.#discarded += end - from;
+        if (this.#discarded > MOST_DISCARDED) this.#close();
+      }
       return end;
     }
     const end = Math.min(bytes.length, from + body);
