@@ -51,6 +51,8 @@ export class ConnectionMemory implements Unread {
   }
 
   cut(): void {
+    // The socket closes in a later turn; until then it would count, and more clients than needed would be cut.
+    this.release();
     this.#socket.destroy();
   }
 
