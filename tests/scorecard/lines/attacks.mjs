@@ -9,7 +9,7 @@ import { BARS, measureNeighbours } from "../support/neighbours.mjs";
 /** The longest stretch that any request may block the event loop for; latencies below it are noise on a busy machine. */
 const NOISE_MS = 50;
 /** The quick tier of the search for costly requests, whose readings share a machine and come before much is compiled, fails at so many budgets. */
-const QUICK_BUDGETS = 3;
+const QUICK_BUDGETS = 4;
 
 /** All attacks run once for all lines; on the quick tier, which may share its machine, those that hurt run once more. */
 const once = new WeakMap();
