@@ -4,7 +4,7 @@
  */
 
 /** A read takes 256 KiB at most. */
-const AT_A_TIME = 4;
+const AT_A_TIME = 2;
 /** Reads from here on are long. */
 export const LONG_READ = 2 ** 17;
 
