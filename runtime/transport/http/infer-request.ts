@@ -2,7 +2,7 @@
  * The body of an HTTP inference request → the data plane's request and how each output is wanted; checks and texts of Triton's front end.
  */
 
-import { configDatatype, type DatatypeRow, wireDatatype } from "../../../triton-protos/datatype.js";
+import { type DatatypeRow, wireDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { Cancellation } from "../../cancellation.js";
 import type { OutputWish } from "../../data-plane/deliver.js";
@@ -10,12 +10,12 @@ import { type InferRequest, type RequestTensor, requestPrefix } from "../../data
 import { RuntimeFault } from "../../errors.js";
 import type { RegionPart, SharedMemory } from "../../shared-memory.js";
 import { SHORT, type Sliced } from "../../slices.js";
-import type { Parameter } from "../../tensor.js";
 import { asArray, asBoolean, asText, asUnsigned, isObject, member } from "./access.js";
 import { jsonTooLarge, rawTooLarge } from "./body.js";
 import { type Json, type JsonObject, JsonReader, type ReadLimits } from "./json.js";
 import { type Kept, membersOf, SCALAR, SCALARS } from "./json-kept.js";
 import { readHttpParameters } from "./parameters.js";
+import { rawRequest } from "./raw-request.js";
 import { elementsOf, type MakeTensor } from "./read-elements.js";
 
 export interface HttpInferRequest {
@@ -385,49 +385,4 @@ function readClasses(json: Json | undefined): number {
     "INTERNAL",
     "Unable to set 'classification': attempt to access JSON non-unsigned-integer as unsigned-integer",
   );
-}
-
-const NO_PARAMETERS: ReadonlyMap<string, Parameter> = new Map();
-
-/** The whole body is the one input of the model; one variable dimension is inferred. */
-function rawRequest(body: Buffer, config: ModelConfig, signal: Cancellation): HttpInferRequest {
-  const prefix = requestPrefix("");
-  const [input] = config.input;
-  if (config.input.length !== 1 || !input)
-    return refuse(
-      `${prefix}Raw request must only have 1 input (found 1) to be deduced but got ${config.input.length} inputs in '${config.name}' model configuration`,
-    );
-  const row = configDatatype(input.data_type)!;
-  const dims = config.max_batch_size > 0 ? [1, ...input.dims] : [...input.dims];
-  if (!row.array) {
-    if (dims.some(dim => dim !== 1))
-      refuse(`${prefix}For BYTE datatype raw input '${input.name}', the model must have input shape [1]`);
-    const length = Buffer.alloc(4);
-    length.writeUInt32LE(body.length);
-    return done({ name: input.name, datatype: row.wire, shape: dims, data: Buffer.concat([length, body]) });
-  }
-  if (dims.filter(dim => dim === -1).length > 1)
-    refuse(
-      `${prefix}The shape of the raw input '${input.name}' can not be deduced because there are more than one variable-sized dimension`,
-    );
-  const fixed = dims.reduce((product, dim) => (dim === -1 ? product : product * dim), row.bytes);
-  const deduced = Math.floor(body.length / fixed);
-  const promised = dims.includes(-1) ? deduced * fixed : fixed;
-  if (body.length !== promised)
-    refuse(
-      `${prefix}input byte size mismatch for input 'raw_input' for model '${config.name}'. Expected ${promised}, got ${body.length}`,
-    );
-  return done({
-    name: input.name,
-    datatype: row.wire,
-    shape: dims.map(dim => (dim === -1 ? deduced : dim)),
-    data: body,
-  });
-
-  function done(tensor: RequestTensor): HttpInferRequest {
-    return {
-      request: { id: "", parameters: NO_PARAMETERS, inputs: [tensor], outputs: [], signal },
-      isBinary: () => true,
-    };
-  }
 }
