@@ -4,9 +4,20 @@
  */
 import { Socket } from "node:net";
 
+/** The first reads of a socket are short: of many that send at once, each is read before one of them can be held back. */
+const SHORTEST = 2 ** 14;
 /** Fits a processor's cache, and takes much of a large request in one call of the system. */
-const SIZE = 2 ** 18;
+const LONGEST = 2 ** 18;
+const GROWTH = 4;
+/** What is read next is longer or shorter by what a read took. */
+const QUICK_MS = 0.25;
+const SLOW_MS = 1;
+/** So many sockets go on with long reads after a pause, as at the end of a request; all could send at once again. */
+const MOST_LONG = 4;
+
 let shared: Buffer | undefined;
+/** Sockets whose next read may be longer than the shortest. */
+let long = 0;
 
 /** What Node has inside a socket; nothing is taken for granted. */
 interface Handle {
@@ -21,20 +32,43 @@ export function readInto(socket: Socket, take: (chunk: Buffer) => unknown): void
   const slots = socket as unknown as Record<symbol, unknown>;
   const slot = (name: string): symbol | undefined =>
     Object.getOwnPropertySymbols(socket).find(({ description }) => description === name);
-  const [buffer, callback] = [slot("kBuffer"), slot("kBufferCb")];
+  const [buffer, callback, next] = [slot("kBuffer"), slot("kBufferCb"), slot("kBufferGen")];
   // Other kinds of sockets, TLS among them, have layers of their own.
   const plain = Object.getPrototypeOf(socket) === Socket.prototype && handle?.useUserBuffer;
-  if (!plain || !buffer || !callback || slots[buffer] !== null || slots[callback] !== null) {
+  const free = (place: symbol | undefined): place is symbol => place !== undefined && slots[place] === null;
+  if (!plain || !free(buffer) || !free(callback) || !free(next)) {
     socket.on("data", (chunk: Buffer) => {
       if (take(chunk) === false) socket.pause();
     });
     return;
   }
-  shared ??= Buffer.allocUnsafeSlow(SIZE);
+  shared ??= Buffer.allocUnsafeSlow(LONGEST);
   const all = shared;
-  slots[buffer] = all;
-  slots[callback] = (bytes: number): boolean => take(all.subarray(0, bytes)) !== false;
-  handle.useUserBuffer!(all);
+  let size = SHORTEST;
+  const setSize = (wanted: number): void => {
+    if (wanted === size) return;
+    long += Number(wanted > SHORTEST) - Number(size > SHORTEST);
+    size = wanted;
+    slots[buffer] = all.subarray(0, size);
+  };
+  slots[buffer] = all.subarray(0, size);
+  slots[callback] = (bytes: number): boolean => {
+    const chunk = all.subarray(0, bytes);
+    if (bytes < SHORTEST) {
+      if (size > SHORTEST && long > MOST_LONG) setSize(SHORTEST);
+      return take(chunk) !== false;
+    }
+    const began = performance.now();
+    const goesOn = take(chunk) !== false;
+    const took = performance.now() - began;
+    if (took > SLOW_MS) setSize(Math.max(SHORTEST, size / GROWTH));
+    else if (took < QUICK_MS && bytes === size) setSize(Math.min(LONGEST, size * GROWTH));
+    return goesOn;
+  };
+  // Node gives what this returns to the system for the next read.
+  slots[next] = () => slots[buffer];
+  socket.once("close", () => setSize(SHORTEST));
+  handle.useUserBuffer!(slots[buffer] as Buffer);
   // Its end is told only to a socket that flows.
   socket.resume();
 }

@@ -1,19 +1,25 @@
 /**
- * Turns of connections that send much: after a long read a connection waits here, and a few of those that wait are read in each turn of the event loop, so that
+ * Turns of connections that send much: after a long read a connection waits here, and one of those that wait is read in each turn of the event loop, so that
  * small requests of others are served in between.
  */
 
-/** A read takes 256 KiB at most. */
-const AT_A_TIME = 2;
 /** Reads from here on are long. */
-export const LONG_READ = 2 ** 17;
+export const LONG_READ = 2 ** 14;
+/** Of so many turns one goes to a connection that has just begun: those that are on their way end first, so that few requests lie in memory half read. */
+const ONE_FOR_NEW = 8;
 
-const waiting: (() => void)[] = [];
+const begun: (() => void)[] = [];
+const fresh: (() => void)[] = [];
+let turns = 0;
 let isScheduled = false;
 
-/** @param goOn reads the connection again */
-export function waitForTurn(goOn: () => void): void {
-  waiting.push(goOn);
+/** @param goOn reads the connection again @param isNew true where little was read of the connection's request yet */
+export function waitForTurn(goOn: () => void, isNew: boolean): void {
+  (isNew ? fresh : begun).push(goOn);
+  schedule();
+}
+
+function schedule(): void {
   if (isScheduled) return;
   isScheduled = true;
   setImmediate(takeTurn);
@@ -21,8 +27,8 @@ export function waitForTurn(goOn: () => void): void {
 
 function takeTurn(): void {
   isScheduled = false;
-  for (const goOn of waiting.splice(0, AT_A_TIME)) goOn();
-  if (waiting.length === 0 || isScheduled) return;
-  isScheduled = true;
-  setImmediate(takeTurn);
+  const isForNew = ++turns % ONE_FOR_NEW === 0;
+  const next = isForNew ? (fresh.shift() ?? begun.shift()) : (begun.shift() ?? fresh.shift());
+  next?.();
+  if (begun.length > 0 || fresh.length > 0) schedule();
 }

@@ -4,7 +4,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { table } from "../../scripts/demo/terminal.mjs";
 import { answerBytes, load, requireH2load } from "./server/load.mjs";
@@ -35,7 +34,6 @@ const { values } = parseArgs({
 });
 const numbers = text => text.split(",").map(Number);
 const median = list => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PATH = "/inference.GRPCInferenceService/ModelInfer";
 const HEADERS = { "content-type": "application/grpc", te: "trailers" };
 
@@ -85,8 +83,8 @@ async function main() {
       running.push(Object.assign(await starting, { label, models: has }));
     const profile = values["cpu-prof"];
     if (profile) mkdirSync(profile, { recursive: true });
-    await add("merlon", startMerlon(merlon, profile ? ["--cpu-prof", `--cpu-prof-dir=${profile}`] : [], ROOT));
-    if (values.beside) await add("beside", startMerlon(merlon, [], resolve(values.beside)));
+    await add("merlon", startMerlon(merlon, { nodeFlags: profile ? ["--cpu-prof", `--cpu-prof-dir=${profile}`] : [] }));
+    if (values.beside) await add("beside", startMerlon(merlon, { root: resolve(values.beside) }));
     const environment = process.env.MERLON_BENCH_TRITON;
     if (environment) await add("Triton 2.51", startTriton(environment, triton, scratch), ["scripted", "three_scripts"]);
     const rows = [];

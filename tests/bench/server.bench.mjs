@@ -4,7 +4,7 @@
 // on this machine, beside this generator, can pass. Prints a table; nothing is asserted, since machines differ.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { table } from "../../scripts/demo/terminal.mjs";
 import { answerBytes, load, requireH2load } from "./server/load.mjs";
@@ -25,9 +25,11 @@ const HELP = `usage: npm run bench:server -- [options]
   --in-flight L   comma-separated (1,8,32)
   --filter TEXT   only workloads whose name contains it
   --starts N      of each server, from start to ready to exit (20)
+  --beside TREE   compares with another built tree of Merlon, as of a commit before, and with nothing else
   --short         one round of a second at 8 in flight: whether everything runs, and roughly how
   --cpu-prof DIR  Merlon writes a CPU profile there
-example: npm run bench:server -- --filter 'gRPC identity' --rounds 5`;
+examples: npm run bench:server -- --filter 'gRPC identity' --rounds 5
+          git worktree add ../before HEAD~1, build there, npm run bench:server -- --beside ../before --in-flight 8`;
 
 const { values } = parseArgs({
   options: {
@@ -36,6 +38,7 @@ const { values } = parseArgs({
     "in-flight": { type: "string", default: "1,8,32" },
     filter: { type: "string", default: "" },
     starts: { type: "string", default: "20" },
+    beside: { type: "string" },
     short: { type: "boolean", default: false },
     "cpu-prof": { type: "string" },
     help: { type: "boolean", default: false },
@@ -56,6 +59,8 @@ const BARS =
   "bars: 1.15 × the rate and 0.9 × the CPU time of grpc-js; 3 × the rate of Triton's Python back end; ready and gone within 200 ms";
 /** A just-in-time compiler needs some thousand requests. */
 const WARM_SECONDS = 3;
+/** The other tree's server in the tables. */
+const BESIDE = "merlon beside";
 const TRITON = process.env.MERLON_BENCH_TRITON;
 
 const median = numbers => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
@@ -124,6 +129,14 @@ async function lifetimes(starts) {
   return [...rows, ["(node -e 0, to its end)", median(bare).toFixed(0), Math.min(...bare).toFixed(0), "", "", ""]];
 }
 
+async function startOthers(begin, pythonRepository, scratch) {
+  await begin(startEcho());
+  if (TRITON) await begin(startTriton(TRITON, pythonRepository, scratch));
+  else process.stdout.write("MERLON_BENCH_TRITON is not set: no real Triton beside.\n");
+  const hasFloor = await begin(startFloor(4 * LARGE, scratch));
+  if (!hasFloor) process.stdout.write("cc is not here: no bound of large messages beside.\n");
+}
+
 async function main() {
   requireH2load();
   const scratch = mkdtempSync(join(tmpdir(), "merlon-bench-"));
@@ -133,18 +146,17 @@ async function main() {
     const pythonRepository = tritonRepository(join(scratch, "triton"));
     const profile = values["cpu-prof"];
     const begin = async starting => {
-      running.push(await starting);
-      return running.at(-1);
+      const server = await starting;
+      if (server) running.push(server);
+      return server;
     };
-    await begin(startMerlon(repository, profile ? ["--cpu-prof", `--cpu-prof-dir=${profile}`] : []));
-    await begin(startEcho());
-    if (TRITON) await begin(startTriton(TRITON, pythonRepository, scratch));
-    else process.stdout.write("MERLON_BENCH_TRITON is not set: no real Triton beside.\n");
-    const floor = await startFloor(4 * LARGE, scratch);
-    if (floor) running.push(floor);
-    else process.stdout.write("cc is not here: no bound of large messages beside.\n");
+    await begin(startMerlon(repository, { nodeFlags: profile ? ["--cpu-prof", `--cpu-prof-dir=${profile}`] : [] }));
+    if (values.beside) await begin(startMerlon(repository, { root: resolve(values.beside), name: BESIDE }));
+    else await startOthers(begin, pythonRepository, scratch);
     const rows = [];
-    const chosen = workloads(scratch).filter(({ name }) => name.includes(values.filter));
+    const chosen = workloads(scratch)
+      .filter(({ name }) => name.includes(values.filter))
+      .map(work => (values.beside ? { ...work, servers: ["merlon", BESIDE] } : work));
     const pairs = chosen.flatMap(({ servers }) => servers.filter(of => running.some(({ name }) => name === of)));
     const minutes = (pairs.length * (WARM_SECONDS + LEVELS.length * ROUNDS * (SECONDS + 1))) / 60;
     process.stdout.write(
@@ -168,7 +180,8 @@ async function main() {
     await Promise.all(running.splice(0).map(server => server.stop()));
     if (!values.filter) {
       const starts = [() => startMerlon(repository)];
-      if (TRITON) starts.push(() => startTriton(TRITON, pythonRepository, scratch));
+      if (values.beside) starts.push(() => startMerlon(repository, { root: resolve(values.beside), name: BESIDE }));
+      else if (TRITON) starts.push(() => startTriton(TRITON, pythonRepository, scratch));
       table(
         ["server", ">start → ready ms", ">least", ">CPU ms till then", ">SIGTERM → exit ms", ">memory MB"],
         await lifetimes(starts),

@@ -131,17 +131,18 @@ export class Connection implements ExchangeCarrier {
     this.#read(chunk, isHeld);
     if (chunk.length < SMALL_READ && ++this.#smallReads > MOST_SMALL_READS) this.#collect();
     if (wasIdle && (this.#held.size > 0 || this.#exchange)) this.#since = performance.now();
-    if (began > 0 && (chunk.length >= LONG_READ || performance.now() - began > TURN_MS)) this.#giveWay();
+    if (began > 0 && (chunk.length >= LONG_READ || performance.now() - began > TURN_MS))
+      this.#giveWay(chunk.length <= LONG_READ);
   }
 
-  #giveWay(): void {
+  #giveWay(isNew: boolean): void {
     if (this.#over || this.#givesWay) return;
     this.#givesWay = true;
     this.#socket.pause();
     waitForTurn(() => {
       this.#givesWay = false;
       this.#goOn();
-    });
+    }, isNew);
   }
 
   /** Pauses the socket, so that a client that writes byte by byte causes few reads. */

@@ -28,7 +28,7 @@ export class SlicedReader {
     const taken = this.#take(chunk);
     if (taken >= chunk.length) {
       if (chunk.length < LONG_READ) return true;
-      waitForTurn(this.#resume);
+      waitForTurn(this.#resume, chunk.length === LONG_READ);
       return false;
     }
     // The chunk is the caller's.
@@ -44,7 +44,7 @@ export class SlicedReader {
 
   #wait(rest: Buffer): void {
     this.#rest = rest;
-    waitForTurn(this.#goOn);
+    waitForTurn(this.#goOn, false);
   }
 
   readonly #goOn = (): void => {

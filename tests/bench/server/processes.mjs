@@ -143,15 +143,9 @@ async function startTritonLike(name, command, args, env = {}) {
 /** The program as it is installed, where it was bundled. */
 const programOf = root => ["dist/bin/merlon.cjs", "dist/cli/main.js"].map(path => join(root, path)).find(existsSync);
 
-/** @param root of a built tree */
-export const startMerlon = (repository, nodeFlags = [], root = ROOT) =>
-  startTritonLike("merlon", process.execPath, [
-    ...nodeFlags,
-    programOf(root),
-    "serve",
-    "--model-repository",
-    repository,
-  ]);
+/** @param options `root` of a built tree, `name` in the tables */
+export const startMerlon = (repository, { nodeFlags = [], root = ROOT, name = "merlon" } = {}) =>
+  startTritonLike(name, process.execPath, [...nodeFlags, programOf(root), "serve", "--model-repository", repository]);
 
 /**
  * The Triton that `nvidia-pytriton` carries.

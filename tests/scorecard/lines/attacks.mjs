@@ -7,11 +7,12 @@ import { describe, fuzzCost } from "../../fuzz/cost.mjs";
 import { BARS, measureNeighbours } from "../support/neighbours.mjs";
 
 /** Twice the longest stretch that a request may block the event loop for: on two cores that the attackers share, latencies below it are not told from noise. */
-const NOISE_MS = 100;
+const NOISE_MS = 50;
 /** The quick tier of the search for costly requests, whose readings share a machine and come before much is compiled, fails at so many budgets. */
 const QUICK_BUDGETS = 4;
 
-/** All attacks run once for all lines; on the quick tier, which may share its machine, those that hurt run once more. */
+/** All attacks run once for all lines; on the quick tier, which may share its machine, those that hurt run again, twice at most. */
+const RETRIES = 2;
 const once = new WeakMap();
 function neighbours(context) {
   if (!once.has(context)) once.set(context, measureAll(context));
@@ -26,20 +27,20 @@ async function measureAll({ isFull, progress }) {
       wholeWait: isFull,
       onResult: ({ id }) => progress(`attack ${id}`),
     });
-  const first = await measure();
-  const bad = isFull ? [] : first.filter(one => isHurt(one, false) || isLeft(one) || isLarge(one));
-  // Many that hurt are not the machine's doing.
-  if (bad.length === 0 || bad.length > 5) return first;
-  const again = new Map((await measure(bad.map(({ id }) => id))).map(one => [one.id, one]));
-  return first.map(one => again.get(one.id) ?? one);
+  const results = new Map((await measure()).map(one => [one.id, one]));
+  for (let times = isFull ? 0 : RETRIES; times > 0; times--) {
+    const bad = [...results.values()].filter(one => isHurt(one, false) || isLeft(one) || isLarge(one));
+    // Many that hurt are not the machine's doing.
+    if (bad.length === 0 || bad.length > 5) break;
+    for (const one of await measure(bad.map(({ id }) => id))) results.set(one.id, one);
+  }
+  return [...results.values()];
 }
 
 const isHurt = ({ during, ratio, ended, wrong, failed }, isFull) =>
   ended || wrong > 0 || failed > 0 || (ratio > BARS.latency && (isFull || during > NOISE_MS));
 /** Bars of S19 and S6. */
 const [PEAK_MB, HTTP2_MB] = [600, 50];
-/** The quick tier's: what 200 clients sent and are owed, 2 MB each way. */
-const QUICK_PEAK_MB = 800;
 const isLarge = ({ id, tags, grownMb, afterMb }) =>
   (isUnread(id) && grownMb > PEAK_MB) || (tags.includes("http2") && afterMb > HTTP2_MB);
 const isUnread = id => id === "http2-zero-window" || id === "http-unread";
@@ -102,7 +103,7 @@ async function slowReaders(context) {
   const peak = Math.max(...all.map(({ grownMb }) => grownMb));
   return {
     figure: `peak +${peak.toFixed(0)} MB with 800 streams and 200 connections that read nothing; ${counts.passed} of ${counts.total} tests of stalls`,
-    pass: peak <= (context.isFull ? PEAK_MB : QUICK_PEAK_MB) && counts.failed === 0 && all.every(({ ended }) => !ended),
+    pass: peak <= PEAK_MB && counts.failed === 0 && all.every(({ ended }) => !ended),
     note: counts.failures.join("; "),
   };
 }
@@ -139,7 +140,7 @@ const MINUTE = 60_000;
 export const LINES = [
   line("S5", "Growth after attacks over a limit", "≤ +64 MB after 30 s (S28)", bodies),
   line("S6", "HTTP/2 abuse beside good clients", "alive; p99 < 3×; ≤ +50 MB", http2),
-  line("S19", "Slow readers", `≤ +${PEAK_MB} MB (quick: ${QUICK_PEAK_MB}); cut off ≤ 30 s`, slowReaders),
+  line("S19", "Slow readers", `≤ +${PEAK_MB} MB; cut off ≤ 30 s`, slowReaders),
   {
     id: "S26",
     isTimed: true,
