@@ -8,13 +8,14 @@ import { DEFAULT_RATIO, requestAllowance } from "./request-allowance.js";
 const REFUSE_FROM = 0.9;
 /** While the process itself is above that share, requests may hold this share of the limit, so that large models cannot lock everyone out. */
 const FLOOR = 0.02;
-/** Resident memory is read at most this often, in milliseconds. */
+/** Resident memory is read again after so many milliseconds, or once this share of the limit has been charged. */
 const SAMPLE_MS = 100;
+const SAMPLE_SHARE = 1 / 64;
 
 export interface BudgetOptions {
   /** Resident bytes of the process. */
   readonly resident?: () => number;
-  /** Called when resident memory is above the limit's share, at most once a sample. */
+  /** Called when resident memory is above the limit's share, at most once in a tenth of a second. */
   readonly onPressure?: () => void;
   /** Bytes of memory that a request may take for each byte of its body on the wire. */
   readonly ratio?: number;
@@ -28,6 +29,9 @@ export class MemoryBudget {
   readonly #onPressure: () => void;
   #charged = 0;
   #sampled = Number.NEGATIVE_INFINITY;
+  /** Bytes that were charged since. */
+  #since = 0;
+  #pressed = Number.NEGATIVE_INFINITY;
   #isAbove = false;
   readonly #whenSpent = new Set<() => void>();
 
@@ -80,20 +84,25 @@ export class MemoryBudget {
   /** @internal */
   add(bytes: number): void {
     if (bytes > 0 && this.wouldRefuse(bytes)) throw memoryExhausted(this.limit);
-    this.#charged += bytes;
+    this.force(bytes);
   }
 
   /** @internal Charges what is already allocated, and refuses nothing. */
   force(bytes: number): void {
     this.#charged += bytes;
+    if (bytes > 0) this.#since += bytes;
   }
 
   #residentIsAbove(): boolean {
     const now = performance.now();
-    if (now - this.#sampled < SAMPLE_MS) return this.#isAbove;
+    if (now - this.#sampled < SAMPLE_MS && this.#since < this.limit * SAMPLE_SHARE) return this.#isAbove;
     this.#sampled = now;
+    this.#since = 0;
     this.#isAbove = this.#resident() > this.limit * REFUSE_FROM;
-    if (this.#isAbove) this.#onPressure();
+    if (this.#isAbove && now - this.#pressed >= SAMPLE_MS) {
+      this.#pressed = now;
+      this.#onPressure();
+    }
     return this.#isAbove;
   }
 }
