@@ -3,8 +3,10 @@
  */
 
 import { RuntimeFault } from "../errors.js";
+import type { Charge } from "../memory/memory-budget.js";
 import type { ReadyVersion } from "../repository/registry.js";
 import type { RegionPart } from "../shared-memory.js";
+import { type Sliced, slicedIfLong } from "../slices.js";
 import type { Tensor } from "../tensor.js";
 import { classify } from "./classify.js";
 import type { InferRequest, InferResponse } from "./request.js";
@@ -21,23 +23,40 @@ export const isPlaced = (tensor: Tensor): tensor is PlacedTensor => "placed" in 
 /** Class names of an output, one per line of its `label_filename`. */
 export type FindLabels = (version: ReadyVersion, output: string) => readonly string[];
 
-/** @throws RuntimeFault */
+/**
+ * @param charge the account of the request
+ * @returns a promise where that is much work
+ * @throws RuntimeFault
+ */
 export function deliver(
   response: InferResponse,
-  { wishes }: InferRequest,
+  { wishes, signal }: InferRequest,
   version: ReadyVersion,
   findLabels: FindLabels,
-): InferResponse {
+  charge: Charge | undefined,
+): InferResponse | Promise<InferResponse> {
   if (!wishes || wishes.size === 0) return response;
   const batching = version.config.max_batch_size > 0;
-  const outputs = response.outputs.map((tensor): Tensor => {
-    const wish = wishes.get(tensor.name);
-    if (!wish) return tensor;
-    if ("region" in wish) return place(tensor, wish.region);
-    return classify(tensor, { classes: wish.classes, batching, labels: findLabels(version, tensor.name) });
-  });
-  return { ...response, outputs };
+  const { outputs } = response;
+  let bytes = 0;
+  for (const { name, data } of outputs) if (isClassified(wishes.get(name))) bytes += data.byteLength;
+  function* work(): Sliced<InferResponse> {
+    const delivered: Tensor[] = [];
+    for (const tensor of outputs) {
+      const wish = wishes!.get(tensor.name);
+      if (!isClassified(wish)) delivered.push(wish ? place(tensor, wish.region) : tensor);
+      else {
+        const labels = findLabels(version, tensor.name);
+        delivered.push(yield* classify(tensor, { classes: wish.classes, batching, labels, charge }));
+      }
+    }
+    return { ...response, outputs: delivered };
+  }
+  return slicedIfLong(bytes, work(), signal);
 }
+
+const isClassified = (wish: OutputWish | undefined): wish is { readonly classes: number } =>
+  wish !== undefined && "classes" in wish;
 
 function place(tensor: Tensor, region: RegionPart): PlacedTensor {
   const { byteLength } = tensor.data;

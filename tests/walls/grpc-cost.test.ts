@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type CallResult, call, field, inferRequest, tensor } from "./support/grpc-call.js";
+import { type CallResult, call, field, inferRequest, tensor, varint } from "./support/grpc-call.js";
 import { allowedFor, type Metered, startMetered } from "./support/meter.js";
 
 const MIB = 2 ** 20;
@@ -101,6 +101,30 @@ test.each([
   const allowed = allowedFor(message.length);
   expect(cpuMs).toBeLessThan(allowed.cpuMs);
   expect(peakMb).toBeLessThan(allowed.peakMb);
+  expect(stallMs).toBeLessThan(STRETCH_MS);
+});
+
+test.each([
+  ["FP32", (i: number) => i / 7],
+  ["FP32", (i: number) => -i / 128],
+  ["FP32", (i: number) => (i % 3 === 0 ? Number.NaN : i)],
+] as const)("all classes of 2^20 numbers in %s cost what their bytes allow", async (type, value) => {
+  const length = 2 ** 20;
+  const values = Buffer.from(Float32Array.from({ length }, (_, i) => value(i)).buffer);
+  const all = field(
+    6,
+    Buffer.concat([
+      field(1, "OUTPUT0"),
+      field(
+        2,
+        Buffer.concat([field(1, "classification"), field(2, Buffer.concat([Buffer.from([0x10]), varint(length)]))]),
+      ),
+    ]),
+  );
+  const message = inferRequest(`any_${type}`, [tensor(type, [length])], [all, field(7, values)]);
+  const { code, message: said, cpuMs, stallMs } = await costOf(message);
+  expect([code, said]).toEqual([0, ""]);
+  expect(cpuMs).toBeLessThan(allowedFor(message.length).cpuMs + SLACK.cpuMs);
   expect(stallMs).toBeLessThan(STRETCH_MS);
 });
 

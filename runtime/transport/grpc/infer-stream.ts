@@ -161,10 +161,11 @@ async function answerOne(
     if (hasLargeStrings(request.inputs)) await countLargeStrings(request.inputs, signal);
     const valid = validateRequest(version.config, request);
     backendHasIt = true;
-    if (isDecoupled(version)) return await answerMany(version, request, valid, calls, send);
-    return {
-      ...streamed(deliver(await execute(version, request, valid), request, version, calls.labels)),
-    };
+    const charge = request.wishes && meter.charge;
+    const forClient = (response: InferResponse): InferResponse | Promise<InferResponse> =>
+      deliver(response, request, version, calls.labels, charge);
+    if (isDecoupled(version)) return await answerMany(version, request, valid, forClient, send);
+    return { ...streamed(await forClient(await execute(version, request, valid))) };
   } catch (error) {
     const fault = RuntimeFault.from(error);
     ended?.fail(fault.message);
@@ -195,16 +196,21 @@ async function answerMany(
   version: ReadyVersion,
   request: InferRequest,
   valid: ValidRequest,
-  calls: ServerCalls,
+  forClient: (response: InferResponse) => InferResponse | Promise<InferResponse>,
   send: (answer: Answer) => Promise<void>,
 ): Promise<Answer | undefined> {
   let sent: Promise<void> = Promise.resolve();
+  const answerOf = (answer: InferResponse | RuntimeFault): Answer | Promise<Answer> => {
+    if (answer instanceof Error)
+      return { message: encodeStreamFault(answer.message, request.id, version.model, false), fault: answer };
+    const response = forClient(answer);
+    return response instanceof Promise ? response.then(one => streamed(one, false)) : streamed(response, false);
+  };
   await executeStream(version, request, valid, answer => {
-    const next: Answer =
-      answer instanceof Error
-        ? { message: encodeStreamFault(answer.message, request.id, version.model, false), fault: answer }
-        : streamed(deliver(answer, request, version, calls.labels), false);
-    sent = sent.then(() => send(next));
+    // In the order in which the model gave them, however long each takes.
+    const next = answerOf(answer);
+    if (next instanceof Promise) next.catch(() => {});
+    sent = sent.then(async () => send(await next));
     // A stream that has gone away is noticed by whoever reads it.
     sent.catch(() => {});
   });

@@ -161,7 +161,8 @@ const inferCall =
       const read = toRequest(wire, calls.memory, forward, signal);
       const request = trace || memory ? { ...read, ...(trace && { trace }), ...(memory && { memory }) } : read;
       if (hasLargeStrings(request.inputs)) await countLargeStrings(request.inputs, signal);
-      const response = deliver(await infer(version, request), request, version, calls.labels);
+      const inferred = await infer(version, request);
+      const response = await deliver(inferred, request, version, calls.labels, request.wishes && meter.charge);
       const answer = encodeResponse(response);
       cutHere(response.cut, answer);
       trace?.stamp("GRPC_SEND_START");

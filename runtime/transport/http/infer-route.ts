@@ -84,7 +84,8 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     const valid = validateRequest(version.config, asked);
     plain = true;
     atWork = true;
-    const response = deliver(await execute(version, asked, valid), asked, version, calls.labels);
+    const executed = await execute(version, asked, valid);
+    const response = await deliver(executed, asked, version, calls.labels, charge);
     const text = createBodyMemory(charge);
     const printing = printInferResponse(response, isBinary, text);
     const { pieces, jsonLength: answerLength } = isSliced(printing) ? await inSlices(printing, signal) : printing;
