@@ -5,14 +5,15 @@ import type { Socket } from "node:net";
 import type { Charge, MemoryBudget } from "../../memory/memory-budget.js";
 import type { Relief, Unread } from "../relief.js";
 import { Conduct } from "./conduct.js";
-import { ConnectionFault, type ErrorName, StreamFault } from "./errors.js";
+import { ConnectionFault, type ErrorName } from "./errors.js";
+import { FrameIntake, PING_SIZE } from "./frame-intake.js";
 import { FrameReader } from "./frame-reader.js";
-import { FLAG, FRAME, goawayFrame, PREFACE, pingFrame, SETTINGS_ACK } from "./frames.js";
+import { goawayFrame, PREFACE, pingFrame } from "./frames.js";
 import type { Http2Limits } from "./limits.js";
 import { Output } from "./output.js";
 import { Receiver } from "./receiver.js";
 import { Sender } from "./sender.js";
-import { readSettings, settingsFrame, settingsIn } from "./settings.js";
+import { settingsFrame } from "./settings.js";
 import { SlicedReader } from "./sliced-reader.js";
 import type { StreamConnection } from "./stream.js";
 import { type Http2Handler, Streams } from "./streams.js";
@@ -59,9 +60,6 @@ const FIRST_STREAM_MS = 1000;
 /** Milliseconds that a client has to answer a ping while its connection retires. */
 const ROUND_TRIP_MS = 150;
 const NO_LAST_STREAM = 2 ** 31 - 1;
-/** GOAWAY names the last stream and a code before its text. */
-const GOAWAY_HEAD = 8;
-const PING_SIZE = 8;
 const UNREAD = "the server's memory is used up, and this client does not read";
 
 /** The memory of the server that a connection is a part of. */
@@ -72,7 +70,6 @@ export interface ConnectionMemory {
 
 export class Connection<Call> implements Http2Connection {
   readonly #socket: Socket;
-  readonly #limits: Http2Limits;
   readonly #output: Output;
   /** Bytes that wait for the client to read, or for their turn. */
   readonly #queued: Charge;
@@ -86,7 +83,6 @@ export class Connection<Call> implements Http2Connection {
   #watches: ConnectionWatch[] = [];
   /** Bytes of the preface that have come. */
   #greeted = 0;
-  #hasSettings = false;
   /** `draining`: what is open may end, nothing new is served. `ending`: nothing is read any more. */
   #state: "open" | "draining" | "ending" | "closed" = "open";
 
@@ -98,7 +94,6 @@ export class Connection<Call> implements Http2Connection {
 
   constructor(socket: Socket, handler: Http2Handler<Call>, limits: Http2Limits, { budget, relief }: ConnectionMemory) {
     this.#socket = socket;
-    this.#limits = limits;
     this.#queued = budget.open();
     const output = new Output(socket, () => this.#sender.sendStalled(), this.#queued);
     const receiver = new Receiver(output, { connection: limits.connectionWindow, stream: limits.streamWindow });
@@ -124,7 +119,22 @@ export class Connection<Call> implements Http2Connection {
         this.#endIfDrained();
       },
     });
-    this.#reader = new FrameReader(this.#takeFrame);
+    const intake = new FrameIntake({
+      streams: this.#streams,
+      sender: this.#sender,
+      conduct: this.#conduct,
+      maxSettings: limits.maxSettings,
+      greeted: () => clearTimeout(this.#greeting),
+      pinged: () => {
+        for (const watch of this.#watches) watch.pinged?.();
+      },
+      answered: () => this.#pings.shift()?.(),
+      leaves: () => {
+        if (this.#state === "open") this.#state = "draining";
+        this.#endIfDrained();
+      },
+    });
+    this.#reader = new FrameReader(intake.take);
     this.#greeting = setTimeout(() => {
       this.#fail(new ConnectionFault("SETTINGS_TIMEOUT", "no greeting in time"));
     }, limits.greetingTime).unref();
@@ -265,110 +275,6 @@ export class Connection<Call> implements Http2Connection {
     return chunk.subarray(part);
   }
 
-  readonly #takeFrame = (type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void => {
-    if (this.#streams.blocks.isOpen && type !== FRAME.CONTINUATION)
-      throw new ConnectionFault("PROTOCOL_ERROR", "a header block was not ended");
-    if (!this.#hasSettings && (type !== FRAME.SETTINGS || flags & FLAG.ACK))
-      throw new ConnectionFault("PROTOCOL_ERROR", "the first frame is no SETTINGS");
-    try {
-      this.#dispatch(type, flags, id, bytes, start, end);
-    } catch (error) {
-      if (!(error instanceof StreamFault)) throw error;
-      this.#streams.refuse(error);
-    }
-  };
-
-  #dispatch(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void {
-    const { blocks, takeBlock } = this.#streams;
-    const size = end - start;
-    switch (type) {
-      case FRAME.DATA:
-        this.#streams.data(flags, id, bytes, start, end);
-        break;
-      case FRAME.HEADERS:
-        if (id % 2 === 0) throw new ConnectionFault("PROTOCOL_ERROR", `HEADERS of stream ${id}`);
-        blocks.headers(id, flags, bytes, start, end, takeBlock);
-        break;
-      case FRAME.CONTINUATION:
-        blocks.continuation(id, flags, bytes, start, end, takeBlock);
-        break;
-      case FRAME.RST_STREAM:
-        expectSize("RST_STREAM", size, 4);
-        this.#streams.cancelled(id);
-        break;
-      case FRAME.SETTINGS:
-        expectConnection("SETTINGS", id);
-        this.#settings(flags, bytes, start, end);
-        break;
-      case FRAME.PING:
-        expectConnection("PING", id);
-        expectSize("PING", size, PING_SIZE);
-        this.#pinged(flags, bytes.subarray(start, end));
-        break;
-      case FRAME.WINDOW_UPDATE:
-        expectSize("WINDOW_UPDATE", size, 4);
-        this.#windowUpdate(id, bytes.readUInt32BE(start) & 0x7fffffff);
-        break;
-      case FRAME.PRIORITY:
-        if (id === 0) throw new ConnectionFault("PROTOCOL_ERROR", "PRIORITY of stream 0");
-        this.#conduct.idle();
-        // Of idle streams too, which a reset may not be sent for.
-        if (size !== 5 && id > this.#streams.last) expectSize("PRIORITY", size, 5);
-        if (size !== 5) throw new StreamFault(id, "FRAME_SIZE_ERROR", "PRIORITY of another length than 5");
-        break;
-      case FRAME.PUSH_PROMISE:
-        throw new ConnectionFault("PROTOCOL_ERROR", "a client promises nothing");
-      case FRAME.GOAWAY:
-        expectConnection("GOAWAY", id);
-        if (size < GOAWAY_HEAD) throw new ConnectionFault("FRAME_SIZE_ERROR", "GOAWAY is too short");
-        this.#conduct.idle();
-        if (this.#state === "open") this.#state = "draining";
-        this.#endIfDrained();
-        break;
-      default:
-        this.#conduct.idle();
-    }
-  }
-
-  #settings(flags: number, bytes: Buffer, start: number, end: number): void {
-    this.#conduct.idle();
-    if (flags & FLAG.ACK) {
-      expectSize("an acknowledgement of SETTINGS", end - start, 0);
-      return;
-    }
-    const { maxSettings } = this.#limits;
-    if (settingsIn(start, end) > maxSettings)
-      throw new ConnectionFault("ENHANCE_YOUR_CALM", `more than ${maxSettings} settings in a frame`);
-    this.#hasSettings = true;
-    clearTimeout(this.#greeting);
-    const before = this.#sender.settings.initialWindow;
-    readSettings(this.#sender.settings, bytes, start, end);
-    this.#conduct.reply(SETTINGS_ACK);
-    this.#sender.applySettings(before, this.#streams.values());
-  }
-
-  #pinged(flags: number, payload: Buffer): void {
-    this.#conduct.idle();
-    if (flags & FLAG.ACK) {
-      this.#pings.shift()?.();
-      return;
-    }
-    this.#conduct.reply(pingFrame(payload, true));
-    for (const watch of this.#watches) watch.pinged?.();
-  }
-
-  #windowUpdate(id: number, increment: number): void {
-    if (id !== 0) this.#streams.expectOpened("WINDOW_UPDATE", id);
-    this.#conduct.idle();
-    const stream = this.#streams.get(id);
-    // Of a stream that is closed: it was on its way.
-    if (id !== 0 && !stream) return;
-    const fault = (code: ErrorName, text: string): Error =>
-      stream ? new StreamFault(id, code, text) : new ConnectionFault(code, text);
-    if (increment === 0) throw fault("PROTOCOL_ERROR", "WINDOW_UPDATE by nothing");
-    if (!this.#sender.grant(increment, stream)) throw fault("FLOW_CONTROL_ERROR", "a window over 2^31 - 1 bytes");
-  }
-
   #endIfDrained(): void {
     if (this.#state !== "draining" || this.#streams.size > 0) return;
     this.#state = "ending";
@@ -418,13 +324,4 @@ export class Connection<Call> implements Http2Connection {
     this.#watches = [];
     for (const watch of watches) watch.closed?.(fault);
   }
-}
-
-function expectConnection(what: string, id: number): void {
-  if (id !== 0) throw new ConnectionFault("PROTOCOL_ERROR", `${what} of stream ${id}`);
-}
-
-function expectSize(what: string, size: number, expected: number): void {
-  if (size !== expected)
-    throw new ConnectionFault("FRAME_SIZE_ERROR", `${what} of ${size} bytes instead of ${expected}`);
 }
