@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { startMeasured } from "../scorecard/support/server-process.mjs";
 import { climb, perKb } from "./cost/climb.mjs";
+import { boundsOf } from "./cost/genes.mjs";
 import * as grpc from "./cost/grpc-shapes.mjs";
 import * as http from "./cost/http-shapes.mjs";
 import { costMeter } from "./cost/measure.mjs";
@@ -13,6 +14,7 @@ const HELP = `usage: npm run fuzz:cost -- [options]
   --requests N      requests for each protocol (20000)
   --minutes N       end after this time (no end)
   --protocol NAME   http or grpc (both)
+  --largest KB      of a request on the wire; unpacked, four times as much (256)
   --seed N          of what is drawn (1)
   --save            keep the worst request of each kind over its budget in tests/fuzz/cost/seeds
 example: npm run fuzz:cost -- --requests 1000000 --protocol http`;
@@ -59,6 +61,7 @@ async function main() {
       requests: { type: "string", default: "20000" },
       minutes: { type: "string" },
       protocol: { type: "string" },
+      largest: { type: "string", default: "256" },
       seed: { type: "string", default: "1" },
       save: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -69,6 +72,7 @@ async function main() {
     const report = await fuzzCost(protocol, {
       requests: Number(values.requests),
       seed: Number(values.seed),
+      bounds: boundsOf(Number(values.largest)),
       ...(values.minutes && { until: Date.now() + Number(values.minutes) * 60_000 }),
       onProgress({ sent, worst, violations }) {
         if (sent % 1000) return;

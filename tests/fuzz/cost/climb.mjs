@@ -3,7 +3,7 @@
  * of it lives on depends on the measurement.
  */
 import { randomFrom } from "../mutate.mjs";
-import { cross, draw, mutate } from "./genes.mjs";
+import { BOUNDS, cross, draw, mutate } from "./genes.mjs";
 
 /** A request may cost a fixed part, and so much for each KB. */
 export const BUDGET = { fixedMicros: 5000, microsPerKb: 50, fixedKb: 1024, kbPerKb: 16 };
@@ -44,13 +44,13 @@ export const perKb = ({ micros, grownMb }, charged, requests = 1) => ({
 /**
  * @param shapes `GENES`, `build` and `cell` of a protocol
  * @param meter of `costMeter`
- * @param options `requests`, `seed`, `until` (a time to end at), `seeds` (genomes to begin with), `onProgress`
+ * @param options `requests`, `seed`, `until` (a time to end at), `seeds` (genomes to begin with), `bounds` of a request's size, `onProgress`
  * @returns `{ sent, seconds, worst: { cpu, memory }, violations }`, each `{ genome, wire, charged, micros, grownMb, ratio }`
  */
 export async function climb(
   shapes,
   meter,
-  { requests, seed, until = Number.POSITIVE_INFINITY, seeds = [], onProgress },
+  { requests, seed, until = Number.POSITIVE_INFINITY, seeds = [], bounds = BOUNDS, onProgress },
 ) {
   const { GENES, build, cell } = shapes;
   const random = randomFrom(seed);
@@ -76,7 +76,7 @@ export async function climb(
 
   while (sent < requests && Date.now() < until) {
     const genome = candidate();
-    const built = build(genome);
+    const built = build(genome, bounds);
     if (!built) {
       // Beyond the bounds of a request: not sent, and not drawn again from the seeds.
       if (sent < seeds.length) seeds.splice(sent, 1);

@@ -55,3 +55,7 @@ export function mutate(genes, genome, random) {
 /** Each gene from one of the two. */
 export const cross = (genes, one, other, random) =>
   Object.fromEntries(Object.keys(genes).map(name => [name, random.below(2) ? one[name] : other[name]]));
+
+/** Bytes of a request: a flaw that grows faster than its input shows at these sizes, and smaller requests are more in an hour. @param kb on the wire */
+export const boundsOf = kb => ({ wire: kb * 1024, unpacked: 4 * kb * 1024 });
+export const BOUNDS = boundsOf(256);

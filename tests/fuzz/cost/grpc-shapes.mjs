@@ -21,11 +21,10 @@ import {
   word,
 } from "../../scorecard/support/http2-client.mjs";
 import { field, grpcEcho, varint } from "../../scorecard/support/messages.mjs";
-import { choice, several, size } from "./genes.mjs";
+import { BOUNDS, choice, several, size } from "./genes.mjs";
 
 /** A flaw that grows faster than its input shows at this size, and smaller requests are more in an hour. */
-export const MAX_UNPACKED = 2 ** 20;
-const MAX_WIRE = 2 ** 18;
+const MAX_UNPACKED = 2 ** 20;
 const SERVICE = "/inference.GRPCInferenceService/";
 
 const SEGMENT = {
@@ -143,11 +142,11 @@ const CONTROL = {
 };
 
 /** @returns `{ writes, wire, charged, requests }`, as for HTTP; undefined for a request beyond the bounds */
-export function build(genome) {
+export function build(genome, bounds = BOUNDS) {
   const message = messageOf(genome);
   if (!message) return undefined;
   const { compression, messages, frameSize, emptyFrames, padding, end, pieces } = genome;
-  if ((message.length + 5) * messages > MAX_UNPACKED) return undefined;
+  if ((message.length + 5) * messages > bounds.unpacked) return undefined;
   const packed =
     compression === "none"
       ? message
@@ -156,7 +155,7 @@ export function build(genome) {
         : deflateSync(message, { level: 6 });
   const one = framed(packed, compression === "none" ? 0 : 1);
   const body = Buffer.alloc(one.length * messages, one);
-  if (body.length > MAX_WIRE || body.length / frameSize > 20_000) return undefined;
+  if (body.length > bounds.wire || body.length / frameSize > 20_000) return undefined;
   const block = headBlock(genome);
   const frames = [greeting(), frame(SETTINGS, 1, 0), ...headFrames(block, genome.continuations)];
   for (let i = 0; i < (genome.control === "none" ? 0 : genome.controls); i++) frames.push(CONTROL[genome.control](i));
@@ -172,7 +171,7 @@ export function build(genome) {
   }
   if (end === "reset") frames.push(frame(RST, 0, 1, word(8)));
   const bytes = Buffer.concat(frames);
-  if (bytes.length > MAX_WIRE) return undefined;
+  if (bytes.length > bounds.wire) return undefined;
   const writes = [];
   const step = Math.max(1, Math.ceil(bytes.length / pieces));
   for (let at = 0; at < bytes.length; at += step) writes.push(bytes.subarray(at, at + step));

@@ -2,11 +2,8 @@
  * HTTP requests by genome: structure of the JSON, elements, binary tail, compression, chunks, headers and the pieces they are written in.
  */
 import { deflateSync, gzipSync } from "node:zlib";
-import { choice, size } from "./genes.mjs";
+import { BOUNDS, choice, size } from "./genes.mjs";
 
-/** A flaw that grows faster than its input shows at this size, and smaller requests are more in an hour. */
-export const MAX_UNPACKED = 2 ** 20;
-const MAX_WIRE = 2 ** 18;
 const ROUTES = {
   echo: "/v2/models/echo_int32/infer",
   onnx: "/v2/models/calc_fp32/infer",
@@ -133,16 +130,16 @@ function estimate({ inputs, inputForm, nameLength, elements, element, depth, ran
 }
 
 /** @returns `{ writes, wire, charged }`: pieces to write, bytes on the wire, and bytes with the body unpacked; undefined for one beyond the bounds */
-export function build(genome) {
+export function build(genome, bounds = BOUNDS) {
   const { route, headers, headerLength, headerForm, encoding, declared, pieces } = genome;
   const length = estimate(genome);
   const isPacked = encoding !== "none";
-  if (length > (isPacked ? MAX_UNPACKED : MAX_WIRE)) return undefined;
-  if (!isPacked && genome.chunk > 0 && length * (1 + 6 / genome.chunk) > MAX_WIRE) return undefined;
-  if (headers * headerLength > MAX_WIRE) return undefined;
+  if (length > (isPacked ? bounds.unpacked : bounds.wire)) return undefined;
+  if (!isPacked && genome.chunk > 0 && length * (1 + 6 / genome.chunk) > bounds.wire) return undefined;
+  if (headers * headerLength > bounds.wire) return undefined;
   const text = Buffer.from(bodyText(genome));
   const plain = genome.tail > 0 ? Buffer.concat([text, Buffer.alloc(genome.tail, genome.tailByte)]) : text;
-  if (plain.length > MAX_UNPACKED) return undefined;
+  if (plain.length > bounds.unpacked) return undefined;
   const body =
     encoding === "none"
       ? plain
@@ -169,7 +166,7 @@ export function build(genome) {
     Buffer.from(`${lines.join("\r\n")}\r\n\r\n`),
     genome.chunk > 0 ? chunked(body, genome.chunk) : body,
   ]);
-  if (bytes.length > MAX_WIRE) return undefined;
+  if (bytes.length > bounds.wire) return undefined;
   const writes = [];
   const step = Math.max(1, Math.ceil(bytes.length / pieces));
   for (let at = 0; at < bytes.length; at += step) writes.push(bytes.subarray(at, at + step));
