@@ -17,6 +17,9 @@ export interface ThreadRun {
   readonly wanted: readonly string[];
 }
 
+/** A run, or the end: no thread is ended from outside, since it could be in native code. */
+export type ThreadWork = ThreadRun | "end";
+
 export type ThreadReply =
   | { readonly kind: "open" }
   /** @property micros that the run took */

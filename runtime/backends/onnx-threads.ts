@@ -4,7 +4,15 @@
  */
 import { Worker } from "node:worker_threads";
 import type * as ort from "onnxruntime-node";
-import { packTensors, type ThreadOrder, type ThreadReply, type ThreadRun, unpackTensors } from "./onnx-messages.js";
+import { watchNativeCalls } from "../native-calls.js";
+import {
+  packTensors,
+  type ThreadOrder,
+  type ThreadReply,
+  type ThreadRun,
+  type ThreadWork,
+  unpackTensors,
+} from "./onnx-messages.js";
 
 type Tensors = Readonly<Record<string, ort.Tensor>>;
 
@@ -13,6 +21,7 @@ export interface OnnxThreads {
   readonly open: Promise<void>;
   /** @throws Error with ONNX Runtime's text */
   run(feeds: Tensors, wanted: readonly string[]): Promise<{ readonly results: Tensors; readonly micros: number }>;
+  /** Ends the threads, each after the run that it is in; runs that wait for one are refused. */
   close(): Promise<void>;
 }
 
@@ -26,8 +35,11 @@ interface Job {
 interface Thread {
   readonly worker: Worker;
   readonly open: Promise<void>;
+  readonly ended: Promise<void>;
   job: Job | undefined;
   idle: boolean;
+  /** Whoever closes the session waits for its end. */
+  isEnding: boolean;
 }
 
 /** @param most threads at a time: the instances that run beside each other */
@@ -62,15 +74,23 @@ export function onnxThreads(order: ThreadOrder, most: number): OnnxThreads {
         pump();
       }),
     async close() {
-      await Promise.all([...threads].map(({ worker }) => worker.terminate()));
+      for (const job of queue.splice(0)) job.reject(new Error("the session has ended"));
+      const ending = [...threads];
+      for (const thread of ending) {
+        thread.isEnding = true;
+        thread.worker.ref();
+        thread.worker.postMessage("end" satisfies ThreadWork);
+      }
+      await Promise.all(ending.map(({ ended }) => ended));
     },
   };
 }
 
-function startThread(order: ThreadOrder, free: () => void, ended: (error: Error) => void): Thread {
+function startThread(order: ThreadOrder, free: () => void, lost: (error: Error) => void): Thread {
+  const calls = watchNativeCalls();
   const worker = new Worker(new URL("./onnx-thread.js", import.meta.url), {
     name: "onnx",
-    workerData: order,
+    workerData: { ...order, calls: calls.memory },
     execArgv: [],
   });
   let opened!: () => void;
@@ -80,7 +100,8 @@ function startThread(order: ThreadOrder, free: () => void, ended: (error: Error)
     refused = reject;
   });
   open.catch(() => {});
-  const thread: Thread = { worker, open, job: undefined, idle: false };
+  const ended = new Promise<void>(resolve => worker.once("exit", () => resolve()));
+  const thread: Thread = { worker, open, ended, job: undefined, idle: false, isEnding: false };
   worker.on("message", (reply: ThreadReply) => {
     if (reply.kind === "open") opened();
     else {
@@ -89,6 +110,7 @@ function startThread(order: ThreadOrder, free: () => void, ended: (error: Error)
       if (reply.kind === "failed") job!.reject(new Error(reply.message));
       else job!.resolve({ results: unpackTensors(reply.tensors), micros: reply.micros });
     }
+    if (thread.isEnding) return;
     thread.idle = true;
     worker.unref();
     free();
@@ -96,11 +118,14 @@ function startThread(order: ThreadOrder, free: () => void, ended: (error: Error)
   const end = (error: Error): void => {
     thread.idle = false;
     refused(error);
-    ended(error);
+    lost(error);
   };
   worker.on("error", end);
-  worker.on("exit", () => end(new Error("the thread of the session has ended")));
-  worker.unref();
+  worker.on("exit", () => {
+    calls.ended();
+    end(new Error("the thread of the session has ended"));
+  });
+  // While it loads the model it keeps the process: its end would find it in native code.
   return thread;
 }
 
