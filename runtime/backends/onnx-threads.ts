@@ -25,6 +25,8 @@ export interface OnnxThreads {
   close(): Promise<void>;
 }
 
+const CLOSED = "the session has ended";
+
 interface Job {
   readonly run: ThreadRun;
   readonly moved: ArrayBuffer[];
@@ -46,6 +48,7 @@ interface Thread {
 export function onnxThreads(order: ThreadOrder, most: number): OnnxThreads {
   const threads = new Set<Thread>();
   const queue: Job[] = [];
+  let closed = false;
   const start = (): Thread => {
     const thread = startThread(order, pump, error => {
       threads.delete(thread);
@@ -68,13 +71,18 @@ export function onnxThreads(order: ThreadOrder, most: number): OnnxThreads {
     open: first.open,
     run: (feeds, wanted) =>
       new Promise((resolve, reject) => {
+        if (closed) {
+          reject(new Error(CLOSED));
+          return;
+        }
         const { tensors, moved } = packTensors(feeds);
         queue.push({ run: { feeds: tensors, wanted }, moved, resolve, reject });
         if (threads.size === 0) start();
         pump();
       }),
     async close() {
-      for (const job of queue.splice(0)) job.reject(new Error("the session has ended"));
+      closed = true;
+      for (const job of queue.splice(0)) job.reject(new Error(CLOSED));
       const ending = [...threads];
       for (const thread of ending) {
         thread.isEnding = true;
