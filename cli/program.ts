@@ -26,10 +26,20 @@ The usual way through:
   $ merlon serve --model-repository model-repo`,
     );
   for (const command of commands()) program.addCommand(command);
+  // Where nothing is left that could end the command, its exit code would say that all is well.
+  const unsettled = (): void => {
+    process.stderr.write(
+      `merlon: the command ended before it was done: something that it waits for never comes. Nothing can be said about its result; this is a fault of merlon.\n`,
+    );
+    process.exitCode = 1;
+  };
+  process.once("beforeExit", unsettled);
   try {
     await program.parseAsync();
   } catch (error) {
     process.stderr.write(`merlon: ${failureText(error)}\n`);
     process.exitCode = 1;
+  } finally {
+    process.off("beforeExit", unsettled);
   }
 }

@@ -1,4 +1,5 @@
 /** One database -> as many connections as may work side by side; work waits for a free one. */
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Database } from "./database.js";
 import type { EnginePool } from "./engine.js";
 
@@ -8,11 +9,14 @@ export async function openPool(database: Database, size: number): Promise<Connec
   const free = [database];
   while (free.length < size) free.push(await database.connect());
   const waiting: ((database: Database) => void)[] = [];
+  /** Whether work of this pool goes on: work within it could wait for the connection that it is itself in the way of. */
+  const isWithin = new AsyncLocalStorage<true>();
   return {
     async run(work) {
+      if (isWithin.getStore()) throw new Error("work that has a connection of the pool waits for another one");
       const mine = free.pop() ?? (await new Promise<Database>(resolve => waiting.push(resolve)));
       try {
-        return await work(mine);
+        return await isWithin.run(true, () => work(mine));
       } finally {
         const next = waiting.shift();
         if (next) next(mine);

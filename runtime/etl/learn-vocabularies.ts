@@ -43,15 +43,13 @@ export async function learnVocabularies(
     // All columns of a group that the plan still has share one vocabulary.
     const columns = encoded.filter(other => other.vocabulary === one.vocabulary).flatMap(other => other.columns);
     const unit = `vocabulary ${one.vocabulary} of ${step.id}`;
-    const count = await learning.journal.remember(unit, [file], () =>
-      learning.engines.run(async engine => {
-        const sources = columns.map(sourceOf);
-        const onFraction = report(`vocabulary of ${one.vocabulary}`);
-        const made = await makeVocabulary({ ...learning, engine }, step, one, sources, base, onFraction);
-        await writeFile(join(folder, file), made.bytes);
-        return made.count;
-      }),
-    );
+    const count = await learning.journal.remember(unit, [file], async () => {
+      const sources = columns.map(sourceOf);
+      const onFraction = report(`vocabulary of ${one.vocabulary}`);
+      const made = await makeVocabulary(learning, step, one, sources, base, onFraction);
+      await writeFile(join(folder, file), made.bytes);
+      return made.count;
+    });
     return [one.vocabulary, { vocabulary: file, cardinality: 2 + one.numBuckets + count }];
   });
   const known = new Map(await Promise.all(learnt));
@@ -60,29 +58,25 @@ export async function learnVocabularies(
 }
 
 async function makeVocabulary(
-  learning: Learning & { readonly engine: Engine },
+  learning: Learning,
   step: Step<"categorify">,
   { columns, vocabulary: name, numBuckets }: Encoding,
   sources: readonly SqlColumn[],
   base: string,
   onFraction: (fraction: number) => void,
 ): Promise<{ readonly bytes: Uint8Array; readonly count: number }> {
-  const { engine, layers } = learning;
+  const { engines, files, layers } = learning;
   const freqThreshold = optionOf(step.params.freqThreshold, name, 0);
   const maxSize = optionOf(step.params.maxSize, name, 0);
+  const limits = { freqThreshold, maxSize, numBuckets };
   if (columns.length > 1)
-    return learnTuples(learning, sources, name, { freqThreshold, maxSize, numBuckets }, onFraction);
+    return engines.run(engine => learnTuples({ ...learning, engine }, sources, name, limits, onFraction));
   const given = step.params.vocabs[name];
+  const unit = { stepId: step.id, column: name, view: layers.view };
   const vocabulary =
     given === undefined
-      ? await learnVocabulary(
-          engine,
-          { stepId: step.id, column: name, view: layers.view },
-          sources,
-          { freqThreshold, maxSize, numBuckets },
-          onFraction,
-        )
-      : await learning.files.run(database =>
+      ? await engines.run(engine => learnVocabulary(engine, unit, sources, limits, onFraction))
+      : await files.run(database =>
           givenVocabulary(database, given, { step: step.id, name, dtype: sources[0]!.dtype, base }),
         );
   return { bytes: printVocabulary(vocabulary), count: vocabulary.counts.length };

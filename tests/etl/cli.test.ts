@@ -102,3 +102,40 @@ describe("merlon", () => {
     expect(out).toContain(`$ merlon ${command} `);
   });
 });
+
+describe("a fit with one thread", () => {
+  const names = ["a", "b", "c", "d"];
+  const program = `import { categorify, source, workflow } from "merlon";
+const events = source({ ${names.map(name => `${name}: "string"`).join(", ")} });
+export default workflow("given", ${JSON.stringify(names)} >> categorify({ vocabs: { ${names.map(name => `${name}: ["x", "y"]`).join(", ")} } }));
+`;
+  const inGiven = (work: (folder: string) => Promise<void>) =>
+    inFolder(async folder => {
+      writeFileSync(join(folder, "given.workflow.ts"), program);
+      const values = Object.fromEntries(names.map(name => [name, ["x", "y", null]]));
+      const schema = schemaOf(Object.fromEntries(names.map(name => [name, "string"])) as Record<string, "string">);
+      await writeParquet(join(folder, "events.parquet"), schema, values);
+      await work(folder);
+    });
+  const FIT = ["fit", "given.workflow.ts", "--data", "*.parquet", "--out", "etl/given", "--threads", "1"] as const;
+
+  test("reads more vocabularies than there are threads", () =>
+    inGiven(async folder => {
+      const { status, out, err } = await merlon(folder, ...FIT);
+      expect({ status, err }).toEqual({ status: 0, err: "" });
+      expect(out).toMatch(/^✔ Fitted given to etl\/given: 3 rows/);
+      expect(existsSync(join(folder, "etl/given/workflow.json"))).toBe(true);
+    }));
+
+  test("that waits for what never comes says so, and does not end with 0", () =>
+    inGiven(async folder => {
+      const stuck = `import fs from "node:fs/promises"; import { syncBuiltinESMExports } from "node:module";
+        const write = fs.writeFile; fs.writeFile = (file, ...rest) => String(file).includes("unique.a") ? new Promise(() => {}) : write(file, ...rest);
+        syncBuiltinESMExports();`;
+      process.env.NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(stuck)}`;
+      const { status, err } = await merlon(folder, ...FIT).finally(() => delete process.env.NODE_OPTIONS);
+      expect(status).toBe(1);
+      expect(err).toContain("merlon: the command ended before it was done");
+      expect(existsSync(join(folder, "etl/given"))).toBe(false);
+    }));
+});
