@@ -20,7 +20,14 @@ const SIGNALS = [
  * @returns when the server runs; the process ends with 1 when it doesn't come up
  */
 export async function runServer(options: ServeOptions, advise: boolean): Promise<RunningServer> {
-  const { serve } = await import("../runtime/index.js");
+  const [{ serve }, { reportFault }] = await Promise.all([
+    import("../runtime/index.js"),
+    import("../runtime/in-background.js"),
+  ]);
+  // A server that can go on goes on.
+  process.on("unhandledRejection", error => {
+    if (!reportFault(error, "work in the background")) throw error;
+  });
   // A server with every port closed stays too.
   setInterval(() => {}, 2 ** 30);
   // Node opens its debugger's port on this signal; Triton is ended by it. Once the listener is gone the signal does what it does to any process.

@@ -10,4 +10,7 @@ async function run(): Promise<void> {
 }
 
 // Not awaited: the bundle makes CommonJS of it, which knows no await here.
-void run();
+run().catch(error => {
+  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
+  process.exitCode = 1;
+});

@@ -2,8 +2,10 @@
  * `--watch`: does a piece of work now and again whenever a file that it depends on changes, until `q`, Ctrl-C or SIGTERM. On a terminal the
  * screen is cleared before each round and a line at its foot says what is watched.
  */
+
 import { type FSWatcher, readdirSync, statSync, watch } from "node:fs";
 import { dirname, join } from "node:path";
+import { inBackground } from "../runtime/in-background.js";
 
 export interface Round {
   /** Files and folders that the outcome depends on; missing ones count when they appear. */
@@ -26,7 +28,7 @@ export function watchFiles(what: string, work: () => Promise<Round>): Promise<vo
   const look = (): void => {
     clearTimeout(settle);
     settle = setTimeout(() => {
-      if (!running && fingerprint(files) !== seen) void round();
+      if (!running && fingerprint(files) !== seen) inBackground(round(), "a round");
     }, SETTLE_MS);
   };
   const follow = (): void => {
@@ -77,11 +79,11 @@ export function watchFiles(what: string, work: () => Promise<Round>): Promise<vo
     const press = (key: Buffer): void => {
       const text = key.toString();
       if (text === "q" || text === "\u0003" || text === "\u0004") stop();
-      else if (text === "r" && !running) void round();
+      else if (text === "r" && !running) inBackground(round(), "a round");
     };
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, stop);
     if (keys) process.stdin.setRawMode(true).on("data", press);
-    void round();
+    inBackground(round(), "a round");
   });
 }
 

@@ -2,6 +2,7 @@
  * The counters of every model version, and the machine's, as Prometheus text.
  */
 import { cpus, freemem, totalmem } from "node:os";
+import { faultCount } from "./in-background.js";
 import { type Labels, labelsOf, nameLabels, printLabels } from "./metric-labels.js";
 import { printHistograms, printSummaries, readQuantiles } from "./metrics-latencies.js";
 import { printStages } from "./metrics-stages.js";
@@ -223,6 +224,7 @@ export function createMetrics(options: MetricsOptions): {
       machine(lines, head);
       if (histograms) printHistograms(ready, lines);
       if (summaries) printSummaries(ready, quantiles, lines);
+      printFaults(lines);
       printStages(ready, lines);
       ownMemory(lines, head);
       return `${lines.join("\n")}\n`;
@@ -273,4 +275,15 @@ function cpuTimes(): { readonly idle: number; readonly total: number } {
     total += times.user + times.nice + times.sys + times.idle + times.irq;
   }
   return { idle, total };
+}
+
+/** Only where there were some, so that other servers print what Triton prints. */
+function printFaults(lines: string[]): void {
+  const name = "merlon_unexpected_faults_total";
+  if (faultCount() > 0)
+    lines.push(
+      `# HELP ${name} Faults of the program in work that no request waits for; each is in the log`,
+      `# TYPE ${name} counter`,
+      `${name} ${faultCount()}`,
+    );
 }

@@ -11,6 +11,7 @@ import { RuntimeFault, STATUS } from "./errors.js";
 import { callsOfFailedStart } from "./failed-start.js";
 import { openFaults } from "./faults/open-faults.js";
 import { findGpus } from "./gpus.js";
+import { inBackground, watchFaults } from "./in-background.js";
 import { logWriter } from "./log-file.js";
 import { createLogSettings } from "./log-settings.js";
 import { createMemoryReturner, type MemoryReturner } from "./memory/allocator.js";
@@ -49,6 +50,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
       returner?.relieve();
     },
   });
+  const unwatch = watchFaults((fault, doing) => log.error("main", `${doing} failed: ${fault.stack ?? fault.message}`));
   let returner: MemoryReturner | undefined;
   const { cache, failed } = await requireGood(options, log, budget);
   const faults = await openFaults(options);
@@ -99,13 +101,14 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   const tracer = options.trace && createTracer(options.trace, isKnown, log);
   const recent = options.recentRequests && createRecentRequests(options.recentRequests);
   const polling =
-    !failed && options.modelControlMode === "poll" && startPolling(registry, options.repositoryPollSeconds);
+    !failed && options.modelControlMode === "poll" && startPolling(registry, options.repositoryPollSeconds, log);
   const closeModels = async (): Promise<void> => {
     log.info("server", "Waiting for in-flight requests to complete.");
     log.info("server", "All models are stopped, unloading models");
     await registry.stop();
     await tracer?.stop();
     await replay?.remove();
+    unwatch();
   };
   try {
     const control = options.modelControlMode;
@@ -135,7 +138,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     };
     if (options.returnMemory) returner = createMemoryReturner({ budget, log });
     // Beside the first requests: leftovers of servers that were killed.
-    void removeAbandonedFolders();
+    inBackground(removeAbandonedFolders(), "removing what killed servers left");
     let stopped: Promise<void> | undefined;
     return {
       ports: { ...endpoints.ports, ...(faultAdmin !== undefined && { faultAdmin }) },
@@ -236,15 +239,20 @@ function within(work: Promise<void>, milliseconds: number): Promise<void> {
 }
 
 /** Looks at the repositories every so often; a look that takes longer than the period is not joined by another. */
-function startPolling(registry: Registry, seconds: number): NodeJS.Timeout | false {
+function startPolling(registry: Registry, seconds: number, log: ServerLog): NodeJS.Timeout | false {
   if (seconds <= 0) return false;
   let busy = false;
   return setInterval(() => {
     if (busy) return;
     busy = true;
-    void registry.poll().finally(() => {
-      busy = false;
-    });
+    const looked = registry
+      .poll()
+      // As a folder that is away for a moment: what is loaded is served on, and the next look may find it again.
+      .catch(error => log.error("main", `failed to poll model repository: Internal - ${(error as Error).message}`))
+      .finally(() => {
+        busy = false;
+      });
+    inBackground(looked, "polling the model repositories");
   }, seconds * 1000);
 }
 

@@ -145,6 +145,7 @@ try {
     ? []
     : [
         await gate("biome: format and lint", [bin("@biomejs/biome/bin/biome"), "check"]),
+        await gate("oxlint: promises that nobody waits for", [bin("oxlint/bin/oxlint"), "--type-aware"]),
         await gate("tstyche: types and their sentences", [bin("tstyche/build/bin.js")]),
       ];
   const env = { MERLON_TEST_PYTHON: PYTHON, MERLON_LAB_PYTHON: lab };

@@ -1,8 +1,15 @@
 /**
- * Each file of tests has a temporary folder of its own, inside that of the run: suites run side by side, and some count what they leave behind.
+ * Each file of tests has a temporary folder of its own, inside that of the run: suites run side by side, and some count what they leave behind. A fault in work that
+ * no request waits for, which a server logs and survives, fails the run.
  */
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { watchFaults } from "#runtime/in-background.js";
 
 process.env.TMPDIR = mkdtempSync(join(tmpdir(), "file-"));
+watchFaults((fault, doing) => {
+  setImmediate(() => {
+    throw new Error(`${doing} failed`, { cause: fault });
+  });
+});

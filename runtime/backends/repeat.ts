@@ -2,9 +2,11 @@
  * Triton's `repeat` backend, for tests of decoupled models: `IN` and `DELAY` → one answer for each element, `OUT` its value and `IDX` its
  * place, after as many milliseconds. `WAIT` keeps the instance busy for that long.
  */
+
 import { setTimeout as delay } from "node:timers/promises";
 import { systemClock } from "../clock.js";
 import { RuntimeFault } from "../errors.js";
+import { inBackground } from "../in-background.js";
 import type { Tensor } from "../tensor.js";
 import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
 import { int32Values } from "./int32-values.js";
@@ -18,9 +20,12 @@ export const repeatBackend: Backend = {
       },
       async stream(requests, send) {
         for (const [i, request] of requests.entries()) {
-          void repeat(request, answer => send(i, answer))
-            .catch(error => send(i, RuntimeFault.from(error)))
-            .finally(() => send(i, undefined));
+          inBackground(
+            repeat(request, answer => send(i, answer))
+              .catch(error => send(i, RuntimeFault.from(error)))
+              .finally(() => send(i, undefined)),
+            "answering for the back end repeat",
+          );
           const [wait = 0] = int32Values(request.inputs.get("WAIT"));
           if (wait > 0) await delay(wait);
         }

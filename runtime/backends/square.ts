@@ -1,8 +1,10 @@
 /**
  * Triton's `square` backend, for tests of decoupled models: `IN` = n → n answers, each with `OUT` = n.
  */
+
 import { setImmediate as turn } from "node:timers/promises";
 import { RuntimeFault } from "../errors.js";
+import { inBackground } from "../in-background.js";
 import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
 import { int32Values } from "./int32-values.js";
 
@@ -16,7 +18,11 @@ export const squareBackend: Backend = {
         });
       },
       async stream(requests, send) {
-        for (const [i, request] of requests.entries()) void answerAll(request, answer => send(i, answer));
+        for (const [i, request] of requests.entries())
+          inBackground(
+            answerAll(request, answer => send(i, answer)),
+            "answering for the back end square",
+          );
       },
     };
   },

@@ -1,11 +1,13 @@
 /**
  * Stands between clients and a server, over gRPC and HTTP, and writes what goes by into a cassette.
  */
+
 import { open } from "node:fs/promises";
 import type { IncomingHttpHeaders } from "node:http";
 import { complete } from "../../triton-protos/complete-message.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { type Client, connect } from "../client/index.js";
+import { inBackground } from "../in-background.js";
 import type { Listener } from "../transport/listen.js";
 import { callLine, type Exchange, exchangeLine, headLine, modelLine } from "./cassette.js";
 import { type GrpcTap, serveGrpcProxy } from "./grpc-proxy.js";
@@ -90,7 +92,10 @@ export async function record({
   const pending = new Set<Promise<void>>();
   const follow = (work: Promise<void>): void => {
     pending.add(work);
-    void work.finally(() => pending.delete(work));
+    inBackground(
+      work.finally(() => pending.delete(work)),
+      "recording",
+    );
   };
   const keep = (exchange: Omit<Exchange, "line">): void => {
     count++;

@@ -5,8 +5,10 @@
  *   POST   /faults        a fault as JSON, or { "fault": "ranker:error,rate=0.1" } → { id }
  *   DELETE /faults/ID     takes one away; DELETE /faults all
  */
+
 import { createServer, type IncomingMessage } from "node:http";
 import { RuntimeFault } from "../errors.js";
+import { inBackground } from "../in-background.js";
 import { type BrowserHeaders, isForeignPage } from "../transport/http/browser-access.js";
 import { type Listener, listen } from "../transport/listen.js";
 import type { Fault } from "./fault.js";
@@ -22,7 +24,7 @@ const MAX_BODY = 2 ** 16;
 /** @throws ListenError */
 export function serveFaultAdmin(port: number, faults: FaultSet): Promise<Listener> {
   const server = createServer((request, response) => {
-    void answer(request, faults)
+    const replied = answer(request, faults)
       .catch(
         (error): Reply => ({
           status: 400,
@@ -33,6 +35,7 @@ export function serveFaultAdmin(port: number, faults: FaultSet): Promise<Listene
         response.writeHead(status, { "Content-Type": "application/json" });
         response.end(body === undefined ? "" : JSON.stringify(body));
       });
+    inBackground(replied, "answering about faults");
   });
   return listen(server, { address: "127.0.0.1", port }, async () => {
     server.closeAllConnections();

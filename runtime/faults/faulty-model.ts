@@ -1,10 +1,12 @@
 /**
  * A loaded model → the same model, late, failing, silent or cut off as its faults say. Statistics and schedulers see a model that behaves so.
  */
+
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import type { BackendRequest, BackendResponse, LoadedModel, Send } from "../backends/backend.js";
 import { ConnectionCut } from "../connection-cut.js";
 import { RuntimeFault } from "../errors.js";
+import { inBackground } from "../in-background.js";
 import { cancelled } from "../scheduling/refusals.js";
 import type { CheckedFault } from "./fault.js";
 import type { FaultSet } from "./fault-set.js";
@@ -104,7 +106,11 @@ export function faultyModel(model: LoadedModel, config: ModelConfig, faults: Fau
       send(answer instanceof Error || answer === undefined ? answer : (cut(answer) as BackendResponse));
     };
     return answer => {
-      if (held) void held.then(() => pass(answer));
+      if (held)
+        inBackground(
+          held.then(() => pass(answer)),
+          "passing a held answer on",
+        );
       else if (stall && sent >= stall.stall!.after)
         held = stalled(stall, request).then(
           () => pass(answer),

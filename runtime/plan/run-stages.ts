@@ -2,8 +2,10 @@
  * One run of a plan's stages: columns in slots → the same slots, filled. A stage starts when the stages it reads are done; one that answers
  * at once frees its readers without a turn of the event loop; after a fault or an abort none starts.
  */
+
 import type { AnyStep } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
+import { inBackground } from "../in-background.js";
 import { flags } from "../kernels/choose.js";
 import type { Guard, Side } from "./branches.js";
 import { type Choices, choices } from "./choices.js";
@@ -198,7 +200,7 @@ function runAsFreed(
     try {
       notes.began[i] = performance.now();
       const made = stage.kernel.run(inputsOf(stage, columns, sides?.portsOf(i)), sides?.contextOf(i) ?? context);
-      if (made instanceof Promise) void wait(i, made);
+      if (made instanceof Promise) inBackground(wait(i, made), "running a stage");
       else finish(i, made);
     } catch (error) {
       fault(i, error);
@@ -214,7 +216,7 @@ function runAsFreed(
     sides?.close();
     settle?.resolve();
   };
-  if (begun) void wait(begun.order[begun.at]!, begun.made);
+  if (begun) inBackground(wait(begun.order[begun.at]!, begun.made), "running a stage");
   else if (stages.some(stage => stage.chooses)) {
     notes.fallbacks = new Map();
     sides = choices(stages, context, notes.fallbacks, {

@@ -2,8 +2,10 @@
  * SHA-256 of large files in a thread, one after the other, so that neither a start nor requests wait for it. A file that has not changed since is
  * not read again.
  */
+
 import { stat } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
+import { inBackground } from "../in-background.js";
 
 /** Checksums by the state of the file. */
 const known = new Map<string, Promise<string>>();
@@ -44,7 +46,7 @@ function enqueue(file: string): Promise<string> {
 function next(): void {
   const [first] = waiting;
   if (!first) {
-    void thread?.terminate();
+    if (thread) inBackground(thread.terminate(), "ending the thread that hashes files");
     thread = undefined;
     return;
   }

@@ -1,8 +1,10 @@
 /**
  * Puts the versions of a polled model in the place of those that serve: they are loaded first, and only then the old ones end.
  */
+
 import { BACKEND_NAMES, hasBackend, UnknownBackend } from "../backends/index.js";
 import { RuntimeFault, STATUS } from "../errors.js";
+import { inBackground } from "../in-background.js";
 import type { ServerLog } from "../server-log.js";
 import { type LoadOptions, loadVersion, type ReadyVersion } from "./load-version.js";
 import type { ModelIds } from "./model-ids.js";
@@ -84,10 +86,14 @@ export async function replaceVersions(
     const put = (): void => {
       models.set(key, next);
       log.info("model_lifecycle", `successfully loaded '${key}'`);
-      void closeVersions(log, key, before);
+      inBackground(closeVersions(log, key, before), `unloading the old versions of ${key}`);
       for (const { ready } of next.values()) if (ready) verifyLater(ready, reason => onDamage(key, ready, reason));
     };
-    if (group && serving) group.wait(key, next, { put, leave: () => void closeVersions(log, key, next) });
+    if (group && serving)
+      group.wait(key, next, {
+        put,
+        leave: () => inBackground(closeVersions(log, key, next), `unloading versions of ${key}`),
+      });
     else put();
     return "";
   }

@@ -1,7 +1,9 @@
 /**
  * The instances of a model: jobs → one execution on a free instance, counted, every job settled.
  */
+
 import type { BackendRequest, BackendResponse, LoadedModel } from "../backends/backend.js";
+import { inBackground } from "../in-background.js";
 import type { VersionStatistics } from "../statistics.js";
 import { type RunningClock, startClock } from "./execution-clock.js";
 import type { InstanceGate } from "./rate-limiter.js";
@@ -88,7 +90,7 @@ export function createInstances(
     const execution = model.stream
       ? runStream(model, jobs, instance, stats, opened)
       : runBatch(model, jobs, instance, stats, clock);
-    void execution.then(ran => {
+    const after = execution.then(ran => {
       flight.splice(flight.indexOf(clock), 1);
       if (ran === false) {
         // It no longer waits here.
@@ -97,6 +99,7 @@ export function createInstances(
       }
       release(instance);
     });
+    inBackground(after, "an execution");
   };
   /** What an instance gave back: its client has gone, or another instance has nothing to do, or its thread has died. */
   const launchAgain = (jobs: readonly Job[], from: number): void => {

@@ -7,6 +7,7 @@ import { writeParameters } from "../backends/javascript/parameters.js";
 import { type MockTensor, readTensor, type TensorValue, writeTensor } from "../backends/mock/tensor-values.js";
 import type { InferRequest, InferResponse, RequestTensor } from "../data-plane/request.js";
 import { RuntimeFault } from "../errors.js";
+import { inBackground } from "../in-background.js";
 import type { Registry } from "../repository/registry.js";
 import { serverModels } from "../server-models.js";
 
@@ -40,11 +41,12 @@ export async function* askModel(
   const answers: (InferResponse | RuntimeFault)[] = [];
   let ended = false;
   let wake = (): void => {};
-  void serverModels(() => registry).infer(model, version, request, (answer, final) => {
+  const asked = serverModels(() => registry).infer(model, version, request, (answer, final) => {
     if (answer) answers.push(answer);
     ended ||= final;
     wake();
   });
+  inBackground(asked, `the model ${model}`);
   for (;;) {
     const next = answers.shift();
     if (next instanceof Error) throw next;

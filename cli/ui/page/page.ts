@@ -63,12 +63,12 @@ function showCounts(now: Counts): void {
           { type: "button", title: reason, "aria-current": String(metadata?.name === name) },
           element("span", state, { class: state }),
         );
-        button.addEventListener("click", () => void choose(name));
+        button.addEventListener("click", () => shown(choose(name)));
         return button;
       }),
     );
     const first = now.models.find(m => m.state === "READY");
-    if (!metadata && first) void choose(first.name);
+    if (!metadata && first) shown(choose(first.name));
   }
   at("counts").replaceChildren(
     row(["model", "requests", "ms each"], true),
@@ -78,7 +78,7 @@ function showCounts(now: Counts): void {
     }),
   );
   showStages();
-  void followRequests(now.newest, now.unseen);
+  shown(followRequests(now.newest, now.unseen));
 }
 
 function showStages(): void {
@@ -170,6 +170,11 @@ async function ask(): Promise<void> {
   await openOwn(id);
 }
 
+/** What work fails with stands where answers do. */
+function shown(work: Promise<void>): void {
+  work.catch((error: Error) => say(error.message, true));
+}
+
 function say(text: string, bad: boolean): void {
   at("console").textContent = text;
   at("console").classList.toggle("bad", bad);
@@ -177,11 +182,11 @@ function say(text: string, bad: boolean): void {
 
 at("form").addEventListener("submit", event => {
   event.preventDefault();
-  void ask();
+  shown(ask());
 });
 at("why").addEventListener("click", why);
 document.addEventListener("keydown", event => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void ask();
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) shown(ask());
   else if (event.key === "Enter" && event.target === at("candidate")) why();
 });
 at("picture").addEventListener("click", event => {

@@ -1,11 +1,13 @@
 /**
  * Runs one request through an ensemble: tensors → steps as soon as their inputs exist → answers.
  */
+
 import type { ModelConfig, ModelOutput } from "../../../triton-protos/model-config.js";
 import { NO_CONTROLS } from "../../data-plane/controls.js";
 import type { InferResponse } from "../../data-plane/request.js";
 import { requestPrefix } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
+import { inBackground } from "../../in-background.js";
 import type { RequestMemory } from "../../memory/request-memory.js";
 import type { AskedModel, Lease } from "../../repository/lease.js";
 import type { Parameter, Tensor } from "../../tensor.js";
@@ -228,7 +230,10 @@ function runSteps(
         if (given instanceof Error) fail(given);
         else receive(step, scope, given, memberBatches);
       };
-      void server.infer(step.model, step.version, asked, take, step.namespace).then(finish);
+      inBackground(
+        server.infer(step.model, step.version, asked, take, step.namespace).then(finish),
+        `the step ${step.model} of an ensemble`,
+      );
     };
     /** A step may move the memory of its inputs to a thread of its model's, unless something else looks at it. */
     const pinShared = (memory: RequestMemory, step: EnsembleStep, scope: Scope): void => {

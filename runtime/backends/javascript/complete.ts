@@ -2,10 +2,12 @@
  * Asks a JavaScript model to fill in its configuration: a thread runs `autoCompleteConfig` and ends. A module that evidently has none is not
  * asked, since a thread costs as much as the rest of the model's start.
  */
+
 import { readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../errors.js";
+import { inBackground } from "../../in-background.js";
 
 /** How long a module may take to load and answer. */
 const PATIENCE_MS = 30_000;
@@ -29,12 +31,12 @@ function askModel(config: ModelConfig, file: string): Promise<ModelConfig> {
     const fail = (text: string): void => reject(new RuntimeFault("INTERNAL", text));
     const timer = setTimeout(() => {
       fail(`${file} did not complete its configuration within ${PATIENCE_MS} ms`);
-      void worker.terminate();
+      inBackground(worker.terminate(), "ending the thread of a model");
     }, PATIENCE_MS);
     worker.on("message", (answer: CompleteAnswer) => {
       if ("fault" in answer) fail(answer.fault);
       else resolve(answer.config);
-      void worker.terminate();
+      inBackground(worker.terminate(), "ending the thread of a model");
     });
     worker.on("error", error => fail(error.message));
     worker.on("exit", () => {

@@ -1,9 +1,11 @@
 /**
  * The server's side of a model's worker thread: executions in, answers out. What the thread has begun fails with it.
  */
+
 import { MessageChannel, Worker } from "node:worker_threads";
 import { bundledFile } from "../../../triton-protos/bundled-file.js";
 import { RuntimeFault } from "../../errors.js";
+import { inBackground } from "../../in-background.js";
 import type { Home } from "../../memory/request-memory.js";
 import type { ExecutionClock } from "../../scheduling/execution-clock.js";
 import type { BackendRequest, Send, ServerModels } from "../backend.js";
@@ -131,14 +133,17 @@ export function openThread(
   const tooLong = (): void => {
     reason = `execution took longer than ${limit} ms; the instance was started again`;
     end();
-    void worker.terminate();
+    inBackground(worker.terminate(), "ending the thread of a model");
   };
   const receive = (message: FromWorker): void => {
     if (message.kind === "call")
-      void answerCall(server, message.call, message.request, executions.leaseOf(message.execution), answer => {
-        link.post(answer);
-        expect(source);
-      });
+      inBackground(
+        answerCall(server, message.call, message.request, executions.leaseOf(message.execution), answer => {
+          link.post(answer);
+          expect(source);
+        }),
+        "a model's call of another model",
+      );
     else if (message.kind === "raised") {
       if (message.returned) executions.takeBack(message.execution, message.returned, () => undefined);
       executions.end(message.execution, new RuntimeFault("INTERNAL", `${prefix}${message.message}`));
@@ -224,7 +229,7 @@ export function openThread(
         resolve(thread);
       } else if (message.kind === "failed") {
         reason = message.message;
-        void worker.terminate();
+        inBackground(worker.terminate(), "ending the thread of a model");
       }
     });
     worker.on("error", error => {

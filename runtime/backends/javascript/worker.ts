@@ -5,6 +5,7 @@
 import { availableParallelism } from "node:os";
 import { pathToFileURL } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
+import { inBackground } from "../../in-background.js";
 import type { JavaScriptModel, ModelContext, ModelResponse } from "./api.js";
 import { createCalls } from "./calls.js";
 import { createLink } from "./link.js";
@@ -148,11 +149,12 @@ function createLoop(): { serve(model: JavaScriptModel): void } {
       return;
     }
     running = true;
-    void promise.then(() => {
+    const after = promise.then(() => {
       current = undefined;
       running = false;
       turn();
     });
+    inBackground(after, "an execution");
   };
   const turn = (): void => {
     if (planned) return;

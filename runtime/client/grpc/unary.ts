@@ -88,7 +88,7 @@ export function openCall(
   const fail = (error: ClientError): void => end(error);
   const finish = (): void => {
     if (ended) return;
-    if (turn) void turn.then(conclude);
+    if (turn) turn.then(conclude, conclude);
     else conclude();
   };
   const conclude = (): void => end(outcome());

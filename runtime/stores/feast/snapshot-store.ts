@@ -2,12 +2,14 @@
  * A SQLite online store that is answered from memory: what is read from the file is kept as columns, found by key, and taken again when the
  * file changes. A store beyond the limit is asked by statement instead.
  */
+
 import { stat } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
 import { askedName, type KeyVersion } from "../../../triton-protos/artefacts/feast-key.js";
 import { feastType } from "../../../triton-protos/artefacts/feast-type.js";
 import type { DType } from "../../../triton-protos/datatype.js";
 import { RuntimeFault } from "../../errors.js";
+import { inBackground } from "../../in-background.js";
 import { indexTuples, type TupleIndex } from "../../kernels/tuple-index.js";
 import { indexValues } from "../../kernels/value-index.js";
 import { type Column, gather, rootRows } from "../../plan/table.js";
@@ -89,9 +91,12 @@ function snapshotFile(file: string): SnapshotFile {
   const lookSometimes = (): void => {
     if (performance.now() - looked <= LOOK_EVERY_MS) return;
     looked = Number.POSITIVE_INFINITY;
-    void look().finally(() => {
-      looked = performance.now();
-    });
+    inBackground(
+      look().finally(() => {
+        looked = performance.now();
+      }),
+      "looking for changes of a feature store",
+    );
   };
   const self: SnapshotFile = {
     async add(order) {
