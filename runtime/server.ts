@@ -101,7 +101,9 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   const tracer = options.trace && createTracer(options.trace, isKnown, log);
   const recent = options.recentRequests && createRecentRequests(options.recentRequests);
   const polling =
-    !failed && options.modelControlMode === "poll" && startPolling(registry, options.repositoryPollSeconds, log);
+    !failed && options.modelControlMode === "poll"
+      ? startPolling(registry, options.repositoryPollSeconds, log)
+      : undefined;
   const closeModels = async (): Promise<void> => {
     log.info("server", "Waiting for in-flight requests to complete.");
     log.info("server", "All models are stopped, unloading models");
@@ -123,7 +125,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     });
     const stop = async (): Promise<void> => {
       stopping = true;
-      if (polling) clearInterval(polling);
+      const polled = polling?.stop();
       if (options.drainDelaySeconds > 0) {
         endpoints.leave();
         await delay(options.drainDelaySeconds * 1000);
@@ -131,7 +133,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
       returner?.stop();
       await faults?.close();
       const patience = options.exitTimeoutSeconds * 1000;
-      await within(endpoints.stop(patience).then(closeModels), patience).catch(error => {
+      await within(Promise.all([endpoints.stop(patience), polled]).then(closeModels), patience).catch(error => {
         log.error("main", `failed to stop server: Internal - ${(error as Error).message}`);
         throw error;
       });
@@ -149,7 +151,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
       },
     };
   } catch (error) {
-    if (polling) clearInterval(polling);
+    await polling?.stop();
     // Triton ends without unloading, so nothing is said of it.
     logState.info = false;
     await closeModels();
@@ -238,22 +240,33 @@ function within(work: Promise<void>, milliseconds: number): Promise<void> {
   });
 }
 
+interface Polling {
+  /** Resolves when no look is under way any more. */
+  stop(): Promise<void>;
+}
+
 /** Looks at the repositories every so often; a look that takes longer than the period is not joined by another. */
-function startPolling(registry: Registry, seconds: number, log: ServerLog): NodeJS.Timeout | false {
-  if (seconds <= 0) return false;
-  let busy = false;
-  return setInterval(() => {
-    if (busy) return;
-    busy = true;
-    const looked = registry
-      .poll()
+function startPolling(registry: Registry, seconds: number, log: ServerLog): Polling | undefined {
+  if (seconds <= 0) return undefined;
+  let looking: Promise<void> | undefined;
+  const look = async (): Promise<void> => {
+    try {
+      await registry.poll();
+    } catch (error) {
       // As a folder that is away for a moment: what is loaded is served on, and the next look may find it again.
-      .catch(error => log.error("main", `failed to poll model repository: Internal - ${(error as Error).message}`))
-      .finally(() => {
-        busy = false;
-      });
-    inBackground(looked, "polling the model repositories");
+      log.error("main", `failed to poll model repository: Internal - ${(error as Error).message}`);
+    }
+    looking = undefined;
+  };
+  const timer = setInterval(() => {
+    looking ??= look();
   }, seconds * 1000);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await looking;
+    },
+  };
 }
 
 /** Stores of clouds, which this server reads as little as a Triton that was built without them. */
