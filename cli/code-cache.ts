@@ -119,9 +119,10 @@ function mayWrite(file: string): boolean {
 
 /** Other processes see the whole file or none. */
 function replace(path: string, bytes: Buffer): boolean {
-  const staged = `${path}.${process.pid}`;
+  // Two processes may have one number, each in a container of its own. Cryptography would be loaded for a name alone.
+  const staged = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
   try {
-    writeFileSync(staged, bytes);
+    writeFileSync(staged, bytes, { flag: "wx" });
     renameSync(staged, path);
     return true;
   } catch {

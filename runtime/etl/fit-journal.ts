@@ -20,6 +20,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Json } from "@duckdb/node-api";
+import { siblingOf } from "../../triton-protos/files/sibling.js";
 import { type Plan, printPlan } from "../../triton-protos/plan.js";
 
 export interface FitJournal {
@@ -117,7 +118,8 @@ function keep(at: string, folder: string, files: readonly string[], entry: strin
       rmSync(join(at, keptName(file)), { force: true });
       linkSync(join(folder, file), join(at, keptName(file)));
     }
-    writeFileSync(`${entry}.${process.pid}`, text);
-    renameSync(`${entry}.${process.pid}`, entry);
+    const staged = siblingOf(entry);
+    writeFileSync(staged, text, { flag: "wx" });
+    renameSync(staged, entry);
   } catch {}
 }
