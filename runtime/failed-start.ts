@@ -15,6 +15,7 @@ export function callsOfFailedStart(calls: ServerCalls): ServerCalls {
     isLive: () => false,
     isReady: () => false,
     find: refuse,
+    isModelReady: refuse,
     modelMetadata: refuse,
     modelConfig: refuse,
     statistics: refuse,

@@ -57,6 +57,8 @@ export interface ServerCalls {
   serverMetadata(): ServerMetadataResponse;
   /** @throws RuntimeFault */
   find(model: string, version: string): ReadyVersion;
+  /** False for a model that doesn't exist, too, as in Triton's releases. @throws RuntimeFault for a version that is not a number */
+  isModelReady(model: string, version: string): boolean;
   modelMetadata(model: string, version: string): ModelMetadataResponse;
   modelConfig(model: string, version: string): ModelConfig;
   statistics(model: string, version: string): readonly ModelStatistics[];
@@ -123,6 +125,16 @@ export function createCalls(
       extensions: extensionsOf(tracer !== undefined),
     }),
     find,
+    isModelReady(model, version) {
+      const number = parseVersion(version);
+      try {
+        registry.find(model, number);
+        return true;
+      } catch (error) {
+        if (error instanceof RuntimeFault) return false;
+        throw error;
+      }
+    },
     modelMetadata(model, version) {
       const { config, version: number, namespace } = find(model, version);
       const versions = registry

@@ -42,7 +42,8 @@ test("the files name the twenty methods", () => {
 test("a method answers messages that print as JSON, or a status with its text", async () => {
   expect(await ask("ServerLive")).toEqual({ live: true });
   expect(await ask("ModelReady", { name: "echo_int32" })).toEqual({ ready: true });
-  expect(await ask("ModelReady", { name: "none" })).toEqual({
+  expect(await ask("ModelReady", { name: "none" })).toEqual({});
+  expect(await ask("ModelMetadata", { name: "none" })).toEqual({
     code: 5,
     text: "Request for unknown model: 'none' is not found",
   });

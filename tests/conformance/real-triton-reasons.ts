@@ -7,7 +7,7 @@ const COUNTERPART =
   "the counterpart in Python is another back end: its name, its files, no example parameters, no other shapes";
 const NEWER_PYTHON = "2.51's Python back end has no parameters of responses";
 const NEWER_CHECK = "a check that came after 2.51, or its newer words";
-const NEWER_READY = '2.51 answers "not ready" for a model that it doesn\'t know';
+const UNRELEASED_READY = 'releases answer "not ready" for a model that they don\'t know, the recorded state did not';
 const BUILT_WITH_TRACING = "2.51 of PyPI is built with tracing, the recorded server was not";
 const VERSION = "the server's version and extensions";
 const OPTIONAL =
@@ -39,7 +39,7 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
     /Client shared memory is disabled|cannot be empty|path traversal|invalid model name|failed to register shared memory region|Invalid value for|attempt to access JSON/,
     NEWER_CHECK,
   ],
-  [/\.ready: expected|is not found|has no available versions|is not at ready state/, NEWER_READY],
+  [/\.ready: expected|is not found|has no available versions|is not at ready state/, UNRELEASED_READY],
   [/finished: expected|config\.|^(?:json|binary): expected|\.messages: expected|unexpected shape/, FOLLOWS],
   [
     /content-length: expected|\.count: expected|_count: expected|\.code: expected|status: expected|\.body: expected (undefined|\{)|headers\./,

@@ -109,7 +109,7 @@ test("Vertex AI: a header redirects a POST to Triton's own routes, but for some"
   expect(await (await redirect("v2/models/two/versions/1/infer", plain)).json()).toMatchObject({ model_name: "two" });
   for (const path of ["v2/health/live", "v2/health/ready", "v2/models/two/ready", "v2/systemsharedmemory/status"])
     expect((await redirect(path)).status, path).toBe(200);
-  expect((await redirect("v2/models/none/ready")).status).toBe(404);
+  expect((await redirect("v2/models/none/ready")).status).toBe(400);
   expect(await (await redirect("v2/repository/index")).json()).toEqual({
     error: "This API is restricted, expecting header 'key'",
   });

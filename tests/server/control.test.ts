@@ -4,6 +4,7 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { grpcCall } from "../conformance/repository/calls.js";
 import { repository, startServer } from "./support.js";
 
 const onnx = readFileSync(new URL("../conformance/data/protocol/models/calc_fp32/1/model.onnx", import.meta.url));
@@ -78,6 +79,31 @@ test("a reload that fails leaves the running version serving", async () => {
     writeFileSync(config, good);
     expect((await server.post("/v2/repository/models/echo_int32/load", {})).status).toBe(200);
     expect((await fetch(`${server.http}/v2/health/ready`)).status).toBe(200);
+  } finally {
+    await server.stop();
+  }
+});
+
+test("a model that is absent or unloaded is not ready, and the question is no error, as in Triton's releases", async () => {
+  const server = await startServer(repository(["echo_int32"]), {
+    modelControlMode: "explicit",
+    loadModels: ["echo_int32"],
+  });
+  const grpc = (name: string, version = "") =>
+    grpcCall(server.ports.grpc!, "ModelReady", { name, version }, text => text);
+  const http = (path: string) => server.json(`/v2/models/${path}/ready`);
+  // Protobuf leaves out `ready: false`.
+  const notReady = { status: 400, body: { error: "Model version not ready" } };
+  try {
+    expect(await grpc("echo_int32")).toEqual({ code: "OK", response: { ready: true } });
+    expect(await grpc("none")).toEqual({ code: "OK", response: {} });
+    expect(await grpc("echo_int32", "9")).toEqual({ code: "OK", response: {} });
+    expect(await grpc("echo_int32", "latest")).toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(await http("none")).toMatchObject(notReady);
+    await server.post("/v2/repository/models/echo_int32/unload", {});
+    expect(await grpc("echo_int32")).toEqual({ code: "OK", response: {} });
+    expect(await http("echo_int32")).toMatchObject(notReady);
+    expect(await http("echo_int32/versions/1")).toMatchObject(notReady);
   } finally {
     await server.stop();
   }

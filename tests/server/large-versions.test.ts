@@ -42,7 +42,7 @@ test("a policy serves the version that it names, and not its neighbour beyond 2^
       expect(await grpcCall(server.ports.grpc!, "ModelConfig", { name }, text => text)).toMatchObject({
         response: { config: { version_policy: { specific: { versions: [HIGH] } } } },
       });
-      expect((await server.json(`/v2/models/${name}/versions/${LOW}/ready`)).status).toBe(404);
+      expect((await server.json(`/v2/models/${name}/versions/${LOW}/ready`)).status).toBe(400);
     }
     expect((await server.post("/v2/repository/models/missing/load", {})).status).toBe(400);
     expect(server.log.join("")).toContain(

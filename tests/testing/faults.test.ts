@@ -128,8 +128,8 @@ test("a model that is not ready is loading: its calls, the index and the server'
     body: `{"error":"Request for unknown model: 'echo' has no available versions"}`,
   });
   expect(await http("/v2/models/echo/versions/1/ready")).toMatchObject({
-    status: 503,
-    body: `{"error":"Request for unknown model: 'echo' version 1 is not at ready state"}`,
+    status: 400,
+    body: `{"error":"Model version not ready"}`,
   });
   expect(JSON.parse((await http("/v2/repository/index", {})).body)).toContainEqual({
     name: "echo",

@@ -53,7 +53,7 @@ export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<st
   rpc("ServerLive", () => ({ live: calls.isLive() }));
   rpc("ServerReady", () => ({ ready: calls.isReady() }));
   rpc("ServerMetadata", () => calls.serverMetadata());
-  rpc("ModelReady", ({ name, version }) => ({ ready: !!calls.find(name, version) }));
+  rpc("ModelReady", ({ name, version }) => ({ ready: calls.isModelReady(name, version) }));
   rpc("ModelMetadata", ({ name, version }) => calls.modelMetadata(name, version));
   rpc("ModelConfig", ({ name, version }) => ({ config: calls.modelConfig(name, version) }));
   rpc("ModelStatistics", ({ name, version }) => ({ model_stats: calls.statistics(name, version) }));

@@ -32,8 +32,8 @@ export const ROUTES: readonly Route[] = [
   ),
   route("GET", "health", `${MODEL}/ready`, call => {
     try {
-      call.context.calls.find(...target(call));
-      return emptyAnswer();
+      if (call.context.calls.isModelReady(...target(call))) return emptyAnswer();
+      throw new RuntimeFault("INVALID_ARGUMENT", "Model version not ready");
     } catch (error) {
       return faultAnswer(RuntimeFault.from(error), "text/plain");
     }

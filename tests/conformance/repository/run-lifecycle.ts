@@ -12,6 +12,7 @@ import { differences, logDifferences } from "./compare.js";
 import { metricLines } from "./metric-lines.js";
 import { placeFile } from "./place-files.js";
 import type { LifecycleRecord, Step } from "./records.js";
+import { asReleased } from "./released-readiness.js";
 import type { Outcome } from "./report.js";
 
 export async function runLifecycle(record: LifecycleRecord): Promise<Outcome> {
@@ -85,7 +86,7 @@ export async function runLifecycle(record: LifecycleRecord): Promise<Outcome> {
     for (const root of roots) mkdirSync(root);
     for (const [file, value] of Object.entries(record.initial_files))
       placeFile(target(file)[0], target(file)[1], value);
-    for (const [i, step] of record.steps.entries()) {
+    for (const [i, step] of record.steps.map(asReleased).entries()) {
       const before = lines.length;
       answers.push(...(await act(step, `step ${i} ${step.method ?? step.action} ${step.path ?? ""}`)));
       if (!server) break;
