@@ -103,8 +103,12 @@ export const serverModels = (registry: () => Registry): ServerModels => ({
       const ready = (request.lease ?? registry()).find(model, version, { closing: true, near });
       const decoupled = isDecoupled(ready);
       const valid = validateRequest(ready.config, request);
-      await executeStream(ready, request, valid, given => answer(given, !decoupled));
-      if (decoupled) answer(undefined, true);
+      let ended = !decoupled;
+      await executeStream(ready, request, valid, given => {
+        if (!(given instanceof Error) && given.final) ended = true;
+        answer(given, ended);
+      });
+      if (!ended) answer(undefined, true);
     } catch (error) {
       answer(RuntimeFault.from(error), true);
     }

@@ -50,6 +50,8 @@ export interface BackendResponse {
   readonly again?: boolean;
   /** Faults on purpose: only this part of the answer's bytes leaves before the connection is cut. */
   readonly cut?: number;
+  /** A decoupled model's answer that is known to be its last; `undefined` follows it all the same. */
+  readonly final?: true;
 }
 
 /** What one request of an execution gets: an answer, a fault, or `undefined` for "no more answers". */

@@ -196,10 +196,11 @@ function inferResponse(
   { outputs: wanted }: ValidRequest,
   response: BackendResponse,
 ): InferResponse {
-  const { parameters = [], cut } = response;
+  const { parameters = [], cut, final } = response;
   const outputs = answerOutputs(version, response, wanted);
   const made = { model: version.model, version: version.version, id, parameters, outputs };
-  return cut === undefined ? made : { ...made, cut };
+  if (cut === undefined && !final) return made;
+  return { ...made, ...(cut !== undefined && { cut }), ...(final && { final }) };
 }
 
 /** When the model computed; an ensemble does not, and neither does a request that the cache answers. @param arrived nanoseconds */

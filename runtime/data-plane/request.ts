@@ -45,6 +45,8 @@ export interface InferResponse {
   readonly outputs: readonly Tensor[];
   /** Faults on purpose: only this part of the answer's bytes leaves before the connection is cut. */
   readonly cut?: number;
+  /** A decoupled model's answer that is its last one; left out where the end is known only afterwards. */
+  readonly final?: true;
 }
 
 /** Front of the messages that the core raises: which request is meant. */

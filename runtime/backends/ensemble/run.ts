@@ -138,7 +138,8 @@ function runSteps(
     const set = (scope: Scope, tensor: string, slot: Slot): void => {
       if (!scope.slots.has(tensor)) scope.slots.set(tensor, slot);
     };
-    const advance = (scope: Scope): void => {
+    /** @param whole takes the scopes whose outputs are complete */
+    const advance = (scope: Scope, whole: Scope[]): void => {
       for (const step of graph.steps) {
         if (failed) return;
         if (step.origin !== scope.origin || scope.started[step.index] || (needed && !needed.has(step.index))) continue;
@@ -146,10 +147,21 @@ function runSteps(
         scope.started[step.index] = true;
         startInTurn(step, scope);
       }
-      for (const child of scope.children) advance(child);
+      for (const child of scope.children) advance(child, whole);
       if (scope.origin === leaf && !scope.answered && wanted.every(({ name }) => find(scope, name) !== undefined)) {
         scope.answered = true;
-        answer(collect(scope));
+        whole.push(scope);
+      }
+    };
+    /** Starts what has its inputs now, and answers. As in Triton the last answer is marked when it leaves after everything else has ended. */
+    const proceed = (scope: Scope): void => {
+      const whole: Scope[] = [];
+      running++;
+      advance(scope, whole);
+      running--;
+      for (const [i, complete] of whole.entries()) {
+        const isLast = running === 0 && !failed && i === whole.length - 1;
+        answer(isLast ? { ...collect(complete), final: true } : collect(complete));
       }
     };
     const receive = (step: EnsembleStep, scope: Scope, response: InferResponse, batched: boolean): void => {
@@ -162,7 +174,7 @@ function runSteps(
         const tensor = response.outputs.find(candidate => candidate.name === output);
         set(target, name, tensor ? { tensor, batched } : null);
       }
-      advance(target);
+      proceed(target);
     };
     /** `max_inflight_requests` bounds what a decoupled step's answers set off. */
     const startInTurn = (step: EnsembleStep, scope: Scope): void => {
@@ -220,12 +232,18 @@ function runSteps(
         ...(request.signal && { signal: request.signal }),
         ...(request.trace && { trace: request.trace.child() }),
       };
+      let ended = false;
+      const end = (): void => {
+        if (!ended) running--;
+        ended = true;
+      };
       const finish = (): void => {
-        running--;
+        end();
         passTurn(step);
         settle();
       };
-      const take: Parameters<ServerModels["infer"]>[3] = given => {
+      const take: Parameters<ServerModels["infer"]>[3] = (given, final) => {
+        if (final) end();
         if (failed || given === undefined) return;
         if (given instanceof Error) fail(given);
         else receive(step, scope, given, memberBatches);
@@ -268,9 +286,7 @@ function runSteps(
       const tensor = request.inputs.get(name);
       root.slots.set(name, tensor ? { tensor, batched: batching } : null);
     }
-    running++;
-    advance(root);
-    running--;
+    proceed(root);
     settle();
   });
 }

@@ -200,11 +200,14 @@ async function answerMany(
   send: (answer: Answer) => Promise<void>,
 ): Promise<Answer | undefined> {
   let sent: Promise<void> = Promise.resolve();
+  let ended = false;
   const answerOf = (answer: InferResponse | RuntimeFault): Answer | Promise<Answer> => {
     if (answer instanceof Error)
       return { message: encodeStreamFault(answer.message, request.id, version.model, false), fault: answer };
+    const { final = false } = answer;
+    ended ||= final;
     const response = forClient(answer);
-    return response instanceof Promise ? response.then(one => streamed(one, false)) : streamed(response, false);
+    return response instanceof Promise ? response.then(one => streamed(one, final)) : streamed(response, final);
   };
   await executeStream(version, request, valid, answer => {
     // In the order in which the model gave them, however long each takes.
@@ -215,7 +218,7 @@ async function answerMany(
     sent.catch(() => {});
   });
   await sent;
-  return request.parameters.get("triton_enable_empty_final_response") === true
+  return !ended && request.parameters.get("triton_enable_empty_final_response") === true
     ? { message: encodeStreamEnd(request.id, version.model) }
     : undefined;
 }
