@@ -5,7 +5,7 @@ import type { ModelConfig } from "../../triton-protos/model-config.js";
 import type { LoadedModel } from "../backends/backend.js";
 import type { VersionStatistics } from "../statistics.js";
 import { batchRules, chooseBatch } from "./choose-batch.js";
-import { inOrder } from "./in-order.js";
+import { inOrder, type Place } from "./in-order.js";
 import { createInstances, type Job, now } from "./instances.js";
 import { createPolicyQueue } from "./policy-queue.js";
 import type { InstanceGate } from "./rate-limiter.js";
@@ -25,17 +25,19 @@ export function dynamicScheduler(
   const batching = config.dynamic_batching!;
   const rules = batchRules(config, batching.preferred_batch_size, batching.max_queue_delay_microseconds);
   const drained: (() => void)[] = [];
-  const order = batching.preserve_ordering ? inOrder() : undefined;
+  const takePlace = batching.preserve_ordering ? inOrder() : undefined;
   let draining = false;
   let hold = held;
   let timer: NodeJS.Timeout | undefined;
 
+  const run = (jobs: readonly Job[]): void =>
+    instances.run(takePlace ? jobs.map(job => placed(job, takePlace())) : jobs);
   const dispatch = (): void => {
     stats.pending = queue.size;
     if (queue.size < hold && !draining) return;
     hold = 0;
     clearTimeout(timer);
-    if (instances.free() > 0) queue.refuseExpired();
+    queue.refuseExpired();
     while (queue.size > 0 && instances.free() > 0) {
       const batch = chooseBatch(queue.jobs(), draining ? { ...rules, delay: 0 } : rules, now());
       if (typeof batch === "number") {
@@ -43,7 +45,7 @@ export function dynamicScheduler(
         break;
       }
       for (const job of batch) queue.take(job);
-      instances.run(batch);
+      run(batch);
     }
     stats.pending = queue.size;
     if (queue.size === 0) for (const wake of drained.splice(0)) wake();
@@ -54,7 +56,7 @@ export function dynamicScheduler(
     // One that would leave the queue at once need not go through it, its timers and its lists.
     if (came.length === 1 && startsNow()) {
       if (came[0]!.request.signal?.aborted) came[0]!.reject(cancelled());
-      else instances.run(came);
+      else run(came);
       return;
     }
     for (const job of came)
@@ -91,13 +93,12 @@ export function dynamicScheduler(
     schedule(request, answers) {
       if (draining) return Promise.reject(stopping());
       if (request.signal?.aborted) return Promise.reject(cancelled());
-      const result = new Promise<Awaited<ReturnType<Scheduler["schedule"]>>>((resolve, reject) => {
+      return new Promise((resolve, reject) => {
         const job: Job = { request, answers, arrived: now(), resolve, reject };
         if (!model.sharesTurn) return enter([job]);
         turn.push(job);
         endTurnSoon();
       });
-      return order ? order(result) : result;
     },
     async drain() {
       draining = true;
@@ -107,3 +108,9 @@ export function dynamicScheduler(
     },
   };
 }
+
+const placed = (job: Job, place: Place): Job => ({
+  ...job,
+  resolve: done => place(() => job.resolve(done)),
+  reject: fault => place(() => job.reject(fault)),
+});

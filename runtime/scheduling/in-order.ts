@@ -1,12 +1,26 @@
 /**
- * Results in the order of the calls: promises → promises that settle one after the other.
+ * `preserve_ordering`: answers in the order in which requests left the queue. One that is refused while it waits has no place in it, as in Triton.
  */
-export function inOrder(): <T>(result: Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return result => {
+
+/** Called once, with what answers the request; that happens when every place before this one has been answered. */
+export type Place = (answer: () => void) => void;
+
+/** @returns takes the next place */
+export function inOrder(): () => Place {
+  let last: Promise<void> = Promise.resolve();
+  return () => {
     const before = last;
-    const mine = Promise.allSettled([before, result]).then(() => result);
-    last = mine.catch(() => {});
-    return mine;
+    let leave!: () => void;
+    last = new Promise<void>(resolve => {
+      leave = resolve;
+    });
+    return answer =>
+      void before.then(() => {
+        answer();
+        leave();
+      });
   };
 }
+
+/** For schedulers that answer in any order. */
+export const atOnce = (): Place => answer => answer();

@@ -29,7 +29,7 @@ export interface PolicyQueue {
   add(job: Job): void;
   /** Takes a job that is about to run out of the queue. */
   take(job: Job): void;
-  /** Answers the jobs whose time is over. Triton does that when it looks for a batch, so while an instance is free. */
+  /** Answers the jobs whose time is over. Triton does that when it looks for a batch, and every half second while no instance is free. */
   refuseExpired(): void;
   readonly size: number;
   /** In the order they run. */
@@ -119,8 +119,7 @@ export function createPolicyQueue(batching: Partial<ModelDynamicBatching>, onCha
     refuseExpired() {
       for (const job of expired) {
         remove(job);
-        // After the answer of the execution that freed the instance.
-        setTimeout(() => job.reject(timedOut()), 1);
+        job.reject(timedOut());
       }
     },
     get size() {

@@ -10,11 +10,11 @@ import type { BackendRequest, BackendResponse, LoadedModel } from "../backends/b
 import { RuntimeFault } from "../errors.js";
 import type { VersionStatistics } from "../statistics.js";
 import { batchRules, chooseBatch } from "./choose-batch.js";
-import { inOrder } from "./in-order.js";
+import { atOnce, inOrder } from "./in-order.js";
 import { createInstances, type Job, now, watchAbort } from "./instances.js";
 import type { InstanceGate } from "./rate-limiter.js";
 import { cancelled, stopping } from "./refusals.js";
-import type { Executed, Scheduler } from "./scheduler.js";
+import type { Scheduler } from "./scheduler.js";
 import { checkSequenceRequest, notStarted } from "./sequence-check.js";
 import type { SequenceInputs } from "./sequence-inputs.js";
 import { createSlots, type Sequence, type Waiting } from "./sequence-slots.js";
@@ -42,7 +42,7 @@ export function sequenceScheduler(
   const rules = batchRules(config, oldest?.preferred_batch_size ?? [], oldest?.max_queue_delay_microseconds ?? 0);
   const directDelay = (batching.direct?.max_queue_delay_microseconds ?? 0) * 1000;
   const utilization = batching.direct?.minimum_slot_utilization ?? 0;
-  const order = oldest?.preserve_ordering ? inOrder() : undefined;
+  const takePlace = oldest?.preserve_ordering ? inOrder() : atOnce;
   const slots = createSlots(count, width, batching.max_sequence_idle_microseconds || 1_000_000, expire, cancelRest);
   const instances = createInstances(model, count, stats, dispatch, gate);
   /** Sequences with requests that wait: few of those that have a slot. */
@@ -108,11 +108,13 @@ export function sequenceScheduler(
   }
   function take(sequence: Sequence): Job {
     const job = sequence.queue.shift()!;
+    const place = takePlace();
     waiting--;
     job.forget?.();
     sequence.running = true;
     if (job.request.controls.start) sequence.state = inputs.initial;
     const again = (response: BackendResponse): void => {
+      place(() => {});
       sequence.state = inputs.next(response.outputs, sequence.state);
       sequence.running = false;
       if (slots.find(sequence.id) === sequence) {
@@ -135,11 +137,11 @@ export function sequenceScheduler(
       resolve(executed) {
         sequence.state = inputs.next(executed.response?.outputs ?? [], sequence.state);
         done();
-        job.resolve(executed);
+        place(() => job.resolve(executed));
       },
       reject(fault) {
         done();
-        job.reject(fault);
+        place(() => job.reject(fault));
       },
     };
   }
@@ -219,12 +221,11 @@ export function sequenceScheduler(
       const own = known ?? slots.open(id, inputs.initial);
       slots.touch(own);
       if (end) slots.end(own);
-      const result = new Promise<Executed>((resolve, reject) => {
+      return new Promise((resolve, reject) => {
         enqueue(own, { request, answers, arrived: now(), resolve, reject });
         limitWait(own, timeout);
         dispatch();
       });
-      return order ? order(result) : result;
     },
     async drain() {
       draining = true;

@@ -122,7 +122,40 @@ test("levels run by priority; a full level refuses, a client that gives up leave
   expect(model.batches).toEqual([["0"], ["high"], ["low"]]);
 });
 
-test("a request that waited too long is refused when the instance is free, or runs last", async () => {
+test("a request that waited too long is refused while the instance is still busy, and leaves its place in the queue", async () => {
+  const model = notedModel(true);
+  const stats = createStatistics();
+  const policy = { timeout_action: "REJECT", default_timeout_microseconds: 5000, max_queue_size: 1 } as const;
+  const batching = { preserve_ordering: true, default_queue_policy: policy };
+  const scheduler = await start(model, { max_batch_size: 1, dynamic_batching: batching }, stats);
+  const running = scheduler.schedule(requestOf("0"));
+  // No time of the model's: it runs until it is released below.
+  for (const id of ["late", "later"]) {
+    await expect(scheduler.schedule(requestOf(id))).rejects.toThrow("Request timeout expired");
+    expect(stats.pending).toBe(0);
+  }
+  model.release();
+  await running;
+  expect(model.batches).toEqual([["0"]]);
+});
+
+test("with preserve_ordering an urgent request is answered when it has run, before those it has overtaken", async () => {
+  const model = notedModel(true);
+  const batching = { preserve_ordering: true, priority_levels: 2, default_priority_level: 2 };
+  const scheduler = await start(model, { max_batch_size: 1, dynamic_batching: batching });
+  const answered: string[] = [];
+  const ask = (id: string, priority = 2n) =>
+    scheduler.schedule(requestOf(id, { controls: { priority } })).then(() => answered.push(id));
+  const all = [ask("running"), ask("patient"), ask("urgent", 1n)];
+  for (const expected of [["running"], ["running", "urgent"], ["running", "urgent", "patient"]]) {
+    model.release();
+    await pause(5);
+    expect(answered).toEqual(expected);
+  }
+  await Promise.all(all);
+});
+
+test("a request that waited too long is refused, or runs last", async () => {
   for (const timeout_action of ["REJECT", "DELAY"] as const) {
     const model = notedModel(true);
     const scheduler = await start(model, {

@@ -178,9 +178,9 @@ export async function simulate(seed: number, bugs: Bugs = {}): Promise<Life> {
       outcomes[one.outcome] = (outcomes[one.outcome] ?? 0) + 1;
       // What is refused before it is queued has no place in the order.
       if (!isOrdered || one.startedAt === undefined) return;
-      if (one.order < lastSettled)
-        breaks(`request ${one.request.id} is answered after one that came later, though order is kept`);
-      lastSettled = Math.max(lastSettled, one.order);
+      if (one.startedAt < lastSettled)
+        breaks(`request ${one.request.id} is answered after one that began later, though order is kept`);
+      lastSettled = one.startedAt;
     };
     const send = (make: Make, cancelAfter: number | undefined): void => {
       const leaving = new AbortController();
