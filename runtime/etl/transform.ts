@@ -12,11 +12,11 @@ import { RuntimeFault } from "../errors.js";
 import { copyToArrow } from "./arrow-out.js";
 import { type ConnectionPool, openPool } from "./connection-pool.js";
 import { formatOf } from "./data-formats.js";
-import { type DataFiles, findData, openData } from "./data-source.js";
+import { type DataFiles, type DataSource, findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, glob, type OnProgress, openDatabase } from "./database.js";
 import { refuseForeign, writeSchemas } from "./fitted-folder.js";
 import { layPlan } from "./lay-plan.js";
-import { columnsRead, openLayers } from "./layers.js";
+import { columnsRead, type Layers, openLayers } from "./layers.js";
 import { locateFault } from "./locate-fault.js";
 import { type Lookups, openLookups } from "./lookups.js";
 import { didYouMean } from "./nearest-name.js";
@@ -115,7 +115,13 @@ interface Statement {
   readonly inStretches?: { readonly file: string; readonly sql: string };
 }
 
-async function selectFrom(job: Job, files: DataFiles, shuffle: TransformOptions["shuffle"]): Promise<Statement> {
+/** @param firsts number of each file's first row, where the rows are to say which file they are of (`FILE`) */
+async function selectFrom(
+  job: Job,
+  files: DataFiles,
+  shuffle: TransformOptions["shuffle"],
+  firsts?: readonly number[],
+): Promise<Statement> {
   const { database, lookups, plan, keep } = job;
   const columns = columnsRead(plan);
   const source = await openData(database, files, columns, keep, files.files.length === 1);
@@ -126,6 +132,7 @@ async function selectFrom(job: Job, files: DataFiles, shuffle: TransformOptions[
   const select = [
     ...(await layPlan(layers, lookups, plan)),
     ...keep.map((name, i) => `k${i} AS ${identifier(name)}`),
+    ...(firsts ? [`${fileOf({ places: layers.places, format: source.format }, firsts)} AS ${FILE}`] : []),
   ].join(", ");
   const all = `SELECT ${select} FROM ${layers.view}`;
   const sql = `${all}${layers.order}`;
@@ -206,6 +213,7 @@ async function writeFolder(
 ): Promise<readonly string[]> {
   const { database } = job;
   if (outFiles === undefined && !shuffle && !partitionBy) {
+    if (job.plan.steps.some(readsRowNumber) && found.files.length > 1) return writeNumbered(job, found, folder);
     if (found.format === "parquet" && (await countRows(database, texts(found.files))) === 0)
       throw new RuntimeFault("INVALID_ARGUMENT", `${found.files.map(f => `\`${f}\``).join(", ")}: no rows.`);
     for (const [i, file] of found.files.entries())
@@ -238,6 +246,43 @@ async function writeFolder(
     );
   job.done += total;
   return Array.from({ length: parts }, (_, i) => partName(i));
+}
+
+/**
+ * One file an input file, of a plan that reads row numbers: the fit numbered the rows of all files, so they are numbered together here too. By
+ * the numbers of its own file a row would fall into another fold than the fit's, and its own target would be in its encoding.
+ */
+async function writeNumbered(job: Job, found: DataFiles, folder: string): Promise<readonly string[]> {
+  const { database } = job;
+  const firsts = [0];
+  for (const file of found.files) {
+    const { relation } = await openData(database, { ...found, files: [file] }, columnsRead(job.plan), [], true);
+    const [[rows]] = (await database.rows(`SELECT count(*)::DOUBLE FROM ${relation}`, "counting rows")) as [[number]];
+    firsts.push(firsts.at(-1)! + rows);
+  }
+  const { sql, rows } = await selectFrom(job, found, undefined, firsts);
+  await database.run(`CREATE OR REPLACE TABLE merlon_split AS ${sql}`, "transforming", report(job, rows));
+  for (const i of found.files.keys()) {
+    const select = `SELECT * EXCLUDE (${FILE}) FROM merlon_split WHERE ${FILE} = ${i} ORDER BY rowid`;
+    await database.run(`COPY (${select}) TO ${text(join(folder, partName(i)))} (${parquet(job)})`, "writing");
+  }
+  const [[total]] = (await database.rows("SELECT count(*)::DOUBLE FROM merlon_split", "counting rows")) as [[number]];
+  job.done += total;
+  return found.files.map((_, i) => partName(i));
+}
+
+/** Column with the position of each row's file, which is not written. */
+const FILE = identifier("merlon file");
+
+/** The position of the file a row came from, as SQL; `firsts` has the number of each file's first row, then the number of all rows. */
+function fileOf(
+  { places, format }: Pick<Layers, "places"> & Pick<DataSource, "format">,
+  firsts: readonly number[],
+): string {
+  if (places.length === 2) return places[0]!;
+  // Of one place, `row_number()` counts from 1 (Parquet), `rowid` from 0.
+  const place = format === "parquet" ? `${places[0]} - 1` : places[0];
+  return `len(list_filter(${JSON.stringify(firsts.slice(1))}, first -> first <= ${place}))`;
 }
 
 function checkLayout(
