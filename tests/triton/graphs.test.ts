@@ -1,6 +1,6 @@
 // Lowered graphs by ONNX's own checker and by ONNX Runtime in Python; draws by their distribution; and what is refused.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as ort from "onnxruntime-node";
@@ -98,6 +98,55 @@ export default ensemble("draw", (found["candidate_ids"] >> softmaxSampling(found
     expect(Math.abs(share - expected)).toBeLessThan(5 * Math.sqrt((expected * (1 - expected)) / draws));
   });
 }, 60_000);
+
+test("a graph that draws has one instance, since sessions of one process draw alike", async () => {
+  const file = join(folder, "alike.ensemble.ts");
+  const index = join(ROOT, "tests/samples/artefacts/index/items.faiss");
+  const built = async (name: string, fuse: boolean, options = "{}") => {
+    writeFileSync(
+      file,
+      `import { ensemble, queryFaiss, softmaxSampling, source } from "merlon";
+const request = source({ query: "float32[4]" });
+const found = request["query"] >> queryFaiss(${JSON.stringify(index)}, { topk: 4, includeDistances: true });
+const drawn = found["candidate_ids"] >> softmaxSampling(found["candidate_distances"], { topk: 1, temperature: -0.05 });
+export default ensemble("draw", drawn, ${options});
+`,
+    );
+    const { notes } = build(await compiledProgram(file), join(folder, name), {
+      triton: { freeze: freezeFeatures, fuse },
+    });
+    return notes.filter(note => note.includes("instances"));
+  };
+  const groups = (model: string) => {
+    const config = readFileSync(join(folder, model, "config.pbtxt"), "utf8");
+    return [...config.matchAll(/instance_group[^}]*}/g)].map(([text]) => [
+      /count: (\d+)/.exec(text)?.[1],
+      /KIND_\w+/.exec(text)?.[0] ?? "KIND_AUTO",
+    ]);
+  };
+  expect(await built("alone", true)).toEqual([]);
+  expect(groups("alone/draw")).toEqual([["1", "KIND_AUTO"]]);
+  const model = join(folder, "alone/draw/1/model.onnx");
+  const users = 200;
+  const query = new ort.Tensor("float32", new Float32Array(users * 4).fill(0.5), [users, 4]);
+  const drawnBy = async () => {
+    const session = await ort.InferenceSession.create(model, { logSeverityLevel: 3 });
+    return (await session.run({ query })).ordered_ids!.data;
+  };
+  // The reason: if this fails, ONNX Runtime seeds sessions apart, and instances may be as many as Triton likes.
+  expect(await drawnBy()).toEqual(await drawnBy());
+  const four = `{ instanceGroups: [{ count: 4, kind: "cpu" }] }`;
+  expect(await built("four", true, four)).toEqual([
+    expect.stringContaining("its model has one instance instead of those in `instanceGroups`"),
+  ]);
+  expect(groups("four/draw")).toEqual([["1", "KIND_CPU"]]);
+  expect(await built("steps", false, four)).toHaveLength(1);
+  const stages = readdirSync(join(folder, "steps")).filter(name => groups(`steps/${name}`).length > 0);
+  expect(Object.fromEntries(stages.map(name => [name, groups(`steps/${name}`)[0]![0]]))).toEqual({
+    draw_drawn_softmaxSampling: "1",
+    draw_found_queryFaiss: "4",
+  });
+}, 120_000);
 
 describe("models that come into a graph", () => {
   const none = (): never => {

@@ -34,6 +34,7 @@ import { onnxModels, type RepositoryModel } from "../repository-model.js";
 import { instanceGroups } from "../settings/apply-settings.js";
 import type { Settings } from "../settings/read-settings.js";
 import { type Carried, type CarriedRows, carry, carryRows, type StageGraph, stageGraph } from "./carried.js";
+import { drawingInstances } from "./drawing-instances.js";
 import { graphFiles, programParameter } from "./program-parameter.js";
 import { refuseNothing } from "./refuse-clashes.js";
 
@@ -66,7 +67,7 @@ export function stepModels(
   const matrices = wantedMatrices(live, options);
 
   /** A model of the ensemble's own. */
-  const stage = (label: string, op: string | undefined, write: (stage: StageGraph) => void): void => {
+  const stage = (label: string, step: AnyStep | undefined, write: (stage: StageGraph) => void): void => {
     const g = graphBuilder();
     const made = stageGraph(g, rows);
     write(made);
@@ -80,7 +81,7 @@ export function stepModels(
         input: made.inputs,
         output: made.outputs,
         ...programParameter(plan),
-        ...stageGroups(op, settings),
+        ...instanceGroups(drawingInstances(step ? [step] : [], stageGroups(step, settings), options.note)),
       },
       files: graphFiles(finishGraph(g, model, options.release, { limit: options.limit })),
     });
@@ -96,7 +97,7 @@ export function stepModels(
   const context = (at: StageGraph, step: AnyStep) => contextOf(at.g, step, options);
 
   const ordinary = (step: AnyStep, last: boolean): void =>
-    stage(step.id, step.op, at => {
+    stage(step.id, step, at => {
       const made = lowerStep(step, ref => columnIn(at, ref), context(at, step));
       if (last) {
         answers(
@@ -280,9 +281,12 @@ function readPlaces(plan: Plan, live: readonly AnyStep[]): ReadonlySet<string> {
 }
 
 /** Look-ups and texts are the CPU's; a search is a product of matrices, and goes where the models go. */
-function stageGroups(op: string | undefined, { instanceGroups: own, onnxInstanceGroups: models }: Settings) {
-  if (op === "queryFaiss" && models) return instanceGroups(models);
-  return instanceGroups(own ?? [{ count: 1, kind: "cpu" }]);
+function stageGroups(
+  step: AnyStep | undefined,
+  { instanceGroups: own, onnxInstanceGroups: models }: Settings,
+): NonNullable<Settings["instanceGroups"]> {
+  if (step?.op === "queryFaiss" && models) return models;
+  return own ?? [{ count: 1, kind: "cpu" }];
 }
 
 /** Triton refuses a tensor that nobody reads: a model may answer more than the ensemble asks of it. */

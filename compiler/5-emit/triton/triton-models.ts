@@ -8,13 +8,14 @@ import type { FeastTables } from "../../../triton-protos/feast-tables.js";
 import { type Plan, printPlan, type Step } from "../../../triton-protos/plan.js";
 import type { InferredStep } from "../../3-graph/infer.js";
 import type { LowerOptions } from "../../lower/lower-plan.js";
-import { lowerPlan, NotLoweredError } from "../../lower/lower-plan.js";
+import { liveSteps, lowerPlan, NotLoweredError } from "../../lower/lower-plan.js";
 import { faultOf, KEEP, type Key, LoweringFault, type WholeSearch } from "../../lower/lowering.js";
 import { finishGraph, type GraphFiles } from "../../onnx/finish-graph.js";
 import { TRITON_DEFAULT, TRITON_RELEASES, type TritonRelease } from "../../onnx/triton-releases.js";
 import type { RepositoryModel } from "../repository-model.js";
 import { dynamicBatching, instanceGroups } from "../settings/apply-settings.js";
 import type { Settings } from "../settings/read-settings.js";
+import { drawingInstances } from "./drawing-instances.js";
 import { type FrozenView, frozenViews, printFrozen } from "./frozen-views.js";
 import { graphFiles, programParameter } from "./program-parameter.js";
 import { refuseClashes } from "./refuse-clashes.js";
@@ -170,7 +171,9 @@ function fusedModel(plan: Plan, entry: Entry, settings: Settings, options: Lower
       backend: "onnxruntime",
       ...programParameter(plan),
       ...dynamicBatching(settings),
-      ...instanceGroups(settings.onnxInstanceGroups ?? settings.instanceGroups),
+      ...instanceGroups(
+        drawingInstances(liveSteps(plan), settings.onnxInstanceGroups ?? settings.instanceGroups, options.note),
+      ),
       ...(settings.responseCache && { response_cache: { enable: true } }),
     },
     files: [{ to: "plan.json", text: printPlan(plan) }, ...graphFiles(graph)],
