@@ -14,7 +14,7 @@ from ..run import Run, load_run
 from ..table import Table, rows_of, slice_rows
 from .embeddings import write_embeddings
 from .modules import Served, served_models
-from .onnx_file import difference, export_onnx
+from .onnx_file import check_rows_alone, difference, export_onnx
 
 EXAMPLE_ROWS = 64
 
@@ -48,6 +48,7 @@ def _write(run: Run, out: Path, precision: str, items: Path | None, key: str | N
         if precision != "float32":
             VARIANTS[precision](path, variant := path.with_suffix(".variant"))
             os.replace(variant, path)
+            check_rows_alone(served, example_of(run, served), path)
             drift = difference(served, example_of(run, served), path)
         size = path.stat().st_size
         files.append({"file": path.name, "inputs": made.inputs, "outputs": made.outputs, "bytes": size, "opset": made.opset, "difference": drift})

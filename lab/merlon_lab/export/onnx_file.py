@@ -120,6 +120,20 @@ def difference(served: Served, example: Table, path: Path) -> float:
     return worst
 
 
+def check_rows_alone(served: Served, example: Table, path: Path) -> None:
+    """Raises LabError where a row's answer depends on the numbers of another row in its batch."""
+    numbers = [name for name in column_names(served.columns) if example[name].is_floating_point() and not name.endswith("__values")]
+    if not numbers or rows_of(example) < 2:
+        return
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    plain = {name: example[name].numpy() for name in column_names(served.columns)}
+    odd = {**plain, **{name: np.concatenate([plain[name][:-1], np.full_like(plain[name][-1:], 1e4)]) for name in numbers}}
+    for ours, theirs in zip(session.run(list(served.outputs), plain), session.run(list(served.outputs), odd)):
+        worst = float((np.abs(ours - theirs)[:-1] / np.maximum(1, np.abs(ours[:-1]))).max(initial=0))
+        if not worst <= TOLERANCE:
+            raise LabError(f"{path.name}: a large number in one row changes the answers of other rows by {worst:.2e}. The file was not kept.")
+
+
 def answers(served: Served, table: Table) -> list[np.ndarray]:
     """PyTorch's, in the order of the outputs."""
     with torch.no_grad():
