@@ -66,6 +66,7 @@ export const CODES = [
   "artefact/changed",
   "artefact/types-stale",
   "onnx/input-without-column",
+  "onnx/other-fit",
   "onnx/tensor-missing",
   "onnx/shape-unsupported",
   "onnx/dtype-unsupported",
@@ -527,6 +528,13 @@ export const onnxInputWithoutColumn = (p: { readonly path: string | number; read
   code: "onnx/input-without-column",
   message: `\`${p.path}\` has an input \`${p.tensor}\` (${p.type}), and upstream has no column of that name. Upstream has ${p.columns}.${p.suggestion}`,
   help: `Rename a column to \`${p.tensor}\`, or bind one: \`predictOnnx("${p.path}", { inputs: { "${p.tensor}": "column" } })\`.`,
+});
+
+/** onnx/other-fit */
+export const onnxOtherFit = (p: { readonly path: string | number; readonly trained: string | number; readonly column: string | number; readonly seen: string | number }): Message => ({
+  code: "onnx/other-fit",
+  message: `\`${p.path}\` was trained on ${p.trained} ids of \`${p.column}\`, and the workflow before it makes ${p.seen}. They come from different fits: the model would read vectors of other ids.`,
+  help: `Train and export the model on data of this fit, or name the folder of the fit that it was trained on.`,
 });
 
 /** onnx/tensor-missing */

@@ -1,9 +1,9 @@
 /** Runs an ONNX model: columns are bound to its tensors by name. */
 import { z } from "zod";
-import type { OnnxTensor } from "../../triton-protos/artefacts/onnx.js";
+import type { OnnxSignature, OnnxTensor } from "../../triton-protos/artefacts/onnx.js";
 import { type DType, datatype, isDType } from "../../triton-protos/datatype.js";
 import { padding } from "../../triton-protos/op-params.js";
-import { type ColumnSchema, column, isRagged, printType } from "../../triton-protos/schema.js";
+import { type ColumnSchema, column, isRagged, type JsonValue, printType } from "../../triton-protos/schema.js";
 import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import type { ArtefactOf, OnnxArtefact, PathOf } from "../dsl/artefacts.js";
@@ -162,6 +162,7 @@ export const predictOnnxOp = defineOp({
         { literal: path },
       );
     if (!sameRows(call, input, `\`predictOnnx("${path}")\``)) return undefined;
+    if (!sameFit(call, bound as Tied[], read.value)) return undefined;
     const rows = input[0]?.column.rows;
     const model = call.model(path, read.path);
     return {
@@ -182,7 +183,34 @@ export const predictOnnxOp = defineOp({
   },
 });
 
-function bind(call: Call<Author>, tensor: OnnxTensor): { tensor: string; bound: Bound } | undefined {
+interface Tied {
+  readonly tensor: string;
+  readonly bound: Bound;
+}
+
+/** Ids of another fit are other values: false, and reported, where a column has not as many ids as the model was trained on. */
+function sameFit(call: Call<Author>, bound: readonly Tied[], { cardinalities = {} }: OnnxSignature): boolean {
+  const { path } = call.params;
+  for (const { tensor, bound: binding } of bound) {
+    // The model's own name of the column: that of the tensor, whatever column is bound to it here.
+    const trained = cardinalities[tensor.replace(/__values$/, "")];
+    const { name, properties } = binding.column;
+    const max = domainMax(properties.domain);
+    if (trained === undefined || max === undefined || max + 1 === trained) continue;
+    call.fail(messages.onnxOtherFit({ path, trained: String(trained), column: name, seen: String(max + 1) }), {
+      literal: path,
+    });
+    return false;
+  }
+  return true;
+}
+
+const domainMax = (domain: JsonValue | undefined): number | undefined =>
+  typeof domain === "object" && domain !== null && !Array.isArray(domain) && typeof domain.max === "number"
+    ? domain.max
+    : undefined;
+
+function bind(call: Call<Author>, tensor: OnnxTensor): Tied | undefined {
   const { path } = call.params;
   const pair = /^(.*)__(values|offsets)$/.exec(tensor.name);
   const name =
@@ -234,12 +262,7 @@ function bind(call: Call<Author>, tensor: OnnxTensor): { tensor: string; bound: 
 }
 
 /** Lists as two tensors: their items one after the other, and where each begins. */
-function bindPair(
-  call: Call<Author>,
-  tensor: OnnxTensor,
-  bound: Bound,
-  side: "values" | "offsets",
-): { tensor: string; bound: Bound } | undefined {
+function bindPair(call: Call<Author>, tensor: OnnxTensor, bound: Bound, side: "values" | "offsets"): Tied | undefined {
   const { name, dtype } = bound.column;
   const seen = side === "values" ? dtype : "int32";
   if (tensor.shape.length === 1 && tensor.dtype !== null && castable(seen, tensor.dtype))
@@ -255,11 +278,7 @@ function bindPair(
 }
 
 /** A ragged column of numbers in a tensor of two dimensions. */
-function bindPadded(
-  call: Call<Author>,
-  tensor: OnnxTensor,
-  bound: Bound,
-): { tensor: string; bound: Bound } | undefined {
+function bindPadded(call: Call<Author>, tensor: OnnxTensor, bound: Bound): Tied | undefined {
   const { column: col } = bound;
   const { value = 0 } = call.params.pad![tensor.name]!;
   const fits = tensor.shape.length === 2 && tensor.dtype !== null && castable(col.dtype, tensor.dtype);

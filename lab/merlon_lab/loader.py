@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import torch
 
 from .errors import LabError
-from .schema import Column, listed
+from .schema import Column, listed, read_schema
 from .table import Table, concat, rows_of, slice_rows, take
 
 BLOCK_ROWS = 1 << 19
@@ -69,10 +69,28 @@ def open_dataset(paths: str | Path | Sequence[str | Path], columns: Sequence[Col
                 "with the workflow whose schema this is, and carry targets along with `merlon transform --keep`."
             )
         groups += [(file, i, parquet.metadata.row_group(i).num_rows) for i in range(parquet.num_row_groups)]
+    for folder in sorted({file.parent for file in files}):
+        _check_fit(folder, columns, purpose)
     dataset = Dataset(tuple(files), tuple(columns), tuple(g for g in groups if g[2] > 0))
     if dataset.rows == 0:
         raise LabError(f"{listed(str(f) for f in files)} ({purpose}) has no rows. A split must not be empty: choose another boundary.")
     return dataset
+
+
+def _check_fit(folder: Path, columns: Sequence[Column], purpose: str) -> None:
+    """Ids of another fit are other values. The schema beside transformed files has the number of ids that theirs had."""
+    beside = folder / ".merlin" / "schema.json"
+    if not beside.exists():
+        return
+    theirs = {c.name: c.cardinality for c in read_schema(beside)}
+    for column in columns:
+        seen = theirs.get(column.name)
+        if None in (seen, column.cardinality) or seen == column.cardinality:
+            continue
+        raise LabError(
+            f"{folder} ({purpose}) has {seen} ids of `{column.name}`, and the schema of the model has {column.cardinality}. They come from different fits: "
+            "transform the data with the fitted workflow that the model has its schema from, or train on data of this fit."
+        )
 
 
 def _expand(path: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +76,27 @@ def test_no_schema(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "is no Merlin schema" in run(capsys, *command(pairs, tmp_path / "run", schema=tmp_path / "schema.json"))
 
 
+def test_another_fit(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ids of another fit are other values; the schema beside transformed files says how many there are."""
+    main([str(a) for a in command(pairs, tmp_path / "run", "--target", "purchase")])
+    document = json.loads((pairs / ".merlin" / "schema.json").read_text())
+    document["feature"][2]["intDomain"]["max"] = "99"
+    other = write_schema(tmp_path / "other", document["feature"])
+    for name in ("train", "valid"):
+        shutil.copy(pairs / f"{name}.parquet", other)
+    wanted = "has 100 ids of `item_id`, and the schema of the model has 90. They come from different fits"
+    assert f"{other} (evaluation data) {wanted}" in run(capsys, "evaluate", tmp_path / "run", "--data", other / "valid.parquet")
+    assert f"{other} (training data) {wanted}" in run(capsys, *command(other, tmp_path / "again", "--target", "purchase", schema=pairs))
+
+
 def test_domain_smaller_than_data(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     schema = write_schema(tmp_path / "schema", [feature("user_id", cardinality=20, tags=("user", "id")), feature("price", tags=("continuous",))])
-    said = run(capsys, *command(pairs, tmp_path / "run", "--target", "purchase", schema=schema))
+    # Without the schema of its own, which would say that it comes from another fit.
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("train", "valid"):
+        shutil.copy(pairs / f"{name}.parquet", data)
+    said = run(capsys, *command(data, tmp_path / "run", "--target", "purchase", schema=schema))
     assert "column `user_id` has the id 59, and its domain ends at 19" in said and "train.parquet" in said
 
 

@@ -2,6 +2,7 @@
  * An ONNX file → its signature: inputs, outputs, opset, external data files. Weights are stepped over, not read.
  */
 import { readFileSync } from "node:fs";
+import { z } from "zod";
 import { type DType, onnxDatatype } from "../datatype.js";
 import { type PathInside, parsePathInside } from "../files/path-inside.js";
 import { type Cursor, cursor, nextTag, readSafeInt, readSpan, readString, skipField, WireError } from "./wire.js";
@@ -26,6 +27,8 @@ export interface OnnxSignature {
   readonly externalData: readonly PathInside[];
   /** Parts of these files that tensors use. */
   readonly externalParts: readonly ExternalPart[];
+  /** Ids of each categorical column at training, which `merlon-lab` writes into the file; absent in files without them. */
+  readonly cardinalities?: Readonly<Record<string, number>>;
 }
 
 export interface ExternalPart {
@@ -97,12 +100,16 @@ function model(c: Cursor): Omit<OnnxSignature, "externalData"> & { readonly loca
   const outputs: OnnxTensor[] = [];
   const found: Found = { external: [], initializers: new Set() };
   const functions = new Map<string, ReadonlySet<string>>();
+  let cardinalities: OnnxSignature["cardinalities"];
   each(c, (number, at) => {
     if (number === 7) {
       graphs++;
       graph(readSpan(at), found, 0, (side, tensor) => (side === 11 ? inputs : outputs).push(tensor));
     } else if (number === 8) opset = operatorSet(readSpan(at)) ?? opset;
-    else if (number === 25) {
+    else if (number === 14) {
+      const [key, value] = entry(readSpan(at));
+      if (key === "merlin.schema") cardinalities = cardinalitiesOf(value);
+    } else if (number === 25) {
       const calls = new Set<string>();
       functions.set(body(readSpan(at), { ...found, calls }), calls);
     } else return false;
@@ -117,8 +124,21 @@ function model(c: Cursor): Omit<OnnxSignature, "externalData"> & { readonly loca
     opset,
     locations: [...new Set(found.external.map(({ location }) => location))],
     externalParts: found.external,
+    ...(cardinalities && { cardinalities }),
   };
 }
+
+/** Other tools may write another text there: it then says nothing of ids. */
+function cardinalitiesOf(text: string): OnnxSignature["cardinalities"] {
+  try {
+    const columns = trainedColumns.parse(JSON.parse(text));
+    return Object.fromEntries(columns.flatMap(({ name, cardinality }) => (cardinality ? [[name, cardinality]] : [])));
+  } catch {
+    return undefined;
+  }
+}
+
+const trainedColumns = z.array(z.looseObject({ name: z.string(), cardinality: z.number().nullable() }));
 
 /** A function that calls itself is inlined without end. */
 function refuseCycles(functions: ReadonlyMap<string, ReadonlySet<string>>): void {

@@ -3,6 +3,7 @@
     python tests/oracles/samples/make_artefacts.py      (onnx, faiss-cpu, numpy; pins in tests/requirements.txt)
 """
 
+import json
 from pathlib import Path
 
 import faiss
@@ -97,6 +98,11 @@ save(
     [value("score", T.FLOAT, ["n"])],
     {"last": np.array([1], np.int64)},
 )
+# The tower as merlon-lab exports one of another fit, which had nine cities.
+trained = onnx.load(OUT / "models" / "query_tower.onnx")
+columns = [{"name": "city", "cardinality": 9, "domain": "city"}, {"name": "age", "cardinality": None, "domain": None}]
+helper.set_model_props(trained, {"merlin.schema": json.dumps(columns)})
+onnx.save(trained, OUT / "models" / "trained.onnx")
 whole = (OUT / "models" / "ranker.onnx").read_bytes()
 (OUT / "models" / "truncated.onnx").write_bytes(whole[: len(whole) // 2])
 
