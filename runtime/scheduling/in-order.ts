@@ -2,6 +2,8 @@
  * `preserve_ordering`: answers in the order in which requests left the queue. One that is refused while it waits has no place in it, as in Triton.
  */
 
+import { inBackground } from "../in-background.js";
+
 /** Called once, with what answers the request; that happens when every place before this one has been answered. */
 export type Place = (answer: () => void) => void;
 
@@ -14,11 +16,7 @@ export function inOrder(): () => Place {
     last = new Promise<void>(resolve => {
       leave = resolve;
     });
-    return answer =>
-      void before.then(() => {
-        answer();
-        leave();
-      });
+    return answer => inBackground(before.then(answer).finally(leave), "answering in order");
   };
 }
 
