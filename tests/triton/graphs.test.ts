@@ -140,9 +140,9 @@ export default ensemble("draw", drawn, ${options});
     expect.stringContaining("its model has one instance instead of those in `instanceGroups`"),
   ]);
   expect(groups("four/draw")).toEqual([["1", "KIND_CPU"]]);
-  expect(await built("steps", false, four)).toHaveLength(1);
-  const stages = readdirSync(join(folder, "steps")).filter(name => groups(`steps/${name}`).length > 0);
-  expect(Object.fromEntries(stages.map(name => [name, groups(`steps/${name}`)[0]![0]]))).toEqual({
+  expect(await built("alike-steps", false, four)).toHaveLength(1);
+  const stages = readdirSync(join(folder, "alike-steps")).filter(name => groups(`alike-steps/${name}`).length > 0);
+  expect(Object.fromEntries(stages.map(name => [name, groups(`alike-steps/${name}`)[0]![0]]))).toEqual({
     draw_drawn_softmaxSampling: "1",
     draw_found_queryFaiss: "4",
   });
