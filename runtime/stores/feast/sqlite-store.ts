@@ -206,7 +206,7 @@ export function checkKeys(db: Database.Database, file: string, view: FeastView, 
 }
 
 export const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-const quoteText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+export const quoteText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /** Narrows a statement to features, where they are not all of the view. */
 export const onlyFeatures = (view: FeastView, features: readonly FeastFeature[], column: string): string =>
