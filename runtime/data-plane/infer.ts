@@ -112,7 +112,8 @@ async function run(
   trace?.begin(version.model, Number(version.version), request.id);
   trace?.stamp("REQUEST_START", started * 1e6);
   trace?.note("TENSOR_QUEUE_INPUT", inputs.values());
-  trace?.stamp("QUEUE_START");
+  const queued = performance.now() * 1e6;
+  trace?.stamp("QUEUE_START", queued);
   const translate = (response: BackendResponse): InferResponse => inferResponse(version, request, valid, response);
   let done: Awaited<ReturnType<typeof scheduler.schedule>>;
   let answer: InferResponse | undefined;
@@ -140,7 +141,7 @@ async function run(
   } finally {
     if (counts) requestEnds();
   }
-  if (trace) stampExecution(trace, done, started * 1e6, config.platform === "ensemble");
+  if (trace) stampExecution(trace, done, queued, config.platform === "ensemble");
   if (answer) {
     trace?.note("TENSOR_BACKEND_OUTPUT", answer.outputs);
     trace?.stamp("INFER_RESPONSE_COMPLETE");
@@ -203,20 +204,23 @@ function inferResponse(
   return { ...made, ...(cut !== undefined && { cut }), ...(final && { final }) };
 }
 
-/** When the model computed; an ensemble does not, and neither does a request that the cache answers. @param arrived nanoseconds */
+/**
+ * When the model computed; an ensemble does not, and neither does a request that the cache answers.
+ * @param queued nanoseconds of QUEUE_START: the scheduler measures from a moment after it, so that no moment lies before one that it follows
+ */
 function stampExecution(
   trace: TraceNotes,
   { queueNs, times, cache }: Executed,
-  arrived: number,
+  queued: number,
   isEnsemble: boolean,
 ): void {
   if (isEnsemble) return;
   if (cache?.hit) {
-    trace.stamp("CACHE_HIT_LOOKUP_START", arrived);
-    trace.stamp("CACHE_HIT_LOOKUP_END", arrived + cache.ns);
+    trace.stamp("CACHE_HIT_LOOKUP_START", queued);
+    trace.stamp("CACHE_HIT_LOOKUP_END", queued + cache.ns);
     return;
   }
-  let at = arrived + queueNs;
+  let at = queued + queueNs;
   trace.stamp("COMPUTE_START", at);
   at += times.input;
   trace.stamp("COMPUTE_INPUT_END", at);

@@ -4,8 +4,10 @@
 import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as grpc from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
+import { encode } from "#triton-protos/proto-root.js";
 import { type Options, repository, startServer } from "../server/support.js";
 
 interface Entry {
@@ -194,4 +196,69 @@ test("the steps of an ensemble are traced below it", async () => {
     [2, "echo_a", 1],
     [3, "echo_b", 1],
   ]);
+});
+
+/** The spans that Triton's `trace_summary.py` adds up: each with a start needs its end, and not before it. */
+const SPANS = [
+  ["HTTP_RECV_START", "HTTP_SEND_END"],
+  ["HTTP_RECV_START", "HTTP_RECV_END"],
+  ["HTTP_SEND_START", "HTTP_SEND_END"],
+  ["GRPC_WAITREAD_END", "GRPC_SEND_END"],
+  ["GRPC_SEND_START", "GRPC_SEND_END"],
+  ["REQUEST_START", "REQUEST_END"],
+  ["REQUEST_START", "QUEUE_START"],
+  ["QUEUE_START", "COMPUTE_START"],
+  ["COMPUTE_START", "COMPUTE_INPUT_END"],
+  ["COMPUTE_INPUT_END", "COMPUTE_OUTPUT_START"],
+  ["COMPUTE_OUTPUT_START", "COMPUTE_END"],
+  ["COMPUTE_END", "REQUEST_END"],
+] as const;
+
+test("no span of a trace runs backwards or stays open, whichever scheduler and protocol it came through", async () => {
+  const file = join(folder(), "trace.json");
+  const more = { dynamic: "dynamic_batching { }", direct: "", cached: "response_cache { enable: true }", failing: "" };
+  const files = Object.entries(more).flatMap(([name, scheduler]) => [
+    [
+      `${name}/config.pbtxt`,
+      `backend: "javascript" max_batch_size: 4 input [ { name: "X" data_type: TYPE_INT32 dims: [1] } ]
+       output [ { name: "Y" data_type: TYPE_INT32 dims: [1] } ] ${scheduler}`,
+    ],
+    [
+      `${name}/1/model.mjs`,
+      name === "failing"
+        ? `export const execute = requests => requests.map(() => ({ error: "not today" }));`
+        : `export const execute = requests => requests.map(({ inputs: { X } }) => ({ outputs: [{ ...X, name: "Y" }] }));`,
+    ],
+  ]);
+  const server = await startServer(repository([], Object.fromEntries(files)), {
+    ...traced("rate=1", "level=TIMESTAMPS", `triton,file=${file}`),
+    cacheConfig: { local: { size: "1000000" } },
+  });
+  const client = new grpc.Client(`127.0.0.1:${server.ports.grpc}`, grpc.credentials.createInsecure());
+  const raw = (bytes: Buffer): Buffer => bytes;
+  const call = (model: string): Promise<void> =>
+    new Promise(resolve => {
+      const tensor = { name: "X", datatype: "INT32", shape: [1, 1], contents: { int_contents: [7] } };
+      const request = Buffer.from(encode("inference.ModelInferRequest", { model_name: model, inputs: [tensor] }));
+      client.makeUnaryRequest("/inference.GRPCInferenceService/ModelInfer", raw, raw, request, () => resolve());
+    });
+  const inputs = [{ name: "X", shape: [1, 1], datatype: "INT32", data: [7] }];
+  for (const model of Object.keys(more)) {
+    for (let i = 0; i < 5; i++) await server.post(`/v2/models/${model}/infer`, { inputs });
+    await Promise.all(Array.from({ length: 5 }, () => call(model)));
+  }
+  client.close();
+  await server.stop();
+  const traces = new Map<number, Map<string, number>>();
+  for (const { id, timestamps } of read(file))
+    for (const { name, ns } of timestamps ?? []) traces.set(id, (traces.get(id) ?? new Map()).set(name, ns));
+  expect(traces.size).toBe(40);
+  const wrong = [...traces].flatMap(([id, at]) =>
+    SPANS.flatMap(([start, end]) => {
+      if (at.has("CACHE_HIT_LOOKUP_START") && /COMPUTE/.test(start + end)) return [];
+      if (!at.has(start) && !at.has(end)) return [];
+      return at.get(start)! <= at.get(end)! ? [] : [`${id}: ${start} ${at.get(start)}, ${end} ${at.get(end)}`];
+    }),
+  );
+  expect(wrong).toEqual([]);
 });

@@ -169,6 +169,7 @@ const inferCall =
       return answer;
     } catch (error) {
       trace?.fail((error as Error).message);
+      trace?.stamp("GRPC_SEND_START");
       throw error;
     }
   };

@@ -87,6 +87,7 @@ async function answerCharged(
   };
   const { answers, first } = await begin().catch(error => {
     trace?.fail((error as Error).message);
+    trace?.stamp("HTTP_SEND_START");
     onSent();
     throw error;
   });

@@ -117,6 +117,7 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
   } catch (error) {
     charge.release();
     trace?.fail((error as Error).message);
+    trace?.stamp("HTTP_SEND_START");
     if (!(error instanceof RuntimeFault) || error instanceof ConnectionCut) {
       onSent();
       throw error;
