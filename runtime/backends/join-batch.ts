@@ -53,19 +53,33 @@ export function sliceRows(tensor: Tensor, from: number, to: number, rows: number
   return { ...tensor, shape, data: tensor.data.subarray(start, skip((to - from) * perRow)) };
 }
 
+/** Whether even a single request must be joined: the graph gets other inputs than the request has, or its outputs are cut. */
+export const needsJoining = ({ input, batch_input, batch_output }: ModelConfig): boolean =>
+  batch_input.length > 0 || batch_output.length > 0 || input.some(({ allow_ragged_batch }) => allow_ragged_batch);
+
 /**
- * An output of `batch_output` (BATCH_SCATTER_WITH_INPUT_SHAPE) → its piece for one request: as many elements as the request's input has, in that shape.
+ * An output of `batch_output` (BATCH_SCATTER_WITH_INPUT_SHAPE) → its piece for one request.
+ * @param dims of the output in the configuration; a dimension that varies is that of the request's input in the same place
  * @throws RuntimeFault when the elements do not add up
  */
-export function scatter(tensor: Tensor, requests: readonly BackendRequest[], index: number, source: string): Tensor {
-  const shapes = requests.map(request => request.inputs.get(source)?.shape ?? [0]);
+export function scatter(
+  tensor: Tensor,
+  requests: readonly BackendRequest[],
+  index: number,
+  source: string,
+  dims: readonly number[],
+): Tensor {
+  const shapes = requests.map(request => {
+    const own = request.inputs.get(source)?.shape ?? [];
+    return [-1, ...dims].map((dim, i) => (dim === -1 ? (own[i] ?? 0) : dim));
+  });
   const counts = shapes.map(elementCount);
   const total = counts.reduce((sum, count) => sum + count, 0);
   const flat: Tensor = { ...tensor, shape: [elementCount(tensor.shape)] };
   if (flat.shape[0] !== total)
     throw new RuntimeFault(
       "INTERNAL",
-      `output '${tensor.name}' has ${flat.shape[0]} elements, and the inputs '${source}' of the batch have ${total}`,
+      `output '${tensor.name}' has ${flat.shape[0]} elements, and the shapes of '${source}' in the batch call for ${total}`,
     );
   const from = counts.slice(0, index).reduce((sum, count) => sum + count, 0);
   return { ...sliceRows(flat, from, from + counts[index]!, total), shape: shapes[index]! };

@@ -57,7 +57,19 @@ function checkTensor(
       "INVALID_ARGUMENT",
       `unable to load model '${config.name}', configuration expects datatype ${tensor.data_type} for ${side} '${tensor.name}', model provides ${datatype(found.dtype).config.replace("TYPE_STRING", "TYPE_BYTES")}`,
     );
-  checkShape(side, tensor, found.shape, config);
+  if (side === "input" && (tensor as ModelInput).allow_ragged_batch) checkRagged(tensor, found.shape, config);
+  // An output that is scattered by an input's shape has whatever shape the graph gives it.
+  else if (side === "input" || !config.batch_output.some(({ target_name }) => target_name.includes(tensor.name)))
+    checkShape(side, tensor, found.shape, config);
+}
+
+/** All elements of a ragged batch stand in one row, whatever dimensions the configuration gives a request. */
+function checkRagged({ name }: ModelInput | ModelOutput, provided: readonly number[], config: ModelConfig): void {
+  if (provided.length === 1 && provided[0] === -1) return;
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    `unable to load model '${config.name}', configuration expects model provides input with shape [-1]  for ragged input '${name}', model provides ${print(provided)}`,
+  );
 }
 
 const print = (shape: readonly number[]): string => `[${shape.join(",")}]`;

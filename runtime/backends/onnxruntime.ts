@@ -13,7 +13,7 @@ import { type Instance, instancesOf } from "../scheduling/instance-groups.js";
 import type { Tensor, TypedTensor } from "../tensor.js";
 import { requireFloor } from "../version-floors.js";
 import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
-import { joinInputs, scatter, sliceRows } from "./join-batch.js";
+import { joinInputs, needsJoining, scatter, sliceRows } from "./join-batch.js";
 import { completeFromGraph } from "./onnx-complete.js";
 import { checkGraph } from "./onnx-graph.js";
 import { checkMapped } from "./onnx-mapped.js";
@@ -58,7 +58,7 @@ export const onnxruntimeBackend: Backend = {
     }
     const sessionOf = instances.map(instance => sessions.get(placeOf(instance))!);
     const [first] = sessionOf;
-    const alone = sessions.size === 1 && config.batch_input.length === 0 && config.batch_output.length === 0;
+    const alone = sessions.size === 1 && !needsJoining(config);
     return {
       keepsNothing: true,
       ...(alone &&
@@ -179,24 +179,22 @@ async function runBatch(
   clock?: ExecutionClock,
 ): Promise<readonly (BackendResponse | RuntimeFault)[]> {
   const [only] = requests;
-  const alone = requests.length === 1 && config.batch_input.length === 0 && config.batch_output.length === 0;
-  const sources = new Map(
-    config.batch_output.flatMap(({ target_name, source_input }) =>
-      target_name.map(target => [target, source_input[0]!] as const),
-    ),
-  );
+  const alone = requests.length === 1 && !needsJoining(config);
   try {
     if (alone) return [{ outputs: await run(session, only!.inputs, only!.requestedOutputs, clock) }];
     const wanted = new Set(requests.flatMap(request => [...request.requestedOutputs]).sort());
     const results = await run(session, joinInputs(requests, config), wanted, clock);
     const rows = requests.reduce((sum, request) => sum + request.batch, 0);
+    const sources = scattered(config);
     let from = 0;
     return requests.map((request, i) => {
       const to = from + request.batch;
       const own = results.filter(tensor => request.requestedOutputs.has(tensor.name));
       const outputs = own.map(tensor => {
         const source = sources.get(tensor.name);
-        return source === undefined ? sliceRows(tensor, from, to, rows) : scatter(tensor, requests, i, source);
+        if (source === undefined) return sliceRows(tensor, from, to, rows);
+        const { dims } = config.output.find(({ name }) => name === tensor.name)!;
+        return scatter(tensor, requests, i, source, dims);
       });
       from = to;
       return { outputs };
@@ -206,6 +204,14 @@ async function runBatch(
     return requests.map(() => fault);
   }
 }
+
+/** Output → the input by whose shape it is cut. */
+const scattered = ({ batch_output }: ModelConfig): ReadonlyMap<string, string> =>
+  new Map(
+    batch_output.flatMap(({ target_name, source_input }) =>
+      target_name.map(target => [target, source_input[0]!] as const),
+    ),
+  );
 
 async function run(
   session: OnnxSession,

@@ -46,7 +46,7 @@ test("an output is cut by the shape of each request's input, whatever shape it h
     shape: [1, 7],
     data: new Uint8Array(Float32Array.from([1, 2, 3, 4, 5, 6, 7]).buffer),
   };
-  const pieces = requests.map((_, i) => scatter(whole, requests, i, "IN"));
+  const pieces = requests.map((_, i) => scatter(whole, requests, i, "IN", [-1]));
   expect(pieces.map(({ shape, data }) => [shape, [...new Float32Array(data.slice().buffer)]])).toEqual([
     [
       [1, 2],
@@ -58,7 +58,7 @@ test("an output is cut by the shape of each request's input, whatever shape it h
     ],
     [[1, 1], [7]],
   ]);
-  expect(() => scatter({ ...whole, shape: [6] }, requests, 0, "IN")).toThrow(
-    "output 'OUT' has 6 elements, and the inputs 'IN' of the batch have 7",
+  expect(() => scatter({ ...whole, shape: [6] }, requests, 0, "IN", [-1])).toThrow(
+    "output 'OUT' has 6 elements, and the shapes of 'IN' in the batch call for 7",
   );
 });
