@@ -27,10 +27,13 @@ export interface SharedMemory {
   register(region: Region): void;
   /** All regions when the name is empty; an unknown one is no fault. */
   unregister(name: string): void;
-  part(name: string, offset: number, size: number): RegionPart;
+  /** @param offset of the part in the region @param size any 64-bit integers, negative ones as two's complement; @throws RuntimeFault */
+  part(name: string, offset: bigint, size: bigint): RegionPart;
 }
 
 const PAGE = 4096;
+/** Triton's sizes have 64 bits. */
+const SIZE_MAX = 2n ** 64n - 1n;
 const RESERVED = "triton_python_backend_shm_region_";
 /** Each region holds a file descriptor. */
 const MAX_REGIONS = 512;
@@ -48,13 +51,14 @@ export function createSharedMemory(): SharedMemory {
     },
     register(region) {
       const { name, key } = region;
-      if (regions.has(name))
-        throw new RuntimeFault("ALREADY_EXISTS", `shared memory region '${name}' already in manager`);
-      if (key.replace(/^\//, "").startsWith(RESERVED))
+      const file = fileOf(key);
+      if (file === "") refuse(`cannot register shared memory region '${name}' - invalid shm key '${key}'`);
+      if (file.startsWith(RESERVED))
         refuse(
           `cannot register shared memory region '${name}' with key '${key}' as the key contains the reserved prefix '${RESERVED}'`,
         );
-      if (key === "") refuse(`cannot register shared memory region '${name}' - invalid shm key '${key}'`);
+      if (regions.has(name))
+        throw new RuntimeFault("ALREADY_EXISTS", `shared memory region '${name}' already in manager`);
       if (regions.size >= MAX_REGIONS)
         throw new RuntimeFault(
           "UNAVAILABLE",
@@ -69,13 +73,19 @@ export function createSharedMemory(): SharedMemory {
           closeSync(region.descriptor);
         }
     },
-    part(name, offset, size) {
+    part(name, givenOffset, givenSize) {
       const region = regions.get(name);
       if (!region) throw new RuntimeFault("NOT_FOUND", `Unable to find shared memory region: '${name}'`);
-      if (offset < 0 || offset >= region.byte_size) refuse(`Invalid offset for shared memory region: '${name}'`);
-      if (size < 0 || offset + size > region.byte_size)
+      const [wideOffset, wideSize] = [BigInt.asUintN(64, givenOffset), BigInt.asUintN(64, givenSize)];
+      if (wideOffset >= region.byte_size) refuse(`Invalid offset for shared memory region: '${name}'`);
+      if (wideOffset + wideSize > SIZE_MAX)
+        refuse(
+          `Integer overflow detected: byte_size (${wideSize}) + offset (${wideOffset}) exceeds maximum value (${SIZE_MAX}) for region '${name}'`,
+        );
+      if (wideOffset + wideSize > region.byte_size)
         refuse(`Invalid offset + byte size for shared memory region: '${name}'`);
-      const at = region.offset + offset;
+      const size = Number(wideSize);
+      const at = region.offset + Number(wideOffset);
       // The number of a closed descriptor is that of another file soon.
       const requireOpen = (): void => {
         if (regions.get(name) !== region)
@@ -118,9 +128,12 @@ const refuse = (text: string): never => {
   throw new RuntimeFault("INVALID_ARGUMENT", text);
 };
 
+/** A key names the same file with any number of slashes in front. */
+const fileOf = (key: string): string => key.replace(/^\/+/, "");
+
 /** Opens a region's file as `shm_open` and `mmap` would; only a plain file directly under /dev/shm will do. */
 function open({ name, key, offset, byte_size }: Region): number {
-  const file = key.replace(/^\//, "");
+  const file = fileOf(key);
   const unable = (cause?: unknown): RuntimeFault =>
     new RuntimeFault("INTERNAL", `Unable to open shared memory region: '${key}'`, { cause });
   if (/[/\0]/.test(file) || file === "." || file === "..") throw unable();

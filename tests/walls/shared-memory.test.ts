@@ -17,7 +17,7 @@ function partWithoutRegion() {
   writeFileSync(REGION_FILE, Buffer.alloc(64, "a"));
   const memory = createSharedMemory();
   memory.register({ name: "region", key: KEY, offset: 0, byte_size: 64 });
-  const part = memory.part("region", 0, 16);
+  const part = memory.part("region", 0n, 16n);
   expect(part.read().toString()).toBe("a".repeat(16));
   memory.unregister("region");
   const other = join(tmpdir(), `walls-other-${process.pid}`);

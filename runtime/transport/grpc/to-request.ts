@@ -107,8 +107,8 @@ function readRegion(tensor: string, parameters: WireParameters, memory: SharedMe
     );
   typed("shared_memory_byte_size", "int64");
   typed("shared_memory_offset", "int64");
-  const number = (key: string): number => Number(parameters.get(key)?.value ?? 0);
-  return memory.part(String(region.value), number("shared_memory_offset"), number("shared_memory_byte_size"));
+  const size = (key: string): bigint => (parameters.get(key)?.value ?? 0n) as bigint;
+  return memory.part(String(region.value), size("shared_memory_offset"), size("shared_memory_byte_size"));
 }
 
 /** How many classes are wanted; 0 when the output itself is. */
