@@ -21,11 +21,16 @@ export interface ClassifyOptions {
 /** Texts that are printed between two pauses. */
 const PRINTED = 2 ** 11;
 
-/** @throws RuntimeFault for a datatype without an order, and where the server's memory is used up */
+/** Elements of a row that Triton sorts. */
+const MOST_ELEMENTS = 1_000_000;
+
+/** @throws RuntimeFault for a datatype without an order, for rows that are too long, and where the server's memory is used up */
 export function* classify(tensor: Tensor, { classes, batching, labels, charge }: ClassifyOptions): Sliced<Tensor> {
-  const values = readNumbers(tensor, charge);
   const rows = batching ? tensor.shape[0]! : 1;
   const elements = elementCount(batching ? tensor.shape.slice(1) : tensor.shape);
+  if (elements > MOST_ELEMENTS && tensor.datatype !== "BYTES")
+    throw new RuntimeFault("INVALID_ARGUMENT", "classification output tensor too large");
+  const values = readNumbers(tensor, charge);
   const count = Math.min(classes, elements);
   const texts = new ClassTexts(tensor.datatype.startsWith("FP"), labels, charge);
   for (let row = 0; row < rows; row++) {

@@ -105,3 +105,13 @@ print("\\n".join("%f" % v for v in struct.unpack("<%dd" % (len(d) // 8), d)))`;
   const rows = texts({ name: "x", datatype: "FP64", shape: [values.length, 1], data: new Uint8Array(bytes) }, 1);
   expect(rows.map(text => text.slice(0, -2))).toEqual(stdout.trim().split("\n"));
 });
+
+test("rows of more than a million elements are refused, whatever their datatype", () => {
+  const row = (elements: number): Tensor => tensorOf("UINT8", new Array(elements).fill(1));
+  const halves: Tensor = { name: "x", datatype: "FP16", shape: [1, 1_000_001], data: new Uint8Array(2_000_002) };
+  expect(texts(row(1_000_000), 1)).toEqual(["1:0"]);
+  for (const tensor of [row(1_000_001), halves])
+    expect(() => texts(tensor, 1)).toThrow("classification output tensor too large");
+  const strings: Tensor = { ...halves, datatype: "BYTES" };
+  expect(() => texts(strings, 1)).toThrow("unsupported type 'BYTES'");
+});
