@@ -3,6 +3,7 @@
  */
 import type { ColumnSelector, Selector } from "../dsl/selector.js";
 import type { Bound, Scope } from "../ops/define-op.js";
+import { atomicTags } from "../ops/elementwise.js";
 import { distinct, type Grouping } from "./groups.js";
 
 export interface Selected {
@@ -43,4 +44,4 @@ export function select(scope: Scope, selectors: readonly Selector[]): Selected {
 const matches = ({ column }: Bound, selector: ColumnSelector): boolean =>
   typeof selector === "string"
     ? selector === "*" || column.name === selector
-    : selector.tags.some(tag => column.tags.includes(tag));
+    : selector.tags.some(tag => atomicTags([tag]).every(part => column.tags.includes(part)));

@@ -6,7 +6,8 @@ import { defineOp } from "./define-op.js";
 import { mapColumns, withTags } from "./elementwise.js";
 
 /**
- * Adds tags (`"user"`, `"item"`, `"id"`, `"target"`, …) to columns; a tag replaces those that contradict it. Training reads them.
+ * Adds tags (`"user"`, `"item"`, `"id"`, `"target"`, …) to columns; a tag replaces those that contradict it. `"user_id"`, `"item_id"`,
+ * `"session_id"` and `"text_tokenized"` are two tags each, `"user"` and `"id"` for instance. Training reads them.
  * @example ids >> addTags("categorical", "id")
  */
 export const addTags = (...tags: string[]): Op<SameRule> => new Op("addTags", { tags });

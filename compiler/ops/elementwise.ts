@@ -42,8 +42,26 @@ const COLLIDING: Readonly<Record<string, readonly string[]>> = {
   id: ["continuous", "embedding"],
 };
 
+/** Tags that Merlin takes apart. */
+export const COMPOUND_TAGS: Readonly<Record<string, readonly string[]>> = {
+  user_id: ["user", "id"],
+  item_id: ["item", "id"],
+  session_id: ["session", "id"],
+  text_tokenized: ["text", "tokenized"],
+};
+
+/** Each compound tag as its parts (`user_id` is `user` and `id`), in whichever case Merlin's tags are written. */
+export function atomicTags(tags: readonly string[]): readonly string[] {
+  const parts = tags.flatMap(tag => {
+    const known = tag.toLowerCase();
+    return Object.hasOwn(COMPOUND_TAGS, known) ? COMPOUND_TAGS[known]! : [tag];
+  });
+  return [...new Set(parts)];
+}
+
 /** The column with more tags; a new tag removes those it contradicts (`merlin` semantics of output tags). */
-export function withTags(column: ColumnSchema, tags: readonly string[]): ColumnSchema {
+export function withTags(column: ColumnSchema, added: readonly string[]): ColumnSchema {
+  const tags = atomicTags(added);
   const removed = new Set(tags.flatMap(tag => COLLIDING[tag] ?? []));
   return { ...column, tags: [...new Set([...column.tags.filter(tag => !removed.has(tag)), ...tags])] };
 }
