@@ -69,13 +69,16 @@ export class Node<C extends string, A extends string = string> {
   }
 
   /** Puts columns side by side: the method form of `+`. */
-  plus<N>(node: RightOfPlus<Node<C, A>, N>, options?: PlusOptions | number): Plus<Node<C, A>, N> {
+  plus<N, const W extends PlusOptions | number = number>(
+    node: RightOfPlus<Node<C, A>, N, W>,
+    options?: W,
+  ): Plus<Node<C, A>, N, W> {
     return plus(
       this,
       node,
       typeof options === "number" ? options : undefined,
       typeof options === "object" ? options : {},
-    ) as Plus<Node<C, A>, N>;
+    ) as Plus<Node<C, A>, N, W>;
   }
 
   /** Takes columns away, by name or by the names of another node: the method form of `-`. */

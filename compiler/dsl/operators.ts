@@ -47,20 +47,24 @@ type Clash<A extends string, B extends string> =
     : IsUnknown<B> extends true
       ? never
       : Extract<NameOf<Exclude<A, B>>, NameOf<Exclude<B, A>>>;
-/** What may stand right of `+`. */
-export type RightOfPlus<L, R> =
+/** Options with which the right side provides what both sides have. */
+type Wins = { readonly wins: "right" };
+/** What may stand right of `+`. `W` are the options of `.plus`: where the right side wins, it may have any names. */
+export type RightOfPlus<L, R, W = unknown> =
   L extends Node<infer A>
     ? R extends Node<infer B>
-      ? [Clash<A, B>] extends [never]
+      ? [W extends Wins ? never : Clash<A, B>] extends [never]
         ? R
         : `both sides of + provide "${Clash<A, B>}": drop or rename one`
       : "right of + must be a node or a list of columns"
     : R;
+/** The columns of A that B does not have, and those of B. */
+type Overridden<A extends string, B extends string> = IsUnknown<B> extends true ? string : Without<A, NameOf<B>> | B;
 /** What `+` yields; numbers and texts stay what they are. */
-export type Plus<L, R> =
+export type Plus<L, R, W = unknown> =
   L extends Node<infer A, infer P>
     ? R extends Node<infer B, infer Q>
-      ? A | B extends infer O extends string
+      ? (W extends Wins ? Overridden<A, B> : A | B) extends infer O extends string
         ? Node<O, P | Q>
         : Unknown
       : Unknown

@@ -78,6 +78,10 @@ describe("operators say what they do to columns", () => {
   test("the method form follows the same rules", () => {
     expect(columnsOf(price.pipe(clip({ min: 0 })).pipe(logOp()))).type.toBe<"float32 price">();
     expect(columnsOf(price.plus(events.pick("brand")))).type.toBe<"float32 price" | "string brand">();
+    const brand = events.pick("brand").pipe(hashBucket(10));
+    expect(columnsOf(events.plus(brand, { wins: "right" }))).type.toBe<
+      "int64 user_id" | "int32 brand" | "float32 price" | "list<int64> seen"
+    >();
     expect(columnsOf(events.minus("seen").minus("brand"))).type.toBe<"int64 user_id" | "float32 price">();
   });
 
