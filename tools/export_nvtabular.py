@@ -10,21 +10,24 @@ It needs nothing but NVTabular itself. `exported/` gets graph.json (the operator
 (vocabularies and tables of statistics). Functions of LambdaOp, Filter and Rename can't be written down; such a workflow is refused by name.
 """
 import json
+import math
 import os
 import shutil
 import sys
 
 
 def plain(value):
-    """JSON of numpy's numbers, dtypes and containers."""
-    if value is None or isinstance(value, (bool, int, float, str)):
+    """JSON of numpy's numbers, dtypes and containers. NaN, which JSON has not, becomes null."""
+    if isinstance(value, float):
+        return None if math.isnan(value) else float(value)
+    if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple, set)):
         return [plain(v) for v in value]
     if hasattr(value, "item"):
-        return value.item()
+        return plain(value.item())
     return str(value)
 
 
@@ -81,17 +84,87 @@ def names_of(target):
     return [target] if isinstance(target, str) else [str(t) for t in target]
 
 
+def groups_of(node):
+    """The columns of each group; all of them where the node has none."""
+    grouped = [list(group) for group in node.input_columns.grouped_names if not isinstance(group, str)]
+    return grouped or [list(node.input_columns.names)]
+
+
+def aggregations(op):
+    """Column, or `__all__` -> names of what is made of it."""
+    columns = dict.fromkeys([*op.conv_aggs, *op.list_aggs])
+    named = lambda column: [agg for agg in op.conv_aggs.get(column, []) if isinstance(agg, str)] + op.list_aggs.get(column, [])
+    return {column: list(dict.fromkeys(named(column))) for column in columns}
+
+
+def external(node, folder):
+    """The file of JoinExternal, as it is joined: its columns alone, without duplicates where it drops them."""
+    op = node.op
+    frame = op._ext
+    frame = frame.compute() if hasattr(frame, "compute") else frame
+    frame = frame.to_pandas() if hasattr(frame, "to_pandas") else frame
+    as_list = lambda names: [names] if isinstance(names, str) else list(names)
+    types = {entry["name"]: entry["dtype"]["name"] for entry in schema_of(op.df_ext.schema)}
+    os.makedirs(folder, exist_ok=True)
+    frame.to_parquet(os.path.join(folder, "external.parquet"), index=False)
+    columns = {str(name): types[name] for name in frame.columns}
+    return {"on": as_list(op.on), "on_ext": as_list(op.on_ext), "how": op.how, "columns": columns, "path": "external.parquet"}
+
+
+def similarity(node, folder):
+    """Entries of the matrices of ColumnSimilarity: weighed already where the workflow has run, or where the last rows are empty."""
+    import pandas
+
+    op = node.op
+    sides = [op.left_features] + ([op.right_features] if op.right_features is not None else [])
+    coordinates = lambda matrix: (matrix.get() if hasattr(matrix, "get") else matrix).tocoo()
+    is_raw = not op._initialized and all(m.shape[0] == m.row.max() + 1 for m in map(coordinates, sides))
+    if not is_raw:
+        op.on_device = False
+        op._initialize_features()
+        sides = [op.left_features, op.right_features]
+    os.makedirs(folder, exist_ok=True)
+    paths = []
+    for name, matrix in zip(["features.parquet", "right_features.parquet"], map(coordinates, sides)):
+        frame = pandas.DataFrame({"row": matrix.row.astype("int64"), "column": matrix.col.astype("int64"), "value": matrix.data.astype("float64")})
+        frame.to_parquet(os.path.join(folder, name), index=False)
+        paths.append(name)
+    return {"metric": op.metric if is_raw else "inner", "groups": groups_of(node), "paths": paths}
+
+
 def describe(node, folder):
     """(class, parameters, state) of one node's operator."""
     op = node.op
     kind = type(op).__name__
     get = lambda *names: {name: plain(getattr(op, name)) for name in names}
-    numbers = lambda values: {str(k): float(v) for k, v in values.items()}
+    numbers = lambda values: {str(k): plain(float(v)) for k, v in values.items()}
     if kind == "SelectionOp":
         names = list(op.selector.names) if getattr(op, "selector", None) else list(node.output_schema.column_names)
         return {"selector": {"names": names, "tags": []}}, {}
-    if kind in ("ConcatColumns", "LogOp", "Dropna"):
+    if kind in ("ConcatColumns", "GroupingOp", "LogOp", "Dropna"):
         return {}, {}
+    if kind == "SubtractionOp":
+        return {"selector": {"names": list(node.output_schema.column_names), "tags": []}}, {}
+    if kind == "Subgraph":
+        if op.loop_until is not None:
+            refuse(node, "with `loop_until`")
+        return get("name"), {}
+    if kind == "Groupby":
+        return {**get("groupby_cols", "sort_cols", "ascending", "name_sep"), "aggs": aggregations(op)}, {}
+    if kind == "JoinExternal":
+        return external(node, folder), {}
+    if kind == "DifferenceLag":
+        return {"partition_cols": names_of(op.partition_cols), "shifts": plain(op.shifts)}, {}
+    if kind == "ColumnSimilarity":
+        return similarity(node, folder), {}
+    if kind == "DropLowCardinality":
+        return get("min_cardinality"), {}
+    if kind == "ValueCount":
+        return {}, {"value_counts": {str(k): plain(v["value_count"]) for k, v in op.stats.items()}}
+    if kind == "ReduceDtypeSize":
+        return {"float_dtype": dtype_of(op.float_dtype)}, {"dtypes": {str(k): dtype_of(v)["name"] for k, v in op.dtypes.items()}}
+    if kind == "DataStats":
+        return {}, {"output": plain(op.output)}
     if kind == "SubsetColumns":
         return {"selector": {"names": list(node.output_schema.column_names), "tags": []}}, {}
     if kind == "FillMissing":
@@ -104,8 +177,13 @@ def describe(node, folder):
         return {"out_dtype": dtype_of(op.out_dtype)}, {"mins": numbers(op.mins), "maxs": numbers(op.maxs)}
     if kind == "Clip":
         return get("min_value", "max_value"), {}
-    if kind in ("HashBucket", "HashedCross"):
+    if kind == "HashBucket":
         return get("num_buckets"), {}
+    if kind == "HashedCross":
+        crosses = groups_of(node)
+        sizes = op.num_buckets
+        # A dictionary goes by the crossed columns, which JSON has no key for.
+        return {"num_buckets": [sizes[tuple(c)] for c in crosses] if isinstance(sizes, dict) else sizes, "crosses": crosses}, {}
     if kind == "Bucketize":
         # The operator keeps a function; what it answers for a column is the list.
         bounds = {name: plain(list(op.boundaries(name) if callable(op.boundaries) else op.boundaries[name])) for name in node.input_columns.names}
@@ -135,7 +213,20 @@ def describe(node, folder):
         params = {"cont_cols": names, **get("stats", "name_sep")}
         storage = {str(k): str(v) for k, v in op.storage_name.items()}
         return params, {"categories": copy_files(op.categories, folder), "storage_name": storage}
-    refuse(node, "is none of the operators that are exported")
+    refuse(node, "is not one of the operators that are exported")
+
+
+def upstream(node):
+    """The nodes that a node reads; of a subgraph, its inner output."""
+    if type(node.op).__name__ == "Subgraph":
+        return [node.op.graph.output_node]
+    return [other for other in [*node.parents, *node.dependencies] if hasattr(other, "parents")]
+
+
+def check_subgraph(node):
+    """Inner nodes read the columns of the request: a subgraph behind computed columns would not be the same."""
+    if type(node.op).__name__ == "Subgraph" and any(type(p.op).__name__ != "SelectionOp" for p in node.parents):
+        refuse(node, f"{node.op.name} behind other operators")
 
 
 def in_order(output):
@@ -146,9 +237,8 @@ def in_order(output):
         if id(node) in done:
             return
         done.add(id(node))
-        for other in [*node.parents, *node.dependencies]:
-            if hasattr(other, "parents"):
-                visit(other)
+        for other in upstream(node):
+            visit(other)
         order.append(node)
 
     visit(output)
@@ -164,6 +254,7 @@ def main(source, target):
     nodes = []
     for i, node in enumerate(order):
         folder = os.path.join(target, "artifacts", f"node_{i}")
+        check_subgraph(node)
         params, state = describe(node, folder)
         module = type(node.op).__module__
         base = next((c for c in type(node.op).__mro__ if c.__name__ == "AddMetadata"), type(node.op))
@@ -173,7 +264,7 @@ def main(source, target):
                 "op_class": f"{module}.{base.__name__}",
                 "op_params": params,
                 "op_state": state,
-                "parent_ids": [ids[id(p)] for p in node.parents],
+                "parent_ids": [ids[id(p)] for p in (upstream(node) if type(node.op).__name__ == "Subgraph" else node.parents)],
                 "dependency_ids": [ids[id(d)] for d in node.dependencies if id(d) in ids],
                 "selector": {"names": list(node.input_columns.names), "tags": []} if node.input_columns else None,
                 "input_schema": schema_of(node.input_schema),

@@ -1,12 +1,16 @@
 /** An operator of NVTabular's -> the call that means the same. */
 import { ImportError, kindOf, type NvtNode } from "./nvtabular-graph.js";
+import { tagsOf } from "./nvtabular-tags.js";
 
 interface Context {
-  /** The dependency's text. */
+  /** The dependencies' text. */
   readonly target: string | undefined;
   readonly left: string;
-  readonly parents: readonly NvtNode[];
+  /** The left side, and the dependencies that it has not. */
+  readonly all: string;
   readonly warnings: string[];
+  /** Where the program finds a file of the node. */
+  fileOf(path: string): string;
 }
 
 interface CallText {
@@ -26,8 +30,12 @@ export function callOf(node: NvtNode, context: Context): CallText {
     );
   }
   const made = write(node, context);
-  return { left: made.left ?? context.left, text: made.text, imports: [made.text.slice(0, made.text.indexOf("("))] };
+  const imports = made.text.split(" >> ").map(one => one.slice(0, one.indexOf("(")));
+  return { left: made.left ?? context.left, text: made.text, imports };
 }
+
+/** As the left side of `[]` or of a method. */
+export const operand = (text: string): string => (/^\w+$/.test(text) ? text : `(${text})`);
 
 type Writer = (node: NvtNode, context: Context) => { readonly text: string; readonly left?: string };
 
@@ -58,26 +66,52 @@ function groupsOf(node: NvtNode): readonly (string | readonly string[])[] {
   return [...groups.values()].map(group => (group.length > 1 ? group : group[0]!));
 }
 
-/** Keys of TargetEncoding and JoinGroupby: one column each, or columns joined. */
-function keyGroups(node: NvtNode, records: unknown, separator: string): readonly (string | readonly string[])[] {
+/** Keys of TargetEncoding and JoinGroupby: one column each, or columns joined. Statistics by fold are a key of their own there. */
+function keyGroups(node: NvtNode, records: unknown): readonly (string | readonly string[])[] {
   const names = (node.input_schema ?? []).map(col => col.name);
-  return ((records ?? []) as { key: string[] }[]).map(({ key }) => {
-    if (key.length > 1) return key;
-    if (names.includes(key[0]!)) return key[0]!;
-    const group = names.filter(name => key[0]!.split(separator).includes(name));
-    return group.length > 1 ? group : names;
-  });
+  const keys = ((records ?? []) as { key: string[] }[]).map(({ key }) => key);
+  return keys
+    .filter(key => !key[0]?.startsWith("__fold__"))
+    .map(key => (key.length > 1 ? key : names.includes(key[0]!) ? key[0]! : groupCalled(key[0]!, names, node)));
 }
 
-/** A group stands in the list on the left, which only a selection of the request's columns has. */
-function withGroups(groups: readonly (string | readonly string[])[], left: string, node: NvtNode): string {
-  if (groups.every(group => typeof group === "string")) return left;
-  if (!left.startsWith("request["))
-    throw new ImportError(
-      `node ${node.id} (${kindOf(node)}) groups columns that are computed. Write that part in Merlon, and fit.`,
-    );
-  return `request[${JSON.stringify(groups)}]`;
+/** The columns whose names, joined in their order, are the name of a group. */
+function groupCalled(joined: string, names: readonly string[], node: NvtNode): readonly string[] {
+  const separator = separatorOf(node);
+  const find = (rest: string): readonly string[] | undefined => {
+    for (const name of names) {
+      if (rest === name) return [name];
+      const others = rest.startsWith(name + separator) ? find(rest.slice(name.length + separator.length)) : undefined;
+      if (others) return [name, ...others];
+    }
+    return undefined;
+  };
+  const found = find(joined);
+  if (!found) throw new ImportError(`node ${node.id} (${kindOf(node)}): \`${joined}\` is not made of its columns.`);
+  return found;
 }
+
+const separatorOf = (node: NvtNode): string => String(node.op_params.name_sep ?? "_");
+
+/** Groups are lists in the list on the left. */
+function withGroups(groups: readonly (string | readonly string[])[], left: string): string {
+  if (groups.every(group => typeof group === "string")) return left;
+  const base = /^request\[\["(?:[^"\\]|\\.)*"(?:,"(?:[^"\\]|\\.)*")*\]\]$/.test(left) ? "request" : operand(left);
+  return `${base}[${JSON.stringify(groups)}]`;
+}
+
+/** Names as the original has them, where it joins them by something else than `_`. */
+function withSeparator(call: string, made: readonly (readonly [ours: string, theirs: string])[]): string {
+  const other = made.filter(([ours, theirs]) => ours !== theirs);
+  if (other.length === 0) return call;
+  const [first] = other;
+  if (made.length === 1) return `${call} >> rename({ name: ${JSON.stringify(first![1])} })`;
+  const cases = other.map(([ours, theirs]) => `name === ${JSON.stringify(ours)} ? ${JSON.stringify(theirs)}`);
+  return `${call} >> rename(name => ${cases.join(" : ")} : name)`;
+}
+
+/** From a place that is not negative to the end of the list, as no list is longer. */
+const OPEN_END = 2 ** 31 - 1;
 
 const WRITERS: Readonly<Record<string, Writer>> = {
   FillMissing: node => {
@@ -105,18 +139,26 @@ const WRITERS: Readonly<Record<string, Writer>> = {
   },
   HashedCross: (node, { warnings, left }) => {
     warnings.push(`node ${node.id} (HashedCross): NVTabular's hash on a CPU depends on the row; Merlon's does not.`);
-    return { text: `hashedCross(${JSON.stringify(node.op_params.num_buckets)})`, left };
+    const crosses = (node.op_params.crosses ?? []) as string[][];
+    const given = node.op_params.num_buckets as number | readonly number[] | Readonly<Record<string, number>>;
+    const sizes = typeof given === "number" ? [given] : Object.values(given);
+    if (new Set(sizes).size !== 1)
+      throw new ImportError(
+        `node ${node.id} (HashedCross) has another number of buckets for each cross. Write one hashedCross a cross in Merlon.`,
+      );
+    return { text: `hashedCross(${sizes[0]})`, left: crosses.length > 1 ? withGroups(crosses, left) : left };
   },
   ListSlice: node => {
     const { start, end, pad, pad_value } = node.op_params;
-    const bounds =
-      end === null || end === undefined || end === Number.MAX_SAFE_INTEGER ? `${start}` : `${start}, ${end}`;
+    // NVTabular keeps the end that nobody gave as the largest int64.
+    const isOpen = end === null || end === undefined || Number(end) >= Number.MAX_SAFE_INTEGER;
+    const bounds = isOpen && Number(start) < 0 ? `${start}` : `${start}, ${isOpen ? OPEN_END : end}`;
     return {
       text: `listSlice(${bounds}${pad === true ? `, ${JSON.stringify({ pad: true, padValue: pad_value })}` : ""})`,
     };
   },
   AddMetadata: node => {
-    const tags = ((node.op_params.tags ?? []) as string[]).map(tag => tag.split(".").at(-1)!.toLowerCase());
+    const tags = tagsOf((node.op_params.tags ?? []) as string[]);
     const properties = (node.op_params.properties ?? {}) as Readonly<Record<string, unknown>>;
     if (Object.keys(properties).length > 0 && tags.length > 0)
       throw new ImportError(
@@ -135,22 +177,27 @@ const WRITERS: Readonly<Record<string, Writer>> = {
     const { name, postfix } = node.op_params;
     return { text: call("rename", { name, postfix }) };
   },
-  Categorify: (node, { left }) => {
+  Categorify: (node, { left, warnings }) => {
     const option = (name: string, none: unknown) => (node.op_params[name] === none ? undefined : node.op_params[name]);
     const isCombo = node.op_params.encode_type === "combo";
     const names = (node.input_schema ?? []).map(col => col.name);
     const groups = isCombo ? comboGroups(node, names) : groupsOf(node);
-    return {
-      left: withGroups(groups, left, node),
-      text: call("categorify", {
-        freqThreshold: option("freq_threshold", 0),
-        maxSize: option("max_size", 0),
-        numBuckets: option("num_buckets", null),
-        encodeType: isCombo ? "combo" : undefined,
-        singleTable: isTrue(node, "single_table"),
-        outDtype: outDtype(node, "dtype", "int64"),
-      }),
-    };
+    if (option("num_buckets", null) !== undefined)
+      warnings.push(
+        `node ${node.id} (Categorify): values out of vocabulary are hashed to \`num_buckets\` ids. NVTabular's hash on a CPU depends on the row; Merlon's does not, so they get others. The ids of the vocabulary are the same.`,
+      );
+    const text = call("categorify", {
+      freqThreshold: option("freq_threshold", 0),
+      maxSize: option("max_size", 0),
+      numBuckets: option("num_buckets", null),
+      encodeType: isCombo ? "combo" : undefined,
+      singleTable: isTrue(node, "single_table"),
+      outDtype: outDtype(node, "dtype", "int64"),
+    });
+    const made = isCombo
+      ? groups.map(group => [[group].flat().join("_"), [group].flat().join(separatorOf(node))] as const)
+      : [];
+    return { left: withGroups(groups, left), text: withSeparator(text, made) };
   },
   TargetEncoding: (node, { left, target, warnings }) => {
     const { kfold, p_smooth } = node.op_params;
@@ -158,27 +205,90 @@ const WRITERS: Readonly<Record<string, Writer>> = {
       warnings.push(
         `node ${node.id} (TargetEncoding): NVTabular applies folds to the rows it serves (kfold ${kfold}); Merlon serves the statistics of all rows.`,
       );
-    const groups = keyGroups(node, node.op_state.stats, "_");
+    const groups = keyGroups(node, node.op_state.stats);
     const options = call("", { pSmooth: p_smooth, outDtype: outDtype(node, "out_dtype", "float32") }).slice(1, -1);
-    return {
-      left: withGroups(groups, left, node),
-      text: `targetEncoding(${target ?? `request[${JSON.stringify(node.op_params.target_cols)}]`}, ${options})`,
-    };
+    const text = `targetEncoding(${target ?? `request[${JSON.stringify(node.op_params.target_cols)}]`}, ${options})`;
+    const sep = separatorOf(node);
+    const made = groups.flatMap(group =>
+      ((node.op_params.target_cols ?? []) as string[]).map(
+        of => [`TE_${[group].flat().join("_")}_${of}`, `TE_${[group].flat().join(sep)}_${of}`] as const,
+      ),
+    );
+    return { left: withGroups(groups, left), text: withSeparator(text, made) };
   },
   JoinGroupby: (node, { left, target }) => {
-    const groups = keyGroups(node, node.op_state.categories, "_");
-    const columns = node.op_params.cont_cols as string[] | null;
-    const of = target ?? (columns?.length ? `request[${JSON.stringify(columns)}]` : undefined);
+    const groups = keyGroups(node, node.op_state.categories);
+    const columns = (node.op_params.cont_cols ?? []) as string[];
+    const stats = (node.op_params.stats ?? []) as string[];
+    const of = target ?? (columns.length > 0 ? `request[${JSON.stringify(columns)}]` : undefined);
+    const text = `joinGroupby(${JSON.stringify(stats)}${of === undefined ? "" : `, ${of}`})`;
+    const sep = separatorOf(node);
+    const made = groups.flatMap(group =>
+      stats
+        .flatMap(stat => (stat === "count" ? [[stat]] : columns.map(col => [col, stat])))
+        .map(of => [[group, of].flat().join("_"), [group, of].flat().join(sep)] as const),
+    );
+    return { left: withGroups(groups, left), text: withSeparator(text, made) };
+  },
+  Groupby: (node, { all }) => {
+    const { groupby_cols, sort_cols, ascending, name_sep } = node.op_params;
+    const aggs = node.op_params.aggs as Readonly<Record<string, readonly string[]>>;
+    const text = call("", {
+      sort: (sort_cols as readonly string[] | null)?.length ? sort_cols : undefined,
+      ascending: ascending === false ? false : undefined,
+      nameSep: name_sep === "_" ? undefined : name_sep,
+    }).slice(1, -1);
+    const columns = [...new Set([...(groupby_cols as string[]), ...(node.input_schema ?? []).map(col => col.name)])];
     return {
-      left: withGroups(groups, left, node),
-      text: `joinGroupby(${JSON.stringify(node.op_params.stats)}${of === undefined ? "" : `, ${of}`})`,
+      left: `${operand(all)}[${JSON.stringify(columns)}]`,
+      text: `groupby(${JSON.stringify(groupby_cols)}, ${JSON.stringify(aggs.__all__ ?? aggs)}${text === "" ? "" : `, ${text}`})`,
     };
   },
+  JoinExternal: (node, { fileOf }) => {
+    const { on, on_ext, how, columns, path } = node.op_params as {
+      on: readonly string[];
+      on_ext: readonly string[];
+      how: string;
+      columns: Readonly<Record<string, string>>;
+      path: string;
+    };
+    const taken = Object.entries(columns).filter(([name]) => !on.includes(name));
+    return {
+      text: `joinExternal(${JSON.stringify(fileOf(path))}, ${JSON.stringify({
+        on,
+        ...(on.some((name, i) => name !== on_ext[i]) && { onExternal: on_ext }),
+        ...(how === "inner" && { how }),
+        columns: Object.fromEntries(taken.map(([name, type]) => [name, type === "object" ? "string" : type])),
+      })})`,
+    };
+  },
+  DifferenceLag: (node, { target }) => {
+    const shifts = node.op_params.shifts as readonly number[];
+    const of = target ?? `request[${JSON.stringify(node.op_params.partition_cols)}]`;
+    return { text: `differenceLag(${of}, ${JSON.stringify({ shift: shifts.length === 1 ? shifts[0] : shifts })})` };
+  },
+  ColumnSimilarity: (node, { left, fileOf }) => {
+    const { metric, groups, paths } = node.op_params as { metric: string; groups: string[][]; paths: string[] };
+    const [features, rightFeatures] = paths.map(fileOf);
+    const options = call("", { rightFeatures, metric: metric === "tfidf" ? undefined : metric }).slice(1, -1);
+    return {
+      left: withGroups(groups, left),
+      text: `columnSimilarity(${JSON.stringify(features)}${options === "" ? "" : `, ${options}`})`,
+    };
+  },
+  DropLowCardinality: node => ({ text: `dropLowCardinality(${node.op_params.min_cardinality})` }),
+  ValueCount: () => ({ text: "valueCount()" }),
+  DataStats: () => ({ text: "dataStats()" }),
+  ReduceDtypeSize: node => ({
+    text: call("reduceDtypeSize", { floatDtype: outDtype(node, "float_dtype", "float32") }),
+  }),
 };
 
-/** Each output of a combo is the names of a group, joined. */
-function comboGroups(node: NvtNode, names: readonly string[]): readonly (readonly string[])[] {
-  const storage = (node.op_state.storage_name ?? {}) as Readonly<Record<string, string>>;
-  const joined = [...new Set(names.map(name => storage[name] ?? name))];
-  return joined.map(group => names.filter(name => (storage[name] ?? name) === group));
+/** Each output of a combo is the names of a group, joined. A column may be in several. */
+function comboGroups(node: NvtNode, names: readonly string[]): readonly (string | readonly string[])[] {
+  const records = (node.op_state.categories ?? []) as readonly { key: readonly string[] }[];
+  return records.map(({ key }) => {
+    const joined = key.join(separatorOf(node));
+    return names.includes(joined) ? joined : groupCalled(joined, names, node);
+  });
 }

@@ -15,6 +15,7 @@ const columnOf = z.object({
       }),
     ])
     .nullish(),
+  tags: z.array(z.string()).nullish(),
   is_list: z.boolean().nullish(),
   is_ragged: z.boolean().nullish(),
 });
@@ -31,15 +32,18 @@ const nodeSchema = z.object({
   output_schema: z.array(columnOf).nullish(),
 });
 
-const graphSchema = z.object({
-  format_version: z.number().optional(),
-  output_node_id: z.number().int(),
-  nodes: z.array(nodeSchema).min(1),
-});
+const nodesSchema = z.object({ output_node_id: z.number().int(), nodes: z.array(nodeSchema).min(1) });
+const graphSchema = nodesSchema.extend({ format_version: z.number().optional() });
+const innerGraph = z.object({ name: z.string(), loop_until: z.null().optional(), inner_graph: nodesSchema });
 
-export type NvtNode = z.infer<typeof nodeSchema>;
+/** A node, and the folder of the files that it has learnt, relative to the saved workflow. */
+export type NvtNode = z.infer<typeof nodeSchema> & { readonly folder: string };
 export type NvtColumn = z.infer<typeof columnOf>;
-export type NvtGraph = z.infer<typeof graphSchema>;
+export interface NvtGraph {
+  readonly output_node_id: number;
+  /** Each after the nodes it reads. */
+  readonly nodes: readonly NvtNode[];
+}
 
 /** Something that cannot be imported; the message says what and what to do. */
 export class ImportError extends Error {
@@ -57,7 +61,7 @@ export function readNvtGraph(folder: string): NvtGraph {
     );
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(file, "utf8"));
+    json = JSON.parse(withoutNaN(readFileSync(file, "utf8")));
   } catch (error) {
     throw new ImportError(`${file} is not JSON: ${(error as Error).message}.`);
   }
@@ -68,8 +72,69 @@ export function readNvtGraph(folder: string): NvtGraph {
   }
   const { format_version = 1, nodes } = parsed.data;
   if (format_version !== 1) throw new ImportError(`${file} has format_version ${format_version}; this Merlon reads 1.`);
-  return { ...parsed.data, nodes: nodes.toSorted((a, b) => a.id - b.id) };
+  return inOrder({
+    output_node_id: parsed.data.output_node_id,
+    nodes: nodes.flatMap(node => withInnerNodes({ ...node, folder: `artifacts/node_${node.id}` }, nodes)),
+  });
+}
+
+/** Python's JSON has NaN and Infinity, which JSON has not: nothing is known of the one, the other is a number too large. */
+const withoutNaN = (text: string): string =>
+  text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, token => {
+    if (token.startsWith('"')) return token;
+    return token === "NaN" ? "null" : token.replace("Infinity", "1e999");
+  });
+
+/**
+ * A subgraph's inner nodes as nodes of the graph around it, their ids behind those of the node: node 3 of subgraph 12 is node 12003.
+ * @throws ImportError for a subgraph that repeats until a function stops it, or one inside another
+ */
+function withInnerNodes(node: NvtNode, outer: readonly z.infer<typeof nodeSchema>[]): readonly NvtNode[] {
+  if (kindOf(node) !== "Subgraph" || node.op_params.inner_graph === undefined) return [node];
+  const inner = innerGraph.safeParse(node.op_params).data;
+  if (!inner || inner.inner_graph.nodes.some(one => kindOf(one) === "Subgraph"))
+    throw new ImportError(
+      `node ${node.id} (Subgraph) repeats until a function stops it, or holds another subgraph. Write that part in Merlon, and fit.`,
+    );
+  const idOf = (id: number) => node.id * 1000 + id;
+  const isComputed = node.parent_ids.some(id => outer.some(one => one.id === id && kindOf(one) !== "SelectionOp"));
+  const moved = inner.inner_graph.nodes.map(one => ({
+    ...one,
+    id: idOf(one.id),
+    folder: `${node.folder}/artifacts/node_${one.id}`,
+    parent_ids: isComputed && one.parent_ids.length === 0 ? node.parent_ids : one.parent_ids.map(idOf),
+    dependency_ids: one.dependency_ids.map(idOf),
+  }));
+  return [
+    ...moved,
+    {
+      ...node,
+      op_params: { name: inner.name },
+      parent_ids: [idOf(inner.inner_graph.output_node_id)],
+      dependency_ids: [],
+    },
+  ];
+}
+
+/** NVTabular numbers nodes by their distance from the output, so that a node may come before one that it reads. */
+function inOrder(graph: NvtGraph): NvtGraph {
+  const byId = new Map(graph.nodes.map(node => [node.id, node]));
+  const order: NvtNode[] = [];
+  const seen = new Set<number>();
+  const visit = (node: NvtNode) => {
+    if (seen.has(node.id)) return;
+    seen.add(node.id);
+    for (const id of [...node.parent_ids, ...node.dependency_ids]) {
+      const upstream = byId.get(id);
+      if (!upstream)
+        throw new ImportError(`node ${node.id} (${kindOf(node)}) reads node ${id}, which is not in the graph.`);
+      visit(upstream);
+    }
+    order.push(node);
+  };
+  for (const node of graph.nodes.toSorted((a, b) => a.id - b.id)) visit(node);
+  return { ...graph, nodes: order };
 }
 
 /** `SelectionOp` of `merlin.dag.ops.selection.SelectionOp`. */
-export const kindOf = (node: NvtNode): string => node.op_class.split(".").at(-1)!;
+export const kindOf = (node: { readonly op_class: string }): string => node.op_class.split(".").at(-1)!;

@@ -2,10 +2,11 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import type { DType } from "../../triton-protos/datatype.js";
 import { type PathInside, pathInside } from "../../triton-protos/files/path-inside.js";
 import type { OpParams } from "../../triton-protos/op-params.js";
 import type { OpState } from "../../triton-protos/op-state.js";
-import type { Step } from "../../triton-protos/plan.js";
+import type { ColumnRef, Step } from "../../triton-protos/plan.js";
 import { type ColumnSchema, column } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
 import { type FittedTable, printFittedTable } from "../kernels/fitted-table.js";
@@ -14,6 +15,14 @@ import { findData, openData } from "./data-source.js";
 import type { Database } from "./database.js";
 import type { Learning } from "./learning.js";
 import { readAll } from "./read-columns.js";
+
+/** What reading a file takes: a connection, dtypes of the columns on the left, and where tables go. */
+export interface ReadingFiles {
+  readonly files: Pick<Learning["files"], "run">;
+  readonly layers: { find(ref: ColumnRef): { readonly dtype: DType } | undefined };
+  /** The fitted folder to be. */
+  readonly folder: string;
+}
 
 const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
 
@@ -40,7 +49,7 @@ async function writeTable(folder: string, name: string, table: FittedTable): Pro
 
 /** @param base folder that the step's path is relative to */
 export async function learnJoinExternal(
-  { files, layers, folder }: Learning,
+  { files, layers, folder }: ReadingFiles,
   step: Step<"joinExternal">,
   base: string,
 ): Promise<OpState["joinExternal"]> {
@@ -83,7 +92,7 @@ function pick({ dtype, values, validity }: Column, at: readonly number[], rows: 
 }
 
 export async function learnColumnSimilarity(
-  { files, folder }: Learning,
+  { files, folder }: Pick<ReadingFiles, "files" | "folder">,
   step: Step<"columnSimilarity">,
   base: string,
 ): Promise<OpState["columnSimilarity"]> {

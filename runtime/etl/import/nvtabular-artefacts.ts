@@ -6,7 +6,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encodings, optionOf } from "../../../triton-protos/categorify-columns.js";
-import type { DType } from "../../../triton-protos/datatype.js";
+import { DATATYPES, type DType } from "../../../triton-protos/datatype.js";
 import { parsePathInside, pathInside, resolveInside } from "../../../triton-protos/files/path-inside.js";
 import type { AnyStep, Plan, Step } from "../../../triton-protos/plan.js";
 import { REQUEST_STEP } from "../../../triton-protos/plan.js";
@@ -14,21 +14,30 @@ import { RuntimeFault } from "../../errors.js";
 import { printFittedTable } from "../../kernels/fitted-table.js";
 import { printVocabulary } from "../../kernels/vocabulary-file.js";
 import { type Database, openDatabase } from "../database.js";
+import { learnColumnSimilarity, learnJoinExternal, type ReadingFiles } from "../learn-external.js";
 import { readAll } from "../read-columns.js";
 import { identifier, sqlType, texts } from "../sql/literal.js";
 
 /** A node of the graph, as far as its state goes. */
 export interface LearntNode {
   readonly id: number;
+  readonly op_params: Readonly<Record<string, unknown>>;
   readonly op_state: Readonly<Record<string, unknown>>;
+  /** Of its files, relative to the saved workflow. */
+  readonly folder: string;
 }
 
-interface Importing {
-  readonly database: Database;
+export interface ImportFolders {
   /** The saved workflow. */
   readonly from: string;
+  /** The program's, which paths in the program are relative to. */
+  readonly base: string;
   /** The fitted folder. */
   readonly folder: string;
+}
+
+interface Importing extends ImportFolders {
+  readonly database: Database;
   readonly dtypeOf: (step: AnyStep, column: string) => DType;
 }
 
@@ -40,8 +49,7 @@ interface Importing {
 export async function importStates(
   plan: Plan,
   nodeOf: (step: AnyStep) => LearntNode | undefined,
-  from: string,
-  folder: string,
+  folders: ImportFolders,
 ): Promise<ReadonlyMap<string, unknown>> {
   const database = await openDatabase();
   const dtypes = new Map(
@@ -55,7 +63,7 @@ export async function importStates(
       .find(one => one.name === column)!;
     return dtypes.get(`${ref.step}\n${ref.column}`)!;
   };
-  const importing: Importing = { database, from, folder, dtypeOf };
+  const importing: Importing = { ...folders, database, dtypeOf };
   try {
     const states = new Map<string, unknown>();
     for (const step of plan.steps) {
@@ -70,7 +78,7 @@ export async function importStates(
 }
 
 async function stateOf(importing: Importing, step: AnyStep, node: LearntNode): Promise<unknown> {
-  const numbers = (name: string) => (node.op_state[name] ?? {}) as Readonly<Record<string, number>>;
+  const numbers = (name: string) => (node.op_state[name] ?? {}) as Readonly<Record<string, number | null>>;
   const byColumn = (make: (column: string) => object) => ({
     columns: Object.fromEntries(step.inputs.input!.map(({ name }) => [name, make(name)])),
   });
@@ -85,16 +93,58 @@ async function stateOf(importing: Importing, step: AnyStep, node: LearntNode): P
     case "categorify":
       return categories(importing, step, node);
     case "targetEncoding":
-      return { means: numbers("means"), groups: await groups(importing, step, node, "stats") };
+      return {
+        means: Object.fromEntries(step.inputs.target!.map(({ name }) => [name, numbers("means")[name] ?? 0])),
+        groups: await groups(importing, step, node, "stats"),
+      };
     case "joinGroupby":
       return {
         of: (step.inputs.of ?? []).map(({ name }) => ({ name, dtype: importing.dtypeOf(step, name) })),
         groups: await groups(importing, step, node, "categories"),
       };
+    case "valueCount": {
+      const counts = (node.op_state.value_counts ?? {}) as Readonly<Record<string, { min: number; max: number }>>;
+      return {
+        columns: Object.fromEntries(Object.entries(counts).map(([name, { min, max }]) => [name, { min, max }])),
+      };
+    }
+    case "reduceDtypeSize": {
+      const dtypes = (node.op_state.dtypes ?? {}) as Readonly<Record<string, string>>;
+      return byColumn(c => ({
+        dtype: DATATYPES.find(row => row.name === dtypes[c])?.name ?? importing.dtypeOf(step, c),
+      }));
+    }
+    case "dataStats":
+      return byColumn(c => described(node.op_state.output, c, importing.dtypeOf(step, c)));
+    case "joinExternal":
+      return learnJoinExternal(reading(importing, step), step, importing.base);
+    case "columnSimilarity":
+      return learnColumnSimilarity(reading(importing, step), step, importing.base);
     default:
       return undefined;
   }
 }
+
+/** Files that the program names are read as a fit reads them. */
+const reading = ({ database, folder, dtypeOf }: Importing, step: AnyStep): ReadingFiles => ({
+  files: { run: work => work(database) },
+  layers: { find: ref => ({ dtype: dtypeOf(step, ref.name) }) },
+  folder,
+});
+
+/** A column's statistics of NVTabular's DataStats; what is null there is not known. */
+function described(output: unknown, column: string, dtype: DType): object {
+  const found = ((output ?? {}) as Readonly<Record<string, Readonly<Record<string, unknown>>>>)[column] ?? {};
+  const known = ["cardinality", "min", "max", "mean", "std"].filter(name => typeof found[name] === "number");
+  return {
+    dtype,
+    ...Object.fromEntries(known.map(name => [name, found[name]])),
+    perNan: Number(found.per_nan ?? 0),
+  };
+}
+
+/** Names in the files are joined by `name_sep`. */
+const separatorOf = (node: LearntNode): string => String(node.op_params.name_sep ?? "_");
 
 async function categories(importing: Importing, step: Step<"categorify">, node: LearntNode): Promise<unknown> {
   const { database, folder, dtypeOf } = importing;
@@ -107,14 +157,17 @@ async function categories(importing: Importing, step: Step<"categorify">, node: 
   );
   for (const { output, columns: parts, vocabulary: name, numBuckets } of encoded) {
     if (!written.has(name)) {
-      const files = filesOf(importing, node, "categories", name, step);
+      const group = step.params.groups.find(columns => columns.join("_") === name) ?? [name];
+      const theirs = group.join(separatorOf(node));
+      const files = filesOf(importing, node, "categories", theirs, step);
+      const counts = await countOf(database, files, `${theirs}${separatorOf(node)}size`);
       await checkFirstId(database, files, 2 + optionOf(step.params.numBuckets, name, 1), step);
       const dtypes: DType[] = parts.map(part => dtypeOf(step, part));
-      const wanted = parts.length > 1 ? parts : [name];
+      const wanted = parts.length > 1 ? parts : [theirs];
       const read = wanted.map((part, i) => `CAST(${identifier(part)} AS ${sqlType(dtypes[i]!)})`);
       const [...found] = await readAll(
         database.connection,
-        `SELECT ${read.join(", ")}, CAST(${identifier(`${name}_size`)} AS BIGINT) FROM read_parquet(${texts(files)})`,
+        `SELECT ${read.join(", ")}, CAST(${counts} AS BIGINT) FROM read_parquet(${texts(files)})`,
         [...dtypes, "int64"],
       );
       const count = found.at(-1)!;
@@ -133,6 +186,12 @@ async function categories(importing: Importing, step: Step<"categorify">, node: 
   return { columns };
 }
 
+/** Vocabularies that were given to NVTabular (`vocabs`) have no column of counts: nobody has counted. */
+async function countOf(database: Database, files: readonly string[], column: string): Promise<string> {
+  const columns = await database.rows(`DESCRIBE SELECT * FROM read_parquet(${texts(files)})`, "reading a vocabulary");
+  return columns.some(([name]) => name === column) ? identifier(column) : "0";
+}
+
 type GroupStep = Step<"targetEncoding"> | Step<"joinGroupby">;
 
 async function groups(importing: Importing, step: GroupStep, node: LearntNode, records: string): Promise<unknown> {
@@ -140,9 +199,11 @@ async function groups(importing: Importing, step: GroupStep, node: LearntNode, r
   await mkdir(join(folder, "tables"), { recursive: true });
   const found: unknown[] = [];
   for (const columns of step.params.groups) {
-    const name = columns.join("_");
+    const separator = separatorOf(node);
+    const name = columns.join(separator);
     const files = filesOf(importing, node, records, name, step);
-    const values = step.op === "targetEncoding" ? targetColumns(step, name) : joinColumns(step, name);
+    const values =
+      step.op === "targetEncoding" ? targetColumns(step, name, separator) : joinColumns(step, columns, separator);
     const keys = columns.map((column, i) => ({ name: `key ${i}`, from: column, dtype: dtypeOf(step, column) }));
     const all = [...keys, ...values];
     const select = all.map(({ from, dtype }) => `CAST(${identifier(from)} AS ${sqlType(dtype)})`).join(", ");
@@ -168,21 +229,24 @@ interface FromColumn {
   readonly dtype: DType;
 }
 
-const targetColumns = (step: Step<"targetEncoding">, group: string): readonly FromColumn[] =>
+const targetColumns = (step: Step<"targetEncoding">, group: string, separator: string): readonly FromColumn[] =>
   step.inputs.target!.flatMap(({ name }) => [
-    { name: `count ${name}`, from: `${group}_count`, dtype: "int64" as const },
-    { name: `sum ${name}`, from: `${group}_${name}_sum`, dtype: "float64" as const },
+    { name: `count ${name}`, from: [group, "count"].join(separator), dtype: "int64" as const },
+    { name: `sum ${name}`, from: [group, name, "sum"].join(separator), dtype: "float64" as const },
   ]);
 
-const joinColumns = (step: Step<"joinGroupby">, group: string): readonly FromColumn[] => {
+const joinColumns = (step: Step<"joinGroupby">, group: readonly string[], separator: string): readonly FromColumn[] => {
   const stats = step.params.stats;
-  const names = [
-    ...(stats.includes("count") ? [`${group}_count`] : []),
+  const parts = [
+    ...(stats.includes("count") ? [[...group, "count"]] : []),
     ...(step.inputs.of ?? []).flatMap(({ name }) =>
-      stats.filter(s => s !== "count").map(stat => `${group}_${name}_${stat}`),
+      stats.filter(s => s !== "count").map(stat => [...group, name, stat]),
     ),
   ];
-  return names.map(name => ({ name, from: name, dtype: step.outputs.find(col => col.name === name)!.dtype }));
+  return parts.map(names => {
+    const name = names.join("_");
+    return { name, from: names.join(separator), dtype: step.outputs.find(col => col.name === name)!.dtype };
+  });
 };
 
 /** The files of a record, a folder of `part.N.parquet` in the order of N. */
@@ -194,9 +258,9 @@ function filesOf(
   step: AnyStep,
 ): readonly string[] {
   const known = (node.op_state[records] ?? []) as readonly { key: readonly string[]; path: string }[];
-  const record = known.find(({ key }) => key.join("_") === name);
+  const record = known.find(({ key }) => key.join(separatorOf(node)) === name);
   const inside = record && parsePathInside(record.path);
-  const path = inside && resolveInside(join(from, "artifacts", `node_${node.id}`), inside, from);
+  const path = inside && resolveInside(join(from, node.folder), inside, from);
   if (path === undefined || !existsSync(path))
     throw new RuntimeFault(
       "INVALID_ARGUMENT",

@@ -1,10 +1,11 @@
-"""Fits a workflow with NVTabular 23.08, exports it with tools/export_nvtabular.py, and keeps what NVTabular answers for rows it has not seen.
+"""Fits workflows with NVTabular 23.08, exports them with tools/export_nvtabular.py, and keeps what NVTabular answers for rows they have not seen.
 
     python tests/oracles/nvtabular-import/generate.py        # in the environment of tests/oracles/nvtabular/requirements.txt
 
-Writes tests/fixtures/nvtabular-import/: exported/ (graph.json and Parquet), rows.parquet, expected.json.
+Writes a folder a case in tests/fixtures/nvtabular-import/: exported/ (graph.json and Parquet), rows.parquet, expected.json.
 """
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -16,7 +17,10 @@ warnings.filterwarnings("ignore")
 import numpy as np
 import nvtabular as nvt
 import pandas as pd
+import scipy.sparse
+from merlin.dag.ops.subgraph import Subgraph
 from merlin.io import Dataset
+from merlin.schema import Schema, Tags
 from nvtabular import ops
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -57,27 +61,123 @@ def graph():
     return combo + stats + ids + joint + price + age + views + bins + encoded
 
 
-def main():
-    shutil.rmtree(OUT, ignore_errors=True)
-    OUT.mkdir(parents=True)
+def events(rows, seed):
+    """Columns with lists, tags, a column of one value, ids of a matrix, and keys of a file."""
+    random = np.random.RandomState(seed)
+    return pd.DataFrame(
+        {
+            "user_id": random.randint(1, 9, rows),
+            "item_id": random.randint(0, 6, rows),
+            "other_id": random.randint(0, 6, rows),
+            "genres": [list(random.randint(1, 9, random.randint(0, 6))) for _ in range(rows)],
+            "city": random.choice(["Oslo", "Bari", "Cork"], rows),
+            "home": random.choice(["Oslo", "Bari"], rows),
+            "price": np.round(random.gamma(2, 20, rows), 2),
+            "once": [7.0] + [None] * (rows - 1),
+            "views": random.randint(0, 100, rows),
+            "bought": random.randint(0, 2, rows).astype("float32"),
+        }
+    )
+
+
+def events_schema():
+    tags = {"user_id": [Tags.USER_ID], "item_id": [Tags.ITEM, Tags.ID], "bought": [Tags.TARGET], "genres": [Tags.LIST, Tags.ITEM]}
+    frame = Dataset(events(5, 0), cpu=True)
+    return Schema([column.with_tags(tags.get(column.name, [])) for column in frame.schema])
+
+
+def every_operator():
+    genres = ["genres"] >> ops.Categorify()
+    last = genres >> ops.ListSlice(-3) >> ops.Rename(postfix="_last")
+    middle = genres >> ops.ListSlice(1, 3) >> ops.Rename(postfix="_middle")
+    rest = genres >> ops.ListSlice(0) >> ops.Rename(postfix="_rest")
+    counted = ["genres"] >> ops.ValueCount() >> ops.Rename(postfix="_raw")
+    items = pd.DataFrame({"item": [0, 1, 2, 4], "brand": ["acme", "bolt", "cord", "acme"], "stock": [5, 0, 7, 1]})
+    joined = ["item_id"] >> ops.JoinExternal(items, on=["item_id"], on_ext=["item"], columns_ext=["item", "brand", "stock"])
+    small = ["views"] >> ops.ReduceDtypeSize() >> ops.Rename(postfix="_small")
+    stats = ["price"] >> ops.DataStats() >> ops.Rename(postfix="_seen")
+    cities = ["city", "home"] >> ops.Categorify()
+    told_apart = cities >> ops.DropLowCardinality(5)
+    entries = ([0, 0, 1, 2, 3, 4, 4, 5], [0, 2, 1, 2, 0, 1, 2, 3])
+    matrix = scipy.sparse.coo_matrix((np.ones(8), entries), shape=(7, 4))
+    alike = [["item_id", "other_id"]] >> ops.ColumnSimilarity(matrix, metric="tfidf", on_device=False)
+    combo = [["city", "home"]] >> ops.Categorify(encode_type="combo", name_sep="-")
+    user = Subgraph("user", ["user_id"] >> ops.Categorify() >> ops.AddTags([Tags.USER_ID]))
+    prices = ["price", "once"] >> ops.FillMissing(0)
+    without = (prices - (["once"] >> ops.FillMissing(1))) >> ops.LogOp() >> ops.Rename(postfix="_log")
+    constant = ["once"] >> ops.Normalize() >> ops.Rename(postfix="_scaled")
+    twice = (["views"] >> ops.Clip(max_value=50)) + (["views"] >> ops.Normalize(out_dtype=np.float32))
+    encoded = ["city"] >> ops.TargetEncoding("bought", kfold=1, p_smooth=10)
+    return combo + last + middle + rest + counted + joined + small + stats + told_apart + alike + user + without + constant + twice + encoded
+
+
+def clicks(rows, seed):
+    random = np.random.RandomState(seed)
+    return pd.DataFrame(
+        {
+            "user_session": np.sort(random.randint(1, 12, rows)),
+            "product_id": random.randint(1, 20, rows),
+            "category": random.choice(["tv", "phone", "sofa"], rows),
+            "price": np.round(random.gamma(2, 20, rows), 2),
+            "event_time": np.arange(rows) * 10 + random.randint(0, 9, rows),
+        }
+    )
+
+
+def sessions():
+    """As session-based recommendation prepares the REES46 data: encoded events, grouped by session, the last ones of each."""
+    encoded = ["product_id", "category"] >> ops.Categorify()
+    price = ["price"] >> ops.LogOp() >> ops.Normalize(out_dtype=np.float32) >> ops.Rename(name="price_log_norm")
+    # The original's Groupby keeps no column that it neither groups by nor aggregates.
+    lag = ["event_time"] >> ops.DifferenceLag(partition_cols=["user_session"], shift=[1])
+    lag = lag >> ops.FillMissing(0) >> ops.Rename(name="seconds")
+    grouped = encoded + price + lag + ["user_session", "event_time"] >> ops.Groupby(
+        groupby_cols=["user_session"],
+        sort_cols=["event_time"],
+        aggs={"product_id": ["list", "count"], "category": ["list"], "price_log_norm": ["list"], "seconds": ["list"], "event_time": ["first", "last"]},
+        name_sep="-",
+    )
+    lists = [name + "-list" for name in ("product_id", "category", "price_log_norm", "seconds")]
+    return grouped[["user_session", "product_id-count", "event_time-first", "event_time-last"]] + (grouped[lists] >> ops.ListSlice(-4))
+
+
+def cells(column):
+    plain = lambda v: v.item() if hasattr(v, "item") else v
+    one = lambda v: [plain(item) for item in v] if isinstance(v, (list, np.ndarray)) else None if v is None or v != v else plain(v)
+    return [one(v) for v in column]
+
+
+def keep(out, graph, learnt, unseen, schema=None):
+    """Fits on one table, exports, and writes what the original answers for the other."""
+    out.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder:
         data = pathlib.Path(folder) / "fit.parquet"
-        table(400, 1, False).to_parquet(data)
+        learnt.to_parquet(data)
         # Each statistics file would overwrite the other's of the same key.
-        workflow = nvt.Workflow(graph())
-        import os
-
+        workflow = nvt.Workflow(graph)
         os.chdir(folder)
-        workflow.fit(Dataset(str(data), engine="parquet", cpu=True))
+        workflow.fit(Dataset(str(data), engine="parquet", cpu=True, **({"schema": schema} if schema else {})))
         saved = pathlib.Path(folder) / "saved"
         workflow.save(str(saved))
-        subprocess.run([sys.executable, ROOT / "tools/export_nvtabular.py", saved, OUT / "exported"], check=True)
-        rows = table(60, 2, True)
-        rows.to_parquet(OUT / "rows.parquet")
-        answer = workflow.transform(Dataset(str(OUT / "rows.parquet"), engine="parquet", cpu=True)).to_ddf().compute()
-    cells = lambda column: [None if v is None or v != v else v.item() if hasattr(v, "item") else v for v in column]
+        subprocess.run([sys.executable, ROOT / "tools/export_nvtabular.py", saved, out / "exported"], check=True)
+        unseen.to_parquet(out / "rows.parquet")
+        answer = workflow.transform(Dataset(str(out / "rows.parquet"), engine="parquet", cpu=True)).to_ddf().compute()
+        tags = {column.name: sorted(tag.value for tag in column.tags) for column in workflow.output_schema}
     expected = {name: cells(answer[name]) for name in answer.columns}
-    (OUT / "expected.json").write_text(json.dumps({"columns": expected, "dtypes": {n: str(t) for n, t in answer.dtypes.items()}}) + "\n")
+    kept = {"columns": expected, "dtypes": {n: str(t) for n, t in answer.dtypes.items()}, "tags": tags}
+    (out / "expected.json").write_text(json.dumps(kept) + "\n")
+
+
+def main():
+    """With names of cases, those alone."""
+    cases = {
+        "shop": lambda out: keep(out, graph(), table(400, 1, False), table(60, 2, True)),
+        "every-operator": lambda out: keep(out, every_operator(), events(200, 3), events(40, 4), events_schema()),
+        "sessions": lambda out: keep(out, sessions(), clicks(150, 5), clicks(60, 6)),
+    }
+    for name in sys.argv[1:] or cases:
+        shutil.rmtree(OUT / name, ignore_errors=True)
+        cases[name](OUT / name)
 
 
 main()
