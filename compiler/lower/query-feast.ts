@@ -31,7 +31,7 @@ export const queryFeast: Lowering<"queryFeast"> = (step, { input = [] }, context
     for (const feature of view.features) {
       const checked = feature.missing === "error" ? refuseUnknown(g, step.label, view, feature, at, rows) : at;
       made.set(feature.column, featureColumn(g, feature, checked, rows));
-      if (feature.missing === "drop") drops.push(statusIs(g, feature, at, PRESENT));
+      if (feature.missing === "drop") drops.push(not(g, isMissing(g, feature, at)));
     }
   }
   const columns = step.outputs.map(({ name }) => made.get(name) ?? input[tables.ids[name]!]!);
@@ -63,6 +63,10 @@ function entityPlaces(
   return where(g, known, found, int64(g, view.entities));
 }
 
+/** A stored null is a value. */
+const isMissing = (g: GraphBuilder, feature: FeastFeatureTable, at: Value): Value =>
+  or(g, statusIs(g, feature, at, NOT_FOUND), statusIs(g, feature, at, OUTDATED));
+
 const statusIs = (g: GraphBuilder, { status }: FeastFeatureTable, at: Value, wanted: number): Value =>
   gather(
     g,
@@ -83,7 +87,7 @@ function refuseUnknown(
   rows: RowSet,
 ): Value {
   const unknown = feature.status.some(s => s === NOT_FOUND || s === OUTDATED)
-    ? or(g, statusIs(g, feature, at, NOT_FOUND), statusIs(g, feature, at, OUTDATED))
+    ? isMissing(g, feature, at)
     : greater(g, at, int64(g, view.entities - 1));
   const keys = view.keys.map(key => key.name).join(", ");
   const reason = `step ${label} (queryFeast): view ${view.view} has no ${feature.column} for a ${keys}`;

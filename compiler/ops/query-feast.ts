@@ -65,13 +65,14 @@ export interface QueryFeastOptions<View extends string = string, Feature extends
   readonly includeId?: boolean;
   /** Names each feature after its view too, `view__feature`, as Feast's `full_feature_names` does: for views that share names. @default false */
   readonly fullNames?: boolean;
-  /** Put before each feature's name with `_`, unless the name starts with it. */
+  /** Put before each feature's name with `_`, unless the name starts with these letters, as Merlin tests it: `it` leaves `item_price` as it is. */
   readonly prefix?: string;
   /** Features to read; by default all of the view. Where two views have one of a name, write `view:feature`. */
   readonly features?: readonly Feature[];
   /**
-   * What a feature of an unknown entity becomes: an error that names the key, null, a value (`{ default: 0 }`), or (`"drop"`) its candidate
-   * is left out; for all features or one by one, by column (`{ age: "null", brand: { default: "none" } }`).
+   * What a feature becomes that the store does not have, as of an unknown entity, or that is older than `ttl`: an error that names the key, null, a value
+   * (`{ default: 0 }`), or (`"drop"`) its candidate is left out; for all features or one by one, by column (`{ age: "null", brand: { default: "none" } }`).
+   * A null that is stored is a value: it stays null, or becomes the default, and is neither an error nor a reason to leave its candidate out.
    * @default "error"
    */
   readonly onMissing?: OpParams["queryFeast"]["onMissing"];
@@ -89,7 +90,7 @@ type FeatureColumn<C, Chosen, Prefix extends string> = C extends `${infer T} ${i
   ? N extends Chosen
     ? Prefix extends ""
       ? C
-      : N extends `${Prefix}_${string}`
+      : N extends `${Prefix}${string}`
         ? C
         : `${T} ${Prefix}_${N}`
     : never
@@ -175,7 +176,7 @@ export const queryFeastOp = defineOp({
       return {
         reference,
         feature: feature.name,
-        schema: column(prefix && !name.startsWith(`${prefix}_`) ? `${prefix}_${name}` : name, dtype, {
+        schema: column(prefix && !name.startsWith(prefix) ? `${prefix}_${name}` : name, dtype, {
           rows: made,
           ...(list && { list: { min: 0, max: null } }),
         }),

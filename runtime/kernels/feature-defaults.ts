@@ -7,7 +7,7 @@ import { defaultFault, type MissingRule } from "../../triton-protos/feast-missin
 import type { ColumnSchema } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
 import { allocate, type Column, type Rows, type Values } from "../plan/table.js";
-import { FEATURE_STATUS, type FeatureColumn } from "../stores/feast/store.js";
+import { FEATURE_STATUS, type FeatureColumn, isMissing } from "../stores/feast/store.js";
 
 type Scalar = number | string | boolean;
 
@@ -23,9 +23,7 @@ export function prepareMissing(schema: ColumnSchema, rule: MissingRule): FillMis
     const plain: Column = offsets ? { dtype, rows, values, offsets } : { dtype, rows, values };
     if (feature.whole) return plain;
     if (rule === "error")
-      for (let key = 0; key < rows.count; key++)
-        if (feature.status[key] === FEATURE_STATUS.notFound || feature.status[key] === FEATURE_STATUS.outdated)
-          throw missing(key);
+      for (let key = 0; key < rows.count; key++) if (isMissing(feature.status[key]!)) throw missing(key);
     if (feature.status.every(status => status === FEATURE_STATUS.present)) return plain;
     if (given) return feature.offsets ? fillLists(plain, feature, given) : fillScalars(plain, feature.status, given);
     if (feature.offsets || datatype(schema.dtype).kind === "float") return plain;

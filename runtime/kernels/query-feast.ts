@@ -7,7 +7,7 @@ import { RuntimeFault } from "../errors.js";
 import type { Kernel, PreparedKernel } from "../plan/kernel.js";
 import { type Column, childRows, gather, type Rows, rootRows } from "../plan/table.js";
 import { openStore } from "../stores/feast/open-store.js";
-import { FEATURE_STATUS, type FeatureColumn, type FeatureReader } from "../stores/feast/store.js";
+import { FEATURE_STATUS, type FeatureColumn, type FeatureReader, isMissing } from "../stores/feast/store.js";
 import { artefactFolder } from "./artefact-file.js";
 import { type DistinctKeys, distinctKeys, everyRow } from "./distinct-keys.js";
 import { withoutOutdated } from "./feature-ages.js";
@@ -111,7 +111,10 @@ function assemble(
   const at = kept ? kept.indices.map(row => places[row]!) : places;
   const made = columns.map(({ fill, feature, view }, i) => {
     const read = features[i]!;
-    const col = fill(read, found, key => missingFault(joins, distinct, view.name, feature.name, read, key));
+    const col = fill(read, found, key => {
+      const ofView = features.filter((_, j) => columns[j]!.view === view);
+      return missingFault(joins, distinct, view.name, feature.name, read, ofView, key);
+    });
     return identity ? col : gather(col, at, target);
   });
   return sources.map(source => {
@@ -121,7 +124,7 @@ function assemble(
   });
 }
 
-/** The rows that stay where a feature that may not be missing drops some; undefined where none is to go. */
+/** The rows that stay where a feature that may not be missing drops some; a stored null is not missing. Undefined where none is to go. */
 function keptRows(
   rows: Rows,
   places: Int32Array,
@@ -141,7 +144,7 @@ function keptRows(
   let n = 0;
   for (let row = 0; row < parent.count; row++) {
     for (let i = offsets[row]!; i < offsets[row + 1]!; i++)
-      if (statuses.every(status => status[places[i]!] === FEATURE_STATUS.present)) indices[n++] = i;
+      if (!statuses.some(status => isMissing(status[places[i]!]!))) indices[n++] = i;
     runs[row + 1] = n;
   }
   return { indices: indices.subarray(0, n), rows: childRows(parent, runs) };
@@ -153,6 +156,7 @@ function missingFault(
   view: string,
   feature: string,
   { status }: FeatureColumn,
+  ofView: readonly FeatureColumn[],
   key: number,
 ): RuntimeFault {
   const known = key < count;
@@ -160,9 +164,11 @@ function missingFault(
     ? joins.map(({ name, input }) => `${name} ${keys[input]!.values[key]}`).join(", ")
     : `a null ${joins.map(join => join.name).join(" or ")}`;
   const where = `${joins.length > 1 ? "columns" : "column"} ${joins.map(join => `\`${join.column}\``).join(", ")}, row ${known ? firstRows[key] : nullRow}`;
-  const old = status[key] === FEATURE_STATUS.outdated;
-  return new RuntimeFault(
-    "NOT_FOUND",
-    `view \`${view}\` has no ${old ? "fresh " : ""}\`${feature}\` for ${entity} (${where})${old ? ": its value is older than the ttl" : ""}. Decide with \`onMissing\` what an ${old ? "outdated value" : "unknown entity"} becomes.`,
-  );
+  const fault = (what: string, way: string) =>
+    new RuntimeFault("NOT_FOUND", `view \`${view}\` has no ${what}. Decide with \`onMissing\` what ${way} becomes.`);
+  if (status[key] === FEATURE_STATUS.outdated)
+    return fault(`fresh \`${feature}\` for ${entity} (${where}): its value is older than the ttl`, "an outdated value");
+  if (ofView.every(other => other.status[key] === FEATURE_STATUS.notFound))
+    return fault(`entity with ${entity} (${where})`, `\`${feature}\` of an unknown entity`);
+  return fault(`\`${feature}\` for ${entity} (${where})`, "a feature that is not stored");
 }

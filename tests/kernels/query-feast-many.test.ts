@@ -37,7 +37,7 @@ describe("several join keys", () => {
   test("the fault names both", async () => {
     const step = visits({ onMissing: "error" });
     await expect(ask(step, scalars("int64", [1n, 2n]), scalars("string", ["north", "süd"]))).rejects.toThrow(
-      "view `pairs` has no `visits` for user_id 2, shop süd (columns `who`, `where`, row 1).",
+      "view `pairs` has no entity with user_id 2, shop süd (columns `who`, `where`, row 1).",
     );
   });
   test("several views by different keys, in one read", async () => {
@@ -139,13 +139,13 @@ describe("candidates without features are left out", () => {
     artefacts,
   });
   const big = 2n ** 53n + 1n;
-  test("of each user's own, unknown ones and those with a null", async () => {
+  test("of each user's own, unknown ones; one with a stored null stays, as null", async () => {
     const asked = candidates("int64", [[99n, 1n, big], [], [98n], [-2n, 1n]]);
     const found = await ask(drop("drop"), asked);
     expect(found.map(grouped)).toEqual([
-      [[1n], [], [], [-2n, 1n]],
-      [[big], [], [], [-(2n ** 62n), big]],
-      [["Zürich 漢字 🦀"], [], [], ["", "Zürich 漢字 🦀"]],
+      [[1n, big], [], [], [-2n, 1n]],
+      [[big, 0n], [], [], [-(2n ** 62n), big]],
+      [["Zürich 漢字 🦀", null], [], [], ["", "Zürich 漢字 🦀"]],
     ]);
     expect(found[0]!.rows.parent).toBe(asked.rows.parent);
     expect(new Set(found.map(col => col.rows)).size).toBe(1);

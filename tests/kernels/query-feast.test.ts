@@ -143,10 +143,14 @@ describe("faults", () => {
 
   test("an unknown entity names view, feature, key, column and row", async () => {
     await expect(ask([1n, 99n], ["age"])).rejects.toThrow(
-      "view `user_features` has no `age` for user_id 99 (column `user_id`, row 1). Decide with `onMissing` what an unknown entity becomes.",
+      "view `user_features` has no entity with user_id 99 (column `user_id`, row 1). Decide with `onMissing` what `age` of an unknown entity becomes.",
     );
-    await expect(ask([1n, null], ["age"])).rejects.toThrow("has no `age` for a null user_id (column `user_id`, row 1)");
-    await expect(ask([99n], ["age", "city"], { age: { default: 0 } })).rejects.toThrow("has no `city` for user_id 99");
+    await expect(ask([1n, null], ["age"])).rejects.toThrow(
+      "has no entity with a null user_id (column `user_id`, row 1)",
+    );
+    await expect(ask([99n], ["age", "city"], { age: { default: 0 } })).rejects.toThrow(
+      "has no entity with user_id 99 (column `user_id`, row 0). Decide with `onMissing` what `city` of",
+    );
   });
   test("what the registry does not have", async () => {
     const good = step(["age"]);

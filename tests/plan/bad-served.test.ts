@@ -91,7 +91,7 @@ const REQUESTS: readonly (readonly [what: string, Bad, Ask, code: number, messag
     { plan: change("user", { onMissing: "error" }) },
     { users: [1, 999] },
     5,
-    /step `user` \(queryFeast\): view `user_features` has no `age` for user_id 999 \(column `user_id`, row 1\)\. Decide with `onMissing`/,
+    /step `user` \(queryFeast\): view `user_features` has no entity with user_id 999 \(column `user_id`, row 1\)\. Decide with `onMissing`/,
   ],
   [
     "a key of another type",

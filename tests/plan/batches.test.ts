@@ -47,7 +47,7 @@ test(
           const faults = singles.filter(single => typeof single === "string");
           if (typeof batch === "string") {
             // An unknown user is a fault of whoever asks with it, and of nobody else: the first of them is named.
-            expect(batch).toMatch(/has no `\w+` for user_id \d \(column `user_id`, row \d\)/);
+            expect(batch).toMatch(/has no entity with user_id \d \(column `user_id`, row \d\)/);
             // Where there are branches, rows are asked one by one.
             const told = batch.replace(/ This is row \d of the request, asked alone\.$/, "");
             expect(told.replace(/row \d/, "row 0")).toBe(faults[0]);

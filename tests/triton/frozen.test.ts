@@ -22,7 +22,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const [ABSENT, PRESENT, OUTDATED] = [0, 1, 3];
+const [ABSENT, PRESENT, NULL, OUTDATED] = [0, 1, 2, 3];
 
 /** A snapshot with one feature of users 1, 2, 3, …. */
 const snapshot =
@@ -193,4 +193,28 @@ export default ensemble(items);
   };
   await graphOf("mixed", text, freeze, { features: "inputs" });
   expect(asked).toHaveLength(1);
+});
+
+test('`onMissing: "drop"` leaves unknown candidates out, and keeps one with a stored null', async () => {
+  const text = `import { ensemble, explode, queryFeast, source } from "merlon";
+const request = source({ popular: "list<int64>" });
+const items = request["popular"] >> explode({ name: "item_id" }) >> queryFeast(${STORE}, { view: "item_features", features: ["price"], includeId: true, onMissing: "drop" });
+export default ensemble(items);
+`;
+  const price = {
+    column: "price",
+    dtype: "float32",
+    values: Float32Array.of(1, Number.NaN, 3, 4),
+    missing: "drop",
+  } as const;
+  const freeze: TritonOptions["freeze"] = (...args) => {
+    const tables = snapshot({ ...price, status: Uint8Array.of(PRESENT, NULL, ABSENT, OUTDATED) })(...args);
+    return { ...tables, ids: { item_id: 0 } };
+  };
+  const { ask } = await graphOf("dropped", text, freeze);
+  const answer = await ask({
+    popular__values: new ort.Tensor("int64", BigInt64Array.of(1n, 2n, 3n, 4n, 99n), [5]),
+    popular__offsets: new ort.Tensor("int32", Int32Array.of(0, 5), [2]),
+  });
+  expect(answer).toMatchObject({ price__values: [1, Number.NaN], price__offsets: [0, 2] });
 });

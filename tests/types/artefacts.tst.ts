@@ -62,7 +62,12 @@ describe("columns come out of artefacts", () => {
       columnsOf(
         $chain(request, queryFeast("shop/features", { view: "user_features", features: ["age"], prefix: "age" })),
       ),
-    ).type.toBe<"float32 age_age">();
+    ).type.toBe<"float32 age">();
+    expect(
+      columnsOf(
+        $chain(request, queryFeast("shop/features", { view: "user_features", features: ["age"], prefix: "ag" })),
+      ),
+    ).type.toBe<"float32 age">();
     expect(
       columnsOf($chain(request, queryFeast("shop/features", { view: "item_features", entityColumn: "user_id" }))),
     ).type.toBe<"float32 price">();

@@ -10,6 +10,10 @@ import type { Column, Values } from "../../plan/table.js";
 /** What the store knows of one feature of one entity; `outdated` is known and older than its view's `ttl`. */
 export const FEATURE_STATUS = { notFound: 0, present: 1, null: 2, outdated: 3 } as const;
 
+/** True for what `onMissing` decides about; a stored null is a value. */
+export const isMissing = (status: number): boolean =>
+  status === FEATURE_STATUS.notFound || status === FEATURE_STATUS.outdated;
+
 /** One feature of every asked key. */
 export interface FeatureColumn {
   /** Zero, NaN or `""` where the status is neither `present` nor `outdated`. */
