@@ -22,7 +22,7 @@ export interface PredictOptions extends DatabaseOptions {
 }
 
 /**
- * Runs a model over data. Each input takes the column of its name; an output of shape [rows] or [rows, 1] becomes a scalar column,
+ * Runs a model over data. Each input takes the column of its name, and a pair `c__values` [n], `c__offsets` [rows + 1] a column `c` of lists; an output of shape [rows] or [rows, 1] becomes a scalar column,
  * [rows, n] a list column.
  * @throws RuntimeFault, OnnxFileError; `out` is then untouched
  */
@@ -36,7 +36,7 @@ export async function predictOnnx(
   const keep = [...new Set(options.keep ?? [])];
   const clash = keep.find(name => signature.outputs.some(output => output.name === name));
   if (clash !== undefined) throw fault(`column \`${clash}\` cannot be kept: the model has an output of that name.`);
-  const inputs = signature.inputs.map(tensor => inputColumn(model, tensor));
+  const inputs = readInputs(model, signature.inputs);
   const outputs = signature.outputs.map(tensor => ({
     name: tensor.name,
     dtype: dtypeOf(model, tensor),
@@ -49,7 +49,8 @@ export async function predictOnnx(
   const database = await openDatabase(options);
   let staging: StagingFolder | undefined;
   try {
-    const source = await openData(database, await findData(database, data), inputs, keep);
+    const columns = inputs.map(input => input.column);
+    const source = await openData(database, await findData(database, data), columns, keep);
     staging = new StagingFolder(out);
     const file = join(staging.path, "data.parquet");
     const rows = await runBatches({
@@ -76,6 +77,13 @@ export async function predictOnnx(
   }
 }
 
+/** A column, and the tensor that it fills, or the pair of them. */
+interface Input {
+  readonly column: ColumnSchema;
+  readonly tensor: string;
+  readonly offsets?: OnnxTensor;
+}
+
 interface Output {
   readonly name: string;
   readonly dtype: DType;
@@ -86,7 +94,7 @@ interface Job {
   readonly database: Database;
   readonly session: ort.InferenceSession;
   readonly model: string;
-  readonly inputs: readonly ColumnSchema[];
+  readonly inputs: readonly Input[];
   readonly outputs: readonly Output[];
   readonly keep: readonly string[];
   readonly source: DataSource;
@@ -128,7 +136,7 @@ async function runBatches({
   for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
     const { rowCount } = chunk;
     const feeds = Object.fromEntries(
-      inputs.map((col, i) => [col.name, inputTensor(col, chunk.getColumnValues(keep.length + i), done)]),
+      inputs.flatMap((input, i) => inputTensors(input, chunk.getColumnValues(keep.length + i), done)),
     );
     const answers = await session.run(feeds).catch(error => {
       throw fault(`\`${model}\` refused rows ${done} to ${done + rowCount - 1}: ${(error as Error).message}`);
@@ -144,6 +152,27 @@ async function runBatches({
   appender.closeSync();
   if (done === 0) throw fault("the data has no rows. There is nothing to predict.");
   return done;
+}
+
+/** Lists of any length are two tensors, as `merlon-lab` exports them: their items one after the other, and where each list begins. */
+function readInputs(model: string, tensors: readonly OnnxTensor[]): readonly Input[] {
+  const known = new Map(tensors.map(tensor => [tensor.name, tensor]));
+  return tensors.flatMap((tensor): Input[] => {
+    const [, name, end] = /^(.+)__(values|offsets)$/.exec(tensor.name) ?? [];
+    const values = known.get(`${name}__values`);
+    const offsets = known.get(`${name}__offsets`);
+    if (!name || !values || !offsets) return [{ column: inputColumn(model, tensor), tensor: tensor.name }];
+    if (end === "offsets") return [];
+    const odd = [values, offsets].find(one => one.shape.length !== 1);
+    if (odd)
+      throw fault(
+        `\`${model}\`: input \`${odd.name}\` has ${odd.shape.length} dimensions; a pair of values and offsets has one.`,
+      );
+    if (offsets.dtype !== "int32" && offsets.dtype !== "int64")
+      throw fault(`\`${model}\`: input \`${offsets.name}\` is ${offsets.dtype}; offsets are int32 or int64.`);
+    const list = { min: 0, max: null };
+    return [{ column: column(name, dtypeOf(model, values), { list }), tensor: values.name, offsets }];
+  });
 }
 
 /** The column an input reads: a vector where the model fixes the second dimension above 1, else a scalar. */
@@ -167,19 +196,42 @@ function dtypeOf(model: string, { name, dtype }: OnnxTensor): DType {
   );
 }
 
-function inputTensor(col: ColumnSchema, values: readonly DuckDBValue[], start: number): ort.Tensor {
-  const { name, dtype, list, properties } = col;
-  const width = list ? (list.max ?? items(values[0]!).length) : 1;
-  const flat = list ? values.flatMap((value, i) => checkWidth(col, items(value), width, start + i)) : values;
+function inputTensors(
+  { column: col, tensor, offsets }: Input,
+  values: readonly DuckDBValue[],
+  start: number,
+): [name: string, tensor: ort.Tensor][] {
+  if (!offsets) return [[tensor, inputTensor(col, values, start)]];
+  const ends = new Int32Array(values.length + 1);
+  for (const [i, value] of values.entries()) ends[i + 1] = ends[i]! + items(value).length;
+  const flat = values.flatMap(items);
   const missing = flat.indexOf(null);
-  if (missing >= 0)
-    throw fault(
-      `column \`${name}\` is null in row ${start + Math.floor(missing / width)}, and a model takes no nulls. Put \`fillMissing\` before it in the workflow.`,
-    );
-  const dims = properties.rank === 1 ? [values.length] : [values.length, width];
+  if (missing >= 0) throw nullFault(col, start + ends.findIndex(end => end > missing) - 1);
+  const wide = offsets.dtype === "int64" ? BigInt64Array.from(ends, BigInt) : ends;
+  return [
+    [tensor, tensorOf(col.dtype, flat, [flat.length])],
+    [offsets.name, new ort.Tensor(wide, [ends.length])],
+  ];
+}
+
+const nullFault = ({ name }: ColumnSchema, row: number): RuntimeFault =>
+  fault(
+    `column \`${name}\` is null in row ${row}, and a model takes no nulls. Put \`fillMissing\` before it in the workflow.`,
+  );
+
+function tensorOf(dtype: DType, flat: readonly DuckDBValue[], dims: readonly number[]): ort.Tensor {
   const { array } = datatype(dtype);
   const data = array ? Object.assign(new array(flat.length), flat) : (flat as string[]);
   return new ort.Tensor(dtype as "float32", data as Float32Array, dims);
+}
+
+function inputTensor(col: ColumnSchema, values: readonly DuckDBValue[], start: number): ort.Tensor {
+  const { dtype, list, properties } = col;
+  const width = list ? (list.max ?? items(values[0]!).length) : 1;
+  const flat = list ? values.flatMap((value, i) => checkWidth(col, items(value), width, start + i)) : values;
+  const missing = flat.indexOf(null);
+  if (missing >= 0) throw nullFault(col, start + Math.floor(missing / width));
+  return tensorOf(dtype, flat, properties.rank === 1 ? [values.length] : [values.length, width]);
 }
 
 function checkWidth(col: ColumnSchema, row: readonly DuckDBValue[], width: number, at: number): readonly DuckDBValue[] {

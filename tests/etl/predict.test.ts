@@ -38,6 +38,31 @@ test("answers as onnxruntime, with columns carried", async () => {
   });
 });
 
+test("a pair of values and offsets takes a column of lists, empty ones too; a null is refused with its row", async () => {
+  const model = fileURLToPath(new URL("../fixtures/predict/lists.onnx", import.meta.url));
+  const rows = JSON.parse(readFileSync(new URL("../fixtures/predict/lists.json", import.meta.url), "utf8")) as {
+    inputs: Cells;
+    outputs: { total: number[] };
+  };
+  const types = { genres: "list<int64>", price: "float32" };
+  await inFolder(async folder => {
+    const [data, out] = [join(folder, "data.parquet"), join(folder, "out.parquet")];
+    await writeParquet(data, schemaOf(types), rows.inputs);
+    await predictOnnx(model, data, out, { keep: ["genres"] });
+    const { cells } = await readParquet(out);
+    expect(cells.genres).toEqual(rows.inputs.genres);
+    for (const [i, x] of rows.outputs.total.entries()) expect(cells.total![i]).toBeCloseTo(x, 5);
+    await writeParquet(data, schemaOf(types), {
+      genres: [
+        [1, 2],
+        [3, null],
+      ],
+      price: [1, 1],
+    });
+    await expect(predictOnnx(model, data, out)).rejects.toThrow("column `genres` is null in row 1");
+  });
+});
+
 test("more rows than one batch keep their order", async () => {
   await inFolder(async folder => {
     const data = join(folder, "data.parquet");
