@@ -110,6 +110,15 @@ test("Vertex AI: a header redirects a POST to Triton's own routes, but for some"
   for (const path of ["v2/health/live", "v2/health/ready", "v2/models/two/ready", "v2/systemsharedmemory/status"])
     expect((await redirect(path)).status, path).toBe(200);
   expect((await redirect("v2/models/none/ready")).status).toBe(400);
+  // What changes the server is not for redirections.
+  for (const path of [
+    ...["v2/repository/models/two/load", "v2/repository/models/two/unload", "v2/repository/r/models/two/load"],
+    ...["v2/systemsharedmemory/region/r/register", "v2/systemsharedmemory/unregister"],
+    ...["v2/cudasharedmemory/region/r/register", "v2/cudasharedmemory/region/r/unregister"],
+  ]) {
+    const refused = await redirect(path);
+    expect([path, refused.status, await refused.text()]).toEqual([path, 403, ""]);
+  }
   expect(await (await redirect("v2/repository/index")).json()).toEqual({
     error: "This API is restricted, expecting header 'key'",
   });

@@ -22,6 +22,9 @@ const REDIRECT = "x-vertex-ai-triton-redirect";
 const MIME = "application/vnd.vertex-ai-triton.binary+json;json-header-size=";
 /** Triton's routes that a redirection does not reach. */
 const APART = /\/(?:generate|generate_stream|trace\/setting)$|^\/v2\/logging$/;
+/** Triton's routes that change the server, which a redirection may only read. */
+const FORBIDDEN =
+  /^\/v2\/(?:repository(?:\/[^/]+)?\/models\/[^/]+\/(?:load|unload)|(?:system|cuda)sharedmemory(?:\/region\/[^/]+)?\/(?:register|unregister))$/;
 
 /** @param print the metrics at this moment */
 export async function vertexAi(
@@ -42,7 +45,10 @@ export async function vertexAi(
     const redirect = head.headers[REDIRECT];
     if (redirect === undefined) return answerRoute([infer], request, context, path) ?? emptyAnswer(400);
     log.verbose("vertex_ai_server", `Redirecting Vertex AI request: /${redirect}`);
-    return head.method === "POST" ? redirected(request, context, `/${redirect}`, print) : emptyAnswer(405);
+    if (head.method !== "POST") return emptyAnswer(405);
+    if (!FORBIDDEN.test(`/${redirect}`)) return redirected(request, context, `/${redirect}`, print);
+    log.verbose("vertex_ai_server", `Vertex AI redirect blocked: /${redirect}`);
+    return emptyAnswer(403);
   };
 }
 
