@@ -20,6 +20,9 @@ export interface ValidRequest {
 const BATCH_NOTE =
   "NOTE: Setting a non-zero max_batch_size in the model config requires a batch dimension to be prepended to each input shape. If you want to specify the full shape including the batch dim in your input dims config, try setting max_batch_size to zero. See the model configuration docs for more info on max_batch_size.";
 
+const INT64_END = 2 ** 63;
+const MAX_INT64 = 2n ** 63n - 1n;
+
 /** Up to so many names are looked up faster in a list. */
 const FEW = 16;
 
@@ -153,8 +156,8 @@ function batchSize(config: ModelConfig, inputs: readonly RequestTensor[], id: st
       return refuse(
         `${requestPrefix(id)}input '${name}' has no shape but model requires batch dimension for '${config.name}'`,
       );
-    // Triton keeps the batch size unsigned: a negative one equals no other input's.
-    if (batch === undefined) batch = first >>> 0;
+    // Triton keeps the batch size unsigned: a negative one equals no other input's. 0 is as good as none yet.
+    if (!batch) batch = first >>> 0;
     else if (batch !== first)
       refuse(`${requestPrefix(id)}input '${name}' batch size does not match other inputs for '${config.name}'`);
   }
@@ -186,21 +189,31 @@ function checkInput(
   const fits =
     shape.length === declared.dims.length &&
     shape.every((dim, i) => declared.dims[i] === -1 || declared.dims[i] === dim);
-  if (!fits || shape.some(dim => dim < 0)) {
+  if (!fits) {
     const expected = batching ? [-1, ...declared.dims] : declared.dims;
     refuse(
       `${requestPrefix(id)}unexpected shape for input '${name}' for model '${config.name}'. Expected [${expected.join(",")}], got [${input.shape.join(",")}]. ${batching ? BATCH_NOTE : ""}`,
     );
   }
-  const elements = elementCount(shape) * (batching ? Math.max(1, batch) : 1);
+  const inner = declared.reshape ? reshape(shape, declared.dims, declared.reshape.shape) : shape;
+  const full = batch > 0 ? [batch, ...inner] : inner;
+  refuseUncountable(name, full, datatype.bytes);
+  const elements = elementCount(full);
   if (datatype.bytes === 0) checkStrings(input, elements, config.name, requestPrefix(id));
   else if (input.data.byteLength !== elements * datatype.bytes)
     refuse(
       `${requestPrefix(id)}input byte size mismatch for input '${name}' for model '${config.name}'. Expected ${elements * datatype.bytes}, got ${input.data.byteLength}`,
     );
   if (!declared.reshape) return { name, datatype: datatype.wire, shape: input.shape, data: input.data };
-  const inner = reshape(shape, declared.dims, declared.reshape.shape);
   return { name, datatype: datatype.wire, shape: batching ? [batch, ...inner] : inner, data: input.data };
+}
+
+/** @param bytes of an element; 0 for strings @throws RuntimeFault for a negative dimension, and for more elements than an int64 can count */
+function refuseUncountable(name: string, shape: readonly number[], bytes: number): void {
+  if (shape.some(dim => dim < 0))
+    refuse(`tensor '${name}' contains an invalid dimension ${bytes === 0 ? "in shape " : ""}[${shape.join(",")}]`);
+  if (elementCount(shape) * Math.max(1, bytes) >= INT64_END)
+    refuse(`${bytes === 0 ? "element count" : "byte size"} for tensor '${name}' exceeds maximum size of ${MAX_INT64}`);
 }
 
 /** The shape on the other side of a `reshape`: variable dimensions keep their order. */

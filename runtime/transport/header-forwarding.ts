@@ -1,10 +1,19 @@
 /**
  * Headers of a request that a pattern picks → string parameters of the inference request.
  */
+import { RuntimeFault } from "../errors.js";
 import type { Parameter } from "../tensor.js";
 import { compilePattern, type Pattern } from "./user-pattern.js";
 
-/** Adds what the pattern matches; a header wins over a parameter of the same name. @param pattern undefined forwards nothing */
+/** Parameters that steer the server. */
+const RESERVED: readonly string[] =
+  "sequence_id sequence_start sequence_end priority timeout headers binary_data_output".split(" ");
+
+/**
+ * Adds what the pattern matches; a header wins over a parameter of the same name.
+ * @param pattern undefined forwards nothing
+ * @throws RuntimeFault for a header whose name is that of a parameter of Triton's own
+ */
 export function withHeaders(
   parameters: ReadonlyMap<string, Parameter>,
   headers: () => Iterable<readonly [string, string]>,
@@ -12,7 +21,15 @@ export function withHeaders(
 ): ReadonlyMap<string, Parameter> {
   if (!pattern) return parameters;
   const merged = new Map(parameters);
-  for (const [name, value] of headers()) if (!name.startsWith(":") && pattern.test(name)) merged.set(name, value);
+  for (const [name, value] of headers()) {
+    if (name.startsWith(":") || !pattern.test(name)) continue;
+    if (RESERVED.includes(name) || name.startsWith("triton_"))
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `Header '${name}' is reserved for Triton usage and cannot be forwarded.`,
+      );
+    merged.set(name, value);
+  }
   return merged;
 }
 

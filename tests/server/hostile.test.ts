@@ -148,8 +148,8 @@ test("deep and strange JSON is refused by name", async () => {
   const deep = `{"inputs":${"[".repeat(50_000)}`;
   const url = `${server.http}/v2/models/echo_int32/infer`;
   const answer = await fetch(url, { method: "POST", body: deep });
-  expect(answer.status).toBe(500);
-  expect(await answer.json()).toEqual({ error: expect.stringContaining("nested too deeply") });
+  expect(answer.status).toBe(400);
+  expect(await answer.json()).toEqual({ error: expect.stringContaining("nesting depth exceeds maximum") });
   const polluted = await fetch(url, {
     method: "POST",
     body: '{"__proto__":{"a":1},"inputs":[],"parameters":{"__proto__":"x"}}',

@@ -132,3 +132,28 @@ test("what it lets through is the tensor that came", () => {
   expect(valid.inputs.get("a")).toBe(inputs[0]);
   expect([...valid.inputs.keys()]).toEqual(["a", "b"]);
 });
+
+test("a dimension below -1 fits a variable one, and is no size", () => {
+  const refusal = (wire: "FP32" | "BYTES", dims: readonly number[], shape: readonly number[]): unknown => {
+    const config = configOf({
+      name: "m",
+      max_batch_size: 4,
+      input: [{ name: "a", data_type: wire === "BYTES" ? "TYPE_STRING" : "TYPE_FP32", dims }],
+      output: [{ name: "y", data_type: "TYPE_FP32", dims: [1] }],
+    });
+    const inputs = [{ name: "a", datatype: wire, shape, data: new Uint8Array(0) }];
+    return outcome(config, { id: "", parameters: new Map(), inputs, outputs: [] });
+  };
+  expect(refusal("FP32", [-1], [1, -5])).toBe("tensor 'a' contains an invalid dimension [1,-5]");
+  expect(refusal("BYTES", [-1], [1, -5])).toBe("tensor 'a' contains an invalid dimension in shape [1,-5]");
+  expect(refusal("FP32", [4], [1, -4])).toMatch(
+    "unexpected shape for input 'a' for model 'm'. Expected [-1,4], got [1,-4].",
+  );
+  expect(refusal("FP32", [-1], [1, -1])).toMatch("All input dimensions should be specified for input 'a'");
+  expect(refusal("FP32", [-1, -1], [1, 2 ** 40, 2 ** 40])).toBe(
+    "byte size for tensor 'a' exceeds maximum size of 9223372036854775807",
+  );
+  expect(refusal("BYTES", [-1, -1], [1, 2 ** 40, 2 ** 40])).toBe(
+    "element count for tensor 'a' exceeds maximum size of 9223372036854775807",
+  );
+});

@@ -82,7 +82,10 @@ export function readBody(exchange: Exchange, limit: number, room: Room): Promise
 
 const EMPTY = Buffer.alloc(0);
 const tooManyChunks = (): RuntimeFault =>
-  new RuntimeFault("INVALID_ARGUMENT", `the request comes in more than ${MAX_CHUNKS} chunks; send larger ones`);
+  new RuntimeFault(
+    "INVALID_ARGUMENT",
+    `Chunked request body exceeds maximum of ${MAX_CHUNKS} non-empty chunks. Send fewer or larger HTTP chunks.`,
+  );
 
 /** Whether a `Content-Encoding` is another than none. */
 export const isPacked = (encoding: string | undefined): encoding is string =>

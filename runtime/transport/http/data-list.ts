@@ -2,7 +2,14 @@
  * The elements of a tensor's `data` list as they are read out of JSON: flat, in columns, without a JavaScript value for each. Which forms they were
  * written in decides later whether a datatype accepts them; what no datatype accepts is counted and not kept.
  */
+import { RuntimeFault } from "../../errors.js";
 import { bufferPool, LARGE } from "../../memory/buffer-pool.js";
+
+/** Lists in lists of a tensor's `data`: Triton refuses elements and lists that are in so many. */
+export const MAX_NESTING = 100;
+
+export const tooDeep = (limit: number, front = ""): RuntimeFault =>
+  new RuntimeFault("INVALID_ARGUMENT", `${front}JSON nesting depth exceeds maximum allowed limit (${limit})`);
 
 /** How elements were written, as bits. */
 export const WHOLE = 1;

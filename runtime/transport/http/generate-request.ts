@@ -7,15 +7,15 @@ import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig, ModelInput } from "../../../triton-protos/model-config.js";
 import type { Cancellation } from "../../cancellation.js";
 import { declaredOf } from "../../data-plane/declared.js";
-import type { InferRequest, RequestTensor } from "../../data-plane/request.js";
+import { type InferRequest, type RequestTensor, requestPrefix } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
 import type { Sliced } from "../../slices.js";
 import type { Parameter } from "../../tensor.js";
 import { isObject } from "./access.js";
 import { DataList, FRACTION, NEGATIVE, WHOLE } from "./data-list.js";
 import { type BodyLimits, isBytes, readData, readJson, requestId } from "./infer-request.js";
-import { type Json, WholeDouble } from "./json.js";
-import { type Kept, SCALAR } from "./json-kept.js";
+import { type Json, type JsonObject, Members, WholeDouble } from "./json.js";
+import type { Kept } from "./json-kept.js";
 import { freeParameter } from "./parameters.js";
 
 /** What steers the server elsewhere is an ordinary name here, and Triton's models don't see it. */
@@ -25,11 +25,10 @@ const STEERING = new Set(["sequence_id", "sequence_start", "sequence_end", "prio
 const MEMBERS_AT_A_TIME = 256;
 /** Characters of a text that are encoded between two pauses. */
 const TEXT_AT_A_TIME = 2 ** 17;
-/** What is read of a request: any list may be an input. */
-const REQUEST: Kept = {
-  members: new Map([["parameters", { others: SCALAR, isData: true } satisfies Kept]]),
-  others: { isData: true },
-};
+/** What is read of an object: any list may be an input. */
+const ANY_INPUT = { others: { isData: true }, notesRepeats: true, isData: true } satisfies Kept;
+const REQUEST: Kept = { ...ANY_INPUT, members: new Map([["parameters", ANY_INPUT]]) };
+const NESTED = "Converting keyword: 'parameters': ";
 
 /** @throws RuntimeFault */
 export function* readGenerateRequest(
@@ -39,30 +38,58 @@ export function* readGenerateRequest(
   signal: Cancellation,
 ): Sliced<InferRequest> {
   const json = yield* readJson(body, REQUEST, limits);
+  const given = isObject(json) ? json.get("id") : undefined;
+  const id = given === undefined ? "" : requestId(given);
   if (!isObject(json)) throw new RuntimeFault("INTERNAL", "attempt to get members for non-object");
-  const inputs: RequestTensor[] = [];
-  const parameters = new Map<string, Parameter>();
-  const known = declaredOf(config).inputs;
-  let id = "";
-  let count = 0;
+  const reader = new MembersReader(config, limits, id);
   for (const [key, value] of json) {
-    if (++count % MEMBERS_AT_A_TIME === 0) yield;
-    const input = known.get(key);
-    if (input) inputs.push(yield* readInput(value, input, config, limits));
-    else if (key === "id") id = requestId(value);
-    else if (key === "parameters" && isObject(value)) {
-      for (const [name, inner] of value) {
-        if (++count % MEMBERS_AT_A_TIME === 0) yield;
-        addParameter(name, inner, parameters);
-      }
-    } else addParameter(key, value, parameters);
+    if (key !== "parameters") yield* reader.read(json, key, value);
+    else if (isObject(value)) yield* reader.readNested(value);
+    else
+      throw new RuntimeFault(
+        "INTERNAL",
+        "Expected JSON object for keyword: 'parameters': attempt to access JSON non-object as object",
+      );
   }
-  return { id, parameters, inputs, outputs: [], signal };
+  return { id, parameters: reader.parameters, inputs: [...reader.inputs.values()], outputs: [], signal };
 }
 
-function addParameter(key: string, value: Json, parameters: Map<string, Parameter>): void {
-  const parameter = freeParameter(key, value);
-  if (!STEERING.has(key) && !key.startsWith("triton_")) parameters.set(key, parameter);
+/** Members that are read one by one, of the request itself and of its `parameters`: inputs, and parameters of the model. */
+class MembersReader {
+  readonly inputs = new Map<string, RequestTensor>();
+  readonly parameters = new Map<string, Parameter>();
+  readonly #known: ReadonlyMap<string, ModelInput>;
+  #count = 0;
+
+  constructor(
+    readonly config: ModelConfig,
+    readonly limits: BodyLimits,
+    readonly id: string,
+  ) {
+    this.#known = declaredOf(config).inputs;
+  }
+
+  *readNested(members: JsonObject): Sliced<void> {
+    try {
+      for (const [key, value] of members) yield* this.read(members, key, value);
+    } catch (error) {
+      throw error instanceof RuntimeFault ? new RuntimeFault(error.code, NESTED + error.message) : error;
+    }
+  }
+
+  *read(members: JsonObject, key: string, value: Json): Sliced<void> {
+    if (++this.#count % MEMBERS_AT_A_TIME === 0) yield;
+    const input = this.#known.get(key);
+    if (!input) {
+      const parameter = freeParameter(key, value);
+      if (!STEERING.has(key) && !key.startsWith("triton_")) this.parameters.set(key, parameter);
+      return;
+    }
+    const tensor = yield* readInput(value, input, this.config, this.limits);
+    if (this.inputs.has(key) || (members instanceof Members && members.repeated.has(key)))
+      throw new RuntimeFault("INVALID_ARGUMENT", `${requestPrefix(this.id)}input '${key}' already exists in request`);
+    this.inputs.set(key, tensor);
+  }
 }
 
 function* readInput(value: Json, input: ModelInput, config: ModelConfig, limits: BodyLimits): Sliced<RequestTensor> {
@@ -70,7 +97,8 @@ function* readInput(value: Json, input: ModelInput, config: ModelConfig, limits:
   const row = configDatatype(input.data_type)!;
   const data = value instanceof DataList ? value : yield* oneElement(value);
   const dims = config.max_batch_size > 0 ? [-1, ...input.dims] : input.dims;
-  const shape = data.items === 0 ? [] : deduceShape(dims, data.items, name);
+  // No bytes are an empty tensor, whatever its lists.
+  const shape = data.items === 0 || (row.bytes === 0 && data.count === 0) ? [] : deduceShape(dims, data.items, name);
   const read = readData(data, row, shape, name, limits);
   return { name, datatype: row.wire, shape, data: isBytes(read) ? read : yield* read };
 }

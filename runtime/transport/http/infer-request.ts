@@ -10,8 +10,9 @@ import { type InferRequest, type RequestTensor, requestPrefix } from "../../data
 import { RuntimeFault } from "../../errors.js";
 import type { RegionPart, SharedMemory } from "../../shared-memory.js";
 import { SHORT, type Sliced } from "../../slices.js";
-import { asArray, asBoolean, asText, asUnsigned, isObject, member } from "./access.js";
+import { asArray, asBoolean, asText, asUnsigned, isObject, member, wrongKind } from "./access.js";
 import { jsonTooLarge, rawTooLarge } from "./body.js";
+import { DataList } from "./data-list.js";
 import { type Json, type JsonObject, JsonReader, type ReadLimits } from "./json.js";
 import { type Kept, membersOf, SCALAR, SCALARS } from "./json-kept.js";
 import { readHttpParameters } from "./parameters.js";
@@ -178,10 +179,8 @@ class RequestReader {
     const source = readSource(input);
     const name = asText(member(input, "name"), "name");
     const datatype = asText(member(input, "datatype"), "datatype");
-    const row = wireDatatype(datatype);
-    const shape = asArray(member(input, "shape"), "shape").map(dim => Number(asUnsigned(dim, "shape")));
-    if (!row) return refuse(`invalid datatype for input ${name}`);
-    const data = this.#readSource(source, row, shape, name);
+    const shape = asArray(member(input, "shape"), "shape").map(readDim);
+    const data = this.#readSource(source, wireDatatype(datatype), shape, name);
     if (!isBytes(data)) return this.#addLater(name, datatype, shape, data);
     this.#add({ name, datatype, shape, data });
     return undefined;
@@ -189,12 +188,12 @@ class RequestReader {
 
   #readSource(
     { data, binarySize, region }: Source,
-    row: DatatypeRow,
+    row: DatatypeRow | undefined,
     shape: readonly number[],
     name: string,
   ): Uint8Array | Sliced<Uint8Array> {
     if (data !== undefined) return readData(data, row, shape, name, this.#limits);
-    if (binarySize !== undefined) return this.#takeBlob(binarySize, name);
+    if (binarySize !== undefined) return this.#takeBlob(asUnsigned(binarySize, "binary_data_size"), name);
     const part = readPart(region!, this.#limits.memory);
     // A few bytes can name a large region over and over: no model sees more inputs than it has.
     if (this.#inputs.length >= this.#config.input.length) return NO_DATA;
@@ -202,12 +201,13 @@ class RequestReader {
     return part.size <= REGION_AT_A_TIME ? part.read() : readRegion(part);
   }
 
-  #takeBlob(size: number, name: string): Buffer {
+  #takeBlob(given: number | bigint, name: string): Buffer {
+    const size = Number(given);
     const end = this.#at + size;
     const { length } = this.#blob;
     if (end > length)
       refuse(
-        `unexpected size for input '${name}', expecting ${end - length} additional bytes for model '${this.#config.name}'`,
+        `unexpected size for input '${name}', expecting ${BigInt(given) - BigInt(length - this.#at)} additional bytes for model '${this.#config.name}'`,
       );
     this.#at = end;
     return this.#blob.subarray(end - size, end);
@@ -290,33 +290,49 @@ function* readRegion(part: RegionPart): Sliced<Uint8Array> {
 /** Whether there is nothing left to do. */
 export const isBytes = (data: Uint8Array | Sliced<Uint8Array>): data is Uint8Array => data instanceof Uint8Array;
 
+/** @param row undefined for a datatype that is unknown */
 export function readData(
   data: Json,
-  row: DatatypeRow,
+  row: DatatypeRow | undefined,
   shape: readonly number[],
   name: string,
   limits: BodyLimits,
 ): Uint8Array | Sliced<Uint8Array> {
-  if (!row.contents)
-    return refuse(
-      `receiving ${row.wire} data via JSON is not supported. Please use the binary data format for input ${name}`,
-    );
   const elements = shape.length === 0 ? 0 : shape.reduce((product, dim) => product * dim, 1);
   if (elements === 0) return NO_DATA;
-  if (elements >= INT64_END)
-    refuse(`shape [${shape.map(BigInt)}] causes total element count to exceed maximum size of ${MAX_INT64}`);
-  const size = elements * Math.max(1, row.bytes);
-  if (size >= INT64_END) refuse(`byte size overflow for input '${name}'`);
+  const refuseShape = (text: string): never =>
+    refuse(`invalid shape for input '${name}': shape [${shape.map(BigInt)}] ${text}`);
+  if (shape.some(dim => dim < 0)) refuseShape("contains one or more invalid dimensions");
+  if (elements >= INT64_END) refuseShape(`causes total element count to exceed maximum size of ${MAX_INT64}`);
+  if (!(data instanceof DataList)) return wrongKind("data", "array");
+  // The bytes of strings come out of the body, which is bounded.
+  const bytes = row?.bytes ?? 0;
+  const size = elements * bytes;
+  if (size >= INT64_END)
+    refuse(
+      `byte size overflow for input '${name}': element count (${BigInt(elements)}) * data type size (${bytes}) exceeds maximum allowed size (${MAX_INT64})`,
+    );
   if (size > limits.maxInputSize)
     refuse(
       `JSON input '${name}' has a byte_size (${size} bytes) that exceeds the maximum allowed value of ${limits.maxInputSize} bytes. Use --http-max-input-size to increase the limit.`,
     );
+  if (!row) return refuse(`invalid datatype for input ${name}`);
+  if (!row.contents)
+    return refuse(
+      `receiving ${row.wire} data via JSON is not supported. Please use the binary data format for input ${name}`,
+    );
   return elementsOf(data, row, elements, limits.makeTensor);
+}
+
+/** A dimension as Triton's int64: one of 2^63 and more is negative. */
+function readDim(json: Json): number {
+  const dim = asUnsigned(json, "shape");
+  return typeof dim === "number" ? dim : Number(BigInt.asIntN(64, dim));
 }
 
 interface Source {
   readonly data?: Json;
-  readonly binarySize?: number;
+  readonly binarySize?: Json;
   readonly region?: JsonObject;
 }
 
@@ -331,7 +347,7 @@ function readSource(input: Json): Source {
   if (Number(data !== undefined) + Number(size !== undefined) + Number(region !== undefined) !== 1)
     refuseSource(data !== undefined, size !== undefined, region !== undefined);
   if (data !== undefined) return { data };
-  if (size !== undefined) return { binarySize: Number(asUnsigned(size, "binary_data_size")) };
+  if (size !== undefined) return { binarySize: size };
   return { region: parameters };
 }
 
@@ -347,11 +363,11 @@ function refuseSource(hasData: boolean, hasSize: boolean, hasRegion: boolean): n
 }
 
 function readPart(parameters: JsonObject, memory: SharedMemory): RegionPart {
-  const number = (key: string): number => Number(asUnsigned(parameters.get(key) ?? 0, key));
+  const size = (key: string): bigint => BigInt(asUnsigned(parameters.get(key) ?? 0, key));
   return memory.part(
     asText(parameters.get("shared_memory_region")!, "shared_memory_region"),
-    number("shared_memory_offset"),
-    number("shared_memory_byte_size"),
+    size("shared_memory_offset"),
+    size("shared_memory_byte_size"),
   );
 }
 
@@ -380,7 +396,9 @@ const AS_JSON: WantedOutput = { binary: false };
 /** How many classes are wanted; 0 when the output itself is. */
 function readClasses(json: Json | undefined): number {
   if (json === undefined) return 0;
-  if (typeof json === "number" && Number.isInteger(json) && json >= 0) return json;
+  // Triton keeps 32 bits.
+  if (typeof json === "bigint" && json >= 0n) return Number(BigInt.asUintN(32, json));
+  if (typeof json === "number" && Number.isInteger(json) && json >= 0) return json % 2 ** 32;
   throw new RuntimeFault(
     "INTERNAL",
     "Unable to set 'classification': attempt to access JSON non-unsigned-integer as unsigned-integer",

@@ -54,10 +54,10 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     const sent = await readBody(request, isJson ? maxInputSize : binaryLimit(maxInputSize), room);
     trace?.stamp("HTTP_RECV_END");
     plain = true;
-    const jsonLength = binary ? jsonLengthOf(binary, type, sent.length) : readLength(headers, sent.length);
     const body = isPacked(encoding)
       ? await unpackBody(sent, encoding, { maxInputSize, allowance: budget.allowance(sent.length), charge, signal })
       : sent;
+    const jsonLength = binary ? jsonLengthOf(binary, type, body.length) : readLength(headers, body.length);
     if (body !== sent) room.outgrown(sent);
     // The body took its time, and the model may have been loaded again.
     version = calls.find(path.model ?? "", path.version ?? "");
@@ -154,10 +154,10 @@ function readLength(headers: Headers, received: number): number | undefined {
       "INVALID_ARGUMENT",
       `Unable to parse Inference-Header-Content-Length, value is out of range [ -2147483648, 2147483647 ], got: ${text}`,
     );
-  if (length < 0 || (length > received && !headers["content-encoding"]))
+  if (length < 0 || length > received)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
-      `inference header size should be in range (0, ${received}), got: ${length}`,
+      `inference header size should be in range (0, ${received}), got: ${text}`,
     );
   return length;
 }

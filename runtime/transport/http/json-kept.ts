@@ -11,6 +11,8 @@ export interface Kept {
   readonly mostItems?: number;
   /** Lists are read as `DataList`s. */
   readonly isData?: true;
+  /** Objects are `Members`, which name keys that occur more than once. */
+  readonly notesRepeats?: true;
 }
 
 /** A scalar; lists and objects in its place are empty. */

@@ -3,7 +3,7 @@
  * and byte offset. NaN and Infinity are accepted. A reader can pause after any number of bytes.
  */
 import { RuntimeFault } from "../../errors.js";
-import { type Allocated, DataList, FRACTION, NEGATIVE, WHOLE } from "./data-list.js";
+import { type Allocated, DataList, FRACTION, MAX_NESTING, NEGATIVE, tooDeep, WHOLE } from "./data-list.js";
 import { COST, EVERYTHING, type Kept } from "./json-kept.js";
 import { JsonScanner, MINUS, QUOTE } from "./json-scanner.js";
 
@@ -16,12 +16,18 @@ export type Json = null | boolean | string | number | bigint | WholeDouble | rea
 /** The first of two equal keys wins. */
 export type JsonObject = ReadonlyMap<string, Json>;
 
+/** An object that names the keys that occur more than once. */
+export class Members extends Map<string, Json> {
+  readonly repeated = new Set<string>();
+}
+
 export interface ReadLimits {
   /** Bytes that values outside of `DataList`s may take. */
   readonly allowance?: number;
   readonly allocated?: Allocated;
 }
 
+/** Triton has no limit outside of `data`. */
 const MAX_DEPTH = 1000;
 const NO_ITEMS: readonly Json[] = [];
 const NO_MEMBERS: JsonObject = new Map();
@@ -126,8 +132,8 @@ export class JsonReader extends JsonScanner {
   #value(c: number | undefined, pause: number): void {
     const depth = this.#depth;
     if (depth === 0 && this.#isEmpty()) this.fail("The document is empty.");
-    if (depth > MAX_DEPTH) this.fail("The document is nested too deeply.");
     const top = this.#top?.kind;
+    if (depth > MAX_DEPTH) throw tooDeep(top === DATA ? MAX_NESTING : MAX_DEPTH);
     if (top === DATA && depth === this.#dataDepth) this.#data!.items++;
     if (c === MINUS || (c !== undefined && c >= 0x30 && c <= 0x39)) {
       if (top === DATA) this.#numbers(pause);
@@ -197,7 +203,8 @@ export class JsonReader extends JsonScanner {
     const wanted = this.#wanted;
     const isKept = this.#top?.kind !== DATA && wanted !== undefined && (wanted.members ?? wanted.others) !== undefined;
     if (isKept) this.#spend(COST.object);
-    this.#open(isKept ? OBJECT : LEFT_OUT_OBJECT, isKept ? wanted : undefined, isKept ? new Map() : undefined);
+    const members = isKept ? (wanted.notesRepeats ? new Members() : new Map<string, Json>()) : undefined;
+    this.#open(isKept ? OBJECT : LEFT_OUT_OBJECT, isKept ? wanted : undefined, members);
     this.#next = FIRST_KEY;
   }
 
@@ -306,7 +313,9 @@ export class JsonReader extends JsonScanner {
   #named(frame: Frame, key: string): void {
     const kept = frame.kept!;
     const named = kept.members?.get(key);
-    this.#wanted = (frame.container as Map<string, Json>).has(key) ? undefined : (named ?? kept.others);
+    const isRepeated = (frame.container as Map<string, Json>).has(key);
+    if (isRepeated && frame.container instanceof Members) frame.container.repeated.add(key);
+    this.#wanted = isRepeated ? undefined : (named ?? kept.others);
     frame.isWanted = this.#wanted !== undefined;
     frame.key = key;
     if (this.#wanted) this.#spend(named ? COST.member : COST.parameter);

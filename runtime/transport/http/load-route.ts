@@ -25,13 +25,13 @@ export async function answerLoad(call: Call): Promise<Answer> {
     const parameters = isObject(body) ? body.get("parameters") : undefined;
     if (parameters !== undefined && !isObject(parameters))
       throw new RuntimeFault("INTERNAL", "attempt to get members for non-object");
+    // Faults in the parameters come before the refusal to load at all.
     const override =
-      calls.options.control === "explicit" && parameters
-        ? await inSlices(
-            readOverride(parameters, bytes => charge.add(bytes)),
-            call.signal,
-          )
-        : undefined;
+      parameters &&
+      (await inSlices(
+        readOverride(parameters, bytes => charge.add(bytes)),
+        call.signal,
+      ));
     await calls.load(call.path.model!, override);
     return { ...emptyAnswer(), type: "application/json" };
   } finally {

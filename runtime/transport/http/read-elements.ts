@@ -5,11 +5,8 @@ import type { DatatypeRow } from "../../../triton-protos/datatype.js";
 import { RuntimeFault } from "../../errors.js";
 import { atOnce, type Sliced } from "../../slices.js";
 import { wrongKind } from "./access.js";
-import { BOOLEAN, DataList, FRACTION, HUGE, NEGATIVE, TEXT, WHOLE } from "./data-list.js";
-import type { Json } from "./json.js";
+import { BOOLEAN, DataList, FRACTION, HUGE, MAX_NESTING, NEGATIVE, TEXT, tooDeep, WHOLE } from "./data-list.js";
 
-/** Lists in lists of a tensor's `data`. Triton's own HTTP suite sends 120 of them to be refused in these words, and 50 to be taken. */
-const MAX_NESTING = 100;
 /** Values that are converted one by one between two pauses. */
 const WIDES_AT_A_TIME = 2048;
 /** Elements that are copied one by one. */
@@ -36,26 +33,27 @@ const ACCEPTED = {
  * @throws RuntimeFault with Triton's text
  */
 export function elementsOf(
-  data: Json,
+  data: DataList,
   row: DatatypeRow,
   elements: number,
   makeTensor = makeAnywhere,
 ): Uint8Array | Sliced<Uint8Array> {
-  if (!(data instanceof DataList)) return wrongKind("data", "array");
   const { count, forms } = data;
-  if (data.depth > MAX_NESTING)
-    throw new RuntimeFault("INVALID_ARGUMENT", `JSON nesting depth exceeds maximum allowed limit (${MAX_NESTING})`);
-  if (count > elements)
-    throw new RuntimeFault("INTERNAL", "Unable to parse 'data': Shape does not match true shape of 'data' field");
+  const isTooDeep = data.depth >= MAX_NESTING + Number(count === 0);
   if (!row.array) {
+    if (isTooDeep) throw tooDeep(MAX_NESTING);
     if ((forms & ~TEXT) !== 0)
       throw new RuntimeFault(
         "INTERNAL",
         "Unable to parse JSON bytes array: attempt to access JSON non-string as string",
       );
-    requireCount(count, elements);
+    // Triton has no buffer for no strings. A wrong count of strings is for the check of the request.
+    if (count === 0) throw new RuntimeFault("INTERNAL", "Failed to parse 'data' field: output buffer unavailable");
     return shortOrSliced(data, joined(data.texts, makeTensor));
   }
+  if (isTooDeep) throw tooDeep(MAX_NESTING, "Unable to parse 'data': ");
+  if (count > elements)
+    throw new RuntimeFault("INTERNAL", "Unable to parse 'data': Shape does not match true shape of 'data' field");
   const accepted = ACCEPTED[row.kind as keyof typeof ACCEPTED];
   if ((forms & ~accepted.forms) !== 0) wrongKind("data", accepted.kind, accepted.wanted);
   requireCount(count, elements);

@@ -66,5 +66,8 @@ const refuse = (text: string): never => {
 const wrong = (kind: string): never => {
   throw new RuntimeFault("INTERNAL", `attempt to access JSON non-${kind} as ${kind}`);
 };
-const unsigned = (json: Json): number =>
-  typeof json === "number" && Number.isInteger(json) && json >= 0 ? json : wrong("unsigned-integer");
+/** Sizes that no double holds are larger than any file. */
+const unsigned = (json: Json): number => {
+  if (typeof json === "bigint" && json >= 0n) return Number(json);
+  return typeof json === "number" && Number.isInteger(json) && json >= 0 ? json : wrong("unsigned-integer");
+};
