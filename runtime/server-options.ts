@@ -8,6 +8,7 @@ import type { GpuChoice } from "./gpus.js";
 import { defaultMemoryLimit } from "./memory/memory-limit.js";
 import { DEFAULT_RATIO } from "./memory/request-allowance.js";
 import type { Around } from "./repository/around.js";
+import type { RateLimitResource } from "./scheduling/rate-limiter.js";
 import type { LogOptions } from "./server-log.js";
 import type { RecentOptions, RecentRequests } from "./tracing/recent-requests.js";
 import type { TracerOptions } from "./tracing/tracer.js";
@@ -75,7 +76,7 @@ export interface ServeOptions {
   readonly shown?: Partial<ShownOptions>;
   /** Bounds instances by the resources that they name. */
   readonly rateLimit?: boolean;
-  readonly rateLimitResources?: Readonly<Record<string, number>>;
+  readonly rateLimitResources?: readonly RateLimitResource[];
   /** Which GPUs models may run on. @default "auto" */
   readonly gpu?: GpuChoice;
   readonly exitOnError?: boolean;
@@ -195,7 +196,7 @@ export const withDefaults = (given: ServeOptions) => {
     grpcCompression: given.grpcCompression ?? "none",
     shown: { pinnedMemoryPoolByteSize: 2 ** 28, minSupportedComputeCapability: 0, ...given.shown },
     rateLimit: given.rateLimit ?? false,
-    rateLimitResources: given.rateLimitResources ?? {},
+    rateLimitResources: given.rateLimitResources ?? [],
     gpu: given.gpu ?? ("auto" as const),
     exitOnError: given.exitOnError ?? true,
     strictReadiness: given.strictReadiness ?? true,

@@ -195,7 +195,9 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
       throw new Error(
         `--rate-limit-resource option format is '<resource_name>:<count>:<device>' or '<resource_name>:<count>'. Got ${v}`,
       );
-    o.rateLimitResources = { ...o.rateLimitResources, [found.groups.name!]: Number(found.groups.count) };
+    const { name, count, device } = found.groups;
+    const resource = { name: name!, count: Number(count), ...(device !== undefined && { device: Number(device) }) };
+    o.rateLimitResources = [...(o.rateLimitResources ?? []), resource];
   },
   "pinned-memory-pool-byte-size": (o, v) => (o.shown = { ...o.shown, pinnedMemoryPoolByteSize: readSize(v) }),
   "cuda-memory-pool-byte-size": check(pair),

@@ -17,7 +17,7 @@ const limited = (name: string, count: number, priority = 1) =>
   });
 
 test("instances of two models share a resource: a third waits until it is given back", async () => {
-  const limiter = createRateLimiter({ R: 2 });
+  const limiter = createRateLimiter([{ name: "R", count: 2 }]);
   const [a, b] = [notedModel(true), notedModel(true)];
   const one = directScheduler(a, 2, createStatistics(), limiter.register(limited("a", 1)));
   const two = directScheduler(b, 2, createStatistics(), limiter.register(limited("b", 1)));
@@ -33,7 +33,7 @@ test("instances of two models share a resource: a third waits until it is given 
 });
 
 test("a priority of 2 gets the resource half as often", async () => {
-  const limiter = createRateLimiter({ R: 1 });
+  const limiter = createRateLimiter([{ name: "R", count: 1 }]);
   const [fast, slow] = [notedModel(), notedModel()];
   const order: string[] = [];
   const one = directScheduler(fast, 2, createStatistics(), limiter.register(limited("a", 1)));
@@ -49,13 +49,13 @@ test("a priority of 2 gets the resource half as often", async () => {
 });
 
 test("what can never run is refused with Triton's text", () => {
-  expect(() => createRateLimiter({ R: 4 }).register(limited("a", 8))).toThrow(
+  expect(() => createRateLimiter([{ name: "R", count: 4 }]).register(limited("a", 8))).toThrow(
     'Resource count for "R" is limited to 4 which will prevent scheduling of one or more model instances, the minimum required count is 8',
   );
 });
 
 test("without a count of its own a resource is as large as the neediest instance asks", async () => {
-  const limiter = createRateLimiter({});
+  const limiter = createRateLimiter([]);
   const gate = limiter.register(limited("a", 3));
   const model = notedModel(true);
   const instances = createInstances(model, 2, createStatistics(), () => {}, gate);
@@ -66,4 +66,51 @@ test("without a count of its own a resource is as large as the neediest instance
   model.release();
   await instances.idle();
   expect(instances.free()).toBe(2);
+});
+
+test("a resource of another device is none, and so is one that is not named beside others", () => {
+  const local = configOf({
+    name: "l",
+    instance_group: [{ count: 1, kind: "KIND_CPU", rate_limiter: { resources: [{ name: "R", count: 2 }] } }],
+  });
+  const missing =
+    'Resource count for "R" is limited to 0 which will prevent scheduling of one or more model instances, the minimum required count is 2';
+  expect(() => createRateLimiter([{ name: "R", count: 9, device: 1 }]).register(local)).toThrow(missing);
+  expect(() => createRateLimiter([{ name: "S", count: 9 }]).register(local)).toThrow(missing);
+  // The device's own count, or that of every device; twice the same one is the smaller.
+  for (const device of [0, undefined])
+    createRateLimiter([{ name: "R", count: 2, ...(device !== undefined && { device }) }]).register(local);
+  const smaller = [
+    { name: "R", count: 9, device: 0 },
+    { name: "R", count: 1, device: 0 },
+  ];
+  expect(() => createRateLimiter(smaller).register(local)).toThrow(missing.replace("to 0", "to 1"));
+  // A global one is wherever it is named.
+  createRateLimiter([{ name: "R", count: 2, device: 7 }]).register(limited("a", 2));
+});
+
+test("a resource is global or a device's own, for all models", () => {
+  const limiter = createRateLimiter([]);
+  limiter.register(limited("a", 1));
+  const local = configOf({
+    name: "l",
+    instance_group: [{ count: 1, kind: "KIND_CPU", rate_limiter: { resources: [{ name: "R", count: 1 }] } }],
+  });
+  expect(() => limiter.register(local)).toThrow(
+    'Resource "R" is present as both global and device-specific resource in the model configuration.',
+  );
+});
+
+test("each device has its own of a resource that is not global", () => {
+  const limiter = createRateLimiter([{ name: "R", count: 1 }]);
+  const gate = limiter.register(
+    configOf({
+      name: "g",
+      instance_group: [
+        { count: 1, kind: "KIND_GPU", gpus: [0, 1], rate_limiter: { resources: [{ name: "R", count: 1 }] } },
+      ],
+    }),
+  );
+  gate.take(0);
+  expect([gate.mayRun(0), gate.mayRun(1)]).toEqual([false, true]);
 });
