@@ -2,11 +2,11 @@
  * Loads one version of a polled model: its backend, completed and validated configuration, scheduler and statistics.
  */
 import { stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join, posix } from "node:path";
 import { complete } from "../../triton-protos/complete-message.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import type { Backend, LoadContext, LoadedModel, ServerModels } from "../backends/backend.js";
-import { loadBackend, UnknownBackend } from "../backends/index.js";
+import { hasBackend, loadBackend, UnknownBackend } from "../backends/index.js";
 import { STAND_IN } from "../backends/javascript/stand-in.js";
 import type { ResponseCache } from "../cache/local-cache.js";
 import type { Clock } from "../clock.js";
@@ -106,13 +106,23 @@ export interface LoadOptions {
 /** Where Triton looks for the libraries of backends; ours are part of the server. */
 const BACKENDS_FOLDER = "/opt/tritonserver/backends";
 
-/** A `runtime` that is not the backend's own library can't be had. @throws RuntimeFault with Triton's text */
+const libraryOf = (backend: string): string => `${BACKENDS_FOLDER}/${backend}/libtriton_${backend}.so`;
+
+/** A `runtime` must be the library of the backend, by any path from its folder. @throws RuntimeFault with Triton's text */
 function refuseRuntime({ name, backend, runtime, parameters }: ModelConfig, folder: string, version: string): void {
-  if (runtime && basename(runtime) !== `libtriton_${backend}.so`)
+  const home = `${BACKENDS_FOLDER}/${backend}`;
+  const library = runtime ? posix.join(home, runtime) : libraryOf(backend);
+  if (library !== libraryOf(backend)) {
+    if (library === libraryOf(basename(dirname(library))) && hasBackend(basename(dirname(library))))
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `backend library name '${runtime}' escapes backend directory '${home}', for model '${name}', check model config runtime field`,
+      );
     throw new UnknownBackend(
       "INVALID_ARGUMENT",
-      `unable to find backend library '${runtime}' for model '${name}', searched: '${version}' '${folder}' '${BACKENDS_FOLDER}/${backend}' `,
+      `unable to find backend library '${runtime}' for model '${name}', searched: '${version}' '${folder}' '${home}' `,
     );
+  }
   if (parameters.TRITON_BATCH_STRATEGY_PATH)
     throw new RuntimeFault("INVALID_ARGUMENT", "Batching library path escapes model repository.");
 }

@@ -96,3 +96,21 @@ test("with exit-on-error, a fault at the start leaves nothing running", async ()
 test("a repository that is not there is named", async () => {
   await expect(startServer("/nowhere/models")).rejects.toThrow("failed to stat file /nowhere/models");
 });
+
+test("a runtime is the backend's own library, by any path; another backend's is outside of the folder", async () => {
+  const withRuntime = (name: string, runtime: string) => ({
+    [`${name}/config.pbtxt`]: `name: "${name}"\nbackend: "identity"\nruntime: "${runtime}"\nmax_batch_size: 4\ninput [ { name: "INPUT0" data_type: TYPE_INT32 dims: [4] } ]\noutput [ { name: "OUTPUT0" data_type: TYPE_INT32 dims: [4] } ]\n`,
+    [`${name}/1/.keep`]: "",
+  });
+  const { index } = await withFaults({
+    ...withRuntime("own", "../identity/libtriton_identity.so"),
+    ...withRuntime("other", "../onnxruntime/libtriton_onnxruntime.so"),
+    ...withRuntime("none", "sub/libtriton_identity.so"),
+  });
+  const reasonOf = (model: string) => index.find(({ name }) => name === model)?.reason;
+  expect(reasonOf("own")).toBeUndefined();
+  expect(reasonOf("other")).toBe(
+    "Invalid argument: backend library name '../onnxruntime/libtriton_onnxruntime.so' escapes backend directory '/opt/tritonserver/backends/identity', for model 'other', check model config runtime field",
+  );
+  expect(reasonOf("none")).toMatch("Invalid argument: unable to find backend library 'sub/libtriton_identity.so'");
+});
