@@ -189,10 +189,11 @@ async function sampleTensor(
       );
     return { name, datatype, shape, data: bytes > 0 ? data.subarray(0, count * bytes) : data };
   }
-  if (!input.zero_data && !input.random_data)
+  // A choice that is written as false is one.
+  if (input.zero_data === undefined && input.random_data === undefined)
     refuse(`${requestPrefix("")}warmup setting expects input '${name}' to have input_data_type set`);
   // Strings are empty.
   const data = new Uint8Array(bytes > 0 ? count * bytes : count * 4);
-  if (input.random_data && bytes > 0) randomFillSync(data);
+  if (input.random_data !== undefined && bytes > 0) randomFillSync(data);
   return { name, datatype, shape, data };
 }
