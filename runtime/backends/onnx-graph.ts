@@ -110,10 +110,10 @@ function checkShape(
   const subject = `model '${config.name}', tensor '${tensor.name}'`;
   const explicit = tensor.reshape?.shape ?? tensor.dims;
   if (provided.length === 0) {
-    if (tensor.dims.length === 1 && tensor.dims[0] === 1) return;
+    if (explicit.every(dim => dim === 1)) return;
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
-      `unable to load model '${config.name}', scalar tensor '${tensor.name}', should only provide 1 in the model configuration when the model doesn't support batching. Model configuration provided: ${print(tensor.dims)}.`,
+      `unable to load model '${config.name}', scalar tensor '${tensor.name}', should only provide 1 in the model configuration when the model doesn't support batching. Model configuration provided: ${print(explicit)}.`,
     );
   }
   const batching = config.max_batch_size > 0;

@@ -15,6 +15,7 @@ import { requireFloor } from "../version-floors.js";
 import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
 import { joinInputs, needsJoining, scatter, sliceRows } from "./join-batch.js";
 import { completeFromGraph } from "./onnx-complete.js";
+import { ortErrorNumber } from "./onnx-error-number.js";
 import { checkGraph } from "./onnx-graph.js";
 import { checkMapped } from "./onnx-mapped.js";
 import { closeFiles, type OwnFiles, ownFiles } from "./onnx-own-files.js";
@@ -312,15 +313,8 @@ function namedType(output: string, type: string) {
   );
 }
 
-/** ONNX Runtime's error number is not handed on by its binding; its messages tell the common ones apart. */
+/** ONNX Runtime's error number is not handed on by its binding, so it is read off the message. */
 function ortFault(error: unknown): RuntimeFault {
   const { message } = error as Error;
-  const number = message.startsWith("Non-zero status code")
-    ? 6
-    : /Protobuf parsing failed/.test(message)
-      ? 7
-      : /This is an invalid model/.test(message)
-        ? 10
-        : 1;
-  return new RuntimeFault("INTERNAL", `onnx runtime error ${number}: ${message}`, { cause: error });
+  return new RuntimeFault("INTERNAL", `onnx runtime error ${ortErrorNumber(message)}: ${message}`, { cause: error });
 }

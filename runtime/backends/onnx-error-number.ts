@@ -1,0 +1,30 @@
+/**
+ * The text of an error of ONNX Runtime → its number (`OrtErrorCode`), which the runtime's binding leaves out and Triton prints.
+ */
+const [FAIL, INVALID_ARGUMENT, RUNTIME_EXCEPTION, INVALID_PROTOBUF, INVALID_GRAPH] = [1, 2, 6, 7, 10] as const;
+
+/** Of a node that failed: its operator, and what its kernel said. */
+const FAILED_NODE =
+  /^Non-zero status code returned while running (\w+) node\. Name:'[\s\S]*?' Status Message: ([\s\S]*)/;
+/** A feed that does not fit the graph. */
+const WRONG_FEED =
+  /^(?:Invalid rank for input|Got invalid dimensions for input|Invalid input name|Unexpected input data type)/;
+/** What a check that throws says, by the path of its source, and one that returns, by the name of its file. */
+const THROWN = /^\S*[\\/]\S+:\d+ /;
+const RETURNED = /^[\w.]+\.(?:h|cc|cpp):\d+ /;
+/** Exceptions of C++'s library. */
+const STANDARD = /^(?:sto\w+|std::\w+|vector::\w+|basic_string::\w+)/;
+/** Kernels that report arguments which they can't use as plain failures. */
+const PLAIN_FAILURES = new Set(["Conv", "ConvTranspose", "TopK"]);
+
+export function ortErrorNumber(message: string): number {
+  const [, operator, status] = FAILED_NODE.exec(message) ?? [];
+  if (status !== undefined) {
+    if (THROWN.test(status) || STANDARD.test(status)) return RUNTIME_EXCEPTION;
+    return RETURNED.test(status) || PLAIN_FAILURES.has(operator!) ? FAIL : INVALID_ARGUMENT;
+  }
+  if (message.startsWith("Non-zero status code")) return RUNTIME_EXCEPTION;
+  if (/Protobuf parsing failed/.test(message)) return INVALID_PROTOBUF;
+  if (/This is an invalid model/.test(message)) return INVALID_GRAPH;
+  return WRONG_FEED.test(message) ? INVALID_ARGUMENT : FAIL;
+}
