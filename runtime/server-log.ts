@@ -21,6 +21,8 @@ export interface LogOptions {
   readonly verbose: number;
   readonly format: "default" | "ISO8601";
   readonly hints?: boolean;
+  /** Whether each record is one line, a JSON string. Default: true */
+  readonly escape?: boolean;
 }
 
 /** Longest text of one record; what a client sends can't fill the log. */
@@ -37,7 +39,7 @@ export function createLog(
       : `${level}${stamp(new Date())} ${process.pid} ${source}.ts:0]`;
   const record =
     (level: "I" | "W" | "E", on: () => boolean, stream: "stdout" | "stderr") => (source: string, text: string) => {
-      if (on()) write(`${head(level, source)} ${quote(text)}\n`, stream);
+      if (on()) write(`${head(level, source)} ${options.escape === false ? cut(text) : quote(text)}\n`, stream);
     };
   return {
     info: record("I", () => options.info, "stdout"),

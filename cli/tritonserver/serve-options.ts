@@ -5,6 +5,7 @@ import type { ServeOptions } from "../../runtime/server-options.js";
 import { cloudFlags, cloudOptions, type Environment, predicts } from "./cloud.js";
 import { type Given, readCommandLine, UsageError } from "./getopt.js";
 import { type Collected, HANDLERS } from "./handlers.js";
+import { readBoolean } from "./values.js";
 
 /**
  * @param program what the shell called: it begins the messages about unknown flags
@@ -22,10 +23,8 @@ export function serveOptions(
   const { given, rest, fault } = readCommandLine(words, program);
   const collected = emptyOptions(env);
   for (const one of given) {
-    if (one.name === "strict-model-config")
-      warn(
-        "Warning: '--strict-model-config' has been deprecated! Please use '--disable-auto-complete-config' instead.",
-      );
+    const instead = DEPRECATED[one.name];
+    if (instead !== undefined) warn(`Warning: '--${one.name}' has been deprecated${instead}`);
     try {
       take(collected, one, warn);
     } catch (error) {
@@ -35,6 +34,14 @@ export function serveOptions(
   if (fault) throw fault;
   if (rest.length > 0) throw new UsageError([], ["", `Unexpected argument: ${rest[0]}`]);
   const names = new Set(given.map(({ name }) => name));
+  if (names.has("disable-auto-complete-config")) {
+    const strict = given.findLast(({ name }) => name === "strict-model-config");
+    if (strict && !readBoolean(strict.value))
+      warn(
+        "Warning: Overriding deprecated '--strict-model-config' from False to True in favor of '--disable-auto-complete-config'!",
+      );
+    collected.disableAutoComplete = true;
+  }
   if (names.has("response-cache-byte-size") && names.has("cache-config"))
     throw new UsageError(
       [],
@@ -45,6 +52,18 @@ export function serveOptions(
     );
   return finish(collected, env, address);
 }
+
+/** What Triton says of flags that have a successor, quotation marks as they are. */
+const traceConfig = (setting: string): string =>
+  ` and will be removed in future releases. Please use '--trace-config ${setting} instead.`;
+const DEPRECATED: Readonly<Record<string, string>> = {
+  "strict-model-config": "! Please use '--disable-auto-complete-config' instead.",
+  "trace-file": traceConfig("triton,file=<filepath>"),
+  "trace-level": traceConfig("level=<OFF|TIMESTAMPS|TENSORS>"),
+  "trace-rate": traceConfig("rate=<rate value>"),
+  "trace-count": traceConfig("count=<count value>"),
+  "trace-log-frequency": traceConfig("triton,log-frequency=<log frequency value>"),
+};
 
 function emptyOptions(env: Environment): Collected {
   return {
@@ -57,7 +76,7 @@ function emptyOptions(env: Environment): Collected {
     cloud: cloudFlags(env),
     tls: { use: false, mutual: false, cert: "", key: "", root: "" },
     restricted: { http: new Set(), grpc: new Set() },
-    log: {},
+    log: env.TRITON_SERVER_ESCAPE_LOG_MESSAGES === "0" ? { escape: false } : {},
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import { expect, test } from "vitest";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
+import { createLog } from "#runtime/server-log.js";
 import { repository, startServer } from "./support.js";
 
 const identity = (more: string): string => `backend: "identity" max_batch_size: 4
@@ -83,4 +84,42 @@ test("the pinned pool that nothing is taken from is as large as the flag says", 
   } finally {
     await server.stop();
   }
+});
+
+test("flags that have a successor are warned of in Triton's words, and the successor wins", () => {
+  const warnings = (...words: string[]): { warned: string[]; options: ReturnType<typeof serveOptions> } => {
+    const warned: string[] = [];
+    const options = serveOptions(["--model-repository=/m", ...words], "tritonserver", text => warned.push(text));
+    return { warned, options };
+  };
+  const removed = "has been deprecated and will be removed in future releases. Please use";
+  expect(warnings("--trace-rate=1", "--trace-level=OFF", "--trace-file=/t").warned).toEqual([
+    `Warning: '--trace-rate' ${removed} '--trace-config rate=<rate value> instead.`,
+    `Warning: '--trace-level' ${removed} '--trace-config level=<OFF|TIMESTAMPS|TENSORS> instead.`,
+    `Warning: '--trace-file' ${removed} '--trace-config triton,file=<filepath> instead.`,
+  ]);
+  expect(warnings("--trace-count=1", "--trace-log-frequency=1").warned).toEqual([
+    `Warning: '--trace-count' ${removed} '--trace-config count=<count value> instead.`,
+    `Warning: '--trace-log-frequency' ${removed} '--trace-config triton,log-frequency=<log frequency value> instead.`,
+  ]);
+  const both = warnings("--disable-auto-complete-config", "--strict-model-config=false");
+  expect(both.options.disableAutoComplete).toBe(true);
+  expect(both.warned).toEqual([
+    "Warning: '--strict-model-config' has been deprecated! Please use '--disable-auto-complete-config' instead.",
+    "Warning: Overriding deprecated '--strict-model-config' from False to True in favor of '--disable-auto-complete-config'!",
+  ]);
+});
+
+test("records of the log are escaped unless the environment says 0", () => {
+  const textOf = (setting: string | undefined): string => {
+    const env = setting === undefined ? {} : { TRITON_SERVER_ESCAPE_LOG_MESSAGES: setting };
+    const { log } = serveOptions(["--model-repository=/m"], "tritonserver", () => {}, env);
+    let line = "";
+    const defaults = { info: true, warning: true, error: true, verbose: 0, format: "default" } as const;
+    createLog({ ...defaults, ...log }, text => (line = text)).info("server", 'a "b"\nc');
+    return line.slice(line.indexOf("] ") + 2);
+  };
+  expect(textOf(undefined)).toBe('"a \\"b\\"\\nc"\n');
+  expect(textOf("1")).toBe('"a \\"b\\"\\nc"\n');
+  expect(textOf("0")).toBe('a "b"\nc\n');
 });
