@@ -9,9 +9,12 @@ import { repository, startServer } from "./support.js";
 
 let server: Awaited<ReturnType<typeof startServer>>;
 beforeAll(async () => {
-  server = await startServer(repository(["echo_fp32", "echo_bytes", "echo_int32_nb", "calc_int32"]), {
-    httpHeaderForwardPattern: ".*(id|timeout|triton_x|x-user)",
-  });
+  server = await startServer(
+    repository(["echo_fp32", "echo_bytes", "echo_int32_nb", "calc_int32", "echo_optional", "ens_optional"]),
+    {
+      httpHeaderForwardPattern: ".*(id|timeout|triton_x|x-user)",
+    },
+  );
 });
 afterAll(() => server.stop());
 
@@ -216,4 +219,17 @@ test("a model control mode that loads nothing refuses faulty parameters first", 
     error(503, "explicit model load / unload is not allowed if polling is enabled"),
   );
   await other.stop();
+});
+
+test("an ensemble does not run without an input that is not optional", async () => {
+  const [status, body] = await send(
+    "/v2/models/ens_optional/infer",
+    '{"inputs":[{"name":"B","datatype":"INT32","shape":[1],"data":[1]}]}',
+  );
+  expect([status, body]).toEqual(
+    error(
+      400,
+      `in ensemble 'ens_optional', ${NO_ID}unexpected deadlock, at least one output is not set while no more ensemble steps can be made`,
+    ),
+  );
 });

@@ -282,9 +282,11 @@ function runSteps(
       return { outputs, parameters: outputs.flatMap(() => flags) };
     };
 
-    for (const { name } of config.input) {
+    // Without an input that is not optional its steps never run.
+    for (const { name, optional } of config.input) {
       const tensor = request.inputs.get(name);
-      root.slots.set(name, tensor ? { tensor, batched: batching } : null);
+      if (tensor) root.slots.set(name, { tensor, batched: batching });
+      else if (optional) root.slots.set(name, null);
     }
     proceed(root);
     settle();
