@@ -50,12 +50,31 @@ const sum = (node: NvtNode, option: string, otherwise: unknown = undefined): unk
 const isTrue = (node: NvtNode, option: string): true | undefined =>
   node.op_params[option] === true ? true : undefined;
 
-function outDtype(node: NvtNode, option: string, plain: string): string | undefined {
+/**
+ * The dtype that a node's output was given, as an option.
+ * @param choices what the operator makes, its default first; narrower numbers are made as the narrowest of these
+ */
+function outDtype(node: NvtNode, option: string, choices: readonly string[], warnings: string[]): string | undefined {
   const given = node.op_params[option] as { name?: string } | string | null | undefined;
-  const name = typeof given === "object" ? given?.name : given;
-  const long = { "<f4": "float32", "<f8": "float64", "<i4": "int32", "<i8": "int64" }[name ?? ""] ?? name;
-  return long === plain ? undefined : long;
+  const name = (typeof given === "object" ? given?.name : given) ?? undefined;
+  if (name === undefined) return undefined;
+  const long = LONG[name] ?? name;
+  const made = choices.includes(long) ? long : choices.toSorted()[0]!;
+  if (made !== long)
+    warnings.push(`node ${node.id} (${kindOf(node)}): makes ${made}, not ${long}; the values are the same or closer.`);
+  return made === choices[0] ? undefined : made;
 }
+
+/** numpy's codes of dtypes. */
+const LONG: Readonly<Record<string, string>> = {
+  "<f2": "float16",
+  "<f4": "float32",
+  "<f8": "float64",
+  "<i2": "int16",
+  "<i4": "int32",
+  "<i8": "int64",
+  "|i1": "int8",
+};
 
 /** Columns that share a storage name are a group. */
 function groupsOf(node: NvtNode): readonly (string | readonly string[])[] {
@@ -121,8 +140,12 @@ const WRITERS: Readonly<Record<string, Writer>> = {
     };
   },
   FillMedian: node => ({ text: call("fillMedian", { addBinaryColumns: isTrue(node, "add_binary_cols") }) }),
-  Normalize: node => ({ text: call("normalize", { outDtype: outDtype(node, "out_dtype", "float64") }) }),
-  NormalizeMinMax: node => ({ text: call("normalizeMinMax", { outDtype: outDtype(node, "out_dtype", "float64") }) }),
+  Normalize: (node, { warnings }) => ({
+    text: call("normalize", { outDtype: outDtype(node, "out_dtype", ["float64", "float32"], warnings) }),
+  }),
+  NormalizeMinMax: (node, { warnings }) => ({
+    text: call("normalizeMinMax", { outDtype: outDtype(node, "out_dtype", ["float64", "float32"], warnings) }),
+  }),
   Clip: node => ({ text: call("clip", { min: sum(node, "min_value"), max: sum(node, "max_value") }) }),
   LogOp: () => ({ text: "logOp()" }),
   Dropna: () => ({ text: "dropna()" }),
@@ -192,7 +215,7 @@ const WRITERS: Readonly<Record<string, Writer>> = {
       numBuckets: option("num_buckets", null),
       encodeType: isCombo ? "combo" : undefined,
       singleTable: isTrue(node, "single_table"),
-      outDtype: outDtype(node, "dtype", "int64"),
+      outDtype: outDtype(node, "dtype", ["int64", "int32"], warnings),
     });
     const made = isCombo
       ? groups.map(group => [[group].flat().join("_"), [group].flat().join(separatorOf(node))] as const)
@@ -206,7 +229,10 @@ const WRITERS: Readonly<Record<string, Writer>> = {
         `node ${node.id} (TargetEncoding): NVTabular applies folds to the rows it serves (kfold ${kfold}); Merlon serves the statistics of all rows.`,
       );
     const groups = keyGroups(node, node.op_state.stats);
-    const options = call("", { pSmooth: p_smooth, outDtype: outDtype(node, "out_dtype", "float32") }).slice(1, -1);
+    const options = call("", {
+      pSmooth: p_smooth,
+      outDtype: outDtype(node, "out_dtype", ["float32", "float64"], warnings),
+    }).slice(1, -1);
     const text = `targetEncoding(${target ?? `request[${JSON.stringify(node.op_params.target_cols)}]`}, ${options})`;
     const sep = separatorOf(node);
     const made = groups.flatMap(group =>
@@ -279,8 +305,8 @@ const WRITERS: Readonly<Record<string, Writer>> = {
   DropLowCardinality: node => ({ text: `dropLowCardinality(${node.op_params.min_cardinality})` }),
   ValueCount: () => ({ text: "valueCount()" }),
   DataStats: () => ({ text: "dataStats()" }),
-  ReduceDtypeSize: node => ({
-    text: call("reduceDtypeSize", { floatDtype: outDtype(node, "float_dtype", "float32") }),
+  ReduceDtypeSize: (node, { warnings }) => ({
+    text: call("reduceDtypeSize", { floatDtype: outDtype(node, "float_dtype", ["float32", "float64"], warnings) }),
   }),
 };
 

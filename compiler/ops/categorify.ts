@@ -35,6 +35,7 @@ type Options = Omit<OpParamsInput["categorify"], "groups">;
  * @param options.vocabs vocabularies that are given, by name: values in the order of their ids, or a Parquet file, beside this file, with
  *   a column of that name (Merlin's `categories/unique.*.parquet`)
  * @param options.singleTable ids of one vocabulary begin where those of the last end, so that one embedding table holds all; 0 stays padding
+ * @param options.outDtype `"int64"` (default, as NVTabular) or `"int32"`
  * @param options.nvtabularHash mixes the row number into the hash of `numBuckets`, offline and online, to compare with NVTabular
  * @example ["item_id", "brand"] >> categorify({ freqThreshold: { item_id: 2 } })
  * @example [["brand", "city"]] >> categorify({ encodeType: "combo" })

@@ -17,6 +17,7 @@ import { isNumber } from "./elementwise.js";
  * serves the statistics of some fold, by the place of a row in its batch, and asks for the target).
  * @param target numbers or booleans, one or several columns; read while fitting alone
  * @param options.pSmooth how many rows' worth of the overall mean to mix in @default 20
+ * @param options.outDtype `"float32"` (default, as NVTabular) or `"float64"`
  * @param options.foldMode `"nvtabular"`: a row takes the statistics of its key without the fold of its number, as NVTabular does; to compare with it, and
  *   to train without the row's own target. A fit or transform numbers the rows of all its files together, a server those of each request. Transform the files of the
  *   fit, all in the same order: in another, rows fall into other folds, and their own targets are in what they take. `kfold` (3) and `foldSeed` (42) are NVTabular's

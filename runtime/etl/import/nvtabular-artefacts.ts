@@ -260,6 +260,11 @@ function filesOf(
   const known = (node.op_state[records] ?? []) as readonly { key: readonly string[]; path: string }[];
   const record = known.find(({ key }) => key.join(separatorOf(node)) === name);
   const inside = record && parsePathInside(record.path);
+  if (record && !inside)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `node ${node.id} (${step.op}): the path \`${record.path}\` of \`${name}\` leads out of the saved workflow. Save it again.`,
+    );
   const path = inside && resolveInside(join(from, node.folder), inside, from);
   if (path === undefined || !existsSync(path))
     throw new RuntimeFault(

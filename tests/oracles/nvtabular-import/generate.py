@@ -141,8 +141,34 @@ def sessions():
     return grouped[["user_session", "product_id-count", "event_time-first", "event_time-last"]] + (grouped[lists] >> ops.ListSlice(-4))
 
 
+def odd(rows, seed):
+    random = np.random.RandomState(seed)
+    return pd.DataFrame(
+        {
+            "a..b": random.choice(["x", "y", "z"], rows),
+            "c": random.randint(1, 5, rows),
+            "d_e": random.randint(1, 4, rows),
+            "f": random.randint(1, 9, rows),
+            "when": pd.Timestamp("2024-05-01") + pd.to_timedelta(random.randint(0, 10**6, rows), unit="s"),
+            "price": random.gamma(2, 20, rows),
+            "bought": random.randint(0, 2, rows).astype("float32"),
+        }
+    )
+
+
+def names():
+    """Separators of names, names with dots, vocabularies that are given, times and half floats."""
+    dots = ["a..b"] >> ops.Categorify() >> ops.Rename(postfix="_id")
+    given = ["c"] >> ops.Categorify(vocabs={"c": pd.Series([4, 2, 1])}) >> ops.Rename(postfix="_id")
+    ids = ["d_e", "f"] >> ops.Categorify(freq_threshold=2)
+    encoded = [["c", "d_e"], "a..b"] >> ops.TargetEncoding("bought", kfold=1, p_smooth=5, name_sep="-")
+    combo = [["c", "d_e"]] >> ops.Categorify(encode_type="combo", name_sep="-")
+    half = ["price"] >> ops.Normalize(out_dtype=np.float16)
+    return combo + dots + given + ids + encoded + half + ["when"]
+
+
 def cells(column):
-    plain = lambda v: v.item() if hasattr(v, "item") else v
+    plain = lambda v: v.value if isinstance(v, pd.Timestamp) else v.item() if hasattr(v, "item") else v
     one = lambda v: [plain(item) for item in v] if isinstance(v, (list, np.ndarray)) else None if v is None or v != v else plain(v)
     return [one(v) for v in column]
 
@@ -153,9 +179,9 @@ def keep(out, graph, learnt, unseen, schema=None):
     with tempfile.TemporaryDirectory() as folder:
         data = pathlib.Path(folder) / "fit.parquet"
         learnt.to_parquet(data)
-        # Each statistics file would overwrite the other's of the same key.
-        workflow = nvt.Workflow(graph)
+        # Vocabularies that are given are written where the operator is made.
         os.chdir(folder)
+        workflow = nvt.Workflow(graph())
         workflow.fit(Dataset(str(data), engine="parquet", cpu=True, **({"schema": schema} if schema else {})))
         saved = pathlib.Path(folder) / "saved"
         workflow.save(str(saved))
@@ -171,9 +197,10 @@ def keep(out, graph, learnt, unseen, schema=None):
 def main():
     """With names of cases, those alone."""
     cases = {
-        "shop": lambda out: keep(out, graph(), table(400, 1, False), table(60, 2, True)),
-        "every-operator": lambda out: keep(out, every_operator(), events(200, 3), events(40, 4), events_schema()),
-        "sessions": lambda out: keep(out, sessions(), clicks(150, 5), clicks(60, 6)),
+        "shop": lambda out: keep(out, graph, table(400, 1, False), table(60, 2, True)),
+        "every-operator": lambda out: keep(out, every_operator, events(200, 3), events(40, 4), events_schema()),
+        "names": lambda out: keep(out, names, odd(80, 7), odd(30, 8)),
+        "sessions": lambda out: keep(out, sessions, clicks(150, 5), clicks(60, 6)),
     }
     for name in sys.argv[1:] or cases:
         shutil.rmtree(OUT / name, ignore_errors=True)
