@@ -23,6 +23,9 @@ export const padding = z.strictObject({
 /** Mixes a row's number into the hash, as NVTabular does on CPU; for parity alone. */
 const nvtabularHash = z.boolean().optional();
 
+/** Divides by the rows of a group, those whose value is null among them, as NVTabular does. */
+const nvtabularNulls = z.boolean().optional();
+
 /** What `groupby` makes of the values of a group. */
 export const AGGREGATIONS = [
   "list",
@@ -82,6 +85,7 @@ export const OP_PARAMS = {
     groups,
     /** Encodes a row without the fold it falls into by its place, as NVTabular does; else with the statistics of all rows. */
     foldMode: z.literal("nvtabular").optional(),
+    nvtabularNulls,
     /** Of `foldMode`: how many folds @default 3 */
     kfold: z.number().int().min(2).max(100).optional(),
     /** Of `foldMode`: seed of the folds; null deals them in turn @default 42 */
@@ -91,6 +95,7 @@ export const OP_PARAMS = {
   joinGroupby: z.strictObject({
     stats: z.array(z.enum(["count", "sum", "mean", "std", "var", "min", "max"])).min(1),
     groups,
+    nvtabularNulls,
   }),
   listSlice: z.strictObject({
     /** Counted from the end where negative; alone and positive it is the end. */

@@ -231,6 +231,7 @@ const WRITERS: Readonly<Record<string, Writer>> = {
     const groups = keyGroups(node, node.op_state.stats);
     const options = call("", {
       pSmooth: p_smooth,
+      nvtabularNulls: true,
       outDtype: outDtype(node, "out_dtype", ["float32", "float64"], warnings),
     }).slice(1, -1);
     const text = `targetEncoding(${target ?? `request[${JSON.stringify(node.op_params.target_cols)}]`}, ${options})`;
@@ -247,7 +248,7 @@ const WRITERS: Readonly<Record<string, Writer>> = {
     const columns = (node.op_params.cont_cols ?? []) as string[];
     const stats = (node.op_params.stats ?? []) as string[];
     const of = target ?? (columns.length > 0 ? `request[${JSON.stringify(columns)}]` : undefined);
-    const text = `joinGroupby(${JSON.stringify(stats)}${of === undefined ? "" : `, ${of}`})`;
+    const text = `joinGroupby(${JSON.stringify(stats)}${of === undefined ? "" : `, ${of}, {"nvtabularNulls":true}`})`;
     const sep = separatorOf(node);
     const made = groups.flatMap(group =>
       stats

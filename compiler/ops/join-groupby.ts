@@ -1,6 +1,6 @@
 /** Values → statistics of the fitted rows with the same value. */
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import { OP_PARAMS, type OpParams } from "../../triton-protos/op-params.js";
+import { OP_PARAMS, type OpParams, type OpParamsInput } from "../../triton-protos/op-params.js";
 import { OP_STATE } from "../../triton-protos/op-state.js";
 import { type ColumnSchema, column } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
@@ -19,10 +19,15 @@ type Stat = OpParams["joinGroupby"]["stats"][number];
  * like any other. A list in the list on the left is one key of several columns. A key not seen has count 0 and nulls (NVTabular raises). NVTabular's JoinGroupby.
  * @param stats `"count"`, `"sum"`, `"mean"`, `"std"`, `"var"`, `"min"`, `"max"`
  * @param of columns to take statistics of; read while fitting alone
+ * @param options.nvtabularNulls divides mean, variance and deviation by all rows of the key, null values among them, and sums nothing to 0: what
+ *   NVTabular learns, for models that were trained with it @default false
  * @example ["brand", ["brand", "city"]] >> joinGroupby(["count", "mean"], events["price"])
  */
-export const joinGroupby = (stats: readonly Stat[], of?: AnyNode): Op<OpenRule> =>
-  new Op("joinGroupby", { stats }, of ? { of } : {});
+export const joinGroupby = (
+  stats: readonly Stat[],
+  of?: AnyNode,
+  options: Pick<OpParamsInput["joinGroupby"], "nvtabularNulls"> = {},
+): Op<OpenRule> => new Op("joinGroupby", { stats, ...options }, of ? { of } : {});
 
 /** dtype of a statistic of a column. Sums of integers are 64 bits wide. */
 function dtypeOf(stat: Stat, of: DType): DType {

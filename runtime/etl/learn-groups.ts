@@ -24,8 +24,9 @@ export async function learnTargetEncoding(
   const targets = step.inputs.target!.map(ref => ({ name: ref.name, column: layers.find(ref)! }));
   const asked = targets.map(({ column }) => ({ column, withMoments: true }));
   const moments = learning.engines.run(engine => findMoments(engine, layers.view, asked, () => undefined));
+  const counted = (value: string) => (step.params.nvtabularNulls ? "count(*)" : `count(${value})`);
   const aggregates = targets.flatMap(({ name, column }): Aggregate[] => [
-    { name: `count ${name}`, sql: `count(${column.sql})`, dtype: "int64" },
+    { name: `count ${name}`, sql: counted(column.sql), dtype: "int64" },
     { name: `sum ${name}`, sql: `coalesce(sum(CAST(${column.sql} AS DOUBLE)), 0)`, dtype: "float64" },
   ]);
   const { foldMode, kfold = 3, foldSeed = 42 } = step.params;
@@ -41,7 +42,8 @@ export async function learnTargetEncoding(
 }
 
 export async function learnJoinGroupby(learning: Learning, step: Step<"joinGroupby">): Promise<OpState["joinGroupby"]> {
-  const { stats } = step.params;
+  const { stats, nvtabularNulls } = step.params;
+  const statistics = nvtabularNulls ? STATISTICS_OF_ALL_ROWS : STATISTICS;
   const values = (step.inputs.of ?? []).map(ref => ({ name: ref.name, column: learning.layers.find(ref)! }));
   const groups = await learnGroups(learning, step, (group, sql) => [
     ...(stats.includes("count") ? [{ name: `${group}_count`, sql: "count(*)", dtype: "int32" as const }] : []),
@@ -51,7 +53,7 @@ export async function learnJoinGroupby(learning: Learning, step: Step<"joinGroup
         .map((stat): Aggregate => {
           const output = `${group}_${name}_${stat}`;
           const { dtype } = step.outputs.find(col => col.name === output)!;
-          return { name: output, sql: STATISTICS[stat](column.sql, sql), dtype };
+          return { name: output, sql: statistics[stat](column.sql, sql), dtype };
         }),
     ),
   ]);
@@ -60,15 +62,32 @@ export async function learnJoinGroupby(learning: Learning, step: Step<"joinGroup
 
 const inDouble = (what: string) => (value: string, sql: Sql) => sql.toFloat32(`${what}(CAST(${value} AS DOUBLE))`);
 
-const STATISTICS: Readonly<
+type Statistics = Readonly<
   Record<Exclude<OpParams["joinGroupby"]["stats"][number], "count">, (value: string, sql: Sql) => string>
-> = {
+>;
+
+const STATISTICS: Statistics = {
   sum: value => `sum(${value})`,
   mean: inDouble("avg"),
   std: inDouble("stddev_samp"),
   var: inDouble("var_samp"),
   min: value => `min(${value})`,
   max: value => `max(${value})`,
+};
+
+/** NVTabular's: sums of what is there, over all rows. Of one row alone there is no variance. */
+const sumOf = (value: string) => `coalesce(sum(${value}), 0)`;
+const varianceOf = (value: string) => {
+  const x = `CAST(${value} AS DOUBLE)`;
+  const squares = `${sumOf(`${x} * ${x}`)} - ${sumOf(x)} * ${sumOf(x)} / count(*)`;
+  return `CASE WHEN count(*) > 1 THEN (${squares}) / (count(*) - 1) END`;
+};
+const STATISTICS_OF_ALL_ROWS: Statistics = {
+  ...STATISTICS,
+  sum: sumOf,
+  mean: (value, sql) => sql.toFloat32(`${sumOf(`CAST(${value} AS DOUBLE)`)} / count(*)`),
+  var: (value, sql) => sql.toFloat32(varianceOf(value)),
+  std: (value, sql) => sql.toFloat32(`sqrt(${varianceOf(value)})`),
 };
 
 async function learnGroups(

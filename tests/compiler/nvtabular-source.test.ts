@@ -111,7 +111,7 @@ describe("a graph that NVTabular wrote", () => {
     });
     const { lines, warnings } = imported(2, [select(0, "a", "a_b", "b", "c", "b_c"), select(1, "t"), encoding]);
     expect(lines[0]).toBe(
-      'const n2 = request[["a_b",["a","b","c"]]] >> targetEncoding(request[["t"]], {"pSmooth":20});',
+      'const n2 = request[["a_b",["a","b","c"]]] >> targetEncoding(request[["t"]], {"pSmooth":20,"nvtabularNulls":true});',
     );
     expect(warnings).toEqual([expect.stringContaining("(kfold 3); Merlon serves the statistics of all rows.")]);
   });

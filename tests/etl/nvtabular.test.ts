@@ -244,6 +244,24 @@ describe("where Merlon differs on purpose", () => {
     expect(sql.TE_g_y).toEqual(kernels.TE_g_y);
   });
 
+  test("null values are left out of statistics: NVTabular divides by all rows of the key", async () => {
+    const joined = different.get("joinGroupby of null values")!;
+    expect(joined.expected.g_x_mean!.slice(0, 4), "NVTabular").toEqual([1, 1, 1, 0]);
+    const found = await answers(joined);
+    const byKey = (name: string) => [0, 3, 5, 7].map(row => found.kernels[name]![row]);
+    expect(byKey("g_count")).toEqual([4, 2, 2, 1]);
+    expect(byKey("g_x_sum")).toEqual([4, null, 10, 2.5]);
+    expect(byKey("g_x_mean")).toEqual([2, null, 5, 2.5]);
+    expect(byKey("g_x_var")).toEqual([2, null, 2, null]);
+    expect(byKey("g_x_std")).toEqual([Math.fround(Math.SQRT2), null, Math.fround(Math.SQRT2), null]);
+    expect(found.sql).toEqual(found.kernels);
+    const encoded = await answers(different.get("targetEncoding of null targets")!);
+    // The mean of the five targets is 3.3: (4 + 2 · 3.3) / (2 + 2), and so on.
+    const encodings = [2.65, 3.3, 4.15, 9.1 / 3].map(Math.fround);
+    expect([0, 3, 5, 7].map(row => encoded.kernels.TE_g_y![row])).toEqual(encodings);
+    expect(encoded.sql.TE_g_y).toEqual(encoded.kernels.TE_g_y);
+  });
+
   test("times are told apart to the nanosecond: NVTabular's shifted column is float64, in which they are the same", async () => {
     const one = different.get("differenceLag/of nanoseconds, which float64 cannot tell apart")!;
     expect(one.expected.t_difference_lag_1![1], "NVTabular").toBe(0);

@@ -22,7 +22,7 @@ export const BETTER: Readonly<Record<string, string>> = {
   joinExternal:
     "integers without a match stay integers with nulls (pandas: float64); a key that the file has twice is an error, not more rows",
   joinGroupby:
-    "a null key is a key (NVTabular: count 0, mean infinite); an unseen key has count 0 (raises); `count` alone works (raises)",
+    "a null value is left out (NVTabular divides by all rows of the key, so that mean, variance and deviation shrink, and sums nothing to 0; `nvtabularNulls` reproduces it); a null key is a key (NVTabular: count 0, mean infinite); an unseen key has count 0 (raises); `count` alone works (raises)",
   lambdaOp:
     "a time is an int64 that says its unit; the function is compiled, and runs online (NVTabular: pandas alone)",
   listSlice:
@@ -32,7 +32,7 @@ export const BETTER: Readonly<Record<string, string>> = {
   normalizeMinMax: "a constant is 0.5 at zero too (NaN); lists work (raises)",
   reduceDtypeSize: "a later value that does not fit is an error that names it (NVTabular wraps it round)",
   targetEncoding:
-    "full statistics, no target when served (NVTabular: folds by the place of a row, and asks for the target; `foldMode` reproduces it); a null key is a key (its count is taken for 0)",
+    "full statistics, no target when served (NVTabular: folds by the place of a row, and asks for the target; `foldMode` reproduces it); a row without a target is left out (NVTabular counts it; `nvtabularNulls` reproduces it); a null key is a key (its count is taken for 0)",
   valueCount: "",
 };
 

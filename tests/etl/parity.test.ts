@@ -13,7 +13,10 @@ const fixture = (name: string): readonly Named[] =>
 const DOCUMENT = new URL("../../docs/nvtabular-parity.md", import.meta.url);
 
 const usesSwitch = ({ links }: Named): boolean =>
-  links.some(({ params = {} }) => params.nvtabularHash === true || params.foldMode !== undefined);
+  links.some(
+    ({ params = {} }) =>
+      params.nvtabularHash === true || params.nvtabularNulls === true || params.foldMode !== undefined,
+  );
 
 function print(): string {
   const cases = fixture("cases.json");
@@ -30,7 +33,7 @@ function print(): string {
 
 ${cases.length} cases ran through NVTabular on CPU (hashes without the row number: through pandas); \`tests/oracles/nvtabular\` has the generator and its pins. In each, Merlon's answer is equal
 value for value and its schema feature for feature, three times over: by kernel, by SQL (\`merlon transform\`), and through the server over gRPC, one row a request where the
-operator looks at one row. *With the switch*: equal where \`nvtabularHash\` or \`foldMode: "nvtabular"\` asks for the original's behaviour. *Recorded*: cases in which Merlon
+operator looks at one row. *With the switch*: equal where \`nvtabularHash\`, \`nvtabularNulls\` or \`foldMode: "nvtabular"\` selects the original's behaviour. *Recorded*: cases in which Merlon
 answers otherwise on purpose, with both answers in a test. This page is written by \`tests/etl/parity.test.ts\`.
 
 | operator | equal | with the switch | recorded | better, and why |

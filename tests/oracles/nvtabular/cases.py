@@ -48,20 +48,22 @@ def list_slice(name, dtype, fit, start, end=None, pad=False, value=None):
     return one(f"listSlice/{name}", dtype, {"op": "listSlice", "params": params}, fit, lambda: ops.ListSlice(start, end, pad, 0.0 if value is None else value))
 
 
-def target(name, types, columns, y, request=None, p_smooth=20, together=False, kind="int64"):
+def target(name, types, columns, y, request=None, p_smooth=20, together=False, kind="int64", **params):
     """kfold=1: the statistics of all rows, which Merlon always uses. The target must be in NVTabular's request."""
     names = list(types)
-    link = {"op": "targetEncoding", "params": {"pSmooth": p_smooth}, "columns": [names] if together else names, "ports": {"target": ["y"]}}
+    link = {"op": "targetEncoding", "params": {"pSmooth": p_smooth, **params}, "columns": [names] if together else names, "ports": {"target": ["y"]}}
     graph = lambda: ([names] if together else names) >> ops.TargetEncoding(["y"], kfold=1, p_smooth=p_smooth)
     return case(f"targetEncoding/{name}", {**types, "y": kind}, [link], {**columns, "y": y}, request, graph)
 
 
+# Values of a and c are null at times, those of b always.
+NULL_VALUES = {"g": ["a", "a", "a", "b", "b", "c", "c", "d", "a"]}
 ALL_STATS = ["count", "sum", "mean", "std", "var", "min", "max"]
 
 
-def join_groupby(name, types, columns, x, stats, request=None, together=False, kind="float64"):
+def join_groupby(name, types, columns, x, stats, request=None, together=False, kind="float64", **params):
     names = list(types)
-    link = {"op": "joinGroupby", "params": {"stats": stats}, "columns": [names] if together else names, "ports": {"of": ["x"]}}
+    link = {"op": "joinGroupby", "params": {"stats": stats, **params}, "columns": [names] if together else names, "ports": {"of": ["x"]}}
     graph = lambda: ([names] if together else names) >> ops.JoinGroupby(cont_cols=["x"], stats=stats)
     return case(f"joinGroupby/{name}", {**types, "x": kind}, [link], {**columns, "x": x}, request, graph)
 
@@ -326,6 +328,12 @@ CASES = [
     join_groupby("two columns together", {"g": "string", "h": "int64"}, {"g": ["a", "a", "b", "a"], "h": [1, 2, 1, 1]}, [1.0, 2.0, 3.0, 4.0], ["count", "mean", "max"], together=True),
     join_groupby("keys not seen in fit, without count", {"g": "int64"}, {"g": [1, 1, 2]}, [1.0, 2.0, 4.0], ["sum", "mean"], request={"g": [3, 1], "x": [0.0, 0.0]}),
 
+    join_groupby("nvtabularNulls, every statistic", {"g": "string"}, NULL_VALUES, [1.0, N, 3.0, N, N, 4.0, 6.0, 2.5, N], ALL_STATS, nvtabularNulls=True),
+    join_groupby("nvtabularNulls, of float32", {"g": "string"}, NULL_VALUES, [1.0, N, 3.0, N, N, 4.0, 6.0, 2.5, 1.5], ["mean", "var", "std"], kind="float32", nvtabularNulls=True),
+    join_groupby("nvtabularNulls, nothing null", {"g": "string"}, NULL_VALUES, [1.0, 2.0, 3.0, 4.0, 5.0, 4.0, 6.0, 2.5, 1.5], ALL_STATS, nvtabularNulls=True),
+    target("nvtabularNulls", {"g": "string"}, NULL_VALUES, [1.0, N, 3.0, N, N, 4.0, 6.0, 2.5, N], p_smooth=2, kind="float64", nvtabularNulls=True),
+    target("nvtabularNulls, without smoothing", {"g": "string"}, NULL_VALUES, [1.0, N, 3.0, N, N, 4.0, 6.0, 2.5, N], p_smooth=0, kind="float32", nvtabularNulls=True),
+
     min_max("float64", "float64", PRICES),
     min_max("float32", "float32", PRICES, note="float32"),
     min_max("nulls", "float64", [1.0, N, 3.0, 10.0]),
@@ -533,6 +541,10 @@ DIFFERENT = [
     one("median of an even count of integers", "int64", {"op": "fillMedian"}, [1, 2, 3, 10], ops.FillMedian, [N, 7]),
     case("joinGroupby of null", {"g": "string", "x": "float64"}, [{"op": "joinGroupby", "params": {"stats": ["count", "mean"]}, "columns": ["g"], "ports": {"of": ["x"]}}],
          {"g": ["a", N, N, "a"], "x": [1.0, 2.0, 4.0, 5.0]}, None, lambda: ["g"] >> ops.JoinGroupby(cont_cols=["x"], stats=["count", "mean"])),
+    case("joinGroupby of null values", {"g": "string", "x": "float64"}, [{"op": "joinGroupby", "params": {"stats": ALL_STATS}, "columns": ["g"], "ports": {"of": ["x"]}}],
+         {**NULL_VALUES, "x": [1.0, N, 3.0, N, N, 4.0, 6.0, 2.5, N]}, None, lambda: ["g"] >> ops.JoinGroupby(cont_cols=["x"], stats=ALL_STATS)),
+    case("targetEncoding of null targets", {"g": "string", "y": "float64"}, [{"op": "targetEncoding", "params": {"pSmooth": 2}, "columns": ["g"], "ports": {"target": ["y"]}}],
+         {**NULL_VALUES, "y": [1.0, N, 3.0, N, N, 4.0, 6.0, 2.5, N]}, None, lambda: ["g"] >> ops.TargetEncoding(["y"], kfold=1, p_smooth=2)),
     case("targetEncoding of null", {"g": "string", "y": "int64"}, [{"op": "targetEncoding", "params": {"pSmooth": 2}, "columns": ["g"], "ports": {"target": ["y"]}}],
          {"g": ["a", N, N, "a"], "y": [1, 1, 0, 0]}, None, lambda: ["g"] >> ops.TargetEncoding(["y"], kfold=1, p_smooth=2)),
     case("targetEncoding by the place of a row", {"g": "string", "y": "int64"}, [{"op": "targetEncoding", "params": {"pSmooth": 2}, "columns": ["g"], "ports": {"target": ["y"]}}],
