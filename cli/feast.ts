@@ -104,9 +104,11 @@ BYTES are printed, and given, as base64.`,
       process.stdout.write(flags.format === "json" ? `${JSON.stringify(rows, exact, 2)}\n` : table(rows));
     });
 
-/** Integers beyond 2^53 as text, so that they stay what they are. */
-const exact = (_: string, value: unknown): unknown =>
-  typeof value === "bigint" ? (Number.isSafeInteger(Number(value)) ? Number(value) : String(value)) : value;
+/** Integers beyond 2^53, and floats that JSON has no number for, as text, so that they stay what they are; protobuf's JSON does the same. */
+const exact = (_: string, value: unknown): unknown => {
+  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+  return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+};
 
 function table(rows: readonly Readonly<Record<string, unknown>>[]): string {
   const header = Object.keys(rows[0] ?? {});

@@ -1,5 +1,6 @@
 /** Drops candidates by lists of the same user. */
 import { z } from "zod";
+import { comparedAs } from "../../triton-protos/comparable-ids.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import { OP_PARAMS } from "../../triton-protos/op-params.js";
 import { type ColumnSchema, printType } from "../../triton-protos/schema.js";
@@ -33,7 +34,7 @@ export interface CandidateLists {
 /**
  * Drops candidates by lists of the same user; order and doubles stay. Each of the three may be a node of several columns: what is in any `deny`
  * list or `seen` filter goes, and where there are `allow` lists, what is in none of them. A null, or an empty list, holds nothing: a user whose `allow`
- * lists are all empty keeps no candidate.
+ * lists are all empty keeps no candidate. Integers of different widths are compared by value.
  * @param lists a node whose columns are lists of ids per user, or one id: what to drop. Or `{ deny, allow, seen }`, where `seen` holds a Bloom
  *   filter per user: small however much a user has seen, and wrong about the few candidates of its error rate (`merlon bloom build` makes them,
  *   docs/bloom-filters.md)
@@ -94,7 +95,7 @@ export const filterCandidatesOp = defineOp({
   },
 });
 
-/** Reports a list of another dtype than the candidates, or of other rows than the users'. */
+/** Reports a list whose ids can't be those of the candidates, or of other rows than the users'. */
 function comparable(
   call: Call<unknown>,
   candidates: ColumnSchema,
@@ -102,14 +103,14 @@ function comparable(
   list: Bound,
   dependency: string,
 ): boolean {
-  if (list.column.dtype !== candidates.dtype)
+  if (!comparedAs(list.column.dtype, candidates.dtype))
     call.fail(
       messages.schemaDtypeMismatch({
         reader: "`filterCandidates`",
         column: list.column.name,
         wanted: `${candidates.dtype}, like \`${candidates.name}\``,
         seen: printType(list.column),
-        way: "Use ids of one dtype on both sides.",
+        way: "Use texts on both sides, or integers.",
       }),
       { dependency },
       [{ note: `\`${list.column.name}\` is made here`, of: list }],

@@ -2,7 +2,9 @@
  * Candidates, and lists of ids per user -> the candidates that are in none of their own user's deny lists and Bloom filters, and in one of its allow
  * lists, where there are any; order and doubles stay. Linear in both.
  */
+import { comparedAs } from "../../triton-protos/comparable-ids.js";
 import { RuntimeFault } from "../errors.js";
+import { castValues } from "../plan/cast.js";
 import type { Kernel } from "../plan/kernel.js";
 import { int32s } from "../plan/short-arrays.js";
 import { type Column, childRows, gather, type Rows } from "../plan/table.js";
@@ -51,13 +53,15 @@ function needRows(candidates: Column, column: Column, name: string, listName: st
 
 function listOf(candidates: Column, column: Column, name: string, listName: string): List {
   needRows(candidates, column, name, listName);
-  if (column.dtype !== candidates.dtype)
+  const dtype = comparedAs(column.dtype, candidates.dtype);
+  if (!dtype)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
-      `column \`${listName}\` holds ${column.dtype} and \`${name}\` ${candidates.dtype}: ids of one dtype are compared.`,
+      `column \`${listName}\` holds ${column.dtype} and \`${name}\` ${candidates.dtype}, which are not comparable.`,
     );
   const { offsets, width = 1 } = column;
-  const set = idSet(column.values, column.validity, candidates.values);
+  const as = (of: Column, what: string) => castValues(of.values, of.dtype, dtype, `column \`${what}\``);
+  const set = idSet(as(column, listName), column.validity, as(candidates, name));
   return {
     fill: row => set.fill(offsets ? offsets[row]! : row * width, offsets ? offsets[row + 1]! : (row + 1) * width),
     has: set.has,

@@ -28,6 +28,21 @@ describe("filterCandidates", () => {
       [1n],
     ]);
   });
+  test("integers of different widths are compared by value; a text is no integer", async () => {
+    const rows = rootRows(1);
+    const mixed = async (dtype: DType, list: DType, items: Item[], seen: Item[]) =>
+      run("filterCandidates", step, {
+        input: [candidates(dtype, [items], rows)],
+        filterOut: [lists(list, [seen], rows)],
+      }).then(([left]) => grouped(left!));
+    expect(await mixed("int32", "int64", [5, -1, 7], [-1n, 2n ** 32n + 5n])).toEqual([[5, 7]]);
+    expect(await mixed("int64", "int32", [5n, -1n, 2n ** 32n + 7n], [-1, 7])).toEqual([[5n, 2n ** 32n + 7n]]);
+    expect(await mixed("uint32", "int8", [4294967295, 3], [-1, 3])).toEqual([[4294967295]]);
+    await expect(mixed("int64", "string", [5n], ["5"])).rejects.toThrow(
+      "column `seen` holds string and `candidate_ids` int64, which are not comparable.",
+    );
+    await expect(mixed("int64", "uint64", [5n], [5n])).rejects.toThrow("which are not comparable");
+  });
   test("ids that agree in one word only are different", async () => {
     const [low, high] = [2n ** 32n, 2n ** 33n];
     expect(await filter("int64", [[low, high, 0n, -1n]], [[high, 0n]])).toEqual([[low, -1n]]);
@@ -113,8 +128,8 @@ describe("filterCandidates", () => {
     expect(faulty({ input, filterOut: [lists("int64", [[1], []])] })).toThrow(
       "column `seen` has 2 rows, and `candidate_ids` was made for 1.",
     );
-    expect(faulty({ input, filterOut: [lists("int32", [[1]], rows)] })).toThrow(
-      "column `seen` holds int32 and `candidate_ids` int64",
+    expect(faulty({ input, filterOut: [lists("string", [["1"]], rows)] })).toThrow(
+      "column `seen` holds string and `candidate_ids` int64",
     );
   });
   test("several lists: in none of the denied, in one of the allowed", async () => {

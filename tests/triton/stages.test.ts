@@ -203,6 +203,26 @@ const filters = [
       ),
     ),
   ),
+  ...(
+    [
+      ["int32", "int64"],
+      ["int64", "int16"],
+      ["int8", "uint32"],
+    ] as const
+  ).map(([dtype, other]) =>
+    one(
+      "filterCandidates",
+      `${dtype} against ${other}`,
+      {},
+      { input: ["id"], filterOut: ["deny", "hidden"] },
+      {
+        id: { dtype, nulls: true, ...CANDIDATE },
+        deny: { dtype: other, list: "ragged", nulls: true },
+        hidden: { dtype: other, nulls: true },
+      },
+      [made("filtered_ids", dtype, "s")],
+    ),
+  ),
   ...ALL.filter(dtype => datatype(dtype).kind === "int").map(dtype =>
     one(
       "filterCandidates",

@@ -1,6 +1,6 @@
 import { ensemble, filterCandidates, queryFaiss, softmaxSampling, source, unrollFeatures } from "merlon";
 
-const request = source({ user_id: "int64", seen: "list<int32>", bought: "list<int64>", query: "float32[4]", score: "float32" });
+const request = source({ user_id: "int64", seen: "list<string>", bought: "list<int64>", query: "float32[4]", score: "float32" });
 const candidates = request["query"] >> queryFaiss("../artefacts/index/items.faiss");
 const a = candidates >> filterCandidates(request["seen"]);
 const b = request["user_id"] >> filterCandidates(request["bought"]);
