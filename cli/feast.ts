@@ -85,7 +85,7 @@ const getCommand = (): Command =>
 Examples:
   $ merlon feast get features --view user_features --key user_id=7,9
   $ merlon feast get features --view pair_features --key user_id=7,7 --key item_id=10,11 --format json
-BYTES are printed, and given, as base64.`,
+BYTES are printed, and given, as base64. JSON has infinities, and integers beyond 2^53, as text.`,
     )
     .action(async (repository: string, flags: GetFlags) => {
       const { getFeatures } = await import("../runtime/stores/feast/get-features.js");

@@ -104,6 +104,21 @@ describe("SQLite", () => {
     expect(await rating()).toEqual([3, 5, null, 3]);
   });
 
+  test("infinities are text in the JSON of `feast get`, and no nulls", async () => {
+    const folder = copy();
+    const csv = join(folder, "shops.csv");
+    writeFileSync(csv, "shop,rating,ts\nnorth,inf,2024-01-01\nsüd,-inf,2024-01-01\nwest,1.5,2024-01-01\n");
+    await materialize(folder, { views: ["shops"], data: [csv] });
+    const asked = ["feast", "get", folder, "--view", "shops", "--key", "shop=north,süd,west,east", "--format", "json"];
+    const { stdout } = await promisify(execFile)(process.execPath, [merlon, ...asked]);
+    expect((JSON.parse(stdout) as { rating: unknown }[]).map(row => row.rating)).toEqual([
+      "Infinity",
+      "-Infinity",
+      1.5,
+      null,
+    ]);
+  });
+
   test.each([
     ["shop,ts\nx,2024-01-01\n", /has no column `rating`, which view `shops` needs; it has `shop`, `ts`/],
     ["shop,rating,ts\nx,good,2024-01-01\n", /reading the rows of view `shops` failed: .*good/],
