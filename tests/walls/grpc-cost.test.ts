@@ -108,8 +108,8 @@ test.each([
   ["FP32", (i: number) => i / 7],
   ["FP32", (i: number) => -i / 128],
   ["FP32", (i: number) => (i % 3 === 0 ? Number.NaN : i)],
-] as const)("all classes of 2^20 numbers in %s cost what their bytes allow", async (type, value) => {
-  const length = 2 ** 20;
+] as const)("all classes of a million numbers in %s cost what their bytes allow", async (type, value) => {
+  const length = 1_000_000;
   const values = Buffer.from(Float32Array.from({ length }, (_, i) => value(i)).buffer);
   const all = field(
     6,
