@@ -13,6 +13,9 @@ import { cancelled, stopping } from "./refusals.js";
 import type { Scheduler } from "./scheduler.js";
 import { timerDelay } from "./timer-delay.js";
 
+/** While every instance is busy, Triton looks every so often for requests whose time is over. */
+const LOOK_MS = 500;
+
 /** @param held requests to wait for before the first batch (a hook for tests, Triton's `TRITONSERVER_DELAY_SCHEDULER`) */
 export function dynamicScheduler(
   config: ModelConfig,
@@ -29,7 +32,15 @@ export function dynamicScheduler(
   let draining = false;
   let hold = held;
   let timer: NodeJS.Timeout | undefined;
+  let looking: NodeJS.Timeout | undefined;
 
+  const refuseExpired = (): void => {
+    clearTimeout(looking);
+    looking = undefined;
+    queue.refuseExpired();
+    stats.pending = queue.size;
+    if (queue.size === 0) for (const wake of drained.splice(0)) wake();
+  };
   const run = (jobs: readonly Job[]): void =>
     instances.run(takePlace ? jobs.map(job => placed(job, takePlace())) : jobs);
   const dispatch = (): void => {
@@ -37,7 +48,8 @@ export function dynamicScheduler(
     if (queue.size < hold && !draining) return;
     hold = 0;
     clearTimeout(timer);
-    queue.refuseExpired();
+    if (instances.free() > 0) refuseExpired();
+    else if (queue.hasExpired) looking ??= setTimeout(refuseExpired, LOOK_MS);
     while (queue.size > 0 && instances.free() > 0) {
       const batch = chooseBatch(queue.jobs(), draining ? { ...rules, delay: 0 } : rules, now());
       if (typeof batch === "number") {

@@ -31,6 +31,7 @@ export interface PolicyQueue {
   take(job: Job): void;
   /** Answers the jobs whose time is over. Triton does that when it looks for a batch, and every half second while no instance is free. */
   refuseExpired(): void;
+  readonly hasExpired: boolean;
   readonly size: number;
   /** In the order they run. */
   jobs(): Iterable<Job>;
@@ -119,8 +120,12 @@ export function createPolicyQueue(batching: Partial<ModelDynamicBatching>, onCha
     refuseExpired() {
       for (const job of expired) {
         remove(job);
-        job.reject(timedOut());
+        // After the answer of an execution that has just freed the instance.
+        setTimeout(() => job.reject(timedOut()), 1);
       }
+    },
+    get hasExpired() {
+      return expired.size > 0;
     },
     get size() {
       return size;
