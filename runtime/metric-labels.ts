@@ -4,9 +4,10 @@
 import type { ReadyVersion } from "./repository/registry.js";
 
 export type Labels = Readonly<Record<string, string>>;
+export type LabeledVersion = Pick<ReadyVersion, "model" | "namespace" | "version" | "config">;
 
 /** Only names of loaded models, their versions and their own tags become labels: no client can grow the set. */
-export function labelsOf(version: Pick<ReadyVersion, "model" | "namespace" | "version" | "config">): Labels {
+export function labelsOf(version: LabeledVersion): Labels {
   const tags = Object.fromEntries(Object.entries(version.config.metric_tags).map(([key, value]) => [`_${key}`, value]));
   return { ...tags, ...nameLabels(version) };
 }

@@ -2,13 +2,14 @@
  * The counters of every model version, and the machine's, as Prometheus text.
  */
 import { cpus, freemem, totalmem } from "node:os";
+import type { FailureCounts } from "./failure-counts.js";
 import { faultCount } from "./in-background.js";
-import { type Labels, labelsOf, nameLabels, printLabels } from "./metric-labels.js";
+import { labelsOf, nameLabels, printLabels } from "./metric-labels.js";
 import { printHistograms, printSummaries, readQuantiles } from "./metrics-latencies.js";
 import { printStages } from "./metrics-stages.js";
 import type { ReadyVersion } from "./repository/registry.js";
 import type { FailedVersion } from "./repository/replace-versions.js";
-import { FAILURE_REASONS, type FailureReason, type VersionStatistics } from "./statistics.js";
+import { FAILURE_REASONS, type VersionStatistics } from "./statistics.js";
 
 interface Family {
   readonly name: string;
@@ -144,23 +145,16 @@ export interface MetricsOptions {
   readonly intervalMs: number;
   /** Memory of this process in bytes; `limit` is infinite where there is none. */
   readonly memory: () => { readonly resident: number; readonly charged: number; readonly limit: number };
+  /** Of all versions there have been. */
+  readonly failures: FailureCounts;
   /** Size of the pinned pool that the command line asks for; nothing is pinned here. */
   readonly pinnedBytes: number;
 }
 
-/** Keeps what outlives a version: failures survive its unloading. */
 export function createMetrics(options: MetricsOptions): {
   /** @param failed versions that did not load: they have a series of failures all the same */
   print(ready: readonly ReadyVersion[], failed: readonly FailedVersion[]): string;
 } {
-  const failures = new Map<
-    string,
-    {
-      readonly labels: Labels;
-      readonly counts: Record<FailureReason, number>;
-      readonly seen: Map<VersionStatistics, Record<FailureReason, number>>;
-    }
-  >();
   let before = cpuTimes();
   let taken = Number.NEGATIVE_INFINITY;
   let utilization = 0;
@@ -171,24 +165,6 @@ export function createMetrics(options: MetricsOptions): {
   const summaries = isOn("summary_latencies", false);
   const histograms = isOn("histogram_latencies", false);
   const quantiles = readQuantiles(options.config.summary_quantiles);
-
-  const seriesOf = (version: FailedVersion) => {
-    const labels = labelsOf(version);
-    const key = JSON.stringify(labels);
-    const known = failures.get(key);
-    if (known) return known;
-    const series = { labels, counts: { REJECTED: 0, CANCELED: 0, BACKEND: 0, OTHER: 0 }, seen: new Map() };
-    failures.set(key, series);
-    return series;
-  };
-  const collectFailures = (version: ReadyVersion): void => {
-    const series = seriesOf(version);
-    const last = series.seen.get(version.statistics);
-    for (const reason of FAILURE_REASONS)
-      series.counts[reason] += version.statistics.failures[reason] - (last?.[reason] ?? 0);
-    series.seen.clear();
-    series.seen.set(version.statistics, { ...version.statistics.failures });
-  };
 
   return {
     print(ready, failed) {
@@ -213,11 +189,11 @@ export function createMetrics(options: MetricsOptions): {
       };
       const [success, ...rest] = FAMILIES;
       family(success!);
-      for (const version of ready) collectFailures(version);
-      for (const version of failed) seriesOf(version);
-      if (failures.size > 0)
+      for (const version of failed) options.failures.of(version);
+      const failures = [...options.failures.all()];
+      if (failures.length > 0)
         head("nv_inference_request_failure", "Number of failed inference requests, all batch sizes", "counter");
-      for (const { labels, counts } of failures.values())
+      for (const { labels, counts } of failures)
         for (const reason of FAILURE_REASONS)
           lines.push(`nv_inference_request_failure${printLabels({ ...labels, reason })} ${counts[reason]}`);
       rest.forEach(family);

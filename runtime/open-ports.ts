@@ -4,6 +4,7 @@
 
 import { RuntimeFault, STATUS } from "./errors.js";
 import { describeExposure, type Exposed } from "./exposure.js";
+import type { FailureCounts } from "./failure-counts.js";
 import type { LogSettings } from "./log-settings.js";
 import type { MemoryBudget } from "./memory/memory-budget.js";
 import { createMetrics } from "./metrics.js";
@@ -27,6 +28,7 @@ interface Parts {
   readonly registry: Registry;
   readonly log: ServerLog;
   readonly logSettings: LogSettings;
+  readonly failures: FailureCounts;
 }
 
 export interface OpenPorts {
@@ -56,6 +58,7 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
   const metrics = createMetrics({
     cpu: options.allowCpuMetrics,
     config: options.metricsConfig,
+    failures: parts.failures,
     intervalMs: options.metricsIntervalMs,
     memory: () => ({
       resident: process.memoryUsage.rss(),

@@ -9,6 +9,7 @@ import { chooseCache } from "./cache/choose-cache.js";
 import type { ResponseCache } from "./cache/local-cache.js";
 import { RuntimeFault, STATUS } from "./errors.js";
 import { callsOfFailedStart } from "./failed-start.js";
+import { createFailureCounts } from "./failure-counts.js";
 import { openFaults } from "./faults/open-faults.js";
 import { findGpus } from "./gpus.js";
 import { inBackground, watchFaults } from "./in-background.js";
@@ -61,6 +62,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     ...(options.mockMissing ? [await mocks(log)] : []),
   ];
   const around = layers.length > 0 ? layered(layers) : undefined;
+  const failures = createFailureCounts();
   const models: Registry = createRegistry({
     repositories: failed ? [] : options.modelRepositories,
     namespacing: options.modelNamespacing,
@@ -79,6 +81,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     server: serverModels(() => registry),
     log,
     around,
+    failures,
     clock: options.clock,
     drawSeed: createSeeds(options.seed),
     onGoldenDifference:
@@ -118,7 +121,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     const calls = failed ? callsOfFailedStart(made) : made;
     const logSettings = createLogSettings(logState, given.logFile);
     log.hint("memory", limitLine(options.memoryLimit));
-    const endpoints = await openPorts(options, { calls, registry, log, logSettings, budget });
+    const endpoints = await openPorts(options, { calls, registry, log, logSettings, budget, failures });
     const faultAdmin = await faults?.listen(log).catch(async error => {
       await endpoints.stop(0);
       throw error;

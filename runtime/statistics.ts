@@ -52,8 +52,10 @@ export const FIRST_RESPONSE_MS: readonly number[] = [100, 500, 2000, 5000];
 
 const tally = (): Tally => ({ count: 0, ns: 0 });
 
-/** @param bounds of the first-response histogram */
-export const createStatistics = (bounds = FIRST_RESPONSE_MS): VersionStatistics => ({
+export const noFailures = (): Record<FailureReason, number> => ({ REJECTED: 0, CANCELED: 0, BACKEND: 0, OTHER: 0 });
+
+/** @param failures counters that outlive the version @param bounds of the first-response histogram */
+export const createStatistics = (failures = noFailures(), bounds = FIRST_RESPONSE_MS): VersionStatistics => ({
   lastInference: 0,
   inferenceCount: 0,
   executionCount: 0,
@@ -67,7 +69,7 @@ export const createStatistics = (bounds = FIRST_RESPONSE_MS): VersionStatistics 
   cacheHit: tally(),
   cacheMiss: tally(),
   batches: new Map(),
-  failures: { REJECTED: 0, CANCELED: 0, BACKEND: 0, OTHER: 0 },
+  failures,
   inputBytes: 0,
   firstResponse: { bounds, counts: new Array<number>(bounds.length + 1).fill(0), sum: 0 },
 });

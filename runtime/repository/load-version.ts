@@ -11,6 +11,7 @@ import { STAND_IN } from "../backends/javascript/stand-in.js";
 import type { ResponseCache } from "../cache/local-cache.js";
 import type { Clock } from "../clock.js";
 import { RuntimeFault } from "../errors.js";
+import type { FailureCounts } from "../failure-counts.js";
 import type { Gpus } from "../gpus.js";
 import type { ModelCaller, PrepareContext } from "../plan/kernel.js";
 import { createScheduler } from "../scheduling/create-scheduler.js";
@@ -96,6 +97,8 @@ export interface LoadOptions {
   readonly standIns?: boolean;
   /** What stands between the server and its models, if anything does. */
   readonly around?: Around | undefined;
+  /** Where failures are counted that outlive a version; with the version itself by default. */
+  readonly failures?: FailureCounts | undefined;
   readonly clock?: Clock | undefined;
   drawSeed(): bigint;
   readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];
@@ -145,8 +148,10 @@ export async function loadVersion(
   { updated, namespace, ahead }: { updated?: ReadyVersion | undefined; namespace: string; ahead?: Ahead | undefined },
 ): Promise<ReadyVersion> {
   const started = performance.now();
-  const statistics = updated?.statistics ?? createStatistics();
   const { config: written } = polled;
+  const statistics =
+    updated?.statistics ??
+    createStatistics(options.failures?.of({ model: written.name, namespace, version, config: written }));
   const choose = async (): Promise<Backend> => {
     refuseRuntime(written, polled.folder, folder);
     return backendFor(polled, folder, options.standIns ?? false);
