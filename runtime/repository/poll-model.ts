@@ -16,7 +16,7 @@ import { chooseVersions, fingerprint, scanRepositories, scanVersions, type Versi
 import { normaliseConfig } from "./normalise.js";
 import { materialise, type Override, readConfigOverride, type Upload } from "./override.js";
 import { type CodeRule, codeRule, refuseCodeFiles } from "./uploaded-code.js";
-import { validateModel } from "./validate.js";
+import { validateModel, validateTensors } from "./validate.js";
 
 const CONFIG = "config.pbtxt";
 
@@ -127,12 +127,14 @@ async function readModel(
     gpus: options.gpus,
     assume,
   });
+  validateModel(config);
+  // Otherwise tensors may still be filled in, and are looked at when a version is loaded.
+  if (!autoComplete) validateTensors(config);
   if (config.name !== basename(folder))
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
       `unexpected directory name '${basename(folder)}' for model '${config.name}', directory name must equal model name`,
     );
-  validateModel(config);
   const given = override?.config !== undefined;
   const onDisk = upload
     ? undefined

@@ -86,10 +86,15 @@ export function validateCache({
 /** @param gpus those of the server; undefined where the model needs none, whatever it asks for */
 export function validateVersion(config: ModelConfig, gpus: Gpus | undefined): void {
   if (config.platform === "ensemble") return;
+  validateTensors(config);
+  if (gpus) for (const group of config.instance_group) validateGroup(group, config.name, gpus);
+}
+
+/** The rules of inputs and outputs. @throws RuntimeFault */
+export function validateTensors(config: ModelConfig): void {
   for (const input of config.input) validateTensor("input", input, config);
   for (const output of config.output) validateTensor("output", output, config);
   validateBatchIo(config);
-  if (gpus) for (const group of config.instance_group) validateGroup(group, config.name, gpus);
 }
 
 function validateGroup({ name, kind, gpus, profile }: ModelInstanceGroup, model: string, there: Gpus): void {

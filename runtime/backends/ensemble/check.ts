@@ -4,6 +4,7 @@
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../errors.js";
 import type { ServerModels } from "../backend.js";
+import { decoupledClash } from "./decoupled-branches.js";
 import type { EnsembleGraph } from "./graph.js";
 
 const refuse = (text: string): never => {
@@ -42,8 +43,6 @@ export function checkEnsemble(config: ModelConfig, graph: EnsembleGraph, server:
   for (const side of [config.input, config.output])
     for (const { name: tensor, data_type, dims, reshape } of side)
       agree(tensor, { model: name, dataType: data_type, shape: shapeIn(config, reshape?.shape ?? dims) });
-  if (graph.mixed)
-    refuse(`in ensemble ${name}, step of model '${name}' receives inputs originated from different decoupled models`);
   for (const step of graph.steps) {
     const member = server.config(step.model, step.version, step.namespace);
     if (member.max_batch_size > 0 && config.max_batch_size > member.max_batch_size)
@@ -77,6 +76,12 @@ export function checkEnsemble(config: ModelConfig, graph: EnsembleGraph, server:
       made.add(tensor);
     }
   }
+  const clash = decoupledClash(
+    config,
+    graph.steps.map(({ decoupled }) => decoupled),
+  );
+  if (clash !== undefined)
+    refuse(`in ensemble ${name}, step of model '${clash}' receives inputs originated from different decoupled models`);
 }
 
 /** Equal where both are fixed; a batch dimension on one side only is bridged at run time. */

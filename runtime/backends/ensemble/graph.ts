@@ -26,8 +26,6 @@ export interface EnsembleGraph {
   /** Tensor → steps that take it. */
   readonly consumers: ReadonlyMap<string, readonly number[]>;
   readonly decoupled: boolean;
-  /** A step takes answers of two decoupled steps of which neither hangs on the other. */
-  readonly mixed: boolean;
 }
 
 /** @param isDecoupled whether a member may answer any number of times */
@@ -44,7 +42,6 @@ export function ensembleGraph(
       consumers.set(tensor, [...(consumers.get(tensor) ?? []), i]);
   });
   const origins = new Map<number, number>();
-  let mixed = false;
   /** Whether `outer` is among the decoupled steps that `inner` hangs on. */
   const hangsOn = (inner: number, outer: number): boolean => {
     for (let at = inner; at !== -1; at = originOf(at)) if (at === outer) return true;
@@ -63,7 +60,6 @@ export function ensembleGraph(
       if (candidate === -1 || origin === candidate) continue;
       // A chain of decoupled steps: the innermost one is the one that counts.
       if (origin === -1 || hangsOn(candidate, origin)) origin = candidate;
-      else if (!hangsOn(origin, candidate)) mixed = true;
     }
     origins.set(index, origin);
     return origin;
@@ -81,7 +77,7 @@ export function ensembleGraph(
       origin: originOf(index),
     }),
   );
-  return { steps, producer, consumers, decoupled: steps.some(step => step.decoupled), mixed };
+  return { steps, producer, consumers, decoupled: steps.some(step => step.decoupled) };
 }
 
 /**
