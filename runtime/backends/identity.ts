@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { MAX_MADE_BYTES } from "../../triton-protos/config-limits.js";
 import { configDatatype } from "../../triton-protos/datatype.js";
 import type { ModelConfig, ModelInput } from "../../triton-protos/model-config.js";
+import { requestPrefix } from "../data-plane/request.js";
 import { RuntimeFault } from "../errors.js";
 import { elementCount, type Parameter, type Tensor } from "../tensor.js";
 import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
@@ -59,13 +60,16 @@ const refuse = (text: string): never => {
   throw new RuntimeFault("INVALID_ARGUMENT", text);
 };
 
-function echo({ id, inputs, requestedOutputs }: BackendRequest, config: ModelConfig): BackendResponse | RuntimeFault {
+function echo(
+  { id, inputs, requestedOutputs, controls }: BackendRequest,
+  config: ModelConfig,
+): BackendResponse | RuntimeFault {
+  // Triton's reads the number, for its log.
+  if (typeof controls.correlationId === "string")
+    return new RuntimeFault("INVALID_ARGUMENT", `${requestPrefix(id)}correlation ID in request is not an unsigned int`);
   const [first] = inputs.values();
   if (!first)
-    return new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `[request id: ${id || "<id_unknown>"}] out of bounds index 0: request has 0 inputs`,
-    );
+    return new RuntimeFault("INVALID_ARGUMENT", `${requestPrefix(id)}out of bounds index 0: request has 0 inputs`);
   const batch = config.max_batch_size > 0 ? first.shape.slice(0, 1) : [];
   const outputs: Tensor[] = [];
   for (const declared of config.input) {

@@ -233,3 +233,15 @@ test("an ensemble does not run without an input that is not optional", async () 
     ),
   );
 });
+
+test("the identity backend takes no text as a sequence's id", async () => {
+  const infer = (id: string) =>
+    send(
+      "/v2/models/echo_fp32/infer",
+      `{"id":"r","parameters":{"sequence_id":${id}},"inputs":[{"name":"INPUT0","datatype":"FP32","shape":[1,2],"data":[1,2]}]}`,
+    );
+  expect((await infer("7"))[0]).toBe(200);
+  expect(await infer('"seven"')).toEqual(
+    error(400, "[request id: r] correlation ID in request is not an unsigned int"),
+  );
+});
