@@ -2,9 +2,11 @@
  * Requests over HTTP that Triton refuses, or takes, in a way of its own: statuses and texts are those of Triton 2.51 for the same requests, and of
  * the sources of 2.73 (`http_server.cc`, `infer_request.cc`) for checks that are newer.
  */
+import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { serve } from "#runtime/index.js";
+import { nameFault } from "#triton-protos/files/model-name.js";
 import { repository, startServer } from "./support.js";
 
 let server: Awaited<ReturnType<typeof startServer>>;
@@ -243,5 +245,35 @@ test("the identity backend takes no text as a sequence's id", async () => {
   expect((await infer("7"))[0]).toBe(200);
   expect(await infer('"seven"')).toEqual(
     error(400, "[request id: r] correlation ID in request is not an unsigned int"),
+  );
+});
+
+test("names are looked at without the blanks around them", () => {
+  for (const name of ["..", " ..", "..\t", "a/b"]) expect(nameFault(name)).toBe("traversal");
+  for (const name of ["", " ", "\n\r"]) expect(nameFault(name)).toBe("empty");
+  for (const name of [" a", "...", "\u00a0"]) expect(nameFault(name)).toBeUndefined();
+});
+
+test("a body in more than 65,536 chunks is refused in Triton's words", async () => {
+  const answerTo = (chunks: number): Promise<string> =>
+    new Promise((resolve, reject) => {
+      let text = "";
+      const socket = connect(server.ports.http!, "127.0.0.1", () => {
+        socket.write(
+          "POST /v2/models/calc_int32/infer HTTP/1.1\r\nHost: x\r\nInference-Header-Content-Length: 0\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
+        );
+        socket.write(`${"1\r\nA\r\n".repeat(chunks)}0\r\n\r\n`);
+      });
+      socket.on("data", part => (text += part));
+      socket.on("close", () => resolve(text));
+      socket.on("error", error => (text === "" ? reject(error) : resolve(text)));
+    });
+  expect(await answerTo(65_536)).toContain(
+    "Raw request must only have 1 input (found 1) to be deduced but got 2 inputs",
+  );
+  const refused = await answerTo(65_537);
+  expect(refused).toMatch(/^HTTP\/1\.1 400 /);
+  expect(refused).toContain(
+    "Chunked request body exceeds maximum of 65536 non-empty chunks. Send fewer or larger HTTP chunks.",
   );
 });

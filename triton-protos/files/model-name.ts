@@ -16,10 +16,14 @@ export const MAX_NAME_BYTES = 255;
  */
 export type NameFault = "empty" | "traversal" | "folder" | "impossible";
 
+/** At both ends: Triton looks at names without them. */
+const BLANKS = /^[ \t-\r]+|[ \t-\r]+$/g;
+
 /** Triton's grammar, and the limits of a file name. */
 export function nameFault(text: string): NameFault | undefined {
-  if (text.trim() === "") return "empty";
-  if (/[/\\\0]/.test(text) || text === "..") return "traversal";
+  const trimmed = text.replace(BLANKS, "");
+  if (trimmed === "") return "empty";
+  if (/[/\\\0]/.test(text) || trimmed === "..") return "traversal";
   if (text === ".") return "folder";
   // A lone surrogate has no UTF-8: the file system would store another name.
   if (text.length > MAX_NAME_BYTES || Buffer.byteLength(text) > MAX_NAME_BYTES || /\p{Cs}/u.test(text))
