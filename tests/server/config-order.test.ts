@@ -97,3 +97,24 @@ test("answers of two decoupled steps meet neither in a step nor in the ensemble'
   );
   expect(await logOf(alone)).not.toContain("decoupled models");
 });
+
+test("the largest number of priority levels is printed as it was written", async () => {
+  const most = "18446744073709551615";
+  const server = await startServer(
+    repository([], {
+      "most/config.pbtxt": `name: "most" backend: "identity" max_batch_size: 4
+input [ { name: "INPUT0" data_type: TYPE_INT32 dims: [ 1 ] } ] output [ { name: "OUTPUT0" data_type: TYPE_INT32 dims: [ 1 ] } ]
+dynamic_batching { priority_levels: ${most} default_priority_level: ${most} }`,
+      "most/1/.keep": "",
+    }),
+    { modelControlMode: "explicit", loadModels: ["most"] },
+  );
+  try {
+    const config = await (await fetch(`${server.http}/v2/models/most/config`)).text();
+    expect(config).toContain(`"priority_levels":${most},"default_priority_level":${most},`);
+    // The configuration that the server gave is one that it takes.
+    expect((await server.post("/v2/repository/models/most/load", { parameters: { config } })).status).toBe(200);
+  } finally {
+    await server.stop();
+  }
+});

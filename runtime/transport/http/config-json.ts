@@ -16,7 +16,10 @@ const TEXT = new Set([
 export const printConfig = (config: ModelConfig): string => exactJson(print(config, ""));
 
 function print(value: unknown, path: string): unknown {
-  if (typeof value === "number") return Number.isFinite(value) && !TEXT.has(path) ? value : String(value);
+  if (typeof value === "number") {
+    if (!Number.isFinite(value) || TEXT.has(path)) return String(value);
+    return Number.isInteger(value) && value > Number.MAX_SAFE_INTEGER ? wholeDigits(value) : value;
+  }
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(item => print(item, `${path}.*`));
   if (path === "sequence_batching.state.*.initial_state.*" && "name" in value) {
@@ -26,6 +29,10 @@ function print(value: unknown, path: string): unknown {
   }
   return members(value, path);
 }
+
+/** Where a 64-bit integer is the largest one, the double of it is one more. */
+const wholeDigits = (value: number): bigint => (BigInt(value) > MAX_UINT64 ? MAX_UINT64 : BigInt(value));
+const MAX_UINT64 = 2n ** 64n - 1n;
 
 function members(value: object, path: string): Readonly<Record<string, unknown>> {
   const keyed = path.endsWith(".input") && path.startsWith("optimization.");
