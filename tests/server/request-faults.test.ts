@@ -122,6 +122,10 @@ test("a null in the place of a number is a fault of the server", async () => {
   expect(await floats("[null,1]")).toEqual(
     error(500, "Unable to parse 'data': attempt to access JSON non-number as double"),
   );
+  const tooMany = error(500, "Unable to parse 'data': Shape does not match true shape of 'data' field");
+  const noNumber = error(500, "Unable to parse 'data': attempt to access JSON non-number as double");
+  for (const data of ["[1,null,2]", '["1",2,3]', "[1,true,null]"]) expect(await floats(data)).toEqual(noNumber);
+  for (const data of ["[1,2,null]", "[1,2,3,true]"]) expect(await floats(data)).toEqual(tooMany);
   expect(await floats("[1,2]", "[1,null]")).toEqual(error(500, `Unable to parse 'shape': ${unsigned}`));
   for (const name of ["priority", "timeout"])
     expect(await parameter(name)).toEqual(error(500, `Unable to parse '${name}': ${unsigned}`));

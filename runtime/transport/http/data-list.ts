@@ -56,6 +56,8 @@ export class DataList {
   wideValues: bigint[] = NO_WIDES;
   wideAt: number[] = NO_PLACES;
 
+  /** Each form that was met, and the first element that has it. */
+  readonly #met: (readonly [form: number, at: number])[] = [];
   readonly #allocated: Allocated | undefined;
   readonly #parts: Float64Array[] = [];
   #part = shared;
@@ -68,7 +70,7 @@ export class DataList {
   }
 
   number(value: number, form: number): void {
-    this.forms |= form;
+    if ((this.forms & form) !== form) this.#meet(form);
     this.count++;
     if (!this.#isKept) return;
     if (this.#at === this.#part.length) this.#grow();
@@ -87,7 +89,7 @@ export class DataList {
   }
 
   boolean(value: boolean): void {
-    this.forms |= BOOLEAN;
+    if ((this.forms & BOOLEAN) === 0) this.#meet(BOOLEAN);
     this.count++;
     if (!this.#isKept) return;
     if (this.#at === this.#part.length) this.#grow();
@@ -96,14 +98,14 @@ export class DataList {
   }
 
   other(): void {
-    this.forms |= OTHER;
+    if ((this.forms & OTHER) === 0) this.#meet(OTHER);
     this.count++;
     this.#drop();
   }
 
   /** Begins a string, whose bytes follow. */
   text(): void {
-    this.forms |= TEXT;
+    if ((this.forms & TEXT) === 0) this.#meet(TEXT);
     this.count++;
     if (this.forms !== TEXT) this.#drop();
     if (!this.#isKept) return;
@@ -141,6 +143,19 @@ export class DataList {
   static release(part: Float64Array): void {
     // Short ones have no buffer before it is looked at.
     if (part.byteLength >= LARGE) bufferPool.give(part.buffer as ArrayBuffer);
+  }
+
+  /** @param forms as bits @returns the place of the first element that has one of them; Infinity where none has */
+  firstOf(forms: number): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const [form, at] of this.#met) if ((form & forms) !== 0 && at < first) first = at;
+    return first;
+  }
+
+  /** An element that comes now is the first in a form. */
+  #meet(form: number): void {
+    this.#met.push([form & ~this.forms, this.count]);
+    this.forms |= form;
   }
 
   #grow(): void {

@@ -52,10 +52,12 @@ export function elementsOf(
     return shortOrSliced(data, joined(data.texts, makeTensor));
   }
   if (isTooDeep) throw tooDeep(MAX_NESTING, "Unable to parse 'data': ");
+  const accepted = ACCEPTED[row.kind as keyof typeof ACCEPTED];
+  // Elements are taken in turn: what is wrong first is refused.
+  if ((forms & ~accepted.forms) !== 0 && data.firstOf(~accepted.forms) < elements)
+    wrongKind("data", accepted.kind, accepted.wanted);
   if (count > elements)
     throw new RuntimeFault("INTERNAL", "Unable to parse 'data': Shape does not match true shape of 'data' field");
-  const accepted = ACCEPTED[row.kind as keyof typeof ACCEPTED];
-  if ((forms & ~accepted.forms) !== 0) wrongKind("data", accepted.kind, accepted.wanted);
   requireCount(count, elements);
   const { parts, wideAt } = data;
   if (parts.length > 1 || wideAt.length > 0) return shortOrSliced(data, numbers(data, row, makeTensor));
