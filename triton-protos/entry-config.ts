@@ -26,24 +26,41 @@ export interface Entry {
   /** 0 where it has no batch dimension. */
   readonly maxBatchSize: number;
   readonly form: AnswerForm;
+  /** Names of answers that say by `NAME__validity` which of their values are null. */
+  readonly nullable?: ReadonlySet<string>;
 }
 
-export function entryConfig(plan: Plan, { name, maxBatchSize, form }: Entry): NamedConfig {
+/** BOOL tensor beside a column's: false for a null. */
+export const validityName = (column: string): string => `${column}__validity`;
+
+export function entryConfig(plan: Plan, { name, maxBatchSize, form, nullable }: Entry): NamedConfig {
   return {
     name,
     backend: "merlon",
     max_batch_size: maxBatchSize,
     input: plan.inputs.flatMap(col => own(col, form)),
-    output: entryTensors(plan.outputs, form),
+    output: entryTensors(plan.outputs, form, nullable),
   };
 }
 
 /** Tensors that answers leave in, dims without the batch dimension. */
-export const entryTensors = (outputs: Plan["outputs"], form: AnswerForm): TensorConfig[] =>
+export const entryTensors = (
+  outputs: Plan["outputs"],
+  form: AnswerForm,
+  nullable: ReadonlySet<string> = new Set(),
+): TensorConfig[] =>
   outputs.flatMap(({ schema }) => {
-    if (isPadded(schema, form)) return [tensor(schema.name, schema.dtype, form === "batched" ? [-1] : [-1, -1])];
-    return own(schema, form);
+    const tensors = answerTensors(schema, form);
+    const { name } = schema;
+    return nullable.has(name)
+      ? [...tensors, { ...tensors[0]!, name: validityName(name), data_type: datatype("bool").config }]
+      : tensors;
   });
+
+function answerTensors(schema: ColumnSchema, form: AnswerForm): TensorConfig[] {
+  if (isPadded(schema, form)) return [tensor(schema.name, schema.dtype, form === "batched" ? [-1] : [-1, -1])];
+  return own(schema, form);
+}
 
 /** A column whose rows are the request's, or that leaves as a pair. */
 function own(col: ColumnSchema, form: AnswerForm): TensorConfig[] {

@@ -15,7 +15,7 @@ import type { ArtefactFile } from "../ops/define-op.js";
 import { entryOf, type Names } from "./configs.js";
 import { copyStore } from "./copy-store.js";
 import { earlierModels } from "./earlier-models.js";
-import { ensembleModels } from "./ensemble/ensemble-models.js";
+import { ensembleModels, nullsOf } from "./ensemble/ensemble-models.js";
 import { finishModel, isNoManifest } from "./finish-model.js";
 import { onnxModels, planModel, type RepositoryModel } from "./repository-model.js";
 import { dynamicBatching, ensembleNotes, instanceGroups } from "./settings/apply-settings.js";
@@ -134,14 +134,12 @@ export function lowered(compiled: Program, options: BuildOptions, triton: Triton
   const whole = expandFused(compiled.plan);
   const plan = triton.features === "inputs" ? withFeatureInputs(whole) : whole;
   const used = new Set(plan.steps.map(step => step.id));
-  const entry = entryOf(plan, settings.maxBatchSize, settings.names, triton.fuse ? "executor" : "ensemble");
-  return tritonModels(
-    plan,
-    compiled.steps.filter(step => used.has(step.id)),
-    entry,
-    settings,
-    triton,
-  );
+  const steps = compiled.steps.filter(step => used.has(step.id));
+  const entry = {
+    ...entryOf(plan, settings.maxBatchSize, settings.names, triton.fuse ? "executor" : "ensemble"),
+    nullable: nullsOf(plan, steps),
+  };
+  return tritonModels(plan, steps, entry, settings, triton);
 }
 
 /** The models of a layout; the entry is the first. */
@@ -151,7 +149,10 @@ export function repositoryModels(compiled: Program, options: BuildOptions = {}):
   const used = new Set(plan.steps.map(step => step.id));
   const steps = compiled.steps.filter(step => used.has(step.id));
   const settings = settingsOf(compiled, options);
-  const entry = entryOf(plan, settings.maxBatchSize, settings.names, layout);
+  const entry = {
+    ...entryOf(plan, settings.maxBatchSize, settings.names, layout),
+    nullable: nullsOf(plan, steps),
+  };
   if (layout === "ensemble") return ensembleModels(plan, steps, entry, settings);
   const { config: model_warmup, files: samples } = warmUp(settings.warmup, plan.inputs, entry.form === "batched");
   const config = {

@@ -6,7 +6,7 @@ import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { replaceFolder, StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { readWorkflow, WORKFLOW_FILE } from "../../triton-protos/artefacts/workflow.js";
-import { entryConfig } from "../../triton-protos/entry-config.js";
+import { entryConfig, validityName } from "../../triton-protos/entry-config.js";
 import { type Plan, printPlan } from "../../triton-protos/plan.js";
 import { isRagged, REQUEST_ROWS, type Schema } from "../../triton-protos/schema.js";
 import type { PassName } from "../4-plan/pass-names.js";
@@ -31,7 +31,7 @@ function validity(schema: Schema, { max_batch_size = 0 }: Config) {
   return schema.map(({ name, list, rows }) => {
     const isFlat = isRagged({ list }) || rows !== REQUEST_ROWS;
     const dims = max_batch_size > 0 ? [list?.min ?? 1] : isFlat || !list ? [-1] : [-1, list.min];
-    return { name: `${name}__validity`, data_type: "TYPE_BOOL" as const, dims };
+    return { name: validityName(name), data_type: "TYPE_BOOL" as const, dims };
   });
 }
 

@@ -4,6 +4,7 @@
  */
 import { type AnswerForm, isPadded } from "../../triton-protos/answer-form.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
+import { validityName } from "../../triton-protos/entry-config.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../triton-protos/schema.js";
 import {
   and,
@@ -28,38 +29,65 @@ import {
 import type { GraphBuilder, Value } from "../onnx/graph-builder.js";
 import { isFloat, items, type LoweredColumn, takenRows } from "./lowered-column.js";
 
-/** Declares the outputs of one column. @param count int64[1]: rows of the request */
+/**
+ * Declares the outputs of one column.
+ * @param count int64[1]: rows of the request
+ * @param nullable whether `NAME__validity` says which values are null
+ */
 export function answer(
   g: GraphBuilder,
   schema: ColumnSchema,
   col: LoweredColumn,
   form: AnswerForm,
   count: Value,
+  nullable = false,
 ): void {
-  const { name, list } = schema;
-  const dtype = schema.dtype;
+  const { name } = schema;
+  for (const { end, value, dims } of tensorsOf(g, schema, known(g, col), col, form, count))
+    g.output(`${name}${end}`, value, dims);
+  if (!nullable) return;
+  const marks = col.valid ?? expand(g, scalar(g, "bool", true), g.op("Shape", [col.values], "int64"));
+  const [first] = tensorsOf(g, { ...schema, dtype: "bool" }, marks, { ...col, dtype: "bool" }, form, count);
+  g.output(validityName(name), first!.value, first!.dims);
+}
+
+interface Answered {
+  /** What the tensor's name has behind the column's. */
+  readonly end: "" | "__values" | "__offsets";
+  readonly value: Value;
+  readonly dims: readonly (string | number)[];
+}
+
+function tensorsOf(
+  g: GraphBuilder,
+  schema: ColumnSchema,
+  values: Value,
+  col: LoweredColumn,
+  form: AnswerForm,
+  count: Value,
+): readonly Answered[] {
+  const { name, list, dtype } = schema;
   const own = col.rows.id === REQUEST_ROWS;
-  const values = known(g, col);
   if (!own && isPadded(schema, form)) {
     const { cells, taken } = packed(g, values, col, count);
-    g.output(name, fitted(g, cells, taken, dtype, col.dtype), ["batch", "places"]);
-    return;
+    return [{ end: "", value: fitted(g, cells, taken, dtype, col.dtype), dims: ["batch", "places"] }];
   }
   if (isRagged(schema) || !own) {
     const { values: flatValues, offsets } = isRagged(schema)
       ? raggedPair(g, values, col)
       : candidatePair(g, values, col, count);
-    g.output(`${name}__values`, outward(g, flatValues, col.dtype, dtype), [`${name} values`]);
-    g.output(`${name}__offsets`, cast(g, offsets, "int32"), [`${name} offsets`]);
-    return;
+    return [
+      { end: "__values", value: outward(g, flatValues, col.dtype, dtype), dims: [`${name} values`] },
+      { end: "__offsets", value: cast(g, offsets, "int32"), dims: [`${name} offsets`] },
+    ];
   }
   const tensor = outward(g, values, col.dtype, dtype);
-  if (list) g.output(name, tensor, ["batch", list.min]);
-  else if (form === "batched") g.output(name, unsqueeze(g, tensor, 1), ["batch", 1]);
-  else g.output(name, tensor, ["batch"]);
+  if (list) return [{ end: "", value: tensor, dims: ["batch", list.min] }];
+  if (form === "batched") return [{ end: "", value: unsqueeze(g, tensor, 1), dims: ["batch", 1] }];
+  return [{ end: "", value: tensor, dims: ["batch"] }];
 }
 
-/** Nulls that are no floats have no form in an answer: they leave as 0, false or "". */
+/** Nulls that are no floats leave as 0, false or ""; `NAME__validity` marks them. */
 function known(g: GraphBuilder, { values, valid }: LoweredColumn): Value {
   return valid ? where(g, valid, values, scalar(g, values.dtype, values.dtype === "string" ? "" : 0)) : values;
 }

@@ -17,6 +17,8 @@ import { requestTensors } from "./request-columns.js";
 export interface LowerOptions {
   readonly release: TritonRelease;
   readonly form: AnswerForm;
+  /** Answers that say which of their values are null. */
+  readonly nullable?: ReadonlySet<string>;
   readonly ivf: "probe" | "exact";
   /** Most bytes of a graph; protobuf's 2 GB unless given. */
   readonly limit?: number | undefined;
@@ -99,7 +101,7 @@ export function lowerPlan(plan: Plan, options: LowerOptions): GraphBuilder {
     for (const { ref, schema } of plan.outputs)
       if (ref.step === REQUEST_STEP && ref.column === schema.name)
         ENDS.forEach(end => void g.pass(`${schema.name}${end}`));
-      else answer(g, schema, columnOf(ref), options.form, request.count);
+      else answer(g, schema, columnOf(ref), options.form, request.count, options.nullable?.has(schema.name));
   });
   return g;
 }

@@ -5,6 +5,7 @@
  */
 import { type AnswerForm, isPadded, isPaired } from "../../triton-protos/answer-form.js";
 import { configDatatype } from "../../triton-protos/datatype.js";
+import { validityName } from "../../triton-protos/entry-config.js";
 import { joinInside, pathInside, resolveInside } from "../../triton-protos/files/path-inside.js";
 import { FILE_LIMITS, readRegular } from "../../triton-protos/files/read-regular.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
@@ -19,7 +20,7 @@ import { requestColumns } from "./merlon-inputs.js";
 import { answerTensors } from "./merlon-outputs.js";
 import { stageColumns } from "./stage-inputs.js";
 import { stageAnswer } from "./stage-outputs.js";
-import { nullTensors, validityName, withNulls } from "./wire-nulls.js";
+import { nullTensors, withNulls } from "./wire-nulls.js";
 
 export const merlonBackend: Backend = {
   dependencies: async folder => {
@@ -79,33 +80,38 @@ async function readPlan(folder: string): Promise<Plan> {
 }
 
 function requestForm(plan: Plan, config: ModelConfig): Form {
-  const write = writeAnswers(plan, answerForm(plan, config));
-  const outputs = plan.outputs.map(output => output.schema);
-  const telling = (tensors: readonly { readonly name: string }[], columns: Schema) =>
-    columns.some(({ name }) => tensors.some(tensor => tensor.name === validityName(name)));
-  const [readsNulls, tellsNulls] = [telling(config.input, plan.inputs), telling(config.output, outputs)];
+  const readsNulls = marked(plan.inputs, config.input).length > 0;
   return {
     read: tensors => {
       const plain = requestColumns(plan.inputs, tensors);
       const columns = readsNulls ? withNulls(plain, tensors) : plain;
       return { columns, request: columns.values().next().value!.rows };
     },
-    write: (columns, request, asked) => {
-      const answers = write(columns, request, asked);
-      return tellsNulls ? [...answers, ...nullTensors(outputs, columns, answers, asked)] : answers;
-    },
+    write: writeAnswers(plan, config),
   };
 }
 
+/** Columns beside which the configuration has a tensor that marks nulls. */
+const marked = (columns: Schema, tensors: readonly { readonly name: string }[]): Schema =>
+  columns.filter(({ name }) => {
+    const mark = validityName(name);
+    return tensors.some(tensor => tensor.name === mark) && !columns.some(col => col.name === mark);
+  });
+
 const stageForm = (plan: Plan, stage: PlanStage, config: ModelConfig): Form => ({
   read: tensors => stageColumns(plan.inputs, stage, tensors),
-  write: stage.answers ? writeAnswers(plan, stage.answers) : stageAnswer(plan, stage, config),
+  write: stage.answers ? writeAnswers(plan, config) : stageAnswer(plan, stage, config),
 });
 
-const writeAnswers =
-  ({ outputs }: Plan, form: AnswerForm): Form["write"] =>
-  (columns, request) =>
-    outputs.flatMap(({ schema }) => answerTensors(schema, columns.get(schema.name)!, request!, form));
+function writeAnswers(plan: Plan, config: ModelConfig): Form["write"] {
+  const form = answerForm(plan, config);
+  const outputs = plan.outputs.map(output => output.schema);
+  const nullable = marked(outputs, config.output);
+  return (columns, request, asked) => {
+    const answers = outputs.flatMap(schema => answerTensors(schema, columns.get(schema.name)!, request!, form));
+    return nullable.length > 0 ? [...answers, ...nullTensors(nullable, columns, request!, form, asked)] : answers;
+  };
+}
 
 /** Without a batch dimension the configuration says whether candidates are one matrix: that is then a tensor of their own name. */
 function answerForm({ outputs, stage }: Plan, { max_batch_size, output }: ModelConfig): AnswerForm {

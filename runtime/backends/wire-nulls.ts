@@ -2,13 +2,14 @@
  * Nulls over the wire: beside a column's tensor an optional `NAME__validity` (BOOL), one entry a value, false for a null. A value that is null
  * travels as 0, `""` or NaN; a float NaN is null without saying so. Models whose configuration names such tensors read and answer them.
  */
+import type { AnswerForm } from "../../triton-protos/answer-form.js";
+import { validityName } from "../../triton-protos/entry-config.js";
 import type { Schema } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
-import type { Column } from "../plan/table.js";
+import type { Column, Rows } from "../plan/table.js";
 import { tensorValues } from "../plan/tensor-values.js";
 import type { Tensor } from "../tensor.js";
-
-export const validityName = (column: string): string => `${column}__validity`;
+import { answerTensors } from "./merlon-outputs.js";
 
 /** The columns, with what the request's validity tensors say. @throws RuntimeFault for one that does not fit its column */
 export function withNulls(
@@ -29,17 +30,24 @@ function withNullsOf(name: string, col: Column, tensor: Tensor | undefined): Col
   return validity.includes(0) ? { ...col, validity } : col;
 }
 
-/** Validity tensors of those answers for which they are asked. */
+/**
+ * Validity tensors of those answers for which they are asked, in the shape of the answer's values. Where candidates are filled up to the longest row,
+ * what fills them up is no value either.
+ */
 export function nullTensors(
   outputs: Schema,
   columns: ReadonlyMap<string, Column>,
-  answered: readonly Tensor[],
+  request: Rows,
+  form: AnswerForm,
   asked: ReadonlySet<string>,
 ): readonly Tensor[] {
-  return outputs.flatMap(({ name }) => {
-    if (!asked.has(validityName(name))) return [];
-    const values = answered.find(tensor => tensor.name === name || tensor.name === `${name}__values`)!;
-    return { name: validityName(name), datatype: "BOOL", shape: values.shape, data: validityOf(columns.get(name)!) };
+  return outputs.flatMap(schema => {
+    const name = validityName(schema.name);
+    if (!asked.has(name)) return [];
+    const col = columns.get(schema.name)!;
+    const { validity: _, ...known } = { ...col, dtype: "bool" as const, values: validityOf(col) };
+    const [marks] = answerTensors({ ...schema, dtype: "bool" }, known, request, form);
+    return [{ ...marks!, name }];
   });
 }
 

@@ -136,7 +136,7 @@ export default ensemble(user["city"]);
   });
   test("end the request where a missing one does", async () => {
     const { ask } = await graphOf("gone", text("ttl: 3600"), snapshot({ ...feature, missing: "error" }));
-    expect(await ask(batch(1, 1))).toEqual({ city: ["Ghent", "Ghent"] });
+    expect(await ask(batch(1, 1))).toEqual({ city: ["Ghent", "Ghent"], city__validity: [1, 1] });
     await expect(ask(batch(1, 2))).rejects.toThrowError(/view user_features has no city for a user_id/);
   });
   test("all of them: the build is refused, with the date and a way out", async () => {

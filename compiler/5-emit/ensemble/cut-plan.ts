@@ -14,6 +14,8 @@ import { answerStage, type Cut, isPassed, onnxStage, type Stage, stepStage } fro
 export interface CutOptions {
   readonly inferred: readonly InferredStep[];
   readonly form: AnswerForm;
+  /** Answers that say which of their values are null. */
+  readonly nullable: ReadonlySet<string>;
   /** The graph of a step's ONNX model. */
   signature(step: Step): OnnxSignature;
   readonly workflowOf: WorkflowOf;
@@ -52,6 +54,7 @@ export function cutPlan(plan: Plan, options: CutOptions): readonly CutStage[] {
     columns,
     shape,
     mayBeNull: ref => nullable.has(placeKey(ref)),
+    nullableAnswers: options.nullable,
     isRead: ref => readers.has(placeKey(ref)),
   };
   const models = live.filter((step): step is Step => step.op === "predictOnnx");
@@ -173,6 +176,8 @@ function answers(cut: Cut, step: AnyStep): boolean {
   const places = new Set(outputs.map(o => placeKey(o.ref)));
   return (
     places.size === outputs.length &&
+    // A stage marks nulls in a flat tensor, an answer in one of its own shape.
+    cut.nullableAnswers.size === 0 &&
     outputs.every(({ ref, schema }) => {
       const col = cut.columns(ref);
       const form = cut.form === "batched" || col.list ? 2 : 1;

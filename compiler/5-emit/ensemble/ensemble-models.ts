@@ -10,6 +10,7 @@ import { onnxModels, planModel, type RepositoryModel } from "../repository-model
 import { instanceGroups } from "../settings/apply-settings.js";
 import type { Settings } from "../settings/read-settings.js";
 import { type CutStage, cutPlan } from "./cut-plan.js";
+import { nullableAnswers } from "./nulls.js";
 
 /**
  * @param steps the program's steps that the plan has
@@ -44,8 +45,15 @@ export function ensembleStages(plan: Plan, steps: readonly InferredStep[], entry
     inferred: steps,
     form: entry.form,
     signature: step => readOnnxSignature(inferred.get(step.id)!.model!.from),
+    nullable: entry.nullable ?? new Set(),
     workflowOf: step => workflowOf(inferred.get(step.id)),
   });
+}
+
+/** Answers of the entry that may hold nulls. */
+export function nullsOf(plan: Plan, steps: readonly InferredStep[]): ReadonlySet<string> {
+  const inferred = new Map(steps.map(step => [step.id, step]));
+  return nullableAnswers(plan, step => workflowOf(inferred.get(step.id)));
 }
 
 /** A step that takes a part of a workflow brings that part along. */

@@ -2,6 +2,8 @@
  * Which columns of a plan may hold nulls: those travel between stages with a tensor that marks them.
  */
 import { datatype } from "../../../triton-protos/datatype.js";
+import { validityName } from "../../../triton-protos/entry-config.js";
+import { missingRule } from "../../../triton-protos/feast-missing.js";
 import type { OpKind } from "../../../triton-protos/op-params.js";
 import { type AnyStep, type Plan, REQUEST_STEP, type Step } from "../../../triton-protos/plan.js";
 
@@ -65,6 +67,21 @@ export function nullableColumns(
   return nullable;
 }
 
+/**
+ * Answers that say which of their values are null, by name: those that may be, but floats, whose NaN says it, and those whose tensor would have
+ * the name of another answer.
+ */
+export function nullableAnswers({ steps, outputs }: Plan, workflowOf: WorkflowOf): ReadonlySet<string> {
+  const nullable = nullableColumns({ steps }, workflowOf);
+  const taken = new Set(outputs.map(({ schema }) => schema.name));
+  return new Set(
+    outputs.flatMap(({ ref, schema: { name, dtype } }) => {
+      const says = nullable.has(key(ref.step, ref.column)) && datatype(dtype).kind !== "float";
+      return says && !taken.has(validityName(name)) ? [name] : [];
+    }),
+  );
+}
+
 const key = (step: string, column: string): string => `${step}\n${column}`;
 
 /** Outputs of a fused step that may hold nulls, as its parts say. */
@@ -88,6 +105,9 @@ function columnsWithNulls(
     return name => {
       const { list, dtype } = step.outputs.find(c => c.name === name)!;
       if (!Object.hasOwn(step.params.features, name)) return read[0]!.nullable;
+      // A default stands for stored nulls too.
+      const feature = step.params.features[name]!.replace(/^.*:/, "");
+      if (typeof missingRule(step.params.onMissing, name, feature) === "object") return false;
       return !list && datatype(dtype).kind !== "float";
     };
   if (step.op === "transformWorkflow") {

@@ -30,6 +30,8 @@ export interface Cut {
   /** Shape of the values of a column that is no ragged list. */
   shape(ref: Place): readonly number[];
   mayBeNull(ref: Place): boolean;
+  /** Answers that say which of their values are null. */
+  readonly nullableAnswers: ReadonlySet<string>;
   /** Whether a stage, or the answer, reads the column. */
   isRead(ref: Place): boolean;
 }
@@ -81,10 +83,12 @@ export function stepStage(cut: Cut, step: AnyStep, model: string): Stage {
 /** The last stage where answers are not what a step makes: it pads candidates, and takes what nobody else reads. */
 export function answerStage(cut: Cut, model: string, unread: readonly ColumnRef[]): Stage {
   const { plan } = cut;
-  const inputs = stageInputs(cut, [...plan.outputs.map(o => o.ref), ...unread], true, false);
+  const told = new Set(plan.outputs.filter(o => cut.nullableAnswers.has(o.schema.name)).map(o => placeKey(o.ref)));
+  const refs = [...plan.outputs.map(o => o.ref), ...unread];
+  const inputs = stageInputs(cut, refs, true, ref => told.has(placeKey(ref)));
   const made = plan.outputs.filter(o => !isPassed(o));
   const outputs = made.map(({ ref, schema }) => ({ ref: inputs.redirect(ref), schema }));
-  const answers = entryTensors(made, cut.form);
+  const answers = entryTensors(made, cut.form, cut.nullableAnswers);
   return {
     model,
     plan: {
@@ -93,7 +97,7 @@ export function answerStage(cut: Cut, model: string, unread: readonly ColumnRef[
         of: plan.name,
         rows: [...inputs.rows],
         makes: [],
-        nullable: { inputs: [], outputs: [] },
+        nullable: { inputs: [...inputs.nullable], outputs: [] },
         answers: cut.form,
       },
     },
@@ -139,8 +143,13 @@ interface StageInputs {
   redirect(ref: ColumnRef): ColumnRef;
 }
 
-/** @param related whether the stage asks which rows belong to which @param nulls whether it asks what is null */
-function stageInputs(cut: Cut, refs: readonly ColumnRef[], related: boolean, nulls = true): StageInputs {
+/** @param related whether the stage reads which rows belong to which @param mayBeNull columns whose nulls it reads */
+function stageInputs(
+  cut: Cut,
+  refs: readonly ColumnRef[],
+  related: boolean,
+  mayBeNull: Cut["mayBeNull"] = cut.mayBeNull,
+): StageInputs {
   const names = new Map<string, string>();
   const schema: ColumnSchema[] = [];
   const places: Place[] = [];
@@ -160,12 +169,12 @@ function stageInputs(cut: Cut, refs: readonly ColumnRef[], related: boolean, nul
   const rows = sets.map(id =>
     related ? { id, grouped: { by: cut.rows.parent(id)!, offsets: offsetsName(id, schema, taken) } } : { id },
   );
-  const tensors = places.flatMap((place, i) => tensorsOf(cut, place, schema[i]!.name, nulls));
+  const tensors = places.flatMap((place, i) => tensorsOf(cut, place, schema[i]!.name, mayBeNull));
   const grouping = rows.flatMap(({ id, grouped }) => (grouped ? [[grouped.offsets, offsetsTensor(id)] as const] : []));
   return {
     schema,
     rows,
-    nullable: nulls ? schema.filter((_, i) => cut.mayBeNull(places[i]!)).map(c => c.name) : [],
+    nullable: schema.filter((_, i) => mayBeNull(places[i]!)).map(c => c.name),
     tensors: [...tensors.map(t => t.config), ...grouping.map(([offsets]) => tensor(offsets, "int32", [-1]))],
     map: Object.fromEntries([...tensors.map(t => [t.config.name, t.ensemble]), ...grouping]),
     redirect: ref => ({ name: ref.name, step: REQUEST_STEP, column: names.get(placeKey(ref))! }),
@@ -187,10 +196,10 @@ function tensorsOf(
   cut: Cut,
   place: Place,
   name: string,
-  nulls = true,
+  mayBeNull: Cut["mayBeNull"] = cut.mayBeNull,
 ): { readonly config: TensorConfig; readonly ensemble: string }[] {
   const col = cut.columns(place);
-  const nullable = nulls && cut.mayBeNull(place);
+  const nullable = mayBeNull(place);
   const original = stageTensors(col, nullable);
   return stageTensors({ ...col, name }, nullable).map((t, i) => ({
     config: tensor(t.name, t.dtype, t.part === "values" && !isRagged(col) ? cut.shape(place) : [-1]),

@@ -224,14 +224,16 @@ function answers(
   const columns = own.map(({ ref }) => columnOf(ref));
   at.g.within("answer", () => {
     own.forEach(({ schema }, i) => {
-      answer(at.g, schema, columns[i]!, entry.form, at.rows("request").count);
+      answer(at.g, schema, columns[i]!, entry.form, at.rows("request").count, entry.nullable?.has(schema.name));
     });
   });
   const full = entry.form === "batched";
   // Triton refuses a tensor of the request that no step reads.
   for (const { name } of plan.inputs)
     if (!consumed.has(placeKey({ step: REQUEST_STEP, column: name }))) requestColumn(at, plan, name, entry);
-  at.outputs.push(...entryTensors(own, entry.form).map(t => (full ? { ...t, dims: [-1, ...t.dims] } : t)));
+  at.outputs.push(
+    ...entryTensors(own, entry.form, entry.nullable).map(t => (full ? { ...t, dims: [-1, ...t.dims] } : t)),
+  );
 }
 
 const dimsOf = ({ shape }: OnnxTensor): number[] => shape.map(d => (typeof d === "number" ? d : -1));
@@ -293,7 +295,7 @@ function stageGroups(
 function withoutUnread(plan: Plan, schedule: readonly Scheduled[]): readonly Scheduled[] {
   const read = new Set(schedule.flatMap(({ inputs }) => Object.values(inputs)));
   for (const { schema } of plan.outputs)
-    for (const end of ["", "__values", "__offsets"]) read.add(`${schema.name}${end}`);
+    for (const end of ["", "__values", "__offsets", "__validity"]) read.add(`${schema.name}${end}`);
   return schedule.map(one => ({
     ...one,
     outputs: Object.fromEntries(Object.entries(one.outputs).filter(([, name]) => read.has(name))),

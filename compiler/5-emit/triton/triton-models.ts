@@ -67,6 +67,7 @@ export function tritonModels(
     const lower: LowerOptions = {
       release: releaseOf(options.release ?? TRITON_DEFAULT),
       form: entry.form,
+      ...(entry.nullable && { nullable: entry.nullable }),
       ivf: options.ivf ?? "probe",
       limit: options.limit,
       file: (step, path) => file(step.id, path),
