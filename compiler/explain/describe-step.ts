@@ -39,7 +39,7 @@ function describeOperator(step: AnyStep): string {
     case "queryFaiss":
       return `find the ${step.params.topk} nearest in ${step.params.path}`;
     case "explode":
-      return `make ${names("input")} the candidates of its row`;
+      return `make ${names("input")} the candidates of its row${step.inputs.with ? `, with ${names("with")}` : ""}`;
     case "fallback":
       return `take ${names("input")}, or the fallback's${step.params.within === undefined ? "" : ` after ${step.params.within} ms`} when that fails`;
     case "choose":

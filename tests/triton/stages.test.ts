@@ -131,6 +131,37 @@ const rows = [
     ),
   ),
   ...ALL.flatMap(dtype =>
+    (
+      [
+        [2, 2],
+        ["ragged", 2],
+      ] as const
+    ).map(([list, other]) =>
+      one(
+        "explode",
+        `${list} with ${dtype}, ${other}`,
+        {},
+        { input: ["list"], with: ["scores", "more"] },
+        {
+          list: { dtype: "int64", list, nulls: true },
+          scores: { dtype, list: other, nulls: true },
+          more: { dtype, list, nulls: true },
+        },
+        [made("candidate_ids", "int64", "s"), made("scores", dtype, "s"), made("more", dtype, "s")],
+      ),
+    ),
+  ),
+  ...ALL.map(dtype =>
+    one(
+      "explode",
+      `${dtype} with the same lists`,
+      {},
+      { input: ["list"], with: ["list"] },
+      { list: { dtype, list: "ragged", nulls: true } },
+      [made("candidate_ids", dtype, "s"), made("list", dtype, "s")],
+    ),
+  ),
+  ...ALL.flatMap(dtype =>
     ([undefined, "ragged", 2] as const).map(list =>
       one(
         "unrollFeatures",

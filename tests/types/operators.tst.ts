@@ -6,6 +6,7 @@ import {
   bucketize,
   categorify,
   clip,
+  explode,
   fillMedian,
   fillMissing,
   hashBucket,
@@ -83,6 +84,13 @@ describe("operators say what they do to columns", () => {
       "int64 user_id" | "int32 brand" | "float32 price" | "list<int64> seen"
     >();
     expect(columnsOf(events.minus("seen").minus("brand"))).type.toBe<"int64 user_id" | "float32 price">();
+  });
+
+  test("lists beside the candidates", () => {
+    const user = source({ ids: "list<int64>", scores: "list<float32>", ranks: "int32[3]" });
+    const found = $chain($pick(user, "ids"), explode({ name: "item_id", with: $pick(user, ["scores", "ranks"]) }));
+    expect(columnsOf(found)).type.toBe<"int64 item_id" | "float32 scores" | "int32 ranks">();
+    expect(columnsOf($chain($pick(user, "ids"), explode()))).type.toBe<"int64 candidate_ids">();
   });
 
   test("candidates and their order", () => {
