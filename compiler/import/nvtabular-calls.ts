@@ -266,8 +266,9 @@ const WRITERS: Readonly<Record<string, Writer>> = {
       nameSep: name_sep === "_" ? undefined : name_sep,
     }).slice(1, -1);
     const columns = [...new Set([...(groupby_cols as string[]), ...(node.input_schema ?? []).map(col => col.name)])];
+    const picked = `[${JSON.stringify(columns)}]`;
     return {
-      left: `${operand(all)}[${JSON.stringify(columns)}]`,
+      left: all === `request${picked}` ? all : `${operand(all)}${picked}`,
       text: `groupby(${JSON.stringify(groupby_cols)}, ${JSON.stringify(aggs.__all__ ?? aggs)}${text === "" ? "" : `, ${text}`})`,
     };
   },

@@ -57,6 +57,7 @@ describe("a saved workflow of NVTabular 23.08", () => {
     { name: "shop", nodes: 30, rowsOf: 60, warnings: "" },
     { name: "every-operator", nodes: 48, rowsOf: 40, warnings: "" },
     { name: "sessions", nodes: 19, rowsOf: 60, warnings: "" },
+    { name: "grouped", nodes: 3, rowsOf: 40, warnings: "" },
     { name: "names", nodes: 17, rowsOf: 30, warnings: half },
   ])(
     "answers as NVTabular ($name): every column, in order, value and dtype, through SQL and through the kernels",
