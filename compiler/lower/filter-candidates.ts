@@ -61,13 +61,15 @@ function refuseTexts(
  * bool[users, candidates]: which ids are in the user's list. Places without an item hold a number that is in no list; whether it is after all, is
  * looked up once a user.
  */
-export function inList(g: GraphBuilder, given: Value, list: LoweredColumn): Value {
-  const isSame = given.dtype === list.values.dtype;
-  const ids = isSame ? given : cast(g, given, "int64");
-  const values = isSame ? list.values : cast(g, list.values, "int64");
+export function inList(g: GraphBuilder, ids: Value, list: LoweredColumn): Value {
   const items = isList(list)
-    ? { ...list, values }
-    : { ...list, values: unsqueeze(g, values, 1), width: 1, ...(list.valid && { valid: unsqueeze(g, list.valid, 1) }) };
+    ? list
+    : {
+        ...list,
+        values: unsqueeze(g, list.values, 1),
+        width: 1,
+        ...(list.valid && { valid: unsqueeze(g, list.valid, 1) }),
+      };
   const present = presentItems(g, items);
   const wide = unsqueeze(g, ids, 2);
   if (!present) return any(g, equal(g, wide, unsqueeze(g, items.values, 1)), 2);

@@ -1,4 +1,5 @@
 /** Ids that a search leaves out: one, or a list of them, per row that asks. */
+import { comparedAs } from "../../triton-protos/comparable-ids.js";
 import { printType } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
 import { describeRows, needOne } from "./columns.js";
@@ -11,12 +12,12 @@ export function excludedIds(call: Call<unknown>, query: Bound, operator: string)
   });
   if (!exclude) return undefined;
   const { column: ids } = exclude;
-  if (ids.dtype !== "int64")
+  if (!comparedAs(ids.dtype, "int64"))
     return call.fail(
       messages.schemaDtypeMismatch({
         reader: `\`exclude\` of \`${operator}\``,
         column: ids.name,
-        wanted: "int64 or list<int64>",
+        wanted: "int64 or narrower integers, or lists of these",
         seen: printType(ids),
         way: "Ids of an index are int64.",
       }),

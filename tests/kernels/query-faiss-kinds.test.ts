@@ -121,6 +121,33 @@ describe("excluded ids", () => {
     expect(found).toEqual(await expected(name, 10, all, seen));
     if (name === "flat") expect(found.map(row => row.length)).toEqual(all.map(() => 10));
   });
+  test("int32 ids are those of the index too", async () => {
+    const seen = (
+      await ask(
+        "flat",
+        5,
+        all,
+        all.map(() => []),
+      )
+    ).map(row => row.slice(0, 2));
+    const narrow = {
+      input: [vectors("float32", all, 8)],
+      exclude: [
+        lists(
+          "int32",
+          seen.map(row => row.map(Number)),
+        ),
+      ],
+    };
+    const [ids] = await run(
+      "queryFaiss",
+      step("flat.faiss", { topk: 5 }, true),
+      narrow,
+      context(),
+      join(root, version),
+    );
+    expect(grouped(ids!)).toEqual(await ask("flat", 5, all, seen));
+  });
   test("everything excluded, more than the index, ids it does not have, nulls, k beyond what is left", async () => {
     const every = Array.from({ length: 300 }, (_, i) => BigInt(i));
     const two = all.slice(0, 2);

@@ -1,6 +1,6 @@
 import { ensemble, predictImplicit, rename, source } from "merlon";
 
-const request = source({ user_row: "int64", user_name: "string", seen: "list<int32>" });
+const request = source({ user_row: "int64", user_name: "string", seen: "list<string>" });
 
 const byName = request["user_name"] >> predictImplicit("../artefacts/models/als.npz");
 const noFile = request["user_row"] >> predictImplicit("../artefacts/models/bpr.npz");
