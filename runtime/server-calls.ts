@@ -43,13 +43,13 @@ export interface StagedStatistics extends ModelStatistics {
 export interface ServerCalls {
   readonly options: CallOptions;
   readonly memory: SharedMemory;
-  /** None on a server that was started without tracing. */
+  /** None on a server without tracing. */
   readonly tracer?: Tracer;
   /**
-   * A place to tell a request's course to whoever wants to know: the trace whose turn it is, the page. Not there where nobody ever does.
+   * A place to tell a request's course to whoever wants to know: the trace whose turn it is, the page. Not there while nobody does.
    * @param traceparent the client's header
    */
-  readonly sample?: (model: string, traceparent?: string) => TraceNotes | undefined;
+  readonly sample?: ((model: string, traceparent?: string) => TraceNotes | undefined) | undefined;
   /** Class names of an output: the model's own, or those of the ensemble step that makes it. */
   labels(version: ReadyVersion, output: string): readonly string[];
   isLive(): boolean;
@@ -111,11 +111,14 @@ export function createCalls(
           return labels(registry.find(model_name, model_version, { near: model_namespace }), member);
     return [];
   };
+  const sample = sampler(tracer, recent);
   return {
     options,
     memory: createSharedMemory(),
     ...(tracer && { tracer }),
-    ...((tracer || recent) && { sample: sampler(tracer, recent) }),
+    get sample() {
+      return tracer?.isOn || recent ? sample : undefined;
+    },
     labels,
     isLive: () => true,
     isReady: () => !isStopping() && (!options.strictReadiness || registry.allReady()),

@@ -11,7 +11,7 @@ import type { Around } from "./repository/around.js";
 import type { RateLimitResource } from "./scheduling/rate-limiter.js";
 import type { LogOptions } from "./server-log.js";
 import type { RecentOptions, RecentRequests } from "./tracing/recent-requests.js";
-import type { TracerOptions } from "./tracing/tracer.js";
+import { type TracerOptions, USUAL_TRACING } from "./tracing/tracer.js";
 import { type ConnectionCare, DEFAULT_CARE } from "./transport/grpc/connection-care.js";
 import type { GrpcTls } from "./transport/grpc/tls.js";
 import { readOrigins } from "./transport/http/browser-access.js";
@@ -100,8 +100,10 @@ export interface ServeOptions {
   readonly allowCpuMetrics?: boolean;
   /** `SETTING` → value of `--metrics-config`. */
   readonly metricsConfig?: Readonly<Record<string, string>>;
-  /** Turns tracing on; without it the server answers as a Triton that was built without tracing. */
+  /** Which requests are traced before a client says so. @default none */
   readonly trace?: TracerOptions;
+  /** Whether clients may read and change the settings of tracing; without them the server answers as a Triton that was built without tracing. @default true */
+  readonly allowTrace?: boolean;
   /** `API[,API]:KEY=VALUE`: what only answers clients with that header. */
   readonly httpRestrictedApis?: readonly string[];
   readonly grpcRestrictedProtocols?: readonly string[];
@@ -212,7 +214,7 @@ export const withDefaults = (given: ServeOptions) => {
     allowClientShm: given.allowClientShm ?? false,
     allowCpuMetrics: given.allowCpuMetrics ?? true,
     metricsConfig: given.metricsConfig ?? {},
-    trace: given.trace,
+    trace: (given.allowTrace ?? true) ? (given.trace ?? USUAL_TRACING) : undefined,
     allowModelCodeUpload: given.allowModelCodeUpload ?? false,
     mockMissing: given.mockMissing ?? false,
     mockStandIns: (given.mockStandIns || given.mockMissing) ?? false,

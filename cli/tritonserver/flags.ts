@@ -157,9 +157,14 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
     "Tracing",
     [
       flag(
+        "allow-trace",
+        "boolean",
+        "Clients may read and change settings of tracing; on by default. Off, the server answers as a Triton built without it.",
+      ),
+      flag(
         "trace-config",
         PAIR,
-        "[MODE,]SETTING=VALUE; turns tracing on. level=TIMESTAMPS, level=TENSORS, rate=100, count=50, triton,file=trace.json, triton,log-frequency=50, mode=opentelemetry, opentelemetry,url=http://localhost:4318/v1/traces.",
+        "[MODE,]SETTING=VALUE: which requests are traced. level=TIMESTAMPS, level=TENSORS, rate=100, count=50, triton,file=trace.json, triton,log-frequency=50, mode=opentelemetry, opentelemetry,url=http://localhost:4318/v1/traces.",
       ),
       flag("trace-file", "string", "Older form of --trace-config triton,file=."),
       flag("trace-level", "string", "Older form of --trace-config level=."),

@@ -167,6 +167,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   },
   "http-header-forward-pattern": (o, v) => (o.httpHeaderForwardPattern = v),
   "grpc-header-forward-pattern": (o, v) => (o.grpcHeaderForwardPattern = v),
+  "allow-trace": (o, v) => (o.allowTrace = readBoolean(v)),
   "trace-config": (o, v) => (o.trace = addTraceConfig(v, o.trace)),
   "trace-file": (o, v) => (o.trace = addTraceConfig(`triton,file=${v}`, o.trace)),
   "trace-level": (o, v) => (o.trace = addTraceConfig(`level=${v}`, o.trace)),

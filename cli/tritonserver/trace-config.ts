@@ -1,15 +1,12 @@
 /**
  * `--trace-config`, and the older flags it took the place of: one setting after the other → the options of the tracer.
  */
-import { USUAL_OTLP } from "../../runtime/tracing/otlp.js";
 import { readLevels } from "../../runtime/tracing/settings.js";
-import type { TracerOptions } from "../../runtime/tracing/tracer.js";
+import { type TracerOptions, USUAL_TRACING } from "../../runtime/tracing/tracer.js";
 import { readInteger, readSetting } from "./values.js";
 
-const START: TracerOptions = { mode: "triton", settings: {}, file: "", otlp: USUAL_OTLP };
-
 /** @throws Error for a setting that no mode has */
-export function addTraceConfig(text: string, before: TracerOptions = START): TracerOptions {
+export function addTraceConfig(text: string, before: TracerOptions = USUAL_TRACING): TracerOptions {
   const [mode, key, value] = readSetting(text, "trace-config", "<mode>,<setting>=<value>");
   const read = SETTINGS[mode ? `${mode},${key}` : key];
   if (!read)

@@ -3,7 +3,7 @@
  */
 import { RuntimeFault } from "../errors.js";
 import type { ServerLog } from "../server-log.js";
-import { createOtlpExporter, type OtlpOptions } from "./otlp.js";
+import { createOtlpExporter, type OtlpOptions, USUAL_OTLP } from "./otlp.js";
 import {
   type GivenSettings,
   printSettings,
@@ -23,12 +23,17 @@ export interface TracerOptions {
   readonly otlp: OtlpOptions;
 }
 
+/** As a Triton starts that is not told anything of tracing. */
+export const USUAL_TRACING: TracerOptions = { mode: "triton", settings: {}, file: "", otlp: USUAL_OTLP };
+
 export interface Tracer {
+  /** Whether a request may be traced at all. */
+  readonly isOn: boolean;
   /** A trace for a request to this model, when its turn has come. @param traceparent the client's header: such a request is always traced */
   sample(model: string, traceparent?: string): TraceNotes | undefined;
   /** @throws RuntimeFault for a model that does not exist */
   print(model: string): Readonly<Record<string, string | readonly string[]>>;
-  update(model: string, given: GivenSettings): void;
+  update(model: string, given: GivenSettings, protocol: "http" | "grpc"): void;
   /** Writes what is left. */
   stop(): Promise<void>;
 }
@@ -76,9 +81,14 @@ export function createTracer(options: TracerOptions, isKnown: (model: string) =>
     return scope ? merge(base, scope) : base;
   };
   const requireModel = (model: string): void => {
-    if (model && !isKnown(model)) throw new RuntimeFault("NOT_FOUND", `Request for unknown model : ${model}`);
+    if (model && !isKnown(model)) throw new RuntimeFault("INVALID_ARGUMENT", `Request for unknown model : ${model}`);
   };
+  const traces = (model: string): boolean => !settingsOf(model).level.includes("OFF");
+  let isOn = traces("");
   return {
+    get isOn() {
+      return isOn;
+    },
     sample(model, traceparent) {
       const { level, rate, count, logFrequency } = settingsOf(model);
       const levels = { timestamps: level.includes("TIMESTAMPS"), tensors: level.includes("TENSORS") };
@@ -103,15 +113,15 @@ export function createTracer(options: TracerOptions, isKnown: (model: string) =>
       requireModel(model);
       return printSettings(settingsOf(model), mode, file);
     },
-    update(model, given) {
+    update(model, given, protocol) {
       requireModel(model);
-      const read = readSettings(given);
+      const read = readSettings(given, protocol);
       const scope = model ? (models.get(model) ?? { own: {}, seen: 0, open: 0 }) : server;
       sink.settled?.(scope, false);
       Object.assign(scope.own, read);
-      if (!model) return;
-      if (Object.values(scope.own).every(value => value === undefined)) models.delete(model);
-      else models.set(model, scope);
+      if (model && Object.values(scope.own).every(value => value === undefined)) models.delete(model);
+      else if (model) models.set(model, scope);
+      isOn = traces("") || [...models.keys()].some(traces);
     },
     stop: () => sink.close(),
   };

@@ -38,6 +38,8 @@ export async function startServer(group: Group): Promise<Target> {
       // A model that doesn't load fails its own records, not its whole group.
       ...(server_flags.some(flag => flag.startsWith("--exit-on-error")) ? [] : ["--exit-on-error=false"]),
       ...(hasTwins ? ["--mock-stand-ins"] : []),
+      // The recorded server was built without tracing.
+      "--allow-trace=false",
       ...server_flags,
     ],
     env,

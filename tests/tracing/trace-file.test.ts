@@ -154,19 +154,58 @@ test("what is not a setting is refused, and nothing changes", async () => {
       400,
       "Unable to parse 'trace_rate', got: x",
     ]);
-    expect(await refused("/v2/trace/setting", { trace_level: ["LOUD"] })).toEqual([
+    expect(await refused("/v2/trace/setting", { trace_rate: "2147483648" })).toEqual([
       400,
-      "Unable to parse 'trace_level', got: LOUD",
+      "Unable to parse 'trace_rate', value is out of range [ 0, 4294967295 ], got: 2147483648",
+    ]);
+    expect(await refused("/v2/trace/setting", { trace_count: "-2" })).toEqual([
+      400,
+      "Unable to parse 'trace_count'. Expecting value >= -1, got:-2",
+    ]);
+    expect(await refused("/v2/trace/setting", { trace_level: ["OFF", "TENSORS"] })).toEqual([
+      400,
+      "Expect only one trace level 'OFF' is specified",
     ]);
     expect(await refused("/v2/trace/setting", { trace_file: "/x" })).toEqual([
-      400,
+      501,
       "trace file location can not be updated through network protocol",
     ]);
-    expect(await refused("/v2/models/nobody/trace/setting", {})).toEqual([404, "Request for unknown model : nobody"]);
+    expect(await refused("/v2/models/nobody/trace/setting", {})).toEqual([400, "Request for unknown model : nobody"]);
+    // What is no level is not looked at.
+    expect((await server.post("/v2/trace/setting", { trace_level: ["LOUD"] })).body).toMatchObject({
+      trace_level: ["OFF"],
+    });
     expect((await server.json("/v2/trace/setting")).body).toMatchObject({ trace_rate: "1000", trace_level: ["OFF"] });
     expect((await server.json("/v2")).body).toMatchObject({ extensions: expect.arrayContaining(["trace", "logging"]) });
   } finally {
     await server.stop();
+  }
+});
+
+test("a server that was told nothing of tracing has its settings, as a Triton of every release; a flag takes them away", async () => {
+  const server = await startServer(repository(["echo_int32"]));
+  const whole = { trace_rate: "1000", trace_count: "-1", log_frequency: "0", trace_file: "", trace_mode: "triton" };
+  try {
+    expect((await server.json("/v2/trace/setting")).body).toEqual({ trace_level: ["OFF"], ...whole });
+    expect((await server.post("/v2/trace/setting", { trace_level: ["TIMESTAMPS"], trace_rate: "1" })).body).toEqual({
+      ...whole,
+      trace_level: ["TIMESTAMPS"],
+      trace_rate: "1",
+    });
+    expect((await server.json("/v2/models/echo_int32/trace/setting")).body).toMatchObject({ trace_rate: "1" });
+    expect((await server.json("/v2")).body).toMatchObject({ extensions: expect.arrayContaining(["trace"]) });
+  } finally {
+    await server.stop();
+  }
+  const { allowTrace } = serveOptions(["--model-repository=x", "--allow-trace=false"]);
+  const without = await startServer(repository([]), { allowTrace: allowTrace! });
+  try {
+    expect(await without.json("/v2/trace/setting")).toMatchObject({
+      status: 503,
+      body: { error: "the server does not support tracing" },
+    });
+  } finally {
+    await without.stop();
   }
 });
 

@@ -112,7 +112,7 @@ export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<st
     const { tracer } = calls;
     if (!tracer) throw new RuntimeFault("UNAVAILABLE", "the server does not support trace");
     const given = Object.entries(settings).map(([key, { value }]) => [key, value] as const);
-    if (given.length > 0) tracer.update(model_name, Object.fromEntries(given));
+    if (given.length > 0) tracer.update(model_name, Object.fromEntries(given), "grpc");
     const printed = Object.entries(tracer.print(model_name)).map(
       ([key, value]) => [key, { value: typeof value === "string" ? [value] : value }] as const,
     );

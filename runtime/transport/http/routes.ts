@@ -73,7 +73,7 @@ export const ROUTES: readonly Route[] = [
       const { tracer } = call.context.calls;
       if (!tracer) throw new RuntimeFault("UNAVAILABLE", "the server does not support tracing");
       const model = call.path.model ?? "";
-      if (method === "POST") tracer.update(model, traceSettings(await bodyObject(call, false)));
+      if (method === "POST") tracer.update(model, traceSettings(await bodyObject(call, true)), "http");
       return jsonAnswer(tracer.print(model));
     }),
   ),

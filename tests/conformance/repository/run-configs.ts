@@ -52,6 +52,8 @@ async function load(record: ConfigRecord, root: string, protocol: "http" | "grpc
       "--grpc-port=0",
       "--allow-metrics=false",
       "--mock-stand-ins",
+      // The recorded server was built without tracing.
+      "--allow-trace=false",
       ...record.flags,
     ]),
     writeLog: (text, stream) => {

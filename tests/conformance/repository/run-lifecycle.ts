@@ -41,6 +41,8 @@ export async function runLifecycle(record: LifecycleRecord): Promise<Outcome> {
           ...["http", "grpc"].flatMap(name => [`--${name}-address=127.0.0.1`, `--${name}-port=0`]),
           ...(metered ? ["--metrics-address=127.0.0.1", "--metrics-port=0"] : ["--allow-metrics=false"]),
           "--mock-stand-ins",
+          // The recorded server was built without tracing.
+          "--allow-trace=false",
           ...record.flags,
         ]),
         writeLog: (text, stream) => void (stream === "stderr" && lines.push(mask(text))),

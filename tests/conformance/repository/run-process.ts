@@ -42,7 +42,7 @@ export async function runProcess(recorded: ProcessRecord): Promise<Outcome> {
       [`<${name}_port>`, String(ports[name])],
     ]),
   ];
-  const words = [...record.args, ...loopback(record)].map(word =>
+  const words = [...untraced(record), ...record.args, ...loopback(record)].map(word =>
     marks.reduce((text, [mark, path]) => text.replaceAll(mark, path), word),
   );
   const child = spawn(process.execPath, [BINARY, ...words], { stdio: ["ignore", "pipe", "pipe"] });
@@ -208,6 +208,10 @@ const loopback = ({ id }: ProcessRecord): readonly string[] =>
         ...(name === "http" ? [] : [`--${name}-port=<${name}_port>`]),
       ])
     : [];
+
+/** The recorded installation was built without tracing. */
+const untraced = ({ args }: ProcessRecord): readonly string[] =>
+  args.some(word => word.startsWith("--trace")) ? [] : ["--allow-trace=false"];
 
 /** Ports that nobody has, but for the one that the record wants taken. */
 async function freePorts(taken: string | undefined): Promise<{ ports: Ports; held: Server | undefined }> {
