@@ -25,10 +25,34 @@ export interface SharedMemory {
   /** All regions by name, or the one. @throws RuntimeFault */
   status(name: string): readonly Region[];
   register(region: Region): void;
-  /** All regions when the name is empty; an unknown one is no fault. */
+  /** All regions when the name is empty; an unknown one is no fault. A region that a request uses stays until the last such request has ended. */
   unregister(name: string): void;
-  /** @param offset of the part in the region @param size any 64-bit integers, negative ones as two's complement; @throws RuntimeFault */
+  /** For one request. */
+  open(): UsedRegions;
+}
+
+export interface Regions {
+  /**
+   * @param offset of the part in the region
+   * @param size any 64-bit integers, negative ones as two's complement
+   * @throws RuntimeFault for a region that is not registered, or too small
+   */
   part(name: string, offset: bigint, size: bigint): RegionPart;
+}
+
+/** The regions that a request uses. */
+export interface UsedRegions extends Regions {
+  /** The request has ended, and its answer is written. */
+  release(): void;
+}
+
+interface Entry {
+  readonly region: Region;
+  readonly descriptor: number;
+  /** Requests that use it. */
+  users: number;
+  /** It is unregistered when the last of them has ended. */
+  leaving: boolean;
 }
 
 const PAGE = 4096;
@@ -39,15 +63,20 @@ const RESERVED = "triton_python_backend_shm_region_";
 const MAX_REGIONS = 512;
 
 export function createSharedMemory(): SharedMemory {
-  const regions = new Map<string, Region & { readonly descriptor: number }>();
+  const regions = new Map<string, Entry>();
+  const remove = ({ region, descriptor }: Entry): void => {
+    regions.delete(region.name);
+    closeSync(descriptor);
+  };
   return {
     status(name) {
       const found = [...regions.values()]
+        .map(({ region }) => region)
         .filter(region => !name || region.name === name)
         .sort((a, b) => (a.name < b.name ? -1 : 1));
       if (name && found.length === 0)
         throw new RuntimeFault("NOT_FOUND", `Unable to find system shared memory region: '${name}'`);
-      return found.map(({ descriptor: _, ...region }) => region);
+      return found;
     },
     register(region) {
       const { name, key } = region;
@@ -64,18 +93,33 @@ export function createSharedMemory(): SharedMemory {
           "UNAVAILABLE",
           `${MAX_REGIONS} shared memory regions are registered; unregister one first`,
         );
-      regions.set(name, { ...region, descriptor: open(region) });
+      regions.set(name, { region, descriptor: open(region), users: 0, leaving: false });
     },
     unregister(name) {
-      for (const region of [...regions.values()])
-        if (!name || region.name === name) {
-          regions.delete(region.name);
-          closeSync(region.descriptor);
+      for (const entry of [...regions.values()])
+        if (!name || entry.region.name === name) {
+          if (entry.users > 0) entry.leaving = true;
+          else remove(entry);
         }
     },
+    open: () => usedRegions(regions, remove),
+  };
+}
+
+function usedRegions(regions: ReadonlyMap<string, Entry>, remove: (entry: Entry) => void): UsedRegions {
+  /** Most requests use none. */
+  let used: Set<Entry> | undefined;
+  const use = (entry: Entry): void => {
+    used ??= new Set();
+    if (used.has(entry)) return;
+    used.add(entry);
+    entry.users++;
+  };
+  return {
     part(name, givenOffset, givenSize) {
-      const region = regions.get(name);
-      if (!region) throw new RuntimeFault("NOT_FOUND", `Unable to find shared memory region: '${name}'`);
+      const entry = regions.get(name);
+      if (!entry) throw new RuntimeFault("NOT_FOUND", `Unable to find shared memory region: '${name}'`);
+      const { region, descriptor } = entry;
       const [wideOffset, wideSize] = [BigInt.asUintN(64, givenOffset), BigInt.asUintN(64, givenSize)];
       if (wideOffset >= region.byte_size) refuse(`Invalid offset for shared memory region: '${name}'`);
       if (wideOffset + wideSize > SIZE_MAX)
@@ -84,15 +128,13 @@ export function createSharedMemory(): SharedMemory {
         );
       if (wideOffset + wideSize > region.byte_size)
         refuse(`Invalid offset + byte size for shared memory region: '${name}'`);
+      use(entry);
       const size = Number(wideSize);
       const at = region.offset + Number(wideOffset);
       // The number of a closed descriptor is that of another file soon.
       const requireOpen = (): void => {
-        if (regions.get(name) !== region)
-          throw new RuntimeFault(
-            "NOT_FOUND",
-            `shared memory region '${name}' was unregistered while a request used it`,
-          );
+        if (!used?.has(entry))
+          throw new RuntimeFault("NOT_FOUND", `shared memory region '${name}' is used after its request has ended`);
       };
       return {
         size,
@@ -106,7 +148,7 @@ export function createSharedMemory(): SharedMemory {
           // A client may have cut its file since; a mapping would end the process here.
           let done = from;
           while (done < to) {
-            const count = readSync(region.descriptor, data, done, to - done, at + done);
+            const count = readSync(descriptor, data, done, to - done, at + done);
             if (count === 0)
               throw new RuntimeFault(
                 "INVALID_ARGUMENT",
@@ -117,9 +159,13 @@ export function createSharedMemory(): SharedMemory {
         },
         write(data) {
           requireOpen();
-          writeSync(region.descriptor, data, 0, data.byteLength, at);
+          writeSync(descriptor, data, 0, data.byteLength, at);
         },
       };
+    },
+    release() {
+      for (const entry of used ?? []) if (--entry.users === 0 && entry.leaving) remove(entry);
+      used = undefined;
     },
   };
 }

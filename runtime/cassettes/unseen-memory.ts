@@ -2,10 +2,9 @@
  * Shared memory as a recorder has it: none. Regions are between a client and its server, and what is in them never goes by here.
  */
 import { RuntimeFault } from "../errors.js";
-import { createSharedMemory, type SharedMemory } from "../shared-memory.js";
+import type { Regions } from "../shared-memory.js";
 
-export const unseenMemory = (): SharedMemory => ({
-  ...createSharedMemory(),
+export const unseenMemory = (): Regions => ({
   part(name) {
     throw new RuntimeFault(
       "UNSUPPORTED",

@@ -1,5 +1,6 @@
 /**
- * Regions of shared memory that end while a request uses them: the number of their file is another file's by then.
+ * Regions of shared memory that are unregistered while requests use them: they stay until the last one has ended. After that the number of their file is
+ * another file's.
  */
 import { closeSync, fstatSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,14 +13,17 @@ const REGION_FILE = `/dev/shm${KEY}`;
 const SECRET = "what is in another file\n";
 afterEach(() => rmSync(REGION_FILE, { force: true }));
 
-/** A part of a region, and another file that has the region's descriptor since the region was unregistered. */
+/** A part of a region, and another file that has the region's descriptor since the request ended. */
 function partWithoutRegion() {
   writeFileSync(REGION_FILE, Buffer.alloc(64, "a"));
   const memory = createSharedMemory();
   memory.register({ name: "region", key: KEY, offset: 0, byte_size: 64 });
-  const part = memory.part("region", 0n, 16n);
+  const used = memory.open();
+  const part = used.part("region", 0n, 16n);
   expect(part.read().toString()).toBe("a".repeat(16));
   memory.unregister("region");
+  expect(part.read().toString()).toBe("a".repeat(16));
+  used.release();
   const other = join(tmpdir(), `walls-other-${process.pid}`);
   writeFileSync(other, SECRET);
   // The lowest free number is taken: that of the region.
@@ -28,14 +32,36 @@ function partWithoutRegion() {
   return { part, other, close: () => closeSync(descriptor) };
 }
 
-test("a request neither reads nor writes the file that comes after an unregistered region", () => {
+test("a request that has ended neither reads nor writes the file that comes after an unregistered region", () => {
   const { part, other, close } = partWithoutRegion();
   try {
-    expect(() => part.write(Buffer.alloc(16, "x"))).toThrow("shared memory region 'region' was unregistered");
-    expect(() => part.read()).toThrow("shared memory region 'region' was unregistered");
+    expect(() => part.write(Buffer.alloc(16, "x"))).toThrow(
+      "shared memory region 'region' is used after its request has ended",
+    );
+    expect(() => part.read()).toThrow("shared memory region 'region' is used after its request has ended");
     expect(readFileSync(other, "utf8")).toBe(SECRET);
   } finally {
     close();
     rmSync(other);
   }
+});
+
+test("an unregistered region is there until the last request that uses it has ended, for other requests too", () => {
+  writeFileSync(REGION_FILE, Buffer.alloc(64, "a"));
+  const memory = createSharedMemory();
+  const region = { name: "region", key: KEY, offset: 0, byte_size: 64 };
+  memory.register(region);
+  const [first, second] = [memory.open(), memory.open()];
+  first.part("region", 0, 16);
+  first.part("region", 16, 16).write(Buffer.alloc(16, "b"));
+  memory.unregister("");
+  expect(memory.status("")).toEqual([region]);
+  expect(() => memory.register(region)).toThrow("shared memory region 'region' already in manager");
+  expect(second.part("region", 16, 4).read().toString()).toBe("bbbb");
+  first.release();
+  expect(memory.status("region")).toEqual([region]);
+  second.release();
+  second.release();
+  expect(memory.status("")).toEqual([]);
+  expect(() => memory.open().part("region", 0, 4)).toThrow("Unable to find shared memory region: 'region'");
 });

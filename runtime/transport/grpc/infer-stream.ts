@@ -150,13 +150,14 @@ async function answerOne(
   const arrived = calls.sample ? performance.now() * 1e6 : 0;
   let backendHasIt = false;
   let ended: TraceNotes | undefined;
+  const regions = calls.memory.open();
   try {
     const version = calls.find(wire.model, wire.version);
     const trace = calls.sample?.(version.model);
     trace?.stamp("GRPC_WAITREAD_START", arrived);
     trace?.stamp("GRPC_WAITREAD_END");
     ended = trace;
-    const read = toRequest(wire, calls.memory, forward, signal);
+    const read = toRequest(wire, regions, forward, signal);
     const request = trace ? { ...read, trace } : read;
     if (hasLargeStrings(request.inputs)) await countLargeStrings(request.inputs, signal);
     const valid = validateRequest(version.config, request);
@@ -175,6 +176,7 @@ async function answerOne(
       ...(backendHasIt && { fault }),
     };
   } finally {
+    regions.release();
     ended?.stamp("GRPC_SEND_START");
     ended?.stamp("GRPC_SEND_END");
     ended?.end();

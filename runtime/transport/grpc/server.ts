@@ -157,8 +157,9 @@ const inferCall =
       throw new RuntimeFault("UNSUPPORTED", "ModelInfer RPC doesn't support models with decoupled transaction policy");
     const trace = calls.sample?.(version.model, traceparent);
     if (trace) traced(trace);
+    const regions = calls.memory.open();
     try {
-      const read = toRequest(wire, calls.memory, forward, signal);
+      const read = toRequest(wire, regions, forward, signal);
       const request = trace || memory ? { ...read, ...(trace && { trace }), ...(memory && { memory }) } : read;
       if (hasLargeStrings(request.inputs)) await countLargeStrings(request.inputs, signal);
       const inferred = await infer(version, request);
@@ -171,6 +172,8 @@ const inferCall =
       trace?.fail((error as Error).message);
       trace?.stamp("GRPC_SEND_START");
       throw error;
+    } finally {
+      regions.release();
     }
   };
 

@@ -7,7 +7,7 @@ import type { OutputWish } from "../../data-plane/deliver.js";
 import type { InferRequest, RequestTensor } from "../../data-plane/request.js";
 import { requestPrefix } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
-import type { RegionPart, SharedMemory } from "../../shared-memory.js";
+import type { RegionPart, Regions } from "../../shared-memory.js";
 import type { Parameter } from "../../tensor.js";
 import { packContents } from "./contents.js";
 import type { WireInput, WireParameters, WireRequest } from "./decode-request.js";
@@ -24,12 +24,7 @@ export type Forward = (parameters: ReadonlyMap<string, Parameter>) => ReadonlyMa
 const ALL: readonly string[] = [];
 
 /** @throws RuntimeFault */
-export function toRequest(
-  wire: WireRequest,
-  memory: SharedMemory,
-  forward: Forward,
-  signal: Cancellation,
-): InferRequest {
+export function toRequest(wire: WireRequest, memory: Regions, forward: Forward, signal: Cancellation): InferRequest {
   const { id, model } = wire;
   const parameters = forward(readParameters(wire.parameters));
   refuseDoubles(wire.inputs, "input", id);
@@ -86,7 +81,7 @@ function refuseDoubles(tensors: readonly { readonly name: string }[], side: "inp
 }
 
 /** The piece of shared memory that a tensor's parameters name. */
-function readRegion(tensor: string, parameters: WireParameters, memory: SharedMemory): RegionPart | undefined {
+function readRegion(tensor: string, parameters: WireParameters, memory: Regions): RegionPart | undefined {
   if (parameters.size === 0) return undefined;
   const region = parameters.get("shared_memory_region");
   const typed = (key: string, kind: "string" | "int64"): void => {

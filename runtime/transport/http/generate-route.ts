@@ -65,9 +65,11 @@ async function answerCharged(
     trace?.stamp("HTTP_SEND_END");
     trace?.end();
   };
+  // Its body names no region.
+  const memory = calls.memory.open();
   const allocated = (bytes: number): void => charge.add(bytes);
   const limits: BodyLimits = {
-    ...{ maxInputSize, memory: calls.memory, allocated },
+    ...{ maxInputSize, memory, allocated },
     allowance: budget.allowance(body.length),
     makeTensor(bytes) {
       charge.add(bytes);

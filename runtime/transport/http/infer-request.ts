@@ -8,7 +8,7 @@ import type { Cancellation } from "../../cancellation.js";
 import type { OutputWish } from "../../data-plane/deliver.js";
 import { type InferRequest, type RequestTensor, requestPrefix } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
-import type { RegionPart, SharedMemory } from "../../shared-memory.js";
+import type { RegionPart, Regions } from "../../shared-memory.js";
 import { SHORT, type Sliced } from "../../slices.js";
 import { asArray, asBoolean, asText, asUnsigned, isObject, member, wrongKind } from "./access.js";
 import { jsonTooLarge, rawTooLarge } from "./body.js";
@@ -27,7 +27,7 @@ export interface HttpInferRequest {
 
 /** Default: lists and values without a bound. */
 export interface BodyLimits extends ReadLimits {
-  readonly memory: SharedMemory;
+  readonly memory: Regions;
   readonly maxInputSize: number;
   /** Room for a tensor of so many bytes that is read out of JSON. */
   readonly makeTensor?: MakeTensor;
@@ -362,7 +362,7 @@ function refuseSource(hasData: boolean, hasSize: boolean, hasRegion: boolean): n
   );
 }
 
-function readPart(parameters: JsonObject, memory: SharedMemory): RegionPart {
+function readPart(parameters: JsonObject, memory: Regions): RegionPart {
   const size = (key: string): bigint => BigInt(asUnsigned(parameters.get(key) ?? 0, key));
   return memory.part(
     asText(parameters.get("shared_memory_region")!, "shared_memory_region"),
@@ -376,7 +376,7 @@ interface WantedOutput {
   readonly wish?: OutputWish;
 }
 
-function readOutput(output: Json, memory: SharedMemory): WantedOutput {
+function readOutput(output: Json, memory: Regions): WantedOutput {
   const given = isObject(output) ? output.get("parameters") : undefined;
   if (!isObject(given)) return AS_JSON;
   const binary = given.get("binary_data");

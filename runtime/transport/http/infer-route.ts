@@ -34,6 +34,7 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
   let trace: TraceNotes | undefined;
   /** What the request holds, until its answer has left. */
   const charge = budget.open();
+  const regions = calls.memory.open();
   const onSent = (): void => {
     trace?.stamp("HTTP_SEND_END");
     trace?.end();
@@ -64,7 +65,7 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     plain = false;
     const limits: BodyLimits = {
       maxInputSize,
-      memory: calls.memory,
+      memory: regions,
       allocated: bytes => charge.add(bytes),
       allowance: budget.allowance(body.length),
       makeTensor: room.makeTensor,
@@ -128,6 +129,8 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     return error.message === "Unsupported compression type"
       ? { ...answer, headers: { "Accept-Encoding": "gzip, deflate" } }
       : answer;
+  } finally {
+    regions.release();
   }
 }
 
