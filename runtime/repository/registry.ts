@@ -259,8 +259,27 @@ export function createRegistry(options: RegistryOptions): Registry {
     }
   }
 
+  /** A model and the ensembles that name it, or name those. */
+  function around(key: string, found = new Set<string>()): ReadonlySet<string> {
+    if (found.has(key)) return found;
+    found.add(key);
+    const { name } = ids.of(key);
+    for (const [other, { config, dependencies }] of polledModels)
+      if (config.platform === "ensemble" && dependencies.includes(name)) around(other, found);
+    return found;
+  }
+
+  /** An unload waits for loads that need the model, as in Triton: else an ensemble would be ready without its member. */
+  async function loadsAround(key: string): Promise<void> {
+    for (;;) {
+      const running = [...around(key)].flatMap(name => loading.get(name) ?? []);
+      if (running.length === 0) return;
+      await Promise.allSettled(running);
+    }
+  }
+
   async function unload(key: string, dependents = false): Promise<void> {
-    await loading.get(key)?.catch(() => {});
+    await loadsAround(key);
     const polled = polledModels.get(key);
     explicit.delete(key);
     overrides.delete(key);
@@ -270,7 +289,8 @@ export function createRegistry(options: RegistryOptions): Registry {
     await patiently(down);
     if (!dependents || !polled) return;
     for (const member of membersOf(polled))
-      if (!explicit.has(member) && !dependentsOf(member).some(isReady)) await unload(member, true);
+      if (!explicit.has(member) && !dependentsOf(member).some(other => isReady(other) || loading.has(other)))
+        await unload(member, true);
   }
 
   /**

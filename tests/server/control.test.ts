@@ -1,7 +1,7 @@
 /**
  * Explicit control: load and unload, auto-completion, versions, and what readiness, metrics and the index say of it.
  */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { grpcCall } from "../conformance/repository/calls.js";
@@ -79,6 +79,54 @@ test("a reload that fails leaves the running version serving", async () => {
     writeFileSync(config, good);
     expect((await server.post("/v2/repository/models/echo_int32/load", {})).status).toBe(200);
     expect((await fetch(`${server.http}/v2/health/ready`)).status).toBe(200);
+  } finally {
+    await server.stop();
+  }
+});
+
+test("an unload of a member waits for the ensemble that loads it, and takes both down, as in Triton's L0_lifecycle", async () => {
+  const tensors = (input: string, output: string): string =>
+    `input [ { name: "${input}" data_type: TYPE_INT32 dims: [1] } ] output [ { name: "${output}" data_type: TYPE_INT32 dims: [1] } ]`;
+  const ensemble = `platform: "ensemble" ${tensors("A", "B")} ensemble_scheduling { step [
+    { model_name: "member" model_version: -1 input_map { key: "X" value: "A" } output_map { key: "Y" value: "B" } } ] }`;
+  const folder = repository([], {
+    "member/config.pbtxt": `backend: "javascript" ${tensors("X", "Y")}`,
+    "member/1/model.mjs": `import { existsSync, writeFileSync } from "node:fs";
+      export async function initialize({ folder }) {
+        writeFileSync(folder + "/begun", "");
+        while (!existsSync(folder + "/go")) await new Promise(next => setTimeout(next, 10));
+      }
+      export const execute = requests => requests.map(({ inputs: { X } }) => ({ outputs: [{ ...X, name: "Y" }] }));`,
+    ...{ "one/config.pbtxt": ensemble, "one/1/.keep": "", "two/config.pbtxt": ensemble, "two/1/.keep": "" },
+  });
+  const server = await startServer(folder, { modelControlMode: "explicit" });
+  const change = async (model: string, action: "load" | "unload", body = {}) =>
+    (await server.post(`/v2/repository/models/${model}/${action}`, body)).status;
+  const states = async () =>
+    ((await server.post("/v2/repository/index", {})).body as { name: string; state?: string }[]).map(
+      ({ name, state }) => [name, state],
+    );
+  const begun = () => existsSync(join(folder, "member/1/begun"));
+  try {
+    const loaded = change("one", "load");
+    await expect.poll(begun, { timeout: 10_000 }).toBe(true);
+    const unloaded = change("member", "unload");
+    writeFileSync(join(folder, "member/1/go"), "");
+    expect([await loaded, await unloaded]).toEqual([200, 200]);
+    expect(await states()).toEqual([
+      ["member", "UNAVAILABLE"],
+      ["one", "UNAVAILABLE"],
+      ["two", undefined],
+    ]);
+    // A member that another ensemble is loading is not unloaded with the first one's dependents.
+    expect(await change("one", "load")).toBe(200);
+    const both = [change("two", "load"), change("one", "unload", { parameters: { unload_dependents: true } })];
+    expect(await Promise.all(both)).toEqual([200, 200]);
+    expect(await states()).toEqual([
+      ["member", "READY"],
+      ["one", "UNAVAILABLE"],
+      ["two", "READY"],
+    ]);
   } finally {
     await server.stop();
   }
