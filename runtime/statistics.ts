@@ -3,6 +3,7 @@
  */
 
 import type { InferBatchStatistics, ModelStatistics } from "../triton-protos/gen/messages.js";
+import type { ModelConfig } from "../triton-protos/model-config.js";
 import { createSamples, type LatencySamples } from "./latency-samples.js";
 
 export interface Tally {
@@ -49,6 +50,11 @@ export interface VersionStatistics {
 export const FIRST_RESPONSE_FAMILY = "nv_inference_first_response_histogram_ms";
 /** Upper bounds of the buckets of the first-response histogram, when the model names no others. */
 export const FIRST_RESPONSE_MS: readonly number[] = [100, 500, 2000, 5000];
+
+/** Those of a model: the last `metric_control` of the family counts. */
+export const firstResponseBounds = ({ model_metrics }: Pick<ModelConfig, "model_metrics">): readonly number[] =>
+  model_metrics?.metric_control.findLast(({ metric_identifier }) => metric_identifier?.family === FIRST_RESPONSE_FAMILY)
+    ?.histogram_options?.buckets ?? FIRST_RESPONSE_MS;
 
 const tally = (): Tally => ({ count: 0, ns: 0 });
 
@@ -110,8 +116,12 @@ export function recordSuccess(
   add(stats.computeOutput, times.output);
   stats.samples ??= createSamples();
   stats.samples.addAnswer(total, queue, times.input, times.infer, times.output);
+}
+
+/** The first answer to a request, from the model or from the cache. Whole milliseconds, as Triton observes them. */
+export function recordFirstResponse(stats: VersionStatistics, ns: number): void {
   const { bounds, counts } = stats.firstResponse;
-  const milliseconds = total / 1e6;
+  const milliseconds = Math.floor(ns / 1e6);
   let bucket = 0;
   while (bucket < bounds.length && milliseconds > bounds[bucket]!) bucket++;
   counts[bucket]!++;

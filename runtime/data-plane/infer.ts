@@ -7,7 +7,7 @@ import type { BackendRequest, BackendResponse } from "../backends/backend.js";
 import { Refusal, RuntimeFault } from "../errors.js";
 import type { ReadyVersion } from "../repository/registry.js";
 import type { Computed, Executed } from "../scheduling/scheduler.js";
-import { recordCacheHit, recordCacheMiss, recordFailure, recordSuccess } from "../statistics.js";
+import { recordCacheHit, recordCacheMiss, recordFailure, recordFirstResponse, recordSuccess } from "../statistics.js";
 import type { Tensor, TypedTensor } from "../tensor.js";
 import type { TraceNotes } from "../tracing/trace.js";
 import { requestBegins, requestEnds } from "../under-way.js";
@@ -53,7 +53,9 @@ export function inferNow(
   }
   if (!done) return undefined;
   for (const { values } of inputs) statistics.inputBytes += byteLengthOf(values);
-  recordSuccess(statistics, rows, 0, done.times, (performance.now() - started) * 1e6);
+  const ns = (performance.now() - started) * 1e6;
+  recordSuccess(statistics, rows, 0, done.times, ns);
+  recordFirstResponse(statistics, ns);
   return done.outputs;
 }
 
@@ -117,6 +119,7 @@ async function run(
   const translate = (response: BackendResponse): InferResponse => inferResponse(version, request, valid, response);
   let done: Awaited<ReturnType<typeof scheduler.schedule>>;
   let answer: InferResponse | undefined;
+  let responded = false;
   const counts = !request.lease;
   if (counts) requestBegins();
   try {
@@ -124,6 +127,8 @@ async function run(
       asked,
       sink &&
         (given => {
+          if (!responded) recordFirstResponse(statistics, elapsed());
+          responded = true;
           const answer = given instanceof Error ? given : (given.error ?? translate(given));
           if (answer instanceof Error) trace?.fail(answer.message);
           else trace?.note("TENSOR_BACKEND_OUTPUT", answer.outputs);
@@ -150,6 +155,7 @@ async function run(
   statistics.inputBytes += inputBytes;
   if (done.cache?.hit) recordCacheHit(statistics, done.cache.ns, elapsed());
   else recordSuccess(statistics, asked.batch, done.queueNs, done.times, elapsed());
+  if (done.response) recordFirstResponse(statistics, elapsed());
   if (done.cache && !done.cache.hit) recordCacheMiss(statistics, done.cache.ns);
   if (done.response?.error) {
     trace?.fail(done.response.error.message);

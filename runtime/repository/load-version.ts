@@ -18,7 +18,7 @@ import { createScheduler } from "../scheduling/create-scheduler.js";
 import type { RateLimiter } from "../scheduling/rate-limiter.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
 import type { ServerLog } from "../server-log.js";
-import { createStatistics, FIRST_RESPONSE_FAMILY, type VersionStatistics } from "../statistics.js";
+import { createStatistics, FIRST_RESPONSE_FAMILY, firstResponseBounds, type VersionStatistics } from "../statistics.js";
 import type { Around } from "./around.js";
 import { checkInstances } from "./check-limits.js";
 import { createHolders, type Holders } from "./holders.js";
@@ -151,7 +151,10 @@ export async function loadVersion(
   const { config: written } = polled;
   const statistics =
     updated?.statistics ??
-    createStatistics(options.failures?.of({ model: written.name, namespace, version, config: written }));
+    createStatistics(
+      options.failures?.of({ model: written.name, namespace, version, config: written }),
+      firstResponseBounds(polled.config),
+    );
   const choose = async (): Promise<Backend> => {
     refuseRuntime(written, polled.folder, folder);
     return backendFor(polled, folder, options.standIns ?? false);

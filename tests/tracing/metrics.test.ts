@@ -78,3 +78,57 @@ test("computing is told from its inputs and outputs", async () => {
     await server.stop();
   }
 });
+
+test("a model's metric_control gives the buckets of the first-response histogram; the first response counts, not the last", async () => {
+  const metrics = `model_metrics { metric_control [ {
+    metric_identifier { family: "nv_inference_first_response_histogram_ms" } histogram_options { buckets: [ 0.5, 500, 700 ] } } ] }`;
+  const tensors = `input [ { name: "X" data_type: TYPE_INT32 dims: [1] } ] output [ { name: "Y" data_type: TYPE_INT32 dims: [1] } ]`;
+  const folder = repository([], {
+    "twice/config.pbtxt": `backend: "javascript" ${tensors} model_transaction_policy { decoupled: true } ${metrics}`,
+    "twice/1/model.mjs": `export async function execute([request]) {
+        const answer = { outputs: [{ ...request.inputs.X, name: "Y" }] };
+        request.send(answer);
+        await new Promise(next => setTimeout(next, 800));
+        request.send(answer);
+      }`,
+    "usual/config.pbtxt": `backend: "identity" ${tensors.replace('"X"', '"INPUT0"').replace('"Y"', '"OUTPUT0"')}`,
+    "usual/1/.keep": "",
+  });
+  const server = await startServer(folder, { metricsConfig: { histogram_latencies: "true" } });
+  try {
+    await (
+      await fetch(`${server.http}/v2/models/twice/generate_stream`, { method: "POST", body: JSON.stringify({ X: 1 }) })
+    ).text();
+    const inputs = [{ name: "INPUT0", shape: [1], datatype: "INT32", data: [1] }];
+    await server.post("/v2/models/usual/infer", { inputs });
+    const text = await (await fetch(`http://127.0.0.1:${server.ports.metrics}/metrics`)).text();
+    const lines = (model: string): string[] =>
+      text
+        .split("\n")
+        .filter(line => line.startsWith(FAMILY) && line.includes(`model="${model}"`))
+        .map(line => line.slice(FAMILY.length).replace(/\{.*?(?:,(le="[^"]*"))?\}/, (_, le) => (le ? ` ${le}` : "")));
+    expect(lines("twice").filter(line => line.startsWith("_bucket"))).toEqual([
+      expect.stringMatching(/^_bucket le="0.5" [01]$/),
+      '_bucket le="500" 1',
+      '_bucket le="700" 1',
+      '_bucket le="+Inf" 1',
+    ]);
+    // Whole milliseconds, as Triton observes them.
+    expect(lines("twice")).toContainEqual(expect.stringMatching(/^_sum \d+$/));
+    expect(lines("twice")).toContain("_count 1");
+    expect(lines("usual").map(line => line.split(" ").slice(0, -1).join(" "))).toEqual([
+      ...[
+        "_count",
+        "_sum",
+        '_bucket le="100"',
+        '_bucket le="500"',
+        '_bucket le="2000"',
+        '_bucket le="5000"',
+        '_bucket le="+Inf"',
+      ],
+    ]);
+  } finally {
+    await server.stop();
+  }
+});
+const FAMILY = "nv_inference_first_response_histogram_ms";
