@@ -28,8 +28,16 @@ export function batchRules(config: ModelConfig, preferred: readonly number[], de
   };
 }
 
-/** @returns the batch, or the nanoseconds until the queue should be looked at again */
-export function chooseBatch(queued: Iterable<Job>, rules: BatchRules, at: number): readonly Job[] | number {
+/**
+ * @param mayJoin of the jobs, where more than their requests decides
+ * @returns the batch, or the nanoseconds until the queue should be looked at again
+ */
+export function chooseBatch(
+  queued: Iterable<Job>,
+  rules: BatchRules,
+  at: number,
+  mayJoin = (first: Job, other: Job): boolean => rules.mayJoin(first.request, other.request),
+): readonly Job[] | number {
   const batch: Job[] = [];
   let rows = 0;
   /** Length of `batch` at the best size so far. */
@@ -39,7 +47,7 @@ export function chooseBatch(queued: Iterable<Job>, rules: BatchRules, at: number
     const next = job.request.batch;
     if (batch.length > 0) {
       if (rows + next > rules.largestPreferred && mark === 0) mark = batch.length;
-      full = rows + next > rules.max || !rules.mayJoin(batch[0]!.request, job.request);
+      full = rows + next > rules.max || !mayJoin(batch[0]!, job);
       if (full) break;
     }
     batch.push(job);

@@ -24,8 +24,10 @@ export interface SequenceInputs {
   readonly initial: SequenceState;
   /** A request as the model sees it. */
   complete(request: BackendRequest, state: SequenceState): BackendRequest;
-  /** A request that stands for an empty slot of a batch. */
-  empty(like: BackendRequest): BackendRequest;
+  /** A request that stands for an empty slot of a batch, with inputs and state in the shapes of another one's. */
+  empty(like: BackendRequest, state: SequenceState): BackendRequest;
+  /** Whether requests with these states can stand in one batch: a state whose dimensions vary has those of the last answer. */
+  mayJoin(state: SequenceState, other: SequenceState): boolean;
   /** The state after an answer; outputs that carry none keep the state as it was. */
   next(outputs: readonly Tensor[], state: SequenceState): SequenceState;
 }
@@ -55,12 +57,20 @@ export async function sequenceInputs(config: ModelConfig, folder: string): Promi
   return {
     initial,
     complete: (request, state) => withControls(request, true, state),
-    empty(like) {
+    empty(like, state) {
       const inputs = new Map<string, Tensor>();
       for (const [name, tensor] of like.inputs) inputs.set(name, zeroed(tensor));
       const { signal: _, ...rest } = like;
       const controls = { ...like.controls, correlationId: 0n, start: false, end: false };
-      return withControls({ ...rest, id: "", controls, inputs }, false, initial);
+      const none = new Map([...state].map(([name, tensor]) => [name, zeroed(tensor)]));
+      return withControls({ ...rest, id: "", controls, inputs }, false, none);
+    },
+    mayJoin(state, other) {
+      for (const [name, { shape }] of state) {
+        const beside = other.get(name)?.shape ?? [];
+        if (shape.length !== beside.length || shape.some((dim, i) => dim !== beside[i])) return false;
+      }
+      return true;
     },
     next(outputs, state) {
       if (states.length === 0) return state;

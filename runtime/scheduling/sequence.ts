@@ -16,7 +16,7 @@ import type { InstanceGate } from "./rate-limiter.js";
 import { cancelled, stopping } from "./refusals.js";
 import type { Scheduler } from "./scheduler.js";
 import { checkSequenceRequest, notStarted } from "./sequence-check.js";
-import type { SequenceInputs } from "./sequence-inputs.js";
+import type { SequenceInputs, SequenceState } from "./sequence-inputs.js";
 import { createSlots, type Sequence, type Waiting } from "./sequence-slots.js";
 import { timerDelay } from "./timer-delay.js";
 
@@ -84,25 +84,35 @@ export function sequenceScheduler(
   function chooseDirect(instance: number): readonly (Sequence | undefined)[] | number {
     const ready = readyIn(instance).sort((a, b) => a.slot!.index - b.slot!.index);
     if (ready.length === 0) return [];
-    const like = ready[0]!.queue[0]!.request;
+    const like = ready[0]!;
     const oldestArrival = ready.reduce((least, { queue }) => Math.min(least, queue[0]!.arrived), Infinity);
     const left = directDelay - (now() - oldestArrival);
     if (!draining && left > 0 && ready.length < Math.max(1, utilization * width)) return left;
     const rows = Array.from<Sequence | undefined>({ length: ready.at(-1)!.slot!.index + 1 });
-    for (const sequence of ready)
-      if (rules.mayJoin(like, sequence.queue[0]!.request)) rows[sequence.slot!.index] = sequence;
+    for (const sequence of ready) if (mayJoin(like, sequence)) rows[sequence.slot!.index] = sequence;
     return rows;
+  }
+  /** The state that the next request of a sequence gets. */
+  function stateOf({ queue, state }: Sequence): SequenceState {
+    return queue[0]!.request.controls.start ? inputs.initial : state;
+  }
+  function mayJoin(one: Sequence, other: Sequence): boolean {
+    return (
+      rules.mayJoin(one.queue[0]!.request, other.queue[0]!.request) && inputs.mayJoin(stateOf(one), stateOf(other))
+    );
   }
   function chooseOldest(instance: number): readonly Sequence[] | number {
     const ready = new Map(readyIn(instance).map((sequence): [Job, Sequence] => [sequence.queue[0]!, sequence]));
     if (ready.size === 0) return [];
     const jobs = [...ready.keys()].sort((a, b) => a.arrived - b.arrived);
-    const batch = chooseBatch(jobs, draining ? { ...rules, delay: 0 } : rules, now());
+    const joining = (one: Job, other: Job): boolean => mayJoin(ready.get(one)!, ready.get(other)!);
+    const batch = chooseBatch(jobs, draining ? { ...rules, delay: 0 } : rules, now(), joining);
     return typeof batch === "number" ? batch : batch.map(job => ready.get(job)!);
   }
   function run(chosen: readonly (Sequence | undefined)[], instance: number): void {
-    const like = chosen.find(sequence => sequence)!.queue[0]!.request;
-    const jobs = chosen.map((sequence): Job => (sequence ? take(sequence) : nobody(inputs.empty(like))));
+    const first = chosen.find(sequence => sequence)!;
+    const [like, state] = [first.queue[0]!.request, stateOf(first)];
+    const jobs = chosen.map((sequence): Job => (sequence ? take(sequence) : nobody(inputs.empty(like, state))));
     stats.pending = waiting;
     instances.run(jobs, instance);
   }

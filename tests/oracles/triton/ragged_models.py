@@ -46,3 +46,14 @@ save(
     [info("BATCH_OUTPUT", None, None)],
 )
 save("identity", [h.make_node("Identity", ["INPUT0"], ["OUTPUT0"])], [info("INPUT0", None)], [info("OUTPUT0", None)])
+# Not of the suite: implicit state that grows by a value with each request.
+save(
+    "growing_state",
+    [
+        h.make_node("Concat", ["INPUT_STATE", "INPUT"], ["OUTPUT_STATE"], axis=1),
+        constant("axes", 1),
+        h.make_node("ReduceSum", ["OUTPUT_STATE", "axes"], ["OUTPUT"], keepdims=1),
+    ],
+    [info("INPUT", None, 1), info("INPUT_STATE", None, None), info("READY", None, 1)],
+    [info("OUTPUT", None, 1), info("OUTPUT_STATE", None, None)],
+)
