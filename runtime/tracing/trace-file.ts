@@ -8,8 +8,8 @@ import { printElements } from "../transport/http/tensor-json.js";
 import type { Trace, TracedTensor } from "./trace.js";
 import type { TraceSink } from "./tracer.js";
 
-/** Entries that may wait for the end; older ones are dropped, which is said in the log. */
-const MAX_WAITING = 1_000_000;
+/** Characters of entries that may wait for the end; later ones are dropped, which is said in the log. A trace may hold tensors of any size. */
+const MAX_WAITING = 2 ** 28;
 
 /** @param path empty for none: traces are dropped then */
 export function createTraceFile(path: string, complain: (text: string) => void): TraceSink {
@@ -21,7 +21,7 @@ export function createTraceFile(path: string, complain: (text: string) => void):
   let dropped = 0;
   let writing: Promise<void> = Promise.resolve();
   const write = (target: string, entries: readonly string[]): void => {
-    waiting -= entries.length;
+    waiting -= sizeOf(entries);
     const text = `[${entries.join(",")}]`;
     writing = writing
       .then(() => writeWhole(target, text))
@@ -43,9 +43,9 @@ export function createTraceFile(path: string, complain: (text: string) => void):
       if (waiting < MAX_WAITING) {
         const printed = trace.family.flatMap(printTrace);
         batch.entries.push(...printed);
-        waiting += printed.length;
+        waiting += sizeOf(printed);
       } else if (dropped++ === 0)
-        complain(`trace file '${path}': more than ${MAX_WAITING} entries wait; set a log frequency`);
+        complain(`trace file '${path}': entries of more than ${MAX_WAITING / 2 ** 20} MiB wait; set a log frequency`);
       batch.traces++;
       if (every > 0 && batch.traces >= every) cut(scope, true);
     },
@@ -59,6 +59,8 @@ export function createTraceFile(path: string, complain: (text: string) => void):
     },
   };
 }
+
+const sizeOf = (entries: readonly string[]): number => entries.reduce((sum, entry) => sum + entry.length, 0);
 
 /** Nobody reads half a file: a sibling is written, synced and renamed. */
 async function writeWhole(path: string, text: string): Promise<void> {
