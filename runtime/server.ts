@@ -136,7 +136,8 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
       returner?.stop();
       await faults?.close();
       const patience = options.exitTimeoutSeconds * 1000;
-      await within(Promise.all([endpoints.stop(patience), polled]).then(closeModels), patience).catch(error => {
+      const ended = endpoints.stop(patience).then(() => polled);
+      await within(ended.then(closeModels), patience).catch(error => {
         log.error("main", `failed to stop server: Internal - ${(error as Error).message}`);
         throw error;
       });
