@@ -30,11 +30,11 @@ test.each([
   ],
   [0n, MAX, "Invalid offset + byte size for shared memory region: 'r'"],
 ])("an offset of %d and a size of %d", (offset, size, text) => {
-  expect(() => memory.part("r", offset, size)).toThrow(text);
+  expect(() => memory.open().part("r", offset, size)).toThrow(text);
 });
 
 test("a part within its region is read", () => {
-  expect(memory.part("r", 8n, 56n).read()).toEqual(Buffer.alloc(56));
+  expect(memory.open().part("r", 8n, 56n).read()).toEqual(Buffer.alloc(56));
 });
 
 test("keys are checked before names, whatever the slashes in front", () => {
