@@ -52,12 +52,12 @@ test("an unregistered region is there until the last request that uses it has en
   const region = { name: "region", key: KEY, offset: 0, byte_size: 64 };
   memory.register(region);
   const [first, second] = [memory.open(), memory.open()];
-  first.part("region", 0, 16);
-  first.part("region", 16, 16).write(Buffer.alloc(16, "b"));
+  first.part("region", 0n, 16n);
+  first.part("region", 16n, 16n).write(Buffer.alloc(16, "b"));
   memory.unregister("");
   expect(memory.status("")).toEqual([region]);
   expect(() => memory.register(region)).toThrow("shared memory region 'region' already in manager");
-  expect(second.part("region", 16, 4).read().toString()).toBe("bbbb");
+  expect(second.part("region", 16n, 4n).read().toString()).toBe("bbbb");
   first.release();
   expect(memory.status("region")).toEqual([region]);
   second.release();
