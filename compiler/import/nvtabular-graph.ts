@@ -79,11 +79,27 @@ export function readNvtGraph(folder: string): NvtGraph {
 }
 
 /** Python's JSON has NaN and Infinity, which JSON has not: nothing is known of the one, the other is a number too large. */
-const withoutNaN = (text: string): string =>
-  text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, token => {
-    if (token.startsWith('"')) return token;
-    return token === "NaN" ? "null" : token.replace("Infinity", "1e999");
-  });
+function withoutNaN(text: string): string {
+  let made = "";
+  for (let at = 0; at < text.length; ) {
+    const quote = text.indexOf('"', at);
+    const end = quote < 0 ? text.length : quote;
+    made += text
+      .slice(at, end)
+      .replace(/\bNaN\b/g, "null")
+      .replace(/\bInfinity\b/g, "1e999");
+    at = quote < 0 ? end : endOfString(text, quote);
+    made += text.slice(end, at);
+  }
+  return made;
+}
+
+/** @returns the place after a string's second quote */
+function endOfString(text: string, quote: number): number {
+  let at = quote + 1;
+  while (at < text.length && text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
+  return Math.min(text.length, at + 1);
+}
 
 /**
  * A subgraph's inner nodes as nodes of the graph around it, their ids behind those of the node: node 3 of subgraph 12 is node 12003.

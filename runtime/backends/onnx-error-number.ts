@@ -9,8 +9,7 @@ const FAILED_NODE =
 /** A feed that does not fit the graph. */
 const WRONG_FEED =
   /^(?:Invalid rank for input|Got invalid dimensions for input|Invalid input name|Unexpected input data type)/;
-/** What a check that throws says, by the path of its source, and one that returns, by the name of its file. */
-const THROWN = /^\S*[\\/]\S+:\d+ /;
+/** What a check says that returns, by the name of its file. */
 const RETURNED = /^[\w.]+\.(?:h|cc|cpp):\d+ /;
 /** Exceptions of C++'s library. */
 const STANDARD = /^(?:sto\w+|std::\w+|vector::\w+|basic_string::\w+)/;
@@ -20,11 +19,17 @@ const PLAIN_FAILURES = new Set(["Conv", "ConvTranspose", "TopK"]);
 export function ortErrorNumber(message: string): number {
   const [, operator, status] = FAILED_NODE.exec(message) ?? [];
   if (status !== undefined) {
-    if (THROWN.test(status) || STANDARD.test(status)) return RUNTIME_EXCEPTION;
+    if (isThrown(status) || STANDARD.test(status)) return RUNTIME_EXCEPTION;
     return RETURNED.test(status) || PLAIN_FAILURES.has(operator!) ? FAIL : INVALID_ARGUMENT;
   }
   if (message.startsWith("Non-zero status code")) return RUNTIME_EXCEPTION;
   if (/Protobuf parsing failed/.test(message)) return INVALID_PROTOBUF;
   if (/This is an invalid model/.test(message)) return INVALID_GRAPH;
   return WRONG_FEED.test(message) ? INVALID_ARGUMENT : FAIL;
+}
+
+/** What a check says that throws, by the path of its source. */
+function isThrown(status: string): boolean {
+  const [place = ""] = status.split(" ", 1);
+  return /[\\/][^:]/.test(place) && /:\d+$/.test(place);
 }
