@@ -51,10 +51,10 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
       returner?.relieve();
     },
   });
-  const unwatch = watchFaults((fault, doing) => log.error("main", `${doing} failed: ${fault.stack ?? fault.message}`));
   let returner: MemoryReturner | undefined;
   const { cache, failed } = await requireGood(options, log, budget);
   const faults = await openFaults(options);
+  const unwatch = watchFaults((fault, doing) => log.error("main", `${doing} failed: ${fault.stack ?? fault.message}`));
   const layers = [
     ...(faults ? [faults.around] : []),
     ...options.around,
@@ -94,6 +94,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   const registry = around?.registry?.(models) ?? models;
   if (!failed)
     await loadFirst(registry, options, log, cache !== undefined).catch(async error => {
+      unwatch();
       await replay?.remove();
       throw error;
     });

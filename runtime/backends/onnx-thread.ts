@@ -25,7 +25,7 @@ reply({ kind: "open" });
 port.on("message", (work: ThreadWork) => {
   // Nothing keeps the thread then, and it ends outside of native code.
   if (work === "end") {
-    session.dispose();
+    nativeCall(calls, () => session.dispose());
     port.close();
     return;
   }

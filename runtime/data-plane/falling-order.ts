@@ -2,20 +2,11 @@
  * The largest of a row of numbers: their indices by falling value. Equal numbers keep their order, and NaN comes last; in short rows NaN stays where C++'s insertion
  * sort leaves it.
  */
+import type { Values } from "../../triton-protos/datatype.js";
 import type { Charge } from "../memory/memory-budget.js";
 import type { Sliced } from "../slices.js";
 
-export type Numbers =
-  | Uint8Array
-  | Uint16Array
-  | Uint32Array
-  | BigUint64Array
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | BigInt64Array
-  | Float32Array
-  | Float64Array;
+export type Numbers = Exclude<Values, readonly string[]>;
 
 /** So many elements are sorted by insertion, as C++ does. */
 const FEW = 16;
@@ -77,8 +68,16 @@ function* sorted(values: Numbers, charge: Charge | undefined): Sliced<Uint32Arra
   const { length } = values;
   const bits = Math.min(8 * values.BYTES_PER_ELEMENT, 32);
   const words = values.BYTES_PER_ELEMENT === 8 ? 2 : 1;
-  charge?.add(length * Uint32Array.BYTES_PER_ELEMENT * (words + 2));
-  const keys = yield* keysOf(values, words);
+  const bytes = length * Uint32Array.BYTES_PER_ELEMENT * (words + 2);
+  charge?.add(bytes);
+  try {
+    return yield* sortedByKeys(yield* keysOf(values, words), length, bits);
+  } finally {
+    charge?.subtract(bytes);
+  }
+}
+
+function* sortedByKeys(keys: readonly Uint32Array[], length: number, bits: number): Sliced<Uint32Array> {
   let from = Uint32Array.from({ length: 0 });
   let to = new Uint32Array(length);
   const digit = Math.min(bits, length < MANY ? 8 : 16);

@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { unpackStrings } from "#runtime/backends/strings.js";
 import { classify } from "#runtime/data-plane/classify.js";
+import { MemoryBudget } from "#runtime/memory/memory-budget.js";
 import { atOnce } from "#runtime/slices.js";
 import type { Tensor } from "#runtime/tensor.js";
 import { wireDatatype } from "#triton-protos/datatype.js";
@@ -56,6 +57,20 @@ test.each(DATATYPES)("%s: indices are those of a stable sort, at every length an
         const rounded = datatype === "FP32" ? values.map(Math.fround) : values;
         expect(found).toEqual(expected(rounded, Math.min(classes, length)));
       }
+});
+
+test("what sorting takes is returned with each row, and the rest is the numbers and the texts", () => {
+  const charge = new MemoryBudget().open();
+  const rows = 50;
+  const tensor = tensorOf(
+    "INT32",
+    Array.from({ length: rows * 300 }, () => below(1000)),
+    rows,
+  );
+  const { data } = atOnce(classify(tensor, { classes: 300, batching: true, labels: [], charge }));
+  expect(charge.bytes).toBeGreaterThanOrEqual(tensor.data.length + data.length);
+  // The texts' buffer doubles.
+  expect(charge.bytes).toBeLessThanOrEqual(tensor.data.length + 2 * data.length + 1024);
 });
 
 test("64 bits are ordered by all of them", () => {

@@ -13,10 +13,11 @@ import type { Sliced } from "../../slices.js";
 import type { Parameter } from "../../tensor.js";
 import { isObject } from "./access.js";
 import { DataList, FRACTION, NEGATIVE, WHOLE } from "./data-list.js";
-import { type BodyLimits, isBytes, readData, readJson, requestId } from "./infer-request.js";
+import { type BodyLimits, readJson, requestId } from "./infer-request.js";
 import { type Json, type JsonObject, Members, WholeDouble } from "./json.js";
 import type { Kept } from "./json-kept.js";
 import { freeParameter } from "./parameters.js";
+import { isBytes, readData } from "./read-elements.js";
 
 /** What steers the server elsewhere is an ordinary name here, and Triton's models don't see it. */
 const STEERING = new Set(["sequence_id", "sequence_start", "sequence_end", "priority", "timeout"]);

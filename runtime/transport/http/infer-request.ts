@@ -10,14 +10,13 @@ import { type InferRequest, type RequestTensor, requestPrefix } from "../../data
 import { RuntimeFault } from "../../errors.js";
 import type { RegionPart, Regions } from "../../shared-memory.js";
 import { SHORT, type Sliced } from "../../slices.js";
-import { asArray, asBoolean, asText, asUnsigned, isObject, member, wrongKind } from "./access.js";
+import { asArray, asBoolean, asText, asUnsigned, isObject, member } from "./access.js";
 import { jsonTooLarge, rawTooLarge } from "./body.js";
-import { DataList } from "./data-list.js";
 import { type Json, type JsonObject, JsonReader, type ReadLimits } from "./json.js";
 import { type Kept, membersOf, SCALAR, SCALARS } from "./json-kept.js";
 import { readHttpParameters } from "./parameters.js";
 import { rawRequest } from "./raw-request.js";
-import { elementsOf, type MakeTensor } from "./read-elements.js";
+import { type DataLimits, isBytes, readData } from "./read-elements.js";
 
 export interface HttpInferRequest {
   readonly request: InferRequest;
@@ -26,11 +25,8 @@ export interface HttpInferRequest {
 }
 
 /** Default: lists and values without a bound. */
-export interface BodyLimits extends ReadLimits {
+export interface BodyLimits extends ReadLimits, DataLimits {
   readonly memory: Regions;
-  readonly maxInputSize: number;
-  /** Room for a tensor of so many bytes that is read out of JSON. */
-  readonly makeTensor?: MakeTensor;
 }
 
 /** Bytes of JSON that are read, and tensors that are looked at, between two pauses. */
@@ -65,9 +61,6 @@ const refuse = (text: string): never => {
   throw new RuntimeFault("INVALID_ARGUMENT", text);
 };
 const EMPTY: JsonObject = new Map();
-/** Counts and sizes are int64 in Triton, which says of larger ones that they overflow. */
-const MAX_INT64 = 2n ** 63n - 1n;
-const INT64_END = 2 ** 63;
 
 /**
  * @param jsonLength bytes of JSON at the front of the body; undefined when the header is absent
@@ -285,43 +278,6 @@ function* readRegion(part: RegionPart): Sliced<Uint8Array> {
     yield;
   }
   return data;
-}
-
-/** Whether there is nothing left to do. */
-export const isBytes = (data: Uint8Array | Sliced<Uint8Array>): data is Uint8Array => data instanceof Uint8Array;
-
-/** @param row undefined for a datatype that is unknown */
-export function readData(
-  data: Json,
-  row: DatatypeRow | undefined,
-  shape: readonly number[],
-  name: string,
-  limits: BodyLimits,
-): Uint8Array | Sliced<Uint8Array> {
-  const elements = shape.length === 0 ? 0 : shape.reduce((product, dim) => product * dim, 1);
-  if (elements === 0) return NO_DATA;
-  const refuseShape = (text: string): never =>
-    refuse(`invalid shape for input '${name}': shape [${shape.map(BigInt)}] ${text}`);
-  if (shape.some(dim => dim < 0)) refuseShape("contains one or more invalid dimensions");
-  if (elements >= INT64_END) refuseShape(`causes total element count to exceed maximum size of ${MAX_INT64}`);
-  if (!(data instanceof DataList)) return wrongKind("data", "array");
-  // The bytes of strings come out of the body, which is bounded.
-  const bytes = row?.bytes ?? 0;
-  const size = elements * bytes;
-  if (size >= INT64_END)
-    refuse(
-      `byte size overflow for input '${name}': element count (${BigInt(elements)}) * data type size (${bytes}) exceeds maximum allowed size (${MAX_INT64})`,
-    );
-  if (size > limits.maxInputSize)
-    refuse(
-      `JSON input '${name}' has a byte_size (${size} bytes) that exceeds the maximum allowed value of ${limits.maxInputSize} bytes. Use --http-max-input-size to increase the limit.`,
-    );
-  if (!row) return refuse(`invalid datatype for input ${name}`);
-  if (!row.contents)
-    return refuse(
-      `receiving ${row.wire} data via JSON is not supported. Please use the binary data format for input ${name}`,
-    );
-  return elementsOf(data, row, elements, limits.makeTensor);
 }
 
 /** A dimension as Triton's int64: one of 2^63 and more is negative. */

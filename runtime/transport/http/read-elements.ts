@@ -6,6 +6,7 @@ import { RuntimeFault } from "../../errors.js";
 import { atOnce, type Sliced } from "../../slices.js";
 import { wrongKind } from "./access.js";
 import { BOOLEAN, DataList, FRACTION, HUGE, MAX_NESTING, NEGATIVE, TEXT, tooDeep, WHOLE } from "./data-list.js";
+import type { Json } from "./json.js";
 
 /** Values that are converted one by one between two pauses. */
 const WIDES_AT_A_TIME = 2048;
@@ -26,6 +27,59 @@ const ACCEPTED = {
   int: { forms: WHOLE | NEGATIVE, kind: "signed-integer", wanted: "signed-integer" },
   float: { forms: WHOLE | NEGATIVE | HUGE | FRACTION, kind: "number", wanted: "double" },
 } as const;
+
+/** Counts and sizes are int64 in Triton, which refuses larger ones as an overflow. */
+const MAX_INT64 = 2n ** 63n - 1n;
+const INT64_END = 2 ** 63;
+const NO_DATA = new Uint8Array(0);
+
+export interface DataLimits {
+  /** Bytes of a tensor. */
+  readonly maxInputSize: number;
+  /** Room for a tensor of so many bytes that is read out of JSON. */
+  readonly makeTensor?: MakeTensor;
+}
+
+const refuse = (text: string): never => {
+  throw new RuntimeFault("INVALID_ARGUMENT", text);
+};
+
+/** Whether there is nothing left to do. */
+export const isBytes = (data: Uint8Array | Sliced<Uint8Array>): data is Uint8Array => data instanceof Uint8Array;
+
+/** @param row undefined for a datatype that is unknown */
+export function readData(
+  data: Json,
+  row: DatatypeRow | undefined,
+  shape: readonly number[],
+  name: string,
+  limits: DataLimits,
+): Uint8Array | Sliced<Uint8Array> {
+  const elements = shape.length === 0 ? 0 : shape.reduce((product, dim) => product * dim, 1);
+  if (elements === 0) return NO_DATA;
+  const refuseShape = (text: string): never =>
+    refuse(`invalid shape for input '${name}': shape [${shape.map(BigInt)}] ${text}`);
+  if (shape.some(dim => dim < 0)) refuseShape("contains one or more invalid dimensions");
+  if (elements >= INT64_END) refuseShape(`causes total element count to exceed maximum size of ${MAX_INT64}`);
+  if (!(data instanceof DataList)) return wrongKind("data", "array");
+  // The bytes of strings come out of the body, which is bounded.
+  const bytes = row?.bytes ?? 0;
+  const size = elements * bytes;
+  if (size >= INT64_END)
+    refuse(
+      `byte size overflow for input '${name}': element count (${BigInt(elements)}) * data type size (${bytes}) exceeds maximum allowed size (${MAX_INT64})`,
+    );
+  if (size > limits.maxInputSize)
+    refuse(
+      `JSON input '${name}' has a byte_size (${size} bytes) that exceeds the maximum allowed value of ${limits.maxInputSize} bytes. Use --http-max-input-size to increase the limit.`,
+    );
+  if (!row) return refuse(`invalid datatype for input ${name}`);
+  if (!row.contents)
+    return refuse(
+      `receiving ${row.wire} data via JSON is not supported. Please use the binary data format for input ${name}`,
+    );
+  return elementsOf(data, row, elements, limits.makeTensor);
+}
 
 /**
  * @param elements how many the shape promises
