@@ -17,6 +17,7 @@ import type { AskedModel, Lease } from "../repository/lease.js";
 import type { ModelVersion } from "../repository/model-version.js";
 import type { CodeRule } from "../repository/uploaded-code.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
+import type { ServerLog } from "../server-log.js";
 import type { Parameter, Tensor, TypedTensor } from "../tensor.js";
 import type { TraceNotes } from "../tracing/trace.js";
 
@@ -95,6 +96,7 @@ export interface LoadContext {
   readonly models: ModelCaller;
   readonly server: ServerModels;
   readonly gpus: Gpus;
+  readonly log?: Pick<ServerLog, "info" | "verbose"> | undefined;
   /** Draws the seed of a request that names none (`--seed` makes the sequence repeatable). */
   drawSeed(): bigint;
   readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];

@@ -13,7 +13,7 @@ export const ensembleBackend: Backend = {
   async dependencies(_folder, config) {
     return [...new Set(config.ensemble_scheduling?.step.map(step => step.model_name) ?? [])];
   },
-  async load({ config, server }) {
+  async load({ config, server, log }) {
     const graph = ensembleGraph(
       config,
       (model, version, near) => server.config(model, version, near).model_transaction_policy?.decoupled === true,
@@ -21,7 +21,15 @@ export const ensembleBackend: Backend = {
     checkEnsemble(config, graph, server);
     const { decoupled } = graph;
     const asks = graph.steps.map(({ model, version, namespace }) => ({ model, version, near: namespace }));
-    const run = ensembleRun(config, graph, server, asks);
+    const run = ensembleRun(config, graph, server, asks, tensor =>
+      log?.verbose("ensemble_scheduler", `Composing models did not output tensor ${tensor}`),
+    );
+    const limit = config.ensemble_scheduling?.max_inflight_requests ?? 0;
+    if (limit > 0)
+      log?.info(
+        "ensemble_scheduler",
+        `Ensemble model '${config.name}' configured with max_inflight_requests: ${limit}`,
+      );
     const served = { ...config, model_transaction_policy: { decoupled } };
     validateCache(served);
     const execute = (requests: readonly BackendRequest[]): Promise<(BackendResponse | Fault)[]> =>

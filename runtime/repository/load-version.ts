@@ -20,6 +20,7 @@ import type { Scheduler } from "../scheduling/scheduler.js";
 import type { ServerLog } from "../server-log.js";
 import { createStatistics, FIRST_RESPONSE_FAMILY, firstResponseBounds, type VersionStatistics } from "../statistics.js";
 import type { Around } from "./around.js";
+import { logInstanceStarts, logModelEnd, logModelStart } from "./backend-lines.js";
 import { checkInstances } from "./check-limits.js";
 import { createHolders, type Holders } from "./holders.js";
 import { fileInside } from "./inside-folder.js";
@@ -173,6 +174,7 @@ export async function loadVersion(
     fileInside(folder, file, "cc_model_filenames", polled.folder);
   checkInstances(written);
   backend.validate?.(written);
+  if (!updated) logModelStart(options.log, written, version);
   const settings = { ...options.backendConfig?.[""], ...options.backendConfig?.[written.backend] };
   const completed =
     options.autoComplete && backend.autoComplete ? await backend.autoComplete(written, folder, settings) : undefined;
@@ -207,6 +209,7 @@ export async function loadVersion(
     models: options.models(namespace, ahead),
     server: options.server,
     gpus: options.gpus,
+    log: options.log,
     code: polled.code,
     drawSeed: options.drawSeed,
     ...(options.onGoldenDifference && { onGoldenDifference: options.onGoldenDifference }),
@@ -223,9 +226,12 @@ export async function loadVersion(
     });
   backend.check?.(served);
   // A backend with settings to check looks at its files, and at devices, only when it makes an instance.
-  const loaded = await (backend.check
-    ? creating(backend.load(context, updated?.loaded))
-    : backend.load(context, updated?.loaded));
+  if (!updated) logInstanceStarts(options.log, served);
+  const loading = backend.load(context, updated?.loaded).catch(error => {
+    if (!updated) logModelEnd(options.log, served);
+    throw error;
+  });
+  const loaded = await (backend.check ? creating(loading) : loading);
   // One that goes on with its instances shares them with the version that serves.
   if (!updated && files?.isCurrent() === false) {
     await loaded.close?.();

@@ -6,6 +6,7 @@ import { BACKEND_NAMES, hasBackend, UnknownBackend } from "../backends/index.js"
 import { RuntimeFault, STATUS } from "../errors.js";
 import { inBackground } from "../in-background.js";
 import type { ServerLog } from "../server-log.js";
+import { logBackendStart, logModelEnd } from "./backend-lines.js";
 import { type LoadOptions, loadVersion, type ReadyVersion } from "./load-version.js";
 import type { ModelIds } from "./model-ids.js";
 import { type ModelStates, UNLOADED, type Version, type Versions } from "./model-states.js";
@@ -52,12 +53,15 @@ export async function replaceVersions(
   const faults: string[] = [];
   const next: Versions = new Map(polled.versions.map(({ version }) => [version, { state: "LOADING", reason: "" }]));
   if (!serving) models.set(key, next);
-  if (hasBackend(polled.config.backend)) backends.add(polled.config.backend);
+  const { backend } = polled.config;
+  const isFirst = hasBackend(backend) && polled.versions.length > 0 && !backends.has(backend);
+  if (hasBackend(backend)) backends.add(backend);
   await Promise.all(
-    polled.versions.map(async folder => {
+    polled.versions.map(async (folder, i) => {
       const { version } = folder;
       const old = updated ? before.get(version)?.ready : undefined;
       if (!old) log.info("model_lifecycle", `loading: ${key}:${version}`);
+      if (isFirst && i === 0) logBackendStart(log, backend);
       try {
         next.set(version, { state: "READY", reason: "", ready: await retried(polled, folder, old) });
       } catch (error) {
@@ -148,6 +152,7 @@ export async function closeVersions(
     await ready.holders.gone();
     await ready.scheduler.drain();
     await ready.loaded.close?.();
+    logModelEnd(log, ready.config);
     log.info("model_lifecycle", `successfully unloaded '${key}' version ${number}`);
   }
 }

@@ -21,3 +21,66 @@ test("the settings name the log's file, and a verbose log names each request", a
   }
   expect(requests()).toEqual(['"HTTP request: 0 /v2/logging"', '"HTTP request: 2 /v2/logging"']);
 });
+
+const texts = (log: readonly string[], pattern: RegExp): string[] =>
+  log.filter(line => pattern.test(line)).map(line => line.replace(/^.*?\] /, "").trim());
+
+test("a back end names itself once, and each model and instance when it starts and ends", async () => {
+  const two =
+    'backend: "identity" input [ { name: "INPUT0" data_type: TYPE_INT32 dims: [1] } ] output [ { name: "OUTPUT0" data_type: TYPE_INT32 dims: [1] } ] instance_group [ { count: 2 kind: KIND_CPU } ]';
+  const folder = repository(["echo_optional"], { "two/config.pbtxt": two, "two/1/.keep": "" });
+  const server = await startServer(folder, { modelControlMode: "explicit" });
+  try {
+    for (const name of ["echo_optional", "two"]) await server.post(`/v2/repository/models/${name}/load`, {});
+    await server.post("/v2/repository/models/two/unload", {});
+    await expect.poll(() => texts(server.log, /successfully unloaded/)).toHaveLength(1);
+  } finally {
+    await server.stop();
+  }
+  expect(texts(server.log, /TRITONBACKEND|model_lifecycle/).slice(0, 15)).toEqual([
+    `"loading: echo_optional:1"`,
+    `"TRITONBACKEND_Initialize: identity"`,
+    `"Triton TRITONBACKEND API version: 1.19"`,
+    `"'identity' TRITONBACKEND API version: 1.19"`,
+    `"TRITONBACKEND_ModelInitialize: echo_optional (version 1)"`,
+    `"TRITONBACKEND_ModelInstanceInitialize: echo_optional_0_0 (CPU device 0)"`,
+    `"successfully loaded 'echo_optional'"`,
+    `"loading: two:1"`,
+    `"TRITONBACKEND_ModelInitialize: two (version 1)"`,
+    `"TRITONBACKEND_ModelInstanceInitialize: two_0_0 (CPU device 0)"`,
+    `"TRITONBACKEND_ModelInstanceInitialize: two_0_1 (CPU device 0)"`,
+    `"successfully loaded 'two'"`,
+    `"TRITONBACKEND_ModelInstanceFinalize: delete instance state"`,
+    `"TRITONBACKEND_ModelInstanceFinalize: delete instance state"`,
+    `"TRITONBACKEND_ModelFinalize: delete model state"`,
+  ]);
+});
+
+// The words that qa/L0_simple_ensemble searches for.
+test("an ensemble names its limit when it loads, and an output that no member produced when the log is verbose", async () => {
+  const bounded = `platform: "ensemble"
+    input [ { name: "A" data_type: TYPE_INT32 dims: [1] } ]
+    output [ { name: "C" data_type: TYPE_INT32 dims: [1] }, { name: "D" data_type: TYPE_INT32 dims: [1] } ]
+    ensemble_scheduling { max_inflight_requests: 4 step [ { model_name: "half" model_version: -1
+      input_map { key: "IN" value: "A" } output_map { key: "X" value: "C" } output_map { key: "Y" value: "D" } } ] }`;
+  const half = `backend: "javascript" input [ { name: "IN" data_type: TYPE_INT32 dims: [1] } ]
+    output [ { name: "X" data_type: TYPE_INT32 dims: [1] }, { name: "Y" data_type: TYPE_INT32 dims: [1] } ]`;
+  const model = `export const execute = requests => requests.map(({ inputs }) => ({ outputs: [{ ...inputs.IN, name: "X" }] }));`;
+  const folder = repository([], {
+    ...{ "bounded/config.pbtxt": bounded, "bounded/1/.keep": "" },
+    ...{ "half/config.pbtxt": half, "half/1/model.mjs": model },
+  });
+  const log = { info: true, warning: true, error: true, verbose: 1, format: "default" } as const;
+  const server = await startServer(folder, { log });
+  const input = { name: "A", datatype: "INT32", shape: [1], data: [3] };
+  try {
+    const answer = await server.post("/v2/models/bounded/infer", { inputs: [input] });
+    expect(answer).toMatchObject({ status: 200, body: { outputs: [{ name: "C", data: [3] }] } });
+  } finally {
+    await server.stop();
+  }
+  expect(texts(server.log, /ensemble_scheduler/)).toEqual([
+    `"Ensemble model 'bounded' configured with max_inflight_requests: 4"`,
+    `"Composing models did not output tensor D"`,
+  ]);
+});

@@ -47,6 +47,8 @@ export interface EnsembleRun {
   readonly asks: readonly AskedModel[];
   /** What a request means that wants all outputs. */
   readonly whole: Wish;
+  /** Called with each output of the ensemble that no member produced. */
+  readonly onMissing?: ((tensor: string) => void) | undefined;
 }
 
 export const ensembleRun = (
@@ -54,8 +56,9 @@ export const ensembleRun = (
   graph: EnsembleGraph,
   server: ServerModels,
   asks: readonly AskedModel[],
+  onMissing?: (tensor: string) => void,
 ): EnsembleRun => ({
-  ...{ config, graph, server, asks },
+  ...{ config, graph, server, asks, onMissing },
   whole: readWish(config, graph, new Set(config.output.map(({ name }) => name))),
 });
 
@@ -100,7 +103,7 @@ export async function runEnsemble(
 }
 
 function runSteps(
-  { config, graph, server, whole }: EnsembleRun,
+  { config, graph, server, whole, onMissing }: EnsembleRun,
   request: BackendRequest,
   lease: Lease,
   answer: (response: BackendResponse) => void,
@@ -269,7 +272,10 @@ function runSteps(
       const outputs: Tensor[] = [];
       for (const declared of wanted) {
         const slot = find(scope, declared.name);
-        if (!slot) continue;
+        if (!slot) {
+          onMissing?.(declared.name);
+          continue;
+        }
         const shape = adaptShape(slot.tensor.shape, slot.batched, declared.dims, batching);
         outputs.push({ ...slot.tensor, name: declared.name, shape });
       }

@@ -5,7 +5,7 @@
 
 /** Lines of back ends' and other libraries' own: not the server's log. The recorder masked what RE2 says of a pattern that is none, as ours is here. */
 const LIBRARY =
-  /^E.*\] "header forward pattern |^I.*\] "(TRITONBACKEND_|Triton TRITONBACKEND API|'\w+' TRITONBACKEND API|backend configuration:|Repository location:|skipping model configuration auto-complete|Creation delay is set to|backend state is|model configuration:|Creating TritonCache|Initialized Cache|Response Cache is created at|Received request to|Size of memory)/;
+  /^E.*\] "header forward pattern |^I.*\] "(TRITONBACKEND_Finalize|backend configuration:|Repository location:|skipping model configuration auto-complete|Creation delay is set to|backend state is|model configuration:|Creating TritonCache|Initialized Cache|Response Cache is created at|Received request to|Size of memory)/;
 /** Who can reach each port: a line that Triton does not have. */
 const EXPOSED = /^I.*\] "Exposed: /;
 /** Once a second, with counts that depend on the seconds before. */
