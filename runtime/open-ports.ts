@@ -2,6 +2,7 @@
  * The three ports of a server: gRPC, HTTP, metrics, opened in this order, and closed together.
  */
 
+import { countDown } from "./count-down.js";
 import { RuntimeFault, STATUS } from "./errors.js";
 import { describeExposure, type Exposed } from "./exposure.js";
 import type { FailureCounts } from "./failure-counts.js";
@@ -48,12 +49,25 @@ const SERVICES = {
   Metrics: ["http_server", "Metrics Service"],
 } as const;
 
+/** What a server that stops waits for, by service; that of metrics is cut. */
+const WAITED_FOR: Readonly<Partial<Record<keyof typeof SERVICES, string>>> = {
+  GRPC: "gRPC service connections and inference handlers",
+  HTTP: "HTTP service connections",
+};
+
 /** @throws ListenError, and nothing is open then */
 export async function openPorts(options: OpenOptions, parts: Parts): Promise<OpenPorts> {
   const { registry, log, ...common } = parts;
   const listeners: Listener[] = [];
+  /** Called with the seconds that are left, while connections end. */
+  const reports: ((seconds: number) => void)[] = [];
   const stop = async (patience: number): Promise<void> => {
-    await Promise.all(listeners.map(listener => listener.stop(patience)));
+    const ended = Promise.all(listeners.map(listener => listener.stop(patience)));
+    const report = (seconds: number): void => {
+      for (const one of reports) one(seconds);
+    };
+    const finish = patience > 0 ? countDown(patience, report) : undefined;
+    await ended.finally(finish);
   };
   const metrics = createMetrics({
     cpu: options.allowCpuMetrics,
@@ -83,6 +97,12 @@ export async function openPorts(options: OpenOptions, parts: Parts): Promise<Ope
     try {
       const listener = await starting;
       listeners.push(listener);
+      const waited = WAITED_FOR[service];
+      if (waited)
+        reports.push(seconds => {
+          const { connections } = listener;
+          if (connections > 0) log.info(source, `Timeout ${seconds}: Found ${connections} ${waited}`);
+        });
       // Triton prints the number it was given; a free port is named, since nobody could connect otherwise.
       announce(port === 0 ? listener.port : port);
       if (port !== 0 && port !== listener.port)

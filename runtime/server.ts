@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { removeAbandonedFolders } from "../triton-protos/files/temporary-folder.js";
 import { chooseCache } from "./cache/choose-cache.js";
 import type { ResponseCache } from "./cache/local-cache.js";
+import { countDown } from "./count-down.js";
 import { RuntimeFault, STATUS } from "./errors.js";
 import { callsOfFailedStart } from "./failed-start.js";
 import { createFailureCounts } from "./failure-counts.js";
@@ -108,10 +109,14 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     !failed && options.modelControlMode === "poll"
       ? startPolling(registry, options.repositoryPollSeconds, log)
       : undefined;
-  const closeModels = async (): Promise<void> => {
+  /** @param patience milliseconds for it */
+  const closeModels = async (patience: number): Promise<void> => {
     log.info("server", "Waiting for in-flight requests to complete.");
     log.info("server", "All models are stopped, unloading models");
-    await registry.stop();
+    const live = (): number => new Set(registry.ready().map(({ namespace, model }) => `${namespace}/${model}`)).size;
+    const report = (seconds: number): void =>
+      log.info("server", `Timeout ${seconds}: Found ${live()} live models and 0 in-flight non-inference requests`);
+    await registry.stop().finally(countDown(patience, report));
     await tracer?.stop();
     await replay?.remove();
     unwatch();
@@ -137,8 +142,12 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
       returner?.stop();
       await faults?.close();
       const patience = options.exitTimeoutSeconds * 1000;
+      const end = performance.now() + patience;
       const ended = endpoints.stop(patience).then(() => polled);
-      await within(ended.then(closeModels), patience).catch(error => {
+      await within(
+        ended.then(() => closeModels(end - performance.now())),
+        patience,
+      ).catch(error => {
         log.error("main", `failed to stop server: Internal - ${(error as Error).message}`);
         throw error;
       });
@@ -159,7 +168,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     await polling?.stop();
     // Triton ends without unloading, so nothing is said of it.
     logState.info = false;
-    await closeModels();
+    await closeModels(0);
     throw error;
   }
 }

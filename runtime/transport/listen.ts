@@ -6,6 +6,8 @@ import type { AddressInfo, ListenOptions, Server, Socket } from "node:net";
 export interface Listener {
   readonly address: string;
   readonly port: number;
+  /** Connections that are open. */
+  readonly connections: number;
   /** From now on answers ask clients to close their connections, where the protocol can say so; everything is served on. */
   leave(): void;
   /**
@@ -75,6 +77,13 @@ export function listen(
       );
     };
     server.once("error", onError);
+    let connections = 0;
+    server.on("connection", socket => {
+      connections++;
+      socket.once("close", () => {
+        connections--;
+      });
+    });
     const options: ListenOptions & { reusePort?: boolean } = {
       port: portOf(port),
       host: address,
@@ -85,6 +94,9 @@ export function listen(
       resolve({
         address,
         port: (server.address() as AddressInfo).port,
+        get connections() {
+          return connections;
+        },
         leave,
         async stop(patience) {
           const began = performance.now();

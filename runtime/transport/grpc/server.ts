@@ -41,9 +41,6 @@ import { type Forward, toRequest } from "./to-request.js";
 
 const MAX_CONNECTIONS = 8192;
 
-/** Triton's text for what comes over a connection that still waits for answers. */
-const STOPPING = "GRPC server is shutting down and has stopped accepting new requests.";
-
 export interface GrpcContext {
   readonly calls: ServerCalls;
   readonly logSettings: LogSettings;
@@ -67,8 +64,7 @@ export async function serveGrpc(options: ListenAt, context: GrpcContext): Promis
     handler: {
       read: head => readCallHead(head, restriction, compression),
       open(stream, call) {
-        if (stream.connection.isRetired) endWithStatus(stream, STATUS.UNAVAILABLE.grpc, STOPPING);
-        else accept(stream, call, table, context, received);
+        accept(stream, call, table, context, received);
       },
     },
     limits: { ...DEFAULT_LIMITS, stallTime: context.stallTime },

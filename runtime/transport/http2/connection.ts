@@ -36,8 +36,8 @@ export interface Http2Connection extends StreamConnection {
   /** Serves no new streams, and ends when the open ones have. */
   drain(): void;
   /**
-   * Ends when no stream is open, in two steps (RFC 9113 §6.8): GOAWAY without a last stream, and, when the client has received it, GOAWAY with the last one that
-   * is served.
+   * Tells the client to go elsewhere, in two steps (RFC 9113 §6.8): GOAWAY without a last stream, and, when the client has received it, GOAWAY with the last one
+   * that is served. Ends when no stream is open.
    */
   retire(): void;
   /** Looks once at what the client leaves unread, and gives up what it has left for too long. */
@@ -90,7 +90,6 @@ export class Connection<Call> implements Http2Connection {
   readonly #timers = new Set<NodeJS.Timeout>();
   #isRetiring = false;
   #isAnnounced = false;
-  #isRetired = false;
 
   constructor(socket: Socket, handler: Http2Handler<Call>, limits: Http2Limits, { budget, relief }: ConnectionMemory) {
     this.#socket = socket;
@@ -153,10 +152,6 @@ export class Connection<Call> implements Http2Connection {
     return this.#streams.size;
   }
 
-  get isRetired(): boolean {
-    return this.#isRetired;
-  }
-
   get destroyed(): boolean {
     return this.#state === "closed";
   }
@@ -175,16 +170,9 @@ export class Connection<Call> implements Http2Connection {
   retire(): void {
     if (this.#isRetiring) return;
     this.#isRetiring = true;
-    const isNew = this.#streams.last === 0;
-    const left = isNew ? FIRST_STREAM_MS - (performance.now() - this.#began) : 0;
-    if (this.#streams.size > 0)
-      this.#afterRoundTrip(() => {
-        this.#isRetired = true;
-      });
-    else if (left > 0)
-      this.#after(left, () => {
-        if (this.#streams.size === 0) this.#announce();
-      });
+    // A client that has just connected may have written its first call already.
+    const left = this.#streams.last === 0 ? FIRST_STREAM_MS - (performance.now() - this.#began) : 0;
+    if (left > 0) this.#after(left, () => this.#announce());
     else this.#announce();
   }
 

@@ -26,7 +26,7 @@ export interface Http2Server {
   readonly server: Server;
   /**
    * Lets streams end that are open, and cuts the connections that are left after `patience` milliseconds.
-   * @param late new streams are handed over until each client knows that its connection ends, and as long as the connection has open ones
+   * @param late new streams are handed over until each client knows that its connection ends
    */
   drain(patience: number, late?: boolean): Promise<void>;
 }

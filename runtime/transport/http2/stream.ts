@@ -15,8 +15,6 @@ export interface StreamSink {
 
 /** The connection of a stream, for whoever must end it. */
 export interface StreamConnection {
-  /** The server stops, and the client has had a round trip since: new calls are refused. */
-  readonly isRetired: boolean;
   destroy(): void;
   /** Calls back when all that was written is with the socket. */
   whenWritten(done: () => void): void;
