@@ -1,5 +1,5 @@
 /**
- * `npm run conformance -- [--filter TEXT] [--target HOST:GRPC,HTTP,METRICS | --triton ENV] [--update-known] [--report] [--verbose]`: equal and different by
+ * `npm run conformance -- [--filter TEXT] [--target HOST:GRPC,HTTP,METRICS | --triton FOLDER] [--update-known] [--report] [--verbose]`: equal and different by
  * group. Ends with 1 when an answer differs that no reason explains.
  */
 import { writeFileSync } from "node:fs";
@@ -18,7 +18,7 @@ const HELP = `Plays recorded requests to a server and compares its answers with 
 
   --filter TEXT       groups whose name contains it
   --target HOST:GRPC[,HTTP[,METRICS]]   a server that runs, with a group's repository and flags (one group: see --filter)
-  --triton ENV        a real Triton that is started for each group, from a Python environment with nvidia-pytriton
+  --triton FOLDER     a real Triton that is started for each group: a built one, or a Python environment with nvidia-pytriton
   --verbose           differences with a known reason too
   --report            writes tests/conformance/report.md
   --update-known      writes today's differences to the list of known ones
@@ -47,7 +47,7 @@ const results: GroupResult[] = [];
 const { triton } = flags;
 const start = flags.target ? async () => running(flags.target!) : triton ? realTriton(triton) : startServer;
 for (const whole of readGroups(flags.filter)) {
-  const group = triton ? answerable(whole) : whole;
+  const group = triton ? answerable(whole, triton) : whole;
   if (group.records.length === 0) continue;
   const outcomes = await runFresh(group, start);
   results.push({ name: group.name, outcomes });
@@ -97,6 +97,7 @@ function running(address: string): Target {
     http: Number(http ?? 8000),
     metrics: Number(metrics ?? 8002),
     repository: PROTOCOL_DATA.pathname,
+    isReal: true,
     stop: async () => {},
   };
 }

@@ -1,6 +1,7 @@
 /**
- * A real Triton out of a Python environment with `nvidia-pytriton` and numpy: version 2.51 with the Python back end alone. A group's models of C++'s
- * identity back end get a counterpart in Python; records that name another model that it can't load are not sent to it.
+ * A real Triton, started for each group: one that was built (a folder with `bin/tritonserver` and `backends`), or that of a Python environment with
+ * `nvidia-pytriton` and numpy, version 2.51 with the Python back end alone. Where it has no identity back end, such models get a counterpart in Python;
+ * records that name a model that it can't load are not sent to it.
  */
 import {
   cpSync,
@@ -26,11 +27,23 @@ export interface TritonCommand {
   readonly env: Readonly<Record<string, string>>;
 }
 
+const isBuilt = (folder: string): boolean => existsSync(join(folder, "bin/tritonserver"));
+
+/** @returns the back ends of a Triton, by name */
+export const backendsOf = (folder: string): readonly string[] =>
+  isBuilt(folder) ? readdirSync(join(folder, "backends")) : ["python"];
+
 /**
- * @param environment folder of the virtual environment @param scratch where the back end's parts are brought together
+ * @param environment folder of the virtual environment, or of a Triton that was built @param scratch where the back end's parts are brought together
  * @throws Error where the environment has no Triton
  */
 export function tritonCommand(environment: string, scratch: string): TritonCommand {
+  if (isBuilt(environment))
+    return {
+      command: join(environment, "bin/tritonserver"),
+      args: ["--backend-directory", join(environment, "backends")],
+      env: { LD_LIBRARY_PATH: join(environment, "bin") },
+    };
   const python = readdirSync(join(environment, "lib")).find(name => name.startsWith("python3."));
   const triton = join(environment, "lib", python ?? "", "site-packages/pytriton/tritonserver");
   if (!python || !existsSync(triton))
@@ -62,10 +75,12 @@ export const realTriton =
     const scratch = mkdtempSync(join(tmpdir(), "merlon-conformance-"));
     const repository = join(scratch, name);
     cpSync(new URL(name, PROTOCOL_DATA), repository, { recursive: true });
+    const backends = backendsOf(environment);
     // What can't load there would keep the server from being ready, where it is to load everything.
     const all = !server_flags.includes("--model-control-mode=explicit");
-    for (const model of all ? unableOf(name) : []) rmSync(join(repository, model), { recursive: true });
-    for (const model of readdirSync(repository)) writeCounterpart(join(repository, model));
+    for (const model of all ? unableOf(name, backends) : []) rmSync(join(repository, model), { recursive: true });
+    if (!backends.includes("identity"))
+      for (const model of readdirSync(repository)) writeCounterpart(join(repository, model));
     const triton = tritonCommand(environment, scratch);
     const [grpc, http, metrics] = [await freePort(), await freePort(), await freePort()];
     const ports = { grpc, http, metrics };
@@ -75,12 +90,13 @@ export const realTriton =
         ...[`--model-repository=${repository}`, ...triton.args],
         ...Object.entries(ports).flatMap(([kind, port]) => [`--${kind}-port=${port}`, `--${kind}-address=127.0.0.1`]),
         ...(server_flags.some(flag => flag.startsWith("--exit-on-error")) ? [] : ["--exit-on-error=false"]),
-        ...server_flags.filter(flag => !NEWER.some(name => flag.startsWith(name))),
+        ...server_flags.filter(flag => isBuilt(environment) || !NEWER.some(name => flag.startsWith(name))),
       ],
       env: { ...triton.env, ...env },
       repository,
       // A Python process for each model.
       startTime: 180_000,
+      isReal: true,
       remove: () => rmSync(scratch, { recursive: true, force: true }),
     });
   };
@@ -123,8 +139,8 @@ function writeCounterpart(model: string): void {
 }
 
 /** The records of a group that it can answer as they were answered: those about its own models, and about none. */
-export function answerable(group: Group): Group {
-  const unable = unableOf(group.records[0]!.repository);
+export function answerable(group: Group, environment: string): Group {
+  const unable = unableOf(group.records[0]!.repository, backendsOf(environment));
   const records = (group.records as readonly Group["records"][number][]).filter(record => {
     const text = JSON.stringify(record);
     return !unable.some(
@@ -134,8 +150,12 @@ export function answerable(group: Group): Group {
   return { ...group, records } as Group;
 }
 
-/** Models with another back end than Python's and identity's, and ensembles that have them as a step. */
-function unableOf(repository: string): readonly string[] {
+/** Models with another back end than these and identity's, and ensembles that have them as a step. */
+function unableOf(repository: string, backends: readonly string[]): readonly string[] {
+  const able = new RegExp(
+    `^(?:backend: *"(?:${[...backends, "identity"].join("|")})"|platform: *"(?:ensemble|onnxruntime_onnx)")`,
+    "m",
+  );
   const folder = new URL(`${repository}/`, PROTOCOL_DATA);
   const texts = new Map(
     readdirSync(folder).map(model => {
@@ -143,11 +163,7 @@ function unableOf(repository: string): readonly string[] {
       return [model, existsSync(file) ? readFileSync(file, "utf8") : ""] as const;
     }),
   );
-  const unable = new Set(
-    [...texts].flatMap(([model, text]) =>
-      /^(?:backend: *"(?:python|identity)"|platform: *"ensemble")/m.test(text) ? [] : [model],
-    ),
-  );
+  const unable = new Set([...texts].flatMap(([model, text]) => (able.test(text) ? [] : [model])));
   for (let before = -1; before !== unable.size; ) {
     before = unable.size;
     for (const [model, text] of texts)

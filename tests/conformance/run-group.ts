@@ -40,11 +40,14 @@ type Ask = (record: AnyRecord) => Promise<string[]>;
 
 /** Metrics are read a moment after the requests they count. */
 const SCRAPE_DELAY_MS = 300;
+/** A Triton measures its pools each `--metrics-interval-ms`, 2,000 by default, and writes zeros before the first time. */
+const FIRST_MEASUREMENT_MS = 2500;
 
 async function runGroup(group: Group, target: Target): Promise<Outcome[]> {
   const client = group.kind === "grpc" ? grpcClient(`${target.host}:${target.grpc}`) : undefined;
   const ask = asker(target, client);
   const outcomes: Outcome[] = [];
+  if (target.isReal && group.kind === "metrics") await sleep(FIRST_MEASUREMENT_MS);
   try {
     for (const batch of together(group.records)) {
       const outcome = batch.length > 1 ? await askTogether(batch, ask) : [await askOne(batch[0]!, ask)];
@@ -93,11 +96,11 @@ async function askTogether(batch: readonly AnyRecord[], ask: Ask): Promise<Outco
   });
 }
 
-function asker({ host, http, metrics, repository }: Target, client: Client | undefined): Ask {
+function asker({ host, http, metrics, repository, isReal = false }: Target, client: Client | undefined): Ask {
   const tidy = (text: string): string =>
     withoutStack(text.replaceAll(repository, "<repository>").replace(/\/tmp\/folder\w{6}/g, "<tmp>"));
   return async record => {
-    if ("rpc" in record) return compareGrpc(record, await sendGrpc(client!, record), tidy);
+    if ("rpc" in record) return compareGrpc(record, await sendGrpc(client!, record), tidy, isReal);
     if (!("moment" in record)) return compareHttp(record.response, await sendHttp(host, http, record), tidy);
     for (const { status, ...request } of record.requests_before) {
       const got = await sendHttp(host, http, { headers: [], ...request });
@@ -115,8 +118,13 @@ function compareGrpc(
   { response, stream }: GrpcRecord,
   got: Awaited<ReturnType<typeof sendGrpc>>,
   tidy: (text: string) => string,
+  isReal: boolean,
 ): string[] {
   const { client_side: ownCode, ...expected } = JSON.parse(withoutStack(JSON.stringify((response ?? stream)!)));
   const answer = JSON.parse(tidy(JSON.stringify(got))) as typeof got;
-  return differences(expected, ownCode ? { ...answer, message: expected.message } : answer);
+  const isLost = ownCode || (isReal && answer.message === "" && BLANK_AT_AN_END.test(expected.message));
+  return differences(expected, isLost ? { ...answer, message: expected.message } : answer);
 }
+
+/** Triton sends such a message as it is, and Node's HTTP/2 drops the header; this server escapes the blank, so that the message arrives. */
+const BLANK_AT_AN_END = /^\s|\s$/;

@@ -14,6 +14,8 @@ export interface Target {
   readonly metrics: number;
   /** Absolute path of the repository, which the records mask. */
   readonly repository: string;
+  /** A Triton and not this server. */
+  readonly isReal?: boolean;
   stop(): Promise<void>;
 }
 
@@ -55,19 +57,28 @@ export interface Launch {
   readonly repository: string;
   /** How long it may take to start, in milliseconds. */
   readonly startTime?: number;
+  readonly isReal?: boolean;
   /** Takes away what was written for it. */
   remove(): void;
 }
 
 /** @throws Error with the server's last lines when it doesn't start */
-export async function launch({ command, args, env, repository, startTime, remove }: Launch): Promise<Target> {
+export async function launch({
+  command,
+  args,
+  env,
+  repository,
+  startTime,
+  isReal = false,
+  remove,
+}: Launch): Promise<Target> {
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const stop = async (): Promise<void> => {
     await end(child);
     remove();
   };
   try {
-    return { host: "127.0.0.1", ...(await readPorts(child, startTime)), repository, stop };
+    return { host: "127.0.0.1", ...(await readPorts(child, startTime)), repository, isReal, stop };
   } catch (error) {
     await stop();
     throw error;
