@@ -39,8 +39,9 @@ export const onnxruntimeBackend: Backend = {
     }
   },
   check: config => void sessionOptions(config),
-  async load({ config, folder, gpus }) {
+  async load({ config, folder, gpus, onInstances }) {
     const instances = instancesOf(config);
+    onInstances?.();
     const sessions = new Map<string, OnnxSession>();
     const close = async (): Promise<void> => {
       for (const session of sessions.values()) await session.release();

@@ -1,7 +1,7 @@
 /**
  * The files of a repository: roots → model folders, a model folder → its version folders.
  */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import type { Disk } from "./disk.js";
 import { byId, idText, type ModelId } from "./model-ids.js";
@@ -87,26 +87,35 @@ export function chooseVersions(
 /** When anything in a folder was last changed, and how much is in it: equal texts mean that nothing changed. */
 export interface Fingerprint {
   readonly whole: string;
-  /** Without the file that was named. */
-  readonly others: string;
+  /** The part of each entry, by its name. */
+  readonly parts: ReadonlyMap<string, string>;
 }
 
-export async function fingerprint(folder: string, disk: Disk, named = ""): Promise<Fingerprint> {
+export async function fingerprint(folder: string, disk: Disk): Promise<Fingerprint> {
   const entries = await disk.list(folder).catch(() => []);
   const parts = await Promise.all(
-    entries.map(async entry => {
-      const path = join(folder, entry.name);
-      if (entry.isDirectory()) return { entry, text: `${entry.name}@(${(await fingerprint(path, disk)).whole})` };
+    entries.map(async (entry): Promise<readonly [name: string, text: string]> => {
+      const { name } = entry;
+      const path = join(folder, name);
+      if (entry.isDirectory()) return [name, `${name}@(${(await fingerprint(path, disk)).whole})`];
       const { mtimeMs, size } = await disk.stat(path).catch(() => ({ mtimeMs: 0, size: 0 }));
-      return { entry, text: `${entry.name}@${mtimeMs}:${size}` };
+      return [name, `${name}@${mtimeMs}:${size}`];
     }),
   );
-  const print = (some: typeof parts): string =>
-    some
-      .map(({ text }) => text)
-      .sort()
-      .join("|");
-  return { whole: print(parts), others: print(parts.filter(({ entry }) => entry.name !== named)) };
+  return { whole: joined(parts.map(([, text]) => text)), parts: new Map(parts) };
+}
+
+const joined = (texts: readonly string[]): string => texts.toSorted().join("|");
+
+/** The parts of a model's folder that each version is made of: its own folder, and what is neither a version's nor the configuration. */
+export function versionMarks(
+  { parts }: Fingerprint,
+  versions: readonly VersionFolder[],
+  config: string,
+): ReadonlyMap<ModelVersion, string> {
+  const folders = new Set(versions.map(({ folder }) => basename(folder)));
+  const shared = joined([...parts].flatMap(([name, text]) => (name === config || folders.has(name) ? [] : [text])));
+  return new Map(versions.map(({ version, folder }) => [version, `${parts.get(basename(folder)) ?? ""}|${shared}`]));
 }
 
 async function subfolders(folder: string, disk: Disk): Promise<string[]> {

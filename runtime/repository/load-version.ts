@@ -200,6 +200,11 @@ export async function loadVersion(
   }
   await validateStates(config, polled.folder);
   const served = complete("inference.ModelConfig", config);
+  let begun = false;
+  const onInstances = (): void => {
+    if (!begun && !updated) logInstanceStarts(options.log, served);
+    begun = !updated;
+  };
   const context: LoadContext = {
     name: config.name,
     namespace,
@@ -210,6 +215,7 @@ export async function loadVersion(
     server: options.server,
     gpus: options.gpus,
     log: options.log,
+    onInstances,
     code: polled.code,
     drawSeed: options.drawSeed,
     ...(options.onGoldenDifference && { onGoldenDifference: options.onGoldenDifference }),
@@ -226,12 +232,12 @@ export async function loadVersion(
     });
   backend.check?.(served);
   // A backend with settings to check looks at its files, and at devices, only when it makes an instance.
-  if (!updated) logInstanceStarts(options.log, served);
   const loading = backend.load(context, updated?.loaded).catch(error => {
-    if (!updated) logModelEnd(options.log, served);
+    if (begun) logModelEnd(options.log, served);
     throw error;
   });
   const loaded = await (backend.check ? creating(loading) : loading);
+  onInstances();
   // One that goes on with its instances shares them with the version that serves.
   if (!updated && files?.isCurrent() === false) {
     await loaded.close?.();

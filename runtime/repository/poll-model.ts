@@ -12,7 +12,15 @@ import { RuntimeFault } from "../errors.js";
 import type { Gpus } from "../gpus.js";
 import { checkLimits } from "./check-limits.js";
 import type { Disk } from "./disk.js";
-import { chooseVersions, fingerprint, scanRepositories, scanVersions, type VersionFolder } from "./layout.js";
+import {
+  chooseVersions,
+  fingerprint,
+  scanRepositories,
+  scanVersions,
+  type VersionFolder,
+  versionMarks,
+} from "./layout.js";
+import type { ModelVersion } from "./model-version.js";
 import { normaliseConfig } from "./normalise.js";
 import { materialise, type Override, readConfigOverride, type Upload } from "./override.js";
 import { type CodeRule, codeRule, refuseCodeFiles } from "./uploaded-code.js";
@@ -33,8 +41,8 @@ export interface PolledModel {
   readonly code: CodeRule;
   /** The configuration of its folder, without what a request brought; undefined if there is none or it cannot be used. */
   readonly onDisk: ModelConfig | undefined;
-  /** The part of the mark that stands for everything but the configuration. */
-  readonly files: string;
+  /** The part of the mark that stands for each version's files. */
+  readonly files: ReadonlyMap<ModelVersion, string>;
   /** The part of the mark that stands for the folder, whatever configuration a request gave. */
   readonly content: string;
   /** Equal for two polls when nothing changed between them. */
@@ -62,16 +70,23 @@ export class UnknownModel extends RuntimeFault {}
 /** A model that several repositories have. */
 export class AmbiguousModel extends RuntimeFault {}
 
-/** Whether two polls of a model differ in instances and choice of versions alone: what serves can go on then. */
-export function changedOnlyInstances(before: PolledModel, after: PolledModel): boolean {
+/** Whether two polls of a model differ in instances and choice of versions alone, but for files. */
+function changedOnlyInstances(before: PolledModel, after: PolledModel): boolean {
   const rest = ({ instance_group: _, version_policy: __, ...config }: ModelConfig): string => exactJson(config);
-  return before.files === after.files && rest(before.config) === rest(after.config);
+  return rest(before.config) === rest(after.config);
+}
+
+/** The versions that can go on serving: their files are as they were, and so is the configuration but for instances and choice of versions. */
+export function unchangedVersions(before: PolledModel, after: PolledModel): ReadonlySet<ModelVersion> {
+  if (!changedOnlyInstances(before, after)) return new Set();
+  const isAsBefore = (version: ModelVersion): boolean => before.files.get(version) === after.files.get(version);
+  return new Set(after.versions.flatMap(({ version }) => (isAsBefore(version) ? [version] : [])));
 }
 
 /** Whether files of a request would stand in for what serves already: same versions, same configuration. Triton looks no further. */
 export const isSameButForFiles = (before: PolledModel, after: PolledModel): boolean =>
   before.versions.map(({ version }) => version).join() === after.versions.map(({ version }) => version).join() &&
-  changedOnlyInstances({ ...before, files: after.files }, after);
+  changedOnlyInstances(before, after);
 
 /** @throws Error: why the model cannot be polled */
 export async function pollModel(name: ModelName, options: PollOptions, override?: Override): Promise<PolledModel> {
@@ -144,7 +159,9 @@ async function readModel(
           .catch(() => undefined)
       : config;
   const versions = chooseVersions(available, config.version_policy);
-  const { whole: content, others: files } = await fingerprint(folder, disk, CONFIG);
+  const print = await fingerprint(folder, disk);
+  const content = print.whole;
+  const files = versionMarks(print, available, CONFIG);
   return {
     config,
     folder,

@@ -9,8 +9,9 @@ import { linkMembers, membersOf } from "./link-members.js";
 import type { ReadyVersion } from "./load-version.js";
 import { byId, idText, ModelIds } from "./model-ids.js";
 import { ModelStates, UNLOADED } from "./model-states.js";
+import type { ModelVersion } from "./model-version.js";
 import type { Override } from "./override.js";
-import { changedOnlyInstances, isSameButForFiles, type PolledModel } from "./poll-model.js";
+import { isSameButForFiles, type PolledModel, unchangedVersions } from "./poll-model.js";
 import { createReader, type Round } from "./read-models.js";
 import type { Registry, RegistryOptions } from "./registry-types.js";
 import { closeVersions, type FailedVersion, replaceVersions, WholeModelFault } from "./replace-versions.js";
@@ -188,7 +189,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       failures.set(key, text);
       throw new RuntimeFault("INVALID_ARGUMENT", `load failed for model '${key}': ${text}\n`);
     }
-    const updated = before !== undefined && isReady(key) && changedOnlyInstances(before, polled);
+    const updated = before !== undefined && isReady(key) ? unchangedVersions(before, polled) : new Set<ModelVersion>();
     const faults = await replaceVersions(context, key, polled, updated, group).catch(error =>
       error instanceof WholeModelFault ? failWhole(key, error.message) : Promise.reject(error),
     );
@@ -329,7 +330,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     for (const key of polled.keys()) if (!alone.includes(key)) await loadOne(key);
     if (await isWhole()) group.put();
     // Like nothing that was ever read, so that the next look loads them.
-    else for (const key of group.leave()) polledModels.set(key, { ...polled.get(key)!, mark: "", files: "" });
+    else for (const key of group.leave()) polledModels.set(key, { ...polled.get(key)!, mark: "", files: new Map() });
     return good;
   }
 

@@ -34,7 +34,7 @@ export type FailedVersion = Pick<ReadyVersion, "model" | "namespace" | "version"
 export class WholeModelFault extends RuntimeFault {}
 
 /**
- * @param updated the old model when only its instances or its version policy changed: statistics go on
+ * @param updated versions of which only the instances changed, if anything: they and their statistics go on
  * @param group models that take their places together: this one waits for the others
  * @returns the faults of versions, as the load call answers them; empty when all is well
  * @throws WholeModelFault
@@ -43,7 +43,7 @@ export async function replaceVersions(
   { options, models, backends, failed, ids, onDamage }: ReplaceContext,
   key: string,
   polled: PolledModel,
-  updated: boolean,
+  updated: ReadonlySet<ModelVersion>,
   group?: Together,
 ): Promise<string> {
   const { log } = options;
@@ -59,8 +59,8 @@ export async function replaceVersions(
   await Promise.all(
     polled.versions.map(async (folder, i) => {
       const { version } = folder;
-      const old = updated ? before.get(version)?.ready : undefined;
-      if (!old) log.info("model_lifecycle", `loading: ${key}:${version}`);
+      const old = updated.has(version) ? before.get(version)?.ready : undefined;
+      log.info("model_lifecycle", `loading: ${key}:${version}`);
       if (isFirst && i === 0) logBackendStart(log, backend);
       try {
         next.set(version, { state: "READY", reason: "", ready: await retried(polled, folder, old) });
@@ -90,7 +90,7 @@ export async function replaceVersions(
     const put = (): void => {
       models.set(key, next);
       log.info("model_lifecycle", `successfully loaded '${key}'`);
-      inBackground(closeVersions(log, key, before), `unloading the old versions of ${key}`);
+      inBackground(closeVersions(log, key, before, updated), `unloading the old versions of ${key}`);
       for (const { ready } of next.values()) if (ready) verifyLater(ready, reason => onDamage(key, ready, reason));
     };
     if (group && serving)
@@ -107,7 +107,7 @@ export async function replaceVersions(
   if (serving) {
     for (const [version, { reason }] of next) {
       const old = before.get(version);
-      if (reason && (updated || old?.state !== "READY"))
+      if (reason && (updated.has(version) || old?.state !== "READY"))
         before.set(version, { ...(old ?? { state: "UNAVAILABLE" }), reason });
     }
   } else {
@@ -141,17 +141,19 @@ const LATER_MS = 100;
 const backendHint = (backend: string): string =>
   `hint: this server has no back end '${backend}' (it has ${BACKEND_NAMES.join(", ")}); \`merlon serve --mock-missing\` answers for such models from their configuration, and a \`model.mjs\` in the version folder answers for one whose config.pbtxt has the parameter \`${STAND_IN_PARAMETER}\``;
 
-/** Ends versions when their requests have. */
+/** Ends versions when their requests have. @param updated of these another object goes on with what was loaded: the log says nothing */
 export async function closeVersions(
   log: ServerLog,
   key: string,
   versions: ReadonlyMap<ModelVersion, Version>,
+  updated?: ReadonlySet<ModelVersion>,
 ): Promise<void> {
   for (const [number, { ready }] of versions) {
     if (!ready) continue;
     await ready.holders.gone();
     await ready.scheduler.drain();
     await ready.loaded.close?.();
+    if (updated?.has(number)) continue;
     logModelEnd(log, ready.config);
     log.info("model_lifecycle", `successfully unloaded '${key}' version ${number}`);
   }

@@ -125,3 +125,39 @@ test("a configuration from a request stays until the model's folder changes or t
     await server.stop();
   }
 });
+
+// As qa/L0_lifecycle has it (test_load_new_model_version), and a Triton of its release answered.
+test("a reload leaves a version alone whose files are as they were, and begins others anew", async () => {
+  const chosen = (versions: string): string =>
+    config("one", `version_policy { specific { versions: [${versions}] } }\n`);
+  const folder = repository([], {
+    "one/config.pbtxt": chosen("1, 2"),
+    ...{ "one/1/file": "", "one/2/file": "", "one/3/file": "" },
+  });
+  const server = await startServer(folder, { modelControlMode: "explicit", loadModels: ["one"] });
+  const counts = async (): Promise<Record<string, number>> => {
+    const { body } = await server.json("/v2/models/one/stats");
+    const { model_stats: found } = body as { model_stats: { version: string; inference_count: number }[] };
+    return Object.fromEntries(found.map(({ version, inference_count: count }) => [version, count]));
+  };
+  const begun = (): string[] => server.log.flatMap(line => /ModelInitialize: one \((.*)\)/.exec(line)?.[1] ?? []);
+  try {
+    for (const version of [1, 2])
+      await server.post(`/v2/models/one/versions/${version}/infer`, {
+        inputs: [{ name: "INPUT0", shape: [1, 2], datatype: "INT32", data: [3, 4] }],
+      });
+    expect(await counts()).toEqual({ 1: 1, 2: 1 });
+    utimesSync(join(folder, "one/2/file"), 1, 1);
+    writeFileSync(join(folder, "one/config.pbtxt"), chosen("1, 2, 3"));
+    expect((await server.post("/v2/repository/models/one/load", {})).status).toBe(200);
+    expect(await counts()).toEqual({ 1: 1, 2: 0, 3: 0 });
+    expect(begun()).toEqual(["version 1", "version 2", "version 2", "version 3"]);
+    // A file beside the versions belongs to all of them.
+    writeFileSync(join(folder, "one/labels.txt"), "a\n");
+    await server.post("/v2/repository/models/one/load", {});
+    expect(begun().slice(4)).toEqual(["version 1", "version 2", "version 3"]);
+    expect(await counts()).toEqual({ 1: 0, 2: 0, 3: 0 });
+  } finally {
+    await server.stop();
+  }
+});
