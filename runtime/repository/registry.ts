@@ -61,6 +61,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   const isReady = (name: string): boolean => models.isReady(name);
 
   interface Loading {
+    /** A client asked for it, and not a look at the repositories or an ensemble. */
+    readonly isRequest?: boolean;
     /** Ensembles on the way to this model. */
     readonly chain: readonly string[];
     readonly override?: Override | undefined;
@@ -71,7 +73,15 @@ export function createRegistry(options: RegistryOptions): Registry {
 
   const load = (key: string, how: Loading): Promise<void> => {
     const running = loading.get(key);
-    if (running) return how.override ? running.catch(() => {}).then(() => load(key, how)) : running;
+    if (!running) return begin(key, how);
+    // A request is about files as they are now, which a load that has begun may not have seen.
+    if (!how.isRequest) return running;
+    const anew = { ...how, round: new Map() };
+    const next = (): Promise<void> => (how.override ? load(key, anew) : (loading.get(key) ?? begin(key, anew)));
+    return running.catch(() => {}).then(next);
+  };
+
+  const begin = (key: string, how: Loading): Promise<void> => {
     const promise = loadOnce(key, how).finally(() => loading.delete(key));
     loading.set(key, promise);
     return promise;
@@ -353,7 +363,9 @@ export function createRegistry(options: RegistryOptions): Registry {
     const load1 = (key: string, how: Partial<Loading>): Promise<void> => load(key, { chain: [], round, ...how });
     for (const [key, polled] of around) if (polled.dependencies.length === 0) await load1(key, {}).catch(() => {});
     for (const key of asked)
-      await load1(key, { override }).catch(error => faults.push(RuntimeFault.from(error, (error as Error).message)));
+      await load1(key, { override, isRequest: true }).catch(error =>
+        faults.push(RuntimeFault.from(error, (error as Error).message)),
+      );
     for (const [key] of around) if (!isReady(key) && !failures.has(key)) await load1(key, {}).catch(() => {});
     const failed = faults.filter(({ code }) => code !== "INTERNAL");
     if (failed.length > 1) throw new RuntimeFault(failed[0]!.code, failed.map(({ message }) => message).join(""));

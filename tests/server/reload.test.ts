@@ -161,3 +161,26 @@ test("a reload leaves a version alone whose files are as they were, and begins o
     await server.stop();
   }
 });
+
+// As qa/L0_lifecycle has it (test_concurrent_model_load).
+test("a load during a load of the same model reads the files anew, once for all who wait", async () => {
+  const slow = (batch: number): string =>
+    config("one", `parameters { key: "creation_delay_sec" value { string_value: "1" } }\n`).replace(
+      "max_batch_size: 4",
+      `max_batch_size: ${batch}`,
+    );
+  const folder = repository([], { "one/config.pbtxt": slow(4), "one/1/.keep": "" });
+  const server = await startServer(folder, { modelControlMode: "explicit" });
+  const load = async (): Promise<number> => (await server.post("/v2/repository/models/one/load", {})).status;
+  try {
+    const first = load();
+    await expect.poll(() => server.log.some(line => line.includes("ModelInitialize: one"))).toBe(true);
+    writeFileSync(join(folder, "one/config.pbtxt"), slow(8));
+    const later = Array.from({ length: 20 }, load);
+    expect(new Set(await Promise.all([first, ...later]))).toEqual(new Set([200]));
+    expect((await server.json("/v2/models/one/config")).body).toMatchObject({ max_batch_size: 8 });
+    expect(server.log.filter(line => line.includes("ModelInitialize: one"))).toHaveLength(2);
+  } finally {
+    await server.stop();
+  }
+});
