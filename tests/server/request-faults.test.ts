@@ -195,6 +195,15 @@ test("generate: an input may be among the parameters, and comes once", async () 
   const within = "Converting keyword: 'parameters': ";
   expect(await generate('{"INPUT0":[1,2],"INPUT0":[3]}')).toEqual(error(400, twice));
   expect(await generate('{"INPUT0":[1],"parameters":{"INPUT0":[2]}}')).toEqual(error(400, within + twice));
+  // The one that comes first a second time is named, as in qa/L0_http.
+  for (const [body, name] of [
+    ['{"INPUT0":1,"INPUT1":2,"INPUT1":3,"INPUT0":4}', "INPUT1"],
+    ['{"INPUT0":1,"INPUT1":2,"INPUT0":3,"INPUT1":4}', "INPUT0"],
+    ['{"INPUT0":1,"INPUT1":2,"INPUT1":3}', "INPUT1"],
+  ] as const)
+    expect(await generate(body, "echo_optional")).toEqual(
+      error(400, `${NO_ID}input '${name}' already exists in request`),
+    );
   expect((await generate('{"parameters":{"INPUT0":[2]}}'))[1]).toMatchObject({ OUTPUT0: 2 });
   expect((await generate('{"INPUT0":1,"foo":1,"foo":2}'))[0]).toBe(200);
   expect(await generate('{"INPUT0":1,"parameters":{"foo":null}}')).toEqual(

@@ -87,9 +87,16 @@ class MembersReader {
       return;
     }
     const tensor = yield* readInput(value, input, this.config, this.limits);
-    if (this.inputs.has(key) || (members instanceof Members && members.repeated.has(key)))
-      throw new RuntimeFault("INVALID_ARGUMENT", `${requestPrefix(this.id)}input '${key}' already exists in request`);
+    const twice = this.inputs.has(key) ? key : this.#repeatedIn(members, key);
+    if (twice !== undefined)
+      throw new RuntimeFault("INVALID_ARGUMENT", `${requestPrefix(this.id)}input '${twice}' already exists in request`);
     this.inputs.set(key, tensor);
+  }
+
+  /** @returns the input that comes a second time before all others, where `key` does at all */
+  #repeatedIn(members: JsonObject, key: string): string | undefined {
+    if (!(members instanceof Members) || !members.repeated.has(key)) return undefined;
+    return [...members.repeated].find(name => this.#known.has(name));
   }
 }
 
