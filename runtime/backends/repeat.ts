@@ -12,12 +12,12 @@ import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
 import { int32Values } from "./int32-values.js";
 
 export const repeatBackend: Backend = {
-  async load() {
+  async load({ config }) {
+    const execute = (requests: readonly BackendRequest[]): Promise<(BackendResponse | RuntimeFault)[]> =>
+      Promise.all(requests.map(onlyAnswer));
+    if (!config.model_transaction_policy?.decoupled) return { execute };
     return {
-      async execute(requests) {
-        const answers = requests.map(request => onlyAnswer(request));
-        return Promise.all(answers);
-      },
+      execute,
       async stream(requests, send) {
         for (const [i, request] of requests.entries()) {
           inBackground(

@@ -9,14 +9,15 @@ import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
 import { int32Values } from "./int32-values.js";
 
 export const squareBackend: Backend = {
-  async load() {
+  async load({ config }) {
+    const execute = (requests: readonly BackendRequest[]): (BackendResponse | RuntimeFault)[] =>
+      requests.map(request => {
+        const [n = 0] = int32Values(request.inputs.get("IN"));
+        return n === 1 ? answerOf(request) : new RuntimeFault("INTERNAL", `expected a single response, got ${n}`);
+      });
+    if (!config.model_transaction_policy?.decoupled) return { execute };
     return {
-      async execute(requests) {
-        return requests.map(request => {
-          const [n = 0] = int32Values(request.inputs.get("IN"));
-          return n === 1 ? answerOf(request) : new RuntimeFault("INTERNAL", `expected a single response, got ${n}`);
-        });
-      },
+      execute,
       async stream(requests, send) {
         for (const [i, request] of requests.entries())
           inBackground(

@@ -154,3 +154,43 @@ test("a client that leaves ends the pause before repeat's next answer", async ()
   // The request is over once it is counted.
   await expect.poll(counted, { timeout: 10_000 }).toBe(before + 1);
 });
+
+// As qa/L0_decoupled has it (NonDecoupledTest): what comes on a stream is one response where the model is not decoupled.
+test("repeat and square that are not decoupled give the only answer, and refuse another number of them", async () => {
+  const once = (text: string): string => text.replace("decoupled: true", "decoupled: false");
+  const plain = await startServer(
+    repository([], {
+      ...{ "repeat/1/.keep": "", "repeat/config.pbtxt": once(files["repeat/config.pbtxt"]) },
+      ...{ "square/1/.keep": "", "square/config.pbtxt": once(files["square/config.pbtxt"]) },
+    }),
+  );
+  const infer = (model: string, tensors: Readonly<Record<string, readonly number[]>>) =>
+    plain.post(`/v2/models/${model}/infer`, {
+      inputs: Object.entries(tensors).map(([name, data]) => ({
+        ...{ name, data, shape: [data.length] },
+        datatype: name === "IN" ? "INT32" : "UINT32",
+      })),
+    });
+  try {
+    expect(await infer("repeat", { IN: [7], DELAY: [20], WAIT: [0] })).toMatchObject({
+      status: 200,
+      body: {
+        outputs: [
+          { name: "OUT", data: [7] },
+          { name: "IDX", data: [0] },
+        ],
+      },
+    });
+    expect(await infer("square", { IN: [1] })).toMatchObject({ status: 200, body: { outputs: [{ data: [1] }] } });
+    for (const [model, tensors] of [
+      ["repeat", { IN: [7, 8], DELAY: [0, 0], WAIT: [0] }],
+      ["square", { IN: [2] }],
+    ] as const)
+      expect(await infer(model, tensors)).toEqual({
+        status: 500,
+        body: { error: "expected a single response, got 2" },
+      });
+  } finally {
+    await plain.stop();
+  }
+});

@@ -62,13 +62,17 @@ export function pythonModel(url) {
       const decoupled = config.model_transaction_policy?.decoupled === true;
       const sent = requests.map(request => {
         const handle = python.next++;
-        python.requests.set(handle, request);
+        python.requests.set(handle, decoupled ? request : collector(request));
         if (decoupled) request.hold();
         return describe(request, handle);
       });
       try {
         const answers = await python.call({ execute: sent });
-        return decoupled ? undefined : answers.map(toResponse);
+        if (decoupled) return undefined;
+        // A model that returns nothing answers through response senders, here too.
+        return answers
+          ? answers.map(toResponse)
+          : await Promise.all(sent.map(({ handle }) => python.requests.get(handle).answer));
       } catch (error) {
         for (const request of decoupled ? requests : []) {
           request.send({ error: error.message });
@@ -145,6 +149,19 @@ async function serve(message, requests, context, tell) {
   } catch (error) {
     tell({ reply, result: [...answers.map(fromTensor), { error: error.message }] });
   }
+}
+
+/** A request whose one response is what its sender was given. */
+function collector(request) {
+  let response = { outputs: [] };
+  let close;
+  const answer = new Promise(resolve => {
+    close = () => resolve(response);
+  });
+  const send = sent => {
+    response = sent;
+  };
+  return { answer, send, close, isCancelled: () => request.isCancelled(), reschedule: () => request.reschedule() };
 }
 
 const plain = (_, value) => (typeof value === "bigint" ? Number(value) : value);

@@ -69,7 +69,7 @@ function walk(suite) {
   const results = join(flags.work, "results", suite);
   for (const old of [folder, results]) rmSync(old, { recursive: true, force: true });
   cpSync(join(qa, suite), folder, { recursive: true });
-  for (const name of readdirSync(folder).filter(name => /\.(?:sh|py)$/.test(name))) relocate(join(folder, name));
+  for (const name of readdirSync(folder).filter(name => /\.(?:sh|py)$/.test(name))) relocate(join(folder, name), suite);
   mkdirSync(results, { recursive: true });
   const net = spawnSync("unshare", ["-n", "true"]).status === 0;
   const inside = `ip link set lo up 2>/dev/null; exec bash ${join(folder, "test.sh")} ${VERSION}`;
@@ -109,11 +109,12 @@ function walk(suite) {
 }
 
 /** The container's folders → this machine's; there is no GPU here, so that instances for one are the CPU's. */
-function relocate(file) {
+function relocate(file, suite) {
   const text = readFileSync(file, "utf8");
   writeFileSync(
     file,
     text
+      .replaceAll(`/opt/tritonserver/qa/${suite}/`, join(qa, `${suite}.run/`))
       .replaceAll("/opt/tritonserver/qa", qa)
       .replaceAll("/opt/tritonserver", join(flags.work, "opt"))
       .replaceAll("KIND_GPU", "KIND_CPU")
