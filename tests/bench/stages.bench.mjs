@@ -12,6 +12,7 @@
 //   --triton ENV       a virtual environment with nvidia-pytriton, onnxruntime and faiss-cpu
 //   --merlin ENV       a virtual environment with Merlin Systems 23.08 (tests/oracles/merlin)
 //   --keep FOLDER      where the artefacts are made, and found the next time
+//   --stores           the table of feature stores alone (with redis-server)
 //   --sizes LIST       such as flat-1x100,ivf-8x100: index, batch, candidates
 // Prints tables; nothing is asserted, since machines differ. Bars of the design are named beside their ratios.
 import { spawn, spawnSync } from "node:child_process";
@@ -22,6 +23,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { say, table } from "../../scripts/demo/terminal.mjs";
 import { startMerlon, startTriton } from "./server/processes.mjs";
+import { feastStoreRows } from "./stages/feast-stores.mjs";
 import { inTurn, openInProcess } from "./stages/in-process.mjs";
 import { client, measure } from "./stages/measure.mjs";
 import { doneBy, hasBinding, openProgram } from "./stages/raw-program.mjs";
@@ -35,6 +37,7 @@ const { values } = parseArgs({
     merlin: { type: "string" },
     keep: { type: "string" },
     sizes: { type: "string" },
+    stores: { type: "boolean", default: false },
   },
 });
 const SECONDS = Number(values.seconds ?? (values.short ? 1 : 2));
@@ -207,7 +210,22 @@ function rowsOf({ index, batch, topk }, inProcess, wire) {
   return { stages, without, over };
 }
 
+async function sayStores() {
+  const rows = await feastStoreRows(SECONDS * 1000);
+  if (!rows) {
+    say("\nNo redis-server: feature stores are not compared.");
+    return;
+  }
+  const sizes = ["1", "64", "1,000", "10,000", "10,000 of 100 items"];
+  say(
+    "\nLook-ups of three features by store and rows of a request, p50 and p99 in ms; the bar is 2 x the raw commands",
+  );
+  table(["store", ...sizes.flatMap(size => [`>${size}`, ">p99"])], rows, "");
+}
+
 const began = performance.now();
+await sayStores();
+if (values.stores) process.exit();
 await makeShop(folder, what => say(`making ${what} …`));
 const merlon = await startMerlon(join(folder, "model-repo"));
 const server = await openInProcess(join(folder, "model-repo"));

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openStore } from "#runtime/stores/feast/open-store.js";
-import { featureField, hashName, timeField } from "#runtime/stores/feast/redis-form.js";
+import { featureField, hashNamer, timeField } from "#runtime/stores/feast/redis-form.js";
 import { keyEncoder } from "#triton-protos/artefacts/feast-key.js";
 import { type RedisStore, readOnlineStore } from "#triton-protos/artefacts/feast-online-store.js";
 import { findView } from "#triton-protos/artefacts/feast-registry.js";
@@ -190,7 +190,7 @@ describe("other servers", () => {
     const repository = { ...repositoryOf(name), onlineStore: redisAt(server.port) };
     const view = findView(repository.registry, "shops")!;
     const rating = view.features[0]!;
-    const key = hashName(keyEncoder(view.joinKeys, 3)(["odd"]), "every");
+    const key = hashNamer("every")(keyEncoder(view.joinKeys, 3)(["odd"]));
     const ask = async (eventTimes: boolean) => {
       const store = await openStore(repository, { timeoutMs: 500 });
       try {

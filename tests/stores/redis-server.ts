@@ -49,6 +49,7 @@ export async function startRedis(flags: readonly string[] = [], options: RedisOp
     probe.disconnect();
   };
   const kill = async () => {
+    if (server.exitCode !== null || server.signalCode !== null) return;
     const ended = once(server, "exit");
     server.kill("SIGKILL");
     await ended;
@@ -70,7 +71,11 @@ export async function startRedis(flags: readonly string[] = [], options: RedisOp
 }
 
 /** Two nodes, each with half of the slots. */
-export async function startRedisCluster(): Promise<{ readonly ports: readonly number[]; stop(): Promise<void> }> {
+export async function startRedisCluster(): Promise<{
+  readonly ports: readonly number[];
+  readonly nodes: readonly TestRedis[];
+  stop(): Promise<void>;
+}> {
   const nodes = await Promise.all([startRedis(["--cluster-enabled", "yes"]), startRedis(["--cluster-enabled", "yes"])]);
   const [first, second] = nodes.map(node => node.client());
   await first!.call("CLUSTER", "ADDSLOTSRANGE", 0, 8191);
@@ -81,6 +86,7 @@ export async function startRedisCluster(): Promise<{ readonly ports: readonly nu
       await new Promise(done => setTimeout(done, 50));
   return {
     ports: nodes.map(node => node.port),
+    nodes,
     stop: async () => {
       await Promise.all(nodes.map(node => node.stop()));
     },

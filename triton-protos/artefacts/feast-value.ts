@@ -23,7 +23,8 @@ const MOST_DEEP = 100;
  * @returns the type that was stored, or null for a null value (nothing is pushed)
  * @throws WireError for bytes that are not a Value, or whose type is newer than this reader
  */
-export const decodeValue = (bytes: Uint8Array, sink: ValueSink): FeastType | null => decode(cursor(bytes), sink, 0);
+export const decodeValue = (bytes: Uint8Array, sink: ValueSink, start = 0, end = bytes.length): FeastType | null =>
+  decode(cursor(bytes, start, end), sink, 0);
 
 function decode(c: Cursor, sink: ValueSink, depth: number): FeastType | null {
   let stored: FeastType | null = null;

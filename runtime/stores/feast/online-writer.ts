@@ -13,7 +13,7 @@ import { bytesField, message, varintField } from "../../../triton-protos/artefac
 import { RuntimeFault } from "../../errors.js";
 import { timestampSeconds } from "./event-time.js";
 import { connectRedis, type RedisCommand } from "./redis-connection.js";
-import { featureField, hashName, timeField } from "./redis-form.js";
+import { featureField, hashNamer, timeField } from "./redis-form.js";
 import { checkStore, LARGEST_CHECKED } from "./sqlite-store.js";
 import { valueText } from "./value-text.js";
 import { tableStatements } from "./write-repository.js";
@@ -126,12 +126,13 @@ async function redisWriter(
   if (onlineStore.type !== "redis") throw new Error("not a Redis store");
   const connection = await connectRedis(onlineStore, REDIS_TIMEOUT_MS);
   const encode = keyEncoder(view.joinKeys, keyVersion);
+  const nameOf = hashNamer(project);
   const fields = view.features.map(feature => featureField(view.storeName, feature.name));
   const time = timeField(view.storeName);
   const { keyTtlSeconds } = onlineStore;
   return {
     write: async rows => {
-      const keys = rows.map(row => hashName(encode(row.key), project));
+      const keys = rows.map(row => nameOf(encode(row.key)));
       const before = (await connection.send(keys.map((key): RedisCommand => ["HGET", key, time]))) as (Buffer | null)[];
       // As Feast: what is as new stays.
       const newer = rows.flatMap((row, i) =>

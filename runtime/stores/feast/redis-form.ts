@@ -5,9 +5,16 @@ import { murmur3 } from "./murmur3.js";
 
 const encoder = new TextEncoder();
 
-/** Key of an entity's hash: its key bytes, then the project. */
-export const hashName = (entityKey: Uint8Array, project: string): Buffer =>
-  Buffer.concat([entityKey, encoder.encode(project)]);
+/** @returns entity key → key of the entity's hash: the bytes of its key, then the project */
+export function hashNamer(project: string): (entityKey: Uint8Array) => Buffer {
+  const end = encoder.encode(project);
+  return entityKey => {
+    const name = Buffer.allocUnsafe(entityKey.length + end.length);
+    name.set(entityKey);
+    name.set(end, entityKey.length);
+    return name;
+  };
+}
 
 /** Field of a feature: four bytes, little-endian. */
 export function featureField(view: string, feature: string): Buffer {

@@ -1,0 +1,123 @@
+// Commands are the bytes that ioredis writes, replies those of a Redis server; whatever else arrives is refused.
+import fc from "fast-check";
+import { Command } from "ioredis";
+import { describe, expect, test } from "vitest";
+import { encodeHmgets, type HashReplies, hashReplyReader } from "#runtime/stores/feast/hmget.js";
+
+const bytes = fc.uint8Array({ maxLength: 40 }).map(made => Buffer.from(made));
+
+test("commands are those of ioredis", () => {
+  const fields = fc.array(bytes, { minLength: 1, maxLength: 4 });
+  fc.assert(
+    fc.property(fc.array(bytes, { maxLength: 5 }), fields, (keys, of) => {
+      const theirs = keys.map(key =>
+        Buffer.from(new Command("HMGET", [key, ...of]).toWritable(new (class {})() as never)),
+      );
+      // The name of a command has no case.
+      const ours = encodeHmgets(keys, of).toString("latin1").replaceAll("\r\nHMGET\r\n", "\r\nhmget\r\n");
+      expect(ours).toBe(Buffer.concat(theirs).toString("latin1").replaceAll("\r\nHMGET\r\n", "\r\nhmget\r\n"));
+    }),
+  );
+});
+
+/** What a server writes: null for no value, a text for an error in place of a reply. */
+type Reply = readonly (Buffer | null)[] | string;
+
+const written = (replies: readonly Reply[]): Buffer =>
+  Buffer.concat(
+    replies.flatMap(reply =>
+      typeof reply === "string"
+        ? [Buffer.from(`-${reply}\r\n`)]
+        : [
+            Buffer.from(`*${reply.length}\r\n`),
+            ...reply.flatMap(value =>
+              value === null
+                ? [Buffer.from("$-1\r\n")]
+                : [Buffer.from(`$${value.length}\r\n`), value, Buffer.from("\r\n")],
+            ),
+          ],
+    ),
+  );
+
+const readBack = ({ bytes: all, places, errors }: HashReplies, fields: number): Reply[] =>
+  Array.from(
+    { length: places.length / 2 / fields },
+    (_, key) =>
+      errors.get(key) ??
+      Array.from({ length: fields }, (_, field) => {
+        const place = 2 * (key * fields + field);
+        return places[place]! < 0 ? null : all.subarray(places[place], places[place + 1]);
+      }),
+  );
+
+describe("replies", () => {
+  const FIELDS = 3;
+  const replyOf = fc.oneof(
+    fc.array(fc.option(bytes), { minLength: FIELDS, maxLength: FIELDS }),
+    fc.constantFrom("ERR no", "MOVED 866 127.0.0.1:7001"),
+  );
+
+  test("in any pieces, and nothing of what follows them", () => {
+    fc.assert(
+      fc.property(
+        fc.array(replyOf, { minLength: 1, maxLength: 6 }),
+        fc.array(fc.nat(50)),
+        bytes,
+        (replies, cuts, rest) => {
+          const all = Buffer.concat([written(replies), rest]);
+          const reader = hashReplyReader(replies.length, FIELDS);
+          let at = 0;
+          for (const cut of [...cuts, all.length]) {
+            if (reader.replies) break;
+            at += reader.take(all.subarray(at, at + cut));
+          }
+          expect(readBack(reader.replies!, FIELDS)).toEqual(replies);
+          expect(all.subarray(at)).toEqual(rest);
+        },
+      ),
+    );
+  });
+
+  test.each([
+    ["another type", "+OK\r\n", /a reply begins with byte 43/],
+    ["fewer values", "*2\r\n$-1\r\n$-1\r\n", /a reply has 2 values of 3/],
+    ["no array", "*-1\r\n", /a reply has -1 values of 3/],
+    ["a count that is no number", "*3x\r\n", /a length that is not a number/],
+    ["no count", "*\r\n", /a length that is not a number/],
+    ["a count without an end", "*33333333333333", /a length that is not a number/],
+    ["a line without its end", "*3\rx", /a length that is not a number/],
+    ["a number for a value", "*3\r\n:1\r\n", /a value begins with byte 58/],
+    ["an error for a value", "*3\r\n-ERR\r\n", /a value begins with byte 45/],
+    ["a negative length", "*3\r\n$-2\r\n", /a value has -2 bytes/],
+    ["a value beyond the limit", "*3\r\n$10001\r\n", /a value has 10001 bytes/],
+    ["a value that is longer than it says", "*3\r\n$2\r\nabc\r\n", /a value does not end after 2 bytes/],
+    ["an error without an end", `-${"x".repeat(4200)}`, /an error has no end/],
+  ])("refused: %s", (_, text, message) => {
+    expect(() => hashReplyReader(1, FIELDS, 10_000).take(Buffer.from(text))).toThrow(message);
+    const byBytes = () => {
+      const reader = hashReplyReader(1, FIELDS, 10_000);
+      for (const byte of Buffer.from(text)) reader.take(Buffer.of(byte));
+    };
+    expect(byBytes).toThrow(message);
+  });
+
+  test("refused: more than the limit, together", () => {
+    const reader = hashReplyReader(1, FIELDS, 1000);
+    const value = Buffer.from(`$600\r\n${"v".repeat(600)}\r\n`);
+    reader.take(Buffer.from("*3\r\n"));
+    reader.take(value);
+    expect(() => reader.take(value)).toThrow("the replies to one request have more than 1000 bytes");
+  });
+
+  test("a value costs the same however many pieces it comes in", () => {
+    const value = Buffer.alloc(1 << 20, "v");
+    const all = written([[value, null, value]]);
+    const reader = hashReplyReader(1, FIELDS);
+    const began = performance.now();
+    for (let at = 0; at < all.length; at += 16) reader.take(all.subarray(at, at + 16));
+    // Read from its start at each piece, it takes minutes.
+    expect(performance.now() - began).toBeLessThan(5000);
+    const [[first, none, last]] = readBack(reader.replies!, FIELDS) as [(Buffer | null)[]];
+    expect([first!.equals(value), none, last!.equals(value)]).toEqual([true, null, true]);
+  });
+});

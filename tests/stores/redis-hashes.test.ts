@@ -1,0 +1,181 @@
+// Hashes of clusters that change, and of servers that do not keep to the protocol.
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { Cluster } from "ioredis";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { Cancellable } from "#runtime/cancellation.js";
+import { keySlot } from "#runtime/stores/feast/key-slot.js";
+import { connectHashReader, type HashPart, type HashReader } from "#runtime/stores/feast/redis-hashes.js";
+import { keyEncoder } from "#triton-protos/artefacts/feast-key.js";
+import { redisAt } from "./every-redis.js";
+import { startRedis, startRedisCluster } from "./redis-server.js";
+
+const JOINS = [{ name: "item_id", type: "INT64" }] as const;
+const FIELDS = [Buffer.from("a"), Buffer.from("b")];
+const keysOf = (count: number): Buffer[] => Array.from({ length: count }, (_, i) => Buffer.from(`key ${i}`));
+
+async function readerOf(ports: readonly number[], timeoutMs = 2000): Promise<HashReader> {
+  const reader = await connectHashReader(redisAt(...ports), timeoutMs);
+  onTestFinished(() => reader.close());
+  return reader;
+}
+
+/** The first field of each key. */
+async function valuesOf(reader: HashReader, keys: readonly Buffer[], signal?: Cancellable): Promise<(string | null)[]> {
+  const [parts] = await reader.read([{ keys, fields: FIELDS }], signal, (_, key) => `key ${key}`);
+  const values = new Array<string | null>(keys.length).fill(null);
+  const take = ({ bytes, places, rows }: HashPart) => {
+    for (let i = 0; i < places.length / 4; i++)
+      if (places[4 * i]! >= 0) values[rows?.[i] ?? i] = bytes.toString("utf8", places[4 * i], places[4 * i + 1]);
+  };
+  parts!.forEach(take);
+  return values;
+}
+
+describe("a cluster", () => {
+  test("has keys in the slots that it says", async () => {
+    const server = await startRedis(["--cluster-enabled", "yes"]);
+    onTestFinished(() => server.stop());
+    const client = server.client();
+    const braced = ["", "{}}", "{a}b", "a{b}c{d}", "{{a}}", "}{a", "{a", "{}", "a{}{b}"].map(key => Buffer.from(key));
+    const binary = Array.from({ length: 500 }, (_, i) => Buffer.from(keyEncoder(JOINS, 3)([BigInt(i) ** 7n])));
+    for (const key of [...braced, ...binary])
+      expect([key, keySlot(key)]).toEqual([key, await client.call("CLUSTER", "KEYSLOT", key)]);
+  });
+
+  test("whose slots move: every key is found before, while and after; then without a detour", async () => {
+    const cluster = await startRedisCluster();
+    onTestFinished(() => cluster.stop());
+    const client = new Cluster(cluster.ports.map(port => ({ host: "127.0.0.1", port })));
+    onTestFinished(() => client.disconnect());
+    const keys = keysOf(200);
+    for (const [i, key] of keys.entries()) await client.hset(key, "a", `value ${i}`);
+    const expected = keys.map((_, i) => `value ${i}`);
+    const reader = await readerOf(cluster.ports);
+    expect(await valuesOf(reader, [...keys, Buffer.from("none")])).toEqual([...expected, null]);
+
+    const moving = keys.find(key => keySlot(key) <= 8191)!;
+    const slot = keySlot(moving);
+    const [from, to] = cluster.nodes.map(node => node.client());
+    const [fromId, toId] = [await from!.call("CLUSTER", "MYID"), await to!.call("CLUSTER", "MYID")] as [string, string];
+    await to!.call("CLUSTER", "SETSLOT", slot, "IMPORTING", fromId);
+    await from!.call("CLUSTER", "SETSLOT", slot, "MIGRATING", toId);
+    await from!.call("MIGRATE", "127.0.0.1", cluster.ports[1]!, moving, 0, 5000);
+    // The server that has the slot sends ASK.
+    expect(await valuesOf(reader, keys)).toEqual(expected);
+    for (const node of [to!, from!]) await node.call("CLUSTER", "SETSLOT", slot, "NODE", toId);
+    const moved = async () => Number(/errorstat_MOVED:count=(\d+)/.exec(await from!.info("errorstats"))?.[1] ?? 0);
+    expect(await valuesOf(reader, keys)).toEqual(expected);
+    expect(await moved()).toBeGreaterThan(0);
+    // The client has looked for the slots anew; from then on nothing is sent to the wrong server.
+    await expect
+      .poll(async () => {
+        const before = await moved();
+        expect(await valuesOf(reader, keys)).toEqual(expected);
+        return (await moved()) - before;
+      })
+      .toBe(0);
+  });
+
+  test("of which a server is killed: a fault inside the deadline", async () => {
+    const cluster = await startRedisCluster();
+    onTestFinished(() => cluster.stop());
+    const reader = await readerOf(cluster.ports, 500);
+    const keys = keysOf(20);
+    expect(await valuesOf(reader, keys)).toEqual(keys.map(() => null));
+    await cluster.nodes[1]!.kill();
+    const began = performance.now();
+    await expect(valuesOf(reader, keys)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    expect(performance.now() - began).toBeLessThan(1500);
+  });
+});
+
+test("requests side by side get their own replies, also those after a cancelled one", async () => {
+  const server = await startRedis();
+  onTestFinished(() => server.stop());
+  const keys = keysOf(300);
+  for (const [i, key] of keys.entries()) await server.client().hset(key, "a", `value ${i}`);
+  const reader = await readerOf([server.port]);
+  const signal = new Cancellable();
+  const cancelled = valuesOf(reader, keys, signal);
+  const others = keys.map((_, i) => valuesOf(reader, keys.slice(i)));
+  signal.abort();
+  await expect(cancelled).rejects.toMatchObject({ code: "CANCELLED" });
+  const expected = keys.map((_, i) => `value ${i}`);
+  expect(await Promise.all(others)).toEqual(keys.map((_, i) => expected.slice(i)));
+});
+
+/** A server that greets as Redis does, and answers HMGET as it is told. */
+async function fakeRedis(answer: (socket: Socket, connection: number) => void) {
+  let connections = 0;
+  const sockets = new Set<Socket>();
+  const server = createServer(socket => {
+    const connection = connections++;
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.on("data", chunk => {
+      for (const command of chunk.toString("latin1").matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g))
+        if (command[1] === "HMGET") answer(socket, connection);
+        else socket.write(command[1]!.toLowerCase() === "info" ? "$0\r\n\r\n" : "+OK\r\n");
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, connections: () => connections };
+}
+
+const GOOD = "*2\r\n$1\r\n1\r\n$-1\r\n";
+
+describe("a server that", () => {
+  test.each([
+    ["sends another type", "+OK\r\n", /begins with byte 43/],
+    ["sends fewer values", "*1\r\n$-1\r\n", /a reply has 1 values of 2/],
+    ["announces a value of a gigabyte", "*2\r\n$1073741824\r\n", /a value has 1073741824 bytes/],
+    ["sends more than it was asked for", `${GOOD}${GOOD}`, undefined],
+  ])("%s loses its connection, and gets another", async (_, bytes, message) => {
+    const server = await fakeRedis((socket, connection) => socket.write(connection === 0 ? bytes : GOOD));
+    const reader = await readerOf([server.port], 500);
+    const first = valuesOf(reader, [Buffer.from("k")]);
+    if (message)
+      await expect(first).rejects.toMatchObject({ code: "UNAVAILABLE", message: expect.stringMatching(message) });
+    else expect(await first).toEqual(["1"]);
+    await expect.poll(() => valuesOf(reader, [Buffer.from("k")]).catch(() => "away")).toEqual(["1"]);
+    expect(server.connections()).toBe(2);
+  });
+
+  test("falls silent is late, loses its connection with what waits on it, and gets another", async () => {
+    const server = await fakeRedis((socket, connection) => connection > 0 && socket.write(GOOD));
+    const reader = await readerOf([server.port], 200);
+    const waiting = Array.from({ length: 50 }, () => valuesOf(reader, [Buffer.from("k")]));
+    const outcomes = await Promise.allSettled(waiting);
+    for (const outcome of outcomes)
+      expect(outcome).toMatchObject({
+        status: "rejected",
+        reason: { code: "UNAVAILABLE", message: expect.stringMatching(/did not answer/) },
+      });
+    await expect.poll(() => valuesOf(reader, [Buffer.from("k")]).catch(() => "away")).toEqual(["1"]);
+  });
+
+  test("is only slow keeps its connection", async () => {
+    const server = await fakeRedis(socket => setTimeout(() => socket.write(GOOD), 120));
+    const reader = await readerOf([server.port], 200);
+    const late = await Promise.allSettled([valuesOf(reader, keysOf(3)), valuesOf(reader, keysOf(1))]);
+    expect(late.map(({ status }) => status)).toContain("fulfilled");
+    expect(server.connections()).toBe(1);
+  });
+
+  test("closes in the middle of a reply is away", async () => {
+    const server = await fakeRedis(socket => {
+      socket.end("*2\r\n$5\r\n123");
+    });
+    const reader = await readerOf([server.port], 500);
+    await expect(valuesOf(reader, [Buffer.from("k")])).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      message: expect.stringMatching(/can not be reached: Connection is closed/),
+    });
+  });
+});
