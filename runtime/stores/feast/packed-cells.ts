@@ -1,24 +1,59 @@
 /**
- * All cells of a table, entity by entity, each entity as one text: `feature:hex,feature:hex`. A buffer for each cell costs five times what SQLite takes to
- * find it.
+ * All cells of a table, entity by entity, each entity as one text: `feature:hex,feature:hex`, or `feature:hex:time,…`. A buffer for each cell costs five times
+ * what SQLite takes to find it.
  */
 import type Database from "better-sqlite3";
 import type { FeastFeature, FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
+import { eventSeconds } from "./event-time.js";
 import { onlyFeatures, quoteName, quoteText } from "./sqlite-store.js";
 
-/** SQL looks a feature's name up in a chain of so many at most. */
-export const MOST_FEATURES = 64;
+/** SQL looks a feature's name up in a chain of so many at most; more are read in several turns. */
+const MOST_FEATURES = 64;
 
-/** One text per stored key, in the order of the keys; null for an entity without any of the features. */
-export function packedCells(
+/** An integer in digits, another number in as many as it has, text in hexadecimal behind an `x`; nothing for what is no time. */
+const TIME = `CASE typeof(event_ts) WHEN 'integer' THEN event_ts WHEN 'real' THEN printf('%!.17g', event_ts) WHEN 'text' THEN 'x' || hex(event_ts) ELSE '' END`;
+
+/**
+ * @param row place of the stored key among the distinct ones, in their order
+ * @param value valid until this returns; null for a null
+ * @param seconds event time, where times are read
+ */
+type CellSink = (row: number, feature: number, value: Uint8Array | null, seconds: number | undefined) => void;
+
+/** Reads all cells of the features, key by key in the order of the keys. @param times reads event times too */
+export function readCells(
   db: Database.Database,
   view: FeastView,
   features: readonly FeastFeature[],
+  times: boolean,
+  take: CellSink,
+): void {
+  const read = cellReader();
+  for (let first = 0; first < features.length; first += MOST_FEATURES) {
+    let row = 0;
+    for (const text of packedCells(db, view, features, first, times)) {
+      if (text !== null) read(text, row, take);
+      row++;
+    }
+  }
+}
+
+/** One text per stored key that has any of the features; null where it has none of those from `first` on. */
+function packedCells(
+  db: Database.Database,
+  view: FeastView,
+  features: readonly FeastFeature[],
+  first: number,
+  times: boolean,
 ): IterableIterator<string | null> {
-  const places = features.map(({ name }, i) => `WHEN ${quoteText(name)} THEN ${i}`).join(" ");
+  const places = features
+    .slice(first, first + MOST_FEATURES)
+    .map(({ name }, i) => `WHEN ${quoteText(name)} THEN ${first + i}`)
+    .join(" ");
+  const time = times ? ` || ':' || ${TIME}` : "";
   return db
     .prepare<[], string | null>(
-      `SELECT group_concat(CASE feature_name ${places} END || ':' || ifnull(hex(value), ''), ',')
+      `SELECT group_concat(CASE feature_name ${places} END || ':' || ifnull(hex(value), '')${time}, ',')
        FROM ${quoteName(view.table)} WHERE true${onlyFeatures(view, features, "feature_name")} GROUP BY entity_key ORDER BY entity_key`,
     )
     .pluck()
@@ -27,10 +62,12 @@ export function packedCells(
 
 const [ZERO, COLON, COMMA, UPPER_A] = [48, 58, 44, 65];
 
-/** @returns reads a text; the bytes that `take` is given are valid until it returns, and none stand for a null */
-export function cellReader(): (text: string, take: (feature: number, value: Uint8Array | null) => void) => void {
+function cellReader(): (text: string, row: number, take: CellSink) => void {
   let buffer = Buffer.alloc(2 ** 12);
-  return (text, take) => {
+  // Most cells were written at one time.
+  let lastTime = "";
+  let lastSeconds = Number.NaN;
+  return (text, row, take) => {
     if (text.length > buffer.length) buffer = Buffer.alloc(2 * text.length);
     const end = buffer.write(text, "latin1");
     for (let at = 0; at < end; at++) {
@@ -39,11 +76,26 @@ export function cellReader(): (text: string, take: (feature: number, value: Uint
       const start = ++at;
       // Two digits become one byte, in their own place.
       let to = start;
-      for (; at < end && buffer[at] !== COMMA; at += 2)
+      for (; at < end && buffer[at] !== COMMA && buffer[at] !== COLON; at += 2)
         buffer[to++] = (digit(buffer[at]!) << 4) | digit(buffer[at + 1]!);
-      take(feature, to === start ? null : buffer.subarray(start, to));
+      let seconds: number | undefined;
+      if (buffer[at] === COLON && at < end) {
+        const from = ++at;
+        while (at < end && buffer[at] !== COMMA) at++;
+        if (lastTime.length !== at - from || !text.startsWith(lastTime, from)) {
+          lastTime = text.slice(from, at);
+          lastSeconds = timeOf(lastTime);
+        }
+        seconds = lastSeconds;
+      }
+      take(row, feature, to === start ? null : buffer.subarray(start, to), seconds);
     }
   };
 }
 
 const digit = (code: number): number => (code < UPPER_A ? code - ZERO : code - UPPER_A + 10);
+
+function timeOf(text: string): number {
+  if (text === "") return Number.NaN;
+  return eventSeconds(text.startsWith("x") ? Buffer.from(text.slice(1), "hex").toString() : Number(text));
+}

@@ -5,9 +5,8 @@ import { type KeyVersion, keyDecoder, keyPrefix, startsWith } from "../../../tri
 import { feastType } from "../../../triton-protos/artefacts/feast-type.js";
 import { type Column, rootRows } from "../../plan/table.js";
 import { columnBuilder, valueBytes } from "./build-column.js";
-import { eventSeconds } from "./event-time.js";
 import { describeKey, keyColumns } from "./key-column.js";
-import { cellReader, MOST_FEATURES, packedCells } from "./packed-cells.js";
+import { readCells } from "./packed-cells.js";
 import { checkKeys, checkStore, checkTable, onlyFeatures, openDatabase, quoteName } from "./sqlite-store.js";
 import type { FeatureColumn, ReadOptions, ViewRead } from "./store.js";
 
@@ -92,52 +91,11 @@ function takeView(db: Database, version: KeyVersion, { view, features }: ViewRea
   });
   const keys = keyColumns(view.joinKeys, parts, rootRows(parts.length), options.bytes);
   const built = features.map(feature => columnBuilder(view, feature, parts.length + 1, options));
-  const describeRow = (place: number): string => describeKey(view.joinKeys, keys, place);
-  if (options.eventTimes || features.length > MOST_FEATURES)
-    for (const { row, feature, value, time } of cells(db, { view, features })) {
-      const place = places[row]!;
-      if (place < 0) continue;
-      const seconds = options.eventTimes ? eventSeconds(time) : undefined;
-      built[feature]!.add(place, valueBytes(value), () => describeRow(place), seconds);
-    }
-  else {
-    const read = cellReader();
-    let row = 0;
-    for (const text of packedCells(db, view, features)) {
-      const place = places[row++]!;
-      if (text === null || place < 0) continue;
-      const describe = () => describeRow(place);
-      read(text, (feature, value) => built[feature]!.add(place, valueBytes(value), describe));
-    }
-  }
+  let place = 0;
+  const describe = () => describeKey(view.joinKeys, keys, place);
+  readCells(db, view, features, options.eventTimes, (row, feature, value, seconds) => {
+    place = places[row]!;
+    if (place >= 0) built[feature]!.add(place, valueBytes(value), describe, seconds);
+  });
   return { keys, features: built.map(builder => builder.finish()) };
-}
-
-interface Cell {
-  /** The place of its stored key. */
-  readonly row: number;
-  readonly feature: number;
-  readonly value: Uint8Array | null;
-  readonly time: unknown;
-}
-
-/** All cells, in the order of the keys: the next key's begin where the key changes. */
-function* cells(db: Database, { view, features }: ViewRead): Iterable<Cell> {
-  const indexOf = new Map(features.map(({ name }, i) => [name, i]));
-  const rows = db
-    .prepare<[], [Uint8Array, string, Uint8Array | null, unknown]>(
-      `SELECT entity_key, feature_name, value, event_ts FROM ${quoteName(view.table)}
-       WHERE true${onlyFeatures(view, features, "feature_name")} ORDER BY entity_key`,
-    )
-    .raw();
-  let last: Uint8Array | undefined;
-  let row = -1;
-  for (const [key, name, value, time] of rows.iterate()) {
-    if (last === undefined || Buffer.compare(key, last) !== 0) {
-      last = key;
-      row++;
-    }
-    const feature = indexOf.get(name);
-    if (feature !== undefined) yield { row, feature, value, time };
-  }
 }
