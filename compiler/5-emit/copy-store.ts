@@ -3,6 +3,7 @@
  * log is in the copy. Equal stores give equal bytes.
  */
 import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { sumOfFile } from "../../triton-protos/artefacts/manifest.js";
 import { needsRecovery, openToRead } from "../../triton-protos/artefacts/open-sqlite.js";
 import {
   CHECK_SUFFIX,
@@ -10,6 +11,7 @@ import {
   readCheck,
   standsAlone,
   verifyStore,
+  verifyStoreFile,
   writeCheck,
 } from "../../triton-protos/artefacts/store-check.js";
 
@@ -21,22 +23,34 @@ const LARGEST = 512 << 20;
 /**
  * Copies a store and writes the copy's check beside it.
  * @param earlier the copy of an earlier build: it is linked where neither it nor the store has changed since
+ * @param largest bytes of a store that is held in memory
  * @throws Error naming the store
  */
-export function copyStore(store: string, to: string, earlier?: string): void {
+export function copyStore(store: string, to: string, earlier?: string, largest = LARGEST): void {
+  const suffixes = ["", CHECK_SUFFIX];
+  const link = () => {
+    for (const suffix of suffixes) linkSync(`${earlier}${suffix}`, `${to}${suffix}`);
+  };
   try {
-    const db = openToRead(store, WAIT_MS);
     // Steps may share a repository. What is there may be a link to the earlier copy, which must not be written.
-    for (const suffix of ["", CHECK_SUFFIX]) rmSync(`${to}${suffix}`, { force: true });
+    for (const suffix of suffixes) rmSync(`${to}${suffix}`, { force: true });
+    const large = (statSync(store, { throwIfNoEntry: false })?.size ?? 0) > largest;
+    // Before it is open: to close a file drops the locks of the process on it.
+    const source = large && standsAlone(store) ? sumOfFile(store).sha256 : undefined;
+    if (earlier !== undefined && source !== undefined && isCopyOf(earlier, source)) {
+      link();
+      return;
+    }
+    const db = openToRead(store, WAIT_MS);
     try {
       // SQLite reads every page in one transaction, from the log where that is newer. Its backup is the same, and can only be awaited.
-      if (statSync(store).size > LARGEST) db.prepare("VACUUM INTO ?").run(to);
+      if (large) db.prepare("VACUUM INTO ?").run(to);
       else {
         const bytes = db.serialize();
         if (standsAlone(store)) verifyStore(store, bytes);
         const copy = inRollbackMode(bytes);
         if (earlier !== undefined && isSame(earlier, copy)) {
-          for (const suffix of ["", CHECK_SUFFIX]) linkSync(`${earlier}${suffix}`, `${to}${suffix}`);
+          link();
           return;
         }
         writeFileSync(to, copy);
@@ -44,9 +58,18 @@ export function copyStore(store: string, to: string, earlier?: string): void {
     } finally {
       db.close();
     }
-    writeCheck(to);
+    writeCheck(to, undefined, source);
   } catch (error) {
     throw unreadable(store, error as Error & { code?: string });
+  }
+}
+
+/** Whether an earlier copy was made from these bytes, and is as it was made. */
+function isCopyOf(earlier: string, source: string): boolean {
+  try {
+    return readCheck(earlier)?.copiedFrom === source && standsAlone(earlier) && verifyStoreFile(earlier) === "same";
+  } catch {
+    return false;
   }
 }
 

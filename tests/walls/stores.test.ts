@@ -6,9 +6,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { afterAll, expect, test } from "vitest";
+import { copyStore } from "#compiler/5-emit/copy-store.js";
 import { build, compile } from "#compiler/index.js";
 import { getFeatures } from "#runtime/stores/feast/get-features.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
+import { readCheck } from "#triton-protos/artefacts/store-check.js";
 import { random } from "./support/random.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -146,6 +148,37 @@ test("a store that has not changed is not copied again, and its bytes are the st
   db.prepare(`UPDATE ${TABLE} SET value = x'2002'`).run();
   db.close();
   expect(contents(await built(file))).toEqual(TWO);
+});
+
+test("a store that is too large for memory is copied again only when it, or its copy, has changed", () => {
+  const { store } = program("large");
+  const copies = ["first", "second", "third", "fourth", "fifth"].map(name => join(folder, `large-${name}.db`));
+  let last: string | undefined;
+  const copyTo = (to: string): number => {
+    copyStore(store, to, last, 0);
+    last = to;
+    return statSync(to).ino;
+  };
+  const [first, second, third, fourth, fifth] = copies as [string, string, string, string, string];
+  const ino = copyTo(first);
+  expect(contents(first)).toEqual(ONE);
+  expect(copyTo(second)).toBe(ino);
+  expect(readCheck(second)).toEqual(readCheck(first));
+  const bytes = readFileSync(second);
+  bytes[bytes.length - 20]! ^= 1;
+  writeFileSync(second, bytes);
+  expect(copyTo(third)).not.toBe(ino);
+  expect(contents(third)).toEqual(ONE);
+  const db = new Database(store);
+  db.prepare(`UPDATE ${TABLE} SET value = x'2002'`).run();
+  db.close();
+  const changed = copyTo(fourth);
+  expect(contents(fourth)).toEqual(TWO);
+  // What a log holds is not in the file that was compared.
+  killed(`${openInChild(store)} db.pragma("journal_mode = WAL"); db.pragma("wal_autocheckpoint = 0");
+    db.prepare("UPDATE ${TABLE} SET value = x'2001'").run(); ${KILL}`);
+  expect(copyTo(fifth)).not.toBe(changed);
+  expect(contents(fifth)).toEqual(ONE);
 });
 
 test("a store that is damaged is refused by build and by readers, and one that another program wrote is not", async () => {

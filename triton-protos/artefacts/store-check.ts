@@ -27,6 +27,11 @@ const schema = z.object({
   header: z.string().regex(/^[0-9a-f]{200}$/),
   bytes: z.number().int().nonnegative(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** The checksum of the store that this one was copied from, where the copy has other bytes. */
+  copiedFrom: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
 });
 export type StoreCheck = Readonly<z.output<typeof schema>>;
 
@@ -93,14 +98,19 @@ function judge(file: string, check: StoreCheck, header: Uint8Array, sumNow: () =
 const damaged = (file: string, what: string): StoreDamaged =>
   new StoreDamaged(`the online store ${file} ${what}: it was edited or damaged since. ${WAY_OUT}`);
 
-/** Writes the check of a store as it is now, in one step. @param bytes the store, where it is open; else its file is read */
-export function writeCheck(file: string, bytes?: Uint8Array): void {
+/**
+ * Writes the check of a store as it is now, in one step.
+ * @param bytes the store, where it is open; else its file is read
+ * @param copiedFrom checksum of the store that it is a copy of
+ */
+export function writeCheck(file: string, bytes?: Uint8Array, copiedFrom?: string): void {
   const header = bytes ? bytes.subarray(0, HEADER) : readHeader(file);
   const check: StoreCheck = {
     format: "merlon/store-check",
     version: 1,
     header: Buffer.from(header).toString("hex"),
     ...(bytes ? sumOf(bytes) : sumOfFile(file)),
+    ...(copiedFrom !== undefined && { copiedFrom }),
   };
   const path = `${file}${CHECK_SUFFIX}`;
   const partial = siblingOf(path);
