@@ -45,9 +45,9 @@ beforeAll(() => {
   for (const [i, time] of TIMES.entries()) set.run(time, keys[i]);
   // Two of one entity's own, and cells that are missing, null, empty, or of a feature that the registry has not.
   db.exec("UPDATE p_v SET event_ts = 5 WHERE feature_name IN ('f3', 'f140') AND rowid % 3 = 0");
-  db.exec("DELETE FROM p_v WHERE feature_name = 'f70' AND rowid % 2 = 0");
-  db.exec("UPDATE p_v SET value = NULL WHERE feature_name = 'f71' AND rowid % 2 = 0");
-  db.exec("UPDATE p_v SET value = x'' WHERE feature_name = 'f72' AND rowid % 2 = 0");
+  db.exec("DELETE FROM p_v WHERE feature_name = 'f70' AND rowid / 150 % 2 = 0");
+  db.exec("UPDATE p_v SET value = NULL WHERE feature_name = 'f71' AND rowid / 150 % 2 = 0");
+  db.exec("UPDATE p_v SET value = x'' WHERE feature_name = 'f72' AND rowid / 150 % 2 = 0");
   db.exec("UPDATE p_v SET feature_name = 'other' WHERE feature_name = 'f73'");
   db.prepare("DELETE FROM p_v WHERE entity_key = ? AND feature_name != 'f149'").run(keys[4]);
   db.close();
@@ -80,6 +80,12 @@ test.each([
     await store.close();
   }
   expect(answers[1]).toEqual(answers[0]);
+  if (count === 150) {
+    const odd = (even: number) => [...KEYS.map((_, i) => (i === 4 ? 0 : i % 2 === 0 ? even : 1)), 0];
+    expect(answers[1]!.slice(70, 73).map(({ status }) => status)).toEqual([odd(0), odd(2), odd(2)]);
+    expect(answers[1]![73]!.status).toEqual([...KEYS.map(() => 0), 0]);
+    expect(answers[1]![100]!.values.slice(0, 5)).toEqual([100000n, 100001n, 100002n, 100003n, null]);
+  }
   if (!eventTimes) return;
   const [last] = answers[1]!.slice(-1);
   const seconds = [

@@ -5,10 +5,18 @@
 import type Database from "better-sqlite3";
 import type { FeastFeature, FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
 import { eventSeconds } from "./event-time.js";
-import { onlyFeatures, quoteName, quoteText } from "./sqlite-store.js";
+
+export const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+export const quoteText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+
+/** Narrows a statement to features, where they are not all of the view. */
+export const onlyFeatures = (view: FeastView, features: readonly FeastFeature[], column: string): string =>
+  features.length < view.features.length
+    ? ` AND ${column} IN (${features.map(f => quoteText(f.name)).join(", ")})`
+    : "";
 
 /** SQL looks a feature's name up in a chain of so many at most; more are read in several turns. */
-const MOST_FEATURES = 64;
+export const MOST_FEATURES = 64;
 
 /** An integer in digits, another number in as many as it has, text in hexadecimal behind an `x`; nothing for what is no time. */
 const TIME = `CASE typeof(event_ts) WHEN 'integer' THEN event_ts WHEN 'real' THEN printf('%!.17g', event_ts) WHEN 'text' THEN 'x' || hex(event_ts) ELSE '' END`;
@@ -46,23 +54,29 @@ function packedCells(
   first: number,
   times: boolean,
 ): IterableIterator<string | null> {
-  const places = features
-    .slice(first, first + MOST_FEATURES)
-    .map(({ name }, i) => `WHEN ${quoteText(name)} THEN ${first + i}`)
-    .join(" ");
-  const time = times ? ` || ':' || ${TIME}` : "";
   return db
     .prepare<[], string | null>(
-      `SELECT group_concat(CASE feature_name ${places} END || ':' || ifnull(hex(value), '')${time}, ',')
+      `SELECT ${cellsText(features, first, times)}
        FROM ${quoteName(view.table)} WHERE true${onlyFeatures(view, features, "feature_name")} GROUP BY entity_key ORDER BY entity_key`,
     )
     .pluck()
     .iterate();
 }
 
+/** SQL: the cells of a group of rows as one text, of the features from `first` on. */
+export function cellsText(features: readonly FeastFeature[], first: number, times: boolean): string {
+  const places = features
+    .slice(first, first + MOST_FEATURES)
+    .map(({ name }, i) => `WHEN ${quoteText(name)} THEN ${first + i}`)
+    .join(" ");
+  const time = times ? ` || ':' || ${TIME}` : "";
+  return `group_concat(CASE feature_name ${places} END || ':' || ifnull(hex(value), '')${time}, ',')`;
+}
+
 const [ZERO, COLON, COMMA, UPPER_A] = [48, 58, 44, 65];
 
-function cellReader(): (text: string, row: number, take: CellSink) => void {
+/** @returns reads a text of `cellsText` */
+export function cellReader(): (text: string, row: number, take: CellSink) => void {
   let buffer = Buffer.alloc(2 ** 12);
   // Most cells were written at one time.
   let lastTime = "";

@@ -6,8 +6,8 @@ import { feastType } from "../../../triton-protos/artefacts/feast-type.js";
 import { type Column, rootRows } from "../../plan/table.js";
 import { columnBuilder, valueBytes } from "./build-column.js";
 import { describeKey, keyColumns } from "./key-column.js";
-import { readCells } from "./packed-cells.js";
-import { checkKeys, checkStore, checkTable, onlyFeatures, openDatabase, quoteName } from "./sqlite-store.js";
+import { onlyFeatures, quoteName, readCells } from "./packed-cells.js";
+import { checkKeys, checkStore, checkTable, openDatabase } from "./sqlite-store.js";
 import type { FeatureColumn, ReadOptions, ViewRead } from "./store.js";
 
 export interface ViewSnapshot {

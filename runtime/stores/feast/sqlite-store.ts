@@ -10,15 +10,15 @@ import {
   keyVersionOf,
   startsWith,
 } from "../../../triton-protos/artefacts/feast-key.js";
-import type { FeastFeature, FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
+import type { FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
 import { needsRecovery, openToRead } from "../../../triton-protos/artefacts/open-sqlite.js";
 import { CHECK_SUFFIX, standsAlone, verifyStore } from "../../../triton-protos/artefacts/store-check.js";
 import { RuntimeFault } from "../../errors.js";
 import { missingPackage } from "../../missing-package.js";
 import type { Column } from "../../plan/table.js";
 import { columnBuilder, valueBytes } from "./build-column.js";
-import { eventSeconds } from "./event-time.js";
 import { describeKey, keyColumnsEncoder } from "./key-column.js";
+import { cellReader, cellsText, MOST_FEATURES, onlyFeatures, quoteName } from "./packed-cells.js";
 import type { FeatureColumn, FeatureStore, ReadOptions, ViewRead } from "./store.js";
 
 /** Keys of one statement; more are read in several. */
@@ -205,17 +205,6 @@ export function checkKeys(db: Database.Database, file: string, view: FeastView, 
   );
 }
 
-export const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-export const quoteText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
-
-/** Narrows a statement to features, where they are not all of the view. */
-export const onlyFeatures = (view: FeastView, features: readonly FeastFeature[], column: string): string =>
-  features.length < view.features.length
-    ? ` AND ${column} IN (${features.map(f => quoteText(f.name)).join(", ")})`
-    : "";
-
-type StoredRow = [key: number, feature: string, value: Uint8Array | null, time: unknown];
-
 function viewReader(
   db: Database.Database,
   file: string,
@@ -226,38 +215,48 @@ function viewReader(
   checkTable(db, file, view);
   checkKeys(db, file, view, version);
   const encodeKeys = keyColumnsEncoder(view.joinKeys, version, options.bytes);
-  const statements = new Map<number, Database.Statement<unknown[], StoredRow>>();
-  const select = (size: number) => {
-    let statement = statements.get(size);
+  const statements = new Map<string, Database.Statement<unknown[], StoredCells>>();
+  const select = (size: number, first: number) => {
+    const name = `${size} ${first}`;
+    let statement = statements.get(name);
     if (!statement) {
-      statement = db.prepare<unknown[], StoredRow>(selectText(view, features, size)).raw();
-      statements.set(size, statement);
+      const cells = cellsText(features, first, options.eventTimes);
+      const some = onlyFeatures(view, features.slice(first, first + MOST_FEATURES), "t.feature_name");
+      statement = db.prepare<unknown[], StoredCells>(selectText(view.table, cells, some, size)).raw();
+      statements.set(name, statement);
     }
     return statement;
   };
-  const indexOf = new Map(features.map((feature, i) => [feature.name, i]));
+  const read = cellReader();
   return (keys, count) => {
     const columns = view.joinKeys.map(join => keys.get(askedName(join))!);
     const encoded = encodeKeys(columns);
     const built = features.map(feature => columnBuilder(view, feature, count, options));
+    let row = 0;
+    const describe = () => describeKey(view.joinKeys, columns, row);
     for (let first = 0; first < encoded.length; ) {
       // Few statement sizes: powers of two, the largest that fits.
       const size = Math.min(MAX_KEYS, 2 ** (31 - Math.clz32(encoded.length - first)));
-      for (const [place, name, value, time] of select(size).all(...encoded.slice(first, first + size))) {
-        const at = indexOf.get(name);
-        if (at === undefined) continue;
-        const describe = () => describeKey(view.joinKeys, columns, first + place);
-        built[at]!.add(first + place, valueBytes(value), describe, options.eventTimes ? eventSeconds(time) : undefined);
-      }
+      const asked = encoded.slice(first, first + size);
+      for (let turn = 0; turn < features.length; turn += MOST_FEATURES)
+        for (const [place, text] of select(size, turn).all(...asked)) {
+          row = first + place;
+          if (text !== null)
+            read(text, row, (_, feature, value, seconds) =>
+              built[feature]!.add(row, valueBytes(value), describe, seconds),
+            );
+        }
       first += size;
     }
     return built.map(builder => builder.finish());
   };
 }
 
-/** `CROSS JOIN` keeps the order: keys outside, the table's index inside. */
-function selectText(view: FeastView, features: readonly FeastFeature[], keys: number): string {
+/** A key's place among those asked for, and its cells as one text; null where it has none. */
+type StoredCells = [key: number, cells: string | null];
+
+/** Each key is looked up in the table's index, in a query of its own. */
+function selectText(table: string, cells: string, some: string, keys: number): string {
   const values = Array.from({ length: keys }, (_, i) => `(${i}, ?)`).join(", ");
-  const some = onlyFeatures(view, features, "t.feature_name");
-  return `WITH k(i, entity_key) AS (VALUES ${values}) SELECT k.i, t.feature_name, t.value, t.event_ts FROM k CROSS JOIN ${quoteName(view.table)} AS t ON t.entity_key = k.entity_key${some}`;
+  return `WITH k(i, entity_key) AS (VALUES ${values}) SELECT k.i, (SELECT ${cells} FROM ${quoteName(table)} AS t WHERE t.entity_key = k.entity_key${some}) FROM k`;
 }
