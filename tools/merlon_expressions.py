@@ -1,9 +1,10 @@
 """Runs the expressions of `lambdaOp` and `filter` on Spark's workers, each function as JavaScript means it.
 
-A missing value is None and NaN counts as one. A text is a Python string of UTF-16 code units, so that places and lengths are JavaScript's. The
+A missing value is None and NaN counts as one. A number is a float, an integer of 64 bits an int. A text is a Python string of UTF-16 code units, so that places and lengths are JavaScript's. The
 functions are those of `triton-protos/expression-functions.ts`; a test holds the two equal.
 """
 import math
+import operator
 import re
 
 import numpy
@@ -100,6 +101,40 @@ def extreme(sign):
 def fround(x):
     with numpy.errstate(over="ignore"):
         return numpy.float32(x)
+
+
+def wrapped(x):
+    """The 64 low bits of an integer."""
+    return (x + 2**63) % 2**64 - 2**63
+
+
+def integral(apply):
+    """A function of integers, missing where an argument is."""
+
+    def run(*args):
+        if any(a is None for a in args):
+            return None
+        made = apply(*args)
+        return None if made is None else wrapped(made)
+
+    return run
+
+
+def quotient(a, b):
+    """Towards zero."""
+    if b == 0:
+        return None
+    return abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
+
+
+def to_integer(x):
+    if x is None or math.isinf(x) or not -(2**63) <= math.trunc(x) < 2**63:
+        return None
+    return math.trunc(x)
+
+
+def compare(apply):
+    return lambda a, b: a is not None and b is not None and apply(a, b)
 
 
 def method(types, apply):
@@ -286,10 +321,26 @@ FUNCTIONS = {
     "trunc": whole(math.trunc),
     "isFinite": lambda a: a is not None and math.isfinite(a),
     "isInteger": lambda a: a is not None and float(a).is_integer(),
-    "less": lambda a, b: a is not None and b is not None and a < b,
-    "lessOrEqual": lambda a, b: a is not None and b is not None and a <= b,
-    "greater": lambda a, b: a is not None and b is not None and a > b,
-    "greaterOrEqual": lambda a, b: a is not None and b is not None and a >= b,
+    "addIntegers": integral(lambda a, b: a + b),
+    "subtractIntegers": integral(lambda a, b: a - b),
+    "multiplyIntegers": integral(lambda a, b: a * b),
+    "remainderIntegers": integral(lambda a, b: None if b == 0 else a - quotient(a, b) * b),
+    "truncDivideIntegers": integral(quotient),
+    "floorDivideIntegers": integral(lambda a, b: None if b == 0 else a // b),
+    "negateInteger": integral(lambda a: -a),
+    "absInteger": integral(abs),
+    "maxIntegers": integral(lambda *all: max(all)),
+    "minIntegers": integral(lambda *all: min(all)),
+    "lessIntegers": compare(operator.lt),
+    "lessOrEqualIntegers": compare(operator.le),
+    "greaterIntegers": compare(operator.gt),
+    "greaterOrEqualIntegers": compare(operator.ge),
+    "widen": lambda a: None if a is None else float(a),
+    "toInteger": to_integer,
+    "less": compare(operator.lt),
+    "lessOrEqual": compare(operator.le),
+    "greater": compare(operator.gt),
+    "greaterOrEqual": compare(operator.ge),
     "equal": lambda a, b: a == b,
     "notEqual": lambda a, b: a != b,
     "isMissing": lambda a: a is None,
@@ -324,9 +375,12 @@ FUNCTIONS = {
     "upper": method([], lambda s: units(characters(s).upper())),
     "parseNumber": method([], parse_number),
     "print": print_number,
+    "printInteger": lambda n: None if n is None else str(n),
     "numberAt": item_at,
     "numbersInclude": includes,
     "numbersLength": count,
+    "integerAt": item_at,
+    "integersInclude": includes,
     "textsAt": item_at,
     "textsInclude": includes,
     "textsLength": count,
@@ -346,14 +400,28 @@ def constant(value):
     return units(value) if isinstance(value, str) else value if isinstance(value, bool) else float(value)
 
 
+def exact(value):
+    """A column's integers. Those of 32 bits may have come as floats."""
+    if isinstance(value, list):
+        return [exact(item) for item in value]
+    return None if value is None else int(value)
+
+
+def inexact(value):
+    """A column's integers as floats, anything else as it is."""
+    if isinstance(value, list):
+        return [inexact(item) for item in value]
+    return float(value) if type(value) is int else value
+
+
 def compile_expression(at):
     """An expression document -> a function of a row's values by column and of the names that a `let` gives."""
     if "call" in at:
         apply, args = FUNCTIONS[at["call"]], [compile_expression(arg) for arg in at["args"]]
         return lambda row, names: apply(*[arg(row, names) for arg in args])
     if "column" in at:
-        name = at["column"]
-        return lambda row, names: row[name]
+        name, read = at["column"], exact if at.get("exact") else inexact
+        return lambda row, names: read(row[name])
     if "local" in at:
         name = at["local"]
         return lambda row, names: names[name]
@@ -364,20 +432,28 @@ def compile_expression(at):
         return lambda row, names: None
     if "number" in at:
         value = float(at["number"])  # which reads "-Infinity", too
+    elif "integer" in at:
+        value = int(at["integer"])
+    elif "integers" in at:
+        value = [int(item) for item in at["integers"]]
     else:
         value = [constant(item) for item in at["list"]] if "list" in at else constant(next(iter(at.values())))
     return lambda row, names: value
 
 
-def read_value(value, is_list=False):
-    """A cell as pandas hands it over."""
+def read_value(value, is_list=False, is_digits=False):
+    """A cell as pandas hands it over, or an integer as digits."""
     if is_list:
-        return [] if value is None else [read_value(item) for item in value]
+        return [] if value is None else [read_value(item, False, is_digits) for item in value]
     if value is None or value != value:
         return None
+    if is_digits:
+        return int(value)
     if isinstance(value, str):
         return units(value)
-    return bool(value) if isinstance(value, (bool, numpy.bool_)) else float(value)
+    if isinstance(value, (bool, numpy.bool_)):
+        return bool(value)
+    return int(value) if isinstance(value, (int, numpy.integer)) else float(value)
 
 
 WHOLE = re.compile(r"(u?)int(\d+)")
@@ -389,19 +465,21 @@ def writer(dtype):
     if whole_number:
         bits = int(whole_number[2])
         low, end = (0, 2**bits) if whole_number[1] else (-(2 ** (bits - 1)), 2 ** (bits - 1))
-        return lambda x: None if x is None or math.isinf(x) or not low <= math.trunc(x) < end else math.trunc(x)
+        return lambda x: None if x is None or x in (INF, -INF) or not low <= math.trunc(x) < end else math.trunc(x)
     if dtype == "float32":
-        return lambda x: None if x is None else float(fround(x))
+        return lambda x: None if x is None else float(fround(float(x)))
+    if dtype == "float64":
+        return lambda x: None if x is None else float(x)
     return lambda x: well_formed(x) if isinstance(x, str) else x
 
 
 def expression_rows(expression, columns, dtype):
-    """A function from a list of cells a column to a list of cells. `columns` has pairs of a name and whether it holds lists."""
+    """A function from a list of cells a column to a list of cells. `columns` has names, and whether each holds lists, and integers as digits."""
     run, write = compile_expression(expression), writer(dtype)
 
     def rows(*cells):
-        read = [[read_value(cell, is_list) for cell in column] for (_, is_list), column in zip(columns, cells)]
-        names = [name for name, _ in columns]
+        read = [[read_value(cell, *form) for cell in column] for (_, *form), column in zip(columns, cells)]
+        names = [name for name, *_ in columns]
         return [write(known_or_text(run(dict(zip(names, row)), {}))) for row in zip(*read)]
 
     return rows

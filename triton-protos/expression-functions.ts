@@ -3,10 +3,10 @@
  * contract read this table: the compiler types a user's function by it, the runtime's loops mean the same by its `apply`.
  */
 
-/** Types of values inside an expression. Integers of every width are numbers, exact up to 2^53. */
-export type ValueType = "number" | "text" | "flag" | "numbers" | "texts";
-/** A missing value is `undefined`. */
-export type Value = number | string | boolean | undefined | readonly (number | string | undefined)[];
+/** Types of values inside an expression. A number is a double, an integer has 64 bits. */
+export type ValueType = "number" | "integer" | "text" | "flag" | "numbers" | "integers" | "texts";
+/** A missing value is `undefined`; an integer is a bigint. */
+export type Value = number | bigint | string | boolean | undefined | readonly (number | bigint | string | undefined)[];
 
 export interface FunctionRow {
   /** `"same"`: a scalar of the type the other `"same"` arguments have. `"scalar"`: of any type. */
@@ -32,6 +32,26 @@ const compare = (apply: (a: number, b: number) => boolean): FunctionRow => ({
   rest: false,
   result: "flag",
   apply: apply as FunctionRow["apply"],
+});
+/** Of integers: missing where an argument is, modulo 2^64 where the result has more than 64 bits. */
+const integral = (arity: number, apply: (...n: bigint[]) => bigint | undefined, rest = false): FunctionRow => ({
+  args: new Array<"integer">(arity).fill("integer"),
+  optional: 0,
+  rest,
+  result: "integer",
+  apply: ((...args: (bigint | undefined)[]) => {
+    if (args.includes(undefined)) return undefined;
+    const made = apply(...(args as bigint[]));
+    return made === undefined ? undefined : BigInt.asIntN(64, made);
+  }) as FunctionRow["apply"],
+});
+const compareIntegers = (apply: (a: bigint, b: bigint) => boolean): FunctionRow => ({
+  args: ["integer", "integer"],
+  optional: 0,
+  rest: false,
+  result: "flag",
+  apply: ((a: bigint | undefined, b: bigint | undefined) =>
+    a !== undefined && b !== undefined && apply(a, b)) as FunctionRow["apply"],
 });
 /** A method of a text: missing text, missing result. A missing position or length is one left out. */
 const method = <A extends readonly (string | number | undefined)[]>(
@@ -112,6 +132,28 @@ export const FUNCTIONS = {
     apply: ((a: number) => Number.isInteger(a)) as FunctionRow["apply"],
   },
 
+  addIntegers: integral(2, (a, b) => a! + b!),
+  subtractIntegers: integral(2, (a, b) => a! - b!),
+  multiplyIntegers: integral(2, (a, b) => a! * b!),
+  /** Missing after a division by zero, as are the quotients. */
+  remainderIntegers: integral(2, (a, b) => (b === 0n ? undefined : a! % b!)),
+  /** `Math.trunc(a / b)` */
+  truncDivideIntegers: integral(2, (a, b) => (b === 0n ? undefined : a! / b!)),
+  /** `Math.floor(a / b)` */
+  floorDivideIntegers: integral(2, (a, b) => (b === 0n ? undefined : floorDivide(a!, b!))),
+  negateInteger: integral(1, a => -a!),
+  absInteger: integral(1, a => (a! < 0n ? -a! : a!)),
+  maxIntegers: integral(1, (...all) => all.reduce((a, b) => pickOne(b > a, b, a)), true),
+  minIntegers: integral(1, (...all) => all.reduce((a, b) => pickOne(b < a, b, a)), true),
+  lessIntegers: compareIntegers((a, b) => a < b),
+  lessOrEqualIntegers: compareIntegers((a, b) => a <= b),
+  greaterIntegers: compareIntegers((a, b) => a > b),
+  greaterOrEqualIntegers: compareIntegers((a, b) => a >= b),
+  /** The nearest double. */
+  widen: generic(["integer"], "number", a => (a === undefined ? undefined : Number(a))),
+  /** Without the fraction; missing where there are more than 64 bits. */
+  toInteger: generic(["number"], "integer", a => toInteger(a as number | undefined)),
+
   less: compare((a, b) => a < b),
   lessOrEqual: compare((a, b) => a <= b),
   greater: compare((a, b) => a > b),
@@ -163,10 +205,13 @@ export const FUNCTIONS = {
   parseNumber: method([], 0, "number", s => Number(s)),
   /** `String(number)` */
   print: generic(["number"], "text", n => (n === undefined ? undefined : String(n))),
+  printInteger: generic(["integer"], "text", n => (n === undefined ? undefined : String(n))),
 
   numberAt: generic(["numbers", "number"], "number", (list, i) => itemAt(list, i)),
   numbersInclude: generic(["numbers", "number"], "flag", (list, x) => itemsOf(list)?.includes(x as string)),
   numbersLength: generic(["numbers"], "number", list => itemsOf(list)?.length),
+  integerAt: generic(["integers", "number"], "integer", (list, i) => itemAt(list, i)),
+  integersInclude: generic(["integers", "integer"], "flag", (list, x) => itemsOf(list)?.includes(x as bigint)),
   textsAt: generic(["texts", "number"], "text", (list, i) => itemAt(list, i)),
   textsInclude: generic(["texts", "text"], "flag", (list, x) => itemsOf(list)?.includes(x as string)),
   textsLength: generic(["texts"], "number", list => itemsOf(list)?.length),
@@ -192,4 +237,17 @@ function itemAt(list: Value, place: Value): Value {
 }
 
 /** The parts of a missing text are a missing list. */
-const itemsOf = (list: Value) => list as readonly (number | string | undefined)[] | undefined;
+const itemsOf = (list: Value) => list as readonly (number | bigint | string | undefined)[] | undefined;
+
+/** `Math.max` and `Math.min` take no bigints. */
+const pickOne = (test: boolean, yes: bigint, no: bigint): bigint => (test ? yes : no);
+
+function floorDivide(a: bigint, b: bigint): bigint {
+  const quotient = a / b;
+  return a % b !== 0n && a < 0n !== b < 0n ? quotient - 1n : quotient;
+}
+
+function toInteger(a: number | undefined): bigint | undefined {
+  const whole = Math.trunc(a ?? Number.NaN);
+  return whole >= -(2 ** 63) && whole < 2 ** 63 ? BigInt(whole) : undefined;
+}

@@ -10,12 +10,13 @@ import type { ColumnSchema } from "./schema.js";
 /** `"missing"` is a literal `undefined`, which fits every scalar. */
 export type FoundType = ValueType | "missing";
 
-/** The type a column has inside an expression; undefined for what expressions cannot read. */
+/** The type a column has inside an expression; undefined for what expressions cannot read. Of uint64, no integer holds every value. */
 export function valueTypeOf({ dtype, list }: Pick<ColumnSchema, "dtype" | "list">): ValueType | undefined {
   const { kind, duckdb } = datatype(dtype);
   if (duckdb === null || (list && kind === "bool")) return undefined;
-  if (list) return kind === "string" ? "texts" : "numbers";
-  return kind === "string" ? "text" : kind === "bool" ? "flag" : "number";
+  const isInteger = (kind === "int" || kind === "uint") && dtype !== "uint64";
+  if (list) return kind === "string" ? "texts" : isInteger ? "integers" : "numbers";
+  return kind === "string" ? "text" : kind === "bool" ? "flag" : isInteger ? "integer" : "number";
 }
 
 /** Dtype of what an expression of a type makes. A literal `undefined` alone makes a column of nulls. */
@@ -37,11 +38,13 @@ function visit(
   locals: ReadonlyMap<string, FoundType>,
 ): FoundType {
   if ("number" in at) return "number";
+  if ("integer" in at) return "integer";
   if ("text" in at) return "text";
   if ("flag" in at) return "flag";
   if ("missing" in at) return "missing";
   if ("list" in at) return at.list.some(item => typeof item === "string") ? "texts" : "numbers";
-  if ("column" in at) return known(columns.get(at.column), `column \`${at.column}\``);
+  if ("integers" in at) return "integers";
+  if ("column" in at) return columnType(at, known(columns.get(at.column), `column \`${at.column}\``));
   if ("local" in at) return known(locals.get(at.local), `name \`${at.local}\``);
   if ("let" in at) return visit(at.in, columns, new Map([...locals, [at.let, visit(at.be, columns, locals)]]));
   return callType(
@@ -49,6 +52,17 @@ function visit(
     at.args.map(arg => visit(arg, columns, locals)),
   );
 }
+
+/** A column as a part reads it. @throws ExpressionError when it is read as exact integers and has others */
+export function columnType({ column, exact }: Extract<Expression, { column: unknown }>, type: ValueType): ValueType {
+  const isInteger = type === "integer" || type === "integers";
+  if (exact && !isInteger) throw new ExpressionError(`column \`${column}\` has no integers of 64 bits`);
+  if (exact || !isInteger) return type;
+  return type === "integer" ? "number" : "numbers";
+}
+
+const LISTS: ReadonlySet<string> = new Set(["numbers", "integers", "texts"] satisfies ValueType[]);
+export const isListType = (type: FoundType | "same" | "scalar"): boolean => LISTS.has(type);
 
 /** The type a call has. @throws ExpressionError when the arguments do not fit */
 export function callType(name: Parameters<typeof functionRow>[0], args: readonly FoundType[]): FoundType {
@@ -58,16 +72,14 @@ export function callType(name: Parameters<typeof functionRow>[0], args: readonly
   let same: FoundType = "missing";
   for (const [i, seen] of args.entries()) {
     const want = wanted[Math.min(i, wanted.length - 1)]!;
-    const isScalar = seen !== "numbers" && seen !== "texts";
+    const isScalar = !isListType(seen);
     if (want === "scalar" ? !isScalar : want === "same" ? !isScalar : seen !== want && seen !== "missing")
       throw new ExpressionError(`\`${name}\` takes ${want} and gets ${seen}`);
     if (want !== "same" || seen === "missing") continue;
     if (same !== "missing" && same !== seen) throw new ExpressionError(`\`${name}\` gets both ${same} and ${seen}`);
     same = seen;
   }
-  if (
-    args.some((seen, i) => seen === "missing" && ["numbers", "texts"].includes(wanted[Math.min(i, wanted.length - 1)]!))
-  )
+  if (args.some((seen, i) => seen === "missing" && isListType(wanted[Math.min(i, wanted.length - 1)]!)))
     throw new ExpressionError(`\`${name}\` takes a list and gets nothing`);
   return result === "same" ? same : result;
 }

@@ -3,7 +3,7 @@
  * reads it. The author's steps stay in it as its parts.
  */
 import { datatype } from "../../triton-protos/datatype.js";
-import type { Expression } from "../../triton-protos/expression.js";
+import { type Expression, exactColumnsOf } from "../../triton-protos/expression.js";
 import { typeOf, valueTypeOf } from "../../triton-protos/expression-type.js";
 import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../triton-protos/plan.js";
 import { type ColumnSchema, REQUEST_ROWS } from "../../triton-protos/schema.js";
@@ -66,8 +66,10 @@ function isFusible(step: AnyStep, schemas: ReadonlyMap<string, ColumnSchema>): b
   // A function has the whole list of a list column.
   if (inputs.some(({ schema }) => schema.list)) return false;
   const types = new Map(inputs.map(({ name, schema }) => [name, valueTypeOf(schema)!]));
-  return Object.values(step.params.expressions).every((expression: Expression) =>
-    ["number", "flag", "missing"].includes(typeOf(expression, types)),
+  const wide = new Set(inputs.filter(({ schema }) => isWide(schema)).map(({ name }) => name));
+  return Object.values(step.params.expressions).every(
+    (expression: Expression) =>
+      typeOf(expression, types) !== "text" && ![...exactColumnsOf(expression)].some(name => wide.has(name)),
   );
 }
 

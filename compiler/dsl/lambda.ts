@@ -52,7 +52,7 @@ function capture(read: () => unknown): Captured {
 
 /** Numbers, texts, booleans, nothing, and lists and records of these. */
 function isPlain(value: unknown, depth: number): boolean {
-  if (value === null || ["undefined", "number", "string", "boolean"].includes(typeof value)) return true;
+  if (value === null || ["undefined", "number", "bigint", "string", "boolean"].includes(typeof value)) return true;
   if (typeof value !== "object" || depth === 0) return false;
   if (Array.isArray(value)) return value.every(item => isPlain(item, depth - 1));
   return (

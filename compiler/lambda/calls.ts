@@ -60,7 +60,10 @@ function globalCall(
     if (callee.text === "Boolean") return condition(only, context);
     const inner = readValue(only, context);
     if (!inner) return undefined;
-    return callee.text === "Number" ? asNumber(only, inner, context) : asText(only, inner, context);
+    if (callee.text === "String") return asText(only, inner, context);
+    const made = asNumber(only, inner, context);
+    // `Number(id)` is a double, whatever it was.
+    return made?.type === "number" && inner.type === "number" ? value("number", made.expression) : made;
   }
   return unsupported(
     context,

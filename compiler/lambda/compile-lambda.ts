@@ -60,7 +60,10 @@ function compileLambda(
   const found = translateBody(context);
   const scalar = found && needScalar(found, context);
   if (!scalar) return undefined;
-  const { parts, depth } = sizeOf(scalar.expression);
+  const { integer } = scalar;
+  const { expression, type }: CompiledFunction =
+    integer && !integer.flexible ? { expression: integer.expression, type: "integer" } : scalar;
+  const { parts, depth } = sizeOf(expression);
   if (parts > MOST_PARTS || depth > MOST_DEPTH)
     return fail(
       report,
@@ -71,7 +74,7 @@ function compileLambda(
         way: "Make a column of a part of it, with a `lambdaOp` of its own.",
       }),
     );
-  return { expression: scalar.expression, type: scalar.type };
+  return { expression, type };
 }
 
 /** `(price = 0) => …`: JavaScript's default for what is missing. */

@@ -5,7 +5,7 @@ import { ts } from "ts-morph";
 import type { FunctionName } from "../../triton-protos/expression-functions.js";
 import { type Context, unsupported, wrongType } from "./context.js";
 import { INSTEAD } from "./javascript-names.js";
-import { call, describeTerm, number, type Term, type ValueTerm, value } from "./term.js";
+import { bigint, call, describeTerm, number, type Term, type ValueTerm, value } from "./term.js";
 import { readValue } from "./translate.js";
 
 /** A part used as a condition: JavaScript's truth. */
@@ -182,6 +182,8 @@ export function prefix(node: ts.PrefixUnaryExpression, context: Context): Term |
       `\`${operator}\``,
       INSTEAD.get(operator) ?? "Give the new value a name: `const next = x + 1`.",
     );
+  if (node.operator === ts.SyntaxKind.MinusToken && ts.isBigIntLiteral(node.operand))
+    return bigintLiteral(node.operand, node, context);
   const inner = readValue(node.operand, context);
   if (!inner) return undefined;
   if (node.operator === ts.SyntaxKind.PlusToken) return asNumber(node.operand, inner, context);
@@ -194,9 +196,27 @@ export function prefix(node: ts.PrefixUnaryExpression, context: Context): Term |
       describeTerm(inner),
       "Turn it into a number: `Number(x)`.",
     );
-  return "number" in inner.expression && typeof inner.expression.number === "number" && inner.expression.number !== 0
+  const fixed = inner.integer?.flexible === false;
+  return !fixed &&
+    "number" in inner.expression &&
+    typeof inner.expression.number === "number" &&
+    inner.expression.number !== 0
     ? number(-inner.expression.number)
     : call("negate", inner);
+}
+
+/** `123n`, or `-123n` if the whole is a minus before one. */
+export function bigintLiteral(
+  literal: ts.BigIntLiteral,
+  whole: ts.Expression,
+  context: Context,
+): ValueTerm | undefined {
+  // Digits of any base, without separators and with `n` behind them.
+  const size = BigInt(literal.text.slice(0, -1));
+  const found = bigint(whole === literal ? size : -size);
+  return (
+    found ?? unsupported(context, whole, "A bigint of more than 64 bits", "Columns have integers of 64 bits or fewer.")
+  );
 }
 
 export function conditional(node: ts.ConditionalExpression, context: Context): Term | undefined {

@@ -1,14 +1,19 @@
 /**
  * What a part of a user's function stands for while it is translated, and how it reads in a message.
  */
-import type { Expression } from "../../triton-protos/expression.js";
+import { type Expression, fitsInt64 } from "../../triton-protos/expression.js";
 import type { FunctionName } from "../../triton-protos/expression-functions.js";
 import { callType, type FoundType } from "../../triton-protos/expression-type.js";
+import { type IntegerForm, integerTerm, withInteger } from "./integers.js";
 
 export interface ValueTerm {
   readonly kind: "value";
   readonly type: FoundType;
   readonly expression: Expression;
+  /** Of a number or a list of numbers that may be integers; `expression` has them as doubles. */
+  readonly integer?: IntegerForm;
+  /** Integers that this number is the quotient of. */
+  readonly quotient?: readonly Expression[];
 }
 
 export type Term =
@@ -27,12 +32,16 @@ export const MISSING: ValueTerm = value("missing", { missing: true });
 
 /** A call whose arguments fit. */
 export const call = (name: FunctionName, ...args: readonly ValueTerm[]): ValueTerm =>
-  value(
-    callType(
-      name,
-      args.map(arg => arg.type),
+  withInteger(
+    name,
+    args,
+    value(
+      callType(
+        name,
+        args.map(arg => arg.type),
+      ),
+      { call: name, args: args.map(arg => arg.expression) },
     ),
-    { call: name, args: args.map(arg => arg.expression) },
   );
 
 /** Plain data of the file as a term. */
@@ -41,27 +50,44 @@ export function constant(data: unknown): Term {
   if (typeof data === "string") return value("text", { text: data });
   if (typeof data === "boolean") return value("flag", { flag: data });
   if (typeof data === "number") return number(data);
+  if (typeof data === "bigint") return bigint(data) ?? { kind: "unreadable", what: "a bigint of more than 64 bits" };
   return { kind: "constant", value: data as object };
 }
 
 export function number(n: number): ValueTerm {
   if (Object.is(n, -0)) return call("negate", number(0));
   const spelled = n === Number.POSITIVE_INFINITY ? "Infinity" : n === Number.NEGATIVE_INFINITY ? "-Infinity" : n;
-  return value("number", { number: spelled });
+  const plain = value("number", { number: spelled });
+  const integer = isWhole(n) && { integer: { expression: { integer: String(BigInt(n)) }, flexible: true } };
+  return { ...plain, ...integer };
 }
 
-/** A list of the file as a value: all numbers, or all texts. */
+/** An integer of 64 bits; undefined for one that has more. */
+export const bigint = (n: bigint): ValueTerm | undefined =>
+  fitsInt64(n) ? { ...integerTerm({ integer: String(n) }), expression: { number: Number(n) } } : undefined;
+
+const isWhole = (n: unknown): boolean => typeof n === "number" && Number.isInteger(n) && n >= -(2 ** 63) && n < 2 ** 63;
+
+/** A list of the file as a value: all numbers, all texts, or bigints and whole numbers. */
 export function listOf(items: readonly unknown[]): ValueTerm | undefined {
   const all = (type: string) => items.length > 0 && items.every(item => typeof item === type);
   if (all("string")) return value("texts", { list: items as string[] });
-  return all("number") && items.every(Number.isFinite) ? value("numbers", { list: items as number[] }) : undefined;
+  if (items.length === 0 || !items.every(item => typeof item === "bigint" || Number.isFinite(item))) return undefined;
+  const plain = value("numbers", { list: items.map(Number) });
+  const flexible = all("number");
+  if (!items.every(item => isWhole(item) || (typeof item === "bigint" && fitsInt64(item))))
+    return flexible ? plain : undefined;
+  const integers = (items as readonly (number | bigint)[]).map(item => String(BigInt(item)));
+  return { ...plain, integer: { expression: { integers }, flexible } };
 }
 
 const WORDS: Readonly<Record<FoundType, string>> = {
   number: "a number",
+  integer: "an integer",
   text: "a text",
   flag: "true or false",
   numbers: "a list of numbers",
+  integers: "a list of integers",
   texts: "a list of texts",
   missing: "nothing",
 };

@@ -2,8 +2,10 @@
  * The body of a user's function → one value: an expression, or `const`s and `if`s that end in `return`.
  */
 import { ts } from "ts-morph";
+import { type Expression, partsOf } from "../../triton-protos/expression.js";
 import * as messages from "../diagnostics/messages.js";
 import { type Context, isSpent, rangeOf, unsupported } from "./context.js";
+import { integerTerm } from "./integers.js";
 import { choose, condition } from "./operators.js";
 import { MISSING, type Term, type ValueTerm, value } from "./term.js";
 import { readValue, translate } from "./translate.js";
@@ -75,7 +77,7 @@ function declare(
 ): ValueTerm | undefined {
   if (!(node.declarationList.flags & ts.NodeFlags.Const))
     return unsupported(context, node, "A variable that may change", "Write `const`, with a new name for each value.");
-  const bound: { readonly name: string; readonly term: ValueTerm }[] = [];
+  const bound: Binding[] = [];
   let names = context.names;
   for (const declaration of node.declarationList.declarations) {
     if (!ts.isIdentifier(declaration.name) || !declaration.initializer)
@@ -84,21 +86,65 @@ function declare(
     if (!term) return undefined;
     let local: Term = term;
     if (term.kind === "value") {
-      const name = fresh(declaration.name.text, context.taken);
-      bound.push({ name, term });
-      local = value(term.type, { local: name });
+      const made = bind(declaration.name.text, term, context.taken);
+      bound.push(...made.bindings);
+      local = made.local;
     }
     names = new Map([...names, [declaration.name.text, local]]);
   }
   const within = statements(rest, block, { ...context, names });
-  return (
-    within &&
-    bound.reduceRight<ValueTerm>(
-      (inner, { name, term }) => value(inner.type, { let: name, be: term.expression, in: inner.expression }),
-      within,
-    )
-  );
+  return within && bound.reduceRight<ValueTerm>((inner, binding) => around(inner, binding), within);
 }
+
+interface Binding {
+  readonly name: string;
+  readonly be: Expression;
+  /** Left out where the name is not used: a flexible number has two forms, and few functions use both. */
+  readonly optional: boolean;
+}
+
+/** A value under a name, and what it is bound to. */
+function bind(
+  name: string,
+  { type, expression, integer, quotient }: ValueTerm,
+  taken: Set<string>,
+): { readonly local: ValueTerm; readonly bindings: readonly Binding[] } {
+  const plain = fresh(name, taken);
+  if (!integer) {
+    const local = { ...value(type, { local: plain }), ...(quotient && { quotient }) };
+    return { local, bindings: [{ name: plain, be: expression, optional: false }] };
+  }
+  if (type === "number" && !integer.flexible)
+    return {
+      local: integerTerm({ local: plain }),
+      bindings: [{ name: plain, be: integer.expression, optional: false }],
+    };
+  const whole = fresh(name, taken);
+  return {
+    local: {
+      ...value(type, { local: plain }),
+      integer: { expression: { local: whole }, flexible: integer.flexible },
+    },
+    bindings: [
+      { name: plain, be: expression, optional: true },
+      { name: whole, be: integer.expression, optional: true },
+    ],
+  };
+}
+
+function around(inner: ValueTerm, { name, be, optional }: Binding): ValueTerm {
+  const wrap = (expression: Expression): Expression =>
+    optional && !usesLocal(expression, name) ? expression : { let: name, be, in: expression };
+  const { integer, quotient } = inner;
+  return {
+    ...value(inner.type, wrap(inner.expression)),
+    ...(integer && { integer: { ...integer, expression: wrap(integer.expression) } }),
+    ...(quotient && { quotient: quotient.map(wrap) }),
+  };
+}
+
+const usesLocal = (at: Expression, name: string): boolean =>
+  "local" in at ? at.local === name : partsOf(at).some(part => usesLocal(part, name));
 
 function fresh(name: string, taken: Set<string>): string {
   let made = name;

@@ -8,7 +8,7 @@ import * as messages from "../diagnostics/messages.js";
 import { translateCall } from "./calls.js";
 import { type Context, isSpent, rangeOf, unsupported } from "./context.js";
 import { element, property } from "./members.js";
-import { asText, binary, conditional, prefix } from "./operators.js";
+import { asText, bigintLiteral, binary, conditional, prefix } from "./operators.js";
 import { call, constant, describeTerm, listOf, MISSING, number, type Term, type ValueTerm, value } from "./term.js";
 
 /** A part that must be a plain value. */
@@ -32,7 +32,8 @@ export function translate(node: ts.Expression, context: Context): Term | undefin
   if (isSpent(node, context)) return undefined;
   if (ts.isParenthesizedExpression(node) || ts.isNonNullExpression(node)) return translate(node.expression, context);
   if (ts.isAsExpression(node) || ts.isSatisfiesExpression(node)) return translate(node.expression, context);
-  if (ts.isNumericLiteral(node)) return number(Number(node.text));
+  if (ts.isNumericLiteral(node)) return numericLiteral(node, context);
+  if (ts.isBigIntLiteral(node)) return bigintLiteral(node, node, context);
   if (ts.isStringLiteralLike(node)) return value("text", { text: node.text });
   if (node.kind === ts.SyntaxKind.TrueKeyword) return value("flag", { flag: true });
   if (node.kind === ts.SyntaxKind.FalseKeyword) return value("flag", { flag: false });
@@ -48,6 +49,14 @@ export function translate(node: ts.Expression, context: Context): Term | undefin
   if (ts.isArrayLiteralExpression(node)) return list(node, context);
   const [what, way] = describeSyntax(node);
   return unsupported(context, node, what, way);
+}
+
+/** A literal of digits alone means the integer that it spells, so one that a double rounds is an error. */
+function numericLiteral(node: ts.NumericLiteral, context: Context): Term | undefined {
+  const digits = node.getText(context.lambda.tree).replaceAll("_", "");
+  const n = Number(node.text);
+  if (!/^[0-9]{16,20}$/.test(digits) || BigInt(digits) === BigInt(n)) return number(n);
+  return unsupported(context, node, `\`${digits}\`, which JavaScript rounds to ${BigInt(n)},`, `Write \`${digits}n\`.`);
 }
 
 function template(node: ts.TemplateExpression, context: Context): Term | undefined {
@@ -68,7 +77,9 @@ function list(node: ts.ArrayLiteralExpression, context: Context): Term | undefin
     const term = readValue(item, context);
     if (!term) return undefined;
     const { expression } = term;
+    const exact = term.integer?.expression;
     if ("text" in expression) items.push(expression.text);
+    else if (exact && "integer" in exact && !term.integer.flexible) items.push(BigInt(exact.integer));
     else if ("number" in expression && typeof expression.number === "number") items.push(expression.number);
     else return unsupported(context, item, "A list of computed values", "Compare one by one: `x === a || x === b`.");
   }
@@ -104,7 +115,6 @@ function identifier(node: ts.Identifier, context: Context): Term | undefined {
 function describeSyntax(node: ts.Expression): readonly [what: string, way: string] {
   if (ts.isRegularExpressionLiteral(node))
     return ["A regular expression", "Use `.includes(...)`, `.startsWith(...)` or `.endsWith(...)`."];
-  if (ts.isBigIntLiteral(node)) return ["A bigint", "Write the number without `n`: integers are exact up to 2^53."];
   if (ts.isArrowFunction(node) || ts.isFunctionExpression(node))
     return ["A function inside", "Give a value a name: `const ratio = price / list_price;`."];
   if (ts.isObjectLiteralExpression(node))

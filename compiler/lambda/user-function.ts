@@ -27,5 +27,9 @@ export interface UserFunction {
 /** A column as a function sees it, under the name its step knows it by. */
 export function columnTerm({ column }: Bound): Term {
   const type = valueTypeOf(column);
-  return type ? value(type, { column: column.name }) : { kind: "unreadable", what: `a ${printType(column)} column` };
+  const { name } = column;
+  if (!type) return { kind: "unreadable", what: `a ${printType(column)} column` };
+  if (type !== "integer" && type !== "integers") return value(type, { column: name });
+  const plain = value(type === "integer" ? "number" : "numbers", { column: name });
+  return { ...plain, integer: { expression: { column: name, exact: true }, flexible: false } };
 }

@@ -1,9 +1,11 @@
 /** Columns → what a user's function makes of them: the plan's expressions. */
 import { type DType, datatype } from "../../triton-protos/datatype.js";
+import { valueTypeOf } from "../../triton-protos/expression-type.js";
 import { and, cast, expand, greaterOrEqual, less, scalar, unary, where } from "../onnx/elementary.js";
 import type { GraphBuilder, Value } from "../onnx/graph-builder.js";
+import { asNumbers } from "./expression/integers.js";
 import { lowerExpression } from "./expression/lower-expression.js";
-import type { Term } from "./expression/term.js";
+import type { IntegerTerm, NumberTerm, Term } from "./expression/term.js";
 import { isFloat, isList, items, type LoweredColumn, type RowSet, toFloat64 } from "./lowered-column.js";
 import type { LowerContext, Lowering } from "./lowering.js";
 
@@ -30,19 +32,25 @@ function columnTerm(g: GraphBuilder, col: LoweredColumn): Term {
   if (isList(col)) {
     const there = col.lengths && items(g, col);
     const lengths = col.lengths && { lengths: col.lengths };
-    return col.dtype === "string"
-      ? { type: "texts", items: col.values, there, known: col.valid, ...lengths, ...domain }
+    if (col.dtype === "string")
+      return { type: "texts", items: col.values, there, known: col.valid, ...lengths, ...domain };
+    return isIntegral(col)
+      ? { type: "integers", items: col.values, there, known: col.valid, ...lengths }
       : { type: "numbers", items: toFloat64(g, col), there, ...lengths };
   }
   const valid = col.valid && { valid: col.valid };
   if (col.dtype === "string") return { type: "text", value: col.values, ...valid, ...domain };
+  if (isIntegral(col)) return { type: "integer", value: col.values, ...valid };
   if (col.dtype !== "bool") return { type: "number", value: toFloat64(g, col) };
   return { type: "flag", value: col.valid ? and(g, col.values, col.valid) : col.values, ...valid };
 }
 
+const isIntegral = ({ dtype }: LoweredColumn): boolean => valueTypeOf({ dtype }) === "integer";
+
 /** Numbers become integers by dropping the fraction; one that the dtype cannot hold is null. */
 function toColumn(g: GraphBuilder, term: Term, dtype: DType, rows: RowSet): LoweredColumn {
   const full = (value: Value) => expand(g, value, rows.count);
+  if (term.type === "integer") return integerColumn(g, { ...term, value: full(term.value) }, dtype, rows);
   if (term.type === "number") {
     const numbers = full(term.value);
     if (isFloat({ dtype })) return { dtype, rows, values: cast(g, numbers, dtype) };
@@ -60,4 +68,19 @@ function toColumn(g: GraphBuilder, term: Term, dtype: DType, rows: RowSet): Lowe
   const valid = term.valid && { valid: full(term.valid) };
   const domain = term.type === "text" && term.domain && { domain: term.domain };
   return { dtype, rows, values: full(term.value), ...valid, ...domain };
+}
+
+/** One that the dtype cannot hold is null. @param term with a value for each row */
+function integerColumn(g: GraphBuilder, term: IntegerTerm, dtype: DType, rows: RowSet): LoweredColumn {
+  if (isFloat({ dtype })) return { dtype, rows, values: cast(g, (asNumbers(g, term) as NumberTerm).value, dtype) };
+  const { value: values } = term;
+  const known = term.valid && { valid: expand(g, term.valid, rows.count) };
+  if (dtype === "int64") return { dtype, rows, values, ...known };
+  const { kind, bytes } = datatype(dtype);
+  const bits = BigInt(8 * bytes);
+  const n = (x: bigint) => scalar(g, "int64", x);
+  const atLeast = greaterOrEqual(g, values, n(kind === "uint" ? 0n : -(2n ** (bits - 1n))));
+  const fits =
+    dtype === "uint64" ? atLeast : and(g, atLeast, less(g, values, n(2n ** (kind === "uint" ? bits : bits - 1n))));
+  return { dtype, rows, values, valid: known ? and(g, fits, known.valid) : fits };
 }

@@ -17,7 +17,10 @@ import { numbersOf } from "./elementwise.js";
 export interface LambdaOptions {
   /** Name of the column it makes. Default: that of the first parameter; with one parameter, each column keeps its name. */
   readonly name?: string;
-  /** Dtype of numbers; integers drop the fraction, and what does not fit is null. Default: `float64`, `bool` or `string`. */
+  /**
+   * Dtype of numbers; integers drop the fraction, and what does not fit is null. `int64` keeps integers exact beyond 2^53. Default: `float64`,
+   * `bool` or `string`.
+   */
   readonly dtype?: DType;
 }
 

@@ -124,7 +124,7 @@ export async function openLayers(
       const joins = lookingUp(engine.sql, lookups, view, height + 1);
       const added = steps.flatMap(step => {
         const inputs = (step.inputs.input ?? []).map(ref => find(ref)!);
-        const condition = rowCondition(step, inputs, joins);
+        const condition = rowCondition(step, inputs, { groups: joins.groups, sql: engine.sql });
         if (condition !== undefined) conditions.push(condition);
         const port = (name: string) => (step.inputs[name] ?? []).map(ref => find(ref)!);
         const expressions = sqlOf(step, inputs, { ...joins, sql: engine.sql, order: places, port });
@@ -211,9 +211,9 @@ function lookingUp(
 function rowCondition(
   step: AnyStep,
   inputs: readonly SqlColumn[],
-  context: Pick<SqlContext, "groups">,
+  context: Pick<SqlContext, "groups" | "sql">,
 ): string | undefined {
-  if (step.op === "filter") return conditionOf(step, inputs);
+  if (step.op === "filter") return conditionOf(step, inputs, context.sql);
   if (step.op === "dropna") return allPresent(inputs);
   return step.op === "joinExternal" && step.params.how === "inner" ? isInFile(step, inputs, context) : undefined;
 }

@@ -3,16 +3,33 @@
  */
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import type { Value } from "../../triton-protos/expression-functions.js";
-import type { FoundType } from "../../triton-protos/expression-type.js";
+import { type FoundType, valueTypeOf } from "../../triton-protos/expression-type.js";
 import { RuntimeFault } from "../errors.js";
 import { floatValues } from "../kernels/float-values.js";
 import { allocate, type Column, type Rows } from "../plan/table.js";
+import { fromIntegers, fromWords, integerAt, integerColumn, isSafe } from "./integer-vector.js";
 
 /** NaN is missing. */
 export interface NumberVector {
   readonly type: "number";
   readonly values: Float64Array;
 }
+/**
+ * Integers that doubles hold exactly, which is what most columns have: whole, -0 excluded, NaN where missing, and none of them beyond `bound`
+ * on either side of zero, which is at most 2^53.
+ */
+export interface SafeIntegers {
+  readonly type: "integer";
+  readonly values: Float64Array;
+  readonly bound: number;
+}
+/** Integers of any 64 bits; 0 in `validity` is missing. */
+export interface WideIntegers {
+  readonly type: "integer";
+  readonly values: BigInt64Array;
+  readonly validity?: Uint8Array | undefined;
+}
+export type IntegerVector = SafeIntegers | WideIntegers;
 /** 0, 1, and `MISSING`. */
 export interface FlagVector {
   readonly type: "flag";
@@ -24,29 +41,39 @@ export interface TextVector {
 }
 /** Row i has the items from `offsets[i]` to `offsets[i + 1]`. */
 export interface ListVector {
-  readonly type: "numbers" | "texts";
+  readonly type: "numbers" | "integers" | "texts";
   readonly offsets: Int32Array;
-  readonly items: Float64Array | readonly (string | undefined)[];
+  readonly items: Float64Array | IntegerVector | readonly (string | undefined)[];
   /** 1 for a row that has no list, such as the parts of a missing text. A column's lists are never missing. */
   readonly missing?: Uint8Array;
 }
-export type Vector = NumberVector | FlagVector | TextVector | ListVector;
+export type Vector = NumberVector | IntegerVector | FlagVector | TextVector | ListVector;
 
 export const MISSING = 2;
 
 export function toVector(col: Column, what: string): Vector {
   if (col.offsets || col.width !== undefined) {
     const offsets = col.offsets ?? Int32Array.from({ length: col.rows.count + 1 }, (_, i) => i * col.width!);
-    return col.dtype === "string"
-      ? { type: "texts", offsets, items: texts(col) }
+    if (col.dtype === "string") return { type: "texts", offsets, items: texts(col) };
+    return isIntegral(col.dtype)
+      ? { type: "integers", offsets, items: integers(col, what) }
       : { type: "numbers", offsets, items: floatValues(col, what) };
   }
   if (col.dtype === "string") return { type: "text", values: texts(col) };
+  if (isIntegral(col.dtype)) return integers(col, what);
   if (col.dtype !== "bool") return { type: "number", values: floatValues(col, what) };
   const flags = (col.values as Uint8Array).slice();
   const { validity } = col;
   if (validity) for (let i = 0; i < flags.length; i++) if (validity[i] === 0) flags[i] = MISSING;
   return { type: "flag", values: flags };
+}
+
+const isIntegral = (dtype: DType): boolean => valueTypeOf({ dtype }) === "integer";
+
+function integers(col: Column, what: string): IntegerVector {
+  const { values, validity } = col;
+  if (values instanceof BigInt64Array) return fromWords(values, validity);
+  return { type: "integer", values: floatValues(col, what), bound: 2 ** (8 * datatype(col.dtype).bytes) };
 }
 
 function texts({ values, validity }: Column): readonly (string | undefined)[] {
@@ -59,6 +86,8 @@ function texts({ values, validity }: Column): readonly (string | undefined)[] {
  */
 export function toColumn(vector: Vector, dtype: DType, rows: Rows): Column {
   if (vector.type === "number") return numberColumn(vector.values, dtype, rows);
+  if (vector.type === "integer")
+    return isSafe(vector) ? numberColumn(vector.values, dtype, rows) : integerColumn(vector, dtype, rows);
   if (vector.type === "flag") {
     const validity = vector.values.includes(MISSING) ? vector.values.map(v => (v === MISSING ? 0 : 1)) : undefined;
     const values = validity ? vector.values.map(v => (v === 1 ? 1 : 0)) : vector.values;
@@ -102,6 +131,7 @@ export function wholeRange(dtype: DType): { readonly low: number; readonly end: 
 /** The value of one row. */
 export function valueAt(vector: Vector, row: number): Value {
   if (vector.type === "number") return known(vector.values[row]!);
+  if (vector.type === "integer") return integerAt(vector, row);
   if (vector.type === "text") return vector.values[row];
   if (vector.type === "flag") {
     const flag = vector.values[row]!;
@@ -110,7 +140,9 @@ export function valueAt(vector: Vector, row: number): Value {
   if (vector.missing?.[row]) return undefined;
   const [start, end] = [vector.offsets[row]!, vector.offsets[row + 1]!];
   const { items } = vector;
-  return items instanceof Float64Array ? Array.from(items.subarray(start, end), known) : items.slice(start, end);
+  if (items instanceof Float64Array) return Array.from(items.subarray(start, end), known);
+  if ("type" in items) return Array.from({ length: end - start }, (_, i) => integerAt(items, start + i));
+  return items.slice(start, end);
 }
 
 const known = (x: number): number | undefined => (Number.isNaN(x) ? undefined : x);
@@ -135,9 +167,10 @@ export function fromValues(type: FoundType, rows: number, value: (row: number) =
     for (let i = 0; i < rows; i++) values[i] = (value(i) as number | undefined) ?? Number.NaN;
     return { type: "number", values };
   }
+  if (type === "integer") return fromIntegers(rows, row => value(row) as number | bigint | undefined);
   const found = Array.from(
     { length: rows },
-    (_, i) => value(i) as readonly (number | string | undefined)[] | undefined,
+    (_, i) => value(i) as readonly (number | bigint | string | undefined)[] | undefined,
   );
   const missing = found.includes(undefined) && { missing: Uint8Array.from(found, list => (list ? 0 : 1)) };
   const lists = found.map(list => list ?? []);
@@ -146,6 +179,10 @@ export function fromValues(type: FoundType, rows: number, value: (row: number) =
     offsets[i + 1] = offsets[i]! + list.length;
   });
   const items = lists.flat();
+  if (type === "integers") {
+    const all = fromIntegers(items.length, i => items[i] as number | bigint | undefined);
+    return { type, offsets, items: all, ...missing };
+  }
   return type === "texts"
     ? { type, offsets, items: items as (string | undefined)[], ...missing }
     : { type, offsets, items: Float64Array.from(items, x => (x as number | undefined) ?? Number.NaN), ...missing };

@@ -1,8 +1,10 @@
 /** A user's function on numbers and flags, a block at a time: the same loops over the same expression as `lambdaOp`'s own kernel. */
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import type { ValueType } from "../../triton-protos/expression-functions.js";
+import { valueTypeOf } from "../../triton-protos/expression-type.js";
 import type { Step } from "../../triton-protos/plan.js";
 import { type CompiledExpression, compileExpression } from "../expression/compile-expression.js";
+import { toIntegers, widen } from "../expression/integer-vector.js";
 import { MISSING, type Vector, wholeRange } from "../expression/vector.js";
 import { roundTo } from "../plan/lane.js";
 import { expressionOf } from "./lambda-op.js";
@@ -14,7 +16,7 @@ export type LambdaLane = (from: readonly Float64Array[], to: Float64Array, count
 export function lambdaLane(step: Step<"lambdaOp">, name: string, dtype: DType, dtypes: readonly DType[]): LambdaLane {
   const what = `step \`${step.id}\` (lambdaOp)`;
   const names = step.inputs.input!.map(ref => ref.name);
-  const types = new Map(names.map((n, i): [string, ValueType] => [n, dtypes[i] === "bool" ? "flag" : "number"]));
+  const types = new Map(names.map((n, i): [string, ValueType] => [n, valueTypeOf({ dtype: dtypes[i]! })!]));
   const expression = expressionOf(step, name, what);
   let compiled: CompiledExpression | undefined;
   return (from, to, count) => {
@@ -26,6 +28,8 @@ export function lambdaLane(step: Step<"lambdaOp">, name: string, dtype: DType, d
 
 function vectorOf(numbers: Float64Array, type: ValueType, count: number): Vector {
   if (type === "number") return { type, values: numbers.subarray(0, count) };
+  // The compiler fuses no function that reads integers of 64 bits exactly: those of a block were doubles before.
+  if (type === "integer") return toIntegers({ type: "number", values: numbers.subarray(0, count) });
   const values = new Uint8Array(count);
   for (let i = 0; i < count; i++) values[i] = Number.isNaN(numbers[i]) ? MISSING : numbers[i]!;
   return { type: "flag", values };
@@ -37,7 +41,7 @@ function settle(vector: Vector, dtype: DType, to: Float64Array, count: number): 
     for (let i = 0; i < count; i++) to[i] = vector.values[i] === MISSING ? Number.NaN : vector.values[i]!;
     return;
   }
-  const values = (vector as Extract<Vector, { type: "number" }>).values;
+  const { values } = vector.type === "integer" ? widen(vector) : (vector as Extract<Vector, { type: "number" }>);
   if (datatype(dtype).kind === "float") {
     to.set(values);
     roundTo(dtype, to, count);

@@ -4,15 +4,17 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { lambdaOp } from "#runtime/kernels/lambda-op.js";
 import { rootRows } from "#runtime/plan/table.js";
+import type { DType } from "#triton-protos/datatype.js";
 import { evaluateExpression } from "#triton-protos/evaluate-expression.js";
 import type { Value } from "#triton-protos/expression-functions.js";
 import { type Cell, fromColumn, toColumn } from "../etl/table-values.js";
 import { schemaOf } from "../etl/workflow-plan.js";
-import { COLUMNS, randomFunction } from "./random-function.js";
+import { COLUMNS as ALL, DTYPES, javascriptFunction } from "./random-function.js";
 import { readFunction } from "./read-function.js";
 
+/** Numbers alone: integers of columns have no -0 and 64 bits, and tests of their own. */
+const COLUMNS = { ...ALL, i: "float64", big: "float64", ids: "list<float64>" };
 const schema = schemaOf(COLUMNS);
-const DTYPES = { number: "float64", text: "string", flag: "bool" } as const;
 
 const number = fc
   .oneof(
@@ -46,7 +48,7 @@ const answer = (value: unknown): Cell => {
   return Number.isFinite(value) ? value + 0 : value > 0 ? "inf" : "-inf";
 };
 
-function throughKernel(text: string, dtype: "float64" | "string" | "bool", rows: readonly Row[]): Cell[] {
+function throughKernel(text: string, dtype: DType, rows: readonly Row[]): Cell[] {
   const names = Object.keys(COLUMNS);
   const step = {
     id: "f",
@@ -73,7 +75,7 @@ const unused = () => Promise.reject(new Error("no model is called"));
 test("loops and single rows mean what JavaScript means", () => {
   let tried = 0;
   fc.assert(
-    fc.property(randomFunction, fc.array(row, { minLength: 1, maxLength: 8 }), ({ kind, text }, rows) => {
+    fc.property(javascriptFunction, fc.array(row, { minLength: 1, maxLength: 8 }), ({ kind, text }, rows) => {
       const isRow = text.startsWith("({");
       // The test runs the text; Merlon never does.
       const run = new Function(`return ${text}`)() as (...values: unknown[]) => unknown;

@@ -1,56 +1,19 @@
 // Expressions as Spark's workers run them (`tools/merlon_expressions.py`) and as the kernels do: the same values, function by function and in
 // random functions.
-import { execFileSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { compileExpression } from "#runtime/expression/compile-expression.js";
 import { toColumn as columnOf, toVector } from "#runtime/expression/vector.js";
 import { rootRows } from "#runtime/plan/table.js";
-import type { DType } from "#triton-protos/datatype.js";
 import type { Expression } from "#triton-protos/expression.js";
 import { FUNCTION_NAMES, functionRow, type ValueType } from "#triton-protos/expression-functions.js";
 import { dtypeOf, valueTypeOf } from "#triton-protos/expression-type.js";
 import { type Cell, fromColumn, toColumn } from "../etl/table-values.js";
 import { schemaOf } from "../etl/workflow-plan.js";
-import { cells } from "./random-cells.js";
-import { COLUMNS, exactFunction } from "./random-function.js";
+import { cells, WIDE } from "./random-cells.js";
+import { COLUMNS, DTYPES, exactFunction } from "./random-function.js";
 import { readFunction } from "./read-function.js";
-
-interface Case {
-  readonly expression: Expression;
-  readonly types: Readonly<Record<string, string>>;
-  readonly cells: Readonly<Record<string, readonly Cell[]>>;
-  readonly dtype: DType;
-  readonly what: string;
-}
-
-const RUNNER = `
-import json, math, sys
-sys.path.insert(0, sys.argv[1])
-from merlon_expressions import expression_rows
-sys.setrecursionlimit(10000)
-cell = lambda x: [cell(i) for i in x] if isinstance(x, list) else {"inf": math.inf, "-inf": -math.inf}.get(x, x)
-text = lambda x: str(x) if type(x) is int and abs(x) >= 2**53 else x if type(x) is not float or math.isfinite(x) else "inf" if x > 0 else "-inf"
-out = []
-for case in json.load(sys.stdin):
-    run = expression_rows(case["expression"], case["columns"], case["dtype"])
-    out.append([text(x) for x in run(*[[cell(x) for x in column] for column in case["cells"]])])
-json.dump(out, sys.stdout)
-`;
-
-function throughPython(cases: readonly Case[]): readonly (readonly Cell[])[] {
-  const given = cases.map(({ expression, types, cells: rows, dtype }) => ({
-    expression,
-    columns: schemaOf(types).map(({ name, list }) => [name, list !== undefined]),
-    dtype,
-    cells: Object.keys(types).map(name => rows[name]),
-  }));
-  const python = process.env.MERLON_TEST_PYTHON ?? "python3";
-  const tools = fileURLToPath(new URL("../../tools/", import.meta.url));
-  const answer = execFileSync(python, ["-c", RUNNER, tools], { input: JSON.stringify(given), maxBuffer: 2 ** 28 });
-  return JSON.parse(answer.toString()) as Cell[][];
-}
+import { type Case, throughPython } from "./through-python.js";
 
 function throughKernel({ expression, types, cells: rows, dtype, what }: Case): readonly Cell[] {
   const count = Object.values(rows)[0]!.length;
@@ -117,15 +80,26 @@ const TEXTS: readonly Cell[] = [
   ],
   ...["+.5", "1.", ".", "-0x1", "e", "aaa", "ß", "\n7\t"],
 ];
+const INTEGERS: readonly Cell[] = [null, 0, 1, -1, 2, -3, 7, 100, -(2 ** 31), 2 ** 31, ...WIDE];
 const FLAGS: readonly Cell[] = [null, true, false];
 const POOLS: Readonly<Record<ValueType, readonly Cell[]>> = {
   number: NUMBERS,
   text: TEXTS,
   flag: FLAGS,
+  integer: INTEGERS,
   numbers: [[], [1], [1, null, 3], [0, -1, 2, 1e9]],
+  integers: [[], ["1234567890123456789"], [1, null, 2 ** 31], ["-9223372036854775808", 0, -3]],
   texts: [[], ["a"], ["", null, "😀"], ["x", "a", "b"]],
 };
-const TYPE_NAMES = { number: "float64", text: "string", flag: "bool", numbers: "list<float64>", texts: "list<string>" };
+const TYPE_NAMES: Readonly<Record<ValueType, string>> = {
+  number: "float64",
+  integer: "int64",
+  text: "string",
+  flag: "bool",
+  numbers: "list<float64>",
+  integers: "list<int64>",
+  texts: "list<string>",
+};
 
 /** Every combination of values, or as many of them as there is time for, at even distances. */
 function combinations(types: readonly ValueType[], most: number): Record<string, Cell[]> {
@@ -142,7 +116,10 @@ function combinations(types: readonly ValueType[], most: number): Record<string,
   );
 }
 
-const SCALARS = ["number", "text", "flag"] as const;
+const SCALARS = ["number", "integer", "text", "flag"] as const;
+
+const argument = (type: ValueType, column: string): Expression =>
+  type === "integer" || type === "integers" ? { column, exact: true } : { column };
 
 function casesOf(name: (typeof FUNCTION_NAMES)[number]): Case[] {
   const { args, optional, rest } = functionRow(name);
@@ -155,7 +132,7 @@ function casesOf(name: (typeof FUNCTION_NAMES)[number]): Case[] {
         return arg === "same" || arg === "scalar" ? scalar! : arg;
       });
       const columns = Object.fromEntries(types.map((type, i) => [`x${i}`, TYPE_NAMES[type]]));
-      const expression: Expression = { call: name, args: types.map((_, i) => ({ column: `x${i}` })) };
+      const expression: Expression = { call: name, args: types.map((type, i) => argument(type, `x${i}`)) };
       const known = new Map(types.map((type, i) => [`x${i}`, type]));
       // Of a list there is no column: its items are asked for.
       const made = compileExpression(expression, known, name).type;
@@ -165,7 +142,8 @@ function casesOf(name: (typeof FUNCTION_NAMES)[number]): Case[] {
           : made === "text"
             ? { call: "coalesce", args: [expression, { text: "none" }] }
             : expression;
-      const dtype = dtypeOf(compileExpression(whole, known, name).type);
+      const { type } = compileExpression(whole, known, name);
+      const dtype = type === "integer" ? "int64" : dtypeOf(type);
       return { expression: whole, types: columns, cells: combinations(types, 400), dtype, what: `${name}(${types})` };
     }),
   );
@@ -178,10 +156,9 @@ test("every function", () => {
 test("random functions, and numbers as integers", () => {
   const functions = fc.sample(exactFunction, { numRuns: 400, seed: 20_261_126 });
   const given = fc.sample(cells(20), { numRuns: 20, seed: 20_261_126 });
-  const dtypes = { number: "float64", text: "string", flag: "bool" } as const;
   const random = functions.map(({ kind, text }, i): Case => {
     const rows = given[i % given.length]!;
-    return { expression: readFunction(text, COLUMNS), types: COLUMNS, cells: rows, dtype: dtypes[kind], what: text };
+    return { expression: readFunction(text, COLUMNS), types: COLUMNS, cells: rows, dtype: DTYPES[kind], what: text };
   });
   const whole = (["int8", "uint16", "int32", "int64", "float32"] as const).map(
     (dtype): Case => ({

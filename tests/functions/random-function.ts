@@ -5,7 +5,7 @@
  */
 import fc from "fast-check";
 
-export type Kind = "number" | "text" | "flag";
+export type Kind = "number" | "integer" | "text" | "flag";
 
 /** Parameters, by what they hold. */
 export const COLUMNS = {
@@ -24,8 +24,11 @@ export const COLUMNS = {
 const EXACT = ["abs", "ceil", "floor", "round", "trunc", "sign", "sqrt", "fround"];
 const ROUNDED = ["log1p", "exp", "log", "tanh", "cbrt"];
 
-/** @param exact without functions whose last bit another library computes otherwise, since `%`, `<` or `floor` make any difference of it */
-const grammar = (exact: boolean) =>
+/**
+ * @param exact without functions whose last bit another library computes otherwise, since `%`, `<` or `floor` make any difference of it
+ * @param integers with arithmetic of 64 bits, which JavaScript's numbers do not have
+ */
+const grammar = (exact: boolean, integers = true) =>
   fc.letrec<Record<Kind, string>>(tie => {
     const [n, s, c] = [tie("number"), tie("text"), tie("flag")];
     const call = (f: (...parts: string[]) => string, ...parts: fc.Arbitrary<string>[]) =>
@@ -33,6 +36,7 @@ const grammar = (exact: boolean) =>
     const pick = <T>(...values: T[]) => fc.constantFrom(...values);
     const literal = pick("0", "1", "2.5", "100", "(-3)", "1e300", "Infinity", "Math.PI");
     const numberColumn = pick("a", "b", "i", "big");
+    const whole = tie("integer");
     const word = pick('""', '"a"', '"B c"', '"é😀"', "'x.y.z'", "`tpl`");
     const known = fc.oneof(
       word,
@@ -65,6 +69,7 @@ const grammar = (exact: boolean) =>
         call((x, y) => `(${x})?.indexOf(${y})`, s, word),
         call(x => `Number(${x})`, fc.oneof(s, c, n)),
         pick("ids.length", "words.length", "ids[0]", "ids[1]", "ids.at(-1)"),
+        ...(integers ? [whole] : []),
         call(x => `ids[${x}]`, n),
         call(x => `ids.at(${x})`, n),
         call(
@@ -73,9 +78,29 @@ const grammar = (exact: boolean) =>
           n,
         ),
       ),
+      integer: fc.oneof(
+        { maxDepth: 5, depthSize: "small" },
+        pick("i", "big", "ids[0]", "ids.at(-1)"),
+        pick("3", "(-7)", "1000", "9007199254740993n", "-1234567890123456789n", "ids[0n]"),
+        call((x, o, y) => `(${x} ${o} ${y})`, whole, pick("+", "-", "*", "%"), whole),
+        call((f, x, y) => `Math.${f}(${x} / ${y})`, pick("floor", "trunc"), whole, whole),
+        call((x, y) => `(${x} ?? ${y})`, whole, whole),
+        call((x, o, y) => `(${x} ${o} ${y})`, whole, pick("&&", "||"), whole),
+        call(x => `(-(${x}))`, whole),
+        call(x => `Math.abs(${x})`, whole),
+        call((f, x, y) => `Math.${f}(${x}, ${y})`, pick("min", "max"), whole, whole),
+        call((x, y, z) => `(${x} ? ${y} : ${z})`, c, whole, whole),
+      ),
       flag: fc.oneof(
         { maxDepth: 5, depthSize: "small" },
         pick("f", "true", "false"),
+        ...(integers
+          ? [
+              call((x, o, y) => `(${x} ${o} ${y})`, whole, pick("<", "<=", ">", ">=", "===", "!=="), whole),
+              call(x => `ids.includes(${x})`, whole),
+              call(x => `[3, 9007199254740992, 1234567890123456789n].includes(${x})`, whole),
+            ]
+          : []),
         call((x, o, y) => `(${x} ${o} ${y})`, n, pick("<", "<=", ">", ">="), n),
         call((x, o, y) => `(${x} ${o} ${y})`, n, pick("===", "!==", "==", "!="), pick("0", "1", "2.5")),
         call((x, o, y) => `(${x} ${o} ${y})`, s, pick("===", "!=="), s),
@@ -110,13 +135,18 @@ const grammar = (exact: boolean) =>
         call((x, k) => `(${x})?.repeat(${k})`, s, pick("0", "2")),
         pick("words[0]", "words.at(-1)"),
         call(x => `String(${x})`, pick("ids.length", "0.1", "1e-7", "-0")),
+        ...(integers ? [call(x => `String(${x})`, whole)] : []),
       ),
     };
   });
 
-function functionsOf({ number, text, flag }: Record<Kind, fc.Arbitrary<string>>) {
+/** Dtypes that hold the values of each kind. */
+export const DTYPES = { number: "float64", integer: "int64", text: "string", flag: "bool" } as const;
+
+function functionsOf({ number, integer, text, flag }: Record<Kind, fc.Arbitrary<string>>, integers = true) {
   const body: fc.Arbitrary<{ kind: Kind; text: string }> = fc.oneof(
     number.map(t => ({ kind: "number" as const, text: t })),
+    ...(integers ? [integer.map(t => ({ kind: "integer" as const, text: t }))] : []),
     flag.map(t => ({ kind: "flag" as const, text: t })),
     text.map(t => ({ kind: "text" as const, text: t })),
   );
@@ -139,5 +169,7 @@ function functionsOf({ number, text, flag }: Record<Kind, fc.Arbitrary<string>>)
 
 /** The function's text, and what it makes: an expression, or statements around one. */
 export const randomFunction = functionsOf(grammar(false));
+/** The same, without integers. */
+export const javascriptFunction = functionsOf(grammar(false, false), false);
 /** The same, of functions that every machine computes to the last bit. */
 export const exactFunction = functionsOf(grammar(true));

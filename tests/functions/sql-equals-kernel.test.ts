@@ -12,10 +12,9 @@ import { inFolder, throughSql } from "../etl/run-workflow.js";
 import { fromColumn, toColumn } from "../etl/table-values.js";
 import { schemaOf } from "../etl/workflow-plan.js";
 import { cells } from "./random-cells.js";
-import { COLUMNS, type Kind, randomFunction } from "./random-function.js";
+import { COLUMNS, DTYPES, type Kind, randomFunction } from "./random-function.js";
 import { readFunction } from "./read-function.js";
 
-const DTYPES = { number: "float64", text: "string", flag: "bool" } as const;
 const NAMES = Object.keys(COLUMNS);
 const FILTER = "(a, s, f) => f || (a ?? 0) > 0 || s?.length > 2";
 

@@ -9,14 +9,13 @@ import { expectCells, lowerWorkflow } from "../etl/run-onnx.js";
 import { fromColumn, toColumn } from "../etl/table-values.js";
 import { schemaOf } from "../etl/workflow-plan.js";
 import { cells } from "../functions/random-cells.js";
-import { COLUMNS, randomFunction } from "../functions/random-function.js";
+import { COLUMNS, DTYPES, randomFunction } from "../functions/random-function.js";
 import { readFunction } from "../functions/read-function.js";
 import { startPythonOnnx } from "./python-onnx.js";
 
 const python = startPythonOnnx();
 afterAll(() => python.stop());
 
-const DTYPES = { number: "float64", text: "string", flag: "bool" } as const;
 const ROWS = 40;
 
 function planOf(

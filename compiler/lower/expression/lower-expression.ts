@@ -30,11 +30,13 @@ import {
 } from "../../onnx/elementary.js";
 import type { Value } from "../../onnx/graph-builder.js";
 import { KEEP, type LowerContext } from "../lowering.js";
+import { asNumbers, INTEGER_FUNCTIONS, toInteger } from "./integers.js";
 import { NUMBER_FUNCTIONS } from "./numbers.js";
 import {
   asType,
   choose,
   type FlagTerm,
+  type IntegerTerm,
   isText,
   type ListTerm,
   literalTerm,
@@ -57,12 +59,14 @@ export function lowerExpression(
   const { g } = context;
   const part = (inner: Expression) => lowerExpression(context, inner, columns, locals);
   if ("number" in at) return literalTerm(g, "number", Number(at.number));
+  if ("integer" in at) return literalTerm(g, "integer", BigInt(at.integer));
   if ("text" in at) return literalTerm(g, "text", at.text);
   if ("flag" in at) return literalTerm(g, "flag", at.flag);
   if ("missing" in at) return literalTerm(g, "missing", undefined);
   if ("list" in at)
     return literalTerm(g, at.list.some(item => typeof item === "string") ? "texts" : "numbers", at.list);
-  if ("column" in at) return columns.get(at.column)!;
+  if ("integers" in at) return literalTerm(g, "integers", at.integers.map(BigInt));
+  if ("column" in at) return at.exact ? columns.get(at.column)! : asNumbers(g, columns.get(at.column)!);
   if ("local" in at) return locals.get(at.local)!;
   if ("let" in at) return lowerExpression(context, at.in, columns, new Map([...locals, [at.let, part(at.be)]]));
   return lowerCall(context, at.call, at.args.map(part));
@@ -86,6 +90,8 @@ function lowerCall(context: LowerContext, name: FunctionName, given: readonly Te
   });
   const generic = GENERIC[name]?.(context, args);
   if (generic) return generic;
+  const whole = INTEGER_FUNCTIONS[name];
+  if (whole) return whole(g, args as readonly IntegerTerm[]);
   const numeric = NUMBER_FUNCTIONS[name];
   if (numeric && args.every(arg => arg.type === "number"))
     return { type: "number", value: numeric(g, ...args.map(arg => (arg as NumberTerm).value)) };
@@ -121,6 +127,8 @@ const GENERIC: Partial<Record<FunctionName, Generic>> = {
     const number = cast(g, value, "float64");
     return { type: "number", value: valid ? where(g, valid, number, scalar(g, "float64", Number.NaN)) : number };
   },
+  widen: ({ g }, [a]) => asNumbers(g, a!),
+  toInteger: ({ g }, [a]) => toInteger(g, (a as NumberTerm).value),
   isFinite: ({ g }, [a]) => {
     const { value } = a as NumberTerm;
     return flag(not(g, or(g, notANumber(g, value), isInf(g, value))));
@@ -133,7 +141,9 @@ const GENERIC: Partial<Record<FunctionName, Generic>> = {
   textsLength: listLength,
   numberAt: (context, [list, at]) => itemAt(context, list as ListTerm, at as NumberTerm),
   textsAt: (context, [list, at]) => itemAt(context, list as ListTerm, at as NumberTerm),
+  integerAt: (context, [list, at]) => itemAt(context, list as ListTerm, at as NumberTerm),
   numbersInclude: (context, [list, x]) => includes(context, list as ListTerm, x as NumberTerm),
+  integersInclude: (context, [list, x]) => includes(context, list as ListTerm, x as IntegerTerm),
   textsInclude: (context, [list, x]) => includes(context, list as ListTerm, x as TextTerm),
 };
 
@@ -141,14 +151,10 @@ const GENERIC: Partial<Record<FunctionName, Generic>> = {
 function same({ g }: LowerContext, a: Term, b: Term): Value {
   if (a.type === "number" && b.type === "number")
     return or(g, equal(g, a.value, b.value), and(g, notANumber(g, a.value), notANumber(g, b.value)));
-  const [x, y] = [a as FlagTerm | TextTerm, b as FlagTerm | TextTerm];
+  const [x, y] = [a as IntegerTerm | FlagTerm | TextTerm, b as IntegerTerm | FlagTerm | TextTerm];
   const [text, literal] = x.literal ? [y, x.literal] : [x, y.literal];
   const values =
-    x.type === "flag"
-      ? equal(g, x.value, y.value)
-      : literal
-        ? isText(g, text, [String(literal.value ?? "")])
-        : equal(g, x.value, y.value);
+    x.type === "text" && literal ? isText(g, text, [String(literal.value ?? "")]) : equal(g, x.value, y.value);
   if (!x.valid && !y.valid) return values;
   const always = scalar(g, "bool", true);
   const [here, there] = [x.valid ?? always, y.valid ?? always];
@@ -180,14 +186,20 @@ function itemAt(context: LowerContext, list: ListTerm, at: NumberTerm): Term | u
   if (list.type === "numbers")
     return { type: "number", value: where(g, inside, value, scalar(g, "float64", Number.NaN)) };
   const valid = list.known ? and(g, inside, pick(list.known)) : inside;
+  if (list.type === "integers") return { type: "integer", value, valid };
   return { type: "text", value, valid, ...(list.domain && { domain: list.domain }) };
 }
 
 /** Whether a list has the value; a missing one is looked for among missing items. */
-function includes(context: LowerContext, list: ListTerm, x: NumberTerm | TextTerm): Term {
+function includes(context: LowerContext, list: ListTerm, x: NumberTerm | IntegerTerm | TextTerm): Term {
   const { g } = context;
   if (list.literal) {
-    const items = list.literal.value as readonly (number | string)[];
+    const items = list.literal.value as readonly (number | bigint | string)[];
+    if (x.type === "integer") {
+      const each = items.map(item => equal(g, x.value, scalar(g, "int64", item as bigint)));
+      const found = each.reduce((a, b) => or(g, a, b), scalar(g, "bool", false));
+      return flag(x.valid ? and(g, found, x.valid) : found);
+    }
     if (x.type === "text") {
       const found = items.length > 0 ? isText(g, x, items as string[]) : scalar(g, "bool", false);
       return flag(x.valid ? and(g, found, x.valid) : found);
@@ -203,7 +215,10 @@ function includes(context: LowerContext, list: ListTerm, x: NumberTerm | TextTer
     met = equal(g, items!, wide(x.value));
     nothing = and(g, notANumber(g, items!), wide(notANumber(g, x.value)));
   } else {
-    met = x.literal ? isText(g, { value: items! }, [String(x.literal.value ?? "")]) : equal(g, items!, wide(x.value));
+    met =
+      x.type === "text" && x.literal
+        ? isText(g, { value: items! }, [String(x.literal.value ?? "")])
+        : equal(g, items!, wide(x.value));
     if (known) met = and(g, met, known);
     if (x.valid) met = and(g, met, wide(x.valid));
     if (known && x.valid) nothing = and(g, not(g, known), wide(not(g, x.valid)));

@@ -1,5 +1,5 @@
 /**
- * What the parts of an expression are in a graph: numbers as float64 with NaN for missing, flags and texts with a flag of their own for it. A
+ * What the parts of an expression are in a graph: numbers as float64 with NaN for missing; integers, flags and texts with a flag of their own for it. A
  * literal keeps its value, so that functions of literals alone are worked out while building.
  */
 import type { Value as Plain } from "../../../triton-protos/expression-functions.js";
@@ -15,6 +15,13 @@ export interface NumberTerm extends Literal {
   readonly type: "number";
   readonly value: Value;
 }
+/** int64 */
+export interface IntegerTerm extends Literal {
+  readonly type: "integer";
+  /** Anything where missing. */
+  readonly value: Value;
+  readonly valid?: Value | undefined;
+}
 export interface FlagTerm extends Literal {
   readonly type: "flag";
   /** False where missing. */
@@ -28,7 +35,7 @@ export interface TextTerm extends Literal {
   readonly domain?: ReadonlySet<string>;
 }
 export interface ListTerm extends Literal {
-  readonly type: "numbers" | "texts";
+  readonly type: "numbers" | "integers" | "texts";
   /** [n, longest]; of a literal absent. */
   readonly items?: Value;
   /** Items that are there, null or not. */
@@ -42,7 +49,7 @@ export interface ListTerm extends Literal {
 export interface MissingTerm extends Literal {
   readonly type: "missing";
 }
-export type ScalarTerm = NumberTerm | FlagTerm | TextTerm;
+export type ScalarTerm = NumberTerm | IntegerTerm | FlagTerm | TextTerm;
 export type Term = ScalarTerm | ListTerm | MissingTerm;
 
 export function literalTerm(g: GraphBuilder, type: FoundType, value: Plain): Term {
@@ -50,6 +57,13 @@ export function literalTerm(g: GraphBuilder, type: FoundType, value: Plain): Ter
   switch (type) {
     case "number":
       return { type, literal, value: scalar(g, "float64", (value as number | undefined) ?? Number.NaN) };
+    case "integer":
+      return {
+        type,
+        literal,
+        value: scalar(g, "int64", (value as bigint | undefined) ?? 0n),
+        ...missingFlag(g, value),
+      };
     case "flag":
       return { type, literal, value: scalar(g, "bool", value === true), ...missingFlag(g, value) };
     case "text": {
@@ -57,6 +71,7 @@ export function literalTerm(g: GraphBuilder, type: FoundType, value: Plain): Ter
       return { type, literal, value: scalar(g, "string", text), domain: new Set([text]), ...missingFlag(g, value) };
     }
     case "numbers":
+    case "integers":
     case "texts":
       return { type, literal };
     case "missing":
@@ -88,6 +103,10 @@ export function truthy(g: GraphBuilder, term: Term): Value {
       return term.value;
     case "number":
       return not(g, or(g, notANumber(g, term.value), g.op("Equal", [term.value, scalar(g, "float64", 0)], "bool")));
+    case "integer": {
+      const some = not(g, g.op("Equal", [term.value, scalar(g, "int64", 0n)], "bool"));
+      return term.valid ? and(g, term.valid, some) : some;
+    }
     case "text": {
       const full = not(g, isText(g, term, [""]));
       return term.valid ? and(g, term.valid, full) : full;
@@ -118,6 +137,7 @@ export function choose(g: GraphBuilder, test: Value, yes: ScalarTerm, no: Scalar
   const always = scalar(g, "bool", true);
   const valid = yesValid || noValid ? where(g, test, yesValid ?? always, noValid ?? always) : undefined;
   const rest = valid && { valid };
+  if (yes.type === "integer") return { type: "integer", value, ...rest };
   if (yes.type === "flag") return { type: "flag", value: valid ? and(g, value, valid) : value, ...rest };
   const [left, right] = [yes.domain, (no as TextTerm).domain];
   return { type: "text", value, ...rest, ...(left && right && { domain: new Set([...left, ...right]) }) };

@@ -30,8 +30,8 @@ export type SparkCommand =
       readonly do: "expression";
       readonly name: string;
       readonly expression: Expression;
-      /** Names, and whether they hold lists. */
-      readonly columns: readonly (readonly [string, boolean])[];
+      /** Names, and whether they hold lists, and integers as digits. */
+      readonly columns: readonly (readonly [string, boolean, boolean])[];
       readonly dtype: DType;
       /** Spark's name of the dtype. */
       readonly type: string;

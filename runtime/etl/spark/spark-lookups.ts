@@ -9,7 +9,7 @@ import { allocate, type Values } from "../../plan/table.js";
 import { type GroupLookup, loadGroups, presence, type TableStore } from "../group-lookup.js";
 import type { Lookups } from "../lookups.js";
 import { idLayout } from "../sql/categorify.js";
-import { expressionsOf } from "../sql/expression-functions.js";
+import { digitColumns, expressionsOf } from "../sql/expression-functions.js";
 import type { NamedColumn, SqlColumn } from "../sql/sql-form.js";
 import type { SparkSession } from "./session.js";
 import { sparkSql } from "./spark-dialect.js";
@@ -46,8 +46,12 @@ export function sparkLookups(session: SparkSession, folder: string): Lookups {
           if (found) groups.set(step.id, found);
         }
         const inputs = (step.inputs.input ?? []).map(ref => layers.find(ref)!);
-        for (const { name, expression, inputs: read, dtype } of expressionsOf(step, inputs)) {
-          const columns = read.map(([column, { list }]) => [column, list !== undefined] as const);
+        for (const call of expressionsOf(step, inputs)) {
+          const { name, expression, dtype } = call;
+          const digits = digitColumns(call);
+          const columns = call.inputs.map(
+            ([column, { list }]) => [column, list !== undefined, digits.has(column)] as const,
+          );
           const type = sparkSql.type(dtype);
           await session.ask(
             { do: "expression", name, expression, columns, dtype, type },

@@ -5,13 +5,14 @@
 import { createHash } from "node:crypto";
 import * as duckdb from "@duckdb/node-api";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
-import { columnsOf, type Expression } from "../../../triton-protos/expression.js";
+import { columnsOf, type Expression, exactColumnsOf } from "../../../triton-protos/expression.js";
 import type { ValueType } from "../../../triton-protos/expression-functions.js";
-import { valueTypeOf } from "../../../triton-protos/expression-type.js";
+import { isListType, valueTypeOf } from "../../../triton-protos/expression-type.js";
 import type { AnyStep } from "../../../triton-protos/plan.js";
 import { compileExpression } from "../../expression/compile-expression.js";
 import { fromValues, toColumn, type Vector } from "../../expression/vector.js";
 import { rootRows } from "../../plan/table.js";
+import type { Dialect } from "./dialect.js";
 import { sqlType } from "./literal.js";
 import type { SqlColumn } from "./sql-form.js";
 
@@ -39,8 +40,20 @@ export function expressionsOf(step: AnyStep, columns: readonly SqlColumn[]): rea
 }
 
 /** The calls of a step in SQL, in the order of its outputs; a filter has one, its condition. */
-export const expressionCalls = (step: AnyStep, columns: readonly SqlColumn[]): readonly string[] =>
-  expressionsOf(step, columns).map(call => `${call.name}(${call.inputs.map(([, col]) => col.sql).join(", ")})`);
+export const expressionCalls = (step: AnyStep, columns: readonly SqlColumn[], dialect: Dialect): readonly string[] =>
+  expressionsOf(step, columns).map(call => {
+    const digits = dialect.engine === "spark" ? digitColumns(call) : new Set<string>();
+    const args = call.inputs.map(([name, { sql, list }]) =>
+      digits.has(name) ? `CAST(${sql} AS ${list ? dialect.listType("string") : dialect.type("string")})` : sql,
+    );
+    return `${call.name}(${args.join(", ")})`;
+  });
+
+/** Columns that Spark's workers are given as digits: pandas has doubles of 64-bit integers with nulls among them. */
+export function digitColumns({ expression, inputs }: ExpressionCall): ReadonlySet<string> {
+  const exact = exactColumnsOf(expression);
+  return new Set(inputs.filter(([name, { dtype }]) => dtype === "int64" && exact.has(name)).map(([name]) => name));
+}
 
 const registered = new WeakMap<duckdb.DuckDBConnection, Set<string>>();
 
@@ -101,11 +114,16 @@ function scalarFunction(
 }
 
 function readVector(type: ValueType, vector: duckdb.DuckDBVector, rows: number): Vector {
-  const plain = (value: duckdb.DuckDBValue): number | string | boolean | undefined =>
-    value === null ? undefined : typeof value === "bigint" ? Number(value) : (value as number | string | boolean);
+  const isInteger = type === "integer" || type === "integers";
+  const plain = (value: duckdb.DuckDBValue): number | bigint | string | boolean | undefined =>
+    value === null
+      ? undefined
+      : typeof value === "bigint" && !isInteger
+        ? Number(value)
+        : (value as number | bigint | string | boolean);
   return fromValues(type, rows, row => {
     const item = vector.getItem(row);
-    if (type === "numbers" || type === "texts") {
+    if (isListType(type)) {
       // A null list is an empty one, as everywhere.
       const items = item instanceof duckdb.DuckDBListValue ? item.items : [];
       return items.map(plain as (v: duckdb.DuckDBValue) => number);

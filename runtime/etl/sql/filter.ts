@@ -1,5 +1,6 @@
 /** `filter` in SQL: the columns as they are; the layer that holds them has its condition in `WHERE`. */
 import type { AnyStep } from "../../../triton-protos/plan.js";
+import type { Dialect } from "./dialect.js";
 import { expressionCalls } from "./expression-functions.js";
 import type { SqlColumn, SqlForm } from "./sql-form.js";
 
@@ -9,4 +10,5 @@ export const filter: SqlForm<"filter"> = (step, inputs) => {
 };
 
 /** The condition; a row for which it is missing goes. */
-export const conditionOf = (step: AnyStep, inputs: readonly SqlColumn[]): string => expressionCalls(step, inputs)[0]!;
+export const conditionOf = (step: AnyStep, inputs: readonly SqlColumn[], dialect: Dialect): string =>
+  expressionCalls(step, inputs, dialect)[0]!;

@@ -2,4 +2,4 @@
 import { expressionCalls } from "./expression-functions.js";
 import type { SqlForm } from "./sql-form.js";
 
-export const lambdaOp: SqlForm<"lambdaOp"> = (step, inputs) => expressionCalls(step, inputs);
+export const lambdaOp: SqlForm<"lambdaOp"> = (step, inputs, { sql }) => expressionCalls(step, inputs, sql);
