@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => spark?.close());
 
-const STATISTICS = `import { bucketize, categorify, clip, dataStats, fillMedian, fillMissing, hashBucket, hashedCross, joinGroupby, listSlice, logOp, normalize, normalizeMinMax, reduceDtypeSize, rename, source, targetEncoding, valueCount, workflow } from "merlon";
+const STATISTICS = `import { bucketize, categorify, clip, dataStats, fillMedian, fillMissing, hashBucket, hashedCross, joinGroupby, lambdaOp, listSlice, logOp, normalize, normalizeMinMax, reduceDtypeSize, rename, source, targetEncoding, valueCount, workflow } from "merlon";
 const e = source({ user_id: "int64", item_id: "int64", category: "string", brand: "string", price: "float64", age: "int32", bought: "float32", flag: "bool", tags: "list<string>", nums: "list<int64>" });
 const ids = e[["user_id", "item_id", "category", "brand", "flag"]] >> categorify({ freqThreshold: 2, numBuckets: { brand: 5 } });
 const combo = e[[["category", "brand"]]] >> categorify({ encodeType: "combo", numBuckets: 3 });
@@ -44,8 +44,9 @@ const cross = e[[["brand", "age"]]] >> hashedCross(97);
 const buckets = e["price"] >> bucketize([10, 100, 500]) >> rename({ postfix: "_bucket" });
 const demand = e[["item_id", ["category", "brand"]]] >> targetEncoding(e["bought"], { pSmooth: 20 });
 const spent = e["category"] >> joinGroupby(["count", "sum", "mean", "std", "min", "max"], e[["price", "age"]]);
+const next = e[["item_id", "nums"]] >> lambdaOp((item_id, nums) => (nums.includes(item_id) ? 0 : item_id * 3 + (nums[0] ?? 1)), { name: "next", dtype: "int64" });
 const stats = e["user_id"] >> dataStats() >> rename({ postfix: "_raw" });
-export default workflow("both", ids + combo + tags + nums + price + age + filled + small + hash + cross + buckets + demand + spent + stats);
+export default workflow("both", ids + combo + tags + nums + price + age + filled + small + hash + cross + buckets + demand + spent + next + stats);
 `;
 
 const ROWS = (from: number, to: number) => `SELECT (hash(i * 5) % 60)::BIGINT AS user_id,
