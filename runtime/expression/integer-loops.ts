@@ -4,6 +4,7 @@
  */
 import { type FunctionName, functionRow, type Value } from "../../triton-protos/expression-functions.js";
 import { float64s } from "../plan/short-arrays.js";
+import { words } from "../plan/table.js";
 import { fromIntegers, integerAt, isSafe, largest, SAFE, toWide } from "./integer-vector.js";
 import { numberLoop } from "./number-loops.js";
 import type { FlagVector, IntegerVector, Vector, WideIntegers } from "./vector.js";
@@ -74,7 +75,30 @@ const ARITHMETIC: Partial<Record<FunctionName, WideLoop<Words>>> = {
   multiplyIntegers: (a, b, out) => {
     for (let i = 0; i < out.length; i++) out[i] = BigInt.asIntN(64, a[i]! * b[i]!);
   },
+  negateInteger: (a, _, out) => {
+    for (let i = 0; i < out.length; i++) out[i] = BigInt.asIntN(64, -a[i]!);
+  },
+  remainderIntegers: (a, b, out) => {
+    for (let i = 0; i < out.length; i++) out[i] = b[i] === 0n ? 0n : BigInt.asIntN(64, a[i]! % b[i]!);
+  },
+  truncDivideIntegers: (a, b, out) => {
+    for (let i = 0; i < out.length; i++) out[i] = b[i] === 0n ? 0n : BigInt.asIntN(64, a[i]! / b[i]!);
+  },
+  floorDivideIntegers: (a, b, out) => {
+    for (let i = 0; i < out.length; i++) {
+      const [x, y] = [a[i]!, b[i]!];
+      if (y === 0n) continue;
+      const quotient = BigInt.asIntN(64, x / y);
+      const left = BigInt.asIntN(64, x % y);
+      out[i] = left !== 0n && left < 0n !== y < 0n ? BigInt.asIntN(64, quotient - 1n) : quotient;
+    }
+  },
 };
+const DIVISIONS: ReadonlySet<FunctionName> = new Set([
+  "remainderIntegers",
+  "truncDivideIntegers",
+  "floorDivideIntegers",
+]);
 
 const COMPARISON: Partial<Record<FunctionName, WideLoop<Uint8Array>>> = {
   lessIntegers: (a, b, out) => {
@@ -134,9 +158,14 @@ function wideLoop(name: FunctionName): (args: readonly WideIntegers[], rows: num
   if (arithmetic)
     return ([a, b], rows) => {
       const values = new BigInt64Array(rows);
-      arithmetic(a!.values, b!.values, values);
-      return { type: "integer", values, validity: bothValid(a!, b!) } satisfies WideIntegers;
+      const other = b ?? a!;
+      arithmetic(a!.values, other.values, values);
+      const valid = bothValid(a!, other);
+      const validity = DIVISIONS.has(name) ? withoutZeros(other.values, valid) : valid;
+      return { type: "integer", values, validity } satisfies WideIntegers;
     };
+  if (name === "equal" || name === "notEqual") return ([a, b], rows) => equalWords(a!, b!, rows, name === "equal");
+  if (name === "coalesce") return ([a, b]) => coalesceWords(a!, b!);
   const comparison = COMPARISON[name];
   if (comparison)
     return ([a, b], rows) => {
@@ -154,6 +183,40 @@ function wideLoop(name: FunctionName): (args: readonly WideIntegers[], rows: num
       values: Uint8Array.from({ length: rows }, (_, row) => (call(...args.map(arg => integerAt(arg, row))) ? 1 : 0)),
     });
   return (args, rows) => fromIntegers(rows, row => call(...args.map(arg => integerAt(arg, row))) as bigint | undefined);
+}
+
+/** Two missing values are equal. */
+function equalWords(a: WideIntegers, b: WideIntegers, rows: number, wanted: boolean): FlagVector {
+  const [x, y] = [words(a.values), words(b.values)];
+  const values = new Uint8Array(rows);
+  for (let i = 0; i < rows; i++) {
+    const isSame = x[2 * i] === y[2 * i] && x[2 * i + 1] === y[2 * i + 1];
+    values[i] = isSame === wanted ? 1 : 0;
+  }
+  if (a.validity || b.validity)
+    for (let i = 0; i < rows; i++) {
+      const [here, there] = [a.validity?.[i] !== 0, b.validity?.[i] !== 0];
+      if (!here || !there) values[i] = (here === there) === wanted ? 1 : 0;
+    }
+  return { type: "flag", values };
+}
+
+function coalesceWords(a: WideIntegers, b: WideIntegers): WideIntegers {
+  if (!a.validity) return a;
+  const values = a.values.slice();
+  const validity = a.validity.slice();
+  for (let i = 0; i < values.length; i++) {
+    if (validity[i] !== 0) continue;
+    values[i] = b.values[i]!;
+    validity[i] = b.validity?.[i] ?? 1;
+  }
+  return { type: "integer", values, validity };
+}
+
+function withoutZeros(divisors: Words, validity: Uint8Array | undefined): Uint8Array {
+  const some = new Uint8Array(divisors.length);
+  for (let i = 0; i < some.length; i++) some[i] = divisors[i] === 0n ? 0 : (validity?.[i] ?? 1);
+  return some;
 }
 
 function bothValid({ validity: a }: WideIntegers, { validity: b }: WideIntegers): Uint8Array | undefined {

@@ -116,7 +116,10 @@ export function toWide(vector: IntegerVector): WideIntegers {
 /** The nearest doubles, missing as NaN. */
 export function widen(vector: IntegerVector): NumberVector {
   if (isSafe(vector)) return { type: "number", values: vector.values };
-  const values = Float64Array.from(vector.values, Number);
+  const values = float64s(vector.values.length);
+  const pairs = words(vector.values);
+  // The only rounding is that of the sum.
+  for (let i = 0; i < values.length; i++) values[i] = pairs[2 * i + 1]! * 2 ** 32 + (pairs[2 * i]! >>> 0);
   const { validity } = vector;
   if (validity) for (let i = 0; i < values.length; i++) if (validity[i] === 0) values[i] = Number.NaN;
   return { type: "number", values };

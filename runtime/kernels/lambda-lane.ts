@@ -42,6 +42,11 @@ function settle(vector: Vector, dtype: DType, to: Float64Array, count: number): 
     return;
   }
   const { values } = vector.type === "integer" ? widen(vector) : (vector as Extract<Vector, { type: "number" }>);
+  if (vector.type === "integer" && dtype === "int64") {
+    // The largest of them are 2^63 as doubles, which is not one that does not fit.
+    to.set(values);
+    return;
+  }
   if (datatype(dtype).kind === "float") {
     to.set(values);
     roundTo(dtype, to, count);
