@@ -113,6 +113,8 @@ function plainParams(op: string, params: unknown, site: number | undefined): { r
   let faults = 0;
   const plain = (value: unknown, path: readonly string[]): unknown => {
     if (value === null || ["undefined", "string", "number", "boolean"].includes(typeof value)) return value;
+    // A function's constants become literals of its expression, which has integers of 64 bits.
+    if (typeof value === "bigint" && path[0] === "lambda" && path[1] === "captured") return value;
     const isData =
       typeof value === "object" && (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype);
     if (isData && !inside.includes(value)) {

@@ -1,5 +1,5 @@
 // What the rewriter does around functions of columns, and what a part of a workflow answers once it is compiled.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -100,4 +100,38 @@ describe("a part of a fitted workflow", () => {
       rmSync(out, { recursive: true });
     }
   });
+});
+
+test("64-bit integers go through a program exactly, one function after the other", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "merlon-integers-"));
+  try {
+    const file = join(folder, "main.workflow.ts");
+    writeFileSync(
+      file,
+      `import { filter, lambdaOp, source, workflow } from "merlon";
+const HIDDEN = [1234567890123456819n, 5n];
+const OFFSET = 1234567890123456000n;
+const e = source({ id: "int64" });
+const kept = e >> filter(row => !HIDDEN.includes(row.id));
+const tripled = kept >> lambdaOp(id => (id - OFFSET) * 3n + OFFSET, { dtype: "int64" });
+export default workflow("integers", kept + (tripled >> lambdaOp(id => id % 1_000, { name: "last", dtype: "int32" })));
+`,
+    );
+    const compiled = await compile(file);
+    if (!compiled.ok) throw new Error(JSON.stringify(compiled.diagnostics));
+    const refuse = () => Promise.reject(new Error("no model is called"));
+    const plan = parsePlan(JSON.stringify(compiled.plan), "plan.json");
+    const executable = await preparePlan(plan, { folder, models: { describe: refuse, infer: refuse } });
+    const ids = ["1234567890123456789", "1234567890123456819", "1234567890123456790", 5];
+    const rows = rootRows(ids.length);
+    const given = new Map([["id", toColumn(plan.inputs[0]!, ids, rows)]]);
+    const { columns } = await executable.run(given, { seed: 0n, parameters: new Map() });
+    expect(Object.fromEntries([...columns].map(([name, col]) => [name, fromColumn(col)]))).toEqual({
+      id: ["1234567890123456789", "1234567890123456790"],
+      last: [367, 370],
+    });
+    await executable.close();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -8,6 +8,7 @@ import { type Column, rootRows } from "#runtime/plan/table.js";
 import { type DType, datatype } from "#triton-protos/datatype.js";
 import { expandFused } from "#triton-protos/expand-fused.js";
 import type { Expression } from "#triton-protos/expression.js";
+import { valueTypeOf } from "#triton-protos/expression-type.js";
 import type { AnyStep, ColumnRef, Plan } from "#triton-protos/plan.js";
 import { parsePlan, printPlan } from "#triton-protos/plan.js";
 import type { ColumnSchema } from "#triton-protos/schema.js";
@@ -48,6 +49,18 @@ const NUMBERS: readonly Expression[] = [
   call("textLength", call("print", a)),
 ];
 const FLAGS: readonly Expression[] = [call("less", a, b), call("isMissing", a), call("not", call("equal", a, b))];
+
+/** The same of integers, which are read exactly. */
+const [m, n] = [{ column: "a", exact: true } as const, { column: "b", exact: true } as const];
+const INTEGERS: readonly Expression[] = [
+  call("addIntegers", m, n),
+  call("multiplyIntegers", m, n),
+  call("remainderIntegers", m, n),
+  call("floorDivideIntegers", m, { integer: "-3" }),
+  call("if", call("lessIntegers", m, n), m, call("subtractIntegers", n, m)),
+  call("divide", call("widen", m), b),
+];
+const INTEGER_FLAGS: readonly Expression[] = [call("lessIntegers", m, n), call("equal", m, n)];
 
 interface Choice {
   readonly op: number;
@@ -135,7 +148,9 @@ function stepOf(id: string, { op, from, x, y }: Choice, made: readonly Made[]): 
       const scalar = numbers.filter(m => !m.schema.list);
       if (scalar.length < 2) return undefined;
       const isFlag = op === 8;
-      const expression = isFlag ? FLAGS[y % FLAGS.length]! : NUMBERS[y % NUMBERS.length]!;
+      const areIntegers = x > 0 && scalar.slice(0, 2).every(({ schema }) => valueTypeOf(schema) === "integer");
+      const [flags, ofNumbers] = areIntegers ? [INTEGER_FLAGS, INTEGERS] : [FLAGS, NUMBERS];
+      const expression = isFlag ? flags[y % flags.length]! : ofNumbers[y % ofNumbers.length]!;
       const dtype = isFlag ? "bool" : (["float64", "float32", "int32", "uint8", "int64"] as const)[Math.abs(x) % 5]!;
       const made = step("lambdaOp", scalar.slice(0, 2), { text: "f", expressions: { f: expression }, dtype }, [
         schemaOf("f", dtype, false),
