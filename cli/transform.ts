@@ -50,7 +50,7 @@ Examples:
   $ merlon transform etl/ranking --data events/ --out train/ --out-files 8 --shuffle 42
   $ merlon transform etl/ranking --data events/ --out train/ --keep day --partition-by day
 
-Rows stay in their order unless they are shuffled. A folder that is read may have folders in it: \`day=1/\` makes a column. A folder gets Merlin's schema files beside the Parquet.`,
+Rows stay in their order unless they are shuffled. Groups and lags are those of all files together. A folder that is read may have folders in it: \`day=1/\` makes a column. A folder gets Merlin's schema files beside the Parquet.`,
     )
     .action(async (workflow: string, options: Options) => {
       const started = performance.now();

@@ -213,9 +213,9 @@ async function writeFolder(
 ): Promise<readonly string[]> {
   const { database } = job;
   if (outFiles === undefined && !shuffle && !partitionBy) {
-    if (job.plan.steps.some(readsRowNumber) && found.files.length > 1) return writeNumbered(job, found, folder);
     if (found.format === "parquet" && (await countRows(database, texts(found.files))) === 0)
       throw new RuntimeFault("INVALID_ARGUMENT", `${found.files.map(f => `\`${f}\``).join(", ")}: no rows.`);
+    if (job.plan.steps.some(readsPlaces) && found.files.length > 1) return writeTogether(job, found, folder);
     for (const [i, file] of found.files.entries())
       await writeParquet(job, await selectFrom(job, { ...found, files: [file] }, undefined), join(folder, partName(i)));
     return found.files.map((_, i) => partName(i));
@@ -249,10 +249,12 @@ async function writeFolder(
 }
 
 /**
- * One file an input file, of a plan that reads row numbers: the fit numbered the rows of all files, so they are numbered together here too. By
- * the numbers of its own file a row would fall into another fold than the fit's, and its own target would be in its encoding.
+ * One file an input file, of a plan that reads row numbers or other rows: the fit took the rows of all files together, so they are taken
+ * together here too. By the numbers of its own file a row would fall into another fold than the fit's, and its own target would be in its
+ * encoding; a group whose rows are in two files would be two, and the first row of each file would have nothing to differ from. A group goes
+ * to the file of its first row.
  */
-async function writeNumbered(job: Job, found: DataFiles, folder: string): Promise<readonly string[]> {
+async function writeTogether(job: Job, found: DataFiles, folder: string): Promise<readonly string[]> {
   const { database } = job;
   const firsts = [0];
   for (const file of found.files) {

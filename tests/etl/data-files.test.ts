@@ -121,6 +121,48 @@ describe("layouts", () => {
     });
   });
 
+  test.each([
+    {
+      op: "differenceLag",
+      links: [{ op: "differenceLag" as const, params: { shift: 1 }, columns: ["x"], ports: { partition: ["key"] } }],
+      made: "x_difference_lag_1",
+    },
+    {
+      op: "groupby",
+      links: [{ op: "groupby" as const, params: { by: ["key"], aggs: { x: ["list"] } } }],
+      made: "x_list",
+    },
+  ])("$op sees the rows of all files, as the fit did: those of Parquet and of CSV", async ({ links, made }) => {
+    await inFolder(async folder => {
+      const types = { key: "int64", x: "int64" };
+      // Groups of neighbors, most of them in two files.
+      const rows = Array.from({ length: 40 }, (_, i) => ({ key: 9 - Math.floor(i / 6), x: i * i }));
+      const cells = (some: typeof rows) => ({ key: some.map(row => row.key), x: some.map(row => row.x) });
+      await fitCells(folder, workflowPlan(types, links), cells(rows));
+      const fitted = join(folder, "fitted");
+      await transformWorkflow(fitted, join(folder, "fit.parquet"), join(folder, "whole.parquet"));
+      const whole = (await readParquet(join(folder, "whole.parquet"))).cells;
+      mkdirSync(join(folder, "data"));
+      mkdirSync(join(folder, "text"));
+      const bounds = [0, 9, 10, 11, 40];
+      for (const [i, end] of bounds.slice(1).entries()) {
+        const part = join(folder, "data", `${i}.parquet`);
+        await writeParquet(part, schemaOf(types), cells(rows.slice(bounds[i], end)));
+        await withDuckDB(query => query(`COPY (FROM '${part}') TO '${folder}/text/${i}.csv' (FORMAT csv, HEADER)`));
+      }
+      for (const data of ["data", "text"]) {
+        await transformWorkflow(fitted, join(folder, data), join(folder, "out"));
+        const parts = await Promise.all(
+          bounds.slice(1).map(async (_, i) => (await readParquet(join(folder, `out/part-0000${i}.parquet`))).cells),
+        );
+        for (const name of ["key", made]) expect(parts.flatMap(part => part[name]!)).toEqual(whole[name]);
+        // A group goes to the file of its first row.
+        const counts = made === "x_list" ? [2, 0, 0, 5] : [9, 1, 1, 29];
+        expect(parts.map(part => part.key!.length)).toEqual(counts);
+      }
+    });
+  });
+
   test.each(["parquet", "csv", "jsonl", "arrow"])(
     "rows of several %s files are numbered together where a step reads row numbers, as the fit did",
     async format => {
