@@ -6,14 +6,24 @@ For workflows that NVTabular saved as a pickle (23.08 and earlier). Run it where
     python export_nvtabular.py saved_workflow/ exported/
     merlon import nvtabular exported/ --out etl/ranking
 
-It needs nothing but NVTabular itself. `exported/` gets graph.json (the operators, their parameters and fitted numbers) and artifacts/
-(vocabularies and tables of statistics). Functions of LambdaOp, Filter and Rename can't be written down; such a workflow is refused by name.
+It needs nothing but NVTabular itself, and nvtabular_functions.py beside it. `exported/` gets graph.json (the operators, their parameters and
+fitted numbers) and artifacts/ (vocabularies and tables of statistics). Functions of LambdaOp, Filter and Rename, and operators of one's own,
+become expressions: arithmetic, comparisons, conditions, numpy's functions, texts and times. One that does something else is refused by name.
+
+A function that reads a whole column, as `col - col.min()` does, needs the data: the value it has there becomes a constant.
+
+    python export_nvtabular.py saved_workflow/ exported/ --data 'train/*.parquet'
 """
+import argparse
+import glob
 import json
 import math
 import os
 import shutil
 import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import nvtabular_functions  # noqa: E402
 
 
 def plain(value):
@@ -73,7 +83,111 @@ def copy_files(paths, folder):
 
 
 def refuse(node, what):
-    sys.exit(f"{type(node.op).__name__} {what}: it can't be written down. Express it in Merlon instead: see lambdaOp and filter.")
+    names = ", ".join(f"`{name}`" for name in node.output_schema.column_names[:5]) if node.output_schema else "its columns"
+    sys.exit(f"{type(node.op).__name__} (of {names}) {what}: it can't be written down. Express it in Merlon instead: see lambdaOp and filter.")
+
+
+# Operators whose columns keep the dtypes of those they are made of, whatever the schema says.
+KEEPING = {"SelectionOp", "SubsetColumns", "SubtractionOp", "ConcatColumns", "GroupingOp", "Rename", "AddMetadata", "Filter", "Dropna", "Subgraph", "FillMissing", "Groupby"}
+TIMES_KEPT = {"first", "last", "min", "max"}
+
+
+class Dtypes:
+    """pandas' dtypes of nodes' columns. The schema of a LambdaOp says what went in, so what its function made is kept here."""
+
+    def __init__(self):
+        self.made = {}
+
+    def of(self, node):
+        if id(node) not in self.made:
+            self.made[id(node)] = self.found(node)
+        return self.made[id(node)]
+
+    def into(self, node):
+        return {name: dtype for other in upstream(node) for name, dtype in self.of(other).items()}
+
+    def found(self, node):
+        dtypes = {column.name: pandas_dtype(column) for column in node.output_schema}
+        if not upstream(node) or not self.keeps(node):
+            return dtypes
+        known = self.into(node)
+        mapping = node.op.column_mapping(node.selector or node.input_columns)
+        for name in dtypes:
+            sources = mapping.get(name, [name])
+            is_kept = type(node.op).__name__ != "Groupby" or name in known or any(name.endswith(node.op.name_sep + agg) for agg in TIMES_KEPT)
+            if is_kept and len(sources) == 1 and sources[0] in known:
+                dtypes[name] = known[sources[0]]
+        return dtypes
+
+    @staticmethod
+    def keeps(node):
+        return type(node.op).__name__ in KEEPING or any(base.__name__ == "AddMetadata" for base in type(node.op).__mro__)
+
+
+def pandas_dtype(column):
+    """`list` for lists; texts and what is not known are objects."""
+    import numpy
+
+    if column.is_list:
+        return "list"
+    name = str(getattr(column.dtype, "name", column.dtype))
+    if name.startswith("datetime64"):
+        return "datetime64[ns]"
+    try:
+        return str(numpy.dtype(name))
+    except TypeError:
+        return "object"
+
+
+class Functions:
+    """Expressions of the nodes that hold functions."""
+
+    def __init__(self, data):
+        self.dtypes = Dtypes()
+        self.data = data
+
+    def rows(self, node):
+        if self.data is None:
+            return nvtabular_functions.made_up(self.dtypes.into(node)), False
+        from merlin.dag.executors import DaskExecutor
+
+        frames = [DaskExecutor().transform(self.data.to_ddf(), [other]).compute() for other in upstream(node)]
+        columns = {}
+        for frame in frames:
+            frame = frame.to_pandas() if hasattr(frame, "to_pandas") else frame
+            columns.update({name: frame[name].reset_index(drop=True) for name in frame.columns})
+        import pandas
+
+        return pandas.DataFrame(columns), True
+
+    def translated(self, node, translate):
+        rows, is_data = self.rows(node)
+        try:
+            return translate(rows, is_data)
+        except nvtabular_functions.Untranslatable as error:
+            refuse(node, str(error))
+
+    def columns(self, node, is_own=False):
+        names = list(node.output_schema.column_names)
+        if is_own:
+            translate = lambda rows, is_data: nvtabular_functions.columns_of_operator(node.op, node.input_columns, names, rows, is_data)
+        else:
+            translate = lambda rows, is_data: nvtabular_functions.columns_of(node.op, names, rows, is_data)
+        functions, dtypes, notes = self.translated(node, translate)
+        self.dtypes.made[id(node)] = dtypes
+        return {"functions": functions, "notes": notes}
+
+    def condition(self, node):
+        tree, notes = self.translated(node, lambda rows, is_data: nvtabular_functions.condition_of(node.op.f, rows, is_data))
+        return {"condition": tree, "notes": notes}
+
+
+def renamed(node):
+    """Old name -> new name, of a Rename with a function."""
+    names = {name: node.op.f(name) for name in node.input_columns.names}
+    if not all(isinstance(name, str) for name in names.values()):
+        refuse(node, "gives names that are not text")
+    return names
 
 
 def names_of(target):
@@ -132,7 +246,7 @@ def similarity(node, folder):
     return {"metric": op.metric if is_raw else "inner", "groups": groups_of(node), "paths": paths}
 
 
-def describe(node, folder):
+def describe(node, folder, functions):
     """(class, parameters, state) of one node's operator."""
     op = node.op
     kind = type(op).__name__
@@ -192,10 +306,12 @@ def describe(node, folder):
         return get("start", "end", "pad", "pad_value"), {}
     if kind == "Rename":
         if op.f is not None:
-            refuse(node, "with a function")
+            return {"names": renamed(node)}, {}
         return {"f": None, **get("postfix", "name")}, {}
-    if kind in ("LambdaOp", "UDF", "Filter"):
-        refuse(node, "holds a Python function")
+    if kind in ("LambdaOp", "UDF"):
+        return functions.columns(node), {}
+    if kind == "Filter":
+        return functions.condition(node), {}
     if kind == "AddMetadata" or any(base.__name__ == "AddMetadata" for base in type(op).__mro__):
         return {"tags": [str(tag) for tag in op.tags], "properties": plain(op.properties)}, {}
     if kind == "Categorify":
@@ -213,6 +329,8 @@ def describe(node, folder):
         params = {"cont_cols": names, **get("stats", "name_sep")}
         storage = {str(k): str(v) for k, v in op.storage_name.items()}
         return params, {"categories": copy_files(op.categories, folder), "storage_name": storage}
+    if not type(op).__module__.startswith(("nvtabular.", "merlin.")):
+        return functions.columns(node, is_own=True), {}
     refuse(node, "is not one of the operators that are exported")
 
 
@@ -245,23 +363,30 @@ def in_order(output):
     return order
 
 
-def main(source, target):
+def class_of(op):
+    """The class that the importer knows: an operator of one's own is read as a LambdaOp is."""
+    base = next((c for c in type(op).__mro__ if c.__name__ == "AddMetadata"), type(op))
+    if base is not type(op) or base.__module__.startswith(("nvtabular.", "merlin.")):
+        return f"{type(op).__module__}.{base.__name__}"
+    return "nvtabular.ops.LambdaOp"
+
+
+def main(source, target, data=None):
     import nvtabular
 
     workflow = nvtabular.Workflow.load(source)
+    functions = Functions(nvtabular.Dataset(data, cpu=True if not nvtabular.dispatch.HAS_GPU else None) if data else None)
     order = in_order(workflow.output_node)
     ids = {id(node): i for i, node in enumerate(order)}
     nodes = []
     for i, node in enumerate(order):
         folder = os.path.join(target, "artifacts", f"node_{i}")
         check_subgraph(node)
-        params, state = describe(node, folder)
-        module = type(node.op).__module__
-        base = next((c for c in type(node.op).__mro__ if c.__name__ == "AddMetadata"), type(node.op))
+        params, state = describe(node, folder, functions)
         nodes.append(
             {
                 "id": i,
-                "op_class": f"{module}.{base.__name__}",
+                "op_class": class_of(node.op),
                 "op_params": params,
                 "op_state": state,
                 "parent_ids": [ids[id(p)] for p in (upstream(node) if type(node.op).__name__ == "Subgraph" else node.parents)],
@@ -278,6 +403,12 @@ def main(source, target):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    main(sys.argv[1], sys.argv[2])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", help="folder that Workflow.save wrote")
+    parser.add_argument("target", help="folder to write")
+    parser.add_argument("--data", help="Parquet files that functions of whole columns are computed of")
+    given = parser.parse_args()
+    files = sorted(glob.glob(given.data)) if given.data else None
+    if files == []:
+        sys.exit(f"--data {given.data}: no such files.")
+    main(given.source, given.target, files)

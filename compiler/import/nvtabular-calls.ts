@@ -1,5 +1,6 @@
 /** An operator of NVTabular's -> the call that means the same. */
-import { ImportError, kindOf, type NvtNode } from "./nvtabular-graph.js";
+import { filterCall, lambdaCalls, notesOf } from "./nvtabular-functions.js";
+import { ImportError, kindOf, type NvtColumn, type NvtNode } from "./nvtabular-graph.js";
 import { tagsOf } from "./nvtabular-tags.js";
 
 interface Context {
@@ -14,7 +15,6 @@ interface Context {
 }
 
 interface CallText {
-  readonly left: string;
   readonly text: string;
   readonly imports: readonly string[];
 }
@@ -22,22 +22,65 @@ interface CallText {
 /** @throws ImportError for an operator that has no counterpart, or an option that has none */
 export function callOf(node: NvtNode, context: Context): CallText {
   const kind = kindOf(node);
-  const write = WRITERS[kind];
-  if (!write) {
-    const isFunction = ["LambdaOp", "UDF", "Filter"].includes(kind);
-    throw new ImportError(
-      `node ${node.id} (${kind}) ${isFunction ? "holds a Python function, which is not imported. Write it as `lambdaOp` or `filter`, and fit." : "has no counterpart that can be imported. Write the workflow in Merlon, and fit."}`,
-    );
+  const notes = notesOf(node).map(note => `node ${node.id} (${kind}): ${note}`);
+  context.warnings.push(...notes);
+  if (kind === "LambdaOp" || kind === "UDF") {
+    const calls = lambdaCalls(node).map(call => `${context.all} >> ${call}`);
+    return { text: calls.length === 1 ? calls[0]! : calls.map(call => `(${call})`).join(" + "), imports: ["lambdaOp"] };
   }
+  if (kind === "Filter") return { text: `${context.left} >> ${filterCall(node)}`, imports: ["filter"] };
+  const write = WRITERS[kind];
+  if (!write)
+    throw new ImportError(
+      `node ${node.id} (${kind}) has no counterpart that can be imported. Write the workflow in Merlon, and fit.`,
+    );
   const made = write(node, context);
-  const imports = made.text.split(" >> ").map(one => one.slice(0, one.indexOf("(")));
-  return { left: made.left ?? context.left, text: made.text, imports };
+  const imports = [...made.text.split(" >> ").map(one => one.slice(0, one.indexOf("("))), ...(made.imports ?? [])];
+  return { text: made.whole ?? `${made.left ?? context.left} >> ${made.text}`, imports };
 }
 
 /** As the left side of `[]` or of a method. */
 export const operand = (text: string): string => (/^\w+$/.test(text) ? text : `(${text})`);
 
-type Writer = (node: NvtNode, context: Context) => { readonly text: string; readonly left?: string };
+type Writer = (
+  node: NvtNode,
+  context: Context,
+) => {
+  readonly text: string;
+  readonly left?: string;
+  /** In place of the left side and the call. */
+  readonly whole?: string;
+  /** Beside those of `text`. */
+  readonly imports?: readonly string[];
+};
+
+/**
+ * A call to an operator of numbers, its left side with 0 and 1 in place of truth values: NVTabular counts with the columns that
+ * `add_binary_cols` adds.
+ */
+function onNumbers(node: NvtNode, left: string, text: string): ReturnType<Writer> {
+  const { truths, pick, numbers } = truthsOf(node, left);
+  if (truths.length === 0) return { text };
+  const cast = `(${pick(truths)} >> lambdaOp(x => (x ? 1 : 0), {"dtype":"int8"}))`;
+  return { left: numbers.length > 0 ? `(${pick(numbers)} + ${cast})` : cast, text, imports: ["lambdaOp"] };
+}
+
+/** What a node reads, its columns of truth values apart. */
+function truthsOf(node: NvtNode, left: string) {
+  const columns = node.input_schema ?? [];
+  const isTruth = ({ dtype }: NvtColumn) => (typeof dtype === "object" ? dtype?.name : dtype) === "bool";
+  const pick = (picked: readonly NvtColumn[]) => `${operand(left)}[${JSON.stringify(picked.map(col => col.name))}]`;
+  return { truths: columns.filter(isTruth), numbers: columns.filter(col => !isTruth(col)), pick };
+}
+
+/** Truth values within the bounds stay what they are, as they do in pandas. */
+function clip(node: NvtNode, left: string): ReturnType<Writer> {
+  const [min, max] = [sum(node, "min_value"), sum(node, "max_value")];
+  const text = call("clip", { min, max });
+  const { truths, numbers, pick } = truthsOf(node, left);
+  if (truths.length === 0 || Number(min ?? 0) > 0 || Number(max ?? 1) < 1) return onNumbers(node, left, text);
+  return { text, whole: numbers.length > 0 ? `(${pick(numbers)} >> ${text}) + ${pick(truths)}` : pick(truths) };
+}
 
 /** `{}` vanishes; `undefined` and null are left out. */
 function call(op: string, options: Readonly<Record<string, unknown>> = {}): string {
@@ -125,8 +168,12 @@ function withSeparator(call: string, made: readonly (readonly [ours: string, the
   if (other.length === 0) return call;
   const [first] = other;
   if (made.length === 1) return `${call} >> rename({ name: ${JSON.stringify(first![1])} })`;
-  const cases = other.map(([ours, theirs]) => `name === ${JSON.stringify(ours)} ? ${JSON.stringify(theirs)}`);
-  return `${call} >> rename(name => ${cases.join(" : ")} : name)`;
+  return `${call} >> ${renameEach(other)}`;
+}
+
+function renameEach(names: readonly (readonly [from: string, to: string])[]): string {
+  const cases = names.map(([from, to]) => `name === ${JSON.stringify(from)} ? ${JSON.stringify(to)}`);
+  return `rename(name => ${cases.join(" : ")} : name)`;
 }
 
 /** From a place that is not negative to the end of the list, as no list is longer. */
@@ -140,16 +187,22 @@ const WRITERS: Readonly<Record<string, Writer>> = {
     };
   },
   FillMedian: node => ({ text: call("fillMedian", { addBinaryColumns: isTrue(node, "add_binary_cols") }) }),
-  Normalize: (node, { warnings }) => ({
-    text: call("normalize", { outDtype: outDtype(node, "out_dtype", ["float64", "float32"], warnings) }),
-  }),
-  NormalizeMinMax: (node, { warnings }) => ({
-    text: call("normalizeMinMax", { outDtype: outDtype(node, "out_dtype", ["float64", "float32"], warnings) }),
-  }),
-  Clip: node => ({ text: call("clip", { min: sum(node, "min_value"), max: sum(node, "max_value") }) }),
-  LogOp: () => ({ text: "logOp()" }),
+  Normalize: (node, { left, warnings }) =>
+    onNumbers(
+      node,
+      left,
+      call("normalize", { outDtype: outDtype(node, "out_dtype", ["float64", "float32"], warnings) }),
+    ),
+  NormalizeMinMax: (node, { left, warnings }) =>
+    onNumbers(
+      node,
+      left,
+      call("normalizeMinMax", { outDtype: outDtype(node, "out_dtype", ["float64", "float32"], warnings) }),
+    ),
+  Clip: (node, { left }) => clip(node, left),
+  LogOp: (node, { left }) => onNumbers(node, left, "logOp()"),
   Dropna: () => ({ text: "dropna()" }),
-  Bucketize: node => ({ text: `bucketize(${JSON.stringify(node.op_params.boundaries)})` }),
+  Bucketize: (node, { left }) => onNumbers(node, left, `bucketize(${JSON.stringify(node.op_params.boundaries)})`),
   HashBucket: (node, { warnings }) => {
     warnings.push(
       `node ${node.id} (HashBucket): NVTabular's buckets on a CPU depend on the row; Merlon's do not, so they are others. Train again with \`merlon transform\`.`,
@@ -197,7 +250,8 @@ const WRITERS: Readonly<Record<string, Writer>> = {
   Rename: node => {
     if (node.op_params.f)
       throw new ImportError(`node ${node.id} (Rename) holds a Python function. Write \`rename\` in Merlon.`);
-    const { name, postfix } = node.op_params;
+    const { name, names, postfix } = node.op_params;
+    if (names) return { text: renameEach(Object.entries(names as Readonly<Record<string, string>>)) };
     return { text: call("rename", { name, postfix }) };
   },
   Categorify: (node, { left, warnings }) => {
@@ -304,7 +358,22 @@ const WRITERS: Readonly<Record<string, Writer>> = {
       text: `columnSimilarity(${JSON.stringify(features)}${options === "" ? "" : `, ${options}`})`,
     };
   },
-  DropLowCardinality: node => ({ text: `dropLowCardinality(${node.op_params.min_cardinality})` }),
+  DropLowCardinality: (node, { left, warnings }) => {
+    const least = Number(node.op_params.min_cardinality);
+    const kept = (node.output_schema ?? []).map(col => col.name);
+    const isKept = ({ tags, properties }: NvtColumn) => {
+      const largest = (properties?.domain as { max?: unknown } | undefined)?.max;
+      return !tagsOf(tags ?? []).includes("categorical") || typeof largest !== "number" || largest >= least;
+    };
+    const ours = (node.input_schema ?? []).filter(isKept).map(col => col.name);
+    const odd = kept.filter(name => !ours.includes(name));
+    if (odd.length === 0 && ours.length === kept.length) return { text: `dropLowCardinality(${least})` };
+    // NVTabular decides before it has fitted the operators in between, so that it keeps what it would drop.
+    warnings.push(
+      `node ${node.id} (DropLowCardinality): the saved workflow keeps ${odd.map(name => `\`${name}\``).join(", ")} of fewer ids than ${least}; so does the program, by name.`,
+    );
+    return { left: `${operand(left)}[${JSON.stringify(kept)}]`, text: `dropLowCardinality(0)` };
+  },
   ValueCount: () => ({ text: "valueCount()" }),
   DataStats: () => ({ text: "dataStats()" }),
   ReduceDtypeSize: (node, { warnings }) => ({

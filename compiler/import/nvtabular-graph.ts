@@ -16,6 +16,7 @@ const columnOf = z.object({
     ])
     .nullish(),
   tags: z.array(z.string()).nullish(),
+  properties: z.record(z.string(), z.unknown()).nullish(),
   is_list: z.boolean().nullish(),
   is_ragged: z.boolean().nullish(),
 });

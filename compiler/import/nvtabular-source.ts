@@ -64,7 +64,7 @@ export function nvtabularSource(graph: NvtGraph, name: string, order?: readonly 
         },
       });
       for (const imported of call.imports) used.add(imported);
-      return `${call.left} >> ${call.text}`;
+      return call.text;
     })();
     lines.push(`const n${node.id} = ${line};`);
     text.set(node.id, `n${node.id}`);

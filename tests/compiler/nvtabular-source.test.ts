@@ -146,6 +146,53 @@ describe("a graph that NVTabular wrote", () => {
     ]);
   });
 
+  test("numbers are made of truth values where NVTabular counts with them, and stay within the bounds of a clip", () => {
+    const fill = (node: ReturnType<typeof record>) => ({
+      ...node,
+      input_schema: [
+        { name: "a", dtype: { name: "float64" } },
+        { name: "a_filled", dtype: { name: "bool" } },
+      ],
+    });
+    const columns = ["a", "a_filled"];
+    const missing = record({
+      id: 1,
+      op: "FillMissing",
+      params: { fill_val: 0, add_binary_cols: true },
+      parents: [0],
+      columns,
+      inputs: ["a"],
+    });
+    const log = fill(record({ id: 2, op: "LogOp", parents: [1], columns }));
+    const clip = (params: object) => fill(record({ id: 2, op: "Clip", params, parents: [1], columns }));
+    const cast = '(n1[["a"]] + (n1[["a_filled"]] >> lambdaOp(x => (x ? 1 : 0), {"dtype":"int8"})))';
+    const line = (node: object) => imported(2, [select(0, "a"), missing, node]).lines[1];
+    expect(line(log)).toBe(`const n2 = ${cast} >> logOp();`);
+    expect(line(clip({ min_value: 0 }))).toBe('const n2 = (n1[["a"]] >> clip({"min":0})) + n1[["a_filled"]];');
+    expect(line(clip({ max_value: 0.5 }))).toBe(`const n2 = ${cast} >> clip({"max":0.5});`);
+  });
+
+  test("what DropLowCardinality kept is kept, though it has few ids", () => {
+    const column = (max: number) => [
+      { name: "a", dtype: { name: "int64" }, tags: ["Tags.CATEGORICAL"], properties: { domain: { min: 0, max } } },
+    ];
+    const drop = record({
+      id: 1,
+      op: "DropLowCardinality",
+      params: { min_cardinality: 7 },
+      parents: [0],
+      columns: ["a"],
+    });
+    const line = (max: number) => imported(1, [select(0, "a"), { ...drop, input_schema: column(max) }]);
+    expect(line(7)).toMatchObject({
+      lines: ['const n1 = request[["a"]] >> dropLowCardinality(7);', expect.anything()],
+      warnings: [],
+    });
+    const kept = line(6);
+    expect(kept.lines[0]).toBe('const n1 = (request[["a"]])[["a"]] >> dropLowCardinality(0);');
+    expect(kept.warnings).toEqual([expect.stringContaining("keeps `a` of fewer ids than 7")]);
+  });
+
   test("groups of computed columns are groups", () => {
     const clip = record({ id: 1, op: "Clip", params: { min_value: 0 }, parents: [0], columns: ["a", "b"] });
     const encode = record({
@@ -158,5 +205,95 @@ describe("a graph that NVTabular wrote", () => {
     expect(imported(2, [select(0, "a", "b"), clip, encode]).lines[1]).toBe(
       'const n2 = n1[[["a","b"]]] >> categorify();',
     );
+  });
+});
+
+describe("functions that the export translated", () => {
+  const lambda = (expression: unknown, rest: object = {}) =>
+    record({
+      id: 1,
+      op: "LambdaOp",
+      params: { functions: [{ name: "a", dtype: "float64", expression }], ...rest },
+      parents: [0],
+      columns: ["a"],
+    });
+  const line = (expression: unknown, rest?: object) =>
+    imported(1, [select(0, "a", "b"), lambda(expression, rest)]).lines[0];
+  const a = { column: "a" };
+
+  test("are printed with their columns taken out of the row", () => {
+    expect(line(["add", ["fround", ["mul", a, { value: -2 }]], { column: "b" }])).toBe(
+      'const n1 = request[["a","b"]] >> lambdaOp(({ a, b }) => Math.fround((a * (-2))) + b, {"name":"a"});',
+    );
+    expect(line(["cond", ["not", ["missing", { column: "no name" }]], { column: "class" }, { value: 0 }])).toBe(
+      'const n1 = request[["a","b"]] >> lambdaOp(({ "no name": $0, "class": $1 }) => (!($0 == null)) ? $1 : 0, {"name":"a"});',
+    );
+    const both = [
+      { name: "a", dtype: "int32", expression: a },
+      { name: "b", dtype: "bool", expression: ["lt", a, { value: 3 }] },
+    ];
+    expect(line(undefined, { functions: both })).toBe(
+      'const n1 = (request[["a","b"]] >> lambdaOp(({ a }) => a, {"name":"a","dtype":"int32"})) + (request[["a","b"]] >> lambdaOp(({ a }) => a < 3, {"name":"b"}));',
+    );
+    const filter = record({
+      id: 1,
+      op: "Filter",
+      params: { condition: ["and", ["ge", a, { value: 2 }], ["lt", a, { value: 9 }]] },
+      parents: [0],
+      columns: ["a"],
+    });
+    expect(imported(1, [select(0, "a"), filter]).lines[0]).toBe(
+      'const n1 = request[["a"]] >> filter(({ a }) => (a >= 2) && (a < 9));',
+    );
+    const rename = record({
+      id: 1,
+      op: "Rename",
+      params: { names: { a: "x", b: "y" } },
+      parents: [0],
+      columns: ["x", "y"],
+    });
+    expect(imported(1, [select(0, "a", "b"), rename]).lines[0]).toBe(
+      'const n1 = request[["a","b"]] >> rename(name => name === "a" ? "x" : name === "b" ? "y" : name);',
+    );
+  });
+
+  test("nothing in them is source: text is quoted, and what is not known is refused", () => {
+    const breakout = '"); process.exit(1); ("';
+    expect(line(["concat", { column: breakout }, { value: breakout }])).toBe(
+      `const n1 = request[["a","b"]] >> lambdaOp(({ ${JSON.stringify(breakout)}: $0 }) => $0.concat(${JSON.stringify(breakout)}), {"name":"a"});`,
+    );
+    for (const name of ["eval", "constructor", "__proto__", "toString", 7, null])
+      expect(() => line([name, a]), String(name)).toThrow(
+        "node 1 (LambdaOp) holds a function that cannot be imported:",
+      );
+    for (const odd of [
+      ["add", a],
+      ["neg"],
+      ["neg", a, a],
+      [],
+      {},
+      "a",
+      { column: "a", value: 1 },
+      { value: null },
+      { value: [1] },
+    ])
+      expect(() => line(odd), JSON.stringify(odd)).toThrow("holds a function that cannot be imported:");
+  });
+
+  test("are refused when deep or long, before the stack or the memory is full", () => {
+    let deep: unknown = a;
+    for (let i = 0; i < 1000; i++) deep = ["neg", deep];
+    expect(() => line(deep)).toThrow("it is over 200 levels deep");
+    let wide: unknown = { value: "x".repeat(1000) };
+    for (let i = 0; i < 7; i++) wide = ["concat", wide, wide];
+    expect(() => line(wide)).toThrow("it is over 100000 characters long");
+    let tripled: unknown = a;
+    for (let i = 0; i < 150; i++) tripled = ["mod", a, tripled];
+    expect(() => line(tripled)).toThrow("it is over 100000 characters long");
+  });
+
+  test("notes of the export are warnings, without control characters", () => {
+    const { warnings } = imported(1, [select(0, "a"), lambda(a, { notes: ["\u001b[2Jgone"] })]);
+    expect(warnings).toEqual(["node 1 (LambdaOp):  [2Jgone"]);
   });
 });

@@ -6,7 +6,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encodings, optionOf } from "../../../triton-protos/categorify-columns.js";
-import { DATATYPES, type DType } from "../../../triton-protos/datatype.js";
+import { DATATYPES, type DType, datatype } from "../../../triton-protos/datatype.js";
 import { parsePathInside, pathInside, resolveInside } from "../../../triton-protos/files/path-inside.js";
 import type { AnyStep, Plan, Step } from "../../../triton-protos/plan.js";
 import { REQUEST_STEP } from "../../../triton-protos/plan.js";
@@ -82,14 +82,27 @@ async function stateOf(importing: Importing, step: AnyStep, node: LearntNode): P
   const byColumn = (make: (column: string) => object) => ({
     columns: Object.fromEntries(step.inputs.input!.map(({ name }) => [name, make(name)])),
   });
+  const finite = (name: string, column: string) => {
+    const number = numbers(name)[column] ?? 0;
+    if (!Number.isFinite(number))
+      throw new RuntimeFault(
+        "UNSUPPORTED",
+        `node ${node.id} (${step.op}): \`${column}\` had an infinite value when the workflow was fitted (\`${name}\` is ${number}), so that NVTabular answers infinities and NaN. Limit the column before, with \`clip\` for instance, and fit.`,
+      );
+    return number;
+  };
   switch (step.op) {
     case "normalize":
       // A constant's deviation is NaN there; both then only take the mean away.
-      return byColumn(c => ({ mean: numbers("means")[c] ?? 0, std: numbers("stds")[c] || 0 }));
+      return byColumn(c => ({ mean: finite("means", c), std: finite("stds", c) || 0 }));
     case "normalizeMinMax":
-      return byColumn(c => ({ min: numbers("mins")[c] ?? 0, max: numbers("maxs")[c] ?? 0 }));
+      return byColumn(c => ({ min: finite("mins", c), max: finite("maxs", c) }));
     case "fillMedian":
-      return byColumn(c => ({ median: numbers("medians")[c] ?? 0 }));
+      // Between two integers it is a fraction there, which no null of an integer column can become.
+      return byColumn(c => {
+        const median = numbers("medians")[c] ?? 0;
+        return { median: datatype(importing.dtypeOf(step, c)).kind.endsWith("int") ? Math.floor(median) : median };
+      });
     case "categorify":
       return categories(importing, step, node);
     case "targetEncoding":
@@ -296,7 +309,7 @@ async function checkFirstId(
   if (typeof start === "number" && start !== wanted)
     throw new RuntimeFault(
       "UNSUPPORTED",
-      `step \`${step.id}\` (categorify): ids of \`${files[0]}\` begin at ${start}, where NVTabular since 23.06 begins at ${wanted}. Fit and save the workflow with NVTabular 23.08, or fit it with Merlon.`,
+      `step \`${step.id}\` (categorify): ids of \`${files[0]}\` begin at ${start}, where NVTabular since 23.06 begins at ${wanted}. Either an older NVTabular wrote it, or another Categorify of the same column, with other buckets, wrote over it. Fit and save the workflow with NVTabular 23.08, with one Categorify a column, or fit it with Merlon.`,
     );
 }
 

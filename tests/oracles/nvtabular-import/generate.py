@@ -26,6 +26,9 @@ from merlin.io import Dataset
 from merlin.schema import Schema, Tags
 from nvtabular import ops
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import tutorials  # noqa: E402
+
 ROOT = pathlib.Path(__file__).parents[3]
 OUT = ROOT / "tests/fixtures/nvtabular-import"
 
@@ -183,8 +186,8 @@ def cells(column):
     return [one(v) for v in column]
 
 
-def keep(out, graph, learnt, unseen, schema=None):
-    """Fits on one table, exports, and writes what the original answers for the other."""
+def keep(out, graph, learnt, unseen, schema=None, with_data=False):
+    """Fits on one table, exports (where it is to be, with that table), and writes what the original answers for the other."""
     out.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder:
         data = pathlib.Path(folder) / "fit.parquet"
@@ -194,8 +197,9 @@ def keep(out, graph, learnt, unseen, schema=None):
         workflow = nvt.Workflow(graph())
         workflow.fit(Dataset(str(data), engine="parquet", cpu=True, **({"schema": schema} if schema else {})))
         saved = pathlib.Path(folder) / "saved"
-        workflow.save(str(saved))
-        subprocess.run([sys.executable, ROOT / "tools/export_nvtabular.py", saved, out / "exported"], check=True)
+        # Functions go with the workflow, as those of a notebook do.
+        workflow.save(str(saved), modules_byvalue=[tutorials])
+        subprocess.run([sys.executable, ROOT / "tools/export_nvtabular.py", saved, out / "exported", *(["--data", data] if with_data else [])], check=True)
         unseen.to_parquet(out / "rows.parquet")
         answer = workflow.transform(Dataset(str(out / "rows.parquet"), engine="parquet", cpu=True)).to_ddf().compute()
         tags = {column.name: sorted(tag.value for tag in column.tags) for column in workflow.output_schema}
@@ -212,6 +216,11 @@ def main():
         "names": lambda out: keep(out, names, odd(80, 7), odd(30, 8)),
         "grouped": lambda out: keep(out, grouped, clicks(60, 9), clicks(40, 10)),
         "sessions": lambda out: keep(out, sessions, clicks(150, 5), clicks(60, 6)),
+        "rees46-preprocess": lambda out: keep(out, tutorials.rees46_preprocess_workflow, tutorials.rees46(150, 11), tutorials.rees46(40, 12)),
+        # The day of a session counts from the first day of the rows at hand: they are those of the fit.
+        "rees46": lambda out: keep(out, tutorials.rees46_workflow, *[tutorials.rees46_sessions(150, 11)] * 2, with_data=True),
+        "yoochoose": lambda out: keep(out, tutorials.yoochoose_workflow, *[tutorials.yoochoose(150, 13)] * 2, with_data=True),
+        "getting-started": lambda out: keep(out, tutorials.getting_started_workflow, tutorials.getting_started(150, 15), tutorials.getting_started(60, 16).sort_values("session_id", kind="stable")),
     }
     for name in sys.argv[1:] or cases:
         shutil.rmtree(OUT / name, ignore_errors=True)
