@@ -211,6 +211,8 @@ export const OP_PARAMS = {
     subgraph: z.string().optional(),
     /** The workflow may take rows away: what is left of them are the rows of its columns. */
     changesRows: z.boolean().optional(),
+    /** True where the rows that it makes are groups of the request's rows, so that none of them is of one row. */
+    groups: z.boolean().optional(),
     /** Columns that are there in training and not in serving, such as labels. */
     removeInputs: z.array(z.string()).optional(),
   }),

@@ -68,7 +68,7 @@ const stageSchema = z.strictObject({
   /** Columns that may hold nulls: each travels with `NAME__validity`. */
   nullable: z.strictObject({ inputs: z.array(z.string()), outputs: z.array(z.string()) }),
   /** The outputs leave as the ensemble answers them, in this form; else as columns for another stage. */
-  answers: z.enum(["batched", "unbatched", "merlin"]).optional(),
+  answers: z.enum(["batched", "unbatched", "merlin", "rows"]).optional(),
 });
 /** What a plan that is one stage of an ensemble says of its tensors; `stage-tensors.ts` has their names. */
 export type PlanStage = Readonly<z.infer<typeof stageSchema>>;

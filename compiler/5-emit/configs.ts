@@ -39,9 +39,21 @@ function rowBound(plan: Plan, rows: string): number | undefined {
 
 /** @param names Merlin's executor has no batch dimension, and a name of its own */
 export function entryOf(plan: Plan, maxBatchSize: number, names: Names, layout: "executor" | "ensemble"): Entry {
-  if (names === "merlin") return { name: `${layout}_model`, maxBatchSize: 0, form: "merlin" };
+  const groups = answersGroups(plan);
+  if (names === "merlin") return { name: `${layout}_model`, maxBatchSize: 0, form: groups ? "rows" : "merlin" };
   const batches = maxBatchSize > 0 && canBatch(plan);
-  return { name: plan.name, maxBatchSize: batches ? maxBatchSize : 0, form: batches ? "batched" : "unbatched" };
+  const form = groups ? "rows" : batches ? "batched" : "unbatched";
+  return { name: plan.name, maxBatchSize: batches ? maxBatchSize : 0, form };
+}
+
+/**
+ * True where all that is answered is about groups of a workflow. A group has rows of several requests' rows, so that offsets of the request's rows
+ * would say nothing, and would be taken for those of the groups' lists.
+ */
+function answersGroups({ steps, outputs }: Plan): boolean {
+  const [rows, ...others] = new Set(outputs.map(({ schema }) => schema.rows));
+  const step = steps.find(({ id }) => id === rows);
+  return others.length === 0 && step?.op === "transformWorkflow" && step.params.groups === true;
 }
 
 /** Full shapes and no batch dimension of Triton's own: rows are candidates of any number of users. */

@@ -67,7 +67,7 @@ function tensorsOf(
   count: Value,
 ): readonly Answered[] {
   const { name, list, dtype } = schema;
-  const own = col.rows.id === REQUEST_ROWS;
+  const own = form === "rows" || col.rows.id === REQUEST_ROWS;
   if (!own && isPadded(schema, form)) {
     const { cells, taken } = packed(g, values, col, count);
     return [{ end: "", value: fitted(g, cells, taken, dtype, col.dtype), dims: ["batch", "places"] }];

@@ -4,6 +4,7 @@ import { subgraphOf, withoutInputs } from "../../triton-protos/cut-plan.js";
 import { OP_PARAMS, type OpParams } from "../../triton-protos/op-params.js";
 import { type Plan, printPlan } from "../../triton-protos/plan.js";
 import { changesRows } from "../../triton-protos/row-changes.js";
+import { REQUEST_ROWS } from "../../triton-protos/schema.js";
 import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import type { ArtefactOf, PathOf, WorkflowArtefact } from "../dsl/artefacts.js";
@@ -18,7 +19,8 @@ export interface TransformWorkflowOptions<Subgraph extends string = string> {
   readonly subgraph?: Subgraph;
   /**
    * The workflow takes rows away (`filter`, `dropna`, `groupby`, an inner `joinExternal`), and the candidates follow: those left are the rows
-   * of its columns, so that what is to be answered about them must come out of the workflow too. Without it such a workflow is refused.
+   * of its columns, so that what is to be answered about them must come out of the workflow too. An answer about groups of the request's rows
+   * alone has a row a group: scalars `[groups]`, and lists whose `NAME__offsets` count groups. Without it such a workflow is refused.
    */
   readonly changesRows?: boolean;
   /** Columns that serving does not have, such as labels: they go, and with them every column made from one. */
@@ -61,9 +63,11 @@ export const transformWorkflow = <
 ): Op<[PartOf<P, O>] extends [never] ? OpenRule : WorkflowRule<P, PartOf<P, O>>> =>
   new Op("transformWorkflow", { path, ...options });
 
+const authorParams = OP_PARAMS.transformWorkflow.omit({ groups: true });
+
 export const transformWorkflowOp = defineOp({
   kind: "transformWorkflow",
-  params: OP_PARAMS.transformWorkflow,
+  params: authorParams,
   facts: { elementwise: false, inWorkflow: false, prunable: false },
   infer: call => {
     const { path } = call.params;
@@ -106,8 +110,9 @@ export const transformWorkflowOp = defineOp({
     const part = isWhole ? path : partName(call.params);
     const folder = join("workflows", call.artefactName(part, `${read.path} ${isWhole ? "" : part}`));
     const served = call.served(workflow);
+    const groups = rows === REQUEST_ROWS && workflow.steps.some(step => step.op === "groupby");
     return {
-      params: call.params,
+      params: { ...call.params, ...(groups && { groups }) },
       inputs: { input },
       outputs: workflow.outputs.map(({ schema }) => ({ ...schema, rows: changing ? call.id : (rows ?? schema.rows) })),
       ...(changing && rows !== undefined && { madeRows: { parent: call.parentRows(rows) ?? rows } }),

@@ -16,12 +16,13 @@ import type { Tensor } from "../tensor.js";
 export function answerTensors(schema: ColumnSchema, col: Column, request: Rows, form: AnswerForm): Tensor[] {
   const { name, dtype } = schema;
   const values = castValues(col.values, col.dtype, dtype, `output \`${name}\``);
-  const own = col.rows === request;
+  const own = col.rows === request || form === "rows";
   if (!own && isPadded(schema, form)) return [padded(name, dtype, values, runs(col.rows, request, name))];
   if (isRagged(schema)) return pair(name, dtype, values, col.offsets!);
   if (!own) return pair(name, dtype, values, scale(runs(col.rows, request, name), col.width ?? 1));
   const width = schema.list?.min ?? (form === "batched" ? 1 : undefined);
-  return [valuesTensor(name, dtype, width === undefined ? [request.count] : [request.count, width], values)];
+  const { count } = col.rows;
+  return [valuesTensor(name, dtype, width === undefined ? [count] : [count, width], values)];
 }
 
 function runs(rows: Rows, request: Rows, name: string): Int32Array {

@@ -3,14 +3,14 @@
  * ONNX steps call the repository's other models. Parameters: `seed` makes sampling repeatable, `timings` adds each step's microseconds,
  * `explain` what became of each candidate, `stages` what each step made.
  */
-import { type AnswerForm, isPadded, isPaired } from "../../triton-protos/answer-form.js";
+import { type AnswerForm, isPaired } from "../../triton-protos/answer-form.js";
 import { configDatatype } from "../../triton-protos/datatype.js";
 import { validityName } from "../../triton-protos/entry-config.js";
 import { joinInside, pathInside, resolveInside } from "../../triton-protos/files/path-inside.js";
 import { FILE_LIMITS, readRegular } from "../../triton-protos/files/read-regular.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { type Plan, type PlanStage, parsePlan } from "../../triton-protos/plan.js";
-import { type ColumnSchema, isRagged, type Schema } from "../../triton-protos/schema.js";
+import { type ColumnSchema, isRagged, REQUEST_ROWS, type Schema } from "../../triton-protos/schema.js";
 import { stageTensors } from "../../triton-protos/stage-tensors.js";
 import { RuntimeFault } from "../errors.js";
 import { preparePlan } from "../plan/execute.js";
@@ -113,12 +113,19 @@ function writeAnswers(plan: Plan, config: ModelConfig): Form["write"] {
   };
 }
 
-/** Without a batch dimension the configuration says whether candidates are one matrix: that is then a tensor of their own name. */
+/**
+ * Without a batch dimension the configuration says how rows that are not the request's leave: under their own name as one matrix, or, where each
+ * is a row of the answer, without one dimension more.
+ */
 function answerForm({ outputs, stage }: Plan, { max_batch_size, output }: ModelConfig): AnswerForm {
   if (stage?.answers) return stage.answers;
   if (max_batch_size > 0) return "batched";
-  const matrix = outputs.some(o => isPadded(o.schema, "merlin") && output.some(t => t.name === o.schema.name));
-  return matrix ? "merlin" : "unbatched";
+  for (const { schema } of outputs) {
+    const tensor = output.find(t => t.name === schema.name);
+    if (!tensor || schema.rows === REQUEST_ROWS || isRagged(schema)) continue;
+    return !schema.list && tensor.dims.length === 2 ? "merlin" : "rows";
+  }
+  return "unbatched";
 }
 
 /** Names and dtypes of the configuration against those of the plan: two files that only a build keeps together. */
