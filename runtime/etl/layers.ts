@@ -22,6 +22,8 @@ export interface Layers {
   readonly sql: Sql;
   /** Name of the topmost view. */
   readonly view: string;
+  /** Name of the lowest view that has columns, and the topmost's rows: DuckDB binds every expression of the views that a statement names. */
+  viewOf(columns: readonly SqlColumn[]): string;
   /** ` ORDER BY …` that brings rows into the data's order, where joins may have disturbed it; else nothing. */
   readonly order: string;
   /** Joins leave rows in their order as long as one thread works: none answers rows that find something before those that do not. */
@@ -77,16 +79,21 @@ export async function openLayers(
   only?: string,
 ): Promise<Layers> {
   const known = new Map<string, SqlColumn>();
+  /** The view that first has a column, by the column's name. */
+  const heights = new Map<string, number>();
+  /** The lowest view with the topmost's rows. */
+  let rowsFrom = 0;
   let height = 0;
   let view = "merlon_0";
-  const name = (step: string, { name: column, dtype, list }: ColumnSchema, dictionary = false): string => {
+  const name = (step: string, { name: column, dtype, list }: ColumnSchema, at: number, dictionary = false): string => {
     const sql = `c${known.size}`;
+    heights.set(sql, at);
     known.set(keyOf(step, column), { sql, dtype, ...(list && { list }), ...(dictionary && { dictionary }) });
     return sql;
   };
   const parts = [
     ...columns.map(
-      (col, i) => `${source.expressions[i]} AS ${name(REQUEST_STEP, col, source.dictionaries.has(col.name))}`,
+      (col, i) => `${source.expressions[i]} AS ${name(REQUEST_STEP, col, 0, source.dictionaries.has(col.name))}`,
     ),
     ...keep.map((column, i) => `${engine.sql.identifier(column)} AS k${i}`),
   ];
@@ -114,6 +121,9 @@ export async function openLayers(
     get order() {
       return joined ? ` ORDER BY ${places.join(", ")}` : "";
     },
+    viewOf(columns) {
+      return `merlon_${Math.max(rowsFrom, ...columns.map(({ sql }) => heights.get(sql) ?? height))}`;
+    },
     places,
     get keepsOrder() {
       return keepsOrder;
@@ -128,7 +138,7 @@ export async function openLayers(
         if (condition !== undefined) conditions.push(condition);
         const port = (name: string) => (step.inputs[name] ?? []).map(ref => find(ref)!);
         const expressions = sqlOf(step, inputs, { ...joins, sql: engine.sql, order: places, port });
-        return step.outputs.map((col, i) => `${expressions[i]} AS ${name(step.id, col)}`);
+        return step.outputs.map((col, i) => `${expressions[i]} AS ${name(step.id, col, height + 1)}`);
       });
       if (added.length === 0) return;
       joined ||= joins.used;
@@ -136,6 +146,7 @@ export async function openLayers(
       const below = joins.from();
       const where = conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
       view = `merlon_${++height}`;
+      if (steps.some(changesRows)) rowsFrom = height;
       const [only] = steps;
       if (only?.op === "groupby") {
         if (keep.length > 0) throw cannotKeep(keep[0]!, only.id);

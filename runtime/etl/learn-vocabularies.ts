@@ -72,7 +72,7 @@ async function makeVocabulary(
   if (columns.length > 1)
     return engines.run(engine => learnTuples({ ...learning, engine }, sources, name, limits, onFraction));
   const given = step.params.vocabs[name];
-  const unit = { stepId: step.id, column: name, view: layers.view };
+  const unit = { stepId: step.id, column: name, view: layers.viewOf(sources) };
   const vocabulary =
     given === undefined
       ? await engines.run(engine => learnVocabulary(engine, unit, sources, limits, onFraction))
@@ -100,7 +100,7 @@ async function learnTuples(
   const select = keys.map(key => `CAST(${key.sql} AS ${engine.sql.type(key.dtype)}) AS ${key.alias}`).join(", ");
   const found = await engine.packed(
     `SELECT ${select}, count(*) AS c${keys.length}
-     FROM ${layers.view} WHERE NOT (${keys.map(key => `${key.sql} IS NULL`).join(" AND ")}) GROUP BY ${keys.map((_, i) => i + 1).join(", ")}${kept}
+     FROM ${layers.viewOf(sources)} WHERE NOT (${keys.map(key => `${key.sql} IS NULL`).join(" AND ")}) GROUP BY ${keys.map((_, i) => i + 1).join(", ")}${kept}
      ORDER BY c${keys.length} DESC, ${keys.map(key => `${key.alias} NULLS FIRST`).join(", ")}${limit}`,
     [...keys.map(key => key.dtype), "int64"],
     `counting the tuples of ${name}`,

@@ -25,8 +25,9 @@ export async function learnVocabulary(
   const kept = freqThreshold > 1 ? ` HAVING count(*) >= ${freqThreshold}` : "";
   const limit = maxSize > 0 ? ` LIMIT ${Math.max(0, maxSize - 2 - numBuckets)}` : "";
   const keep = valuesTable(stepId, column);
+  // Sorted by the selected columns: DuckDB would carry a value and its cast, equal as they are, through the sort.
   const [found, counts] = await engine.packed(
-    `SELECT CAST(value AS ${engine.sql.type(dtype)}) AS c0, count AS c1 FROM (${counted}${kept}) ORDER BY count DESC, value${limit}`,
+    `SELECT CAST(value AS ${engine.sql.type(dtype)}) AS c0, count AS c1 FROM (${counted}${kept}) ORDER BY c1 DESC, c0${limit}`,
     [dtype, "int64"],
     `counting the values of column \`${column}\``,
     { keep, onFraction },

@@ -1,0 +1,48 @@
+/** The views that a workflow's columns are read from. */
+import { expect, test } from "vitest";
+import type { DataSource } from "#runtime/etl/data-source.js";
+import type { Engine } from "#runtime/etl/engine.js";
+import { openLayers } from "#runtime/etl/layers.js";
+import type { Lookups } from "#runtime/etl/lookups.js";
+import { duckdbSql } from "#runtime/etl/sql/duckdb-dialect.js";
+import { REQUEST_STEP } from "#triton-protos/plan.js";
+import { workflowPlan } from "./workflow-plan.js";
+
+const engine: Engine = {
+  sql: duckdbSql,
+  run: async () => {},
+  rows: () => Promise.reject(new Error("nothing is read")),
+  packed: () => Promise.reject(new Error("nothing is read")),
+};
+const lookups = { places: () => "" } as unknown as Lookups;
+const source: DataSource = {
+  files: ["data.parquet"],
+  format: "parquet",
+  relation: "data",
+  expressions: ["price", "brand"],
+  place: ["file_row_number"],
+  rows: 3,
+  dictionaries: new Set(),
+};
+
+test("a column is read from the lowest view that has it with the rows of the topmost", async () => {
+  const plan = workflowPlan({ price: "float32", brand: "string" }, [
+    { op: "fillMissing", params: { fillValue: 0 }, columns: ["price"] },
+    { op: "logOp", columns: ["price"] },
+    { op: "dropna", columns: ["price", "brand"] },
+  ]);
+  const [fill, log, drop] = plan.steps;
+  const layers = await openLayers(engine, source, plan.inputs, lookups);
+  const brand = layers.find({ step: REQUEST_STEP, column: "brand" })!;
+  await layers.add([fill!]);
+  await layers.add([log!]);
+  const filled = layers.find({ step: fill!.id, column: fill!.outputs[0]!.name })!;
+  const logs = layers.find({ step: log!.id, column: log!.outputs[0]!.name })!;
+  expect([brand, filled, logs].map(col => layers.viewOf([col]))).toEqual(["merlon_0", "merlon_1", "merlon_2"]);
+  expect(layers.viewOf([brand, filled])).toBe("merlon_1");
+  expect(layers.viewOf([])).toBe("merlon_0");
+  // An expression that no view names is read over all of them.
+  expect(layers.viewOf([{ sql: "c0 + 1", dtype: "float32" }])).toBe("merlon_2");
+  await layers.add([drop!]);
+  expect([brand, filled, logs].map(col => layers.viewOf([col]))).toEqual(["merlon_3", "merlon_3", "merlon_3"]);
+});
