@@ -17,6 +17,8 @@ import { requestTensors } from "./request-columns.js";
 export interface LowerOptions {
   readonly release: TritonRelease;
   readonly form: AnswerForm;
+  /** Name of the ensemble. */
+  readonly program?: string;
   /** Answers that say which of their values are null. */
   readonly nullable?: ReadonlySet<string>;
   readonly ivf: "probe" | "exact";
@@ -54,6 +56,7 @@ export function contextOf(g: GraphBuilder, step: AnyStep, options: LowerOptions)
     g,
     release: options.release,
     ivf: options.ivf,
+    program: options.program ?? "",
     file: path => options.file(step, path),
     feast: options.feast,
     model: options.model,

@@ -30,6 +30,8 @@ export interface LowerContext {
   /** The ONNX file of a step's model. */
   model(step: Step<"predictOnnx"> | Step<"predictForest">): { readonly path: string; readonly bytes: Uint8Array };
   readonly ivf: "probe" | "exact";
+  /** Name of the ensemble. */
+  readonly program: string;
   /** Lowers a step of a workflow that this step applies. */
   lowerStep(
     step: AnyStep,

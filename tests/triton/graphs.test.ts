@@ -99,6 +99,32 @@ export default ensemble("draw", (found["candidate_ids"] >> softmaxSampling(found
   });
 }, 60_000);
 
+test("two ensembles in one process draw independently", async () => {
+  const file = join(folder, "two.ensemble.ts");
+  const index = join(ROOT, "tests/samples/artefacts/index/items.faiss");
+  const draws = 8000;
+  const query = new ort.Tensor("float32", new Float32Array(draws * 4).fill(0.5), [draws, 4]);
+  const drawnBy = async (name: string): Promise<readonly number[]> => {
+    writeFileSync(
+      file,
+      `import { ensemble, queryFaiss, softmaxSampling, source } from "merlon";
+const request = source({ query: "float32[4]" });
+const found = request["query"] >> queryFaiss(${JSON.stringify(index)}, { topk: 4, includeDistances: true });
+export default ensemble("${name}", found["candidate_ids"] >> softmaxSampling(found["candidate_distances"], { topk: 1, temperature: -0.05 }));
+`,
+    );
+    build(await compiledProgram(file), join(folder, "two"), { triton: { freeze: freezeFeatures, fuse: true } });
+    const session = await ort.InferenceSession.create(join(folder, `two/${name}/1/model.onnx`), { logSeverityLevel: 3 });
+    return Array.from((await session.run({ query })).ordered_ids!.data as BigInt64Array, Number);
+  };
+  const [first, second] = [await drawnBy("first"), await drawnBy("second")];
+  const share = (of: readonly number[], id: number) => of.filter(x => x === id).length / draws;
+  const expected = [...new Set(first)].reduce((sum, id) => sum + share(first, id) * share(second, id), 0);
+  const alike = first.filter((id, i) => id === second[i]).length / draws;
+  // Six standard deviations of independent draws; from the same numbers all would be alike.
+  expect(Math.abs(alike - expected)).toBeLessThan(6 * Math.sqrt((expected * (1 - expected)) / draws));
+}, 120_000);
+
 test("a graph that draws has one instance, since sessions of one process draw alike", async () => {
   const file = join(folder, "alike.ensemble.ts");
   const index = join(ROOT, "tests/samples/artefacts/index/items.faiss");

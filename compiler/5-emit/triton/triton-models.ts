@@ -67,6 +67,7 @@ export function tritonModels(
     const lower: LowerOptions = {
       release: releaseOf(options.release ?? TRITON_DEFAULT),
       form: entry.form,
+      program: plan.name,
       ...(entry.nullable && { nullable: entry.nullable }),
       ivf: options.ivf ?? "probe",
       limit: options.limit,
