@@ -73,6 +73,11 @@ export const OP_STATE = {
         vocabulary: artefact,
         /** Number of ids: 2 + numBuckets + rows of the vocabulary. */
         cardinality: z.number().int(),
+        /** `sha256:` of the values in id order; absent in what older versions fitted. */
+        sum: z
+          .string()
+          .regex(/^sha256:[0-9a-f]{64}$/)
+          .optional(),
         /** Added to every id, where the columns share one table, which then has `table` ids. */
         offset: z.number().int().min(0).optional(),
         table: z.number().int().optional(),

@@ -286,7 +286,7 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
         "integer",
         "Bytes that a request may unpack and decode to for each byte of its body, beside 1 MiB (default 16).",
       ),
-      flag("verify-workflows", "string", "off, warn (default) or refuse: golden rows of fitted workflows at load."),
+      flag("verify-workflows", "string", "off, warn (default) or refuse: golden rows and fit of workflows at load."),
       flag(
         "gpu",
         "auto|none|cuda|webgpu",

@@ -36,6 +36,11 @@ export const softmaxSampling: Lowering<"softmaxSampling"> = (step, inputs, conte
  * 53 bits.
  */
 function multiplier(program: string, step: string): number {
-  const bits = createHash("sha256").update(JSON.stringify([program, step])).digest().readUInt32LE(0) % 2 ** 18;
+  const bits =
+    createHash("sha256")
+      .update(JSON.stringify([program, step]))
+      .digest()
+      .readUInt32LE(0) %
+    2 ** 18;
   return 2 ** 19 + 2 * bits + 1;
 }

@@ -104,7 +104,7 @@ function described(
 ): ColumnSchema {
   const fitted = state?.columns[output];
   if (!fitted) return column;
-  const { vocabulary, table } = fitted;
+  const { vocabulary, table, sum } = fitted;
   const cardinality = table ?? fitted.cardinality;
   return withProperties(column, {
     // NVTabular writes null where nobody asked for buckets.
@@ -112,6 +112,8 @@ function described(
     freq_threshold: optionOf(freqThreshold, name, 0),
     max_size: optionOf(maxSize, name, 0),
     cat_path: vocabulary,
+    // Of two fits with as many ids, it says whether these are the same values.
+    ...(sum !== undefined && { vocabulary_sum: sum }),
     // Columns of one domain share an embedding table.
     domain: { min: 0, max: cardinality - 1, name: singleTable ? "single_table" : name },
     embedding_sizes: { cardinality, dimension: embeddingDimension(cardinality) },

@@ -188,22 +188,32 @@ interface Tied {
   readonly bound: Bound;
 }
 
-/** Ids of another fit are other values: false, and reported, where a column has not as many ids as the model was trained on. */
-function sameFit(call: Call<Author>, bound: readonly Tied[], { cardinalities = {} }: OnnxSignature): boolean {
+/** Ids of another fit are other values: false, and reported, where a column has not the ids that the model was trained on. */
+function sameFit(call: Call<Author>, bound: readonly Tied[], signature: OnnxSignature): boolean {
+  const { cardinalities = {}, vocabularies = {} } = signature;
   const { path } = call.params;
   for (const { tensor, bound: binding } of bound) {
     // The model's own name of the column: that of the tensor, whatever column is bound to it here.
-    const trained = cardinalities[tensor.replace(/__values$/, "")];
+    const column = tensor.replace(/__values$/, "");
+    const trained = cardinalities[column];
     const { name, properties } = binding.column;
     const max = domainMax(properties.domain);
-    if (trained === undefined || max === undefined || max + 1 === trained) continue;
-    call.fail(messages.onnxOtherFit({ path, trained: String(trained), column: name, seen: String(max + 1) }), {
-      literal: path,
-    });
+    if (trained === undefined || max === undefined) continue;
+    const seen = max + 1 === trained ? otherValues(vocabularies[column], properties.vocabulary_sum) : String(max + 1);
+    if (seen === undefined) continue;
+    call.fail(messages.onnxOtherFit({ path, trained: String(trained), column: name, seen }), { literal: path });
     return false;
   }
   return true;
 }
+
+/** As many ids of other values; undefined where they are the same, or where one side is older than these checksums. */
+function otherValues(trained: string | undefined, seen: JsonValue | undefined): string | undefined {
+  if (trained === undefined || typeof seen !== "string" || trained === seen) return undefined;
+  return `as many for other values (vocabulary ${short(seen)}; the model's is ${short(trained)})`;
+}
+
+const short = (sum: string): string => sum.slice(0, "sha256:".length + 12);
 
 const domainMax = (domain: JsonValue | undefined): number | undefined =>
   typeof domain === "object" && domain !== null && !Array.isArray(domain) && typeof domain.max === "number"

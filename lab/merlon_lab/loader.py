@@ -12,11 +12,14 @@ import pyarrow.parquet as pq
 import torch
 
 from .errors import LabError
-from .schema import Column, listed, read_schema
+from .schema import Column, Schema, listed, parse_schema, read_schema
 from .table import Table, concat, rows_of, slice_rows, take
 
 BLOCK_ROWS = 1 << 19
 """Rows that are shuffled together: large enough to mix, small enough for memory."""
+
+SCHEMA_KEY = b"merlin.schema.json"
+"""Metadata of a Parquet file in which `merlon transform` leaves the schema of its columns."""
 
 
 @dataclass
@@ -57,6 +60,7 @@ def open_dataset(paths: str | Path | Sequence[str | Path], columns: Sequence[Col
     if not files:
         raise LabError(f"No Parquet file matches {listed(str(p) for p in given)} ({purpose}). Check the path; quote globs.")
     groups = []
+    apart: set[Path] = set()
     for file in files:
         try:
             parquet = pq.ParquetFile(file)
@@ -68,27 +72,36 @@ def open_dataset(paths: str | Path | Sequence[str | Path], columns: Sequence[Col
                 f"{file} lacks {listed(missing)}; it has {listed(parquet.schema_arrow.names)}. Columns come from the schema: transform the data "
                 "with the workflow whose schema this is, and carry targets along with `merlon transform --keep`."
             )
+        own = (parquet.metadata.metadata or {}).get(SCHEMA_KEY)
+        if own is None:
+            apart.add(file.parent)
+        else:
+            _check_fit(file, parse_schema(own, str(file)), columns, purpose)
         groups += [(file, i, parquet.metadata.row_group(i).num_rows) for i in range(parquet.num_row_groups)]
-    for folder in sorted({file.parent for file in files}):
-        _check_fit(folder, columns, purpose)
+    for folder in sorted(apart):
+        if (folder / ".merlin" / "schema.json").exists():
+            _check_fit(folder, read_schema(folder / ".merlin" / "schema.json"), columns, purpose)
     dataset = Dataset(tuple(files), tuple(columns), tuple(g for g in groups if g[2] > 0))
     if dataset.rows == 0:
         raise LabError(f"{listed(str(f) for f in files)} ({purpose}) has no rows. A split must not be empty: choose another boundary.")
     return dataset
 
 
-def _check_fit(folder: Path, columns: Sequence[Column], purpose: str) -> None:
-    """Ids of another fit are other values. The schema beside transformed files has the number of ids that theirs had."""
-    beside = folder / ".merlin" / "schema.json"
-    if not beside.exists():
-        return
-    theirs = {c.name: c.cardinality for c in read_schema(beside)}
+def _check_fit(place: Path, schema: Schema, columns: Sequence[Column], purpose: str) -> None:
+    """Ids of another fit are other values. The schema of transformed data has the number of ids that its own fit had, and a checksum of their values."""
+    theirs = {c.name: c for c in schema}
     for column in columns:
         seen = theirs.get(column.name)
-        if None in (seen, column.cardinality) or seen == column.cardinality:
+        if seen is None or None in (seen.cardinality, column.cardinality):
+            continue
+        if seen.cardinality != column.cardinality:
+            what = f"{seen.cardinality} ids of `{column.name}`, and the schema of the model has {column.cardinality}"
+        elif None not in (seen.vocabulary, column.vocabulary) and seen.vocabulary != column.vocabulary:
+            what = f"as many ids of `{column.name}` as the schema of the model, for other values"
+        else:
             continue
         raise LabError(
-            f"{folder} ({purpose}) has {seen} ids of `{column.name}`, and the schema of the model has {column.cardinality}. They come from different fits: "
+            f"{place} ({purpose}) has {what}. They come from different fits: "
             "transform the data with the fitted workflow that the model has its schema from, or train on data of this fit."
         )
 

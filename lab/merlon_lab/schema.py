@@ -31,6 +31,8 @@ class Column:
     is_list: bool = False
     domain: str | None = None
     """Columns whose domains share a name share an embedding table."""
+    vocabulary: str | None = None
+    """Checksum of the values that the ids are of, in id order; None for what older versions fitted."""
 
     @property
     def is_categorical(self) -> bool:
@@ -101,14 +103,18 @@ def read_schema(workflow: Path) -> Schema:
     path = workflow if workflow.is_file() else next((p for p in places if p.exists()), None)
     if path is None:
         raise LabError(f"{workflow} has no `.merlin/schema.json`. Name the folder that `merlon fit` wrote.")
+    return parse_schema(path.read_bytes(), str(path))
+
+
+def parse_schema(text: bytes, path: str) -> Schema:
+    """The schema in `.merlin/schema.json` of this path, or in a Parquet file's metadata. Raises LabError as `read_schema` does."""
     try:
-        document = json.loads(path.read_text())
-        columns = tuple(_column(feature) for feature in document["feature"])
-    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
+        columns = tuple(_column(feature) for feature in json.loads(text)["feature"])
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise LabError(f"{path} is no Merlin schema: {error!r}. Name the folder that `merlon fit` wrote.") from error
     for column in columns:
-        _check(column, str(path))
-    return Schema(columns, str(path))
+        _check(column, path)
+    return Schema(columns, path)
 
 
 def _column(feature: dict[str, Any]) -> Column:
@@ -126,7 +132,7 @@ def _column(feature: dict[str, Any]) -> Column:
         tags.add("categorical")
     dims = extra.get("_dims") or []
     is_list = bool(extra.get("is_list") or "valueCount" in feature or len(dims) > 1)
-    return Column(feature["name"], kind + bits, frozenset(tags), cardinality, is_list, domain.get("name"))
+    return Column(feature["name"], kind + bits, frozenset(tags), cardinality, is_list, domain.get("name"), extra.get("vocabulary_sum"))
 
 
 def _check(column: Column, path: str) -> None:
@@ -167,7 +173,7 @@ def with_targets(schema: Schema, wanted: Sequence[str]) -> Schema:
 def to_json(schema: Schema) -> list[dict[str, Any]]:
     """A plain form for the run folder and the ONNX file."""
     return [
-        {"name": c.name, "dtype": c.dtype, "tags": sorted(c.tags), "cardinality": c.cardinality, "is_list": c.is_list, "domain": c.domain}
+        {"name": c.name, "dtype": c.dtype, "tags": sorted(c.tags), "cardinality": c.cardinality, "is_list": c.is_list, "domain": c.domain, "vocabulary": c.vocabulary}
         for c in schema.columns
     ]
 

@@ -89,6 +89,38 @@ def test_another_fit(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert f"{other} (training data) {wanted}" in run(capsys, *command(other, tmp_path / "again", "--target", "purchase", schema=pairs))
 
 
+def test_another_vocabulary(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As many ids may be of other values: the schema has a checksum of them, beside the files or in each."""
+    document = json.loads((pairs / ".merlin" / "schema.json").read_text())
+
+    def with_sum(folder: Path, letter: str | None, *, inside: bool = False) -> Path:
+        extra = document["feature"][2]["annotation"]["extraMetadata"][0]
+        extra.pop("vocabulary_sum", None)
+        if letter is not None:
+            extra["vocabulary_sum"] = f"sha256:{letter * 64}"
+        folder.mkdir()
+        for name in ("train", "valid"):
+            table = pq.read_table(pairs / f"{name}.parquet")
+            kept = {"merlin.schema.json": json.dumps(document)} if inside else None
+            pq.write_table(table.replace_schema_metadata(kept), folder / f"{name}.parquet")
+        return folder if inside else write_schema(folder, document["feature"])
+
+    model = with_sum(tmp_path / "model", "a")
+    main([str(a) for a in command(model, tmp_path / "run", "--target", "purchase")])
+    wanted = "has as many ids of `item_id` as the schema of the model, for other values. They come from different fits"
+    for name, inside in (("beside", False), ("inside", True)):
+        other = with_sum(tmp_path / name, "b", inside=inside)
+        place = other / "valid.parquet" if inside else other
+        assert f"{place} (evaluation data) {wanted}" in run(capsys, "evaluate", tmp_path / "run", "--data", other / "valid.parquet")
+    for letter in ("a", None):
+        same = with_sum(tmp_path / f"same {letter}", letter, inside=letter == "a")
+        main(["evaluate", str(tmp_path / "run"), "--data", str(same / "valid.parquet")])
+    other = tmp_path / "odd"
+    other.mkdir()
+    pq.write_table(pq.read_table(pairs / "valid.parquet").replace_schema_metadata({"merlin.schema.json": "[]"}), other / "valid.parquet")
+    assert "valid.parquet is no Merlin schema" in run(capsys, "evaluate", tmp_path / "run", "--data", other / "valid.parquet")
+
+
 def test_domain_smaller_than_data(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     schema = write_schema(tmp_path / "schema", [feature("user_id", cardinality=20, tags=("user", "id")), feature("price", tags=("continuous",))])
     # Without the schema of its own, which would say that it comes from another fit.

@@ -54,7 +54,7 @@ export function openJournal(at: string, folder: string, plan: Plan, files: reado
     const { size, mtimeMs } = statSync(file);
     return [resolve(file), size, mtimeMs];
   });
-  const key = hash(JSON.stringify(["merlon/fit", 1, printPlan(plan), state]));
+  const key = hash(JSON.stringify(["merlon/fit", 2, printPlan(plan), state]));
   const keyFile = join(at, "key");
   if (read(keyFile) !== key) {
     removeEntries(at);

@@ -8,7 +8,7 @@ import { type PathInside, pathInside } from "../../triton-protos/files/path-insi
 import type { OpState } from "../../triton-protos/op-state.js";
 import type { Step } from "../../triton-protos/plan.js";
 import { printFittedTable } from "../kernels/fitted-table.js";
-import { printVocabulary } from "../kernels/vocabulary-file.js";
+import { printVocabulary, sumOfValues, vocabularyColumns } from "../kernels/vocabulary-file.js";
 import type { Engine } from "./engine.js";
 import { givenVocabulary } from "./given-vocabulary.js";
 import type { Learning } from "./learning.js";
@@ -43,18 +43,27 @@ export async function learnVocabularies(
     // All columns of a group that the plan still has share one vocabulary.
     const columns = encoded.filter(other => other.vocabulary === one.vocabulary).flatMap(other => other.columns);
     const unit = `vocabulary ${one.vocabulary} of ${step.id}`;
-    const count = await learning.journal.remember(unit, [file], async () => {
+    const { count, sum } = await learning.journal.remember(unit, [file], async () => {
       const sources = columns.map(sourceOf);
       const onFraction = report(`vocabulary of ${one.vocabulary}`);
       const made = await makeVocabulary(learning, step, one, sources, base, onFraction);
       await writeFile(join(folder, file), made.bytes);
-      return made.count;
+      return { count: made.count, sum: made.sum };
     });
-    return [one.vocabulary, { vocabulary: file, cardinality: 2 + one.numBuckets + count }];
+    return [one.vocabulary, { vocabulary: file, cardinality: 2 + one.numBuckets + count, sum }];
   });
   const known = new Map(await Promise.all(learnt));
   const states = step.params.singleTable ? stacked(known) : known;
   return { columns: Object.fromEntries(encoded.map(one => [one.output, states.get(one.vocabulary)!])) };
+}
+
+interface Made {
+  /** Of the file. */
+  readonly bytes: Uint8Array;
+  /** Values, or tuples. */
+  readonly count: number;
+  /** See `sumOfValues`. */
+  readonly sum: string;
 }
 
 async function makeVocabulary(
@@ -64,7 +73,7 @@ async function makeVocabulary(
   sources: readonly SqlColumn[],
   base: string,
   onFraction: (fraction: number) => void,
-): Promise<{ readonly bytes: Uint8Array; readonly count: number }> {
+): Promise<Made> {
   const { engines, files, layers } = learning;
   const freqThreshold = optionOf(step.params.freqThreshold, name, 0);
   const maxSize = optionOf(step.params.maxSize, name, 0);
@@ -79,7 +88,8 @@ async function makeVocabulary(
       : await files.run(database =>
           givenVocabulary(database, given, { step: step.id, name, dtype: sources[0]!.dtype, base }),
         );
-  return { bytes: printVocabulary(vocabulary), count: vocabulary.counts.length };
+  const sum = sumOfValues(vocabularyColumns(vocabulary));
+  return { bytes: printVocabulary(vocabulary), count: vocabulary.counts.length, sum };
 }
 
 /** Tuples by falling count, then by their values, null first; one of nulls alone is null. */
@@ -89,7 +99,7 @@ async function learnTuples(
   name: string,
   { freqThreshold, maxSize, numBuckets }: { freqThreshold: number; maxSize: number; numBuckets: number },
   onFraction: (fraction: number) => void,
-): Promise<{ readonly bytes: Uint8Array; readonly count: number }> {
+): Promise<Made> {
   const keys = sources.map(({ sql, dtype }, i) => {
     // -0 and 0 are one value.
     const zero = datatype(dtype).kind === "float" ? " + 0" : "";
@@ -106,8 +116,9 @@ async function learnTuples(
     `counting the tuples of ${name}`,
     { onFraction },
   );
-  const tuples = found.map((column, i) => [keys[i]?.name ?? "count", column] as const);
-  return { bytes: printFittedTable(Object.fromEntries(tuples)), count: (found.at(-1)!.values as BigInt64Array).length };
+  const tuples = Object.fromEntries(found.map((column, i) => [keys[i]?.name ?? "count", column] as const));
+  const count = (found.at(-1)!.values as BigInt64Array).length;
+  return { bytes: printFittedTable(tuples), count, sum: sumOfValues(tuples) };
 }
 
 /** One table for all: the ids of a vocabulary, from that of null on, begin behind those of the last; 0 pads everywhere. */

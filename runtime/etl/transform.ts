@@ -1,9 +1,11 @@
 /**
  * A fitted workflow and data files -> Parquet or Arrow, streamed through DuckDB by the operators' SQL forms, rows in their order.
  */
+
 import { renameSync } from "node:fs";
 import { open, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
+import { printMerlinJson } from "../../triton-protos/artefacts/merlin-schema.js";
 import { StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
 import { readWorkflow } from "../../triton-protos/artefacts/workflow.js";
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
@@ -158,10 +160,13 @@ function parquet({ database, plan, keep }: Job): string {
   const columns = plan.outputs.length + keep.length;
   const room = database.memory / (database.threads * Math.max(1, columns) * 64);
   const rows = Math.min(ROW_GROUP, Math.max(2048, Math.floor(room / 2048) * 2048));
-  return `FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE ${rows}`;
+  const schema = printMerlinJson(plan.outputs.map(output => output.schema));
+  return `FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE ${rows}, KV_METADATA {${text(SCHEMA_KEY)}: ${text(schema)}}`;
 }
 
 const ROW_GROUP = 122_880;
+/** Metadata of a Parquet file: `.merlin/schema.json`, which a file of its own has not beside it. */
+const SCHEMA_KEY = "merlin.schema.json";
 
 async function writeParquet(job: Job, { sql, rows, inStretches }: Statement, to: string): Promise<void> {
   const { database } = job;

@@ -2,7 +2,8 @@
 import { dirname } from "node:path";
 import { checkFitted } from "../../triton-protos/artefacts/manifest.js";
 import { FILE_LIMITS, readRegular } from "../../triton-protos/files/read-regular.js";
-import { PlanError, parsePlan } from "../../triton-protos/plan.js";
+import { type Plan, PlanError, parsePlan } from "../../triton-protos/plan.js";
+import type { Schema } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
 import { readGolden } from "../golden/golden-rows.js";
 import { replay, sayDifference } from "../golden/replay.js";
@@ -18,7 +19,9 @@ export const transformWorkflow: Kernel<"transformWorkflow"> = {
     // Workflows are plans, so the executor is a dependency both ways; it is loaded here, when a workflow is.
     const { preparePlan } = await import("../plan/execute.js");
     const executable = await preparePlan(plan, { ...context, folder: dirname(file) });
-    await replayGolden(executable, dirname(file), context.onGoldenDifference);
+    const folder = dirname(file);
+    report(otherFit(step.outputs, plan.outputs, folder), context.onGoldenDifference);
+    await replayGolden(executable, folder, context.onGoldenDifference);
     const refs = step.inputs.input!;
     const reads = plan.inputs.map(({ name }) => refs.findIndex(ref => ref.name === name));
     const answers = step.outputs.map(({ name }) => plan.outputs.findIndex(({ schema }) => schema.name === name));
@@ -47,7 +50,30 @@ async function replayGolden(
   const golden = onDifference === "skip" ? undefined : readGolden(folder);
   const difference = golden && (await replay(executable, golden));
   if (!difference) return;
-  const message = `golden rows of ${folder} come out otherwise than when it was fitted: ${sayDifference(difference)}. Fit it again with this Merlon, or serve with \`--verify-workflows off\`.`;
+  report(
+    `golden rows of ${folder} come out otherwise than when it was fitted: ${sayDifference(difference)}. Fit it again with this Merlon, or serve with \`--verify-workflows off\`.`,
+    onDifference,
+  );
+}
+
+/**
+ * Models behind a workflow were checked against its fit as the ensemble was built. A message where the folder holds another fit since; undefined where
+ * it is the same, or where one of the two is older than checksums of vocabularies.
+ */
+function otherFit(built: Schema, found: Plan["outputs"], folder: string): string | undefined {
+  for (const { name, properties } of built) {
+    const now = found.find(({ schema }) => schema.name === name)?.schema.properties.vocabulary_sum;
+    const before = properties.vocabulary_sum;
+    if (typeof now !== "string" || typeof before !== "string" || now === before) continue;
+    const short = (sum: string) => sum.slice(0, "sha256:".length + 12);
+    return `${folder} holds another fit than the ensemble was built with: its ids of \`${name}\` are of vocabulary ${short(now)}, not ${short(before)}, and models read them as ids of the old one. Build the ensemble again with models of this fit, bring back the folder, or serve with \`--verify-workflows off\`.`;
+  }
+  return undefined;
+}
+
+/** @throws RuntimeFault where nobody takes it as a warning */
+function report(message: string | undefined, onDifference: PrepareContext["onGoldenDifference"]): void {
+  if (message === undefined || onDifference === "skip") return;
   if (typeof onDifference !== "function") throw new RuntimeFault("INVALID_ARGUMENT", message);
   onDifference(message);
 }

@@ -1,9 +1,10 @@
 /**
  * A vocabulary as a fitted table of two columns: `value` (the column's dtype) and `count` (int64), in id order.
  */
+import { createHash } from "node:crypto";
 import type { DType } from "../../triton-protos/datatype.js";
 import type { Values } from "../plan/table.js";
-import { type PackedTexts, printFittedTable, readFittedTable, unreadable } from "./fitted-table.js";
+import { type PackedTexts, type PrintedColumn, printFittedTable, readFittedTable, unreadable } from "./fitted-table.js";
 
 export interface Vocabulary {
   readonly dtype: DType;
@@ -15,9 +16,19 @@ export interface Vocabulary {
 /** A vocabulary to print; text may come packed. */
 export type PrintedVocabulary = Omit<Vocabulary, "values"> & { readonly values: Values | PackedTexts };
 
+/** The columns of the file. */
+export const vocabularyColumns = ({ dtype, values, counts }: PrintedVocabulary) =>
+  ({ value: { dtype, values }, count: { dtype: "int64", values: counts } }) as const;
+
 /** The bytes of the file: equal for equal vocabularies. */
-export const printVocabulary = ({ dtype, values, counts }: PrintedVocabulary): Uint8Array =>
-  printFittedTable({ value: { dtype, values }, count: { dtype: "int64", values: counts } }, false);
+export const printVocabulary = (vocabulary: PrintedVocabulary): Uint8Array =>
+  printFittedTable(vocabularyColumns(vocabulary), false);
+
+/** Equal for vocabularies that give equal values equal ids: counts, which a fit on more data changes, are left out. */
+export function sumOfValues(columns: Readonly<Record<string, PrintedColumn>>): string {
+  const values = Object.fromEntries(Object.entries(columns).filter(([name]) => name !== "count"));
+  return `sha256:${createHash("sha256").update(printFittedTable(values)).digest("hex")}`;
+}
 
 /** @throws RuntimeFault naming the file and what is wrong with it */
 export function readVocabulary(file: string): Vocabulary {

@@ -25,6 +25,8 @@ const shopPlan = () =>
   ]);
 const CELLS = { user_id: [5, 5, 7, 9, 7, 5], brand: ["x", null, "y", "y", "z", "y"], price: [1, 2, null, 4, 5.5, 0] };
 
+const SUM = expect.stringMatching(/^sha256:[0-9a-f]{64}$/);
+
 const fitFile = (plan: Plan, data: string, out: string) =>
   writeFittedWorkflow(out, async folder => fittedPlan(plan, (await fitWorkflow(plan, data, { folder })).states));
 
@@ -54,8 +56,8 @@ describe("the fitted folder", () => {
       ]);
       expect(readWorkflow(fitted).steps[0]!.state).toEqual({
         columns: {
-          user_id: { vocabulary: "categories/unique.user_id.arrow", cardinality: 6 },
-          brand: { vocabulary: "categories/unique.brand.arrow", cardinality: 6 },
+          user_id: { vocabulary: "categories/unique.user_id.arrow", cardinality: 6, sum: SUM },
+          brand: { vocabulary: "categories/unique.brand.arrow", cardinality: 6, sum: SUM },
         },
       });
       const { dtype, values, counts } = readVocabulary(join(fitted, "categories/unique.user_id.arrow"));

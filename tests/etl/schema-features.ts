@@ -24,13 +24,13 @@ export function featuresOf(plan: Plan): ReadonlyMap<string, Feature> {
 }
 
 /**
- * Left out: where a file lies (`cat_path`), and the width of what NVTabular leaves without a type (text, booleans). Tags are a set there, and
+ * Left out: where a file lies (`cat_path`), the checksum that only we write (`vocabulary_sum`), and the width of what NVTabular leaves without a type (text, booleans). Tags are a set there, and
  * `null` says as little as nothing.
  */
 export const comparable = (ours: Feature, theirs: Feature): readonly [unknown, unknown] => [plain(ours), plain(theirs)];
 
 function plain({ annotation: { tag = [], extraMetadata }, ...feature }: Feature): unknown {
-  const { cat_path: _, ...properties } = extraMetadata[0] ?? {};
+  const { cat_path: _, vocabulary_sum: __, ...properties } = extraMetadata[0] ?? {};
   const known = Object.entries(properties).filter(([, value]) => value !== null);
   return { ...feature, tags: [...tag].toSorted(), properties: Object.fromEntries(known) };
 }

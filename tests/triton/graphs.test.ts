@@ -114,7 +114,9 @@ export default ensemble("${name}", found["candidate_ids"] >> softmaxSampling(fou
 `,
     );
     build(await compiledProgram(file), join(folder, "two"), { triton: { freeze: freezeFeatures, fuse: true } });
-    const session = await ort.InferenceSession.create(join(folder, `two/${name}/1/model.onnx`), { logSeverityLevel: 3 });
+    const session = await ort.InferenceSession.create(join(folder, `two/${name}/1/model.onnx`), {
+      logSeverityLevel: 3,
+    });
     return Array.from((await session.run({ query })).ordered_ids!.data as BigInt64Array, Number);
   };
   const [first, second] = [await drawnBy("first"), await drawnBy("second")];

@@ -29,6 +29,8 @@ export interface OnnxSignature {
   readonly externalParts: readonly ExternalPart[];
   /** Ids of each categorical column at training, which `merlon-lab` writes into the file; absent in files without them. */
   readonly cardinalities?: Readonly<Record<string, number>>;
+  /** The same of `vocabulary_sum`, which the fit gave each of them; older files have none. */
+  readonly vocabularies?: Readonly<Record<string, string>>;
 }
 
 export interface ExternalPart {
@@ -100,7 +102,7 @@ function model(c: Cursor): Omit<OnnxSignature, "externalData"> & { readonly loca
   const outputs: OnnxTensor[] = [];
   const found: Found = { external: [], initializers: new Set() };
   const functions = new Map<string, ReadonlySet<string>>();
-  let cardinalities: OnnxSignature["cardinalities"];
+  let trained: Pick<OnnxSignature, "cardinalities" | "vocabularies"> = {};
   each(c, (number, at) => {
     if (number === 7) {
       graphs++;
@@ -108,7 +110,7 @@ function model(c: Cursor): Omit<OnnxSignature, "externalData"> & { readonly loca
     } else if (number === 8) opset = operatorSet(readSpan(at)) ?? opset;
     else if (number === 14) {
       const [key, value] = entry(readSpan(at));
-      if (key === "merlin.schema") cardinalities = cardinalitiesOf(value);
+      if (key === "merlin.schema") trained = trainedOn(value);
     } else if (number === 25) {
       const calls = new Set<string>();
       functions.set(body(readSpan(at), { ...found, calls }), calls);
@@ -124,21 +126,30 @@ function model(c: Cursor): Omit<OnnxSignature, "externalData"> & { readonly loca
     opset,
     locations: [...new Set(found.external.map(({ location }) => location))],
     externalParts: found.external,
-    ...(cardinalities && { cardinalities }),
+    ...trained,
   };
 }
 
 /** Other tools may write another text there: it then says nothing of ids. */
-function cardinalitiesOf(text: string): OnnxSignature["cardinalities"] {
+function trainedOn(text: string): Pick<OnnxSignature, "cardinalities" | "vocabularies"> {
   try {
     const columns = trainedColumns.parse(JSON.parse(text));
-    return Object.fromEntries(columns.flatMap(({ name, cardinality }) => (cardinality ? [[name, cardinality]] : [])));
+    return {
+      cardinalities: Object.fromEntries(
+        columns.flatMap(({ name, cardinality }) => (cardinality ? [[name, cardinality]] : [])),
+      ),
+      vocabularies: Object.fromEntries(
+        columns.flatMap(({ name, vocabulary }) => (vocabulary ? [[name, vocabulary]] : [])),
+      ),
+    };
   } catch {
-    return undefined;
+    return {};
   }
 }
 
-const trainedColumns = z.array(z.looseObject({ name: z.string(), cardinality: z.number().nullable() }));
+const trainedColumns = z.array(
+  z.looseObject({ name: z.string(), cardinality: z.number().nullable(), vocabulary: z.string().nullish() }),
+);
 
 /** A function that calls itself is inlined without end. */
 function refuseCycles(functions: ReadonlyMap<string, ReadonlySet<string>>): void {
