@@ -195,17 +195,22 @@ function sameFit(call: Call<Author>, bound: readonly Tied[], signature: OnnxSign
   for (const { tensor, bound: binding } of bound) {
     // The model's own name of the column: that of the tensor, whatever column is bound to it here.
     const column = tensor.replace(/__values$/, "");
-    const trained = cardinalities[column];
+    const trained = ownOf(cardinalities, column);
     const { name, properties } = binding.column;
     const max = domainMax(properties.domain);
     if (trained === undefined || max === undefined) continue;
-    const seen = max + 1 === trained ? otherValues(vocabularies[column], properties.vocabulary_sum) : String(max + 1);
+    const seen =
+      max + 1 === trained ? otherValues(ownOf(vocabularies, column), properties.vocabulary_sum) : String(max + 1);
     if (seen === undefined) continue;
     call.fail(messages.onnxOtherFit({ path, trained: String(trained), column: name, seen }), { literal: path });
     return false;
   }
   return true;
 }
+
+/** A column may be called `constructor`. */
+const ownOf = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
+  Object.hasOwn(record, name) ? record[name] : undefined;
 
 /** As many ids of other values; undefined where they are the same, or where one side is older than these checksums. */
 function otherValues(trained: string | undefined, seen: JsonValue | undefined): string | undefined {

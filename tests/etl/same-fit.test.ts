@@ -91,12 +91,13 @@ export default ensemble("x", request >> transformWorkflow("fitted") >> predictOn
   });
 
   test.each([
-    ["no text of ours", "elsewhere"],
-    ["a name that objects have", [{ name: "__proto__", cardinality: 5, vocabulary: "x" }]],
-    ["a checksum that is no text", [{ name: "city", cardinality: 5, vocabulary: { sha256: 1 } }]],
-  ])("metadata that is %s", (_, columns) => {
+    ["no text of ours", "elsewhere", undefined],
+    ["a name that objects have", [{ name: "__proto__", cardinality: 5, vocabulary: "x" }], undefined],
+    ["a checksum that is no text", [{ name: "city", cardinality: 5, vocabulary: { sha256: 1 } }], 5],
+    ["a checksum that is another text", [{ name: "city", cardinality: 5, vocabulary: "\u001b[2J" }], 5],
+  ])("metadata that is %s", (_, columns, cardinality) => {
     const { cardinalities = {}, vocabularies = {} } = readOnnxSignature(trainedOn(columns));
-    expect([cardinalities.city, vocabularies.city]).toEqual([undefined, undefined]);
+    expect([cardinalities.city, vocabularies.city]).toEqual([cardinality, undefined]);
   });
 });
 

@@ -147,8 +147,14 @@ function trainedOn(text: string): Pick<OnnxSignature, "cardinalities" | "vocabul
   }
 }
 
+/** A checksum that is none leaves the number of ids to compare. */
+const checksum = z
+  .string()
+  .regex(/^sha256:[0-9a-f]{64}$/)
+  .nullish()
+  .catch(undefined);
 const trainedColumns = z.array(
-  z.looseObject({ name: z.string(), cardinality: z.number().nullable(), vocabulary: z.string().nullish() }),
+  z.looseObject({ name: z.string(), cardinality: z.number().nullable(), vocabulary: checksum }),
 );
 
 /** A function that calls itself is inlined without end. */
