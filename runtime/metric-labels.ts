@@ -1,7 +1,7 @@
 /**
  * Labels of a model version's series, and how they print.
  */
-import type { ReadyVersion } from "./repository/registry.js";
+import type { ReadyVersion } from "./repository/ready-version.js";
 
 export type Labels = Readonly<Record<string, string>>;
 export type LabeledVersion = Pick<ReadyVersion, "model" | "namespace" | "version" | "config">;

@@ -3,7 +3,7 @@
  */
 import { LATENCIES, type Latency } from "./latency-samples.js";
 import { labelsOf, printLabels } from "./metric-labels.js";
-import type { ReadyVersion } from "./repository/registry.js";
+import type { ReadyVersion } from "./repository/ready-version.js";
 import { FIRST_RESPONSE_FAMILY, type Tally, type VersionStatistics } from "./statistics.js";
 
 const HELP: Readonly<Record<Latency, string>> = {

@@ -1,7 +1,7 @@
 /** The stages of plans → Prometheus lines. Only models with stages have them, so a repository without such models prints what Triton prints. */
 import { nameLabels, printLabels } from "./metric-labels.js";
 import { STAGE_SECONDS, type StageTally } from "./plan/stage-tally.js";
-import type { ReadyVersion } from "./repository/registry.js";
+import type { ReadyVersion } from "./repository/ready-version.js";
 
 interface Counter {
   readonly name: string;

@@ -7,8 +7,7 @@ import { faultCount } from "./in-background.js";
 import { labelsOf, nameLabels, printLabels } from "./metric-labels.js";
 import { printHistograms, printSummaries, readQuantiles } from "./metrics-latencies.js";
 import { printStages } from "./metrics-stages.js";
-import type { ReadyVersion } from "./repository/registry.js";
-import type { FailedVersion } from "./repository/replace-versions.js";
+import type { FailedVersion, ReadyVersion } from "./repository/ready-version.js";
 import { FAILURE_REASONS, type VersionStatistics } from "./statistics.js";
 
 interface Family {

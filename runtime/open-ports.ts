@@ -9,7 +9,7 @@ import type { FailureCounts } from "./failure-counts.js";
 import type { LogSettings } from "./log-settings.js";
 import type { MemoryBudget } from "./memory/memory-budget.js";
 import { createMetrics } from "./metrics.js";
-import type { Registry } from "./repository/registry.js";
+import type { Registry } from "./repository/registry-types.js";
 import type { ServerCalls } from "./server-calls.js";
 import type { ServerLog } from "./server-log.js";
 import type { OpenOptions, RunningServer } from "./server-options.js";

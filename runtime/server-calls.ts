@@ -8,8 +8,10 @@ import { describeModel, extensionsOf, PROTOCOL_VERSION } from "./data-plane/meta
 import { parseVersion } from "./data-plane/version.js";
 import { RuntimeFault } from "./errors.js";
 import type { StageTally } from "./plan/stage-tally.js";
+import type { IndexEntry } from "./repository/model-states.js";
 import type { Override } from "./repository/override.js";
-import type { IndexEntry, ReadyVersion, Registry } from "./repository/registry.js";
+import type { ReadyVersion } from "./repository/ready-version.js";
+import type { Registry } from "./repository/registry-types.js";
 import { createSharedMemory, type SharedMemory } from "./shared-memory.js";
 import { printStatistics } from "./statistics.js";
 import { joinTraces } from "./tracing/join-traces.js";

@@ -10,8 +10,10 @@ import { describeModel } from "./data-plane/metadata.js";
 import { validateRequest } from "./data-plane/validate.js";
 import { RuntimeFault } from "./errors.js";
 import type { LeasedModels, ModelCaller, RunModels } from "./plan/kernel.js";
-import { Lease } from "./repository/lease.js";
-import type { ReadyVersion, Registry } from "./repository/registry.js";
+import type { Lease } from "./plan/lease.js";
+import { VersionLease } from "./repository/lease.js";
+import type { ReadyVersion } from "./repository/ready-version.js";
+import type { Registry } from "./repository/registry-types.js";
 import type { Ahead } from "./repository/together.js";
 import type { Parameter, Tensor, TypedTensor } from "./tensor.js";
 
@@ -35,19 +37,26 @@ export const modelCaller = (registry: () => Registry, namespace: string, ahead?:
     inferNow: (model, inputs, outputs) => inferNow(registry().find(model, -1, how), inputs, outputs),
     infer: (model, inputs, outputs, signal) => ask(registry().find(model, -1, how), inputs, outputs, signal),
     lease(models, outer) {
-      const lease = outer?.fork() ?? new Lease(registry());
+      const lease = leaseFor(outer, registry);
       lease.hold(models, how);
       return new LeasedPlanModels(lease, namespace);
     },
   };
 };
 
+/** The versions of an outer request, or those that are there now. */
+const leaseFor = (outer: Lease | undefined, registry: () => Registry): VersionLease =>
+  outer ? VersionLease.of(outer).fork() : new VersionLease(registry());
+
+const versionsOf = (lease: Lease | undefined, registry: () => Registry): Pick<Registry, "find"> =>
+  lease ? VersionLease.of(lease) : registry();
+
 /** A class, since each request of a plan makes one. */
 class LeasedPlanModels implements LeasedModels {
-  readonly #lease: Lease;
+  readonly #lease: VersionLease;
   readonly #near: { readonly near: string };
 
-  constructor(lease: Lease, near: string) {
+  constructor(lease: VersionLease, near: string) {
     this.#lease = lease;
     this.#near = { near };
   }
@@ -93,14 +102,15 @@ async function ask(
 /** For ensembles and JavaScript models: any version, parameters, any number of answers. */
 export const serverModels = (registry: () => Registry): ServerModels => ({
   lease(asked, outer) {
-    const lease = outer?.fork() ?? new Lease(registry());
+    const lease = leaseFor(outer, registry);
     lease.hold(asked, { closing: true });
     return lease;
   },
-  config: (model, version, near, lease) => (lease ?? registry()).find(model, version, { closing: true, near }).config,
+  config: (model, version, near, lease) =>
+    versionsOf(lease, registry).find(model, version, { closing: true, near }).config,
   async infer(model, version, request, answer, near) {
     try {
-      const ready = (request.lease ?? registry()).find(model, version, { closing: true, near });
+      const ready = versionsOf(request.lease, registry).find(model, version, { closing: true, near });
       const decoupled = isDecoupled(ready);
       const valid = validateRequest(ready.config, request);
       let ended = !decoupled;

@@ -20,7 +20,8 @@ import { createMemoryReturner, type MemoryReturner } from "./memory/allocator.js
 import { MemoryBudget } from "./memory/memory-budget.js";
 import { openPorts } from "./open-ports.js";
 import { type Around, layered } from "./repository/around.js";
-import { createRegistry, type Registry } from "./repository/registry.js";
+import { createRegistry } from "./repository/registry.js";
+import type { Registry } from "./repository/registry-types.js";
 import { createRateLimiter } from "./scheduling/rate-limiter.js";
 import { createSeeds } from "./seeds.js";
 import { createCalls } from "./server-calls.js";

@@ -3,7 +3,7 @@
  */
 import { backendFile } from "./backends/index.js";
 import { extensionsOf, PROTOCOL_VERSION } from "./data-plane/metadata.js";
-import type { IndexEntry } from "./repository/registry.js";
+import type { IndexEntry } from "./repository/model-states.js";
 import type { OpenOptions } from "./server-options.js";
 
 /** @param rows the head first */

@@ -11,8 +11,9 @@ import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.j
 import * as messages from "../diagnostics/messages.js";
 import { userFunction } from "../lambda/compile-lambda.js";
 import type { LambdaText } from "../lambda/read-lambda.js";
+import type { Bound, Scope } from "../ops/bound.js";
 import { CACHE_WAY, readCache } from "../ops/cached.js";
-import type { Blame, Bound, Fail, Inferred, Scope } from "../ops/define-op.js";
+import type { Blame, Fail, Inferred } from "../ops/define-op.js";
 import { opDefinition } from "../ops/index.js";
 import { uniqueNames } from "../ops/unique-names.js";
 import type { ArtefactReader } from "./artefacts.js";

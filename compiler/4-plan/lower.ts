@@ -4,7 +4,7 @@
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import type { GraphDocument } from "../3-graph/document.js";
 import type { InferredGraph, InferredStep } from "../3-graph/infer.js";
-import type { Bound, Scope } from "../ops/define-op.js";
+import type { Bound, Scope } from "../ops/bound.js";
 
 /** @param graph free of faults: `output` is known */
 export function lower(

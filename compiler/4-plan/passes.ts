@@ -5,6 +5,7 @@ import type { Plan } from "../../triton-protos/plan.js";
 import { forwardMetadata } from "./forward-metadata.js";
 import { fuseElementwise } from "./fuse-elementwise.js";
 import { mergeLookups } from "./merge-lookups.js";
+import type { Optimised, PassReport } from "./optimised.js";
 import type { Pass, PassNote } from "./pass.js";
 import { PASS_NAMES, type PassName } from "./pass-names.js";
 import { pruneColumns } from "./prune-columns.js";
@@ -20,19 +21,6 @@ export const PASSES = {
 } as const satisfies Record<PassName, Pass>;
 
 export type { PassName };
-
-/** What one pass did; without notes it found nothing to do. */
-export interface PassReport {
-  readonly pass: PassName;
-  readonly off: boolean;
-  readonly notes: readonly PassNote[];
-}
-
-export interface Optimised {
-  readonly plan: Plan;
-  /** In the order of `PASSES`. */
-  readonly reports: readonly PassReport[];
-}
 
 /**
  * The plan of a fitted workflow as it is served. `merlon fit` and `merlon transform` know operators one by one, so a fitted folder has none fused.

@@ -3,7 +3,7 @@
  * the passes run, so that none of them is pruned and each follows where its step goes.
  */
 import type { Plan } from "../../triton-protos/plan.js";
-import type { Optimised } from "./passes.js";
+import type { Optimised } from "./optimised.js";
 
 export function optimiseSubgraphs(plan: Plan, run: (plan: Plan) => Optimised): Optimised {
   const subgraphs = Object.entries(plan.subgraphs ?? {});

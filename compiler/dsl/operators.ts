@@ -1,201 +1,33 @@
 /**
- * What `>>`, `+`, `-` and `[]` mean: once as types, with a sentence as the type of a wrong operand, and once as values. The rewriter
- * calls the `$` functions with a site index; the methods of `Node` call the same code without one.
+ * What the rewriter puts in the place of `>>`, `+`, `-` and `[]`, with the index of the site. Operands may also be numbers and texts, which stay what they are.
  */
 import * as messages from "../diagnostics/messages.js";
-import type { IsUnknown, Keep, NameOf, Without } from "./column.js";
-import { describeValue, recordFault } from "./faults.js";
-import { type AnyNode, isNode, isOp, Node, type Op } from "./node.js";
-import type { Apply } from "./rule.js";
-import { type ColumnSelector, isTag, type Selector, type Tag } from "./selector.js";
 
-/** One name, several, or groups of them (lists in the list); `"*"` and `tag(...)` select without naming. */
-export type Names = string | Tag | readonly (string | Tag | readonly (string | Tag)[])[];
-type Flat<K> = K extends string ? K : K extends readonly (infer E)[] ? Flat<E> : never;
-type Tagged<K> = K extends Tag ? true : K extends readonly (infer E)[] ? Tagged<E> : false;
+import { describeValue, recordFault } from "./faults.js";
+import {
+  type AnyNode,
+  type Chain,
+  chain,
+  isNode,
+  isOp,
+  type Minus,
+  minus,
+  type Names,
+  type Pick,
+  type Plus,
+  pick,
+  plus,
+  type Right,
+  type RightOfMinus,
+  type RightOfPick,
+  type RightOfPlus,
+  unknown,
+} from "./node.js";
 
 /** What may stand left of `>>`. */
 export type Left<L> = L extends AnyNode
   ? L
   : "left of >> must be a node: start from source({ ... }) or a list of its columns";
-/** What may stand right of `>>`: an operator whose rule finds no fault with the columns of L. */
-export type Right<L, R> =
-  R extends Op<infer Q>
-    ? L extends Node<infer S>
-      ? [Apply<Q, S, "fault">] extends [never]
-        ? R
-        : Apply<Q, S, "fault">
-      : R
-    : "right of >> must be an operator, such as clip({ min: 0 })";
-/** What `>>` yields. */
-export type Chain<L, R> =
-  L extends Node<infer S, infer A>
-    ? R extends Op<infer Q>
-      ? [Apply<Q, S, "fault">] extends [never]
-        ? Apply<Q, S, "out"> extends infer O extends string
-          ? Node<O, A>
-          : Unknown
-        : Unknown
-      : Unknown
-    : Unknown;
-/** After a fault: any columns, so that one mistake is reported once. */
-type Unknown = Node<string>;
-
-type Clash<A extends string, B extends string> =
-  IsUnknown<A> extends true
-    ? never
-    : IsUnknown<B> extends true
-      ? never
-      : Extract<NameOf<Exclude<A, B>>, NameOf<Exclude<B, A>>>;
-/** Options with which the right side provides what both sides have. */
-type Wins = { readonly wins: "right" };
-/** What may stand right of `+`. `W` are the options of `.plus`: where the right side wins, it may have any names. */
-export type RightOfPlus<L, R, W = unknown> =
-  L extends Node<infer A>
-    ? R extends Node<infer B>
-      ? [W extends Wins ? never : Clash<A, B>] extends [never]
-        ? R
-        : `both sides of + provide "${Clash<A, B>}": drop or rename one`
-      : "right of + must be a node or a list of columns"
-    : R;
-/** The columns of A that B does not have, and those of B. */
-type Overridden<A extends string, B extends string> = IsUnknown<B> extends true ? string : Without<A, NameOf<B>> | B;
-/** What `+` yields; numbers and texts stay what they are. */
-export type Plus<L, R, W = unknown> =
-  L extends Node<infer A, infer P>
-    ? R extends Node<infer B, infer Q>
-      ? (W extends Wins ? Overridden<A, B> : A | B) extends infer O extends string
-        ? Node<O, P | Q>
-        : Unknown
-      : Unknown
-    : L extends number
-      ? number
-      : L extends bigint
-        ? bigint
-        : string;
-
-/** What may stand right of `-`. */
-export type RightOfMinus<R> = R extends AnyNode | Names ? R : "right of - must be a node or column names";
-/** What `-` yields. */
-export type Minus<L, R> =
-  L extends Node<infer A, infer P>
-    ? R extends Node<infer B>
-      ? Without<A, NameOf<B>> extends infer O extends string
-        ? Node<O, P>
-        : never
-      : true extends Tagged<R>
-        ? Unknown
-        : Without<A, Flat<R> & string> extends infer O extends string
-          ? Node<O, P>
-          : never
-    : number;
-
-/** Names that are there, for names that are not literals, and for the editor, which offers these inside `[""]`. */
-type NamesOf<N extends string> = N | readonly (N | readonly N[])[];
-/** What may stand between brackets. */
-export type RightOfPick<N, K> =
-  N extends Node<infer S>
-    ? IsUnknown<S> extends true
-      ? K
-      : string extends Flat<K>
-        ? NamesOf<NameOf<S>>
-        : [Exclude<Flat<K>, NameOf<S> | "*">] extends [never]
-          ? K
-          : `no column "${Exclude<Flat<K>, NameOf<S> | "*"> & string}" in this node`
-    : K;
-/** What `[]` yields: the node's columns, or the member of any other object. */
-export type Pick<N, K> =
-  N extends Node<infer S, infer A>
-    ? true extends IsUnknown<S> | Tagged<K>
-      ? Node<string, A>
-      : [Exclude<Flat<K>, NameOf<S> | "*">] extends [never]
-        ? Keep<S, "*" extends Flat<K> ? NameOf<S> : Flat<K> & string> extends infer O extends string
-          ? Node<O, A>
-          : Unknown
-        : Unknown
-    : K extends keyof N
-      ? N[K]
-      : undefined;
-
-export interface PlusOptions {
-  /** Which side provides a column that both have; without it that is an error. */
-  readonly wins?: "right";
-}
-
-/** What is wrong with a list of names. */
-function describeNames(value: unknown): string {
-  const all = Array.isArray(value) ? [...value].flat() : [value];
-  const odd = all.find(entry => !isOne(entry));
-  return Array.isArray(odd) ? "a group inside a group" : describeValue(odd);
-}
-
-const unknown = (site?: number): AnyNode => new Node<string>({ kind: "unknown" }, site);
-const isOne = (value: unknown): value is string | Tag => typeof value === "string" || isTag(value);
-/** A hole (`["a",, "b"]`) is no name; `every` alone would pass it by. */
-const isNames = (value: unknown): value is Names =>
-  isOne(value) ||
-  (Array.isArray(value) &&
-    [...value].every(entry => isOne(entry) || (Array.isArray(entry) && [...entry].every(isOne))));
-const selector = (value: string | Tag): ColumnSelector => (isTag(value) ? { tags: [...value.tags] } : value);
-const selectors = (value: Names): Selector[] =>
-  isOne(value)
-    ? [selector(value)]
-    : value.map(entry => (isOne(entry) ? selector(entry) : { group: entry.map(selector) }));
-
-/** `left >> right`. */
-export function chain(left: unknown, right: unknown, site?: number): AnyNode {
-  if (!isNode(left)) {
-    recordFault(
-      Array.isArray(left) && left.some(isNode)
-        ? messages.graphNodeList({})
-        : messages.graphNotANode({ operator: ">>", seen: describeValue(left) }),
-      site,
-      "left",
-    );
-    return unknown(site);
-  }
-  // What made it unknown is reported already.
-  if (isNode(right) && right.data.kind === "unknown") return unknown(site);
-  if (!isOp(right)) {
-    recordFault(
-      messages.graphNotAnOperator({ seen: describeValue(right), example: "clip({ min: 0 })" }),
-      site,
-      "right",
-    );
-    return unknown(site);
-  }
-  return new Node({ kind: "apply", op: right, input: left }, site);
-}
-
-/** `left + right`, for nodes. */
-export function plus(left: AnyNode, right: unknown, site?: number, options: PlusOptions = {}): AnyNode {
-  if (isNode(right)) return new Node({ kind: "plus", left, right, ...options }, site);
-  recordFault(
-    Array.isArray(right) && right.some(isNode)
-      ? messages.graphNodeList({})
-      : messages.graphNotAddable({ operator: "+", seen: describeValue(right) }),
-    site,
-    "right",
-  );
-  return unknown(site);
-}
-
-/** `left - right`, for nodes. */
-export function minus(left: AnyNode, right: unknown, site?: number): AnyNode {
-  if (isNode(right)) return new Node({ kind: "minus", left, right }, site);
-  if (isNames(right)) return new Node({ kind: "minus", left, right: selectors(right) }, site);
-  recordFault(messages.graphNotAddable({ operator: "-", seen: describeValue(right) }), site, "right");
-  return unknown(site);
-}
-
-/** `node[names]`. */
-export function pick(node: AnyNode, key: Names, site?: number): AnyNode {
-  if (!isNames(key)) {
-    recordFault(messages.graphNames({ operator: "[]", seen: describeNames(key) }), site, "right");
-    return unknown(site);
-  }
-  return new Node({ kind: "pick", input: node, names: selectors(key) }, site);
-}
 
 export function $chain<L, R>(left: Left<L>, right: Right<L, R>, site?: number): Chain<L, R> {
   return chain(left, right, site) as Chain<L, R>;

@@ -3,7 +3,7 @@
  */
 import { type AnyStep, type Plan, REQUEST_STEP } from "../../triton-protos/plan.js";
 import { type ColumnSchema, printType, REQUEST_ROWS } from "../../triton-protos/schema.js";
-import type { PassReport } from "../4-plan/passes.js";
+import type { PassReport } from "../4-plan/optimised.js";
 import type { Program } from "../5-emit/build.js";
 import { describeStep } from "./describe-step.js";
 import { explainLayouts } from "./explain-layouts.js";

@@ -5,8 +5,8 @@
 import type { DType } from "../../triton-protos/datatype.js";
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import type { JsonValue } from "../../triton-protos/schema.js";
+import type { PassReport } from "../4-plan/optimised.js";
 import type { Saving } from "../4-plan/pass.js";
-import type { PassReport } from "../4-plan/passes.js";
 import type { ExplainedLayout } from "./explain-layouts.js";
 
 /** A column of a step (or of `"request"`). */

@@ -5,7 +5,7 @@ import type { Expression } from "../../triton-protos/expression.js";
 import { type FoundType, valueTypeOf } from "../../triton-protos/expression-type.js";
 import { printType } from "../../triton-protos/schema.js";
 import type { Range } from "../1-rewrite/spans.js";
-import type { Bound } from "../ops/define-op.js";
+import type { Bound } from "../ops/bound.js";
 import type { Parameter, ParameterName } from "./parameter.js";
 import { type Term, value } from "./term.js";
 

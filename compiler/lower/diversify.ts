@@ -29,29 +29,12 @@ import {
   where,
 } from "../onnx/elementary.js";
 import type { GraphBuilder, Value } from "../onnx/graph-builder.js";
+import type { Method, Pool } from "./diversify-method.js";
 import { dppRound, dppStart } from "./dpp-rounds.js";
 import { amongTaken, grid, type LoweredColumn } from "./lowered-column.js";
 import type { Lowering } from "./lowering.js";
 import { mmrRound, mmrStart } from "./mmr-rounds.js";
 import { checkedScores, chosenAt } from "./order-candidates.js";
-
-/** One user's candidates a row. */
-export interface Pool {
-  /** float64[users, places] in 0 … 1 */
-  readonly relevance: Value;
-  /** Likeness to one candidate of each user. @param best int64[users, 1] @returns float64[users, places] */
-  cosine(best: Value): Value;
-  readonly balance: number;
-}
-
-/** What a method remembers from round to round, by name. */
-export type Memory = Readonly<Record<string, Value>>;
-
-export interface Method {
-  start(g: GraphBuilder, pool: Pool): Memory;
-  /** @param gone bool[users, places]: taken, or not there @returns int64[users, 1] */
-  round(g: GraphBuilder, pool: Pool, memory: Memory, gone: Value): { readonly best: Value; readonly memory: Memory };
-}
 
 const METHODS = {
   mmr: { start: mmrStart, round: mmrRound },

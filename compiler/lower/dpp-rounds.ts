@@ -20,7 +20,7 @@ import {
   where,
 } from "../onnx/elementary.js";
 import type { GraphBuilder, Value } from "../onnx/graph-builder.js";
-import type { Method } from "./diversify.js";
+import type { Method } from "./diversify-method.js";
 
 /** A further candidate changes nothing below this. */
 const NEGLIGIBLE = 1e-10;

@@ -1,6 +1,6 @@
 /** Maximal marginal relevance as rounds of a graph: the largest balance · relevance − (1 − balance) · likeness to the nearest of those taken. */
 import { int64, max, mul, scalar, sub, topK, where } from "../onnx/elementary.js";
-import type { Method } from "./diversify.js";
+import type { Method } from "./diversify-method.js";
 
 export const mmrStart: Method["start"] = () => ({});
 

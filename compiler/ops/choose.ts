@@ -6,8 +6,9 @@ import * as messages from "../diagnostics/messages.js";
 import { type AnyNode, Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
 import type { NotOne } from "../dsl/wanted.js";
+import type { Bound } from "./bound.js";
 import { describeRows, need, needOne, sameRows } from "./columns.js";
-import { type Bound, type Call, defineOp } from "./define-op.js";
+import { type Call, defineOp } from "./define-op.js";
 import type { ColumnsOfNode } from "./ordering.js";
 
 export interface Branches<T extends AnyNode = AnyNode> {

@@ -4,7 +4,8 @@
 import { type ColumnSchema, printType, REQUEST_ROWS } from "../../triton-protos/schema.js";
 import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
-import type { Blame, Bound, Call, Scope } from "./define-op.js";
+import type { Bound, Scope } from "./bound.js";
+import type { Blame, Call } from "./define-op.js";
 
 export const namesOf = (scope: Scope): string[] => scope.map(b => b.column.name);
 

@@ -3,23 +3,13 @@
  */
 import type { z } from "zod";
 import type { OpKind, OpParams } from "../../triton-protos/op-params.js";
-import type { ColumnRef, Plan } from "../../triton-protos/plan.js";
+import type { Plan } from "../../triton-protos/plan.js";
 import type { ColumnSchema } from "../../triton-protos/schema.js";
 import type { ArtefactReader } from "../3-graph/artefacts.js";
 import type { DiagnosticSite, Message } from "../diagnostics/diagnostic.js";
 import type { LambdaReference } from "../dsl/lambda.js";
 import type { UserFunction } from "../lambda/user-function.js";
-
-/** A column that is available at some point of the graph, and who makes it. */
-export interface Bound {
-  readonly column: ColumnSchema;
-  readonly ref: Pick<ColumnRef, "step" | "column">;
-  /** Site index of the operator that made it; undefined for a source column. */
-  readonly site?: number | undefined;
-}
-
-/** Columns in order, names unique. */
-export type Scope = readonly Bound[];
+import type { Bound, Scope } from "./bound.js";
 
 /** Where a fault belongs: an operand, or a text literal within the right one. */
 export type Blame =

@@ -6,7 +6,8 @@ import type { OpKind, OpParams } from "../../triton-protos/op-params.js";
 import { type ColumnSchema, printType } from "../../triton-protos/schema.js";
 import { TIME_UNIT } from "../../triton-protos/time-unit.js";
 import * as messages from "../diagnostics/messages.js";
-import type { Bound, Call, Inferred } from "./define-op.js";
+import type { Bound } from "./bound.js";
+import type { Call, Inferred } from "./define-op.js";
 
 /** Applies `map` to every input column; a column that `map` refuses is reported by it. */
 export function mapColumns<K extends OpKind>(

@@ -2,8 +2,9 @@
 import { comparedAs } from "../../triton-protos/comparable-ids.js";
 import { printType } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
+import type { Bound } from "./bound.js";
 import { describeRows, needOne } from "./columns.js";
-import type { Bound, Call } from "./define-op.js";
+import type { Call } from "./define-op.js";
 
 /** The column of ids to search past; reports one of another type or on other rows. */
 export function excludedIds(call: Call<unknown>, query: Bound, operator: string): Bound | undefined {

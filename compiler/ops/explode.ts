@@ -6,8 +6,9 @@ import * as messages from "../diagnostics/messages.js";
 import { type AnyNode, type Node, Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
 import type { NotOne } from "../dsl/wanted.js";
+import type { Bound } from "./bound.js";
 import { needOne, sameRows } from "./columns.js";
-import { type Blame, type Bound, type Call, defineOp } from "./define-op.js";
+import { type Blame, type Call, defineOp } from "./define-op.js";
 
 interface Options extends Readonly<OpParamsInput["explode"]> {
   /** Lists beside the candidates', place by place, such as their scores. */

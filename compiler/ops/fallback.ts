@@ -5,8 +5,9 @@ import * as messages from "../diagnostics/messages.js";
 import { type AnyNode, Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
 import type { Lacking } from "../dsl/wanted.js";
+import type { Bound } from "./bound.js";
 import { describeRows, need, sameRows } from "./columns.js";
-import { type Bound, defineOp } from "./define-op.js";
+import { defineOp } from "./define-op.js";
 import type { ColumnsOfNode } from "./ordering.js";
 
 interface FallbackRule<F extends string> extends Rule {

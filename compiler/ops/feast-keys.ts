@@ -4,10 +4,11 @@ import { feastType } from "../../triton-protos/artefacts/feast-type.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import { listNames } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
+import type { Bound } from "./bound.js";
 import { need, needOne, needType, sameRows } from "./columns.js";
-import type { Bound, Call } from "./define-op.js";
+import type { Call } from "./define-op.js";
+import type { FeastAuthor } from "./feast-author.js";
 import type { FeastViews } from "./feast-views.js";
-import type { FeastAuthor } from "./query-feast.js";
 
 export interface FeastKeys {
   /** Key columns, each once. */

@@ -4,8 +4,8 @@ import { type ColumnSchema, printType } from "../../triton-protos/schema.js";
 import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import type { Call } from "./define-op.js";
+import type { FeastAuthor } from "./feast-author.js";
 import type { FeastViews } from "./feast-views.js";
-import type { FeastAuthor } from "./query-feast.js";
 
 /** Reports a name in `onMissing` that no view has, and a default that is none of its feature's. */
 export function fitsMissing(

@@ -9,7 +9,7 @@ import type { FeastRepository } from "../../triton-protos/artefacts/feast-reposi
 import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import type { Call } from "./define-op.js";
-import type { FeastAuthor } from "./query-feast.js";
+import type { FeastAuthor } from "./feast-author.js";
 
 export interface FeastViews {
   /** How the look-up is called in messages. */

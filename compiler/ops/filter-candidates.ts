@@ -8,8 +8,9 @@ import * as messages from "../diagnostics/messages.js";
 import { type AnyNode, isNode, Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
 import type { NotOne } from "../dsl/wanted.js";
+import type { Bound } from "./bound.js";
 import { describeRows, needOne } from "./columns.js";
-import { type Bound, type Call, defineOp } from "./define-op.js";
+import { type Call, defineOp } from "./define-op.js";
 import { candidateRows } from "./ordering.js";
 
 interface FilterRule extends Rule {

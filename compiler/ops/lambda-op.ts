@@ -10,8 +10,9 @@ import { Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
 import type { ParameterName } from "../lambda/parameter.js";
 import { columnTerm, type UserFunction } from "../lambda/user-function.js";
+import type { Bound } from "./bound.js";
 import { need, sameRows } from "./columns.js";
-import { type Bound, type Call, defineOp, type Inferred } from "./define-op.js";
+import { type Call, defineOp, type Inferred } from "./define-op.js";
 import { numbersOf } from "./elementwise.js";
 
 export interface LambdaOptions {

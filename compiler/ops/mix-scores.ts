@@ -4,8 +4,9 @@ import { column } from "../../triton-protos/schema.js";
 import type { IsUnknown, NameOf } from "../dsl/column.js";
 import { Op } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
+import type { Bound } from "./bound.js";
 import { need, sameRows } from "./columns.js";
-import { type Bound, defineOp } from "./define-op.js";
+import { defineOp } from "./define-op.js";
 import { candidateRows, floatScore } from "./ordering.js";
 
 type Missing<W extends string, S extends string> =

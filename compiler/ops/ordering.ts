@@ -8,8 +8,9 @@ import type { ColumnType } from "../dsl/column.js";
 import type { AnyNode, Node } from "../dsl/node.js";
 import type { Rule } from "../dsl/rule.js";
 import type { NotOne } from "../dsl/wanted.js";
+import type { Bound } from "./bound.js";
 import { describeRows, needOne, sameRows } from "./columns.js";
-import { type Bound, type Call, defineOp } from "./define-op.js";
+import { type Call, defineOp } from "./define-op.js";
 
 type DTypeOf<C> = C extends `${infer T extends ColumnType} ${string}` ? T : never;
 

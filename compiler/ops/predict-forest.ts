@@ -8,8 +8,9 @@ import { Op } from "../dsl/node.js";
 import type { OpenRule, Rule } from "../dsl/rule.js";
 import { withOptions } from "../forest/forest.js";
 import { forestOutputs, forestToOnnx } from "../forest/forest-onnx.js";
+import type { Bound } from "./bound.js";
 import { namesOf, need, sameRows } from "./columns.js";
-import { type Bound, defineOp } from "./define-op.js";
+import { defineOp } from "./define-op.js";
 
 const author = z.strictObject({
   path: z.string().min(1),

@@ -11,8 +11,9 @@ import type { IsUnknown, Keep, NameOf } from "../dsl/column.js";
 import { Op } from "../dsl/node.js";
 import type { OpenRule, Rule } from "../dsl/rule.js";
 import type { Settled, TakenBy } from "../dsl/wanted.js";
+import type { Bound } from "./bound.js";
 import { namesOf, need, needType, sameRows } from "./columns.js";
-import { type Bound, type Call, defineOp } from "./define-op.js";
+import { type Call, defineOp } from "./define-op.js";
 
 const author = z.strictObject({
   path: z.string().min(1),

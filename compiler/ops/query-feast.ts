@@ -1,10 +1,10 @@
 /** Looks features up in a Feast online store, by entity key. */
 import { isAbsolute, join, relative } from "node:path";
 import { stringify } from "yaml";
-import { z } from "zod";
+
 import type { FeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
 import { feastType } from "../../triton-protos/artefacts/feast-type.js";
-import { OP_PARAMS, type OpParams } from "../../triton-protos/op-params.js";
+import type { OpParams } from "../../triton-protos/op-params.js";
 import { column } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
 import type { ArtefactOf, FeastArtefact, PathOf } from "../dsl/artefacts.js";
@@ -13,28 +13,10 @@ import { Op } from "../dsl/node.js";
 import type { OpenRule, Rule } from "../dsl/rule.js";
 import type { IsUnion, Lacking } from "../dsl/wanted.js";
 import { type ArtefactFile, defineOp } from "./define-op.js";
+import { feastAuthor } from "./feast-author.js";
 import { feastKeys } from "./feast-keys.js";
 import { fitsMissing } from "./feast-missing.js";
 import { feastViews } from "./feast-views.js";
-
-/** As the author wrote it. */
-export const feastAuthor = z.strictObject({
-  repository: z.string().min(1),
-  view: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional(),
-  service: z.string().min(1).optional(),
-  entityColumn: z.union([z.string(), z.record(z.string(), z.string())]).optional(),
-  includeId: z.boolean().default(false),
-  fullNames: z.boolean().default(false),
-  prefix: z.string().default(""),
-  features: z.array(z.string()).optional(),
-  onMissing: OP_PARAMS.queryFeast.shape.onMissing,
-  ttl: OP_PARAMS.queryFeast.shape.ttl,
-  bytes: OP_PARAMS.queryFeast.shape.bytes,
-  memoryMb: OP_PARAMS.queryFeast.shape.memoryMb,
-  timeoutMs: OP_PARAMS.queryFeast.shape.timeoutMs,
-});
-
-export type FeastAuthor = z.output<typeof feastAuthor>;
 
 type View = FeastArtefact["views"][string];
 

@@ -9,7 +9,8 @@ import { Op } from "../dsl/node.js";
 import type { OpenRule, Rule } from "../dsl/rule.js";
 import type { NotOne } from "../dsl/wanted.js";
 import { value } from "../lambda/term.js";
-import { type Call, defineOp, type Inferred, type Scope } from "./define-op.js";
+import type { Scope } from "./bound.js";
+import { type Call, defineOp, type Inferred } from "./define-op.js";
 import { lambdaSchema } from "./lambda-op.js";
 
 interface RenameRule<Name extends string, Prefix extends string, Postfix extends string> extends Rule {

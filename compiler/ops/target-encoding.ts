@@ -6,8 +6,9 @@ import { column, printType } from "../../triton-protos/schema.js";
 import * as messages from "../diagnostics/messages.js";
 import { type AnyNode, Op } from "../dsl/node.js";
 import type { OpenRule } from "../dsl/rule.js";
+import type { Scope } from "./bound.js";
 import { groupNames, joinedName, sameRows } from "./columns.js";
-import { type Blame, type Call, defineOp, type Scope } from "./define-op.js";
+import { type Blame, type Call, defineOp } from "./define-op.js";
 import { isNumber } from "./elementwise.js";
 
 /**

@@ -10,10 +10,10 @@ import type { InferRequest, InferResponse } from "../data-plane/request.js";
 import type { RuntimeFault } from "../errors.js";
 import type { Gpus } from "../gpus.js";
 import type { RequestMemory } from "../memory/request-memory.js";
+import type { AroundStep } from "../plan/around-step.js";
 import type { ModelCaller, PrepareContext } from "../plan/kernel.js";
+import type { AskedModel, Lease } from "../plan/lease.js";
 import type { StageTally } from "../plan/stage-tally.js";
-import type { Around } from "../repository/around.js";
-import type { AskedModel, Lease } from "../repository/lease.js";
 import type { ModelVersion } from "../repository/model-version.js";
 import type { CodeRule } from "../repository/uploaded-code.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
@@ -108,7 +108,7 @@ export interface LoadContext {
   /** The code of the model's folder that it may run. @default "all" */
   readonly code?: CodeRule;
   /** Stands between a plan and its steps. */
-  readonly aroundStep?: Around["step"];
+  readonly aroundStep?: AroundStep;
 }
 
 /** What `execute` rejects with when the execution was given back before it began. */

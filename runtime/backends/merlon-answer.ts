@@ -2,12 +2,12 @@
 import type { Plan } from "../../triton-protos/plan.js";
 import { writeTensorJson } from "../cassettes/tensor-json.js";
 import { RuntimeFault } from "../errors.js";
-import type { ExecutablePlan, PlanResult, StageRun } from "../plan/execute.js";
 import { explainCandidates } from "../plan/explain-candidates.js";
 import type { RunContext } from "../plan/kernel.js";
+import type { AskedModel } from "../plan/lease.js";
+import type { ExecutablePlan, PlanResult, StageRun } from "../plan/plan-result.js";
 import { stageNotes, stepTensors } from "../plan/stage-notes.js";
 import type { Column, Rows } from "../plan/table.js";
-import type { AskedModel } from "../repository/lease.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { TracedStage, TraceNotes } from "../tracing/trace.js";
 import type { BackendRequest, BackendResponse, LoadContext } from "./backend.js";

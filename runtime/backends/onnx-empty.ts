@@ -2,7 +2,7 @@
  * A session on WebGPU → one that gives tensors without elements to the CPU. ONNX Runtime's WebGPU provider divides by their size, which ends the process
  * (MatMul of 1.30), or refuses them (Softmax); to compute there is nothing in them.
  */
-import type { OnnxSession, Tensors } from "./onnx-session.js";
+import type { OnnxSession, Tensors } from "./onnx-run.js";
 
 /** @param openOnCpu the same model there: opened when the first such tensor comes */
 export function withEmptyOnCpu(session: OnnxSession, openOnCpu: () => Promise<OnnxSession>): OnnxSession {

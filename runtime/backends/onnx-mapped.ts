@@ -5,7 +5,7 @@
 import { closeSync, fstatSync, openSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, sep } from "node:path";
 import { RuntimeFault } from "../errors.js";
-import type { OnnxSession } from "./onnx-session.js";
+import type { OnnxSession } from "./onnx-run.js";
 
 interface MappedFile {
   readonly path: string;

@@ -20,7 +20,8 @@ import { checkGraph } from "./onnx-graph.js";
 import { checkMapped } from "./onnx-mapped.js";
 import { closeFiles, type OwnFiles, ownFiles } from "./onnx-own-files.js";
 import { type Providers, providerAdvice, providersOf } from "./onnx-providers.js";
-import { type OnnxSession, openSession as openFile } from "./onnx-session.js";
+import type { OnnxSession } from "./onnx-run.js";
+import { openSession as openFile } from "./onnx-session.js";
 import { Tensor as OrtTensor } from "./onnx-tensor.js";
 import { packStrings, unpackStrings } from "./strings.js";
 

@@ -2,6 +2,7 @@
  * Models as types: what each takes and answers. `merlon typegen` writes these for a repository or a server; an ensemble's own type has them too.
  */
 import type { WireType } from "../../triton-protos/datatype.js";
+import type { DataOf } from "./data-of.js";
 import type { Tensor } from "./tensor.js";
 
 /** A tensor as a model declares it. `shape` is the full one: −1 is any size, and the batch comes first where there is one. */
@@ -19,24 +20,6 @@ export interface ModelType {
 
 /** Models by name. */
 export type ModelTypes = Readonly<Record<string, ModelType>>;
-
-/** What `tensor.data` is, by datatype. FP16 and BF16 are widened, which is exact. */
-export interface DataOf {
-  BOOL: Uint8Array;
-  UINT8: Uint8Array;
-  UINT16: Uint16Array;
-  UINT32: Uint32Array;
-  UINT64: BigUint64Array;
-  INT8: Int8Array;
-  INT16: Int16Array;
-  INT32: Int32Array;
-  INT64: BigInt64Array;
-  FP16: Float32Array;
-  BF16: Float32Array;
-  FP32: Float32Array;
-  FP64: Float64Array;
-  BYTES: readonly string[];
-}
 
 /** One value of a datatype. 64-bit integers are taken as numbers too: they are checked. */
 export interface ItemOf {

@@ -16,6 +16,7 @@ export {
 } from "./client-error.js";
 export type { Answer, Client, Sequence, StreamAnswer, StreamOptions, StreamRequest } from "./client-interface.js";
 export type { KeepAlive, TlsOptions } from "./connection-options.js";
+export type { DataOf } from "./data-of.js";
 export { DriftError } from "./drift.js";
 export type { ModelsOf } from "./ensemble-types.js";
 export type {
@@ -29,7 +30,6 @@ export type {
   SystemRegion,
 } from "./management.js";
 export type {
-  DataOf,
   InputOf,
   InputsOf,
   ItemOf,

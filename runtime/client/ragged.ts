@@ -3,7 +3,8 @@
  */
 import type { WireType } from "../../triton-protos/datatype.js";
 import { ProtocolError, wrong } from "./client-error.js";
-import type { DataOf, RawTensor } from "./model-types.js";
+import type { DataOf } from "./data-of.js";
+import type { RawTensor } from "./model-types.js";
 import { readInput } from "./read-input.js";
 import type { Tensor } from "./tensor.js";
 

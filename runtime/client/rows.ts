@@ -3,7 +3,8 @@
  */
 import type { WireType } from "../../triton-protos/datatype.js";
 import { ProtocolError, wrong } from "./client-error.js";
-import type { DataOf, ItemOf, ModelType, TensorType } from "./model-types.js";
+import type { DataOf } from "./data-of.js";
+import type { ItemOf, ModelType, TensorType } from "./model-types.js";
 import { lists, ragged } from "./ragged.js";
 import type { Tensor } from "./tensor.js";
 import type { RpcAnswer } from "./wire-call.js";

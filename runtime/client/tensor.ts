@@ -4,8 +4,8 @@
 import { type DatatypeRow, type WireType, wireDatatype } from "../../triton-protos/datatype.js";
 import { unpackBytes, unpackStrings } from "./byte-strings.js";
 import { ProtocolError } from "./client-error.js";
+import type { DataOf } from "./data-of.js";
 import { fromBfloats, fromHalves } from "./float16.js";
-import type { DataOf } from "./model-types.js";
 
 export class Tensor<D extends WireType = WireType, S extends readonly number[] = readonly number[]> {
   /** Phantom: the declared shape. */

@@ -4,15 +4,12 @@
 
 import { RuntimeFault } from "../errors.js";
 import type { Charge } from "../memory/memory-budget.js";
-import type { ReadyVersion } from "../repository/registry.js";
+import type { ReadyVersion } from "../repository/ready-version.js";
 import type { RegionPart } from "../shared-memory.js";
 import { type Sliced, slicedIfLong } from "../slices.js";
 import type { Tensor } from "../tensor.js";
 import { classify } from "./classify.js";
-import type { InferRequest, InferResponse } from "./request.js";
-
-/** What is asked of one output, besides its name. */
-export type OutputWish = { readonly classes: number } | { readonly region: RegionPart };
+import type { InferRequest, InferResponse, OutputWish } from "./request.js";
 
 /** An output whose bytes lie in shared memory; `data` is empty. */
 export interface PlacedTensor extends Tensor {

@@ -5,7 +5,7 @@
 import type { Values } from "../../triton-protos/datatype.js";
 import type { BackendRequest, BackendResponse } from "../backends/backend.js";
 import { Refusal, RuntimeFault } from "../errors.js";
-import type { ReadyVersion } from "../repository/registry.js";
+import type { ReadyVersion } from "../repository/ready-version.js";
 import type { Computed, Executed } from "../scheduling/scheduler.js";
 import { recordCacheHit, recordCacheMiss, recordFailure, recordFirstResponse, recordSuccess } from "../statistics.js";
 import type { Tensor, TypedTensor } from "../tensor.js";

@@ -4,11 +4,11 @@
 
 import type { Cancellation } from "../cancellation.js";
 import type { RequestMemory } from "../memory/request-memory.js";
-import type { Lease } from "../repository/lease.js";
+import type { Lease } from "../plan/lease.js";
 import type { ModelVersion } from "../repository/model-version.js";
+import type { RegionPart } from "../shared-memory.js";
 import type { Parameter, Tensor } from "../tensor.js";
 import type { TraceNotes } from "../tracing/trace.js";
-import type { OutputWish } from "./deliver.js";
 
 /** A tensor as a client sent it: the datatype is unchecked text. */
 export interface RequestTensor {
@@ -51,3 +51,6 @@ export interface InferResponse {
 
 /** Front of the messages that the core raises: which request is meant. */
 export const requestPrefix = (id: string): string => `[request id: ${id || "<id_unknown>"}] `;
+
+/** What is asked of one output, besides its name. */
+export type OutputWish = { readonly classes: number } | { readonly region: RegionPart };

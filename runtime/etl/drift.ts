@@ -8,9 +8,9 @@
  * Kolmogorov-Smirnov: KS = max |F_a(x) − F_b(x)| over all values x of numbers, null left out; exact.
  */
 import type { Json } from "@duckdb/node-api";
+import type { ColumnStats } from "./column-stats.js";
 import type { Database } from "./database.js";
 import { identifier, text } from "./sql/literal.js";
-import type { ColumnStats } from "./stats.js";
 
 export interface Drift {
   readonly name: string;

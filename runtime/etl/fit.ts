@@ -35,7 +35,7 @@ import { findSparkData, openSparkData, refuseOnSpark } from "./spark/spark-sourc
 import type { Sql } from "./sql/dialect.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
 import { declaredType } from "./sql/source-column.js";
-import type { SqlColumn } from "./sql/sql-form.js";
+import type { SqlColumn } from "./sql/sql-column.js";
 import { STATE_FROM_MOMENTS } from "./state-from-moments.js";
 
 export interface FitOptions extends DatabaseOptions {

@@ -15,7 +15,7 @@ import type { Database } from "./database.js";
 import { type DenseColumn, denseBytes, denseRange, loadDense } from "./dense-table.js";
 import { loadTable, type NamedValues } from "./load-table.js";
 import type { LookUp, Sql } from "./sql/dialect.js";
-import type { SqlColumn } from "./sql/sql-form.js";
+import type { SqlColumn } from "./sql/sql-column.js";
 
 export interface GroupLookup {
   /** The step's input columns that are the keys. */

@@ -5,7 +5,7 @@
 import type { DType } from "../../triton-protos/datatype.js";
 import type { PrintedColumn } from "../kernels/fitted-table.js";
 import type { Engine } from "./engine.js";
-import type { SqlColumn } from "./sql/sql-form.js";
+import type { SqlColumn } from "./sql/sql-column.js";
 
 export interface Aggregate {
   /** Name in the table. */

@@ -16,7 +16,8 @@ import { conditionOf } from "./sql/filter.js";
 import { sqlOf } from "./sql/forms.js";
 import { groupKeys } from "./sql/groupby.js";
 import { isInFile } from "./sql/join-external.js";
-import type { SqlColumn, SqlContext } from "./sql/sql-form.js";
+import type { SqlColumn } from "./sql/sql-column.js";
+import type { SqlContext } from "./sql/sql-form.js";
 
 export interface Layers {
   readonly sql: Sql;

@@ -5,7 +5,7 @@ import type { OpState } from "../../triton-protos/op-state.js";
 import type { Step } from "../../triton-protos/plan.js";
 import type { Learning } from "./learning.js";
 import type { Sql } from "./sql/dialect.js";
-import type { SqlColumn } from "./sql/sql-form.js";
+import type { SqlColumn } from "./sql/sql-column.js";
 
 type Stats = OpState["dataStats"]["columns"][string];
 

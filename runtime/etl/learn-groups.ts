@@ -12,7 +12,7 @@ import { type Aggregate, groupTable } from "./group-table.js";
 import type { Learning } from "./learning.js";
 import { findMoments } from "./moments.js";
 import type { Sql } from "./sql/dialect.js";
-import type { SqlColumn } from "./sql/sql-form.js";
+import type { SqlColumn } from "./sql/sql-column.js";
 
 type Groups = OpState["targetEncoding"]["groups"][number][];
 

@@ -12,7 +12,7 @@ import { printVocabulary, sumOfValues, vocabularyColumns } from "../kernels/voca
 import type { Engine } from "./engine.js";
 import { givenVocabulary } from "./given-vocabulary.js";
 import type { Learning } from "./learning.js";
-import type { SqlColumn } from "./sql/sql-form.js";
+import type { SqlColumn } from "./sql/sql-column.js";
 import { learnVocabulary } from "./vocabulary-table.js";
 
 type State = OpState["categorify"]["columns"][string];

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { encodings } from "../../triton-protos/categorify-columns.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import type { AnyStep, Step } from "../../triton-protos/plan.js";
+import type { AnyStep, ColumnRef, Step } from "../../triton-protos/plan.js";
 import { readsRowNumber } from "../../triton-protos/row-changes.js";
 import { indexValues, type ValueIndex } from "../kernels/value-index.js";
 import { readVocabulary, type Vocabulary } from "../kernels/vocabulary-file.js";
@@ -16,13 +16,13 @@ import type { Database } from "./database.js";
 import { type DenseColumn, denseBytes, denseRange, loadDense } from "./dense-table.js";
 import { registerFile } from "./file-lookup.js";
 import { duckdbStore, type GroupLookup, loadGroups } from "./group-lookup.js";
-import type { Layers } from "./layers.js";
 import { loadTable } from "./load-table.js";
 import { idLayout } from "./sql/categorify.js";
 import { duckdbSql } from "./sql/duckdb-dialect.js";
 import { registerExpressions } from "./sql/expression-functions.js";
 import { registerKernel, usesKernel } from "./sql/kernel-function.js";
 import { sqlType } from "./sql/literal.js";
+import type { SqlColumn } from "./sql/sql-column.js";
 import type { NamedColumn, SqlContext } from "./sql/sql-form.js";
 import { valuesTable } from "./vocabulary-table.js";
 
@@ -34,12 +34,18 @@ export type IdLookup =
   /** Columns `value` and `id`; null is a value. */
   | { readonly kind: "table"; readonly table: string };
 
+/** The columns that there are, in a view. */
+export interface ColumnsInView {
+  readonly view: string;
+  find(ref: Pick<ColumnRef, "step" | "column">): SqlColumn | undefined;
+}
+
 export interface Lookups {
   readonly places: SqlContext["places"];
   id(stepId: string, column: NamedColumn): IdLookup;
   groups(stepId: string): readonly GroupLookup[] | undefined;
   /** Makes known what fitted steps look up, for the columns that the layers have. */
-  add(steps: readonly AnyStep[], layers: Pick<Layers, "find" | "view">): Promise<void>;
+  add(steps: readonly AnyStep[], layers: ColumnsInView): Promise<void>;
 }
 
 /** A dictionary of Parquet's holds no more. */
@@ -67,7 +73,7 @@ export function openLookups(database: Database, folder: string, size: "any rows"
     groups: stepId => groups.get(stepId),
     async add(steps, layers) {
       for (const step of steps) {
-        const dtypeOf = (ref: Parameters<Layers["find"]>[0]) => layers.find(ref)!.dtype;
+        const dtypeOf = (ref: Parameters<ColumnsInView["find"]>[0]) => layers.find(ref)!.dtype;
         const inputs = (step.inputs.input ?? []).map(ref => layers.find(ref)!);
         registerExpressions(database.connection, step, inputs);
         if (step.op === "joinExternal") await once(step.id, () => registerFile(database, step, dtypeOf, folder));

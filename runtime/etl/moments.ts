@@ -6,7 +6,7 @@ import type { Json } from "@duckdb/node-api";
 import { datatype } from "../../triton-protos/datatype.js";
 import type { Engine } from "./engine.js";
 import type { Sql } from "./sql/dialect.js";
-import type { SqlColumn } from "./sql/sql-form.js";
+import type { SqlColumn } from "./sql/sql-column.js";
 
 export interface Moments {
   /** Values that are not null. */

@@ -2,10 +2,19 @@
  * A statement -> its columns, to be written to a fitted folder: numbers in typed arrays, text packed as Arrow lays it out, without a string
  * of JavaScript's for each value.
  */
+
+import type { DuckDBConnection } from "@duckdb/node-api";
 import type { DType } from "../../triton-protos/datatype.js";
 import type { PackedTexts, PrintedColumn } from "../kernels/fitted-table.js";
-import type { Database } from "./database.js";
+import type { Engine } from "./engine.js";
 import { readAll } from "./read-columns.js";
+
+/** The database that statements run in. */
+interface Statements extends Pick<Engine, "run"> {
+  readonly connection: DuckDBConnection;
+  /** Names of the tables that stay. */
+  readonly tables: Set<string>;
+}
 
 /** Rows whose texts DuckDB hands over in one piece. */
 const PIECE = 100_000;
@@ -14,7 +23,7 @@ let tables = 0;
 
 /** @param keep name of a table with columns `c0`, … that the rows stay in; else they are gone afterwards */
 export async function readPacked(
-  database: Database,
+  database: Statements,
   sql: string,
   dtypes: readonly DType[],
   doing: string,
@@ -43,7 +52,7 @@ export async function readPacked(
 }
 
 async function packTexts(
-  { connection }: Database,
+  { connection }: Pick<Statements, "connection">,
   table: string,
   column: string,
   sizes: Int32Array,

@@ -6,7 +6,7 @@ import { type DType, datatype } from "../../triton-protos/datatype.js";
 import type { FittedOpKind, OpState } from "../../triton-protos/op-state.js";
 import type { Also, Moments } from "./moments.js";
 import type { Sql } from "./sql/dialect.js";
-import type { SqlColumn } from "./sql/sql-form.js";
+import type { SqlColumn } from "./sql/sql-column.js";
 
 interface FromMoments<K extends FittedOpKind> {
   readonly withMoments?: true;

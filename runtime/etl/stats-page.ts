@@ -1,5 +1,7 @@
 /** Statistics of data -> one HTML page that needs nothing else: a card a column, with its histogram or top values drawn. */
-import { type ColumnStats, type DataStats, QUANTILES } from "./stats.js";
+
+import type { ColumnStats } from "./column-stats.js";
+import { type DataStats, QUANTILES } from "./stats.js";
 
 const html = (value: string): string =>
   value.replace(/[&<>"]/g, c => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);

@@ -4,7 +4,7 @@
 import { datatype } from "../../triton-protos/datatype.js";
 import type { PrintedVocabulary } from "../kernels/vocabulary-file.js";
 import type { Engine } from "./engine.js";
-import type { SqlColumn } from "./sql/sql-form.js";
+import type { SqlColumn } from "./sql/sql-column.js";
 
 /** Distinct values of all sources by falling count, then by value (text by its UTF-8 bytes): the same for the same data on any machine. */
 export async function learnVocabulary(

@@ -4,7 +4,7 @@
  */
 import { type FunctionName, functionRow, type Value } from "../../triton-protos/expression-functions.js";
 import { float64s } from "../plan/short-arrays.js";
-import { words } from "../plan/table.js";
+import { words } from "../plan/words.js";
 import { fromIntegers, integerAt, isSafe, largest, SAFE, toWide } from "./integer-vector.js";
 import { numberLoop } from "./number-loops.js";
 import type { FlagVector, IntegerVector, Vector, WideIntegers } from "./vector.js";

@@ -7,7 +7,7 @@ import * as ort from "onnxruntime-node";
 import { type FaissHeader, readFaissVectors, withinIds } from "../../triton-protos/artefacts/faiss.js";
 import { RuntimeFault } from "../errors.js";
 import { silenceOnnx } from "../onnx-telemetry.js";
-import { words } from "../plan/table.js";
+import { words } from "../plan/words.js";
 import { exactGraph } from "./exact-graph.js";
 import { type Hits, type SearchIndex, search } from "./search.js";
 

@@ -20,7 +20,7 @@ import { callCosts } from "../call-costs.js";
 import type { Cancellation } from "../cancellation.js";
 import { RuntimeFault } from "../errors.js";
 import { inTurns } from "../in-turns.js";
-import { words } from "../plan/table.js";
+import { words } from "../plan/words.js";
 import { type Find, type Hits, type SearchIndex, search, searchSize } from "./search.js";
 import { together } from "./together.js";
 

@@ -1,8 +1,10 @@
 /**
  * The layer between a server and its models that makes the faults of a set happen.
  */
+
+import type { StepPlace } from "../plan/around-step.js";
 import type { PreparedKernel } from "../plan/kernel.js";
-import type { Around, StepPlace } from "../repository/around.js";
+import type { Around } from "../repository/around.js";
 import { stepsOf } from "../repository/stage-names.js";
 import type { FaultSet } from "./fault-set.js";
 import { executionFault, loadFault } from "./fault-texts.js";

@@ -3,7 +3,8 @@
  */
 import { requestPrefix } from "../data-plane/request.js";
 import { Refusal, RuntimeFault } from "../errors.js";
-import type { ReadyVersion, Registry } from "../repository/registry.js";
+import type { ReadyVersion } from "../repository/ready-version.js";
+import type { Registry } from "../repository/registry-types.js";
 import type { FaultSet } from "./fault-set.js";
 
 export function faultyRegistry(registry: Registry, faults: FaultSet): Registry {

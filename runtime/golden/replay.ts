@@ -4,7 +4,7 @@
  */
 import { datatype } from "../../triton-protos/datatype.js";
 import type { Plan } from "../../triton-protos/plan.js";
-import type { ExecutablePlan } from "../plan/execute.js";
+import type { ExecutablePlan } from "../plan/plan-result.js";
 import { type Column, rootRows } from "../plan/table.js";
 import { type Cell, type CellValue, cellsOf, columnOf } from "./cells.js";
 import type { GoldenRows } from "./golden-rows.js";

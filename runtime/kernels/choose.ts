@@ -1,4 +1,6 @@
 /** A flag per row and two branches' columns -> each row's columns of the branch that its flag says. A branch that no row takes may be absent. */
+
+import { flags } from "../plan/flags.js";
 import type { Kernel } from "../plan/kernel.js";
 import { allocate, type Column, childRows, gather, type Rows, rootRows } from "../plan/table.js";
 
@@ -16,15 +18,6 @@ export const choose: Kernel<"choose"> = {
     };
   },
 };
-
-/** 1 where the condition holds; a null does not. */
-export function flags({ values, validity, rows }: Column): Uint8Array {
-  const holds = new Uint8Array(rows.count);
-  const wide = values instanceof BigInt64Array || values instanceof BigUint64Array;
-  for (let i = 0; i < holds.length; i++)
-    holds[i] = validity?.[i] !== 0 && (wide ? values[i] !== 0n : values[i] !== 0) ? 1 : 0;
-  return holds;
-}
 
 function alone(columns: readonly Column[], makesRows: boolean): readonly Column[] {
   const { parent, offsets } = columns[0]!.rows;

@@ -1,5 +1,5 @@
 /** Unit vectors of one user's candidates -> the cosine of each with one of them. Four at a time: a sum that waits for itself leaves the processor idle. */
-import type { Pool } from "./diversify.js";
+import type { Pool } from "./candidate-pool.js";
 
 /** @param to gets `count` numbers, each the sum of products in the order of dimensions */
 export function cosines({ unit, width, count }: Pool, with_: number, to: Float64Array): void {

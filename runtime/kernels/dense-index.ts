@@ -1,6 +1,7 @@
 /** Distinct integers that lie close together -> a function from a column to each value's place among them, by its distance from the least. */
 import { int32s } from "../plan/short-arrays.js";
-import { type Values, words } from "../plan/table.js";
+import type { Values } from "../plan/table.js";
+import { words } from "../plan/words.js";
 
 export interface DenseKeys {
   readonly least: bigint;

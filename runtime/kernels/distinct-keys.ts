@@ -2,7 +2,8 @@
  * Entity keys of any rows, of one column or of several -> each key once, and for each row the place of its key. A key with a null in it is a
  * null key; all of those share the place behind the last key.
  */
-import { type Column, gather, rootRows, words } from "../plan/table.js";
+import { type Column, gather, rootRows } from "../plan/table.js";
+import { words } from "../plan/words.js";
 import { spread } from "./value-index.js";
 
 export interface DistinctKeys {

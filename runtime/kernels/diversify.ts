@@ -4,19 +4,11 @@
 import { RuntimeFault } from "../errors.js";
 import type { Kernel } from "../plan/kernel.js";
 import type { Column, Rows, Values } from "../plan/table.js";
+import type { Pool } from "./candidate-pool.js";
 import { dpp } from "./dpp.js";
 import { mmr } from "./mmr.js";
 import { type Choose, longestRow, type Names, orderCandidates, orderingNames } from "./order-candidates.js";
 import { scoreValues } from "./score-values.js";
-
-/** One user's candidates: relevance in 0 … 1, and unit vectors (or zeros). */
-export interface Pool {
-  readonly count: number;
-  readonly relevance: Float64Array;
-  /** Row i is candidate i's vector, of `width` numbers. */
-  readonly unit: Float64Array;
-  readonly width: number;
-}
 
 export const diversify: Kernel<"diversify"> = {
   prepare: step => {

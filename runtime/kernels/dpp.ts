@@ -3,8 +3,9 @@
  * Determinantal Point Process", 2018). Kernel L = diag(q) · S · diag(q), with quality q = exp(balance / (2 (1 − balance)) · relevance) and
  * S = (1 + cosine) / 2. Each round takes the candidate that multiplies det(L) the most, with an incremental Cholesky factor.
  */
+
+import type { Pool } from "./candidate-pool.js";
 import { cosines } from "./cosines.js";
-import type { Pool } from "./diversify.js";
 
 /** A further candidate changes nothing below this. */
 const NEGLIGIBLE = 1e-10;

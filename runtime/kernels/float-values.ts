@@ -5,7 +5,8 @@
 import { datatype } from "../../triton-protos/datatype.js";
 import { RuntimeFault } from "../errors.js";
 import { float64s } from "../plan/short-arrays.js";
-import { type Column, words } from "../plan/table.js";
+import type { Column } from "../plan/table.js";
+import { words } from "../plan/words.js";
 
 /** @throws RuntimeFault for strings and for half floats, which have no arithmetic here */
 export function floatValues(col: Column, what: string): Float64Array {

@@ -1,5 +1,6 @@
 /** Values of a column -> a small number for each distinct one, nulls −1; so that loops compare numbers. */
-import { type Column, words } from "../plan/table.js";
+import type { Column } from "../plan/table.js";
+import { words } from "../plan/words.js";
 
 /** @param known values that get the numbers 0, 1, … whether they occur or not, as text */
 export function groupNumbers(col: Column, known: readonly string[] = []): { numbers: Int32Array; count: number } {

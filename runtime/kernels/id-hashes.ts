@@ -1,6 +1,6 @@
 /** A column of ids → the two hashes that Bloom filters know an id by; the layout is in `triton-protos/artefacts/bloom.ts`. */
 import type { Values } from "../plan/table.js";
-import { words } from "../plan/table.js";
+import { words } from "../plan/words.js";
 import { murmur3 } from "../stores/feast/murmur3.js";
 
 /** `a[i]` and `b[i]` of id i. */

@@ -3,7 +3,8 @@
  * of words in an open-addressing table, so that no BigInt is made per candidate.
  */
 import { int32s } from "../plan/short-arrays.js";
-import { type Values, words } from "../plan/table.js";
+import type { Values } from "../plan/table.js";
+import { words } from "../plan/words.js";
 
 /** Says whether value `i` of the candidates is in the run that was filled in. */
 export interface IdSet {

@@ -2,8 +2,8 @@
  * The catalogue of kernels: operator → what runs it. An operator without an entry does not compile.
  */
 import type { OpKind } from "../../triton-protos/op-params.js";
-import type { AnyStep, Step } from "../../triton-protos/plan.js";
-import type { Kernel, PrepareContext, PreparedKernel } from "../plan/kernel.js";
+import type { Step } from "../../triton-protos/plan.js";
+import type { Kernel, PrepareStep } from "../plan/kernel.js";
 import { addProperties } from "./add-properties.js";
 import { addTags } from "./add-tags.js";
 import { boost } from "./boost.js";
@@ -103,5 +103,5 @@ export const KERNELS = {
 } as const satisfies { readonly [K in OpKind]: Kernel<K> };
 
 /** Prepares a step with its operator's kernel. */
-export const prepareKernel = (step: AnyStep, context: PrepareContext): PreparedKernel | Promise<PreparedKernel> =>
-  (KERNELS[step.op] as Kernel<OpKind>).prepare(step as Step, context);
+export const prepareKernel: PrepareStep = (step, context) =>
+  (KERNELS[step.op] as Kernel<OpKind>).prepare(step as Step, { ...context, prepareStep: prepareKernel });

@@ -2,8 +2,9 @@
  * Maximal marginal relevance (Carbonell and Goldstein, 1998): again and again the candidate with the largest
  * balance · relevance − (1 − balance) · max likeness to those taken.
  */
+
+import type { Pool } from "./candidate-pool.js";
 import { cosines } from "./cosines.js";
-import type { Pool } from "./diversify.js";
 
 /** @returns positions in the pool, in the order they were taken; the first of equals */
 export function mmr(pool: Pool, k: number, balance: number): Int32Array {

@@ -3,7 +3,8 @@ import { type ImplicitFactors, readImplicitFactors } from "../../triton-protos/a
 import { RuntimeFault } from "../errors.js";
 import { excludedIds } from "../faiss/excluded-ids.js";
 import type { Kernel } from "../plan/kernel.js";
-import { type Column, childRows, words } from "../plan/table.js";
+import { type Column, childRows } from "../plan/table.js";
+import { words } from "../plan/words.js";
 import { artefactFile } from "./artefact-file.js";
 
 export const predictImplicit: Kernel<"predictImplicit"> = {

@@ -3,7 +3,7 @@ import { KEYS, TABLE, VECTORS } from "../../triton-protos/artefacts/embedding-ta
 import { pathInside } from "../../triton-protos/files/path-inside.js";
 import { RuntimeFault } from "../errors.js";
 import type { Kernel } from "../plan/kernel.js";
-import { words } from "../plan/table.js";
+import { words } from "../plan/words.js";
 import { openEmbeddingTable } from "../stores/embedding-table.js";
 import { artefactFile, artefactFolder } from "./artefact-file.js";
 

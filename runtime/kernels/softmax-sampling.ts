@@ -6,7 +6,8 @@
 import type { Kernel, RunContext } from "../plan/kernel.js";
 import { ancestorIndex } from "../plan/row-map.js";
 import { float64s, int32s } from "../plan/short-arrays.js";
-import { type Rows, type Values, words } from "../plan/table.js";
+import type { Rows, Values } from "../plan/table.js";
+import { words } from "../plan/words.js";
 import { gumbelRace } from "./gumbel-race.js";
 import { keepLargest } from "./keep-largest.js";
 import { type Choose, longestRow, orderCandidates, orderingNames } from "./order-candidates.js";

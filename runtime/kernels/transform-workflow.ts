@@ -7,8 +7,9 @@ import type { Schema } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
 import { readGolden } from "../golden/golden-rows.js";
 import { replay, sayDifference } from "../golden/replay.js";
-import type { ExecutablePlan } from "../plan/execute.js";
 import type { Kernel, PrepareContext } from "../plan/kernel.js";
+import type { ExecutablePlan } from "../plan/plan-result.js";
+import { preparePlanWith } from "../plan/prepare-plan.js";
 import type { Column } from "../plan/table.js";
 import { artefactFile } from "./artefact-file.js";
 
@@ -16,10 +17,8 @@ export const transformWorkflow: Kernel<"transformWorkflow"> = {
   prepare: async (step, context) => {
     const file = artefactFile(context.folder, step.artefacts!.workflow!);
     const plan = await readPlan(file);
-    // Workflows are plans, so the executor is a dependency both ways; it is loaded here, when a workflow is.
-    const { preparePlan } = await import("../plan/execute.js");
-    const executable = await preparePlan(plan, { ...context, folder: dirname(file) });
     const folder = dirname(file);
+    const executable = await preparePlanWith(context.prepareStep, plan, { ...context, folder });
     report(otherFit(step.outputs, plan.outputs, folder), context.onGoldenDifference);
     await replayGolden(executable, folder, context.onGoldenDifference);
     const refs = step.inputs.input!;

@@ -6,7 +6,7 @@
 
 import { int32s } from "../plan/short-arrays.js";
 import type { Column, Values } from "../plan/table.js";
-import { words } from "../plan/table.js";
+import { words } from "../plan/words.js";
 import { denseIndex } from "./dense-index.js";
 
 export type ValueIndex = (values: Values) => Int32Array;

@@ -6,7 +6,8 @@ import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { fromHalves, toHalves } from "../client/float16.js";
 import { RuntimeFault } from "../errors.js";
 import { float32s, float64s, int32s, int64s } from "./short-arrays.js";
-import { allocate, type Values, words } from "./table.js";
+import { allocate, type Values } from "./table.js";
+import { words } from "./words.js";
 
 /** True where `castValues` has a way for at least some values. */
 export function canCast(from: DType, to: DType): boolean {

@@ -8,7 +8,7 @@ import { Cancellable, either } from "../cancellation.js";
 import { RuntimeFault } from "../errors.js";
 import { isChoice, SIDES, type Side } from "./branches.js";
 import type { RunContext } from "./kernel.js";
-import type { Stage } from "./run-stages.js";
+import type { Stage } from "./stage.js";
 
 export interface Choices {
   /** A stage that a choice reads is done. */

@@ -6,10 +6,10 @@ import { datatype } from "../../triton-protos/datatype.js";
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import { REQUEST_ROWS } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
-import { flags } from "../kernels/choose.js";
 import { scoreValues } from "../kernels/score-values.js";
 import { guards } from "./branches.js";
-import type { PlanResult } from "./execute.js";
+import { flags } from "./flags.js";
+import type { PlanResult } from "./plan-result.js";
 import type { Column, Rows } from "./table.js";
 
 export interface CandidateStory {

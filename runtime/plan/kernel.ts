@@ -8,9 +8,9 @@ import type { AnyStep, ColumnRef, Step } from "../../triton-protos/plan.js";
 import type { ColumnSchema } from "../../triton-protos/schema.js";
 import type { Cancellation } from "../cancellation.js";
 import type { Clock } from "../clock.js";
-import type { AskedModel, Lease } from "../repository/lease.js";
 import type { SnapshotFiles } from "../stores/feast/snapshot-store.js";
 import type { Parameter, Tensor, TypedTensor } from "../tensor.js";
+import type { AskedModel, Lease } from "./lease.js";
 import type { Column } from "./table.js";
 
 /** One tensor of a model as its metadata has it: full shape, -1 for a dimension that varies. */
@@ -80,6 +80,15 @@ export interface PrepareContext {
   readonly storeFiles?: SnapshotFiles | undefined;
 }
 
+/** Makes a step ready to run, whatever its operator. */
+export type PrepareStep = (step: AnyStep, context: PrepareContext) => PreparedKernel | Promise<PreparedKernel>;
+
+/** What the kernel of an operator may use while it is being prepared. */
+export interface KernelContext extends PrepareContext {
+  /** For the steps of a plan inside the plan. */
+  readonly prepareStep: PrepareStep;
+}
+
 /** What a plan may use while it is being prepared. */
 export interface PreparePlanContext extends PrepareContext {
   /** Stands between the plan and each of its steps, but not between a workflow inside it and that workflow's. */
@@ -118,5 +127,5 @@ export interface PreparedKernel {
 
 export interface Kernel<K extends OpKind> {
   /** @throws RuntimeFault naming step, artefact and reason; the model then fails to load and nothing else does */
-  prepare(step: Step<K>, context: PrepareContext): PreparedKernel | Promise<PreparedKernel>;
+  prepare(step: Step<K>, context: KernelContext): PreparedKernel | Promise<PreparedKernel>;
 }

@@ -1,7 +1,7 @@
 /** Values and indices → the values at those indices. One loop for each common kind of array: a loop that has met many kinds is several times slower. */
 import type { Values } from "../../triton-protos/datatype.js";
 import { float32s, int32s, int64s } from "./short-arrays.js";
-import { words } from "./table.js";
+import { words } from "./words.js";
 
 /** @returns an array of the same kind */
 export function pick<V extends Values>(values: V, indices: Int32Array): V {

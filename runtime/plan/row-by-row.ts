@@ -5,7 +5,7 @@
 import { type Plan, REQUEST_STEP } from "../../triton-protos/plan.js";
 import { REQUEST_ROWS } from "../../triton-protos/schema.js";
 import { RuntimeFault } from "../errors.js";
-import type { PlanResult, StageRun } from "./execute.js";
+import type { PlanResult, StageRun } from "./plan-result.js";
 import { type Column, childRows, gather, type Rows, rootRows, type Values } from "./table.js";
 
 /** A fault of what a row holds. Any other, of a model or a store, would come again with each row. */

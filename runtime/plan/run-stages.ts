@@ -6,32 +6,14 @@
 import type { AnyStep } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import { inBackground } from "../in-background.js";
-import { flags } from "../kernels/choose.js";
-import type { Guard, Side } from "./branches.js";
+import type { Side } from "./branches.js";
 import { type Choices, choices } from "./choices.js";
-import type { Inputs, PreparedKernel, RunContext } from "./kernel.js";
+import { flags } from "./flags.js";
+import type { Inputs, RunContext } from "./kernel.js";
 import { isOfRow } from "./row-by-row.js";
-import { countRun, type StageTally } from "./stage-tally.js";
+import type { Stage } from "./stage.js";
+import { countRun } from "./stage-tally.js";
 import type { Column } from "./table.js";
-
-/** A step with its kernel, and with its columns' places in the run's slots. */
-export interface Stage {
-  readonly step: AnyStep;
-  readonly kernel: PreparedKernel;
-  readonly tally: StageTally;
-  readonly ports: readonly (readonly [port: string, slots: readonly number[]])[];
-  readonly firstOutput: number;
-  /** Whether it is a `fallback` or a `choose`. */
-  readonly chooses: boolean;
-  /** Stages that read this one. */
-  readonly readers: readonly number[];
-  /** Stages it reads. */
-  readonly reads: readonly number[];
-  /** The side of a choice that alone needs it. */
-  readonly guard?: Guard | undefined;
-  /** Choices by condition that say whether it runs at all. */
-  readonly waitsFor: readonly number[];
-}
 
 /** What a run has to tell beside its columns. */
 export interface RunNotes {

@@ -4,7 +4,7 @@
 import { datatype } from "../../triton-protos/datatype.js";
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
 import type { Tensor } from "../tensor.js";
-import type { PlanResult } from "./execute.js";
+import type { PlanResult } from "./plan-result.js";
 import type { Column, Values } from "./table.js";
 import { valuesTensor } from "./tensor-values.js";
 

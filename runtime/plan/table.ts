@@ -5,6 +5,7 @@
 import { type DType, datatype, type Values } from "../../triton-protos/datatype.js";
 import { pick } from "./pick.js";
 import { int32s, int64s, shortArray } from "./short-arrays.js";
+import { words } from "./words.js";
 
 /**
  * A set of rows. A request's rows are a root; candidates of each user are a child whose `offsets` say which run of rows
@@ -52,10 +53,6 @@ export function allocate(dtype: DType, length: number): Values {
 
 /** Number of values: rows for a scalar, all list items for a list. */
 export const valueCount = (col: Column): number => col.values.length;
-
-/** The 32-bit halves of an int64 or uint64 column: `[2 i]` is the low word, `[2 i + 1]` the high one. */
-export const words = (values: BigInt64Array | BigUint64Array): Int32Array =>
-  new Int32Array(values.buffer, values.byteOffset, values.length * 2);
 
 /** int32 values, none of them negative, as int64. */
 export function widened(values: Int32Array): BigInt64Array {

@@ -3,10 +3,10 @@
  * Mocks, replacements, faults and recordings are such layers; a server without any pays nothing for them.
  */
 import type { ModelConfig } from "../../triton-protos/model-config.js";
-import type { AnyStep, Plan } from "../../triton-protos/plan.js";
+
 import type { Backend } from "../backends/backend.js";
-import type { PreparedKernel } from "../plan/kernel.js";
-import type { Registry } from "./registry.js";
+import type { AroundStep, Prepare } from "../plan/around-step.js";
+import type { Registry } from "./registry-types.js";
 
 export interface VersionPlace {
   readonly config: ModelConfig;
@@ -14,22 +14,10 @@ export interface VersionPlace {
   readonly folder: string;
 }
 
-export interface StepPlace {
-  /** The model whose plan it is. */
-  readonly model: string;
-  readonly plan: Plan;
-  readonly step: AnyStep;
-  /** The version directory. */
-  readonly folder: string;
-}
-
-type Prepare = () => PreparedKernel | Promise<PreparedKernel>;
-
 export interface Around {
   /** @param choose answers the backend that the configuration asks for, or throws */
   backend?(place: VersionPlace, choose: () => Promise<Backend>): Promise<Backend>;
-  /** @param prepare the step as it is; may be left uncalled */
-  step?(place: StepPlace, prepare: Prepare): PreparedKernel | Promise<PreparedKernel>;
+  step?: AroundStep;
   registry?(registry: Registry): Registry;
   /** The backend of a model that names none; a model without a version folder has version 1 then. */
   readonly assume?: string;

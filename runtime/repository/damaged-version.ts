@@ -2,8 +2,8 @@
  * A version that serves, and whose files turned out not to be what was written: it answers no more, and the index says why.
  */
 import type { ServerLog } from "../server-log.js";
-import type { ReadyVersion } from "./load-version.js";
 import type { ModelStates } from "./model-states.js";
+import type { ReadyVersion } from "./ready-version.js";
 import { closeVersions } from "./replace-versions.js";
 
 /** @param takeDown ends the model and the ensembles that need it */

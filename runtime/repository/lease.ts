@@ -3,17 +3,10 @@
  * A version that was replaced is unloaded when the last request that holds it has ended.
  */
 import { RuntimeFault } from "../errors.js";
-import type { ReadyVersion } from "./load-version.js";
+import type { AskedModel, Lease } from "../plan/lease.js";
 import type { ModelVersion } from "./model-version.js";
-import type { Find, Registry } from "./registry.js";
-
-/** A model that may be asked, and its version; -1 for the latest. */
-export interface AskedModel {
-  readonly model: string;
-  readonly version: ModelVersion;
-  /** The repository whose model is meant where several have one of that name; by default that of the model that asks. */
-  readonly near?: string;
-}
+import type { ReadyVersion } from "./ready-version.js";
+import type { Find, Registry } from "./registry-types.js";
 
 interface Found {
   readonly model: string;
@@ -23,7 +16,7 @@ interface Found {
   readonly found: ReadyVersion | RuntimeFault;
 }
 
-export class Lease {
+export class VersionLease implements Lease {
   /** A model that was not there is not there until the request ends. A list, since a request asks few models, and each more than once. */
   readonly #found: Found[] = [];
   readonly #held: ReadyVersion[] = [];
@@ -32,6 +25,12 @@ export class Lease {
 
   constructor(registry: Registry) {
     this.#registry = registry;
+  }
+
+  /** A lease that a request carries. */
+  static of(lease: Lease): VersionLease {
+    if (lease instanceof VersionLease) return lease;
+    throw new TypeError("a lease of another kind");
   }
 
   /**
@@ -50,8 +49,8 @@ export class Lease {
   }
 
   /** A lease of the same versions, for a part of the request that may outlast the rest. */
-  fork(): Lease {
-    const made = new Lease(this.#registry);
+  fork(): VersionLease {
+    const made = new VersionLease(this.#registry);
     made.#found.push(...this.#found);
     for (const version of this.#held) {
       version.holders.join();
@@ -60,9 +59,9 @@ export class Lease {
     return made;
   }
 
-  /** Whether another lease has the same versions of these models, the latest ones. @param near the repository of the model that asks them */
   agrees(other: Lease, models: readonly string[], near: string | undefined): boolean {
-    return models.every(model => this.#resolve(model, -1, { near }) === other.#resolve(model, -1, { near }));
+    const same = VersionLease.of(other);
+    return models.every(model => this.#resolve(model, -1, { near }) === same.#resolve(model, -1, { near }));
   }
 
   end(): void {

@@ -2,7 +2,7 @@
  * Which models an ensemble's steps mean, where several repositories may have a model of one name.
  */
 import { idText } from "./model-ids.js";
-import type { PolledModel } from "./poll-model.js";
+import type { PolledModel } from "./polled-model.js";
 
 /** @param namespaceOf the repository of a member */
 export function linkMembers(polled: PolledModel, namespaceOf: (member: string) => string): PolledModel {

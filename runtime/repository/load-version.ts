@@ -5,36 +5,30 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, join, posix } from "node:path";
 import { complete } from "../../triton-protos/complete-message.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
-import type { Backend, LoadContext, LoadedModel, ServerModels } from "../backends/backend.js";
+import type { Backend, LoadContext } from "../backends/backend.js";
 import { hasBackend, loadBackend, UnknownBackend } from "../backends/index.js";
 import { STAND_IN } from "../backends/javascript/stand-in.js";
-import type { ResponseCache } from "../cache/local-cache.js";
-import type { Clock } from "../clock.js";
+
 import { RuntimeFault } from "../errors.js";
-import type { FailureCounts } from "../failure-counts.js";
-import type { Gpus } from "../gpus.js";
-import type { ModelCaller, PrepareContext } from "../plan/kernel.js";
+
 import { createScheduler } from "../scheduling/create-scheduler.js";
-import type { RateLimiter } from "../scheduling/rate-limiter.js";
-import type { Scheduler } from "../scheduling/scheduler.js";
-import type { ServerLog } from "../server-log.js";
-import { createStatistics, FIRST_RESPONSE_FAMILY, firstResponseBounds, type VersionStatistics } from "../statistics.js";
-import type { Around } from "./around.js";
+import { createStatistics, FIRST_RESPONSE_FAMILY, firstResponseBounds } from "../statistics.js";
 import { logInstanceStarts, logModelEnd, logModelStart } from "./backend-lines.js";
 import { checkInstances } from "./check-limits.js";
-import { createHolders, type Holders } from "./holders.js";
+import { createHolders } from "./holders.js";
 import { fileInside } from "./inside-folder.js";
-import { type Labels, readLabels } from "./labels.js";
+import { readLabels } from "./labels.js";
 import type { VersionFolder } from "./layout.js";
-import type { ModelVersion } from "./model-version.js";
+import type { LoadOptions } from "./load-options.js";
 import { fillSchedulers } from "./normalise.js";
-import type { PolledModel } from "./poll-model.js";
+import type { PolledModel } from "./polled-model.js";
+import type { ReadyVersion } from "./ready-version.js";
 import type { Ahead } from "./together.js";
 import { STAND_IN_PARAMETER } from "./uploaded-code.js";
 import { validateVersion } from "./validate.js";
 import { UnknownKind } from "./validate-batch-io.js";
 import { validateStates } from "./validate-sequence.js";
-import { isCovered, type VerifiedFiles, verifyFiles } from "./verify-when-listed.js";
+import { isCovered, verifyFiles } from "./verify-when-listed.js";
 
 /**
  * The backend of the configuration, or the JavaScript backend where `model.mjs` stands in for it, so that one repository serves both a Triton that has
@@ -61,51 +55,6 @@ function standInOf(onDisk: ModelConfig | undefined): boolean {
 }
 
 const isFile = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined))?.isFile() === true;
-
-/** A version that can answer requests. */
-export interface ReadyVersion {
-  readonly model: string;
-  /** The repository that tells it from models of the same name; empty where names are unique. */
-  readonly namespace: string;
-  readonly version: ModelVersion;
-  readonly config: ModelConfig;
-  readonly scheduler: Scheduler;
-  readonly statistics: VersionStatistics;
-  readonly loaded: LoadedModel;
-  readonly loadSeconds: number;
-  readonly labels: Labels;
-  /** Of a model that `merlon build` wrote. */
-  readonly files?: VerifiedFiles | undefined;
-  /** Requests that keep it from being unloaded, besides those in its scheduler. */
-  readonly holders: Holders;
-}
-
-export interface LoadOptions {
-  readonly autoComplete: boolean;
-  /** @param namespace of the model that calls @param ahead models that take their places together with it, and before all others are meant */
-  readonly models: (namespace: string, ahead?: Ahead) => ModelCaller;
-  /** The models of this server, for backends that call them. */
-  readonly server: ServerModels;
-  /** Settings of backends from the command line; those of `""` hold for all. */
-  readonly backendConfig?: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** Where models with `response_cache` keep answers. */
-  readonly cache?: ResponseCache | undefined;
-  readonly gpus: Gpus;
-  /** Bounds instances by the resources that their groups name. */
-  readonly rateLimiter?: RateLimiter | undefined;
-  readonly log?: ServerLog;
-  /** A `model.mjs` stands in for the backend of every model that has one. */
-  readonly standIns?: boolean;
-  /** What stands between the server and its models, if anything does. */
-  readonly around?: Around | undefined;
-  /** Where failures are counted that outlive a version; with the version itself by default. */
-  readonly failures?: FailureCounts | undefined;
-  readonly clock?: Clock | undefined;
-  drawSeed(): bigint;
-  readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];
-  /** Files that native code may open at once. Default: those that a manifest of `merlon build` lists. */
-  readonly isTrusted?: PrepareContext["isTrusted"];
-}
 
 /** Where Triton looks for the libraries of backends; ours are part of the server. */
 const BACKENDS_FOLDER = "/opt/tritonserver/backends";

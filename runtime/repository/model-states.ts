@@ -3,8 +3,8 @@
  */
 import { RuntimeFault } from "../errors.js";
 import type { ModelPlace } from "./layout.js";
-import type { ReadyVersion } from "./load-version.js";
 import { byVersion, type ModelVersion } from "./model-version.js";
+import type { ReadyVersion } from "./ready-version.js";
 
 export type VersionState = "LOADING" | "READY" | "UNLOADING" | "UNAVAILABLE";
 

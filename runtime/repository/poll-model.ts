@@ -12,42 +12,15 @@ import { RuntimeFault } from "../errors.js";
 import type { Gpus } from "../gpus.js";
 import { checkLimits } from "./check-limits.js";
 import type { Disk } from "./disk.js";
-import {
-  chooseVersions,
-  fingerprint,
-  scanRepositories,
-  scanVersions,
-  type VersionFolder,
-  versionMarks,
-} from "./layout.js";
+import { chooseVersions, fingerprint, scanRepositories, scanVersions, versionMarks } from "./layout.js";
 import type { ModelVersion } from "./model-version.js";
 import { normaliseConfig } from "./normalise.js";
 import { materialise, type Override, readConfigOverride, type Upload } from "./override.js";
-import { type CodeRule, codeRule, refuseCodeFiles } from "./uploaded-code.js";
+import type { PolledModel } from "./polled-model.js";
+import { codeRule, refuseCodeFiles } from "./uploaded-code.js";
 import { validateModel, validateTensors } from "./validate.js";
 
 const CONFIG = "config.pbtxt";
-
-export interface PolledModel {
-  readonly config: ModelConfig;
-  readonly folder: string;
-  /** Whether someone wrote a configuration; without one a backend must know it by itself. */
-  readonly configured: boolean;
-  readonly versions: readonly VersionFolder[];
-  readonly dependencies: readonly string[];
-  /** Set if the folder was made from files of a request; it is discarded with the model. */
-  readonly upload: Upload | undefined;
-  /** The code that its versions may run. */
-  readonly code: CodeRule;
-  /** The configuration of its folder, without what a request brought; undefined if there is none or it cannot be used. */
-  readonly onDisk: ModelConfig | undefined;
-  /** The part of the mark that stands for each version's files. */
-  readonly files: ReadonlyMap<ModelVersion, string>;
-  /** The part of the mark that stands for the folder, whatever configuration a request gave. */
-  readonly content: string;
-  /** Equal for two polls when nothing changed between them. */
-  readonly mark: string;
-}
 
 export interface PollOptions {
   readonly repositories: readonly string[];

@@ -6,10 +6,11 @@ import { RuntimeFault } from "../errors.js";
 import type { ServerLog } from "../server-log.js";
 import { AT_ONCE, BESIDE_REQUESTS, type Disk } from "./disk.js";
 import { fingerprint, type ModelPlace, scanRepositories } from "./layout.js";
+import type { RegistryOptions } from "./load-options.js";
 import type { ModelIds } from "./model-ids.js";
 import type { Override } from "./override.js";
-import { AmbiguousModel, type PolledModel, pollModel, requireModelName, UnknownModel } from "./poll-model.js";
-import type { RegistryOptions } from "./registry.js";
+import { AmbiguousModel, pollModel, requireModelName, UnknownModel } from "./poll-model.js";
+import type { PolledModel } from "./polled-model.js";
 import { CodeRefused } from "./uploaded-code.js";
 
 /** A real Triton's parser of text format writes its complaints by itself. */

@@ -1,25 +1,10 @@
 /** What a registry of models is made with, and what it does. */
-import type { ServerLog } from "../server-log.js";
-import type { LoadOptions, ReadyVersion } from "./load-version.js";
+
 import type { IndexEntry } from "./model-states.js";
 import type { ModelVersion } from "./model-version.js";
 import type { Override } from "./override.js";
-import type { FailedVersion } from "./replace-versions.js";
+import type { FailedVersion, ReadyVersion } from "./ready-version.js";
 import type { Ahead } from "./together.js";
-
-export interface RegistryOptions extends LoadOptions {
-  readonly repositories: readonly string[];
-  /** Whether several repositories may have a model of one name. */
-  readonly namespacing?: boolean;
-  readonly control: "none" | "poll" | "explicit";
-  readonly configName?: string;
-  /** Load requests may bring code, and choose it. */
-  readonly allowCodeUpload?: boolean;
-  readonly retries?: number;
-  /** How many models load at a time at the start. */
-  readonly loadsAtOnce?: number;
-  readonly log: ServerLog;
-}
 
 export interface Registry {
   /** Loads the models of a name, and first those they depend on. @throws RuntimeFault with Triton's text */

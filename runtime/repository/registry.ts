@@ -6,20 +6,18 @@ import { RuntimeFault } from "../errors.js";
 import { takeDownDamaged } from "./damaged-version.js";
 import { ensembleFault } from "./ensemble-fault.js";
 import { linkMembers, membersOf } from "./link-members.js";
-import type { ReadyVersion } from "./load-version.js";
+import type { RegistryOptions } from "./load-options.js";
 import { byId, idText, ModelIds } from "./model-ids.js";
 import { ModelStates, UNLOADED } from "./model-states.js";
 import type { ModelVersion } from "./model-version.js";
 import type { Override } from "./override.js";
-import { isSameButForFiles, type PolledModel, unchangedVersions } from "./poll-model.js";
+import { isSameButForFiles, unchangedVersions } from "./poll-model.js";
+import type { PolledModel } from "./polled-model.js";
 import { createReader, type Round } from "./read-models.js";
-import type { Registry, RegistryOptions } from "./registry-types.js";
-import { closeVersions, type FailedVersion, replaceVersions, WholeModelFault } from "./replace-versions.js";
+import type { FailedVersion, ReadyVersion } from "./ready-version.js";
+import type { Registry } from "./registry-types.js";
+import { closeVersions, replaceVersions, WholeModelFault } from "./replace-versions.js";
 import { marksOf, plansWithModels, type Together } from "./together.js";
-
-export type { ReadyVersion } from "./load-version.js";
-export type { IndexEntry, VersionState } from "./model-states.js";
-export type { Find, Registry, RegistryOptions } from "./registry-types.js";
 
 /** Triton's rule, told: it says nothing. */
 const FILES_IGNORED =

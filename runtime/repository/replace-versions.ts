@@ -7,11 +7,13 @@ import { RuntimeFault, STATUS } from "../errors.js";
 import { inBackground } from "../in-background.js";
 import type { ServerLog } from "../server-log.js";
 import { logBackendStart, logModelEnd } from "./backend-lines.js";
-import { type LoadOptions, loadVersion, type ReadyVersion } from "./load-version.js";
+import type { LoadOptions } from "./load-options.js";
+import { loadVersion } from "./load-version.js";
 import type { ModelIds } from "./model-ids.js";
 import { type ModelStates, UNLOADED, type Version, type Versions } from "./model-states.js";
 import type { ModelVersion } from "./model-version.js";
-import type { PolledModel } from "./poll-model.js";
+import type { PolledModel } from "./polled-model.js";
+import type { FailedVersion, ReadyVersion } from "./ready-version.js";
 import type { Together } from "./together.js";
 import { STAND_IN_PARAMETER } from "./uploaded-code.js";
 import { NoGpu, VersionFault } from "./validate.js";
@@ -27,8 +29,6 @@ export interface ReplaceContext {
   /** Hears of a version that serves, and whose files are not what was written. */
   onDamage(key: string, version: ReadyVersion, reason: string): void;
 }
-
-export type FailedVersion = Pick<ReadyVersion, "model" | "namespace" | "version" | "config">;
 
 /** A fault of the model and not of one version. */
 export class WholeModelFault extends RuntimeFault {}

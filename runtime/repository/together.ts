@@ -4,7 +4,7 @@
  */
 import { stat } from "node:fs/promises";
 import type { Versions } from "./model-states.js";
-import type { PolledModel } from "./poll-model.js";
+import type { PolledModel } from "./polled-model.js";
 
 /** Versions that are loaded and wait for their place, by key; empty once they have it. */
 export type Ahead = ReadonlyMap<string, Versions>;

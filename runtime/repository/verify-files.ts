@@ -20,7 +20,7 @@ import { leadsOutside } from "../../triton-protos/files/path-inside.js";
 import { RuntimeFault } from "../errors.js";
 import { hashInThread } from "./hash-files.js";
 import type { ModelVersion } from "./model-version.js";
-import type { PolledModel } from "./poll-model.js";
+import type { PolledModel } from "./polled-model.js";
 
 /** Files up to this size are hashed before the version is loaded, the smallest first, until they are this much together. */
 const SMALL_FILE = 1 << 20;

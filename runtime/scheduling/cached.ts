@@ -2,7 +2,7 @@
  * A scheduler whose answers are kept: a request that was answered before is not scheduled again.
  */
 import { cacheKey, type ResponseCache } from "../cache/local-cache.js";
-import { now } from "./instances.js";
+import { now } from "./job.js";
 import type { Scheduler } from "./scheduler.js";
 
 const NOTHING = { input: 0, infer: 0, output: 0 };

@@ -3,7 +3,7 @@
  */
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import type { BackendRequest } from "../backends/backend.js";
-import type { Job } from "./instances.js";
+import type { Job } from "./job.js";
 
 export interface BatchRules {
   readonly max: number;

@@ -3,7 +3,8 @@
  */
 import type { LoadedModel } from "../backends/backend.js";
 import type { VersionStatistics } from "../statistics.js";
-import { createInstances, type Job, now, watchAbort } from "./instances.js";
+import { createInstances } from "./instances.js";
+import { type Job, now, watchAbort } from "./job.js";
 import type { InstanceGate } from "./rate-limiter.js";
 import { cancelled, stopping } from "./refusals.js";
 import { runNow } from "./run-jobs.js";

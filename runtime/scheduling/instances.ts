@@ -2,28 +2,14 @@
  * The instances of a model: jobs → one execution on a free instance, counted, every job settled.
  */
 
-import type { BackendRequest, BackendResponse, LoadedModel } from "../backends/backend.js";
+import type { LoadedModel } from "../backends/backend.js";
 import { inBackground } from "../in-background.js";
 import type { VersionStatistics } from "../statistics.js";
 import { type RunningClock, startClock } from "./execution-clock.js";
+import { type Job, watchAbort } from "./job.js";
 import type { InstanceGate } from "./rate-limiter.js";
 import { cancelled } from "./refusals.js";
 import { runBatch, runStream } from "./run-jobs.js";
-import type { Answers, Executed } from "./scheduler.js";
-
-/** A request on its way through a scheduler. */
-export interface Job {
-  readonly request: BackendRequest;
-  readonly answers?: Answers | undefined;
-  /** Nanoseconds, on the clock of `now`. */
-  readonly arrived: number;
-  resolve(done: Executed): void;
-  reject(fault: unknown): void;
-  /** Queues the request once more; only iterative sequences have it. */
-  again?(response: BackendResponse): void;
-  /** Stops listening to the request's signal; a stream's requests share one. */
-  forget?: () => void;
-}
 
 export interface Instances {
   /** How many instances are idle. */
@@ -36,17 +22,6 @@ export interface Instances {
   isFree(instance: number): boolean;
   /** Resolves when nothing runs. */
   idle(): Promise<void>;
-}
-
-/** Nanoseconds since some start. */
-export const now = (): number => performance.now() * 1e6;
-
-/** Calls `onAbort` when the client gives up while the job waits; `job.forget` ends that. */
-export function watchAbort(job: Job, onAbort: () => void): void {
-  const { signal } = job.request;
-  if (!signal) return;
-  signal.addEventListener("abort", onAbort, { once: true });
-  job.forget = () => signal.removeEventListener("abort", onAbort);
 }
 
 /**

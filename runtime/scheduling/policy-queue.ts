@@ -4,7 +4,7 @@
 import type { ModelDynamicBatching, ModelQueuePolicy } from "../../triton-protos/gen/messages.js";
 import { requestPrefix } from "../data-plane/request.js";
 import { Refusal } from "../errors.js";
-import { type Job, watchAbort } from "./instances.js";
+import { type Job, watchAbort } from "./job.js";
 import { cancelled, timedOut } from "./refusals.js";
 import { timerDelay } from "./timer-delay.js";
 

@@ -6,7 +6,7 @@ import { RuntimeFault } from "../errors.js";
 import { recordExecution, type VersionStatistics } from "../statistics.js";
 import type { TypedTensor } from "../tensor.js";
 import { type RunningClock, startClock } from "./execution-clock.js";
-import { type Job, now } from "./instances.js";
+import { type Job, now } from "./job.js";
 import type { Computed } from "./scheduler.js";
 
 function runAgain(job: Job, answer: BackendResponse): void {

@@ -1,7 +1,7 @@
 /**
  * Sequences and the slots they run in: who has a slot, who waits for one, who has been silent too long.
  */
-import type { Job } from "./instances.js";
+import type { Job } from "./job.js";
 import type { SequenceState } from "./sequence-inputs.js";
 import { timerDelay } from "./timer-delay.js";
 

@@ -5,7 +5,7 @@
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { KEYS, readEmbeddingTable, VECTORS } from "../../triton-protos/artefacts/embedding-table.js";
-import { words } from "../plan/table.js";
+import { words } from "../plan/words.js";
 import { hotRows } from "./hot-rows.js";
 import { readExactly } from "./read-exactly.js";
 

@@ -8,7 +8,7 @@ import { type MockTensor, readTensor, type TensorValue, writeTensor } from "../b
 import type { InferRequest, InferResponse, RequestTensor } from "../data-plane/request.js";
 import { RuntimeFault } from "../errors.js";
 import { inBackground } from "../in-background.js";
-import type { Registry } from "../repository/registry.js";
+import type { Registry } from "../repository/registry-types.js";
 import { serverModels } from "../server-models.js";
 
 export interface AskOptions {

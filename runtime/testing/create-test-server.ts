@@ -12,7 +12,7 @@ import { faultLayer } from "../faults/fault-layer.js";
 import { createFaultSet } from "../faults/fault-set.js";
 import type { StageFunction } from "../plan/stage-function.js";
 import type { Around } from "../repository/around.js";
-import type { Registry } from "../repository/registry.js";
+import type { Registry } from "../repository/registry-types.js";
 import { serve } from "../server.js";
 import { type AskOptions, askModel } from "./ask-models.js";
 import { createModelLayer } from "./replace-models.js";

@@ -6,7 +6,7 @@ import { type ModelConfigInit, printModelConfig } from "../../triton-protos/mode
 import type { MockRequest } from "../backends/mock/answer.js";
 import type { MockSettings } from "../backends/mock/settings.js";
 import type { TensorValue } from "../backends/mock/tensor-values.js";
-import type { DataOf } from "../client/model-types.js";
+import type { DataOf } from "../client/data-of.js";
 import { RuntimeFault } from "../errors.js";
 
 /** A datatype of the protocol and the shape without the batch dimension; -1 for any size. `"INT64"` alone is `"INT64[1]"`. */

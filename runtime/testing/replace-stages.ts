@@ -3,9 +3,10 @@
  * so its model, index or store need not be there.
  */
 import type { AnyStep, Plan } from "../../triton-protos/plan.js";
+import type { StepPlace } from "../plan/around-step.js";
 import type { Inputs, PreparedKernel, RunContext } from "../plan/kernel.js";
 import { emptyColumns, runStage, type StageFunction } from "../plan/stage-function.js";
-import type { Around, StepPlace } from "../repository/around.js";
+import type { Around } from "../repository/around.js";
 import { stageNames, stepsOf } from "../repository/stage-names.js";
 
 export interface StageLayer {

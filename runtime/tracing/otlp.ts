@@ -5,8 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { maskAddress } from "../../triton-protos/secret.js";
 import type { Span } from "./otlp-message.js";
-import type { Moment, Trace } from "./trace.js";
-import type { TraceSink } from "./tracer.js";
+import type { Moment, Trace, TraceSink } from "./trace.js";
 
 export interface OtlpOptions {
   readonly url: string;

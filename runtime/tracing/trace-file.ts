@@ -5,8 +5,7 @@
 import { open, rename } from "node:fs/promises";
 import { siblingOf } from "../../triton-protos/files/sibling.js";
 import { printElements } from "../transport/http/tensor-json.js";
-import type { Trace, TracedTensor } from "./trace.js";
-import type { TraceSink } from "./tracer.js";
+import type { Trace, TracedTensor, TraceSink } from "./trace.js";
 
 /** Characters of entries that may wait for the end; later ones are dropped, which is said in the log. A trace may hold tensors of any size. */
 const MAX_WAITING = 2 ** 28;

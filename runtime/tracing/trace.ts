@@ -169,3 +169,15 @@ export function createTrace(options: TraceOptions, parent?: Trace, family: Trace
   family.push(trace);
   return trace;
 }
+
+/** Where finished traces go. */
+export interface TraceSink {
+  /**
+   * @param scope whose settings it was taken by
+   * @param every traces of a scope after which something is written; 0 for at the end
+   */
+  add(trace: Trace, scope: object, every: number): void;
+  /** The scope's traces so far belong together. @param complete its count has run out, and all of them are there; otherwise its settings change */
+  settled?(scope: object, complete: boolean): void;
+  close(): Promise<void>;
+}

@@ -12,7 +12,7 @@ import {
   type TraceSettings,
   USUAL_SETTINGS,
 } from "./settings.js";
-import { createTrace, type Trace, type TraceContext, type TraceNotes } from "./trace.js";
+import { createTrace, type TraceContext, type TraceNotes, type TraceSink } from "./trace.js";
 import { createTraceFile } from "./trace-file.js";
 
 export interface TracerOptions {
@@ -36,18 +36,6 @@ export interface Tracer {
   update(model: string, given: GivenSettings, protocol: "http" | "grpc"): void;
   /** Writes what is left. */
   stop(): Promise<void>;
-}
-
-/** Where finished traces go. */
-export interface TraceSink {
-  /**
-   * @param scope whose settings it was taken by
-   * @param every traces of a scope after which something is written; 0 for at the end
-   */
-  add(trace: Trace, scope: object, every: number): void;
-  /** The scope's traces so far belong together. @param complete its count has run out, and all of them are there; otherwise its settings change */
-  settled?(scope: object, complete: boolean): void;
-  close(): Promise<void>;
 }
 
 /** Counts of one scope: the server's, or a model's with settings of its own. */

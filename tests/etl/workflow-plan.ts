@@ -3,7 +3,8 @@
  */
 import { userFunction } from "#compiler/lambda/compile-lambda.js";
 import type { UserFunction } from "#compiler/lambda/user-function.js";
-import type { Bound, Call } from "#compiler/ops/define-op.js";
+import type { Bound } from "#compiler/ops/bound.js";
+import type { Call } from "#compiler/ops/define-op.js";
 import { opDefinition } from "#compiler/ops/index.js";
 import type { DType } from "#triton-protos/datatype.js";
 import type { OpKind } from "#triton-protos/op-params.js";

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { afterAll, expect, test } from "vitest";
 import { graphBuilder } from "#compiler/onnx/graph-builder.js";
-import { type OnnxSession, openSession } from "#runtime/backends/onnx-session.js";
+import type { OnnxSession } from "#runtime/backends/onnx-run.js";
+import { openSession } from "#runtime/backends/onnx-session.js";
 import { callCosts } from "#runtime/call-costs.js";
 import { printOnnxModel } from "#triton-protos/artefacts/onnx-model.js";
 

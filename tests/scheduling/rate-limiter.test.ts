@@ -3,7 +3,8 @@
  */
 import { expect, test } from "vitest";
 import { directScheduler } from "#runtime/scheduling/direct.js";
-import { createInstances, type Job, now } from "#runtime/scheduling/instances.js";
+import { createInstances } from "#runtime/scheduling/instances.js";
+import { type Job, now } from "#runtime/scheduling/job.js";
 import { createRateLimiter } from "#runtime/scheduling/rate-limiter.js";
 import { createStatistics } from "#runtime/statistics.js";
 import { configOf, notedModel, pause, requestOf } from "./support.js";

@@ -4,7 +4,8 @@
  */
 import { readFileSync } from "node:fs";
 import { bytesSource, withFile } from "./byte-source.js";
-import { type FaissLayout, readFaissLayout } from "./faiss-layout.js";
+import type { FaissLayout } from "./faiss-header.js";
+import { readFaissLayout } from "./faiss-layout.js";
 
 /** @returns undefined when every id is a number that both sides can say, so that the file can be used as it is */
 export function detachIds(path: string): { readonly bytes: Uint8Array; readonly ids: BigInt64Array } | undefined {

@@ -1,5 +1,5 @@
 /** Facts that readFaissLayout collects while it walks a file; those of an IVF's quantizer are kept apart. */
-import type { FaissLayout } from "./faiss-layout.js";
+import type { FaissLayout } from "./faiss-header.js";
 
 export interface Noted {
   idRuns: { offset: number; count: number; list?: number }[];

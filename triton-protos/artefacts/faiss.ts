@@ -3,11 +3,12 @@
  */
 import { type ByteSource, bytesSource, withFile } from "./byte-source.js";
 import { MAX_EF_SEARCH } from "./faiss-graph.js";
-import { type FaissHeader, type FaissLayout, readFaissLayout } from "./faiss-layout.js";
+import type { FaissHeader, FaissLayout } from "./faiss-header.js";
+import { readFaissLayout } from "./faiss-layout.js";
 import { memoryFault } from "./faiss-memory.js";
 import { damaged, FaissFileError } from "./faiss-reader.js";
 
-export type { FaissHeader, FaissKind, FaissLayout, FaissMetric } from "./faiss-layout.js";
+export type { FaissHeader, FaissKind, FaissLayout, FaissMetric } from "./faiss-header.js";
 export { FaissFileError } from "./faiss-reader.js";
 
 /** @throws FaissFileError naming the file */

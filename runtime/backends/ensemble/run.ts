@@ -9,7 +9,7 @@ import { requestPrefix } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
 import { inBackground } from "../../in-background.js";
 import type { RequestMemory } from "../../memory/request-memory.js";
-import type { AskedModel, Lease } from "../../repository/lease.js";
+import type { AskedModel, Lease } from "../../plan/lease.js";
 import type { Parameter, Tensor } from "../../tensor.js";
 import type { BackendRequest, BackendResponse, ServerModels } from "../backend.js";
 import { type EnsembleGraph, type EnsembleStep, neededSteps } from "./graph.js";

@@ -2,7 +2,7 @@
  * A model's call of another model, on the server's side: asked as a client asks, answered with messages.
  */
 import type { InferResponse } from "../../data-plane/request.js";
-import type { Lease } from "../../repository/lease.js";
+import type { Lease } from "../../plan/lease.js";
 import type { ServerModels } from "../backend.js";
 import type { ToWorker, WireAnswer, WireCall } from "./protocol.js";
 import { detached } from "./tensors.js";

@@ -4,7 +4,7 @@
 import { RuntimeFault } from "../../errors.js";
 import { bufferPool } from "../../memory/buffer-pool.js";
 import type { Home } from "../../memory/request-memory.js";
-import type { Lease } from "../../repository/lease.js";
+import type { Lease } from "../../plan/lease.js";
 import type { ExecutionClock } from "../../scheduling/execution-clock.js";
 import { type BackendRequest, type BackendResponse, NOT_BEGUN, type Send, type ServerModels } from "../backend.js";
 import { type Loan, takeBack as takeLoanBack } from "./lending.js";

@@ -9,8 +9,8 @@ import type { ClientError } from "../client-error.js";
 import type { CallSettings, StreamMessage, WireRequest } from "../wire-call.js";
 import { decodeStreamResponse } from "./decode-response.js";
 import { encodeRequest } from "./encode-request.js";
+import { placedOutputs } from "./placed-outputs.js";
 import type { Connection } from "./session.js";
-import { placedOutputs } from "./transport.js";
 import { type OpenCall, openCall } from "./unary.js";
 
 /** Answers that may wait for their reader. */

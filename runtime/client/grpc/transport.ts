@@ -9,9 +9,10 @@ import { frame } from "../../transport/grpc/framing.js";
 import { type Packing, packed, requestPacking } from "../../transport/grpc/packing.js";
 import { Cursor } from "../../transport/grpc/wire.js";
 import { ClientError, ProtocolError } from "../client-error.js";
-import type { CallSettings, RpcAnswer, Transport, WireRequest } from "../wire-call.js";
+import type { CallSettings, RpcAnswer, Transport } from "../wire-call.js";
 import { decodeResponse } from "./decode-response.js";
 import { encodeRequest } from "./encode-request.js";
+import { placedOutputs } from "./placed-outputs.js";
 import { openConnection, type SessionOptions } from "./session.js";
 import { streamInfer } from "./stream-infer.js";
 import { callUnary } from "./unary.js";
@@ -22,11 +23,6 @@ export interface GrpcOptions extends SessionOptions {
   readonly compression: "gzip" | "deflate" | undefined;
   readonly userAgent: string;
 }
-
-const NONE: ReadonlySet<string> = new Set();
-/** Outputs that an answer brings no bytes of. */
-export const placedOutputs = ({ outputs }: WireRequest): ReadonlySet<string> =>
-  outputs.length === 0 ? NONE : new Set(outputs.flatMap(({ name, region }) => (region ? [name] : [])));
 
 export function grpcTransport(options: GrpcOptions): Transport {
   const connection = openConnection(options);

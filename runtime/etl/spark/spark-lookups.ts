@@ -10,7 +10,8 @@ import { type GroupLookup, loadGroups, presence, type TableStore } from "../grou
 import type { Lookups } from "../lookups.js";
 import { idLayout } from "../sql/categorify.js";
 import { digitColumns, expressionsOf } from "../sql/expression-functions.js";
-import type { NamedColumn, SqlColumn } from "../sql/sql-form.js";
+import type { SqlColumn } from "../sql/sql-column.js";
+import type { NamedColumn } from "../sql/sql-form.js";
 import type { SparkSession } from "./session.js";
 import { sparkSql } from "./spark-dialect.js";
 import { exchangeFile } from "./spark-engine.js";

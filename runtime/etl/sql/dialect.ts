@@ -5,7 +5,7 @@
 import type { DType } from "../../../triton-protos/datatype.js";
 import type { TimeUnit } from "../../../triton-protos/time-unit.js";
 import { text } from "./literal.js";
-import type { SqlColumn } from "./sql-form.js";
+import type { SqlColumn } from "./sql-column.js";
 
 export interface Dialect {
   readonly engine: "duckdb" | "spark";

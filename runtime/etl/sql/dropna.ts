@@ -1,5 +1,7 @@
 /** `dropna` in SQL: the columns as they are; the layer that holds them has its condition in `WHERE`. */
-import type { SqlColumn, SqlForm } from "./sql-form.js";
+
+import type { SqlColumn } from "./sql-column.js";
+import type { SqlForm } from "./sql-form.js";
 
 export const dropna: SqlForm<"dropna"> = (step, inputs) => {
   const refs = step.inputs.input ?? [];

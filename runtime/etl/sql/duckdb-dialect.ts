@@ -2,7 +2,7 @@
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import { type Dialect, type SortKey, sqlIn } from "./dialect.js";
 import { identifier, sqlType } from "./literal.js";
-import type { SqlColumn } from "./sql-form.js";
+import type { SqlColumn } from "./sql-column.js";
 
 const dialect: Dialect = {
   engine: "duckdb",

@@ -14,7 +14,7 @@ import { fromValues, toColumn, type Vector } from "../../expression/vector.js";
 import { rootRows } from "../../plan/table.js";
 import type { Dialect } from "./dialect.js";
 import { sqlType } from "./literal.js";
-import type { SqlColumn } from "./sql-form.js";
+import type { SqlColumn } from "./sql-column.js";
 
 /** A function: an expression, and the columns it is given, by the names it knows. */
 export interface ExpressionCall {

@@ -4,7 +4,8 @@ import type { Step } from "../../../triton-protos/plan.js";
 import { RuntimeFault } from "../../errors.js";
 import { type FillValue, fillFor } from "../../kernels/fill-value.js";
 import type { Sql } from "./dialect.js";
-import type { SqlColumn, SqlForm } from "./sql-form.js";
+import type { SqlColumn } from "./sql-column.js";
+import type { SqlForm } from "./sql-form.js";
 
 export const fillMissing: SqlForm<"fillMissing"> = (step, inputs, { sql }) =>
   fillSql(sql, step, inputs, (name, dtype) =>

@@ -2,7 +2,8 @@
 import type { AnyStep } from "../../../triton-protos/plan.js";
 import type { Dialect } from "./dialect.js";
 import { expressionCalls } from "./expression-functions.js";
-import type { SqlColumn, SqlForm } from "./sql-form.js";
+import type { SqlColumn } from "./sql-column.js";
+import type { SqlForm } from "./sql-form.js";
 
 export const filter: SqlForm<"filter"> = (step, inputs) => {
   const refs = step.inputs.input ?? [];

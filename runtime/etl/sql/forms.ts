@@ -27,7 +27,8 @@ import { normalize } from "./normalize.js";
 import { normalizeMinMax } from "./normalize-min-max.js";
 import { reduceDtypeSize } from "./reduce-dtype-size.js";
 import { rename } from "./rename.js";
-import type { SqlColumn, SqlContext, SqlForm } from "./sql-form.js";
+import type { SqlColumn } from "./sql-column.js";
+import type { SqlContext, SqlForm } from "./sql-form.js";
 import { valueCount } from "./value-count.js";
 
 const SQL_FORMS = {

@@ -2,7 +2,8 @@
 import type { OpParams } from "../../../triton-protos/op-params.js";
 import type { Step } from "../../../triton-protos/plan.js";
 import type { SortKey, Sql } from "./dialect.js";
-import type { SqlColumn, SqlForm } from "./sql-form.js";
+import type { SqlColumn } from "./sql-column.js";
+import type { SqlForm } from "./sql-form.js";
 
 type Agg = OpParams["groupby"]["aggs"][number]["agg"];
 

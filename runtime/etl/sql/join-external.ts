@@ -2,7 +2,8 @@
 
 import type { Step } from "../../../triton-protos/plan.js";
 import { fileLookup } from "../file-lookup.js";
-import type { SqlColumn, SqlContext, SqlForm } from "./sql-form.js";
+import type { SqlColumn } from "./sql-column.js";
+import type { SqlContext, SqlForm } from "./sql-form.js";
 
 export const joinExternal: SqlForm<"joinExternal"> = (step, inputs, context) => [
   ...inputs.map(col => col.sql),

@@ -10,7 +10,8 @@ import { prepareKernel } from "../../kernels/index.js";
 import type { Column } from "../../plan/table.js";
 import { registerColumnFunction } from "../column-function.js";
 import type { Database } from "../database.js";
-import type { SqlColumn, SqlContext } from "./sql-form.js";
+import type { SqlColumn } from "./sql-column.js";
+import type { SqlContext } from "./sql-form.js";
 
 const THROUGH_KERNEL: ReadonlySet<OpKind> = new Set<OpKind>(["columnSimilarity", "joinGroupby", "targetEncoding"]);
 

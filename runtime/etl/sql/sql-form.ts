@@ -2,20 +2,12 @@
  * The contract of an operator's SQL form: a step and its input columns -> one expression per output, equal row for row to what the
  * operator's kernel makes. A null is NULL; a float that is NaN is NULL too, from the source on.
  */
-import type { DType } from "../../../triton-protos/datatype.js";
+
 import type { OpKind } from "../../../triton-protos/op-params.js";
 import type { Step } from "../../../triton-protos/plan.js";
-import type { ColumnSchema } from "../../../triton-protos/schema.js";
-import type { Sql } from "./dialect.js";
 
-/** A column of the current layer: an expression over it (a plain name in most places), and its type. */
-export interface SqlColumn {
-  readonly sql: string;
-  readonly dtype: DType;
-  readonly list?: ColumnSchema["list"];
-  /** It is read as it stands from Parquet that stores a dictionary of its values: a function of it runs once a distinct value. */
-  readonly dictionary?: true;
-}
+import type { Sql } from "./dialect.js";
+import type { SqlColumn } from "./sql-column.js";
 
 export interface SqlContext {
   readonly sql: Sql;

@@ -7,7 +7,8 @@ import type { BytesForm } from "../../../triton-protos/artefacts/feast-key.js";
 import type { ValueSink } from "../../../triton-protos/artefacts/feast-value.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import { RuntimeFault } from "../../errors.js";
-import { allocate, type Values, words } from "../../plan/table.js";
+import { allocate, type Values } from "../../plan/table.js";
+import { words } from "../../plan/words.js";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

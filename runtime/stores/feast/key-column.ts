@@ -11,7 +11,8 @@ import {
 } from "../../../triton-protos/artefacts/feast-key.js";
 import { feastType } from "../../../triton-protos/artefacts/feast-type.js";
 import { RuntimeFault } from "../../errors.js";
-import { allocate, type Column, type Rows, words } from "../../plan/table.js";
+import { allocate, type Column, type Rows } from "../../plan/table.js";
+import { words } from "../../plan/words.js";
 
 /** One value of a key column as a part of a key. */
 const partOf = (join: JoinKey, value: KeyPart, form: BytesForm): KeyPart =>

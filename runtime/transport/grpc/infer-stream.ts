@@ -12,7 +12,7 @@ import { type ValidRequest, validateRequest } from "../../data-plane/validate.js
 import { Refusal, RuntimeFault, STATUS } from "../../errors.js";
 import type { Charge, MemoryBudget } from "../../memory/memory-budget.js";
 import { RequestMeter } from "../../memory/request-meter.js";
-import type { ReadyVersion } from "../../repository/registry.js";
+import type { ReadyVersion } from "../../repository/ready-version.js";
 import type { ServerCalls } from "../../server-calls.js";
 import type { TraceNotes } from "../../tracing/trace.js";
 import type { Stream } from "../http2/stream.js";

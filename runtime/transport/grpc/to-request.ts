@@ -3,8 +3,7 @@
  */
 import { wireDatatype } from "../../../triton-protos/datatype.js";
 import type { Cancellation } from "../../cancellation.js";
-import type { OutputWish } from "../../data-plane/deliver.js";
-import type { InferRequest, RequestTensor } from "../../data-plane/request.js";
+import type { InferRequest, OutputWish, RequestTensor } from "../../data-plane/request.js";
 import { requestPrefix } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
 import type { RegionPart, Regions } from "../../shared-memory.js";

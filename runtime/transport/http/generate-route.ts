@@ -11,7 +11,7 @@ import type { InferRequest, InferResponse } from "../../data-plane/request.js";
 import { type ValidRequest, validateRequest } from "../../data-plane/validate.js";
 import { Refusal, RuntimeFault } from "../../errors.js";
 import type { Charge } from "../../memory/memory-budget.js";
-import type { ReadyVersion } from "../../repository/registry.js";
+import type { ReadyVersion } from "../../repository/ready-version.js";
 import { type Sliced, slicedIfLong } from "../../slices.js";
 import { elementCount, type Tensor } from "../../tensor.js";
 import { withHeaders } from "../header-forwarding.js";

@@ -5,24 +5,19 @@
 import { type DatatypeRow, wireDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { Cancellation } from "../../cancellation.js";
-import type { OutputWish } from "../../data-plane/deliver.js";
-import { type InferRequest, type RequestTensor, requestPrefix } from "../../data-plane/request.js";
+import type { OutputWish } from "../../data-plane/request.js";
+import { type RequestTensor, requestPrefix } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
 import type { RegionPart, Regions } from "../../shared-memory.js";
 import { SHORT, type Sliced } from "../../slices.js";
 import { asArray, asBoolean, asText, asUnsigned, isObject, member } from "./access.js";
 import { jsonTooLarge, rawTooLarge } from "./body.js";
+import type { HttpInferRequest } from "./http-infer-request.js";
 import { type Json, type JsonObject, JsonReader, type ReadLimits } from "./json.js";
 import { type Kept, membersOf, SCALAR, SCALARS } from "./json-kept.js";
 import { readHttpParameters } from "./parameters.js";
 import { rawRequest } from "./raw-request.js";
 import { type DataLimits, isBytes, readData } from "./read-elements.js";
-
-export interface HttpInferRequest {
-  readonly request: InferRequest;
-  /** Whether an output travels as bytes after the JSON. */
-  isBinary(output: string): boolean;
-}
 
 /** Default: lists and values without a bound. */
 export interface BodyLimits extends ReadLimits, DataLimits {

@@ -7,7 +7,7 @@ import type { Cancellation } from "../../cancellation.js";
 import { type RequestTensor, requestPrefix } from "../../data-plane/request.js";
 import { RuntimeFault } from "../../errors.js";
 import type { Parameter } from "../../tensor.js";
-import type { HttpInferRequest } from "./infer-request.js";
+import type { HttpInferRequest } from "./http-infer-request.js";
 
 const refuse = (text: string): never => {
   throw new RuntimeFault("INVALID_ARGUMENT", text);

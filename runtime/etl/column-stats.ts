@@ -1,0 +1,18 @@
+export interface ColumnStats {
+  readonly name: string;
+  /** DuckDB's name; of a list, statistics are of its items. */
+  readonly type: string;
+  readonly nulls: number;
+  /** Distinct values that are not null. */
+  readonly cardinality: number;
+  /** Of numbers. */
+  readonly mean?: number;
+  readonly std?: number;
+  /** At 0, 0.01, 0.25, 0.5, 0.75, 0.99 and 1; of numbers, NaN left out. */
+  readonly quantiles?: readonly number[];
+  readonly top: readonly { readonly value: string; readonly count: number }[];
+  /** Counts in 20 bins of equal width from the least value to the largest; of numbers. */
+  readonly histogram?: readonly number[];
+  /** Values a list, of lists. */
+  readonly lengths?: { readonly min: number; readonly mean: number; readonly max: number };
+}

@@ -1,0 +1,14 @@
+/**
+ * A column as an expression of SQL.
+ */
+import type { DType } from "../../../triton-protos/datatype.js";
+import type { ColumnSchema } from "../../../triton-protos/schema.js";
+
+/** A column of the current layer: an expression over it (a plain name in most places), and its type. */
+export interface SqlColumn {
+  readonly sql: string;
+  readonly dtype: DType;
+  readonly list?: ColumnSchema["list"];
+  /** It is read as it stands from Parquet that stores a dictionary of its values: a function of it runs once a distinct value. */
+  readonly dictionary?: true;
+}
