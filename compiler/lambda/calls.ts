@@ -9,8 +9,9 @@ import { type Context, rangeOf, unsupported } from "./context.js";
 import { DATE_METHODS, GLOBALS, INSTEAD, MATH, TEXT_METHODS } from "./javascript-names.js";
 import { itemAt } from "./members.js";
 import { asNumber, asText, condition } from "./operators.js";
-import { call, describeTerm, describeType, listOf, MISSING, number, type Term, type ValueTerm, value } from "./term.js";
-import { readValue, translate } from "./translate.js";
+import { readValue } from "./read-value.js";
+import { call, describeTerm, describeType, listOf, MISSING, number, type Term, value } from "./term.js";
+import type { ValueTerm } from "./value-term.js";
 
 export function translateCall(node: ts.CallExpression | ts.NewExpression, context: Context): Term | undefined {
   const callee = node.expression;
@@ -43,7 +44,7 @@ export function translateCall(node: ts.CallExpression | ts.NewExpression, contex
   }
   const global = GLOBALS.get(spelled);
   if (global) return apply(node, global, spelled, args, context);
-  const object = translate(callee.expression, context);
+  const object = context.translate(callee.expression, context);
   return object && method(node, name, object, args, context);
 }
 

@@ -11,8 +11,9 @@ import type { Fail } from "../ops/define-op.js";
 import type { Context } from "./context.js";
 import type { ParameterName } from "./parameter.js";
 import { type Lambda, type LambdaText, readLambda } from "./read-lambda.js";
+import { readValue } from "./read-value.js";
 import { call as callOf, type Term } from "./term.js";
-import { readValue } from "./translate.js";
+import { translate } from "./translate.js";
 import { needScalar, translateBody } from "./translate-body.js";
 import type { CompiledFunction, UserFunction } from "./user-function.js";
 
@@ -48,6 +49,7 @@ function compileLambda(
     taken: new Set(),
     budget: { left: MOST_PARTS * 2 },
     fail: (range, message) => fail(report, lambda.file, range, message),
+    translate,
   };
   for (const parameter of lambda.parameters)
     for (const name of parameter.names) {

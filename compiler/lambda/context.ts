@@ -19,6 +19,8 @@ export interface Context {
   /** Parts that may still be translated: ways through nested `if`s multiply. */
   readonly budget: { left: number };
   fail(at: Range, message: Message): undefined;
+  /** Any part, for those that are made of parts; undefined after a fault of its own. */
+  translate(node: ts.Expression, context: Context): Term | undefined;
 }
 
 export const rangeOf = ({ lambda }: Context, node: ts.Node): Range => ({

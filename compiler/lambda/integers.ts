@@ -4,14 +4,7 @@
  */
 import type { Expression } from "../../triton-protos/expression.js";
 import type { FunctionName } from "../../triton-protos/expression-functions.js";
-import type { ValueTerm } from "./term.js";
-
-/** A number, or the numbers of a list, as integers. */
-export interface IntegerForm {
-  readonly expression: Expression;
-  /** An integer beside integers alone, such as a literal: it is a number otherwise. */
-  readonly flexible: boolean;
-}
+import type { ValueTerm } from "./value-term.js";
 
 /** The function of integers for one of numbers; those of any scalar have one name for both. */
 const FORMS: Partial<Record<FunctionName, FunctionName>> = {

@@ -6,14 +6,15 @@ import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import { type Context, rangeOf, unsupported, wrongType } from "./context.js";
 import { CONSTANTS, INSTEAD } from "./javascript-names.js";
-import { call, constant, describeTerm, MISSING, number, type Term, type ValueTerm } from "./term.js";
-import { readValue, translate } from "./translate.js";
+import { readValue } from "./read-value.js";
+import { call, constant, describeTerm, MISSING, number, type Term } from "./term.js";
+import type { ValueTerm } from "./value-term.js";
 
 export function property(node: ts.PropertyAccessExpression, context: Context): Term | undefined {
   const spelled = node.getText(context.lambda.tree);
   const fixed = CONSTANTS.get(spelled);
   if (fixed !== undefined) return number(fixed);
-  const object = translate(node.expression, context);
+  const object = context.translate(node.expression, context);
   return object && member(node.name, object, node.name.text, context);
 }
 
@@ -54,7 +55,7 @@ function member(at: ts.Node, object: Term, name: string, context: Context): Term
 }
 
 export function element(node: ts.ElementAccessExpression, context: Context): Term | undefined {
-  const object = translate(node.expression, context);
+  const object = context.translate(node.expression, context);
   if (!object) return undefined;
   const key = node.argumentExpression;
   if (ts.isStringLiteralLike(key)) return member(key, object, key.text, context);

@@ -5,8 +5,9 @@ import { ts } from "ts-morph";
 import type { FunctionName } from "../../triton-protos/expression-functions.js";
 import { type Context, unsupported, wrongType } from "./context.js";
 import { INSTEAD } from "./javascript-names.js";
-import { bigint, call, describeTerm, number, type Term, type ValueTerm, value } from "./term.js";
-import { readValue } from "./translate.js";
+import { readValue } from "./read-value.js";
+import { bigint, call, describeTerm, number, type Term, value } from "./term.js";
+import type { ValueTerm } from "./value-term.js";
 
 /** A part used as a condition: JavaScript's truth. */
 export function condition(node: ts.Expression, context: Context): ValueTerm | undefined {

@@ -4,17 +4,8 @@
 import { type Expression, fitsInt64 } from "../../triton-protos/expression.js";
 import type { FunctionName } from "../../triton-protos/expression-functions.js";
 import { callType, type FoundType } from "../../triton-protos/expression-type.js";
-import { type IntegerForm, integerTerm, withInteger } from "./integers.js";
-
-export interface ValueTerm {
-  readonly kind: "value";
-  readonly type: FoundType;
-  readonly expression: Expression;
-  /** Of a number or a list of numbers that may be integers; `expression` has them as doubles. */
-  readonly integer?: IntegerForm;
-  /** Integers that this number is the quotient of. */
-  readonly quotient?: readonly Expression[];
-}
+import { integerTerm, withInteger } from "./integers.js";
+import type { ValueTerm } from "./value-term.js";
 
 export type Term =
   | ValueTerm

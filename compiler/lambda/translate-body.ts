@@ -7,8 +7,10 @@ import * as messages from "../diagnostics/messages.js";
 import { type Context, isSpent, rangeOf, unsupported } from "./context.js";
 import { integerTerm } from "./integers.js";
 import { choose, condition } from "./operators.js";
-import { MISSING, type Term, type ValueTerm, value } from "./term.js";
-import { readValue, translate } from "./translate.js";
+import { readValue } from "./read-value.js";
+import { MISSING, type Term, value } from "./term.js";
+import { translate } from "./translate.js";
+import type { ValueTerm } from "./value-term.js";
 
 export function translateBody(context: Context): ValueTerm | undefined {
   const { body } = context.lambda;

@@ -9,24 +9,9 @@ import { translateCall } from "./calls.js";
 import { type Context, isSpent, rangeOf, unsupported } from "./context.js";
 import { element, property } from "./members.js";
 import { asText, bigintLiteral, binary, conditional, prefix } from "./operators.js";
-import { call, constant, describeTerm, listOf, MISSING, number, type Term, type ValueTerm, value } from "./term.js";
-
-/** A part that must be a plain value. */
-export function readValue(node: ts.Expression, context: Context): ValueTerm | undefined {
-  const term = translate(node, context);
-  if (!term || term.kind === "value") return term;
-  if (term.kind === "constant" && Array.isArray(term.value)) {
-    const list = listOf(term.value);
-    if (list) return list;
-  }
-  const ways = {
-    date: "Ask for a part of it: `.getUTCHours()`, `.getTime()`.",
-    row: "Name a column of it: `row.price`.",
-    constant: "Use a list of numbers, a list of texts, or one member: `LIMITS.price`.",
-    unreadable: "Cast it first, or leave it out.",
-  } as const;
-  return unsupported(context, node, `${capital(describeTerm(term))}, as a value,`, ways[term.kind]);
-}
+import { readValue } from "./read-value.js";
+import { call, constant, listOf, MISSING, number, type Term, value } from "./term.js";
+import type { ValueTerm } from "./value-term.js";
 
 export function translate(node: ts.Expression, context: Context): Term | undefined {
   if (isSpent(node, context)) return undefined;
@@ -129,5 +114,3 @@ function describeSyntax(node: ts.Expression): readonly [what: string, way: strin
     "Write it with operators, conditions, `Math` and the methods of texts and lists.",
   ];
 }
-
-const capital = (text: string): string => `${text[0]!.toUpperCase()}${text.slice(1)}`;

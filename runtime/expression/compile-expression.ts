@@ -16,15 +16,8 @@ import { flagLoop } from "./flag-loops.js";
 import { integerLoop } from "./integer-loops.js";
 import { isSafe, repeated, toIntegers, toWide, widen } from "./integer-vector.js";
 import { numberLoop } from "./number-loops.js";
-import {
-  type FlagVector,
-  fromValues,
-  type IntegerVector,
-  type ListVector,
-  type NumberVector,
-  type Vector,
-  valueAt,
-} from "./vector.js";
+import { fromValues, valueAt } from "./vector.js";
+import type { FlagVector, IntegerVector, ListVector, NumberVector, Vector } from "./vector-kinds.js";
 
 export interface CompiledExpression {
   readonly type: FoundType;

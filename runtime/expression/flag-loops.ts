@@ -1,6 +1,6 @@
 /** Loops over flags: JavaScript's logic, where a missing flag is `undefined`. */
 import type { FunctionName } from "../../triton-protos/expression-functions.js";
-import type { FlagVector } from "./vector.js";
+import type { FlagVector } from "./vector-kinds.js";
 
 type Flags = Uint8Array;
 

@@ -7,7 +7,7 @@ import { float64s } from "../plan/short-arrays.js";
 import { words } from "../plan/words.js";
 import { fromIntegers, integerAt, isSafe, largest, SAFE, toWide } from "./integer-vector.js";
 import { numberLoop } from "./number-loops.js";
-import type { FlagVector, IntegerVector, Vector, WideIntegers } from "./vector.js";
+import type { FlagVector, IntegerVector, Vector, WideIntegers } from "./vector-kinds.js";
 
 type Doubles = Float64Array;
 type DoubleLoop = (a: Doubles, b: Doubles, out: Doubles) => void;

@@ -6,7 +6,7 @@ import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { float64s } from "../plan/short-arrays.js";
 import { allocate, type Column, type Rows } from "../plan/table.js";
 import { words } from "../plan/words.js";
-import type { IntegerVector, NumberVector, SafeIntegers, WideIntegers } from "./vector.js";
+import type { IntegerVector, NumberVector, SafeIntegers, WideIntegers } from "./vector-kinds.js";
 
 /** Every integer up to here is a double, and a result that rounds to less was exact. */
 export const SAFE = 2 ** 53 - 1;

@@ -3,7 +3,7 @@
  * the table's function row by row. NaN is missing and passes through by itself.
  */
 import { type FunctionName, functionRow } from "../../triton-protos/expression-functions.js";
-import type { FlagVector, NumberVector, Vector } from "./vector.js";
+import type { FlagVector, NumberVector, Vector } from "./vector-kinds.js";
 
 type Numbers = Float64Array;
 type Loop<Out> = (a: Numbers, b: Numbers, out: Out) => void;

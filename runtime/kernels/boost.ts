@@ -1,7 +1,7 @@
 /** Columns -> the same, with `score · multiply + add` for the rows for which the condition holds. */
 import { columnsOf } from "../../triton-protos/expression.js";
 import { type CompiledExpression, compileExpression } from "../expression/compile-expression.js";
-import type { FlagVector } from "../expression/vector.js";
+import type { FlagVector } from "../expression/vector-kinds.js";
 import type { Kernel } from "../plan/kernel.js";
 import { columnTypes, toVectors } from "./lambda-op.js";
 import { scoreValues, toScores } from "./score-values.js";

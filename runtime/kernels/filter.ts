@@ -4,7 +4,7 @@
  */
 import { columnsOf } from "../../triton-protos/expression.js";
 import { type CompiledExpression, compileExpression } from "../expression/compile-expression.js";
-import type { FlagVector } from "../expression/vector.js";
+import type { FlagVector } from "../expression/vector-kinds.js";
 import { keepRows } from "../plan/keep-rows.js";
 import type { Kernel } from "../plan/kernel.js";
 import { gather } from "../plan/table.js";

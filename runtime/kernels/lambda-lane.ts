@@ -5,7 +5,8 @@ import { valueTypeOf } from "../../triton-protos/expression-type.js";
 import type { Step } from "../../triton-protos/plan.js";
 import { type CompiledExpression, compileExpression } from "../expression/compile-expression.js";
 import { toIntegers, widen } from "../expression/integer-vector.js";
-import { MISSING, type Vector, wholeRange } from "../expression/vector.js";
+import { MISSING, wholeRange } from "../expression/vector.js";
+import { type Vector } from "../expression/vector-kinds.js";
 import { roundTo } from "../plan/lane.js";
 import { expressionOf } from "./lambda-op.js";
 

@@ -4,7 +4,8 @@ import { dtypeOf, valueTypeOf } from "../../triton-protos/expression-type.js";
 import type { AnyStep } from "../../triton-protos/plan.js";
 import { RuntimeFault } from "../errors.js";
 import { type CompiledExpression, compileExpression } from "../expression/compile-expression.js";
-import { toColumn, toVector, type Vector } from "../expression/vector.js";
+import { toColumn, toVector } from "../expression/vector.js";
+import { type Vector } from "../expression/vector-kinds.js";
 import type { Kernel } from "../plan/kernel.js";
 import type { Column } from "../plan/table.js";
 

@@ -1,0 +1,22 @@
+/**
+ * A value, as a part of a user's function stands for it.
+ */
+import type { Expression } from "../../triton-protos/expression.js";
+import type { FoundType } from "../../triton-protos/expression-type.js";
+
+/** A number, or the numbers of a list, as integers. */
+export interface IntegerForm {
+  readonly expression: Expression;
+  /** An integer beside integers alone, such as a literal: it is a number otherwise. */
+  readonly flexible: boolean;
+}
+
+export interface ValueTerm {
+  readonly kind: "value";
+  readonly type: FoundType;
+  readonly expression: Expression;
+  /** Of a number or a list of numbers that may be integers; `expression` has them as doubles. */
+  readonly integer?: IntegerForm;
+  /** Integers that this number is the quotient of. */
+  readonly quotient?: readonly Expression[];
+}
