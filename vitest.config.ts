@@ -10,7 +10,7 @@ const isOrdinary = process.env.MERLON_ORDINARY_USER !== undefined;
 // Tests import the built package (`#runtime/…`), so that what is tested is what ships. Two cores: few workers, generous time.
 export default defineConfig({
   test: {
-    include: isOrdinary ? [WALLS] : ["tests/**/*.test.ts", "examples/**/*.test.ts"],
+    include: isOrdinary ? [WALLS] : ["operators/**/*.test.ts", "tests/**/*.test.ts", "examples/**/*.test.ts"],
     exclude: ["tests/bench/**", "node_modules/**"],
     globalSetup: ["tests/temporary-folder.ts"],
     setupFiles: ["tests/folder-of-file.ts"],

@@ -1,12 +1,11 @@
 /**
  * Where the programs' code is: the bundle, which starts in half the time, or the modules it is made of.
  */
-import { bundledFile } from "../triton-protos/bundled-file.js";
+import { bundledFile } from "../contract/bundled-file.js";
 import { runBundle } from "./code-cache.js";
 
 /** @param original the module that the entry was made from, relative to this folder @returns what it exports */
 export async function load(entry: "serve" | "tritonserver" | "program", original: string): Promise<unknown> {
-  const parts = ["triton-protos", "runtime", "cli"] as const;
-  const file = bundledFile(`${entry}.cjs`, entry === "program" ? [...parts, "compiler"] : parts);
+  const file = bundledFile(`${entry}.cjs`);
   return file ? runBundle(file) : import(new URL(original, import.meta.url).href);
 }

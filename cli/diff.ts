@@ -3,10 +3,10 @@
  */
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import type { Measure } from "../runtime/cassettes/compare-tensors.js";
-import type { RequestDiff } from "../runtime/cassettes/diff.js";
-import type { DiffTarget } from "../runtime/cassettes/diff-target.js";
-import { TemporaryFolder } from "../triton-protos/files/temporary-folder.js";
+import { TemporaryFolder } from "../contract/files/temporary-folder.js";
+import type { Measure } from "../runtime/testing/recordings/compare-tensors.js";
+import type { RequestDiff } from "../runtime/testing/recordings/diff.js";
+import type { DiffTarget } from "../runtime/testing/recordings/diff-target.js";
 
 interface Options {
   readonly requests?: string;
@@ -49,8 +49,8 @@ repositories are served with seed 0. Ends with 1 where something differs.
   $ merlon diff recommend.ensemble.ts model-repo --requests staging.cassette`,
     )
     .action(async (a: string, b: string, options: Options) => {
-      const { readCassette } = await import("../runtime/cassettes/cassette.js");
-      const { diff } = await import("../runtime/cassettes/diff.js");
+      const { readCassette } = await import("../runtime/server/recordings/cassette.js");
+      const { diff } = await import("../runtime/testing/recordings/diff.js");
       const { stat } = await import("node:fs/promises");
       const isFile = async (path: string): Promise<boolean> =>
         !path.endsWith(".ts") && ((await stat(path).catch(() => undefined))?.isFile() ?? false);
@@ -81,7 +81,7 @@ const measureOf = ({ ulp, tolerance, atol }: Options): Measure => {
 
 /** A program is built first, into a folder that goes with it. */
 async function openSide(text: string): Promise<DiffTarget> {
-  const { openDiffTarget } = await import("../runtime/cassettes/diff-target.js");
+  const { openDiffTarget } = await import("../runtime/testing/recordings/diff-target.js");
   if (!text.endsWith(".ensemble.ts")) return openDiffTarget(text);
   const { build, compile, printDiagnostics } = await import("../compiler/index.js");
   const compiled = await compile(text);

@@ -1,9 +1,10 @@
 /**
  * A request's columns and keys that are looked up in them → rows worth asking with: known keys, keys that nobody has, edges of dtypes, empty lists.
  */
-import type { RequestTensor } from "../runtime/data-plane/request.js";
+
+import { type ColumnSchema, isRagged, type Schema } from "../contract/schema.js";
+import type { RequestTensor } from "../runtime/server/requests/request.js";
 import { type DType, datatype } from "../triton-protos/datatype.js";
-import { type ColumnSchema, isRagged, type Schema } from "../triton-protos/schema.js";
 
 type Value = number | bigint | string;
 /** By column: one value, or those of its list. */

@@ -4,9 +4,9 @@ import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { NvtGraph } from "../compiler/import/nvtabular-graph.js";
 import type { compileWorkflow } from "../compiler/index.js";
-import { pathInside, resolveInside } from "../triton-protos/files/path-inside.js";
-import type { Plan } from "../triton-protos/plan.js";
-import { withoutTrailingSlashes } from "../triton-protos/trailing-slashes.js";
+import { pathInside, resolveInside } from "../contract/files/path-inside.js";
+import type { Plan } from "../contract/plan.js";
+import { withoutTrailingSlashes } from "../contract/trailing-slashes.js";
 
 export interface ImportOptions {
   /** The fitted folder to write. */

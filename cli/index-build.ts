@@ -86,6 +86,6 @@ const infoCommand = (): Command =>
     .argument("<file>", "*.faiss")
     .addHelpText("after", "\nExample:\n  $ merlon index info index/items.faiss")
     .action(async (file: string) => {
-      const { readFaissHeaderFile } = await import("../triton-protos/artefacts/faiss.js");
+      const { readFaissHeaderFile } = await import("../formats/faiss/faiss.js");
       process.stdout.write(`${JSON.stringify(readFaissHeaderFile(file), null, 2)}\n`);
     });

@@ -37,11 +37,11 @@ Examples:
   $ merlon index search index/items.faiss --data queries.parquet --embedding query --recall --html recall.html`,
     )
     .action(async (file: string, options: Options) => {
-      const { readFaissHeaderFile, searchedBy } = await import("../triton-protos/artefacts/faiss.js");
+      const { readFaissHeaderFile, searchedBy } = await import("../formats/faiss/faiss.js");
       const header = readFaissHeaderFile(file);
       const topk = whole("topk", options.topk);
       const queries = await readQueries(options, header.dimension);
-      const { longRow } = await import("../runtime/faiss/unit-length.js");
+      const { longRow } = await import("../runtime/stores/vectors/unit-length.js");
       const odd = longRow(queries, header.dimension, header.longestQuery);
       if (odd >= 0)
         throw new Error(
@@ -64,7 +64,7 @@ Examples:
         if (options.html !== undefined) await writeFile(options.html, recallPage(points, topk, file));
         return;
       }
-      const { openIndex } = await import("../runtime/faiss/open-index.js");
+      const { openIndex } = await import("../runtime/stores/vectors/open-index.js");
       const index = await openIndex(file, parameters);
       const count = queries.length / header.dimension;
       const found = await index.search(queries as Float32Array<ArrayBuffer>, count, Math.min(topk, header.ntotal));

@@ -1,6 +1,7 @@
 /** Recall and time over a search's parameters -> a chart for a terminal, and a page with the same as a curve. */
+
+import type { SearchParameters } from "../formats/faiss/faiss.js";
 import type { RecallPoint } from "../runtime/etl/measure-recall.js";
-import type { SearchParameters } from "../triton-protos/artefacts/faiss.js";
 
 const BAR = { least: 8, most: 30 };
 const EIGHTHS = " ▏▎▍▌▋▊▉";

@@ -2,7 +2,7 @@
  * `merlon record`: stands between clients and a server and writes a cassette, until it is stopped.
  */
 import { Command, InvalidArgumentError } from "commander";
-import type { ProxyTls } from "../runtime/cassettes/proxy-tls.js";
+import type { ProxyTls } from "../runtime/testing/recordings/proxy-tls.js";
 
 interface Options {
   readonly target: string;
@@ -60,7 +60,7 @@ Authorization headers, cookies, and whatever looks like a token or key are maske
     )
     .action(async (options: Options) => {
       const { target, targetHttp, ...rest } = options;
-      const { record } = await import("../runtime/cassettes/record.js");
+      const { record } = await import("../runtime/testing/recordings/record.js");
       const recording = await record({
         ...rest,
         ...targets(target, targetHttp),

@@ -1,7 +1,7 @@
 /**
  * A server as a process: starts it, ends it on SIGTERM or SIGINT, and answers with Triton's exit codes.
  */
-import type { RunningServer, ServeOptions } from "../runtime/server-options.js";
+import type { RunningServer, ServeOptions } from "../runtime/server/lifecycle/server-options.js";
 
 const LABELS: Readonly<Record<string, string>> = {
   INVALID_ARGUMENT: "Invalid argument",
@@ -21,8 +21,8 @@ const SIGNALS = [
  */
 export async function runServer(options: ServeOptions, advise: boolean): Promise<RunningServer> {
   const [{ serve }, { reportFault }] = await Promise.all([
-    import("../runtime/index.js"),
-    import("../runtime/in-background.js"),
+    import("../runtime/server/index.js"),
+    import("../runtime/base/in-background.js"),
   ]);
   // A server that can go on goes on.
   process.on("unhandledRejection", error => {

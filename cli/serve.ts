@@ -2,10 +2,10 @@
  * `merlon serve`: the same flags as `tritonserver`, with a help text of its own and errors that fit on a line.
  */
 import { isIP } from "node:net";
+import { isPatchedNode, NODE_FLOORS } from "../runtime/base/version-floors.js";
 import { didYouMean } from "../runtime/etl/nearest-name.js";
-import type { RunningServer, ServeOptions } from "../runtime/server-options.js";
-import { isLoopback } from "../runtime/transport/http/browser-access.js";
-import { isPatchedNode, NODE_FLOORS } from "../runtime/version-floors.js";
+import type { RunningServer, ServeOptions } from "../runtime/server/lifecycle/server-options.js";
+import { isLoopback } from "../runtime/server/transport/http/browser-access.js";
 import { runServer } from "./run-server.js";
 import { FLAGS, flagList } from "./tritonserver/flags.js";
 import { UsageError } from "./tritonserver/getopt.js";

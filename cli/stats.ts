@@ -1,8 +1,8 @@
 /** `merlon stats DATA`: what data looks like, as a table and as a page, and how far a second set has drifted. */
 import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
-import type { DataStats } from "../runtime/etl/stats.js";
 import type { ColumnStats } from "../runtime/etl/column-stats.js";
+import type { DataStats } from "../runtime/etl/stats.js";
 import { databaseOptions } from "./fit.js";
 
 interface Options {

@@ -30,7 +30,7 @@ row and operator that differ are named, and the exit status is then 1: for CI. A
     .action(async (workflow: string, options: Options) => {
       const [{ verifyWorkflow }, { sayDifference }] = await Promise.all([
         import("../runtime/etl/verify.js"),
-        import("../runtime/golden/replay.js"),
+        import("../runtime/engine/golden/replay.js"),
       ]);
       const found = await verifyWorkflow(workflow, {
         ...(options.against && { against: options.against }),

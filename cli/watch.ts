@@ -5,7 +5,7 @@
 
 import { type FSWatcher, readdirSync, statSync, watch } from "node:fs";
 import { dirname, join } from "node:path";
-import { inBackground } from "../runtime/in-background.js";
+import { inBackground } from "../runtime/base/in-background.js";
 
 export interface Round {
   /** Files and folders that the outcome depends on; missing ones count when they appear. */

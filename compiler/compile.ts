@@ -4,8 +4,8 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { withoutInputs } from "../triton-protos/cut-plan.js";
-import type { Plan } from "../triton-protos/plan.js";
+import { withoutInputs } from "../contract/cut-plan.js";
+import type { Plan } from "../contract/plan.js";
 import { isMerlonFile, SUFFIXES } from "./1-rewrite/rewrite.js";
 import { check, isGeneral } from "./2-check/check.js";
 import { loadSources, type ProgramSources, releaseSources, transpile } from "./2-check/sources.js";

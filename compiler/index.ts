@@ -8,17 +8,17 @@ import { type PrintOptions, printDiagnostics as print } from "./diagnostics/prin
 import { printDiagnosticsForGithub } from "./diagnostics/print-github.js";
 import { printDiagnosticsJson } from "./diagnostics/print-json.js";
 
+export { LoweringFault } from "../operators/shared/onnx/lowering.js";
 export { rewrite } from "./1-rewrite/rewrite.js";
 export { PASS_NAMES, type PassName } from "./4-plan/pass-names.js";
 export { type BuildOptions, type Built, build, LAYOUTS, type Layout } from "./5-emit/build.js";
 export type { Names } from "./5-emit/configs.js";
+export { NotLoweredError } from "./5-emit/onnx/lower-plan.js";
 export { loweringDiagnostics } from "./5-emit/triton/lowering-diagnostics.js";
 export type { TritonOptions } from "./5-emit/triton/triton-models.js";
 export { buildWorkflowModel } from "./5-emit/workflow-model.js";
 export type { Diagnostic } from "./diagnostics/diagnostic.js";
 export { drawPlan, EXPLAIN_FORMATS, type ExplainFormat, explain, explainDiff, explainTriton } from "./explain/index.js";
-export { NotLoweredError } from "./lower/lower-plan.js";
-export { LoweringFault } from "./lower/lowering.js";
 export { refreshEnvironment, type Typegen, typegen, writeEnvironment } from "./typegen/typegen.js";
 export { type Compiled, type CompileOptions, compile, type NotCompiled };
 

@@ -22,7 +22,7 @@ const ownUrls = folder => ({
   },
 });
 
-/** Of ONNX Runtime's package only the class of tensors, which is JavaScript; `runtime/backends/onnx-binding.ts` opens the native part beside it. */
+/** Of ONNX Runtime's package only the class of tensors, which is JavaScript; `runtime/server/backends/onnx-binding.ts` opens the native part beside it. */
 const isTensor = (id, importer) => id === "onnxruntime-node" && importer?.endsWith("/onnx-tensor.js");
 const ownTensor = {
   name: "own-tensor",
@@ -49,7 +49,7 @@ const COMMANDS = { serve: "cli/serve.js", tritonserver: "cli/tritonserver/comman
 for (const folder of [out, bin]) rmSync(folder, { recursive: true, force: true });
 const output = [
   ...(await write("cjs", COMMANDS, [ownImport])),
-  ...(await write("cjs", { "javascript-worker": "runtime/backends/javascript/worker.js" })),
+  ...(await write("cjs", { "javascript-worker": "runtime/server/backends/javascript/worker.js" })),
   ...(await write("esm", {
     "evaluation-worker": "compiler/3-graph/evaluation-worker.js",
     dsl: "compiler/dsl/index.js",

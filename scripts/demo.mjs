@@ -40,7 +40,7 @@ async function main() {
 
 async function ask(started, keep) {
   const { openShop } = await import("./demo/shop-window.mjs");
-  const { serve } = await import("../dist/runtime/index.js");
+  const { serve } = await import("../dist/runtime/server/index.js");
   const local = { address: "127.0.0.1", port: 0 };
   let server;
   await step("Serve it", async () => {

@@ -4,8 +4,8 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ts } from "ts-morph";
-import { opDefinition } from "../dist/compiler/ops/index.js";
-import { isFittedOp } from "../dist/triton-protos/op-state.js";
+import { isFittedOp } from "../dist/contract/op-state.js";
+import { opDefinition } from "../dist/operators/authors.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const target = join(root, "docs", "language.md");
@@ -17,12 +17,12 @@ const parse = path => ts.createSourceFile(path, readFileSync(path, "utf8"), ts.S
 /** Operators that `merlon` exports: name → file. */
 export function operators() {
   const index = readFileSync(join(root, "compiler/dsl/index.ts"), "utf8");
-  return [...index.matchAll(/export \{([^}]*)\} from "\.\.\/ops\/([\w-]+)\.js"/g)].flatMap(([, names, file]) =>
+  return [...index.matchAll(/export \{([^}]*)\} from "\.\.\/\.\.\/operators\/([\w/-]+)\.js"/g)].flatMap(([, names, file]) =>
     names
       .split(",")
       .map(name => name.trim())
       .filter(name => name && !name.startsWith("type "))
-      .map(name => ({ name, file: join(root, "compiler/ops", `${file}.ts`) })),
+      .map(name => ({ name, file: join(root, "operators", `${file}.ts`) })),
   );
 }
 

@@ -1,5 +1,5 @@
 /**
- * Compiles runtime/memory/native/allocator.c, by which a server returns memory to the system. One small C file without dependencies, so a binary made
+ * Compiles runtime/server/memory/native/allocator.c, by which a server returns memory to the system. One small C file without dependencies, so a binary made
  * here runs on any glibc of the same processor. Never a reason to stop: without it a server works and keeps more memory after a peak.
  * Uses Node's own modules only.
  */
@@ -10,7 +10,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const SOURCE = join(ROOT, "runtime", "memory", "native", "allocator.c");
+const SOURCE = join(ROOT, "runtime", "server", "memory", "native", "allocator.c");
 const TARGET = join(ROOT, "build", "Release", `merlon-allocator-${process.platform}-${process.arch}.node`);
 
 /**

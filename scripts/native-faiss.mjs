@@ -1,6 +1,6 @@
 /**
  * Makes `faiss-node` loadable: its own prebuilt binary where that can be had, else its one C++ file compiled against Debian's FAISS.
- * Beside it our own binding for searches (runtime/faiss/native), where a compiler and FAISS are there.
+ * Beside it our own binding for searches (runtime/stores/vectors/native), where a compiler and FAISS are there.
  * `ensureFaiss(log)` → what had to be done; a second call finds the binary and does nothing. Uses Node's own modules only.
  * `MERLON_FAISS=compile` skips the prebuilt binary.
  */
@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 
 const require = createRequire(import.meta.url);
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const NATIVE = join(ROOT, "runtime", "faiss", "native");
+const NATIVE = join(ROOT, "runtime", "stores", "vectors", "native");
 const INSTALL = "apt-get install -y g++ libfaiss-dev libopenblas-dev";
 
 /**
@@ -104,7 +104,7 @@ function compile(folder, log) {
 /** What the binding is made of. */
 const SOURCES = ["search.cc", "opened.h", "flat-scan.h", "ivf-scan.h", "dots.h"];
 
-/** What `runtime/faiss/native/search.cc` is compiled with besides: nothing of it, or of the FAISS in it, is shared with faiss-node's. */
+/** What `runtime/stores/vectors/native/search.cc` is compiled with besides: nothing of it, or of the FAISS in it, is shared with faiss-node's. */
 const OWN_FLAGS = [
   "-fvisibility=hidden",
   "-fno-gnu-unique",

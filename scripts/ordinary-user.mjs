@@ -17,7 +17,7 @@ function canRead(root, account) {
   const script = `
     const { accessSync, constants, readFileSync } = require("node:fs");
     readFileSync("package.json");
-    accessSync("dist/runtime/index.js", constants.R_OK);
+    accessSync("dist/runtime/server/index.js", constants.R_OK);
     require.resolve("vitest/package.json");
   `;
   return spawnSync(process.execPath, ["-e", script], { cwd: root, stdio: "ignore", ...account }).status === 0;

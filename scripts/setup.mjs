@@ -103,7 +103,9 @@ function newest(folder) {
 async function compile() {
   const stamp = join(STAMPS, "compiled");
   const due = Math.max(
-    ...["triton-protos", "compiler", "runtime", "cli", "examples"].map(folder => newest(join(ROOT, folder))),
+    ...["triton-protos", "contract", "formats", "operators", "compiler", "runtime", "cli", "examples"].map(folder =>
+      newest(join(ROOT, folder)),
+    ),
     statSync(join(ROOT, "tsconfig.base.json")).mtimeMs,
   );
   if (existsSync(stamp) && existsSync(join(ROOT, "dist")) && Number(readFileSync(stamp, "utf8")) >= due) return;

@@ -5,7 +5,7 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { watchFaults } from "#runtime/in-background.js";
+import { watchFaults } from "#runtime/base/in-background.js";
 
 process.env.TMPDIR = mkdtempSync(join(tmpdir(), "file-"));
 watchFaults((fault, doing) => {

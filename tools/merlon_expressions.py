@@ -1,7 +1,7 @@
 """Runs the expressions of `lambdaOp` and `filter` on Spark's workers, each function as JavaScript means it.
 
 A missing value is None and NaN counts as one. A number is a float, an integer of 64 bits an int. A text is a Python string of UTF-16 code units, so that places and lengths are JavaScript's. The
-functions are those of `triton-protos/expression-functions.ts`; a test holds the two equal.
+functions are those of `contract/expression-functions.ts`; a test holds the two equal.
 """
 import math
 import operator

@@ -1,5 +1,5 @@
 /** The response parameter `explain` of a Merlon model → lines: what became of each candidate, row by row. */
-import type { CandidateStory } from "../../runtime/plan/explain-candidates.js";
+import type { CandidateStory } from "../../runtime/engine/explain/explain-candidates.js";
 
 const MOST_SHOWN = 20;
 

@@ -1,7 +1,7 @@
 /**
  * The front ends of clouds: flags and the environment that the clouds give a container → options. The environment decides as Triton lets it.
  */
-import type { ServeOptions } from "../../runtime/server-options.js";
+import type { ServeOptions } from "../../runtime/server/lifecycle/server-options.js";
 import { UsageError } from "./getopt.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;

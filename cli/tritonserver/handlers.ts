@@ -1,8 +1,8 @@
 /**
  * What each flag does to the options: name → a function that reads the value, or throws what is wrong with it in Triton's words.
  */
-import type { ServeOptions } from "../../runtime/server-options.js";
-import { readOrigins } from "../../runtime/transport/http/browser-access.js";
+import type { ServeOptions } from "../../runtime/server/lifecycle/server-options.js";
+import { readOrigins } from "../../runtime/server/transport/http/browser-access.js";
 import { type CloudFlags, readRange } from "./cloud.js";
 import { addTraceConfig } from "./trace-config.js";
 import {

@@ -1,7 +1,7 @@
 /**
  * `tritonserver`'s command line → the options of `serve`, or a `UsageError` with Triton's text.
  */
-import type { ServeOptions } from "../../runtime/server-options.js";
+import type { ServeOptions } from "../../runtime/server/lifecycle/server-options.js";
 import { cloudFlags, cloudOptions, type Environment, predicts } from "./cloud.js";
 import { type Given, readCommandLine, UsageError } from "./getopt.js";
 import { type Collected, HANDLERS } from "./handlers.js";

@@ -1,8 +1,8 @@
 /**
  * `--trace-config`, and the older flags it took the place of: one setting after the other → the options of the tracer.
  */
-import { readLevels } from "../../runtime/tracing/settings.js";
-import { type TracerOptions, USUAL_TRACING } from "../../runtime/tracing/tracer.js";
+import { readLevels } from "../../runtime/server/observe/tracing/settings.js";
+import { type TracerOptions, USUAL_TRACING } from "../../runtime/server/observe/tracing/tracer.js";
 import { readInteger, readSetting } from "./values.js";
 
 /** @throws Error for a setting that no mode has */

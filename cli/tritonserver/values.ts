@@ -1,8 +1,8 @@
 /**
  * The values of flags as Triton reads them: text → boolean, number, pair; what it refuses throws its text.
  */
-import type { GpuChoice } from "../../runtime/gpus.js";
-import { isRestrictable, maskRestriction } from "../../runtime/transport/restriction.js";
+import type { GpuChoice } from "../../runtime/server/models/gpus.js";
+import { isRestrictable, maskRestriction } from "../../runtime/server/transport/restriction.js";
 export function readBoolean(text: string): boolean {
   if (/^(true|1|on)$/i.test(text)) return true;
   if (/^(false|0|off)$/i.test(text)) return false;

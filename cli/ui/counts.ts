@@ -1,7 +1,7 @@
 /**
  * What the page hears every second: states and statistics of models, what each stage has done since the start, and the newest request.
  */
-import type { RecentRequests } from "../../runtime/tracing/recent-requests.js";
+import type { RecentRequests } from "../../runtime/server/observe/tracing/recent-requests.js";
 import { ask, type ShownServer } from "./ask-server.js";
 
 interface ModelStats {

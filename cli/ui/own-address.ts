@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { isIP } from "node:net";
 import { hostname } from "node:os";
-import { type BrowserHeaders, isForeignPage, isLoopback } from "../../runtime/transport/http/browser-access.js";
+import { type BrowserHeaders, isForeignPage, isLoopback } from "../../runtime/server/transport/http/browser-access.js";
 
 /** @param address where the page listens; beyond loopback its guests name the machine by number or by its own name */
 export function isOwn(address: string, headers: IncomingHttpHeaders): boolean {

@@ -5,8 +5,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
-import type { RecentRequests } from "../../runtime/tracing/recent-requests.js";
-import { isModelName, type ModelName } from "../../triton-protos/files/model-name.js";
+import { isModelName, type ModelName } from "../../contract/files/model-name.js";
+import type { RecentRequests } from "../../runtime/server/observe/tracing/recent-requests.js";
 import { ask, pass, type ShownServer } from "./ask-server.js";
 import { counts } from "./counts.js";
 import { type ModelMetadata, openApi } from "./openapi.js";

@@ -4,17 +4,17 @@
  */
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
-import { type EmbeddingTable, readEmbeddingTable } from "../../triton-protos/artefacts/embedding-table.js";
-import { type FaissHeader, readFaissHeaderFile } from "../../triton-protos/artefacts/faiss.js";
-import { type FeastRepository, readFeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
-import { type ImplicitFactors, readImplicitFactors } from "../../triton-protos/artefacts/implicit.js";
-import { type OnnxSignature, readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
-import { openToRead } from "../../triton-protos/artefacts/open-sqlite.js";
-import { readMerlinSchema } from "../../triton-protos/artefacts/read-merlin-schema.js";
-import { standsAlone } from "../../triton-protos/artefacts/store-check.js";
-import { readWorkflow } from "../../triton-protos/artefacts/workflow.js";
-import type { Plan } from "../../triton-protos/plan.js";
-import type { Schema } from "../../triton-protos/schema.js";
+import type { Plan } from "../../contract/plan.js";
+import type { Schema } from "../../contract/schema.js";
+import { type FaissHeader, readFaissHeaderFile } from "../../formats/faiss/faiss.js";
+import { type FeastRepository, readFeastRepository } from "../../formats/feast/feast-repository.js";
+import { openToRead } from "../../formats/feast/open-sqlite.js";
+import { standsAlone } from "../../formats/feast/store-check.js";
+import { readWorkflow } from "../../formats/folders/workflow.js";
+import { readMerlinSchema } from "../../formats/merlin-schema/read-merlin-schema.js";
+import { type OnnxSignature, readOnnxSignature } from "../../formats/onnx/onnx.js";
+import { type EmbeddingTable, readEmbeddingTable } from "../../formats/tables/embedding-table.js";
+import { type ImplicitFactors, readImplicitFactors } from "../../formats/tables/implicit.js";
 import { didYouMean, type Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import type { Forest } from "../forest/forest.js";

@@ -1,7 +1,7 @@
 /**
  * The graph as it leaves the evaluated file: plain data, nodes before their readers. No functions, no classes.
  */
-import type { OpKind } from "../../triton-protos/op-params.js";
+import type { OpKind } from "../../contract/op-params.js";
 import type { ColumnType } from "../dsl/column.js";
 import type { DslFault } from "../dsl/faults.js";
 import type { Selector } from "../dsl/selector.js";

@@ -2,7 +2,7 @@
  * JavaScript of a program's files → the graph it describes. User code runs in a worker with a time limit, never in the compiler.
  */
 import { Worker } from "node:worker_threads";
-import { bundledFile } from "../../triton-protos/bundled-file.js";
+import { bundledFile } from "../../contract/bundled-file.js";
 import type { Evaluated } from "./document.js";
 import type { EvaluationRequest } from "./evaluation-worker.js";
 import { whereBusy } from "./where-busy.js";
@@ -23,8 +23,7 @@ export interface TimedOut {
 }
 
 /** The thread's code, or `merlon` as programs see it, in one file: half of what a small program's evaluation takes is reading modules. */
-const language = (entry: "dsl" | "evaluation-worker"): URL | undefined =>
-  bundledFile(`${entry}.js`, ["triton-protos", "compiler"]);
+const language = (entry: "dsl" | "evaluation-worker"): URL | undefined => bundledFile(`${entry}.js`);
 
 /** A thread that has loaded the language and waits for a program. Each serves one, so that no program finds what another left. */
 let waiting: Worker | undefined;

@@ -2,7 +2,7 @@
  * Column groups: what a list in a list, `[["item_id", "brand"]]`, says beyond which columns are meant. A node lists its columns one by one or
  * in groups; `+`, `-` and `subgraph` pass the grouping on, an operator uses it up.
  */
-import type { Scope } from "../ops/bound.js";
+import type { Scope } from "../../operators/shared/author/bound.js";
 
 /** Names of the columns that stand together; one name is a column on its own. A column may stand alone and in groups. */
 export type Grouping = readonly (readonly string[])[];

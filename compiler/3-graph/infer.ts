@@ -3,19 +3,19 @@
  * that reads it is reported again.
  */
 
-import type { OpKind } from "../../triton-protos/op-params.js";
-import { isFittedOp } from "../../triton-protos/op-state.js";
-import { type Plan, REQUEST_STEP, type StepCache } from "../../triton-protos/plan.js";
-import { type ColumnSchema, printColumn, REQUEST_ROWS } from "../../triton-protos/schema.js";
+import type { OpKind } from "../../contract/op-params.js";
+import { isFittedOp } from "../../contract/op-state.js";
+import { type Plan, REQUEST_STEP, type StepCache } from "../../contract/plan.js";
+import { type ColumnSchema, printColumn, REQUEST_ROWS } from "../../contract/schema.js";
+import { opDefinition } from "../../operators/authors.js";
+import type { Bound, Scope } from "../../operators/shared/author/bound.js";
+import { CACHE_WAY, readCache } from "../../operators/shared/author/cached.js";
+import type { Blame, Fail, Inferred } from "../../operators/shared/author/define-op.js";
+import { uniqueNames } from "../../operators/shared/author/unique-names.js";
 import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import { userFunction } from "../lambda/compile-lambda.js";
 import type { LambdaText } from "../lambda/read-lambda.js";
-import type { Bound, Scope } from "../ops/bound.js";
-import { CACHE_WAY, readCache } from "../ops/cached.js";
-import type { Blame, Fail, Inferred } from "../ops/define-op.js";
-import { opDefinition } from "../ops/index.js";
-import { uniqueNames } from "../ops/unique-names.js";
 import type { ArtefactReader } from "./artefacts.js";
 import type { GraphDocument, GraphNode } from "./document.js";
 import { alone, type Grouping, groupScopes, joinGroupings, keepInGroups } from "./groups.js";

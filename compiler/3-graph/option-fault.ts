@@ -2,10 +2,10 @@
  * What an operator's parameters do not accept → a message that names the option, what was given and what would do.
  */
 import type { z } from "zod";
+import type { Blame } from "../../operators/shared/author/define-op.js";
 import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import { describeValue } from "../dsl/faults.js";
-import type { Blame } from "../ops/define-op.js";
 
 /** Options that the compiler writes, not the author. */
 const INTERNAL = new Set(["groups", "lambda"]);

@@ -1,9 +1,10 @@
 /**
  * Selectors over a scope → the columns they mean, each once, in the order asked; how they are grouped; and the selectors that mean none.
  */
+
+import type { Bound, Scope } from "../../operators/shared/author/bound.js";
+import { atomicTags } from "../../operators/shared/author/elementwise.js";
 import type { ColumnSelector, Selector } from "../dsl/selector.js";
-import type { Bound, Scope } from "../ops/bound.js";
-import { atomicTags } from "../ops/elementwise.js";
 import { distinct, type Grouping } from "./groups.js";
 
 export interface Selected {

@@ -1,13 +1,14 @@
 /**
  * What a `source({ ... })` declares → columns; what is no record, or no dtype, is reported.
  */
+
+import { type ColumnSchema, column } from "../../contract/schema.js";
+import { isTimeUnit, TIME_UNIT } from "../../contract/time-unit.js";
+import type { Blame } from "../../operators/shared/author/define-op.js";
 import { DATATYPES, type DType } from "../../triton-protos/datatype.js";
-import { type ColumnSchema, column } from "../../triton-protos/schema.js";
-import { isTimeUnit, TIME_UNIT } from "../../triton-protos/time-unit.js";
 import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import { describeValue } from "../dsl/faults.js";
-import type { Blame } from "../ops/define-op.js";
 
 const NAMES: readonly string[] = DATATYPES.map(row => row.name);
 

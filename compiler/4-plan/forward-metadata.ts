@@ -2,7 +2,7 @@
  * Operators that only say something about columns (tags, names, which of them stay) leave the plan: who reads their columns reads what they read. What they said
  * stays in the schemas of the outputs.
  */
-import type { AnyStep, ColumnRef } from "../../triton-protos/plan.js";
+import type { AnyStep, ColumnRef } from "../../contract/plan.js";
 import type { Pass } from "./pass.js";
 
 const METADATA: ReadonlySet<string> = new Set(["addProperties", "addTags", "dropLowCardinality", "rename"]);

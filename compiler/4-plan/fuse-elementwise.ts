@@ -2,12 +2,13 @@
  * Element-wise steps that read each other become one, which walks each column once: what one of them makes need not become a column before the next
  * reads it. The author's steps stay in it as its parts.
  */
+
+import { type Expression, exactColumnsOf } from "../../contract/expression.js";
+import { typeOf, valueTypeOf } from "../../contract/expression-type.js";
+import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../contract/plan.js";
+import { type ColumnSchema, REQUEST_ROWS } from "../../contract/schema.js";
+import { opDefinition } from "../../operators/authors.js";
 import { datatype } from "../../triton-protos/datatype.js";
-import { type Expression, exactColumnsOf } from "../../triton-protos/expression.js";
-import { typeOf, valueTypeOf } from "../../triton-protos/expression-type.js";
-import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../triton-protos/plan.js";
-import { type ColumnSchema, REQUEST_ROWS } from "../../triton-protos/schema.js";
-import { opDefinition } from "../ops/index.js";
 import { groupSteps } from "./fusible-groups.js";
 import { noteNames, type Pass } from "./pass.js";
 

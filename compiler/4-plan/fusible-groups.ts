@@ -1,7 +1,7 @@
 /**
  * Plan and the steps that may be fused → groups of two and more of them that read each other, each of which may run as one step.
  */
-import { type AnyStep, type Plan, REQUEST_STEP } from "../../triton-protos/plan.js";
+import { type AnyStep, type Plan, REQUEST_STEP } from "../../contract/plan.js";
 
 type Group = readonly AnyStep[];
 

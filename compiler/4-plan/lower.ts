@@ -1,10 +1,10 @@
 /**
  * Inferred graph → plan: steps with references. Selections, sums and differences are gone; they only said which columns are meant.
  */
-import type { AnyStep, Plan } from "../../triton-protos/plan.js";
+import type { AnyStep, Plan } from "../../contract/plan.js";
+import type { Bound, Scope } from "../../operators/shared/author/bound.js";
 import type { GraphDocument } from "../3-graph/document.js";
 import type { InferredGraph, InferredStep } from "../3-graph/infer.js";
-import type { Bound, Scope } from "../ops/bound.js";
 
 /** @param graph free of faults: `output` is known */
 export function lower(

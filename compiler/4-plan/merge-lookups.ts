@@ -1,10 +1,10 @@
 /**
  * Look-ups of one Feast view by one key column become one: it fetches every feature that either fetches, in one round trip.
  */
-import type { OpParams } from "../../triton-protos/op-params.js";
-import type { AnyStep, ColumnRef, Step } from "../../triton-protos/plan.js";
-import type { ColumnSchema } from "../../triton-protos/schema.js";
-import { dropsRows } from "../ops/query-feast.js";
+import type { OpParams } from "../../contract/op-params.js";
+import type { AnyStep, ColumnRef, Step } from "../../contract/plan.js";
+import type { ColumnSchema } from "../../contract/schema.js";
+import { dropsRows } from "../../operators/query-feast/author.js";
 import { noteNames, type Pass } from "./pass.js";
 
 type Lookup = Step<"queryFeast">;

@@ -1,7 +1,7 @@
 /**
  * A plan after the passes, and what they did.
  */
-import type { Plan } from "../../triton-protos/plan.js";
+import type { Plan } from "../../contract/plan.js";
 import type { PassNote } from "./pass.js";
 import type { PassName } from "./pass-names.js";
 

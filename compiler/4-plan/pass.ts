@@ -1,7 +1,7 @@
 /**
  * The contract of a pass: plan → plan of the same meaning, telling `note` what it did to which step.
  */
-import type { Plan } from "../../triton-protos/plan.js";
+import type { Plan } from "../../contract/plan.js";
 
 /** What one change spares each request. */
 export interface Saving {

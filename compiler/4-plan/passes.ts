@@ -1,7 +1,7 @@
 /**
  * Runs the passes over a plan and reports what each did.
  */
-import type { Plan } from "../../triton-protos/plan.js";
+import type { Plan } from "../../contract/plan.js";
 import { forwardMetadata } from "./forward-metadata.js";
 import { fuseElementwise } from "./fuse-elementwise.js";
 import { mergeLookups } from "./merge-lookups.js";

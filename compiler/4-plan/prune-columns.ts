@@ -1,9 +1,9 @@
 /**
  * Drops columns that nobody reads, steps whose columns nobody reads, and request columns that no step needs. Walks the steps backwards once.
  */
-import type { AnyStep, ColumnRef } from "../../triton-protos/plan.js";
-import { opDefinition } from "../ops/index.js";
-import { dropsRows } from "../ops/query-feast.js";
+import type { AnyStep, ColumnRef } from "../../contract/plan.js";
+import { opDefinition } from "../../operators/authors.js";
+import { dropsRows } from "../../operators/query-feast/author.js";
 import { noteNames, type Pass, type PassNote } from "./pass.js";
 
 export const pruneColumns: Pass = (plan, note) => {

@@ -1,7 +1,7 @@
 /**
  * Two steps with the same operator, parameters and inputs are one step: what reads the second reads the first.
  */
-import type { AnyStep, ColumnRef } from "../../triton-protos/plan.js";
+import type { AnyStep, ColumnRef } from "../../contract/plan.js";
 import type { Pass } from "./pass.js";
 
 /** Operators whose answer is not a function of their inputs alone. */

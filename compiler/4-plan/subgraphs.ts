@@ -2,7 +2,7 @@
  * Carries a workflow's named subgraphs through passes that know only outputs: a subgraph's columns become outputs of the plan while
  * the passes run, so that none of them is pruned and each follows where its step goes.
  */
-import type { Plan } from "../../triton-protos/plan.js";
+import type { Plan } from "../../contract/plan.js";
 import type { Optimised } from "./optimised.js";
 
 export function optimiseSubgraphs(plan: Plan, run: (plan: Plan) => Optimised): Optimised {

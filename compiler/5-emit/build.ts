@@ -4,14 +4,14 @@
  */
 import { copyFileSync, cpSync, existsSync, linkSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
-import { entryConfig } from "../../triton-protos/entry-config.js";
-import { expandFused } from "../../triton-protos/expand-fused.js";
-import { modelName } from "../../triton-protos/files/model-name.js";
-import { joinInside, pathInside } from "../../triton-protos/files/path-inside.js";
-import type { Plan } from "../../triton-protos/plan.js";
+import { entryConfig } from "../../contract/entry-config.js";
+import { expandFused } from "../../contract/expand-fused.js";
+import { modelName } from "../../contract/files/model-name.js";
+import { joinInside, pathInside } from "../../contract/files/path-inside.js";
+import type { Plan } from "../../contract/plan.js";
+import { StagingFolder } from "../../formats/folders/replace-folder.js";
+import type { ArtefactFile } from "../../operators/shared/author/define-op.js";
 import type { Compiled } from "../compile.js";
-import type { ArtefactFile } from "../ops/define-op.js";
 import { entryOf, type Names } from "./configs.js";
 import { copyStore } from "./copy-store.js";
 import { earlierModels } from "./earlier-models.js";

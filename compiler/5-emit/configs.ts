@@ -1,12 +1,13 @@
 /**
  * Plan → what its entry model is; ONNX graph → config.pbtxt of the model that holds it.
  */
-import type { OnnxSignature, OnnxTensor } from "../../triton-protos/artefacts/onnx.js";
+
+import { type Entry, type TensorConfig, tensor } from "../../contract/entry-config.js";
+import type { AnyStep, Plan } from "../../contract/plan.js";
+import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../contract/schema.js";
+import type { OnnxSignature, OnnxTensor } from "../../formats/onnx/onnx.js";
 import type { DType } from "../../triton-protos/datatype.js";
-import { type Entry, type TensorConfig, tensor } from "../../triton-protos/entry-config.js";
 import type { ModelConfigInit } from "../../triton-protos/model-config.js";
-import type { AnyStep, Plan } from "../../triton-protos/plan.js";
-import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../triton-protos/schema.js";
 
 /** Whose names the entry and its tensors have. */
 export type Names = "merlon" | "merlin";

@@ -3,8 +3,7 @@
  * log is in the copy. Equal stores give equal bytes.
  */
 import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { sumOfFile } from "../../triton-protos/artefacts/manifest.js";
-import { needsRecovery, openToRead } from "../../triton-protos/artefacts/open-sqlite.js";
+import { needsRecovery, openToRead } from "../../formats/feast/open-sqlite.js";
 import {
   CHECK_SUFFIX,
   inRollbackMode,
@@ -13,7 +12,8 @@ import {
   verifyStore,
   verifyStoreFile,
   writeCheck,
-} from "../../triton-protos/artefacts/store-check.js";
+} from "../../formats/feast/store-check.js";
+import { sumOfFile } from "../../formats/folders/manifest.js";
 
 /** How long a process that is writing the store may take. */
 const WAIT_MS = 5000;

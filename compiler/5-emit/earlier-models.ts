@@ -3,8 +3,8 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { type Plan, parsePlan } from "../../contract/plan.js";
 import { parseModelConfig } from "../../triton-protos/model-config.js";
-import { type Plan, parsePlan } from "../../triton-protos/plan.js";
 import { PROGRAM } from "./triton/program-parameter.js";
 
 /** @param entry name of its entry model */

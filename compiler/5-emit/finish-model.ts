@@ -3,8 +3,8 @@
  */
 import { readdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { MANIFEST_FILE, MANIFEST_PARAMETER, printManifest } from "../../triton-protos/artefacts/manifest.js";
-import { CHECK_SUFFIX } from "../../triton-protos/artefacts/store-check.js";
+import { CHECK_SUFFIX } from "../../formats/feast/store-check.js";
+import { MANIFEST_FILE, MANIFEST_PARAMETER, printManifest } from "../../formats/folders/manifest.js";
 import { type ModelConfigInit, printModelConfig } from "../../triton-protos/model-config.js";
 
 /** @param folder of the model, with all other files in place */

@@ -2,12 +2,12 @@
  * A model of a repository before it is written: its configuration, and the files of its version folder.
  */
 import { dirname, join } from "node:path";
-import { type OnnxSignature, readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
-import type { NamedConfig } from "../../triton-protos/entry-config.js";
+import type { NamedConfig } from "../../contract/entry-config.js";
+import { type Plan, printPlan } from "../../contract/plan.js";
+import { type OnnxSignature, readOnnxSignature } from "../../formats/onnx/onnx.js";
+import type { ArtefactFile } from "../../operators/shared/author/define-op.js";
 import type { ModelConfigInit } from "../../triton-protos/model-config.js";
-import { type Plan, printPlan } from "../../triton-protos/plan.js";
 import type { InferredStep } from "../3-graph/infer.js";
-import type { ArtefactFile } from "../ops/define-op.js";
 import { onnxConfig } from "./configs.js";
 import { instanceGroups } from "./settings/apply-settings.js";
 import type { Settings } from "./settings/read-settings.js";

@@ -4,11 +4,11 @@
  */
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { replaceFolder, StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
-import { readWorkflow, WORKFLOW_FILE } from "../../triton-protos/artefacts/workflow.js";
-import { entryConfig, validityName } from "../../triton-protos/entry-config.js";
-import { type Plan, printPlan } from "../../triton-protos/plan.js";
-import { isRagged, REQUEST_ROWS, type Schema } from "../../triton-protos/schema.js";
+import { entryConfig, validityName } from "../../contract/entry-config.js";
+import { type Plan, printPlan } from "../../contract/plan.js";
+import { isRagged, REQUEST_ROWS, type Schema } from "../../contract/schema.js";
+import { replaceFolder, StagingFolder } from "../../formats/folders/replace-folder.js";
+import { readWorkflow, WORKFLOW_FILE } from "../../formats/folders/workflow.js";
 import type { PassName } from "../4-plan/pass-names.js";
 import { servedPlan } from "../4-plan/passes.js";
 import { entryOf } from "./configs.js";

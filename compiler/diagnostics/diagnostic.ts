@@ -1,7 +1,7 @@
 /**
  * What the compiler says about a user's file: code, message, place, related places and a way out; and how it is printed.
  */
-import { editDistance } from "../../triton-protos/edit-distance.js";
+import { editDistance } from "../../contract/edit-distance.js";
 
 export type Severity = "error" | "warning";
 

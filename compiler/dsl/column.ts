@@ -2,8 +2,9 @@
  * The type vocabulary: a node's columns are a union of strings, dtype first (`"float32 price" | "int64 user_id"`). A union is computed at
  * each step and has no history, so long chains stay within the checker's limits, and hovers print what people say.
  */
+
+import type { TimeUnit } from "../../contract/time-unit.js";
 import type { DType } from "../../triton-protos/datatype.js";
-import type { TimeUnit } from "../../triton-protos/time-unit.js";
 
 /**
  * What a source may declare a column as: `"int64"`, `"list<int64>"`, `"float32[64]"`. `"timestamp<ms>"` is an int64 that counts milliseconds (or

@@ -1,54 +1,59 @@
 /**
  * What `import … from "merlon"` gives: nodes, operators, and the two kinds of program.
  */
-export { addProperties } from "../ops/add-properties.js";
-export { addTags } from "../ops/add-tags.js";
-export { type BoostOptions, boost } from "../ops/boost.js";
-export { bucketize } from "../ops/bucketize.js";
-export { type CacheOptions, cached } from "../ops/cached.js";
-export { categorify } from "../ops/categorify.js";
-export { type Branches, choose } from "../ops/choose.js";
-export { clip } from "../ops/clip.js";
-export { columnSimilarity } from "../ops/column-similarity.js";
-export { dataStats } from "../ops/data-stats.js";
-export { differenceLag } from "../ops/difference-lag.js";
-export { diversify } from "../ops/diversify.js";
-export { dropLowCardinality } from "../ops/drop-low-cardinality.js";
-export { dropna } from "../ops/dropna.js";
-export { explode } from "../ops/explode.js";
-export { fallback } from "../ops/fallback.js";
-export { fillMedian } from "../ops/fill-median.js";
-export { fillMissing } from "../ops/fill-missing.js";
-export { filter } from "../ops/filter.js";
-export { type CandidateLists, filterCandidates } from "../ops/filter-candidates.js";
-export { groupby } from "../ops/groupby.js";
-export { hashBucket } from "../ops/hash-bucket.js";
-export { hashedCross } from "../ops/hashed-cross.js";
-export { joinExternal } from "../ops/join-external.js";
-export { joinGroupby } from "../ops/join-groupby.js";
-export { type LambdaOptions, lambdaOp } from "../ops/lambda-op.js";
-export { limitPerGroup } from "../ops/limit-per-group.js";
-export { listSlice } from "../ops/list-slice.js";
-export { logOp } from "../ops/log-op.js";
-export { median } from "../ops/median.js";
-export { mixScores } from "../ops/mix-scores.js";
-export { normalize } from "../ops/normalize.js";
-export { normalizeMinMax } from "../ops/normalize-min-max.js";
-export { type PredictForestOptions, predictForest } from "../ops/predict-forest.js";
-export { predictImplicit } from "../ops/predict-implicit.js";
-export { type PredictOnnxOptions, predictOnnx } from "../ops/predict-onnx.js";
-export { queryEmbedding } from "../ops/query-embedding.js";
-export { queryFaiss } from "../ops/query-faiss.js";
-export { type QueryFeastOptions, queryFeast } from "../ops/query-feast.js";
-export { reduceDtypeSize } from "../ops/reduce-dtype-size.js";
-export { rename } from "../ops/rename.js";
-export { softmaxSampling } from "../ops/softmax-sampling.js";
-export { tagAsItemFeatures, tagAsItemId, tagAsUserFeatures, tagAsUserId } from "../ops/tag-as.js";
-export { targetEncoding } from "../ops/target-encoding.js";
-export { topK } from "../ops/top-k.js";
-export { type TransformWorkflowOptions, transformWorkflow } from "../ops/transform-workflow.js";
-export { unrollFeatures } from "../ops/unroll-features.js";
-export { valueCount } from "../ops/value-count.js";
+export { addProperties } from "../../operators/add-properties/author.js";
+export { addTags } from "../../operators/add-tags/author.js";
+export { type BoostOptions, boost } from "../../operators/boost/author.js";
+export { bucketize } from "../../operators/bucketize/author.js";
+export { categorify } from "../../operators/categorify/author.js";
+export { type Branches, choose } from "../../operators/choose/author.js";
+export { clip } from "../../operators/clip/author.js";
+export { columnSimilarity } from "../../operators/column-similarity/author.js";
+export { dataStats } from "../../operators/data-stats/author.js";
+export { differenceLag } from "../../operators/difference-lag/author.js";
+export { diversify } from "../../operators/diversify/author.js";
+export { dropLowCardinality } from "../../operators/drop-low-cardinality/author.js";
+export { dropna } from "../../operators/dropna/author.js";
+export { explode } from "../../operators/explode/author.js";
+export { fallback } from "../../operators/fallback/author.js";
+export { fillMedian } from "../../operators/fill-median/author.js";
+export { fillMissing } from "../../operators/fill-missing/author.js";
+export { filter } from "../../operators/filter/author.js";
+export { type CandidateLists, filterCandidates } from "../../operators/filter-candidates/author.js";
+export { groupby } from "../../operators/groupby/author.js";
+export { hashBucket } from "../../operators/hash-bucket/author.js";
+export { hashedCross } from "../../operators/hashed-cross/author.js";
+export { joinExternal } from "../../operators/join-external/author.js";
+export { joinGroupby } from "../../operators/join-groupby/author.js";
+export { type LambdaOptions, lambdaOp } from "../../operators/lambda-op/author.js";
+export { limitPerGroup } from "../../operators/limit-per-group/author.js";
+export { listSlice } from "../../operators/list-slice/author.js";
+export { logOp } from "../../operators/log-op/author.js";
+export { median } from "../../operators/median/author.js";
+export { mixScores } from "../../operators/mix-scores/author.js";
+export { normalize } from "../../operators/normalize/author.js";
+export { normalizeMinMax } from "../../operators/normalize-min-max/author.js";
+export { type PredictForestOptions, predictForest } from "../../operators/predict-forest/author.js";
+export { predictImplicit } from "../../operators/predict-implicit/author.js";
+export { type PredictOnnxOptions, predictOnnx } from "../../operators/predict-onnx/author.js";
+export { queryEmbedding } from "../../operators/query-embedding/author.js";
+export { queryFaiss } from "../../operators/query-faiss/author.js";
+export { type QueryFeastOptions, queryFeast } from "../../operators/query-feast/author.js";
+export { reduceDtypeSize } from "../../operators/reduce-dtype-size/author.js";
+export { rename } from "../../operators/rename/author.js";
+export { type CacheOptions, cached } from "../../operators/shared/author/cached.js";
+export {
+  tagAsItemFeatures,
+  tagAsItemId,
+  tagAsUserFeatures,
+  tagAsUserId,
+} from "../../operators/shared/author/tag-as.js";
+export { softmaxSampling } from "../../operators/softmax-sampling/author.js";
+export { targetEncoding } from "../../operators/target-encoding/author.js";
+export { topK } from "../../operators/top-k/author.js";
+export { type TransformWorkflowOptions, transformWorkflow } from "../../operators/transform-workflow/author.js";
+export { unrollFeatures } from "../../operators/unroll-features/author.js";
+export { valueCount } from "../../operators/value-count/author.js";
 // All of it, and not by name: `merlon-env.d.ts` can augment `Artefacts` only so.
 export type * from "./artefacts.js";
 export type { ColumnType } from "./column.js";

@@ -2,7 +2,7 @@
  * Nodes and operators as values, and what `>>`, `+`, `-` and `[]` make of them: once as types, with a sentence as the type of a wrong operand, and once as
  * values. A node is an immutable description of columns-to-be; running an ensemble file builds these and nothing else.
  */
-import type { OpKind } from "../../triton-protos/op-params.js";
+import type { OpKind } from "../../contract/op-params.js";
 import * as messages from "../diagnostics/messages.js";
 import type { ColumnType, IsUnknown, Keep, NameOf, Without } from "./column.js";
 import { describeValue, recordFault } from "./faults.js";

@@ -1,7 +1,7 @@
 /**
  * A step → what it does, in a few words; parameters that say something are in them.
  */
-import type { AnyStep } from "../../triton-protos/plan.js";
+import type { AnyStep } from "../../contract/plan.js";
 import { plural } from "./explanation.js";
 
 const views = (view: string | readonly string[]): string =>

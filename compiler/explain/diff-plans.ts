@@ -1,8 +1,8 @@
 /**
  * Two plans → what changed from one to the other, step by step (steps are the same where their ids are), files included.
  */
-import type { AnyStep, Plan } from "../../triton-protos/plan.js";
-import { type ColumnSchema, printType } from "../../triton-protos/schema.js";
+import type { AnyStep, Plan } from "../../contract/plan.js";
+import { type ColumnSchema, printType } from "../../contract/schema.js";
 
 /** A value of a step that differs; `undefined` where one side has none. */
 export interface Change {

@@ -4,14 +4,14 @@
  */
 import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
-import { REQUEST_ROWS } from "../../triton-protos/schema.js";
+import { REQUEST_ROWS } from "../../contract/schema.js";
 import { lowered, type Program } from "../5-emit/build.js";
+import { NotLoweredError } from "../5-emit/onnx/lower-plan.js";
 import type { RepositoryModel } from "../5-emit/repository-model.js";
 import type { FrozenView } from "../5-emit/triton/frozen-views.js";
 import { loweringDiagnostics } from "../5-emit/triton/lowering-diagnostics.js";
 import type { TritonOptions } from "../5-emit/triton/triton-models.js";
 import type { Compiled } from "../compile.js";
-import { NotLoweredError } from "../lower/lower-plan.js";
 import { readGraphSize } from "./graph-size.js";
 
 export interface LoweredModel {

@@ -1,8 +1,8 @@
 /**
  * Plan and pass reports → explanation: who makes each column, who reads it, on which rows, and what can run side by side.
  */
-import { type AnyStep, type Plan, REQUEST_STEP } from "../../triton-protos/plan.js";
-import { type ColumnSchema, printType, REQUEST_ROWS } from "../../triton-protos/schema.js";
+import { type AnyStep, type Plan, REQUEST_STEP } from "../../contract/plan.js";
+import { type ColumnSchema, printType, REQUEST_ROWS } from "../../contract/schema.js";
 import type { PassReport } from "../4-plan/optimised.js";
 import type { Program } from "../5-emit/build.js";
 import { describeStep } from "./describe-step.js";

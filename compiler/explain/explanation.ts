@@ -2,9 +2,9 @@
  * What `merlon explain` says of a plan, as plain data: the text, Mermaid and HTML forms are printed from it, and `--format json` is it.
  */
 
+import type { AnyStep, Plan } from "../../contract/plan.js";
+import type { JsonValue } from "../../contract/schema.js";
 import type { DType } from "../../triton-protos/datatype.js";
-import type { AnyStep, Plan } from "../../triton-protos/plan.js";
-import type { JsonValue } from "../../triton-protos/schema.js";
 import type { PassReport } from "../4-plan/optimised.js";
 import type { Saving } from "../4-plan/pass.js";
 import type { ExplainedLayout } from "./explain-layouts.js";

@@ -1,5 +1,5 @@
 /** An ONNX file → how many nodes it has, and how many products its matrices make for one row. */
-import { readSafeInt, readSpan, spanBytes } from "../../triton-protos/artefacts/wire.js";
+import { readSafeInt, readSpan, spanBytes } from "../../formats/bytes/wire.js";
 import { eachField, readModelParts } from "../onnx/read-model.js";
 
 export interface GraphSize {

@@ -2,9 +2,9 @@
  * Step → for each of its columns, the columns it is made from. Knows operators that map columns one to one, and looks into fitted workflows;
  * elsewhere a column comes from everything its step reads.
  */
-import type { AnyStep, ColumnRef, Plan, Step } from "../../triton-protos/plan.js";
-import { REQUEST_STEP } from "../../triton-protos/plan.js";
-import { opDefinition } from "../ops/index.js";
+import type { AnyStep, ColumnRef, Plan, Step } from "../../contract/plan.js";
+import { REQUEST_STEP } from "../../contract/plan.js";
+import { opDefinition } from "../../operators/authors.js";
 
 /** Finds the plan of a fitted workflow; undefined where its file is not at hand. */
 export type WorkflowOf = (step: Extract<AnyStep, { op: "transformWorkflow" }>) => Plan | undefined;

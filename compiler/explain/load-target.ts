@@ -4,9 +4,9 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { CHECK_SUFFIX } from "../../triton-protos/artefacts/store-check.js";
-import { readWorkflow, WORKFLOW_FILE } from "../../triton-protos/artefacts/workflow.js";
-import { type AnyStep, type Plan, parsePlan } from "../../triton-protos/plan.js";
+import { type AnyStep, type Plan, parsePlan } from "../../contract/plan.js";
+import { CHECK_SUFFIX } from "../../formats/feast/store-check.js";
+import { readWorkflow, WORKFLOW_FILE } from "../../formats/folders/workflow.js";
 import { isMerlonFile } from "../1-rewrite/rewrite.js";
 import type { PassReport } from "../4-plan/optimised.js";
 import type { PassName } from "../4-plan/pass-names.js";

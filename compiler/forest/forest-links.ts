@@ -1,5 +1,5 @@
 /** What turns the sums of a forest's leaves into predictions, as nodes of ONNX. */
-import type { OnnxConstant, OnnxNode } from "../../triton-protos/artefacts/onnx-model.js";
+import type { OnnxConstant, OnnxNode } from "../../formats/onnx/onnx-model.js";
 import type { ForestLink } from "./forest.js";
 
 /** Name of the predictions. */

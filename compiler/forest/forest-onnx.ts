@@ -3,7 +3,7 @@
  * `prediction` float32 [n, outputs]. A split by categories becomes a chain of equality tests whose "yes" is one node. Sums begin with the base,
  * as trees of one leaf, since in float32 the order of a sum is part of its value.
  */
-import { type OnnxAttribute, type OnnxNode, printOnnxModel } from "../../triton-protos/artefacts/onnx-model.js";
+import { type OnnxAttribute, type OnnxNode, printOnnxModel } from "../../formats/onnx/onnx-model.js";
 import { type Forest, type ForestNode, NEARLY_ZERO, type Tree } from "./forest.js";
 import { type After, FOREST_OUTPUT, linkNodes } from "./forest-links.js";
 import { type LinearLeaves, linearLeaves } from "./linear-leaves.js";

@@ -5,7 +5,7 @@
  * ONNX Runtime sums in float64 and answers float32, too little for a coefficient that meets a large feature. So each number is two: a multiple of a power of
  * two, so coarse that all sums of them are exact in float32, and the small rest.
  */
-import type { OnnxNode } from "../../triton-protos/artefacts/onnx-model.js";
+import type { OnnxNode } from "../../formats/onnx/onnx-model.js";
 import type { Forest, ForestNode, Tree } from "./forest.js";
 import type { After } from "./forest-links.js";
 

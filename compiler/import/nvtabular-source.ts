@@ -1,8 +1,9 @@
 /**
  * NVTabular's graph -> the same workflow as a program of Merlon's. Node 7 is the variable `n7`, so that what a node has learnt finds its step.
  */
+
+import { isTimeUnit } from "../../contract/time-unit.js";
 import { DATATYPES } from "../../triton-protos/datatype.js";
-import { isTimeUnit } from "../../triton-protos/time-unit.js";
 import { callOf, operand } from "./nvtabular-calls.js";
 import { ImportError, kindOf, type NvtColumn, type NvtGraph, type NvtNode } from "./nvtabular-graph.js";
 import { tagsOf } from "./nvtabular-tags.js";

@@ -2,7 +2,7 @@
  * Calls in a user's function → functions of expressions: `Math`, `Number`, `String`, methods of texts, lists and dates.
  */
 import { ts } from "ts-morph";
-import { type FunctionName, functionRow, type ValueType } from "../../triton-protos/expression-functions.js";
+import { type FunctionName, functionRow, type ValueType } from "../../contract/expression-functions.js";
 import { didYouMean } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import { type Context, rangeOf, unsupported } from "./context.js";

@@ -2,12 +2,12 @@
  * A user's function, and what its parameters stand for → its expression. Faults go to the operator's call, at the token.
  */
 import type { ts } from "ts-morph";
-import { sizeOf } from "../../triton-protos/expression.js";
+import { sizeOf } from "../../contract/expression.js";
+import type { Fail } from "../../operators/shared/author/define-op.js";
 import type { Range } from "../1-rewrite/spans.js";
 import type { Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import type { LambdaReference } from "../dsl/lambda.js";
-import type { Fail } from "../ops/define-op.js";
 import type { Context } from "./context.js";
 import type { ParameterName } from "./parameter.js";
 import { type Lambda, type LambdaText, readLambda } from "./read-lambda.js";

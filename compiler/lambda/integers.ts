@@ -2,8 +2,8 @@
  * Which parts of a user's function are integers of 64 bits: integer columns, bigints, and what arithmetic makes of them with each other and with
  * whole literals. Any of them beside a fraction is a double, as in numpy.
  */
-import type { Expression } from "../../triton-protos/expression.js";
-import type { FunctionName } from "../../triton-protos/expression-functions.js";
+import type { Expression } from "../../contract/expression.js";
+import type { FunctionName } from "../../contract/expression-functions.js";
 import type { ValueTerm } from "./value-term.js";
 
 /** The function of integers for one of numbers; those of any scalar have one name for both. */

@@ -1,7 +1,7 @@
 /**
  * JavaScript's names → the functions of expressions, and what to write instead of the names that have none.
  */
-import type { FunctionName } from "../../triton-protos/expression-functions.js";
+import type { FunctionName } from "../../contract/expression-functions.js";
 
 const same = <N extends FunctionName>(...names: N[]): readonly (readonly [string, FunctionName])[] =>
   names.map(name => [name, name] as const);

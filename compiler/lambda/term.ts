@@ -1,9 +1,9 @@
 /**
  * What a part of a user's function stands for while it is translated, and how it reads in a message.
  */
-import { type Expression, fitsInt64 } from "../../triton-protos/expression.js";
-import type { FunctionName } from "../../triton-protos/expression-functions.js";
-import { callType, type FoundType } from "../../triton-protos/expression-type.js";
+import { type Expression, fitsInt64 } from "../../contract/expression.js";
+import type { FunctionName } from "../../contract/expression-functions.js";
+import { callType, type FoundType } from "../../contract/expression-type.js";
 import { integerTerm, withInteger } from "./integers.js";
 import type { ValueTerm } from "./value-term.js";
 

@@ -1,11 +1,11 @@
 /**
  * A user's function as operators see it: its parameters, and a way to compile it once it is known what they stand for.
  */
-import type { Expression } from "../../triton-protos/expression.js";
-import { type FoundType, valueTypeOf } from "../../triton-protos/expression-type.js";
-import { printType } from "../../triton-protos/schema.js";
+import type { Expression } from "../../contract/expression.js";
+import { type FoundType, valueTypeOf } from "../../contract/expression-type.js";
+import { printType } from "../../contract/schema.js";
+import type { Bound } from "../../operators/shared/author/bound.js";
 import type { Range } from "../1-rewrite/spans.js";
-import type { Bound } from "../ops/bound.js";
 import type { Parameter, ParameterName } from "./parameter.js";
 import { type Term, value } from "./term.js";
 

@@ -1,8 +1,8 @@
 /**
  * A value, as a part of a user's function stands for it.
  */
-import type { Expression } from "../../triton-protos/expression.js";
-import type { FoundType } from "../../triton-protos/expression-type.js";
+import type { Expression } from "../../contract/expression.js";
+import type { FoundType } from "../../contract/expression-type.js";
 
 /** A number, or the numbers of a list, as integers. */
 export interface IntegerForm {

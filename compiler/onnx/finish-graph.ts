@@ -1,7 +1,7 @@
 /**
  * A written graph → the files of a Triton model: `model.onnx`, and `model.data` with the constants that are too large to stand inside.
  */
-import { constantBytes, type OnnxConstant, printOnnxModel } from "../../triton-protos/artefacts/onnx-model.js";
+import { constantBytes, type OnnxConstant, printOnnxModel } from "../../formats/onnx/onnx-model.js";
 import type { GraphBuilder } from "./graph-builder.js";
 import { OpsetError } from "./opset-error.js";
 import type { TritonRelease } from "./triton-releases.js";

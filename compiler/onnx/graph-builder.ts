@@ -11,7 +11,7 @@ import {
   type OnnxNode,
   type OnnxRaw,
   type OnnxValue,
-} from "../../triton-protos/artefacts/onnx-model.js";
+} from "../../formats/onnx/onnx-model.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import { changeBetween } from "./op-changes.js";
 

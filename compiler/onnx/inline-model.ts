@@ -4,8 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import { dirname } from "node:path";
-import { readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
-import { readInt64, readSpan, spanBytes } from "../../triton-protos/artefacts/wire.js";
+import { joinInside, pathInside } from "../../contract/files/path-inside.js";
+import { readInt64, readSpan, spanBytes } from "../../formats/bytes/wire.js";
 import {
   bytesMember,
   message,
@@ -13,10 +13,10 @@ import {
   stringMember,
   varintField,
   varintMember,
-} from "../../triton-protos/artefacts/wire-writer.js";
+} from "../../formats/bytes/wire-writer.js";
+import { readOnnxSignature } from "../../formats/onnx/onnx.js";
+import type { LowerContext } from "../../operators/shared/onnx/lowering.js";
 import type { DType } from "../../triton-protos/datatype.js";
-import { joinInside, pathInside } from "../../triton-protos/files/path-inside.js";
-import type { LowerContext } from "../lower/lowering.js";
 import type { ForeignNode, Value } from "./graph-builder.js";
 import { eachField, type ModelNode, readEntry, readModelParts } from "./read-model.js";
 

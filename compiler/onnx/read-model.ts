@@ -10,7 +10,7 @@ import {
   readString,
   skipField,
   spanBytes,
-} from "../../triton-protos/artefacts/wire.js";
+} from "../../formats/bytes/wire.js";
 
 export interface ModelNode {
   readonly op: string;

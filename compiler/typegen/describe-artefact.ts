@@ -1,15 +1,16 @@
 /**
  * An artefact → its entry of `Artefacts`, as TypeScript: what `queryFeast` and its like will find at that path.
  */
-import type { FeastView } from "../../triton-protos/artefacts/feast-registry.js";
-import { feastType } from "../../triton-protos/artefacts/feast-type.js";
-import type { OnnxTensor } from "../../triton-protos/artefacts/onnx.js";
-import { subgraphOf } from "../../triton-protos/cut-plan.js";
-import type { Plan } from "../../triton-protos/plan.js";
-import { printColumn } from "../../triton-protos/schema.js";
+
+import { subgraphOf } from "../../contract/cut-plan.js";
+import type { Plan } from "../../contract/plan.js";
+import { printColumn } from "../../contract/schema.js";
+import type { FeastView } from "../../formats/feast/feast-registry.js";
+import { feastType } from "../../formats/feast/feast-type.js";
+import type { OnnxTensor } from "../../formats/onnx/onnx.js";
+import { vectorWidth } from "../../operators/predict-onnx/author.js";
 import type { ArtefactReader, Read } from "../3-graph/artefacts.js";
 import { forestOutputs } from "../forest/forest-onnx.js";
-import { vectorWidth } from "../ops/predict-onnx.js";
 import type { ArtefactKind } from "./named-artefacts.js";
 
 /** Undefined where the artefact cannot be read: the graph pass says why. */

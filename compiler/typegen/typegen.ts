@@ -3,7 +3,7 @@
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
-import { siblingOf } from "../../triton-protos/files/sibling.js";
+import { siblingOf } from "../../contract/files/sibling.js";
 import { loadSources } from "../2-check/sources.js";
 import { artefactReader } from "../3-graph/artefacts.js";
 import type { Message } from "../diagnostics/diagnostic.js";

@@ -1,7 +1,7 @@
 /**
  * What a call may be told besides its inputs, and what a client is told once for all calls.
  */
-import type { Parameter } from "../tensor.js";
+import type { Parameter } from "../base/tensor.js";
 import { wrong } from "./client-error.js";
 import type { KeepAlive, TlsOptions } from "./connection-options.js";
 import type { ModelTypes } from "./model-types.js";

@@ -1,7 +1,7 @@
 /**
  * The client as its callers see it.
  */
-import type { Parameter } from "../tensor.js";
+import type { Parameter } from "../base/tensor.js";
 import type { CallOptions, InferOptions } from "./call-options.js";
 import type { Checked, ModelAt, ModelName } from "./check-inputs.js";
 import type { ClientError } from "./client-error.js";

@@ -3,9 +3,9 @@
  * checked one by one, because a typed array would wrap them quietly.
  */
 import { type DatatypeRow, type WireType, wireDatatype } from "../../triton-protos/datatype.js";
+import { toBfloats, toHalves } from "../../triton-protos/float16.js";
 import { packByteStrings } from "./byte-strings.js";
 import { wrong } from "./client-error.js";
-import { toBfloats, toHalves } from "./float16.js";
 import { flatten, inferShape } from "./shape-of.js";
 import { Tensor } from "./tensor.js";
 import type { WireInput } from "./wire-call.js";

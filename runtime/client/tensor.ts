@@ -2,10 +2,10 @@
  * One tensor of an answer: a view of the bytes that came, decoded when it is read.
  */
 import { type DatatypeRow, type WireType, wireDatatype } from "../../triton-protos/datatype.js";
+import { fromBfloats, fromHalves } from "../../triton-protos/float16.js";
 import { unpackBytes, unpackStrings } from "./byte-strings.js";
 import { ProtocolError } from "./client-error.js";
 import type { DataOf } from "./data-of.js";
-import { fromBfloats, fromHalves } from "./float16.js";
 
 export class Tensor<D extends WireType = WireType, S extends readonly number[] = readonly number[]> {
   /** Phantom: the declared shape. */

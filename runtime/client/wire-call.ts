@@ -3,7 +3,7 @@
  */
 import type { Messages } from "../../triton-protos/gen/messages.js";
 import type { Init } from "../../triton-protos/proto-root.js";
-import type { Parameter } from "../tensor.js";
+import type { Parameter } from "../base/tensor.js";
 import type { Tensor } from "./tensor.js";
 
 export type Parameters = Iterable<readonly [string, Parameter]>;

@@ -13,10 +13,10 @@ import {
   listValue,
 } from "@duckdb/node-api";
 import { DataType, Int32, Int64, type List, RecordBatchReader, Vector } from "apache-arrow";
-import { checkArrow } from "../../triton-protos/artefacts/arrow-check.js";
-import { dtypeOf } from "../../triton-protos/artefacts/arrow-columns.js";
-import { withFile } from "../../triton-protos/artefacts/byte-source.js";
-import { RuntimeFault } from "../errors.js";
+import { checkArrow } from "../../formats/arrow/arrow-check.js";
+import { dtypeOf } from "../../formats/arrow/arrow-columns.js";
+import { withFile } from "../../formats/bytes/byte-source.js";
+import { RuntimeFault } from "../base/errors.js";
 import type { Database } from "./database.js";
 import { identifier, sqlType } from "./sql/literal.js";
 

@@ -19,8 +19,8 @@ import {
   vectorFromArray,
 } from "apache-arrow";
 import { DATATYPES, type DType } from "../../triton-protos/datatype.js";
-import { RuntimeFault } from "../errors.js";
-import { allocate } from "../plan/table.js";
+import { allocate } from "../base/columns/table.js";
+import { RuntimeFault } from "../base/errors.js";
 import type { Database } from "./database.js";
 import { readPiece } from "./read-columns.js";
 

@@ -1,10 +1,10 @@
 /** Rows of (user, item) -> Parquet with one Bloom filter per user, as bytes: what a feature store serves to `filterCandidates({ seen })`. */
 import { join } from "node:path";
 import { blobValue, DuckDBDataChunk, type DuckDBListValue, type DuckDBValue } from "@duckdb/node-api";
-import { addToBloom, emptyBloom } from "../../triton-protos/artefacts/bloom.js";
-import { StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
-import { RuntimeFault } from "../errors.js";
-import { idHashes } from "../kernels/id-hashes.js";
+import { StagingFolder } from "../../formats/folders/replace-folder.js";
+import { addToBloom, emptyBloom } from "../../formats/hashes/bloom.js";
+import { idHashes } from "../../operators/shared/kernel/id-hashes.js";
+import { RuntimeFault } from "../base/errors.js";
 import { findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { identifier, text } from "./sql/literal.js";

@@ -5,7 +5,7 @@
 import * as duckdb from "@duckdb/node-api";
 import type { Vector } from "@duckdb/node-bindings";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import { type Column, rootRows } from "../plan/table.js";
+import { type Column, rootRows } from "../base/columns/table.js";
 import { readPiece } from "./read-columns.js";
 import { sqlType } from "./sql/literal.js";
 import { writeNumbers } from "./write-numbers.js";

@@ -1,6 +1,6 @@
 /** What DuckDB says of a row of CSV that has too few or too many fields, or a quote without an end -> which row of which file, and the way out. */
 import { open } from "node:fs/promises";
-import { RuntimeFault } from "../errors.js";
+import { RuntimeFault } from "../base/errors.js";
 import type { Database } from "./database.js";
 import { identifier, text } from "./sql/literal.js";
 

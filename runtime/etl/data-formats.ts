@@ -1,6 +1,6 @@
 /** File names -> formats, and how DuckDB is told to read each. */
-import { type ColumnSchema, findColumn } from "../../triton-protos/schema.js";
-import { timeUnitOf } from "../../triton-protos/time-unit.js";
+import { type ColumnSchema, findColumn } from "../../contract/schema.js";
+import { timeUnitOf } from "../../contract/time-unit.js";
 import { identifier, text, texts } from "./sql/literal.js";
 import { declaredType, textType } from "./sql/source-column.js";
 

@@ -3,8 +3,8 @@
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type ColumnSchema, printColumn } from "../../triton-protos/schema.js";
-import { RuntimeFault } from "../errors.js";
+import { type ColumnSchema, printColumn } from "../../contract/schema.js";
+import { RuntimeFault } from "../base/errors.js";
 import { arrowTypes, loadArrow } from "./arrow-data.js";
 import { findOddRow } from "./csv-fault.js";
 import { type DataFormat, FORMATS, formatOf, parquetRelation, textRelation } from "./data-formats.js";

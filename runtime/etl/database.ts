@@ -2,8 +2,8 @@
  * Opens an in-memory DuckDB that spills to a folder of its own; hands out statements with progress and errors that name what was being done.
  */
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
-import { TemporaryFolder } from "../../triton-protos/files/temporary-folder.js";
-import { RuntimeFault } from "../errors.js";
+import { TemporaryFolder } from "../../contract/files/temporary-folder.js";
+import { RuntimeFault } from "../base/errors.js";
 import { type Connected, closable } from "./connection.js";
 import type { Engine } from "./engine.js";
 import { readPacked } from "./read-packed.js";

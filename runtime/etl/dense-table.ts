@@ -3,8 +3,8 @@
  * say what is known of null and of keys that are not there too: every row of the data finds one, which DuckDB does by counting.
  */
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import { type DenseKeys, denseKeys } from "../kernels/dense-index.js";
-import { gather, rootRows, type Values, widened } from "../plan/table.js";
+import { type DenseKeys, denseKeys } from "../base/columns/dense-index.js";
+import { gather, rootRows, type Values, widened } from "../base/columns/table.js";
 import type { Database } from "./database.js";
 import { loadTable, type NamedValues } from "./load-table.js";
 import type { LookUp } from "./sql/dialect.js";

@@ -1,10 +1,10 @@
 /** Parquet with ids and vectors, HugeCTR's model files, or numpy's arrays -> an embedding table folder, sorted by id, put in place in one step. */
 import { closeSync, existsSync, openSync, readFileSync, readSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { KEYS, printEmbeddingTable, TABLE, VECTORS } from "../../triton-protos/artefacts/embedding-table.js";
-import { readNpz } from "../../triton-protos/artefacts/npz.js";
-import { StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
-import { RuntimeFault } from "../errors.js";
+import { StagingFolder } from "../../formats/folders/replace-folder.js";
+import { readNpz } from "../../formats/npz/npz.js";
+import { KEYS, printEmbeddingTable, TABLE, VECTORS } from "../../formats/tables/embedding-table.js";
+import { RuntimeFault } from "../base/errors.js";
 import { type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { appendVectors, openKeyedVectors, type VectorColumns } from "./keyed-vectors.js";
 

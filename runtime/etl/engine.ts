@@ -1,7 +1,7 @@
 /** What runs a workflow's statements: DuckDB in this process, or Spark. */
 import type { Json } from "@duckdb/node-api";
+import type { PrintedColumn } from "../../operators/shared/kernel/fitted-table.js";
 import type { DType } from "../../triton-protos/datatype.js";
-import type { PrintedColumn } from "../kernels/fitted-table.js";
 import type { Sql } from "./sql/dialect.js";
 
 export type OnFraction = (fraction: number) => void;

@@ -1,10 +1,10 @@
 /** A fitted `joinExternal` -> functions of a connection: a column of the file by key, and whether it has the key. */
 import { join } from "node:path";
+import type { ColumnRef, Step } from "../../contract/plan.js";
+import { readFittedTable } from "../../operators/shared/kernel/fitted-table.js";
 import type { DType } from "../../triton-protos/datatype.js";
-import type { ColumnRef, Step } from "../../triton-protos/plan.js";
-import { readFittedTable } from "../kernels/fitted-table.js";
-import { indexTuples } from "../kernels/tuple-index.js";
-import { allocate, type Column, type Values } from "../plan/table.js";
+import { allocate, type Column, type Values } from "../base/columns/table.js";
+import { indexTuples } from "../base/columns/tuple-index.js";
 import { registerColumnFunction } from "./column-function.js";
 import type { Database } from "./database.js";
 

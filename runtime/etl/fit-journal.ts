@@ -20,8 +20,8 @@ import {
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Json } from "@duckdb/node-api";
-import { siblingOf } from "../../triton-protos/files/sibling.js";
-import { type Plan, printPlan } from "../../triton-protos/plan.js";
+import { siblingOf } from "../../contract/files/sibling.js";
+import { type Plan, printPlan } from "../../contract/plan.js";
 
 export interface FitJournal {
   /** Pieces of work that an earlier run had done. */

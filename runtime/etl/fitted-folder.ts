@@ -5,13 +5,13 @@
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { MANIFEST_FILE, printManifest } from "../../triton-protos/artefacts/manifest.js";
-import { printMerlinJson, printMerlinPbtxt } from "../../triton-protos/artefacts/merlin-schema.js";
-import { StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
-import { WORKFLOW_FILE } from "../../triton-protos/artefacts/workflow.js";
-import { type Plan, printPlan } from "../../triton-protos/plan.js";
-import type { Schema } from "../../triton-protos/schema.js";
-import { RuntimeFault } from "../errors.js";
+import { type Plan, printPlan } from "../../contract/plan.js";
+import type { Schema } from "../../contract/schema.js";
+import { MANIFEST_FILE, printManifest } from "../../formats/folders/manifest.js";
+import { StagingFolder } from "../../formats/folders/replace-folder.js";
+import { WORKFLOW_FILE } from "../../formats/folders/workflow.js";
+import { printMerlinJson, printMerlinPbtxt } from "../../formats/merlin-schema/merlin-schema.js";
+import { RuntimeFault } from "../base/errors.js";
 
 /**
  * Writes a fitted workflow's folder.

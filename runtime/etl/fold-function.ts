@@ -1,5 +1,5 @@
 /** Folds as a function of a connection: the number of a row -> its fold, as the kernel deals them. */
-import { foldDealer } from "../kernels/mersenne-twister.js";
+import { foldDealer } from "../../operators/shared/kernel/mersenne-twister.js";
 import { registerColumnFunction } from "./column-function.js";
 import type { Database } from "./database.js";
 

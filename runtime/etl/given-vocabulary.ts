@@ -1,9 +1,9 @@
 /** A vocabulary that an author gave, as values or as a Parquet file -> the vocabulary as a fit would learn it. Counts are 0 unless the file has them. */
 import { resolve } from "node:path";
+import type { Vocabulary } from "../../operators/categorify/kernel-vocabulary.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import { RuntimeFault } from "../errors.js";
-import type { Vocabulary } from "../kernels/vocabulary-file.js";
-import { allocate, type Values } from "../plan/table.js";
+import { allocate, type Values } from "../base/columns/table.js";
+import { RuntimeFault } from "../base/errors.js";
 import type { Database } from "./database.js";
 import { readAll } from "./read-columns.js";
 import { identifier, sqlType, text } from "./sql/literal.js";

@@ -3,14 +3,14 @@
  * an engine answers as the kernel would, row by row.
  */
 import { join } from "node:path";
+import type { ColumnRef, Step } from "../../contract/plan.js";
+import { prepareKernel } from "../../operators/kernels.js";
+import { readFittedTable } from "../../operators/shared/kernel/fitted-table.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import type { ColumnRef, Step } from "../../triton-protos/plan.js";
-import { RuntimeFault } from "../errors.js";
-import { readFittedTable } from "../kernels/fitted-table.js";
-import { prepareKernel } from "../kernels/index.js";
-import { nullFlags } from "../kernels/null-flags.js";
-import { indexValues } from "../kernels/value-index.js";
-import { allocate, type Column, gather, type Rows, rootRows, type Values } from "../plan/table.js";
+import { nullFlags } from "../base/columns/null-flags.js";
+import { allocate, type Column, gather, type Rows, rootRows, type Values } from "../base/columns/table.js";
+import { indexValues } from "../base/columns/value-index.js";
+import { RuntimeFault } from "../base/errors.js";
 import type { Database } from "./database.js";
 import { type DenseColumn, denseBytes, denseRange, loadDense } from "./dense-table.js";
 import { loadTable, type NamedValues } from "./load-table.js";

@@ -2,8 +2,9 @@
  * Key columns of a view and aggregates -> one row a key, in the order of the keys, null first. DuckDB must use one thread: sums of floats
  * depend on their order.
  */
+
+import type { PrintedColumn } from "../../operators/shared/kernel/fitted-table.js";
 import type { DType } from "../../triton-protos/datatype.js";
-import type { PrintedColumn } from "../kernels/fitted-table.js";
 import type { Engine } from "./engine.js";
 import type { SqlColumn } from "./sql/sql-column.js";
 

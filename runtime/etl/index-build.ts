@@ -7,15 +7,10 @@ import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import {
-  patchIvfIds,
-  type SearchParameters,
-  wrapIdMap,
-  writeSearchParameters,
-} from "../../triton-protos/artefacts/faiss.js";
-import { StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
-import { RuntimeFault } from "../errors.js";
-import { toUnitLength } from "../faiss/unit-length.js";
+import { patchIvfIds, type SearchParameters, wrapIdMap, writeSearchParameters } from "../../formats/faiss/faiss.js";
+import { StagingFolder } from "../../formats/folders/replace-folder.js";
+import { RuntimeFault } from "../base/errors.js";
+import { toUnitLength } from "../stores/vectors/unit-length.js";
 import { type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import type { FaissJob } from "./faiss-child.js";
 import { type IndexFactory, indexFactory } from "./index-factory.js";

@@ -1,7 +1,7 @@
 /**
  * The index factories that are built here: text as FAISS spells it → what it asks of the vectors.
  */
-import { RuntimeFault } from "../errors.js";
+import { RuntimeFault } from "../base/errors.js";
 
 export interface IndexFactory {
   readonly text: string;

@@ -1,7 +1,7 @@
 /** Files with an id and a vector a row -> checked, then one stream of float32: what indexes and embedding tables are made of. */
 import { closeSync, openSync, writeFileSync } from "node:fs";
-import { column } from "../../triton-protos/schema.js";
-import { RuntimeFault } from "../errors.js";
+import { column } from "../../contract/schema.js";
+import { RuntimeFault } from "../base/errors.js";
 import { findData, openData } from "./data-source.js";
 import type { Database } from "./database.js";
 

@@ -1,5 +1,5 @@
 /** All steps of a fitted plan on a stack of layers, and what to select for its outputs. */
-import type { Plan } from "../../triton-protos/plan.js";
+import type { Plan } from "../../contract/plan.js";
 import { type Layers, nextWave } from "./layers.js";
 import type { Lookups } from "./lookups.js";
 

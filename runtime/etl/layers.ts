@@ -2,20 +2,20 @@
  * A workflow plan over a data source -> a stack of views, one per wave of steps whose inputs are there. Each column of the plan is one
  * column of the topmost view, so that expressions stay short and statements read only what they name.
  */
-import type { AnyStep, ColumnRef, Plan } from "../../triton-protos/plan.js";
-import { REQUEST_STEP } from "../../triton-protos/plan.js";
-import { changesRows } from "../../triton-protos/row-changes.js";
-import type { ColumnSchema } from "../../triton-protos/schema.js";
-import { RuntimeFault } from "../errors.js";
+import type { AnyStep, ColumnRef, Plan } from "../../contract/plan.js";
+import { REQUEST_STEP } from "../../contract/plan.js";
+import type { ColumnSchema } from "../../contract/schema.js";
+import { changesRows } from "../../contract/step-facts.js";
+import { allPresent } from "../../operators/dropna/sql.js";
+import { conditionOf } from "../../operators/filter/sql.js";
+import { groupKeys } from "../../operators/groupby/sql.js";
+import { isInFile } from "../../operators/join-external/sql.js";
+import { sqlOf } from "../../operators/sql-forms.js";
+import { RuntimeFault } from "../base/errors.js";
 import type { DataSource } from "./data-source.js";
 import type { Engine } from "./engine.js";
 import type { Lookups } from "./lookups.js";
 import type { LookUp, Sql } from "./sql/dialect.js";
-import { allPresent } from "./sql/dropna.js";
-import { conditionOf } from "./sql/filter.js";
-import { sqlOf } from "./sql/forms.js";
-import { groupKeys } from "./sql/groupby.js";
-import { isInFile } from "./sql/join-external.js";
 import type { SqlColumn } from "./sql/sql-column.js";
 import type { SqlContext } from "./sql/sql-form.js";
 

@@ -1,8 +1,8 @@
 /** The columns of a `dataStats` step, and a view -> what the data looks like, in one statement. */
 import type { Json } from "@duckdb/node-api";
+import type { OpState } from "../../contract/op-state.js";
+import type { Step } from "../../contract/plan.js";
 import { datatype } from "../../triton-protos/datatype.js";
-import type { OpState } from "../../triton-protos/op-state.js";
-import type { Step } from "../../triton-protos/plan.js";
 import type { Learning } from "./learning.js";
 import type { Sql } from "./sql/dialect.js";
 import type { SqlColumn } from "./sql/sql-column.js";

@@ -2,15 +2,15 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { type PathInside, pathInside } from "../../contract/files/path-inside.js";
+import type { OpParams } from "../../contract/op-params.js";
+import type { OpState } from "../../contract/op-state.js";
+import type { ColumnRef, Step } from "../../contract/plan.js";
+import { type ColumnSchema, column } from "../../contract/schema.js";
+import { type FittedTable, printFittedTable } from "../../operators/shared/kernel/fitted-table.js";
 import type { DType } from "../../triton-protos/datatype.js";
-import { type PathInside, pathInside } from "../../triton-protos/files/path-inside.js";
-import type { OpParams } from "../../triton-protos/op-params.js";
-import type { OpState } from "../../triton-protos/op-state.js";
-import type { ColumnRef, Step } from "../../triton-protos/plan.js";
-import { type ColumnSchema, column } from "../../triton-protos/schema.js";
-import { RuntimeFault } from "../errors.js";
-import { type FittedTable, printFittedTable } from "../kernels/fitted-table.js";
-import { type Column, rootRows } from "../plan/table.js";
+import { type Column, rootRows } from "../base/columns/table.js";
+import { RuntimeFault } from "../base/errors.js";
 import { findData, openData } from "./data-source.js";
 import type { Database } from "./database.js";
 import type { Learning } from "./learning.js";

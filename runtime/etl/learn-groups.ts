@@ -2,11 +2,11 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { pathInside } from "../../triton-protos/files/path-inside.js";
-import type { OpParams } from "../../triton-protos/op-params.js";
-import type { OpState } from "../../triton-protos/op-state.js";
-import type { Step } from "../../triton-protos/plan.js";
-import { printFittedTable } from "../kernels/fitted-table.js";
+import { pathInside } from "../../contract/files/path-inside.js";
+import type { OpParams } from "../../contract/op-params.js";
+import type { OpState } from "../../contract/op-state.js";
+import type { Step } from "../../contract/plan.js";
+import { printFittedTable } from "../../operators/shared/kernel/fitted-table.js";
 import { registerFolds } from "./fold-function.js";
 import { type Aggregate, groupTable } from "./group-table.js";
 import type { Learning } from "./learning.js";

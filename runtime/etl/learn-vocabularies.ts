@@ -2,13 +2,13 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Encoding, encodings, optionOf } from "../../triton-protos/categorify-columns.js";
+import { type Encoding, encodings, optionOf } from "../../contract/categorify-columns.js";
+import { type PathInside, pathInside } from "../../contract/files/path-inside.js";
+import type { OpState } from "../../contract/op-state.js";
+import type { Step } from "../../contract/plan.js";
+import { printVocabulary, sumOfValues, vocabularyColumns } from "../../operators/categorify/kernel-vocabulary.js";
+import { printFittedTable } from "../../operators/shared/kernel/fitted-table.js";
 import { datatype } from "../../triton-protos/datatype.js";
-import { type PathInside, pathInside } from "../../triton-protos/files/path-inside.js";
-import type { OpState } from "../../triton-protos/op-state.js";
-import type { Step } from "../../triton-protos/plan.js";
-import { printFittedTable } from "../kernels/fitted-table.js";
-import { printVocabulary, sumOfValues, vocabularyColumns } from "../kernels/vocabulary-file.js";
 import type { Engine } from "./engine.js";
 import { givenVocabulary } from "./given-vocabulary.js";
 import type { Learning } from "./learning.js";

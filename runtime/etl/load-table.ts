@@ -2,7 +2,7 @@
 import { DuckDBDataChunk } from "@duckdb/node-api";
 import bindings from "@duckdb/node-bindings";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import type { Values } from "../plan/table.js";
+import type { Values } from "../base/columns/table.js";
 import type { Database } from "./database.js";
 import { sqlType } from "./sql/literal.js";
 import { writeNumbers } from "./write-numbers.js";

@@ -2,9 +2,9 @@
  * A statement over data failed -> the file, column and row it failed at, found by reading the data again, column by column; work that went well
  * pays nothing for it.
  */
-import { type ColumnSchema, printColumn } from "../../triton-protos/schema.js";
-import { timeUnitOf } from "../../triton-protos/time-unit.js";
-import { RuntimeFault } from "../errors.js";
+import { type ColumnSchema, printColumn } from "../../contract/schema.js";
+import { timeUnitOf } from "../../contract/time-unit.js";
+import { RuntimeFault } from "../base/errors.js";
 import { csvFault } from "./csv-fault.js";
 import { type DataFiles, type DataSource, openData } from "./data-source.js";
 import type { Database } from "./database.js";

@@ -4,20 +4,20 @@
  * close together. What does not fit into memory goes through functions.
  */
 import { join } from "node:path";
-import { encodings } from "../../triton-protos/categorify-columns.js";
+import { encodings } from "../../contract/categorify-columns.js";
+import type { AnyStep, ColumnRef, Step } from "../../contract/plan.js";
+import { readsRowNumber } from "../../contract/step-facts.js";
+import { readVocabulary, type Vocabulary } from "../../operators/categorify/kernel-vocabulary.js";
+import { idLayout } from "../../operators/categorify/sql.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import type { AnyStep, ColumnRef, Step } from "../../triton-protos/plan.js";
-import { readsRowNumber } from "../../triton-protos/row-changes.js";
-import { indexValues, type ValueIndex } from "../kernels/value-index.js";
-import { readVocabulary, type Vocabulary } from "../kernels/vocabulary-file.js";
-import { type Values, widened } from "../plan/table.js";
+import { type Values, widened } from "../base/columns/table.js";
+import { indexValues, type ValueIndex } from "../base/columns/value-index.js";
 import { registerColumnFunction } from "./column-function.js";
 import type { Database } from "./database.js";
 import { type DenseColumn, denseBytes, denseRange, loadDense } from "./dense-table.js";
 import { registerFile } from "./file-lookup.js";
 import { duckdbStore, type GroupLookup, loadGroups } from "./group-lookup.js";
 import { loadTable } from "./load-table.js";
-import { idLayout } from "./sql/categorify.js";
 import { duckdbSql } from "./sql/duckdb-dialect.js";
 import { registerExpressions } from "./sql/expression-functions.js";
 import { registerKernel, usesKernel } from "./sql/kernel-function.js";

@@ -1,10 +1,10 @@
 /**
  * A fitted plan and its data -> golden rows: some rows of the data, spread over it, and what the SQL forms make of them.
  */
-import type { Plan } from "../../triton-protos/plan.js";
-import type { ColumnSchema } from "../../triton-protos/schema.js";
-import { type Cell, cellOf } from "../golden/cells.js";
-import type { GoldenRows } from "../golden/golden-rows.js";
+import type { Plan } from "../../contract/plan.js";
+import type { ColumnSchema } from "../../contract/schema.js";
+import { type Cell, cellOf } from "../engine/golden/cells.js";
+import type { GoldenRows } from "../engine/golden/golden-rows.js";
 import type { DataSource } from "./data-source.js";
 import type { Database } from "./database.js";
 import { layPlan } from "./lay-plan.js";

@@ -2,12 +2,12 @@
  * Parquet or CSV rows of a feature view → the repository's online store: for each entity its latest row, in the bytes Feast writes.
  */
 import { isAbsolute, join } from "node:path";
-import type { FeastScalar } from "../../triton-protos/artefacts/encode-feast-value.js";
-import type { KeyPart } from "../../triton-protos/artefacts/feast-key.js";
-import { type FeastView, findView } from "../../triton-protos/artefacts/feast-registry.js";
-import { type FeastRepository, readFeastRepository } from "../../triton-protos/artefacts/feast-repository.js";
-import { type FeastItem, type FeastType, feastType } from "../../triton-protos/artefacts/feast-type.js";
-import { RuntimeFault } from "../errors.js";
+import type { FeastScalar } from "../../formats/feast/encode-feast-value.js";
+import type { KeyPart } from "../../formats/feast/feast-key.js";
+import { type FeastView, findView } from "../../formats/feast/feast-registry.js";
+import { type FeastRepository, readFeastRepository } from "../../formats/feast/feast-repository.js";
+import { type FeastItem, type FeastType, feastType } from "../../formats/feast/feast-type.js";
+import { RuntimeFault } from "../base/errors.js";
 import { type OnlineRow, openOnlineWriter } from "../stores/feast/online-writer.js";
 import { findData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";

@@ -8,9 +8,9 @@ import {
   readFaissVectors,
   type SearchParameters,
   searchedBy,
-} from "../../triton-protos/artefacts/faiss.js";
-import { RuntimeFault } from "../errors.js";
-import { type OpenIndex, openIndex } from "../faiss/open-index.js";
+} from "../../formats/faiss/faiss.js";
+import { RuntimeFault } from "../base/errors.js";
+import { type OpenIndex, openIndex } from "../stores/vectors/open-index.js";
 
 export interface RecallOptions {
   readonly topk: number;

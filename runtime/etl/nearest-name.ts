@@ -1,4 +1,4 @@
-import { editDistance } from "../../triton-protos/edit-distance.js";
+import { editDistance } from "../../contract/edit-distance.js";
 
 /** A name nobody has and the names there are -> ` Did you mean …` when one is close, else nothing. */
 export function didYouMean(wanted: string, names: Iterable<string>): string {

@@ -4,12 +4,12 @@
 import { join } from "node:path";
 import { DuckDBDataChunk, type DuckDBType, type DuckDBValue, listValue } from "@duckdb/node-api";
 import * as ort from "onnxruntime-node";
-import { type OnnxTensor, readOnnxSignature } from "../../triton-protos/artefacts/onnx.js";
-import { StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
+import { type ColumnSchema, column } from "../../contract/schema.js";
+import { StagingFolder } from "../../formats/folders/replace-folder.js";
+import { type OnnxTensor, readOnnxSignature } from "../../formats/onnx/onnx.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import { type ColumnSchema, column } from "../../triton-protos/schema.js";
-import { RuntimeFault } from "../errors.js";
-import { silenceOnnx } from "../onnx-telemetry.js";
+import { RuntimeFault } from "../base/errors.js";
+import { silenceOnnx } from "../base/onnx-telemetry.js";
 import { type DataSource, findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { identifier, sqlType, text } from "./sql/literal.js";

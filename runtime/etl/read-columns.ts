@@ -4,7 +4,7 @@
 import type { DuckDBConnection, DuckDBDataChunk } from "@duckdb/node-api";
 import bindings from "@duckdb/node-bindings";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import { allocate, type Column, rootRows, type Values } from "../plan/table.js";
+import { allocate, type Column, rootRows, type Values } from "../base/columns/table.js";
 
 export interface Piece {
   readonly values: Values;

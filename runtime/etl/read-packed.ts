@@ -4,8 +4,8 @@
  */
 
 import type { DuckDBConnection } from "@duckdb/node-api";
+import type { PackedTexts, PrintedColumn } from "../../operators/shared/kernel/fitted-table.js";
 import type { DType } from "../../triton-protos/datatype.js";
-import type { PackedTexts, PrintedColumn } from "../kernels/fitted-table.js";
 import type { Engine } from "./engine.js";
 import { readAll } from "./read-columns.js";
 

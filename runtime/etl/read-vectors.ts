@@ -1,8 +1,8 @@
 /**
  * A column of embeddings in Parquet or CSV → its vectors, one after the other.
  */
-import { column } from "../../triton-protos/schema.js";
-import { RuntimeFault } from "../errors.js";
+import { column } from "../../contract/schema.js";
+import { RuntimeFault } from "../base/errors.js";
 import { findData, openData } from "./data-source.js";
 import { openDatabase } from "./database.js";
 

@@ -2,8 +2,8 @@
  * Operators whose state is a few numbers a column: which statistics they ask for, and what they keep of them.
  */
 
+import type { FittedOpKind, OpState } from "../../contract/op-state.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import type { FittedOpKind, OpState } from "../../triton-protos/op-state.js";
 import type { Also, Moments } from "./moments.js";
 import type { Sql } from "./sql/dialect.js";
 import type { SqlColumn } from "./sql/sql-column.js";

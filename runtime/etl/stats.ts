@@ -3,7 +3,7 @@
  * drifted. One statement a column, out of core.
  */
 import type { Json } from "@duckdb/node-api";
-import { RuntimeFault } from "../errors.js";
+import { RuntimeFault } from "../base/errors.js";
 import { arrowTypes, loadArrow } from "./arrow-data.js";
 import type { ColumnStats } from "./column-stats.js";
 import { parquetRelation, textRelation } from "./data-formats.js";

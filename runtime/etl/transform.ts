@@ -5,12 +5,12 @@
 import { renameSync } from "node:fs";
 import { open, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
-import { printMerlinJson } from "../../triton-protos/artefacts/merlin-schema.js";
-import { StagingFolder } from "../../triton-protos/artefacts/replace-folder.js";
-import { readWorkflow } from "../../triton-protos/artefacts/workflow.js";
-import type { AnyStep, Plan } from "../../triton-protos/plan.js";
-import { readsOtherRows, readsRowNumber } from "../../triton-protos/row-changes.js";
-import { RuntimeFault } from "../errors.js";
+import type { AnyStep, Plan } from "../../contract/plan.js";
+import { readsOtherRows, readsRowNumber } from "../../contract/step-facts.js";
+import { StagingFolder } from "../../formats/folders/replace-folder.js";
+import { readWorkflow } from "../../formats/folders/workflow.js";
+import { printMerlinJson } from "../../formats/merlin-schema/merlin-schema.js";
+import { RuntimeFault } from "../base/errors.js";
 import { copyToArrow } from "./arrow-out.js";
 import { type ConnectionPool, openPool } from "./connection-pool.js";
 import { formatOf } from "./data-formats.js";

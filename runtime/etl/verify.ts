@@ -2,11 +2,11 @@
  * A fitted workflow -> whether it still answers as it did, and, on any data, whether the kernels that serve answer what `merlon transform` writes:
  * checksums, then golden rows, then rows of the data both ways.
  */
-import { readWorkflow } from "../../triton-protos/artefacts/workflow.js";
-import { RuntimeFault } from "../errors.js";
-import { readGolden } from "../golden/golden-rows.js";
-import { type Difference, replay } from "../golden/replay.js";
-import { preparePlan } from "../plan/execute.js";
+import { readWorkflow } from "../../formats/folders/workflow.js";
+import { RuntimeFault } from "../base/errors.js";
+import { readGolden } from "../engine/golden/golden-rows.js";
+import { type Difference, replay } from "../engine/golden/replay.js";
+import { preparePlan } from "../engine/schedule/execute.js";
 import { findData, openData } from "./data-source.js";
 import { type DatabaseOptions, openDatabase } from "./database.js";
 import { columnsRead, openLayers } from "./layers.js";

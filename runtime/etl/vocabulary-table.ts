@@ -1,8 +1,9 @@
 /**
  * A column of a view -> its vocabulary, by one statement; DuckDB keeps it as a table too.
  */
+
+import type { PrintedVocabulary } from "../../operators/categorify/kernel-vocabulary.js";
 import { datatype } from "../../triton-protos/datatype.js";
-import type { PrintedVocabulary } from "../kernels/vocabulary-file.js";
 import type { Engine } from "./engine.js";
 import type { SqlColumn } from "./sql/sql-column.js";
 

@@ -3,13 +3,13 @@
  */
 
 import type { ModelConfig } from "../../triton-protos/model-config.js";
-import { writeParameters } from "../backends/javascript/parameters.js";
-import { type MockTensor, readTensor, type TensorValue, writeTensor } from "../backends/mock/tensor-values.js";
-import type { InferRequest, InferResponse, RequestTensor } from "../data-plane/request.js";
-import { RuntimeFault } from "../errors.js";
-import { inBackground } from "../in-background.js";
-import type { Registry } from "../repository/registry-types.js";
-import { serverModels } from "../server-models.js";
+import { RuntimeFault } from "../base/errors.js";
+import { inBackground } from "../base/in-background.js";
+import { writeParameters } from "../server/backends/javascript/parameters.js";
+import { type MockTensor, readTensor, type TensorValue, writeTensor } from "../server/backends/mock/tensor-values.js";
+import type { Registry } from "../server/models/registry-types.js";
+import type { InferRequest, InferResponse, RequestTensor } from "../server/requests/request.js";
+import { serverModels } from "../server/requests/server-models.js";
 
 export interface AskOptions {
   readonly version?: number;

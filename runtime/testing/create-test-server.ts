@@ -2,18 +2,19 @@
  * A server for tests, in this process and on free ports of the loopback address: a repository, a plan, a cassette or models written in the test →
  * a server that answers as the real one, and whose models and stages the test can replace. `await using` ends it.
  */
-import type { MockFunction } from "../backends/mock/answer.js";
-import type { TensorValue } from "../backends/mock/tensor-values.js";
-import type { ReplayOptions } from "../cassettes/replay.js";
+
+import { RuntimeFault } from "../base/errors.js";
 import type { Client } from "../client/client-interface.js";
 import type { ModelTypes } from "../client/model-types.js";
-import { RuntimeFault } from "../errors.js";
-import { faultLayer } from "../faults/fault-layer.js";
-import { createFaultSet } from "../faults/fault-set.js";
-import type { StageFunction } from "../plan/stage-function.js";
-import type { Around } from "../repository/around.js";
-import type { Registry } from "../repository/registry-types.js";
-import { serve } from "../server.js";
+import type { StageFunction } from "../engine/schedule/stage-function.js";
+import type { MockFunction } from "../server/backends/mock/answer.js";
+import type { TensorValue } from "../server/backends/mock/tensor-values.js";
+import { faultLayer } from "../server/faults/fault-layer.js";
+import { createFaultSet } from "../server/faults/fault-set.js";
+import { serve } from "../server/lifecycle/server.js";
+import type { Around } from "../server/models/around.js";
+import type { Registry } from "../server/models/registry-types.js";
+import type { ReplayOptions } from "../server/recordings/replay.js";
 import { type AskOptions, askModel } from "./ask-models.js";
 import { createModelLayer } from "./replace-models.js";
 import { createStageLayer } from "./replace-stages.js";

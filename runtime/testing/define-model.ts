@@ -3,11 +3,11 @@
  */
 import { type WireType, wireDatatype } from "../../triton-protos/datatype.js";
 import { type ModelConfigInit, printModelConfig } from "../../triton-protos/model-config.js";
-import type { MockRequest } from "../backends/mock/answer.js";
-import type { MockSettings } from "../backends/mock/settings.js";
-import type { TensorValue } from "../backends/mock/tensor-values.js";
+import { RuntimeFault } from "../base/errors.js";
 import type { DataOf } from "../client/data-of.js";
-import { RuntimeFault } from "../errors.js";
+import type { MockRequest } from "../server/backends/mock/answer.js";
+import type { MockSettings } from "../server/backends/mock/settings.js";
+import type { TensorValue } from "../server/backends/mock/tensor-values.js";
 
 /** A datatype of the protocol and the shape without the batch dimension; -1 for any size. `"INT64"` alone is `"INT64[1]"`. */
 export type TensorSpec = WireType | `${WireType}[${string}]`;

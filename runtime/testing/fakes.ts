@@ -1,7 +1,7 @@
 /**
  * Stand-ins for stores that a test does not want: a table in the place of `queryFeast`, a few vectors or ids in the place of `queryFaiss`.
  */
-import type { StageFunction } from "../plan/stage-function.js";
+import type { StageFunction } from "../engine/schedule/stage-function.js";
 
 type Value = number | bigint | string | boolean | null | readonly (number | bigint | string)[];
 /** Features of entities, by the entity's key as text. */

@@ -1,8 +1,8 @@
 /**
  * A clock that stands still until a test moves it: delays of mocks and faults, and the ages of features, follow it.
  */
-import type { Cancellation } from "../cancellation.js";
-import type { Clock } from "../clock.js";
+import type { Cancellation } from "../base/cancellation.js";
+import type { Clock } from "../base/clock.js";
 
 export interface ManualClock extends Clock {
   /** Moves time forward; who sleeps until then wakes, in the order of waking. */

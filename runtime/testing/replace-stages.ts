@@ -2,12 +2,12 @@
  * The layer that puts functions in the place of stages, also while the server runs. A stage that is replaced from the start is not prepared,
  * so its model, index or store need not be there.
  */
-import type { AnyStep, Plan } from "../../triton-protos/plan.js";
-import type { StepPlace } from "../plan/around-step.js";
-import type { Inputs, PreparedKernel, RunContext } from "../plan/kernel.js";
-import { emptyColumns, runStage, type StageFunction } from "../plan/stage-function.js";
-import type { Around } from "../repository/around.js";
-import { stageNames, stepsOf } from "../repository/stage-names.js";
+import type { AnyStep, Plan } from "../../contract/plan.js";
+import type { StepPlace } from "../engine/schedule/around-step.js";
+import type { Inputs, PreparedKernel, RunContext } from "../engine/schedule/kernel.js";
+import { emptyColumns, runStage, type StageFunction } from "../engine/schedule/stage-function.js";
+import type { Around } from "../server/models/around.js";
+import { stageNames, stepsOf } from "../server/models/stage-names.js";
 
 export interface StageLayer {
   readonly around: Around;

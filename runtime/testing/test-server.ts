@@ -1,19 +1,20 @@
 /**
  * The server of a test as the test sees it.
  */
-import type { MockFunction, MockRequest } from "../backends/mock/answer.js";
-import type { MockTensor, TensorValue } from "../backends/mock/tensor-values.js";
-import type { ReplayOptions } from "../cassettes/replay.js";
+
+import type { Clock } from "../base/clock.js";
 import type { Client } from "../client/client-interface.js";
 import type { DataOf } from "../client/data-of.js";
 import type { EnsembleLike, ModelsOf } from "../client/ensemble-types.js";
 import type { ModelType, ModelTypes, TensorType } from "../client/model-types.js";
-import type { Clock } from "../clock.js";
-import type { Fault } from "../faults/fault.js";
-import type { FaultSet } from "../faults/fault-set.js";
-import type { StageInput, StageOutput } from "../plan/stage-columns.js";
-import type { StageFunction } from "../plan/stage-function.js";
-import type { ServeOptions } from "../server-options.js";
+import type { StageInput, StageOutput } from "../engine/schedule/stage-columns.js";
+import type { StageFunction } from "../engine/schedule/stage-function.js";
+import type { MockFunction, MockRequest } from "../server/backends/mock/answer.js";
+import type { MockTensor, TensorValue } from "../server/backends/mock/tensor-values.js";
+import type { Fault } from "../server/faults/fault.js";
+import type { FaultSet } from "../server/faults/fault-set.js";
+import type { ServeOptions } from "../server/lifecycle/server-options.js";
+import type { ReplayOptions } from "../server/recordings/replay.js";
 import type { Answered, AskOptions } from "./ask-models.js";
 import type { AnswerFunction, AnyModelDefinition, InputsOf, ModelDefinition } from "./define-model.js";
 import type { PlanSource } from "./write-models.js";

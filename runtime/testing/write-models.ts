@@ -3,11 +3,11 @@
  */
 import { cp, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { entryConfig } from "../../triton-protos/entry-config.js";
-import { modelName } from "../../triton-protos/files/model-name.js";
-import { TemporaryFolder } from "../../triton-protos/files/temporary-folder.js";
+import { entryConfig } from "../../contract/entry-config.js";
+import { modelName } from "../../contract/files/model-name.js";
+import { TemporaryFolder } from "../../contract/files/temporary-folder.js";
+import { type Plan, printPlan } from "../../contract/plan.js";
 import { printModelConfig } from "../../triton-protos/model-config.js";
-import { type Plan, printPlan } from "../../triton-protos/plan.js";
 import { type AnyModelDefinition, configText } from "./define-model.js";
 
 export interface PlanSource {

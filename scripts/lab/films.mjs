@@ -111,7 +111,7 @@ async function trainModels(python) {
 
 /** Some viewers, what they liked best, and what the recommender shows them. */
 async function ask() {
-  const { serve } = await import("../../dist/runtime/index.js");
+  const { serve } = await import("../../dist/runtime/server/index.js");
   const { withDuckdb } = await import("../../dist/examples/shop/parquet.js");
   const { people, titles } = await withDuckdb(async connection => {
     const rows = async sql => (await connection.runAndReadAll(sql)).getRowObjectsJson();

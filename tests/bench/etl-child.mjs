@@ -2,13 +2,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compileWorkflow } from "#compiler/index.js";
+import { readWorkflow } from "#formats/folders/workflow.js";
+import { rootRows } from "#runtime/base/columns/table.js";
+import { columnOf } from "#runtime/engine/golden/cells.js";
+import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import { fitWorkflow } from "#runtime/etl/fit.js";
 import { writeFittedWorkflow } from "#runtime/etl/fitted-folder.js";
 import { transformWorkflow } from "#runtime/etl/transform.js";
-import { columnOf } from "#runtime/golden/cells.js";
-import { preparePlan } from "#runtime/plan/execute.js";
-import { rootRows } from "#runtime/plan/table.js";
-import { readWorkflow } from "#triton-protos/artefacts/workflow.js";
 
 const [folder, data, tries, memoryLimit] = process.argv.slice(2);
 const options = memoryLimit ? { memoryLimit } : {};

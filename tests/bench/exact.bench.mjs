@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadExactIndex } from "../../dist/runtime/faiss/exact-index.js";
-import { openIndex } from "../../dist/runtime/faiss/open-index.js";
-import { readFaissHeaderFile } from "../../dist/triton-protos/artefacts/faiss.js";
+import { readFaissHeaderFile } from "../../dist/formats/faiss/faiss.js";
+import { loadExactIndex } from "../../dist/runtime/stores/vectors/exact-index.js";
+import { openIndex } from "../../dist/runtime/stores/vectors/open-index.js";
 import { table } from "../../scripts/demo/terminal.mjs";
 
 const [DIMENSION, K] = [64, 100];

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { openIndex } from "../../dist/runtime/faiss/open-index.js";
+import { openIndex } from "../../dist/runtime/stores/vectors/open-index.js";
 import { table } from "../../scripts/demo/terminal.mjs";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));

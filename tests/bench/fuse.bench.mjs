@@ -2,8 +2,8 @@
 // Prints CPU microseconds a run and the ratio.
 import { PASS_NAMES } from "#compiler/4-plan/pass-names.js";
 import { optimise } from "#compiler/4-plan/passes.js";
-import { preparePlan } from "#runtime/plan/execute.js";
-import { rootRows } from "#runtime/plan/table.js";
+import { rootRows } from "#runtime/base/columns/table.js";
+import { preparePlan } from "#runtime/engine/schedule/execute.js";
 
 const at = process.argv.indexOf("--columns");
 const COLUMNS = at < 0 ? 8 : Number(process.argv[at + 1]);

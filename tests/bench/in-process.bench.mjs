@@ -28,9 +28,9 @@ const LEVELS = values["in-flight"].split(",").map(Number);
 async function measureForParent(dist, repository) {
   const at = path => import(pathToFileURL(join(dist, path)).href);
   const [{ serve }, { execute }, { validateRequest }] = await Promise.all([
-    at("runtime/server.js"),
-    at("runtime/data-plane/infer.js"),
-    at("runtime/data-plane/validate.js"),
+    at("runtime/server/lifecycle/server.js"),
+    at("runtime/server/requests/infer.js"),
+    at("runtime/server/requests/validate.js"),
   ]);
   let registry;
   const layer = { registry: made => (registry = made) };

@@ -1,5 +1,5 @@
 // Look-ups a second of CPU time of the index that categorify serves with, on one core, batches of 1,000: int64 and string keys.
-import { indexValues } from "#runtime/kernels/value-index.js";
+import { indexValues } from "#runtime/base/columns/value-index.js";
 
 const VOCABULARY = 200_000;
 const BATCH = 1000;

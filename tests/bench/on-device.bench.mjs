@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import { printOnnxModel } from "../../dist/triton-protos/artefacts/onnx-model.js";
+import { printOnnxModel } from "../../dist/formats/onnx/onnx-model.js";
 
 const ort = createRequire(import.meta.url)("onnxruntime-node");
 const [ROWS, WIDTH, ROUNDS] = [256, 512, 31];

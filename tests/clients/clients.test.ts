@@ -2,7 +2,7 @@
  * The official Python client and perf_analyzer against a running server.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { serve } from "#runtime/index.js";
+import { serve } from "#runtime/server/index.js";
 import { runPython } from "./python.js";
 
 let server: Awaited<ReturnType<typeof serve>>;

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { serve } from "#runtime/index.js";
+import { serve } from "#runtime/server/index.js";
 import { runPython } from "./python.js";
 
 const USERS = ["512300022", "512300042", "512300091"];

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
-import { serve } from "#runtime/index.js";
+import { serve } from "#runtime/server/index.js";
 import { repository } from "../server/support.js";
 import { runPython } from "./python.js";
 

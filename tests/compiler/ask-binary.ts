@@ -1,5 +1,5 @@
 // One request over HTTP with binary tensors both ways: what is answered is compared to the byte, NaN included.
-import type { Tensor } from "#runtime/tensor.js";
+import type { Tensor } from "#runtime/base/tensor.js";
 
 /** Outputs as `name → [datatype, shape, bytes]`, or the error's text. */
 export type Answer =

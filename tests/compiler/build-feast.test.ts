@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { build, compile } from "#compiler/index.js";
-import type { RedisStore, RemoteStore } from "#triton-protos/artefacts/feast-online-store.js";
-import { readFeastRepository } from "#triton-protos/artefacts/feast-repository.js";
-import { Secret } from "#triton-protos/secret.js";
+import { Secret } from "#contract/secret.js";
+import type { RedisStore, RemoteStore } from "#formats/feast/feast-online-store.js";
+import { readFeastRepository } from "#formats/feast/feast-repository.js";
 
 const SAMPLES = join(import.meta.dirname, "..", "samples");
 const folder = mkdtempSync(join(tmpdir(), "merlon-build-feast-"));

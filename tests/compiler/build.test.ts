@@ -16,8 +16,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { canBatch } from "#compiler/5-emit/configs.js";
 import { build, compile, LAYOUTS } from "#compiler/index.js";
+import { parsePlan } from "#contract/plan.js";
 import { parseModelConfig } from "#triton-protos/model-config.js";
-import { parsePlan } from "#triton-protos/plan.js";
 
 const SAMPLES = join(import.meta.dirname, "..", "samples");
 const MERLON = join(import.meta.dirname, "..", "..", "dist", "cli", "main.js");

@@ -6,12 +6,12 @@ import { describe, expect, test } from "vitest";
 import { rewrite } from "#compiler/1-rewrite/rewrite.js";
 import { toSource, toTarget } from "#compiler/1-rewrite/spans.js";
 import { build, compile } from "#compiler/index.js";
-import { opDefinition } from "#compiler/ops/index.js";
-import { preparePlan } from "#runtime/plan/execute.js";
-import { rootRows } from "#runtime/plan/table.js";
-import { COLUMN_BY_COLUMN, subgraphOf, withoutInputs } from "#triton-protos/cut-plan.js";
-import { OP_KINDS } from "#triton-protos/op-params.js";
-import { parsePlan } from "#triton-protos/plan.js";
+import { COLUMN_BY_COLUMN, subgraphOf, withoutInputs } from "#contract/cut-plan.js";
+import { OP_KINDS } from "#contract/op-params.js";
+import { parsePlan } from "#contract/plan.js";
+import { opDefinition } from "#operators/authors.js";
+import { rootRows } from "#runtime/base/columns/table.js";
+import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import { fromColumn, toColumn } from "../etl/table-values.js";
 
 const SAMPLES = join(import.meta.dirname, "..", "samples");

@@ -3,15 +3,15 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { optimise } from "#compiler/4-plan/passes.js";
-import { preparePlan } from "#runtime/plan/execute.js";
-import { type Column, rootRows } from "#runtime/plan/table.js";
+import { expandFused } from "#contract/expand-fused.js";
+import type { Expression } from "#contract/expression.js";
+import { valueTypeOf } from "#contract/expression-type.js";
+import type { AnyStep, ColumnRef, Plan } from "#contract/plan.js";
+import { parsePlan, printPlan } from "#contract/plan.js";
+import type { ColumnSchema } from "#contract/schema.js";
+import { type Column, rootRows } from "#runtime/base/columns/table.js";
+import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import { type DType, datatype } from "#triton-protos/datatype.js";
-import { expandFused } from "#triton-protos/expand-fused.js";
-import type { Expression } from "#triton-protos/expression.js";
-import { valueTypeOf } from "#triton-protos/expression-type.js";
-import type { AnyStep, ColumnRef, Plan } from "#triton-protos/plan.js";
-import { parsePlan, printPlan } from "#triton-protos/plan.js";
-import type { ColumnSchema } from "#triton-protos/schema.js";
 import { context, type Item, lists, noModels, plain, scalars } from "../kernels/step.js";
 
 const DTYPES = ["float32", "float64", "int8", "uint8", "int32", "int64", "uint64", "bool"] as const satisfies DType[];

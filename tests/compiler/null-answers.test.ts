@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type BuildOptions, build, compile, printDiagnostics } from "#compiler/index.js";
-import { serve } from "#runtime/index.js";
+import { serve } from "#runtime/server/index.js";
 import { freezeFeatures } from "#runtime/stores/feast/freeze-features.js";
 import { tensor } from "../plan/served-plan.js";
 import { askBinary } from "./ask-binary.js";

@@ -7,10 +7,10 @@ import { lower } from "#compiler/4-plan/lower.js";
 import { PASS_NAMES, type PassName } from "#compiler/4-plan/pass-names.js";
 import { optimise } from "#compiler/4-plan/passes.js";
 import { compile } from "#compiler/index.js";
-import { preparePlan } from "#runtime/plan/execute.js";
-import { type Column, rootRows } from "#runtime/plan/table.js";
-import type { AnyStep, Plan } from "#triton-protos/plan.js";
-import { parsePlan, printPlan } from "#triton-protos/plan.js";
+import type { AnyStep, Plan } from "#contract/plan.js";
+import { parsePlan, printPlan } from "#contract/plan.js";
+import { type Column, rootRows } from "#runtime/base/columns/table.js";
+import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import { context, grouped, type Item, lists, noModels, plain, scalars, vectors } from "../kernels/step.js";
 import { instruction, type RandomProgram, randomProgram } from "./random-program.js";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CODES } from "#compiler/diagnostics/messages.js";
 import { compile, printDiagnostics } from "#compiler/index.js";
-import { printPlan } from "#triton-protos/plan.js";
+import { printPlan } from "#contract/plan.js";
 
 const SAMPLES = join(import.meta.dirname, "..", "samples");
 const cases = readdirSync(SAMPLES).filter(name => name !== "artefacts" && name.includes(process.env.FILTER ?? ""));

@@ -7,9 +7,9 @@ import { readSettings, settingsProblems } from "#compiler/5-emit/settings/read-s
 import { warmUpProblems } from "#compiler/5-emit/settings/warm-up.js";
 import type { SampleValue } from "#compiler/dsl/index.js";
 import { build, compile, printDiagnostics } from "#compiler/index.js";
-import { serve } from "#runtime/index.js";
+import { column } from "#contract/schema.js";
+import { serve } from "#runtime/server/index.js";
 import { parseModelConfig } from "#triton-protos/model-config.js";
-import { column } from "#triton-protos/schema.js";
 import { tensor } from "../plan/served-plan.js";
 import { askBinary } from "./ask-binary.js";
 

@@ -11,7 +11,7 @@ import { artefactReader } from "#compiler/3-graph/artefacts.js";
 import type { GraphDocument } from "#compiler/3-graph/document.js";
 import { compile } from "#compiler/index.js";
 import { addEnvironment } from "#compiler/typegen/program-entries.js";
-import { printColumn } from "#triton-protos/schema.js";
+import { printColumn } from "#contract/schema.js";
 
 const SAMPLES = join(import.meta.dirname, "..", "samples");
 const names = readdirSync(SAMPLES).filter(name => !name.startsWith("error-") && name !== "artefacts");

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { build, compile, LAYOUTS, printDiagnostics } from "#compiler/index.js";
-import { uniqueNames } from "#compiler/ops/unique-names.js";
-import { printOnnxModel } from "#triton-protos/artefacts/onnx-model.js";
+import { printOnnxModel } from "#formats/onnx/onnx-model.js";
+import { uniqueNames } from "#operators/shared/author/unique-names.js";
 import { startServer } from "../server/support.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-names-"));

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { build, compile } from "#compiler/index.js";
-import { packStrings } from "#runtime/backends/strings.js";
+import { packStrings } from "#runtime/base/strings.js";
 import { messageType } from "#triton-protos/proto-root.js";
 import { startServer } from "../server/support.js";
 import { inFolder } from "./run-workflow.js";

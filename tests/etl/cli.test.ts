@@ -2,8 +2,8 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parseMerlinJson } from "#triton-protos/artefacts/merlin-schema.js";
-import { findColumn } from "#triton-protos/schema.js";
+import { findColumn } from "#contract/schema.js";
+import { parseMerlinJson } from "#formats/merlin-schema/merlin-schema.js";
 import { merlon } from "./merlon-command.js";
 import { inFolder } from "./run-workflow.js";
 import { readParquet, writeParquet } from "./table-values.js";

@@ -1,9 +1,9 @@
 // Fits two data sets in turn to one folder until it is killed; says so when both have been there.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { OP_PARAMS } from "#contract/op-params.js";
 import { fitWorkflow } from "#runtime/etl/fit.js";
 import { writeFittedWorkflow } from "#runtime/etl/fitted-folder.js";
-import { OP_PARAMS } from "#triton-protos/op-params.js";
 
 const [folder, out] = process.argv.slice(2);
 const inputs = [{ name: "x", dtype: "string", rows: "request", tags: [], properties: {} }];

@@ -4,13 +4,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync,
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import type { Plan } from "#contract/plan.js";
+import { readWorkflow } from "#formats/folders/workflow.js";
+import { readVocabulary } from "#operators/categorify/kernel-vocabulary.js";
 import type { Progress } from "#runtime/etl/database.js";
 import { fitWorkflow } from "#runtime/etl/fit.js";
 import { writeFittedWorkflow } from "#runtime/etl/fitted-folder.js";
 import { transformWorkflow } from "#runtime/etl/transform.js";
-import { readVocabulary } from "#runtime/kernels/vocabulary-file.js";
-import { readWorkflow } from "#triton-protos/artefacts/workflow.js";
-import type { Plan } from "#triton-protos/plan.js";
 import { fitCells, inFolder, throughKernels } from "./run-workflow.js";
 import { readParquet, withDuckDB, writeParquet } from "./table-values.js";
 import { fittedPlan, schemaOf, workflowPlan } from "./workflow-plan.js";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { writeWorkflowModel } from "#compiler/5-emit/workflow-model.js";
 import { connect } from "#runtime/client/index.js";
-import { serve } from "#runtime/index.js";
+import { serve } from "#runtime/server/index.js";
 import { fitCells, inFolder } from "./run-workflow.js";
 import { workflowPlan } from "./workflow-plan.js";
 

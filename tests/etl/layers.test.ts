@@ -1,11 +1,11 @@
 /** The views that a workflow's columns are read from. */
 import { expect, test } from "vitest";
+import { REQUEST_STEP } from "#contract/plan.js";
 import type { DataSource } from "#runtime/etl/data-source.js";
 import type { Engine } from "#runtime/etl/engine.js";
 import { openLayers } from "#runtime/etl/layers.js";
 import type { Lookups } from "#runtime/etl/lookups.js";
 import { duckdbSql } from "#runtime/etl/sql/duckdb-dialect.js";
-import { REQUEST_STEP } from "#triton-protos/plan.js";
 import { workflowPlan } from "./workflow-plan.js";
 
 const engine: Engine = {

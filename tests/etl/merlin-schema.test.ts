@@ -1,13 +1,13 @@
 /** Merlin's schema files: what Merlon prints, merlin-core 23.08 read; what merlin-core prints, Merlon reads. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import type { Schema } from "#contract/schema.js";
 import {
   parseMerlinJson,
   parseMerlinPbtxt,
   printMerlinJson,
   printMerlinPbtxt,
-} from "#triton-protos/artefacts/merlin-schema.js";
-import type { Schema } from "#triton-protos/schema.js";
+} from "#formats/merlin-schema/merlin-schema.js";
 import { SCHEMA_SAMPLE } from "./schema-sample.js";
 
 const fixture = (name: string): string =>

@@ -4,8 +4,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Plan } from "#contract/plan.js";
 import { datatype } from "#triton-protos/datatype.js";
-import type { Plan } from "#triton-protos/plan.js";
 import { expectCells, lowerWorkflow } from "./run-onnx.js";
 import { fitCells, inFolder, throughKernels, throughSql } from "./run-workflow.js";
 import { comparable, type Feature, featuresOf } from "./schema-features.js";

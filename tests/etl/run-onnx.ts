@@ -5,17 +5,17 @@
 import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { expect } from "vitest";
-import { contextOf } from "#compiler/lower/lower-plan.js";
-import { lowerStep } from "#compiler/lower/lower-step.js";
-import { graphDtype, type LoweredColumn } from "#compiler/lower/lowered-column.js";
-import { LoweringFault } from "#compiler/lower/lowering.js";
+import { contextOf } from "#compiler/5-emit/onnx/lower-plan.js";
+import { lowerStep } from "#compiler/5-emit/onnx/lower-step.js";
 import { concat, dim, int64 } from "#compiler/onnx/elementary.js";
 import { finishGraph } from "#compiler/onnx/finish-graph.js";
 import { graphBuilder } from "#compiler/onnx/graph-builder.js";
 import { TRITON_RELEASES } from "#compiler/onnx/triton-releases.js";
+import type { Plan } from "#contract/plan.js";
+import { isRagged } from "#contract/schema.js";
+import { graphDtype, type LoweredColumn } from "#operators/shared/onnx/lowered-column.js";
+import { LoweringFault } from "#operators/shared/onnx/lowering.js";
 import { type DType, datatype } from "#triton-protos/datatype.js";
-import type { Plan } from "#triton-protos/plan.js";
-import { isRagged } from "#triton-protos/schema.js";
 import type { PythonOnnx } from "../triton/python-onnx.js";
 import type { Cell, Cells, Value } from "./table-values.js";
 

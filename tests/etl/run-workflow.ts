@@ -4,14 +4,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { OpKind } from "#contract/op-params.js";
+import type { Plan } from "#contract/plan.js";
+import { KERNELS } from "#operators/kernels.js";
+import { type Column, rootRows } from "#runtime/base/columns/table.js";
+import type { Kernel, RunContext } from "#runtime/engine/schedule/kernel.js";
 import { fitWorkflow } from "#runtime/etl/fit.js";
 import { writeFittedWorkflow } from "#runtime/etl/fitted-folder.js";
 import { transformWorkflow } from "#runtime/etl/transform.js";
-import { KERNELS } from "#runtime/kernels/index.js";
-import type { Kernel, RunContext } from "#runtime/plan/kernel.js";
-import { type Column, rootRows } from "#runtime/plan/table.js";
-import type { OpKind } from "#triton-protos/op-params.js";
-import type { Plan } from "#triton-protos/plan.js";
 import { type Cell, type Cells, fromColumn, readParquet, toColumn, writeParquet } from "./table-values.js";
 import { fittedPlan } from "./workflow-plan.js";
 

@@ -1,8 +1,9 @@
 /**
  * The features of a schema file as Merlin writes them, ours and NVTabular's, in a form that can be compared.
  */
-import { printMerlinJson } from "#triton-protos/artefacts/merlin-schema.js";
-import type { Plan } from "#triton-protos/plan.js";
+
+import type { Plan } from "#contract/plan.js";
+import { printMerlinJson } from "#formats/merlin-schema/merlin-schema.js";
 
 export interface Feature {
   readonly name: string;

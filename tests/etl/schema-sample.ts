@@ -1,5 +1,5 @@
 /** A schema with every shape and property that Merlin's files hold. `tests/oracles/nvtabular/generate.py` has the same columns. */
-import { column, type Schema } from "#triton-protos/schema.js";
+import { column, type Schema } from "#contract/schema.js";
 
 export const SCHEMA_SAMPLE: Schema = [
   column("item_id", "int64", {

@@ -7,14 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { writeWorkflowModel } from "#compiler/5-emit/workflow-model.js";
-import { serve } from "#runtime/index.js";
-import { type Column, rootRows } from "#runtime/plan/table.js";
-import { tensorValues, valuesTensor } from "#runtime/plan/tensor-values.js";
-import type { Tensor } from "#runtime/tensor.js";
+import type { Plan } from "#contract/plan.js";
+import { type ColumnSchema, isRagged, REQUEST_ROWS } from "#contract/schema.js";
+import { type Column, rootRows } from "#runtime/base/columns/table.js";
+import { tensorValues, valuesTensor } from "#runtime/base/columns/tensor-values.js";
+import type { Tensor } from "#runtime/base/tensor.js";
+import { serve } from "#runtime/server/index.js";
 import { datatype } from "#triton-protos/datatype.js";
-import type { Plan } from "#triton-protos/plan.js";
 import { messageType } from "#triton-protos/proto-root.js";
-import { type ColumnSchema, isRagged, REQUEST_ROWS } from "#triton-protos/schema.js";
 import { type Cell, type Cells, fromColumn, toColumn } from "./table-values.js";
 
 export interface RowServer {

@@ -3,9 +3,9 @@
  * 2^53; infinities are `"inf"` and `"-inf"`; NaN reads as null, which is what it means.
  */
 import { DuckDBInstance, type Json } from "@duckdb/node-api";
-import { allocate, type Column, type Rows } from "#runtime/plan/table.js";
+import type { ColumnSchema } from "#contract/schema.js";
+import { allocate, type Column, type Rows } from "#runtime/base/columns/table.js";
 import { type DType, datatype } from "#triton-protos/datatype.js";
-import type { ColumnSchema } from "#triton-protos/schema.js";
 
 export type Value = number | string | boolean | null;
 export type Cell = Value | readonly Value[];

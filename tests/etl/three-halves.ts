@@ -1,6 +1,6 @@
 /** A fitted plan's SQL form, its kernels and its ONNX graph on the same rows: all make the same. */
 import { expect } from "vitest";
-import type { Plan } from "#triton-protos/plan.js";
+import type { Plan } from "#contract/plan.js";
 import type { PythonOnnx } from "../triton/python-onnx.js";
 import { expectCells, lowerWorkflow } from "./run-onnx.js";
 import { throughKernels, throughSql } from "./run-workflow.js";

@@ -14,10 +14,10 @@ import {
 } from "apache-arrow";
 import { expect, test, vi } from "vitest";
 import { compileWorkflow } from "#compiler/index.js";
+import { readWorkflow } from "#formats/folders/workflow.js";
 import { fitWorkflow } from "#runtime/etl/fit.js";
 import { writeFittedWorkflow } from "#runtime/etl/fitted-folder.js";
 import { transformWorkflow } from "#runtime/etl/transform.js";
-import { readWorkflow } from "#triton-protos/artefacts/workflow.js";
 import { inFolder } from "./run-workflow.js";
 import { readParquet, withDuckDB } from "./table-values.js";
 

@@ -2,11 +2,11 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
+import type { Step } from "#contract/plan.js";
+import { column } from "#contract/schema.js";
+import { printVocabulary, readVocabulary } from "#operators/categorify/kernel-vocabulary.js";
+import { KERNELS } from "#operators/kernels.js";
 import { verifyWorkflow } from "#runtime/etl/verify.js";
-import { KERNELS } from "#runtime/kernels/index.js";
-import { printVocabulary, readVocabulary } from "#runtime/kernels/vocabulary-file.js";
-import type { Step } from "#triton-protos/plan.js";
-import { column } from "#triton-protos/schema.js";
 import { fitCells, inFolder } from "./run-workflow.js";
 import { writeParquet } from "./table-values.js";
 import { workflowPlan } from "./workflow-plan.js";

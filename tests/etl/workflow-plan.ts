@@ -3,14 +3,14 @@
  */
 import { userFunction } from "#compiler/lambda/compile-lambda.js";
 import type { UserFunction } from "#compiler/lambda/user-function.js";
-import type { Bound } from "#compiler/ops/bound.js";
-import type { Call } from "#compiler/ops/define-op.js";
-import { opDefinition } from "#compiler/ops/index.js";
+import type { OpKind } from "#contract/op-params.js";
+import { type AnyStep, type ColumnRef, type Plan, parsePlan, printPlan } from "#contract/plan.js";
+import { type ColumnSchema, column, findColumn } from "#contract/schema.js";
+import { TIME_UNIT } from "#contract/time-unit.js";
+import { opDefinition } from "#operators/authors.js";
+import type { Bound } from "#operators/shared/author/bound.js";
+import type { Call } from "#operators/shared/author/define-op.js";
 import type { DType } from "#triton-protos/datatype.js";
-import type { OpKind } from "#triton-protos/op-params.js";
-import { type AnyStep, type ColumnRef, type Plan, parsePlan, printPlan } from "#triton-protos/plan.js";
-import { type ColumnSchema, column, findColumn } from "#triton-protos/schema.js";
-import { TIME_UNIT } from "#triton-protos/time-unit.js";
 
 export interface Link {
   readonly op: OpKind;

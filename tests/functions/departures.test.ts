@@ -1,9 +1,9 @@
 // Where a function of columns departs from JavaScript on purpose, and what is computed for integers.
 import { describe, expect, test } from "vitest";
-import { evaluateExpression } from "#triton-protos/evaluate-expression.js";
-import { sizeOf } from "#triton-protos/expression.js";
-import type { Value } from "#triton-protos/expression-functions.js";
-import { ExpressionError, typeOf } from "#triton-protos/expression-type.js";
+import { evaluateExpression } from "#contract/evaluate-expression.js";
+import { sizeOf } from "#contract/expression.js";
+import type { Value } from "#contract/expression-functions.js";
+import { ExpressionError, typeOf } from "#contract/expression-type.js";
 import { readFunction } from "./read-function.js";
 
 const TYPES = { price: "float32", brand: "string", ids: "list<int64>", known: "bool" };

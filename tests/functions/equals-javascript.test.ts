@@ -2,11 +2,11 @@
 // that text; in the runtime's loops and one row at a time.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { lambdaOp } from "#runtime/kernels/lambda-op.js";
-import { rootRows } from "#runtime/plan/table.js";
+import { evaluateExpression } from "#contract/evaluate-expression.js";
+import type { Value } from "#contract/expression-functions.js";
+import { lambdaOp } from "#operators/lambda-op/kernel.js";
+import { rootRows } from "#runtime/base/columns/table.js";
 import type { DType } from "#triton-protos/datatype.js";
-import { evaluateExpression } from "#triton-protos/evaluate-expression.js";
-import type { Value } from "#triton-protos/expression-functions.js";
 import { type Cell, fromColumn, toColumn } from "../etl/table-values.js";
 import { schemaOf } from "../etl/workflow-plan.js";
 import { COLUMNS as ALL, DTYPES, javascriptFunction } from "./random-function.js";

@@ -2,12 +2,12 @@
 // random functions.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { compileExpression } from "#runtime/expression/compile-expression.js";
-import { toColumn as columnOf, toVector } from "#runtime/expression/vector.js";
-import { rootRows } from "#runtime/plan/table.js";
-import type { Expression } from "#triton-protos/expression.js";
-import { FUNCTION_NAMES, functionRow, type ValueType } from "#triton-protos/expression-functions.js";
-import { dtypeOf, valueTypeOf } from "#triton-protos/expression-type.js";
+import type { Expression } from "#contract/expression.js";
+import { FUNCTION_NAMES, functionRow, type ValueType } from "#contract/expression-functions.js";
+import { dtypeOf, valueTypeOf } from "#contract/expression-type.js";
+import { rootRows } from "#runtime/base/columns/table.js";
+import { compileExpression } from "#runtime/engine/expression/compile-expression.js";
+import { toColumn as columnOf, toVector } from "#runtime/engine/expression/vector.js";
 import { type Cell, fromColumn, toColumn } from "../etl/table-values.js";
 import { schemaOf } from "../etl/workflow-plan.js";
 import { cells, WIDE } from "./random-cells.js";

@@ -4,7 +4,7 @@
 import type { Captured } from "#compiler/dsl/lambda.js";
 import { userFunction } from "#compiler/lambda/compile-lambda.js";
 import { columnTerm } from "#compiler/lambda/user-function.js";
-import type { Expression } from "#triton-protos/expression.js";
+import type { Expression } from "#contract/expression.js";
 import { schemaOf } from "../etl/workflow-plan.js";
 
 /** @throws with the compiler's messages */

@@ -2,12 +2,12 @@
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { Expression } from "#contract/expression.js";
+import { type Plan, parsePlan } from "#contract/plan.js";
+import { column } from "#contract/schema.js";
+import { rootRows } from "#runtime/base/columns/table.js";
+import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import { writeFittedWorkflow } from "#runtime/etl/fitted-folder.js";
-import { preparePlan } from "#runtime/plan/execute.js";
-import { rootRows } from "#runtime/plan/table.js";
-import type { Expression } from "#triton-protos/expression.js";
-import { type Plan, parsePlan } from "#triton-protos/plan.js";
-import { column } from "#triton-protos/schema.js";
 import { inFolder, throughSql } from "../etl/run-workflow.js";
 import { fromColumn, toColumn } from "../etl/table-values.js";
 import { schemaOf } from "../etl/workflow-plan.js";

@@ -1,8 +1,8 @@
 /** Expressions as Spark's workers run them, in one Python process. */
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import type { Expression } from "#contract/expression.js";
 import type { DType } from "#triton-protos/datatype.js";
-import type { Expression } from "#triton-protos/expression.js";
 import type { Cell } from "../etl/table-values.js";
 import { schemaOf } from "../etl/workflow-plan.js";
 

@@ -8,9 +8,9 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { bytesSource } from "../../dist/triton-protos/artefacts/byte-source.js";
-import { readFaissLayout } from "../../dist/triton-protos/artefacts/faiss-layout.js";
-import { FaissFileError } from "../../dist/triton-protos/artefacts/faiss-reader.js";
+import { bytesSource } from "../../dist/formats/bytes/byte-source.js";
+import { readFaissLayout } from "../../dist/formats/faiss/faiss-layout.js";
+import { FaissFileError } from "../../dist/formats/faiss/faiss-reader.js";
 import { buildDriver } from "./native/build.mjs";
 import { damage, draw, fieldsOf } from "./native/damage.mjs";
 

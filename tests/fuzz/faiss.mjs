@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { openIndex } from "../../dist/runtime/faiss/open-index.js";
+import { openIndex } from "../../dist/runtime/stores/vectors/open-index.js";
 
 const FIXTURES = fileURLToPath(new URL("../fixtures/faiss-kinds", import.meta.url));
 const INTS = [0, 1, -1, 2, 7, 255, 65_535, 0x7fffffff, -0x80000000, 1_000_000, 299, 300, 301];

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { providerAdvice } from "#runtime/backends/onnx-providers.js";
-import { findGpus, type GpuPlaces } from "#runtime/gpus.js";
+import { providerAdvice } from "#runtime/server/backends/onnx-providers.js";
+import { findGpus, type GpuPlaces } from "#runtime/server/models/gpus.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-find-gpus-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

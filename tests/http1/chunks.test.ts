@@ -3,7 +3,7 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ChunkReader } from "#runtime/transport/http1/chunk-reader.js";
+import { ChunkReader } from "#runtime/server/transport/http1/chunk-reader.js";
 
 const MAX = 1000;
 

@@ -4,9 +4,9 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Connection } from "#runtime/transport/http1/connection.js";
-import { HeldBytes } from "#runtime/transport/http1/held-bytes.js";
-import { DEFAULT_LIMITS } from "#runtime/transport/http1/limits.js";
+import { Connection } from "#runtime/server/transport/http1/connection.js";
+import { HeldBytes } from "#runtime/server/transport/http1/held-bytes.js";
+import { DEFAULT_LIMITS } from "#runtime/server/transport/http1/limits.js";
 import { bodyOf, idleSocket } from "./support.js";
 
 test("held bytes are those of a buffer that is put together and cut", () => {

@@ -2,9 +2,9 @@
  * Heads of requests: what is read from them, what is refused, and that neither depends on where the bytes are cut.
  */
 import { expect, test } from "vitest";
-import { HeadReader } from "#runtime/transport/http1/head-reader.js";
-import { DEFAULT_LIMITS } from "#runtime/transport/http1/limits.js";
-import type { RequestHead } from "#runtime/transport/http1/request-head.js";
+import { HeadReader } from "#runtime/server/transport/http1/head-reader.js";
+import { DEFAULT_LIMITS } from "#runtime/server/transport/http1/limits.js";
+import type { RequestHead } from "#runtime/server/transport/http1/request-head.js";
 
 const LIMITS = { ...DEFAULT_LIMITS, stallTime: 0 };
 const bytes = (text: string): Buffer => Buffer.from(text, "latin1");

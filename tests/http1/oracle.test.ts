@@ -4,9 +4,9 @@
  */
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ChunkReader } from "#runtime/transport/http1/chunk-reader.js";
-import { HeadReader } from "#runtime/transport/http1/head-reader.js";
-import { DEFAULT_LIMITS } from "#runtime/transport/http1/limits.js";
+import { ChunkReader } from "#runtime/server/transport/http1/chunk-reader.js";
+import { HeadReader } from "#runtime/server/transport/http1/head-reader.js";
+import { DEFAULT_LIMITS } from "#runtime/server/transport/http1/limits.js";
 import { answers, mirror, type Served, serveHttp1, serveNode, statuses, talk, understand } from "./support.js";
 
 let ours: Served;

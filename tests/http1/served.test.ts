@@ -3,9 +3,9 @@
  */
 import { connect } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import type { Http1Handler } from "#runtime/transport/http1/connection.js";
-import type { Exchange } from "#runtime/transport/http1/exchange.js";
-import type { Http1Limits } from "#runtime/transport/http1/limits.js";
+import type { Http1Handler } from "#runtime/server/transport/http1/connection.js";
+import type { Exchange } from "#runtime/server/transport/http1/exchange.js";
+import type { Http1Limits } from "#runtime/server/transport/http1/limits.js";
 import { answers, bodyOf, mirror, reply, type Served, serveHttp1, statuses, talk } from "./support.js";
 
 const running: Served[] = [];

@@ -4,13 +4,13 @@
 import { createServer } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { Duplex } from "node:stream";
-import type { MemoryBudget } from "#runtime/memory/memory-budget.js";
-import type { Http1Handler } from "#runtime/transport/http1/connection.js";
-import type { Exchange } from "#runtime/transport/http1/exchange.js";
-import { DEFAULT_LIMITS, type Http1Limits } from "#runtime/transport/http1/limits.js";
-import type { RequestHead } from "#runtime/transport/http1/request-head.js";
-import { createHttp1Server } from "#runtime/transport/http1/serve.js";
-import { listen } from "#runtime/transport/listen.js";
+import type { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
+import type { Http1Handler } from "#runtime/server/transport/http1/connection.js";
+import type { Exchange } from "#runtime/server/transport/http1/exchange.js";
+import { DEFAULT_LIMITS, type Http1Limits } from "#runtime/server/transport/http1/limits.js";
+import type { RequestHead } from "#runtime/server/transport/http1/request-head.js";
+import { createHttp1Server } from "#runtime/server/transport/http1/serve.js";
+import { listen } from "#runtime/server/transport/listen.js";
 
 export interface Served {
   readonly port: number;

@@ -2,7 +2,7 @@
  * Clients that only want to cost: each flood ends its own connection, and good clients beside it are served.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ERROR } from "#runtime/transport/http2/errors.js";
+import { ERROR } from "#runtime/server/transport/http2/errors.js";
 import {
   CONTINUATION,
   DATA,

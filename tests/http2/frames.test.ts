@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { FrameReader } from "#runtime/transport/http2/frame-reader.js";
+import { FrameReader } from "#runtime/server/transport/http2/frame-reader.js";
 import {
   frame,
   goawayFrame,
@@ -13,7 +13,7 @@ import {
   resetFrame,
   SETTINGS_ACK,
   windowFrame,
-} from "#runtime/transport/http2/frames.js";
+} from "#runtime/server/transport/http2/frames.js";
 
 interface Row {
   readonly hex: string;

@@ -4,11 +4,11 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ConnectionFault } from "#runtime/transport/http2/errors.js";
-import { HpackDecoder } from "#runtime/transport/http2/hpack-decode.js";
-import { encodeFields } from "#runtime/transport/http2/hpack-encode.js";
-import { decodeHuffman } from "#runtime/transport/http2/huffman.js";
-import { STATIC_TABLE } from "#runtime/transport/http2/static-table.js";
+import { ConnectionFault } from "#runtime/server/transport/http2/errors.js";
+import { HpackDecoder } from "#runtime/server/transport/http2/hpack-decode.js";
+import { encodeFields } from "#runtime/server/transport/http2/hpack-encode.js";
+import { decodeHuffman } from "#runtime/server/transport/http2/huffman.js";
+import { STATIC_TABLE } from "#runtime/server/transport/http2/static-table.js";
 
 type Fields = [string, string][];
 const oracle: {

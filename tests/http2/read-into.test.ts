@@ -3,7 +3,7 @@
  */
 import { connect, createServer, Socket } from "node:net";
 import { expect, test } from "vitest";
-import { readInto } from "#runtime/transport/read-into.js";
+import { readInto } from "#runtime/server/transport/read-into.js";
 
 class OtherSocket extends Socket {}
 

@@ -3,7 +3,7 @@
  */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ERROR, type ErrorName } from "#runtime/transport/http2/errors.js";
+import { ERROR, type ErrorName } from "#runtime/server/transport/http2/errors.js";
 import {
   CONTINUATION,
   DATA,

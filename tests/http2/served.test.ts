@@ -13,8 +13,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { encodeFields } from "#runtime/transport/http2/hpack-encode.js";
-import type { Stream } from "#runtime/transport/http2/stream.js";
+import { encodeFields } from "#runtime/server/transport/http2/hpack-encode.js";
+import type { Stream } from "#runtime/server/transport/http2/stream.js";
 import { makeCertificates } from "../typed-client/certificates.js";
 import { eventually, OK, start, WELL } from "./support.js";
 

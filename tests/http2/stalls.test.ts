@@ -3,7 +3,7 @@
  */
 import { connect } from "node:http2";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ERROR } from "#runtime/transport/http2/errors.js";
+import { ERROR } from "#runtime/server/transport/http2/errors.js";
 import {
   DATA,
   END,

@@ -4,13 +4,13 @@
 import { connect, type Socket } from "node:net";
 import type { TlsOptions } from "node:tls";
 import { expect } from "vitest";
-import type { MemoryBudget } from "#runtime/memory/memory-budget.js";
-import type { Http2Connection } from "#runtime/transport/http2/connection.js";
-import { encodeFields } from "#runtime/transport/http2/hpack-encode.js";
-import { DEFAULT_LIMITS, type Http2Limits } from "#runtime/transport/http2/limits.js";
-import { createHttp2Server } from "#runtime/transport/http2/serve.js";
-import type { Stream } from "#runtime/transport/http2/stream.js";
-import { listen } from "#runtime/transport/listen.js";
+import type { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
+import type { Http2Connection } from "#runtime/server/transport/http2/connection.js";
+import { encodeFields } from "#runtime/server/transport/http2/hpack-encode.js";
+import { DEFAULT_LIMITS, type Http2Limits } from "#runtime/server/transport/http2/limits.js";
+import { createHttp2Server } from "#runtime/server/transport/http2/serve.js";
+import type { Stream } from "#runtime/server/transport/http2/stream.js";
+import { listen } from "#runtime/server/transport/listen.js";
 
 export const OK = encodeFields([
   [":status", "200"],

@@ -1,9 +1,9 @@
 // The race that leaves logarithms out draws what the race that takes them all draws, to the last bit.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { gumbelRace } from "#runtime/kernels/gumbel-race.js";
-import { keepLargest } from "#runtime/kernels/keep-largest.js";
-import { uniform } from "#runtime/kernels/philox.js";
+import { keepLargest } from "#operators/shared/kernel/keep-largest.js";
+import { uniform } from "#operators/shared/kernel/philox.js";
+import { gumbelRace } from "#operators/softmax-sampling/kernel-gumbel-race.js";
 
 const word = fc.oneof(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), fc.constantFrom(0, -1, 64, -64));
 const score = fc.oneof(

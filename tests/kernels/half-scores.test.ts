@@ -1,8 +1,8 @@
 // Scores and embeddings of 16 bits are numbers to every step that orders, mixes or changes them, and not the bits that they are stored as.
 import { describe, expect, test } from "vitest";
-import { fromBfloats, fromHalves, toBfloats, toHalves } from "#runtime/client/float16.js";
-import type { Column } from "#runtime/plan/table.js";
-import type { OpKind, OpParamsInput } from "#triton-protos/op-params.js";
+import type { OpKind, OpParamsInput } from "#contract/op-params.js";
+import type { Column } from "#runtime/base/columns/table.js";
+import { fromBfloats, fromHalves, toBfloats, toHalves } from "#triton-protos/float16.js";
 import { candidates, column, context, grouped, plain, run } from "./step.js";
 
 const HALVES = { float16: [toHalves, fromHalves], bfloat16: [toBfloats, fromBfloats] } as const;

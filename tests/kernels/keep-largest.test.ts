@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { keepLargest } from "#runtime/kernels/keep-largest.js";
+import { keepLargest } from "#operators/shared/kernel/keep-largest.js";
 
 const key = fc.oneof(
   fc.double({ noNaN: true }),

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { OpParamsInput } from "#triton-protos/op-params.js";
+import type { OpParamsInput } from "#contract/op-params.js";
 import { candidates, column, context, grouped, type Item, plain, prepare, scalars, vectors } from "./step.js";
 
 type Ordering = "topK" | "limitPerGroup" | "diversify";

@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { openIndex } from "#runtime/faiss/open-index.js";
-import { bytesSource } from "#triton-protos/artefacts/byte-source.js";
-import { readFaissHeader } from "#triton-protos/artefacts/faiss.js";
-import { readFaissLayout } from "#triton-protos/artefacts/faiss-layout.js";
+import { bytesSource } from "#formats/bytes/byte-source.js";
+import { readFaissHeader } from "#formats/faiss/faiss.js";
+import { readFaissLayout } from "#formats/faiss/faiss-layout.js";
+import { openIndex } from "#runtime/stores/vectors/open-index.js";
 import { column, context, grouped, lists, prepare, run, scalars, vectors } from "./step.js";
 
 const root = fileURLToPath(new URL("../fixtures/faiss-kinds", import.meta.url));

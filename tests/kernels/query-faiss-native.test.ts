@@ -6,10 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openNativeIndex } from "#runtime/faiss/native-index.js";
-import { openIndex } from "#runtime/faiss/open-index.js";
-import type { FaissHits } from "#runtime/faiss/protocol.js";
-import { readFaissHeaderFile } from "#triton-protos/artefacts/faiss.js";
+import { readFaissHeaderFile } from "#formats/faiss/faiss.js";
+import { openNativeIndex } from "#runtime/stores/vectors/native-index.js";
+import { openIndex } from "#runtime/stores/vectors/open-index.js";
+import type { FaissHits } from "#runtime/stores/vectors/protocol.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const fixtures = join(root, "tests", "fixtures");
@@ -160,7 +160,7 @@ const inProcess = (script: string, env: Record<string, string> = {}) => {
 };
 
 test("without the binding the thread answers, without a word", () => {
-  const script = `import { openIndex } from "DIST/runtime/faiss/open-index.js";
+  const script = `import { openIndex } from "DIST/runtime/stores/vectors/open-index.js";
     const index = await openIndex(${JSON.stringify(ivf)});
     console.log([...(await index.search(new Float32Array(8).fill(0.5), 1, 5)).ids].join());`;
   const native = inProcess(script);
@@ -176,7 +176,7 @@ test.each([
   "%s: by each processor's loops, and by FAISS where there are none, the same; fewer where lists end",
   (name, nprobe) => {
     const file = join(fixtures, "faiss-kinds", "1.15.1", name);
-    const script = `import { openIndex } from "DIST/runtime/faiss/open-index.js";
+    const script = `import { openIndex } from "DIST/runtime/stores/vectors/open-index.js";
       const index = await openIndex(${JSON.stringify(file)}, { nprobe: ${nprobe} });
       const { dimension, ntotal } = index.header;
       const queries = () => Float32Array.from({ length: 25 * dimension }, (_, i) => Math.sin(i * 1.7) * 2);
@@ -196,7 +196,7 @@ test.each([
 );
 
 test("loaded and closed a thousand times, or left to the collector: memory stays, both bindings side by side", () => {
-  const grown = inProcess(`import { openIndex } from "DIST/runtime/faiss/open-index.js";
+  const grown = inProcess(`import { openIndex } from "DIST/runtime/stores/vectors/open-index.js";
     const path = ${JSON.stringify(ivf)};
     const thread = await openIndex(path, {}, "thread");
     const turn = async close => {
@@ -216,7 +216,7 @@ test("loaded and closed a thousand times, or left to the collector: memory stays
 
 test("a thread of Node that is ended amid its searches ends alone", () => {
   const answered = inProcess(`import { Worker, isMainThread, parentPort } from "node:worker_threads";
-    import { openIndex } from "DIST/runtime/faiss/open-index.js";
+    import { openIndex } from "DIST/runtime/stores/vectors/open-index.js";
     const index = await openIndex(${JSON.stringify(ivf)});
     const ask = () => index.search(new Float32Array(8 * 400).fill(0.5), 400, 20);
     if (isMainThread) {

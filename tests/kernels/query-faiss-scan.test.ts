@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openIndex } from "#runtime/faiss/open-index.js";
-import { together } from "#runtime/faiss/together.js";
+import { openIndex } from "#runtime/stores/vectors/open-index.js";
+import { together } from "#runtime/stores/vectors/together.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "merlon-scan-"));
@@ -79,8 +79,8 @@ test.each(["", "avx2", "none"])(
     writeFileSync(
       script,
       `import { readFileSync } from "node:fs";
-    import { openIndex } from "DIST/runtime/faiss/open-index.js";
-    import { openNativeIndex } from "DIST/runtime/faiss/native-index.js";
+    import { openIndex } from "DIST/runtime/stores/vectors/open-index.js";
+    import { openNativeIndex } from "DIST/runtime/stores/vectors/native-index.js";
     let scanned = 0;
     for (const { file, dimension, count, queries } of JSON.parse(readFileSync(${JSON.stringify(join(folder, "files.json"))}))) {
       const thread = await openIndex(file, {}, "thread");

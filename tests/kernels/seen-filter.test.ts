@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { idHashes } from "#runtime/kernels/id-hashes.js";
-import { addToBloom, bloomSize, emptyBloom, isInBloom, readBloom } from "#triton-protos/artefacts/bloom.js";
+import { addToBloom, bloomSize, emptyBloom, isInBloom, readBloom } from "#formats/hashes/bloom.js";
+import { idHashes } from "#operators/shared/kernel/id-hashes.js";
 import { python } from "../clients/python.js";
 import { candidates, column, grouped, type Item, lists, run, scalars } from "./step.js";
 

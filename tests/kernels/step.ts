@@ -1,13 +1,13 @@
 /** Builds what kernel tests need: columns from plain arrays, steps, and a prepared kernel's answer as plain arrays. */
 
-import { KERNELS } from "#runtime/kernels/index.js";
-import type { Inputs, Kernel, ModelCaller, RunContext } from "#runtime/plan/kernel.js";
-import { allocate, type Column, childRows, type Rows, rootRows, type Values } from "#runtime/plan/table.js";
+import type { OpKind, OpParamsInput } from "#contract/op-params.js";
+import { OP_PARAMS } from "#contract/op-params.js";
+import type { ColumnRef, Step } from "#contract/plan.js";
+import { type ColumnSchema, column } from "#contract/schema.js";
+import { KERNELS } from "#operators/kernels.js";
+import { allocate, type Column, childRows, type Rows, rootRows, type Values } from "#runtime/base/columns/table.js";
+import type { Inputs, Kernel, ModelCaller, RunContext } from "#runtime/engine/schedule/kernel.js";
 import { type DType, datatype } from "#triton-protos/datatype.js";
-import type { OpKind, OpParamsInput } from "#triton-protos/op-params.js";
-import { OP_PARAMS } from "#triton-protos/op-params.js";
-import type { ColumnRef, Step } from "#triton-protos/plan.js";
-import { type ColumnSchema, column } from "#triton-protos/schema.js";
 
 export type Item = number | bigint | string | boolean | null;
 

@@ -1,9 +1,9 @@
 /** The index of distinct values, as a map would answer: integers close together and far apart, at the ends of their dtypes, floats and text. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { indexTuples } from "#runtime/kernels/tuple-index.js";
-import { indexValues } from "#runtime/kernels/value-index.js";
-import { allocate, type Column, rootRows, type Values } from "#runtime/plan/table.js";
+import { allocate, type Column, rootRows, type Values } from "#runtime/base/columns/table.js";
+import { indexTuples } from "#runtime/base/columns/tuple-index.js";
+import { indexValues } from "#runtime/base/columns/value-index.js";
 import { type DType, datatype } from "#triton-protos/datatype.js";
 
 const DTYPES = ["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float64", "string"] as const;

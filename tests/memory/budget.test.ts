@@ -4,8 +4,8 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { MemoryBudget } from "#runtime/memory/memory-budget.js";
-import { defaultMemoryLimit } from "#runtime/memory/memory-limit.js";
+import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
+import { defaultMemoryLimit } from "#runtime/base/memory/memory-limit.js";
 
 const MIB = 2 ** 20;
 const small = (): MemoryBudget => new MemoryBudget(100 * MIB, { resident: () => 0 });

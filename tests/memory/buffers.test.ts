@@ -3,10 +3,10 @@
  */
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createBufferPool, LARGE, sizeClass } from "#runtime/memory/buffer-pool.js";
-import { RequestMemory } from "#runtime/memory/request-memory.js";
-import { frame, frameReader } from "#runtime/transport/grpc/framing.js";
-import { alignedStart } from "#runtime/transport/grpc/message-place.js";
+import { createBufferPool, LARGE, sizeClass } from "#runtime/base/memory/buffer-pool.js";
+import { RequestMemory } from "#runtime/base/memory/request-memory.js";
+import { alignedStart } from "#runtime/server/transport/grpc/message-place.js";
+import { frame, frameReader } from "#runtime/wire/grpc/framing.js";
 import { encode } from "#triton-protos/proto-root.js";
 
 beforeEach(() => void vi.useFakeTimers());

@@ -5,8 +5,8 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
+import type { Plan } from "#contract/plan.js";
 import { type ModelConfigInit, printModelConfig } from "#triton-protos/model-config.js";
-import type { Plan } from "#triton-protos/plan.js";
 import { grpcClient } from "../reliability/support.js";
 import { startServer } from "../server/support.js";
 import { recommend, recommendConfig, versionFolder } from "./served-plan.js";

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import { preparePlan } from "#runtime/plan/execute.js";
-import { explainCandidates } from "#runtime/plan/explain-candidates.js";
-import type { ExecutablePlan } from "#runtime/plan/plan-result.js";
+import { explainCandidates } from "#runtime/engine/explain/explain-candidates.js";
+import { preparePlan } from "#runtime/engine/schedule/execute.js";
+import type { ExecutablePlan } from "#runtime/engine/schedule/plan-result.js";
 import { type Choice, choice, ortModels, randomEnsemble } from "./random-ensemble.js";
 import { BASE, EACH, readable, requestColumns, rounded, type User, user } from "./random-users.js";
 

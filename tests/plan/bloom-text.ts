@@ -1,6 +1,7 @@
 /** Ids a user has seen → the Bloom filter of them as a text column holds it; no ids, no filter. */
-import { idHashes } from "#runtime/kernels/id-hashes.js";
-import { addToBloom, emptyBloom } from "#triton-protos/artefacts/bloom.js";
+
+import { addToBloom, emptyBloom } from "#formats/hashes/bloom.js";
+import { idHashes } from "#operators/shared/kernel/id-hashes.js";
 
 export function bloomText(seen: readonly number[]): string {
   if (seen.length === 0) return "";

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { cachedKernel } from "#runtime/plan/cached-kernel.js";
-import type { Inputs, PreparedKernel } from "#runtime/plan/kernel.js";
-import { createTally } from "#runtime/plan/stage-tally.js";
-import { type Column, childRows } from "#runtime/plan/table.js";
+import type { AnyStep, StepCache } from "#contract/plan.js";
+import { column } from "#contract/schema.js";
+import { type Column, childRows } from "#runtime/base/columns/table.js";
+import { cachedKernel } from "#runtime/engine/cache/cached-kernel.js";
+import type { Inputs, PreparedKernel } from "#runtime/engine/schedule/kernel.js";
+import { createTally } from "#runtime/engine/schedule/stage-tally.js";
 import { createManualClock } from "#runtime/testing/manual-clock.js";
-import type { AnyStep, StepCache } from "#triton-protos/plan.js";
-import { column } from "#triton-protos/schema.js";
 import { context, grouped, lists, makeStep, noModels, plain, scalars, vectors } from "../kernels/step.js";
 
 /** Counts which rows it computes: x · 10, and the text of x. */

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { RuntimeFault } from "#runtime/errors.js";
-import { preparePlan } from "#runtime/plan/execute.js";
-import { explainCandidates } from "#runtime/plan/explain-candidates.js";
-import type { ModelCaller } from "#runtime/plan/kernel.js";
-import { rootRows } from "#runtime/plan/table.js";
-import { valuesTensor } from "#runtime/plan/tensor-values.js";
-import { type AnyStep, type Plan, parsePlan } from "#triton-protos/plan.js";
-import { column } from "#triton-protos/schema.js";
+import { type AnyStep, type Plan, parsePlan } from "#contract/plan.js";
+import { column } from "#contract/schema.js";
+import { rootRows } from "#runtime/base/columns/table.js";
+import { valuesTensor } from "#runtime/base/columns/tensor-values.js";
+import { RuntimeFault } from "#runtime/base/errors.js";
+import { explainCandidates } from "#runtime/engine/explain/explain-candidates.js";
+import { preparePlan } from "#runtime/engine/schedule/execute.js";
+import type { ModelCaller } from "#runtime/engine/schedule/kernel.js";
 import { grouped, lists, plain, scalars } from "../kernels/step.js";
 import { at } from "./served-plan.js";
 

@@ -2,12 +2,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { preparePlan } from "#runtime/plan/execute.js";
-import type { ModelCaller } from "#runtime/plan/kernel.js";
-import { rootRows } from "#runtime/plan/table.js";
-import type { OpKind } from "#triton-protos/op-params.js";
-import { type ColumnRef, type Plan, parsePlan, printPlan } from "#triton-protos/plan.js";
-import { type ColumnSchema, column } from "#triton-protos/schema.js";
+import type { OpKind } from "#contract/op-params.js";
+import { type ColumnRef, type Plan, parsePlan, printPlan } from "#contract/plan.js";
+import { type ColumnSchema, column } from "#contract/schema.js";
+import { rootRows } from "#runtime/base/columns/table.js";
+import { preparePlan } from "#runtime/engine/schedule/execute.js";
+import type { ModelCaller } from "#runtime/engine/schedule/kernel.js";
 import { context, lists, noModels, plain, scalars } from "../kernels/step.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-plan-"));

@@ -2,11 +2,11 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { merlonBackend } from "#runtime/backends/merlon.js";
-import { RuntimeFault } from "#runtime/errors.js";
+import { type Plan, printPlan } from "#contract/plan.js";
+import { column } from "#contract/schema.js";
+import { RuntimeFault } from "#runtime/base/errors.js";
+import { merlonBackend } from "#runtime/server/backends/merlon.js";
 import { datatype } from "#triton-protos/datatype.js";
-import { type Plan, printPlan } from "#triton-protos/plan.js";
-import { column } from "#triton-protos/schema.js";
 import {
   at,
   recommendConfig as config,

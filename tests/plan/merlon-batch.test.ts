@@ -2,11 +2,11 @@
 import { rmSync } from "node:fs";
 import fc from "fast-check";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
-import type { BackendRequest, BackendResponse } from "#runtime/backends/backend.js";
-import { Cancellable } from "#runtime/cancellation.js";
-import { RuntimeFault } from "#runtime/errors.js";
-import { keepsRowsApart } from "#runtime/plan/apart.js";
-import type { Plan } from "#triton-protos/plan.js";
+import type { Plan } from "#contract/plan.js";
+import { Cancellable } from "#runtime/base/cancellation.js";
+import { RuntimeFault } from "#runtime/base/errors.js";
+import { keepsRowsApart } from "#runtime/engine/schedule/apart.js";
+import type { BackendRequest, BackendResponse } from "#runtime/server/backends/backend.js";
 import {
   recommendConfig as config,
   load,

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { afterAll, expect, test } from "vitest";
-import { preparePlan } from "#runtime/plan/execute.js";
-import { parsePlan } from "#triton-protos/plan.js";
-import { column } from "#triton-protos/schema.js";
+import { parsePlan } from "#contract/plan.js";
+import { column } from "#contract/schema.js";
+import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import { context, noModels, plain, scalars } from "../kernels/step.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-one-state-"));

@@ -33,11 +33,11 @@ import {
   transformWorkflow,
   unrollFeatures,
 } from "#compiler/dsl/index.js";
-import type { ModelCaller } from "#runtime/plan/kernel.js";
-import type { Values } from "#runtime/plan/table.js";
-import { tensorValues, valuesTensor } from "#runtime/plan/tensor-values.js";
+import type { Plan } from "#contract/plan.js";
+import type { Values } from "#runtime/base/columns/table.js";
+import { tensorValues, valuesTensor } from "#runtime/base/columns/tensor-values.js";
+import type { ModelCaller } from "#runtime/engine/schedule/kernel.js";
 import { type DType, datatype, wireDatatype } from "#triton-protos/datatype.js";
-import type { Plan } from "#triton-protos/plan.js";
 import { type FeatureChoice, featureChoice, keptItems, lagScores, userFacts } from "./random-features.js";
 import { f, lambdas } from "./random-functions.js";
 import { type OrderChoice, order, orderChoice } from "./random-ordering.js";

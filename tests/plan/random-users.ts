@@ -1,6 +1,6 @@
 /** Users for random ensembles: what they ask with, how an answer reads, and choices that together take every way. */
 import fc from "fast-check";
-import { type Column, rootRows } from "#runtime/plan/table.js";
+import { type Column, rootRows } from "#runtime/base/columns/table.js";
 import { grouped, type Item, lists, plain, scalars, vectors } from "../kernels/step.js";
 import { bloomText, bloomWords } from "./bloom-text.js";
 import type { Choice } from "./random-ensemble.js";

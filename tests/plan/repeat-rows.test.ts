@@ -1,9 +1,9 @@
 // Repeating runs gives what gathering by an index gives, for every shape of column.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { repeatRows } from "#runtime/plan/repeat-rows.js";
-import { ancestorIndex } from "#runtime/plan/row-map.js";
-import { type Column, childRows, gather, rootRows } from "#runtime/plan/table.js";
+import { repeatRows } from "#runtime/base/columns/repeat-rows.js";
+import { ancestorIndex } from "#runtime/base/columns/row-map.js";
+import { type Column, childRows, gather, rootRows } from "#runtime/base/columns/table.js";
 import type { DType } from "#triton-protos/datatype.js";
 import { type Item, lists, scalars, vectors } from "../kernels/step.js";
 

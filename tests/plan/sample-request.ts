@@ -1,8 +1,8 @@
 /** A plan's inputs → a request of so many rows: small numbers, texts that some vocabulary has, Bloom filters where a step reads them. */
 
-import type { Tensor } from "#runtime/tensor.js";
+import type { Plan } from "#contract/plan.js";
+import type { Tensor } from "#runtime/base/tensor.js";
 import type { DType } from "#triton-protos/datatype.js";
-import type { Plan } from "#triton-protos/plan.js";
 import { bloomText } from "./bloom-text.js";
 import { tensor } from "./served-plan.js";
 

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { build, compile } from "#compiler/index.js";
-import { serve } from "#runtime/index.js";
-import type { CandidateStory } from "#runtime/plan/explain-candidates.js";
+import type { CandidateStory } from "#runtime/engine/explain/explain-candidates.js";
+import { serve } from "#runtime/server/index.js";
 
 const SAMPLES = join(import.meta.dirname, "..", "samples");
 const FIXTURES = join(import.meta.dirname, "..", "fixtures", "forest");

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { castValues } from "#runtime/plan/cast.js";
-import { ancestorIndex, runsOf } from "#runtime/plan/row-map.js";
-import { gather, rootRows, type Values } from "#runtime/plan/table.js";
+import { castValues } from "#runtime/base/columns/cast.js";
+import { ancestorIndex, runsOf } from "#runtime/base/columns/row-map.js";
+import { gather, rootRows, type Values } from "#runtime/base/columns/table.js";
 import { DATATYPES, type DType } from "#triton-protos/datatype.js";
 import { candidates, type Item, lists, plain, scalars, vectors } from "../kernels/step.js";
 

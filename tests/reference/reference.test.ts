@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { build, compile, printDiagnostics } from "#compiler/index.js";
-import { serve } from "#runtime/index.js";
+import { serve } from "#runtime/server/index.js";
 import { makeFeatures } from "#shop/features.js";
 import { generate } from "#shop/generate.js";
 import { loadEvents } from "#shop/load.js";

@@ -3,8 +3,8 @@
  */
 import { Agent, request } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ROUTES } from "#runtime/transport/http/routes.js";
-import { RESTRICTABLE } from "#runtime/transport/restriction.js";
+import { ROUTES } from "#runtime/server/transport/http/routes.js";
+import { RESTRICTABLE } from "#runtime/server/transport/restriction.js";
 import type { Messages } from "#triton-protos/gen/messages.js";
 import { repository } from "../server/support.js";
 import { startTarget, type Target } from "./support.js";

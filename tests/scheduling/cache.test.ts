@@ -2,7 +2,7 @@
  * The response cache: hits are answered without an execution and counted as hits; bytes are bounded.
  */
 import { expect, test } from "vitest";
-import { createLocalCache } from "#runtime/cache/local-cache.js";
+import { createLocalCache } from "#runtime/server/cache/local-cache.js";
 import { repository, startServer } from "../server/support.js";
 
 const config = (cached: boolean): string => `

@@ -3,9 +3,9 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { RuntimeFault } from "#runtime/errors.js";
-import { createScheduler } from "#runtime/scheduling/create-scheduler.js";
-import { createStatistics } from "#runtime/statistics.js";
+import type { RuntimeFault } from "#runtime/base/errors.js";
+import { createStatistics } from "#runtime/server/observe/statistics.js";
+import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
 import { configOf, type NotedModel, notedModel, pause, requestOf } from "./support.js";
 

@@ -3,7 +3,7 @@
  * keeps, answers or throws, and whoever goes away.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { bufferPool } from "#runtime/memory/buffer-pool.js";
+import { bufferPool } from "#runtime/base/memory/buffer-pool.js";
 import { decode } from "#triton-protos/proto-root.js";
 import { grpcClient } from "../reliability/support.js";
 import { repository, startServer } from "../server/support.js";

@@ -1,6 +1,6 @@
 /** The latest latencies of a model: quantiles of what happened in the last minute, from a ring. */
 import { afterEach, expect, test, vi } from "vitest";
-import { createSamples } from "#runtime/latency-samples.js";
+import { createSamples } from "#runtime/server/observe/latency-samples.js";
 
 afterEach(() => vi.useRealTimers());
 

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { graphBuilder } from "#compiler/onnx/graph-builder.js";
-import { printOnnxModel } from "#triton-protos/artefacts/onnx-model.js";
+import { printOnnxModel } from "#formats/onnx/onnx-model.js";
 import { repository } from "../server/support.js";
 import { end, type ServerProcess, startProcess } from "../walls/support/server-process.js";
 
@@ -104,7 +104,7 @@ test("SIGTERM in long runs answers them and ends with 0", async () => {
 /** A process that ends in the ways that a program of a user ends. */
 const SCRIPT = `
 import * as ort from "onnxruntime-node";
-import { openSession } from "#runtime/backends/onnx-session.js";
+import { openSession } from "#runtime/server/backends/onnx-session.js";
 const feeds = { X: new ort.default.Tensor("float32", new Float32Array(${SIDE * SIDE}).fill(0.001), [${SIDE}, ${SIDE}]) };
 const use = { instances: 2, large: process.argv[2] === "opening" };
 const session = await openSession(process.argv[1], { executionProviders: ["cpu"], logSeverityLevel: 4, intraOpNumThreads: 1 }, use);

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { afterAll, expect, test } from "vitest";
 import { graphBuilder } from "#compiler/onnx/graph-builder.js";
-import type { OnnxSession } from "#runtime/backends/onnx-run.js";
-import { openSession } from "#runtime/backends/onnx-session.js";
-import { callCosts } from "#runtime/call-costs.js";
-import { printOnnxModel } from "#triton-protos/artefacts/onnx-model.js";
+import { printOnnxModel } from "#formats/onnx/onnx-model.js";
+import { callCosts } from "#runtime/base/call-costs.js";
+import type { OnnxSession } from "#runtime/server/backends/onnx-run.js";
+import { openSession } from "#runtime/server/backends/onnx-session.js";
 
 const options = { executionProviders: ["cpu"], logSeverityLevel: 4, intraOpNumThreads: 1 } as const;
 const SIDE = 512;

@@ -2,11 +2,11 @@
  * The rate limiter: instances wait for the resources that their groups name, across models, and the model that has run least goes first.
  */
 import { expect, test } from "vitest";
-import { directScheduler } from "#runtime/scheduling/direct.js";
-import { createInstances } from "#runtime/scheduling/instances.js";
-import { type Job, now } from "#runtime/scheduling/job.js";
-import { createRateLimiter } from "#runtime/scheduling/rate-limiter.js";
-import { createStatistics } from "#runtime/statistics.js";
+import { createStatistics } from "#runtime/server/observe/statistics.js";
+import { directScheduler } from "#runtime/server/scheduling/direct.js";
+import { createInstances } from "#runtime/server/scheduling/instances.js";
+import { type Job, now } from "#runtime/server/scheduling/job.js";
+import { createRateLimiter } from "#runtime/server/scheduling/rate-limiter.js";
 import { configOf, notedModel, pause, requestOf } from "./support.js";
 
 const limited = (name: string, count: number, priority = 1) =>

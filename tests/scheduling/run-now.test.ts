@@ -2,13 +2,13 @@
 import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
-import { openSession } from "#runtime/backends/onnx-session.js";
-import { callCosts } from "#runtime/call-costs.js";
-import { RuntimeFault } from "#runtime/errors.js";
-import { createScheduler } from "#runtime/scheduling/create-scheduler.js";
-import { createStatistics } from "#runtime/statistics.js";
-import type { TypedTensor } from "#runtime/tensor.js";
-import { requestBegins, requestEnds } from "#runtime/under-way.js";
+import { callCosts } from "#runtime/base/call-costs.js";
+import { RuntimeFault } from "#runtime/base/errors.js";
+import type { TypedTensor } from "#runtime/base/tensor.js";
+import { requestBegins, requestEnds } from "#runtime/base/under-way.js";
+import { openSession } from "#runtime/server/backends/onnx-session.js";
+import { createStatistics } from "#runtime/server/observe/statistics.js";
+import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
 import { configOf, notedModel, pause, requestOf } from "./support.js";
 
 const model = (name: string) => join(import.meta.dirname, "..", "samples", "artefacts", "models", `${name}.onnx`);

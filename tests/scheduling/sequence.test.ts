@@ -2,9 +2,9 @@
  * The sequence batcher: slots, order, idle time, state; and what a request must bring.
  */
 import { expect, test } from "vitest";
-import type { LoadedModel } from "#runtime/backends/backend.js";
-import { createScheduler } from "#runtime/scheduling/create-scheduler.js";
-import { createStatistics } from "#runtime/statistics.js";
+import type { LoadedModel } from "#runtime/server/backends/backend.js";
+import { createStatistics } from "#runtime/server/observe/statistics.js";
+import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
 import { configOf, notedModel, pause, requestOf } from "./support.js";
 

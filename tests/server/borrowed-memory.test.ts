@@ -4,9 +4,9 @@
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { LARGE } from "#runtime/memory/buffer-pool.js";
-import { MemoryBudget } from "#runtime/memory/memory-budget.js";
-import { createBodyMemory } from "#runtime/transport/http/body-memory.js";
+import { LARGE } from "#runtime/base/memory/buffer-pool.js";
+import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
+import { createBodyMemory } from "#runtime/server/transport/http/body-memory.js";
 import { repository, startServer } from "./support.js";
 
 const config = (name: string, backend: string): string => `name: "${name}" backend: "${backend}"

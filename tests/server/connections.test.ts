@@ -5,7 +5,7 @@ import { connect, constants } from "node:http2";
 import * as grpc from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
-import { serve } from "#runtime/index.js";
+import { serve } from "#runtime/server/index.js";
 import { messageType } from "#triton-protos/proto-root.js";
 import { repository } from "./support.js";
 

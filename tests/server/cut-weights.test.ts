@@ -8,10 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Tensor } from "onnxruntime-node";
 import { afterEach, expect, test, vi } from "vitest";
-import { checkMapped } from "#runtime/backends/onnx-mapped.js";
-import { ownFiles } from "#runtime/backends/onnx-own-files.js";
-import { openSession } from "#runtime/backends/onnx-session.js";
-import { printOnnxModel } from "#triton-protos/artefacts/onnx-model.js";
+import { printOnnxModel } from "#formats/onnx/onnx-model.js";
+import { checkMapped } from "#runtime/server/backends/onnx-mapped.js";
+import { ownFiles } from "#runtime/server/backends/onnx-own-files.js";
+import { openSession } from "#runtime/server/backends/onnx-session.js";
 import { repository, startServer } from "./support.js";
 
 /** Enough that a run takes milliseconds, so that runs go to a thread with a session of its own. */

@@ -127,7 +127,12 @@ test("the package holds the programs and none of the tests", () => {
   });
   const [{ files }] = JSON.parse(listed) as [{ files: readonly { readonly path: string }[] }];
   const paths = files.map(({ path }) => path);
-  for (const path of ["dist/cli/main.js", "dist/cli/tritonserver.js", "dist/runtime/server.js", "package.json"])
+  for (const path of [
+    "dist/cli/main.js",
+    "dist/cli/tritonserver.js",
+    "dist/runtime/server/lifecycle/server.js",
+    "package.json",
+  ])
     expect(paths).toContain(path);
   expect(paths.filter(path => /^dist\/(tests|examples)\/|^tests\/|\.tsbuildinfo$/.test(path))).toEqual([]);
 });

@@ -4,7 +4,7 @@
  */
 import { expect, test } from "vitest";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
-import { createLog } from "#runtime/server-log.js";
+import { createLog } from "#runtime/server/observe/server-log.js";
 import { repository, startServer } from "./support.js";
 
 const identity = (more: string): string => `backend: "identity" max_batch_size: 4

@@ -3,7 +3,7 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseJson } from "#runtime/transport/http/json.js";
+import { parseJson } from "#runtime/wire/json/json.js";
 
 const result = (text: string): unknown => {
   try {

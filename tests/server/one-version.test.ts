@@ -5,8 +5,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { printPlan } from "#triton-protos/plan.js";
-import { column } from "#triton-protos/schema.js";
+import { printPlan } from "#contract/plan.js";
+import { column } from "#contract/schema.js";
 import { repository, startServer } from "./support.js";
 
 const tensors = (direction: string, names: readonly string[]): string =>

@@ -3,7 +3,7 @@
  * a source file's path are of the recorded Triton, whose checks throw.
  */
 import { expect, test } from "vitest";
-import { ortErrorNumber } from "#runtime/backends/onnx-error-number.js";
+import { ortErrorNumber } from "#runtime/server/backends/onnx-error-number.js";
 import { repository, startServer } from "./support.js";
 
 const node = (operator: string, status: string): string =>

@@ -1,10 +1,10 @@
 // Requests with nothing wrong with them are let through by a shorter check: it has to let through what the long one does, and nothing else.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { InferRequest, RequestTensor } from "../../runtime/data-plane/request.js";
-import { plainRows, validateRequest } from "../../runtime/data-plane/validate.js";
-import { typedTensor } from "../../runtime/plan/tensor-values.js";
-import type { Tensor } from "../../runtime/tensor.js";
+import { typedTensor } from "../../runtime/base/columns/tensor-values.js";
+import type { Tensor } from "../../runtime/base/tensor.js";
+import type { InferRequest, RequestTensor } from "../../runtime/server/requests/request.js";
+import { plainRows, validateRequest } from "../../runtime/server/requests/validate.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { configOf } from "../scheduling/support.js";
 

@@ -4,9 +4,9 @@
  */
 import { cpSync } from "node:fs";
 import { expect, test } from "vitest";
-import { replaceFolder } from "#triton-protos/artefacts/replace-folder.js";
-import { printPlan } from "#triton-protos/plan.js";
-import { column } from "#triton-protos/schema.js";
+import { printPlan } from "#contract/plan.js";
+import { column } from "#contract/schema.js";
+import { replaceFolder } from "#formats/folders/replace-folder.js";
 import { repository, startServer } from "./support.js";
 
 const tensors = (direction: string, names: readonly string[]): string =>

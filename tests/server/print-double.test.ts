@@ -4,9 +4,9 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ByteWriter } from "#runtime/transport/http/byte-writer.js";
-import { digits, findDigits, lastExponent } from "#runtime/transport/http/grisu.js";
-import { printDouble, writeDoubles } from "#runtime/transport/http/print-double.js";
+import { ByteWriter } from "#runtime/server/transport/http/byte-writer.js";
+import { digits, findDigits, lastExponent } from "#runtime/server/transport/http/grisu.js";
+import { printDouble, writeDoubles } from "#runtime/server/transport/http/print-double.js";
 import { digitsOf } from "./grisu-in-bigint.js";
 
 const RUNS = Number(process.env.PRINT_RUNS ?? 4000);

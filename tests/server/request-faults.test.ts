@@ -5,8 +5,8 @@
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { serve } from "#runtime/index.js";
-import { nameFault } from "#triton-protos/files/model-name.js";
+import { nameFault } from "#contract/files/model-name.js";
+import { serve } from "#runtime/server/index.js";
 import { repository, startServer } from "./support.js";
 
 let server: Awaited<ReturnType<typeof startServer>>;

@@ -3,7 +3,7 @@
  */
 import { rmSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createSharedMemory } from "#runtime/shared-memory.js";
+import { createSharedMemory } from "#runtime/server/requests/shared-memory.js";
 
 const KEY = `merlon-checks-${process.pid}`;
 const memory = createSharedMemory();

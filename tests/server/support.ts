@@ -4,7 +4,7 @@
 import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { serve } from "#runtime/index.js";
+import { serve } from "#runtime/server/index.js";
 
 const golden = new URL("../conformance/data/protocol/models/", import.meta.url).pathname;
 

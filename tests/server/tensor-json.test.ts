@@ -3,12 +3,12 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { atOnce } from "#runtime/slices.js";
-import type { DataList } from "#runtime/transport/http/data-list.js";
-import { type JsonObject, parseJson } from "#runtime/transport/http/json.js";
-import { membersOf } from "#runtime/transport/http/json-kept.js";
-import { elementsOf } from "#runtime/transport/http/read-elements.js";
-import { printElements } from "#runtime/transport/http/tensor-json.js";
+import { atOnce } from "#runtime/base/slices.js";
+import { elementsOf } from "#runtime/server/transport/http/read-elements.js";
+import { printElements } from "#runtime/server/transport/http/tensor-json.js";
+import type { DataList } from "#runtime/wire/json/data-list.js";
+import { type JsonObject, parseJson } from "#runtime/wire/json/json.js";
+import { membersOf } from "#runtime/wire/json/json-kept.js";
 import { type DatatypeRow, wireDatatype } from "#triton-protos/datatype.js";
 
 const RUNS = Number(process.env.NUMBER_RUNS ?? 300);

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { strToU8, zipSync } from "fflate";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readImplicitFactors } from "#formats/tables/implicit.js";
 import { buildEmbeddingTable, importHugectrTable, importNpzTable } from "#runtime/etl/embedding-table.js";
-import { openEmbeddingTable } from "#runtime/stores/embedding-table.js";
-import { hotRows } from "#runtime/stores/hot-rows.js";
-import { readImplicitFactors } from "#triton-protos/artefacts/implicit.js";
+import { openEmbeddingTable } from "#runtime/stores/embeddings/embedding-table.js";
+import { hotRows } from "#runtime/stores/embeddings/hot-rows.js";
 import { column, plain, run, scalars } from "../kernels/step.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-embedding-"));

@@ -1,6 +1,6 @@
 /** Redis filled with what Feast left there (tests/oracles/feast), and how a repository names it. */
 import type { Redis } from "ioredis";
-import type { RedisStore } from "#triton-protos/artefacts/feast-online-store.js";
+import type { RedisStore } from "#formats/feast/feast-online-store.js";
 import { hashesOf } from "./every-type.js";
 
 export const redisAt = (...ports: number[]): RedisStore => ({

@@ -2,11 +2,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findView } from "#formats/feast/feast-registry.js";
+import { type FeastRepository, readFeastRepository } from "#formats/feast/feast-repository.js";
+import { type FeastType, feastType } from "#formats/feast/feast-type.js";
 import { openStore } from "#runtime/stores/feast/open-store.js";
 import { FEATURE_STATUS } from "#runtime/stores/feast/store.js";
-import { findView } from "#triton-protos/artefacts/feast-registry.js";
-import { type FeastRepository, readFeastRepository } from "#triton-protos/artefacts/feast-repository.js";
-import { type FeastType, feastType } from "#triton-protos/artefacts/feast-type.js";
 import { type Item, plain, scalars } from "../kernels/step.js";
 
 export const FIXTURES = ["every-0.31-k1", "every-0.31-k2", "every-0.67-k2", "every-0.67-k3"];

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Index } from "faiss-node";
 import { afterAll, describe, expect, test } from "vitest";
-import { patchIvfIds, readFaissHeader, readFaissHeaderFile, wrapIdMap } from "#triton-protos/artefacts/faiss.js";
+import { patchIvfIds, readFaissHeader, readFaissHeaderFile, wrapIdMap } from "#formats/faiss/faiss.js";
 
 const folder = fileURLToPath(new URL("../fixtures/faiss", import.meta.url));
 const files = readdirSync(folder).filter(name => name.endsWith(".faiss"));

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
+import { findView } from "#formats/feast/feast-registry.js";
+import { readFeastRepository } from "#formats/feast/feast-repository.js";
 import { openStore } from "#runtime/stores/feast/open-store.js";
-import { findView } from "#triton-protos/artefacts/feast-registry.js";
-import { readFeastRepository } from "#triton-protos/artefacts/feast-repository.js";
 import { scalars } from "../kernels/step.js";
 import { fixture } from "./every-type.js";
 

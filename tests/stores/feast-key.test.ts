@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { keyEncoder, keyVersionOf } from "#formats/feast/feast-key.js";
 import { keyColumnsEncoder } from "#runtime/stores/feast/key-column.js";
-import { keyEncoder, keyVersionOf } from "#triton-protos/artefacts/feast-key.js";
 import { scalars } from "../kernels/step.js";
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");

@@ -7,9 +7,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import Database from "better-sqlite3";
 import { afterAll, describe, expect, test } from "vitest";
+import { readFeastRepository } from "#formats/feast/feast-repository.js";
 import { materialize } from "#runtime/etl/materialize.js";
 import { getFeatures } from "#runtime/stores/feast/get-features.js";
-import { readFeastRepository } from "#triton-protos/artefacts/feast-repository.js";
 import { feastAnswers, fixture, hashesOf, ourAnswers } from "./every-type.js";
 import { startRedis } from "./redis-server.js";
 

@@ -5,9 +5,9 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { Secret } from "#contract/secret.js";
+import { findView } from "#formats/feast/feast-registry.js";
 import { openStore } from "#runtime/stores/feast/open-store.js";
-import { findView } from "#triton-protos/artefacts/feast-registry.js";
-import { Secret } from "#triton-protos/secret.js";
 import { scalars } from "../kernels/step.js";
 import { fixture, repositoryOf } from "./every-type.js";
 

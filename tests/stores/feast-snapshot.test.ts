@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { findView } from "#formats/feast/feast-registry.js";
+import { readFeastRepository } from "#formats/feast/feast-repository.js";
 import { openStore } from "#runtime/stores/feast/open-store.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
-import { findView } from "#triton-protos/artefacts/feast-registry.js";
-import { readFeastRepository } from "#triton-protos/artefacts/feast-repository.js";
 import { scalars } from "../kernels/step.js";
 
 const FEATURES = Array.from({ length: 150 }, (_, i) => ({ name: `f${i}`, type: "INT64" }) as const);

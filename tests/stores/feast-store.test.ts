@@ -5,14 +5,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
+import type { KeyVersion } from "#formats/feast/feast-key.js";
+import { type FeastFeature, type FeastView, findView } from "#formats/feast/feast-registry.js";
+import { type FeastRepository, readFeastRepository } from "#formats/feast/feast-repository.js";
+import { type FeastType, feastType } from "#formats/feast/feast-type.js";
 import { openSnapshotStore } from "#runtime/stores/feast/snapshot-store.js";
 import { openSqliteStore } from "#runtime/stores/feast/sqlite-store.js";
 import { FEATURE_STATUS, type FeatureStore, type ReadOptions } from "#runtime/stores/feast/store.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
-import type { KeyVersion } from "#triton-protos/artefacts/feast-key.js";
-import { type FeastFeature, type FeastView, findView } from "#triton-protos/artefacts/feast-registry.js";
-import { type FeastRepository, readFeastRepository } from "#triton-protos/artefacts/feast-repository.js";
-import { type FeastType, feastType } from "#triton-protos/artefacts/feast-type.js";
 import { lists, plain, scalars } from "../kernels/step.js";
 
 interface Answers {
@@ -190,7 +190,7 @@ test("a large store is read by a thread, which the process waits for", async () 
   writeFileSync(
     script,
     `import { openSnapshotStore } from ${module("runtime/stores/feast/snapshot-store.js")};
-import { readFeastRepository } from ${module("triton-protos/artefacts/feast-repository.js")};
+import { readFeastRepository } from ${module("formats/feast/feast-repository.js")};
 const [view] = readFeastRepository(${JSON.stringify(folder)}).registry.views;
 const reader = await openSnapshotStore(${JSON.stringify(file)}, 3, 2 ** 28).prepare([{ view, features: view.features }], { bytes: "utf8", eventTimes: false });
 const keys = { dtype: "int64", rows: { count: 3 }, values: BigInt64Array.of(${(count - 1) * 3}n, 1n, 0n) };

@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { column as schema } from "#contract/schema.js";
+import { projectedView } from "#formats/feast/feast-registry.js";
+import { readFeastRepository } from "#formats/feast/feast-repository.js";
 import { getFeatures } from "#runtime/stores/feast/get-features.js";
 import { openStore } from "#runtime/stores/feast/open-store.js";
-import { projectedView } from "#triton-protos/artefacts/feast-registry.js";
-import { readFeastRepository } from "#triton-protos/artefacts/feast-repository.js";
-import { column as schema } from "#triton-protos/schema.js";
 import { plain as plainColumn, run, scalars } from "../kernels/step.js";
 import { fixture, repositoryOf } from "./every-type.js";
 

@@ -7,9 +7,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePort } from "#conformance/free-ports.js";
+import { Secret } from "#contract/secret.js";
+import { findView } from "#formats/feast/feast-registry.js";
 import { openStore } from "#runtime/stores/feast/open-store.js";
-import { findView } from "#triton-protos/artefacts/feast-registry.js";
-import { Secret } from "#triton-protos/secret.js";
 import { scalars } from "../kernels/step.js";
 import { feastAnswers, fixture, ourAnswers, repositoryOf } from "./every-type.js";
 

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { artefactReader } from "#compiler/3-graph/artefacts.js";
-import { readOnnxSignature } from "#triton-protos/artefacts/onnx.js";
+import { readOnnxSignature } from "#formats/onnx/onnx.js";
 import { onnxDatatype } from "#triton-protos/datatype.js";
 
 const folder = fileURLToPath(new URL("../fixtures/onnx", import.meta.url));

@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { Cluster } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { Cancellable } from "#runtime/cancellation.js";
+import { keyEncoder } from "#formats/feast/feast-key.js";
+import { Cancellable } from "#runtime/base/cancellation.js";
 import { keySlot } from "#runtime/stores/feast/key-slot.js";
 import { connectHashReader, type HashPart, type HashReader } from "#runtime/stores/feast/redis-hashes.js";
-import { keyEncoder } from "#triton-protos/artefacts/feast-key.js";
 import { redisAt } from "./every-redis.js";
 import { startRedis, startRedisCluster } from "./redis-server.js";
 

@@ -7,13 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { readCassette } from "#runtime/cassettes/cassette.js";
-import { compareTensors, ulpsBetween } from "#runtime/cassettes/compare-tensors.js";
-import { diff } from "#runtime/cassettes/diff.js";
-import { openDiffTarget } from "#runtime/cassettes/diff-target.js";
-import { record } from "#runtime/cassettes/record.js";
 import { connect } from "#runtime/client/index.js";
+import { readCassette } from "#runtime/server/recordings/cassette.js";
 import { createTestServer } from "#runtime/testing/index.js";
+import { compareTensors, ulpsBetween } from "#runtime/testing/recordings/compare-tensors.js";
+import { diff } from "#runtime/testing/recordings/diff.js";
+import { openDiffTarget } from "#runtime/testing/recordings/diff-target.js";
+import { record } from "#runtime/testing/recordings/record.js";
 import { repository } from "../server/support.js";
 import { withoutManifests } from "../walls/support/by-hand.js";
 

@@ -5,9 +5,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { checkMockSettings } from "#runtime/backends/mock/settings.js";
-import { parseFault } from "#runtime/faults/fault.js";
-import { executionFault } from "#runtime/faults/fault-texts.js";
+import { checkMockSettings } from "#runtime/server/backends/mock/settings.js";
+import { parseFault } from "#runtime/server/faults/fault.js";
+import { executionFault } from "#runtime/server/faults/fault-texts.js";
 import { createTestServer, defineModel } from "#runtime/testing/index.js";
 
 const ROOT = join(import.meta.dirname, "..", "..");

@@ -3,9 +3,9 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { record } from "#runtime/cassettes/record.js";
 import { connect } from "#runtime/client/index.js";
 import { createTestServer, defineModel } from "#runtime/testing/index.js";
+import { record } from "#runtime/testing/recordings/record.js";
 
 const echo = defineModel({
   inputs: { x: "INT32[256]" },

@@ -10,10 +10,10 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { readCassette } from "#runtime/cassettes/cassette.js";
-import { record } from "#runtime/cassettes/record.js";
 import { connect } from "#runtime/client/index.js";
+import { readCassette } from "#runtime/server/recordings/cassette.js";
 import { createTestServer, defineModel } from "#runtime/testing/index.js";
+import { record } from "#runtime/testing/recordings/record.js";
 import { startServer } from "../server/support.js";
 import { makeCertificates } from "../typed-client/certificates.js";
 

@@ -7,9 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { freePort } from "#conformance/free-ports.js";
-import { record } from "#runtime/cassettes/record.js";
 import { connect } from "#runtime/client/index.js";
 import { createTestServer, defineModel } from "#runtime/testing/index.js";
+import { record } from "#runtime/testing/recordings/record.js";
 import { startTriton } from "../bench/server/processes.mjs";
 import { runPython } from "../clients/python.js";
 import { startServer } from "../server/support.js";
@@ -71,9 +71,9 @@ function recorded(name: string, start: () => Promise<{ grpc: number; http: numbe
     }, 60_000);
 
     test("it is what `merlon diff` holds a repository to", async () => {
-      const { openDiffTarget } = await import("#runtime/cassettes/diff-target.js");
-      const { diff } = await import("#runtime/cassettes/diff.js");
-      const { readCassette } = await import("#runtime/cassettes/cassette.js");
+      const { openDiffTarget } = await import("#runtime/testing/recordings/diff-target.js");
+      const { diff } = await import("#runtime/testing/recordings/diff.js");
+      const { readCassette } = await import("#runtime/server/recordings/cassette.js");
       const targets = [await openDiffTarget(cassette), await openDiffTarget(repositoryIn(`${name}-again`))] as const;
       const results = await diff((await readCassette(cassette)).exchanges, targets, { kind: "bits" });
       for (const target of targets) await target.close();

@@ -3,9 +3,9 @@
  */
 import { expect, test } from "vitest";
 import { connect } from "#runtime/client/index.js";
-import { serve } from "#runtime/index.js";
-import { printHead } from "#runtime/tracing/print-head.js";
-import { createRecentRequests } from "#runtime/tracing/recent-requests.js";
+import { serve } from "#runtime/server/index.js";
+import { printHead } from "#runtime/server/observe/tracing/print-head.js";
+import { createRecentRequests } from "#runtime/server/observe/tracing/recent-requests.js";
 import { repository } from "../server/support.js";
 
 const here = { address: "127.0.0.1", port: 0 };

@@ -7,11 +7,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { build, compile, printDiagnostics } from "#compiler/index.js";
-import { serve } from "#runtime/index.js";
+import type { Plan } from "#contract/plan.js";
+import type { Tensor } from "#runtime/base/tensor.js";
+import { serve } from "#runtime/server/index.js";
 import { freezeFeatures } from "#runtime/stores/feast/freeze-features.js";
-import type { Tensor } from "#runtime/tensor.js";
 import { wireDatatype } from "#triton-protos/datatype.js";
-import type { Plan } from "#triton-protos/plan.js";
 import { type Answer, askBinary } from "../compiler/ask-binary.js";
 import { startOnnxTriton } from "./onnx-triton.js";
 

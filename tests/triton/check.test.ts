@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { checkLowered } from "#cli/check-lowered.js";
 import { edgeRows } from "#cli/edge-rows.js";
+import { column } from "#contract/schema.js";
 import { freezeFeatures } from "#runtime/stores/feast/freeze-features.js";
-import { column } from "#triton-protos/schema.js";
 import { compiledProgram } from "./both-servers.js";
 import { sampleProgram, withoutTheRefused } from "./sample-programs.js";
 

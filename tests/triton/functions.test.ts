@@ -1,10 +1,10 @@
 // Random functions as ONNX graphs and through the kernels, on the same random rows: the same columns. What has no lowering says why.
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import { preparePlan } from "#runtime/plan/execute.js";
-import { rootRows } from "#runtime/plan/table.js";
-import { type Plan, parsePlan } from "#triton-protos/plan.js";
-import { column } from "#triton-protos/schema.js";
+import { type Plan, parsePlan } from "#contract/plan.js";
+import { column } from "#contract/schema.js";
+import { rootRows } from "#runtime/base/columns/table.js";
+import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import { expectCells, lowerWorkflow } from "../etl/run-onnx.js";
 import { fromColumn, toColumn } from "../etl/table-values.js";
 import { schemaOf } from "../etl/workflow-plan.js";

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Tensor } from "#runtime/tensor.js";
+import type { Tensor } from "#runtime/base/tensor.js";
 import type { Answer } from "../compiler/ask-binary.js";
 
 export interface OnnxTriton {

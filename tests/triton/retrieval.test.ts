@@ -5,10 +5,10 @@
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import { equalVectors } from "#compiler/lower/equal-vectors.js";
-import type { OpKind, OpParamsInput } from "#triton-protos/op-params.js";
-import type { Step } from "#triton-protos/plan.js";
-import { column } from "#triton-protos/schema.js";
+import type { OpKind, OpParamsInput } from "#contract/op-params.js";
+import type { Step } from "#contract/plan.js";
+import { column } from "#contract/schema.js";
+import { equalVectors } from "#operators/query-faiss/onnx-equal-vectors.js";
 import { makeStep } from "../kernels/step.js";
 import { startPythonOnnx } from "./python-onnx.js";
 import { columnsOf, type Shape } from "./random-columns.js";

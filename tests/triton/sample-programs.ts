@@ -2,8 +2,8 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { lowered } from "#compiler/5-emit/build.js";
+import type { AnyStep } from "#contract/plan.js";
 import { freezeFeatures } from "#runtime/stores/feast/freeze-features.js";
-import type { AnyStep } from "#triton-protos/plan.js";
 import { compiledProgram, type Program } from "./both-servers.js";
 
 const ROOT = join(import.meta.dirname, "../..");

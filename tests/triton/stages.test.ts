@@ -4,9 +4,9 @@
  */
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
+import type { OpKind, OpParamsInput } from "#contract/op-params.js";
+import { column } from "#contract/schema.js";
 import { DATATYPES, type DType, datatype } from "#triton-protos/datatype.js";
-import type { OpKind, OpParamsInput } from "#triton-protos/op-params.js";
-import { column } from "#triton-protos/schema.js";
 import { readFunction } from "../functions/read-function.js";
 import { makeStep } from "../kernels/step.js";
 import { bloomWords } from "../plan/bloom-text.js";

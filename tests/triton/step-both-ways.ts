@@ -4,20 +4,20 @@
  */
 import * as ort from "onnxruntime-node";
 import { expect } from "vitest";
-import { contextOf, type LowerOptions } from "#compiler/lower/lower-plan.js";
-import { lowerStep } from "#compiler/lower/lower-step.js";
-import { graphDtype, type LoweredColumn, type RowSet } from "#compiler/lower/lowered-column.js";
-import { LoweringFault } from "#compiler/lower/lowering.js";
+import { contextOf, type LowerOptions } from "#compiler/5-emit/onnx/lower-plan.js";
+import { lowerStep } from "#compiler/5-emit/onnx/lower-step.js";
 import { concat, dim, expand, flat, mul, scalar } from "#compiler/onnx/elementary.js";
 import { finishGraph } from "#compiler/onnx/finish-graph.js";
 import { type GraphBuilder, graphBuilder, type Value } from "#compiler/onnx/graph-builder.js";
 import { TRITON_RELEASES } from "#compiler/onnx/triton-releases.js";
-import { KERNELS } from "#runtime/kernels/index.js";
-import type { Kernel, ModelCaller } from "#runtime/plan/kernel.js";
-import { type Column, childRows, type Rows, rootRows } from "#runtime/plan/table.js";
+import type { OpKind } from "#contract/op-params.js";
+import type { Step } from "#contract/plan.js";
+import { KERNELS } from "#operators/kernels.js";
+import { graphDtype, type LoweredColumn, type RowSet } from "#operators/shared/onnx/lowered-column.js";
+import { LoweringFault } from "#operators/shared/onnx/lowering.js";
+import { type Column, childRows, type Rows, rootRows } from "#runtime/base/columns/table.js";
+import type { Kernel, ModelCaller } from "#runtime/engine/schedule/kernel.js";
 import { type DType, datatype } from "#triton-protos/datatype.js";
-import type { OpKind } from "#triton-protos/op-params.js";
-import type { Step } from "#triton-protos/plan.js";
 import { context, grouped, type Item, lists, noModels, plain, scalars, vectors } from "../kernels/step.js";
 import type { PythonOnnx } from "./python-onnx.js";
 

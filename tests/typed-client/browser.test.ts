@@ -7,7 +7,7 @@ import { join, normalize } from "node:path";
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { connect as Connect } from "#runtime/client/browser.js";
-import { serve } from "#runtime/index.js";
+import { serve } from "#runtime/server/index.js";
 
 const root = new URL("../..", import.meta.url).pathname;
 let [server, browser]: [Awaited<ReturnType<typeof serve>> | undefined, Browser | undefined] = [undefined, undefined];

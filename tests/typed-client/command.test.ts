@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { serve } from "#runtime/index.js";
+import { serve } from "#runtime/server/index.js";
 import { contractRepository } from "./contract-models.js";
 
 const root = new URL("../..", import.meta.url).pathname;

@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe } from "vitest";
-import { serve } from "#runtime/index.js";
+import { serve } from "#runtime/server/index.js";
 import { startTriton } from "../bench/server/processes.mjs";
 import { contract } from "./contract.js";
 import { contractRepository, mlserverRepository } from "./contract-models.js";

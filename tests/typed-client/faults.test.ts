@@ -8,7 +8,7 @@ import { createServer as createHttp2, type ServerHttp2Stream } from "node:http2"
 import { type AddressInfo, createServer as createNet, type Server } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { type ClientError, connect, DriftError, ProtocolError, UnavailableError } from "#runtime/client/index.js";
-import { frame } from "#runtime/transport/grpc/framing.js";
+import { frame } from "#runtime/wire/grpc/framing.js";
 import { encode } from "#triton-protos/proto-root.js";
 
 const open: { close(): void }[] = [];

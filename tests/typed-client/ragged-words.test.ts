@@ -1,11 +1,11 @@
 // What `merlon client infer` reads and prints of Merlon's own models: ragged columns under one name, and the stories of candidates.
 import { expect, test } from "vitest";
+import type { Plan } from "#contract/plan.js";
+import { column } from "#contract/schema.js";
+import { childRows, rootRows } from "#runtime/base/columns/table.js";
+import { RuntimeFault } from "#runtime/base/errors.js";
 import type { ModelMetadata } from "#runtime/client/index.js";
-import { RuntimeFault } from "#runtime/errors.js";
-import { explainCandidates } from "#runtime/plan/explain-candidates.js";
-import { childRows, rootRows } from "#runtime/plan/table.js";
-import type { Plan } from "#triton-protos/plan.js";
-import { column } from "#triton-protos/schema.js";
+import { explainCandidates } from "#runtime/engine/explain/explain-candidates.js";
 import { withPairs } from "../../cli/client/pairs.js";
 import { printStories } from "../../cli/client/print-stories.js";
 import { template } from "../../cli/client/template.js";

@@ -7,7 +7,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { serveUi, type Ui } from "#cli/ui/serve-ui.js";
 import { connect } from "#runtime/client/index.js";
-import { type RunningServer, serve } from "#runtime/index.js";
+import { type RunningServer, serve } from "#runtime/server/index.js";
 
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 const SHOTS = ".cache/ui";

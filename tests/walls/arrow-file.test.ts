@@ -20,8 +20,8 @@ import {
   vectorFromArray,
 } from "apache-arrow";
 import { afterAll, describe, expect, test } from "vitest";
-import { type PrintedColumn, printFittedTable } from "#runtime/kernels/fitted-table.js";
-import { readArrowColumns } from "#triton-protos/artefacts/arrow-columns.js";
+import { readArrowColumns } from "#formats/arrow/arrow-columns.js";
+import { type PrintedColumn, printFittedTable } from "#operators/shared/kernel/fitted-table.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-arrow-"));
 afterAll(() => rmSync(folder, { recursive: true }));

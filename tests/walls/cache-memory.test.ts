@@ -2,8 +2,8 @@
  * The response cache and the memory of the server: its entries are charged, they make room for requests, and none is added where there is no room.
  */
 import { expect, test } from "vitest";
-import { createLocalCache } from "#runtime/cache/local-cache.js";
-import { MemoryBudget } from "#runtime/memory/memory-budget.js";
+import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
+import { createLocalCache } from "#runtime/server/cache/local-cache.js";
 
 const MIB = 2 ** 20;
 const answer = (bytes: number) => ({

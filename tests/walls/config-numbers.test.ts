@@ -3,13 +3,13 @@
  * others. All models are served by one process with a small heap.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { LoadedModel } from "#runtime/backends/backend.js";
-import { checkInstances } from "#runtime/repository/check-limits.js";
-import { validateEnsemble } from "#runtime/repository/validate-ensemble.js";
-import { createSlots } from "#runtime/scheduling/sequence-slots.js";
-import { warmUp } from "#runtime/scheduling/warm-up.js";
-import type { ServerLog } from "#runtime/server-log.js";
-import { createStatistics } from "#runtime/statistics.js";
+import type { LoadedModel } from "#runtime/server/backends/backend.js";
+import { checkInstances } from "#runtime/server/models/check-limits.js";
+import { validateEnsemble } from "#runtime/server/models/validate-ensemble.js";
+import type { ServerLog } from "#runtime/server/observe/server-log.js";
+import { createStatistics } from "#runtime/server/observe/statistics.js";
+import { createSlots } from "#runtime/server/scheduling/sequence-slots.js";
+import { warmUp } from "#runtime/server/scheduling/warm-up.js";
 import { complete } from "#triton-protos/complete-message.js";
 import { MAX_CONFIG_BYTES } from "#triton-protos/config-limits.js";
 import { type Shape, shapeOf } from "#triton-protos/message-shape.js";

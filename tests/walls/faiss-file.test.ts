@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
-import { openIndex } from "#runtime/faiss/open-index.js";
-import { bytesSource } from "#triton-protos/artefacts/byte-source.js";
-import { readFaissHeader } from "#triton-protos/artefacts/faiss.js";
-import { readFaissLayout } from "#triton-protos/artefacts/faiss-layout.js";
+import { bytesSource } from "#formats/bytes/byte-source.js";
+import { readFaissHeader } from "#formats/faiss/faiss.js";
+import { readFaissLayout } from "#formats/faiss/faiss-layout.js";
+import { openIndex } from "#runtime/stores/vectors/open-index.js";
 import { flat, full, hnsw, idMap, ivfFlat, ivfPq, pairs, pq, refined } from "./support/faiss-file.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-faiss-"));
@@ -108,8 +108,8 @@ describe("memory is bounded by the size of the file", () => {
   });
   test("tables of an index that may have them are left out, and the same is found", async () => {
     const path = join(kinds, "ivf-pq.faiss");
-    const { openNativeIndex } = await import("#runtime/faiss/native-index.js");
-    const { readFaissLayoutFile } = await import("#triton-protos/artefacts/faiss.js");
+    const { openNativeIndex } = await import("#runtime/stores/vectors/native-index.js");
+    const { readFaissLayoutFile } = await import("#formats/faiss/faiss.js");
     const layout = readFaissLayoutFile(path);
     expect(layout.tables).toBeGreaterThan(0);
     const query = () => Float32Array.from({ length: 3 * 8 }, (_, i) => Math.sin(i));

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { type ClientHttp2Session, connect } from "node:http2";
 import { deflateSync, gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { MemoryBudget } from "#runtime/memory/memory-budget.js";
+import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
 import { eventually } from "../http2/support.js";
 import { repository, startServer } from "../server/support.js";
 import { call, field, INFER, inferRequest, tensor } from "./support/grpc-call.js";

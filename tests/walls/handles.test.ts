@@ -7,9 +7,9 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const HANDLES = ["triton-protos/files/temporary-folder.ts", "triton-protos/artefacts/replace-folder.ts"];
+const HANDLES = ["contract/files/temporary-folder.ts", "formats/folders/replace-folder.ts"];
 
-const sources = ["cli", "compiler", "runtime", "triton-protos"].flatMap(folder =>
+const sources = ["cli", "compiler", "contract", "formats", "operators", "runtime", "triton-protos"].flatMap(folder =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
     .filter(path => path.endsWith(".ts"))
     .map(path => join(folder, path)),

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { MemoryBudget } from "#runtime/memory/memory-budget.js";
+import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
 import { repository, startServer } from "../server/support.js";
 import { post } from "./support/meter.js";
 

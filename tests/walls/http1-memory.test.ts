@@ -3,7 +3,7 @@
  */
 import { connect, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import { MemoryBudget } from "#runtime/memory/memory-budget.js";
+import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
 import { type Served, serveHttp1 } from "../http1/support.js";
 
 const MIB = 2 ** 20;

@@ -3,8 +3,8 @@
  */
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Connection } from "#runtime/transport/http1/connection.js";
-import { DEFAULT_LIMITS } from "#runtime/transport/http1/limits.js";
+import { Connection } from "#runtime/server/transport/http1/connection.js";
+import { DEFAULT_LIMITS } from "#runtime/server/transport/http1/limits.js";
 import { idleSocket } from "../http1/support.js";
 import { repository, startServer } from "../server/support.js";
 

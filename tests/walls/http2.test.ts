@@ -3,8 +3,8 @@
  * leaves its turn to others.
  */
 import { afterEach, expect, test } from "vitest";
-import { MemoryBudget } from "#runtime/memory/memory-budget.js";
-import { ERROR } from "#runtime/transport/http2/errors.js";
+import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
+import { ERROR } from "#runtime/server/transport/http2/errors.js";
 import {
   CONTINUATION,
   DATA,

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { build, compile } from "#compiler/index.js";
-import { readWorkflow } from "#triton-protos/artefacts/workflow.js";
+import { readWorkflow } from "#formats/folders/workflow.js";
 import { repository as fixtures, startServer } from "../server/support.js";
 import { random } from "./support/random.js";
 
@@ -135,7 +135,7 @@ test("a mock stands in for a file that is not here, and a server that polls load
 });
 
 test("FAISS files of a built repository are known, and trusted while they are what was written", async () => {
-  const { isCovered, isTrusted } = await import("#runtime/repository/verify-files.js");
+  const { isCovered, isTrusted } = await import("#runtime/server/models/verify-files.js");
   const index = join(built, "recommend", "1", "indexes", "artefacts-index-items.faiss");
   const server = await startServer(built);
   try {
@@ -152,7 +152,7 @@ test("FAISS files of a built repository are known, and trusted while they are wh
 
 /** A model as `merlon build` leaves it, with a file that is too large to be hashed before the server is ready. */
 async function large(): Promise<{ readonly folder: string; readonly weights: string }> {
-  const { printManifest } = await import("#triton-protos/artefacts/manifest.js");
+  const { printManifest } = await import("#formats/folders/manifest.js");
   const root = fixtures(["echo_int32"]);
   const model = join(root, "echo_int32");
   const weights = join(model, "1", "weights.bin");

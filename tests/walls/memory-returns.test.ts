@@ -3,8 +3,8 @@
  */
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { createMemoryReturner, loadAllocator } from "#runtime/memory/allocator.js";
-import { MemoryBudget } from "#runtime/memory/memory-budget.js";
+import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
+import { createMemoryReturner, loadAllocator } from "#runtime/server/memory/allocator.js";
 // @ts-expect-error a script without types
 import { ensureAllocator } from "../../scripts/native-allocator.mjs";
 import { repository } from "../server/support.js";

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { ownFiles } from "#runtime/backends/onnx-own-files.js";
-import { readOnnxSignature } from "#triton-protos/artefacts/onnx.js";
+import { readOnnxSignature } from "#formats/onnx/onnx.js";
+import { ownFiles } from "#runtime/server/backends/onnx-own-files.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-onnx-"));
 afterAll(() => rmSync(folder, { recursive: true }));

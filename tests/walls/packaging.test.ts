@@ -3,8 +3,8 @@
  */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { missingPackage } from "#runtime/missing-package.js";
-import { isBelow, isPatchedNode, PACKAGE_FLOORS } from "#runtime/version-floors.js";
+import { missingPackage } from "#runtime/base/missing-package.js";
+import { isBelow, isPatchedNode, PACKAGE_FLOORS } from "#runtime/base/version-floors.js";
 
 const root = new URL("../../", import.meta.url);
 const text = (name: string): string => readFileSync(new URL(name, root), "utf8");
@@ -55,7 +55,7 @@ test("each package with an install script that models need is an optional peer, 
     expect(missingPackage(error)).toContain(`scripts/add-native.mjs ${name}`);
     expect(text("scripts/add-native.mjs")).toContain(`"${name}"`);
   }
-  for (const file of ["scripts/add-native.mjs", "scripts/native-allocator.mjs", "runtime/memory/native"])
+  for (const file of ["scripts/add-native.mjs", "scripts/native-allocator.mjs", "runtime/server/memory/native"])
     expect(manifest.files).toContain(file);
 });
 

@@ -4,12 +4,12 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { RuntimeFault } from "#runtime/errors.js";
-import { MemoryBudget } from "#runtime/memory/memory-budget.js";
-import { RequestMeter } from "#runtime/memory/request-meter.js";
-import type { Contents } from "#runtime/transport/grpc/contents.js";
-import { decodeMessage } from "#runtime/transport/grpc/decode-message.js";
-import { decodeRequest, type WireParameters } from "#runtime/transport/grpc/decode-request.js";
+import { RuntimeFault } from "#runtime/base/errors.js";
+import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
+import { RequestMeter } from "#runtime/base/memory/request-meter.js";
+import { decodeMessage } from "#runtime/server/transport/grpc/decode-message.js";
+import type { Contents } from "#runtime/wire/grpc/contents.js";
+import { decodeRequest, type WireParameters } from "#runtime/wire/grpc/decode-request.js";
 
 interface Case {
   readonly type: string;

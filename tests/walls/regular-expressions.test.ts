@@ -8,10 +8,10 @@ import * as grpc from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { readForest } from "#compiler/forest/read-forest.js";
 import { parseUbjson } from "#compiler/forest/ubjson.js";
+import { parseTextMessage } from "#formats/bytes/text-message.js";
 import { parseJsonText } from "#runtime/client/http/json-text.js";
-import { headerPattern } from "#runtime/transport/header-forwarding.js";
-import { compilePattern } from "#runtime/transport/user-pattern.js";
-import { parseTextMessage } from "#triton-protos/artefacts/text-message.js";
+import { headerPattern } from "#runtime/server/transport/header-forwarding.js";
+import { compilePattern } from "#runtime/server/transport/user-pattern.js";
 import { readJsonMessage } from "#triton-protos/json-message/read-json-message.js";
 import { shapeOf } from "#triton-protos/message-shape.js";
 import { decode, encode } from "#triton-protos/proto-root.js";
@@ -36,7 +36,7 @@ describe("patterns in the sources", () => {
   const REVIEWED: Readonly<Record<string, string>> = {
     "compiler/2-check/reword.ts": "messages of the TypeScript compiler about the author's program",
     "compiler/place-faults.ts": "stack traces of the author's program",
-    "runtime/backends/javascript/complete.ts": "the source of a model, which runs in the server anyway",
+    "runtime/server/backends/javascript/complete.ts": "the source of a model, which runs in the server anyway",
     "runtime/etl/import/nvtabular-artefacts.ts": "names of files, which have 255 bytes",
     "runtime/testing/create-test-server.ts": "log lines of the test's own server",
     "triton-protos/message-shape.ts": "names of our descriptors",
@@ -54,7 +54,15 @@ describe("patterns in the sources", () => {
   });
 
   test("all others are linear on pumped inputs", () => {
-    const literals = literalsIn(root, ["cli", "compiler", "runtime", "triton-protos"]);
+    const literals = literalsIn(root, [
+      "cli",
+      "compiler",
+      "contract",
+      "formats",
+      "operators",
+      "runtime",
+      "triton-protos",
+    ]);
     expect(literals.length).toBeGreaterThan(300);
     const found = literals.flatMap(literal => {
       if (REVIEWED[literal.at.replace(/:\d+$/, "")]) return [];

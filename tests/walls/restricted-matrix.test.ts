@@ -6,9 +6,9 @@
 import { Agent, request } from "node:http";
 import * as grpc from "@grpc/grpc-js";
 import { expect, test } from "vitest";
-import { apiOf } from "#runtime/transport/grpc/restricted-calls.js";
-import { ROUTES } from "#runtime/transport/http/routes.js";
-import { RESTRICTABLE, type Restrictable } from "#runtime/transport/restriction.js";
+import { apiOf } from "#runtime/server/transport/grpc/restricted-calls.js";
+import { ROUTES } from "#runtime/server/transport/http/routes.js";
+import { RESTRICTABLE, type Restrictable } from "#runtime/server/transport/restriction.js";
 import { grpcClient } from "../reliability/support.js";
 import { repository, startServer } from "../server/support.js";
 

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
 import { build, compile, printDiagnostics } from "#compiler/index.js";
 import { freePort } from "#conformance/free-ports.js";
-import { readFeastRepository } from "#triton-protos/artefacts/feast-repository.js";
+import { readFeastRepository } from "#formats/feast/feast-repository.js";
 
 const SAMPLES = join(import.meta.dirname, "..", "samples");
 const MERLON = join(import.meta.dirname, "..", "..", "dist", "cli", "main.js");

@@ -6,7 +6,7 @@ import { closeSync, fstatSync, openSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { createSharedMemory } from "#runtime/shared-memory.js";
+import { createSharedMemory } from "#runtime/server/requests/shared-memory.js";
 
 const KEY = `/merlon-walls-${process.pid}`;
 const REGION_FILE = `/dev/shm${KEY}`;

@@ -8,9 +8,9 @@ import Database from "better-sqlite3";
 import { afterAll, expect, test } from "vitest";
 import { copyStore } from "#compiler/5-emit/copy-store.js";
 import { build, compile } from "#compiler/index.js";
+import { readCheck } from "#formats/feast/store-check.js";
 import { getFeatures } from "#runtime/stores/feast/get-features.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
-import { readCheck } from "#triton-protos/artefacts/store-check.js";
 import { random } from "./support/random.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -205,7 +205,7 @@ test("a store that is damaged is refused by build and by readers, and one that a
 
 /** `merlon feast materialize` without the data: every user gets one age. @param killAfter batches, or `none` */
 const materialize = (dist: string, features: string, age: string, killAfter = -1): string => `
-  const { readFeastRepository } = await import(${dist} + "/triton-protos/artefacts/feast-repository.js");
+  const { readFeastRepository } = await import(${dist} + "/formats/feast/feast-repository.js");
   const { openOnlineWriter } = await import(${dist} + "/runtime/stores/feast/online-writer.js");
   const repository = readFeastRepository(${JSON.stringify(features)});
   const writer = await openOnlineWriter(repository, repository.registry.views[0]);

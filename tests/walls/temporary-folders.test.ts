@@ -7,9 +7,9 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, symlinkSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { StagingFolder } from "#triton-protos/artefacts/replace-folder.js";
-import { ownerTag } from "#triton-protos/files/owner-tag.js";
-import { removeAbandonedFolders, TemporaryFolder } from "#triton-protos/files/temporary-folder.js";
+import { ownerTag } from "#contract/files/owner-tag.js";
+import { removeAbandonedFolders, TemporaryFolder } from "#contract/files/temporary-folder.js";
+import { StagingFolder } from "#formats/folders/replace-folder.js";
 import { repository, startServer } from "../server/support.js";
 
 const place = (): string => mkdtempSync(join(tmpdir(), "merlon-handles-"));

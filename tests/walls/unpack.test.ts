@@ -3,9 +3,9 @@
  */
 import { deflateSync, gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { Cancellable } from "#runtime/cancellation.js";
-import { MemoryBudget } from "#runtime/memory/memory-budget.js";
-import { type UnpackOptions, unpackBytes } from "#runtime/memory/unpack.js";
+import { Cancellable } from "#runtime/base/cancellation.js";
+import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
+import { type UnpackOptions, unpackBytes } from "#runtime/base/memory/unpack.js";
 
 const MIB = 2 ** 20;
 const tooLarge = (limit: number): Error => new Error(`more than ${limit} bytes`);

@@ -3,11 +3,11 @@
  */
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { unpackStrings } from "#runtime/backends/strings.js";
-import { classify } from "#runtime/data-plane/classify.js";
-import { MemoryBudget } from "#runtime/memory/memory-budget.js";
-import { atOnce } from "#runtime/slices.js";
-import type { Tensor } from "#runtime/tensor.js";
+import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
+import { atOnce } from "#runtime/base/slices.js";
+import { unpackStrings } from "#runtime/base/strings.js";
+import type { Tensor } from "#runtime/base/tensor.js";
+import { classify } from "#runtime/server/requests/classify.js";
 import { wireDatatype } from "#triton-protos/datatype.js";
 
 const python = process.env.MERLON_TEST_PYTHON ?? "python3";

@@ -1,10 +1,10 @@
 /**
  * Plan → the models of `--layout ensemble`: the stages in order, and what the entry schedules.
  */
-import type { AnswerForm } from "../../../triton-protos/answer-form.js";
-import type { OnnxSignature, OnnxTensor } from "../../../triton-protos/artefacts/onnx.js";
-import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../../triton-protos/plan.js";
-import { isRagged, REQUEST_ROWS } from "../../../triton-protos/schema.js";
+import type { AnswerForm } from "../../../contract/answer-form.js";
+import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../../contract/plan.js";
+import { isRagged, REQUEST_ROWS } from "../../../contract/schema.js";
+import type { OnnxSignature, OnnxTensor } from "../../../formats/onnx/onnx.js";
 import type { InferredStep } from "../../3-graph/infer.js";
 import { nullableColumns, type WorkflowOf } from "./nulls.js";
 import { columnsOf, type Place, placeKey } from "./refs.js";

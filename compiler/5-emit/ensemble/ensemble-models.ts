@@ -1,10 +1,11 @@
 /**
  * Plan → the models of `--layout ensemble`: the entry, which schedules, the stages, and the ONNX models.
  */
-import { readOnnxSignature } from "../../../triton-protos/artefacts/onnx.js";
-import { readWorkflow } from "../../../triton-protos/artefacts/workflow.js";
-import { type Entry, entryConfig } from "../../../triton-protos/entry-config.js";
-import { type Plan, parsePlan } from "../../../triton-protos/plan.js";
+
+import { type Entry, entryConfig } from "../../../contract/entry-config.js";
+import { type Plan, parsePlan } from "../../../contract/plan.js";
+import { readWorkflow } from "../../../formats/folders/workflow.js";
+import { readOnnxSignature } from "../../../formats/onnx/onnx.js";
 import type { InferredStep } from "../../3-graph/infer.js";
 import { onnxModels, planModel, type RepositoryModel } from "../repository-model.js";
 import { instanceGroups } from "../settings/apply-settings.js";

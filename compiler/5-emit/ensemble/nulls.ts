@@ -1,11 +1,12 @@
 /**
  * Which columns of a plan may hold nulls: those travel between stages with a tensor that marks them.
  */
+
+import { validityName } from "../../../contract/entry-config.js";
+import { missingRule } from "../../../contract/feast-missing.js";
+import type { OpKind } from "../../../contract/op-params.js";
+import { type AnyStep, type Plan, REQUEST_STEP, type Step } from "../../../contract/plan.js";
 import { datatype } from "../../../triton-protos/datatype.js";
-import { validityName } from "../../../triton-protos/entry-config.js";
-import { missingRule } from "../../../triton-protos/feast-missing.js";
-import type { OpKind } from "../../../triton-protos/op-params.js";
-import { type AnyStep, type Plan, REQUEST_STEP, type Step } from "../../../triton-protos/plan.js";
 
 /** Operators whose columns have no null whatever they read; floats say NaN. */
 const FILLS: ReadonlySet<OpKind> = new Set<OpKind>([

@@ -1,6 +1,6 @@
 /** References of a plan → the columns they mean. */
-import { type ColumnRef, type Plan, REQUEST_STEP } from "../../../triton-protos/plan.js";
-import type { ColumnSchema } from "../../../triton-protos/schema.js";
+import { type ColumnRef, type Plan, REQUEST_STEP } from "../../../contract/plan.js";
+import type { ColumnSchema } from "../../../contract/schema.js";
 
 export type Place = Pick<ColumnRef, "step" | "column">;
 

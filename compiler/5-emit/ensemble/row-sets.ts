@@ -1,10 +1,10 @@
 /**
  * Which rows of a plan are grouped by which: candidates belong to a user, and what is made of candidates to whom they belong.
  */
-import type { AnyStep, Plan } from "../../../triton-protos/plan.js";
-import { REQUEST_ROWS } from "../../../triton-protos/schema.js";
+import type { AnyStep, Plan } from "../../../contract/plan.js";
+import { REQUEST_ROWS } from "../../../contract/schema.js";
+import { opDefinition } from "../../../operators/authors.js";
 import type { InferredStep } from "../../3-graph/infer.js";
-import { opDefinition } from "../../ops/index.js";
 import { columnsOf } from "./refs.js";
 
 export interface RowSets {

@@ -1,8 +1,8 @@
 /**
  * What is wrong with settings once the plan is there: which columns it reads and answers.
  */
-import type { Plan } from "../../../triton-protos/plan.js";
-import { printColumn } from "../../../triton-protos/schema.js";
+import type { Plan } from "../../../contract/plan.js";
+import { printColumn } from "../../../contract/schema.js";
 import { columnWithoutBatch } from "../configs.js";
 import type { Settings } from "./read-settings.js";
 import { warmUpProblems } from "./warm-up.js";

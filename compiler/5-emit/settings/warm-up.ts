@@ -1,11 +1,12 @@
 /**
  * Warm-up samples → `model_warmup` of a configuration, and the files with their values. A sample is one row of the request.
  */
+
+import { type ColumnSchema, isRagged, printType, type Schema } from "../../../contract/schema.js";
+import { artefactName } from "../../../operators/shared/author/artefact-name.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfigInit } from "../../../triton-protos/model-config.js";
-import { type ColumnSchema, isRagged, printType, type Schema } from "../../../triton-protos/schema.js";
 import { didYouMean, listNames } from "../../diagnostics/diagnostic.js";
-import { artefactName } from "../../ops/artefact-name.js";
 import type { Settings } from "./read-settings.js";
 
 type Sample = Settings["warmup"][number];

@@ -2,10 +2,11 @@
  * How a column travels from one model of an ensemble to the next: as a tensor `step.column` in its own dtype, with `….valid` where it may hold nulls
  * and `….lengths` for ragged lists. Candidates' rows travel once, as `step.mask`: bool[parent rows, places].
  */
+
+import { type TensorConfig, tensor } from "../../../contract/entry-config.js";
+import { REQUEST_ROWS } from "../../../contract/schema.js";
+import { graphDtype, grid, type LoweredColumn, type RowSet } from "../../../operators/shared/onnx/lowered-column.js";
 import type { DType } from "../../../triton-protos/datatype.js";
-import { type TensorConfig, tensor } from "../../../triton-protos/entry-config.js";
-import { REQUEST_ROWS } from "../../../triton-protos/schema.js";
-import { graphDtype, grid, type LoweredColumn, type RowSet } from "../../lower/lowered-column.js";
 import { cast, dim, expand, flat, hideWidth, scalar, unsqueeze } from "../../onnx/elementary.js";
 import type { GraphBuilder, Value } from "../../onnx/graph-builder.js";
 

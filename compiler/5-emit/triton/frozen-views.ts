@@ -1,9 +1,9 @@
 /**
  * Features that a repository holds instead of a store: which views, as of when, how large, and how to take them again.
  */
-import type { FeastTables } from "../../../triton-protos/feast-tables.js";
-import type { Step } from "../../../triton-protos/plan.js";
-import { LoweringFault } from "../../lower/lowering.js";
+import type { FeastTables } from "../../../contract/feast-tables.js";
+import type { Step } from "../../../contract/plan.js";
+import { LoweringFault } from "../../../operators/shared/onnx/lowering.js";
 
 export interface FrozenView {
   readonly step: string;

@@ -1,7 +1,7 @@
 /** What the models of a program say of themselves, and the files of a graph. */
-import type { Plan } from "../../../triton-protos/plan.js";
+import type { Plan } from "../../../contract/plan.js";
+import type { ArtefactFile } from "../../../operators/shared/author/define-op.js";
 import type { GraphFiles } from "../../onnx/finish-graph.js";
-import type { ArtefactFile } from "../../ops/define-op.js";
 
 /** Whose model it is: a later build of the program takes the place of its own models. */
 export const PROGRAM = "merlon_program";

@@ -3,7 +3,7 @@
  */
 import { mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { TemporaryFolder } from "../../../triton-protos/files/temporary-folder.js";
+import { TemporaryFolder } from "../../../contract/files/temporary-folder.js";
 import type { InferredStep } from "../../3-graph/infer.js";
 
 /** @param work gets the absolute path of a step's artefact; the folder goes when it is done */

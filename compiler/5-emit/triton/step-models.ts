@@ -1,35 +1,23 @@
 /**
  * Plan → a Triton ensemble of ONNX models: one for each step, the users' models as they are, and an entry that schedules them.
  */
-import { type OnnxTensor, readOnnxSignature } from "../../../triton-protos/artefacts/onnx.js";
+
+import { type Entry, entryConfig, entryTensors, type TensorConfig, tensor } from "../../../contract/entry-config.js";
+import { type AnyStep, type ColumnRef, type Plan, printPlan, REQUEST_STEP, type Step } from "../../../contract/plan.js";
+import { isRagged } from "../../../contract/schema.js";
+import { type OnnxTensor, readOnnxSignature } from "../../../formats/onnx/onnx.js";
+import { forestMatrix } from "../../../operators/predict-forest/onnx.js";
+import { modelInputs } from "../../../operators/predict-onnx/onnx.js";
+import type { LoweredColumn } from "../../../operators/shared/onnx/lowered-column.js";
+import { faultOf, type LoweringFault } from "../../../operators/shared/onnx/lowering.js";
 import type { DType } from "../../../triton-protos/datatype.js";
-import {
-  type Entry,
-  entryConfig,
-  entryTensors,
-  type TensorConfig,
-  tensor,
-} from "../../../triton-protos/entry-config.js";
-import {
-  type AnyStep,
-  type ColumnRef,
-  type Plan,
-  printPlan,
-  REQUEST_STEP,
-  type Step,
-} from "../../../triton-protos/plan.js";
-import { isRagged } from "../../../triton-protos/schema.js";
 import type { InferredStep } from "../../3-graph/infer.js";
-import { answer } from "../../lower/answers.js";
-import { contextOf, type LowerOptions, liveSteps, NotLoweredError, placeKey } from "../../lower/lower-plan.js";
-import { lowerStep } from "../../lower/lower-step.js";
-import type { LoweredColumn } from "../../lower/lowered-column.js";
-import { faultOf, type LoweringFault } from "../../lower/lowering.js";
-import { forestMatrix } from "../../lower/predict-forest.js";
-import { modelInputs } from "../../lower/predict-onnx.js";
-import { requestTensors } from "../../lower/request-columns.js";
 import { finishGraph } from "../../onnx/finish-graph.js";
 import { graphBuilder } from "../../onnx/graph-builder.js";
+import { answer } from "../onnx/answers.js";
+import { contextOf, type LowerOptions, liveSteps, NotLoweredError, placeKey } from "../onnx/lower-plan.js";
+import { lowerStep } from "../onnx/lower-step.js";
+import { requestTensors } from "../onnx/request-columns.js";
 import { onnxModels, type RepositoryModel } from "../repository-model.js";
 import { instanceGroups } from "../settings/apply-settings.js";
 import type { Settings } from "../settings/read-settings.js";

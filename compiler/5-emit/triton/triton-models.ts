@@ -3,15 +3,15 @@
  * graph per step.
  */
 import { readFileSync } from "node:fs";
-import { type Entry, entryConfig } from "../../../triton-protos/entry-config.js";
-import type { FeastTables } from "../../../triton-protos/feast-tables.js";
-import { type Plan, printPlan, type Step } from "../../../triton-protos/plan.js";
+import { type Entry, entryConfig } from "../../../contract/entry-config.js";
+import type { FeastTables } from "../../../contract/feast-tables.js";
+import { type Plan, printPlan, type Step } from "../../../contract/plan.js";
+import { faultOf, KEEP, type Key, LoweringFault, type WholeSearch } from "../../../operators/shared/onnx/lowering.js";
 import type { InferredStep } from "../../3-graph/infer.js";
-import type { LowerOptions } from "../../lower/lower-plan.js";
-import { liveSteps, lowerPlan, NotLoweredError } from "../../lower/lower-plan.js";
-import { faultOf, KEEP, type Key, LoweringFault, type WholeSearch } from "../../lower/lowering.js";
 import { finishGraph, type GraphFiles } from "../../onnx/finish-graph.js";
 import { TRITON_DEFAULT, TRITON_RELEASES, type TritonRelease } from "../../onnx/triton-releases.js";
+import type { LowerOptions } from "../onnx/lower-plan.js";
+import { liveSteps, lowerPlan, NotLoweredError } from "../onnx/lower-plan.js";
 import type { RepositoryModel } from "../repository-model.js";
 import { dynamicBatching, instanceGroups } from "../settings/apply-settings.js";
 import type { Settings } from "../settings/read-settings.js";

@@ -3,10 +3,10 @@
  * servers answer with, become raw ones.
  */
 
-import type { Parameter } from "../../tensor.js";
-import { packContents } from "../../transport/grpc/contents.js";
-import { readParameter, readTensor, type WireInput, type WireParameter } from "../../transport/grpc/decode-request.js";
-import { Cursor } from "../../transport/grpc/wire.js";
+import type { Parameter } from "../../base/tensor.js";
+import { packContents } from "../../wire/grpc/contents.js";
+import { readParameter, readTensor, type WireInput, type WireParameter } from "../../wire/grpc/decode-request.js";
+import { Cursor } from "../../wire/grpc/wire.js";
 import { ProtocolError } from "../client-error.js";
 import { receive } from "../tensor.js";
 import type { StreamMessage, WireAnswer } from "../wire-call.js";

@@ -2,9 +2,9 @@
  * A client's inference request → ModelInferRequest as a gRPC frame.
  */
 
-import { BackWriter } from "../../transport/grpc/back-writer.js";
-import { type FramePieces, frameWithRaw } from "../../transport/grpc/frame-with-raw.js";
-import { writeParameter } from "../../transport/grpc/parameters.js";
+import { BackWriter } from "../../wire/grpc/back-writer.js";
+import { type FramePieces, frameWithRaw } from "../../wire/grpc/frame-with-raw.js";
+import { writeParameter } from "../../wire/grpc/parameters.js";
 import type { Region, WireRequest } from "../wire-call.js";
 
 // Messages are written without a pause, so one writer serves all.

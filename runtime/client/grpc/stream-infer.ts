@@ -3,8 +3,8 @@
  * server back.
  */
 import type { OutgoingHttpHeaders } from "node:http2";
-import type { FramePieces } from "../../transport/grpc/frame-with-raw.js";
-import { writePieces } from "../../transport/grpc/framing.js";
+import type { FramePieces } from "../../wire/grpc/frame-with-raw.js";
+import { writePieces } from "../../wire/grpc/framing.js";
 import type { ClientError } from "../client-error.js";
 import type { CallSettings, StreamMessage, WireRequest } from "../wire-call.js";
 import { decodeStreamResponse } from "./decode-response.js";

@@ -4,10 +4,10 @@
 import type { OutgoingHttpHeaders } from "node:http2";
 import type { Messages } from "../../../triton-protos/gen/messages.js";
 import { decode, encode } from "../../../triton-protos/proto-root.js";
-import type { FramePieces } from "../../transport/grpc/frame-with-raw.js";
-import { frame } from "../../transport/grpc/framing.js";
-import { type Packing, packed, requestPacking } from "../../transport/grpc/packing.js";
-import { Cursor } from "../../transport/grpc/wire.js";
+import type { FramePieces } from "../../wire/grpc/frame-with-raw.js";
+import { frame } from "../../wire/grpc/framing.js";
+import { type Packing, packed, requestPacking } from "../../wire/grpc/packing.js";
+import { Cursor } from "../../wire/grpc/wire.js";
 import { ClientError, ProtocolError } from "../client-error.js";
 import type { CallSettings, RpcAnswer, Transport } from "../wire-call.js";
 import { decodeResponse } from "./decode-response.js";

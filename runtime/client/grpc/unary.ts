@@ -4,8 +4,8 @@
 import { setMaxListeners } from "node:events";
 import type { ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
 import { constants } from "node:http2";
-import type { FramePieces } from "../../transport/grpc/frame-with-raw.js";
-import { frameReader, unpack } from "../../transport/grpc/framing.js";
+import type { FramePieces } from "../../wire/grpc/frame-with-raw.js";
+import { frameReader, unpack } from "../../wire/grpc/framing.js";
 import {
   CancelledError,
   ClientError,

@@ -2,7 +2,7 @@
  * The answer of POST /infer → a client's answer; tensors are views of the body's bytes, or made from JSON.
  */
 import { wireDatatype } from "../../../triton-protos/datatype.js";
-import type { Parameter } from "../../tensor.js";
+import type { Parameter } from "../../base/tensor.js";
 import { packByteStrings } from "../byte-strings.js";
 import { ProtocolError } from "../client-error.js";
 import { readInput } from "../read-input.js";

@@ -2,7 +2,7 @@
  * A client's inference request → the body of POST /infer: JSON, and after it the tensors' bytes where the server takes these.
  */
 import { type WireType, wireDatatype } from "../../../triton-protos/datatype.js";
-import type { Parameter } from "../../tensor.js";
+import type { Parameter } from "../../base/tensor.js";
 import { wrong } from "../client-error.js";
 import { receive } from "../tensor.js";
 import type { Region, WireInput, WireRequest } from "../wire-call.js";

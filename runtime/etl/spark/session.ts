@@ -3,10 +3,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Json } from "@duckdb/node-api";
+import type { Expression } from "../../../contract/expression.js";
+import { TemporaryFolder } from "../../../contract/files/temporary-folder.js";
 import type { DType } from "../../../triton-protos/datatype.js";
-import type { Expression } from "../../../triton-protos/expression.js";
-import { TemporaryFolder } from "../../../triton-protos/files/temporary-folder.js";
-import { RuntimeFault } from "../../errors.js";
+import { RuntimeFault } from "../../base/errors.js";
 
 export interface SparkOptions {
   /** As Spark spells it: `local[2]`, `yarn`, `spark://host:7077`. */

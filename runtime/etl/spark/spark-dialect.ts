@@ -1,6 +1,6 @@
 /** Our statements as Spark reads them. Unsigned integers are the next wider signed ones, as Spark reads them from Parquet. */
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
-import { RuntimeFault } from "../../errors.js";
+import { RuntimeFault } from "../../base/errors.js";
 import { type AggregatesInOrder, type Dialect, type SortKey, sqlIn } from "../sql/dialect.js";
 
 const TYPES: Partial<Readonly<Record<DType, string>>> = {

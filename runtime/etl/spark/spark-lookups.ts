@@ -1,14 +1,18 @@
 /** What `merlon fit` learnt, made known to Spark: tables that rows are joined with, and for items of lists a function. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { encodings } from "../../../triton-protos/categorify-columns.js";
-import type { AnyStep, Step } from "../../../triton-protos/plan.js";
-import { type PrintedColumn, printFittedTable, readFittedTable } from "../../kernels/fitted-table.js";
-import { readVocabulary } from "../../kernels/vocabulary-file.js";
-import { allocate, type Values } from "../../plan/table.js";
+import { encodings } from "../../../contract/categorify-columns.js";
+import type { AnyStep, Step } from "../../../contract/plan.js";
+import { readVocabulary } from "../../../operators/categorify/kernel-vocabulary.js";
+import { idLayout } from "../../../operators/categorify/sql.js";
+import {
+  type PrintedColumn,
+  printFittedTable,
+  readFittedTable,
+} from "../../../operators/shared/kernel/fitted-table.js";
+import { allocate, type Values } from "../../base/columns/table.js";
 import { type GroupLookup, loadGroups, presence, type TableStore } from "../group-lookup.js";
 import type { Lookups } from "../lookups.js";
-import { idLayout } from "../sql/categorify.js";
 import { digitColumns, expressionsOf } from "../sql/expression-functions.js";
 import type { SqlColumn } from "../sql/sql-column.js";
 import type { NamedColumn } from "../sql/sql-form.js";

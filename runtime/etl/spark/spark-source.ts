@@ -1,8 +1,8 @@
 /** Parquet files -> a source of columns on Spark, checked file by file against what a plan declares, and a plan -> whether Spark can run it. */
-import type { AnyStep, Plan } from "../../../triton-protos/plan.js";
-import { readsRowNumber } from "../../../triton-protos/row-changes.js";
-import { type ColumnSchema, printColumn } from "../../../triton-protos/schema.js";
-import { RuntimeFault } from "../../errors.js";
+import type { AnyStep, Plan } from "../../../contract/plan.js";
+import { type ColumnSchema, printColumn } from "../../../contract/schema.js";
+import { readsRowNumber } from "../../../contract/step-facts.js";
+import { RuntimeFault } from "../../base/errors.js";
 import type { DataSource } from "../data-source.js";
 import { type Database, glob } from "../database.js";
 import { didYouMean } from "../nearest-name.js";

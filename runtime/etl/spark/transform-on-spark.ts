@@ -2,9 +2,9 @@
 import { renameSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { StagingFolder } from "../../../triton-protos/artefacts/replace-folder.js";
-import { readWorkflow } from "../../../triton-protos/artefacts/workflow.js";
-import { RuntimeFault } from "../../errors.js";
+import { StagingFolder } from "../../../formats/folders/replace-folder.js";
+import { readWorkflow } from "../../../formats/folders/workflow.js";
+import { RuntimeFault } from "../../base/errors.js";
 import { openDatabase } from "../database.js";
 import { refuseForeign, writeSchemas } from "../fitted-folder.js";
 import { layPlan } from "../lay-plan.js";

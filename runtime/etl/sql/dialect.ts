@@ -2,8 +2,9 @@
  * What differs between the engines that our statements run on. Everything else in them is SQL that DuckDB and Spark read alike: casts are
  * written `CAST(x AS T)`, keys are compared with `IS NOT DISTINCT FROM`, numbers are constants of a dtype.
  */
+
+import type { TimeUnit } from "../../../contract/time-unit.js";
 import type { DType } from "../../../triton-protos/datatype.js";
-import type { TimeUnit } from "../../../triton-protos/time-unit.js";
 import { text } from "./literal.js";
 import type { SqlColumn } from "./sql-column.js";
 

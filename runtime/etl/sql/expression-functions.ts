@@ -4,15 +4,15 @@
  */
 import { createHash } from "node:crypto";
 import * as duckdb from "@duckdb/node-api";
+import { columnsOf, type Expression, exactColumnsOf } from "../../../contract/expression.js";
+import type { ValueType } from "../../../contract/expression-functions.js";
+import { isListType, valueTypeOf } from "../../../contract/expression-type.js";
+import type { AnyStep } from "../../../contract/plan.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
-import { columnsOf, type Expression, exactColumnsOf } from "../../../triton-protos/expression.js";
-import type { ValueType } from "../../../triton-protos/expression-functions.js";
-import { isListType, valueTypeOf } from "../../../triton-protos/expression-type.js";
-import type { AnyStep } from "../../../triton-protos/plan.js";
-import { compileExpression } from "../../expression/compile-expression.js";
-import { fromValues, toColumn } from "../../expression/vector.js";
-import { type Vector } from "../../expression/vector-kinds.js";
-import { rootRows } from "../../plan/table.js";
+import { rootRows } from "../../base/columns/table.js";
+import { compileExpression } from "../../engine/expression/compile-expression.js";
+import { fromValues, toColumn } from "../../engine/expression/vector.js";
+import type { Vector } from "../../engine/expression/vector-kinds.js";
 import type { Dialect } from "./dialect.js";
 import { sqlType } from "./literal.js";
 import type { SqlColumn } from "./sql-column.js";

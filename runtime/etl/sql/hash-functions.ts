@@ -3,8 +3,8 @@
  * stores as a dictionary each distinct value once; for other numbers pandas' integer mix as macros, which are native.
  */
 import type { DuckDBConnection } from "@duckdb/node-api";
+import { hashValues } from "../../../operators/shared/kernel/pandas-hash.js";
 import { DATATYPES } from "../../../triton-protos/datatype.js";
-import { hashValues } from "../../kernels/pandas-hash.js";
 import { registerColumnFunction } from "../column-function.js";
 
 export async function registerHashFunctions(connection: DuckDBConnection): Promise<void> {

@@ -1,13 +1,14 @@
 /**
  * Operators that look keys up in a fitted table, in SQL: one function an output, which runs the operator's own kernel on each chunk.
  */
+
+import type { OpKind } from "../../../contract/op-params.js";
+import type { AnyStep, ColumnRef, Step } from "../../../contract/plan.js";
+import { ROW_PORT, readsRowNumber } from "../../../contract/step-facts.js";
+import { prepareKernel } from "../../../operators/kernels.js";
 import type { DType } from "../../../triton-protos/datatype.js";
-import type { OpKind } from "../../../triton-protos/op-params.js";
-import type { AnyStep, ColumnRef, Step } from "../../../triton-protos/plan.js";
-import { ROW_PORT, readsRowNumber } from "../../../triton-protos/row-changes.js";
-import { RuntimeFault } from "../../errors.js";
-import { prepareKernel } from "../../kernels/index.js";
-import type { Column } from "../../plan/table.js";
+import type { Column } from "../../base/columns/table.js";
+import { RuntimeFault } from "../../base/errors.js";
 import { registerColumnFunction } from "../column-function.js";
 import type { Database } from "../database.js";
 import type { SqlColumn } from "./sql-column.js";

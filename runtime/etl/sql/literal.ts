@@ -1,6 +1,6 @@
 /** Names, texts and numbers -> how SQL writes them. */
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
-import { RuntimeFault } from "../../errors.js";
+import { RuntimeFault } from "../../base/errors.js";
 
 export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 export const text = (value: string): string => `'${value.replaceAll("'", "''")}'`;

@@ -3,9 +3,10 @@
  * checked when they narrow; they never change their kind silently, but for times, which become numbers. A null list is an empty
  * one, or nulls where the length is fixed; float NaN is NULL.
  */
+
+import type { ColumnSchema } from "../../../contract/schema.js";
+import { timeUnitOf } from "../../../contract/time-unit.js";
 import { datatype } from "../../../triton-protos/datatype.js";
-import type { ColumnSchema } from "../../../triton-protos/schema.js";
-import { timeUnitOf } from "../../../triton-protos/time-unit.js";
 import type { Sql } from "./dialect.js";
 import { duckdbSql } from "./duckdb-dialect.js";
 import { isTime, timeAsNumber } from "./time-column.js";

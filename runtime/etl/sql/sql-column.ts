@@ -1,8 +1,9 @@
 /**
  * A column as an expression of SQL.
  */
+
+import type { ColumnSchema } from "../../../contract/schema.js";
 import type { DType } from "../../../triton-protos/datatype.js";
-import type { ColumnSchema } from "../../../triton-protos/schema.js";
 
 /** A column of the current layer: an expression over it (a plain name in most places), and its type. */
 export interface SqlColumn {

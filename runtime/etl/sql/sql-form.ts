@@ -3,8 +3,8 @@
  * operator's kernel makes. A null is NULL; a float that is NaN is NULL too, from the source on.
  */
 
-import type { OpKind } from "../../../triton-protos/op-params.js";
-import type { Step } from "../../../triton-protos/plan.js";
+import type { OpKind } from "../../../contract/op-params.js";
+import type { Step } from "../../../contract/plan.js";
 
 import type { Sql } from "./dialect.js";
 import type { SqlColumn } from "./sql-column.js";

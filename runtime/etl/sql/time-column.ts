@@ -1,5 +1,5 @@
 /** Dates and timestamps of files -> whole numbers of a unit since 1970, in UTC, rounded down as pandas does. */
-import { TICKS_A_DAY, type TimeUnit } from "../../../triton-protos/time-unit.js";
+import { TICKS_A_DAY, type TimeUnit } from "../../../contract/time-unit.js";
 import type { Sql } from "./dialect.js";
 
 /** DuckDB's and Spark's names. A time of day without a date is none of them. */

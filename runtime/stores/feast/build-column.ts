@@ -1,16 +1,11 @@
 /**
  * Stored values of one feature, key by key in any order → its column with statuses.
  */
-import type { FeastFeature, FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
-import {
-  type FeastType,
-  type FeastTypeRow,
-  feastType,
-  isStructured,
-} from "../../../triton-protos/artefacts/feast-type.js";
-import { decodeValue, type ValueSink } from "../../../triton-protos/artefacts/feast-value.js";
-import { RuntimeFault } from "../../errors.js";
-import type { Values } from "../../plan/table.js";
+import type { FeastFeature, FeastView } from "../../../formats/feast/feast-registry.js";
+import { type FeastType, type FeastTypeRow, feastType, isStructured } from "../../../formats/feast/feast-type.js";
+import { decodeValue, type ValueSink } from "../../../formats/feast/feast-value.js";
+import type { Values } from "../../base/columns/table.js";
+import { RuntimeFault } from "../../base/errors.js";
 import { columnSink } from "./column-sink.js";
 import { FEATURE_STATUS, type FeatureColumn, type ReadOptions } from "./store.js";
 

@@ -3,12 +3,12 @@
  * anything that would change a value is a fault.
  */
 
-import type { BytesForm } from "../../../triton-protos/artefacts/feast-key.js";
-import type { ValueSink } from "../../../triton-protos/artefacts/feast-value.js";
+import type { BytesForm } from "../../../formats/feast/feast-key.js";
+import type { ValueSink } from "../../../formats/feast/feast-value.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
-import { RuntimeFault } from "../../errors.js";
-import { allocate, type Values } from "../../plan/table.js";
-import { words } from "../../plan/words.js";
+import { allocate, type Values } from "../../base/columns/table.js";
+import { words } from "../../base/columns/words.js";
+import { RuntimeFault } from "../../base/errors.js";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

@@ -2,9 +2,9 @@
  * A Feast repository as plain values: what `writeFeastRepository` needs to know, and the check that it holds together.
  */
 
-import type { FeastScalar } from "../../../triton-protos/artefacts/encode-feast-value.js";
-import { isKeyType } from "../../../triton-protos/artefacts/feast-key.js";
-import { type FeastType, feastType } from "../../../triton-protos/artefacts/feast-type.js";
+import type { FeastScalar } from "../../../formats/feast/encode-feast-value.js";
+import { isKeyType } from "../../../formats/feast/feast-key.js";
+import { type FeastType, feastType } from "../../../formats/feast/feast-type.js";
 
 export interface FeastEntityDescription {
   readonly name: string;

@@ -2,14 +2,8 @@
  * A described Feast repository → the bytes of `registry.db`, as `feast apply` and `feast materialize` leave it.
  */
 import { createHash } from "node:crypto";
-import { feastType } from "../../../triton-protos/artefacts/feast-type.js";
-import {
-  bytesField,
-  bytesMember,
-  message,
-  stringField,
-  varintField,
-} from "../../../triton-protos/artefacts/wire-writer.js";
+import { bytesField, bytesMember, message, stringField, varintField } from "../../../formats/bytes/wire-writer.js";
+import { feastType } from "../../../formats/feast/feast-type.js";
 import type {
   FeastEntityDescription,
   FeastRepositoryDescription,

@@ -1,7 +1,7 @@
 /**
  * Event times as Feast's stores keep them → seconds since 1970.
  */
-import { cursor, nextTag, readInt64, readUint32, skipField } from "../../../triton-protos/artefacts/wire.js";
+import { cursor, nextTag, readInt64, readUint32, skipField } from "../../../formats/bytes/wire.js";
 
 /** SQLite: text in UTC (`2024-01-01 00:00:00.5`, with or without a zone) or epoch seconds. NaN for anything else. */
 export function eventSeconds(stored: unknown): number {

@@ -4,9 +4,9 @@
 import { readFileSync } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
-import { addressOf, maskStore, type RemoteStore } from "../../../triton-protos/artefacts/feast-online-store.js";
-import { type Cancellation, linkSignal } from "../../cancellation.js";
-import { RuntimeFault } from "../../errors.js";
+import { addressOf, maskStore, type RemoteStore } from "../../../formats/feast/feast-online-store.js";
+import { type Cancellation, linkSignal } from "../../base/cancellation.js";
+import { RuntimeFault } from "../../base/errors.js";
 
 /** @throws RuntimeFault UNAVAILABLE, or INVALID_ARGUMENT where the server refuses the question */
 export type HttpCall = (method: string, path: string, body?: string, signal?: Cancellation) => Promise<Buffer>;

@@ -1,13 +1,13 @@
 /**
  * Feast's feature server, asked over HTTP: one `POST /get-online-features` per request, whatever the number of views and entities.
  */
-import { addressOf, type RemoteStore } from "../../../triton-protos/artefacts/feast-online-store.js";
-import type { FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
-import { feastType } from "../../../triton-protos/artefacts/feast-type.js";
-import type { Cancellation } from "../../cancellation.js";
-import { RuntimeFault } from "../../errors.js";
-import type { Column } from "../../plan/table.js";
-import { type Json, type JsonObject, parseJson } from "../../transport/http/json.js";
+import { addressOf, type RemoteStore } from "../../../formats/feast/feast-online-store.js";
+import type { FeastView } from "../../../formats/feast/feast-registry.js";
+import { feastType } from "../../../formats/feast/feast-type.js";
+import type { Cancellation } from "../../base/cancellation.js";
+import type { Column } from "../../base/columns/table.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { type Json, type JsonObject, parseJson } from "../../wire/json/json.js";
 import { columnBuilder } from "./build-column.js";
 import { eventSeconds } from "./event-time.js";
 import { type HttpCall, httpCaller } from "./feature-server-call.js";

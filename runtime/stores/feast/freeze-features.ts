@@ -3,16 +3,16 @@
  * of a store.
  */
 
-import { askedName } from "../../../triton-protos/artefacts/feast-key.js";
-import type { FeastRepository } from "../../../triton-protos/artefacts/feast-repository.js";
-import { readFeastRepository } from "../../../triton-protos/artefacts/feast-repository.js";
-import { missingRule } from "../../../triton-protos/feast-missing.js";
-import type { FeastTables, FeastViewTable } from "../../../triton-protos/feast-tables.js";
-import type { Step } from "../../../triton-protos/plan.js";
-import { RuntimeFault } from "../../errors.js";
-import { withoutOutdated } from "../../kernels/feature-ages.js";
-import { missingValues } from "../../kernels/feature-defaults.js";
-import { prepareLookup } from "../../kernels/feature-lookup.js";
+import { missingRule } from "../../../contract/feast-missing.js";
+import type { FeastTables, FeastViewTable } from "../../../contract/feast-tables.js";
+import type { Step } from "../../../contract/plan.js";
+import { askedName } from "../../../formats/feast/feast-key.js";
+import type { FeastRepository } from "../../../formats/feast/feast-repository.js";
+import { readFeastRepository } from "../../../formats/feast/feast-repository.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { withoutOutdated } from "./feature-ages.js";
+import { missingValues } from "./feature-defaults.js";
+import { prepareLookup } from "./feature-lookup.js";
 import { takeSnapshot } from "./snapshot.js";
 
 /**

@@ -1,17 +1,13 @@
 /**
  * Keys as text → features of those entities from a repository's online store, one record per entity.
  */
-import { askedName } from "../../../triton-protos/artefacts/feast-key.js";
-import {
-  type FeastProjection,
-  type FeastRegistry,
-  projectedView,
-} from "../../../triton-protos/artefacts/feast-registry.js";
-import { readFeastRepository } from "../../../triton-protos/artefacts/feast-repository.js";
-import { type FeastType, feastType } from "../../../triton-protos/artefacts/feast-type.js";
-import { RuntimeFault } from "../../errors.js";
-import { distinctKeys } from "../../kernels/distinct-keys.js";
-import { allocate, type Column, type Rows, rootRows } from "../../plan/table.js";
+import { askedName } from "../../../formats/feast/feast-key.js";
+import { type FeastProjection, type FeastRegistry, projectedView } from "../../../formats/feast/feast-registry.js";
+import { readFeastRepository } from "../../../formats/feast/feast-repository.js";
+import { type FeastType, feastType } from "../../../formats/feast/feast-type.js";
+import { distinctKeys } from "../../base/columns/distinct-keys.js";
+import { allocate, type Column, type Rows, rootRows } from "../../base/columns/table.js";
+import { RuntimeFault } from "../../base/errors.js";
 import { openStore } from "./open-store.js";
 import { FEATURE_STATUS, type FeatureColumn, type ViewRead } from "./store.js";
 

@@ -8,11 +8,11 @@ import {
   type KeyPart,
   type KeyVersion,
   keyEncoder,
-} from "../../../triton-protos/artefacts/feast-key.js";
-import { feastType } from "../../../triton-protos/artefacts/feast-type.js";
-import { RuntimeFault } from "../../errors.js";
-import { allocate, type Column, type Rows } from "../../plan/table.js";
-import { words } from "../../plan/words.js";
+} from "../../../formats/feast/feast-key.js";
+import { feastType } from "../../../formats/feast/feast-type.js";
+import { allocate, type Column, type Rows } from "../../base/columns/table.js";
+import { words } from "../../base/columns/words.js";
+import { RuntimeFault } from "../../base/errors.js";
 
 /** One value of a key column as a part of a key. */
 const partOf = (join: JoinKey, value: KeyPart, form: BytesForm): KeyPart =>

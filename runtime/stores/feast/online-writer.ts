@@ -3,14 +3,14 @@
  */
 import { statSync } from "node:fs";
 import Database from "better-sqlite3";
-import { encodeValue, type FeastScalar } from "../../../triton-protos/artefacts/encode-feast-value.js";
-import { type KeyPart, keyEncoder } from "../../../triton-protos/artefacts/feast-key.js";
-import { addressOf } from "../../../triton-protos/artefacts/feast-online-store.js";
-import type { FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
-import type { FeastRepository } from "../../../triton-protos/artefacts/feast-repository.js";
-import { hasLog, removeCheck, writeCheck } from "../../../triton-protos/artefacts/store-check.js";
-import { bytesField, message, varintField } from "../../../triton-protos/artefacts/wire-writer.js";
-import { RuntimeFault } from "../../errors.js";
+import { bytesField, message, varintField } from "../../../formats/bytes/wire-writer.js";
+import { encodeValue, type FeastScalar } from "../../../formats/feast/encode-feast-value.js";
+import { type KeyPart, keyEncoder } from "../../../formats/feast/feast-key.js";
+import { addressOf } from "../../../formats/feast/feast-online-store.js";
+import type { FeastView } from "../../../formats/feast/feast-registry.js";
+import type { FeastRepository } from "../../../formats/feast/feast-repository.js";
+import { hasLog, removeCheck, writeCheck } from "../../../formats/feast/store-check.js";
+import { RuntimeFault } from "../../base/errors.js";
 import { timestampSeconds } from "./event-time.js";
 import { connectRedis, type RedisCommand } from "./redis-connection.js";
 import { featureField, hashNamer, timeField } from "./redis-form.js";

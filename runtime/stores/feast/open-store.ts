@@ -1,7 +1,7 @@
 /**
  * A Feast repository → its online store, opened: SQLite from memory or by statement, Redis, or a feature server.
  */
-import type { FeastRepository } from "../../../triton-protos/artefacts/feast-repository.js";
+import type { FeastRepository } from "../../../formats/feast/feast-repository.js";
 import type { SnapshotFiles } from "./snapshot-store.js";
 import type { FeatureStore } from "./store.js";
 

@@ -3,7 +3,7 @@
  * what SQLite takes to find it.
  */
 import type Database from "better-sqlite3";
-import type { FeastFeature, FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
+import type { FeastFeature, FeastView } from "../../../formats/feast/feast-registry.js";
 import { eventSeconds } from "./event-time.js";
 
 export const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;

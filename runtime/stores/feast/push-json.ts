@@ -1,10 +1,10 @@
 /**
  * One feature value as the feature server writes it in JSON → pushed into a sink, 64-bit integers exact.
  */
-import { doubleJson, objectJson } from "../../../triton-protos/artefacts/feast-json.js";
-import { type FeastType, type FeastTypeRow, isStructured } from "../../../triton-protos/artefacts/feast-type.js";
-import type { ValueSink } from "../../../triton-protos/artefacts/feast-value.js";
-import { type Json, WholeDouble } from "../../transport/http/json.js";
+import { doubleJson, objectJson } from "../../../formats/feast/feast-json.js";
+import { type FeastType, type FeastTypeRow, isStructured } from "../../../formats/feast/feast-type.js";
+import type { ValueSink } from "../../../formats/feast/feast-value.js";
+import { type Json, WholeDouble } from "../../wire/json/json.js";
 
 type Row = FeastTypeRow & { readonly name: FeastType };
 

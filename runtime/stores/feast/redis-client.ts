@@ -4,8 +4,8 @@
 import { readFileSync } from "node:fs";
 import type { ConnectionOptions } from "node:tls";
 import { Cluster, Redis } from "ioredis";
-import { maskStore, type RedisStore } from "../../../triton-protos/artefacts/feast-online-store.js";
-import { RuntimeFault } from "../../errors.js";
+import { maskStore, type RedisStore } from "../../../formats/feast/feast-online-store.js";
+import { RuntimeFault } from "../../base/errors.js";
 
 /** How long the wait between two attempts to connect grows. */
 const RETRY_MS = { first: 50, most: 1000 };

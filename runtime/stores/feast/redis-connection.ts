@@ -3,8 +3,8 @@
  * `redis-hashes.ts`, which makes no promise for each command.
  */
 import { Cluster, type Redis } from "ioredis";
-import type { RedisStore } from "../../../triton-protos/artefacts/feast-online-store.js";
-import { RuntimeFault } from "../../errors.js";
+import type { RedisStore } from "../../../formats/feast/feast-online-store.js";
+import { RuntimeFault } from "../../base/errors.js";
 import { connected, makeClient } from "./redis-client.js";
 import { redisFaults, within } from "./redis-faults.js";
 

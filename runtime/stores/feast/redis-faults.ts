@@ -2,9 +2,9 @@
  * What requests to a Redis online store fail with, and the deadline that they have.
  */
 import type { Cluster, Redis } from "ioredis";
-import { addressOf, maskStore, type RedisStore } from "../../../triton-protos/artefacts/feast-online-store.js";
-import type { Cancellation } from "../../cancellation.js";
-import { RuntimeFault } from "../../errors.js";
+import { addressOf, maskStore, type RedisStore } from "../../../formats/feast/feast-online-store.js";
+import type { Cancellation } from "../../base/cancellation.js";
+import { RuntimeFault } from "../../base/errors.js";
 
 export interface RedisFaults {
   /** The store can not be reached. */

@@ -3,10 +3,10 @@
  * what a server sends is read by `hash-stream.ts`.
  */
 import { type Cluster, Redis } from "ioredis";
-import type { RedisStore } from "../../../triton-protos/artefacts/feast-online-store.js";
-import type { Cancellation } from "../../cancellation.js";
-import { RuntimeFault } from "../../errors.js";
-import { inBackground } from "../../in-background.js";
+import type { RedisStore } from "../../../formats/feast/feast-online-store.js";
+import type { Cancellation } from "../../base/cancellation.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { inBackground } from "../../base/in-background.js";
 import { type HashStream, hashStream } from "./hash-stream.js";
 import type { HashReplies } from "./hmget.js";
 import { keySlot } from "./key-slot.js";

@@ -1,11 +1,11 @@
 /**
  * Feast's Redis online store, read: one HMGET per entity, whatever the number of views, all of a request in one write for each server.
  */
-import { askedName, type KeyVersion } from "../../../triton-protos/artefacts/feast-key.js";
-import type { RedisStore } from "../../../triton-protos/artefacts/feast-online-store.js";
-import { decodeValue } from "../../../triton-protos/artefacts/feast-value.js";
-import { RuntimeFault } from "../../errors.js";
-import type { Column } from "../../plan/table.js";
+import { askedName, type KeyVersion } from "../../../formats/feast/feast-key.js";
+import type { RedisStore } from "../../../formats/feast/feast-online-store.js";
+import { decodeValue } from "../../../formats/feast/feast-value.js";
+import type { Column } from "../../base/columns/table.js";
+import { RuntimeFault } from "../../base/errors.js";
 import { type ColumnBuilder, columnBuilder, type PushValue } from "./build-column.js";
 import { timestampSeconds } from "./event-time.js";
 import { describeKey, keyColumnsEncoder } from "./key-column.js";

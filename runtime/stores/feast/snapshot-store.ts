@@ -5,14 +5,14 @@
 
 import { stat } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
-import { askedName, type KeyVersion } from "../../../triton-protos/artefacts/feast-key.js";
-import { feastType } from "../../../triton-protos/artefacts/feast-type.js";
+import { askedName, type KeyVersion } from "../../../formats/feast/feast-key.js";
+import { feastType } from "../../../formats/feast/feast-type.js";
 import type { DType } from "../../../triton-protos/datatype.js";
-import { RuntimeFault } from "../../errors.js";
-import { inBackground } from "../../in-background.js";
-import { indexTuples, type TupleIndex } from "../../kernels/tuple-index.js";
-import { indexValues } from "../../kernels/value-index.js";
-import { type Column, gather, rootRows } from "../../plan/table.js";
+import { type Column, gather, rootRows } from "../../base/columns/table.js";
+import { indexTuples, type TupleIndex } from "../../base/columns/tuple-index.js";
+import { indexValues } from "../../base/columns/value-index.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { inBackground } from "../../base/in-background.js";
 import { sharedSnapshot } from "./shared-snapshots.js";
 import { type SnapshotOrder, takeSnapshot, type ViewSnapshot } from "./snapshot.js";
 import { openSqliteStore } from "./sqlite-store.js";

@@ -1,9 +1,9 @@
 /**
  * One view of a SQLite online store → columns over all of its entities, in memory, for as long as the file stays as it is.
  */
-import { type KeyVersion, keyDecoder, keyPrefix, startsWith } from "../../../triton-protos/artefacts/feast-key.js";
-import { feastType } from "../../../triton-protos/artefacts/feast-type.js";
-import { type Column, rootRows } from "../../plan/table.js";
+import { type KeyVersion, keyDecoder, keyPrefix, startsWith } from "../../../formats/feast/feast-key.js";
+import { feastType } from "../../../formats/feast/feast-type.js";
+import { type Column, rootRows } from "../../base/columns/table.js";
 import { columnBuilder, valueBytes } from "./build-column.js";
 import { describeKey, keyColumns } from "./key-column.js";
 import { onlyFeatures, quoteName, readCells } from "./packed-cells.js";

@@ -3,19 +3,13 @@
  */
 import { existsSync, statSync } from "node:fs";
 import type Database from "better-sqlite3";
-import {
-  askedName,
-  type KeyVersion,
-  keyPrefix,
-  keyVersionOf,
-  startsWith,
-} from "../../../triton-protos/artefacts/feast-key.js";
-import type { FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
-import { needsRecovery, openToRead } from "../../../triton-protos/artefacts/open-sqlite.js";
-import { CHECK_SUFFIX, standsAlone, verifyStore } from "../../../triton-protos/artefacts/store-check.js";
-import { RuntimeFault } from "../../errors.js";
-import { missingPackage } from "../../missing-package.js";
-import type { Column } from "../../plan/table.js";
+import { askedName, type KeyVersion, keyPrefix, keyVersionOf, startsWith } from "../../../formats/feast/feast-key.js";
+import type { FeastView } from "../../../formats/feast/feast-registry.js";
+import { needsRecovery, openToRead } from "../../../formats/feast/open-sqlite.js";
+import { CHECK_SUFFIX, standsAlone, verifyStore } from "../../../formats/feast/store-check.js";
+import type { Column } from "../../base/columns/table.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { missingPackage } from "../../base/missing-package.js";
 import { columnBuilder, valueBytes } from "./build-column.js";
 import { describeKey, keyColumnsEncoder } from "./key-column.js";
 import { cellReader, cellsText, MOST_FEATURES, onlyFeatures, quoteName } from "./packed-cells.js";

@@ -2,10 +2,10 @@
  * The interface of online feature stores: views and entity keys → columns with a status per key. One call per request, however many keys
  * and views; a store answers them in one round trip.
  */
-import type { BytesForm } from "../../../triton-protos/artefacts/feast-key.js";
-import type { FeastFeature, FeastView } from "../../../triton-protos/artefacts/feast-registry.js";
-import type { Cancellation } from "../../cancellation.js";
-import type { Column, Values } from "../../plan/table.js";
+import type { BytesForm } from "../../../formats/feast/feast-key.js";
+import type { FeastFeature, FeastView } from "../../../formats/feast/feast-registry.js";
+import type { Cancellation } from "../../base/cancellation.js";
+import type { Column, Values } from "../../base/columns/table.js";
 
 /** What the store knows of one feature of one entity; `outdated` is known and older than its view's `ttl`. */
 export const FEATURE_STATUS = { notFound: 0, present: 1, null: 2, outdated: 3 } as const;

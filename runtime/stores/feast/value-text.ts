@@ -2,8 +2,8 @@
  * A feature value → the text that Feast's SQLite store keeps beside it.
  */
 
-import type { FeastScalar } from "../../../triton-protos/artefacts/encode-feast-value.js";
-import { type FeastType, feastType } from "../../../triton-protos/artefacts/feast-type.js";
+import type { FeastScalar } from "../../../formats/feast/encode-feast-value.js";
+import { type FeastType, feastType } from "../../../formats/feast/feast-type.js";
 
 /** What Feast keeps beside a scalar for text search: Python's `str` of it. */
 export function valueText(type: FeastType, value: FeastScalar | ArrayLike<FeastScalar> | null): string | null {

@@ -5,10 +5,10 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { encodeValue } from "../../../triton-protos/artefacts/encode-feast-value.js";
-import { keyEncoder } from "../../../triton-protos/artefacts/feast-key.js";
-import { removeCheck } from "../../../triton-protos/artefacts/store-check.js";
-import { siblingOf } from "../../../triton-protos/files/sibling.js";
+import { siblingOf } from "../../../contract/files/sibling.js";
+import { encodeValue } from "../../../formats/feast/encode-feast-value.js";
+import { keyEncoder } from "../../../formats/feast/feast-key.js";
+import { removeCheck } from "../../../formats/feast/store-check.js";
 import {
   checkDescription,
   type FeastRepositoryDescription,

@@ -1,7 +1,8 @@
 /** The served plan without the wire, beside programs written by hand, in this process: what a request and each stage of it take. */
-import { execute } from "../../../dist/runtime/data-plane/infer.js";
-import { validateRequest } from "../../../dist/runtime/data-plane/validate.js";
-import { serve } from "../../../dist/runtime/server.js";
+
+import { serve } from "../../../dist/runtime/server/lifecycle/server.js";
+import { execute } from "../../../dist/runtime/server/requests/infer.js";
+import { validateRequest } from "../../../dist/runtime/server/requests/validate.js";
 import { quantiles } from "./measure.mjs";
 
 /** Ids of `batch` users for each of fifty requests, as the client of the wire asks them. */

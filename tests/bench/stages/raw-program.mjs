@@ -10,7 +10,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as ort from "onnxruntime-node";
-import { readVocabulary } from "../../../dist/runtime/kernels/vocabulary-file.js";
+import { readVocabulary } from "../../../dist/operators/categorify/kernel-vocabulary.js";
 import { memoryStore, sqliteStore } from "./raw-store.mjs";
 import { ITEMS, USERS } from "./shop.mjs";
 

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
-import { serve } from "#runtime/index.js";
+import { serve } from "#runtime/server/index.js";
 import { grpcCall, httpCall } from "./calls.js";
 import { differences, logDifferences } from "./compare.js";
 import { placeFiles } from "./place-files.js";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
-import { serve } from "#runtime/index.js";
+import { serve } from "#runtime/server/index.js";
 import { grpcCall, httpCall } from "./calls.js";
 import { differences, logDifferences } from "./compare.js";
 import { metricLines } from "./metric-lines.js";

@@ -22,7 +22,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
-const NATIVE = join(ROOT, "runtime", "faiss", "native");
+const NATIVE = join(ROOT, "runtime", "stores", "vectors", "native");
 const DRIVER = fileURLToPath(new URL("driver.cc", import.meta.url));
 const CACHE = cacheFolder();
 const FLAGS = [

@@ -1,6 +1,6 @@
 /** Damaged FAISS files from whole ones: every field that the structure's reader reads, and any byte. Equal seeds give equal files. */
-import { bytesSource } from "../../../dist/triton-protos/artefacts/byte-source.js";
-import { readFaissLayout } from "../../../dist/triton-protos/artefacts/faiss-layout.js";
+import { bytesSource } from "../../../dist/formats/bytes/byte-source.js";
+import { readFaissLayout } from "../../../dist/formats/faiss/faiss-layout.js";
 
 const INTS = [0, 1, -1, 2, 3, 7, 8, 16, 24, 31, 255, 65_535, 65_536, 1_000_000, 299, 300, 301, 0x7fffffff, -0x80000000];
 const LONGS = [

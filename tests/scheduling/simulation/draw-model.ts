@@ -2,8 +2,9 @@
  * A simulated model of random configuration, whose executions take virtual time and fail now and then; it notes the rules of schedulers that an
  * execution breaks.
  */
-import type { BackendRequest, BackendResponse, Executions, LoadedModel } from "#runtime/backends/backend.js";
-import { RuntimeFault } from "#runtime/errors.js";
+
+import { RuntimeFault } from "#runtime/base/errors.js";
+import type { BackendRequest, BackendResponse, Executions, LoadedModel } from "#runtime/server/backends/backend.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
 import type { Random } from "./random.js";
 

@@ -2,11 +2,12 @@
  * One simulated life of a scheduler from a seed: random configuration, clients that send, cancel and wait, a model that takes time and fails, and
  * an end by draining → the rules that were broken.
  */
-import type { BackendRequest, LoadedModel } from "#runtime/backends/backend.js";
-import type { RuntimeFault } from "#runtime/errors.js";
-import { createScheduler } from "#runtime/scheduling/create-scheduler.js";
-import type { Scheduler } from "#runtime/scheduling/scheduler.js";
-import { createStatistics } from "#runtime/statistics.js";
+
+import type { RuntimeFault } from "#runtime/base/errors.js";
+import type { BackendRequest, LoadedModel } from "#runtime/server/backends/backend.js";
+import { createStatistics } from "#runtime/server/observe/statistics.js";
+import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
+import type { Scheduler } from "#runtime/server/scheduling/scheduler.js";
 import { configOf, requestOf } from "../support.js";
 import { type Drawn, drawConfig, FAULT, simulatedModel } from "./draw-model.js";
 import { type Random, randomFrom } from "./random.js";

@@ -2,8 +2,8 @@
  * HTTP/2 by hand: frames as bytes, and a gRPC client of one connection that costs little CPU and can leave in every way.
  */
 import { connect } from "node:net";
-import { HpackDecoder } from "../../../dist/runtime/transport/http2/hpack-decode.js";
-import { encodeFields } from "../../../dist/runtime/transport/http2/hpack-encode.js";
+import { HpackDecoder } from "../../../dist/runtime/server/transport/http2/hpack-decode.js";
+import { encodeFields } from "../../../dist/runtime/server/transport/http2/hpack-encode.js";
 
 export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 export const [DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION] = Array(10).keys();

@@ -1,10 +1,10 @@
 /**
  * The HTTP/2 layer alone, with a handler that answers every body with itself: conformance suites need one that waits for the end of a request.
  */
-import { encodeFields } from "../../../dist/runtime/transport/http2/hpack-encode.js";
-import { DEFAULT_LIMITS } from "../../../dist/runtime/transport/http2/limits.js";
-import { createHttp2Server } from "../../../dist/runtime/transport/http2/serve.js";
-import { listen } from "../../../dist/runtime/transport/listen.js";
+import { encodeFields } from "../../../dist/runtime/server/transport/http2/hpack-encode.js";
+import { DEFAULT_LIMITS } from "../../../dist/runtime/server/transport/http2/limits.js";
+import { createHttp2Server } from "../../../dist/runtime/server/transport/http2/serve.js";
+import { listen } from "../../../dist/runtime/server/transport/listen.js";
 
 const OK = encodeFields([[":status", "200"]]);
 const END = encodeFields([["grpc-status", "0"]]);

@@ -1,7 +1,7 @@
 // Reads an Arrow file with each of its bytes changed, and cut at each length. `node arrow-damage.mjs FILE` prints how many were read and refused,
 // and the most CPU milliseconds that one took.
 import { readFileSync } from "node:fs";
-import { readArrowColumns } from "../../../dist/triton-protos/artefacts/arrow-columns.js";
+import { readArrowColumns } from "../../../dist/formats/arrow/arrow-columns.js";
 
 const original = new Uint8Array(readFileSync(process.argv[2]));
 const seen = { read: 0, refused: 0, odd: [], mostMs: 0 };

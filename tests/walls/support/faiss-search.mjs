@@ -1,6 +1,6 @@
 // Opens an index and searches it: `node faiss-search.mjs FILE {"by", "count", "k", "exclude"}` prints hits of the first query, or the error, and the most memory that the
 // process had. A process that faults prints nothing.
-import { openIndex } from "../../../dist/runtime/faiss/open-index.js";
+import { openIndex } from "../../../dist/runtime/stores/vectors/open-index.js";
 
 const [path, options] = [process.argv[2], JSON.parse(process.argv[3])];
 const { by = "fastest", count = 1, k = 1, exclude = 0 } = options;

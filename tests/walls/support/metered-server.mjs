@@ -2,7 +2,7 @@
  * The child process of `meter.ts`: one server on loopback, and the figures that only the process itself has.
  */
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { serve } from "#runtime/index.js";
+import { serve } from "#runtime/server/index.js";
 
 const TICK_MS = 5;
 const { repository, options } = JSON.parse(process.argv[2]);

@@ -5,7 +5,7 @@ import { Script } from "node:vm";
 import ts from "typescript";
 
 export interface Literal {
-  /** `runtime/errors.ts:12` */
+  /** `runtime/base/errors.ts:12` */
   readonly at: string;
   readonly source: string;
   readonly flags: string;

@@ -3,9 +3,9 @@ import { connect } from "node:net";
 import * as grpc from "@grpc/grpc-js";
 
 const DIST = new URL("../../../dist/", import.meta.url);
-export const { serve } = await import(new URL("runtime/index.js", DIST).href);
+export const { serve } = await import(new URL("runtime/server/index.js", DIST).href);
 const { encode, decode } = await import(new URL("triton-protos/proto-root.js", DIST).href);
-const { printOnnxModel } = await import(new URL("triton-protos/artefacts/onnx-model.js", DIST).href);
+const { printOnnxModel } = await import(new URL("formats/onnx/onnx-model.js", DIST).href);
 /** x → x times weights that are in another file. */
 export const onnxWithWeights = location =>
   printOnnxModel({

@@ -1,0 +1,159 @@
+/**
+ * Columns of a graph → the tensors that an ensemble answers, as the executor's entry writes them. Candidates that are one matrix are filled up on the
+ * right: −1 for signed integers, 0 for unsigned ones and bools, NaN for floats, `""` for texts.
+ */
+import { type AnswerForm, isPadded } from "../../../contract/answer-form.js";
+import { validityName } from "../../../contract/entry-config.js";
+import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../../contract/schema.js";
+import { isFloat, items, type LoweredColumn, takenRows } from "../../../operators/shared/onnx/lowered-column.js";
+import { type DType, datatype } from "../../../triton-protos/datatype.js";
+import {
+  and,
+  cast,
+  concat,
+  expand,
+  flat,
+  gatherElements,
+  hideWidth,
+  int64,
+  mul,
+  range,
+  reduce,
+  reshape,
+  scalar,
+  slice,
+  sub,
+  topK,
+  unsqueeze,
+  where,
+} from "../../onnx/elementary.js";
+import type { GraphBuilder, Value } from "../../onnx/graph-builder.js";
+
+/**
+ * Declares the outputs of one column.
+ * @param count int64[1]: rows of the request
+ * @param nullable whether `NAME__validity` says which values are null
+ */
+export function answer(
+  g: GraphBuilder,
+  schema: ColumnSchema,
+  col: LoweredColumn,
+  form: AnswerForm,
+  count: Value,
+  nullable = false,
+): void {
+  const { name } = schema;
+  for (const { end, value, dims } of tensorsOf(g, schema, known(g, col), col, form, count))
+    g.output(`${name}${end}`, value, dims);
+  if (!nullable) return;
+  const marks = col.valid ?? expand(g, scalar(g, "bool", true), g.op("Shape", [col.values], "int64"));
+  const [first] = tensorsOf(g, { ...schema, dtype: "bool" }, marks, { ...col, dtype: "bool" }, form, count);
+  g.output(validityName(name), first!.value, first!.dims);
+}
+
+interface Answered {
+  /** What the tensor's name has behind the column's. */
+  readonly end: "" | "__values" | "__offsets";
+  readonly value: Value;
+  readonly dims: readonly (string | number)[];
+}
+
+function tensorsOf(
+  g: GraphBuilder,
+  schema: ColumnSchema,
+  values: Value,
+  col: LoweredColumn,
+  form: AnswerForm,
+  count: Value,
+): readonly Answered[] {
+  const { name, list, dtype } = schema;
+  const own = form === "rows" || col.rows.id === REQUEST_ROWS;
+  if (!own && isPadded(schema, form)) {
+    const { cells, taken } = packed(g, values, col, count);
+    return [{ end: "", value: fitted(g, cells, taken, dtype, col.dtype), dims: ["batch", "places"] }];
+  }
+  if (isRagged(schema) || !own) {
+    const { values: flatValues, offsets } = isRagged(schema)
+      ? raggedPair(g, values, col)
+      : candidatePair(g, values, col, count);
+    return [
+      { end: "__values", value: outward(g, flatValues, col.dtype, dtype), dims: [`${name} values`] },
+      { end: "__offsets", value: cast(g, offsets, "int32"), dims: [`${name} offsets`] },
+    ];
+  }
+  const tensor = outward(g, values, col.dtype, dtype);
+  if (list) return [{ end: "", value: tensor, dims: ["batch", list.min] }];
+  if (form === "batched") return [{ end: "", value: unsqueeze(g, tensor, 1), dims: ["batch", 1] }];
+  return [{ end: "", value: tensor, dims: ["batch"] }];
+}
+
+/** Nulls that are no floats leave as 0, false or ""; `NAME__validity` marks them. */
+function known(g: GraphBuilder, { values, valid }: LoweredColumn): Value {
+  return valid ? where(g, valid, values, scalar(g, values.dtype, values.dtype === "string" ? "" : 0)) : values;
+}
+
+const outward = (g: GraphBuilder, values: Value, from: DType, to: DType): Value =>
+  cast(g, from === "uint64" && to !== "uint64" ? cast(g, values, "uint64") : values, to);
+
+/** [request rows, places]: the taken ones first, in their order. */
+function packed(
+  g: GraphBuilder,
+  values: Value,
+  { rows }: LoweredColumn,
+  count: Value,
+): { cells: Value; taken: Value | undefined } {
+  const to = concat(g, [count, int64(g, -1)]);
+  const matrix = reshape(g, values, to);
+  const flags = takenRows(g, rows);
+  if (!flags) return { cells: matrix, taken: undefined };
+  const taken = reshape(g, flags, to);
+  if (rows.packed && rows.parent?.id === REQUEST_ROWS) return { cells: matrix, taken };
+  const width = g.op("Shape", [matrix], "int64", { attributes: { start: { int: 1 }, end: { int: 2 } } });
+  const order = sub(g, int64(g, 0), range(g, width));
+  const last = sub(g, order, width);
+  const { at } = topK(g, where(g, taken, order, last), width);
+  return { cells: gatherElements(g, matrix, at, 1), taken: gatherElements(g, taken, at, 1) };
+}
+
+/** As wide as the fullest row, what lacks filled up. */
+function fitted(g: GraphBuilder, cells: Value, taken: Value | undefined, dtype: DType, from: DType): Value {
+  if (!taken) return outward(g, hideWidth(g, cells), from, dtype);
+  const counts = reduce(g, "ReduceSum", cast(g, taken, "int64"), 1);
+  const longest = reduce(g, "ReduceMax", counts, 0, true);
+  const cut = (value: Value) => slice(g, value, int64(g, 0), longest, 1);
+  const { kind } = datatype(dtype);
+  const fill = kind === "string" ? "" : kind === "float" ? Number.NaN : kind === "int" ? -1 : 0;
+  // Before the cast, where a narrow integer can not be chosen.
+  const source = cut(cells);
+  const blank = isFloat({ dtype }) || kind === "string" ? fill : kind === "int" ? -1n : 0;
+  return outward(g, where(g, cut(taken), source, scalar(g, source.dtype, blank)), from, dtype);
+}
+
+function raggedPair(g: GraphBuilder, values: Value, col: LoweredColumn): { values: Value; offsets: Value } {
+  const flags = takenRows(g, col.rows);
+  const lengths = flags ? compress(g, col.lengths!, flags) : col.lengths!;
+  const inside = items(g, col);
+  const there = flags ? and(g, inside, unsqueeze(g, flags, 1)) : inside;
+  return { values: compress(g, flat(g, values), flat(g, there)), offsets: offsetsOf(g, lengths) };
+}
+
+function candidatePair(
+  g: GraphBuilder,
+  values: Value,
+  { rows, width = 1 }: LoweredColumn,
+  count: Value,
+): { values: Value; offsets: Value } {
+  const flags = takenRows(g, rows) ?? expand(g, scalar(g, "bool", true), rows.count);
+  const counts = reduce(g, "ReduceSum", cast(g, reshape(g, flags, concat(g, [count, int64(g, -1)])), "int64"), 1);
+  const offsets = offsetsOf(g, counts);
+  return {
+    values: flat(g, compress(g, values, flags)),
+    offsets: width === 1 ? offsets : mul(g, offsets, int64(g, width)),
+  };
+}
+
+const compress = (g: GraphBuilder, values: Value, flags: Value): Value =>
+  g.op("Compress", [values, flags], values.dtype, { attributes: { axis: { int: 0 } } });
+
+const offsetsOf = (g: GraphBuilder, lengths: Value): Value =>
+  concat(g, [int64(g, 0), g.op("CumSum", [lengths, scalar(g, "int64", 0n)], "int64")]);

@@ -1,0 +1,53 @@
+/** What `onMissing` of `queryFeast` says of one feature, and whether a default fits its column. */
+import { datatype } from "../triton-protos/datatype.js";
+import type { OpParams } from "./op-params.js";
+import { type ColumnSchema, isRagged } from "./schema.js";
+
+type Scalar = number | string | boolean;
+/** What a missing feature becomes: a fault, a null, a value; or its row goes. */
+export type MissingRule = "error" | "null" | "drop" | { readonly default: Scalar | readonly Scalar[] };
+
+type OnMissing = OpParams["queryFeast"]["onMissing"];
+
+/** The rule of one output column; a record that does not name it leaves the default, a fault. */
+export function missingRule(onMissing: OnMissing, column: string, feature: string): MissingRule {
+  if (typeof onMissing === "string" || isDefault(onMissing)) return onMissing;
+  const rules = onMissing as Readonly<Record<string, MissingRule>>;
+  return rules[column] ?? rules[feature] ?? "error";
+}
+
+/** The columns or features that a record names; none where one rule is for all. */
+export const namedInMissing = (onMissing: OnMissing): readonly string[] =>
+  typeof onMissing === "string" || isDefault(onMissing) ? [] : Object.keys(onMissing);
+
+/** `{ default: 0 }` is a rule; `{ default: "null" }` for a feature named `default` is told by its value. */
+const isDefault = (value: object): value is { default: Scalar } => {
+  const { default: given, ...rest } = value as { default?: unknown };
+  return (
+    Object.keys(rest).length === 0 &&
+    given !== undefined &&
+    (typeof given !== "object" || Array.isArray(given)) &&
+    given !== "error" &&
+    given !== "null" &&
+    given !== "drop"
+  );
+};
+
+/** Why a default does not fit the column; undefined where it does. */
+export function defaultFault(schema: ColumnSchema, value: Scalar | readonly Scalar[]): string | undefined {
+  const { dtype, name } = schema;
+  if (Array.isArray(value) && !isRagged(schema))
+    return `\`onMissing\` gives \`${name}\` the list ${JSON.stringify(value)}, and the feature is a scalar.`;
+  const { kind, array } = datatype(dtype);
+  for (const item of [value as Scalar | readonly Scalar[]].flat()) {
+    const wanted = kind === "string" ? "string" : kind === "bool" ? "boolean" : "number";
+    const whole = kind === "float" || typeof item !== "number" || Number.isSafeInteger(item);
+    if (typeof item !== wanted || !whole)
+      return `\`onMissing\` gives \`${name}\` the default ${JSON.stringify(item)}, and the feature is ${dtype}.`;
+    if (kind === "int" && array && !(array === BigInt64Array || array === BigUint64Array)) {
+      const held = new (array as Int32ArrayConstructor)([item as number]);
+      if (held[0] !== item) return `\`onMissing\` gives \`${name}\` the default ${item}, which ${dtype} can not hold.`;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,33 @@
+/**
+ * A FAISS file whose ids a JavaScript number can not hold (beyond 2^53, or negative, which FAISS uses for "not found") → the same index
+ * with positions for ids, and the ids apart.
+ */
+import { readFileSync } from "node:fs";
+import { bytesSource, withFile } from "../bytes/byte-source.js";
+import type { FaissLayout } from "./faiss-header.js";
+import { readFaissLayout } from "./faiss-layout.js";
+
+/** @returns undefined when every id is a number that both sides can say, so that the file can be used as it is */
+export function detachIds(path: string): { readonly bytes: Uint8Array; readonly ids: BigInt64Array } | undefined {
+  if (withFile(path, source => plain(source, readFaissLayout(source, path)))) return undefined;
+  const bytes = new Uint8Array(readFileSync(path));
+  const { header, idRuns } = readFaissLayout(bytesSource(bytes), path);
+  const ids = new BigInt64Array(header.ntotal);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let position = 0;
+  for (const { offset, count } of idRuns)
+    for (let at = offset; at < offset + count * 8; at += 8) {
+      ids[position] = view.getBigInt64(at, true);
+      view.setBigInt64(at, BigInt(position++), true);
+    }
+  return { bytes, ids };
+}
+
+function plain(source: Parameters<typeof readFaissLayout>[0], { idRuns }: FaissLayout): boolean {
+  for (const { offset, count } of idRuns) {
+    const bytes = source.read(offset, count * 8);
+    const high = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let i = 0; i < count; i++) if (high.getUint32(i * 8 + 4, true) >= 0x200000) return false;
+  }
+  return true;
+}

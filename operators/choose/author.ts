@@ -1,0 +1,105 @@
+/** One of two branches, row by row. */
+import { z } from "zod";
+import * as messages from "../../compiler/diagnostics/messages.js";
+import { type AnyNode, Op } from "../../compiler/dsl/node.js";
+import type { Rule } from "../../compiler/dsl/rule.js";
+import type { NotOne } from "../../compiler/dsl/wanted.js";
+import { printType } from "../../contract/schema.js";
+import { datatype } from "../../triton-protos/datatype.js";
+import type { Bound } from "../shared/author/bound.js";
+import { describeRows, need, needOne, sameRows } from "../shared/author/columns.js";
+import { type Call, defineOp } from "../shared/author/define-op.js";
+import type { ColumnsOfNode } from "../shared/author/ordering.js";
+
+export interface Branches<T extends AnyNode = AnyNode> {
+  /** For rows where the condition holds. */
+  readonly yes: T;
+  /** For the other rows, and those where the condition is null: columns of the same names and types. */
+  readonly no: AnyNode;
+}
+
+interface ChooseRule<S extends string> extends Rule {
+  readonly fault: NotOne<"choose", this["S"]>;
+  readonly out: S;
+}
+
+/**
+ * Takes the columns of one of two branches for each row: left stands the condition, a bool or integer column (0 is false). Branches are candidates of
+ * the condition's rows, or columns of these rows. A branch that no row of a request takes is not run; where rows differ, both run. A fault
+ * of a row in the branch that it does not take is nobody's: the rows of such a request are asked one by one.
+ * @param branches.yes node for the rows where the condition holds
+ * @param branches.no node with columns of the same names and types, for the other rows
+ * @example user["is_new"] >> choose({ yes: popular["candidate_ids"], no: personal["candidate_ids"] })
+ */
+export const choose = <T extends AnyNode>({ yes, no, ...options }: Branches<T>): Op<ChooseRule<ColumnsOfNode<T>>> =>
+  new Op("choose", options, { yes, no });
+
+export const chooseOp = defineOp({
+  kind: "choose",
+  params: z.strictObject({}),
+  facts: { elementwise: false, inWorkflow: false, prunable: false },
+  infer: call => {
+    const condition = needOne(call, call.input, "`choose`", "choose(...)");
+    if (!condition) return undefined;
+    const { column } = condition;
+    if (column.list || !["bool", "int"].includes(datatype(column.dtype).kind))
+      return call.fail(
+        messages.schemaDtypeUnsupported({
+          operator: "choose",
+          wanted: "one bool or integer per row",
+          column: column.name,
+          seen: printType(column),
+          way: 'Make a condition first: `lambdaOp(age => age < 18, { name: "is_minor" })`.',
+        }),
+        "left",
+      );
+    const yes = call.dependency("yes");
+    const no = twins(call, yes);
+    if (!no || !sameRows(call, yes, "`yes`") || !sameRows(call, no, "`no`")) return undefined;
+    const [rows, otherRows] = [yes[0]!.column.rows, no[0]!.column.rows];
+    const parent = call.parentRows(rows);
+    const fits =
+      parent === undefined || rows === column.rows
+        ? rows === column.rows && otherRows === rows
+        : parent === column.rows && call.parentRows(otherRows) === parent;
+    if (!fits)
+      return call.fail(
+        messages.graphParameter({
+          operator: "choose",
+          problem: `the condition has one row per ${describeRows(column.rows)}, \`yes\` one per ${describeRows(rows)}, and \`no\` one per ${describeRows(otherRows)}.`,
+          way: "Give it candidates of the condition's rows on both sides, or columns of these rows on both.",
+        }),
+        { dependency: "yes" },
+      );
+    const makesRows = rows !== column.rows;
+    return {
+      params: {},
+      inputs: { input: [condition], yes, no },
+      outputs: yes.map(bound => ({ ...bound.column, ...(makesRows && { rows: call.id }) })),
+      ...(makesRows && { madeRows: { parent: column.rows } }),
+    };
+  },
+});
+
+/** The columns of `no` in the order of `yes`; reports a missing one, and one of another type. */
+function twins(call: Call<unknown>, yes: readonly Bound[]): Bound[] | undefined {
+  const way = "Give both branches columns of the same names and types, with `rename` or `[]`.";
+  const found: Bound[] = [];
+  for (const { column } of yes) {
+    const twin = need(call, call.dependency("no"), column.name, "`no`", way, { dependency: "no" });
+    if (!twin) return undefined;
+    if (printType(twin.column) !== printType(column))
+      return call.fail(
+        messages.schemaDtypeMismatch({
+          reader: "`no`",
+          column: column.name,
+          wanted: printType(column),
+          seen: printType(twin.column),
+          way,
+        }),
+        { dependency: "no" },
+      );
+    found.push(twin);
+  }
+  return found;
+}

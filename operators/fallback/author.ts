@@ -1,0 +1,77 @@
+/** Another branch's columns, where the left one fails or takes too long. */
+
+import * as messages from "../../compiler/diagnostics/messages.js";
+import { type AnyNode, Op } from "../../compiler/dsl/node.js";
+import type { Rule } from "../../compiler/dsl/rule.js";
+import type { Lacking } from "../../compiler/dsl/wanted.js";
+import { OP_PARAMS, type OpParamsInput } from "../../contract/op-params.js";
+import { printType } from "../../contract/schema.js";
+import type { Bound } from "../shared/author/bound.js";
+import { describeRows, need, sameRows } from "../shared/author/columns.js";
+import { defineOp } from "../shared/author/define-op.js";
+import type { ColumnsOfNode } from "../shared/author/ordering.js";
+
+interface FallbackRule<F extends string> extends Rule {
+  readonly fault: string extends F ? never : Lacking<"the fallback", this["S"], F>;
+  readonly out: this["S"];
+}
+
+/**
+ * Answers with the columns of `other` where the left branch fails, or is not done `within` so many milliseconds of the start of the run. The steps
+ * that only the losing branch needs are cancelled. What one row holds (an unknown key, a NaN) is a fault of that row: the rows of such a request are then
+ * asked one by one, and the others keep the left branch; lateness and a model that fails are the whole request's. Where the other side fails as well, so does the
+ * request, with both reasons. A response says which happened when the request asks for `timings` or `explain`.
+ * @param other a node with columns of the same names and types: its branch runs beside the left one
+ * @param options.within milliseconds; without it only a fault makes the difference
+ * @example retrieval["candidate_ids"] >> fallback(user["popular_ids"] >> explode(), { within: 20 })
+ */
+export const fallback = <N extends AnyNode>(
+  other: N,
+  options: OpParamsInput["fallback"] = {},
+): Op<FallbackRule<ColumnsOfNode<N>>> => new Op("fallback", options, { fallback: other });
+
+export const fallbackOp = defineOp({
+  kind: "fallback",
+  params: OP_PARAMS.fallback,
+  facts: { elementwise: false, inWorkflow: false, prunable: false },
+  infer: call => {
+    const { input } = call;
+    const other = call.dependency("fallback");
+    const way = "Give it columns of the same names and types, with `rename` or `[]`.";
+    const twins: Bound[] = [];
+    for (const bound of input) {
+      const twin = need(call, other, bound.column.name, "The fallback", way, { dependency: "fallback" });
+      if (!twin) return undefined;
+      if (printType(twin.column) !== printType(bound.column))
+        return call.fail(
+          messages.schemaDtypeMismatch({
+            reader: "The fallback",
+            column: bound.column.name,
+            wanted: printType(bound.column),
+            seen: printType(twin.column),
+            way,
+          }),
+          { dependency: "fallback" },
+        );
+      twins.push(twin);
+    }
+    if (!sameRows(call, input, "`fallback`") || !sameRows(call, twins, "The fallback")) return undefined;
+    const [rows, otherRows] = [input[0]!.column.rows, twins[0]!.column.rows];
+    const parent = call.parentRows(rows);
+    if (parent !== call.parentRows(otherRows) || (parent === undefined && rows !== otherRows))
+      return call.fail(
+        messages.graphParameter({
+          operator: "fallback",
+          problem: `the left side has one row per ${describeRows(rows)}, and the fallback one per ${describeRows(otherRows)}.`,
+          way: 'Give candidates for candidates, as `user["popular_ids"] >> explode()` does, and request rows for request rows.',
+        }),
+        { dependency: "fallback" },
+      );
+    return {
+      params: call.params,
+      inputs: { input, fallback: twins },
+      outputs: input.map(({ column }) => ({ ...column, ...(parent !== undefined && { rows: call.id }) })),
+      ...(parent !== undefined && { madeRows: { parent } }),
+    };
+  },
+});

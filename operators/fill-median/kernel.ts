@@ -1,0 +1,16 @@
+/**
+ * Numeric columns -> the same columns with nulls (and float NaN) replaced by their fitted median, and, on request, bool columns
+ * `{column}_filled` that say which values were null.
+ */
+
+import type { LaneOf } from "../../runtime/base/columns/lane.js";
+import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
+import { fillLane, prepareFill } from "../fill-missing/kernel.js";
+import { medianOf } from "./kernel-median.js";
+
+export const fillMedian: Kernel<"fillMedian"> = {
+  prepare: step => prepareFill(step, (name, dtype) => medianOf(step, name, dtype)),
+};
+
+export const fillMedianLane: LaneOf<"fillMedian"> = (step, column, dtype) =>
+  fillLane(medianOf(step, column, dtype), dtype);

@@ -1,0 +1,90 @@
+/**
+ * Columns -> the same columns with nulls (and float NaN) replaced by `fillValue`, and, on request, bool columns `{column}_filled`
+ * that say which values were null.
+ */
+
+import type { Step } from "../../contract/plan.js";
+import type { Lane, LaneOf } from "../../runtime/base/columns/lane.js";
+import type { Column, Values } from "../../runtime/base/columns/table.js";
+import { RuntimeFault } from "../../runtime/base/errors.js";
+import type { Kernel, PreparedKernel } from "../../runtime/engine/schedule/kernel.js";
+import type { DType } from "../../triton-protos/datatype.js";
+import { type FillValue, fillFor } from "../shared/kernel/fill-value.js";
+import { like } from "../shared/kernel/like.js";
+
+const fillOf = (step: Step<"fillMissing">, name: string, dtype: DType): FillValue =>
+  fillFor(dtype, step.params.fillValue, `step \`${step.id}\` (fillMissing), column \`${name}\`,`);
+
+export const fillMissing: Kernel<"fillMissing"> = {
+  prepare: step => prepareFill(step, (name, dtype) => fillOf(step, name, dtype)),
+};
+
+export const fillMissingLane: LaneOf<"fillMissing"> = (step, column, dtype) =>
+  fillLane(fillOf(step, column, dtype), dtype);
+
+export function fillLane(fill: FillValue, dtype: DType): Lane {
+  const value = dtype === "float32" ? Math.fround(Number(fill)) : Number(fill);
+  return (from, to, count) => {
+    for (let i = 0; i < count; i++) {
+      const x = from[i]!;
+      to[i] = Number.isNaN(x) ? value : x;
+    }
+  };
+}
+
+/** What `addBinaryColumns` adds. */
+export const nullLane: Lane = (from, to, count) => {
+  for (let i = 0; i < count; i++) to[i] = Number.isNaN(from[i]) ? 1 : 0;
+};
+
+/** `fillOf` tells what to fill a column with. */
+export function prepareFill(
+  step: Step<"fillMissing"> | Step<"fillMedian">,
+  fillOf: (name: string, dtype: DType) => FillValue,
+): PreparedKernel {
+  const refs = step.inputs.input ?? [];
+  // By name, so that the plan may order flags and columns as it likes.
+  const outputs = step.outputs.map(({ name, dtype }) => {
+    const direct = refs.findIndex(ref => ref.name === name);
+    if (direct >= 0) return { at: direct, fill: fillOf(name, dtype) };
+    const flagged = refs.findIndex(ref => `${ref.name}_filled` === name);
+    if (flagged < 0)
+      throw new RuntimeFault(
+        "INTERNAL",
+        `step \`${step.id}\` (${step.op}) has an output \`${name}\` that comes from none of its inputs.`,
+      );
+    return { at: flagged, fill: undefined };
+  });
+  return {
+    run: inputs =>
+      outputs.map(({ at, fill }) => {
+        const col = inputs.input![at]!;
+        return fill === undefined ? like(col, "bool", nullFlags(col)) : fillColumn(col, fill);
+      }),
+  };
+}
+
+function fillColumn(col: Column, fill: FillValue): Column {
+  const { values, validity } = col;
+  const isFloat = values instanceof Float32Array || values instanceof Float64Array;
+  if (!validity && !isFloat) return col;
+  const filled = values.slice() as Values;
+  if (isFloat) fillNaN(filled as Float32Array, fill as number);
+  if (validity) {
+    const target = filled as { [k: number]: FillValue };
+    for (let i = 0; i < validity.length; i++) if (validity[i] === 0) target[i] = fill;
+  }
+  return like(col, col.dtype, filled);
+}
+
+function fillNaN(floats: Float32Array | Float64Array, fill: number): void {
+  for (let i = 0; i < floats.length; i++) if (Number.isNaN(floats[i])) floats[i] = fill;
+}
+
+function nullFlags({ values, validity }: Column): Uint8Array {
+  const flags = new Uint8Array(values.length);
+  if (values instanceof Float32Array || values instanceof Float64Array)
+    for (let i = 0; i < flags.length; i++) flags[i] = Number.isNaN(values[i]) ? 1 : 0;
+  if (validity) for (let i = 0; i < flags.length; i++) if (validity[i] === 0) flags[i] = 1;
+  return flags;
+}

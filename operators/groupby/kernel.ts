@@ -1,0 +1,114 @@
+/** Scalar columns -> one row for each combination of the keys, where its first row stood: the keys, and what the other columns' values make. */
+import type { OpParams } from "../../contract/op-params.js";
+import { nullFlags } from "../../runtime/base/columns/null-flags.js";
+import { type Column, gather, type Rows, rootRows } from "../../runtime/base/columns/table.js";
+import { keepRows } from "../../runtime/engine/cache/keep-rows.js";
+import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
+import { rowKeys } from "../shared/kernel/row-keys.js";
+import { aggregateNumbers, countValues } from "./kernel-aggregate.js";
+
+type Agg = OpParams["groupby"]["aggs"][number]["agg"];
+
+export const groupby: Kernel<"groupby"> = {
+  prepare(step) {
+    const { by, sort, ascending, aggs } = step.params;
+    const names = (step.inputs.input ?? []).map(ref => ref.name);
+    return {
+      run: inputs => {
+        const column = (name: string) => inputs.input![names.indexOf(name)]!;
+        const keys = rowKeys(by.map(column));
+        const groups = groupRows(keys, sort.map(column), ascending);
+        const first = new Uint8Array(keys.length);
+        for (const { row } of groups) first[row] = 1;
+        const { kept, rows } = keepRows(inputs.input![0]!.rows, first);
+        return [
+          ...by.map(name => gather(column(name), kept, rows)),
+          ...aggs.map(({ column: name, agg }) => aggregate(column(name), agg, groups, rows, ascending)),
+        ];
+      },
+    };
+  },
+};
+
+interface Group {
+  /** Its first row in the order of the data. */
+  readonly row: number;
+  /** Its rows, sorted. */
+  readonly members: readonly number[];
+}
+
+function groupRows(keys: Int32Array, sort: readonly Column[], ascending: boolean): readonly Group[] {
+  const groups = new Map<number, number[]>();
+  for (let i = 0; i < keys.length; i++) {
+    if (keys[i]! < 0) continue;
+    const members = groups.get(keys[i]!);
+    if (members) members.push(i);
+    else groups.set(keys[i]!, [i]);
+  }
+  const compare = comparator(sort, ascending);
+  return [...groups.values()].map(members => ({ row: members[0]!, members: members.toSorted(compare) }));
+}
+
+/** Nulls last, whichever way; text by its UTF-8 bytes; rows that are equal stay as they are. */
+function comparator(columns: readonly Column[], ascending: boolean): (a: number, b: number) => number {
+  const sign = ascending ? 1 : -1;
+  const nulls = columns.map(nullFlags);
+  return (a, b) => {
+    for (const [c, { values }] of columns.entries()) {
+      const missing = nulls[c]![a]! - nulls[c]![b]!;
+      if (missing !== 0) return missing;
+      if (nulls[c]![a] === 1) continue;
+      const [x, y] = [values[a]!, values[b]!];
+      if (x === y) continue;
+      return sign * (typeof x === "string" ? compareTexts(x, y as string) : x < (y as number) ? -1 : 1);
+    }
+    return 0;
+  };
+}
+
+const compareTexts = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
+
+function aggregate(col: Column, agg: Agg, groups: readonly Group[], rows: Rows, ascending: boolean): Column {
+  const all = groups.flatMap(group => group.members);
+  if (agg === "list") {
+    const offsets = new Int32Array(groups.length + 1);
+    groups.forEach(({ members }, i) => {
+      offsets[i + 1] = offsets[i]! + members.length;
+    });
+    const items = gather(col, Int32Array.from(all), rootRows(all.length));
+    return { ...items, rows, offsets };
+  }
+  if (agg === "first" || agg === "last") {
+    // The earliest, even where the lists run backwards.
+    const at = (agg === "first") === ascending ? 0 : -1;
+    return gather(
+      col,
+      Int32Array.from(groups, ({ members }) => members.at(at)!),
+      rows,
+    );
+  }
+  const nulls = nullFlags(col);
+  const known = groups.map(({ members }) => members.filter(row => nulls[row] === 0));
+  if (agg === "count" || agg === "nunique")
+    return { dtype: "int32", rows, values: Int32Array.from(known, members => countValues(col, members, agg)) };
+  if (agg === "min" || agg === "max") {
+    const best = known.map(members => extreme(col, members, agg === "min" ? -1 : 1));
+    const picked = gather(
+      col,
+      Int32Array.from(best, row => row ?? 0),
+      rows,
+    );
+    if (!best.includes(undefined))
+      return { ...picked, ...(picked.validity && { validity: new Uint8Array(best.length).fill(1) }) };
+    return { ...picked, validity: Uint8Array.from(best, row => (row === undefined ? 0 : 1)) };
+  }
+  return { dtype: "float32", rows, values: Float32Array.from(known, members => aggregateNumbers(col, members, agg)) };
+}
+
+/** The row with the least (-1) or the greatest (1) value. */
+function extreme({ values }: Column, members: readonly number[], sign: -1 | 1): number | undefined {
+  let best: number | undefined;
+  for (const row of members)
+    if (best === undefined || (sign < 0 ? values[row]! < values[best]! : values[row]! > values[best]!)) best = row;
+  return best;
+}

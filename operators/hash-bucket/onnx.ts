@@ -1,0 +1,20 @@
+/** Values → int32 pandas' hash mod `numBuckets`. */
+import { bucketOf, hashColumn } from "../shared/onnx/hash.js";
+import { like } from "../shared/onnx/lowered-column.js";
+import { KEEP, type Lowering } from "../shared/onnx/lowering.js";
+
+export const hashBucket: Lowering<"hashBucket"> = (step, { input = [] }, context) => {
+  if (step.params.nvtabularHash) context.fail(...ROW_HASH);
+  return input.map((col, i) =>
+    like(
+      col,
+      "int32",
+      bucketOf(context.g, hashColumn(context, col, step.inputs.input![i]!.name), step.params.numBuckets),
+    ),
+  );
+};
+
+export const ROW_HASH = [
+  "`nvtabularHash` hashes a value together with the place of its row, so that answers depend on who else is in the batch",
+  `Leave it out, or ${KEEP}.`,
+] as const;

@@ -1,0 +1,24 @@
+/** Columns → the same and those of the fitted file whose key is theirs; an inner join keeps the candidates that have one. */
+import { greaterOrEqual, int64 } from "../../compiler/onnx/elementary.js";
+import { keepWhere } from "../shared/onnx/keep-where.js";
+import { readTable, tuplePlaces } from "../shared/onnx/key-places.js";
+import { lookedUp } from "../shared/onnx/looked-up.js";
+import type { Lowering } from "../shared/onnx/lowering.js";
+
+export const joinExternal: Lowering<"joinExternal"> = (step, { input = [] }, context) => {
+  const { g } = context;
+  const { on, how, columns: external } = step.params;
+  const names = step.inputs.input!.map(ref => ref.name);
+  const table = readTable(context, step.state!.table);
+  const keys = on.map(name => input[names.indexOf(name)]!);
+  const places = tuplePlaces(
+    context,
+    keys,
+    on,
+    on.map((_, i) => table[`key ${i}`]!),
+  );
+  const { rows } = input[0]!;
+  const joined = Object.keys(external).map(name => lookedUp(g, table[name]!, places, rows));
+  if (how === "left") return [...input, ...joined];
+  return keepWhere(step, [...input, ...joined], greaterOrEqual(g, places, int64(g, 0)), context);
+};

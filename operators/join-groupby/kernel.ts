@@ -1,0 +1,44 @@
+/** Key columns of any dtype -> statistics of the fitted rows with the same key. A key not seen has count 0 and nulls. */
+
+import { type Column, gather } from "../../runtime/base/columns/table.js";
+import { indexTuples } from "../../runtime/base/columns/tuple-index.js";
+import { RuntimeFault } from "../../runtime/base/errors.js";
+import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
+import { artefactFile } from "../shared/kernel/artefact-file.js";
+import { readFittedTable } from "../shared/kernel/fitted-table.js";
+
+export const joinGroupby: Kernel<"joinGroupby"> = {
+  prepare(step, { folder }) {
+    const what = `step \`${step.id}\` (joinGroupby)`;
+    if (!step.state) throw new RuntimeFault("INTERNAL", `${what} is not fitted. Run \`merlon fit\` first.`);
+    const names = (step.inputs.input ?? []).map(ref => ref.name);
+    const groups = step.state.groups.map(({ columns, table: file }) => {
+      const table = readFittedTable(artefactFile(folder, file));
+      const keys = columns.map((_, i) => table[`key ${i}`]!);
+      const values = Object.entries(table).filter(([name]) => !/^key \d+$/.test(name));
+      return { at: columns.map(name => names.indexOf(name)), places: indexTuples(keys, columns, what), values };
+    });
+    return {
+      run: inputs =>
+        groups.flatMap(({ at, places, values }) => {
+          const keys = at.map(i => inputs.input![i]!);
+          const found = places(keys);
+          return values.map(([name, col]) => joined(col, found, keys[0]!, name.endsWith("_count")));
+        }),
+    };
+  },
+};
+
+function joined(col: Column, places: Int32Array, { rows }: Column, isCount: boolean): Column {
+  const known = places.map(place => Math.max(0, place));
+  const picked = gather(col, known, rows);
+  if (!places.includes(-1)) return picked;
+  const { values } = picked;
+  if (isCount) {
+    for (let i = 0; i < places.length; i++) if (places[i]! < 0) (values as Int32Array)[i] = 0;
+    return picked;
+  }
+  const validity = picked.validity ?? new Uint8Array(places.length).fill(1);
+  for (let i = 0; i < places.length; i++) if (places[i]! < 0) validity[i] = 0;
+  return { ...picked, validity };
+}

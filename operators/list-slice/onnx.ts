@@ -1,0 +1,67 @@
+/** Lists → the part of each between `start` and `end`, padded on the right where the plan gives the column one length. */
+
+import {
+  add,
+  dim,
+  expand,
+  gatherElements,
+  int64,
+  less,
+  max,
+  min,
+  range,
+  scalar,
+  sub,
+  unsqueeze,
+  where,
+} from "../../compiler/onnx/elementary.js";
+import type { GraphBuilder, Value } from "../../compiler/onnx/graph-builder.js";
+import type { Step } from "../../contract/plan.js";
+import { datatype } from "../../triton-protos/datatype.js";
+import { fillFor } from "../fill-missing/onnx.js";
+import { graphDtype, type LoweredColumn } from "../shared/onnx/lowered-column.js";
+import type { Lowering } from "../shared/onnx/lowering.js";
+
+export const listSlice: Lowering<"listSlice"> = (step, { input = [] }, { g }) =>
+  input.map((col, i) => sliceColumn(g, col, step, step.outputs[i]!.list!));
+
+function sliceColumn(
+  g: GraphBuilder,
+  col: LoweredColumn,
+  { params }: Step<"listSlice">,
+  list: { readonly min: number; readonly max: number | null },
+): LoweredColumn {
+  const [start, end] = params.start > 0 && params.end === undefined ? [0, params.start] : [params.start, params.end];
+  const lengths = col.lengths ?? expand(g, int64(g, col.width!), col.rows.count);
+  const begin = place(g, start, lengths);
+  const stop = end === undefined ? lengths : place(g, end, lengths);
+  const taken = max(g, sub(g, stop, begin), int64(g, 0));
+  const fixed = list.min === list.max ? list.min : undefined;
+  const width = fixed === undefined ? dim(g, col.values, 1) : int64(g, fixed);
+  const steps = unsqueeze(g, range(g, fixed ?? width), 0);
+  // Beyond a list's end anything may stand; the index only has to be one.
+  const last = sub(g, dim(g, col.values, 1), int64(g, 1));
+  const at = max(g, min(g, add(g, unsqueeze(g, begin, 1), steps), last), int64(g, 0));
+  const values = gatherElements(g, col.values, at, 1);
+  const valid = col.valid && gatherElements(g, col.valid, at, 1);
+  const shape = { dtype: col.dtype, rows: col.rows };
+  if (fixed === undefined)
+    return { ...shape, values, lengths: taken, ...(valid && { valid }), ...(col.domain && { domain: col.domain }) };
+  const inside = less(g, steps, unsqueeze(g, taken, 1));
+  const { kind } = datatype(col.dtype);
+  const pad = fillFor(col.dtype, params.padValue ?? (kind === "string" ? "" : kind === "bool" ? false : 0));
+  const dtype = graphDtype(col.dtype);
+  return {
+    ...shape,
+    width: fixed,
+    values: where(g, inside, values, scalar(g, dtype, dtype === "bool" ? Number(pad) : pad)),
+    ...(valid && { valid: where(g, inside, valid, scalar(g, "bool", true)) }),
+    ...(col.domain && { domain: new Set([...col.domain, pad as string]) }),
+  };
+}
+
+/** As Python reads a slice's end. */
+function place(g: GraphBuilder, at: number, lengths: Value): Value {
+  if (at < 0) return max(g, add(g, lengths, int64(g, at)), int64(g, 0));
+  return min(g, lengths, int64(g, at));
+}

@@ -1,0 +1,39 @@
+/** Feature columns → one matrix, nulls as NaN → the forest's predictions. */
+
+import { cast, concat, flat, unsqueeze } from "../../compiler/onnx/elementary.js";
+import type { GraphBuilder, Value } from "../../compiler/onnx/graph-builder.js";
+import { inlineModel } from "../../compiler/onnx/inline-model.js";
+import type { Step } from "../../contract/plan.js";
+import { readOnnxSignature } from "../../formats/onnx/onnx.js";
+import { type LoweredColumn, toFloat64 } from "../shared/onnx/lowered-column.js";
+import type { LoweredInputs, Lowering } from "../shared/onnx/lowering.js";
+
+export const predictForest: Lowering<"predictForest"> = (step, inputs, context) => {
+  const { bytes, path } = context.model(step);
+  const [input] = readOnnxSignature(bytes, path).inputs;
+  const matrix = forestMatrix(context.g, step, inputs);
+  const outputs = inlineModel(context, { bytes, path, label: step.label }, new Map([[input!.name, matrix]]));
+  return [forestColumn(context.g, step, inputs, [...outputs.values()][0]!)];
+};
+
+/** [n, features] */
+export function forestMatrix(g: GraphBuilder, step: Step<"predictForest">, { input = [] }: LoweredInputs): Value {
+  const names = step.inputs.input!.map(ref => ref.name);
+  const { features, dtype } = step.params;
+  return concat(
+    g,
+    features.map(name => unsqueeze(g, cast(g, toFloat64(g, input[names.indexOf(name)]!), dtype), 1)),
+    1,
+  );
+}
+
+export function forestColumn(
+  g: GraphBuilder,
+  step: Step<"predictForest">,
+  { input = [] }: LoweredInputs,
+  made: Value,
+): LoweredColumn {
+  const width = step.outputs[0]!.list?.min;
+  const { rows } = input[0]!;
+  return { dtype: "float32", rows, ...(width === undefined ? { values: flat(g, made) } : { values: made, width }) };
+}

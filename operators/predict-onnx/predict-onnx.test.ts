@@ -1,0 +1,361 @@
+import { describe, expect, test } from "vitest";
+import { rootRows } from "#runtime/base/columns/table.js";
+import type { Tensor } from "#runtime/base/tensor.js";
+import type { ModelCaller, TensorDescription } from "#runtime/engine/schedule/kernel.js";
+import { column, context, type Item, lists, plain, prepare, scalars, vectors } from "../../tests/kernels/step.js";
+
+const ROWS = rootRows(3);
+
+/** A server with one model that says what it was asked, and answers row numbers. */
+function oneModel(inputs: readonly TensorDescription[], outputs: readonly TensorDescription[]) {
+  const asked: { tensors: readonly Tensor[]; outputs: readonly string[] }[] = [];
+  const models: ModelCaller = {
+    describe: async () => ({ inputs, outputs }),
+    infer: async (_, tensors, wanted) => {
+      asked.push({ tensors, outputs: wanted });
+      const count = tensors[0]!.shape[0]!;
+      return wanted.map(name => {
+        const { datatype, shape } = outputs.find(o => o.name === name)!;
+        const values = Float32Array.from({ length: count * (shape[1] ?? 1) }, (_, i) => i);
+        return { name, datatype, shape: [count, ...shape.slice(1)], data: new Uint8Array(values.buffer) };
+      });
+    },
+  };
+  return { asked, models };
+}
+
+const numbers = (tensor: Tensor) => {
+  const buffer = tensor.data.slice().buffer;
+  if (tensor.datatype === "INT64") return [...new BigInt64Array(buffer)];
+  return tensor.datatype === "INT32" ? [...new Int32Array(buffer)] : [...new Float32Array(buffer)];
+};
+
+const step = (
+  columns: readonly string[],
+  inputs: Record<string, string>,
+  outputs: Record<string, string>,
+  list?: number,
+) => ({
+  params: { path: "models/m.onnx", model: "m", inputs, outputs },
+  inputs: { input: columns },
+  outputs: Object.keys(outputs).map(name => column(name, "float32", list ? { list: { min: list, max: list } } : {})),
+});
+
+describe("predictOnnx", () => {
+  test("columns become tensors of the graph's shapes and dtypes; outputs become columns", async () => {
+    const { asked, models } = oneModel(
+      [
+        { name: "ids", datatype: "INT32", shape: [-1] },
+        { name: "price", datatype: "FP32", shape: [-1, 1] },
+        { name: "vector", datatype: "FP32", shape: [-1, 2] },
+        { name: "wide", datatype: "INT64", shape: [-1, 1] },
+        { name: "past__values", datatype: "INT64", shape: [-1] },
+        { name: "past__offsets", datatype: "INT64", shape: [-1] },
+      ],
+      [
+        { name: "score", datatype: "FP32", shape: [-1, 1] },
+        { name: "unused", datatype: "FP32", shape: [-1] },
+        { name: "flat", datatype: "FP32", shape: [-1] },
+      ],
+    );
+    const columns = ["id", "price", "v", "past"];
+    const bound = { ids: "id", price: "price", vector: "v", wide: "id", past__values: "past", past__offsets: "past" };
+    const kernel = await prepare("predictOnnx", step(columns, bound, { click: "score", other: "flat" }), ".", models);
+    const input = [
+      scalars("int64", [1, -2, 3], ROWS),
+      scalars("float64", [0.5, 1, null], ROWS),
+      vectors(
+        "float32",
+        [
+          [1, 2],
+          [3, 4],
+          [5, 6],
+        ],
+        2,
+        ROWS,
+      ),
+      lists("int32", [[1], [], [2, 3]], ROWS),
+    ];
+    const made = await kernel.run({ input }, context());
+    expect(made.map(plain)).toEqual([
+      [0, 1, 2],
+      [0, 1, 2],
+    ]);
+    expect(made.every(col => col.rows === ROWS)).toBe(true);
+    expect(asked[0]!.outputs).toEqual(["score", "flat"]);
+    expect(asked[0]!.tensors.map(t => [t.name, t.datatype, t.shape, numbers(t)])).toEqual([
+      ["ids", "INT32", [3], [1, -2, 3]],
+      ["price", "FP32", [3, 1], [0.5, 1, Number.NaN]],
+      ["vector", "FP32", [3, 2], [1, 2, 3, 4, 5, 6]],
+      ["wide", "INT64", [3, 1], [1n, -2n, 3n]],
+      ["past__values", "INT64", [3], [1n, 2n, 3n]],
+      ["past__offsets", "INT64", [4], [0n, 1n, 1n, 3n]],
+    ]);
+  });
+
+  test("lists of one length bind a pair of tensors too", async () => {
+    const { asked, models } = oneModel(
+      [
+        { name: "v__values", datatype: "FP32", shape: [-1] },
+        { name: "v__offsets", datatype: "INT64", shape: [-1] },
+      ],
+      [{ name: "score", datatype: "FP32", shape: [-1] }],
+    );
+    const bound = { v__values: "v", v__offsets: "v" };
+    const kernel = await prepare("predictOnnx", step(["v"], bound, { score: "score" }), ".", models);
+    await expect(
+      kernel.run(
+        {
+          input: [
+            vectors(
+              "float32",
+              [
+                [1, 2],
+                [3, 4],
+                [5, 6],
+              ],
+              2,
+              ROWS,
+            ),
+          ],
+        },
+        context(),
+      ),
+    ).rejects.toThrow("answered `score` with the shape [6] for 3 rows of 1");
+    expect(asked[0]!.tensors.map(t => [t.name, t.shape, numbers(t)])).toEqual([
+      ["v__values", [6], [1, 2, 3, 4, 5, 6]],
+      ["v__offsets", [4], [0n, 2n, 4n, 6n]],
+    ]);
+  });
+
+  test("vectors out, and no rows: the model is not called", async () => {
+    const { asked, models } = oneModel(
+      [{ name: "x", datatype: "FP32", shape: [-1] }],
+      [{ name: "y", datatype: "FP32", shape: [-1, 2] }],
+    );
+    const kernel = await prepare("predictOnnx", step(["x"], { x: "x" }, { y: "y" }, 2), ".", models);
+    expect(plain((await kernel.run({ input: [scalars("float32", [7, 8, 9], ROWS)] }, context()))[0]!)).toEqual([
+      [0, 1],
+      [2, 3],
+      [4, 5],
+    ]);
+    const [none] = await kernel.run({ input: [scalars("float32", [])] }, context());
+    expect([plain(none!), none!.width, asked.length]).toEqual([[], 2, 1]);
+  });
+
+  describe("faults", () => {
+    const faulty = async (tensor: TensorDescription, col: Parameters<typeof plain>[0]) => {
+      const { models } = oneModel([tensor], [{ name: "y", datatype: "FP32", shape: [-1] }]);
+      const kernel = await prepare("predictOnnx", step(["c"], { [tensor.name]: "c" }, { y: "y" }), ".", models);
+      return kernel.run({ input: [col] }, context());
+    };
+    test.each([
+      [
+        "an integer beyond the graph's",
+        { name: "x", datatype: "INT32", shape: [-1] },
+        scalars("int64", [1n, 2n ** 31n] as Item[]),
+        "column `c` holds 2147483648 at place 1, which int32 can not hold.",
+      ],
+      [
+        "a dtype without a way",
+        { name: "x", datatype: "INT64", shape: [-1] },
+        scalars("float32", [1]),
+        "column `c` is float32 and int64 is wanted.",
+      ],
+      [
+        "a null",
+        { name: "x", datatype: "INT64", shape: [-1] },
+        scalars("int64", [1, null]),
+        "column `c` is null at row 1. Fill nulls before the model",
+      ],
+      [
+        "a null in a list",
+        { name: "c__values", datatype: "INT64", shape: [-1] },
+        { ...lists("int64", [[1], [], [2, 3]]), validity: Uint8Array.of(1, 1, 0) },
+        "column `c` is null at row 2. Fill nulls before the model",
+      ],
+      [
+        "another width",
+        { name: "x", datatype: "FP32", shape: [-1, 3] },
+        vectors("float32", [[1, 2]], 2),
+        "column `c` holds float32[2] a row, and tensor `x` has the shape [-1, 3].",
+      ],
+      [
+        "a list of any length",
+        { name: "x", datatype: "FP32", shape: [-1] },
+        lists("float32", [[1, 2]]),
+        "column `c` holds lists of any length, and tensor `x` takes one length.",
+      ],
+    ] as const)("%s", async (_, tensor, col, text) => {
+      await expect(faulty(tensor as TensorDescription, col)).rejects.toThrow(text);
+    });
+    test("a model that is not the one the plan was built for", async () => {
+      const { models } = oneModel(
+        [{ name: "x", datatype: "FP32", shape: [-1] }],
+        [{ name: "y", datatype: "FP32", shape: [-1] }],
+      );
+      await expect(prepare("predictOnnx", step(["c"], { z: "c" }, { y: "y" }), ".", models)).rejects.toThrow(
+        "model `m` has no input `z`. Build the ensemble again.",
+      );
+      await expect(prepare("predictOnnx", step(["c"], {}, { y: "y" }), ".", models)).rejects.toThrow(
+        "input `x` of model `m` has no column.",
+      );
+      await expect(prepare("predictOnnx", step(["c"], { x: "c" }, { p: "p" }), ".", models)).rejects.toThrow(
+        "model `m` has no output `p`.",
+      );
+    });
+    test("a graph that was exported for one batch", async () => {
+      const { models } = oneModel(
+        [{ name: "x", datatype: "FP32", shape: [1] }],
+        [{ name: "y", datatype: "FP32", shape: [1] }],
+      );
+      const kernel = await prepare("predictOnnx", step(["c"], { x: "c" }, { y: "y" }), ".", models);
+      expect(() => kernel.run({ input: [scalars("float32", [1, 2])] }, context())).toThrow(
+        "model `m` takes 1 row at a time, since `x` has the shape [1], and 2 came. Export it with a first dimension that varies (torch: `dynamic_axes` or `dynamic_shapes`), or ask it row by row, `batchSize: 1`.",
+      );
+    });
+    test("an answer of another length", async () => {
+      const { models } = oneModel(
+        [{ name: "x", datatype: "FP32", shape: [-1] }],
+        [{ name: "y", datatype: "FP32", shape: [-1, 2] }],
+      );
+      const kernel = await prepare("predictOnnx", step(["c"], { x: "c" }, { y: "y" }), ".", models);
+      await expect(kernel.run({ input: [scalars("float32", [1])] }, context())).rejects.toThrow(
+        "model `m` answered `y` with the shape [1, 2] for 1 rows of 1.",
+      );
+    });
+  });
+});
+
+describe("tensors that are no single column", () => {
+  const make = async (inputs: readonly TensorDescription[], params: object, columns: readonly string[]) => {
+    const { asked, models } = oneModel(inputs, [{ name: "score", datatype: "FP32", shape: [-1] }]);
+    const kernel = await prepare(
+      "predictOnnx",
+      {
+        params: { path: "m.onnx", model: "m", inputs: {}, outputs: { score: "score" }, ...params },
+        inputs: { input: columns },
+        outputs: [column("score", "float32")],
+      },
+      ".",
+      models,
+    );
+    return { asked, kernel };
+  };
+  test("a matrix of columns side by side, vectors with their width", async () => {
+    const { asked, kernel } = await make(
+      [{ name: "X", datatype: "FP32", shape: [-1, 4] }],
+      { stack: { X: ["age", "vector", "visits"] } },
+      ["age", "visits", "vector"],
+    );
+    await kernel.run(
+      {
+        input: [
+          scalars("float64", [1, 2, 3], ROWS),
+          scalars("int64", [10, 20, 30], ROWS),
+          vectors(
+            "float32",
+            [
+              [4, 5],
+              [6, 7],
+              [8, 9],
+            ],
+            2,
+            ROWS,
+          ),
+        ],
+      },
+      context(),
+    );
+    expect(asked[0]!.tensors.map(t => [t.name, t.shape, numbers(t)])).toEqual([
+      ["X", [3, 4], [1, 4, 5, 10, 2, 6, 7, 20, 3, 8, 9, 30]],
+    ]);
+  });
+  test("a slot for each column of a tensor of three dimensions", async () => {
+    const { asked, kernel } = await make(
+      [{ name: "X", datatype: "FP32", shape: [-1, 2, 2] }],
+      { stack: { X: ["a", "b"] } },
+      ["a", "b"],
+    );
+    const pairs = (start: number) => [0, 1, 2].map(row => [start + row, start + row + 0.5]);
+    await kernel.run(
+      { input: [vectors("float32", pairs(0), 2, ROWS), vectors("float32", pairs(10), 2, ROWS)] },
+      context(),
+    );
+    expect(asked[0]!.tensors.map(t => [t.shape, numbers(t)])).toEqual([
+      [
+        [3, 2, 2],
+        [0, 0.5, 10, 10.5, 1, 1.5, 11, 11.5, 2, 2.5, 12, 12.5],
+      ],
+    ]);
+  });
+  test("constants: one a row, or one in all", async () => {
+    const { asked, kernel } = await make(
+      [
+        { name: "x", datatype: "FP32", shape: [-1] },
+        { name: "each", datatype: "INT64", shape: [-1, 1] },
+        { name: "all", datatype: "FP32", shape: [1] },
+      ],
+      { inputs: { x: "x" }, constants: { each: 7, all: 0.5 } },
+      ["x"],
+    );
+    await kernel.run({ input: [scalars("float32", [1, 2, 3], ROWS)] }, context());
+    expect(asked[0]!.tensors.map(t => [t.shape, numbers(t)])).toEqual([
+      [[3], [1, 2, 3]],
+      [
+        [3, 1],
+        [7n, 7n, 7n],
+      ],
+      [[1], [0.5]],
+    ]);
+  });
+  test.each([
+    ["right", 2, [1, 2, 0, 0, 3, 4]],
+    ["left", 2, [1, 2, 0, 0, 4, 5]],
+    ["right", -1, [1, 2, 0, 0, 0, 0, 3, 4, 5]],
+    ["left", -1, [0, 1, 2, 0, 0, 0, 3, 4, 5]],
+  ] as const)("lists padded on the %s to %d", async (side, length, expected) => {
+    const { asked, kernel } = await make(
+      [{ name: "past", datatype: "INT64", shape: [-1, length] }],
+      { inputs: { past: "past" }, pad: { past: { side } } },
+      ["past"],
+    );
+    await kernel.run({ input: [lists("int64", [[1, 2], [], [3, 4, 5]], ROWS)] }, context());
+    expect(numbers(asked[0]!.tensors[0]!)).toEqual(expected.map(BigInt));
+  });
+  test("more rows than batchSize go in several calls, and come back as one", async () => {
+    const { asked, kernel } = await make(
+      [{ name: "x", datatype: "FP32", shape: [-1] }],
+      { inputs: { x: "x" }, batchSize: 2 },
+      ["x"],
+    );
+    const made = await kernel.run({ input: [scalars("float32", [1, 2, 3, 4, 5])] }, context());
+    expect(asked.map(a => numbers(a.tensors[0]!))).toEqual([[1, 2], [3, 4], [5]]);
+    expect(plain(made[0]!)).toEqual([0, 1, 0, 1, 0]);
+    expect(made[0]!.rows.count).toBe(5);
+  });
+  test("a model that is replaced between two calls answers all of them anew", async () => {
+    const { asked, models } = oneModel(
+      [{ name: "x", datatype: "FP32", shape: [-1] }],
+      [{ name: "score", datatype: "FP32", shape: [-1] }],
+    );
+    const [old, young] = [{}, {}];
+    const params = { path: "m.onnx", model: "m", inputs: { x: "x" }, outputs: { score: "score" }, batchSize: 2 };
+    const init = { params, inputs: { input: ["x"] }, outputs: [column("score", "float32")] };
+    const kernel = await prepare("predictOnnx", init, ".", {
+      ...models,
+      loaded: () => (asked.length < 2 ? old : young),
+    });
+    const made = await kernel.run({ input: [scalars("float32", [1, 2, 3, 4, 5])] }, context());
+    expect(asked.map(a => numbers(a.tensors[0]!))).toEqual([[1, 2], [3, 4], [5], [1, 2], [3, 4], [5]]);
+    expect(plain(made[0]!)).toEqual([0, 1, 0, 1, 0]);
+  });
+  test("a null in a matrix is named", async () => {
+    const { kernel } = await make([{ name: "X", datatype: "FP32", shape: [-1, 2] }], { stack: { X: ["a", "b"] } }, [
+      "a",
+      "b",
+    ]);
+    const inputs = [scalars("int64", [1, 2, 3], ROWS), scalars("int64", [1, null, 3], ROWS)];
+    expect(() => kernel.run({ input: inputs }, context())).toThrow("column `b` is null at row 1");
+  });
+});

@@ -1,0 +1,119 @@
+/** Nearest items of a query vector: one group of candidates per row. */
+import { join } from "node:path";
+import * as messages from "../../compiler/diagnostics/messages.js";
+import type { ArtefactOf, PathOf } from "../../compiler/dsl/artefacts.js";
+import type { IsUnknown } from "../../compiler/dsl/column.js";
+import { type AnyNode, Op } from "../../compiler/dsl/node.js";
+import type { Rule } from "../../compiler/dsl/rule.js";
+import type { NotOne, Settled } from "../../compiler/dsl/wanted.js";
+import { OP_PARAMS } from "../../contract/op-params.js";
+import { column, printType } from "../../contract/schema.js";
+import { searchFault } from "../../formats/faiss/faiss.js";
+import { needOne } from "../shared/author/columns.js";
+import { defineOp } from "../shared/author/define-op.js";
+import { excludedIds } from "../shared/author/excluded-ids.js";
+
+/** A sentence unless S is one vector of the index's width. */
+type NotVector<P extends string, V extends string, S extends string> = [NotOne<"queryFaiss", S>] extends [never]
+  ? IsUnknown<S> extends true
+    ? never
+    : Settled<V, S> extends `${V} ${string}`
+      ? never
+      : `${P} holds ${V} vectors, but "${S}" is not one`
+  : NotOne<"queryFaiss", S>;
+
+interface FaissRule<P extends string, V extends string, D extends boolean> extends Rule {
+  readonly fault: NotVector<P, V, this["S"]>;
+  readonly out: D extends true ? "int64 candidate_ids" | "float32 candidate_distances" : "int64 candidate_ids";
+}
+
+/**
+ * The `topk` nearest items of each query vector, best first. A row gets fewer when the index finds fewer. Files are those of FAISS 1.7 to 1.15: Flat,
+ * PQ and SQ, alone or in IVF and HNSW, with IDMap, transforms (OPQ, PCA, L2norm, rotations) and refinements (RFlat, Refine(…)) around them; inner
+ * products and L2. Other kinds are refused by name when they are loaded. Ids are exact as int64, below zero and beyond 2^53 too.
+ * @param path FAISS file, relative to this file
+ * @param options.topk how many; fewer where the index finds fewer @default 10
+ * @param options.includeDistances adds `candidate_distances`: inner product, or squared L2
+ * @param options.exclude ids to search past, one or a list of them per query: `topk` others are found, where there are as many
+ * @param options.nprobe of an IVF index: lists that a search visits; by default what the file says
+ * @param options.efSearch of an HNSW index: candidates that a search keeps; by default what the file says
+ * @param options.normalize brings queries to length 1: with an index of such vectors (`merlon index build --metric cosine`) distances are cosines
+ * @example query >> queryFaiss("index/items.faiss", { topk: 100, exclude: user["purchased_ids"] })
+ */
+export function queryFaiss<
+  const P extends PathOf<"faiss">,
+  const O extends {
+    readonly topk?: number;
+    readonly includeDistances?: boolean;
+    readonly exclude?: AnyNode;
+    readonly nprobe?: number;
+    readonly efSearch?: number;
+    readonly normalize?: true;
+  },
+>(
+  path: P,
+  options?: O,
+): Op<
+  FaissRule<
+    P,
+    [ArtefactOf<P, "faiss">] extends [never] ? `float32[${number}]` : ArtefactOf<P, "faiss">["vector"],
+    O["includeDistances"] extends true ? true : false
+  >
+> {
+  const { exclude, ...parameters } = options ?? ({} as O);
+  return new Op("queryFaiss", { path, ...parameters }, exclude && { exclude });
+}
+
+export const queryFaissOp = defineOp({
+  kind: "queryFaiss",
+  params: OP_PARAMS.queryFaiss,
+  facts: { elementwise: false, inWorkflow: false, prunable: false },
+  infer: call => {
+    const { path, includeDistances } = call.params;
+    const read = call.artefacts.faiss(path);
+    if (!read.ok) return call.fail(read.message, { literal: path });
+    const query = needOne(call, call.input, `\`queryFaiss("${path}")\``, `queryFaiss("${path}")`);
+    if (!query) return undefined;
+    const { name, dtype, list, rows } = query.column;
+    const dimension = list && list.min === list.max ? list.min : undefined;
+    if (dtype !== "float32" || dimension === undefined)
+      return call.fail(
+        messages.schemaDtypeUnsupported({
+          operator: "queryFaiss",
+          wanted: "float32 vectors of fixed length",
+          column: name,
+          seen: printType(query.column),
+          way: "Give it the output of a query tower.",
+        }),
+        "left",
+      );
+    if (dimension !== read.value.dimension)
+      return call.fail(
+        messages.faissDimensionMismatch({ path, wanted: read.value.dimension, column: name, seen: dimension }),
+        { literal: path },
+      );
+    const { nprobe, efSearch, normalize } = call.params;
+    const fault = searchFault(read.value, { nprobe, efSearch });
+    if (fault) return call.fail(messages.faissParameter({ path, fault }), "right");
+    if (normalize && read.value.metric === "l2")
+      return call.fail(
+        messages.faissParameter({ path, fault: "compares by L2, and `normalize` makes cosines of inner products" }),
+        "right",
+      );
+    const exclude = call.dependency("exclude").length > 0 ? excludedIds(call, query, "queryFaiss") : null;
+    if (exclude === undefined) return undefined;
+    const made = { rows: call.id };
+    const to = join("indexes", call.artefactName(path, read.path));
+    return {
+      params: call.params,
+      inputs: { input: [query], ...(exclude && { exclude: [exclude] }) },
+      outputs: [
+        column("candidate_ids", "int64", { ...made, tags: ["id"] }),
+        ...(includeDistances ? [column("candidate_distances", "float32", made)] : []),
+      ],
+      madeRows: { parent: rows },
+      artefacts: { index: to },
+      files: [{ from: read.path, to }],
+    };
+  },
+});

@@ -1,0 +1,92 @@
+/**
+ * One query vector per row -> the `topk` nearest items of each row, best first, as child rows; a row gets fewer when fewer are found. Ids that
+ * `exclude` lists for the row are searched past.
+ */
+import type { FaissHeader } from "../../formats/faiss/faiss.js";
+import { type Column, childRows } from "../../runtime/base/columns/table.js";
+import { RuntimeFault } from "../../runtime/base/errors.js";
+import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
+import { excludedIds } from "../../runtime/stores/vectors/excluded-ids.js";
+import { openIndex } from "../../runtime/stores/vectors/open-index.js";
+import type { FaissHits } from "../../runtime/stores/vectors/protocol.js";
+import { longRow, toUnitLength } from "../../runtime/stores/vectors/unit-length.js";
+import { artefactFile } from "../shared/kernel/artefact-file.js";
+
+export const queryFaiss: Kernel<"queryFaiss"> = {
+  prepare: async (step, context) => {
+    const { nprobe, efSearch, normalize } = step.params;
+    const file = artefactFile(context.folder, step.artefacts!.index!);
+    const index = await openIndex(file, { nprobe, efSearch }, "fastest", context.isTrusted);
+    const ref = step.inputs.input![0]!;
+    const { name } = ref;
+    // Told now, an index that was swapped for another of the wrong tower does not take the old one's place.
+    const width = context.schemaOf?.(ref)?.list?.max;
+    const { dimension } = index.header;
+    if (width != null && width !== dimension) {
+      await index.close();
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `${file} has vectors of ${dimension} numbers, and column \`${name}\` holds float32[${width}]. Build the index with the same tower.`,
+      );
+    }
+    const k = Math.min(step.params.topk, index.header.ntotal);
+    return {
+      run: (inputs, { signal }) => {
+        const query = inputs.input![0]!;
+        const { rows } = query;
+        checkQueries(query, name, index.header, normalize === true);
+        const given = query.values as Float32Array;
+        const queries = normalize ? new Float32Array(given) : given;
+        if (normalize) toUnitLength(queries, dimension);
+        const columns = (hits: FaissHits): Column[] => {
+          const made = childRows(rows, hits.offsets);
+          const ids: Column = { dtype: "int64", rows: made, values: hits.ids };
+          return step.params.includeDistances ? [ids, { dtype: "float32", rows: made, values: hits.distances }] : [ids];
+        };
+        if (rows.count === 0 || k === 0) return columns(noHits(rows.count));
+        const excluded = inputs.exclude?.[0] && excludedIds(inputs.exclude[0], rows);
+        const hits = index.search(queries, rows.count, k, excluded, signal);
+        return hits instanceof Promise ? hits.then(columns) : columns(hits);
+      },
+      close: () => index.close(),
+    };
+  },
+};
+
+const noHits = (rows: number): FaissHits => ({
+  ids: new BigInt64Array(0),
+  distances: new Float32Array(0),
+  offsets: new Int32Array(rows + 1),
+});
+
+/** Rules out everything that would make FAISS throw. @throws RuntimeFault */
+function checkQueries(
+  { dtype, values, rows, width, offsets }: Column,
+  name: string,
+  { dimension, longestQuery }: FaissHeader,
+  ofAnyLength: boolean,
+): void {
+  if (dtype !== "float32" || offsets || (width ?? 1) !== dimension)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `column \`${name}\` holds ${offsets ? `lists of ${dtype}` : `${dtype}[${width ?? 1}]`} and the index float32[${dimension}]. Build the index with the same tower.`,
+    );
+  const queries = values as Float32Array;
+  for (let i = 0; i < queries.length; i++)
+    if (!Number.isFinite(queries[i]!))
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `column \`${name}\` holds ${queries[i]} at row ${Math.floor(i / dimension)}, place ${i % dimension}: no query can be made of it. Look at the tower's inputs for that row.`,
+      );
+  const long = ofAnyLength ? -1 : longRow(queries, dimension, longestQuery);
+  if (long >= 0)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `column \`${name}\` holds at row ${long} a vector longer than ${longestQuery.toPrecision(3)}: float32 can not hold its distances. Scale the vectors, or look at the tower's inputs for that row.`,
+    );
+  if (queries.length !== rows.count * dimension)
+    throw new RuntimeFault(
+      "INTERNAL",
+      `column \`${name}\` holds ${queries.length} numbers for ${rows.count} rows of ${dimension}.`,
+    );
+}

@@ -1,0 +1,75 @@
+/** The columns that hold the join keys of the views that `queryFeast` reads. */
+
+import { listNames } from "../../compiler/diagnostics/diagnostic.js";
+import * as messages from "../../compiler/diagnostics/messages.js";
+import { askedName } from "../../formats/feast/feast-key.js";
+import { feastType } from "../../formats/feast/feast-type.js";
+import { datatype } from "../../triton-protos/datatype.js";
+import type { Bound } from "../shared/author/bound.js";
+import { need, needOne, needType, sameRows } from "../shared/author/columns.js";
+import type { Call } from "../shared/author/define-op.js";
+import type { FeastAuthor } from "./author-options.js";
+import type { FeastViews } from "./author-views.js";
+
+export interface FeastKeys {
+  /** Key columns, each once. */
+  readonly inputs: readonly Bound[];
+  /** Join keys with the place of their column among the inputs. */
+  readonly joins: readonly { readonly name: string; readonly input: number }[];
+  /** As a plan has it. */
+  readonly entityColumn: string | Record<string, string>;
+}
+
+/** Reports columns that are not there, of another type, or on other rows. */
+export function feastKeys(call: Call<FeastAuthor>, { views, label }: FeastViews): FeastKeys | undefined {
+  const joins = [
+    ...new Map(
+      views.flatMap(view =>
+        view.joinKeys.map(key => [askedName(key), { name: askedName(key), type: key.type }] as const),
+      ),
+    ).values(),
+  ];
+  const { entityColumn, repository } = call.params;
+  if (joins.length > 1 && typeof entityColumn === "string")
+    return call.fail(
+      messages.feastKeysSeveral({
+        reader: label,
+        keys: listNames(joins.map(j => j.name)),
+        first: joins[0]!.name,
+        column: entityColumn,
+      }),
+      { literal: entityColumn },
+    );
+  const bound: Bound[] = [];
+  for (const { name, type } of joins) {
+    const chosen = typeof entityColumn === "string" ? entityColumn : entityColumn?.[name];
+    const wanted = chosen ?? (joins.length > 1 || call.input.some(b => b.column.name === name) ? name : undefined);
+    const way = `Pick the column that holds \`${name}\` with \`entityColumn\`.`;
+    const key =
+      wanted === undefined
+        ? needOne(call, call.input, label, `queryFeast("${repository}", …)`)
+        : need(call, call.input, wanted, label, way, chosen ? { literal: chosen } : "left");
+    if (!key) return undefined;
+    const { dtype } = feastType(type);
+    const given = key.column;
+    const cast = `>> lambdaOp(key => key, { name: "${given.name}", dtype: "${dtype}" })`;
+    const isInteger = datatype(dtype).kind === "int" && datatype(given.dtype).kind === "int" && !given.list;
+    const typed = `Declare \`${given.name}\` as ${dtype}${isInteger ? `, or make it so where it is not declared: \`${cast}\`` : ""}. The type of the entity decides the bytes of the key.`;
+    if (!needType(call, key, { dtype }, label, typed)) return undefined;
+    bound.push(key);
+  }
+  const inputs = bound.filter((b, i) => bound.findIndex(o => o.column.name === b.column.name) === i);
+  if (!sameRows(call, inputs, label, inputs.find(b => call.parentRows(b.column.rows) !== undefined)?.column.name))
+    return undefined;
+  return {
+    inputs,
+    joins: joins.map(({ name }, i) => ({
+      name,
+      input: inputs.findIndex(b => b.column.name === bound[i]!.column.name),
+    })),
+    entityColumn:
+      joins.length === 1
+        ? bound[0]!.column.name
+        : Object.fromEntries(joins.map(({ name }, i) => [name, bound[i]!.column.name])),
+  };
+}

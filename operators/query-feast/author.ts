@@ -1,0 +1,266 @@
+/** Looks features up in a Feast online store, by entity key. */
+import { isAbsolute, join, relative } from "node:path";
+import { stringify } from "yaml";
+import * as messages from "../../compiler/diagnostics/messages.js";
+import type { ArtefactOf, FeastArtefact, PathOf } from "../../compiler/dsl/artefacts.js";
+import type { IsUnknown, NameOf } from "../../compiler/dsl/column.js";
+import { Op } from "../../compiler/dsl/node.js";
+import type { OpenRule, Rule } from "../../compiler/dsl/rule.js";
+import type { IsUnion, Lacking } from "../../compiler/dsl/wanted.js";
+import type { OpParams } from "../../contract/op-params.js";
+import { column } from "../../contract/schema.js";
+import type { FeastRepository } from "../../formats/feast/feast-repository.js";
+import { feastType } from "../../formats/feast/feast-type.js";
+import { type ArtefactFile, defineOp } from "../shared/author/define-op.js";
+import { feastKeys } from "./author-keys.js";
+import { fitsMissing } from "./author-missing.js";
+import { feastAuthor } from "./author-options.js";
+import { feastViews } from "./author-views.js";
+
+type View = FeastArtefact["views"][string];
+
+/** The views of a repository; any, where it has no entry. */
+type Views<P> = [ArtefactOf<P, "feast">] extends [never]
+  ? FeastArtefact["views"]
+  : ArtefactOf<P, "feast"> extends { readonly views: infer V extends FeastArtefact["views"] }
+    ? V
+    : never;
+type ViewOf<P> = keyof Views<P> & string;
+type FeatureOf<P> = [ArtefactOf<P, "feast">] extends [never]
+  ? string
+  : Views<P>[ViewOf<P>] extends infer V extends View
+    ? NameOf<V["features"]>
+    : never;
+
+export interface QueryFeastOptions<View extends string = string, Feature extends string = string> {
+  /** Feature view to read, or several: they are read in one round trip. */
+  readonly view?: View | readonly View[];
+  /** Feature service to read, instead of views. */
+  readonly service?: string;
+  /**
+   * Column with the entity key; by default the one named like the view's join key, or the only column. Where there are several join keys,
+   * a record from join key to column; all columns on the same rows.
+   */
+  readonly entityColumn?: string | Readonly<Record<string, string>>;
+  /** Answers the entity key too, under the name of the join key. */
+  readonly includeId?: boolean;
+  /** Names each feature after its view too, `view__feature`, as Feast's `full_feature_names` does: for views that share names. @default false */
+  readonly fullNames?: boolean;
+  /** Put before each feature's name with `_`, unless the name starts with these letters, as Merlin tests it: `it` leaves `item_price` as it is. */
+  readonly prefix?: string;
+  /** Features to read; by default all of the view. Where two views have one of a name, write `view:feature`. */
+  readonly features?: readonly Feature[];
+  /**
+   * What a feature becomes that the store does not have, as of an unknown entity, or that is older than `ttl`: an error that names the key, null, a value
+   * (`{ default: 0 }`), or (`"drop"`) its candidate is left out; for all features or one by one, by column (`{ age: "null", brand: { default: "none" } }`).
+   * A null that is stored is a value: it stays null, or becomes the default, and is neither an error nor a reason to leave its candidate out.
+   * @default "error"
+   */
+  readonly onMissing?: OpParams["queryFeast"]["onMissing"];
+  /** Takes values older than this many seconds, or (`true`) than the ttl of their view, for missing. Feast serves them. */
+  readonly ttl?: true | number;
+  /** How BYTES become text: `"utf8"` refuses bytes that are none. @default "utf8" */
+  readonly bytes?: "utf8" | "base64";
+  /** Megabytes of a SQLite store that the server may hold in memory, refreshed when the file changes; 0: none. @default 256 */
+  readonly memoryMb?: number;
+  /** Milliseconds in which Redis or a feature server must answer. @default 1000 */
+  readonly timeoutMs?: number;
+}
+
+type FeatureColumn<C, Chosen, Prefix extends string> = C extends `${infer T} ${infer N}`
+  ? N extends Chosen
+    ? Prefix extends ""
+      ? C
+      : N extends `${Prefix}${string}`
+        ? C
+        : `${T} ${Prefix}_${N}`
+    : never
+  : never;
+
+/** The key column that options and columns lead to: the named one, the join key's, or the only one. */
+type KeyName<O, Join extends string, S extends string> = O extends { readonly entityColumn: infer N extends string }
+  ? N
+  : Join extends NameOf<S>
+    ? Join
+    : IsUnion<S> extends true
+      ? Join
+      : NameOf<S>;
+
+interface FeastRule<V extends View, O extends QueryFeastOptions> extends Rule {
+  readonly fault: IsUnknown<V["key"]> extends true
+    ? never
+    : V["key"] extends `${infer T} ${infer Join}`
+      ? Lacking<"queryFeast", `${T} ${KeyName<O, Join, this["S"]>}`, this["S"]>
+      : never;
+  readonly out:
+    | FeatureColumn<
+        V["features"],
+        O extends { readonly features: readonly (infer F)[] } ? F : string,
+        O extends { readonly prefix: infer X extends string } ? X : ""
+      >
+    | (O extends { readonly includeId: true } ? V["key"] : never);
+}
+
+/** Open where nothing is known of the repository, for several views or a service, and for full names. */
+type FeastRuleOf<P, O extends QueryFeastOptions> = [ArtefactOf<P, "feast">] extends [never]
+  ? OpenRule
+  : O extends { readonly fullNames: true }
+    ? OpenRule
+    : O["view"] extends string
+      ? IsUnion<O["view"]> extends true
+        ? OpenRule
+        : Views<P>[O["view"] & ViewOf<P>] extends infer V extends View
+          ? [V] extends [never]
+            ? OpenRule
+            : FeastRule<V, O>
+          : OpenRule
+      : OpenRule;
+
+/**
+ * Looks features up in a Feast online store: SQLite, Redis or a feature server. One read per request, whatever the number of rows.
+ *
+ * A timestamp is its second since 1970, a set is a list, a UUID or a decimal is text, JSON is the text that was stored, and a map, a struct or a list of lists is
+ * JSON text with its names in order. A view without entities is looked up by `__dummy_id`, a string column of empty texts.
+ * @param repository folder with `feature_store.yaml`, relative to this file
+ * @example request["user_id"] >> queryFeast("features", { view: "user_features", includeId: true })
+ */
+export const queryFeast = <const P extends PathOf<"feast">, const O extends QueryFeastOptions<ViewOf<P>, FeatureOf<P>>>(
+  repository: P,
+  options: O,
+): Op<FeastRuleOf<P, O>> => new Op("queryFeast", { repository, ...options });
+
+export const queryFeastOp = defineOp({
+  kind: "queryFeast",
+  params: feastAuthor,
+  facts: { elementwise: false, inWorkflow: false, prunable: true },
+  infer: call => {
+    const { params } = call;
+    const { repository, includeId, prefix, fullNames, onMissing } = params;
+    const read = call.artefacts.feast(repository);
+    if (!read.ok) return call.fail(read.message, { literal: repository });
+    const views = feastViews(call, read.value);
+    if (!views) return undefined;
+    const keys = feastKeys(call, views);
+    if (!keys) return undefined;
+    const { rows } = keys.inputs[0]!.column;
+    const parent = call.parentRows(rows);
+    const drops = dropsRows(onMissing);
+    if (drops && parent === undefined)
+      return call.fail(
+        messages.feastDropNoCandidates({ reader: views.label, column: keys.inputs[0]!.column.name }),
+        "right",
+      );
+    const made = drops ? call.id : rows;
+    const outputs = views.features.map(({ reference, feature, view, name: own }) => {
+      const { dtype, list } = feastType(feature.type!);
+      const name = fullNames ? `${view}__${own}` : own;
+      return {
+        reference,
+        feature: feature.name,
+        schema: column(prefix && !name.startsWith(prefix) ? `${prefix}_${name}` : name, dtype, {
+          rows: made,
+          ...(list && { list: { min: 0, max: null } }),
+        }),
+      };
+    });
+    const ids = includeId
+      ? keys.joins.map(({ name, input }) =>
+          column(name, keys.inputs[input]!.column.dtype, { rows: made, tags: ["id"] }),
+        )
+      : [];
+    const names = [...ids.map(id => id.name), ...outputs.map(o => o.schema.name)];
+    const twice = names.find((name, i) => names.indexOf(name) < i);
+    if (twice !== undefined)
+      return call.fail(
+        messages.schemaOutputCollision({
+          operator: "queryFeast",
+          column: twice,
+          way: ids.some(id => id.name === twice)
+            ? "Drop `includeId`, or give the features a `prefix`."
+            : 'Name them after their views too with `fullNames: true`, or choose one with `features: ["view:feature"]`.',
+        }),
+        "right",
+      );
+    if (!fitsMissing(call, views, outputs)) return undefined;
+    const { onlineStore } = read.value;
+    const key = onlineStore.type === "redis" ? onlineStore.tlsClient?.keyWritten : undefined;
+    if (key !== undefined && !isAbsolute(key))
+      return call.fail(
+        messages.graphParameter({
+          operator: "queryFeast",
+          problem: `the \`ssl_keyfile\` of \`${repository}\` is \`${key}\`, relative to the repository, and a private key is not copied into a model.`,
+          way: "Write an absolute path, or an environment variable that holds one (`ssl_keyfile=${REDIS_KEY_FILE}`).",
+        }),
+        { literal: repository },
+      );
+    const { portableStore } = read.value;
+    if (onlineStore.type !== "sqlite" && "literal" in portableStore) {
+      const { literal } = portableStore;
+      return call.fail(
+        messages.graphParameter({
+          operator: "queryFeast",
+          problem: `${literal.place} in \`feature_store.yaml\` of \`${repository}\` is written out, and a secret is not copied into a model.`,
+          way: `Write an environment variable that holds it: ${literal.instead}.`,
+        }),
+        { literal: repository },
+      );
+    }
+    const folder = `features/${call.artefactName(repository, read.path)}`;
+    const { ttl, bytes, memoryMb, timeoutMs } = params;
+    return {
+      params: {
+        repository,
+        view: views.names,
+        ...(views.aliases && { aliases: views.aliases }),
+        entityColumn: keys.entityColumn,
+        includeId,
+        prefix,
+        onMissing,
+        ...(ttl !== undefined && { ttl }),
+        ...(bytes !== undefined && { bytes }),
+        ...(memoryMb !== undefined && { memoryMb }),
+        ...(timeoutMs !== undefined && { timeoutMs }),
+        features: Object.fromEntries(outputs.map(o => [o.schema.name, o.reference])),
+      },
+      inputs: { input: keys.inputs },
+      outputs: [...ids, ...outputs.map(o => o.schema)],
+      ...(drops && { madeRows: { parent: parent! } }),
+      artefacts: { repository: folder },
+      files: copiedRepository(read.value, read.path, folder),
+    };
+  },
+});
+
+/** Whether a feature that is missing takes its row along. */
+export function dropsRows(onMissing: OpParams["queryFeast"]["onMissing"]): boolean {
+  return onMissing === "drop" || (typeof onMissing === "object" && Object.values(onMissing).includes("drop"));
+}
+
+/** The repository that the model carries: a SQLite store is copied, other stores are named as `feature_store.yaml` names them. */
+function copiedRepository(repository: FeastRepository, from: string, folder: string): ArtefactFile[] {
+  const { project, keyVersion, versions, registryFile, onlineStore, portableStore } = repository;
+  const sqlite = onlineStore.type === "sqlite";
+  const config = {
+    project,
+    provider: "local",
+    registry: versions ? { path: "data/registry.db", enable_online_feature_view_versioning: true } : "data/registry.db",
+    online_store: sqlite
+      ? { type: "sqlite", path: "data/online_store.db" }
+      : "config" in portableStore
+        ? portableStore.config
+        : undefined,
+    entity_key_serialization_version: keyVersion,
+  };
+  const authority = "tlsAuthority" in onlineStore ? onlineStore.tlsAuthority : undefined;
+  const certificate = onlineStore.type === "redis" ? onlineStore.tlsClient?.certificate : undefined;
+  // Named relative to the repository, they have to come along; elsewhere they are the server's own.
+  const carried = [authority, certificate].filter(
+    file => file !== undefined && !relative(from, file).startsWith(".."),
+  ) as string[];
+  return [
+    { text: stringify(config), to: join(folder, "feature_store.yaml") },
+    { from: registryFile, to: join(folder, "data", "registry.db") },
+    ...carried.map(file => ({ from: file, to: join(folder, relative(from, file)) })),
+    ...(sqlite ? [{ store: onlineStore.file, to: join(folder, "data", "online_store.db") }] : []),
+  ];
+}

@@ -1,0 +1,110 @@
+/**
+ * Finding columns in a scope, with the messages for those that are not there or not alone.
+ */
+
+import { didYouMean, listNames } from "../../../compiler/diagnostics/diagnostic.js";
+import * as messages from "../../../compiler/diagnostics/messages.js";
+import { type ColumnSchema, printType, REQUEST_ROWS } from "../../../contract/schema.js";
+import type { Bound, Scope } from "./bound.js";
+import type { Blame, Call } from "./define-op.js";
+
+export const namesOf = (scope: Scope): string[] => scope.map(b => b.column.name);
+
+/** Names of the columns of each group, for a step's parameters; and how what is made of a group is called, `item_id_brand`. */
+export const groupNames = ({ groups }: Call<unknown>): string[][] => groups.map(namesOf);
+export const joinedName = (group: readonly string[]): string => group.join("_");
+
+/** The column of that name; reports a missing one. */
+export function need(
+  call: Call<unknown>,
+  scope: Scope,
+  name: string,
+  reader: string,
+  way: string,
+  blame?: Blame,
+): Bound | undefined {
+  const found = scope.find(b => b.column.name === name);
+  if (!found)
+    call.fail(
+      messages.schemaColumnMissing({
+        reader,
+        column: name,
+        columns: listNames(namesOf(scope)),
+        suggestion: didYouMean(name, namesOf(scope)),
+        way,
+      }),
+      blame,
+    );
+  return found;
+}
+
+/** The only column of a scope; reports none or several. */
+export function needOne(
+  call: Call<unknown>,
+  scope: Scope,
+  reader: string,
+  operator: string,
+  blame: Blame = "left",
+): Bound | undefined {
+  if (scope.length === 1) return scope[0];
+  call.fail(
+    messages.schemaOneColumn({
+      reader,
+      count: scope.length,
+      columns: listNames(namesOf(scope)),
+      example: scope[0]?.column.name ?? "column",
+      operator,
+    }),
+    blame,
+  );
+  return undefined;
+}
+
+/** How rows read in a message. */
+export const describeRows = (rows: string): string =>
+  rows === REQUEST_ROWS ? "request row" : `candidate of \`${rows}\``;
+
+/** True when all columns have the same rows; reports the first that differs. */
+export function sameRows(call: Call<unknown>, scope: Scope, reader: string, example = "item_id"): boolean {
+  const [first, ...rest] = scope;
+  const other = rest.find(b => b.column.rows !== first!.column.rows);
+  if (!other) return true;
+  call.fail(
+    messages.schemaRowsMismatch({
+      reader,
+      left: first!.column.name,
+      leftRows: describeRows(first!.column.rows),
+      right: other.column.name,
+      rightRows: describeRows(other.column.rows),
+      example,
+    }),
+    undefined,
+    [first!, other].map(of => ({ note: `\`${of.column.name}\` comes from here`, of })),
+  );
+  return false;
+}
+
+/** Reports a column whose type is not what its reader declared. */
+export function needType(
+  call: Call<unknown>,
+  bound: Bound,
+  wanted: Pick<ColumnSchema, "dtype" | "list">,
+  reader: string,
+  way: string,
+  accepts: (seen: string, wanted: string) => boolean = (a, b) => a === b,
+): boolean {
+  const sameShape = !!bound.column.list === !!wanted.list;
+  if (sameShape && accepts(bound.column.dtype, wanted.dtype)) return true;
+  call.fail(
+    messages.schemaDtypeMismatch({
+      reader,
+      column: bound.column.name,
+      wanted: printType(wanted),
+      seen: printType(bound.column),
+      way,
+    }),
+    undefined,
+    [{ note: `\`${bound.column.name}\` is made ${printType(bound.column)} here`, of: bound }],
+  );
+  return false;
+}

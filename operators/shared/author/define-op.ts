@@ -1,0 +1,111 @@
+/**
+ * The contract of an operator's compile half: what it needs, what it makes, and what it finds wrong, before any data is seen.
+ */
+import type { z } from "zod";
+import type { ArtefactReader } from "../../../compiler/3-graph/artefacts.js";
+import type { DiagnosticSite, Message } from "../../../compiler/diagnostics/diagnostic.js";
+import type { LambdaReference } from "../../../compiler/dsl/lambda.js";
+import type { UserFunction } from "../../../compiler/lambda/user-function.js";
+import type { OpKind, OpParams } from "../../../contract/op-params.js";
+import type { Plan } from "../../../contract/plan.js";
+import type { ColumnSchema } from "../../../contract/schema.js";
+import type { Bound, Scope } from "./bound.js";
+
+/** Where a fault belongs: an operand, or a text literal within the right one. */
+export type Blame =
+  | "left"
+  | "right"
+  | { readonly literal: string }
+  | { readonly option: string }
+  | { readonly dependency: string }
+  | { readonly at: DiagnosticSite };
+
+/** What `infer` is given. */
+export interface Call<Author> {
+  /** Parameters as the author wrote them, parsed. */
+  readonly params: Author;
+  /** Id of the step to be; also the name of rows it makes. */
+  readonly id: string;
+  /** Name of the ensemble or workflow. */
+  readonly program: string;
+  readonly input: Scope;
+  /**
+   * The same columns as the author listed them: one entry per column, or per column group (`[["item_id", "brand"]]`), in order. Longer ones
+   * only where the operator's facts say `grouped`. A column may stand in several entries.
+   */
+  readonly groups: readonly Scope[];
+  /** Columns of a dependency; empty when the author gave something else (already reported). */
+  dependency(port: string): Scope;
+  readonly artefacts: ArtefactReader;
+  /** The model that an ONNX file becomes, or the bytes that were made of a file, under a name of its own. @param path as the author wrote it */
+  model(path: string, from: string, bytes?: Uint8Array): NonNullable<Inferred<OpKind>["model"]>;
+  /** Name of a file or folder beside the plan, which no other file has. @param path as the author wrote it @param from what tells it from others */
+  artefactName(path: string, from: string): string;
+  /** The plan of a fitted workflow as it is served. */
+  served(plan: Plan): Plan;
+  /** Reads a user's function; reports one whose text is out of sight. */
+  readFunction(reference: LambdaReference, operator: string): UserFunction | undefined;
+  /** What `merlon fit` learnt for this step, after a fit. */
+  readonly state: unknown;
+  /** Rows that a step made → the rows they are grouped by. */
+  parentRows(rows: string): string | undefined;
+  /** Reports a fault; returns undefined so that `infer` can end with it. */
+  readonly fail: Fail;
+}
+
+export type Fail = (
+  message: Message,
+  blame?: Blame,
+  related?: readonly { readonly note: string; readonly of: Bound }[],
+) => undefined;
+
+/**
+ * A file that a step needs beside the plan: a copy of a file or folder (absolute path), the committed state of a SQLite store, a text, or bytes.
+ * `to` is relative to the plan.
+ */
+export type ArtefactFile = { readonly to: string } & (
+  | { readonly from: string }
+  | { readonly store: string }
+  | { readonly text: string }
+  | { readonly bytes: Uint8Array }
+);
+
+/** What a step is, once its input is known. */
+export interface Inferred<K extends OpKind> {
+  readonly params: OpParams[K];
+  readonly inputs: Readonly<Record<string, Scope>>;
+  readonly outputs: readonly ColumnSchema[];
+  /** Makes new rows, grouped by these. */
+  readonly madeRows?: { readonly parent: string };
+  /** Artefact paths by logical name, relative to the plan. */
+  readonly artefacts?: Readonly<Record<string, string>>;
+  readonly files?: readonly ArtefactFile[];
+  /** ONNX file, or the bytes of one, that becomes a model of its own. */
+  readonly model?: { readonly name: string; readonly from: string; readonly bytes?: Uint8Array };
+}
+
+export interface OpDefinition<K extends OpKind = OpKind, Author = unknown> {
+  readonly kind: K;
+  /** Parses what the author wrote. */
+  readonly params: z.ZodType<Author>;
+  readonly facts: {
+    /** Each output column depends on the input column of the same position alone. */
+    readonly elementwise: boolean;
+    /** Its kernel can run on numbers a block at a time, so that neighbours become one step. */
+    readonly fuses?: boolean;
+    /** May stand in a workflow, that is, keeps rows and needs no store or model. */
+    readonly inWorkflow: boolean;
+    /** Outputs nobody reads may be dropped from the step. */
+    readonly prunable: boolean;
+    /** Keeps candidates and looks at a user's together, so that it must know whose they are. */
+    readonly perUser?: boolean;
+    /** Takes the columns of a group together; other operators refuse groups, which mean nothing to them. */
+    readonly grouped?: boolean;
+  };
+  /** Undefined after a fault: the step's columns are then unknown, and nothing that reads them is reported. */
+  infer(call: Call<Author>): Inferred<K> | undefined;
+}
+
+/** Writes an operator's compile half, checking it against the plan's parameters. */
+export const defineOp = <K extends OpKind, Author>(definition: OpDefinition<K, Author>): OpDefinition<K, Author> =>
+  definition;

@@ -1,0 +1,111 @@
+/** What the operators that order candidates share: ids on the left, scores beside them, `ordered_ids` and `ordered_scores` out. */
+import type { z } from "zod";
+import * as messages from "../../../compiler/diagnostics/messages.js";
+import type { ColumnType } from "../../../compiler/dsl/column.js";
+import type { AnyNode, Node } from "../../../compiler/dsl/node.js";
+import type { Rule } from "../../../compiler/dsl/rule.js";
+import type { NotOne } from "../../../compiler/dsl/wanted.js";
+import type { OpParams } from "../../../contract/op-params.js";
+import { type ColumnSchema, printType } from "../../../contract/schema.js";
+import { datatype } from "../../../triton-protos/datatype.js";
+import type { Bound } from "./bound.js";
+import { describeRows, needOne, sameRows } from "./columns.js";
+import { type Call, defineOp } from "./define-op.js";
+
+type DTypeOf<C> = C extends `${infer T extends ColumnType} ${string}` ? T : never;
+
+/** Columns of a node, for rules that read a dependency. */
+export type ColumnsOfNode<N extends AnyNode> = N extends Node<infer S> ? S : string;
+
+export interface OrderingRule<Operator extends string, Scores extends string> extends Rule {
+  readonly fault: NotOne<Operator, this["S"]>;
+  readonly out: string extends this["S"]
+    ? string
+    : `${DTypeOf<this["S"]>} ordered_ids` | `${string extends Scores ? "float32" : DTypeOf<Scores>} ordered_scores`;
+}
+
+export interface Ordering {
+  readonly ids: Bound;
+  readonly scores: Bound;
+  /** Rows the candidates belong to. */
+  readonly parent: string;
+  readonly outputs: readonly ColumnSchema[];
+}
+
+/** An operator that takes candidates and one score of each. */
+export const orderingOp = <K extends "topK" | "softmaxSampling">(kind: K, params: z.ZodType<OpParams[K]>) =>
+  defineOp<K, OpParams[K]>({
+    kind,
+    params,
+    facts: { elementwise: false, inWorkflow: false, prunable: false },
+    infer: call => {
+      const found = inferOrdering(call, kind);
+      if (!found) return undefined;
+      return {
+        params: call.params,
+        inputs: { input: [found.ids], relevance: [found.scores] },
+        outputs: found.outputs,
+        madeRows: { parent: found.parent },
+      };
+    },
+  });
+
+/** Finds ids and scores, and says what is wrong with them. */
+export function inferOrdering(call: Call<unknown>, operator: string): Ordering | undefined {
+  const ids = needOne(call, call.input, `\`${operator}\``, `${operator}(...)`);
+  const scores = needOne(call, call.dependency("relevance"), `The relevance of \`${operator}\``, "…", {
+    dependency: "relevance",
+  });
+  if (!ids || !scores) return undefined;
+  const parent = candidateRows(call, ids, operator);
+  if (parent === undefined || !floatScore(call, scores, operator, { dependency: "relevance" })) return undefined;
+  if (!sameRows(call, [ids, scores], `\`${operator}\``, ids.column.name)) return undefined;
+  return {
+    ids,
+    scores,
+    parent,
+    outputs: [
+      { ...ids.column, name: "ordered_ids", rows: call.id },
+      { ...scores.column, name: "ordered_scores", rows: call.id, tags: [], properties: {} },
+    ],
+  };
+}
+
+/** Rows that candidates belong to; reports a column that holds none. */
+export function candidateRows(call: Call<unknown>, { column }: Bound, operator: string): string | undefined {
+  const parent = call.parentRows(column.rows);
+  if (parent !== undefined && !column.list) return parent;
+  return call.fail(
+    messages.schemaDtypeUnsupported({
+      operator,
+      wanted: "candidates of a user",
+      column: column.name,
+      seen: `one ${printType(column)} per ${describeRows(column.rows)}`,
+      way: "Retrieve candidates first, as `>> queryFaiss(...)` does.",
+    }),
+    "left",
+  );
+}
+
+/** Reports a score that is not one float per candidate. */
+export function floatScore(
+  call: Call<unknown>,
+  { column }: Bound,
+  operator: string,
+  blame: Parameters<typeof call.fail>[1],
+): boolean {
+  const { kind } = datatype(column.dtype);
+  if (kind === "float" && !column.list) return true;
+  const counts = kind === "int" && !column.list;
+  call.fail(
+    messages.schemaDtypeUnsupported({
+      operator,
+      wanted: "one float score per candidate",
+      column: column.name,
+      seen: printType(column),
+      way: `Give it the output of a ranking model${counts ? ", or make a float of the column: `>> lambdaOp(x => x * 1.0)`" : ""}.`,
+    }),
+    blame,
+  );
+  return false;
+}

@@ -1,0 +1,16 @@
+/**
+ * Column and new values -> a column of the same rows and list shape. What elementwise kernels answer with.
+ */
+
+import type { Column, Values } from "../../../runtime/base/columns/table.js";
+import type { DType } from "../../../triton-protos/datatype.js";
+
+/** Without `validity` nothing is null (float NaN aside). */
+export const like = (col: Column, dtype: DType, values: Values, validity?: Uint8Array): Column => ({
+  dtype,
+  rows: col.rows,
+  values,
+  ...(col.offsets && { offsets: col.offsets }),
+  ...(col.width !== undefined && { width: col.width }),
+  ...(validity && { validity }),
+});

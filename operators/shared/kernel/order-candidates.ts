@@ -1,0 +1,93 @@
+/**
+ * Candidates with scores, and a way to choose among one user's -> the chosen, in order, for every user. What all ordering operators share:
+ * users never mix, and a candidate without a score is an error that names it.
+ */
+
+import { float64s, int32s } from "../../../runtime/base/columns/short-arrays.js";
+import { type Column, childRows, gather, type Rows, type Values } from "../../../runtime/base/columns/table.js";
+import { RuntimeFault } from "../../../runtime/base/errors.js";
+import type { Inputs } from "../../../runtime/engine/schedule/kernel.js";
+import { scoreValues } from "./score-values.js";
+
+/**
+ * Places of the chosen among one user's candidates, best first.
+ * @param scores of the user's candidates, in places 0 … count − 1; what comes behind belongs to nobody. All are numbers, or infinite
+ * @param start row of the first of them among all users' candidates
+ * @param row of the user
+ */
+export type Choose = (scores: Float64Array, count: number, start: number, row: number) => Int32Array;
+
+export interface Names {
+  readonly ids: string;
+  readonly scores: string;
+}
+
+/** Names that the author's program has for ids and scores, for messages. */
+export const orderingNames = (step: {
+  readonly inputs: Readonly<Record<string, readonly { readonly name: string }[]>>;
+}): Names => ({ ids: step.inputs.input![0]!.name, scores: step.inputs.relevance![0]!.name });
+
+/**
+ * @param prepare gets the candidates' rows and ids, and says how to choose
+ * @returns ids and scores of the chosen
+ * @throws RuntimeFault naming the candidate whose score is missing
+ */
+export function orderCandidates(inputs: Inputs, names: Names, prepare: (rows: Rows, ids: Values) => Choose): Column[] {
+  const ids = inputs.input![0]!;
+  const scores = inputs.relevance![0]!;
+  const { parent, offsets } = ids.rows;
+  if (!parent || !offsets)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `column \`${names.ids}\` holds no candidates: its rows belong to no user.`,
+    );
+  if (scores.rows !== ids.rows)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `column \`${names.scores}\` has ${scores.rows.count} rows and \`${names.ids}\` ${ids.rows.count}.`,
+    );
+  const choose = prepare(ids.rows, ids.values);
+  // One user's scores at a time, in memory that stays near.
+  const own = float64s(longestRow(ids.rows));
+  const numbers = scoreValues(scores);
+  const runs = int32s(parent.count + 1);
+  const chosen: Int32Array[] = [];
+  for (let row = 0; row < parent.count; row++) {
+    const [start, end] = [offsets[row]!, offsets[row + 1]!];
+    own.set(numbers.subarray(start, end));
+    if (hasGap(own, scores.validity, start, end - start)) throw noScore(own, ids, scores, row, names);
+    const taken = choose(own, end - start, start, row);
+    chosen.push(taken);
+    runs[row + 1] = runs[row]! + taken.length;
+  }
+  const rows = childRows(parent, runs);
+  const indices = int32s(rows.count);
+  for (let row = 0; row < parent.count; row++) {
+    const [taken, at, start] = [chosen[row]!, runs[row]!, offsets[row]!];
+    for (let i = 0; i < taken.length; i++) indices[at + i] = start + taken[i]!;
+  }
+  return [gather(ids, indices, rows), gather(scores, indices, rows)];
+}
+
+/** The most candidates that one user has. */
+export function longestRow({ parent, offsets }: Rows): number {
+  let most = 0;
+  for (let row = 0; row < parent!.count; row++) most = Math.max(most, offsets![row + 1]! - offsets![row]!);
+  return most;
+}
+
+function hasGap(scores: Float64Array, validity: Uint8Array | undefined, start: number, count: number): boolean {
+  if (validity?.subarray(start, start + count).includes(0)) return true;
+  for (let i = 0; i < count; i++) if (Number.isNaN(scores[i])) return true;
+  return false;
+}
+
+function noScore(own: Float64Array, ids: Column, { validity }: Column, row: number, names: Names): RuntimeFault {
+  const start = ids.rows.offsets![row]!;
+  let missing = 0;
+  while (!Number.isNaN(own[missing]) && validity?.[start + missing] !== 0) missing++;
+  return new RuntimeFault(
+    "INVALID_ARGUMENT",
+    `column \`${names.scores}\` has no score for candidate ${missing} (\`${names.ids}\` ${ids.values[start + missing]}) of row ${row}. Look at the ranking model's inputs for it.`,
+  );
+}

@@ -1,0 +1,93 @@
+/**
+ * The contract of an operator's third half: a step of a plan → nodes of an ONNX graph that mean the same. An operator without one says why, and
+ * what its author can do.
+ */
+
+import type { GraphBuilder } from "../../../compiler/onnx/graph-builder.js";
+import { OpsetError } from "../../../compiler/onnx/opset-error.js";
+import type { TritonRelease } from "../../../compiler/onnx/triton-releases.js";
+import type { FeastTables } from "../../../contract/feast-tables.js";
+import type { OpKind } from "../../../contract/op-params.js";
+import type { AnyStep, ColumnRef, Step } from "../../../contract/plan.js";
+import { OnnxTooLargeError } from "../../../formats/onnx/onnx-model.js";
+import type { LoweredColumn } from "./lowered-column.js";
+
+/** Parameters with which a kernel searches all of an index, too. */
+export type WholeSearch = { readonly nprobe: number } | { readonly efSearch: number };
+
+export type Key = number | bigint | string;
+
+/** Columns by port, each in the order of the step's refs. */
+export type LoweredInputs = Readonly<Record<string, readonly LoweredColumn[]>>;
+
+export interface LowerContext {
+  readonly g: GraphBuilder;
+  readonly release: TritonRelease;
+  /** Absolute path of one of the step's artefacts, or of a file of a fitted workflow. */
+  file(path: string): string;
+  /** Frozen features of a `queryFeast` step. */
+  feast(step: Step<"queryFeast">): FeastTables;
+  /** The ONNX file of a step's model. */
+  model(step: Step<"predictOnnx"> | Step<"predictForest">): { readonly path: string; readonly bytes: Uint8Array };
+  readonly ivf: "probe" | "exact";
+  /** Name of the ensemble. */
+  readonly program: string;
+  /** Lowers a step of a workflow that this step applies. */
+  lowerStep(
+    step: AnyStep,
+    columnOf: (ref: ColumnRef) => LoweredColumn,
+    context: LowerContext,
+  ): readonly LoweredColumn[];
+  /** Keys that are looked up in a column: values worth asking with. */
+  keys(column: string, values: ArrayLike<Key>): void;
+  /** The step searches all of an index that its kernel searches in part. */
+  searchesAll(index: WholeSearch): void;
+  /** Something that a person should know of the repository. */
+  note(text: string): void;
+  /** Ends the lowering of the step. @param reason completes "step `x` (op) can't be lowered: …" @param way what to do */
+  fail(reason: string, way: string): never;
+}
+
+/** Makes the step's output columns, in the order of `step.outputs`. */
+export type Lowering<K extends OpKind> = (
+  step: Step<K>,
+  inputs: LoweredInputs,
+  context: LowerContext,
+) => readonly LoweredColumn[];
+
+/** A decision: this operator stays in Merlon's runtime. */
+export interface NotLowered {
+  readonly notLowered: string;
+  readonly way: string;
+}
+
+export const KEEP = "keep the Merlon runtime (`--target merlon`)";
+
+/** A step that can't be lowered. */
+export class LoweringFault extends Error {
+  override readonly name = "LoweringFault";
+  /**
+   * @param reason a sentence without its full stop
+   * @param step id of the program's step at fault; of none of them unless given
+   */
+  constructor(
+    readonly reason: string,
+    readonly way: string,
+    readonly step?: string,
+  ) {
+    super(`${reason}. ${way}`);
+  }
+}
+
+/** What ends a lowering → the fault of a step of the program; undefined for what is no refusal. */
+export function faultOf(error: unknown, step?: string): LoweringFault | undefined {
+  if (error instanceof LoweringFault) return new LoweringFault(error.reason, error.way, step ?? error.step);
+  if (error instanceof OpsetError) return new LoweringFault(error.reason, error.way, step);
+  if (error instanceof OnnxTooLargeError)
+    return new LoweringFault(
+      error.message.replace(/\.$/, ""),
+      `Keep fewer keys (\`freqThreshold\`, \`maxSize\`), or ${KEEP}.`,
+      step,
+    );
+  return undefined;
+}

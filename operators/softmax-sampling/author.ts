@@ -1,0 +1,25 @@
+/** Orders candidates by sampling without replacement from the softmax of their scores. */
+
+import { type AnyNode, Op } from "../../compiler/dsl/node.js";
+import { OP_PARAMS, type OpParamsInput } from "../../contract/op-params.js";
+import { type ColumnsOfNode, type OrderingRule, orderingOp } from "../shared/author/ordering.js";
+
+/**
+ * Takes `topk` candidates per user, drawn without replacement with weight exp(temperature · score); answers `ordered_ids` and their
+ * original `ordered_scores`. A draw depends on the seed, on the step and on the user's own candidates, and not on who else is in the request. Without a
+ * seed the server draws one for each request (`merlon serve --seed` makes a whole run repeatable). A score that is missing or no number is an error that
+ * names the candidate; infinite ones come first or last.
+ * @param relevance one column of scores, one per candidate
+ * @param options.topk how many; fewer where there are fewer candidates @default 10
+ * @param options.temperature multiplies the scores, as in Merlin: larger is greedier, 0 gives all the same chance, below 0
+ *   the worst come first @default 20
+ * @param options.mode `"greedy"` takes the best scores, without chance @default "sample"
+ * @param options.seed makes every answer repeatable; a request may bring its own as parameter `seed`
+ * @example pairs["item_id"] >> softmaxSampling(ranking["score"], { topk: 10 })
+ */
+export const softmaxSampling = <N extends AnyNode>(
+  relevance: N,
+  options: OpParamsInput["softmaxSampling"] = {},
+): Op<OrderingRule<"softmaxSampling", ColumnsOfNode<N>>> => new Op("softmaxSampling", options, { relevance });
+
+export const softmaxSamplingOp = orderingOp("softmaxSampling", OP_PARAMS.softmaxSampling);

@@ -1,0 +1,202 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { keepLargest } from "#operators/shared/kernel/keep-largest.js";
+import { philoxRun, uniform } from "#operators/shared/kernel/philox.js";
+import { rootRows } from "#runtime/base/columns/table.js";
+import { candidates, column, context, grouped, prepare, scalars } from "../../tests/kernels/step.js";
+
+const step = (
+  params: { topk?: number; temperature?: number; mode?: "sample" | "greedy"; seed?: number },
+  id = "ordering",
+) => ({
+  id,
+  params,
+  inputs: { input: ["item_id"], relevance: ["score"] },
+  outputs: [column("ordered_ids", "int64", { rows: id }), column("ordered_scores", "float32", { rows: id })],
+});
+
+async function sampler(params: Parameters<typeof step>[0], id?: string) {
+  const kernel = await prepare("softmaxSampling", step(params, id));
+  return (ids: readonly (readonly number[])[], scores: readonly (readonly (number | null)[])[], run = context()) => {
+    const items = candidates("int64", ids, rootRows(ids.length));
+    const made = kernel.run({ input: [items], relevance: [scalars("float32", scores.flat(), items.rows)] }, run);
+    if (made instanceof Promise) throw new Error("sampling is synchronous");
+    return { ids: grouped(made[0]!), scores: grouped(made[1]!) };
+  };
+}
+
+describe("greedy", () => {
+  test("by score, best first; ties by position; fewer candidates than k; no candidates", async () => {
+    const sample = await sampler({ topk: 3, mode: "greedy" });
+    expect(sample([[1, 2, 3, 4], [5], []], [[0.5, -1, 0.5, 9], [Number.NEGATIVE_INFINITY], []])).toEqual({
+      ids: [[4n, 1n, 3n], [5n], []],
+      scores: [[9, 0.5, 0.5], [Number.NEGATIVE_INFINITY], []],
+    });
+    expect(sample([], [])).toEqual({ ids: [], scores: [] });
+  });
+  test("keeping k is sorting, for any keys", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.double({ noNaN: true }), fc.constantFrom(0, 1, Number.POSITIVE_INFINITY)), {
+          maxLength: 200,
+        }),
+        fc.integer({ min: 1, max: 100 }),
+        (keys, k) => {
+          const order = keys
+            .map((_, i) => i)
+            .sort((a, b) => (keys[a]! > keys[b]! ? -1 : keys[a]! < keys[b]! ? 1 : a - b));
+          expect([...keepLargest(Float64Array.from(keys), 0, keys.length, k)]).toEqual(order.slice(0, k));
+        },
+      ),
+    );
+  });
+});
+
+describe("randomness", () => {
+  // Known answers of Random123, kat_vectors.
+  test.each([
+    [
+      [0, 0, 0, 0],
+      [0, 0],
+      [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
+    ],
+    [
+      [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
+      [0xffffffff, 0xffffffff],
+      [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd],
+    ],
+    [
+      [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],
+      [0xa4093822, 0x299f31d0],
+      [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1],
+    ],
+  ])("philox4x32-10 of %j", (counter, key, words) => {
+    expect(philox(counter, key)).toEqual(words);
+  });
+  test("a run of counters draws what each of them draws", () => {
+    const word = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
+    fc.assert(
+      fc.property(word, word, word, word, fc.nat(40), (c1, c2, key0, key1, count) => {
+        const run = new Int32Array(2 * count);
+        philoxRun(run, count, c1, c2, key0, key1);
+        const each = Array.from({ length: count }, (_, i) => philox([i, c1, c2, 0], [key0, key1]).slice(0, 2));
+        expect([...new Uint32Array(run.buffer)]).toEqual(each.flat());
+      }),
+    );
+  });
+  test("uniforms never reach 0 or 1", () => {
+    expect([uniform(0, 0) > 0, uniform(0xffffffff, 0xffffffff) < 1]).toEqual([true, true]);
+  });
+  test("the seed decides; the request's goes before the author's, the author's before the server's", async () => {
+    const ids = [Array.from({ length: 50 }, (_, i) => i)];
+    const scores = [ids[0]!.map(() => 0)];
+    const open = await sampler({ topk: 10, temperature: 1 });
+    const fixed = await sampler({ topk: 10, temperature: 1, seed: 5 });
+    const requested = context(7n, new Map([["seed", 7n]]));
+    expect(open(ids, scores, context(5n))).toEqual(fixed(ids, scores, context(99n)));
+    expect(open(ids, scores, context(5n))).not.toEqual(open(ids, scores, context(6n)));
+    expect(open(ids, scores, context(2n ** 40n + 5n))).not.toEqual(open(ids, scores, context(5n)));
+    expect(fixed(ids, scores, requested)).toEqual(open(ids, scores, context(7n)));
+    expect((await sampler({ topk: 10, temperature: 1 }, "other"))(ids, scores, context(5n))).not.toEqual(
+      open(ids, scores, context(5n)),
+    );
+  });
+  test("a batch answers what its rows answer one by one", async () => {
+    const sample = await sampler({ topk: 4, temperature: 2 });
+    const row = fc.array(fc.tuple(fc.integer({ min: 0, max: 9 }), fc.float({ min: -2, max: 2, noNaN: true })), {
+      maxLength: 12,
+    });
+    fc.assert(
+      fc.property(fc.array(row, { maxLength: 6 }), fc.bigInt({ min: 0n, max: 2n ** 63n }), (rows, seed) => {
+        const [ids, scores] = [rows.map(r => r.map(c => c[0])), rows.map(r => r.map(c => c[1]))];
+        const all = sample(ids, scores, context(seed));
+        const single = rows.map((_, i) => sample([ids[i]!], [scores[i]!], context(seed)));
+        expect(all).toEqual({ ids: single.flatMap(s => s.ids), scores: single.flatMap(s => s.scores) });
+      }),
+    );
+  });
+});
+
+describe("frequencies over 20,000 seeds", () => {
+  const DRAWS = 20_000;
+  const scores = [0.1, 0.9, 0.5, 0.3, 0.7, -0.2];
+  const temperature = 2;
+  const weights = scores.map(s => Math.exp(temperature * s));
+  /** Exact probability of each ordered draw of two without replacement. */
+  const pairs = weights.flatMap((a, i) =>
+    weights.flatMap((b, j) => (i === j ? [] : { i, j, p: (a / sum(weights)) * (b / (sum(weights) - a)) })),
+  );
+  const chiSquare = (seen: readonly number[], p: readonly number[]) =>
+    sum(seen.map((n, i) => (n - DRAWS * p[i]!) ** 2 / (DRAWS * p[i]!)));
+
+  test("the first, and both, follow the formula", async () => {
+    const sample = await sampler({ topk: 2, temperature });
+    const first = scores.map(() => 0);
+    const ordered = new Map(pairs.map(({ i, j }) => [`${i} ${j}`, 0]));
+    for (let seed = 0; seed < DRAWS; seed++) {
+      const [drawn] = sample([[0, 1, 2, 3, 4, 5]], [scores], context(BigInt(seed))).ids;
+      first[Number(drawn![0])]!++;
+      const key = `${drawn![0]} ${drawn![1]}`;
+      ordered.set(key, ordered.get(key)! + 1);
+    }
+    // 99.9 % points of chi-square with 5 and with 29 degrees of freedom.
+    expect(
+      chiSquare(
+        first,
+        weights.map(w => w / sum(weights)),
+      ),
+    ).toBeLessThan(20.52);
+    expect(
+      chiSquare(
+        [...ordered.values()],
+        pairs.map(pair => pair.p),
+      ),
+    ).toBeLessThan(58.3);
+    const inclusion = scores.map((_, item) =>
+      sum(pairs.filter(pair => pair.i === item || pair.j === item).map(pair => pair.p)),
+    );
+    const included = scores.map((_, item) =>
+      sum(pairs.map((pair, k) => (pair.i === item || pair.j === item ? [...ordered.values()][k]! : 0))),
+    );
+    for (const [item, n] of included.entries()) {
+      const p = inclusion[item]!;
+      expect(Math.abs(n / DRAWS - p), `item ${item}`).toBeLessThan(4 * Math.sqrt((p * (1 - p)) / DRAWS));
+    }
+  });
+
+  test("scores that would overflow exp, and a negative sum, keep the order of preference", async () => {
+    const sample = await sampler({ topk: 3, temperature: 20 });
+    expect(sample([[1, 2, 3]], [[100, 300, 200]]).ids).toEqual([[2n, 3n, 1n]]);
+    expect(sample([[1, 2, 3]], [[-100, -300, -200]]).ids).toEqual([[1n, 3n, 2n]]);
+  });
+});
+
+test("faults name column, candidate and row", async () => {
+  const sample = await sampler({});
+  expect(() => sample([[1], [7, 8]], [[0], [0, null]])).toThrow(
+    "column `score` has no score for candidate 1 (`item_id` 8) of row 1.",
+  );
+  const kernel = await prepare("softmaxSampling", step({}));
+  const ids = candidates("int64", [[1]]);
+  expect(() => kernel.run({ input: [scalars("int64", [1])], relevance: [scalars("float32", [1])] }, context())).toThrow(
+    "column `item_id` holds no candidates",
+  );
+  expect(() => kernel.run({ input: [ids], relevance: [scalars("float32", [1, 2])] }, context())).toThrow(
+    "column `score` has 2 rows and `item_id` 1.",
+  );
+});
+
+/** Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (2011), as it is written there. */
+function philox(counter: readonly number[], key: readonly number[]): number[] {
+  const word = (x: bigint): bigint => BigInt.asUintN(32, x);
+  let [c0, c1, c2, c3] = counter.map(x => word(BigInt(x))) as [bigint, bigint, bigint, bigint];
+  let [k0, k1] = key.map(x => word(BigInt(x))) as [bigint, bigint];
+  for (let round = 0; round < 10; round++) {
+    const [p0, p1] = [0xd2511f53n * c0, 0xcd9e8d57n * c2];
+    [c0, c1, c2, c3] = [(p1 >> 32n) ^ c1 ^ k0, word(p1), (p0 >> 32n) ^ c3 ^ k1, word(p0)];
+    [k0, k1] = [word(k0 + 0x9e3779b9n), word(k1 + 0xbb67ae85n)];
+  }
+  return [c0, c1, c2, c3].map(Number);
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);

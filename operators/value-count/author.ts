@@ -1,0 +1,40 @@
+/** Lists → the same lists, whose shortest and longest length the schema knows. */
+
+import * as messages from "../../compiler/diagnostics/messages.js";
+import { Op } from "../../compiler/dsl/node.js";
+import type { OpenRule } from "../../compiler/dsl/rule.js";
+import { OP_PARAMS } from "../../contract/op-params.js";
+import { OP_STATE } from "../../contract/op-state.js";
+import { type ColumnSchema, printType } from "../../contract/schema.js";
+import { defineOp } from "../shared/author/define-op.js";
+import { mapColumns, withProperties } from "../shared/author/elementwise.js";
+
+/**
+ * Writes into the schema how few and how many values the fitted lists have; data stays. Where all lists have one length, the column becomes
+ * a vector of that length, and a list of another length is an error from then on. NVTabular's ValueCount.
+ * @example ["genres"] >> categorify() >> valueCount()
+ */
+export const valueCount = (): Op<OpenRule> => new Op("valueCount", {});
+
+export const valueCountOp = defineOp({
+  kind: "valueCount",
+  params: OP_PARAMS.valueCount,
+  facts: { elementwise: true, inWorkflow: true, prunable: true },
+  infer: call => {
+    const state = OP_STATE.valueCount.safeParse(call.state).data;
+    return mapColumns<"valueCount">(call, ({ column }): ColumnSchema | undefined => {
+      if (!column.list)
+        return call.fail(
+          messages.schemaDtypeUnsupported({
+            operator: "valueCount",
+            wanted: "lists",
+            column: column.name,
+            seen: printType(column),
+            way: `Leave it out: \`node - "${column.name}"\`.`,
+          }),
+        );
+      const counts = state?.columns[column.name];
+      return counts ? { ...withProperties(column, { value_count: { ...counts } }), list: { ...counts } } : column;
+    });
+  },
+});

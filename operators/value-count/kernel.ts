@@ -1,0 +1,30 @@
+/** List columns -> the same lists; as vectors where every fitted list has one length. */
+
+import type { Column } from "../../runtime/base/columns/table.js";
+import { RuntimeFault } from "../../runtime/base/errors.js";
+import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
+
+export const valueCount: Kernel<"valueCount"> = {
+  prepare: step => ({
+    run: inputs =>
+      (inputs.input ?? []).map((col, i) => {
+        const { name, list } = step.outputs[i]!;
+        return list && list.min === list.max
+          ? asVectors(col, list.min, `step \`${step.id}\` (valueCount): column \`${name}\``)
+          : col;
+      }),
+  }),
+};
+
+function asVectors({ offsets, ...col }: Column, width: number, what: string): Column {
+  if (!offsets) return col;
+  for (let r = 0; r < col.rows.count; r++) {
+    const length = offsets[r + 1]! - offsets[r]!;
+    if (length !== width)
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `${what} has ${length} values in row ${r}, and every list of the fitted data had ${width}. Send ${width}, or fit again.`,
+      );
+  }
+  return { ...col, width };
+}

@@ -1,0 +1,220 @@
+/**
+ * The columns of one run → for each request row, what became of each candidate: which step found it, its scores, which step dropped it, its place
+ * in the answer. Candidates are told apart by the column tagged `id` of their rows.
+ */
+
+import type { AnyStep, Plan } from "../../../contract/plan.js";
+import { REQUEST_ROWS } from "../../../contract/schema.js";
+import { scoreValues } from "../../../operators/shared/kernel/score-values.js";
+import { datatype } from "../../../triton-protos/datatype.js";
+import { flags } from "../../base/columns/flags.js";
+import type { Column, Rows } from "../../base/columns/table.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { guards } from "../schedule/branches.js";
+import type { PlanResult } from "../schedule/plan-result.js";
+
+export interface CandidateStory {
+  readonly id: string | number;
+  /** Label of the step that found it, and its place there from 1. */
+  readonly from: string;
+  readonly rank: number;
+  /** `step.column` → the value it had. */
+  readonly scores: Readonly<Record<string, number>>;
+  /** Label of the step that took it away. */
+  readonly droppedBy?: string;
+  /** Place in the last ordering, from 1. */
+  readonly place?: number;
+}
+
+/** Steps whose float columns are scores of candidates, not features. */
+const SCORES: ReadonlySet<AnyStep["op"]> = new Set([
+  "queryFaiss",
+  "predictOnnx",
+  "predictForest",
+  "predictImplicit",
+  "mixScores",
+  "boost",
+  "lambdaOp",
+] as const);
+
+interface Story {
+  readonly id: string | number;
+  readonly from: string;
+  readonly rank: number;
+  readonly scores: Record<string, number>;
+  droppedBy?: string;
+  place?: number;
+}
+
+/** The stories of a hundred thousand are 16 MB of JSON, and hold up the event loop for a second. */
+const MOST_CANDIDATES = 100_000;
+
+/** @throws RuntimeFault where there are more candidates than anybody reads about */
+export function explainCandidates(
+  plan: Plan,
+  { columnOf, fallbacks, each }: Pick<PlanResult, "columnOf" | "fallbacks" | "each">,
+): readonly (readonly CandidateStory[])[] {
+  const ids = idColumns(plan, columnOf);
+  const most = [...ids.values()].reduce((count, { rows }) => Math.max(count, rows.count), 0);
+  if (most > MOST_CANDIDATES)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `the request has ${most} candidates at one step, and parameter 'explain' tells of at most ${MOST_CANDIDATES}; ask for fewer rows at once`,
+    );
+  if (each) return each.flatMap(one => explainCandidates(plan, one));
+  const stories: Map<string | number, Story>[] = [];
+  const of = (row: number): Map<string | number, Story> => {
+    while (stories.length <= row) stories.push(new Map());
+    return stories[row]!;
+  };
+  const takes = sidesTaken(plan, columnOf, fallbacks);
+  for (const [at, step] of plan.steps.entries()) {
+    const made = ids.get(step.id);
+    const own = (row: number): boolean => takes(at, row);
+    if (made) {
+      const before = readRows(step, plan, fallbacks.has(step.id) ? "fallback" : "input");
+      const origin = before === undefined ? undefined : ids.get(before);
+      if (step.op === "choose")
+        for (const branch of ["yes", "no"]) {
+          const other = ids.get(readRows(step, plan, branch) ?? "");
+          if (other) narrow(step, perUser(other), perUser(made), of, own);
+        }
+      else if (origin) narrow(step, perUser(origin), perUser(made), of, own);
+      else
+        perUser(made).forEach((list, row) => {
+          // A row without candidates has a story too: an empty one.
+          of(row);
+          if (!own(row)) return;
+          list.forEach((id, i) => {
+            if (!of(row).has(id)) of(row).set(id, { id, from: step.label, rank: i + 1, scores: {} });
+          });
+        });
+    }
+    if (SCORES.has(step.op)) addScores(step, ids, columnOf, of, own);
+  }
+  return stories.map(each => [...each.values()].map(answered));
+}
+
+/** Of several orderings one may leave out what another answers. */
+const answered = ({ droppedBy, ...story }: Story): CandidateStory =>
+  droppedBy === undefined || story.place !== undefined ? story : { ...story, droppedBy };
+
+/**
+ * A branch runs for a whole batch where one of its rows takes it, and both sides of a fallback may have run: whether a step's work is for
+ * this row's answer.
+ */
+function sidesTaken(
+  plan: Plan,
+  columnOf: PlanResult["columnOf"],
+  fallbacks: PlanResult["fallbacks"],
+): (step: number, row: number) => boolean {
+  const guard = guards(plan);
+  const taken = plan.steps.map(step => {
+    const [ref] = step.op === "choose" ? (step.inputs.input ?? []) : [];
+    const condition = ref && columnOf(ref.step, ref.column);
+    return condition && !condition.rows.parent ? flags(condition) : undefined;
+  });
+  return function isTaken(step, row): boolean {
+    const above = guard[step];
+    if (!above) return true;
+    const choice = plan.steps[above.choice]!;
+    if (choice.op === "fallback")
+      return fallbacks.has(choice.id) === (above.side === "fallback") && isTaken(above.choice, row);
+    const flag = taken[above.choice]?.[row];
+    return (flag === undefined || flag === (above.side === "yes" ? 1 : 0)) && isTaken(above.choice, row);
+  };
+}
+
+/** Row set → its id column. */
+function idColumns(
+  plan: Plan,
+  columnOf: (step: string, column: string) => Column | undefined,
+): ReadonlyMap<string, Column> {
+  const found = new Map<string, Column>();
+  for (const step of plan.steps)
+    for (const schema of step.outputs) {
+      if (schema.rows === REQUEST_ROWS || schema.list || found.has(schema.rows) || !schema.tags.includes("id"))
+        continue;
+      const col = columnOf(step.id, schema.name);
+      if (col) found.set(schema.rows, col);
+    }
+  return found;
+}
+
+/** The rows that a step's first input at a port has. */
+function readRows(step: AnyStep, plan: Plan, port: string): string | undefined {
+  const first = step.inputs[port]?.[0];
+  const maker = plan.steps.find(s => s.id === first?.step);
+  return maker?.outputs.find(c => c.name === first?.column)?.rows;
+}
+
+const idOf = (col: Column, i: number): string | number => {
+  const value = col.values[i]!;
+  return typeof value === "bigint" ? (Number.isSafeInteger(Number(value)) ? Number(value) : `${value}`) : value;
+};
+
+/** Ids by request row: candidates of candidates belong to their user too. */
+function perUser(col: Column): (string | number)[][] {
+  const owners = ownersOf(col.rows);
+  const lists = Array.from({ length: rootOf(col.rows).count }, (): (string | number)[] => []);
+  for (let i = 0; i < col.rows.count; i++) lists[owners[i]!]!.push(idOf(col, i));
+  return lists;
+}
+
+const rootOf = (rows: Rows): Rows => (rows.parent ? rootOf(rows.parent) : rows);
+
+/** The request row of each row. */
+function ownersOf(rows: Rows): Int32Array {
+  if (!rows.parent || !rows.offsets) return Int32Array.from({ length: rows.count }, (_, i) => i);
+  const above = ownersOf(rows.parent);
+  const owners = new Int32Array(rows.count);
+  for (let p = 0; p < rows.parent.count; p++) owners.fill(above[p]!, rows.offsets[p]!, rows.offsets[p + 1]!);
+  return owners;
+}
+
+/** What a step took away, and, where it orders, the places of what stayed. */
+function narrow(
+  step: AnyStep,
+  before: readonly (readonly (string | number)[])[],
+  after: readonly (readonly (string | number)[])[],
+  of: (row: number) => Map<string | number, Story>,
+  own: (row: number) => boolean,
+): void {
+  before.forEach((list, row) => {
+    if (!own(row)) return;
+    const left = new Set(after[row] ?? []);
+    for (const id of list) {
+      const story = of(row).get(id);
+      if (story && !left.has(id)) story.droppedBy ??= step.label;
+    }
+    if (step.inputs.relevance)
+      (after[row] ?? []).forEach((id, i) => {
+        const story = of(row).get(id);
+        if (story) story.place = i + 1;
+      });
+  });
+}
+
+function addScores(
+  step: AnyStep,
+  ids: ReadonlyMap<string, Column>,
+  columnOf: (step: string, column: string) => Column | undefined,
+  of: (row: number) => Map<string | number, Story>,
+  own: (row: number) => boolean,
+): void {
+  for (const schema of step.outputs) {
+    const id = ids.get(schema.rows);
+    const col = columnOf(step.id, schema.name);
+    if (!id || !col || schema.list || datatype(schema.dtype).kind !== "float") continue;
+    // The other columns of a boost are the candidates' features.
+    if (step.op === "boost" && schema.name !== step.params.score) continue;
+    const owners = ownersOf(id.rows);
+    const scores = scoreValues(col);
+    const name = `${step.label}.${schema.name}`;
+    for (let i = 0; i < id.rows.count; i++) {
+      if (!own(owners[i]!)) continue;
+      const story = of(owners[i]!).get(idOf(id, i));
+      if (story) story.scores[name] ??= scores[i]!;
+    }
+  }
+}

@@ -1,0 +1,20 @@
+/** Plans whose answer for a row is the same whatever other rows stand beside it: those can be run for several requests at once. */
+import type { AnyStep, Plan } from "../../../contract/plan.js";
+import { REQUEST_ROWS } from "../../../contract/schema.js";
+import { changesRows, readsOtherRows, readsRowNumber } from "../../../contract/step-facts.js";
+import { rowsIn } from "./stage-function.js";
+
+/** Without looking into workflows, which are plans of their own. */
+export function keepsRowsApart(plan: Plan): boolean {
+  const rowsOf = rowsIn(plan);
+  const ofRequest = (step: AnyStep): boolean =>
+    Object.values(step.inputs).some(refs => refs.some(ref => rowsOf(ref.step, ref.column) === REQUEST_ROWS));
+  return !plan.steps.some(
+    step =>
+      readsRowNumber(step) ||
+      // One row's fault would be everybody's reason to take the other side.
+      step.op === "fallback" ||
+      // Among candidates these keep to those of one user.
+      ((changesRows(step) || readsOtherRows(step)) && ofRequest(step)),
+  );
+}

@@ -1,0 +1,69 @@
+/**
+ * Steps of a plan → which of them only one side of a `fallback` or a `choose` needs. A fault in such a step, or its lateness, is the side's and not the
+ * request's; where no row takes the side, it does not run.
+ */
+import type { OpKind } from "../../../contract/op-params.js";
+import type { AnyStep, Plan } from "../../../contract/plan.js";
+
+/** Ports that hold the two sides. */
+export const SIDES = { fallback: ["input", "fallback"], choose: ["yes", "no"] } as const;
+export type Side = (typeof SIDES)[keyof typeof SIDES][number];
+
+export const isChoice = (op: OpKind): op is keyof typeof SIDES => Object.hasOwn(SIDES, op);
+
+/** A step belongs to this side of that choice, by its place in the plan. */
+export interface Guard {
+  readonly choice: number;
+  readonly side: Side;
+}
+
+/** @returns by step: the innermost side it belongs to, or undefined where the request needs it */
+export function guards(plan: Plan): readonly (Guard | undefined)[] {
+  const { steps } = plan;
+  const placeOf = new Map(steps.map((step, i) => [step.id, i]));
+  const readsOf = (step: AnyStep, ports?: readonly string[]): number[] =>
+    Object.entries(step.inputs).flatMap(([port, refs]) =>
+      ports === undefined || ports.includes(port) ? refs.flatMap(ref => placeOf.get(ref.step) ?? []) : [],
+    );
+  const answered = new Set(plan.outputs.flatMap(({ ref }) => placeOf.get(ref.step) ?? []));
+  const readers = steps.map((_, i) => steps.flatMap((step, reader) => (readsOf(step).includes(i) ? reader : [])));
+  const above = (first: readonly number[]): Set<number> => {
+    const found = new Set<number>();
+    const visit = (i: number): void => {
+      if (found.has(i)) return;
+      found.add(i);
+      for (const read of readsOf(steps[i]!)) visit(read);
+    };
+    for (const i of first) visit(i);
+    return found;
+  };
+  const found: (Guard & { readonly size: number })[] = [];
+  const guard: ((typeof found)[number] | undefined)[] = steps.map(() => undefined);
+  steps.forEach((step, choice) => {
+    if (!isChoice(step.op)) return;
+    const sides = SIDES[step.op];
+    // What decides is needed whatever it decides.
+    const deciding = step.op === "choose" ? above(readsOf(step, ["input"])) : new Set<number>();
+    for (const side of sides) {
+      const other = above(
+        readsOf(
+          step,
+          sides.filter(name => name !== side),
+        ),
+      );
+      const mine = above(readsOf(step, [side]));
+      const own = new Set([...mine].filter(i => !other.has(i) && !deciding.has(i) && !answered.has(i)));
+      // Whoever else reads a step of the branch needs it.
+      for (let changed = true; changed; ) {
+        changed = false;
+        for (const i of own)
+          if (readers[i]!.some(reader => reader !== choice && !own.has(reader))) {
+            own.delete(i);
+            changed = true;
+          }
+      }
+      for (const i of own) if (!guard[i] || own.size < guard[i].size) guard[i] = { choice, side, size: own.size };
+    }
+  });
+  return guard.map(g => g && { choice: g.choice, side: g.side });
+}

@@ -1,0 +1,131 @@
+/**
+ * The contract of a kernel: `prepare` once at load, `run` once per request.
+ */
+
+import type { OpKind } from "../../../contract/op-params.js";
+import type { AnyStep, ColumnRef, Step } from "../../../contract/plan.js";
+import type { ColumnSchema } from "../../../contract/schema.js";
+import type { WireType } from "../../../triton-protos/datatype.js";
+import type { Cancellation } from "../../base/cancellation.js";
+import type { Clock } from "../../base/clock.js";
+import type { Column } from "../../base/columns/table.js";
+import type { Parameter, Tensor, TypedTensor } from "../../base/tensor.js";
+import type { SnapshotFiles } from "../../stores/feast/snapshot-store.js";
+import type { AskedModel, Lease } from "./lease.js";
+
+/** One tensor of a model as its metadata has it: full shape, -1 for a dimension that varies. */
+export interface TensorDescription {
+  readonly name: string;
+  readonly datatype: WireType;
+  readonly shape: readonly number[];
+}
+
+export interface ModelDescription {
+  readonly inputs: readonly TensorDescription[];
+  readonly outputs: readonly TensorDescription[];
+}
+
+/** Calls another model of the same server in process; the call is counted in that model's statistics. */
+export interface RunModels {
+  /** The loaded version that answers: another object after a reload. @throws RuntimeFault when none is ready */
+  loaded?(model: string): object;
+  /**
+   * For models that are known to be done soon.
+   * @param outputs names, at least one
+   * @returns tensors in the order of `outputs`; undefined where `infer` has to be asked @throws RuntimeFault
+   */
+  inferNow?(
+    model: string,
+    inputs: readonly TypedTensor[],
+    outputs: readonly string[],
+  ): readonly TypedTensor[] | undefined;
+  /** @throws RuntimeFault at once or later */
+  infer(
+    model: string,
+    inputs: readonly Tensor[],
+    outputs: readonly string[],
+    signal?: Cancellation,
+  ): readonly Tensor[] | Promise<readonly Tensor[]>;
+}
+
+/** The models that are there now. */
+export interface ModelCaller extends RunModels {
+  /** Inputs and outputs of a loaded model, as its metadata has them. Asked once, while a plan is prepared. */
+  describe(model: string): Promise<ModelDescription>;
+  /**
+   * For one run of a plan: these models in the versions that are there now, kept until `end`.
+   * @param outer of the request that the run is made for: then that one's versions
+   */
+  lease?(models: readonly AskedModel[], outer?: Lease): LeasedModels;
+}
+
+export interface LeasedModels extends RunModels {
+  end(): void;
+}
+
+/** What a kernel may use while it is being prepared. */
+export interface PrepareContext {
+  /** Folder that the step's artefact paths are relative to. */
+  readonly folder: string;
+  readonly models: ModelCaller;
+  /** What to do where a workflow's golden rows come out otherwise; default: refuse to load. */
+  readonly onGoldenDifference?: "refuse" | "skip" | ((message: string) => void) | undefined;
+  /** The schema of a column that a step of the plan reads. */
+  readonly schemaOf?: (ref: ColumnRef) => ColumnSchema | undefined;
+  /** What the ages of features are told by; the machine's clock where it is left out. */
+  readonly clock?: Clock | undefined;
+  /** Whether a file is as `merlon build` wrote it: native code opens others in another process first. Default: all are. */
+  readonly isTrusted?: ((file: string) => boolean) | undefined;
+  /** SQLite stores that steps of the plan share. */
+  readonly storeFiles?: SnapshotFiles | undefined;
+}
+
+/** Makes a step ready to run, whatever its operator. */
+export type PrepareStep = (step: AnyStep, context: PrepareContext) => PreparedKernel | Promise<PreparedKernel>;
+
+/** What the kernel of an operator may use while it is being prepared. */
+export interface KernelContext extends PrepareContext {
+  /** For the steps of a plan inside the plan. */
+  readonly prepareStep: PrepareStep;
+}
+
+/** What a plan may use while it is being prepared. */
+export interface PreparePlanContext extends PrepareContext {
+  /** Stands between the plan and each of its steps, but not between a workflow inside it and that workflow's. */
+  readonly around?: (
+    step: AnyStep,
+    prepare: () => PreparedKernel | Promise<PreparedKernel>,
+  ) => PreparedKernel | Promise<PreparedKernel>;
+}
+
+/** What a kernel may use while it runs. */
+export interface RunContext {
+  /** Seed of the request; the `seed` parameter, else drawn by the server (see `--seed`). */
+  readonly seed: bigint;
+  /** By request row, where rows of several requests run together: the seed of each one's request. */
+  readonly seeds?: readonly bigint[];
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  /** The models of this run; where they are left out, those that the plan was prepared with. */
+  readonly models?: RunModels;
+  readonly signal?: Cancellation;
+  /** Is told how long each part of a fused step took; present when somebody wants to know. */
+  readonly onPart?: (step: string, microseconds: number) => void;
+  /** What the run has seen of stores that change meanwhile; present where several steps ask one. */
+  readonly seen?: Map<object, unknown>;
+}
+
+/** Columns by port, each in the order of the step's refs. */
+export type Inputs = Readonly<Record<string, readonly Column[]>>;
+
+export interface PreparedKernel {
+  /** Makes the step's output columns, in the order of `step.outputs`. Synchronous where nothing has to be waited for. */
+  run(inputs: Inputs, context: RunContext): readonly Column[] | Promise<readonly Column[]>;
+  /** Rows of several requests may not run together, for what is in the artefact. */
+  readonly mixesRows?: boolean;
+  close?(): void | Promise<void>;
+}
+
+export interface Kernel<K extends OpKind> {
+  /** @throws RuntimeFault naming step, artefact and reason; the model then fails to load and nothing else does */
+  prepare(step: Step<K>, context: KernelContext): PreparedKernel | Promise<PreparedKernel>;
+}

@@ -1,0 +1,52 @@
+/**
+ * What a run of a plan answers, and a plan that can be run.
+ */
+import type { AnyStep, Plan } from "../../../contract/plan.js";
+import type { Column } from "../../base/columns/table.js";
+import type { RunContext } from "./kernel.js";
+import type { StageTally } from "./stage-tally.js";
+
+export interface PlanResult {
+  /** Answer columns by the name they have on the wire. */
+  readonly columns: Map<string, Column>;
+  /** Microseconds per step id, waiting included; of a step that lost its place to a fallback until then. */
+  readonly timings: ReadonlyMap<string, number>;
+  /** The same for the parts of fused steps, where the request asks for `timings`. */
+  readonly parts: ReadonlyMap<string, number>;
+  /** Why a fallback was taken, by step id. */
+  readonly fallbacks: ReadonlyMap<string, string>;
+  /** Stages that ran, in the order of the plan; those that a side lost with made no rows. */
+  readonly runs: readonly StageRun[];
+  /** The runs of its rows, where they were asked one by one. */
+  readonly each?: readonly PlanResult[];
+  /** Any column of the run, for those who ask what happened. */
+  columnOf(step: string, column: string): Column | undefined;
+}
+
+/** One stage of one run; times on the clock of `performance.now()`, rows of its first input and its first output. */
+export interface StageRun {
+  readonly step: AnyStep;
+  readonly began: number;
+  readonly ended: number;
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+}
+
+export interface ExecutablePlan {
+  readonly plan: Plan;
+  /** What each stage has done since the plan was loaded. */
+  readonly tallies: readonly StageTally[];
+  /** Whether a row's answer is the same whatever other rows stand beside it. */
+  readonly keepsRowsApart: boolean;
+  /**
+   * @param inputs every request column of the plan, all on the same rows
+   * @returns at once where no stage has to wait @throws RuntimeFault naming step, column and row
+   */
+  run(inputs: ReadonlyMap<string, Column>, context: RunContext): PlanResult | Promise<PlanResult>;
+  /**
+   * The same for those who want only columns: those of the request in the order of the plan's inputs → those of the answer in the order of its outputs.
+   * @returns at once where no stage has to wait @throws RuntimeFault
+   */
+  transform(inputs: readonly (Column | undefined)[], context: RunContext): Column[] | Promise<Column[]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,243 @@
+/**
+ * Plan → a function from request columns to answer columns. Each step runs once; a step starts as soon as the steps it reads are done, so
+ * independent branches overlap where they wait for something.
+ */
+import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../../contract/plan.js";
+import type { Column, Rows } from "../../base/columns/table.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { cachedKernel } from "../cache/cached-kernel.js";
+import { keepsRowsApart } from "./apart.js";
+import { type Guard, guards, isChoice } from "./branches.js";
+import type { PrepareContext, PreparedKernel, PreparePlanContext, PrepareStep, RunContext } from "./kernel.js";
+import type { ExecutablePlan, PlanResult, StageRun } from "./plan-result.js";
+import { isOfRow, runRowByRow } from "./row-by-row.js";
+import { createNotes, nameFault, orderAtOnce, type RunNotes, rowsRead, runStages } from "./run-stages.js";
+import type { Stage } from "./stage.js";
+import { createTally, type StageTally } from "./stage-tally.js";
+
+/**
+ * Prepares every step, in order.
+ * @throws RuntimeFault naming the step and the artefact; steps prepared before are closed
+ */
+export async function preparePlanWith(
+  prepareKernel: PrepareStep,
+  plan: Plan,
+  { around, ...given }: PreparePlanContext,
+): Promise<ExecutablePlan> {
+  const context: PrepareContext = { ...given, schemaOf: ref => schemaIn(plan, ref), storeFiles: new Map() };
+  const kernels: PreparedKernel[] = [];
+  const tallies = plan.steps.map(createTally);
+  let apart = keepsRowsApart(plan);
+  const close = async () => {
+    for (const kernel of kernels) await kernel.close?.();
+  };
+  try {
+    for (const [i, step] of plan.steps.entries()) {
+      const prepare = () => prepareKernel(step, context);
+      const kernel = await prepareStep(step, prepare, around);
+      if (kernel.mixesRows) apart = false;
+      kernels.push(step.cache ? cachedKernel(step, step.cache, kernel, context, tallies[i]!) : kernel);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const layout = layOut(plan, kernels, tallies);
+  const names = plan.inputs.map(({ name }) => name);
+  const chooses = plan.steps.some(({ op }) => isChoice(op));
+  return {
+    plan,
+    tallies,
+    keepsRowsApart: apart,
+    run(inputs, runContext) {
+      const given = names.map(name => inputs.get(name));
+      const run = new Run(layout);
+      const running = run.start(given, runContext);
+      const request = given[0]?.rows;
+      if (chooses && request && request.count > 1)
+        return withOwnFaults(layout, run, running, inputs, request, runContext);
+      return running ? running.then(() => run) : run;
+    },
+    transform(inputs, runContext) {
+      const run = new Run(layout);
+      const running = run.start(inputs, runContext);
+      return running ? running.then(() => run.answer()) : run.answer();
+    },
+    close,
+  };
+}
+
+/** The run of all rows, or, where a fault may be one row's own, one run for each: a row's answer is the same whatever rows stand beside it. */
+async function withOwnFaults(
+  layout: Layout,
+  run: Run,
+  running: Promise<void> | undefined,
+  inputs: ReadonlyMap<string, Column>,
+  request: Rows,
+  context: RunContext,
+): Promise<PlanResult> {
+  try {
+    await running;
+    if (!run.hasRowFault) return run;
+  } catch (error) {
+    if (!(error instanceof RuntimeFault) || !isOfRow(error)) throw error;
+  }
+  const { seeds, ...shared } = context;
+  return runRowByRow(layout.plan, inputs, request, async (columns, row) => {
+    const one = new Run(layout);
+    const given = layout.plan.inputs.map(({ name }) => columns.get(name));
+    await one.start(given, seeds ? { ...shared, seed: seeds[row]! } : shared);
+    return one;
+  });
+}
+
+const schemaIn = ({ inputs, steps }: Plan, { step, column }: ColumnRef) =>
+  (step === REQUEST_STEP ? inputs : steps.find(({ id }) => id === step)?.outputs)?.find(({ name }) => name === column);
+
+async function prepareStep(
+  step: AnyStep,
+  prepare: () => PreparedKernel | Promise<PreparedKernel>,
+  around: PreparePlanContext["around"],
+): Promise<PreparedKernel> {
+  try {
+    return await (around ? around(step, prepare) : prepare());
+  } catch (error) {
+    throw nameFault(step, error, error instanceof Error ? error.message : "internal error");
+  }
+}
+
+/** Stages, and a place among a run's columns for each column of the plan; request columns come first. */
+interface Layout {
+  readonly plan: Plan;
+  readonly stages: readonly Stage[];
+  /** See `orderAtOnce`. */
+  readonly order: readonly number[] | undefined;
+  /** Whether several steps look features up, which a store may change between them. */
+  readonly asksTwice: boolean;
+  readonly slots: number;
+  /** Slots of the answer's columns. */
+  readonly outputs: readonly number[];
+  slotOf(ref: Pick<ColumnRef, "step" | "column">): number;
+}
+
+function layOut(plan: Plan, kernels: readonly PreparedKernel[], tallies: readonly StageTally[]): Layout {
+  const places = new Map<string, number>();
+  const key = (step: string, column: string) => `${step}\n${column}`;
+  for (const col of plan.inputs) places.set(key(REQUEST_STEP, col.name), places.size);
+  const firstOutputs = plan.steps.map(step => {
+    const first = places.size;
+    for (const col of step.outputs) places.set(key(step.id, col.name), places.size);
+    return first;
+  });
+  const slotOf: Layout["slotOf"] = ref => places.get(key(ref.step, ref.column))!;
+  const indexOf = new Map(plan.steps.map((step, i) => [step.id, i]));
+  const sources = plan.steps.map(
+    step => new Set(Object.values(step.inputs).flatMap(refs => refs.flatMap(ref => indexOf.get(ref.step) ?? []))),
+  );
+  const guard = guards(plan);
+  const stages = plan.steps.map((step, i): Stage => {
+    const ports = Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(slotOf)] as const);
+    const readers = sources.flatMap((read, reader) => (read.has(i) ? reader : []));
+    const reads = [...sources[i]!];
+    return {
+      step,
+      kernel: kernels[i]!,
+      tally: tallies[i]!,
+      ports,
+      firstOutput: firstOutputs[i]!,
+      chooses: isChoice(step.op),
+      readers,
+      reads,
+      guard: guard[i],
+      waitsFor: conditionsAbove(plan, guard, i),
+    };
+  });
+  const outputs = plan.outputs.map(({ ref }) => slotOf(ref));
+  const asksTwice = plan.steps.filter(({ op }) => op === "queryFeast").length > 1;
+  return { plan, stages, order: orderAtOnce(stages), asksTwice, slotOf, slots: places.size, outputs };
+}
+
+/** Choices by condition whose sides the step is in, however deep. */
+function conditionsAbove(plan: Plan, guard: readonly (Guard | undefined)[], step: number): readonly number[] {
+  const above = guard[step]?.choice;
+  if (above === undefined) return [];
+  return [...(plan.steps[above]!.op === "choose" ? [above] : []), ...conditionsAbove(plan, guard, above)];
+}
+
+/** With the time of each author's step, where several are fused. */
+function timed(context: RunContext, notes: RunNotes): RunContext {
+  const parts = new Map<string, number>();
+  notes.parts = parts;
+  return { ...context, onPart: (step, microseconds) => parts.set(step, (parts.get(step) ?? 0) + microseconds) };
+}
+
+const NOTHING: ReadonlyMap<string, never> = new Map<string, never>();
+
+/** A class, since there is one for each request: a getter in an object literal would give each a hidden class of its own. */
+class Run implements PlanResult {
+  readonly #layout: Layout;
+  readonly #slots: (Column | undefined)[];
+  readonly #notes: RunNotes;
+
+  constructor(layout: Layout) {
+    this.#layout = layout;
+    this.#slots = new Array<Column | undefined>(layout.slots);
+    this.#notes = createNotes(layout.stages);
+  }
+
+  /** @returns nothing when all stages answered at once */
+  start(given: readonly (Column | undefined)[], context: RunContext): Promise<void> | undefined {
+    const { plan, stages, order, asksTwice } = this.#layout;
+    const slots = this.#slots;
+    for (let i = 0; i < plan.inputs.length; i++) {
+      slots[i] = given[i];
+      if (slots[i] === undefined)
+        return Promise.reject(
+          new RuntimeFault("INVALID_ARGUMENT", `plan \`${plan.name}\` got no column \`${plan.inputs[i]!.name}\`.`),
+        );
+    }
+    const whole = asksTwice ? { ...context, seen: new Map<object, unknown>() } : context;
+    const wanted = context.parameters.get("timings") === true ? timed(whole, this.#notes) : whole;
+    return runStages(stages, order, slots, wanted, this.#notes);
+  }
+
+  /** Answer columns in the order of the plan's outputs. */
+  answer(): Column[] {
+    return this.#layout.outputs.map(slot => this.#slots[slot]!);
+  }
+
+  get columns(): Map<string, Column> {
+    const { plan, outputs } = this.#layout;
+    return new Map(plan.outputs.map(({ schema }, i) => [schema.name, this.#slots[outputs[i]!]!]));
+  }
+
+  get parts(): ReadonlyMap<string, number> {
+    return this.#notes.parts ?? NOTHING;
+  }
+
+  get fallbacks(): ReadonlyMap<string, string> {
+    return this.#notes.fallbacks ?? NOTHING;
+  }
+
+  /** Whether a fallback was taken for a fault that may be one row's own. */
+  get hasRowFault(): boolean {
+    return this.#notes.rowFault === true;
+  }
+
+  get timings(): ReadonlyMap<string, number> {
+    return new Map(this.runs.map(({ step, began, ended }) => [step.id, Math.round((ended - began) * 1000)]));
+  }
+
+  get runs(): readonly StageRun[] {
+    const { began, ended } = this.#notes;
+    return this.#layout.stages.flatMap(({ step, ports, firstOutput }, i): StageRun[] => {
+      if (Number.isNaN(ended[i])) return [];
+      const rowsIn = rowsRead(ports, this.#slots);
+      return [{ step, began: began[i]!, ended: ended[i]!, rowsIn, rowsOut: this.#slots[firstOutput]?.rows.count ?? 0 }];
+    });
+  }
+
+  // Those who ask take it out of the record.
+  readonly columnOf = (step: string, column: string): Column | undefined =>
+    this.#slots[this.#layout.slotOf({ step, column })];
+}

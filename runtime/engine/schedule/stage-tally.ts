@@ -1,0 +1,48 @@
+/** What each stage of a loaded plan has done so far: runs, time, rows; behind the metrics and the statistics over HTTP. */
+import type { AnyStep } from "../../../contract/plan.js";
+
+/** Upper bounds of the duration buckets, in seconds; the last bucket is for all above. */
+export const STAGE_SECONDS: readonly number[] = [0.00025, 0.001, 0.0025, 0.01, 0.025, 0.1, 0.25, 1];
+
+export interface StageTally {
+  readonly stage: string;
+  readonly op: AnyStep["op"];
+  /** Runs that ended well. */
+  runs: number;
+  failures: number;
+  /** Waiting included. */
+  seconds: number;
+  /** Runs by duration. */
+  readonly buckets: number[];
+  rowsIn: number;
+  rowsOut: number;
+  /** Times a fallback took its other side. */
+  fallbacks: number;
+  /** Rows that a cached stage found, and those it had to compute. */
+  cacheHits: number;
+  cacheMisses: number;
+}
+
+export const createTally = ({ label, op }: AnyStep): StageTally => ({
+  stage: label,
+  op,
+  runs: 0,
+  failures: 0,
+  seconds: 0,
+  buckets: new Array<number>(STAGE_SECONDS.length + 1).fill(0),
+  rowsIn: 0,
+  rowsOut: 0,
+  fallbacks: 0,
+  cacheHits: 0,
+  cacheMisses: 0,
+});
+
+export function countRun(tally: StageTally, seconds: number, rowsIn: number, rowsOut: number): void {
+  tally.runs++;
+  tally.seconds += seconds;
+  tally.rowsIn += rowsIn;
+  tally.rowsOut += rowsOut;
+  let bucket = 0;
+  while (bucket < STAGE_SECONDS.length && seconds > STAGE_SECONDS[bucket]!) bucket++;
+  tally.buckets[bucket]!++;
+}

@@ -1,5 +1,0 @@
-/** `lambdaOp` in SQL: calls of the functions that run its expressions. */
-import { expressionCalls } from "./expression-functions.js";
-import type { SqlForm } from "./sql-form.js";
-
-export const lambdaOp: SqlForm<"lambdaOp"> = (step, inputs, { sql }) => expressionCalls(step, inputs, sql);

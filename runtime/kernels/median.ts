@@ -1,4 +1,0 @@
-/** Columns -> the same columns: the median is in the schema. */
-import type { Kernel } from "../plan/kernel.js";
-
-export const median: Kernel<"median"> = { prepare: () => ({ run: inputs => inputs.input ?? [] }) };

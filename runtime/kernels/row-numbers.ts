@@ -1,9 +1,0 @@
-/** The inputs of a step that reads row numbers -> the number of each row: its place, or what the port says where the kernel sees only some rows. */
-import { ROW_PORT } from "../../triton-protos/row-changes.js";
-import type { Inputs } from "../plan/kernel.js";
-
-export function rowNumbers(inputs: Inputs): Float64Array {
-  const given = inputs[ROW_PORT]?.[0];
-  const count = inputs.input![0]!.rows.count;
-  return Float64Array.from({ length: count }, (_, i) => (given ? Number(given.values[i]) : i));
-}

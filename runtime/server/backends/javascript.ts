@@ -1,0 +1,118 @@
+/**
+ * The JavaScript backend: `model.mjs` in the version folder, each instance in a worker thread of its own. The counterpart of Triton's Python
+ * backend; `javascript/api.ts` has the contract of the module.
+ */
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
+import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { fileInside } from "../models/inside-folder.js";
+import type { Backend, BackendResponse, LoadContext, LoadedModel } from "./backend.js";
+import { completeByModel } from "./javascript/complete.js";
+import { type JavaScriptInstance, startInstance } from "./javascript/instance.js";
+import { STAND_IN } from "./javascript/stand-in.js";
+
+/** An instance, which goes on in another load of its model when only their number has changed: it ends with the last one. */
+interface Member {
+  readonly instance: JavaScriptInstance;
+  readonly file: string;
+  users: number;
+}
+
+/** By name. */
+const crews = new WeakMap<LoadedModel, Crew>();
+
+export const javascriptBackend: Backend = {
+  runsCode: true,
+  autoComplete: async (config, folder) => completeByModel(config, modelFile(config, folder)),
+  check: config => {
+    readLimit(config);
+  },
+  async load(context, before) {
+    const { config } = context;
+    const crew = crewOf(context, modelFile(config, context.folder), before && crews.get(before));
+    for (const member of crew.values()) member.users++;
+    const instances = [...crew.values()].map(({ instance }) => instance);
+    const close = async (): Promise<void> => {
+      await Promise.all([...crew.values()].map(member => (--member.users === 0 ? member.instance.close() : undefined)));
+    };
+    try {
+      await Promise.all(instances.map(instance => instance.ready()));
+    } catch (error) {
+      await close();
+      throw error;
+    }
+    const one = (index: number) => instances[index % instances.length]!;
+    const model: LoadedModel = {
+      keepsNothing: true,
+      close,
+      ahead: index => one(index).ahead(),
+      async execute(requests, index, clock) {
+        const answers: (BackendResponse | RuntimeFault)[] = [];
+        await one(index).run(
+          requests,
+          (request, answer) => {
+            if (answer) answers[request] = answer;
+          },
+          clock,
+        );
+        clock?.computed();
+        return answers;
+      },
+      ...(config.model_transaction_policy?.decoupled && {
+        stream: (requests, send, index) => one(index).run(requests, send),
+      }),
+    };
+    crews.set(model, crew);
+    return model;
+  },
+};
+
+type Crew = ReadonlyMap<string, Member>;
+
+/** @param kept members of the model before, who go on */
+function crewOf({ config, version, folder, server }: LoadContext, file: string, kept: Crew | undefined): Crew {
+  const limit = readLimit(config);
+  return new Map(
+    instanceNames(config).map(instance => {
+      const known = kept?.get(instance);
+      if (known && known.users > 0 && known.file === file) return [instance, known];
+      const started = startInstance({ config, version, folder, file, instance }, server, limit);
+      return [instance, { instance: started, file, users: 0 }];
+    }),
+  );
+}
+
+/**
+ * Looked for without a turn of the event loop, so that the thread begins to start before other models of the repository keep this one busy.
+ * @throws RuntimeFault when there is none
+ */
+function modelFile({ name, backend, default_model_filename: own }: ModelConfig, folder: string): string {
+  // A module that stands in for another backend's model has the usual name.
+  const file = fileInside(
+    folder,
+    (backend === "javascript" && own) || STAND_IN,
+    "default_model_filename",
+    dirname(folder),
+  );
+  if (statSync(file, { throwIfNoEntry: false })?.isFile()) return file;
+  throw new RuntimeFault(
+    "INTERNAL",
+    `model file '${file}' of model '${name}' does not exist; write it, or name another in \`default_model_filename\``,
+  );
+}
+
+/** `GROUP_NUMBER` for each instance of each group. */
+const instanceNames = ({ instance_group: groups }: ModelConfig): readonly string[] =>
+  groups.flatMap(({ name, count }) => Array.from({ length: count }, (_, i) => `${name}_${i}`));
+
+function readLimit(config: ModelConfig): number {
+  const text = config.parameters.execution_timeout_ms?.string_value;
+  if (text === undefined) return 0;
+  const value = Number(text);
+  if (value > 0) return value;
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    `parameter \`execution_timeout_ms\` of model '${config.name}' is '${text}'; write a number of milliseconds above 0`,
+  );
+}

@@ -1,0 +1,30 @@
+/**
+ * A model's call of another model, on the server's side: asked as a client asks, answered with messages.
+ */
+
+import type { Lease } from "../../../engine/schedule/lease.js";
+import type { InferResponse } from "../../requests/request.js";
+import type { ServerModels } from "../backend.js";
+import type { ToWorker, WireAnswer, WireCall } from "./protocol.js";
+import { detached } from "./tensors.js";
+
+export function answerCall(
+  server: ServerModels,
+  call: number,
+  { model, version, ...request }: WireCall,
+  lease: Lease | undefined,
+  post: (message: ToWorker) => void,
+): Promise<void> {
+  const asked = { ...request, parameters: new Map(request.parameters), ...(lease && { lease }) };
+  return server.infer(model, version, asked, (answer, final) => {
+    if (answer === undefined) post({ kind: "answer", call, final });
+    else if (answer instanceof Error)
+      post({ kind: "answer", call, answer: { code: answer.code, message: answer.message }, final });
+    else post({ kind: "answer", call, answer: wireAnswer(answer), final });
+  });
+}
+
+const wireAnswer = ({ outputs, parameters }: InferResponse): WireAnswer => ({
+  outputs: outputs.map(detached),
+  parameters: [...parameters],
+});

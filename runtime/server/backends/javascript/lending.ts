@@ -1,0 +1,64 @@
+/**
+ * Large tensors on their way to a model's thread: their memory is moved where the request lets it go, and a copy of it elsewhere. It is lent: it comes back
+ * with the answer.
+ */
+import { bufferPool, LARGE } from "../../../base/memory/buffer-pool.js";
+import type { Home } from "../../../base/memory/request-memory.js";
+import type { Tensor } from "../../../base/tensor.js";
+import type { BackendRequest, BackendResponse } from "../backend.js";
+
+/** What a request lends: its tensors as they travel, the buffers that are moved, and where each belongs. */
+export interface Loan {
+  readonly tensors: readonly Tensor[];
+  readonly buffers: readonly ArrayBuffer[];
+  readonly homes: readonly Home[];
+  /** Some are the request's own memory, which is not here meanwhile. */
+  readonly moved: boolean;
+}
+
+/** Whether memory of these requests itself would go, and not a copy. */
+export const movesMemory = (requests: readonly BackendRequest[]): boolean =>
+  requests.some(({ memory, inputs }) => {
+    if (!memory) return false;
+    for (const { data } of inputs.values()) if (data.byteLength >= LARGE && memory.moves(data.buffer)) return true;
+    return false;
+  });
+
+/** @returns undefined for a request without large tensors */
+export function lend({ memory, inputs }: BackendRequest): Loan | undefined {
+  const all = [...inputs.values()];
+  if (all.every(({ data }) => data.byteLength < LARGE)) return undefined;
+  const homes = new Map<ArrayBuffer, Home>();
+  let moved = false;
+  const tensors = all.map(tensor => {
+    const { data } = tensor;
+    const buffer = data.buffer as ArrayBuffer;
+    if (homes.has(buffer)) return tensor;
+    if (memory?.moves(buffer)) {
+      homes.set(buffer, memory.moved(buffer));
+      moved = true;
+      return tensor;
+    }
+    if (data.byteLength < LARGE) return tensor;
+    const copy = new Uint8Array(bufferPool.take(data.byteLength), 0, data.byteLength);
+    copy.set(data);
+    homes.set(copy.buffer, bufferPool);
+    return { ...tensor, data: copy };
+  });
+  return { tensors, buffers: [...homes.keys()], homes: [...homes.values()], moved };
+}
+
+/** Takes back what was lent. @param answer whose tensors may lie in it */
+export function takeBack(
+  { memory }: BackendRequest,
+  buffers: readonly ArrayBuffer[],
+  homes: readonly Home[],
+  answer?: BackendResponse,
+): void {
+  for (const [i, buffer] of buffers.entries()) {
+    const home = homes[i]!;
+    if (memory) memory.adopt(buffer, home);
+    // Whoever has the answer has its memory.
+    else if (!answer?.outputs.some(({ data }) => data.buffer === buffer)) home.give(buffer);
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * Large outputs on their way to the server, on the worker's side: in memory that is used over and over, or, where a model answers with a part of its
+ * request's inputs, in that.
+ */
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { createBufferPool, LARGE } from "../../../base/memory/buffer-pool.js";
+import type { Tensor } from "../../../base/tensor.js";
+
+export interface Outgoing {
+  readonly tensors: readonly Tensor[];
+  /** Made here, and moved with the answer. */
+  readonly buffers?: readonly ArrayBuffer[];
+}
+
+/** @param tensors views of what the model gave @param lent memory that goes back with this answer */
+export type Carry = (tensors: readonly Tensor[], lent: readonly ArrayBuffer[]) => Outgoing;
+
+/** @param spares where buffers come back */
+export function createCarry(spares: MessagePort): Carry {
+  const pool = createBufferPool();
+  const take = (bytes: number): ArrayBuffer => {
+    for (let spare = receiveMessageOnPort(spares); spare; spare = receiveMessageOnPort(spares))
+      pool.give(spare.message as ArrayBuffer);
+    return pool.take(bytes);
+  };
+  return (tensors, lent) => {
+    if (tensors.every(({ data }) => data.byteLength < LARGE)) return { tensors };
+    const buffers: ArrayBuffer[] = [];
+    const carried = tensors.map(tensor => {
+      const { data } = tensor;
+      if (data.byteLength < LARGE || lent.includes(data.buffer as ArrayBuffer)) return tensor;
+      const copy = new Uint8Array(take(data.byteLength), 0, data.byteLength);
+      copy.set(data);
+      buffers.push(copy.buffer);
+      return { ...tensor, data: copy };
+    });
+    return buffers.length > 0 ? { tensors: carried, buffers } : { tensors: carried };
+  };
+}

@@ -1,0 +1,147 @@
+/**
+ * Messages between the server and the worker thread of a JavaScript model. What every request needs goes through the rings in shared memory
+ * (`RingMessage`); the rest is cloned.
+ */
+
+import type { MessagePort } from "node:worker_threads";
+import type { ModelConfig } from "../../../../triton-protos/model-config.js";
+import type { StatusCode } from "../../../base/errors.js";
+import type { ModelVersion } from "../../../base/model-version.js";
+import type { Parameter, Tensor } from "../../../base/tensor.js";
+
+/** What the worker is started with. */
+export interface WorkerStart {
+  readonly config: ModelConfig;
+  readonly version: ModelVersion;
+  readonly folder: string;
+  readonly file: string;
+  /** Name of the instance, as Triton builds it: group and number. */
+  readonly instance: string;
+}
+
+export interface SharedParts {
+  readonly toWorker: SharedArrayBuffer;
+  readonly fromWorker: SharedArrayBuffer;
+  /** One word for each execution that is under way: one of `EXECUTION`. */
+  readonly states: SharedArrayBuffer;
+  /** One byte for each open request: 1 when its client has gone away. */
+  readonly cells: SharedArrayBuffer;
+  /** Where messages wait that are too large for a ring, or too rare. */
+  readonly bulk: MessagePort;
+  /** Buffers that the worker sent answers in come back here, for the next ones. */
+  readonly spares: MessagePort;
+}
+
+/** An execution is begun by the worker or taken back by the server, whoever is first. */
+export const EXECUTION = { WAITS: 0, BEGUN: 1, TAKEN_BACK: 2 } as const;
+/** How many executions a thread may have been handed. */
+export const SLOTS = 64;
+/** How many requests may be open in a thread. */
+export const CELLS = 2 ** 16;
+
+type Entries = readonly (readonly [string, Parameter])[];
+
+/** What a request has besides its inputs; a request without parameters and controls has only the defaults. */
+export interface RequestRest {
+  readonly correlationId: bigint | string;
+  readonly start: boolean;
+  readonly end: boolean;
+  readonly timeout: bigint;
+  readonly priority: bigint;
+  readonly parameters: Entries;
+  readonly outputs?: readonly string[];
+}
+
+export interface AnswerRest {
+  readonly parameters?: Entries;
+  readonly error?: WireFault;
+  /** The request is to run once more. */
+  readonly again?: true;
+}
+
+/** A request, or an answer to one. */
+export interface WireRecord {
+  /** A request's cell; of an answer, which request of the execution it belongs to. */
+  readonly number: number;
+  /** A request's id. */
+  readonly id: string;
+  readonly tensors: readonly Tensor[];
+  /** `RequestRest` or `AnswerRest`, serialised; none for one that has nothing in it. */
+  readonly rest?: Uint8Array;
+  /** Large tensors lie in these, which are moved, not copied. Those of a request are lent: they come back with its answer. */
+  readonly buffers?: readonly ArrayBuffer[];
+}
+
+/** What was lent with a request, in the same order. */
+export interface Returned {
+  readonly request: number;
+  readonly buffers: readonly ArrayBuffer[];
+}
+
+/**
+ * execute: requests for the model. answers: one for each request of an execution, which is over. send: one answer of a decoupled model. close: no
+ * more answers to the request `slot`. done: `execute` of a decoupled model has ended. dropped: the execution had been taken back.
+ */
+export const RING_KINDS = ["padding", "bulk", "execute", "answers", "send", "close", "done", "dropped"] as const;
+
+export interface RingMessage {
+  readonly kind: "execute" | "answers" | "send" | "close" | "done" | "dropped";
+  readonly execution: number;
+  readonly slot: number;
+  readonly records: readonly WireRecord[];
+  readonly returned?: readonly Returned[];
+}
+
+export interface WireFault {
+  readonly code: StatusCode;
+  readonly message: string;
+}
+
+export interface WireAnswer {
+  readonly outputs: readonly Tensor[];
+  readonly parameters: Entries;
+}
+
+/** A call of another model of the same server. */
+export interface WireCall {
+  readonly model: string;
+  readonly version: ModelVersion;
+  readonly id: string;
+  readonly parameters: Entries;
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly string[];
+}
+
+export type ToWorker =
+  | RingMessage
+  | {
+      readonly kind: "answer";
+      readonly call: number;
+      readonly answer?: WireAnswer | WireFault;
+      readonly final: boolean;
+    }
+  | { readonly kind: "finalize" };
+
+export type FromWorker =
+  | RingMessage
+  | {
+      readonly kind: "raised";
+      readonly execution: number;
+      readonly message: string;
+      readonly returned?: readonly Returned[];
+    }
+  | {
+      readonly kind: "call";
+      readonly call: number;
+      /** The execution that runs; none for what a model asks of its own accord. */
+      readonly execution?: number | undefined;
+      readonly request: WireCall;
+    };
+
+/** Said on the worker's own port, before there is anything to run and after. */
+export type LifeMessage =
+  | { readonly kind: "ready" }
+  | { readonly kind: "failed"; readonly message: string }
+  | { readonly kind: "finalized" }
+  /** Look into the ring: there is something, and you slept. */
+  | { readonly kind: "bell" };

@@ -1,0 +1,235 @@
+/** Requests of a served plan → their answers, and what they ask to be told of the run. */
+import type { Plan } from "../../../contract/plan.js";
+import type { Column, Rows } from "../../base/columns/table.js";
+import { RuntimeFault } from "../../base/errors.js";
+import type { Parameter, Tensor } from "../../base/tensor.js";
+import { explainCandidates } from "../../engine/explain/explain-candidates.js";
+import { stageNotes, stepTensors } from "../../engine/explain/stage-notes.js";
+import type { RunContext } from "../../engine/schedule/kernel.js";
+import type { AskedModel } from "../../engine/schedule/lease.js";
+import type { ExecutablePlan, PlanResult, StageRun } from "../../engine/schedule/plan-result.js";
+import type { TracedStage, TraceNotes } from "../observe/tracing/trace.js";
+import { writeTensorJson } from "../requests/tensor-json.js";
+import type { BackendRequest, BackendResponse, LoadContext } from "./backend.js";
+import { joinInputs } from "./join-batch.js";
+import { allGone, byModels, columnsOfRows, mayBeOnes, mayShareRun } from "./merlon-batch.js";
+
+/** How a model's columns travel. */
+export interface Form {
+  read(tensors: ReadonlyMap<string, Tensor>): { columns: ReadonlyMap<string, Column>; request: Rows | undefined };
+  write(columns: ReadonlyMap<string, Column>, request: Rows | undefined, asked: ReadonlySet<string>): readonly Tensor[];
+}
+
+export interface Served {
+  readonly executable: ExecutablePlan;
+  readonly form: Form;
+  readonly context: LoadContext;
+  /** Models that the plan asks. */
+  readonly asked: readonly string[];
+  /** The same, as a lease takes them. */
+  readonly asks: readonly AskedModel[];
+}
+
+/** What one run is made with: filled in, and not spread, since there is one for each request. */
+type NewRun = { -readonly [K in keyof RunContext]: RunContext[K] };
+
+/** Requests that may share one run do; the others have one each. */
+export async function answerBatch(
+  served: Served,
+  requests: readonly BackendRequest[],
+): Promise<readonly (BackendResponse | RuntimeFault)[]> {
+  const answers = new Map<BackendRequest, BackendResponse | RuntimeFault>();
+  const runs = [
+    ...byModels(requests.filter(mayShareRun), served.asked, served.context.namespace),
+    ...requests.flatMap(request => (mayShareRun(request) ? [] : [[request]])),
+  ];
+  await Promise.all(
+    runs.map(async run => {
+      const made = run.length > 1 ? await answerTogether(served, run) : [await answer(served, run[0]!)];
+      for (const [i, one] of made.entries()) answers.set(run[i]!, one);
+    }),
+  );
+  return requests.map(request => answers.get(request)!);
+}
+
+async function answerTogether(
+  served: Served,
+  requests: readonly BackendRequest[],
+): Promise<readonly (BackendResponse | RuntimeFault)[]> {
+  const { form, context } = served;
+  const seeds = requests.map(() => context.drawSeed());
+  const gone = allGone(requests);
+  try {
+    const { columns, request: rows } = form.read(joinInputs(requests, context.config));
+    const result = await runPlan(served, requests[0]!, columns, {
+      seed: seeds[0]!,
+      seeds: requests.flatMap(({ batch }, i) => new Array<bigint>(batch).fill(seeds[i]!)),
+      parameters: new Map(),
+      ...(gone.signal && { signal: gone.signal }),
+    });
+    let from = 0;
+    return requests.map(({ batch, requestedOutputs, signal }) => {
+      const own = columnsOfRows(result.columns, rows!, from, from + batch);
+      from += batch;
+      if (signal?.aborted) return new RuntimeFault("CANCELLED", "the request was cancelled");
+      return { outputs: outputsOf(form, own.columns, own.request, requestedOutputs) };
+    });
+  } catch (error) {
+    if (mayBeOnes(error)) return Promise.all(requests.map((request, i) => answer(served, request, seeds[i])));
+    return requests.map(() => RuntimeFault.from(error));
+  } finally {
+    gone.release();
+  }
+}
+
+/** One run, in which each model has one version, whatever is loaded meanwhile. @throws RuntimeFault at once or later */
+function runPlan(
+  { executable, context, asks }: Served,
+  { lease }: BackendRequest,
+  columns: ReadonlyMap<string, Column>,
+  run: NewRun,
+): PlanResult | Promise<PlanResult> {
+  const models = asks.length > 0 ? context.models.lease?.(asks, lease) : undefined;
+  if (!models) return executable.run(columns, run);
+  let later = false;
+  try {
+    run.models = models;
+    const result = executable.run(columns, run);
+    if (!(result instanceof Promise)) return result;
+    later = true;
+    return result.finally(() => models.end());
+  } finally {
+    if (!later) models.end();
+  }
+}
+
+/** Those that are asked for, by name. */
+function outputsOf(
+  form: Form,
+  columns: ReadonlyMap<string, Column>,
+  request: Rows | undefined,
+  asked: ReadonlySet<string>,
+): readonly Tensor[] {
+  const written = form.write(columns, request, asked);
+  const wanted = written.every(tensor => asked.has(tensor.name))
+    ? written
+    : written.filter(tensor => asked.has(tensor.name));
+  for (let i = 1; i < wanted.length; i++)
+    if (wanted[i - 1]!.name > wanted[i]!.name) return wanted.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  return wanted;
+}
+
+type Answer = BackendResponse | RuntimeFault;
+
+/** @param drawn a seed that was drawn for it before @returns at once where no stage has to wait */
+export function answer(served: Served, request: BackendRequest, drawn?: bigint): Answer | Promise<Answer> {
+  const { form, context } = served;
+  const { parameters, signal } = request;
+  try {
+    const { columns, request: rows } = form.read(request.inputs);
+    if (parameters.size > 0 && !request.lease) checkFlags(parameters);
+    const seed = parameters.has("seed") ? readSeed(parameters.get("seed")!) : (drawn ?? context.drawSeed());
+    const run: NewRun = { seed, parameters };
+    if (signal) run.signal = signal;
+    const result = runPlan(served, request, columns, run);
+    return result instanceof Promise
+      ? result.then(made => responseOf(served, request, rows, made)).catch(error => RuntimeFault.from(error))
+      : responseOf(served, request, rows, result);
+  } catch (error) {
+    return RuntimeFault.from(error);
+  }
+}
+
+/** @throws RuntimeFault */
+function responseOf(
+  { executable, form }: Served,
+  { parameters, requestedOutputs, trace }: BackendRequest,
+  rows: Rows | undefined,
+  result: PlanResult,
+): BackendResponse {
+  const { plan } = executable;
+  if (trace) noteRun(trace, plan, result);
+  const outputs = outputsOf(form, result.columns, rows, requestedOutputs);
+  if (parameters.size === 0) return { outputs };
+  const [timings, explain] = [parameters.get("timings") === true, parameters.get("explain") === true];
+  const told = new Map([
+    ...(timings ? timingParameters(plan, result) : []),
+    ...(explain ? explainParameters(plan, result) : []),
+    ...(timings || explain ? fallbackParameters(plan, result) : []),
+    ...(parameters.get("stages") === true ? stageParameters(plan, result) : []),
+  ]);
+  return told.size > 0 ? { outputs, parameters: told } : { outputs };
+}
+
+/** Elements of each tensor that a trace keeps of a stage. */
+const TRACED_ELEMENTS = 200;
+
+function noteRun(trace: TraceNotes, plan: Plan, result: PlanResult): void {
+  const { insides, timestamps } = trace.levels;
+  if (!timestamps) return;
+  const traced = ({ step, began, ended, rowsIn, rowsOut }: StageRun): TracedStage => ({
+    name: step.label,
+    op: step.op,
+    startNs: began * 1e6,
+    endNs: ended * 1e6,
+    rowsIn,
+    rowsOut,
+    ...(insides && { tensors: stepTensors(step, result.columnOf, TRACED_ELEMENTS) }),
+  });
+  trace.ran(result.runs.map(traced), insides && !plan.stage ? storiesOf(plan, result) : undefined);
+}
+
+/** None where there are too many: the answer is what was asked for. */
+function storiesOf(plan: Plan, result: PlanResult): string | undefined {
+  try {
+    return JSON.stringify(explainCandidates(plan, result));
+  } catch (error) {
+    if (error instanceof RuntimeFault) return undefined;
+    throw error;
+  }
+}
+
+/** A flag of another type would be ignored without a word. What an ensemble passes on may be meant for another member. */
+function checkFlags(parameters: ReadonlyMap<string, Parameter>): void {
+  for (const name of ["timings", "explain", "stages"]) {
+    const value = parameters.get(name);
+    if (value === undefined || typeof value === "boolean") continue;
+    const seen = typeof value === "bigint" ? value : JSON.stringify(value);
+    throw new RuntimeFault("INVALID_ARGUMENT", `parameter '${name}' is ${seen}; true or false is wanted`);
+  }
+}
+
+function readSeed(value: Parameter): bigint {
+  if (typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value))) return BigInt(value);
+  throw new RuntimeFault("INVALID_ARGUMENT", `parameter 'seed' is ${JSON.stringify(value)}; a whole number is wanted`);
+}
+
+/** One JSON text: for each request row, what became of each candidate. */
+const explainParameters = (plan: Plan, result: PlanResult): ReadonlyMap<string, Parameter> =>
+  new Map([["explain", JSON.stringify(explainCandidates(plan, result))]]);
+
+/** Under `stage.LABEL` the tensors of a step, as a cassette has them. */
+const stageParameters = (plan: Plan, result: PlanResult): ReadonlyMap<string, Parameter> =>
+  new Map(
+    stageNotes(plan, result).map(({ stage, tensors }) => [
+      `stage.${stage}`,
+      JSON.stringify(tensors.map(writeTensorJson)),
+    ]),
+  );
+
+const fallbackParameters = (plan: Plan, { fallbacks }: PlanResult): ReadonlyMap<string, Parameter> =>
+  new Map(
+    plan.steps.flatMap(step => {
+      const reason = fallbacks.get(step.id);
+      return reason === undefined ? [] : [[`fallback.${step.label}`, reason] as const];
+    }),
+  );
+
+const timingParameters = (plan: Plan, { timings, parts }: PlanResult): ReadonlyMap<string, Parameter> =>
+  new Map(
+    plan.steps.flatMap(step =>
+      step.parts
+        ? step.parts.map(part => [`timing.${part.label}`, Math.round(parts.get(part.id) ?? 0)] as const)
+        : [[`timing.${step.label}`, timings.get(step.id) ?? 0] as const],
+    ),
+  );

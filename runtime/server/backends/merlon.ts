@@ -1,0 +1,155 @@
+/**
+ * The merlon backend: `plan.json` and its artefacts in the version folder → a model that answers requests by running the plan in process.
+ * ONNX steps call the repository's other models. Parameters: `seed` makes sampling repeatable, `timings` adds each step's microseconds,
+ * `explain` what became of each candidate, `stages` what each step made.
+ */
+import { type AnswerForm, isPaired } from "../../../contract/answer-form.js";
+import { validityName } from "../../../contract/entry-config.js";
+import { joinInside, pathInside, resolveInside } from "../../../contract/files/path-inside.js";
+import { FILE_LIMITS, readRegular } from "../../../contract/files/read-regular.js";
+import { type Plan, type PlanStage, parsePlan } from "../../../contract/plan.js";
+import { type ColumnSchema, isRagged, REQUEST_ROWS, type Schema } from "../../../contract/schema.js";
+import { stageTensors } from "../../../contract/stage-tensors.js";
+import { configDatatype } from "../../../triton-protos/datatype.js";
+import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { preparePlan } from "../../engine/schedule/execute.js";
+import type { Backend } from "./backend.js";
+import { answer, answerBatch, type Form, type Served } from "./merlon-answer.js";
+import { requestColumns } from "./merlon-inputs.js";
+import { answerTensors } from "./merlon-outputs.js";
+import { stageColumns } from "./stage-inputs.js";
+import { stageAnswer } from "./stage-outputs.js";
+import { nullTensors, withNulls } from "./wire-nulls.js";
+
+export const merlonBackend: Backend = {
+  dependencies: async folder => {
+    // A plan that can not be read depends on nothing; loading it says why.
+    const plan = await readPlan(folder).catch(() => undefined);
+    return plan ? modelsOf(plan) : [];
+  },
+  load: async context => {
+    const plan = await readPlan(context.folder);
+    checkConfig(plan, context.config);
+    const { aroundStep, name: model, folder } = context;
+    const executable = await preparePlan(plan, {
+      ...context,
+      ...(aroundStep && { around: (step, prepare) => aroundStep({ model, plan, step, folder }, prepare) }),
+    });
+    const form = plan.stage ? stageForm(plan, plan.stage, context.config) : requestForm(plan, context.config);
+    const asked = modelsOf(plan);
+    const asks = asked.map(name => ({ model: name, version: -1 }));
+    const served: Served = { executable, form, context, asked, asks };
+    // What stands in a step's place may look at the whole run.
+    const shares = executable.keepsRowsApart && !plan.stage && !aroundStep && context.config.max_batch_size > 0;
+    return {
+      asks,
+      stages: executable.tallies,
+      sharesTurn: shares,
+      execute: requests => {
+        if (requests.length === 1) {
+          const one = answer(served, requests[0]!);
+          return one instanceof Promise ? one.then(only => [only]) : [one];
+        }
+        return shares ? answerBatch(served, requests) : Promise.all(requests.map(request => answer(served, request)));
+      },
+      close: () => executable.close(),
+    };
+  },
+};
+
+/** Models of the repository that its steps ask. */
+const modelsOf = (plan: Plan): readonly string[] => [
+  ...new Set(plan.steps.flatMap(step => ("model" in step.params ? step.params.model : []))),
+];
+
+const PLAN = pathInside("plan.json");
+
+async function readPlan(folder: string): Promise<Plan> {
+  const file = joinInside(folder, PLAN);
+  try {
+    resolveInside(folder, PLAN);
+    return parsePlan((await readRegular(file, FILE_LIMITS.document)).toString(), file);
+  } catch (error) {
+    const reason =
+      (error as NodeJS.ErrnoException).code === "ENOENT"
+        ? `${file} is missing. Build the ensemble again with \`merlon build\`.`
+        : (error as Error).message;
+    throw new RuntimeFault("INVALID_ARGUMENT", reason, { cause: error });
+  }
+}
+
+function requestForm(plan: Plan, config: ModelConfig): Form {
+  const readsNulls = marked(plan.inputs, config.input).length > 0;
+  return {
+    read: tensors => {
+      const plain = requestColumns(plan.inputs, tensors);
+      const columns = readsNulls ? withNulls(plain, tensors) : plain;
+      return { columns, request: columns.values().next().value!.rows };
+    },
+    write: writeAnswers(plan, config),
+  };
+}
+
+/** Columns beside which the configuration has a tensor that marks nulls. */
+const marked = (columns: Schema, tensors: readonly { readonly name: string }[]): Schema =>
+  columns.filter(({ name }) => {
+    const mark = validityName(name);
+    return tensors.some(tensor => tensor.name === mark) && !columns.some(col => col.name === mark);
+  });
+
+const stageForm = (plan: Plan, stage: PlanStage, config: ModelConfig): Form => ({
+  read: tensors => stageColumns(plan.inputs, stage, tensors),
+  write: stage.answers ? writeAnswers(plan, config) : stageAnswer(plan, stage, config),
+});
+
+function writeAnswers(plan: Plan, config: ModelConfig): Form["write"] {
+  const form = answerForm(plan, config);
+  const outputs = plan.outputs.map(output => output.schema);
+  const nullable = marked(outputs, config.output);
+  return (columns, request, asked) => {
+    const answers = outputs.flatMap(schema => answerTensors(schema, columns.get(schema.name)!, request!, form));
+    return nullable.length > 0 ? [...answers, ...nullTensors(nullable, columns, request!, form, asked)] : answers;
+  };
+}
+
+/**
+ * Without a batch dimension the configuration says how rows that are not the request's leave: under their own name as one matrix, or, where each
+ * is a row of the answer, without one dimension more.
+ */
+function answerForm({ outputs, stage }: Plan, { max_batch_size, output }: ModelConfig): AnswerForm {
+  if (stage?.answers) return stage.answers;
+  if (max_batch_size > 0) return "batched";
+  for (const { schema } of outputs) {
+    const tensor = output.find(t => t.name === schema.name);
+    if (!tensor || schema.rows === REQUEST_ROWS || isRagged(schema)) continue;
+    return !schema.list && tensor.dims.length === 2 ? "merlin" : "rows";
+  }
+  return "unbatched";
+}
+
+/** Names and dtypes of the configuration against those of the plan: two files that only a build keeps together. */
+function checkConfig(plan: Plan, config: ModelConfig): void {
+  const { stage } = plan;
+  const form = answerForm(plan, config);
+  const tensorOf = (side: "input" | "output", col: ColumnSchema): string => {
+    if (stage && (side === "input" || !stage.answers)) return stageTensors(col, false)[0]!.name;
+    const paired = side === "output" ? isPaired(col, form) : isRagged(col);
+    return paired ? `${col.name}__values` : col.name;
+  };
+  const sides = [
+    ["input", plan.inputs, config.input],
+    ["output", plan.outputs.map(o => o.schema), config.output],
+  ] as const;
+  for (const [side, columns, tensors] of sides)
+    for (const col of columns) {
+      const name = tensorOf(side, col);
+      const tensor = tensors.find(t => t.name === name);
+      if (tensor && configDatatype(tensor.data_type)?.name === col.dtype) continue;
+      const seen = tensor ? `has the type ${tensor.data_type}` : "is missing";
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `${side} '${name}' ${seen} in config.pbtxt of '${config.name}', and plan.json has ${col.dtype} \`${col.name}\`. Build the ensemble again.`,
+      );
+    }
+}

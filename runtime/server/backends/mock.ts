@@ -1,0 +1,163 @@
+/**
+ * The mock backend: answers a model's requests from its configuration alone, as `mock.json` (or the parameter `mock`) says: zeros, seeded
+ * numbers, constants, an input, a table, a JavaScript function; at once or late, once or as a stream.
+ */
+import { pathToFileURL } from "node:url";
+import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import { systemClock } from "../../base/clock.js";
+import { type Delay, drawDelay } from "../../base/delays.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { createRandom } from "../../base/random.js";
+import { findInside } from "../models/inside-folder.js";
+import type { Backend, BackendRequest, BackendResponse, LoadContext } from "./backend.js";
+import { callFunction, type MockFunction, readRequest, writeAnswer } from "./mock/answer.js";
+import { checkMockSettings, type FoundSettings, type MockSettings, readMockSettings } from "./mock/settings.js";
+import { createTable } from "./mock/table.js";
+
+/** A mock with these settings instead of those in files; `answer` goes before all rules. */
+export const createMock = (given?: MockSettings, answer?: MockFunction): Backend => ({
+  anyDevice: true,
+  async load(context) {
+    const { config, folder, clock = systemClock } = context;
+    requireOutputs(config);
+    const where = `the settings of mock '${config.name}'`;
+    const found = given
+      ? { settings: checkMockSettings(given, where), folder, where, onDisk: true }
+      : await readMockSettings(config, folder);
+    const { settings } = found;
+    requireKnown(found, config);
+    const random = createRandom(settings.seed ?? 0, config.name, "delays");
+    const wait = (delay: Delay | undefined, request: BackendRequest): Promise<void> =>
+      delay === undefined ? Promise.resolve() : clock.sleep(drawDelay(delay, random), request.signal);
+    const answers = await createAnswers(found, context, answer);
+    const only = async (request: BackendRequest): Promise<BackendResponse | RuntimeFault> => {
+      try {
+        for await (const response of answers(request)) return response;
+        return new RuntimeFault("INTERNAL", "expected a single response, got 0");
+      } catch (error) {
+        return RuntimeFault.from(error);
+      }
+    };
+    const one = config.model_transaction_policy?.decoupled ? undefined : only;
+    return {
+      async execute(requests, _, notes) {
+        notes?.inputsReady();
+        if (requests[0]) await wait(settings.delayMs, requests[0]);
+        notes?.computed();
+        return Promise.all(requests.map(request => only(request)));
+      },
+      ...(!one && {
+        async stream(requests, send) {
+          await Promise.all(
+            requests.map(async (request, i) => {
+              try {
+                await wait(settings.delayMs, request);
+                for await (const response of answers(request)) {
+                  await wait(settings.stream?.everyMs, request);
+                  if (request.signal?.aborted) throw new RuntimeFault("CANCELLED", "Request cancelled");
+                  send(i, response);
+                }
+              } catch (error) {
+                send(i, RuntimeFault.from(error));
+              }
+              send(i, undefined);
+            }),
+          );
+        },
+      }),
+    };
+  },
+});
+
+export const mockBackend: Backend = createMock();
+
+type Answers = (request: BackendRequest) => AsyncIterable<BackendResponse> | Iterable<BackendResponse>;
+
+async function createAnswers(
+  { settings, folder, where, onDisk }: FoundSettings,
+  { config, code = "all" }: LoadContext,
+  given: MockFunction | undefined,
+): Promise<Answers> {
+  const act =
+    given ??
+    (settings.function === undefined
+      ? undefined
+      : await importFunction(
+          functionFile(settings.function, folder, where, code === "all" || (code === "disk" && onDisk)),
+          where,
+        ));
+  const table = settings.table && createTable(settings.table, config, where);
+  const decoupled = config.model_transaction_policy?.decoupled === true;
+  const count = decoupled ? (settings.stream?.answers ?? 1) : 1;
+  return async function* (request) {
+    const write = (values: Parameters<typeof writeAnswer>[0], answer: number): BackendResponse =>
+      writeAnswer(values, request, { config, settings, answer });
+    let n = 0;
+    if (act) {
+      for await (const values of callFunction(act, readRequest(request, config, settings))) yield write(values, n++);
+      return;
+    }
+    const found = table?.(request);
+    if (found instanceof Error) throw found;
+    if (found) {
+      for (const values of found.answers) yield write(values, n++);
+      return;
+    }
+    if (settings.otherwise === "error")
+      throw new RuntimeFault("INVALID_ARGUMENT", `no row of the table of mock '${config.name}' fits the request`);
+    while (n < count) yield write({}, n++);
+  };
+}
+
+/** @throws RuntimeFault for a module outside the folder, and for one that a load request chose */
+function functionFile(named: string, folder: string, where: string, allowed: boolean): string {
+  if (!allowed)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `${where}: function: a load request may not choose code; start the server with --allow-model-code-upload to accept it`,
+    );
+  const file = findInside(folder, named);
+  if (file !== undefined) return file;
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    `${where}: function: '${named}' is outside '${folder}'; name a module inside it`,
+  );
+}
+
+async function importFunction(file: string, where: string): Promise<MockFunction> {
+  let found: { default?: unknown };
+  try {
+    found = (await import(pathToFileURL(file).href)) as typeof found;
+  } catch (error) {
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `${where}: \`function\` names ${file}, which can't be imported: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+  if (typeof found.default === "function") return found.default as MockFunction;
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    `${where}: ${file} has no default export that is a function; write \`export default ({ inputs }) => ({ … })\``,
+  );
+}
+
+function requireOutputs({ name, input, output, backend }: ModelConfig): void {
+  if (input.length > 0 && output.length > 0) return;
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    `a mock stands in for model '${name}' (backend '${backend}'), and its configuration names no ${output.length === 0 ? "outputs" : "inputs"}, which the model's file would tell: write them into config.pbtxt`,
+  );
+}
+
+/** Rules and shapes for outputs that the model does not have are mistakes. */
+function requireKnown({ settings, where }: FoundSettings, { name, output }: ModelConfig): void {
+  const known = new Set(["*", ...output.map(one => one.name)]);
+  for (const key of ["outputs", "shapes"] as const)
+    for (const given of Object.keys(settings[key] ?? {}))
+      if (!known.has(given))
+        throw new RuntimeFault(
+          "INVALID_ARGUMENT",
+          `${where}: ${key}.${given}: model '${name}' has no such output; it has ${output.map(one => `'${one.name}'`).join(", ")}`,
+        );
+}

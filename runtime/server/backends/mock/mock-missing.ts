@@ -1,0 +1,93 @@
+/**
+ * `--mock-missing`: a mock stands in for every backend, model file, index and store that isn't here, so that any team's repository can be served
+ * without its models. What is here is served as it is.
+ */
+import { stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { joinInside } from "../../../../contract/files/path-inside.js";
+import type { AnyStep } from "../../../../contract/plan.js";
+import type { ModelConfig } from "../../../../triton-protos/model-config.js";
+import { RuntimeFault } from "../../../base/errors.js";
+import { missingPackage } from "../../../base/missing-package.js";
+import { emptyColumns, runStage, type StageFunction } from "../../../engine/schedule/stage-function.js";
+import type { Around } from "../../models/around.js";
+import { findInside } from "../../models/inside-folder.js";
+import { UnknownBackend } from "../index.js";
+
+/** The file without which a model of that backend can't be served. */
+const FILES: Readonly<Record<string, (config: ModelConfig) => string>> = {
+  onnxruntime: config => config.default_model_filename || "model.onnx",
+  javascript: config => config.default_model_filename || "model.mjs",
+  merlon: () => "plan.json",
+};
+
+/** @param told hears of each model, or `MODEL/STAGE`, that a mock stands in for, and why */
+export const mockMissing = (told: (name: string, reason: string) => void = () => {}): Around => ({
+  assume: "mock",
+  async backend({ config, folder }, choose) {
+    const mock = async (reason: string) => {
+      told(config.name, reason);
+      return (await import("../mock.js")).mockBackend;
+    };
+    try {
+      const chosen = await choose();
+      const file = config.platform === "ensemble" ? undefined : FILES[config.backend]?.(config);
+      // A file outside is refused later, and no mock hides that.
+      const path = file === undefined ? undefined : findInside(folder, file, dirname(folder));
+      const missing = path !== undefined && !(await isThere(path));
+      // A stand-in written in JavaScript is here, whatever file it stands in for.
+      if (!missing || (await isThere(join(folder, "model.mjs")))) return chosen;
+      return await mock(`${file} is not in its folder`);
+    } catch (error) {
+      if (error instanceof UnknownBackend) return mock(`backend '${config.backend}' is not part of this server`);
+      const absent = missingPackage(error);
+      if (absent !== undefined) return mock(absent);
+      throw error;
+    }
+  },
+  async step({ model, plan, step, folder }, prepare) {
+    try {
+      return await prepare();
+    } catch (error) {
+      const reason = await whyAbsent(step, folder, error);
+      if (reason === undefined) throw error;
+      told(`${model}/${step.label}`, reason);
+      const place = { plan, first: step, last: step };
+      return { run: (inputs, context) => runStage(standIn, place, inputs, context) };
+    }
+  },
+});
+
+/** Why a step can't be prepared, if that is for want of a file or a store. */
+async function whyAbsent({ artefacts = {} }: AnyStep, folder: string, error: unknown): Promise<string | undefined> {
+  for (const path of Object.values(artefacts))
+    if (!(await isThere(joinInside(folder, path)))) return `${path} is not in its folder`;
+  const { code, message } = RuntimeFault.from(error);
+  return code === "UNAVAILABLE" ? message : undefined;
+}
+
+/** Candidates that a stage would find: at most so many. */
+const CANDIDATES = 10;
+
+/** Zeros and empty texts; a stage that finds candidates finds 1, 2, 3 …, the best first. */
+const standIn: StageFunction = async (columns, context) => {
+  const empty = await emptyColumns(columns, context);
+  const count = Math.min(CANDIDATES, Number(context.params.topk ?? CANDIDATES));
+  const found = context.outputs
+    .filter(({ makesRows, list }) => makesRows && !list)
+    .map(({ name, dtype }) => {
+      const value = (i: number): number | string =>
+        dtype === "string" ? String(i + 1) : /^float/.test(dtype) ? 1 / (i + 1) : i + 1;
+      return [
+        name,
+        Array.from({ length: context.rows }, () => Array.from({ length: count }, (_, i) => value(i))),
+      ] as const;
+    });
+  return { ...empty, ...Object.fromEntries(found) };
+};
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );

@@ -1,0 +1,67 @@
+/**
+ * The files of a model that ONNX Runtime maps instead of reading them: weights beside the graph. Who reads a page of a file that was cut meanwhile ends the
+ * process, so a run begins with a look at their sizes.
+ */
+import { closeSync, fstatSync, openSync, readFileSync, realpathSync } from "node:fs";
+import { dirname, sep } from "node:path";
+import { RuntimeFault } from "../../base/errors.js";
+import type { OnnxSession } from "./onnx-run.js";
+
+interface MappedFile {
+  readonly path: string;
+  readonly file: number;
+  readonly bytes: number;
+}
+
+/** The session itself where nothing is mapped, or the system does not say. @param model the file that was opened */
+export function checkMapped(session: OnnxSession, model: string): OnnxSession {
+  const files = mappedIn(dirname(model));
+  if (files.length === 0) return session;
+  const { runNow } = session;
+  return {
+    graph: session.graph,
+    async run(feeds, wanted) {
+      refuseCut(files);
+      return session.run(feeds, wanted);
+    },
+    ...(runNow && {
+      runNow: (feeds, wanted) => {
+        refuseCut(files);
+        return runNow(feeds, wanted);
+      },
+    }),
+    async release() {
+      await session.release();
+      for (const { file } of files) closeSync(file);
+    },
+  };
+}
+
+function mappedIn(folder: string): readonly MappedFile[] {
+  let maps: string;
+  try {
+    maps = readFileSync("/proc/self/maps", "utf8");
+  } catch {
+    return [];
+  }
+  const inside = realpathSync(folder) + sep;
+  const paths = maps.split("\n").flatMap(line => {
+    const path = line.slice(line.indexOf("/"));
+    return path.startsWith(inside) ? path : [];
+  });
+  return [...new Set(paths)].map(path => {
+    const file = openSync(path, "r");
+    return { path, file, bytes: fstatSync(file).size };
+  });
+}
+
+function refuseCut(files: readonly MappedFile[]): void {
+  for (const { path, file, bytes } of files) {
+    const { size } = fstatSync(file);
+    if (size < bytes)
+      throw new RuntimeFault(
+        "INTERNAL",
+        `${path} has ${size} bytes, and had ${bytes} when the model was loaded: it was cut while it was served. Put the whole file back and load the model again; put a new file in its place by renaming, not by writing into the old one.`,
+      );
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * A model file → a session of ONNX Runtime that can also run at once. The package's own `InferenceSession` is a promise around a synchronous call, one turn
+ * of the event loop later; a plan's small models are done before that turn comes. So sessions on the CPU are opened by the binding below it.
+ */
+import type * as ort from "onnxruntime-node";
+import type { Binding } from "onnxruntime-node/dist/binding.js";
+import { type DType, onnxDatatype } from "../../../triton-protos/datatype.js";
+import { callCosts } from "../../base/call-costs.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { silenceOnnx } from "../../base/onnx-telemetry.js";
+import { findBinding } from "./onnx-binding.js";
+import { withEmptyOnCpu } from "./onnx-empty.js";
+import type { Graph } from "./onnx-graph.js";
+import type { OwnFiles } from "./onnx-own-files.js";
+import type { Feeds, OnnxSession, Tensors } from "./onnx-run.js";
+import { type OnnxThreads, onnxThreads } from "./onnx-threads.js";
+
+type Options = ort.InferenceSession.SessionOptions;
+
+export interface SessionUse {
+  /** Instances that run beside each other. */
+  readonly instances: number;
+  /** Whether the model is too large to be held twice, for quick runs and for long ones. */
+  readonly large: boolean;
+  /** What a session in another thread opens, where the file is a copy. */
+  readonly copies?: OwnFiles | undefined;
+}
+
+/** @throws Error with ONNX Runtime's text, RuntimeFault for what is no tensor */
+export async function openSession(
+  file: string,
+  options: Options,
+  use: SessionUse = { instances: 1, large: false },
+): Promise<OnnxSession> {
+  silenceOnnx();
+  const [first, ...others] = options.executionProviders ?? [];
+  const native = first === "cpu" && others.length === 0 ? findBinding() : undefined;
+  if (native) return openNative(native, file, options, use);
+  const session = await openPackage(file, options);
+  return typeof first === "object" && first.name === "webgpu"
+    ? withEmptyOnCpu(session, () => openSession(file, { ...options, executionProviders: ["cpu"] }))
+    : session;
+}
+
+async function openNative(
+  Session: Binding.InferenceSessionConstructor,
+  file: string,
+  options: Options,
+  { instances, large, copies }: SessionUse,
+): Promise<OnnxSession> {
+  let session: Binding.InferenceSession | undefined = new Session();
+  session.loadModel(file, options);
+  const side = (values: readonly Binding.ValueMetadata[]) =>
+    values.map(({ name, isTensor, type, shape }) => ({ name, dtype: isTensor && readType(type), shape }));
+  const graph = readGraph(side(session.inputMetadata), side(session.outputMetadata));
+  const costs = callCosts();
+  const requireFeeds = (feeds: Feeds): void => {
+    for (const { name } of graph.inputs)
+      if (feeds[name] === undefined) throw new Error(`input '${name}' is missing in 'feeds'.`);
+  };
+  /** Of the last run: mostly the same outputs are wanted. */
+  let asked: readonly string[] = [];
+  let fetches: Record<string, null> = {};
+  const run = (feeds: Feeds, wanted: readonly string[], elements: number): Tensors => {
+    requireFeeds(feeds);
+    if (wanted !== asked) {
+      asked = wanted;
+      fetches = {};
+      for (const name of wanted) fetches[name] = null;
+    }
+    const began = performance.now();
+    const results = session!.run(feeds as Tensors, fetches, {}) as Tensors;
+    costs.learn(sizeOf(elements), elements, (performance.now() - began) * 1000);
+    return results;
+  };
+  let threads: OnnxThreads | undefined;
+  let open = false;
+  const startThreads = (): void => {
+    threads = onnxThreads({ file, copies, options }, instances);
+    threads.open.then(
+      () => {
+        open = true;
+        if (!large) return;
+        session?.dispose();
+        session = undefined;
+      },
+      // The model runs here as before, and no thread is tried again.
+      () => {},
+    );
+  };
+  const runInThread = async (feeds: Tensors, wanted: readonly string[], elements: number): Promise<Tensors> => {
+    requireFeeds(feeds);
+    const { results, micros } = await threads!.run(feeds, wanted);
+    costs.learn(sizeOf(elements), elements, micros);
+    return results;
+  };
+  return {
+    graph,
+    runNow(feeds, wanted) {
+      const elements = elementsOf(feeds);
+      return session && costs.isQuick(sizeOf(elements), elements) ? run(feeds, wanted, elements) : undefined;
+    },
+    run(feeds, wanted) {
+      const elements = elementsOf(feeds);
+      if (!session || costs.isLong(sizeOf(elements), elements)) {
+        if (!threads) startThreads();
+        if (open) return runInThread(feeds, wanted, elements);
+      }
+      return new Promise((resolve, reject) => {
+        setImmediate(() => {
+          try {
+            resolve(session ? run(feeds, wanted, elements) : runInThread(feeds, wanted, elements));
+          } catch (error) {
+            reject(error);
+          }
+        });
+      });
+    },
+    async release() {
+      session?.dispose();
+      session = undefined;
+      await threads?.close();
+    },
+  };
+}
+
+/** Runs within a power of two of each other's elements cost alike for each. */
+const sizeOf = (elements: number): number => Math.ceil(Math.log2(elements));
+
+function elementsOf(feeds: Feeds): number {
+  let count = 0;
+  for (const name in feeds) count += feeds[name]!.size;
+  return count;
+}
+
+/** @param type `onnx.TensorProto.DataType`; the binding makes no tensors of bfloat16 */
+function readType(type: number): DType {
+  const row = onnxDatatype(type);
+  if (!row || row.name === "bfloat16") throw new Error(`Unsupported data type: ${type}`);
+  return row.name;
+}
+
+async function openPackage(file: string, options: Options): Promise<OnnxSession> {
+  const { InferenceSession } = await import("onnxruntime-node").catch(error => {
+    throw RuntimeFault.from(error, "onnxruntime-node can't be loaded");
+  });
+  const session = await InferenceSession.create(file, options);
+  const side = (values: readonly ort.InferenceSession.ValueMetadata[]) =>
+    values.map(value => ({
+      name: value.name,
+      dtype: value.isTensor && (value.type as DType),
+      shape: value.isTensor ? value.shape.map(dim => (typeof dim === "number" ? dim : -1)) : [],
+    }));
+  return {
+    graph: readGraph(side(session.inputMetadata), side(session.outputMetadata)),
+    run: async (feeds, wanted) => (await session.run(feeds, wanted)) as Tensors,
+    release: () => session.release(),
+  };
+}
+
+interface Value {
+  readonly name: string;
+  /** False for what is no tensor. */
+  readonly dtype: DType | false;
+  readonly shape: readonly number[];
+}
+
+function readGraph(inputs: readonly Value[], outputs: readonly Value[]): Graph {
+  const side = (values: readonly Value[]) =>
+    values.map(({ name, dtype, shape }) => {
+      if (dtype) return { name, dtype, shape };
+      throw new RuntimeFault(
+        "UNSUPPORTED",
+        `Unsupported ONNX Type 'ONNX_TYPE_SEQUENCE' for I/O '${name}', expected 'ONNX_TYPE_TENSOR'.`,
+      );
+    });
+  return { inputs: side(inputs), outputs: side(outputs) };
+}

@@ -1,0 +1,322 @@
+/**
+ * The ONNX Runtime backend: `model.onnx` in the version folder → a session for each device; tensors are viewed, not copied, where they are aligned.
+ */
+import { readdir, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type * as ort from "onnxruntime-node";
+import { type DType, datatype, isDType, type Values, wireDatatype } from "../../../triton-protos/datatype.js";
+import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { packStrings, unpackStrings } from "../../base/strings.js";
+import type { Tensor, TypedTensor } from "../../base/tensor.js";
+import { requireFloor } from "../../base/version-floors.js";
+import { fileInside } from "../models/inside-folder.js";
+import type { ExecutionClock } from "../scheduling/execution-clock.js";
+import { type Instance, instancesOf } from "../scheduling/instance-groups.js";
+import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
+import { joinInputs, needsJoining, scatter, sliceRows } from "./join-batch.js";
+import { completeFromGraph } from "./onnx-complete.js";
+import { ortErrorNumber } from "./onnx-error-number.js";
+import { checkGraph } from "./onnx-graph.js";
+import { checkMapped } from "./onnx-mapped.js";
+import { closeFiles, type OwnFiles, ownFiles } from "./onnx-own-files.js";
+import { type Providers, providerAdvice, providersOf } from "./onnx-providers.js";
+import type { OnnxSession } from "./onnx-run.js";
+import { openSession as openFile } from "./onnx-session.js";
+import { Tensor as OrtTensor } from "./onnx-tensor.js";
+
+export const onnxruntimeBackend: Backend = {
+  async autoComplete(config, folder, settings = {}) {
+    const limit = settings["default-max-batch-size"];
+    if (limit !== undefined && !/^[+-]?\d+/.test(limit))
+      throw new RuntimeFault("INVALID_ARGUMENT", `failed to convert '${limit}' to integral number`);
+    // Nothing to find out, so no session is opened for it.
+    if (config.input.length > 0 && config.output.length > 0) return config;
+    const session = await openSession(config, folder);
+    try {
+      return completeFromGraph(config, session.graph, limit === undefined ? undefined : Number.parseInt(limit, 10));
+    } finally {
+      await session.release();
+    }
+  },
+  check: config => void sessionOptions(config),
+  async load({ config, folder, gpus, onInstances }) {
+    const instances = instancesOf(config);
+    onInstances?.();
+    const sessions = new Map<string, OnnxSession>();
+    const close = async (): Promise<void> => {
+      for (const session of sessions.values()) await session.release();
+    };
+    try {
+      for (const instance of instances) {
+        const place = placeOf(instance);
+        if (sessions.has(place)) continue;
+        const beside = instances.filter(other => placeOf(other) === place).length;
+        sessions.set(place, await openSession(config, folder, providersOf(config, instance, gpus), beside));
+      }
+      checkGraph(config, sessions.values().next().value!.graph);
+    } catch (error) {
+      await close();
+      throw error;
+    }
+    const sessionOf = instances.map(instance => sessions.get(placeOf(instance))!);
+    const [first] = sessionOf;
+    const alone = sessions.size === 1 && !needsJoining(config);
+    return {
+      keepsNothing: true,
+      ...(alone &&
+        first!.runNow && { computeNow: (inputs, wanted, clock) => computeNow(first!, inputs, wanted, clock) }),
+      execute: (requests, i, clock) => runBatch(sessionOf[i] ?? sessionOf[0]!, requests, config, clock),
+      close,
+    };
+  },
+};
+
+/** Instances of one device share a session until its runs are long; then each has a thread. */
+const placeOf = ({ kind, device }: Instance): string => `${kind} ${device ?? ""}`;
+
+async function openSession(
+  config: ModelConfig,
+  folder: string,
+  executionProviders: Providers = ["cpu"],
+  instances = 1,
+): Promise<OnnxSession> {
+  requireFloor("onnxruntime-node");
+  const path = fileInside(
+    folder,
+    config.default_model_filename || "model.onnx",
+    "default_model_filename",
+    dirname(folder),
+  );
+  const found = await stat(path).catch(() => undefined);
+  if (!found) throw new RuntimeFault("INTERNAL", `failed to stat file ${path}`);
+  const file = found.isDirectory() ? fileInside(path, "model.onnx", "default_model_filename", dirname(folder)) : path;
+  const kind = file === path ? found : await stat(file).catch(() => undefined);
+  if (kind && !kind.isFile())
+    throw new RuntimeFault("INVALID_ARGUMENT", `${file} of model '${config.name}' is not a regular file`);
+  if (!kind) throw new RuntimeFault("UNAVAILABLE", `unable to find '${file}' for model instance '${config.name}'`);
+  const options = sessionOptions(config);
+  for (const { name } of config.optimization?.execution_accelerators?.cpu_execution_accelerator ?? [])
+    throw new RuntimeFault("INVALID_ARGUMENT", `unknown Execution Accelerator '${name}' is requested`);
+  const size = await sizeOf(dirname(file));
+  const alone = options.intraOpNumThreads === 0 && size <= SMALL_MODEL;
+  const settings = { ...options, ...(alone && { intraOpNumThreads: 1 }), executionProviders };
+  const own = ownFiles(file);
+  const use = { instances, large: size > SMALL_MODEL, copies: own?.copies };
+  try {
+    const session = await openFile(own?.file ?? file, settings, use);
+    return own ? closingFiles(session, own.copies) : checkMapped(session, file);
+  } catch (error) {
+    if (own) closeFiles(own.copies);
+    if (error instanceof RuntimeFault) throw error;
+    // Where the copies stood is nothing to anybody.
+    if (own) (error as Error).message = (error as Error).message.replaceAll(dirname(own.file), dirname(file));
+    throw adviseOn(ortFault(error));
+  } finally {
+    own?.remove();
+  }
+}
+
+const closingFiles = (session: OnnxSession, copies: OwnFiles): OnnxSession => ({
+  ...session,
+  async release() {
+    await session.release();
+    closeFiles(copies);
+  },
+});
+
+function adviseOn(fault: RuntimeFault): RuntimeFault {
+  const advice = providerAdvice(fault.message);
+  return advice ? new RuntimeFault(fault.code, `${fault.message.trimEnd()}. ${advice}`, { cause: fault.cause }) : fault;
+}
+
+/** Bytes of a model's folder: a model may keep its tables in files beside it. */
+async function sizeOf(folder: string): Promise<number> {
+  const files = (await readdir(folder, { withFileTypes: true })).filter(entry => entry.isFile());
+  const sizes = await Promise.all(files.map(async ({ name }) => (await stat(join(folder, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/**
+ * Without `intra_op_thread_count`, models up to this size compute in one thread: their layers are done before a second thread has woken up, and requests
+ * that run beside each other need the cores.
+ */
+const SMALL_MODEL = 16 * 2 ** 20;
+
+/** Triton's names of the session's knobs, from the `parameters` and `optimization.graph` of the configuration. */
+function sessionOptions(config: ModelConfig): ort.InferenceSession.SessionOptions {
+  const text = (key: string): string | undefined => config.parameters[key]?.string_value;
+  const integer = (key: string): number => {
+    const value = Number(text(key) ?? "0");
+    // A negative number means "automatic", as 0 does.
+    if (Number.isInteger(value)) return Math.max(0, value);
+    throw new RuntimeFault("INVALID_ARGUMENT", `failed to convert '${text(key)}' to integral number`);
+  };
+  const mode = text("execution_mode") ?? "0";
+  if (mode !== "0" && mode !== "1")
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `Invalid configuration value provided. Expected values for  execution_mode are 0 or 1 but got ${mode} .`,
+    );
+  for (const key of ["enable_mem_arena", "enable_mem_pattern"])
+    if (!/^(0|1|true|false)$/i.test(text(key) ?? "0"))
+      throw new RuntimeFault("INVALID_ARGUMENT", `failed to convert '${text(key)}' to boolean`);
+  const level = config.optimization?.graph?.level ?? 0;
+  return {
+    intraOpNumThreads: integer("intra_op_thread_count"),
+    interOpNumThreads: integer("inter_op_thread_count"),
+    executionMode: text("execution_mode") === "1" ? "parallel" : "sequential",
+    graphOptimizationLevel: level === -1 ? "basic" : level === 1 ? "extended" : "all",
+    enableCpuMemArena: !/^(0|false)$/i.test(text("enable_mem_arena") ?? "1"),
+    enableMemPattern: !/^(0|false)$/i.test(text("enable_mem_pattern") ?? "1"),
+    // Faults are thrown and answered; the library need not print them as well.
+    logSeverityLevel: 4,
+  };
+}
+
+/** One run of the session for all requests; a fault is everybody's. */
+async function runBatch(
+  session: OnnxSession,
+  requests: readonly BackendRequest[],
+  config: ModelConfig,
+  clock?: ExecutionClock,
+): Promise<readonly (BackendResponse | RuntimeFault)[]> {
+  const [only] = requests;
+  const alone = requests.length === 1 && !needsJoining(config);
+  try {
+    if (alone) return [{ outputs: await run(session, only!.inputs, only!.requestedOutputs, clock) }];
+    const wanted = new Set(requests.flatMap(request => [...request.requestedOutputs]).sort());
+    const results = await run(session, joinInputs(requests, config), wanted, clock);
+    const rows = requests.reduce((sum, request) => sum + request.batch, 0);
+    const sources = scattered(config);
+    let from = 0;
+    return requests.map((request, i) => {
+      const to = from + request.batch;
+      const own = results.filter(tensor => request.requestedOutputs.has(tensor.name));
+      const outputs = own.map(tensor => {
+        const source = sources.get(tensor.name);
+        if (source === undefined) return sliceRows(tensor, from, to, rows);
+        const { dims } = config.output.find(({ name }) => name === tensor.name)!;
+        return scatter(tensor, requests, i, source, dims);
+      });
+      from = to;
+      return { outputs };
+    });
+  } catch (error) {
+    const fault = error instanceof RuntimeFault ? error : ortFault(error);
+    return requests.map(() => fault);
+  }
+}
+
+/** Output → the input by whose shape it is cut. */
+const scattered = ({ batch_output }: ModelConfig): ReadonlyMap<string, string> =>
+  new Map(
+    batch_output.flatMap(({ target_name, source_input }) =>
+      target_name.map(target => [target, source_input[0]!] as const),
+    ),
+  );
+
+async function run(
+  session: OnnxSession,
+  inputs: ReadonlyMap<string, Tensor>,
+  wanted: ReadonlySet<string>,
+  clock?: ExecutionClock,
+): Promise<readonly Tensor[]> {
+  const feeds = feedsOf(inputs);
+  clock?.inputsReady();
+  const names = namesOf(wanted);
+  const results = await session.run(feeds, names);
+  clock?.computed();
+  return names.map(name => fromOrt(name, results[name]!));
+}
+
+/** By the set, which is the model's own where all its outputs are wanted. */
+const knownNames = new WeakMap<ReadonlySet<string>, readonly string[]>();
+
+function namesOf(wanted: ReadonlySet<string>): readonly string[] {
+  const known = knownNames.get(wanted);
+  if (known) return known;
+  const names = [...wanted];
+  knownNames.set(wanted, names);
+  return names;
+}
+
+/** One request at once, where the session is known to be done soon. */
+function computeNow(
+  session: OnnxSession,
+  inputs: readonly TypedTensor[],
+  wanted: readonly string[],
+  clock: ExecutionClock,
+): readonly TypedTensor[] | undefined {
+  const feeds: Record<string, Feed> = {};
+  for (const { name, dtype, values, shape } of inputs) feeds[name] = new Feed(dtype, values, shape);
+  clock.inputsReady();
+  try {
+    const results = session.runNow!(feeds, wanted);
+    if (!results) return undefined;
+    clock.computed();
+    return wanted.map(name => {
+      const { data, dims, type } = results[name]!;
+      return { name, dtype: namedType(name, type).name, shape: dims, values: data as Values };
+    });
+  } catch (error) {
+    throw error instanceof RuntimeFault ? error : ortFault(error);
+  }
+}
+
+/** What the binding reads of a tensor that lies in memory; making a `Tensor` checks all of it once more. */
+class Feed {
+  readonly location = "cpu";
+  readonly size: number;
+
+  constructor(
+    readonly type: DType,
+    readonly data: Values,
+    readonly dims: readonly number[],
+  ) {
+    this.size = data.length;
+  }
+}
+
+function feedsOf(inputs: ReadonlyMap<string, Tensor>): Record<string, ort.Tensor> {
+  const feeds: Record<string, ort.Tensor> = {};
+  for (const [name, tensor] of inputs) feeds[name] = toOrt(tensor);
+  return feeds;
+}
+
+function toOrt(tensor: Tensor): ort.Tensor {
+  const row = wireDatatype(tensor.datatype)!;
+  const { data, shape } = tensor;
+  if (!row.array) return new OrtTensor("string", unpackStrings(tensor), shape);
+  const aligned = data.byteOffset % row.bytes === 0 ? data : Uint8Array.from(data);
+  const values = new row.array(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / row.bytes);
+  return new OrtTensor(row.name as "float32", values as Float32Array, shape);
+}
+
+function fromOrt(name: string, tensor: ort.Tensor): Tensor {
+  const dtype = namedType(name, tensor.type);
+  if (!dtype.array)
+    return { name, datatype: dtype.wire, shape: tensor.dims, data: packStrings(tensor.data as string[]) };
+  const values = tensor.data as Uint8Array;
+  return {
+    name,
+    datatype: dtype.wire,
+    shape: tensor.dims,
+    data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+  };
+}
+
+/** @param output its name, for the message */
+function namedType(output: string, type: string) {
+  if (isDType(type)) return datatype(type);
+  throw new RuntimeFault(
+    "UNSUPPORTED",
+    `output '${output}' has the element type ${type}, which has no name on the wire`,
+  );
+}
+
+/** ONNX Runtime's error number is not handed on by its binding, so it is read off the message. */
+function ortFault(error: unknown): RuntimeFault {
+  const { message } = error as Error;
+  return new RuntimeFault("INTERNAL", `onnx runtime error ${ortErrorNumber(message)}: ${message}`, { cause: error });
+}

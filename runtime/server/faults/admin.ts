@@ -1,0 +1,90 @@
+/**
+ * The call that adds and takes away faults while a server runs: a port of its own, on the loopback address only, and only where it was asked for.
+ *
+ *   GET    /faults        → [{ id, fault, hits }]
+ *   POST   /faults        a fault as JSON, or { "fault": "ranker:error,rate=0.1" } → { id }
+ *   DELETE /faults/ID     takes one away; DELETE /faults all
+ */
+
+import { createServer, type IncomingMessage } from "node:http";
+import { RuntimeFault } from "../../base/errors.js";
+import { inBackground } from "../../base/in-background.js";
+import { type BrowserHeaders, isForeignPage } from "../transport/http/browser-access.js";
+import { type Listener, listen } from "../transport/listen.js";
+import type { Fault } from "./fault.js";
+import type { FaultSet } from "./fault-set.js";
+
+interface Reply {
+  readonly status: number;
+  readonly body?: unknown;
+}
+
+const MAX_BODY = 2 ** 16;
+
+/** @throws ListenError */
+export function serveFaultAdmin(port: number, faults: FaultSet): Promise<Listener> {
+  const server = createServer((request, response) => {
+    const replied = answer(request, faults)
+      .catch(
+        (error): Reply => ({
+          status: 400,
+          body: { error: RuntimeFault.from(error, (error as Error).message).message },
+        }),
+      )
+      .then(({ status, body }) => {
+        response.writeHead(status, { "Content-Type": "application/json" });
+        response.end(body === undefined ? "" : JSON.stringify(body));
+      });
+    inBackground(replied, "answering about faults");
+  });
+  return listen(server, { address: "127.0.0.1", port }, async () => {
+    server.closeAllConnections();
+  });
+}
+
+async function answer(request: IncomingMessage, faults: FaultSet): Promise<Reply> {
+  // A page in a browser can name another host for this address; it can't choose this header.
+  if (!/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(request.headers.host ?? ""))
+    return { status: 403, body: { error: "this call is for the machine itself" } };
+  if (isForeignPage(request.headers as BrowserHeaders))
+    return { status: 403, body: { error: "requests of web pages are refused" } };
+  const [, id] = /^\/faults(?:\/(\d+))?$/.exec(request.url ?? "") ?? [];
+  if (!/^\/faults(\/|$)/.test(request.url ?? "")) return { status: 404, body: { error: "there is /faults" } };
+  switch (request.method) {
+    case "GET":
+      return { status: 200, body: faults.list() };
+    case "POST": {
+      if (!request.headers["content-type"]?.startsWith("application/json"))
+        return { status: 415, body: { error: "send the fault as application/json" } };
+      return { status: 200, body: { id: faults.add(readFault(await readText(request))) } };
+    }
+    case "DELETE":
+      if (id === undefined) faults.clear();
+      else if (!faults.remove(Number(id))) return { status: 404, body: { error: `there is no fault ${id}` } };
+      return { status: 200, body: faults.list() };
+    default:
+      return { status: 405, body: { error: "GET, POST or DELETE" } };
+  }
+}
+
+function readFault(text: string): Fault | string {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new RuntimeFault("INVALID_ARGUMENT", `the body is not JSON: ${(error as Error).message}`);
+  }
+  const short = typeof json === "object" && json !== null && "fault" in json ? json.fault : undefined;
+  return typeof short === "string" ? short : (json as Fault);
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BODY) throw new RuntimeFault("INVALID_ARGUMENT", `a fault has at most ${MAX_BODY} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}

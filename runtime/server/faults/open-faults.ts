@@ -1,0 +1,54 @@
+/**
+ * The faults of a server from its options: nothing unless some are given or the admin call is asked for.
+ */
+import type { Clock } from "../../base/clock.js";
+import type { Around } from "../models/around.js";
+import type { ServerLog } from "../observe/server-log.js";
+import type { Fault } from "./fault.js";
+
+export interface FaultOptions {
+  readonly faults: readonly (Fault | string)[];
+  /** Port of the admin call on the loopback address; 0 takes a free one. */
+  readonly faultAdminPort: number | undefined;
+  readonly seed: bigint | undefined;
+  readonly clock: Clock | undefined;
+}
+
+export interface OpenFaults {
+  readonly around: Around;
+  /** Opens the admin call, if it was asked for; answers its port. @throws ListenError */
+  listen(log: ServerLog): Promise<number | undefined>;
+  /** Lets go of what the faults hold, and closes the admin call. */
+  close(): Promise<void>;
+}
+
+/** @throws RuntimeFault for a fault that is none */
+export async function openFaults({
+  faults,
+  faultAdminPort,
+  seed = 0n,
+  clock,
+}: FaultOptions): Promise<OpenFaults | undefined> {
+  if (faults.length === 0 && faultAdminPort === undefined) return undefined;
+  const [{ createFaultSet }, { faultLayer }, { serveFaultAdmin }] = await Promise.all([
+    import("./fault-set.js"),
+    import("./fault-layer.js"),
+    import("./admin.js"),
+  ]);
+  const set = createFaultSet(seed, clock);
+  for (const fault of faults) set.add(fault);
+  let admin: Awaited<ReturnType<typeof serveFaultAdmin>> | undefined;
+  return {
+    around: faultLayer(set),
+    async listen(log) {
+      if (faultAdminPort === undefined) return undefined;
+      admin = await serveFaultAdmin(faultAdminPort, set);
+      log.info("faults", `Started fault admin at ${admin.address}:${admin.port}`);
+      return admin.port;
+    },
+    async close() {
+      set.clear();
+      await admin?.stop(0);
+    },
+  };
+}

@@ -1,0 +1,253 @@
+/**
+ * What a server is started with, and what runs then.
+ */
+
+import type { Clock } from "../../base/clock.js";
+import { defaultMemoryLimit } from "../../base/memory/memory-limit.js";
+import { DEFAULT_RATIO } from "../../base/memory/request-allowance.js";
+import type { Fault } from "../faults/fault.js";
+import type { Around } from "../models/around.js";
+import type { GpuChoice } from "../models/gpus.js";
+import type { LogOptions } from "../observe/server-log.js";
+import type { RecentOptions, RecentRequests } from "../observe/tracing/recent-requests.js";
+import { type TracerOptions, USUAL_TRACING } from "../observe/tracing/tracer.js";
+import type { ReplayOptions } from "../recordings/replay.js";
+import type { RateLimitResource } from "../scheduling/rate-limiter.js";
+import { type ConnectionCare, DEFAULT_CARE } from "../transport/grpc/connection-care.js";
+import type { GrpcTls } from "../transport/grpc/tls.js";
+import { readOrigins } from "../transport/http/browser-access.js";
+import type { SageMaker } from "../transport/http/sagemaker.js";
+import type { VertexAi } from "../transport/http/vertex-ai.js";
+import { STALL_TIME } from "../transport/stalled-sockets.js";
+
+interface Endpoint {
+  /** @default "127.0.0.1", which no other machine reaches; Triton's is 0.0.0.0 */
+  readonly address?: string;
+  /** 0 takes a free port. */
+  readonly port?: number;
+}
+
+export interface ServeOptions {
+  readonly modelRepositories: readonly string[];
+  /** `false` leaves an endpoint out. */
+  readonly http?: Endpoint | false;
+  readonly grpc?: Endpoint | false;
+  /** Triton's front end for Vertex AI. */
+  readonly vertexAi?: (Required_<Endpoint> & VertexAi) | undefined;
+  /** Triton's front end for SageMaker, of a single model. */
+  readonly sageMaker?: (Required_<Endpoint> & SageMaker) | undefined;
+  /** TLS on the gRPC port; without it the port speaks plain text. */
+  readonly grpcTls?: GrpcTls | undefined;
+  readonly grpcConnections?: Partial<ConnectionCare>;
+  readonly metrics?: Endpoint | false;
+  readonly modelControlMode?: "none" | "poll" | "explicit";
+  /** Mode poll: seconds between two looks at the repositories. */
+  readonly repositoryPollSeconds?: number;
+  /** Explicit mode: models to load at the start; `"*"` for all. */
+  readonly loadModels?: readonly string[];
+  readonly disableAutoComplete?: boolean;
+  /** Reads `configs/NAME.pbtxt` of a model that has it instead of `config.pbtxt`. */
+  readonly modelConfigName?: string;
+  /** Allows one name in several repositories. */
+  readonly modelNamespacing?: boolean;
+  /** How often a version that fails to load is tried again. */
+  readonly modelLoadRetries?: number;
+  /** Settings by backend; those of `""` hold for all. */
+  readonly backendConfig?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Bytes of the response cache; 0, the default, for none. */
+  readonly cacheSize?: number;
+  /** Settings of caches by name; there is one, `local`, and its `size` goes before `cacheSize`. */
+  readonly cacheConfig?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Named where a cache is asked for that is not here; nothing is read from it. */
+  readonly cacheDirectory?: string;
+  /** How many models load at a time at the start. */
+  readonly modelLoadThreads?: number;
+  /** How old the machine's figures among the metrics may be. */
+  readonly metricsIntervalMs?: number;
+  /** Several servers may listen to the same port when all of them say so. */
+  readonly reuseHttpPort?: boolean;
+  readonly reuseGrpcPort?: boolean;
+  /** How inference responses are packed for clients that can unpack them. */
+  readonly grpcCompression?: "none" | "low" | "medium" | "high";
+  /** Load requests may bring models with code, and choose backends that run code. @default false */
+  readonly allowModelCodeUpload?: boolean;
+  /** A `model.mjs` in the version folder answers in the place of any backend; part of `mockMissing`. @default false */
+  readonly mockStandIns?: boolean;
+  /** What changes nothing here, and is shown among the options at the start all the same. */
+  readonly shown?: Partial<ShownOptions>;
+  /** Bounds instances by the resources that they name. */
+  readonly rateLimit?: boolean;
+  readonly rateLimitResources?: readonly RateLimitResource[];
+  /** Which GPUs models may run on. @default "auto" */
+  readonly gpu?: GpuChoice;
+  readonly exitOnError?: boolean;
+  readonly strictReadiness?: boolean;
+  readonly exitTimeoutSeconds?: number;
+  /** How long `stop` goes on serving new requests, not ready, before it ends what is in flight. @default 0 */
+  readonly drainDelaySeconds?: number;
+  /** How long a client may read nothing of an answer that waits for it; 0 for any time. @default 30 */
+  readonly stallTimeoutSeconds?: number;
+  /** Bytes that requests, responses and caches may hold together. @default 75 % of the cgroup's or the machine's memory */
+  readonly memoryLimit?: number;
+  /** Whether the process collects and gives memory back to the system when it is quiet after a peak. @default true */
+  readonly returnMemory?: boolean;
+  /** Bytes of memory that a request may take for each byte of its body, beside 1 MiB. @default 16 */
+  readonly requestMemoryRatio?: number;
+  readonly id?: string;
+  readonly httpMaxInputSize?: number;
+  /** Origins of web pages that may call the HTTP ports, as `https://shop.example`; `*` for all. @default none but the server's own */
+  readonly httpAllowedOrigins?: readonly string[];
+  readonly allowClientShm?: boolean;
+  readonly allowCpuMetrics?: boolean;
+  /** `SETTING` → value of `--metrics-config`. */
+  readonly metricsConfig?: Readonly<Record<string, string>>;
+  /** Which requests are traced before a client says so. @default none */
+  readonly trace?: TracerOptions;
+  /** Whether clients may read and change the settings of tracing; without them the server answers as a Triton that was built without tracing. @default true */
+  readonly allowTrace?: boolean;
+  /** `API[,API]:KEY=VALUE`: what only answers clients with that header. */
+  readonly httpRestrictedApis?: readonly string[];
+  readonly grpcRestrictedProtocols?: readonly string[];
+  /** Headers whose whole names match become parameters of inference requests. */
+  readonly httpHeaderForwardPattern?: string;
+  readonly grpcHeaderForwardPattern?: string;
+  /** Makes the seeds of requests that name none a repeatable sequence. */
+  readonly seed?: bigint;
+  /** Runs the golden rows of fitted workflows as they load, and warns of differences (the default) or refuses the model. */
+  readonly verifyWorkflows?: "off" | "warn" | "refuse";
+  /** Mocks stand in for backends, model files and stores that aren't here; see `backends/mock`. */
+  readonly mockMissing?: boolean;
+  /** A cassette that answers for the models it has; without a repository it is one. */
+  readonly replay?: ReplayOptions | undefined;
+  /** Faults on purpose, as objects or in their short form `ranker:error,rate=0.1`; see `faults/fault.ts`. */
+  readonly faults?: readonly (Fault | string)[];
+  /** Opens the call that adds and takes away faults, on this port of the loopback address. */
+  readonly faultAdminPort?: number | undefined;
+  /** Layers between the server and its models, the outermost first: mocks, faults, replacements. */
+  readonly around?: readonly Around[];
+  /** Keeps the last requests with what their stages made, for the page; `RunningServer.recent` has them. */
+  readonly recentRequests?: RecentOptions | undefined;
+  /** What mocks, faults and the ages of features are told by; the machine's clock by default. */
+  readonly clock?: Clock;
+  readonly log?: Partial<LogOptions>;
+  /** File that takes the log instead of the process's streams. */
+  readonly logFile?: string;
+  /** Adds lines to the log that a real Triton does not have: what to do about a fault. */
+  readonly hints?: boolean;
+  /** Where log lines go; the process's streams by default. */
+  /** Called when the models are loaded and before the ports open: from here on `stop` is the way to end. */
+  readonly onLoaded?: () => void;
+  readonly writeLog?: (text: string, stream: "stdout" | "stderr") => void;
+}
+
+interface ShownOptions {
+  readonly pinnedMemoryPoolByteSize: number;
+  readonly minSupportedComputeCapability: number;
+}
+
+export interface RunningServer {
+  /** Ports that are open; an endpoint that is off has none. */
+  readonly ports: {
+    readonly http?: number;
+    readonly grpc?: number;
+    readonly vertexAi?: number;
+    readonly sageMaker?: number;
+    readonly metrics?: number;
+    readonly faultAdmin?: number;
+  };
+  /** The last requests, where `recentRequests` asks for them. */
+  readonly recent?: RecentRequests;
+  /** Refuses new requests, lets those in flight end, unloads the models. Calling it again waits for the same end. */
+  stop(): Promise<void>;
+}
+
+type Required_<T> = { readonly [K in keyof T]-?: T[K] };
+type OpenEndpoint = Required_<Endpoint>;
+
+export const withDefaults = (given: ServeOptions) => {
+  const endpoint = (
+    value: Endpoint | false | undefined,
+    port: number,
+    address = "127.0.0.1",
+  ): OpenEndpoint | undefined =>
+    value === false ? undefined : { address: value?.address ?? address, port: value?.port ?? port };
+  const http = endpoint(given.http, 8000);
+  return {
+    modelRepositories: [...new Set(given.modelRepositories)],
+    http,
+    grpc: endpoint(given.grpc, 8001),
+    vertexAi: given.vertexAi,
+    sageMaker: given.sageMaker,
+    grpcTls: given.grpcTls,
+    grpcConnections: { ...DEFAULT_CARE, ...given.grpcConnections },
+    metrics: endpoint(given.metrics, 8002, http?.address),
+    modelControlMode: given.modelControlMode ?? "none",
+    loadModels: given.loadModels ?? [],
+    repositoryPollSeconds: given.repositoryPollSeconds ?? 15,
+    disableAutoComplete: given.disableAutoComplete ?? false,
+    modelConfigName: given.modelConfigName ?? "",
+    modelNamespacing: given.modelNamespacing ?? false,
+    modelLoadRetries: given.modelLoadRetries ?? 0,
+    backendConfig: given.backendConfig ?? {},
+    cacheSize: given.cacheSize ?? 0,
+    cacheDirectory: given.cacheDirectory ?? "/opt/tritonserver/caches",
+    cacheConfig: given.cacheConfig ?? {},
+    modelLoadThreads: given.modelLoadThreads ?? 4,
+    metricsIntervalMs: given.metricsIntervalMs ?? 2000,
+    reuseHttpPort: given.reuseHttpPort ?? false,
+    reuseGrpcPort: given.reuseGrpcPort ?? false,
+    grpcCompression: given.grpcCompression ?? "none",
+    shown: { pinnedMemoryPoolByteSize: 2 ** 28, minSupportedComputeCapability: 0, ...given.shown },
+    rateLimit: given.rateLimit ?? false,
+    rateLimitResources: given.rateLimitResources ?? [],
+    gpu: given.gpu ?? ("auto" as const),
+    exitOnError: given.exitOnError ?? true,
+    strictReadiness: given.strictReadiness ?? true,
+    exitTimeoutSeconds: given.exitTimeoutSeconds ?? 30,
+    drainDelaySeconds: given.drainDelaySeconds ?? 0,
+    stallTimeoutSeconds: given.stallTimeoutSeconds ?? STALL_TIME / 1000,
+    memoryLimit: given.memoryLimit ?? defaultMemoryLimit(),
+    returnMemory: given.returnMemory ?? true,
+    requestMemoryRatio: given.requestMemoryRatio ?? DEFAULT_RATIO,
+    id: given.id ?? "triton",
+    httpMaxInputSize: given.httpMaxInputSize ?? 2 ** 26,
+    httpAllowedOrigins: (given.httpAllowedOrigins ?? []).flatMap(readOrigins),
+    allowClientShm: given.allowClientShm ?? false,
+    allowCpuMetrics: given.allowCpuMetrics ?? true,
+    metricsConfig: given.metricsConfig ?? {},
+    trace: (given.allowTrace ?? true) ? (given.trace ?? USUAL_TRACING) : undefined,
+    allowModelCodeUpload: given.allowModelCodeUpload ?? false,
+    mockMissing: given.mockMissing ?? false,
+    mockStandIns: (given.mockStandIns || given.mockMissing) ?? false,
+    replay: given.replay,
+    faults: given.faults ?? [],
+    faultAdminPort: given.faultAdminPort,
+    around: given.around ?? [],
+    clock: given.clock,
+    recentRequests: given.recentRequests,
+    httpRestrictedApis: given.httpRestrictedApis ?? [],
+    grpcRestrictedProtocols: given.grpcRestrictedProtocols ?? [],
+    httpHeaderForwardPattern: given.httpHeaderForwardPattern ?? "",
+    grpcHeaderForwardPattern: given.grpcHeaderForwardPattern ?? "",
+    seed: given.seed,
+    verifyWorkflows: given.verifyWorkflows ?? ("warn" as const),
+    onLoaded: given.onLoaded ?? (() => {}),
+    logFile: given.logFile ?? "",
+    log: {
+      info: true,
+      warning: true,
+      error: true,
+      verbose: 0,
+      format: "default" as const,
+      hints: given.hints ?? false,
+      ...given.log,
+    },
+    writeLog:
+      given.writeLog ??
+      ((text: string, stream: "stdout" | "stderr"): void => {
+        process[stream].write(text);
+      }),
+  };
+};
+
+export type OpenOptions = ReturnType<typeof withDefaults>;

@@ -1,0 +1,307 @@
+/**
+ * One server: options → models loaded, ports open, and a way to stop. Nothing is global: a process may run several.
+ */
+
+import { stat } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { removeAbandonedFolders } from "../../../contract/files/temporary-folder.js";
+import { RuntimeFault, STATUS } from "../../base/errors.js";
+import { inBackground, watchFaults } from "../../base/in-background.js";
+import { MemoryBudget } from "../../base/memory/memory-budget.js";
+import { chooseCache } from "../cache/choose-cache.js";
+import type { ResponseCache } from "../cache/local-cache.js";
+import { openFaults } from "../faults/open-faults.js";
+import { createMemoryReturner, type MemoryReturner } from "../memory/allocator.js";
+import { type Around, layered } from "../models/around.js";
+import { findGpus } from "../models/gpus.js";
+import { createRegistry } from "../models/registry.js";
+import type { Registry } from "../models/registry-types.js";
+import { createFailureCounts } from "../observe/failure-counts.js";
+import { logWriter } from "../observe/log-file.js";
+import { createLogSettings } from "../observe/log-settings.js";
+import { createLog, type ServerLog } from "../observe/server-log.js";
+import { createRecentRequests } from "../observe/tracing/recent-requests.js";
+import { createTracer } from "../observe/tracing/tracer.js";
+import { createSeeds } from "../requests/seeds.js";
+import { createCalls } from "../requests/server-calls.js";
+import { modelCaller, serverModels } from "../requests/server-models.js";
+import { createRateLimiter } from "../scheduling/rate-limiter.js";
+import { countDown } from "./count-down.js";
+import { callsOfFailedStart } from "./failed-start.js";
+import { openPorts } from "./open-ports.js";
+import { type OpenOptions, type RunningServer, type ServeOptions, withDefaults } from "./server-options.js";
+import { agentsTable, backendsTable, modelsTable, optionsTable } from "./start-up-tables.js";
+
+/**
+ * Loads the repositories and opens the ports; they open only when everything is loaded.
+ * @throws Error when a repository is missing, a model fails with `exitOnError`, or a port is taken; nothing is left running then
+ */
+export async function serve(given: ServeOptions): Promise<RunningServer> {
+  const replay = given.replay && (await (await import("../recordings/replay.js")).openReplay(given.replay));
+  const recorded = replay && given.modelRepositories.length === 0 ? await replay.writeRepository() : undefined;
+  const options = withDefaults({
+    ...given,
+    ...(given.logFile && { writeLog: logWriter(given.logFile, given.hints ?? false, given.writeLog) }),
+    ...(recorded !== undefined && { modelRepositories: [recorded] }),
+  });
+  const logState = { ...options.log };
+  const log = createLog(logState, options.writeLog);
+  const budget = new MemoryBudget(options.memoryLimit, {
+    ratio: options.requestMemoryRatio,
+    onPressure: () => {
+      cache?.shrink();
+      returner?.relieve();
+    },
+  });
+  let returner: MemoryReturner | undefined;
+  const { cache, failed } = await requireGood(options, log, budget);
+  const faults = await openFaults(options);
+  const unwatch = watchFaults((fault, doing) => log.error("main", `${doing} failed: ${fault.stack ?? fault.message}`));
+  const layers = [
+    ...(faults ? [faults.around] : []),
+    ...options.around,
+    ...(replay ? [replay.around] : []),
+    ...(options.mockMissing ? [await mocks(log)] : []),
+  ];
+  const around = layers.length > 0 ? layered(layers) : undefined;
+  const failures = createFailureCounts();
+  const models: Registry = createRegistry({
+    repositories: failed ? [] : options.modelRepositories,
+    namespacing: options.modelNamespacing,
+    control: options.modelControlMode,
+    autoComplete: !options.disableAutoComplete,
+    configName: options.modelConfigName,
+    allowCodeUpload: options.allowModelCodeUpload,
+    standIns: options.mockStandIns,
+    retries: options.modelLoadRetries,
+    loadsAtOnce: options.modelLoadThreads,
+    backendConfig: options.backendConfig,
+    cache,
+    gpus: findGpus(options.gpu),
+    rateLimiter: options.rateLimit ? createRateLimiter(options.rateLimitResources) : undefined,
+    models: (namespace, ahead) => modelCaller(() => registry, namespace, ahead),
+    server: serverModels(() => registry),
+    log,
+    around,
+    failures,
+    clock: options.clock,
+    drawSeed: createSeeds(options.seed),
+    onGoldenDifference:
+      options.verifyWorkflows === "off"
+        ? "skip"
+        : options.verifyWorkflows === "refuse"
+          ? "refuse"
+          : message => log.warning("merlon", message),
+  });
+  const registry = around?.registry?.(models) ?? models;
+  if (!failed)
+    await loadFirst(registry, options, log, cache !== undefined).catch(async error => {
+      unwatch();
+      await replay?.remove();
+      throw error;
+    });
+  options.onLoaded();
+
+  let stopping = false;
+  const isKnown = (model: string): boolean => registry.ready().some(version => version.model === model);
+  const tracer = options.trace && createTracer(options.trace, isKnown, log);
+  const recent = options.recentRequests && createRecentRequests(options.recentRequests);
+  const polling =
+    !failed && options.modelControlMode === "poll"
+      ? startPolling(registry, options.repositoryPollSeconds, log)
+      : undefined;
+  /** @param patience milliseconds for it */
+  const closeModels = async (patience: number): Promise<void> => {
+    log.info("server", "Waiting for in-flight requests to complete.");
+    log.info("server", "All models are stopped, unloading models");
+    const live = (): number => new Set(registry.ready().map(({ namespace, model }) => `${namespace}/${model}`)).size;
+    const report = (seconds: number): void =>
+      log.info("server", `Timeout ${seconds}: Found ${live()} live models and 0 in-flight non-inference requests`);
+    await registry.stop().finally(countDown(patience, report));
+    await tracer?.stop();
+    await replay?.remove();
+    unwatch();
+  };
+  try {
+    const control = options.modelControlMode;
+    const made = createCalls(registry, { ...options, control }, () => stopping, tracer, recent);
+    const calls = failed ? callsOfFailedStart(made) : made;
+    const logSettings = createLogSettings(logState, given.logFile);
+    log.hint("memory", limitLine(options.memoryLimit));
+    const endpoints = await openPorts(options, { calls, registry, log, logSettings, budget, failures });
+    const faultAdmin = await faults?.listen(log).catch(async error => {
+      await endpoints.stop(0);
+      throw error;
+    });
+    const stop = async (): Promise<void> => {
+      stopping = true;
+      const polled = polling?.stop();
+      if (options.drainDelaySeconds > 0) {
+        endpoints.leave();
+        await delay(options.drainDelaySeconds * 1000);
+      }
+      returner?.stop();
+      await faults?.close();
+      const patience = options.exitTimeoutSeconds * 1000;
+      const end = performance.now() + patience;
+      const ended = endpoints.stop(patience).then(() => polled);
+      await within(
+        ended.then(() => closeModels(end - performance.now())),
+        patience,
+      ).catch(error => {
+        log.error("main", `failed to stop server: Internal - ${(error as Error).message}`);
+        throw error;
+      });
+    };
+    if (options.returnMemory) returner = createMemoryReturner({ budget, log });
+    // Beside the first requests: leftovers of servers that were killed.
+    inBackground(removeAbandonedFolders(), "removing what killed servers left");
+    let stopped: Promise<void> | undefined;
+    return {
+      ports: { ...endpoints.ports, ...(faultAdmin !== undefined && { faultAdmin }) },
+      ...(recent && { recent }),
+      stop: () => {
+        stopped ??= stop();
+        return stopped;
+      },
+    };
+  } catch (error) {
+    await polling?.stop();
+    // Triton ends without unloading, so nothing is said of it.
+    logState.info = false;
+    await closeModels(0);
+    throw error;
+  }
+}
+
+const limitLine = (bytes: number): string =>
+  Number.isFinite(bytes)
+    ? `requests, responses and caches may hold ${Math.floor((0.9 * bytes) / 2 ** 20)} MiB: 90 % of --memory-limit, ${Math.floor(bytes / 2 ** 20)} MiB`
+    : "the memory that requests, responses and caches may hold is not limited: set --memory-limit";
+
+async function mocks(log: ServerLog): Promise<Around> {
+  const { mockMissing } = await import("../backends/mock/mock-missing.js");
+  return mockMissing((name, reason) =>
+    log.warning("mock", `a mock stands in for ${name.includes("/") ? "stage" : "model"} '${name}': ${reason}`),
+  );
+}
+
+/**
+ * What is wrong before anything is loaded.
+ * @returns `failed` where the server is to stay nevertheless
+ * @throws RuntimeFault, after the options are in the log
+ */
+async function requireGood(
+  options: OpenOptions,
+  log: ServerLog,
+  budget: MemoryBudget,
+): Promise<{ readonly cache?: ResponseCache | undefined; readonly failed: boolean }> {
+  try {
+    await requireRepositories(options.modelRepositories);
+    return {
+      cache: chooseCache(options.cacheConfig, options.cacheSize, { searched: options.cacheDirectory, log, budget }),
+      failed: false,
+    };
+  } catch (error) {
+    printOptions(options, log, false);
+    if (!options.exitOnError) {
+      const { code, message } = RuntimeFault.from(error);
+      log.error("tritonserver", `${STATUS[code].label}: ${message}`);
+      return { failed: true };
+    }
+    log.info("server", "No server context available. Exiting immediately.");
+    throw error;
+  }
+}
+
+/** @throws RuntimeFault when a model fails and that is to end the server */
+async function loadFirst(registry: Registry, options: OpenOptions, log: ServerLog, cached: boolean): Promise<void> {
+  const explicit = options.modelControlMode === "explicit";
+  const all = !explicit || options.loadModels.includes("*");
+  const mixed = explicit && all && options.loadModels.length > 1;
+  const good = mixed
+    ? false
+    : all || options.loadModels.length > 0
+      ? await registry.start(all ? [] : options.loadModels)
+      : true;
+  const entries = await registry.index();
+  log.table("server", agentsTable());
+  log.table("server", backendsTable(registry.backends(), options));
+  log.table("server", modelsTable(entries, registry.empty()));
+  printOptions(options, log, cached);
+  if (good) return;
+  if (!mixed && !options.exitOnError) return log.error("tritonserver", "Internal: failed to load all models");
+  log.info("server", "Waiting for in-flight requests to complete.");
+  log.info("server", "All models are stopped, unloading models");
+  await registry.stop();
+  if (!mixed) throw new RuntimeFault("INTERNAL", "failed to load all models");
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    "Wildcard model name '*' must be the ONLY startup model if specified at all.",
+  );
+}
+
+function printOptions(options: OpenOptions, log: ServerLog, cached: boolean): void {
+  if (options.metrics && options.allowCpuMetrics) log.info("metrics", "Collecting CPU metrics");
+  log.table("tritonserver", optionsTable(options, cached));
+}
+
+/** No time at all is too little, as it is for Triton, even where nothing is left to do. */
+function within(work: Promise<void>, milliseconds: number): Promise<void> {
+  const late = new RuntimeFault("INTERNAL", "Exit timeout expired. Exiting immediately.");
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(late), milliseconds);
+    work.then(milliseconds > 0 ? resolve : () => reject(late), reject).finally(() => clearTimeout(timer));
+  });
+}
+
+interface Polling {
+  /** Resolves when no look is under way any more. */
+  stop(): Promise<void>;
+}
+
+/** Looks at the repositories every so often; a look that takes longer than the period is not joined by another. */
+function startPolling(registry: Registry, seconds: number, log: ServerLog): Polling | undefined {
+  if (seconds <= 0) return undefined;
+  let looking: Promise<void> | undefined;
+  const look = async (): Promise<void> => {
+    try {
+      await registry.poll();
+    } catch (error) {
+      // As a folder that is away for a moment: what is loaded is served on, and the next look may find it again.
+      log.error("main", `failed to poll model repository: Internal - ${(error as Error).message}`);
+    }
+    looking = undefined;
+  };
+  const timer = setInterval(() => {
+    looking ??= look();
+  }, seconds * 1000);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await looking;
+    },
+  };
+}
+
+/** Stores of clouds, which this server reads as little as a Triton that was built without them. */
+const BUCKETS = [
+  ["gs://", "GCS"],
+  ["s3://", "S3"],
+  ["as://", "AZURE_STORAGE"],
+] as const;
+
+async function requireRepositories(folders: readonly string[]): Promise<void> {
+  if (folders.length === 0) throw new RuntimeFault("INVALID_ARGUMENT", "--model-repository must be specified");
+  for (const folder of folders) {
+    const bucket = BUCKETS.find(([scheme]) => folder.startsWith(scheme));
+    if (bucket)
+      throw new RuntimeFault(
+        "INTERNAL",
+        `${bucket[0]} file-system not supported. To enable, build with -DTRITON_ENABLE_${bucket[1]}=ON.`,
+      );
+    const found = await stat(folder).catch(() => undefined);
+    if (!found) throw new RuntimeFault("INTERNAL", `failed to stat file ${folder}`);
+    if (!found.isDirectory()) throw new RuntimeFault("INVALID_ARGUMENT", "repository path is not a valid directory");
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * Returns memory to the system after a peak. V8 collects only while something allocates, and glibc keeps freed blocks that lie between others: without
+ * this the resident memory of an idle server stays at its peak.
+ */
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import type { MemoryBudget } from "../../base/memory/memory-budget.js";
+import type { ServerLog } from "../observe/server-log.js";
+
+/** The binding of scripts/native-allocator.mjs. */
+export interface Allocator {
+  /** Returns freed pages, on another thread. */
+  trim(): Promise<boolean>;
+}
+
+const MIB = 2 ** 20;
+/** How often resident memory is looked at, in milliseconds. */
+const INTERVAL_MS = 1000;
+/** Growth that is worth returning. */
+const WORTH = 32 * MIB;
+/** Time until the next attempt; twice as long after each one that returned little: what is left is in use, or idle in a pool that gives it up later. */
+const AGAIN_MS = 5000;
+const LATEST_AGAIN_MS = 600_000;
+/** If what is charged changes by more than this between two looks, requests are a load: V8 collects by itself then, and a pause would delay them. */
+const BUSY = 4 * MIB;
+/** How long V8 takes to free collected buffers. */
+const SWEEP_MS = 50;
+/** Looks in a row that found the server quiet before it collects. */
+const QUIET_LOOKS = 2;
+/** A forced collection pauses about a millisecond per megabyte of live objects; larger heaps are left to V8. */
+const LARGEST_HEAP = 128 * MIB;
+/** Under pressure requests are refused until memory is returned, so nothing waits for quiet; but not more often than this. */
+const PRESSURE_MS = 2000;
+
+export interface ReturnerOptions {
+  readonly budget: Pick<MemoryBudget, "charged">;
+  readonly log?: Pick<ServerLog, "hint">;
+  /** Called when memory is returned for the first time. */
+  readonly load?: () => Allocator | undefined;
+  readonly intervalMs?: number;
+  readonly againMs?: number;
+  readonly resident?: () => number;
+  readonly collect?: () => void;
+}
+
+export interface MemoryReturner {
+  /** Returns what can be returned now: resident memory is near the limit. */
+  relieve(): void;
+  stop(): void;
+}
+
+/** Watches the process, and returns memory when the server has become quiet after a peak. */
+export function createMemoryReturner({
+  budget,
+  log,
+  load = loadAllocator,
+  intervalMs = INTERVAL_MS,
+  againMs = AGAIN_MS,
+  resident = () => process.memoryUsage.rss(),
+  collect = collectGarbage,
+}: ReturnerOptions): MemoryReturner {
+  /** The least resident memory so far. */
+  let floor = resident();
+  let last = floor;
+  /** Resident memory after the last attempt. */
+  let left = floor;
+  let quiet = 0;
+  let held = budget.charged;
+  let allocator: Allocator | undefined;
+  let next = 0;
+  let wait = againMs;
+  let relieved = Number.NEGATIVE_INFINITY;
+  let running: Promise<void> | undefined;
+
+  async function giveBack(): Promise<void> {
+    const before = resident();
+    allocator ??= load() ?? withoutBinding(log);
+    // Often enough by itself, and without a pause.
+    await allocator.trim();
+    if (resident() - floor >= WORTH) {
+      collect();
+      // V8 frees the memory of collected buffers on its own threads, for which it needs a moment.
+      await new Promise<void>(resolve => setTimeout(resolve, SWEEP_MS).unref());
+      await allocator.trim();
+    }
+    left = resident();
+    last = left;
+    quiet = 0;
+    wait = before - left >= WORTH ? againMs : Math.min(LATEST_AGAIN_MS, 2 * wait);
+    next = performance.now() + wait;
+    if (before - left >= WORTH)
+      log?.hint("memory", `returned ${toMib(before - left)} MiB to the system; ${toMib(left)} MiB are resident`);
+  }
+  const start = (): void => {
+    running ??= giveBack().finally(() => {
+      running = undefined;
+    });
+  };
+  const look = (): void => {
+    if (running) return;
+    const now = resident();
+    floor = Math.min(floor, now);
+    const grows = now > last + WORTH / 4;
+    last = now;
+    const { charged } = budget;
+    const isBusy = Math.abs(charged - held) > BUSY;
+    held = charged;
+    quiet = now - floor < WORTH || grows || isBusy ? 0 : quiet + 1;
+    // A new peak does not wait for what an earlier one could not return.
+    const isNew = now - left >= WORTH;
+    if (isNew) wait = againMs;
+    if (quiet >= QUIET_LOOKS && (isNew || performance.now() >= next)) start();
+  };
+  const timer = setInterval(look, intervalMs).unref();
+  return {
+    relieve() {
+      const now = performance.now();
+      if (running || now - relieved < PRESSURE_MS) return;
+      relieved = now;
+      start();
+    },
+    stop: () => clearInterval(timer),
+  };
+}
+
+const toMib = (bytes: number): number => Math.round(bytes / MIB);
+
+function withoutBinding(log: ReturnerOptions["log"]): Allocator {
+  log?.hint(
+    "memory",
+    `the binding that returns freed memory to the system is not there, so a part of a peak stays resident: run \`node ${SCRIPT}\` once`,
+  );
+  return { trim: async () => false };
+}
+
+const SCRIPT = "node_modules/merlon/scripts/native-allocator.mjs";
+
+let gc: (() => void) | undefined;
+
+/** A full collection, where the heap is small enough for a short pause. */
+function collectGarbage(): void {
+  if (process.memoryUsage().heapUsed > LARGEST_HEAP) return;
+  if (!gc) {
+    // The only way to V8's collector that needs no flag of the command line.
+    setFlagsFromString("--expose-gc");
+    gc = runInNewContext("gc") as () => void;
+  }
+  // Buffers that one collection finds are freed by the next.
+  gc();
+  gc();
+}
+
+/** The binding, or undefined where it was not compiled or is of another system. */
+export function loadAllocator(): Allocator | undefined {
+  const name = `merlon-allocator-${process.platform}-${process.arch}.node`;
+  try {
+    const path = new URL(`../../../../build/Release/${name}`, import.meta.url);
+    return createRequire(import.meta.url)(fileURLToPath(path)) as Allocator;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * The models of one request: each in the version that was there when the request began, however often it asks it and whatever is loaded meanwhile.
+ * A version that was replaced is unloaded when the last request that holds it has ended.
+ */
+import { RuntimeFault } from "../../base/errors.js";
+import type { ModelVersion } from "../../base/model-version.js";
+import type { AskedModel, Lease } from "../../engine/schedule/lease.js";
+import type { ReadyVersion } from "./ready-version.js";
+import type { Find, Registry } from "./registry-types.js";
+
+interface Found {
+  readonly model: string;
+  readonly version: ModelVersion;
+  /** Empty where no repository is named. */
+  readonly near: string;
+  readonly found: ReadyVersion | RuntimeFault;
+}
+
+export class VersionLease implements Lease {
+  /** A model that was not there is not there until the request ends. A list, since a request asks few models, and each more than once. */
+  readonly #found: Found[] = [];
+  readonly #held: ReadyVersion[] = [];
+  readonly #registry: Registry;
+  #ended = false;
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+  }
+
+  /** A lease that a request carries. */
+  static of(lease: Lease): VersionLease {
+    if (lease instanceof VersionLease) return lease;
+    throw new TypeError("a lease of another kind");
+  }
+
+  /**
+   * Holds these models and all that they ask in their turn. A fault waits for the one who asks for the model.
+   * @param how.near the repository of the model that asks
+   */
+  hold(asked: readonly AskedModel[], { closing, near: by, ahead }: Find): void {
+    for (const { model, version, near = by } of asked) this.#resolve(model, version, { closing, near, ahead });
+  }
+
+  /** The version that this request asks; what it was not known to ask is held from now on. @throws RuntimeFault */
+  find(model: string, version: ModelVersion, how: Find): ReadyVersion {
+    const found = this.#resolve(model, version, how);
+    if (found instanceof RuntimeFault) throw found;
+    return found;
+  }
+
+  /** A lease of the same versions, for a part of the request that may outlast the rest. */
+  fork(): VersionLease {
+    const made = new VersionLease(this.#registry);
+    made.#found.push(...this.#found);
+    for (const version of this.#held) {
+      version.holders.join();
+      made.#held.push(version);
+    }
+    return made;
+  }
+
+  agrees(other: Lease, models: readonly string[], near: string | undefined): boolean {
+    const same = VersionLease.of(other);
+    return models.every(model => this.#resolve(model, -1, { near }) === same.#resolve(model, -1, { near }));
+  }
+
+  end(): void {
+    this.#ended = true;
+    for (const { holders } of this.#held.splice(0)) holders.give();
+  }
+
+  #resolve(model: string, version: ModelVersion, { closing = false, near, ahead }: Find): ReadyVersion | RuntimeFault {
+    const by = near ?? "";
+    for (const known of this.#found)
+      if (known.model === model && known.version === version && known.near === by) return known.found;
+    let found: ReadyVersion | RuntimeFault;
+    try {
+      found = this.#registry.find(model, version, { closing, near, ahead });
+    } catch (error) {
+      found = RuntimeFault.from(error);
+    }
+    this.#found.push({ model, version, near: by, found });
+    if (found instanceof RuntimeFault) return found;
+    // A stage that outlives its request, since a fallback answered in its place, keeps nothing loaded.
+    if (!this.#ended && found.holders.take()) this.#held.push(found);
+    if (found.loaded.asks) this.hold(found.loaded.asks, { closing, near: found.namespace, ahead });
+    return found;
+  }
+}

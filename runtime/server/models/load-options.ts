@@ -1,0 +1,55 @@
+/**
+ * What versions are loaded with.
+ */
+
+import type { Clock } from "../../base/clock.js";
+import type { ModelCaller, PrepareContext } from "../../engine/schedule/kernel.js";
+import type { ServerModels } from "../backends/backend.js";
+import type { ResponseCache } from "../cache/local-cache.js";
+import type { FailureCounts } from "../observe/failure-counts.js";
+import type { ServerLog } from "../observe/server-log.js";
+import type { RateLimiter } from "../scheduling/rate-limiter.js";
+import type { Around } from "./around.js";
+import type { Gpus } from "./gpus.js";
+import type { Ahead } from "./together.js";
+
+export interface LoadOptions {
+  readonly autoComplete: boolean;
+  /** @param namespace of the model that calls @param ahead models that take their places together with it, and before all others are meant */
+  readonly models: (namespace: string, ahead?: Ahead) => ModelCaller;
+  /** The models of this server, for backends that call them. */
+  readonly server: ServerModels;
+  /** Settings of backends from the command line; those of `""` hold for all. */
+  readonly backendConfig?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Where models with `response_cache` keep answers. */
+  readonly cache?: ResponseCache | undefined;
+  readonly gpus: Gpus;
+  /** Bounds instances by the resources that their groups name. */
+  readonly rateLimiter?: RateLimiter | undefined;
+  readonly log?: ServerLog;
+  /** A `model.mjs` stands in for the backend of every model that has one. */
+  readonly standIns?: boolean;
+  /** What stands between the server and its models, if anything does. */
+  readonly around?: Around | undefined;
+  /** Where failures are counted that outlive a version; with the version itself by default. */
+  readonly failures?: FailureCounts | undefined;
+  readonly clock?: Clock | undefined;
+  drawSeed(): bigint;
+  readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];
+  /** Files that native code may open at once. Default: those that a manifest of `merlon build` lists. */
+  readonly isTrusted?: PrepareContext["isTrusted"];
+}
+
+export interface RegistryOptions extends LoadOptions {
+  readonly repositories: readonly string[];
+  /** Whether several repositories may have a model of one name. */
+  readonly namespacing?: boolean;
+  readonly control: "none" | "poll" | "explicit";
+  readonly configName?: string;
+  /** Load requests may bring code, and choose it. */
+  readonly allowCodeUpload?: boolean;
+  readonly retries?: number;
+  /** How many models load at a time at the start. */
+  readonly loadsAtOnce?: number;
+  readonly log: ServerLog;
+}

@@ -1,0 +1,210 @@
+/**
+ * Loads one version of a polled model: its backend, completed and validated configuration, scheduler and statistics.
+ */
+import { stat } from "node:fs/promises";
+import { basename, dirname, join, posix } from "node:path";
+import { complete } from "../../../triton-protos/complete-message.js";
+import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import { RuntimeFault } from "../../base/errors.js";
+import type { Backend, LoadContext } from "../backends/backend.js";
+import { hasBackend, loadBackend, UnknownBackend } from "../backends/index.js";
+import { STAND_IN } from "../backends/javascript/stand-in.js";
+import { createStatistics, FIRST_RESPONSE_FAMILY, firstResponseBounds } from "../observe/statistics.js";
+import { createScheduler } from "../scheduling/create-scheduler.js";
+import { logInstanceStarts, logModelEnd, logModelStart } from "./backend-lines.js";
+import { checkInstances } from "./check-limits.js";
+import { createHolders } from "./holders.js";
+import { fileInside } from "./inside-folder.js";
+import { readLabels } from "./labels.js";
+import type { VersionFolder } from "./layout.js";
+import type { LoadOptions } from "./load-options.js";
+import { fillSchedulers } from "./normalise.js";
+import type { PolledModel } from "./polled-model.js";
+import type { ReadyVersion } from "./ready-version.js";
+import type { Ahead } from "./together.js";
+import { STAND_IN_PARAMETER } from "./uploaded-code.js";
+import { validateVersion } from "./validate.js";
+import { UnknownKind } from "./validate-batch-io.js";
+import { validateStates } from "./validate-sequence.js";
+import { isCovered, verifyFiles } from "./verify-when-listed.js";
+
+/**
+ * The backend of the configuration, or the JavaScript backend where `model.mjs` stands in for it, so that one repository serves both a Triton that has
+ * the backend and tests that do not. @throws RuntimeFault
+ */
+async function backendFor({ config, code, onDisk }: PolledModel, folder: string, anywhere: boolean): Promise<Backend> {
+  const mayStandIn = config.platform !== "ensemble" && config.backend !== "merlon" && code !== "none";
+  const standsIn = mayStandIn && (standInOf(onDisk) || (anywhere && (await isFile(join(folder, STAND_IN)))));
+  const backend = await loadBackend(standsIn ? { platform: "", backend: "javascript" } : config);
+  if (backend.runsCode && code === "none")
+    throw new RuntimeFault("INVALID_ARGUMENT", `model '${config.name}' was loaded by a request, and may run no code`);
+  return backend;
+}
+
+/** Whether the configuration on disk says that the module stands in. @throws RuntimeFault for another value */
+function standInOf(onDisk: ModelConfig | undefined): boolean {
+  const value = onDisk?.parameters[STAND_IN_PARAMETER]?.string_value;
+  if (value === undefined || value === "") return false;
+  if (value === STAND_IN) return true;
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    `parameter '${STAND_IN_PARAMETER}' of model '${onDisk!.name}' is '${value}'; the one value it takes is '${STAND_IN}'`,
+  );
+}
+
+const isFile = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined))?.isFile() === true;
+
+/** Where Triton looks for the libraries of backends; ours are part of the server. */
+const BACKENDS_FOLDER = "/opt/tritonserver/backends";
+
+const libraryOf = (backend: string): string => `${BACKENDS_FOLDER}/${backend}/libtriton_${backend}.so`;
+
+/** A `runtime` must be the library of the backend, by any path from its folder. @throws RuntimeFault with Triton's text */
+function refuseRuntime({ name, backend, runtime, parameters }: ModelConfig, folder: string, version: string): void {
+  const home = `${BACKENDS_FOLDER}/${backend}`;
+  const library = runtime ? posix.join(home, runtime) : libraryOf(backend);
+  if (library !== libraryOf(backend)) {
+    if (library === libraryOf(basename(dirname(library))) && hasBackend(basename(dirname(library))))
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `backend library name '${runtime}' escapes backend directory '${home}', for model '${name}', check model config runtime field`,
+      );
+    throw new UnknownBackend(
+      "INVALID_ARGUMENT",
+      `unable to find backend library '${runtime}' for model '${name}', searched: '${version}' '${folder}' '${home}' `,
+    );
+  }
+  if (parameters.TRITON_BATCH_STRATEGY_PATH)
+    throw new RuntimeFault("INVALID_ARGUMENT", "Batching library path escapes model repository.");
+}
+
+const instancesOf = ({ instance_group }: ModelConfig): number =>
+  instance_group.reduce((sum, { count }) => sum + count, 0) || 1;
+
+const batchFilledIn = ({ name, max_batch_size }: ModelConfig): string =>
+  `autofilled max_batch_size to ${max_batch_size} for model '${name}' since batching is supporrted but no max_batch_size is specified in model configuration. Must specify max_batch_size to utilize autofill with a larger max batch size`;
+
+/** Whether a completed configuration is of a graph that batches, also where the default filled in is a batch size of 0. */
+const batches = ({ max_batch_size, input, output }: ModelConfig): boolean =>
+  max_batch_size > 0 || [...input, ...output].every(({ dims }) => dims[0] === -1);
+
+/** @param given the repository's name, and the version that it replaces where its statistics and instances go on. @throws RuntimeFault: the reason in the repository index */
+export async function loadVersion(
+  polled: PolledModel,
+  { version, folder }: VersionFolder,
+  options: LoadOptions,
+  { updated, namespace, ahead }: { updated?: ReadyVersion | undefined; namespace: string; ahead?: Ahead | undefined },
+): Promise<ReadyVersion> {
+  const started = performance.now();
+  const { config: written } = polled;
+  const statistics =
+    updated?.statistics ??
+    createStatistics(
+      options.failures?.of({ model: written.name, namespace, version, config: written }),
+      firstResponseBounds(polled.config),
+    );
+  const choose = async (): Promise<Backend> => {
+    refuseRuntime(written, polled.folder, folder);
+    return backendFor(polled, folder, options.standIns ?? false);
+  };
+  const { around } = options;
+  const files = await verifyFiles(polled, version, {
+    mayLack: around?.backend !== undefined,
+    warn: text => options.log?.warning("model_lifecycle", text),
+  });
+  const backend = await (around?.backend ? around.backend({ config: written, folder }, choose) : choose());
+  if (!polled.configured && !backend.autoComplete)
+    throw new RuntimeFault("NOT_FOUND", `model configuration is not provided for model '${written.name}'`);
+  if (written.default_model_filename)
+    fileInside(folder, written.default_model_filename, "default_model_filename", polled.folder);
+  for (const file of Object.values(written.cc_model_filenames))
+    fileInside(folder, file, "cc_model_filenames", polled.folder);
+  checkInstances(written);
+  backend.validate?.(written);
+  if (!updated) logModelStart(options.log, written, version);
+  const settings = { ...options.backendConfig?.[""], ...options.backendConfig?.[written.backend] };
+  const completed =
+    options.autoComplete && backend.autoComplete ? await backend.autoComplete(written, folder, settings) : undefined;
+  const config = completed ? fillSchedulers(completed) : written;
+  const filledIn = completed && completed !== written && written.backend === "onnxruntime";
+  if (filledIn && written.max_batch_size === 0 && batches(config))
+    options.log?.warning(written.backend, batchFilledIn(config));
+  for (const { metric_identifier } of config.model_metrics?.metric_control ?? [])
+    if (metric_identifier && metric_identifier.family !== FIRST_RESPONSE_FAMILY)
+      options.log?.warning(
+        "metric_model_reporter",
+        `Metric family '${metric_identifier.family}' in 'metric_identifier' is not a customizable metric in Triton core.`,
+      );
+  try {
+    validateVersion(config, backend.anyDevice ? undefined : options.gpus);
+  } catch (error) {
+    if (error instanceof UnknownKind)
+      options.log?.error(
+        "backend_model",
+        "failed finalizing model: Internal - unexpected nullptr state in TRITONBACKEND_ModelFinalize",
+      );
+    throw error;
+  }
+  await validateStates(config, polled.folder);
+  const served = complete("inference.ModelConfig", config);
+  let begun = false;
+  const onInstances = (): void => {
+    if (!begun && !updated) logInstanceStarts(options.log, served);
+    begun = !updated;
+  };
+  const context: LoadContext = {
+    name: config.name,
+    namespace,
+    version,
+    config: served,
+    folder,
+    models: options.models(namespace, ahead),
+    server: options.server,
+    gpus: options.gpus,
+    log: options.log,
+    onInstances,
+    code: polled.code,
+    drawSeed: options.drawSeed,
+    ...(options.onGoldenDifference && { onGoldenDifference: options.onGoldenDifference }),
+    ...(options.clock && { clock: options.clock }),
+    isTrusted: options.isTrusted ?? isCovered,
+    ...(around?.step && { aroundStep: around.step }),
+  };
+  const labels = readLabels(served, polled.folder);
+  const creating = <T>(work: Promise<T>): Promise<T> =>
+    work.catch(error => {
+      for (let i = 0; i < instancesOf(served); i++)
+        options.log?.error("backend_model", `ERROR: Failed to create instance: ${(error as Error).message}`);
+      throw error;
+    });
+  backend.check?.(served);
+  // A backend with settings to check looks at its files, and at devices, only when it makes an instance.
+  const loading = backend.load(context, updated?.loaded).catch(error => {
+    if (begun) logModelEnd(options.log, served);
+    throw error;
+  });
+  const loaded = await (backend.check ? creating(loading) : loading);
+  onInstances();
+  // One that goes on with its instances shares them with the version that serves.
+  if (!updated && files?.isCurrent() === false) {
+    await loaded.close?.();
+    throw new RuntimeFault("UNAVAILABLE", `a build replaced '${written.name}' while it was loaded; load it again`);
+  }
+  const ready = loaded.config ?? served;
+  const scheduler = await creating(
+    createScheduler(ready, loaded, statistics, folder, options.cache, options.rateLimiter, options.log),
+  );
+  return {
+    model: config.name,
+    namespace,
+    version,
+    config: ready,
+    scheduler,
+    statistics,
+    loaded,
+    loadSeconds: (performance.now() - started) / 1000,
+    labels,
+    files,
+    holders: createHolders(),
+  };
+}

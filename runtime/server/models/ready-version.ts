@@ -1,0 +1,31 @@
+/**
+ * A version that can answer requests, and what is known of one.
+ */
+import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import type { ModelVersion } from "../../base/model-version.js";
+import type { LoadedModel } from "../backends/backend.js";
+import type { VersionStatistics } from "../observe/statistics.js";
+import type { Scheduler } from "../scheduling/scheduler.js";
+import type { Holders } from "./holders.js";
+import type { Labels } from "./labels.js";
+import type { VerifiedFiles } from "./verify-when-listed.js";
+
+/** A version that can answer requests. */
+export interface ReadyVersion {
+  readonly model: string;
+  /** The repository that tells it from models of the same name; empty where names are unique. */
+  readonly namespace: string;
+  readonly version: ModelVersion;
+  readonly config: ModelConfig;
+  readonly scheduler: Scheduler;
+  readonly statistics: VersionStatistics;
+  readonly loaded: LoadedModel;
+  readonly loadSeconds: number;
+  readonly labels: Labels;
+  /** Of a model that `merlon build` wrote. */
+  readonly files?: VerifiedFiles | undefined;
+  /** Requests that keep it from being unloaded, besides those in its scheduler. */
+  readonly holders: Holders;
+}
+
+export type FailedVersion = Pick<ReadyVersion, "model" | "namespace" | "version" | "config">;

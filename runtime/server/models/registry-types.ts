@@ -1,0 +1,44 @@
+/** What a registry of models is made with, and what it does. */
+
+import type { ModelVersion } from "../../base/model-version.js";
+import type { IndexEntry } from "./model-states.js";
+import type { Override } from "./override.js";
+import type { FailedVersion, ReadyVersion } from "./ready-version.js";
+import type { Ahead } from "./together.js";
+
+export interface Registry {
+  /** Loads the models of a name, and first those they depend on. @throws RuntimeFault with Triton's text */
+  load(name: string, override?: Override): Promise<void>;
+  /** @param dependents also unload an ensemble's members that were loaded only for it */
+  unload(name: string, dependents?: boolean): Promise<void>;
+  /** Loads every model, or those named; faults are logged and kept in the index. Answers whether all are ready. */
+  start(names: readonly string[]): Promise<boolean>;
+  /** Looks at the repositories again: loads what is new or changed, unloads what is gone. */
+  poll(): Promise<void>;
+  stop(): Promise<void>;
+  /** Back ends that models were loaded with. */
+  backends(): readonly string[];
+  /** Versions that a back end once failed to load. */
+  failed(): readonly FailedVersion[];
+  /** Models that could be read and have no version to load. */
+  empty(): readonly string[];
+  /**
+   * The version of a request: the greatest ready one for -1.
+   * @throws RuntimeFault
+   */
+  find(name: string, version: ModelVersion, how?: Find): ReadyVersion;
+  /** Ready versions of every model, by repository, name and version. */
+  ready(): readonly ReadyVersion[];
+  /** Whether every wanted model is ready (strict readiness). */
+  allReady(): boolean;
+  index(): Promise<readonly IndexEntry[]>;
+}
+
+export interface Find {
+  /** One will do that still ends its requests: an ensemble's members outlive it. */
+  readonly closing?: boolean | undefined;
+  /** The repository whose model is meant where several have one of that name; without it they are ambiguous. */
+  readonly near?: string | undefined;
+  /** Versions that wait for their place, and are meant before those that have it. */
+  readonly ahead?: Ahead | undefined;
+}

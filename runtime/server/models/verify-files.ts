@@ -1,0 +1,159 @@
+/**
+ * Compares the files of a version with the manifest that `merlon build` wrote for its model: small files before the version is loaded, large
+ * ones in a thread after it is ready.
+ */
+import { existsSync, statSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+import { leadsOutside } from "../../../contract/files/path-inside.js";
+import { CHECK_SUFFIX } from "../../../formats/feast/store-check.js";
+import {
+  AGAIN,
+  differenceOf,
+  type FileSum,
+  faultOf,
+  MANIFEST_FILE,
+  MANIFEST_PARAMETER,
+  type Manifest,
+  readManifest,
+} from "../../../formats/folders/manifest.js";
+import { RuntimeFault } from "../../base/errors.js";
+import type { ModelVersion } from "../../base/model-version.js";
+import { hashInThread } from "./hash-files.js";
+import type { PolledModel } from "./polled-model.js";
+
+/** Files up to this size are hashed before the version is loaded, the smallest first, until they are this much together. */
+const SMALL_FILE = 1 << 20;
+const SMALL_FILES = 32 << 20;
+/** Requests are served in between. */
+const STRETCH_MS = 10;
+
+/** What is known of a version's files when it may be loaded. */
+export interface VerifiedFiles {
+  /** Whether the manifest is still the one that the files were compared with. */
+  isCurrent(): boolean;
+  readonly hasLarge: boolean;
+  /** Hashes the large files. @returns what is wrong with the first that is not what was written */
+  later(): Promise<string | undefined>;
+}
+
+/** Manifests of models whose files were compared, by the model's folder. */
+const covered = new Map<string, Manifest>();
+
+export interface VerifyOptions {
+  /** Files may be missing: something may stand in for the model, or for a step of its plan. */
+  readonly mayLack: boolean;
+  /** Receives what is odd and served all the same. */
+  warn(text: string): void;
+}
+
+/**
+ * An edited `config.pbtxt` is a warning: an operator may change it. Everything else is refused.
+ * @returns undefined for a model without a manifest
+ * @throws RuntimeFault naming the file that is not what was written
+ */
+export async function verifyFiles(
+  { folder, config, upload }: PolledModel,
+  version: ModelVersion,
+  { mayLack, warn }: VerifyOptions,
+): Promise<VerifiedFiles | undefined> {
+  // What a request brings can bring a manifest.
+  if (upload) return undefined;
+  const mark = markOf(folder);
+  const manifest = read(folder);
+  if (!manifest) {
+    covered.delete(folder);
+    if (MANIFEST_PARAMETER in config.parameters)
+      throw damaged(
+        `${join(folder, MANIFEST_FILE)} is missing, and the parameter \`${MANIFEST_PARAMETER}\` of config.pbtxt says that it belongs there: \`merlon build\` wrote it`,
+      );
+    return undefined;
+  }
+  const own = [...manifest.files].filter(
+    ([path]) => path.startsWith(`${version}/`) || path.startsWith("warmup/") || path === CONFIG,
+  );
+  let left = SMALL_FILES;
+  let began = performance.now();
+  const large: (readonly [string, FileSum])[] = [];
+  for (const [path, sum] of own.toSorted(([, a], [, b]) => a.bytes - b.bytes)) {
+    const file = join(folder, path);
+    if (mayLack && !existsSync(file)) continue;
+    // `merlon build` writes no links: one is not followed to be hashed, either.
+    if (path !== CONFIG && leadsOutside(folder, file))
+      throw damaged(`${file} leads outside the model's folder by a symbolic link`);
+    if (sum.bytes > SMALL_FILE || sum.bytes > left) {
+      const size = statSync(file, { throwIfNoEntry: false })?.size;
+      if (size !== sum.bytes) throw damaged(`${file} ${faultOf(file, sum) ?? "changed"}`);
+      large.push([file, sum]);
+      continue;
+    }
+    left -= sum.bytes;
+    const fault = faultOf(file, sum);
+    if (fault && path === CONFIG) warn(`${file} ${fault}. It is served as it is.`);
+    else if (fault) throw damaged(`${file} ${fault}`);
+    if (performance.now() - began < STRETCH_MS) continue;
+    await turn();
+    began = performance.now();
+  }
+  for (const path of manifest.inPlace.filter(path => path.startsWith(`${version}/`)))
+    if (!existsSync(join(folder, `${path}${CHECK_SUFFIX}`)))
+      warn(
+        `${join(folder, path)} has no \`${CHECK_SUFFIX}\` file: damage to it is not found. \`merlon build\` writes one.`,
+      );
+  covered.set(folder, manifest);
+  return {
+    isCurrent: () => markOf(folder) === mark,
+    hasLarge: large.length > 0,
+    later: async () => {
+      for (const [file, sum] of large) {
+        const fault = await largeFault(file, sum);
+        if (fault) return `${file} ${fault}. ${AGAIN.build}`;
+      }
+      return undefined;
+    },
+  };
+}
+
+const CONFIG = "config.pbtxt";
+
+/** Whether `merlon build` wrote a file of a model that is loaded: its manifest lists it, and small files were compared. */
+export const isCovered = (file: string): boolean => sumOf(file) !== undefined;
+
+/** The same, and the file's bytes are those that were written: a large one is hashed first. */
+export async function isTrusted(file: string): Promise<boolean> {
+  const sum = sumOf(file);
+  if (!sum) return false;
+  return sum.bytes <= SMALL_FILE ? faultOf(file, sum) === undefined : (await largeFault(file, sum)) === undefined;
+}
+
+function sumOf(file: string): FileSum | undefined {
+  for (const [folder, { files }] of covered) {
+    if (!file.startsWith(folder + sep)) continue;
+    const sum = files.get(relative(folder, file).split(sep).join("/"));
+    if (sum) return sum;
+  }
+  return undefined;
+}
+
+async function largeFault(file: string, { sha256 }: FileSum): Promise<string | undefined> {
+  try {
+    return differenceOf(await hashInThread(file), sha256);
+  } catch (error) {
+    return `cannot be read (${(error as Error).message})`;
+  }
+}
+
+function read(folder: string): Manifest | undefined {
+  try {
+    return readManifest(folder);
+  } catch (error) {
+    throw new RuntimeFault("INVALID_ARGUMENT", (error as Error).message, { cause: error });
+  }
+}
+
+const damaged = (text: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", `${text}. ${AGAIN.build}`);
+
+function markOf(folder: string): string {
+  const stat = statSync(join(folder, MANIFEST_FILE), { bigint: true, throwIfNoEntry: false });
+  return stat ? `${stat.ino} ${stat.size} ${stat.mtimeNs}` : "";
+}

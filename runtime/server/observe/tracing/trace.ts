@@ -1,0 +1,183 @@
+/**
+ * What is noted of one traced request: time stamps and tensors, and the same of the requests that an ensemble makes for it.
+ */
+import type { Tensor } from "../../../base/tensor.js";
+
+export interface TraceLevels {
+  readonly timestamps: boolean;
+  readonly tensors: boolean;
+  /** What each stage of a plan made, and what became of candidates; Triton has no such level. */
+  readonly insides?: boolean;
+}
+
+/** Triton's names of the moments. */
+export type Moment =
+  | "HTTP_RECV_START"
+  | "HTTP_RECV_END"
+  | "HTTP_SEND_START"
+  | "HTTP_SEND_END"
+  | "GRPC_WAITREAD_START"
+  | "GRPC_WAITREAD_END"
+  | "GRPC_SEND_START"
+  | "GRPC_SEND_END"
+  | "REQUEST_START"
+  | "QUEUE_START"
+  | "CACHE_HIT_LOOKUP_START"
+  | "CACHE_HIT_LOOKUP_END"
+  | "INFER_RESPONSE_COMPLETE"
+  | "COMPUTE_START"
+  | "COMPUTE_INPUT_END"
+  | "COMPUTE_OUTPUT_START"
+  | "COMPUTE_END"
+  | "REQUEST_END";
+
+export type TensorActivity = "TENSOR_QUEUE_INPUT" | "TENSOR_BACKEND_OUTPUT";
+
+export interface TracedTensor {
+  readonly activity: TensorActivity;
+  readonly tensor: Tensor;
+}
+
+/** One stage of a plan that ran for the request; nanoseconds on the clock of `performance.now()`. */
+export interface TracedStage {
+  readonly name: string;
+  readonly op: string;
+  readonly startNs: number;
+  readonly endNs: number;
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+  /** The first elements of what it made, where `insides` are noted. */
+  readonly tensors?: readonly Tensor[];
+}
+
+/** What those who handle a request see of its trace: a place to tell things. */
+export interface TraceNotes {
+  readonly levels: TraceLevels;
+  /** The model version that takes the request. */
+  begin(model: string, version: number, requestId: string): void;
+  /** @param ns nanoseconds on the clock of `performance.now()`; now when left out */
+  stamp(moment: Moment, ns?: number): void;
+  note(activity: TensorActivity, tensors: Iterable<Tensor>): void;
+  /** Stages of a plan that ran. @param explain what became of each candidate, where `insides` are noted */
+  ran(stages: readonly TracedStage[], explain?: string): void;
+  /** The request, or one of its answers, is a fault. */
+  fail(message: string): void;
+  child(): TraceNotes;
+  /** The request is answered; only the outermost trace ends. */
+  end(): void;
+}
+
+export interface Trace extends TraceNotes {
+  readonly id: number;
+  /** The trace of the ensemble whose step this is. */
+  readonly parent?: Trace;
+  /** This trace and those below it, in the order they began. */
+  readonly family: readonly Trace[];
+  /** The client's own trace, from `traceparent`. */
+  readonly context?: TraceContext;
+  readonly model: string;
+  readonly version: number;
+  readonly requestId: string;
+  readonly stamps: readonly { readonly moment: Moment; readonly ns: number }[];
+  readonly tensors: readonly TracedTensor[];
+  /** Of a plan, each with an id beside those of traces. */
+  readonly stages: readonly (TracedStage & { readonly id: number })[];
+  readonly explain?: string | undefined;
+  readonly fault?: string | undefined;
+  child(): Trace;
+}
+
+/** Ids of a W3C `traceparent` header, in hexadecimal. */
+export interface TraceContext {
+  readonly traceId: string;
+  readonly spanId: string;
+}
+
+export interface TraceOptions {
+  readonly levels: TraceLevels;
+  readonly context?: TraceContext;
+  /** Of larger tensors only so many bytes are kept; without it none of those beyond a megabyte. */
+  readonly headBytes?: number;
+  nextId(): number;
+  onEnd(trace: Trace): void;
+}
+
+/** Tensors are copied up to this many bytes each, and a trace takes so many notes: it is no store. */
+const MAX_TENSOR_BYTES = 2 ** 20;
+const MAX_NOTES = 4096;
+
+export function createTrace(options: TraceOptions, parent?: Trace, family: Trace[] = []): Trace {
+  const stamps: { readonly moment: Moment; readonly ns: number }[] = [];
+  const tensors: TracedTensor[] = [];
+  const stages: (TracedStage & { readonly id: number })[] = [];
+  const { levels, context, headBytes } = options;
+  const most = headBytes ?? MAX_TENSOR_BYTES;
+  let [model, version, requestId] = ["", -1, ""];
+  let explain: string | undefined;
+  let fault: string | undefined;
+  let ended = false;
+  const trace: Trace = {
+    id: options.nextId(),
+    ...(parent && { parent }),
+    ...(context && { context }),
+    family,
+    levels,
+    stamps,
+    tensors,
+    stages,
+    get explain() {
+      return explain;
+    },
+    get fault() {
+      return fault;
+    },
+    get model() {
+      return model;
+    },
+    get version() {
+      return version;
+    },
+    get requestId() {
+      return requestId;
+    },
+    begin(name, number, id) {
+      [model, version, requestId] = [name, number, id];
+    },
+    stamp(moment, ns = performance.now() * 1e6) {
+      if (levels.timestamps && stamps.length < MAX_NOTES) stamps.push({ moment, ns: Math.round(ns) });
+    },
+    note(activity, given) {
+      if (!levels.tensors) return;
+      for (const tensor of given)
+        if ((tensor.data.byteLength <= most || headBytes !== undefined) && tensors.length < MAX_NOTES)
+          tensors.push({ activity, tensor: { ...tensor, data: Uint8Array.from(tensor.data.subarray(0, most)) } });
+    },
+    ran(given, story) {
+      if (levels.timestamps) stages.push(...given.map(stage => ({ ...stage, id: options.nextId() })));
+      explain = story ?? explain;
+    },
+    fail(message) {
+      fault ??= message;
+    },
+    child: () => createTrace(options, trace, family),
+    end() {
+      if (parent || ended) return;
+      ended = true;
+      options.onEnd(trace);
+    },
+  };
+  family.push(trace);
+  return trace;
+}
+
+/** Where finished traces go. */
+export interface TraceSink {
+  /**
+   * @param scope whose settings it was taken by
+   * @param every traces of a scope after which something is written; 0 for at the end
+   */
+  add(trace: Trace, scope: object, every: number): void;
+  /** The scope's traces so far belong together. @param complete its count has run out, and all of them are there; otherwise its settings change */
+  settled?(scope: object, complete: boolean): void;
+  close(): Promise<void>;
+}

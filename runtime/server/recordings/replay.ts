@@ -1,0 +1,190 @@
+/**
+ * Answers from a cassette: a layer around the models that were recorded, and, where there is no repository, one of their configurations.
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { isModelName } from "../../../contract/files/model-name.js";
+import { TemporaryFolder } from "../../../contract/files/temporary-folder.js";
+import { type ModelConfig, printModelConfig } from "../../../triton-protos/model-config.js";
+import { systemClock } from "../../base/clock.js";
+import { ConnectionCut } from "../../base/connection-cut.js";
+import { RuntimeFault, STATUS, type StatusCode } from "../../base/errors.js";
+import type { Backend, BackendRequest, BackendResponse, LoadContext } from "../backends/backend.js";
+import type { Around } from "../models/around.js";
+import { type Cassette, type Exchange, type RecordedAnswer, type RecordedFault, readCassette } from "./cassette.js";
+import { createMatcher, type Matched, ownParameters } from "./match.js";
+
+export interface ReplayOptions {
+  readonly cassette: string;
+  /** An equal request is answered; or the nearest, if none is equal. @default "strict" */
+  readonly match?: "strict" | "nearest" | undefined;
+  /** Answers take as long as they took. @default false */
+  readonly timing?: boolean | undefined;
+}
+
+export interface Replay {
+  readonly around: Around;
+  readonly cassette: Cassette;
+  /** A repository of the recorded configurations; goes with `remove`. */
+  writeRepository(): Promise<string>;
+  remove(): Promise<void>;
+}
+
+/** @throws RuntimeFault for a file that is no cassette */
+export async function openReplay({ cassette: file, match = "strict", timing = false }: ReplayOptions): Promise<Replay> {
+  const cassette = await readCassette(file);
+  let folder: TemporaryFolder | undefined;
+  return {
+    cassette,
+    around: {
+      async backend({ config }, choose) {
+        const recorded = cassette.models.get(config.name);
+        return recorded ? replayBackend(cassette, recorded, match, timing) : choose();
+      },
+    },
+    async writeRepository() {
+      folder = new TemporaryFolder("replay");
+      for (const [name, config] of cassette.models) {
+        if (!isModelName(name))
+          throw new RuntimeFault(
+            "INVALID_ARGUMENT",
+            `${file} has a model '${name}', which cannot be the name of a folder`,
+          );
+        const at = join(folder.path, name);
+        await mkdir(join(at, "1"), { recursive: true });
+        const { input, output, max_batch_size, model_transaction_policy } = config;
+        const tensors = { name, backend: "mock", input, output, max_batch_size };
+        await writeFile(
+          join(at, "config.pbtxt"),
+          printModelConfig({ ...tensors, ...(model_transaction_policy && { model_transaction_policy }) }),
+        );
+      }
+      return folder.path;
+    },
+    remove: async () => {
+      await folder?.dispose();
+    },
+  };
+}
+
+/** Whether an answer came, or the server's own refusal; what the client gave up on is no answer. */
+const canReplay = ({ error, answers }: Exchange): boolean =>
+  error ? error.cut === true || codeOf(error) !== undefined : answers.length > 0;
+
+/** The recorded status as one of this server's; CANCELLED and the like are the client's doing. */
+const codeOf = ({ code }: RecordedFault): StatusCode | undefined =>
+  code === "UNIMPLEMENTED"
+    ? "UNSUPPORTED"
+    : code !== "CANCELLED" && Object.hasOwn(STATUS, code)
+      ? (code as StatusCode)
+      : undefined;
+
+function replayBackend(
+  cassette: Cassette,
+  recorded: ModelConfig,
+  match: "strict" | "nearest",
+  timing: boolean,
+): Backend {
+  return {
+    anyDevice: true,
+    async load({ config, clock = systemClock }: LoadContext) {
+      requireSame(cassette, recorded, config);
+      const find = createMatcher(
+        cassette.exchanges.filter(one => one.model === recorded.name && canReplay(one)),
+        match,
+      );
+      const answers = async function* (request: BackendRequest): AsyncIterable<BackendResponse | RuntimeFault> {
+        const matched = find({
+          inputs: request.inputs,
+          parameters: ownParameters(request.parameters),
+          outputs: request.requestedOutputs,
+        });
+        const { exchange } = matched;
+        if (!exchange) throw unlike(cassette, recorded.name, matched);
+        let at = 0;
+        for (const answer of exchange.answers) {
+          if (timing) await clock.sleep(answer.ms - at, request.signal);
+          at = answer.ms;
+          yield answer.error === undefined ? respond(answer) : new RuntimeFault("INTERNAL", answer.error);
+        }
+        const { error } = exchange;
+        if (error) throw error.cut ? new ConnectionCut() : new RuntimeFault(codeOf(error)!, error.message);
+      };
+      const only = async (request: BackendRequest): Promise<BackendResponse | RuntimeFault> => {
+        try {
+          for await (const answer of answers(request)) return answer;
+          return new RuntimeFault("INTERNAL", "expected a single response, got 0");
+        } catch (error) {
+          return RuntimeFault.from(error);
+        }
+      };
+      return {
+        config: servedConfig(recorded, config),
+        execute: requests => Promise.all(requests.map(only)),
+        ...(config.model_transaction_policy?.decoupled && {
+          async stream(requests, send) {
+            await Promise.all(
+              requests.map(async (request, i) => {
+                try {
+                  for await (const answer of answers(request)) send(i, answer);
+                } catch (error) {
+                  send(i, RuntimeFault.from(error));
+                }
+                send(i, undefined);
+              }),
+            );
+          },
+        }),
+      };
+    },
+  };
+}
+
+/** What clients see is the recorded configuration; schedulers that need files of the model, or its members, are left out of it. */
+const servedConfig = (
+  { sequence_batching: _, model_warmup: __, ...recorded }: ModelConfig,
+  { instance_group }: ModelConfig,
+): ModelConfig => ({
+  ...recorded,
+  model_warmup: [],
+  instance_group: recorded.instance_group.length > 0 ? recorded.instance_group : instance_group,
+});
+
+const respond = ({ outputs, parameters }: RecordedAnswer): BackendResponse => ({
+  outputs: outputs as BackendResponse["outputs"],
+  parameters,
+});
+
+function unlike({ file }: Cassette, model: string, { nearest }: Matched): RuntimeFault {
+  const hint = nearest
+    ? `; the nearest is ${file}:${nearest.exchange.line}: ${nearest.difference}`
+    : `: ${file} has none that was answered`;
+  return new RuntimeFault("INVALID_ARGUMENT", `no recorded request to model '${model}' is equal to this one${hint}`);
+}
+
+/** Answers of a model with other tensors would be wrong ones. @throws RuntimeFault naming the first difference */
+function requireSame({ file }: Cassette, recorded: ModelConfig, config: ModelConfig): void {
+  for (const side of ["input", "output"] as const) {
+    const here = new Map(config[side].map(tensor => [tensor.name, print(tensor)]));
+    for (const tensor of recorded[side])
+      if (here.get(tensor.name) !== print(tensor))
+        throw new RuntimeFault(
+          "INVALID_ARGUMENT",
+          `${file} was recorded from another '${recorded.name}': its ${side} '${tensor.name}' is ${print(tensor)}, and the repository's ${here.has(tensor.name) ? `is ${here.get(tensor.name)}` : "has none of that name"}. Record it again`,
+        );
+    const added = config[side].find(({ name }) => !recorded[side].some(tensor => tensor.name === name));
+    if (added)
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `${file} was recorded from another '${recorded.name}': the repository's ${side} '${added.name}' is not in it. Record it again`,
+      );
+  }
+  if (recorded.max_batch_size > 0 !== config.max_batch_size > 0)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `${file} was recorded from another '${recorded.name}': one has a batch dimension (max_batch_size), and the other has none. Record it again`,
+    );
+}
+
+const print = ({ data_type, dims }: Pick<ModelConfig["output"][number], "data_type" | "dims">): string =>
+  `${String(data_type)} [${dims}]`;

@@ -1,0 +1,61 @@
+/**
+ * The classification extension: an output tensor → the best `classes` of each row as `value:index[:label]` texts.
+ */
+import { type WireType, wireDatatype } from "../../../triton-protos/datatype.js";
+import { RuntimeFault } from "../../base/errors.js";
+import type { Charge } from "../../base/memory/memory-budget.js";
+import type { Sliced } from "../../base/slices.js";
+import { elementCount, type Tensor } from "../../base/tensor.js";
+import { ClassTexts } from "./class-texts.js";
+import { byFallingValue, type Numbers } from "./falling-order.js";
+
+export interface ClassifyOptions {
+  readonly classes: number;
+  /** The first dimension is the batch. */
+  readonly batching: boolean;
+  readonly labels: readonly string[];
+  /** The account of the request. */
+  readonly charge?: Charge | undefined;
+}
+
+/** Texts that are printed between two pauses. */
+const PRINTED = 2 ** 11;
+
+/** Elements of a row that Triton sorts. */
+const MOST_ELEMENTS = 1_000_000;
+
+/** @throws RuntimeFault for a datatype without an order, for rows that are too long, and where the server's memory is used up */
+export function* classify(tensor: Tensor, { classes, batching, labels, charge }: ClassifyOptions): Sliced<Tensor> {
+  const rows = batching ? tensor.shape[0]! : 1;
+  const elements = elementCount(batching ? tensor.shape.slice(1) : tensor.shape);
+  if (elements > MOST_ELEMENTS && tensor.datatype !== "BYTES")
+    throw new RuntimeFault("INVALID_ARGUMENT", "classification output tensor too large");
+  const values = readNumbers(tensor, charge);
+  const count = Math.min(classes, elements);
+  const texts = new ClassTexts(tensor.datatype.startsWith("FP"), labels, charge);
+  for (let row = 0; row < rows; row++) {
+    const start = row * elements;
+    const best = yield* byFallingValue(values.subarray(start, start + elements) as Numbers, count, charge);
+    for (let i = 0; i < count; i++) {
+      const index = best[i]!;
+      texts.add(values[start + index]!, index);
+      if (texts.count % PRINTED === 0) yield;
+    }
+  }
+  return { ...tensor, datatype: "BYTES", shape: batching ? [rows, count] : [count], data: texts.bytes };
+}
+
+const ORDERED: readonly WireType[] = [
+  ...(["UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP32", "FP64"] as const),
+];
+
+function readNumbers({ datatype, data }: Tensor, charge: Charge | undefined): Numbers {
+  const row = wireDatatype(datatype)!;
+  if (!ORDERED.includes(datatype) || !row.array)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `class result not available for output due to unsupported type '${datatype}'`,
+    );
+  charge?.add(data.byteLength);
+  return new row.array(Uint8Array.from(data).buffer) as Numbers;
+}

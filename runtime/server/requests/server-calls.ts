@@ -1,0 +1,212 @@
+/**
+ * What both protocols can ask besides inference: readiness, metadata, configuration, statistics, repository, settings. Answers are the protos' messages.
+ */
+import { nameFault } from "../../../contract/files/model-name.js";
+import type {
+  ModelMetadataResponse,
+  ModelStatistics,
+  ServerMetadataResponse,
+} from "../../../triton-protos/gen/messages.js";
+import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import { RuntimeFault } from "../../base/errors.js";
+import type { StageTally } from "../../engine/schedule/stage-tally.js";
+import type { IndexEntry } from "../models/model-states.js";
+import type { Override } from "../models/override.js";
+import type { ReadyVersion } from "../models/ready-version.js";
+import type { Registry } from "../models/registry-types.js";
+import { printStatistics } from "../observe/statistics.js";
+import { joinTraces } from "../observe/tracing/join-traces.js";
+import type { RecentRequests } from "../observe/tracing/recent-requests.js";
+import type { TraceNotes } from "../observe/tracing/trace.js";
+import type { Tracer } from "../observe/tracing/tracer.js";
+import { describeModel, extensionsOf, PROTOCOL_VERSION } from "./metadata.js";
+import { createSharedMemory, type SharedMemory } from "./shared-memory.js";
+import { parseVersion } from "./version.js";
+
+export interface CallOptions {
+  readonly id: string;
+  readonly control: "none" | "poll" | "explicit";
+  readonly strictReadiness: boolean;
+  readonly allowClientShm: boolean;
+}
+
+export interface StagedStatistics extends ModelStatistics {
+  readonly stages?: readonly {
+    readonly name: string;
+    readonly op: string;
+    readonly success: { readonly count: number; readonly ns: number };
+    readonly fail: { readonly count: number };
+    readonly rows_in: number;
+    readonly rows_out: number;
+    /** Of a `fallback`: times it took its other side. */
+    readonly fallbacks?: number;
+    /** Of a `cached` stage: rows found, and rows computed. */
+    readonly cache_hit?: { readonly count: number };
+    readonly cache_miss?: { readonly count: number };
+  }[];
+}
+
+export interface ServerCalls {
+  readonly options: CallOptions;
+  readonly memory: SharedMemory;
+  /** None on a server without tracing. */
+  readonly tracer?: Tracer;
+  /**
+   * A place to tell a request's course to whoever wants to know: the trace whose turn it is, the page. Not there while nobody does.
+   * @param traceparent the client's header
+   */
+  readonly sample?: ((model: string, traceparent?: string) => TraceNotes | undefined) | undefined;
+  /** Class names of an output: the model's own, or those of the ensemble step that makes it. */
+  labels(version: ReadyVersion, output: string): readonly string[];
+  isLive(): boolean;
+  isReady(): boolean;
+  serverMetadata(): ServerMetadataResponse;
+  /** @throws RuntimeFault */
+  find(model: string, version: string): ReadyVersion;
+  /** False for a model that doesn't exist, too, as in Triton's releases. @throws RuntimeFault for a version that is not a number */
+  isModelReady(model: string, version: string): boolean;
+  modelMetadata(model: string, version: string): ModelMetadataResponse;
+  modelConfig(model: string, version: string): ModelConfig;
+  statistics(model: string, version: string): readonly ModelStatistics[];
+  /** The same, and what the stages of plans have done, which Triton's message has no field for. */
+  statisticsWithStages(model: string, version: string): readonly StagedStatistics[];
+  index(readyOnly: boolean): Promise<readonly IndexEntry[]>;
+  load(model: string, override?: Override): Promise<void>;
+  /** @param dependents also unload an ensemble's members that were loaded only for it */
+  unload(model: string, dependents?: boolean): Promise<void>;
+}
+
+export function createCalls(
+  registry: Registry,
+  options: CallOptions,
+  isStopping: () => boolean,
+  tracer?: Tracer,
+  recent?: RecentRequests,
+): ServerCalls {
+  const find = (model: string, version: string): ReadyVersion => registry.find(model, parseVersion(version));
+  const requireExplicit = (): void => {
+    if (options.control !== "explicit")
+      throw new RuntimeFault("UNAVAILABLE", "explicit model load / unload is not allowed if polling is enabled");
+  };
+  const asked = (model: string, version: string): readonly ReadyVersion[] => {
+    const ready = registry.ready();
+    if (!model) return ready;
+    const number = parseVersion(version);
+    const found = ready.filter(one => one.model === model && (number === -1 || one.version === number));
+    const ambiguous = new Set(found.map(({ namespace }) => namespace)).size > 1;
+    if (found.length === 0 || ambiguous)
+      throw new RuntimeFault("INVALID_ARGUMENT", notAvailable(model, ambiguous ? [] : ready));
+    return found;
+  };
+  const requireName = (model: string): void => {
+    if (nameFault(model) === "empty")
+      throw new RuntimeFault("INVALID_ARGUMENT", "Model name cannot be empty. Please enter a valid name to deploy.");
+    if (nameFault(model) === "traversal")
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `invalid model name '${model}', model name must not contain path traversal characters`,
+      );
+  };
+  const labels = (version: ReadyVersion, output: string): readonly string[] => {
+    const own = version.labels.get(output);
+    if (own) return own;
+    for (const { model_name, model_version, model_namespace, output_map } of version.config.ensemble_scheduling?.step ??
+      [])
+      for (const [member, tensor] of Object.entries(output_map))
+        if (tensor === output)
+          return labels(registry.find(model_name, model_version, { near: model_namespace }), member);
+    return [];
+  };
+  const sample = sampler(tracer, recent);
+  return {
+    options,
+    memory: createSharedMemory(),
+    ...(tracer && { tracer }),
+    get sample() {
+      return tracer?.isOn || recent ? sample : undefined;
+    },
+    labels,
+    isLive: () => true,
+    isReady: () => !isStopping() && (!options.strictReadiness || registry.allReady()),
+    serverMetadata: () => ({
+      name: options.id,
+      version: PROTOCOL_VERSION,
+      extensions: extensionsOf(tracer !== undefined),
+    }),
+    find,
+    isModelReady(model, version) {
+      const number = parseVersion(version);
+      try {
+        registry.find(model, number);
+        return true;
+      } catch (error) {
+        if (error instanceof RuntimeFault) return false;
+        throw error;
+      }
+    },
+    modelMetadata(model, version) {
+      const { config, version: number, namespace } = find(model, version);
+      const versions = registry
+        .ready()
+        .flatMap(other => (other.model === model && other.namespace === namespace ? [other.version] : []));
+      return describeModel(config, version ? [number] : versions);
+    },
+    modelConfig: (model, version) => find(model, version).config,
+    statistics: (model, version) => asked(model, version).map(statisticsOf),
+    statisticsWithStages: (model, version) =>
+      asked(model, version).map(one => {
+        const { stages } = one.loaded;
+        return stages ? { ...statisticsOf(one), stages: stages.map(printStage) } : statisticsOf(one);
+      }),
+    async index(readyOnly) {
+      const entries = await registry.index();
+      return readyOnly ? entries.filter(({ state }) => state === "READY") : entries;
+    },
+    async load(model, override) {
+      requireExplicit();
+      requireName(model);
+      await registry.load(model, override);
+    },
+    async unload(model, dependents) {
+      requireExplicit();
+      await registry.unload(model, dependents);
+    },
+  };
+}
+
+const sampler =
+  (tracer: Tracer | undefined, recent: RecentRequests | undefined): NonNullable<ServerCalls["sample"]> =>
+  (model, traceparent) => {
+    const [traced, noted] = [tracer?.sample(model, traceparent), recent?.sample(model)];
+    return traced && noted ? joinTraces(traced, noted) : (traced ?? noted);
+  };
+
+const statisticsOf = ({ model, version, statistics }: ReadyVersion): ModelStatistics =>
+  printStatistics(model, String(version), statistics);
+
+const printStage = ({
+  stage,
+  op,
+  runs,
+  seconds,
+  failures,
+  rowsIn,
+  rowsOut,
+  fallbacks,
+  cacheHits,
+  cacheMisses,
+}: StageTally) => ({
+  name: stage,
+  op,
+  success: { count: runs, ns: Math.round(seconds * 1e9) },
+  fail: { count: failures },
+  rows_in: rowsIn,
+  rows_out: rowsOut,
+  ...(op === "fallback" && { fallbacks }),
+  ...(cacheHits + cacheMisses > 0 && { cache_hit: { count: cacheHits }, cache_miss: { count: cacheMisses } }),
+});
+
+const notAvailable = (model: string, ready: readonly ReadyVersion[]): string =>
+  ready.some(one => one.model === model)
+    ? `requested model version is not available for model '${model}'`
+    : `requested model '${model}' is not available`;

@@ -1,0 +1,23 @@
+/**
+ * The version a client asks for: text → number, as C++'s `stol` reads it (a number at the start is enough).
+ */
+import { RuntimeFault } from "../../base/errors.js";
+import { type ModelVersion, toVersion } from "../../base/model-version.js";
+
+/** @returns -1 for "the latest" (an empty text) */
+export function parseVersion(text: string): ModelVersion {
+  if (text === "") return -1;
+  const digits = /^[ \t\n\v\f\r]*([+-]?\d+)/.exec(text)?.[1];
+  const value = digits === undefined ? undefined : toVersion(digits);
+  if (value === undefined)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `failed to get model version from specified version string '${text}' (details: stol), version should be an integral value > 0`,
+    );
+  if (value < 0)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `invalid model version specified '${text}' , version should be an integral value > 0`,
+    );
+  return value;
+}

@@ -1,0 +1,129 @@
+/**
+ * The instances of a model: jobs → one execution on a free instance, counted, every job settled.
+ */
+
+import { inBackground } from "../../base/in-background.js";
+import type { LoadedModel } from "../backends/backend.js";
+import type { VersionStatistics } from "../observe/statistics.js";
+import { type RunningClock, startClock } from "./execution-clock.js";
+import { type Job, watchAbort } from "./job.js";
+import type { InstanceGate } from "./rate-limiter.js";
+import { cancelled } from "./refusals.js";
+import { runBatch, runStream } from "./run-jobs.js";
+
+export interface Instances {
+  /** How many instances are idle. */
+  free(): number;
+  /** Whether an instance that is not idle takes one more execution, to begin it without waiting to be told. */
+  hasRoom(): boolean;
+  /** Runs the jobs as one batch; call it only while an instance is free, or has room. */
+  run(jobs: readonly Job[], only?: number): void;
+  /** Whether this instance is idle. */
+  isFree(instance: number): boolean;
+  /** Resolves when nothing runs. */
+  idle(): Promise<void>;
+}
+
+/**
+ * @param onFree called whenever an instance has become idle, or may run again
+ * @param gate what else an instance needs to run
+ */
+export function createInstances(
+  model: LoadedModel,
+  count: number,
+  stats: VersionStatistics,
+  onFree: () => void,
+  gate?: InstanceGate,
+): Instances {
+  const idle: number[] = Array.from({ length: count }, (_, i) => count - 1 - i);
+  /** Executions that each instance has been handed; the first one runs. */
+  const flights: RunningClock[][] = Array.from({ length: count }, () => []);
+  const waiting: (() => void)[] = [];
+  /** Jobs of decoupled models whose instance is free but whose answers are not complete. */
+  let open = 0;
+  const wake = (): void => {
+    if (waiting.length > 0 && idle.length === count && open === 0) for (const resolve of waiting.splice(0)) resolve();
+  };
+  const mayRun = (instance: number): boolean => gate?.mayRun(instance) ?? true;
+  gate?.onFree(onFree);
+  const opened = (change: number): void => {
+    open += change;
+    if (change < 0) wake();
+  };
+  /** The instance with the shortest queue of its own, if that has room. */
+  const roomiest = (): number | undefined => {
+    if (!model.ahead || gate) return;
+    let best: number | undefined;
+    for (const [instance, { length }] of flights.entries())
+      if (length < model.ahead(instance) && (best === undefined || length < flights[best]!.length)) best = instance;
+    return best;
+  };
+  const launch = (jobs: readonly Job[], instance: number): void => {
+    const flight = flights[instance]!;
+    const clock = flight.length > 0 ? waitInLine(jobs, stats) : startClock();
+    flight.push(clock);
+    const execution = model.stream
+      ? runStream(model, jobs, instance, stats, opened)
+      : runBatch(model, jobs, instance, stats, clock);
+    const after = execution.then(ran => {
+      flight.splice(flight.indexOf(clock), 1);
+      if (ran === false) {
+        // It no longer waits here.
+        clock.begun();
+        launchAgain(jobs, instance);
+      }
+      release(instance);
+    });
+    inBackground(after, "an execution");
+  };
+  /** What an instance gave back: its client has gone, or another instance has nothing to do, or its thread has died. */
+  const launchAgain = (jobs: readonly Job[], from: number): void => {
+    const left = jobs.filter(({ request }) => !request.signal?.aborted);
+    if (left.length > 0) launch(left, idle.pop() ?? roomiest() ?? from);
+  };
+  const release = (instance: number): void => {
+    if (flights[instance]!.length === 0) {
+      idle.push(instance);
+      gate?.give(instance);
+    }
+    onFree();
+    // Nothing waits for this one: relieve the instance with the longest queue of its own.
+    if (model.ahead && idle.at(-1) === instance && count > 1) {
+      const longest = flights.reduce((best, one) => (one.length > best.length ? one : best));
+      if (longest.length > 1) longest.at(-1)!.execution?.takeBack();
+    }
+    wake();
+  };
+  return {
+    free: () => (gate ? idle.filter(mayRun).length : idle.length),
+    hasRoom: () => roomiest() !== undefined,
+    isFree: instance => idle.includes(instance) && mayRun(instance),
+    run(jobs, only) {
+      const place = only === undefined ? idle.findLastIndex(mayRun) : idle.indexOf(only);
+      const [instance = roomiest()!] = place === -1 ? [] : idle.splice(place, 1);
+      gate?.take(instance);
+      launch(jobs, instance);
+    },
+    idle: () =>
+      idle.length === count && open === 0 ? Promise.resolve() : new Promise(resolve => waiting.push(resolve)),
+  };
+}
+
+/** Jobs that an instance gets while it still runs others: pending until they begin, given up when their client goes away. */
+function waitInLine(jobs: readonly Job[], stats: VersionStatistics): RunningClock {
+  stats.pending += jobs.length;
+  let counted = true;
+  const leave = (): void => {
+    if (counted) stats.pending -= jobs.length;
+    counted = false;
+    for (const job of jobs) job.forget?.();
+  };
+  const clock = startClock(leave);
+  for (const job of jobs)
+    watchAbort(job, () => {
+      if (!clock.execution?.takeBack()) return;
+      leave();
+      job.reject(cancelled());
+    });
+  return clock;
+}

@@ -1,0 +1,139 @@
+/**
+ * Triton's rate limiter (`--rate-limit=execution_count`): instances run when the resources that their groups name are free; those that have run
+ * least, weighed by their priority, are asked first.
+ */
+import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { instancesOf } from "./instance-groups.js";
+
+/** What one model version asks before an instance of it runs. */
+export interface InstanceGate {
+  mayRun(instance: number): boolean;
+  /** Takes the resources of an instance that is about to run. */
+  take(instance: number): void;
+  give(instance: number): void;
+  /** @param wake called when resources have become free */
+  onFree(wake: () => void): void;
+  close(): void;
+}
+
+export interface RateLimiter {
+  /** @throws RuntimeFault when a resource is too small for an instance ever to run */
+  register(config: ModelConfig): InstanceGate;
+}
+
+/** How much there is of a resource, from the command line. */
+export interface RateLimitResource {
+  readonly name: string;
+  readonly count: number;
+  /** The one that has it; each device has as much by default. */
+  readonly device?: number;
+}
+
+/** Of a resource that is global, or a device's own. */
+interface Need {
+  readonly name: string;
+  readonly device: number | "global";
+  readonly count: number;
+}
+/** What an instance needs, by the pool that it comes from: global ones first, in the order of names. */
+type Needs = ReadonlyMap<string, Need>;
+
+interface Member {
+  readonly needs: readonly Needs[];
+  readonly priority: number;
+  executions: number;
+  wake(): void;
+}
+
+/** @param limits without any, there is as much of a resource as the neediest instance asks for; otherwise none of those that are not named */
+export function createRateLimiter(limits: readonly RateLimitResource[]): RateLimiter {
+  const members = new Set<Member>();
+  const used = new Map<string, number>();
+  const most = (pool: string): number =>
+    [...members].reduce((most, { needs }) => Math.max(most, ...needs.map(need => need.get(pool)?.count ?? 0)), 0);
+  const limitOf = (pool: string, need: Need): number => (limits.length > 0 ? namedLimit(limits, need) : most(pool));
+  const change = (needs: Needs, sign: 1 | -1): void => {
+    for (const [pool, { count }] of needs) used.set(pool, (used.get(pool) ?? 0) + sign * count);
+  };
+  return {
+    register(config) {
+      const needs = needsOf(config);
+      if (limits.length > 0) for (const need of needs) requireEnough(limits, need);
+      refuseBothKinds([...members].flatMap(member => member.needs).concat(needs));
+      const priorities = config.instance_group.map(({ rate_limiter }) => rate_limiter?.priority || 1);
+      const member: Member = { needs, priority: Math.min(...priorities, Infinity), executions: 0, wake: () => {} };
+      members.add(member);
+      return {
+        mayRun: instance =>
+          [...(needs[instance] ?? [])].every(
+            ([pool, need]) => (used.get(pool) ?? 0) + need.count <= limitOf(pool, need),
+          ),
+        take(instance) {
+          member.executions++;
+          change(needs[instance] ?? new Map(), 1);
+        },
+        give(instance) {
+          const need = needs[instance];
+          if (!need || need.size === 0) return;
+          change(need, -1);
+          const share = ({ executions, priority }: Member): number => executions * priority;
+          for (const other of [...members].sort((a, b) => share(a) - share(b))) other.wake();
+        },
+        onFree(wake) {
+          member.wake = wake;
+        },
+        close: () => void members.delete(member),
+      };
+    },
+  };
+}
+
+/** Of each instance, in the order in which schedulers number them. Triton's instances on CPUs are on device 0. */
+function needsOf(config: ModelConfig): readonly Needs[] {
+  return config.instance_group.flatMap(group =>
+    instancesOf({ instance_group: [group] }).map(({ device = 0 }): Needs => {
+      const needs = (group.rate_limiter?.resources ?? []).map(
+        ({ name, global, count }): Need => ({ name, device: global ? "global" : device, count }),
+      );
+      return new Map(needs.toSorted(inTritonsOrder).map(need => [`${need.device} ${need.name}`, need]));
+    }),
+  );
+}
+
+const inTritonsOrder = (a: Need, b: Need): number =>
+  Number(b.device === "global") - Number(a.device === "global") || (a.name < b.name ? -1 : Number(a.name > b.name));
+
+/** Of a resource named twice for the same device the smaller count is meant. */
+function namedLimit(limits: readonly RateLimitResource[], { name, device }: Need): number {
+  const byDevice = new Map<number | undefined, number>();
+  for (const limit of limits) {
+    if (limit.name !== name || (device !== "global" && limit.device !== undefined && limit.device !== device)) continue;
+    byDevice.set(limit.device, Math.min(limit.count, byDevice.get(limit.device) ?? Infinity));
+  }
+  return Math.max(0, ...byDevice.values());
+}
+
+function requireEnough(limits: readonly RateLimitResource[], needs: Needs): void {
+  for (const need of needs.values()) {
+    const limit = namedLimit(limits, need);
+    if (limit < need.count)
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `Resource count for "${need.name}" is limited to ${limit} which will prevent scheduling of one or more model instances, the minimum required count is ${need.count}`,
+      );
+  }
+}
+
+function refuseBothKinds(all: readonly Needs[]): void {
+  const local = new Set<string>();
+  const global = new Set<string>();
+  for (const needs of all)
+    for (const { name, device } of needs.values()) (device === "global" ? global : local).add(name);
+  const both = [...global].filter(name => local.has(name)).toSorted()[0];
+  if (both !== undefined)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `Resource "${both}" is present as both global and device-specific resource in the model configuration.`,
+    );
+}

@@ -1,0 +1,45 @@
+/**
+ * The contract between the data plane and a backend: when, and with whom, a request is executed.
+ */
+
+import type { RuntimeFault } from "../../base/errors.js";
+import type { TypedTensor } from "../../base/tensor.js";
+import type { BackendRequest, BackendResponse } from "../backends/backend.js";
+import type { ExecutionTimes } from "../observe/statistics.js";
+
+/** What an execution cost, and the answer; a decoupled model has answered before. */
+export interface Executed {
+  readonly response?: BackendResponse;
+  readonly queueNs: number;
+  readonly times: ExecutionTimes;
+  /** Models with a response cache: whether it had the answer, and what looking (and keeping) took. */
+  readonly cache?: { readonly hit: boolean; readonly ns: number };
+}
+
+/** What was computed at once, and what it cost. */
+export interface Computed {
+  /** In the order of the names that were wanted. */
+  readonly outputs: readonly TypedTensor[];
+  readonly times: ExecutionTimes;
+}
+
+/** Takes the answers of a decoupled model as they come. */
+export type Answers = (answer: BackendResponse | RuntimeFault) => void;
+
+export interface Scheduler {
+  /**
+   * @param answers where a decoupled model's answers go
+   * @throws RuntimeFault of this request
+   */
+  schedule(request: BackendRequest, answers?: Answers): Promise<Executed>;
+  /**
+   * Runs a request at once where an instance is free and its model answers at once.
+   * @param inputs fit the configuration
+   * @param wanted names of outputs
+   * @returns undefined where it has to wait; then `schedule` takes it
+   * @throws RuntimeFault of this request
+   */
+  runNow?(rows: number, inputs: readonly TypedTensor[], wanted: readonly string[]): Computed | undefined;
+  /** Resolves when no request is queued or running. New ones are refused from the first call on. */
+  drain(): Promise<void>;
+}

@@ -1,0 +1,148 @@
+/**
+ * The unary RPCs besides ModelInfer: for each, its messages and what it answers.
+ */
+import type { Messages, ModelRepositoryParameter } from "../../../../triton-protos/gen/messages.js";
+import type { Init } from "../../../../triton-protos/proto-root.js";
+import { RuntimeFault } from "../../../base/errors.js";
+import type { RequestMeter } from "../../../base/memory/request-meter.js";
+import type { Override } from "../../models/override.js";
+import type { LogSettings } from "../../observe/log-settings.js";
+import type { ServerCalls } from "../../requests/server-calls.js";
+import type { UnaryRpc } from "./restricted-calls.js";
+
+/** Request bytes → answer bytes. @throws RuntimeFault */
+export type UnaryCall = (bytes: Buffer, meter: RequestMeter) => Promise<Uint8Array>;
+
+export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<string, UnaryCall> {
+  const table = new Map<string, UnaryCall>();
+  const add = <Q extends keyof Messages, A extends keyof Messages>(
+    path: string,
+    request: Q,
+    answer: A,
+    call: (request: Messages[Q]) => Init<Messages[A]> | Promise<Init<Messages[A]>>,
+  ): void => {
+    table.set(path, async (bytes, meter) => {
+      // Loaded lazily: most servers only receive ModelInfer, which has a codec of its own.
+      const { encode } = await import("../../../../triton-protos/proto-root.js");
+      const { decodeMessage } = await import("./decode-message.js");
+      return encode(answer, await call(decodeMessage(request, bytes, meter)));
+    });
+  };
+  const rpc = <N extends UnaryRpc>(
+    name: N,
+    call: (
+      request: Messages[Extract<keyof Messages, `inference.${N}Request`>],
+    ) =>
+      | Init<Messages[Extract<keyof Messages, `inference.${N}Response`>]>
+      | Promise<Init<Messages[Extract<keyof Messages, `inference.${N}Response`>]>>,
+  ): void =>
+    add(
+      `/inference.GRPCInferenceService/${name}`,
+      `inference.${name}Request` as Extract<keyof Messages, `inference.${N}Request`>,
+      `inference.${name}Response` as Extract<keyof Messages, `inference.${N}Response`>,
+      call,
+    );
+  add(
+    "/grpc.health.v1.Health/Check",
+    "grpc.health.v1.HealthCheckRequest",
+    "grpc.health.v1.HealthCheckResponse",
+    () => ({
+      status: calls.isReady() ? "SERVING" : "NOT_SERVING",
+    }),
+  );
+  rpc("ServerLive", () => ({ live: calls.isLive() }));
+  rpc("ServerReady", () => ({ ready: calls.isReady() }));
+  rpc("ServerMetadata", () => calls.serverMetadata());
+  rpc("ModelReady", ({ name, version }) => ({ ready: calls.isModelReady(name, version) }));
+  rpc("ModelMetadata", ({ name, version }) => calls.modelMetadata(name, version));
+  rpc("ModelConfig", ({ name, version }) => ({ config: calls.modelConfig(name, version) }));
+  rpc("ModelStatistics", ({ name, version }) => ({ model_stats: calls.statistics(name, version) }));
+  rpc("RepositoryIndex", async ({ repository_name, ready }) => {
+    refuseRepository(repository_name);
+    return { models: await calls.index(ready) };
+  });
+  rpc("RepositoryModelLoad", async ({ repository_name, model_name, parameters }) => {
+    refuseRepository(repository_name);
+    const override = calls.options.control === "explicit" ? readOverride(parameters) : undefined;
+    await calls.load(model_name, override);
+    return {};
+  });
+  rpc("RepositoryModelUnload", async ({ repository_name, model_name, parameters }) => {
+    refuseRepository(repository_name);
+    const dependents = parameters.unload_dependents;
+    if (dependents && dependents.bool_param === undefined)
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        "invalid value type for 'unload_dependents' parameter, expected bool_param.",
+      );
+    await calls.unload(model_name, dependents?.bool_param ?? false);
+    return {};
+  });
+  const requireShm = (): void => {
+    if (!calls.options.allowClientShm) throw new RuntimeFault("UNSUPPORTED", SHM_OFF);
+  };
+  rpc("SystemSharedMemoryStatus", ({ name }) => ({
+    regions: Object.fromEntries(calls.memory.status(name).map(region => [region.name, region])),
+  }));
+  rpc("CudaSharedMemoryStatus", ({ name }) => {
+    if (name) throw new RuntimeFault("NOT_FOUND", `Unable to find cuda shared memory region: '${name}'`);
+    return {};
+  });
+  rpc("SystemSharedMemoryRegister", region => {
+    requireShm();
+    calls.memory.register(region);
+    return {};
+  });
+  rpc("CudaSharedMemoryRegister", ({ name }) => {
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `failed to register CUDA shared memory region: '${name}', GPUs not supported`,
+    );
+  });
+  rpc("SystemSharedMemoryUnregister", ({ name }) => {
+    requireShm();
+    calls.memory.unregister(name);
+    return {};
+  });
+  rpc("CudaSharedMemoryUnregister", () => {
+    requireShm();
+    return {};
+  });
+  rpc("TraceSetting", ({ model_name, settings }) => {
+    const { tracer } = calls;
+    if (!tracer) throw new RuntimeFault("UNAVAILABLE", "the server does not support trace");
+    const given = Object.entries(settings).map(([key, { value }]) => [key, value] as const);
+    if (given.length > 0) tracer.update(model_name, Object.fromEntries(given), "grpc");
+    const printed = Object.entries(tracer.print(model_name)).map(
+      ([key, value]) => [key, { value: typeof value === "string" ? [value] : value }] as const,
+    );
+    return { settings: Object.fromEntries(printed) };
+  });
+  rpc("LogSettings", ({ settings }) => ({ settings: log.updateFromGrpc(settings) }));
+  return table;
+}
+
+const SHM_OFF = "Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable.";
+
+function refuseRepository(name: string): void {
+  if (name) throw new RuntimeFault("UNSUPPORTED", "'repository_name' specification is not supported");
+}
+
+/** The configuration and the files that a load brings along. @throws RuntimeFault for keys and kinds that Triton refuses */
+function readOverride(parameters: Readonly<Record<string, ModelRepositoryParameter>>): Override | undefined {
+  let config: string | undefined;
+  const files = new Map<string, Buffer>();
+  const wrong = (key: string, kind: string): never => {
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `invalid value type for load parameter '${key}', expected ${kind}_param.`,
+    );
+  };
+  for (const [key, { string_param, bytes_param }] of Object.entries(parameters)) {
+    if (key === "config") config = string_param ?? wrong(key, "string");
+    else if (key.startsWith("file:")) files.set(key.slice(5), Buffer.from(bytes_param ?? wrong(key, "bytes")));
+    else throw new RuntimeFault("INVALID_ARGUMENT", `unrecognized load parameter '${key}'.`);
+  }
+  if (config === undefined && files.size === 0) return undefined;
+  return { files, ...(config !== undefined && { config }) };
+}

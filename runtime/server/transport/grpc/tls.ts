@@ -1,0 +1,50 @@
+/**
+ * TLS of the gRPC port: PEM files → the options of a TLS server; with mutual TLS, clients need a certificate too.
+ */
+import { readFile } from "node:fs/promises";
+import { createSecureContext, type TlsOptions } from "node:tls";
+import { RuntimeFault } from "../../../base/errors.js";
+
+export interface GrpcTls {
+  /** PEM files. */
+  readonly certificate: string;
+  readonly key: string;
+  /** Authorities that sign clients' certificates; needed for `mutual`. */
+  readonly rootCertificate?: string;
+  /** Refuses clients without a certificate that the root signed. */
+  readonly mutual?: boolean;
+}
+
+/** @throws RuntimeFault that names the flag whose file is missing or is no PEM */
+export async function secureOptions(tls: GrpcTls): Promise<TlsOptions> {
+  const { mutual = false } = tls;
+  const cert = await pem(tls.certificate, "--grpc-server-cert");
+  const key = await pem(tls.key, "--grpc-server-key");
+  const ca = mutual || tls.rootCertificate ? await pem(tls.rootCertificate ?? "", "--grpc-root-cert") : undefined;
+  const options = { cert, key, ...(ca && { ca }) };
+  try {
+    createSecureContext(options);
+  } catch (error) {
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `--grpc-server-cert '${tls.certificate}' and --grpc-server-key '${tls.key}' can't be used together: ${(error as Error).message}; give the certificate and the key that belongs to it, both as PEM`,
+      { cause: error },
+    );
+  }
+  return {
+    ...options,
+    minVersion: "TLSv1.2",
+    requestCert: mutual,
+    rejectUnauthorized: mutual,
+  };
+}
+
+async function pem(file: string, flag: string): Promise<Buffer> {
+  if (!file) throw new RuntimeFault("INVALID_ARGUMENT", `${flag} is not given, and TLS on the gRPC port needs it`);
+  const content = await readFile(file).catch(error => {
+    throw new RuntimeFault("INVALID_ARGUMENT", `${flag} '${file}' can't be read: ${(error as Error).message}`);
+  });
+  if (!content.includes("-----BEGIN "))
+    throw new RuntimeFault("INVALID_ARGUMENT", `${flag} '${file}' holds no PEM block; convert it with \`openssl\``);
+  return content;
+}

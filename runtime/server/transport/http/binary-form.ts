@@ -1,0 +1,35 @@
+/**
+ * How the front ends of clouds mark a body with binary tensors: by its content type, which ends in the length of the JSON in front. Bodies are never
+ * compressed there.
+ */
+import { RuntimeFault } from "../../../base/errors.js";
+
+export interface BinaryForm {
+  /** What the content type begins with, up to the length. */
+  readonly mime: `application/vnd.${string}`;
+  /** Whether a binary answer has this content type, too, and none of Triton's own header. */
+  readonly inAnswers: boolean;
+  /** The status of a fault of the model, whatever it is; Triton's by its kind otherwise. */
+  readonly faultStatus?: 400;
+}
+
+/**
+ * @param type the content type of a request @param received bytes of its body
+ * @returns bytes of JSON at the front; undefined where all is JSON
+ * @throws RuntimeFault
+ */
+export function jsonLengthOf({ mime }: BinaryForm, type: string | undefined, received: number): number | undefined {
+  const at = type?.indexOf(mime) ?? -1;
+  if (type === undefined || at === -1) return undefined;
+  if (at !== 0)
+    throw new RuntimeFault("INVALID_ARGUMENT", `expect MIME type for binary data starts with '${mime}', got: ${type}`);
+  const text = type.slice(mime.length);
+  // C's atoi: digits at the start, or 0.
+  const length = Number(/^\s*([+-]?\d+)/.exec(text)?.[1] ?? 0);
+  if (length < 0 || length > received)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `inference header size should be in range (0, ${received}), got: ${text}`,
+    );
+  return length;
+}

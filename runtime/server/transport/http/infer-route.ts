@@ -1,0 +1,181 @@
+/**
+ * POST …/infer: headers and body → the data plane → JSON or binary answer.
+ */
+import { ConnectionCut, cutHere } from "../../../base/connection-cut.js";
+import { Refusal, RuntimeFault } from "../../../base/errors.js";
+import { LARGE } from "../../../base/memory/buffer-pool.js";
+import { inSlices, isSliced } from "../../../base/slices.js";
+import type { TraceNotes } from "../../observe/tracing/trace.js";
+import { countLargeStrings, hasLargeStrings } from "../../requests/check-strings.js";
+import { deliver } from "../../requests/deliver.js";
+import { execute, isDecoupled } from "../../requests/infer.js";
+import { validateRequest } from "../../requests/validate.js";
+import { withHeaders } from "../header-forwarding.js";
+import type { Headers } from "../http1/fields.js";
+import { type Answer, faultAnswer } from "./answer.js";
+import { type BinaryForm, jsonLengthOf } from "./binary-form.js";
+import { binaryLimit, isPacked, readBody, unpackBody } from "./body.js";
+import { createBodyMemory } from "./body-memory.js";
+import { type BodyLimits, readInferRequest } from "./infer-request.js";
+import { printInferResponse } from "./infer-response.js";
+import { packPieces } from "./pack-pieces.js";
+import type { Call } from "./route.js";
+
+const LENGTH_HEADER = "inference-header-content-length";
+
+export async function answerInfer({ request, context, path, signal }: Call): Promise<Answer> {
+  const { calls, maxInputSize, headerForwardPattern, binary, budget } = context;
+  const { headers } = request.head;
+  // Triton marks faults as JSON only between parsing the body and the model's answer.
+  let plain = true;
+  /** Whether the model has the request. */
+  let atWork = false;
+  const received = performance.now() * 1e6;
+  let trace: TraceNotes | undefined;
+  /** What the request holds, until its answer has left. */
+  const charge = budget.open();
+  const regions = calls.memory.open();
+  const onSent = (): void => {
+    trace?.stamp("HTTP_SEND_END");
+    trace?.end();
+  };
+  try {
+    let version = calls.find(path.model ?? "", path.version ?? "");
+    if (isDecoupled(version))
+      throw new RuntimeFault("UNSUPPORTED", "HTTP end point doesn't support models with decoupled transaction policy");
+    trace = calls.sample?.(version.model, headers.traceparent);
+    trace?.stamp("HTTP_RECV_START", received);
+    const encoding = binary ? undefined : headers["content-encoding"];
+    const type = headers["content-type"];
+    const isJson = binary
+      ? !type?.includes(binary.mime)
+      : encoding === undefined && headers[LENGTH_HEADER] === undefined;
+    plain = !isJson;
+    const room = createBodyMemory(charge, Number(headers[LENGTH_HEADER] ?? 0));
+    const sent = await readBody(request, isJson ? maxInputSize : binaryLimit(maxInputSize), room);
+    trace?.stamp("HTTP_RECV_END");
+    plain = true;
+    const body = isPacked(encoding)
+      ? await unpackBody(sent, encoding, { maxInputSize, allowance: budget.allowance(sent.length), charge, signal })
+      : sent;
+    const jsonLength = binary ? jsonLengthOf(binary, type, body.length) : readLength(headers, body.length);
+    if (body !== sent) room.outgrown(sent);
+    // The body took its time, and the model may have been loaded again.
+    version = calls.find(path.model ?? "", path.version ?? "");
+    plain = false;
+    const limits: BodyLimits = {
+      maxInputSize,
+      memory: regions,
+      allocated: bytes => charge.add(bytes),
+      allowance: budget.allowance(body.length),
+      makeTensor: room.makeTensor,
+    };
+    const reading = readInferRequest(body, jsonLength, version.config, limits, signal);
+    const { request: read, isBinary } = isSliced(reading) ? await inSlices(reading, signal) : reading;
+    // Nothing refers to a body that was all JSON.
+    if (jsonLength === undefined && body === sent) room.outgrown(body);
+    const memory = room.borrowed;
+    const asked = {
+      ...read,
+      ...(trace && { trace }),
+      ...(memory && { memory }),
+      parameters: withHeaders(read.parameters, () => request.head.fields, headerForwardPattern),
+    };
+    if (hasLargeStrings(read.inputs)) await countLargeStrings(read.inputs, signal);
+    const valid = validateRequest(version.config, asked);
+    plain = true;
+    atWork = true;
+    const executed = await execute(version, asked, valid);
+    const response = await deliver(executed, asked, version, calls.labels, charge);
+    const text = createBodyMemory(charge);
+    const printing = printInferResponse(response, isBinary, text);
+    const { pieces, jsonLength: answerLength } = isSliced(printing) ? await inSlices(printing, signal) : printing;
+    cutHere(response.cut, pieces);
+    trace?.stamp("HTTP_SEND_START");
+    const accepted = binary ? undefined : headers["accept-encoding"];
+    const packing = accepted === undefined ? undefined : chooseEncoding(accepted);
+    const sentPieces = packing ? await packPieces(pieces, packing, charge, signal) : pieces;
+    // A client that left may have left work undone that reads the memory.
+    const ends = signal.aborted ? undefined : memory;
+    const printed = text.borrowed;
+    printed?.release();
+    const isLong = charge.bytes > LARGE || ends || printed;
+    const whenSent = (): void => {
+      onSent();
+      ends?.end();
+      printed?.end();
+      charge.release();
+    };
+    // A short answer leaves at once, or waits in a socket that is bounded.
+    if (!isLong) charge.release();
+    const front = binaryHead(answerLength, binary);
+    return {
+      status: 200,
+      ...((trace || isLong) && { onSent: whenSent }),
+      ...(packing ? { ...front, headers: { "Content-Encoding": packing, ...front.headers } } : front),
+      body: sentPieces,
+    };
+  } catch (error) {
+    charge.release();
+    trace?.fail((error as Error).message);
+    trace?.stamp("HTTP_SEND_START");
+    if (!(error instanceof RuntimeFault) || error instanceof ConnectionCut) {
+      onSent();
+      throw error;
+    }
+    const fault = faultAnswer(error, plain && !(error instanceof Refusal) ? "text/plain" : "application/json");
+    const status = (atWork && binary?.faultStatus) || fault.status;
+    const answer = { ...fault, status, ...(trace && { onSent }) };
+    return error.message === "Unsupported compression type"
+      ? { ...answer, headers: { "Accept-Encoding": "gzip, deflate" } }
+      : answer;
+  } finally {
+    regions.release();
+  }
+}
+
+function binaryHead(jsonLength: number | undefined, binary: BinaryForm | undefined): Pick<Answer, "type" | "headers"> {
+  if (jsonLength === undefined) return { type: "application/json" };
+  if (binary?.inAnswers) return { type: `${binary.mime}${jsonLength}` };
+  return {
+    type: "application/octet-stream",
+    headers: { "Inference-Header-Content-Length": String(jsonLength) },
+  };
+}
+
+/** Bytes of JSON at the front of the body, as C++ reads a number: digits at the start are enough. */
+function readLength(headers: Headers, received: number): number | undefined {
+  const header = headers[LENGTH_HEADER];
+  if (header === undefined) return undefined;
+  const text = header.split(",", 1)[0]!;
+  const digits = /^\s*([+-]?\d+)/.exec(text)?.[1];
+  if (digits === undefined)
+    throw new RuntimeFault("INVALID_ARGUMENT", `Unable to parse Inference-Header-Content-Length, got: ${text || " "}`);
+  const length = Number(digits);
+  if (length > 2 ** 31 - 1 || length < -(2 ** 31))
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `Unable to parse Inference-Header-Content-Length, value is out of range [ -2147483648, 2147483647 ], got: ${text}`,
+    );
+  if (length < 0 || length > received)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `inference header size should be in range (0, ${received}), got: ${text}`,
+    );
+  return length;
+}
+
+/** Parts of a header that are looked at. */
+const MOST_PARTS = 32;
+
+/** The encoding the client likes best, the first of equals; none unless it asks, or when it likes `identity` better. */
+function chooseEncoding(accepted: string): "gzip" | "deflate" | undefined {
+  let best: { readonly name: "gzip" | "deflate" | "identity"; readonly weight: number } | undefined;
+  for (const part of accepted.split(",", MOST_PARTS)) {
+    const [name, ...parameters] = part.split(";", MOST_PARTS).map(text => text.trim());
+    const weight = Number(parameters.find(text => text.startsWith("q="))?.slice(2) ?? "1");
+    if ((name === "gzip" || name === "deflate" || name === "identity") && weight > (best?.weight ?? 0))
+      best = { name, weight };
+  }
+  return best?.name === "identity" ? undefined : best?.name;
+}

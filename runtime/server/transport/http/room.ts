@@ -1,0 +1,22 @@
+/**
+ * Where bytes are put together that grow: bodies and answers.
+ */
+import type { Charge } from "../../../base/memory/memory-budget.js";
+
+export interface Room {
+  /** Room for so many bytes. @throws RuntimeFault when the server's memory is used up */
+  make(length: number): Buffer;
+  /** Takes back room that has become too small. */
+  outgrown(room: Buffer): void;
+}
+
+export const ANYWHERE: Room = { make: length => Buffer.allocUnsafe(length), outgrown() {} };
+
+/** Room whose bytes are charged. */
+export const chargedRoom = (charge: Charge): Room => ({
+  make(length) {
+    charge.add(length);
+    return Buffer.allocUnsafe(length);
+  },
+  outgrown: ({ length }) => charge.subtract(length),
+});

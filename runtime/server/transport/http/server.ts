@@ -1,0 +1,99 @@
+/**
+ * The HTTP endpoints: routes → a listening server; the metrics text → another.
+ */
+import { ConnectionCut } from "../../../base/connection-cut.js";
+import { RuntimeFault } from "../../../base/errors.js";
+import type { MemoryBudget } from "../../../base/memory/memory-budget.js";
+import type { ServerLog } from "../../observe/server-log.js";
+import type { Exchange } from "../http1/exchange.js";
+import { DEFAULT_LIMITS } from "../http1/limits.js";
+import { createHttp1Server } from "../http1/serve.js";
+import { type ListenAt, type Listener, listen } from "../listen.js";
+import { type Answer, emptyAnswer, faultAnswer, forbidden, methodNotAllowed, notFound, writeAnswer } from "./answer.js";
+import { type BrowserAccess, browserAccess } from "./browser-access.js";
+import { answerRoute, pathOf, type Respond } from "./dispatch.js";
+import type { RouteContext } from "./route.js";
+import { ROUTES } from "./routes.js";
+
+/** Triton's log calls methods by the numbers of its HTTP library. */
+const METHOD_NUMBERS: Readonly<Record<string, number>> = { GET: 0, HEAD: 1, POST: 2, PUT: 3, DELETE: 4 };
+
+export interface HttpPort extends ListenAt {
+  /** Milliseconds that a client may leave an answer unread; 0 for any. */
+  readonly stallTime: number;
+  /** Origins of web pages that may call the port besides its own. */
+  readonly allowedOrigins: readonly string[];
+  readonly budget: MemoryBudget;
+}
+
+export function serveHttp(options: HttpPort, context: RouteContext, log: ServerLog): Promise<Listener> {
+  return start(options, log, request => {
+    const { method } = request.head;
+    const path = pathOf(request.head);
+    log.verbose("http_server", `HTTP request: ${METHOD_NUMBERS[method] ?? method} ${path}`);
+    return answerRoute(ROUTES, request, context, path) ?? notFound;
+  });
+}
+
+/** @param respond another front end over the same routes */
+export const serveFrontEnd = (options: HttpPort, respond: Respond, log: ServerLog): Promise<Listener> =>
+  start(options, log, respond);
+
+/** @param print the metrics at this moment */
+export function serveMetrics(options: HttpPort, print: () => string, log: ServerLog): Promise<Listener> {
+  return start(options, log, ({ head }) => {
+    if (head.method !== "GET") return methodNotAllowed("text/plain; charset=utf-8");
+    const path = head.target.split("?")[0];
+    if (path !== "/metrics" && path !== "/metrics/") return { ...emptyAnswer(), type: "text/plain; charset=utf-8" };
+    return { status: 200, type: "text/plain; charset=utf-8", body: print() };
+  });
+}
+
+function start(options: HttpPort, log: ServerLog, respond: Respond): Promise<Listener> {
+  const limits = { ...DEFAULT_LIMITS, stallTime: options.stallTime };
+  const access = browserAccess(options.address, options.allowedOrigins);
+  const { server, drain, leave } = createHttp1Server(
+    exchange => void serve(exchange, access, respond, log),
+    limits,
+    options.budget,
+  );
+  return listen(server, options, drain, leave);
+}
+
+async function serve(exchange: Exchange, access: BrowserAccess, respond: Respond, log: ServerLog): Promise<void> {
+  const { headers, method } = exchange.head;
+  const shared = headers.origin === undefined ? undefined : access.share(headers);
+  try {
+    const refusal = access.refuse(headers);
+    if (refusal !== undefined) return await writeAnswer(exchange, forbidden(refusal));
+    const answer = shared && method === "OPTIONS" ? emptyAnswer() : await respond(exchange);
+    await writeAnswer(exchange, shared ? withHeaders(answer, shared) : answer);
+  } catch (error) {
+    // What a client that has gone leaves behind is no fault.
+    if (exchange.gone.aborted) return;
+    if (error instanceof ConnectionCut) return cutOff(exchange, error);
+    const fault = RuntimeFault.from(error);
+    if (!(error instanceof RuntimeFault))
+      log.error("http_server", `${fault.message}: ${String((error as Error)?.stack ?? error)}`);
+    if (exchange.begun) exchange.destroy();
+    else await writeAnswer(exchange, shared ? withHeaders(faultAnswer(fault), shared) : faultAnswer(fault));
+  }
+}
+
+const withHeaders = (answer: Answer, headers: Readonly<Record<string, string>>): Answer => ({
+  ...answer,
+  headers: { ...answer.headers, ...headers },
+});
+
+function cutOff(exchange: Exchange, { sent, total }: ConnectionCut): void {
+  if (!sent || exchange.begun) exchange.destroy();
+  else
+    exchange.cut(
+      200,
+      [
+        ["Content-Type", "application/json"],
+        ["Content-Length", total],
+      ],
+      sent,
+    );
+}

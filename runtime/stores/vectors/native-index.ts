@@ -1,0 +1,198 @@
+/**
+ * A FAISS file, searched in this process by a binding of our own (native/search.cc): short searches at once, longer ones in libuv's threads.
+ * Where the binding is not compiled, thread.ts answers the same.
+ */
+
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import {
+  checkTables,
+  type FaissHeader,
+  type FaissLayout,
+  readFaissLayoutFile,
+  type SearchParameters,
+  writeSearchParameters,
+} from "../../../formats/faiss/faiss.js";
+import { detachIds } from "../../../formats/faiss/faiss-detach.js";
+import { callCosts } from "../../base/call-costs.js";
+import type { Cancellation } from "../../base/cancellation.js";
+import { words } from "../../base/columns/words.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { inTurns } from "../../base/in-turns.js";
+import { type Find, type Hits, type SearchIndex, search, searchSize } from "./search.js";
+import { together } from "./together.js";
+
+/** `count × k` of each, and the CPU time of the search in microseconds; -1 is "not found". */
+interface Found {
+  readonly ids: BigInt64Array;
+  readonly distances: Float32Array;
+  readonly micros: number;
+}
+/** Opaque; its memory goes with `close`, or with the last reference. */
+type Handle = object;
+interface Binding {
+  /** @param tables whether FAISS computes tables that speed searches up */
+  open(
+    from: string | Uint8Array,
+    tables: boolean,
+  ): Promise<{ handle: Handle; dimension: number; ntotal: number; scans: boolean }>;
+  searchAsync(handle: Handle, queries: Float32Array, count: number, k: number): Promise<Found>;
+  searchSync(handle: Handle, queries: Float32Array, count: number, k: number): Found;
+  close(handle: Handle): void;
+  /** Whether FAISS can leave those tables out. */
+  readonly skipsTables: boolean;
+  /** Limits this process's address space. */
+  limitMemory(bytes: number): void;
+}
+
+export interface NativeIndex {
+  /** Whether it is a flat index that native/flat-scan.h searches: faster than anything else here. */
+  readonly scans: boolean;
+  readonly search: SearchIndex;
+  close(): Promise<void>;
+}
+
+/** A batch is searched in parts beside each other, of so many at least: FAISS compares fewer than 20 queries by other means than a matrix product. */
+const PART = 32;
+/** As many queries as one pass of flat-scan.h takes. */
+const SCAN_PART = 8;
+const PARTS = Math.min(4, availableParallelism());
+/** Of all indexes: they share libuv's threads. */
+const turns = inTurns(Number(process.env.UV_THREADPOOL_SIZE) || 4);
+
+let found: Binding | false | undefined;
+
+/** undefined where it is not compiled, is of another system, or `MERLON_FAISS=thread` says not to use it. */
+function binding(): Binding | undefined {
+  if (process.env.MERLON_FAISS === "thread") return undefined;
+  if (found === undefined)
+    try {
+      const path = new URL("../../../../build/Release/merlon-faiss.node", import.meta.url);
+      found = createRequire(import.meta.url)(fileURLToPath(path)) as Binding;
+    } catch {
+      found = false;
+    }
+  return found || undefined;
+}
+
+/** Limits the address space of this process, where the binding is compiled: allocations beyond it fail. */
+export const limitMemory = (bytes: number): void => binding()?.limitMemory(bytes);
+
+/**
+ * @param parameters instead of the file's own
+ * @returns undefined where the binding is not to be had
+ * @throws RuntimeFault naming the file
+ */
+export async function openNativeIndex(
+  path: string,
+  header: FaissHeader,
+  parameters: SearchParameters,
+  layout: Pick<FaissLayout, "header" | "tables" | "room" | "scratch"> = readFaissLayoutFile(path),
+): Promise<NativeIndex | undefined> {
+  const faiss = binding();
+  if (!faiss) return undefined;
+  const { dimension, ntotal } = header;
+  // Without tables searches take longer and find the same.
+  const tables = layout.tables <= layout.room;
+  if (!tables && !faiss.skipsTables) checkTables(layout, path);
+  const size = searchSize(layout, parameters);
+  const detached = header.ids === "stored" ? detachIds(path) : undefined;
+  const changes = parameters.nprobe !== undefined || parameters.efSearch !== undefined;
+  const bytes = detached?.bytes ?? (changes ? await readFile(path) : undefined);
+  if (bytes) writeSearchParameters(bytes, parameters);
+  const opened = await faiss.open(bytes ?? path, tables).catch((error: Error) => {
+    throw new RuntimeFault("INTERNAL", `${path}: FAISS can not open it: ${firstLine(error)}`);
+  });
+  const { handle, scans } = opened;
+  if (opened.ntotal !== ntotal || opened.dimension !== dimension) {
+    faiss.close(handle);
+    throw new RuntimeFault("INTERNAL", `${path} changed while it was read`);
+  }
+  const single = finder(faiss, handle, dimension, scans ? SCAN_PART : PART, detached?.ids);
+  const find = scans ? together(single) : single;
+  const fail = (error: unknown): never => {
+    if (error instanceof RuntimeFault) throw error;
+    throw new RuntimeFault("INTERNAL", `${path}: ${firstLine(error as Error)}`);
+  };
+  /** Searches that have begun, or wait for their turn: closing waits for them. */
+  let open = 0;
+  let closing: (() => void) | undefined;
+  const end = (): void => {
+    if (--open === 0) closing?.();
+  };
+  return {
+    scans,
+    search: (queries, count, k, excluded, signal) => {
+      try {
+        const hits = search(find, size, queries, count, k, excluded, signal);
+        if (!(hits instanceof Promise)) return hits;
+        open++;
+        return hits.catch(fail).finally(end);
+      } catch (error) {
+        return fail(error);
+      }
+    },
+    close: async () => {
+      if (open > 0)
+        await new Promise<void>(resolve => {
+          closing = resolve;
+        });
+      faiss.close(handle);
+    },
+  };
+}
+
+const firstLine = ({ message }: Error): string => message.split("\n")[0]!;
+
+/** Searches of one index, at once or in a thread by what searches like them have cost. */
+function finder(faiss: Binding, handle: Handle, dimension: number, part: number, ids: BigInt64Array | undefined): Find {
+  const costs = callCosts();
+  const inThread = async (
+    queries: Float32Array,
+    count: number,
+    k: number,
+    size: number,
+    signal: Cancellation | undefined,
+  ): Promise<Hits[]> => {
+    const rows = Math.ceil(count / Math.max(1, Math.min(PARTS, Math.floor(count / part))));
+    const parts = Array.from({ length: Math.ceil(count / rows) }, async (_, part) => {
+      const first = part * rows;
+      const n = Math.min(rows, count - first);
+      const asked = queries.subarray(first * dimension, (first + n) * dimension);
+      const some = await turns(() => faiss.searchAsync(handle, asked, n, k), signal);
+      costs.learn(size, n, some.micros);
+      return hitsOf(some, n, k, ids);
+    });
+    return (await Promise.all(parts)).flat();
+  };
+  return (queries, count, k, signal) => {
+    // What a search costs depends on the power of two that k is within.
+    const size = Math.ceil(Math.log2(k));
+    if (!costs.isQuick(size, count)) return inThread(queries, count, k, size, signal);
+    const all = faiss.searchSync(handle, queries, count, k);
+    costs.learn(size, count, all.micros);
+    return hitsOf(all, count, k, ids);
+  };
+}
+
+/** FAISS puts what it did not find last. */
+function hitsOf({ ids, distances }: Found, count: number, k: number, stored: BigInt64Array | undefined): Hits[] {
+  const pairs = words(ids);
+  const from = stored && words(stored);
+  return Array.from({ length: count }, (_, row) => {
+    const start = row * k;
+    let end = start + k;
+    while (end > start && pairs[2 * end - 1]! < 0) end--;
+    // Positions are beyond no int32: the low words are the numbers.
+    if (from)
+      for (let i = start; i < end; i++) {
+        const at = pairs[2 * i]!;
+        if (at >= stored!.length) throw new RangeError(`FAISS found the position ${at} among ${stored!.length}`);
+        pairs[2 * i] = from[2 * at]!;
+        pairs[2 * i + 1] = from[2 * at + 1]!;
+      }
+    return { ids: ids.subarray(start, end), distances: distances.subarray(start, end) };
+  });
+}

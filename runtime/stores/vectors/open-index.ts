@@ -1,0 +1,84 @@
+/**
+ * A FAISS file → a search, through our own binding. Where that is not compiled: exact ones by an ONNX graph in this process's own threads, all
+ * others by faiss-node in its thread.
+ */
+
+import { statSync } from "node:fs";
+import {
+  type FaissHeader,
+  type FaissLayout,
+  readFaissLayoutFile,
+  type SearchParameters,
+  searchFault,
+} from "../../../formats/faiss/faiss.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { inTurns } from "../../base/in-turns.js";
+import { openNativeIndex } from "./native-index.js";
+import type { SearchIndex } from "./search.js";
+
+/** One is under way in faiss-node's thread, and the next is there when it ends. */
+const turns = inTurns(2);
+
+export interface OpenIndex {
+  readonly header: FaissHeader;
+  readonly search: SearchIndex;
+  close(): Promise<void>;
+}
+
+/**
+ * @param by who searches: the fastest there is; FAISS, also a flat file; faiss-node in its thread
+ * @param isTrusted files that it returns false for are opened in another process first
+ * @throws Error naming the file
+ */
+export async function openIndex(
+  path: string,
+  parameters: SearchParameters = {},
+  by: "fastest" | "faiss" | "thread" = "fastest",
+  isTrusted: IsTrusted = () => true,
+): Promise<OpenIndex> {
+  const before = markOf(path);
+  const layout = readFaissLayoutFile(path);
+  const { header } = layout;
+  const fault = searchFault(header, parameters);
+  if (fault) throw new RuntimeFault("INVALID_ARGUMENT", `${path} ${fault}. Build the ensemble again.`);
+  if (!isTrusted(path)) {
+    const { probeIndex } = await import("./probe-index.js");
+    await probeIndex(path, parameters, by);
+  }
+  const index = await openAs(by, path, layout, parameters);
+  if (markOf(path) === before) return index;
+  await index.close();
+  throw new RuntimeFault("INTERNAL", `${path} changed while it was read`);
+}
+
+/** Says whether a file is as `merlon build` wrote it; others are opened in another process first. */
+export type IsTrusted = (file: string) => boolean;
+
+/** A file that changes between its check and its reading was not checked. */
+function markOf(path: string): string {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat ? `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}` : "";
+}
+
+async function openAs(
+  by: "fastest" | "faiss" | "thread",
+  path: string,
+  layout: FaissLayout,
+  parameters: SearchParameters,
+): Promise<OpenIndex> {
+  const { header } = layout;
+  const native = by === "thread" ? undefined : await openNativeIndex(path, header, parameters, layout);
+  const exact = by === "fastest" ? await import("./exact-index.js") : undefined;
+  const graph = exact?.isExact(header) && !native?.scans;
+  if (native && !graph) return { header, ...native };
+  await native?.close();
+  if (graph) return { header, ...(await exact!.loadExactIndex(path, header)) };
+  const { loadIndex, searchIndex, unloadIndex } = await import("./thread.js");
+  const { index } = await loadIndex(path, parameters);
+  return {
+    header,
+    search: (queries, count, k, excluded, signal) =>
+      turns(() => searchIndex(index, queries, count, k, excluded), signal),
+    close: () => unloadIndex(index),
+  };
+}

@@ -1,0 +1,71 @@
+/**
+ * Opens and searches an index file in a short-lived process before the server does, with a limit on its memory and a deadline: what a file does to
+ * native code costs one model and not the server. For files that no manifest of `merlon build` lists.
+ */
+import { execFile } from "node:child_process";
+import { statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { SearchParameters } from "../../../formats/faiss/faiss.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { inTurns } from "../../base/in-turns.js";
+
+const CHILD = fileURLToPath(new URL("./probe-child.js", import.meta.url));
+/** A deadline: so long, and the time that a slow disk takes. */
+const FIXED_MS = 30_000;
+const SLOWEST_BYTES_PER_MS = 20_000;
+/** Address space: what Node reserves, and what an index of that size may take (faiss-memory.ts) beside the copies of its file. */
+const FIXED_BYTES = 4 * 2 ** 30;
+const TIMES = 24;
+/** Processes side by side while several models are loaded. */
+const turns = inTurns(2);
+
+export interface ProbeRequest {
+  readonly path: string;
+  readonly parameters: SearchParameters;
+  readonly by: "fastest" | "faiss" | "thread";
+  /** Bytes of address space. */
+  readonly memory: number;
+}
+
+/**
+ * @param child script to run; probe-child.js reads a ProbeRequest from its argument
+ * @throws RuntimeFault naming the file, and the signal that ended the process
+ */
+export async function probeIndex(
+  path: string,
+  parameters: SearchParameters,
+  by: ProbeRequest["by"],
+  { child = CHILD, fixedMs = FIXED_MS }: { readonly child?: string; readonly fixedMs?: number } = {},
+): Promise<void> {
+  const { size } = statSync(path);
+  const request: ProbeRequest = { path, parameters, by, memory: FIXED_BYTES + TIMES * size };
+  const timeout = Math.ceil(fixedMs + size / SLOWEST_BYTES_PER_MS);
+  const ended = await turns(() => run(child, JSON.stringify(request), timeout));
+  if (ended.code === 0) return;
+  const reason = ended.signal
+    ? `ended with ${ended.signal}${ended.late ? ` after ${timeout} ms` : ""}`
+    : (ended.message ?? `ended with exit code ${ended.code}`);
+  throw new RuntimeFault(
+    "INTERNAL",
+    `${path} cannot be loaded: a process that opened and searched it first ${ended.message ? `failed: ${reason}` : `${reason}. The file is damaged, or FAISS fails on it. Write it again with \`merlon index build\``}.`,
+  );
+}
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly late: boolean;
+  /** The last line of what the process wrote about its failure. */
+  readonly message?: string | undefined;
+}
+
+function run(child: string, argument: string, timeout: number): Promise<Ended> {
+  return new Promise(resolve => {
+    const options = { timeout, killSignal: "SIGKILL", maxBuffer: 2 ** 16, windowsHide: true } as const;
+    const started = execFile(process.execPath, [child, argument], options, (error, stdout) => {
+      const late = error?.killed === true;
+      const message = stdout.trim() || (error && started.pid === undefined ? error.message : undefined);
+      resolve({ code: error ? started.exitCode : 0, signal: started.signalCode, late, message });
+    });
+  });
+}

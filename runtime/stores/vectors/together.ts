@@ -1,0 +1,71 @@
+/**
+ * Searches that come while one is under way wait for it and then go as one batch: a pass over an index answers several queries for less than
+ * several passes, and less is sent to other threads. Those whose client has left meanwhile are not searched for.
+ */
+import type { Cancellation } from "../../base/cancellation.js";
+import { RuntimeFault } from "../../base/errors.js";
+import type { Find, Hits } from "./search.js";
+
+interface Waiting {
+  readonly queries: Float32Array;
+  readonly count: number;
+  readonly k: number;
+  readonly signal: Cancellation | undefined;
+  resolve(hits: readonly Hits[]): void;
+  reject(error: Error): void;
+}
+
+/** Each search gets the hits of its own queries, at once where `search` answers at once; what fails, fails for all of its batch. */
+export function together(search: Find): Find {
+  let waiting: Waiting[] = [];
+  let running = false;
+  const runAll = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const batch = waiting.filter(({ k }) => k === waiting[0]!.k);
+      waiting = waiting.filter(({ k }) => k !== batch[0]!.k);
+      await runBatch(search, batch.filter(isWanted));
+    }
+    running = false;
+  };
+  const queue: Find = (queries, count, k, signal) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ queries, count, k, signal, resolve, reject });
+    });
+  return (queries, count, k, signal) => {
+    if (running) return queue(queries, count, k, signal);
+    const hits = search(queries, count, k);
+    if (!(hits instanceof Promise)) return hits;
+    running = true;
+    return hits.finally(() => void runAll());
+  };
+}
+
+function isWanted({ signal, reject }: Waiting): boolean {
+  if (signal?.aborted) reject(new RuntimeFault("CANCELLED", "the request was cancelled"));
+  return !signal?.aborted;
+}
+
+async function runBatch(search: Find, batch: readonly Waiting[]): Promise<void> {
+  if (batch.length === 0) return;
+  try {
+    const count = batch.reduce((sum, one) => sum + one.count, 0);
+    const hits = await search(batch.length === 1 ? batch[0]!.queries : joined(batch), count, batch[0]!.k);
+    let at = 0;
+    for (const one of batch) {
+      one.resolve(hits.slice(at, at + one.count));
+      at += one.count;
+    }
+  } catch (error) {
+    for (const one of batch) one.reject(error as Error);
+  }
+}
+
+function joined(batch: readonly Waiting[]): Float32Array {
+  const made = new Float32Array(batch.reduce((sum, { queries }) => sum + queries.length, 0));
+  let at = 0;
+  for (const { queries } of batch) {
+    made.set(queries, at);
+    at += queries.length;
+  }
+  return made;
+}

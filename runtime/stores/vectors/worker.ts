@@ -1,0 +1,98 @@
+/**
+ * The FAISS thread: the one place of a process that loads `faiss-node`, whose classes belong to the thread that loaded them first.
+ * Requests in, replies out; all indexes of the process live here.
+ */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { parentPort } from "node:worker_threads";
+import type { Index } from "faiss-node";
+import {
+  checkTables,
+  readFaissLayoutFile,
+  type SearchParameters,
+  writeSearchParameters,
+} from "../../../formats/faiss/faiss.js";
+import { detachIds } from "../../../formats/faiss/faiss-detach.js";
+import { findIn, type LoadedIndex } from "./find.js";
+import type { FaissIndexInfo, FaissReply, FaissRequest } from "./protocol.js";
+import { search, searchSize } from "./search.js";
+
+const indexes = new Map<number, LoadedIndex>();
+const port = parentPort!;
+let nextIndex = 1;
+let addon: typeof import("faiss-node") | undefined;
+
+const faiss = (): typeof import("faiss-node") => {
+  addon ??= createRequire(import.meta.url)("faiss-node") as typeof import("faiss-node");
+  return addon;
+};
+
+port.on("message", async (request: FaissRequest) => {
+  try {
+    await answer(request);
+  } catch (error) {
+    post({ id: request.id, ok: false, message: (error as Error).message.split("\n")[0]! });
+  }
+});
+
+const post = (reply: FaissReply, moved: ArrayBuffer[] = []): void => {
+  port.postMessage(reply, moved);
+};
+
+async function answer(request: FaissRequest): Promise<void> {
+  const { id } = request;
+  switch (request.kind) {
+    case "load":
+      post({ id, ok: true, info: load(request.path, request.parameters) });
+      break;
+    case "unload":
+      indexes.delete(request.index);
+      post({ id, ok: true });
+      break;
+    case "search": {
+      const { queries, count, k, excluded } = request;
+      const loaded = indexes.get(request.index)!;
+      const find = (asked: Float32Array, rows: number, wide: number) => {
+        checkRefined(loaded, wide);
+        return findIn(loaded, asked, rows, wide);
+      };
+      const hits = await search(find, loaded, queries, count, k, excluded);
+      post(
+        { id, ok: true, hits },
+        [hits.ids, hits.distances, hits.offsets].map(array => array.buffer as ArrayBuffer),
+      );
+      break;
+    }
+    default:
+      request satisfies never;
+  }
+}
+
+/** A refinement makes room for `k` times its factor, also where that is more than there are vectors; faiss-node cannot limit it. */
+function checkRefined({ ntotal, perHit }: LoadedIndex, k: number): void {
+  const wide = k * (perHit - 1);
+  if (wide > Math.max(4 * ntotal, 2 ** 20))
+    throw new RangeError(
+      `a search for ${k} compares ${wide} vectors again (k_factor ${perHit - 1}), and the index holds ${ntotal}. Set a smaller \`k_factor\`.`,
+    );
+}
+
+function load(path: string, parameters: SearchParameters): FaissIndexInfo {
+  // Walks the whole structure: FAISS gets no file that lies about a length.
+  const layout = readFaissLayoutFile(path);
+  const { header } = layout;
+  const { dimension, ntotal, metric } = header;
+  checkTables(layout, path);
+  const detached = header.ids === "stored" ? detachIds(path) : undefined;
+  const { Index } = faiss();
+  let index: Index;
+  if (detached || parameters.nprobe !== undefined || parameters.efSearch !== undefined) {
+    const bytes = detached?.bytes ?? readFileSync(path);
+    writeSearchParameters(bytes, parameters);
+    index = Index.fromBuffer(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  } else index = Index.read(path);
+  if (index.ntotal() !== ntotal || index.getDimension() !== dimension)
+    throw new Error(`${path} changed while it was read`);
+  indexes.set(nextIndex, { index, ids: detached?.ids, ...searchSize(layout, parameters) });
+  return { index: nextIndex++, dimension, ntotal, metric, header };
+}

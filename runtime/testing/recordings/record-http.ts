@@ -1,0 +1,100 @@
+/**
+ * An HTTP inference as it went by → an exchange of a cassette.
+ */
+import { promisify } from "node:util";
+import { gunzip, inflate } from "node:zlib";
+import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import { Cancellable } from "../../base/cancellation.js";
+import { STATUS } from "../../base/errors.js";
+import { completed } from "../../base/slices.js";
+import { readInferAnswer } from "../../client/http/infer-answer.js";
+import type { Exchange, RecordedFault } from "../../server/recordings/cassette.js";
+import { readInferRequest } from "../../server/transport/http/infer-request.js";
+import type { HttpExchange } from "./http-proxy.js";
+import { maskHeaders } from "./mask-headers.js";
+import { unseenMemory } from "./unseen-memory.js";
+
+const INFER = /^\/v2\/models\/(?<model>[^/]+)(?:\/versions\/(?<version>\d+))?\/infer$/;
+
+export interface Place {
+  readonly model: string;
+  /** Empty for the latest. */
+  readonly version: string;
+}
+
+/** Model and version of a path that infers. */
+export const inferPath = (path: string): Place | undefined => {
+  const groups = INFER.exec(path.split("?")[0]!)?.groups;
+  return groups && { model: groups.model!, version: groups.version ?? "" };
+};
+
+export const MAX_BODY = 2 ** 30;
+const LENGTH = "inference-header-content-length";
+
+async function unpacked(body: Buffer, encoding: string | undefined): Promise<Buffer> {
+  if (encoding === "gzip") return promisify<Buffer, Buffer>(gunzip)(body);
+  return encoding === "deflate" ? promisify<Buffer, Buffer>(inflate)(body) : body;
+}
+
+/** @throws Error for a request that is no inference, or refers to shared memory */
+export async function readHttpExchange(
+  { path, headers, body, answer, ms }: HttpExchange,
+  config: ModelConfig,
+  masked: readonly string[],
+): Promise<Omit<Exchange, "line">> {
+  const { model, version } = inferPath(path)!;
+  const length = headers[LENGTH];
+  const { request } = completed(
+    readInferRequest(
+      await unpacked(body, headers["content-encoding"]),
+      length === undefined ? undefined : Number(length),
+      config,
+      { memory: unseenMemory(), maxInputSize: MAX_BODY },
+      new Cancellable(),
+    ),
+  );
+  const { id, parameters, inputs, outputs } = request;
+  const head = {
+    protocol: "http" as const,
+    model,
+    version,
+    id,
+    parameters,
+    headers: maskHeaders(headers, masked),
+    inputs,
+    outputs,
+    stream: false,
+  };
+  if (!answer?.whole)
+    return { ...head, answers: [], error: { code: "UNAVAILABLE", message: "the connection was lost", cut: true } };
+  const received = await unpacked(answer.body, answer.headers["content-encoding"]);
+  if (answer.status !== 200) return { ...head, answers: [], error: faultOf(answer.status, received) };
+  const lengthOfAnswer = answer.headers[LENGTH];
+  const isBinary = answer.headers["content-type"]?.includes("octet-stream") ?? false;
+  const read = readInferAnswer(received, lengthOfAnswer?.toString(), isBinary, new Set());
+  return {
+    ...head,
+    answers: [
+      {
+        ms: Math.round(ms * 100) / 100,
+        version: read.version,
+        parameters: read.parameters,
+        outputs: read.outputs.map(({ name, datatype, shape, raw }) => ({ name, datatype, shape, data: raw })),
+      },
+    ],
+  };
+}
+
+export function faultOf(status: number, body: Buffer): RecordedFault {
+  const [code = "UNKNOWN"] =
+    Object.entries(STATUS).find(([name, row]) => row.http === status && name !== "UNKNOWN") ?? [];
+  const text = body.toString("utf8");
+  try {
+    return {
+      code: status === 400 ? "INVALID_ARGUMENT" : code,
+      message: String((JSON.parse(text) as { error: unknown }).error),
+    };
+  } catch {
+    return { code, message: text };
+  }
+}

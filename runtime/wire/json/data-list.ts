@@ -1,0 +1,230 @@
+/**
+ * The elements of a tensor's `data` list as they are read out of JSON: flat, in columns, without a JavaScript value for each. Which forms they were
+ * written in decides later whether a datatype accepts them; what no datatype accepts is counted and not kept.
+ */
+import { RuntimeFault } from "../../base/errors.js";
+import { bufferPool, LARGE } from "../../base/memory/buffer-pool.js";
+
+/** Lists in lists of a tensor's `data`: Triton refuses elements and lists that are in so many. */
+export const MAX_NESTING = 100;
+
+export const tooDeep = (limit: number, front = ""): RuntimeFault =>
+  new RuntimeFault("INVALID_ARGUMENT", `${front}JSON nesting depth exceeds maximum allowed limit (${limit})`);
+
+/** How elements were written, as bits. */
+export const WHOLE = 1;
+/** With a fraction or an exponent, NaN and infinities. */
+export const FRACTION = 2;
+export const BOOLEAN = 4;
+export const TEXT = 8;
+/** null, an object */
+export const OTHER = 16;
+/** A negative whole number. */
+export const NEGATIVE = 32;
+/** A whole number of 2^63 or more. */
+export const HUGE = 64;
+
+const NUMBERS = WHOLE | FRACTION | NEGATIVE | HUGE;
+/** Elements of the column's parts: short at first, then so long that one is quickly filled. */
+const FEW = 256;
+const LONGEST_PART = 2 ** 15;
+const LONGEST_TEXT_PART = 2 ** 18;
+const GROWTH = 8;
+/** Bytes of a string's length. */
+const LENGTH = 4;
+
+/** Where a list begins: most end here. A reader that pauses copies it. */
+const shared = new Float64Array(FEW);
+
+const NO_WIDES: bigint[] = [];
+const NO_PLACES: number[] = [];
+const NOTHING = new Float64Array(0);
+
+/** Takes the bytes that lists allocate. @throws RuntimeFault when there is no memory for them */
+export type Allocated = (bytes: number) => void;
+
+export class DataList {
+  /** Elements at any depth. */
+  count = 0;
+  /** Items of the outermost list itself. */
+  items = 0;
+  /** Lists in lists; 1 without any. */
+  depth = 1;
+  /** The forms of all elements together. */
+  forms = 0;
+  /** Whole numbers that are no doubles, and their places. */
+  wideValues: bigint[] = NO_WIDES;
+  wideAt: number[] = NO_PLACES;
+
+  /** Each form that was met, and the first element that has it. */
+  readonly #met: (readonly [form: number, at: number])[] = [];
+  readonly #allocated: Allocated | undefined;
+  readonly #parts: Float64Array[] = [];
+  #part = shared;
+  #at = 0;
+  #texts: Texts | undefined;
+  #isKept = true;
+
+  constructor(allocated?: Allocated) {
+    this.#allocated = allocated;
+  }
+
+  number(value: number, form: number): void {
+    if ((this.forms & form) !== form) this.#meet(form);
+    this.count++;
+    if (!this.#isKept) return;
+    if (this.#at === this.#part.length) this.#grow();
+    this.#part[this.#at++] = value;
+    if ((this.forms & ~NUMBERS) !== 0) this.#drop();
+  }
+
+  wide(value: bigint): void {
+    const form = value < 0n ? WHOLE | NEGATIVE : value >= 2n ** 63n ? WHOLE | HUGE : WHOLE;
+    if (this.#isKept) {
+      if (this.wideAt === NO_PLACES) [this.wideAt, this.wideValues] = [[], []];
+      this.wideAt.push(this.count);
+      this.wideValues.push(value);
+    }
+    this.number(0, form);
+  }
+
+  boolean(value: boolean): void {
+    if ((this.forms & BOOLEAN) === 0) this.#meet(BOOLEAN);
+    this.count++;
+    if (!this.#isKept) return;
+    if (this.#at === this.#part.length) this.#grow();
+    this.#part[this.#at++] = value ? 1 : 0;
+    if (this.forms !== BOOLEAN) this.#drop();
+  }
+
+  other(): void {
+    if ((this.forms & OTHER) === 0) this.#meet(OTHER);
+    this.count++;
+    this.#drop();
+  }
+
+  /** Begins a string, whose bytes follow. */
+  text(): void {
+    if ((this.forms & TEXT) === 0) this.#meet(TEXT);
+    this.count++;
+    if (this.forms !== TEXT) this.#drop();
+    if (!this.#isKept) return;
+    this.#texts ??= new Texts(this.#allocated);
+    this.#texts.begin();
+  }
+
+  textBytes(bytes: Buffer, from: number, to: number): void {
+    if (this.#isKept) this.#texts!.append(bytes, from, to);
+  }
+
+  /** The reader pauses: others use the shared part meanwhile. */
+  pause(): void {
+    if (this.#part === shared) this.#part = shared.slice();
+  }
+
+  /** The list is complete. */
+  close(): void {
+    if (this.#part === shared) this.#part = this.#at > 0 ? shared.slice(0, this.#at) : NOTHING;
+    if (this.#at > 0) this.#parts.push(this.#part.length === this.#at ? this.#part : this.#part.subarray(0, this.#at));
+    this.#part = NOTHING;
+  }
+
+  /** Numbers and booleans in their order. */
+  get parts(): readonly Float64Array[] {
+    return this.#parts;
+  }
+
+  /** Strings in the raw form: each with its length in front. */
+  get texts(): readonly Buffer[] {
+    return this.#texts?.parts ?? [];
+  }
+
+  /** A part that nothing reads any more. */
+  static release(part: Float64Array): void {
+    // Short ones have no buffer before it is looked at.
+    if (part.byteLength >= LARGE) bufferPool.give(part.buffer as ArrayBuffer);
+  }
+
+  /** @param forms as bits @returns the place of the first element that has one of them; Infinity where none has */
+  firstOf(forms: number): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const [form, at] of this.#met) if ((form & forms) !== 0 && at < first) first = at;
+    return first;
+  }
+
+  /** An element that comes now is the first in a form. */
+  #meet(form: number): void {
+    this.#met.push([form & ~this.forms, this.count]);
+    this.forms |= form;
+  }
+
+  #grow(): void {
+    const size = Math.min(LONGEST_PART, this.#part.length * GROWTH);
+    this.#allocated?.(8 * size);
+    this.#parts.push(this.#part === shared ? shared.slice() : this.#part);
+    this.#part = new Float64Array(bufferPool.take(8 * size), 0, size);
+    this.#at = 0;
+  }
+
+  /** No datatype accepts these elements. */
+  #drop(): void {
+    if (!this.#isKept) return;
+    this.#isKept = false;
+    this.#parts.length = 0;
+    this.wideAt = NO_PLACES;
+    this.wideValues = NO_WIDES;
+    this.#part = NOTHING;
+    this.#at = 0;
+    this.#texts = undefined;
+  }
+}
+
+/** Strings, one behind the other. */
+class Texts {
+  readonly #allocated: Allocated | undefined;
+  readonly #full: Buffer[] = [];
+  #part = Buffer.allocUnsafe(FEW);
+  #at = 0;
+  /** Where the length of the last one belongs. */
+  #lengthIn = this.#part;
+  #lengthAt = 0;
+
+  constructor(allocated: Allocated | undefined) {
+    this.#allocated = allocated;
+  }
+
+  begin(): void {
+    if (this.#part.length - this.#at < LENGTH) this.#grow();
+    this.#lengthIn = this.#part;
+    this.#lengthAt = this.#at;
+    // Written once the end has been found; a fill of four bytes costs more than this.
+    const part = this.#part;
+    for (let i = 0; i < LENGTH; i++) part[this.#at++] = 0;
+  }
+
+  append(bytes: Buffer, from: number, to: number): void {
+    let at = from;
+    while (at < to) {
+      if (this.#at === this.#part.length) this.#grow();
+      const end = Math.min(to, at + this.#part.length - this.#at);
+      if (end - at > 32) bytes.copy(this.#part, this.#at, at, end);
+      else for (let i = at, j = this.#at; i < end; i++, j++) this.#part[j] = bytes[i]!;
+      this.#at += end - at;
+      at = end;
+    }
+    const length = this.#lengthIn.readUInt32LE(this.#lengthAt) + to - from;
+    this.#lengthIn.writeUInt32LE(length, this.#lengthAt);
+  }
+
+  get parts(): readonly Buffer[] {
+    return [...this.#full, this.#part.subarray(0, this.#at)];
+  }
+
+  #grow(): void {
+    const size = Math.min(LONGEST_TEXT_PART, this.#part.length * GROWTH);
+    this.#allocated?.(size);
+    this.#full.push(this.#part.subarray(0, this.#at));
+    this.#part = Buffer.allocUnsafe(size);
+    this.#at = 0;
+  }
+}
