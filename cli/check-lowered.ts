@@ -2,6 +2,7 @@
  * A program and its lowering for a stock Triton → whether both answer the same on rows worth asking with. Drawing is replaced by the order of scores,
  * and an index that the graph searches exactly is searched exactly on both sides: those differences the build tells of.
  */
+
 import { join } from "node:path";
 import { lowered, type Program } from "../compiler/5-emit/build.js";
 import { withFeatureInputs } from "../compiler/5-emit/triton/feature-inputs.js";
@@ -9,6 +10,7 @@ import { type BuildOptions, build, LoweringFault, NotLoweredError, type TritonOp
 import { expandFused } from "../contract/expand-fused.js";
 import { TemporaryFolder } from "../contract/files/temporary-folder.js";
 import type { AnyStep, Plan } from "../contract/plan.js";
+import { withoutChance } from "../contract/step-facts.js";
 import type { WholeSearch } from "../operators/shared/onnx/lowering.js";
 import type { RequestTensor } from "../runtime/server/requests/request.js";
 import { compareTensors } from "../runtime/testing/recordings/compare-tensors.js";
@@ -29,7 +31,7 @@ export async function checkLowered(program: Program, options: BuildOptions, trit
   const targets: DiffTarget[] = [];
   try {
     const { keys, whole } = lowered(program, options, triton);
-    const sure = { ...program, plan: withoutChance(program.plan, whole) };
+    const sure = { ...program, plan: repeatable(program.plan, whole) };
     const inputs = triton.features === "inputs" ? withFeatureInputs(expandFused(sure.plan)) : sure.plan;
     build({ ...sure, plan: inputs }, executor, options);
     build(sure, stock, { ...options, triton });
@@ -54,9 +56,10 @@ export async function checkLowered(program: Program, options: BuildOptions, trit
   }
 }
 
-function withoutChance(plan: Plan, whole: ReadonlyMap<string, WholeSearch>): Plan {
+function repeatable(plan: Plan, whole: ReadonlyMap<string, WholeSearch>): Plan {
   const steps = plan.steps.map((step): AnyStep => {
-    if (step.op === "softmaxSampling") return { ...step, params: { ...step.params, mode: "greedy" } };
+    const settled = withoutChance(step);
+    if (settled) return settled;
     const all = whole.get(step.id);
     if (step.op !== "queryFaiss" || !all) return step;
     return { ...step, params: { ...step.params, ...all } };

@@ -1,10 +1,11 @@
 /**
  * Plan → the part of it that is left when some of its inputs will not be there, or when only a named subgraph is asked for.
  */
+
 import { columnsOf } from "./expression.js";
-import type { OpKind } from "./op-params.js";
 import type { AnyStep, ColumnRef, Plan } from "./plan.js";
 import { REQUEST_STEP } from "./plan.js";
+import { columnsOfStep } from "./step-facts.js";
 
 type Outputs = Plan["outputs"];
 const keyOf = (step: string, column: string) => `${step}\n${column}`;
@@ -76,32 +77,8 @@ function keepWhatIsRead(plan: Plan): Plan {
   return { ...plan, steps, inputs: plan.inputs.filter(c => read.has(keyOf(REQUEST_STEP, c.name))) };
 }
 
-/** Operators that make their outputs column by column: those of the first input, then those of the second, … */
-export const COLUMN_BY_COLUMN: ReadonlySet<OpKind> = new Set<OpKind>([
-  "addProperties",
-  "addTags",
-  "bucketize",
-  "categorify",
-  "clip",
-  "dataStats",
-  "dropLowCardinality",
-  "fillMedian",
-  "fillMissing",
-  "hashBucket",
-  "lambdaOp",
-  "listSlice",
-  "logOp",
-  "median",
-  "normalize",
-  "normalizeMinMax",
-  "reduceDtypeSize",
-  "rename",
-  "valueCount",
-]);
-
-/** Whether a step is one of these; tuples are made of several columns. */
-export const isColumnByColumn = (step: AnyStep): boolean =>
-  COLUMN_BY_COLUMN.has(step.op) && !(step.op === "categorify" && step.params.encodeType === "combo");
+/** Whether a step makes its outputs column by column: those of the first input, then those of the second, … */
+const isColumnByColumn = (step: AnyStep): boolean => columnsOfStep(step) !== "together";
 
 /** What each output is made from. */
 function sourcesOf(step: AnyStep): readonly (readonly ColumnRef[])[] {

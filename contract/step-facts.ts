@@ -1,21 +1,43 @@
-/** Steps that answer other rows than they are given. */
+/** The facts of a step's operator, for the parameters that the step has. */
+import type { ByParams, ColumnsFact, Facts, Side } from "../operators/shared/spec/facts.js";
+import { SPECS } from "../operators/specs.js";
+import type { OpKind } from "./op-params.js";
 import type { AnyStep } from "./plan.js";
 
+/** Those that depend on parameters take the parameters of a step of this operator. */
+export const factsOf = (op: OpKind): Facts<object> => SPECS[op].facts as unknown as Facts<object>;
+
+const settled = <T>(fact: ByParams<object, T>, { params }: AnyStep): T =>
+  typeof fact === "function" ? (fact as (params: object) => T)(params) : fact;
+
 /** True for a step that takes rows away or groups them; its columns then have rows of their own. */
-export const changesRows = (step: AnyStep): boolean =>
-  step.op === "filter" ||
-  step.op === "dropna" ||
-  step.op === "groupby" ||
-  (step.op === "joinExternal" && step.params.how === "inner");
+export const changesRows = (step: AnyStep): boolean => settled(factsOf(step.op).rows, step) === "changed";
 
-/** True for a step that looks at other rows than the one it answers, so that it has to see them all, in order. */
-export const readsOtherRows = (step: AnyStep): boolean => step.op === "groupby" || step.op === "differenceLag";
+/** Whether some steps of the operator change rows. */
+export const mayChangeRows = (op: OpKind): boolean => {
+  const { rows } = factsOf(op);
+  return rows === "changed" || typeof rows === "function";
+};
 
-/** True for a step whose answer depends on which row of the request or file it is: only parity with NVTabular asks for that. */
-export const readsRowNumber = (step: AnyStep): boolean =>
-  (step.op === "targetEncoding" && step.params.foldMode !== undefined) ||
-  ((step.op === "hashBucket" || step.op === "hashedCross" || step.op === "categorify") &&
-    step.params.nvtabularHash === true);
+/** True for a step that brings candidates for each row it reads. */
+export const bringsRows = (step: AnyStep): boolean => settled(factsOf(step.op).rows, step) === "brought";
+
+export const readsOtherRows = (step: AnyStep): boolean => factsOf(step.op).readsOtherRows;
+
+export const readsRowNumber = (step: AnyStep): boolean => settled(factsOf(step.op).readsRowNumber, step);
+
+export const columnsOfStep = (step: AnyStep): ColumnsFact => settled(factsOf(step.op).columns, step);
+
+/** @returns the step as it is without chance; undefined where it draws nothing */
+export function withoutChance(step: AnyStep): AnyStep | undefined {
+  const params = factsOf(step.op).withoutChance?.(step.params);
+  return params && ({ ...step, params } as AnyStep);
+}
+
+export const draws = (step: AnyStep): boolean => withoutChance(step) !== undefined;
+
+/** Ports of the two branches that a step chooses from. */
+export const sidesOf = (op: OpKind): readonly [Side, Side] | undefined => factsOf(op).sides;
 
 /** Port of the row number, where a kernel sees only some of the rows. */
 export const ROW_PORT = "row";

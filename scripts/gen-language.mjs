@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ts } from "ts-morph";
 import { isFittedOp } from "../dist/contract/op-state.js";
+import { factsOf } from "../dist/contract/step-facts.js";
 import { opDefinition } from "../dist/operators/authors.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -17,12 +18,13 @@ const parse = path => ts.createSourceFile(path, readFileSync(path, "utf8"), ts.S
 /** Operators that `merlon` exports: name → file. */
 export function operators() {
   const index = readFileSync(join(root, "compiler/dsl/index.ts"), "utf8");
-  return [...index.matchAll(/export \{([^}]*)\} from "\.\.\/\.\.\/operators\/([\w/-]+)\.js"/g)].flatMap(([, names, file]) =>
-    names
-      .split(",")
-      .map(name => name.trim())
-      .filter(name => name && !name.startsWith("type "))
-      .map(name => ({ name, file: join(root, "operators", `${file}.ts`) })),
+  return [...index.matchAll(/export \{([^}]*)\} from "\.\.\/\.\.\/operators\/([\w/-]+)\.js"/g)].flatMap(
+    ([, names, file]) =>
+      names
+        .split(",")
+        .map(name => name.trim())
+        .filter(name => name && !name.startsWith("type "))
+        .map(name => ({ name, file: join(root, "operators", `${file}.ts`) })),
   );
 }
 
@@ -56,7 +58,7 @@ function documentation({ name, file }) {
   );
   // What is no operator of a plan says so itself.
   const definition = opDefinition(name);
-  const isStage = definition ? !definition.facts.inWorkflow : /@stage\b/.test(tree.text);
+  const isStage = definition ? factsOf(name).where === "ensemble" : /@stage\b/.test(tree.text);
   // What learns needs a fit, and request rows can't go.
   const isOfWorkflows = isFittedOp(name) || ["dropna", "groupby"].includes(name);
   return {

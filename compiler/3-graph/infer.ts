@@ -7,6 +7,7 @@ import type { OpKind } from "../../contract/op-params.js";
 import { isFittedOp } from "../../contract/op-state.js";
 import { type Plan, REQUEST_STEP, type StepCache } from "../../contract/plan.js";
 import { type ColumnSchema, printColumn, REQUEST_ROWS } from "../../contract/schema.js";
+import { factsOf, mayChangeRows } from "../../contract/step-facts.js";
 import { opDefinition } from "../../operators/authors.js";
 import type { Bound, Scope } from "../../operators/shared/author/bound.js";
 import { CACHE_WAY, readCache } from "../../operators/shared/author/cached.js";
@@ -63,8 +64,6 @@ export interface InferOptions {
   /** The plan of the fitted workflow that a step applies → the plan that is served. */
   readonly served?: (step: string, plan: Plan) => Plan;
 }
-
-const ROW_CHANGERS: ReadonlySet<OpKind> = new Set<OpKind>(["filter", "dropna", "groupby"]);
 
 export function infer(graph: GraphDocument, options: InferOptions): InferredGraph {
   const faults: GraphFault[] = [];
@@ -223,13 +222,13 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
 
   const apply = (node: Extract<GraphNode, { kind: "apply" }>): Scope | undefined => {
     const definition = opDefinition(node.op);
-    if (graph.kind === "workflow" && !definition.facts.inWorkflow)
+    if (graph.kind === "workflow" && factsOf(node.op).where === "ensemble")
       return fault(messages.workflowStageOperator({ operator: node.op }), node.site);
     const asked = (scopes[node.input] ?? []).some(bound => !rowParents.has(bound.column.rows));
-    if (graph.kind === "ensemble" && ROW_CHANGERS.has(node.op) && asked)
-      return fault(messages.graphFilterInEnsemble({ operator: node.op }), node.site);
     if (graph.kind === "ensemble" && isFittedOp(node.op))
       return fault(messages.graphLearnsInEnsemble({ operator: node.op }), node.site);
+    if (graph.kind === "ensemble" && mayChangeRows(node.op) && asked)
+      return fault(messages.graphFilterInEnsemble({ operator: node.op }), node.site);
     const params = definition.params.safeParse(node.params);
     if (!params.success) {
       const strange = params.error.issues.filter(issue => issue.code === "unrecognized_keys");
@@ -257,7 +256,7 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
     if (!input || Object.values(dependencies).some(scope => !scope)) return undefined;
     const grouping = groupingOf(node.input, input);
     const group = grouping.find(entry => entry.length > 1);
-    if (group && !definition.facts.grouped)
+    if (group && !factsOf(node.op).grouped)
       return fault(
         messages.graphGroupUnused({
           operator: node.op,

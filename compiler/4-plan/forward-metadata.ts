@@ -2,10 +2,10 @@
  * Operators that only say something about columns (tags, names, which of them stay) leave the plan: who reads their columns reads what they read. What they said
  * stays in the schemas of the outputs.
  */
-import type { AnyStep, ColumnRef } from "../../contract/plan.js";
-import type { Pass } from "./pass.js";
 
-const METADATA: ReadonlySet<string> = new Set(["addProperties", "addTags", "dropLowCardinality", "rename"]);
+import type { AnyStep, ColumnRef } from "../../contract/plan.js";
+import { factsOf } from "../../contract/step-facts.js";
+import type { Pass } from "./pass.js";
 
 export const forwardMetadata: Pass = (plan, note) => {
   const forwarded = new Map<string, ColumnRef>();
@@ -17,7 +17,7 @@ export const forwardMetadata: Pass = (plan, note) => {
   const steps: AnyStep[] = [];
   for (const step of plan.steps) {
     const inputs = Object.fromEntries(Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(follow)]));
-    if (METADATA.has(step.op)) {
+    if (factsOf(step.op).describes) {
       for (const [i, c] of step.outputs.entries()) forwarded.set(key(step.id, c.name), inputs.input![i]!);
       note({
         step: step.id,

@@ -7,7 +7,7 @@ import { type Expression, exactColumnsOf } from "../../contract/expression.js";
 import { typeOf, valueTypeOf } from "../../contract/expression-type.js";
 import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../contract/plan.js";
 import { type ColumnSchema, REQUEST_ROWS } from "../../contract/schema.js";
-import { opDefinition } from "../../operators/authors.js";
+import { factsOf } from "../../contract/step-facts.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import { groupSteps } from "./fusible-groups.js";
 import { noteNames, type Pass } from "./pass.js";
@@ -56,7 +56,7 @@ function readersOf(plan: Plan): ReadonlyMap<string, readonly string[]> {
 
 function isFusible(step: AnyStep, schemas: ReadonlyMap<string, ColumnSchema>): boolean {
   // What keeps rows keeps those of its own step.
-  if (!opDefinition(step.op).facts.fuses || step.cache) return false;
+  if (!factsOf(step.op).fuses || step.cache) return false;
   const inputs = Object.values(step.inputs)
     .flat()
     .map(ref => ({ name: ref.name, schema: schemas.get(key(ref))! }));

@@ -1,8 +1,9 @@
 /**
  * Drops columns that nobody reads, steps whose columns nobody reads, and request columns that no step needs. Walks the steps backwards once.
  */
+
 import type { AnyStep, ColumnRef } from "../../contract/plan.js";
-import { opDefinition } from "../../operators/authors.js";
+import { columnsOfStep, factsOf } from "../../contract/step-facts.js";
 import { dropsRows } from "../../operators/query-feast/author.js";
 import { noteNames, type Pass, type PassNote } from "./pass.js";
 
@@ -40,7 +41,7 @@ export const pruneColumns: Pass = (plan, note) => {
 };
 
 function pruneStep(step: AnyStep, isRead: (column: string) => boolean): AnyStep {
-  const { elementwise, prunable } = opDefinition(step.op).facts;
+  const { prunable } = factsOf(step.op);
   if (!prunable || step.outputs.every(c => isRead(c.name))) return step;
   const outputs = step.outputs.filter(c => isRead(c.name));
   const names = new Set(outputs.map(c => c.name));
@@ -55,7 +56,7 @@ function pruneStep(step: AnyStep, isRead: (column: string) => boolean): AnyStep 
   if (step.op === "predictOnnx")
     return { ...step, outputs, params: { ...step.params, outputs: named(step.params.outputs) } };
   if (step.op === "unrollFeatures") return pruneUnroll(step, isRead);
-  return elementwise && !isGrouped(step) ? pruneElementwise(step, isRead) : step;
+  return columnsOfStep(step) === "one by one" && !isGrouped(step) ? pruneElementwise(step, isRead) : step;
 }
 
 /** Its outputs are the columns of both ports in order; the item column stays, since it tells the rows. */

@@ -1,11 +1,10 @@
 /**
  * Two steps with the same operator, parameters and inputs are one step: what reads the second reads the first.
  */
-import type { AnyStep, ColumnRef } from "../../contract/plan.js";
-import type { Pass } from "./pass.js";
 
-/** Operators whose answer is not a function of their inputs alone. */
-const RANDOM: ReadonlySet<string> = new Set(["softmaxSampling"]);
+import type { AnyStep, ColumnRef } from "../../contract/plan.js";
+import { draws } from "../../contract/step-facts.js";
+import type { Pass } from "./pass.js";
 
 export const shareEqualSteps: Pass = (plan, note) => {
   const replaced = new Map<string, string>();
@@ -26,7 +25,7 @@ export const shareEqualSteps: Pass = (plan, note) => {
       inputs,
       outputs.map(c => ({ ...c, rows: c.rows === step.id ? "" : c.rows })),
     ]);
-    const twin = RANDOM.has(step.op) ? undefined : kept.get(key);
+    const twin = draws(step) ? undefined : kept.get(key);
     if (twin) {
       replaced.set(step.id, twin.id);
       note({

@@ -1,8 +1,10 @@
 /**
  * Plan and pass reports → explanation: who makes each column, who reads it, on which rows, and what can run side by side.
  */
+
 import { type AnyStep, type Plan, REQUEST_STEP } from "../../contract/plan.js";
 import { type ColumnSchema, printType, REQUEST_ROWS } from "../../contract/schema.js";
+import { bringsRows, sidesOf } from "../../contract/step-facts.js";
 import type { PassReport } from "../4-plan/optimised.js";
 import type { Program } from "../5-emit/build.js";
 import { describeStep } from "./describe-step.js";
@@ -115,15 +117,10 @@ function explainRows(plan: Plan, schemas: ReadonlyMap<string, ColumnSchema>): Ex
       return rows.find(r => r.id === taken);
     };
     // Either side's rows may be the answer.
-    const sides = step.op === "choose" ? ["yes", "no"] : step.op === "fallback" ? ["input", "fallback"] : ["input"];
+    const sides = sidesOf(step.op) ?? ["input"];
     const taken = sides.map(rowsAt);
     const [from] = taken;
-    const narrows =
-      step.op !== "queryFaiss" &&
-      step.op !== "predictImplicit" &&
-      step.op !== "explode" &&
-      from !== undefined &&
-      from.parent !== null;
+    const narrows = !bringsRows(step) && from !== undefined && from.parent !== null;
     const topk = "topk" in step.params ? step.params.topk : null;
     const bounds = taken.map(side => side?.most ?? null);
     rows.push({

@@ -2,9 +2,10 @@
  * Step → for each of its columns, the columns it is made from. Knows operators that map columns one to one, and looks into fitted workflows;
  * elsewhere a column comes from everything its step reads.
  */
+
 import type { AnyStep, ColumnRef, Plan, Step } from "../../contract/plan.js";
 import { REQUEST_STEP } from "../../contract/plan.js";
-import { opDefinition } from "../../operators/authors.js";
+import { columnsOfStep } from "../../contract/step-facts.js";
 
 /** Finds the plan of a fitted workflow; undefined where its file is not at hand. */
 export type WorkflowOf = (step: Extract<AnyStep, { op: "transformWorkflow" }>) => Plan | undefined;
@@ -15,8 +16,7 @@ export function columnSources(step: AnyStep, workflowOf: WorkflowOf): readonly (
   const all = Object.values(step.inputs).flat();
   const input = step.inputs.input ?? [];
   // A function of several columns makes one.
-  const isTuples = step.op === "categorify" && step.params.encodeType === "combo";
-  if (opDefinition(step.op).facts.elementwise && !isTuples && step.outputs.length >= input.length) {
+  if (columnsOfStep(step) === "one by one" && step.outputs.length >= input.length) {
     return step.outputs.map((_, i) => input.slice(...oneOf(i, input.length, step.outputs.length)));
   }
   if (step.op === "unrollFeatures") {

@@ -16,6 +16,5 @@ export const addProperties = (properties: OpParamsInput["addProperties"]["proper
 export const addPropertiesOp = defineOp({
   kind: "addProperties",
   params: OP_PARAMS.addProperties,
-  facts: { elementwise: true, inWorkflow: true, prunable: true },
   infer: call => mapColumns<"addProperties">(call, ({ column }) => withProperties(column, call.params.properties)),
 });

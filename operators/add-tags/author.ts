@@ -16,6 +16,5 @@ export const addTags = (...tags: string[]): Op<SameRule> => new Op("addTags", { 
 export const addTagsOp = defineOp({
   kind: "addTags",
   params: OP_PARAMS.addTags,
-  facts: { elementwise: true, inWorkflow: true, prunable: true },
   infer: call => mapColumns<"addTags">(call, ({ column }) => withTags(column, call.params.tags)),
 });

@@ -49,7 +49,6 @@ export const boostOp = defineOp({
     multiply: z.number().default(1),
     add: z.number().default(0),
   }),
-  facts: { elementwise: false, inWorkflow: false, prunable: false },
   infer: call => {
     const { score, multiply, add } = call.params;
     const lambda = call.readFunction(call.params.lambda, "boost");

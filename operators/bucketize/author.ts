@@ -33,7 +33,6 @@ export const bucketizeOp = defineOp({
     ({ boundaries }) => (Array.isArray(boundaries) ? [boundaries] : Object.values(boundaries)).every(rising),
     "`boundaries` must rise",
   ),
-  facts: { elementwise: true, fuses: true, inWorkflow: true, prunable: true },
   infer: call =>
     mapColumns<"bucketize">(call, bound => {
       if (!needNumber(call, "bucketize", bound)) return undefined;

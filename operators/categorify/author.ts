@@ -69,7 +69,6 @@ export const categorifyOp = defineOp({
       p => p.encodeType === "joint" || Object.keys(p.vocabs).length === 0,
       "takes `vocabs` of values, not of the tuples of `combo`",
     ),
-  facts: { elementwise: true, inWorkflow: true, prunable: true, grouped: true },
   infer: call => {
     const state = OP_STATE.categorify.safeParse(call.state).data;
     // Once fitted, a step may be asked for some of its columns alone: the vocabulary keeps the name of the whole group.

@@ -37,7 +37,6 @@ export const choose = <T extends AnyNode>({ yes, no, ...options }: Branches<T>):
 export const chooseOp = defineOp({
   kind: "choose",
   params: z.strictObject({}),
-  facts: { elementwise: false, inWorkflow: false, prunable: false },
   infer: call => {
     const condition = needOne(call, call.input, "`choose`", "choose(...)");
     if (!condition) return undefined;

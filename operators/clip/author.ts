@@ -22,6 +22,5 @@ export const clipOp = defineOp({
   params: OP_PARAMS.clip
     .refine(p => p.min !== undefined || p.max !== undefined, "needs a `min`, a `max`, or both")
     .refine(p => p.min === undefined || p.max === undefined || p.min <= p.max, "`min` is above `max`"),
-  facts: { elementwise: true, fuses: true, inWorkflow: true, prunable: true },
   infer: call => mapColumns<"clip">(call, bound => (needNumber(call, "clip", bound) ? bound.column : undefined)),
 });

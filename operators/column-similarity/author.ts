@@ -26,7 +26,6 @@ export const columnSimilarity = (features: string, options: Options = {}): Op<Op
 export const columnSimilarityOp = defineOp({
   kind: "columnSimilarity",
   params: OP_PARAMS.columnSimilarity,
-  facts: { elementwise: false, inWorkflow: true, prunable: false, grouped: true },
   infer: call => {
     const alone = call.groups.find(group => group.length !== 2);
     const odd = call.input.find(

@@ -16,6 +16,5 @@ export const dataStats = (): Op<SameRule> => new Op("dataStats", {});
 export const dataStatsOp = defineOp({
   kind: "dataStats",
   params: OP_PARAMS.dataStats,
-  facts: { elementwise: true, inWorkflow: true, prunable: true },
   infer: call => mapColumns<"dataStats">(call, ({ column }) => column),
 });

@@ -29,7 +29,6 @@ const whole = z
 export const differenceLagOp = defineOp({
   kind: "differenceLag",
   params: z.strictObject({ shift: z.union([whole, z.array(whole).min(1)]) }),
-  facts: { elementwise: false, inWorkflow: true, prunable: false },
   infer: call => {
     const { shift } = call.params;
     const partition = call.dependency("partition");

@@ -33,7 +33,6 @@ export const diversify = <N extends AnyNode>(
 export const diversifyOp = defineOp({
   kind: "diversify",
   params: OP_PARAMS.diversify,
-  facts: { elementwise: false, inWorkflow: false, prunable: false },
   infer: call => {
     const found = inferOrdering(call, "diversify");
     const embedding = needOne(call, call.dependency("embedding"), "The embedding of `diversify`", "…", {

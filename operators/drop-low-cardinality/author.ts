@@ -26,7 +26,6 @@ function largestId({ tags, properties: { domain } }: ColumnSchema): number | und
 export const dropLowCardinalityOp = defineOp({
   kind: "dropLowCardinality",
   params: OP_PARAMS.dropLowCardinality,
-  facts: { elementwise: false, inWorkflow: true, prunable: true },
   infer: call => {
     const kept = call.input.filter(({ column }) => (largestId(column) ?? Infinity) >= call.params.minCardinality);
     return { params: call.params, inputs: { input: kept }, outputs: kept.map(({ column }) => column) };

@@ -17,7 +17,6 @@ export const dropna = (): Op<SameRule> => new Op("dropna", {});
 export const dropnaOp = defineOp({
   kind: "dropna",
   params: OP_PARAMS.dropna,
-  facts: { elementwise: false, inWorkflow: true, prunable: false },
   infer: call => {
     if (!sameRows(call, call.input, "`dropna`")) return undefined;
     const rows = call.input[0]?.column.rows ?? REQUEST_ROWS;

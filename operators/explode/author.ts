@@ -51,7 +51,6 @@ export const explodeOp = defineOp({
   kind: "explode",
   // A name that an author may write, whose node is no parameter.
   params: OP_PARAMS.explode.extend({ with: z.undefined().optional() }),
-  facts: { elementwise: false, inWorkflow: false, prunable: false },
   infer: call => {
     const lists = needOne(call, call.input, "`explode`", "explode()");
     if (!lists) return undefined;

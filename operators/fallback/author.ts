@@ -33,7 +33,6 @@ export const fallback = <N extends AnyNode>(
 export const fallbackOp = defineOp({
   kind: "fallback",
   params: OP_PARAMS.fallback,
-  facts: { elementwise: false, inWorkflow: false, prunable: false },
   infer: call => {
     const { input } = call;
     const other = call.dependency("fallback");

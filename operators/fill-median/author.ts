@@ -28,7 +28,6 @@ export function fillMedian(options: OpParamsInput["fillMedian"] = {}): Op<Rule> 
 export const fillMedianOp = defineOp({
   kind: "fillMedian",
   params: OP_PARAMS.fillMedian,
-  facts: { elementwise: true, fuses: true, inWorkflow: true, prunable: true },
   infer: call =>
     mapColumns<"fillMedian">(call, bound => {
       if (!needNumber(call, "fillMedian", bound)) return undefined;

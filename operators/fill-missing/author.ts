@@ -36,7 +36,6 @@ const fits = { bool: "boolean", uint: "number", int: "number", float: "number", 
 export const fillMissingOp = defineOp({
   kind: "fillMissing",
   params: OP_PARAMS.fillMissing,
-  facts: { elementwise: true, fuses: true, inWorkflow: true, prunable: true },
   infer: call =>
     mapColumns<"fillMissing">(call, ({ column: col }) => {
       const { fillValue, addBinaryColumns } = call.params;

@@ -62,7 +62,6 @@ const NO_DATA = z.undefined().optional();
 export const filterCandidatesOp = defineOp({
   kind: "filterCandidates",
   params: OP_PARAMS.filterCandidates.extend({ deny: NO_DATA, allow: NO_DATA, seen: NO_DATA }),
-  facts: { elementwise: false, inWorkflow: false, prunable: false },
   infer: call => {
     const candidates = needOne(call, call.input, "`filterCandidates`", "filterCandidates(...)");
     const lists = { filterOut: call.dependency("filterOut"), allow: call.dependency("allow") };

@@ -24,7 +24,6 @@ export const filter = (condition: ColumnFunction): Op<SameRule> =>
 export const filterOp = defineOp({
   kind: "filter",
   params: z.strictObject({ lambda: lambdaSchema }),
-  facts: { elementwise: false, inWorkflow: true, prunable: false },
   infer: call => {
     const lambda = call.readFunction(call.params.lambda, "filter");
     if (!lambda) return undefined;

@@ -5,6 +5,5 @@ import { defineOp } from "../shared/author/define-op.js";
 export const fusedOp = defineOp({
   kind: "fused",
   params: OP_PARAMS.fused,
-  facts: { elementwise: false, inWorkflow: false, prunable: false },
   infer: () => undefined,
 });

@@ -55,7 +55,6 @@ const OF_NUMBERS: ReadonlySet<Agg> = new Set(["sum", "mean", "std", "var", "medi
 export const groupbyOp = defineOp({
   kind: "groupby",
   params: authorParams,
-  facts: { elementwise: false, inWorkflow: true, prunable: false },
   infer: call => {
     const { by, sort, ascending, nameSep } = call.params;
     const keys = listOf(by);

@@ -25,7 +25,6 @@ export const hashBucket = (numBuckets: number, options: { readonly nvtabularHash
 export const hashBucketOp = defineOp({
   kind: "hashBucket",
   params: OP_PARAMS.hashBucket,
-  facts: { elementwise: true, inWorkflow: true, prunable: true },
   infer: call =>
     mapColumns<"hashBucket">(call, ({ column }) => {
       if (call.params.nvtabularHash && !scalars(call, "hashBucket with nvtabularHash", call.input, "left", () => true))

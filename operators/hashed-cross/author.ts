@@ -22,7 +22,6 @@ export const hashedCross = (numBuckets: number, options: { readonly nvtabularHas
 export const hashedCrossOp = defineOp({
   kind: "hashedCross",
   params: OP_PARAMS.hashedCross,
-  facts: { elementwise: false, inWorkflow: true, prunable: false, grouped: true },
   infer: call => {
     const groups = call.groups.some(group => group.length > 1) ? call.groups : [call.input];
     const lone = groups.find(group => group.length < 2);

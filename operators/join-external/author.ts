@@ -51,7 +51,6 @@ export const joinExternalOp = defineOp({
       p => !p.onExternal || listOf(p.onExternal).length === listOf(p.on).length,
       "`onExternal` needs a name for each of `on`",
     ),
-  facts: { elementwise: false, inWorkflow: true, prunable: false },
   infer: call => {
     const { on, onExternal, columns, how, ...rest } = call.params;
     const keys = listOf(on);

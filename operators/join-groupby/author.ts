@@ -41,7 +41,6 @@ function dtypeOf(stat: Stat, of: DType): DType {
 export const joinGroupbyOp = defineOp({
   kind: "joinGroupby",
   params: OP_PARAMS.joinGroupby,
-  facts: { elementwise: false, inWorkflow: true, prunable: false, grouped: true },
   infer: call => {
     const { stats } = call.params;
     const state = OP_STATE.joinGroupby.safeParse(call.state).data;

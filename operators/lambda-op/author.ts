@@ -70,7 +70,6 @@ type Author = z.output<typeof params>;
 export const lambdaOpOp = defineOp({
   kind: "lambdaOp",
   params,
-  facts: { elementwise: true, fuses: true, inWorkflow: true, prunable: true },
   infer: (call): Inferred<"lambdaOp"> | undefined => {
     const lambda = call.readFunction(call.params.lambda, "lambdaOp");
     if (!lambda) return undefined;

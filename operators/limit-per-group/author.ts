@@ -30,7 +30,6 @@ export const limitPerGroup = <N extends AnyNode>(
 export const limitPerGroupOp = defineOp({
   kind: "limitPerGroup",
   params: OP_PARAMS.limitPerGroup,
-  facts: { elementwise: false, inWorkflow: false, prunable: false },
   infer: call => {
     const found = inferOrdering(call, "limitPerGroup");
     const group = needOne(call, call.dependency("group"), "The group of `limitPerGroup`", "…", { dependency: "group" });

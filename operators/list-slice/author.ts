@@ -63,7 +63,6 @@ export const listSliceOp = defineOp({
       p => !p.pad || longest(p) !== undefined,
       "cannot `pad` to a length that has no limit: give `start` and `end` the same sign",
     ),
-  facts: { elementwise: true, inWorkflow: true, prunable: true },
   infer: call =>
     mapColumns<"listSlice">(call, ({ column }) => {
       if (!column.list)

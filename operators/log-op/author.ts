@@ -21,7 +21,6 @@ export const logOp = (): Op<LogRule> => new Op("logOp", {});
 export const logOpOp = defineOp({
   kind: "logOp",
   params: OP_PARAMS.logOp,
-  facts: { elementwise: true, fuses: true, inWorkflow: true, prunable: true },
   infer: call =>
     mapColumns<"logOp">(call, bound =>
       needNumber(call, "logOp", bound) ? withTags(numbersOf(bound.column, "float32"), ["continuous"]) : undefined,

@@ -22,7 +22,6 @@ export const median = (): Op<MedianRule> => new Op("median", {});
 export const medianOp = defineOp({
   kind: "median",
   params: OP_PARAMS.median,
-  facts: { elementwise: true, inWorkflow: true, prunable: true },
   infer: call => {
     const state = OP_STATE.median.safeParse(call.state).data;
     return mapColumns<"median">(call, bound => {

@@ -39,7 +39,6 @@ export const mixScores = <const O extends OpParamsInput["mixScores"]>(
 export const mixScoresOp = defineOp({
   kind: "mixScores",
   params: OP_PARAMS.mixScores,
-  facts: { elementwise: false, inWorkflow: false, prunable: false, perUser: true },
   infer: call => {
     const names = Object.keys(call.params.weights);
     const found = names.map(name =>

@@ -27,7 +27,6 @@ export function normalizeMinMax(options: OpParamsInput["normalizeMinMax"] = {}):
 export const normalizeMinMaxOp = defineOp({
   kind: "normalizeMinMax",
   params: OP_PARAMS.normalizeMinMax,
-  facts: { elementwise: true, fuses: true, inWorkflow: true, prunable: true },
   infer: call =>
     mapColumns<"normalizeMinMax">(call, bound =>
       needNumber(call, "normalizeMinMax", bound)

@@ -26,7 +26,6 @@ export function normalize(options: OpParamsInput["normalize"] = {}): Op<Normaliz
 export const normalizeOp = defineOp({
   kind: "normalize",
   params: OP_PARAMS.normalize,
-  facts: { elementwise: true, fuses: true, inWorkflow: true, prunable: true },
   infer: call =>
     mapColumns<"normalize">(call, bound =>
       needNumber(call, "normalize", bound)

@@ -59,7 +59,6 @@ export const predictForest = <
 export const predictForestOp = defineOp({
   kind: "predictForest",
   params: author,
-  facts: { elementwise: false, inWorkflow: false, prunable: false },
   infer: call => {
     const { path, output } = call.params;
     const read = call.artefacts.forest(path);

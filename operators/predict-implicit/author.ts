@@ -36,7 +36,6 @@ export const predictImplicit = <const P extends PathOf<"implicit">>(
 export const predictImplicitOp = defineOp({
   kind: "predictImplicit",
   params: OP_PARAMS.predictImplicit,
-  facts: { elementwise: false, inWorkflow: false, prunable: false },
   infer: call => {
     const { path } = call.params;
     const read = call.artefacts.implicit(path);

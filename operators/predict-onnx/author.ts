@@ -102,7 +102,6 @@ const castable = (seen: string, wanted: string): boolean =>
 export const predictOnnxOp = defineOp({
   kind: "predictOnnx",
   params: author,
-  facts: { elementwise: false, inWorkflow: false, prunable: true },
   infer: call => {
     const { path } = call.params;
     const read = call.artefacts.onnx(path);

@@ -39,7 +39,6 @@ export const queryEmbedding = <
 export const queryEmbeddingOp = defineOp({
   kind: "queryEmbedding",
   params: OP_PARAMS.queryEmbedding.omit({ dimension: true }),
-  facts: { elementwise: false, inWorkflow: false, prunable: false },
   infer: call => {
     const { path, name } = call.params;
     const read = call.artefacts.embedding(path);

@@ -67,7 +67,6 @@ export function queryFaiss<
 export const queryFaissOp = defineOp({
   kind: "queryFaiss",
   params: OP_PARAMS.queryFaiss,
-  facts: { elementwise: false, inWorkflow: false, prunable: false },
   infer: call => {
     const { path, includeDistances } = call.params;
     const read = call.artefacts.faiss(path);

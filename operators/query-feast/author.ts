@@ -132,7 +132,6 @@ export const queryFeast = <const P extends PathOf<"feast">, const O extends Quer
 export const queryFeastOp = defineOp({
   kind: "queryFeast",
   params: feastAuthor,
-  facts: { elementwise: false, inWorkflow: false, prunable: true },
   infer: call => {
     const { params } = call;
     const { repository, includeId, prefix, fullNames, onMissing } = params;

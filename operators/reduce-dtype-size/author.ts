@@ -22,7 +22,6 @@ export const reduceDtypeSize = (options: OpParamsInput["reduceDtypeSize"] = {}):
 export const reduceDtypeSizeOp = defineOp({
   kind: "reduceDtypeSize",
   params: OP_PARAMS.reduceDtypeSize,
-  facts: { elementwise: true, inWorkflow: true, prunable: true },
   infer: call => {
     const state = OP_STATE.reduceDtypeSize.safeParse(call.state).data;
     return mapColumns<"reduceDtypeSize">(call, ({ column }): ColumnSchema => {

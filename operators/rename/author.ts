@@ -62,7 +62,6 @@ export const renameOp = defineOp({
       p => p.name === undefined || (p.prefix === undefined && p.postfix === undefined),
       "takes a `name`, or a `prefix` and `postfix`, not both",
     ),
-  facts: { elementwise: true, inWorkflow: true, prunable: true },
   infer: call => {
     const { name, prefix = "", postfix = "", lambda } = call.params;
     if (lambda) return renameByFunction(call, lambda);

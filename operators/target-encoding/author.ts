@@ -38,7 +38,6 @@ export const targetEncodingOp = defineOp({
     p => p.foldMode !== undefined || (p.kfold === undefined && p.foldSeed === undefined),
     "`kfold` and `foldSeed` go with `foldMode`",
   ),
-  facts: { elementwise: false, inWorkflow: true, prunable: false, grouped: true },
   infer: call => {
     const state = OP_STATE.targetEncoding.safeParse(call.state).data;
     const target = call.dependency("target");

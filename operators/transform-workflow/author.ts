@@ -68,7 +68,6 @@ const authorParams = OP_PARAMS.transformWorkflow.omit({ groups: true });
 export const transformWorkflowOp = defineOp({
   kind: "transformWorkflow",
   params: authorParams,
-  facts: { elementwise: false, inWorkflow: false, prunable: false },
   infer: call => {
     const { path } = call.params;
     const reader = `\`transformWorkflow("${path}")\``;

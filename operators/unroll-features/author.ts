@@ -51,7 +51,6 @@ export function unrollFeatures<const I extends string, N extends AnyNode, const 
 export const unrollFeaturesOp = defineOp({
   kind: "unrollFeatures",
   params: OP_PARAMS.unrollFeatures,
-  facts: { elementwise: false, inWorkflow: false, prunable: true },
   infer: call => {
     const { itemColumn, prefix } = call.params;
     const reader = "`unrollFeatures`";

@@ -19,7 +19,6 @@ export const valueCount = (): Op<OpenRule> => new Op("valueCount", {});
 export const valueCountOp = defineOp({
   kind: "valueCount",
   params: OP_PARAMS.valueCount,
-  facts: { elementwise: true, inWorkflow: true, prunable: true },
   infer: call => {
     const state = OP_STATE.valueCount.safeParse(call.state).data;
     return mapColumns<"valueCount">(call, ({ column }): ColumnSchema | undefined => {

@@ -6,10 +6,8 @@ import { describe, expect, test } from "vitest";
 import { rewrite } from "#compiler/1-rewrite/rewrite.js";
 import { toSource, toTarget } from "#compiler/1-rewrite/spans.js";
 import { build, compile } from "#compiler/index.js";
-import { COLUMN_BY_COLUMN, subgraphOf, withoutInputs } from "#contract/cut-plan.js";
-import { OP_KINDS } from "#contract/op-params.js";
+import { subgraphOf, withoutInputs } from "#contract/cut-plan.js";
 import { parsePlan } from "#contract/plan.js";
-import { opDefinition } from "#operators/authors.js";
 import { rootRows } from "#runtime/base/columns/table.js";
 import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import { fromColumn, toColumn } from "../etl/table-values.js";
@@ -64,12 +62,6 @@ describe("a part of a fitted workflow", () => {
     expect(serving.steps.map(step => step.op)).not.toContain("filter");
     expect(Object.keys(serving.subgraphs!)).toEqual(["user", "item"]);
     expect(parsePlan(JSON.stringify(serving), "serving plan")).toEqual(serving);
-  });
-
-  test("knows every operator that works column by column", () => {
-    const elementwise = OP_KINDS.filter(op => opDefinition(op).facts.elementwise);
-    // A step of dropLowCardinality reads what it keeps; which columns that are, it decides over all of them.
-    expect([...COLUMN_BY_COLUMN].sort()).toEqual([...elementwise, "dropLowCardinality"].sort());
   });
 
   test("is served by itself: the ids of the vocabulary that the whole learnt", async () => {

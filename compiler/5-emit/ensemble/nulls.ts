@@ -4,42 +4,9 @@
 
 import { validityName } from "../../../contract/entry-config.js";
 import { missingRule } from "../../../contract/feast-missing.js";
-import type { OpKind } from "../../../contract/op-params.js";
 import { type AnyStep, type Plan, REQUEST_STEP, type Step } from "../../../contract/plan.js";
+import { factsOf } from "../../../contract/step-facts.js";
 import { datatype } from "../../../triton-protos/datatype.js";
-
-/** Operators whose columns have no null whatever they read; floats say NaN. */
-const FILLS: ReadonlySet<OpKind> = new Set<OpKind>([
-  "fillMissing",
-  "fillMedian",
-  "logOp",
-  "normalize",
-  "normalizeMinMax",
-  "bucketize",
-  "categorify",
-  "hashBucket",
-  "hashedCross",
-  "predictOnnx",
-  "predictForest",
-  "mixScores",
-  "queryEmbedding",
-  "queryFaiss",
-]);
-/** Operators whose columns have the nulls of the columns they read, place by place; the others may make some. */
-const KEEPS: ReadonlySet<OpKind> = new Set<OpKind>([
-  "clip",
-  "listSlice",
-  "rename",
-  "addTags",
-  "addProperties",
-  "filterCandidates",
-  "unrollFeatures",
-  "softmaxSampling",
-  "topK",
-  "limitPerGroup",
-  "diversify",
-  "filter",
-]);
 
 /** The fitted workflow of a step; undefined where it can't be read, and its columns may then hold nulls. */
 export type WorkflowOf = (step: Step<"transformWorkflow">) => Plan | undefined;
@@ -100,8 +67,9 @@ function columnsWithNulls(
   read: readonly { readonly name: string; readonly nullable: boolean }[],
   workflowOf: WorkflowOf,
 ): (column: string, place: number) => boolean {
-  if (FILLS.has(step.op)) return () => false;
-  if (KEEPS.has(step.op)) return (_, place) => read[place]?.nullable ?? true;
+  const { nulls } = factsOf(step.op);
+  if (nulls === "none") return () => false;
+  if (nulls === "as read") return (_, place) => read[place]?.nullable ?? true;
   if (step.op === "queryFeast")
     return name => {
       const { list, dtype } = step.outputs.find(c => c.name === name)!;

@@ -1,9 +1,10 @@
 /**
  * Which rows of a plan are grouped by which: candidates belong to a user, and what is made of candidates to whom they belong.
  */
+
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
-import { opDefinition } from "../../../operators/authors.js";
+import { factsOf } from "../../../contract/step-facts.js";
 import type { InferredStep } from "../../3-graph/infer.js";
 import { columnsOf } from "./refs.js";
 
@@ -46,7 +47,7 @@ export function rowSets(plan: Plan, inferred: readonly InferredStep[]): RowSets 
           .flat()
           .map(ref => columns(ref).rows),
       );
-      return beside.has(step.id) || read.size > 1 || opDefinition(step.op).facts.perUser === true;
+      return beside.has(step.id) || read.size > 1 || factsOf(step.op).perUser;
     },
   };
 }

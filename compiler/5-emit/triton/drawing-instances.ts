@@ -2,12 +2,12 @@
  * Steps of a graph → instance groups that draw independently: one instance, where a step draws. ONNX Runtime seeds its random numbers once a
  * process, so two instances of a model draw the same, request after request. Without a group Triton's ONNX Runtime has two instances on a CPU.
  */
+
 import type { AnyStep } from "../../../contract/plan.js";
+import { draws } from "../../../contract/step-facts.js";
 import type { Settings } from "../settings/read-settings.js";
 
 type Groups = Settings["instanceGroups"];
-
-export const draws = (step: AnyStep): boolean => step.op === "softmaxSampling" && step.params.mode === "sample";
 
 /** @param groups as the author set them */
 export function drawingInstances(

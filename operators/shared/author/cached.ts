@@ -5,6 +5,7 @@ import { Op } from "../../../compiler/dsl/node.js";
 import type { Rule } from "../../../compiler/dsl/rule.js";
 import type { OpKind } from "../../../contract/op-params.js";
 import { type StepCache, stepCache } from "../../../contract/plan.js";
+import { factsOf } from "../../../contract/step-facts.js";
 import { namesOf } from "./columns.js";
 import type { Inferred } from "./define-op.js";
 
@@ -34,17 +35,6 @@ export interface CacheOptions {
 export const cached = <R extends Rule>(op: Op<R>, options: CacheOptions): Op<R> =>
   new Op(op.op, op.params, op.dependencies, options);
 
-/** Operators whose answer for a row depends on that row alone. */
-const BY_ROW: ReadonlySet<OpKind> = new Set<OpKind>([
-  "queryFeast",
-  "queryFaiss",
-  "queryEmbedding",
-  "predictOnnx",
-  "predictForest",
-  "predictImplicit",
-  "transformWorkflow",
-]);
-
 export const CACHE_WAY =
   'Write `cached(predictOnnx("models/query_tower.onnx"), { ttlSeconds: 60, key: ["user_id"] })`.';
 
@@ -60,7 +50,7 @@ export function readCache(
     return `\`${issue.path.join(".") || "the options"}\`: ${issue.message}.`;
   }
   const dropsRows = madeRows !== undefined && (op === "queryFeast" || op === "transformWorkflow");
-  if (!BY_ROW.has(op) || dropsRows)
+  if (!factsOf(op).cacheable || dropsRows)
     return `\`${op}\`${dropsRows ? " leaves rows out here, and" : ""} looks at several rows together, so no row can be kept.`;
   const names = namesOf(Object.values(inputs).flat());
   const strange = parsed.data.key?.find(name => !names.includes(name));

@@ -31,7 +31,7 @@ export interface Call<Author> {
   readonly input: Scope;
   /**
    * The same columns as the author listed them: one entry per column, or per column group (`[["item_id", "brand"]]`), in order. Longer ones
-   * only where the operator's facts say `grouped`. A column may stand in several entries.
+   * only where the operator's spec says `grouped`. A column may stand in several entries.
    */
   readonly groups: readonly Scope[];
   /** Columns of a dependency; empty when the author gave something else (already reported). */
@@ -88,20 +88,6 @@ export interface OpDefinition<K extends OpKind = OpKind, Author = unknown> {
   readonly kind: K;
   /** Parses what the author wrote. */
   readonly params: z.ZodType<Author>;
-  readonly facts: {
-    /** Each output column depends on the input column of the same position alone. */
-    readonly elementwise: boolean;
-    /** Its kernel can run on numbers a block at a time, so that neighbours become one step. */
-    readonly fuses?: boolean;
-    /** May stand in a workflow, that is, keeps rows and needs no store or model. */
-    readonly inWorkflow: boolean;
-    /** Outputs nobody reads may be dropped from the step. */
-    readonly prunable: boolean;
-    /** Keeps candidates and looks at a user's together, so that it must know whose they are. */
-    readonly perUser?: boolean;
-    /** Takes the columns of a group together; other operators refuse groups, which mean nothing to them. */
-    readonly grouped?: boolean;
-  };
   /** Undefined after a fault: the step's columns are then unknown, and nothing that reads them is reported. */
   infer(call: Call<Author>): Inferred<K> | undefined;
 }

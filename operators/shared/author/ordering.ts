@@ -37,7 +37,6 @@ export const orderingOp = <K extends "topK" | "softmaxSampling">(kind: K, params
   defineOp<K, OpParams[K]>({
     kind,
     params,
-    facts: { elementwise: false, inWorkflow: false, prunable: false },
     infer: call => {
       const found = inferOrdering(call, kind);
       if (!found) return undefined;

@@ -5,6 +5,7 @@
 
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
+import { factsOf } from "../../../contract/step-facts.js";
 import { scoreValues } from "../../../operators/shared/kernel/score-values.js";
 import { datatype } from "../../../triton-protos/datatype.js";
 import { flags } from "../../base/columns/flags.js";
@@ -25,17 +26,6 @@ export interface CandidateStory {
   /** Place in the last ordering, from 1. */
   readonly place?: number;
 }
-
-/** Steps whose float columns are scores of candidates, not features. */
-const SCORES: ReadonlySet<AnyStep["op"]> = new Set([
-  "queryFaiss",
-  "predictOnnx",
-  "predictForest",
-  "predictImplicit",
-  "mixScores",
-  "boost",
-  "lambdaOp",
-] as const);
 
 interface Story {
   readonly id: string | number;
@@ -90,7 +80,7 @@ export function explainCandidates(
           });
         });
     }
-    if (SCORES.has(step.op)) addScores(step, ids, columnOf, of, own);
+    if (factsOf(step.op).scores) addScores(step, ids, columnOf, of, own);
   }
   return stories.map(each => [...each.values()].map(answered));
 }

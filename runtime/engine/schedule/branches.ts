@@ -2,14 +2,13 @@
  * Steps of a plan → which of them only one side of a `fallback` or a `choose` needs. A fault in such a step, or its lateness, is the side's and not the
  * request's; where no row takes the side, it does not run.
  */
+
 import type { OpKind } from "../../../contract/op-params.js";
 import type { AnyStep, Plan } from "../../../contract/plan.js";
+import { sidesOf } from "../../../contract/step-facts.js";
+import type { Side } from "../../../operators/shared/spec/facts.js";
 
-/** Ports that hold the two sides. */
-export const SIDES = { fallback: ["input", "fallback"], choose: ["yes", "no"] } as const;
-export type Side = (typeof SIDES)[keyof typeof SIDES][number];
-
-export const isChoice = (op: OpKind): op is keyof typeof SIDES => Object.hasOwn(SIDES, op);
+export const isChoice = (op: OpKind): boolean => sidesOf(op) !== undefined;
 
 /** A step belongs to this side of that choice, by its place in the plan. */
 export interface Guard {
@@ -40,8 +39,8 @@ export function guards(plan: Plan): readonly (Guard | undefined)[] {
   const found: (Guard & { readonly size: number })[] = [];
   const guard: ((typeof found)[number] | undefined)[] = steps.map(() => undefined);
   steps.forEach((step, choice) => {
-    if (!isChoice(step.op)) return;
-    const sides = SIDES[step.op];
+    const sides = sidesOf(step.op);
+    if (!sides) return;
     // What decides is needed whatever it decides.
     const deciding = step.op === "choose" ? above(readsOf(step, ["input"])) : new Set<number>();
     for (const side of sides) {

@@ -4,9 +4,10 @@
  * those that a row takes.
  */
 import type { AnyStep } from "../../../contract/plan.js";
+import { sidesOf } from "../../../contract/step-facts.js";
+import type { Side } from "../../../operators/shared/spec/facts.js";
 import { Cancellable, either } from "../../base/cancellation.js";
 import { RuntimeFault } from "../../base/errors.js";
-import { isChoice, SIDES, type Side } from "./branches.js";
 import type { RunContext } from "./kernel.js";
 import type { Stage } from "./stage.js";
 
@@ -107,8 +108,8 @@ export function choices(
   };
 
   stages.forEach(({ step }, at) => {
-    if (!isChoice(step.op)) return;
-    const sides = SIDES[step.op];
+    const sides = sidesOf(step.op);
+    if (!sides) return;
     const ports = step.op === "choose" ? ["input", ...sides] : sides;
     const reads = (port: string) => new Set((step.inputs[port] ?? []).flatMap(ref => placeOf.get(ref.step) ?? []));
     const choice: Choice = {

@@ -4,11 +4,11 @@
  */
 
 import type { AnyStep } from "../../../contract/plan.js";
+import type { Side } from "../../../operators/shared/spec/facts.js";
 import { flags } from "../../base/columns/flags.js";
 import type { Column } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
-import type { Side } from "./branches.js";
 import { type Choices, choices } from "./choices.js";
 import type { Inputs, RunContext } from "./kernel.js";
 import { isOfRow } from "./row-by-row.js";

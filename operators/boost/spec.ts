@@ -1,0 +1,18 @@
+/** `boost` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { expressionSchema } from "../../contract/expression.js";
+import { STAGE } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+
+/** Rows for which the condition holds get `score · multiply + add`. */
+export const boost = operator({
+  params: z.strictObject({
+    text: z.string(),
+    condition: expressionSchema,
+    /** Column that is changed. */
+    score: z.string(),
+    multiply: z.number().default(1),
+    add: z.number().default(0),
+  }),
+  facts: { ...STAGE, nulls: "possible", rows: "kept", cacheable: false, scores: true },
+});

@@ -1,0 +1,11 @@
+/** `bucketize` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { PER_COLUMN } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+import { perColumn } from "../shared/spec/params.js";
+
+/** Rising numbers, for every column or by column. */
+export const bucketize = operator({
+  params: z.strictObject({ boundaries: z.union([z.array(z.number()), perColumn(z.array(z.number()))]) }),
+  facts: { ...PER_COLUMN, nulls: "none", fuses: true, describes: false },
+});

@@ -1,0 +1,34 @@
+/** `categorify` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { PER_COLUMN } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+import { groups, nvtabularHash, perColumn, scalar } from "../shared/spec/params.js";
+
+export const categorify = operator({
+  params: z.strictObject({
+    /** Values seen fewer times than this share the out-of-vocabulary ids. These three: for all vocabularies, or by name. */
+    freqThreshold: z.union([z.number().int().min(0), perColumn(z.number().int().min(0))]).default(0),
+    /** Upper bound of the number of ids, reserved ones included; 0 = none. */
+    maxSize: z.union([z.number().int().min(0), perColumn(z.number().int().min(0))]).default(0),
+    /** How many ids out-of-vocabulary values are hashed to. */
+    numBuckets: z.union([z.number().int().min(1), perColumn(z.number().int().min(1))]).default(1),
+    /** What a group of columns has one vocabulary of: their values, or the tuples of them. */
+    encodeType: z.enum(["joint", "combo"]).default("joint"),
+    /** Vocabularies that are given and not learnt: values in the order of their ids, or a Parquet file of them. */
+    vocabs: perColumn(z.union([z.array(scalar), z.string().min(1)])).default({}),
+    /** Ids of the columns follow each other, so that one embedding table holds all. */
+    singleTable: z.boolean().default(false),
+    nvtabularHash,
+    groups,
+    outDtype: z.enum(["int32", "int64"]).default("int64"),
+  }),
+  facts: {
+    ...PER_COLUMN,
+    nulls: "none",
+    fuses: false,
+    describes: false,
+    columns: params => (params.encodeType === "combo" ? "together" : "one by one"),
+    grouped: true,
+    readsRowNumber: params => params.nvtabularHash === true,
+  },
+});

@@ -1,0 +1,10 @@
+/** `choose` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { STAGE } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+
+/** Left: a flag per row. Takes each row's columns of one of two branches. */
+export const choose = operator({
+  params: z.strictObject({}),
+  facts: { ...STAGE, nulls: "possible", rows: "chosen", cacheable: false, scores: false, sides: ["yes", "no"] },
+});

@@ -1,0 +1,9 @@
+/** `clip` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { PER_COLUMN } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+
+export const clip = operator({
+  params: z.strictObject({ min: z.number().optional(), max: z.number().optional() }),
+  facts: { ...PER_COLUMN, nulls: "as read", fuses: true, describes: false },
+});

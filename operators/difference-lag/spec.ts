@@ -1,0 +1,19 @@
+/** `differenceLag` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { TOGETHER } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+
+export const differenceLag = operator({
+  params: z.strictObject({
+    /** Rows to look back; negative: ahead. */
+    shifts: z
+      .array(
+        z
+          .number()
+          .int()
+          .refine(n => n !== 0, "must not be 0"),
+      )
+      .min(1),
+  }),
+  facts: { ...TOGETHER, nulls: "possible", rows: "kept", readsOtherRows: true },
+});

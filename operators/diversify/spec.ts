@@ -1,0 +1,14 @@
+/** `diversify` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { STAGE } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+
+export const diversify = operator({
+  params: z.strictObject({
+    topk: z.number().int().min(1).default(10),
+    method: z.enum(["mmr", "dpp"]).default("mmr"),
+    /** 1 looks at the score alone, 0 at difference alone. */
+    balance: z.number().min(0).max(1).default(0.7),
+  }),
+  facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false },
+});

@@ -1,0 +1,10 @@
+/** `dropLowCardinality` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { PER_COLUMN } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+
+/** Categorical columns with fewer ids go. */
+export const dropLowCardinality = operator({
+  params: z.strictObject({ minCardinality: z.number().int().min(0).default(4) }),
+  facts: { ...PER_COLUMN, nulls: "possible", fuses: false, describes: true, columns: "some left out" },
+});

@@ -1,0 +1,9 @@
+/** `dropna` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { TOGETHER } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+
+export const dropna = operator({
+  params: z.strictObject({}),
+  facts: { ...TOGETHER, nulls: "possible", rows: "changed" },
+});

@@ -1,0 +1,12 @@
+/** `fallback` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { STAGE } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+
+export const fallback = operator({
+  params: z.strictObject({
+    /** Milliseconds from the start of the run. */
+    within: z.number().positive().optional(),
+  }),
+  facts: { ...STAGE, nulls: "possible", rows: "chosen", cacheable: false, scores: false, sides: ["input", "fallback"] },
+});

@@ -1,0 +1,20 @@
+/** `joinExternal` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { TOGETHER } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+import { dtype, perColumn } from "../shared/spec/params.js";
+
+export const joinExternal = operator({
+  params: z.strictObject({
+    /** Parquet or CSV, relative to the program; read while fitting. */
+    path: z.string().min(1),
+    /** Columns on the left, and what they are called in the file. */
+    on: z.array(z.string()).min(1),
+    onExternal: z.array(z.string()).min(1),
+    how: z.enum(["left", "inner"]).default("left"),
+    columns: perColumn(dtype),
+    /** Of rows with the same key the first counts; else they are an error. */
+    dropDuplicates: z.boolean().default(false),
+  }),
+  facts: { ...TOGETHER, nulls: "possible", rows: params => (params.how === "inner" ? "changed" : "kept") },
+});

@@ -1,0 +1,16 @@
+/** `limitPerGroup` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { STAGE } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+import { perColumn } from "../shared/spec/params.js";
+
+export const limitPerGroup = operator({
+  params: z.strictObject({
+    topk: z.number().int().min(1).default(10),
+    /** Most candidates of one group. */
+    max: z.number().int().min(1).optional(),
+    /** Group → places kept for it, where it has candidates. */
+    atLeast: perColumn(z.number().int().min(1)).default({}),
+  }),
+  facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false },
+});

@@ -1,0 +1,9 @@
+/** `logOp` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { PER_COLUMN } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+
+export const logOp = operator({
+  params: z.strictObject({}),
+  facts: { ...PER_COLUMN, nulls: "none", fuses: true, describes: false },
+});

@@ -1,0 +1,9 @@
+/** `median` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { PER_COLUMN } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+
+export const median = operator({
+  params: z.strictObject({}),
+  facts: { ...PER_COLUMN, nulls: "possible", fuses: false, describes: false },
+});

@@ -1,0 +1,14 @@
+/** `predictImplicit` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { STAGE } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+
+export const predictImplicit = operator({
+  params: z.strictObject({
+    path: z.string(),
+    topk: z.number().int().min(1).default(10),
+    /** What a user row that the file does not have gets: no items, or the request a fault. */
+    onMissing: z.enum(["error", "empty"]).default("error"),
+  }),
+  facts: { ...STAGE, nulls: "possible", rows: "brought", cacheable: true, scores: true },
+});

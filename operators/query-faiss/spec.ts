@@ -1,0 +1,20 @@
+/** `queryFaiss` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { STAGE } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+
+export const queryFaiss = operator({
+  params: z.strictObject({
+    path: z.string(),
+    topk: z.number().int().min(1).default(10),
+    /** Adds `candidate_distances` (float32). */
+    includeDistances: z.boolean().default(false),
+    /** Lists that a search of an IVF index visits; by default what the file says. */
+    nprobe: z.number().int().min(1).optional(),
+    /** Candidates that a search of an HNSW index keeps; by default what the file says. */
+    efSearch: z.number().int().min(1).optional(),
+    /** Brings queries to length 1, so that inner products of an index of such vectors are cosines. */
+    normalize: z.literal(true).optional(),
+  }),
+  facts: { ...STAGE, nulls: "none", rows: "brought", cacheable: true, scores: true },
+});

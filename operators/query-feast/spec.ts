@@ -1,0 +1,41 @@
+/** `queryFeast` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { STAGE } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+import { perColumn, scalar } from "../shared/spec/params.js";
+
+export const queryFeast = operator({
+  params: z.strictObject({
+    /** Feast repository as the author wrote it (for messages); the runtime reads the step's artefact. */
+    repository: z.string(),
+    /** One view, or several that are read in one round trip. */
+    view: z.union([z.string(), z.array(z.string()).min(2)]),
+    /** Views that a feature service takes under another name: that name → the view, and its join keys → what they are called here. */
+    aliases: z.record(z.string(), z.strictObject({ view: z.string(), joinKeys: perColumn(z.string()) })).optional(),
+    /** Column that holds the entity key; where there are several join keys, the column of each. */
+    entityColumn: z.union([z.string(), perColumn(z.string())]),
+    includeId: z.boolean().default(false),
+    prefix: z.string().default(""),
+    /** What a feature of an unknown entity becomes; a record decides feature by feature; `drop` leaves the candidate out. */
+    onMissing: z
+      .union([
+        z.enum(["error", "null", "drop"]),
+        z.strictObject({ default: scalar }),
+        perColumn(
+          z.union([z.enum(["error", "null", "drop"]), z.strictObject({ default: z.union([scalar, z.array(scalar)]) })]),
+        ),
+      ])
+      .default("error"),
+    /** Values that are older are missing: `true` for the ttl of the view, or seconds. Feast itself serves them. */
+    ttl: z.union([z.literal(true), z.number().positive()]).optional(),
+    /** How BYTES become text; `utf8` refuses bytes that are none. */
+    bytes: z.enum(["utf8", "base64"]).optional(),
+    /** Megabytes of a SQLite store that may be held in memory; 0 reads the file each time. */
+    memoryMb: z.number().min(0).optional(),
+    /** How long a store beyond this process may take to answer. */
+    timeoutMs: z.number().int().positive().optional(),
+    /** Output column → feature name (`view:feature` where there are several views), in output order. Written by the compiler. */
+    features: perColumn(z.string()),
+  }),
+  facts: { ...STAGE, nulls: "possible", rows: "kept", cacheable: true, scores: false, prunable: true },
+});

@@ -1,0 +1,16 @@
+/** `rename` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { PER_COLUMN } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+import { perColumn } from "../shared/spec/params.js";
+
+export const rename = operator({
+  params: z.strictObject({
+    name: z.string().optional(),
+    prefix: z.string().optional(),
+    postfix: z.string().optional(),
+    /** Old name → new name, where a function made them. */
+    names: perColumn(z.string().min(1)).optional(),
+  }),
+  facts: { ...PER_COLUMN, nulls: "as read", fuses: false, describes: true },
+});

@@ -1,0 +1,93 @@
+/**
+ * What is known of an operator without running it.
+ */
+
+/** The same for every step of the operator, or by its parameters. */
+export type ByParams<P, T> = T | ((params: P) => T);
+
+/** How output columns come from input columns: each from the one of its place; the same, but fitting leaves some out; or each from all. */
+export type ColumnsFact = "one by one" | "some left out" | "together";
+
+/**
+ * The rows of its columns: those it reads; fewer or grouped ones, of the request's; for each row it reads some candidates that were not there; some of the
+ * candidates that it reads.
+ */
+export type RowsFact = "kept" | "changed" | "brought" | "chosen";
+
+/** Nulls of its columns: none, whatever it reads (floats say NaN); those of the columns it reads, place by place; or some of its own. */
+export type NullsFact = "none" | "as read" | "possible";
+
+/** A port that holds one of two branches. */
+export type Side = "input" | "fallback" | "yes" | "no";
+
+export interface Facts<P> {
+  /** Where it may stand. What stands in a workflow needs no store, model or candidates, and is served within an ensemble by `transformWorkflow`. */
+  readonly where: "workflow" | "ensemble";
+  readonly columns: ByParams<P, ColumnsFact>;
+  readonly rows: ByParams<P, RowsFact>;
+  readonly nulls: NullsFact;
+  /** Looks at other rows than the one it answers, so that it has to see them all, in order. */
+  readonly readsOtherRows: boolean;
+  /** Its answer depends on which row of the request or file it is: only parity with NVTabular asks for that. */
+  readonly readsRowNumber: ByParams<P, boolean>;
+  /** Its kernel can run on numbers a block at a time, so that neighbours become one step. */
+  readonly fuses: boolean;
+  /** Outputs nobody reads may be dropped from the step. */
+  readonly prunable: boolean;
+  /** Takes the columns of a group together; other operators refuse groups, which mean nothing to them. */
+  readonly grouped: boolean;
+  /** Only says something about columns (tags, names, which of them stay): who reads its columns may read what it reads. */
+  readonly describes: boolean;
+  /** Keeps candidates and looks at a user's together, so that it must know whose they are. */
+  readonly perUser: boolean;
+  /** Its answer for a row depends on that row alone and costs enough to be kept. */
+  readonly cacheable: boolean;
+  /** Its float columns are scores of candidates, not features. */
+  readonly scores: boolean;
+  /** Where it draws by chance: the parameters of the step that does not; undefined where these draw nothing. */
+  readonly withoutChance?: (params: P) => P | undefined;
+  /** Ports that hold two branches, of which each row takes one. */
+  readonly sides?: readonly [Side, Side];
+}
+
+/** Operators of workflows that make each column from one. */
+export const PER_COLUMN = {
+  where: "workflow",
+  columns: "one by one",
+  rows: "kept",
+  readsOtherRows: false,
+  readsRowNumber: false,
+  prunable: true,
+  grouped: false,
+  perUser: false,
+  cacheable: false,
+  scores: false,
+} as const;
+
+/** Operators of workflows that look at several columns. */
+export const TOGETHER = {
+  where: "workflow",
+  columns: "together",
+  readsOtherRows: false,
+  readsRowNumber: false,
+  fuses: false,
+  prunable: false,
+  grouped: false,
+  describes: false,
+  perUser: false,
+  cacheable: false,
+  scores: false,
+} as const;
+
+/** Stages of ensembles. */
+export const STAGE = {
+  where: "ensemble",
+  columns: "together",
+  readsOtherRows: false,
+  readsRowNumber: false,
+  fuses: false,
+  prunable: false,
+  grouped: false,
+  describes: false,
+  perUser: false,
+} as const;

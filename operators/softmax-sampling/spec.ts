@@ -1,0 +1,22 @@
+/** `softmaxSampling` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { STAGE } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+
+export const softmaxSampling = operator({
+  params: z.strictObject({
+    topk: z.number().int().min(1).default(10),
+    /** Multiplies the scores, as in Merlin: larger is greedier. */
+    temperature: z.number().default(20),
+    mode: z.enum(["sample", "greedy"]).default("sample"),
+    seed: z.number().int().optional(),
+  }),
+  facts: {
+    ...STAGE,
+    nulls: "as read",
+    rows: "chosen",
+    cacheable: false,
+    scores: false,
+    withoutChance: params => (params.mode === "sample" ? { ...params, mode: "greedy" as const } : undefined),
+  },
+});

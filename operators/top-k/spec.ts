@@ -1,0 +1,9 @@
+/** `topK` in a plan: its parameters, and what is known of it without running it. */
+import { z } from "zod";
+import { STAGE } from "../shared/spec/facts.js";
+import { operator } from "../shared/spec/operator.js";
+
+export const topK = operator({
+  params: z.strictObject({ topk: z.number().int().min(1).default(10) }),
+  facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false },
+});
