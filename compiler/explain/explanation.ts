@@ -88,5 +88,3 @@ export interface Explanation {
 
 /** `[request × 64]`. */
 export const printShape = (shape: readonly (string | number)[]): string => `[${shape.join(" × ")}]`;
-
-export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;

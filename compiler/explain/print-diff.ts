@@ -1,9 +1,10 @@
 /**
  * Difference of two plans → text: `+` what is new, `-` what is gone, `~` what changed, with both values.
  */
+
+import { plural } from "../../operators/shared/spec/describe.js";
 import { type Paint, painter } from "../diagnostics/paint.js";
 import type { Change, PlanDiff } from "./diff-plans.js";
-import { plural } from "./explanation.js";
 
 export function printDiff(diff: PlanDiff, color = false): string {
   const paint = painter(color);

@@ -2,7 +2,8 @@
  * Explanation → one HTML file that needs nothing else: the drawn plan, its data, its style and its scripts.
  */
 import { readFileSync } from "node:fs";
-import { type Explanation, plural } from "./explanation.js";
+import { plural } from "../../operators/shared/spec/describe.js";
+import type { Explanation } from "./explanation.js";
 import { layOut } from "./layout.js";
 import { STYLE } from "./style.js";
 import { drawPicture, escapeMarkup } from "./svg.js";

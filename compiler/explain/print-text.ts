@@ -1,13 +1,13 @@
 /**
  * Explanation → text for a terminal: per step what it reads and makes, who reads that, and what the passes did.
  */
+import { plural } from "../../operators/shared/spec/describe.js";
 import { type Paint, painter } from "../diagnostics/paint.js";
 import {
   type ExplainedColumn,
   type ExplainedRows,
   type ExplainedStep,
   type Explanation,
-  plural,
   printShape,
 } from "./explanation.js";
 

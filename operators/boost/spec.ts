@@ -15,4 +15,8 @@ export const boost = operator({
     add: z.number().default(0),
   }),
   facts: { ...STAGE, nulls: "possible", rows: "kept", cacheable: false, scores: true },
+  describe: ({ params }) => {
+    const { score, multiply, add, text } = params;
+    return `${score}${multiply === 1 ? "" : ` · ${multiply}`}${add === 0 ? "" : ` ${add < 0 ? "−" : "+"} ${Math.abs(add)}`} where ${text}`;
+  },
 });

@@ -1,5 +1,6 @@
 /** `bucketize` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
+import { listed } from "../shared/spec/describe.js";
 import { PER_COLUMN } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 import { perColumn } from "../shared/spec/params.js";
@@ -8,4 +9,5 @@ import { perColumn } from "../shared/spec/params.js";
 export const bucketize = operator({
   params: z.strictObject({ boundaries: z.union([z.array(z.number()), perColumn(z.array(z.number()))]) }),
   facts: { ...PER_COLUMN, nulls: "none", fuses: true, describes: false },
+  describe: ({ params }) => listed(params),
 });

@@ -31,4 +31,5 @@ export const categorify = operator({
     grouped: true,
     readsRowNumber: params => params.nvtabularHash === true,
   },
+  describe: () => "encode as ids of the vocabulary",
 });

@@ -7,4 +7,5 @@ import { operator } from "../shared/spec/operator.js";
 export const choose = operator({
   params: z.strictObject({}),
   facts: { ...STAGE, nulls: "possible", rows: "chosen", cacheable: false, scores: false, sides: ["yes", "no"] },
+  describe: ({ names }) => `take ${names("yes")} of the first branch where ${names("input")} holds, else of the second`,
 });

@@ -6,4 +6,12 @@ import { operator } from "../shared/spec/operator.js";
 export const clip = operator({
   params: z.strictObject({ min: z.number().optional(), max: z.number().optional() }),
   facts: { ...PER_COLUMN, nulls: "as read", fuses: true, describes: false },
+  describe: ({ params }) => {
+    const { min, max } = params;
+    return min === undefined
+      ? `at most ${max}`
+      : max === undefined
+        ? `at least ${min}`
+        : `keep within ${min} and ${max}`;
+  },
 });

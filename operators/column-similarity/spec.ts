@@ -14,4 +14,5 @@ export const columnSimilarity = operator({
     groups,
   }),
   facts: { ...TOGETHER, nulls: "possible", rows: "kept", grouped: true },
+  describe: ({ params }) => `${params.metric} similarity by ${params.features}`,
 });

@@ -6,4 +6,5 @@ import { operator } from "../shared/spec/operator.js";
 export const dataStats = operator({
   params: z.strictObject({}),
   facts: { ...PER_COLUMN, nulls: "possible", fuses: false, describes: false },
+  describe: () => "note what the data looks like",
 });

@@ -16,4 +16,6 @@ export const differenceLag = operator({
       .min(1),
   }),
   facts: { ...TOGETHER, nulls: "possible", rows: "kept", readsOtherRows: true },
+  describe: ({ params, names }) =>
+    `differ from ${params.shifts.map(n => `${Math.abs(n)} ${n > 0 ? "before" : "after"}`).join(" and ")} within ${names("partition")}`,
 });

@@ -11,4 +11,6 @@ export const diversify = operator({
     balance: z.number().min(0).max(1).default(0.7),
   }),
   facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false },
+  describe: ({ params, names }) =>
+    `keep ${params.topk} that are good by ${names("relevance")} and unlike by ${names("embedding")} (${params.method}, balance ${params.balance})`,
 });

@@ -6,4 +6,5 @@ import { operator } from "../shared/spec/operator.js";
 export const dropna = operator({
   params: z.strictObject({}),
   facts: { ...TOGETHER, nulls: "possible", rows: "changed" },
+  describe: () => "drop rows that lack a value",
 });

@@ -9,4 +9,6 @@ export const fallback = operator({
     within: z.number().positive().optional(),
   }),
   facts: { ...STAGE, nulls: "possible", rows: "chosen", cacheable: false, scores: false, sides: ["input", "fallback"] },
+  describe: ({ params, names }) =>
+    `take ${names("input")}, or the fallback's${params.within === undefined ? "" : ` after ${params.within} ms`} when that fails`,
 });

@@ -6,4 +6,5 @@ import { operator } from "../shared/spec/operator.js";
 export const fillMedian = operator({
   params: z.strictObject({ addBinaryColumns: z.boolean().default(false) }),
   facts: { ...PER_COLUMN, nulls: "none", fuses: true, describes: false },
+  describe: () => "put the median for null",
 });

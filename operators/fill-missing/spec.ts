@@ -10,4 +10,5 @@ export const fillMissing = operator({
     addBinaryColumns: z.boolean().default(false),
   }),
   facts: { ...PER_COLUMN, nulls: "none", fuses: true, describes: false },
+  describe: ({ params }) => `put ${JSON.stringify(params.fillValue)} for null`,
 });

@@ -6,4 +6,10 @@ import { operator } from "../shared/spec/operator.js";
 export const filterCandidates = operator({
   params: z.strictObject({}),
   facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false },
+  describe: ({ names, has }) =>
+    [
+      ...(has("filterOut") ? [`drop candidates that are in ${names("filterOut")}`] : []),
+      ...(has("seen") ? [`drop candidates that the Bloom filter ${names("seen")} knows`] : []),
+      ...(has("allow") ? [`keep candidates that are in ${names("allow")}`] : []),
+    ].join("; "),
 });

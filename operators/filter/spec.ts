@@ -8,4 +8,5 @@ import { operator } from "../shared/spec/operator.js";
 export const filter = operator({
   params: z.strictObject({ text: z.string(), condition: expressionSchema }),
   facts: { ...TOGETHER, nulls: "as read", rows: "changed" },
+  describe: ({ params }) => `keep rows where ${params.text}`,
 });

@@ -1,5 +1,6 @@
 /** `fused` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
+import { plural } from "../shared/spec/describe.js";
 import { STAGE } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 import { perColumn } from "../shared/spec/params.js";
@@ -11,4 +12,5 @@ import { perColumn } from "../shared/spec/params.js";
 export const fused = operator({
   params: z.strictObject({ outputs: perColumn(z.strictObject({ step: z.string(), column: z.string() })) }),
   facts: { ...STAGE, nulls: "possible", rows: "kept", cacheable: false, scores: false },
+  describe: ({ parts }) => `${plural(parts.length, "step")} in one walk: ${[...new Set(parts)].join("; ")}`,
 });

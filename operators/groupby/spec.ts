@@ -14,4 +14,5 @@ export const groupby = operator({
     aggs: z.array(z.strictObject({ column: z.string(), agg: z.enum(AGGREGATIONS) })),
   }),
   facts: { ...TOGETHER, nulls: "possible", rows: "changed", readsOtherRows: true },
+  describe: ({ params }) => `one row for each ${params.by.join(", ")}`,
 });

@@ -13,4 +13,5 @@ export const hashBucket = operator({
     describes: false,
     readsRowNumber: params => params.nvtabularHash === true,
   },
+  describe: ({ params }) => `hash into ${params.numBuckets} buckets`,
 });

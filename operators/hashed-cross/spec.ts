@@ -13,4 +13,6 @@ export const hashedCross = operator({
     grouped: true,
     readsRowNumber: params => params.nvtabularHash === true,
   },
+  describe: ({ params }) =>
+    `hash ${params.groups.map(group => group.join(", ")).join(" and ")} together into ${params.numBuckets} buckets`,
 });

@@ -17,4 +17,6 @@ export const joinExternal = operator({
     dropDuplicates: z.boolean().default(false),
   }),
   facts: { ...TOGETHER, nulls: "possible", rows: params => (params.how === "inner" ? "changed" : "kept") },
+  describe: ({ params }) =>
+    `join ${Object.keys(params.columns).join(", ")} of ${params.path} by ${params.on.join(", ")}`,
 });

@@ -1,5 +1,6 @@
 /** `joinGroupby` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
+import { listed } from "../shared/spec/describe.js";
 import { TOGETHER } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 import { groups, nvtabularNulls } from "../shared/spec/params.js";
@@ -11,4 +12,5 @@ export const joinGroupby = operator({
     nvtabularNulls,
   }),
   facts: { ...TOGETHER, nulls: "possible", rows: "kept", grouped: true },
+  describe: ({ params }) => listed(params),
 });

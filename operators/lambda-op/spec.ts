@@ -15,4 +15,5 @@ export const lambdaOp = operator({
     dtype: dtype.optional(),
   }),
   facts: { ...PER_COLUMN, nulls: "possible", fuses: true, describes: false, scores: true },
+  describe: ({ params }) => params.text,
 });

@@ -13,4 +13,9 @@ export const limitPerGroup = operator({
     atLeast: perColumn(z.number().int().min(1)).default({}),
   }),
   facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false },
+  describe: ({ params, names }) => {
+    const { topk, max, atLeast } = params;
+    const places = Object.entries(atLeast).map(([group, n]) => `, at least ${n} of ${group}`);
+    return `keep the ${topk} best by ${names("relevance")}${max === undefined ? "" : `, at most ${max} per ${names("group")}`}${places.join("")}`;
+  },
 });

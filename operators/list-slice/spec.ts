@@ -1,5 +1,6 @@
 /** `listSlice` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
+import { listed } from "../shared/spec/describe.js";
 import { PER_COLUMN } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 import { scalar } from "../shared/spec/params.js";
@@ -15,4 +16,5 @@ export const listSlice = operator({
     padValue: scalar.optional(),
   }),
   facts: { ...PER_COLUMN, nulls: "as read", fuses: false, describes: false },
+  describe: ({ params }) => listed(params),
 });

@@ -6,4 +6,5 @@ import { operator } from "../shared/spec/operator.js";
 export const logOp = operator({
   params: z.strictObject({}),
   facts: { ...PER_COLUMN, nulls: "none", fuses: true, describes: false },
+  describe: () => "log(1 + x)",
 });

@@ -13,4 +13,8 @@ export const mixScores = operator({
     name: z.string().min(1).default("mixed_score"),
   }),
   facts: { ...STAGE, nulls: "none", rows: "kept", cacheable: false, scores: true, perUser: true },
+  describe: ({ params }) =>
+    Object.entries(params.weights)
+      .map(([name, weight]) => `${weight} · ${params.scale === "none" ? name : `${params.scale}(${name})`}`)
+      .join(" + "),
 });

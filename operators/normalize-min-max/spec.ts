@@ -6,4 +6,5 @@ import { operator } from "../shared/spec/operator.js";
 export const normalizeMinMax = operator({
   params: z.strictObject({ outDtype: z.enum(["float32", "float64"]).default("float64") }),
   facts: { ...PER_COLUMN, nulls: "none", fuses: true, describes: false },
+  describe: () => "(x − min) / (max − min)",
 });

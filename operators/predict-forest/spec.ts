@@ -1,5 +1,6 @@
 /** `predictForest` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
+import { plural } from "../shared/spec/describe.js";
 import { STAGE } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 
@@ -14,4 +15,6 @@ export const predictForest = operator({
     dtype: z.enum(["float32", "float64"]),
   }),
   facts: { ...STAGE, nulls: "none", rows: "kept", cacheable: true, scores: true },
+  describe: ({ params }) =>
+    `run the forest ${params.path} on ${plural(params.features.length, "feature")} as model ${params.model}`,
 });

@@ -11,4 +11,6 @@ export const predictImplicit = operator({
     onMissing: z.enum(["error", "empty"]).default("error"),
   }),
   facts: { ...STAGE, nulls: "possible", rows: "brought", cacheable: true, scores: true },
+  describe: ({ params, names }) =>
+    `find the ${params.topk} items of ${params.path} that go best with ${names("input")}`,
 });

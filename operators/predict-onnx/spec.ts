@@ -23,4 +23,5 @@ export const predictOnnx = operator({
     batchSize: z.number().int().min(1).optional(),
   }),
   facts: { ...STAGE, nulls: "none", rows: "kept", cacheable: true, scores: true, prunable: true },
+  describe: ({ params }) => `run ${params.path} as model ${params.model}`,
 });

@@ -13,4 +13,5 @@ export const queryEmbedding = operator({
     dimension: z.number().int().min(1),
   }),
   facts: { ...STAGE, nulls: "none", rows: "kept", cacheable: true, scores: false },
+  describe: ({ params, names }) => `look vectors of ${params.dimension} up by ${names("input")} in ${params.path}`,
 });

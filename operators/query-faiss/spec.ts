@@ -17,4 +17,5 @@ export const queryFaiss = operator({
     normalize: z.literal(true).optional(),
   }),
   facts: { ...STAGE, nulls: "none", rows: "brought", cacheable: true, scores: true },
+  describe: ({ params }) => `find the ${params.topk} nearest in ${params.path}`,
 });

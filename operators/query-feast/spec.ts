@@ -1,5 +1,6 @@
 /** `queryFeast` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
+import { keys, plural, views } from "../shared/spec/describe.js";
 import { STAGE } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 import { perColumn, scalar } from "../shared/spec/params.js";
@@ -38,4 +39,6 @@ export const queryFeast = operator({
     features: perColumn(z.string()),
   }),
   facts: { ...STAGE, nulls: "possible", rows: "kept", cacheable: true, scores: false, prunable: true },
+  describe: ({ params }) =>
+    `fetch ${plural(Object.keys(params.features).length, "feature")} of ${views(params.view)} by ${keys(params.entityColumn)} from ${params.repository}`,
 });

@@ -7,4 +7,5 @@ import { operator } from "../shared/spec/operator.js";
 export const reduceDtypeSize = operator({
   params: z.strictObject({ floatDtype: z.enum(["float32", "float64"]).default("float32") }),
   facts: { ...PER_COLUMN, nulls: "possible", fuses: false, describes: false },
+  describe: () => "store in fewer bytes",
 });

@@ -1,5 +1,6 @@
 /** `rename` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
+import { listed } from "../shared/spec/describe.js";
 import { PER_COLUMN } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 import { perColumn } from "../shared/spec/params.js";
@@ -13,4 +14,5 @@ export const rename = operator({
     names: perColumn(z.string().min(1)).optional(),
   }),
   facts: { ...PER_COLUMN, nulls: "as read", fuses: false, describes: true },
+  describe: ({ params }) => listed(params),
 });

@@ -19,4 +19,8 @@ export const softmaxSampling = operator({
     scores: false,
     withoutChance: params => (params.mode === "sample" ? { ...params, mode: "greedy" as const } : undefined),
   },
+  describe: ({ params, names }) =>
+    params.mode === "greedy"
+      ? `keep the ${params.topk} best by ${names("relevance")}`
+      : `draw ${params.topk} by ${names("relevance")}, temperature ${params.temperature}`,
 });

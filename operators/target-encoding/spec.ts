@@ -1,5 +1,6 @@
 /** `targetEncoding` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
+import { listed } from "../shared/spec/describe.js";
 import { TOGETHER } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 import { groups, nvtabularNulls } from "../shared/spec/params.js";
@@ -25,4 +26,5 @@ export const targetEncoding = operator({
     grouped: true,
     readsRowNumber: params => params.foldMode !== undefined,
   },
+  describe: ({ params }) => listed(params),
 });

@@ -16,4 +16,9 @@ export const transformWorkflow = operator({
     removeInputs: z.array(z.string()).optional(),
   }),
   facts: { ...STAGE, nulls: "possible", rows: "kept", cacheable: true, scores: false },
+  describe: ({ params }) =>
+    [
+      `apply ${params.subgraph === undefined ? "" : `the part ${params.subgraph} of `}the fitted workflow ${params.path}`,
+      ...(params.removeInputs ?? []).map(name => `without ${name}`),
+    ].join(", "),
 });

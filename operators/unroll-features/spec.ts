@@ -6,4 +6,5 @@ import { operator } from "../shared/spec/operator.js";
 export const unrollFeatures = operator({
   params: z.strictObject({ itemColumn: z.string(), prefix: z.string().default("") }),
   facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false, prunable: true },
+  describe: ({ params, names }) => `repeat ${names("unroll") || "nothing"} for each ${params.itemColumn}`,
 });

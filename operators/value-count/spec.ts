@@ -6,4 +6,5 @@ import { operator } from "../shared/spec/operator.js";
 export const valueCount = operator({
   params: z.strictObject({}),
   facts: { ...PER_COLUMN, nulls: "possible", fuses: false, describes: false },
+  describe: () => "note how long the lists are",
 });

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { Json } from "@duckdb/node-api";
 import type { FittedOpKind, OpState } from "../../contract/op-state.js";
 import { isFittedOp } from "../../contract/op-state.js";
-import type { AnyStep, Plan } from "../../contract/plan.js";
+import type { AnyStep, Plan, Step } from "../../contract/plan.js";
 import type { ColumnSchema } from "../../contract/schema.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import { RuntimeFault } from "../base/errors.js";
@@ -19,11 +19,7 @@ import { type Database, type DatabaseOptions, type OnProgress, openDatabase } fr
 import type { Engine, EnginePool } from "./engine.js";
 import { type FitJournal, NO_JOURNAL, openJournal } from "./fit-journal.js";
 import { columnsRead, type Layers, nextWave, openLayers } from "./layers.js";
-import { learnDataStats } from "./learn-data-stats.js";
-import { learnColumnSimilarity, learnJoinExternal } from "./learn-external.js";
-import { learnJoinGroupby, learnTargetEncoding } from "./learn-groups.js";
-import { learnVocabularies } from "./learn-vocabularies.js";
-import type { Learning } from "./learning.js";
+import { learnerOf, learnsFromNulls } from "./learners.js";
 import { locateFault } from "./locate-fault.js";
 import { type Lookups, openLookups } from "./lookups.js";
 import { makeGolden } from "./make-golden.js";
@@ -239,7 +235,7 @@ async function learn(fit: Fit, steps: readonly AnyStep[]): Promise<void> {
 
 async function learnMoments(fit: Fit, steps: readonly AnyStep[]): Promise<void> {
   const { layers, journal } = fit;
-  const counted = steps.filter(step => !NULLS_COUNT.has(step.op) || STATE_FROM_MOMENTS[step.op as FittedOpKind]);
+  const counted = steps.filter(step => !learnsFromNulls(step) || STATE_FROM_MOMENTS[step.op as FittedOpKind]);
   const columns = counted.flatMap(step =>
     step.inputs.input!.map(ref => ({
       step,
@@ -264,16 +260,11 @@ async function learnMoments(fit: Fit, steps: readonly AnyStep[]): Promise<void> 
 }
 
 async function learnStep(fit: Fit, step: AnyStep): Promise<void> {
-  const learning: Learning = { ...fit, folder: fit.options.folder };
-  const base = fit.options.base ?? ".";
-  const keep = (state: OpState[FittedOpKind]) => fit.states.set(step.id, state);
-  if (step.op === "joinExternal") keep(await learnJoinExternal(learning, step, base));
-  if (step.op === "columnSimilarity") keep(await learnColumnSimilarity(learning, step, base));
-  if (step.op === "dataStats") keep(await learnDataStats(learning, step));
-  if (step.op === "targetEncoding") keep(await learnTargetEncoding(learning, step));
-  if (step.op === "joinGroupby") keep(await learnJoinGroupby(learning, step));
-  if (step.op === "categorify")
-    keep(await learnVocabularies(learning, step, base, fit.vocabularies, what => report(fit, what)));
+  const learner = learnerOf(step);
+  if (!learner) return;
+  const { folder, base = "." } = fit.options;
+  const learning = { ...fit, folder, base, report: (what: string) => report(fit, what) };
+  fit.states.set(step.id, await learner(learning, step as Step<FittedOpKind>));
 }
 
 /** What a step wants to know of a column, which may be about something made from it. */
@@ -292,20 +283,10 @@ function asked(step: AnyStep, source: SqlColumn, sql: Sql): Asked & { readonly s
 const alsoOf = (also: readonly Also[], { dtype }: SqlColumn): readonly Also[] =>
   ["string", "bool"].includes(datatype(dtype).kind) ? [] : also;
 
-/** Operators that learn something of a column without values: its null is a key, or a fact. */
-const NULLS_COUNT: ReadonlySet<string> = new Set([
-  "targetEncoding",
-  "joinGroupby",
-  "dataStats",
-  "categorify",
-  "joinExternal",
-  "columnSimilarity",
-]);
-
 function checkMoments(step: AnyStep, name: string, { count, infinite }: Moments): void {
   const what = `step \`${step.id}\` (${step.op}): column \`${name}\``;
   // A key that is always null is still a key.
-  if (count === 0 && !NULLS_COUNT.has(step.op) && !STATE_FROM_MOMENTS[step.op as FittedOpKind]?.empty)
+  if (count === 0 && !learnsFromNulls(step) && !STATE_FROM_MOMENTS[step.op as FittedOpKind]?.empty)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
       `${what} is null in every row of the data, so there is nothing to learn. Put \`fillMissing\` before it, or leave the column out.`,
