@@ -173,7 +173,7 @@ describe("hover, definition, references, rename", () => {
     const own = await define(placeOf(text, 'user["age"]'));
     expect(own.definitions.map(d => [d.file, d.start])).toEqual([[file, placeOf(text, "user =")]]);
     const operator = await define(placeOf(text, "clip({"));
-    expect(operator.definitions.map(d => d.file.split("/").at(-1))).toEqual(["clip.ts"]);
+    expect(operator.definitions.map(d => d.file.split("/").slice(-2).join("/"))).toEqual(["clip/author.ts"]);
   });
 
   test("references and rename stay in the author's text", async () => {
