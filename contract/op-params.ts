@@ -3,7 +3,7 @@
  * op-state.ts.
  */
 import type { z } from "zod";
-import { SPECS } from "../operators/specs.js";
+import { SPECS } from "../operators/gen/specs.js";
 
 export { AGGREGATIONS, padding } from "../operators/shared/spec/params.js";
 

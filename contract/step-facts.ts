@@ -1,6 +1,6 @@
 /** The facts of a step's operator, for the parameters that the step has. */
 import type { ByParams, ColumnsFact, Facts, Side } from "../operators/shared/spec/facts.js";
-import { SPECS } from "../operators/specs.js";
+import { SPECS } from "../operators/gen/specs.js";
 import type { OpKind } from "./op-params.js";
 import type { AnyStep } from "./plan.js";
 

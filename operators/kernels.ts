@@ -1,106 +1,12 @@
 /**
- * The catalogue of kernels: operator → what runs it. An operator without an entry does not compile.
+ * Operator → what runs it. An operator without a kernel does not compile.
  */
 import type { OpKind } from "../contract/op-params.js";
 import type { Step } from "../contract/plan.js";
 import type { Kernel, PrepareStep } from "../runtime/engine/schedule/kernel.js";
-import { addProperties } from "./add-properties/kernel.js";
-import { addTags } from "./add-tags/kernel.js";
-import { boost } from "./boost/kernel.js";
-import { bucketize } from "./bucketize/kernel.js";
-import { categorify } from "./categorify/kernel.js";
-import { choose } from "./choose/kernel.js";
-import { clip } from "./clip/kernel.js";
-import { columnSimilarity } from "./column-similarity/kernel.js";
-import { dataStats } from "./data-stats/kernel.js";
-import { differenceLag } from "./difference-lag/kernel.js";
-import { diversify } from "./diversify/kernel.js";
-import { dropLowCardinality } from "./drop-low-cardinality/kernel.js";
-import { dropna } from "./dropna/kernel.js";
-import { explode } from "./explode/kernel.js";
-import { fallback } from "./fallback/kernel.js";
-import { fillMedian } from "./fill-median/kernel.js";
-import { fillMissing } from "./fill-missing/kernel.js";
-import { filter } from "./filter/kernel.js";
-import { filterCandidates } from "./filter-candidates/kernel.js";
-import { fused } from "./fused/kernel.js";
-import { groupby } from "./groupby/kernel.js";
-import { hashBucket } from "./hash-bucket/kernel.js";
-import { hashedCross } from "./hashed-cross/kernel.js";
-import { joinExternal } from "./join-external/kernel.js";
-import { joinGroupby } from "./join-groupby/kernel.js";
-import { lambdaOp } from "./lambda-op/kernel.js";
-import { limitPerGroup } from "./limit-per-group/kernel.js";
-import { listSlice } from "./list-slice/kernel.js";
-import { logOp } from "./log-op/kernel.js";
-import { median } from "./median/kernel.js";
-import { mixScores } from "./mix-scores/kernel.js";
-import { normalize } from "./normalize/kernel.js";
-import { normalizeMinMax } from "./normalize-min-max/kernel.js";
-import { predictForest } from "./predict-forest/kernel.js";
-import { predictImplicit } from "./predict-implicit/kernel.js";
-import { predictOnnx } from "./predict-onnx/kernel.js";
-import { queryEmbedding } from "./query-embedding/kernel.js";
-import { queryFaiss } from "./query-faiss/kernel.js";
-import { queryFeast } from "./query-feast/kernel.js";
-import { reduceDtypeSize } from "./reduce-dtype-size/kernel.js";
-import { rename } from "./rename/kernel.js";
-import { softmaxSampling } from "./softmax-sampling/kernel.js";
-import { targetEncoding } from "./target-encoding/kernel.js";
-import { topK } from "./top-k/kernel.js";
-import { transformWorkflow } from "./transform-workflow/kernel.js";
-import { unrollFeatures } from "./unroll-features/kernel.js";
-import { valueCount } from "./value-count/kernel.js";
+import { KERNELS as CATALOGUE } from "./gen/kernels.js";
 
-export const KERNELS = {
-  fused,
-  fillMissing,
-  clip,
-  logOp,
-  normalizeMinMax,
-  fillMedian,
-  bucketize,
-  hashedCross,
-  listSlice,
-  targetEncoding,
-  joinGroupby,
-  normalize,
-  categorify,
-  hashBucket,
-  addTags,
-  columnSimilarity,
-  joinExternal,
-  groupby,
-  differenceLag,
-  dropna,
-  dropLowCardinality,
-  dataStats,
-  median,
-  valueCount,
-  reduceDtypeSize,
-  addProperties,
-  lambdaOp,
-  filter,
-  rename,
-  queryFeast,
-  transformWorkflow,
-  predictOnnx,
-  predictForest,
-  predictImplicit,
-  queryFaiss,
-  queryEmbedding,
-  explode,
-  fallback,
-  choose,
-  filterCandidates,
-  unrollFeatures,
-  softmaxSampling,
-  topK,
-  mixScores,
-  boost,
-  limitPerGroup,
-  diversify,
-} as const satisfies { readonly [K in OpKind]: Kernel<K> };
+export const KERNELS = CATALOGUE satisfies { readonly [K in OpKind]: Kernel<K> };
 
 /** Prepares a step with its operator's kernel. */
 export const prepareKernel: PrepareStep = (step, context) =>

@@ -1,68 +1,20 @@
 /** The SQL forms by operator: every operator that a workflow may hold has one. */
 import type { OpKind } from "../contract/op-params.js";
 import type { AnyStep } from "../contract/plan.js";
+import { readsRowNumber } from "../contract/step-facts.js";
 import { RuntimeFault } from "../runtime/base/errors.js";
 import { throughKernel } from "../runtime/etl/sql/kernel-function.js";
 import type { SqlColumn } from "../runtime/etl/sql/sql-column.js";
 import type { SqlContext, SqlForm } from "../runtime/etl/sql/sql-form.js";
-import { addProperties } from "./add-properties/sql.js";
-import { addTags } from "./add-tags/sql.js";
-import { bucketize } from "./bucketize/sql.js";
-import { categorify } from "./categorify/sql.js";
-import { clip } from "./clip/sql.js";
-import { dataStats } from "./data-stats/sql.js";
-import { differenceLag } from "./difference-lag/sql.js";
-import { dropLowCardinality } from "./drop-low-cardinality/sql.js";
-import { dropna } from "./dropna/sql.js";
-import { fillMedian } from "./fill-median/sql.js";
-import { fillMissing } from "./fill-missing/sql.js";
-import { filter } from "./filter/sql.js";
-import { groupby } from "./groupby/sql.js";
-import { hashBucket } from "./hash-bucket/sql.js";
-import { hashedCross } from "./hashed-cross/sql.js";
-import { joinExternal } from "./join-external/sql.js";
-import { lambdaOp } from "./lambda-op/sql.js";
-import { listSlice } from "./list-slice/sql.js";
-import { logOp } from "./log-op/sql.js";
-import { median } from "./median/sql.js";
-import { normalize } from "./normalize/sql.js";
-import { normalizeMinMax } from "./normalize-min-max/sql.js";
-import { reduceDtypeSize } from "./reduce-dtype-size/sql.js";
-import { rename } from "./rename/sql.js";
-import { valueCount } from "./value-count/sql.js";
+import { SQL_FORMS as CATALOGUE } from "./gen/sql-forms.js";
 
-const SQL_FORMS = {
-  addProperties,
-  addTags,
-  categorify,
-  clip,
-  fillMissing,
-  filter,
-  hashBucket,
-  lambdaOp,
-  logOp,
-  normalizeMinMax,
-  fillMedian,
-  bucketize,
-  hashedCross,
-  listSlice,
-  targetEncoding: throughKernel,
-  joinGroupby: throughKernel,
-  normalize,
-  columnSimilarity: throughKernel,
-  joinExternal,
-  groupby,
-  differenceLag,
-  dropna,
-  dropLowCardinality,
-  dataStats,
-  median,
-  valueCount,
-  reduceDtypeSize,
-  rename,
-} satisfies {
-  [K in OpKind]?: SqlForm<K>;
-};
+const SQL_FORMS = CATALOGUE satisfies { readonly [K in OpKind]?: SqlForm<K> };
+
+/** Steps that DuckDB hands to their kernel, where no join can be had. */
+export const usesKernel = (step: AnyStep): boolean =>
+  SQL_FORMS[step.op as keyof typeof SQL_FORMS] === throughKernel ||
+  readsRowNumber(step) ||
+  (step.op === "categorify" && step.params.encodeType === "combo");
 
 /** @throws RuntimeFault for an operator of ensembles, which has no place in a workflow */
 export function sqlOf(step: AnyStep, inputs: readonly SqlColumn[], context: SqlContext): readonly string[] {

@@ -57,7 +57,9 @@ const kebab = name => name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}
 
 /** Names of operators, from the record that lists them. */
 function operatorNames() {
-  const path = ["operators/specs.ts", "contract/op-params.ts", "triton-protos/op-params.ts"].find(one => text.has(one));
+  const path = ["operators/gen/specs.ts", "contract/op-params.ts", "triton-protos/op-params.ts"].find(one =>
+    text.has(one),
+  );
   const names = [];
   const visit = node => {
     if (ts.isVariableDeclaration(node) && ["SPECS", "OP_PARAMS"].includes(node.name.getText()) && node.initializer) {

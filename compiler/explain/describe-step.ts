@@ -3,7 +3,7 @@
  */
 import type { AnyStep } from "../../contract/plan.js";
 import type { Described } from "../../operators/shared/spec/operator.js";
-import { SPECS } from "../../operators/specs.js";
+import { SPECS } from "../../operators/gen/specs.js";
 
 export function describeStep(step: AnyStep): string {
   const describe = SPECS[step.op].describe as unknown as (step: Described<object>) => string;

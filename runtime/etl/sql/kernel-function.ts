@@ -14,14 +14,6 @@ import type { Database } from "../database.js";
 import type { SqlColumn } from "./sql-column.js";
 import type { SqlContext } from "./sql-form.js";
 
-const THROUGH_KERNEL: ReadonlySet<OpKind> = new Set<OpKind>(["columnSimilarity", "joinGroupby", "targetEncoding"]);
-
-/** Steps that DuckDB hands to their kernel, where no join can be had. */
-export const usesKernel = (step: AnyStep): boolean =>
-  THROUGH_KERNEL.has(step.op) ||
-  readsRowNumber(step) ||
-  (step.op === "categorify" && step.params.encodeType === "combo");
-
 const refuse = () => Promise.reject(new RuntimeFault("INTERNAL", "a workflow calls no model."));
 
 /** The SQL form of these operators: joins with what the kernel makes of every known key, else the kernel as a function. */
@@ -49,7 +41,6 @@ export async function registerKernel(
   dtypeOf: (ref: ColumnRef) => DType,
   folder: string,
 ): Promise<void> {
-  if (!usesKernel(step)) return;
   const numbered = readsRowNumber(step);
   const dtypes = [...step.inputs.input!.map(dtypeOf), ...(numbered ? ["int64" as const] : [])];
   const kernel = await prepareKernel(step, { folder, models: { describe: refuse, infer: refuse } });

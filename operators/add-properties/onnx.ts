@@ -1,0 +1,1 @@
+export { asTheyAre as addProperties } from "../shared/onnx/as-they-are.js";

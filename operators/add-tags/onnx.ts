@@ -1,0 +1,1 @@
+export { asTheyAre as addTags } from "../shared/onnx/as-they-are.js";

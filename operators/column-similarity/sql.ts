@@ -1,0 +1,1 @@
+export { throughKernel as columnSimilarity } from "../../runtime/etl/sql/kernel-function.js";

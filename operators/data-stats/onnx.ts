@@ -1,0 +1,1 @@
+export { asTheyAre as dataStats } from "../shared/onnx/as-they-are.js";

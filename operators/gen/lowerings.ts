@@ -1,0 +1,98 @@
+/** Operator → its lowering, or why it has none. Made by scripts/gen-operators.mjs (`npm run gen`). */
+import { addProperties } from "../add-properties/onnx.js";
+import { addTags } from "../add-tags/onnx.js";
+import { boost } from "../boost/onnx.js";
+import { bucketize } from "../bucketize/onnx.js";
+import { categorify } from "../categorify/onnx.js";
+import { choose } from "../choose/onnx.js";
+import { clip } from "../clip/onnx.js";
+import { columnSimilarity } from "../column-similarity/onnx.js";
+import { dataStats } from "../data-stats/onnx.js";
+import { differenceLag } from "../difference-lag/onnx.js";
+import { diversify } from "../diversify/onnx.js";
+import { dropLowCardinality } from "../drop-low-cardinality/onnx.js";
+import { dropna } from "../dropna/onnx.js";
+import { explode } from "../explode/onnx.js";
+import { fallback } from "../fallback/onnx.js";
+import { fillMedian } from "../fill-median/onnx.js";
+import { fillMissing } from "../fill-missing/onnx.js";
+import { filter } from "../filter/onnx.js";
+import { filterCandidates } from "../filter-candidates/onnx.js";
+import { fused } from "../fused/onnx.js";
+import { groupby } from "../groupby/onnx.js";
+import { hashBucket } from "../hash-bucket/onnx.js";
+import { hashedCross } from "../hashed-cross/onnx.js";
+import { joinExternal } from "../join-external/onnx.js";
+import { joinGroupby } from "../join-groupby/onnx.js";
+import { lambdaOp } from "../lambda-op/onnx.js";
+import { limitPerGroup } from "../limit-per-group/onnx.js";
+import { listSlice } from "../list-slice/onnx.js";
+import { logOp } from "../log-op/onnx.js";
+import { median } from "../median/onnx.js";
+import { mixScores } from "../mix-scores/onnx.js";
+import { normalize } from "../normalize/onnx.js";
+import { normalizeMinMax } from "../normalize-min-max/onnx.js";
+import { predictForest } from "../predict-forest/onnx.js";
+import { predictImplicit } from "../predict-implicit/onnx.js";
+import { predictOnnx } from "../predict-onnx/onnx.js";
+import { queryEmbedding } from "../query-embedding/onnx.js";
+import { queryFaiss } from "../query-faiss/onnx.js";
+import { queryFeast } from "../query-feast/onnx.js";
+import { reduceDtypeSize } from "../reduce-dtype-size/onnx.js";
+import { rename } from "../rename/onnx.js";
+import { softmaxSampling } from "../softmax-sampling/onnx.js";
+import { targetEncoding } from "../target-encoding/onnx.js";
+import { topK } from "../top-k/onnx.js";
+import { transformWorkflow } from "../transform-workflow/onnx.js";
+import { unrollFeatures } from "../unroll-features/onnx.js";
+import { valueCount } from "../value-count/onnx.js";
+
+export const LOWERINGS = {
+  addProperties,
+  addTags,
+  boost,
+  bucketize,
+  categorify,
+  choose,
+  clip,
+  columnSimilarity,
+  dataStats,
+  differenceLag,
+  diversify,
+  dropLowCardinality,
+  dropna,
+  explode,
+  fallback,
+  fillMedian,
+  fillMissing,
+  filter,
+  filterCandidates,
+  fused,
+  groupby,
+  hashBucket,
+  hashedCross,
+  joinExternal,
+  joinGroupby,
+  lambdaOp,
+  limitPerGroup,
+  listSlice,
+  logOp,
+  median,
+  mixScores,
+  normalize,
+  normalizeMinMax,
+  predictForest,
+  predictImplicit,
+  predictOnnx,
+  queryEmbedding,
+  queryFaiss,
+  queryFeast,
+  reduceDtypeSize,
+  rename,
+  softmaxSampling,
+  targetEncoding,
+  topK,
+  transformWorkflow,
+  unrollFeatures,
+  valueCount,
+} as const;

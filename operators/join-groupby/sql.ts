@@ -1,0 +1,1 @@
+export { throughKernel as joinGroupby } from "../../runtime/etl/sql/kernel-function.js";

@@ -1,0 +1,1 @@
+export { asTheyAre as median } from "../shared/onnx/as-they-are.js";

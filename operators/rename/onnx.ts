@@ -1,0 +1,1 @@
+export { asTheyAre as rename } from "../shared/onnx/as-they-are.js";

@@ -1,0 +1,1 @@
+export { throughKernel as targetEncoding } from "../../runtime/etl/sql/kernel-function.js";
