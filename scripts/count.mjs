@@ -58,7 +58,7 @@ const kebab = name => name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}
 /** Names of operators, from the record that lists them. */
 function operatorNames() {
   const path = ["operators/gen/specs.ts", "contract/op-params.ts", "triton-protos/op-params.ts"].find(one =>
-    text.has(one),
+    all.includes(one),
   );
   const names = [];
   const visit = node => {
@@ -69,7 +69,7 @@ function operatorNames() {
     }
     ts.forEachChild(node, visit);
   };
-  visit(trees.get(path));
+  visit(ts.createSourceFile(path, readFileSync(join(root, path), "utf8"), ts.ScriptTarget.Latest, true));
   return names;
 }
 
