@@ -4,11 +4,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { OpKind } from "#contract/op-params.js";
 import type { Plan } from "#contract/plan.js";
-import { KERNELS } from "#operators/kernels.js";
+import { prepareKernel } from "#operators/kernels.js";
 import { type Column, rootRows } from "#runtime/base/columns/table.js";
-import type { Kernel, RunContext } from "#runtime/engine/schedule/kernel.js";
+import type { RunContext } from "#runtime/engine/schedule/kernel.js";
 import { fitWorkflow } from "#runtime/etl/fit.js";
 import { writeFittedWorkflow } from "#runtime/etl/fitted-folder.js";
 import { transformWorkflow } from "#runtime/etl/transform.js";
@@ -50,8 +49,7 @@ export async function throughKernels(folder: string, plan: Plan, cells: Cells): 
     plan.inputs.map(col => [`request\n${col.name}`, toColumn(col, cells[col.name]!, rows)]),
   );
   for (const step of plan.steps) {
-    const kernel = KERNELS[step.op] as Kernel<OpKind>;
-    const prepared = await kernel.prepare(step, { folder: join(folder, "fitted"), models: MODELS });
+    const prepared = await prepareKernel(step, { folder: join(folder, "fitted"), models: MODELS });
     const inputs = Object.fromEntries(
       Object.entries(step.inputs).map(([port, refs]) => [
         port,

@@ -5,7 +5,7 @@ import { describe, expect, test, vi } from "vitest";
 import type { Step } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { printVocabulary, readVocabulary } from "#operators/categorify/kernel-vocabulary.js";
-import { KERNELS } from "#operators/kernels.js";
+import { prepareKernel } from "#operators/kernels.js";
 import { verifyWorkflow } from "#runtime/etl/verify.js";
 import { fitCells, inFolder } from "./run-workflow.js";
 import { writeParquet } from "./table-values.js";
@@ -43,7 +43,7 @@ function load(folder: string, onGoldenDifference?: "refuse" | "skip" | ((message
     inputs: { input: PLAN.inputs.map(({ name }) => ({ name, step: "request", column: name })) },
     outputs: PLAN.inputs.map(({ name }) => column(name, "int64")),
   };
-  return KERNELS.transformWorkflow.prepare(step, {
+  return prepareKernel(step, {
     folder,
     models: { describe: refuse, infer: refuse },
     ...(onGoldenDifference && { onGoldenDifference }),

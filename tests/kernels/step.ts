@@ -2,11 +2,11 @@
 
 import type { OpKind, OpParamsInput } from "#contract/op-params.js";
 import { OP_PARAMS } from "#contract/op-params.js";
-import type { ColumnRef, Step } from "#contract/plan.js";
+import type { AnyStep, ColumnRef, Step } from "#contract/plan.js";
 import { type ColumnSchema, column } from "#contract/schema.js";
-import { KERNELS } from "#operators/kernels.js";
+import { prepareKernel } from "#operators/kernels.js";
 import { allocate, type Column, childRows, type Rows, rootRows, type Values } from "#runtime/base/columns/table.js";
-import type { Inputs, Kernel, ModelCaller, RunContext } from "#runtime/engine/schedule/kernel.js";
+import type { Inputs, ModelCaller, RunContext } from "#runtime/engine/schedule/kernel.js";
 import { type DType, datatype } from "#triton-protos/datatype.js";
 
 export type Item = number | bigint | string | boolean | null;
@@ -130,7 +130,7 @@ export async function prepare<K extends OpKind>(
   folder = ".",
   models: ModelCaller = noModels,
 ) {
-  return (KERNELS[op] as unknown as Kernel<K>).prepare(makeStep(op, init), { folder, models });
+  return prepareKernel(makeStep(op, init) as AnyStep, { folder, models });
 }
 
 export async function run<K extends OpKind>(

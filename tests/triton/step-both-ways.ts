@@ -11,12 +11,12 @@ import { finishGraph } from "#compiler/onnx/finish-graph.js";
 import { type GraphBuilder, graphBuilder, type Value } from "#compiler/onnx/graph-builder.js";
 import { TRITON_RELEASES } from "#compiler/onnx/triton-releases.js";
 import type { OpKind } from "#contract/op-params.js";
-import type { Step } from "#contract/plan.js";
-import { KERNELS } from "#operators/kernels.js";
+import type { AnyStep, Step } from "#contract/plan.js";
+import { prepareKernel } from "#operators/kernels.js";
 import { graphDtype, type LoweredColumn, type RowSet } from "#operators/shared/onnx/lowered-column.js";
 import { LoweringFault } from "#operators/shared/onnx/lowering.js";
 import { type Column, childRows, type Rows, rootRows } from "#runtime/base/columns/table.js";
-import type { Kernel, ModelCaller } from "#runtime/engine/schedule/kernel.js";
+import type { ModelCaller } from "#runtime/engine/schedule/kernel.js";
 import { type DType, datatype } from "#triton-protos/datatype.js";
 import { context, grouped, type Item, lists, noModels, plain, scalars, vectors } from "../kernels/step.js";
 import type { PythonOnnx } from "./python-onnx.js";
@@ -72,7 +72,7 @@ async function byKernel<K extends OpKind>(
   const some = Object.values(columns).find(col => col.candidates);
   const below = some && childRows(root, offsetsOf(some.cells as readonly unknown[][]));
   const made = Object.fromEntries(Object.entries(columns).map(([name, col]) => [name, columnOf(col, root, below)]));
-  const kernel = await (KERNELS[step.op] as unknown as Kernel<K>).prepare(step, { folder, models });
+  const kernel = await prepareKernel(step as unknown as AnyStep, { folder, models });
   try {
     const inputs = Object.fromEntries(
       Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(ref => made[ref.column]!)]),
