@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { readImplicitFactors } from "#formats/tables/implicit.js";
 import { column, grouped, lists, prepare, run, scalars } from "../../tests/kernels/step.js";
 
-const FIXTURES = join(import.meta.dirname, "..", "fixtures", "implicit");
+const FIXTURES = join(import.meta.dirname, "..", "..", "tests", "fixtures", "implicit");
 const { seen, cases } = JSON.parse(readFileSync(join(FIXTURES, "cases.json"), "utf8")) as {
   readonly seen: readonly (readonly number[])[];
   readonly cases: readonly {
