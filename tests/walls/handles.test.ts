@@ -11,7 +11,7 @@ const HANDLES = ["contract/files/temporary-folder.ts", "formats/folders/replace-
 
 const sources = ["cli", "compiler", "contract", "formats", "operators", "runtime", "triton-protos"].flatMap(folder =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
-    .filter(path => path.endsWith(".ts"))
+    .filter(path => path.endsWith(".ts") && !path.endsWith(".test.ts"))
     .map(path => join(folder, path)),
 );
 

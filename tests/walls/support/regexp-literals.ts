@@ -14,7 +14,7 @@ export interface Literal {
 export function literalsIn(root: string, folders: readonly string[]): Literal[] {
   const files = folders.flatMap(folder =>
     readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-      .filter(file => file.endsWith(".ts") && !file.endsWith(".d.ts"))
+      .filter(file => file.endsWith(".ts") && !/\.(?:d|test)\.ts$/.test(file))
       .map(file => `${folder}/${file}`),
   );
   return files.sort().flatMap(file => {
