@@ -1,5 +1,5 @@
 /** The facts of a step's operator, for the parameters that the step has. */
-import type { ByParams, ColumnsFact, Facts, Side } from "../operators/shared/spec/facts.js";
+import type { ByParams, ChoiceFact, ColumnsFact, Facts, Side } from "../operators/shared/spec/facts.js";
 import { SPECS } from "../operators/gen/specs.js";
 import type { OpKind } from "./op-params.js";
 import type { AnyStep } from "./plan.js";
@@ -36,8 +36,14 @@ export function withoutChance(step: AnyStep): AnyStep | undefined {
 
 export const draws = (step: AnyStep): boolean => withoutChance(step) !== undefined;
 
+/** Of an operator that chooses between two branches. */
+export const choiceOf = (op: OpKind): ChoiceFact<object> | undefined => factsOf(op).choice;
+
 /** Ports of the two branches that a step chooses from. */
-export const sidesOf = (op: OpKind): readonly [Side, Side] | undefined => factsOf(op).sides;
+export const sidesOf = (op: OpKind): readonly [Side, Side] | undefined => choiceOf(op)?.sides;
+
+export const choosesByCondition = (op: OpKind): boolean => choiceOf(op)?.by === "condition";
+export const choosesByOutcome = (op: OpKind): boolean => choiceOf(op)?.by === "outcome";
 
 /** Port of the row number, where a kernel sees only some of the rows. */
 export const ROW_PORT = "row";

@@ -4,6 +4,7 @@
 import type { AnswerForm } from "../../../contract/answer-form.js";
 import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../../contract/plan.js";
 import { isRagged, REQUEST_ROWS } from "../../../contract/schema.js";
+import { choosesByOutcome } from "../../../contract/step-facts.js";
 import type { OnnxSignature, OnnxTensor } from "../../../formats/onnx/onnx.js";
 import type { InferredStep } from "../../3-graph/infer.js";
 import { nullableColumns, type WorkflowOf } from "./nulls.js";
@@ -98,7 +99,7 @@ function withoutUnread(stages: readonly CutStage[]): readonly CutStage[] {
 }
 
 function refuseClashes({ name, inputs, outputs, steps }: Plan): void {
-  const fallback = steps.find(step => step.op === "fallback");
+  const fallback = steps.find(step => choosesByOutcome(step.op));
   if (fallback)
     throw new Error(
       `\`${name}\` has a fallback (\`${fallback.label}\`), and a Triton ensemble fails when one of its steps does. Build with \`--layout executor\`.`,

@@ -20,6 +20,16 @@ export type NullsFact = "none" | "as read" | "possible";
 /** A port that holds one of two branches. */
 export type Side = "input" | "fallback" | "yes" | "no";
 
+/** A choice between two branches, of which each row takes one. */
+export interface ChoiceFact<P> {
+  /** Their ports: first the branch that is taken where the flag holds, or where nothing fails. */
+  readonly sides: readonly [Side, Side];
+  /** What decides: a flag of each row, at the port `input`; or whether the first branch answers without a fault and in time. */
+  readonly by: "condition" | "outcome";
+  /** Milliseconds that the first branch has, from the start of the run. */
+  readonly within?: (params: P) => number | undefined;
+}
+
 export interface Facts<P> {
   /** Where it may stand. What stands in a workflow needs no store, model or candidates, and is served within an ensemble by `transformWorkflow`. */
   readonly where: "workflow" | "ensemble";
@@ -46,8 +56,8 @@ export interface Facts<P> {
   readonly scores: boolean;
   /** Where it draws by chance: the parameters of the step that does not; undefined where these draw nothing. */
   readonly withoutChance?: (params: P) => P | undefined;
-  /** Ports that hold two branches, of which each row takes one. */
-  readonly sides?: readonly [Side, Side];
+  /** Of an operator that reads two branches and takes each row from one of them. */
+  readonly choice?: ChoiceFact<P>;
 }
 
 /** Operators of workflows that make each column from one. */

@@ -5,7 +5,7 @@
 
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
-import { factsOf } from "../../../contract/step-facts.js";
+import { choosesByCondition, choosesByOutcome, factsOf, sidesOf } from "../../../contract/step-facts.js";
 import { scoreValues } from "../../../operators/shared/kernel/score-values.js";
 import { datatype } from "../../../triton-protos/datatype.js";
 import { flags } from "../../base/columns/flags.js";
@@ -64,8 +64,8 @@ export function explainCandidates(
     if (made) {
       const before = readRows(step, plan, fallbacks.has(step.id) ? "fallback" : "input");
       const origin = before === undefined ? undefined : ids.get(before);
-      if (step.op === "choose")
-        for (const branch of ["yes", "no"]) {
+      if (choosesByCondition(step.op))
+        for (const branch of sidesOf(step.op)!) {
           const other = ids.get(readRows(step, plan, branch) ?? "");
           if (other) narrow(step, perUser(other), perUser(made), of, own);
         }
@@ -100,7 +100,7 @@ function sidesTaken(
 ): (step: number, row: number) => boolean {
   const guard = guards(plan);
   const taken = plan.steps.map(step => {
-    const [ref] = step.op === "choose" ? (step.inputs.input ?? []) : [];
+    const [ref] = choosesByCondition(step.op) ? (step.inputs.input ?? []) : [];
     const condition = ref && columnOf(ref.step, ref.column);
     return condition && !condition.rows.parent ? flags(condition) : undefined;
   });
@@ -108,10 +108,10 @@ function sidesTaken(
     const above = guard[step];
     if (!above) return true;
     const choice = plan.steps[above.choice]!;
-    if (choice.op === "fallback")
-      return fallbacks.has(choice.id) === (above.side === "fallback") && isTaken(above.choice, row);
+    const isFirst = above.side === sidesOf(choice.op)![0];
+    if (choosesByOutcome(choice.op)) return fallbacks.has(choice.id) !== isFirst && isTaken(above.choice, row);
     const flag = taken[above.choice]?.[row];
-    return (flag === undefined || flag === (above.side === "yes" ? 1 : 0)) && isTaken(above.choice, row);
+    return (flag === undefined || flag === (isFirst ? 1 : 0)) && isTaken(above.choice, row);
   };
 }
 

@@ -1,7 +1,7 @@
 /** Plans whose answer for a row is the same whatever other rows stand beside it: those can be run for several requests at once. */
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
-import { changesRows, readsOtherRows, readsRowNumber } from "../../../contract/step-facts.js";
+import { changesRows, choosesByOutcome, readsOtherRows, readsRowNumber } from "../../../contract/step-facts.js";
 import { rowsIn } from "./stage-function.js";
 
 /** Without looking into workflows, which are plans of their own. */
@@ -13,7 +13,7 @@ export function keepsRowsApart(plan: Plan): boolean {
     step =>
       readsRowNumber(step) ||
       // One row's fault would be everybody's reason to take the other side.
-      step.op === "fallback" ||
+      choosesByOutcome(step.op) ||
       // Among candidates these keep to those of one user.
       ((changesRows(step) || readsOtherRows(step)) && ofRequest(step)),
   );

@@ -4,8 +4,8 @@
  * those that a row takes.
  */
 import type { AnyStep } from "../../../contract/plan.js";
-import { sidesOf } from "../../../contract/step-facts.js";
-import type { Side } from "../../../operators/shared/spec/facts.js";
+import { choiceOf } from "../../../contract/step-facts.js";
+import type { ChoiceFact, Side } from "../../../operators/shared/spec/facts.js";
 import { Cancellable, either } from "../../base/cancellation.js";
 import { RuntimeFault } from "../../base/errors.js";
 import type { RunContext } from "./kernel.js";
@@ -25,11 +25,12 @@ export interface Choices {
   close(): void;
 }
 
-/** Sides that a `choose` takes: what its condition, whose port is `input`, says. */
+/** Sides that a choice by condition takes: what the condition, whose port is `input`, says. */
 export type Taken = (choice: number) => readonly Side[];
 
 interface Choice {
   readonly step: AnyStep;
+  readonly by: ChoiceFact<object>["by"];
   readonly waits: Map<string, Set<number>>;
   readonly aborts: Map<Side, Cancellable>;
   readonly faults: Map<Side, RuntimeFault>;
@@ -108,18 +109,20 @@ export function choices(
   };
 
   stages.forEach(({ step }, at) => {
-    const sides = sidesOf(step.op);
-    if (!sides) return;
-    const ports = step.op === "choose" ? ["input", ...sides] : sides;
+    const fact = choiceOf(step.op);
+    if (!fact) return;
+    const { sides, by } = fact;
+    const ports = by === "condition" ? ["input", ...sides] : sides;
     const reads = (port: string) => new Set((step.inputs[port] ?? []).flatMap(ref => placeOf.get(ref.step) ?? []));
     const choice: Choice = {
       step,
+      by,
       waits: new Map(ports.map(port => [port, reads(port)])),
-      aborts: new Map(step.op === "fallback" ? sides.map(side => [side, new Cancellable()]) : []),
+      aborts: new Map(by === "outcome" ? sides.map(side => [side, new Cancellable()]) : []),
       faults: new Map(),
     };
     all.set(at, choice);
-    const within = step.op === "fallback" ? step.params.within : undefined;
+    const within = fact.within?.(step.params);
     if (within === undefined) return;
     choice.timer = setTimeout(() => {
       if (choice.taken !== undefined) return;
@@ -139,7 +142,7 @@ export function choices(
     if (!guard || context.signal?.aborted) return false;
     const choice = all.get(guard.choice)!;
     // A side that rows take is as needed as what reads it.
-    if (choice.step.op === "choose") return takeFault(guard.choice, fault);
+    if (choice.by === "condition") return takeFault(guard.choice, fault);
     choice.faults.set(guard.side, fault);
     if (guard.side === "input") {
       if (choice.taken === undefined) run.tookFault(fault);
@@ -161,22 +164,22 @@ export function choices(
     return made;
   };
   // What reads only the request is there from the start.
-  for (const [at, { step, waits }] of all)
+  for (const [at, { by, waits }] of all)
     if (waits.get("input")!.size === 0)
-      if (step.op === "fallback") fallBackOn(at, "input");
+      if (by === "outcome") fallBackOn(at, "input");
       else decide(at);
   return {
     isLost,
     portsOf: stage => {
       const choice = all.get(stage);
-      return choice && [...(choice.step.op === "choose" ? ["input"] : []), ...(choice.taken ?? [])];
+      return choice && [...(choice.by === "condition" ? ["input"] : []), ...(choice.taken ?? [])];
     },
     arrive: (at, from) => {
       const choice = all.get(at)!;
       for (const waits of choice.waits.values()) waits.delete(from);
       if (choice.taken !== undefined) startWhenDone(at);
       else if (choice.waits.get("input")!.size === 0)
-        if (choice.step.op === "fallback") fallBackOn(at, "input");
+        if (choice.by === "outcome") fallBackOn(at, "input");
         else decide(at);
     },
     takeFault,

@@ -3,6 +3,7 @@
  * independent branches overlap where they wait for something.
  */
 import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../../contract/plan.js";
+import { choosesByCondition } from "../../../contract/step-facts.js";
 import type { Column, Rows } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { cachedKernel } from "../cache/cached-kernel.js";
@@ -161,7 +162,7 @@ function layOut(plan: Plan, kernels: readonly PreparedKernel[], tallies: readonl
 function conditionsAbove(plan: Plan, guard: readonly (Guard | undefined)[], step: number): readonly number[] {
   const above = guard[step]?.choice;
   if (above === undefined) return [];
-  return [...(plan.steps[above]!.op === "choose" ? [above] : []), ...conditionsAbove(plan, guard, above)];
+  return [...(choosesByCondition(plan.steps[above]!.op) ? [above] : []), ...conditionsAbove(plan, guard, above)];
 }
 
 /** With the time of each author's step, where several are fused. */

@@ -1,5 +1,6 @@
 /** The stages of plans → Prometheus lines. Only models with stages have them, so a repository without such models prints what Triton prints. */
 
+import { choosesByOutcome } from "../../../contract/step-facts.js";
 import { STAGE_SECONDS, type StageTally } from "../../engine/schedule/stage-tally.js";
 import type { ReadyVersion } from "../models/ready-version.js";
 import { nameLabels, printLabels } from "./metric-labels.js";
@@ -28,7 +29,7 @@ const COUNTERS: readonly Counter[] = [
   {
     name: "merlon_stage_fallbacks_total",
     help: "Runs in which a fallback took its other side",
-    series: tally => (tally.op === "fallback" ? [[{}, tally.fallbacks]] : []),
+    series: tally => (choosesByOutcome(tally.op) ? [[{}, tally.fallbacks]] : []),
   },
   {
     name: "merlon_stage_cache_rows_total",
