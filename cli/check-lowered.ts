@@ -10,7 +10,7 @@ import { type BuildOptions, build, LoweringFault, NotLoweredError, type TritonOp
 import { expandFused } from "../contract/expand-fused.js";
 import { TemporaryFolder } from "../contract/files/temporary-folder.js";
 import type { AnyStep, Plan } from "../contract/plan.js";
-import { withoutChance } from "../contract/step-facts.js";
+import { readsClock, withoutChance } from "../contract/step-facts.js";
 import type { WholeSearch } from "../operators/shared/onnx/lowering.js";
 import type { RequestTensor } from "../runtime/server/requests/request.js";
 import { compareTensors } from "../runtime/testing/recordings/compare-tensors.js";
@@ -24,7 +24,7 @@ const MEASURE = { kind: "tolerance", relative: 1e-5, absolute: 1e-6 } as const;
  * @throws NotLoweredError with the first row that is answered otherwise
  */
 export async function checkLowered(program: Program, options: BuildOptions, triton: TritonOptions): Promise<string> {
-  if (triton.now !== undefined && program.plan.steps.some(step => step.op === "queryFeast" && step.params.ttl))
+  if (triton.now !== undefined && program.plan.steps.some(readsClock))
     return "Not compared with the kernels: these go by the clock, and the snapshot by the date that was given.";
   const folder = new TemporaryFolder("check");
   const [executor, stock] = [join(folder.path, "executor"), join(folder.path, "stock")];
@@ -61,8 +61,7 @@ function repeatable(plan: Plan, whole: ReadonlyMap<string, WholeSearch>): Plan {
     const settled = withoutChance(step);
     if (settled) return settled;
     const all = whole.get(step.id);
-    if (step.op !== "queryFaiss" || !all) return step;
-    return { ...step, params: { ...step.params, ...all } };
+    return all ? ({ ...step, params: { ...step.params, ...all } } as AnyStep) : step;
   });
   return { ...plan, steps };
 }

@@ -2,10 +2,9 @@
  * Plan → the part of it that is left when some of its inputs will not be there, or when only a named subgraph is asked for.
  */
 
-import { columnsOf } from "./expression.js";
 import type { AnyStep, ColumnRef, Plan } from "./plan.js";
 import { REQUEST_STEP } from "./plan.js";
-import { columnsOfStep } from "./step-facts.js";
+import { columnsOfStep, factsOf, passedBy } from "./step-facts.js";
 
 type Outputs = Plan["outputs"];
 const keyOf = (step: string, column: string) => `${step}\n${column}`;
@@ -44,10 +43,11 @@ export function withoutInputs(plan: Plan, names: readonly string[]): Plan {
     step.outputs.forEach((c, i) => {
       if (lost[i]) gone.add(keyOf(step.id, c.name));
     });
-    if (step.op === "filter" && conditionOf(step).some(isGone)) {
+    const without = factsOf(step.op).leavesOut?.without;
+    if (without === "nothing" && conditionOf(step).some(isGone)) {
       dropped.set(step.id, step);
       for (const ref of step.inputs.input!) if (isGone(ref)) gone.add(keyOf(step.id, ref.name));
-    } else if (step.op === "dropna") steps.push(withoutLost(step, isGone));
+    } else if (without === "the others") steps.push(withoutLost(step, isGone));
     else if (lost.some(l => !l)) steps.push(narrow(step, i => !lost[i]));
   }
   const left = (outputs: Outputs): Outputs =>
@@ -83,12 +83,10 @@ const isColumnByColumn = (step: AnyStep): boolean => columnsOfStep(step) !== "to
 /** What each output is made from. */
 function sourcesOf(step: AnyStep): readonly (readonly ColumnRef[])[] {
   const input = step.inputs.input ?? [];
-  if (step.op === "filter" || step.op === "dropna") return input.map(ref => [ref]);
-  if (step.op === "unrollFeatures") {
-    // The item column tells the rows, so every output needs it.
-    const items = input.filter(ref => ref.name === step.params.itemColumn);
-    return [...input, ...(step.inputs.unroll ?? [])].map(ref => [ref, ...items]);
-  }
+  if (factsOf(step.op).leavesOut) return input.map(ref => [ref]);
+  const passed = passedBy(step);
+  // Every output needs the column that tells the rows.
+  if (passed) return passed.columns.map(ref => (passed.rowsBy ? [ref, passed.rowsBy] : [ref]));
   const each = step.outputs.length / input.length;
   if (isColumnByColumn(step) && Number.isInteger(each))
     return step.outputs.map((_, i) => [input[Math.floor(i / each)]!]);
@@ -96,18 +94,20 @@ function sourcesOf(step: AnyStep): readonly (readonly ColumnRef[])[] {
   return step.outputs.map(() => all);
 }
 
-/** A `dropna` that no longer looks at columns that are gone. */
+/** A step that leaves rows out, by the columns that are not gone. */
 const withoutLost = (step: AnyStep, isGone: (ref: ColumnRef) => boolean): AnyStep => {
   const input = step.inputs.input!.filter(ref => !isGone(ref));
   const outputs = step.outputs.filter(({ name }) => input.some(ref => ref.name === name));
   return { ...step, inputs: { ...step.inputs, input }, outputs } as AnyStep;
 };
 
+/** Columns by which a step leaves rows out. */
 const conditionOf = (step: AnyStep): readonly ColumnRef[] => {
-  if (step.op === "dropna") return step.inputs.input!;
-  if (step.op !== "filter") return [];
-  const read = columnsOf(step.params.condition);
-  return step.inputs.input!.filter(ref => read.has(ref.name));
+  const { leavesOut } = factsOf(step.op);
+  if (!leavesOut) return [];
+  const { input = [] } = step.inputs;
+  const by = leavesOut.by(step.params);
+  return by ? input.filter(ref => by.has(ref.name)) : input;
 };
 
 /** The step with some of its outputs, and with the inputs these need; whole where its outputs hang together. */

@@ -1,8 +1,10 @@
 /** The facts of a step's operator, for the parameters that the step has. */
 import type { ByParams, ChoiceFact, ColumnsFact, Facts, Side } from "../operators/shared/spec/facts.js";
+import { narrowEach } from "../operators/shared/spec/narrow.js";
+import type { Narrow } from "../operators/shared/spec/operator.js";
 import { SPECS } from "../operators/gen/specs.js";
 import type { OpKind } from "./op-params.js";
-import type { AnyStep } from "./plan.js";
+import type { AnyStep, ColumnRef } from "./plan.js";
 
 /** Those that depend on parameters take the parameters of a step of this operator. */
 export const factsOf = (op: OpKind): Facts<object> => SPECS[op].facts as unknown as Facts<object>;
@@ -26,7 +28,35 @@ export const readsOtherRows = (step: AnyStep): boolean => factsOf(step.op).reads
 
 export const readsRowNumber = (step: AnyStep): boolean => settled(factsOf(step.op).readsRowNumber, step);
 
+export const looksUp = (op: OpKind): boolean => factsOf(op).looksUp === true;
+
+export const readsClock = (step: AnyStep): boolean => factsOf(step.op).readsClock?.(step.params) === true;
+
+/** Whether float columns are scores of candidates; the name of the one that is. */
+export const scoresOf = (step: AnyStep): boolean | string => settled(factsOf(step.op).scores, step);
+
 export const columnsOfStep = (step: AnyStep): ColumnsFact => settled(factsOf(step.op).columns, step);
+
+/**
+ * Columns that a step passes on as they are, one for each of its outputs, and the one that tells the rows. Undefined for operators that make their
+ * columns.
+ */
+export function passedBy(
+  step: AnyStep,
+): { readonly columns: readonly ColumnRef[]; readonly rowsBy: ColumnRef | undefined } | undefined {
+  const { passes } = factsOf(step.op);
+  if (!passes) return undefined;
+  const columns = passes.ports.flatMap(port => step.inputs[port] ?? []);
+  const name = passes.rowsBy(step.params);
+  return { columns, rowsBy: (step.inputs[passes.ports[0]!] ?? []).find(ref => ref.name === name) };
+}
+
+/** The step without columns that nobody reads, as far as its operator can leave them out. */
+export function narrowed(step: AnyStep, isRead: (column: string) => boolean): AnyStep {
+  const { narrow } = SPECS[step.op] as unknown as { readonly narrow?: Narrow<object> };
+  if (narrow) return { ...step, ...narrow(step, isRead) } as AnyStep;
+  return columnsOfStep(step) === "one by one" ? ({ ...step, ...narrowEach<object>(step, isRead) } as AnyStep) : step;
+}
 
 /** @returns the step as it is without chance; undefined where it draws nothing */
 export function withoutChance(step: AnyStep): AnyStep | undefined {

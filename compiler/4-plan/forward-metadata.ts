@@ -17,11 +17,12 @@ export const forwardMetadata: Pass = (plan, note) => {
   const steps: AnyStep[] = [];
   for (const step of plan.steps) {
     const inputs = Object.fromEntries(Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(follow)]));
-    if (factsOf(step.op).describes) {
+    const { describes } = factsOf(step.op);
+    if (describes) {
       for (const [i, c] of step.outputs.entries()) forwarded.set(key(step.id, c.name), inputs.input![i]!);
       note({
         step: step.id,
-        text: `only ${step.op === "rename" ? "names" : "describes"} columns: its readers read what it read`,
+        text: `only ${describes} columns: its readers read what it read`,
         saves: { steps: 1 },
       });
     } else steps.push({ ...step, inputs } as AnyStep);

@@ -7,7 +7,7 @@ import { type Expression, exactColumnsOf } from "../../contract/expression.js";
 import { typeOf, valueTypeOf } from "../../contract/expression-type.js";
 import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../contract/plan.js";
 import { type ColumnSchema, REQUEST_ROWS } from "../../contract/schema.js";
-import { factsOf } from "../../contract/step-facts.js";
+import { factsOf, scoresOf } from "../../contract/step-facts.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import { groupSteps } from "./fusible-groups.js";
 import { noteNames, type Pass } from "./pass.js";
@@ -18,7 +18,7 @@ export const fuseElementwise: Pass = (plan, note) => {
   const schemas = new Map(plan.inputs.map(c => [key({ step: REQUEST_STEP, column: c.name }), c]));
   for (const step of plan.steps) for (const c of step.outputs) schemas.set(key({ step: step.id, column: c.name }), c);
   const readers = readersOf(plan);
-  const isScore = (step: AnyStep) => step.op === "lambdaOp" && step.outputs.some(c => c.rows !== REQUEST_ROWS);
+  const isScore = (step: AnyStep) => scoresOf(step) !== false && step.outputs.some(c => c.rows !== REQUEST_ROWS);
   // What an ensemble's function makes of candidates is told to who asks for the story of each.
   const fusible = new Set(
     plan.steps

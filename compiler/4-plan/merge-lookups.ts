@@ -4,7 +4,7 @@
 import type { OpParams } from "../../contract/op-params.js";
 import type { AnyStep, ColumnRef, Step } from "../../contract/plan.js";
 import type { ColumnSchema } from "../../contract/schema.js";
-import { dropsRows } from "../../operators/query-feast/author.js";
+import { dropsRows } from "../../operators/query-feast/spec.js";
 import { noteNames, type Pass } from "./pass.js";
 
 type Lookup = Step<"queryFeast">;

@@ -3,7 +3,7 @@
  */
 
 import type { AnyStep, ColumnRef } from "../../contract/plan.js";
-import { draws } from "../../contract/step-facts.js";
+import { draws, looksUp } from "../../contract/step-facts.js";
 import type { Pass } from "./pass.js";
 
 export const shareEqualSteps: Pass = (plan, note) => {
@@ -32,7 +32,7 @@ export const shareEqualSteps: Pass = (plan, note) => {
         step: step.id,
         into: twin.id,
         text: `is \`${twin.id}\` again: it runs once`,
-        saves: { steps: 1, columns: step.outputs.length, ...(step.op === "queryFeast" && { lookups: 1 }) },
+        saves: { steps: 1, columns: step.outputs.length, ...(looksUp(step.op) && { lookups: 1 }) },
       });
     } else {
       kept.set(key, next);

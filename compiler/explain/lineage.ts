@@ -5,7 +5,7 @@
 
 import type { AnyStep, ColumnRef, Plan, Step } from "../../contract/plan.js";
 import { REQUEST_STEP } from "../../contract/plan.js";
-import { columnsOfStep } from "../../contract/step-facts.js";
+import { columnsOfStep, passedBy } from "../../contract/step-facts.js";
 
 /** Finds the plan of a fitted workflow; undefined where its file is not at hand. */
 export type WorkflowOf = (step: Extract<AnyStep, { op: "transformWorkflow" }>) => Plan | undefined;
@@ -19,10 +19,8 @@ export function columnSources(step: AnyStep, workflowOf: WorkflowOf): readonly (
   if (columnsOfStep(step) === "one by one" && step.outputs.length >= input.length) {
     return step.outputs.map((_, i) => input.slice(...oneOf(i, input.length, step.outputs.length)));
   }
-  if (step.op === "unrollFeatures") {
-    const columns = [...(step.inputs.input ?? []), ...(step.inputs.unroll ?? [])];
-    return step.outputs.map((_, i) => columns.slice(i, i + 1));
-  }
+  const passed = passedBy(step);
+  if (passed) return passed.columns.map(ref => [ref]);
   if (step.op === "transformWorkflow") {
     const workflow = workflowOf(step);
     if (workflow) {

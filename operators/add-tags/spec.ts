@@ -6,6 +6,6 @@ import { operator } from "../shared/spec/operator.js";
 
 export const addTags = operator({
   params: z.strictObject({ tags: z.array(z.string()).min(1) }),
-  facts: { ...PER_COLUMN, nulls: "as read", fuses: false, describes: true },
+  facts: { ...PER_COLUMN, nulls: "as read", fuses: false, describes: "describes" },
   describe: ({ params }) => listed(params),
 });

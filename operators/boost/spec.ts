@@ -14,7 +14,7 @@ export const boost = operator({
     multiply: z.number().default(1),
     add: z.number().default(0),
   }),
-  facts: { ...STAGE, nulls: "possible", rows: "kept", cacheable: false, scores: true },
+  facts: { ...STAGE, nulls: "possible", rows: "kept", cacheable: false, scores: params => params.score },
   describe: ({ params }) => {
     const { score, multiply, add, text } = params;
     return `${score}${multiply === 1 ? "" : ` · ${multiply}`}${add === 0 ? "" : ` ${add < 0 ? "−" : "+"} ${Math.abs(add)}`} where ${text}`;

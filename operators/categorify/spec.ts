@@ -1,6 +1,7 @@
 /** `categorify` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
 import { PER_COLUMN } from "../shared/spec/facts.js";
+import { narrowEach } from "../shared/spec/narrow.js";
 import { operator } from "../shared/spec/operator.js";
 import { groups, nvtabularHash, perColumn, scalar } from "../shared/spec/params.js";
 
@@ -32,4 +33,9 @@ export const categorify = operator({
     readsRowNumber: params => params.nvtabularHash === true,
   },
   describe: () => "encode as ids of the vocabulary",
+  // A vocabulary of several columns is learnt from all of them, whichever are read.
+  narrow: (step, isRead) =>
+    step.params.encodeType === "combo" || step.params.groups.some(group => group.length > 1)
+      ? {}
+      : narrowEach(step, isRead),
 });

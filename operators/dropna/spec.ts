@@ -5,6 +5,11 @@ import { operator } from "../shared/spec/operator.js";
 
 export const dropna = operator({
   params: z.strictObject({}),
-  facts: { ...TOGETHER, nulls: "possible", rows: "changed" },
+  facts: {
+    ...TOGETHER,
+    nulls: "possible",
+    rows: "changed",
+    leavesOut: { by: () => undefined, without: "the others" },
+  },
   describe: () => "drop rows that lack a value",
 });

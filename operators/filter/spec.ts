@@ -1,12 +1,17 @@
 /** `filter` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
-import { expressionSchema } from "../../contract/expression.js";
+import { columnsOf, expressionSchema } from "../../contract/expression.js";
 import { TOGETHER } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 
 /** Keeps the rows for which the condition holds. */
 export const filter = operator({
   params: z.strictObject({ text: z.string(), condition: expressionSchema }),
-  facts: { ...TOGETHER, nulls: "as read", rows: "changed" },
+  facts: {
+    ...TOGETHER,
+    nulls: "as read",
+    rows: "changed",
+    leavesOut: { by: params => columnsOf(params.condition), without: "nothing" },
+  },
   describe: ({ params }) => `keep rows where ${params.text}`,
 });

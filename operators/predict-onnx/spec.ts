@@ -1,6 +1,7 @@
 /** `predictOnnx` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
 import { STAGE } from "../shared/spec/facts.js";
+import { readOf } from "../shared/spec/narrow.js";
 import { operator } from "../shared/spec/operator.js";
 import { padding, perColumn, scalar } from "../shared/spec/params.js";
 
@@ -22,6 +23,10 @@ export const predictOnnx = operator({
     /** Most rows of one call. */
     batchSize: z.number().int().min(1).optional(),
   }),
-  facts: { ...STAGE, nulls: "none", rows: "kept", cacheable: true, scores: true, prunable: true },
+  facts: { ...STAGE, nulls: "none", rows: "kept", cacheable: true, scores: true },
   describe: ({ params }) => `run ${params.path} as model ${params.model}`,
+  narrow: (step, isRead) => {
+    const { outputs, named } = readOf(step, isRead, step.params.outputs);
+    return { outputs, params: { ...step.params, outputs: named } };
+  },
 });

@@ -16,6 +16,7 @@ import { feastKeys } from "./author-keys.js";
 import { fitsMissing } from "./author-missing.js";
 import { feastAuthor } from "./author-options.js";
 import { feastViews } from "./author-views.js";
+import { dropsRows } from "./spec.js";
 
 type View = FeastArtefact["views"][string];
 
@@ -229,11 +230,6 @@ export const queryFeastOp = defineOp({
     };
   },
 });
-
-/** Whether a feature that is missing takes its row along. */
-export function dropsRows(onMissing: OpParams["queryFeast"]["onMissing"]): boolean {
-  return onMissing === "drop" || (typeof onMissing === "object" && Object.values(onMissing).includes("drop"));
-}
 
 /** The repository that the model carries: a SQLite store is copied, other stores are named as `feature_store.yaml` names them. */
 function copiedRepository(repository: FeastRepository, from: string, folder: string): ArtefactFile[] {

@@ -2,8 +2,21 @@
 import { z } from "zod";
 import { keys, plural, views } from "../shared/spec/describe.js";
 import { STAGE } from "../shared/spec/facts.js";
+import { readOf } from "../shared/spec/narrow.js";
 import { operator } from "../shared/spec/operator.js";
 import { perColumn, scalar } from "../shared/spec/params.js";
+
+const onMissing = z.union([
+  z.enum(["error", "null", "drop"]),
+  z.strictObject({ default: scalar }),
+  perColumn(
+    z.union([z.enum(["error", "null", "drop"]), z.strictObject({ default: z.union([scalar, z.array(scalar)]) })]),
+  ),
+]);
+
+/** Whether a feature that is missing takes its row along. */
+export const dropsRows = (rule: z.output<typeof onMissing>): boolean =>
+  rule === "drop" || (typeof rule === "object" && Object.values(rule).includes("drop"));
 
 export const queryFeast = operator({
   params: z.strictObject({
@@ -18,15 +31,7 @@ export const queryFeast = operator({
     includeId: z.boolean().default(false),
     prefix: z.string().default(""),
     /** What a feature of an unknown entity becomes; a record decides feature by feature; `drop` leaves the candidate out. */
-    onMissing: z
-      .union([
-        z.enum(["error", "null", "drop"]),
-        z.strictObject({ default: scalar }),
-        perColumn(
-          z.union([z.enum(["error", "null", "drop"]), z.strictObject({ default: z.union([scalar, z.array(scalar)]) })]),
-        ),
-      ])
-      .default("error"),
+    onMissing: onMissing.default("error"),
     /** Values that are older are missing: `true` for the ttl of the view, or seconds. Feast itself serves them. */
     ttl: z.union([z.literal(true), z.number().positive()]).optional(),
     /** How BYTES become text; `utf8` refuses bytes that are none. */
@@ -38,7 +43,23 @@ export const queryFeast = operator({
     /** Output column → feature name (`view:feature` where there are several views), in output order. Written by the compiler. */
     features: perColumn(z.string()),
   }),
-  facts: { ...STAGE, nulls: "possible", rows: "kept", cacheable: true, scores: false, prunable: true },
+  facts: {
+    ...STAGE,
+    nulls: "possible",
+    rows: "kept",
+    cacheable: true,
+    scores: false,
+    looksUp: true,
+    readsClock: params => params.ttl !== undefined,
+  },
   describe: ({ params }) =>
     `fetch ${plural(Object.keys(params.features).length, "feature")} of ${views(params.view)} by ${keys(params.entityColumn)} from ${params.repository}`,
+  narrow: (step, isRead) => {
+    const { params } = step;
+    // Which rows stay depends on every feature that it may drop them for.
+    if (dropsRows(params.onMissing)) return {};
+    const { outputs, named } = readOf(step, isRead, params.features);
+    const includeId = outputs.some(c => !Object.hasOwn(params.features, c.name));
+    return { outputs, params: { ...params, features: named, includeId } };
+  },
 });

@@ -5,6 +5,24 @@ import { operator } from "../shared/spec/operator.js";
 
 export const unrollFeatures = operator({
   params: z.strictObject({ itemColumn: z.string(), prefix: z.string().default("") }),
-  facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false, prunable: true },
+  facts: {
+    ...STAGE,
+    nulls: "as read",
+    rows: "chosen",
+    cacheable: false,
+    scores: false,
+    passes: { ports: ["input", "unroll"], rowsBy: params => params.itemColumn },
+  },
   describe: ({ params, names }) => `repeat ${names("unroll") || "nothing"} for each ${params.itemColumn}`,
+  // The item column stays, since it tells the rows.
+  narrow: ({ params, inputs: { input = [], unroll = [] }, outputs }, isRead) => {
+    const keep = outputs.map((c, i) => isRead(c.name) || input[i]?.name === params.itemColumn);
+    return {
+      outputs: outputs.filter((_, i) => keep[i]),
+      inputs: {
+        input: input.filter((_, i) => keep[i]),
+        unroll: unroll.filter((_, i) => keep[input.length + i]),
+      },
+    };
+  },
 });

@@ -20,6 +20,14 @@ export type NullsFact = "none" | "as read" | "possible";
 /** A port that holds one of two branches. */
 export type Side = "input" | "fallback" | "yes" | "no";
 
+/** Rows that are left out. */
+export interface LeavesOutFact<P> {
+  /** Columns that decide; undefined for all that it reads. */
+  readonly by: (params: P) => ReadonlySet<string> | undefined;
+  /** What decides where one of these is removed from the plan: the others, or nothing, and the step goes. */
+  readonly without: "the others" | "nothing";
+}
+
 /** A choice between two branches, of which each row takes one. */
 export interface ChoiceFact<P> {
   /** Their ports: first the branch that is taken where the flag holds, or where nothing fails. */
@@ -42,20 +50,26 @@ export interface Facts<P> {
   readonly readsRowNumber: ByParams<P, boolean>;
   /** Its kernel can run on numbers a block at a time, so that neighbours become one step. */
   readonly fuses: boolean;
-  /** Outputs nobody reads may be dropped from the step. */
-  readonly prunable: boolean;
   /** Takes the columns of a group together; other operators refuse groups, which mean nothing to them. */
   readonly grouped: boolean;
-  /** Only says something about columns (tags, names, which of them stay): who reads its columns may read what it reads. */
-  readonly describes: boolean;
+  /** Only names columns, or says something about them (tags, which of them stay): steps that read its columns may read what it reads. */
+  readonly describes: false | "names" | "describes";
   /** Keeps candidates and looks at a user's together, so that it must know whose they are. */
   readonly perUser: boolean;
   /** Its answer for a row depends on that row alone and costs enough to be kept. */
   readonly cacheable: boolean;
-  /** Its float columns are scores of candidates, not features. */
-  readonly scores: boolean;
+  /** Its float columns are scores of candidates, not features: all, none, or the one of a name. */
+  readonly scores: ByParams<P, boolean | string>;
   /** Where it draws by chance: the parameters of the step that does not; undefined where these draw nothing. */
   readonly withoutChance?: (params: P) => P | undefined;
+  /** Reads a store beyond the plan's files, which costs a round trip. */
+  readonly looksUp?: true;
+  /** Its answer depends on the time of the request. */
+  readonly readsClock?: (params: P) => boolean;
+  /** Its columns are those that it reads at these ports, in order; each row is one of the column named. */
+  readonly passes?: { readonly ports: readonly string[]; readonly rowsBy: (params: P) => string };
+  /** Its columns are those that it reads, without some rows. */
+  readonly leavesOut?: LeavesOutFact<P>;
   /** Of an operator that reads two branches and takes each row from one of them. */
   readonly choice?: ChoiceFact<P>;
 }
@@ -67,7 +81,6 @@ export const PER_COLUMN = {
   rows: "kept",
   readsOtherRows: false,
   readsRowNumber: false,
-  prunable: true,
   grouped: false,
   perUser: false,
   cacheable: false,
@@ -81,7 +94,6 @@ export const TOGETHER = {
   readsOtherRows: false,
   readsRowNumber: false,
   fuses: false,
-  prunable: false,
   grouped: false,
   describes: false,
   perUser: false,
@@ -96,7 +108,6 @@ export const STAGE = {
   readsOtherRows: false,
   readsRowNumber: false,
   fuses: false,
-  prunable: false,
   grouped: false,
   describes: false,
   perUser: false,

@@ -14,12 +14,24 @@ export interface Described<P> {
   readonly parts: readonly string[];
 }
 
+/** A step, as far as its columns can be told from it. */
+export interface StepColumns<P> {
+  readonly params: P;
+  readonly inputs: Readonly<Record<string, readonly { readonly name: string }[]>>;
+  readonly outputs: readonly { readonly name: string }[];
+}
+
+/** What of a step is different where only some of its columns are read. Columns and references stay the same objects. */
+export type Narrow<P> = (step: StepColumns<P>, isRead: (column: string) => boolean) => Partial<StepColumns<P>>;
+
 export interface OperatorSpec<P extends z.ZodType = z.ZodType> {
   /** Author's parameters, defaults filled in. */
   readonly params: P;
   readonly facts: Facts<z.output<P>>;
   /** What a step does, in a few words; parameters that say something are in them. */
   readonly describe: (step: Described<z.output<P>>) => string;
+  /** Leaves columns out that nobody reads; unless given, an operator that makes each column from one leaves out that one too, and others make all. */
+  readonly narrow?: Narrow<z.output<P>>;
 }
 
 /** Declares an operator; a fact that is missing does not compile. */

@@ -5,7 +5,7 @@
 
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
-import { choosesByCondition, choosesByOutcome, factsOf, sidesOf } from "../../../contract/step-facts.js";
+import { choosesByCondition, choosesByOutcome, scoresOf, sidesOf } from "../../../contract/step-facts.js";
 import { scoreValues } from "../../../operators/shared/kernel/score-values.js";
 import { datatype } from "../../../triton-protos/datatype.js";
 import { flags } from "../../base/columns/flags.js";
@@ -80,7 +80,7 @@ export function explainCandidates(
           });
         });
     }
-    if (factsOf(step.op).scores) addScores(step, ids, columnOf, of, own);
+    if (scoresOf(step) !== false) addScores(step, ids, columnOf, of, own);
   }
   return stories.map(each => [...each.values()].map(answered));
 }
@@ -192,12 +192,13 @@ function addScores(
   of: (row: number) => Map<string | number, Story>,
   own: (row: number) => boolean,
 ): void {
+  const scored = scoresOf(step);
   for (const schema of step.outputs) {
     const id = ids.get(schema.rows);
     const col = columnOf(step.id, schema.name);
     if (!id || !col || schema.list || datatype(schema.dtype).kind !== "float") continue;
-    // The other columns of a boost are the candidates' features.
-    if (step.op === "boost" && schema.name !== step.params.score) continue;
+    // Where one is the score, the other columns are the candidates' features.
+    if (scored !== true && schema.name !== scored) continue;
     const owners = ownersOf(id.rows);
     const scores = scoreValues(col);
     const name = `${step.label}.${schema.name}`;

@@ -3,7 +3,7 @@
  * independent branches overlap where they wait for something.
  */
 import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../../contract/plan.js";
-import { choosesByCondition } from "../../../contract/step-facts.js";
+import { choosesByCondition, looksUp } from "../../../contract/step-facts.js";
 import type { Column, Rows } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { cachedKernel } from "../cache/cached-kernel.js";
@@ -154,7 +154,7 @@ function layOut(plan: Plan, kernels: readonly PreparedKernel[], tallies: readonl
     };
   });
   const outputs = plan.outputs.map(({ ref }) => slotOf(ref));
-  const asksTwice = plan.steps.filter(({ op }) => op === "queryFeast").length > 1;
+  const asksTwice = plan.steps.filter(({ op }) => looksUp(op)).length > 1;
   return { plan, stages, order: orderAtOnce(stages), asksTwice, slotOf, slots: places.size, outputs };
 }
 
