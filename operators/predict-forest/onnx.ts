@@ -6,7 +6,7 @@ import { inlineModel } from "../../compiler/onnx/inline-model.js";
 import type { Step } from "../../contract/plan.js";
 import { readOnnxSignature } from "../../formats/onnx/onnx.js";
 import { type LoweredColumn, toFloat64 } from "../shared/onnx/lowered-column.js";
-import type { LoweredInputs, Lowering } from "../shared/onnx/lowering.js";
+import type { LoweredInputs, Lowering, StageOfModel } from "../shared/onnx/lowering.js";
 
 export const predictForest: Lowering<"predictForest"> = (step, inputs, context) => {
   const { bytes, path } = context.model(step);
@@ -16,8 +16,16 @@ export const predictForest: Lowering<"predictForest"> = (step, inputs, context) 
   return [forestColumn(context.g, step, inputs, [...outputs.values()][0]!)];
 };
 
+export const forestStage: StageOfModel<"predictForest"> = step => ({
+  model: step.params.model,
+  columns: {},
+  takesColumns: false,
+  tensors: ({ g }, inputs, [matrix]) => new Map([[matrix!.name, forestMatrix(g, step, inputs)]]),
+  outputOf: (_, [prediction]) => prediction!.name,
+});
+
 /** [n, features] */
-export function forestMatrix(g: GraphBuilder, step: Step<"predictForest">, { input = [] }: LoweredInputs): Value {
+function forestMatrix(g: GraphBuilder, step: Step<"predictForest">, { input = [] }: LoweredInputs): Value {
   const names = step.inputs.input!.map(ref => ref.name);
   const { features, dtype } = step.params;
   return concat(

@@ -32,7 +32,7 @@ import { rangeOf } from "../clip/onnx.js";
 import { fillFor } from "../fill-missing/onnx.js";
 import { beyond } from "../reduce-dtype-size/onnx.js";
 import { amongTaken, graphDtype, isFloat, isList, items, type LoweredColumn } from "../shared/onnx/lowered-column.js";
-import type { LowerContext, LoweredInputs, Lowering } from "../shared/onnx/lowering.js";
+import type { LowerContext, LoweredInputs, Lowering, StageOfModel } from "../shared/onnx/lowering.js";
 
 export const predictOnnx: Lowering<"predictOnnx"> = (step, inputs, context) => {
   const { bytes, path } = context.model(step);
@@ -41,8 +41,19 @@ export const predictOnnx: Lowering<"predictOnnx"> = (step, inputs, context) => {
   return modelColumns(context.g, step, inputs, name => outputs.get(name)!);
 };
 
+export const onnxStage: StageOfModel<"predictOnnx"> = step => {
+  const { model, inputs, outputs, stack, constants, pad } = step.params;
+  return {
+    model,
+    columns: inputs,
+    takesColumns: !(stack || constants || pad),
+    tensors: (context, columns, wanted) => modelInputs(context, step, columns, wanted),
+    outputOf: column => outputs[column]!,
+  };
+};
+
 /** Every tensor that the model takes, in its dtype and shape. */
-export function modelInputs(
+function modelInputs(
   { g }: LowerContext,
   step: Step<"predictOnnx">,
   { input = [] }: LoweredInputs,

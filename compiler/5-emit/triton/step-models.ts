@@ -3,13 +3,12 @@
  */
 
 import { type Entry, entryConfig, entryTensors, type TensorConfig, tensor } from "../../../contract/entry-config.js";
-import { type AnyStep, type ColumnRef, type Plan, printPlan, REQUEST_STEP, type Step } from "../../../contract/plan.js";
+import { type AnyStep, type ColumnRef, type Plan, printPlan, REQUEST_STEP } from "../../../contract/plan.js";
 import { isRagged } from "../../../contract/schema.js";
 import { type OnnxTensor, readOnnxSignature } from "../../../formats/onnx/onnx.js";
-import { forestMatrix } from "../../../operators/predict-forest/onnx.js";
-import { modelInputs } from "../../../operators/predict-onnx/onnx.js";
+import { modelStageOf } from "../../../operators/lowerings.js";
 import type { LoweredColumn } from "../../../operators/shared/onnx/lowered-column.js";
-import { faultOf, type LoweringFault } from "../../../operators/shared/onnx/lowering.js";
+import { faultOf, type LoweringFault, type ModelStage } from "../../../operators/shared/onnx/lowering.js";
 import type { DType } from "../../../triton-protos/datatype.js";
 import type { InferredStep } from "../../3-graph/infer.js";
 import { finishGraph } from "../../onnx/finish-graph.js";
@@ -32,8 +31,6 @@ interface Scheduled {
   readonly inputs: Readonly<Record<string, string>>;
   readonly outputs: Readonly<Record<string, string>>;
 }
-
-type Predict = Step<"predictOnnx"> | Step<"predictForest">;
 
 export function stepModels(
   plan: Plan,
@@ -106,18 +103,14 @@ export function stepModels(
       });
     });
 
-  const predict = (step: Predict): void => {
+  const predict = (step: AnyStep, of: ModelStage): void => {
     const { path, bytes } = options.model(step);
     const signature = readOnnxSignature(bytes, path);
-    const given = step.op === "predictOnnx" ? direct(step, signature.inputs, columns) : undefined;
+    const given = direct(step, of, signature.inputs, columns);
     const inputs = given ?? Object.fromEntries(signature.inputs.map(t => [t.name, `${step.id}.${t.name}.in`]));
     if (!given)
       stage(`${step.id}_inputs`, undefined, at => {
-        const own = columnsOf(at, step);
-        const made =
-          step.op === "predictOnnx"
-            ? modelInputs(context(at, step), step, own, signature.inputs)
-            : new Map([[signature.inputs[0]!.name, forestMatrix(at.g, step, own)]]);
+        const made = of.tensors(context(at, step), columnsOf(at, step), signature.inputs);
         for (const t of signature.inputs) {
           const dims = dimsOf(t);
           at.g.output(
@@ -132,7 +125,7 @@ export function stepModels(
     const first = Object.values(step.inputs).flat()[0]!;
     const on = first.step === REQUEST_STEP ? "request" : columns.get(placeKey(first))!.rows;
     for (const col of step.outputs) {
-      const from = step.op === "predictOnnx" ? step.params.outputs[col.name]! : signature.outputs[0]!.name;
+      const from = of.outputOf(col.name, signature.outputs);
       const t = signature.outputs.find(output => output.name === from)!;
       if (!read.has(placeKey({ step: step.id, column: col.name }))) continue;
       outputs[from] = `${step.id}.${col.name}`;
@@ -144,14 +137,13 @@ export function stepModels(
         ...(col.list && { width: col.list.min }),
       });
     }
-    schedule.push({ model: step.params.model, inputs, outputs });
+    schedule.push({ model: of.model, inputs, outputs });
   };
 
   const final = live.at(-1);
   const inLast =
     final !== undefined &&
-    final.op !== "predictOnnx" &&
-    final.op !== "predictForest" &&
+    modelStageOf(final) === undefined &&
     plan.outputs.every(({ ref, schema }) => ref.step === final.id || passes(ref, schema.name));
   const failed = new Set<string>();
   for (const step of live) {
@@ -164,7 +156,8 @@ export function stepModels(
       continue;
     }
     try {
-      if (step.op === "predictOnnx" || step.op === "predictForest") predict(step);
+      const model = modelStageOf(step);
+      if (model) predict(step, model);
       else ordinary(step, inLast && step === final);
     } catch (error) {
       const fault = faultOf(error, step.id);
@@ -228,12 +221,12 @@ const dimsOf = ({ shape }: OnnxTensor): number[] => shape.map(d => (typeof d ===
 
 /** The ensemble's tensors, where every input of the model is one as it stands. */
 function direct(
-  step: Step<"predictOnnx">,
+  step: AnyStep,
+  { takesColumns, columns: bound }: ModelStage,
   inputs: readonly OnnxTensor[],
   columns: ReadonlyMap<string, Carried>,
 ): Record<string, string> | undefined {
-  const { stack, constants, pad, inputs: bound } = step.params;
-  if (stack || constants || pad) return undefined;
+  if (!takesColumns) return undefined;
   const found: Record<string, string> = {};
   for (const wanted of inputs) {
     const ref = step.inputs.input!.find(one => one.name === bound[wanted.name]);
@@ -254,10 +247,11 @@ function direct(
 function wantedMatrices(live: readonly AnyStep[], options: LowerOptions): ReadonlySet<string> {
   const decided = new Map<string, boolean>();
   for (const step of live) {
-    if (step.op !== "predictOnnx") continue;
+    const bound = modelStageOf(step)?.columns ?? {};
+    if (Object.keys(bound).length === 0) continue;
     const { path, bytes } = options.model(step);
     for (const { name, shape } of readOnnxSignature(bytes, path).inputs) {
-      const ref = step.inputs.input!.find(one => one.name === step.params.inputs[name]);
+      const ref = step.inputs.input!.find(one => one.name === bound[name]);
       if (ref && !decided.has(placeKey(ref))) decided.set(placeKey(ref), shape.length === 2);
     }
   }

@@ -3,12 +3,13 @@
  * what its author can do.
  */
 
-import type { GraphBuilder } from "../../../compiler/onnx/graph-builder.js";
+import type { GraphBuilder, Value } from "../../../compiler/onnx/graph-builder.js";
 import { OpsetError } from "../../../compiler/onnx/opset-error.js";
 import type { TritonRelease } from "../../../compiler/onnx/triton-releases.js";
 import type { FeastTables } from "../../../contract/feast-tables.js";
 import type { OpKind } from "../../../contract/op-params.js";
 import type { AnyStep, ColumnRef, Step } from "../../../contract/plan.js";
+import type { OnnxTensor } from "../../../formats/onnx/onnx.js";
 import { OnnxTooLargeError } from "../../../formats/onnx/onnx-model.js";
 import type { LoweredColumn } from "./lowered-column.js";
 
@@ -54,6 +55,21 @@ export type Lowering<K extends OpKind> = (
   inputs: LoweredInputs,
   context: LowerContext,
 ) => readonly LoweredColumn[];
+
+/** How a step that runs a user's model is scheduled where that model stays a model of its own. */
+export interface ModelStage {
+  readonly model: string;
+  /** Input of the model → the column that is bound to it, where one is. */
+  readonly columns: Readonly<Record<string, string>>;
+  /** Whether the model takes these columns as they are; else a stage before it makes all of its inputs. */
+  readonly takesColumns: boolean;
+  /** Every input of the model, made of the step's columns. */
+  tensors(context: LowerContext, inputs: LoweredInputs, wanted: readonly OnnxTensor[]): ReadonlyMap<string, Value>;
+  /** Name of the model's output that becomes a column of the step. */
+  outputOf(column: string, made: readonly OnnxTensor[]): string;
+}
+
+export type StageOfModel<K extends OpKind> = (step: Step<K>) => ModelStage;
 
 /** A decision: this operator stays in Merlon's runtime. */
 export interface NotLowered {
