@@ -95,6 +95,10 @@ const byWire = index<string>(row => row.wire);
 const byConfig = index<string>(row => row.config);
 const byOnnx = index<number>(row => row.onnx);
 
+/** Integers of 64 bits, not all of which a double holds. */
+export const isWide = ({ bytes, kind }: Pick<DatatypeRow, "bytes" | "kind">): boolean =>
+  bytes === 8 && kind !== "float";
+
 /** The row of a DSL dtype. */
 export const datatype = (name: DType): Row => byName.get(name)!;
 export const isDType = (name: string): name is DType => byName.has(name);

@@ -3,12 +3,10 @@
  * reads it. The author's steps stay in it as its parts.
  */
 
-import { type Expression, exactColumnsOf } from "../../contract/expression.js";
-import { typeOf, valueTypeOf } from "../../contract/expression-type.js";
 import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../contract/plan.js";
 import { type ColumnSchema, REQUEST_ROWS } from "../../contract/schema.js";
 import { factsOf, scoresOf } from "../../contract/step-facts.js";
-import { datatype } from "../../triton-protos/datatype.js";
+import { datatype, isWide } from "../../triton-protos/datatype.js";
 import { groupSteps } from "./fusible-groups.js";
 import { noteNames, type Pass } from "./pass.js";
 
@@ -33,14 +31,12 @@ export const fuseElementwise: Pass = (plan, note) => {
       const inside = new Set(groupOf.get(step.id)!.map(s => s.id));
       const leaves = (c: ColumnSchema) =>
         (readers.get(key({ step: step.id, column: c.name })) ?? []).some(reader => !inside.has(reader));
-      return step.outputs.some(c => isWide(c) && leaves(c));
+      return step.outputs.some(c => isWide(datatype(c.dtype)) && leaves(c));
     });
     if (wide.length === 0) return replace(plan, groups, readers, note);
     for (const step of wide) fusible.delete(step.id);
   }
 };
-
-const isWide = ({ dtype }: ColumnSchema): boolean => datatype(dtype).kind !== "float" && datatype(dtype).bytes === 8;
 
 /** Ids of the steps that read a column; `""` for who asks the plan. */
 function readersOf(plan: Plan): ReadonlyMap<string, readonly string[]> {
@@ -56,22 +52,15 @@ function readersOf(plan: Plan): ReadonlyMap<string, readonly string[]> {
 
 function isFusible(step: AnyStep, schemas: ReadonlyMap<string, ColumnSchema>): boolean {
   // What keeps rows keeps those of its own step.
-  if (!factsOf(step.op).fuses || step.cache) return false;
+  const { fuses } = factsOf(step.op);
+  if (!fuses || step.cache) return false;
   const inputs = Object.values(step.inputs)
     .flat()
     .map(ref => ({ name: ref.name, schema: schemas.get(key(ref))! }));
   const areNumbers = [...inputs.map(i => i.schema), ...step.outputs].every(
     ({ dtype }) => datatype(dtype).kind !== "string" && datatype(dtype).duckdb !== null,
   );
-  if (!areNumbers || step.op !== "lambdaOp") return areNumbers;
-  // A function has the whole list of a list column.
-  if (inputs.some(({ schema }) => schema.list)) return false;
-  const types = new Map(inputs.map(({ name, schema }) => [name, valueTypeOf(schema)!]));
-  const wide = new Set(inputs.filter(({ schema }) => isWide(schema)).map(({ name }) => name));
-  return Object.values(step.params.expressions).every(
-    (expression: Expression) =>
-      typeOf(expression, types) !== "text" && ![...exactColumnsOf(expression)].some(name => wide.has(name)),
-  );
+  return areNumbers && (fuses === true || fuses(step.params, inputs));
 }
 
 type Outside = ReadonlyMap<string, Pick<ColumnRef, "step" | "column">>;

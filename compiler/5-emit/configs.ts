@@ -5,6 +5,7 @@
 import { type Entry, type TensorConfig, tensor } from "../../contract/entry-config.js";
 import type { AnyStep, Plan } from "../../contract/plan.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../contract/schema.js";
+import { factsOf } from "../../contract/step-facts.js";
 import type { OnnxSignature, OnnxTensor } from "../../formats/onnx/onnx.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import type { ModelConfigInit } from "../../triton-protos/model-config.js";
@@ -29,10 +30,10 @@ export function columnWithoutBatch(plan: Plan): ColumnSchema | undefined {
   return [...plan.inputs, ...plan.outputs.map(o => o.schema)].find(c => !fits(c));
 }
 
-/** Bound of rows made by a step; a filter keeps the bound of what it filters. */
+/** Bound of rows made by a step. */
 function rowBound(plan: Plan, rows: string): number | undefined {
   const step = plan.steps.find(s => s.id === rows);
-  if (step?.op !== "filterCandidates" && step?.op !== "filter") return bound(step);
+  if (!step || !factsOf(step.op).keepsBound) return bound(step);
   const candidates = step.inputs.input?.[0];
   const made = plan.steps.find(s => s.id === candidates?.step)?.outputs.find(c => c.name === candidates?.column);
   return made && rowBound(plan, made.rows);

@@ -11,6 +11,7 @@ export const filter = operator({
     ...TOGETHER,
     nulls: "as read",
     rows: "changed",
+    keepsBound: true,
     leavesOut: { by: params => columnsOf(params.condition), without: "nothing" },
   },
   describe: ({ params }) => `keep rows where ${params.text}`,

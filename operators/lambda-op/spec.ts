@@ -1,9 +1,21 @@
 /** `lambdaOp` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
-import { expressionSchema } from "../../contract/expression.js";
-import { PER_COLUMN } from "../shared/spec/facts.js";
+import { type Expression, exactColumnsOf, expressionSchema } from "../../contract/expression.js";
+import { typeOf, valueTypeOf } from "../../contract/expression-type.js";
+import { datatype, isWide } from "../../triton-protos/datatype.js";
+import { type NamedSchema, PER_COLUMN } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 import { dtype, perColumn } from "../shared/spec/params.js";
+
+/** Blocks hold doubles: a 64-bit integer that is computed on exactly does not fit, nor does text; and a function has the whole list of a list column. */
+function runsInBlocks(expressions: Readonly<Record<string, Expression>>, inputs: readonly NamedSchema[]): boolean {
+  if (inputs.some(({ schema }) => schema.list)) return false;
+  const types = new Map(inputs.map(({ name, schema }) => [name, valueTypeOf(schema)!]));
+  const wide = new Set(inputs.filter(({ schema }) => isWide(datatype(schema.dtype))).map(({ name }) => name));
+  return Object.values(expressions).every(
+    expression => typeOf(expression, types) !== "text" && ![...exactColumnsOf(expression)].some(name => wide.has(name)),
+  );
+}
 
 /** A user's function, compiled: one expression for each column it makes. */
 export const lambdaOp = operator({
@@ -14,6 +26,12 @@ export const lambdaOp = operator({
     /** Dtype of what it makes, where the author asked for one. */
     dtype: dtype.optional(),
   }),
-  facts: { ...PER_COLUMN, nulls: "possible", fuses: true, describes: false, scores: true },
+  facts: {
+    ...PER_COLUMN,
+    nulls: "possible",
+    fuses: ({ expressions }, inputs) => runsInBlocks(expressions, inputs),
+    describes: false,
+    scores: true,
+  },
   describe: ({ params }) => params.text,
 });

@@ -1,6 +1,7 @@
 /**
  * What is known of an operator without running it.
  */
+import type { ColumnSchema } from "../../../contract/schema.js";
 
 /** The same for every step of the operator, or by its parameters. */
 export type ByParams<P, T> = T | ((params: P) => T);
@@ -19,6 +20,12 @@ export type NullsFact = "none" | "as read" | "possible";
 
 /** A port that holds one of two branches. */
 export type Side = "input" | "fallback" | "yes" | "no";
+
+/** A column, and the name that a step knows it by. */
+export interface NamedSchema {
+  readonly name: string;
+  readonly schema: ColumnSchema;
+}
 
 /** Rows that are left out. */
 export interface LeavesOutFact<P> {
@@ -48,8 +55,8 @@ export interface Facts<P> {
   readonly readsOtherRows: boolean;
   /** Its answer depends on which row of the request or file it is: only parity with NVTabular asks for that. */
   readonly readsRowNumber: ByParams<P, boolean>;
-  /** Its kernel can run on numbers a block at a time, so that neighbours become one step. */
-  readonly fuses: boolean;
+  /** Its kernel can run on numbers a block at a time, so that neighbours become one step; a function decides by its columns, which are numbers. */
+  readonly fuses: boolean | ((params: P, inputs: readonly NamedSchema[]) => boolean);
   /** Takes the columns of a group together; other operators refuse groups, which mean nothing to them. */
   readonly grouped: boolean;
   /** Only names columns, or says something about them (tags, which of them stay): steps that read its columns may read what it reads. */
@@ -68,6 +75,8 @@ export interface Facts<P> {
   readonly readsClock?: (params: P) => boolean;
   /** Its columns are those that it reads at these ports, in order; each row is one of the column named. */
   readonly passes?: { readonly ports: readonly string[]; readonly rowsBy: (params: P) => string };
+  /** Its rows are some of those that it reads, so that a row of the request has no more of them. */
+  readonly keepsBound?: true;
   /** Its columns are those that it reads, without some rows. */
   readonly leavesOut?: LeavesOutFact<P>;
   /** Of an operator that reads two branches and takes each row from one of them. */

@@ -1,7 +1,7 @@
 /**
  * The elements of a `data` list → the raw bytes of a tensor, with Triton's faults. Long lists are converted in slices.
  */
-import type { DatatypeRow } from "../../../../triton-protos/datatype.js";
+import { type DatatypeRow, isWide } from "../../../../triton-protos/datatype.js";
 import { RuntimeFault } from "../../../base/errors.js";
 import { atOnce, type Sliced } from "../../../base/slices.js";
 import {
@@ -171,8 +171,6 @@ function* numbers(data: DataList, row: DatatypeRow, makeTensor: MakeTensor): Sli
   }
   return bytes;
 }
-
-const isWide = (row: DatatypeRow): boolean => row.bytes === 8 && row.kind !== "float";
 
 /** Writes the numbers of a part, from the element `from` on; the part is not read again. */
 function setNumbers({ buffer, byteOffset }: Uint8Array, from: number, row: DatatypeRow, part: Float64Array): void {
