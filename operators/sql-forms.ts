@@ -3,10 +3,15 @@ import type { OpKind } from "../contract/op-params.js";
 import type { AnyStep } from "../contract/plan.js";
 import { readsRowNumber } from "../contract/step-facts.js";
 import { RuntimeFault } from "../runtime/base/errors.js";
+import type { Sql } from "../runtime/etl/sql/dialect.js";
 import { throughKernel } from "../runtime/etl/sql/kernel-function.js";
 import type { SqlColumn } from "../runtime/etl/sql/sql-column.js";
-import type { SqlContext, SqlForm } from "../runtime/etl/sql/sql-form.js";
+import type { GroupKeys, RowCondition, SqlContext, SqlForm } from "../runtime/etl/sql/sql-form.js";
+import { allPresent } from "./dropna/sql.js";
+import { conditionOf } from "./filter/sql.js";
 import { SQL_FORMS as CATALOGUE } from "./gen/sql-forms.js";
+import { groupKeys } from "./groupby/sql.js";
+import { isInFile } from "./join-external/sql.js";
 
 const SQL_FORMS = CATALOGUE satisfies { readonly [K in OpKind]?: SqlForm<K> };
 
@@ -27,3 +32,19 @@ export function sqlOf(step: AnyStep, inputs: readonly SqlColumn[], context: SqlC
   const form = SQL_FORMS[step.op as keyof typeof SQL_FORMS] as SqlForm<OpKind>;
   return form(step, inputs, context);
 }
+
+const ROW_CONDITIONS: { readonly [K in OpKind]?: RowCondition<K> } = {
+  dropna: allPresent,
+  filter: conditionOf,
+  joinExternal: isInFile,
+};
+
+/** The condition under which a row stays, of a step that takes some away. */
+export const rowCondition: RowCondition<OpKind> = (step, inputs, context) =>
+  (ROW_CONDITIONS[step.op] as RowCondition<OpKind> | undefined)?.(step, inputs, context);
+
+const GROUP_KEYS: { readonly [K in OpKind]?: GroupKeys<K> } = { groupby: groupKeys };
+
+/** What a step makes one row of each of; undefined for a step that groups no rows. */
+export const groupKeysOf = (step: AnyStep, inputs: readonly SqlColumn[], sql: Sql): readonly string[] | undefined =>
+  (GROUP_KEYS[step.op] as GroupKeys<OpKind> | undefined)?.(step, inputs, sql);

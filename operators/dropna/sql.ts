@@ -1,7 +1,6 @@
 /** `dropna` in SQL: the columns as they are; the layer that holds them has its condition in `WHERE`. */
 
-import type { SqlColumn } from "../../runtime/etl/sql/sql-column.js";
-import type { SqlForm } from "../../runtime/etl/sql/sql-form.js";
+import type { RowCondition, SqlForm } from "../../runtime/etl/sql/sql-form.js";
 
 export const dropna: SqlForm<"dropna"> = (step, inputs) => {
   const refs = step.inputs.input ?? [];
@@ -9,5 +8,5 @@ export const dropna: SqlForm<"dropna"> = (step, inputs) => {
 };
 
 /** No scalar is null. */
-export const allPresent = (inputs: readonly SqlColumn[]): string =>
+export const allPresent: RowCondition<"dropna"> = (_, inputs) =>
   inputs.flatMap(col => (col.list ? [] : `${col.sql} IS NOT NULL`)).join(" AND ") || "true";

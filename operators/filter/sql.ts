@@ -1,9 +1,6 @@
 /** `filter` in SQL: the columns as they are; the layer that holds them has its condition in `WHERE`. */
-import type { AnyStep } from "../../contract/plan.js";
-import type { Dialect } from "../../runtime/etl/sql/dialect.js";
 import { expressionCalls } from "../../runtime/etl/sql/expression-functions.js";
-import type { SqlColumn } from "../../runtime/etl/sql/sql-column.js";
-import type { SqlForm } from "../../runtime/etl/sql/sql-form.js";
+import type { RowCondition, SqlForm } from "../../runtime/etl/sql/sql-form.js";
 
 export const filter: SqlForm<"filter"> = (step, inputs) => {
   const refs = step.inputs.input ?? [];
@@ -11,5 +8,4 @@ export const filter: SqlForm<"filter"> = (step, inputs) => {
 };
 
 /** The condition; a row for which it is missing goes. */
-export const conditionOf = (step: AnyStep, inputs: readonly SqlColumn[], dialect: Dialect): string =>
-  expressionCalls(step, inputs, dialect)[0]!;
+export const conditionOf: RowCondition<"filter"> = (step, inputs, { sql }) => expressionCalls(step, inputs, sql)[0]!;

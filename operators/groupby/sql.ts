@@ -3,7 +3,7 @@ import type { OpParams } from "../../contract/op-params.js";
 import type { Step } from "../../contract/plan.js";
 import type { SortKey, Sql } from "../../runtime/etl/sql/dialect.js";
 import type { SqlColumn } from "../../runtime/etl/sql/sql-column.js";
-import type { SqlForm } from "../../runtime/etl/sql/sql-form.js";
+import type { GroupKeys, SqlForm } from "../../runtime/etl/sql/sql-form.js";
 
 type Agg = OpParams["groupby"]["aggs"][number]["agg"];
 
@@ -28,7 +28,7 @@ const columnsOf =
     inputs[step.inputs.input!.findIndex(ref => ref.name === name)]!;
 
 /** Keys of a step: what to group by. */
-export const groupKeys = (sql: Sql, step: Step<"groupby">, inputs: readonly SqlColumn[]): readonly string[] =>
+export const groupKeys: GroupKeys<"groupby"> = (step, inputs, sql) =>
   step.params.by.map(name => keyOf(sql, columnsOf(step, inputs)(name)));
 
 function aggregate(sql: Sql, v: string, agg: Agg, within: readonly SortKey[], ascending: boolean): string {

@@ -3,7 +3,7 @@
 import type { Step } from "../../contract/plan.js";
 import { fileLookup } from "../../runtime/etl/file-lookup.js";
 import type { SqlColumn } from "../../runtime/etl/sql/sql-column.js";
-import type { SqlContext, SqlForm } from "../../runtime/etl/sql/sql-form.js";
+import type { RowCondition, SqlContext, SqlForm } from "../../runtime/etl/sql/sql-form.js";
 
 export const joinExternal: SqlForm<"joinExternal"> = (step, inputs, context) => [
   ...inputs.map(col => col.sql),
@@ -11,11 +11,8 @@ export const joinExternal: SqlForm<"joinExternal"> = (step, inputs, context) => 
 ];
 
 /** Of an inner join: the key is in the file. */
-export const isInFile = (
-  step: Step<"joinExternal">,
-  inputs: readonly SqlColumn[],
-  context: Pick<SqlContext, "groups">,
-): string => found(step, inputs, context).at(-1)!;
+export const isInFile: RowCondition<"joinExternal"> = (step, inputs, context) =>
+  step.params.how === "inner" ? found(step, inputs, context).at(-1)! : undefined;
 
 /** The file's columns, and whether it has the key. */
 function found(

@@ -222,8 +222,8 @@ const withState = (step: AnyStep, state: OpState[FittedOpKind] | undefined): Any
 async function learn(fit: Fit, steps: readonly AnyStep[]): Promise<void> {
   const { database } = fit;
   const { threads } = database;
-  const counting = steps.filter(step => step.op === "categorify");
-  const others = steps.filter(step => step.op !== "categorify");
+  const counting = steps.filter(step => learnerOf(step)?.onlyCounts);
+  const others = steps.filter(step => !counting.includes(step));
   const pieces = steps.reduce((sum, step) => sum + (step.inputs.input?.length ?? 0), 0);
   await database.setThreads(1);
   const first = Promise.all([learnMoments(fit, steps), ...others.map(step => learnStep(fit, step))]);
@@ -264,7 +264,7 @@ async function learnStep(fit: Fit, step: AnyStep): Promise<void> {
   if (!learner) return;
   const { folder, base = "." } = fit.options;
   const learning = { ...fit, folder, base, report: (what: string) => report(fit, what) };
-  fit.states.set(step.id, await learner(learning, step as Step<FittedOpKind>));
+  fit.states.set(step.id, await learner.learn(learning, step as Step<FittedOpKind>));
 }
 
 /** What a step wants to know of a column, which may be about something made from it. */

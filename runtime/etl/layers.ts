@@ -6,11 +6,7 @@ import type { AnyStep, ColumnRef, Plan } from "../../contract/plan.js";
 import { REQUEST_STEP } from "../../contract/plan.js";
 import type { ColumnSchema } from "../../contract/schema.js";
 import { changesRows } from "../../contract/step-facts.js";
-import { allPresent } from "../../operators/dropna/sql.js";
-import { conditionOf } from "../../operators/filter/sql.js";
-import { groupKeys } from "../../operators/groupby/sql.js";
-import { isInFile } from "../../operators/join-external/sql.js";
-import { sqlOf } from "../../operators/sql-forms.js";
+import { groupKeysOf, rowCondition, sqlOf } from "../../operators/sql-forms.js";
 import { RuntimeFault } from "../base/errors.js";
 import type { DataSource } from "./data-source.js";
 import type { Engine } from "./engine.js";
@@ -149,13 +145,13 @@ export async function openLayers(
       view = `merlon_${++height}`;
       if (steps.some(changesRows)) rowsFrom = height;
       const [only] = steps;
-      if (only?.op === "groupby") {
+      const read = (only?.inputs.input ?? []).map(ref => find(ref)!);
+      const keys = only && groupKeysOf(only, read, engine.sql);
+      if (keys) {
         if (keep.length > 0) throw cannotKeep(keep[0]!, only.id);
         joined = true;
-        const inputs = (only.inputs.input ?? []).map(ref => find(ref)!);
         const place = engine.sql.struct(Object.fromEntries(places.map(name => [name, name])));
         const first = places.map((name, i) => `min(${place}).${name} AS r${i}`);
-        const keys = groupKeys(engine.sql, only, inputs);
         await engine.run(
           `${engine.sql.view(view)} SELECT ${[...added, ...first].join(", ")} FROM ${below} WHERE ${keys.map(key => `${key} IS NOT NULL`).join(" AND ")} GROUP BY ${keys.join(", ")}`,
           "preparing the workflow",
@@ -217,17 +213,6 @@ function lookingUp(
     },
     from: () => sql.lookUp(below, finds),
   };
-}
-
-/** The condition under which a row stays, of a step that takes some away. */
-function rowCondition(
-  step: AnyStep,
-  inputs: readonly SqlColumn[],
-  context: Pick<SqlContext, "groups" | "sql">,
-): string | undefined {
-  if (step.op === "filter") return conditionOf(step, inputs, context.sql);
-  if (step.op === "dropna") return allPresent(inputs);
-  return step.op === "joinExternal" && step.params.how === "inner" ? isInFile(step, inputs, context) : undefined;
 }
 
 const cannotKeep = (column: string, step: string): RuntimeFault =>

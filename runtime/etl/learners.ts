@@ -17,16 +17,22 @@ export interface LearningStep extends Learning {
   readonly report: Parameters<typeof learnVocabularies>[4];
 }
 
-type Learner<K extends FittedOpKind> = (learning: LearningStep, step: Step<K>) => Promise<OpState[K]>;
+interface Learner<K extends FittedOpKind> {
+  readonly learn: (learning: LearningStep, step: Step<K>) => Promise<OpState[K]>;
+  /** Its statements only count: any number of threads make the same of them. */
+  readonly onlyCounts?: true;
+}
 
 const LEARNERS: { readonly [K in FittedOpKind]?: Learner<K> } = {
-  joinExternal: (learning, step) => learnJoinExternal(learning, step, learning.base),
-  columnSimilarity: (learning, step) => learnColumnSimilarity(learning, step, learning.base),
-  dataStats: learnDataStats,
-  targetEncoding: learnTargetEncoding,
-  joinGroupby: learnJoinGroupby,
-  categorify: (learning, step) =>
-    learnVocabularies(learning, step, learning.base, learning.vocabularies, learning.report),
+  joinExternal: { learn: (learning, step) => learnJoinExternal(learning, step, learning.base) },
+  columnSimilarity: { learn: (learning, step) => learnColumnSimilarity(learning, step, learning.base) },
+  dataStats: { learn: learnDataStats },
+  targetEncoding: { learn: learnTargetEncoding },
+  joinGroupby: { learn: learnJoinGroupby },
+  categorify: {
+    learn: (learning, step) => learnVocabularies(learning, step, learning.base, learning.vocabularies, learning.report),
+    onlyCounts: true,
+  },
 };
 
 /** Whether an operator learns something of a column without values: its null is a key, or a fact. */

@@ -108,12 +108,12 @@ async function stateOf(importing: Importing, step: AnyStep, node: LearntNode): P
     case "targetEncoding":
       return {
         means: Object.fromEntries(step.inputs.target!.map(({ name }) => [name, numbers("means")[name] ?? 0])),
-        groups: await groups(importing, step, node, "stats"),
+        groups: await groups(importing, step, node, "stats", targetColumns(step, separatorOf(node))),
       };
     case "joinGroupby":
       return {
         of: (step.inputs.of ?? []).map(({ name }) => ({ name, dtype: importing.dtypeOf(step, name) })),
-        groups: await groups(importing, step, node, "categories"),
+        groups: await groups(importing, step, node, "categories", joinColumns(step, separatorOf(node))),
       };
     case "valueCount": {
       const counts = (node.op_state.value_counts ?? {}) as Readonly<Record<string, { min: number; max: number }>>;
@@ -207,7 +207,14 @@ async function countOf(database: Database, files: readonly string[], column: str
 
 type GroupStep = Step<"targetEncoding"> | Step<"joinGroupby">;
 
-async function groups(importing: Importing, step: GroupStep, node: LearntNode, records: string): Promise<unknown> {
+/** @param valuesOf columns of the table of a group */
+async function groups(
+  importing: Importing,
+  step: GroupStep,
+  node: LearntNode,
+  records: string,
+  valuesOf: (group: readonly string[]) => readonly FromColumn[],
+): Promise<unknown> {
   const { database, folder, dtypeOf } = importing;
   await mkdir(join(folder, "tables"), { recursive: true });
   const found: unknown[] = [];
@@ -215,10 +222,8 @@ async function groups(importing: Importing, step: GroupStep, node: LearntNode, r
     const separator = separatorOf(node);
     const name = columns.join(separator);
     const files = filesOf(importing, node, records, name, step);
-    const values =
-      step.op === "targetEncoding" ? targetColumns(step, name, separator) : joinColumns(step, columns, separator);
     const keys = columns.map((column, i) => ({ name: `key ${i}`, from: column, dtype: dtypeOf(step, column) }));
-    const all = [...keys, ...values];
+    const all = [...keys, ...valuesOf(columns)];
     const select = all.map(({ from, dtype }) => `CAST(${identifier(from)} AS ${sqlType(dtype)})`).join(", ");
     const table = await readAll(
       database.connection,
@@ -242,13 +247,13 @@ interface FromColumn {
   readonly dtype: DType;
 }
 
-const targetColumns = (step: Step<"targetEncoding">, group: string, separator: string): readonly FromColumn[] =>
-  step.inputs.target!.flatMap(({ name }) => [
-    { name: `count ${name}`, from: [group, "count"].join(separator), dtype: "int64" as const },
-    { name: `sum ${name}`, from: [group, name, "sum"].join(separator), dtype: "float64" as const },
+const targetColumns = (step: Step<"targetEncoding">, separator: string) => (group: readonly string[]) =>
+  step.inputs.target!.flatMap(({ name }): readonly FromColumn[] => [
+    { name: `count ${name}`, from: [...group, "count"].join(separator), dtype: "int64" },
+    { name: `sum ${name}`, from: [...group, name, "sum"].join(separator), dtype: "float64" },
   ]);
 
-const joinColumns = (step: Step<"joinGroupby">, group: readonly string[], separator: string): readonly FromColumn[] => {
+const joinColumns = (step: Step<"joinGroupby">, separator: string) => (group: readonly string[]) => {
   const stats = step.params.stats;
   const parts = [
     ...(stats.includes("count") ? [[...group, "count"]] : []),
@@ -256,7 +261,7 @@ const joinColumns = (step: Step<"joinGroupby">, group: readonly string[], separa
       stats.filter(s => s !== "count").map(stat => [...group, name, stat]),
     ),
   ];
-  return parts.map(names => {
+  return parts.map((names): FromColumn => {
     const name = names.join("_");
     return { name, from: names.join(separator), dtype: step.outputs.find(col => col.name === name)!.dtype };
   });

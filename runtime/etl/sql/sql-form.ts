@@ -28,6 +28,16 @@ export interface SqlContext {
 
 export type NamedColumn = SqlColumn & { readonly name: string };
 
+/** The condition under which a row stays; undefined where all do. */
+export type RowCondition<K extends OpKind> = (
+  step: Step<K>,
+  inputs: readonly SqlColumn[],
+  context: Pick<SqlContext, "groups" | "sql">,
+) => string | undefined;
+
+/** What rows are grouped by. */
+export type GroupKeys<K extends OpKind> = (step: Step<K>, inputs: readonly SqlColumn[], sql: Sql) => readonly string[];
+
 export type SqlForm<K extends OpKind> = (
   step: Step<K>,
   inputs: readonly SqlColumn[],
