@@ -1,10 +1,8 @@
 /** The SQL forms by operator: every operator that a workflow may hold has one. */
 import type { OpKind } from "../contract/op-params.js";
 import type { AnyStep } from "../contract/plan.js";
-import { readsRowNumber } from "../contract/step-facts.js";
 import { RuntimeFault } from "../runtime/base/errors.js";
 import type { Sql } from "../runtime/etl/sql/dialect.js";
-import { throughKernel } from "../runtime/etl/sql/kernel-function.js";
 import type { SqlColumn } from "../runtime/etl/sql/sql-column.js";
 import type { GroupKeys, RowCondition, SqlContext, SqlForm } from "../runtime/etl/sql/sql-form.js";
 import { allPresent } from "./dropna/sql.js";
@@ -14,12 +12,6 @@ import { groupKeys } from "./groupby/sql.js";
 import { isInFile } from "./join-external/sql.js";
 
 const SQL_FORMS = CATALOGUE satisfies { readonly [K in OpKind]?: SqlForm<K> };
-
-/** Steps that DuckDB hands to their kernel, where no join can be had. */
-export const usesKernel = (step: AnyStep): boolean =>
-  SQL_FORMS[step.op as keyof typeof SQL_FORMS] === throughKernel ||
-  readsRowNumber(step) ||
-  (step.op === "categorify" && step.params.encodeType === "combo");
 
 /** @throws RuntimeFault for an operator of ensembles, which has no place in a workflow */
 export function sqlOf(step: AnyStep, inputs: readonly SqlColumn[], context: SqlContext): readonly string[] {

@@ -5,8 +5,8 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expandFused } from "../../contract/expand-fused.js";
-import { isFittedOp } from "../../contract/op-state.js";
 import { type Plan, PlanError, parsePlan } from "../../contract/plan.js";
+import { factsOf } from "../../contract/step-facts.js";
 import { checkFitted } from "./manifest.js";
 
 export const WORKFLOW_FILE = "workflow.json";
@@ -29,18 +29,19 @@ export function readWorkflow(folder: string): Plan {
   const plan = expandFused(parsePlan(readFileSync(file, "utf8"), file));
   if (plan.kind !== "workflow") throw new PlanError(`${file}: this is the plan of an ensemble, not of a workflow.`);
   for (const step of plan.steps) {
-    if (!isFittedOp(step.op)) continue;
-    for (const artefact of Object.values(
-      step.op === "joinExternal" || step.op === "columnSimilarity" ? (step.state ?? {}) : {},
-    ))
-      if (!existsSync(join(folder, artefact)))
-        throw new PlanError(
-          `${file}: step \`${step.id}\` (${step.op}): table ${artefact} is missing. Run \`merlon fit\` again.`,
-        );
-    if (step.op === "joinExternal" || step.op === "columnSimilarity") continue;
+    const { learns } = factsOf(step.op);
+    if (learns === undefined) continue;
+    if (learns === "tables") {
+      for (const table of Object.values((step.state ?? {}) as Readonly<Record<string, string>>))
+        if (!existsSync(join(folder, table)))
+          throw new PlanError(
+            `${file}: step \`${step.id}\` (${step.op}): table ${table} is missing. Run \`merlon fit\` again.`,
+          );
+      continue;
+    }
     const columns = learntColumns(step.state);
     // A vocabulary may be of several columns, and is known by what they are encoded to.
-    for (const { name } of step.op === "categorify" ? step.outputs : (step.inputs.input ?? [])) {
+    for (const { name } of learns === "of outputs" ? step.outputs : (step.inputs.input ?? [])) {
       const state = columns.get(name);
       if (!state)
         throw new PlanError(

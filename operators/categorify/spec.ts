@@ -30,6 +30,7 @@ export const categorify = operator({
     describes: false,
     columns: params => (params.encodeType === "combo" ? "together" : "one by one"),
     grouped: true,
+    learns: "of outputs",
     readsRowNumber: params => params.nvtabularHash === true,
   },
   describe: () => "encode as ids of the vocabulary",

@@ -13,6 +13,6 @@ export const columnSimilarity = operator({
     metric: z.enum(["tfidf", "cosine", "inner"]).default("tfidf"),
     groups,
   }),
-  facts: { ...TOGETHER, nulls: "possible", rows: "kept", grouped: true },
+  facts: { ...TOGETHER, nulls: "possible", rows: "kept", grouped: true, learns: "tables" },
   describe: ({ params }) => `${params.metric} similarity by ${params.features}`,
 });

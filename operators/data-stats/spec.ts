@@ -5,6 +5,6 @@ import { operator } from "../shared/spec/operator.js";
 
 export const dataStats = operator({
   params: z.strictObject({}),
-  facts: { ...PER_COLUMN, nulls: "possible", fuses: false, describes: false },
+  facts: { ...PER_COLUMN, nulls: "possible", fuses: false, describes: false, learns: "of inputs" },
   describe: () => "note what the data looks like",
 });

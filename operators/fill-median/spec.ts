@@ -5,6 +5,6 @@ import { operator } from "../shared/spec/operator.js";
 
 export const fillMedian = operator({
   params: z.strictObject({ addBinaryColumns: z.boolean().default(false) }),
-  facts: { ...PER_COLUMN, nulls: "none", fuses: true, describes: false },
+  facts: { ...PER_COLUMN, nulls: "none", fuses: true, describes: false, learns: "of inputs" },
   describe: () => "put the median for null",
 });

@@ -16,7 +16,12 @@ export const joinExternal = operator({
     /** Of rows with the same key the first counts; else they are an error. */
     dropDuplicates: z.boolean().default(false),
   }),
-  facts: { ...TOGETHER, nulls: "possible", rows: params => (params.how === "inner" ? "changed" : "kept") },
+  facts: {
+    ...TOGETHER,
+    nulls: "possible",
+    rows: params => (params.how === "inner" ? "changed" : "kept"),
+    learns: "tables",
+  },
   describe: ({ params }) =>
     `join ${Object.keys(params.columns).join(", ")} of ${params.path} by ${params.on.join(", ")}`,
 });

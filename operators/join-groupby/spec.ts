@@ -11,6 +11,6 @@ export const joinGroupby = operator({
     groups,
     nvtabularNulls,
   }),
-  facts: { ...TOGETHER, nulls: "possible", rows: "kept", grouped: true },
+  facts: { ...TOGETHER, nulls: "possible", rows: "kept", grouped: true, learns: "of inputs" },
   describe: ({ params }) => listed(params),
 });

@@ -5,6 +5,6 @@ import { operator } from "../shared/spec/operator.js";
 
 export const normalizeMinMax = operator({
   params: z.strictObject({ outDtype: z.enum(["float32", "float64"]).default("float64") }),
-  facts: { ...PER_COLUMN, nulls: "none", fuses: true, describes: false },
+  facts: { ...PER_COLUMN, nulls: "none", fuses: true, describes: false, learns: "of inputs" },
   describe: () => "(x − min) / (max − min)",
 });

@@ -6,6 +6,6 @@ import { operator } from "../shared/spec/operator.js";
 /** Integers to the narrowest type that held the fitted values, floats to this one. */
 export const reduceDtypeSize = operator({
   params: z.strictObject({ floatDtype: z.enum(["float32", "float64"]).default("float32") }),
-  facts: { ...PER_COLUMN, nulls: "possible", fuses: false, describes: false },
+  facts: { ...PER_COLUMN, nulls: "possible", fuses: false, describes: false, learns: "of inputs" },
   describe: () => "store in fewer bytes",
 });

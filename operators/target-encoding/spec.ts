@@ -24,6 +24,7 @@ export const targetEncoding = operator({
     nulls: "possible",
     rows: "kept",
     grouped: true,
+    learns: "of inputs",
     readsRowNumber: params => params.foldMode !== undefined,
   },
   describe: ({ params }) => listed(params),

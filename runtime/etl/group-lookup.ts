@@ -48,12 +48,12 @@ export const duckdbStore = (database: Database): TableStore => ({
   },
 });
 
-type Lookup = Step<"targetEncoding"> | Step<"joinGroupby">;
+export type GroupStep = Step<"targetEncoding"> | Step<"joinGroupby">;
 
 /** One table a group; undefined where they do not fit in memory. */
 export async function loadGroups(
   store: TableStore,
-  step: Lookup,
+  step: GroupStep,
   dtypeOf: (ref: ColumnRef) => DType,
   folder: string,
 ): Promise<readonly GroupLookup[] | undefined> {

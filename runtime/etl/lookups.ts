@@ -5,11 +5,11 @@
  */
 import { join } from "node:path";
 import { encodings } from "../../contract/categorify-columns.js";
+import type { OpKind } from "../../contract/op-params.js";
 import type { AnyStep, ColumnRef, Step } from "../../contract/plan.js";
 import { readsRowNumber } from "../../contract/step-facts.js";
 import { readVocabulary, type Vocabulary } from "../../operators/categorify/kernel-vocabulary.js";
 import { idLayout } from "../../operators/categorify/sql.js";
-import { usesKernel } from "../../operators/sql-forms.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { type Values, widened } from "../base/columns/table.js";
 import { indexValues, type ValueIndex } from "../base/columns/value-index.js";
@@ -17,7 +17,7 @@ import { registerColumnFunction } from "./column-function.js";
 import type { Database } from "./database.js";
 import { type DenseColumn, denseBytes, denseRange, loadDense } from "./dense-table.js";
 import { registerFile } from "./file-lookup.js";
-import { duckdbStore, type GroupLookup, loadGroups } from "./group-lookup.js";
+import { duckdbStore, type GroupLookup, type GroupStep, loadGroups } from "./group-lookup.js";
 import { loadTable } from "./load-table.js";
 import { duckdbSql } from "./sql/duckdb-dialect.js";
 import { registerExpressions } from "./sql/expression-functions.js";
@@ -77,30 +77,68 @@ export function openLookups(database: Database, folder: string, size: "any rows"
         const dtypeOf = (ref: Parameters<ColumnsInView["find"]>[0]) => layers.find(ref)!.dtype;
         const inputs = (step.inputs.input ?? []).map(ref => layers.find(ref)!);
         registerExpressions(database.connection, step, inputs);
-        if (step.op === "joinExternal") await once(step.id, () => registerFile(database, step, dtypeOf, folder));
-        if (step.op === "categorify" && !usesKernel(step)) {
-          for (const ref of step.inputs.input!) {
-            const column = { ...layers.find(ref)!, name: ref.name };
-            await once(idKey(step.id, column), async () => {
-              const place: VocabularyPlace = { step, column, folder, view: layers.view };
-              if (column.list) await definePlaces(database, place);
-              else ids.set(idKey(step.id, column), await defineIds(database, place, size));
-            });
-          }
-        } else if (usesKernel(step))
-          await once(step.id, async () => {
-            const looksUp = (step.op === "targetEncoding" || step.op === "joinGroupby") && !readsRowNumber(step);
-            // Asked once a distinct value, the kernel is the fastest; asked of a few rows too.
-            const isCheap = size === "few rows" || (inputs.length === 1 && inputs[0]!.dictionary === true);
-            const found =
-              looksUp && !isCheap ? await loadGroups(duckdbStore(database), step, dtypeOf, folder) : undefined;
-            if (found) groups.set(step.id, found);
-            else await registerKernel(database, step, dtypeOf, folder);
-          });
+        const define = definerOf(step);
+        await define?.(step, { database, folder, size, layers, dtypeOf, inputs, ids, groups, once });
       }
     },
   };
 }
+
+/** What is known while a step's tables and functions are made. */
+interface Defining {
+  readonly database: Database;
+  readonly folder: string;
+  readonly size: "any rows" | "few rows";
+  readonly layers: ColumnsInView;
+  readonly dtypeOf: (ref: ColumnRef) => DType;
+  /** Columns at the port `input`. */
+  readonly inputs: readonly SqlColumn[];
+  readonly ids: Map<string, IdLookup>;
+  readonly groups: Map<string, readonly GroupLookup[]>;
+  once(key: string, work: () => Promise<void>): Promise<void>;
+}
+
+type Define<K extends OpKind> = (step: Step<K>, defining: Defining) => Promise<void>;
+
+const defineKernel: Define<OpKind> = (step, { database, dtypeOf, folder, once }) =>
+  once(step.id, () => registerKernel(database, step as AnyStep, dtypeOf, folder));
+
+const defineVocabularies: Define<"categorify"> = async (step, { database, folder, size, layers, ids, once }) => {
+  for (const ref of step.inputs.input!) {
+    const column = { ...layers.find(ref)!, name: ref.name };
+    await once(idKey(step.id, column), async () => {
+      const place: VocabularyPlace = { step, column, folder, view: layers.view };
+      if (column.list) await definePlaces(database, place);
+      else ids.set(idKey(step.id, column), await defineIds(database, place, size));
+    });
+  }
+};
+
+function defineGroups(step: GroupStep, defining: Defining): Promise<void> {
+  const { database, folder, size, dtypeOf, inputs, groups, once } = defining;
+  // Asked once a distinct value, the kernel is the fastest; asked of a few rows too.
+  const isCheap = size === "few rows" || (inputs.length === 1 && inputs[0]!.dictionary === true);
+  if (isCheap) return defineKernel(step, defining);
+  return once(step.id, async () => {
+    const found = await loadGroups(duckdbStore(database), step, dtypeOf, folder);
+    if (found) groups.set(step.id, found);
+    else await registerKernel(database, step as AnyStep, dtypeOf, folder);
+  });
+}
+
+const DEFINE: { readonly [K in OpKind]?: Define<K> } = {
+  categorify: (step, defining) =>
+    (step.params.encodeType === "combo" ? defineKernel : defineVocabularies)(step, defining),
+  columnSimilarity: defineKernel,
+  joinExternal: (step, { database, dtypeOf, folder, once }) =>
+    once(step.id, () => registerFile(database, step, dtypeOf, folder)),
+  joinGroupby: defineGroups,
+  targetEncoding: defineGroups,
+};
+
+/** How a step's tables and functions are made; undefined for one that needs none. No table has the number of a row. */
+const definerOf = (step: AnyStep): Define<OpKind> | undefined =>
+  readsRowNumber(step) ? defineKernel : (DEFINE[step.op] as Define<OpKind> | undefined);
 
 const idKey = (stepId: string, { name, dictionary }: NamedColumn): string =>
   `${stepId}\n${name}${dictionary ? "\ndictionary" : ""}`;

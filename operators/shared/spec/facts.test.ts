@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { shareEqualSteps } from "#compiler/4-plan/share-equal-steps.js";
 import { OP_KINDS } from "#contract/op-params.js";
+import { isFittedOp } from "#contract/op-state.js";
 import type { AnyStep, Plan } from "#contract/plan.js";
 import { changesRows, draws, factsOf, mayChangeRows, withoutChance } from "#contract/step-facts.js";
 
@@ -27,6 +28,10 @@ test.each(drawing)("$op: two draws stay two, and are one step without chance", s
 test("joinExternal changes rows where it is inner, so that it may do so", () => {
   const join = (how: string) => changesRows(stepOf("joinExternal", { how }));
   expect([join("inner"), join("left"), mayChangeRows("joinExternal")]).toEqual([true, false, true]);
+});
+
+test("exactly the operators whose steps carry a state learn", () => {
+  expect(OP_KINDS.filter(op => factsOf(op).learns)).toEqual(OP_KINDS.filter(isFittedOp));
 });
 
 test("what only describes columns keeps rows and takes them one by one", () => {

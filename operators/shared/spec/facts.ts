@@ -69,6 +69,8 @@ export interface Facts<P> {
   readonly scores: ByParams<P, boolean | string>;
   /** Where it draws by chance: the parameters of the step that does not; undefined where these draw nothing. */
   readonly withoutChance?: (params: P) => P | undefined;
+  /** What the state of a fitted step has an entry for: each column that it reads, each that it makes, or each of the tables that are all it learns. */
+  readonly learns?: "of inputs" | "of outputs" | "tables";
   /** Reads a store beyond the plan's files, which costs a round trip. */
   readonly looksUp?: true;
   /** Its answer depends on the time of the request. */

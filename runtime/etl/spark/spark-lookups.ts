@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodings } from "../../../contract/categorify-columns.js";
+import type { OpKind } from "../../../contract/op-params.js";
 import type { AnyStep, Step } from "../../../contract/plan.js";
 import { readVocabulary } from "../../../operators/categorify/kernel-vocabulary.js";
 import { idLayout } from "../../../operators/categorify/sql.js";
@@ -11,8 +12,8 @@ import {
   readFittedTable,
 } from "../../../operators/shared/kernel/fitted-table.js";
 import { allocate, type Values } from "../../base/columns/table.js";
-import { type GroupLookup, loadGroups, presence, type TableStore } from "../group-lookup.js";
-import type { Lookups } from "../lookups.js";
+import { type GroupLookup, type GroupStep, loadGroups, presence, type TableStore } from "../group-lookup.js";
+import type { ColumnsInView, Lookups } from "../lookups.js";
 import { digitColumns, expressionsOf } from "../sql/expression-functions.js";
 import type { SqlColumn } from "../sql/sql-column.js";
 import type { NamedColumn } from "../sql/sql-form.js";
@@ -22,6 +23,9 @@ import { exchangeFile } from "./spark-engine.js";
 
 const hex = (...parts: readonly string[]): string => Buffer.from(parts.join("\n")).toString("hex");
 const DOING = "loading a fitted table";
+
+/** Makes tables known that a fitted step looks up. */
+type Load<K extends OpKind> = (step: Step<K>, layers: ColumnsInView) => Promise<void>;
 
 /** @param folder that artefacts are in */
 export function sparkLookups(session: SparkSession, folder: string): Lookups {
@@ -39,6 +43,29 @@ export function sparkLookups(session: SparkSession, folder: string): Lookups {
   };
   const tableOf = (stepId: string, column: string) => `merlon_ids_${hex(stepId, column)}`;
   const placesOf = (stepId: string, { name }: NamedColumn) => `merlon_places_${hex(stepId, name)}`;
+  const loadStatistics = async (step: GroupStep, layers: ColumnsInView): Promise<void> => {
+    const found = await loadGroups(store, step, ref => layers.find(ref)!.dtype, folder);
+    if (found) groups.set(step.id, found);
+  };
+  const LOAD: { readonly [K in OpKind]?: Load<K> } = {
+    categorify: async (step, layers) => {
+      if (step.params.encodeType === "combo") {
+        groups.set(step.id, await loadTuples(step, folder, load));
+        return;
+      }
+      for (const ref of step.inputs.input!) {
+        const column = { ...layers.find(ref)!, name: ref.name };
+        const { vocabulary } = step.state!.columns[ref.name]!;
+        const file = join(folder, vocabulary);
+        if (column.list)
+          await session.ask({ do: "places", name: placesOf(step.id, column), file, column: "value" }, DOING);
+        else await load(tableOf(step.id, ref.name), idTable(step, ref.name, file));
+      }
+    },
+    joinExternal: async step => void groups.set(step.id, [await loadFile(step, folder, load)]),
+    joinGroupby: loadStatistics,
+    targetEncoding: loadStatistics,
+  };
   return {
     places: (stepId, column) => `${placesOf(stepId, column)}(${column.sql})`,
     id: (stepId, column) => ({ kind: "table", table: tableOf(stepId, column.name) }),
@@ -46,10 +73,6 @@ export function sparkLookups(session: SparkSession, folder: string): Lookups {
     async add(steps: readonly AnyStep[], layers) {
       for (const step of steps.filter(({ id }) => !known.has(id))) {
         known.add(step.id);
-        if (step.op === "targetEncoding" || step.op === "joinGroupby") {
-          const found = await loadGroups(store, step, ref => layers.find(ref)!.dtype, folder);
-          if (found) groups.set(step.id, found);
-        }
         const inputs = (step.inputs.input ?? []).map(ref => layers.find(ref)!);
         for (const call of expressionsOf(step, inputs)) {
           const { name, expression, dtype } = call;
@@ -63,20 +86,7 @@ export function sparkLookups(session: SparkSession, folder: string): Lookups {
             `preparing step \`${step.id}\``,
           );
         }
-        if (step.op === "joinExternal") groups.set(step.id, [await loadFile(step, folder, load)]);
-        if (step.op !== "categorify") continue;
-        if (step.params.encodeType === "combo") {
-          groups.set(step.id, await loadTuples(step, folder, load));
-          continue;
-        }
-        for (const ref of step.inputs.input!) {
-          const column = { ...layers.find(ref)!, name: ref.name };
-          const { vocabulary } = step.state!.columns[ref.name]!;
-          const file = join(folder, vocabulary);
-          if (column.list)
-            await session.ask({ do: "places", name: placesOf(step.id, column), file, column: "value" }, DOING);
-          else await load(tableOf(step.id, ref.name), idTable(step, ref.name, file));
-        }
+        await (LOAD[step.op] as Load<OpKind> | undefined)?.(step, layers);
       }
     },
   };

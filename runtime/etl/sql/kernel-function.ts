@@ -34,7 +34,7 @@ export const throughKernel = <K extends OpKind>(
   );
 };
 
-/** Makes a step's functions known, if it is one of these. `dtypeOf` knows the columns that exist. */
+/** Makes the functions of a step known that run its kernel. `dtypeOf` knows the columns that exist. */
 export async function registerKernel(
   { connection }: Database,
   step: AnyStep,
