@@ -5,12 +5,12 @@
 
 import { join } from "node:path";
 import { lowered, type Program } from "../compiler/5-emit/build.js";
-import { withFeatureInputs } from "../compiler/5-emit/triton/feature-inputs.js";
 import { type BuildOptions, build, LoweringFault, NotLoweredError, type TritonOptions } from "../compiler/index.js";
 import { expandFused } from "../contract/expand-fused.js";
 import { TemporaryFolder } from "../contract/files/temporary-folder.js";
 import type { AnyStep, Plan } from "../contract/plan.js";
 import { readsClock, withoutChance } from "../contract/step-facts.js";
+import { withFeatureInputs } from "../operators/query-feast/onnx-feature-inputs.js";
 import type { WholeSearch } from "../operators/shared/onnx/lowering.js";
 import type { RequestTensor } from "../runtime/server/requests/request.js";
 import { compareTensors } from "../runtime/testing/recordings/compare-tensors.js";

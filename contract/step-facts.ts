@@ -1,13 +1,17 @@
 /** The facts of a step's operator, for the parameters that the step has. */
+import type { z } from "zod";
 import type { ByParams, ChoiceFact, ColumnsFact, Facts, Side } from "../operators/shared/spec/facts.js";
 import { narrowEach } from "../operators/shared/spec/narrow.js";
-import type { Narrow } from "../operators/shared/spec/operator.js";
+import type { OperatorSpec } from "../operators/shared/spec/operator.js";
 import { SPECS } from "../operators/gen/specs.js";
 import type { OpKind } from "./op-params.js";
 import type { AnyStep, ColumnRef } from "./plan.js";
 
 /** Those that depend on parameters take the parameters of a step of this operator. */
 export const factsOf = (op: OpKind): Facts<object> => SPECS[op].facts as unknown as Facts<object>;
+
+const specOf = (op: OpKind): Pick<OperatorSpec<z.ZodType<object>>, "narrow" | "mayBeNull"> =>
+  SPECS[op] as unknown as OperatorSpec<z.ZodType<object>>;
 
 const settled = <T>(fact: ByParams<object, T>, { params }: AnyStep): T =>
   typeof fact === "function" ? (fact as (params: object) => T)(params) : fact;
@@ -51,9 +55,13 @@ export function passedBy(
   return { columns, rowsBy: (step.inputs[passes.ports[0]!] ?? []).find(ref => ref.name === name) };
 }
 
+/** Whether a column of a step that may make nulls may hold some. @param read whether each input column may */
+export const mayBeNull = (step: AnyStep, column: string, read: readonly boolean[]): boolean =>
+  specOf(step.op).mayBeNull?.(step, column, read) ?? true;
+
 /** The step without columns that nobody reads, as far as its operator can leave them out. */
 export function narrowed(step: AnyStep, isRead: (column: string) => boolean): AnyStep {
-  const { narrow } = SPECS[step.op] as unknown as { readonly narrow?: Narrow<object> };
+  const { narrow } = specOf(step.op);
   if (narrow) return { ...step, ...narrow(step, isRead) } as AnyStep;
   return columnsOfStep(step) === "one by one" ? ({ ...step, ...narrowEach<object>(step, isRead) } as AnyStep) : step;
 }

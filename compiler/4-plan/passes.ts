@@ -2,9 +2,9 @@
  * Runs the passes over a plan and reports what each did.
  */
 import type { Plan } from "../../contract/plan.js";
+import { mergeLookups } from "../../operators/query-feast/author-merge.js";
 import { forwardMetadata } from "./forward-metadata.js";
 import { fuseElementwise } from "./fuse-elementwise.js";
-import { mergeLookups } from "./merge-lookups.js";
 import type { Optimised, PassReport } from "./optimised.js";
 import type { Pass, PassNote } from "./pass.js";
 import { PASS_NAMES, type PassName } from "./pass-names.js";

@@ -10,6 +10,7 @@ import { modelName } from "../../contract/files/model-name.js";
 import { joinInside, pathInside } from "../../contract/files/path-inside.js";
 import type { Plan } from "../../contract/plan.js";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
+import { withFeatureInputs } from "../../operators/query-feast/onnx-feature-inputs.js";
 import type { ArtefactFile } from "../../operators/shared/author/define-op.js";
 import type { Compiled } from "../compile.js";
 import { entryOf, type Names } from "./configs.js";
@@ -21,7 +22,6 @@ import { onnxModels, planModel, type RepositoryModel } from "./repository-model.
 import { dynamicBatching, ensembleNotes, instanceGroups } from "./settings/apply-settings.js";
 import { readSettings, type Settings } from "./settings/read-settings.js";
 import { warmUp } from "./settings/warm-up.js";
-import { withFeatureInputs } from "./triton/feature-inputs.js";
 import { type TritonModels, type TritonOptions, tritonModels } from "./triton/triton-models.js";
 
 export interface BuiltModel {

@@ -2,11 +2,11 @@
 
 import { didYouMean, listNames } from "../../compiler/diagnostics/diagnostic.js";
 import * as messages from "../../compiler/diagnostics/messages.js";
-import { defaultFault, missingRule, namedInMissing } from "../../contract/feast-missing.js";
 import { type ColumnSchema, printType } from "../../contract/schema.js";
 import type { Call } from "../shared/author/define-op.js";
 import type { FeastAuthor } from "./author-options.js";
 import type { FeastViews } from "./author-views.js";
+import { defaultFault, missingRule, namedInMissing } from "./spec-missing.js";
 
 /** Reports a name in `onMissing` that no view has, and a default that is none of its feature's. */
 export function fitsMissing(

@@ -16,7 +16,7 @@ import { feastKeys } from "./author-keys.js";
 import { fitsMissing } from "./author-missing.js";
 import { feastAuthor } from "./author-options.js";
 import { feastViews } from "./author-views.js";
-import { dropsRows } from "./spec.js";
+import { dropsRows } from "./spec-missing.js";
 
 type View = FeastArtefact["views"][string];
 

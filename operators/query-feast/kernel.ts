@@ -1,6 +1,5 @@
 /** Entity keys, on any rows -> the features of Feast views for each row, read in one go with each key once. */
 
-import { missingRule } from "../../contract/feast-missing.js";
 import type { Step } from "../../contract/plan.js";
 import { type FeastRepository, readFeastRepository } from "../../formats/feast/feast-repository.js";
 import { type Clock, systemClock } from "../../runtime/base/clock.js";
@@ -14,6 +13,7 @@ import { type Lookup, prepareLookup, type WantedFeature } from "../../runtime/st
 import { openStore } from "../../runtime/stores/feast/open-store.js";
 import { FEATURE_STATUS, type FeatureColumn, type FeatureReader, isMissing } from "../../runtime/stores/feast/store.js";
 import { artefactFolder } from "../shared/kernel/artefact-file.js";
+import { missingRule } from "./spec-missing.js";
 
 export const queryFeast: Kernel<"queryFeast"> = {
   prepare: async (step, context) => {

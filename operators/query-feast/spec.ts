@@ -1,22 +1,12 @@
 /** `queryFeast` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
+import { datatype } from "../../triton-protos/datatype.js";
 import { keys, plural, views } from "../shared/spec/describe.js";
 import { STAGE } from "../shared/spec/facts.js";
 import { readOf } from "../shared/spec/narrow.js";
 import { operator } from "../shared/spec/operator.js";
-import { perColumn, scalar } from "../shared/spec/params.js";
-
-const onMissing = z.union([
-  z.enum(["error", "null", "drop"]),
-  z.strictObject({ default: scalar }),
-  perColumn(
-    z.union([z.enum(["error", "null", "drop"]), z.strictObject({ default: z.union([scalar, z.array(scalar)]) })]),
-  ),
-]);
-
-/** Whether a feature that is missing takes its row along. */
-export const dropsRows = (rule: z.output<typeof onMissing>): boolean =>
-  rule === "drop" || (typeof rule === "object" && Object.values(rule).includes("drop"));
+import { perColumn } from "../shared/spec/params.js";
+import { dropsRows, missingRule, onMissingSchema } from "./spec-missing.js";
 
 export const queryFeast = operator({
   params: z.strictObject({
@@ -31,7 +21,7 @@ export const queryFeast = operator({
     includeId: z.boolean().default(false),
     prefix: z.string().default(""),
     /** What a feature of an unknown entity becomes; a record decides feature by feature; `drop` leaves the candidate out. */
-    onMissing: onMissing.default("error"),
+    onMissing: onMissingSchema.default("error"),
     /** Values that are older are missing: `true` for the ttl of the view, or seconds. Feast itself serves them. */
     ttl: z.union([z.literal(true), z.number().positive()]).optional(),
     /** How BYTES become text; `utf8` refuses bytes that are none. */
@@ -54,6 +44,14 @@ export const queryFeast = operator({
   },
   describe: ({ params }) =>
     `fetch ${plural(Object.keys(params.features).length, "feature")} of ${views(params.view)} by ${keys(params.entityColumn)} from ${params.repository}`,
+  mayBeNull: ({ params, outputs }, column, read) => {
+    const { list, dtype } = outputs.find(c => c.name === column)!;
+    if (!Object.hasOwn(params.features, column)) return read[0]!;
+    // A default stands for stored nulls too.
+    const feature = params.features[column]!.replace(/^.*:/, "");
+    if (typeof missingRule(params.onMissing, column, feature) === "object") return false;
+    return !list && datatype(dtype).kind !== "float";
+  },
   narrow: (step, isRead) => {
     const { params } = step;
     // Which rows stay depends on every feature that it may drop them for.

@@ -3,9 +3,8 @@
  */
 
 import { validityName } from "../../../contract/entry-config.js";
-import { missingRule } from "../../../contract/feast-missing.js";
 import { type AnyStep, type Plan, REQUEST_STEP, type Step } from "../../../contract/plan.js";
-import { factsOf } from "../../../contract/step-facts.js";
+import { factsOf, mayBeNull } from "../../../contract/step-facts.js";
 import { datatype } from "../../../triton-protos/datatype.js";
 
 /** The fitted workflow of a step; undefined where it can't be read, and its columns may then hold nulls. */
@@ -70,15 +69,6 @@ function columnsWithNulls(
   const { nulls } = factsOf(step.op);
   if (nulls === "none") return () => false;
   if (nulls === "as read") return (_, place) => read[place]?.nullable ?? true;
-  if (step.op === "queryFeast")
-    return name => {
-      const { list, dtype } = step.outputs.find(c => c.name === name)!;
-      if (!Object.hasOwn(step.params.features, name)) return read[0]!.nullable;
-      // A default stands for stored nulls too.
-      const feature = step.params.features[name]!.replace(/^.*:/, "");
-      if (typeof missingRule(step.params.onMissing, name, feature) === "object") return false;
-      return !list && datatype(dtype).kind !== "float";
-    };
   if (step.op === "transformWorkflow") {
     const workflow = workflowOf(step);
     if (!workflow) return () => true;
@@ -88,5 +78,6 @@ function columnsWithNulls(
       return !ref || inside.has(key(ref.step, ref.column));
     };
   }
-  return () => true;
+  const nullable = read.map(c => c.nullable);
+  return name => mayBeNull(step, name, nullable);
 }

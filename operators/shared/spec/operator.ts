@@ -2,6 +2,7 @@
  * The spec of an operator: what its step carries in a plan, and the facts that the compiler, the runtime and the tools read instead of lists of names.
  */
 import type { z } from "zod";
+import type { ColumnSchema } from "../../../contract/schema.js";
 import type { Facts } from "./facts.js";
 
 /** A step, as far as its description tells of it. */
@@ -18,7 +19,7 @@ export interface Described<P> {
 export interface StepColumns<P> {
   readonly params: P;
   readonly inputs: Readonly<Record<string, readonly { readonly name: string }[]>>;
-  readonly outputs: readonly { readonly name: string }[];
+  readonly outputs: readonly ColumnSchema[];
 }
 
 /** What of a step is different where only some of its columns are read. Columns and references stay the same objects. */
@@ -30,6 +31,8 @@ export interface OperatorSpec<P extends z.ZodType = z.ZodType> {
   readonly facts: Facts<z.output<P>>;
   /** What a step does, in a few words; parameters that say something are in them. */
   readonly describe: (step: Described<z.output<P>>) => string;
+  /** Whether a column that it makes may hold nulls, where the fact `nulls` says that some may; unless given, each of them. @param read whether each input column may */
+  readonly mayBeNull?: (step: StepColumns<z.output<P>>, column: string, read: readonly boolean[]) => boolean;
   /** Leaves columns out that nobody reads; unless given, an operator that makes each column from one leaves out that one too, and others make all. */
   readonly narrow?: Narrow<z.output<P>>;
 }

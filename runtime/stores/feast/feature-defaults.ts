@@ -2,8 +2,8 @@
  * Features as a store answers them -> columns without gaps: what `onMissing` says becomes of an unknown entity and of a null value.
  */
 
-import { defaultFault, type MissingRule } from "../../../contract/feast-missing.js";
 import type { ColumnSchema } from "../../../contract/schema.js";
+import { defaultFault, type MissingRule } from "../../../operators/query-feast/spec-missing.js";
 import { datatype } from "../../../triton-protos/datatype.js";
 import { allocate, type Column, type Rows, type Values } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";

@@ -3,12 +3,12 @@
  * of a store.
  */
 
-import { missingRule } from "../../../contract/feast-missing.js";
 import type { FeastTables, FeastViewTable } from "../../../contract/feast-tables.js";
 import type { Step } from "../../../contract/plan.js";
 import { askedName } from "../../../formats/feast/feast-key.js";
 import type { FeastRepository } from "../../../formats/feast/feast-repository.js";
 import { readFeastRepository } from "../../../formats/feast/feast-repository.js";
+import { missingRule } from "../../../operators/query-feast/spec-missing.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { withoutOutdated } from "./feature-ages.js";
 import { missingValues } from "./feature-defaults.js";

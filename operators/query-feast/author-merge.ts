@@ -1,11 +1,12 @@
 /**
  * Look-ups of one Feast view by one key column become one: it fetches every feature that either fetches, in one round trip.
  */
+
+import { noteNames, type Pass } from "../../compiler/4-plan/pass.js";
 import type { OpParams } from "../../contract/op-params.js";
 import type { AnyStep, ColumnRef, Step } from "../../contract/plan.js";
 import type { ColumnSchema } from "../../contract/schema.js";
-import { dropsRows } from "../../operators/query-feast/spec.js";
-import { noteNames, type Pass } from "./pass.js";
+import { dropsRows } from "./spec-missing.js";
 
 type Lookup = Step<"queryFeast">;
 type Missing = OpParams["queryFeast"]["onMissing"];

@@ -1,9 +1,10 @@
 /**
  * Plan → the same without its look-ups on the request's rows: their features come with the request.
  */
-import type { AnyStep, Plan, Step } from "../../../contract/plan.js";
-import { LoweringFault } from "../../../operators/shared/onnx/lowering.js";
-import { NotLoweredError } from "../onnx/lower-plan.js";
+
+import { NotLoweredError } from "../../compiler/5-emit/onnx/lower-plan.js";
+import type { AnyStep, Plan, Step } from "../../contract/plan.js";
+import { LoweringFault } from "../shared/onnx/lowering.js";
 
 /** A queryFeast step goes, and what it made comes with the request. @throws Error for features of candidates, which no request knows */
 export function withFeatureInputs(plan: Plan): Plan {

@@ -1,13 +1,26 @@
 /** What `onMissing` of `queryFeast` says of one feature, and whether a default fits its column. */
-import { datatype } from "../triton-protos/datatype.js";
-import type { OpParams } from "./op-params.js";
-import { type ColumnSchema, isRagged } from "./schema.js";
+import { z } from "zod";
+import { type ColumnSchema, isRagged } from "../../contract/schema.js";
+import { datatype } from "../../triton-protos/datatype.js";
+import { perColumn, scalar } from "../shared/spec/params.js";
+
+export const onMissingSchema = z.union([
+  z.enum(["error", "null", "drop"]),
+  z.strictObject({ default: scalar }),
+  perColumn(
+    z.union([z.enum(["error", "null", "drop"]), z.strictObject({ default: z.union([scalar, z.array(scalar)]) })]),
+  ),
+]);
 
 type Scalar = number | string | boolean;
 /** What a missing feature becomes: a fault, a null, a value; or its row goes. */
 export type MissingRule = "error" | "null" | "drop" | { readonly default: Scalar | readonly Scalar[] };
 
-type OnMissing = OpParams["queryFeast"]["onMissing"];
+type OnMissing = z.output<typeof onMissingSchema>;
+
+/** Whether a feature that is missing takes its row along. */
+export const dropsRows = (rule: OnMissing): boolean =>
+  rule === "drop" || (typeof rule === "object" && Object.values(rule).includes("drop"));
 
 /** The rule of one output column; a record that does not name it leaves the default, a fault. */
 export function missingRule(onMissing: OnMissing, column: string, feature: string): MissingRule {
