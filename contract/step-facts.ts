@@ -1,16 +1,18 @@
 /** The facts of a step's operator, for the parameters that the step has. */
 import type { z } from "zod";
+import { SPECS } from "../operators/gen/specs.js";
 import type { ByParams, ChoiceFact, ColumnsFact, Facts, Side } from "../operators/shared/spec/facts.js";
 import { narrowEach } from "../operators/shared/spec/narrow.js";
 import type { OperatorSpec } from "../operators/shared/spec/operator.js";
-import { SPECS } from "../operators/gen/specs.js";
+import type { DType } from "../triton-protos/datatype.js";
+import type { Expression } from "./expression.js";
 import type { OpKind } from "./op-params.js";
 import type { AnyStep, ColumnRef } from "./plan.js";
 
 /** Those that depend on parameters take the parameters of a step of this operator. */
 export const factsOf = (op: OpKind): Facts<object> => SPECS[op].facts as unknown as Facts<object>;
 
-const specOf = (op: OpKind): Pick<OperatorSpec<z.ZodType<object>>, "narrow" | "mayBeNull"> =>
+const specOf = (op: OpKind): Pick<OperatorSpec<z.ZodType<object>>, "expressions" | "narrow" | "mayBeNull"> =>
   SPECS[op] as unknown as OperatorSpec<z.ZodType<object>>;
 
 const settled = <T>(fact: ByParams<object, T>, { params }: AnyStep): T =>
@@ -54,6 +56,10 @@ export function passedBy(
   const name = passes.rowsBy(step.params);
   return { columns, rowsBy: (step.inputs[passes.ports[0]!] ?? []).find(ref => ref.name === name) };
 }
+
+/** Expressions that are all that a step computes, and what each makes; none for operators with kernels of their own. */
+export const expressionsIn = (step: AnyStep): readonly (readonly [Expression, DType])[] =>
+  specOf(step.op).expressions?.(step) ?? [];
 
 /** Whether a column of a step that may make nulls may hold some. @param read whether each input column may */
 export const mayBeNull = (step: AnyStep, column: string, read: readonly boolean[]): boolean =>

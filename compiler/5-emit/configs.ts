@@ -33,7 +33,7 @@ export function columnWithoutBatch(plan: Plan): ColumnSchema | undefined {
 /** Bound of rows made by a step. */
 function rowBound(plan: Plan, rows: string): number | undefined {
   const step = plan.steps.find(s => s.id === rows);
-  if (!step || !factsOf(step.op).keepsBound) return bound(step);
+  if (!step || !factsOf(step.op).filters) return bound(step);
   const candidates = step.inputs.input?.[0];
   const made = plan.steps.find(s => s.id === candidates?.step)?.outputs.find(c => c.name === candidates?.column);
   return made && rowBound(plan, made.rows);

@@ -5,7 +5,7 @@ import { operator } from "../shared/spec/operator.js";
 
 export const filterCandidates = operator({
   params: z.strictObject({}),
-  facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false, keepsBound: true },
+  facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false, filters: true },
   describe: ({ names, has }) =>
     [
       ...(has("filterOut") ? [`drop candidates that are in ${names("filterOut")}`] : []),

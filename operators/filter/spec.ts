@@ -11,8 +11,9 @@ export const filter = operator({
     ...TOGETHER,
     nulls: "as read",
     rows: "changed",
-    keepsBound: true,
+    filters: true,
     leavesOut: { by: params => columnsOf(params.condition), without: "nothing" },
   },
   describe: ({ params }) => `keep rows where ${params.text}`,
+  expressions: ({ params }) => [[params.condition, "bool"]],
 });

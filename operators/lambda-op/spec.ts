@@ -34,4 +34,5 @@ export const lambdaOp = operator({
     scores: true,
   },
   describe: ({ params }) => params.text,
+  expressions: ({ params, outputs }) => outputs.map(({ name, dtype }) => [params.expressions[name]!, dtype]),
 });

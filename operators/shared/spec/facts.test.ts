@@ -3,7 +3,7 @@ import { shareEqualSteps } from "#compiler/4-plan/share-equal-steps.js";
 import { OP_KINDS } from "#contract/op-params.js";
 import { isFittedOp } from "#contract/op-state.js";
 import type { AnyStep, Plan } from "#contract/plan.js";
-import { changesRows, draws, factsOf, mayChangeRows, withoutChance } from "#contract/step-facts.js";
+import { changesRows, choiceOf, draws, factsOf, mayChangeRows, narrowed, withoutChance } from "#contract/step-facts.js";
 
 const stepOf = (op: string, params: object, id = op): AnyStep =>
   ({ id, label: id, op, params, inputs: {}, outputs: [] }) as unknown as AnyStep;
@@ -40,4 +40,76 @@ test("what only describes columns keeps rows and takes them one by one", () => {
     expect({ op, rows, where }).toEqual({ op, rows: "kept", where: "workflow" });
     expect(columns).not.toBe("together");
   }
+});
+
+test("a choice by outcome keeps its first branch at the port that is read first", () => {
+  for (const op of OP_KINDS) {
+    const choice = choiceOf(op);
+    if (choice?.by === "outcome") expect({ op, first: choice.sides[0] }).toEqual({ op, first: "input" });
+    if (choice?.by === "condition")
+      expect({ op, decides: choice.sides.includes("input") }).toEqual({ op, decides: false });
+  }
+});
+
+const wide = (
+  op: string,
+  params: object,
+  inputs: Readonly<Record<string, readonly string[]>>,
+  outputs: readonly string[],
+) =>
+  ({
+    ...stepOf(op, params),
+    inputs: Object.fromEntries(Object.entries(inputs).map(([port, names]) => [port, names.map(name => ({ name }))])),
+    outputs: outputs.map(name => ({ name })),
+  }) as unknown as AnyStep;
+const partOf = (step: AnyStep, ...read: readonly string[]) => {
+  const { params, inputs, outputs } = narrowed(step, name => read.includes(name));
+  const names = (all: readonly { readonly name: string }[]) => all.map(({ name }) => name);
+  return {
+    params,
+    outputs: names(outputs),
+    inputs: Object.fromEntries(Object.entries(inputs).map(([port, refs]) => [port, names(refs)])),
+  };
+};
+
+test("queryFeast fetches what is read, unless rows go by what is missing", () => {
+  const params = { features: { a: "a", b: "b" }, includeId: true, onMissing: "error" };
+  const of = (more: object) => wide("queryFeast", { ...params, ...more }, { input: ["id"] }, ["id", "a", "b"]);
+  expect(partOf(of({}), "b")).toEqual({
+    params: { ...params, features: { b: "b" }, includeId: false },
+    outputs: ["b"],
+    inputs: { input: ["id"] },
+  });
+  for (const onMissing of ["drop", { a: "drop" }])
+    expect(partOf(of({ onMissing }), "b").outputs).toEqual(["id", "a", "b"]);
+});
+
+test("predictOnnx leaves out tensors that nobody reads", () => {
+  const step = wide("predictOnnx", { model: "m", outputs: { x: "t", y: "u" } }, { input: ["a"] }, ["x", "y"]);
+  expect(partOf(step, "y")).toEqual({
+    params: { model: "m", outputs: { y: "u" } },
+    outputs: ["y"],
+    inputs: { input: ["a"] },
+  });
+});
+
+test("unrollFeatures keeps the column that tells its rows", () => {
+  const step = wide("unrollFeatures", { itemColumn: "item" }, { input: ["a", "item"], unroll: ["u", "v"] }, [
+    "a",
+    "item",
+    "u",
+    "v",
+  ]);
+  expect(partOf(step, "v")).toMatchObject({ outputs: ["item", "v"], inputs: { input: ["item"], unroll: ["v"] } });
+});
+
+test("what makes columns one by one loses those inputs that only unread columns need", () => {
+  const each = wide("fillMissing", {}, { input: ["a", "b"] }, ["a", "a_filled", "b", "b_filled"]);
+  expect(partOf(each, "a_filled")).toMatchObject({ outputs: ["a", "a_filled"], inputs: { input: ["a"] } });
+  const categorify = (params: object) =>
+    partOf(wide("categorify", { groups: [], encodeType: "joint", ...params }, { input: ["a", "b"] }, ["a", "b"]), "a");
+  expect(categorify({}).outputs).toEqual(["a"]);
+  expect(categorify({ groups: [["a", "b"]] }).outputs).toEqual(["a", "b"]);
+  expect(categorify({ encodeType: "combo" }).outputs).toEqual(["a", "b"]);
+  expect(partOf(wide("dropna", {}, { input: ["a", "b"] }, ["a", "b"]), "a").outputs).toEqual(["a", "b"]);
 });

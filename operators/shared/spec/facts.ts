@@ -77,8 +77,8 @@ export interface Facts<P> {
   readonly readsClock?: (params: P) => boolean;
   /** Its columns are those that it reads at these ports, in order; each row is one of the column named. */
   readonly passes?: { readonly ports: readonly string[]; readonly rowsBy: (params: P) => string };
-  /** Its rows are some of those that it reads, so that a row of the request has no more of them. */
-  readonly keepsBound?: true;
+  /** Keeps rows by a condition and drops the others, so that no row of the request gets more of them. */
+  readonly filters?: true;
   /** Its columns are those that it reads, without some rows. */
   readonly leavesOut?: LeavesOutFact<P>;
   /** Of an operator that reads two branches and takes each row from one of them. */

@@ -8,6 +8,7 @@ import { columnsOf, type Expression, exactColumnsOf } from "../../../contract/ex
 import type { ValueType } from "../../../contract/expression-functions.js";
 import { isListType, valueTypeOf } from "../../../contract/expression-type.js";
 import type { AnyStep } from "../../../contract/plan.js";
+import { expressionsIn } from "../../../contract/step-facts.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import { rootRows } from "../../base/columns/table.js";
 import { compileExpression } from "../../engine/expression/compile-expression.js";
@@ -35,9 +36,7 @@ export function expressionsOf(step: AnyStep, columns: readonly SqlColumn[]): rea
     const inputs = asked.length > 0 ? asked : given.slice(0, 1);
     return { name: nameOf({ expression, inputs, dtype }), expression, inputs, dtype };
   };
-  if (step.op === "filter") return [call(step.params.condition, "bool")];
-  if (step.op !== "lambdaOp") return [];
-  return step.outputs.map(({ name, dtype }) => call(step.params.expressions[name]!, dtype));
+  return expressionsIn(step).map(([expression, dtype]) => call(expression, dtype));
 }
 
 /** The calls of a step in SQL, in the order of its outputs; a filter has one, its condition. */

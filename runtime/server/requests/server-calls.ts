@@ -1,7 +1,9 @@
 /**
  * What both protocols can ask besides inference: readiness, metadata, configuration, statistics, repository, settings. Answers are the protos' messages.
  */
+
 import { nameFault } from "../../../contract/files/model-name.js";
+import { choosesByOutcome } from "../../../contract/step-facts.js";
 import type {
   ModelMetadataResponse,
   ModelStatistics,
@@ -202,7 +204,7 @@ const printStage = ({
   fail: { count: failures },
   rows_in: rowsIn,
   rows_out: rowsOut,
-  ...(op === "fallback" && { fallbacks }),
+  ...(choosesByOutcome(op) && { fallbacks }),
   ...(cacheHits + cacheMisses > 0 && { cache_hit: { count: cacheHits }, cache_miss: { count: cacheMisses } }),
 });
 

@@ -2,8 +2,10 @@
  * Traces as OpenTelemetry spans, sent in batches with OTLP over HTTP (protobuf, opentelemetry-proto 1.x): one span for the request, one for each
  * model, one for its computing, one for each stage of a plan. Moments are events of their span.
  */
+
 import { randomBytes } from "node:crypto";
 import { maskAddress } from "../../../../contract/secret.js";
+import { factsOf } from "../../../../contract/step-facts.js";
 import type { Span } from "./otlp-message.js";
 import type { Moment, Trace, TraceSink } from "./trace.js";
 
@@ -149,7 +151,7 @@ function spansOf(trace: Trace): Span[] {
           "merlon.stage.op": op,
           "merlon.stage.rows_in": rowsIn,
           "merlon.stage.rows_out": rowsOut,
-          "merlon.stage.rows_dropped": op === "filter" || op === "filterCandidates" ? rowsIn - rowsOut : 0,
+          "merlon.stage.rows_dropped": factsOf(op).filters ? rowsIn - rowsOut : 0,
         },
         events: [],
       });

@@ -1,6 +1,7 @@
 /**
  * What is noted of one traced request: time stamps and tensors, and the same of the requests that an ensemble makes for it.
  */
+import type { OpKind } from "../../../../contract/op-params.js";
 import type { Tensor } from "../../../base/tensor.js";
 
 export interface TraceLevels {
@@ -41,7 +42,7 @@ export interface TracedTensor {
 /** One stage of a plan that ran for the request; nanoseconds on the clock of `performance.now()`. */
 export interface TracedStage {
   readonly name: string;
-  readonly op: string;
+  readonly op: OpKind;
   readonly startNs: number;
   readonly endNs: number;
   readonly rowsIn: number;
