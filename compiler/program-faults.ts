@@ -24,6 +24,12 @@ export function exportSite(sources: ProgramSources): DiagnosticSite {
   return { file, ...(value ? rangeOf(tree, value) : { start: 0, end: 1 }) };
 }
 
+/** The operator that a step was made of; what the file exports for no step of the program. */
+export function stepSite(sources: ProgramSources, { steps }: InferredGraph, id: string | undefined): DiagnosticSite {
+  const site = steps.find(step => step.id === id)?.site;
+  return site === undefined ? exportSite(sources) : siteRange(sources, site, "right");
+}
+
 /** @param evaluated what running the file gave */
 export function exportFaults(
   sources: ProgramSources,

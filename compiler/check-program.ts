@@ -1,0 +1,51 @@
+/**
+ * The phase before anything of the program runs: its path, its types, and the JavaScript that it becomes.
+ */
+import { existsSync } from "node:fs";
+import { isMerlonFile, SUFFIXES } from "./1-rewrite/rewrite.js";
+import { check } from "./2-check/check.js";
+import { type ProgramSources, releaseSources, type Transpiled, transpile } from "./2-check/sources.js";
+import type { ArtefactReader } from "./3-graph/artefacts.js";
+import { diagnosticAt, type Finding } from "./diagnostics/diagnostic.js";
+import * as messages from "./diagnostics/messages.js";
+import type { Phase } from "./phase.js";
+import { addEnvironment } from "./typegen/program-entries.js";
+
+/** Why a path is not one of a program, as far as its name and the file system say. */
+export function pathFault(entry: string): Finding | undefined {
+  const site = { file: entry, start: 0, end: 1 };
+  if (!existsSync(entry))
+    return diagnosticAt(
+      site,
+      messages.artefactMissing({
+        what: "The file",
+        path: entry,
+        resolved: entry,
+        suggestion: "",
+        way: "Correct the path.",
+      }),
+    );
+  if (isMerlonFile(entry)) return undefined;
+  return diagnosticAt(
+    site,
+    messages.graphEvaluationFailed({
+      file: entry,
+      reason: `its name ends with neither ${SUFFIXES.map(s => `\`${s}\``).join(" nor ")}`,
+    }),
+  );
+}
+
+/**
+ * Checks the program's types. Its project is released: `sources.project` must not be used any more.
+ * @returns the JavaScript; undefined for a program that could not be rewritten
+ */
+export function checkProgram(sources: ProgramSources, artefacts: ArtefactReader): Phase<Transpiled | undefined> {
+  if (sources.findings.length > 0) {
+    releaseSources(sources);
+    return { value: undefined, findings: sources.findings };
+  }
+  const findings = [...addEnvironment(sources, artefacts), ...check(sources)];
+  const transpiled = transpile(sources);
+  releaseSources(sources);
+  return { value: transpiled, findings };
+}

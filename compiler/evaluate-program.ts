@@ -1,0 +1,55 @@
+/**
+ * The phase in which the program's file runs: JavaScript → graph.
+ */
+import { basename } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { ProgramSources, Transpiled } from "./2-check/sources.js";
+import type { GraphDocument } from "./3-graph/document.js";
+import { evaluate } from "./3-graph/evaluate.js";
+import { diagnosticAt, type Finding, type Message } from "./diagnostics/diagnostic.js";
+import * as messages from "./diagnostics/messages.js";
+import type { Phase } from "./phase.js";
+import { foreignFrame, siteRange } from "./place-faults.js";
+import { exportFaults } from "./program-faults.js";
+
+export interface EvaluateProgramOptions {
+  readonly timeoutSeconds: number | undefined;
+  /** Something was found before, which may be why the file throws. */
+  readonly isFaulty: boolean;
+}
+
+/** @returns the graph; undefined where the file did not come to its end, or exports no program */
+export async function evaluateProgram(
+  sources: ProgramSources,
+  transpiled: Transpiled,
+  { timeoutSeconds, isFaulty }: EvaluateProgramOptions,
+): Promise<Phase<GraphDocument | undefined>> {
+  const evaluated = await evaluate({
+    entry: pathToFileURL(sources.entry).href,
+    modules: transpiled.modules,
+    ...(timeoutSeconds && { timeoutSeconds }),
+  });
+  const file = basename(sources.entry);
+  /** A finding at the author's line that was running. */
+  const atFrame = (stack: string, message: Message): Finding =>
+    diagnosticAt(foreignFrame(sources, transpiled, stack) ?? { file: sources.entry, start: 0, end: 1 }, message);
+  if (evaluated.kind === "timeout") {
+    const { stack, seconds } = evaluated;
+    return { value: undefined, findings: [atFrame(stack, messages.graphTimeout({ file, seconds }))] };
+  }
+  const faults = evaluated.faults.map(({ site, side, message }) =>
+    diagnosticAt(siteRange(sources, site, side), message),
+  );
+  if (evaluated.kind === "threw") {
+    const { stack, reason } = evaluated;
+    const isNews = !isFaulty && faults.length === 0;
+    return {
+      value: undefined,
+      findings: isNews ? [atFrame(stack, messages.graphEvaluationFailed({ file, reason }))] : faults,
+    };
+  }
+  return {
+    value: evaluated.kind === "graph" ? evaluated.graph : undefined,
+    findings: [...faults, ...exportFaults(sources, evaluated)],
+  };
+}

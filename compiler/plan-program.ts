@@ -1,0 +1,80 @@
+/**
+ * The phase that lowers the graph and runs the passes: for serving, for a fit, and again with what a fit learnt.
+ */
+import { withoutInputs } from "../contract/cut-plan.js";
+import type { Plan } from "../contract/plan.js";
+import { infer } from "./3-graph/infer.js";
+import { lower } from "./4-plan/lower.js";
+import type { Optimised, PassReport } from "./4-plan/optimised.js";
+import { optimise, type PassName } from "./4-plan/passes.js";
+import { optimiseSubgraphs } from "./4-plan/subgraphs.js";
+import { readSettings } from "./5-emit/settings/read-settings.js";
+import { servingProblems } from "./5-emit/settings/serving-problems.js";
+import { type InferredProgram, inferOptions } from "./infer-program.js";
+import type { Phase, Program } from "./phase.js";
+import { exportSite, programFault } from "./program-faults.js";
+
+export interface Planned {
+  /** Of a workflow: as `merlon fit` takes it, no steps fused. */
+  readonly plan: Plan;
+  /** The plan with every pass done; of an ensemble the same. */
+  readonly served: Plan;
+  /** What each pass did to the plan, and to the plans of the fitted workflows in it. */
+  readonly passes: readonly PassReport[];
+  /** The plan again, with what a fit learnt (state by step id): schemas then carry domains and embedding sizes. */
+  withState(states: ReadonlyMap<string, unknown>): Plan;
+}
+
+/**
+ * @param fused what was fused inside fitted workflows
+ * @param off passes to leave out
+ * @returns the plans of a program without faults, and what forbids to serve them
+ */
+export function planProgram(
+  program: Program,
+  fused: InferredProgram["fused"],
+  off: ReadonlySet<PassName> = new Set(),
+): Phase<Planned> {
+  const { sources, graph } = program;
+  const isWorkflow = graph.kind === "workflow";
+  // `merlon fit` knows operators one by one.
+  const offInFit = isWorkflow ? new Set<PassName>([...off, "fuseElementwise"]) : off;
+  const { plan: served, reports } = planWith(program, new Map(), off);
+  const passes = reports.map(report =>
+    report.pass === "fuseElementwise" ? { ...report, notes: [...report.notes, ...inWorkflows(served, fused)] } : report,
+  );
+  const plan = isWorkflow ? planWith(program, new Map(), offInFit).plan : served;
+  const problems = isWorkflow ? [] : servingProblems(plan, readSettings(graph.options));
+  const withState: Planned["withState"] = states => planWith(program, statesOfTwins(states, passes), offInFit).plan;
+  return {
+    value: { plan, served, passes, withState },
+    findings: problems.map(problem => programFault(graph, problem, exportSite(sources))),
+  };
+}
+
+/** @throws Error where what was learnt takes columns away that the program names */
+function planWith(program: Program, states: ReadonlyMap<string, unknown>, off: ReadonlySet<PassName>): Optimised {
+  const { graph } = program;
+  const known = infer(graph, { ...inferOptions(program), states });
+  if (known.faults[0]) throw new Error(`after fitting, ${known.faults[0].message.message}`);
+  const lowered = lower(graph, known, states);
+  const removed = graph.options.removeInputs as readonly string[] | undefined;
+  return optimiseSubgraphs(removed ? withoutInputs(lowered, removed) : lowered, plan => optimise(plan, off));
+}
+
+/** What was fused inside the fitted workflows that a plan applies. */
+const inWorkflows = (plan: Plan, fused: InferredProgram["fused"]): PassReport["notes"] =>
+  plan.steps.flatMap(({ id }) =>
+    (fused.get(id) ?? []).map(({ step, text, saves }) => ({ step: id, text: `inside, \`${step}\` ${text}`, saves })),
+  );
+
+/** A fit saw one of two equal steps; the other has learnt the same, so that they are equal again. */
+function statesOfTwins(
+  states: ReadonlyMap<string, unknown>,
+  passes: readonly PassReport[],
+): ReadonlyMap<string, unknown> {
+  const all = new Map(states);
+  for (const { notes } of passes)
+    for (const { step, into } of notes) if (into !== undefined && states.has(into)) all.set(step, states.get(into));
+  return all;
+}

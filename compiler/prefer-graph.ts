@@ -1,0 +1,38 @@
+/**
+ * Which of several findings about one operator the author is shown.
+ */
+import type { Site } from "./1-rewrite/rewrite.js";
+import { isGeneral } from "./2-check/check.js";
+import type { DiagnosticSite, Finding } from "./diagnostics/diagnostic.js";
+
+/**
+ * A type error at an operator where the graph has a fault says the same thing with less to go by; but one with words of its own says more.
+ * @param sites the program's operators, by which a type error and a fault are of the same one
+ */
+export function preferGraph(
+  findings: readonly Finding[],
+  sites: readonly (Site & { readonly file: string })[],
+): Finding[] {
+  const graph = findings.filter(f => !f.code.startsWith("type/") && f.severity === "error");
+  const special = findings.filter(f => f.code.startsWith("type/") && !isGeneral(f));
+  /** The innermost operator around a place. */
+  const operatorAt = ({ file, start, end }: DiagnosticSite): DiagnosticSite => {
+    const around = sites.filter(s => s.file === file && s.whole.start <= start && end <= s.whole.end);
+    const [inner] = around.sort((a, b) => a.whole.end - a.whole.start - (b.whole.end - b.whole.start));
+    return { file, ...(inner?.whole ?? { start, end }) };
+  };
+  return findings.filter(f =>
+    isGeneral(f)
+      ? !graph.some(g => overlaps(operatorAt(f.site), g.site))
+      : !(isEcho(f) && special.some(s => overlaps(s.site, f.site))) &&
+        !(
+          f.code === "type/unknown-name" &&
+          graph.some(g => g.code === "lambda/unknown-name" && overlaps(g.site, f.site))
+        ),
+  );
+}
+
+const isEcho = ({ code }: Finding): boolean => /^graph\/not-/.test(code);
+
+const overlaps = (a: DiagnosticSite, b: DiagnosticSite): boolean =>
+  a.file === b.file && a.start < b.end && b.start < a.end;
