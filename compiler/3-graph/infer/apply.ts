@@ -1,0 +1,84 @@
+/**
+ * `node >> operator(...)`: a step of the plan, with what the operator makes of its input.
+ */
+import { isFittedOp } from "../../../contract/op-state.js";
+import { REQUEST_ROWS } from "../../../contract/schema.js";
+import { factsOf, mayChangeRows } from "../../../contract/step-facts.js";
+import { opDefinition } from "../../../operators/authors.js";
+import { CACHE_WAY, readCache } from "../../../operators/shared/author/cached.js";
+import type { Message } from "../../diagnostics/diagnostic.js";
+import * as messages from "../../diagnostics/messages.js";
+import { reportOptions, strayDependency, unusedGroup } from "./arguments.js";
+import { callOf, type Operands } from "./call.js";
+import { type Inference, type NodeColumns, type NodeOf, report, ungrouped } from "./inference.js";
+
+export function inferApply(inference: Inference, node: NodeOf<"apply">): NodeColumns | undefined {
+  const { op, site } = node;
+  const definition = opDefinition(op);
+  const misplaced = misplacedOperator(inference, node);
+  if (misplaced) return report(inference, misplaced, site);
+  const params = definition.params.safeParse(node.params);
+  if (!params.success) return reportOptions(inference, node, params.error, definition.params);
+  const stray = strayDependency(node);
+  if (stray) return report(inference, stray, site);
+  const operands = operandsOf(inference, node);
+  if (!operands) return undefined;
+  const unused = unusedGroup(op, operands.input.grouping);
+  if (unused) return report(inference, unused, site, "left");
+
+  const id = takeStepId(inference, node);
+  const before = inference.faults.length;
+  const inferred = definition.infer(callOf(inference, { id, site, params: params.data, operands }));
+  if (!inferred || inference.faults.length > before) return undefined;
+  const cache = node.cache === undefined ? undefined : readCache(op, node.cache, inferred);
+  if (typeof cache === "string")
+    return report(inference, messages.graphParameter({ operator: "cached", problem: cache, way: CACHE_WAY }), site);
+  const names = new Set<string>();
+  const doubled = inferred.outputs.find(({ name }) => names.size === names.add(name).size);
+  if (doubled)
+    return report(
+      inference,
+      messages.schemaOutputCollision({
+        operator: op,
+        column: doubled.name,
+        way: "Rename one of the columns it is made from.",
+      }),
+      site,
+    );
+  if (inferred.madeRows) inference.rowParents.set(id, inferred.madeRows.parent);
+  inference.steps.push({ ...inferred, ...(cache && { cache }), id, op, site });
+  return ungrouped(inferred.outputs.map(made => ({ column: made, ref: { step: id, column: made.name }, site })));
+}
+
+/** Why an operator may not stand in a program of this kind, or on these rows. */
+function misplacedOperator(
+  { graph, nodes, rowParents }: Inference,
+  { op: operator, input }: NodeOf<"apply">,
+): Message | undefined {
+  if (graph.kind === "workflow")
+    return factsOf(operator).where === "ensemble" ? messages.workflowStageOperator({ operator }) : undefined;
+  if (isFittedOp(operator)) return messages.graphLearnsInEnsemble({ operator });
+  const scope = nodes[input]?.scope ?? [];
+  const readsRequestRows = scope.some(bound => !rowParents.has(bound.column.rows));
+  return mayChangeRows(operator) && readsRequestRows ? messages.graphFilterInEnsemble({ operator }) : undefined;
+}
+
+/** @returns undefined where an operand is behind a fault */
+function operandsOf({ nodes }: Inference, node: NodeOf<"apply">): Operands | undefined {
+  const input = nodes[node.input];
+  const dependencies = Object.entries(node.dependencies).map(
+    ([port, given]) => [port, "node" in given ? nodes[given.node]?.scope : undefined] as const,
+  );
+  if (!input || dependencies.some(([, scope]) => !scope)) return undefined;
+  return { input, dependencies: Object.fromEntries(dependencies) };
+}
+
+/** `retrieval.queryFaiss`, made unique with `#2`. */
+function takeStepId({ options, stepIds }: Inference, { op, site }: NodeOf<"apply">): string {
+  const variable = options.variable(site);
+  const base = variable ? `${variable}.${op}` : op;
+  let id = base;
+  for (let n = 2; stepIds.has(id) || id === REQUEST_ROWS; n++) id = `${base}#${n}`;
+  stepIds.add(id);
+  return id;
+}

@@ -1,0 +1,49 @@
+/**
+ * What is wrong with what an author handed to an operator, before the operator looks at it.
+ */
+import type { z } from "zod";
+import type { OpKind } from "../../../contract/op-params.js";
+import { factsOf } from "../../../contract/step-facts.js";
+import type { Message } from "../../diagnostics/diagnostic.js";
+import * as messages from "../../diagnostics/messages.js";
+import type { Grouping } from "../groups.js";
+import { optionFault } from "../option-fault.js";
+import { type Inference, type NodeOf, report } from "./inference.js";
+
+/** Reports each parameter that does not parse; where some have unknown names, only those. */
+export function reportOptions(
+  inference: Inference,
+  { op, params, site }: NodeOf<"apply">,
+  { issues }: z.ZodError,
+  schema: z.ZodType,
+): undefined {
+  const strange = issues.filter(issue => issue.code === "unrecognized_keys");
+  for (const issue of strange.length > 0 ? strange : issues) {
+    const { message, blame } = optionFault(op, issue, params, schema);
+    report(inference, message, site, blame);
+  }
+}
+
+/** A port that was given something else than a node. */
+export function strayDependency({ op, dependencies }: NodeOf<"apply">): Message | undefined {
+  for (const [port, dependency] of Object.entries(dependencies))
+    if ("seen" in dependency)
+      return messages.graphParameter({
+        operator: op,
+        // The port that an author names `deny`, or not at all.
+        problem: `${port === "filterOut" ? "what to drop" : `\`${port}\``} is ${dependency.seen}, not a node.`,
+        way: 'Give it a node, as in `user["purchased_ids"]`, or `user["purchased_ids"] + request["hidden_ids"]` for several columns.',
+      });
+  return undefined;
+}
+
+/** A column group in front of an operator that takes columns one by one. */
+export function unusedGroup(operator: OpKind, grouping: Grouping): Message | undefined {
+  const group = grouping.find(entry => entry.length > 1);
+  if (!group || factsOf(operator).grouped) return undefined;
+  return messages.graphGroupUnused({
+    operator,
+    group: JSON.stringify(group),
+    list: group.map(name => JSON.stringify(name)).join(", "),
+  });
+}

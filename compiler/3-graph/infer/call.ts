@@ -1,0 +1,57 @@
+/**
+ * What an operator's rule is given of the program around it.
+ */
+import type { Scope } from "../../../operators/shared/author/bound.js";
+import type { Call, Fail } from "../../../operators/shared/author/define-op.js";
+import { userFunction } from "../../lambda/compile-lambda.js";
+import { groupScopes } from "../groups.js";
+import { type Inference, type NodeColumns, report } from "./inference.js";
+
+export interface Operands {
+  readonly input: NodeColumns;
+  /** By port. */
+  readonly dependencies: Readonly<Record<string, Scope | undefined>>;
+}
+
+export interface CallParts {
+  /** Id of the step to be. */
+  readonly id: string;
+  readonly site: number | undefined;
+  /** As the author wrote them, parsed. */
+  readonly params: unknown;
+  readonly operands: Operands;
+}
+
+export function callOf(inference: Inference, { id, site, params, operands }: CallParts): Call<unknown> {
+  const { graph, options, names, rowParents } = inference;
+  const { input, dependencies } = operands;
+  const fail: Fail = (message, blame = "right", related = []) =>
+    report(
+      inference,
+      message,
+      site,
+      blame,
+      related.map(({ note, of }) => ({ note, site: of.site })),
+    );
+  return {
+    params,
+    id,
+    program: graph.name,
+    input: input.scope,
+    groups: groupScopes(input.grouping, input.scope),
+    dependency: port => dependencies[port] ?? [],
+    artefacts: options.artefacts,
+    model: (path, from, bytes) => ({
+      name: `${graph.name}_${names.model(path, from, bytes)}`,
+      from,
+      ...(bytes && { bytes }),
+    }),
+    artefactName: names.artefact,
+    served: plan => options.served?.(id, plan) ?? plan,
+    readFunction: ({ index, captured }, operator) =>
+      userFunction(index === undefined ? undefined : options.lambdas?.[index], captured, operator, fail),
+    state: options.states?.get(id),
+    parentRows: rows => rowParents.get(rows),
+    fail,
+  };
+}
