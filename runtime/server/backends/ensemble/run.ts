@@ -2,42 +2,19 @@
  * Runs one request through an ensemble: tensors → steps as soon as their inputs exist → answers.
  */
 
-import type { ModelConfig, ModelOutput } from "../../../../triton-protos/model-config.js";
+import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../../base/errors.js";
 import { inBackground } from "../../../base/in-background.js";
-import type { RequestMemory } from "../../../base/memory/request-memory.js";
 import type { Parameter, Tensor } from "../../../base/tensor.js";
 import type { AskedModel, Lease } from "../../../engine/schedule/lease.js";
-import { NO_CONTROLS } from "../../requests/controls.js";
 import type { InferResponse } from "../../requests/request.js";
 import { requestPrefix } from "../../requests/request.js";
 import type { BackendRequest, BackendResponse, ServerModels } from "../backend.js";
-import { type EnsembleGraph, type EnsembleStep, neededSteps } from "./graph.js";
+import type { EnsembleGraph, EnsembleStep } from "./graph.js";
+import { memberInputs, parametersOf, pinShared } from "./member-request.js";
+import { find, newScope, type Scope } from "./scope.js";
 import { adaptShape } from "./shape.js";
-
-/** A tensor and whether its first dimension is a batch; `null` for one that nobody sends. */
-type Slot = { readonly tensor: Tensor; readonly batched: boolean } | null;
-
-/** Tensors that belong to the request, or to one answer of a decoupled step. */
-interface Scope {
-  readonly origin: number;
-  readonly parent?: Scope;
-  readonly slots: Map<string, Slot>;
-  /** By the steps' indices. */
-  readonly started: boolean[];
-  readonly children: Scope[];
-  answered: boolean;
-}
-
-/** What a choice of outputs means for a run. */
-interface Wish {
-  /** In the order of the answer. */
-  readonly outputs: readonly ModelOutput[];
-  /** Steps that must run; all where it is left out. */
-  readonly needed?: ReadonlySet<number>;
-  /** Answers leave from the innermost scope that an output comes from. */
-  readonly leaf: number;
-}
+import { readWish, type Wish } from "./wish.js";
 
 export interface EnsembleRun {
   readonly config: ModelConfig;
@@ -62,27 +39,26 @@ export const ensembleRun = (
   whole: readWish(config, graph, new Set(config.output.map(({ name }) => name))),
 });
 
-function readWish({ output: declared }: ModelConfig, graph: EnsembleGraph, names: ReadonlySet<string>): Wish {
-  const wanted = declared.filter(({ name }) => names.has(name));
-  const leaf = wanted.reduce((origin, { name }) => {
-    const from = graph.producer.get(name);
-    const step = from === undefined ? undefined : graph.steps[from];
-    if (!step) return origin;
-    const own = step.decoupled ? step.index : step.origin;
-    return own === -1 ? origin : own;
-  }, -1);
-  return {
-    // The wire has ensembles' outputs in the order of a hash map: the last one first.
-    outputs: wanted.toReversed(),
-    leaf,
-    ...(wanted.length < declared.length && {
-      needed: neededSteps(
-        graph,
-        declared.map(({ name }) => name),
-        names,
-      ),
-    }),
-  };
+/** A request on its way. */
+interface Running {
+  readonly ensemble: EnsembleRun;
+  readonly request: BackendRequest;
+  readonly lease: Lease;
+  readonly answer: (response: BackendResponse) => void;
+  readonly wish: Wish;
+  /** What members get beside their inputs. */
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  readonly root: Scope;
+  /** `max_inflight_requests`; 0 for any number. */
+  readonly limit: number;
+  /** Steps below a decoupled one: how many requests of each run, and those that wait for their turn. */
+  readonly inFlight: Map<number, number>;
+  readonly waiting: Map<number, (() => void)[]>;
+  readonly resolve: () => void;
+  readonly reject: (fault: RuntimeFault) => void;
+  /** Steps that run or wait for their turn. */
+  steps: number;
+  failed: boolean;
 }
 
 /**
@@ -103,227 +79,211 @@ export async function runEnsemble(
 }
 
 function runSteps(
-  { config, graph, server, whole, onMissing }: EnsembleRun,
+  ensemble: EnsembleRun,
   request: BackendRequest,
   lease: Lease,
   answer: (response: BackendResponse) => void,
 ): Promise<void> {
-  const batching = config.max_batch_size > 0;
+  const { config, graph, whole } = ensemble;
   const { requestedOutputs } = request;
   const wish = requestedOutputs.size === config.output.length ? whole : readWish(config, graph, requestedOutputs);
-  const { outputs: wanted, needed, leaf } = wish;
   const parameters = parametersOf(request);
   const root = newScope(-1);
-  const limit = config.ensemble_scheduling?.max_inflight_requests ?? 0;
-  /** Steps below a decoupled one: how many requests of each run, and those that wait for their turn. */
-  const underWay = new Map<number, number>();
-  const held = new Map<number, (() => void)[]>();
-  let running = 0;
-  let failed = false;
-
   return new Promise((resolve, reject) => {
-    const fail = (fault: RuntimeFault): void => {
-      if (failed) return;
-      failed = true;
-      reject(new RuntimeFault(fault.code, `in ensemble '${config.name}', ${fault.message}`, { cause: fault }));
+    const running: Running = {
+      ensemble,
+      request,
+      lease,
+      answer,
+      wish,
+      parameters,
+      root,
+      limit: config.ensemble_scheduling?.max_inflight_requests ?? 0,
+      inFlight: new Map(),
+      waiting: new Map(),
+      resolve,
+      reject,
+      steps: 0,
+      failed: false,
     };
-    const settle = (): void => {
-      if (running > 0 || failed) return;
-      if (leaf === -1 && !root.answered)
-        fail(
-          new RuntimeFault(
-            "INVALID_ARGUMENT",
-            `${requestPrefix(request.id)}unexpected deadlock, at least one output is not set while no more ensemble steps can be made`,
-          ),
-        );
-      else resolve();
-    };
-    const set = (scope: Scope, tensor: string, slot: Slot): void => {
-      if (!scope.slots.has(tensor)) scope.slots.set(tensor, slot);
-    };
-    /** @param whole takes the scopes whose outputs are complete */
-    const advance = (scope: Scope, whole: Scope[]): void => {
-      for (const step of graph.steps) {
-        if (failed) return;
-        if (step.origin !== scope.origin || scope.started[step.index] || (needed && !needed.has(step.index))) continue;
-        if (!step.inputs.every(([, tensor]) => find(scope, tensor) !== undefined)) continue;
-        scope.started[step.index] = true;
-        startInTurn(step, scope);
-      }
-      for (const child of scope.children) advance(child, whole);
-      if (scope.origin === leaf && !scope.answered && wanted.every(({ name }) => find(scope, name) !== undefined)) {
-        scope.answered = true;
-        whole.push(scope);
-      }
-    };
-    /** Starts what has its inputs now, and answers. As in Triton the last answer is marked when it leaves after everything else has ended. */
-    const proceed = (scope: Scope): void => {
-      const whole: Scope[] = [];
-      running++;
-      advance(scope, whole);
-      running--;
-      for (const [i, complete] of whole.entries()) {
-        const isLast = running === 0 && !failed && i === whole.length - 1;
-        answer(isLast ? { ...collect(complete), final: true } : collect(complete));
-      }
-    };
-    const receive = (step: EnsembleStep, scope: Scope, response: InferResponse, batched: boolean): void => {
-      let target = scope;
-      if (step.decoupled) {
-        target = newScope(step.index, scope);
-        scope.children.push(target);
-      }
-      for (const [output, name] of step.outputs) {
-        const tensor = response.outputs.find(candidate => candidate.name === output);
-        set(target, name, tensor ? { tensor, batched } : null);
-      }
-      proceed(target);
-    };
-    /** `max_inflight_requests` bounds what a decoupled step's answers set off. */
-    const startInTurn = (step: EnsembleStep, scope: Scope): void => {
-      const count = underWay.get(step.index) ?? 0;
-      if (limit === 0 || step.origin === -1 || count < limit) {
-        underWay.set(step.index, count + 1);
-        start(step, scope);
-        return;
-      }
-      running++;
-      const queue = held.get(step.index) ?? [];
-      held.set(step.index, queue);
-      queue.push(() => {
-        running--;
-        start(step, scope);
-      });
-    };
-    const passTurn = (step: EnsembleStep): void => {
-      if (limit === 0 || step.origin === -1) return;
-      const next = failed ? undefined : held.get(step.index)?.shift();
-      if (next) next();
-      else underWay.set(step.index, underWay.get(step.index)! - 1);
-    };
-    const start = (step: EnsembleStep, scope: Scope): void => {
-      if (request.signal?.aborted) {
-        fail(new RuntimeFault("CANCELLED", "Request cancelled"));
-        return;
-      }
-      running++;
-      let member: ModelConfig;
-      try {
-        member = server.config(step.model, step.version, step.namespace, lease);
-      } catch (error) {
-        running--;
-        fail(RuntimeFault.from(error));
-        return;
-      }
-      const memberBatches = member.max_batch_size > 0;
-      const { memory } = request;
-      if (memory) pinShared(memory, step, scope);
-      const inputs = step.inputs.flatMap(([input, name]) => {
-        const slot = find(scope, name);
-        if (!slot) return [];
-        const dims = member.input.find(declared => declared.name === input)?.dims ?? [];
-        const shape = adaptShape(slot.tensor.shape, slot.batched, dims, memberBatches);
-        return [{ name: input, datatype: slot.tensor.datatype, shape, data: slot.tensor.data }];
-      });
-      const asked = {
-        id: request.id,
-        parameters,
-        inputs,
-        outputs: step.outputNames,
-        lease,
-        ...(memory && { memory }),
-        ...(request.signal && { signal: request.signal }),
-        ...(request.trace && { trace: request.trace.child() }),
-      };
-      let ended = false;
-      const end = (): void => {
-        if (!ended) running--;
-        ended = true;
-      };
-      const finish = (): void => {
-        end();
-        passTurn(step);
-        settle();
-      };
-      const take: Parameters<ServerModels["infer"]>[3] = (given, final) => {
-        if (final) end();
-        if (failed || given === undefined) return;
-        if (given instanceof Error) fail(given);
-        else receive(step, scope, given, memberBatches);
-      };
-      inBackground(
-        server.infer(step.model, step.version, asked, take, step.namespace).then(finish),
-        `the step ${step.model} of an ensemble`,
-      );
-    };
-    /** A step may move the memory of its inputs to a thread of its model's, unless something else looks at it. */
-    const pinShared = (memory: RequestMemory, step: EnsembleStep, scope: Scope): void => {
-      for (const [, name] of step.inputs) {
-        const buffer = find(scope, name)?.tensor.data.buffer;
-        if (!buffer || !memory.moves(buffer)) continue;
-        for (const [other, slot] of scope.slots)
-          if (slot?.tensor.data.buffer === buffer && isReadBeside(other, step)) memory.pin(buffer);
-      }
-    };
-    const isReadBeside = (tensor: string, step: EnsembleStep): boolean =>
-      wanted.some(({ name }) => name === tensor) ||
-      graph.steps.some(other => other !== step && other.inputs.some(([, name]) => name === tensor));
-    const collect = (scope: Scope): BackendResponse => {
-      const outputs: Tensor[] = [];
-      for (const declared of wanted) {
-        const slot = find(scope, declared.name);
-        if (!slot) {
-          onMissing?.(declared.name);
-          continue;
-        }
-        const shape = adaptShape(slot.tensor.shape, slot.batched, declared.dims, batching);
-        outputs.push({ ...slot.tensor, name: declared.name, shape });
-      }
-      const { correlationId, start: first, end } = request.controls;
-      const flags: readonly (readonly [string, Parameter])[] = [
-        ["sequence_id", correlationId],
-        ["sequence_start", first],
-        ["sequence_end", end],
-      ];
-      return { outputs, parameters: outputs.flatMap(() => flags) };
-    };
-
+    const batched = config.max_batch_size > 0;
     // Without an input that is not optional its steps never run.
     for (const { name, optional } of config.input) {
       const tensor = request.inputs.get(name);
-      if (tensor) root.slots.set(name, { tensor, batched: batching });
+      if (tensor) root.slots.set(name, { tensor, batched });
       else if (optional) root.slots.set(name, null);
     }
-    proceed(root);
-    settle();
+    proceed(running, root);
+    settle(running);
   });
 }
 
-const newScope = (origin: number, parent?: Scope): Scope => ({
-  origin,
-  ...(parent && { parent }),
-  slots: new Map(),
-  started: [],
-  children: [],
-  answered: false,
-});
-
-function find(scope: Scope, tensor: string): Slot | undefined {
-  for (let at: Scope | undefined = scope; at; at = at.parent) {
-    const slot = at.slots.get(tensor);
-    if (slot !== undefined) return slot;
+/** Starts what has its inputs now, and answers. As in Triton the last answer is marked when it leaves after everything else has ended. */
+function proceed(running: Running, scope: Scope): void {
+  const whole: Scope[] = [];
+  running.steps++;
+  advance(running, scope, whole);
+  running.steps--;
+  for (const [i, complete] of whole.entries()) {
+    const isLast = running.steps === 0 && !running.failed && i === whole.length - 1;
+    const response = collect(running, complete);
+    running.answer(isLast ? { ...response, final: true } : response);
   }
-  return undefined;
 }
 
-/** Members get the request's parameters and those that steer the server. */
-function parametersOf({ parameters, controls }: BackendRequest): ReadonlyMap<string, Parameter> {
-  if (controls === NO_CONTROLS) return parameters;
-  const all = new Map(parameters);
-  if (controls.correlationId !== 0n && controls.correlationId !== "") all.set("sequence_id", controls.correlationId);
-  if (controls.start) all.set("sequence_start", true);
-  if (controls.end) all.set("sequence_end", true);
-  if (controls.priority !== 0n) all.set("priority", controls.priority);
-  if (controls.timeout !== 0n) all.set("timeout", controls.timeout);
-  return all;
+/** @param whole takes the scopes whose outputs are complete */
+function advance(running: Running, scope: Scope, whole: Scope[]): void {
+  const { ensemble, wish } = running;
+  const { needed } = wish;
+  for (const step of ensemble.graph.steps) {
+    if (running.failed) return;
+    if (step.origin !== scope.origin || scope.started[step.index] || (needed && !needed.has(step.index))) continue;
+    if (!step.inputs.every(([, tensor]) => find(scope, tensor) !== undefined)) continue;
+    scope.started[step.index] = true;
+    startInTurn(running, step, scope);
+  }
+  for (const child of scope.children) advance(running, child, whole);
+  if (
+    scope.origin === wish.leaf &&
+    !scope.answered &&
+    wish.outputs.every(({ name }) => find(scope, name) !== undefined)
+  ) {
+    scope.answered = true;
+    whole.push(scope);
+  }
+}
+
+/** `max_inflight_requests` bounds what a decoupled step's answers set off. */
+function startInTurn(running: Running, step: EnsembleStep, scope: Scope): void {
+  const { limit, inFlight, waiting } = running;
+  const count = inFlight.get(step.index) ?? 0;
+  if (limit === 0 || step.origin === -1 || count < limit) {
+    inFlight.set(step.index, count + 1);
+    start(running, step, scope);
+    return;
+  }
+  running.steps++;
+  const queue = waiting.get(step.index) ?? [];
+  waiting.set(step.index, queue);
+  queue.push(() => {
+    running.steps--;
+    start(running, step, scope);
+  });
+}
+
+/** Starts the next request of a step that waits for the one that has ended. */
+function passTurn({ limit, inFlight, waiting, failed }: Running, step: EnsembleStep): void {
+  if (limit === 0 || step.origin === -1) return;
+  const next = failed ? undefined : waiting.get(step.index)?.shift();
+  if (next) next();
+  else inFlight.set(step.index, inFlight.get(step.index)! - 1);
+}
+
+function start(running: Running, step: EnsembleStep, scope: Scope): void {
+  const { request, lease } = running;
+  const { graph, server } = running.ensemble;
+  if (request.signal?.aborted) {
+    fail(running, new RuntimeFault("CANCELLED", "Request cancelled"));
+    return;
+  }
+  running.steps++;
+  let member: ModelConfig;
+  try {
+    member = server.config(step.model, step.version, step.namespace, lease);
+  } catch (error) {
+    running.steps--;
+    fail(running, RuntimeFault.from(error));
+    return;
+  }
+  const { memory } = request;
+  if (memory) pinShared(memory, step, scope, graph, running.wish);
+  const asked = {
+    id: request.id,
+    parameters: running.parameters,
+    inputs: memberInputs(step, scope, member),
+    outputs: step.outputNames,
+    lease,
+    ...(memory && { memory }),
+    ...(request.signal && { signal: request.signal }),
+    ...(request.trace && { trace: request.trace.child() }),
+  };
+  let ended = false;
+  const end = (): void => {
+    if (!ended) running.steps--;
+    ended = true;
+  };
+  const finish = (): void => {
+    end();
+    passTurn(running, step);
+    settle(running);
+  };
+  const take: Parameters<ServerModels["infer"]>[3] = (given, final) => {
+    if (final) end();
+    if (running.failed || given === undefined) return;
+    if (given instanceof Error) fail(running, given);
+    else receive(running, step, scope, given, member.max_batch_size > 0);
+  };
+  inBackground(
+    server.infer(step.model, step.version, asked, take, step.namespace).then(finish),
+    `the step ${step.model} of an ensemble`,
+  );
+}
+
+/** @param batched whether the outputs have a batch dimension */
+function receive(running: Running, step: EnsembleStep, scope: Scope, response: InferResponse, batched: boolean): void {
+  let target = scope;
+  if (step.decoupled) {
+    target = newScope(step.index, scope);
+    scope.children.push(target);
+  }
+  for (const [output, name] of step.outputs) {
+    if (target.slots.has(name)) continue;
+    const tensor = response.outputs.find(candidate => candidate.name === output);
+    target.slots.set(name, tensor ? { tensor, batched } : null);
+  }
+  proceed(running, target);
+}
+
+/** The answer of a scope whose outputs are complete. */
+function collect({ ensemble, wish, request }: Running, scope: Scope): BackendResponse {
+  const batching = ensemble.config.max_batch_size > 0;
+  const outputs: Tensor[] = [];
+  for (const declared of wish.outputs) {
+    const slot = find(scope, declared.name);
+    if (!slot) {
+      ensemble.onMissing?.(declared.name);
+      continue;
+    }
+    const shape = adaptShape(slot.tensor.shape, slot.batched, declared.dims, batching);
+    outputs.push({ ...slot.tensor, name: declared.name, shape });
+  }
+  const { correlationId, start: first, end } = request.controls;
+  const flags: readonly (readonly [string, Parameter])[] = [
+    ["sequence_id", correlationId],
+    ["sequence_start", first],
+    ["sequence_end", end],
+  ];
+  return { outputs, parameters: outputs.flatMap(() => flags) };
+}
+
+/** Ends the request when nothing runs any more. */
+function settle(running: Running): void {
+  if (running.steps > 0 || running.failed) return;
+  if (running.wish.leaf === -1 && !running.root.answered)
+    fail(
+      running,
+      new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `${requestPrefix(running.request.id)}unexpected deadlock, at least one output is not set while no more ensemble steps can be made`,
+      ),
+    );
+  else running.resolve();
+}
+
+/** Only the first fault of a request counts. */
+function fail(running: Running, fault: RuntimeFault): void {
+  if (running.failed) return;
+  running.failed = true;
+  const { name } = running.ensemble.config;
+  running.reject(new RuntimeFault(fault.code, `in ensemble '${name}', ${fault.message}`, { cause: fault }));
 }
