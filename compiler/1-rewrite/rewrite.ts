@@ -3,10 +3,22 @@
  * `-` and `[]` as syntax. It inserts glue around verbatim slices and never reprints a token, so that every message maps back.
  */
 import { ts } from "ts-morph";
-import { type DiagnosticSite, diagnosticAt, type Finding } from "../diagnostics/diagnostic.js";
+import { diagnosticAt, type Finding, type Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
+import { closer, type Edit, furtherArgument, glue, opener, replacement } from "./edits.js";
 import { findLambdas, type LambdaSite } from "./lambdas.js";
 import type { Range, Span } from "./spans.js";
+import {
+  isFromSchema,
+  isNameSequence,
+  isNames,
+  isPrimitive,
+  isSource,
+  isWritten,
+  sourceVariables,
+  strip,
+  variableOf,
+} from "./syntax.js";
 
 /** Suffixes of the files in which operators mean nodes. */
 export const SUFFIXES = [".ensemble.ts", ".workflow.ts"] as const;
@@ -31,15 +43,6 @@ export interface Rewritten {
   readonly findings: readonly Finding[];
 }
 
-interface Edit {
-  readonly pos: number;
-  readonly remove: number;
-  readonly text: string;
-  /** Openers at one position: outer (longer) first. Closers at one position: inner first. */
-  readonly order: number;
-  readonly closes: boolean;
-}
-
 const HELPERS = { ">>": "$chain", "+": "$plus", "-": "$minus" } as const;
 type Operator = keyof typeof HELPERS;
 
@@ -53,7 +56,30 @@ const COMPOUND = new Map<ts.SyntaxKind, string>([
   [ts.SyntaxKind.PlusEqualsToken, "+"],
   [ts.SyntaxKind.MinusEqualsToken, "-"],
 ]);
-const METHODS = new Set(["pipe", "plus", "minus", "pick"]);
+const METHODS = new Map<string, Site["operator"]>([
+  ["pipe", ">>"],
+  ["plus", "+"],
+  ["minus", "-"],
+  ["pick", "[]"],
+]);
+const GLUE = ["$chain", "$plus", "$minus", "$pick", "$list", "$lambda"];
+
+/** A file while it is rewritten. */
+interface Work {
+  readonly file: string;
+  readonly tree: ts.SourceFile;
+  readonly firstSite: number;
+  readonly firstLambda: number;
+  /** Variables that hold a source. */
+  readonly sources: readonly string[];
+  /** By the argument that means the function. */
+  readonly lambdaArguments: ReadonlyMap<ts.Node, LambdaSite>;
+  /** Each function once. */
+  readonly lambdas: readonly LambdaSite[];
+  readonly edits: Edit[];
+  readonly sites: Site[];
+  readonly findings: Finding[];
+}
 
 /**
  * Rewrites one file. Text without operators comes back with one span that covers it all.
@@ -63,261 +89,160 @@ const METHODS = new Set(["pipe", "plus", "minus", "pick"]);
  */
 export function rewrite(text: string, file: string, firstSite = 0, firstLambda = 0): Rewritten {
   const tree = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
-  const edits: Edit[] = [];
-  const sites: Site[] = [];
-  const findings: Finding[] = [];
-  const sources = sourceVariables(tree);
-  const lambdas = findLambdas(tree);
-  const lambdaList = [...new Map([...lambdas.values()].map(lambda => [lambda.range.start, lambda])).values()];
-  const isLambda = (node: ts.Node) =>
-    ts.isFunctionLike(node) &&
-    lambdaList.some(({ range }) => range.start === node.getStart(tree) && range.end === node.end);
-  const range = (node: ts.Node): Range => ({ start: node.getStart(tree), end: node.end });
-  const site = (operator: Site["operator"], whole: ts.Node, left: ts.Node, right: Range): number => {
-    const variable = variableOf(whole);
-    return (
-      firstSite +
-      sites.push({ operator, whole: range(whole), left: range(left), right, ...(variable && { variable }) }) -
-      1
-    );
+  const lambdaArguments = findLambdas(tree);
+  const lambdas = [...new Map([...lambdaArguments.values()].map(lambda => [lambda.range.start, lambda])).values()];
+  const work: Work = {
+    file,
+    tree,
+    firstSite,
+    firstLambda,
+    sources: sourceVariables(tree),
+    lambdaArguments,
+    lambdas,
+    edits: [],
+    sites: [],
+    findings: [],
   };
-  const open = (node: ts.Node, text: string) =>
-    edits.push({ pos: node.getStart(tree), remove: 0, text, order: -node.end, closes: false });
-  const close = (node: ts.Node, text: string) =>
-    edits.push({ pos: node.end, remove: 0, text, order: -node.getStart(tree), closes: true });
-  const replace = (start: number, end: number, text: string) =>
-    edits.push({ pos: start, remove: end - start, text, order: 0, closes: false });
-  const fail = (where: DiagnosticSite, message: Parameters<typeof diagnosticAt>[1]) =>
-    findings.push(diagnosticAt(where, message));
-
-  /** A list of names stands for columns of the file's only source. */
-  const bindList = (list: ts.Node) => {
-    const [only, second] = sources;
-    if (!only) return fail({ file, ...range(list) }, messages.rewriteListWithoutSource({ list: list.getText(tree) }));
-    if (second)
-      return fail(
-        { file, ...range(list) },
-        messages.rewriteListAmbiguous({
-          list: list.getText(tree),
-          sources: sources.map(s => `\`${s}\``).join(" and "),
-          first: only,
-        }),
-      );
-    open(list, `$list(${only}, `);
-    close(list, `, ${site("[]", list, list, range(list))})`);
-  };
-
-  const lambda = (argument: ts.Node, { range, outer }: LambdaSite) => {
-    open(argument, "$lambda(");
-    const index = firstLambda + lambdaList.findIndex(other => other.range.start === range.start);
-    const constants = outer.map(name => `${name}: () => ${name}`).join(", ");
-    close(argument, constants ? `, ${index}, { ${constants} })` : `, ${index})`);
-  };
-
   const visit = (node: ts.Node): void => {
-    const found = lambdas.get(node);
-    if (found) lambda(node, found);
-    if (isLambda(node)) return;
-    if (ts.isBinaryExpression(node)) binary(node);
-    else if (ts.isElementAccessExpression(node)) element(node);
-    else if (ts.isCallExpression(node)) call(node);
-    ts.forEachChild(node, visit);
+    if (rewriteNode(work, node)) ts.forEachChild(node, visit);
   };
-
-  const binary = (node: ts.BinaryExpression) => {
-    const compound = COMPOUND.get(node.operatorToken.kind);
-    if (compound && !isPrimitive(node.right) && ts.isIdentifier(node.left))
-      return fail(
-        { file, ...range(node.operatorToken) },
-        messages.rewriteCompoundAssignment({
-          operator: compound,
-          name: node.left.text,
-          right: node.right.getText(tree),
-        }),
-      );
-    const operator = BINARY.get(node.operatorToken.kind);
-    if (!operator) return;
-    const [left, right] = [strip(node.left), strip(node.right)];
-    // A lone text left of `+` or `-` is a text; a list of texts is columns.
-    const names = isNames(left) && (operator === ">>" || ts.isArrayLiteralExpression(left));
-    if (
-      operator !== ">>" &&
-      !names &&
-      (isPrimitive(left) || (isPrimitive(right) && !(ts.isStringLiteralLike(right) && operator === "-")))
-    )
-      return;
-    open(node, `${HELPERS[operator]}(`);
-    replace(node.operatorToken.getStart(tree), node.operatorToken.end, ",");
-    close(node, `, ${site(operator, node, node.left, range(node.right))})`);
-    if (names) bindList(left);
-    if (operator === "+" && ts.isArrayLiteralExpression(right) && isNames(right)) bindList(right);
-  };
-
-  const element = (node: ts.ElementAccessExpression) => {
-    const key = node.argumentExpression;
-    if (!isNames(strip(key)) && !isNameSequence(key)) return;
-    if (node.questionDotToken || node.expression.kind === ts.SyntaxKind.SuperKeyword || isWritten(node)) return;
-    const bracket = tree.text.indexOf("[", node.expression.end);
-    const line = (offset: number) => tree.getLineAndCharacterOfPosition(offset).line;
-    if (line(node.expression.end) !== line(bracket))
-      fail(
-        { file, start: bracket, end: node.end },
-        messages.rewriteBracketOnNewLine({ list: text.slice(bracket, node.end) }),
-      );
-    const sequence = isNameSequence(key);
-    open(node, "$pick(");
-    replace(bracket, bracket + 1, sequence ? ",[" : ",");
-    const index = site("[]", node, node.expression, range(key));
-    // Half typed, `user["ag` ends without its bracket.
-    const closed = key.end < node.end && text[node.end - 1] === "]" ? 1 : 0;
-    edits.push({
-      pos: node.end - closed,
-      remove: closed,
-      text: sequence ? `], ${index})` : `, ${index})`,
-      order: -node.getStart(tree),
-      closes: true,
-    });
-  };
-
-  /** The site as one more argument of `subgraph("user", node)`, `source({ ... })` and `source.fromSchema("path")`. */
-  const declaration = (node: ts.CallExpression): boolean => {
-    const { expression, arguments: given } = node;
-    const isSubgraph = ts.isIdentifier(expression) && expression.text === "subgraph" && given.length === 2;
-    if (!isSubgraph && !((isFromSchema(node) || isSource(node)) && given.length === 1)) return false;
-    const [first, last] = [given[0]!, given.at(-1)!];
-    edits.push({
-      pos: last.end,
-      remove: 0,
-      text: `, ${site("call", node, first, range(isSubgraph ? last : isSource(node) ? node : first))}`,
-      order: -last.getStart(tree) + 0.5,
-      closes: true,
-    });
-    return true;
-  };
-
-  /** The method form is left as it stands, with the site as one more argument. */
-  const call = (node: ts.CallExpression) => {
-    if (declaration(node)) return;
-    if (
-      !ts.isPropertyAccessExpression(node.expression) ||
-      !METHODS.has(node.expression.name.text) ||
-      node.arguments.length !== 1
-    )
-      return;
-    const argument = node.arguments[0]!;
-    const operator = ({ pipe: ">>", plus: "+", minus: "-", pick: "[]" } as const)[node.expression.name.text as "pipe"];
-    edits.push({
-      pos: argument.end,
-      remove: 0,
-      text: `, ${site(operator, node, node.expression.expression, range(argument))}`,
-      order: -argument.getStart(tree) + 0.5,
-      closes: true,
-    });
-  };
-
   visit(tree);
-  const glued = glue(text, edits);
-  const used = ["$chain", "$plus", "$minus", "$pick", "$list", "$lambda"].filter(name =>
-    glued.text.includes(`${name}(`),
-  );
+  const glued = glue(text, work.edits);
+  const used = GLUE.filter(name => glued.text.includes(`${name}(`));
   // Appended, so that line numbers do not move.
   const imports = used.length ? `\nimport { ${used.join(", ")} } from "merlon";\n` : "";
-  return { text: glued.text + imports, spans: glued.spans, sites, lambdas: lambdaList, findings };
+  const { sites, findings } = work;
+  return { text: glued.text + imports, spans: glued.spans, sites, lambdas, findings };
 }
 
-function glue(text: string, edits: Edit[]): { text: string; spans: Span[] } {
-  edits.sort((a, b) => a.pos - b.pos || Number(b.closes) - Number(a.closes) || a.order - b.order);
-  const spans: Span[] = [];
-  let out = "";
-  let at = 0;
-  const keep = (to: number) => {
-    if (to <= at) return;
-    spans.push({ source: at, target: out.length, length: to - at });
-    out += text.slice(at, to);
-    at = to;
-  };
-  for (const edit of edits) {
-    keep(edit.pos);
-    out += edit.text;
-    at += edit.remove;
-  }
-  keep(text.length);
-  return { text: out, spans };
+/** @returns false for a function handed to an operator: what is inside it stays as it is */
+function rewriteNode(work: Work, node: ts.Node): boolean {
+  const lambda = work.lambdaArguments.get(node);
+  if (lambda) rewriteLambda(work, node, lambda);
+  if (isLambda(work, node)) return false;
+  if (ts.isBinaryExpression(node)) rewriteBinary(work, node);
+  else if (ts.isElementAccessExpression(node)) rewriteElement(work, node);
+  else if (ts.isCallExpression(node)) rewriteCall(work, node);
+  return true;
 }
 
-/** Variables of the file that hold a `source(...)`. */
-function sourceVariables(tree: ts.SourceFile): string[] {
-  const found: string[] = [];
-  for (const statement of tree.statements) {
-    if (!ts.isVariableStatement(statement)) continue;
-    for (const { name, initializer } of statement.declarationList.declarations) {
-      const made = initializer && strip(initializer);
-      if (made && ts.isIdentifier(name) && ts.isCallExpression(made) && (isFromSchema(made) || isSource(made)))
-        found.push(name.text);
-    }
-  }
-  return found;
+const isLambda = ({ lambdas }: Work, node: ts.Node): boolean =>
+  ts.isFunctionLike(node) && lambdas.some(({ range }) => range.start === node.getStart() && range.end === node.end);
+
+const rangeOf = (node: ts.Node): Range => ({ start: node.getStart(), end: node.end });
+
+/** @returns the site's index, which its node carries */
+function addSite(work: Work, operator: Site["operator"], whole: ts.Node, left: ts.Node, right: Range): number {
+  const variable = variableOf(whole);
+  const site = { operator, whole: rangeOf(whole), left: rangeOf(left), right, ...(variable && { variable }) };
+  return work.firstSite + work.sites.push(site) - 1;
 }
 
-/** The variable an expression is (part of) the value of. */
-function variableOf(node: ts.Node): string | undefined {
-  for (let at: ts.Node | undefined = node; at && !ts.isStatement(at); at = at.parent) {
-    if (ts.isVariableDeclaration(at) && ts.isIdentifier(at.name)) return at.name.text;
-    if (ts.isFunctionLike(at)) return undefined;
-  }
-  return undefined;
+const fail = ({ file, findings }: Work, range: Range, message: Message): void =>
+  void findings.push(diagnosticAt({ file, ...range }, message));
+
+/** A list of names stands for columns of the file's only source. */
+function bindList(work: Work, list: ts.Node): void {
+  const { sources, edits } = work;
+  const [only, second] = sources;
+  if (!only) fail(work, rangeOf(list), messages.rewriteListWithoutSource({ list: list.getText() }));
+  else if (second)
+    fail(
+      work,
+      rangeOf(list),
+      messages.rewriteListAmbiguous({
+        list: list.getText(),
+        sources: sources.map(s => `\`${s}\``).join(" and "),
+        first: only,
+      }),
+    );
+  else
+    edits.push(opener(list, `$list(${only}, `), closer(list, `, ${addSite(work, "[]", list, list, rangeOf(list))})`));
 }
 
-const strip = (node: ts.Expression): ts.Expression =>
-  ts.isParenthesizedExpression(node) ||
-  ts.isAsExpression(node) ||
-  ts.isSatisfiesExpression(node) ||
-  ts.isNonNullExpression(node)
-    ? strip(node.expression)
-    : node;
-
-const isSource = ({ expression }: ts.CallExpression): boolean =>
-  ts.isIdentifier(expression) && expression.text === "source";
-
-const isFromSchema = ({ expression }: ts.CallExpression): boolean =>
-  ts.isPropertyAccessExpression(expression) &&
-  expression.name.text === "fromSchema" &&
-  ts.isIdentifier(expression.expression) &&
-  expression.expression.text === "source";
-
-const isTag = (node: ts.Expression): boolean =>
-  ts.isCallExpression(node) && ts.isIdentifier(node.expression) && node.expression.text === "tag";
-
-/** `"a"`, `["a", "b"]`, `[["a", "b"], "c"]`, `tag("user")`, `[tag("user"), "c"]`. */
-const isNames = (node: ts.Expression): boolean =>
-  ts.isStringLiteralLike(node) ||
-  isTag(node) ||
-  (ts.isArrayLiteralExpression(node) && node.elements.every(element => isNames(strip(element))));
-
-/** `"a", "b"` between brackets. */
-const isNameSequence = (node: ts.Expression): boolean =>
-  ts.isBinaryExpression(node) &&
-  node.operatorToken.kind === ts.SyntaxKind.CommaToken &&
-  [node.left, node.right].every(side => ts.isStringLiteralLike(side) || isNameSequence(side));
-
-/** Operands that make `+` and `-` plain arithmetic. */
-const isPrimitive = (node: ts.Expression): boolean =>
-  ts.isStringLiteralLike(node) ||
-  ts.isNumericLiteral(node) ||
-  ts.isBigIntLiteral(node) ||
-  ts.isTemplateExpression(node) ||
-  (ts.isPrefixUnaryExpression(node) && isPrimitive(node.operand));
-
-/** `x["a"] = …`, `delete x["a"]`, `x["a"]++`. */
-function isWritten(node: ts.ElementAccessExpression): boolean {
-  const { parent } = node;
-  if (ts.isDeleteExpression(parent) || ts.isPostfixUnaryExpression(parent)) return true;
-  if (ts.isPrefixUnaryExpression(parent))
-    return parent.operator === ts.SyntaxKind.PlusPlusToken || parent.operator === ts.SyntaxKind.MinusMinusToken;
-  return (
-    ts.isBinaryExpression(parent) &&
-    parent.left === node &&
-    parent.operatorToken.kind >= ts.SyntaxKind.FirstAssignment &&
-    parent.operatorToken.kind <= ts.SyntaxKind.LastAssignment
+function rewriteLambda({ lambdas, firstLambda, edits }: Work, argument: ts.Node, { range, outer }: LambdaSite): void {
+  const index = firstLambda + lambdas.findIndex(other => other.range.start === range.start);
+  const constants = outer.map(name => `${name}: () => ${name}`).join(", ");
+  edits.push(
+    opener(argument, "$lambda("),
+    closer(argument, constants ? `, ${index}, { ${constants} })` : `, ${index})`),
   );
+}
+
+/** `a >> b`, `a + b`, `a - b`. */
+function rewriteBinary(work: Work, node: ts.BinaryExpression): void {
+  const { operatorToken: token } = node;
+  const compound = COMPOUND.get(token.kind);
+  if (compound && !isPrimitive(node.right) && ts.isIdentifier(node.left)) {
+    const [name, right] = [node.left.text, node.right.getText()];
+    fail(work, rangeOf(token), messages.rewriteCompoundAssignment({ operator: compound, name, right }));
+    return;
+  }
+  const operator = BINARY.get(token.kind);
+  if (!operator) return;
+  const [left, right] = [strip(node.left), strip(node.right)];
+  // A lone text left of `+` or `-` is a text; a list of texts is columns.
+  const names = isNames(left) && (operator === ">>" || ts.isArrayLiteralExpression(left));
+  if (
+    operator !== ">>" &&
+    !names &&
+    (isPrimitive(left) || (isPrimitive(right) && !(ts.isStringLiteralLike(right) && operator === "-")))
+  )
+    return;
+  work.edits.push(
+    opener(node, `${HELPERS[operator]}(`),
+    replacement(token.getStart(), token.end, ","),
+    closer(node, `, ${addSite(work, operator, node, node.left, rangeOf(node.right))})`),
+  );
+  if (names) bindList(work, left);
+  if (operator === "+" && ts.isArrayLiteralExpression(right) && isNames(right)) bindList(work, right);
+}
+
+/** `node["a"]`, `node["a", "b"]`. */
+function rewriteElement(work: Work, node: ts.ElementAccessExpression): void {
+  const { tree } = work;
+  const key = node.argumentExpression;
+  const isSequence = isNameSequence(key);
+  if (!isNames(strip(key)) && !isSequence) return;
+  if (node.questionDotToken || node.expression.kind === ts.SyntaxKind.SuperKeyword || isWritten(node)) return;
+  const bracket = tree.text.indexOf("[", node.expression.end);
+  const line = (offset: number) => tree.getLineAndCharacterOfPosition(offset).line;
+  if (line(node.expression.end) !== line(bracket)) {
+    const list = tree.text.slice(bracket, node.end);
+    fail(work, { start: bracket, end: node.end }, messages.rewriteBracketOnNewLine({ list }));
+  }
+  const index = addSite(work, "[]", node, node.expression, rangeOf(key));
+  // Half typed, `user["ag` ends without its bracket.
+  const closed = key.end < node.end && tree.text[node.end - 1] === "]" ? 1 : 0;
+  work.edits.push(
+    opener(node, "$pick("),
+    replacement(bracket, bracket + 1, isSequence ? ",[" : ","),
+    closer(node, isSequence ? `], ${index})` : `, ${index})`, closed),
+  );
+}
+
+function rewriteCall(work: Work, node: ts.CallExpression): void {
+  if (!rewriteDeclaration(work, node)) rewriteMethod(work, node);
+}
+
+/** The site as one more argument of `subgraph("user", node)`, `source({ ... })` and `source.fromSchema("path")`. */
+function rewriteDeclaration(work: Work, node: ts.CallExpression): boolean {
+  const { expression, arguments: given } = node;
+  const isSubgraph = ts.isIdentifier(expression) && expression.text === "subgraph" && given.length === 2;
+  if (!isSubgraph && !((isFromSchema(node) || isSource(node)) && given.length === 1)) return false;
+  const [first, last] = [given[0]!, given.at(-1)!];
+  const right = isSubgraph ? last : isSource(node) ? node : first;
+  work.edits.push(furtherArgument(last, String(addSite(work, "call", node, first, rangeOf(right)))));
+  return true;
+}
+
+/** The method form, `a.pipe(b)`, is left as it stands, with the site as one more argument. */
+function rewriteMethod(work: Work, node: ts.CallExpression): void {
+  const { expression, arguments: given } = node;
+  const [argument] = given;
+  if (!argument || given.length !== 1 || !ts.isPropertyAccessExpression(expression)) return;
+  const operator = METHODS.get(expression.name.text);
+  if (!operator) return;
+  const site = addSite(work, operator, node, expression.expression, rangeOf(argument));
+  work.edits.push(furtherArgument(argument, String(site)));
 }
