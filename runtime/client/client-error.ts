@@ -140,3 +140,10 @@ function stepOf(message: string): string | undefined {
   if (!message.startsWith("in ensemble '")) return undefined;
   return /(?:for model|unknown model:|instance) '([^']+)'/.exec(message)?.[1];
 }
+
+/** Errors of the lower layers do not know whom they were for. */
+export function placed(error: unknown, model: string, requestId: string | undefined): unknown {
+  if (error instanceof ClientError)
+    Object.assign(error, { model: error.model ?? model, requestId: error.requestId ?? requestId });
+  return error;
+}
