@@ -1,0 +1,183 @@
+/**
+ * The services that a server's options ask for, in the order in which Triton opens them.
+ */
+import { RuntimeFault } from "../../base/errors.js";
+import type { MemoryBudget } from "../../base/memory/memory-budget.js";
+import type { Registry } from "../models/registry-types.js";
+import type { FailureCounts } from "../observe/failure-counts.js";
+import type { LogSettings } from "../observe/log-settings.js";
+import { createMetrics } from "../observe/metrics.js";
+import type { ServerLog } from "../observe/server-log.js";
+import type { ServerCalls } from "../requests/server-calls.js";
+import { serveGrpc } from "../transport/grpc/server.js";
+import { headerPattern } from "../transport/header-forwarding.js";
+import type { RouteContext } from "../transport/http/route.js";
+import { sageMaker } from "../transport/http/sagemaker.js";
+import { type HttpPort, serveFrontEnd, serveHttp, serveMetrics } from "../transport/http/server.js";
+import { vertexAi } from "../transport/http/vertex-ai.js";
+import { createRestriction, type Restriction } from "../transport/restriction.js";
+import type { Pattern } from "../transport/user-pattern.js";
+import type { PortService } from "./port-service.js";
+import type { OpenOptions } from "./server-options.js";
+
+export interface Parts {
+  /** What requests of all ports hold is charged to it. */
+  readonly budget: MemoryBudget;
+  readonly calls: ServerCalls;
+  readonly registry: Registry;
+  readonly log: ServerLog;
+  readonly logSettings: LogSettings;
+  readonly failures: FailureCounts;
+}
+
+/** What services of one server share. */
+interface Shared {
+  readonly options: OpenOptions;
+  readonly parts: Parts;
+  readonly http: Omit<HttpPort, "address" | "port">;
+  /** What routes over HTTP work with. */
+  readonly frontEnd: RouteContext;
+  readonly grpcRestriction: Restriction;
+  readonly printMetrics: () => string;
+}
+
+/** @throws RuntimeFault for a restriction that does not parse */
+export function portServices(options: OpenOptions, parts: Parts): readonly PortService[] {
+  const { budget, calls, logSettings, registry } = parts;
+  const metrics = createMetrics({
+    cpu: options.allowCpuMetrics,
+    config: options.metricsConfig,
+    failures: parts.failures,
+    intervalMs: options.metricsIntervalMs,
+    memory: () => ({ resident: process.memoryUsage.rss(), charged: budget.charged, limit: budget.limit }),
+    pinnedBytes: options.shown.pinnedMemoryPoolByteSize,
+  });
+  const shared: Shared = {
+    options,
+    parts,
+    http: { stallTime: options.stallTimeoutSeconds * 1000, allowedOrigins: options.httpAllowedOrigins, budget },
+    grpcRestriction: createRestriction(options.grpcRestrictedProtocols, "triton-grpc-protocol-"),
+    frontEnd: {
+      budget,
+      calls,
+      logSettings,
+      maxInputSize: options.httpMaxInputSize,
+      restriction: createRestriction(options.httpRestrictedApis),
+      headerForwardPattern: undefined,
+    },
+    printMetrics: () => metrics.print(registry.ready(), registry.failed()),
+  };
+  return [
+    grpcService(shared),
+    httpService(shared),
+    sageMakerService(shared),
+    vertexAiService(shared),
+    metricsService(shared),
+  ].filter(service => service !== undefined);
+}
+
+function grpcService({ options, parts, http, grpcRestriction }: Shared): PortService | undefined {
+  const at = options.grpc;
+  const { budget, calls, log, logSettings } = parts;
+  return (
+    at && {
+      name: "GRPC",
+      port: "grpc",
+      at,
+      start: async () =>
+        serveGrpc(
+          { ...at, reuse: options.reuseGrpcPort },
+          {
+            budget,
+            calls,
+            log,
+            logSettings,
+            restriction: grpcRestriction,
+            headerForwardPattern: await forwarded(options.grpcHeaderForwardPattern, log),
+            tls: options.grpcTls,
+            care: options.grpcConnections,
+            stallTime: http.stallTime,
+            compression: options.grpcCompression,
+          },
+        ),
+    }
+  );
+}
+
+function httpService({ options, parts, http, frontEnd }: Shared): PortService | undefined {
+  const at = options.http;
+  const { log } = parts;
+  return (
+    at && {
+      name: "HTTP",
+      port: "http",
+      at,
+      start: async () => {
+        const headerForwardPattern = await forwarded(options.httpHeaderForwardPattern, log);
+        return serveHttp({ ...at, ...http, reuse: options.reuseHttpPort }, { ...frontEnd, headerForwardPattern }, log);
+      },
+    }
+  );
+}
+
+function sageMakerService({ options, parts, http, frontEnd }: Shared): PortService | undefined {
+  const at = options.sageMaker;
+  const { log } = parts;
+  return (
+    at && {
+      name: "Sagemaker",
+      port: "sageMaker",
+      at,
+      start: async () => serveFrontEnd({ ...at, ...http }, sageMaker(at, frontEnd, log), log),
+    }
+  );
+}
+
+function vertexAiService({ options, parts, http, frontEnd, printMetrics }: Shared): PortService | undefined {
+  const at = options.vertexAi;
+  const { log, registry } = parts;
+  return (
+    at && {
+      name: "Vertex AI",
+      port: "vertexAi",
+      at,
+      start: async () => {
+        const missing = at.predictRoute ? at.healthRoute || "AIP_HEALTH_ROUTE" : "API_PREDICT_ROUTE";
+        if (missing !== at.healthRoute)
+          throw new RuntimeFault("INVALID_ARGUMENT", `${missing} is not defined for Vertex AI endpoint`);
+        const respond = await vertexAi({ ...at, model: defaultModel(at.model, registry) }, frontEnd, printMetrics, log);
+        return serveFrontEnd({ ...at, ...http }, respond, log);
+      },
+    }
+  );
+}
+
+function metricsService({ options, parts, http, printMetrics }: Shared): PortService | undefined {
+  const at = options.metrics;
+  return (
+    at && {
+      name: "Metrics",
+      port: "metrics",
+      at,
+      start: async () => serveMetrics({ ...at, ...http }, printMetrics, parts.log),
+    }
+  );
+}
+
+const forwarded = (pattern: string, log: ServerLog): Promise<Pattern | undefined> =>
+  headerPattern(pattern, text => log.error("header_forwarding", text));
+
+/** @throws RuntimeFault with Triton's text where there is no telling which model predictions are for */
+function defaultModel(name: string, registry: Registry): string {
+  const ready = registry.ready();
+  if (name !== "") {
+    if (ready.some(({ model }) => model === name)) return name;
+    throw new RuntimeFault("INVALID_ARGUMENT", `Expect the default model '${name}' is loaded`);
+  }
+  const [only] = ready;
+  if (ready.length === 1) return only!.model;
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    "Expect the model repository contains only a single model if default model is not specified",
+  );
+}
