@@ -134,19 +134,7 @@ export function artefactReader(folder: string): ArtefactReader {
       }
       return { ok: true, value, path: resolved };
     } catch (error) {
-      const reason = (error as Error).message
-        .replace(`${resolved}: `, "")
-        .replace(new RegExp(`^${quoteForRegExp(resolved)} `), "it ")
-        .replaceAll(resolved, path);
-      return {
-        ok: false,
-        message: messages.artefactUnreadable({
-          what,
-          path,
-          reason: reason.replace(/\.$/, ""),
-          way: "Correct the path (it is relative to this file), or make the file again.",
-        }),
-      };
+      return { ok: false, message: unreadable(what, path, resolved, error as Error) };
     }
   };
   return {
@@ -165,6 +153,20 @@ export function artefactReader(folder: string): ArtefactReader {
         return fingerprint(resolved) === print ? [] : [messages.artefactChanged({ what, path })];
       }),
   };
+}
+
+/** @param path as the author wrote it @param resolved where it leads, which a reader's words may begin with */
+function unreadable(what: string, path: string, resolved: string, { message }: Error): Message {
+  const reason = message
+    .replace(`${resolved}: `, "")
+    .replace(new RegExp(`^${quoteForRegExp(resolved)} `), "it ")
+    .replaceAll(resolved, path);
+  return messages.artefactUnreadable({
+    what,
+    path,
+    reason: reason.replace(/\.$/, ""),
+    way: "Correct the path (it is relative to this file), or make the file again.",
+  });
 }
 
 /** Whether a model's data file is a link to elsewhere. A model may itself be a link to where both lie, as in a cache of downloads. */

@@ -25,18 +25,8 @@ export function serialise(program: Program): GraphDocument {
 
   const convert = ({ data, site }: AnyNode): GraphNode => {
     switch (data.kind) {
-      // What no type checker saw may be anything at all, a function included, which could not leave this thread.
-      case "source": {
-        const given: unknown = data.columns;
-        if (typeof given === "function") {
-          recordFault(messages.graphSourceColumns({ seen: describeValue(given) }), site, "right");
-          return { kind: "unknown", site };
-        }
-        const columns = plainParams("source", given, site);
-        return columns
-          ? { kind: "source", columns: columns.plain as typeof data.columns, site }
-          : { kind: "unknown", site };
-      }
+      case "source":
+        return sourceNode(data.columns, site);
       case "schema": {
         const path = plainParams("source.fromSchema", { path: data.path }, site);
         return path ? { kind: "schema", path: data.path, site } : { kind: "unknown", site };
@@ -90,6 +80,17 @@ export function serialise(program: Program): GraphDocument {
 
   const output = visit(program.output);
   return { kind: program.kind, name: program.name, options: plainOptions(program), nodes, output };
+}
+
+/** What no type checker saw may be anything at all, a function included, which could not leave this thread. */
+function sourceNode(given: unknown, site: number | undefined): GraphNode {
+  if (typeof given === "function") {
+    recordFault(messages.graphSourceColumns({ seen: describeValue(given) }), site, "right");
+    return { kind: "unknown", site };
+  }
+  const columns = plainParams("source", given, site);
+  if (!columns) return { kind: "unknown", site };
+  return { kind: "source", columns: columns.plain as Extract<GraphNode, { kind: "source" }>["columns"], site };
 }
 
 /** @throws Error naming the option that can't leave the file */

@@ -128,53 +128,61 @@ export function management(ask: Ask, forget: (model: string) => void): Managemen
       await ask("RepositoryModelUnload", { model_name: model, parameters }, options);
       forget(model);
     },
-    systemSharedMemory: {
-      status: async (name = "", options) =>
-        Object.values((await ask("SystemSharedMemoryStatus", { name }, options)).regions),
-      async register(name, { key, byteSize, offset = 0 }, options) {
-        await ask("SystemSharedMemoryRegister", { name, key, offset, byte_size: byteSize }, options);
-      },
-      async unregister(name = "", options) {
-        await ask("SystemSharedMemoryUnregister", { name }, options);
-      },
-    },
-    cudaSharedMemory: {
-      status: async (name = "", options) =>
-        Object.values((await ask("CudaSharedMemoryStatus", { name }, options)).regions),
-      async register(name, { handle, byteSize, device = 0 }, options) {
-        await ask(
-          "CudaSharedMemoryRegister",
-          { name, raw_handle: handle, device_id: device, byte_size: byteSize },
-          options,
-        );
-      },
-      async unregister(name = "", options) {
-        await ask("CudaSharedMemoryUnregister", { name }, options);
-      },
-    },
-    async traceSettings(change = {}, model = "", options) {
-      const given = Object.fromEntries(Object.entries(change).map(([key, value]) => [key, { value }]));
-      const { settings } = await ask("TraceSetting", { settings: given, model_name: model }, options);
-      return Object.fromEntries(Object.entries(settings).map(([key, { value }]) => [key, value]));
-    },
-    async logSettings(change = {}, options) {
-      const given = Object.fromEntries(
-        Object.entries(change).map(([key, value]) => [
-          key,
-          typeof value === "boolean"
-            ? { bool_param: value }
-            : typeof value === "number"
-              ? { uint32_param: value }
-              : { string_param: value },
-        ]),
-      );
-      const { settings } = await ask("LogSettings", { settings: given }, options);
-      return Object.fromEntries(
-        Object.entries(settings).map(([key, { bool_param, uint32_param, string_param }]) => [
-          key,
-          bool_param ?? uint32_param ?? string_param ?? "",
-        ]),
-      );
-    },
+    ...sharedMemory(ask),
+    ...serverSettings(ask),
   };
 }
+
+const sharedMemory = (ask: Ask): Pick<Management, "systemSharedMemory" | "cudaSharedMemory"> => ({
+  systemSharedMemory: {
+    status: async (name = "", options) =>
+      Object.values((await ask("SystemSharedMemoryStatus", { name }, options)).regions),
+    async register(name, { key, byteSize, offset = 0 }, options) {
+      await ask("SystemSharedMemoryRegister", { name, key, offset, byte_size: byteSize }, options);
+    },
+    async unregister(name = "", options) {
+      await ask("SystemSharedMemoryUnregister", { name }, options);
+    },
+  },
+  cudaSharedMemory: {
+    status: async (name = "", options) =>
+      Object.values((await ask("CudaSharedMemoryStatus", { name }, options)).regions),
+    async register(name, { handle, byteSize, device = 0 }, options) {
+      await ask(
+        "CudaSharedMemoryRegister",
+        { name, raw_handle: handle, device_id: device, byte_size: byteSize },
+        options,
+      );
+    },
+    async unregister(name = "", options) {
+      await ask("CudaSharedMemoryUnregister", { name }, options);
+    },
+  },
+});
+
+const serverSettings = (ask: Ask): Pick<Management, "traceSettings" | "logSettings"> => ({
+  async traceSettings(change = {}, model = "", options) {
+    const given = Object.fromEntries(Object.entries(change).map(([key, value]) => [key, { value }]));
+    const { settings } = await ask("TraceSetting", { settings: given, model_name: model }, options);
+    return Object.fromEntries(Object.entries(settings).map(([key, { value }]) => [key, value]));
+  },
+  async logSettings(change = {}, options) {
+    const given = Object.fromEntries(
+      Object.entries(change).map(([key, value]) => [
+        key,
+        typeof value === "boolean"
+          ? { bool_param: value }
+          : typeof value === "number"
+            ? { uint32_param: value }
+            : { string_param: value },
+      ]),
+    );
+    const { settings } = await ask("LogSettings", { settings: given }, options);
+    return Object.fromEntries(
+      Object.entries(settings).map(([key, { bool_param, uint32_param, string_param }]) => [
+        key,
+        bool_param ?? uint32_param ?? string_param ?? "",
+      ]),
+    );
+  },
+});
