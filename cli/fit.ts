@@ -50,53 +50,53 @@ The same data gives the same folder, byte for byte. After an error or a kill the
 that was killed goes on where it was, if program and data are the same.
 Then: \`merlon transform DIR\` for training data, \`transformWorkflow("DIR")\` in an ensemble.`,
     )
-    .action(async (file: string, options: Options) => {
-      const started = performance.now();
-      const { compileWorkflow, printDiagnostics } = await import("../compiler/index.js");
-      const compiled = await compileWorkflow(file);
-      process.stderr.write(printDiagnostics(compiled.diagnostics, { color: process.stderr.isTTY === true }));
-      if (!compiled.ok) {
-        process.exitCode = 1;
-        return;
-      }
-      if (compiled.plan.kind !== "workflow")
-        throw new Error(`${file} is an ensemble, which has nothing to fit: build it with \`merlon build ${file}\`.`);
-      const [{ fitWorkflow }, { writeFittedWorkflow }, { journalOf, removeJournal }] = await Promise.all([
-        import("../runtime/etl/fit.js"),
-        import("../runtime/etl/fitted-folder.js"),
-        import("../runtime/etl/fit-journal.js"),
-      ]);
-      const progress = printProgress();
-      let rows = 0;
-      let resumed = 0;
-      try {
-        await writeFittedWorkflow(options.out, async folder => {
-          const fitted = await fitWorkflow(compiled.plan, options.data, {
-            folder,
-            journal: journalOf(options.out),
-            base: dirname(file),
-            refine: compiled.withState,
-            goldenRows: Number(options.goldenRows),
-            onProgress: progress.onProgress,
-            ...databaseOptions(options),
-            ...sparkOptions(options),
-          });
-          rows = fitted.rows;
-          resumed = fitted.resumed;
-          return compiled.withState(fitted.states);
-        });
-        removeJournal(options.out);
-      } finally {
-        progress.stop();
-      }
-      if (resumed > 0)
-        process.stdout.write(
-          `  went on where a fit of the same program and data had been stopped: ${resumed} of its parts ${resumed === 1 ? "was" : "were"} done\n`,
-        );
-      process.stdout.write(
-        summary(`Fitted ${compiled.plan.name} to ${options.out}`, rows, performance.now() - started),
-      );
+    .action(fit);
+
+async function fit(file: string, options: Options): Promise<void> {
+  const started = performance.now();
+  const { compileWorkflow, printDiagnostics } = await import("../compiler/index.js");
+  const compiled = await compileWorkflow(file);
+  process.stderr.write(printDiagnostics(compiled.diagnostics, { color: process.stderr.isTTY === true }));
+  if (!compiled.ok) {
+    process.exitCode = 1;
+    return;
+  }
+  if (compiled.plan.kind !== "workflow")
+    throw new Error(`${file} is an ensemble, which has nothing to fit: build it with \`merlon build ${file}\`.`);
+  const [{ fitWorkflow }, { writeFittedWorkflow }, { journalOf, removeJournal }] = await Promise.all([
+    import("../runtime/etl/fit.js"),
+    import("../runtime/etl/fitted-folder.js"),
+    import("../runtime/etl/fit-journal.js"),
+  ]);
+  const progress = printProgress();
+  let rows = 0;
+  let resumed = 0;
+  try {
+    await writeFittedWorkflow(options.out, async folder => {
+      const fitted = await fitWorkflow(compiled.plan, options.data, {
+        folder,
+        journal: journalOf(options.out),
+        base: dirname(file),
+        refine: compiled.withState,
+        goldenRows: Number(options.goldenRows),
+        onProgress: progress.onProgress,
+        ...databaseOptions(options),
+        ...sparkOptions(options),
+      });
+      rows = fitted.rows;
+      resumed = fitted.resumed;
+      return compiled.withState(fitted.states);
     });
+    removeJournal(options.out);
+  } finally {
+    progress.stop();
+  }
+  if (resumed > 0)
+    process.stdout.write(
+      `  went on where a fit of the same program and data had been stopped: ${resumed} of its parts ${resumed === 1 ? "was" : "were"} done\n`,
+    );
+  process.stdout.write(summary(`Fitted ${compiled.plan.name} to ${options.out}`, rows, performance.now() - started));
+}
 
 /** The options every data command shares, as the runtime takes them. */
 export const databaseOptions = ({

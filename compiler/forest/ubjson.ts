@@ -12,12 +12,22 @@ const NUMBERS = {
 const isNumber = (type: string): type is keyof typeof NUMBERS => Object.hasOwn(NUMBERS, type);
 const DEEPEST = 64;
 
-/** @throws Error naming the byte */
-export function parseUbjson(bytes: Uint8Array): unknown {
+/** Reads markers, numbers and texts one after the other. Each throws an Error naming the byte. */
+interface UbjsonBytes {
+  fail(what: string): never;
+  marker(): string;
+  /** The next byte, which stays. */
+  peek(): string;
+  skip(): void;
+  number(type: string): number;
+  /** A length, which is never more than the file's own. */
+  count(): number;
+  text(): string;
+}
+
+function ubjsonBytes(bytes: Uint8Array): UbjsonBytes {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
-  /** Values of all arrays and objects that say their length. */
-  let counted = 0;
   const fail = (what: string): never => {
     throw new Error(`${what} at byte ${at}`);
   };
@@ -25,7 +35,6 @@ export function parseUbjson(bytes: Uint8Array): unknown {
     if (at >= bytes.length) fail("the file ends early");
     return String.fromCharCode(bytes[at++]!);
   };
-  const peek = (): string => String.fromCharCode(bytes[at] ?? 0);
   const number = (type: string): number => {
     if (!isNumber(type)) return fail(`\`${type}\` is no number`);
     const [size, read] = NUMBERS[type];
@@ -38,20 +47,39 @@ export function parseUbjson(bytes: Uint8Array): unknown {
     const value = number(marker());
     return value >= 0 && value <= bytes.length ? value : fail(`a length of ${value}`);
   };
-  const text = (): string => {
-    const length = count();
-    if (at + length > bytes.length) fail("the file ends early");
-    at += length;
-    return Buffer.from(bytes.buffer, bytes.byteOffset + at - length, length).toString("utf8");
+  return {
+    fail,
+    marker,
+    peek: () => String.fromCharCode(bytes[at] ?? 0),
+    skip: () => {
+      at++;
+    },
+    number,
+    count,
+    text: () => {
+      const length = count();
+      if (at + length > bytes.length) fail("the file ends early");
+      at += length;
+      return Buffer.from(bytes.buffer, bytes.byteOffset + at - length, length).toString("utf8");
+    },
   };
+}
+
+/** @throws Error naming the byte */
+export function parseUbjson(bytes: Uint8Array): unknown {
+  const reader = ubjsonBytes(bytes);
+  const { marker, peek, skip, number, count, text } = reader;
+  const fail: UbjsonBytes["fail"] = reader.fail;
+  /** Values of all arrays and objects that say their length. */
+  let counted = 0;
   const header = (): { type?: string; length?: number } => {
     let type: string | undefined;
     if (peek() === "$") {
-      at++;
+      skip();
       type = marker();
     }
     if (peek() !== "#") return type === undefined ? {} : fail("a type without a length");
-    at++;
+    skip();
     const length = count();
     // Values of types without bytes would cost memory by their number alone.
     counted += length;
@@ -63,7 +91,7 @@ export function parseUbjson(bytes: Uint8Array): unknown {
     const items: unknown[] = [];
     if (length === undefined) {
       while (peek() !== "]") items.push(value(marker(), depth));
-      at++;
+      skip();
     } else for (let i = 0; i < length; i++) items.push(value(type ?? marker(), depth));
     return items;
   };
@@ -73,7 +101,7 @@ export function parseUbjson(bytes: Uint8Array): unknown {
     const entry = () => entries.push([text(), value(type ?? marker(), depth)]);
     if (length === undefined) {
       while (peek() !== "}") entry();
-      at++;
+      skip();
     } else for (let i = 0; i < length; i++) entry();
     return Object.fromEntries(entries);
   };
