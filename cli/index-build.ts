@@ -6,7 +6,8 @@ import { printProgress, summary } from "./progress.js";
 
 interface Options {
   readonly data: string[];
-  readonly id: string;
+  readonly id?: string;
+  readonly textId?: string;
   readonly embedding: string;
   readonly factory: string;
   readonly metric: "ip" | "l2" | "cosine";
@@ -27,7 +28,8 @@ const buildCommand = (): Command =>
   new Command("build")
     .description("build a FAISS index from a Parquet column of embeddings")
     .requiredOption("-d, --data <paths...>", "Parquet: files, folders or quoted globs")
-    .requiredOption("--id <column>", "integer column whose values the index answers with")
+    .addOption(new Option("--id <column>", "integer column whose values the index answers with").conflicts("textId"))
+    .option("--text-id <column>", "text column whose values the index answers with; they are written to FILE.ids.arrow")
     .requiredOption("--embedding <column>", "column of float lists, all of one length")
     .option(
       "--factory <text>",
@@ -49,6 +51,7 @@ const buildCommand = (): Command =>
 Examples:
   $ merlon index build --data embeddings.parquet --id item_id --embedding embedding --factory "IVF32,Flat" --metric ip --out index/items.faiss
   $ merlon index build --data embeddings.parquet --id item_id --embedding embedding --factory HNSW32 --ef-search 64 --out index/items.faiss
+  $ merlon index build --data embeddings.parquet --text-id sku --embedding embedding --out index/items.faiss
 With \`--metric cosine\`, write \`queryFaiss(…, { normalize: true })\` so that distances are cosines too.`,
     )
     .action(async (options: Options) => {
@@ -56,9 +59,13 @@ With \`--metric cosine\`, write \`queryFaiss(…, { normalize: true })\` so that
       const { buildIndex } = await import("../runtime/etl/index-build.js");
       const progress = printProgress();
       try {
-        const { id, embedding, factory, metric } = options;
+        const { textId, embedding, factory, metric } = options;
+        const id = options.id ?? textId;
+        if (id === undefined)
+          throw new Error("give the column of the ids: `--id` for integers, `--text-id` for texts.");
         const { count, dimension } = await buildIndex(options.data, options.out, {
           id,
+          textIds: textId !== undefined,
           embedding,
           factory,
           metric,

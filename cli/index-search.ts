@@ -1,4 +1,5 @@
 /** `merlon index search`: asks a FAISS file, and measures what its parameters cost and give. */
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
 
@@ -38,6 +39,7 @@ Examples:
     )
     .action(async (file: string, options: Options) => {
       const { readFaissHeaderFile, searchedBy } = await import("../formats/faiss/faiss.js");
+      const { readTextIds, textIdsFile } = await import("../formats/faiss/text-ids.js");
       const header = readFaissHeaderFile(file);
       const topk = whole("topk", options.topk);
       const queries = await readQueries(options, header.dimension);
@@ -66,11 +68,15 @@ Examples:
       }
       const { openIndex } = await import("../runtime/stores/vectors/open-index.js");
       const index = await openIndex(file, parameters);
+      const texts =
+        existsSync(textIdsFile(file)) && readTextIds(textIdsFile(file), { index: file, ntotal: header.ntotal });
       const count = queries.length / header.dimension;
       const found = await index.search(queries as Float32Array<ArrayBuffer>, count, Math.min(topk, header.ntotal));
       for (let row = 0; row < count; row++)
         for (let i = found.offsets[row]!; i < found.offsets[row + 1]!; i++)
-          process.stdout.write(`${row}\t${found.ids[i]}\t${found.distances[i]}\n`);
+          process.stdout.write(
+            `${row}\t${texts ? JSON.stringify(texts.at(Number(found.ids[i]))) : found.ids[i]}\t${found.distances[i]}\n`,
+          );
       await index.close();
     });
 

@@ -45,6 +45,8 @@ const TYPE_NAMES =
     " ",
   );
 const RECORD_BATCH = 3;
+/** Pairs may share their bytes, and each takes memory. */
+const MOST_PAIRS = 1000;
 const EMPTY = new Uint8Array(0);
 
 /** @throws ArrowFileError that says what is wrong, without the file's name */
@@ -53,6 +55,33 @@ export function readArrowFile(bytes: Uint8Array): ArrowFile {
     return read(bytes);
   } catch (error) {
     if (error instanceof FlatbufferError) throw new ArrowFileError(`it is not a whole Arrow file: it ${error.message}`);
+    throw error;
+  }
+}
+
+/**
+ * The pairs of a file's schema, by key; of a key that comes twice, the last.
+ * @throws ArrowFileError that says what is wrong, without the file's name
+ */
+export function readArrowMetadata(bytes: Uint8Array): ReadonlyMap<string, string> {
+  try {
+    const { view, root } = footerOf(bytesSource(bytes));
+    const pairs = new Map<string, string>();
+    const schema = root.table(1);
+    const { count } = schema?.structs(2, 4) ?? { count: 0 };
+    if (count > MOST_PAIRS)
+      throw new ArrowFileError(`its schema has ${count} pairs of metadata, more than ${MOST_PAIRS}`);
+    let size = 0;
+    for (const pair of schema?.tables(2) ?? []) {
+      const [key = "", value = ""] = [pair.text(0), pair.text(1)];
+      // Pairs may share their bytes.
+      size += key.length + value.length;
+      if (size > view.byteLength) throw damaged("its metadata takes more bytes than its footer");
+      pairs.set(key, value);
+    }
+    return pairs;
+  } catch (error) {
+    if (error instanceof FlatbufferError) throw damaged(`it ${error.message}`);
     throw error;
   }
 }

@@ -29,7 +29,7 @@ export async function buildEmbeddingTable(
   const database = await openDatabase(options);
   const staging = new StagingFolder(out);
   try {
-    const vectors = await openKeyedVectors(database, data, options);
+    const vectors = await openKeyedVectors(database, data, options, "int64");
     const { count: totalRows, dimension } = vectors;
     const keys = await vectors.write(join(staging.path, VECTORS), {
       sorted: true,

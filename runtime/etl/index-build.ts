@@ -1,13 +1,14 @@
 /**
- * Parquet with ids and embeddings -> a FAISS index file that answers with those ids, exact beyond 2^53.
+ * Parquet with ids and embeddings -> a FAISS index file that answers with those ids, exact beyond 2^53. Text ids go into a map beside it.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { patchIvfIds, type SearchParameters, wrapIdMap, writeSearchParameters } from "../../formats/faiss/faiss.js";
+import { textIdsFile } from "../../formats/faiss/text-ids.js";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
 import { RuntimeFault } from "../base/errors.js";
 import { toUnitLength } from "../stores/vectors/unit-length.js";
@@ -15,11 +16,14 @@ import { type DatabaseOptions, type OnProgress, openDatabase } from "./database.
 import type { FaissJob } from "./faiss-child.js";
 import { type IndexFactory, indexFactory } from "./index-factory.js";
 import { openKeyedVectors, type VectorColumns } from "./keyed-vectors.js";
+import { printTextIds } from "./print-text-ids.js";
 import { moveFile } from "./transform.js";
 
 export interface IndexBuildOptions extends DatabaseOptions, VectorColumns {
   /** As FAISS spells it: `Flat`, `SQ8` or `PQ16`, alone or behind `IVF32,` or `HNSW32,`. */
   readonly factory?: string;
+  /** The ids are texts. @default false */
+  readonly textIds?: boolean;
   /** Inner product, squared distance, or inner product of vectors that are brought to length 1. */
   readonly metric?: "ip" | "l2" | "cosine";
   /** Lists that a search of an IVF index visits; written into the file. Default 8, as Merlin searches. */
@@ -49,7 +53,7 @@ export async function buildIndex(
   const database = await openDatabase(options);
   let staging: StagingFolder | undefined;
   try {
-    const vectors = await openKeyedVectors(database, data, options);
+    const vectors = await openKeyedVectors(database, data, options, options.textIds ? "string" : "int64");
     const { count, dimension } = vectors;
     const made = indexFactory(factory, dimension);
     const parameters = searchParameters(made, options);
@@ -71,16 +75,29 @@ export async function buildIndex(
     await runFaiss(job, rows => onProgress?.({ doing: "index", rows, totalRows: count }));
     const bytes = readFileSync(raw);
     const done = join(staging.path, "index.faiss");
-    const index = made.lists > 0 ? patchIvfIds(bytes, ids) : wrapIdMap(bytes, ids);
+    const index = isIntegers(ids) ? withIds(bytes, ids, made) : bytes;
     writeSearchParameters(index, parameters);
     await writeFile(done, index);
+    const map = join(staging.path, "ids.arrow");
+    if (!isIntegers(ids)) {
+      await writeFile(map, printTextIds(ids, done));
+      await moveFile(map, textIdsFile(out));
+    }
     await moveFile(done, out);
+    // Between the two, and if the process ends there, the map is one of another index, which is refused.
+    if (isIntegers(ids)) await rm(textIdsFile(out), { force: true });
     return { count, dimension };
   } finally {
     staging?.dispose();
     await database.close();
   }
 }
+
+const isIntegers = (ids: BigInt64Array | readonly string[]): ids is BigInt64Array => ids instanceof BigInt64Array;
+
+/** FAISS numbers vectors by position. */
+const withIds = (index: Uint8Array, ids: BigInt64Array, { lists }: IndexFactory): Uint8Array =>
+  lists > 0 ? patchIvfIds(index, ids) : wrapIdMap(index, ids);
 
 /** FAISS itself always writes an `nprobe` of 1. */
 function searchParameters(

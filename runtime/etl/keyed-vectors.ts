@@ -6,13 +6,19 @@ import { findData, openData } from "./data-source.js";
 import type { Database } from "./database.js";
 
 export interface VectorColumns {
-  /** Integer column; each of its values comes once. */
+  /** Column whose values come once each. */
   readonly id: string;
   /** Column of float lists, all of one length. */
   readonly embedding: string;
 }
 
-export interface KeyedVectors {
+/** Ids as they are read. */
+export interface IdValues {
+  readonly int64: BigInt64Array;
+  readonly string: readonly string[];
+}
+
+export interface KeyedVectors<D extends keyof IdValues = "int64"> {
   readonly count: number;
   readonly dimension: number;
   /**
@@ -20,7 +26,7 @@ export interface KeyedVectors {
    * @returns the ids, in the same order
    * @throws the system's error where the disk is full
    */
-  write(file: string, options?: WriteOptions): Promise<BigInt64Array>;
+  write(file: string, options?: WriteOptions): Promise<IdValues[D]>;
 }
 
 export interface WriteOptions {
@@ -33,26 +39,30 @@ export interface WriteOptions {
 
 const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
 
-/** @throws RuntimeFault naming file, column, and the first id at fault */
-export async function openKeyedVectors(
+/**
+ * @param dtype what the ids are
+ * @throws RuntimeFault naming file, column, and the first id at fault
+ */
+export async function openKeyedVectors<D extends keyof IdValues>(
   database: Database,
   data: string | readonly string[],
   columns: VectorColumns,
-): Promise<KeyedVectors> {
+  dtype: D,
+): Promise<KeyedVectors<D>> {
   const { id, embedding } = columns;
-  const wanted = [column(id, "int64"), column(embedding, "float32", { list: { min: 0, max: null } })];
+  const wanted = [column(id, dtype), column(embedding, "float32", { list: { min: 0, max: null } })];
   const source = await openData(database, await findData(database, data), wanted);
   const [idSql, embeddingSql] = source.expressions as [string, string];
   await database.run(
     `CREATE OR REPLACE TEMP VIEW vectors AS SELECT ${idSql} AS id, ${embeddingSql} AS embedding FROM ${source.relation}`,
     "reading vectors",
   );
-  const { count, dimension } = await checkVectors(database, columns);
+  const { count, dimension } = await checkVectors(database, columns, dtype);
   return {
     count,
     dimension,
     async write(file, { sorted = false, change, onRows } = {}) {
-      const ids = new BigInt64Array(count);
+      const ids = dtype === "string" ? new Array<string>(count) : new BigInt64Array(count);
       const result = await database.connection.stream(
         `SELECT id, embedding FROM vectors${sorted ? " ORDER BY id" : ""}`,
       );
@@ -62,7 +72,7 @@ export async function openKeyedVectors(
         for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
           const floats = new Float32Array(chunk.rowCount * dimension);
           chunk.getColumnValues(0).forEach((key, i) => {
-            ids[at + i] = key as bigint;
+            (ids as unknown[])[at + i] = key;
           });
           chunk.getColumnValues(1).forEach((list, i) => {
             floats.set((list as { items: readonly number[] }).items, i * dimension);
@@ -75,7 +85,7 @@ export async function openKeyedVectors(
       } finally {
         closeSync(handle);
       }
-      return ids;
+      return ids as IdValues[D];
     },
   };
 }
@@ -84,10 +94,16 @@ export async function openKeyedVectors(
 export const appendVectors = (handle: number, vectors: Float32Array): void =>
   writeFileSync(handle, new Uint8Array(vectors.buffer, vectors.byteOffset, vectors.byteLength));
 
+/** Characters of a text id that a message shows. */
+const LONGEST = 80;
+
 async function checkVectors(
   database: Database,
   { id, embedding }: VectorColumns,
+  dtype: keyof IdValues,
 ): Promise<{ readonly count: number; readonly dimension: number }> {
+  const show = (key: unknown): string =>
+    dtype === "string" ? JSON.stringify(String(key).slice(0, LONGEST)) : `${key}`;
   // A NaN is a null by now.
   const isOdd =
     "list_count(embedding) < len(embedding) OR list_contains(list_transform(embedding, lambda v: isinf(v)), true)";
@@ -114,17 +130,37 @@ async function checkVectors(
       "checking vectors",
     )) as [[string]];
     throw fault(
-      `column \`${embedding}\` has lists of ${shortest} to ${longest} values (${shortest} at id ${key}). All vectors must have one length, at least 1.`,
+      `column \`${embedding}\` has lists of ${shortest} to ${longest} values (${shortest} at id ${show(key)}). All vectors must have one length, at least 1.`,
     );
   }
   if (odd > 0)
     throw fault(
-      `column \`${embedding}\` has nulls, NaN or infinity in ${odd} rows, such as that of id ${found[5]}. Leave those rows out.`,
+      `column \`${embedding}\` has nulls, NaN or infinity in ${odd} rows, such as that of id ${show(found[5])}. Leave those rows out.`,
     );
   const [twice] = await database.rows(
     "SELECT id, count(*)::DOUBLE FROM vectors GROUP BY id HAVING count(*) > 1 ORDER BY id LIMIT 1",
     "checking ids",
   );
-  if (twice) throw fault(`column \`${id}\` has the id ${twice[0]} in ${twice[1]} rows. Each id must come once.`);
+  if (twice) {
+    const [first, second] = await rowsOf(database, twice[0]);
+    throw fault(
+      `column \`${id}\` has the id ${show(twice[0])} in ${twice[1]} rows (${first} and ${second}, from 0). Each id must come once.`,
+    );
+  }
   return { count, dimension: longest };
+}
+
+/** The first two rows with an id. @param id as a statement answers it */
+async function rowsOf(database: Database, id: unknown): Promise<readonly number[]> {
+  const result = await database.connection.stream("SELECT id FROM vectors");
+  const found: number[] = [];
+  let at = 0;
+  for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+    chunk.getColumnValues(0).forEach((key, i) => {
+      if (String(key) === String(id)) found.push(at + i);
+    });
+    if (found.length > 1) break;
+    at += chunk.rowCount;
+  }
+  return found;
 }

@@ -1,6 +1,7 @@
 /**
  * An index and queries → how much of the exact answer a search finds, and how long it takes, over the parameters that trade one for the other.
  */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import {
   type FaissHeader,
@@ -9,6 +10,7 @@ import {
   type SearchParameters,
   searchedBy,
 } from "../../formats/faiss/faiss.js";
+import { readTextIds, textIdsFile } from "../../formats/faiss/text-ids.js";
 import { RuntimeFault } from "../base/errors.js";
 import { type OpenIndex, openIndex } from "../stores/vectors/open-index.js";
 
@@ -88,7 +90,23 @@ async function exactVectors(path: string, { dimension, ntotal }: FaissHeader, ex
       "INVALID_ARGUMENT",
       `${file} holds ${of.ntotal} vectors of ${of.dimension} dimensions, and ${path} ${ntotal} of ${dimension}. Build both from the same data.`,
     );
+  if (exact !== undefined) checkSameTexts(path, exact, ntotal);
   return found;
+}
+
+/** Text ids are compared by position. @throws RuntimeFault where two indexes of as many vectors have other texts, or only one has texts */
+function checkSameTexts(path: string, exact: string, ntotal: number): void {
+  const [own, other] = [path, exact].map(index => {
+    const map = textIdsFile(index);
+    return existsSync(map) ? readTextIds(map, { index, ntotal }) : undefined;
+  });
+  if (!own && !other) return;
+  for (let i = 0; i < ntotal; i++)
+    if (own?.at(i) !== other?.at(i))
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `${exact} and ${path} have different ids for vector ${i}. Build both from the same data, with \`--text-id\`.`,
+      );
 }
 
 /** Ids of the best `topk` of each query, by looking at all. */

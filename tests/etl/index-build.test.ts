@@ -131,7 +131,11 @@ test("refuses what cannot become an index, and writes nothing", async () => {
   await refuse(two, { nprobe: 4 }, "nprobe is given, but `Flat` has no lists.");
   await refuse(two, { factory: "IVF2,Flat", nprobe: 3 }, "nprobe is 3, but `IVF2,Flat` has 2 lists.");
   await refuse(two, { id: "idd" }, /has no column `idd`; it has `id`, `e`\. Did you mean `id`\?/);
-  await refuse({ id: [1, 1], e: two.e }, {}, "column `id` has the id 1 in 2 rows. Each id must come once.");
+  await refuse(
+    { id: [1, 1], e: two.e },
+    {},
+    "column `id` has the id 1 in 2 rows (0 and 1, from 0). Each id must come once.",
+  );
   await refuse({ id: [1, null], e: two.e }, {}, "column `id` is null in 1 of 2 rows. Each vector needs an id");
   await refuse({ id: [1, 2], e: [[1, 2], [3]] }, {}, "column `e` has lists of 1 to 2 values (1 at id 2).");
   await refuse({ id: [1, 2], e: [[1, 2], null] }, {}, "column `e` has lists of 0 to 2 values (0 at id 2).");

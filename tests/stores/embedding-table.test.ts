@@ -133,7 +133,7 @@ describe("an embedding table", () => {
     const twice = await parquet("twice.parquet", "SELECT 1::BIGINT AS item_id, [1.0::FLOAT] AS v FROM range(2)");
     const out = join(folder, "never.embedding");
     await expect(buildEmbeddingTable([twice], out, { id: "item_id", embedding: "v" })).rejects.toThrow(
-      "column `item_id` has the id 1 in 2 rows. Each id must come once.",
+      "column `item_id` has the id 1 in 2 rows (0 and 1, from 0). Each id must come once.",
     );
     const ragged = await parquet(
       "ragged.parquet",

@@ -39,11 +39,18 @@ export interface PrintedColumn {
   readonly validity?: Uint8Array;
 }
 
-/** The bytes of the file: equal for equal tables. */
-export function printFittedTable(table: Readonly<Record<string, PrintedColumn>>, mayBeNull = true): Uint8Array {
+/**
+ * The bytes of the file: equal for equal tables.
+ * @param metadata pairs of the schema
+ */
+export function printFittedTable(
+  table: Readonly<Record<string, PrintedColumn>>,
+  mayBeNull = true,
+  metadata?: ReadonlyMap<string, string>,
+): Uint8Array {
   const vectors = Object.entries(table).map(([name, col]) => [name, vectorOf(col)] as const);
   const fields = vectors.map(([name, vector]) => new Field(name, vector.type as DataType, mayBeNull));
-  const schema = new Schema(fields);
+  const schema = new Schema(fields, metadata && new Map(metadata));
   const length = vectors[0]?.[1].length ?? 0;
   const children = vectors.map(([, vector]) => vector.data[0]!);
   const data = makeData({ type: new Struct(fields), length, nullCount: 0, children });
