@@ -95,7 +95,8 @@ export const OP_ARTEFACTS = {
   /** A Feast repository folder: `feature_store.yaml`, `data/registry.db`, `data/online_store.db`; read it with `readFeastRepository`. */
   queryFeast: z.strictObject({ repository: artefact }),
   transformWorkflow: z.strictObject({ workflow: artefact }),
-  queryFaiss: z.strictObject({ index: artefact }),
+  /** `ids`: an Arrow file with the text of each position; the index then answers texts. */
+  queryFaiss: z.strictObject({ index: artefact, ids: artefact.optional() }),
   predictImplicit: z.strictObject({ factors: artefact }),
   queryEmbedding: z.strictObject({ table: artefact }),
 } as const satisfies Partial<Record<OpKind, z.ZodType>>;

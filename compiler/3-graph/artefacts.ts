@@ -7,6 +7,7 @@ import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import type { Plan } from "../../contract/plan.js";
 import type { Schema } from "../../contract/schema.js";
 import { type FaissHeader, readFaissHeaderFile } from "../../formats/faiss/faiss.js";
+import { readTextIds, textIdsFile } from "../../formats/faiss/text-ids.js";
 import { type FeastRepository, readFeastRepository } from "../../formats/feast/feast-repository.js";
 import { openToRead } from "../../formats/feast/open-sqlite.js";
 import { standsAlone } from "../../formats/feast/store-check.js";
@@ -20,13 +21,18 @@ import * as messages from "../diagnostics/messages.js";
 import type { Forest } from "../forest/forest.js";
 import { readForest } from "../forest/read-forest.js";
 
+/** An index, and whether an id map beside it gives it text ids. */
+export interface IndexFile extends FaissHeader {
+  readonly hasTextIds: boolean;
+}
+
 export type Read<T> =
   | { readonly ok: true; readonly value: T; readonly path: string }
   | { readonly ok: false; readonly message: Message };
 
 export interface ArtefactReader {
   onnx(path: string): Read<OnnxSignature>;
-  faiss(path: string): Read<FaissHeader>;
+  faiss(path: string): Read<IndexFile>;
   feast(path: string): Read<FeastRepository>;
   workflow(path: string): Read<Plan>;
   schema(path: string): Read<Schema>;
@@ -47,7 +53,7 @@ const KINDS = {
   },
   faiss: {
     what: "The FAISS index",
-    read: readFaissHeaderFile,
+    read: readIndexFile,
     make: "Build it with `merlon index build --data embeddings.parquet --id item_id --embedding embedding --out %path%`.",
   },
   feast: {
@@ -81,6 +87,17 @@ const KINDS = {
     make: "Save it there with XGBoost's or LightGBM's `save_model`, or correct the path (it is relative to this file).",
   },
 } as const;
+
+/** @throws Error naming the index or its map */
+function readIndexFile(file: string): IndexFile {
+  const header = readFaissHeaderFile(file);
+  const map = textIdsFile(file);
+  if (!existsSync(map)) return { ...header, hasTextIds: false };
+  if (leadsOutside(map, file))
+    throw new Error(`its id map \`${basename(map)}\` is a link that leads outside its folder`);
+  readTextIds(map, { index: file, ntotal: header.ntotal });
+  return { ...header, hasTextIds: true };
+}
 
 /** @param folder what relative paths start from */
 export function artefactReader(folder: string): ArtefactReader {
@@ -120,6 +137,10 @@ export function artefactReader(folder: string): ArtefactReader {
       prints.set(`${what}\n${path}\n${resolved}`, fingerprint(resolved));
     };
     remember(path, resolved);
+    if (kind === "faiss") {
+      used.add(textIdsFile(resolved));
+      remember(textIdsFile(path), textIdsFile(resolved));
+    }
     try {
       const value = read(resolved);
       if ("onlineStore" in value && value.onlineStore.type === "sqlite" && rollBack(value.onlineStore.file))

@@ -28,10 +28,11 @@ export interface FeastArtefact {
   readonly views: Readonly<Record<string, { readonly key: string; readonly features: string }>>;
 }
 
-/** A FAISS index: the type of its vectors. */
+/** A FAISS index: the type of its vectors, and of its ids where they are not int64. */
 export interface FaissArtefact {
   readonly kind: "faiss";
   readonly vector: string;
+  readonly ids?: "string";
 }
 
 /** A forest: the type of its predictions. */

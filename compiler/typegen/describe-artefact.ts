@@ -36,7 +36,9 @@ export function describeArtefact(kind: ArtefactKind, path: string, artefacts: Ar
         record(kind, { views: block(registry.views.map(view => [view.name, describeView(view)])) }),
       );
     case "faiss":
-      return ifRead(artefacts.faiss(path), ({ dimension }) => record(kind, { vector: quote(`float32[${dimension}]`) }));
+      return ifRead(artefacts.faiss(path), ({ dimension, hasTextIds }) =>
+        record(kind, { vector: quote(`float32[${dimension}]`), ...(hasTextIds && { ids: quote("string") }) }),
+      );
     case "schema":
       return ifRead(artefacts.schema(path), columns => record(kind, { columns: union(columns.map(printColumn)) }));
     case "forest":

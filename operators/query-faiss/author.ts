@@ -9,6 +9,7 @@ import type { NotOne, Settled } from "../../compiler/dsl/wanted.js";
 import { OP_PARAMS } from "../../contract/op-params.js";
 import { column, printType } from "../../contract/schema.js";
 import { searchFault } from "../../formats/faiss/faiss.js";
+import { textIdsFile } from "../../formats/faiss/text-ids.js";
 import { needOne } from "../shared/author/columns.js";
 import { defineOp } from "../shared/author/define-op.js";
 import { excludedIds } from "../shared/author/excluded-ids.js";
@@ -22,19 +23,29 @@ type NotVector<P extends string, V extends string, S extends string> = [NotOne<"
       : `${P} holds ${V} vectors, but "${S}" is not one`
   : NotOne<"queryFaiss", S>;
 
+/** What the index answers with: int64, and where its entry says so, texts. */
+type IdsOf<P extends string> = [ArtefactOf<P, "faiss">] extends [never]
+  ? "int64"
+  : ArtefactOf<P, "faiss"> extends { readonly ids: "string" }
+    ? "string"
+    : "int64";
+
 interface FaissRule<P extends string, V extends string, D extends boolean> extends Rule {
   readonly fault: NotVector<P, V, this["S"]>;
-  readonly out: D extends true ? "int64 candidate_ids" | "float32 candidate_distances" : "int64 candidate_ids";
+  readonly out: D extends true
+    ? `${IdsOf<P>} candidate_ids` | "float32 candidate_distances"
+    : `${IdsOf<P>} candidate_ids`;
 }
 
 /**
  * The `topk` nearest items of each query vector, best first. A row gets fewer when the index finds fewer. Files are those of FAISS 1.7 to 1.15: Flat,
  * PQ and SQ, alone or in IVF and HNSW, with IDMap, transforms (OPQ, PCA, L2norm, rotations) and refinements (RFlat, Refine(…)) around them; inner
  * products and L2. Other kinds are refused by name when they are loaded. Ids are exact as int64, below zero and beyond 2^53 too.
+ * An index that was built with `merlon index build --text-id` has its id map beside it (`items.faiss.ids.arrow`), and answers texts.
  * @param path FAISS file, relative to this file
  * @param options.topk how many; fewer where the index finds fewer @default 10
  * @param options.includeDistances adds `candidate_distances`: inner product, or squared L2
- * @param options.exclude ids to search past, one or a list of them per query: `topk` others are found, where there are as many
+ * @param options.exclude ids to search past (texts, where the index answers texts), one or a list of them per query: `topk` others are found, where there are as many
  * @param options.nprobe of an IVF index: lists that a search visits; by default what the file says
  * @param options.efSearch of an HNSW index: candidates that a search keeps; by default what the file says
  * @param options.normalize brings queries to length 1: with an index of such vectors (`merlon index build --metric cosine`) distances are cosines
@@ -99,7 +110,8 @@ export const queryFaissOp = defineOp({
         messages.faissParameter({ path, fault: "compares by L2, and `normalize` makes cosines of inner products" }),
         "right",
       );
-    const exclude = call.dependency("exclude").length > 0 ? excludedIds(call, query, "queryFaiss") : null;
+    const ids = read.value.hasTextIds ? "string" : "int64";
+    const exclude = call.dependency("exclude").length > 0 ? excludedIds(call, query, "queryFaiss", ids) : null;
     if (exclude === undefined) return undefined;
     const made = { rows: call.id };
     const to = join("indexes", call.artefactName(path, read.path));
@@ -107,12 +119,15 @@ export const queryFaissOp = defineOp({
       params: call.params,
       inputs: { input: [query], ...(exclude && { exclude: [exclude] }) },
       outputs: [
-        column("candidate_ids", "int64", { ...made, tags: ["id"] }),
+        column("candidate_ids", ids, { ...made, tags: ["id"] }),
         ...(includeDistances ? [column("candidate_distances", "float32", made)] : []),
       ],
       madeRows: { parent: rows },
-      artefacts: { index: to },
-      files: [{ from: read.path, to }],
+      artefacts: { index: to, ...(ids === "string" && { ids: textIdsFile(to) }) },
+      files: [
+        { from: read.path, to },
+        ...(ids === "string" ? [{ from: textIdsFile(read.path), to: textIdsFile(to) }] : []),
+      ],
     };
   },
 });

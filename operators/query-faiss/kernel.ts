@@ -1,14 +1,18 @@
 /**
  * One query vector per row -> the `topk` nearest items of each row, best first, as child rows; a row gets fewer when fewer are found. Ids that
- * `exclude` lists for the row are searched past.
+ * `exclude` lists for the row are searched past. Where the index has an id map, ids are its texts, in `exclude` too.
  */
+import type { PathInside } from "../../contract/files/path-inside.js";
 import type { FaissHeader } from "../../formats/faiss/faiss.js";
+import { readTextIds, type TextIds } from "../../formats/faiss/text-ids.js";
 import { type Column, childRows } from "../../runtime/base/columns/table.js";
+import { words } from "../../runtime/base/columns/words.js";
 import { RuntimeFault } from "../../runtime/base/errors.js";
-import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
+import type { Kernel, KernelContext } from "../../runtime/engine/schedule/kernel.js";
 import { excludedIds } from "../../runtime/stores/vectors/excluded-ids.js";
-import { openIndex } from "../../runtime/stores/vectors/open-index.js";
+import { type OpenIndex, openIndex } from "../../runtime/stores/vectors/open-index.js";
 import type { FaissHits } from "../../runtime/stores/vectors/protocol.js";
+import { excludedTexts, textPositions } from "../../runtime/stores/vectors/text-positions.js";
 import { longRow, toUnitLength } from "../../runtime/stores/vectors/unit-length.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
 
@@ -29,6 +33,17 @@ export const queryFaiss: Kernel<"queryFaiss"> = {
         `${file} has vectors of ${dimension} numbers, and column \`${name}\` holds float32[${width}]. Build the index with the same tower.`,
       );
     }
+    const mapped = step.artefacts!.ids;
+    const texts = mapped && (await openTexts(mapped, file, index, context));
+    const declared = step.outputs[0]?.dtype;
+    if (declared !== (texts ? "string" : "int64")) {
+      await index.close();
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `${file} ${texts ? "has an id map and answers texts" : "answers int64 ids"}, and the plan says ${declared}. Build the ensemble again.`,
+      );
+    }
+    const positionOf = texts && step.inputs.exclude ? textPositions(texts) : undefined;
     const k = Math.min(step.params.topk, index.header.ntotal);
     return {
       run: (inputs, { signal }) => {
@@ -40,11 +55,14 @@ export const queryFaiss: Kernel<"queryFaiss"> = {
         if (normalize) toUnitLength(queries, dimension);
         const columns = (hits: FaissHits): Column[] => {
           const made = childRows(rows, hits.offsets);
-          const ids: Column = { dtype: "int64", rows: made, values: hits.ids };
+          const ids: Column = texts
+            ? { dtype: "string", rows: made, values: textsOf(hits.ids, texts, file) }
+            : { dtype: "int64", rows: made, values: hits.ids };
           return step.params.includeDistances ? [ids, { dtype: "float32", rows: made, values: hits.distances }] : [ids];
         };
         if (rows.count === 0 || k === 0) return columns(noHits(rows.count));
-        const excluded = inputs.exclude?.[0] && excludedIds(inputs.exclude[0], rows);
+        const left = inputs.exclude?.[0];
+        const excluded = left && (positionOf ? excludedTexts(left, rows, positionOf) : excludedIds(left, rows));
         const hits = index.search(queries, rows.count, k, excluded, signal);
         return hits instanceof Promise ? hits.then(columns) : columns(hits);
       },
@@ -52,6 +70,38 @@ export const queryFaiss: Kernel<"queryFaiss"> = {
     };
   },
 };
+
+/** The map of an open index, which is closed where there is none to be had. @throws RuntimeFault naming the map */
+async function openTexts(
+  mapped: PathInside,
+  file: string,
+  index: OpenIndex,
+  { folder, isTrusted = () => false }: KernelContext,
+): Promise<TextIds> {
+  try {
+    const map = artefactFile(folder, mapped);
+    // A manifest that lists both was written when they belonged together.
+    return readTextIds(map, { index: file, ntotal: index.header.ntotal, isKnown: isTrusted(map) && isTrusted(file) });
+  } catch (error) {
+    await index.close();
+    if (error instanceof RuntimeFault) throw error;
+    throw new RuntimeFault("INVALID_ARGUMENT", (error as Error).message, { cause: error });
+  }
+}
+
+/** @throws RuntimeFault for an id that is not a position of the map */
+function textsOf(ids: BigInt64Array, texts: TextIds, file: string): string[] {
+  const pairs = words(ids);
+  return Array.from({ length: ids.length }, (_, i) => {
+    const position = pairs[2 * i]! >>> 0;
+    if (pairs[2 * i + 1] !== 0 || position >= texts.count)
+      throw new RuntimeFault(
+        "INTERNAL",
+        `${file} found the id ${ids[i]}, and its id map has the texts of 0 to ${texts.count - 1}. Build both again.`,
+      );
+    return texts.at(position);
+  });
+}
 
 const noHits = (rows: number): FaissHits => ({
   ids: new BigInt64Array(0),

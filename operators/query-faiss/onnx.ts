@@ -42,6 +42,11 @@ import { probeRecall } from "./onnx-recall.js";
 
 export const queryFaiss: Lowering<"queryFaiss"> = (step, { input = [], exclude = [] }, context) => {
   const { g } = context;
+  if (step.artefacts!.ids !== undefined)
+    context.fail(
+      `the index \`${step.params.path}\` answers text ids, and the vectors of a graph have integer ones`,
+      `Build the index with integer ids (\`merlon index build --id …\`), or ${KEEP}.`,
+    );
   const bytes = readFileSync(context.file(step.artefacts!.index!));
   const header = readFaissHeader(bytes, step.params.path);
   const query = input[0]!;

@@ -36,7 +36,8 @@ export const fakeFeast =
     );
   };
 
-export type FakeHits = readonly (number | bigint)[];
+/** Numbers, or, where the index answers texts, texts. */
+export type FakeHits = readonly (number | bigint | string)[];
 export type FakeIndex =
   | { readonly ids: FakeHits | ((query: Float32Array, row: number) => FakeHits) }
   | { readonly vectors: Readonly<Record<string, readonly number[]>> };
@@ -50,20 +51,21 @@ export const fakeFaiss =
   (columns, { outputs, params }) => {
     const queries = Object.values(columns)[0] as readonly Float32Array[];
     const topk = Number(params.topk ?? Number.POSITIVE_INFINITY);
-    const hits = Array.from(queries, (query, row) => find(index, query, row).slice(0, topk));
     const [ids, scores] = outputs;
+    const read = ids!.dtype === "string" ? String : BigInt;
+    const hits = Array.from(queries, (query, row) => find(index, query, row).slice(0, topk));
     return {
-      [ids!.name]: hits.map(list => list.map(([id]) => id)),
+      [ids!.name]: hits.map(list => list.map(([id]) => read(id))),
       ...(scores && { [scores.name]: hits.map(list => list.map(([, score]) => score)) }),
     };
   };
 
-function find(index: FakeIndex, query: Float32Array, row: number): readonly (readonly [bigint, number])[] {
+function find(index: FakeIndex, query: Float32Array, row: number): readonly (readonly [FakeHits[number], number])[] {
   if ("ids" in index) {
     const found = typeof index.ids === "function" ? index.ids(query, row) : index.ids;
-    return found.map((id, i) => [BigInt(id), 1 / (i + 1)] as const);
+    return found.map((id, i) => [id, 1 / (i + 1)] as const);
   }
   return Object.entries(index.vectors)
-    .map(([id, vector]) => [BigInt(id), vector.reduce((sum, value, i) => sum + value * (query[i] ?? 0), 0)] as const)
+    .map(([id, vector]) => [id, vector.reduce((sum, value, i) => sum + value * (query[i] ?? 0), 0)] as const)
     .toSorted((a, b) => b[1] - a[1]);
 }

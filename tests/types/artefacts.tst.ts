@@ -32,6 +32,7 @@ declare module "merlon" {
       };
     };
     "index/items.faiss": { kind: "faiss"; vector: "float32[4]" };
+    "index/skus.faiss": { kind: "faiss"; vector: "float32[4]"; ids: "string" };
     "models/dlrm.onnx": {
       kind: "onnx";
       inputs:
@@ -118,6 +119,8 @@ describe("columns come out of artefacts", () => {
     expect(
       columnsOf($chain(source({ v: "float32[4]" }), queryFaiss("index/items.faiss"))),
     ).type.toBe<"int64 candidate_ids">();
+    const found = $chain(source({ v: "float32[4]" }), queryFaiss("index/skus.faiss", { includeDistances: true }));
+    expect(columnsOf(found)).type.toBe<"string candidate_ids" | "float32 candidate_distances">();
     expect(columnsOf(source.fromSchema("data/train"))).type.toBe<"int64 user_id" | "float32 price">();
   });
 

@@ -8,20 +8,26 @@ import { describeRows, needOne } from "./columns.js";
 import type { Call } from "./define-op.js";
 
 /** The column of ids to search past; reports one of another type or on other rows. */
-export function excludedIds(call: Call<unknown>, query: Bound, operator: string): Bound | undefined {
+export function excludedIds(
+  call: Call<unknown>,
+  query: Bound,
+  operator: string,
+  /** What the candidates are. */
+  dtype: "int64" | "string" = "int64",
+): Bound | undefined {
   const exclude = needOne(call, call.dependency("exclude"), `\`exclude\` of \`${operator}\``, "…", {
     dependency: "exclude",
   });
   if (!exclude) return undefined;
   const { column: ids } = exclude;
-  if (!comparedAs(ids.dtype, "int64"))
+  if (!comparedAs(ids.dtype, dtype))
     return call.fail(
       messages.schemaDtypeMismatch({
         reader: `\`exclude\` of \`${operator}\``,
         column: ids.name,
-        wanted: "int64 or narrower integers, or lists of these",
+        wanted: dtype === "string" ? "texts, or lists of these" : "int64 or narrower integers, or lists of these",
         seen: printType(ids),
-        way: "Ids of an index are int64.",
+        way: dtype === "string" ? "Ids of this index are texts." : "Ids of an index are int64.",
       }),
       { dependency: "exclude" },
     );
