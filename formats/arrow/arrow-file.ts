@@ -45,7 +45,8 @@ const TYPE_NAMES =
     " ",
   );
 const RECORD_BATCH = 3;
-/** Pairs may share their bytes, and each takes memory. */
+/** Columns may share their bytes, as pairs of metadata may, and each takes memory. */
+const MOST_COLUMNS = 10_000;
 const MOST_PAIRS = 1000;
 const EMPTY = new Uint8Array(0);
 
@@ -146,6 +147,8 @@ function read(bytes: Uint8Array): ArrowFile {
   if (!schema) throw damaged("it has no schema");
   if (schema.int16(0) !== 0) throw new ArrowFileError("its numbers are big-endian; little-endian ones are read");
   const fields: ArrowField[] = [];
+  const { count } = schema.structs(1, 4);
+  if (count > MOST_COLUMNS) throw new ArrowFileError(`it has ${count} columns, more than ${MOST_COLUMNS}`);
   let named = 0;
   for (const table of schema.tables(1)) {
     const field = fieldOf(table);

@@ -3,6 +3,9 @@
  * an error of bounded cost; tables are not walked recursively.
  */
 
+/** Entries of a vector may share one table, and each takes about 2 KB of memory: four bytes of a file. */
+const MOST_TABLES = 100_000;
+
 /** A buffer that is damaged; the message completes "the file …". */
 export class FlatbufferError extends Error {
   override readonly name = "FlatbufferError";
@@ -90,6 +93,7 @@ function flatTable(view: DataView, at: number): FlatTable {
     },
     tables: field => {
       const { at: start, count } = vector(field, 4);
+      if (count > MOST_TABLES) throw new FlatbufferError(`lists ${count} tables, more than ${MOST_TABLES}`);
       return Array.from({ length: count }, (_, i) => flatTable(view, follow(view, start + 4 * i)));
     },
     structs: vector,

@@ -19,14 +19,55 @@ import {
   Utf8,
   vectorFromArray,
 } from "apache-arrow";
+import { Builder } from "flatbuffers";
 import { afterAll, describe, expect, test } from "vitest";
+import { checkArrow } from "#formats/arrow/arrow-check.js";
 import { readArrowColumns } from "#formats/arrow/arrow-columns.js";
+import { readArrowMetadata } from "#formats/arrow/arrow-file.js";
+import { bytesSource } from "#formats/bytes/byte-source.js";
 import { type PrintedColumn, printFittedTable } from "#operators/shared/kernel/fitted-table.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-arrow-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const dataScript = fileURLToPath(new URL("support/arrow-data-damage.mjs", import.meta.url));
 const script = fileURLToPath(new URL("support/arrow-damage.mjs", import.meta.url));
+
+/** A file without rows: a schema of so many columns, all one table, and so many pairs of metadata. */
+function sharedSchema({ columns = 1, pairs = 1 }): Uint8Array {
+  const builder = new Builder(1024);
+  const name = builder.createString("x");
+  const table = (size: number, fill: () => void): number => {
+    builder.startObject(size);
+    fill();
+    return builder.endObject();
+  };
+  const vectorOf = (count: number, entry: number): number => {
+    builder.startVector(4, count, 4);
+    for (let i = 0; i < count; i++) builder.addOffset(entry);
+    return builder.endVector();
+  };
+  const int32 = table(2, () => builder.addFieldInt32(0, 32, 0));
+  const field = table(7, () => {
+    builder.addFieldOffset(0, name, 0);
+    builder.addFieldInt8(2, 2, 0);
+    builder.addFieldOffset(3, int32, 0);
+  });
+  const pair = table(2, () => {
+    builder.addFieldOffset(0, name, 0);
+    builder.addFieldOffset(1, name, 0);
+  });
+  const [fields, metadata] = [vectorOf(columns, field), vectorOf(pairs, pair)];
+  const schema = table(4, () => {
+    builder.addFieldOffset(1, fields, 0);
+    builder.addFieldOffset(2, metadata, 0);
+  });
+  builder.finish(table(5, () => builder.addFieldOffset(1, schema, 0)));
+  const footer = builder.asUint8Array();
+  const length = Buffer.alloc(4);
+  length.writeInt32LE(footer.length);
+  return Buffer.concat([Buffer.from("ARROW1\0\0"), footer, length, Buffer.from("ARROW1")]);
+}
+
 const validity = Uint8Array.of(1, 0, 1, 1, 0);
 
 const NUMBERS: Readonly<Record<string, PrintedColumn["values"]>> = {
@@ -160,6 +201,21 @@ describe("a damaged file ends with a value or an error, within bounded CPU", () 
     expect(names.length).toBe(21);
     for (const at of names) view.setInt32(at, bytes.length - 10 - at - 4, true);
     expect(() => readArrowColumns(bytes)).toThrow("the names of its columns take more bytes than its footer");
+  });
+  test("columns and pairs that are one and the same, four bytes each, are refused before each takes memory", () => {
+    const columns = sharedSchema({ columns: 1_000_000 });
+    const pairs = sharedSchema({ pairs: 1_000_000 });
+    const before = process.memoryUsage.rss();
+    for (const [read, bytes, message] of [
+      [readArrowColumns, columns, "it has 1000000 columns, more than 10000"],
+      [readArrowMetadata, pairs, "its schema has 1000000 pairs of metadata, more than 1000"],
+      [(file: Uint8Array) => checkArrow(bytesSource(file)), columns, "it lists 1000000 tables, more than 100000"],
+      [(file: Uint8Array) => checkArrow(bytesSource(file)), pairs, "it lists 1000000 tables, more than 100000"],
+    ] as const)
+      expect(() => read(bytes)).toThrow(message);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(2 ** 28);
+    expect(Object.keys(readArrowColumns(sharedSchema({})))).toEqual(["x"]);
+    expect([...readArrowMetadata(sharedSchema({}))]).toEqual([["x", "x"]]);
   });
   test("batches that share bytes, which would multiply a small file, are refused", () => {
     const bytes = printFittedTable({
