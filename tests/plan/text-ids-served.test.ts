@@ -262,6 +262,52 @@ test("the map is a file of the model, and of no other index", async () => {
   expect(empty).toMatch(/items\.faiss\.ids\.arrow is not the id map of .*it is not an Arrow file/);
 }, 60_000);
 
+test("the other operators of candidates take texts: cached, fallback, choose, mixScores, limitPerGroup, diversify, boost", async () => {
+  const file = join(folder, "more.ensemble.ts");
+  writeFileSync(
+    file,
+    `import { boost, cached, choose, diversify, ensemble, explode, fallback, limitPerGroup, mixScores, queryFaiss, rename, source, unrollFeatures } from "merlon";
+const request = source({ query: "float32[2]", popular: "list<string>", is_new: "bool" });
+const found = request["query"] >> cached(queryFaiss("items.faiss", { topk: 4, includeDistances: true }), { ttlSeconds: 600 });
+const popular = request["popular"] >> explode();
+const safe = found["candidate_ids"] >> fallback(popular, { within: 5000 });
+const chosen = request["is_new"] >> choose({ yes: popular["candidate_ids"], no: found["candidate_ids"] });
+const pairs = found >> unrollFeatures("candidate_ids", request["query"]);
+const mixed = found["candidate_distances"] >> mixScores({ weights: { candidate_distances: 1 } });
+const capped = found["candidate_ids"] >> limitPerGroup(mixed, found["candidate_ids"], { topk: 3, max: 1 }) >> rename({ prefix: "capped_" });
+const varied = pairs["candidate_ids"] >> diversify(mixed, pairs["query"], { topk: 4 }) >> rename({ prefix: "varied_" });
+const lifted = found >> boost(item => item.candidate_ids === "süd", { score: "candidate_distances", multiply: 3 }) >> rename({ prefix: "lifted_" });
+export default ensemble("more", (safe >> rename({ prefix: "safe_" })) + (chosen >> rename({ prefix: "chosen_" })) + capped + varied + lifted);
+`,
+  );
+  const made = await compile(file);
+  if (!made.ok) throw new Error(printDiagnostics(made.diagnostics));
+  const nearest = Index.read(join(folder, "items.faiss"))
+    .search(vector(1), 4)
+    .labels.map(label => TEXTS[label]!);
+  const inputs = [
+    { name: "query", datatype: "FP32", shape: [2, 2], data: [...vector(1), ...vector(1)] },
+    { name: "popular__values", datatype: "BYTES", shape: [3], data: ["", "new", "süd"] },
+    { name: "popular__offsets", datatype: "INT32", shape: [3], data: [0, 2, 3] },
+    { name: "is_new", datatype: "BOOL", shape: [2], data: [true, false] },
+  ];
+  const repository = join(folder, "more");
+  build(made, repository);
+  const server = await startServer(repository);
+  closers.push(() => server.stop());
+  for (const _ of ["computed", "from the cache"]) {
+    const { body } = await server.post("/v2/models/more/infer", { inputs });
+    expect((body as { error?: string }).error).toBeUndefined();
+    const { outputs } = body as { readonly outputs: readonly { name: string; datatype: string; data: unknown[] }[] };
+    const { texts } = answerOf(new Map(outputs.map(output => [output.name, output])));
+    expect(texts("safe_candidate_ids")).toEqual([nearest, nearest]);
+    expect(texts("chosen_candidate_ids")).toEqual([["", "new"], nearest]);
+    expect(texts("capped_ordered_ids")).toEqual([nearest.slice(0, 3), nearest.slice(0, 3)]);
+    expect(texts("varied_ordered_ids").map(list => list.toSorted())).toEqual([nearest.toSorted(), nearest.toSorted()]);
+    expect(texts("lifted_candidate_ids")).toEqual([nearest, nearest]);
+  }
+}, 60_000);
+
 test("exclude of an index of texts is texts, and a list that filters them too", async () => {
   const faults = async (from: string, to: string) => {
     const file = join(folder, "wrong.ensemble.ts");
