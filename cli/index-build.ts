@@ -1,4 +1,6 @@
 /** `merlon index build`, `info` and `search`: FAISS files from Parquet embeddings, what a FAISS file holds, and what it finds. */
+import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import { Command, Option } from "commander";
 import { databaseOptions } from "./fit.js";
 import { searchCommand } from "./index-search.js";
@@ -94,5 +96,10 @@ const infoCommand = (): Command =>
     .addHelpText("after", "\nExample:\n  $ merlon index info index/items.faiss")
     .action(async (file: string) => {
       const { readFaissHeaderFile } = await import("../formats/faiss/faiss.js");
-      process.stdout.write(`${JSON.stringify(readFaissHeaderFile(file), null, 2)}\n`);
+      const { readTextIds, textIdsFile } = await import("../formats/faiss/text-ids.js");
+      const header = readFaissHeaderFile(file);
+      const map = textIdsFile(file);
+      const isMapped = existsSync(map);
+      if (isMapped) readTextIds(map, { index: file, ntotal: header.ntotal });
+      process.stdout.write(`${JSON.stringify(isMapped ? { ...header, idMap: basename(map) } : header, null, 2)}\n`);
     });

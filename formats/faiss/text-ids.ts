@@ -23,6 +23,10 @@ export interface TextIds {
   readonly count: number;
   /** @param position 0 … count - 1 */
   at(position: number): string;
+  /** UTF-8: text i is `bytes[start(i)] … bytes[start(i + 1) - 1]`. */
+  readonly bytes: Uint8Array;
+  /** @param position 0 … count */
+  start(position: number): number;
 }
 
 export interface MappedIndex {
@@ -62,16 +66,13 @@ function packedTexts(file: Uint8Array, ntotal: number): TextIds {
   if (count !== ntotal) throw new Error(`it has ${count} texts, and the index ${ntotal} vectors`);
   if (pieces.some(({ nulls }) => nulls > 0)) throw new Error("a text is null");
   if (pieces.length > 1) throw new Error(`its texts are in ${pieces.length} batches; expected one`);
-  if (count === 0) return { count, at: () => "" };
+  if (count === 0) return { count, at: () => "", bytes: new Uint8Array(0), start: () => 0 };
   const { values, texts } = pieces[0]!;
   const offsets = new DataView(values.buffer, values.byteOffset, values.byteLength);
   const bytes = Buffer.from(texts.buffer, texts.byteOffset, texts.byteLength);
   checkTexts(offsets, bytes, count);
-  const end = (position: number): number => offsets.getInt32(4 * position + 4, true);
-  return {
-    count,
-    at: position => bytes.toString("utf8", offsets.getInt32(4 * position, true), end(position)),
-  };
+  const start = (position: number): number => offsets.getInt32(4 * position, true);
+  return { count, at: position => bytes.toString("utf8", start(position), start(position + 1)), bytes, start };
 }
 
 /** Texts of other bytes would be decoded to replacement characters, and several to the same. */

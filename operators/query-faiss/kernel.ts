@@ -43,7 +43,7 @@ export const queryFaiss: Kernel<"queryFaiss"> = {
         `${file} ${texts ? "has an id map and answers texts" : "answers int64 ids"}, and the plan says ${declared}. Build the ensemble again.`,
       );
     }
-    const positionOf = texts && step.inputs.exclude ? textPositions(texts) : undefined;
+    const positionOf = texts && step.inputs.exclude ? await textPositions(texts) : undefined;
     const k = Math.min(step.params.topk, index.header.ntotal);
     return {
       run: (inputs, { signal }) => {

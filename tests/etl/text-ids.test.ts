@@ -55,7 +55,7 @@ test.each(["Flat", "IVF2,Flat", "HNSW4", "SQ8"])("%s: the texts of what FAISS fi
     expect(Array.from(TEXTS, (_, i) => ids.at(i))).toEqual(TEXTS);
     const faiss = Index.read(index);
     for (const [i, text] of TEXTS.entries()) expect(ids.at(faiss.search(vector(i), 1).labels[0]!)).toBe(text);
-    const positionOf = textPositions(ids);
+    const positionOf = await textPositions(ids);
     expect(TEXTS.map(positionOf)).toEqual(TEXTS.map((_, i) => i));
     expect(positionOf("west")).toBe(-1);
     const texts = lists("string", [["süd", "west", "north", ""], [], ["0017"]]);
@@ -81,6 +81,19 @@ test("equal data make equal maps; integer ids leave no map behind", () =>
     await writeParquet(data, schemaOf({ id: "int64", e: "list<float32>" }), { id: [7], e: [[1, 0]] });
     await buildIndex(data, index, { id: "id", embedding: "e" });
     expect(existsSync(map)).toBe(false);
+  }));
+
+test("each of many texts is found at its own position, and no other", () =>
+  inFolder(async folder => {
+    // More than are put into the table in one turn; many share a beginning, and their lengths differ.
+    const texts = Array.from({ length: 70_000 }, (_, i) => `sku-${"0".repeat(i % 7)}${i.toString(36)}`);
+    const map = join(folder, "i.faiss.ids.arrow");
+    writeFileSync(map, printFittedTable({ id: { dtype: "string", values: texts } }, false, new Map([[INDEX_SUM, ""]])));
+    const ids = readTextIds(map, { index: "i.faiss", ntotal: texts.length, isKnown: true });
+    const positionOf = await textPositions(ids);
+    const odd = texts.findIndex((text, i) => texts[positionOf(text)] !== text || ids.at(i) !== text);
+    expect(odd).toBe(-1);
+    expect(["sku-", "sku-x-1", "", "SKU-1"].map(positionOf)).toEqual([-1, -1, -1, -1]);
   }));
 
 test("recall of an index of texts is measured against one of the same texts alone", () =>

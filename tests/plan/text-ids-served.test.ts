@@ -342,6 +342,10 @@ test("the command line: builds, searches, types, and refuses a stock Triton with
   expect(merlon(...index, "--text-id", "sku", "--id", "sku").stderr).toContain("cannot be used with option");
   const found = merlon("index", "search", "cli.faiss", "--query", vector(3).join(","), "--topk", "1");
   expect(found.stdout).toMatch(/^0\t"日本🍣"\t/);
+  expect(JSON.parse(merlon("index", "info", "cli.faiss").stdout)).toMatchObject({
+    ntotal: 6,
+    idMap: "cli.faiss.ids.arrow",
+  });
   expect(merlon("typegen", "texts.ensemble.ts").status).toBe(0);
   const types = readFileSync(join(folder, "merlon-env.d.ts"), "utf8").replace(/\s+/g, " ");
   expect(types).toContain('"items.faiss": { kind: "faiss"; vector: "float32[2]"; ids: "string"; }');

@@ -1,24 +1,52 @@
 /** Texts of an id map → their positions: an open-addressing table of positions, eight to sixteen bytes a text, outside the heap. */
+import { randomInt } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import type { TextIds } from "../../../formats/faiss/text-ids.js";
-import { siphash } from "../../../formats/hashes/siphash.js";
 import type { Column, Rows } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
 import type { Excluded } from "./protocol.js";
 
+/** Texts that are put into the table before other work of the process gets a turn. */
+const TURN = 2 ** 16;
+
 /** @returns the position of a text, or −1; O(1) */
-export function textPositions(ids: TextIds): (text: string) => number {
-  const size = 2 ** Math.ceil(Math.log2(2 * ids.count + 2));
+export async function textPositions({ count, bytes, start }: TextIds): Promise<(text: string) => number> {
+  const size = 2 ** Math.ceil(Math.log2(2 * count + 2));
   /** 1 + a position; 0 is free. */
   const table = new Uint32Array(size);
-  const hash = new Int32Array(2);
-  const place = (text: string): number => {
-    siphash(text, hash, 0);
-    let at = hash[0]! & (size - 1);
-    while (table[at] !== 0 && ids.at(table[at]! - 1) !== text) at = (at + 1) & (size - 1);
+  // Of this process alone, so that no file is made of texts that meet in one place.
+  const seed = randomInt(2 ** 32) | 0;
+  /** Where a text is in the table, or would be. */
+  const place = (text: Uint8Array, from: number, to: number): number => {
+    let at = hashOf(text, from, to, seed) & (size - 1);
+    for (let held = table[at]!; held !== 0; held = table[at]!) {
+      const own = start(held - 1);
+      if (start(held) - own === to - from && isSame(bytes, own, text, from, to - from)) break;
+      at = (at + 1) & (size - 1);
+    }
     return at;
   };
-  for (let position = 0; position < ids.count; position++) table[place(ids.at(position))] = position + 1;
-  return text => table[place(text)]! - 1;
+  for (let position = 0; position < count; position++) {
+    table[place(bytes, start(position), start(position + 1))] = position + 1;
+    if (position % TURN === TURN - 1) await setImmediate();
+  }
+  return text => {
+    const given = Buffer.from(text);
+    return table[place(given, 0, given.length)]! - 1;
+  };
+}
+
+/** FNV-1a, whose high bits are mixed into the low ones. */
+function hashOf(bytes: Uint8Array, from: number, to: number, seed: number): number {
+  let hash = seed;
+  for (let i = from; i < to; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return hash ^ (hash >>> 13);
+}
+
+function isSame(a: Uint8Array, at: number, b: Uint8Array, from: number, length: number): boolean {
+  for (let i = 0; i < length; i++) if (a[at + i] !== b[from + i]) return false;
+  return true;
 }
 
 /**
