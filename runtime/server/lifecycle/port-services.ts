@@ -43,7 +43,7 @@ interface Shared {
 
 /** @throws RuntimeFault for a restriction that does not parse */
 export function portServices(options: OpenOptions, parts: Parts): readonly PortService[] {
-  const { budget, calls, logSettings, registry } = parts;
+  const { budget, calls, log, logSettings, registry } = parts;
   const metrics = createMetrics({
     cpu: options.allowCpuMetrics,
     config: options.metricsConfig,
@@ -60,6 +60,7 @@ export function portServices(options: OpenOptions, parts: Parts): readonly PortS
     frontEnd: {
       budget,
       calls,
+      log,
       logSettings,
       maxInputSize: options.httpMaxInputSize,
       restriction: createRestriction(options.httpRestrictedApis),

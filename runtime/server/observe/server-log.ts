@@ -6,6 +6,8 @@ export interface ServerLog {
   warning(source: string, text: string): void;
   error(source: string, text: string): void;
   verbose(source: string, text: string): void;
+  /** Whether `verbose` writes: ask before a text is made for each request. */
+  readonly isVerbose: boolean;
   /** What Triton's log has no room for: a way out, for those who asked for hints. */
   hint(source: string, text: string): void;
   /** An error in the words of a library that writes to stderr by itself in a real Triton, whatever the settings of the log are. */
@@ -48,6 +50,9 @@ export function createLog(
     hint: record("I", () => options.info && options.hints === true, "stdout"),
     library: (name, source, text) => write(`[${name} ERROR ${source}] ${oneLine(text)}\n`, "stderr"),
     verbose: record("I", () => options.verbose > 0, "stdout"),
+    get isVerbose() {
+      return options.verbose > 0;
+    },
     table(source, text) {
       if (options.info) write(`${head("I", source)} \n${text}\n`, "stdout");
     },

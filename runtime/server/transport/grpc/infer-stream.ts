@@ -13,6 +13,8 @@ import { type Frame, frameReader, PREFIX, unpackRequest } from "../../../wire/gr
 import { STREAM_BYTES } from "../../../wire/grpc/limits.js";
 import { type Packing, packedFairly } from "../../../wire/grpc/packing.js";
 import type { ReadyVersion } from "../../models/ready-version.js";
+import { logPrepared, logRefusal } from "../../observe/request-lines.js";
+import type { ServerLog } from "../../observe/server-log.js";
 import type { TraceNotes } from "../../observe/tracing/trace.js";
 import { countLargeStrings, hasLargeStrings } from "../../requests/check-strings.js";
 import { deliver } from "../../requests/deliver.js";
@@ -40,6 +42,7 @@ export interface StreamOptions {
   readonly forward: Forward;
   readonly signal: Cancellation;
   readonly packing: Packing | undefined;
+  readonly log: ServerLog;
   readonly budget: MemoryBudget;
   /** Bytes of all requests that are not answered yet. */
   readonly received: Charge;
@@ -49,7 +52,7 @@ export function serveInferStream(
   stream: Stream,
   calls: ServerCalls,
   encoding: string,
-  { strict, forward, signal, packing, budget, received }: StreamOptions,
+  { strict, forward, signal, packing, budget, received, log }: StreamOptions,
 ): void {
   startAnswer(stream, packing);
   let underWay = 0;
@@ -92,7 +95,7 @@ export function serveInferStream(
     incoming -= size;
     const meter = new RequestMeter(budget, found.bytes.length);
     const answer = unpackRequest(found, encoding, meter, signal).then(bytes =>
-      answerOne(bytes, meter, calls, forward, signal, send),
+      answerOne(bytes, meter, { calls, log, forward, signal, send }),
     );
     answer.catch(() => {});
     last = last
@@ -135,14 +138,16 @@ export function serveInferStream(
   });
 }
 
+interface Answering extends Pick<StreamOptions, "log" | "forward" | "signal"> {
+  readonly calls: ServerCalls;
+  readonly send: (answer: Answer) => Promise<void>;
+}
+
 /** Answers one request: the only answer of an ordinary model is returned, those of a decoupled one are sent. */
 async function answerOne(
   bytes: Buffer,
   meter: RequestMeter,
-  calls: ServerCalls,
-  forward: Forward,
-  signal: Cancellation,
-  send: (answer: Answer) => Promise<void>,
+  { calls, log, forward, signal, send }: Answering,
 ): Promise<Answer | undefined> {
   const large: Contents[] = [];
   const wire: WireRequest = decodeRequest(bytes, meter, large);
@@ -161,6 +166,7 @@ async function answerOne(
     const request = trace ? { ...read, trace } : read;
     if (hasLargeStrings(request.inputs)) await countLargeStrings(request.inputs, signal);
     const valid = validateRequest(version.config, request);
+    logPrepared(log, version, wire.version, request, valid);
     backendHasIt = true;
     const charge = request.wishes && meter.charge;
     const forClient = (response: InferResponse): InferResponse | Promise<InferResponse> =>
@@ -171,6 +177,7 @@ async function answerOne(
     const fault = RuntimeFault.from(error);
     ended?.fail(fault.message);
     if (fault instanceof Refusal) backendHasIt = false;
+    if (!backendHasIt) logRefusal(log, "stream_infer_handler", wire.id, fault);
     return {
       message: encodeStreamFault(fault.message, wire.id, backendHasIt ? wire.model : ""),
       ...(backendHasIt && { fault }),

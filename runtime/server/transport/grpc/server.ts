@@ -3,7 +3,7 @@
  */
 import { Cancellable, type Cancellation } from "../../../base/cancellation.js";
 import { ConnectionCut, cutHere } from "../../../base/connection-cut.js";
-import { RuntimeFault, STATUS } from "../../../base/errors.js";
+import { Refusal, RuntimeFault, STATUS } from "../../../base/errors.js";
 import { LARGE } from "../../../base/memory/buffer-pool.js";
 import { type Charge, type MemoryBudget, memoryExhausted } from "../../../base/memory/memory-budget.js";
 import { RequestMemory } from "../../../base/memory/request-memory.js";
@@ -14,12 +14,14 @@ import { type Frame, frame, frameReader, type MakeRoom, unpackRequest } from "..
 import { STREAM_BYTES } from "../../../wire/grpc/limits.js";
 import { type CompressionLevel, packedFairly } from "../../../wire/grpc/packing.js";
 import type { LogSettings } from "../../observe/log-settings.js";
+import { logPrepared, logRefusal } from "../../observe/request-lines.js";
 import type { ServerLog } from "../../observe/server-log.js";
 import type { TraceNotes } from "../../observe/tracing/trace.js";
 import { countLargeStrings, hasLargeStrings } from "../../requests/check-strings.js";
 import { deliver } from "../../requests/deliver.js";
-import { infer, isDecoupled } from "../../requests/infer.js";
+import { execute, isDecoupled } from "../../requests/infer.js";
 import type { ServerCalls } from "../../requests/server-calls.js";
+import { validateRequest } from "../../requests/validate.js";
 import { withHeaders } from "../header-forwarding.js";
 import { encodeFields } from "../http2/hpack-encode.js";
 import { DEFAULT_LIMITS } from "../http2/limits.js";
@@ -111,7 +113,7 @@ function accept(
   const forward: Forward = parameters => withHeaders(parameters, () => pairs(headers), headerForwardPattern);
   if (path === STREAM_INFER) {
     const strict = headers.triton_grpc_error === "true";
-    serveInferStream(stream, calls, encoding, { strict, forward, signal: abort, packing, budget, received });
+    serveInferStream(stream, calls, encoding, { strict, forward, signal: abort, packing, budget, received, log });
     return;
   }
   const traced: Traced = trace => {
@@ -122,7 +124,7 @@ function accept(
       trace.end();
     });
   };
-  const run = path === INFER ? inferCall(calls, forward, abort, headers.traceparent, traced) : table.get(path);
+  const run = path === INFER ? inferCall(calls, log, forward, abort, headers.traceparent, traced) : table.get(path);
   if (run) serveUnary(stream, call, run, { log, budget, received, signal: abort });
   else endWithStatus(stream, STATUS.UNSUPPORTED.grpc, "");
 }
@@ -139,6 +141,7 @@ type FramedCall = (bytes: Buffer, meter: RequestMeter, memory?: RequestMemory) =
 const inferCall =
   (
     calls: ServerCalls,
+    log: ServerLog,
     forward: Forward,
     signal: Cancellation,
     traceparent: string | undefined,
@@ -148,23 +151,31 @@ const inferCall =
     const large: Contents[] = [];
     const wire = decodeRequest(bytes, meter, large);
     for (const contents of large) await contents.readInSlices(signal);
-    const version = calls.find(wire.model, wire.version);
-    if (isDecoupled(version))
-      throw new RuntimeFault("UNSUPPORTED", "ModelInfer RPC doesn't support models with decoupled transaction policy");
-    const trace = calls.sample?.(version.model, traceparent);
-    if (trace) traced(trace);
+    /** Triton's log doesn't know it while the model is looked for. */
+    let id = "";
+    let atWork = false;
+    let trace: TraceNotes | undefined;
     const regions = calls.memory.open();
     try {
+      const version = calls.find(wire.model, wire.version);
+      if (isDecoupled(version)) throw new RuntimeFault("UNSUPPORTED", ONE_ANSWER);
+      id = wire.id;
+      trace = calls.sample?.(version.model, traceparent);
+      if (trace) traced(trace);
       const read = toRequest(wire, regions, forward, signal);
       const request = trace || memory ? { ...read, ...(trace && { trace }), ...(memory && { memory }) } : read;
       if (hasLargeStrings(request.inputs)) await countLargeStrings(request.inputs, signal);
-      const inferred = await infer(version, request);
-      const response = await deliver(inferred, request, version, calls.labels, request.wishes && meter.charge);
+      const valid = validateRequest(version.config, request);
+      logPrepared(log, version, wire.version, request, valid);
+      atWork = true;
+      const executed = await execute(version, request, valid);
+      const response = await deliver(executed, request, version, calls.labels, request.wishes && meter.charge);
       const answer = encodeResponse(response);
       cutHere(response.cut, answer);
       trace?.stamp("GRPC_SEND_START");
       return answer;
     } catch (error) {
+      if (!atWork || error instanceof Refusal) logRefusal(log, "infer_handler", id, RuntimeFault.from(error));
       trace?.fail((error as Error).message);
       trace?.stamp("GRPC_SEND_START");
       throw error;
@@ -172,6 +183,8 @@ const inferCall =
       regions.release();
     }
   };
+
+const ONE_ANSWER = "ModelInfer RPC doesn't support models with decoupled transaction policy";
 
 const framedCall =
   (call: UnaryCall): FramedCall =>

@@ -10,6 +10,10 @@ export type Respond = (request: Exchange) => Answer | Promise<Answer>;
 /** A request to a proxy names the whole URL. */
 export const pathOf = ({ target }: Exchange["head"]): string => target.replace(/^https?:\/\/[^/]*/, "").split("?")[0]!;
 
+/** Triton's log calls methods by the numbers of its HTTP library. */
+const METHOD_NUMBERS: Readonly<Record<string, number>> = { GET: 0, HEAD: 1, POST: 2, PUT: 3, DELETE: 4 };
+export const methodInLog = (method: string): number | string => METHOD_NUMBERS[method] ?? method;
+
 /**
  * @param methods whether the route has to be one of the request's own method
  * @returns undefined where no route has the path

@@ -31,16 +31,18 @@ const ANY_INPUT = { others: { isData: true }, notesRepeats: true, isData: true }
 const REQUEST: Kept = { ...ANY_INPUT, members: new Map([["parameters", ANY_INPUT]]) };
 const NESTED = "Converting keyword: 'parameters': ";
 
-/** @throws RuntimeFault */
+/** @param identify takes the id, which is read before what may be wrong with the rest @throws RuntimeFault */
 export function* readGenerateRequest(
   body: Buffer,
   config: ModelConfig,
   limits: BodyLimits,
   signal: Cancellation,
+  identify?: (id: string) => void,
 ): Sliced<InferRequest> {
   const json = yield* readJson(body, REQUEST, limits);
   const given = isObject(json) ? json.get("id") : undefined;
   const id = given === undefined ? "" : requestId(given);
+  identify?.(id);
   if (!isObject(json)) throw new RuntimeFault("INTERNAL", "attempt to get members for non-object");
   const reader = new MembersReader(config, limits, id);
   for (const [key, value] of json) {

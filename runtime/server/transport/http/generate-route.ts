@@ -10,6 +10,7 @@ import type { Charge } from "../../../base/memory/memory-budget.js";
 import { type Sliced, slicedIfLong } from "../../../base/slices.js";
 import { elementCount, type Tensor } from "../../../base/tensor.js";
 import type { ReadyVersion } from "../../models/ready-version.js";
+import { logPrepared, logRefusal } from "../../observe/request-lines.js";
 import { countLargeStrings, hasLargeStrings } from "../../requests/check-strings.js";
 import { executeStream } from "../../requests/infer.js";
 import type { InferRequest, InferResponse } from "../../requests/request.js";
@@ -49,7 +50,7 @@ async function answerCharged(
   stream: boolean,
   charge: Charge,
 ): Promise<Answer> {
-  const { calls, maxInputSize, headerForwardPattern, budget } = context;
+  const { calls, log, maxInputSize, headerForwardPattern, budget } = context;
   let version = calls.find(path.model ?? "", path.version ?? "");
   const encoding = request.head.headers["content-encoding"] ?? "identity";
   if (encoding !== "identity")
@@ -76,18 +77,26 @@ async function answerCharged(
       return new Uint8Array(bytes);
     },
   };
+  let id = "";
+  const identify = (found: string): void => {
+    id = found;
+  };
   const begin = async () => {
-    const read = await slicedIfLong(body.length, readGenerateRequest(body, version.config, limits, signal), signal);
+    const reading = readGenerateRequest(body, version.config, limits, signal, identify);
+    const read = await slicedIfLong(body.length, reading, signal);
     const asked = {
       ...read,
       ...(trace && { trace }),
       parameters: withHeaders(read.parameters, () => request.head.fields, headerForwardPattern),
     };
     if (hasLargeStrings(read.inputs)) await countLargeStrings(read.inputs, signal);
-    const answers = run(version, asked, validateRequest(version.config, asked));
+    const valid = validateRequest(version.config, asked);
+    logPrepared(log, version, path.version ?? "", asked, valid);
+    const answers = run(version, asked, valid);
     return { answers, first: await answers.next() };
   };
   const { answers, first } = await begin().catch(error => {
+    logRefusal(log, "http_server", id, RuntimeFault.from(error));
     trace?.fail((error as Error).message);
     trace?.stamp("HTTP_SEND_START");
     onSent();

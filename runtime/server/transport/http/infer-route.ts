@@ -5,6 +5,7 @@ import { ConnectionCut, cutHere } from "../../../base/connection-cut.js";
 import { Refusal, RuntimeFault } from "../../../base/errors.js";
 import { LARGE } from "../../../base/memory/buffer-pool.js";
 import { inSlices, isSliced } from "../../../base/slices.js";
+import { logPrepared, logRefusal } from "../../observe/request-lines.js";
 import type { TraceNotes } from "../../observe/tracing/trace.js";
 import { countLargeStrings, hasLargeStrings } from "../../requests/check-strings.js";
 import { deliver } from "../../requests/deliver.js";
@@ -24,12 +25,14 @@ import type { Call } from "./route.js";
 const LENGTH_HEADER = "inference-header-content-length";
 
 export async function answerInfer({ request, context, path, signal }: Call): Promise<Answer> {
-  const { calls, maxInputSize, headerForwardPattern, binary, budget } = context;
+  const { calls, log, maxInputSize, headerForwardPattern, binary, budget } = context;
   const { headers } = request.head;
   // Triton marks faults as JSON only between parsing the body and the model's answer.
   let plain = true;
   /** Whether the model has the request. */
   let atWork = false;
+  /** Empty while the request is read; unknown to Triton's log, too, when reading fails. */
+  let id: string | undefined;
   const received = performance.now() * 1e6;
   let trace: TraceNotes | undefined;
   /** What the request holds, until its answer has left. */
@@ -63,6 +66,7 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     // The body took its time, and the model may have been loaded again.
     version = calls.find(path.model ?? "", path.version ?? "");
     plain = false;
+    id = "";
     const limits: BodyLimits = {
       maxInputSize,
       memory: regions,
@@ -72,6 +76,7 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     };
     const reading = readInferRequest(body, jsonLength, version.config, limits, signal);
     const { request: read, isBinary } = isSliced(reading) ? await inSlices(reading, signal) : reading;
+    id = read.id;
     // Nothing refers to a body that was all JSON.
     if (jsonLength === undefined && body === sent) room.outgrown(body);
     const memory = room.borrowed;
@@ -83,6 +88,7 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     };
     if (hasLargeStrings(read.inputs)) await countLargeStrings(read.inputs, signal);
     const valid = validateRequest(version.config, asked);
+    logPrepared(log, version, path.version ?? "", asked, valid);
     plain = true;
     atWork = true;
     const executed = await execute(version, asked, valid);
@@ -119,6 +125,8 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     charge.release();
     trace?.fail((error as Error).message);
     trace?.stamp("HTTP_SEND_START");
+    if (id !== undefined && (!atWork || error instanceof Refusal))
+      logRefusal(log, "http_server", id, RuntimeFault.from(error));
     if (!(error instanceof RuntimeFault) || error instanceof ConnectionCut) {
       onSent();
       throw error;

@@ -7,6 +7,7 @@ import { slicedIfLong } from "../../../base/slices.js";
 import type { Json, JsonObject } from "../../../wire/json/json.js";
 import { EVERYTHING, type Kept } from "../../../wire/json/json-kept.js";
 import type { LogSettings } from "../../observe/log-settings.js";
+import type { ServerLog } from "../../observe/server-log.js";
 import type { ServerCalls } from "../../requests/server-calls.js";
 import type { Exchange } from "../http1/exchange.js";
 import type { Restrictable, Restriction } from "../restriction.js";
@@ -21,6 +22,7 @@ import { chargedRoom } from "./room.js";
 /** What a route works with besides its path. */
 export interface RouteContext {
   readonly calls: ServerCalls;
+  readonly log: ServerLog;
   readonly logSettings: LogSettings;
   readonly maxInputSize: number;
   /** Bodies, unpacked bodies and responses are charged to it. */

@@ -4,7 +4,7 @@
 import { RuntimeFault } from "../../../base/errors.js";
 import type { ServerLog } from "../../observe/server-log.js";
 import { emptyAnswer, faultAnswer } from "./answer.js";
-import { answerRoute, pathOf, type Respond } from "./dispatch.js";
+import { answerRoute, methodInLog, pathOf, type Respond } from "./dispatch.js";
 import { answerGenerate } from "./generate-route.js";
 import { answerInfer } from "./infer-route.js";
 import { type RouteContext, route } from "./route.js";
@@ -31,7 +31,8 @@ export function sageMaker({ model, pingMode, inferenceType }: SageMaker, given: 
   });
   return request => {
     const path = pathOf(request.head);
-    log.verbose("sagemaker_server", `SageMaker request: ${request.head.method} ${path}`);
+    if (log.isVerbose)
+      log.verbose("sagemaker_server", `SageMaker request: ${methodInLog(request.head.method)} ${path}`);
     if (path === "/ping")
       return answerRoute(ROUTES, request, context, pingMode ? `/v2/health/${pingMode}` : "/v2") ?? emptyAnswer(400);
     if (/^\/models(?:\/|$)/.test(path))

@@ -11,12 +11,9 @@ import { createHttp1Server } from "../http1/serve.js";
 import { type ListenAt, type Listener, listen } from "../listen.js";
 import { type Answer, emptyAnswer, faultAnswer, forbidden, methodNotAllowed, notFound, writeAnswer } from "./answer.js";
 import { type BrowserAccess, browserAccess } from "./browser-access.js";
-import { answerRoute, pathOf, type Respond } from "./dispatch.js";
+import { answerRoute, methodInLog, pathOf, type Respond } from "./dispatch.js";
 import type { RouteContext } from "./route.js";
 import { ROUTES } from "./routes.js";
-
-/** Triton's log calls methods by the numbers of its HTTP library. */
-const METHOD_NUMBERS: Readonly<Record<string, number>> = { GET: 0, HEAD: 1, POST: 2, PUT: 3, DELETE: 4 };
 
 export interface HttpPort extends ListenAt {
   /** Milliseconds that a client may leave an answer unread; 0 for any. */
@@ -30,8 +27,11 @@ export function serveHttp(options: HttpPort, context: RouteContext, log: ServerL
   return start(options, log, request => {
     const { method } = request.head;
     const path = pathOf(request.head);
-    log.verbose("http_server", `HTTP request: ${METHOD_NUMBERS[method] ?? method} ${path}`);
-    return answerRoute(ROUTES, request, context, path) ?? notFound;
+    if (log.isVerbose) log.verbose("http_server", `HTTP request: ${methodInLog(method)} ${path}`);
+    const answer = answerRoute(ROUTES, request, context, path);
+    if (answer) return answer;
+    if (log.isVerbose) log.verbose("http_server", `HTTP error: ${methodInLog(method)} ${path} - 404`);
+    return notFound;
   });
 }
 

@@ -5,7 +5,7 @@ import type { ServerLog } from "../../observe/server-log.js";
 import type { Exchange } from "../http1/exchange.js";
 import { compilePattern, type Pattern } from "../user-pattern.js";
 import { type Answer, emptyAnswer } from "./answer.js";
-import { answerRoute, pathOf, type Respond } from "./dispatch.js";
+import { answerRoute, methodInLog, pathOf, type Respond } from "./dispatch.js";
 import { answerInfer } from "./infer-route.js";
 import { type RouteContext, route } from "./route.js";
 import { ROUTES } from "./routes.js";
@@ -39,7 +39,7 @@ export async function vertexAi(
   return request => {
     const { head } = request;
     const path = pathOf(head);
-    log.verbose("vertex_ai_server", `Vertex AI request: ${head.method} ${path}`);
+    if (log.isVerbose) log.verbose("vertex_ai_server", `Vertex AI request: ${methodInLog(head.method)} ${path}`);
     if (health?.test(path)) return answerRoute(ROUTES, request, context, "/v2/health/ready") ?? emptyAnswer(400);
     if (!predict?.test(path)) return emptyAnswer(400);
     const redirect = head.headers[REDIRECT];
