@@ -1,0 +1,34 @@
+/**
+ * The stack of a thread that doesn't end, and that such a thread can be terminated whenever it is asked, also on a busy machine.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { expect, test } from "vitest";
+import { whereBusy } from "#compiler/3-graph/where-busy.js";
+
+async function started(work: string): Promise<Worker> {
+  const worker = new Worker(`require("node:worker_threads").parentPort.postMessage(1);\n${work}`, { eval: true });
+  await new Promise(begun => worker.once("message", begun));
+  return worker;
+}
+
+/** False for a thread that is not terminated in time. */
+const terminated = (worker: Worker): Promise<boolean> =>
+  Promise.race([worker.terminate().then(() => true), delay(20_000, false, { ref: false })]);
+
+test.each([
+  ["runs in a loop", "for (;;);", /^ {4}at .*:2:\d+\n/],
+  ["waits for a lock", "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);", /^ {4}at .*:2:\d+\n/],
+  ["waits for a timer", "setTimeout(() => {}, 1e6);", /^$/],
+])("a thread that %s is found by its line, if it has one", async (_, work, stack) => {
+  const worker = await started(work);
+  expect(await whereBusy(worker, 2_000)).toMatch(stack);
+  expect(await terminated(worker)).toBe(true);
+});
+
+// As on a machine that is too busy to let the thread answer: it would pause when nobody is there to let it go on.
+test.each([0, 1, 2, 4, 8, 16])("a thread that has %i ms to answer can be terminated", async ms => {
+  const worker = await started("for (;;);");
+  await whereBusy(worker, ms);
+  expect(await terminated(worker)).toBe(true);
+});
