@@ -1,6 +1,8 @@
 /**
  * The rate limiter: instances wait for the resources that their groups name, across models, and the model that has run least goes first.
  */
+import { readFileSync } from "node:fs";
+import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
 import { directScheduler } from "#runtime/server/scheduling/direct.js";
@@ -47,6 +49,82 @@ test("a priority of 2 gets the resource half as often", async () => {
   const early = order.slice(0, 9);
   expect(early.filter(name => name === "a").length).toBeGreaterThanOrEqual(5);
   expect(early.filter(name => name === "b").length).toBeGreaterThanOrEqual(2);
+});
+
+interface Side {
+  readonly count: number;
+  readonly takes: number;
+  readonly priority: number;
+  readonly requests: number;
+}
+const orders = JSON.parse(
+  readFileSync(new URL("../fixtures/rate-limiter/orders.json", import.meta.url), "utf8"),
+) as readonly { available: number; a: Side; b: Side; order: string }[];
+
+const of = (name: string, { count, takes, priority }: Side) =>
+  configOf({
+    name,
+    instance_group: [
+      { count, kind: "KIND_CPU", rate_limiter: { priority, resources: [{ name: "R", global: true, count: takes }] } },
+    ],
+  });
+
+// Recorded by tests/oracles/triton/rate-limiter.mjs. Where instances of b fit together, they would never leave enough for a.
+test.each(orders)(
+  "models that share a resource take turns as in Triton: $order",
+  async ({ available, a, b, order }) => {
+    const limiter = createRateLimiter([{ name: "R", count: available }]);
+    const running: (() => void)[] = [];
+    let ended = "";
+    const side = (name: string, { count }: Side, config: ReturnType<typeof of>) => {
+      const model = notedModel(true);
+      const execute: typeof model.execute = requests => {
+        running.push(() => {
+          ended += name;
+          model.release();
+        });
+        return model.execute(requests);
+      };
+      return directScheduler({ ...model, execute }, count, createStatistics(), limiter.register(config));
+    };
+    const [one, two] = [side("a", a, of("a", a)), side("b", b, of("b", b))];
+    const answers = [
+      ...Array.from({ length: a.requests }, (_, i) => one.schedule(requestOf(`${i}`))),
+      ...Array.from({ length: b.requests }, (_, i) => two.schedule(requestOf(`${i}`))),
+    ];
+    while (ended.length < order.length) {
+      running.shift()?.();
+      await turn();
+    }
+    await Promise.all(answers);
+    expect(ended).toBe(order);
+  },
+);
+
+test("a request that is given up keeps nobody from the resource", async () => {
+  const limiter = createRateLimiter([{ name: "R", count: 2 }]);
+  const [a, b] = [notedModel(true), notedModel(true)];
+  const one = directScheduler(a, 2, createStatistics(), limiter.register(limited("a", 2)));
+  const two = directScheduler(b, 2, createStatistics(), limiter.register(limited("b", 1)));
+  const first = two.schedule(requestOf("1"));
+  const gone = new AbortController();
+  const given = one.schedule(requestOf("2", { signal: gone.signal }));
+  const next = two.schedule(requestOf("3"));
+  await pause(5);
+  // It fits beside the first, and stays behind the one that needs all.
+  expect(b.batches).toEqual([["1"]]);
+  gone.abort();
+  await expect(given).rejects.toThrow("cancelled");
+  b.release();
+  await pause(5);
+  expect(b.batches).toEqual([["1"], ["3"]]);
+  b.release();
+  await Promise.all([first, next]);
+  // Whatever was claimed, a resource that is free is had at once.
+  const last = two.schedule(requestOf("4"));
+  expect(b.batches).toHaveLength(3);
+  b.release();
+  await last;
 });
 
 test("what can never run is refused with Triton's text", () => {

@@ -20,14 +20,15 @@ export function directScheduler(
   let draining = false;
   const drained: (() => void)[] = [];
   const runNext = (): void => {
-    if (queue.size === 0 && drained.length === 0) return;
-    const [next] = queue;
-    if (!next) for (const wake of drained.splice(0)) wake();
-    if (!next || !hasRoom()) return;
-    queue.delete(next);
-    stats.pending--;
-    next.forget?.();
-    instances.run([next]);
+    // What a limiter gives back may be enough for several.
+    while (queue.size > 0 && hasRoom()) {
+      const [next] = queue;
+      queue.delete(next!);
+      stats.pending--;
+      next!.forget?.();
+      instances.run([next!]);
+    }
+    if (queue.size === 0 && drained.length > 0) for (const wake of drained.splice(0)) wake();
   };
   const instances = createInstances(model, count, stats, runNext, gate);
   const hasRoom = (): boolean => instances.free() > 0 || instances.hasRoom();

@@ -49,7 +49,8 @@ export function dynamicScheduler(
     if (queue.size < hold && !draining) return;
     hold = 0;
     clearTimeout(timer);
-    if (instances.free() > 0) refuseExpired();
+    // Not asked for nothing: a limiter takes it for a wish to run.
+    if (queue.size > 0 && instances.free() > 0) refuseExpired();
     else if (queue.hasExpired) looking ??= setTimeout(refuseExpired, LOOK_MS);
     while (queue.size > 0 && instances.free() > 0) {
       const batch = chooseBatch(queue.jobs(), draining ? { ...rules, delay: 0 } : rules, now());

@@ -12,14 +12,15 @@ import { cancelled } from "./refusals.js";
 import { runBatch, runStream } from "./run-jobs.js";
 
 export interface Instances {
-  /** How many instances are idle. */
+  /** How many idle instances may run what waits for them. */
   free(): number;
   /** Whether an instance that is not idle takes one more execution, to begin it without waiting to be told. */
   hasRoom(): boolean;
   /** Runs the jobs as one batch; call it only while an instance is free, or has room. */
   run(jobs: readonly Job[], only?: number): void;
-  /** Whether this instance is idle. */
-  isFree(instance: number): boolean;
+  isIdle(instance: number): boolean;
+  /** Whether an idle instance may run what waits for it. */
+  mayRun(instance: number): boolean;
   /** Resolves when nothing runs. */
   idle(): Promise<void>;
 }
@@ -58,6 +59,11 @@ export function createInstances(
       if (length < model.ahead(instance) && (best === undefined || length < flights[best]!.length)) best = instance;
     return best;
   };
+  /** Among the idle, of the instance that runs next; -1 for none. */
+  const nextPlace = (): number =>
+    gate
+      ? idle.reduce((best, one, place) => (mayRun(one) && isBefore(gate, one, idle[best]) ? place : best), -1)
+      : idle.length - 1;
   const launch = (jobs: readonly Job[], instance: number): void => {
     const flight = flights[instance]!;
     const clock = flight.length > 0 ? waitInLine(jobs, stats) : startClock();
@@ -97,9 +103,10 @@ export function createInstances(
   return {
     free: () => (gate ? idle.filter(mayRun).length : idle.length),
     hasRoom: () => roomiest() !== undefined,
-    isFree: instance => idle.includes(instance) && mayRun(instance),
+    isIdle: instance => idle.includes(instance),
+    mayRun,
     run(jobs, only) {
-      const place = only === undefined ? idle.findLastIndex(mayRun) : idle.indexOf(only);
+      const place = only === undefined ? nextPlace() : idle.indexOf(only);
       const [instance = roomiest()!] = place === -1 ? [] : idle.splice(place, 1);
       gate?.take(instance);
       launch(jobs, instance);
@@ -108,6 +115,9 @@ export function createInstances(
       idle.length === count && open === 0 ? Promise.resolve() : new Promise(resolve => waiting.push(resolve)),
   };
 }
+
+const isBefore = (gate: InstanceGate, one: number, other: number | undefined): boolean =>
+  other === undefined || gate.share(one) <= gate.share(other);
 
 /** Jobs that an instance gets while it still runs others: pending until they begin, given up when their client goes away. */
 function waitInLine(jobs: readonly Job[], stats: VersionStatistics): RunningClock {

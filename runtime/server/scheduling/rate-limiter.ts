@@ -1,6 +1,6 @@
 /**
- * Triton's rate limiter (`--rate-limit=execution_count`): instances run when the resources that their groups name are free; those that have run
- * least, weighed by their priority, are asked first.
+ * Triton's rate limiter (`--rate-limit=execution_count`): instances run when the resources that their groups name are free. Of those that wait the one
+ * that has run least, weighed by its priority, is next, the longest waiting of equals, and others leave it the resources that both need.
  */
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../base/errors.js";
@@ -8,7 +8,10 @@ import { instancesOf } from "./instance-groups.js";
 
 /** What one model version asks before an instance of it runs. */
 export interface InstanceGate {
+  /** Whether an instance that something waits for may run; if not, it has a claim on its resources. */
   mayRun(instance: number): boolean;
+  /** How much an instance has run, weighed by its priority: of several the least is next. */
+  share(instance: number): number;
   /** Takes the resources of an instance that is about to run. */
   take(instance: number): void;
   give(instance: number): void;
@@ -41,10 +44,25 @@ type Needs = ReadonlyMap<string, Need>;
 
 interface Member {
   readonly needs: readonly Needs[];
-  readonly priority: number;
-  executions: number;
+  /** Of each instance. */
+  readonly priorities: readonly number[];
+  readonly executions: number[];
+  /** Instances that were refused, and since when. */
+  claims: Map<number, number>;
+  /** Those before the last wake, for the order of equals. */
+  earlier: ReadonlyMap<number, number>;
   wake(): void;
 }
+
+/** Triton's limiter counts that an instance is initialised and warmed up as executions. */
+const AT_LOAD = 2;
+
+interface Turn {
+  readonly share: number;
+  readonly since: number;
+}
+const inTurn = (a: Turn, b: Turn): number => Number(a.share > b.share) - Number(a.share < b.share) || a.since - b.since;
+const LAST: Turn = { share: Infinity, since: Number.MAX_SAFE_INTEGER };
 
 /** @param limits without any, there is as much of a resource as the neediest instance asks for; otherwise none of those that are not named */
 export function createRateLimiter(limits: readonly RateLimitResource[]): RateLimiter {
@@ -56,38 +74,84 @@ export function createRateLimiter(limits: readonly RateLimitResource[]): RateLim
   const change = (needs: Needs, sign: 1 | -1): void => {
     for (const [pool, { count }] of needs) used.set(pool, (used.get(pool) ?? 0) + sign * count);
   };
+  const fits = (needs: Needs): boolean =>
+    [...needs].every(([pool, need]) => (used.get(pool) ?? 0) + need.count <= limitOf(pool, need));
+  const shareOf = ({ executions, priorities }: Member, instance: number): number =>
+    (executions[instance] ?? 0) * (priorities[instance] ?? 1);
+  let moments = 0;
+  /** Whether another model's instance waits for resources that this one needs, and is before it. */
+  const isBehind = (member: Member, instance: number, needs: Needs): boolean => {
+    const own = { share: shareOf(member, instance), since: member.claims.get(instance) ?? LAST.since };
+    for (const other of members)
+      for (const [waiting, since] of other === member ? [] : other.claims) {
+        const wanted = other.needs[waiting]!;
+        // A claim that could be met is nobody's any more.
+        if (inTurn({ share: shareOf(other, waiting), since }, own) < 0 && overlap(wanted, needs) && !fits(wanted))
+          return true;
+      }
+    return false;
+  };
+  const firstTurn = (member: Member): Turn =>
+    [...member.claims].map(([instance, since]) => ({ share: shareOf(member, instance), since })).sort(inTurn)[0] ??
+    LAST;
+  const wakeAll = (): void => {
+    const waiting = [...members].filter(({ claims }) => claims.size > 0);
+    const order = waiting.map(member => ({ member, turn: firstTurn(member) }));
+    for (const { member } of order.sort((a, b) => inTurn(a.turn, b.turn))) {
+      // Who still waits asks again.
+      member.earlier = member.claims;
+      member.claims = new Map();
+      member.wake();
+    }
+  };
   return {
     register(config) {
       const needs = needsOf(config);
       if (limits.length > 0) for (const need of needs) requireEnough(limits, need);
       refuseBothKinds([...members].flatMap(member => member.needs).concat(needs));
-      const priorities = config.instance_group.map(({ rate_limiter }) => rate_limiter?.priority || 1);
-      const member: Member = { needs, priority: Math.min(...priorities, Infinity), executions: 0, wake: () => {} };
+      const priorities = config.instance_group.flatMap(group =>
+        instancesOf({ instance_group: [group] }).map(() => group.rate_limiter?.priority || 1),
+      );
+      const member: Member = {
+        ...{ needs, priorities, executions: priorities.map(() => AT_LOAD) },
+        ...{ claims: new Map(), earlier: new Map(), wake: () => {} },
+      };
       members.add(member);
       return {
-        mayRun: instance =>
-          [...(needs[instance] ?? [])].every(
-            ([pool, need]) => (used.get(pool) ?? 0) + need.count <= limitOf(pool, need),
-          ),
+        mayRun(instance) {
+          const wanted = needs[instance];
+          if (!wanted?.size || (fits(wanted) && !isBehind(member, instance, wanted))) return true;
+          if (!member.claims.has(instance)) member.claims.set(instance, member.earlier.get(instance) ?? ++moments);
+          return false;
+        },
+        share: instance => shareOf(member, instance),
         take(instance) {
-          member.executions++;
+          member.claims.delete(instance);
           change(needs[instance] ?? new Map(), 1);
         },
         give(instance) {
           const need = needs[instance];
-          if (!need || need.size === 0) return;
+          if (!need) return;
+          member.executions[instance]! += 1;
+          if (need.size === 0) return;
           change(need, -1);
-          const share = ({ executions, priority }: Member): number => executions * priority;
-          for (const other of [...members].sort((a, b) => share(a) - share(b))) other.wake();
+          // Its model may have more for it, and is as far as the others then.
+          member.claims.set(instance, ++moments);
+          wakeAll();
         },
         onFree(wake) {
           member.wake = wake;
         },
-        close: () => void members.delete(member),
+        close() {
+          members.delete(member);
+          wakeAll();
+        },
       };
     },
   };
 }
+
+const overlap = (a: Needs, b: Needs): boolean => [...a.keys()].some(pool => b.has(pool));
 
 /** Of each instance, in the order in which schedulers number them. Triton's instances on CPUs are on device 0. */
 function needsOf(config: ModelConfig): readonly Needs[] {

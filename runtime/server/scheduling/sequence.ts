@@ -60,10 +60,10 @@ export function sequenceScheduler(
     clearTimeout(timer);
     let again = Number.POSITIVE_INFINITY;
     for (let instance = 0; instance < count; instance++) {
-      if (!instances.isFree(instance)) continue;
+      if (!instances.isIdle(instance)) continue;
       const chosen = oldest ? chooseOldest(instance) : chooseDirect(instance);
       if (typeof chosen === "number") again = Math.min(again, chosen);
-      else if (chosen.some(sequence => sequence)) run(chosen, instance);
+      else if (chosen.some(sequence => sequence) && instances.mayRun(instance)) run(chosen, instance);
     }
     if (Number.isFinite(again)) timer = setTimeout(dispatch, timerDelay(Math.max(1, Math.ceil(again / 1e6))));
     if (waiting === 0) for (const wake of drained.splice(0)) wake();
