@@ -2,8 +2,8 @@
  * A step → what it does, in a few words, as its operator's spec says it.
  */
 import type { AnyStep } from "../../contract/plan.js";
-import type { Described } from "../../operators/shared/spec/operator.js";
 import { SPECS } from "../../operators/gen/specs.js";
+import type { Described } from "../../operators/shared/spec/operator.js";
 
 export function describeStep(step: AnyStep): string {
   const describe = SPECS[step.op].describe as unknown as (step: Described<object>) => string;
