@@ -3,7 +3,7 @@
  */
 import type { ClientError } from "../client-error.js";
 import { httpError, ProtocolError } from "../client-error.js";
-import type { CallSettings, Rpc, RpcAnswer, RpcRequest, Transport, WireRequest } from "../wire-call.js";
+import type { CallSettings, Rpc, RpcAnswer, RpcRequest, Transport, WireAnswer, WireRequest } from "../wire-call.js";
 import { PROBES, ROUTES, type Route } from "./calls.js";
 import { errorText, eventAnswer, flatBody, readEvents, refuseStatus } from "./generate.js";
 import { readInferAnswer } from "./infer-answer.js";
@@ -64,7 +64,7 @@ export function httpTransport(options: HttpOptions): Transport {
     });
     const text = decoder.decode(body);
     const isProbe = PROBES.has(rpc) && (status === 200 || status === 400 || status === 503);
-    if (status !== 200 && !isProbe) throw refused(status, text, header("content-type"), place);
+    if (status !== 200 && !isProbe) throw refused(options, status, text, header("content-type"), place);
     if (isProbe) return route.read(undefined, status);
     try {
       return route.read(text.trim() ? parseJsonText(text) : {}, status);
@@ -75,48 +75,6 @@ export function httpTransport(options: HttpOptions): Transport {
         { ...place, cause },
       );
     }
-  }
-
-  /** A server that knows no such route says so in its own words, which say nothing of models. */
-  const refused = (
-    status: number,
-    text: string,
-    type: string | undefined,
-    place: { readonly model?: string | undefined },
-  ): ClientError => {
-    const said = type?.includes("html") ? undefined : errorText(text);
-    return httpError(
-      status,
-      said ?? `HTTP ${status} from ${options.address}: is this a KServe v2 server, and its HTTP port?`,
-      place,
-    );
-  };
-
-  async function infer(request: WireRequest, settings: CallSettings) {
-    const place = { model: request.model, requestId: request.id || undefined };
-    const { parts, jsonLength } = printInferBody(request, await isBinary(settings));
-    const packed = await options.compress?.(
-      parts.length === 1 ? parts[0]! : new Uint8Array(await new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer()),
-    );
-    const { status, header, body } = await sender.send({
-      method: "POST",
-      path: base + path(request, "infer"),
-      headers: {
-        ...settings.headers,
-        "content-type": jsonLength === undefined ? "application/json" : "application/octet-stream",
-        ...(jsonLength !== undefined && { [LENGTH]: String(jsonLength) }),
-        ...(packed && { "content-encoding": packed.encoding }),
-        ...(options.acceptEncoding && { "accept-encoding": options.acceptEncoding }),
-      },
-      body: packed ? [packed.body] : parts,
-      signal: settings.signal,
-      timeout: settings.timeout,
-    });
-    if (status !== 200) throw refused(status, decoder.decode(body), header("content-type"), place);
-    const placed = request.outputs.some(({ region }) => region)
-      ? new Set(request.outputs.flatMap(({ name, region }) => (region ? [name] : [])))
-      : NONE;
-    return readInferAnswer(body, header(LENGTH), header("content-type")?.includes("octet-stream") ?? false, placed);
   }
 
   const post = (request: { model: string; version: string }, verb: string, body: unknown, settings: CallSettings) =>
@@ -132,7 +90,7 @@ export function httpTransport(options: HttpOptions): Transport {
   return {
     protocol: "http",
     address: options.address,
-    infer,
+    infer: (request, settings) => infer(options, request, settings, isBinary(settings)),
     call,
     async *stream(requests, settings, describe) {
       for await (const request of requests) {
@@ -152,4 +110,54 @@ export function httpTransport(options: HttpOptions): Transport {
     },
     close: () => sender.close(),
   };
+}
+
+/** A server that knows no such route says so in its own words, which say nothing of models. */
+function refused(
+  { address }: HttpOptions,
+  status: number,
+  text: string,
+  type: string | undefined,
+  place: { readonly model?: string | undefined },
+): ClientError {
+  const said = type?.includes("html") ? undefined : errorText(text);
+  return httpError(
+    status,
+    said ?? `HTTP ${status} from ${address}: is this a KServe v2 server, and its HTTP port?`,
+    place,
+  );
+}
+
+/** @param binary whether tensors travel as bytes, or will be known to */
+async function infer(
+  options: HttpOptions,
+  request: WireRequest,
+  settings: CallSettings,
+  binary: Promise<boolean> | boolean,
+): Promise<WireAnswer> {
+  const { base, sender } = options;
+  const place = { model: request.model, requestId: request.id || undefined };
+  const { parts, jsonLength } = printInferBody(request, await binary);
+  const packed = await options.compress?.(
+    parts.length === 1 ? parts[0]! : new Uint8Array(await new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer()),
+  );
+  const { status, header, body } = await sender.send({
+    method: "POST",
+    path: base + path(request, "infer"),
+    headers: {
+      ...settings.headers,
+      "content-type": jsonLength === undefined ? "application/json" : "application/octet-stream",
+      ...(jsonLength !== undefined && { [LENGTH]: String(jsonLength) }),
+      ...(packed && { "content-encoding": packed.encoding }),
+      ...(options.acceptEncoding && { "accept-encoding": options.acceptEncoding }),
+    },
+    body: packed ? [packed.body] : parts,
+    signal: settings.signal,
+    timeout: settings.timeout,
+  });
+  if (status !== 200) throw refused(options, status, decoder.decode(body), header("content-type"), place);
+  const placed = request.outputs.some(({ region }) => region)
+    ? new Set(request.outputs.flatMap(({ name, region }) => (region ? [name] : [])))
+    : NONE;
+  return readInferAnswer(body, header(LENGTH), header("content-type")?.includes("octet-stream") ?? false, placed);
 }
