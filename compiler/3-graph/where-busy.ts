@@ -66,7 +66,7 @@ function debugged(session: Session, worker: Worker): Debugged {
     // The id is the session's; the title names the thread.
     if (params.workerInfo.title.startsWith(`[worker ${worker.threadId}]`)) attach(params.sessionId);
   });
-  const hear = (sessionId: string, { sessionId: from, message }: { sessionId: string; message: string }): void => {
+  const receive = (sessionId: string, { sessionId: from, message }: { sessionId: string; message: string }): void => {
     if (from !== sessionId) return;
     const { id, method, params } = JSON.parse(message) as Said;
     if (id !== undefined) replies.get(id)?.();
@@ -82,7 +82,7 @@ function debugged(session: Session, worker: Worker): Debugged {
       if (error) fail(error);
     });
     attached.then(sessionId => {
-      session.on("NodeWorker.receivedMessageFromWorker", ({ params }) => hear(sessionId, params));
+      session.on("NodeWorker.receivedMessageFromWorker", ({ params }) => receive(sessionId, params));
       done(sessionId);
     }, fail);
   });
