@@ -182,6 +182,32 @@ test("a request that waited too long is refused, or runs last", async () => {
   }
 });
 
+// Of qa/L0_model_queue, test_priority_with_policy: the built Triton answers the two after the third one's time-out, not after the queue delay.
+test("a request that goes behind the others lets those run that now make a preferred batch", async () => {
+  const model = notedModel();
+  const scheduler = await start(model, {
+    max_batch_size: 8,
+    dynamic_batching: {
+      preferred_batch_size: [4, 8],
+      max_queue_delay_microseconds: 600_000,
+      default_queue_policy: {
+        timeout_action: "DELAY",
+        default_timeout_microseconds: 30_000_000,
+        allow_timeout_override: true,
+      },
+    },
+  });
+  const asked = [
+    scheduler.schedule(requestOf("1", { rows: 2 })),
+    scheduler.schedule(requestOf("short", { rows: 1, controls: { timeout: 20_000n } })),
+    scheduler.schedule(requestOf("2", { rows: 2 })),
+  ];
+  await Promise.all([asked[0], asked[2]]);
+  expect(model.batches).toEqual([["1", "2"]]);
+  await asked[1];
+  expect(model.batches).toEqual([["1", "2"], ["short"]]);
+});
+
 test("with preserve_ordering a later batch that ends first is answered second", async () => {
   const gates: (() => void)[] = [];
   const scheduler = await createScheduler(

@@ -37,7 +37,7 @@ export interface PolicyQueue {
   jobs(): Iterable<Job>;
 }
 
-/** @param onChange called when a job has left on its own: timed out or given up */
+/** @param onChange called when a job has left on its own, timed out or given up, or has gone behind the others */
 export function createPolicyQueue(batching: Partial<ModelDynamicBatching>, onChange: () => void): PolicyQueue {
   const count = batching.priority_levels ?? 0;
   const { default_queue_policy: usual = NO_POLICY, priority_queue_policy: own } = batching;
@@ -96,9 +96,7 @@ export function createPolicyQueue(batching: Partial<ModelDynamicBatching>, onCha
             if (policy.timeout_action === "DELAY") {
               own.jobs.delete(job);
               own.late.add(job);
-              return;
-            }
-            expired.add(job);
+            } else expired.add(job);
             onChange();
           },
           timerDelay(micros / 1000),
