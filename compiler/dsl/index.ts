@@ -15,6 +15,7 @@ export { diversify } from "../../operators/diversify/author.js";
 export { dropLowCardinality } from "../../operators/drop-low-cardinality/author.js";
 export { dropna } from "../../operators/dropna/author.js";
 export { explode } from "../../operators/explode/author.js";
+export { mergeCandidates } from "../../operators/merge-candidates/author.js";
 export { fallback } from "../../operators/fallback/author.js";
 export { fillMedian } from "../../operators/fill-median/author.js";
 export { fillMissing } from "../../operators/fill-missing/author.js";

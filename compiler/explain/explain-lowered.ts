@@ -72,7 +72,7 @@ export function explainLowered(program: Compiled, triton: TritonOptions): Lowere
 
 /** Rows that a model sees for one user: candidates where it scores them, as many as the plan's longest list. */
 function rowsOf({ plan }: Program): (model: string) => number {
-  const most = plan.steps.reduce((n, step) => ("topk" in step.params ? Math.max(n, step.params.topk) : n), 1);
+  const most = plan.steps.reduce((n, step) => ("topk" in step.params ? Math.max(n, step.params.topk ?? 1) : n), 1);
   const scoring = plan.steps.flatMap(step =>
     "model" in step.params && step.outputs.some(col => col.rows !== REQUEST_ROWS) ? [step.params.model] : [],
   );

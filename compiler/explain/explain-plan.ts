@@ -4,7 +4,7 @@
 
 import { type AnyStep, type Plan, REQUEST_STEP } from "../../contract/plan.js";
 import { type ColumnSchema, printType, REQUEST_ROWS } from "../../contract/schema.js";
-import { bringsRows, sidesOf } from "../../contract/step-facts.js";
+import { bringsRows, factsOf, sidesOf } from "../../contract/step-facts.js";
 import type { PassReport } from "../4-plan/optimised.js";
 import type { Program } from "../5-emit/build.js";
 import { describeStep } from "./describe-step.js";
@@ -117,16 +117,17 @@ function explainRows(plan: Plan, schemas: ReadonlyMap<string, ColumnSchema>): Ex
       return rows.find(r => r.id === taken);
     };
     // Either side's rows may be the answer.
-    const sides = sidesOf(step.op) ?? ["input"];
-    const taken = sides.map(rowsAt);
+    const gathered = factsOf(step.op).gathers?.filter(port => step.inputs[port]);
+    const taken = (sidesOf(step.op) ?? gathered ?? ["input"]).map(rowsAt);
     const [from] = taken;
     const narrows = !bringsRows(step) && from !== undefined && from.parent !== null;
-    const topk = "topk" in step.params ? step.params.topk : null;
+    const topk = "topk" in step.params ? step.params.topk : undefined;
     const bounds = taken.map(side => side?.most ?? null);
+    const bound = () => bounds.reduce<number>((all, most) => (gathered ? all + most! : Math.max(all, most!)), 0);
     rows.push({
       id: step.id,
       parent: (narrows ? from?.parent : from?.id) ?? REQUEST_ROWS,
-      most: topk ?? (narrows && !bounds.includes(null) ? Math.max(...bounds.map(Number)) : null),
+      most: topk ?? (narrows && !bounds.includes(null) ? bound() : null),
     });
   }
   return rows;

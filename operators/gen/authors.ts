@@ -29,6 +29,7 @@ import { limitPerGroupOp } from "../limit-per-group/author.js";
 import { listSliceOp } from "../list-slice/author.js";
 import { logOpOp } from "../log-op/author.js";
 import { medianOp } from "../median/author.js";
+import { mergeCandidatesOp } from "../merge-candidates/author.js";
 import { mixScoresOp } from "../mix-scores/author.js";
 import { normalizeOp } from "../normalize/author.js";
 import { normalizeMinMaxOp } from "../normalize-min-max/author.js";
@@ -78,6 +79,7 @@ export const AUTHORS = {
   listSlice: listSliceOp,
   logOp: logOpOp,
   median: medianOp,
+  mergeCandidates: mergeCandidatesOp,
   mixScores: mixScoresOp,
   normalize: normalizeOp,
   normalizeMinMax: normalizeMinMaxOp,

@@ -29,6 +29,7 @@ import { limitPerGroup } from "../limit-per-group/kernel.js";
 import { listSlice } from "../list-slice/kernel.js";
 import { logOp } from "../log-op/kernel.js";
 import { median } from "../median/kernel.js";
+import { mergeCandidates } from "../merge-candidates/kernel.js";
 import { mixScores } from "../mix-scores/kernel.js";
 import { normalize } from "../normalize/kernel.js";
 import { normalizeMinMax } from "../normalize-min-max/kernel.js";
@@ -78,6 +79,7 @@ export const KERNELS = {
   listSlice,
   logOp,
   median,
+  mergeCandidates,
   mixScores,
   normalize,
   normalizeMinMax,

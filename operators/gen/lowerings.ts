@@ -29,6 +29,7 @@ import { limitPerGroup } from "../limit-per-group/onnx.js";
 import { listSlice } from "../list-slice/onnx.js";
 import { logOp } from "../log-op/onnx.js";
 import { median } from "../median/onnx.js";
+import { mergeCandidates } from "../merge-candidates/onnx.js";
 import { mixScores } from "../mix-scores/onnx.js";
 import { normalize } from "../normalize/onnx.js";
 import { normalizeMinMax } from "../normalize-min-max/onnx.js";
@@ -78,6 +79,7 @@ export const LOWERINGS = {
   listSlice,
   logOp,
   median,
+  mergeCandidates,
   mixScores,
   normalize,
   normalizeMinMax,

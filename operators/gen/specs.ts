@@ -29,6 +29,7 @@ import { limitPerGroup } from "../limit-per-group/spec.js";
 import { listSlice } from "../list-slice/spec.js";
 import { logOp } from "../log-op/spec.js";
 import { median } from "../median/spec.js";
+import { mergeCandidates } from "../merge-candidates/spec.js";
 import { mixScores } from "../mix-scores/spec.js";
 import { normalize } from "../normalize/spec.js";
 import { normalizeMinMax } from "../normalize-min-max/spec.js";
@@ -78,6 +79,7 @@ export const SPECS = {
   listSlice,
   logOp,
   median,
+  mergeCandidates,
   mixScores,
   normalize,
   normalizeMinMax,

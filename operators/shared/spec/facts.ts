@@ -81,6 +81,8 @@ export interface Facts<P> {
   readonly filters?: true;
   /** Its columns are those that it reads, without some rows. */
   readonly leavesOut?: LeavesOutFact<P>;
+  /** Ports of sources whose candidates together are its candidates, those that a step has. */
+  readonly gathers?: readonly string[];
   /** Of an operator that reads two branches and takes each row from one of them. */
   readonly choice?: ChoiceFact<P>;
 }
