@@ -69,6 +69,7 @@ describe("the samples", () => {
     "ensemble-fallback": /takes another branch when one fails/,
     "ensemble-feast-many":
       /newest value of view `item_features` .* older than its ttl of 86400 s[\s\S]*merlon feast materialize/,
+    "ensemble-merge": /takes candidates of several sources in turn/,
     "ensemble-remove-inputs": CLASH,
     "ensemble-subgraph": CLASH,
   };
