@@ -116,8 +116,8 @@ function explainRows(plan: Plan, schemas: ReadonlyMap<string, ColumnSchema>): Ex
       const taken = first && schemas.get(`${first.step}\n${first.column}`)?.rows;
       return rows.find(r => r.id === taken);
     };
-    // Either side's rows may be the answer.
     const gathered = factsOf(step.op).gathers?.filter(port => step.inputs[port]);
+    // Either side's rows may be the answer, or all sources' together.
     const taken = (sidesOf(step.op) ?? gathered ?? ["input"]).map(rowsAt);
     const [from] = taken;
     const narrows = !bringsRows(step) && from !== undefined && from.parent !== null;

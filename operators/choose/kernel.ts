@@ -1,7 +1,8 @@
 /** A flag per row and two branches' columns -> each row's columns of the branch that its flag says. A branch that no row takes may be absent. */
 
 import { flags } from "../../runtime/base/columns/flags.js";
-import { allocate, type Column, childRows, gather, type Rows, rootRows } from "../../runtime/base/columns/table.js";
+import { stackColumns } from "../../runtime/base/columns/stack.js";
+import { type Column, childRows, gather, type Rows, rootRows } from "../../runtime/base/columns/table.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 
 export const choose: Kernel<"choose"> = {
@@ -13,7 +14,9 @@ export const choose: Kernel<"choose"> = {
         const condition = inputs.input![0]!;
         if (yes.length === 0 || no.length === 0) return alone(yes.length > 0 ? yes : no, makesRows);
         const { indices, rows } = chosen(condition, yes[0]!.rows, no[0]!.rows, makesRows);
-        return yes.map((col, i) => gather(stack(col, no[i]!), indices, rows));
+        return yes.map((col, i) =>
+          gather(stackColumns([col, no[i]!], rootRows(col.rows.count + no[i]!.rows.count)), indices, rows),
+        );
       },
     };
   },
@@ -48,40 +51,4 @@ function chosen(
     for (let i = offsets[row]!, at = from; i < offsets[row + 1]!; i++, at++) indices[i] = at;
   }
   return { indices, rows: childRows(condition.rows, offsets) };
-}
-
-/** The rows of one column, yes those of the other. */
-function stack(a: Column, b: Column): Column {
-  const rows = rootRows(a.rows.count + b.rows.count);
-  const count = a.values.length + b.values.length;
-  const values = allocate(a.dtype, count);
-  if (Array.isArray(values)) {
-    a.values.forEach((value, i) => {
-      values[i] = value;
-    });
-    b.values.forEach((value, i) => {
-      values[a.values.length + i] = value;
-    });
-  } else {
-    (values as Float64Array).set(a.values as Float64Array);
-    (values as Float64Array).set(b.values as Float64Array, a.values.length);
-  }
-  const validity = (a.validity || b.validity) && new Uint8Array(count).fill(1);
-  if (a.validity) validity!.set(a.validity);
-  if (b.validity) validity!.set(b.validity, a.values.length);
-  const shape: { offsets?: Int32Array; width?: number } =
-    a.offsets && b.offsets
-      ? { offsets: stackOffsets(a.offsets, b.offsets) }
-      : a.width !== undefined
-        ? { width: a.width }
-        : {};
-  return { dtype: a.dtype, rows, values, ...shape, ...(validity && { validity }) };
-}
-
-function stackOffsets(a: Int32Array, b: Int32Array): Int32Array {
-  const all = new Int32Array(a.length + b.length - 1);
-  const end = a[a.length - 1]!;
-  all.set(a);
-  for (let i = 1; i < b.length; i++) all[a.length - 1 + i] = end + b[i]!;
-  return all;
 }

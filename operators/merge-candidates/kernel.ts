@@ -1,5 +1,7 @@
 /** Candidates of several sources -> those of all, in turns, each once. */
-import { type Column, childRows, gather } from "../../runtime/base/columns/table.js";
+import { distinctKeys } from "../../runtime/base/columns/distinct-keys.js";
+import { stackColumns } from "../../runtime/base/columns/stack.js";
+import { type Column, childRows, gather, rootRows, type Values } from "../../runtime/base/columns/table.js";
 import { RuntimeFault } from "../../runtime/base/errors.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { OTHER_SOURCES } from "./spec.js";
@@ -18,14 +20,15 @@ export const mergeCandidates: Kernel<"mergeCandidates"> = {
               "INVALID_ARGUMENT",
               `column \`${step.inputs[ports[i]!]![0]!.name}\` has candidates of other rows than \`${step.inputs.input![0]!.name}\`.`,
             );
-        const all = stacked(sources);
+        const all = stackColumns(sources, rootRows(sources.reduce((n, { rows }) => n + rows.count, 0)));
+        const ids = distinctKeys([all]);
+        /** By id: 1 + the row that has taken it last. */
+        const takenBy = new Int32Array(ids.count);
         const places = new Int32Array(all.rows.count);
         const offsets = new Int32Array(parent.count + 1);
-        const taken = new Set<unknown>();
         let n = 0;
         for (let row = 0; row < parent.count; row++) {
-          taken.clear();
-          n = takeInTurns(sources, all, row, taken, topk, places, n);
+          n = takeInTurns(sources, all, ids.places, takenBy, row, topk, places, n);
           offsets[row + 1] = n;
         }
         return [gather(all, places.subarray(0, n), childRows(parent, offsets))];
@@ -37,9 +40,10 @@ export const mergeCandidates: Kernel<"mergeCandidates"> = {
 /** @returns how many places are written, those of earlier rows among them */
 function takeInTurns(
   sources: readonly Column[],
-  { values, validity }: Column,
+  { values }: Column,
+  ids: Int32Array,
+  takenBy: Int32Array,
   row: number,
-  taken: Set<unknown>,
   topk: number,
   places: Int32Array,
   from: number,
@@ -54,11 +58,11 @@ function takeInTurns(
       if (at < rows.offsets![row + 1]!) {
         isLeft = true;
         const place = before + at;
-        const id = values[place];
-        // A float that is no number is null.
-        if (validity?.[place] !== 0 && !Number.isNaN(id) && !taken.has(id)) {
-          if (taken.size >= topk) return n;
-          taken.add(id);
+        const id = ids[place]!;
+        // Nulls share the place behind the last id; a float that is no number is null too.
+        if (id < takenBy.length && takenBy[id] !== row + 1 && !isNaNAt(values, place)) {
+          if (n - from >= topk) return n;
+          takenBy[id] = row + 1;
           places[n++] = place;
         }
       }
@@ -68,31 +72,5 @@ function takeInTurns(
   return n;
 }
 
-/** The columns below each other, in rows of their own. */
-function stacked(sources: readonly Column[]): Column {
-  const count = sources.reduce((sum, { rows }) => sum + rows.count, 0);
-  const [{ dtype, values: first }] = sources as [Column];
-  const rows = { count };
-  if (Array.isArray(first)) {
-    const values = sources.flatMap(col => col.values as readonly string[]);
-    return { dtype, values, rows, ...validityOf(sources, count) };
-  }
-  const values = new (first.constructor as new (length: number) => typeof first)(count);
-  let at = 0;
-  for (const col of sources) {
-    (values as Int32Array).set(col.values as Int32Array, at);
-    at += col.rows.count;
-  }
-  return { dtype, values, rows, ...validityOf(sources, count) };
-}
-
-function validityOf(sources: readonly Column[], count: number): Pick<Column, "validity"> {
-  if (sources.every(({ validity }) => validity === undefined)) return {};
-  const validity = new Uint8Array(count).fill(1);
-  let at = 0;
-  for (const col of sources) {
-    if (col.validity) validity.set(col.validity, at);
-    at += col.rows.count;
-  }
-  return { validity };
-}
+const isNaNAt = (values: Values, at: number): boolean =>
+  (values instanceof Float32Array || values instanceof Float64Array) && Number.isNaN(values[at]);

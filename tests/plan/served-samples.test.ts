@@ -200,3 +200,53 @@ test("popular items stand in when the index fails, and the answer says so", asyn
   );
   expect(told).toHaveProperty(["timing.nearest.queryFaiss"]);
 });
+
+test.each(["executor", "ensemble"] as const)(
+  "several sources are merged in turn, a narrowed one too: layout %s",
+  async layout => {
+    const ask = await served("ensemble-merge", "merged", layout);
+    interface User {
+      readonly query: readonly number[];
+      readonly popular_ids: readonly number[];
+      readonly bought_together: readonly number[];
+      readonly seen: readonly number[];
+    }
+    const merged = async (users: readonly User[]): Promise<number[][]> => {
+      const lists = (name: "popular_ids" | "bought_together" | "seen") => {
+        const offsets = [0];
+        for (const user of users) offsets.push(offsets.at(-1)! + user[name].length);
+        const data = users.flatMap(user => user[name]);
+        return [
+          { name: `${name}__values`, datatype: "INT64", shape: [data.length], data },
+          { name: `${name}__offsets`, datatype: "INT32", shape: [offsets.length], data: offsets },
+        ];
+      };
+      const query = { name: "query", datatype: "FP32", shape: [users.length, 4], data: users.flatMap(u => u.query) };
+      const answer = await ask([query, ...lists("popular_ids"), ...lists("bought_together"), ...lists("seen")]);
+      const { data: offsets } = answer.filtered_ids__offsets!;
+      return users.map((_, i) => answer.filtered_ids__values!.data.slice(offsets[i], offsets[i + 1]));
+    };
+    const none = { popular_ids: [], bought_together: [], seen: [] };
+    const queries = [
+      [1, 0, 0, 0],
+      [0, 1, 0, 0],
+      [0, 0, 1, 1],
+    ];
+    const nearest = await merged(queries.map(query => ({ query, ...none })));
+    expect(nearest.map(ids => ids.length)).toEqual([20, 20, 20]);
+    const users = queries.map((query, i) => ({
+      query,
+      popular_ids: [[901, 902], [], [nearest[2]![0]!, 903, 903]][i]!,
+      bought_together: [[], [nearest[1]![1]!, 904], [905, 901]][i]!,
+      seen: [[902], [904], []][i]!,
+    }));
+    const expected = users.map(({ popular_ids, bought_together, seen }, i) => {
+      const sources = [nearest[i]!, bought_together.filter(id => !seen.includes(id)), popular_ids];
+      const turns = Array.from({ length: 20 }, (_, turn) => sources.flatMap(source => source.slice(turn, turn + 1)));
+      return [...new Set(turns.flat())].slice(0, 22).filter(id => !seen.includes(id));
+    });
+    expect(await merged(users)).toEqual(expected);
+    // A user's answer is the same alone.
+    for (const [i, user] of users.entries()) expect(await merged([user])).toEqual([expected[i]]);
+  },
+);

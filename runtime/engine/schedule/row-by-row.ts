@@ -4,7 +4,8 @@
  */
 import { type Plan, REQUEST_STEP } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
-import { type Column, childRows, gather, type Rows, rootRows, type Values } from "../../base/columns/table.js";
+import { stackColumns } from "../../base/columns/stack.js";
+import { type Column, childRows, gather, type Rows, rootRows } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
 import type { PlanResult, StageRun } from "./plan-result.js";
 
@@ -105,34 +106,8 @@ function joinedRows(plan: Plan, request: Rows, runs: readonly PlanResult[]): (na
 /** Undefined where a row has no value at all: its run did not come to the step, and the column is of the request's rows. */
 function joinColumns(parts: readonly (Column | undefined)[], rows: Rows): Column | undefined {
   const there = parts.filter(part => part !== undefined);
-  const [first] = there;
-  if (!first || there.reduce((n, part) => n + part.rows.count, 0) !== rows.count) return undefined;
-  const { dtype, width } = first;
-  const lengths = there.flatMap(({ offsets, rows: own }) =>
-    offsets ? Array.from({ length: own.count }, (_, i) => offsets[i + 1]! - offsets[i]!) : [],
-  );
-  const present = (part: Column): Uint8Array => part.validity ?? new Uint8Array(part.values.length).fill(1);
-  return {
-    dtype,
-    rows,
-    values: concat(there.map(({ values }) => values)),
-    ...(first.offsets && { offsets: toOffsets(lengths) }),
-    ...(width !== undefined && { width }),
-    ...(there.some(({ validity }) => validity) && { validity: concat(there.map(present)) as Uint8Array }),
-  };
-}
-
-function concat(parts: readonly Values[]): Values {
-  const [first] = parts;
-  if (Array.isArray(first)) return (parts as readonly (readonly string[])[]).flat();
-  const total = parts.reduce((n, part) => n + part.length, 0);
-  const all = new (first!.constructor as new (length: number) => Float64Array)(total);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part as Float64Array, at);
-    at += part.length;
-  }
-  return all;
+  if (there.length === 0 || there.reduce((n, part) => n + part.rows.count, 0) !== rows.count) return undefined;
+  return stackColumns(there, rows);
 }
 
 function toOffsets(lengths: readonly number[]): Int32Array {
