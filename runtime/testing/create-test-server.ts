@@ -11,6 +11,7 @@ import type { MockFunction } from "../server/backends/mock/answer.js";
 import type { TensorValue } from "../server/backends/mock/tensor-values.js";
 import { faultLayer } from "../server/faults/fault-layer.js";
 import { createFaultSet } from "../server/faults/fault-set.js";
+import { requireModels } from "../server/faults/missing-model.js";
 import { serve } from "../server/lifecycle/server.js";
 import type { Around } from "../server/models/around.js";
 import type { Registry } from "../server/models/registry-types.js";
@@ -77,6 +78,13 @@ export async function createTestServer(source: TestSource, options: TestServerOp
       ...(options.clock && { clock: options.clock }),
       ...options.serve,
       around: [seen, faultLayer(faults), ...(options.serve?.around ?? []), models.around, stages.around],
+    });
+    await requireModels(
+      faults.list().map(({ fault }) => fault),
+      registry,
+    ).catch(async error => {
+      await server.stop();
+      throw error;
     });
     let closed: Promise<void> | undefined;
     const clients: Client[] = [];

@@ -259,7 +259,28 @@ test("the admin call is there only when it is asked for, and adds and takes away
   expect((await post("{}", "text/plain")).status).toBe(415);
   expect(await (await post('{"model":"x"}')).json()).toMatchObject({ error: expect.stringContaining("does nothing") });
   expect((await fetch(`${admin}/9`, { method: "DELETE" })).status).toBe(404);
+  for (const wrong of ["abc", "1abc", "-1", "1/", ""]) {
+    const refused = await fetch(`${admin}/${wrong}`, { method: "DELETE" });
+    expect([wrong, refused.status]).toEqual([wrong, 404]);
+  }
+  expect(await (await fetch(admin)).json()).toHaveLength(1);
+  const unknown = await post(JSON.stringify({ fault: "echo_int23:error" }));
+  expect([unknown.status, await unknown.json()]).toEqual([
+    400,
+    {
+      error: expect.stringMatching(
+        /^a fault is of model 'echo_int23', and no repository has it; there is 'echo_int32'/,
+      ),
+    },
+  ]);
   expect(await (await fetch(`${admin}/1`, { method: "DELETE" })).json()).toEqual([]);
   expect((await ask()).status).toBe(200);
   await open.stop();
+});
+
+test("a fault of a model that no repository has is refused at the start, by its name and the nearest", async () => {
+  const folder = repository(["echo_int32"]);
+  const reason = "a fault is of model 'echo_int23', and no repository has it; there is 'echo_int32'";
+  await expect(startServer(folder, { faults: ["echo_int23:error"] })).rejects.toThrow(reason);
+  await expect(createTestServer(folder, { faults: ["echo_int23:error"] })).rejects.toThrow(reason);
 });

@@ -11,7 +11,7 @@ import { RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
 import { type BrowserHeaders, isForeignPage } from "../transport/http/browser-access.js";
 import { type Listener, listen } from "../transport/listen.js";
-import type { Fault } from "./fault.js";
+import { type CheckedFault, checkFault, type Fault, parseFault } from "./fault.js";
 import type { FaultSet } from "./fault-set.js";
 
 interface Reply {
@@ -21,10 +21,14 @@ interface Reply {
 
 const MAX_BODY = 2 ** 16;
 
-/** @throws ListenError */
-export function serveFaultAdmin(port: number, faults: FaultSet): Promise<Listener> {
+/** @param check refuses faults that would hit nothing @throws ListenError */
+export function serveFaultAdmin(
+  port: number,
+  faults: FaultSet,
+  check: (faults: readonly CheckedFault[]) => Promise<void>,
+): Promise<Listener> {
   const server = createServer((request, response) => {
-    const replied = answer(request, faults)
+    const replied = answer(request, faults, check)
       .catch(
         (error): Reply => ({
           status: 400,
@@ -42,21 +46,30 @@ export function serveFaultAdmin(port: number, faults: FaultSet): Promise<Listene
   });
 }
 
-async function answer(request: IncomingMessage, faults: FaultSet): Promise<Reply> {
+async function answer(
+  request: IncomingMessage,
+  faults: FaultSet,
+  check: (faults: readonly CheckedFault[]) => Promise<void>,
+): Promise<Reply> {
   // A page in a browser can name another host for this address; it can't choose this header.
   if (!/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(request.headers.host ?? ""))
     return { status: 403, body: { error: "this call is for the machine itself" } };
   if (isForeignPage(request.headers as BrowserHeaders))
     return { status: 403, body: { error: "requests of web pages are refused" } };
-  const [, id] = /^\/faults(?:\/(\d+))?$/.exec(request.url ?? "") ?? [];
-  if (!/^\/faults(\/|$)/.test(request.url ?? "")) return { status: 404, body: { error: "there is /faults" } };
+  const place = /^\/faults(?:\/(\d{1,15}))?$/.exec(request.url ?? "");
+  if (!place) return { status: 404, body: { error: "there is /faults, and /faults/ID with the number of a fault" } };
+  const [, id] = place;
+  if (id !== undefined && request.method !== "DELETE") return { status: 405, body: { error: "DELETE" } };
   switch (request.method) {
     case "GET":
       return { status: 200, body: faults.list() };
     case "POST": {
       if (!request.headers["content-type"]?.startsWith("application/json"))
         return { status: 415, body: { error: "send the fault as application/json" } };
-      return { status: 200, body: { id: faults.add(readFault(await readText(request))) } };
+      const fault = readFault(await readText(request));
+      const checked = typeof fault === "string" ? parseFault(fault) : checkFault(fault);
+      await check([checked]);
+      return { status: 200, body: { id: faults.add(checked) } };
     }
     case "DELETE":
       if (id === undefined) faults.clear();

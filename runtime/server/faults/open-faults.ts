@@ -3,8 +3,10 @@
  */
 import type { Clock } from "../../base/clock.js";
 import type { Around } from "../models/around.js";
+import type { Registry } from "../models/registry-types.js";
 import type { ServerLog } from "../observe/server-log.js";
-import type { Fault } from "./fault.js";
+import type { CheckedFault, Fault } from "./fault.js";
+import { requireModels } from "./missing-model.js";
 
 export interface FaultOptions {
   readonly faults: readonly (Fault | string)[];
@@ -16,7 +18,7 @@ export interface FaultOptions {
 
 export interface OpenFaults {
   readonly around: Around;
-  /** Opens the admin call, if it was asked for; answers its port. @throws ListenError */
+  /** Opens the admin call, if it was asked for; answers its port. @throws ListenError; RuntimeFault for a fault of a model that no repository has */
   listen(log: ServerLog): Promise<number | undefined>;
   /** Lets go of what the faults hold, and closes the admin call. */
   close(): Promise<void>;
@@ -38,11 +40,23 @@ export async function openFaults({
   const set = createFaultSet(seed, clock);
   for (const fault of faults) set.add(fault);
   let admin: Awaited<ReturnType<typeof serveFaultAdmin>> | undefined;
+  let registry: Registry | undefined;
+  const layer = faultLayer(set);
+  const require = async (checked: readonly CheckedFault[]): Promise<void> => {
+    if (registry) await requireModels(checked, registry);
+  };
   return {
-    around: faultLayer(set),
+    around: {
+      ...layer,
+      registry: inner => {
+        registry = inner;
+        return layer.registry!(inner);
+      },
+    },
     async listen(log) {
+      await require(set.list().map(({ fault }) => fault));
       if (faultAdminPort === undefined) return undefined;
-      admin = await serveFaultAdmin(faultAdminPort, set);
+      admin = await serveFaultAdmin(faultAdminPort, set, require);
       log.info("faults", `Started fault admin at ${admin.address}:${admin.port}`);
       return admin.port;
     },

@@ -1,0 +1,28 @@
+/** A fault of a model that no repository has would hit nothing, and a test with it would pass for nothing. */
+import { editDistance } from "../../../contract/edit-distance.js";
+import { RuntimeFault } from "../../base/errors.js";
+import type { Registry } from "../models/registry-types.js";
+import type { CheckedFault } from "./fault.js";
+
+/** Names longer than any of a folder have no neighbour that is worth looking for. */
+const LONGEST = 255;
+
+/** @throws RuntimeFault NOT_FOUND naming the models that there are, the nearest first */
+export async function requireModels(faults: readonly CheckedFault[], registry: Pick<Registry, "index">): Promise<void> {
+  if (faults.every(({ model }) => model === "*")) return;
+  const known = new Set((await registry.index()).map(({ name }) => name));
+  for (const { model } of faults) {
+    if (model === "*" || known.has(model)) continue;
+    const near = (name: string): number => editDistance(name, model.slice(0, LONGEST));
+    const names = [...known]
+      .slice(0, 1000)
+      .map(name => ({ name, distance: near(name) }))
+      .sort((a, b) => a.distance - b.distance)
+      .slice(0, 5)
+      .map(({ name }) => `'${name}'`);
+    throw new RuntimeFault(
+      "NOT_FOUND",
+      `a fault is of model '${model.slice(0, LONGEST)}', and no repository has it; there ${names.length === 0 ? "is none" : `${names.length === 1 ? "is" : "are"} ${names.join(", ")}`}`,
+    );
+  }
+}
