@@ -65,7 +65,10 @@ async function writeModels({ out = "merlon-models.ts", check, server, modelRepos
   const { models, left } =
     server === undefined
       ? await modelsOfRepository(modelRepository!)
-      : await withClient({ url: server }, async client => ({ models: await modelsOfServer(client), left: [] }));
+      : await withClient({ url: server, deadline: 10_000 }, async client => ({
+          models: await modelsOfServer(client),
+          left: [],
+        }));
   for (const reason of left) process.stderr.write(`no types for ${reason}\n`);
   const text = printModels(models, out, from);
   const isFresh = existsSync(out) && readFileSync(out, "utf8") === text;

@@ -29,8 +29,11 @@ export const positive = (value: string): number => {
   return number;
 };
 
-/** Adds the options of a connection to a command. */
-export const connected = (command: Command): Command =>
+/** Milliseconds that a server has for an answer; null for calls that take as long as they take. */
+export const ANSWER_MS = 60_000;
+
+/** Adds the options of a connection to a command. @param deadline milliseconds for each call, unless `--deadline` gives others */
+export const connected = (command: Command, deadline: number | null = ANSWER_MS): Command =>
   command
     .option(
       "-u, --url <url>",
@@ -38,7 +41,7 @@ export const connected = (command: Command): Command =>
       process.env.MERLON_URL ?? "grpc://localhost:8001",
     )
     .option("-H, --header <name: value>", "sent with every call; may be repeated", pair)
-    .option("--deadline <ms>", "give up after so long", positive)
+    .option("--deadline <ms>", "give up after so long", positive, deadline ?? undefined)
     .option("--retry <n>", "how often to try in all when the server is not available", positive)
     .option("--ca <file>", "TLS: PEM of the authority that signed the server's certificate")
     .option("--cert <file>", "TLS: PEM of this client's certificate")

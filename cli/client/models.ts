@@ -4,31 +4,32 @@ import { Command } from "commander";
 import { type ConnectionOptions, connected, printJson, printTable, withClient } from "./connection.js";
 
 export const statusCommand = (): Command =>
-  connected(new Command("status").description("say whether the server is alive and ready, and what it is")).action(
-    async (options: ConnectionOptions) => {
-      await withClient(options, async client => {
-        const [live, ready] = [await client.isServerLive(), await client.isServerReady()];
-        if (!live) {
-          if (options.json) process.stdout.write(printJson({ live, ready }));
-          // Asking for anything says why.
-          await client.serverMetadata();
-        }
-        const { name, version, extensions } = await client.serverMetadata();
-        if (options.json) process.stdout.write(printJson({ live, ready, name, version, extensions }));
-        else
-          process.stdout.write(
-            printTable([
-              ["server", `${name} ${version}`],
-              ["address", `${client.address} (${client.protocol})`],
-              ["live", String(live)],
-              ["ready", String(ready)],
-              ["extensions", (extensions ?? []).join(", ") || "none"],
-            ]),
-          );
-        if (!ready) process.exitCode = 1;
-      });
-    },
-  );
+  connected(
+    new Command("status").description("say whether the server is alive and ready, and what it is"),
+    10_000,
+  ).action(async (options: ConnectionOptions) => {
+    await withClient(options, async client => {
+      const [live, ready] = [await client.isServerLive(), await client.isServerReady()];
+      if (!live) {
+        if (options.json) process.stdout.write(printJson({ live, ready }));
+        // Asking for anything says why.
+        await client.serverMetadata();
+      }
+      const { name, version, extensions } = await client.serverMetadata();
+      if (options.json) process.stdout.write(printJson({ live, ready, name, version, extensions }));
+      else
+        process.stdout.write(
+          printTable([
+            ["server", `${name} ${version}`],
+            ["address", `${client.address} (${client.protocol})`],
+            ["live", String(live)],
+            ["ready", String(ready)],
+            ["extensions", (extensions ?? []).join(", ") || "none"],
+          ]),
+        );
+      if (!ready) process.exitCode = 1;
+    });
+  });
 
 export const indexCommand = (): Command =>
   connected(new Command("models").description("list the models of the server's repositories with their states"))
@@ -49,7 +50,7 @@ export const indexCommand = (): Command =>
     });
 
 export const loadCommand = (): Command =>
-  connected(new Command("load").description("load a model, or load it again").argument("<model>"))
+  connected(new Command("load").description("load a model, or load it again").argument("<model>"), null)
     .option("--config <file>", "JSON of a configuration to load it with")
     .option("--file <path=file...>", "files instead of the repository's: 1/model.onnx=local.onnx")
     .action(
@@ -70,7 +71,7 @@ export const loadCommand = (): Command =>
     );
 
 export const unloadCommand = (): Command =>
-  connected(new Command("unload").description("unload a model").argument("<model>"))
+  connected(new Command("unload").description("unload a model").argument("<model>"), null)
     .option("--dependents", "the models that only an ensemble needs too")
     .action(async (model: string, options: ConnectionOptions & { readonly dependents?: true }) => {
       await withClient(options, async client => {

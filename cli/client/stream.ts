@@ -7,6 +7,7 @@ import { inferOptions, type RequestOptions, readInputs, requested } from "./requ
 export const streamCommand = (): Command =>
   connected(
     requested(new Command("stream").description("ask a decoupled model, and print each answer as it comes")),
+    null,
   ).action(async (model: string, words: string[], options: ConnectionOptions & RequestOptions) => {
     await withClient(options, async client => {
       const inputs = await readInputs(client, model, words, options);
