@@ -77,7 +77,7 @@ async function firstDifference(
   const batched = (config?.max_batch_size ?? 0) > 0;
   const most = batched ? config!.max_batch_size! : rows.length;
   const ask = (target: DiffTarget, inputs: readonly RequestTensor[]): Promise<Outcome> =>
-    target.ask({ model: name, version: "", id: "", parameters: new Map(), inputs, outputs: [], stream: false });
+    target.send({ model: name, version: "", id: "", parameters: new Map(), inputs, outputs: [], stream: false });
   const answered: EdgeRow[] = [];
   for (const row of rows) {
     const tensors = rowTensors(plan.inputs, [row], batched);

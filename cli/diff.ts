@@ -6,7 +6,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { TemporaryFolder } from "../contract/files/temporary-folder.js";
 import type { Measure } from "../runtime/testing/recordings/compare-tensors.js";
 import type { RequestDiff } from "../runtime/testing/recordings/diff.js";
-import type { DiffTarget } from "../runtime/testing/recordings/diff-target.js";
+import type { DiffTarget, DiffTargetOptions } from "../runtime/testing/recordings/diff-target.js";
 
 interface Options {
   readonly requests?: string;
@@ -15,6 +15,7 @@ interface Options {
   readonly atol: number;
   readonly format: "text" | "json";
   readonly limit?: number;
+  readonly deadline: number;
 }
 
 const amount = (text: string): number => {
@@ -36,6 +37,7 @@ export const diffCommand = (): Command =>
     .option("--tolerance <r>", "floats may differ by this part of the second one", amount)
     .option("--atol <d>", "and by so much more, with --tolerance", amount, 0)
     .option("--limit <n>", "send at most so many requests", amount)
+    .option("--deadline <seconds>", "how long a server may take for an answer", amount, 60)
     .option("--format <format>", "text or json", "text")
     .addHelpText(
       "after",
@@ -49,7 +51,7 @@ repositories are served with seed 0. Ends with 1 where something differs.
   $ merlon diff recommend.ensemble.ts model-repo --requests staging.cassette`,
     )
     .action(async (a: string, b: string, options: Options) => {
-      const { readCassette } = await import("../runtime/server/recordings/cassette.js");
+      const { openCassette } = await import("../runtime/server/recordings/cassette.js");
       const { diff } = await import("../runtime/testing/recordings/diff.js");
       const { stat } = await import("node:fs/promises");
       const isFile = async (path: string): Promise<boolean> =>
@@ -59,18 +61,25 @@ repositories are served with seed 0. Ends with 1 where something differs.
         throw new Error(
           "neither side is a cassette: name the requests to send with --requests FILE (`merlon record` makes one)",
         );
-      const { exchanges } = await readCassette(file);
+      const requests = await openCassette(file);
       const targets: DiffTarget[] = [];
       try {
-        for (const side of [a, b]) targets.push(await openSide(side));
-        const chosen = exchanges.slice(0, options.limit);
-        const results = await diff(chosen, targets as [DiffTarget, DiffTarget], measureOf(options));
+        if (requests.broken) process.stderr.write(`merlon diff: ${requests.broken}\n`);
+        const chosen = requests.entries.slice(0, options.limit);
+        if (chosen.length === 0) throw new Error(`${file} holds no inference request, so there is nothing to compare`);
+        const own = { requests, deadline: options.deadline * 1000 };
+        for (const side of [a, b]) targets.push(await openSide(side, own));
+        const exchanges = (async function* () {
+          for (const entry of chosen) yield await requests.read(entry);
+        })();
+        const results = await diff(exchanges, targets as [DiffTarget, DiffTarget], measureOf(options));
         process.stdout.write(
           options.format === "json" ? `${JSON.stringify(results, null, 2)}\n` : print(results, [a, b]),
         );
         if (results.some(({ differences }) => differences.length > 0)) process.exitCode = 1;
       } finally {
         await Promise.all(targets.map(target => target.close()));
+        await requests.close();
       }
     });
 
@@ -80,9 +89,9 @@ const measureOf = ({ ulp, tolerance, atol }: Options): Measure => {
 };
 
 /** A program is built first, into a folder that goes with it. */
-async function openSide(text: string): Promise<DiffTarget> {
+async function openSide(text: string, options: DiffTargetOptions): Promise<DiffTarget> {
   const { openDiffTarget } = await import("../runtime/testing/recordings/diff-target.js");
-  if (!text.endsWith(".ensemble.ts")) return openDiffTarget(text);
+  if (!text.endsWith(".ensemble.ts")) return openDiffTarget(text, options);
   const { build, compile, printDiagnostics } = await import("../compiler/index.js");
   const compiled = await compile(text);
   if (!compiled.ok) throw new Error(`${text} does not compile:\n${printDiagnostics(compiled.diagnostics)}`);
@@ -91,7 +100,7 @@ async function openSide(text: string): Promise<DiffTarget> {
   try {
     const out = join(folder.path, "model-repo");
     build(compiled, out);
-    const target = await openDiffTarget(out);
+    const target = await openDiffTarget(out, options);
     return { ...target, name: text, close: () => target.close().finally(remove) };
   } catch (error) {
     await remove();

@@ -76,8 +76,12 @@ Authorization headers, cookies, and whatever looks like a token or key are maske
         for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, resolve);
       });
       await recording.stop();
+      const { kept, lost, fault } = recording;
+      if (fault)
+        throw new Error(`${rest.out} holds ${kept} requests; ${lost} more went by and are lost: ${fault.message}`);
+      const serve = kept > 0 ? ` Serve them: merlon serve --replay ${rest.out}` : "";
       process.stdout.write(
-        `${recording.count} requests are in ${rest.out}. Serve them: merlon serve --replay ${rest.out}\n`,
+        `${kept} requests are in ${rest.out}${lost > 0 ? `; ${lost} more went by that are not, for the reasons above` : ""}.${serve}\n`,
       );
     });
 

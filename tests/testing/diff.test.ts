@@ -8,7 +8,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { connect } from "#runtime/client/index.js";
-import { readCassette } from "#runtime/server/recordings/cassette.js";
 import { createTestServer } from "#runtime/testing/index.js";
 import { compareTensors, ulpsBetween } from "#runtime/testing/recordings/compare-tensors.js";
 import { diff } from "#runtime/testing/recordings/diff.js";
@@ -16,6 +15,7 @@ import { openDiffTarget } from "#runtime/testing/recordings/diff-target.js";
 import { record } from "#runtime/testing/recordings/record.js";
 import { repository } from "../server/support.js";
 import { withoutManifests } from "../walls/support/by-hand.js";
+import { readCassette } from "./read-cassette.js";
 
 const MODEL_REPO = fileURLToPath(new URL("../../model-repo", import.meta.url));
 const MERLON = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));

@@ -11,11 +11,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { connect } from "#runtime/client/index.js";
-import { readCassette } from "#runtime/server/recordings/cassette.js";
 import { createTestServer, defineModel } from "#runtime/testing/index.js";
 import { record } from "#runtime/testing/recordings/record.js";
 import { startServer } from "../server/support.js";
 import { makeCertificates } from "../typed-client/certificates.js";
+import { readCassette } from "./read-cassette.js";
 
 const MERLON = new URL("../../dist/cli/main.js", import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), "merlon-record-tls-"));

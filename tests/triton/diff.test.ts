@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { build } from "#compiler/index.js";
 import { connect } from "#runtime/client/index.js";
-import { readCassette } from "#runtime/server/recordings/cassette.js";
 import { freezeFeatures } from "#runtime/stores/feast/freeze-features.js";
 import { createTestServer } from "#runtime/testing/index.js";
 import { diff } from "#runtime/testing/recordings/diff.js";
 import { openDiffTarget } from "#runtime/testing/recordings/diff-target.js";
 import { record } from "#runtime/testing/recordings/record.js";
+import { readCassette } from "../testing/read-cassette.js";
 import { compiledProgram } from "./both-servers.js";
 import { SHOP, withoutTheRefused } from "./sample-programs.js";
 

@@ -1,11 +1,13 @@
 /**
  * Which recorded exchange answers a request: an equal one, or the nearest; equal ones in the order in which they were recorded.
  */
+import { createHash } from "node:crypto";
 import { wireDatatype } from "../../../triton-protos/datatype.js";
 import type { Parameter } from "../../base/tensor.js";
 import type { RequestTensor } from "../requests/request.js";
 import { elements } from "../requests/tensor-json.js";
-import type { Exchange } from "./cassette.js";
+import type { Cassette, Entry } from "./cassette.js";
+import type { Exchange } from "./exchange.js";
 
 export interface Wanted {
   readonly inputs: ReadonlyMap<string, RequestTensor>;
@@ -13,6 +15,8 @@ export interface Wanted {
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Names of the outputs that must be answered. */
   readonly outputs: ReadonlySet<string>;
+  /** Where it is given, the exchange is of a request that named this version and listed these outputs; empty for the latest, and for all. */
+  readonly named?: { readonly version: string; readonly outputs: readonly string[] };
 }
 
 /** Parameters that say nothing about the answer. */
@@ -24,42 +28,121 @@ export const ownParameters = (parameters: Iterable<readonly [string, Parameter]>
 export interface Matched {
   readonly exchange: Exchange | undefined;
   /** The nearest one, and in what it differs; for the message when none is equal. */
-  readonly nearest?: { readonly exchange: Exchange; readonly difference: string };
+  readonly nearest?: Nearest;
 }
 
-/** @param exchanges of one model, that can be replayed */
-export function createMatcher(exchanges: readonly Exchange[], mode: "strict" | "nearest"): (wanted: Wanted) => Matched {
-  const used = new Set<Exchange>();
-  const take = (candidates: readonly Exchange[]): Exchange => {
-    const next = candidates.find(one => !used.has(one)) ?? candidates.at(-1)!;
-    used.add(next);
-    return next;
+interface Nearest {
+  readonly exchange: Exchange;
+  readonly distance: number;
+  readonly difference: string;
+}
+
+export type Matcher = (wanted: Wanted) => Promise<Matched>;
+
+/** A message names the nearest of so many exchanges. */
+const SHOWN = 1000;
+
+/**
+ * Reads the exchanges of one model once, and keeps a hash of each.
+ * @param entries those that can be replayed
+ */
+export async function createMatcher(
+  cassette: Pick<Cassette, "read">,
+  entries: readonly Entry[],
+  mode: "strict" | "nearest",
+): Promise<Matcher> {
+  const groups = new Map<string, Group>();
+  for (const entry of entries) {
+    const key = keyOfExchange(await cassette.read(entry));
+    const group = groups.get(key);
+    if (group) group.entries.push(entry);
+    else groups.set(key, { entries: [entry], used: new Set(), from: 0 });
+  }
+  return async wanted => {
+    const group = groups.get(keyOf([...wanted.inputs.values()], wanted.parameters));
+    const exchange = group && (await take(cassette, group, one => compare(one, wanted).distance === 0));
+    if (exchange) return { exchange };
+    const nearest = await findNearest(cassette, mode === "nearest" ? entries : entries.slice(0, SHOWN), wanted);
+    if (mode === "strict" || !nearest || nearest.distance === Number.POSITIVE_INFINITY)
+      return { exchange: undefined, ...(nearest && { nearest }) };
+    const near = groups.get(keyOfExchange(nearest.exchange))!;
+    return { exchange: await take(cassette, near, one => compare(one, wanted).distance === nearest.distance), nearest };
   };
-  return wanted => {
-    const compared = exchanges.map(exchange => ({ exchange, ...compare(exchange, wanted) }));
-    const equal = compared.filter(({ distance }) => distance === 0).map(({ exchange }) => exchange);
-    if (equal.length > 0) return { exchange: take(equal) };
-    const [first] = compared.toSorted((a, b) => a.distance - b.distance);
-    if (!first) return { exchange: undefined };
-    const nearest = { exchange: first.exchange, difference: first.difference };
-    if (mode === "strict" || first.distance === Number.POSITIVE_INFINITY) return { exchange: undefined, nearest };
-    return {
-      exchange: take(compared.filter(({ distance }) => distance === first.distance).map(({ exchange }) => exchange)),
-      nearest,
-    };
-  };
+}
+
+/** Exchanges with equal inputs and parameters, in the order in which they were recorded. */
+interface Group {
+  readonly entries: Entry[];
+  readonly used: Set<Entry>;
+  /** Those before it are used. */
+  from: number;
+}
+
+/** The first unused exchange that fits, else the last that does. */
+async function take(
+  cassette: Pick<Cassette, "read">,
+  group: Group,
+  fits: (exchange: Exchange) => boolean,
+): Promise<Exchange | undefined> {
+  const { entries, used } = group;
+  while (group.from < entries.length && used.has(entries[group.from]!)) group.from++;
+  for (let i = group.from; i < entries.length; i++) {
+    const entry = entries[i]!;
+    if (used.has(entry)) continue;
+    // Other requests are matched while this one is read.
+    used.add(entry);
+    const exchange = await cassette.read(entry);
+    if (fits(exchange)) return exchange;
+    used.delete(entry);
+  }
+  for (let i = entries.length - 1; i >= 0; i--) {
+    const exchange = await cassette.read(entries[i]!);
+    if (fits(exchange)) return exchange;
+  }
+  return undefined;
+}
+
+async function findNearest(
+  cassette: Pick<Cassette, "read">,
+  entries: readonly Entry[],
+  wanted: Wanted,
+): Promise<Nearest | undefined> {
+  let nearest: Nearest | undefined;
+  for (const entry of entries) {
+    const exchange = await cassette.read(entry);
+    const found = compare(exchange, wanted);
+    if (!nearest || found.distance < nearest.distance) nearest = { exchange, ...found };
+  }
+  return nearest;
+}
+
+const keyOfExchange = ({ inputs, parameters }: Exchange): string => keyOf(inputs, ownParameters(parameters));
+
+/** Equal for inputs that are equal, in whatever order, and equal parameters. */
+function keyOf(inputs: readonly RequestTensor[], parameters: ReadonlyMap<string, Parameter>): string {
+  const hash = createHash("sha1");
+  const byName = <T>(all: readonly T[], name: (one: T) => string): readonly T[] =>
+    all.toSorted((a, b) => (name(a) < name(b) ? -1 : 1));
+  for (const { name, datatype, shape, data } of byName(inputs, tensor => tensor.name))
+    hash.update(JSON.stringify([name, datatype, shape, data.byteLength])).update(data);
+  for (const [key, value] of byName([...parameters], ([one]) => one))
+    hash.update(JSON.stringify([key, typeof value, String(value)]));
+  return hash.digest("base64");
 }
 
 /** 0 for equal; infinite where the answer can't be this one's: other inputs, datatypes or ranks, outputs that were not asked for. */
 function compare(
   exchange: Exchange,
-  { inputs, parameters, outputs }: Wanted,
+  { inputs, parameters, outputs, named }: Wanted,
 ): { readonly distance: number; readonly difference: string } {
   const never = (difference: string) => ({ distance: Number.POSITIVE_INFINITY, difference });
   const recorded = new Map(exchange.inputs.map(tensor => [tensor.name, tensor]));
   const missing =
     [...inputs.keys()].find(name => !recorded.has(name)) ?? [...recorded.keys()].find(name => !inputs.has(name));
   if (missing !== undefined) return never(`input '${missing}' is in one of them only`);
+  if (named && named.version !== exchange.version) return never("another version was named");
+  if (named && named.outputs.toSorted().join("\n") !== exchange.outputs.toSorted().join("\n"))
+    return never("other outputs were listed");
   if (exchange.answers.length > 0 && !exchange.error) {
     const answered = new Set(exchange.answers.flatMap(answer => answer.outputs.map(({ name }) => name)));
     const unasked = exchange.outputs.length > 0 ? [...outputs].find(name => !answered.has(name)) : undefined;

@@ -8,10 +8,12 @@ import { TemporaryFolder } from "../../../contract/files/temporary-folder.js";
 import { type ModelConfig, printModelConfig } from "../../../triton-protos/model-config.js";
 import { systemClock } from "../../base/clock.js";
 import { ConnectionCut } from "../../base/connection-cut.js";
-import { RuntimeFault, STATUS, type StatusCode } from "../../base/errors.js";
+import { RuntimeFault } from "../../base/errors.js";
+import type { ModelVersion } from "../../base/model-version.js";
 import type { Backend, BackendRequest, BackendResponse, LoadContext } from "../backends/backend.js";
 import type { Around } from "../models/around.js";
-import { type Cassette, type Exchange, type RecordedAnswer, type RecordedFault, readCassette } from "./cassette.js";
+import { type Cassette, type Entry, openCassette } from "./cassette.js";
+import { type RecordedAnswer, statusOf } from "./exchange.js";
 import { createMatcher, type Matched, ownParameters } from "./match.js";
 
 export interface ReplayOptions {
@@ -25,14 +27,15 @@ export interface ReplayOptions {
 export interface Replay {
   readonly around: Around;
   readonly cassette: Cassette;
-  /** A repository of the recorded configurations; goes with `remove`. */
+  /** A repository of the recorded configurations and versions; goes with `remove`. */
   writeRepository(): Promise<string>;
+  /** Closes the cassette too. */
   remove(): Promise<void>;
 }
 
 /** @throws RuntimeFault for a file that is no cassette */
 export async function openReplay({ cassette: file, match = "strict", timing = false }: ReplayOptions): Promise<Replay> {
-  const cassette = await readCassette(file);
+  const cassette = await openCassette(file);
   let folder: TemporaryFolder | undefined;
   return {
     cassette,
@@ -51,9 +54,9 @@ export async function openReplay({ cassette: file, match = "strict", timing = fa
             `${file} has a model '${name}', which cannot be the name of a folder`,
           );
         const at = join(folder.path, name);
-        await mkdir(join(at, "1"), { recursive: true });
+        for (const version of recordedVersions(cassette, name)) await mkdir(join(at, version), { recursive: true });
         const { input, output, max_batch_size, model_transaction_policy } = config;
-        const tensors = { name, backend: "mock", input, output, max_batch_size };
+        const tensors = { name, backend: "mock", input, output, max_batch_size, version_policy: { all: {} } };
         await writeFile(
           join(at, "config.pbtxt"),
           printModelConfig({ ...tensors, ...(model_transaction_policy && { model_transaction_policy }) }),
@@ -61,23 +64,28 @@ export async function openReplay({ cassette: file, match = "strict", timing = fa
       }
       return folder.path;
     },
-    remove: async () => {
+    async remove() {
+      await cassette.close();
       await folder?.dispose();
     },
   };
 }
 
-/** Whether an answer came, or the server's own refusal; what the client gave up on is no answer. */
-const canReplay = ({ error, answers }: Exchange): boolean =>
-  error ? error.cut === true || codeOf(error) !== undefined : answers.length > 0;
+/** Versions of which something was recorded; the first where that is not known. */
+function recordedVersions({ entries }: Cassette, model: string): ReadonlySet<string> {
+  const found = new Set(entries.flatMap(one => (one.model === model && isVersion(one.version) ? [one.version] : [])));
+  return found.size > 0 ? found : new Set(["1"]);
+}
 
-/** The recorded status as one of this server's; CANCELLED and the like are the client's doing. */
-const codeOf = ({ code }: RecordedFault): StatusCode | undefined =>
-  code === "UNIMPLEMENTED"
-    ? "UNSUPPORTED"
-    : code !== "CANCELLED" && Object.hasOwn(STATUS, code)
-      ? (code as StatusCode)
-      : undefined;
+const isVersion = (text: string): boolean => /^[1-9]\d{0,18}$/.test(text);
+
+/** Exchanges that a version answers from: its own and those whose version is not known; where it was never recorded, those of every version. */
+function entriesOf(cassette: Cassette, model: string, version: ModelVersion): readonly Entry[] {
+  const all = cassette.entries.filter(one => one.model === model && one.isReplayable);
+  return recordedVersions(cassette, model).has(String(version))
+    ? all.filter(one => one.version === String(version) || one.version === "")
+    : all;
+}
 
 function replayBackend(
   cassette: Cassette,
@@ -87,14 +95,11 @@ function replayBackend(
 ): Backend {
   return {
     anyDevice: true,
-    async load({ config, clock = systemClock }: LoadContext) {
+    async load({ config, version, clock = systemClock }: LoadContext) {
       requireSame(cassette, recorded, config);
-      const find = createMatcher(
-        cassette.exchanges.filter(one => one.model === recorded.name && canReplay(one)),
-        match,
-      );
+      const find = await createMatcher(cassette, entriesOf(cassette, recorded.name, version), match);
       const answers = async function* (request: BackendRequest): AsyncIterable<BackendResponse | RuntimeFault> {
-        const matched = find({
+        const matched = await find({
           inputs: request.inputs,
           parameters: ownParameters(request.parameters),
           outputs: request.requestedOutputs,
@@ -108,7 +113,7 @@ function replayBackend(
           yield answer.error === undefined ? respond(answer) : new RuntimeFault("INTERNAL", answer.error);
         }
         const { error } = exchange;
-        if (error) throw error.cut ? new ConnectionCut() : new RuntimeFault(codeOf(error)!, error.message);
+        if (error) throw error.cut ? new ConnectionCut() : new RuntimeFault(statusOf(error)!, error.message);
       };
       const only = async (request: BackendRequest): Promise<BackendResponse | RuntimeFault> => {
         try {

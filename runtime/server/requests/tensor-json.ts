@@ -1,5 +1,5 @@
 /**
- * A tensor in a cassette: its values where they are few and JSON holds them exactly, else gzip in base64. No bit is lost either way.
+ * A tensor as JSON: its values where they are few and JSON holds them exactly, else gzip in base64. No bit is lost either way.
  */
 import { gunzipSync, gzipSync } from "node:zlib";
 import { wireDatatype } from "../../../triton-protos/datatype.js";
@@ -17,17 +17,20 @@ export interface TensorJson {
 
 /** More elements than this nobody reads. */
 const READABLE = 64;
+/** Nor more text. */
+const READABLE_BYTES = 4096;
 
 export function writeTensorJson({ name, datatype, shape, data }: RequestTensor): TensorJson {
   const head = { name, datatype, shape: [...shape] };
-  const values = readable(datatype, data);
+  const values = readableValues(datatype, data);
   return values ? { ...head, data: values } : { ...head, gzip: gzipSync(data).toString("base64") };
 }
 
-/** Undefined where values would lose something: a NaN's bits, a minus zero, bytes that are no text, 16-bit floats. */
-function readable(datatype: string, data: Uint8Array): readonly (number | string)[] | undefined {
+/** Undefined where they are many, or values would lose something: a NaN's bits, a minus zero, bytes that are no text, 16-bit floats. */
+export function readableValues(datatype: string, data: Uint8Array): readonly (number | string)[] | undefined {
   const row = wireDatatype(datatype);
   if (!row || datatype === "FP16" || datatype === "BF16") return undefined;
+  if (data.byteLength > (row.array ? READABLE * row.bytes : READABLE_BYTES)) return undefined;
   try {
     const values = elements(datatype, data);
     if (values.length > READABLE) return undefined;
@@ -48,7 +51,8 @@ export function elements(datatype: string, data: Uint8Array): readonly (number |
   return Array.from(new row.array(own.buffer, 0, own.byteLength / row.bytes) as ArrayLike<number | bigint>);
 }
 
-function pack(datatype: string, values: readonly (number | string)[]): Uint8Array {
+/** The bytes of a tensor's elements, row-major. */
+export function pack(datatype: string, values: readonly (number | string)[]): Uint8Array {
   const row = wireDatatype(datatype)!;
   if (!row.array) return packStrings(values.map(String));
   const wide = row.array === BigInt64Array || row.array === BigUint64Array;

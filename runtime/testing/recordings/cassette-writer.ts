@@ -1,57 +1,52 @@
-/**
- * Writes a cassette line by line: what goes by, and before a model's first exchange its configuration.
- */
-import { open } from "node:fs/promises";
+/** Writes a cassette: what goes by, and before a model's first exchange its configuration. */
 import { complete } from "../../../triton-protos/complete-message.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { inBackground } from "../../base/in-background.js";
 import type { Client } from "../../client/index.js";
-import { type Exchange, exchangeLine, modelLine } from "../../server/recordings/cassette.js";
+import { exchangeRecord, modelLine } from "../../server/recordings/cassette-line.js";
+import type { Exchange } from "../../server/recordings/exchange.js";
+import { createRecordFile, type RecordFile } from "./record-file.js";
 
-export interface CassetteWriter {
-  /** Requests kept so far. */
-  readonly count: number;
+export interface CassetteWriter extends Pick<RecordFile, "kept" | "lost" | "fault" | "lose" | "close"> {
   write(line: string): void;
-  /** A model's configuration, which is fetched and written once. */
+  /** A model's configuration, which is fetched and written once; fetched again where that failed. */
   configOf(model: string): Promise<ModelConfig>;
   keep(exchange: Omit<Exchange, "line">): void;
   /** Work that may write; `settled` waits for it. */
   follow(work: Promise<void>): void;
   settled(): Promise<void>;
-  /** Resolves when the file is whole. */
-  end(): Promise<void>;
 }
 
 /**
  * @param client of the server whose models are recorded
- * @param warn hears why the file is not written any more
+ * @param warn is called where requests can't be kept
  * @throws Error when the file can't be written
  */
-export async function openCassette(out: string, client: Client, warn: (text: string) => void): Promise<CassetteWriter> {
-  const handle = await open(out, "w").catch(error => {
-    throw new Error(`${out} can't be written: ${(error as Error).message}`, { cause: error });
-  });
-  const file = handle.createWriteStream();
+export async function createCassette(
+  out: string,
+  client: Client,
+  warn: (text: string) => void,
+): Promise<CassetteWriter> {
+  const file = await createRecordFile(out, warn);
   const pending = new Set<Promise<void>>();
   const configs = new Map<string, Promise<ModelConfig>>();
-  let isWritable = true;
-  let count = 0;
-  file.on("error", error => {
-    if (isWritable) warn(`${out} is not written any more: ${error.message}`);
-    isWritable = false;
-  });
-  const write = (line: string): void => {
-    if (isWritable) file.write(`${line}\n`);
-  };
+  const unknown = new Set<string>();
+  const write = (line: string): void => file.write([`${line}\n`]);
   const configOf = (model: string): Promise<ModelConfig> => {
-    const known =
-      configs.get(model) ??
-      fetchConfig(client, model).then(config => {
+    const known = configs.get(model);
+    if (known) return known;
+    const fetched = fetchConfig(client, model).then(
+      config => {
         write(modelLine(model, config));
         return config;
-      });
-    configs.set(model, known);
-    return known;
+      },
+      error => {
+        configs.delete(model);
+        throw error;
+      },
+    );
+    configs.set(model, fetched);
+    return fetched;
   };
   const follow = (work: Promise<void>): void => {
     pending.add(work);
@@ -60,28 +55,40 @@ export async function openCassette(out: string, client: Client, warn: (text: str
       "recording",
     );
   };
+  const reportUnknown = (model: string, error: unknown): void => {
+    if (unknown.has(model)) return;
+    unknown.add(model);
+    warn(
+      `the configuration of model '${model}' can't be read: ${(error as Error).message}. Its requests are kept; they can be replayed once a later one brings it`,
+    );
+  };
+  const writeExchange = (exchange: Omit<Exchange, "line">): void => {
+    const { line, blocks } = exchangeRecord({ ...exchange, line: 0 });
+    file.write(blocks.length > 0 ? [`${line}\n`, ...blocks, "\n"] : [`${line}\n`], 1);
+  };
   return {
-    get count() {
-      return count;
+    get kept() {
+      return file.kept;
     },
+    get lost() {
+      return file.lost;
+    },
+    get fault() {
+      return file.fault;
+    },
+    lose: file.lose,
+    close: file.close,
     write,
     configOf,
-    keep: exchange => {
-      count++;
+    keep: exchange =>
       follow(
         configOf(exchange.model)
-          .catch(() => undefined)
-          .then(() => write(exchangeLine({ ...exchange, line: 0 }))),
-      );
-    },
+          .catch(error => reportUnknown(exchange.model, error))
+          .then(() => writeExchange(exchange)),
+      ),
     follow,
     settled: async () => {
       while (pending.size > 0) await Promise.all(pending);
-    },
-    end: async () => {
-      if (!isWritable) return;
-      isWritable = false;
-      await new Promise<void>(resolve => file.end(resolve));
     },
   };
 }

@@ -2,17 +2,21 @@
  * One side of a comparison: a running server, a model repository, or a cassette → something that answers recorded requests and, where that can be
  * known, tells what each stage made.
  */
-import { stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
 import { ClientError, connect } from "../../client/index.js";
 import { serve } from "../../server/lifecycle/server.js";
-import { type Exchange, readCassette } from "../../server/recordings/cassette.js";
+import { type Cassette, openCassette } from "../../server/recordings/cassette.js";
+import type { Exchange } from "../../server/recordings/exchange.js";
+import { createMatcher, type Matcher, ownParameters } from "../../server/recordings/match.js";
 import type { RequestTensor } from "../../server/requests/request.js";
 import { readTensorJson, type TensorJson } from "../../server/requests/tensor-json.js";
 
-/** A request as it is sent again. */
-export type Asked = Pick<Exchange, "model" | "version" | "id" | "parameters" | "inputs" | "outputs" | "stream">;
+/** A request as it is sent again; `line` is where it was recorded. */
+export interface RecordedRequest
+  extends Pick<Exchange, "model" | "version" | "id" | "parameters" | "inputs" | "outputs" | "stream"> {
+  readonly line?: number;
+}
 
 export interface Outcome {
   readonly answers: readonly { readonly outputs: readonly RequestTensor[]; readonly error?: string }[];
@@ -27,25 +31,38 @@ export interface StageTrace {
 
 export interface DiffTarget {
   readonly name: string;
-  ask(request: Asked): Promise<Outcome>;
+  /** @throws Error where a server gives no answer in time, or can't be reached */
+  send(request: RecordedRequest): Promise<Outcome>;
   config(model: string): Promise<ModelConfig | undefined>;
   /** Nothing where the stages can't be seen from here. */
-  stages(request: Asked): Promise<readonly StageTrace[]>;
+  stages(request: RecordedRequest): Promise<readonly StageTrace[]>;
   close(): Promise<void>;
 }
 
+export interface DiffTargetOptions {
+  /** The cassette whose requests are sent: where the target is that file too, each is answered as on its own line. */
+  readonly requests?: Cassette;
+  /** Milliseconds that a server has for an answer. @default 60,000 */
+  readonly deadline?: number;
+}
+
+const DEADLINE_MS = 60_000;
+
 /** @throws Error for what is neither */
-export async function openDiffTarget(text: string): Promise<DiffTarget> {
+export async function openDiffTarget(
+  text: string,
+  { requests, deadline = DEADLINE_MS }: DiffTargetOptions = {},
+): Promise<DiffTarget> {
   const found = await stat(text).catch(() => undefined);
-  if (found?.isDirectory()) return repositoryTarget(text);
-  if (found?.isFile()) return cassetteTarget(text);
-  if (/^(grpcs?|https?):\/\//.test(text)) return serverTarget(text, text);
-  if (/^[\w.-]+:\d+$/.test(text)) return serverTarget(text, `grpc://${text}`);
+  if (found?.isDirectory()) return repositoryTarget(text, deadline);
+  if (found?.isFile()) return cassetteTarget(text, requests);
+  if (/^(grpcs?|https?):\/\//.test(text)) return serverTarget(text, text, deadline);
+  if (/^[\w.-]+:\d+$/.test(text)) return serverTarget(text, `grpc://${text}`, deadline);
   throw new Error(`${text} is no model repository, no cassette, and no server (host:8001, grpc://… or http://…)`);
 }
 
 /** The inputs as they were sent, whatever the model's metadata says. */
-const given = (inputs: Asked["inputs"]) =>
+const given = (inputs: RecordedRequest["inputs"]) =>
   Object.fromEntries(
     inputs.map(tensor => [tensor.name, { datatype: tensor.datatype as "FP32", shape: tensor.shape, raw: tensor.data }]),
   );
@@ -53,14 +70,20 @@ const given = (inputs: Asked["inputs"]) =>
 /** Front of the response parameters that hold the tensors of a stage. */
 const STAGE = "stage.";
 
-async function serverTarget(name: string, url: string): Promise<DiffTarget> {
-  const client = await connect(url);
-  await client.serverMetadata();
+async function serverTarget(name: string, url: string, deadline: number): Promise<DiffTarget> {
+  const client = await connect(url, { deadline });
+  try {
+    await client.serverMetadata();
+  } catch (error) {
+    await client.close();
+    throw new Error(`${name}: ${(error as Error).message}`, { cause: error });
+  }
   const configs = new Map<string, Promise<ModelConfig | undefined>>();
   return {
     name,
-    async ask({ model, version, id, parameters, inputs, outputs, stream }) {
-      const asked = given(inputs);
+    async send({ line, model, version, id, parameters, inputs, outputs, stream }) {
+      const began = performance.now();
+      const sent = given(inputs);
       const options = {
         requestId: id,
         parameters: Object.fromEntries(parameters),
@@ -76,7 +99,7 @@ async function serverTarget(name: string, url: string): Promise<DiffTarget> {
       const answers: { outputs: readonly RequestTensor[]; error?: string }[] = [];
       try {
         if (stream)
-          for await (const { outputs: made, error, isFinal } of client.stream(model, asked, {
+          for await (const { outputs: made, error, isFinal } of client.stream(model, sent, {
             ...options,
             errors: "yield",
           } as never)) {
@@ -85,10 +108,14 @@ async function serverTarget(name: string, url: string): Promise<DiffTarget> {
             if (error || found.length > 0 || !isFinal)
               answers.push({ outputs: found, ...(error && { error: error.message }) });
           }
-        else answers.push({ outputs: tensors(await client.infer(model, asked as never, options as never)) });
+        else answers.push({ outputs: tensors(await client.infer(model, sent as never, options as never)) });
         return { answers };
       } catch (error) {
         if (!(error instanceof ClientError)) throw error;
+        if (error.code === "DEADLINE_EXCEEDED" && performance.now() - began >= deadline)
+          throw new Error(
+            `${name} gave no answer to ${line === undefined ? "a request" : `the request on line ${line}`} within ${deadline / 1000} s. --deadline gives it longer`,
+          );
         return { answers, error: { code: error.code, message: error.message } };
       }
     },
@@ -97,17 +124,17 @@ async function serverTarget(name: string, url: string): Promise<DiffTarget> {
       configs.set(model, known);
       return known;
     },
-    // A server of Merlon tells what the steps of a plan made; any other does not know the parameter.
+    // A server of Merlon answers what the steps of a plan made; any other ignores the parameter.
     async stages({ model, version, id, parameters, inputs, stream }) {
       if (stream) return [];
-      const told = await client
+      const answer = await client
         .answer(model, given(inputs) as never, {
           requestId: id,
           parameters: { ...Object.fromEntries(parameters), stages: true },
           ...(version && { version }),
         })
         .catch(() => undefined);
-      return Object.entries(told?.parameters ?? {}).flatMap(([key, text]): StageTrace[] =>
+      return Object.entries(answer?.parameters ?? {}).flatMap(([key, text]): StageTrace[] =>
         key.startsWith(STAGE)
           ? [
               {
@@ -122,7 +149,7 @@ async function serverTarget(name: string, url: string): Promise<DiffTarget> {
   };
 }
 
-async function repositoryTarget(folder: string): Promise<DiffTarget> {
+async function repositoryTarget(folder: string, deadline: number): Promise<DiffTarget> {
   const loopback = { address: "127.0.0.1", port: 0 };
   const log: string[] = [];
   const server = await serve({
@@ -137,7 +164,7 @@ async function repositoryTarget(folder: string): Promise<DiffTarget> {
   }).catch(error => {
     throw new Error(`${folder} can't be served: ${(error as Error).message}\n${log.join("")}`, { cause: error });
   });
-  const client = await serverTarget(folder, `grpc://127.0.0.1:${server.ports.grpc}`);
+  const client = await serverTarget(folder, `grpc://127.0.0.1:${server.ports.grpc}`, deadline);
   return {
     ...client,
     async close() {
@@ -147,30 +174,41 @@ async function repositoryTarget(folder: string): Promise<DiffTarget> {
   };
 }
 
-/** Answers with what was recorded for this very request. */
-async function cassetteTarget(file: string): Promise<DiffTarget> {
-  const cassette = await readCassette(file);
+/** Answers with what was recorded for this very request; of another cassette, for the equal ones in their order. */
+async function cassetteTarget(file: string, requests: Cassette | undefined): Promise<DiffTarget> {
+  const cassette = await openCassette(file);
+  const isSameFile = requests !== undefined && (await realpath(requests.file)) === (await realpath(file));
+  const byLine = new Map(cassette.entries.map(entry => [entry.line, entry]));
+  const matchers = new Map<string, Promise<Matcher>>();
+  const matcherOf = (model: string): Promise<Matcher> => {
+    const entries = cassette.entries.filter(one => one.model === model);
+    const matcher = matchers.get(model) ?? createMatcher(cassette, entries, "strict");
+    matchers.set(model, matcher);
+    return matcher;
+  };
+  const find = async ({ model, version, inputs, parameters, outputs, line }: RecordedRequest) => {
+    const same = isSameFile && line !== undefined ? byLine.get(line) : undefined;
+    if (same) return cassette.read(same);
+    const match = await matcherOf(model);
+    const { exchange } = await match({
+      inputs: new Map(inputs.map(tensor => [tensor.name, tensor])),
+      parameters: ownParameters(parameters),
+      outputs: new Set(outputs),
+      named: { version, outputs },
+    });
+    return exchange;
+  };
   return {
     name: file,
-    async ask(request) {
-      const exchange =
-        cassette.exchanges.find(one => one === request) ?? cassette.exchanges.find(one => isSame(one, request));
-      if (!exchange) throw new RuntimeFault("NOT_FOUND", `${file} has no such request`);
+    async send(request) {
+      const exchange = await find(request);
+      if (!exchange)
+        return { answers: [], error: { code: "NOT_FOUND", message: `${file} has no request equal to this one` } };
       const { answers, error } = exchange;
       return { answers, ...(error && { error: { code: error.code, message: error.message } }) };
     },
     config: async model => cassette.models.get(model),
     stages: async () => [],
-    close: async () => {},
+    close: () => cassette.close(),
   };
 }
-
-const isSame = (a: Asked, b: Asked): boolean =>
-  a.model === b.model &&
-  a.inputs.length === b.inputs.length &&
-  a.inputs.every(tensor => {
-    const other = b.inputs.find(({ name }) => name === tensor.name);
-    return (
-      other !== undefined && Buffer.from(tensor.data).equals(other.data) && other.shape.join() === tensor.shape.join()
-    );
-  });

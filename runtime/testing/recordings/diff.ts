@@ -1,9 +1,9 @@
 /**
  * Sends recorded requests to two sides and compares what comes back; where a request differs, finds the first stage that does.
  */
-import type { Exchange } from "../../server/recordings/cassette.js";
+import type { Exchange } from "../../server/recordings/exchange.js";
 import { compareTensors, type Difference, type Measure } from "./compare-tensors.js";
-import type { Asked, DiffTarget, Outcome, StageTrace } from "./diff-target.js";
+import type { DiffTarget, Outcome, RecordedRequest, StageTrace } from "./diff-target.js";
 import { ensembleStages } from "./ensemble-stages.js";
 
 export interface RequestDiff {
@@ -16,16 +16,16 @@ export interface RequestDiff {
   readonly stage?: { readonly name: string; readonly difference: Difference };
 }
 
-/** @param onDone called after each request, for a progress bar */
+/** @param exchanges one is held at a time @param onDone called after each request, for a progress bar */
 export async function diff(
-  exchanges: readonly Exchange[],
+  exchanges: Iterable<Exchange> | AsyncIterable<Exchange>,
   [a, b]: readonly [DiffTarget, DiffTarget],
   measure: Measure,
   onDone: () => void = () => {},
 ): Promise<readonly RequestDiff[]> {
   const results: RequestDiff[] = [];
-  for (const exchange of exchanges) {
-    const [first, second] = [await a.ask(exchange), await b.ask(exchange)];
+  for await (const exchange of exchanges) {
+    const [first, second] = [await a.send(exchange), await b.send(exchange)];
     const differences = compareOutcomes(first, second, measure);
     const stage = differences.length > 0 ? await firstStage(exchange, a, b, measure) : undefined;
     results.push({ line: exchange.line, model: exchange.model, differences, ...(stage && { stage }) });
@@ -63,14 +63,14 @@ function compareAll(a: StageTrace["tensors"], b: StageTrace["tensors"], measure:
   return [...found, ...[...others.keys()].map(name => ({ ...said("is on the second side only"), name }))];
 }
 
-const stagesOf = async (target: DiffTarget, request: Asked): Promise<readonly StageTrace[]> => {
+const stagesOf = async (target: DiffTarget, request: RecordedRequest): Promise<readonly StageTrace[]> => {
   const inside = await target.stages(request);
   return inside.length > 0 ? inside : ensembleStages(target, request);
 };
 
 /** Stages of one name are compared; where the layouts differ, tensors of one name. */
 async function firstStage(
-  request: Asked,
+  request: RecordedRequest,
   a: DiffTarget,
   b: DiffTarget,
   measure: Measure,

@@ -1,11 +1,11 @@
 /**
- * The stages of a Triton ensemble, seen from outside: its members are asked one after the other with what the members before them made.
+ * The stages of a Triton ensemble, seen from outside: its members are called one after the other with what the members before them made.
  */
 import type { RequestTensor } from "../../server/requests/request.js";
-import type { Asked, DiffTarget, StageTrace } from "./diff-target.js";
+import type { DiffTarget, RecordedRequest, StageTrace } from "./diff-target.js";
 
 /** Nothing for a model that is no ensemble; ends where a member refuses or streams. */
-export async function ensembleStages(target: DiffTarget, request: Asked): Promise<readonly StageTrace[]> {
+export async function ensembleStages(target: DiffTarget, request: RecordedRequest): Promise<readonly StageTrace[]> {
   const config = await target.config(request.model);
   const steps = [...(config?.ensemble_scheduling?.step ?? [])];
   const known = new Map<string, RequestTensor>(request.inputs.map(tensor => [tensor.name, tensor]));
@@ -15,7 +15,7 @@ export async function ensembleStages(target: DiffTarget, request: Asked): Promis
     const [step] = at < 0 ? [] : steps.splice(at, 1);
     if (!step) return traces;
     const inputs = Object.entries(step.input_map).map(([member, name]) => ({ ...known.get(name)!, name: member }));
-    const { answers, error } = await target.ask({
+    const { answers, error } = await target.send({
       ...request,
       model: step.model_name,
       version: step.model_version > 0 ? String(step.model_version) : "",

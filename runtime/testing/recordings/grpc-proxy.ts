@@ -23,6 +23,8 @@ type Headers = RequestHead["headers"];
 export interface GrpcTap {
   request(message: Buffer): void;
   answer(message: Buffer): void;
+  /** A message of either side that can't be unpacked; it is passed on all the same. */
+  unreadable(error: Error): void;
   /** @param status undefined where the connection was lost before one came */
   end(status: { readonly code: number; readonly message: string } | undefined): void;
 }
@@ -77,8 +79,7 @@ function pass(down: Stream, headers: Headers, session: ClientHttp2Session, tap: 
       turn = turn
         .then(() => unpack(frame, encoding()))
         .then(take)
-        // What can't be read is passed on all the same.
-        .catch(() => {});
+        .catch(error => tap.unreadable(error));
     });
   const end = (status: Parameters<GrpcTap["end"]>[0]): void => {
     if (ended) return;

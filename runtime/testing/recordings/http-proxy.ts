@@ -22,6 +22,8 @@ export interface HttpExchange {
   readonly answer:
     | { readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer; readonly whole: boolean }
     | undefined;
+  /** The client hung up before it had the answer. */
+  readonly isAbandoned: boolean;
   readonly ms: number;
 }
 
@@ -63,6 +65,7 @@ function pass(
   const received: Buffer[] = [];
   let found: IncomingMessage | undefined;
   let told = false;
+  let isAbandoned = false;
   const tell = (): void => {
     if (told) return;
     told = true;
@@ -77,6 +80,7 @@ function pass(
         body: Buffer.concat(received),
         whole: found.complete,
       },
+      isAbandoned,
       ms: performance.now() - began,
     });
   };
@@ -104,6 +108,8 @@ function pass(
     }
   });
   response.on("close", () => {
-    if (!response.writableFinished) up.destroy();
+    if (response.writableFinished) return;
+    isAbandoned = true;
+    up.destroy();
   });
 }

@@ -9,15 +9,17 @@ const SECRET = /auth|token|secret|password|cookie|api-?key|credential|signature|
 
 export const MASK = "<masked>";
 
-/** @param also names that are secrets here, besides those that look like one */
+/** @param also names that are secrets here, in whatever case, besides those that look like one */
 export const maskHeaders = (
   headers: IncomingHttpHeaders,
   also: readonly string[] = [],
-): Readonly<Record<string, string>> =>
-  Object.fromEntries(
+): Readonly<Record<string, string>> => {
+  const secrets = new Set(also.map(name => name.trim().toLowerCase()));
+  return Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) =>
       DULL.test(name) || value === undefined
         ? []
-        : [[name, SECRET.test(name) || also.includes(name.toLowerCase()) ? MASK : String(value)]],
+        : [[name, SECRET.test(name) || secrets.has(name.toLowerCase()) ? MASK : String(value)]],
     ),
   );
+};

@@ -9,11 +9,11 @@ import { atOnce } from "../../base/slices.js";
 import type { Parameter } from "../../base/tensor.js";
 import { eventAnswer, readEvents } from "../../client/http/generate.js";
 import { parseJsonText } from "../../client/http/json-text.js";
-import type { Exchange, RecordedAnswer } from "../../server/recordings/cassette.js";
+import type { Exchange, RecordedAnswer } from "../../server/recordings/exchange.js";
 import { readGenerateRequest } from "../../server/transport/http/generate-request.js";
 import type { HttpExchange } from "./http-proxy.js";
 import { maskHeaders } from "./mask-headers.js";
-import { faultOf, MAX_BODY, type Place } from "./record-http.js";
+import { brokenOff, faultOf, MAX_BODY, type Place } from "./record-http.js";
 import { unseenMemory } from "./unseen-memory.js";
 
 const GENERATE = /^\/v2\/models\/(?<model>[^/]+)(?:\/versions\/(?<version>\d+))?\/(?<call>generate(?:_stream)?)$/;
@@ -25,7 +25,7 @@ export const generatePath = (path: string): (Place & { readonly stream: boolean 
 
 /** @throws Error for bodies that can't be read */
 export async function readGenerateExchange(
-  { path, headers, body, answer, ms }: HttpExchange,
+  { path, headers, body, answer, isAbandoned, ms }: HttpExchange,
   config: ModelConfig,
   masked: readonly string[],
 ): Promise<Omit<Exchange, "line">> {
@@ -43,7 +43,7 @@ export async function readGenerateExchange(
     outputs,
     stream,
   };
-  const lost = { code: "UNAVAILABLE", message: "the connection was lost", cut: true } as const;
+  const lost = brokenOff(isAbandoned);
   if (!answer) return { ...head, answers: [], error: lost };
   const isStream = answer.headers["content-type"]?.includes("event-stream") ?? false;
   if (answer.status !== 200 && !isStream)

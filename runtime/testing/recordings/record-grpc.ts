@@ -6,7 +6,7 @@ import { Cancellable } from "../../base/cancellation.js";
 import { CODES } from "../../client/client-error.js";
 import { decodeResponse, decodeStreamResponse } from "../../client/grpc/decode-response.js";
 import type { WireAnswer } from "../../client/wire-call.js";
-import type { Exchange, RecordedAnswer, RecordedFault } from "../../server/recordings/cassette.js";
+import type { Exchange, RecordedAnswer, RecordedFault } from "../../server/recordings/exchange.js";
 import { toRequest } from "../../server/transport/grpc/to-request.js";
 import { decodeRequest } from "../../wire/grpc/decode-request.js";
 import { Cursor } from "../../wire/grpc/wire.js";
@@ -56,24 +56,30 @@ export function tapInfer(
   const began = performance.now();
   let asked: Asked | undefined;
   let answer: RecordedAnswer | undefined;
+  let isReadable = true;
+  const lose = (error: Error): void => {
+    if (isReadable) lost(error.message);
+    isReadable = false;
+  };
   return {
     request(message) {
       try {
         asked = readRequest(message, headers, false);
       } catch (error) {
-        lost((error as Error).message);
+        lose(error as Error);
       }
     },
     answer(message) {
       try {
         answer = readAnswer(decodeResponse(new Cursor(message), new Set()), performance.now() - began);
       } catch (error) {
-        lost((error as Error).message);
+        lose(error as Error);
       }
     },
+    unreadable: lose,
     end(status) {
       const error = faultOf(status);
-      if (asked) keep({ ...asked, answers: answer ? [answer] : [], ...(error && { error }) });
+      if (asked && isReadable) keep({ ...asked, answers: answer ? [answer] : [], ...(error && { error }) });
     },
   };
 }
@@ -122,6 +128,7 @@ export function tapStream(
         });
       if (isLast === true || (fault !== undefined && isLast === undefined)) close(one);
     },
+    unreadable: error => lost(error.message),
     end(status) {
       const error = faultOf(status);
       for (const one of [...open]) close(one, error);

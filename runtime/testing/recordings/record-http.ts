@@ -8,7 +8,7 @@ import { Cancellable } from "../../base/cancellation.js";
 import { STATUS } from "../../base/errors.js";
 import { completed } from "../../base/slices.js";
 import { readInferAnswer } from "../../client/http/infer-answer.js";
-import type { Exchange, RecordedFault } from "../../server/recordings/cassette.js";
+import type { Exchange, RecordedFault } from "../../server/recordings/exchange.js";
 import { readInferRequest } from "../../server/transport/http/infer-request.js";
 import type { HttpExchange } from "./http-proxy.js";
 import { maskHeaders } from "./mask-headers.js";
@@ -38,7 +38,7 @@ async function unpacked(body: Buffer, encoding: string | undefined): Promise<Buf
 
 /** @throws Error for a request that is no inference, or refers to shared memory */
 export async function readHttpExchange(
-  { path, headers, body, answer, ms }: HttpExchange,
+  { path, headers, body, answer, isAbandoned, ms }: HttpExchange,
   config: ModelConfig,
   masked: readonly string[],
 ): Promise<Omit<Exchange, "line">> {
@@ -65,8 +65,7 @@ export async function readHttpExchange(
     outputs,
     stream: false,
   };
-  if (!answer?.whole)
-    return { ...head, answers: [], error: { code: "UNAVAILABLE", message: "the connection was lost", cut: true } };
+  if (!answer?.whole) return { ...head, answers: [], error: brokenOff(isAbandoned) };
   const received = await unpacked(answer.body, answer.headers["content-encoding"]);
   if (answer.status !== 200) return { ...head, answers: [], error: faultOf(answer.status, received) };
   const lengthOfAnswer = answer.headers[LENGTH];
@@ -84,6 +83,12 @@ export async function readHttpExchange(
     ],
   };
 }
+
+/** An exchange without a whole answer: the client left, or the connection to the server was lost. */
+export const brokenOff = (isAbandoned: boolean): RecordedFault =>
+  isAbandoned
+    ? { code: "CANCELLED", message: "the client hung up" }
+    : { code: "UNAVAILABLE", message: "the connection was lost", cut: true };
 
 export function faultOf(status: number, body: Buffer): RecordedFault {
   const [code = "UNKNOWN"] =

@@ -4,9 +4,9 @@
 
 import type { IncomingHttpHeaders } from "node:http";
 import { connect } from "../../client/index.js";
-import { callLine, headLine } from "../../server/recordings/cassette.js";
+import { callLine, headLine } from "../../server/recordings/cassette-line.js";
 import type { Listener } from "../../server/transport/listen.js";
-import { type CassetteWriter, openCassette } from "./cassette-writer.js";
+import { type CassetteWriter, createCassette } from "./cassette-writer.js";
 import { type GrpcTap, serveGrpcProxy } from "./grpc-proxy.js";
 import { type HttpExchange, serveHttpProxy } from "./http-proxy.js";
 import { maskHeaders } from "./mask-headers.js";
@@ -29,15 +29,21 @@ export interface RecordOptions {
   readonly tls?: ProxyTls;
   /** Names of headers whose values are secrets here, besides those that look like one. */
   readonly mask?: readonly string[];
-  /** Hears what can't be kept, and why. */
+  /** Milliseconds in which the server must answer the recorder's own calls: its name, and the models' configurations. @default 10,000 */
+  readonly deadline?: number;
+  /** Is called with what can't be kept, and why. */
   readonly warn?: (text: string) => void;
 }
 
 export interface Recording {
   readonly ports: { readonly grpc?: number; readonly http?: number };
-  /** Requests kept so far. */
-  readonly count: number;
-  /** Resolves when the file is whole. */
+  /** Requests that are in the file. */
+  readonly kept: number;
+  /** Requests that went by and are not: they can't be read, or the file can't be written. */
+  readonly lost: number;
+  /** Why the file is not written any more. */
+  readonly fault: Error | undefined;
+  /** Resolves when everything is written, or can't be. */
   stop(): Promise<void>;
 }
 
@@ -51,14 +57,15 @@ export async function record({
   httpPort = 0,
   tls = {},
   mask = [],
+  deadline = 10_000,
   warn = () => {},
 }: RecordOptions): Promise<Recording> {
   const target = grpc ?? http!;
-  const client = await connect(target, tls.target && { tls: tls.target });
+  const client = await connect(target, { deadline, ...(tls.target && { tls: tls.target }) });
   const cassette = await client
     .serverMetadata()
     .then(async ({ name, version }) => {
-      const opened = await openCassette(out, client, warn);
+      const opened = await createCassette(out, client, warn);
       opened.write(headLine(target, { name, version }));
       return opened;
     })
@@ -71,7 +78,7 @@ export async function record({
     await Promise.all(listeners.map(listener => listener.stop(0)));
     await cassette.settled();
     await client.close();
-    await cassette.end();
+    await cassette.close();
   };
   const keeping: Keeping = { cassette, mask, warn };
   const ports: { grpc?: number; http?: number } = {};
@@ -95,8 +102,14 @@ export async function record({
   }
   return {
     ports,
-    get count() {
-      return cassette.count;
+    get kept() {
+      return cassette.kept;
+    },
+    get lost() {
+      return cassette.lost;
+    },
+    get fault() {
+      return cassette.fault;
     },
     stop,
   };
@@ -109,12 +122,16 @@ interface Keeping extends Required<Pick<RecordOptions, "mask" | "warn">> {
 
 function tapGrpc({ cassette, mask, warn }: Keeping, path: string, headers: IncomingHttpHeaders): GrpcTap {
   const kept = maskHeaders(headers, mask);
-  const lost = (reason: string): void => warn(`a request of ${path} is not kept: ${reason}`);
+  const lost = (reason: string): void => {
+    cassette.lose();
+    warn(`a request of ${path} is not kept: ${reason}`);
+  };
   if (path === INFER) return tapInfer(kept, cassette.keep, lost);
   if (path === STREAM_INFER) return tapStream(kept, cassette.keep, lost);
   return {
     request() {},
     answer() {},
+    unreadable() {},
     end: status => cassette.write(callLine({ protocol: "grpc", path, code: status?.code, headers: kept })),
   };
 }
@@ -130,6 +147,7 @@ async function keepHttp({ cassette, mask, warn }: Keeping, exchange: HttpExchang
     if (generates)
       return cassette.keep(await readGenerateExchange(exchange, await cassette.configOf(generates.model), mask));
   } catch (error) {
+    cassette.lose();
     warn(`${method} ${path} is kept without its tensors: ${(error as Error).message}`);
   }
   cassette.write(

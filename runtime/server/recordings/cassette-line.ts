@@ -1,0 +1,131 @@
+/**
+ * A record of a cassette: a line of JSON and, where it says `blocks`, as many bytes behind it and a line feed: the tensors that are not written out, inputs
+ * before the outputs of the answers.
+ */
+import { z } from "zod";
+import { exactJson } from "../../../triton-protos/json-message/exact-json.js";
+import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import type { Parameter } from "../../base/tensor.js";
+import type { RequestTensor } from "../requests/request.js";
+import type { Exchange } from "./exchange.js";
+import { readTensor, tensorRecord, writeTensor } from "./tensor-record.js";
+
+export const FORMAT = "merlon/cassette";
+/** What is written; version 1, whose tensors are all in the lines, is still read. */
+export const VERSION = 2;
+
+/** The server that was recorded. */
+export interface RecordedServer {
+  readonly name: string;
+  readonly version: string;
+}
+
+type ParameterJson = z.infer<typeof parameter>;
+
+const writeParameters = (parameters: Iterable<readonly [string, Parameter]>): Record<string, ParameterJson> =>
+  Object.fromEntries(
+    [...parameters].map(([key, value]) => [key, typeof value === "bigint" ? { int: String(value) } : value]),
+  );
+const readParameters = (json: Readonly<Record<string, ParameterJson>>): ReadonlyMap<string, Parameter> =>
+  new Map(Object.entries(json).map(([key, value]) => [key, typeof value === "object" ? BigInt(value.int) : value]));
+
+export const headLine = (target: string, server: RecordedServer): string =>
+  JSON.stringify({ format: FORMAT, version: VERSION, recorded: new Date().toISOString(), target, server });
+
+export const modelLine = (name: string, config: ModelConfig): string => exactJson({ kind: "model", name, config });
+
+/** A call besides inference, for readers of the file. */
+export const callLine = (call: Readonly<Record<string, unknown>>): string => JSON.stringify({ kind: "call", ...call });
+
+/** The line of an exchange, and its blocks. */
+export function exchangeRecord({ line: _, parameters, inputs, answers, ...rest }: Exchange): {
+  readonly line: string;
+  readonly blocks: readonly Uint8Array[];
+} {
+  const blocks: Uint8Array[] = [];
+  const write = (tensor: RequestTensor) => {
+    const [record, block] = writeTensor(tensor);
+    if (block) blocks.push(block);
+    return record;
+  };
+  const tensors = {
+    inputs: inputs.map(write),
+    answers: answers.map(answer => ({
+      ...answer,
+      parameters: writeParameters(answer.parameters),
+      outputs: answer.outputs.map(write),
+    })),
+  };
+  const size = blocks.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const line = JSON.stringify({
+    kind: "infer",
+    ...(size > 0 && { blocks: size }),
+    ...rest,
+    parameters: writeParameters(parameters),
+    ...tensors,
+  });
+  return { line, blocks };
+}
+
+const parameter = z.union([z.boolean(), z.number(), z.string(), z.object({ int: z.string().regex(/^-?\d{1,20}$/) })]);
+const parameters = z.record(z.string(), parameter);
+const exchangeLine = z.object({
+  kind: z.literal("infer"),
+  blocks: z.number().int().nonnegative().default(0),
+  protocol: z.enum(["grpc", "http"]),
+  model: z.string(),
+  version: z.string(),
+  id: z.string(),
+  parameters,
+  headers: z.record(z.string(), z.string()),
+  inputs: z.array(tensorRecord),
+  outputs: z.array(z.string()),
+  stream: z.boolean(),
+  answers: z.array(
+    z.object({
+      ms: z.number(),
+      version: z.string(),
+      parameters,
+      outputs: z.array(tensorRecord),
+      error: z.string().optional(),
+    }),
+  ),
+  error: z.object({ code: z.string(), message: z.string(), cut: z.literal(true).optional() }).optional(),
+});
+export type ExchangeLine = Readonly<z.infer<typeof exchangeLine>>;
+
+/** @throws Error naming the place in the line */
+export function parseExchangeLine(json: unknown): ExchangeLine {
+  const result = exchangeLine.safeParse(json);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  throw new Error(`${issue.path.join(".")}: ${issue.message}`);
+}
+
+/** @param blocks the bytes behind the line @throws Error for tensors whose bytes are not those of their shapes */
+export function readExchange(json: ExchangeLine, blocks: Uint8Array, line: number): Exchange {
+  const { kind: _, blocks: __, answers, error, ...rest } = json;
+  let at = 0;
+  const take = (bytes: number): Uint8Array => {
+    if (at + bytes > blocks.byteLength)
+      throw new Error(`its tensors have more bytes than the ${blocks.byteLength} behind the line`);
+    at += bytes;
+    return blocks.subarray(at - bytes, at);
+  };
+  const exchange: Exchange = {
+    ...rest,
+    line,
+    parameters: readParameters(rest.parameters),
+    inputs: rest.inputs.map(tensor => readTensor(tensor, take)),
+    answers: answers.map(({ error: fault, ...answer }) => ({
+      ...answer,
+      parameters: readParameters(answer.parameters),
+      outputs: answer.outputs.map(tensor => readTensor(tensor, take)),
+      ...(fault !== undefined && { error: fault }),
+    })),
+    ...(error && { error: { code: error.code, message: error.message, ...(error.cut && { cut: error.cut }) } }),
+  };
+  if (at !== blocks.byteLength)
+    throw new Error(`its tensors have ${at} of the ${blocks.byteLength} bytes behind the line`);
+  return exchange;
+}
