@@ -95,9 +95,10 @@ const infoCommand = (): Command =>
     .argument("<file>", "*.faiss")
     .addHelpText("after", "\nExample:\n  $ merlon index info index/items.faiss")
     .action(async (file: string) => {
+      const { readNamed } = await import("../contract/files/file-fault.js");
       const { readFaissHeaderFile } = await import("../formats/faiss/faiss.js");
       const { readTextIds, textIdsFile } = await import("../formats/faiss/text-ids.js");
-      const header = readFaissHeaderFile(file);
+      const header = readNamed("the index", file, readFaissHeaderFile);
       const map = textIdsFile(file);
       const isMapped = existsSync(map);
       if (isMapped) readTextIds(map, { index: file, ntotal: header.ntotal });

@@ -6,6 +6,17 @@ import { Command } from "commander";
 import { commands } from "./commands.js";
 import { failureText } from "./failure-text.js";
 
+/** What SIGPIPE ends a program with. */
+const BROKEN_PIPE = 128 + 13;
+
+/** Where nobody reads on (`| head`), there is nothing more to say: the command ends, without a word, as one that SIGPIPE ends. */
+function endWithReader(stream: NodeJS.WriteStream): void {
+  stream.on("error", error => {
+    if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
+    process.exit(BROKEN_PIPE);
+  });
+}
+
 export async function main(): Promise<void> {
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
     version: string;
@@ -34,6 +45,8 @@ The usual way through:
     process.exitCode = 1;
   };
   process.once("beforeExit", unsettled);
+  endWithReader(process.stdout);
+  endWithReader(process.stderr);
   try {
     await program.parseAsync();
   } catch (error) {

@@ -28,6 +28,11 @@ export async function runServer(options: ServeOptions, advise: boolean): Promise
   process.on("unhandledRejection", error => {
     if (!reportFault(error, "work in the background")) throw error;
   });
+  // A log that nobody reads any more ends nothing.
+  for (const stream of [process.stdout, process.stderr])
+    stream.on("error", error => {
+      if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
+    });
   // A server with every port closed stays too.
   setInterval(() => {}, 2 ** 30);
   // Node opens its debugger's port on this signal; Triton is ended by it. Once the listener is gone the signal does what it does to any process.

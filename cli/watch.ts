@@ -1,6 +1,7 @@
 /**
  * `--watch`: does a piece of work now and again whenever a file that it depends on changes, until `q`, Ctrl-C or SIGTERM. On a terminal the
- * screen is cleared before each round and a line at its foot says what is watched.
+ * screen is cleared before each round and a line at its foot says what is watched. The work is synchronous for seconds, so that no handler would run
+ * meanwhile: signals and the terminal are left as they are for that time, and Ctrl-C ends the process at once.
  */
 
 import { type FSWatcher, readdirSync, statSync, watch } from "node:fs";
@@ -14,6 +15,7 @@ export interface Round {
 
 /** Editors save in several steps; one round is enough for all of them. */
 const SETTLE_MS = 60;
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /** @param what verb for the line at the foot: "check" */
 export function watchFiles(what: string, work: () => Promise<Round>): Promise<void> {
@@ -46,6 +48,7 @@ export function watchFiles(what: string, work: () => Promise<Round>): Promise<vo
   };
   const round = async (): Promise<void> => {
     running = true;
+    release();
     if (terminal) process.stdout.write("\u001b[2J\u001b[3J\u001b[H");
     const before = fingerprint(files);
     const [known] = [files];
@@ -60,6 +63,7 @@ export function watchFiles(what: string, work: () => Promise<Round>): Promise<vo
     const foot = `Watching ${files.length} files.${keys ? ` Press r to ${what} again, q to quit.` : ""}`;
     process.stderr.write(terminal ? `\n\u001b[2m${foot}\u001b[22m\n` : `${foot}\n`);
     running = false;
+    take();
     // Something was saved while the work went on, or while the line was written.
     if (fingerprint(known) !== before || fingerprint(files) !== seen) {
       if (fingerprint(known) !== before) seen = "";
@@ -67,22 +71,30 @@ export function watchFiles(what: string, work: () => Promise<Round>): Promise<vo
     }
   };
 
+  let end = (): void => {};
+  const stop = (): void => {
+    clearTimeout(settle);
+    for (const watcher of watchers.values()) watcher.close();
+    release();
+    process.exitCode = 0;
+    end();
+  };
+  const press = (typed: Buffer): void => {
+    const text = typed.toString();
+    // What was typed during a round comes in one piece.
+    if (["q", "\u0003", "\u0004"].some(key => text.includes(key))) stop();
+    else if (text.includes("r") && !running) inBackground(round(), "a round");
+  };
+  const take = (): void => {
+    for (const signal of SIGNALS) process.on(signal, stop);
+    if (keys) process.stdin.setRawMode(true).on("data", press).resume();
+  };
+  const release = (): void => {
+    for (const signal of SIGNALS) process.off(signal, stop);
+    if (keys) process.stdin.setRawMode(false).off("data", press).pause();
+  };
   return new Promise(resolve => {
-    const stop = (): void => {
-      clearTimeout(settle);
-      for (const watcher of watchers.values()) watcher.close();
-      for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, stop);
-      if (keys) process.stdin.setRawMode(false).off("data", press).pause();
-      process.exitCode = 0;
-      resolve();
-    };
-    const press = (key: Buffer): void => {
-      const text = key.toString();
-      if (text === "q" || text === "\u0003" || text === "\u0004") stop();
-      else if (text === "r" && !running) inBackground(round(), "a round");
-    };
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, stop);
-    if (keys) process.stdin.setRawMode(true).on("data", press);
+    end = resolve;
     inBackground(round(), "a round");
   });
 }

@@ -34,11 +34,12 @@ const tensors = (
 export async function modelsOfRepository(folder: string): Promise<{ models: ModelTypes; left: readonly string[] }> {
   const { existsSync, readdirSync, readFileSync } = await import("node:fs");
   const { join } = await import("node:path");
+  const { readNamed } = await import("../../contract/files/file-fault.js");
   const { parseModelConfig } = await import("../../triton-protos/model-config.js");
   const { configDatatype } = await import("../../triton-protos/datatype.js");
   const models: Record<string, ModelTypes[string]> = {};
   const left: string[] = [];
-  const all = readdirSync(folder, { withFileTypes: true }).filter(
+  const all = readNamed("the repository", folder, path => readdirSync(path, { withFileTypes: true })).filter(
     entry => entry.isDirectory() && !entry.name.startsWith("."),
   );
   if (all.length === 0) throw new Error(`${folder} has no models: it is a folder with a folder for each model`);

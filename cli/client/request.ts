@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
+import { readNamed } from "../../contract/files/file-fault.js";
 import type { Client, ModelMetadata } from "../../runtime/client/index.js";
 import type { InferOptions } from "../../runtime/client/public.js";
 import { names } from "../names.js";
@@ -92,7 +93,9 @@ export async function readInputs(
   }
   if (options.data) {
     const text = options.data.startsWith("@")
-      ? readFileSync(options.data === "@-" ? 0 : options.data.slice(1), "utf8")
+      ? options.data === "@-"
+        ? readFileSync(0, "utf8")
+        : readNamed("--data", options.data.slice(1), file => readFileSync(file, "utf8"))
       : options.data;
     let found: unknown;
     try {
@@ -116,7 +119,7 @@ export async function readInputs(
 
 function readWord(text: string, datatype: string | undefined): unknown {
   if (text.startsWith("@")) {
-    const bytes = readFileSync(text.slice(1));
+    const bytes = readNamed("the input", text.slice(1), file => readFileSync(file));
     return /\.json$/.test(basename(text))
       ? parse(bytes.toString("utf8"))
       : datatype === "BYTES"

@@ -23,7 +23,8 @@ export const predicts = (env: Environment): boolean => env.AIP_MODE === "PREDICT
 /** @throws UsageError where a port is no number */
 export function cloudFlags(env: Environment): CloudFlags {
   const port = env.AIP_HTTP_PORT || "8080";
-  if (!/^\d+$/.test(port)) throw new UsageError([], ["", `AIP_HTTP_PORT is '${port}', which is no port`]);
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
+    throw new UsageError([], ["", `AIP_HTTP_PORT is '${port}', which is no port`]);
   return {
     vertexAi: predicts(env),
     vertexAiPort: Number(port),

@@ -11,6 +11,7 @@ import {
   readGpu,
   readInteger,
   readMemory,
+  readPort,
   readRatio,
   readRestriction,
   readSeconds,
@@ -109,7 +110,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   address: (o, v) => (o.addresses.all = v),
   "allow-http": (o, v) => (o.allow.http = readBoolean(v)),
   "http-address": (o, v) => (o.addresses.http = v),
-  "http-port": (o, v) => (o.ports.http = readInteger(v)),
+  "http-port": (o, v) => (o.ports.http = readPort(v)),
   "reuse-http-port": (o, v) => (o.reuseHttpPort = readBoolean(v)),
   "http-thread-count": check(readInteger),
   "http-max-input-size": (o, v) => {
@@ -121,7 +122,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "http-restricted-api": restrict("http", "http-restricted-api", "api"),
   "allow-grpc": (o, v) => (o.allow.grpc = readBoolean(v)),
   "grpc-address": (o, v) => (o.addresses.grpc = v),
-  "grpc-port": (o, v) => (o.ports.grpc = readInteger(v)),
+  "grpc-port": (o, v) => (o.ports.grpc = readPort(v)),
   "reuse-grpc-port": (o, v) =>
     (o.reuseGrpcPort = /^(true|on)$/i.test(v) || (!/^(false|off)$/i.test(v) && readInteger(v) !== 0)),
   "grpc-infer-thread-count": (_, v) => {
@@ -158,7 +159,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "allow-gpu-metrics": check(readBoolean),
   "allow-cpu-metrics": (o, v) => (o.allowCpuMetrics = readBoolean(v)),
   "metrics-address": (o, v) => (o.addresses.metrics = v),
-  "metrics-port": (o, v) => (o.ports.metrics = readInteger(v)),
+  "metrics-port": (o, v) => (o.ports.metrics = readPort(v)),
   "metrics-interval-ms": (o, v) => (o.metricsIntervalMs = readFloat(v)),
   "metrics-config": (o, v) => {
     const [name, key, setting] = readSetting(v, "metrics-config", "<setting>=<value>", false);
@@ -209,11 +210,11 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "model-load-gpu-limit": check(pair),
   "allow-client-shm": (o, v) => (o.allowClientShm = readBoolean(v)),
   "allow-sagemaker": (o, v) => (o.cloud.sageMaker = readBoolean(v)),
-  "sagemaker-port": (o, v) => (o.cloud.sageMakerPort = readInteger(v)),
+  "sagemaker-port": (o, v) => (o.cloud.sageMakerPort = readPort(v)),
   "sagemaker-safe-port-range": (o, v) => (o.cloud.sageMakerRange = readRange(v)),
   "sagemaker-thread-count": check(readInteger),
   "allow-vertex-ai": (o, v) => (o.cloud.vertexAi = readBoolean(v)),
-  "vertex-ai-port": (o, v) => (o.cloud.vertexAiPort = readInteger(v)),
+  "vertex-ai-port": (o, v) => (o.cloud.vertexAiPort = readPort(v)),
   "vertex-ai-thread-count": check(readInteger),
   "vertex-ai-default-model": (o, v) => (o.cloud.vertexAiModel = v),
   gpu: (o, v) => (o.gpu = readGpu(v)),
@@ -232,7 +233,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
     o.replay = { cassette: "", ...o.replay, timing: readBoolean(v) };
   },
   fault: (o, v) => (o.faults = [...(o.faults ?? []), v]),
-  "fault-admin-port": (o, v) => (o.faultAdminPort = readInteger(v)),
+  "fault-admin-port": (o, v) => (o.faultAdminPort = readPort(v)),
   seed: (o, v) => (o.seed = readSeed(v)),
   "stall-timeout-secs": (o, v) => (o.stallTimeoutSeconds = readInteger(v)),
   "memory-limit": (o, v) => (o.memoryLimit = readMemory(v)),

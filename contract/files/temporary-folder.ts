@@ -5,11 +5,12 @@ import { lstatSync, mkdtempSync, rmSync } from "node:fs";
 import { lstat, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { addLiveFolder, deleteLiveFolder } from "./live-folders.js";
 import { OWNER_TAG, ownerIsGone, ownerTag } from "./owner-tag.js";
 
 const NAME = new RegExp(`^merlon-[a-z]+-(${OWNER_TAG})-[A-Za-z0-9]{6}$`);
 
-/** An empty folder in the system's temporary folder, which only this user can enter. */
+/** An empty folder in the system's temporary folder, which only this user can enter. It goes with the process too, where a signal ends that. */
 export class TemporaryFolder {
   readonly path: string;
   /** Device and inode: another folder under the same name is not removed. */
@@ -20,6 +21,7 @@ export class TemporaryFolder {
   constructor(purpose: string, parent = tmpdir()) {
     this.path = mkdtempSync(join(parent, `merlon-${purpose}-${ownerTag()}-`));
     this.#identity = identityOf(lstatSync(this.path));
+    addLiveFolder(this, () => this.disposeSync());
   }
 
   /** Removes the folder and all that is in it. A second call does nothing. */
@@ -34,6 +36,7 @@ export class TemporaryFolder {
   #take(): boolean {
     if (this.#disposed) return false;
     this.#disposed = true;
+    deleteLiveFolder(this);
     const found = lstatSync(this.path, { throwIfNoEntry: false });
     return found?.isDirectory() === true && identityOf(found) === this.#identity;
   }

@@ -16,6 +16,8 @@ import {
   rmSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { unwritable } from "../../contract/files/file-fault.js";
+import { addLiveFolder, deleteLiveFolder } from "../../contract/files/live-folders.js";
 import { OWNER_TAG, ownerIsGone, ownerTag } from "../../contract/files/owner-tag.js";
 import { joinInside, pathInside } from "../../contract/files/path-inside.js";
 
@@ -31,15 +33,20 @@ export class StagingFolder {
   readonly path: string;
   readonly #place: Place;
 
-  /** First repairs what a killed run left: a retired folder whose successor never arrived is brought back, other leftovers are removed. */
+  /** @throws Error naming the target where nothing can be written. First repairs what a killed run left: a retired folder whose successor never arrived is brought back, other leftovers are removed. */
   constructor(target: string) {
     this.#place = placeOf(target);
     const { parent, name } = this.#place;
-    mkdirSync(parent, { recursive: true });
-    removeLeftovers(this.#place);
     this.path = join(parent, unique(STAGING, name));
-    // Not recursive: a folder that is there already would be another's.
-    mkdirSync(this.path);
+    try {
+      makeFolders(parent);
+      removeLeftovers(this.#place);
+      // Not recursive: a folder that is there already would be another's.
+      mkdirSync(this.path);
+    } catch (error) {
+      throw unwritable(target, error);
+    }
+    addLiveFolder(this, () => this.dispose());
   }
 
   /** Moves the folder to its target; what was there is removed. */
@@ -54,8 +61,21 @@ export class StagingFolder {
 
   /** Removes the folder, if it has not been moved. */
   dispose(): void {
+    deleteLiveFolder(this);
     // Beside a step that failed others may still be writing.
     rmSync(this.path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  }
+}
+
+/** Node's own recursion never ends where a folder that exists answers ENOENT, as /proc does. */
+function makeFolders(path: string): void {
+  if (existsSync(path)) return;
+  makeFolders(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another process was first.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
 }
 

@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import { DuckDBDataChunk, type DuckDBType, type DuckDBValue, listValue } from "@duckdb/node-api";
 import * as ort from "onnxruntime-node";
+import { readNamed } from "../../contract/files/file-fault.js";
 import { type ColumnSchema, column } from "../../contract/schema.js";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
 import { type OnnxTensor, readOnnxSignature } from "../../formats/onnx/onnx.js";
@@ -32,7 +33,7 @@ export async function predictOnnx(
   out: string,
   options: PredictOptions = {},
 ): Promise<Transformed> {
-  const signature = readOnnxSignature(model);
+  const signature = readNamed("the model", model, readOnnxSignature);
   const keep = [...new Set(options.keep ?? [])];
   const clash = keep.find(name => signature.outputs.some(output => output.name === name));
   if (clash !== undefined) throw fault(`column \`${clash}\` cannot be kept: the model has an output of that name.`);

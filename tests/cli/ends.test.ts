@@ -1,0 +1,130 @@
+/**
+ * How commands end: a reader that leaves, Ctrl-C in the middle, a place that can't be written. Each ends at once, says what it was, and leaves nothing behind.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+const MERLON = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const DIST = new URL("../../dist/", import.meta.url).href;
+const SAMPLE = fileURLToPath(new URL("../samples/ensemble-merge/main.ensemble.ts", import.meta.url));
+const place = (): string => mkdtempSync(join(tmpdir(), "merlon-ends-"));
+const merlon = (...args: readonly string[]) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MERLON, ...args], { encoding: "utf8" });
+  return { status, text: stdout + stderr };
+};
+
+test.each([["--help"], ["explain", SAMPLE], ["check", SAMPLE]])(
+  "merlon %s ends without a word when its reader leaves",
+  async (...args) => {
+    const child = spawn(process.execPath, [MERLON, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    child.stdout.destroy();
+    let text = "";
+    child.stderr.on("data", chunk => (text += chunk));
+    const [status] = await once(child, "exit");
+    expect(text).toBe("");
+    // 141 is what SIGPIPE ends a program with; what was written before the reader left may have been all.
+    expect([0, 141]).toContain(status);
+  },
+  60_000,
+);
+
+describe("a signal in the middle", () => {
+  /** A process that holds a temporary and a staging folder, and waits. */
+  const holding = async (code: string) => {
+    const [temporary, out] = [place(), place()];
+    const child = spawn(
+      process.execPath,
+      [
+        "--input-type=module",
+        "-e",
+        `import { TemporaryFolder } from "${DIST}contract/files/temporary-folder.js";
+         import { StagingFolder } from "${DIST}formats/folders/replace-folder.js";
+         const held = [new TemporaryFolder("test"), new StagingFolder(${JSON.stringify(join(out, "model-repo"))})];
+         ${code}
+         console.log("made"); setInterval(() => {}, 1000);`,
+      ],
+      { env: { ...process.env, TMPDIR: temporary }, stdio: ["ignore", "pipe", "inherit"] },
+    );
+    await once(child.stdout, "data");
+    expect([readdirSync(temporary), readdirSync(out)].map(({ length }) => length)).toEqual([1, 1]);
+    return { child, left: () => [...readdirSync(temporary), ...readdirSync(out)] };
+  };
+  test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+    "%s: the process ends by it, and its folders go",
+    async signal => {
+      const { child, left } = await holding("");
+      child.kill(signal);
+      expect(await once(child, "exit")).toEqual([null, signal]);
+      expect(left()).toEqual([]);
+    },
+  );
+  test("process.exit: the folders go", async () => {
+    const { child, left } = await holding("setTimeout(() => process.exit(3), 50);");
+    expect(await once(child, "exit")).toEqual([3, null]);
+    expect(left()).toEqual([]);
+  });
+  test("who handles the signal ends in an order of its own", async () => {
+    const { child, left } = await holding(
+      `process.once("SIGTERM", () => { for (const one of held) one.disposeSync?.() ?? one.dispose(); process.exit(4); });`,
+    );
+    child.kill("SIGTERM");
+    expect(await once(child, "exit")).toEqual([4, null]);
+    expect(left()).toEqual([]);
+  });
+  test("another folder under the name of one that was replaced stays", async () => {
+    const { child, left } = await holding(
+      `import { mkdirSync, renameSync, rmSync } from "node:fs";
+       mkdirSync(held[0].path + "-other"); rmSync(held[0].path, { recursive: true }); renameSync(held[0].path + "-other", held[0].path); mkdirSync(held[0].path + "/theirs");`,
+    );
+    child.kill("SIGTERM");
+    await once(child, "exit");
+    expect(left()).toHaveLength(1);
+  });
+  test.each(["SIGINT", "SIGTERM"] as const)(
+    "%s during `check --watch` ends it at once, while it checks too",
+    async signal => {
+      const folder = place();
+      // A file that never ends: the check is in the middle of it.
+      writeFileSync(join(folder, "endless.ensemble.ts"), "for (;;) {}\n");
+      const child = spawn(process.execPath, [MERLON, "check", "--watch", join(folder, "endless.ensemble.ts")]);
+      await new Promise(resolve => setTimeout(resolve, 1500));
+      child.kill(signal);
+      expect(await once(child, "exit")).toEqual([null, signal]);
+    },
+    30_000,
+  );
+});
+
+test("what can't be read or written is named, with the reason", () => {
+  const folder = place();
+  mkdirSync(join(folder, "dir"));
+  const dir = join(folder, "dir");
+  const none = join(folder, "none");
+  expect(merlon("predict", dir, "--data", "x.parquet", "--out", "y.parquet")).toEqual({
+    status: 1,
+    text: `merlon: the model ${dir} can't be read: it is a folder\n`,
+  });
+  expect(merlon("index", "info", none)).toEqual({
+    status: 1,
+    text: `merlon: the index ${none} can't be read: there is no such file\n`,
+  });
+  expect(merlon("typegen", "--model-repository", none)).toEqual({
+    status: 1,
+    text: `merlon: the repository ${none} can't be read: there is no such file\n`,
+  });
+  // Node's own recursion would never come back from /proc.
+  const built = merlon("build", SAMPLE, "--out", "/proc/nowhere/model-repo");
+  expect(built).toEqual({ status: 1, text: expect.stringContaining("/proc/nowhere/model-repo can't be written: ") });
+  expect(existsSync("/proc/nowhere")).toBe(false);
+}, 60_000);
+
+test.each(["70000", "-1", "1.5", "80a", ""])("port %j is refused", port => {
+  const { status, text } = merlon("serve", "--model-repository", tmpdir(), `--http-port=${port}`);
+  expect(status).toBe(1);
+  expect(text).toContain(`A port is a whole number from 0 to 65535. Got ${port}`);
+});
