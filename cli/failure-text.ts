@@ -1,9 +1,13 @@
-/** An error that ends a command -> what the person reads: a disk without room says so, and what to do, whoever met it (Node, DuckDB, FAISS). */
+/**
+ * An error that ends a command -> what the person reads: a disk without room says so, and what to do, whoever met it (Node, DuckDB, FAISS); so does a package
+ * whose native part is missing.
+ */
+import { packageFault } from "../runtime/base/missing-package.js";
 
 const NO_ROOM = /\b(ENOSPC|EDQUOT|EFBIG)\b|No space left on device|Disk quota exceeded|File too large/;
 
 export function failureText(error: unknown): string {
-  const { message } = error as Error;
+  const message = packageFault(error) ?? (error as Error).message;
   return NO_ROOM.test(message)
     ? `${message.replace(/\.$/, "")}. There is no room to write: free some, or write elsewhere (\`--out\`; TMPDIR for what work spills).`
     : message;

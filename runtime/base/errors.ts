@@ -1,7 +1,7 @@
 /**
  * The one error of the runtime and the one table from its codes to gRPC and HTTP statuses (Triton's mapping).
  */
-import { missingPackage } from "./missing-package.js";
+import { packageFault } from "./missing-package.js";
 
 export const STATUS = {
   UNKNOWN: { grpc: 2, http: 400, label: "Unknown" },
@@ -31,7 +31,7 @@ export class RuntimeFault extends Error {
   /** The only funnel: faults pass, anything else becomes an internal error that keeps its cause for the log. */
   static from(error: unknown, doing = "internal error"): RuntimeFault {
     if (error instanceof RuntimeFault) return error;
-    const missing = missingPackage(error);
+    const missing = packageFault(error);
     if (missing !== undefined) return new RuntimeFault("UNAVAILABLE", missing, { cause: error });
     return new RuntimeFault("INTERNAL", doing, { cause: error });
   }

@@ -9,10 +9,37 @@ const WAYS: Readonly<Record<string, string>> = {
   "faiss-node": `\`${ADD} faiss-node\` adds it: it needs a C++ compiler and FAISS`,
 };
 
-/** undefined for any other error. */
+/** A package that is not installed; undefined for any other error. */
 export function missingPackage(error: unknown): string | undefined {
   const { code, message = "" } = (error ?? {}) as { code?: string; message?: string };
   if (code !== "ERR_MODULE_NOT_FOUND" && code !== "MODULE_NOT_FOUND") return undefined;
   const name = /Cannot find (?:package|module) '([^']+)'/.exec(message)?.[1] ?? "";
   return Object.hasOwn(WAYS, name) ? `the package ${name} is not installed; ${WAYS[name]}` : undefined;
+}
+
+/** The package whose file an error is about: its own text, the modules that required it, or where it was thrown. */
+function packageOf(error: Error & { readonly requireStack?: readonly string[] }): string | undefined {
+  const text = [error.message, ...(error.requireStack ?? []), error.stack ?? ""].join("\n");
+  const [, name = ""] = /node_modules[\\/](onnxruntime-node|better-sqlite3|faiss-node)[\\/]/.exec(text) ?? [];
+  return Object.hasOwn(WAYS, name) ? name : undefined;
+}
+
+/** A package that is not installed, or whose native part is missing or of another Node or machine; undefined for any other error. */
+export function packageFault(error: unknown): string | undefined {
+  const absent = missingPackage(error);
+  if (absent !== undefined || !(error instanceof Error)) return absent;
+  const { code } = error as NodeJS.ErrnoException;
+  const isUnbuilt =
+    /^Could not locate the bindings file/.test(error.message) ||
+    (code === "MODULE_NOT_FOUND" && /\.node'/.test(error.message));
+  if (!isUnbuilt && code !== "ERR_DLOPEN_FAILED") return undefined;
+  const name = packageOf(error);
+  if (name === undefined) return undefined;
+  const [, built, here] = /NODE_MODULE_VERSION (\d+)[\s\S]*?NODE_MODULE_VERSION (\d+)/.exec(error.message) ?? [];
+  const what = isUnbuilt
+    ? "has no native part here: it was installed without its scripts, or for another machine"
+    : built
+      ? `was built for another Node (its ABI is ${built}, and this Node's ${here})`
+      : `can't be loaded (${error.message.split("\n")[0]})`;
+  return `the package ${name} ${what}; ${WAYS[name]}`;
 }

@@ -9,7 +9,7 @@ import { needsRecovery, openToRead } from "../../../formats/feast/open-sqlite.js
 import { CHECK_SUFFIX, standsAlone, verifyStore } from "../../../formats/feast/store-check.js";
 import type { Column } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
-import { missingPackage } from "../../base/missing-package.js";
+import { packageFault } from "../../base/missing-package.js";
 import { columnBuilder, valueBytes } from "./build-column.js";
 import { describeKey, keyColumnsEncoder } from "./key-column.js";
 import { cellReader, cellsText, MOST_FEATURES, onlyFeatures, quoteName } from "./packed-cells.js";
@@ -120,7 +120,7 @@ export function openDatabase(file: string, waitMs: number = WAIT_MS.load): Datab
   try {
     return openToRead(file, waitMs);
   } catch (error) {
-    if (missingPackage(error) !== undefined) throw RuntimeFault.from(error);
+    if (packageFault(error) !== undefined) throw RuntimeFault.from(error);
     const way = needsRecovery(error)
       ? "A process that wrote it was killed. Run `merlon feast materialize` again as a user who may write it."
       : isBusy(error)
