@@ -6,7 +6,7 @@ import { type IncomingMessage, request, type ServerResponse } from "node:http";
 export interface ShownServer {
   readonly address: string;
   readonly port: number;
-  /** `API[,API]:KEY=VALUE`, as the server restricts its APIs: the page has the keys of what it needs itself. */
+  /** `API[,API]:KEY=VALUE`, as the server restricts its APIs. Who opens the page needs the keys too. */
   readonly restricted?: readonly string[];
 }
 
@@ -15,10 +15,11 @@ export interface Asked {
   readonly text: string;
 }
 
-/** What the page may ask where it is restricted; everything else stays as restricted as it is. */
+/** Calls of the page's own server, by the API that may restrict them. */
 const NEEDED: readonly (readonly [api: string, call: RegExp])[] = [
-  ["metadata", /^GET \/v2(\/models\/[^/]+(\/versions\/[^/]+)?)?$/],
+  // `/v2/models/stats` is no model's metadata.
   ["statistics", /^GET \/v2\/models\/([^/]+\/)?stats$/],
+  ["metadata", /^GET \/v2(\/models\/[^/]+(\/versions\/[^/]+)?)?$/],
   ["model-repository", /^POST \/v2\/repository\/index$/],
   ["inference", /^POST \/v2\/models\/[^/]+(\/versions\/[^/]+)?\/infer$/],
 ];
@@ -48,7 +49,7 @@ export function ask(server: ShownServer, method: string, path: string, body?: st
   });
 }
 
-/** The same call to the HTTP port, streamed both ways. @param safe headers of every answer of the page */
+/** The same call to the HTTP port, with the keys that the page was given, streamed both ways. @param safe headers of every answer of the page */
 export function pass(
   server: ShownServer,
   asked: IncomingMessage,
@@ -56,8 +57,7 @@ export function pass(
   safe: Readonly<Record<string, string>>,
 ): Promise<void> {
   return new Promise((done, fail) => {
-    const { host: _, origin: __, ...given } = asked.headers;
-    const headers = { ...keyOf(server, asked.method!, asked.url!), ...given };
+    const { host: _, origin: __, ...headers } = asked.headers;
     const at = { host: hostOf(server), port: server.port };
     const call = request({ ...at, method: asked.method, path: asked.url, headers }, got => {
       answer.writeHead(got.statusCode!, { ...got.headers, ...safe });

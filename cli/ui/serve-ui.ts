@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { join } from "node:path";
 import { isModelName, type ModelName } from "../../contract/files/model-name.js";
 import type { RecentRequests } from "../../runtime/server/observe/tracing/recent-requests.js";
+import { createRestriction, type Restrictable, type Restriction } from "../../runtime/server/transport/restriction.js";
 import { ask, pass, type ShownServer } from "./ask-server.js";
 import { counts } from "./counts.js";
 import { type ModelMetadata, openApi } from "./openapi.js";
@@ -43,10 +44,11 @@ const SAFE_HEADERS = {
 export async function serveUi(options: UiOptions): Promise<Ui> {
   const { address = "127.0.0.1" } = options;
   const listeners = new Set<ServerResponse>();
+  const restriction = createRestriction(options.server.restricted ?? []);
   const server: Server = createServer({ requestTimeout: 300_000 }, (asked, answer) => {
     if (!isOwn(address, asked.headers))
       return send(answer, 403, "text/plain", "This page answers its own address alone.\n");
-    respond(asked, answer, options, listeners).catch(error => {
+    respond(asked, answer, { ...options, restriction }, listeners).catch(error => {
       if (answer.headersSent) answer.destroy();
       else send(answer, 502, "application/json", JSON.stringify({ error: (error as Error).message }));
     });
@@ -74,14 +76,45 @@ export async function serveUi(options: UiOptions): Promise<Ui> {
 const eventText = async ({ server, recent }: UiOptions): Promise<string> =>
   `data: ${JSON.stringify(await counts(server, recent).catch(error => ({ error: (error as Error).message })))}\n\n`;
 
+/** The APIs whose answers each path of the page shows: who opens it needs their keys. */
+const SHOWN: readonly (readonly [path: RegExp, apis: readonly Restrictable[]])[] = [
+  [/^\/(counts|events)$/, ["statistics", "model-repository"]],
+  // Tensors of all clients.
+  [/^\/requests(\/|$)/, ["inference"]],
+  [/^\/graph\//, ["model-repository", "model-config"]],
+  [/^\/v2\/models\/[^/]+\/docs$/, ["metadata"]],
+];
+
+/** Names of headers whose keys the request lacks. */
+const missingKeys = (
+  restriction: Restriction,
+  apis: readonly Restrictable[],
+  { headers }: IncomingMessage,
+): readonly string[] => [...new Set(apis.flatMap(api => restriction(api, name => headers[name]?.toString()) ?? []))];
+
 async function respond(
   asked: IncomingMessage,
   answer: ServerResponse,
-  options: UiOptions,
+  options: UiOptions & { readonly restriction: Restriction },
   listeners: Set<ServerResponse>,
 ): Promise<void> {
-  const { server, recent } = options;
+  const { server, recent, restriction } = options;
   const path = asked.url!.split("?")[0]!;
+  if (path === "/access")
+    return sendJson(answer, {
+      missing: missingKeys(
+        restriction,
+        SHOWN.flatMap(([, apis]) => apis),
+        asked,
+      ),
+    });
+  const missing = missingKeys(restriction, SHOWN.find(([shown]) => shown.test(path))?.[1] ?? [], asked);
+  if (missing.length > 0)
+    return sendJson(
+      answer,
+      { error: `this part of the page is restricted, expecting header '${missing.join("', '")}'` },
+      403,
+    );
   const docs = /^\/v2\/models\/([^/]+)\/docs$/.exec(path);
   if (/^\/v2(\/|$)/.test(path) && !docs) return pass(server, asked, answer, SAFE_HEADERS);
   if (asked.method !== "GET") return send(answer, 405, "text/plain", "GET only.\n");
@@ -112,7 +145,7 @@ async function respond(
   const graph = /^\/graph\/([^/]+)$/.exec(path);
   if (graph) {
     const { status, text } = await ask(server, "POST", "/v2/repository/index", "{}");
-    const name = decodeURIComponent(graph[1]!);
+    const name = decoded(graph[1]!);
     // Only what the server has loaded; no name leads out of a repository.
     const known = status === 200 && (JSON.parse(text) as { name: string }[]).some(model => model.name === name);
     const plan = known && isModelName(name) ? planOf(name, options.repositories) : undefined;
@@ -123,8 +156,17 @@ async function respond(
   send(answer, 404, "text/plain", "There is no such page.\n");
 }
 
+/** @returns a name that no model has for what is no text */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return "";
+  }
+}
+
 /** The page's script and what it imports. */
-const SCRIPTS = ["page", "elements", "requests", "story"];
+const SCRIPTS = ["page", "elements", "requests", "server-calls", "story"];
 
 function planOf(model: ModelName, repositories: readonly string[]): string | undefined {
   for (const repository of repositories) {

@@ -50,12 +50,25 @@ test("the page finds a server on another address, and has the keys of the APIs i
   const page = await server.found(/The page: (http:\S+)/);
   const port = await server.found(/HTTPService at 127\.0\.0\.2:(\d+)/);
   expect((await fetch(`http://127.0.0.2:${port}/v2`)).status).toBe(403);
-  const counts = (await (await fetch(`${page}counts`)).json()) as { models: object[]; stats: object[] };
+  // What the port refuses, the page refuses too.
+  const paths = ["counts", "events", "requests", "requests/1", "graph/calc_fp32", "v2/models/calc_fp32/docs", "v2"];
+  for (const path of [...paths, "v2/models/calc_fp32", "v2/models/stats"])
+    expect([path, (await fetch(`${page}${path}`)).status]).toEqual([path, 403]);
+  for (const key of ["", "Key", "key ", "keys"])
+    expect((await fetch(`${page}counts`, { headers: { secret: key } })).status).toBe(key === "key " ? 200 : 403);
+  expect((await fetch(`${page}v2/repository/index`, { method: "POST", body: "{}" })).status).toBe(403);
+  expect((await fetch(`${page}v2/models/calc_fp32/infer`, { method: "POST", body: "{}" })).status).toBe(403);
+  expect(await (await fetch(`${page}access`)).json()).toEqual({ missing: ["secret"] });
+  expect((await fetch(page)).status).toBe(200);
+  const headers = { secret: "key" };
+  expect(await (await fetch(`${page}access`, { headers })).json()).toEqual({ missing: [] });
+  const get = (path: string) => fetch(`${page}${path}`, { headers });
+  const counts = (await (await get("counts")).json()) as { models: object[]; stats: object[] };
   expect(counts.models).toMatchObject([{ name: "calc_fp32", state: "READY" }]);
   expect(counts.stats).toMatchObject([{ name: "calc_fp32" }]);
-  const docs = await fetch(`${page}v2/models/calc_fp32/docs`);
+  const docs = await get("v2/models/calc_fp32/docs");
   expect(await docs.json()).toMatchObject({ openapi: "3.1.0" });
-  const { inputs } = (await (await fetch(`${page}v2/models/calc_fp32`)).json()) as {
+  const { inputs } = (await (await get("v2/models/calc_fp32")).json()) as {
     inputs: { name: string; datatype: string }[];
   };
   const data = Array.from({ length: 4 }, (_, i) => i);
@@ -63,12 +76,11 @@ test("the page finds a server on another address, and has the keys of the APIs i
     id: "asked",
     inputs: inputs.map(({ name, datatype }) => ({ name, datatype, shape: [1, 4], data })),
   });
-  const answer = await fetch(`${page}v2/models/calc_fp32/infer`, { method: "POST", body });
+  const answer = await fetch(`${page}v2/models/calc_fp32/infer`, { method: "POST", body, headers });
   expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining("calc_fp32")]);
-  expect(await (await fetch(`${page}requests`)).json()).toMatchObject([
+  expect(await (await get("requests")).json()).toMatchObject([
     { model: "calc_fp32", requestId: "asked", protocol: "HTTP" },
   ]);
-  // What the page needs not, it has no key to.
   const load = await fetch(`${page}v2/repository/models/calc_fp32/load`, { method: "POST", body: "{}" });
   expect(load.status).toBe(403);
 }, 60_000);

@@ -1,6 +1,7 @@
 /** The page's script: models and counts as they come, the graph, and a form from the schema. */
 import { at, element, row } from "./elements.js";
 import { followRequests, openOwn, openStage } from "./requests.js";
+import { call, followEvents, pathName } from "./server-calls.js";
 import { why } from "./story.js";
 
 interface Tensor {
@@ -45,6 +46,8 @@ interface Counts {
 }
 
 let metadata: Metadata | undefined;
+/** The model whose button was last pressed; what is on its way for another is dropped. */
+let chosen: string | undefined;
 let counts: Counts | undefined;
 let drawn = "";
 
@@ -60,7 +63,7 @@ function showCounts(now: Counts): void {
         const button = element(
           "button",
           name,
-          { type: "button", title: reason, "aria-current": String(metadata?.name === name) },
+          { type: "button", title: reason, "aria-current": String(chosen === name) },
           element("span", state, { class: state }),
         );
         button.addEventListener("click", () => shown(choose(name)));
@@ -68,7 +71,7 @@ function showCounts(now: Counts): void {
       }),
     );
     const first = now.models.find(m => m.state === "READY");
-    if (!metadata && first) shown(choose(first.name));
+    if (chosen === undefined && first) shown(choose(first.name));
   }
   at("counts").replaceChildren(
     row(["model", "requests", "ms each"], true),
@@ -82,7 +85,7 @@ function showCounts(now: Counts): void {
 }
 
 function showStages(): void {
-  const stages = (counts?.stages ?? []).filter(stage => stage.model === metadata?.name);
+  const stages = (counts?.stages ?? []).filter(stage => stage.model === chosen);
   const each = ({ count, seconds }: Stage) => (count ? ((seconds / count) * 1000).toFixed(3) : "");
   at("stages").replaceChildren(
     ...(stages.length ? [row(["stage", "runs", "ms each", "rows in", "rows out"], true)] : []),
@@ -97,20 +100,31 @@ function showStages(): void {
 }
 
 async function choose(name: string): Promise<void> {
-  const got = await fetch(`/v2/models/${encodeURIComponent(name)}`);
-  if (!got.ok) return;
-  metadata = (await got.json()) as Metadata;
+  chosen = name;
+  const path = pathName(name);
+  const [got, picture] = await Promise.all([
+    path === undefined ? undefined : call(`/v2/models/${path}`),
+    call(`/graph/${encodeURIComponent(name)}`),
+  ]);
+  const text = got ? await got.text() : `no path of HTTP can carry the name "${name}": gRPC can`;
+  const found = got?.ok ? (JSON.parse(text) as Metadata) : undefined;
+  const svg = picture.ok ? ((await picture.json()) as { svg: string }).svg : "";
+  if (chosen !== name) return;
+  metadata = found;
   for (const button of at("models").children)
     button.setAttribute("aria-current", String(button.firstChild?.textContent === name));
   at("name").textContent = name;
-  at("docs").setAttribute("href", `/v2/models/${encodeURIComponent(name)}/docs`);
-  const picture = await fetch(`/graph/${encodeURIComponent(name)}`);
+  at("docs").setAttribute("href", `/v2/models/${path ?? ""}/docs`);
   // The server's own drawing, its texts escaped.
-  at("picture").innerHTML = picture.ok ? ((await picture.json()) as { svg: string }).svg : "";
+  at("picture").innerHTML = svg;
   const graph = at("picture").querySelector<SVGElement>("svg");
   if (graph) graph.style.width = `${graph.dataset.width}px`;
   showStages();
-  showForm(metadata);
+  if (found) showForm(found);
+  else {
+    at("form").replaceChildren();
+    say(text, true);
+  }
 }
 
 function showForm({ inputs }: Metadata): void {
@@ -154,7 +168,7 @@ async function ask(): Promise<void> {
   }
   const { name } = metadata;
   const id = `page-${Math.random().toString(36).slice(2, 10)}`;
-  const got = await fetch(`/v2/models/${encodeURIComponent(name)}/infer`, {
+  const got = await call(`/v2/models/${pathName(name)!}/infer`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ id, ...(parameters && { parameters }), inputs }),
@@ -198,8 +212,11 @@ at("theme").addEventListener("click", () => {
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
 });
-const events = new EventSource("/events");
-events.onmessage = event => showCounts(JSON.parse(event.data as string) as Counts);
-events.onerror = () => {
-  at("live").textContent = "the server is away; trying again";
-};
+shown(
+  followEvents(
+    event => showCounts(event as Counts),
+    () => {
+      at("live").textContent = "the server is away; trying again";
+    },
+  ),
+);

@@ -1,5 +1,6 @@
 /** The last requests of all clients, as the server keeps them, and one of them stage by stage, with its tensors. */
 import { at, button, element, row } from "./elements.js";
+import { call } from "./server-calls.js";
 import { type Stories, showCandidates } from "./story.js";
 
 interface Printed {
@@ -41,7 +42,7 @@ let shown = 0;
 export async function followRequests(now: number, unseen: number): Promise<void> {
   if (now === newest) return;
   newest = now;
-  const list = (await (await fetch("/requests")).json()) as readonly Summary[];
+  const list = (await (await call("/requests")).json()) as readonly Summary[];
   at("unseen").textContent = unseen > 0 ? `${unseen} more went by: only so many a second are kept.` : "";
   at("requests").replaceChildren(
     row(["time", "over", "model", "ms", "", ""], true),
@@ -70,7 +71,7 @@ export async function followRequests(now: number, unseen: number): Promise<void>
 export async function openOwn(requestId: string): Promise<void> {
   // The server notes a request when its answer is sent, which may be a moment after it has come here.
   for (let i = 0; i < 20; i++) {
-    const list = (await (await fetch("/requests")).json()) as readonly Summary[];
+    const list = (await (await call("/requests")).json()) as readonly Summary[];
     const own = list.find(one => one.requestId === requestId);
     if (own) {
       await openRequest(own.id);
@@ -86,7 +87,7 @@ const markShown = (): void => {
 };
 
 async function openRequest(id: number): Promise<void> {
-  const got = await fetch(`/requests/${id}`);
+  const got = await call(`/requests/${id}`);
   const detail = (await got.json()) as Detail & { readonly error?: string };
   if (!got.ok) {
     at("trace").replaceChildren(element("p", detail.error, { class: "bad" }));
