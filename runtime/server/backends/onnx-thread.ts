@@ -3,7 +3,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import type * as ort from "onnxruntime-node";
-import { type NativeCallsMemory, nativeCall } from "../../base/native-calls.js";
+import { type NativeCallsMemory, nativeCall } from "../../../contract/workers/native-calls.js";
 import { findBinding } from "./onnx-binding.js";
 import { packTensors, type ThreadOrder, type ThreadReply, type ThreadWork, unpackTensors } from "./onnx-messages.js";
 import { placeAgain } from "./onnx-own-files.js";

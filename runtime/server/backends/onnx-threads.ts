@@ -4,7 +4,7 @@
  */
 import { Worker } from "node:worker_threads";
 import type * as ort from "onnxruntime-node";
-import { watchNativeCalls } from "../../base/native-calls.js";
+import { watchNativeCalls } from "../../../contract/workers/native-calls.js";
 import {
   packTensors,
   type ThreadOrder,
