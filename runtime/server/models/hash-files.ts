@@ -4,8 +4,9 @@
  */
 
 import { stat } from "node:fs/promises";
-import { Worker } from "node:worker_threads";
+import { WorkerHost } from "../../../contract/workers/worker-host.js";
 import { inBackground } from "../../base/in-background.js";
+import type { HashCalls } from "./hash-thread.js";
 
 /** Checksums by the state of the file. */
 const known = new Map<string, Promise<string>>();
@@ -18,55 +19,28 @@ export async function hashInThread(file: string): Promise<string> {
   const found = known.get(state);
   if (found) return found;
   if (known.size >= MOST_KNOWN) known.delete(known.keys().next().value!);
-  const hashed = enqueue(file);
+  const hashed = hash(file);
   known.set(state, hashed);
   hashed.catch(() => known.delete(state));
   return hashed;
 }
 
-interface Waiting {
-  readonly file: string;
-  resolve(sum: string): void;
-  reject(error: Error): void;
-}
+let host: WorkerHost<HashCalls> | undefined;
 
-const waiting: Waiting[] = [];
-let thread: Worker | undefined;
-
-export type HashReply = { readonly sum: string } | { readonly fault: string };
-
-function enqueue(file: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    waiting.push({ file, resolve, reject });
-    if (waiting.length === 1) next();
+/** The thread ends when nothing is left: hashing is done once after a load. */
+async function hash(file: string): Promise<string> {
+  host ??= new WorkerHost<HashCalls>({
+    title: "the thread that hashes files",
+    module: new URL("./hash-thread.js", import.meta.url),
+    keepsProcess: "never",
   });
-}
-
-/** The thread ends when nothing waits: hashing is done once after a load. */
-function next(): void {
-  const [first] = waiting;
-  if (!first) {
-    if (thread) inBackground(thread.terminate(), "ending the thread that hashes files");
-    thread = undefined;
-    return;
+  const used = host;
+  try {
+    return await used.call("hash", file);
+  } finally {
+    if (host === used && used.pending === 0) {
+      host = undefined;
+      inBackground(used.end(), "ending the thread that hashes files");
+    }
   }
-  thread ??= start();
-  thread.postMessage(first.file);
-}
-
-function start(): Worker {
-  const worker = new Worker(new URL("./hash-thread.js", import.meta.url), { execArgv: [] });
-  worker.unref();
-  worker.on("message", (reply: HashReply) => {
-    const done = waiting.shift()!;
-    if ("sum" in reply) done.resolve(reply.sum);
-    else done.reject(new Error(reply.fault));
-    next();
-  });
-  worker.on("error", error => {
-    thread = undefined;
-    waiting.shift()?.reject(error as Error);
-    next();
-  });
-  return worker;
 }

@@ -1,16 +1,12 @@
 /**
- * Run as a thread: takes paths of files and answers their SHA-256.
+ * Run as a thread: path of a file → its SHA-256.
  */
-import { parentPort } from "node:worker_threads";
+import { serveCalls } from "../../../contract/workers/serve-calls.js";
 import { sumOfFile } from "../../../formats/folders/manifest.js";
-import type { HashReply } from "./hash-files.js";
 
-parentPort!.on("message", (file: string) => {
-  let reply: HashReply;
-  try {
-    reply = { sum: sumOfFile(file).sha256 };
-  } catch (error) {
-    reply = { fault: (error as Error).message };
-  }
-  parentPort!.postMessage(reply);
-});
+export interface HashCalls {
+  /** @returns hexadecimal */
+  hash(file: string): string;
+}
+
+serveCalls<HashCalls>({ hash: file => sumOfFile(file).sha256 });
