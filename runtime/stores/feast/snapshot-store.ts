@@ -4,7 +4,7 @@
  */
 
 import { stat } from "node:fs/promises";
-import { Worker } from "node:worker_threads";
+import { WorkerEnded, WorkerHost } from "../../../contract/workers/worker-host.js";
 import { askedName, type KeyVersion } from "../../../formats/feast/feast-key.js";
 import { feastType } from "../../../formats/feast/feast-type.js";
 import type { DType } from "../../../triton-protos/datatype.js";
@@ -15,6 +15,7 @@ import { RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
 import { sharedSnapshot } from "./shared-snapshots.js";
 import { type SnapshotOrder, takeSnapshot, type ViewSnapshot } from "./snapshot.js";
+import type { SnapshotCalls } from "./snapshot-thread.js";
 import { openSqliteStore } from "./sqlite-store.js";
 import { FEATURE_STATUS, type FeatureColumn, type FeatureReader, type FeatureStore, type ViewRead } from "./store.js";
 
@@ -171,23 +172,19 @@ async function reader(order: SnapshotOrder, views: readonly ViewSnapshot[] | und
   return { answer, inMemory: false, close: () => store.close() };
 }
 
-type ThreadReply =
-  | { ok: true; views: readonly (readonly ViewSnapshot[] | undefined)[] }
-  | { ok: false; message: string };
-
-function inThread(orders: readonly SnapshotOrder[]): Promise<readonly (readonly ViewSnapshot[] | undefined)[]> {
-  return new Promise((resolve, reject) => {
-    const thread = new Worker(new URL("./snapshot-thread.js", import.meta.url), {
-      workerData: orders,
-      execArgv: [],
-    });
-    thread.on("message", (reply: ThreadReply) => {
-      if (reply.ok) resolve(reply.views);
-      else reject(new RuntimeFault("UNAVAILABLE", reply.message));
-    });
-    thread.on("error", reject);
-    thread.on("exit", code => reject(new RuntimeFault("INTERNAL", `the snapshot thread ended with ${code}`)));
+/** @throws RuntimeFault */
+async function inThread(orders: readonly SnapshotOrder[]): Promise<readonly (readonly ViewSnapshot[] | undefined)[]> {
+  const host = new WorkerHost<SnapshotCalls>({
+    title: "the snapshot thread",
+    module: new URL("./snapshot-thread.js", import.meta.url),
   });
+  try {
+    return await host.call("take", orders);
+  } catch (error) {
+    throw new RuntimeFault(error instanceof WorkerEnded ? "INTERNAL" : "UNAVAILABLE", (error as Error).message);
+  } finally {
+    inBackground(host.end(), "ending the snapshot thread");
+  }
 }
 
 function snapshotAnswer(reads: readonly ViewRead[], views: readonly ViewSnapshot[]): Answer {

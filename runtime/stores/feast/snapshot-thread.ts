@@ -1,10 +1,15 @@
 /**
  * Run as a thread: takes snapshots of a SQLite online store and sends them, so that no request waits while a changed store is read.
  */
-import { parentPort, workerData } from "node:worker_threads";
+import { moved, serveCalls } from "../../../contract/workers/serve-calls.js";
 import { type SnapshotOrder, takeSnapshots, type ViewSnapshot } from "./snapshot.js";
 
-/** What is given away, not copied: a copy of a large store would hold up the thread that serves. */
+export interface SnapshotCalls {
+  /** @returns one for each order; undefined for one too large for memory */
+  take(orders: readonly SnapshotOrder[]): readonly (readonly ViewSnapshot[] | undefined)[];
+}
+
+/** The memory of the snapshots, which moves: a copy of a large store would hold up the thread that serves. */
 function buffersOf(views: readonly ViewSnapshot[]): ArrayBuffer[] {
   const arrays = views.flatMap(({ keys, features }) => [
     ...keys.map(({ values }) => values),
@@ -14,9 +19,9 @@ function buffersOf(views: readonly ViewSnapshot[]): ArrayBuffer[] {
   return [...new Set(buffers)];
 }
 
-try {
-  const views = takeSnapshots(workerData as readonly SnapshotOrder[]);
-  parentPort!.postMessage({ ok: true, views }, buffersOf(views.flatMap(one => one ?? [])));
-} catch (error) {
-  parentPort!.postMessage({ ok: false, message: (error as Error).message });
-}
+serveCalls<SnapshotCalls>({
+  take(orders) {
+    const views = takeSnapshots(orders);
+    return moved(views, buffersOf(views.flatMap(one => one ?? [])));
+  },
+});
