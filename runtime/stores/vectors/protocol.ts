@@ -1,5 +1,5 @@
 /**
- * What the FAISS thread is asked and what it answers. Numbers travel as typed arrays, whose memory moves and is not copied.
+ * The calls of the FAISS thread. Numbers travel as typed arrays, whose memory moves and is not copied.
  */
 import type { FaissHeader, SearchParameters } from "../../../formats/faiss/faiss.js";
 
@@ -9,18 +9,20 @@ export interface Excluded {
   readonly offsets: Int32Array;
 }
 
-export type FaissRequest =
-  | { readonly kind: "load"; readonly id: number; readonly path: string; readonly parameters: SearchParameters }
-  | {
-      readonly kind: "search";
-      readonly id: number;
-      readonly index: number;
-      readonly queries: Float32Array;
-      readonly count: number;
-      readonly k: number;
-      readonly excluded?: Excluded;
-    }
-  | { readonly kind: "unload"; readonly id: number; readonly index: number };
+export interface LoadOrder {
+  readonly path: string;
+  /** Override those of the file. */
+  readonly parameters: SearchParameters;
+}
+
+export interface SearchOrder {
+  readonly index: number;
+  /** `count` vectors of the index's dimension. */
+  readonly queries: Float32Array;
+  readonly count: number;
+  readonly k: number;
+  readonly excluded?: Excluded;
+}
 
 /** What a loaded index is. */
 export interface FaissIndexInfo {
@@ -38,6 +40,8 @@ export interface FaissHits {
   readonly offsets: Int32Array;
 }
 
-export type FaissReply =
-  | { readonly id: number; readonly ok: true; readonly info?: FaissIndexInfo; readonly hits?: FaissHits }
-  | { readonly id: number; readonly ok: false; readonly message: string };
+export interface FaissCalls {
+  load(order: LoadOrder): FaissIndexInfo;
+  search(order: SearchOrder): FaissHits;
+  unload(index: number): void;
+}

@@ -4,21 +4,15 @@
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { parentPort } from "node:worker_threads";
 import type { Index } from "faiss-node";
-import {
-  checkTables,
-  readFaissLayoutFile,
-  type SearchParameters,
-  writeSearchParameters,
-} from "../../../formats/faiss/faiss.js";
+import { moved, serveCalls } from "../../../contract/workers/serve-calls.js";
+import { checkTables, readFaissLayoutFile, writeSearchParameters } from "../../../formats/faiss/faiss.js";
 import { detachIds } from "../../../formats/faiss/faiss-detach.js";
 import { findIn, type LoadedIndex } from "./find.js";
-import type { FaissIndexInfo, FaissReply, FaissRequest } from "./protocol.js";
+import type { FaissCalls, FaissIndexInfo, LoadOrder } from "./protocol.js";
 import { search, searchSize } from "./search.js";
 
 const indexes = new Map<number, LoadedIndex>();
-const port = parentPort!;
 let nextIndex = 1;
 let addon: typeof import("faiss-node") | undefined;
 
@@ -27,46 +21,22 @@ const faiss = (): typeof import("faiss-node") => {
   return addon;
 };
 
-port.on("message", async (request: FaissRequest) => {
-  try {
-    await answer(request);
-  } catch (error) {
-    post({ id: request.id, ok: false, message: (error as Error).message.split("\n")[0]! });
-  }
+serveCalls<FaissCalls>({
+  load,
+  unload: index => void indexes.delete(index),
+  async search({ index, queries, count, k, excluded }) {
+    const loaded = indexes.get(index)!;
+    const find = (asked: Float32Array, rows: number, wide: number) => {
+      checkRefined(loaded, wide);
+      return findIn(loaded, asked, rows, wide);
+    };
+    const hits = await search(find, loaded, queries, count, k, excluded);
+    return moved(
+      hits,
+      [hits.ids, hits.distances, hits.offsets].map(array => array.buffer as ArrayBuffer),
+    );
+  },
 });
-
-const post = (reply: FaissReply, moved: ArrayBuffer[] = []): void => {
-  port.postMessage(reply, moved);
-};
-
-async function answer(request: FaissRequest): Promise<void> {
-  const { id } = request;
-  switch (request.kind) {
-    case "load":
-      post({ id, ok: true, info: load(request.path, request.parameters) });
-      break;
-    case "unload":
-      indexes.delete(request.index);
-      post({ id, ok: true });
-      break;
-    case "search": {
-      const { queries, count, k, excluded } = request;
-      const loaded = indexes.get(request.index)!;
-      const find = (asked: Float32Array, rows: number, wide: number) => {
-        checkRefined(loaded, wide);
-        return findIn(loaded, asked, rows, wide);
-      };
-      const hits = await search(find, loaded, queries, count, k, excluded);
-      post(
-        { id, ok: true, hits },
-        [hits.ids, hits.distances, hits.offsets].map(array => array.buffer as ArrayBuffer),
-      );
-      break;
-    }
-    default:
-      request satisfies never;
-  }
-}
 
 /** A refinement makes room for `k` times its factor, also where that is more than there are vectors; faiss-node cannot limit it. */
 function checkRefined({ ntotal, perHit }: LoadedIndex, k: number): void {
@@ -77,7 +47,7 @@ function checkRefined({ ntotal, perHit }: LoadedIndex, k: number): void {
     );
 }
 
-function load(path: string, parameters: SearchParameters): FaissIndexInfo {
+function load({ path, parameters }: LoadOrder): FaissIndexInfo {
   // Walks the whole structure: FAISS gets no file that lies about a length.
   const layout = readFaissLayoutFile(path);
   const { header } = layout;
