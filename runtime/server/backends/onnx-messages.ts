@@ -1,5 +1,5 @@
 /**
- * What a session's thread and its owner tell each other: tensors as their numbers, whose memory moves with the message.
+ * The calls of a session's thread. Tensors travel as their numbers, whose memory moves with the message.
  */
 import type * as ort from "onnxruntime-node";
 import type { OwnFiles } from "./onnx-own-files.js";
@@ -17,14 +17,12 @@ export interface ThreadRun {
   readonly wanted: readonly string[];
 }
 
-/** A run, or the end: no thread is ended from outside, since it could be in native code. */
-export type ThreadWork = ThreadRun | "end";
-
-export type ThreadReply =
-  | { readonly kind: "open" }
-  /** @property micros that the run took */
-  | { readonly kind: "results"; readonly tensors: PackedTensors; readonly micros: number }
-  | { readonly kind: "failed"; readonly message: string };
+export interface OnnxCalls {
+  /** Opens the session. @throws Error with ONNX Runtime's text, as `run` does */
+  open(): void;
+  /** @returns `micros`: how long the run took */
+  run(run: ThreadRun): { readonly tensors: PackedTensors; readonly micros: number };
+}
 
 interface PackedTensor {
   readonly name: string;

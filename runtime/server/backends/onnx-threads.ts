@@ -2,17 +2,10 @@
  * Long runs of a model → threads, each with a session of its own, as Triton has one for each instance: instances compute beside each other, and the event
  * loop answers other requests meanwhile. The binding knows no run that leaves its thread.
  */
-import { Worker } from "node:worker_threads";
 import type * as ort from "onnxruntime-node";
-import { watchNativeCalls } from "../../../contract/workers/native-calls.js";
-import {
-  packTensors,
-  type ThreadOrder,
-  type ThreadReply,
-  type ThreadRun,
-  type ThreadWork,
-  unpackTensors,
-} from "./onnx-messages.js";
+import { WorkerHost } from "../../../contract/workers/worker-host.js";
+import { inBackground } from "../../base/in-background.js";
+import { type OnnxCalls, packTensors, type ThreadOrder, type ThreadRun, unpackTensors } from "./onnx-messages.js";
 
 type Tensors = Readonly<Record<string, ort.Tensor>>;
 
@@ -29,19 +22,15 @@ const CLOSED = "the session has ended";
 
 interface Job {
   readonly run: ThreadRun;
-  readonly moved: ArrayBuffer[];
+  readonly moved: readonly ArrayBuffer[];
   resolve(done: { results: Tensors; micros: number }): void;
   reject(error: Error): void;
 }
 
 interface Thread {
-  readonly worker: Worker;
+  readonly host: WorkerHost<OnnxCalls>;
   readonly open: Promise<void>;
-  readonly ended: Promise<void>;
-  job: Job | undefined;
-  idle: boolean;
-  /** Whoever closes the session waits for its end. */
-  isEnding: boolean;
+  isOpen: boolean;
 }
 
 /** @param most threads at a time: the instances that run beside each other */
@@ -50,21 +39,53 @@ export function onnxThreads(order: ThreadOrder, most: number): OnnxThreads {
   const queue: Job[] = [];
   let closed = false;
   const start = (): Thread => {
-    const thread = startThread(order, pump, error => {
-      threads.delete(thread);
-      thread.job?.reject(error);
-      // Nobody is left to take what waits.
-      if (threads.size === 0) for (const job of queue.splice(0)) job.reject(error);
+    const host = new WorkerHost<OnnxCalls>({
+      title: "the thread of the session",
+      name: "onnx",
+      module: new URL("./onnx-thread.js", import.meta.url),
+      data: order,
+      native: true,
+      onEnded: error => lose(thread, error),
     });
+    const thread: Thread = { host, open: host.call("open", undefined), isOpen: false };
     threads.add(thread);
+    thread.open.then(
+      () => {
+        thread.isOpen = true;
+        pump();
+      },
+      error => {
+        lose(thread, error as Error);
+        inBackground(host.end(), "ending the thread of a session");
+      },
+    );
     return thread;
+  };
+  const lose = (thread: Thread, error: Error): void => {
+    threads.delete(thread);
+    // No thread is left for the runs that wait.
+    if (threads.size === 0) for (const job of queue.splice(0)) job.reject(error);
   };
   const first = start();
 
   function pump(): void {
-    for (const thread of threads) if (thread.idle && queue.length > 0) give(thread, queue.shift()!);
-    const coming = [...threads].filter(({ idle, job }) => !idle && !job).length;
+    for (const { host, isOpen } of threads)
+      if (queue.length > 0 && isOpen && host.takesCalls && host.pending === 0) give(host, queue.shift()!);
+    const coming = [...threads].filter(({ isOpen }) => !isOpen).length;
     if (queue.length > coming && threads.size < most) start();
+  }
+
+  function give(host: WorkerHost<OnnxCalls>, { run, moved, resolve, reject }: Job): void {
+    host.call("run", run, moved).then(
+      ({ tensors, micros }) => {
+        resolve({ results: unpackTensors(tensors), micros });
+        pump();
+      },
+      error => {
+        reject(error as Error);
+        pump();
+      },
+    );
   }
 
   return {
@@ -83,63 +104,7 @@ export function onnxThreads(order: ThreadOrder, most: number): OnnxThreads {
     async close() {
       closed = true;
       for (const job of queue.splice(0)) job.reject(new Error(CLOSED));
-      const ending = [...threads];
-      for (const thread of ending) {
-        thread.isEnding = true;
-        thread.worker.ref();
-        thread.worker.postMessage("end" satisfies ThreadWork);
-      }
-      await Promise.all(ending.map(({ ended }) => ended));
+      await Promise.all([...threads].map(({ host }) => host.end()));
     },
   };
-}
-
-function startThread(order: ThreadOrder, free: () => void, lost: (error: Error) => void): Thread {
-  const calls = watchNativeCalls();
-  const worker = new Worker(new URL("./onnx-thread.js", import.meta.url), {
-    name: "onnx",
-    workerData: { ...order, calls: calls.memory },
-    execArgv: [],
-  });
-  let opened!: () => void;
-  let refused!: (error: Error) => void;
-  const open = new Promise<void>((resolve, reject) => {
-    opened = resolve;
-    refused = reject;
-  });
-  open.catch(() => {});
-  const ended = new Promise<void>(resolve => worker.once("exit", () => resolve()));
-  const thread: Thread = { worker, open, ended, job: undefined, idle: false, isEnding: false };
-  worker.on("message", (reply: ThreadReply) => {
-    if (reply.kind === "open") opened();
-    else {
-      const { job } = thread;
-      thread.job = undefined;
-      if (reply.kind === "failed") job!.reject(new Error(reply.message));
-      else job!.resolve({ results: unpackTensors(reply.tensors), micros: reply.micros });
-    }
-    if (thread.isEnding) return;
-    thread.idle = true;
-    worker.unref();
-    free();
-  });
-  const end = (error: Error): void => {
-    thread.idle = false;
-    refused(error);
-    lost(error);
-  };
-  worker.on("error", end);
-  worker.on("exit", () => {
-    calls.ended();
-    end(new Error("the thread of the session has ended"));
-  });
-  // While it loads the model it keeps the process: its end would find it in native code.
-  return thread;
-}
-
-function give(thread: Thread, job: Job): void {
-  thread.idle = false;
-  thread.job = job;
-  thread.worker.ref();
-  thread.worker.postMessage(job.run, job.moved);
 }
