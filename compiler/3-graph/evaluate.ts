@@ -1,10 +1,10 @@
 /**
  * JavaScript of a program's files → the graph it describes. User code runs in a worker with a time limit, never in the compiler.
  */
-import { Worker } from "node:worker_threads";
 import { bundledFile } from "../../contract/bundled-file.js";
+import { WorkerEnded, WorkerHost } from "../../contract/workers/worker-host.js";
 import type { Evaluated } from "./document.js";
-import type { EvaluationRequest } from "./evaluation-worker.js";
+import type { EvaluationCalls } from "./evaluation-worker.js";
 import { whereBusy } from "./where-busy.js";
 
 export interface EvaluateOptions {
@@ -26,21 +26,22 @@ export interface TimedOut {
 const language = (entry: "dsl" | "evaluation-worker"): URL | undefined => bundledFile(`${entry}.js`);
 
 /** A thread that has loaded the language and waits for a program. Each serves one, so that no program finds what another left. */
-let waiting: Worker | undefined;
+let waiting: WorkerHost<EvaluationCalls> | undefined;
 
 /** Starts a thread for the next `evaluate`, so that it loads while the program is being checked. It keeps no process alive. */
 export function startEvaluator(): void {
   if (waiting) return;
-  const worker = new Worker(language("evaluation-worker") ?? new URL("./evaluation-worker.js", import.meta.url), {
+  const host = new WorkerHost<EvaluationCalls>({
+    title: "the thread of the program",
+    module: language("evaluation-worker") ?? new URL("./evaluation-worker.js", import.meta.url),
+    runsUserCode: true,
     stdout: false,
+    // After a failed start the next caller tries again and gets the error.
+    onEnded: () => {
+      if (waiting === host) waiting = undefined;
+    },
   });
-  worker.unref();
-  const forget = () => {
-    if (waiting === worker) waiting = undefined;
-  };
-  // One that does not start is tried again by who needs it, who then hears why.
-  worker.once("exit", forget).once("error", forget);
-  waiting = worker;
+  waiting = host;
 }
 
 export async function evaluate({
@@ -49,34 +50,30 @@ export async function evaluate({
   timeoutSeconds = 10,
 }: EvaluateOptions): Promise<Evaluated | TimedOut> {
   startEvaluator();
-  const worker = waiting!;
+  const host = waiting!;
   waiting = undefined;
-  worker.ref();
   const dsl = language("dsl") ?? new URL("../dsl/index.js", import.meta.url);
-  worker.postMessage({ entry, modules, dsl: dsl.href } satisfies EvaluationRequest);
+  const evaluated = host.call("evaluate", { entry, modules, dsl: dsl.href }).catch(threw);
   let timer: NodeJS.Timeout | undefined;
+  const timedOut = new Promise<TimedOut>(done => {
+    const late = async () => done({ kind: "timeout", seconds: timeoutSeconds, stack: await whereBusy(host.thread) });
+    timer = setTimeout(() => void late(), timeoutSeconds * 1000);
+  });
   try {
-    return await Promise.race([
-      new Promise<Evaluated>((done, fail) => {
-        worker.once("message", done);
-        worker.once("error", fail);
-        worker.once("exit", code =>
-          done({
-            kind: "threw",
-            reason: code === 13 ? "its top-level `await` never ends" : `the file ended the process (exit ${code})`,
-            stack: "",
-            faults: [],
-          }),
-        );
-      }),
-      new Promise<TimedOut>(done => {
-        const late = async () => done({ kind: "timeout", seconds: timeoutSeconds, stack: await whereBusy(worker) });
-        timer = setTimeout(() => void late(), timeoutSeconds * 1000);
-      }),
-    ]);
+    return await Promise.race([evaluated, timedOut]);
   } finally {
     clearTimeout(timer);
-    worker.removeAllListeners("error").on("error", () => {});
-    await worker.terminate();
+    await host.terminate();
   }
+}
+
+/** @throws Error that the program threw outside of its evaluation */
+function threw(error: Error): Evaluated {
+  // A graph that no message can carry.
+  if (!(error instanceof WorkerEnded))
+    return { kind: "threw", reason: error.message, stack: error.stack ?? "", faults: [] };
+  if (error.cause) throw error.cause;
+  const { exitCode } = error;
+  const reason = exitCode === 13 ? "its top-level `await` never ends" : `the file ended the process (exit ${exitCode})`;
+  return { kind: "threw", reason, stack: "", faults: [] };
 }

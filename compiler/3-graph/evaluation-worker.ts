@@ -2,7 +2,7 @@
  * Loads the language, waits for a program, runs its file once, and posts the graph it exports: a thread of its own for each program.
  */
 import { register } from "node:module";
-import { parentPort } from "node:worker_threads";
+import { serveCalls } from "../../contract/workers/serve-calls.js";
 // Before the hooks are there, which would be asked about each of its modules.
 import "../dsl/index.js";
 import { describeValue, takeFaults } from "../dsl/faults.js";
@@ -60,12 +60,16 @@ async function evaluate({ entry, modules, dsl }: EvaluationRequest): Promise<Eva
   }
 }
 
-const request = await new Promise<EvaluationRequest>(take => parentPort!.once("message", take));
-const evaluated = await evaluate(request);
-try {
-  parentPort!.postMessage(evaluated);
-} catch (error) {
-  // A value that nobody foresaw and that cannot leave this thread: told, as what the file throws is.
-  const { message, stack = "" } = error as Error;
-  parentPort!.postMessage({ kind: "threw", reason: message, stack, faults: [] } satisfies Evaluated);
+export interface EvaluationCalls {
+  evaluate(request: EvaluationRequest): Evaluated;
 }
+
+// Never settles: a file whose top-level `await` never ends leaves nothing to do, and Node ends the thread with exit code 13.
+await new Promise<never>(() => {
+  const port = serveCalls<EvaluationCalls>({
+    evaluate(request) {
+      port.unref();
+      return evaluate(request);
+    },
+  });
+});
