@@ -3,25 +3,29 @@
  */
 import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
-import { parentPort, workerData } from "node:worker_threads";
+import { serveCalls } from "../../../../contract/workers/serve-calls.js";
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import type { JavaScriptModel } from "./api.js";
-import type { CompleteAnswer } from "./complete.js";
 import { createBuilder } from "./config-builder.js";
 import { describeRaised } from "./raised.js";
 
-const { config, file } = workerData as { readonly config: ModelConfig; readonly file: string };
-
-async function complete(): Promise<ModelConfig> {
-  const module = (await import(pathToFileURL(file).href)) as { default?: JavaScriptModel } & JavaScriptModel;
-  const model = typeof module.execute === "function" ? module : module.default;
-  const builder = createBuilder(config);
-  await model?.autoCompleteConfig?.(builder);
-  return builder.config;
+export interface CompleteCalls {
+  /** @throws Error with the model's error as clients see it */
+  complete(order: { readonly config: ModelConfig; readonly file: string }): ModelConfig;
 }
 
-const post = (answer: CompleteAnswer): void => parentPort!.postMessage(answer);
-complete().then(
-  done => post({ config: done }),
-  error => post({ fault: describeRaised(error, dirname(file)) }),
-);
+const port = serveCalls<CompleteCalls>({
+  async complete({ config, file }) {
+    // A module whose top-level `await` never ends leaves nothing to do, which ends the thread.
+    port.unref();
+    try {
+      const module = (await import(pathToFileURL(file).href)) as { default?: JavaScriptModel } & JavaScriptModel;
+      const model = typeof module.execute === "function" ? module : module.default;
+      const builder = createBuilder(config);
+      await model?.autoCompleteConfig?.(builder);
+      return builder.config;
+    } catch (error) {
+      throw new Error(describeRaised(error, dirname(file)));
+    }
+  },
+});

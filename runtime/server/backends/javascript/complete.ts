@@ -4,15 +4,14 @@
  */
 
 import { readFileSync } from "node:fs";
-import { Worker } from "node:worker_threads";
+import { WorkerEnded, WorkerHost } from "../../../../contract/workers/worker-host.js";
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../../base/errors.js";
 import { inBackground } from "../../../base/in-background.js";
+import type { CompleteCalls } from "./complete-worker.js";
 
 /** How long a module may take to load and answer. */
 const PATIENCE_MS = 30_000;
-
-export type CompleteAnswer = { readonly config: ModelConfig } | { readonly fault: string };
 
 /** @throws RuntimeFault when the module can't be loaded, contradicts the configuration, or does not answer */
 export async function completeByModel(config: ModelConfig, file: string): Promise<ModelConfig> {
@@ -25,23 +24,26 @@ const mayComplete = (text: string): boolean =>
   /\bfrom\s*["']|\bimport\s*["'(]|require\b/i.test(text.replace(NODE_IMPORT, ""));
 const NODE_IMPORT = /^import\b[^"';]*["']node:[\w/]+["'];?$/gm;
 
-function askModel(config: ModelConfig, file: string): Promise<ModelConfig> {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL("./complete-worker.js", import.meta.url), { workerData: { config, file } });
-    const fail = (text: string): void => reject(new RuntimeFault("INTERNAL", text));
-    const timer = setTimeout(() => {
-      fail(`${file} did not complete its configuration within ${PATIENCE_MS} ms`);
-      inBackground(worker.terminate(), "ending the thread of a model");
-    }, PATIENCE_MS);
-    worker.on("message", (answer: CompleteAnswer) => {
-      if ("fault" in answer) fail(answer.fault);
-      else resolve(answer.config);
-      inBackground(worker.terminate(), "ending the thread of a model");
-    });
-    worker.on("error", error => fail(error.message));
-    worker.on("exit", () => {
-      clearTimeout(timer);
-      fail(`${file} ended its thread while it was loaded`);
-    });
+async function askModel(config: ModelConfig, file: string): Promise<ModelConfig> {
+  const host = new WorkerHost<CompleteCalls>({
+    title: "the model's thread",
+    module: new URL("./complete-worker.js", import.meta.url),
+    runsUserCode: true,
   });
+  const end = (reason?: Error): void => inBackground(host.terminate(reason), "ending the thread of a model");
+  const late = new Error(`${file} did not complete its configuration within ${PATIENCE_MS} ms`);
+  const timer = setTimeout(end, PATIENCE_MS, late);
+  try {
+    return await host.call("complete", { config, file });
+  } catch (error) {
+    throw new RuntimeFault("INTERNAL", reasonOf(error as Error, file));
+  } finally {
+    clearTimeout(timer);
+    end();
+  }
+}
+
+function reasonOf(error: Error, file: string): string {
+  if (!(error instanceof WorkerEnded)) return error.message;
+  return error.cause ? (error.cause as Error).message : `${file} ended its thread while it was loaded`;
 }
