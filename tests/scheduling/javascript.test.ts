@@ -40,6 +40,11 @@ const files = {
       if (mode === 3) return [];
       if (mode === 4) throw new Error("no luck");
       if (mode === 5) return [{ outputs: [{ name: "Y", datatype: "INT32", shape: [2], data: [1] }] }];
+      if (mode === 6) {
+        const { parentPort } = await import("node:worker_threads");
+        for (const odd of [null, undefined, 0, {}, { id: 1 }, { kind: "failed" }]) parentPort.postMessage(odd);
+      }
+      if (mode === 7) return new Promise(() => setTimeout(() => { throw null; }));
       return requests.map(({ inputs: { X } }) => ({ outputs: [{ ...X, name: "Y" }] }));
     }`,
   "broken/config.pbtxt": config("broken"),
@@ -105,6 +110,15 @@ test("wrong answers and thrown errors are named", async () => {
   expect(await error(3)).toContain(`${prefix}RangeError: execute returned 0 responses for 1 requests`);
   expect(await error(4)).toMatch(/message: Error: no luck\n\nAt:\n {2}.*wild\/1\/model\.mjs\(7\): /);
   expect(await error(5)).toContain("output 'Y' has 1 elements for the shape [2], which has 2");
+});
+
+test("messages of the model's own and an error that is not one leave the server as it is", async () => {
+  expect(await ask("wild", [6])).toMatchObject({ status: 200, body: { outputs: [{ data: [6] }] } });
+  expect(await ask("wild", [7])).toEqual({
+    status: 500,
+    body: { error: `${prefix}the model's thread has ended: null` },
+  });
+  expect((await ask("wild", [0])).status).toBe(200);
 });
 
 test("a model that cannot initialise is unavailable with its reason", async () => {

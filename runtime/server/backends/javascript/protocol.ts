@@ -119,8 +119,7 @@ export type ToWorker =
       readonly call: number;
       readonly answer?: WireAnswer | WireFault;
       readonly final: boolean;
-    }
-  | { readonly kind: "finalize" };
+    };
 
 export type FromWorker =
   | RingMessage
@@ -138,10 +137,16 @@ export type FromWorker =
       readonly request: WireCall;
     };
 
-/** Said on the worker's own port, before there is anything to run and after. */
-export type LifeMessage =
-  | { readonly kind: "ready" }
-  | { readonly kind: "failed"; readonly message: string }
-  | { readonly kind: "finalized" }
-  /** Look into the ring: there is something, and you slept. */
-  | { readonly kind: "bell" };
+/** The thread's calls; everything else goes through the rings. A notice is the bell: a sleeping thread looks into its ring. */
+export interface ModelCalls {
+  /** Loads and initializes the model. @throws Error with the model's error as clients see it */
+  load(): void;
+}
+
+export const BELL = 0;
+
+/** The data of the thread. */
+export interface WorkerData {
+  readonly start: WorkerStart;
+  readonly shared: SharedParts;
+}

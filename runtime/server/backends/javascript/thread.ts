@@ -2,7 +2,7 @@
  * The server's side of a model's worker thread: executions in, answers out. What the thread has begun fails with it.
  */
 
-import type { Worker } from "node:worker_threads";
+import { WorkerEnded } from "../../../../contract/workers/worker-host.js";
 import { RuntimeFault } from "../../../base/errors.js";
 import { inBackground } from "../../../base/in-background.js";
 import type { Home } from "../../../base/memory/request-memory.js";
@@ -12,14 +12,7 @@ import { answerCall } from "./answer-call.js";
 import { ExecutionTimer } from "./execution-timer.js";
 import { createExecutions, type Execution, type Executions } from "./executions.js";
 import { lend, movesMemory } from "./lending.js";
-import {
-  type FromWorker,
-  type LifeMessage,
-  type RingMessage,
-  SLOTS,
-  type WireRecord,
-  type WorkerStart,
-} from "./protocol.js";
+import { type FromWorker, type RingMessage, SLOTS, type WireRecord, type WorkerStart } from "./protocol.js";
 import { answered, expect, forget, type Source } from "./pump.js";
 import { packRequest, readAnswer } from "./server-records.js";
 import { startWorker, type WorkerLink } from "./worker-link.js";
@@ -44,32 +37,31 @@ const AHEAD = SLOTS / 2;
  * @param limit milliseconds an execution may take; 0 for any
  * @param onEnd hears that a thread that had been ready is gone, unless it was closed
  */
-export function openThread(
+export async function openThread(
   start: WorkerStart,
   server: ServerModels,
   limit: number,
   onEnd: () => void,
 ): Promise<ModelThread> {
-  const parts = startWorker(start);
-  const { worker } = parts;
-  const thread = new Thread(start, server, parts, limit, onEnd);
-  return new Promise((resolve, reject) => {
-    let ready = false;
-    worker.on("message", (message: LifeMessage) => {
-      if (message.kind === "bell") answered(thread);
-      else if (message.kind === "ready") {
-        ready = true;
-        resolve(thread);
-      } else if (message.kind === "failed") thread.terminate(message.message);
-    });
-    worker.on("error", error => {
-      thread.reason = `the model's thread has ended: ${error.message}`;
-    });
-    worker.on("exit", () => {
-      if (ready) thread.end();
-      else reject(new RuntimeFault("INTERNAL", thread.reason));
-    });
+  let loaded = false;
+  const parts = startWorker(start, {
+    onNotice: () => answered(thread),
+    onEnded({ cause, message }) {
+      if (cause) thread.reason = message;
+      if (loaded) thread.end();
+    },
   });
+  const thread = new Thread(start, server, parts, limit, onEnd);
+  try {
+    await parts.host.call("load", undefined);
+    // It may have ended right after its reply.
+    loaded = parts.host.takesCalls;
+    if (loaded) return thread;
+  } catch (error) {
+    if (!(error instanceof WorkerEnded)) thread.terminate((error as Error).message);
+  }
+  await parts.host.ended;
+  throw new RuntimeFault("INTERNAL", thread.reason);
 }
 
 class Thread implements ModelThread, Source {
@@ -94,6 +86,7 @@ class Thread implements ModelThread, Source {
   /** Where buffers of answers go when they have been written. */
   readonly #home: Home;
   #ended = false;
+  #closing = false;
 
   constructor(
     { config, instance }: WorkerStart,
@@ -156,19 +149,15 @@ class Thread implements ModelThread, Source {
   }
 
   async close(): Promise<void> {
-    const { worker, link } = this.#parts;
-    link.post({ kind: "finalize" });
-    await finalized(worker);
-    this.#ended = true;
-    forget(this);
-    this.#parts.close();
-    await worker.terminate();
+    this.#closing = true;
+    await this.#parts.host.end(FINALIZE_MS);
+    this.end();
   }
 
   /** Ends the thread, which its exit reports. */
   terminate(reason: string): void {
     this.reason = reason;
-    inBackground(this.#parts.worker.terminate(), "ending the thread of a model");
+    inBackground(this.#parts.host.terminate(), "ending the thread of a model");
   }
 
   /** The thread is gone, or will be: what it was handed fails or runs elsewhere. */
@@ -182,7 +171,7 @@ class Thread implements ModelThread, Source {
     // They may run elsewhere.
     this.#held.length = 0;
     this.#executions.fail(new RuntimeFault("INTERNAL", `${this.#prefix}${this.reason}`));
-    this.#onEnd();
+    if (!this.#closing) this.#onEnd();
   }
 
   /** Hands over what waited, as far as it may run now. */
@@ -238,18 +227,6 @@ class Thread implements ModelThread, Source {
     else if (kind === "dropped") executions.dropped(slot);
   }
 }
-
-/** Resolves when the model has finalized, its thread has ended, or it took too long. */
-const finalized = (worker: Worker): Promise<void> =>
-  new Promise(resolve => {
-    const late = setTimeout(resolve, FINALIZE_MS);
-    const stop = (): void => {
-      clearTimeout(late);
-      resolve();
-    };
-    worker.on("message", (message: LifeMessage) => message.kind === "finalized" && stop());
-    worker.on("exit", stop);
-  });
 
 /** Which of the records answers a request. */
 const placeOf = (request: number, records: readonly WireRecord[]): number =>

@@ -1,15 +1,26 @@
 /**
  * Starts a model's worker thread, with the memory and the ports that it shares with the server.
  */
-import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { bundledFile } from "../../../../contract/bundled-file.js";
+import { type HostOptions, WorkerHost } from "../../../../contract/workers/worker-host.js";
 import { createLink, type Link, RING_BYTES } from "./link.js";
 import { nameTable } from "./packing.js";
-import { CELLS, type FromWorker, type SharedParts, SLOTS, type ToWorker, type WorkerStart } from "./protocol.js";
+import {
+  BELL,
+  CELLS,
+  type FromWorker,
+  type ModelCalls,
+  type SharedParts,
+  SLOTS,
+  type ToWorker,
+  type WorkerData,
+  type WorkerStart,
+} from "./protocol.js";
 import { ringMemory } from "./ring.js";
 
 export interface WorkerLink {
-  readonly worker: Worker;
+  readonly host: WorkerHost<ModelCalls>;
   readonly link: Link<ToWorker, FromWorker>;
   /** Takes back buffers of answers that have been written. */
   readonly spares: MessagePort;
@@ -24,7 +35,8 @@ export interface WorkerLink {
 /** The thread's code in one file, where it is bundled. */
 const workerFile = (): URL | undefined => bundledFile("javascript-worker.cjs");
 
-export function startWorker(start: WorkerStart): WorkerLink {
+/** @param events.onNotice called when the thread has put a message into the ring and this side sleeps */
+export function startWorker(start: WorkerStart, events: Pick<HostOptions, "onNotice" | "onEnded">): WorkerLink {
   const { config, instance } = start;
   const bulk = new MessageChannel();
   const spares = new MessageChannel();
@@ -36,12 +48,17 @@ export function startWorker(start: WorkerStart): WorkerLink {
     bulk: bulk.port2,
     spares: spares.port2,
   };
-  const worker = new Worker(workerFile() ?? new URL("./worker.js", import.meta.url), {
-    workerData: { start, shared },
-    transferList: [bulk.port2, spares.port2],
+  const host = new WorkerHost<ModelCalls>({
+    title: "the model's thread",
     name: instance,
+    module: workerFile() ?? new URL("./worker.js", import.meta.url),
+    data: { start, shared } satisfies WorkerData,
+    transferList: [bulk.port2, spares.port2],
+    keepsProcess: "always",
+    runsUserCode: true,
+    ...events,
   });
-  const ring = (): void => worker.postMessage(0);
+  const ring = (): void => host.notify(BELL);
   const link = createLink<ToWorker, FromWorker>({
     out: shared.toWorker,
     in: shared.fromWorker,
@@ -55,7 +72,7 @@ export function startWorker(start: WorkerStart): WorkerLink {
     waitForRoom: resume => void setTimeout(resume, 1),
   });
   return {
-    worker,
+    host,
     link,
     spares: spares.port1,
     cells: new Uint8Array(shared.cells),

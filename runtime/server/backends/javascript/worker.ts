@@ -4,7 +4,7 @@
 
 import { availableParallelism } from "node:os";
 import { pathToFileURL } from "node:url";
-import { parentPort, workerData } from "node:worker_threads";
+import { serveCalls, workerStart } from "../../../../contract/workers/serve-calls.js";
 import { inBackground } from "../../../base/in-background.js";
 import type { JavaScriptModel, ModelContext, ModelResponse } from "./api.js";
 import { createCalls } from "./calls.js";
@@ -12,30 +12,29 @@ import { createLink } from "./link.js";
 import { createCarry } from "./outgoing.js";
 import { nameTable } from "./packing.js";
 import {
+  BELL,
   EXECUTION,
   type FromWorker,
-  type LifeMessage,
+  type ModelCalls,
   type Returned,
   type RingMessage,
-  type SharedParts,
   type ToWorker,
   type WireRecord,
-  type WorkerStart,
+  type WorkerData,
 } from "./protocol.js";
 import { describeRaised } from "./raised.js";
 import { giveBack, type Marks, type RequestContext, readRequest, writeAnswer } from "./requests.js";
 import { createSpin } from "./spin.js";
 
-const { start, shared } = workerData as { readonly start: WorkerStart; readonly shared: SharedParts };
+const { start, shared } = workerStart<WorkerData>();
 const { config } = start;
-const say = (message: LifeMessage): void => parentPort!.postMessage(message);
 const allOutputs = config.output.map(({ name }) => name);
 const link = createLink<FromWorker, ToWorker>({
   out: shared.fromWorker,
   in: shared.toWorker,
   bulk: shared.bulk,
   names: { in: nameTable(config.input.map(({ name }) => name)), out: nameTable(allOutputs) },
-  ring: () => say({ kind: "bell" }),
+  ring: () => port.notify(BELL),
 });
 /** The execution that runs: a model's calls are its. */
 let current: number | undefined;
@@ -117,22 +116,25 @@ const TURN_MS = 1;
 /** How long it looks for the next message before it sleeps: about what a wake-up costs both threads. */
 const SPIN_MS = 0.02;
 
+interface Loop {
+  /** Looks into the ring. */
+  turn(): void;
+  /** Begins with executions. */
+  serve(model: JavaScriptModel): void;
+  finalize(): void | Promise<void>;
+}
+
 /** Takes messages from now on; executions come when `serve` has a model for them. */
-function createLoop(): { serve(model: JavaScriptModel): void } {
+function createLoop(): Loop {
   const waiting: RingMessage[] = [];
   let model: JavaScriptModel | undefined;
   let running = false;
   let planned = false;
   const spin = createSpin(SPIN_MS, availableParallelism() > 1);
-  const finalize = (): void => {
-    const end = (): void => say({ kind: "finalized" });
-    Promise.resolve(model?.finalize?.()).then(end, end);
-  };
   const take = (): boolean => {
     const message = link.take();
     if (!message) return false;
     if (message.kind === "answer") calls.answer(message);
-    else if (message.kind === "finalize") finalize();
     else waiting.push(message);
     return true;
   };
@@ -173,21 +175,37 @@ function createLoop(): { serve(model: JavaScriptModel): void } {
       return;
     }
   };
-  parentPort!.on("message", turn);
   turn();
   return {
+    turn,
     serve(loaded) {
       model = loaded;
       turn();
     },
+    finalize: () => model?.finalize?.(),
   };
 }
 
 const loop = createLoop();
-load().then(
-  model => {
-    say({ kind: "ready" });
-    loop.serve(model);
+const port = serveCalls<ModelCalls>(
+  {
+    async load() {
+      try {
+        loop.serve(await load());
+      } catch (error) {
+        throw new Error(describeRaised(error, start.folder));
+      }
+    },
   },
-  error => say({ kind: "failed", message: describeRaised(error, start.folder) }),
+  {
+    onNotice: loop.turn,
+    async onEnd() {
+      try {
+        await loop.finalize();
+      } finally {
+        // The model may have timers or sockets, which would keep the thread.
+        process.exit();
+      }
+    },
+  },
 );
