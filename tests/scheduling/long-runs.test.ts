@@ -73,7 +73,7 @@ test("long runs leave the event loop and answer the same; quick ones stay on it"
   let now: unknown;
   for (let i = 0; i < 1000 && !now; i++) {
     await session.run(feeds(2), ["Y"]);
-    now = session.runNow!(feeds(2), ["Y"]);
+    now = session.runSync!(feeds(2), ["Y"]);
   }
   expect(now).toEqual(await session.run(feeds(2), ["Y"]));
 }, 60_000);
@@ -94,7 +94,7 @@ test("a large model is not held twice: all its runs are the threads'", async () 
   const session = await open(true);
   const small = await session.run(feeds(2), ["Y"]);
   await untilInThreads(session);
-  expect(session.runNow!(feeds(2), ["Y"])).toBeUndefined();
+  expect(session.runSync!(feeds(2), ["Y"])).toBeUndefined();
   expect(await session.run(feeds(2), ["Y"])).toEqual(small);
 }, 60_000);
 

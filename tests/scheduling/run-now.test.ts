@@ -18,40 +18,40 @@ const fault = new RuntimeFault("INTERNAL", "no luck");
 async function start(answer: (name: string) => readonly TypedTensor[] | undefined) {
   const stats = createStatistics();
   const noted = notedModel(true);
-  const model = { ...noted, computeNow: ([input]: readonly TypedTensor[]) => answer(input!.name) };
+  const model = { ...noted, computeSync: ([input]: readonly TypedTensor[]) => answer(input!.name) };
   const scheduler = await createScheduler(configOf({}), model, stats, "/nowhere");
-  const runNow = (name: string, rows = 1) => scheduler.runNow!(rows, [tensor(name)], ["y"]);
-  return { scheduler, runNow, stats, release: noted.release };
+  const runSync = (name: string, rows = 1) => scheduler.runSync!(rows, [tensor(name)], ["y"]);
+  return { scheduler, runSync, stats, release: noted.release };
 }
 
 const tensor = (name: string): TypedTensor => ({ name, dtype: "float32", shape: [1], values: Float32Array.of(1) });
 
 describe("a model that answers at once", () => {
   test("answers without an instance, and the execution counts", async () => {
-    const { runNow, stats } = await start(name => [tensor(name)]);
-    expect(runNow("7", 3)).toMatchObject({ outputs: [tensor("7")] });
+    const { runSync, stats } = await start(name => [tensor(name)]);
+    expect(runSync("7", 3)).toMatchObject({ outputs: [tensor("7")] });
     expect(stats.executionCount).toBe(1);
     expect([...stats.batches.keys()]).toEqual([3]);
   });
   test("may decline, and its fault is the request's", async () => {
-    const { runNow, stats } = await start(name => {
+    const { runSync, stats } = await start(name => {
       if (name !== "1") throw fault;
       return undefined;
     });
-    expect(runNow("1")).toBeUndefined();
-    expect(() => runNow("2")).toThrow(fault);
+    expect(runSync("1")).toBeUndefined();
+    expect(() => runSync("2")).toThrow(fault);
     expect(stats.executionCount).toBe(0);
   });
   test("is not asked while its instance runs, and not once the model is being unloaded", async () => {
-    const { scheduler, runNow, release } = await start(() => []);
+    const { scheduler, runSync, release } = await start(() => []);
     const running = scheduler.schedule(requestOf("1"));
-    expect(runNow("2")).toBeUndefined();
+    expect(runSync("2")).toBeUndefined();
     release();
     await running;
     await pause(1);
-    expect(runNow("2")).toBeDefined();
+    expect(runSync("2")).toBeDefined();
     await scheduler.drain();
-    expect(runNow("3")).toBeUndefined();
+    expect(runSync("3")).toBeUndefined();
   });
 });
 
@@ -64,13 +64,13 @@ describe("a session on the CPU", () => {
     const session = await openSession(model("query_tower"), { executionProviders: ["cpu"], logSeverityLevel: 4 });
     const own = await ort.InferenceSession.create(model("query_tower"));
     const wanted = [...own.outputNames];
-    expect(session.runNow!(feeds(), wanted)).toBeUndefined();
+    expect(session.runSync!(feeds(), wanted)).toBeUndefined();
     const expected = await own.run(feeds());
     let now: Awaited<ReturnType<typeof session.run>> | undefined;
     // A busy machine may make the first runs look slow.
     for (let i = 0; i < 1000 && !now; i++) {
       expect(await session.run(feeds(), wanted)).toEqual(expected);
-      now = session.runNow!(feeds(), wanted);
+      now = session.runSync!(feeds(), wanted);
     }
     expect(now).toEqual(expected);
     await expect(session.run({ city: feeds().city }, wanted)).rejects.toThrow("input 'age' is missing");

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { typedTensor } from "../../runtime/base/columns/tensor-values.js";
 import type { Tensor } from "../../runtime/base/tensor.js";
 import type { InferRequest, RequestTensor } from "../../runtime/server/requests/request.js";
-import { plainRows, validateRequest } from "../../runtime/server/requests/validate.js";
+import { validateRequest, validateSync } from "../../runtime/server/requests/validate.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { configOf } from "../scheduling/support.js";
 
@@ -106,7 +106,7 @@ test.each([0, 4])("max_batch_size %i: so does the check of values that were not 
       // Bytes that are no whole number of elements, and names of no dtype, are not to be had as values.
       fc.pre(inputs.every(({ datatype, data }) => datatype in WIRES && data.length % WIRES[datatype as Wire] === 0));
       const found = outcome(closer, { id: "", parameters: new Map(), inputs, outputs }) as { batch: number } | string;
-      const rows = plainRows(
+      const rows = validateSync(
         plain,
         inputs.map(one => typedTensor(one as Tensor)),
         outputs,
@@ -114,12 +114,37 @@ test.each([0, 4])("max_batch_size %i: so does the check of values that were not 
       // A tensor that came twice may be let through by the long one.
       const twice = new Set(inputs.map(({ name }) => name)).size < inputs.length;
       expect(rows).toBe(typeof found === "string" || twice ? undefined : Math.max(1, found.batch));
-      expect(plainRows(closer, [], outputs)).toBeUndefined();
+      expect(validateSync(closer, [], outputs)).toBeUndefined();
       if (rows !== undefined) passed++;
     }),
     { numRuns: 2000 },
   );
   expect(passed).toBeGreaterThan(50);
+});
+
+test.each([2, 32, 33, 40])("of %i inputs each may come once", count => {
+  const inputs = Array.from(
+    { length: count },
+    (_, i) => ({ name: `x${i}`, data_type: "TYPE_INT8", dims: [1] }) as const,
+  );
+  const config = configOf({
+    name: "m",
+    max_batch_size: 0,
+    input: inputs,
+    output: [{ name: "y", data_type: "TYPE_FP32", dims: [1] }],
+  });
+  const tensors = inputs.map(({ name }) => tensor(name, "INT8", [1]));
+  const rows = (given: readonly RequestTensor[]) =>
+    validateSync(
+      config,
+      given.map(one => typedTensor(one as Tensor)),
+      ["y"],
+    );
+  expect(rows(tensors)).toBe(1);
+  for (const place of [0, count - 1]) expect(rows(tensors.with(place, tensors[count - 1 - place]!))).toBeUndefined();
+  expect(validateRequest(config, { id: "", parameters: new Map(), inputs: tensors, outputs: [] }).inputs.size).toBe(
+    count,
+  );
 });
 
 test("what it lets through is the tensor that came", () => {

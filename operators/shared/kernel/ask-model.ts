@@ -15,7 +15,7 @@ export function askModel(
   wanted: readonly string[],
   signal: Cancellation | undefined,
 ): ModelAnswer | Promise<ModelAnswer> {
-  const now = models.inferNow?.(model, inputs, wanted);
+  const now = models.inferSync?.(model, inputs, wanted);
   if (now) return now;
   const answer = models.infer(model, inputs.map(wireTensor), wanted, signal);
   return answer instanceof Promise ? answer.then(typed) : typed(answer);

@@ -30,11 +30,11 @@ export interface RunModels {
   /** The loaded version that answers: another object after a reload. @throws RuntimeFault when none is ready */
   loaded?(model: string): object;
   /**
-   * For models that are known to be done soon.
+   * `infer`, synchronous and on values, for models that are known to be quick.
    * @param outputs names, at least one
-   * @returns tensors in the order of `outputs`; undefined where `infer` has to be asked @throws RuntimeFault
+   * @returns tensors in the order of `outputs`; undefined if no synchronous result is available: then `infer` answers @throws RuntimeFault
    */
-  inferNow?(
+  inferSync?(
     model: string,
     inputs: readonly TypedTensor[],
     outputs: readonly string[],

@@ -139,11 +139,11 @@ export interface LoadedModel {
   /** It computes in this thread, for several requests in little more time than for one: those that come in one turn of the event loop go together. */
   readonly sharesTurn?: boolean;
   /**
-   * One request, at once: for callers in this process that would wait longer for a turn of the event loop than for the answer.
+   * Executes one request synchronously, for callers in this process: a turn of the event loop can take longer than a small model.
    * @param inputs fit the configuration
-   * @returns tensors in the order of `wanted`; undefined where it can not, or might be long about it; then `execute` answers @throws RuntimeFault
+   * @returns tensors in the order of `wanted`; undefined if no synchronous result is available: then `execute` answers @throws RuntimeFault
    */
-  computeNow?(
+  computeSync?(
     inputs: readonly TypedTensor[],
     wanted: readonly string[],
     clock: ExecutionClock,

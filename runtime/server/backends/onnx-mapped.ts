@@ -17,17 +17,17 @@ interface MappedFile {
 export function checkMapped(session: OnnxSession, model: string): OnnxSession {
   const files = mappedIn(dirname(model));
   if (files.length === 0) return session;
-  const { runNow } = session;
+  const { runSync } = session;
   return {
     graph: session.graph,
     async run(feeds, wanted) {
       refuseCut(files);
       return session.run(feeds, wanted);
     },
-    ...(runNow && {
-      runNow: (feeds, wanted) => {
+    ...(runSync && {
+      runSync: (feeds, wanted) => {
         refuseCut(files);
-        return runNow(feeds, wanted);
+        return runSync(feeds, wanted);
       },
     }),
     async release() {

@@ -19,9 +19,9 @@ export interface OnnxSession {
   /** @param wanted names of outputs @throws Error with ONNX Runtime's text */
   run(feeds: Tensors, wanted: readonly string[]): Promise<Tensors>;
   /**
-   * The same, now; missing where the package's inside is not as it was.
-   * @returns undefined where runs of this size are not known to be short
+   * The same, synchronous; missing if the package's internals are not the expected ones.
+   * @returns undefined if runs of this size are not known to be short
    */
-  runNow?(feeds: Feeds, wanted: readonly string[]): Tensors | undefined;
+  runSync?(feeds: Feeds, wanted: readonly string[]): Tensors | undefined;
   release(): Promise<void>;
 }

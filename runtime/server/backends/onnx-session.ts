@@ -96,7 +96,7 @@ async function openNative(
   };
   return {
     graph,
-    runNow(feeds, wanted) {
+    runSync(feeds, wanted) {
       const elements = elementsOf(feeds);
       return session && costs.isQuick(sizeOf(elements), elements) ? run(feeds, wanted, elements) : undefined;
     },

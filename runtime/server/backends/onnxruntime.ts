@@ -65,7 +65,7 @@ export const onnxruntimeBackend: Backend = {
     return {
       keepsNothing: true,
       ...(alone &&
-        first!.runNow && { computeNow: (inputs, wanted, clock) => computeNow(first!, inputs, wanted, clock) }),
+        first!.runSync && { computeSync: (inputs, wanted, clock) => computeSync(first!, inputs, wanted, clock) }),
       execute: (requests, i, clock) => runBatch(sessionOf[i] ?? sessionOf[0]!, requests, config, clock),
       close,
     };
@@ -241,8 +241,8 @@ function namesOf(wanted: ReadonlySet<string>): readonly string[] {
   return names;
 }
 
-/** One request at once, where the session is known to be done soon. */
-function computeNow(
+/** Executes one request synchronously, if the session is known to be quick. */
+function computeSync(
   session: OnnxSession,
   inputs: readonly TypedTensor[],
   wanted: readonly string[],
@@ -252,7 +252,7 @@ function computeNow(
   for (const { name, dtype, values, shape } of inputs) feeds[name] = new Feed(dtype, values, shape);
   clock.inputsReady();
   try {
-    const results = session.runNow!(feeds, wanted);
+    const results = session.runSync!(feeds, wanted);
     if (!results) return undefined;
     clock.computed();
     return wanted.map(name => {

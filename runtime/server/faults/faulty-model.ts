@@ -50,7 +50,7 @@ export function faultyModel(model: LoadedModel, config: ModelConfig, faults: Fau
   };
 
   // Faults may take time, so nothing is answered at once.
-  const { computeNow: _, ...slow } = model;
+  const { computeSync: _, ...slow } = model;
   return {
     ...slow,
     async execute(requests, instance, clock) {

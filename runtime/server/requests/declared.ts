@@ -6,6 +6,8 @@ import type { ModelConfig, ModelInput, ModelOutput } from "../../../triton-proto
 
 /** An input in the shape that the model takes. */
 export interface PlainInput {
+  /** Among the model's inputs, from 0. */
+  readonly place: number;
   readonly dtype: DType;
   readonly wire: string;
   /** Of an element; 0 for strings. */
@@ -34,9 +36,10 @@ export function declaredOf(config: ModelConfig): Declared {
   const { input, output } = config;
   const declared: Declared = {
     plain: new Map(
-      input.flatMap(({ name, data_type, dims, reshape }) => {
+      input.flatMap(({ name, data_type, dims, reshape }, place) => {
         const row = configDatatype(data_type);
-        return !row || reshape ? [] : [[name, { dtype: row.name, wire: row.wire, bytes: row.bytes, dims }] as const];
+        if (!row || reshape) return [];
+        return [[name, { place, dtype: row.name, wire: row.wire, bytes: row.bytes, dims }] as const];
       }),
     ),
     inputs: new Map(input.toReversed().map(one => [one.name, one])),

@@ -20,7 +20,7 @@ import type { Computed, Executed } from "../scheduling/scheduler.js";
 import { splitControls } from "./controls.js";
 import { declaredOf } from "./declared.js";
 import type { InferRequest, InferResponse } from "./request.js";
-import { plainRows, reshape, type ValidRequest, validateRequest } from "./validate.js";
+import { reshape, type ValidRequest, validateRequest, validateSync } from "./validate.js";
 
 /** Answers of a decoupled model, in order. */
 export type AnswerSink = (answer: InferResponse | RuntimeFault) => void;
@@ -34,24 +34,24 @@ export async function infer(version: ReadyVersion, request: InferRequest): Promi
 }
 
 /**
- * `infer` of a version that has nothing to wait for, by a caller in this process: values in and out, none of them made into bytes.
+ * `infer` for a caller in this process, synchronous and on values: nothing is serialized.
  * @param wanted names of outputs, at least one
- * @returns tensors in the order of `wanted`; undefined where there is something to wait for, or to say against the request: then `infer` answers
+ * @returns tensors in the order of `wanted`; undefined if no synchronous result is available, or the request may be refused: then `infer` answers
  * @throws RuntimeFault
  */
-export function inferNow(
+export function inferSync(
   version: ReadyVersion,
   inputs: readonly TypedTensor[],
   wanted: readonly string[],
 ): readonly TypedTensor[] | undefined {
   const { config, scheduler, statistics } = version;
-  if (!scheduler.runNow) return undefined;
-  const rows = plainRows(config, inputs, wanted);
+  if (!scheduler.runSync) return undefined;
+  const rows = validateSync(config, inputs, wanted);
   if (rows === undefined) return undefined;
   const started = performance.now();
   let done: Computed | undefined;
   try {
-    done = scheduler.runNow(rows, inputs, wanted);
+    done = scheduler.runSync(rows, inputs, wanted);
   } catch (error) {
     const fault = RuntimeFault.from(error);
     countFailure(version, fault, (performance.now() - started) * 1e6);

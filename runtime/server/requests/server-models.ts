@@ -13,7 +13,7 @@ import { VersionLease } from "../models/lease.js";
 import type { ReadyVersion } from "../models/ready-version.js";
 import type { Registry } from "../models/registry-types.js";
 import type { Ahead } from "../models/together.js";
-import { executeStream, infer, inferNow, isDecoupled } from "./infer.js";
+import { executeStream, infer, inferSync, isDecoupled } from "./infer.js";
 import { describeModel } from "./metadata.js";
 import { validateRequest } from "./validate.js";
 
@@ -34,7 +34,7 @@ export const modelCaller = (registry: () => Registry, namespace: string, ahead?:
       return { inputs: inputs.map(tensor), outputs: outputs.map(tensor) };
     },
     loaded: model => registry().find(model, -1, how),
-    inferNow: (model, inputs, outputs) => inferNow(registry().find(model, -1, how), inputs, outputs),
+    inferSync: (model, inputs, outputs) => inferSync(registry().find(model, -1, how), inputs, outputs),
     infer: (model, inputs, outputs, signal) => ask(registry().find(model, -1, how), inputs, outputs, signal),
     lease(models, outer) {
       const lease = leaseFor(outer, registry);
@@ -65,8 +65,8 @@ class LeasedPlanModels implements LeasedModels {
     return this.#lease.find(model, -1, this.#near);
   }
 
-  inferNow(model: string, inputs: readonly TypedTensor[], outputs: readonly string[]) {
-    return inferNow(this.loaded(model), inputs, outputs);
+  inferSync(model: string, inputs: readonly TypedTensor[], outputs: readonly string[]) {
+    return inferSync(this.loaded(model), inputs, outputs);
   }
 
   infer(...[model, inputs, outputs, signal]: Parameters<RunModels["infer"]>): ReturnType<RunModels["infer"]> {

@@ -35,8 +35,9 @@ export function validateRequest(config: ModelConfig, request: InferRequest): Val
   const { id, inputs: given } = request;
   const known = declaredOf(config);
   const outputs = wantedOutputs(config, known, request.outputs);
-  const plain = validPlain(config, known, given);
-  if (plain) return { ...plain, outputs };
+  const plain = plainBatch(config, known, given, elementsSent);
+  // A tensor whose datatype is the declared one.
+  if (plain !== undefined) return { batch: plain, inputs: byName(given as readonly Tensor[]), outputs };
   if (given.length < known.required || given.length > known.inputs.size) refuseCount(config, given, requestPrefix(id));
   // Triton visits inputs in the order of a hash map, which for small counts is newest first.
   const inputs = given.length > 1 ? given.toReversed() : given;
@@ -44,37 +45,55 @@ export function validateRequest(config: ModelConfig, request: InferRequest): Val
     if (!known.inputs.has(name)) refuse(`unexpected inference input '${name}' for model '${config.name}'`);
   const batch = config.max_batch_size > 0 ? batchSize(config, inputs, id) : 0;
   const tensors = inputs.map(input => checkInput(config, known.inputs.get(input.name)!, input, batch, id));
-  const byName = new Map<string, Tensor>();
-  for (let i = tensors.length - 1; i >= 0; i--) byName.set(tensors[i]!.name, tensors[i]!);
-  return { batch, inputs: byName, outputs };
+  return { batch, inputs: byName(tensors.toReversed()), outputs };
+}
+
+function byName(tensors: readonly Tensor[]): ReadonlyMap<string, Tensor> {
+  const found = new Map<string, Tensor>();
+  for (let i = 0; i < tensors.length; i++) found.set(tensors[i]!.name, tensors[i]!);
+  return found;
 }
 
 /**
- * The whole check of a request that has nothing wrong with it and whose inputs are plain, as most are: no message is made, and no tensor made anew.
- * @returns undefined where it takes a closer look
+ * The whole check of inputs that are plain and correct, as most are, in either form: no message is made, and no tensor made anew.
+ * @param elementsIn how many elements a tensor holds; NaN if it is not of the declared datatype
+ * @returns rows of the request, 0 for a model without batching; undefined if the inputs need a closer look
  */
-function validPlain(
+function plainBatch<T extends { readonly name: string; readonly shape: readonly number[] }>(
   { max_batch_size: max }: ModelConfig,
   { plain, inputs, required }: Declared,
-  given: readonly RequestTensor[],
-): Pick<ValidRequest, "batch" | "inputs"> | undefined {
+  given: readonly T[],
+  elementsIn: (tensor: T, declared: PlainInput) => number,
+): number | undefined {
   if (given.length < required || given.length > inputs.size) return undefined;
   const first = max > 0 ? 1 : 0;
   const batch = first === 1 ? (given[0]?.shape[0] ?? 0) : 0;
   if (first === 1 && (batch < 1 || batch > max || batch >>> 0 !== batch)) return undefined;
-  const byName = new Map<string, Tensor>();
+  let seen = 0;
   for (let i = 0; i < given.length; i++) {
     const tensor = given[i]!;
-    const { name, datatype, shape, data } = tensor;
-    const wanted = plain.get(name);
-    // The bytes of strings do not follow from their shape.
-    if (!wanted || wanted.wire !== datatype || wanted.bytes === 0) return undefined;
-    if (data.byteLength !== wanted.bytes * elementsOf(wanted, shape, first, batch)) return undefined;
-    byName.set(name, tensor as Tensor);
+    const declared = plain.get(tensor.name);
+    if (!declared || elementsIn(tensor, declared) !== elementsOf(declared, tensor.shape, first, batch))
+      return undefined;
+    const bit = 1 << declared.place;
+    if ((seen & bit) !== 0 && inputs.size <= BITS) return undefined;
+    seen |= bit;
   }
-  // A name that came twice is told as Triton tells it.
-  return byName.size === given.length ? { batch, inputs: byName } : undefined;
+  return inputs.size > BITS && repeatsName(given) ? undefined : batch;
 }
+
+/** Inputs that a number has a bit for. */
+const BITS = 32;
+
+const repeatsName = (given: readonly { readonly name: string }[]): boolean =>
+  new Set(given.map(({ name }) => name)).size < given.length;
+
+/** The bytes of strings do not follow from their shape. */
+const elementsSent = ({ datatype, data }: RequestTensor, { wire, bytes }: PlainInput): number =>
+  wire === datatype && bytes > 0 ? data.byteLength / bytes : Number.NaN;
+
+const elementsHeld = ({ dtype, values }: TypedTensor, declared: PlainInput): number =>
+  declared.dtype === dtype ? values.length : Number.NaN;
 
 /** @param first how many dimensions a shape has before the declared ones @returns NaN where it is not as declared */
 function elementsOf({ dims }: PlainInput, shape: readonly number[], first: number, batch: number): number {
@@ -90,29 +109,20 @@ function elementsOf({ dims }: PlainInput, shape: readonly number[], first: numbe
 }
 
 /**
- * The same check of tensors that were not sent: a caller in this process has them as values.
+ * `validateRequest` for values of a caller in this process.
  * @param wanted names of outputs, at least one
- * @returns rows of the request, 1 for a model without batching; undefined where it takes a closer look
+ * @returns rows of the request, 1 for a model without batching; undefined if it needs a closer look, which refuses it or not
  */
-export function plainRows(
+export function validateSync(
   config: ModelConfig,
   given: readonly TypedTensor[],
   wanted: readonly string[],
 ): number | undefined {
-  const { plain, inputs, required, outputs, reshapesOutputs } = declaredOf(config);
-  const max = config.max_batch_size;
-  if (given.length < required || given.length > inputs.size || reshapesOutputs) return undefined;
-  const first = max > 0 ? 1 : 0;
-  const batch = first === 1 ? (given[0]?.shape[0] ?? 0) : 1;
-  if (first === 1 && (batch < 1 || batch > max || batch >>> 0 !== batch)) return undefined;
-  for (let i = 0; i < given.length; i++) {
-    const { name, dtype, shape, values } = given[i]!;
-    const declared = plain.get(name);
-    if (declared?.dtype !== dtype || values.length !== elementsOf(declared, shape, first, batch)) return undefined;
-    for (let j = 0; j < i; j++) if (given[j]!.name === name) return undefined;
-  }
-  for (const name of wanted) if (!outputs.has(name)) return undefined;
-  return wanted.length > 0 ? batch : undefined;
+  const known = declaredOf(config);
+  if (wanted.length === 0 || known.reshapesOutputs) return undefined;
+  for (const name of wanted) if (!known.outputs.has(name)) return undefined;
+  const batch = plainBatch(config, known, given, elementsHeld);
+  return batch === 0 ? 1 : batch;
 }
 
 function wantedOutputs(config: ModelConfig, known: Declared, names: readonly string[]): ReadonlySet<string> {

@@ -7,7 +7,7 @@ import { createInstances } from "./instances.js";
 import { type Job, now, watchAbort } from "./job.js";
 import type { InstanceGate } from "./rate-limiter.js";
 import { cancelled, stopping } from "./refusals.js";
-import { runNow } from "./run-jobs.js";
+import { runSync } from "./run-jobs.js";
 import type { Scheduler } from "./scheduler.js";
 
 export function directScheduler(
@@ -33,10 +33,12 @@ export function directScheduler(
   const instances = createInstances(model, count, stats, runNext, gate);
   const hasRoom = (): boolean => instances.free() > 0 || instances.hasRoom();
   return {
-    ...(model.computeNow &&
+    ...(model.computeSync &&
       !gate && {
-        runNow: (rows, inputs, wanted) =>
-          draining || queue.size > 0 || instances.free() === 0 ? undefined : runNow(model, rows, inputs, wanted, stats),
+        runSync: (rows, inputs, wanted) =>
+          draining || queue.size > 0 || instances.free() === 0
+            ? undefined
+            : runSync(model, rows, inputs, wanted, stats),
       }),
     schedule(request, answers) {
       if (draining) return Promise.reject(stopping());

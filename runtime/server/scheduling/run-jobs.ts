@@ -58,10 +58,10 @@ export async function runBatch(
 }
 
 /**
- * One request of a model that may answer at once; no instance is taken for it, since nothing else runs meanwhile.
- * @returns undefined where the model does not @throws RuntimeFault
+ * Runs one request synchronously; it takes no instance, since nothing else runs meanwhile.
+ * @returns undefined if the model has no synchronous result @throws RuntimeFault
  */
-export function runNow(
+export function runSync(
   model: LoadedModel,
   rows: number,
   inputs: readonly TypedTensor[],
@@ -69,7 +69,7 @@ export function runNow(
   stats: VersionStatistics,
 ): Computed | undefined {
   const clock = startClock();
-  const outputs = model.computeNow!(inputs, wanted, clock);
+  const outputs = model.computeSync!(inputs, wanted, clock);
   if (!outputs) return undefined;
   const times = clock.times();
   recordExecution(stats, rows, times);

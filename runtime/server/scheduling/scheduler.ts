@@ -16,7 +16,7 @@ export interface Executed {
   readonly cache?: { readonly hit: boolean; readonly ns: number };
 }
 
-/** What was computed at once, and what it cost. */
+/** The result of a synchronous execution, and its cost. */
 export interface Computed {
   /** In the order of the names that were wanted. */
   readonly outputs: readonly TypedTensor[];
@@ -33,13 +33,13 @@ export interface Scheduler {
    */
   schedule(request: BackendRequest, answers?: Answers): Promise<Executed>;
   /**
-   * Runs a request at once where an instance is free and its model answers at once.
+   * Runs a request synchronously, if an instance is free and its model can.
    * @param inputs fit the configuration
    * @param wanted names of outputs
-   * @returns undefined where it has to wait; then `schedule` takes it
+   * @returns undefined if no synchronous result is available: then `schedule` takes the request
    * @throws RuntimeFault of this request
    */
-  runNow?(rows: number, inputs: readonly TypedTensor[], wanted: readonly string[]): Computed | undefined;
+  runSync?(rows: number, inputs: readonly TypedTensor[], wanted: readonly string[]): Computed | undefined;
   /** Resolves when no request is queued or running. New ones are refused from the first call on. */
   drain(): Promise<void>;
 }
