@@ -12,7 +12,7 @@ import type { AnyStep, Plan } from "../contract/plan.js";
 import { readsClock, withoutChance } from "../contract/step-facts.js";
 import { withFeatureInputs } from "../operators/query-feast/onnx-feature-inputs.js";
 import type { WholeSearch } from "../operators/shared/onnx/lowering.js";
-import type { RequestTensor } from "../runtime/server/requests/request.js";
+import type { RequestTensor } from "../runtime/server/contract.js";
 import { compareTensors } from "../runtime/testing/recordings/compare-tensors.js";
 import { type DiffTarget, type Outcome, openDiffTarget } from "../runtime/testing/recordings/diff-target.js";
 import { type EdgeRow, edgeRows, rowTensors } from "./edge-rows.js";

@@ -3,7 +3,7 @@
  */
 
 import { type ColumnSchema, isRagged, type Schema } from "../contract/schema.js";
-import type { RequestTensor } from "../runtime/server/requests/request.js";
+import type { RequestTensor } from "../runtime/server/contract.js";
 import { type DType, datatype } from "../triton-protos/datatype.js";
 
 type Value = number | bigint | string;

@@ -7,8 +7,8 @@ import { RuntimeFault } from "../base/errors.js";
 import { inBackground } from "../base/in-background.js";
 import { writeParameters } from "../server/backends/javascript/parameters.js";
 import { type MockTensor, readTensor, type TensorValue, writeTensor } from "../server/backends/mock/tensor-values.js";
+import type { InferRequest, InferResponse, RequestTensor } from "../server/contract.js";
 import type { Registry } from "../server/models/registry-types.js";
-import type { InferRequest, InferResponse, RequestTensor } from "../server/requests/request.js";
 import { serverModels } from "../server/requests/server-models.js";
 
 export interface AskOptions {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { typedTensor } from "../../runtime/base/columns/tensor-values.js";
 import type { Tensor } from "../../runtime/base/tensor.js";
-import type { InferRequest, RequestTensor } from "../../runtime/server/requests/request.js";
+import type { InferRequest, RequestTensor } from "../../runtime/server/contract.js";
 import { validateRequest, validateSync } from "../../runtime/server/requests/validate.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import { configOf } from "../scheduling/support.js";

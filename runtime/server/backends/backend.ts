@@ -13,12 +13,12 @@ import type { AroundStep } from "../../engine/schedule/around-step.js";
 import type { ModelCaller, PrepareContext } from "../../engine/schedule/kernel.js";
 import type { AskedModel, Lease } from "../../engine/schedule/lease.js";
 import type { StageTally } from "../../engine/schedule/stage-tally.js";
+import type { InferRequest, InferResponse } from "../contract.js";
 import type { Gpus } from "../models/gpus.js";
 import type { CodeRule } from "../models/uploaded-code.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { TraceNotes } from "../observe/tracing/trace.js";
 import type { Controls } from "../requests/controls.js";
-import type { InferRequest, InferResponse } from "../requests/request.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
 
 /** One request as the scheduler hands it over: validated against the model's configuration. */

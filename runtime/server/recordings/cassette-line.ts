@@ -6,7 +6,7 @@ import { z } from "zod";
 import { exactJson } from "../../../triton-protos/json-message/exact-json.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { Parameter } from "../../base/tensor.js";
-import type { RequestTensor } from "../requests/request.js";
+import type { RequestTensor } from "../contract.js";
 import type { Exchange } from "./exchange.js";
 import { readTensor, tensorRecord, writeTensor } from "./tensor-record.js";
 

@@ -1,7 +1,7 @@
 /** What a cassette holds: requests of clients, and everything that came back. */
 import { STATUS, type StatusCode } from "../../base/errors.js";
 import type { Parameter } from "../../base/tensor.js";
-import type { RequestTensor } from "../requests/request.js";
+import type { RequestTensor } from "../contract.js";
 
 export interface RecordedFault {
   /** gRPC's name of the status. */

@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { wireDatatype } from "../../../triton-protos/datatype.js";
 import type { Parameter } from "../../base/tensor.js";
-import type { RequestTensor } from "../requests/request.js";
+import type { RequestTensor } from "../contract.js";
 import { elements } from "../requests/tensor-json.js";
 import type { Cassette, Entry } from "./cassette.js";
 import type { Exchange } from "./exchange.js";

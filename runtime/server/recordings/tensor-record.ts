@@ -5,7 +5,7 @@
 import { gunzipSync } from "node:zlib";
 import { z } from "zod";
 import { wireDatatype } from "../../../triton-protos/datatype.js";
-import type { RequestTensor } from "../requests/request.js";
+import type { RequestTensor } from "../contract.js";
 import { pack, readableValues } from "../requests/tensor-json.js";
 
 export const tensorRecord = z.object({

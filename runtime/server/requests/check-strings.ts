@@ -3,7 +3,7 @@
  */
 import type { Cancellation } from "../../base/cancellation.js";
 import { RuntimeFault } from "../../base/errors.js";
-import type { RequestTensor } from "./request.js";
+import type { RequestTensor } from "../contract.js";
 
 interface Count {
   elements: number;

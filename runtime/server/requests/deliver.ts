@@ -6,9 +6,9 @@ import { RuntimeFault } from "../../base/errors.js";
 import type { Charge } from "../../base/memory/memory-budget.js";
 import { type Sliced, slicedIfLong } from "../../base/slices.js";
 import type { Tensor } from "../../base/tensor.js";
+import type { InferRequest, InferResponse, OutputWish } from "../contract.js";
 import type { ReadyVersion } from "../models/ready-version.js";
 import { classify } from "./classify.js";
-import type { InferRequest, InferResponse, OutputWish } from "./request.js";
 import type { RegionPart } from "./shared-memory.js";
 
 /** An output whose bytes lie in shared memory; `data` is empty. */

@@ -7,6 +7,7 @@ import { Refusal, RuntimeFault } from "../../base/errors.js";
 import type { Tensor, TypedTensor } from "../../base/tensor.js";
 import { requestBegins, requestEnds } from "../../base/under-way.js";
 import type { BackendRequest, BackendResponse } from "../backends/backend.js";
+import type { InferRequest, InferResponse } from "../contract.js";
 import type { ReadyVersion } from "../models/ready-version.js";
 import {
   recordCacheHit,
@@ -19,7 +20,6 @@ import type { TraceNotes } from "../observe/tracing/trace.js";
 import type { Computed, Executed } from "../scheduling/scheduler.js";
 import { splitControls } from "./controls.js";
 import { declaredOf } from "./declared.js";
-import type { InferRequest, InferResponse } from "./request.js";
 import { reshape, type ValidRequest, validateRequest, validateSync } from "./validate.js";
 
 /** Answers of a decoupled model, in order. */

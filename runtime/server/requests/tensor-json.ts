@@ -4,7 +4,7 @@
 import { gunzipSync, gzipSync } from "node:zlib";
 import { wireDatatype } from "../../../triton-protos/datatype.js";
 import { packStrings, unpackStrings } from "../../base/strings.js";
-import type { RequestTensor } from "./request.js";
+import type { RequestTensor } from "../contract.js";
 
 export interface TensorJson {
   readonly name: string;

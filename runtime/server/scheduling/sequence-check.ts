@@ -5,7 +5,7 @@ import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { Refusal } from "../../base/errors.js";
 import type { BackendRequest } from "../backends/backend.js";
-import { requestPrefix } from "../requests/request.js";
+import { requestPrefix } from "../contract.js";
 
 const refuse = (text: string): never => {
   throw new Refusal("INVALID_ARGUMENT", text);

@@ -12,11 +12,11 @@ import type { ModelConfig, ModelWarmup, ModelWarmup_Input } from "../../../trito
 import { RuntimeFault } from "../../base/errors.js";
 import { elementCount, type Tensor } from "../../base/tensor.js";
 import type { BackendRequest, BackendResponse, LoadedModel } from "../backends/backend.js";
+import { requestPrefix } from "../contract.js";
 import { findInside } from "../models/inside-folder.js";
 import type { ServerLog } from "../observe/server-log.js";
 import { recordExecution, recordSuccess, type VersionStatistics } from "../observe/statistics.js";
 import { NO_CONTROLS } from "../requests/controls.js";
-import { requestPrefix } from "../requests/request.js";
 import { validateRequest } from "../requests/validate.js";
 import { startClock } from "./execution-clock.js";
 import { instancesOf } from "./instance-groups.js";

@@ -2,7 +2,7 @@
  * Two tensors of one name → whether they are the same, and how far apart they are.
  */
 import { wireDatatype } from "../../../triton-protos/datatype.js";
-import type { RequestTensor } from "../../server/requests/request.js";
+import type { RequestTensor } from "../../server/contract.js";
 import { elements } from "../../server/requests/tensor-json.js";
 
 /** What counts as the same: every bit; floats so many representable numbers apart; or within a relative and an absolute tolerance. */

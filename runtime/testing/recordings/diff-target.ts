@@ -5,11 +5,11 @@
 import { realpath, stat } from "node:fs/promises";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { ClientError, connect } from "../../client/index.js";
+import type { RequestTensor } from "../../server/contract.js";
 import { serve } from "../../server/lifecycle/server.js";
 import { type Cassette, openCassette } from "../../server/recordings/cassette.js";
 import type { Exchange } from "../../server/recordings/exchange.js";
 import { createMatcher, type Matcher, ownParameters } from "../../server/recordings/match.js";
-import type { RequestTensor } from "../../server/requests/request.js";
 import { readTensorJson, type TensorJson } from "../../server/requests/tensor-json.js";
 
 /** A request as it is sent again; `line` is where it was recorded. */

@@ -1,7 +1,7 @@
 /**
  * The stages of a Triton ensemble, seen from outside: its members are called one after the other with what the members before them made.
  */
-import type { RequestTensor } from "../../server/requests/request.js";
+import type { RequestTensor } from "../../server/contract.js";
 import type { DiffTarget, RecordedRequest, StageTrace } from "./diff-target.js";
 
 /** Nothing for a model that is no ensemble; ends where a member refuses or streams. */

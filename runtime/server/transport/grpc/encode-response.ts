@@ -8,7 +8,7 @@ import { BackWriter } from "../../../wire/grpc/back-writer.js";
 import { type FramePieces, frameWithRaw, rawSize } from "../../../wire/grpc/frame-with-raw.js";
 import { PREFIX } from "../../../wire/grpc/framing.js";
 import { writeParameter } from "../../../wire/grpc/parameters.js";
-import type { InferResponse } from "../../requests/request.js";
+import type { InferResponse } from "../../contract.js";
 
 export type { FramePieces } from "../../../wire/grpc/frame-with-raw.js";
 

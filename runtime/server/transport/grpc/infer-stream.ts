@@ -12,6 +12,7 @@ import { decodeRequest, type WireRequest } from "../../../wire/grpc/decode-reque
 import { type Frame, frameReader, PREFIX, unpackRequest } from "../../../wire/grpc/framing.js";
 import { STREAM_BYTES } from "../../../wire/grpc/limits.js";
 import { type Packing, packedFairly } from "../../../wire/grpc/packing.js";
+import type { InferRequest, InferResponse } from "../../contract.js";
 import type { ReadyVersion } from "../../models/ready-version.js";
 import { logPrepared, logRefusal } from "../../observe/request-lines.js";
 import type { ServerLog } from "../../observe/server-log.js";
@@ -19,7 +20,6 @@ import type { TraceNotes } from "../../observe/tracing/trace.js";
 import { countLargeStrings, hasLargeStrings } from "../../requests/check-strings.js";
 import { deliver } from "../../requests/deliver.js";
 import { execute, executeStream, isDecoupled } from "../../requests/infer.js";
-import type { InferRequest, InferResponse } from "../../requests/request.js";
 import type { ServerCalls } from "../../requests/server-calls.js";
 import { type ValidRequest, validateRequest } from "../../requests/validate.js";
 import type { Stream } from "../http2/stream.js";

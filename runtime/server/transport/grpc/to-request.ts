@@ -8,8 +8,8 @@ import type { Parameter } from "../../../base/tensor.js";
 import { packContents } from "../../../wire/grpc/contents.js";
 import type { WireInput, WireParameters, WireRequest } from "../../../wire/grpc/decode-request.js";
 import { readParameters } from "../../../wire/grpc/parameters.js";
-import type { InferRequest, OutputWish, RequestTensor } from "../../requests/request.js";
-import { requestPrefix } from "../../requests/request.js";
+import type { InferRequest, OutputWish, RequestTensor } from "../../contract.js";
+import { requestPrefix } from "../../contract.js";
 import type { RegionPart, Regions } from "../../requests/shared-memory.js";
 
 const refuse = (text: string): never => {

@@ -1,7 +1,7 @@
 /**
  * An inference request as the HTTP protocol has it, beside what is the data plane's.
  */
-import type { InferRequest } from "../../requests/request.js";
+import type { InferRequest } from "../../contract.js";
 
 export interface HttpInferRequest {
   readonly request: InferRequest;

@@ -4,8 +4,8 @@
 
 import { SHORT, type Sliced } from "../../../base/slices.js";
 import type { Parameter, Tensor } from "../../../base/tensor.js";
+import type { InferResponse } from "../../contract.js";
 import { isPlaced } from "../../requests/deliver.js";
-import type { InferResponse } from "../../requests/request.js";
 import { ByteWriter } from "./byte-writer.js";
 import { printDouble } from "./print-double.js";
 import type { Room } from "./room.js";

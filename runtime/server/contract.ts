@@ -2,13 +2,13 @@
  * A request and its answer between the transports and the data plane: tensors in raw form, no protocol.
  */
 
-import type { Cancellation } from "../../base/cancellation.js";
-import type { RequestMemory } from "../../base/memory/request-memory.js";
-import type { ModelVersion } from "../../base/model-version.js";
-import type { Parameter, Tensor } from "../../base/tensor.js";
-import type { Lease } from "../../engine/schedule/lease.js";
-import type { TraceNotes } from "../observe/tracing/trace.js";
-import type { RegionPart } from "./shared-memory.js";
+import type { Cancellation } from "../base/cancellation.js";
+import type { RequestMemory } from "../base/memory/request-memory.js";
+import type { ModelVersion } from "../base/model-version.js";
+import type { Parameter, Tensor } from "../base/tensor.js";
+import type { Lease } from "../engine/schedule/lease.js";
+import type { TraceNotes } from "./observe/tracing/trace.js";
+import type { RegionPart } from "./requests/shared-memory.js";
 
 /** A tensor as a client sent it: the datatype is unchecked text. */
 export interface RequestTensor {
