@@ -1,14 +1,19 @@
 /**
- * A request and its answer between the transports and the data plane: tensors in raw form, no protocol.
+ * The server's contract: requests and responses, first as transports and the data plane exchange them, then as schedulers and backends do; loaded models; and
+ * the calls from one model to another. Tensors are raw bytes, and no protocol shows. Leases, which plans need too, are in `engine/schedule/lease.ts`.
  */
-
+import type { ModelConfig } from "../../triton-protos/model-config.js";
 import type { Cancellation } from "../base/cancellation.js";
+import type { RuntimeFault } from "../base/errors.js";
 import type { RequestMemory } from "../base/memory/request-memory.js";
 import type { ModelVersion } from "../base/model-version.js";
-import type { Parameter, Tensor } from "../base/tensor.js";
-import type { Lease } from "../engine/schedule/lease.js";
+import type { Parameter, Tensor, TypedTensor } from "../base/tensor.js";
+import type { AskedModel, Lease } from "../engine/schedule/lease.js";
+import type { StageTally } from "../engine/schedule/stage-tally.js";
 import type { TraceNotes } from "./observe/tracing/trace.js";
+import type { Controls } from "./requests/controls.js";
 import type { RegionPart } from "./requests/shared-memory.js";
+import type { ExecutionClock } from "./scheduling/execution-clock.js";
 
 /** A tensor as a client sent it: the datatype is unchecked text. */
 export interface RequestTensor {
@@ -49,8 +54,119 @@ export interface InferResponse {
   readonly final?: true;
 }
 
-/** Front of the messages that the core raises: which request is meant. */
-export const requestPrefix = (id: string): string => `[request id: ${id || "<id_unknown>"}] `;
-
 /** What is asked of one output, besides its name. */
 export type OutputWish = { readonly classes: number } | { readonly region: RegionPart };
+
+/** One request as the scheduler hands it over: validated against the model's configuration. */
+export interface BackendRequest {
+  readonly id: string;
+  /** Parameters for the model; those that steer the server are in `controls`. */
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  readonly controls: Controls;
+  /** Rows of the request; 1 for a model without batching. */
+  readonly batch: number;
+  readonly inputs: ReadonlyMap<string, Tensor>;
+  /** Names of the outputs the client wants, sorted; every output of the model when it named none. */
+  readonly requestedOutputs: ReadonlySet<string>;
+  readonly signal?: Cancellation;
+  /** Of the request that this one is made for: what it asks of other models it asks of those that the lease holds. */
+  readonly lease?: Lease;
+  /** Takes notes, when the request is traced. */
+  readonly trace?: TraceNotes;
+  /** Large memory that inputs lie in, where the model may move it; answers may bring more. */
+  readonly memory?: RequestMemory;
+}
+
+export interface BackendResponse {
+  readonly outputs: readonly Tensor[];
+  /** A name may repeat: ensembles do that on the wire. */
+  readonly parameters?: Iterable<readonly [string, Parameter]>;
+  /** The model's own refusal: the client gets the fault, the statistics count a request that was served. */
+  readonly error?: RuntimeFault;
+  /** Iterative sequences: this is no answer for the client; the request runs once more, with the state among the outputs. */
+  readonly again?: boolean;
+  /** Faults on purpose: only this part of the answer's bytes leaves before the connection is cut. */
+  readonly cut?: number;
+  /** A decoupled model's answer that is known to be its last; `undefined` follows it all the same. */
+  readonly final?: true;
+}
+
+/** What one request of an execution gets: an answer, a fault, or `undefined` for "no more answers". */
+export type Send = (request: number, answer: BackendResponse | RuntimeFault | undefined) => void;
+
+/** The other models of the same server, called as a client calls them: validated, scheduled, counted. */
+export interface ServerModels {
+  /**
+   * For one request: these models in the versions that are there now, kept until its end.
+   * @param outer of the request that this one is made for: then that one's versions
+   */
+  lease(asked: readonly AskedModel[], outer?: Lease): Lease;
+  /**
+   * The configuration that is served; -1 asks for the latest version.
+   * @param near the repository whose model is meant where several have one of that name
+   * @throws RuntimeFault
+   */
+  config(model: string, version: ModelVersion, near?: string, lease?: Lease): ModelConfig;
+  /**
+   * Answers arrive through `answer`, the last one with `final`; a decoupled model's last answer may be `undefined`.
+   * Never rejects: faults are answers.
+   * @param request its lease says which version is asked; without one it is the version that is there now
+   */
+  infer(
+    model: string,
+    version: ModelVersion,
+    request: InferRequest,
+    answer: (answer: InferResponse | RuntimeFault | undefined, final: boolean) => void,
+    near?: string,
+  ): Promise<void>;
+}
+
+/** What `execute` rejects with when the execution was given back before it began. */
+export const NOT_BEGUN = Symbol("not begun");
+
+/** What requests of one execution get, each in its place. */
+export type Executions = readonly (BackendResponse | RuntimeFault)[];
+
+export interface LoadedModel {
+  /** The configuration as loading completed it, where that differs from the one in the context. */
+  readonly config?: ModelConfig;
+  /** The other models that it asks, as far as that is known before it runs. */
+  readonly asks?: readonly AskedModel[];
+  /** What the stages of a plan have done; counted on while it runs. */
+  readonly stages?: readonly StageTally[];
+  /**
+   * Answers each request in its place, at once where nothing has to be waited for; a fault fails that request alone.
+   * @param instance which of the model's instances runs, from 0
+   * @param clock hears of the parts of the execution, for the statistics
+   */
+  execute(
+    requests: readonly BackendRequest[],
+    instance: number,
+    clock?: ExecutionClock,
+  ): Executions | Promise<Executions>;
+  /** When a request has been answered, nothing of it or of its answer is kept: their memory may be used again. */
+  readonly keepsNothing?: boolean;
+  /** It computes in this thread, for several requests in little more time than for one: those that come in one turn of the event loop go together. */
+  readonly sharesTurn?: boolean;
+  /**
+   * Executes one request synchronously, for callers in this process: a turn of the event loop can take longer than a small model.
+   * @param inputs fit the configuration
+   * @returns tensors in the order of `wanted`; undefined if no synchronous result is available: then `execute` answers @throws RuntimeFault
+   */
+  computeSync?(
+    inputs: readonly TypedTensor[],
+    wanted: readonly string[],
+    clock: ExecutionClock,
+  ): readonly TypedTensor[] | undefined;
+  /**
+   * The form of a decoupled model: any number of answers for each request, then `undefined`. The instance is free again when the promise
+   * resolves; answers may still come.
+   */
+  stream?(requests: readonly BackendRequest[], send: Send, instance: number): Promise<void>;
+  /**
+   * How many executions this instance takes at once, where handing the next one over costs more than a short execution. It runs them one after the
+   * other, tells `clock.begun`, and sets `clock.execution`.
+   */
+  ahead?(instance: number): number;
+  close?(): void | Promise<void>;
+}

@@ -1,9 +1,10 @@
 /**
  * The layer that puts functions in the place of models, also while the server runs, and notes what models are asked.
  */
-import type { Backend, BackendRequest, LoadContext, LoadedModel } from "../server/backends/backend.js";
+import type { Backend, LoadContext } from "../server/backends/backend.js";
 import { type MockFunction, type MockRequest, readRequest } from "../server/backends/mock/answer.js";
 import { createMock } from "../server/backends/mock.js";
+import type { BackendRequest, LoadedModel } from "../server/contract.js";
 import type { Around } from "../server/models/around.js";
 
 export interface ModelLayer {

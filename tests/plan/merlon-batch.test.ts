@@ -6,7 +6,7 @@ import type { Plan } from "#contract/plan.js";
 import { Cancellable } from "#runtime/base/cancellation.js";
 import { RuntimeFault } from "#runtime/base/errors.js";
 import { keepsRowsApart } from "#runtime/engine/schedule/apart.js";
-import type { BackendRequest, BackendResponse } from "#runtime/server/backends/backend.js";
+import type { BackendRequest, BackendResponse } from "#runtime/server/contract.js";
 import {
   recommendConfig as config,
   load,

@@ -10,8 +10,8 @@ import { tensorValues, valuesTensor } from "#runtime/base/columns/tensor-values.
 import { RuntimeFault } from "#runtime/base/errors.js";
 import type { Parameter, Tensor } from "#runtime/base/tensor.js";
 import type { ModelCaller } from "#runtime/engine/schedule/kernel.js";
-import type { BackendRequest, BackendResponse } from "#runtime/server/backends/backend.js";
 import { merlonBackend } from "#runtime/server/backends/merlon.js";
+import type { BackendRequest, BackendResponse } from "#runtime/server/contract.js";
 import { type DType, datatype } from "#triton-protos/datatype.js";
 import { type ModelConfigInit, parseModelConfig, printModelConfig } from "#triton-protos/model-config.js";
 

@@ -2,8 +2,8 @@
  * Ragged batches: the side inputs that the server makes of them, kind by kind, and outputs that are cut by the shape of an input.
  */
 import { expect, test } from "vitest";
-import type { BackendRequest } from "#runtime/server/backends/backend.js";
 import { joinInputs, scatter } from "#runtime/server/backends/join-batch.js";
+import type { BackendRequest } from "#runtime/server/contract.js";
 import { configOf, requestOf } from "./support.js";
 
 /** Requests of one row each, with 2, 4 and 1 elements. */

@@ -2,7 +2,7 @@
  * The sequence batcher: slots, order, idle time, state; and what a request must bring.
  */
 import { expect, test } from "vitest";
-import type { LoadedModel } from "#runtime/server/backends/backend.js";
+import type { LoadedModel } from "#runtime/server/contract.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
 import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";

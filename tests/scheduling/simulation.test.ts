@@ -3,7 +3,7 @@
  * `SIMULATION_SEEDS=10000 npm test -- scheduling/simulation` runs more; a rule that is broken names the seed, which replays it.
  */
 import { expect, test } from "vitest";
-import type { Executions, LoadedModel } from "#runtime/server/backends/backend.js";
+import type { Executions, LoadedModel } from "#runtime/server/contract.js";
 import { type Bugs, simulate } from "./simulation/simulate.js";
 
 const SEEDS = Number(process.env.SIMULATION_SEEDS ?? 500);

@@ -1,7 +1,7 @@
 /**
  * A configuration, requests and a model for tests of the schedulers: the model notes the rows of each execution.
  */
-import type { BackendRequest, LoadedModel } from "#runtime/server/backends/backend.js";
+import type { BackendRequest, LoadedModel } from "#runtime/server/contract.js";
 import { type Controls, NO_CONTROLS } from "#runtime/server/requests/controls.js";
 import { complete } from "#triton-protos/complete-message.js";
 import type { ModelConfig, ModelConfigInit } from "#triton-protos/model-config.js";

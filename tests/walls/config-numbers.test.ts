@@ -3,7 +3,7 @@
  * others. All models are served by one process with a small heap.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { LoadedModel } from "#runtime/server/backends/backend.js";
+import type { LoadedModel } from "#runtime/server/contract.js";
 import { checkInstances } from "#runtime/server/models/check-limits.js";
 import { validateEnsemble } from "#runtime/server/models/validate-ensemble.js";
 import type { ServerLog } from "#runtime/server/observe/server-log.js";

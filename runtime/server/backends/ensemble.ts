@@ -3,8 +3,9 @@
  */
 import type { RuntimeFault as Fault } from "../../base/errors.js";
 import { RuntimeFault } from "../../base/errors.js";
+import type { BackendRequest, BackendResponse } from "../contract.js";
 import { validateCache } from "../models/validate.js";
-import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
+import type { Backend } from "./backend.js";
 import { checkEnsemble } from "./ensemble/check.js";
 import { ensembleGraph } from "./ensemble/graph.js";
 import { ensembleRun, runEnsemble } from "./ensemble/run.js";

@@ -8,8 +8,9 @@ import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig, ModelInput } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { elementCount, type Parameter, type Tensor } from "../../base/tensor.js";
-import { requestPrefix } from "../contract.js";
-import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
+import type { BackendRequest, BackendResponse } from "../contract.js";
+import { requestPrefix } from "../requests/request-prefix.js";
+import type { Backend } from "./backend.js";
 
 const PARAMETERS: ReadonlyMap<string, Parameter> = new Map<string, Parameter>([
   ["param0", "an example string parameter"],

@@ -6,7 +6,7 @@ import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { BatchInput, ModelConfig } from "../../../triton-protos/gen/messages.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { elementCount, type Tensor } from "../../base/tensor.js";
-import type { BackendRequest } from "./backend.js";
+import type { BackendRequest } from "../contract.js";
 
 /** The tensors of the joined request. Ragged inputs lose their shape: all their elements stand in one row. */
 export function joinInputs(requests: readonly BackendRequest[], config: ModelConfig): ReadonlyMap<string, Tensor> {

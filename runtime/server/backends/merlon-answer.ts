@@ -8,9 +8,10 @@ import { stageNotes, stepTensors } from "../../engine/explain/stage-notes.js";
 import type { RunContext } from "../../engine/schedule/kernel.js";
 import type { AskedModel } from "../../engine/schedule/lease.js";
 import type { ExecutablePlan, PlanResult, StageRun } from "../../engine/schedule/plan-result.js";
+import type { BackendRequest, BackendResponse } from "../contract.js";
 import type { TracedStage, TraceNotes } from "../observe/tracing/trace.js";
 import { writeTensorJson } from "../requests/tensor-json.js";
-import type { BackendRequest, BackendResponse, LoadContext } from "./backend.js";
+import type { LoadContext } from "./backend.js";
 import { joinInputs } from "./join-batch.js";
 import { allGone, byModels, columnsOfRows, mayBeOnes, mayShareRun } from "./merlon-batch.js";
 

@@ -6,7 +6,7 @@ import { Cancellable, type Cancellation } from "../../base/cancellation.js";
 import { runsOf } from "../../base/columns/row-map.js";
 import { type Column, childRows, type Rows, rootRows, type Values } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
-import type { BackendRequest } from "./backend.js";
+import type { BackendRequest } from "../contract.js";
 
 /** Only what asks for nothing but its answer: what a parameter or a trace asks for is told of a run of its own. */
 export const mayShareRun = ({ parameters, trace }: BackendRequest): boolean => parameters.size === 0 && !trace;

@@ -8,7 +8,8 @@ import { systemClock } from "../../base/clock.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
 import type { Tensor } from "../../base/tensor.js";
-import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
+import type { BackendRequest, BackendResponse } from "../contract.js";
+import type { Backend } from "./backend.js";
 import { int32Values } from "./int32-values.js";
 
 export const repeatBackend: Backend = {

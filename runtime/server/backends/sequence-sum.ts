@@ -4,7 +4,8 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { RuntimeFault } from "../../base/errors.js";
-import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
+import type { BackendRequest, BackendResponse } from "../contract.js";
+import type { Backend } from "./backend.js";
 import { int32Values } from "./int32-values.js";
 
 const sumBackend = (addId: boolean): Backend => ({

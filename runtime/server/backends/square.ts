@@ -5,7 +5,8 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
-import type { Backend, BackendRequest, BackendResponse } from "./backend.js";
+import type { BackendRequest, BackendResponse } from "../contract.js";
+import type { Backend } from "./backend.js";
 import { int32Values } from "./int32-values.js";
 
 export const squareBackend: Backend = {

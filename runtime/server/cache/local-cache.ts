@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { type MemoryBudget, unlimitedMemory } from "../../base/memory/memory-budget.js";
 import type { ModelVersion } from "../../base/model-version.js";
 import type { Tensor } from "../../base/tensor.js";
-import type { BackendRequest, BackendResponse } from "../backends/backend.js";
+import type { BackendRequest, BackendResponse } from "../contract.js";
 
 export interface ResponseCache {
   get(key: string): BackendResponse | undefined;

@@ -6,7 +6,7 @@ import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { ConnectionCut } from "../../base/connection-cut.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
-import type { BackendRequest, BackendResponse, LoadedModel, Send } from "../backends/backend.js";
+import type { BackendRequest, BackendResponse, LoadedModel, Send } from "../contract.js";
 import { cancelled } from "../scheduling/refusals.js";
 import type { CheckedFault } from "./fault.js";
 import type { FaultSet } from "./fault-set.js";

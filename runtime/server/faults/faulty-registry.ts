@@ -3,9 +3,9 @@
  */
 
 import { Refusal, RuntimeFault } from "../../base/errors.js";
-import { requestPrefix } from "../contract.js";
 import type { ReadyVersion } from "../models/ready-version.js";
 import type { Registry } from "../models/registry-types.js";
+import { requestPrefix } from "../requests/request-prefix.js";
 import type { FaultSet } from "./fault-set.js";
 
 export function faultyRegistry(registry: Registry, faults: FaultSet): Registry {

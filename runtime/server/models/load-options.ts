@@ -4,8 +4,8 @@
 
 import type { Clock } from "../../base/clock.js";
 import type { ModelCaller, PrepareContext } from "../../engine/schedule/kernel.js";
-import type { ServerModels } from "../backends/backend.js";
 import type { ResponseCache } from "../cache/local-cache.js";
+import type { ServerModels } from "../contract.js";
 import type { FailureCounts } from "../observe/failure-counts.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { RateLimiter } from "../scheduling/rate-limiter.js";

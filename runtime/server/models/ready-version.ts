@@ -3,7 +3,7 @@
  */
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { ModelVersion } from "../../base/model-version.js";
-import type { LoadedModel } from "../backends/backend.js";
+import type { LoadedModel } from "../contract.js";
 import type { VersionStatistics } from "../observe/statistics.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
 import type { Holders } from "./holders.js";

@@ -4,8 +4,9 @@
  */
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { Parameter } from "../../base/tensor.js";
-import { type InferRequest, requestPrefix } from "../contract.js";
+import type { InferRequest } from "../contract.js";
 import type { ReadyVersion } from "../models/ready-version.js";
+import { requestPrefix } from "../requests/request-prefix.js";
 import type { ValidRequest } from "../requests/validate.js";
 import type { ServerLog } from "./server-log.js";
 

@@ -8,7 +8,7 @@ import { RuntimeFault } from "../../base/errors.js";
 import type { Parameter, Tensor, TypedTensor } from "../../base/tensor.js";
 import type { LeasedModels, ModelCaller, RunModels } from "../../engine/schedule/kernel.js";
 import type { Lease } from "../../engine/schedule/lease.js";
-import type { ServerModels } from "../backends/backend.js";
+import type { ServerModels } from "../contract.js";
 import { VersionLease } from "../models/lease.js";
 import type { ReadyVersion } from "../models/ready-version.js";
 import type { Registry } from "../models/registry-types.js";

@@ -5,9 +5,10 @@ import { configDatatype, wireDatatype } from "../../../triton-protos/datatype.js
 import type { ModelConfig, ModelInput } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { elementCount, type Tensor, type TypedTensor } from "../../base/tensor.js";
-import { type InferRequest, type RequestTensor, requestPrefix } from "../contract.js";
+import type { InferRequest, RequestTensor } from "../contract.js";
 import { checkStrings } from "./check-strings.js";
 import { type Declared, declaredOf, type PlainInput } from "./declared.js";
+import { requestPrefix } from "./request-prefix.js";
 
 export interface ValidRequest {
   /** Rows of the request; 0 for a model without batching. */

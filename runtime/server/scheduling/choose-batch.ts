@@ -2,7 +2,7 @@
  * Which of the queued jobs run together: queue → the jobs of the next batch, or how long to wait for more. Triton's rules.
  */
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import type { BackendRequest } from "../backends/backend.js";
+import type { BackendRequest } from "../contract.js";
 import type { Job } from "./job.js";
 
 export interface BatchRules {

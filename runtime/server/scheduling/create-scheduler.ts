@@ -3,8 +3,8 @@
  */
 
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import type { LoadedModel } from "../backends/backend.js";
 import type { ResponseCache } from "../cache/local-cache.js";
+import type { LoadedModel } from "../contract.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { VersionStatistics } from "../observe/statistics.js";
 import { cachedScheduler } from "./cached.js";

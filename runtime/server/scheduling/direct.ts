@@ -1,7 +1,7 @@
 /**
  * The scheduler without a batcher: requests run in the order of arrival, one per execution, at most `instances` at a time.
  */
-import type { LoadedModel } from "../backends/backend.js";
+import type { LoadedModel } from "../contract.js";
 import type { VersionStatistics } from "../observe/statistics.js";
 import { createInstances } from "./instances.js";
 import { type Job, now, watchAbort } from "./job.js";

@@ -2,7 +2,7 @@
  * The dynamic batcher: requests wait in a queue until an instance is free and a batch is worth running.
  */
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import type { LoadedModel } from "../backends/backend.js";
+import type { LoadedModel } from "../contract.js";
 import type { VersionStatistics } from "../observe/statistics.js";
 import { batchRules, chooseBatch } from "./choose-batch.js";
 import { inOrder, type Place } from "./in-order.js";

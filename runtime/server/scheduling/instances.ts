@@ -3,7 +3,7 @@
  */
 
 import { inBackground } from "../../base/in-background.js";
-import type { LoadedModel } from "../backends/backend.js";
+import type { LoadedModel } from "../contract.js";
 import type { VersionStatistics } from "../observe/statistics.js";
 import { type RunningClock, startClock } from "./execution-clock.js";
 import { type Job, watchAbort } from "./job.js";

@@ -1,7 +1,7 @@
 /**
  * A request on its way through a scheduler.
  */
-import type { BackendRequest, BackendResponse } from "../backends/backend.js";
+import type { BackendRequest, BackendResponse } from "../contract.js";
 import type { Answers, Executed } from "./scheduler.js";
 
 /** A request on its way through a scheduler. */

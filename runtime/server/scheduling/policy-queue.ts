@@ -3,7 +3,7 @@
  */
 import type { ModelDynamicBatching, ModelQueuePolicy } from "../../../triton-protos/gen/messages.js";
 import { Refusal } from "../../base/errors.js";
-import { requestPrefix } from "../contract.js";
+import { requestPrefix } from "../requests/request-prefix.js";
 import { type Job, watchAbort } from "./job.js";
 import { cancelled, timedOut } from "./refusals.js";
 import { timerDelay } from "./timer-delay.js";

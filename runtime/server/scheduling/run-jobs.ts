@@ -4,7 +4,7 @@
 
 import { RuntimeFault } from "../../base/errors.js";
 import type { TypedTensor } from "../../base/tensor.js";
-import { type BackendResponse, type Executions, type LoadedModel, NOT_BEGUN } from "../backends/backend.js";
+import { type BackendResponse, type Executions, type LoadedModel, NOT_BEGUN } from "../contract.js";
 import { recordExecution, type VersionStatistics } from "../observe/statistics.js";
 import { type RunningClock, startClock } from "./execution-clock.js";
 import { type Job, now } from "./job.js";

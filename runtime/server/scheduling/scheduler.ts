@@ -4,7 +4,7 @@
 
 import type { RuntimeFault } from "../../base/errors.js";
 import type { TypedTensor } from "../../base/tensor.js";
-import type { BackendRequest, BackendResponse } from "../backends/backend.js";
+import type { BackendRequest, BackendResponse } from "../contract.js";
 import type { ExecutionTimes } from "../observe/statistics.js";
 
 /** What an execution cost, and the answer; a decoupled model has answered before. */

@@ -4,8 +4,8 @@
 import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { Refusal } from "../../base/errors.js";
-import type { BackendRequest } from "../backends/backend.js";
-import { requestPrefix } from "../contract.js";
+import type { BackendRequest } from "../contract.js";
+import { requestPrefix } from "../requests/request-prefix.js";
 
 const refuse = (text: string): never => {
   throw new Refusal("INVALID_ARGUMENT", text);

@@ -13,7 +13,7 @@ import type {
 } from "../../../triton-protos/gen/messages.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { elementCount, type Tensor } from "../../base/tensor.js";
-import type { BackendRequest } from "../backends/backend.js";
+import type { BackendRequest } from "../contract.js";
 import { fileInside } from "../models/inside-folder.js";
 
 /** State tensors of a sequence by the name of the input that takes them. */

@@ -7,7 +7,7 @@
  */
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../base/errors.js";
-import type { BackendRequest, BackendResponse, LoadedModel } from "../backends/backend.js";
+import type { BackendRequest, BackendResponse, LoadedModel } from "../contract.js";
 import type { VersionStatistics } from "../observe/statistics.js";
 import { batchRules, chooseBatch } from "./choose-batch.js";
 import { atOnce, inOrder } from "./in-order.js";

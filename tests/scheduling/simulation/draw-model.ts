@@ -4,7 +4,7 @@
  */
 
 import { RuntimeFault } from "#runtime/base/errors.js";
-import type { BackendRequest, BackendResponse, Executions, LoadedModel } from "#runtime/server/backends/backend.js";
+import type { BackendRequest, BackendResponse, Executions, LoadedModel } from "#runtime/server/contract.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
 import type { Random } from "./random.js";
 

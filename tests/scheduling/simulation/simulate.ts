@@ -4,7 +4,7 @@
  */
 
 import type { RuntimeFault } from "#runtime/base/errors.js";
-import type { BackendRequest, LoadedModel } from "#runtime/server/backends/backend.js";
+import type { BackendRequest, LoadedModel } from "#runtime/server/contract.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
 import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
 import type { Scheduler } from "#runtime/server/scheduling/scheduler.js";

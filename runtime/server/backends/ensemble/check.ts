@@ -3,7 +3,7 @@
  */
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../../base/errors.js";
-import type { ServerModels } from "../backend.js";
+import type { ServerModels } from "../../contract.js";
 import { decoupledClash } from "./decoupled-branches.js";
 import type { EnsembleGraph } from "./graph.js";
 

@@ -4,8 +4,8 @@
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import type { RequestMemory } from "../../../base/memory/request-memory.js";
 import type { Parameter, Tensor } from "../../../base/tensor.js";
+import type { BackendRequest } from "../../contract.js";
 import { NO_CONTROLS } from "../../requests/controls.js";
-import type { BackendRequest } from "../backend.js";
 import type { EnsembleGraph, EnsembleStep } from "./graph.js";
 import { find, type Scope } from "./scope.js";
 import { adaptShape } from "./shape.js";

@@ -3,8 +3,7 @@
  */
 
 import type { Lease } from "../../../engine/schedule/lease.js";
-import type { InferResponse } from "../../contract.js";
-import type { ServerModels } from "../backend.js";
+import type { InferResponse, ServerModels } from "../../contract.js";
 import type { ToWorker, WireAnswer, WireCall } from "./protocol.js";
 import { detached } from "./tensors.js";
 

@@ -1,8 +1,9 @@
 /**
  * One instance of a JavaScript model: a worker thread, started again when it has died. What it does wrong stays its own fault.
  */
+
+import type { BackendRequest, Send, ServerModels } from "../../contract.js";
 import type { ExecutionClock } from "../../scheduling/execution-clock.js";
-import type { BackendRequest, Send, ServerModels } from "../backend.js";
 import type { WorkerStart } from "./protocol.js";
 import { type ModelThread, openThread } from "./thread.js";
 

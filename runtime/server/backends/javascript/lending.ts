@@ -5,7 +5,7 @@
 import { bufferPool, LARGE } from "../../../base/memory/buffer-pool.js";
 import type { Home } from "../../../base/memory/request-memory.js";
 import type { Tensor } from "../../../base/tensor.js";
-import type { BackendRequest, BackendResponse } from "../backend.js";
+import type { BackendRequest, BackendResponse } from "../../contract.js";
 
 /** What a request lends: its tensors as they travel, the buffers that are moved, and where each belongs. */
 export interface Loan {

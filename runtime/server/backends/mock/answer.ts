@@ -5,7 +5,7 @@ import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../../base/errors.js";
 import { createRandom, type Random } from "../../../base/random.js";
 import type { Tensor } from "../../../base/tensor.js";
-import type { BackendRequest, BackendResponse } from "../backend.js";
+import type { BackendRequest, BackendResponse } from "../../contract.js";
 import { readParameters } from "../javascript/parameters.js";
 import { type Filling, fill, leadOf } from "./fill.js";
 import type { MockSettings } from "./settings.js";

@@ -7,7 +7,7 @@ import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../../base/errors.js";
 import { createRandom } from "../../../base/random.js";
 import { elementCount, type Tensor } from "../../../base/tensor.js";
-import type { BackendRequest } from "../backend.js";
+import type { BackendRequest } from "../../contract.js";
 import type { MockSettings, Rule } from "./settings.js";
 import { backendDims, type NestedValue, readTensor, writeTensor } from "./tensor-values.js";
 

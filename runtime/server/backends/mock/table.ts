@@ -3,7 +3,7 @@
  */
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../../base/errors.js";
-import type { BackendRequest } from "../backend.js";
+import type { BackendRequest } from "../../contract.js";
 import type { TableRow } from "./settings.js";
 import { backendDims, type MockTensor, readTensor, type TensorValue, writeTensor } from "./tensor-values.js";
 

@@ -9,7 +9,7 @@ import { packContents } from "../../../wire/grpc/contents.js";
 import type { WireInput, WireParameters, WireRequest } from "../../../wire/grpc/decode-request.js";
 import { readParameters } from "../../../wire/grpc/parameters.js";
 import type { InferRequest, OutputWish, RequestTensor } from "../../contract.js";
-import { requestPrefix } from "../../contract.js";
+import { requestPrefix } from "../../requests/request-prefix.js";
 import type { RegionPart, Regions } from "../../requests/shared-memory.js";
 
 const refuse = (text: string): never => {

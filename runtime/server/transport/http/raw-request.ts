@@ -6,7 +6,8 @@ import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import type { Cancellation } from "../../../base/cancellation.js";
 import { RuntimeFault } from "../../../base/errors.js";
 import type { Parameter } from "../../../base/tensor.js";
-import { type RequestTensor, requestPrefix } from "../../contract.js";
+import type { RequestTensor } from "../../contract.js";
+import { requestPrefix } from "../../requests/request-prefix.js";
 import type { HttpInferRequest } from "./http-infer-request.js";
 
 const refuse = (text: string): never => {
