@@ -7,7 +7,7 @@ import { serveCalls } from "../../../../contract/workers/serve-calls.js";
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import type { JavaScriptModel } from "./api.js";
 import { createBuilder } from "./config-builder.js";
-import { describeRaised } from "./raised.js";
+import { describeRaised } from "./error-text.js";
 
 export interface CompleteCalls {
   /** @throws Error with the model's error as clients see it */

@@ -7,7 +7,7 @@ import type { Home } from "../../../base/memory/request-memory.js";
 import type { Lease } from "../../../engine/schedule/lease.js";
 import { type BackendRequest, type BackendResponse, NOT_BEGUN, type Send, type ServerModels } from "../../contract.js";
 import type { ExecutionClock } from "../../scheduling/execution-clock.js";
-import { type Loan, takeBack as takeLoanBack } from "./lending.js";
+import { type Loan, takeBack as takeLoanBack } from "./buffer-loans.js";
 import { CELLS, EXECUTION, type Returned, SLOTS } from "./protocol.js";
 
 export interface Execution {

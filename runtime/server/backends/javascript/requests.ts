@@ -2,7 +2,7 @@
  * On the worker's side: records of the ring → the requests that a model is given, and its responses → records.
  */
 import type { ModelRequest, ModelResponse } from "./api.js";
-import type { Carry } from "./outgoing.js";
+import type { Carry } from "./output-pool.js";
 import { readParameters, writeParameters } from "./parameters.js";
 import type { AnswerRest, RequestRest, Returned, RingMessage, WireRecord } from "./protocol.js";
 import { deserialize, serialize } from "./structured-bytes.js";

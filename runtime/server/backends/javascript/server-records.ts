@@ -5,7 +5,7 @@
 import { RuntimeFault } from "../../../base/errors.js";
 import type { BackendRequest, BackendResponse } from "../../contract.js";
 import { NO_CONTROLS } from "../../requests/controls.js";
-import type { Loan } from "./lending.js";
+import type { Loan } from "./buffer-loans.js";
 import type { AnswerRest, RequestRest, WireRecord } from "./protocol.js";
 import { deserialize, serialize } from "./structured-bytes.js";
 

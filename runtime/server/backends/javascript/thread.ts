@@ -9,11 +9,11 @@ import type { Home } from "../../../base/memory/request-memory.js";
 import type { BackendRequest, Send, ServerModels } from "../../contract.js";
 import type { ExecutionClock } from "../../scheduling/execution-clock.js";
 import { answerCall } from "./answer-call.js";
+import { lend, movesMemory } from "./buffer-loans.js";
 import { ExecutionTimer } from "./execution-timer.js";
 import { createExecutions, type Execution, type Executions } from "./executions.js";
-import { lend, movesMemory } from "./lending.js";
+import { answered, expect, forget, type Source } from "./poll-loop.js";
 import { type FromWorker, type RingMessage, SLOTS, type WireRecord, type WorkerStart } from "./protocol.js";
-import { answered, expect, forget, type Source } from "./pump.js";
 import { packRequest, readAnswer } from "./server-records.js";
 import { startWorker, type WorkerLink } from "./worker-link.js";
 

@@ -8,8 +8,9 @@ import { serveCalls, workerStart } from "../../../../contract/workers/serve-call
 import { inBackground } from "../../../base/in-background.js";
 import type { JavaScriptModel, ModelContext, ModelResponse } from "./api.js";
 import { createCalls } from "./calls.js";
+import { describeRaised } from "./error-text.js";
 import { createLink } from "./link.js";
-import { createCarry } from "./outgoing.js";
+import { createCarry } from "./output-pool.js";
 import { nameTable } from "./packing.js";
 import {
   BELL,
@@ -22,9 +23,8 @@ import {
   type WireRecord,
   type WorkerData,
 } from "./protocol.js";
-import { describeRaised } from "./raised.js";
 import { giveBack, type Marks, type RequestContext, readRequest, writeAnswer } from "./requests.js";
-import { createSpin } from "./spin.js";
+import { createSpin } from "./spin-wait.js";
 
 const { start, shared } = workerStart<WorkerData>();
 const { config } = start;

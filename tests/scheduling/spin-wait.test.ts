@@ -1,6 +1,6 @@
 /** A thread that looks for work before it sleeps: how long, and when it leaves it. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createSpin } from "#runtime/server/backends/javascript/spin.js";
+import { createSpin } from "#runtime/server/backends/javascript/spin-wait.js";
 
 beforeEach(() => {
   let clock = 1;
