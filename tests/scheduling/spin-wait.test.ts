@@ -1,6 +1,6 @@
 /** A thread that looks for work before it sleeps: how long, and when it leaves it. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createSpin } from "#runtime/server/backends/javascript/spin-wait.js";
+import { createSpinWait } from "#runtime/server/backends/javascript/spin-wait.js";
 
 beforeEach(() => {
   let clock = 1;
@@ -12,7 +12,7 @@ beforeEach(() => {
 afterEach(() => void vi.restoreAllMocks());
 
 /** @returns how often it looked in vain */
-function vain(spin: ReturnType<typeof createSpin>): number {
+function vain(spin: ReturnType<typeof createSpinWait>): number {
   let looks = 0;
   expect(
     spin(() => {
@@ -24,18 +24,18 @@ function vain(spin: ReturnType<typeof createSpin>): number {
 }
 
 test("it looks until something is there, or for so long", () => {
-  const spin = createSpin(0.02, true);
+  const spin = createSpinWait(0.02, true);
   let left = 50;
   expect(spin(() => --left < 0)).toBe(true);
   expect(vain(spin)).toBeGreaterThan(100);
 });
 
 test("it looks once where the other thread can't run meanwhile", () => {
-  expect(vain(createSpin(0.02, false))).toBe(1);
+  expect(vain(createSpinWait(0.02, false))).toBe(1);
 });
 
 test("after looks in vain it looks once, tries again every so often, and is back where that pays", () => {
-  const spin = createSpin(0.02, true);
+  const spin = createSpinWait(0.02, true);
   for (let i = 0; i < 20; i++) vain(spin);
   const looks = Array.from({ length: 32 }, () => vain(spin));
   expect(looks.filter(count => count === 1)).toHaveLength(30);

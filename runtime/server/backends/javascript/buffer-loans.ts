@@ -1,6 +1,5 @@
 /**
- * Large tensors on their way to a model's thread: their memory is moved where the request lets it go, and a copy of it elsewhere. It is lent: it comes back
- * with the answer.
+ * Memory of large tensors that is lent to a model's thread: the request's own if it can be moved, otherwise a copy. It returns with the answer.
  */
 import { bufferPool, LARGE } from "../../../base/memory/buffer-pool.js";
 import type { Home } from "../../../base/memory/request-memory.js";

@@ -7,7 +7,7 @@ import { serveCalls } from "../../../../contract/workers/serve-calls.js";
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import type { JavaScriptModel } from "./api.js";
 import { createBuilder } from "./config-builder.js";
-import { describeRaised } from "./error-text.js";
+import { errorText } from "./error-text.js";
 
 export interface CompleteCalls {
   /** @throws Error with the model's error as clients see it */
@@ -25,7 +25,7 @@ const port = serveCalls<CompleteCalls>({
       await model?.autoCompleteConfig?.(builder);
       return builder.config;
     } catch (error) {
-      throw new Error(describeRaised(error, dirname(file)));
+      throw new Error(errorText(error, dirname(file)));
     }
   },
 });

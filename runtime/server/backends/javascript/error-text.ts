@@ -1,7 +1,7 @@
 /**
- * A thrown error → the text a client gets: the message, and where in the model's folder it came from.
+ * A thrown error → the text that a client receives: the message, and the frames inside the model's folder.
  */
-export function describeRaised(error: unknown, folder: string): string {
+export function errorText(error: unknown, folder: string): string {
   if (!(error instanceof Error)) return String(error);
   const frames = (error.stack ?? "").split("\n").flatMap(line => {
     const found = /^\s+at (?:(?:async )?(\S+) \()?(?:file:\/\/)?(.+?):(\d+):\d+\)?$/.exec(line);

@@ -1,22 +1,21 @@
 /**
- * Large outputs on their way to the server, on the worker's side: in memory that is used over and over, or, where a model answers with a part of its
- * request's inputs, in that.
+ * Memory for large outputs, on the worker's side: buffers that are reused, or the memory of the request's inputs if the model returns a part of it.
  */
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { createBufferPool, LARGE } from "../../../base/memory/buffer-pool.js";
 import type { Tensor } from "../../../base/tensor.js";
 
-export interface Outgoing {
+export interface PooledOutputs {
   readonly tensors: readonly Tensor[];
   /** Made here, and moved with the answer. */
   readonly buffers?: readonly ArrayBuffer[];
 }
 
 /** @param tensors views of what the model gave @param lent memory that goes back with this answer */
-export type Carry = (tensors: readonly Tensor[], lent: readonly ArrayBuffer[]) => Outgoing;
+export type OutputPool = (tensors: readonly Tensor[], lent: readonly ArrayBuffer[]) => PooledOutputs;
 
 /** @param spares where buffers come back */
-export function createCarry(spares: MessagePort): Carry {
+export function createOutputPool(spares: MessagePort): OutputPool {
   const pool = createBufferPool();
   const take = (bytes: number): ArrayBuffer => {
     for (let spare = receiveMessageOnPort(spares); spare; spare = receiveMessageOnPort(spares))

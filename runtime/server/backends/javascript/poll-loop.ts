@@ -1,24 +1,24 @@
 /**
- * Fetches what models' threads answer. While answers are due at once, the event loop looks into their rings on every round; then it asks to be woken,
- * so that an idle server, or one that waits for slow models, sleeps.
+ * Fetches the answers of models' threads. While answers are due soon, each round of the event loop polls the rings; afterwards the threads wake it, so that an
+ * idle server, or one that waits for slow models, sleeps.
  */
 import { availableParallelism } from "node:os";
 
 export interface Source {
-  /** When something has come last, or was asked for. */
+  /** Time of the last message, or of the last request. */
   since: number;
-  /** Takes what has come. @returns whether something had */
+  /** Takes all messages. @returns whether there were any */
   drain(): boolean;
-  /** How long, in milliseconds, it is worth looking for the next answer; 0 when none is due. */
+  /** Milliseconds for which polling for the next answer pays off; 0 if none is due. */
   patience(): number;
-  /** Asks for the bell. @returns false when a message has come meanwhile */
+  /** Requests a wake-up. @returns false if a message has arrived meanwhile */
   sleep(): boolean;
   awake(): void;
 }
 
-/** Those that are looked at on every round; few, and they come and go all the time. */
+/** The sources that are polled on every round: few, and they change often. */
 const watched: Source[] = [];
-/** With one processor the other thread runs only while this one sleeps. */
+/** On one processor the other thread runs only while this one sleeps. */
 const useful = availableParallelism() > 1;
 let planned = false;
 
@@ -42,7 +42,7 @@ function look(source: Source): void {
   forget(source);
 }
 
-/** Something is due from this source, or it has rung. */
+/** Polls a source from now on: an answer is due, or the source has signaled. */
 export function expect(source: Source): void {
   source.since = performance.now();
   if (!useful || watched.includes(source)) return;
@@ -51,7 +51,7 @@ export function expect(source: Source): void {
   plan();
 }
 
-/** The bell: looks at once, and for what follows. */
+/** A source has signaled: takes its messages now, and polls for further ones. */
 export function answered(source: Source): void {
   source.awake();
   source.drain();
@@ -59,7 +59,7 @@ export function answered(source: Source): void {
   else while (!source.sleep()) source.drain();
 }
 
-/** The source is no more. */
+/** Stops polling a source. */
 export function forget(source: Source): void {
   const at = watched.indexOf(source);
   if (at === -1) return;

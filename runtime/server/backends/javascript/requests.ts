@@ -2,7 +2,7 @@
  * On the worker's side: records of the ring → the requests that a model is given, and its responses → records.
  */
 import type { ModelRequest, ModelResponse } from "./api.js";
-import type { Carry } from "./output-pool.js";
+import type { OutputPool } from "./output-pool.js";
 import { readParameters, writeParameters } from "./parameters.js";
 import type { AnswerRest, RequestRest, Returned, RingMessage, WireRecord } from "./protocol.js";
 import { deserialize, serialize } from "./structured-bytes.js";
@@ -15,7 +15,7 @@ export interface RequestContext {
   readonly cells: Uint8Array;
   /** Outputs of a request that names none. */
   readonly allOutputs: readonly string[];
-  readonly carry: Carry;
+  readonly outputPool: OutputPool;
   post(message: RingMessage): void;
 }
 
@@ -28,7 +28,7 @@ export interface Marks {
 }
 
 export function readRequest(
-  { decoupled, cells, allOutputs, carry, post }: RequestContext,
+  { decoupled, cells, allOutputs, outputPool, post }: RequestContext,
   execution: number,
   index: number,
   { number: cell, id, tensors, rest: packed, buffers: lent }: WireRecord,
@@ -50,13 +50,13 @@ export function readRequest(
     send(response) {
       if (!decoupled) throw new Error("only a decoupled model may call `send`; return the responses instead");
       if (over) throw new Error("`send` was called after the last answer of the request");
-      post({ kind: "send", execution, slot: 0, records: [writeAnswer(response, index, carry)] });
+      post({ kind: "send", execution, slot: 0, records: [writeAnswer(response, index, outputPool)] });
     },
     close() {
       if (over) return;
       over = true;
       const returned = lent && [giveBack(index, lent)];
-      const records = again.has(index) ? [writeAnswer({}, index, carry, { again: true })] : [];
+      const records = again.has(index) ? [writeAnswer({}, index, outputPool, { again: true })] : [];
       if (records.length > 0) post({ kind: "send", execution, slot: 0, records, ...(returned && { returned }) });
       else post({ kind: "close", execution, slot: index, records, ...(returned && { returned }) });
     },
@@ -78,11 +78,11 @@ export const giveBack = (request: number, lent: readonly ArrayBuffer[]): Returne
 export function writeAnswer(
   response: ModelResponse,
   index: number,
-  carry: Carry,
+  outputPool: OutputPool,
   { again = false, lent = [] }: { readonly again?: boolean; readonly lent?: readonly ArrayBuffer[] | undefined } = {},
 ): WireRecord {
   const { outputs, parameters, error, code = "INTERNAL" } = response;
-  const carried = outputs ? carry(outputs.map(fromModel), lent) : { tensors: [] };
+  const carried = outputs ? outputPool(outputs.map(fromModel), lent) : { tensors: [] };
   if (!parameters && error === undefined && !again) return { number: index, id: "", ...carried };
   const rest: AnswerRest = {
     ...(parameters && { parameters: writeParameters(parameters) }),

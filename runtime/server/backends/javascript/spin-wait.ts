@@ -1,5 +1,5 @@
 /**
- * Looks for work for a moment before a thread sleeps, as long as that is usually worth it: a thread that mostly looked in vain goes to sleep at once.
+ * Polls for work for a moment before a thread sleeps, as long as that usually succeeds; a thread that mostly polls in vain sleeps at once.
  */
 
 /** Where fewer looks than this succeed, sleeping is cheaper. */
@@ -12,7 +12,7 @@ const RETRY = 16;
  * @param useful whether the other thread can run meanwhile
  * @returns a function that calls `look` until it finds something; false when it has found nothing
  */
-export function createSpin(ms: number, useful: boolean): (look: () => boolean) => boolean {
+export function createSpinWait(ms: number, useful: boolean): (look: () => boolean) => boolean {
   let success = 1;
   let skipped = 0;
   return look => {

@@ -8,9 +8,9 @@ import { serveCalls, workerStart } from "../../../../contract/workers/serve-call
 import { inBackground } from "../../../base/in-background.js";
 import type { JavaScriptModel, ModelContext, ModelResponse } from "./api.js";
 import { createCalls } from "./calls.js";
-import { describeRaised } from "./error-text.js";
+import { errorText } from "./error-text.js";
 import { createLink } from "./link.js";
-import { createCarry } from "./output-pool.js";
+import { createOutputPool } from "./output-pool.js";
 import { nameTable } from "./packing.js";
 import {
   BELL,
@@ -24,7 +24,7 @@ import {
   type WorkerData,
 } from "./protocol.js";
 import { giveBack, type Marks, type RequestContext, readRequest, writeAnswer } from "./requests.js";
-import { createSpin } from "./spin-wait.js";
+import { createSpinWait } from "./spin-wait.js";
 
 const { start, shared } = workerStart<WorkerData>();
 const { config } = start;
@@ -48,7 +48,7 @@ const requests: RequestContext = {
   decoupled,
   cells: new Uint8Array(shared.cells),
   allOutputs,
-  carry: createCarry(shared.spares),
+  outputPool: createOutputPool(shared.spares),
   post: message => link.post(message),
 };
 const context: ModelContext = {
@@ -84,7 +84,7 @@ function allLent(records: readonly WireRecord[]): { readonly returned?: readonly
 function execute(model: JavaScriptModel, { execution, records }: RingMessage): Promise<void> | undefined {
   const marks: Marks = { held: new Set(), again: new Set() };
   const raise = (error: unknown): void =>
-    link.post({ kind: "raised", execution, message: describeRaised(error, start.folder), ...allLent(records) });
+    link.post({ kind: "raised", execution, message: errorText(error, start.folder), ...allLent(records) });
   try {
     const asked = records.map((record, i) => readRequest(requests, execution, i, record, marks));
     const answer = (responses: readonly ModelResponse[] | undefined): void => {
@@ -98,7 +98,7 @@ function execute(model: JavaScriptModel, { execution, records }: RingMessage): P
       if (responses?.length !== records.length)
         throw new RangeError(`execute returned ${responses?.length ?? "no"} responses for ${records.length} requests`);
       const answers = responses.map((response, i) =>
-        writeAnswer(response, i, requests.carry, { again: marks.again.has(i), lent: records[i]!.buffers }),
+        writeAnswer(response, i, requests.outputPool, { again: marks.again.has(i), lent: records[i]!.buffers }),
       );
       link.post({ kind: "answers", execution, slot: 0, records: answers, ...allLent(records) });
     };
@@ -130,7 +130,7 @@ function createLoop(): Loop {
   let model: JavaScriptModel | undefined;
   let running = false;
   let planned = false;
-  const spin = createSpin(SPIN_MS, availableParallelism() > 1);
+  const spin = createSpinWait(SPIN_MS, availableParallelism() > 1);
   const take = (): boolean => {
     const message = link.take();
     if (!message) return false;
@@ -193,7 +193,7 @@ const port = serveCalls<ModelCalls>(
       try {
         loop.serve(await load());
       } catch (error) {
-        throw new Error(describeRaised(error, start.folder));
+        throw new Error(errorText(error, start.folder));
       }
     },
   },
