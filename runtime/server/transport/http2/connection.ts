@@ -4,7 +4,7 @@
 import type { Socket } from "node:net";
 import type { Charge, MemoryBudget } from "../../../base/memory/memory-budget.js";
 import type { Relief, Unread } from "../relief.js";
-import { Conduct } from "./conduct.js";
+import { Conduct } from "./abuse-limits.js";
 import { ConnectionFault, type ErrorName } from "./errors.js";
 import { FrameIntake, PING_SIZE } from "./frame-intake.js";
 import { FrameReader } from "./frame-reader.js";

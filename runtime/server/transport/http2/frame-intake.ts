@@ -1,7 +1,7 @@
 /**
  * Takes the frames of a client. Each has its rules (RFC 9113 §6), and is for one part of the connection.
  */
-import type { Conduct } from "./conduct.js";
+import type { Conduct } from "./abuse-limits.js";
 import { ConnectionFault, type ErrorName, StreamFault } from "./errors.js";
 import type { TakeFrame } from "./frame-reader.js";
 import { FLAG, FRAME, pingFrame, SETTINGS_ACK } from "./frames.js";

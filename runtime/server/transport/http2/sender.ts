@@ -4,7 +4,7 @@
  */
 import type { Charge } from "../../../base/memory/memory-budget.js";
 import { LOOKS } from "../stalled-sockets.js";
-import type { Conduct } from "./conduct.js";
+import type { Conduct } from "./abuse-limits.js";
 import { ConnectionFault } from "./errors.js";
 import { FLAG, FRAME, frame, HEAD, headerFrames, putHead } from "./frames.js";
 import { NO_TABLE } from "./hpack-encode.js";

@@ -3,8 +3,8 @@
  */
 import type { Charge } from "../../../base/memory/memory-budget.js";
 import type { Relief } from "../relief.js";
+import type { Conduct } from "./abuse-limits.js";
 import { ClosedStreams, type Ending } from "./closed-streams.js";
-import type { Conduct } from "./conduct.js";
 import { ConnectionFault, type ErrorName, StreamFault } from "./errors.js";
 import { FLAG, resetFrame } from "./frames.js";
 import { HeaderBlocks } from "./header-blocks.js";

@@ -1,10 +1,11 @@
 /**
  * How a client behaves: what it does without use is counted, and ends its connection when it is too much.
  */
-import { Budget } from "./budget.js";
+
 import { ConnectionFault } from "./errors.js";
 import type { Http2Limits } from "./limits.js";
 import type { Output } from "./output.js";
+import { Budget } from "./token-bucket.js";
 
 /** Idle frames that a stream which ends well forgives: a window update or two, a ping, an empty end. */
 const FORGIVEN = 4;
