@@ -5,7 +5,7 @@
 import { ConnectionFault } from "./errors.js";
 import type { Http2Limits } from "./limits.js";
 import type { Output } from "./output.js";
-import { Budget } from "./token-bucket.js";
+import { TokenBucket } from "./token-bucket.js";
 
 /** Idle frames that a stream which ends well forgives: a window update or two, a ping, an empty end. */
 const FORGIVEN = 4;
@@ -14,18 +14,18 @@ const FORGIVEN_WORK = 2 ** 15;
 /** Frames that answer the client's, while it reads nothing. */
 const MAX_UNREAD = 1000;
 
-export class Conduct {
+export class AbuseLimits {
   readonly #output: Output;
-  readonly #resets: Budget;
-  readonly #idle: Budget;
-  readonly #headers: Budget;
+  readonly #resets: TokenBucket;
+  readonly #idle: TokenBucket;
+  readonly #headers: TokenBucket;
   #unread = 0;
 
   constructor(output: Output, { resets, idleFrames, headerWork }: Http2Limits) {
     this.#output = output;
-    this.#resets = new Budget(...resets);
-    this.#idle = new Budget(...idleFrames);
-    this.#headers = new Budget(...headerWork);
+    this.#resets = new TokenBucket(...resets);
+    this.#idle = new TokenBucket(...idleFrames);
+    this.#headers = new TokenBucket(...headerWork);
   }
 
   /** A stream was reset by the client, or through its fault: nothing pays for that, since what was begun for it may go on. @throws ConnectionFault */

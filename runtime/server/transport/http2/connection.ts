@@ -4,7 +4,7 @@
 import type { Socket } from "node:net";
 import type { Charge, MemoryBudget } from "../../../base/memory/memory-budget.js";
 import type { Relief, Unread } from "../relief.js";
-import { Conduct } from "./abuse-limits.js";
+import { AbuseLimits } from "./abuse-limits.js";
 import { ConnectionFault, type ErrorName } from "./errors.js";
 import { FrameIntake, PING_SIZE } from "./frame-intake.js";
 import { FrameReader } from "./frame-reader.js";
@@ -74,7 +74,7 @@ export class Connection<Call> implements Http2Connection {
   /** Bytes that wait for the client to read, or for their turn. */
   readonly #queued: Charge;
   readonly #sender: Sender;
-  readonly #conduct: Conduct;
+  readonly #abuse: AbuseLimits;
   readonly #reader: FrameReader;
   readonly #streams: Streams<Call>;
   readonly #greeting: NodeJS.Timeout;
@@ -97,15 +97,15 @@ export class Connection<Call> implements Http2Connection {
     const output = new Output(socket, () => this.#sender.sendStalled(), this.#queued);
     const receiver = new Receiver(output, { connection: limits.connectionWindow, stream: limits.streamWindow });
     this.#output = output;
-    this.#conduct = new Conduct(output, limits);
-    this.#sender = new Sender(output, this.#conduct, this.#queued);
+    this.#abuse = new AbuseLimits(output, limits);
+    this.#sender = new Sender(output, this.#abuse, this.#queued);
     this.#streams = new Streams({
       output,
       queued: this.#queued,
       relief,
       receiver,
       sender: this.#sender,
-      conduct: this.#conduct,
+      abuse: this.#abuse,
       handler,
       limits,
       connection: this,
@@ -121,7 +121,7 @@ export class Connection<Call> implements Http2Connection {
     const intake = new FrameIntake({
       streams: this.#streams,
       sender: this.#sender,
-      conduct: this.#conduct,
+      abuse: this.#abuse,
       maxSettings: limits.maxSettings,
       greeted: () => clearTimeout(this.#greeting),
       pinged: () => {

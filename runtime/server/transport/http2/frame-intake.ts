@@ -1,7 +1,7 @@
 /**
  * Takes the frames of a client. Each has its rules (RFC 9113 §6), and is for one part of the connection.
  */
-import type { Conduct } from "./abuse-limits.js";
+import type { AbuseLimits } from "./abuse-limits.js";
 import { ConnectionFault, type ErrorName, StreamFault } from "./errors.js";
 import type { TakeFrame } from "./frame-reader.js";
 import { FLAG, FRAME, pingFrame, SETTINGS_ACK } from "./frames.js";
@@ -16,7 +16,7 @@ export const PING_SIZE = 8;
 export interface IntakeParts<Call> {
   readonly streams: Streams<Call>;
   readonly sender: Sender;
-  readonly conduct: Conduct;
+  readonly abuse: AbuseLimits;
   readonly maxSettings: number;
   /** The first frame has come, as it has to. */
   greeted(): void;
@@ -84,7 +84,7 @@ export class FrameIntake<Call> {
         break;
       case FRAME.PRIORITY:
         if (id === 0) throw new ConnectionFault("PROTOCOL_ERROR", "PRIORITY of stream 0");
-        this.#parts.conduct.idle();
+        this.#parts.abuse.idle();
         // Of idle streams too, which a reset may not be sent for.
         if (size !== 5 && id > this.#streams.last) expectSize("PRIORITY", size, 5);
         if (size !== 5) throw new StreamFault(id, "FRAME_SIZE_ERROR", "PRIORITY of another length than 5");
@@ -94,16 +94,16 @@ export class FrameIntake<Call> {
       case FRAME.GOAWAY:
         expectConnection("GOAWAY", id);
         if (size < GOAWAY_HEAD) throw new ConnectionFault("FRAME_SIZE_ERROR", "GOAWAY is too short");
-        this.#parts.conduct.idle();
+        this.#parts.abuse.idle();
         this.#parts.leaves();
         break;
       default:
-        this.#parts.conduct.idle();
+        this.#parts.abuse.idle();
     }
   }
 
   #settings(flags: number, bytes: Buffer, start: number, end: number): void {
-    this.#parts.conduct.idle();
+    this.#parts.abuse.idle();
     if (flags & FLAG.ACK) {
       expectSize("an acknowledgement of SETTINGS", end - start, 0);
       return;
@@ -115,23 +115,23 @@ export class FrameIntake<Call> {
     this.#parts.greeted();
     const before = this.#parts.sender.settings.initialWindow;
     readSettings(this.#parts.sender.settings, bytes, start, end);
-    this.#parts.conduct.reply(SETTINGS_ACK);
+    this.#parts.abuse.reply(SETTINGS_ACK);
     this.#parts.sender.applySettings(before, this.#streams.values());
   }
 
   #pinged(flags: number, payload: Buffer): void {
-    this.#parts.conduct.idle();
+    this.#parts.abuse.idle();
     if (flags & FLAG.ACK) {
       this.#parts.answered();
       return;
     }
-    this.#parts.conduct.reply(pingFrame(payload, true));
+    this.#parts.abuse.reply(pingFrame(payload, true));
     this.#parts.pinged();
   }
 
   #windowUpdate(id: number, increment: number): void {
     if (id !== 0) this.#streams.expectOpened("WINDOW_UPDATE", id);
-    this.#parts.conduct.idle();
+    this.#parts.abuse.idle();
     const stream = this.#streams.get(id);
     // Of a stream that is closed: it was on its way.
     if (id !== 0 && !stream) return;

@@ -4,7 +4,7 @@
  */
 import type { Charge } from "../../../base/memory/memory-budget.js";
 import { LOOKS } from "../stalled-sockets.js";
-import type { Conduct } from "./abuse-limits.js";
+import type { AbuseLimits } from "./abuse-limits.js";
 import { ConnectionFault } from "./errors.js";
 import { FLAG, FRAME, frame, HEAD, headerFrames, putHead } from "./frames.js";
 import { NO_TABLE } from "./hpack-encode.js";
@@ -34,7 +34,7 @@ const CRUMB = 1024;
 
 export class Sender {
   readonly #output: Output;
-  readonly #conduct: Conduct;
+  readonly #abuse: AbuseLimits;
   readonly #queued: Charge;
   readonly settings: PeerSettings = { ...FIRST_SETTINGS };
   #window = FIRST_WINDOW;
@@ -49,9 +49,9 @@ export class Sender {
   #saidNoTable = false;
 
   /** @param queued is charged with the bytes that wait */
-  constructor(output: Output, conduct: Conduct, queued: Charge) {
+  constructor(output: Output, abuse: AbuseLimits, queued: Charge) {
     this.#output = output;
-    this.#conduct = conduct;
+    this.#abuse = abuse;
     this.#queued = queued;
   }
 
@@ -200,7 +200,7 @@ export class Sender {
     stream.looks = 0;
     stream.moved = performance.now();
     // A client that grants its window in crumbs makes work for nothing.
-    if (size >= CRUMB || stream.waiting === 0) this.#conduct.moved();
+    if (size >= CRUMB || stream.waiting === 0) this.#abuse.moved();
     const ends = stream.waiting === 0 && stream.last === null;
     const at = this.#output.reserve(HEAD);
     putHead(this.#output.bytes, at, size, FRAME.DATA, ends ? FLAG.END_STREAM : 0, stream.id);

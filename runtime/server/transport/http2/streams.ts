@@ -3,7 +3,7 @@
  */
 import type { Charge } from "../../../base/memory/memory-budget.js";
 import type { Relief } from "../relief.js";
-import type { Conduct } from "./abuse-limits.js";
+import type { AbuseLimits } from "./abuse-limits.js";
 import { ClosedStreams, type Ending } from "./closed-streams.js";
 import { ConnectionFault, type ErrorName, StreamFault } from "./errors.js";
 import { FLAG, resetFrame } from "./frames.js";
@@ -29,7 +29,7 @@ export interface StreamsParts<Call> {
   readonly relief: Relief;
   readonly sender: Sender;
   readonly receiver: Receiver;
-  readonly conduct: Conduct;
+  readonly abuse: AbuseLimits;
   readonly handler: Http2Handler<Call>;
   readonly limits: Http2Limits;
   readonly connection: StreamConnection;
@@ -56,11 +56,11 @@ export class Streams<Call> implements StreamCarrier {
 
   constructor(parts: StreamsParts<Call>) {
     this.#parts = parts;
-    const { limits, handler, conduct } = parts;
+    const { limits, handler, abuse } = parts;
     this.blocks = new HeaderBlocks({
       limits: { bytes: limits.maxHeaderListSize, fields: limits.maxHeaderFields },
       read: head => handler.read(head),
-      spend: work => conduct.headers(work),
+      spend: work => abuse.headers(work),
     });
   }
 
@@ -83,7 +83,7 @@ export class Streams<Call> implements StreamCarrier {
   }
 
   data(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
-    const { receiver, conduct } = this.#parts;
+    const { receiver, abuse } = this.#parts;
     const size = end - start;
     this.expectOpened("DATA", id);
     receiver.take(size);
@@ -94,8 +94,8 @@ export class Streams<Call> implements StreamCarrier {
       to -= bytes[from++] ?? 0;
       if (from > to) throw new ConnectionFault("PROTOCOL_ERROR", "DATA that holds more padding than bytes");
     }
-    if (stream && to - from >= TINY) conduct.moved();
-    else if (!stream || !ends) conduct.idle();
+    if (stream && to - from >= TINY) abuse.moved();
+    else if (!stream || !ends) abuse.idle();
     if (!stream || stream.complete) receiver.give(size);
     if (!stream) {
       this.#expectUnaware("DATA", id);
@@ -124,7 +124,7 @@ export class Streams<Call> implements StreamCarrier {
     else {
       const ending = this.#expectUnaware("HEADERS", id);
       if (!ending) throw new ConnectionFault("PROTOCOL_ERROR", `stream ${id} is opened after stream ${this.last}`);
-      this.#parts.conduct.idle();
+      this.#parts.abuse.idle();
       this.blocks.skip(bytes, from, to);
     }
   };
@@ -186,7 +186,7 @@ export class Streams<Call> implements StreamCarrier {
   /** The client has given the stream up. */
   cancelled(id: number): void {
     this.expectOpened("RST_STREAM", id);
-    this.#parts.conduct.reset();
+    this.#parts.abuse.reset();
     const stream = this.#open.get(id);
     if (stream) this.#close(stream, "ended");
   }
@@ -200,12 +200,12 @@ export class Streams<Call> implements StreamCarrier {
 
   /** Resets a stream through the client's fault. */
   refuse({ stream: id, code }: StreamFault): void {
-    const { conduct } = this.#parts;
-    conduct.reply(resetFrame(id, code));
+    const { abuse } = this.#parts;
+    abuse.reply(resetFrame(id, code));
     const stream = this.#open.get(id);
     if (stream) this.#close(stream, "reset");
     else this.#closed.remember(id, "reset");
-    conduct.reset();
+    abuse.reset();
   }
 
   closeAll(): void {
@@ -256,7 +256,7 @@ export class Streams<Call> implements StreamCarrier {
 
   answered(stream: Stream): void {
     if (stream.closed) return;
-    this.#parts.conduct.endedWell();
+    this.#parts.abuse.endedWell();
     // An answer that is there before the whole request is makes the rest of it needless (RFC 9113 §8.1).
     if (!stream.complete) this.#parts.output.push(resetFrame(stream.id, "NO_ERROR"));
     this.#close(stream, stream.complete ? "ended" : "reset");

@@ -2,7 +2,7 @@
  * A bound on what a peer may do without use: a burst, and so much a second after it.
  */
 
-export class Budget {
+export class TokenBucket {
   readonly #burst: number;
   readonly #perSecond: number;
   #spent = 0;
