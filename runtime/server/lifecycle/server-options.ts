@@ -13,7 +13,7 @@ import type { RecentOptions, RecentRequests } from "../observe/tracing/recent-re
 import { type TracerOptions, USUAL_TRACING } from "../observe/tracing/tracer.js";
 import type { ReplayOptions } from "../recordings/replay.js";
 import type { RateLimitResource } from "../scheduling/rate-limiter.js";
-import { type ConnectionCare, DEFAULT_CARE } from "../transport/grpc/connection-care.js";
+import { type ConnectionCare, DEFAULT_CARE } from "../transport/grpc/keepalive.js";
 import type { GrpcTls } from "../transport/grpc/tls.js";
 import { readOrigins } from "../transport/http/browser-access.js";
 import type { SageMaker } from "../transport/http/sagemaker.js";
