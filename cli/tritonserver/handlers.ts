@@ -69,7 +69,7 @@ const pair = (text: string): void => {
       `Cannot parse pair option due to incorrect number of inputs.--<pair option> argument requires format <first>:<second>. Found: ${text}`,
     );
 };
-const care =
+const keepalive =
   (key: keyof NonNullable<ServeOptions["grpcConnections"]>, read: (text: string) => number | boolean): Handler =>
   (options, value) => {
     options.grpcConnections = { ...options.grpcConnections, [key]: read(value) };
@@ -146,14 +146,14 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
       ["none", "low", "medium", "high"],
       "grpc_infer_response_compression_level",
     )),
-  "grpc-keepalive-time": care("keepaliveTime", readInteger),
-  "grpc-keepalive-timeout": care("keepaliveTimeout", readInteger),
-  "grpc-keepalive-permit-without-calls": care("permitWithoutCalls", readBoolean),
+  "grpc-keepalive-time": keepalive("keepaliveTime", readInteger),
+  "grpc-keepalive-timeout": keepalive("keepaliveTimeout", readInteger),
+  "grpc-keepalive-permit-without-calls": keepalive("permitWithoutCalls", readBoolean),
   "grpc-http2-max-pings-without-data": check(readInteger),
-  "grpc-http2-min-recv-ping-interval-without-data": care("minPingInterval", readInteger),
-  "grpc-http2-max-ping-strikes": care("maxPingStrikes", readInteger),
-  "grpc-max-connection-age": care("maxAge", readInteger),
-  "grpc-max-connection-age-grace": care("maxAgeGrace", readInteger),
+  "grpc-http2-min-recv-ping-interval-without-data": keepalive("minPingInterval", readInteger),
+  "grpc-http2-max-ping-strikes": keepalive("maxPingStrikes", readInteger),
+  "grpc-max-connection-age": keepalive("maxAge", readInteger),
+  "grpc-max-connection-age-grace": keepalive("maxAgeGrace", readInteger),
   "grpc-restricted-protocol": restrict("grpc", "grpc-restricted-protocol", "protocol"),
   "allow-metrics": (o, v) => (o.allow.metrics = readBoolean(v)),
   "allow-gpu-metrics": check(readBoolean),

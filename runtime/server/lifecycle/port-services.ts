@@ -96,7 +96,7 @@ function grpcService({ options, parts, http, grpcRestriction }: Shared): PortSer
             restriction: grpcRestriction,
             headerForwardPattern: await forwarded(options.grpcHeaderForwardPattern, log),
             tls: options.grpcTls,
-            care: options.grpcConnections,
+            keepalive: options.grpcConnections,
             stallTime: http.stallTime,
             compression: options.grpcCompression,
           },

@@ -13,7 +13,7 @@ import type { RecentOptions, RecentRequests } from "../observe/tracing/recent-re
 import { type TracerOptions, USUAL_TRACING } from "../observe/tracing/tracer.js";
 import type { ReplayOptions } from "../recordings/replay.js";
 import type { RateLimitResource } from "../scheduling/rate-limiter.js";
-import { type ConnectionCare, DEFAULT_CARE } from "../transport/grpc/keepalive.js";
+import { DEFAULT_KEEPALIVE, type KeepaliveOptions } from "../transport/grpc/keepalive.js";
 import type { GrpcTls } from "../transport/grpc/tls.js";
 import { readOrigins } from "../transport/http/browser-access.js";
 import type { SageMaker } from "../transport/http/sagemaker.js";
@@ -38,7 +38,7 @@ export interface ServeOptions {
   readonly sageMaker?: (Required_<Endpoint> & SageMaker) | undefined;
   /** TLS on the gRPC port; without it the port speaks plain text. */
   readonly grpcTls?: GrpcTls | undefined;
-  readonly grpcConnections?: Partial<ConnectionCare>;
+  readonly grpcConnections?: Partial<KeepaliveOptions>;
   readonly metrics?: Endpoint | false;
   readonly modelControlMode?: "none" | "poll" | "explicit";
   /** Mode poll: seconds between two looks at the repositories. */
@@ -179,7 +179,7 @@ export const withDefaults = (given: ServeOptions) => {
     vertexAi: given.vertexAi,
     sageMaker: given.sageMaker,
     grpcTls: given.grpcTls,
-    grpcConnections: { ...DEFAULT_CARE, ...given.grpcConnections },
+    grpcConnections: { ...DEFAULT_KEEPALIVE, ...given.grpcConnections },
     metrics: endpoint(given.metrics, 8002, http?.address),
     modelControlMode: given.modelControlMode ?? "none",
     loadModels: given.loadModels ?? [],

@@ -4,7 +4,7 @@
  */
 import type { Http2Connection } from "../http2/connection.js";
 
-export interface ConnectionCare {
+export interface KeepaliveOptions {
   /** Time between two pings of ours. */
   readonly keepaliveTime: number;
   /** How long a ping of ours may stay without an answer. */
@@ -20,7 +20,7 @@ export interface ConnectionCare {
   readonly maxAgeGrace: number;
 }
 
-export const DEFAULT_CARE: ConnectionCare = {
+export const DEFAULT_KEEPALIVE: KeepaliveOptions = {
   keepaliveTime: 7_200_000,
   keepaliveTimeout: 20_000,
   permitWithoutCalls: false,
@@ -35,7 +35,7 @@ const AGE_JITTER = 0.1;
 /** setTimeout's greatest delay. */
 const LONGEST = 2 ** 31 - 1;
 
-export function careFor(connection: Http2Connection, care: ConnectionCare): void {
+export function applyKeepalive(connection: Http2Connection, keepalive: KeepaliveOptions): void {
   const timers = new Set<NodeJS.Timeout>();
   const after = (milliseconds: number, act: () => void): NodeJS.Timeout => {
     const timer = setTimeout(
@@ -55,10 +55,10 @@ export function careFor(connection: Http2Connection, care: ConnectionCare): void
   });
 
   const ping = (): void => {
-    after(care.keepaliveTime, () => {
+    after(keepalive.keepaliveTime, () => {
       if (connection.destroyed) return;
-      if (connection.openStreams === 0 && !care.permitWithoutCalls) return ping();
-      const late = after(care.keepaliveTimeout, () => connection.destroy());
+      if (connection.openStreams === 0 && !keepalive.permitWithoutCalls) return ping();
+      const late = after(keepalive.keepaliveTimeout, () => connection.destroy());
       connection.ping(() => {
         clearTimeout(late);
         timers.delete(late);
@@ -66,26 +66,26 @@ export function careFor(connection: Http2Connection, care: ConnectionCare): void
       });
     });
   };
-  if (care.keepaliveTime > 0) ping();
-  if (care.maxPingStrikes > 0) countPings(connection, care);
-  if (care.maxAge > 0)
-    after(care.maxAge * (1 + AGE_JITTER * (2 * Math.random() - 1)), () => {
+  if (keepalive.keepaliveTime > 0) ping();
+  if (keepalive.maxPingStrikes > 0) countPings(connection, keepalive);
+  if (keepalive.maxAge > 0)
+    after(keepalive.maxAge * (1 + AGE_JITTER * (2 * Math.random() - 1)), () => {
       // Asks for no new calls; those that are open may end.
       connection.drain();
-      if (care.maxAgeGrace > 0) after(care.maxAgeGrace, () => connection.destroy());
+      if (keepalive.maxAgeGrace > 0) after(keepalive.maxAgeGrace, () => connection.destroy());
     });
 }
 
 /** gRPC's protection against clients that ping too often: GOAWAY with `too_many_pings`. */
-function countPings(connection: Http2Connection, care: ConnectionCare): void {
+function countPings(connection: Http2Connection, keepalive: KeepaliveOptions): void {
   let last = Number.NEGATIVE_INFINITY;
   let strikes = 0;
   connection.watch({
     pinged() {
       const now = performance.now();
-      const early = connection.openStreams === 0 && now - last < care.minPingInterval;
+      const early = connection.openStreams === 0 && now - last < keepalive.minPingInterval;
       last = now;
-      if (early && ++strikes > care.maxPingStrikes) connection.goAway("ENHANCE_YOUR_CALM", "too_many_pings");
+      if (early && ++strikes > keepalive.maxPingStrikes) connection.goAway("ENHANCE_YOUR_CALM", "too_many_pings");
     },
     streamOpened() {
       strikes = 0;

@@ -35,7 +35,7 @@ import { type CallHead, INFER, readCallHead, STREAM_INFER } from "./call-head.js
 import { type UnaryCall, unaryCalls } from "./calls.js";
 import { encodeResponse, type FramePieces } from "./encode-response.js";
 import { serveInferStream } from "./infer-stream.js";
-import { type ConnectionCare, careFor } from "./keepalive.js";
+import { applyKeepalive, type KeepaliveOptions } from "./keepalive.js";
 import { alignedStart } from "./message-place.js";
 import { answerOk, armDeadline, cutOff, endWithStatus } from "./status.js";
 import { type GrpcTls, secureOptions } from "./tls.js";
@@ -52,14 +52,14 @@ export interface GrpcContext {
   readonly restriction: Restriction;
   readonly headerForwardPattern: Pattern | undefined;
   readonly tls?: GrpcTls | undefined;
-  readonly care: ConnectionCare;
+  readonly keepalive: KeepaliveOptions;
   /** Milliseconds that a client may leave an answer unread; 0 for any. */
   readonly stallTime: number;
   readonly compression: CompressionLevel;
 }
 
 export async function serveGrpc(options: ListenAt, context: GrpcContext): Promise<Listener> {
-  const { calls, logSettings, log, tls, care, restriction, compression } = context;
+  const { calls, logSettings, log, tls, keepalive, restriction, compression } = context;
   const table = new Map([...unaryCalls(calls, logSettings)].map(([path, call]) => [path, framedCall(call)]));
   const received = context.budget.open();
   const { server, drain } = createHttp2Server<CallHead>({
@@ -73,7 +73,7 @@ export async function serveGrpc(options: ListenAt, context: GrpcContext): Promis
     tls: tls && (await secureOptions(tls)),
     budget: context.budget,
     connected(connection) {
-      careFor(connection, care);
+      applyKeepalive(connection, keepalive);
       connection.watch({
         stalled: id =>
           log.verbose("grpc_server", `stream ${id}: the client has read nothing for ${context.stallTime / 1000} s`),
