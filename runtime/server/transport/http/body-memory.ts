@@ -5,8 +5,8 @@
 import { LARGE } from "../../../base/memory/buffer-pool.js";
 import type { Charge } from "../../../base/memory/memory-budget.js";
 import { RequestMemory } from "../../../base/memory/request-memory.js";
+import type { Room } from "./growable-buffer.js";
 import type { MakeTensor } from "./read-elements.js";
-import type { Room } from "./room.js";
 
 const ALIGNMENT = 8;
 /** Bytes that small tensors share. */

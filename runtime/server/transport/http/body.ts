@@ -6,7 +6,7 @@ import { RuntimeFault } from "../../../base/errors.js";
 import type { Charge } from "../../../base/memory/memory-budget.js";
 import { unpackBytes } from "../../../base/memory/unpack.js";
 import type { Exchange } from "../http1/exchange.js";
-import type { Room } from "./room.js";
+import type { Room } from "./growable-buffer.js";
 
 const HINT = "Use --http-max-input-size to increase the limit.";
 const refuse = (text: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", `${text} ${HINT}`);

@@ -2,7 +2,7 @@
  * A growing buffer that an answer is written into: text without a string for each number. A long answer becomes several pieces, so that nothing large is
  * ever copied.
  */
-import { ANYWHERE, type Room } from "./room.js";
+import { ANYWHERE, type Room } from "./growable-buffer.js";
 
 const LEAST = 512;
 /** A piece that has so many bytes is complete. */

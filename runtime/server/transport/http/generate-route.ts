@@ -20,9 +20,9 @@ import type { Answer } from "./answer.js";
 import { readBody } from "./body.js";
 import { ByteWriter } from "./byte-writer.js";
 import { readGenerateRequest } from "./generate-request.js";
+import { chargedRoom, type Room } from "./growable-buffer.js";
 import type { BodyLimits } from "./infer-request.js";
 import { printParameter } from "./infer-response.js";
-import { chargedRoom, type Room } from "./room.js";
 import type { Call } from "./route.js";
 import { quoteText, requireJson, writeElements } from "./tensor-json.js";
 

@@ -7,8 +7,8 @@ import type { Parameter, Tensor } from "../../../base/tensor.js";
 import type { InferResponse } from "../../contract.js";
 import { isPlaced } from "../../requests/deliver.js";
 import { ByteWriter } from "./byte-writer.js";
+import type { Room } from "./growable-buffer.js";
 import { printDouble } from "./print-double.js";
-import type { Room } from "./room.js";
 import { quoteText, requireJson, writeElements, writeFewElements, writeQuoted } from "./tensor-json.js";
 
 /** Bytes of tensors up to this size are copied behind the JSON: a second write costs more than the copy. */

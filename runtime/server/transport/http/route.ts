@@ -16,8 +16,8 @@ import { isObject } from "./access.js";
 import type { Answer } from "./answer.js";
 import type { BinaryForm } from "./binary-form.js";
 import { readBody } from "./body.js";
+import { chargedRoom } from "./growable-buffer.js";
 import { readJson } from "./infer-request.js";
-import { chargedRoom } from "./room.js";
 
 /** What a route works with besides its path. */
 export interface RouteContext {
