@@ -5,15 +5,15 @@
 import { LARGE } from "../../../base/memory/buffer-pool.js";
 import type { Charge } from "../../../base/memory/memory-budget.js";
 import { RequestMemory } from "../../../base/memory/request-memory.js";
-import type { Room } from "./growable-buffer.js";
+import type { GrowableMemory } from "./growable-buffer.js";
 import type { MakeTensor } from "./read-elements.js";
 
 const ALIGNMENT = 8;
 /** Bytes that small tensors share. */
 const SHARED = 2 ** 12;
 
-export interface BodyMemory extends Room {
-  /** Room for a tensor of so many bytes, whatever it holds. */
+export interface BodyMemory extends GrowableMemory {
+  /** GrowableMemory for a tensor of so many bytes, whatever it holds. */
   readonly makeTensor: MakeTensor;
   /** What the request borrows; undefined for a small one. */
   readonly borrowed: RequestMemory | undefined;

@@ -6,7 +6,7 @@ import { RuntimeFault } from "../../../base/errors.js";
 import type { Charge } from "../../../base/memory/memory-budget.js";
 import { unpackBytes } from "../../../base/memory/unpack.js";
 import type { Exchange } from "../http1/exchange.js";
-import type { Room } from "./growable-buffer.js";
+import type { GrowableMemory } from "./growable-buffer.js";
 
 const HINT = "Use --http-max-input-size to increase the limit.";
 const refuse = (text: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", `${text} ${HINT}`);
@@ -35,7 +35,7 @@ const LEAST_ROOM = 256;
  * @param room takes the bytes as they arrive
  * @throws RuntimeFault when the body is larger than `limit`, comes in too many pieces, or the room is used up
  */
-export function readBody(exchange: Exchange, limit: number, room: Room): Promise<Buffer> {
+export function readBody(exchange: Exchange, limit: number, room: GrowableMemory): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const { body } = exchange.head;
     const declared = typeof body === "number" ? body : undefined;

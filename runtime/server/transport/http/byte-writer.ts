@@ -2,7 +2,7 @@
  * A growing buffer that an answer is written into: text without a string for each number. A long answer becomes several pieces, so that nothing large is
  * ever copied.
  */
-import { ANYWHERE, type Room } from "./growable-buffer.js";
+import { type GrowableMemory, UNCHARGED } from "./growable-buffer.js";
 
 const LEAST = 512;
 /** A piece that has so many bytes is complete. */
@@ -11,10 +11,10 @@ const PIECE = 2 ** 18;
 export class ByteWriter {
   bytes: Buffer;
   at = 0;
-  readonly #room: Room;
+  readonly #room: GrowableMemory;
   #complete: Buffer[] | undefined;
 
-  constructor(room: Room = ANYWHERE) {
+  constructor(room: GrowableMemory = UNCHARGED) {
     this.#room = room;
     this.bytes = room.make(LEAST);
   }

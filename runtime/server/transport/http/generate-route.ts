@@ -20,7 +20,7 @@ import type { Answer } from "./answer.js";
 import { readBody } from "./body.js";
 import { ByteWriter } from "./byte-writer.js";
 import { readGenerateRequest } from "./generate-request.js";
-import { chargedRoom, type Room } from "./growable-buffer.js";
+import { chargedMemory, type GrowableMemory } from "./growable-buffer.js";
 import type { BodyLimits } from "./infer-request.js";
 import { printParameter } from "./infer-response.js";
 import type { Call } from "./route.js";
@@ -56,7 +56,7 @@ async function answerCharged(
   if (encoding !== "identity")
     throw new RuntimeFault("INVALID_ARGUMENT", "Unsupported content-encoding, only 'identity' is supported.");
   const received = performance.now() * 1e6;
-  const body = await readBody(request, maxInputSize, chargedRoom(charge));
+  const body = await readBody(request, maxInputSize, chargedMemory(charge));
   // The body took its time, and the model may have been loaded again.
   version = calls.find(path.model ?? "", path.version ?? "");
   const trace = calls.sample?.(version.model, request.head.headers.traceparent);
@@ -192,7 +192,7 @@ async function* textOf(
   let size = 0;
   for (const { data } of answer.outputs) size += data.byteLength;
   const before = charge.bytes;
-  const pieces = await slicedIfLong(size, print(answer, chargedRoom(charge)), signal);
+  const pieces = await slicedIfLong(size, print(answer, chargedMemory(charge)), signal);
   if (pieces.length === 1) {
     charge.subtract(charge.bytes - before);
     return yield pieces[0]!.toString("utf8");
@@ -218,7 +218,7 @@ function fault(act: () => void): string | undefined {
 }
 
 /** An answer, its members in the order of their names. */
-function* print(answer: InferResponse, room: Room): Sliced<readonly Buffer[]> {
+function* print(answer: InferResponse, room: GrowableMemory): Sliced<readonly Buffer[]> {
   const members = new Map<string, string | Tensor>();
   if (answer.id) members.set("id", quoteText(answer.id));
   members.set("model_name", quoteText(answer.model));

@@ -3,17 +3,17 @@
  */
 import type { Charge } from "../../../base/memory/memory-budget.js";
 
-export interface Room {
-  /** Room for so many bytes. @throws RuntimeFault when the server's memory is used up */
+export interface GrowableMemory {
+  /** GrowableMemory for so many bytes. @throws RuntimeFault when the server's memory is used up */
   make(length: number): Buffer;
   /** Takes back room that has become too small. */
   outgrown(room: Buffer): void;
 }
 
-export const ANYWHERE: Room = { make: length => Buffer.allocUnsafe(length), outgrown() {} };
+export const UNCHARGED: GrowableMemory = { make: length => Buffer.allocUnsafe(length), outgrown() {} };
 
-/** Room whose bytes are charged. */
-export const chargedRoom = (charge: Charge): Room => ({
+/** GrowableMemory whose bytes are charged. */
+export const chargedMemory = (charge: Charge): GrowableMemory => ({
   make(length) {
     charge.add(length);
     return Buffer.allocUnsafe(length);

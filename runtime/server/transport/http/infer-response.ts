@@ -7,7 +7,7 @@ import type { Parameter, Tensor } from "../../../base/tensor.js";
 import type { InferResponse } from "../../contract.js";
 import { isPlaced } from "../../requests/deliver.js";
 import { ByteWriter } from "./byte-writer.js";
-import type { Room } from "./growable-buffer.js";
+import type { GrowableMemory } from "./growable-buffer.js";
 import { printDouble } from "./print-double.js";
 import { quoteText, requireJson, writeElements, writeFewElements, writeQuoted } from "./tensor-json.js";
 
@@ -29,7 +29,7 @@ export interface InferBody {
 export function printInferResponse(
   response: InferResponse,
   isBinary: (output: string) => boolean,
-  room?: Room,
+  room?: GrowableMemory,
 ): InferBody | Sliced<InferBody> {
   const to = new ByteWriter(room);
   const parameters = [...response.parameters];

@@ -26,7 +26,7 @@ const FEW = 32;
 const SHORT = 2048;
 const FEW_PARTS = 4;
 
-/** Room for so many bytes, where an array of any kind can begin. */
+/** GrowableMemory for so many bytes, where an array of any kind can begin. */
 export type MakeTensor = (bytes: number) => Uint8Array;
 const makeAnywhere: MakeTensor = bytes => new Uint8Array(bytes);
 
@@ -46,7 +46,7 @@ const NO_DATA = new Uint8Array(0);
 export interface DataLimits {
   /** Bytes of a tensor. */
   readonly maxInputSize: number;
-  /** Room for a tensor of so many bytes that is read out of JSON. */
+  /** GrowableMemory for a tensor of so many bytes that is read out of JSON. */
   readonly makeTensor?: MakeTensor;
 }
 

@@ -16,7 +16,7 @@ import { isObject } from "./access.js";
 import type { Answer } from "./answer.js";
 import type { BinaryForm } from "./binary-form.js";
 import { readBody } from "./body.js";
-import { chargedRoom } from "./growable-buffer.js";
+import { chargedMemory } from "./growable-buffer.js";
 import { readJson } from "./infer-request.js";
 
 /** What a route works with besides its path. */
@@ -83,7 +83,7 @@ export async function chargedJson(
   kept: Kept,
   charge: Charge,
 ): Promise<Json> {
-  const body = await readBody(request, context.maxInputSize, chargedRoom(charge));
+  const body = await readBody(request, context.maxInputSize, chargedMemory(charge));
   if (body.length === 0 && mayBeEmpty) return new Map();
   const allocated = (bytes: number): void => charge.add(bytes);
   const limits = { allocated, allowance: context.budget.allowance(body.length) };
