@@ -13,7 +13,7 @@ import { faultLayer } from "../server/faults/fault-layer.js";
 import { createFaultSet } from "../server/faults/fault-set.js";
 import { requireModels } from "../server/faults/missing-model.js";
 import { serve } from "../server/lifecycle/server.js";
-import type { Around } from "../server/models/around.js";
+import type { Around } from "../server/models/model-middleware.js";
 import type { Registry } from "../server/models/registry-types.js";
 import type { ReplayOptions } from "../server/recordings/replay.js";
 import { type AskOptions, askModel } from "./ask-models.js";

@@ -5,7 +5,7 @@ import type { Backend, LoadContext } from "../server/backends/backend.js";
 import { type MockFunction, type MockRequest, readRequest } from "../server/backends/mock/answer.js";
 import { createMock } from "../server/backends/mock.js";
 import type { BackendRequest, LoadedModel } from "../server/contract.js";
-import type { Around } from "../server/models/around.js";
+import type { Around } from "../server/models/model-middleware.js";
 
 export interface ModelLayer {
   readonly around: Around;

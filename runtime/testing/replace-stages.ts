@@ -3,10 +3,10 @@
  * so its model, index or store need not be there.
  */
 import type { AnyStep, Plan } from "../../contract/plan.js";
-import type { StepPlace } from "../engine/schedule/around-step.js";
 import type { Inputs, PreparedKernel, RunContext } from "../engine/schedule/kernel.js";
 import { emptyColumns, runStage, type StageFunction } from "../engine/schedule/stage-function.js";
-import type { Around } from "../server/models/around.js";
+import type { StepPlace } from "../engine/schedule/step-middleware.js";
+import type { Around } from "../server/models/model-middleware.js";
 import { stageNames, stepsOf } from "../server/models/stage-names.js";
 
 export interface StageLayer {

@@ -4,8 +4,8 @@
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { Clock } from "../../base/clock.js";
 import type { ModelVersion } from "../../base/model-version.js";
-import type { AroundStep } from "../../engine/schedule/around-step.js";
 import type { ModelCaller, PrepareContext } from "../../engine/schedule/kernel.js";
+import type { AroundStep } from "../../engine/schedule/step-middleware.js";
 import type { LoadedModel, ServerModels } from "../contract.js";
 import type { Gpus } from "../models/gpus.js";
 import type { CodeRule } from "../models/uploaded-code.js";

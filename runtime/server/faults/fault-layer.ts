@@ -2,9 +2,9 @@
  * The layer between a server and its models that makes the faults of a set happen.
  */
 
-import type { StepPlace } from "../../engine/schedule/around-step.js";
 import type { PreparedKernel } from "../../engine/schedule/kernel.js";
-import type { Around } from "../models/around.js";
+import type { StepPlace } from "../../engine/schedule/step-middleware.js";
+import type { Around } from "../models/model-middleware.js";
 import { stepsOf } from "../models/stage-names.js";
 import type { FaultSet } from "./fault-set.js";
 import { executionFault, loadFault } from "./fault-texts.js";

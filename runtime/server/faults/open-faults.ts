@@ -2,7 +2,7 @@
  * The faults of a server from its options: nothing unless some are given or the admin call is asked for.
  */
 import type { Clock } from "../../base/clock.js";
-import type { Around } from "../models/around.js";
+import type { Around } from "../models/model-middleware.js";
 import type { Registry } from "../models/registry-types.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { CheckedFault, Fault } from "./fault.js";

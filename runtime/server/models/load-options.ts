@@ -9,9 +9,9 @@ import type { ServerModels } from "../contract.js";
 import type { FailureCounts } from "../observe/failure-counts.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { RateLimiter } from "../scheduling/rate-limiter.js";
-import type { Around } from "./around.js";
 import type { Gpus } from "./gpus.js";
-import type { Ahead } from "./together.js";
+import type { Around } from "./model-middleware.js";
+import type { Ahead } from "./swap-group.js";
 
 export interface LoadOptions {
   readonly autoComplete: boolean;

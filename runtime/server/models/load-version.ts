@@ -13,7 +13,6 @@ import { createStatistics, FIRST_RESPONSE_FAMILY, firstResponseBounds } from "..
 import { createScheduler } from "../scheduling/create-scheduler.js";
 import { logInstanceStarts, logModelEnd, logModelStart } from "./backend-lines.js";
 import { checkInstances } from "./check-limits.js";
-import { createHolders } from "./holders.js";
 import { fileInside } from "./inside-folder.js";
 import { readLabels } from "./labels.js";
 import type { VersionFolder } from "./layout.js";
@@ -21,12 +20,13 @@ import type { LoadOptions } from "./load-options.js";
 import { fillSchedulers } from "./normalise.js";
 import type { PolledModel } from "./polled-model.js";
 import type { ReadyVersion } from "./ready-version.js";
-import type { Ahead } from "./together.js";
+import type { Ahead } from "./swap-group.js";
 import { STAND_IN_PARAMETER } from "./uploaded-code.js";
 import { validateVersion } from "./validate.js";
 import { UnknownKind } from "./validate-batch-io.js";
 import { validateStates } from "./validate-sequence.js";
 import { isCovered, verifyFiles } from "./verify-when-listed.js";
+import { createHolders } from "./version-refcount.js";
 
 /**
  * The backend of the configuration, or the JavaScript backend where `model.mjs` stands in for it, so that one repository serves both a Triton that has

@@ -6,9 +6,9 @@ import type { ModelVersion } from "../../base/model-version.js";
 import type { LoadedModel } from "../contract.js";
 import type { VersionStatistics } from "../observe/statistics.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
-import type { Holders } from "./holders.js";
 import type { Labels } from "./labels.js";
 import type { VerifiedFiles } from "./verify-when-listed.js";
+import type { Holders } from "./version-refcount.js";
 
 /** A version that can answer requests. */
 export interface ReadyVersion {

@@ -4,7 +4,7 @@ import type { ModelVersion } from "../../base/model-version.js";
 import type { IndexEntry } from "./model-states.js";
 import type { Override } from "./override.js";
 import type { FailedVersion, ReadyVersion } from "./ready-version.js";
-import type { Ahead } from "./together.js";
+import type { Ahead } from "./swap-group.js";
 
 export interface Registry {
   /** Loads the models of a name, and first those they depend on. @throws RuntimeFault with Triton's text */

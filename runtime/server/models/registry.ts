@@ -17,7 +17,7 @@ import { createReader, type Round } from "./read-models.js";
 import type { FailedVersion, ReadyVersion } from "./ready-version.js";
 import type { Registry } from "./registry-types.js";
 import { closeVersions, replaceVersions, WholeModelFault } from "./replace-versions.js";
-import { marksOf, plansWithModels, type Together } from "./together.js";
+import { marksOf, plansWithModels, type Together } from "./swap-group.js";
 
 /** Triton's rule, told: it says nothing. */
 const FILES_IGNORED =

@@ -14,7 +14,7 @@ import type { ModelIds } from "./model-ids.js";
 import { type ModelStates, UNLOADED, type Version, type Versions } from "./model-states.js";
 import type { PolledModel } from "./polled-model.js";
 import type { FailedVersion, ReadyVersion } from "./ready-version.js";
-import type { Together } from "./together.js";
+import type { Together } from "./swap-group.js";
 import { STAND_IN_PARAMETER } from "./uploaded-code.js";
 import { NoGpu, VersionFault } from "./validate.js";
 

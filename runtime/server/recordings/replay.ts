@@ -12,7 +12,7 @@ import { RuntimeFault } from "../../base/errors.js";
 import type { ModelVersion } from "../../base/model-version.js";
 import type { Backend, LoadContext } from "../backends/backend.js";
 import type { BackendRequest, BackendResponse } from "../contract.js";
-import type { Around } from "../models/around.js";
+import type { Around } from "../models/model-middleware.js";
 import { type Cassette, type Entry, openCassette } from "./cassette.js";
 import { type RecordedAnswer, statusOf } from "./exchange.js";
 import { createMatcher, type Matched, ownParameters } from "./match.js";

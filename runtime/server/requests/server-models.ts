@@ -12,7 +12,7 @@ import type { ServerModels } from "../contract.js";
 import { VersionLease } from "../models/lease.js";
 import type { ReadyVersion } from "../models/ready-version.js";
 import type { Registry } from "../models/registry-types.js";
-import type { Ahead } from "../models/together.js";
+import type { Ahead } from "../models/swap-group.js";
 import { executeStream, infer, inferSync, isDecoupled } from "./infer.js";
 import { describeModel } from "./metadata.js";
 import { validateRequest } from "./validate.js";

@@ -10,8 +10,8 @@ import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../../base/errors.js";
 import { missingPackage } from "../../../base/missing-package.js";
 import { emptyColumns, runStage, type StageFunction } from "../../../engine/schedule/stage-function.js";
-import type { Around } from "../../models/around.js";
 import { findInside } from "../../models/inside-folder.js";
+import type { Around } from "../../models/model-middleware.js";
 import { UnknownBackend } from "../index.js";
 
 /** The file without which a model of that backend can't be served. */

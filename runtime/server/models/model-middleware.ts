@@ -3,7 +3,7 @@
  * Mocks, replacements, faults and recordings are such layers; a server without any pays nothing for them.
  */
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import type { AroundStep, Prepare } from "../../engine/schedule/around-step.js";
+import type { AroundStep, Prepare } from "../../engine/schedule/step-middleware.js";
 import type { Backend } from "../backends/backend.js";
 import type { Registry } from "./registry-types.js";
 
