@@ -13,7 +13,7 @@ import { faultLayer } from "../server/faults/fault-layer.js";
 import { createFaultSet } from "../server/faults/fault-set.js";
 import { requireModels } from "../server/faults/missing-model.js";
 import { serve } from "../server/lifecycle/server.js";
-import type { Around } from "../server/models/model-middleware.js";
+import type { ModelMiddleware } from "../server/models/model-middleware.js";
 import type { Registry } from "../server/models/registry-types.js";
 import type { ReplayOptions } from "../server/recordings/replay.js";
 import { type AskOptions, askModel } from "./ask-models.js";
@@ -50,7 +50,7 @@ export async function createTestServer(source: TestSource, options: TestServerOp
   for (const fault of options.faults ?? []) faults.add(fault);
   const log: string[] = [];
   let registry!: Registry;
-  const seen: Around = {
+  const seen: ModelMiddleware = {
     registry: inner => {
       registry = inner;
       return inner;
@@ -77,7 +77,13 @@ export async function createTestServer(source: TestSource, options: TestServerOp
       returnMemory: false,
       ...(options.clock && { clock: options.clock }),
       ...options.serve,
-      around: [seen, faultLayer(faults), ...(options.serve?.around ?? []), models.around, stages.around],
+      middleware: [
+        seen,
+        faultLayer(faults),
+        ...(options.serve?.middleware ?? []),
+        models.middleware,
+        stages.middleware,
+      ],
     });
     await requireModels(
       faults.list().map(({ fault }) => fault),

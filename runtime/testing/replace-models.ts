@@ -5,10 +5,10 @@ import type { Backend, LoadContext } from "../server/backends/backend.js";
 import { type MockFunction, type MockRequest, readRequest } from "../server/backends/mock/answer.js";
 import { createMock } from "../server/backends/mock.js";
 import type { BackendRequest, LoadedModel } from "../server/contract.js";
-import type { Around } from "../server/models/model-middleware.js";
+import type { ModelMiddleware } from "../server/models/model-middleware.js";
 
 export interface ModelLayer {
-  readonly around: Around;
+  readonly middleware: ModelMiddleware;
   set(model: string, act: MockFunction | undefined): void;
   /** Requests that a model got, the oldest first; the last thousand. */
   requests(model: string): readonly MockRequest[];
@@ -58,7 +58,7 @@ export function createModelLayer(first: Readonly<Record<string, MockFunction>>):
   };
 
   return {
-    around: {
+    middleware: {
       async backend({ config }, choose) {
         // An ensemble's requests are those of its members.
         const chosen = functions.has(config.name) ? undefined : await choose();

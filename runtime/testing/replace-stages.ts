@@ -6,11 +6,11 @@ import type { AnyStep, Plan } from "../../contract/plan.js";
 import type { Inputs, PreparedKernel, RunContext } from "../engine/schedule/kernel.js";
 import { emptyColumns, runStage, type StageFunction } from "../engine/schedule/stage-function.js";
 import type { StepPlace } from "../engine/schedule/step-middleware.js";
-import type { Around } from "../server/models/model-middleware.js";
+import type { ModelMiddleware } from "../server/models/model-middleware.js";
 import { stageNames, stepsOf } from "../server/models/stage-names.js";
 
 export interface StageLayer {
-  readonly around: Around;
+  readonly middleware: ModelMiddleware;
   /** Plans that were loaded, by model. */
   readonly plans: ReadonlyMap<string, Plan>;
   /** @throws RangeError for a name that no loaded plan has */
@@ -72,7 +72,7 @@ export function createStageLayer(first: Readonly<Record<string, StageFunction>>)
   };
 
   return {
-    around: { step },
+    middleware: { step },
     plans,
     set(name, act) {
       const known = [...plans].some(([model, plan]) => stepsOf(model, plan, name).length > 0);

@@ -35,7 +35,7 @@ async function measureForParent(dist, repository) {
   let registry;
   const layer = { registry: made => (registry = made) };
   const server = await serve({
-    ...{ modelRepositories: [repository], http: false, grpc: false, metrics: false, around: [layer] },
+    ...{ modelRepositories: [repository], http: false, grpc: false, metrics: false, middleware: [layer] },
     writeLog() {},
   });
   const ask = model => {

@@ -59,7 +59,7 @@ test("steps of one request see one state of a store", async () => {
   const executable = await preparePlan(plan, {
     folder,
     models: noModels,
-    around: async (step, prepare) => {
+    middleware: async (step, prepare) => {
       const kernel = await prepare();
       if (step.id === "early") return kernel;
       return {

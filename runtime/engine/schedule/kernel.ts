@@ -91,8 +91,8 @@ export interface KernelContext extends PrepareContext {
 
 /** What a plan may use while it is being prepared. */
 export interface PreparePlanContext extends PrepareContext {
-  /** Stands between the plan and each of its steps, but not between a workflow inside it and that workflow's. */
-  readonly around?: (
+  /** Wraps each step of the plan, but not those of workflows inside it. */
+  readonly middleware?: (
     step: AnyStep,
     prepare: () => PreparedKernel | Promise<PreparedKernel>,
   ) => PreparedKernel | Promise<PreparedKernel>;

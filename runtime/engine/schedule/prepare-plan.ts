@@ -23,7 +23,7 @@ import { createTally, type StageTally } from "./stage-tally.js";
 export async function preparePlanWith(
   prepareKernel: PrepareStep,
   plan: Plan,
-  { around, ...given }: PreparePlanContext,
+  { middleware, ...given }: PreparePlanContext,
 ): Promise<ExecutablePlan> {
   const context: PrepareContext = { ...given, schemaOf: ref => schemaIn(plan, ref), storeFiles: new Map() };
   const kernels: PreparedKernel[] = [];
@@ -35,7 +35,7 @@ export async function preparePlanWith(
   try {
     for (const [i, step] of plan.steps.entries()) {
       const prepare = () => prepareKernel(step, context);
-      const kernel = await prepareStep(step, prepare, around);
+      const kernel = await prepareStep(step, prepare, middleware);
       if (kernel.mixesRows) apart = false;
       kernels.push(step.cache ? cachedKernel(step, step.cache, kernel, context, tallies[i]!) : kernel);
     }
@@ -98,10 +98,10 @@ const schemaIn = ({ inputs, steps }: Plan, { step, column }: ColumnRef) =>
 async function prepareStep(
   step: AnyStep,
   prepare: () => PreparedKernel | Promise<PreparedKernel>,
-  around: PreparePlanContext["around"],
+  middleware: PreparePlanContext["middleware"],
 ): Promise<PreparedKernel> {
   try {
-    return await (around ? around(step, prepare) : prepare());
+    return await (middleware ? middleware(step, prepare) : prepare());
   } catch (error) {
     throw nameFault(step, error, error instanceof Error ? error.message : "internal error");
   }

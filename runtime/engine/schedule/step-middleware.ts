@@ -1,5 +1,5 @@
 /**
- * What may stand between a plan and its steps.
+ * Middleware between a plan and its steps.
  */
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import type { PreparedKernel } from "./kernel.js";
@@ -16,4 +16,4 @@ export interface StepPlace {
 export type Prepare = () => PreparedKernel | Promise<PreparedKernel>;
 
 /** @param prepare the step as it is; may be left uncalled */
-export type AroundStep = (place: StepPlace, prepare: Prepare) => PreparedKernel | Promise<PreparedKernel>;
+export type StepMiddleware = (place: StepPlace, prepare: Prepare) => PreparedKernel | Promise<PreparedKernel>;

@@ -5,7 +5,7 @@ import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { Clock } from "../../base/clock.js";
 import type { ModelVersion } from "../../base/model-version.js";
 import type { ModelCaller, PrepareContext } from "../../engine/schedule/kernel.js";
-import type { AroundStep } from "../../engine/schedule/step-middleware.js";
+import type { StepMiddleware } from "../../engine/schedule/step-middleware.js";
 import type { LoadedModel, ServerModels } from "../contract.js";
 import type { Gpus } from "../models/gpus.js";
 import type { CodeRule } from "../models/uploaded-code.js";
@@ -33,8 +33,8 @@ export interface LoadContext {
   readonly clock?: Clock;
   /** The code of the model's folder that it may run. @default "all" */
   readonly code?: CodeRule;
-  /** Stands between a plan and its steps. */
-  readonly aroundStep?: AroundStep;
+  /** Wraps the steps of a plan. */
+  readonly stepMiddleware?: StepMiddleware;
 }
 
 export interface Backend {

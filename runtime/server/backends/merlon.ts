@@ -31,17 +31,17 @@ export const merlonBackend: Backend = {
   load: async context => {
     const plan = await readPlan(context.folder);
     checkConfig(plan, context.config);
-    const { aroundStep, name: model, folder } = context;
+    const { stepMiddleware, name: model, folder } = context;
     const executable = await preparePlan(plan, {
       ...context,
-      ...(aroundStep && { around: (step, prepare) => aroundStep({ model, plan, step, folder }, prepare) }),
+      ...(stepMiddleware && { middleware: (step, prepare) => stepMiddleware({ model, plan, step, folder }, prepare) }),
     });
     const form = plan.stage ? stageForm(plan, plan.stage, context.config) : requestForm(plan, context.config);
     const asked = modelsOf(plan);
     const asks = asked.map(name => ({ model: name, version: -1 }));
     const served: Served = { executable, form, context, asked, asks };
     // What stands in a step's place may look at the whole run.
-    const shares = executable.keepsRowsApart && !plan.stage && !aroundStep && context.config.max_batch_size > 0;
+    const shares = executable.keepsRowsApart && !plan.stage && !stepMiddleware && context.config.max_batch_size > 0;
     return {
       asks,
       stages: executable.tallies,

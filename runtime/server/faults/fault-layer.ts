@@ -4,14 +4,14 @@
 
 import type { PreparedKernel } from "../../engine/schedule/kernel.js";
 import type { StepPlace } from "../../engine/schedule/step-middleware.js";
-import type { Around } from "../models/model-middleware.js";
+import type { ModelMiddleware } from "../models/model-middleware.js";
 import { stepsOf } from "../models/stage-names.js";
 import type { FaultSet } from "./fault-set.js";
 import { executionFault, loadFault } from "./fault-texts.js";
 import { faultyModel } from "./faulty-model.js";
 import { faultyRegistry } from "./faulty-registry.js";
 
-export const faultLayer = (faults: FaultSet): Around => ({
+export const faultLayer = (faults: FaultSet): ModelMiddleware => ({
   async backend({ config, folder }, choose) {
     const backend = await choose();
     return {

@@ -2,7 +2,7 @@
  * The faults of a server from its options: nothing unless some are given or the admin call is asked for.
  */
 import type { Clock } from "../../base/clock.js";
-import type { Around } from "../models/model-middleware.js";
+import type { ModelMiddleware } from "../models/model-middleware.js";
 import type { Registry } from "../models/registry-types.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { CheckedFault, Fault } from "./fault.js";
@@ -17,7 +17,7 @@ export interface FaultOptions {
 }
 
 export interface OpenFaults {
-  readonly around: Around;
+  readonly middleware: ModelMiddleware;
   /** Opens the admin call, if it was asked for; answers its port. @throws ListenError; RuntimeFault for a fault of a model that no repository has */
   listen(log: ServerLog): Promise<number | undefined>;
   /** Lets go of what the faults hold, and closes the admin call. */
@@ -46,7 +46,7 @@ export async function openFaults({
     if (registry) await requireModels(checked, registry);
   };
   return {
-    around: {
+    middleware: {
       ...layer,
       registry: inner => {
         registry = inner;

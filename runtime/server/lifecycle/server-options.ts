@@ -7,7 +7,7 @@ import { defaultMemoryLimit } from "../../base/memory/memory-limit.js";
 import { DEFAULT_RATIO } from "../../base/memory/request-allowance.js";
 import type { Fault } from "../faults/fault.js";
 import type { GpuChoice } from "../models/gpus.js";
-import type { Around } from "../models/model-middleware.js";
+import type { ModelMiddleware } from "../models/model-middleware.js";
 import type { LogOptions } from "../observe/server-log.js";
 import type { RecentOptions, RecentRequests } from "../observe/tracing/recent-requests.js";
 import { type TracerOptions, USUAL_TRACING } from "../observe/tracing/tracer.js";
@@ -124,7 +124,7 @@ export interface ServeOptions {
   /** Opens the call that adds and takes away faults, on this port of the loopback address. */
   readonly faultAdminPort?: number | undefined;
   /** Layers between the server and its models, the outermost first: mocks, faults, replacements. */
-  readonly around?: readonly Around[];
+  readonly middleware?: readonly ModelMiddleware[];
   /** Keeps the last requests with what their stages made, for the page; `RunningServer.recent` has them. */
   readonly recentRequests?: RecentOptions | undefined;
   /** What mocks, faults and the ages of features are told by; the machine's clock by default. */
@@ -222,7 +222,7 @@ export const withDefaults = (given: ServeOptions) => {
     replay: given.replay,
     faults: given.faults ?? [],
     faultAdminPort: given.faultAdminPort,
-    around: given.around ?? [],
+    middleware: given.middleware ?? [],
     clock: given.clock,
     recentRequests: given.recentRequests,
     httpRestrictedApis: given.httpRestrictedApis ?? [],

@@ -13,7 +13,7 @@ import type { ResponseCache } from "../cache/local-cache.js";
 import { openFaults } from "../faults/open-faults.js";
 import { createMemoryReturner, type MemoryReturner } from "../memory/allocator.js";
 import { findGpus } from "../models/gpus.js";
-import { type Around, layered } from "../models/model-middleware.js";
+import { layered, type ModelMiddleware } from "../models/model-middleware.js";
 import { createRegistry } from "../models/registry.js";
 import type { Registry } from "../models/registry-types.js";
 import { createFailureCounts } from "../observe/failure-counts.js";
@@ -58,12 +58,12 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   const faults = await openFaults(options);
   const unwatch = watchFaults((fault, doing) => log.error("main", `${doing} failed: ${fault.stack ?? fault.message}`));
   const layers = [
-    ...(faults ? [faults.around] : []),
-    ...options.around,
-    ...(replay ? [replay.around] : []),
+    ...(faults ? [faults.middleware] : []),
+    ...options.middleware,
+    ...(replay ? [replay.middleware] : []),
     ...(options.mockMissing ? [await mocks(log)] : []),
   ];
-  const around = layers.length > 0 ? layered(layers) : undefined;
+  const middleware = layers.length > 0 ? layered(layers) : undefined;
   const failures = createFailureCounts();
   const models: Registry = createRegistry({
     repositories: failed ? [] : options.modelRepositories,
@@ -82,7 +82,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     models: (namespace, ahead) => modelCaller(() => registry, namespace, ahead),
     server: serverModels(() => registry),
     log,
-    around,
+    middleware,
     failures,
     clock: options.clock,
     drawSeed: createSeeds(options.seed),
@@ -93,7 +93,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
           ? "refuse"
           : message => log.warning("merlon", message),
   });
-  const registry = around?.registry?.(models) ?? models;
+  const registry = middleware?.registry?.(models) ?? models;
   if (!failed)
     await loadFirst(registry, options, log, cache !== undefined).catch(async error => {
       unwatch();
@@ -179,7 +179,7 @@ const limitLine = (bytes: number): string =>
     ? `requests, responses and caches may hold ${Math.floor((0.9 * bytes) / 2 ** 20)} MiB: 90 % of --memory-limit, ${Math.floor(bytes / 2 ** 20)} MiB`
     : "the memory that requests, responses and caches may hold is not limited: set --memory-limit";
 
-async function mocks(log: ServerLog): Promise<Around> {
+async function mocks(log: ServerLog): Promise<ModelMiddleware> {
   const { mockMissing } = await import("../backends/mock/mock-missing.js");
   return mockMissing((name, reason) =>
     log.warning("mock", `a mock stands in for ${name.includes("/") ? "stage" : "model"} '${name}': ${reason}`),

@@ -53,7 +53,7 @@ export class VersionLease implements Lease {
     const made = new VersionLease(this.#registry);
     made.#found.push(...this.#found);
     for (const version of this.#held) {
-      version.holders.join();
+      version.refcount.retain();
       made.#held.push(version);
     }
     return made;
@@ -66,7 +66,7 @@ export class VersionLease implements Lease {
 
   end(): void {
     this.#ended = true;
-    for (const { holders } of this.#held.splice(0)) holders.give();
+    for (const { refcount } of this.#held.splice(0)) refcount.release();
   }
 
   #resolve(model: string, version: ModelVersion, { closing = false, near, ahead }: Find): ReadyVersion | RuntimeFault {
@@ -82,7 +82,7 @@ export class VersionLease implements Lease {
     this.#found.push({ model, version, near: by, found });
     if (found instanceof RuntimeFault) return found;
     // A stage that outlives its request, since a fallback answered in its place, keeps nothing loaded.
-    if (!this.#ended && found.holders.take()) this.#held.push(found);
+    if (!this.#ended && found.refcount.acquire()) this.#held.push(found);
     if (found.loaded.asks) this.hold(found.loaded.asks, { closing, near: found.namespace, ahead });
     return found;
   }

@@ -10,7 +10,7 @@ import type { FailureCounts } from "../observe/failure-counts.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { RateLimiter } from "../scheduling/rate-limiter.js";
 import type { Gpus } from "./gpus.js";
-import type { Around } from "./model-middleware.js";
+import type { ModelMiddleware } from "./model-middleware.js";
 import type { Ahead } from "./swap-group.js";
 
 export interface LoadOptions {
@@ -30,7 +30,7 @@ export interface LoadOptions {
   /** A `model.mjs` stands in for the backend of every model that has one. */
   readonly standIns?: boolean;
   /** What stands between the server and its models, if anything does. */
-  readonly around?: Around | undefined;
+  readonly middleware?: ModelMiddleware | undefined;
   /** Where failures are counted that outlive a version; with the version itself by default. */
   readonly failures?: FailureCounts | undefined;
   readonly clock?: Clock | undefined;

@@ -26,7 +26,7 @@ import { validateVersion } from "./validate.js";
 import { UnknownKind } from "./validate-batch-io.js";
 import { validateStates } from "./validate-sequence.js";
 import { isCovered, verifyFiles } from "./verify-when-listed.js";
-import { createHolders } from "./version-refcount.js";
+import { createRefcount } from "./version-refcount.js";
 
 /**
  * The backend of the configuration, or the JavaScript backend where `model.mjs` stands in for it, so that one repository serves both a Triton that has
@@ -107,12 +107,12 @@ export async function loadVersion(
     refuseRuntime(written, polled.folder, folder);
     return backendFor(polled, folder, options.standIns ?? false);
   };
-  const { around } = options;
+  const { middleware } = options;
   const files = await verifyFiles(polled, version, {
-    mayLack: around?.backend !== undefined,
+    mayLack: middleware?.backend !== undefined,
     warn: text => options.log?.warning("model_lifecycle", text),
   });
-  const backend = await (around?.backend ? around.backend({ config: written, folder }, choose) : choose());
+  const backend = await (middleware?.backend ? middleware.backend({ config: written, folder }, choose) : choose());
   if (!polled.configured && !backend.autoComplete)
     throw new RuntimeFault("NOT_FOUND", `model configuration is not provided for model '${written.name}'`);
   if (written.default_model_filename)
@@ -168,7 +168,7 @@ export async function loadVersion(
     ...(options.onGoldenDifference && { onGoldenDifference: options.onGoldenDifference }),
     ...(options.clock && { clock: options.clock }),
     isTrusted: options.isTrusted ?? isCovered,
-    ...(around?.step && { aroundStep: around.step }),
+    ...(middleware?.step && { stepMiddleware: middleware.step }),
   };
   const labels = readLabels(served, polled.folder);
   const creating = <T>(work: Promise<T>): Promise<T> =>
@@ -205,6 +205,6 @@ export async function loadVersion(
     loadSeconds: (performance.now() - started) / 1000,
     labels,
     files,
-    holders: createHolders(),
+    refcount: createRefcount(),
   };
 }

@@ -1,9 +1,9 @@
 /**
- * What may stand between a server and its models: a layer that chooses other backends, wraps executions and the steps of plans, or hides models.
- * Mocks, replacements, faults and recordings are such layers; a server without any pays nothing for them.
+ * Middleware between a server and its models: a layer chooses other backends, wraps executions and the steps of plans, or hides models. Mocks, replacements,
+ * faults and recordings are layers; a server without any pays nothing for them.
  */
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import type { AroundStep, Prepare } from "../../engine/schedule/step-middleware.js";
+import type { Prepare, StepMiddleware } from "../../engine/schedule/step-middleware.js";
 import type { Backend } from "../backends/backend.js";
 import type { Registry } from "./registry-types.js";
 
@@ -13,17 +13,17 @@ export interface VersionPlace {
   readonly folder: string;
 }
 
-export interface Around {
+export interface ModelMiddleware {
   /** @param choose answers the backend that the configuration asks for, or throws */
   backend?(place: VersionPlace, choose: () => Promise<Backend>): Promise<Backend>;
-  step?: AroundStep;
+  step?: StepMiddleware;
   registry?(registry: Registry): Registry;
   /** The backend of a model that names none; a model without a version folder has version 1 then. */
   readonly assume?: string;
 }
 
 /** Several layers as one; the first is the outermost. */
-export function layered(layers: readonly Around[]): Around {
+export function layered(layers: readonly ModelMiddleware[]): ModelMiddleware {
   const backends = layers.flatMap(layer => (layer.backend ? [layer.backend] : []));
   const steps = layers.flatMap(layer => (layer.step ? [layer.step] : []));
   const assume = layers.find(layer => layer.assume !== undefined)?.assume;

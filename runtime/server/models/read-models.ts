@@ -72,7 +72,7 @@ export function createReader(options: RegistryOptions, ids: ModelIds): Reader {
   function read(key: string, override: Override | undefined, round: Round): Promise<PolledModel> {
     const known = override ? undefined : round.get(key);
     if (known) return known;
-    const { assume } = options.around ?? {};
+    const { assume } = options.middleware ?? {};
     const { name, namespace } = ids.of(key);
     const reading = poll(
       name,

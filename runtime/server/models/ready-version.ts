@@ -8,7 +8,7 @@ import type { VersionStatistics } from "../observe/statistics.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
 import type { Labels } from "./labels.js";
 import type { VerifiedFiles } from "./verify-when-listed.js";
-import type { Holders } from "./version-refcount.js";
+import type { VersionRefcount } from "./version-refcount.js";
 
 /** A version that can answer requests. */
 export interface ReadyVersion {
@@ -25,7 +25,7 @@ export interface ReadyVersion {
   /** Of a model that `merlon build` wrote. */
   readonly files?: VerifiedFiles | undefined;
   /** Requests that keep it from being unloaded, besides those in its scheduler. */
-  readonly holders: Holders;
+  readonly refcount: VersionRefcount;
 }
 
 export type FailedVersion = Pick<ReadyVersion, "model" | "namespace" | "version" | "config">;

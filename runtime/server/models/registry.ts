@@ -17,7 +17,7 @@ import { createReader, type Round } from "./read-models.js";
 import type { FailedVersion, ReadyVersion } from "./ready-version.js";
 import type { Registry } from "./registry-types.js";
 import { closeVersions, replaceVersions, WholeModelFault } from "./replace-versions.js";
-import { marksOf, plansWithModels, type Together } from "./swap-group.js";
+import { marksOf, type SwapGroup, swapGroup } from "./swap-group.js";
 
 /** Triton's rule, told: it says nothing. */
 const FILES_IGNORED =
@@ -66,7 +66,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     readonly override?: Override | undefined;
     readonly round: Round;
     /** Models that take their places with it, if any do. */
-    readonly group?: Together | undefined;
+    readonly group?: SwapGroup | undefined;
   }
 
   const load = (key: string, how: Loading): Promise<void> => {
@@ -179,7 +179,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     key: string,
     polled: PolledModel,
     before: PolledModel | undefined,
-    group?: Together,
+    group?: SwapGroup,
   ): Promise<void> {
     for (const version of polled.config.version_policy?.specific?.versions ?? [])
       if (!polled.versions.some(found => found.version === version))
@@ -316,7 +316,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       const one = await read(key, overrides.get(key), round).catch(() => undefined);
       if (one) polled.set(key, one);
     }
-    const group = plansWithModels(polled, {
+    const group = swapGroup(polled, {
       // An ensemble that asks a member, too, is looked at again as soon as that is loaded.
       mayWait: key => isReady(key) && dependentsOf(key).length === 0,
       keyOf: (name, key) => ids.near(name, ids.of(key).namespace),

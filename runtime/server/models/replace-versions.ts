@@ -14,7 +14,7 @@ import type { ModelIds } from "./model-ids.js";
 import { type ModelStates, UNLOADED, type Version, type Versions } from "./model-states.js";
 import type { PolledModel } from "./polled-model.js";
 import type { FailedVersion, ReadyVersion } from "./ready-version.js";
-import type { Together } from "./swap-group.js";
+import type { SwapGroup } from "./swap-group.js";
 import { STAND_IN_PARAMETER } from "./uploaded-code.js";
 import { NoGpu, VersionFault } from "./validate.js";
 
@@ -44,7 +44,7 @@ export async function replaceVersions(
   key: string,
   polled: PolledModel,
   updated: ReadonlySet<ModelVersion>,
-  group?: Together,
+  group?: SwapGroup,
 ): Promise<string> {
   const { log } = options;
   const { name, namespace } = ids.of(key);
@@ -150,7 +150,7 @@ export async function closeVersions(
 ): Promise<void> {
   for (const [number, { ready }] of versions) {
     if (!ready) continue;
-    await ready.holders.gone();
+    await ready.refcount.drained();
     await ready.scheduler.drain();
     await ready.loaded.close?.();
     if (updated?.has(number)) continue;

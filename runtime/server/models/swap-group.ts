@@ -1,35 +1,35 @@
 /**
- * Models of one look at the repositories that take their places together: a plan, and the models that it asks, where both are loaded anew. One by one, requests
- * would meet the old plan with the new model for as long as the plan loads: new scores over the old vocabulary.
+ * Models of one poll that are swapped in together: a plan and the models that it calls, if both are loaded anew. Swapped one by one, the old plan would call the
+ * new model for as long as the new plan loads: new scores over the old vocabulary.
  */
 import { stat } from "node:fs/promises";
 import type { Versions } from "./model-states.js";
 import type { PolledModel } from "./polled-model.js";
 
-/** Versions that are loaded and wait for their place, by key; empty once they have it. */
+/** Loaded versions that wait to be swapped in, by key; empty afterwards. */
 export type Ahead = ReadonlyMap<string, Versions>;
 
-export interface Together {
+export interface SwapGroup {
   has(key: string): boolean;
-  /** For the plan that is loaded for them, which asks those to come. */
+  /** For the plan of the group, which calls the new versions. */
   readonly ahead: Ahead;
-  /** @param put gives the versions their place */
+  /** @param how.put swaps the versions in @param how.leave drops them */
   wait(key: string, versions: Versions, how: { put(): void; leave(): void }): void;
-  /** Gives all their places, in one step. */
+  /** Swaps all of them in, in one step. */
   put(): void;
-  /** Lets those that wait go: what serves goes on. @returns their keys */
+  /** Drops the waiting versions; those that serve go on. @returns their keys */
   leave(): readonly string[];
 }
 
 interface Rules {
   /** Whether a model that serves now may go on until the others are loaded. */
   mayWait(key: string): boolean;
-  /** The model that is meant by a name in another one. */
+  /** Key of the model that another one refers to by name. */
   keyOf(name: string, key: string): string | undefined;
 }
 
-/** @param anew models to load: of these each plan, and the models that it asks */
-export function plansWithModels(anew: ReadonlyMap<string, PolledModel>, { mayWait, keyOf }: Rules): Together {
+/** The group of a poll: each plan that is loaded anew with a model that it calls. @param anew the models to load */
+export function swapGroup(anew: ReadonlyMap<string, PolledModel>, { mayWait, keyOf }: Rules): SwapGroup {
   const keys = new Set<string>();
   for (const [plan, { config, dependencies }] of anew) {
     if (config.backend !== "merlon" || !mayWait(plan)) continue;
@@ -59,8 +59,8 @@ export function plansWithModels(anew: ReadonlyMap<string, PolledModel>, { mayWai
 }
 
 /**
- * What changes when something in a repository is put in the place of something else by renaming, as `merlon build` does with a whole one: a look at models one by
- * one that it falls into has seen a part of each.
+ * Changes when something in a repository is replaced by renaming, as `merlon build` replaces a whole one: a poll that reads models one by one during the change
+ * has seen a part of each.
  */
 export async function marksOf(repositories: readonly string[]): Promise<string> {
   const marks = repositories.map(async root => {

@@ -1,34 +1,34 @@
 /**
- * Who still needs a version that a newer one has replaced: requests that met it at their beginning and have not asked it yet, or not for the last time.
+ * Counts the requests that still need a version after a newer one has replaced it: they leased it when they began, and may call it again.
  */
 
-export interface Holders {
-  /** @returns false once the version is on its way out: it does not wait for those that come late */
-  take(): boolean;
-  /** For those that work for one that has taken it and has not given it yet. */
-  join(): void;
-  /** For each `take` that was true and each `join`, once. */
-  give(): void;
-  /** Resolves when all that have taken it have given it. */
-  gone(): Promise<void>;
+export interface VersionRefcount {
+  /** Adds a reference. @returns false once the version is being unloaded: it does not wait for new requests */
+  acquire(): boolean;
+  /** Adds a reference on behalf of a request that has one, and may be unloading already. */
+  retain(): void;
+  /** Drops a reference: once for each `acquire` that returned true and each `retain`. */
+  release(): void;
+  /** Refuses new references. Resolves when all are released. */
+  drained(): Promise<void>;
 }
 
-export function createHolders(): Holders {
+export function createRefcount(): VersionRefcount {
   let count = 0;
   let closing = false;
   const waiting: (() => void)[] = [];
   return {
-    take() {
+    acquire() {
       if (!closing) count++;
       return !closing;
     },
-    join() {
+    retain() {
       count++;
     },
-    give() {
+    release() {
       if (--count === 0) for (const resolve of waiting.splice(0)) resolve();
     },
-    gone() {
+    drained() {
       closing = true;
       return count === 0 ? Promise.resolve() : new Promise(resolve => waiting.push(resolve));
     },

@@ -12,7 +12,7 @@ import { RuntimeFault } from "../../base/errors.js";
 import type { ModelVersion } from "../../base/model-version.js";
 import type { Backend, LoadContext } from "../backends/backend.js";
 import type { BackendRequest, BackendResponse } from "../contract.js";
-import type { Around } from "../models/model-middleware.js";
+import type { ModelMiddleware } from "../models/model-middleware.js";
 import { type Cassette, type Entry, openCassette } from "./cassette.js";
 import { type RecordedAnswer, statusOf } from "./exchange.js";
 import { createMatcher, type Matched, ownParameters } from "./match.js";
@@ -26,7 +26,7 @@ export interface ReplayOptions {
 }
 
 export interface Replay {
-  readonly around: Around;
+  readonly middleware: ModelMiddleware;
   readonly cassette: Cassette;
   /** A repository of the recorded configurations and versions; goes with `remove`. */
   writeRepository(): Promise<string>;
@@ -40,7 +40,7 @@ export async function openReplay({ cassette: file, match = "strict", timing = fa
   let folder: TemporaryFolder | undefined;
   return {
     cassette,
-    around: {
+    middleware: {
       async backend({ config }, choose) {
         const recorded = cassette.models.get(config.name);
         return recorded ? replayBackend(cassette, recorded, match, timing) : choose();

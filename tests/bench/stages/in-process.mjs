@@ -18,7 +18,7 @@ export async function openInProcess(repository) {
     },
   };
   const server = await serve({
-    ...{ modelRepositories: [repository], http: false, grpc: false, metrics: false, around: [layer] },
+    ...{ modelRepositories: [repository], http: false, grpc: false, metrics: false, middleware: [layer] },
     writeLog() {},
   });
   return {

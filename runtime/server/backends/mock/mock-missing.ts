@@ -11,7 +11,7 @@ import { RuntimeFault } from "../../../base/errors.js";
 import { missingPackage } from "../../../base/missing-package.js";
 import { emptyColumns, runStage, type StageFunction } from "../../../engine/schedule/stage-function.js";
 import { findInside } from "../../models/inside-folder.js";
-import type { Around } from "../../models/model-middleware.js";
+import type { ModelMiddleware } from "../../models/model-middleware.js";
 import { UnknownBackend } from "../index.js";
 
 /** The file without which a model of that backend can't be served. */
@@ -22,7 +22,7 @@ const FILES: Readonly<Record<string, (config: ModelConfig) => string>> = {
 };
 
 /** @param told hears of each model, or `MODEL/STAGE`, that a mock stands in for, and why */
-export const mockMissing = (told: (name: string, reason: string) => void = () => {}): Around => ({
+export const mockMissing = (told: (name: string, reason: string) => void = () => {}): ModelMiddleware => ({
   assume: "mock",
   async backend({ config, folder }, choose) {
     const mock = async (reason: string) => {
