@@ -70,7 +70,7 @@ const stageSchema = z.strictObject({
   /** The outputs leave as the ensemble answers them, in this form; else as columns for another stage. */
   answers: z.enum(["batched", "unbatched", "merlin", "rows"]).optional(),
 });
-/** What a plan that is one stage of an ensemble says of its tensors; `stage-tensors.ts` has their names. */
+/** What a plan that is one stage of an ensemble says of its tensors; `column-tensors.ts` has their names. */
 export type PlanStage = Readonly<z.infer<typeof stageSchema>>;
 
 const planSchema = z.strictObject({

@@ -18,11 +18,11 @@ import { copyStore } from "./copy-store.js";
 import { earlierModels } from "./earlier-models.js";
 import { ensembleModels, nullsOf } from "./ensemble/ensemble-models.js";
 import { finishModel, isNoManifest } from "./finish-model.js";
+import { type TritonModels, type TritonOptions, tritonModels } from "./onnx/triton-models.js";
 import { onnxModels, planModel, type RepositoryModel } from "./repository-model.js";
 import { dynamicBatching, ensembleNotes, instanceGroups } from "./settings/apply-settings.js";
 import { readSettings, type Settings } from "./settings/read-settings.js";
 import { warmUp } from "./settings/warm-up.js";
-import { type TritonModels, type TritonOptions, tritonModels } from "./triton/triton-models.js";
 
 export interface BuiltModel {
   readonly name: string;

@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Plan, parsePlan } from "../../contract/plan.js";
 import { parseModelConfig } from "../../triton-protos/model-config.js";
-import { PROGRAM } from "./triton/program-parameter.js";
+import { PROGRAM } from "./onnx/program-parameter.js";
 
 /** @param entry name of its entry model */
 export function earlierModels(repository: string, entry: string, program: string): string[] {

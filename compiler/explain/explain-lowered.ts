@@ -6,11 +6,11 @@ import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { REQUEST_ROWS } from "../../contract/schema.js";
 import { lowered, type Program } from "../5-emit/build.js";
+import type { FrozenView } from "../5-emit/onnx/frozen-views.js";
 import { NotLoweredError } from "../5-emit/onnx/lower-plan.js";
+import { loweringDiagnostics } from "../5-emit/onnx/lowering-diagnostics.js";
+import type { TritonOptions } from "../5-emit/onnx/triton-models.js";
 import type { RepositoryModel } from "../5-emit/repository-model.js";
-import type { FrozenView } from "../5-emit/triton/frozen-views.js";
-import { loweringDiagnostics } from "../5-emit/triton/lowering-diagnostics.js";
-import type { TritonOptions } from "../5-emit/triton/triton-models.js";
 import type { Compiled } from "../compile.js";
 import { readGraphSize } from "./graph-size.js";
 

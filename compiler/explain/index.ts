@@ -2,7 +2,7 @@
  * `merlon explain`: program, plan or repository → its plan as text, Mermaid, JSON or an HTML page; two of them → what changed.
  */
 import type { PassName } from "../4-plan/pass-names.js";
-import type { TritonOptions } from "../5-emit/triton/triton-models.js";
+import type { TritonOptions } from "../5-emit/onnx/triton-models.js";
 import type { NotCompiled } from "../compile.js";
 import { diffPlans } from "./diff-plans.js";
 import { explainLowered, printLowered } from "./explain-lowered.js";

@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { writeWorkflowModel } from "#compiler/5-emit/workflow-model.js";
+import { writeWorkflowModel } from "#compiler/5-emit/merlon/workflow-model.js";
 import { connect } from "#runtime/client/index.js";
 import { serve } from "#runtime/server/index.js";
 import { fitCells, inFolder } from "./run-workflow.js";

@@ -6,7 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
-import { writeWorkflowModel } from "#compiler/5-emit/workflow-model.js";
+import { writeWorkflowModel } from "#compiler/5-emit/merlon/workflow-model.js";
 import type { Plan } from "#contract/plan.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS } from "#contract/schema.js";
 import { type Column, rootRows } from "#runtime/base/columns/table.js";

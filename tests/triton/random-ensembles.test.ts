@@ -6,7 +6,7 @@ import fc from "fast-check";
 import * as ort from "onnxruntime-node";
 import { afterAll, expect, test } from "vitest";
 import { lowerPlan, NotLoweredError } from "#compiler/5-emit/onnx/lower-plan.js";
-import { releaseOf } from "#compiler/5-emit/triton/triton-models.js";
+import { releaseOf } from "#compiler/5-emit/onnx/triton-models.js";
 import { finishGraph } from "#compiler/onnx/finish-graph.js";
 import { expandFused } from "#contract/expand-fused.js";
 import type { Plan } from "#contract/plan.js";

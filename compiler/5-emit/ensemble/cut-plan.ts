@@ -7,10 +7,10 @@ import { isRagged, REQUEST_ROWS } from "../../../contract/schema.js";
 import { choosesByOutcome } from "../../../contract/step-facts.js";
 import type { OnnxSignature, OnnxTensor } from "../../../formats/onnx/onnx.js";
 import type { InferredStep } from "../../3-graph/infer.js";
+import { rowSets } from "../stages/row-sets.js";
+import { answerStage, type Cut, isPassed, onnxStage, type Stage, stepStage } from "../stages/stage-models.js";
 import { nullableColumns, type WorkflowOf } from "./nulls.js";
 import { columnsOf, type Place, placeKey } from "./refs.js";
-import { rowSets } from "./row-sets.js";
-import { answerStage, type Cut, isPassed, onnxStage, type Stage, stepStage } from "./stage-models.js";
 
 export interface CutOptions {
   readonly inferred: readonly InferredStep[];

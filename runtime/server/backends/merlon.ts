@@ -4,12 +4,12 @@
  * `explain` what became of each candidate, `stages` what each step made.
  */
 import { type AnswerForm, isPaired } from "../../../contract/answer-form.js";
+import { stageTensors } from "../../../contract/column-tensors.js";
 import { validityName } from "../../../contract/entry-config.js";
 import { joinInside, pathInside, resolveInside } from "../../../contract/files/path-inside.js";
 import { FILE_LIMITS, readRegular } from "../../../contract/files/read-regular.js";
 import { type Plan, type PlanStage, parsePlan } from "../../../contract/plan.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS, type Schema } from "../../../contract/schema.js";
-import { stageTensors } from "../../../contract/stage-tensors.js";
 import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../base/errors.js";

@@ -1,9 +1,10 @@
 /**
  * The tensors of one stage of an ensemble → the columns its plan reads, with their rows: the request's, and candidates' grouped by them.
  */
+
+import { stageTensors } from "../../../contract/column-tensors.js";
 import type { PlanStage } from "../../../contract/plan.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS, type Schema } from "../../../contract/schema.js";
-import { stageTensors } from "../../../contract/stage-tensors.js";
 import { type Column, childRows, type Rows, rootRows } from "../../base/columns/table.js";
 import { tensorValues } from "../../base/columns/tensor-values.js";
 import { RuntimeFault } from "../../base/errors.js";

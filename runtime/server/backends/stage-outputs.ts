@@ -2,9 +2,9 @@
  * The columns one stage of an ensemble makes → the tensors by which the next stage reads them.
  */
 
+import { stageTensors } from "../../../contract/column-tensors.js";
 import type { Plan, PlanStage } from "../../../contract/plan.js";
 import type { ColumnSchema } from "../../../contract/schema.js";
-import { stageTensors } from "../../../contract/stage-tensors.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { castValues } from "../../base/columns/cast.js";
 import type { Column } from "../../base/columns/table.js";

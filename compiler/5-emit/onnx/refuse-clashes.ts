@@ -1,7 +1,7 @@
 /** What a Triton ensemble has no way to say, whatever its models are. */
 import { type Plan, REQUEST_STEP } from "../../../contract/plan.js";
 import { KEEP, LoweringFault } from "../../../operators/shared/onnx/lowering.js";
-import { NotLoweredError } from "../onnx/lower-plan.js";
+import { NotLoweredError } from "./lower-plan.js";
 
 const passed = ({ ref, schema }: Plan["outputs"][number]) => ref.step === REQUEST_STEP && ref.column === schema.name;
 

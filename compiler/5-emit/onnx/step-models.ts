@@ -13,17 +13,17 @@ import type { DType } from "../../../triton-protos/datatype.js";
 import type { InferredStep } from "../../3-graph/infer.js";
 import { finishGraph } from "../../onnx/finish-graph.js";
 import { graphBuilder } from "../../onnx/graph-builder.js";
-import { answer } from "../onnx/answers.js";
-import { contextOf, type LowerOptions, liveSteps, NotLoweredError, placeKey } from "../onnx/lower-plan.js";
-import { lowerStep } from "../onnx/lower-step.js";
-import { requestTensors } from "../onnx/request-columns.js";
 import { onnxModels, type RepositoryModel } from "../repository-model.js";
 import { instanceGroups } from "../settings/apply-settings.js";
 import type { Settings } from "../settings/read-settings.js";
-import { type Carried, type CarriedRows, carry, carryRows, type StageGraph, stageGraph } from "./carried.js";
+import { answer } from "./answers.js";
 import { drawingInstances } from "./drawing-instances.js";
+import { type Carried, type CarriedRows, carry, carryRows, type StageGraph, stageGraph } from "./edge-tensors.js";
+import { contextOf, type LowerOptions, liveSteps, NotLoweredError, placeKey } from "./lower-plan.js";
+import { lowerStep } from "./lower-step.js";
 import { graphFiles, programParameter } from "./program-parameter.js";
 import { refuseNothing } from "./refuse-clashes.js";
+import { requestTensors } from "./request-columns.js";
 
 /** A model of the ensemble and its tensors: model's name → the ensemble's. */
 interface Scheduled {

@@ -6,7 +6,7 @@ import type { AnyStep, Plan } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
 import { factsOf } from "../../../contract/step-facts.js";
 import type { InferredStep } from "../../3-graph/infer.js";
-import { columnsOf } from "./refs.js";
+import { columnsOf } from "../ensemble/refs.js";
 
 export interface RowSets {
   /** Rows that `rows` are grouped by; undefined for the request's. */

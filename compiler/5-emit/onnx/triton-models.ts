@@ -10,13 +10,13 @@ import { faultOf, KEEP, type Key, LoweringFault, type WholeSearch } from "../../
 import type { InferredStep } from "../../3-graph/infer.js";
 import { finishGraph, type GraphFiles } from "../../onnx/finish-graph.js";
 import { TRITON_DEFAULT, TRITON_RELEASES, type TritonRelease } from "../../onnx/triton-releases.js";
-import type { LowerOptions } from "../onnx/lower-plan.js";
-import { liveSteps, lowerPlan, NotLoweredError } from "../onnx/lower-plan.js";
 import type { RepositoryModel } from "../repository-model.js";
 import { dynamicBatching, instanceGroups } from "../settings/apply-settings.js";
 import type { Settings } from "../settings/read-settings.js";
 import { drawingInstances } from "./drawing-instances.js";
 import { type FrozenView, frozenViews, printFrozen } from "./frozen-views.js";
+import type { LowerOptions } from "./lower-plan.js";
+import { liveSteps, lowerPlan, NotLoweredError } from "./lower-plan.js";
 import { graphFiles, programParameter } from "./program-parameter.js";
 import { refuseClashes } from "./refuse-clashes.js";
 import { withStepFolders } from "./step-folder.js";

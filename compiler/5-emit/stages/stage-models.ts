@@ -2,13 +2,13 @@
  * Plan → the stages of a Triton ensemble: each step as a plan of its own, or as the ONNX model itself, and which tensor feeds which.
  */
 import type { AnswerForm } from "../../../contract/answer-form.js";
+import { stageTensors } from "../../../contract/column-tensors.js";
 import { entryTensors, type TensorConfig, tensor } from "../../../contract/entry-config.js";
 import { type AnyStep, type ColumnRef, type Plan, type PlanStage, REQUEST_STEP } from "../../../contract/plan.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../../contract/schema.js";
-import { stageTensors } from "../../../contract/stage-tensors.js";
 import type { OnnxSignature } from "../../../formats/onnx/onnx.js";
 import type { ModelConfigInit } from "../../../triton-protos/model-config.js";
-import { type Place, placeKey } from "./refs.js";
+import { type Place, placeKey } from "../ensemble/refs.js";
 import type { RowSets } from "./row-sets.js";
 
 /** A model of the ensemble, and how its tensors are called in it. */

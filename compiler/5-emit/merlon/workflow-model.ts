@@ -4,15 +4,15 @@
  */
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { entryConfig, validityName } from "../../contract/entry-config.js";
-import { type Plan, printPlan } from "../../contract/plan.js";
-import { isRagged, REQUEST_ROWS, type Schema } from "../../contract/schema.js";
-import { replaceFolder, StagingFolder } from "../../formats/folders/replace-folder.js";
-import { readWorkflow, WORKFLOW_FILE } from "../../formats/folders/workflow.js";
-import type { PassName } from "../4-plan/pass-names.js";
-import { servedPlan } from "../4-plan/passes.js";
-import { entryOf } from "./configs.js";
-import { finishModel, isNoManifest } from "./finish-model.js";
+import { entryConfig, validityName } from "../../../contract/entry-config.js";
+import { type Plan, printPlan } from "../../../contract/plan.js";
+import { isRagged, REQUEST_ROWS, type Schema } from "../../../contract/schema.js";
+import { replaceFolder, StagingFolder } from "../../../formats/folders/replace-folder.js";
+import { readWorkflow, WORKFLOW_FILE } from "../../../formats/folders/workflow.js";
+import type { PassName } from "../../4-plan/pass-names.js";
+import { servedPlan } from "../../4-plan/passes.js";
+import { entryOf } from "../configs.js";
+import { finishModel, isNoManifest } from "../finish-model.js";
 
 type Config = ReturnType<typeof entryConfig>;
 
