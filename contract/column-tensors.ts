@@ -1,25 +1,125 @@
 /**
- * The tensors by which a column travels between the stages of an ensemble. On the request's rows a scalar or vector is `c` and a list without a
- * fixed length the pair `c__values`, `c__offsets` (INT32, n + 1). On candidates' rows values are `c__values`; which candidates are whose is said
- * once for all columns of these rows, by a tensor that the stage's plan names. `c__validity` (BOOL, one per value) marks nulls.
+ * How a column travels as tensors, in requests and answers and between the stages of an ensemble: names, dtypes and dims.
+ *
+ * | column                                  | tensors                                               |
+ * |-----------------------------------------|-------------------------------------------------------|
+ * | scalar; vector of `w` values            | `c` [n] or [n, 1]; `c` [n, w]                         |
+ * | list without a fixed length             | `c__values` [items], `c__offsets` INT32 [n + 1]       |
+ * | one that may hold nulls                 | the same, and `c__validity` BOOL: false for a null    |
+ *
+ * `answer-form.ts` has the forms in which candidates leave. Between stages their columns share one tensor that says which rows they belong to: see
+ * `rowsTensor`.
  */
-import type { DType } from "../triton-protos/datatype.js";
+import { type ConfigType, type DType, datatype } from "../triton-protos/datatype.js";
+import { type AnswerForm, isPadded, isPaired } from "./answer-form.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS } from "./schema.js";
 
-export interface StageTensor {
+export interface TensorConfig {
   readonly name: string;
-  readonly dtype: DType;
-  /** What it holds of the column. */
-  readonly part: "values" | "offsets" | "validity";
+  readonly data_type: ConfigType;
+  readonly dims: readonly number[];
 }
 
-/** @param nullable whether the column may hold nulls */
-export function stageTensors(col: ColumnSchema, nullable: boolean): readonly StageTensor[] {
-  const ragged = isRagged(col);
-  const values = ragged || col.rows !== REQUEST_ROWS ? `${col.name}__values` : col.name;
+/** What a tensor holds of its column. */
+export type Part = "values" | "offsets" | "validity";
+
+export interface ColumnTensor {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly part: Part;
+  /** −1 for a dimension that each request decides. */
+  readonly dims: readonly number[];
+}
+
+export const valuesName = (column: string): string => `${column}__values`;
+export const offsetsName = (column: string): string => `${column}__offsets`;
+export const validityName = (column: string): string => `${column}__validity`;
+
+/** Every name that a tensor of the column may have. */
+export const tensorNames = (column: string): readonly string[] => [
+  column,
+  valuesName(column),
+  offsetsName(column),
+  validityName(column),
+];
+
+/** Columns whose validity tensor does not have the name of another column. */
+export function markable<C extends Pick<ColumnSchema, "name">>(columns: readonly C[]): readonly C[] {
+  const taken = new Set(columns.map(({ name }) => name));
+  return columns.filter(({ name }) => !taken.has(validityName(name)));
+}
+
+export const tensor = (name: string, dtype: DType, dims: readonly number[]): TensorConfig => ({
+  name,
+  data_type: datatype(dtype).config,
+  dims: [...dims],
+});
+
+export const configOf = ({ name, dtype, dims }: ColumnTensor): TensorConfig => tensor(name, dtype, dims);
+
+/**
+ * Tensors of a column in a request or an answer.
+ * @param nullable whether its nulls are marked, in the shape of its values
+ * @returns dims without the batch dimension where the form has one
+ */
+export function entryColumn(col: ColumnSchema, form: AnswerForm, nullable = false): readonly ColumnTensor[] {
+  const { list } = col;
+  const batched = form === "batched";
+  if (isPaired(col, form)) return pair(col, nullable);
+  if (isPadded(col, form)) return whole(col, col.name, batched ? [-1] : [-1, -1], nullable);
+  const dims = batched ? [list?.min ?? 1] : list ? [-1, list.min] : [-1];
+  return whole(col, col.name, dims, nullable);
+}
+
+/** How candidates' rows travel between stages. `runs`: row after row. `places`: as many for each row that they belong to, some of them not taken. */
+export type RowsForm = "runs" | "places";
+
+export interface StageColumn {
+  readonly nullable?: boolean;
+  /** A scalar as [n, 1]. */
+  readonly matrix?: boolean;
+  /** Form of rows that are not the request's. */
+  readonly rows?: RowsForm;
+}
+
+/**
+ * Tensors of a column between two stages of an ensemble. Runs of candidates are named as the items of lists are, since offsets go with them.
+ * @returns full dims: the models of an ensemble have no batch dimension of Triton's own
+ */
+export function stageColumn(
+  col: Pick<ColumnSchema, "name" | "dtype" | "list" | "rows">,
+  { nullable = false, matrix = false, rows = "runs" }: StageColumn = {},
+): readonly ColumnTensor[] {
+  const { name, list } = col;
+  if (isRagged(col)) return pair(col, nullable);
+  const values = rows === "runs" && col.rows !== REQUEST_ROWS ? valuesName(name) : name;
+  const dims = list ? [-1, list.min] : [-1];
+  return whole(col, values, !list && matrix ? [-1, 1] : dims, nullable, dims);
+}
+
+/** The tensor that says of a step's rows whose they are: INT32 offsets of runs, or a BOOL mask of the places that are taken. */
+export const rowsTensor = (step: string, form: RowsForm): string => `${step}#${form === "runs" ? "offsets" : "mask"}`;
+
+type Named = Pick<ColumnSchema, "name" | "dtype">;
+
+function whole(
+  { name, dtype }: Named,
+  values: string,
+  dims: readonly number[],
+  nullable: boolean,
+  marks = dims,
+): readonly ColumnTensor[] {
   return [
-    { name: values, dtype: col.dtype, part: "values" },
-    ...(ragged ? [{ name: `${col.name}__offsets`, dtype: "int32", part: "offsets" } as const] : []),
-    ...(nullable ? [{ name: `${col.name}__validity`, dtype: "bool", part: "validity" } as const] : []),
+    { name: values, dtype, part: "values", dims },
+    ...(nullable ? [{ name: validityName(name), dtype: "bool", part: "validity", dims: marks } as const] : []),
+  ];
+}
+
+function pair({ name, dtype }: Named, nullable: boolean): readonly ColumnTensor[] {
+  const dims = [-1];
+  return [
+    { name: valuesName(name), dtype, part: "values", dims },
+    { name: offsetsName(name), dtype: "int32", part: "offsets", dims },
+    ...(nullable ? [{ name: validityName(name), dtype: "bool", part: "validity", dims } as const] : []),
   ];
 }

@@ -4,7 +4,7 @@
  */
 import { copyFileSync, cpSync, existsSync, linkSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { entryConfig } from "../../contract/entry-config.js";
+import type { Entry } from "../../contract/entry-config.js";
 import { expandFused } from "../../contract/expand-fused.js";
 import { modelName } from "../../contract/files/model-name.js";
 import { joinInside, pathInside } from "../../contract/files/path-inside.js";
@@ -16,13 +16,14 @@ import type { Compiled } from "../compile.js";
 import { entryOf, type Names } from "./configs.js";
 import { copyStore } from "./copy-store.js";
 import { earlierModels } from "./earlier-models.js";
-import { ensembleModels, nullsOf } from "./ensemble/ensemble-models.js";
+import { nullableAnswers, workflowsOf } from "./ensemble/nulls.js";
 import { finishModel, isNoManifest } from "./finish-model.js";
+import { executorModels } from "./merlon/executor-models.js";
 import { type TritonModels, type TritonOptions, tritonModels } from "./onnx/triton-models.js";
-import { onnxModels, planModel, type RepositoryModel } from "./repository-model.js";
-import { dynamicBatching, ensembleNotes, instanceGroups } from "./settings/apply-settings.js";
+import type { RepositoryModel } from "./repository-model.js";
+import { ensembleNotes } from "./settings/apply-settings.js";
 import { readSettings, type Settings } from "./settings/read-settings.js";
-import { warmUp } from "./settings/warm-up.js";
+import { stageModels } from "./stages/stage-target.js";
 
 export interface BuiltModel {
   readonly name: string;
@@ -133,36 +134,32 @@ export function lowered(compiled: Program, options: BuildOptions, triton: Triton
   // ONNX Runtime fuses for itself.
   const whole = expandFused(compiled.plan);
   const plan = triton.features === "inputs" ? withFeatureInputs(whole) : whole;
-  const used = new Set(plan.steps.map(step => step.id));
-  const steps = compiled.steps.filter(step => used.has(step.id));
-  const entry = {
-    ...entryOf(plan, settings.maxBatchSize, settings.names, triton.fuse ? "executor" : "ensemble"),
-    nullable: nullsOf(plan, steps),
-  };
+  const { steps, entry } = entryOfProgram(compiled, plan, settings, triton.fuse ? "executor" : "ensemble");
   return tritonModels(plan, steps, entry, settings, triton);
 }
+
+const LAYOUT_MODELS = { executor: executorModels, ensemble: stageModels } satisfies Record<Layout, unknown>;
 
 /** The models of a layout; the entry is the first. */
 export function repositoryModels(compiled: Program, options: BuildOptions = {}): RepositoryModel[] {
   const { layout = "executor" } = options;
   const { plan } = compiled;
+  const settings = settingsOf(compiled, options);
+  const { steps, entry } = entryOfProgram(compiled, plan, settings, layout);
+  return LAYOUT_MODELS[layout](plan, steps, entry, settings);
+}
+
+/** The entry of a plan, and the program's steps that the plan has. */
+function entryOfProgram(
+  compiled: Program,
+  plan: Plan,
+  settings: Settings,
+  layout: Layout,
+): { readonly steps: Compiled["steps"]; readonly entry: Entry } {
   const used = new Set(plan.steps.map(step => step.id));
   const steps = compiled.steps.filter(step => used.has(step.id));
-  const settings = settingsOf(compiled, options);
-  const entry = {
-    ...entryOf(plan, settings.maxBatchSize, settings.names, layout),
-    nullable: nullsOf(plan, steps),
-  };
-  if (layout === "ensemble") return ensembleModels(plan, steps, entry, settings);
-  const { config: model_warmup, files: samples } = warmUp(settings.warmup, plan.inputs, entry.form === "batched");
-  const config = {
-    ...entryConfig(plan, entry),
-    ...dynamicBatching(settings),
-    ...instanceGroups(settings.instanceGroups),
-    ...(model_warmup.length > 0 && { model_warmup }),
-    ...(settings.responseCache && { response_cache: { enable: true } }),
-  };
-  return [{ ...planModel(config, plan, steps), samples }, ...onnxModels(steps, settings)];
+  const nullable = nullableAnswers(plan, workflowsOf(steps));
+  return { steps, entry: { ...entryOf(plan, settings.maxBatchSize, settings.names, layout), nullable } };
 }
 
 const settingsOf = ({ graph }: Program, { names }: BuildOptions): Settings =>

@@ -2,7 +2,8 @@
  * Plan → what its entry model is; ONNX graph → config.pbtxt of the model that holds it.
  */
 
-import { type Entry, type TensorConfig, tensor } from "../../contract/entry-config.js";
+import { type TensorConfig, tensor } from "../../contract/column-tensors.js";
+import type { Entry } from "../../contract/entry-config.js";
 import type { AnyStep, Plan } from "../../contract/plan.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../contract/schema.js";
 import { factsOf } from "../../contract/step-facts.js";

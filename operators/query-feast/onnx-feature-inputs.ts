@@ -2,7 +2,7 @@
  * Plan → the same without its look-ups on the request's rows: their features come with the request.
  */
 
-import { NotLoweredError } from "../../compiler/5-emit/onnx/lower-plan.js";
+import { NotLoweredError } from "../../compiler/5-emit/onnx/not-lowered.js";
 import type { AnyStep, Plan, Step } from "../../contract/plan.js";
 import { LoweringFault } from "../shared/onnx/lowering.js";
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { lowered } from "#compiler/5-emit/build.js";
-import { NotLoweredError } from "#compiler/5-emit/onnx/lower-plan.js";
+import { NotLoweredError } from "#compiler/5-emit/onnx/not-lowered.js";
 import { build } from "#compiler/index.js";
 import { bytesMember, message, stringField } from "#formats/bytes/wire-writer.js";
 import { type OnnxModel, printOnnxModel } from "#formats/onnx/onnx-model.js";

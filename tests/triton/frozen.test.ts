@@ -5,7 +5,7 @@ import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { afterAll, describe, expect, test } from "vitest";
 import { lowered } from "#compiler/5-emit/build.js";
-import { NotLoweredError } from "#compiler/5-emit/onnx/lower-plan.js";
+import { NotLoweredError } from "#compiler/5-emit/onnx/not-lowered.js";
 import type { TritonOptions } from "#compiler/index.js";
 import type { FeastFeatureTable, FeastTables } from "#contract/feast-tables.js";
 import type { Values } from "#triton-protos/datatype.js";

@@ -2,10 +2,22 @@
  * Which columns of a plan may hold nulls: those travel between stages with a tensor that marks them.
  */
 
-import { validityName } from "../../../contract/entry-config.js";
-import { type AnyStep, type Plan, REQUEST_STEP, type Step } from "../../../contract/plan.js";
+import { markable } from "../../../contract/column-tensors.js";
+import { type AnyStep, type Plan, parsePlan, REQUEST_STEP, type Step } from "../../../contract/plan.js";
 import { factsOf, mayBeNull } from "../../../contract/step-facts.js";
+import { readWorkflow } from "../../../formats/folders/workflow.js";
 import { datatype } from "../../../triton-protos/datatype.js";
+import type { InferredStep } from "../../3-graph/infer.js";
+
+/** The fitted workflow of each step of a program; a step that takes a part of a workflow brings that part along. */
+export function workflowsOf(steps: readonly InferredStep[]): WorkflowOf {
+  const inferred = new Map(steps.map(step => [step.id, step]));
+  return ({ id }) => {
+    const [whole, part] = inferred.get(id)?.files ?? [];
+    if (part && "text" in part) return parsePlan(part.text, part.to);
+    return whole && "from" in whole ? readWorkflow(whole.from) : undefined;
+  };
+}
 
 /** The fitted workflow of a step; undefined where it can't be read, and its columns may then hold nulls. */
 export type WorkflowOf = (step: Step<"transformWorkflow">) => Plan | undefined;
@@ -40,12 +52,11 @@ export function nullableColumns(
  */
 export function nullableAnswers({ steps, outputs }: Plan, workflowOf: WorkflowOf): ReadonlySet<string> {
   const nullable = nullableColumns({ steps }, workflowOf);
-  const taken = new Set(outputs.map(({ schema }) => schema.name));
+  const columns = outputs.map(({ ref, schema: { name, dtype } }) => ({ name, ref, dtype }));
   return new Set(
-    outputs.flatMap(({ ref, schema: { name, dtype } }) => {
-      const says = nullable.has(key(ref.step, ref.column)) && datatype(dtype).kind !== "float";
-      return says && !taken.has(validityName(name)) ? [name] : [];
-    }),
+    markable(columns).flatMap(({ name, ref, dtype }) =>
+      nullable.has(key(ref.step, ref.column)) && datatype(dtype).kind !== "float" ? [name] : [],
+    ),
   );
 }
 

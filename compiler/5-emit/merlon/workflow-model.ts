@@ -4,9 +4,11 @@
  */
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { entryConfig, validityName } from "../../../contract/entry-config.js";
+import type { AnswerForm } from "../../../contract/answer-form.js";
+import { configOf, entryColumn, markable } from "../../../contract/column-tensors.js";
+import { entryConfig } from "../../../contract/entry-config.js";
 import { type Plan, printPlan } from "../../../contract/plan.js";
-import { isRagged, REQUEST_ROWS, type Schema } from "../../../contract/schema.js";
+import type { Schema } from "../../../contract/schema.js";
 import { replaceFolder, StagingFolder } from "../../../formats/folders/replace-folder.js";
 import { readWorkflow, WORKFLOW_FILE } from "../../../formats/folders/workflow.js";
 import type { PassName } from "../../4-plan/pass-names.js";
@@ -18,22 +20,22 @@ type Config = ReturnType<typeof entryConfig>;
 
 /** Its configuration. @param maxBatchSize 0 serves without a batch dimension, as ragged columns and changing rows do anyway */
 export function workflowConfig(plan: Plan, maxBatchSize: number): Config {
-  const config = entryConfig(plan, entryOf(plan, maxBatchSize, "merlon", "executor"));
+  const entry = entryOf(plan, maxBatchSize, "merlon", "executor");
+  const config = entryConfig(plan, entry);
   const outputs = plan.outputs.map(output => output.schema);
   return {
     ...config,
-    input: [...(config.input ?? []), ...validity(plan.inputs, config).map(tensor => ({ ...tensor, optional: true }))],
-    output: [...(config.output ?? []), ...validity(outputs, config)],
+    input: [...(config.input ?? []), ...marks(plan.inputs, entry.form).map(one => ({ ...one, optional: true }))],
+    output: [...(config.output ?? []), ...marks(outputs, entry.form)],
   };
 }
 
-function validity(schema: Schema, { max_batch_size = 0 }: Config) {
-  return schema.map(({ name, list, rows }) => {
-    const isFlat = isRagged({ list }) || rows !== REQUEST_ROWS;
-    const dims = max_batch_size > 0 ? [list?.min ?? 1] : isFlat || !list ? [-1] : [-1, list.min];
-    return { name: validityName(name), data_type: "TYPE_BOOL" as const, dims };
-  });
-}
+const marks = (schema: Schema, form: AnswerForm) =>
+  markable(schema).flatMap(col =>
+    entryColumn(col, form, true)
+      .filter(({ part }) => part === "validity")
+      .map(configOf),
+  );
 
 export interface WorkflowModelOptions {
   readonly name?: string;

@@ -3,7 +3,7 @@
  * right: −1 for signed integers, 0 for unsigned ones and bools, NaN for floats, `""` for texts.
  */
 import { type AnswerForm, isPadded } from "../../../contract/answer-form.js";
-import { validityName } from "../../../contract/entry-config.js";
+import { entryColumn, type Part } from "../../../contract/column-tensors.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../../contract/schema.js";
 import { isFloat, items, type LoweredColumn, takenRows } from "../../../operators/shared/onnx/lowered-column.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
@@ -28,6 +28,7 @@ import {
   where,
 } from "../../onnx/elementary.js";
 import type { GraphBuilder, Value } from "../../onnx/graph-builder.js";
+import { compress, flatItems, type ListPair, offsetsOf } from "./list-pair.js";
 
 /**
  * Declares the outputs of one column.
@@ -42,49 +43,48 @@ export function answer(
   count: Value,
   nullable = false,
 ): void {
-  const { name } = schema;
-  for (const { end, value, dims } of tensorsOf(g, schema, known(g, col), col, form, count))
-    g.output(`${name}${end}`, value, dims);
+  const tensors = entryColumn(schema, form, nullable);
+  const write = (part: Part, { value, dims }: Shaped): void =>
+    g.output(tensors.find(one => one.part === part)!.name, value, dims);
+  const { values, offsets } = shaped(g, schema, known(g, col), col, form, count);
+  write("values", values);
+  if (offsets) write("offsets", offsets);
   if (!nullable) return;
   const marks = col.valid ?? expand(g, scalar(g, "bool", true), g.op("Shape", [col.values], "int64"));
-  const [first] = tensorsOf(g, { ...schema, dtype: "bool" }, marks, { ...col, dtype: "bool" }, form, count);
-  g.output(validityName(name), first!.value, first!.dims);
+  write("validity", shaped(g, { ...schema, dtype: "bool" }, marks, { ...col, dtype: "bool" }, form, count).values);
 }
 
-interface Answered {
-  /** What the tensor's name has behind the column's. */
-  readonly end: "" | "__values" | "__offsets";
+interface Shaped {
   readonly value: Value;
   readonly dims: readonly (string | number)[];
 }
 
-function tensorsOf(
+/** Values in the form of the answer, and the offsets of a pair. */
+function shaped(
   g: GraphBuilder,
   schema: ColumnSchema,
   values: Value,
   col: LoweredColumn,
   form: AnswerForm,
   count: Value,
-): readonly Answered[] {
+): { readonly values: Shaped; readonly offsets?: Shaped } {
   const { name, list, dtype } = schema;
   const own = form === "rows" || col.rows.id === REQUEST_ROWS;
   if (!own && isPadded(schema, form)) {
     const { cells, taken } = packed(g, values, col, count);
-    return [{ end: "", value: fitted(g, cells, taken, dtype, col.dtype), dims: ["batch", "places"] }];
+    return { values: { value: fitted(g, cells, taken, dtype, col.dtype), dims: ["batch", "places"] } };
   }
   if (isRagged(schema) || !own) {
-    const { values: flatValues, offsets } = isRagged(schema)
-      ? raggedPair(g, values, col)
-      : candidatePair(g, values, col, count);
-    return [
-      { end: "__values", value: outward(g, flatValues, col.dtype, dtype), dims: [`${name} values`] },
-      { end: "__offsets", value: cast(g, offsets, "int32"), dims: [`${name} offsets`] },
-    ];
+    const made = isRagged(schema) ? raggedPair(g, values, col) : candidatePair(g, values, col, count);
+    return {
+      values: { value: outward(g, made.values, col.dtype, dtype), dims: [`${name} values`] },
+      offsets: { value: cast(g, made.offsets, "int32"), dims: [`${name} offsets`] },
+    };
   }
-  const tensor = outward(g, values, col.dtype, dtype);
-  if (list) return [{ end: "", value: tensor, dims: ["batch", list.min] }];
-  if (form === "batched") return [{ end: "", value: unsqueeze(g, tensor, 1), dims: ["batch", 1] }];
-  return [{ end: "", value: tensor, dims: ["batch"] }];
+  const value = outward(g, values, col.dtype, dtype);
+  if (list) return { values: { value, dims: ["batch", list.min] } };
+  if (form === "batched") return { values: { value: unsqueeze(g, value, 1), dims: ["batch", 1] } };
+  return { values: { value, dims: ["batch"] } };
 }
 
 /** Nulls that are no floats leave as 0, false or ""; `NAME__validity` marks them. */
@@ -129,20 +129,15 @@ function fitted(g: GraphBuilder, cells: Value, taken: Value | undefined, dtype: 
   return outward(g, where(g, cut(taken), source, scalar(g, source.dtype, blank)), from, dtype);
 }
 
-function raggedPair(g: GraphBuilder, values: Value, col: LoweredColumn): { values: Value; offsets: Value } {
+function raggedPair(g: GraphBuilder, values: Value, col: LoweredColumn): ListPair {
   const flags = takenRows(g, col.rows);
   const lengths = flags ? compress(g, col.lengths!, flags) : col.lengths!;
   const inside = items(g, col);
   const there = flags ? and(g, inside, unsqueeze(g, flags, 1)) : inside;
-  return { values: compress(g, flat(g, values), flat(g, there)), offsets: offsetsOf(g, lengths) };
+  return { values: flatItems(g, values, there), offsets: offsetsOf(g, lengths) };
 }
 
-function candidatePair(
-  g: GraphBuilder,
-  values: Value,
-  { rows, width = 1 }: LoweredColumn,
-  count: Value,
-): { values: Value; offsets: Value } {
+function candidatePair(g: GraphBuilder, values: Value, { rows, width = 1 }: LoweredColumn, count: Value): ListPair {
   const flags = takenRows(g, rows) ?? expand(g, scalar(g, "bool", true), rows.count);
   const counts = reduce(g, "ReduceSum", cast(g, reshape(g, flags, concat(g, [count, int64(g, -1)])), "int64"), 1);
   const offsets = offsetsOf(g, counts);
@@ -151,9 +146,3 @@ function candidatePair(
     offsets: width === 1 ? offsets : mul(g, offsets, int64(g, width)),
   };
 }
-
-const compress = (g: GraphBuilder, values: Value, flags: Value): Value =>
-  g.op("Compress", [values, flags], values.dtype, { attributes: { axis: { int: 0 } } });
-
-const offsetsOf = (g: GraphBuilder, lengths: Value): Value =>
-  concat(g, [int64(g, 0), g.op("CumSum", [lengths, scalar(g, "int64", 0n)], "int64")]);

@@ -2,12 +2,12 @@
  * Plan → one ONNX graph, from the request's tensors to the answer's.
  */
 import type { AnswerForm } from "../../../contract/answer-form.js";
+import { offsetsName, valuesName } from "../../../contract/column-tensors.js";
 import type { FeastTables } from "../../../contract/feast-tables.js";
 import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP, type Step } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
 import type { LoweredColumn, RowSet } from "../../../operators/shared/onnx/lowered-column.js";
 import {
-  faultOf,
   type Key,
   type LowerContext,
   LoweringFault,
@@ -15,8 +15,10 @@ import {
 } from "../../../operators/shared/onnx/lowering.js";
 import { type GraphBuilder, graphBuilder } from "../../onnx/graph-builder.js";
 import type { TritonRelease } from "../../onnx/triton-releases.js";
+import { isPassed, liveSteps, placeKey } from "../ensemble/refs.js";
 import { answer } from "./answers.js";
 import { lowerStep } from "./lower-step.js";
+import { lowerEach } from "./not-lowered.js";
 import { requestTensors } from "./request-columns.js";
 
 /** What steps read beside their columns. */
@@ -39,22 +41,6 @@ export interface LowerOptions {
   searchesAll?(step: string, index: WholeSearch): void;
   note(text: string): void;
 }
-
-/** A whole plan that can't be lowered: every step that stands in the way. */
-export class NotLoweredError extends Error {
-  override readonly name = "NotLoweredError";
-  constructor(
-    program: string,
-    readonly faults: readonly LoweringFault[],
-  ) {
-    super(
-      `\`${program}\` can't be built for a stock Triton:\n${faults.map(({ reason, way }) => `  ${reason}.\n    ${way}`).join("\n")}`,
-    );
-  }
-}
-
-export const placeKey = (ref: { readonly step: string; readonly column: string }): string =>
-  `${ref.step}\n${ref.column}`;
 
 /** What a step is lowered with. */
 export function contextOf(g: GraphBuilder, step: AnyStep, options: LowerOptions): LowerContext {
@@ -83,48 +69,29 @@ export function contextOf(g: GraphBuilder, step: AnyStep, options: LowerOptions)
 export function lowerPlan(plan: Plan, options: LowerOptions): GraphBuilder {
   const g = graphBuilder();
   for (const { schema } of plan.outputs)
-    if (!plan.inputs.some(col => col.name === schema.name)) for (const end of ENDS) g.reserve(`${schema.name}${end}`);
+    if (!plan.inputs.some(col => col.name === schema.name))
+      for (const name of passedNames(schema.name)) g.reserve(name);
   const tensors = plan.inputs.map(col => requestTensors(g, col, options.form));
   const request: RowSet = { id: REQUEST_ROWS, count: tensors[0]!.count };
-  const columns = new Map<string, LoweredColumn | undefined>(
+  const columns = new Map<string, LoweredColumn>(
     plan.inputs.map((col, i) => [placeKey({ step: REQUEST_STEP, column: col.name }), tensors[i]!.column(request)]),
   );
-  const faults: LoweringFault[] = [];
   const columnOf = (ref: ColumnRef): LoweredColumn => columns.get(placeKey(ref))!;
-  for (const step of liveSteps(plan)) {
-    const refs = Object.values(step.inputs).flat();
-    if (refs.some(ref => columns.get(placeKey(ref)) === undefined)) continue;
-    try {
-      const made = g.within(step.id, () => lowerStep(step, columnOf, contextOf(g, step, options)));
-      made.forEach((col, i) => {
-        columns.set(placeKey({ step: step.id, column: step.outputs[i]!.name }), col);
-      });
-    } catch (error) {
-      const fault = faultOf(error, step.id);
-      if (!fault) throw error;
-      faults.push(fault);
-    }
-  }
-  if (faults.length > 0) throw new NotLoweredError(plan.name, faults);
+  lowerEach(plan.name, liveSteps(plan), step => {
+    const made = g.within(step.id, () => lowerStep(step, columnOf, contextOf(g, step, options)));
+    made.forEach((col, i) => {
+      columns.set(placeKey({ step: step.id, column: step.outputs[i]!.name }), col);
+    });
+  });
   g.within("answer", () => {
-    for (const { ref, schema } of plan.outputs)
-      if (ref.step === REQUEST_STEP && ref.column === schema.name)
-        ENDS.forEach(end => void g.pass(`${schema.name}${end}`));
+    for (const output of plan.outputs) {
+      const { ref, schema } = output;
+      if (isPassed(output)) for (const name of passedNames(schema.name)) g.pass(name);
       else answer(g, schema, columnOf(ref), options.form, request.count, options.nullable?.has(schema.name));
+    }
   });
   return g;
 }
 
-const ENDS = ["", "__values", "__offsets"];
-
-/** Steps that an answer depends on. */
-export function liveSteps(plan: Plan): readonly AnyStep[] {
-  const read = new Set(plan.outputs.map(output => output.ref.step));
-  const live: AnyStep[] = [];
-  for (const step of plan.steps.toReversed()) {
-    if (!read.has(step.id)) continue;
-    live.unshift(step);
-    for (const ref of Object.values(step.inputs).flat()) read.add(ref.step);
-  }
-  return live;
-}
+/** Tensors of a column of the request, whatever its form: it never has one of its nulls. */
+const passedNames = (column: string): readonly string[] => [column, valuesName(column), offsetsName(column)];

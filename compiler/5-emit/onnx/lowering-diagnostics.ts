@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Compiled } from "../../compile.js";
 import { type Diagnostic, diagnosticAt, locate } from "../../diagnostics/diagnostic.js";
 import * as messages from "../../diagnostics/messages.js";
-import type { NotLoweredError } from "./lower-plan.js";
+import type { NotLoweredError } from "./not-lowered.js";
 
 export const loweringDiagnostics = ({ siteOf }: Compiled, { faults }: NotLoweredError): Diagnostic[] =>
   locate(

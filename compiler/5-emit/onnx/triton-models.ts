@@ -10,17 +10,20 @@ import { faultOf, KEEP, type Key, LoweringFault, type WholeSearch } from "../../
 import type { InferredStep } from "../../3-graph/infer.js";
 import { finishGraph, type GraphFiles } from "../../onnx/finish-graph.js";
 import { TRITON_DEFAULT, TRITON_RELEASES, type TritonRelease } from "../../onnx/triton-releases.js";
+import { cutPlan } from "../ensemble/cut.js";
+import { emitEnsemble } from "../ensemble/emit-ensemble.js";
+import { liveSteps } from "../ensemble/refs.js";
 import type { RepositoryModel } from "../repository-model.js";
 import { dynamicBatching, instanceGroups } from "../settings/apply-settings.js";
 import type { Settings } from "../settings/read-settings.js";
 import { drawingInstances } from "./drawing-instances.js";
 import { type FrozenView, frozenViews, printFrozen } from "./frozen-views.js";
-import type { LowerOptions } from "./lower-plan.js";
-import { liveSteps, lowerPlan, NotLoweredError } from "./lower-plan.js";
+import { type LowerOptions, lowerPlan } from "./lower-plan.js";
+import { NotLoweredError } from "./not-lowered.js";
+import { onnxTarget } from "./onnx-target.js";
 import { graphFiles, programParameter } from "./program-parameter.js";
-import { refuseClashes } from "./refuse-clashes.js";
+import { refuseClashes, refuseNothing } from "./refuse-clashes.js";
 import { withStepFolders } from "./step-folder.js";
-import { stepModels } from "./step-models.js";
 
 export interface TritonOptions {
   /** Of Triton, `24.01`; the newest that is no later counts. */
@@ -56,7 +59,8 @@ export function tritonModels(
   settings: Settings,
   options: TritonOptions,
 ): TritonModels {
-  refuseClashes(plan);
+  refuseClashes(plan, entry);
+  if (!options.fuse) refuseNothing(plan);
   const notes = new Set<string>();
   const frozen: FrozenView[] = [];
   const keys = new Map<string, Key[]>();
@@ -64,6 +68,10 @@ export function tritonModels(
   const now = options.now ?? Math.floor(Date.now() / 1000);
   const inferred = new Map(steps.map(step => [step.id, step]));
   return withStepFolders(steps, file => {
+    const stepModels = (): RepositoryModel[] => {
+      const cut = cutPlan(plan, steps, entry);
+      return emitEnsemble(cut, onnxTarget(cut, settings, lower), settings);
+    };
     const lower: LowerOptions = {
       release: releaseOf(options.release ?? TRITON_DEFAULT),
       form: entry.form,
@@ -86,9 +94,7 @@ export function tritonModels(
       searchesAll: (step, index) => void whole.set(step, index),
       note: text => void notes.add(text),
     };
-    const models = options.fuse
-      ? [fusedModel(plan, entry, settings, lower)]
-      : stepModels(plan, steps, entry, settings, lower);
+    const models = options.fuse ? [fusedModel(plan, entry, settings, lower)] : stepModels();
     const told = frozen.length > 0 ? printFrozen(frozen) : undefined;
     const [first, ...rest] = models;
     const withFrozen = told ? { ...first!, files: [...first!.files, { to: "frozen.json", text: told }] } : first!;

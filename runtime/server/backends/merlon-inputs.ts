@@ -1,71 +1,116 @@
 /**
  * A request's tensors → the columns a plan reads, all on the request's rows. With a batch dimension scalars are `[rows, 1]` and vectors
- * `[rows, n]`; without one scalars are `[rows]` and lists come as the pair `c__values`, `c__offsets`.
+ * `[rows, n]`; without one scalars are `[rows]` and lists come as the pair `c__values`, `c__offsets`. Nulls come as 0, `""` or NaN; beside a column
+ * `c__validity` may say which values are null, and a float NaN is null without it.
  */
 
-import { type ColumnSchema, isRagged, printType, type Schema } from "../../../contract/schema.js";
+import type { AnswerForm } from "../../../contract/answer-form.js";
+import { type ColumnTensor, entryColumn, type Part } from "../../../contract/column-tensors.js";
+import { type ColumnSchema, printType, type Schema } from "../../../contract/schema.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import { type Column, type Rows, rootRows } from "../../base/columns/table.js";
 import { tensorValues } from "../../base/columns/tensor-values.js";
 import { RuntimeFault } from "../../base/errors.js";
 import type { Tensor } from "../../base/tensor.js";
 
-/** @throws RuntimeFault naming the column whose tensor does not fit */
-export function requestColumns(schema: Schema, tensors: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Column> {
-  const find = finder(tensors);
-  let rows: Rows | undefined;
-  let first = "";
-  const sameRows = (count: number, name: string): Rows => {
-    rows ??= rootRows(count);
-    first ||= name;
-    if (rows.count === count) return rows;
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `input '${name}' has ${count} rows and '${first}' has ${rows.count}: all inputs of a request are of the same rows`,
-    );
-  };
-  return new Map(
-    schema.map(col => [col.name, isRagged(col) ? ragged(col, find, sameRows) : dense(col, find, sameRows)]),
-  );
-}
-
-/** A tensor by name. @throws RuntimeFault when it is missing or of another dtype */
-export type Find = (name: string, dtype: DType) => Tensor;
+type Tensors = ReadonlyMap<string, Tensor>;
 /** The rows that `count` rows of a tensor are. @throws RuntimeFault when there are others already */
 export type SameRows = (count: number, name: string) => Rows;
+/** Reads one column of each request. @throws RuntimeFault naming the tensor that does not fit */
+export type ColumnReader = (tensors: Tensors, sameRows: SameRows) => Column;
 
-export const finder =
-  (tensors: ReadonlyMap<string, Tensor>): Find =>
-  (name, dtype) => {
-    const tensor = tensors.get(name);
-    if (!tensor) throw new RuntimeFault("INVALID_ARGUMENT", `expected input '${name}' and it is not in the request`);
-    if (tensor.datatype !== datatype(dtype).wire)
+/**
+ * @param nullable columns that a request may mark nulls of
+ * @returns reads the columns of a request; throws a RuntimeFault naming the column whose tensor does not fit
+ */
+export function requestReader(
+  schema: Schema,
+  form: AnswerForm,
+  nullable: ReadonlySet<string> = new Set(),
+): (tensors: Tensors) => ReadonlyMap<string, Column> {
+  const readers = schema.map(
+    col => [col.name, columnReader(col, entryColumn(col, form, nullable.has(col.name)), "optional")] as const,
+  );
+  return tensors => {
+    let rows: Rows | undefined;
+    let first = "";
+    const sameRows = (count: number, name: string): Rows => {
+      rows ??= rootRows(count);
+      first ||= name;
+      if (rows.count === count) return rows;
       throw new RuntimeFault(
         "INVALID_ARGUMENT",
-        `input '${name}' is ${tensor.datatype} and the plan reads ${datatype(dtype).wire}`,
+        `input '${name}' has ${count} rows and '${first}' has ${rows.count}: all inputs of a request are of the same rows`,
       );
-    return tensor;
+    };
+    return new Map(readers.map(([name, read]) => [name, read(tensors, sameRows)]));
   };
-
-/** @param name of the tensor */
-export function dense(col: ColumnSchema, find: Find, sameRows: SameRows, name = col.name): Column {
-  const tensor = find(name, col.dtype);
-  const values = tensorValues(tensor, col.dtype);
-  const width = col.list?.min;
-  const [count = 0, ...dims] = tensor.shape;
-  if (values.length !== count * (width ?? 1) || dims.length > 1)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `input '${name}' has the shape [${tensor.shape.join(",")}] and the plan reads ${printType(col)} a row`,
-    );
-  return { dtype: col.dtype, rows: sameRows(count, name), values, ...(width !== undefined && { width }) };
 }
 
-export function ragged({ name, dtype }: ColumnSchema, find: Find, sameRows: SameRows): Column {
-  const values = tensorValues(find(`${name}__values`, dtype), dtype);
-  const offsets = tensorValues(find(`${name}__offsets`, "int32"), "int32") as Int32Array;
-  checkOffsets(`${name}__offsets`, offsets, `'${name}__values' has ${values.length} values`, values.length);
-  return { dtype, rows: sameRows(offsets.length - 1, `${name}__offsets`), values, offsets };
+/** @param tensors of the column, as the contract lists them @param marks whether each request has its validity tensor, where it is listed */
+export function columnReader(
+  col: ColumnSchema,
+  tensors: readonly ColumnTensor[],
+  marks: "needed" | "optional",
+): ColumnReader {
+  const nameOf = (part: Part) => tensors.find(one => one.part === part)?.name;
+  const offsets = nameOf("offsets");
+  const validity = nameOf("validity");
+  const values = nameOf("values")!;
+  const read = offsets === undefined ? dense(col, values) : ragged(col, values, offsets);
+  if (validity === undefined) return read;
+  return (given, sameRows) => {
+    const made = read(given, sameRows);
+    if (marks === "optional" && !given.has(validity)) return made;
+    return withNulls(col.name, made, findTensor(given, validity, "bool"));
+  };
+}
+
+/** @throws RuntimeFault when the tensor is missing or of another dtype */
+export function findTensor(tensors: Tensors, name: string, dtype: DType): Tensor {
+  const tensor = tensors.get(name);
+  if (!tensor) throw new RuntimeFault("INVALID_ARGUMENT", `expected input '${name}' and it is not in the request`);
+  if (tensor.datatype !== datatype(dtype).wire)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `input '${name}' is ${tensor.datatype} and the plan reads ${datatype(dtype).wire}`,
+    );
+  return tensor;
+}
+
+function dense(col: ColumnSchema, name: string): ColumnReader {
+  const { dtype } = col;
+  const width = col.list?.min;
+  return (tensors, sameRows) => {
+    const tensor = findTensor(tensors, name, dtype);
+    const values = tensorValues(tensor, dtype);
+    const [count = 0, ...dims] = tensor.shape;
+    if (values.length !== count * (width ?? 1) || dims.length > 1)
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `input '${name}' has the shape [${tensor.shape.join(",")}] and the plan reads ${printType(col)} a row`,
+      );
+    return { dtype, rows: sameRows(count, name), values, ...(width !== undefined && { width }) };
+  };
+}
+
+const ragged =
+  ({ dtype }: ColumnSchema, valuesName: string, offsetsName: string): ColumnReader =>
+  (tensors, sameRows) => {
+    const values = tensorValues(findTensor(tensors, valuesName, dtype), dtype);
+    const offsets = tensorValues(findTensor(tensors, offsetsName, "int32"), "int32") as Int32Array;
+    checkOffsets(offsetsName, offsets, `'${valuesName}' has ${values.length} values`, values.length);
+    return { dtype, rows: sameRows(offsets.length - 1, offsetsName), values, offsets };
+  };
+
+function withNulls(name: string, col: Column, tensor: Tensor): Column {
+  const validity = tensorValues(tensor, "bool") as Uint8Array;
+  if (validity.length !== col.values.length)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `input '${tensor.name}' has ${validity.length} entries and column '${name}' has ${col.values.length} values: it needs one a value`,
+    );
+  return validity.includes(0) ? { ...col, validity } : col;
 }
 
 /**

@@ -1,9 +1,10 @@
 /**
  * A plan's answer columns → tensors, in one of the forms. Where candidates are one matrix, rows made for a request row are padded on the right to the longest row:
- * -1 for signed integers, 0 for unsigned ones and bools, NaN for floats, `""` for strings.
+ * -1 for signed integers, 0 for unsigned ones and bools, NaN for floats, `""` for strings. `NAME__validity` (BOOL) marks nulls in the shape of the values.
  */
 import { type AnswerForm, isPadded } from "../../../contract/answer-form.js";
-import { type ColumnSchema, isRagged } from "../../../contract/schema.js";
+import { offsetsName, validityName, valuesName } from "../../../contract/column-tensors.js";
+import { type ColumnSchema, isRagged, type Schema } from "../../../contract/schema.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import { castValues } from "../../base/columns/cast.js";
 import { runsOf } from "../../base/columns/row-map.js";
@@ -25,6 +26,34 @@ export function answerTensors(schema: ColumnSchema, col: Column, request: Rows, 
   return [valuesTensor(name, dtype, width === undefined ? [count] : [count, width], values)];
 }
 
+/**
+ * Validity tensors of those answers for which they are asked. Where candidates are filled up to the longest row, what fills them up is no value
+ * either.
+ */
+export function nullTensors(
+  outputs: Schema,
+  columns: ReadonlyMap<string, Column>,
+  request: Rows,
+  form: AnswerForm,
+  asked: ReadonlySet<string>,
+): readonly Tensor[] {
+  return outputs.flatMap(schema => {
+    const name = validityName(schema.name);
+    if (!asked.has(name)) return [];
+    const col = columns.get(schema.name)!;
+    const { validity: _, ...known } = { ...col, dtype: "bool" as const, values: validityOf(col) };
+    const [marks] = answerTensors({ ...schema, dtype: "bool" }, known, request, form);
+    return [{ ...marks!, name }];
+  });
+}
+
+function validityOf({ values, validity }: Column): Uint8Array {
+  const known = validity ? Uint8Array.from(validity) : new Uint8Array(values.length).fill(1);
+  if (values instanceof Float32Array || values instanceof Float64Array)
+    for (let i = 0; i < known.length; i++) if (Number.isNaN(values[i])) known[i] = 0;
+  return known;
+}
+
 function runs(rows: Rows, request: Rows, name: string): Int32Array {
   const offsets = runsOf(rows, request);
   if (!offsets) throw new RuntimeFault("INTERNAL", `the rows of output \`${name}\` were not made from the request's`);
@@ -35,8 +64,8 @@ const scale = (offsets: Int32Array, width: number): Int32Array =>
   width === 1 ? offsets : offsets.map(at => at * width);
 
 const pair = (name: string, dtype: DType, values: Values, offsets: Int32Array): Tensor[] => [
-  valuesTensor(`${name}__values`, dtype, [values.length], values),
-  valuesTensor(`${name}__offsets`, "int32", [offsets.length], offsets),
+  valuesTensor(valuesName(name), dtype, [values.length], values),
+  valuesTensor(offsetsName(name), "int32", [offsets.length], offsets),
 ];
 
 function padded(name: string, dtype: DType, values: Values, offsets: Int32Array): Tensor {

@@ -3,9 +3,8 @@
  * ONNX steps call the repository's other models. Parameters: `seed` makes sampling repeatable, `timings` adds each step's microseconds,
  * `explain` what became of each candidate, `stages` what each step made.
  */
-import { type AnswerForm, isPaired } from "../../../contract/answer-form.js";
-import { stageTensors } from "../../../contract/column-tensors.js";
-import { validityName } from "../../../contract/entry-config.js";
+import type { AnswerForm } from "../../../contract/answer-form.js";
+import { entryColumn, markable, stageColumn, validityName } from "../../../contract/column-tensors.js";
 import { joinInside, pathInside, resolveInside } from "../../../contract/files/path-inside.js";
 import { FILE_LIMITS, readRegular } from "../../../contract/files/read-regular.js";
 import { type Plan, type PlanStage, parsePlan } from "../../../contract/plan.js";
@@ -16,11 +15,10 @@ import { RuntimeFault } from "../../base/errors.js";
 import { preparePlan } from "../../engine/schedule/execute.js";
 import type { Backend } from "./backend.js";
 import { answer, answerBatch, type Form, type Served } from "./merlon-answer.js";
-import { requestColumns } from "./merlon-inputs.js";
-import { answerTensors } from "./merlon-outputs.js";
-import { stageColumns } from "./stage-inputs.js";
-import { stageAnswer } from "./stage-outputs.js";
-import { nullTensors, withNulls } from "./wire-nulls.js";
+import { requestReader } from "./merlon-inputs.js";
+import { answerTensors, nullTensors } from "./merlon-outputs.js";
+import { stageReader } from "./stage-inputs.js";
+import { stageWriter } from "./stage-outputs.js";
 
 export const merlonBackend: Backend = {
   dependencies: async folder => {
@@ -80,11 +78,11 @@ async function readPlan(folder: string): Promise<Plan> {
 }
 
 function requestForm(plan: Plan, config: ModelConfig): Form {
-  const readsNulls = marked(plan.inputs, config.input).length > 0;
+  const nullable = new Set(marked(plan.inputs, config.input).map(({ name }) => name));
+  const read = requestReader(plan.inputs, answerForm(plan, config), nullable);
   return {
     read: tensors => {
-      const plain = requestColumns(plan.inputs, tensors);
-      const columns = readsNulls ? withNulls(plain, tensors) : plain;
+      const columns = read(tensors);
       return { columns, request: columns.values().next().value!.rows };
     },
     write: writeAnswers(plan, config),
@@ -93,14 +91,11 @@ function requestForm(plan: Plan, config: ModelConfig): Form {
 
 /** Columns beside which the configuration has a tensor that marks nulls. */
 const marked = (columns: Schema, tensors: readonly { readonly name: string }[]): Schema =>
-  columns.filter(({ name }) => {
-    const mark = validityName(name);
-    return tensors.some(tensor => tensor.name === mark) && !columns.some(col => col.name === mark);
-  });
+  markable(columns).filter(({ name }) => tensors.some(tensor => tensor.name === validityName(name)));
 
 const stageForm = (plan: Plan, stage: PlanStage, config: ModelConfig): Form => ({
-  read: tensors => stageColumns(plan.inputs, stage, tensors),
-  write: stage.answers ? writeAnswers(plan, config) : stageAnswer(plan, stage, config),
+  read: stageReader(plan.inputs, stage),
+  write: stage.answers ? writeAnswers(plan, config) : stageWriter(plan, stage, config),
 });
 
 function writeAnswers(plan: Plan, config: ModelConfig): Form["write"] {
@@ -132,18 +127,15 @@ function answerForm({ outputs, stage }: Plan, { max_batch_size, output }: ModelC
 function checkConfig(plan: Plan, config: ModelConfig): void {
   const { stage } = plan;
   const form = answerForm(plan, config);
-  const tensorOf = (side: "input" | "output", col: ColumnSchema): string => {
-    if (stage && (side === "input" || !stage.answers)) return stageTensors(col, false)[0]!.name;
-    const paired = side === "output" ? isPaired(col, form) : isRagged(col);
-    return paired ? `${col.name}__values` : col.name;
-  };
+  const valuesOf = (side: "input" | "output", col: ColumnSchema): string =>
+    (stage && (side === "input" || !stage.answers) ? stageColumn(col) : entryColumn(col, form))[0]!.name;
   const sides = [
     ["input", plan.inputs, config.input],
     ["output", plan.outputs.map(o => o.schema), config.output],
   ] as const;
   for (const [side, columns, tensors] of sides)
     for (const col of columns) {
-      const name = tensorOf(side, col);
+      const name = valuesOf(side, col);
       const tensor = tensors.find(t => t.name === name);
       if (tensor && configDatatype(tensor.data_type)?.name === col.dtype) continue;
       const seen = tensor ? `has the type ${tensor.data_type}` : "is missing";

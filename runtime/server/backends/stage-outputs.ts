@@ -2,7 +2,7 @@
  * The columns one stage of an ensemble makes → the tensors by which the next stage reads them.
  */
 
-import { stageTensors } from "../../../contract/column-tensors.js";
+import { type ColumnTensor, stageColumn } from "../../../contract/column-tensors.js";
 import type { Plan, PlanStage } from "../../../contract/plan.js";
 import type { ColumnSchema } from "../../../contract/schema.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
@@ -12,18 +12,35 @@ import { valuesTensor } from "../../base/columns/tensor-values.js";
 import { RuntimeFault } from "../../base/errors.js";
 import type { Tensor } from "../../base/tensor.js";
 
-/** Columns → tensors, for one plan and the configuration that says whether a scalar is `[n]` or `[n, 1]`. */
-export function stageAnswer(
+/**
+ * @param config says whether a scalar is `[n]` or `[n, 1]`, and whether a vector's nulls are `[n, width]` or, in older builds, `[n * width]`
+ * @returns columns → tensors
+ */
+export function stageWriter(
   { outputs }: Plan,
   stage: PlanStage,
   config: ModelConfig,
 ): (columns: ReadonlyMap<string, Column>) => Tensor[] {
   const nullable = new Set(stage.nullable.outputs);
   const ranks = new Map(config.output.map(({ name, dims }) => [name, dims.length]));
+  const written = outputs.map(({ schema }) => {
+    const tensors = stageColumn(schema, { nullable: nullable.has(schema.name) });
+    return {
+      schema,
+      nullable: nullable.has(schema.name),
+      tensors: tensors.map(one => ({ ...one, rank: ranks.get(one.name) })),
+    };
+  });
   return columns => [
-    ...outputs.flatMap(({ schema }) =>
-      columnTensors(schema, columns.get(schema.name)!, nullable.has(schema.name), ranks),
-    ),
+    ...written.flatMap(({ schema, nullable, tensors }) => {
+      const col = columns.get(schema.name)!;
+      if (!nullable && col.validity?.includes(0))
+        throw new RuntimeFault(
+          "INTERNAL",
+          `column \`${schema.name}\` holds nulls, and the plan says that it can not. Build the ensemble again.`,
+        );
+      return tensors.map(one => partTensor(one, schema, col));
+    }),
     ...stage.makes.flatMap(({ id, offsets }) => {
       const first = outputs.find(({ schema }) => schema.rows === id);
       const made = first && columns.get(first.schema.name)!.rows.offsets;
@@ -32,32 +49,15 @@ export function stageAnswer(
   ];
 }
 
-function columnTensors(
+function partTensor(
+  { name, part, rank }: ColumnTensor & { readonly rank: number | undefined },
   schema: ColumnSchema,
   col: Column,
-  nullable: boolean,
-  ranks: ReadonlyMap<string, number>,
-): Tensor[] {
-  const { dtype } = schema;
-  if (!nullable && col.validity?.includes(0))
-    throw new RuntimeFault(
-      "INTERNAL",
-      `column \`${schema.name}\` holds nulls, and the plan says that it can not. Build the ensemble again.`,
-    );
-  return stageTensors(schema, nullable).map(({ name, part }) => {
-    if (part === "offsets") return valuesTensor(name, "int32", [col.offsets!.length], col.offsets!);
-    if (part === "validity") {
-      const validity = col.validity ?? new Uint8Array(col.values.length).fill(1);
-      return valuesTensor(name, "bool", [validity.length], validity);
-    }
-    const values = castValues(col.values, col.dtype, dtype, `output \`${schema.name}\``);
-    const { count } = col.rows;
-    const matrix = ranks.get(name) === 2;
-    return valuesTensor(
-      name,
-      dtype,
-      col.offsets ? [values.length] : matrix ? [count, col.width ?? 1] : [count],
-      values,
-    );
-  });
+): Tensor {
+  const { values, offsets, validity, rows, width = 1 } = col;
+  if (part === "offsets") return valuesTensor(name, "int32", [offsets!.length], offsets!);
+  const shape = !offsets && rank === 2 ? [rows.count, width] : [values.length];
+  if (part === "validity") return valuesTensor(name, "bool", shape, validity ?? new Uint8Array(values.length).fill(1));
+  const cast = castValues(values, col.dtype, schema.dtype, `output \`${schema.name}\``);
+  return valuesTensor(name, schema.dtype, shape, cast);
 }

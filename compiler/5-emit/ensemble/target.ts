@@ -1,0 +1,31 @@
+/** What the steps of a plan become as models of a Triton ensemble: everything in which one kind of repository differs from another. */
+import type { AnyStep } from "../../../contract/plan.js";
+import type { ModelConfigInit } from "../../../triton-protos/model-config.js";
+import type { RepositoryModel } from "../repository-model.js";
+
+/** A model of the ensemble and its tensors: the model's name → the ensemble's. */
+export interface Stage {
+  readonly model: string;
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly outputs: Readonly<Record<string, string>>;
+  /** Undefined where an ONNX model of the author's is the stage. */
+  readonly made?: RepositoryModel;
+}
+
+export interface StepStages {
+  /** In the order in which they run. */
+  readonly stages: readonly Stage[];
+  /** The last of them makes the answers of the ensemble. */
+  readonly answers: boolean;
+}
+
+export interface Target {
+  /** What the entry has in its configuration beside the schedule. */
+  readonly entry: Omit<ModelConfigInit, "name">;
+  /** Calls `work` for each step in order. @throws Error for those that have no model, at once or together */
+  eachStep(steps: readonly AnyStep[], work: (step: AnyStep) => void): void;
+  /** @param last whether no step comes after it, so that its model may answer */
+  step(step: AnyStep, last: boolean): StepStages;
+  /** The stage that gives answers their form, where no step's does. */
+  answer(): Stage;
+}

@@ -1,0 +1,14 @@
+/** Names that no other has. */
+
+/** @param formsOf every name that something of this name has; it alone unless given @returns the name, or the first of `name_2`, `name_3`, … whose forms are all free */
+export type Unique = (name: string, formsOf?: (name: string) => readonly string[]) => string;
+
+export function uniqueNames(taken: Iterable<string> = []): Unique {
+  const known = new Set(taken);
+  return (stem, formsOf = name => [name]) => {
+    let name = stem;
+    for (let n = 2; formsOf(name).some(form => known.has(form)); n++) name = `${stem}_${n}`;
+    for (const form of formsOf(name)) known.add(form);
+    return name;
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * A step that runs a model of the author's → its stages: that model, and before it a graph that makes its inputs, where columns do not fit as they are.
+ */
+
+import type { AnyStep } from "../../../contract/plan.js";
+import { REQUEST_ROWS } from "../../../contract/schema.js";
+import type { OnnxTensor } from "../../../formats/onnx/onnx.js";
+import type { ModelStage } from "../../../operators/shared/onnx/lowering.js";
+import { placeKey, refsOf } from "../ensemble/refs.js";
+import type { Stage } from "../ensemble/target.js";
+import { contextOf } from "./lower-plan.js";
+import type { OnnxStages } from "./onnx-stages.js";
+
+export function modelStages(stages: OnnxStages, step: AnyStep, of: ModelStage): readonly Stage[] {
+  const { inputs } = stages.cut.signature(step);
+  const direct = directInputs(stages, step, of, inputs);
+  const made =
+    direct ?? Object.fromEntries(inputs.map(t => [t.name, stages.cut.tensorName(`${step.id}.${t.name}.in`)]));
+  const before = direct ? [] : [inputStage(stages, step, of, made)];
+  return [...before, { model: of.model, inputs: made, outputs: outputsOf(stages, step, of) }];
+}
+
+/** A graph that makes every input of the model. @param names of the tensors, by the model's */
+function inputStage(
+  { cut, options, ...stages }: OnnxStages,
+  step: AnyStep,
+  of: ModelStage,
+  names: Readonly<Record<string, string>>,
+): Stage {
+  const { inputs } = cut.signature(step);
+  return stages.stage(`${step.id}_inputs`, undefined, at => {
+    const columns = Object.fromEntries(
+      Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(ref => stages.columnIn(at, ref))]),
+    );
+    const made = of.tensors(contextOf(at.g, step, options), columns, inputs);
+    for (const t of inputs) at.write({ name: names[t.name]!, dims: dimsOf(t) }, made.get(t.name)!);
+  });
+}
+
+/** The model's outputs that are read, as tensors of the ensemble. */
+function outputsOf({ cut, columns }: OnnxStages, step: AnyStep, of: ModelStage): Record<string, string> {
+  const signature = cut.signature(step);
+  const [first] = refsOf(step);
+  const rows = columns.get(placeKey(first!))?.column.rows ?? REQUEST_ROWS;
+  const outputs: Record<string, string> = {};
+  for (const schema of step.outputs) {
+    const place = { step: step.id, column: schema.name };
+    if (!cut.isRead(place)) continue;
+    const from = of.outputOf(schema.name, signature.outputs);
+    const dims = dimsOf(signature.outputs.find(output => output.name === from)!);
+    const name = cut.nameOf(place);
+    outputs[from] = name;
+    columns.set(placeKey(place), {
+      column: { ...schema, name, rows },
+      tensors: [{ name, dtype: schema.dtype, part: "values", dims }],
+    });
+  }
+  return outputs;
+}
+
+const dimsOf = ({ shape }: OnnxTensor): number[] => shape.map(d => (typeof d === "number" ? d : -1));
+
+/** The ensemble's tensors, where every input of the model is one as it stands. */
+function directInputs(
+  { columns }: OnnxStages,
+  step: AnyStep,
+  { takesColumns, columns: bound }: ModelStage,
+  inputs: readonly OnnxTensor[],
+): Record<string, string> | undefined {
+  if (!takesColumns) return undefined;
+  const found: Record<string, string> = {};
+  for (const wanted of inputs) {
+    const ref = step.inputs.input!.find(one => one.name === bound[wanted.name]);
+    const [values, ...others] = (ref && columns.get(placeKey(ref)))?.tensors ?? [];
+    const fits =
+      values && others.length === 0 && values.dtype === wanted.dtype && values.dims.join() === dimsOf(wanted).join();
+    if (!fits) return undefined;
+    found[wanted.name] = values.name;
+  }
+  return found;
+}

@@ -1,0 +1,73 @@
+/**
+ * Stages of an ensemble for a stock Triton: a graph for each step, and the author's models as they are.
+ */
+import { rowsTensor } from "../../../contract/column-tensors.js";
+import { answerConfigs, fullShapes } from "../../../contract/entry-config.js";
+import type { AnyStep, ColumnRef, Plan } from "../../../contract/plan.js";
+import { modelStageOf } from "../../../operators/lowerings.js";
+import type { LoweredColumn } from "../../../operators/shared/onnx/lowered-column.js";
+import type { Cut } from "../ensemble/cut.js";
+import { isPassed, placeKey } from "../ensemble/refs.js";
+import type { Stage, Target } from "../ensemble/target.js";
+import type { Settings } from "../settings/read-settings.js";
+import { answer } from "./answers.js";
+import { writeColumn, writeRows } from "./edges.js";
+import { contextOf, type LowerOptions } from "./lower-plan.js";
+import { lowerStep } from "./lower-step.js";
+import { modelStages } from "./model-stages.js";
+import { lowerEach } from "./not-lowered.js";
+import { type OnnxStages, onnxStages } from "./onnx-stages.js";
+import { programParameter } from "./program-parameter.js";
+import type { StageGraph } from "./stage-graph.js";
+
+export function onnxTarget(cut: Cut, settings: Settings, options: LowerOptions): Target {
+  const stages = onnxStages(cut, settings, options);
+  return {
+    entry: programParameter(cut.plan),
+    eachStep: (steps, lower) => lowerEach(cut.plan.name, steps, lower),
+    step: (step, last) => {
+      const model = modelStageOf(step);
+      if (model) return { stages: modelStages(stages, step, model), answers: false };
+      const answers = last && cut.plan.outputs.every(output => output.ref.step === step.id || isPassed(output));
+      return { stages: [stepStage(stages, step, answers)], answers };
+    },
+    answer: () => stages.stage("answer", undefined, at => writeAnswers(cut, at, ref => stages.columnIn(at, ref))),
+  };
+}
+
+/** @param answers whether the step's graph gives its columns the form of answers, too */
+function stepStage({ cut, options, columns, rows, ...stages }: OnnxStages, step: AnyStep, answers: boolean): Stage {
+  return stages.stage(step.id, step, at => {
+    const made = lowerStep(step, ref => stages.columnIn(at, ref), contextOf(at.g, step, options));
+    if (answers) {
+      writeAnswers(cut, at, ref => made[step.outputs.findIndex(c => c.name === ref.column)]!);
+      return;
+    }
+    made.forEach((col, i) => {
+      const schema = step.outputs[i]!;
+      const place = { step: step.id, column: schema.name };
+      if (!cut.isRead(place)) return;
+      const matrix = cut.rankOf(place) === 2;
+      columns.set(placeKey(place), writeColumn(at, col, { name: cut.nameOf(place), matrix }));
+      const { id, parent } = col.rows;
+      if (parent && !rows.has(id)) rows.set(id, writeRows(at, col.rows, cut.tensorName(rowsTensor(id, "places"))));
+    });
+  });
+}
+
+function writeAnswers(
+  { plan, entry, unread, column }: Cut,
+  at: StageGraph,
+  columnOf: (ref: ColumnRef) => LoweredColumn,
+): void {
+  const { form, nullable } = entry;
+  const own: Plan["outputs"] = plan.outputs.filter(output => !isPassed(output));
+  const columns = own.map(({ ref }) => columnOf(ref));
+  at.g.within("answer", () => {
+    own.forEach(({ schema }, i) => {
+      answer(at.g, schema, columns[i]!, form, at.rows("request").count, nullable?.has(schema.name));
+    });
+  });
+  for (const ref of unread) at.requestColumn(column(ref));
+  at.declare(fullShapes(answerConfigs(own, form, nullable), form));
+}

@@ -1,0 +1,99 @@
+/** Tensors that a graph takes → a column of it. Lists come as `c__values` and `c__offsets` and are rectangles inside. */
+import type { ColumnTensor, Part } from "../../../contract/column-tensors.js";
+import type { ColumnSchema } from "../../../contract/schema.js";
+import { graphDtype, type LoweredColumn, type RowSet } from "../../../operators/shared/onnx/lowered-column.js";
+import {
+  add,
+  cast,
+  concat,
+  dim,
+  expand,
+  flat,
+  gather,
+  int64,
+  max,
+  min,
+  range,
+  reduce,
+  scalar,
+  slice,
+  sub,
+  unsqueeze,
+} from "../../onnx/elementary.js";
+import type { GraphBuilder, Value } from "../../onnx/graph-builder.js";
+
+/** A column once its rows are known. */
+export interface ColumnRead {
+  /** Rows that its tensors have: int64[1] */
+  readonly count: Value;
+  column(rows: RowSet): LoweredColumn;
+}
+
+/**
+ * @param tensors of the column, as the contract lists them
+ * @param declare makes a tensor an input of the graph
+ */
+export function readColumn(
+  g: GraphBuilder,
+  { dtype, list }: Pick<ColumnSchema, "dtype" | "list">,
+  tensors: readonly ColumnTensor[],
+  declare: (tensor: ColumnTensor) => Value,
+): ColumnRead {
+  const part = (wanted: Part): Value | undefined => {
+    const found = tensors.find(one => one.part === wanted);
+    return found && declare(found);
+  };
+  const given = part("values")!;
+  const offsets = part("offsets");
+  if (offsets) {
+    const wide = cast(g, offsets, "int64");
+    const count = sub(g, dim(g, wide, 0), int64(g, 1));
+    const valid = part("validity");
+    return {
+      count,
+      column: rows => {
+        const { lengths, at, items } = rectangle(g, cast(g, given, graphDtype(dtype)), wide, count);
+        const marks = valid && gather(g, withBlank(g, valid), at);
+        return { dtype, rows, values: gather(g, items, at), lengths, ...(marks && { valid: marks }) };
+      },
+    };
+  }
+  const values = cast(g, given, graphDtype(dtype));
+  const valid = part("validity");
+  const isMatrix = tensors[0]!.dims.length === 2;
+  return {
+    count: dim(g, given, 0),
+    column: rows => ({
+      dtype,
+      rows,
+      ...(list ? { values, width: list.min } : { values: isMatrix ? flat(g, values) : values }),
+      ...(valid && { valid }),
+    }),
+  };
+}
+
+/** One value more than there are: where all lists are empty there is something to point at. */
+function withBlank(g: GraphBuilder, values: Value): Value {
+  const fill = values.dtype === "string" ? "" : values.dtype === "bool" ? false : 0;
+  return concat(g, [values, expand(g, scalar(g, values.dtype, fill), int64(g, 1))]);
+}
+
+/**
+ * Lists under each other, as wide as the longest.
+ * @returns lengths int64[n], and for each place the item that is there: int64[n, longest]
+ */
+function rectangle(
+  g: GraphBuilder,
+  values: Value,
+  offsets: Value,
+  count: Value,
+): Record<"lengths" | "at" | "items", Value> {
+  const starts = slice(g, offsets, int64(g, 0), count, 0);
+  const ends = slice(g, offsets, int64(g, 1), add(g, count, int64(g, 1)), 0);
+  const lengths = sub(g, ends, starts);
+  const longest = reduce(g, "ReduceMax", concat(g, [lengths, int64(g, 1)]), 0, true);
+  const items = withBlank(g, values);
+  const last = dim(g, values, 0);
+  const at = max(g, min(g, add(g, unsqueeze(g, starts, 1), unsqueeze(g, range(g, longest), 0)), last), int64(g, 0));
+  return { lengths, at, items };
+}

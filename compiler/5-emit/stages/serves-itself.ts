@@ -1,0 +1,38 @@
+/** Whether an ONNX model of the author's can be a stage of the ensemble as it is. */
+import type { Step } from "../../../contract/plan.js";
+import { isRagged, REQUEST_ROWS } from "../../../contract/schema.js";
+import type { OnnxTensor } from "../../../formats/onnx/onnx.js";
+import type { StageContext } from "./stage-context.js";
+
+const isOpen = ({ shape }: OnnxTensor): boolean => typeof shape[0] !== "number";
+
+/**
+ * True where the model takes the columns as they travel: same dtypes and shapes, no null to refuse, and never without rows, which graphs disagree
+ * about: so candidates, all of which a filter may take away, go through a stage that knows what to do then.
+ */
+export function servesItself({ cut, isMatrix, mayBeNull }: StageContext, step: Step<"predictOnnx">): boolean {
+  const { stack, constants, pad, batchSize, inputs, outputs } = step.params;
+  const signature = cut.signature(step);
+  const made = new Set(Object.values(outputs));
+  return (
+    cut.entry.form === "batched" &&
+    !(stack || constants || pad || batchSize) &&
+    signature.outputs.filter(({ name }) => made.has(name)).every(isOpen) &&
+    signature.inputs.every(wanted => {
+      const ref = step.inputs.input!.find(one => one.name === inputs[wanted.name]);
+      if (!ref) return false;
+      const { dtype, list, rows } = cut.column(ref);
+      const width = list ? list.min : isMatrix(ref) ? 1 : undefined;
+      const [, wide] = wanted.shape;
+      return (
+        !isRagged({ list }) &&
+        rows === REQUEST_ROWS &&
+        dtype === wanted.dtype &&
+        !mayBeNull(ref) &&
+        isOpen(wanted) &&
+        wanted.shape.length === (width === undefined ? 1 : 2) &&
+        (width === undefined || typeof wide !== "number" || wide === width)
+      );
+    })
+  );
+}

@@ -1,0 +1,128 @@
+/**
+ * Stages of an ensemble that Merlon's runtime serves: each step as a plan of its own, or, where it fits, as the author's ONNX model itself.
+ */
+
+import { entryColumn, stageColumn } from "../../../contract/column-tensors.js";
+import type { Entry } from "../../../contract/entry-config.js";
+import { type AnyStep, type Plan, REQUEST_STEP } from "../../../contract/plan.js";
+import { REQUEST_ROWS } from "../../../contract/schema.js";
+import { choosesByOutcome } from "../../../contract/step-facts.js";
+import type { InferredStep } from "../../3-graph/infer.js";
+import { type Cut, cutPlan } from "../ensemble/cut.js";
+import { emitEnsemble } from "../ensemble/emit-ensemble.js";
+import { nullableColumns, workflowsOf } from "../ensemble/nulls.js";
+import { placeKey } from "../ensemble/refs.js";
+import { clashOf, makesNothing } from "../ensemble/refusals.js";
+import type { Stage, Target } from "../ensemble/target.js";
+import type { RepositoryModel } from "../repository-model.js";
+import type { Settings } from "../settings/read-settings.js";
+import { rowSets } from "./row-sets.js";
+import { servesItself } from "./serves-itself.js";
+import type { StageContext } from "./stage-context.js";
+import { answerStage, modelStage, stepStage } from "./stage-models.js";
+
+/**
+ * The models of `--layout ensemble`.
+ * @param steps the program's, as far as the plan has them
+ * @returns the entry first
+ */
+export function stageModels(
+  plan: Plan,
+  steps: readonly InferredStep[],
+  entry: Entry,
+  settings: Settings,
+): RepositoryModel[] {
+  refuseStages(plan, entry);
+  const cut = cutPlan(plan, steps, entry);
+  return emitEnsemble(cut, stageTarget(cut, settings), settings);
+}
+
+function stageTarget(cut: Cut, { instanceGroups }: Settings): Target {
+  const { plan, entry } = cut;
+  const nullable = nullableColumns(plan, workflowsOf(cut.steps));
+  /** Outputs of the author's models that are stages. */
+  const matrices = new Map<string, boolean>();
+  const context: StageContext = {
+    cut,
+    rows: rowSets(plan, cut.steps),
+    mayBeNull: ref => nullable.has(placeKey(ref)),
+    isMatrix: ref =>
+      entry.form === "batched" &&
+      cut.column(ref).rows === REQUEST_ROWS &&
+      (ref.step === REQUEST_STEP || (matrices.get(placeKey(ref)) ?? cut.rankOf(ref) !== 1)),
+    instanceGroups,
+  };
+  const stageOf = (step: AnyStep): Stage => {
+    if (step.op !== "predictOnnx" || !servesItself(context, step)) return stepStage(context, step);
+    for (const { name } of step.outputs) {
+      const made = cut.signature(step).outputs.find(o => o.name === step.params.outputs[name])!;
+      matrices.set(placeKey({ step: step.id, column: name }), made.shape.length !== 1);
+    }
+    return modelStage(context, step);
+  };
+  return {
+    entry: {},
+    eachStep: (steps, work) => steps.forEach(work),
+    step: (step, last) => {
+      const stage = stageOf(step);
+      const answers = last && cut.unread.length === 0 && makesAnswers(context, step);
+      return { stages: [answers ? nameAnswers(context, stage) : stage], answers };
+    },
+    answer: () => answerStage(context),
+  };
+}
+
+/** Whether what the step makes is the answer as it stands. */
+function makesAnswers({ cut, isMatrix }: StageContext, step: AnyStep): boolean {
+  const { outputs } = cut.plan;
+  const { form, nullable } = cut.entry;
+  const places = new Set(outputs.map(o => placeKey(o.ref)));
+  return (
+    places.size === outputs.length &&
+    // A stage marks nulls in a flat tensor, an answer in one of its own shape.
+    !nullable?.size &&
+    outputs.every(({ ref, schema }) => {
+      const col = cut.column(ref);
+      return (
+        ref.step === step.id &&
+        col.rows === REQUEST_ROWS &&
+        col.dtype === schema.dtype &&
+        (col.list !== undefined || isMatrix(ref) === (form === "batched"))
+      );
+    })
+  );
+}
+
+/** The last stage's tensors under the names of the answers. */
+function nameAnswers({ cut }: StageContext, stage: Stage): Stage {
+  const { plan, entry } = cut;
+  const names = new Map<string, string>();
+  for (const { ref, schema } of plan.outputs) {
+    const answers = entryColumn(schema, entry.form);
+    const made = stageColumn({ ...cut.column(ref), name: cut.nameOf(ref) });
+    for (const [i, { name }] of made.entries()) names.set(name, answers[i]!.name);
+  }
+  const outputs = Object.entries(stage.outputs).flatMap(([output, name]) =>
+    names.has(name) ? [[output, names.get(name)!] as const] : [],
+  );
+  return { ...stage, outputs: Object.fromEntries(outputs) };
+}
+
+/** @throws Error where an ensemble can't say what the plan does */
+function refuseStages(plan: Plan, entry: Entry): void {
+  const { name, steps } = plan;
+  const fallback = steps.find(step => choosesByOutcome(step.op));
+  if (fallback)
+    throw new Error(
+      `\`${name}\` has a fallback (\`${fallback.label}\`), and a Triton ensemble fails when one of its steps does. Build with \`--layout executor\`.`,
+    );
+  if (makesNothing(plan))
+    throw new Error(
+      `\`${name}\` answers columns of the request as they are: a Triton ensemble needs a step that makes something. Build with \`--layout executor\`.`,
+    );
+  const clash = clashOf(plan, entry);
+  if (clash)
+    throw new Error(
+      `\`${name}\` answers \`${clash.name}\`, and the request has another column of that name. A Triton ensemble has one tensor of a name: rename the answer (\`>> rename({ postfix: "_out" })\`), or build with \`--layout executor\`.`,
+    );
+}
