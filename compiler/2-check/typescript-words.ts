@@ -55,105 +55,142 @@ function wrongOperator(binary: ts.BinaryExpression, { checker, file }: Place): M
   return what && messages.typeOperator({ operator, what, way: wayOfOperator(operator, binary, file) });
 }
 
+/** A mistake as TypeScript tells it. */
+interface Said {
+  readonly number: number;
+  readonly text: string;
+  /** The first and the second name that the text quotes; `""` without one. */
+  readonly quoted: string;
+  readonly second: string;
+  readonly place: Place;
+  readonly node: ts.Node | undefined;
+}
+type Word = (said: Said) => Message | undefined;
+
 function worded(number: number, text: string, place: Place, node: ts.Node | undefined): Message | undefined {
   const [quoted = "", second = ""] = [...text.matchAll(/'([^']*)'/g)].map(match => match[1]!.replace(/^"|"$/g, ""));
-  switch (number) {
-    case 2304:
-    case 2552:
-      return unknownName(quoted, place);
-    case 2305:
-    case 2724: {
-      const from = quoted === "merlon" ? second : quoted;
-      const isMerlon = /["']merlon["']/.test(text);
-      return isMerlon
-        ? messages.typeUnknownImport({ name: from, suggestion: nearExport(from), example: meantExport(from) ?? "clip" })
-        : undefined;
-    }
-    case 2307:
-    case 2792:
-      return messages.typeModuleMissing({
-        module: quoted,
-        way: quoted.startsWith(".")
-          ? "Correct the path: it is relative to this file."
-          : didYouMean(quoted, ["merlon"])
-            ? 'Did you mean `"merlon"`?'
-            : "A program imports from `merlon` and from your own files; install a package before importing it.",
-      });
-    case 2580:
-    case 2584:
-    case 2591:
-      return messages.typeNoNode({ name: quoted });
-    case 2554:
-    case 2555: {
-      const [, given = ""] = /but got (\d+)/.exec(text) ?? [];
-      const call = node && callAround(node);
-      const callee = call?.expression.getText(place.file) ?? "The function";
-      const parameters = call ? parametersOf(place.checker, call) : undefined;
-      return parameters === undefined ? undefined : messages.typeArguments({ name: callee, given, parameters });
-    }
-    case 2339:
-    case 2551: {
-      const access = node?.parent;
-      if (!access || !ts.isPropertyAccessExpression(access)) return undefined;
-      const left = access.expression.getText(place.file);
-      const name = access.name.text;
-      return whatIs(place.checker, access.expression) === "a node"
-        ? messages.typeColumnAsProperty({ left, name, suggestion: nearColumn(place.checker, access.expression, name) })
-        : undefined;
-    }
-    case 2349: {
-      const callee = node && callAround(node)?.expression;
-      if (!callee) return undefined;
-      const what = whatIs(place.checker, callee);
-      return what && messages.typeCalled({ name: callee.getText(place.file), what, way: WAY_OF_CALL[what] });
-    }
-    case 7053: {
-      if (!node) return undefined;
-      const access = ancestor(node, ts.isElementAccessExpression);
-      if (!access || whatIs(place.checker, access.expression) !== "a node") return undefined;
-      // Operators inside are calls here, and nothing the author has written.
-      const [left, key] = [access.expression, access.argumentExpression].map(part => {
-        const written = part.getText(place.file);
-        return /\$(chain|plus|minus|pick|list|lambda)\b/.test(written) ? "…" : written;
-      }) as [string, string];
-      const { parent } = access;
-      if (ts.isBinaryExpression(parent) && parent.left === access)
-        return messages.typeColumnAssigned({ left, key, name: key.replace(/^["'`]|["'`]$/g, "") });
-      return messages.typeColumnComputed({ left, key });
-    }
-    case 2322:
-    case 2353:
-    case 2559:
-    case 2769: {
-      const call = node && ancestor(node, ts.isCallExpression);
-      const operator = call?.expression.getText(place.file) ?? "";
-      if (!call || !node || !EXPORTS.includes(operator)) return undefined;
-      const property = ancestor(node, ts.isObjectLiteralElement)?.name?.getText(place.file);
-      const said = [...text.matchAll(/(?<!\w)(\w+)\??:/g)].map(match => match[1]!);
-      const known = said.length > 0 ? said : optionsAt(place.checker, ancestor(node, ts.isObjectLiteralExpression));
-      if (number === 2353)
-        return messages.optionUnknown({
-          operator,
-          option: quoted,
-          known: listNames([...new Set(known)]),
-          suggestion: didYouMean(quoted, known),
-        });
-      const reason = text
-        .split("\n")
-        .at(number === 2769 ? -1 : 0)!
-        .trim()
-        .replace(/\.$/, "")
-        .replaceAll("'", "`");
-      return messages.typeOption({ operator, what: property ? `\`${property}\`` : "this", text: `${reason}.` });
-    }
-    case 2323:
-    case 2528:
-      return messages.graphExportSeveral({ programs: "with two `export default`" });
-    case 2448:
-      return messages.typeUsedBefore({ name: quoted });
-    default:
-      return undefined;
-  }
+  return WORDS[number]?.({ number, text, quoted, second, place, node });
+}
+
+const unknownImport: Word = ({ text, quoted, second }) => {
+  const name = quoted === "merlon" ? second : quoted;
+  if (!/["']merlon["']/.test(text)) return undefined;
+  return messages.typeUnknownImport({ name, suggestion: nearExport(name), example: meantExport(name) ?? "clip" });
+};
+
+const missingModule: Word = ({ quoted }) =>
+  messages.typeModuleMissing({
+    module: quoted,
+    way: quoted.startsWith(".")
+      ? "Correct the path: it is relative to this file."
+      : didYouMean(quoted, ["merlon"])
+        ? 'Did you mean `"merlon"`?'
+        : "A program imports from `merlon` and from your own files; install a package before importing it.",
+  });
+
+const wrongArguments: Word = ({ text, node, place }) => {
+  const [, given = ""] = /but got (\d+)/.exec(text) ?? [];
+  const call = node && callAround(node);
+  const callee = call?.expression.getText(place.file) ?? "The function";
+  const parameters = call ? parametersOf(place.checker, call) : undefined;
+  return parameters === undefined ? undefined : messages.typeArguments({ name: callee, given, parameters });
+};
+
+const columnAsProperty: Word = ({ node, place }) => {
+  const access = node?.parent;
+  if (!access || !ts.isPropertyAccessExpression(access)) return undefined;
+  if (whatIs(place.checker, access.expression) !== "a node") return undefined;
+  const left = access.expression.getText(place.file);
+  const name = access.name.text;
+  return messages.typeColumnAsProperty({ left, name, suggestion: nearColumn(place.checker, access.expression, name) });
+};
+
+const calledNode: Word = ({ node, place }) => {
+  const callee = node && callAround(node)?.expression;
+  if (!callee) return undefined;
+  const what = whatIs(place.checker, callee);
+  return what && messages.typeCalled({ name: callee.getText(place.file), what, way: WAY_OF_CALL[what] });
+};
+
+const columnByExpression: Word = ({ node, place }) => {
+  if (!node) return undefined;
+  const access = ancestor(node, ts.isElementAccessExpression);
+  if (!access || whatIs(place.checker, access.expression) !== "a node") return undefined;
+  // Operators inside are calls here, and nothing the author has written.
+  const [left, key] = [access.expression, access.argumentExpression].map(part => {
+    const written = part.getText(place.file);
+    return /\$(chain|plus|minus|pick|list|lambda)\b/.test(written) ? "…" : written;
+  }) as [string, string];
+  const { parent } = access;
+  if (ts.isBinaryExpression(parent) && parent.left === access)
+    return messages.typeColumnAssigned({ left, key, name: key.replace(/^["'`]|["'`]$/g, "") });
+  return messages.typeColumnComputed({ left, key });
+};
+
+const unknownOption: Word = said => {
+  const operator = operatorAround(said);
+  if (operator === undefined) return undefined;
+  const known = optionsSaid(said);
+  return messages.optionUnknown({
+    operator,
+    option: said.quoted,
+    known: listNames([...new Set(known)]),
+    suggestion: didYouMean(said.quoted, known),
+  });
+};
+
+const wrongOption: Word = said => {
+  const { number, text, node, place } = said;
+  const operator = operatorAround(said);
+  if (operator === undefined) return undefined;
+  const property = ancestor(node!, ts.isObjectLiteralElement)?.name?.getText(place.file);
+  const reason = text
+    .split("\n")
+    .at(number === 2769 ? -1 : 0)!
+    .trim()
+    .replace(/\.$/, "")
+    .replaceAll("'", "`");
+  return messages.typeOption({ operator, what: property ? `\`${property}\`` : "this", text: `${reason}.` });
+};
+
+const severalExports: Word = () => messages.graphExportSeveral({ programs: "with two `export default`" });
+
+/** By TypeScript's number. */
+const WORDS: Readonly<Record<number, Word>> = {
+  2304: ({ quoted, place }) => unknownName(quoted, place),
+  2552: ({ quoted, place }) => unknownName(quoted, place),
+  2305: unknownImport,
+  2724: unknownImport,
+  2307: missingModule,
+  2792: missingModule,
+  2580: ({ quoted }) => messages.typeNoNode({ name: quoted }),
+  2584: ({ quoted }) => messages.typeNoNode({ name: quoted }),
+  2591: ({ quoted }) => messages.typeNoNode({ name: quoted }),
+  2554: wrongArguments,
+  2555: wrongArguments,
+  2339: columnAsProperty,
+  2551: columnAsProperty,
+  2349: calledNode,
+  7053: columnByExpression,
+  2353: unknownOption,
+  2322: wrongOption,
+  2559: wrongOption,
+  2769: wrongOption,
+  2323: severalExports,
+  2528: severalExports,
+  2448: ({ quoted }) => messages.typeUsedBefore({ name: quoted }),
+};
+
+/** The operator of ours in whose call the mistake is. */
+function operatorAround({ node, place }: Said): string | undefined {
+  const operator = node && ancestor(node, ts.isCallExpression)?.expression.getText(place.file);
+  return operator !== undefined && EXPORTS.includes(operator) ? operator : undefined;
+}
+
+/** Options that the text lists, or that the place takes. */
+function optionsSaid({ text, node, place }: Said): readonly string[] {
+  const said = [...text.matchAll(/(?<!\w)(\w+)\??:/g)].map(match => match[1]!);
+  return said.length > 0 ? said : optionsAt(place.checker, node && ancestor(node, ts.isObjectLiteralExpression));
 }
 
 const WAY_OF_CALL = {
@@ -171,7 +208,6 @@ function wayOfOperator(operator: string, { left, right }: ts.BinaryExpression, f
   return `Compute with a function of the value: \`node >> lambdaOp(x => x ${operator} 2)\`.`;
 }
 
-/** A name that is not declared: one of ours without its import, one of Merlin's, or any other. */
 /** Names that a record may have where a type stands under its name alone; a node may stand there too, and its members are no options. */
 function optionsAt(checker: ts.TypeChecker, record: ts.ObjectLiteralExpression | undefined): string[] {
   const type = record && checker.getContextualType(record);
@@ -182,6 +218,7 @@ function optionsAt(checker: ts.TypeChecker, record: ts.ObjectLiteralExpression |
     .flat();
 }
 
+/** A name that is not declared: one of ours without its import, one of Merlin's, or any other. */
 function unknownName(name: string, { checker, file, start }: Place): Message {
   const ours = meantExport(name);
   if (ours === name) return messages.typeNotImported({ name });
