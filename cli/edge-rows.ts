@@ -2,7 +2,8 @@
  * A request's columns and keys that are looked up in them → rows worth asking with: known keys, keys that nobody has, edges of dtypes, empty lists.
  */
 
-import { type ColumnSchema, isRagged, type Schema } from "../contract/schema.js";
+import { entryColumn } from "../contract/column-tensors.js";
+import { isRagged, type Schema } from "../contract/schema.js";
 import type { RequestTensor } from "../runtime/server/contract.js";
 import { type DType, datatype } from "../triton-protos/datatype.js";
 
@@ -52,19 +53,20 @@ function generator(): () => number {
 /** Rows as the tensors of one request. @param batched whether scalars are `[rows, 1]` */
 export const rowTensors = (columns: Schema, rows: readonly EdgeRow[], batched: boolean): RequestTensor[] =>
   columns.flatMap(col => {
-    const { name, dtype } = col;
-    const values = rows.flatMap(row => row[name]!);
-    if (!isRagged(col)) return [tensorOf(name, dtype, shapeOf(col, rows.length, batched), values)];
-    const offsets = [0];
-    for (const row of rows) offsets.push(offsets.at(-1)! + row[name]!.length);
-    return [
-      tensorOf(`${name}__values`, dtype, [values.length], values),
-      tensorOf(`${name}__offsets`, "int32", [offsets.length], offsets),
-    ];
+    const lists = rows.map(row => row[col.name]!);
+    const values = lists.flat();
+    return entryColumn(col, batched ? "batched" : "unbatched").map(({ name, dtype, part, dims }) => {
+      if (part === "offsets") return tensorOf(name, dtype, [rows.length + 1], offsetsOf(lists));
+      const shape = isRagged(col) ? [values.length] : [rows.length, ...(batched ? dims : dims.slice(1))];
+      return tensorOf(name, dtype, shape, values);
+    });
   });
 
-const shapeOf = ({ list }: ColumnSchema, rows: number, batched: boolean): number[] =>
-  list ? [rows, list.min] : batched ? [rows, 1] : [rows];
+function offsetsOf(lists: readonly (readonly Value[])[]): number[] {
+  const offsets = [0];
+  for (const list of lists) offsets.push(offsets.at(-1)! + list.length);
+  return offsets;
+}
 
 function tensorOf(name: string, dtype: DType, shape: readonly number[], values: readonly Value[]): RequestTensor {
   const { wire, array } = datatype(dtype);

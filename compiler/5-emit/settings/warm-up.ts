@@ -2,6 +2,7 @@
  * Warm-up samples → `model_warmup` of a configuration, and the files with their values. A sample is one row of the request.
  */
 
+import { entryColumn } from "../../../contract/column-tensors.js";
 import { type ColumnSchema, isRagged, printType, type Schema } from "../../../contract/schema.js";
 import { artefactName } from "../../../operators/shared/author/artefact-name.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
@@ -32,16 +33,15 @@ export function warmUp(samples: readonly Sample[], inputs: Schema, batched: bool
     };
     const tensors = inputs.flatMap(col => {
       const values = valuesOf(col, sample.inputs[col.name]);
-      const type = (dtype: DType) => datatype(dtype).config;
-      if (!isRagged(col)) {
-        const dims = batched || col.list ? [...(batched ? [] : [1]), col.list?.min ?? 1] : [1];
-        return [[col.name, { data_type: type(col.dtype), dims, input_data_file: file(col.name, col.dtype, values) }]];
-      }
-      const [data, offsets] = [`${col.name}__values`, `${col.name}__offsets`];
-      return [
-        [data, { data_type: type(col.dtype), dims: [values.length], input_data_file: file(data, col.dtype, values) }],
-        [offsets, { data_type: type("int32"), dims: [2], input_data_file: file(offsets, "int32", [0, values.length]) }],
-      ];
+      return entryColumn(col, batched ? "batched" : "unbatched").map(({ name, dtype, part, dims }) => {
+        const data = part === "offsets" ? [0, values.length] : values;
+        const length = isRagged(col) ? data.length : 1;
+        const shape = dims.map(d => (d === -1 ? length : d));
+        return [
+          name,
+          { data_type: datatype(dtype).config, dims: shape, input_data_file: file(name, dtype, data) },
+        ] as const;
+      });
     });
     return {
       name: label,
