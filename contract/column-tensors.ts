@@ -7,8 +7,8 @@
  * | list without a fixed length             | `c__values` [items], `c__offsets` INT32 [n + 1]       |
  * | one that may hold nulls                 | the same, and `c__validity` BOOL: false for a null    |
  *
- * `answer-form.ts` has the forms in which candidates leave. Between stages their columns share one tensor that says which rows they belong to: see
- * `rowsTensor`.
+ * `answer-form.ts` has the forms of candidates in answers. Between stages the columns of candidates share one tensor that maps them to their parent
+ * rows: see `rowsTensor`.
  */
 import { type ConfigType, type DType, datatype } from "../triton-protos/datatype.js";
 import { type AnswerForm, isPadded, isPaired } from "./answer-form.js";
@@ -27,7 +27,7 @@ export interface ColumnTensor {
   readonly name: string;
   readonly dtype: DType;
   readonly part: Part;
-  /** −1 for a dimension that each request decides. */
+  /** −1 for a dimension that varies by request. */
   readonly dims: readonly number[];
 }
 
@@ -35,7 +35,7 @@ export const valuesName = (column: string): string => `${column}__values`;
 export const offsetsName = (column: string): string => `${column}__offsets`;
 export const validityName = (column: string): string => `${column}__validity`;
 
-/** Every name that a tensor of the column may have. */
+/** All possible names of the column's tensors. */
 export const tensorNames = (column: string): readonly string[] => [
   column,
   valuesName(column),
@@ -71,7 +71,7 @@ export function entryColumn(col: ColumnSchema, form: AnswerForm, nullable = fals
   return whole(col, col.name, dims, nullable);
 }
 
-/** How candidates' rows travel between stages. `runs`: row after row. `places`: as many for each row that they belong to, some of them not taken. */
+/** Layout of candidates between stages. `runs`: one parent row's candidates after another's. `places`: the same number for each parent row, some not taken. */
 export type RowsForm = "runs" | "places";
 
 export interface StageColumn {
@@ -83,7 +83,7 @@ export interface StageColumn {
 }
 
 /**
- * Tensors of a column between two stages of an ensemble. Runs of candidates are named as the items of lists are, since offsets go with them.
+ * Tensors of a column between two stages of an ensemble. Runs of candidates are named as items of lists are: both have offsets.
  * @returns full dims: the models of an ensemble have no batch dimension of Triton's own
  */
 export function stageColumn(
@@ -97,7 +97,7 @@ export function stageColumn(
   return whole(col, values, !list && matrix ? [-1, 1] : dims, nullable, dims);
 }
 
-/** The tensor that says of a step's rows whose they are: INT32 offsets of runs, or a BOOL mask of the places that are taken. */
+/** Name of the tensor that maps a step's rows to their parent rows: INT32 offsets of runs, or a BOOL mask of the places that are taken. */
 export const rowsTensor = (step: string, form: RowsForm): string => `${step}#${form === "runs" ? "offsets" : "mask"}`;
 
 type Named = Pick<ColumnSchema, "name" | "dtype">;

@@ -37,6 +37,6 @@ export const answerConfigs = (
 ): TensorConfig[] =>
   outputs.flatMap(({ schema }) => entryColumn(schema, form, nullable.has(schema.name)).map(configOf));
 
-/** The same with the batch dimension, as the models of an ensemble have it, which Triton doesn't batch. */
+/** Adds the batch dimension: Triton does not batch the models of an ensemble. */
 export const fullShapes = (tensors: readonly TensorConfig[], form: AnswerForm): TensorConfig[] =>
   tensors.map(one => (form === "batched" ? { ...one, dims: [-1, ...one.dims] } : one));

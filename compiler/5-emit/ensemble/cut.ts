@@ -19,7 +19,7 @@ export interface Cut {
   readonly steps: readonly InferredStep[];
   /** Steps that an answer depends on, in order. */
   readonly live: readonly AnyStep[];
-  /** Columns of the request that no step reads. Triton refuses a tensor that no model of the ensemble takes. */
+  /** Columns of the request that no step reads. Some model must take them: Triton refuses unused inputs of an ensemble. */
   readonly unread: readonly ColumnRef[];
   /** The program's step. */
   inferred(step: AnyStep): InferredStep;
@@ -32,7 +32,7 @@ export interface Cut {
   nameOf(ref: Place): string;
   /** Name of a tensor that is no column's; the same for the same stem. */
   tensorName(stem: string): string;
-  /** Dimensions in which the first model that reads the column takes it; undefined where none does. */
+  /** Rank of the input of the first model that reads the column; undefined if none does. */
   rankOf(ref: Place): number | undefined;
   /** Of the model that a step runs. */
   signature(step: AnyStep): OnnxSignature;

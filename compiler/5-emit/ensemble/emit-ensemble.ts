@@ -30,7 +30,7 @@ function stagesOf({ live }: Cut, target: Target): readonly Stage[] {
   return answered ? stages : [...stages, target.answer()];
 }
 
-/** Triton refuses a tensor that nobody reads: a model may answer more than the ensemble asks of it. */
+/** Leaves out outputs that no stage reads, which Triton refuses. A model of the author's may have more outputs than the plan uses. */
 function withoutUnread({ plan, entry }: Cut, stages: readonly Stage[]): readonly Stage[] {
   const answers = plan.outputs.flatMap(({ schema }) =>
     entryColumn(schema, entry.form, entry.nullable?.has(schema.name)).map(({ name }) => name),
@@ -42,7 +42,7 @@ function withoutUnread({ plan, entry }: Cut, stages: readonly Stage[]): readonly
   }));
 }
 
-/** The server needs none of the plan; people do, and `merlon explain`. */
+/** Its plan is for people and `merlon explain`; the server does not read it. */
 function entryModel({ plan, entry }: Cut, target: Target, stages: readonly Stage[]): RepositoryModel {
   const { backend: _, ...config } = entryConfig(plan, entry);
   const schedule = stages.map(({ model, inputs, outputs }) => ({

@@ -1,10 +1,10 @@
-/** What a Triton ensemble has no way to say, whatever its models are. */
+/** Plans that no Triton ensemble can express, whatever its models are. */
 import { entryColumn } from "../../../contract/column-tensors.js";
 import type { Entry } from "../../../contract/entry-config.js";
 import type { Plan } from "../../../contract/plan.js";
 import { isPassed } from "./refs.js";
 
-/** An ensemble needs a step that makes something. */
+/** True if every answer is a request column as it is: an ensemble needs at least one step. */
 export const makesNothing = ({ outputs }: Plan): boolean => outputs.every(isPassed);
 
 export interface Clash {

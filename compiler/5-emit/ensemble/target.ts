@@ -1,4 +1,4 @@
-/** What the steps of a plan become as models of a Triton ensemble: everything in which one kind of repository differs from another. */
+/** A kind of ensemble: how each step of a plan becomes models. Everything else is the same for all kinds. */
 import type { AnyStep } from "../../../contract/plan.js";
 import type { ModelConfigInit } from "../../../triton-protos/model-config.js";
 import type { RepositoryModel } from "../repository-model.js";
@@ -20,12 +20,12 @@ export interface StepStages {
 }
 
 export interface Target {
-  /** What the entry has in its configuration beside the schedule. */
+  /** Further fields of the entry's configuration. */
   readonly entry: Omit<ModelConfigInit, "name">;
   /** Calls `work` for each step in order. @throws Error for those that have no model, at once or together */
   eachStep(steps: readonly AnyStep[], work: (step: AnyStep) => void): void;
   /** @param last whether no step comes after it, so that its model may answer */
   step(step: AnyStep, last: boolean): StepStages;
-  /** The stage that gives answers their form, where no step's does. */
+  /** The stage that writes the answers in their form, if the last step's does not. */
   answer(): Stage;
 }

@@ -1,6 +1,9 @@
-/** Names that no other has. */
+/** Unique names. */
 
-/** @param formsOf every name that something of this name has; it alone unless given @returns the name, or the first of `name_2`, `name_3`, … whose forms are all free */
+/**
+ * @param formsOf all names derived from a name (default: the name alone)
+ * @returns the name, or the first of `name_2`, `name_3`, … whose derived names are all free; they are taken from then on
+ */
 export type Unique = (name: string, formsOf?: (name: string) => readonly string[]) => string;
 
 export function uniqueNames(taken: Iterable<string> = []): Unique {

@@ -1,6 +1,6 @@
 /**
- * What travels from one ONNX model of an ensemble to the next: columns, by tensors that `column-tensors.ts` names, and candidates' rows, once for all of
- * their columns, by a mask over places: bool[parent rows, places].
+ * Outputs of one ONNX model that later ones read: columns, as the tensors of `column-tensors.ts`, and candidates' rows, once for all of their columns, as a
+ * mask over places: bool[parent rows, places].
  */
 
 import { type Part, stageColumn } from "../../../contract/column-tensors.js";

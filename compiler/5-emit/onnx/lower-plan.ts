@@ -93,5 +93,5 @@ export function lowerPlan(plan: Plan, options: LowerOptions): GraphBuilder {
   return g;
 }
 
-/** Tensors of a column of the request, whatever its form: it never has one of its nulls. */
+/** Possible tensors of a request column, which never has a validity tensor. */
 const passedNames = (column: string): readonly string[] => [column, valuesName(column), offsetsName(column)];

@@ -1,5 +1,5 @@
 /**
- * A step that runs a model of the author's → its stages: that model, and before it a graph that makes its inputs, where columns do not fit as they are.
+ * A step that runs a model of the author's → its stages: that model, and a graph before it that makes its inputs, if columns do not fit as they are.
  */
 
 import type { AnyStep } from "../../../contract/plan.js";

@@ -1,9 +1,9 @@
-/** Why a plan can't become ONNX graphs: all of its steps that stand in the way. */
+/** The steps of a plan that have no ONNX graph, collected before any is reported. */
 import type { AnyStep } from "../../../contract/plan.js";
 import { faultOf, type LoweringFault } from "../../../operators/shared/onnx/lowering.js";
 import { refsOf } from "../ensemble/refs.js";
 
-/** A whole plan that can't be lowered: every step that stands in the way. */
+/** A plan that can't be lowered, with the fault of each step. */
 export class NotLoweredError extends Error {
   override readonly name = "NotLoweredError";
   constructor(
@@ -17,8 +17,8 @@ export class NotLoweredError extends Error {
 }
 
 /**
- * Lowers each step that does not read one with a fault.
- * @throws NotLoweredError naming every step that has no lowering and does not stand behind another one
+ * Lowers each step, except those that read from a step with a fault.
+ * @throws NotLoweredError with the faults of all steps
  */
 export function lowerEach(program: string, steps: readonly AnyStep[], lower: (step: AnyStep) => void): void {
   const faults: LoweringFault[] = [];

@@ -21,7 +21,7 @@ export interface OnnxStages {
   readonly rows: Map<string, RowsEdge>;
   /** A column in the graph of a stage that reads it. */
   columnIn(at: StageGraph, ref: ColumnRef): LoweredColumn;
-  /** A model of the ensemble's own. @param step the one it computes; undefined for one that only gives tensors another form */
+  /** Makes a model. @param step the step it computes; undefined if it only reshapes tensors */
   stage(label: string, step: AnyStep | undefined, write: (at: StageGraph) => void): Stage;
 }
 

@@ -35,7 +35,7 @@ export function onnxTarget(cut: Cut, settings: Settings, options: LowerOptions):
   };
 }
 
-/** @param answers whether the step's graph gives its columns the form of answers, too */
+/** @param answers whether the graph also writes the answers of the ensemble */
 function stepStage({ cut, options, columns, rows, ...stages }: OnnxStages, step: AnyStep, answers: boolean): Stage {
   return stages.stage(step.id, step, at => {
     const made = lowerStep(step, ref => stages.columnIn(at, ref), contextOf(at.g, step, options));

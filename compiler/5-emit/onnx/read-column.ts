@@ -1,4 +1,4 @@
-/** Tensors that a graph takes → a column of it. Lists come as `c__values` and `c__offsets` and are rectangles inside. */
+/** Inputs of a graph → a column. Lists are `c__values` and `c__offsets` outside and rectangles inside. */
 import type { ColumnTensor, Part } from "../../../contract/column-tensors.js";
 import type { ColumnSchema } from "../../../contract/schema.js";
 import { graphDtype, type LoweredColumn, type RowSet } from "../../../operators/shared/onnx/lowered-column.js";
@@ -72,7 +72,7 @@ export function readColumn(
   };
 }
 
-/** One value more than there are: where all lists are empty there is something to point at. */
+/** Appends one value, so that indices are in range when all lists are empty. */
 function withBlank(g: GraphBuilder, values: Value): Value {
   const fill = values.dtype === "string" ? "" : values.dtype === "bool" ? false : 0;
   return concat(g, [values, expand(g, scalar(g, values.dtype, fill), int64(g, 1))]);

@@ -1,4 +1,4 @@
-/** What a Triton ensemble has no way to say, as faults of a lowering. */
+/** Plans that no Triton ensemble can express, as faults of a lowering. */
 
 import type { Entry } from "../../../contract/entry-config.js";
 import { type Plan, REQUEST_STEP } from "../../../contract/plan.js";

@@ -1,6 +1,6 @@
 /**
- * One model of an ensemble while its graph is written: it takes columns and rows that earlier models made, and declares what it makes. A tensor has the
- * same name in the model and in the ensemble.
+ * One model of an ensemble while its graph is written: reads columns and rows of earlier models, and declares outputs. A tensor has the same name in
+ * the model and in the ensemble.
  */
 
 import type { AnswerForm } from "../../../contract/answer-form.js";
@@ -40,13 +40,13 @@ export interface StageGraph {
   column(edge: ColumnEdge): LoweredColumn;
   /** A column of the request. */
   requestColumn(col: ColumnSchema): LoweredColumn;
-  /** Answers a value as a tensor. */
+  /** Makes a value an output. */
   write(to: Pick<ColumnTensor, "name" | "dims">, value: Value): void;
-  /** Answers tensors that the graph has declared already. */
+  /** Adds outputs to the configuration that the graph has already. */
   declare(tensors: readonly TensorConfig[]): void;
 }
 
-/** Dims for people: what a request decides is named after the tensor. */
+/** Symbolic names for dims that vary, after the tensor. */
 const symbols = ({ name, dims }: Pick<ColumnTensor, "name" | "dims">): (string | number)[] =>
   dims.map((d, i) => (d === -1 ? `${name} ${i}` : d));
 
@@ -57,7 +57,7 @@ export function stageGraph(g: GraphBuilder, known: ReadonlyMap<string, RowsEdge>
   const sets = new Map<string, RowSet>();
   const tensors = new Map<string, Value>();
   const request = new Map<string, LoweredColumn>();
-  /** Rows of the request, as the first tensor that has them says. */
+  /** Number of the request's rows, from the first tensor that has it. */
   let count: Value | undefined;
   const read = (one: ColumnTensor): Value => {
     const { name, dtype } = one;

@@ -10,7 +10,7 @@ import { faultOf, KEEP, type Key, LoweringFault, type WholeSearch } from "../../
 import type { InferredStep } from "../../3-graph/infer.js";
 import { finishGraph, type GraphFiles } from "../../onnx/finish-graph.js";
 import { TRITON_DEFAULT, TRITON_RELEASES, type TritonRelease } from "../../onnx/triton-releases.js";
-import { cutPlan } from "../ensemble/cut.js";
+import { type Cut, cutPlan } from "../ensemble/cut.js";
 import { emitEnsemble } from "../ensemble/emit-ensemble.js";
 import { liveSteps } from "../ensemble/refs.js";
 import type { RepositoryModel } from "../repository-model.js";
@@ -68,10 +68,6 @@ export function tritonModels(
   const now = options.now ?? Math.floor(Date.now() / 1000);
   const inferred = new Map(steps.map(step => [step.id, step]));
   return withStepFolders(steps, file => {
-    const stepModels = (): RepositoryModel[] => {
-      const cut = cutPlan(plan, steps, entry);
-      return emitEnsemble(cut, onnxTarget(cut, settings, lower), settings);
-    };
     const lower: LowerOptions = {
       release: releaseOf(options.release ?? TRITON_DEFAULT),
       form: entry.form,
@@ -94,7 +90,9 @@ export function tritonModels(
       searchesAll: (step, index) => void whole.set(step, index),
       note: text => void notes.add(text),
     };
-    const models = options.fuse ? [fusedModel(plan, entry, settings, lower)] : stepModels();
+    const models = options.fuse
+      ? [fusedModel(plan, entry, settings, lower)]
+      : stepModels(cutPlan(plan, steps, entry), settings, lower);
     const told = frozen.length > 0 ? printFrozen(frozen) : undefined;
     const [first, ...rest] = models;
     const withFrozen = told ? { ...first!, files: [...first!.files, { to: "frozen.json", text: told }] } : first!;
@@ -168,6 +166,9 @@ function finished(plan: Plan, options: LowerOptions): GraphFiles {
     throw fault ? new NotLoweredError(plan.name, [fault]) : error;
   }
 }
+
+const stepModels = (cut: Cut, settings: Settings, options: LowerOptions): readonly RepositoryModel[] =>
+  emitEnsemble(cut, onnxTarget(cut, settings, options), settings);
 
 function fusedModel(plan: Plan, entry: Entry, settings: Settings, options: LowerOptions): RepositoryModel {
   const graph = finished(plan, options);

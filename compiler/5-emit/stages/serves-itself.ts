@@ -7,8 +7,8 @@ import type { StageContext } from "./stage-context.js";
 const isOpen = ({ shape }: OnnxTensor): boolean => typeof shape[0] !== "number";
 
 /**
- * True where the model takes the columns as they travel: same dtypes and shapes, no null to refuse, and never without rows, which graphs disagree
- * about: so candidates, all of which a filter may take away, go through a stage that knows what to do then.
+ * True if the model can read the columns as they are: same dtypes and shapes, no nulls, and at least one row. Graphs differ on zero rows, and a filter
+ * may drop all candidates, so models of candidates run behind a stage.
  */
 export function servesItself({ cut, isMatrix, mayBeNull }: StageContext, step: Step<"predictOnnx">): boolean {
   const { stack, constants, pad, batchSize, inputs, outputs } = step.params;

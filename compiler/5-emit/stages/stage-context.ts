@@ -1,4 +1,4 @@
-/** What stages of one plan know of its columns, and the tensors by which these come to a stage and leave it. */
+/** Facts about a plan's columns that its stages share, and the tensors of a column in a stage. */
 import { configOf, stageColumn, type TensorConfig } from "../../../contract/column-tensors.js";
 import type { Cut } from "../ensemble/cut.js";
 import type { Place } from "../ensemble/refs.js";

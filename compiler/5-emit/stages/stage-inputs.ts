@@ -1,4 +1,4 @@
-/** Columns that a stage reads → its inputs: their names in the stage, the rows they have, and the tensors they come in. */
+/** Columns that a stage reads → its inputs: names in the stage, rows, and tensors. */
 import { offsetsName, rowsTensor, stageColumn, type TensorConfig, tensor } from "../../../contract/column-tensors.js";
 import { type ColumnRef, type PlanStage, REQUEST_STEP } from "../../../contract/plan.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../../contract/schema.js";
@@ -57,7 +57,7 @@ export function columnName({ cut, mayBeNull }: StageContext, place: Place, uniqu
   ]);
 }
 
-/** Candidates read as a ragged list of their user's: the offsets go by the first of their columns. */
+/** Candidates have the layout of a list of their user's, so their offsets are named after the first of their columns. */
 export function rowsName(rows: string, schema: readonly ColumnSchema[], unique: Unique): string {
   const first = schema.find(c => c.rows === rows && !isRagged(c));
   return unique(first ? offsetsName(first.name) : `${rows.replace(/\W/g, "_")}__rows`);

@@ -43,13 +43,13 @@ export function stepStage(context: StageContext, step: AnyStep): Stage {
   });
 }
 
-/** The last stage where answers are not what a step makes: it pads candidates, and takes what nobody else reads. */
+/** The last stage, if answers differ from a step's outputs: pads candidates, and takes request columns that no step reads. */
 export function answerStage(context: StageContext): Stage {
   const { plan, entry, unread } = context.cut;
   const { form, nullable = new Set<string>() } = entry;
   const told = new Set(plan.outputs.flatMap(o => (nullable.has(o.schema.name) ? [placeKey(o.ref)] : [])));
   const refs: readonly ColumnRef[] = [...plan.outputs.map(o => o.ref), ...unread];
-  // Nulls of other answers are not read: a float's NaN says it.
+  // Nulls of other answers are not read: in a float they are NaN.
   const inputs = stageInputs({ ...context, mayBeNull: ref => told.has(placeKey(ref)) }, refs, true);
   const made = plan.outputs.filter(o => !isPassed(o));
   const tensors = fullShapes(answerConfigs(made, form, nullable), form);

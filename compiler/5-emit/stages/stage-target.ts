@@ -72,7 +72,7 @@ function stageTarget(cut: Cut, { instanceGroups }: Settings): Target {
   };
 }
 
-/** Whether what the step makes is the answer as it stands. */
+/** True if the step's outputs are the answers as they are. */
 function makesAnswers({ cut, isMatrix }: StageContext, step: AnyStep): boolean {
   const { outputs } = cut.plan;
   const { form, nullable } = cut.entry;
@@ -108,7 +108,7 @@ function nameAnswers({ cut }: StageContext, stage: Stage): Stage {
   return { ...stage, outputs: Object.fromEntries(outputs) };
 }
 
-/** @throws Error where an ensemble can't say what the plan does */
+/** @throws Error for a plan that no ensemble can express */
 function refuseStages(plan: Plan, entry: Entry): void {
   const { name, steps } = plan;
   const fallback = steps.find(step => choosesByOutcome(step.op));

@@ -24,17 +24,14 @@ export function stageWriter(
   const nullable = new Set(stage.nullable.outputs);
   const ranks = new Map(config.output.map(({ name, dims }) => [name, dims.length]));
   const written = outputs.map(({ schema }) => {
-    const tensors = stageColumn(schema, { nullable: nullable.has(schema.name) });
-    return {
-      schema,
-      nullable: nullable.has(schema.name),
-      tensors: tensors.map(one => ({ ...one, rank: ranks.get(one.name) })),
-    };
+    const mayBeNull = nullable.has(schema.name);
+    const tensors = stageColumn(schema, { nullable: mayBeNull });
+    return { schema, mayBeNull, tensors: tensors.map(one => ({ ...one, rank: ranks.get(one.name) })) };
   });
   return columns => [
-    ...written.flatMap(({ schema, nullable, tensors }) => {
+    ...written.flatMap(({ schema, mayBeNull, tensors }) => {
       const col = columns.get(schema.name)!;
-      if (!nullable && col.validity?.includes(0))
+      if (!mayBeNull && col.validity?.includes(0))
         throw new RuntimeFault(
           "INTERNAL",
           `column \`${schema.name}\` holds nulls, and the plan says that it can not. Build the ensemble again.`,
