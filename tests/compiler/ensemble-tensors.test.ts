@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { type BuildOptions, build, compile, printDiagnostics } from "#compiler/index.js";
+import type { Tensor } from "#runtime/base/tensor.js";
 import { serve } from "#runtime/server/index.js";
 import { freezeFeatures } from "#runtime/stores/feast/freeze-features.js";
 import { parseModelConfig } from "#triton-protos/model-config.js";
@@ -200,4 +201,33 @@ test("repositories of an earlier build are served, and answer the same", async (
   expect(executor).toMatchObject({ filtered_ids__offsets: ["INT32", [4], expect.any(String)] });
   expect(stages).toEqual(executor);
   expect(graphs).toEqual(executor);
+});
+
+test("a stage refuses tensors that do not fit each other, by name", async () => {
+  const port = await serveAt(join(import.meta.dirname, "../fixtures/earlier-build/stages"));
+  const ask = (changed: Readonly<Record<string, Tensor | undefined>>) => {
+    const whole = {
+      candidate_ids__values: tensor("candidate_ids__values", "int64", [3], [1n, 2n, 3n]),
+      candidate_ids__validity: tensor("candidate_ids__validity", "bool", [3], [1, 1, 0]),
+      candidate_ids__offsets: tensor("candidate_ids__offsets", "int32", [3], [0, 2, 3]),
+      seen__values: tensor("seen__values", "int64", [1], [2n]),
+      seen__offsets: tensor("seen__offsets", "int32", [3], [0, 1, 1]),
+      ...changed,
+    };
+    const given = Object.values(whole).filter(one => one !== undefined);
+    return askBinary(port, "earlier_liked_filterCandidates", given);
+  };
+  expect(await ask({})).toHaveProperty("filtered_ids__values");
+  const refusals = {
+    "has 1 entries and column 'candidate_ids' has 3 values": {
+      candidate_ids__validity: tensor("candidate_ids__validity", "bool", [1], [1]),
+    },
+    "falls from 2 to 1": { candidate_ids__offsets: tensor("candidate_ids__offsets", "int32", [4], [0, 2, 1, 3]) },
+    "rows of `liked.explode`": { candidate_ids__offsets: tensor("candidate_ids__offsets", "int32", [3], [0, 1, 2]) },
+    "2147483647": { candidate_ids__offsets: tensor("candidate_ids__offsets", "int32", [3], [0, 2, 2_147_483_647]) },
+    "'seen__offsets' has 1 rows": { seen__offsets: tensor("seen__offsets", "int32", [2], [0, 1]) },
+    candidate_ids__validity: { candidate_ids__validity: undefined },
+  };
+  for (const [text, changed] of Object.entries(refusals))
+    expect(await ask(changed)).toEqual({ error: expect.stringContaining(text) });
 });
