@@ -22,17 +22,15 @@ export function writeColumn(
   const tensors = stageColumn(column, { nullable: col.valid !== undefined, matrix, rows: "places" });
   const there = col.lengths && items(g, col);
   const flat = (value: Value): Value => (there ? flatItems(g, value, there) : value);
-  const write = (wanted: Part, value: () => Value): void => {
-    const found = tensors.find(({ part }) => part === wanted);
-    if (found) stage.write(found, value());
+  const parts: Readonly<Record<Part, () => Value>> = {
+    values: () => {
+      const values = flat(cast(g, col.values, col.dtype));
+      return matrix && !column.list ? unsqueeze(g, values, 1) : values;
+    },
+    offsets: () => cast(g, offsetsOf(g, col.lengths!), "int32"),
+    validity: () => flat(col.valid!),
   };
-  const isMatrix = matrix && !column.list;
-  write("values", () => {
-    const values = flat(cast(g, col.values, col.dtype));
-    return isMatrix ? unsqueeze(g, values, 1) : values;
-  });
-  write("offsets", () => cast(g, offsetsOf(g, col.lengths!), "int32"));
-  write("validity", () => flat(col.valid!));
+  for (const one of tensors) stage.write(one, parts[one.part]());
   return { column, tensors, ...(col.domain && { domain: col.domain }) };
 }
 
