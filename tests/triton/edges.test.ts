@@ -3,11 +3,13 @@ import fc from "fast-check";
 import * as ort from "onnxruntime-node";
 import { expect, test } from "vitest";
 import { writeColumn, writeRows } from "#compiler/5-emit/onnx/edges.js";
+import { requestTensors } from "#compiler/5-emit/onnx/request-columns.js";
 import { stageGraph } from "#compiler/5-emit/onnx/stage-graph.js";
 import { dim, flat, mul } from "#compiler/onnx/elementary.js";
 import { finishGraph } from "#compiler/onnx/finish-graph.js";
 import { type GraphBuilder, graphBuilder } from "#compiler/onnx/graph-builder.js";
 import { TRITON_RELEASES } from "#compiler/onnx/triton-releases.js";
+import { column } from "#contract/schema.js";
 import { graphDtype, type LoweredColumn, type RowSet } from "#operators/shared/onnx/lowered-column.js";
 import type { DType } from "#triton-protos/datatype.js";
 
@@ -160,3 +162,31 @@ test("columns between models keep values, nulls, lengths and rows", async () => 
     { numRuns: 60, seed: 20_261_128 },
   );
 }, 120_000);
+
+test.each([
+  ["begins later", [1, 2, 2]],
+  ["falls", [0, 2, 1]],
+  ["ends before the values do", [0, 1, 1]],
+  ["is longer than all values", [0, 2, 2_147_483_647]],
+  ["is negative", [0, -2_147_483_648, 2]],
+])("a list that %s ends the request before anything is as long as it says", async (_, offsets) => {
+  const kinds = { dtype: "int64", shape: "ragged", nulls: false, candidates: false, matrix: false } as const;
+  const [, reader] = models(kinds);
+  const edge = await ort.InferenceSession.create(reader);
+  const request = graphBuilder();
+  const read = requestTensors(request, column("c", "int64", { list: { min: 0, max: null } }), "unbatched");
+  request.output("values", read.column({ id: "request", count: read.count }).values, ["m", "w"]);
+  const entry = await ort.InferenceSession.create(finishGraph(request, "entry", RELEASE).onnx);
+  for (const [session, name] of [
+    [edge, "s.c"],
+    [entry, "c"],
+  ] as const) {
+    const ask = (given: readonly number[]) =>
+      session.run({
+        [`${name}__values`]: tensorOf("int64", [5n, 6n], [2]),
+        [`${name}__offsets`]: new ort.Tensor("int32", Int32Array.from(given), [given.length]),
+      });
+    expect((await ask([0, 0, 2])).values!.dims).toEqual([2, 2]);
+    await expect(ask(offsets)).rejects.toThrow(`lists of ${name}: offsets start at 0, never fall`);
+  }
+});

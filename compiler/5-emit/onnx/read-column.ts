@@ -7,12 +7,15 @@ import {
   cast,
   concat,
   dim,
+  equal,
   expand,
   flat,
   gather,
+  guarded,
   int64,
-  max,
+  less,
   min,
+  not,
   range,
   reduce,
   scalar,
@@ -35,7 +38,7 @@ export interface ColumnRead {
  */
 export function readColumn(
   g: GraphBuilder,
-  { dtype, list }: Pick<ColumnSchema, "dtype" | "list">,
+  { name, dtype, list }: Pick<ColumnSchema, "name" | "dtype" | "list">,
   tensors: readonly ColumnTensor[],
   declare: (tensor: ColumnTensor) => Value,
 ): ColumnRead {
@@ -52,7 +55,7 @@ export function readColumn(
     return {
       count,
       column: rows => {
-        const { lengths, at, items } = rectangle(g, cast(g, given, graphDtype(dtype)), wide, count);
+        const { lengths, at, items } = rectangle(g, name, cast(g, given, graphDtype(dtype)), wide);
         const marks = valid && gather(g, withBlank(g, valid), at);
         return { dtype, rows, values: gather(g, items, at), lengths, ...(marks && { valid: marks }) };
       },
@@ -79,21 +82,31 @@ function withBlank(g: GraphBuilder, values: Value): Value {
 }
 
 /**
- * Lists under each other, as wide as the longest.
+ * Lists as rows of a rectangle that is as wide as the longest. Ends the request if offsets do not fit the values: a few bytes of them could describe a
+ * list of 2^31 items.
  * @returns lengths int64[n], and for each place the item that is there: int64[n, longest]
  */
 function rectangle(
   g: GraphBuilder,
+  name: string,
   values: Value,
   offsets: Value,
-  count: Value,
 ): Record<"lengths" | "at" | "items", Value> {
-  const starts = slice(g, offsets, int64(g, 0), count, 0);
-  const ends = slice(g, offsets, int64(g, 1), add(g, count, int64(g, 1)), 0);
-  const lengths = sub(g, ends, starts);
-  const longest = reduce(g, "ReduceMax", concat(g, [lengths, int64(g, 1)]), 0, true);
-  const items = withBlank(g, values);
+  const [first, second] = [int64(g, 0), int64(g, 1)];
+  const end = dim(g, offsets, 0);
+  const count = sub(g, end, second);
+  const starts = slice(g, offsets, first, count, 0);
+  const ends = slice(g, offsets, second, end, 0);
   const last = dim(g, values, 0);
-  const at = max(g, min(g, add(g, unsqueeze(g, starts, 1), unsqueeze(g, range(g, longest), 0)), last), int64(g, 0));
-  return { lengths, at, items };
+  const outer = concat(g, [slice(g, offsets, first, second, 0), slice(g, offsets, count, end, 0)]);
+  const misfit = not(g, equal(g, outer, concat(g, [first, last])));
+  const lengths = guarded(
+    g,
+    sub(g, ends, starts),
+    concat(g, [less(g, ends, starts), misfit]),
+    `lists of ${name}: offsets start at 0, never fall, and end at the number of values`,
+  );
+  const longest = reduce(g, "ReduceMax", concat(g, [lengths, second]), 0, true);
+  const at = add(g, unsqueeze(g, starts, 1), unsqueeze(g, range(g, longest), 0));
+  return { lengths, at: min(g, at, last), items: withBlank(g, values) };
 }
