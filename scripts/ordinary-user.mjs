@@ -15,9 +15,9 @@ const UNREAD = new Set([".git", "categories", join("lab", "runs")]);
 /** True if the account can read the checkout at `root`, load its packages, and write nothing there. */
 function canRead(root, account) {
   const script = `
-    const { accessSync, constants, readFileSync } = require("node:fs");
+    const { accessSync, constants, existsSync, readFileSync } = require("node:fs");
     readFileSync("package.json");
-    accessSync("dist/runtime/server/index.js", constants.R_OK);
+    if (existsSync("dist")) accessSync("dist/runtime/server/index.js", constants.R_OK);
     require.resolve("vitest/package.json");
   `;
   return spawnSync(process.execPath, ["-e", script], { cwd: root, stdio: "ignore", ...account }).status === 0;

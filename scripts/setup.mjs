@@ -47,20 +47,40 @@ function checkNode() {
     throw new Error(`Merlon needs Node 20.19 or newer; this is ${process.versions.node}.`);
 }
 
-async function installPackages() {
-  const key = hash(readFileSync(join(ROOT, "package-lock.json"), "utf8"), process.version);
-  if (
-    existsSync(join(ROOT, "node_modules")) &&
-    existsSync(join(STAMPS, "packages")) &&
-    readFileSync(join(STAMPS, "packages"), "utf8") === key
-  )
-    return;
-  await step("Installing npm packages (a minute or two, about 600 MB)", async () => {
-    // Install scripts are off, whatever this npm's policy is: two packages would download what is not needed. One is built on purpose.
-    run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+/** True if what npm says it installed is what the lock file names; an optional package may be missing, such as one for another platform. */
+function packagesAreInstalled() {
+  const installed = join(ROOT, "node_modules", ".package-lock.json");
+  if (!existsSync(installed)) return false;
+  const packagesOf = path => JSON.parse(readFileSync(path, "utf8")).packages;
+  const here = packagesOf(installed);
+  const { "": own, ...locked } = packagesOf(join(ROOT, "package-lock.json"));
+  const named = new Set(
+    Object.keys({ ...own.dependencies, ...own.devDependencies }).map(name => `node_modules/${name}`),
+  );
+  return Object.entries(locked).every(([path, { version, optional, devOptional, peer }]) => {
+    const isOptional = !named.has(path) && (optional || devOptional || peer);
+    return here[path] ? here[path].version === version : isOptional;
+  });
+}
+
+/** The packages of npm: a clone's own `npm ci` counts. */
+export async function ensurePackages() {
+  checkNode();
+  if (packagesAreInstalled()) return;
+  // Install scripts are off, whatever this npm's policy is: two packages would download what is not needed. One is built on purpose, when it is needed.
+  await step("Installing npm packages (a minute or two, about 600 MB)", () =>
+    run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]),
+  );
+}
+
+/** The binding of better-sqlite3 is compiled for one version of Node. */
+async function ensureSqlite() {
+  const probe = ["-e", 'new (require("better-sqlite3"))(":memory:").close()'];
+  if (spawnSync(process.execPath, probe, { cwd: ROOT, stdio: "ignore" }).status === 0) return;
+  await step("Building better-sqlite3", () => {
     ensureDebian("better-sqlite3", ["g++", "make", "python3"]);
     run("npm", ["rebuild", "better-sqlite3"]);
-    await once("packages", key, () => {});
+    run(process.execPath, probe);
   });
 }
 
@@ -100,32 +120,67 @@ function newest(folder) {
   return latest;
 }
 
-async function compile() {
-  const stamp = join(STAMPS, "compiled");
-  const due = Math.max(
+/** Newest change of a source of the product. */
+export const newestSource = () =>
+  Math.max(
     ...["triton-protos", "contract", "formats", "operators", "compiler", "runtime", "cli", "examples"].map(folder =>
       newest(join(ROOT, folder)),
     ),
+    newest(join(ROOT, "tests", "conformance")),
     statSync(join(ROOT, "tsconfig.base.json")).mtimeMs,
   );
-  if (existsSync(stamp) && existsSync(join(ROOT, "dist")) && Number(readFileSync(stamp, "utf8")) >= due) return;
-  await step("Compiling TypeScript", () => {
-    run(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-b"]);
-    run(process.execPath, [join(ROOT, "scripts/bundle.mjs")]);
-  });
+
+const COMPILED = join(STAMPS, "compiled");
+/** `npm run dev` compiles without bundling: the commands take their modules then. */
+const WATCHED = join(STAMPS, "watched");
+const noted = stamp => (existsSync(stamp) ? Number(readFileSync(stamp, "utf8")) : 0);
+
+/** True if `dist/` was made of these sources: here, or by `tsc -b` with the bundle after it. */
+export function isCompiled(due = newestSource()) {
+  if (!existsSync(join(ROOT, "dist"))) return false;
+  const bundled = statSync(join(ROOT, "dist", "bundle", "program.cjs"), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return Math.max(bundled, noted(COMPILED)) >= due;
+}
+
+/** True if the compiler of `npm run dev` has seen the newest change, or all is compiled. */
+export function isWatched() {
+  const due = newestSource();
+  return noted(WATCHED) >= due || isCompiled(due);
+}
+
+/** Notes that `dist/` is made of sources as they were at `due`. */
+function noteCompiled(due, stamp = COMPILED) {
   mkdirSync(STAMPS, { recursive: true });
   writeFileSync(stamp, String(due));
 }
 
-/** Makes a clone ready to run. */
-export async function setup() {
-  checkNode();
-  await installPackages();
+export const noteWatched = due => noteCompiled(due, WATCHED);
+
+/** `dist/` from the sources, if one changed since. */
+export async function compile() {
+  const due = newestSource();
+  if (isCompiled(due)) return;
+  await step("Compiling TypeScript", () => {
+    run(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-b"]);
+    run(process.execPath, [join(ROOT, "scripts/bundle.mjs")]);
+  });
+  noteCompiled(due);
+}
+
+/** The built product and its native parts. */
+export async function ensureBuilt() {
+  await ensureSqlite();
   const { ensureFaiss } = await import("./native-faiss.mjs");
   await ensureFaiss(line => process.stdout.write(`  ${line}\n`));
   const { ensureAllocator } = await import("./native-allocator.mjs");
   ensureAllocator(line => process.stdout.write(`  ${line}\n`));
   await compile();
+}
+
+/** Makes a clone ready to run. */
+export async function setup() {
+  await ensurePackages();
+  await ensureBuilt();
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

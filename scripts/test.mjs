@@ -1,64 +1,16 @@
-// `npm test`: sets everything up, then runs every suite and ends with one line `N passed, N failed`. `npm test -- PATTERN` runs the files
-// whose path contains PATTERN.
-import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// `npm test`: sets everything up, then runs every suite and ends with one line `N passed, N failed`. `npm test -- PATTERN… OPTION…` runs the
+// files whose path contains a pattern, with vitest's options, and sets up what these files need (tests/needs).
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { ensureLab } from "./lab/ensure-lab.mjs";
+import { needsReader } from "../tests/run/graph.mjs";
 import { ordinaryUser } from "./ordinary-user.mjs";
-import { ensureDebian, hash, once, ROOT, run, setup, step } from "./setup.mjs";
+import { ensurePackages, ROOT } from "./setup.mjs";
+import { setUpNeeds, testFiles } from "./test-needs.mjs";
 
-const VENV = join(ROOT, ".cache", "test-venv");
-const PYTHON = join(VENV, "bin", "python");
 const WALLS = "tests/walls";
 const SCORECARD = join(ROOT, "tests", "scorecard", "main.mjs");
 const bin = path => join(ROOT, "node_modules", path);
-
-/** The official clients and the independent reference run in a virtual environment of their own. */
-async function ensurePython() {
-  const requirements = readFileSync(join(ROOT, "tests", "requirements.txt"), "utf8");
-  const key = hash(requirements);
-  const stamped = join(ROOT, ".cache", "setup", "test-venv");
-  if (existsSync(PYTHON) && existsSync(stamped) && readFileSync(stamped, "utf8") === key) return;
-  await step("Installing the Python clients that tests compare with (two or three minutes)", async () => {
-    ensureDebian("npm test", ["python3"]);
-    rmSync(VENV, { recursive: true, force: true });
-    try {
-      run("python3", ["-m", "venv", VENV]);
-    } catch {
-      ensureDebian("npm test", ["python3-venv"], () => false);
-      rmSync(VENV, { recursive: true, force: true });
-      run("python3", ["-m", "venv", VENV]);
-    }
-    run(PYTHON, [
-      "-m",
-      "pip",
-      "install",
-      "--quiet",
-      "--disable-pip-version-check",
-      "-r",
-      join("tests", "requirements.txt"),
-    ]);
-    await once("test-venv", key, () => {});
-  });
-}
-
-/** The page of `merlon explain` is tested in a real browser. */
-function ensureBrowser() {
-  const here = ["chromium", "chromium-browser", "google-chrome"].some(name => existsSync(`/usr/bin/${name}`));
-  ensureDebian("The test of `merlon explain --format html`", ["chromium"], () => here);
-}
-
-/** Other packages bring the folder too, with drivers for devices that are not here. */
-function hasSoftwareVulkan() {
-  const drivers = "/usr/share/vulkan/icd.d";
-  return existsSync(drivers) && readdirSync(drivers).some(name => name.startsWith("lvp_icd"));
-}
-
-/** Spark's own rule: JAVA_HOME, else the path. */
-const hasJava = () =>
-  spawnSync(process.env.JAVA_HOME ? join(process.env.JAVA_HOME, "bin", "java") : "java", ["-version"], {
-    stdio: "ignore",
-  }).status === 0;
 
 /** Runs a command with its output on the terminal; resolves with the exit code. */
 const show = (command, args, env = {}) =>
@@ -89,6 +41,7 @@ async function runSuite(run, report, args, env) {
       "--passWithNoTests",
       "--reporter=default",
       "--reporter=json",
+      `--reporter=${join(ROOT, "tests", "run", "skipped.ts")}`,
       `--outputFile.json=${report}`,
       ...args,
     ],
@@ -110,13 +63,13 @@ async function runSuite(run, report, args, env) {
 }
 
 /** The tests of walls hold without root's rights, and run without them. */
-async function asOrdinaryUser(pattern, env) {
+async function asOrdinaryUser(args, env) {
   const user = ordinaryUser();
   try {
     // Vite's other loader writes into node_modules.
     process.stdout.write(`\n${WALLS} runs as ${user.name}\n`);
     const isOrdinary = user.name === "root" ? "0" : "1";
-    return await runSuite(user.run, join(user.results, "vitest.json"), ["--configLoader", "runner", ...pattern], {
+    return await runSuite(user.run, join(user.results, "vitest.json"), ["--configLoader", "runner", ...args], {
       ...env,
       MERLON_ORDINARY_USER: isOrdinary,
     });
@@ -125,37 +78,43 @@ async function asOrdinaryUser(pattern, env) {
   }
 }
 
+/** Words up to the first option choose files by their path; the rest is vitest's. */
+function choose(words) {
+  const first = words.findIndex(word => word.startsWith("-"));
+  const [patterns, options] = first < 0 ? [words, []] : [words.slice(0, first), words.slice(first)];
+  const all = testFiles();
+  const files = patterns.length === 0 ? all : all.filter(file => patterns.some(pattern => file.includes(pattern)));
+  if (files.length === 0) throw new Error(`no test file's path contains ${patterns.join(" or ")}`);
+  return { files, options, isWhole: words.length === 0 };
+}
+
 try {
-  await setup();
-  await ensurePython();
-  const lab = await ensureLab();
-  ensureBrowser();
-  ensureDebian("The tests of TLS", ["openssl"]);
-  ensureDebian("The test of the files that a server opens", ["strace"]);
-  ensureDebian("The tests of GPU placement, on a software Vulkan device", ["mesa-vulkan-drivers", "libvulkan1"], () =>
-    hasSoftwareVulkan(),
-  );
-  ensureDebian("The tests of Redis feature stores", ["redis-server"]);
-  ensureDebian("The tests of Spark", ["openjdk-21-jre-headless"], hasJava);
-  const pattern = process.argv.slice(2);
+  await ensurePackages();
+  const { files, options, isWhole } = choose(process.argv.slice(2));
+  const read = needsReader();
+  const needs = new Set(files.flatMap(file => read(join(ROOT, file))));
+  if (!isWhole)
+    process.stdout.write(
+      `${files.length} test file${files.length === 1 ? "" : "s"}; needs ${[...needs].join(", ") || "nothing but the packages"}\n`,
+    );
+  const env = { ...(await setUpNeeds(needs)), MERLON_SET_UP: "before" };
   const report = join(ROOT, ".cache", "vitest.json");
   mkdirSync(join(ROOT, ".cache"), { recursive: true });
   rmSync(report, { force: true });
-  const gates = pattern.length
-    ? []
-    : [
+  const gates = isWhole
+    ? [
         await gate("biome: format and lint", [bin("@biomejs/biome/bin/biome"), "check"]),
         await gate("oxlint: promises that nobody waits for", [bin("oxlint/bin/oxlint"), "--type-aware"]),
         await gate("tstyche: types and their sentences", [bin("tstyche/build/bin.js")]),
-      ];
-  const env = { MERLON_TEST_PYTHON: PYTHON, MERLON_LAB_PYTHON: lab };
-  const suites = [
-    await runSuite(show, report, ["--exclude", `${WALLS}/**`, ...pattern], env),
-    await asOrdinaryUser(pattern, env),
-  ];
-  if (pattern.length > 0 && suites.every(({ files }) => files.length === 0))
-    throw new Error(`no test file's path contains ${pattern.join(" or ")}`);
-  if (pattern.length === 0) {
+      ]
+    : [];
+  const walls = files.filter(file => file.startsWith(`${WALLS}/`));
+  const others = files.filter(file => !file.startsWith(`${WALLS}/`));
+  const suites = [];
+  if (others.length > 0)
+    suites.push(await runSuite(show, report, [...(isWhole ? ["--exclude", `${WALLS}/**`] : others), ...options], env));
+  if (walls.length > 0) suites.push(await asOrdinaryUser([...(isWhole ? [] : walls), ...options], env));
+  if (isWhole) {
     writeFileSync(report, JSON.stringify({ testResults: suites.flatMap(({ files }) => files) }));
     gates.push(await gate("scorecard: quick tier", [SCORECARD, "--report", report]));
   }

@@ -1,9 +1,10 @@
 import { connect } from "merlon/client";
 import { expect, test } from "vitest";
+import { MERLON } from "../../tests/needs/built.js";
 import { startMerlon } from "./start-merlon.js";
 
 const root = new URL("../..", import.meta.url).pathname;
-const command = [process.execPath, `${root}dist/cli/main.js`];
+const command = [process.execPath, MERLON];
 
 test("a process of its own, ready when it says so, ended when it goes out of scope", async () => {
   await using merlon = await startMerlon({ modelRepository: `${root}model-repo`, command });

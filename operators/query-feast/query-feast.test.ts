@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { candidates, column, context, type Item, plain, prepare, run, scalars } from "../../tests/kernels/step.js";
+import "../../tests/needs/built.js";
 
 const folder = fileURLToPath(new URL("../../tests/fixtures/feast", import.meta.url));
 const BIG = 9007199254740993n;

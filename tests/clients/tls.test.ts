@@ -1,7 +1,3 @@
-/**
- * TLS and mutual TLS on the gRPC port, with certificates made here, for grpc-js and the official client.
- */
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,19 +5,20 @@ import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
 import { serve } from "#runtime/server/index.js";
+import { openssl } from "../needs/openssl.js";
 import { repository } from "../server/support.js";
 import { runPython } from "./python.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-tls-"));
 const file = (name: string): string => join(folder, name);
 const pem = (name: string): Buffer => readFileSync(file(name));
-const openssl = (...words: string[]): void => void execFileSync("openssl", words, { cwd: folder, stdio: "pipe" });
 
 /** An authority and what it signed; `stranger` is signed by another. */
 function makeCertificates(): void {
   writeFileSync(file("san"), "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
   for (const root of ["root", "other"])
     openssl(
+      folder,
       ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"],
       ...["-subj", `/CN=${root}`, "-keyout", `${root}.key`, "-out", `${root}.pem`],
     );
@@ -31,10 +28,12 @@ function makeCertificates(): void {
     ["stranger", "other"],
   ]) {
     openssl(
+      folder,
       ...["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", `/CN=${name}`],
       ...["-keyout", `${name}.key`, "-out", `${name}.csr`],
     );
     openssl(
+      folder,
       ...["x509", "-req", "-in", `${name}.csr`, "-CA", `${root}.pem`, "-CAkey", `${root}.key`, "-CAcreateserial"],
       ...["-days", "2", "-extfile", "san", "-out", `${name}.pem`],
     );

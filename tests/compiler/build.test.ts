@@ -18,9 +18,9 @@ import { canBatch } from "#compiler/5-emit/configs.js";
 import { build, compile, LAYOUTS } from "#compiler/index.js";
 import { parsePlan } from "#contract/plan.js";
 import { parseModelConfig } from "#triton-protos/model-config.js";
+import { MERLON } from "../needs/built.js";
 
 const SAMPLES = join(import.meta.dirname, "..", "samples");
-const MERLON = join(import.meta.dirname, "..", "..", "dist", "cli", "main.js");
 const folder = mkdtempSync(join(tmpdir(), "merlon-build-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { MERLON } from "../needs/built.js";
 
 const ROOT = join(import.meta.dirname, "..", "..");
-const MAIN = join(ROOT, "dist", "cli", "main.js");
 const BROKEN = "tests/samples/error-column-missing/main.workflow.ts";
 
 let folder: string;
@@ -20,7 +20,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-const merlon = (...args: string[]) => spawnSync(process.execPath, [MAIN, ...args], { cwd: ROOT, encoding: "utf8" });
+const merlon = (...args: string[]) => spawnSync(process.execPath, [MERLON, ...args], { cwd: ROOT, encoding: "utf8" });
 const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
 const workflow = (column: string) =>
   `import { clip, source, workflow } from "merlon";\nconst e = source({ price: "float32" });\nexport default workflow("w", e["${column}"] >> clip({ min: 0 }));\n`;
@@ -116,7 +116,7 @@ describe("--watch", { timeout: 180_000 }, () => {
   test("check: again after each save, an import's too; SIGINT ends it with 0", async () => {
     write("main.workflow.ts", `import { name } from "./name.ts";\n${workflow("price")}export const used = name;\n`);
     write("name.ts", 'export const name = "a";\n');
-    const { until, ended, spawned } = start(process.execPath, [MAIN, "check", "--watch", "main.workflow.ts"]);
+    const { until, ended, spawned } = start(process.execPath, [MERLON, "check", "--watch", "main.workflow.ts"]);
     await until("✔ workflow w: 1 step,");
     await until("Watching 2 files.");
     write("main.workflow.ts", workflow("prise"));
@@ -138,7 +138,7 @@ describe("--watch", { timeout: 180_000 }, () => {
       "main.ensemble.ts",
       'import { ensemble, queryFaiss, source } from "merlon";\nconst r = source({ q: "float32[4]" });\nexport default ensemble("e", r["q"] >> queryFaiss("index/items.faiss", { topk: 3 }));\n',
     );
-    const { until, ended, spawned } = start(process.execPath, [MAIN, "check", "--watch", "main.ensemble.ts"]);
+    const { until, ended, spawned } = start(process.execPath, [MERLON, "check", "--watch", "main.ensemble.ts"]);
     await until("error[artefact/missing]");
     await until("Watching 2 files.");
     const made = spawnSync("cp", ["-r", join(ROOT, "tests/samples/artefacts/index"), folder]);
@@ -155,7 +155,7 @@ describe("--watch", { timeout: 180_000 }, () => {
     const topk = () => JSON.parse(readFileSync(join(folder, "repo/e/1/plan.json"), "utf8")).steps[0].params.topk;
     write("main.ensemble.ts", program(3));
     const { until, ended, spawned } = start(process.execPath, [
-      MAIN,
+      MERLON,
       "build",
       "--watch",
       "main.ensemble.ts",
@@ -180,7 +180,7 @@ describe("--watch", { timeout: 180_000 }, () => {
   // `script` (of util-linux, in every Debian) gives the command a terminal.
   test("on a terminal: a cleared screen, keys at the foot, r and q", async () => {
     write("main.workflow.ts", workflow("price"));
-    const command = `'${process.execPath}' '${MAIN}' check --watch main.workflow.ts`;
+    const command = `'${process.execPath}' '${MERLON}' check --watch main.workflow.ts`;
     const { until, ended, spawned } = start("/usr/bin/script", ["-qefc", command, "/dev/null"]);
     expect(await until("✔ workflow w")).toContain("\u001b[2J");
     await until("Press r to check again, q to quit.");

@@ -4,11 +4,11 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { rewrite } from "#compiler/1-rewrite/rewrite.js";
+import { builtFile } from "../needs/built.js";
 
-const ROOT = resolve(import.meta.dirname, "..", "..");
 const TSC = join(dirname(createRequire(import.meta.url).resolve("typescript")), "tsc.js");
 
 const HEAD = 'import { categorify, clip, fillMissing, logOp, normalize, rename, source, workflow } from "merlon";\n';
@@ -53,7 +53,7 @@ test.each(Object.keys(PROGRAMS) as (keyof typeof PROGRAMS)[])("%s", name => {
         noEmit: true,
         types: [],
         skipLibCheck: true,
-        paths: { merlon: [join(ROOT, "dist", "compiler", "dsl", "index.d.ts")] },
+        paths: { merlon: [builtFile("compiler/dsl/index.d.ts")] },
       },
       files: ["main.ts"],
     }),

@@ -25,7 +25,7 @@ beforeEach(() => {
 });
 
 const merlon = (...args: string[]) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, "dist", "cli", "main.js"), ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MERLON, ...args], {
     cwd: folder,
     encoding: "utf8",
   });
@@ -82,7 +82,7 @@ describe("merlon typegen", () => {
   });
 
   test("a folder without programs is an error", () => {
-    const { status, stderr } = spawnSync(process.execPath, [join(ROOT, "dist", "cli", "main.js"), "typegen"], {
+    const { status, stderr } = spawnSync(process.execPath, [MERLON, "typegen"], {
       cwd: mkdtempSync(join(tmpdir(), "merlon-empty-")),
       encoding: "utf8",
     });
@@ -115,6 +115,7 @@ describe("merlon typegen", () => {
 test("artefacts are found by syntax: literals, constants, aliases, namespaces", () => {
   const text = `import * as m from "merlon";
 import { predictOnnx as predict, queryFaiss } from "merlon";
+import { MERLON } from "../needs/built.js";
 const index = "a.faiss";
 x.pipe(predict("a.onnx")); m.queryFeast("f", { view: "v" }); queryFaiss(index); queryFaiss(compute()); other("no");
 m.source.fromSchema("schema.pbtxt");

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { MERLON } from "../needs/built.js";
 import { DEFAULT_CONFIG, type Editor, type Place, placeOf, startEditor } from "./tsserver.js";
 
 const SAMPLES = join(import.meta.dirname, "..", "samples");
@@ -208,7 +209,7 @@ export default ensemble("x", user);
     const other = startEditor(include && { ...DEFAULT_CONFIG, include });
     try {
       writeFileSync(join(other.folder, "main.ensemble.ts"), program);
-      const merlon = join(import.meta.dirname, "..", "..", "dist", "cli", "main.js");
+      const merlon = MERLON;
       execFileSync(process.execPath, [merlon, "typegen", "main.ensemble.ts"], { cwd: other.folder });
       const file = other.open("main.ensemble.ts", program);
       const ask = <T>(command: string, place: Place) => other.ask<T>(command, { file, ...place });

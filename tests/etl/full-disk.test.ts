@@ -2,13 +2,11 @@
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { MERLON } from "../needs/built.js";
 import { merlon } from "./merlon-command.js";
 import { inFolder } from "./run-workflow.js";
 import { withDuckDB } from "./table-values.js";
-
-const MERLON = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 /** Runs the command with a limit on the size of files (in blocks of 1024 bytes), which writes meet as a full disk. */
 const limited = (folder: string, blocks: number, ...args: string[]) =>

@@ -2,7 +2,6 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { readFaissHeaderFile } from "#formats/faiss/faiss.js";
@@ -10,11 +9,11 @@ import { buildIndex } from "#runtime/etl/index-build.js";
 import { measureRecall } from "#runtime/etl/measure-recall.js";
 import { readVectors } from "#runtime/etl/read-vectors.js";
 import { openIndex } from "#runtime/stores/vectors/open-index.js";
+import { MERLON } from "../needs/built.js";
 import { inFolder } from "./run-workflow.js";
 import { writeParquet } from "./table-values.js";
 import { schemaOf } from "./workflow-plan.js";
 
-const merlon = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const run = promisify(execFile);
 const [COUNT, DIMENSION] = [800, 8];
 const vector = (i: number) =>
@@ -92,7 +91,7 @@ test("the command: one query, and the chart with its page", async () => {
   await inFolder(async folder => {
     const [data, out, page] = [await embeddings(folder), join(folder, "i.faiss"), join(folder, "recall.html")];
     await run(process.execPath, [
-      merlon,
+      MERLON,
       "index",
       "build",
       "--data",
@@ -111,10 +110,10 @@ test("the command: one query, and the chart with its page", async () => {
       out,
     ]);
     const query = vector(3).join(",");
-    const { stdout } = await run(process.execPath, [merlon, "index", "search", out, `--query=${query}`, "--topk", "3"]);
+    const { stdout } = await run(process.execPath, [MERLON, "index", "search", out, `--query=${query}`, "--topk", "3"]);
     expect(stdout.split("\n")[0]).toBe("0\t5003\t0");
     const chart = await run(process.execPath, [
-      merlon,
+      MERLON,
       "index",
       "search",
       out,
@@ -131,11 +130,11 @@ test("the command: one query, and the chart with its page", async () => {
     expect(chart.stdout).toMatch(/recall@10/);
     expect(chart.stdout).toMatch(/efSearch 512 {2}1\.0000 █{30}/);
     expect(readFileSync(page, "utf8")).toMatch(/<circle .*efSearch 512: 1\.0000 in/);
-    await expect(run(process.execPath, [merlon, "index", "search", out, "--query", "1,2"])).rejects.toThrow(
+    await expect(run(process.execPath, [MERLON, "index", "search", out, "--query", "1,2"])).rejects.toThrow(
       "--query has 2 numbers (1,2), and the index vectors of 8.",
     );
     await expect(
-      run(process.execPath, [merlon, "index", "search", out, "--query", query, "--nprobe", "2"]),
+      run(process.execPath, [MERLON, "index", "search", out, "--query", query, "--nprobe", "2"]),
     ).rejects.toThrow();
   });
 });

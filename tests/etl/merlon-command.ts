@@ -1,8 +1,6 @@
 /** The built command, run as a person runs it. */
 import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
-
-const MERLON = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+import { MERLON } from "../needs/built.js";
 
 /** Runs the command in a folder. */
 export const merlon = (folder: string, ...args: string[]): Promise<{ status: number; out: string; err: string }> =>

@@ -2,9 +2,9 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { python } from "../needs/python.js";
 
 const TOOLS = fileURLToPath(new URL("../../tools", import.meta.url));
-const PYTHON = process.env.MERLON_TEST_PYTHON ?? "python3";
 
 /** Traces `lambda c, rows: …` of columns by dtype; the expression, or the reason against it. */
 const SCRIPT = `
@@ -40,7 +40,7 @@ interface Traced {
 
 const trace = (cases: readonly (readonly [text: string, data: object | null])[]): readonly Traced[] =>
   JSON.parse(
-    execFileSync(PYTHON, ["-c", SCRIPT], { input: JSON.stringify(cases), encoding: "utf8" }),
+    execFileSync(python(), ["-c", SCRIPT], { input: JSON.stringify(cases), encoding: "utf8" }),
   ) as readonly Traced[];
 
 test("functions are expressions, with the dtype that pandas gives", () => {

@@ -8,12 +8,12 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { transformWorkflow } from "#runtime/etl/transform.js";
+import { python } from "../needs/python.js";
 import { fitCells, inFolder } from "./run-workflow.js";
 import { SCHEMA_SAMPLE } from "./schema-sample.js";
 import { writeParquet } from "./table-values.js";
 import { workflowPlan } from "./workflow-plan.js";
 
-const python = process.env.MERLON_TEST_PYTHON ?? "python3";
 const run = promisify(execFile);
 
 interface Seen {
@@ -73,7 +73,7 @@ test("pandas and polars read a transform's Parquet, nulls and lists included", a
     const data = join(folder, "request.parquet");
     await writeParquet(data, fitted.inputs, cells);
     await transformWorkflow(join(folder, "fitted"), data, join(folder, "out.parquet"));
-    const { stdout } = await run(python, ["-c", READ, join(folder, "out.parquet")]);
+    const { stdout } = await run(python(), ["-c", READ, join(folder, "out.parquet")]);
     const read = JSON.parse(stdout) as Record<"pandas" | "polars" | "types", Record<string, unknown>>;
     const expected = { brand: [3, 1, 4], seen: [[4, 3], [], [3]], price: [0, null, 1], age: [7, null, 9] };
     expect(read.polars).toEqual(expected);

@@ -4,13 +4,12 @@ import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { MERLON } from "../needs/built.js";
 import { merlon } from "./merlon-command.js";
 import { inFolder } from "./run-workflow.js";
 import { withDuckDB } from "./table-values.js";
 
-const MERLON = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const COLUMNS = ["a", "b", "c", "d", "e", "f"];
 
 const entriesOf = (journal: string): number =>

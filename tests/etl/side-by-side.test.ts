@@ -8,11 +8,10 @@ import { growParquet } from "#runtime/etl/append-parquet.js";
 import { fitWorkflow } from "#runtime/etl/fit.js";
 import { writeFittedWorkflow } from "#runtime/etl/fitted-folder.js";
 import { transformWorkflow } from "#runtime/etl/transform.js";
+import { python } from "../needs/python.js";
 import { inFolder } from "./run-workflow.js";
 import { withDuckDB } from "./table-values.js";
 import { fittedPlan, workflowPlan } from "./workflow-plan.js";
-
-const python = process.env.MERLON_TEST_PYTHON ?? "python3";
 
 const fitFile = (plan: Plan, data: string, out: string) =>
   writeFittedWorkflow(out, async folder => fittedPlan(plan, (await fitWorkflow(plan, data, { folder })).states));
@@ -63,7 +62,7 @@ test("rows stay in their order, with ids by counting, two encodings of one key, 
     expect(await outOfOrder(at("two.parquet"), "i")).toBe(0);
     expect(await unequal(at("one.parquet"), at("two.parquet"))).toBe(0);
     expect(await unequal(at("one.parquet"), at("four/part-00000.parquet"))).toBe(0);
-    const { stdout } = await promisify(execFile)(python, ["-c", READ, at("two.parquet")]);
+    const { stdout } = await promisify(execFile)(python(), ["-c", READ, at("two.parquet")]);
     const [pandas, polars, sum, same, ...sorted] = stdout.trim().split(" ");
     expect([pandas, polars, same, ...sorted]).toEqual([String(rows), String(rows), sum, "True", "True"]);
   });

@@ -8,6 +8,7 @@ import { writeFittedWorkflow } from "#runtime/etl/fitted-folder.js";
 import { openSpark, type SparkSession } from "#runtime/etl/spark/session.js";
 import { transformOnSpark } from "#runtime/etl/spark/transform-on-spark.js";
 import { transformWorkflow } from "#runtime/etl/transform.js";
+import { sparkPython } from "../needs/java.js";
 import { merlon } from "./merlon-command.js";
 import { inFolder } from "./run-workflow.js";
 import { type Query, readParquet, withDuckDB } from "./table-values.js";
@@ -24,7 +25,7 @@ beforeAll(async () => {
       "spark.driver.memory": "1g",
       "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
     },
-    python: process.env.MERLON_SPARK_PYTHON ?? process.env.MERLON_TEST_PYTHON ?? "python3",
+    python: sparkPython(),
   });
 });
 afterAll(() => spark?.close());

@@ -1,11 +1,11 @@
 /** `merlon stats`: figures against plain arithmetic, drift against its formulas, and the page in Chromium. */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
 import { describe, expect, test, vi } from "vitest";
 import { psiOf } from "#runtime/etl/drift.js";
 import { dataStats } from "#runtime/etl/stats.js";
+import { launchChromium } from "../needs/chromium.js";
 import { merlon } from "./merlon-command.js";
 import { inFolder } from "./run-workflow.js";
 import { writeParquet } from "./table-values.js";
@@ -111,8 +111,7 @@ describe("the command", () => {
       const html = readFileSync(join(folder, "page.html"), "utf8");
       expect(html).not.toMatch(/src=|href=|@import|url\(/);
       expect(html).not.toContain("<b>");
-      const path = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
-      const browser = await chromium.launch({ executablePath: path ?? "chromium", args: ["--no-sandbox"] });
+      const browser = await launchChromium();
       try {
         const page = await browser.newPage();
         const errors: string[] = [];

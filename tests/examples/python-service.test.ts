@@ -4,7 +4,8 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { python } from "../clients/python.js";
+import { MERLON } from "../needs/built.js";
+import { python } from "../needs/python.js";
 
 const root = new URL("../..", import.meta.url).pathname;
 
@@ -15,7 +16,7 @@ test("passes its own tests against merlon serve", () => {
     env: {
       ...process.env,
       PYTHONDONTWRITEBYTECODE: "1",
-      MERLON_COMMAND: `${process.execPath} ${join(root, "dist/cli/main.js")}`,
+      MERLON_COMMAND: `${process.execPath} ${MERLON}`,
       MERLON_REPOSITORY: join(root, "model-repo"),
     },
   });

@@ -10,6 +10,7 @@ import { readForest } from "#compiler/forest/read-forest.js";
 import { readLightgbm } from "#compiler/forest/read-lightgbm.js";
 import { readXgboost } from "#compiler/forest/read-xgboost.js";
 import { parseUbjson } from "#compiler/forest/ubjson.js";
+import { python } from "../needs/python.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "fixtures", "forest");
 interface Cases {
@@ -71,8 +72,7 @@ describe("predictions are the libraries' own", () => {
       });
       const script =
         "import onnx, sys\nfor f in sys.argv[1:]:\n  onnx.checker.check_model(onnx.load(f), full_check=True)\nprint(len(sys.argv) - 1)";
-      const python = process.env.MERLON_TEST_PYTHON ?? "python3";
-      expect(execFileSync(python, ["-c", script, ...files], { encoding: "utf8" }).trim()).toBe(`${cases.length}`);
+      expect(execFileSync(python(), ["-c", script, ...files], { encoding: "utf8" }).trim()).toBe(`${cases.length}`);
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -5,6 +5,7 @@ import type { Expression } from "#contract/expression.js";
 import type { DType } from "#triton-protos/datatype.js";
 import type { Cell } from "../etl/table-values.js";
 import { schemaOf } from "../etl/workflow-plan.js";
+import { python } from "../needs/python.js";
 
 export interface Case {
   readonly expression: Expression;
@@ -35,8 +36,7 @@ export function throughPython(cases: readonly Case[]): readonly (readonly Cell[]
     dtype,
     cells: Object.keys(types).map(name => rows[name]),
   }));
-  const python = process.env.MERLON_TEST_PYTHON ?? "python3";
   const tools = fileURLToPath(new URL("../../tools/", import.meta.url));
-  const answer = execFileSync(python, ["-c", RUNNER, tools], { input: JSON.stringify(given), maxBuffer: 2 ** 28 });
+  const answer = execFileSync(python(), ["-c", RUNNER, tools], { input: JSON.stringify(given), maxBuffer: 2 ** 28 });
   return JSON.parse(answer.toString()) as Cell[][];
 }

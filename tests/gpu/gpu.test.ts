@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import "../needs/vulkan.js";
 import { printOnnxModel } from "#formats/onnx/onnx-model.js";
 import { providersOf } from "#runtime/server/backends/onnx-providers.js";
 import { tensorrtOptions } from "#runtime/server/backends/tensorrt-options.js";

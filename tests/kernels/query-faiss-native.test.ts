@@ -4,12 +4,13 @@ import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSyn
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readFaissHeaderFile } from "#formats/faiss/faiss.js";
 import { openNativeIndex } from "#runtime/stores/vectors/native-index.js";
 import { openIndex } from "#runtime/stores/vectors/open-index.js";
 import type { FaissHits } from "#runtime/stores/vectors/protocol.js";
+import { builtUrl } from "../needs/built.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const fixtures = join(root, "tests", "fixtures");
@@ -47,12 +48,13 @@ function settled({ ids, distances, offsets }: FaissHits, k: number): Map<string,
   });
 }
 
-test.each(files)(
+const filled = files.filter(file => readFaissHeaderFile(join(fixtures, file)).ntotal > 0);
+
+test.each(filled)(
   "%s: what faiss-node answers, bit for bit below a split batch, at once and in threads, with ids excluded",
   async file => {
     const path = join(fixtures, file);
     const header = readFaissHeaderFile(path);
-    if (header.ntotal === 0) return;
     const native = (await openNativeIndex(path, header, {}))!;
     const thread = await openIndex(path, {}, "thread");
     for (const [count, k] of [
@@ -152,7 +154,7 @@ describe("faults are errors", () => {
 /** In a process of its own, since a binding stays loaded. */
 const inProcess = (script: string, env: Record<string, string> = {}) => {
   const file = join(folder, "script.mjs");
-  writeFileSync(file, script.replaceAll("DIST", pathToFileURL(join(root, "dist")).href));
+  writeFileSync(file, script.replaceAll("DIST", builtUrl("")));
   const run = spawnSync(process.execPath, ["--expose-gc", file], { encoding: "utf8", env: { ...process.env, ...env } });
   expect(run.stderr).toBe("");
   expect(run.status).toBe(0);

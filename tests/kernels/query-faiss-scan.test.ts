@@ -4,10 +4,11 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openIndex } from "#runtime/stores/vectors/open-index.js";
 import { together } from "#runtime/stores/vectors/together.js";
+import { builtUrl } from "../needs/built.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "merlon-scan-"));
@@ -108,7 +109,7 @@ test.each(["", "avx2", "none"])(
       }
       await Promise.all([scan.close(), thread.close()]);
     }
-    console.log(scanned);`.replaceAll("DIST", pathToFileURL(join(root, "dist")).href),
+    console.log(scanned);`.replaceAll("DIST", builtUrl("")),
     );
     const { stdout, stderr, status } = spawnSync(process.execPath, [script], {
       encoding: "utf8",

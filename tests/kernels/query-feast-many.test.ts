@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { candidates, column, context, grouped, type Item, plain, prepare, run, scalars } from "./step.js";
+import "../needs/built.js";
 
 const folder = fileURLToPath(new URL("../fixtures/feast", import.meta.url));
 const artefacts = { repository: "every-0.67-k3" };

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { addToBloom, bloomSize, emptyBloom, isInBloom, readBloom } from "#formats/hashes/bloom.js";
 import { idHashes } from "#operators/shared/kernel/id-hashes.js";
-import { python } from "../clients/python.js";
+import { python } from "../needs/python.js";
 import { candidates, column, grouped, type Item, lists, run, scalars } from "./step.js";
 
 function filterOf(ids: readonly Item[], rate: number, dtype: "int64" | "string" | "int32" = "int64"): Uint8Array {

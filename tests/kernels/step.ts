@@ -4,9 +4,8 @@ import type { OpKind, OpParamsInput } from "#contract/op-params.js";
 import { OP_PARAMS } from "#contract/op-params.js";
 import type { AnyStep, ColumnRef, Step } from "#contract/plan.js";
 import { type ColumnSchema, column } from "#contract/schema.js";
-import { prepareKernel } from "#operators/kernels.js";
 import { allocate, type Column, childRows, type Rows, rootRows, type Values } from "#runtime/base/columns/table.js";
-import type { Inputs, ModelCaller, RunContext } from "#runtime/engine/schedule/kernel.js";
+import type { Inputs, Kernel, ModelCaller, PrepareStep, RunContext } from "#runtime/engine/schedule/kernel.js";
 import { type DType, datatype } from "#triton-protos/datatype.js";
 
 export type Item = number | bigint | string | boolean | null;
@@ -123,6 +122,15 @@ export const context = (seed = 1n, parameters: RunContext["parameters"] = new Ma
   seed,
   parameters,
 });
+
+/** Only the kernels that a test runs are loaded, so that a test of one needs what this one needs. */
+const KERNELS = import.meta.glob<Readonly<Record<string, Kernel<OpKind>>>>("../../operators/*/kernel.ts");
+const kebab = (name: string): string => name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
+
+const prepareKernel: PrepareStep = async (step, context) => {
+  const kernels = await KERNELS[`../../operators/${kebab(step.op)}/kernel.ts`]!();
+  return kernels[step.op]!.prepare(step as Step, { ...context, prepareStep: prepareKernel });
+};
 
 export async function prepare<K extends OpKind>(
   op: K,

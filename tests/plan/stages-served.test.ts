@@ -13,8 +13,8 @@ import { parsePlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { printManifest, readManifest } from "#formats/folders/manifest.js";
 import { preparePlan } from "#runtime/engine/schedule/execute.js";
-import { python } from "../clients/python.js";
 import { scalars } from "../kernels/step.js";
+import { python } from "../needs/python.js";
 import { startServer } from "../server/support.js";
 
 const SAMPLES = join(import.meta.dirname, "..", "samples");

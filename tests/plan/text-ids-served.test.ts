@@ -13,11 +13,11 @@ import { createTestServer, fakeFaiss } from "#runtime/testing/index.js";
 import { decode } from "#triton-protos/proto-root.js";
 import { writeParquet } from "../etl/table-values.js";
 import { schemaOf } from "../etl/workflow-plan.js";
+import { MERLON } from "../needs/built.js";
 import { grpcClient } from "../reliability/support.js";
 import { startServer } from "../server/support.js";
 import { fixture } from "../stores/every-type.js";
 
-const MAIN = join(import.meta.dirname, "../../dist/cli/main.js");
 const folder = mkdtempSync(join(tmpdir(), "merlon-text-ids-"));
 const closers: (() => Promise<unknown>)[] = [];
 afterAll(async () => {
@@ -326,7 +326,7 @@ test("exclude of an index of texts is texts, and a list that filters them too", 
 test("the command line: builds, searches, types, and refuses a stock Triton with the way out", async () => {
   const merlon = (...args: string[]) => {
     const env = { ...process.env, NO_COLOR: "1" };
-    const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [MERLON, ...args], {
       cwd: folder,
       encoding: "utf8",
       env,

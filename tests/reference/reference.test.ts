@@ -15,6 +15,7 @@ import { makeFeatures } from "#shop/features.js";
 import { generate } from "#shop/generate.js";
 import { loadEvents } from "#shop/load.js";
 import { quote, withDuckdb } from "#shop/parquet.js";
+import { python } from "../needs/python.js";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const USERS = 200;
@@ -80,8 +81,7 @@ beforeAll(async () => {
       "--grpc",
       `127.0.0.1:${server.ports.grpc}`,
     ];
-    const python = process.env.MERLON_TEST_PYTHON ?? "python3";
-    const { stdout } = await promisify(execFile)(python, [join(here, "compare.py"), ...names, ...files], {
+    const { stdout } = await promisify(execFile)(python(), [join(here, "compare.py"), ...names, ...files], {
       maxBuffer: 1 << 26,
     });
     report = JSON.parse(stdout.trim().split("\n").at(-1)!) as Report;

@@ -5,10 +5,9 @@ import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { MERLON } from "../needs/built.js";
 import { repository } from "../server/support.js";
 import { counted, grpcClient, PATIENCE_MS, startTarget, type Target } from "./support.js";
-
-const MAIN = new URL("../../dist/cli/main.js", import.meta.url).pathname;
 
 /** A server of its own that may open few files; resolves when its ports are known. */
 async function startLimited(descriptors: number) {
@@ -30,7 +29,7 @@ async function startLimited(descriptors: number) {
       "-c",
       `ulimit -n ${descriptors}; exec "$0" "$@"`,
       process.execPath,
-      MAIN,
+      MERLON,
       "serve",
       "--model-repository",
       repository(["echo_int32"]),

@@ -7,8 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
+import { builtUrl } from "../needs/built.js";
 
-const LOADER = new URL("../../dist/cli/code-cache.js", import.meta.url).href;
+const LOADER = builtUrl("cli/code-cache.js");
 
 const ENTRY = `const other = require("./other-abc.cjs");
 let node_crypto = require("node:crypto");

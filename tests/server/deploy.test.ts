@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
+import "../needs/built.js";
 
 const folder = new URL("../../deploy/", import.meta.url);
 const text = (name: string): string => readFileSync(new URL(name, folder), "utf8");

@@ -7,9 +7,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { MERLON } from "../needs/built.js";
 import { repository } from "./support.js";
-
-const MERLON = new URL("../../dist/cli/main.js", import.meta.url).pathname;
 
 function start(
   args: readonly string[],

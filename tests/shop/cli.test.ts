@@ -3,10 +3,10 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, expect, it } from "vitest";
+import { builtFile } from "../needs/built.js";
 
-const tool = fileURLToPath(new URL("../../dist/examples/shop/shop.js", import.meta.url));
+const tool = builtFile("examples/shop/shop.js");
 const folder = mkdtempSync(join(tmpdir(), "merlon-shop-cli-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const shop = (...args: string[]) => spawnSync(process.execPath, [tool, ...args], { cwd: folder, encoding: "utf8" });

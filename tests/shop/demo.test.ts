@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import "../needs/built.js";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const demo = (...args: string[]) =>

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { Index } from "faiss-node";
 import { afterAll, describe, expect, test } from "vitest";
 import { patchIvfIds, readFaissHeader, readFaissHeaderFile, wrapIdMap } from "#formats/faiss/faiss.js";
+import { python } from "../needs/python.js";
 
 const folder = fileURLToPath(new URL("../fixtures/faiss", import.meta.url));
 const files = readdirSync(folder).filter(name => name.endsWith(".faiss"));
@@ -88,7 +89,6 @@ describe("headers of files that FAISS wrote", () => {
 });
 
 describe("ids given to what faiss-node builds", () => {
-  const python = process.env.MERLON_TEST_PYTHON ?? "python3";
   const faiss = createRequire(import.meta.url)("faiss-node") as { Index: typeof Index };
   const n = 64;
   const vectors = Array.from({ length: n * 4 }, (_, i) => Math.sin(i * 1.7) * Math.cos(i));
@@ -97,7 +97,7 @@ describe("ids given to what faiss-node builds", () => {
   const nearest = (file: string): string[] => {
     const code =
       "import faiss, json, sys; i = faiss.read_index(sys.argv[1]); x = json.loads(sys.argv[2]); import numpy as np; print(json.dumps([str(v) for v in i.search(np.array(x, 'f4').reshape(-1, 4), 1)[1].ravel().tolist()]))";
-    return JSON.parse(execFileSync(python, ["-c", code, file, JSON.stringify(vectors)], { encoding: "utf8" }));
+    return JSON.parse(execFileSync(python(), ["-c", code, file, JSON.stringify(vectors)], { encoding: "utf8" }));
   };
 
   test("IVF,Flat: ids inside the lists", () => {

@@ -1,5 +1,3 @@
-// Stores written by real Feast (0.31.1 and 0.67; keys of versions 1, 2, 3) answer here what `get_online_features` answers there.
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +10,7 @@ import { findView } from "#formats/feast/feast-registry.js";
 import { openStore } from "#runtime/stores/feast/open-store.js";
 import { featureField, hashNamer, timeField } from "#runtime/stores/feast/redis-form.js";
 import { scalars } from "../kernels/step.js";
+import { openssl } from "../needs/openssl.js";
 import { fill, redisAt } from "./every-redis.js";
 import { FIXTURES, feastAnswers, ourAnswers, repositoryOf } from "./every-type.js";
 import { startRedis, startRedisCluster, type TestRedis } from "./redis-server.js";
@@ -83,7 +82,7 @@ describe("other servers", () => {
     const folder = mkdtempSync(join(tmpdir(), "merlon-redis-tls-"));
     const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
     const ask = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1";
-    execFileSync("openssl", [...ask.split(" "), "-keyout", key, "-out", cert], { stdio: "ignore" });
+    openssl(folder, ...ask.split(" "), "-keyout", key, "-out", cert);
     const flags = ["--tls-port", "{port}", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert];
     const server = await startRedis([...flags, "--tls-auth-clients", "no"], { tls: { rejectUnauthorized: false } });
     await fill(server.client(), name);
@@ -102,7 +101,7 @@ describe("other servers", () => {
     const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
     const ask =
       "req -x509 -newkey rsa:2048 -days 2 -subj /CN=elsewhere -passout pass:opens -addext subjectAltName=DNS:elsewhere";
-    execFileSync("openssl", [...ask.split(" "), "-keyout", key, "-out", cert], { stdio: "ignore" });
+    openssl(folder, ...ask.split(" "), "-keyout", key, "-out", cert);
     const client = { cert: readFileSync(cert), key: readFileSync(key), passphrase: "opens", rejectUnauthorized: false };
     const flags = ["--tls-port", "{port}", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert];
     const server = await startRedis([...flags, "--tls-key-file-pass", "opens"], { tls: client });

@@ -3,13 +3,13 @@ import { execFile } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import Database from "better-sqlite3";
 import { afterAll, describe, expect, test } from "vitest";
 import { readFeastRepository } from "#formats/feast/feast-repository.js";
 import { materialize } from "#runtime/etl/materialize.js";
 import { getFeatures } from "#runtime/stores/feast/get-features.js";
+import { MERLON } from "../needs/built.js";
 import { feastAnswers, fixture, hashesOf, ourAnswers } from "./every-type.js";
 import { startRedis } from "./redis-server.js";
 
@@ -41,7 +41,6 @@ const rowsOf = (file: string, table: string) => {
   }
 };
 const VIEWS = ["values", "pairs", "shops", "codes", "tokens"];
-const merlon = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 describe("SQLite", () => {
   test("every row of every view is Feast's, byte for byte, and again the second time", async () => {
@@ -110,7 +109,7 @@ describe("SQLite", () => {
     writeFileSync(csv, "shop,rating,ts\nnorth,inf,2024-01-01\nsüd,-inf,2024-01-01\nwest,1.5,2024-01-01\n");
     await materialize(folder, { views: ["shops"], data: [csv] });
     const asked = ["feast", "get", folder, "--view", "shops", "--key", "shop=north,süd,west,east", "--format", "json"];
-    const { stdout } = await promisify(execFile)(process.execPath, [merlon, ...asked]);
+    const { stdout } = await promisify(execFile)(process.execPath, [MERLON, ...asked]);
     expect((JSON.parse(stdout) as { rating: unknown }[]).map(row => row.rating)).toEqual([
       "Infinity",
       "-Infinity",
@@ -148,7 +147,7 @@ describe("Redis", () => {
     const server = await startRedis();
     const folder = copy(`127.0.0.1:${server.port}`);
     const run = promisify(execFile);
-    const { stdout } = await run(process.execPath, [merlon, "feast", "materialize", folder]);
+    const { stdout } = await run(process.execPath, [MERLON, "feast", "materialize", folder]);
     expect(stdout).toContain("✔ values: 3 of 3 entities written");
     const client = server.client();
     const hashes: Record<string, Record<string, string>> = {};
@@ -173,7 +172,7 @@ describe("Redis", () => {
       "--format",
       "json",
     ];
-    const got = await run(process.execPath, [merlon, ...asked]);
+    const got = await run(process.execPath, [MERLON, ...asked]);
     expect(JSON.parse(got.stdout)).toEqual([
       {
         user_id: 1,

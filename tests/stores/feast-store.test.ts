@@ -14,6 +14,7 @@ import { openSqliteStore } from "#runtime/stores/feast/sqlite-store.js";
 import { FEATURE_STATUS, type FeatureStore, type ReadOptions } from "#runtime/stores/feast/store.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
 import { lists, plain, scalars } from "../kernels/step.js";
+import { builtUrl } from "../needs/built.js";
 
 interface Answers {
   readonly [view: string]: {
@@ -185,7 +186,7 @@ test("a large store is read by a thread, which the process waits for", async () 
   });
   const file = join(folder, "data", "online_store.db");
   expect(statSync(file).size).toBeGreaterThan(4 << 20);
-  const module = (path: string) => JSON.stringify(new URL(`../../dist/${path}`, import.meta.url).href);
+  const module = (path: string) => JSON.stringify(builtUrl(path));
   const script = join(folder, "ask.mjs");
   writeFileSync(
     script,

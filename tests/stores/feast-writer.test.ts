@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import type { FeastRepositoryDescription } from "#runtime/stores/feast/describe.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
+import { python } from "../needs/python.js";
 
-const python = process.env.MERLON_TEST_PYTHON ?? "python3";
 const script = fileURLToPath(new URL("../oracles/feast/read_repository.py", import.meta.url));
 const folders: string[] = [];
 const folder = () => {
@@ -71,7 +71,7 @@ describe("a repository written here", () => {
     writeFeastRepository(out, description);
     const answers = JSON.parse(
       execFileSync(
-        python,
+        python(),
         [script, out, '{"user_features": [1, -2, 9007199254740993, 7], "item_features": ["k1", "k2", "k3"]}'],
         { encoding: "utf8" },
       ),
@@ -95,7 +95,7 @@ describe("a repository written here", () => {
   test("the rows are the bytes that Feast writes for the same values", () => {
     const out = folder();
     writeFeastRepository(out, description);
-    execFileSync(python, [script, out, '{"user_features": [1, -2, 9007199254740993]}', "--compare"], {
+    execFileSync(python(), [script, out, '{"user_features": [1, -2, 9007199254740993]}', "--compare"], {
       encoding: "utf8",
     });
   });

@@ -11,9 +11,9 @@ import { Secret } from "#contract/secret.js";
 import { findView } from "#formats/feast/feast-registry.js";
 import { openStore } from "#runtime/stores/feast/open-store.js";
 import { scalars } from "../kernels/step.js";
+import { python } from "../needs/python.js";
 import { feastAnswers, fixture, ourAnswers, repositoryOf } from "./every-type.js";
 
-const python = process.env.MERLON_TEST_PYTHON!;
 const name = "every-0.67-k3";
 const at = (port: number) => ({
   ...repositoryOf(name),
@@ -28,7 +28,7 @@ describe("Feast's feature server", () => {
     cpSync(fixture(name), folder, { recursive: true });
     port = await freePort();
     const env = { ...process.env, FEAST_USAGE: "False", TZ: "UTC" };
-    server = spawn(join(dirname(python), "feast"), ["serve", "--host", "127.0.0.1", "--port", String(port)], {
+    server = spawn(join(dirname(python()), "feast"), ["serve", "--host", "127.0.0.1", "--port", String(port)], {
       cwd: folder,
       env,
       stdio: "ignore",

@@ -1,11 +1,12 @@
 /** Debian's `redis-server`, started on loopback for a test: one server, or two that are a cluster. */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis, type RedisOptions } from "ioredis";
 import { freePort } from "#conformance/free-ports.js";
+import { spawnRedis } from "../needs/redis.js";
 
 export interface TestRedis {
   readonly port: number;
@@ -39,11 +40,7 @@ export async function startRedis(flags: readonly string[] = [], options: RedisOp
     return made;
   };
   const start = async () => {
-    server = spawn(
-      "redis-server",
-      args.map(arg => (arg === "{port}" ? String(port) : arg)),
-      { stdio: "ignore" },
-    );
+    server = spawnRedis(args.map(arg => (arg === "{port}" ? String(port) : arg)));
     const probe = client();
     await probe.ping();
     probe.disconnect();

@@ -9,9 +9,8 @@ import { expect, test } from "vitest";
 import { freePort } from "#conformance/free-ports.js";
 import { connect } from "#runtime/client/index.js";
 import { MerlonContainer } from "#runtime/testing/container.js";
+import { TRITONSERVER } from "../needs/built.js";
 import { repository } from "../server/support.js";
-
-const TRITONSERVER = new URL("../../dist/cli/tritonserver.js", import.meta.url).pathname;
 
 test("image, command, ports, folders and readiness are data", () => {
   const container = new MerlonContainer("team/merlon:1")

@@ -13,12 +13,12 @@ import { compareTensors, ulpsBetween } from "#runtime/testing/recordings/compare
 import { diff } from "#runtime/testing/recordings/diff.js";
 import { openDiffTarget } from "#runtime/testing/recordings/diff-target.js";
 import { record } from "#runtime/testing/recordings/record.js";
+import { MERLON } from "../needs/built.js";
 import { repository } from "../server/support.js";
 import { withoutManifests } from "../walls/support/by-hand.js";
 import { readCassette } from "./read-cassette.js";
 
 const MODEL_REPO = fileURLToPath(new URL("../../model-repo", import.meta.url));
-const MERLON = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), "merlon-diff-"));
 
 const floats = (...values: number[]) => ({

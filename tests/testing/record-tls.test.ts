@@ -13,11 +13,11 @@ import { beforeAll, expect, test } from "vitest";
 import { connect } from "#runtime/client/index.js";
 import { createTestServer, defineModel } from "#runtime/testing/index.js";
 import { record } from "#runtime/testing/recordings/record.js";
+import { MERLON } from "../needs/built.js";
 import { startServer } from "../server/support.js";
 import { makeCertificates } from "../typed-client/certificates.js";
 import { readCassette } from "./read-cassette.js";
 
-const MERLON = new URL("../../dist/cli/main.js", import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), "merlon-record-tls-"));
 const file = (name: string): string => join(folder, name);
 const pem = (name: string): Buffer => readFileSync(file(name));

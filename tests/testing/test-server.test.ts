@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { createManualClock, createTestServer, defineModel, fakeFaiss, fakeFeast } from "#runtime/testing/index.js";
+import { builtUrl } from "../needs/built.js";
 import { recommend } from "../plan/served-plan.js";
 
 const MODEL_REPO = fileURLToPath(new URL("../../model-repo", import.meta.url));
@@ -224,7 +225,7 @@ test("fifty servers run side by side, each with its own answer", async () => {
 
 test("so do servers of one repository: FAISS, Feast and ONNX models, each with its own seed; the process ends by itself", async () => {
   const script = `
-    import { createTestServer } from ${JSON.stringify(new URL("../../dist/runtime/testing/index.js", import.meta.url).href)};
+    import { createTestServer } from ${JSON.stringify(builtUrl("runtime/testing/index.js"))};
     const servers = await Promise.all(Array.from({ length: 10 }, () => createTestServer("model-repo")));
     const ask = server => server.infer("recommend", { user_id: [[512300022n]] }, { parameters: { seed: 5n } });
     const answers = await Promise.all(servers.map(ask));
@@ -242,7 +243,7 @@ test("so do servers of one repository: FAISS, Feast and ONNX models, each with i
 
 test("a process ends by itself once its servers are closed, and leaves no file", async () => {
   const script = `
-    import { createTestServer, defineModel } from ${JSON.stringify(new URL("../../dist/runtime/testing/index.js", import.meta.url).href)};
+    import { createTestServer, defineModel } from ${JSON.stringify(builtUrl("runtime/testing/index.js"))};
     const echo = defineModel({ inputs: { x: "FP32[1]" }, outputs: { y: "FP32[1]" }, mock: { outputs: { y: "echo" }, delayMs: 1 } });
     for (let i = 0; i < 3; i++) {
       const server = await createTestServer({ models: { echo } });

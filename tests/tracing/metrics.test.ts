@@ -3,7 +3,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { python } from "../clients/python.js";
+import { python } from "../needs/python.js";
 import { repository, startServer } from "../server/support.js";
 
 interface Family {

@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
-import { python } from "../clients/python.js";
+import { python } from "../needs/python.js";
 import { repository, startServer } from "../server/support.js";
 
 interface Span {

@@ -16,6 +16,7 @@ import type { AnyStep } from "#contract/plan.js";
 import { bytesMember, message, stringField } from "#formats/bytes/wire-writer.js";
 import { OnnxTooLargeError, printOnnxModel } from "#formats/onnx/onnx-model.js";
 import { freezeFeatures } from "#runtime/stores/feast/freeze-features.js";
+import { python } from "../needs/python.js";
 import { compiledProgram } from "./both-servers.js";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -31,10 +32,9 @@ test("graphs are what ONNX's checker takes, tensors what their configurations sa
   for (const fuse of [true, false])
     build(greedy, join(folder, fuse ? "fused" : "steps"), { triton: { freeze: freezeFeatures, fuse } });
   const users = [512300022, 512300042, 1];
-  const python = process.env.MERLON_TEST_PYTHON ?? "python3";
   const report = JSON.parse(
     execFileSync(
-      python,
+      python(),
       [
         join(import.meta.dirname, "check_graphs.py"),
         JSON.stringify(users),

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Tensor } from "#runtime/base/tensor.js";
 import type { Answer } from "../compiler/ask-binary.js";
+import { python } from "../needs/python.js";
 
 export interface OnnxTriton {
   /** Of ONNX Runtime. */
@@ -19,10 +20,10 @@ type Said =
   | { readonly error: string };
 
 export async function startOnnxTriton(): Promise<OnnxTriton> {
-  const python = spawn(process.env.MERLON_TEST_PYTHON ?? "python3", [join(import.meta.dirname, "onnx_triton.py")], {
+  const child = spawn(python(), [join(import.meta.dirname, "onnx_triton.py")], {
     stdio: ["pipe", "pipe", "inherit"],
   });
-  const lines = createInterface({ input: python.stdout })[Symbol.asyncIterator]();
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async (): Promise<unknown> => {
     const line = await lines.next();
     if (line.done) throw new Error("onnx_triton.py has ended.");
@@ -32,7 +33,7 @@ export async function startOnnxTriton(): Promise<OnnxTriton> {
   let turn: Promise<unknown> = Promise.resolve();
   const exchange = (request: unknown): Promise<Said> => {
     const answered = turn.then(() => {
-      python.stdin.write(`${JSON.stringify(request)}\n`);
+      child.stdin.write(`${JSON.stringify(request)}\n`);
       return next() as Promise<Said>;
     });
     turn = answered.catch(() => {});
@@ -52,6 +53,6 @@ export async function startOnnxTriton(): Promise<OnnxTriton> {
       if ("error" in said) return said;
       return Object.fromEntries(Object.entries(said.outputs).sort(([a], [b]) => (a < b ? -1 : 1)));
     },
-    stop: () => void python.kill(),
+    stop: () => void child.kill(),
   };
 }

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import * as ort from "onnxruntime-node";
+import { python } from "../needs/python.js";
 
 type Tensors = Readonly<Record<string, ort.Tensor>>;
 
@@ -21,10 +22,10 @@ interface Said {
 }
 
 export function startPythonOnnx(): PythonOnnx {
-  const python = spawn(process.env.MERLON_TEST_PYTHON ?? "python3", [join(import.meta.dirname, "python_onnx.py")], {
+  const child = spawn(python(), [join(import.meta.dirname, "python_onnx.py")], {
     stdio: ["pipe", "pipe", "inherit"],
   });
-  const lines = createInterface({ input: python.stdout })[Symbol.asyncIterator]();
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const sent = new Set<string>();
   return {
     run: async (onnx, feeds) => {
@@ -32,14 +33,14 @@ export function startPythonOnnx(): PythonOnnx {
       const inputs = Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, say(tensor)]));
       const bytes = sent.has(graph) ? {} : { onnx: Buffer.from(onnx).toString("base64") };
       sent.add(graph);
-      python.stdin.write(`${JSON.stringify({ graph, inputs, ...bytes })}\n`);
+      child.stdin.write(`${JSON.stringify({ graph, inputs, ...bytes })}\n`);
       const line = await lines.next();
       if (line.done) throw new Error("python_onnx.py has ended.");
       const said = JSON.parse(line.value) as { outputs: Record<string, Said> } | { error: string };
       if ("error" in said) throw new Error(said.error);
       return Object.fromEntries(Object.entries(said.outputs).map(([name, tensor]) => [name, hear(tensor)]));
     },
-    stop: () => void python.kill(),
+    stop: () => void child.kill(),
   };
 }
 

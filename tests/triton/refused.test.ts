@@ -15,11 +15,11 @@ import type { AnyStep, Step } from "#contract/plan.js";
 import { LOWERINGS } from "#operators/lowerings.js";
 import { placesOf } from "#operators/shared/onnx/key-places.js";
 import { LoweringFault } from "#operators/shared/onnx/lowering.js";
+import { MERLON } from "../needs/built.js";
 import { compiledProgram } from "./both-servers.js";
 import { SHOP } from "./sample-programs.js";
 
 const ROOT = join(import.meta.dirname, "../..");
-const MAIN = join(ROOT, "dist/cli/main.js");
 const INDEX = join(ROOT, "tests/samples/artefacts/index/items.faiss");
 const folder = mkdtempSync(join(tmpdir(), "merlon-refused-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -40,7 +40,7 @@ test("every step that stands in the way is told at its operator, and nothing is 
   const file = join(folder, "refused.ensemble.ts");
   writeFileSync(file, PROGRAM);
   const merlon = (...args: string[]) =>
-    spawnSync(process.execPath, [MAIN, ...args], {
+    spawnSync(process.execPath, [MERLON, ...args], {
       cwd: folder,
       encoding: "utf8",
       env: { ...process.env, NO_COLOR: "1" },

@@ -4,10 +4,11 @@
 import { readFileSync } from "node:fs";
 import { createServer, request } from "node:http";
 import { join, normalize } from "node:path";
-import { type Browser, chromium } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { connect as Connect } from "#runtime/client/browser.js";
 import { serve } from "#runtime/server/index.js";
+import { launchChromium } from "../needs/chromium.js";
 
 const root = new URL("../..", import.meta.url).pathname;
 let [server, browser]: [Awaited<ReturnType<typeof serve>> | undefined, Browser | undefined] = [undefined, undefined];
@@ -40,14 +41,7 @@ beforeAll(async () => {
     writeLog: () => {},
   });
   await new Promise<void>(done => page.listen(0, "127.0.0.1", done));
-  const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(path => {
-    try {
-      return readFileSync(path).length > 0;
-    } catch {
-      return false;
-    }
-  });
-  browser = await chromium.launch({ ...(executablePath && { executablePath }), args: ["--no-sandbox"] });
+  browser = await launchChromium();
 });
 afterAll(async () => {
   await browser?.close();

@@ -9,9 +9,9 @@ import { promisify } from "node:util";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { serve } from "#runtime/server/index.js";
+import { MERLON } from "../needs/built.js";
 import { contractRepository } from "./contract-models.js";
 
-const root = new URL("../..", import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), "merlon-command-"));
 let server: Awaited<ReturnType<typeof serve>>;
 
@@ -58,7 +58,7 @@ interface Ended {
   readonly stderr: string;
 }
 const merlon = (...words: string[]): Promise<Ended> =>
-  promisify(execFile)(process.execPath, [join(root, "dist/cli/main.js"), ...words], {
+  promisify(execFile)(process.execPath, [MERLON, ...words], {
     cwd: folder,
     env: { ...process.env, MERLON_URL: `grpc://127.0.0.1:${server.ports.grpc}` },
   }).then(

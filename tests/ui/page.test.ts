@@ -1,15 +1,15 @@
 // The page of `merlon serve --ui` in a real Chromium, over the example's repository. Screenshots are in .cache/ui, to be looked at.
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { Validator } from "@seriousme/openapi-schema-validator";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { serveUi, type Ui } from "#cli/ui/serve-ui.js";
 import { connect } from "#runtime/client/index.js";
 import { type RunningServer, serve } from "#runtime/server/index.js";
+import { launchChromium } from "../needs/chromium.js";
 
-const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 const SHOTS = ".cache/ui";
 const repositories = ["model-repo"];
 let server: RunningServer;
@@ -37,7 +37,7 @@ beforeAll(async () => {
     recent: server.recent,
     intervalMs: 100,
   });
-  browser = await chromium.launch({ executablePath: CHROMIUM ?? "chromium", args: ["--no-sandbox"] });
+  browser = await launchChromium();
   page = await browser.newPage({ viewport: { width: 1440, height: 1400 }, colorScheme: "light" });
   page.on("console", message => complaints.push(message.text()));
   page.on("pageerror", error => complaints.push(error.message));

@@ -6,9 +6,8 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { expect, test } from "vitest";
 import { isOwn } from "#cli/ui/own-address.js";
+import { MERLON } from "../needs/built.js";
 import { repository } from "../server/support.js";
-
-const MERLON = new URL("../../dist/cli/main.js", import.meta.url).pathname;
 
 async function serveUi(...flags: readonly string[]) {
   const ports = ["--http-port=0", "--grpc-port=0", "--metrics-port=0", "--grpc-address=127.0.0.1"];

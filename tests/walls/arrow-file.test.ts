@@ -26,6 +26,7 @@ import { readArrowColumns } from "#formats/arrow/arrow-columns.js";
 import { readArrowMetadata } from "#formats/arrow/arrow-file.js";
 import { bytesSource } from "#formats/bytes/byte-source.js";
 import { type PrintedColumn, printFittedTable } from "#operators/shared/kernel/fitted-table.js";
+import "../needs/built.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-arrow-"));
 afterAll(() => rmSync(folder, { recursive: true }));

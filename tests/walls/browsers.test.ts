@@ -5,12 +5,13 @@ import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { createServer, request, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join, normalize } from "node:path";
-import { type Browser, chromium } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { HANDLERS } from "#cli/tritonserver/handlers.js";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
 import { isOwn } from "#cli/ui/own-address.js";
 import type { connect as Connect } from "#runtime/client/browser.js";
+import { launchChromium } from "../needs/chromium.js";
 import { type Options, repository, startServer } from "../server/support.js";
 
 const PAGE = "https://shop.example";
@@ -33,8 +34,7 @@ beforeAll(async () => {
     start({ httpAllowedOrigins: [`http://localhost:3000,${PAGE}`] }),
     start({ httpAllowedOrigins: ["*"] }),
   ]);
-  const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
-  browser = await chromium.launch({ ...(executablePath && { executablePath }), args: ["--no-sandbox"] });
+  browser = await launchChromium();
 });
 afterAll(async () => {
   await browser?.close();

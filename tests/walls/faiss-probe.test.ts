@@ -7,6 +7,7 @@ import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { type Plan, printPlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { probeIndex } from "#runtime/stores/vectors/probe-index.js";
+import { builtUrl } from "../needs/built.js";
 import { repository, startServer } from "../server/support.js";
 
 const kinds = fileURLToPath(new URL("../fixtures/faiss-kinds/1.15.1", import.meta.url));
@@ -114,7 +115,7 @@ describe("the process", () => {
   test("says what failed, and has a limit on its memory", async () => {
     const child = script(
       "memory.mjs",
-      `const { limitMemory } = await import(${JSON.stringify(new URL("../../dist/runtime/stores/vectors/native-index.js", import.meta.url).href)});
+      `const { limitMemory } = await import(${JSON.stringify(builtUrl("runtime/stores/vectors/native-index.js"))});
 limitMemory(JSON.parse(process.argv[2]).memory);
 const held = [];
 try { for (let i = 0; i < 8; i++) held.push(new Uint8Array(2 ** 30)); } catch (error) { process.stdout.write(error.message); process.exit(1); }`,

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { deflateRawSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import { readNpz } from "#formats/npz/npz.js";
+import { builtUrl } from "../needs/built.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-npz-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -120,7 +121,7 @@ describe("sizes that lie", () => {
   });
   test("four billion entries: the directory is compared with the file", () => {
     const path = write(zip([stored("a.npy", npy("(1,)", floats(1)))], 2 ** 32 - 1, true));
-    const module = new URL("../../dist/formats/npz/npz.js", import.meta.url).href;
+    const module = builtUrl("formats/npz/npz.js");
     const code = `import(${JSON.stringify(module)}).then(({ readNpz }) => readNpz(${JSON.stringify(path)}, ["a"])).catch(error => { process.stdout.write(error.message); });`;
     const { stdout, signal } = spawnSync(process.execPath, ["-e", code], { encoding: "utf8", timeout: 20_000 });
     expect({ stdout, signal }).toEqual({

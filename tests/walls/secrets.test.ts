@@ -12,9 +12,9 @@ import { serveOptions } from "#cli/tritonserver/serve-options.js";
 import { build, compile, printDiagnostics } from "#compiler/index.js";
 import { freePort } from "#conformance/free-ports.js";
 import { readFeastRepository } from "#formats/feast/feast-repository.js";
+import { MERLON } from "../needs/built.js";
 
 const SAMPLES = join(import.meta.dirname, "..", "samples");
-const MERLON = join(import.meta.dirname, "..", "..", "dist", "cli", "main.js");
 const folder = mkdtempSync(join(tmpdir(), "merlon-secrets-"));
 const CANARY = "c4nary7";
 const ENVIRONMENT = {

@@ -11,6 +11,7 @@ import { build, compile } from "#compiler/index.js";
 import { readCheck } from "#formats/feast/store-check.js";
 import { getFeatures } from "#runtime/stores/feast/get-features.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
+import { builtFile } from "../needs/built.js";
 import { random } from "./support/random.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -183,7 +184,7 @@ test("a store that is too large for memory is copied again only when it, or its 
 
 test("a store that is damaged is refused by build and by readers, and one that another program wrote is not", async () => {
   const { file, features, store } = program("damaged");
-  const dist = JSON.stringify(join(ROOT, "dist"));
+  const dist = JSON.stringify(builtFile(""));
   execFileSync(process.execPath, ["--input-type=module", "-e", materialize(dist, features, "3n")], { cwd: ROOT });
   const read = () => getFeatures(features, { views: ["user_features"], keys: new Map([["user_id", ["7"]]]) });
   expect(await read()).toMatchObject([{ age: 3n }]);
@@ -225,7 +226,7 @@ const materialize = (dist: string, features: string, age: string, killAfter = -1
 
 test("kill -9 of `feast materialize`, at any point: all rows are of one run", async () => {
   const { features, store } = program("killed", true);
-  const dist = JSON.stringify(join(ROOT, "dist"));
+  const dist = JSON.stringify(builtFile(""));
   const keys = new Map([["user_id", Array.from({ length: USERS }, (_, i) => String(i))]]);
   const draw = random(3);
   let last = "1";

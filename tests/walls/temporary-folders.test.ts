@@ -10,10 +10,10 @@ import { expect, test } from "vitest";
 import { ownerTag } from "#contract/files/owner-tag.js";
 import { removeAbandonedFolders, TemporaryFolder } from "#contract/files/temporary-folder.js";
 import { StagingFolder } from "#formats/folders/replace-folder.js";
+import { builtUrl } from "../needs/built.js";
 import { repository, startServer } from "../server/support.js";
 
 const place = (): string => mkdtempSync(join(tmpdir(), "merlon-handles-"));
-const DIST = new URL("../../dist/", import.meta.url).href;
 
 /** A process that runs a line of code and waits. */
 async function waiting(code: string, env: Record<string, string> = {}) {
@@ -52,7 +52,7 @@ test("a handle removes the folder that it made, and neither another of its name 
 
 test("temporary folders of a killed process are removed by a later server; those of others stay", async () => {
   const parent = place();
-  const make = `import { TemporaryFolder } from "${DIST}contract/files/temporary-folder.js"; new TemporaryFolder("test");`;
+  const make = `import { TemporaryFolder } from "${builtUrl("contract/files/temporary-folder.js")}"; new TemporaryFolder("test");`;
   const [dead, alive] = await Promise.all([0, 1].map(() => waiting(make, { TMPDIR: parent })));
   const [machine] = ownerTag().split(".");
   const foreign = [
@@ -98,7 +98,7 @@ test("two builders of one process id have two staging folders", () => {
 test("staging folders of a killed builder are removed, those of one at work stay, and what it retired comes back", async () => {
   const parent = place();
   const target = join(parent, "out");
-  const make = `import { StagingFolder } from "${DIST}formats/folders/replace-folder.js"; new StagingFolder(${JSON.stringify(target)});`;
+  const make = `import { StagingFolder } from "${builtUrl("formats/folders/replace-folder.js")}"; new StagingFolder(${JSON.stringify(target)});`;
   const dead = await waiting(make);
   const [first] = readdirSync(parent);
   await dead.kill();

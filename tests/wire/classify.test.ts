@@ -9,8 +9,8 @@ import { unpackStrings } from "#runtime/base/strings.js";
 import type { Tensor } from "#runtime/base/tensor.js";
 import { classify } from "#runtime/server/requests/classify.js";
 import { wireDatatype } from "#triton-protos/datatype.js";
+import { python } from "../needs/python.js";
 
-const python = process.env.MERLON_TEST_PYTHON ?? "python3";
 const DATATYPES = ["UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP32", "FP64"] as const;
 
 let state = 7;
@@ -115,7 +115,7 @@ test("floating-point numbers are printed as C prints them, ties and all", () => 
   const script = `import struct,sys
 d = sys.stdin.buffer.read()
 print("\\n".join("%f" % v for v in struct.unpack("<%dd" % (len(d) // 8), d)))`;
-  const { stdout, stderr } = spawnSync(python, ["-c", script], { input: bytes, encoding: "utf8" });
+  const { stdout, stderr } = spawnSync(python(), ["-c", script], { input: bytes, encoding: "utf8" });
   expect(stderr).toBe("");
   const rows = texts({ name: "x", datatype: "FP64", shape: [values.length, 1], data: new Uint8Array(bytes) }, 1);
   expect(rows.map(text => text.slice(0, -2))).toEqual(stdout.trim().split("\n"));

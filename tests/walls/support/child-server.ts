@@ -5,8 +5,8 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { MERLON } from "../../needs/built.js";
 
-const MERLON = new URL("../../../dist/cli/main.js", import.meta.url).pathname;
 const LOOPBACK = ["http", "grpc", "metrics"].flatMap(port => [`--${port}-port=0`, `--${port}-address=127.0.0.1`]);
 /** Bounds the wait for a start on a loaded machine. */
 const START_MS = 60_000;

@@ -2,8 +2,9 @@
  * `merlon serve` and `tritonserver` as processes on free ports of their own.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { builtFile } from "../../needs/built.js";
 
-const CLI = new URL("../../../dist/cli/", import.meta.url).pathname;
+const CLI = builtFile("cli/");
 
 export interface ServerProcess {
   readonly child: ChildProcess;

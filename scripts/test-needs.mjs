@@ -1,0 +1,83 @@
+// What `npm test` sets up for each need of tests/needs, and the test files of the tree. Uses Node's own modules only.
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join, relative } from "node:path";
+import { ensureBuilt, ensureDebian, hash, once, ROOT, run, step } from "./setup.mjs";
+
+/** The official clients and the originals run in a virtual environment of their own. */
+async function ensurePython() {
+  const venv = join(ROOT, ".cache", "test-venv");
+  const python = join(venv, "bin", "python");
+  const key = hash(readFileSync(join(ROOT, "tests", "requirements.txt"), "utf8"));
+  const stamped = join(ROOT, ".cache", "setup", "test-venv");
+  if (existsSync(python) && existsSync(stamped) && readFileSync(stamped, "utf8") === key) return python;
+  await step("Installing the Python clients that tests compare with (two or three minutes)", async () => {
+    ensureDebian("npm test", ["python3"]);
+    rmSync(venv, { recursive: true, force: true });
+    try {
+      run("python3", ["-m", "venv", venv]);
+    } catch {
+      ensureDebian("npm test", ["python3-venv"], () => false);
+      rmSync(venv, { recursive: true, force: true });
+      run("python3", ["-m", "venv", venv]);
+    }
+    const requirements = join("tests", "requirements.txt");
+    run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]);
+    await once("test-venv", key, () => {});
+  });
+  return python;
+}
+
+/** Other packages bring the folder too, with drivers for devices that are not here. */
+function hasSoftwareVulkan() {
+  const drivers = "/usr/share/vulkan/icd.d";
+  return existsSync(drivers) && readdirSync(drivers).some(name => name.startsWith("lvp_icd"));
+}
+
+/** Spark's own rule: JAVA_HOME, else the path. */
+const hasJava = () =>
+  spawnSync(process.env.JAVA_HOME ? join(process.env.JAVA_HOME, "bin", "java") : "java", ["-version"], {
+    stdio: "ignore",
+  }).status === 0;
+
+const hasBrowser = () => ["chromium", "chromium-browser", "google-chrome"].some(name => existsSync(`/usr/bin/${name}`));
+
+/** Name in tests/needs → what makes it ready; returns what the tests find in their environment. In the order of the set-up. */
+export const NEEDS = {
+  built: ensureBuilt,
+  python: async () => ({ MERLON_TEST_PYTHON: await ensurePython() }),
+  lab: async () => ({ MERLON_LAB_PYTHON: await (await import("./lab/ensure-lab.mjs")).ensureLab() }),
+  chromium: () => ensureDebian("The tests of pages", ["chromium"], hasBrowser),
+  openssl: () => ensureDebian("The tests of TLS", ["openssl"]),
+  strace: () => ensureDebian("The test of the files that a server opens", ["strace"]),
+  vulkan: () =>
+    ensureDebian(
+      "The tests of GPU placement, on a software Vulkan device",
+      ["mesa-vulkan-drivers", "libvulkan1"],
+      hasSoftwareVulkan,
+    ),
+  redis: () => ensureDebian("The tests of Redis feature stores", ["redis-server"]),
+  java: () => ensureDebian("The tests of Spark", ["openjdk-21-jre-headless"], hasJava),
+};
+
+/** @param needs names @returns the environment of the tests */
+export async function setUpNeeds(needs) {
+  const env = {};
+  for (const [name, ensure] of Object.entries(NEEDS)) if (needs.has(name)) Object.assign(env, await ensure());
+  return env;
+}
+
+/** Paths of the test files, relative to the tree, sorted: those that vitest.config.ts includes. */
+export function testFiles() {
+  const found = [];
+  const visit = folder => {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      if (entry.name === "node_modules") continue;
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) visit(path);
+      else if (entry.name.endsWith(".test.ts")) found.push(relative(ROOT, path));
+    }
+  };
+  for (const folder of ["operators", "tests", "examples"]) visit(join(ROOT, folder));
+  return found.filter(path => !path.startsWith("tests/bench/")).sort();
+}

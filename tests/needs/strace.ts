@@ -1,0 +1,2 @@
+/** `strace`, which lists the files that a process opens. */
+export const STRACE = "strace";

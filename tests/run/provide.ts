@@ -1,0 +1,33 @@
+/** Before a run: the needs of each test file, and a fresh `dist/` if a chosen file needs one. */
+import { relative } from "node:path";
+import type { TestProject } from "vitest/node";
+import { compile, isWatched } from "../../scripts/setup.mjs";
+import { needsReader, ROOT } from "./graph.mjs";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** By path of the test file, relative to the tree. */
+    readonly needs: Readonly<Record<string, readonly string[]>>;
+  }
+}
+
+/** `MERLON_SET_UP` → what makes `dist/` fresh: `npm test` has before, and `npm run dev` has a compiler of its own. */
+const builtBy: Readonly<Record<string, () => Promise<void>>> = {
+  here: compile,
+  before: async () => {},
+  watched: async () => {
+    const deadline = Date.now() + 300_000;
+    while (!isWatched() && Date.now() < deadline) await new Promise(done => setTimeout(done, 200));
+  },
+};
+
+export default async function provide(project: TestProject): Promise<void> {
+  const prepare = async (paths: readonly string[]) => {
+    const read = needsReader();
+    const { testFiles } = await project.globTestFiles();
+    project.provide("needs", Object.fromEntries(testFiles.map(path => [relative(ROOT, path), read(path)])));
+    if (paths.some(path => read(path).includes("built"))) await builtBy[process.env.MERLON_SET_UP ?? "here"]!();
+  };
+  await prepare(project.vitest.state.getPaths());
+  project.onTestsRerun(specs => prepare(specs.map(({ moduleId }) => moduleId)));
+}
