@@ -84,42 +84,45 @@ test.each(["executor", "ensemble"] as const)("forests answer what their librarie
   }
 });
 
+/** Three users of the sample of orderings, the third of whom may see nothing. */
+const users = [
+  { query: [1, 0, 0, 0], seen: [1, 2], hidden: [], licensed: Array.from({ length: 60 }, (_, i) => i) },
+  { query: [0, 1, 0.5, 0], seen: [], hidden: [5], licensed: Array.from({ length: 40 }, (_, i) => i + 10) },
+  { query: [-1, 0.2, 0, 1], seen: [], hidden: [], licensed: [] },
+];
+const ragged = (name: string, lists: readonly (readonly number[])[]) => {
+  const offsets = [0];
+  for (const list of lists) offsets.push(offsets.at(-1)! + list.length);
+  return [
+    { name: `${name}__values`, datatype: "INT64", shape: [offsets.at(-1)!], data: lists.flat() },
+    { name: `${name}__offsets`, datatype: "INT32", shape: [offsets.length], data: offsets },
+  ];
+};
+const request = (some: typeof users) => [
+  { name: "query", datatype: "FP32", shape: [some.length, 4], data: some.flatMap(u => u.query) },
+  ...ragged(
+    "seen",
+    some.map(u => u.seen),
+  ),
+  ...ragged(
+    "hidden",
+    some.map(u => u.hidden),
+  ),
+  ...ragged(
+    "licensed",
+    some.map(u => u.licensed),
+  ),
+];
+type Answer = Awaited<ReturnType<Awaited<ReturnType<typeof served>>>>;
+const lists = (answer: Answer, name: string) => {
+  const { data: offsets } = answer[`${name}__offsets`]!;
+  return offsets.slice(1).map((end, i) => answer[`${name}__values`]!.data.slice(offsets[i], end));
+};
+
 test.each(["executor", "ensemble"] as const)(
   "a batch is ordered as its users are one by one: layout %s",
   async layout => {
     const ask = await served("ensemble-ordering", "orderings", layout);
-    const users = [
-      { query: [1, 0, 0, 0], seen: [1, 2], hidden: [], licensed: Array.from({ length: 60 }, (_, i) => i) },
-      { query: [0, 1, 0.5, 0], seen: [], hidden: [5], licensed: Array.from({ length: 40 }, (_, i) => i + 10) },
-      { query: [-1, 0.2, 0, 1], seen: [], hidden: [], licensed: [] },
-    ];
-    const ragged = (name: string, lists: readonly (readonly number[])[]) => {
-      const offsets = [0];
-      for (const list of lists) offsets.push(offsets.at(-1)! + list.length);
-      return [
-        { name: `${name}__values`, datatype: "INT64", shape: [offsets.at(-1)!], data: lists.flat() },
-        { name: `${name}__offsets`, datatype: "INT32", shape: [offsets.length], data: offsets },
-      ];
-    };
-    const request = (some: typeof users) => [
-      { name: "query", datatype: "FP32", shape: [some.length, 4], data: some.flatMap(u => u.query) },
-      ...ragged(
-        "seen",
-        some.map(u => u.seen),
-      ),
-      ...ragged(
-        "hidden",
-        some.map(u => u.hidden),
-      ),
-      ...ragged(
-        "licensed",
-        some.map(u => u.licensed),
-      ),
-    ];
-    const lists = (answer: Awaited<ReturnType<typeof ask>>, name: string) => {
-      const { data: offsets } = answer[`${name}__offsets`]!;
-      return offsets.slice(1).map((end, i) => answer[`${name}__values`]!.data.slice(offsets[i], end));
-    };
     const batch = await ask(request(users));
     for (const name of ["best_ordered_ids", "best_ordered_scores", "capped_ordered_ids", "varied_ordered_ids"]) {
       const one = [];
@@ -132,29 +135,30 @@ test.each(["executor", "ensemble"] as const)(
     // Nothing is licensed to the last.
     expect(best[2]).toEqual([]);
     expect(lists(batch, "varied_ordered_ids")[0]).toHaveLength(3);
-    if (layout === "ensemble") return;
-
-    // Asked why, it tells the story of every candidate.
-    let told: readonly (readonly CandidateStory[])[] = [];
-    await ask(request(users), { explain: true }, parameters => {
-      told = JSON.parse(parameters.explain as string) as typeof told;
-    });
-    expect(told).toHaveLength(3);
-    expect(told[0]).toHaveLength(20);
-    expect(told[0]!.map(c => c.rank)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
-    for (const [row, stories] of told.entries())
-      for (const { id, from, droppedBy, scores } of stories) {
-        const { seen, hidden, licensed } = users[row]!;
-        const kept = !seen.includes(id as number) && !hidden.includes(id as number) && licensed.includes(id as number);
-        expect(from).toBe("found.queryFaiss");
-        expect(droppedBy === "allowed.filterCandidates").toBe(!kept);
-        if (kept && droppedBy !== "cheap.filter") expect(scores).toHaveProperty(["mixed.mixScores.mixed_score"]);
-      }
-    expect(told[0]!.filter(c => c.droppedBy === undefined).map(c => c.id)).toEqual(
-      expect.arrayContaining(lists(batch, "best_ordered_ids")[0]!),
-    );
   },
 );
+
+test("the answer to `explain` accounts for every candidate", async () => {
+  const ask = await served("ensemble-ordering", "orderings", "executor");
+  let told: readonly (readonly CandidateStory[])[] = [];
+  await ask(request(users), { explain: true }, parameters => {
+    told = JSON.parse(parameters.explain as string) as typeof told;
+  });
+  expect(told).toHaveLength(3);
+  expect(told[0]).toHaveLength(20);
+  expect(told[0]!.map(c => c.rank)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+  for (const [row, stories] of told.entries())
+    for (const { id, from, droppedBy, scores } of stories) {
+      const { seen, hidden, licensed } = users[row]!;
+      const kept = !seen.includes(id as number) && !hidden.includes(id as number) && licensed.includes(id as number);
+      expect(from).toBe("found.queryFaiss");
+      expect(droppedBy === "allowed.filterCandidates").toBe(!kept);
+      if (kept && droppedBy !== "cheap.filter") expect(scores).toHaveProperty(["mixed.mixScores.mixed_score"]);
+    }
+  expect(told[0]!.filter(c => c.droppedBy === undefined).map(c => c.id)).toEqual(
+    expect.arrayContaining(lists(await ask(request(users)), "best_ordered_ids")[0]!),
+  );
+});
 
 test.each(["executor", "ensemble"] as const)("a matrix, a constant and padded lists: layout %s", async layout => {
   const ask = await served("ensemble-matrix", "matrix", layout);

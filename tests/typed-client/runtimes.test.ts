@@ -30,10 +30,10 @@ const RUNTIMES = [
   ["Deno", process.env.MERLON_DENO ?? found("deno"), ["run", "--allow-all", "--no-lock"]],
 ] as const;
 
-test.each(RUNTIMES)(
+test.for(RUNTIMES)(
   "%s asks over gRPC and HTTP",
-  async (_, program, words) => {
-    if (program === undefined) return;
+  async ([name, program, words], { skip }) => {
+    skip(program === undefined, `${name} is not on the path; MERLON_${name.toUpperCase()} names one elsewhere`);
     const urls = [`grpc://127.0.0.1:${server.ports.grpc}`, server.http];
     const { stdout } = await promisify(execFile)(program!, [...words, script, ...urls]);
     expect(JSON.parse(stdout.trim().split("\n").at(-1)!)).toEqual({
