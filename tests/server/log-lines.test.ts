@@ -84,3 +84,44 @@ test("an ensemble names its limit when it loads, and an output that no member pr
     `"Composing models did not output tensor D"`,
   ]);
 });
+
+// The lines that qa/L0_lifecycle searches for (test_shutdown_sequence); their order is that of a Triton 2.73.
+test("a server that stops names the models that have sequences, and counts models until the last is gone", async () => {
+  const sum = `backend: "sequence" max_batch_size: 4
+sequence_batching { max_sequence_idle_microseconds: 60000000 control_input [
+  { name: "START" control [ { kind: CONTROL_SEQUENCE_START int32_false_true: [0, 1] } ] },
+  { name: "READY" control [ { kind: CONTROL_SEQUENCE_READY int32_false_true: [0, 1] } ] } ] }
+input [ { name: "INPUT" data_type: TYPE_INT32 dims: [1] } ]
+output [ { name: "OUTPUT" data_type: TYPE_INT32 dims: [1] } ]`;
+  const server = await startServer(repository(["echo_int32"], { "sum/config.pbtxt": sum, "sum/1/.keep": "" }));
+  const ask = (parameters: Readonly<Record<string, unknown>>) =>
+    server.post("/v2/models/sum/infer", {
+      parameters,
+      inputs: [{ name: "INPUT", shape: [1, 1], datatype: "INT32", data: [1] }],
+    });
+  for (const sequence_id of [1, 2, 3]) expect((await ask({ sequence_id, sequence_start: true })).status).toBe(200);
+  expect((await ask({ sequence_id: 3, sequence_end: true })).status).toBe(200);
+  await server.stop();
+  expect(texts(server.log, / server\.ts:0\] "/).map(masked)).toEqual([
+    `"Waiting for in-flight requests to complete."`,
+    `"Timeout N: Found 1 model versions that have in-flight inferences"`,
+    `"Model 'sum' (version 1) has 2 in-flight inferences"`,
+    `"All models are stopped, unloading models"`,
+    `"Timeout N: Found 2 live models and 0 in-flight non-inference requests"`,
+    `"Timeout N: Found 0 live models and 0 in-flight non-inference requests"`,
+  ]);
+});
+
+test("a server whose models fail says what it stops, in a Triton's lines", async () => {
+  const log: string[] = [];
+  const start = startServer(repository([], { "bad/config.pbtxt": "?" }), { writeLog: text => log.push(text) });
+  await expect(start).rejects.toThrow("failed to load all models");
+  expect(texts(log, /\] "(Waiting|Timeout|All models)/)).toEqual([
+    `"Waiting for in-flight requests to complete."`,
+    `"Timeout 30: Found 0 model versions that have in-flight inferences"`,
+    `"All models are stopped, unloading models"`,
+    `"Timeout 30: Found 0 live models and 0 in-flight non-inference requests"`,
+  ]);
+});
+
+const masked = (line: string): string => line.replace(/Timeout \d+/, "Timeout N");

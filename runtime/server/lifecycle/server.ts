@@ -26,11 +26,11 @@ import { createSeeds } from "../requests/seeds.js";
 import { createCalls } from "../requests/server-calls.js";
 import { modelCaller, serverModels } from "../requests/server-models.js";
 import { createRateLimiter } from "../scheduling/rate-limiter.js";
-import { countDown } from "./count-down.js";
 import { callsOfFailedStart } from "./failed-start.js";
 import { openPorts } from "./open-ports.js";
 import { type OpenOptions, type RunningServer, type ServeOptions, withDefaults } from "./server-options.js";
 import { agentsTable, backendsTable, modelsTable, optionsTable } from "./start-up-tables.js";
+import { stopModels } from "./stop-models.js";
 
 /**
  * Loads the repositories and opens the ports; they open only when everything is loaded.
@@ -112,12 +112,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
       : undefined;
   /** @param patience milliseconds for it */
   const closeModels = async (patience: number): Promise<void> => {
-    log.info("server", "Waiting for in-flight requests to complete.");
-    log.info("server", "All models are stopped, unloading models");
-    const live = (): number => new Set(registry.ready().map(({ namespace, model }) => `${namespace}/${model}`)).size;
-    const report = (seconds: number): void =>
-      log.info("server", `Timeout ${seconds}: Found ${live()} live models and 0 in-flight non-inference requests`);
-    await registry.stop().finally(countDown(patience, report));
+    await stopModels(registry, patience, log);
     await tracer?.stop();
     await replay?.remove();
     unwatch();
@@ -231,9 +226,7 @@ async function loadFirst(registry: Registry, options: OpenOptions, log: ServerLo
   printOptions(options, log, cached);
   if (good) return;
   if (!mixed && !options.exitOnError) return log.error("tritonserver", "Internal: failed to load all models");
-  log.info("server", "Waiting for in-flight requests to complete.");
-  log.info("server", "All models are stopped, unloading models");
-  await registry.stop();
+  await stopModels(registry, options.exitTimeoutSeconds * 1000, log);
   if (!mixed) throw new RuntimeFault("INTERNAL", "failed to load all models");
   throw new RuntimeFault(
     "INVALID_ARGUMENT",

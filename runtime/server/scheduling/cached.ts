@@ -19,6 +19,7 @@ export function cachedScheduler(
   onRefused: (text: string) => void = () => {},
 ): Scheduler {
   return {
+    ...(inner.openSequences && { openSequences: inner.openSequences }),
     drain: () => inner.drain(),
     async schedule(request, answers) {
       const started = now();

@@ -68,6 +68,7 @@ const closing = (scheduler: Scheduler, gate: InstanceGate | undefined): Schedule
   gate
     ? {
         schedule: (request, answers) => scheduler.schedule(request, answers),
+        ...(scheduler.openSequences && { openSequences: scheduler.openSequences }),
         drain: () => scheduler.drain().finally(() => gate.close()),
       }
     : scheduler;

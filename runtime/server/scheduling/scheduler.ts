@@ -40,6 +40,8 @@ export interface Scheduler {
    * @throws RuntimeFault of this request
    */
   runSync?(rows: number, inputs: readonly TypedTensor[], wanted: readonly string[]): Computed | undefined;
+  /** Sequences that have begun and not ended, those without a slot among them; only a sequence batcher has any. */
+  openSequences?(): number;
   /** Resolves when no request is queued or running. New ones are refused from the first call on. */
   drain(): Promise<void>;
 }

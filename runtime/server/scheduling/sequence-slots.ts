@@ -42,6 +42,8 @@ export interface Slot {
 export interface Slots {
   /** Sequences without a slot. */
   readonly backlog: Set<Sequence>;
+  /** Sequences that have not ended. */
+  readonly size: number;
   find(id: bigint | string): Sequence | undefined;
   open(id: bigint | string, state: SequenceState): Sequence;
   /** Its id may be used again; the slot is kept until the last request has run. */
@@ -102,6 +104,9 @@ export function createSlots(
   };
   return {
     backlog,
+    get size() {
+      return open.size;
+    },
     find: id => open.get(id),
     open(id, state) {
       const sequence: Sequence = { id, queue: [], state, running: false, ended: false };

@@ -238,6 +238,7 @@ export function sequenceScheduler(
         dispatch();
       });
     },
+    openSequences: () => slots.size,
     async drain() {
       draining = true;
       dispatch();
