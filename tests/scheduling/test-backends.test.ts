@@ -3,8 +3,11 @@
  */
 import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { LoadContext } from "#runtime/server/backends/backend.js";
+import { identityBackend } from "#runtime/server/backends/identity.js";
 import { messageType } from "#triton-protos/proto-root.js";
 import { repository, startServer } from "../server/support.js";
+import { configOf, requestOf } from "./support.js";
 
 const control = (name: string, kind: string): string =>
   `{ name: "${name}" control [ { kind: ${kind} int32_false_true: [ 0, 1 ] } ] }`;
@@ -193,4 +196,32 @@ test("repeat and square that are not decoupled give the only answer, and refuse 
   } finally {
     await plain.stop();
   }
+});
+
+// As Triton's identity back end has it: the first instance delays once, each further one by its number times the multiplier.
+test("instances of the identity back end delay by their number", async () => {
+  const config = configOf({
+    name: "late",
+    backend: "identity",
+    input: [{ name: "INPUT0", data_type: "TYPE_INT32", dims: [-1] }],
+    output: [{ name: "OUTPUT0", data_type: "TYPE_INT32", dims: [-1] }],
+    parameters: {
+      execute_delay_ms: { string_value: "20" },
+      instance_wise_delay_multiplier: { string_value: "5" },
+    },
+  });
+  const model = await identityBackend.load({ config } as LoadContext);
+  const order: number[] = [];
+  const begun = performance.now();
+  const run = async (instance: number): Promise<void> => {
+    await model.execute([requestOf("1")], instance);
+    order.push(instance);
+    expect(performance.now() - begun).toBeGreaterThan(19 * Math.max(1, 5 * instance));
+  };
+  await Promise.all([run(2), run(1), run(0)]);
+  expect(order).toEqual([0, 1, 2]);
+  const bad = { ...config, parameters: { instance_wise_delay_multiplier: { string_value: "x" } } };
+  await expect((async () => identityBackend.check!(bad))()).rejects.toThrow(
+    "parameter `instance_wise_delay_multiplier` of model 'late' is 'x'; write an integer",
+  );
 });

@@ -1,6 +1,7 @@
 /**
  * Triton's identity backend: `INPUT<i>` comes back as `OUTPUT<i>`, with the four parameters that Triton's adds to every response.
- * `execute_delay_ms` in the model's parameters delays each execution.
+ * `execute_delay_ms` in the model's parameters delays each execution, `instance_wise_delay_multiplier` times the instance's number as often;
+ * `enable_custom_tracing` reports activities of its own to a request's trace.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { MAX_MADE_BYTES } from "../../../triton-protos/config-limits.js";
@@ -9,6 +10,7 @@ import type { ModelConfig, ModelInput } from "../../../triton-protos/model-confi
 import { RuntimeFault } from "../../base/errors.js";
 import { elementCount, type Parameter, type Tensor } from "../../base/tensor.js";
 import type { BackendRequest, BackendResponse } from "../contract.js";
+import type { TraceNotes } from "../observe/tracing/trace.js";
 import { requestPrefix } from "../requests/request-prefix.js";
 import type { Backend } from "./backend.js";
 
@@ -37,18 +39,19 @@ export const identityBackend: Backend = {
       if (dims !== otherDims) refuse(`expected input and output shape to match, got [${dims}] and [${otherDims}]`);
     }
   },
-  check: config => void readDelay(config.parameters.execute_delay_ms?.string_value, config.name),
+  check: config => void readSettings(config),
   async load({ config }) {
     if (config.instance_group.some(({ kind }) => kind === "KIND_MODEL"))
       refuse("'identity' backend only supports CPU instances");
     const creation = Number(config.parameters.creation_delay_sec?.string_value ?? 0);
     if (creation > 0) await delay(creation * 1000);
-    const milliseconds = readDelay(config.parameters.execute_delay_ms?.string_value, config.name);
+    const { milliseconds, multiplier, activities } = readSettings(config);
     return {
       keepsNothing: true,
-      async execute(requests, _, clock) {
+      async execute(requests, instance, clock) {
         clock?.inputsReady();
-        if (milliseconds > 0) await delay(milliseconds);
+        if (milliseconds > 0) await delay(milliseconds * Math.max(1, multiplier * instance));
+        if (activities) for (const { trace } of requests) if (trace) await report(trace, activities);
         clock?.computed();
         if (requests.length === 1) return [echo(requests[0]!, config)];
         return requests.map(request => echo(request, config));
@@ -100,14 +103,58 @@ function zeros({ name, data_type, dims }: ModelInput, batch: readonly number[]):
   return { name, datatype: row.wire, shape, data: new Uint8Array(bytes) };
 }
 
-function readDelay(text: string | undefined, model: string): number {
-  if (text === undefined) return 0;
-  const value = Number.parseInt(text, 10);
-  // Triton takes a negative delay for none.
-  if (!Number.isInteger(value))
+interface Activities {
+  /** Spans within each other. */
+  readonly nested: number;
+  /** Every so many of them has an event. */
+  readonly frequency: number;
+}
+
+interface Settings {
+  readonly milliseconds: number;
+  readonly multiplier: number;
+  readonly activities: Activities | undefined;
+}
+
+/** @throws RuntimeFault */
+function readSettings({ name: model, parameters }: ModelConfig): Settings {
+  const text = (name: string): string | undefined => parameters[name]?.string_value;
+  const integer = (name: string, usual: number, wanted: string): number => {
+    const written = text(name);
+    if (written === undefined) return usual;
+    const value = Number.parseInt(written, 10);
+    if (Number.isInteger(value)) return value;
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
-      `parameter \`execute_delay_ms\` of model '${model}' is '${text}'; write a number of milliseconds`,
+      `parameter \`${name}\` of model '${model}' is '${written}'; write ${wanted}`,
     );
-  return value;
+  };
+  return {
+    // Triton takes a negative delay for none.
+    milliseconds: integer("execute_delay_ms", 0, "a number of milliseconds"),
+    multiplier: integer("instance_wise_delay_multiplier", 0, "an integer"),
+    activities:
+      text("enable_custom_tracing") === "true"
+        ? {
+            nested: integer("nested_span_count", 0, "an integer"),
+            frequency: integer("single_activity_frequency", 1, "an integer"),
+          }
+        : undefined,
+  };
+}
+
+const ACTIVITY_MS = 100;
+
+/** A span, an event, and spans within each other. */
+async function report(trace: TraceNotes, { nested, frequency }: Activities): Promise<void> {
+  trace.stamp("CUSTOM_ACTIVITY_START");
+  await delay(ACTIVITY_MS);
+  trace.stamp("CUSTOM_ACTIVITY_END");
+  trace.stamp("CUSTOM_SINGLE_ACTIVITY");
+  for (let i = 0; i < nested; i++) {
+    trace.stamp(`CUSTOM_ACTIVITY${i}_START`);
+    await delay(ACTIVITY_MS);
+    if (i % frequency === 0) trace.stamp("CUSTOM_SINGLE_ACTIVITY");
+  }
+  for (let i = nested - 1; i >= 0; i--) trace.stamp(`CUSTOM_ACTIVITY${i}_END`);
 }

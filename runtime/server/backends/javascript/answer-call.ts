@@ -2,8 +2,7 @@
  * A model's call of another model, on the server's side: asked as a client asks, answered with messages.
  */
 
-import type { Lease } from "../../../engine/schedule/lease.js";
-import type { InferResponse, ServerModels } from "../../contract.js";
+import type { InferRequest, InferResponse, ServerModels } from "../../contract.js";
 import type { ToWorker, WireAnswer, WireCall } from "./protocol.js";
 import { detached } from "./tensors.js";
 
@@ -11,10 +10,15 @@ export function answerCall(
   server: ServerModels,
   call: number,
   { model, version, ...request }: WireCall,
-  lease: Lease | undefined,
+  { lease, trace }: Pick<InferRequest, "lease" | "trace">,
   post: (message: ToWorker) => void,
 ): Promise<void> {
-  const asked = { ...request, parameters: new Map(request.parameters), ...(lease && { lease }) };
+  const asked = {
+    ...request,
+    parameters: new Map(request.parameters),
+    ...(lease && { lease }),
+    ...(trace && { trace }),
+  };
   return server.infer(model, version, asked, (answer, final) => {
     if (answer === undefined) post({ kind: "answer", call, final });
     else if (answer instanceof Error)

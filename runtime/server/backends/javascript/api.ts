@@ -38,6 +38,8 @@ export interface ModelRequest {
   /** Microseconds; 0 for none. */
   readonly timeout: number;
   readonly priority: number;
+  /** W3C header for what the model sends elsewhere on behalf of this request, where it is traced with OpenTelemetry. */
+  readonly traceparent: string | undefined;
   /** Whether the client has gone away. */
   isCancelled(): boolean;
   /** Decoupled models: sends one answer, now. */
@@ -51,6 +53,8 @@ export interface ModelRequest {
 }
 
 export interface ModelCallRequest {
+  /** The request that the call is made for: its trace includes the call's. An execution of one request needs none. */
+  readonly request?: ModelRequest;
   readonly model: string;
   readonly version?: number;
   readonly id?: string;

@@ -4,6 +4,7 @@
 import type { ModelAnswer, ModelCallRequest, ModelContext } from "./api.js";
 import { readParameters, writeParameters } from "./parameters.js";
 import type { FromWorker, ToWorker, WireAnswer } from "./protocol.js";
+import { originOf } from "./requests.js";
 import { detached, fromModel, toModel } from "./tensors.js";
 
 type Answered = Extract<ToWorker, { kind: "answer" }>;
@@ -19,6 +20,7 @@ export function createCalls(post: (message: FromWorker) => void, execution: () =
   let next = 1;
 
   async function* stream(request: ModelCallRequest): AsyncGenerator<ModelAnswer> {
+    const origin = request.request && originOf(request.request);
     const call = next++;
     const arrived: Answered[] = [];
     let wake: (() => void) | undefined;
@@ -29,7 +31,8 @@ export function createCalls(post: (message: FromWorker) => void, execution: () =
     post({
       kind: "call",
       call,
-      execution: execution(),
+      execution: origin?.execution ?? execution(),
+      asker: origin?.index,
       request: {
         model: request.model,
         version: request.version ?? -1,

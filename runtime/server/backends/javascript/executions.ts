@@ -6,6 +6,7 @@ import { bufferPool } from "../../../base/memory/buffer-pool.js";
 import type { Home } from "../../../base/memory/request-memory.js";
 import type { Lease } from "../../../engine/schedule/lease.js";
 import { type BackendRequest, type BackendResponse, NOT_BEGUN, type Send, type ServerModels } from "../../contract.js";
+import type { TraceNotes } from "../../observe/tracing/trace.js";
 import type { ExecutionClock } from "../../scheduling/execution-clock.js";
 import { type Loan, takeBack as takeLoanBack } from "./buffer-loans.js";
 import { CELLS, EXECUTION, type Returned, SLOTS } from "./protocol.js";
@@ -40,6 +41,11 @@ export interface Executions {
   end(number: number, fault?: unknown, complete?: boolean): void;
   /** What it asks of other models it asks of one version of each; undefined for one that has ended. */
   leaseOf(number: number | undefined): Lease | undefined;
+  /**
+   * Notes of a call that it makes.
+   * @param request which of its requests the call is for; left out, its only one
+   */
+  traceOf(number: number | undefined, request: number | undefined): TraceNotes | undefined;
   /** Memory comes back, before the answer whose tensors may lie in it. */
   takeBack(
     number: number,
@@ -240,6 +246,10 @@ export function createExecutions(
       if (!entry || entry.ended) return undefined;
       entry.lease ??= lease([], entry.outer);
       return entry.lease;
+    },
+    traceOf(number, request) {
+      const requests = number === undefined ? undefined : find(number)?.requests;
+      return requests?.[request ?? (requests.length === 1 ? 0 : -1)]?.trace?.child();
     },
     takeBack(number, returned, answerOf) {
       const entry = find(number);

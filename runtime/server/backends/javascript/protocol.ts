@@ -50,6 +50,7 @@ export interface RequestRest {
   readonly priority: bigint;
   readonly parameters: Entries;
   readonly outputs?: readonly string[];
+  readonly traceparent?: string;
 }
 
 export interface AnswerRest {
@@ -134,6 +135,8 @@ export type FromWorker =
       readonly call: number;
       /** The execution that runs; none for what a model asks of its own accord. */
       readonly execution?: number | undefined;
+      /** Which of its requests the call is made for, where the model says so. */
+      readonly asker?: number | undefined;
       readonly request: WireCall;
     };
 

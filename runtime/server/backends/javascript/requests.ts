@@ -36,7 +36,7 @@ export function readRequest(
 ): ModelRequest {
   const rest = packed ? (deserialize(packed) as RequestRest) : NO_REST;
   let over = false;
-  return {
+  const request: ModelRequest = {
     id,
     parameters: readParameters(rest.parameters),
     inputs: Object.fromEntries(tensors.map(tensor => [tensor.name, toModel(tensor)])),
@@ -46,6 +46,7 @@ export function readRequest(
     end: rest.end,
     timeout: Number(rest.timeout),
     priority: Number(rest.priority),
+    traceparent: rest.traceparent,
     isCancelled: () => !over && Atomics.load(cells, cell) === 1,
     send(response) {
       if (!decoupled) throw new Error("only a decoupled model may call `send`; return the responses instead");
@@ -63,6 +64,22 @@ export function readRequest(
     hold: () => held.add(index),
     reschedule: () => void again.add(index),
   };
+  origins.set(request, { execution, index });
+  return request;
+}
+
+/** A request's execution, and its place in it. */
+interface Origin {
+  readonly execution: number;
+  readonly index: number;
+}
+const origins = new WeakMap<ModelRequest, Origin>();
+
+/** @throws TypeError for one that the model was not given */
+export function originOf(request: ModelRequest): Origin {
+  const origin = origins.get(request);
+  if (!origin) throw new TypeError("`request` of a call is not a request that `execute` was given");
+  return origin;
 }
 
 /** What was lent to a model, on its way back. A model may have moved it on to a thread of its own: then it is gone. */

@@ -16,16 +16,18 @@ import { deserialize, serialize } from "./structured-bytes.js";
  */
 export function packRequest(request: BackendRequest, cell: number, outputs: number, loan?: Loan): WireRecord {
   const { id, inputs, parameters, controls, requestedOutputs } = request;
+  const traceparent = request.trace?.traceparent;
   const record: WireRecord = loan
     ? { number: cell, id, tensors: loan.tensors, buffers: loan.buffers }
     : { number: cell, id, tensors: [...inputs.values()] };
   const all = requestedOutputs.size === outputs;
-  if (all && parameters.size === 0 && controls === NO_CONTROLS) return record;
+  if (all && parameters.size === 0 && controls === NO_CONTROLS && !traceparent) return record;
   const { correlationId, start, end, timeout, priority } = controls;
   const rest: RequestRest = {
     ...{ correlationId, start, end, timeout, priority },
     parameters: [...parameters],
     ...(!all && { outputs: [...requestedOutputs] }),
+    ...(traceparent && { traceparent }),
   };
   return { ...record, rest: serialize(rest) };
 }

@@ -13,7 +13,15 @@ import { lend, movesMemory } from "./buffer-loans.js";
 import { ExecutionTimer } from "./execution-timer.js";
 import { createExecutions, type Execution, type Executions } from "./executions.js";
 import { answered, expect, forget, type Source } from "./poll-loop.js";
-import { type FromWorker, type RingMessage, SLOTS, type WireRecord, type WorkerStart } from "./protocol.js";
+import {
+  type FromWorker,
+  type LifeMessage,
+  type RingMessage,
+  SLOTS,
+  type ToWorker,
+  type WireRecord,
+  type WorkerStart,
+} from "./protocol.js";
 import { packRequest, readAnswer } from "./server-records.js";
 import { startWorker, type WorkerLink } from "./worker-link.js";
 
@@ -199,18 +207,22 @@ class Thread implements ModelThread, Source {
 
   #receive(message: FromWorker): void {
     const executions = this.#executions;
-    if (message.kind === "call")
-      inBackground(
-        answerCall(this.#server, message.call, message.request, executions.leaseOf(message.execution), answer => {
-          this.#parts.link.post(answer);
-          expect(this);
-        }),
-        "a model's call of another model",
-      );
+    if (message.kind === "call") this.#call(message);
     else if (message.kind === "raised") {
       if (message.returned) executions.takeBack(message.execution, message.returned, () => undefined);
       executions.end(message.execution, new RuntimeFault("INTERNAL", `${this.#prefix}${message.message}`));
     } else this.#takeAnswers(message);
+  }
+
+  #call({ call, execution, asker, request }: Extract<FromWorker, { kind: "call" }>): void {
+    const lease = this.#executions.leaseOf(execution);
+    const trace = this.#executions.traceOf(execution, asker);
+    const post = (answer: ToWorker): void => {
+      this.#parts.link.post(answer);
+      expect(this);
+    };
+    const notes = { ...(lease && { lease }), ...(trace && { trace }) };
+    inBackground(answerCall(this.#server, call, request, notes, post), "a model's call of another model");
   }
 
   #takeAnswers({ kind, execution, slot, records, returned }: RingMessage): void {

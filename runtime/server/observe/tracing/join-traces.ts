@@ -10,6 +10,9 @@ export function joinTraces(a: TraceNotes, b: TraceNotes): TraceNotes {
       tensors: a.levels.tensors || b.levels.tensors,
       insides: a.levels.insides === true || b.levels.insides === true,
     },
+    get traceparent() {
+      return a.traceparent ?? b.traceparent;
+    },
     begin(model, version, requestId) {
       a.begin(model, version, requestId);
       b.begin(model, version, requestId);

@@ -6,8 +6,10 @@
 import { randomBytes } from "node:crypto";
 import { maskAddress } from "../../../../contract/secret.js";
 import { factsOf } from "../../../../contract/step-facts.js";
+import { inBackground } from "../../../base/in-background.js";
+import type { ServerLog } from "../server-log.js";
 import type { Span } from "./otlp-message.js";
-import type { Moment, Trace, TraceSink } from "./trace.js";
+import type { Stamp, Trace, TraceSink } from "./trace.js";
 
 export interface OtlpOptions {
   readonly url: string;
@@ -28,54 +30,59 @@ export const USUAL_OTLP: OtlpOptions = {
 
 const PATIENCE_MS = 10_000;
 
-export function createOtlpExporter(options: OtlpOptions, complain: (text: string) => void): TraceSink {
-  const { maxQueueSize, maxExportBatchSize, scheduleDelayMs, resource } = options;
-  const url = /^https?:\/\//.test(options.url) ? options.url : `http://${options.url}`;
+/** OpenTelemetry's batch span processor: a bounded queue, sent when the delay is over, when it is half full, or when there is a batch. */
+export function createOtlpExporter(
+  { maxQueueSize, maxExportBatchSize, scheduleDelayMs, resource, url: given }: OtlpOptions,
+  log: Pick<ServerLog, "error" | "warning">,
+): TraceSink {
+  const url = /^https?:\/\//.test(given) ? given : `http://${given}`;
   const shown = maskAddress(url);
-  let queue: Span[] = [];
-  let sending: Promise<void> = Promise.resolve();
+  const queue: Span[] = [];
+  let sending: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
   let failing = false;
-  const flush = (): void => {
-    while (queue.length > 0) {
-      const batch = queue.slice(0, maxExportBatchSize);
-      queue = queue.slice(maxExportBatchSize);
-      sending = sending
-        // The encoder comes with the first spans: a server that sends none starts without it.
-        .then(() => import("./otlp-message.js"))
-        .then(({ encodeTraces }) => send(url, encodeTraces(resource, batch)))
-        .then(
-          () => {
-            failing = false;
-          },
-          error => {
-            // Once, not for each batch of a collector that is away.
-            if (!failing) complain(`spans cannot be sent to ${shown}: ${reasonOf(error).replaceAll(url, shown)}`);
-            failing = true;
-          },
-        );
-    }
+  let dropping = false;
+  /** Sends all there is, one batch after the other: the queue stays the only place where spans wait, however slow the collector is. */
+  const sendAll = async (): Promise<void> => {
+    // The encoder comes with the first spans: a server that sends none starts without it.
+    const { encodeTraces } = await import("./otlp-message.js");
+    while (queue.length > 0)
+      try {
+        await send(url, encodeTraces(resource, queue.splice(0, maxExportBatchSize)));
+        failing = false;
+      } catch (error) {
+        // Once, not for each batch of a collector that is away.
+        if (!failing)
+          log.error("tracer", `spans cannot be sent to ${shown}: ${reasonOf(error as Error).replaceAll(url, shown)}`);
+        failing = true;
+      }
+    sending = undefined;
+    dropping = false;
   };
-  const timer = setInterval(flush, scheduleDelayMs);
-  timer.unref();
+  const flush = (): Promise<void> => {
+    clearTimeout(timer);
+    timer = undefined;
+    sending ??= sendAll();
+    return sending;
+  };
   return {
     add(trace) {
-      const spans = spansOf(trace);
-      if (queue.length + spans.length > maxQueueSize) return;
-      queue.push(...spans);
-      if (queue.length >= maxExportBatchSize) flush();
+      for (const span of spansOf(trace))
+        if (queue.length < maxQueueSize) queue.push(span);
+        else {
+          // OpenTelemetry's text, once until the queue is empty again.
+          if (!dropping) log.warning("tracer", "BatchSpanProcessor queue is full - dropping span.");
+          dropping = true;
+        }
+      if (queue.length >= Math.min(maxExportBatchSize, maxQueueSize / 2)) inBackground(flush(), "sending spans");
+      else timer ??= setTimeout(() => inBackground(flush(), "sending spans"), scheduleDelayMs).unref();
     },
-    async close() {
-      clearInterval(timer);
-      flush();
-      await sending;
-    },
+    close: flush,
   };
 }
 
-const reasonOf = (error: unknown): string => {
-  const { message, cause } = error as Error;
-  return cause instanceof Error ? `${message}: ${cause.message}` : message;
-};
+const reasonOf = ({ message, cause }: Error): string =>
+  cause instanceof Error ? `${message}: ${cause.message}` : message;
 
 async function send(url: string, body: Uint8Array): Promise<void> {
   const response = await fetch(url, {
@@ -88,8 +95,13 @@ async function send(url: string, body: Uint8Array): Promise<void> {
   if (!response.ok) throw new Error(`the receiver answered ${response.status}`);
 }
 
-const COMPUTE: readonly Moment[] = ["COMPUTE_START", "COMPUTE_INPUT_END", "COMPUTE_OUTPUT_START", "COMPUTE_END"];
-const MODEL: readonly Moment[] = [
+const COMPUTE: readonly Stamp["moment"][] = [
+  "COMPUTE_START",
+  "COMPUTE_INPUT_END",
+  "COMPUTE_OUTPUT_START",
+  "COMPUTE_END",
+];
+const MODEL: readonly Stamp["moment"][] = [
   "REQUEST_START",
   "QUEUE_START",
   "CACHE_HIT_LOOKUP_START",
@@ -98,50 +110,32 @@ const MODEL: readonly Moment[] = [
 ];
 
 function spansOf(trace: Trace): Span[] {
-  const traceId = trace.context?.traceId ?? randomBytes(16).toString("hex");
-  const ids = new Map<Trace, string>();
-  const span = (
-    name: string,
-    parentId: string,
-    moments: Trace["stamps"],
-    attributes: Readonly<Record<string, string | number>>,
-  ): Span => {
-    const times = moments.map(({ ns }) => ns);
-    return {
-      traceId,
-      spanId: randomBytes(8).toString("hex"),
-      parentId,
-      name,
-      start: unixNanos(Math.min(...times)),
-      end: unixNanos(Math.max(...times)),
-      attributes,
-      events: moments.map(({ moment, ns }) => ({ name: moment, at: unixNanos(ns) })),
-    };
-  };
   if (trace.stamps.length === 0) return [];
-  const outer = trace.stamps.filter(({ moment }) => !COMPUTE.includes(moment) && !MODEL.includes(moment));
-  const top = span("InferRequest", trace.context?.spanId ?? "", outer.length > 0 ? outer : trace.stamps, {});
+  const outer = trace.stamps.filter(
+    ({ moment }) => !isCustom(moment) && !COMPUTE.includes(moment) && !MODEL.includes(moment),
+  );
+  const top = stampedSpan(trace, "InferRequest", trace.context?.spanId ?? "", outer.length > 0 ? outer : trace.stamps);
   const spans = [top];
   for (const one of trace.family) {
     const attributes = {
       "triton.model_name": one.model,
       "triton.model_version": one.version,
       "triton.trace_id": one.id,
-      ...(one.parent && { "triton.trace_parent_id": one.parent.id }),
+      "triton.trace_parent_id": one.parent?.id ?? 0,
       ...(one.requestId && { "triton.request_id": one.requestId }),
     };
-    const own = one.stamps.filter(({ moment }) => MODEL.includes(moment));
+    const [own, custom] = modelStamps(one);
     if (own.length === 0) continue;
-    const model = span(one.model, (one.parent && ids.get(one.parent)) ?? top.spanId, own, attributes);
-    ids.set(one, model.spanId);
-    spans.push(model);
+    const parentId = one.parent?.spanId ?? top.spanId;
+    const model = { ...stampedSpan(one, one.model, parentId, own, attributes), spanId: one.spanId };
+    spans.push(model, ...custom);
     const computing = one.stamps.filter(({ moment }) => COMPUTE.includes(moment));
-    const compute = computing.length > 0 ? span("compute", model.spanId, computing, attributes) : model;
+    const compute = computing.length > 0 ? stampedSpan(one, "compute", model.spanId, computing, attributes) : model;
     if (compute !== model) spans.push(compute);
     for (const { name, op, startNs, endNs, rowsIn, rowsOut } of one.stages)
       spans.push({
-        traceId,
-        spanId: randomBytes(8).toString("hex"),
+        traceId: one.traceId,
+        spanId: newSpanId(),
         parentId: compute.spanId,
         name: `merlon.stage ${name}`,
         start: unixNanos(startNs),
@@ -157,6 +151,63 @@ function spansOf(trace: Trace): Span[] {
       });
   }
   return spans;
+}
+
+/** From the first of its stamps to the last. */
+function stampedSpan(
+  { traceId }: Trace,
+  name: string,
+  parentId: string,
+  stamps: readonly Stamp[],
+  attributes: Span["attributes"] = {},
+): Span {
+  const times = stamps.map(({ ns }) => ns);
+  return {
+    traceId,
+    spanId: newSpanId(),
+    parentId,
+    name,
+    start: unixNanos(Math.min(...times)),
+    end: unixNanos(Math.max(...times)),
+    attributes,
+    events: stamps.map(({ moment, ns }) => ({ name: moment, at: unixNanos(ns) })),
+  };
+}
+
+const newSpanId = (): string => randomBytes(8).toString("hex");
+const isCustom = (moment: Stamp["moment"]): boolean => moment.startsWith("CUSTOM_");
+
+/**
+ * What the back end reports lies in the span that it opened last, or in the model's.
+ * @returns the stamps of the model's span, and the spans below it that the back end opened
+ */
+function modelStamps(trace: Trace): [own: Stamp[], custom: Span[]] {
+  interface Open {
+    readonly name: string;
+    readonly parentId: string;
+    readonly stamps: Stamp[];
+    readonly spanId: string;
+  }
+  const own: Stamp[] = [];
+  const opened: Open[] = [];
+  const open: Open[] = [];
+  for (const stamp of trace.stamps) {
+    const { moment } = stamp;
+    if (MODEL.includes(moment)) own.push(stamp);
+    if (!isCustom(moment)) continue;
+    if (moment.endsWith("_START")) {
+      const parentId = open.at(-1)?.spanId ?? trace.spanId;
+      const begun = { name: moment.slice(0, -"_START".length), parentId, stamps: [], spanId: newSpanId() };
+      opened.push(begun);
+      open.push(begun);
+    }
+    (open.at(-1)?.stamps ?? own).push(stamp);
+    if (moment.endsWith("_END")) open.pop();
+  }
+  return [
+    own,
+    opened.map(({ name, parentId, stamps, spanId }) => ({ ...stampedSpan(trace, name, parentId, stamps), spanId })),
+  ];
 }
 
 /** The clock of `performance.now()`, in nanoseconds → nanoseconds since 1970. */

@@ -1,6 +1,7 @@
 /**
  * What is noted of one traced request: time stamps and tensors, and the same of the requests that an ensemble makes for it.
  */
+import { randomBytes } from "node:crypto";
 import type { OpKind } from "../../../../contract/op-params.js";
 import type { Tensor } from "../../../base/tensor.js";
 
@@ -32,6 +33,9 @@ export type Moment =
   | "COMPUTE_END"
   | "REQUEST_END";
 
+/** A moment that a back end reports: `CUSTOM_X_START` begins a span `CUSTOM_X` within the one that is open, `CUSTOM_X_END` ends it. */
+export type CustomMoment = `CUSTOM_${string}`;
+
 export type TensorActivity = "TENSOR_QUEUE_INPUT" | "TENSOR_BACKEND_OUTPUT";
 
 export interface TracedTensor {
@@ -54,10 +58,12 @@ export interface TracedStage {
 /** What those who handle a request see of its trace: a place to tell things. */
 export interface TraceNotes {
   readonly levels: TraceLevels;
+  /** The W3C header that names the model's span, where spans are exported. */
+  readonly traceparent: string | undefined;
   /** The model version that takes the request. */
   begin(model: string, version: number, requestId: string): void;
   /** @param ns nanoseconds on the clock of `performance.now()`; now when left out */
-  stamp(moment: Moment, ns?: number): void;
+  stamp(moment: Moment | CustomMoment, ns?: number): void;
   note(activity: TensorActivity, tensors: Iterable<Tensor>): void;
   /** Stages of a plan that ran. @param explain what became of each candidate, where `insides` are noted */
   ran(stages: readonly TracedStage[], explain?: string): void;
@@ -72,6 +78,10 @@ export interface Trace extends TraceNotes {
   readonly id: number;
   /** The trace of the ensemble whose step this is. */
   readonly parent?: Trace;
+  /** Hexadecimal, 32 digits: the client's, or one of the server's own. */
+  readonly traceId: string;
+  /** Hexadecimal, 16 digits, of the model's span. */
+  readonly spanId: string;
   /** This trace and those below it, in the order they began. */
   readonly family: readonly Trace[];
   /** The client's own trace, from `traceparent`. */
@@ -79,13 +89,18 @@ export interface Trace extends TraceNotes {
   readonly model: string;
   readonly version: number;
   readonly requestId: string;
-  readonly stamps: readonly { readonly moment: Moment; readonly ns: number }[];
+  readonly stamps: readonly Stamp[];
   readonly tensors: readonly TracedTensor[];
   /** Of a plan, each with an id beside those of traces. */
   readonly stages: readonly (TracedStage & { readonly id: number })[];
   readonly explain?: string | undefined;
   readonly fault?: string | undefined;
   child(): Trace;
+}
+
+export interface Stamp {
+  readonly moment: Moment | CustomMoment;
+  readonly ns: number;
 }
 
 /** Ids of a W3C `traceparent` header, in hexadecimal. */
@@ -99,16 +114,19 @@ export interface TraceOptions {
   readonly context?: TraceContext;
   /** Of larger tensors only so many bytes are kept; without it none of those beyond a megabyte. */
   readonly headBytes?: number;
+  /** Spans go to a collector, so that whoever continues the trace elsewhere gets a `traceparent`. */
+  readonly exported?: boolean;
   nextId(): number;
   onEnd(trace: Trace): void;
 }
 
-/** Tensors are copied up to this many bytes each, and a trace takes so many notes: it is no store. */
+/** Tensors are copied up to this many bytes each, a trace takes so many notes, and a request so many traces: it is no store. */
 const MAX_TENSOR_BYTES = 2 ** 20;
 const MAX_NOTES = 4096;
+const MAX_FAMILY = 4096;
 
 export function createTrace(options: TraceOptions, parent?: Trace, family: Trace[] = []): Trace {
-  const stamps: { readonly moment: Moment; readonly ns: number }[] = [];
+  const stamps: Stamp[] = [];
   const tensors: TracedTensor[] = [];
   const stages: (TracedStage & { readonly id: number })[] = [];
   const { levels, context, headBytes } = options;
@@ -117,6 +135,8 @@ export function createTrace(options: TraceOptions, parent?: Trace, family: Trace
   let explain: string | undefined;
   let fault: string | undefined;
   let ended = false;
+  let ownTraceId: string | undefined;
+  let spanId: string | undefined;
   const trace: Trace = {
     id: options.nextId(),
     ...(parent && { parent }),
@@ -126,6 +146,18 @@ export function createTrace(options: TraceOptions, parent?: Trace, family: Trace
     stamps,
     tensors,
     stages,
+    get traceId() {
+      if (parent) return parent.traceId;
+      ownTraceId ??= context?.traceId ?? randomBytes(16).toString("hex");
+      return ownTraceId;
+    },
+    get spanId() {
+      spanId ??= randomBytes(8).toString("hex");
+      return spanId;
+    },
+    get traceparent() {
+      return options.exported ? `00-${trace.traceId}-${trace.spanId}-01` : undefined;
+    },
     get explain() {
       return explain;
     },
@@ -167,7 +199,7 @@ export function createTrace(options: TraceOptions, parent?: Trace, family: Trace
       options.onEnd(trace);
     },
   };
-  family.push(trace);
+  if (family.length < MAX_FAMILY) family.push(trace);
   return trace;
 }
 

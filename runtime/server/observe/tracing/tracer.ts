@@ -54,7 +54,7 @@ export function createTracer(options: TracerOptions, isKnown: (model: string) =>
   const models = new Map<string, Scope>();
   const sink: TraceSink =
     mode === "opentelemetry"
-      ? createOtlpExporter(options.otlp, text => log.error("tracer", text))
+      ? createOtlpExporter(options.otlp, log)
       : createTraceFile(file, text => log.error("tracer", text));
   let lastId = 0;
   const merge = (base: TraceSettings, { own }: Scope): TraceSettings => ({
@@ -90,6 +90,7 @@ export function createTracer(options: TracerOptions, isKnown: (model: string) =>
       return createTrace({
         levels,
         ...(context && { context }),
+        exported: mode === "opentelemetry",
         nextId: () => ++lastId,
         onEnd(trace) {
           sink.add(trace, scope, logFrequency);
