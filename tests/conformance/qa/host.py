@@ -37,8 +37,9 @@ class Host:
         self.send({**message, key: {**inner, "reply": number} if isinstance(inner, dict) else number})
         return answer.get()
 
-    def infer(self, model, version, request_id, inputs, outputs, stream):
+    def infer(self, model, version, request_id, inputs, outputs, stream, trace):
         call = {"model": model, "version": version, "id": request_id, "outputs": outputs, "stream": stream}
+        call["trace"] = trace._handle if trace else None
         call["inputs"] = [write_tensor(tensor) for tensor in inputs]
         return [read_response(answer) for answer in self.ask({"infer": call}, "infer")]
 
@@ -90,6 +91,7 @@ def read_request(told):
         [read_tensor(tensor) for tensor in told["inputs"]], requested_output_names=told["requested"],
         request_id=told["id"], correlation_id=told["correlation_id"], flags=told["flags"], timeout=told["timeout"],
         parameters=told["parameters"], handle=told["handle"],
+        trace=pb_utils.InferenceTrace(told["handle"], told.get("traceparent")),
     )
 
 

@@ -139,8 +139,13 @@ async function serve(message, requests, context, tell) {
   if (message.reschedule) request?.reschedule();
   if (message.cancelled) tell({ reply: message.cancelled, result: request?.isCancelled() ?? false });
   if (!message.infer) return;
-  const { reply, stream, model, version, id, inputs, outputs } = message.infer;
-  const call = { model, id, outputs, inputs: inputs.map(toTensor), ...(version > 0 && { version }) };
+  const { reply, stream, model, version, id, inputs, outputs, trace } = message.infer;
+  const of = requests.get(trace);
+  const call = {
+    ...{ model, id, outputs, inputs: inputs.map(toTensor) },
+    ...(version > 0 && { version }),
+    ...(of && { request: of.request ?? of }),
+  };
   const answers = [];
   try {
     if (stream) for await (const answer of context.stream(call)) answers.push(answer);
@@ -161,7 +166,8 @@ function collector(request) {
   const send = sent => {
     response = sent;
   };
-  return { answer, send, close, isCancelled: () => request.isCancelled(), reschedule: () => request.reschedule() };
+  const [isCancelled, reschedule] = [() => request.isCancelled(), () => request.reschedule()];
+  return { request, answer, send, close, isCancelled, reschedule };
 }
 
 const plain = (_, value) => (typeof value === "bigint" ? Number(value) : value);
@@ -174,6 +180,7 @@ const describe = (request, handle) => ({
   timeout: request.timeout,
   priority: request.priority,
   parameters: request.parameters,
+  traceparent: request.traceparent,
   requested: request.requestedOutputs,
   inputs: Object.values(request.inputs).map(fromTensor),
 });

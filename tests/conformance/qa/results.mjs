@@ -19,6 +19,19 @@ export function readResult(log) {
   return { passed: Array(passed).fill(command), failed, skipped: Array(skipped).fill(command) };
 }
 
+/** A `client.log` that test.sh writes itself, a line for each check: `Test NAME`, and `*** FAILED: WHY` where it failed. L0_model_config has no others. */
+export function readChecks(log) {
+  const passed = [];
+  const failed = [];
+  for (const [, name, rest] of log.matchAll(/^Test (?:on |platform )?([^\n]+)\n((?:(?!Test )[^\n]*\n?)*)/gm)) {
+    const why = /^\*\*\* FAILED: (.*)$/m.exec(rest)?.[1];
+    const wanted = /^Not found "(.*)"$/m.exec(rest)?.[1];
+    if (why === undefined) passed.push(name);
+    else failed.push({ name, why: wanted ? `${why}; wanted: ${wanted.slice(0, 200)}` : why });
+  }
+  return { passed, failed, skipped: [] };
+}
+
 function readPytest(log, command, code) {
   const count = word => Number(new RegExp(`(\\d+) ${word}`).exec(log)?.[1] ?? 0);
   const failed = [...log.matchAll(/^(?:FAILED|ERROR) (\S+)(?: - (.*))?$/gm)].map(([, name, why]) => ({

@@ -101,14 +101,24 @@ class ResponseSender:
         return host.ask({"handle": self._handle}, "cancelled")
 
 
+class InferenceTrace:
+    def __init__(self, handle, traceparent):
+        self._handle, self._traceparent = handle, traceparent
+
+    def get_context(self):
+        return json.dumps({"traceparent": self._traceparent}) if self._traceparent else None
+
+
 class InferenceRequest:
     """A request that came, or with `model_name` a call of another model."""
 
     def __init__(self, inputs, model_name=None, requested_output_names=(), model_version=-1, request_id="",
-                 correlation_id=0, flags=0, timeout=0, parameters=None, handle=None, **_ignored):
+                 correlation_id=0, flags=0, timeout=0, parameters=None, handle=None, trace=None,
+                 **_ignored):
         self._inputs, self._model, self._requested = list(inputs), model_name, list(requested_output_names)
         self._version, self._id, self._correlation_id, self._flags = model_version, request_id, correlation_id, flags
         self._timeout, self._parameters, self._handle = timeout, parameters or {}, handle
+        self._trace = trace
 
     def inputs(self):
         return self._inputs
@@ -138,6 +148,9 @@ class InferenceRequest:
     def parameters(self):
         return json.dumps(self._parameters)
 
+    def trace(self):
+        return self._trace
+
     def is_cancelled(self):
         return host.ask({"handle": self._handle}, "cancelled")
 
@@ -145,7 +158,8 @@ class InferenceRequest:
         return ResponseSender(self._handle)
 
     def exec(self, decoupled=False):
-        responses = host.infer(self._model, self._version, self._id, self._inputs, self._requested, decoupled)
+        model = self._model.decode() if isinstance(self._model, bytes) else self._model
+        responses = host.infer(model, self._version, self._id, self._inputs, self._requested, decoupled, self._trace)
         return iter(responses) if decoupled else responses[0]
 
     async def async_exec(self, decoupled=False):
