@@ -70,7 +70,7 @@ export interface TraceNotes {
   /** The request, or one of its answers, is a fault. */
   fail(message: string): void;
   child(): TraceNotes;
-  /** The request is answered; only the outermost trace ends. */
+  /** The request is answered; only the outermost trace ends, and not before its models, which may run on when the client has gone. */
   end(): void;
 }
 
@@ -125,7 +125,16 @@ const MAX_TENSOR_BYTES = 2 ** 20;
 const MAX_NOTES = 4096;
 const MAX_FAMILY = 4096;
 
-export function createTrace(options: TraceOptions, parent?: Trace, family: Trace[] = []): Trace {
+/** The traces of one request. */
+interface Family {
+  readonly traces: Trace[];
+  /** Those between REQUEST_START and REQUEST_END. */
+  running: number;
+  /** Called once when none is running any more. */
+  idle?: (() => void) | undefined;
+}
+
+export function createTrace(options: TraceOptions, parent?: Trace, family: Family = { traces: [], running: 0 }): Trace {
   const stamps: Stamp[] = [];
   const tensors: TracedTensor[] = [];
   const stages: (TracedStage & { readonly id: number })[] = [];
@@ -141,7 +150,7 @@ export function createTrace(options: TraceOptions, parent?: Trace, family: Trace
     id: options.nextId(),
     ...(parent && { parent }),
     ...(context && { context }),
-    family,
+    family: family.traces,
     levels,
     stamps,
     tensors,
@@ -178,6 +187,10 @@ export function createTrace(options: TraceOptions, parent?: Trace, family: Trace
     },
     stamp(moment, ns = performance.now() * 1e6) {
       if (levels.timestamps && stamps.length < MAX_NOTES) stamps.push({ moment, ns: Math.round(ns) });
+      if (moment === "REQUEST_START") family.running++;
+      if (moment !== "REQUEST_END" || --family.running > 0) return;
+      family.idle?.();
+      family.idle = undefined;
     },
     note(activity, given) {
       if (!levels.tensors) return;
@@ -196,10 +209,11 @@ export function createTrace(options: TraceOptions, parent?: Trace, family: Trace
     end() {
       if (parent || ended) return;
       ended = true;
-      options.onEnd(trace);
+      if (family.running === 0) options.onEnd(trace);
+      else family.idle = () => options.onEnd(trace);
     },
   };
-  if (family.length < MAX_FAMILY) family.push(trace);
+  if (family.traces.length < MAX_FAMILY) family.traces.push(trace);
   return trace;
 }
 

@@ -42,6 +42,8 @@ export interface StreamOptions {
   readonly forward: Forward;
   readonly signal: Cancellation;
   readonly packing: Packing | undefined;
+  /** The client's header: all requests of the stream belong to its span. */
+  readonly traceparent: string | undefined;
   readonly log: ServerLog;
   readonly budget: MemoryBudget;
   /** Bytes of all requests that are not answered yet. */
@@ -52,7 +54,7 @@ export function serveInferStream(
   stream: Stream,
   calls: ServerCalls,
   encoding: string,
-  { strict, forward, signal, packing, budget, received, log }: StreamOptions,
+  { strict, forward, signal, packing, budget, received, traceparent, log }: StreamOptions,
 ): void {
   startAnswer(stream, packing);
   let underWay = 0;
@@ -95,7 +97,7 @@ export function serveInferStream(
     incoming -= size;
     const meter = new RequestMeter(budget, found.bytes.length);
     const answer = unpackRequest(found, encoding, meter, signal).then(bytes =>
-      answerOne(bytes, meter, { calls, log, forward, signal, send }),
+      answerOne(bytes, meter, { calls, log, forward, signal, traceparent, send }),
     );
     answer.catch(() => {});
     last = last
@@ -138,7 +140,7 @@ export function serveInferStream(
   });
 }
 
-interface Answering extends Pick<StreamOptions, "log" | "forward" | "signal"> {
+interface Answering extends Pick<StreamOptions, "log" | "forward" | "signal" | "traceparent"> {
   readonly calls: ServerCalls;
   readonly send: (answer: Answer) => Promise<void>;
 }
@@ -147,7 +149,7 @@ interface Answering extends Pick<StreamOptions, "log" | "forward" | "signal"> {
 async function answerOne(
   bytes: Buffer,
   meter: RequestMeter,
-  { calls, log, forward, signal, send }: Answering,
+  { calls, log, forward, signal, traceparent, send }: Answering,
 ): Promise<Answer | undefined> {
   const large: Contents[] = [];
   const wire: WireRequest = decodeRequest(bytes, meter, large);
@@ -158,7 +160,7 @@ async function answerOne(
   const regions = calls.memory.open();
   try {
     const version = calls.find(wire.model, wire.version);
-    const trace = calls.sample?.(version.model);
+    const trace = calls.sample?.(version.model, traceparent);
     trace?.stamp("GRPC_WAITREAD_START", arrived);
     trace?.stamp("GRPC_WAITREAD_END");
     ended = trace;

@@ -113,7 +113,9 @@ function accept(
   const forward: Forward = parameters => withHeaders(parameters, () => pairs(headers), headerForwardPattern);
   if (path === STREAM_INFER) {
     const strict = headers.triton_grpc_error === "true";
-    serveInferStream(stream, calls, encoding, { strict, forward, signal: abort, packing, budget, received, log });
+    const { traceparent } = headers;
+    const options = { strict, forward, signal: abort, packing, budget, received, traceparent, log };
+    serveInferStream(stream, calls, encoding, options);
     return;
   }
   const traced: Traced = trace => {
