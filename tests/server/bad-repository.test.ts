@@ -106,11 +106,22 @@ test("a runtime is the backend's own library, by any path; another backend's is 
     ...withRuntime("own", "../identity/libtriton_identity.so"),
     ...withRuntime("other", "../onnxruntime/libtriton_onnxruntime.so"),
     ...withRuntime("none", "sub/libtriton_identity.so"),
+    // special_cases/runtime_escape of qa/L0_model_config.
+    ...withRuntime("escape", "../dummy_runtime/libtriton_identity.so"),
+    "escape/dummy_runtime/libtriton_identity.so": "",
+    // There is a file, and nobody is told so.
+    ...withRuntime("outside", "../../escape/dummy_runtime/libtriton_identity.so"),
   });
   const reasonOf = (model: string) => index.find(({ name }) => name === model)?.reason;
   expect(reasonOf("own")).toBeUndefined();
   expect(reasonOf("other")).toBe(
     "Invalid argument: backend library name '../onnxruntime/libtriton_onnxruntime.so' escapes backend directory '/opt/tritonserver/backends/identity', for model 'other', check model config runtime field",
+  );
+  expect(reasonOf("escape")).toMatch(
+    /backend library name '\.\.\/dummy_runtime\/libtriton_identity\.so' escapes backend directory '.*\/escape\/1', for model 'escape'/,
+  );
+  expect(reasonOf("outside")).toMatch(
+    "unable to find backend library '../../escape/dummy_runtime/libtriton_identity.so'",
   );
   expect(reasonOf("none")).toMatch("Invalid argument: unable to find backend library 'sub/libtriton_identity.so'");
 });

@@ -2,6 +2,7 @@
  * The order in which configurations are checked, and decoupled branches of ensembles: fixtures and messages are those of Triton's L0_model_config
  * (`noautofill_platform`, `autofill_noplatform/ensemble/invalid_decoupled_branching`).
  */
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { type Options, repository, startServer } from "./support.js";
 
@@ -36,6 +37,32 @@ test.each([
     expect(await logOf(files)).toContain("at least one version must be available under the version policy");
   },
 );
+
+// special_cases/invalid_platform of qa/L0_model_config; a Triton 2.73 answered the other two so.
+test("a model's file tells its back end without auto-completion too, and beside an unknown platform", async () => {
+  const graph = readFileSync(new URL("../conformance/data/protocol/models/calc_fp32/1/model.onnx", import.meta.url));
+  const calc = readFileSync(
+    new URL("../conformance/data/protocol/models/calc_fp32/config.pbtxt", import.meta.url),
+    "utf8",
+  ).replace(/^(?:backend|platform):.*$/gm, "");
+  const named = (name: string, more: string) => ({
+    [`${name}/config.pbtxt`]: `${calc.replaceAll("calc_fp32", name)}\n${more}`,
+    [`${name}/1/model.onnx`]: graph,
+  });
+  const log = await logOf(
+    {
+      ...named("bare", ""),
+      ...named("invalid_platform", 'platform: "onnxruntim" default_model_filename: "model.onnx"'),
+      ...named("torch", 'platform: "foo" default_model_filename: "model.pt"'),
+    },
+    { disableAutoComplete: true },
+  );
+  expect(log).toContain("successfully loaded 'bare'");
+  const refused = (name: string, pair: string) =>
+    `"Poll failed for model directory '${name}': unexpected 'platform' and 'backend' pair, got:${pair}"`;
+  expect(log).toContain(refused("invalid_platform", "onnxruntim, onnxruntime"));
+  expect(log).toContain(refused("torch", "foo, pytorch"));
+});
 
 test("a configuration is checked before its name is compared with the directory", async () => {
   const files = { "there/config.pbtxt": tensors("other", "data_type: TYPE_FP32 dims: [ 16 ]", "max_batch_size: -1") };

@@ -2,7 +2,7 @@
  * Loads one version of a polled model: its backend, completed and validated configuration, scheduler and statistics.
  */
 import { stat } from "node:fs/promises";
-import { basename, dirname, join, posix } from "node:path";
+import { basename, dirname, join, posix, sep } from "node:path";
 import { complete } from "../../../triton-protos/complete-message.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../base/errors.js";
@@ -59,16 +59,29 @@ const BACKENDS_FOLDER = "/opt/tritonserver/backends";
 
 const libraryOf = (backend: string): string => `${BACKENDS_FOLDER}/${backend}/libtriton_${backend}.so`;
 
-/** A `runtime` must be the library of the backend, by any path from its folder. @throws RuntimeFault with Triton's text */
-function refuseRuntime({ name, backend, runtime, parameters }: ModelConfig, folder: string, version: string): void {
+/**
+ * A `runtime` must be the library of the backend, by any path from its folder.
+ * @throws RuntimeFault with Triton's text; one that lies outside the folder it is searched in is named as such only within the model's folder and beside
+ * backends, so that nobody learns what other files there are
+ */
+async function refuseRuntime(
+  { name, backend, runtime, parameters }: ModelConfig,
+  folder: string,
+  version: string,
+): Promise<void> {
   const home = `${BACKENDS_FOLDER}/${backend}`;
   const library = runtime ? posix.join(home, runtime) : libraryOf(backend);
   if (library !== libraryOf(backend)) {
-    if (library === libraryOf(basename(dirname(library))) && hasBackend(basename(dirname(library))))
-      throw new RuntimeFault(
+    const escaped = (from: string): RuntimeFault =>
+      new RuntimeFault(
         "INVALID_ARGUMENT",
-        `backend library name '${runtime}' escapes backend directory '${home}', for model '${name}', check model config runtime field`,
+        `backend library name '${runtime}' escapes backend directory '${from}', for model '${name}', check model config runtime field`,
       );
+    const beside = join(version, runtime);
+    const isOutside = beside.startsWith(folder + sep) && !beside.startsWith(version + sep);
+    if (isOutside && (await isFile(beside))) throw escaped(version);
+    if (library === libraryOf(basename(dirname(library))) && hasBackend(basename(dirname(library))))
+      throw escaped(home);
     throw new UnknownBackend(
       "INVALID_ARGUMENT",
       `unable to find backend library '${runtime}' for model '${name}', searched: '${version}' '${folder}' '${home}' `,
@@ -104,7 +117,7 @@ export async function loadVersion(
       firstResponseBounds(polled.config),
     );
   const choose = async (): Promise<Backend> => {
-    refuseRuntime(written, polled.folder, folder);
+    await refuseRuntime(written, polled.folder, folder);
     return backendFor(polled, folder, options.standIns ?? false);
   };
   const { middleware } = options;

@@ -32,7 +32,6 @@ const INSTANCES: ReadonlyMap<string, number> = new Map([
 ]);
 
 export interface NormaliseOptions {
-  readonly autoComplete?: boolean;
   readonly gpus?: Gpus | undefined;
   /** The backend of a model that names none and has no file that tells one. */
   readonly assume?: string | undefined;
@@ -47,9 +46,9 @@ export function normaliseConfig(
   written: ModelConfig,
   name: string,
   files: readonly string[],
-  { autoComplete = true, gpus = NO_GPUS, assume }: NormaliseOptions = {},
+  { gpus = NO_GPUS, assume }: NormaliseOptions = {},
 ): ModelConfig {
-  const config = withBackend({ ...written, name: written.name || name }, name, files, autoComplete, assume);
+  const config = withBackend({ ...written, name: written.name || name }, name, files, assume);
   const latest = { latest: { num_versions: 1 } };
   // A policy that is there but empty serves every version, and is shown empty.
   const version_policy = config.version_policy ?? latest;
@@ -94,7 +93,6 @@ function withBackend(
   config: ModelConfig,
   folder: string,
   files: readonly string[],
-  autoComplete: boolean,
   assume: string | undefined,
 ): ModelConfig {
   let { backend, platform, default_model_filename } = config;
@@ -102,11 +100,13 @@ function withBackend(
   if (!backend)
     backend = platform.startsWith("tensorflow_")
       ? "tensorflow"
-      : ([...PLATFORMS].find(([, its]) => its === platform)?.[0] ?? "");
+      : // A file's name counts beside an unknown platform too, which is then named with the backend.
+        (keyOf(PLATFORMS, platform) ?? keyOf(FILES, default_model_filename) ?? "");
   const byName = config.name.includes(".") ? config.name.slice(config.name.indexOf(".") + 1) : "";
-  if (!backend && !platform && autoComplete) {
+  // Triton does so without auto-completion, too.
+  if (!backend && !platform) {
     backend =
-      [...FILES].find(([, file]) => file === default_model_filename || files.includes(file))?.[0] ??
+      [...FILES].find(([, file]) => files.includes(file))?.[0] ??
       (files.includes("model.savedmodel") || files.includes("model.graphdef")
         ? "tensorflow"
         : files.includes("model.pt2")
@@ -128,6 +128,9 @@ function withBackend(
   default_model_filename ||= FILES.get(backend) ?? "";
   return { ...config, backend, platform, default_model_filename };
 }
+
+const keyOf = (map: ReadonlyMap<string, string>, value: string): string | undefined =>
+  [...map].find(([, its]) => its === value)?.[0];
 
 /** Where the author leaves it to the server, a graph runs on CUDA; WebGPU is for those who ask for a GPU. */
 function instanceGroups(config: ModelConfig, there: Gpus): readonly ModelInstanceGroup[] {

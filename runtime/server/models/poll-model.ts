@@ -111,7 +111,6 @@ async function readModel(
   const available =
     found.length === 0 && assume ? named.map(version => ({ version, folder: join(folder, String(version)) })) : found;
   const config = normaliseConfig(written ?? parseModelConfig("", ""), name, firstFiles, {
-    autoComplete,
     gpus: options.gpus,
     assume,
   });
@@ -128,7 +127,7 @@ async function readModel(
     ? undefined
     : given
       ? await readConfig(folder, options)
-          .then(disk => normaliseConfig(disk ?? parseModelConfig("", ""), name, firstFiles, { autoComplete, assume }))
+          .then(disk => normaliseConfig(disk ?? parseModelConfig("", ""), name, firstFiles, { assume }))
           .catch(() => undefined)
       : config;
   const versions = chooseVersions(available, config.version_policy);
