@@ -17,6 +17,7 @@ test("keeps so many, notes so many a second, and counts those that went by", () 
     const trace = recent.sample("m");
     trace?.begin("m", 1, `r${i}`);
     trace?.stamp("REQUEST_START");
+    trace?.stamp("REQUEST_END");
     trace?.end();
     if (trace) noted++;
   }
