@@ -4,6 +4,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { ConfigBuilder, ModelTensorSpec } from "#runtime/server/backends/javascript/api.js";
+import { createBuilder } from "#runtime/server/backends/javascript/config-builder.js";
+import { parseModelConfig } from "#triton-protos/model-config.js";
 import { repository, startServer } from "../server/support.js";
 
 const ECHO = `export const execute = requests => requests.map(({ inputs: { X } }) => ({ outputs: [{ ...X, name: "Y" }] }));`;
@@ -108,4 +111,75 @@ test("a module that contradicts its configuration is refused with both", async (
   expect(await reason("liar")).toMatch(
     /^Internal: ValueError: model 'liar', tensor 'X': the model expects dims \[3\] but the model configuration specifies dims \[-1\]/,
   );
+});
+
+// Texts and rules of qa/L0_model_config (autofill_noplatform/python), whose `expected` files these are, and of Python's back end.
+test.each<[string, string, (builder: ConfigBuilder) => void]>([
+  [
+    "configuration specified max_batch_size 6, but in auto-complete-config function for model 'm' specified max_batch_size 4",
+    "max_batch_size: 6",
+    builder => builder.setMaxBatchSize(4),
+  ],
+  [
+    "Configuration specified scheduling_choice as 'sequence_batching', but auto-complete-config function for model 'm' tries to set scheduling_choice as 'dynamic_batching'",
+    "sequence_batching { }",
+    builder => builder.setDynamicBatching(),
+  ],
+  [
+    "unable to load model 'm', configuration expects datatype TYPE_INT32 for input 'X', model provides TYPE_FP32",
+    'input { name: "X" data_type: TYPE_INT32 dims: [4] }',
+    builder => builder.addInput({ name: "X", data_type: "TYPE_FP32", dims: [4] }),
+  ],
+  [
+    "model 'm', tensor 'Y': the model expects dims [4] but the model configuration specifies dims [16, 2]",
+    'output { name: "Y" data_type: TYPE_FP32 dims: [16, 2] }',
+    builder => builder.addOutput({ name: "Y", data_type: "TYPE_FP32", dims: [4] }),
+  ],
+  [
+    "model 'm', tensor 'X': the model expects optional True but the model configuration specifies optional False",
+    'input { name: "X" data_type: TYPE_FP32 dims: [4] }',
+    builder => builder.addInput({ name: "X", data_type: "TYPE_FP32", dims: [4], optional: true }),
+  ],
+  [
+    "input 'X' in auto-complete-config function for model 'm' is missing 'data_type' property.",
+    "",
+    builder => builder.addInput({ name: "X", dims: [4] } as unknown as ModelTensorSpec),
+  ],
+  [
+    "output 'Y' in auto-complete-config function for model 'm' is missing 'dims' property.",
+    "",
+    builder => builder.addOutput({ name: "Y", data_type: "TYPE_FP32" } as unknown as ModelTensorSpec),
+  ],
+  [
+    "output in auto-complete-config function for model 'm' is missing 'name' property.",
+    "",
+    builder => builder.addOutput({ data_type: "TYPE_FP32", dims: [4] } as unknown as ModelTensorSpec),
+  ],
+  [
+    "output 'Y' in auto-complete-config function for model 'm' contains property other than 'name', 'data_type' and 'dims'.",
+    "",
+    builder => builder.addOutput({ name: "Y", data_type: "TYPE_FP32", dims: [4], optional: true }),
+  ],
+  [
+    "trying to change decoupled property in auto-complete-config for model 'm', which is already set to 'False'.",
+    "model_transaction_policy { decoupled: false }",
+    builder => builder.setDecoupled(true),
+  ],
+])("autoCompleteConfig: %s", (text, config, fill) => {
+  expect(() => fill(createBuilder(parseModelConfig(`name: "m" ${config}`, "m")))).toThrow(expect.objectContaining({ name: "ValueError", message: text }));
+});
+
+// incomplete_input and incomplete_output of qa/L0_model_config, and a larger batch.
+test("autoCompleteConfig fills in what the configuration leaves out of a tensor", () => {
+  const builder = createBuilder(
+    parseModelConfig('name: "m" max_batch_size: 2 input { name: "X" } output { name: "Y" data_type: TYPE_INT8 }', "m"),
+  );
+  builder.setMaxBatchSize(4);
+  builder.addInput({ name: "X", data_type: "TYPE_FP32", dims: [4] });
+  builder.addOutput({ name: "Y", data_type: "TYPE_INT8", dims: [-1] });
+  expect(builder.config).toMatchObject({
+    max_batch_size: 4,
+    input: [{ name: "X", data_type: "TYPE_FP32", dims: [4], optional: false }],
+    output: [{ name: "Y", data_type: "TYPE_INT8", dims: [-1] }],
+  });
 });

@@ -1,5 +1,6 @@
 /**
- * What a JavaScript model says of itself → its configuration, filled in; what is written already must agree. Texts as Python's backend has them.
+ * What a JavaScript model says of itself → its configuration, filled in; what is written already must agree. Rules and texts are those of Python's
+ * back end (`ModelConfig` of its `triton_python_backend_utils`).
  */
 import type { ModelConfig, ModelInput, ModelOutput } from "../../../../triton-protos/model-config.js";
 import type { ConfigBuilder, ModelTensorSpec } from "./api.js";
@@ -8,57 +9,99 @@ const refuse = (text: string): never => {
   throw Object.assign(new Error(text), { name: "ValueError" });
 };
 
+type Side = "input" | "output";
+
+/** Properties of a tensor, and how a text lists them. */
+const ALLOWED = {
+  input: {
+    properties: ["name", "data_type", "dims", "optional"],
+    listed: "'name', 'data_type', 'dims' and 'optional'",
+  },
+  output: { properties: ["name", "data_type", "dims"], listed: "'name', 'data_type' and 'dims'" },
+} as const satisfies Record<Side, { readonly properties: readonly string[]; readonly listed: string }>;
+
 export function createBuilder(written: ModelConfig): ConfigBuilder {
   let config = written;
-  const check = (tensor: ModelTensorSpec, known: ModelInput | ModelOutput): void => {
-    const front = `model '${config.name}', tensor '${tensor.name}': the model expects`;
-    if (tensor.data_type !== known.data_type)
+  const asked = `in auto-complete-config function for model '${written.name}'`;
+
+  /** Callers may be plain JavaScript, which no type has checked. */
+  const requireWhole = (side: Side, tensor: Partial<ModelTensorSpec>): void => {
+    const { properties, listed } = ALLOWED[side];
+    const named = `${side} '${tensor.name}' ${asked}`;
+    if (Object.keys(tensor).some(key => !(properties as readonly string[]).includes(key)))
+      refuse(`${named} contains property other than ${listed}.`);
+    if (tensor.name === undefined) refuse(`${side} ${asked} is missing 'name' property.`);
+    for (const key of ["data_type", "dims"] as const)
+      if (tensor[key] === undefined) refuse(`${named} is missing '${key}' property.`);
+  };
+  const requireAgreement = (side: Side, tensor: ModelTensorSpec, known: ModelInput | ModelOutput): void => {
+    if (known.data_type !== "TYPE_INVALID" && known.data_type !== tensor.data_type)
       refuse(
-        `${front} data_type ${tensor.data_type} but the model configuration specifies data_type ${known.data_type}`,
+        `unable to load model '${config.name}', configuration expects datatype ${known.data_type} for ${side} '${tensor.name}', model provides ${tensor.data_type}`,
       );
-    if (tensor.dims.join() !== known.dims.join())
+    const differs = (what: string, expected: string, specified: string): never =>
       refuse(
-        `${front} dims [${tensor.dims.join(", ")}] but the model configuration specifies dims [${known.dims.join(", ")}]`,
+        `model '${config.name}', tensor '${tensor.name}': the model expects ${what} ${expected} but the model configuration specifies ${what} ${specified}`,
       );
+    if (known.dims.length > 0 && tensor.dims.join() !== known.dims.join())
+      differs("dims", listText(tensor.dims), listText(known.dims));
+    if ("optional" in known && tensor.optional !== undefined && tensor.optional !== known.optional)
+      differs("optional", boolText(tensor.optional), boolText(known.optional));
+  };
+  /** Fills in what the configuration leaves out of the tensor, or adds it. */
+  const merged = <T extends ModelInput | ModelOutput>(
+    side: Side,
+    list: readonly T[],
+    tensor: ModelTensorSpec,
+    added: T,
+  ): readonly T[] => {
+    const known = list.find(({ name }) => name === tensor.name);
+    if (!known) return [...list, added];
+    requireAgreement(side, tensor, known);
+    const { data_type, dims } = tensor;
+    return list.map(one => (one === known ? { ...known, data_type, dims } : one));
   };
   return {
     get config() {
       return config;
     },
     addInput(tensor) {
-      const known = config.input.find(({ name }) => name === tensor.name);
-      if (known) return check(tensor, known);
+      requireWhole("input", tensor);
       const { name, data_type, dims, optional = false } = tensor;
-      const input: ModelInput = {
+      const added: ModelInput = {
         ...{ name, data_type, dims, optional },
         format: "FORMAT_NONE",
         is_shape_tensor: false,
         allow_ragged_batch: false,
         is_non_linear_format_io: false,
       };
-      config = { ...config, input: [...config.input, input] };
+      config = { ...config, input: merged("input", config.input, tensor, added) };
     },
     addOutput(tensor) {
-      const known = config.output.find(({ name }) => name === tensor.name);
-      if (known) return check(tensor, known);
+      requireWhole("output", tensor);
       const { name, data_type, dims } = tensor;
-      const output: ModelOutput = {
+      const added: ModelOutput = {
         ...{ name, data_type, dims },
         label_filename: "",
         is_shape_tensor: false,
         is_non_linear_format_io: false,
       };
-      config = { ...config, output: [...config.output, output] };
+      config = { ...config, output: merged("output", config.output, tensor, added) };
     },
     setMaxBatchSize(size) {
-      if (config.max_batch_size === 0) config = { ...config, max_batch_size: size };
-      else if (size < config.max_batch_size)
+      if (config.max_batch_size > size)
         refuse(
-          `configuration specified max_batch_size ${config.max_batch_size} for model '${config.name}', but in auto_complete_config function for model '${config.name}' specified max_batch_size ${size}`,
+          `configuration specified max_batch_size ${config.max_batch_size}, but ${asked} specified max_batch_size ${size}`,
         );
+      config = { ...config, max_batch_size: size };
     },
     setDynamicBatching() {
-      if (config.dynamic_batching || config.sequence_batching || config.ensemble_scheduling) return;
+      const found = (["sequence_batching", "ensemble_scheduling"] as const).find(key => config[key]);
+      if (found)
+        refuse(
+          `Configuration specified scheduling_choice as '${found}', but auto-complete-config function for model '${config.name}' tries to set scheduling_choice as 'dynamic_batching'`,
+        );
+      if (config.dynamic_batching) return;
       config = {
         ...config,
         dynamic_batching: {
@@ -75,9 +118,13 @@ export function createBuilder(written: ModelConfig): ConfigBuilder {
       const known = config.model_transaction_policy;
       if (known && known.decoupled !== decoupled)
         refuse(
-          `trying to change decoupled property in auto-complete for model '${config.name}', which is already set to '${known.decoupled}'`,
+          `trying to change decoupled property in auto-complete-config for model '${config.name}', which is already set to '${boolText(known.decoupled)}'.`,
         );
       config = { ...config, model_transaction_policy: { decoupled } };
     },
   };
 }
+
+/** As Python prints them. */
+const listText = (dims: readonly number[]): string => `[${dims.join(", ")}]`;
+const boolText = (value: boolean): string => (value ? "True" : "False");
