@@ -23,6 +23,15 @@ for step in steps:
     subprocess.run(words, cwd=out, stderr=subprocess.DEVNULL, check=False)
 if len(sys.argv) > 3:
     shutil.copytree(os.path.join(sys.argv[3], "src/python/examples"), os.path.join(out, "qa/clients"), dirs_exist_ok=True)
+# Scripts that are run by their name are to find the interpreter that stands in the container's place.
+for name in os.listdir(os.path.join(out, "qa/common")):
+    path = os.path.join(out, "qa/common", name)
+    if not name.endswith(".py"):
+        continue
+    with open(path) as file:
+        text = file.read()
+    with open(path, "w") as file:
+        file.write(re.sub(r"\A#!/usr/bin/python\S*", "#!/usr/bin/env python3", text))
 # Its file is downloaded when the container is built; a server would not start without it.
 for suite in ("L0_grpc", "L0_http"):
     shutil.rmtree(os.path.join(out, "qa", suite, "models/densenet_onnx"), ignore_errors=True)

@@ -103,11 +103,13 @@ def execute(model, told):
 
 
 def complete(module, written):
+    """What `auto_complete_config` has called, in order: the server has the rules."""
     config = pb_utils.ModelConfig(written)
     fill = getattr(module.TritonPythonModel, "auto_complete_config", None)
-    if fill and fill(config) is None:
-        raise ValueError("auto_complete_config function in model '%s' must return a model configuration" % written["name"])
-    return config.said
+    if fill and not isinstance(fill(config), pb_utils.ModelConfig):
+        name = written["name"]
+        raise ValueError(f"auto_complete_config function in model '{name}' must return a valid pb.ModelConfig object.")
+    return config.calls
 
 
 def main(folder, messages):

@@ -32,7 +32,9 @@ export async function initialize({ folder }) {
 export async function execute(requests, { config }) {
   const batching = config.max_batch_size > 0;
   if (!batching)
-    return Promise.all(requests.map(async ({ inputs }) => ({ outputs: (await run([inputs])).map(tensorOf) })));
+    return Promise.all(
+      requests.map(async ({ inputs }) => ({ outputs: (await run([inputs])).map(output => tensorOf(output)) })),
+    );
   const rows = requests.map(({ inputs }) => Object.values(inputs)[0].shape[0]);
   const outputs = await run(requests.map(({ inputs }) => inputs));
   let at = 0;

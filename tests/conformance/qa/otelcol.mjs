@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 /**
  * Stands in for the OpenTelemetry collector with the one configuration that L0_trace gives it: traces over OTLP/HTTP (protobuf) on port 10000, collected until
- * there are ten spans or ten seconds have passed, then one line of JSON in `collected_traces.json`, written as the collector's file exporter writes it.
+ * there are ten spans or ten seconds have passed, then one line of JSON in `collected_traces.json`, written as the collector's file exporter writes it, into a file
+ * that begins empty.
  */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import protobuf from "protobufjs";
 
@@ -25,6 +26,7 @@ const { root } = protobuf.parse(`
 `);
 const Request = root.lookupType("Request");
 
+writeFileSync(FILE, "");
 let held = [];
 let timer = setInterval(flush, MILLISECONDS);
 

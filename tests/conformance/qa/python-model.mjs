@@ -32,12 +32,7 @@ export function pythonModel(url) {
     async autoCompleteConfig(builder) {
       const host = start(folder, () => {});
       try {
-        const said = await host.call({ complete: builder.config });
-        if (said.max_batch_size !== undefined) builder.setMaxBatchSize(said.max_batch_size);
-        for (const input of said.input) builder.addInput(input);
-        for (const output of said.output) builder.addOutput(output);
-        if (said.dynamic_batching) builder.setDynamicBatching();
-        if (said.decoupled !== undefined) builder.setDecoupled(said.decoupled);
+        for (const [call, value] of await host.call({ complete: builder.config })) builder[call](value);
       } finally {
         await host.end();
       }

@@ -178,36 +178,28 @@ class ModelConfig:
     """What `auto_complete_config` fills in."""
 
     def __init__(self, config):
-        self._config, self.said = config, {"input": [], "output": []}
+        self._config, self.calls = config, []
 
     def as_dict(self):
         return self._config
 
     def add_input(self, tensor):
-        self._add("input", tensor, ["name", "data_type", "dims", "optional"])
+        self.calls.append(["addInput", tensor])
 
     def add_output(self, tensor):
-        self._add("output", tensor, ["name", "data_type", "dims"])
-
-    def _add(self, side, tensor, allowed):
-        for key in tensor:
-            if key not in allowed:
-                shown = "', '".join(allowed[:-1]) + "' and '" + allowed[-1]
-                raise ValueError(f"{side}: expecting only '{shown}' properties, got '{key}'")
-        for key in allowed[:3]:
-            if key not in tensor:
-                told = f" for {side} '{tensor['name']}'" if "name" in tensor else ""
-                raise ValueError(f"Required field '{key}' is missing{told}.")
-        self.said[side].append(tensor)
+        self.calls.append(["addOutput", tensor])
 
     def set_max_batch_size(self, size):
-        self.said["max_batch_size"] = size
+        self.calls.append(["setMaxBatchSize", size])
 
     def set_dynamic_batching(self):
-        self.said["dynamic_batching"] = True
+        self.calls.append(["setDynamicBatching", None])
 
     def set_model_transaction_policy(self, policy):
-        self.said["decoupled"] = policy["decoupled"]
+        if set(policy) - {"decoupled"}:
+            raise ValueError(f"model transaction property in auto-complete-config function for model '{self._config['name']}' contains property other than 'decoupled'.")
+        if "decoupled" in policy:
+            self.calls.append(["setDecoupled", policy["decoupled"]])
 
 
 def triton_string_to_numpy(name):

@@ -77,6 +77,7 @@ function walk(suite) {
   cpSync(join(qa, suite), folder, { recursive: true });
   for (const name of readdirSync(folder).filter(name => /\.(?:sh|py)$/.test(name))) relocate(join(folder, name), suite);
   standIn(folder);
+  expectNoGpu(folder);
   mkdirSync(results, { recursive: true });
   const net = spawnSync("unshare", ["-n", "true"]).status === 0;
   const inside = `ip link set lo up 2>/dev/null; exec bash ${join(folder, "test.sh")} ${VERSION}`;
@@ -128,9 +129,23 @@ function relocate(file, suite) {
       .replaceAll("/opt/tritonserver/qa", qa)
       .replaceAll("/opt/tritonserver", join(flags.work, "opt"))
       .replaceAll("/opt/ml", join(flags.work, "opt/ml"))
-      .replaceAll("KIND_GPU", "KIND_CPU")
+      // What a script does to a line of a GPU it does to one of the CPU beside it.
+      .replace(/^(?!.*s\/kind: KIND_GPU\/).*$/gm, line => line.replaceAll("KIND_GPU", "KIND_CPU"))
       .replaceAll("/data/inferenceserver", join(flags.work, "data", "inferenceserver")),
   );
+}
+
+/** What a suite expects of a machine with a GPU → of one without. */
+function expectNoGpu(folder) {
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    if (!/(?:^|\/)expected(?:\.\d+)?$/.test(name)) continue;
+    const file = join(folder, name);
+    const text = readFileSync(file, "utf8");
+    writeFileSync(
+      file,
+      text.replaceAll("kind: KIND_GPU", "kind: KIND_CPU").replace(/^ *gpus: (?:0|\[ *0 *\])\n/gm, ""),
+    );
+  }
 }
 
 /** Back ends of the suites in C++ → JavaScript models in `stand-ins/`; the collector of traces, which test.sh downloads, → `otelcol.mjs`. */
@@ -143,7 +158,7 @@ function standIn(folder) {
       if (!/\.(?:py|pbtxt)$/.test(name)) continue;
       const text = readFileSync(join(folder, name), "utf8");
       if (!other.test(text)) continue;
-      writeFileSync(join(folder, name), text.replace(other, '$1"javascript"'));
+      writeFileSync(join(folder, name), text.replace(other, '$1"javascript"').replaceAll("KIND_GPU", "KIND_CPU"));
       if (!name.endsWith("config.pbtxt")) continue;
       const version = join(folder, dirname(name), "1");
       mkdirSync(version, { recursive: true });
