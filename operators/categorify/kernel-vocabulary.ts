@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import type { Values } from "../../runtime/base/columns/table.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import {
+  fittedTableParts,
   type PackedTexts,
   type PrintedColumn,
   printFittedTable,
@@ -30,10 +31,16 @@ export const vocabularyColumns = ({ dtype, values, counts }: PrintedVocabulary) 
 export const printVocabulary = (vocabulary: PrintedVocabulary): Uint8Array =>
   printFittedTable(vocabularyColumns(vocabulary), false);
 
+/** The same in parts. */
+export const vocabularyParts = (vocabulary: PrintedVocabulary): readonly Uint8Array[] =>
+  fittedTableParts(vocabularyColumns(vocabulary), false);
+
 /** Equal for vocabularies that give equal values equal ids: counts, which a fit on more data changes, are left out. */
 export function sumOfValues(columns: Readonly<Record<string, PrintedColumn>>): string {
   const values = Object.fromEntries(Object.entries(columns).filter(([name]) => name !== "count"));
-  return `sha256:${createHash("sha256").update(printFittedTable(values)).digest("hex")}`;
+  const hash = createHash("sha256");
+  for (const part of fittedTableParts(values)) hash.update(part);
+  return `sha256:${hash.digest("hex")}`;
 }
 
 /** @throws RuntimeFault naming the file and what is wrong with it */

@@ -6,8 +6,8 @@ import { type Encoding, encodings, optionOf } from "../../contract/categorify-co
 import { type PathInside, pathInside } from "../../contract/files/path-inside.js";
 import type { OpState } from "../../contract/op-state.js";
 import type { Step } from "../../contract/plan.js";
-import { printVocabulary, sumOfValues, vocabularyColumns } from "../../operators/categorify/kernel-vocabulary.js";
-import { printFittedTable } from "../../operators/shared/kernel/fitted-table.js";
+import { sumOfValues, vocabularyColumns, vocabularyParts } from "../../operators/categorify/kernel-vocabulary.js";
+import { fittedTableParts } from "../../operators/shared/kernel/fitted-table.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import type { Engine } from "./engine.js";
 import { givenVocabulary } from "./given-vocabulary.js";
@@ -47,7 +47,7 @@ export async function learnVocabularies(
       const sources = columns.map(sourceOf);
       const onFraction = report(`vocabulary of ${one.vocabulary}`);
       const made = await makeVocabulary(learning, step, one, sources, base, onFraction);
-      await writeFile(join(folder, file), made.bytes);
+      await writeFile(join(folder, file), made.parts);
       return { count: made.count, sum: made.sum };
     });
     return [one.vocabulary, { vocabulary: file, cardinality: 2 + one.numBuckets + count, sum }];
@@ -58,8 +58,8 @@ export async function learnVocabularies(
 }
 
 interface Made {
-  /** Of the file. */
-  readonly bytes: Uint8Array;
+  /** The file, part by part. */
+  readonly parts: readonly Uint8Array[];
   /** Values, or tuples. */
   readonly count: number;
   /** See `sumOfValues`. */
@@ -89,7 +89,7 @@ async function makeVocabulary(
           givenVocabulary(database, given, { step: step.id, name, dtype: sources[0]!.dtype, base }),
         );
   const sum = sumOfValues(vocabularyColumns(vocabulary));
-  return { bytes: printVocabulary(vocabulary), count: vocabulary.counts.length, sum };
+  return { parts: vocabularyParts(vocabulary), count: vocabulary.counts.length, sum };
 }
 
 /** Tuples by falling count, then by their values, null first; one of nulls alone is null. */
@@ -118,7 +118,7 @@ async function learnTuples(
   );
   const tuples = Object.fromEntries(found.map((column, i) => [keys[i]?.name ?? "count", column] as const));
   const count = (found.at(-1)!.values as BigInt64Array).length;
-  return { bytes: printFittedTable(tuples), count, sum: sumOfValues(tuples) };
+  return { parts: fittedTableParts(tuples), count, sum: sumOfValues(tuples) };
 }
 
 /** One table for all: the ids of a vocabulary, from that of null on, begin behind those of the last; 0 pads everywhere. */

@@ -17,7 +17,7 @@ type Numbers = Exclude<Values, readonly string[]>;
 /** Column `c` of a chunk. Nulls are 0, "" or, for floats, NaN. */
 export function readPiece(chunk: DuckDBDataChunk, c: number, dtype: DType): Piece {
   const rows = chunk.rowCount;
-  const validity = readValidity(chunk, c, rows);
+  const validity = readValidity(chunk, c);
   const { array, kind, bytes: size } = datatype(dtype);
   if (array && kind !== "bool") {
     // The bytes are a copy of DuckDB's, in a buffer of their own.
@@ -38,7 +38,9 @@ export function readPiece(chunk: DuckDBDataChunk, c: number, dtype: DType): Piec
   return { values, ...(validity && { validity }) };
 }
 
-function readValidity(chunk: DuckDBDataChunk, c: number, rows: number): Uint8Array | undefined {
+/** One byte a row of column `c`, 0 = null; undefined where nothing is. */
+export function readValidity(chunk: DuckDBDataChunk, c: number): Uint8Array | undefined {
+  const rows = chunk.rowCount;
   const vector = bindings.data_chunk_get_vector(chunk.chunk, c);
   const bits = bindings.vector_get_validity(vector, Math.ceil(rows / 64) * 8) as Uint8Array | null;
   if (!bits) return undefined;

@@ -3,11 +3,13 @@
  * of JavaScript's for each value.
  */
 
-import type { DuckDBConnection } from "@duckdb/node-api";
-import type { PackedTexts, PrintedColumn } from "../../operators/shared/kernel/fitted-table.js";
+import type { DuckDBConnection, DuckDBDataChunk } from "@duckdb/node-api";
+import type { PrintedColumn } from "../../operators/shared/kernel/fitted-table.js";
 import type { DType } from "../../triton-protos/datatype.js";
+import { allocate } from "../base/columns/table.js";
 import type { Engine } from "./engine.js";
-import { readAll } from "./read-columns.js";
+import { textPacker } from "./pack-texts.js";
+import { readAll, readPiece, readValidity } from "./read-columns.js";
 
 /** The database that statements run in. */
 interface Statements extends Pick<Engine, "run"> {
@@ -15,9 +17,6 @@ interface Statements extends Pick<Engine, "run"> {
   /** Names of the tables that stay. */
   readonly tables: Set<string>;
 }
-
-/** Rows whose texts DuckDB hands over in one piece. */
-const PIECE = 100_000;
 
 let tables = 0;
 
@@ -33,41 +32,70 @@ export async function readPacked(
   if (options.keep === undefined && !dtypes.includes("string")) return readAll(connection, sql, dtypes);
   const table = options.keep ?? `merlon_read_${tables++}`;
   await database.run(`CREATE OR REPLACE TABLE ${table} AS ${sql}`, doing, options.onFraction);
-  const names = dtypes.map((_, i) => `c${i}`);
-  const select = names.map((name, i) => (dtypes[i] === "string" ? `strlen(${name})::INTEGER` : name));
-  const sizes = dtypes.map(dtype => (dtype === "string" ? "int32" : dtype));
-  const columns = await readAll(connection, `SELECT ${select.join(", ")} FROM ${table}`, sizes);
-  const packed: PrintedColumn[] = [];
-  for (const [i, col] of columns.entries()) {
-    if (dtypes[i] !== "string") {
-      packed.push(col);
-      continue;
-    }
-    const values = await packTexts(database, table, names[i]!, col.values as Int32Array, doing);
-    packed.push({ dtype: "string", values, ...(col.validity && { validity: col.validity }) });
-  }
+  const columns = await readTable(connection, table, dtypes);
   if (options.keep !== undefined) database.tables.add(table);
   else await database.run(`DROP TABLE ${table}`, doing);
-  return packed;
+  return columns;
 }
 
-async function packTexts(
-  { connection }: Pick<Statements, "connection">,
+/** The rows are counted first: columns are made in one piece. Memory beside V8's heap makes it collect all of that. */
+async function readTable(
+  connection: DuckDBConnection,
   table: string,
-  column: string,
-  sizes: Int32Array,
-  doing: string,
-): Promise<PackedTexts> {
-  const offsets = new Int32Array(sizes.length + 1);
-  for (let i = 0; i < sizes.length; i++) offsets[i + 1] = offsets[i]! + sizes[i]!;
-  const bytes = new Uint8Array(offsets[sizes.length]!);
-  const encoder = new TextEncoder();
+  dtypes: readonly DType[],
+): Promise<readonly PrintedColumn[]> {
+  const [[count]] = (await connection.runAndReadAll(`SELECT count(*)::INTEGER FROM ${table}`)).getRows() as [[number]];
+  const readers = dtypes.map(dtype => (dtype === "string" ? textReader(count) : numberReader(dtype, count)));
+  const result = await connection.stream(`SELECT ${dtypes.map((_, i) => `c${i}`).join(", ")} FROM ${table}`);
+  for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk())
+    for (const [c, reader] of readers.entries()) reader.take(chunk, c);
+  return readers.map(reader => reader.finish());
+}
+
+interface ColumnReader {
+  take(chunk: DuckDBDataChunk, c: number): void;
+  finish(): PrintedColumn;
+}
+
+function textReader(count: number): ColumnReader {
+  const packer = textPacker(count);
+  const known = validityReader(count);
+  return {
+    take(chunk, c) {
+      packer.take(chunk, c, known.take(readValidity(chunk, c), chunk.rowCount));
+    },
+    finish: () => ({ dtype: "string", values: packer.finish(), ...known.finish() }),
+  };
+}
+
+function numberReader(dtype: DType, count: number): ColumnReader {
+  const values = allocate(dtype, count) as Float64Array;
+  const known = validityReader(count);
   let at = 0;
-  for (let start = 0; start < sizes.length; start += PIECE) {
-    const sql = `SELECT string_agg(${column}, '' ORDER BY rowid) FROM ${table} WHERE rowid >= ${start} AND rowid < ${start + PIECE}`;
-    const [piece] = (await connection.runAndReadAll(sql)).getColumns()[0]!;
-    if (typeof piece === "string") at += encoder.encodeInto(piece, bytes.subarray(at)).written;
-  }
-  if (at !== bytes.length) throw new Error(`${doing}: ${at} bytes of text were read and ${bytes.length} counted.`);
-  return { offsets, bytes };
+  return {
+    take(chunk, c) {
+      const piece = readPiece(chunk, c, dtype);
+      values.set(piece.values as Float64Array, at);
+      known.take(piece.validity, piece.values.length);
+      at += piece.values.length;
+    },
+    finish: () => ({ dtype, values, ...known.finish() }),
+  };
+}
+
+/** Of a column, absent while nothing is null. */
+function validityReader(count: number) {
+  let validity: Uint8Array | undefined;
+  let at = 0;
+  return {
+    take(piece: Uint8Array | undefined, rows: number): Uint8Array | undefined {
+      if (piece) {
+        validity ??= new Uint8Array(count).fill(1);
+        validity.set(piece, at);
+      }
+      at += rows;
+      return piece;
+    },
+    finish: () => validity && { validity },
+  };
 }

@@ -3,16 +3,17 @@
  * numbers onto the file's own buffers and decodes strings once.
  */
 import {
+  AsyncByteQueue,
   Bool,
   type DataType,
   Field,
   makeData,
   makeVector,
   RecordBatch,
+  RecordBatchFileWriter,
   Schema,
   Struct,
   Table,
-  tableToIPC,
   Utf8,
   type Vector,
   vectorFromArray,
@@ -48,13 +49,38 @@ export function printFittedTable(
   mayBeNull = true,
   metadata?: ReadonlyMap<string, string>,
 ): Uint8Array {
+  const parts = fittedTableParts(table, mayBeNull, metadata);
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/** The same in parts, to be hashed or written one after the other: the columns' own memory, where that is what the file holds. */
+export function fittedTableParts(
+  table: Readonly<Record<string, PrintedColumn>>,
+  mayBeNull = true,
+  metadata?: ReadonlyMap<string, string>,
+): readonly Uint8Array[] {
   const vectors = Object.entries(table).map(([name, col]) => [name, vectorOf(col)] as const);
   const fields = vectors.map(([name, vector]) => new Field(name, vector.type as DataType, mayBeNull));
   const schema = new Schema(fields, metadata && new Map(metadata));
   const length = vectors[0]?.[1].length ?? 0;
   const children = vectors.map(([, vector]) => vector.data[0]!);
   const data = makeData({ type: new Struct(fields), length, nullCount: 0, children });
-  return tableToIPC(new Table(schema, new RecordBatch(schema, data)), "file");
+  const sink = new Parts();
+  new RecordBatchFileWriter().reset(sink).writeAll(new Table(schema, new RecordBatch(schema, data)));
+  return sink.parts;
+}
+
+class Parts extends AsyncByteQueue {
+  readonly parts: Uint8Array[] = [];
+  override write(part: Uint8Array): void {
+    if (part.length > 0) this.parts.push(part);
+  }
 }
 
 function vectorOf({ dtype, values, validity }: PrintedColumn): Vector {

@@ -1,0 +1,75 @@
+/**
+ * Chunks of DuckDB -> texts packed as Arrow lays them out. DuckDB has 16 bytes a text: its length, then its bytes where they are twelve at most, else
+ * their first four and a pointer: https://duckdb.org/docs/stable/clients/c/vector#strings
+ */
+import type { DuckDBDataChunk } from "@duckdb/node-api";
+import bindings from "@duckdb/node-bindings";
+import type { PackedTexts } from "../../operators/shared/kernel/fitted-table.js";
+import { RuntimeFault } from "../base/errors.js";
+
+const TEXT = 16;
+const LONGEST_INLINE = 12;
+/** Arrow's offsets are int32. */
+const MOST_BYTES = 2 ** 31 - 1;
+
+export interface TextPacker {
+  /** @param validity one byte a row, 0 = null; a null is an empty text */
+  take(chunk: DuckDBDataChunk, c: number, validity: Uint8Array | undefined): void;
+  finish(): PackedTexts;
+}
+
+/** @param count rows of all chunks together */
+export function textPacker(count: number): TextPacker {
+  const offsets = new Int32Array(count + 1);
+  let bytes = new Uint8Array(Math.min(MOST_BYTES, LONGEST_INLINE * count));
+  let row = 0;
+  let at = 0;
+  /** Makes room for so many bytes more. */
+  const reserve = (more: number): void => {
+    if (at + more <= bytes.length) return;
+    if (at + more > MOST_BYTES)
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        "the texts of a column are longer than 2 GiB together. Use shorter ones.",
+      );
+    const larger = new Uint8Array(Math.min(MOST_BYTES, 2 * (at + more)));
+    larger.set(bytes.subarray(0, at));
+    bytes = larger;
+  };
+  return {
+    take(chunk, c, validity) {
+      const rows = chunk.rowCount;
+      const texts = bindings.vector_get_data(bindings.data_chunk_get_vector(chunk.chunk, c), rows * TEXT);
+      const words = new Uint32Array(texts.buffer, texts.byteOffset, 4 * rows);
+      const isNull = (i: number) => validity?.[i] === 0;
+      for (let i = 0; i < rows; ) {
+        const length = isNull(i) ? 0 : words[4 * i]!;
+        if (length <= LONGEST_INLINE) {
+          reserve(length);
+          for (let from = TEXT * i + 4, end = from + length; from < end; from++) bytes[at++] = texts[from]!;
+          offsets[++row] = at;
+          i++;
+          continue;
+        }
+        // Texts that follow each other in DuckDB's memory are copied as one.
+        const pointer = addressOf(words, i);
+        let total = 0;
+        const first = i;
+        for (; i < rows && !isNull(i) && words[4 * i]! > LONGEST_INLINE; i++) {
+          if (addressOf(words, i) !== pointer + total) break;
+          total += words[4 * i]!;
+          reserve(total);
+          offsets[++row] = at + total;
+        }
+        const place = texts.byteOffset + TEXT * first + 8;
+        bytes.set(bindings.get_data_from_pointer(texts.buffer as ArrayBuffer, place, total), at);
+        at += total;
+      }
+      // The chunk owns what the pointers name: it is there until here.
+      if (chunk.rowCount !== rows) throw new Error("a chunk changed while it was read");
+    },
+    finish: () => ({ offsets, bytes: bytes.subarray(0, at) }),
+  };
+}
+
+const addressOf = (words: Uint32Array, i: number): number => words[4 * i + 3]! * 2 ** 32 + words[4 * i + 2]!;
