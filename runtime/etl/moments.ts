@@ -45,13 +45,7 @@ export async function findMoments(
   const doing = "computing statistics";
   const { sql } = engine;
   const scalars = asked.filter(({ column }) => !column.list);
-  const parts = scalars.flatMap((one, i) => aggregates(sql, one, one.column.sql, `f${i}`));
-  const finite = scalars.flatMap((one, i) =>
-    one.withMoments ? [`${finiteOf(sql, one.column, one.column.sql)} AS f${i}`] : [],
-  );
-  const from = finite.length > 0 ? `(SELECT *, ${finite.join(", ")} FROM ${view})` : view;
-  const statement = `SELECT ${["CAST(count(*) AS DOUBLE)", ...parts].join(", ")} FROM ${from}`;
-  const [row] = (await engine.rows(statement, doing, onFraction)) as [Json[]];
+  const row = await scalarRow(engine, view, scalars, doing, onFraction);
   let next = 1;
   const moments: Moments[] = [];
   for (const one of asked) {
@@ -72,11 +66,38 @@ export async function findMoments(
   return { rows: Number(row[0] ?? 0), moments };
 }
 
+/** The statistics of columns that are no lists. Infinities are sought only where a mean or a deviation is no number: an infinite value makes it so. */
+async function scalarRow(
+  engine: Engine,
+  view: string,
+  scalars: readonly Asked[],
+  doing: string,
+  onFraction: (fraction: number) => void,
+): Promise<Json[]> {
+  const { sql } = engine;
+  const find = async (mayBeInfinite: boolean) => {
+    const parts = scalars.flatMap((one, i) => aggregates(sql, one, one.column.sql, `f${i}`, mayBeInfinite));
+    const finite = scalars.flatMap(({ column, withMoments }, i) =>
+      withMoments ? [`${finiteOf(sql, column, column.sql, mayBeInfinite)} AS f${i}`] : [],
+    );
+    const from = finite.length > 0 ? `(SELECT *, ${finite.join(", ")} FROM ${view})` : view;
+    const statement = `SELECT ${["CAST(count(*) AS DOUBLE)", ...parts].join(", ")} FROM ${from}`;
+    return ((await engine.rows(statement, doing, onFraction)) as [Json[]])[0];
+  };
+  if (sql.engine !== "duckdb" || !scalars.some(({ column, withMoments }) => withMoments && isFloat(column)))
+    return find(true);
+  // DuckDB refuses a deviation that is no number.
+  const row = await find(false).catch(() => undefined);
+  return row?.every(value => Number.isFinite(Number(value))) ? row : find(true);
+}
+
 /** Of a column that may hold infinities the rest, which has statistics; float64. */
-const finiteOf = (sql: Sql, { dtype }: SqlColumn, value: string): string =>
-  datatype(dtype).kind === "float"
+const finiteOf = (sql: Sql, column: SqlColumn, value: string, mayBeInfinite = true): string =>
+  mayBeInfinite && isFloat(column)
     ? `CASE WHEN NOT ${sql.isInfinite(value)} THEN CAST(${value} AS DOUBLE) END`
     : `CAST(${value} AS DOUBLE)`;
+
+const isFloat = ({ dtype }: SqlColumn): boolean => datatype(dtype).kind === "float";
 
 /** Four that are always there (count, infinite, mean, std), then what else was asked for. */
 function aggregates(
@@ -84,22 +105,30 @@ function aggregates(
   { column, withMoments, also = [] }: Asked,
   value: string,
   finite: string,
+  mayBeInfinite = true,
 ): readonly string[] {
   return [
-    ...basic(sql, column, value, finite, withMoments),
+    ...basic(sql, column, value, finite, withMoments, mayBeInfinite),
     ...also.map(what => EXPRESSIONS[what](value, column, sql)),
   ];
 }
 
-function basic(sql: Sql, { dtype }: SqlColumn, value: string, finite: string, withMoments: boolean): readonly string[] {
+function basic(
+  sql: Sql,
+  column: SqlColumn,
+  value: string,
+  finite: string,
+  withMoments: boolean,
+  mayBeInfinite: boolean,
+): readonly string[] {
   const count = `CAST(count(${value}) AS DOUBLE)`;
-  const isFloat = datatype(dtype).kind === "float";
-  const without = isFloat ? `CAST(count_if(${sql.isInfinite(value)}) AS DOUBLE)` : ZERO;
+  const without = isFloat(column) ? `CAST(count_if(${sql.isInfinite(value)}) AS DOUBLE)` : ZERO;
   if (!withMoments) return [count, without, ZERO, ZERO];
   const deviation = `stddev_samp(${finite})`;
   // Integers sum exactly.
-  if (!isFloat) return [count, ZERO, dtype === "bool" ? `avg(${finite})` : sql.mean(value), deviation];
-  return [count, `CAST(count(${value}) - count(${finite}) AS DOUBLE)`, sql.meanOfFloats(finite), deviation];
+  if (!isFloat(column)) return [count, ZERO, column.dtype === "bool" ? `avg(${finite})` : sql.mean(value), deviation];
+  const infinite = mayBeInfinite ? `CAST(count(${value}) - count(${finite}) AS DOUBLE)` : ZERO;
+  return [count, infinite, sql.meanOfFloats(finite), deviation];
 }
 
 const ZERO = "CAST(0 AS DOUBLE)";
