@@ -121,7 +121,9 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
       // A few rows need a few values of each vocabulary.
       const few = openLookups(database, options.folder, "few rows");
       const base = await place.front();
-      const golden = await makeGolden(database, few, fitted, base, { wanted, read: columns, front: FRONT });
+      const number = !session && isNumbered(source) ? "r0" : undefined;
+      const picked = { wanted, read: columns, front: FRONT, ...(number && { number }) };
+      const golden = await makeGolden(database, few, fitted, base, picked);
       await writeFile(join(options.folder, GOLDEN_FILE), printGolden(golden));
     }
     return { states: fit.states, rows: fit.rows, resumed: journal.resumed };
@@ -193,6 +195,10 @@ interface Fit {
   readonly vocabularies: Set<string>;
   rows: number;
 }
+
+/** Whether the lowest view's `r0` counts all rows. */
+const isNumbered = ({ format, place }: DataSource): boolean =>
+  format !== "parquet" || (place.length === 1 && place[0] === "file_row_number");
 
 /** The steps that learn, and those they stand on. */
 function stepsForLearning(steps: readonly AnyStep[]): readonly AnyStep[] {

@@ -11,27 +11,39 @@ import { layPlan } from "./lay-plan.js";
 import { columnsRead, openLayers } from "./layers.js";
 import type { Lookups } from "./lookups.js";
 
-/**
- * @param base view of the data
- * @param read what its columns `c0`, … are: more than the plan reads, where a fit has dropped some
- * @param wanted how many rows
- * @param front take them from so many rows at the front of the data @default all
- */
+/** Which rows are taken. */
+interface Picked {
+  readonly wanted: number;
+  /** What the base's columns `c0`, … are: more than the plan reads, where a fit has dropped some. */
+  readonly read: readonly ColumnSchema[];
+  /** Take them from so many rows at the front of the data. @default all */
+  readonly front?: number;
+  /** The base's column that counts its rows from 0, in their order. */
+  readonly number?: string;
+}
+
+/** @param base view of the data */
 export async function makeGolden(
   database: Database,
   lookups: Lookups,
   plan: Plan,
   base: string,
-  { wanted, read, front }: { readonly wanted: number; readonly read: readonly ColumnSchema[]; readonly front?: number },
+  { wanted, read, front, number }: Picked,
 ): Promise<GoldenRows> {
   const columns = columnsRead(plan);
   const doing = "taking golden rows";
   const names = columns.map((_, i) => `c${i}`);
   const picked =
     columns.map((col, i) => `c${read.findIndex(one => one.name === col.name)} AS g${i}`).join(", ") || "1 AS nothing";
-  const numbered = `SELECT ${picked}, row_number() OVER () AS n, count(*) OVER () AS total FROM (SELECT * FROM ${base}${front === undefined ? "" : ` LIMIT ${front}`})`;
+  const first = front === undefined ? base : `(SELECT * FROM ${base} LIMIT ${front})`;
+  const [[total]] = (await database.rows(`SELECT count(*)::DOUBLE FROM ${first}`, doing)) as [[number]];
+  const every = Math.max(1, Math.floor(total / wanted));
+  // A number that rows have of themselves is compared before the rest of them is read.
+  const rows = number
+    ? `SELECT ${picked}, ${number} AS n FROM ${base} WHERE ${number} < ${total}`
+    : `SELECT ${picked}, row_number() OVER () - 1 AS n FROM ${first}`;
   await database.run(
-    `CREATE OR REPLACE TABLE merlon_golden AS SELECT * EXCLUDE (n, total) FROM (${numbered}) WHERE (n - 1) % greatest(1, total // ${wanted}) = 0 ORDER BY n LIMIT ${wanted}`,
+    `CREATE OR REPLACE TABLE merlon_golden AS SELECT * EXCLUDE (n) FROM (${rows}) WHERE n % ${every} = 0 ORDER BY n LIMIT ${wanted}`,
     doing,
   );
   const source: DataSource = {
