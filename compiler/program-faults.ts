@@ -2,6 +2,8 @@
  * What is wrong with a program as a whole: what its file exports, its name and options, and the node it answers with.
  */
 import { basename } from "node:path";
+import type { OpParams } from "../contract/op-params.js";
+import { REQUEST_ROWS } from "../contract/schema.js";
 import type { ProgramSources } from "./2-check/sources.js";
 import type { Evaluated, GraphDocument } from "./3-graph/document.js";
 import type { InferredGraph } from "./3-graph/infer.js";
@@ -131,6 +133,7 @@ export function programFaults(
   return [
     ...problems.map(([problem, place]) => programFault(graph, problem, place)),
     ...differentRows(sources, graph, inferred, site),
+    ...mixedGroups(sources, graph, inferred, site),
   ];
 }
 
@@ -160,4 +163,41 @@ function differentRows(
   return [
     diagnosticAt(site, messages.workflowDifferentRows({ left: first.column.name, right: other.column.name }), related),
   ];
+}
+
+/** Groups of a workflow's rows are answered alone: no row of the request, and no candidate, is of one of them. */
+function mixedGroups(
+  sources: ProgramSources,
+  graph: GraphDocument,
+  { output = [], steps }: InferredGraph,
+  site: DiagnosticSite,
+): Finding[] {
+  if (graph.kind !== "ensemble") return [];
+  const pathOf = (rows: string): string | undefined => {
+    const { op, params } = steps.find(({ id }) => id === rows) ?? {};
+    const { groups, path } = (params ?? {}) as Partial<OpParams["transformWorkflow"]>;
+    return op === "transformWorkflow" && groups ? path : undefined;
+  };
+  const group = output.find(({ column }) => pathOf(column.rows) !== undefined);
+  const other = group && output.find(({ column }) => column.rows !== group.column.rows);
+  if (!other) return [];
+  const { name, rows } = other.column;
+  const ofRequest = rows === REQUEST_ROWS;
+  const related = [group, other].flatMap(({ column, site: made }) =>
+    made === undefined ? [] : [{ note: `\`${column.name}\` comes from here`, site: siteRange(sources, made, "whole") }],
+  );
+  const message = messages.workflowGroupsMixed({
+    group: group.column.name,
+    path: pathOf(group.column.rows)!,
+    other: name,
+    rows: ofRequest
+      ? "row of the request"
+      : pathOf(rows) === undefined
+        ? `candidate of \`${rows}\``
+        : `group of \`${rows}\``,
+    way: ofRequest
+      ? `Leave \`${name}\` out, or make it a value of the group in the workflow: \`groupby(..., { ${/^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name)}: "first" })\`.`
+      : "Leave one of them out, or answer it by an ensemble of its own. Columns of groups come to candidates of the groups by `>> unrollFeatures(...)`.",
+  });
+  return [diagnosticAt(site, message, related)];
 }

@@ -86,6 +86,7 @@ export const CODES = [
   "workflow/stage-operator",
   "workflow/different-rows",
   "workflow/filtered",
+  "workflow/groups-mixed",
   "workflow/subgraph-missing"
 ] as const;
 
@@ -668,6 +669,13 @@ export const workflowFiltered = (p: { readonly path: string | number; readonly s
   code: "workflow/filtered",
   message: `\`${p.path}\` filters rows (${p.step}), and an ensemble answers each row it is asked.`,
   help: `Say that its rows are those to answer: \`transformWorkflow("${p.path}", { changesRows: true })\`. Or ask for a part that keeps them: \`{ subgraph: "..." }\`, or, if the condition looks at a label, \`{ removeInputs: ["..."] }\`.`,
+});
+
+/** Merlin fills the shorter columns with NaN, and its rows then pair values that do not belong together. */
+export const workflowGroupsMixed = (p: { readonly group: string | number; readonly path: string | number; readonly other: string | number; readonly rows: string | number; readonly way: string | number }): Message => ({
+  code: "workflow/groups-mixed",
+  message: `\`${p.group}\` has a value for each group that \`${p.path}\` makes, and \`${p.other}\` has one for each ${p.rows}: an answer with both pairs values that do not belong together.`,
+  help: `${p.way}`,
 });
 
 /** workflow/subgraph-missing */

@@ -20,7 +20,8 @@ export interface TransformWorkflowOptions<Subgraph extends string = string> {
   /**
    * The workflow takes rows away (`filter`, `dropna`, `groupby`, an inner `joinExternal`), and the candidates follow: those left are the rows
    * of its columns, so that what is to be answered about them must come out of the workflow too. An answer about groups of the request's rows
-   * alone has a row a group: scalars `[groups]`, and lists whose `NAME__offsets` count groups. Without it such a workflow is refused.
+   * has a row a group: scalars `[groups]`, and lists whose `NAME__offsets` count groups. It has no other columns: a value of the request for each
+   * group is an aggregation of the workflow, such as `first`. Without `changesRows` such a workflow is refused.
    */
   readonly changesRows?: boolean;
   /** Columns that serving does not have, such as labels: they go, and with them every column made from one. */
