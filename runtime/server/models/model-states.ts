@@ -5,14 +5,7 @@ import { RuntimeFault } from "../../base/errors.js";
 import { byVersion, type ModelVersion } from "../../base/model-version.js";
 import type { ModelPlace } from "./layout.js";
 import type { ReadyVersion } from "./ready-version.js";
-
-export type VersionState = "LOADING" | "READY" | "UNLOADING" | "UNAVAILABLE";
-
-export interface Version {
-  state: VersionState;
-  reason: string;
-  ready?: ReadyVersion;
-}
+import type { Version, VersionState } from "./version-state.js";
 
 export type Versions = Map<ModelVersion, Version>;
 
@@ -37,6 +30,9 @@ const NOT_UNIQUE = "model appears in two or more repositories";
 
 /** Versions of models by the models' keys. */
 export class ModelStates extends Map<string, Versions> {
+  /** Set when the server has unloaded everything: a load that was in progress then closes what it made. */
+  stopped = false;
+
   /** Ready versions of a model, ascending. @param closing those too that still end their requests */
   readyOf(name: string, closing = false): ReadyVersion[] {
     return [...(this.get(name) ?? [])]

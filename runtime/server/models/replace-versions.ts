@@ -8,30 +8,48 @@ import type { ModelVersion } from "../../base/model-version.js";
 import { BACKEND_NAMES, hasBackend, UnknownBackend } from "../backends/index.js";
 import type { ServerLog } from "../observe/server-log.js";
 import { logBackendStart, logModelEnd } from "./backend-lines.js";
+import type { VersionFolder } from "./layout.js";
 import type { LoadOptions } from "./load-options.js";
 import { loadVersion } from "./load-version.js";
 import type { ModelIds } from "./model-ids.js";
-import { type ModelStates, UNLOADED, type Version, type Versions } from "./model-states.js";
+import { type ModelStates, UNLOADED, type Versions } from "./model-states.js";
 import type { PolledModel } from "./polled-model.js";
 import type { FailedVersion, ReadyVersion } from "./ready-version.js";
 import type { SwapGroup } from "./swap-group.js";
 import { STAND_IN_PARAMETER } from "./uploaded-code.js";
 import { NoGpu, VersionFault } from "./validate.js";
+import { LOADING, moved, UNAVAILABLE, type Version } from "./version-state.js";
 
 export interface ReplaceContext {
-  readonly options: LoadOptions & { readonly retries?: number; readonly log: ServerLog };
-  readonly models: ModelStates;
-  /** Names of back ends that were asked to load something. */
+  readonly options: LoadOptions & { readonly retries?: number };
+  readonly log: ServerLog;
+  readonly states: ModelStates;
+  /** Names of backends that were used for a load. */
   readonly backends: Set<string>;
-  /** Versions that a back end failed to load, by model and version. */
+  /** Versions that a backend failed to load, by model and version. */
   readonly failed: Map<string, FailedVersion>;
   readonly ids: ModelIds;
-  /** Hears of a version that serves, and whose files are not what was written. */
+  /** Versions that end, or have ended. */
+  readonly closing: WeakMap<ReadyVersion, Promise<void>>;
+  /** Called for a version that serves, and whose files are not those that were written. */
   onDamage(key: string, version: ReadyVersion, reason: string): void;
 }
 
 /** A fault of the model and not of one version. */
 export class WholeModelFault extends RuntimeFault {}
+
+/** A model's load on its way from the versions that were there to those that are next. */
+interface Replacement {
+  readonly key: string;
+  readonly polled: PolledModel;
+  readonly before: Versions;
+  readonly next: Versions;
+  /** Versions of which at most the instances changed: they and their statistics go on. */
+  readonly updated: ReadonlySet<ModelVersion>;
+  /** Whether any version was ready when the load began. */
+  readonly serving: boolean;
+  readonly group: SwapGroup | undefined;
+}
 
 /**
  * @param updated versions of which only the instances changed, if anything: they and their statistics go on
@@ -40,95 +58,127 @@ export class WholeModelFault extends RuntimeFault {}
  * @throws WholeModelFault
  */
 export async function replaceVersions(
-  { options, models, backends, failed, ids, onDamage }: ReplaceContext,
+  context: ReplaceContext,
   key: string,
   polled: PolledModel,
   updated: ReadonlySet<ModelVersion>,
   group?: SwapGroup,
 ): Promise<string> {
-  const { log } = options;
-  const { name, namespace } = ids.of(key);
-  const before = models.get(key) ?? new Map<ModelVersion, Version>();
-  const serving = [...before.values()].some(version => version.state === "READY");
-  const faults: string[] = [];
-  const next: Versions = new Map(polled.versions.map(({ version }) => [version, { state: "LOADING", reason: "" }]));
-  if (!serving) models.set(key, next);
+  const { states, log } = context;
+  const before: Versions = states.get(key) ?? new Map();
+  const serving = [...before.values()].some(({ state }) => state === "READY");
+  const next: Versions = new Map(polled.versions.map(({ version }) => [version, LOADING]));
+  const how: Replacement = { key, polled, before, next, updated, serving, group };
+  if (!serving) states.set(key, next);
+  const faults = await loadVersions(context, how);
+  if (faults.length > 0) {
+    log.info("model_lifecycle", `failed to load '${key}'`);
+    await dropLoaded(context, how);
+  } else if (group && serving)
+    group.wait(key, next, {
+      put: () => takePlaces(context, how),
+      leave: () => inBackground(closeVersions(context, key, next), `unloading versions of ${key}`),
+    });
+  else takePlaces(context, how);
+  return faults.join("");
+}
+
+/** Loads all versions beside each other, into `next`. @returns their faults @throws WholeModelFault */
+async function loadVersions(context: ReplaceContext, how: Replacement): Promise<readonly string[]> {
+  const { backends, log } = context;
+  const { key, polled } = how;
   const { backend } = polled.config;
   const isFirst = hasBackend(backend) && polled.versions.length > 0 && !backends.has(backend);
   if (hasBackend(backend)) backends.add(backend);
+  const faults: string[] = [];
   await Promise.all(
     polled.versions.map(async (folder, i) => {
       const { version } = folder;
-      const old = updated.has(version) ? before.get(version)?.ready : undefined;
       log.info("model_lifecycle", `loading: ${key}:${version}`);
       if (isFirst && i === 0) logBackendStart(log, backend);
       try {
-        next.set(version, { state: "READY", reason: "", ready: await retried(polled, folder, old) });
+        const ready = await loadOne(context, how, folder);
+        how.next.set(version, moved(LOADING, "loaded", { ready }));
       } catch (error) {
-        const fault = RuntimeFault.from(error, (error as Error).message);
-        if (polled.config.platform === "ensemble" && !(error instanceof VersionFault)) {
-          if (before.size > 0) models.set(key, before);
-          else models.delete(key);
-          throw new WholeModelFault(fault.code, fault.message, { cause: error });
-        }
-        const reason = `${STATUS[fault.code].label}: ${fault.message}`;
-        if (!old) log.error("model_lifecycle", `failed to load '${key}' version ${version}: ${reason}`);
-        if (error instanceof UnknownBackend && !hasBackend(polled.config.backend))
-          log.info("model_lifecycle", backendHint(polled.config.backend));
-        if (error instanceof NoGpu && error.hint) log.hint("model_lifecycle", `no GPU for '${key}': ${error.hint}.`);
-        faults.push(`version ${version} is at ${old ? "READY" : "UNAVAILABLE"} state: ${reason};\n`);
-        next.set(version, { state: "UNAVAILABLE", reason });
-        if (hasBackend(polled.config.backend))
-          failed.set(`${key}:${version}`, { model: name, namespace, version, config: polled.config });
+        faults.push(failOne(context, how, version, error));
       }
     }),
   );
-  if (faults.length === 0) {
-    // Versions that are gone stay in the index as unloaded.
-    for (const [version, { ready, reason }] of before)
-      if (!next.has(version)) next.set(version, { state: "UNAVAILABLE", reason: ready ? UNLOADED : reason });
-    const put = (): void => {
-      models.set(key, next);
-      log.info("model_lifecycle", `successfully loaded '${key}'`);
-      inBackground(closeVersions(log, key, before, updated), `unloading the old versions of ${key}`);
-      for (const { ready } of next.values()) if (ready) verifyLater(ready, reason => onDamage(key, ready, reason));
-    };
-    if (group && serving)
-      group.wait(key, next, {
-        put,
-        leave: () => inBackground(closeVersions(log, key, next), `unloading versions of ${key}`),
-      });
-    else put();
-    return "";
+  return faults;
+}
+
+/** @throws RuntimeFault of the last attempt */
+async function loadOne(
+  { options, ids }: ReplaceContext,
+  { key, polled, before, updated, group }: Replacement,
+  folder: VersionFolder,
+): Promise<ReadyVersion> {
+  const old = updated.has(folder.version) ? before.get(folder.version)?.ready : undefined;
+  const { namespace } = ids.of(key);
+  for (let left = options.retries ?? 0; ; left--)
+    try {
+      return await loadVersion(polled, folder, options, { updated: old, namespace, ahead: group?.ahead });
+    } catch (error) {
+      if (left <= 0) throw error;
+    }
+}
+
+/** @returns the version's line in the answer of the load call @throws WholeModelFault */
+function failOne(context: ReplaceContext, how: Replacement, version: ModelVersion, error: unknown): string {
+  const { log, failed, states, ids } = context;
+  const { key, polled, before } = how;
+  const { config } = polled;
+  const fault = RuntimeFault.from(error, (error as Error).message);
+  if (config.platform === "ensemble" && !(error instanceof VersionFault)) {
+    if (before.size > 0) states.set(key, before);
+    else states.delete(key);
+    throw new WholeModelFault(fault.code, fault.message, { cause: error });
   }
-  log.info("model_lifecycle", `failed to load '${key}'`);
-  // A reload that fails leaves what was serving in its place; a first load that fails takes its good versions down.
+  const goesOn = how.updated.has(version) && before.get(version)?.ready !== undefined;
+  const reason = `${STATUS[fault.code].label}: ${fault.message}`;
+  if (!goesOn) log.error("model_lifecycle", `failed to load '${key}' version ${version}: ${reason}`);
+  if (error instanceof UnknownBackend && !hasBackend(config.backend))
+    log.info("model_lifecycle", backendHint(config.backend));
+  if (error instanceof NoGpu && error.hint) log.hint("model_lifecycle", `no GPU for '${key}': ${error.hint}.`);
+  how.next.set(version, moved(LOADING, "failed", { reason }));
+  if (hasBackend(config.backend))
+    failed.set(`${key}:${version}`, { ...ids.of(key), model: ids.of(key).name, version, config });
+  return `version ${version} is at ${goesOn ? "READY" : "UNAVAILABLE"} state: ${reason};\n`;
+}
+
+/** The new versions serve from here on, and the old ones end when their requests have. */
+function takePlaces(context: ReplaceContext, { key, before, next, updated }: Replacement): void {
+  const { states, log } = context;
+  if (states.stopped) {
+    inBackground(closeVersions(context, key, next), `unloading versions of ${key}`);
+    return;
+  }
+  // Versions that are gone stay in the index as unloaded.
+  for (const [version, old] of before)
+    if (!next.has(version)) next.set(version, moved(old, "dropped", { reason: UNLOADED }));
+  states.set(key, next);
+  log.info("model_lifecycle", `successfully loaded '${key}'`);
+  inBackground(closeVersions(context, key, before, updated), `unloading the old versions of ${key}`);
+  for (const { ready } of next.values()) if (ready) verifyLater(ready, reason => context.onDamage(key, ready, reason));
+}
+
+/** A reload that fails leaves what was serving in its place; a first load that fails takes its good versions down. */
+async function dropLoaded(
+  context: ReplaceContext,
+  { key, before, next, updated, serving }: Replacement,
+): Promise<void> {
   const good = new Map([...next].filter(([, version]) => version.ready));
-  if (serving) {
+  if (serving)
     for (const [version, { reason }] of next) {
       const old = before.get(version);
       if (reason && (updated.has(version) || old?.state !== "READY"))
-        before.set(version, { ...(old ?? { state: "UNAVAILABLE" }), reason });
+        before.set(version, Object.freeze({ ...(old ?? UNAVAILABLE), reason }));
     }
-  } else {
-    for (const version of good.keys()) next.set(version, { state: "UNAVAILABLE", reason: UNLOADED });
-    models.set(key, next);
+  else {
+    for (const [version, one] of good) next.set(version, moved(one, "dropped", { reason: UNLOADED }));
+    context.states.set(key, next);
   }
-  await closeVersions(log, key, good);
-  return faults.join("");
-
-  async function retried(
-    model: PolledModel,
-    folder: PolledModel["versions"][number],
-    old: ReadyVersion | undefined,
-  ): Promise<ReadyVersion> {
-    for (let left = options.retries ?? 0; ; left--)
-      try {
-        return await loadVersion(model, folder, options, { updated: old, namespace, ahead: group?.ahead });
-      } catch (error) {
-        if (left <= 0) throw error;
-      }
-  }
+  await closeVersions(context, key, good);
 }
 
 /** The large files, when the start is over. */
@@ -141,20 +191,32 @@ const LATER_MS = 100;
 const backendHint = (backend: string): string =>
   `hint: this server has no back end '${backend}' (it has ${BACKEND_NAMES.join(", ")}); \`merlon serve --mock-missing\` answers for such models from their configuration, and a \`model.mjs\` in the version folder answers for one whose config.pbtxt has the parameter \`${STAND_IN_PARAMETER}\``;
 
-/** Ends versions when their requests have. @param updated of these another object goes on with what was loaded: the log says nothing */
+/** Ends versions, each once, when their requests have. @param updated of these another object goes on with what was loaded: the log says nothing */
 export async function closeVersions(
-  log: ServerLog,
+  context: Pick<ReplaceContext, "closing" | "log">,
   key: string,
   versions: ReadonlyMap<ModelVersion, Version>,
   updated?: ReadonlySet<ModelVersion>,
 ): Promise<void> {
-  for (const [number, { ready }] of versions) {
-    if (!ready) continue;
-    await ready.refcount.drained();
+  for (const { ready } of versions.values())
+    if (ready) await closeOnce(context, key, ready, !updated?.has(ready.version));
+}
+
+function closeOnce(
+  { closing, log }: Pick<ReplaceContext, "closing" | "log">,
+  key: string,
+  ready: ReadyVersion,
+  isLogged: boolean,
+): Promise<void> {
+  const close = async (): Promise<void> => {
+    await ready.holders.gone();
     await ready.scheduler.drain();
     await ready.loaded.close?.();
-    if (updated?.has(number)) continue;
+    if (!isLogged) return;
     logModelEnd(log, ready.config);
-    log.info("model_lifecycle", `successfully unloaded '${key}' version ${number}`);
-  }
+    log.info("model_lifecycle", `successfully unloaded '${key}' version ${ready.version}`);
+  };
+  const running = closing.get(ready) ?? close();
+  closing.set(ready, running);
+  return running;
 }
