@@ -101,14 +101,23 @@ const batchFilledIn = ({ name, max_batch_size }: ModelConfig): string =>
 const batches = ({ max_batch_size, input, output }: ModelConfig): boolean =>
   max_batch_size > 0 || [...input, ...output].every(({ dims }) => dims[0] === -1);
 
-/** @param given the repository's name, and the version that it replaces where its statistics and instances go on. @throws RuntimeFault: the reason in the repository index */
+export interface VersionPlan {
+  /** The version that it replaces where its statistics and instances go on. */
+  readonly updated?: ReadyVersion | undefined;
+  /** The model's repository; empty where names are unique. */
+  readonly namespace: string;
+  readonly ahead?: Ahead | undefined;
+}
+
+/** @throws RuntimeFault: the reason in the repository index */
 export async function loadVersion(
   polled: PolledModel,
-  { version, folder }: VersionFolder,
+  place: VersionFolder,
   options: LoadOptions,
-  { updated, namespace, ahead }: { updated?: ReadyVersion | undefined; namespace: string; ahead?: Ahead | undefined },
+  { updated, namespace, ahead }: VersionPlan,
 ): Promise<ReadyVersion> {
   const started = performance.now();
+  const { version, folder } = place;
   const { config: written } = polled;
   const statistics =
     updated?.statistics ??
@@ -116,96 +125,39 @@ export async function loadVersion(
       options.failures?.of({ model: written.name, namespace, version, config: written }),
       firstResponseBounds(polled.config),
     );
-  const choose = async (): Promise<Backend> => {
-    await refuseRuntime(written, polled.folder, folder);
-    return backendFor(polled, folder, options.standIns ?? false);
-  };
-  const { middleware } = options;
   const files = await verifyFiles(polled, version, {
-    mayLack: middleware?.backend !== undefined,
+    mayLack: options.middleware?.backend !== undefined,
     warn: text => options.log?.warning("model_lifecycle", text),
   });
-  const backend = await (middleware?.backend ? middleware.backend({ config: written, folder }, choose) : choose());
-  if (!polled.configured && !backend.autoComplete)
-    throw new RuntimeFault("NOT_FOUND", `model configuration is not provided for model '${written.name}'`);
-  if (written.default_model_filename)
-    fileInside(folder, written.default_model_filename, "default_model_filename", polled.folder);
-  for (const file of Object.values(written.cc_model_filenames))
-    fileInside(folder, file, "cc_model_filenames", polled.folder);
-  checkInstances(written);
-  backend.validate?.(written);
+  const backend = await chooseBackend(polled, folder, options);
+  checkWritten(polled, folder, backend);
   if (!updated) logModelStart(options.log, written, version);
-  const settings = { ...options.backendConfig?.[""], ...options.backendConfig?.[written.backend] };
-  const completed =
-    options.autoComplete && backend.autoComplete ? await backend.autoComplete(written, folder, settings) : undefined;
-  const config = completed ? fillSchedulers(completed) : written;
-  const filledIn = completed && completed !== written && written.backend === "onnxruntime";
-  if (filledIn && written.max_batch_size === 0 && batches(config))
-    options.log?.warning(written.backend, batchFilledIn(config));
-  for (const { metric_identifier } of config.model_metrics?.metric_control ?? [])
-    if (metric_identifier && metric_identifier.family !== FIRST_RESPONSE_FAMILY)
-      options.log?.warning(
-        "metric_model_reporter",
-        `Metric family '${metric_identifier.family}' in 'metric_identifier' is not a customizable metric in Triton core.`,
-      );
-  try {
-    validateVersion(config, backend.anyDevice ? undefined : options.gpus);
-  } catch (error) {
-    if (error instanceof UnknownKind)
-      options.log?.error(
-        "backend_model",
-        "failed finalizing model: Internal - unexpected nullptr state in TRITONBACKEND_ModelFinalize",
-      );
-    throw error;
-  }
+  const config = await completed(written, folder, backend, options);
+  warnOfMetrics(config, options);
+  validateCompleted(config, backend, options);
   await validateStates(config, polled.folder);
   const served = complete("inference.ModelConfig", config);
-  let begun = false;
-  const onInstances = (): void => {
-    if (!begun && !updated) logInstanceStarts(options.log, served);
-    begun = !updated;
-  };
-  const context: LoadContext = {
-    name: config.name,
-    namespace,
-    version,
-    config: served,
-    folder,
-    models: options.models(namespace, ahead),
-    server: options.server,
-    gpus: options.gpus,
-    log: options.log,
-    onInstances,
-    code: polled.code,
-    drawSeed: options.drawSeed,
-    ...(options.onGoldenDifference && { onGoldenDifference: options.onGoldenDifference }),
-    ...(options.clock && { clock: options.clock }),
-    isTrusted: options.isTrusted ?? isCovered,
-    ...(middleware?.step && { stepMiddleware: middleware.step }),
-  };
+  const instances = instanceLog(served, options.log, updated !== undefined);
   const labels = readLabels(served, polled.folder);
-  const creating = <T>(work: Promise<T>): Promise<T> =>
-    work.catch(error => {
-      for (let i = 0; i < instancesOf(served); i++)
-        options.log?.error("backend_model", `ERROR: Failed to create instance: ${(error as Error).message}`);
-      throw error;
-    });
   backend.check?.(served);
   // A backend with settings to check looks at its files, and at devices, only when it makes an instance.
-  const loading = backend.load(context, updated?.loaded).catch(error => {
-    if (begun) logModelEnd(options.log, served);
-    throw error;
-  });
-  const loaded = await (backend.check ? creating(loading) : loading);
-  onInstances();
+  const loading = backend
+    .load(
+      contextOf(served, polled, place, options, { namespace, ahead, onInstances: instances.begin }),
+      updated?.loaded,
+    )
+    .catch(instances.end);
+  const loaded = await (backend.check ? loading.catch(instances.fail) : loading);
+  instances.begin();
   // One that goes on with its instances shares them with the version that serves.
   if (!updated && files?.isCurrent() === false) {
     await loaded.close?.();
     throw new RuntimeFault("UNAVAILABLE", `a build replaced '${written.name}' while it was loaded; load it again`);
   }
   const ready = loaded.config ?? served;
-  const scheduler = await creating(
-    createScheduler(ready, loaded, statistics, folder, options.cache, options.rateLimiter, options.log),
+  const { cache, rateLimiter, log } = options;
+  const scheduler = await createScheduler(ready, loaded, statistics, folder, cache, rateLimiter, log).catch(
+    instances.fail,
   );
   return {
     model: config.name,
@@ -219,5 +171,120 @@ export async function loadVersion(
     labels,
     files,
     refcount: createRefcount(),
+  };
+}
+
+/** The backend that runs the version: another one if something stands between the server and its models. @throws RuntimeFault */
+async function chooseBackend(polled: PolledModel, folder: string, { middleware, standIns }: LoadOptions): Promise<Backend> {
+  const { config } = polled;
+  const choose = async (): Promise<Backend> => {
+    await refuseRuntime(config, polled.folder, folder);
+    return backendFor(polled, folder, standIns ?? false);
+  };
+  return middleware?.backend ? middleware.backend({ config, folder }, choose) : choose();
+}
+
+/** Rules of a configuration before it is completed. @throws RuntimeFault */
+function checkWritten({ config, configured, folder: home }: PolledModel, folder: string, backend: Backend): void {
+  if (!configured && !backend.autoComplete)
+    throw new RuntimeFault("NOT_FOUND", `model configuration is not provided for model '${config.name}'`);
+  const { default_model_filename: first, cc_model_filenames: byCapability } = config;
+  if (first) fileInside(folder, first, "default_model_filename", home);
+  for (const file of Object.values(byCapability)) fileInside(folder, file, "cc_model_filenames", home);
+  checkInstances(config);
+  backend.validate?.(config);
+}
+
+/** The configuration with what the backend finds out from the files. @throws RuntimeFault */
+async function completed(
+  written: ModelConfig,
+  folder: string,
+  backend: Backend,
+  { autoComplete, backendConfig, log }: LoadOptions,
+): Promise<ModelConfig> {
+  if (!autoComplete || !backend.autoComplete) return written;
+  const settings = { ...backendConfig?.[""], ...backendConfig?.[written.backend] };
+  const found = await backend.autoComplete(written, folder, settings);
+  const config = fillSchedulers(found);
+  const isFilledIn = found !== written && written.backend === "onnxruntime" && written.max_batch_size === 0;
+  if (isFilledIn && batches(config)) log?.warning(written.backend, batchFilledIn(config));
+  return config;
+}
+
+function warnOfMetrics({ model_metrics }: ModelConfig, { log }: LoadOptions): void {
+  for (const { metric_identifier } of model_metrics?.metric_control ?? [])
+    if (metric_identifier && metric_identifier.family !== FIRST_RESPONSE_FAMILY)
+      log?.warning(
+        "metric_model_reporter",
+        `Metric family '${metric_identifier.family}' in 'metric_identifier' is not a customizable metric in Triton core.`,
+      );
+}
+
+/** @throws RuntimeFault */
+function validateCompleted(config: ModelConfig, backend: Backend, { gpus, log }: LoadOptions): void {
+  try {
+    validateVersion(config, backend.anyDevice ? undefined : gpus);
+  } catch (error) {
+    if (error instanceof UnknownKind)
+      log?.error(
+        "backend_model",
+        "failed finalizing model: Internal - unexpected nullptr state in TRITONBACKEND_ModelFinalize",
+      );
+    throw error;
+  }
+}
+
+/** The lines of the log about the instances of a version; none of those that go on. */
+function instanceLog(served: ModelConfig, log: LoadOptions["log"], goesOn: boolean) {
+  let begun = false;
+  return {
+    /** Called when the first one is made; later calls do nothing. */
+    begin(): void {
+      if (!begun && !goesOn) logInstanceStarts(log, served);
+      begun = !goesOn;
+    },
+    /** The load failed. @throws the error */
+    end(error: unknown): never {
+      if (begun) logModelEnd(log, served);
+      throw error;
+    },
+    /** They could not be made. @throws the error */
+    fail(error: unknown): never {
+      for (let i = 0; i < instancesOf(served); i++)
+        log?.error("backend_model", `ERROR: Failed to create instance: ${(error as Error).message}`);
+      throw error;
+    },
+  };
+}
+
+function contextOf(
+  config: ModelConfig,
+  { code }: PolledModel,
+  { version, folder }: VersionFolder,
+  options: LoadOptions,
+  {
+    namespace,
+    ahead,
+    onInstances,
+  }: Pick<VersionPlan, "namespace" | "ahead"> & Required<Pick<LoadContext, "onInstances">>,
+): LoadContext {
+  const { server, gpus, log, drawSeed, onGoldenDifference, clock, around } = options;
+  return {
+    name: config.name,
+    namespace,
+    version,
+    config,
+    folder,
+    models: options.models(namespace, ahead),
+    server,
+    gpus,
+    log,
+    onInstances,
+    code,
+    drawSeed,
+    ...(onGoldenDifference && { onGoldenDifference }),
+    ...(clock && { clock }),
+    isTrusted: options.isTrusted ?? isCovered,
+    ...(around?.step && { aroundStep: around.step }),
   };
 }

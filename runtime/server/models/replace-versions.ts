@@ -209,7 +209,7 @@ function closeOnce(
   isLogged: boolean,
 ): Promise<void> {
   const close = async (): Promise<void> => {
-    await ready.holders.gone();
+    await ready.refcount.drained();
     await ready.scheduler.drain();
     await ready.loaded.close?.();
     if (!isLogged) return;
