@@ -25,115 +25,148 @@ const CONTEXT = 20;
 
 /** @throws Error with libprotobuf's text */
 export function parseJson(json: string): JsonValue {
-  // The mark below a line stands under a byte, not under a character.
-  const text = bytesOf(json);
-  let at = 0;
-  const refuse = (message: string): never => {
-    // The end has no text to show.
-    if (at >= text.length) throw new Error(`Unexpected end of string. ${message}\n\n^`);
-    throw new Error(`${message}\n${around(text, at)}`);
-  };
-  const blank = (): void => {
-    while (/[\s]/.test(text.charAt(at))) at++;
-  };
-  /** At the end, `message` alone does not say what is missing. */
-  const need = (message: string): void => {
-    blank();
-    if (at >= text.length) refuse(message);
-  };
-  const value = (depth: number): JsonValue => {
-    need("Expected a value.");
+  return new JsonReader(json).readWhole();
+}
+
+class JsonReader {
+  /** Bytes, one character each: the mark below a line stands under a byte, not under a character. */
+  readonly #text: string;
+  #at = 0;
+
+  constructor(json: string) {
+    this.#text = bytesOf(json);
+  }
+
+  readWhole(): JsonValue {
+    const whole = this.#value(0);
+    this.#skipBlank();
+    if (this.#at < this.#text.length) this.#refuse("Parsing terminated before end of input.");
+    return whole;
+  }
+
+  #value(depth: number): JsonValue {
+    this.#need("Expected a value.");
     if (depth > MAX_DEPTH) throw new Error("Message too deep. Max recursion depth reached for key ''");
-    const char = text.charAt(at);
-    if (char === "{") return object(depth);
-    if (char === "[") return list(depth);
-    if (char === '"' || char === "'") return string();
-    if (/[-0-9]/.test(char)) return number();
+    const char = this.#text.charAt(this.#at);
+    if (char === "{") return this.#object(depth);
+    if (char === "[") return this.#list(depth);
+    if (char === '"' || char === "'") return this.#string();
+    if (/[-0-9]/.test(char)) return this.#number();
+    return this.#word();
+  }
+
+  #word(): JsonValue {
     for (const [word, meant] of WORDS)
-      if (text.startsWith(word, at)) {
-        at += word.length;
+      if (this.#text.startsWith(word, this.#at)) {
+        this.#at += word.length;
         return meant;
       }
-    // The reader has let go of what is before.
-    throw new Error(`Unexpected token.\n${around(text.slice(at), 0)}`);
-  };
-  const object = (depth: number): JsonObject => {
+    // libprotobuf's reader no longer has the text before it.
+    throw new Error(`Unexpected token.\n${around(this.#text.slice(this.#at), 0)}`);
+  }
+
+  #object(depth: number): JsonObject {
     const members: (readonly [string, JsonValue])[] = [];
-    at++;
+    this.#at++;
     for (;;) {
-      need("Expected an object key or }.");
-      if (text.charAt(at) === "}") break;
-      const key = keyOf();
-      need("Expected : between key:value pair.");
-      if (text.charAt(at) !== ":") refuse("Expected : between key:value pair.");
-      at++;
-      members.push([key, value(depth + 1)]);
-      need("Expected , or } after key:value pair.");
-      if (text.charAt(at) === "}") break;
-      if (text.charAt(at) !== ",") refuse("Expected , or } after key:value pair.");
-      at++;
+      this.#need("Expected an object key or }.");
+      if (this.#isNext("}")) break;
+      const key = this.#key();
+      this.#need("Expected : between key:value pair.");
+      if (!this.#isNext(":")) this.#refuse("Expected : between key:value pair.");
+      this.#at++;
+      members.push([key, this.#value(depth + 1)]);
+      if (this.#endsAfterItem("}", "Expected , or } after key:value pair.")) break;
     }
-    at++;
+    this.#at++;
     return { members };
-  };
-  const keyOf = (): string => {
-    if (/["']/.test(text.charAt(at))) return string();
-    const [word] = /^[A-Za-z_$][\w$]*/.exec(text.slice(at)) ?? [];
-    if (word === undefined) return refuse("Expected an object key or }.");
-    at += word.length;
+  }
+
+  #key(): string {
+    if (/["']/.test(this.#text.charAt(this.#at))) return this.#string();
+    const [word] = /^[A-Za-z_$][\w$]*/.exec(this.#text.slice(this.#at)) ?? [];
+    if (word === undefined) return this.#refuse("Expected an object key or }.");
+    this.#at += word.length;
     return word;
-  };
-  const list = (depth: number): readonly JsonValue[] => {
+  }
+
+  #list(depth: number): readonly JsonValue[] {
     const items: JsonValue[] = [];
-    at++;
-    need("Expected a value or ] within an array.");
-    for (; text.charAt(at) !== "]"; ) {
-      items.push(value(depth + 1));
-      need("Expected , or ] after array value.");
-      if (text.charAt(at) === "]") break;
-      if (text.charAt(at) !== ",") refuse("Expected , or ] after array value.");
-      at++;
-      need("Expected a value or ] within an array.");
+    this.#at++;
+    this.#need("Expected a value or ] within an array.");
+    while (!this.#isNext("]")) {
+      items.push(this.#value(depth + 1));
+      if (this.#endsAfterItem("]", "Expected , or ] after array value.")) break;
+      this.#need("Expected a value or ] within an array.");
     }
-    at++;
+    this.#at++;
     return items;
-  };
-  const string = (): string => {
-    const quote = text.charAt(at);
+  }
+
+  /** Reads the comma after an item. @returns whether the end is there in its place */
+  #endsAfterItem(end: "]" | "}", message: string): boolean {
+    this.#need(message);
+    if (this.#isNext(end)) return true;
+    if (!this.#isNext(",")) this.#refuse(message);
+    this.#at++;
+    return false;
+  }
+
+  #string(): string {
+    const quote = this.#text.charAt(this.#at);
     let read = "";
-    for (at++; ; at++) {
-      const char = text.charAt(at);
-      if (at >= text.length) return refuse("Closing quote expected in string.");
+    for (this.#at++; ; this.#at++) {
+      const char = this.#text.charAt(this.#at);
+      if (this.#at >= this.#text.length) return this.#refuse("Closing quote expected in string.");
       if (char === quote) break;
-      if (char !== "\\") {
-        read += char;
-        continue;
-      }
-      const [, hex] = /^\\u([0-9a-fA-F]{4})/.exec(text.slice(at, at + 6)) ?? [];
-      if (hex !== undefined) {
-        const [pair = `\\u${hex}`] = /^\\ud[89ab]..\\ud[c-f][0-9a-f]{2}/i.exec(text.slice(at, at + 12)) ?? [];
-        read += bytesOf(JSON.parse(`"${pair}"`) as string);
-        at += pair.length - 1;
-      } else if (text.charAt(at + 1) === "u") refuse("Invalid escape sequence.");
-      else {
-        at++;
-        read += ESCAPES[text.charAt(at)] ?? text.charAt(at);
-      }
+      read += char === "\\" ? this.#escape() : char;
     }
-    at++;
+    this.#at++;
     return textOf(read);
-  };
-  const number = (): JsonNumber => {
-    const [word] = /^-?[\w.+-]*/.exec(text.slice(at))!;
-    if (/^-?0[0-9xX]/.test(word)) refuse("Octal/hex numbers are not valid JSON values.");
-    if (!Number.isFinite(Number(word))) refuse("Unable to parse number.");
-    at += word.length;
+  }
+
+  /** The bytes that an escape stands for; ends at its last character. */
+  #escape(): string {
+    const [, hex] = /^\\u([0-9a-fA-F]{4})/.exec(this.#text.slice(this.#at, this.#at + 6)) ?? [];
+    if (hex !== undefined) {
+      const [pair = `\\u${hex}`] =
+        /^\\ud[89ab]..\\ud[c-f][0-9a-f]{2}/i.exec(this.#text.slice(this.#at, this.#at + 12)) ?? [];
+      this.#at += pair.length - 1;
+      return bytesOf(JSON.parse(`"${pair}"`) as string);
+    }
+    if (this.#text.charAt(this.#at + 1) === "u") return this.#refuse("Invalid escape sequence.");
+    this.#at++;
+    const char = this.#text.charAt(this.#at);
+    return ESCAPES[char] ?? char;
+  }
+
+  #number(): JsonNumber {
+    const [word] = /^-?[\w.+-]*/.exec(this.#text.slice(this.#at))!;
+    if (/^-?0[0-9xX]/.test(word)) this.#refuse("Octal/hex numbers are not valid JSON values.");
+    if (!Number.isFinite(Number(word))) this.#refuse("Unable to parse number.");
+    this.#at += word.length;
     return { number: word };
-  };
-  const whole = value(0);
-  blank();
-  if (at < text.length) refuse("Parsing terminated before end of input.");
-  return whole;
+  }
+
+  #isNext(char: string): boolean {
+    return this.#text.charAt(this.#at) === char;
+  }
+
+  #skipBlank(): void {
+    while (/[\s]/.test(this.#text.charAt(this.#at))) this.#at++;
+  }
+
+  /** At the end, `message` alone does not say what is missing. */
+  #need(message: string): void {
+    this.#skipBlank();
+    if (this.#at >= this.#text.length) this.#refuse(message);
+  }
+
+  #refuse(message: string): never {
+    // The end has no text to show.
+    if (this.#at >= this.#text.length) throw new Error(`Unexpected end of string. ${message}\n\n^`);
+    throw new Error(`${message}\n${around(this.#text, this.#at)}`);
+  }
 }
 
 const WORDS: readonly (readonly [string, JsonValue])[] = [
