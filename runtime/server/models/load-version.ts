@@ -268,7 +268,7 @@ function contextOf(
     onInstances,
   }: Pick<VersionPlan, "namespace" | "ahead"> & Required<Pick<LoadContext, "onInstances">>,
 ): LoadContext {
-  const { server, gpus, log, drawSeed, onGoldenDifference, clock, around } = options;
+  const { server, gpus, log, drawSeed, onGoldenDifference, clock, middleware } = options;
   return {
     name: config.name,
     namespace,
@@ -285,6 +285,6 @@ function contextOf(
     ...(onGoldenDifference && { onGoldenDifference }),
     ...(clock && { clock }),
     isTrusted: options.isTrusted ?? isCovered,
-    ...(around?.step && { aroundStep: around.step }),
+    ...(middleware?.step && { stepMiddleware: middleware.step }),
   };
 }

@@ -3,6 +3,7 @@
  */
 import type { Job } from "./job.js";
 import type { SequenceState } from "./sequence-inputs.js";
+import { advance, hasEnded, type Phase } from "./sequence-phase.js";
 import { timerDelay } from "./timer-delay.js";
 
 /** A request of a sequence that waits. */
@@ -17,10 +18,7 @@ export interface Sequence {
   readonly queue: Waiting[];
   slot?: Slot;
   state: SequenceState;
-  /** A request of it is being executed. */
-  running: boolean;
-  /** No further request belongs to it; its slot is free once the queue is empty. */
-  ended: boolean;
+  phase: Phase;
   /** Until it is idle. */
   timer?: NodeJS.Timeout;
   /** Until it has waited for a slot as long as one of its requests may. */
@@ -91,13 +89,14 @@ export function createSlots(
     clearTimeout(sequence.deadline);
     free.sequence = sequence;
     sequence.slot = free;
+    advance(sequence, "seat");
     if (sequence.overdue) touch(sequence, OVERDUE_MS);
   };
   const touch = (sequence: Sequence, milliseconds: number): void => {
     clearTimeout(sequence.timer);
     sequence.overdue = false;
     sequence.timer = setTimeout(() => {
-      if (sequence.slot || sequence.ended) onIdle(sequence);
+      if (sequence.slot || hasEnded(sequence)) onIdle(sequence);
       else sequence.overdue = true;
     }, timerDelay(milliseconds));
     sequence.timer.unref();
@@ -109,19 +108,20 @@ export function createSlots(
     },
     find: id => open.get(id),
     open(id, state) {
-      const sequence: Sequence = { id, queue: [], state, running: false, ended: false };
+      const sequence: Sequence = { id, queue: [], state, phase: "waiting" };
       open.set(id, sequence);
       seat(sequence);
       return sequence;
     },
     end(sequence) {
-      sequence.ended = true;
+      advance(sequence, "end");
       if (open.get(sequence.id) === sequence) open.delete(sequence.id);
     },
     release(sequence) {
       clearTimeout(sequence.timer);
       clearTimeout(sequence.deadline);
       backlog.delete(sequence);
+      advance(sequence, "release");
       if (!sequence.slot) return;
       lowest = Math.min(lowest, sequence.slot.place);
       delete sequence.slot.sequence;

@@ -9,16 +9,17 @@ import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../base/errors.js";
 import type { BackendRequest, BackendResponse, LoadedModel } from "../contract.js";
 import type { VersionStatistics } from "../observe/statistics.js";
-import { batchRules, chooseBatch } from "./choose-batch.js";
-import { atOnce, inOrder } from "./in-order.js";
-import { createInstances } from "./instances.js";
+import { type ChooseSequences, chooseSequences, nextState } from "./choose-sequences.js";
+import { atOnce, inOrder, type Place } from "./in-order.js";
+import { createInstances, type Instances } from "./instances.js";
 import { type Job, now, watchAbort } from "./job.js";
 import type { InstanceGate } from "./rate-limiter.js";
 import { cancelled, stopping } from "./refusals.js";
-import type { Scheduler } from "./scheduler.js";
+import type { Answers, Executed, Scheduler } from "./scheduler.js";
 import { checkSequenceRequest, notStarted } from "./sequence-check.js";
-import type { SequenceInputs, SequenceState } from "./sequence-inputs.js";
-import { createSlots, type Sequence, type Waiting } from "./sequence-slots.js";
+import type { SequenceInputs } from "./sequence-inputs.js";
+import { advance, hasEnded, isRunning } from "./sequence-phase.js";
+import { createSlots, type Sequence, type Slots, type Waiting } from "./sequence-slots.js";
 import { timerDelay } from "./timer-delay.js";
 
 /** Requests to wait for before anything runs; hooks for tests, Triton's environment variables of the same purpose. */
@@ -36,170 +37,233 @@ export function sequenceScheduler(
   held: Held,
   gate?: InstanceGate,
 ): Scheduler {
-  const batching = config.sequence_batching!;
-  const { oldest, iterative_sequence: iterative } = batching;
-  let lastId = 1n;
-  const width = oldest ? Math.max(1, oldest.max_candidate_sequences) : Math.max(1, config.max_batch_size);
-  const rules = batchRules(config, oldest?.preferred_batch_size ?? [], oldest?.max_queue_delay_microseconds ?? 0);
-  const directDelay = (batching.direct?.max_queue_delay_microseconds ?? 0) * 1000;
-  const utilization = batching.direct?.minimum_slot_utilization ?? 0;
-  const takePlace = oldest?.preserve_ordering ? inOrder() : atOnce;
-  const slots = createSlots(count, width, batching.max_sequence_idle_microseconds || 1_000_000, expire, cancelRest);
-  const instances = createInstances(model, count, stats, dispatch, gate);
-  /** Sequences with requests that wait: few of those that have a slot. */
-  const queued = new Set<Sequence>();
-  const drained: (() => void)[] = [];
-  let draining = false;
-  let waiting = 0;
-  let hold = held;
-  let timer: NodeJS.Timeout | undefined;
+  const made = new SequenceScheduler(config, model, count, stats, inputs, held, gate);
+  return {
+    schedule: (request, answers) => made.schedule(request, answers),
+    openSequences: () => made.openSequences(),
+    drain: () => made.drain(),
+  };
+}
 
-  function dispatch(): void {
-    if (!draining && isHeld()) return;
-    hold = { queued: 0, backlog: 0 };
-    clearTimeout(timer);
-    let again = Number.POSITIVE_INFINITY;
-    for (let instance = 0; instance < count; instance++) {
-      if (!instances.isIdle(instance)) continue;
-      const chosen = oldest ? chooseOldest(instance) : chooseDirect(instance);
-      if (typeof chosen === "number") again = Math.min(again, chosen);
-      else if (chosen.some(sequence => sequence) && instances.mayRun(instance)) run(chosen, instance);
+class SequenceScheduler implements Scheduler {
+  readonly #config: ModelConfig;
+  readonly #stats: VersionStatistics;
+  readonly #inputs: SequenceInputs;
+  readonly #count: number;
+  readonly #isIterative: boolean;
+  readonly #choose: ChooseSequences;
+  readonly #takePlace: () => Place;
+  readonly #slots: Slots;
+  readonly #instances: Instances;
+  /** Sequences with requests that wait: few of those that have a slot. */
+  readonly #queued = new Set<Sequence>();
+  readonly #drained: (() => void)[] = [];
+  #lastId = 1n;
+  #isDraining = false;
+  #waiting = 0;
+  #held: Held;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    config: ModelConfig,
+    model: LoadedModel,
+    count: number,
+    stats: VersionStatistics,
+    inputs: SequenceInputs,
+    held: Held,
+    gate?: InstanceGate,
+  ) {
+    const { oldest, iterative_sequence, max_sequence_idle_microseconds: idle } = config.sequence_batching!;
+    const width = Math.max(1, oldest ? oldest.max_candidate_sequences : config.max_batch_size);
+    this.#config = config;
+    this.#stats = stats;
+    this.#inputs = inputs;
+    this.#count = count;
+    this.#held = held;
+    this.#isIterative = iterative_sequence;
+    this.#choose = chooseSequences(config, inputs, width);
+    this.#takePlace = oldest?.preserve_ordering ? inOrder() : atOnce;
+    const onIdle = (sequence: Sequence): void => this.#expire(sequence);
+    const onGone = (sequence: Sequence): void => this.#refuseAll(sequence, cancelled());
+    this.#slots = createSlots(count, width, idle || 1_000_000, onIdle, onGone);
+    this.#instances = createInstances(model, count, stats, () => this.#dispatch(), gate);
+  }
+
+  schedule(given: BackendRequest, answers?: Answers): Promise<Executed> {
+    const request = this.#isIterative && !inSequence(given) ? wholeSequence(given, this.#lastId++) : given;
+    const { correlationId: id, start, end, timeout } = request.controls;
+    const known = this.#slots.find(id);
+    try {
+      checkSequenceRequest(this.#config, request, known !== undefined);
+    } catch (error) {
+      return Promise.reject(error);
     }
-    if (Number.isFinite(again)) timer = setTimeout(dispatch, timerDelay(Math.max(1, Math.ceil(again / 1e6))));
-    if (waiting === 0) for (const wake of drained.splice(0)) wake();
+    // A sequence that has begun may go on.
+    if (this.#isDraining && start) return Promise.reject(stopping());
+    if (request.signal?.aborted) return Promise.reject(cancelled());
+    const own = known ?? this.#slots.open(id, this.#inputs.initial);
+    this.#slots.touch(own);
+    if (end) this.#slots.end(own);
+    return new Promise((resolve, reject) => {
+      this.#enqueue(own, { request, answers, arrived: now(), resolve, reject });
+      this.#limitWait(own, timeout);
+      this.#dispatch();
+    });
   }
-  function isHeld(): boolean {
-    if (hold.queued === 0 && hold.backlog === 0) return false;
-    const backlog = [...slots.backlog].reduce((sum, { queue }) => sum + queue.filter(({ gone }) => !gone).length, 0);
-    return waiting - backlog < hold.queued || backlog < hold.backlog;
+
+  openSequences(): number {
+    return this.#slots.size;
   }
-  function readyIn(instance: number): Sequence[] {
+
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    this.#dispatch();
+    if (this.#waiting > 0) await new Promise<void>(resolve => this.#drained.push(resolve));
+    await this.#instances.idle();
+    clearTimeout(this.#timer);
+    this.#slots.close();
+  }
+
+  /** Gives each idle instance a batch, or sets the timer for when there will be one. */
+  #dispatch(): void {
+    if (!this.#isDraining && this.#isHeld()) return;
+    this.#held = NOT_HELD;
+    clearTimeout(this.#timer);
+    let again = Number.POSITIVE_INFINITY;
+    for (let instance = 0; instance < this.#count; instance++) {
+      if (!this.#instances.isIdle(instance)) continue;
+      const chosen = this.#choose(this.#readyIn(instance), now(), this.#isDraining);
+      if (typeof chosen === "number") again = Math.min(again, chosen);
+      else if (chosen.some(sequence => sequence) && this.#instances.mayRun(instance)) this.#run(chosen, instance);
+    }
+    if (Number.isFinite(again))
+      this.#timer = setTimeout(() => this.#dispatch(), timerDelay(Math.max(1, Math.ceil(again / 1e6))));
+    if (this.#waiting === 0) for (const wake of this.#drained.splice(0)) wake();
+  }
+
+  #isHeld(): boolean {
+    const { queued, backlog: wanted } = this.#held;
+    if (queued === 0 && wanted === 0) return false;
+    let backlog = 0;
+    for (const { queue } of this.#slots.backlog) backlog += queue.filter(({ gone }) => !gone).length;
+    return this.#waiting - backlog < queued || backlog < wanted;
+  }
+
+  #readyIn(instance: number): Sequence[] {
     const ready: Sequence[] = [];
-    for (const sequence of queued)
-      if (sequence.queue.length === 0) queued.delete(sequence);
-      else if (sequence.slot?.instance === instance && !sequence.running) ready.push(sequence);
+    for (const sequence of this.#queued)
+      if (sequence.queue.length === 0) this.#queued.delete(sequence);
+      else if (sequence.slot?.instance === instance && !isRunning(sequence)) ready.push(sequence);
     return ready;
   }
 
-  /** The rows up to the last slot that has a request; slots without one stay empty, and so do those whose rows have another shape. */
-  function chooseDirect(instance: number): readonly (Sequence | undefined)[] | number {
-    const ready = readyIn(instance).sort((a, b) => a.slot!.index - b.slot!.index);
-    if (ready.length === 0) return [];
-    const like = ready[0]!;
-    const oldestArrival = ready.reduce((least, { queue }) => Math.min(least, queue[0]!.arrived), Infinity);
-    const left = directDelay - (now() - oldestArrival);
-    if (!draining && left > 0 && ready.length < Math.max(1, utilization * width)) return left;
-    const rows = Array.from<Sequence | undefined>({ length: ready.at(-1)!.slot!.index + 1 });
-    for (const sequence of ready) if (mayJoin(like, sequence)) rows[sequence.slot!.index] = sequence;
-    return rows;
-  }
-  /** The state that the next request of a sequence gets. */
-  function stateOf({ queue, state }: Sequence): SequenceState {
-    return queue[0]!.request.controls.start ? inputs.initial : state;
-  }
-  function mayJoin(one: Sequence, other: Sequence): boolean {
-    return (
-      rules.mayJoin(one.queue[0]!.request, other.queue[0]!.request) && inputs.mayJoin(stateOf(one), stateOf(other))
-    );
-  }
-  function chooseOldest(instance: number): readonly Sequence[] | number {
-    const ready = new Map(readyIn(instance).map((sequence): [Job, Sequence] => [sequence.queue[0]!, sequence]));
-    if (ready.size === 0) return [];
-    const jobs = [...ready.keys()].sort((a, b) => a.arrived - b.arrived);
-    const joining = (one: Job, other: Job): boolean => mayJoin(ready.get(one)!, ready.get(other)!);
-    const batch = chooseBatch(jobs, draining ? { ...rules, delay: 0 } : rules, now(), joining);
-    return typeof batch === "number" ? batch : batch.map(job => ready.get(job)!);
-  }
-  function run(chosen: readonly (Sequence | undefined)[], instance: number): void {
+  #run(chosen: readonly (Sequence | undefined)[], instance: number): void {
     const first = chosen.find(sequence => sequence)!;
-    const [like, state] = [first.queue[0]!.request, stateOf(first)];
-    const jobs = chosen.map((sequence): Job => (sequence ? take(sequence) : nobody(inputs.empty(like, state))));
-    stats.pending = waiting;
-    instances.run(jobs, instance);
+    const [like, state] = [first.queue[0]!.request, nextState(first, this.#inputs)];
+    const jobs = chosen.map(
+      (sequence): Job => (sequence ? this.#take(sequence) : nobody(this.#inputs.empty(like, state))),
+    );
+    this.#stats.pending = this.#waiting;
+    this.#instances.run(jobs, instance);
   }
-  function take(sequence: Sequence): Job {
+
+  /** The job of a sequence's next request, which from here on runs. */
+  #take(sequence: Sequence): Job {
     const job = sequence.queue.shift()!;
-    const place = takePlace();
-    waiting--;
+    const place = this.#takePlace();
+    this.#waiting--;
     job.forget?.();
-    sequence.running = true;
-    if (job.request.controls.start) sequence.state = inputs.initial;
-    const again = (response: BackendResponse): void => {
-      place(() => {});
-      sequence.state = inputs.next(response.outputs, sequence.state);
-      sequence.running = false;
-      if (slots.find(sequence.id) === sequence) {
-        const controls = { ...job.request.controls, start: false };
-        slots.touch(sequence);
-        enqueue(sequence, { ...job, request: { ...job.request, controls }, arrived: now() });
-      } else job.reject(notStarted(config, sequence.id));
-      settle(sequence);
-    };
-    const done = (): void => {
-      sequence.running = false;
-      if (iterative) slots.end(sequence);
-      settle(sequence);
-    };
+    advance(sequence, "run");
+    if (job.request.controls.start) sequence.state = this.#inputs.initial;
     return {
-      request: inputs.complete(job.request, sequence.state),
+      request: this.#inputs.complete(job.request, sequence.state),
       answers: job.answers,
       arrived: job.arrived,
-      ...(iterative && { again }),
-      resolve(executed) {
-        sequence.state = inputs.next(executed.response?.outputs ?? [], sequence.state);
-        done();
+      ...(this.#isIterative && {
+        again: (response: BackendResponse) => {
+          place(() => {});
+          this.#runAgain(sequence, job, response);
+        },
+      }),
+      resolve: executed => {
+        sequence.state = this.#inputs.next(executed.response?.outputs ?? [], sequence.state);
+        this.#done(sequence);
         place(() => job.resolve(executed));
       },
-      reject(fault) {
-        done();
+      reject: fault => {
+        this.#done(sequence);
         place(() => job.reject(fault));
       },
     };
   }
-  function enqueue(sequence: Sequence, job: Waiting): void {
+
+  #done(sequence: Sequence): void {
+    advance(sequence, "done");
+    if (this.#isIterative) this.#slots.end(sequence);
+    this.#settle(sequence);
+  }
+
+  /** The request of an iterative sequence runs once more, with the state of its last execution. */
+  #runAgain(sequence: Sequence, job: Waiting, response: BackendResponse): void {
+    sequence.state = this.#inputs.next(response.outputs, sequence.state);
+    advance(sequence, "done");
+    if (this.#slots.find(sequence.id) === sequence) {
+      const controls = { ...job.request.controls, start: false };
+      this.#slots.touch(sequence);
+      this.#enqueue(sequence, { ...job, request: { ...job.request, controls }, arrived: now() });
+    } else job.reject(notStarted(this.#config, sequence.id));
+    this.#settle(sequence);
+  }
+
+  #enqueue(sequence: Sequence, job: Waiting): void {
     sequence.queue.push(job);
-    queued.add(sequence);
-    waiting++;
-    stats.pending = waiting;
+    this.#queued.add(sequence);
+    this.#setWaiting(this.#waiting + 1);
     watchAbort(job, () => {
       job.gone = true;
-      waiting--;
-      stats.pending = waiting;
+      this.#setWaiting(this.#waiting - 1);
       job.reject(cancelled());
-      settle(sequence);
-      dispatch();
+      this.#settle(sequence);
+      this.#dispatch();
     });
-    if (job.request.signal?.aborted && !job.gone) leave(job, cancelled());
+    if (job.request.signal?.aborted && !job.gone) this.#refuse(job, cancelled());
   }
-  /** What is left to do for a sequence between two executions. */
-  function settle(sequence: Sequence): void {
-    if (sequence.running) return;
-    if (sequence.slot ? sequence.queue[0]?.gone : sequence.queue.every(({ gone }) => gone)) cancelRest(sequence);
-    if (sequence.ended && sequence.queue.length === 0) slots.release(sequence);
+
+  #setWaiting(count: number): void {
+    this.#waiting = count;
+    this.#stats.pending = count;
   }
-  function cancelRest(sequence: Sequence): void {
-    refuseRest(sequence, cancelled());
+
+  /** Between two executions of a sequence: ends it if its client has given up, and frees its slot if nothing is left. */
+  #settle(sequence: Sequence): void {
+    if (isRunning(sequence)) return;
+    const { slot, queue } = sequence;
+    if (slot ? queue[0]?.gone : queue.every(({ gone }) => gone)) this.#refuseAll(sequence, cancelled());
+    if (hasEnded(sequence) && queue.length === 0) this.#slots.release(sequence);
   }
-  function refuseRest(sequence: Sequence, fault: RuntimeFault): void {
-    for (const job of sequence.queue.splice(0)) leave(job, fault);
-    slots.end(sequence);
+
+  #refuseAll(sequence: Sequence, fault: RuntimeFault): void {
+    for (const job of sequence.queue.splice(0)) this.#refuse(job, fault);
+    this.#slots.end(sequence);
   }
-  function leave(job: Waiting, fault: RuntimeFault): void {
+
+  #refuse(job: Waiting, fault: RuntimeFault): void {
     if (job.gone) return;
     job.gone = true;
     job.forget?.();
-    waiting--;
-    stats.pending = waiting;
+    this.#setWaiting(this.#waiting - 1);
     job.reject(fault);
   }
-  function expire(sequence: Sequence): void {
-    if (sequence.ended) return;
-    slots.end(sequence);
-    settle(sequence);
-    dispatch();
+
+  #expire(sequence: Sequence): void {
+    if (hasEnded(sequence)) return;
+    this.#slots.end(sequence);
+    this.#settle(sequence);
+    this.#dispatch();
   }
+
   /** A sequence waits for a slot no longer than the most impatient of its requests. */
-  function limitWait(sequence: Sequence, microseconds: bigint): void {
+  #limitWait(sequence: Sequence, microseconds: bigint): void {
     if (sequence.slot || microseconds === 0n) return;
     const at = now() + Number(microseconds) * 1000;
     if (sequence.deadline && sequence.deadlineAt! <= at) return;
@@ -207,48 +271,20 @@ export function sequenceScheduler(
     sequence.deadlineAt = at;
     sequence.deadline = setTimeout(
       () => {
-        refuseRest(sequence, new RuntimeFault("UNAVAILABLE", "timeout of the corresponding sequence has been expired"));
-        slots.release(sequence);
-        dispatch();
+        this.#refuseAll(sequence, waitedTooLong());
+        this.#slots.release(sequence);
+        this.#dispatch();
       },
       timerDelay(Math.ceil(Number(microseconds) / 1000)),
     );
     sequence.deadline.unref();
   }
-
-  return {
-    schedule(given, answers) {
-      const request = iterative && !inSequence(given) ? wholeSequence(given, lastId++) : given;
-      const { correlationId: id, start, end, timeout } = request.controls;
-      const known = slots.find(id);
-      try {
-        checkSequenceRequest(config, request, known !== undefined);
-      } catch (error) {
-        return Promise.reject(error);
-      }
-      // A sequence that has begun may go on.
-      if (draining && start) return Promise.reject(stopping());
-      if (request.signal?.aborted) return Promise.reject(cancelled());
-      const own = known ?? slots.open(id, inputs.initial);
-      slots.touch(own);
-      if (end) slots.end(own);
-      return new Promise((resolve, reject) => {
-        enqueue(own, { request, answers, arrived: now(), resolve, reject });
-        limitWait(own, timeout);
-        dispatch();
-      });
-    },
-    openSequences: () => slots.size,
-    async drain() {
-      draining = true;
-      dispatch();
-      if (waiting > 0) await new Promise<void>(resolve => drained.push(resolve));
-      await instances.idle();
-      clearTimeout(timer);
-      slots.close();
-    },
-  };
 }
+
+const NOT_HELD: Held = { queued: 0, backlog: 0 };
+
+const waitedTooLong = (): RuntimeFault =>
+  new RuntimeFault("UNAVAILABLE", "timeout of the corresponding sequence has been expired");
 
 const inSequence = ({ controls }: BackendRequest): boolean =>
   controls.correlationId !== 0n && controls.correlationId !== "";
