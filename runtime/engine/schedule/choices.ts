@@ -56,139 +56,180 @@ interface Run {
 }
 
 /** @param reasons gets why a fallback was taken, by step id */
-export function choices(
+export const choices = (
   stages: readonly Stage[],
   context: RunContext,
   reasons: Map<string, string>,
   run: Run,
-): Choices {
-  const all = new Map<number, Choice>();
-  const placeOf = new Map(stages.map(({ step }, i) => [step.id, i]));
-  const contexts = new Map<number, RunContext>();
+): Choices => {
+  const made = new RunChoices(stages, context, reasons, run);
+  made.start();
+  return made;
+};
 
-  const startWhenDone = (at: number): void => {
-    const choice = all.get(at)!;
-    if (choice.started || !choice.taken?.every(side => choice.waits.get(side)!.size === 0)) return;
-    choice.started = true;
-    run.ready(at);
-  };
-  const fallBackOn = (at: number, side: Side): void => {
-    const choice = all.get(at)!;
+class RunChoices implements Choices {
+  readonly #stages: readonly Stage[];
+  readonly #context: RunContext;
+  readonly #reasons: Map<string, string>;
+  readonly #run: Run;
+  /** By the place of their stage. */
+  readonly #all: ReadonlyMap<number, Choice>;
+  readonly #contexts = new Map<number, RunContext>();
+
+  constructor(stages: readonly Stage[], context: RunContext, reasons: Map<string, string>, run: Run) {
+    this.#stages = stages;
+    this.#context = context;
+    this.#reasons = reasons;
+    this.#run = run;
+    this.#all = openChoices(stages);
+  }
+
+  /** Limits the time of fallbacks, and decides choices that read only the request. */
+  start(): void {
+    for (const [at, choice] of this.#all) {
+      const within = choiceOf(choice.step.op)?.within?.(choice.step.params);
+      if (within !== undefined) choice.timer = setTimeout(() => this.#endTime(at, within), within);
+    }
+    for (const at of this.#all.keys()) this.#decideWhenRead(at);
+  }
+
+  arrive(at: number, from: number): void {
+    const choice = this.#all.get(at)!;
+    for (const waits of choice.waits.values()) waits.delete(from);
+    if (choice.taken !== undefined) this.#startWhenDone(at);
+    else this.#decideWhenRead(at);
+  }
+
+  isLost(stage: number): boolean {
+    const { guard } = this.#stages[stage]!;
+    if (!guard) return false;
+    const { taken } = this.#all.get(guard.choice)!;
+    return (taken !== undefined && !taken.includes(guard.side)) || this.isLost(guard.choice);
+  }
+
+  portsOf(stage: number): readonly string[] | undefined {
+    const choice = this.#all.get(stage);
+    return choice && [...(choice.by === "condition" ? ["input"] : []), ...(choice.taken ?? [])];
+  }
+
+  takeFault(stage: number, fault: RuntimeFault): boolean {
+    if (this.isLost(stage)) return true;
+    const { guard } = this.#stages[stage]!;
+    if (!guard || this.#context.signal?.aborted) return false;
+    const choice = this.#all.get(guard.choice)!;
+    // A side that rows take is as needed as what reads it.
+    if (choice.by === "condition") return this.takeFault(guard.choice, fault);
+    choice.faults.set(guard.side, fault);
+    if (guard.side === "input") {
+      if (choice.taken === undefined) this.#run.tookFault(fault);
+      this.#giveUp(guard.choice, fault.message);
+    }
+    // The other side's fault counts when it is needed.
+    else if (choice.taken?.includes("fallback")) this.#failBoth(guard.choice, fault);
+    return true;
+  }
+
+  contextOf(stage: number): RunContext {
+    const { guard } = this.#stages[stage]!;
+    if (!guard) return this.#context;
+    const known = this.#contexts.get(stage);
+    if (known) return known;
+    const above = this.contextOf(guard.choice);
+    const signal = this.#all.get(guard.choice)!.aborts.get(guard.side);
+    const made = signal ? { ...above, signal: either(above.signal, signal) } : above;
+    this.#contexts.set(stage, made);
+    return made;
+  }
+
+  close(): void {
+    for (const { timer, aborts } of this.#all.values()) {
+      clearTimeout(timer);
+      for (const abort of aborts.values()) abort.abort();
+    }
+  }
+
+  #endTime(at: number, within: number): void {
+    if (this.#all.get(at)!.taken !== undefined) return;
+    this.#giveUp(at, `not done within ${within} ms`);
+    this.#run.drain();
+  }
+
+  #decideWhenRead(at: number): void {
+    const { by, waits } = this.#all.get(at)!;
+    if (waits.get("input")!.size > 0) return;
+    if (by === "outcome") this.#takeSide(at, "input");
+    else this.#decide(at);
+  }
+
+  /** A `choose`: its sides start that a row takes. */
+  #decide(at: number): void {
+    const choice = this.#all.get(at)!;
+    choice.taken = this.#run.taken(at);
+    // Onto a stack: the first step of the plan goes last.
+    for (let i = this.#stages.length - 1; i >= 0; i--) {
+      const { waitsFor, guard } = this.#stages[i]!;
+      const lost = guard?.choice === at && !choice.taken.includes(guard.side);
+      if (waitsFor.includes(at) && !lost) this.#run.release(i);
+    }
+    this.#startWhenDone(at);
+  }
+
+  /** A `fallback`: the first side cannot answer. */
+  #giveUp(at: number, reason: string): void {
+    this.#reasons.set(this.#all.get(at)!.step.id, reason);
+    this.#stages[at]!.tally.fallbacks++;
+    this.#takeSide(at, "fallback");
+  }
+
+  /** A `fallback`: one side has its place, and the other one is cancelled. */
+  #takeSide(at: number, side: Side): void {
+    const choice = this.#all.get(at)!;
     choice.taken = [side];
     clearTimeout(choice.timer);
     for (const [other, abort] of choice.aborts) if (other !== side) abort.abort();
-    run.leaveLost();
+    this.#run.leaveLost();
     const fault = choice.faults.get(side);
-    if (fault && side === "fallback") failBoth(at, fault);
-    else if (fault) {
-      if (!takeFault(at, fault)) run.fail(fault);
-    } else startWhenDone(at);
-  };
-  /** Neither side could answer: the fault is the other side's, and says what it stood in for. */
-  const failBoth = (at: number, fault: RuntimeFault): void => {
-    const { step } = all.get(at)!;
-    const message = `${fault.message.replace(/(?<![.!?])$/, ".")} It stood in at \`${step.label}\` after: ${reasons.get(step.id)}`;
-    const both = new RuntimeFault(fault.code, message, { cause: fault.cause ?? fault });
-    if (!takeFault(at, both)) run.fail(both);
-  };
-  const giveUp = (at: number, reason: string): void => {
-    reasons.set(all.get(at)!.step.id, reason);
-    stages[at]!.tally.fallbacks++;
-    fallBackOn(at, "fallback");
-  };
-  const decide = (at: number): void => {
-    const choice = all.get(at)!;
-    choice.taken = run.taken(at);
-    // Onto a stack: the first step of the plan goes last.
-    for (let i = stages.length - 1; i >= 0; i--) {
-      const { waitsFor, guard } = stages[i]!;
-      const lost = guard?.choice === at && !choice.taken.includes(guard.side);
-      if (waitsFor.includes(at) && !lost) run.release(i);
-    }
-    startWhenDone(at);
-  };
+    if (!fault) this.#startWhenDone(at);
+    else if (side === "fallback") this.#failBoth(at, fault);
+    else this.#fail(at, fault);
+  }
 
-  stages.forEach(({ step }, at) => {
+  /** Neither side could answer: the fault is the other side's, and says what it stood in for. */
+  #failBoth(at: number, fault: RuntimeFault): void {
+    const { step } = this.#all.get(at)!;
+    const message = `${fault.message.replace(/(?<![.!?])$/, ".")} It stood in at \`${step.label}\` after: ${this.#reasons.get(step.id)}`;
+    this.#fail(at, new RuntimeFault(fault.code, message, { cause: fault.cause ?? fault }));
+  }
+
+  #fail(at: number, fault: RuntimeFault): void {
+    if (!this.takeFault(at, fault)) this.#run.fail(fault);
+  }
+
+  #startWhenDone(at: number): void {
+    const choice = this.#all.get(at)!;
+    if (choice.started || !choice.taken?.every(side => choice.waits.get(side)!.size === 0)) return;
+    choice.started = true;
+    this.#run.ready(at);
+  }
+}
+
+/** The choices among the stages, none of them decided. */
+function openChoices(stages: readonly Stage[]): ReadonlyMap<number, Choice> {
+  const placeOf = new Map(stages.map(({ step }, i) => [step.id, i]));
+  const all = new Map<number, Choice>();
+  for (const [at, { step }] of stages.entries()) {
     const fact = choiceOf(step.op);
-    if (!fact) return;
+    if (!fact) continue;
     const { sides, by } = fact;
     const ports = by === "condition" ? ["input", ...sides] : sides;
     const reads = (port: string) => new Set((step.inputs[port] ?? []).flatMap(ref => placeOf.get(ref.step) ?? []));
-    const choice: Choice = {
+    all.set(at, {
       step,
       by,
       waits: new Map(ports.map(port => [port, reads(port)])),
       aborts: new Map(by === "outcome" ? sides.map(side => [side, new Cancellable()]) : []),
       faults: new Map(),
-    };
-    all.set(at, choice);
-    const within = fact.within?.(step.params);
-    if (within === undefined) return;
-    choice.timer = setTimeout(() => {
-      if (choice.taken !== undefined) return;
-      giveUp(at, `not done within ${within} ms`);
-      run.drain();
-    }, within);
-  });
-  const isLost = (stage: number): boolean => {
-    const { guard } = stages[stage]!;
-    if (!guard) return false;
-    const { taken } = all.get(guard.choice)!;
-    return (taken !== undefined && !taken.includes(guard.side)) || isLost(guard.choice);
-  };
-  const takeFault: Choices["takeFault"] = (stage, fault) => {
-    if (isLost(stage)) return true;
-    const { guard } = stages[stage]!;
-    if (!guard || context.signal?.aborted) return false;
-    const choice = all.get(guard.choice)!;
-    // A side that rows take is as needed as what reads it.
-    if (choice.by === "condition") return takeFault(guard.choice, fault);
-    choice.faults.set(guard.side, fault);
-    if (guard.side === "input") {
-      if (choice.taken === undefined) run.tookFault(fault);
-      giveUp(guard.choice, fault.message);
-    }
-    // The other side's fault counts when it is needed.
-    else if (choice.taken?.includes("fallback")) failBoth(guard.choice, fault);
-    return true;
-  };
-  const contextOf = (stage: number): RunContext => {
-    const { guard } = stages[stage]!;
-    if (!guard) return context;
-    const known = contexts.get(stage);
-    if (known) return known;
-    const above = contextOf(guard.choice);
-    const signal = all.get(guard.choice)!.aborts.get(guard.side);
-    const made = signal ? { ...above, signal: either(above.signal, signal) } : above;
-    contexts.set(stage, made);
-    return made;
-  };
-  // What reads only the request is there from the start.
-  for (const [at, { by, waits }] of all)
-    if (waits.get("input")!.size === 0)
-      if (by === "outcome") fallBackOn(at, "input");
-      else decide(at);
-  return {
-    isLost,
-    portsOf: stage => {
-      const choice = all.get(stage);
-      return choice && [...(choice.by === "condition" ? ["input"] : []), ...(choice.taken ?? [])];
-    },
-    arrive: (at, from) => {
-      const choice = all.get(at)!;
-      for (const waits of choice.waits.values()) waits.delete(from);
-      if (choice.taken !== undefined) startWhenDone(at);
-      else if (choice.waits.get("input")!.size === 0)
-        if (choice.by === "outcome") fallBackOn(at, "input");
-        else decide(at);
-    },
-    takeFault,
-    contextOf,
-    close: () => {
-      for (const { timer, aborts } of all.values()) {
-        clearTimeout(timer);
-        for (const abort of aborts.values()) abort.abort();
-      }
-    },
-  };
+    });
+  }
+  return all;
 }

@@ -122,104 +122,154 @@ function runAsFreed(
   notes: RunNotes,
   begun?: Begun,
 ): Promise<void> | undefined {
-  const waits = stages.map(stage => stage.reads.length + stage.waitsFor.length);
-  // A stack, so the first step of the plan goes last.
-  const ready: number[] = [];
-  if (begun) {
-    const { order, at } = begun;
-    for (let n = 0; n < at; n++) for (const reader of stages[order[n]!]!.readers) waits[reader]!--;
-    for (let n = order.length - 1; n > at; n--) if (waits[order[n]!] === 0) ready.push(order[n]!);
-  } else for (let i = stages.length - 1; i >= 0; i--) if (waits[i] === 0 && !stages[i]!.chooses) ready.push(i);
-  // What only one side of a choice needs, nobody waits for.
-  let open = stages.reduce((n, stage) => (stage.guard ? n : n + 1), 0) - (begun?.at ?? 0);
-  let ended = false;
-  let failure: RuntimeFault | undefined;
-  let settle: { resolve(): void; reject(fault: RuntimeFault): void } | undefined;
-  let sides: Choices | undefined;
-  const fail = (fault: RuntimeFault): void => {
-    if (ended) return;
-    ended = true;
-    failure = fault;
-    sides?.close();
-    settle?.reject(fault);
-  };
-  const fault = (i: number, error: unknown): void => {
-    const stage = stages[i]!;
-    if (!ended) stage.tally.failures++;
-    const named = nameFault(stage.step, error, "internal error");
-    if (!sides?.takeFault(i, named)) fail(named);
-  };
-  const leaveLost = (): void => {
-    const now = performance.now();
-    for (let i = 0; i < stages.length; i++)
-      if (!Number.isNaN(notes.began[i]) && Number.isNaN(notes.ended[i]) && sides?.isLost(i)) notes.ended[i] = now;
-  };
-  const release = (i: number): void => {
-    if (--waits[i]! === 0 && !stages[i]!.chooses) ready.push(i);
-  };
-  const finish = (i: number, made: readonly Column[]): void => {
-    const stage = stages[i]!;
-    if (sides?.isLost(i)) return;
-    const end = performance.now();
-    notes.ended[i] = end;
-    take(stage, made, columns, end - notes.began[i]!);
-    if (!stage.guard) open--;
-    for (const reader of stage.readers)
-      if (stages[reader]!.chooses) sides!.arrive(reader, i);
-      else release(reader);
-  };
-  const wait = async (i: number, made: Promise<readonly Column[]>): Promise<void> => {
-    try {
-      finish(i, await made);
-    } catch (error) {
-      fault(i, error);
-    }
-    drain();
-  };
-  const start = (i: number): void => {
-    const stage = stages[i]!;
-    if (sides?.isLost(i)) return;
-    try {
-      notes.began[i] = performance.now();
-      const made = stage.kernel.run(inputsOf(stage, columns, sides?.portsOf(i)), sides?.contextOf(i) ?? context);
-      if (made instanceof Promise) inBackground(wait(i, made), "running a stage");
-      else finish(i, made);
-    } catch (error) {
-      fault(i, error);
-    }
-  };
-  const drain = (): void => {
-    while (ready.length > 0 && !ended) {
-      if (context.signal?.aborted) fail(cancelled());
-      else start(ready.pop()!);
-    }
-    if (open > 0 || ended) return;
-    ended = true;
-    sides?.close();
-    settle?.resolve();
-  };
-  if (begun) inBackground(wait(begun.order[begun.at]!, begun.made), "running a stage");
-  else if (stages.some(stage => stage.chooses)) {
+  const run = new FreedRun(stages, columns, context, notes);
+  return begun ? run.goOn(begun) : run.begin();
+}
+
+/** A class, since each run of a plan that waits for anything makes one. */
+class FreedRun {
+  readonly #stages: readonly Stage[];
+  readonly #columns: (Column | undefined)[];
+  readonly #context: RunContext;
+  readonly #notes: RunNotes;
+  /** By stage: how many of those that it reads, or that decide whether it runs, are not done. */
+  readonly #waits: number[];
+  /** A stack, so the first step of the plan goes last. */
+  readonly #ready: number[] = [];
+  /** Stages to be done; nothing waits for those that only one side of a choice needs. */
+  #open: number;
+  #ended = false;
+  #failure: RuntimeFault | undefined;
+  #settle: { resolve(): void; reject(fault: RuntimeFault): void } | undefined;
+  #sides: Choices | undefined;
+
+  constructor(stages: readonly Stage[], columns: (Column | undefined)[], context: RunContext, notes: RunNotes) {
+    this.#stages = stages;
+    this.#columns = columns;
+    this.#context = context;
+    this.#notes = notes;
+    this.#waits = stages.map(stage => stage.reads.length + stage.waitsFor.length);
+    this.#open = stages.reduce((n, stage) => (stage.guard ? n : n + 1), 0);
+  }
+
+  /** @returns nothing when all stages answered at once */
+  begin(): Promise<void> | undefined {
+    const stages = this.#stages;
+    for (let i = stages.length - 1; i >= 0; i--) if (this.#waits[i] === 0 && !stages[i]!.chooses) this.#ready.push(i);
+    if (stages.some(stage => stage.chooses)) this.#openChoices();
+    return this.#runReady();
+  }
+
+  /** From the stage on that came to wait: those before it in the order are done. */
+  goOn({ order, at, made }: Begun): Promise<void> | undefined {
+    for (let n = 0; n < at; n++) for (const reader of this.#stages[order[n]!]!.readers) this.#waits[reader]!--;
+    for (let n = order.length - 1; n > at; n--) if (this.#waits[order[n]!] === 0) this.#ready.push(order[n]!);
+    this.#open -= at;
+    inBackground(this.#wait(order[at]!, made), "running a stage");
+    return this.#runReady();
+  }
+
+  #openChoices(): void {
+    const notes = this.#notes;
     notes.fallbacks = new Map();
-    sides = choices(stages, context, notes.fallbacks, {
+    this.#sides = choices(this.#stages, this.#context, notes.fallbacks, {
       ready: i => {
-        ready.push(i);
+        this.#ready.push(i);
       },
-      release,
-      fail,
-      leaveLost,
-      drain,
-      taken: at => takenSides(stages[at]!, columns),
+      release: i => this.#release(i),
+      fail: fault => this.#fail(fault),
+      leaveLost: () => this.#leaveLost(),
+      drain: () => this.#drain(),
+      taken: at => takenSides(this.#stages[at]!, this.#columns),
       tookFault: fault => {
         if (isOfRow(fault)) notes.rowFault = true;
       },
     });
   }
-  drain();
-  if (ended) return failure && Promise.reject(failure);
-  return new Promise((resolve, reject) => {
-    settle = { resolve, reject };
-  });
+
+  #runReady(): Promise<void> | undefined {
+    this.#drain();
+    if (this.#ended) return this.#failure && Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+  }
+
+  /** Starts what is ready, and ends the run when nothing is left to do. */
+  #drain(): void {
+    while (this.#ready.length > 0 && !this.#ended) {
+      if (this.#context.signal?.aborted) this.#fail(cancelled());
+      else this.#start(this.#ready.pop()!);
+    }
+    if (this.#open > 0 || this.#ended) return;
+    this.#ended = true;
+    this.#sides?.close();
+    this.#settle?.resolve();
+  }
+
+  #start(i: number): void {
+    const stage = this.#stages[i]!;
+    const sides = this.#sides;
+    if (sides?.isLost(i)) return;
+    try {
+      this.#notes.began[i] = performance.now();
+      const inputs = inputsOf(stage, this.#columns, sides?.portsOf(i));
+      const made = stage.kernel.run(inputs, sides?.contextOf(i) ?? this.#context);
+      if (made instanceof Promise) inBackground(this.#wait(i, made), "running a stage");
+      else this.#finish(i, made);
+    } catch (error) {
+      this.#failStage(i, error);
+    }
+  }
+
+  async #wait(i: number, made: Promise<readonly Column[]>): Promise<void> {
+    try {
+      this.#finish(i, await made);
+    } catch (error) {
+      this.#failStage(i, error);
+    }
+    this.#drain();
+  }
+
+  #finish(i: number, made: readonly Column[]): void {
+    const stage = this.#stages[i]!;
+    if (this.#sides?.isLost(i)) return;
+    const end = performance.now();
+    this.#notes.ended[i] = end;
+    take(stage, made, this.#columns, end - this.#notes.began[i]!);
+    if (!stage.guard) this.#open--;
+    for (const reader of stage.readers)
+      if (this.#stages[reader]!.chooses) this.#sides!.arrive(reader, i);
+      else this.#release(reader);
+  }
+
+  /** One thing less that a stage waits for. */
+  #release(i: number): void {
+    if (--this.#waits[i]! === 0 && !this.#stages[i]!.chooses) this.#ready.push(i);
+  }
+
+  #failStage(i: number, error: unknown): void {
+    const stage = this.#stages[i]!;
+    if (!this.#ended) stage.tally.failures++;
+    const named = nameFault(stage.step, error, "internal error");
+    if (!this.#sides?.takeFault(i, named)) this.#fail(named);
+  }
+
+  #fail(fault: RuntimeFault): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#failure = fault;
+    this.#sides?.close();
+    this.#settle?.reject(fault);
+  }
+
+  /** Stages of sides that lost end here, for the times in the notes. */
+  #leaveLost(): void {
+    const { began, ended } = this.#notes;
+    const now = performance.now();
+    for (let i = 0; i < this.#stages.length; i++)
+      if (!Number.isNaN(began[i]) && Number.isNaN(ended[i]) && this.#sides?.isLost(i)) ended[i] = now;
+  }
 }
 
 /** Sides of a choice by condition that some row takes; without rows the second. */
