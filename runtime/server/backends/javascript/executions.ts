@@ -142,140 +142,214 @@ const CLOSED = -1;
 
 /**
  * @param lease for an execution that calls other models
- * @param onHead hears when an execution has become the one that runs, and when none is left
+ * @param onHead called when an execution has become the one that runs, and when none is left
  */
-export function createExecutions(
+export const createExecutions = (
   states: Int32Array,
   cells: Uint8Array,
   lease: ServerModels["lease"],
   onHead: (runs: boolean) => void,
-): Executions {
-  const slots = Array.from({ length: SLOTS }, (_, i) => SLOTS - 1 - i);
-  const freed: number[] = [];
-  let cellsMade = 0;
-  // No map: the tables that one with steady traffic leaves behind keep each other, and what was in them, until the next full collection.
-  const entries: (Entry | undefined)[] = [];
-  const places: number[] = [];
-  /** Those whose `execute` has not ended; the first one runs. */
-  const order: Entry[] = [];
-  let turn = 0;
+): Executions => new ThreadExecutions(states, cells, lease, onHead);
 
-  const find = (number: number): Entry | undefined => {
-    const entry = entries[number & PLACE];
-    return entry?.number === number ? entry : undefined;
+class ThreadExecutions implements Executions {
+  readonly #states: Int32Array;
+  readonly #lease: ServerModels["lease"];
+  readonly #onHead: (runs: boolean) => void;
+  readonly #cells: Cells;
+  /** Places of executions in the memory that is shared with the thread. */
+  readonly #slots = Array.from({ length: SLOTS }, (_, i) => SLOTS - 1 - i);
+  readonly #entries = new Entries();
+  /** Those whose `execute` has not ended; the first one runs. */
+  readonly #order: Entry[] = [];
+  /** One for all entries. */
+  readonly #takeBackEntry = (entry: Entry): boolean => {
+    if (entry.ended || !this.#isTakenBack(entry)) return false;
+    this.end(entry.number, NOT_BEGUN);
+    return true;
   };
-  const remove = ({ number }: Entry): void => {
-    entries[number & PLACE] = undefined;
-    places.push(number & PLACE);
-  };
-  const takeCell = (): number => {
-    const cell = freed.pop() ?? cellsMade++;
-    if (cell < CELLS) return cell;
-    cellsMade = CELLS;
-    throw new RuntimeFault(
-      "UNAVAILABLE",
-      `the model has ${CELLS} open requests; it must close some before it gets more`,
-    );
-  };
-  const close = (entry: Entry, request: number): void => {
+
+  constructor(states: Int32Array, cells: Uint8Array, lease: ServerModels["lease"], onHead: (runs: boolean) => void) {
+    this.#states = states;
+    this.#cells = new Cells(cells);
+    this.#lease = lease;
+    this.#onHead = onHead;
+  }
+
+  get running(): boolean {
+    return this.#order.length > 0;
+  }
+
+  get room(): number {
+    return this.#slots.length;
+  }
+
+  add(requests: readonly BackendRequest[], send: Send, clock?: ExecutionClock): Execution {
+    const slot = this.#slots.pop()!;
+    Atomics.store(this.#states, slot, EXECUTION.WAITS);
+    const cells = requests.map(() => this.#cells.take());
+    const number = this.#entries.nextNumber();
+    const outer = commonLease(requests);
+    const entry = new Entry({ number, slot, cells, send, clock, outer, requests }, this.#takeBackEntry);
+    entry.watch(this.#cells.flags);
+    this.#entries.add(entry);
+    if (clock) clock.execution = entry;
+    if (this.#order.push(entry) === 1) this.#newHead();
+    return entry;
+  }
+
+  send(number: number, request: number, answer: Parameters<Send>[1]): void {
+    const entry = this.#entries.find(number);
+    if (!entry || (entry.cells[request] ?? CLOSED) === CLOSED) return;
+    entry.send(request, answer);
+    if (!answer || (!(answer instanceof Error) && answer.again)) this.#close(entry, request);
+  }
+
+  end(number: number, fault?: unknown, complete = fault !== undefined): void {
+    const entry = this.#entries.find(number);
+    if (!entry || entry.ended) return;
+    const at = this.#order.indexOf(entry);
+    this.#order.splice(at, 1);
+    if (fault !== NOT_BEGUN) this.#slots.push(entry.slot);
+    if (complete) for (const request of entry.cells.keys()) this.#close(entry, request);
+    entry.ended = true;
+    if (entry.open === 0) this.#entries.remove(entry);
+    entry.settle(fault);
+    if (at === 0) this.#newHead();
+  }
+
+  leaseOf(number: number | undefined): Lease | undefined {
+    const entry = number === undefined ? undefined : this.#entries.find(number);
+    if (!entry || entry.ended) return undefined;
+    entry.lease ??= this.#lease([], entry.outer);
+    return entry.lease;
+  }
+
+  traceOf(number: number | undefined, request: number | undefined): TraceNotes | undefined {
+    const requests = number === undefined ? undefined : this.#entries.find(number)?.requests;
+    return requests?.[request ?? (requests.length === 1 ? 0 : -1)]?.trace?.child();
+  }
+
+  takeBack(
+    number: number,
+    returned: readonly Returned[],
+    answerOf: (request: number) => BackendResponse | undefined,
+  ): void {
+    const entry = this.#entries.find(number);
+    for (const { request, buffers } of returned) {
+      const loan = entry?.loans?.[request];
+      if (entry && loan) takeLoanBack(entry.requests[request]!, buffers, loan.homes, answerOf(request));
+      else for (const buffer of buffers) bufferPool.give(buffer);
+    }
+  }
+
+  keep(number: number, request: number, buffers: readonly ArrayBuffer[], home: Home): void {
+    const memory = this.#entries.find(number)?.requests[request]?.memory;
+    if (memory) for (const buffer of buffers) memory.adopt(buffer, home);
+  }
+
+  head(): Execution | undefined {
+    return this.#order[0];
+  }
+
+  dropped(slot: number): void {
+    this.#slots.push(slot);
+  }
+
+  fail(fault: RuntimeFault): void {
+    for (const entry of [...this.#order]) this.end(entry.number, this.#isTakenBack(entry) ? NOT_BEGUN : fault);
+    for (const entry of this.#entries.all())
+      for (const [request, cell] of entry.cells.entries()) {
+        if (!entry.ended || cell === CLOSED) continue;
+        entry.send(request, fault);
+        entry.send(request, undefined);
+        this.#close(entry, request);
+      }
+  }
+
+  /** A request's answers are complete. */
+  #close(entry: Entry, request: number): void {
     const cell = entry.cells[request]!;
     if (cell === CLOSED) return;
-    Atomics.store(cells, cell, 0);
-    freed.push(cell);
+    this.#cells.give(cell);
     entry.cells[request] = CLOSED;
     entry.open--;
     if (entry.open > 0) return;
     entry.stopWatching();
-    if (entry.ended) remove(entry);
-  };
-  const isTakenBack = ({ slot, loans }: Execution): boolean =>
-    !loans?.some(loan => loan?.moved) &&
-    Atomics.compareExchange(states, slot, EXECUTION.WAITS, EXECUTION.TAKEN_BACK) === EXECUTION.WAITS;
-  const newHead = (): void => {
-    order[0]?.clock?.begun();
-    order[0]?.clock?.inputsReady();
-    onHead(order.length > 0);
-  };
-  const end = (number: number, fault?: unknown, complete = fault !== undefined): void => {
-    const entry = find(number);
-    if (!entry || entry.ended) return;
-    const at = order.indexOf(entry);
-    order.splice(at, 1);
-    if (fault !== NOT_BEGUN) slots.push(entry.slot);
-    if (complete) for (const request of entry.cells.keys()) close(entry, request);
-    entry.ended = true;
-    if (entry.open === 0) remove(entry);
-    entry.settle(fault);
-    if (at === 0) newHead();
-  };
-  const takeBack = (entry: Entry): boolean => {
-    if (entry.ended || !isTakenBack(entry)) return false;
-    end(entry.number, NOT_BEGUN);
-    return true;
-  };
-  return {
-    get running() {
-      return order.length > 0;
-    },
-    get room() {
-      return slots.length;
-    },
-    add(requests, send, clock) {
-      const slot = slots.pop()!;
-      Atomics.store(states, slot, EXECUTION.WAITS);
-      const own = requests.map(takeCell);
-      const place = places.pop() ?? entries.length;
-      const number = ((turn++ & TURN) << PLACE_BITS) | place;
-      const outer = commonLease(requests);
-      const entry = new Entry({ number, slot, cells: own, send, clock, outer, requests }, takeBack);
-      entry.watch(cells);
-      entries[place] = entry;
-      if (clock) clock.execution = entry;
-      if (order.push(entry) === 1) newHead();
-      return entry;
-    },
-    send(number, request, answer) {
-      const entry = find(number);
-      if (!entry || (entry.cells[request] ?? CLOSED) === CLOSED) return;
-      entry.send(request, answer);
-      if (!answer || (!(answer instanceof Error) && answer.again)) close(entry, request);
-    },
-    end,
-    leaseOf(number) {
-      const entry = number === undefined ? undefined : find(number);
-      if (!entry || entry.ended) return undefined;
-      entry.lease ??= lease([], entry.outer);
-      return entry.lease;
-    },
-    traceOf(number, request) {
-      const requests = number === undefined ? undefined : find(number)?.requests;
-      return requests?.[request ?? (requests.length === 1 ? 0 : -1)]?.trace?.child();
-    },
-    takeBack(number, returned, answerOf) {
-      const entry = find(number);
-      for (const { request, buffers } of returned) {
-        const loan = entry?.loans?.[request];
-        if (entry && loan) takeLoanBack(entry.requests[request]!, buffers, loan.homes, answerOf(request));
-        else for (const buffer of buffers) bufferPool.give(buffer);
-      }
-    },
-    keep(number, request, buffers, home) {
-      const memory = find(number)?.requests[request]?.memory;
-      if (memory) for (const buffer of buffers) memory.adopt(buffer, home);
-    },
-    head: () => order[0],
-    dropped: slot => void slots.push(slot),
-    fail(fault) {
-      for (const entry of [...order]) end(entry.number, isTakenBack(entry) ? NOT_BEGUN : fault);
-      for (const entry of entries)
-        for (const [request, cell] of entry?.cells.entries() ?? []) {
-          if (!entry?.ended || cell === CLOSED) continue;
-          entry.send(request, fault);
-          entry.send(request, undefined);
-          close(entry, request);
-        }
-    },
-  };
+    if (entry.ended) this.#entries.remove(entry);
+  }
+
+  /** Whether the thread had not begun it, and now passes over it. */
+  #isTakenBack({ slot, loans }: Execution): boolean {
+    return (
+      !loans?.some(loan => loan?.moved) &&
+      Atomics.compareExchange(this.#states, slot, EXECUTION.WAITS, EXECUTION.TAKEN_BACK) === EXECUTION.WAITS
+    );
+  }
+
+  #newHead(): void {
+    const [first] = this.#order;
+    first?.clock?.begun();
+    first?.clock?.inputsReady();
+    this.#onHead(first !== undefined);
+  }
+}
+
+/** The flags of open requests, in memory that is shared with the thread: set when the client of one gives up. */
+class Cells {
+  readonly flags: Uint8Array;
+  readonly #freed: number[] = [];
+  #made = 0;
+
+  constructor(flags: Uint8Array) {
+    this.flags = flags;
+  }
+
+  /** @throws RuntimeFault when too many requests are open */
+  take(): number {
+    const cell = this.#freed.pop() ?? this.#made++;
+    if (cell < CELLS) return cell;
+    this.#made = CELLS;
+    throw new RuntimeFault(
+      "UNAVAILABLE",
+      `the model has ${CELLS} open requests; it must close some before it gets more`,
+    );
+  }
+
+  give(cell: number): void {
+    Atomics.store(this.flags, cell, 0);
+    this.#freed.push(cell);
+  }
+}
+
+/** Executions by number. Not a map: the tables that one with steady traffic leaves behind keep each other, and what was in them, until the next full collection. */
+class Entries {
+  readonly #list: (Entry | undefined)[] = [];
+  readonly #places: number[] = [];
+  #turn = 0;
+
+  /** The number of the execution that is added next. */
+  nextNumber(): number {
+    const place = this.#places.pop() ?? this.#list.length;
+    return ((this.#turn++ & TURN) << PLACE_BITS) | place;
+  }
+
+  add(entry: Entry): void {
+    this.#list[entry.number & PLACE] = entry;
+  }
+
+  find(number: number): Entry | undefined {
+    const entry = this.#list[number & PLACE];
+    return entry?.number === number ? entry : undefined;
+  }
+
+  remove({ number }: Entry): void {
+    this.#list[number & PLACE] = undefined;
+    this.#places.push(number & PLACE);
+  }
+
+  all(): readonly Entry[] {
+    return this.#list.filter(entry => entry !== undefined);
+  }
 }
 
 const commonLease = (requests: readonly BackendRequest[]): Lease | undefined =>
