@@ -10,24 +10,26 @@ import { inBackground, watchFaults } from "../../base/in-background.js";
 import { MemoryBudget } from "../../base/memory/memory-budget.js";
 import { chooseCache } from "../cache/choose-cache.js";
 import type { ResponseCache } from "../cache/local-cache.js";
-import { openFaults } from "../faults/open-faults.js";
+import { type OpenFaults, openFaults } from "../faults/open-faults.js";
 import { createMemoryReturner, type MemoryReturner } from "../memory/allocator.js";
 import { findGpus } from "../models/gpus.js";
+import type { RegistryOptions } from "../models/load-options.js";
 import { layered, type ModelMiddleware } from "../models/model-middleware.js";
 import { createRegistry } from "../models/registry.js";
 import type { Registry } from "../models/registry-types.js";
-import { createFailureCounts } from "../observe/failure-counts.js";
+import { createFailureCounts, type FailureCounts } from "../observe/failure-counts.js";
 import { logWriter } from "../observe/log-file.js";
 import { createLogSettings } from "../observe/log-settings.js";
 import { createLog, type ServerLog } from "../observe/server-log.js";
 import { createRecentRequests } from "../observe/tracing/recent-requests.js";
-import { createTracer } from "../observe/tracing/tracer.js";
+import { createTracer, type Tracer } from "../observe/tracing/tracer.js";
+import type { Replay } from "../recordings/replay.js";
 import { createSeeds } from "../requests/seeds.js";
 import { createCalls } from "../requests/server-calls.js";
 import { modelCaller, serverModels } from "../requests/server-models.js";
 import { createRateLimiter } from "../scheduling/rate-limiter.js";
 import { callsOfFailedStart } from "./failed-start.js";
-import { openPorts } from "./open-ports.js";
+import { type OpenPorts, openPorts } from "./open-ports.js";
 import { type OpenOptions, type RunningServer, type ServeOptions, withDefaults } from "./server-options.js";
 import { agentsTable, backendsTable, modelsTable, optionsTable } from "./start-up-tables.js";
 import { stopModels } from "./stop-models.js";
@@ -37,6 +39,150 @@ import { stopModels } from "./stop-models.js";
  * @throws Error when a repository is missing, a model fails with `exitOnError`, or a port is taken; nothing is left running then
  */
 export async function serve(given: ServeOptions): Promise<RunningServer> {
+  const { options, replay } = await resolveOptions(given);
+  const logState = { ...options.log };
+  const log = createLog(logState, options.writeLog);
+  const relief: Relief = {};
+  const budget = new MemoryBudget(options.memoryLimit, {
+    ratio: options.requestMemoryRatio,
+    onPressure: () => {
+      relief.cache?.shrink();
+      relief.returner?.relieve();
+    },
+  });
+  const { cache, failed } = await requireGood(options, log, budget);
+  relief.cache = cache;
+  const faults = await openFaults(options);
+  const unwatch = watchFaults((fault, doing) => log.error("main", `${doing} failed: ${fault.stack ?? fault.message}`));
+  const middleware = await layersOf(options, faults, replay, log);
+  const failures = createFailureCounts();
+  const registry = createModels(failed ? { ...options, modelRepositories: [] } : options, {
+    log,
+    cache,
+    failures,
+    middleware,
+  });
+  if (!failed)
+    await loadFirst(registry, options, log, cache !== undefined).catch(async error => {
+      unwatch();
+      await replay?.remove();
+      throw error;
+    });
+  options.onLoaded();
+  return openServer({
+    ...{ given, options, logState, log, relief, budget, failed, faults },
+    ...{ replay, unwatch, failures, registry },
+  });
+}
+
+/** What is given back under memory pressure. */
+interface Relief {
+  cache?: ResponseCache | undefined;
+  returner?: MemoryReturner;
+}
+
+/** A server whose models are loaded. */
+interface LoadedServer {
+  readonly given: ServeOptions;
+  readonly options: OpenOptions;
+  readonly logState: OpenOptions["log"];
+  readonly log: ServerLog;
+  readonly relief: Relief;
+  readonly budget: MemoryBudget;
+  /** It stays though it cannot load anything. */
+  readonly failed: boolean;
+  readonly faults: OpenFaults | undefined;
+  readonly replay: Replay | undefined;
+  readonly unwatch: () => void;
+  readonly failures: FailureCounts;
+  readonly registry: Registry;
+}
+
+/** Opens the ports, and polls the repositories if that is wanted. @throws Error, after the models are unloaded */
+async function openServer(loaded: LoadedServer): Promise<RunningServer> {
+  const { given, options, log, logState, budget, failed, faults, failures, registry } = loaded;
+  let isStopping = false;
+  const isKnown = (model: string): boolean => registry.ready().some(version => version.model === model);
+  const tracer = options.trace && createTracer(options.trace, isKnown, log);
+  const recent = options.recentRequests && createRecentRequests(options.recentRequests);
+  const control = options.modelControlMode;
+  const polling =
+    !failed && control === "poll" ? startPolling(registry, options.repositoryPollSeconds, log) : undefined;
+  const closing = (patience: number): Promise<void> => closeModels(loaded, tracer, patience);
+  try {
+    const made = createCalls(registry, { ...options, control }, () => isStopping, tracer, recent);
+    const calls = failed ? callsOfFailedStart(made) : made;
+    const logSettings = createLogSettings(logState, given.logFile);
+    log.hint("memory", limitLine(options.memoryLimit));
+    const endpoints = await openPorts(options, { calls, registry, log, logSettings, budget, failures });
+    const faultAdmin = await faults?.listen(log).catch(async error => {
+      await endpoints.stop(0);
+      throw error;
+    });
+    if (options.returnMemory) loaded.relief.returner = createMemoryReturner({ budget, log });
+    // Beside the first requests: leftovers of servers that were killed.
+    inBackground(removeAbandonedFolders(), "removing what killed servers left");
+    let stopped: Promise<void> | undefined;
+    return {
+      ports: { ...endpoints.ports, ...(faultAdmin !== undefined && { faultAdmin }) },
+      ...(recent && { recent }),
+      stop: () => {
+        isStopping = true;
+        stopped ??= stop(loaded, endpoints, polling, closing);
+        return stopped;
+      },
+    };
+  } catch (error) {
+    await polling?.stop();
+    // Triton ends without unloading, so nothing is said of it.
+    logState.info = false;
+    await closing(0);
+    throw error;
+  }
+}
+
+/** @throws RuntimeFault when requests or models do not end in time */
+async function stop(
+  { options, log, relief, faults }: LoadedServer,
+  endpoints: OpenPorts,
+  polling: Polling | undefined,
+  closing: (patience: number) => Promise<void>,
+): Promise<void> {
+  const polled = polling?.stop();
+  if (options.drainDelaySeconds > 0) {
+    endpoints.leave();
+    await delay(options.drainDelaySeconds * 1000);
+  }
+  relief.returner?.stop();
+  await faults?.close();
+  const patience = options.exitTimeoutSeconds * 1000;
+  const end = performance.now() + patience;
+  const ended = endpoints.stop(patience).then(() => polled);
+  await within(
+    ended.then(() => closing(end - performance.now())),
+    patience,
+  ).catch(error => {
+    log.error("main", `failed to stop server: Internal - ${(error as Error).message}`);
+    throw error;
+  });
+}
+
+/** @param patience milliseconds for it */
+async function closeModels(
+  { registry, log, replay, unwatch }: LoadedServer,
+  tracer: Tracer | undefined,
+  patience: number,
+): Promise<void> {
+  await stopModels(registry, patience, log);
+  await tracer?.stop();
+  await replay?.remove();
+  unwatch();
+}
+
+/** The options with their defaults; where a cassette is replayed without a repository, with one that is written for it. */
+async function resolveOptions(
+  given: ServeOptions,
+): Promise<{ readonly options: OpenOptions; readonly replay: Replay | undefined }> {
   const replay = given.replay && (await (await import("../recordings/replay.js")).openReplay(given.replay));
   const recorded = replay && given.modelRepositories.length === 0 ? await replay.writeRepository() : undefined;
   const options = withDefaults({
@@ -44,29 +190,31 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     ...(given.logFile && { writeLog: logWriter(given.logFile, given.hints ?? false, given.writeLog) }),
     ...(recorded !== undefined && { modelRepositories: [recorded] }),
   });
-  const logState = { ...options.log };
-  const log = createLog(logState, options.writeLog);
-  const budget = new MemoryBudget(options.memoryLimit, {
-    ratio: options.requestMemoryRatio,
-    onPressure: () => {
-      cache?.shrink();
-      returner?.relieve();
-    },
-  });
-  let returner: MemoryReturner | undefined;
-  const { cache, failed } = await requireGood(options, log, budget);
-  const faults = await openFaults(options);
-  const unwatch = watchFaults((fault, doing) => log.error("main", `${doing} failed: ${fault.stack ?? fault.message}`));
+  return { options, replay };
+}
+
+/** Everything that is to stand between the server and its models, as one layer; the first is the outermost. */
+async function layersOf(
+  options: OpenOptions,
+  faults: OpenFaults | undefined,
+  replay: Replay | undefined,
+  log: ServerLog,
+): Promise<ModelMiddleware | undefined> {
   const layers = [
     ...(faults ? [faults.middleware] : []),
     ...options.middleware,
     ...(replay ? [replay.middleware] : []),
     ...(options.mockMissing ? [await mocks(log)] : []),
   ];
-  const middleware = layers.length > 0 ? layered(layers) : undefined;
-  const failures = createFailureCounts();
+  return layers.length > 0 ? layered(layers) : undefined;
+}
+
+function createModels(
+  options: OpenOptions,
+  { log, cache, failures, middleware }: Pick<RegistryOptions, "log" | "cache" | "failures" | "middleware">,
+): Registry {
   const models: Registry = createRegistry({
-    repositories: failed ? [] : options.modelRepositories,
+    repositories: options.modelRepositories,
     namespacing: options.modelNamespacing,
     control: options.modelControlMode,
     autoComplete: !options.disableAutoComplete,
@@ -86,88 +234,19 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     failures,
     clock: options.clock,
     drawSeed: createSeeds(options.seed),
-    onGoldenDifference:
-      options.verifyWorkflows === "off"
-        ? "skip"
-        : options.verifyWorkflows === "refuse"
-          ? "refuse"
-          : message => log.warning("merlon", message),
+    onGoldenDifference: onGoldenDifference(options, log),
   });
   const registry = middleware?.registry?.(models) ?? models;
-  if (!failed)
-    await loadFirst(registry, options, log, cache !== undefined).catch(async error => {
-      unwatch();
-      await replay?.remove();
-      throw error;
-    });
-  options.onLoaded();
-
-  let stopping = false;
-  const isKnown = (model: string): boolean => registry.ready().some(version => version.model === model);
-  const tracer = options.trace && createTracer(options.trace, isKnown, log);
-  const recent = options.recentRequests && createRecentRequests(options.recentRequests);
-  const polling =
-    !failed && options.modelControlMode === "poll"
-      ? startPolling(registry, options.repositoryPollSeconds, log)
-      : undefined;
-  /** @param patience milliseconds for it */
-  const closeModels = async (patience: number): Promise<void> => {
-    await stopModels(registry, patience, log);
-    await tracer?.stop();
-    await replay?.remove();
-    unwatch();
-  };
-  try {
-    const control = options.modelControlMode;
-    const made = createCalls(registry, { ...options, control }, () => stopping, tracer, recent);
-    const calls = failed ? callsOfFailedStart(made) : made;
-    const logSettings = createLogSettings(logState, given.logFile);
-    log.hint("memory", limitLine(options.memoryLimit));
-    const endpoints = await openPorts(options, { calls, registry, log, logSettings, budget, failures });
-    const faultAdmin = await faults?.listen(log).catch(async error => {
-      await endpoints.stop(0);
-      throw error;
-    });
-    const stop = async (): Promise<void> => {
-      stopping = true;
-      const polled = polling?.stop();
-      if (options.drainDelaySeconds > 0) {
-        endpoints.leave();
-        await delay(options.drainDelaySeconds * 1000);
-      }
-      returner?.stop();
-      await faults?.close();
-      const patience = options.exitTimeoutSeconds * 1000;
-      const end = performance.now() + patience;
-      const ended = endpoints.stop(patience).then(() => polled);
-      await within(
-        ended.then(() => closeModels(end - performance.now())),
-        patience,
-      ).catch(error => {
-        log.error("main", `failed to stop server: Internal - ${(error as Error).message}`);
-        throw error;
-      });
-    };
-    if (options.returnMemory) returner = createMemoryReturner({ budget, log });
-    // Beside the first requests: leftovers of servers that were killed.
-    inBackground(removeAbandonedFolders(), "removing what killed servers left");
-    let stopped: Promise<void> | undefined;
-    return {
-      ports: { ...endpoints.ports, ...(faultAdmin !== undefined && { faultAdmin }) },
-      ...(recent && { recent }),
-      stop: () => {
-        stopped ??= stop();
-        return stopped;
-      },
-    };
-  } catch (error) {
-    await polling?.stop();
-    // Triton ends without unloading, so nothing is said of it.
-    logState.info = false;
-    await closeModels(0);
-    throw error;
-  }
+  return registry;
 }
+
+const onGoldenDifference = (
+  { verifyWorkflows }: OpenOptions,
+  log: ServerLog,
+): RegistryOptions["onGoldenDifference"] => {
+  if (verifyWorkflows === "off") return "skip";
+  return verifyWorkflows === "refuse" ? "refuse" : message => log.warning("merlon", message);
+};
 
 const limitLine = (bytes: number): string =>
   Number.isFinite(bytes)
