@@ -4,6 +4,8 @@
 import { ConnectionCut, cutHere } from "../../../base/connection-cut.js";
 import { Refusal, RuntimeFault } from "../../../base/errors.js";
 import { LARGE } from "../../../base/memory/buffer-pool.js";
+import type { Charge } from "../../../base/memory/memory-budget.js";
+import type { RequestMemory } from "../../../base/memory/request-memory.js";
 import { inSlices, isSliced } from "../../../base/slices.js";
 import { logPrepared, logRefusal } from "../../observe/request-lines.js";
 import type { TraceNotes } from "../../observe/tracing/trace.js";
@@ -24,49 +26,61 @@ import type { Call } from "./route.js";
 
 const LENGTH_HEADER = "inference-header-content-length";
 
-export async function answerInfer({ request, context, path, signal }: Call): Promise<Answer> {
-  const { calls, log, maxInputSize, headerForwardPattern, binary, budget } = context;
-  const { headers } = request.head;
-  // Triton marks faults as JSON only between parsing the body and the model's answer.
-  let plain = true;
+/** How far a request has come. A class, since each request makes one. */
+class Progress {
+  /** Triton marks faults as JSON only between parsing the body and the model's answer. */
+  plain = true;
   /** Whether the model has the request. */
-  let atWork = false;
+  atWork = false;
   /** Empty while the request is read; unknown to Triton's log, too, when reading fails. */
-  let id: string | undefined;
-  const received = performance.now() * 1e6;
-  let trace: TraceNotes | undefined;
+  id: string | undefined;
+  trace: TraceNotes | undefined;
   /** What the request holds, until its answer has left. */
-  const charge = budget.open();
+  readonly charge: Charge;
+
+  constructor(charge: Charge) {
+    this.charge = charge;
+  }
+
+  endTrace(): void {
+    this.trace?.stamp("HTTP_SEND_END");
+    this.trace?.end();
+  }
+}
+
+export async function answerInfer(call: Call): Promise<Answer> {
+  const { request, context, path, signal } = call;
+  const { calls, log, maxInputSize, binary, budget } = context;
+  const { headers } = request.head;
+  const received = performance.now() * 1e6;
+  const progress = new Progress(budget.open());
+  const { charge } = progress;
   const regions = calls.memory.open();
-  const onSent = (): void => {
-    trace?.stamp("HTTP_SEND_END");
-    trace?.end();
-  };
   try {
     let version = calls.find(path.model ?? "", path.version ?? "");
     if (isDecoupled(version))
       throw new RuntimeFault("UNSUPPORTED", "HTTP end point doesn't support models with decoupled transaction policy");
-    trace = calls.sample?.(version.model, headers.traceparent);
+    const trace = calls.sample?.(version.model, headers.traceparent);
+    progress.trace = trace;
     trace?.stamp("HTTP_RECV_START", received);
     const encoding = binary ? undefined : headers["content-encoding"];
-    const type = headers["content-type"];
-    const isJson = binary
-      ? !type?.includes(binary.mime)
-      : encoding === undefined && headers[LENGTH_HEADER] === undefined;
-    plain = !isJson;
+    const isJson = isJsonBody(headers, binary);
+    progress.plain = !isJson;
     const room = createBodyMemory(charge, Number(headers[LENGTH_HEADER] ?? 0));
     const sent = await readBody(request, isJson ? maxInputSize : binaryLimit(maxInputSize), room);
     trace?.stamp("HTTP_RECV_END");
-    plain = true;
+    progress.plain = true;
     const body = isPacked(encoding)
       ? await unpackBody(sent, encoding, { maxInputSize, allowance: budget.allowance(sent.length), charge, signal })
       : sent;
-    const jsonLength = binary ? jsonLengthOf(binary, type, body.length) : readLength(headers, body.length);
+    const jsonLength = binary
+      ? jsonLengthOf(binary, headers["content-type"], body.length)
+      : readLength(headers, body.length);
     if (body !== sent) room.outgrown(sent);
     // The body took its time, and the model may have been loaded again.
     version = calls.find(path.model ?? "", path.version ?? "");
-    plain = false;
-    id = "";
+    progress.plain = false;
+    progress.id = "";
     const limits: BodyLimits = {
       maxInputSize,
       memory: regions,
@@ -76,7 +90,7 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     };
     const reading = readInferRequest(body, jsonLength, version.config, limits, signal);
     const { request: read, isBinary } = isSliced(reading) ? await inSlices(reading, signal) : reading;
-    id = read.id;
+    progress.id = read.id;
     // Nothing refers to a body that was all JSON.
     if (jsonLength === undefined && body === sent) room.outgrown(body);
     const memory = room.borrowed;
@@ -84,13 +98,13 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
       ...read,
       ...(trace && { trace }),
       ...(memory && { memory }),
-      parameters: withHeaders(read.parameters, () => request.head.fields, headerForwardPattern),
+      parameters: withHeaders(read.parameters, () => request.head.fields, context.headerForwardPattern),
     };
     if (hasLargeStrings(read.inputs)) await countLargeStrings(read.inputs, signal);
     const valid = validateRequest(version.config, asked);
     logPrepared(log, version, path.version ?? "", asked, valid);
-    plain = true;
-    atWork = true;
+    progress.plain = true;
+    progress.atWork = true;
     const executed = await execute(version, asked, valid);
     const response = await deliver(executed, asked, version, calls.labels, charge);
     const text = createBodyMemory(charge);
@@ -100,46 +114,69 @@ export async function answerInfer({ request, context, path, signal }: Call): Pro
     trace?.stamp("HTTP_SEND_START");
     const accepted = binary ? undefined : headers["accept-encoding"];
     const packing = accepted === undefined ? undefined : chooseEncoding(accepted);
-    const sentPieces = packing ? await packPieces(pieces, packing, charge, signal) : pieces;
-    // A client that left may have left work undone that reads the memory.
-    const ends = signal.aborted ? undefined : memory;
-    const printed = text.borrowed;
-    printed?.release();
-    const isLong = charge.bytes > LARGE || ends || printed;
-    const whenSent = (): void => {
-      onSent();
-      ends?.end();
-      printed?.end();
-      charge.release();
-    };
-    // A short answer leaves at once, or waits in a socket that is bounded.
-    if (!isLong) charge.release();
     const front = binaryHead(answerLength, binary);
-    return {
-      status: 200,
-      ...((trace || isLong) && { onSent: whenSent }),
-      ...(packing ? { ...front, headers: { "Content-Encoding": packing, ...front.headers } } : front),
-      body: sentPieces,
-    };
+    const head = packing ? { ...front, headers: { "Content-Encoding": packing, ...front.headers } } : front;
+    const sending = packing ? await packPieces(pieces, packing, charge, signal) : pieces;
+    // A client that left may have left work undone that reads the memory.
+    return answerOf(head, sending, progress, signal.aborted ? undefined : memory, text.borrowed);
   } catch (error) {
-    charge.release();
-    trace?.fail((error as Error).message);
-    trace?.stamp("HTTP_SEND_START");
-    if (id !== undefined && (!atWork || error instanceof Refusal))
-      logRefusal(log, "http_server", id, RuntimeFault.from(error));
-    if (!(error instanceof RuntimeFault) || error instanceof ConnectionCut) {
-      onSent();
-      throw error;
-    }
-    const fault = faultAnswer(error, plain && !(error instanceof Refusal) ? "text/plain" : "application/json");
-    const status = (atWork && binary?.faultStatus) || fault.status;
-    const answer = { ...fault, status, ...(trace && { onSent }) };
-    return error.message === "Unsupported compression type"
-      ? { ...answer, headers: { "Accept-Encoding": "gzip, deflate" } }
-      : answer;
+    return faultOf(error, progress, call);
   } finally {
     regions.release();
   }
+}
+
+/** Whether the body is JSON alone, by its headers. */
+function isJsonBody(headers: Headers, binary: BinaryForm | undefined): boolean {
+  if (binary) return !headers["content-type"]?.includes(binary.mime);
+  return headers["content-encoding"] === undefined && headers[LENGTH_HEADER] === undefined;
+}
+
+/** @param memory of the request @param printed of the answer; both end when it has left */
+function answerOf(
+  head: Pick<Answer, "type" | "headers">,
+  body: Answer["body"],
+  progress: Progress,
+  memory: RequestMemory | undefined,
+  printed: RequestMemory | undefined,
+): Answer {
+  const { charge } = progress;
+  printed?.release();
+  if (charge.bytes <= LARGE && !memory && !printed) {
+    // A short answer leaves at once, or waits in a socket that is bounded.
+    charge.release();
+    return progress.trace
+      ? { status: 200, onSent: () => progress.endTrace(), ...head, body }
+      : { status: 200, ...head, body };
+  }
+  const onSent = (): void => {
+    progress.endTrace();
+    memory?.end();
+    printed?.end();
+    charge.release();
+  };
+  return { status: 200, onSent, ...head, body };
+}
+
+/** @throws the error, if the connection is to be cut or it is a fault of the program */
+function faultOf(error: unknown, progress: Progress, { context }: Call): Answer {
+  const { log, binary } = context;
+  const { charge, trace, id, atWork, plain } = progress;
+  charge.release();
+  trace?.fail((error as Error).message);
+  trace?.stamp("HTTP_SEND_START");
+  if (id !== undefined && (!atWork || error instanceof Refusal))
+    logRefusal(log, "http_server", id, RuntimeFault.from(error));
+  if (!(error instanceof RuntimeFault) || error instanceof ConnectionCut) {
+    progress.endTrace();
+    throw error;
+  }
+  const fault = faultAnswer(error, plain && !(error instanceof Refusal) ? "text/plain" : "application/json");
+  const status = (atWork && binary?.faultStatus) || fault.status;
+  const answer = { ...fault, status, ...(trace && { onSent: () => progress.endTrace() }) };
+  return error.message === "Unsupported compression type"
+    ? { ...answer, headers: { "Accept-Encoding": "gzip, deflate" } }
+    : answer;
 }
 
 function binaryHead(jsonLength: number | undefined, binary: BinaryForm | undefined): Pick<Answer, "type" | "headers"> {
