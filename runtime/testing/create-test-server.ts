@@ -7,19 +7,28 @@ import { RuntimeFault } from "../base/errors.js";
 import type { Client } from "../client/client-interface.js";
 import type { ModelTypes } from "../client/model-types.js";
 import type { StageFunction } from "../engine/schedule/stage-function.js";
-import type { MockFunction } from "../server/backends/mock/answer.js";
+import type { MockFunction, MockRequest } from "../server/backends/mock/answer.js";
 import type { TensorValue } from "../server/backends/mock/tensor-values.js";
 import { faultLayer } from "../server/faults/fault-layer.js";
 import { createFaultSet } from "../server/faults/fault-set.js";
 import { requireModels } from "../server/faults/missing-model.js";
 import { serve } from "../server/lifecycle/server.js";
+import type { RunningServer, ServeOptions } from "../server/lifecycle/server-options.js";
 import type { ModelMiddleware } from "../server/models/model-middleware.js";
 import type { Registry } from "../server/models/registry-types.js";
 import type { ReplayOptions } from "../server/recordings/replay.js";
 import { type AskOptions, askModel } from "./ask-models.js";
 import { createModelLayer } from "./replace-models.js";
 import { createStageLayer } from "./replace-stages.js";
-import type { Definitions, RepositorySource, TestServer, TestServerOptions, TestSource } from "./test-server.js";
+import type {
+  Definitions,
+  ReplacedModel,
+  ReplacedStage,
+  RepositorySource,
+  TestServer,
+  TestServerOptions,
+  TestSource,
+} from "./test-server.js";
 import { type TemporaryRepository, writeModels, writePlan } from "./write-models.js";
 
 /**
@@ -40,14 +49,7 @@ export function createTestServer<Models extends ModelTypes = ModelTypes>(
 ): Promise<TestServer<Models>>;
 export async function createTestServer(source: TestSource, options: TestServerOptions = {}): Promise<TestServer> {
   const written = await writeSource(source);
-  const inCode = Object.entries(isModels(source) ? source.models : {}).flatMap(([name, { answer }]) =>
-    answer ? [[name, answer as MockFunction] as const] : [],
-  );
-  const first = { ...Object.fromEntries(inCode), ...options.models };
-  const models = createModelLayer(first);
-  const stages = createStageLayer(options.stages ?? {});
-  const faults = createFaultSet(options.seed ?? 0n, options.clock);
-  for (const fault of options.faults ?? []) faults.add(fault);
+  const replaced = createReplacements(source, options);
   const log: string[] = [];
   let registry!: Registry;
   const seen: ModelMiddleware = {
@@ -57,17 +59,11 @@ export async function createTestServer(source: TestSource, options: TestServerOp
     },
     ...(options.models && { assume: "mock" }),
   };
-  const loopback = { port: 0, address: "127.0.0.1" };
   try {
     const server = await serve({
-      modelRepositories: written
-        ? [written.folder]
-        : isCassette(source)
-          ? []
-          : [source as string | readonly string[]].flat(),
-      ...(isCassette(source) && { replay: source }),
-      http: loopback,
-      grpc: loopback,
+      ...repositoriesOf(source, written),
+      http: LOOPBACK,
+      grpc: LOOPBACK,
       metrics: false,
       mockMissing: options.mockMissing ?? false,
       seed: options.seed ?? 0n,
@@ -77,86 +73,43 @@ export async function createTestServer(source: TestSource, options: TestServerOp
       returnMemory: false,
       ...(options.clock && { clock: options.clock }),
       ...options.serve,
-      middleware: [
-        seen,
-        faultLayer(faults),
-        ...(options.serve?.middleware ?? []),
-        models.middleware,
-        stages.middleware,
-      ],
+      middleware: [seen, faultLayer(replaced.faults), ...(options.serve?.middleware ?? []), ...replaced.layers],
     });
     await requireModels(
-      faults.list().map(({ fault }) => fault),
+      replaced.faults.list().map(({ fault }) => fault),
       registry,
     ).catch(async error => {
       await server.stop();
       throw error;
     });
-    let closed: Promise<void> | undefined;
-    const clients: Client[] = [];
-    const end = async (): Promise<void> => {
-      faults.clear();
-      await Promise.all(clients.map(client => client.close()));
+    const { ports } = server;
+    const clients = openClients(ports);
+    const close = once(async () => {
+      replaced.faults.clear();
+      await clients.close();
       await server.stop();
       await written?.remove();
-    };
-    const close = (): Promise<void> => {
-      closed ??= end();
-      return closed;
-    };
-    const replaced = new Set<string>();
-    const reset = (): void => {
-      for (const name of replaced) models.set(name, first[name]);
-      for (const name of stageNames) stages.set(name, options.stages?.[name]);
-      replaced.clear();
-      stageNames.clear();
-      models.forget();
-      faults.clear();
-      for (const fault of options.faults ?? []) faults.add(fault);
-    };
-    const stageNames = new Set<string>();
+    });
     const ask = (model: string, inputs: Readonly<Record<string, TensorValue>>, asked?: AskOptions) =>
       askModel(registry, model, inputs, asked);
     return {
-      http: `http://127.0.0.1:${server.ports.http}`,
-      grpc: `127.0.0.1:${server.ports.grpc}`,
-      metrics: server.ports.metrics === undefined ? undefined : `http://127.0.0.1:${server.ports.metrics}/metrics`,
+      http: `http://127.0.0.1:${ports.http}`,
+      grpc: `127.0.0.1:${ports.grpc}`,
+      metrics: ports.metrics === undefined ? undefined : `http://127.0.0.1:${ports.metrics}/metrics`,
       log,
       model(name) {
         requireModel(registry, name);
-        return {
-          replace(answer) {
-            replaced.add(name);
-            models.set(name, answer);
-          },
-          restore: () => models.set(name, first[name]),
-          fail: effects => faults.add({ ...effects, model: name }),
-          get requests() {
-            return models.requests(name);
-          },
-        };
+        return replaced.model(name);
       },
-      stage: name => ({
-        replace(answer) {
-          stages.set(name, answer as unknown as StageFunction);
-          stageNames.add(name);
-        },
-        restore: () => stages.set(name, options.stages?.[name]),
-        fail: effects => faults.add({ ...effects, ...stageTarget(stages.plans, name) }),
-      }),
-      async connect(protocol = "grpc") {
-        const { connect } = await import("../client/index.js");
-        const client = await connect(`${protocol}://127.0.0.1:${server.ports[protocol]}`);
-        clients.push(client);
-        return client as never;
-      },
+      stage: replaced.stage,
+      connect: async (protocol = "grpc") => (await clients.connect(protocol)) as never,
       async infer(model, inputs, asked) {
         for await (const { outputs } of ask(model, inputs, asked)) return outputs;
         throw new RuntimeFault("INTERNAL", "expected a single response, got 0");
       },
-      faults,
+      faults: replaced.faults,
       stream: ask,
-      reset,
+      reset: replaced.reset,
       close,
       [Symbol.asyncDispose]: close,
     };
@@ -165,6 +118,91 @@ export async function createTestServer(source: TestSource, options: TestServerOp
     throw withReasons(error as Error, log);
   }
 }
+
+const LOOPBACK = { port: 0, address: "127.0.0.1" };
+
+/** What a test puts in the place of models and stages, and its faults; `reset` brings back what the test began with. */
+function createReplacements(source: TestSource, options: TestServerOptions) {
+  const inCode = Object.entries(isModels(source) ? source.models : {}).flatMap(([name, { answer }]) =>
+    answer ? [[name, answer as MockFunction] as const] : [],
+  );
+  const first = { ...Object.fromEntries(inCode), ...options.models };
+  const models = createModelLayer(first);
+  const stages = createStageLayer(options.stages ?? {});
+  const faults = createFaultSet(options.seed ?? 0n, options.clock);
+  const modelNames = new Set<string>();
+  const stageNames = new Set<string>();
+  const addFaults = (): void => {
+    for (const fault of options.faults ?? []) faults.add(fault);
+  };
+  addFaults();
+  const model = (name: string): ReplacedModel<MockFunction, readonly MockRequest[]> => ({
+    replace(answer) {
+      modelNames.add(name);
+      models.set(name, answer);
+    },
+    restore: () => models.set(name, first[name]),
+    fail: effects => faults.add({ ...effects, model: name }),
+    get requests() {
+      return models.requests(name);
+    },
+  });
+  const stage = <Input, Output>(name: string): ReplacedStage<Input, Output> => ({
+    replace(answer) {
+      stages.set(name, answer as unknown as StageFunction);
+      stageNames.add(name);
+    },
+    restore: () => stages.set(name, options.stages?.[name]),
+    fail: effects => faults.add({ ...effects, ...stageTarget(stages.plans, name) }),
+  });
+  return {
+    faults,
+    layers: [models.middleware, stages.middleware],
+    model,
+    stage,
+    reset(): void {
+      for (const name of modelNames) models.set(name, first[name]);
+      for (const name of stageNames) stages.set(name, options.stages?.[name]);
+      modelNames.clear();
+      stageNames.clear();
+      models.forget();
+      faults.clear();
+      addFaults();
+    },
+  };
+}
+
+/** Clients that are closed with the server. */
+function openClients(ports: RunningServer["ports"]) {
+  const clients: Client[] = [];
+  return {
+    async connect(protocol: "grpc" | "http"): Promise<Client> {
+      const { connect } = await import("../client/index.js");
+      const client = await connect(`${protocol}://127.0.0.1:${ports[protocol]}`);
+      clients.push(client);
+      return client;
+    },
+    close: () => Promise.all(clients.map(client => client.close())),
+  };
+}
+
+/** @returns the same promise for each call */
+function once(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return () => {
+    running ??= work();
+    return running;
+  };
+}
+
+const repositoriesOf = (
+  source: TestSource,
+  written: TemporaryRepository | undefined,
+): Pick<ServeOptions, "modelRepositories" | "replay"> => {
+  if (written) return { modelRepositories: [written.folder] };
+  if (isCassette(source)) return { modelRepositories: [], replay: source };
+  return { modelRepositories: [source as string | readonly string[]].flat() };
+};
 
 const isCassette = (source: TestSource): source is ReplayOptions => typeof source === "object" && "cassette" in source;
 

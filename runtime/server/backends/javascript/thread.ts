@@ -15,7 +15,6 @@ import { createExecutions, type Execution, type Executions } from "./executions.
 import { answered, expect, forget, type Source } from "./poll-loop.js";
 import {
   type FromWorker,
-  type LifeMessage,
   type RingMessage,
   SLOTS,
   type ToWorker,
