@@ -8,7 +8,7 @@ import type { RuntimeFault } from "../base/errors.js";
 import type { RequestMemory } from "../base/memory/request-memory.js";
 import type { ModelVersion } from "../base/model-version.js";
 import type { Parameter, Tensor, TypedTensor } from "../base/tensor.js";
-import type { AskedModel, Lease } from "../engine/schedule/lease.js";
+import type { Lease, ModelRef } from "../engine/schedule/lease.js";
 import type { StageTally } from "../engine/schedule/stage-tally.js";
 import type { TraceNotes } from "./observe/tracing/trace.js";
 import type { Controls } from "./requests/controls.js";
@@ -48,13 +48,13 @@ export interface InferResponse {
   /** A name may repeat, as an ensemble's do. */
   readonly parameters: Iterable<readonly [string, Parameter]>;
   readonly outputs: readonly Tensor[];
-  /** Faults on purpose: only this part of the answer's bytes leaves before the connection is cut. */
+  /** Injected faults: only this part of the response's bytes is sent before the connection is cut. */
   readonly cut?: number;
   /** A decoupled model's answer that is its last one; left out where the end is known only afterwards. */
   readonly final?: true;
 }
 
-/** What is asked of one output, besides its name. */
+/** How one output is to be returned. */
 export type OutputWish = { readonly classes: number } | { readonly region: RegionPart };
 
 /** One request as the scheduler hands it over: validated against the model's configuration. */
@@ -69,7 +69,7 @@ export interface BackendRequest {
   /** Names of the outputs the client wants, sorted; every output of the model when it named none. */
   readonly requestedOutputs: ReadonlySet<string>;
   readonly signal?: Cancellation;
-  /** Of the request that this one is made for: what it asks of other models it asks of those that the lease holds. */
+  /** Of the request that this one is made for: calls to other models go to the versions that the lease holds. */
   readonly lease?: Lease;
   /** Takes notes, when the request is traced. */
   readonly trace?: TraceNotes;
@@ -85,7 +85,7 @@ export interface BackendResponse {
   readonly error?: RuntimeFault;
   /** Iterative sequences: this is no answer for the client; the request runs once more, with the state among the outputs. */
   readonly again?: boolean;
-  /** Faults on purpose: only this part of the answer's bytes leaves before the connection is cut. */
+  /** Injected faults: only this part of the response's bytes is sent before the connection is cut. */
   readonly cut?: number;
   /** A decoupled model's answer that is known to be its last; `undefined` follows it all the same. */
   readonly final?: true;
@@ -97,20 +97,20 @@ export type Send = (request: number, answer: BackendResponse | RuntimeFault | un
 /** The other models of the same server, called as a client calls them: validated, scheduled, counted. */
 export interface ServerModels {
   /**
-   * For one request: these models in the versions that are there now, kept until its end.
+   * For one request: these models in the versions that are ready now, kept until its end.
    * @param outer of the request that this one is made for: then that one's versions
    */
-  lease(asked: readonly AskedModel[], outer?: Lease): Lease;
+  lease(asked: readonly ModelRef[], outer?: Lease): Lease;
   /**
-   * The configuration that is served; -1 asks for the latest version.
-   * @param near the repository whose model is meant where several have one of that name
+   * The configuration that is served; -1 for the latest version.
+   * @param near the repository, if several have a model of that name
    * @throws RuntimeFault
    */
   config(model: string, version: ModelVersion, near?: string, lease?: Lease): ModelConfig;
   /**
    * Answers arrive through `answer`, the last one with `final`; a decoupled model's last answer may be `undefined`.
    * Never rejects: faults are answers.
-   * @param request its lease says which version is asked; without one it is the version that is there now
+   * @param request its lease determines the version; without one it is the version that is ready now
    */
   infer(
     model: string,
@@ -130,14 +130,14 @@ export type Executions = readonly (BackendResponse | RuntimeFault)[];
 export interface LoadedModel {
   /** The configuration as loading completed it, where that differs from the one in the context. */
   readonly config?: ModelConfig;
-  /** The other models that it asks, as far as that is known before it runs. */
-  readonly asks?: readonly AskedModel[];
+  /** The other models that it calls, as far as that is known before it runs. */
+  readonly dependencies?: readonly ModelRef[];
   /** What the stages of a plan have done; counted on while it runs. */
   readonly stages?: readonly StageTally[];
   /**
    * Answers each request in its place, at once where nothing has to be waited for; a fault fails that request alone.
    * @param instance which of the model's instances runs, from 0
-   * @param clock hears of the parts of the execution, for the statistics
+   * @param clock measures the parts of the execution, for the statistics
    */
   execute(
     requests: readonly BackendRequest[],
@@ -165,7 +165,7 @@ export interface LoadedModel {
   stream?(requests: readonly BackendRequest[], send: Send, instance: number): Promise<void>;
   /**
    * How many executions this instance takes at once, where handing the next one over costs more than a short execution. It runs them one after the
-   * other, tells `clock.begun`, and sets `clock.execution`.
+   * other, calls `clock.begun`, and sets `clock.execution`.
    */
   ahead?(instance: number): number;
   close?(): void | Promise<void>;

@@ -11,7 +11,7 @@ import type { Clock } from "../../base/clock.js";
 import type { Column } from "../../base/columns/table.js";
 import type { Parameter, Tensor, TypedTensor } from "../../base/tensor.js";
 import type { SnapshotFiles } from "../../stores/feast/snapshot-store.js";
-import type { AskedModel, Lease } from "./lease.js";
+import type { Lease, ModelRef } from "./lease.js";
 
 /** One tensor of a model as its metadata has it: full shape, -1 for a dimension that varies. */
 export interface TensorDescription {
@@ -56,7 +56,7 @@ export interface ModelCaller extends RunModels {
    * For one run of a plan: these models in the versions that are there now, kept until `end`.
    * @param outer of the request that the run is made for: then that one's versions
    */
-  lease?(models: readonly AskedModel[], outer?: Lease): LeasedModels;
+  lease?(models: readonly ModelRef[], outer?: Lease): LeasedModels;
 }
 
 export interface LeasedModels extends RunModels {

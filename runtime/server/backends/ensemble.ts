@@ -21,8 +21,8 @@ export const ensembleBackend: Backend = {
     );
     checkEnsemble(config, graph, server);
     const { decoupled } = graph;
-    const asks = graph.steps.map(({ model, version, namespace }) => ({ model, version, near: namespace }));
-    const run = ensembleRun(config, graph, server, asks, tensor =>
+    const dependencies = graph.steps.map(({ model, version, namespace }) => ({ model, version, near: namespace }));
+    const run = ensembleRun(config, graph, server, dependencies, tensor =>
       log?.verbose("ensemble_scheduler", `Composing models did not output tensor ${tensor}`),
     );
     const limit = config.ensemble_scheduling?.max_inflight_requests ?? 0;
@@ -47,10 +47,10 @@ export const ensembleBackend: Backend = {
       return response ?? new RuntimeFault("INTERNAL", "expected a single response, got 0");
     };
     // Its members say for themselves what they keep.
-    if (!decoupled) return { config: served, asks, execute, keepsNothing: true };
+    if (!decoupled) return { config: served, dependencies, execute, keepsNothing: true };
     return {
       config: served,
-      asks,
+      dependencies,
       execute,
       async stream(requests, send) {
         await Promise.all(

@@ -6,7 +6,7 @@ import type { Parameter, Tensor } from "../../base/tensor.js";
 import { explainCandidates } from "../../engine/explain/explain-candidates.js";
 import { stageNotes, stepTensors } from "../../engine/explain/stage-notes.js";
 import type { RunContext } from "../../engine/schedule/kernel.js";
-import type { AskedModel } from "../../engine/schedule/lease.js";
+import type { ModelRef } from "../../engine/schedule/lease.js";
 import type { ExecutablePlan, PlanResult, StageRun } from "../../engine/schedule/plan-result.js";
 import type { BackendRequest, BackendResponse } from "../contract.js";
 import type { TracedStage, TraceNotes } from "../observe/tracing/trace.js";
@@ -25,10 +25,10 @@ export interface Served {
   readonly executable: ExecutablePlan;
   readonly form: Form;
   readonly context: LoadContext;
-  /** Models that the plan asks. */
+  /** Models that the plan calls. */
   readonly asked: readonly string[];
   /** The same, as a lease takes them. */
-  readonly asks: readonly AskedModel[];
+  readonly dependencies: readonly ModelRef[];
 }
 
 /** What one run is made with: filled in, and not spread, since there is one for each request. */
@@ -85,12 +85,12 @@ async function answerTogether(
 
 /** One run, in which each model has one version, whatever is loaded meanwhile. @throws RuntimeFault at once or later */
 function runPlan(
-  { executable, context, asks }: Served,
+  { executable, context, dependencies }: Served,
   { lease }: BackendRequest,
   columns: ReadonlyMap<string, Column>,
   run: NewRun,
 ): PlanResult | Promise<PlanResult> {
-  const models = asks.length > 0 ? context.models.lease?.(asks, lease) : undefined;
+  const models = dependencies.length > 0 ? context.models.lease?.(dependencies, lease) : undefined;
   if (!models) return executable.run(columns, run);
   let later = false;
   try {

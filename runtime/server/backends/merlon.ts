@@ -36,12 +36,12 @@ export const merlonBackend: Backend = {
     });
     const form = plan.stage ? stageForm(plan, plan.stage, context.config) : requestForm(plan, context.config);
     const asked = modelsOf(plan);
-    const asks = asked.map(name => ({ model: name, version: -1 }));
-    const served: Served = { executable, form, context, asked, asks };
+    const dependencies = asked.map(name => ({ model: name, version: -1 }));
+    const served: Served = { executable, form, context, asked, dependencies };
     // What stands in a step's place may look at the whole run.
     const shares = executable.keepsRowsApart && !plan.stage && !stepMiddleware && context.config.max_batch_size > 0;
     return {
-      asks,
+      dependencies,
       stages: executable.tallies,
       sharesTurn: shares,
       execute: requests => {

@@ -1,10 +1,10 @@
 /**
- * The models of one request: each in the version that was there when the request began, however often it asks it and whatever is loaded meanwhile.
+ * The models of one request: each in the version that was ready when the request began, however often it is called and whatever is loaded meanwhile.
  * A version that was replaced is unloaded when the last request that holds it has ended.
  */
 import { RuntimeFault } from "../../base/errors.js";
 import type { ModelVersion } from "../../base/model-version.js";
-import type { AskedModel, Lease } from "../../engine/schedule/lease.js";
+import type { Lease, ModelRef } from "../../engine/schedule/lease.js";
 import type { ReadyVersion } from "./ready-version.js";
 import type { Find, Registry } from "./registry-types.js";
 
@@ -17,7 +17,7 @@ interface Found {
 }
 
 export class VersionLease implements Lease {
-  /** A model that was not there is not there until the request ends. A list, since a request asks few models, and each more than once. */
+  /** A missing model stays missing until the request ends. A list, since a request calls few models, and each more than once. */
   readonly #found: Found[] = [];
   readonly #held: ReadyVersion[] = [];
   readonly #registry: Registry;
@@ -34,14 +34,14 @@ export class VersionLease implements Lease {
   }
 
   /**
-   * Holds these models and all that they ask in their turn. A fault waits for the one who asks for the model.
-   * @param how.near the repository of the model that asks
+   * Holds these models and all that they call in turn. A fault is thrown when the model is called.
+   * @param how.near the caller's repository
    */
-  hold(asked: readonly AskedModel[], { closing, near: by, ahead }: Find): void {
+  hold(asked: readonly ModelRef[], { closing, near: by, ahead }: Find): void {
     for (const { model, version, near = by } of asked) this.#resolve(model, version, { closing, near, ahead });
   }
 
-  /** The version that this request asks; what it was not known to ask is held from now on. @throws RuntimeFault */
+  /** The version that this request calls; one that was not a known dependency is held from now on. @throws RuntimeFault */
   find(model: string, version: ModelVersion, how: Find): ReadyVersion {
     const found = this.#resolve(model, version, how);
     if (found instanceof RuntimeFault) throw found;
@@ -81,9 +81,9 @@ export class VersionLease implements Lease {
     }
     this.#found.push({ model, version, near: by, found });
     if (found instanceof RuntimeFault) return found;
-    // A stage that outlives its request, since a fallback answered in its place, keeps nothing loaded.
+    // A stage that outlives its request, after a fallback, keeps nothing loaded.
     if (!this.#ended && found.refcount.acquire()) this.#held.push(found);
-    if (found.loaded.asks) this.hold(found.loaded.asks, { closing, near: found.namespace, ahead });
+    if (found.loaded.dependencies) this.hold(found.loaded.dependencies, { closing, near: found.namespace, ahead });
     return found;
   }
 }

@@ -6,7 +6,7 @@ import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../../base/errors.js";
 import { inBackground } from "../../../base/in-background.js";
 import type { Parameter, Tensor } from "../../../base/tensor.js";
-import type { AskedModel, Lease } from "../../../engine/schedule/lease.js";
+import type { Lease, ModelRef } from "../../../engine/schedule/lease.js";
 import type { BackendRequest, BackendResponse, InferResponse, ServerModels } from "../../contract.js";
 import { requestPrefix } from "../../requests/request-prefix.js";
 import type { EnsembleGraph, EnsembleStep } from "./graph.js";
@@ -20,7 +20,7 @@ export interface EnsembleRun {
   readonly graph: EnsembleGraph;
   readonly server: ServerModels;
   /** The members. */
-  readonly asks: readonly AskedModel[];
+  readonly dependencies: readonly ModelRef[];
   /** What a request means that wants all outputs. */
   readonly whole: Wish;
   /** Called with each output of the ensemble that no member produced. */
@@ -31,10 +31,10 @@ export const ensembleRun = (
   config: ModelConfig,
   graph: EnsembleGraph,
   server: ServerModels,
-  asks: readonly AskedModel[],
+  dependencies: readonly ModelRef[],
   onMissing?: (tensor: string) => void,
 ): EnsembleRun => ({
-  ...{ config, graph, server, asks, onMissing },
+  ...{ config, graph, server, dependencies, onMissing },
   whole: readWish(config, graph, new Set(config.output.map(({ name }) => name))),
 });
 
@@ -69,7 +69,7 @@ export async function runEnsemble(
   request: BackendRequest,
   answer: (response: BackendResponse) => void,
 ): Promise<void> {
-  const lease = run.server.lease(run.asks, request.lease);
+  const lease = run.server.lease(run.dependencies, request.lease);
   try {
     await runSteps(run, request, lease, answer);
   } finally {
