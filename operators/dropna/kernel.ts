@@ -2,7 +2,7 @@
 
 import { nullFlags } from "../../runtime/base/columns/null-flags.js";
 import { gather } from "../../runtime/base/columns/table.js";
-import { keepRows } from "../../runtime/engine/cache/keep-rows.js";
+import { keepRows } from "../../runtime/engine/cache/filter-rows.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 
 export const dropna: Kernel<"dropna"> = {

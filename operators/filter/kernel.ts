@@ -4,7 +4,7 @@
  */
 import { columnsOf } from "../../contract/expression.js";
 import { gather } from "../../runtime/base/columns/table.js";
-import { keepRows } from "../../runtime/engine/cache/keep-rows.js";
+import { keepRows } from "../../runtime/engine/cache/filter-rows.js";
 import { type CompiledExpression, compileExpression } from "../../runtime/engine/expression/compile-expression.js";
 import type { FlagVector } from "../../runtime/engine/expression/vector-kinds.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";

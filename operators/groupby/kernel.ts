@@ -2,7 +2,7 @@
 import type { OpParams } from "../../contract/op-params.js";
 import { nullFlags } from "../../runtime/base/columns/null-flags.js";
 import { type Column, gather, type Rows, rootRows } from "../../runtime/base/columns/table.js";
-import { keepRows } from "../../runtime/engine/cache/keep-rows.js";
+import { keepRows } from "../../runtime/engine/cache/filter-rows.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { rowKeys } from "../shared/kernel/row-keys.js";
 import { aggregateNumbers, countValues } from "./kernel-aggregate.js";

@@ -3,7 +3,7 @@
 import { type Column, gather, type Rows } from "../../runtime/base/columns/table.js";
 import { indexTuples } from "../../runtime/base/columns/tuple-index.js";
 import { RuntimeFault } from "../../runtime/base/errors.js";
-import { keepRows } from "../../runtime/engine/cache/keep-rows.js";
+import { keepRows } from "../../runtime/engine/cache/filter-rows.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
 import { readFittedTable } from "../shared/kernel/fitted-table.js";

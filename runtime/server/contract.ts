@@ -9,7 +9,7 @@ import type { RequestMemory } from "../base/memory/request-memory.js";
 import type { ModelVersion } from "../base/model-version.js";
 import type { Parameter, Tensor, TypedTensor } from "../base/tensor.js";
 import type { Lease, ModelRef } from "../engine/schedule/lease.js";
-import type { StageTally } from "../engine/schedule/stage-tally.js";
+import type { StageTally } from "../engine/schedule/stage-counters.js";
 import type { TraceNotes } from "./observe/tracing/trace.js";
 import type { Controls } from "./requests/controls.js";
 import type { RegionPart } from "./requests/shared-memory.js";

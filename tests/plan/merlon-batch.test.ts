@@ -5,7 +5,7 @@ import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import type { Plan } from "#contract/plan.js";
 import { Cancellable } from "#runtime/base/cancellation.js";
 import { RuntimeFault } from "#runtime/base/errors.js";
-import { keepsRowsApart } from "#runtime/engine/schedule/apart.js";
+import { keepsRowsApart } from "#runtime/engine/schedule/row-independence.js";
 import type { BackendRequest, BackendResponse } from "#runtime/server/contract.js";
 import {
   recommendConfig as config,

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { float32s, float64s, int32s, int64s, shortArray } from "#runtime/base/columns/short-arrays.js";
 import { rootRows } from "#runtime/base/columns/table.js";
-import { joinRows, splitRows } from "#runtime/engine/cache/kept-rows.js";
+import { joinRows, splitRows } from "#runtime/engine/cache/cached-rows.js";
 
 test("arrays begin at zero and share no byte, across chunks and beside long ones", () => {
   const makers = [int32s, float32s, float64s, int64s, (n: number) => shortArray("uint8", n) as Uint8Array];

@@ -5,9 +5,9 @@
 import type { AnyStep, StepCache } from "../../../contract/plan.js";
 import { type Column, gather, rootRows } from "../../base/columns/table.js";
 import type { Inputs, PrepareContext, PreparedKernel, RunContext, RunModels } from "../schedule/kernel.js";
-import type { StageTally } from "../schedule/stage-tally.js";
+import type { StageTally } from "../schedule/stage-counters.js";
 import { rowKeys } from "./cache-keys.js";
-import { joinRows, type KeptRow, splitRows } from "./kept-rows.js";
+import { joinRows, type KeptRow, splitRows } from "./cached-rows.js";
 
 /** Rows of a request by key, once they are computed. */
 type Computing = Promise<ReadonlyMap<string, KeptRow>>;

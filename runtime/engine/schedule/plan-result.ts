@@ -4,7 +4,7 @@
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import type { Column } from "../../base/columns/table.js";
 import type { RunContext } from "./kernel.js";
-import type { StageTally } from "./stage-tally.js";
+import type { StageTally } from "./stage-counters.js";
 
 export interface PlanResult {
   /** Answer columns by the name they have on the wire. */

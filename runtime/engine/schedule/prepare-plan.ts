@@ -7,14 +7,14 @@ import { choosesByCondition, looksUp } from "../../../contract/step-facts.js";
 import type { Column, Rows } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { cachedKernel } from "../cache/cached-kernel.js";
-import { keepsRowsApart } from "./apart.js";
 import { type Guard, guards, isChoice } from "./branches.js";
 import type { PrepareContext, PreparedKernel, PreparePlanContext, PrepareStep, RunContext } from "./kernel.js";
 import type { ExecutablePlan, PlanResult, StageRun } from "./plan-result.js";
 import { isOfRow, runRowByRow } from "./row-by-row.js";
+import { keepsRowsApart } from "./row-independence.js";
 import { createNotes, nameFault, orderAtOnce, type RunNotes, rowsRead, runStages } from "./run-stages.js";
 import type { Stage } from "./stage.js";
-import { createTally, type StageTally } from "./stage-tally.js";
+import { createTally, type StageTally } from "./stage-counters.js";
 
 /**
  * Prepares every step, in order.

@@ -13,7 +13,7 @@ import { type Choices, choices } from "./choices.js";
 import type { Inputs, RunContext } from "./kernel.js";
 import { isOfRow } from "./row-by-row.js";
 import type { Stage } from "./stage.js";
-import { countRun } from "./stage-tally.js";
+import { countRun } from "./stage-counters.js";
 
 /** What a run has to tell beside its columns. */
 export interface RunNotes {

@@ -4,7 +4,7 @@
 import type { AnyStep } from "../../../contract/plan.js";
 import type { Guard } from "./branches.js";
 import type { PreparedKernel } from "./kernel.js";
-import type { StageTally } from "./stage-tally.js";
+import type { StageTally } from "./stage-counters.js";
 
 /** A step with its kernel, and with its columns' places in the run's slots. */
 export interface Stage {

@@ -1,7 +1,7 @@
 /** The stages of plans → Prometheus lines. Only models with stages have them, so a repository without such models prints what Triton prints. */
 
 import { choosesByOutcome } from "../../../contract/step-facts.js";
-import { STAGE_SECONDS, type StageTally } from "../../engine/schedule/stage-tally.js";
+import { STAGE_SECONDS, type StageTally } from "../../engine/schedule/stage-counters.js";
 import type { ReadyVersion } from "../models/ready-version.js";
 import { nameLabels, printLabels } from "./metric-labels.js";
 
