@@ -2,7 +2,7 @@
 
 import { nullFlags } from "../../runtime/base/columns/null-flags.js";
 import { gather } from "../../runtime/base/columns/table.js";
-import { keepRows } from "../../runtime/engine/cache/filter-rows.js";
+import { filterRows } from "../../runtime/engine/cache/filter-rows.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 
 export const dropna: Kernel<"dropna"> = {
@@ -18,7 +18,7 @@ export const dropna: Kernel<"dropna"> = {
           const nulls = nullFlags(col);
           for (let i = 0; i < keep.length; i++) if (nulls[i] === 1) keep[i] = 0;
         }
-        const left = keepRows(rows, keep);
+        const left = filterRows(rows, keep);
         return step.outputs.map(({ name }) => gather(columns[names.indexOf(name)]!, left.kept, left.rows));
       },
     };

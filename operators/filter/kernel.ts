@@ -4,7 +4,7 @@
  */
 import { columnsOf } from "../../contract/expression.js";
 import { gather } from "../../runtime/base/columns/table.js";
-import { keepRows } from "../../runtime/engine/cache/filter-rows.js";
+import { filterRows } from "../../runtime/engine/cache/filter-rows.js";
 import { type CompiledExpression, compileExpression } from "../../runtime/engine/expression/compile-expression.js";
 import type { FlagVector } from "../../runtime/engine/expression/vector-kinds.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
@@ -24,7 +24,7 @@ export const filter: Kernel<"filter"> = {
         condition ??= compileExpression(step.params.condition, columnTypes(asked, what), what);
         const { rows } = columns[0]!;
         const { values } = condition.run(toVectors(asked, what), rows.count) as FlagVector;
-        const left = keepRows(rows, Uint8Array.from(values as ArrayLike<number>));
+        const left = filterRows(rows, Uint8Array.from(values as ArrayLike<number>));
         return step.outputs.map(({ name }) => gather(named.get(name)!, left.kept, left.rows));
       },
     };

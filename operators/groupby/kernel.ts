@@ -2,7 +2,7 @@
 import type { OpParams } from "../../contract/op-params.js";
 import { nullFlags } from "../../runtime/base/columns/null-flags.js";
 import { type Column, gather, type Rows, rootRows } from "../../runtime/base/columns/table.js";
-import { keepRows } from "../../runtime/engine/cache/filter-rows.js";
+import { filterRows } from "../../runtime/engine/cache/filter-rows.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { rowKeys } from "../shared/kernel/row-keys.js";
 import { aggregateNumbers, countValues } from "./kernel-aggregate.js";
@@ -20,7 +20,7 @@ export const groupby: Kernel<"groupby"> = {
         const groups = groupRows(keys, sort.map(column), ascending);
         const first = new Uint8Array(keys.length);
         for (const { row } of groups) first[row] = 1;
-        const { kept, rows } = keepRows(inputs.input![0]!.rows, first);
+        const { kept, rows } = filterRows(inputs.input![0]!.rows, first);
         return [
           ...by.map(name => gather(column(name), kept, rows)),
           ...aggs.map(({ column: name, agg }) => aggregate(column(name), agg, groups, rows, ascending)),

@@ -3,7 +3,7 @@
 import { type Column, gather, type Rows } from "../../runtime/base/columns/table.js";
 import { indexTuples } from "../../runtime/base/columns/tuple-index.js";
 import { RuntimeFault } from "../../runtime/base/errors.js";
-import { keepRows } from "../../runtime/engine/cache/filter-rows.js";
+import { filterRows } from "../../runtime/engine/cache/filter-rows.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
 import { readFittedTable } from "../shared/kernel/fitted-table.js";
@@ -27,7 +27,7 @@ export const joinExternal: Kernel<"joinExternal"> = {
         const found = places(on.map(name => columns[names.indexOf(name)]!));
         const { rows } = columns[0]!;
         if (how === "left") return [...columns, ...joinedNames.map(name => look(table[name]!, found, rows))];
-        const left = keepRows(
+        const left = filterRows(
           rows,
           Uint8Array.from(found, place => (place < 0 ? 0 : 1)),
         );

@@ -26,7 +26,7 @@ export const transformWorkflow: Kernel<"transformWorkflow"> = {
     const answers = step.outputs.map(({ name }) => plan.outputs.findIndex(({ schema }) => schema.name === name));
     const pick = (columns: readonly Column[]) => answers.map(i => columns[i]!);
     return {
-      mixesRows: !executable.keepsRowsApart,
+      mixesRows: !executable.rowsAreIndependent,
       run: (inputs, runContext) => {
         const columns = inputs.input!;
         const made = executable.transform(

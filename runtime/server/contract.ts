@@ -9,7 +9,7 @@ import type { RequestMemory } from "../base/memory/request-memory.js";
 import type { ModelVersion } from "../base/model-version.js";
 import type { Parameter, Tensor, TypedTensor } from "../base/tensor.js";
 import type { Lease, ModelRef } from "../engine/schedule/lease.js";
-import type { StageTally } from "../engine/schedule/stage-counters.js";
+import type { StageCounters } from "../engine/schedule/stage-counters.js";
 import type { TraceNotes } from "./observe/tracing/trace.js";
 import type { Controls } from "./requests/controls.js";
 import type { RegionPart } from "./requests/shared-memory.js";
@@ -133,7 +133,7 @@ export interface LoadedModel {
   /** The other models that it calls, as far as that is known before it runs. */
   readonly dependencies?: readonly ModelRef[];
   /** What the stages of a plan have done; counted on while it runs. */
-  readonly stages?: readonly StageTally[];
+  readonly stages?: readonly StageCounters[];
   /**
    * Answers each request in its place, at once where nothing has to be waited for; a fault fails that request alone.
    * @param instance which of the model's instances runs, from 0

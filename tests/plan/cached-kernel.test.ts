@@ -4,7 +4,7 @@ import { column } from "#contract/schema.js";
 import { type Column, childRows } from "#runtime/base/columns/table.js";
 import { cachedKernel } from "#runtime/engine/cache/cached-kernel.js";
 import type { Inputs, PreparedKernel } from "#runtime/engine/schedule/kernel.js";
-import { createTally } from "#runtime/engine/schedule/stage-counters.js";
+import { createCounters } from "#runtime/engine/schedule/stage-counters.js";
 import { createManualClock } from "#runtime/testing/manual-clock.js";
 import { context, grouped, lists, makeStep, noModels, plain, scalars, vectors } from "../kernels/step.js";
 
@@ -38,7 +38,7 @@ function cached(
   models = noModels,
   clock?: ReturnType<typeof createManualClock>,
 ) {
-  const tally = createTally(of);
+  const tally = createCounters(of);
   const made = cachedKernel(
     of,
     { ttlSeconds: 60, maxRows: 100, ...cache },

@@ -5,7 +5,7 @@ import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import type { Plan } from "#contract/plan.js";
 import { Cancellable } from "#runtime/base/cancellation.js";
 import { RuntimeFault } from "#runtime/base/errors.js";
-import { keepsRowsApart } from "#runtime/engine/schedule/row-independence.js";
+import { rowsAreIndependent } from "#runtime/engine/schedule/row-independence.js";
 import type { BackendRequest, BackendResponse } from "#runtime/server/contract.js";
 import {
   recommendConfig as config,
@@ -149,7 +149,7 @@ describe("plans whose rows look at each other", () => {
     ["hashBucket", { nvtabularHash: true }, ofCandidates, false],
     ["hashBucket", {}, ofRequest, true],
   ])("%s %o of %o: %s", (op, params, input, apart) => {
-    expect(keepsRowsApart(plan)).toBe(true);
-    expect(keepsRowsApart(withStep(op, params, input))).toBe(apart);
+    expect(rowsAreIndependent(plan)).toBe(true);
+    expect(rowsAreIndependent(withStep(op, params, input))).toBe(apart);
   });
 });

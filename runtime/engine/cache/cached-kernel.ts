@@ -5,16 +5,16 @@
 import type { AnyStep, StepCache } from "../../../contract/plan.js";
 import { type Column, gather, rootRows } from "../../base/columns/table.js";
 import type { Inputs, PrepareContext, PreparedKernel, RunContext, RunModels } from "../schedule/kernel.js";
-import type { StageTally } from "../schedule/stage-counters.js";
+import type { StageCounters } from "../schedule/stage-counters.js";
 import { rowKeys } from "./cache-keys.js";
-import { joinRows, type KeptRow, splitRows } from "./cached-rows.js";
+import { type CachedRow, joinRows, splitRows } from "./cached-rows.js";
 
 /** Rows of a request by key, once they are computed. */
-type Computing = Promise<ReadonlyMap<string, KeptRow>>;
+type Computing = Promise<ReadonlyMap<string, CachedRow>>;
 
 interface Kept {
   readonly until: number;
-  readonly row: KeptRow;
+  readonly row: CachedRow;
 }
 
 export function cachedKernel(
@@ -22,7 +22,7 @@ export function cachedKernel(
   { ttlSeconds, maxRows, key }: StepCache,
   kernel: PreparedKernel,
   context: PrepareContext,
-  tally: StageTally,
+  counters: StageCounters,
 ): PreparedKernel {
   // A Map remembers the order of insertion: what was used is put at its end, what stands first goes.
   const kept = new Map<string, Kept>();
@@ -42,7 +42,7 @@ export function cachedKernel(
     computedBy = loaded;
     return loaded;
   };
-  const find = (name: string, now: number): KeptRow | undefined => {
+  const find = (name: string, now: number): CachedRow | undefined => {
     const found = kept.get(name);
     if (!found) return undefined;
     kept.delete(name);
@@ -50,7 +50,7 @@ export function cachedKernel(
     kept.set(name, found);
     return found.row;
   };
-  const keep = (name: string, row: KeptRow): void => {
+  const keep = (name: string, row: CachedRow): void => {
     if (kept.size >= maxRows) kept.delete(kept.keys().next().value!);
     kept.set(name, { until: timeOf() + ttlSeconds * 1000, row });
   };
@@ -59,7 +59,7 @@ export function cachedKernel(
   /** @returns nothing when the rows were there at once */
   const compute = (
     missing: ReadonlyMap<string, number>,
-    found: Map<string, KeptRow>,
+    found: Map<string, CachedRow>,
     inputs: Inputs,
     runContext: RunContext,
     by: object | undefined,
@@ -92,7 +92,7 @@ export function cachedKernel(
     const { rows } = inputs.input![0]!;
     const names = rowKeys(keyColumns(step, inputs, key), rows.count);
     const now = timeOf();
-    const found = new Map<string, KeptRow>();
+    const found = new Map<string, CachedRow>();
     const missing = new Map<string, number>();
     const shared = new Map<string, number>();
     names.forEach((name, i) => {
@@ -101,8 +101,8 @@ export function cachedKernel(
       if (row) found.set(name, row);
       else (underWay.has(name) ? shared : missing).set(name, i);
     });
-    tally.cacheHits += names.length - missing.size;
-    tally.cacheMisses += missing.size;
+    counters.cacheHits += names.length - missing.size;
+    counters.cacheMisses += missing.size;
     const answer = (): readonly Column[] =>
       joinRows(
         step.outputs,
@@ -130,7 +130,7 @@ export function cachedKernel(
 /** Rows of other requests; those that these failed to compute, since a client left or for a fault of their own, are computed after all. */
 async function waitForOthers(
   others: ReadonlyMap<string, Computing>,
-  found: Map<string, KeptRow>,
+  found: Map<string, CachedRow>,
   shared: Map<string, number>,
   compute: (left: ReadonlyMap<string, number>) => Computing | undefined,
   computing: Computing | undefined,

@@ -1,4 +1,4 @@
-/** Columns ↔ their rows one by one, each with memory of its own: what a cache keeps. */
+/** Columns ↔ single rows with memory of their own, the entries of a cache. */
 import type { ColumnSchema } from "../../../contract/schema.js";
 import {
   allocate,
@@ -11,13 +11,13 @@ import {
 } from "../../base/columns/table.js";
 
 /** One row of every column; where the step makes rows, all that it made for the row. */
-export interface KeptRow {
+export interface CachedRow {
   /** Rows of each column. */
   readonly count: number;
   readonly columns: readonly Column[];
 }
 
-export function splitRows(made: readonly Column[], count: number, makesRows: boolean): KeptRow[] {
+export function splitRows(made: readonly Column[], count: number, makesRows: boolean): CachedRow[] {
   return Array.from({ length: count }, (_, row) => {
     const offsets = made[0]?.rows.offsets;
     const [start, end] = makesRows ? [offsets![row]!, offsets![row + 1]!] : [row, row + 1];
@@ -38,10 +38,10 @@ function ownMemory(col: Column): Column {
   };
 }
 
-/** @param rows those that asked */
+/** @param rows those of the request */
 export function joinRows(
   schemas: readonly ColumnSchema[],
-  kept: readonly KeptRow[],
+  kept: readonly CachedRow[],
   rows: Rows,
   makesRows: boolean,
 ): readonly Column[] {

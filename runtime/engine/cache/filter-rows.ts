@@ -1,14 +1,14 @@
-/** Rows and a flag for each -> those that stay. Candidates stay candidates of their own users; rows of a table become child rows of it. */
+/** Rows and a flag for each → the rows whose flag is set. Candidates remain candidates of their own users; rows of a table become child rows of it. */
 import { childRows, type Rows } from "../../base/columns/table.js";
 
-export interface KeptRows {
+export interface FilteredRows {
   /** Index of each row that stays. */
   readonly kept: Int32Array;
   readonly rows: Rows;
 }
 
 /** @param keep 1 for a row that stays */
-export function keepRows(rows: Rows, keep: Uint8Array): KeptRows {
+export function filterRows(rows: Rows, keep: Uint8Array): FilteredRows {
   const before = new Int32Array(rows.count + 1);
   for (let i = 0; i < rows.count; i++) before[i + 1] = before[i]! + (keep[i] === 1 ? 1 : 0);
   const kept = new Int32Array(before[rows.count]!);

@@ -177,7 +177,7 @@ class RunChoices implements Choices {
   /** A `fallback`: the first side cannot answer. */
   #giveUp(at: number, reason: string): void {
     this.#reasons.set(this.#all.get(at)!.step.id, reason);
-    this.#stages[at]!.tally.fallbacks++;
+    this.#stages[at]!.counters.fallbacks++;
     this.#takeSide(at, "fallback");
   }
 

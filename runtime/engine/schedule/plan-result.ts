@@ -4,7 +4,7 @@
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import type { Column } from "../../base/columns/table.js";
 import type { RunContext } from "./kernel.js";
-import type { StageTally } from "./stage-counters.js";
+import type { StageCounters } from "./stage-counters.js";
 
 export interface PlanResult {
   /** Answer columns by the name they have on the wire. */
@@ -35,9 +35,9 @@ export interface StageRun {
 export interface ExecutablePlan {
   readonly plan: Plan;
   /** What each stage has done since the plan was loaded. */
-  readonly tallies: readonly StageTally[];
+  readonly counters: readonly StageCounters[];
   /** Whether a row's answer is the same whatever other rows stand beside it. */
-  readonly keepsRowsApart: boolean;
+  readonly rowsAreIndependent: boolean;
   /**
    * @param inputs every request column of the plan, all on the same rows
    * @returns at once where no stage has to wait @throws RuntimeFault naming step, column and row

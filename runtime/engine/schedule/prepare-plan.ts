@@ -11,10 +11,10 @@ import { type Guard, guards, isChoice } from "./branches.js";
 import type { PrepareContext, PreparedKernel, PreparePlanContext, PrepareStep, RunContext } from "./kernel.js";
 import type { ExecutablePlan, PlanResult, StageRun } from "./plan-result.js";
 import { isOfRow, runRowByRow } from "./row-by-row.js";
-import { keepsRowsApart } from "./row-independence.js";
+import { rowsAreIndependent } from "./row-independence.js";
 import { createNotes, nameFault, orderAtOnce, type RunNotes, rowsRead, runStages } from "./run-stages.js";
 import type { Stage } from "./stage.js";
-import { createTally, type StageTally } from "./stage-counters.js";
+import { createCounters, type StageCounters } from "./stage-counters.js";
 
 /**
  * Prepares every step, in order.
@@ -27,8 +27,8 @@ export async function preparePlanWith(
 ): Promise<ExecutablePlan> {
   const context: PrepareContext = { ...given, schemaOf: ref => schemaIn(plan, ref), storeFiles: new Map() };
   const kernels: PreparedKernel[] = [];
-  const tallies = plan.steps.map(createTally);
-  let apart = keepsRowsApart(plan);
+  const counters = plan.steps.map(createCounters);
+  let apart = rowsAreIndependent(plan);
   const close = async () => {
     for (const kernel of kernels) await kernel.close?.();
   };
@@ -37,19 +37,19 @@ export async function preparePlanWith(
       const prepare = () => prepareKernel(step, context);
       const kernel = await prepareStep(step, prepare, middleware);
       if (kernel.mixesRows) apart = false;
-      kernels.push(step.cache ? cachedKernel(step, step.cache, kernel, context, tallies[i]!) : kernel);
+      kernels.push(step.cache ? cachedKernel(step, step.cache, kernel, context, counters[i]!) : kernel);
     }
   } catch (error) {
     await close();
     throw error;
   }
-  const layout = layOut(plan, kernels, tallies);
+  const layout = layOut(plan, kernels, counters);
   const names = plan.inputs.map(({ name }) => name);
   const chooses = plan.steps.some(({ op }) => isChoice(op));
   return {
     plan,
-    tallies,
-    keepsRowsApart: apart,
+    counters,
+    rowsAreIndependent: apart,
     run(inputs, runContext) {
       const given = names.map(name => inputs.get(name));
       const run = new Run(layout);
@@ -121,7 +121,7 @@ interface Layout {
   slotOf(ref: Pick<ColumnRef, "step" | "column">): number;
 }
 
-function layOut(plan: Plan, kernels: readonly PreparedKernel[], tallies: readonly StageTally[]): Layout {
+function layOut(plan: Plan, kernels: readonly PreparedKernel[], counters: readonly StageCounters[]): Layout {
   const places = new Map<string, number>();
   const key = (step: string, column: string) => `${step}\n${column}`;
   for (const col of plan.inputs) places.set(key(REQUEST_STEP, col.name), places.size);
@@ -143,7 +143,7 @@ function layOut(plan: Plan, kernels: readonly PreparedKernel[], tallies: readonl
     return {
       step,
       kernel: kernels[i]!,
-      tally: tallies[i]!,
+      counters: counters[i]!,
       ports,
       firstOutput: firstOutputs[i]!,
       chooses: isChoice(step.op),

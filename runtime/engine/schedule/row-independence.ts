@@ -1,11 +1,11 @@
-/** Plans whose answer for a row is the same whatever other rows stand beside it: those can be run for several requests at once. */
+/** True if a row's result does not depend on other rows, so that requests can be batched. */
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
 import { changesRows, choosesByOutcome, readsOtherRows, readsRowNumber } from "../../../contract/step-facts.js";
 import { rowsIn } from "./stage-function.js";
 
 /** Without looking into workflows, which are plans of their own. */
-export function keepsRowsApart(plan: Plan): boolean {
+export function rowsAreIndependent(plan: Plan): boolean {
   const rowsOf = rowsIn(plan);
   const ofRequest = (step: AnyStep): boolean =>
     Object.values(step.inputs).some(refs => refs.some(ref => rowsOf(ref.step, ref.column) === REQUEST_ROWS));

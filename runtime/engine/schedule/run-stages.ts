@@ -86,7 +86,7 @@ export function runStages(
       ended[i] = now;
       take(stage, made, columns, now - began[i]!);
     } catch (error) {
-      stage.tally.failures++;
+      stage.counters.failures++;
       return Promise.reject(nameFault(stage.step, error, "internal error"));
     }
   }
@@ -107,10 +107,10 @@ export function rowsRead(ports: Stage["ports"], columns: readonly (Column | unde
 
 /** Counts a stage's answer and puts it in its slots. */
 function take(stage: Stage, made: readonly Column[], columns: (Column | undefined)[], milliseconds: number): void {
-  const { firstOutput, ports, tally } = stage;
+  const { firstOutput, ports, counters } = stage;
   if (made.length !== stage.step.outputs.length)
     throw new Error(`${made.length} columns were made and the plan says ${stage.step.outputs.length}`);
-  countRun(tally, milliseconds / 1000, rowsRead(ports, columns), made[0]?.rows.count ?? 0);
+  countRun(counters, milliseconds / 1000, rowsRead(ports, columns), made[0]?.rows.count ?? 0);
   for (let j = 0; j < made.length; j++) columns[firstOutput + j] = made[j]!;
 }
 
@@ -250,7 +250,7 @@ class FreedRun {
 
   #failStage(i: number, error: unknown): void {
     const stage = this.#stages[i]!;
-    if (!this.#ended) stage.tally.failures++;
+    if (!this.#ended) stage.counters.failures++;
     const named = nameFault(stage.step, error, "internal error");
     if (!this.#sides?.takeFault(i, named)) this.#fail(named);
   }

@@ -1,10 +1,10 @@
-/** What each stage of a loaded plan has done so far: runs, time, rows; behind the metrics and the statistics over HTTP. */
+/** Counters of a loaded plan's stages: runs, time, rows; behind the metrics and the statistics over HTTP. */
 import type { AnyStep } from "../../../contract/plan.js";
 
 /** Upper bounds of the duration buckets, in seconds; the last bucket is for all above. */
 export const STAGE_SECONDS: readonly number[] = [0.00025, 0.001, 0.0025, 0.01, 0.025, 0.1, 0.25, 1];
 
-export interface StageTally {
+export interface StageCounters {
   readonly stage: string;
   readonly op: AnyStep["op"];
   /** Runs that ended well. */
@@ -23,7 +23,7 @@ export interface StageTally {
   cacheMisses: number;
 }
 
-export const createTally = ({ label, op }: AnyStep): StageTally => ({
+export const createCounters = ({ label, op }: AnyStep): StageCounters => ({
   stage: label,
   op,
   runs: 0,
@@ -37,12 +37,12 @@ export const createTally = ({ label, op }: AnyStep): StageTally => ({
   cacheMisses: 0,
 });
 
-export function countRun(tally: StageTally, seconds: number, rowsIn: number, rowsOut: number): void {
-  tally.runs++;
-  tally.seconds += seconds;
-  tally.rowsIn += rowsIn;
-  tally.rowsOut += rowsOut;
+export function countRun(counters: StageCounters, seconds: number, rowsIn: number, rowsOut: number): void {
+  counters.runs++;
+  counters.seconds += seconds;
+  counters.rowsIn += rowsIn;
+  counters.rowsOut += rowsOut;
   let bucket = 0;
   while (bucket < STAGE_SECONDS.length && seconds > STAGE_SECONDS[bucket]!) bucket++;
-  tally.buckets[bucket]!++;
+  counters.buckets[bucket]!++;
 }

@@ -4,13 +4,13 @@
 import type { AnyStep } from "../../../contract/plan.js";
 import type { Guard } from "./branches.js";
 import type { PreparedKernel } from "./kernel.js";
-import type { StageTally } from "./stage-counters.js";
+import type { StageCounters } from "./stage-counters.js";
 
 /** A step with its kernel, and with its columns' places in the run's slots. */
 export interface Stage {
   readonly step: AnyStep;
   readonly kernel: PreparedKernel;
-  readonly tally: StageTally;
+  readonly counters: StageCounters;
   readonly ports: readonly (readonly [port: string, slots: readonly number[]])[];
   readonly firstOutput: number;
   /** Whether it is a `fallback` or a `choose`. */

@@ -39,10 +39,10 @@ export const merlonBackend: Backend = {
     const dependencies = asked.map(name => ({ model: name, version: -1 }));
     const served: Served = { executable, form, context, asked, dependencies };
     // What stands in a step's place may look at the whole run.
-    const shares = executable.keepsRowsApart && !plan.stage && !stepMiddleware && context.config.max_batch_size > 0;
+    const shares = executable.rowsAreIndependent && !plan.stage && !stepMiddleware && context.config.max_batch_size > 0;
     return {
       dependencies,
-      stages: executable.tallies,
+      stages: executable.counters,
       sharesTurn: shares,
       execute: requests => {
         if (requests.length === 1) {

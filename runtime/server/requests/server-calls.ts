@@ -11,7 +11,7 @@ import type {
 } from "../../../triton-protos/gen/messages.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../base/errors.js";
-import type { StageTally } from "../../engine/schedule/stage-counters.js";
+import type { StageCounters } from "../../engine/schedule/stage-counters.js";
 import type { IndexEntry } from "../models/model-states.js";
 import type { Override } from "../models/override.js";
 import type { ReadyVersion } from "../models/ready-version.js";
@@ -197,7 +197,7 @@ const printStage = ({
   fallbacks,
   cacheHits,
   cacheMisses,
-}: StageTally) => ({
+}: StageCounters) => ({
   name: stage,
   op,
   success: { count: runs, ns: Math.round(seconds * 1e9) },
