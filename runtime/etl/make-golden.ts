@@ -7,9 +7,9 @@ import { type Cell, cellOf } from "../engine/golden/cells.js";
 import type { GoldenRows } from "../engine/golden/golden-rows.js";
 import type { DataSource } from "./data-source.js";
 import type { Database } from "./database.js";
-import { layPlan } from "./lay-plan.js";
 import { columnsRead, openLayers } from "./layers.js";
 import type { Lookups } from "./lookups.js";
+import { layPlan } from "./plan-query.js";
 
 /** Which rows are taken. */
 interface Picked {

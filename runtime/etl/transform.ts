@@ -17,12 +17,12 @@ import { formatOf } from "./data-formats.js";
 import { type DataFiles, type DataSource, findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, glob, type OnProgress, openDatabase } from "./database.js";
 import { refuseForeign, writeSchemas } from "./fitted-folder.js";
-import { layPlan } from "./lay-plan.js";
 import { columnsRead, type Layers, openLayers } from "./layers.js";
 import { locateFault } from "./locate-fault.js";
 import { type Lookups, openLookups } from "./lookups.js";
 import { didYouMean } from "./nearest-name.js";
-import { copySideBySide, IN_STRETCH, stretchesOf, workersOf } from "./side-by-side.js";
+import { copySideBySide, IN_STRETCH, stretchesOf, workersOf } from "./parallel-row-groups.js";
+import { layPlan } from "./plan-query.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
 import { identifier, text, texts } from "./sql/literal.js";
 
