@@ -9,7 +9,7 @@ import type { DataSource } from "./data-source.js";
 import type { Database } from "./database.js";
 import { columnsRead, openLayers } from "./layers.js";
 import type { Lookups } from "./lookups.js";
-import { layPlan } from "./plan-query.js";
+import { planQuery } from "./plan-query.js";
 
 /** Which rows are taken. */
 interface Picked {
@@ -57,7 +57,7 @@ export async function makeGolden(
   };
   const layers = await openLayers(database, source, columns, lookups);
   const inputs = await database.rows(`SELECT ${names.join(", ") || "1"} FROM ${layers.view} ORDER BY r0`, doing);
-  const outputs = await layPlan(layers, lookups, plan);
+  const outputs = await planQuery(layers, lookups, plan);
   const made = await database.rows(`SELECT ${outputs.join(", ")} FROM ${layers.view}${layers.order}`, doing);
   const schemas = plan.outputs.map(output => output.schema);
   return {

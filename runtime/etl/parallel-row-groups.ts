@@ -1,7 +1,6 @@
 /**
- * One statement over a Parquet file -> the same over stretches of its rows, side by side on one thread each, and a file of all their row groups.
- * A statement that joins gives up the order of its rows when several threads work on it, and sorting them is a fifth of its time; on one thread it
- * keeps it.
+ * Runs a statement over stretches of a Parquet file in parallel, on one thread each, and joins their row groups in one file. A join that runs on several threads
+ * loses the order of its rows, and sorting them is a fifth of its time; on one thread it keeps the order.
  */
 import { rmSync } from "node:fs";
 import { growParquet } from "./append-parquet.js";
@@ -52,7 +51,7 @@ export async function stretchesOf(database: Database, file: string): Promise<rea
  * @param copy statement over rows that are `IN_STRETCH`, which writes them to a file
  * @param onFraction of all rows
  */
-export async function copySideBySide(
+export async function copyInParallel(
   database: Database,
   pool: ConnectionPool,
   stretches: readonly Stretch[],

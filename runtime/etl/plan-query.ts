@@ -1,9 +1,9 @@
-/** All steps of a fitted plan on a stack of layers, and what to select for its outputs. */
+/** Adds all steps of a fitted plan to a stack of layers. @returns what to select for its outputs */
 import type { Plan } from "../../contract/plan.js";
 import { type Layers, nextWave } from "./layers.js";
 import type { Lookups } from "./lookups.js";
 
-export async function layPlan(layers: Layers, lookups: Lookups, plan: Plan): Promise<readonly string[]> {
+export async function planQuery(layers: Layers, lookups: Lookups, plan: Plan): Promise<readonly string[]> {
   let rest = plan.steps;
   while (rest.length > 0) {
     const ready = nextWave(layers, rest);

@@ -21,8 +21,8 @@ import { columnsRead, type Layers, openLayers } from "./layers.js";
 import { locateFault } from "./locate-fault.js";
 import { type Lookups, openLookups } from "./lookups.js";
 import { didYouMean } from "./nearest-name.js";
-import { copySideBySide, IN_STRETCH, stretchesOf, workersOf } from "./parallel-row-groups.js";
-import { layPlan } from "./plan-query.js";
+import { copyInParallel, IN_STRETCH, stretchesOf, workersOf } from "./parallel-row-groups.js";
+import { planQuery } from "./plan-query.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
 import { identifier, text, texts } from "./sql/literal.js";
 
@@ -132,7 +132,7 @@ async function selectFrom(
     files.files.length === 1 && source.place.includes("file_row_number") && !plan.steps.some(readsPlaces) && !shuffle;
   const layers = await openLayers(database, source, columns, lookups, keep, splits ? IN_STRETCH : undefined);
   const select = [
-    ...(await layPlan(layers, lookups, plan)),
+    ...(await planQuery(layers, lookups, plan)),
     ...keep.map((name, i) => `k${i} AS ${identifier(name)}`),
     ...(firsts ? [`${fileOf({ places: layers.places, format: source.format }, firsts)} AS ${FILE}`] : []),
   ].join(", ");
@@ -177,7 +177,7 @@ async function writeParquet(job: Job, { sql, rows, inStretches }: Statement, to:
     const stretches = inStretches ? await stretchesOf(database, inStretches.file) : [];
     if (!inStretches || stretches.length < 2) return database.run(copy(sql, to), "transforming", onFraction);
     job.pool ??= await openPool(database, workersOf(database));
-    await copySideBySide(database, job.pool, stretches, at => copy(inStretches.sql, at), to, onFraction);
+    await copyInParallel(database, job.pool, stretches, at => copy(inStretches.sql, at), to, onFraction);
   });
   job.done += await countRows(database, text(to));
 }

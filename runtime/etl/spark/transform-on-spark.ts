@@ -8,7 +8,7 @@ import { RuntimeFault } from "../../base/errors.js";
 import { openDatabase } from "../database.js";
 import { refuseForeign, writeSchemas } from "../fitted-folder.js";
 import { columnsRead, openLayers } from "../layers.js";
-import { layPlan } from "../plan-query.js";
+import { planQuery } from "../plan-query.js";
 import { MARK, partName, type Transformed, type TransformOptions } from "../transform.js";
 import { borrowSpark, type SparkOptions, type SparkSession } from "./session.js";
 import { sparkSql } from "./spark-dialect.js";
@@ -50,7 +50,7 @@ export async function transformOnSpark(
     const source = await openSparkData(session, await findSparkData(database, session, data), columns, keep);
     const layers = await openLayers(engine, source, columns, lookups, keep);
     const select = [
-      ...(await layPlan(layers, lookups, plan)),
+      ...(await planQuery(layers, lookups, plan)),
       ...keep.map((name, i) => `k${i} AS ${sparkSql.identifier(name)}`),
     ];
     staging = new StagingFolder(out);
