@@ -2,7 +2,7 @@
  * What native calls have cost → whether the next one may run at once. The event loop waits for a short call rather than hand it to another thread, or
  * to its own next turn, which costs 0.05 ms and several times that under load; a long one would hold up everybody.
  */
-import { isAlone } from "./under-way.js";
+import { isAlone } from "./in-flight.js";
 
 const QUICK_MICROS = 500;
 /** While nobody else is there to be held up. On a busy machine a thread that was woken waits for a CPU: that was most of a search's p99. */

@@ -6,7 +6,7 @@ import { availableParallelism } from "node:os";
 import { constants, createGunzip, createInflate, createUnzip, type Gunzip, type Inflate, type Unzip } from "node:zlib";
 import type { Cancellation } from "../cancellation.js";
 import { RuntimeFault } from "../errors.js";
-import { inTurns } from "../in-turns.js";
+import { inTurns } from "../semaphore.js";
 import type { Charge } from "./memory-budget.js";
 
 /** `any` tells gzip from zlib data by the first bytes. */

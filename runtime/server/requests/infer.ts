@@ -4,8 +4,8 @@
  */
 import type { Values } from "../../../triton-protos/datatype.js";
 import { Refusal, RuntimeFault } from "../../base/errors.js";
+import { requestBegins, requestEnds } from "../../base/in-flight.js";
 import type { Tensor, TypedTensor } from "../../base/tensor.js";
-import { requestBegins, requestEnds } from "../../base/under-way.js";
 import type { BackendRequest, BackendResponse, InferRequest, InferResponse } from "../contract.js";
 import type { ReadyVersion } from "../models/ready-version.js";
 import {

@@ -20,7 +20,7 @@ import { callCosts } from "../../base/call-costs.js";
 import type { Cancellation } from "../../base/cancellation.js";
 import { words } from "../../base/columns/words.js";
 import { RuntimeFault } from "../../base/errors.js";
-import { inTurns } from "../../base/in-turns.js";
+import { inTurns } from "../../base/semaphore.js";
 import { type Find, type Hits, type SearchIndex, search, searchSize } from "./search.js";
 import { together } from "./together.js";
 

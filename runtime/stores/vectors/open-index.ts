@@ -12,7 +12,7 @@ import {
   searchFault,
 } from "../../../formats/faiss/faiss.js";
 import { RuntimeFault } from "../../base/errors.js";
-import { inTurns } from "../../base/in-turns.js";
+import { inTurns } from "../../base/semaphore.js";
 import { openNativeIndex } from "./native-index.js";
 import type { SearchIndex } from "./search.js";
 

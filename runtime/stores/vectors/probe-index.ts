@@ -7,7 +7,7 @@ import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { SearchParameters } from "../../../formats/faiss/faiss.js";
 import { RuntimeFault } from "../../base/errors.js";
-import { inTurns } from "../../base/in-turns.js";
+import { inTurns } from "../../base/semaphore.js";
 
 const CHILD = fileURLToPath(new URL("./probe-child.js", import.meta.url));
 /** A deadline: so long, and the time that a slow disk takes. */

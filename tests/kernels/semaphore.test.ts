@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Cancellable } from "#runtime/base/cancellation.js";
-import { inTurns } from "#runtime/base/in-turns.js";
+import { inTurns } from "#runtime/base/semaphore.js";
 
 test("so many run at once; those nobody wants any more when their turn comes do not run; a fault hands the turn on", async () => {
   const turns = inTurns(2);
