@@ -1,6 +1,5 @@
 /**
- * How many requests this process answers at the moment: whether the event loop may wait for a call, since nobody else waits for the event loop. There is
- * one event loop in a process, however many servers it runs.
+ * Counts the requests in flight: with a single one, a synchronous call may block the event loop. A process has one event loop, however many servers it runs.
  */
 let requests = 0;
 
@@ -10,5 +9,5 @@ export const requestBegins = (): void => {
 export const requestEnds = (): void => {
   requests--;
 };
-/** Whether the caller's request is the only one. */
+/** True if the caller's request is the only one. */
 export const isAlone = (): boolean => requests <= 1;

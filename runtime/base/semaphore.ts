@@ -1,16 +1,15 @@
 /**
- * Work that runs in other threads, such as searches, so many at once; the others wait here, and those that nobody wants any more when their turn comes are dropped: a
- * request that fell back on another branch, or whose client left. In the queue of the threads themselves each of them would be searched for, and an
- * index that is once too slow would stay so.
+ * A semaphore for work in other threads, such as searches. Waiting work whose request is cancelled is dropped: the client left, or a fallback was taken. In the
+ * threads' own queue it would still run, and an index that is once too slow would stay so.
  */
 import type { Cancellation } from "./cancellation.js";
 import { RuntimeFault } from "./errors.js";
 
-/** @throws RuntimeFault CANCELLED where the turn came too late */
-export type InTurns = <T>(work: () => Promise<T>, signal?: Cancellation) => Promise<T>;
+/** @throws RuntimeFault CANCELLED if the request was cancelled while it waited */
+export type Semaphore = <T>(work: () => Promise<T>, signal?: Cancellation) => Promise<T>;
 
-/** @param most that run at once */
-export function inTurns(most: number): InTurns {
+/** @param most work that runs at once */
+export function semaphore(most: number): Semaphore {
   let running = 0;
   const waiting: (() => void)[] = [];
   return async (work, signal) => {

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { Cancellable } from "#runtime/base/cancellation.js";
-import { inTurns } from "#runtime/base/semaphore.js";
+import { semaphore } from "#runtime/base/semaphore.js";
 
 test("so many run at once; those nobody wants any more when their turn comes do not run; a fault hands the turn on", async () => {
-  const turns = inTurns(2);
+  const turns = semaphore(2);
   const running = new Map<string, { end(): void; fail(): void }>();
   const begun: string[] = [];
   const ask = (name: string, signal?: Cancellable) =>

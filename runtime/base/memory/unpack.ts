@@ -6,7 +6,7 @@ import { availableParallelism } from "node:os";
 import { constants, createGunzip, createInflate, createUnzip, type Gunzip, type Inflate, type Unzip } from "node:zlib";
 import type { Cancellation } from "../cancellation.js";
 import { RuntimeFault } from "../errors.js";
-import { inTurns } from "../semaphore.js";
+import { semaphore } from "../semaphore.js";
 import type { Charge } from "./memory-budget.js";
 
 /** `any` tells gzip from zlib data by the first bytes. */
@@ -39,7 +39,7 @@ const LIKELY_RATIO = 4;
 
 /** Compressed bodies from here on take a thread of their own for a while. One core stays free for the event loop. */
 const LONG = 2 ** 16;
-const longOnes = inTurns(Math.max(1, availableParallelism() - 1));
+const longOnes = semaphore(Math.max(1, availableParallelism() - 1));
 
 /** @throws RuntimeFault RESOURCE_EXHAUSTED where the budget is spent, CANCELLED where the client left; zlib's errors as they are */
 export function unpackBytes(packed: Buffer, encoding: PackedEncoding, options: UnpackOptions): Promise<Buffer> {

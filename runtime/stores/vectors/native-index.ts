@@ -20,7 +20,7 @@ import { callCosts } from "../../base/call-costs.js";
 import type { Cancellation } from "../../base/cancellation.js";
 import { words } from "../../base/columns/words.js";
 import { RuntimeFault } from "../../base/errors.js";
-import { inTurns } from "../../base/semaphore.js";
+import { semaphore } from "../../base/semaphore.js";
 import { type Find, type Hits, type SearchIndex, search, searchSize } from "./search.js";
 import { together } from "./together.js";
 
@@ -60,7 +60,7 @@ const PART = 32;
 const SCAN_PART = 8;
 const PARTS = Math.min(4, availableParallelism());
 /** Of all indexes: they share libuv's threads. */
-const turns = inTurns(Number(process.env.UV_THREADPOOL_SIZE) || 4);
+const turns = semaphore(Number(process.env.UV_THREADPOOL_SIZE) || 4);
 
 let found: Binding | false | undefined;
 

@@ -12,12 +12,12 @@ import {
   searchFault,
 } from "../../../formats/faiss/faiss.js";
 import { RuntimeFault } from "../../base/errors.js";
-import { inTurns } from "../../base/semaphore.js";
+import { semaphore } from "../../base/semaphore.js";
 import { openNativeIndex } from "./native-index.js";
 import type { SearchIndex } from "./search.js";
 
 /** One is under way in faiss-node's thread, and the next is there when it ends. */
-const turns = inTurns(2);
+const turns = semaphore(2);
 
 export interface OpenIndex {
   readonly header: FaissHeader;

@@ -7,7 +7,7 @@ import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { SearchParameters } from "../../../formats/faiss/faiss.js";
 import { RuntimeFault } from "../../base/errors.js";
-import { inTurns } from "../../base/semaphore.js";
+import { semaphore } from "../../base/semaphore.js";
 
 const CHILD = fileURLToPath(new URL("./probe-child.js", import.meta.url));
 /** A deadline: so long, and the time that a slow disk takes. */
@@ -17,7 +17,7 @@ const SLOWEST_BYTES_PER_MS = 20_000;
 const FIXED_BYTES = 4 * 2 ** 30;
 const TIMES = 24;
 /** Processes side by side while several models are loaded. */
-const turns = inTurns(2);
+const turns = semaphore(2);
 
 export interface ProbeRequest {
   readonly path: string;
