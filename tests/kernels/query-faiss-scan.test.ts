@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { together } from "#runtime/stores/vectors/coalesce-searches.js";
 import { openIndex } from "#runtime/stores/vectors/open-index.js";
-import { together } from "#runtime/stores/vectors/together.js";
 import { builtUrl } from "../needs/built.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

@@ -21,8 +21,8 @@ import type { Cancellation } from "../../base/cancellation.js";
 import { words } from "../../base/columns/words.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { semaphore } from "../../base/semaphore.js";
+import { together } from "./coalesce-searches.js";
 import { type Find, type Hits, type SearchIndex, search, searchSize } from "./search.js";
-import { together } from "./together.js";
 
 /** `count × k` of each, and the CPU time of the search in microseconds; -1 is "not found". */
 interface Found {
