@@ -1,6 +1,6 @@
 /**
- * Searches that come while one is under way wait for it and then go as one batch: a pass over an index answers several queries for less than
- * several passes, and less is sent to other threads. Those whose client has left meanwhile are not searched for.
+ * Coalesces searches: those that arrive while one is in flight wait for it and then run as one batch. One pass over an index costs less than several, and fewer
+ * messages go to other threads. Cancelled searches are dropped.
  */
 import type { Cancellation } from "../../base/cancellation.js";
 import { RuntimeFault } from "../../base/errors.js";
@@ -15,8 +15,8 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** Each search gets the hits of its own queries, at once where `search` answers at once; what fails, fails for all of its batch. */
-export function together(search: Find): Find {
+/** Each search gets the hits of its own queries, synchronously if `search` is synchronous. A failure rejects all searches of its batch. */
+export function coalesceSearches(search: Find): Find {
   let waiting: Waiting[] = [];
   let running = false;
   const runAll = async (): Promise<void> => {

@@ -21,7 +21,7 @@ import type { Cancellation } from "../../base/cancellation.js";
 import { words } from "../../base/columns/words.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { semaphore } from "../../base/semaphore.js";
-import { together } from "./coalesce-searches.js";
+import { coalesceSearches } from "./coalesce-searches.js";
 import { type Find, type Hits, type SearchIndex, search, searchSize } from "./search.js";
 
 /** `count × k` of each, and the CPU time of the search in microseconds; -1 is "not found". */
@@ -111,7 +111,7 @@ export async function openNativeIndex(
     throw new RuntimeFault("INTERNAL", `${path} changed while it was read`);
   }
   const single = finder(faiss, handle, dimension, scans ? SCAN_PART : PART, detached?.ids);
-  const find = scans ? together(single) : single;
+  const find = scans ? coalesceSearches(single) : single;
   const fail = (error: unknown): never => {
     if (error instanceof RuntimeFault) throw error;
     throw new RuntimeFault("INTERNAL", `${path}: ${firstLine(error as Error)}`);
