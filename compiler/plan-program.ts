@@ -1,8 +1,9 @@
 /**
  * The phase that lowers the graph and runs the passes: for serving, for a fit, and again with what a fit learnt.
  */
-import { withoutInputs } from "../contract/cut-plan.js";
+
 import type { Plan } from "../contract/plan.js";
+import { withoutInputs } from "../contract/restrict-plan.js";
 import { infer } from "./3-graph/infer.js";
 import { lower } from "./4-plan/lower.js";
 import type { Optimised, PassReport } from "./4-plan/optimised.js";

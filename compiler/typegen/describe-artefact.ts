@@ -2,8 +2,8 @@
  * An artefact → its entry of `Artefacts`, as TypeScript: what `queryFeast` and its like will find at that path.
  */
 
-import { subgraphOf } from "../../contract/cut-plan.js";
 import type { Plan } from "../../contract/plan.js";
+import { subgraphOf } from "../../contract/restrict-plan.js";
 import { printColumn } from "../../contract/schema.js";
 import type { FeastView } from "../../formats/feast/feast-registry.js";
 import { feastType } from "../../formats/feast/feast-type.js";

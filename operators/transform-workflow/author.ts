@@ -6,9 +6,9 @@ import type { ArtefactOf, PathOf, WorkflowArtefact } from "../../compiler/dsl/ar
 import { Op } from "../../compiler/dsl/node.js";
 import type { OpenRule, Rule } from "../../compiler/dsl/rule.js";
 import type { Lacking } from "../../compiler/dsl/wanted.js";
-import { subgraphOf, withoutInputs } from "../../contract/cut-plan.js";
 import { OP_PARAMS, type OpParams } from "../../contract/op-params.js";
 import { type Plan, printPlan } from "../../contract/plan.js";
+import { subgraphOf, withoutInputs } from "../../contract/restrict-plan.js";
 import { REQUEST_ROWS } from "../../contract/schema.js";
 import { changesRows } from "../../contract/step-facts.js";
 import { need, needType, sameRows } from "../shared/author/columns.js";
