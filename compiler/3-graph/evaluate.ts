@@ -5,7 +5,7 @@ import { bundledFile } from "../../contract/bundled-file.js";
 import { WorkerEnded, WorkerHost } from "../../contract/workers/worker-host.js";
 import type { Evaluated } from "./document.js";
 import type { EvaluationCalls } from "./evaluation-worker.js";
-import { whereBusy } from "./where-busy.js";
+import { whereBusy } from "./worker-stack.js";
 
 export interface EvaluateOptions {
   /** file: URL of the program's file. */

@@ -4,7 +4,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
-import { whereBusy } from "#compiler/3-graph/where-busy.js";
+import { whereBusy } from "#compiler/3-graph/worker-stack.js";
 
 async function started(work: string): Promise<Worker> {
   const worker = new Worker(`require("node:worker_threads").parentPort.postMessage(1);\n${work}`, { eval: true });
