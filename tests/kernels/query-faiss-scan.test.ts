@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { together } from "#runtime/stores/vectors/coalesce-searches.js";
+import { coalesceSearches } from "#runtime/stores/vectors/coalesce-searches.js";
 import { openIndex } from "#runtime/stores/vectors/open-index.js";
 import { builtUrl } from "../needs/built.js";
 
@@ -140,7 +140,7 @@ test("requests side by side get what each gets alone, of their own k", async () 
 
 test("what waits goes as one batch, and fails as one; the next is searched again", async () => {
   const batches: number[][] = [];
-  const search = together(async (queries, count, k) => {
+  const search = coalesceSearches(async (queries, count, k) => {
     batches.push([count, k]);
     await new Promise(resolve => setImmediate(resolve));
     if (queries.includes(13)) throw new Error("unlucky");
@@ -165,7 +165,7 @@ test("what waits goes as one batch, and fails as one; the next is searched again
 
 test("a search whose client left while it waited is not made", async () => {
   const batches: number[] = [];
-  const search = together(async (queries, count) => {
+  const search = coalesceSearches(async (queries, count) => {
     batches.push(count);
     await new Promise(resolve => setImmediate(resolve));
     return Array.from(queries, () => ({ ids: new BigInt64Array(0), distances: new Float32Array(0) }));
