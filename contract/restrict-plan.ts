@@ -1,5 +1,5 @@
 /**
- * Plan → the part of it that is left when some of its inputs will not be there, or when only a named subgraph is asked for.
+ * Plan → the part that remains without some of its inputs, or the part that is a named subgraph.
  */
 
 import type { AnyStep, ColumnRef, Plan } from "./plan.js";

@@ -5,7 +5,7 @@ import { bundledFile } from "../../contract/bundled-file.js";
 import { WorkerEnded, WorkerHost } from "../../contract/workers/worker-host.js";
 import type { Evaluated } from "./document.js";
 import type { EvaluationCalls } from "./evaluation-worker.js";
-import { whereBusy } from "./worker-stack.js";
+import { workerStack } from "./worker-stack.js";
 
 export interface EvaluateOptions {
   /** file: URL of the program's file. */
@@ -56,7 +56,7 @@ export async function evaluate({
   const evaluated = host.call("evaluate", { entry, modules, dsl: dsl.href }).catch(threw);
   let timer: NodeJS.Timeout | undefined;
   const timedOut = new Promise<TimedOut>(done => {
-    const late = async () => done({ kind: "timeout", seconds: timeoutSeconds, stack: await whereBusy(host.thread) });
+    const late = async () => done({ kind: "timeout", seconds: timeoutSeconds, stack: await workerStack(host.thread) });
     timer = setTimeout(() => void late(), timeoutSeconds * 1000);
   });
   try {

@@ -1,5 +1,5 @@
 /**
- * A thread that does not come to an end → the stack of what it is doing, as its debugger sees it.
+ * A thread that does not end → its stack, read by its debugger.
  */
 import { Session } from "node:inspector";
 import type { Worker } from "node:worker_threads";
@@ -8,8 +8,8 @@ interface Frame {
   readonly location: { readonly scriptId: string; readonly lineNumber: number; readonly columnNumber: number };
 }
 
-/** What a thread says to its debugger: an event, or the reply to a message. */
-interface Said {
+/** A message from a thread's debugger: an event, or the reply to a request. */
+interface DebuggerMessage {
   readonly id?: number;
   readonly method?: string;
   readonly params?: { readonly scriptId: string; readonly url: string; readonly callFrames: readonly Frame[] };
@@ -19,22 +19,22 @@ interface Said {
 const PATIENCE = 30_000;
 
 /**
- * Lines like those of an error's stack; empty where the thread cannot be asked, or does nothing.
+ * Lines like those of an error's stack; empty if the thread's debugger does not answer, or the thread is idle.
  *
- * A thread that pauses when its session has gone is never let go on, and one that is terminated while it pauses may end the process. So nothing
- * asks for a pause before the thread has shown that it listens, and a pause that doesn't come is taken back before the session ends.
+ * A thread that pauses after its session has ended never resumes, and one that is terminated while it is paused may end the process. So a pause is
+ * requested only after the thread has answered, and a pause that does not happen is taken back before the session ends.
  * @param waitMs milliseconds for each of the two
  */
-export async function whereBusy(worker: Worker, waitMs = 500): Promise<string> {
+export async function workerStack(worker: Worker, waitMs = 500): Promise<string> {
   const session = new Session();
   try {
     session.connect();
     const thread = debugged(session, worker);
-    if (!(await within(waitMs, thread.ask("Debugger.enable")))) return "";
-    inTurn(thread.ask("Debugger.pause"));
+    if (!(await within(waitMs, thread.send("Debugger.enable")))) return "";
+    inTurn(thread.send("Debugger.pause"));
     const frames = await within(waitMs, thread.paused);
-    if (frames) inTurn(thread.ask("Debugger.resume"));
-    await within(PATIENCE, thread.ask("Debugger.disable"));
+    if (frames) inTurn(thread.send("Debugger.resume"));
+    await within(PATIENCE, thread.send("Debugger.disable"));
     return (frames ?? []).join("\n");
   } catch {
     return "";
@@ -45,7 +45,7 @@ export async function whereBusy(worker: Worker, waitMs = 500): Promise<string> {
 
 interface Debugged {
   /** Resolves to true when the thread has replied. */
-  ask(method: string): Promise<true>;
+  send(method: string): Promise<true>;
   /** The stack where the thread pauses; a pause that comes late is ended by `Debugger.disable`. */
   readonly paused: Promise<readonly string[]>;
 }
@@ -68,7 +68,7 @@ function debugged(session: Session, worker: Worker): Debugged {
   });
   const receive = (sessionId: string, { sessionId: from, message }: { sessionId: string; message: string }): void => {
     if (from !== sessionId) return;
-    const { id, method, params } = JSON.parse(message) as Said;
+    const { id, method, params } = JSON.parse(message) as DebuggerMessage;
     if (id !== undefined) replies.get(id)?.();
     // A frame names its script by number alone.
     if (method === "Debugger.scriptParsed") scripts.set(params!.scriptId, params!.url);
@@ -88,7 +88,7 @@ function debugged(session: Session, worker: Worker): Debugged {
   });
   return {
     paused,
-    async ask(method) {
+    async send(method) {
       const sessionId = await enabled;
       const id = ++last;
       const replied = new Promise<true>(done => replies.set(id, () => done(true)));
@@ -99,8 +99,8 @@ function debugged(session: Session, worker: Worker): Debugged {
 }
 
 /** Its reply is not waited for: the next message is read after it. */
-const inTurn = (asked: Promise<true>): void => {
-  asked.catch(() => {});
+const inTurn = (sent: Promise<true>): void => {
+  sent.catch(() => {});
 };
 
 /** The result, or undefined where it takes longer. */

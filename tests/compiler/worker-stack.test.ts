@@ -4,7 +4,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
-import { whereBusy } from "#compiler/3-graph/worker-stack.js";
+import { workerStack } from "#compiler/3-graph/worker-stack.js";
 
 async function started(work: string): Promise<Worker> {
   const worker = new Worker(`require("node:worker_threads").parentPort.postMessage(1);\n${work}`, { eval: true });
@@ -22,13 +22,13 @@ test.each([
   ["waits for a timer", "setTimeout(() => {}, 1e6);", /^$/],
 ])("a thread that %s is found by its line, if it has one", async (_, work, stack) => {
   const worker = await started(work);
-  expect(await whereBusy(worker, 2_000)).toMatch(stack);
+  expect(await workerStack(worker, 2_000)).toMatch(stack);
   expect(await terminated(worker)).toBe(true);
 });
 
 // As on a machine that is too busy to let the thread answer: it would pause when nobody is there to let it go on.
 test.each([0, 1, 2, 4, 8, 16])("a thread that has %i ms to answer can be terminated", async ms => {
   const worker = await started("for (;;);");
-  await whereBusy(worker, ms);
+  await workerStack(worker, ms);
   expect(await terminated(worker)).toBe(true);
 });
