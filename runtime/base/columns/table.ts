@@ -51,9 +51,6 @@ export function allocate(dtype: DType, length: number): Values {
   return array ? new array(length) : new Array<string>(length).fill("");
 }
 
-/** Number of values: rows for a scalar, all list items for a list. */
-export const valueCount = (col: Column): number => col.values.length;
-
 /** int32 values, none of them negative, as int64. */
 export function widened(values: Int32Array): BigInt64Array {
   const wide = int64s(values.length);
@@ -61,9 +58,6 @@ export function widened(values: Int32Array): BigInt64Array {
   for (let i = 0; i < values.length; i++) pairs[2 * i] = values[i]!;
   return wide;
 }
-
-/** The same values for other rows of equal count: how a workflow's answer comes back to the rows that asked. */
-export const withRows = (col: Column, rows: Rows): Column => ({ ...col, rows });
 
 /**
  * Picks rows: row i of the result is row `indices[i]` of the input. O(values).

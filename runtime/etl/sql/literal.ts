@@ -6,10 +6,6 @@ export const identifier = (name: string): string => `"${name.replaceAll('"', '""
 export const text = (value: string): string => `'${value.replaceAll("'", "''")}'`;
 export const texts = (values: readonly string[]): string => `[${values.map(text).join(", ")}]`;
 
-/** A constant of a dtype: `CAST('0.1' AS FLOAT)`. */
-export const constant = (value: number | bigint | string, dtype: DType): string =>
-  `CAST(${text(Object.is(value, -0) ? "-0.0" : String(value))} AS ${sqlType(dtype)})`;
-
 /** @throws RuntimeFault for the half floats, which DuckDB does not have */
 export function sqlType(dtype: DType): string {
   const { duckdb } = datatype(dtype);

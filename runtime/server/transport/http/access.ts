@@ -2,7 +2,7 @@
  * Reads members of parsed JSON with Triton's texts: "attempt to access JSON non-string as string".
  */
 import { RuntimeFault } from "../../../base/errors.js";
-import { type Json, type JsonObject, WholeDouble } from "../../../wire/json/json.js";
+import type { Json, JsonObject } from "../../../wire/json/json.js";
 
 /** A member that is not what it must be. `field` names it as Triton does. */
 export function wrongKind(field: string, kind: string, wanted = kind): never {
@@ -32,15 +32,4 @@ export const asBoolean = (json: Json, field: string): boolean =>
 export function asUnsigned(json: Json, field: string): number | bigint {
   if (typeof json === "number" && Number.isInteger(json) && json >= 0) return json;
   return typeof json === "bigint" && json >= 0n ? json : wrongKind(field, "unsigned-integer");
-}
-
-export function asSigned(json: Json, field: string): number | bigint {
-  if (typeof json === "number" && Number.isInteger(json)) return json;
-  return typeof json === "bigint" && json < 2n ** 63n ? json : wrongKind(field, "signed-integer");
-}
-
-export function asNumber(json: Json, field: string): number {
-  if (typeof json === "number") return json;
-  if (typeof json === "bigint") return Number(json);
-  return json instanceof WholeDouble ? json.value : wrongKind(field, "number", "double");
 }
