@@ -21,7 +21,8 @@ export function readInteger(text: string): number {
 /** A port; 0 takes a free one. Any other number would be in the log, and open nothing. */
 export function readPort(text: string): number {
   const port = readInteger(text);
-  if (!/^\s*\d+\s*$/.test(text) || port > 65_535) throw new Error(`A port is a whole number from 0 to 65535. Got ${text}`);
+  if (!/^\s*\d+\s*$/.test(text) || port > 65_535)
+    throw new Error(`A port is a whole number from 0 to 65535. Got ${text}`);
   return port;
 }
 
